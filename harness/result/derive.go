@@ -1,0 +1,114 @@
+package result
+
+import (
+	"math"
+	"time"
+)
+
+// Window is a half-open span of time.
+type Window struct{ From, To time.Time }
+
+// Contains reports whether at lies in the window.
+func (w Window) Contains(at time.Time) bool { return !at.Before(w.From) && at.Before(w.To) }
+
+// Measured is the span in which l measured, warm-up excluded.
+func (l *Load) Measured() Window {
+	from := l.Start.Add(seconds(l.WarmupSeconds))
+	return Window{From: from, To: from.Add(seconds(l.MeasuredSeconds))}
+}
+
+// Whole is the span of l, warm-up included.
+func (l *Load) Whole() Window {
+	return Window{From: l.Start, To: l.Measured().To}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// CPUSeconds integrates the CPU time one container used within w, in seconds.
+// covered is the part of w the samples cover, in seconds; a container that
+// started late or was sampled sparsely covers less than the whole.
+func (s *ResourceSeries) CPUSeconds(w Window) (used, covered float64) {
+	for i := 1; i < len(s.Samples); i++ {
+		// A reading is the mean since the one before it, so it stands for that span.
+		from, to := s.Samples[i-1].At, s.Samples[i].At
+		if from.Before(w.From) {
+			from = w.From
+		}
+		if to.After(w.To) {
+			to = w.To
+		}
+		if d := to.Sub(from).Seconds(); d > 0 {
+			used += s.Samples[i].CPUCores * d
+			covered += d
+		}
+	}
+	return used, covered
+}
+
+// PeakMemory is the largest working set seen in w in MiB, 0 without samples.
+func (s *ResourceSeries) PeakMemory(w Window) float64 {
+	peak := 0.0
+	for _, x := range s.Samples {
+		if w.Contains(x.At) {
+			peak = math.Max(peak, x.MemoryMiB)
+		}
+	}
+	return peak
+}
+
+// MeanThrottled is the mean share of throttled CFS periods in w, 0 to 1.
+func (s *ResourceSeries) MeanThrottled(w Window) float64 {
+	sum, n := 0.0, 0
+	for _, x := range s.Samples {
+		if w.Contains(x.At) {
+			sum, n = sum+x.Throttled, n+1
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return sum / float64(n)
+}
+
+// minCoverage is the share of the measured span that samples must cover before
+// a cost is derived from them; less would compare different spans.
+const minCoverage = 0.9
+
+// CPUPerFetch is the CPU time in milliseconds that all containers of component
+// used per completed fetch while measuring: the integral of their CPU use over
+// the measured span, divided by the fetches. ok is false when there was no load
+// or the samples cover less than 90 % of the span.
+func (t *Topology) CPUPerFetch(component string) (ms float64, ok bool) {
+	if t.Load == nil || t.Load.Fetches == 0 {
+		return 0, false
+	}
+	w := t.Load.Measured()
+	whole, most, used := w.To.Sub(w.From).Seconds(), 0.0, 0.0
+	for i := range t.Resources {
+		if t.Resources[i].Component != component {
+			continue
+		}
+		u, covered := t.Resources[i].CPUSeconds(w)
+		used += u
+		most = math.Max(most, covered)
+	}
+	if most < minCoverage*whole || whole == 0 {
+		return 0, false
+	}
+	return 1000 * used / float64(t.Load.Fetches), true
+}
+
+// Count returns how many scenarios ended with each status.
+func (t *Topology) Count() (passed, failed, skipped int) {
+	for _, s := range t.Scenarios {
+		switch s.Status {
+		case Passed:
+			passed++
+		case Failed:
+			failed++
+		case Skipped:
+			skipped++
+		}
+	}
+	return passed, failed, skipped
+}

@@ -1,0 +1,63 @@
+package result_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// series samples once a second from start with the given cores.
+func series(component string, start time.Time, cores ...float64) result.ResourceSeries {
+	s := result.ResourceSeries{Component: component, Name: component}
+	for i, c := range cores {
+		s.Samples = append(s.Samples, result.ResourceSample{At: start.Add(time.Duration(i) * time.Second), CPUCores: c, MemoryMiB: 100 + 10*float64(i), Throttled: c / 10})
+	}
+	return s
+}
+
+func TestCPUPerFetch(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	top := func(fetches int64, s ...result.ResourceSeries) *result.Topology {
+		return &result.Topology{Resources: s, Load: &result.Load{Start: start, WarmupSeconds: 2, MeasuredSeconds: 4, Fetches: fetches}}
+	}
+	whole := []float64{9, 9, 9, 1, 1, 2, 2, 9} // readings at 0..7 s; those at 3..6 s stand for the measured span
+
+	ms, ok := top(100, series("openbao", start, whole...)).CPUPerFetch("openbao")
+	require.True(t, ok)
+	require.InDelta(t, 60, ms, 1e-9, "6 CPU-seconds over 100 fetches")
+
+	ms, ok = top(100, series("openbao", start, whole...), series("openbao", start, whole...), series("postgresql", start, whole...)).CPUPerFetch("openbao")
+	require.True(t, ok)
+	require.InDelta(t, 120, ms, 1e-9, "both pods count, other components do not")
+
+	_, ok = top(0, series("openbao", start, whole...)).CPUPerFetch("openbao")
+	require.False(t, ok, "no fetches, no cost")
+	_, ok = top(100, series("openbao", start, whole[:5]...)).CPUPerFetch("openbao")
+	require.False(t, ok, "samples cover half of the span")
+	_, ok = top(100).CPUPerFetch("openbao")
+	require.False(t, ok)
+	_, ok = (&result.Topology{}).CPUPerFetch("openbao")
+	require.False(t, ok)
+
+	// A sample that straddles an edge counts only by its part inside.
+	half := series("openbao", start.Add(-500*time.Millisecond), whole...)
+	used, covered := half.CPUSeconds(result.Window{From: start.Add(2 * time.Second), To: start.Add(6 * time.Second)})
+	require.InDelta(t, 4, covered, 1e-9)
+	require.InDelta(t, 0.5*1+1*1+1*2+1*2+0.5*9, used, 1e-9)
+}
+
+func TestPeaksAndCounts(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := series("openbao", start, 0, 1, 2, 3, 4)
+	w := result.Window{From: start.Add(time.Second), To: start.Add(4 * time.Second)}
+	require.InDelta(t, 130, s.PeakMemory(w), 1e-9)
+	require.InDelta(t, 0.2, s.MeanThrottled(w), 1e-9)
+	require.Zero(t, s.MeanThrottled(result.Window{}))
+	top := result.Topology{Scenarios: []result.Scenario{{Status: result.Passed}, {Status: result.Passed}, {Status: result.Failed}, {Status: result.Skipped}}}
+	p, f, k := top.Count()
+	require.Equal(t, [3]int{2, 1, 1}, [3]int{p, f, k})
+}

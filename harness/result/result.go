@@ -1,0 +1,232 @@
+// Package result defines the versioned record of a run: what was installed,
+// checked, driven and measured, and the verdict on it. Reports are rendered from
+// it and verdicts can be derived again from it, so it holds evidence and no secret.
+package result
+
+import "time"
+
+//go:generate go run ./schemagen ../../docs/reference/result.schema.json
+
+// APIVersion is the version of the Result schema that this package writes.
+const APIVersion = "steamer/v1"
+
+// Kind is the value of Result.Kind.
+const Kind = "Result"
+
+// Verdict is the three-valued judgement of a run, a topology or a check.
+type Verdict string
+
+// The verdicts. A check that could not be measured is Inconclusive, never one of the other two.
+const (
+	Pass         Verdict = "PASS"
+	Fail         Verdict = "FAIL"
+	Inconclusive Verdict = "INCONCLUSIVE"
+)
+
+// Result is one run from plan to verdict.
+type Result struct {
+	APIVersion  string     `json:"apiVersion"`
+	Kind        string     `json:"kind"`
+	Run         Run        `json:"run"`
+	Verdict     Verdict    `json:"verdict"`
+	Reasons     []string   `json:"reasons"`               // why the verdict is what it is, most important first
+	Topologies  []Topology `json:"topologies"`            // in the order they ran
+	Steps       []Step     `json:"steps"`                 // every step of the run, in the order they started
+	NotMeasured []string   `json:"notMeasured,omitempty"` // what a reader might expect and will not find, with the reason
+}
+
+// Run identifies a run and what it takes to repeat it.
+type Run struct {
+	ID        string    `json:"id"` // e.g. "20261123-145501-k3f9"
+	Started   time.Time `json:"started"`
+	Finished  time.Time `json:"finished"`
+	Partial   bool      `json:"partial"`   // interrupted or failed before its end
+	Reproduce string    `json:"reproduce"` // the command line that repeats the run
+	Profile   string    `json:"profile"`   // e.g. "smoke"
+	Tier      string    `json:"tier"`      // GitLab sizing tier, e.g. "12" fetches/s
+	Steamer   string    `json:"steamer"`   // Steamer's version and commit
+	Host      Host      `json:"host"`
+}
+
+// Host is the machine that ran Steamer.
+type Host struct {
+	OS        string `json:"os"` // e.g. "Debian GNU/Linux 12 (bookworm)"
+	Kernel    string `json:"kernel"`
+	CPUs      int    `json:"cpus"`
+	MemoryMiB int64  `json:"memoryMiB"`
+	Cgroup    string `json:"cgroup"` // "v1" or "v2"
+	Engine    string `json:"engine"` // e.g. "docker 20.10.24 (private)"
+}
+
+// Topology is one environment: what was installed and everything measured on it.
+type Topology struct {
+	Name        string            `json:"name"` // cloud-native or cloud-native-hybrid
+	Verdict     Verdict           `json:"verdict"`
+	Reasons     []string          `json:"reasons"`
+	Chart       Chart             `json:"chart"`
+	Versions    map[string]string `json:"versions"` // component to version: kubernetes, openbao, postgresql, helm, kind, k6
+	Images      map[string]string `json:"images"`   // component to image reference with digest
+	Seed        *Seed             `json:"seed,omitempty"`
+	Scenarios   []Scenario        `json:"scenarios"`
+	Load        *Load             `json:"load,omitempty"`
+	Resources   []ResourceSeries  `json:"resources,omitempty"`
+	Events      []Event           `json:"events,omitempty"`
+	Checks      []Check           `json:"checks"` // validity conditions and SLOs
+	NotMeasured []string          `json:"notMeasured,omitempty"`
+}
+
+// Chart names a chart exactly enough to fetch the same bytes again.
+type Chart struct {
+	Name       string `json:"name"`
+	Version    string `json:"version"`
+	AppVersion string `json:"appVersion"`
+	Source     string `json:"source"` // as the user named it: directory, archive, repository or OCI reference
+	Digest     string `json:"digest"` // sha256 over the chart's files
+}
+
+// Seed is what was provisioned before the checks.
+type Seed struct {
+	Tenants int            `json:"tenants"`
+	Secrets int            `json:"secrets"`
+	Recipes map[string]int `json:"recipes"` // recipe ID to number of tenants
+	Seconds float64        `json:"seconds"`
+	Calls   int            `json:"calls"` // API requests sent
+}
+
+// Status is the outcome of one scenario.
+type Status string
+
+// The scenario outcomes. Skipped always carries a reason.
+const (
+	Passed  Status = "passed"
+	Failed  Status = "failed"
+	Skipped Status = "skipped"
+)
+
+// Scenario is the outcome of one scenario on one topology.
+type Scenario struct {
+	ID        string             `json:"id"`       // e.g. "access/own-secret"
+	Title     string             `json:"title"`    // one sentence
+	Protects  string             `json:"protects"` // what a user loses when it fails
+	Status    Status             `json:"status"`
+	Reason    string             `json:"reason,omitempty"` // first failure or why it was skipped
+	Seconds   float64            `json:"seconds"`
+	Log       []string           `json:"log,omitempty"`
+	Measured  map[string]float64 `json:"measured,omitempty"` // name with unit suffix, e.g. "unavailable_seconds"
+	Artifacts []string           `json:"artifacts,omitempty"`
+}
+
+// Load is one k6 run against one topology.
+type Load struct {
+	Workload        string             `json:"workload"` // script name, e.g. "fetch"
+	Profile         string             `json:"profile"`
+	Mode            string             `json:"mode"`              // inline, login-read, ...
+	Target          string             `json:"target"`            // where the generator sent its requests
+	OfferedRate     float64            `json:"offered"`           // fetches per second asked for
+	AchievedRate    float64            `json:"achieved"`          // fetches per second completed while measuring
+	Start           time.Time          `json:"start"`             // start of the warm-up
+	WarmupSeconds   float64            `json:"warmup"`            // seconds before measuring started
+	MeasuredSeconds float64            `json:"measured"`          // seconds measured
+	Fetches         int64              `json:"fetches"`           // completed while measuring, successful or not
+	Failed          int64              `json:"failed"`            // fetches that got no secret
+	Wrong           int64              `json:"wrong"`             // fetches that got a wrong value
+	Dropped         int64              `json:"dropped"`           // iterations k6 could not start on time
+	Actual          Distribution       `json:"actual"`            // latency from the actual start of the request
+	Intended        Distribution       `json:"intended"`          // latency from the intended start: free of coordinated omission
+	Statuses        map[string]int64   `json:"statuses"`          // HTTP status (or "error") to fetches
+	Series          []Interval         `json:"series"`            // one entry per second, warm-up included
+	Generator       Generator          `json:"generator"`         // what producing the load cost
+	Partial         string             `json:"partial,omitempty"` // why the recording is incomplete; empty when it is complete
+	Extra           map[string]float64 `json:"extra,omitempty"`
+}
+
+// Distribution summarises a latency histogram, in milliseconds.
+type Distribution struct {
+	Count int64   `json:"count"`
+	Mean  float64 `json:"mean"`
+	Min   float64 `json:"min"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P95   float64 `json:"p95"`
+	P99   float64 `json:"p99"`
+	P999  float64 `json:"p999"`
+	Max   float64 `json:"max"`
+	HDR   string  `json:"hdr,omitempty"` // the histogram itself: HdrHistogram V2 compressed, base64, microseconds
+}
+
+// Interval is one second of load. Latencies are in milliseconds from the intended start.
+type Interval struct {
+	Offset  float64 `json:"t"`     // seconds since Load.Start at which the interval begins
+	Phase   string  `json:"phase"` // "warmup" or "measure"
+	Fetches int64   `json:"n"`
+	Failed  int64   `json:"failed"`
+	Wrong   int64   `json:"wrong"`
+	Dropped int64   `json:"dropped"`
+	P50     float64 `json:"p50"`
+	P95     float64 `json:"p95"`
+	P99     float64 `json:"p99"`
+	Max     float64 `json:"max"`
+}
+
+// Generator is what the load generator itself used.
+type Generator struct {
+	Version    string  `json:"version"`    // k6's version line
+	CPUSeconds float64 `json:"cpuSeconds"` // user and system time of the whole k6 process
+	MaxRSSMiB  float64 `json:"maxRSSMiB"`
+	CPUShare   float64 `json:"cpuShare"` // mean fraction of all the host's CPUs used while it ran, 0 to 1
+	MaxVUs     int     `json:"maxVUs"`
+}
+
+// ResourceSeries is the use of CPU and memory by one container, sampled about once a second.
+type ResourceSeries struct {
+	Component string `json:"component"` // openbao, postgresql or gitlab-stub
+	Name      string `json:"name"`      // pod/container or container name
+	Role      string `json:"role,omitempty"`
+	// CPURequest and CPULimit are in cores and MemoryLimit in MiB, as the container was started; 0 means none.
+	CPURequest  float64          `json:"cpuRequest,omitempty"`
+	CPULimit    float64          `json:"cpuLimit,omitempty"`
+	MemoryLimit float64          `json:"memLimit,omitempty"`
+	Samples     []ResourceSample `json:"samples"`
+}
+
+// ResourceSample is one reading. CPU is the mean since the previous sample.
+type ResourceSample struct {
+	At        time.Time `json:"at"`
+	CPUCores  float64   `json:"cpu"`
+	MemoryMiB float64   `json:"mem"`                 // working set
+	Throttled float64   `json:"throttled,omitempty"` // fraction of CFS periods throttled since the previous sample, 0 to 1
+}
+
+// Event is a moment worth marking on the timeline.
+type Event struct {
+	At     time.Time `json:"at"`
+	Kind   string    `json:"kind"` // leadership, restart, fault, phase, kubernetes
+	Detail string    `json:"detail"`
+	// Planned is true when Steamer caused the event on purpose, so that it does not make a measurement invalid.
+	Planned bool `json:"planned,omitempty"`
+}
+
+// Check is one judged condition with its evidence.
+type Check struct {
+	ID       string  `json:"id"`    // e.g. "slo/p99" or "valid/dropped-iterations"
+	Kind     string  `json:"kind"`  // "slo" or "validity"
+	Title    string  `json:"title"` // e.g. "p99 from the intended start"
+	Verdict  Verdict `json:"verdict"`
+	Measured string  `json:"measured"` // value with unit, e.g. "8.1 ms"
+	Limit    string  `json:"limit"`    // e.g. "<= 10 ms"
+	Headroom float64 `json:"headroom"` // (limit-measured)/limit, negative when missed; 0 when not meaningful
+	Source   string  `json:"source,omitempty"`
+	Reason   string  `json:"reason,omitempty"` // set when the verdict is not PASS
+	// Informational is true for a check that is shown but takes no part in the verdict,
+	// for example a quantile that too few fetches support.
+	Informational bool `json:"informational,omitempty"`
+}
+
+// Step is one step of the run.
+type Step struct {
+	Name     string    `json:"name"`
+	Topology string    `json:"topology,omitempty"`
+	Started  time.Time `json:"started"`
+	Seconds  float64   `json:"seconds"`
+	Error    string    `json:"error,omitempty"`
+}

@@ -1,0 +1,68 @@
+package result
+
+import (
+	"fmt"
+	"math"
+)
+
+// validate checks what the types alone cannot say.
+func (r *Result) validate() error {
+	if r.APIVersion != APIVersion || r.Kind != Kind {
+		return fmt.Errorf("apiVersion %q, kind %q: want %q, %q", r.APIVersion, r.Kind, APIVersion, Kind)
+	}
+	if r.Run.ID == "" {
+		return fmt.Errorf("run.id is empty")
+	}
+	if err := r.Verdict.validate("verdict"); err != nil {
+		return err
+	}
+	seen := make(map[string]bool, len(r.Topologies))
+	for i := range r.Topologies {
+		t := &r.Topologies[i]
+		if t.Name == "" || seen[t.Name] {
+			return fmt.Errorf("topologies[%d]: name %q is empty or used twice", i, t.Name)
+		}
+		seen[t.Name] = true
+		if err := t.validate(); err != nil {
+			return fmt.Errorf("topology %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+func (t *Topology) validate() error {
+	if err := t.Verdict.validate("verdict"); err != nil {
+		return err
+	}
+	for _, c := range t.Checks {
+		if err := c.Verdict.validate("check " + c.ID); err != nil {
+			return err
+		}
+	}
+	for _, s := range t.Scenarios {
+		switch s.Status {
+		case Passed, Failed, Skipped:
+		default:
+			return fmt.Errorf("scenario %s: unknown status %q", s.ID, s.Status)
+		}
+		if s.Status == Skipped && s.Reason == "" {
+			return fmt.Errorf("scenario %s: skipped without a reason", s.ID)
+		}
+	}
+	if l := t.Load; l != nil {
+		for _, v := range []float64{l.OfferedRate, l.AchievedRate, l.WarmupSeconds, l.MeasuredSeconds} {
+			if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("load: %v is not a rate or duration", v)
+			}
+		}
+	}
+	return nil
+}
+
+func (v Verdict) validate(what string) error {
+	switch v {
+	case Pass, Fail, Inconclusive:
+		return nil
+	}
+	return fmt.Errorf("%s: unknown verdict %q", what, string(v))
+}
