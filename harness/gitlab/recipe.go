@@ -1,0 +1,157 @@
+package gitlab
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// RecipeAPIVersion is the only recipe format this version reads.
+const RecipeAPIVersion = "steamer/recipe/v1"
+
+//go:embed recipes/*.yaml
+var embedded embed.FS
+
+// Recipe is the sequence of API calls by which some version of GitLab's Rails
+// provisions a project and writes a secret. It is data: another GitLab is another file.
+type Recipe struct {
+	APIVersion string   `json:"apiVersion"`
+	ID         string   `json:"id"`
+	Version    int      `json:"version"` // raised with every change of the file
+	Title      string   `json:"title"`
+	Source     string   `json:"source"`     // where the sequence was read
+	Namespaces []string `json:"namespaces"` // templates of the levels, outermost first
+	SecretPath string   `json:"secretPath"` // template of the KV v2 data path
+	Pipeline   Login    `json:"pipeline"`   // how CI jobs log in
+	User       Login    `json:"user"`       // how Rails logs in on behalf of a user
+	Provision  []Step   `json:"provision"`  // once per tenant
+	Secret     []Step   `json:"secret"`     // once per secret
+}
+
+// Login is a login path template and a role.
+type Login struct {
+	Path string `json:"path"`
+	Role string `json:"role"`
+}
+
+// Step is one API call. At most one of Body, Policy and Grant is set.
+type Step struct {
+	Name     string              `json:"name"`
+	As       string              `json:"as,omitempty"`       // "" or "privileged": Rails itself; "user": on behalf of the owner
+	ForEach  string              `json:"forEach,omitempty"`  // "namespace" repeats the step per level, with Parent and Leaf set
+	Method   string              `json:"method"`             // GET, POST or DELETE
+	Path     string              `json:"path"`               // template, relative to /v1/
+	Body     map[string]any      `json:"body,omitempty"`     // strings in it are templates
+	Policy   map[string][]string `json:"policy,omitempty"`   // path template to capabilities, replaces the policy
+	Grant    map[string][]string `json:"grant,omitempty"`    // the same, added to what the policy already holds
+	Tolerate []string            `json:"tolerate,omitempty"` // texts of a 400 answer that mean "already done"
+}
+
+// Recipes returns the recipes that come with Steamer, two-level before three-level.
+func Recipes() ([]*Recipe, error) {
+	names, err := fs.Glob(embedded, "recipes/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("embedded recipes: %w", err)
+	}
+	slices.Sort(names)
+	slices.Reverse(names)
+	var recipes []*Recipe
+	for _, name := range names {
+		raw, err := embedded.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("embedded recipes: %w", err)
+		}
+		r, err := ParseRecipe(name, raw)
+		if err != nil {
+			return nil, err
+		}
+		recipes = append(recipes, r)
+	}
+	return recipes, nil
+}
+
+// ParseRecipe reads a recipe strictly: unknown and duplicate fields, unknown
+// roles and templates that do not render are errors that name the step. input
+// names the file in errors.
+func ParseRecipe(input string, raw []byte) (*Recipe, error) {
+	var r Recipe
+	if err := yaml.UnmarshalStrict(raw, &r); err != nil {
+		return nil, exit.Invalidf(input, "compare it with the recipes in harness/gitlab/recipes", "no recipe: %w", err)
+	}
+	if err := r.validate(); err != nil {
+		return nil, exit.Invalidf(input, "compare it with the recipes in harness/gitlab/recipes", "%w", err)
+	}
+	return &r, nil
+}
+
+var recipeID = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+func (r *Recipe) validate() error {
+	switch {
+	case r.APIVersion != RecipeAPIVersion:
+		return fmt.Errorf("apiVersion is %q, want %q", r.APIVersion, RecipeAPIVersion)
+	case !recipeID.MatchString(r.ID):
+		return fmt.Errorf("id %q must be lower-case words joined by hyphens", r.ID)
+	case r.Version < 1:
+		return fmt.Errorf("version %d must be 1 or more", r.Version)
+	case len(r.Namespaces) == 0 || len(r.Provision) == 0 || len(r.Secret) == 0:
+		return fmt.Errorf("namespaces, provision and secret must not be empty")
+	case r.Pipeline.Role == "" || r.User.Role == "":
+		return fmt.Errorf("pipeline.role and user.role must be set")
+	}
+	for _, step := range slices.Concat(r.Provision, r.Secret) {
+		if err := step.validate(); err != nil {
+			return fmt.Errorf("step %q: %w", step.Name, err)
+		}
+	}
+	return r.rehearse()
+}
+
+func (s Step) validate() error {
+	bodies := 0
+	for _, set := range []bool{s.Body != nil, s.Policy != nil, s.Grant != nil} {
+		if set {
+			bodies++
+		}
+	}
+	switch {
+	case s.Name == "" || s.Path == "":
+		return fmt.Errorf("name and path must be set")
+	case !slices.Contains([]string{"GET", "POST", "DELETE"}, s.Method):
+		return fmt.Errorf("method %q is none of GET, POST, DELETE", s.Method)
+	case s.As != "" && s.As != "privileged" && s.As != "user":
+		return fmt.Errorf("as %q is neither privileged nor user", s.As)
+	case s.ForEach != "" && s.ForEach != "namespace":
+		return fmt.Errorf("forEach %q is not namespace", s.ForEach)
+	case bodies > 1:
+		return fmt.Errorf("more than one of body, policy and grant is set")
+	case slices.ContainsFunc(s.Tolerate, func(t string) bool { return strings.TrimSpace(t) == "" }):
+		return fmt.Errorf("tolerate holds an empty text, which would tolerate every refusal")
+	}
+	return nil
+}
+
+// rehearse renders the whole recipe for a made-up tenant, so that a bad template
+// is found before anything is sent.
+func (r *Recipe) rehearse() error {
+	t := Tenant{Recipe: r.ID, Org: 1, Group: 2, Project: 3, User: 4}
+	if err := r.place(&t); err != nil {
+		return err
+	}
+	if t.Name == "" || strings.Contains(t.Name, "//") {
+		return fmt.Errorf("namespaces render to %q", t.Name)
+	}
+	in := inputs{Tenant: t, Issuer: "http://issuer.example", Audience: "http://openbao.example"}
+	if _, err := r.provision(in); err != nil {
+		return err
+	}
+	_, err := r.write(in, Secret{Name: "NAME", Environment: Any, Branch: Any, Version: 1}, "value")
+	return err
+}
