@@ -1,0 +1,113 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+)
+
+// Profile says how hard and how long a workload runs: one file of perf/profiles.
+type Profile struct {
+	APIVersion  string          `json:"apiVersion"`  // "steamer/v1"
+	Kind        string          `json:"kind"`        // "Profile"
+	Name        string          `json:"name"`        // e.g. "smoke"
+	Description string          `json:"description"` // one sentence on what it is good for
+	Workload    string          `json:"workload"`    // script without ".js", e.g. "fetch"
+	Mode        string          `json:"mode"`        // one of Modes
+	Warmup      strict.Duration `json:"warmup"`      // 0 to 1 h, not measured
+	Duration    strict.Duration `json:"duration"`    // 1 s to 24 h, measured
+	Rate        Rate            `json:"rate"`
+	Connections Connections     `json:"connections"`
+	VUs         VUs             `json:"vus"`
+}
+
+// Rate is the arrival rate: either the tier's or a number.
+type Rate struct {
+	Tier      bool    `json:"tier,omitempty"`      // the rate of the run's tier
+	PerSecond float64 `json:"perSecond,omitempty"` // fetches per second, above 0 to 100,000
+}
+
+// Connections says how the workload treats its TCP connections.
+type Connections struct {
+	// Reuse keeps connections open between fetches. GitLab Runner does not: each job opens its own.
+	Reuse bool `json:"reuse"`
+}
+
+// VUs are k6's virtual users, each of which can have one fetch in flight.
+type VUs struct {
+	Initial int `json:"initial"` // allocated before the start, 1 to Max
+	Max     int `json:"max"`     // up to 10,000; an arrival that finds none free is dropped
+}
+
+// Modes are the ways to fetch a secret that exist in the field.
+func Modes() []string { return []string{"inline", "login-read", "login-read-revoke"} }
+
+// Limits of a profile; beyond them a typing error is likelier than a wish.
+const (
+	maxWarmup   = time.Hour
+	maxDuration = 24 * time.Hour
+	maxRate     = 100_000
+	maxVUs      = 10_000
+)
+
+// ParseProfile reads a profile; name is used in errors, which are of code
+// exit.Invalid and name the field.
+func ParseProfile(name string, data []byte) (Profile, error) {
+	var p Profile
+	if err := strict.YAML(data, &p); err != nil {
+		return Profile{}, exit.Invalidf(name, "see docs/reference for the fields of a profile", "%w", err)
+	}
+	if err := p.validate(); err != nil {
+		return Profile{}, exit.Invalidf(name, "correct the profile", "%w", err)
+	}
+	return p, nil
+}
+
+// ReadProfile reads the profile file at path.
+func ReadProfile(path string) (Profile, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Profile{}, exit.Invalidf(path, "name a file of perf/profiles", "%w", err)
+	}
+	return ParseProfile(path, bytes.TrimPrefix(data, []byte("\ufeff")))
+}
+
+// PerSecond is the offered rate in fetches per second on the given tier.
+func (p Profile) PerSecond(t Tier) float64 {
+	if p.Rate.Tier {
+		return t.Rate
+	}
+	return p.Rate.PerSecond
+}
+
+func (p Profile) validate() error {
+	word := regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+	warm, dur := time.Duration(p.Warmup), time.Duration(p.Duration)
+	switch {
+	case p.APIVersion != "steamer/v1" || p.Kind != "Profile":
+		return fmt.Errorf("apiVersion %q, kind %q: want \"steamer/v1\", \"Profile\"", p.APIVersion, p.Kind)
+	case !word.MatchString(p.Name):
+		return fmt.Errorf("name %q: want small letters, digits and dashes, a letter first, at most 40", p.Name)
+	case !word.MatchString(p.Workload):
+		return fmt.Errorf("workload %q: want the name of a script of perf/scripts without \".js\"", p.Workload)
+	case !slices.Contains(Modes(), p.Mode):
+		return fmt.Errorf("mode %q: want one of %q", p.Mode, Modes())
+	case warm < 0 || warm > maxWarmup:
+		return fmt.Errorf("warmup %v: want 0s to %v", warm, maxWarmup)
+	case dur < time.Second || dur > maxDuration:
+		return fmt.Errorf("duration %v: want 1s to %v", dur, maxDuration)
+	case p.Rate.Tier && p.Rate.PerSecond != 0:
+		return fmt.Errorf("rate: tier and perSecond exclude each other")
+	case !p.Rate.Tier && (!(p.Rate.PerSecond > 0) || p.Rate.PerSecond > maxRate):
+		return fmt.Errorf("rate: want tier: true, or perSecond above 0 and at most %d", maxRate)
+	case p.VUs.Initial < 1 || p.VUs.Max < p.VUs.Initial || p.VUs.Max > maxVUs:
+		return fmt.Errorf("vus: initial %d, max %d: want 1 <= initial <= max <= %d", p.VUs.Initial, p.VUs.Max, maxVUs)
+	}
+	return nil
+}

@@ -1,0 +1,297 @@
+package load
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/load/hdr"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// maxLine bounds one line of k6's interval output; a second's two histograms take a few KiB.
+const maxLine = 4 << 20
+
+// maxIntervals bounds the series: a day of seconds and some.
+const maxIntervals = 100_000
+
+// The phases of a run, as the tag "phase" of k6's scenarios has them.
+const (
+	warmup  = "warmup"
+	measure = "measure"
+)
+
+// Recorder folds k6's interval output, newline-delimited JSON, into totals as
+// it is written to it, in memory that grows only with the number of seconds.
+// The zero value is ready. It is not safe for concurrent use.
+type Recorder struct {
+	// OnInterval is called after each interval, for progress; may be nil.
+	OnInterval func(iv result.Interval, vus int64)
+
+	pending          []byte // an unfinished line
+	lines            int
+	sawHeader        bool
+	summary          *line
+	actual, intended hdr.Sum
+	counts           map[string]int64 // measured phase only
+	series           []result.Interval
+	start            time.Time // of the first interval
+	err              error
+}
+
+// line is any line of the output; which fields are set depends on Kind.
+type line struct {
+	V       int               `json:"v"`
+	Kind    string            `json:"kind"`
+	Unit    string            `json:"unit"`
+	StartMS int64             `json:"start_ms"`
+	EndMS   int64             `json:"end_ms"`
+	Phase   string            `json:"phase"`
+	Hist    map[string]string `json:"hist"`
+	Count   map[string]int64  `json:"count"`
+	VUs     int64             `json:"vus"`
+	MaxVUs  int64             `json:"max_vus"`
+	K6      string            `json:"k6"`
+	Partial bool              `json:"partial"`
+	Reason  string            `json:"reason"`
+}
+
+// Write takes the next bytes, which may end anywhere. After the first error it
+// takes no more.
+func (r *Recorder) Write(p []byte) (int, error) {
+	rest := p
+	for r.err == nil {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			break
+		}
+		full := rest[:i]
+		if len(r.pending) > 0 {
+			full = append(r.pending, full...)
+			r.pending = r.pending[:0]
+		}
+		rest = rest[i+1:]
+		r.err = r.take(full)
+	}
+	if r.err == nil && len(r.pending)+len(rest) > maxLine {
+		r.err = fmt.Errorf("line %d is longer than %d bytes", r.lines+1, maxLine)
+	}
+	if r.err != nil {
+		return 0, r.err
+	}
+	r.pending = append(r.pending, rest...)
+	return len(p), nil
+}
+
+// take folds one whole line.
+func (r *Recorder) take(b []byte) error {
+	r.lines++
+	var l line
+	if err := json.Unmarshal(b, &l); err != nil {
+		return fmt.Errorf("line %d is not k6 interval output: %w", r.lines, err)
+	}
+	if err := r.fold(&l); err != nil {
+		return fmt.Errorf("line %d: %w", r.lines, err)
+	}
+	return nil
+}
+
+func (r *Recorder) fold(l *line) error {
+	if l.V != 1 {
+		return fmt.Errorf("format version %d, this Steamer reads 1", l.V)
+	}
+	if (l.Kind == "header") == r.sawHeader {
+		return fmt.Errorf("%q where the header, once and first, was expected", l.Kind)
+	}
+	if r.summary != nil {
+		return fmt.Errorf("%q after the summary", l.Kind)
+	}
+	switch l.Kind {
+	case "header":
+		if l.Unit != "us" {
+			return fmt.Errorf("histograms in %q, want \"us\"", l.Unit)
+		}
+		r.sawHeader = true
+	case "interval":
+		return r.interval(l)
+	case "summary":
+		r.summary = l
+	default:
+		return fmt.Errorf("unknown kind %q", l.Kind)
+	}
+	return nil
+}
+
+func (r *Recorder) interval(l *line) error {
+	if l.Phase != warmup && l.Phase != measure {
+		return fmt.Errorf("unknown phase %q", l.Phase)
+	}
+	if l.StartMS <= 0 || l.EndMS <= l.StartMS {
+		return fmt.Errorf("interval from %d to %d ms", l.StartMS, l.EndMS)
+	}
+	if len(r.series) >= maxIntervals {
+		return fmt.Errorf("more than %d intervals", maxIntervals)
+	}
+	at := time.UnixMilli(l.StartMS).UTC()
+	if r.start.IsZero() {
+		r.start = at
+	}
+	iv := result.Interval{
+		Offset: at.Sub(r.start).Seconds(), Phase: l.Phase,
+		Fetches: l.Count["fetches"], Failed: l.Count["failed"], Wrong: l.Count["wrong"], Dropped: l.Count["dropped"],
+	}
+	for name, n := range l.Count {
+		if n < 0 {
+			return fmt.Errorf("count %q is %d", name, n)
+		}
+		if l.Phase == measure {
+			if r.counts == nil {
+				r.counts = map[string]int64{}
+			}
+			r.counts[name] += n
+		}
+	}
+	if err := r.histograms(l, &iv); err != nil {
+		return err
+	}
+	r.series = append(r.series, iv)
+	if r.OnInterval != nil {
+		r.OnInterval(iv, l.VUs)
+	}
+	return nil
+}
+
+// histograms merges what was measured and fills the interval's quantiles.
+func (r *Recorder) histograms(l *line, iv *result.Interval) error {
+	for name, enc := range l.Hist {
+		h, err := hdr.Decode(enc)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		sum := &r.actual
+		switch name {
+		case "fetch_actual":
+		case "fetch_intended":
+			sum = &r.intended
+			q := func(p float64) float64 { return hdr.Milliseconds(h.ValueAtPercentile(p)) }
+			iv.P50, iv.P95, iv.P99, iv.Max = q(50), q(95), q(99), hdr.Milliseconds(h.Max())
+		default:
+			continue // other workloads may time their steps; only fetches are judged
+		}
+		if l.Phase == measure {
+			if err := sum.Add(h); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Plan is what the run was asked to do; Finish measures against it.
+type Plan struct {
+	Warmup, Duration time.Duration
+	Rate             float64 // fetches per second offered
+}
+
+// Finish returns the load recorded so far. A log without its end (k6 was
+// killed, the disk filled, the last line is cut) gives a Load with Partial set;
+// a log that is something else gives an error.
+//
+// The achieved rate is completed fetches over the planned duration, because
+// k6's schedule is that long and the seconds of the log are not aligned with
+// it; a partial log is divided by the seconds it covers.
+func (r *Recorder) Finish(p Plan) (*result.Load, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	var partial []string
+	if rest := bytes.TrimSpace(r.pending); len(rest) > 0 {
+		if json.Valid(rest) {
+			if err := r.take(rest); err != nil {
+				return nil, err
+			}
+		} else if !r.sawHeader {
+			return nil, errors.New("line 1 is not k6 interval output")
+		} else {
+			partial = append(partial, "the last line of k6's output is cut off")
+		}
+		r.pending = nil
+	}
+	if !r.sawHeader {
+		return nil, errors.New("k6's interval output is empty")
+	}
+	l := &result.Load{
+		OfferedRate: p.Rate, Start: r.start, WarmupSeconds: p.Warmup.Seconds(), MeasuredSeconds: p.Duration.Seconds(),
+		Series: r.series, Statuses: map[string]int64{}, Extra: map[string]float64{},
+	}
+	switch {
+	case r.summary == nil:
+		partial = append(partial, "k6 wrote no summary: it was killed or could not write")
+	case r.summary.Partial:
+		partial = append(partial, strings.TrimSuffix("k6 stopped before the end: "+r.summary.Reason, ": "))
+	}
+	if r.summary != nil {
+		l.Generator.Version, l.Generator.MaxVUs = r.summary.K6, int(r.summary.MaxVUs)
+	}
+	if l.Partial = strings.Join(partial, "; "); l.Partial != "" {
+		l.MeasuredSeconds = min(l.MeasuredSeconds, r.measuredSpan())
+	}
+	r.totals(l)
+	var err1, err2 error
+	l.Actual, err1 = hdr.Summarise(r.actual.Histogram())
+	l.Intended, err2 = hdr.Summarise(r.intended.Histogram())
+	return l, errors.Join(err1, err2)
+}
+
+// totals spreads the counters over the fields that have names for them.
+func (r *Recorder) totals(l *result.Load) {
+	for name, n := range r.counts {
+		status, isStatus := strings.CutPrefix(name, "status_")
+		switch {
+		case name == "fetches":
+			l.Fetches = n
+		case name == "failed":
+			l.Failed = n
+		case name == "wrong":
+			l.Wrong = n
+		case name == "dropped":
+			l.Dropped = n
+		case isStatus && status == "0":
+			l.Statuses["error"] += n
+		case isStatus:
+			l.Statuses[status] += n
+		default:
+			l.Extra[name] += float64(n)
+		}
+	}
+	if l.MeasuredSeconds > 0 {
+		l.AchievedRate = float64(l.Fetches) / l.MeasuredSeconds
+	}
+}
+
+// measuredSpan is the time in seconds from the first to the end of the last measured interval.
+func (r *Recorder) measuredSpan() float64 {
+	first, last := -1.0, 0.0
+	for _, iv := range r.series {
+		if iv.Phase == measure {
+			if first < 0 {
+				first = iv.Offset
+			}
+			last = iv.Offset + 1
+		}
+	}
+	return max(0, last-max(first, 0))
+}
+
+// Parse reads a whole interval log, for judging a finished run again.
+func Parse(log io.Reader, p Plan) (*result.Load, error) {
+	var r Recorder
+	if _, err := io.Copy(&r, log); err != nil {
+		return nil, err
+	}
+	return r.Finish(p)
+}
