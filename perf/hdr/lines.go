@@ -1,0 +1,78 @@
+package hdr
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// formatVersion is the "v" of every line.
+const formatVersion = 1
+
+// headerLine is the first line of the log.
+type headerLine struct {
+	V     int       `json:"v"`
+	Kind  string    `json:"kind"` // "header"
+	Start time.Time `json:"start"`
+	Unit  string    `json:"unit"` // of the histograms: "us"
+}
+
+// intervalLine is one second of one phase. Histograms are in HdrHistogram's V2 compressed encoding, base64; empty
+// ones are left out.
+type intervalLine struct {
+	V       int               `json:"v"`
+	Kind    string            `json:"kind"` // "interval"
+	StartMs int64             `json:"start_ms"`
+	EndMs   int64             `json:"end_ms"`
+	Phase   string            `json:"phase"`
+	Hist    map[string]string `json:"hist"`
+	Count   map[string]int64  `json:"count"`
+	VUs     int64             `json:"vus"`
+}
+
+// summaryLine is the last line; a log without it was cut short.
+type summaryLine struct {
+	V      int    `json:"v"`
+	Kind   string `json:"kind"` // "summary"
+	MaxVUs int64  `json:"max_vus"`
+	K6     string `json:"k6"`
+	// Partial says that the run was stopped before its end, Reason why.
+	Partial bool   `json:"partial,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+func writeLine(w io.Writer, line any) error {
+	b, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// line renders the interval. fetches, failed, wrong and dropped are always there, so that a reader can tell zero
+// from unknown.
+func (iv *interval) line(vus int64) (intervalLine, error) {
+	l := intervalLine{
+		V: formatVersion, Kind: "interval",
+		StartMs: iv.second * 1000, EndMs: iv.second*1000 + 1000,
+		Phase: iv.phase, Hist: map[string]string{}, Count: iv.count, VUs: vus,
+	}
+	for _, name := range []string{"fetches", "failed", "wrong", "dropped"} {
+		l.Count[name] += 0
+	}
+	for name, h := range map[string]*hdrhistogram.Histogram{"fetch_actual": iv.actual, "fetch_intended": iv.intended} {
+		if h.TotalCount() == 0 {
+			continue
+		}
+		b, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+		if err != nil {
+			return l, fmt.Errorf("encode histogram %s: %w", name, err)
+		}
+		l.Hist[name] = string(b)
+	}
+	return l, nil
+}

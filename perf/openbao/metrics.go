@@ -1,0 +1,125 @@
+package openbao
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.k6.io/k6/v2/metrics"
+
+	"gitlab.com/steamer/steamer/perf/fetch"
+)
+
+// Names of the k6 metrics this module emits.
+const (
+	// MetricDuration is a trend in milliseconds from the actual start of a fetch.
+	MetricDuration = "openbao_fetch_duration"
+	// MetricIntended is a trend in milliseconds from the scheduled start of a fetch, see intended.go.
+	MetricIntended = "openbao_fetch_intended"
+	// MetricFetches counts fetches that ended.
+	MetricFetches = "openbao_fetches"
+	// MetricFailed is the share of fetches without a usable answer.
+	MetricFailed = "openbao_fetch_failed"
+	// MetricWrong counts answers with status 200 and another value than the expected one.
+	MetricWrong = "openbao_wrong_values"
+	// MetricInterrupted counts fetches cut off by the end of the run.
+	MetricInterrupted = "openbao_fetches_interrupted"
+)
+
+type metricSet struct {
+	duration, intended, fetches, failed, wrong, interrupted *metrics.Metric
+}
+
+func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
+	m := &metricSet{}
+	for _, d := range []struct {
+		to   **metrics.Metric
+		name string
+		typ  metrics.MetricType
+		val  metrics.ValueType
+	}{
+		{&m.duration, MetricDuration, metrics.Trend, metrics.Time},
+		{&m.intended, MetricIntended, metrics.Trend, metrics.Time},
+		{&m.fetches, MetricFetches, metrics.Counter, metrics.Default},
+		{&m.failed, MetricFailed, metrics.Rate, metrics.Default},
+		{&m.wrong, MetricWrong, metrics.Counter, metrics.Default},
+		{&m.interrupted, MetricInterrupted, metrics.Counter, metrics.Default},
+	} {
+		metric, err := registry.NewMetric(d.name, d.typ, d.val)
+		if err != nil {
+			return nil, fmt.Errorf("metric %s: %w", d.name, err)
+		}
+		*d.to = metric
+	}
+	return m, nil
+}
+
+// Observation is one fetch on its way to the outputs. Outputs that know the type (hdr) read its fields; to all
+// others it is a container of ordinary k6 samples, made only when asked for.
+type Observation struct {
+	// Result is how the fetch went.
+	Result fetch.Result
+	// Intended is the time from the scheduled start to the end; negative if no schedule applies.
+	Intended time.Duration
+	// Tags are the VU's tags with status, and error for a failure.
+	Tags *metrics.TagSet
+	// Metadata are the VU's tags that are not indexed.
+	Metadata map[string]string
+
+	metrics *metricSet
+}
+
+var _ metrics.ConnectedSampleContainer = (*Observation)(nil)
+
+// GetTags returns the tags all samples share.
+func (o *Observation) GetTags() *metrics.TagSet { return o.Tags }
+
+// GetTime returns when the fetch ended.
+func (o *Observation) GetTime() time.Time { return o.Result.Start.Add(o.Result.Duration) }
+
+// GetSamples renders the fetch as k6 samples. An interrupted fetch has no latency and is counted apart.
+func (o *Observation) GetSamples() []metrics.Sample {
+	if o.Result.Outcome == fetch.Interrupted {
+		return []metrics.Sample{o.sample(o.metrics.interrupted, 1)}
+	}
+	samples := make([]metrics.Sample, 0, 5)
+	samples = append(samples,
+		o.sample(o.metrics.duration, metrics.D(o.Result.Duration)),
+		o.sample(o.metrics.fetches, 1),
+		o.sample(o.metrics.failed, metrics.B(o.Result.Outcome == fetch.Failed)),
+	)
+	if o.Intended >= 0 {
+		samples = append(samples, o.sample(o.metrics.intended, metrics.D(o.Intended)))
+	}
+	if o.Result.Outcome == fetch.Wrong {
+		samples = append(samples, o.sample(o.metrics.wrong, 1))
+	}
+	return samples
+}
+
+func (o *Observation) sample(m *metrics.Metric, value float64) metrics.Sample {
+	return metrics.Sample{
+		TimeSeries: metrics.TimeSeries{Metric: m, Tags: o.Tags},
+		Time:       o.GetTime(), Value: value, Metadata: o.Metadata,
+	}
+}
+
+// tagger adds the result's tags to the VU's. Both rarely change from one fetch to the next, so the last set is kept.
+type tagger struct {
+	base   *metrics.TagSet
+	status int
+	class  fetch.Class
+	tags   *metrics.TagSet
+}
+
+func (t *tagger) with(base *metrics.TagSet, r fetch.Result) *metrics.TagSet {
+	if t.tags != nil && t.base == base && t.status == r.Status && t.class == r.Class {
+		return t.tags
+	}
+	tags := base.With("status", strconv.Itoa(r.Status))
+	if r.Class != "" {
+		tags = tags.With("error", string(r.Class))
+	}
+	*t = tagger{base: base, status: r.Status, class: r.Class, tags: tags}
+	return tags
+}

@@ -1,0 +1,54 @@
+// The fetch of fetch.js written in plain k6 JavaScript with k6/http, for comparison: make bench runs both in turns
+// against the same server. It checks that a value came, not which one: k6 would have to compute a SHA-256 for that.
+//
+//   STEAMER_FIXTURE     fixture file; a regular file, since k6 reads it once per VU
+//   STEAMER_ITERATIONS  fetches in all   (default 1000)
+//   STEAMER_VUS         VUs              (default 10)
+//   STEAMER_REUSE       "true" keeps connections open (default false)
+import http from 'k6/http';
+import encoding from 'k6/encoding';
+import { check } from 'k6';
+import { SharedArray } from 'k6/data';
+
+const reuse = __ENV.STEAMER_REUSE === 'true';
+
+export const options = {
+  scenarios: {
+    fetch: {
+      executor: 'shared-iterations',
+      vus: Number(__ENV.STEAMER_VUS || '10'),
+      iterations: Number(__ENV.STEAMER_ITERATIONS || '1000'),
+      maxDuration: '10m',
+    },
+  },
+  noConnectionReuse: !reuse,
+  noCookiesReset: true,
+};
+
+const param = (key, value) => encoding.b64encode(JSON.stringify({ key, value }), 'rawurl');
+
+// One entry per secret, with all that can be computed beforehand.
+const secrets = new SharedArray('secrets', () => {
+  const fixture = JSON.parse(open(__ENV.STEAMER_FIXTURE));
+  return fixture.tenants.flatMap((t) => t.secrets.map((s) => ({
+    url: `${fixture.target}/v1/${t.secretPath}/${s.name}`,
+    params: {
+      headers: {
+        'X-Vault-Request': 'true',
+        'X-Vault-Inline-Auth-Path': t.authPath,
+        'X-Vault-Inline-Auth-Parameter-jwt': param('jwt', t.jwt),
+        'X-Vault-Inline-Auth-Parameter-role': param('role', t.role),
+      },
+      tags: { name: 'fetch' }, // one time series instead of one per URL
+    },
+  })));
+});
+
+export default function () {
+  const s = secrets[Math.floor(Math.random() * secrets.length)];
+  const r = http.get(s.url, s.params);
+  check(r, {
+    'status is 200': (a) => a.status === 200,
+    'a value came': (a) => a.status === 200 && a.json().data.data.value.length > 0,
+  });
+}
