@@ -1,5 +1,43 @@
-{{/* config.json is built as data and printed once, so no value can break its syntax. */}}
+{{/*
+config.json is built as data and printed once, so no value can break its syntax.
+
+"openbao.config" is for the pods. "openbao.config.bootstrap" is for the Job that initialises an empty
+database before there are pods: it answers on loopback only, registers nowhere and carries the
+initialize blocks, which the pods then do without. It has no http audit device, because GitLab may not be up yet.
+*/}}
 {{- define "openbao.config" -}}
+{{- $c := .Values.config }}
+{{- $config := include "openbao.config.common" . | fromJson }}
+{{- $_ := set $config "listener" (include "openbao.config.listeners" . | fromJsonArray) }}
+{{- $_ := set $config "telemetry" (include "openbao.config.telemetry" . | fromJson) }}
+{{- if $c.serviceRegistration.enabled }}
+{{- $_ := set $config "service_registration" (dict "kubernetes" dict) }}
+{{- end }}
+{{- if and $c.initialize.enabled (not .Values.bootstrap.enabled) }}
+{{- $_ := set $config "initialize" (include "openbao.config.initialize" . | fromJsonArray) }}
+{{- end }}
+{{- $devices := include "openbao.config.audit.file" . | fromJsonArray }}
+{{- with concat $devices (include "openbao.config.audit.http" . | fromJsonArray) }}
+{{- $_ := set $config "audit" . }}
+{{- end }}
+{{- include "openbao.config.print" (mergeOverwrite $config (deepCopy $c.extra)) }}
+{{- end }}
+
+{{- define "openbao.config.bootstrap" -}}
+{{- $config := include "openbao.config.common" . | fromJson }}
+{{- $listener := dict
+  "address" (printf "127.0.0.1:%d" (int .Values.config.apiPort))
+  "cluster_address" (printf ":%d" (int .Values.config.clusterPort))
+  "tls_disable" true }}
+{{- $_ := set $config "listener" (list (dict "tcp" $listener)) }}
+{{- $_ := set $config "initialize" (include "openbao.config.initialize" . | fromJsonArray) }}
+{{- with include "openbao.config.audit.file" . | fromJsonArray }}
+{{- $_ := set $config "audit" . }}
+{{- end }}
+{{- include "openbao.config.print" $config }}
+{{- end }}
+
+{{- define "openbao.config.common" -}}
 {{- $c := .Values.config }}
 {{- $config := dict
   "ui" $c.ui
@@ -7,26 +45,19 @@
   "log_format" $c.logFormat
   "log_requests_level" $c.logRequestsLevel
   "cache_size" (int $c.cacheSize)
-  "listener" (include "openbao.config.listeners" . | fromJsonArray)
-  "storage" (dict "postgresql" (include "openbao.config.postgresql" . | fromJson))
-  "telemetry" (include "openbao.config.telemetry" . | fromJson) }}
+  "storage" (dict "postgresql" (include "openbao.config.postgresql" . | fromJson)) }}
 {{- if $c.defaultMaxRequestDuration }}
 {{- $_ := set $config "default_max_request_duration" (printf "%ds" (int $c.defaultMaxRequestDuration)) }}
-{{- end }}
-{{- if $c.serviceRegistration.enabled }}
-{{- $_ := set $config "service_registration" (dict "kubernetes" dict) }}
 {{- end }}
 {{- if $c.unseal.static.enabled }}
 {{- $_ := set $config "seal" (dict "static" (include "openbao.config.static" . | fromJson)) }}
 {{- end }}
-{{- if $c.initialize.enabled }}
-{{- $_ := set $config "initialize" (include "openbao.config.initialize" . | fromJsonArray) }}
+{{- $config | toRawJson }}
 {{- end }}
-{{- with include "openbao.config.audit" . | fromJsonArray }}
-{{- $_ := set $config "audit" . }}
-{{- end }}
-{{- /* toPrettyJson escapes for HTML; undone, so that URLs stay readable. */}}
-{{- mergeOverwrite $config (deepCopy $c.extra) | toPrettyJson | replace "\\u0026" "&" | replace "\\u003c" "<" | replace "\\u003e" ">" }}
+
+{{/* toPrettyJson escapes for HTML; undone, so that URLs stay readable. */}}
+{{- define "openbao.config.print" -}}
+{{- . | toPrettyJson | replace "\\u0026" "&" | replace "\\u003c" "<" | replace "\\u003e" ">" }}
 {{- end }}
 
 {{- define "openbao.config.listeners" -}}
@@ -75,19 +106,25 @@
 {{- $seal | toRawJson }}
 {{- end }}
 
-{{- define "openbao.config.audit" -}}
-{{- $a := .Values.config.audit }}
-{{- $devices := list }}
-{{- if $a.file.enabled }}
-{{- $devices = append $devices (dict "type" "file" "path" "stdout" "options" (dict "file_path" $a.file.path)) }}
+{{- define "openbao.config.audit.file" -}}
+{{- $a := .Values.config.audit.file }}
+{{- if $a.enabled }}
+{{- list (dict "type" "file" "path" "stdout" "options" (dict "file_path" $a.path)) | toRawJson }}
+{{- else }}
+{{- list | toRawJson }}
 {{- end }}
-{{- if $a.http.enabled }}
-{{- $uri := required "config.audit.http.streamingUri is required when config.audit.http.enabled is true" $a.http.streamingUri }}
+{{- end }}
+
+{{- define "openbao.config.audit.http" -}}
+{{- $a := .Values.config.audit.http }}
+{{- if $a.enabled }}
+{{- $uri := required "config.audit.http.streamingUri is required when config.audit.http.enabled is true" $a.streamingUri }}
 {{- $headers := dict
   "Content-Type" (list "application/json")
-  "Gitlab-Openbao-Auth-Token" (list (printf "file://%s" $a.http.authTokenPath)) }}
+  "Gitlab-Openbao-Auth-Token" (list (printf "file://%s" $a.authTokenPath)) }}
 {{- $options := dict "uri" $uri "skip_test" "true" "headers" (toRawJson $headers) }}
-{{- $devices = append $devices (dict "type" "http" "path" "gitlab_stream" "options" $options) }}
+{{- list (dict "type" "http" "path" "gitlab_stream" "options" $options) | toRawJson }}
+{{- else }}
+{{- list | toRawJson }}
 {{- end }}
-{{- $devices | toRawJson }}
 {{- end }}

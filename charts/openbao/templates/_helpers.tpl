@@ -48,3 +48,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- define "openbao.httpAuditSecret" -}}
 {{- .Values.config.audit.http.secret | default (printf "%s-http-audit" (include "openbao.fullname" .)) }}
 {{- end }}
+
+{{/* Another name than the pods': no selector of the release may match the Job's pod. */}}
+{{- define "openbao.bootstrap.labels" -}}
+app.kubernetes.io/name: {{ include "openbao.name" . }}-bootstrap
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Initialises an empty database as the only OpenBao process there is, then stops. Does nothing when
+# GitLab's role is there already. ACTIVE_ADDR is the active Service; BAO_ADDR is the server started here.
+set -u
+
+# role_app prints why a login without a token is refused: "missing token" comes only after OpenBao has
+# found the role, and OpenBao does not ask GitLab for it.
+role_app() {
+  bao write -address="$1" auth/gitlab_rails_jwt/login role=app 2>&1
+}
+
+case "$(role_app "$ACTIVE_ADDR")" in
+  *"missing token"*)
+    echo "bootstrap: already initialised, an active server answers"
+    exit 0
+    ;;
+esac
+
+bao server -config="$OPENBAO_CONFIG_DIRECTORY" &
+server=$!
+trap 'kill "$server" 2>/dev/null' EXIT
+trap 'exit 143' TERM INT
+
+# The listener opens after self-initialisation, so its first answer means that this is over.
+while :; do
+  answer=$(role_app "$BAO_ADDR")
+  case "$answer" in
+    *"missing token"*)
+      echo "bootstrap: initialised, GitLab's role is there"
+      kill "$server"
+      wait "$server"
+      exit 0
+      ;;
+    *"could not be found"* | *"could not load configuration"* | *"permission denied"*)
+      echo "bootstrap: the database is initialised, but without GitLab's mount: $answer" >&2
+      echo "  cause: an earlier initialisation was interrupted, or was not GitLab's" >&2
+      echo "  mend: if it holds nothing of worth, empty its tables and upgrade again; else set config.initialize.enabled=false" >&2
+      exit 1
+      ;;
+  esac
+  if ! kill -0 "$server" 2>/dev/null; then
+    wait "$server"
+    echo "bootstrap: the server ended with status $?; last answer: $answer" >&2
+    exit 1
+  fi
+  sleep 1
+done

@@ -1,0 +1,39 @@
+{{- define "openbao.env" -}}
+- name: OPENBAO_CONFIG_DIRECTORY
+  value: /srv/openbao/config/
+- name: PGPASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.config.storage.postgresql.connection.password.secret }}
+      key: {{ .Values.config.storage.postgresql.connection.password.key }}
+- name: POD_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+- name: BAO_CLUSTER_ADDR
+  value: {{ tpl .Values.config.clusterAddr . | quote }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Only the pods, not the bootstrap Job. */}}
+{{- define "openbao.env.server" -}}
+- name: BAO_ADDR
+  value: {{ include "openbao.scheme" . }}://127.0.0.1:{{ .Values.config.apiPort }}
+- name: BAO_API_ADDR
+  value: {{ tpl .Values.config.apiAddr . | quote }}
+- name: BAO_K8S_POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: BAO_K8S_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- if not .Values.config.tlsDisable }}
+# The loopback address is in no certificate; only "bao" commands inside this pod read this.
+- name: BAO_SKIP_VERIFY
+  value: "true"
+{{- end }}
+{{- end }}
