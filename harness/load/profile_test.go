@@ -79,3 +79,17 @@ func TestTiersFollowGitLabsRules(t *testing.T) {
 	require.ErrorContains(t, err, "use one of 3, 6, 12, 30, 60, 150")
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
+
+// TestShippedProfiles reads the profiles that runs use.
+func TestShippedProfiles(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../perf/profiles/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, f := range files {
+		p, err := load.ReadProfile(f)
+		require.NoError(t, err)
+		require.Equal(t, strings.TrimSuffix(filepath.Base(f), ".yaml"), p.Name)
+		require.FileExists(t, filepath.Join("../../perf/scripts", p.Workload+".js"))
+	}
+}

@@ -1,0 +1,231 @@
+package gate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+const sloFile = `apiVersion: steamer/v1
+kind: SLO
+name: test
+environmentLatency: 10
+entries:
+  - openbao: ">=2.4.0"
+    tier: [3, 150]
+    topology: any
+    limits:
+      - {metric: fetch_p50_ms, op: "<=", limit: 7, source: GitLab documentation}
+      - {metric: fetch_p99_ms, op: "<=", limit: 10, source: GitLab documentation}
+      - {metric: error_rate, op: "<=", limit: 0.005, source: test}
+      - {metric: wrong_values, op: "<=", limit: 0, source: test}
+      - {metric: achieved_ratio, op: ">=", limit: 0.99, source: test}
+      - {metric: openbao_throttled_ratio, op: "<=", limit: 0.25, source: test, informational: true}
+`
+
+func slos(t *testing.T, text string) *gate.SLO {
+	t.Helper()
+	s, err := gate.ParseSLO("slo.yaml", []byte(text))
+	require.NoError(t, err)
+	return s
+}
+
+// good is a run of one topology that passes: 20,000 fetches at p99 8 ms.
+func good() *result.Result {
+	start := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+	load := &result.Load{
+		Mode: "inline", Start: start, WarmupSeconds: 10, MeasuredSeconds: 100, OfferedRate: 200, AchievedRate: 200, Fetches: 20_000,
+		Intended:  result.Distribution{Count: 20_000, Mean: 4, P50: 3, P90: 5, P95: 6, P99: 8, P999: 12, Max: 30},
+		Generator: result.Generator{CPUShare: 0.05}, Extra: map[string]float64{},
+	}
+	pod := result.ResourceSeries{Component: "openbao", Name: "openbao-0/openbao-server"}
+	for i := range 111 {
+		phase := "measure"
+		if i < 10 {
+			phase = "warmup"
+		}
+		load.Series = append(load.Series, result.Interval{Offset: float64(i), Phase: phase, Fetches: 200, P50: 3, P99: 8})
+		pod.Samples = append(pod.Samples, result.ResourceSample{At: start.Add(time.Duration(i) * time.Second), CPUCores: 0.2, MemoryMiB: 300, Throttled: 0.01})
+	}
+	return &result.Result{
+		APIVersion: result.APIVersion, Kind: result.Kind, Run: result.Run{ID: "t", Tier: "150"},
+		Topologies: []result.Topology{{
+			Name: "cloud-native", Chart: result.Chart{Version: "0.12.3"}, Versions: map[string]string{"openbao": "2.4.0"}, Load: load,
+			Scenarios: []result.Scenario{{ID: "access/own", Status: result.Passed}, {ID: "access/other", Status: result.Skipped, Reason: "not here"}},
+			Resources: []result.ResourceSeries{pod},
+		}},
+	}
+}
+
+// TestVerdicts is the decision table: one thing is changed in a run that passes.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	type R = result.Result
+	at := func(r *R, s int) time.Time { return r.Topologies[0].Load.Start.Add(time.Duration(s) * time.Second) }
+	event := func(kind, detail string, second int, planned bool) func(*R) {
+		return func(r *R) {
+			r.Topologies[0].Events = []result.Event{{At: at(r, second), Kind: kind, Detail: detail, Planned: planned}}
+		}
+	}
+	load := func(f func(*result.Load)) func(*R) { return func(r *R) { f(r.Topologies[0].Load) } }
+	fail := func(r *R) {
+		r.Topologies[0].Scenarios[0].Status, r.Topologies[0].Scenarios[0].Reason = result.Failed, "got 500"
+	}
+	slow := load(func(l *result.Load) { l.Intended.P99 = 21 })
+	saturated := load(func(l *result.Load) { l.Generator.CPUShare = 0.6 })
+	dropped := load(func(l *result.Load) { l.Dropped = 3 })
+	both := func(fs ...func(*R)) func(*R) {
+		return func(r *R) {
+			for _, f := range fs {
+				f(r)
+			}
+		}
+	}
+	for name, tc := range map[string]struct {
+		change func(*R)
+		want   result.Verdict
+		reason string // part of the first reason
+	}{
+		"all well":               {func(*R) {}, result.Pass, "cloud-native: 1 of 1 scenarios passed, 1 skipped"},
+		"scenario failed":        {fail, result.Fail, "scenario access/own failed: got 500"},
+		"wrong value":            {load(func(l *result.Load) { l.Wrong = 1 }), result.Fail, "1 fetches were answered with a wrong value"},
+		"wrong value in warm-up": {load(func(l *result.Load) { l.Series[2].Wrong = 2 }), result.Fail, "2 fetches were answered with a wrong value"},
+		"objective missed":       {slow, result.Fail, "p99 from the intended start: 21 ms, limit 20 ms"},
+		"objective just held":    {load(func(l *result.Load) { l.Intended.P99 = 20 }), result.Pass, ""},
+		"too many failures":      {load(func(l *result.Load) { l.Failed = 101 }), result.Fail, "failed fetches: 0.505 %, limit 0.5 %"},
+		"k6 thresholds":          {load(func(l *result.Load) { l.Extra["k6_thresholds_failed"] = 1 }), result.Fail, "k6 reported a crossed threshold"},
+		"dropped":                {dropped, result.Inconclusive, "3 arrivals were dropped"},
+		"interrupted fetches":    {load(func(l *result.Load) { l.Extra["interrupted"] = 2 }), result.Inconclusive, "2 fetches were still running"},
+		"too slow a generator":   {load(func(l *result.Load) { l.AchievedRate = 197 }), result.Inconclusive, "197 of 200 fetches/s"},
+		"one fetch off":          {load(func(l *result.Load) { l.OfferedRate, l.AchievedRate, l.MeasuredSeconds = 0.3, 0.29, 100 }), result.Pass, ""},
+		"no rate":                {load(func(l *result.Load) { l.OfferedRate = 0 }), result.Inconclusive, "of 0 fetches/s"},
+		"saturated":              {saturated, result.Inconclusive, "k6 used 60 % of the host"},
+		"generator unknown":      {load(func(l *result.Load) { l.Generator.CPUShare = 0 }), result.Inconclusive, "was not recorded"},
+		"partial load":           {load(func(l *result.Load) { l.Partial = "k6 was killed" }), result.Inconclusive, "k6 was killed"},
+		"drift": {load(func(l *result.Load) {
+			for i := 70; i < 111; i++ {
+				l.Series[i].P50 = 9
+			}
+		}), result.Inconclusive, "the median moved"},
+		"drift below the floor": {load(func(l *result.Load) {
+			for i := 60; i < 111; i++ {
+				l.Series[i].P50 = 4.9
+			}
+		}), result.Pass, ""},
+		"half without fetches":    {load(func(l *result.Load) { l.Series = l.Series[:40] }), result.Inconclusive, "one half of the measurement"},
+		"restart under load":      {event("restart", "openbao-0: exit 137", 50, false), result.Inconclusive, "openbao-0: exit 137 at +50 s"},
+		"OOM seen by Kubernetes":  {event("kubernetes", "OOMKilling postgresql-0", 50, false), result.Inconclusive, "OOMKilling"},
+		"planned restart":         {event("restart", "openbao-0", 50, true), result.Pass, ""},
+		"restart before the load": {event("restart", "openbao-0", -5, false), result.Pass, ""},
+		"restart after the load":  {event("restart", "openbao-0", 115, false), result.Pass, ""},
+		"leadership under load":   {event("leadership", "openbao-1 is active", 50, false), result.Inconclusive, "openbao-1 is active"},
+		"not observed":            {func(r *R) { r.Topologies[0].Resources = nil }, result.Inconclusive, "not watched throughout"},
+		"observed in part":        {func(r *R) { s := &r.Topologies[0].Resources[0]; s.Samples = s.Samples[:60] }, result.Inconclusive, "not watched throughout"},
+		"no load":                 {func(r *R) { r.Topologies[0].Load = nil }, result.Inconclusive, "no load was run"},
+		"no scenarios":            {func(r *R) { r.Topologies[0].Scenarios = nil }, result.Inconclusive, "no scenario ran (0 skipped)"},
+		"all skipped":             {func(r *R) { r.Topologies[0].Scenarios = r.Topologies[0].Scenarios[1:] }, result.Inconclusive, "no scenario ran (1 skipped)"},
+		"no topology":             {func(r *R) { r.Topologies = nil }, result.Inconclusive, "no topology was installed"},
+		"run stopped":             {func(r *R) { r.Run.Partial = true }, result.Inconclusive, "the run did not reach its end"},
+		"step failed":             {func(r *R) { r.Steps = []result.Step{{Name: "seed", Error: "403"}} }, result.Inconclusive, `step "seed" failed: 403`},
+		"thin tail":               {load(func(l *result.Load) { l.Intended.Count, l.Intended.P99 = 9_999, 500 }), result.Pass, ""},
+		"enough tail":             {load(func(l *result.Load) { l.Intended.Count, l.Intended.P99 = 10_000, 500 }), result.Fail, "500 ms, limit 20 ms"},
+		"no quantile judged":      {load(func(l *result.Load) { l.Intended.Count = 150 }), result.Inconclusive, "none could be judged: 150 fetches are too few"},
+		"nothing recorded":        {load(func(l *result.Load) { l.Intended, l.Fetches = result.Distribution{}, 0 }), result.Inconclusive, "no latency was recorded"},
+		"informational missed": {func(r *R) {
+			for i := range r.Topologies[0].Resources[0].Samples {
+				r.Topologies[0].Resources[0].Samples[i].Throttled = 0.9
+			}
+		}, result.Pass, ""},
+		"failed beats invalid":     {both(fail, dropped), result.Fail, "scenario access/own failed"},
+		"miss under drops":         {both(slow, dropped), result.Fail, "21 ms, limit 20 ms"},
+		"miss under saturation":    {both(slow, saturated), result.Inconclusive, "but the generator was saturated"},
+		"wrong under saturation":   {both(load(func(l *result.Load) { l.Wrong = 1 }), saturated), result.Fail, "wrong value"},
+		"failure in a stopped run": {both(fail, func(r *R) { r.Run.Partial = true }), result.Fail, "scenario access/own failed"},
+		"worst topology decides": {func(r *R) {
+			bad := good().Topologies[0]
+			bad.Name = "hybrid"
+			bad.Scenarios[0].Status = result.Failed
+			r.Topologies = append(r.Topologies, bad)
+		}, result.Fail, "hybrid: scenario access/own failed"},
+		"unsure topology decides": {func(r *R) {
+			bad := good().Topologies[0]
+			bad.Name = "hybrid"
+			bad.Load = nil
+			r.Topologies = append(r.Topologies, bad)
+		}, result.Inconclusive, "hybrid: no load was run"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := good()
+			tc.change(r)
+			p := gate.Policy{SLO: slos(t, sloFile), Validity: gate.DefaultValidity(), Expect: gate.Expect{Scenarios: true, Load: true}}
+			gate.Judge(r, p)
+			require.Equal(t, tc.want, r.Verdict, "%q", r.Reasons)
+			require.NotEmpty(t, r.Reasons)
+			require.Contains(t, r.Reasons[0], tc.reason)
+			gate.Judge(r, p)
+			require.Equal(t, tc.want, r.Verdict)
+			if len(r.Topologies) > 0 {
+				_, err := result.Encode(r)
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestFunctionalRunNeedsNoLoad(t *testing.T) {
+	t.Parallel()
+	r := good()
+	r.Topologies[0].Load = nil
+	gate.Judge(r, gate.Policy{Expect: gate.Expect{Scenarios: true}})
+	require.Equal(t, result.Pass, r.Verdict)
+	require.Empty(t, r.Topologies[0].Checks)
+}
+
+func TestWithoutObjectivesNothingIsProven(t *testing.T) {
+	t.Parallel()
+	r := good()
+	gate.Judge(r, gate.Policy{Validity: gate.DefaultValidity(), Expect: gate.Expect{Load: true}})
+	require.Equal(t, result.Inconclusive, r.Verdict)
+	require.Contains(t, r.Reasons[0], "the SLO file has none for chart 0.12.3")
+	r.Topologies[0].Load.Failed = 1
+	gate.Judge(r, gate.Policy{Validity: gate.DefaultValidity()})
+	require.Equal(t, result.Fail, r.Verdict, "without a budget for errors there is none")
+}
+
+func TestChecksCarryTheirEvidence(t *testing.T) {
+	t.Parallel()
+	r := good()
+	r.Topologies[0].Load.Intended.Count = 5000
+	gate.Judge(r, gate.Policy{SLO: slos(t, sloFile), Validity: gate.DefaultValidity()})
+	got := map[string]result.Check{}
+	for _, c := range r.Topologies[0].Checks {
+		require.NotContains(t, got, c.ID, "IDs are unique")
+		require.NotEmpty(t, c.Title+c.Measured+c.Limit)
+		got[c.ID] = c
+	}
+	require.Equal(t, result.Check{ID: "slo/fetch-p50-ms", Kind: "slo", Title: "p50 from the intended start", Verdict: result.Pass, Measured: "3 ms",
+		Limit: "<= 17 ms (7 + 10 for the environment)", Headroom: 14.0 / 17, Source: "GitLab documentation"}, got["slo/fetch-p50-ms"])
+	require.True(t, got["slo/fetch-p99-ms"].Informational)
+	require.Equal(t, "5000 fetches are too few: 10000 put 100 beyond the quantile", got["slo/fetch-p99-ms"].Reason)
+	require.Equal(t, "<= 25 %", got["slo/openbao-throttled-ratio"].Limit, "no latency allowance for a share")
+	require.Equal(t, "valid/complete", got["valid/complete"].ID)
+}
+
+func TestAllowances(t *testing.T) {
+	t.Parallel()
+	r := good()
+	r.Topologies[0].Load.Intended.P99 = 25
+	p := gate.Policy{SLO: slos(t, sloFile), Validity: gate.DefaultValidity()}
+	gate.Judge(r, p)
+	require.Equal(t, result.Fail, r.Verdict)
+	p.EnvironmentLatency = 5 * time.Millisecond
+	gate.Judge(r, p)
+	require.Equal(t, result.Pass, r.Verdict, "10 + 10 + 5 ms")
+	r.Topologies[0].Load.Failed = 200
+	gate.Judge(r, p)
+	require.Equal(t, result.Fail, r.Verdict, "latency allowances excuse no errors")
+}

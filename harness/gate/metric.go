@@ -1,0 +1,123 @@
+package gate
+
+import (
+	"fmt"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// The metrics with rules of their own.
+const (
+	errorRate     = "error_rate"     // failed fetches, of all
+	wrongValues   = "wrong_values"   // always limited to 0
+	achievedRatio = "achieved_ratio" // achieved of the offered rate; a validity condition, see Validity
+)
+
+// Metrics lists what a Limit can bound. fetch_*_ms are latencies from the
+// intended start of a fetch, fetch_actual_*_ms from its actual start.
+// *_cpu_ms_per_fetch is CPU time. The other openbao_* take the worst OpenBao
+// container: the ratio of CFS periods it was throttled in, its mean CPU use and
+// peak memory as ratios of its CPU request and memory limit, its peak memory in MiB.
+func Metrics() []string {
+	names := []string{errorRate, wrongValues, achievedRatio}
+	for _, from := range []string{"fetch_", "fetch_actual_"} {
+		for _, q := range []string{"mean", "p50", "p90", "p95", "p99", "p999"} {
+			names = append(names, from+q+"_ms")
+		}
+	}
+	return append(names, "openbao_cpu_ms_per_fetch", "postgresql_cpu_ms_per_fetch", "openbao_throttled_ratio",
+		"openbao_cpu_of_request", "openbao_memory_of_limit", "openbao_memory_mib")
+}
+
+// reading is a metric's value, or why there is none.
+type reading struct {
+	title   string
+	value   float64
+	unit    string // "ms", "MiB" or "%"; a value in % is a ratio times 100
+	latency bool   // the environment's allowance applies
+	missing string // why there is no value
+	thin    string // why the value is shown but not judged
+}
+
+// minTail is how many fetches must lie beyond a quantile before it is judged.
+// With fewer the estimate moves by more than 10 % from run to run by chance
+// alone (relative standard error of a count of 100 is 1/sqrt(100)).
+const minTail = 100
+
+// read evaluates one of Metrics on a topology with load.
+func read(metric string, t *result.Topology) reading {
+	if q, ok := strings.CutPrefix(metric, "fetch_actual_"); ok {
+		return latency(strings.TrimSuffix(q, "_ms"), "from the actual start", t.Load.Actual)
+	}
+	if q, ok := strings.CutPrefix(metric, "fetch_"); ok {
+		return latency(strings.TrimSuffix(q, "_ms"), "from the intended start", t.Load.Intended)
+	}
+	if component, ok := strings.CutSuffix(metric, "_cpu_ms_per_fetch"); ok {
+		name := map[string]string{"openbao": "OpenBao", "postgresql": "PostgreSQL"}[component]
+		r := reading{title: "CPU time of " + name + " per fetch", unit: "ms"}
+		ms, ok := t.CPUPerFetch(component)
+		if r.value = ms; !ok {
+			r.missing = "too few CPU samples of " + name + " in the measured time"
+		}
+		return r
+	}
+	if metric == errorRate {
+		r := reading{title: "failed fetches", unit: "%", missing: "no fetch was completed"}
+		if n := t.Load.Fetches; n > 0 {
+			r.value, r.missing = 100*float64(t.Load.Failed)/float64(n), ""
+		}
+		return r
+	}
+	return container(metric, t)
+}
+
+func latency(name, from string, d result.Distribution) reading {
+	q := map[string]struct{ value, quantile float64 }{
+		"mean": {d.Mean, 0}, "p50": {d.P50, 0.5}, "p90": {d.P90, 0.9}, "p95": {d.P95, 0.95}, "p99": {d.P99, 0.99}, "p999": {d.P999, 0.999},
+	}[name]
+	r := reading{title: strings.Replace(name, "p999", "p99.9", 1) + " " + from, value: q.value, unit: "ms", latency: true}
+	// Rounded, because 1-0.99 is not 0.01 in binary.
+	need := int64(minTail/(1-q.quantile) + 0.5)
+	switch {
+	case d.Count == 0:
+		r.missing = "no latency was recorded"
+	case d.Count < need:
+		r.thin = fmt.Sprintf("%d fetches are too few: %d put %d beyond the quantile", d.Count, need, minTail)
+	}
+	return r
+}
+
+// container evaluates a metric of the OpenBao containers; the worst one counts.
+func container(metric string, t *result.Topology) reading {
+	r := reading{unit: "%", missing: "OpenBao was not observed"}
+	r.title = map[string]string{
+		"openbao_throttled_ratio": "CPU throttling of OpenBao", "openbao_memory_mib": "peak memory of OpenBao",
+		"openbao_memory_of_limit": "peak memory of OpenBao, of its limit", "openbao_cpu_of_request": "CPU of OpenBao, of its request",
+	}[metric]
+	w := t.Load.Measured()
+	for i := range t.Resources {
+		s := &t.Resources[i]
+		if s.Component != "openbao" || len(s.Samples) == 0 {
+			continue
+		}
+		v, given := 0.0, 1.0
+		switch metric {
+		case "openbao_throttled_ratio":
+			v = 100 * s.MeanThrottled(w)
+		case "openbao_memory_mib":
+			v, r.unit = s.PeakMemory(w), "MiB"
+		case "openbao_memory_of_limit":
+			v, given = 100*s.PeakMemory(w), s.MemoryLimit
+		case "openbao_cpu_of_request":
+			used, covered := s.CPUSeconds(w)
+			v, given = 100*used/max(covered, 1e-9), s.CPURequest
+		}
+		if given == 0 {
+			r.missing = "the container's request or limit is unknown"
+			continue
+		}
+		r.missing, r.value = "", max(r.value, v/given)
+	}
+	return r
+}

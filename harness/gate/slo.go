@@ -1,0 +1,179 @@
+// Package gate judges results: it checks whether a measurement is valid,
+// compares it with service level objectives (SLOs), and derives the verdict of
+// each topology and of the run. It reads only the Result and the SLO file, so a
+// verdict can be derived again from a finished run.
+package gate
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/Masterminds/semver/v3"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+)
+
+// SLO is the file of objectives, perf/slo.yaml.
+type SLO struct {
+	APIVersion string `json:"apiVersion"` // "steamer/v1"
+	Kind       string `json:"kind"`       // "SLO"
+	Name       string `json:"name"`
+	// EnvironmentLatency in ms, 0 to 1000, is added to every latency limit: what the way between
+	// client and OpenBao costs and the chart must not be charged with.
+	EnvironmentLatency float64     `json:"environmentLatency"`
+	Entries            []Entry     `json:"entries"`             // the first that matches a topology applies
+	Reference          []Reference `json:"reference,omitempty"` // published numbers to compare with by eye; not judged
+}
+
+// Entry gives the limits for the topologies it matches. An empty condition matches all.
+type Entry struct {
+	Chart    string    `json:"chart,omitempty"`    // chart version range, e.g. ">=0.12.0 <2"
+	OpenBao  string    `json:"openbao,omitempty"`  // OpenBao version range
+	Tier     []float64 `json:"tier,omitempty"`     // fetches per second, rows of the sizing table
+	Topology string    `json:"topology,omitempty"` // a topology's name, or "any"
+	Mode     string    `json:"mode,omitempty"`     // way to fetch, e.g. "inline"
+	Limits   []Limit   `json:"limits"`
+}
+
+// Limit bounds one metric. The limit itself still passes.
+type Limit struct {
+	Metric        string  `json:"metric"` // one of Metrics
+	Op            string  `json:"op"`     // "<=", or ">=" for achieved_ratio
+	Limit         float64 `json:"limit"`
+	Source        string  `json:"source"`                  // where the number comes from
+	Informational bool    `json:"informational,omitempty"` // shown, but no part of the verdict
+}
+
+// Reference is a published threshold that Steamer does not judge.
+type Reference struct {
+	Metric      string `json:"metric"`
+	Normal      string `json:"normal"`
+	Investigate string `json:"investigate"`
+	Source      string `json:"source"`
+}
+
+// ParseSLO reads an SLO file; name is used in errors, which are of code
+// exit.Invalid and name the entry.
+func ParseSLO(name string, data []byte) (*SLO, error) {
+	s := new(SLO)
+	if err := strict.YAML(data, s); err != nil {
+		return nil, exit.Invalidf(name, "see docs/reference for the fields of an SLO file", "%w", err)
+	}
+	if err := s.validate(); err != nil {
+		return nil, exit.Invalidf(name, "correct the SLO file", "%w", err)
+	}
+	return s, nil
+}
+
+// ReadSLO reads the SLO file at path.
+func ReadSLO(path string) (*SLO, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, exit.Invalidf(path, "name an SLO file such as perf/slo.yaml", "%w", err)
+	}
+	return ParseSLO(path, data)
+}
+
+// maxEnvironmentLatency in ms; an environment that needs more measures itself.
+const maxEnvironmentLatency = 1000
+
+func (s *SLO) validate() error {
+	switch e := s.EnvironmentLatency; {
+	case s.APIVersion != result.APIVersion || s.Kind != "SLO":
+		return fmt.Errorf("apiVersion %q, kind %q: want %q, \"SLO\"", s.APIVersion, s.Kind, result.APIVersion)
+	case !(e >= 0 && e <= maxEnvironmentLatency):
+		return fmt.Errorf("environmentLatency %v: want 0 to %d ms", e, maxEnvironmentLatency)
+	case len(s.Entries) == 0:
+		return fmt.Errorf("no entries")
+	}
+	for i, e := range s.Entries {
+		if err := e.validate(); err != nil {
+			return fmt.Errorf("entries[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (e Entry) validate() error {
+	for field, v := range map[string]string{"chart": e.Chart, "openbao": e.OpenBao} {
+		if v == "" {
+			continue
+		}
+		if _, err := semver.NewConstraint(v); err != nil {
+			return fmt.Errorf("%s: version range %q: %w", field, v, err)
+		}
+	}
+	if len(e.Limits) == 0 {
+		return fmt.Errorf("no limits")
+	}
+	seen := map[string]bool{}
+	for _, l := range e.Limits {
+		want := "<="
+		if l.Metric == achievedRatio {
+			want = ">="
+		}
+		switch {
+		case !slices.Contains(Metrics(), l.Metric) || seen[l.Metric]:
+			return fmt.Errorf("metric %q: want one of %q, each once", l.Metric, Metrics())
+		case l.Op != want:
+			return fmt.Errorf("%s: op %q: want %q", l.Metric, l.Op, want)
+		case !(l.Limit >= 0) || math.IsInf(l.Limit, 0):
+			return fmt.Errorf("%s: limit %v: want 0 or more", l.Metric, l.Limit)
+		case l.Metric == wrongValues && (l.Limit != 0 || l.Informational):
+			return fmt.Errorf("%s: a wrong secret is never tolerable: want limit 0", l.Metric)
+		case l.Source == "":
+			return fmt.Errorf("%s: a limit nobody can trace is not defended: source is required", l.Metric)
+		}
+		seen[l.Metric] = true
+	}
+	return nil
+}
+
+// limits returns those of the first entry that matches, nil when none does.
+func (s *SLO) limits(t *result.Topology, tier string) []Limit {
+	if s == nil {
+		return nil
+	}
+	for _, e := range s.Entries {
+		if e.matches(t, tier) {
+			return e.Limits
+		}
+	}
+	return nil
+}
+
+func (e Entry) matches(t *result.Topology, tier string) bool {
+	rate, err := strconv.ParseFloat(tier, 64)
+	if len(e.Tier) > 0 && (err != nil || !slices.Contains(e.Tier, rate)) {
+		return false
+	}
+	if e.Topology != "" && e.Topology != "any" && e.Topology != t.Name {
+		return false
+	}
+	return (e.Mode == "" || e.Mode == t.Load.Mode) &&
+		inRange(e.Chart, t.Chart.Version) && inRange(e.OpenBao, t.Versions["openbao"])
+}
+
+// inRange reports whether version lies in the range; an unreadable version lies
+// in none, so that its topology ends without limits and INCONCLUSIVE.
+// A pre-release counts as its release: release candidates are what gets judged.
+func inRange(constraint, version string) bool {
+	if constraint == "" {
+		return true
+	}
+	v, err := semver.NewVersion(version)
+	if err != nil {
+		return false
+	}
+	c, err := semver.NewConstraint(constraint)
+	if err != nil {
+		return false // validate has refused it before
+	}
+	release, err := v.SetPrerelease("")
+	return err == nil && c.Check(&release)
+}

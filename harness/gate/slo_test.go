@@ -1,0 +1,148 @@
+package gate_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+func TestParseSLORefuses(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ old, with, wantErr string }{
+		"typo":             {"metric: fetch_p50_ms", "metrik: fetch_p50_ms", `unknown field`},
+		"version":          {"steamer/v1", "steamer/v2", `apiVersion "steamer/v2"`},
+		"kind":             {"kind: SLO", "kind: Profile", `kind "Profile"`},
+		"metric":           {"fetch_p50_ms", "fetch_p42_ms", `metric "fetch_p42_ms"`},
+		"metric twice":     {"fetch_p50_ms", "fetch_p99_ms", `metric "fetch_p99_ms"`},
+		"negative":         {"limit: 7", "limit: -7", "limit -7"},
+		"not a number":     {"limit: 7", "limit: .nan", "NaN"},
+		"wrong direction":  {`"<=", limit: 7`, `">=", limit: 7`, `op ">=": want "<="`},
+		"no direction":     {`op: "<=", limit: 7`, "limit: 7", `op "": want "<="`},
+		"ratio direction":  {`">="`, `"<="`, `achieved_ratio: op "<=": want ">="`},
+		"tolerates wrong":  {"wrong_values, op: \"<=\", limit: 0", "wrong_values, op: \"<=\", limit: 1", "never tolerable"},
+		"no source":        {"limit: 7, source: GitLab documentation", "limit: 7", "source is required"},
+		"negative latency": {"environmentLatency: 10", "environmentLatency: -1", "environmentLatency -1"},
+		"huge latency":     {"environmentLatency: 10", "environmentLatency: 5000", "want 0 to 1000 ms"},
+		"bad bao range":    {">=2.4.0", "two", `openbao: version range "two"`},
+		"bad chart range":  {"    tier:", "    chart: '>>1'\n    tier:", `chart: version range ">>1"`},
+		"tier is text":     {"tier: [3, 150]", "tier: [small]", "cannot unmarshal"},
+		"no entries":       {sloFile[strings.Index(sloFile, "entries:"):], "entries: []\n", "no entries"},
+		"no limits":        {sloFile[strings.Index(sloFile, "    limits:"):], "    limits: []\n", "no limits"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(sloFile, tc.old, tc.with, 1)
+			require.NotEqual(t, sloFile, text)
+			_, err := gate.ParseSLO("my-slo.yaml", []byte(text))
+			require.ErrorContains(t, err, tc.wantErr)
+			require.ErrorContains(t, err, "my-slo.yaml")
+			require.Equal(t, exit.Invalid, exit.CodeOf(err))
+		})
+	}
+	_, err := gate.ReadSLO(filepath.Join(t.TempDir(), "none.yaml"))
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
+// TestEntriesMatch looks at which limit holds.
+func TestEntriesMatch(t *testing.T) {
+	t.Parallel()
+	file := "apiVersion: steamer/v1\nkind: SLO\nname: t\nenvironmentLatency: 0\nentries:\n"
+	for i, cond := range []string{`chart: ">=1.0.0"`, `openbao: "~2.5"`, `topology: cloud-native-hybrid`, `tier: [3, 6]`, `mode: login-read`, `topology: any`, `topology: any`} {
+		file += fmt.Sprintf("- {%s, limits: [{metric: fetch_p50_ms, op: \"<=\", limit: %d, source: s}]}\n", cond, i+1)
+	}
+	for name, tc := range map[string]struct {
+		change func(*result.Result)
+		want   string
+	}{
+		"no condition":      {func(*result.Result) {}, "<= 6 ms"},
+		"chart":             {func(r *result.Result) { r.Topologies[0].Chart.Version = "1.2.0" }, "<= 1 ms"},
+		"release candidate": {func(r *result.Result) { r.Topologies[0].Chart.Version = "1.0.0-rc.1" }, "<= 1 ms"},
+		"unreadable chart":  {func(r *result.Result) { r.Topologies[0].Chart.Version = "main" }, "<= 6 ms"},
+		"openbao":           {func(r *result.Result) { r.Topologies[0].Versions["openbao"] = "v2.5.1" }, "<= 2 ms"},
+		"first match holds": {func(r *result.Result) {
+			r.Topologies[0].Versions["openbao"] = "2.5.0"
+			r.Topologies[0].Name = "cloud-native-hybrid"
+		}, "<= 2 ms"},
+		"topology": {func(r *result.Result) { r.Topologies[0].Name = "cloud-native-hybrid" }, "<= 3 ms"},
+		"tier":     {func(r *result.Result) { r.Run.Tier = "6" }, "<= 4 ms"},
+		"odd tier": {func(r *result.Result) { r.Run.Tier = "none" }, "<= 6 ms"},
+		"mode":     {func(r *result.Result) { r.Topologies[0].Load.Mode = "login-read" }, "<= 5 ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := good()
+			tc.change(r)
+			gate.Judge(r, gate.Policy{SLO: slos(t, file), Validity: gate.DefaultValidity()})
+			var limits []string
+			for _, c := range r.Topologies[0].Checks {
+				if c.ID == "slo/fetch-p50-ms" {
+					limits = append(limits, c.Limit)
+				}
+			}
+			require.Equal(t, []string{tc.want}, limits)
+		})
+	}
+}
+
+// TestMetrics reads every metric there is from one topology.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"fetch_mean_ms": "4 ms", "fetch_p50_ms": "3 ms", "fetch_p90_ms": "5 ms", "fetch_p95_ms": "6 ms", "fetch_p99_ms": "8 ms", "fetch_p999_ms": "12 ms",
+		"fetch_actual_mean_ms": "2 ms", "fetch_actual_p50_ms": "1 ms", "fetch_actual_p90_ms": "3 ms", "fetch_actual_p95_ms": "4 ms",
+		"fetch_actual_p99_ms": "5 ms", "fetch_actual_p999_ms": "6 ms",
+		"error_rate": "0.1 %", "wrong_values": "0", "openbao_cpu_ms_per_fetch": "1 ms", "postgresql_cpu_ms_per_fetch": "unknown", "openbao_throttled_ratio": "1 %",
+		"openbao_cpu_of_request": "40 %", "openbao_memory_mib": "300 MiB", "openbao_memory_of_limit": "30 %",
+	}
+	text := "apiVersion: steamer/v1\nkind: SLO\nname: t\nenvironmentLatency: 0\nentries:\n- limits:\n"
+	for _, m := range gate.Metrics() {
+		op, limit := "<=", 1000
+		switch m {
+		case "achieved_ratio":
+			op, limit = ">=", 1
+		case "wrong_values":
+			limit = 0
+		}
+		text += fmt.Sprintf("  - {metric: %s, op: %q, limit: %d, source: s}\n", m, op, limit)
+	}
+	r := good()
+	l := r.Topologies[0].Load
+	l.Actual = result.Distribution{Count: 200_000, Mean: 2, P50: 1, P90: 3, P95: 4, P99: 5, P999: 6}
+	l.Intended.Count, l.Failed = 200_000, 20
+	r.Topologies[0].Resources[0].CPURequest, r.Topologies[0].Resources[0].MemoryLimit = 0.5, 1000
+	gate.Judge(r, gate.Policy{SLO: slos(t, text), Validity: gate.DefaultValidity()})
+	got := map[string]string{}
+	for _, c := range r.Topologies[0].Checks {
+		for _, m := range gate.Metrics() {
+			if c.ID == "slo/"+strings.ReplaceAll(m, "_", "-") {
+				got[m] = c.Measured
+			}
+		}
+	}
+	require.Equal(t, want, got)
+	require.Equal(t, result.Inconclusive, r.Verdict, "PostgreSQL was not observed")
+	require.Contains(t, r.Reasons[0], "too few CPU samples of PostgreSQL")
+}
+
+// TestShippedFile reads the file that runs are judged by.
+func TestShippedFile(t *testing.T) {
+	t.Parallel()
+	s, err := gate.ReadSLO("../../perf/slo.yaml")
+	require.NoError(t, err)
+	for _, tier := range load.Tiers() {
+		r := good()
+		r.Run.Tier = tier.Name
+		gate.Judge(r, gate.Policy{SLO: s, Validity: gate.DefaultValidity()})
+		require.Equal(t, result.Pass, r.Verdict, "tier %s: %q", tier.Name, r.Reasons)
+		r.Topologies[0].Load.Intended.Mean = 10_000
+		gate.Judge(r, gate.Policy{SLO: s, Validity: gate.DefaultValidity()})
+		require.Equal(t, result.Fail, r.Verdict, "tier %s: %q", tier.Name, r.Reasons)
+	}
+}
