@@ -1,0 +1,58 @@
+package scenario_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+func TestConverge(t *testing.T) {
+	t.Parallel()
+	fast := scenario.Convergence{What: "it holds", Successes: 3, Interval: time.Millisecond, Deadline: 2 * time.Second}
+	pattern := []bool{true, true, false, true, true, true}
+	looks := 0
+	_, err := scenario.Converge(t.Context(), fast, func(context.Context) error {
+		looks++
+		if !pattern[looks-1] {
+			return errors.New("flapped")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 6, looks, "two successes before the flap do not count")
+
+	fast.Deadline = 30 * time.Millisecond
+	odd := false
+	_, err = scenario.Converge(t.Context(), fast, func(context.Context) error {
+		odd = !odd
+		if odd {
+			return errors.New("one pod, want two")
+		}
+		return nil
+	})
+	require.ErrorContains(t, err, "waiting until it holds")
+	require.ErrorContains(t, err, "1 of 3 successes in a row")
+	require.ErrorContains(t, err, "one pod, want two")
+
+	// The deadline cuts a look short: the error of the look before is reported.
+	first := true
+	_, err = scenario.Converge(t.Context(), fast, func(ctx context.Context) error {
+		if first {
+			first = false
+			return errors.New("the telling error")
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	require.ErrorContains(t, err, "the telling error")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = scenario.Converge(ctx, scenario.Convergence{What: "x"}, func(ctx context.Context) error { return ctx.Err() })
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -1,0 +1,126 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/client-go/kubernetes"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+)
+
+// Env is everything a scenario may use. Fields that an environment does not have
+// are zero; scenarios that need them name the feature and are skipped.
+type Env struct {
+	Topology  string
+	Address   string         // base URL that reaches the active node, normally on loopback
+	Client    *bao.Client    // nil makes one for Address
+	Issuer    *gitlab.Issuer // signs what GitLab signs
+	Audience  string         // claim aud that OpenBao expects
+	Tenants   []gitlab.Tenant
+	Seed      string // keys the secrets' values
+	Kube      kubernetes.Interface
+	Namespace string    // where the release is
+	Others    []string  // further namespaces of the environment: database, stub
+	Release   string    // Helm release and the prefix of its objects' names
+	Installer Installer // nil where the release must not be changed
+	Features  []Feature // what cannot be told from the other fields, e.g. FeatureNetworkPolicy
+	Artifacts string    // the run directory; "" when there is none
+	Timeouts  Timeouts  // zero fields take their defaults
+}
+
+// Installer changes the installation under test.
+type Installer interface {
+	// Upgrade installs the chart again with the environment's own values, overlaid
+	// by overrides (nested like a values file; nil goes back to the environment's
+	// values). It returns when Helm has applied them, not when the pods are ready.
+	Upgrade(ctx context.Context, overrides map[string]any) error
+}
+
+// Has reports whether the environment has a feature.
+func (e *Env) Has(f Feature) bool {
+	switch f {
+	case FeatureCluster:
+		return e.Kube != nil
+	case FeatureInstaller:
+		return e.Kube != nil && e.Installer != nil
+	default:
+		return slices.Contains(e.Features, f)
+	}
+}
+
+// skip returns why a scenario does not run here, or "".
+func (e *Env) skip(s Scenario) string {
+	if len(s.Topologies) > 0 && !slices.Contains(s.Topologies, e.Topology) {
+		return fmt.Sprintf("does not apply to topology %s", e.Topology)
+	}
+	for _, f := range s.Features {
+		if !e.Has(f) {
+			return f.lack()
+		}
+	}
+	return ""
+}
+
+// Fetch gets a tenant's secret as a CI job does, within Timeouts.Fetch.
+func (e *Env) Fetch(ctx context.Context, t gitlab.Tenant, name string, job gitlab.Job) (gitlab.Answer, error) {
+	jwt, err := e.Issuer.Pipeline(e.Audience, t, job)
+	if err != nil {
+		return gitlab.Answer{}, err
+	}
+	return e.Send(ctx, gitlab.FetchOf(t, name, jwt))
+}
+
+// Send makes a fetch that the scenario put together itself.
+func (e *Env) Send(ctx context.Context, f gitlab.Fetch) (gitlab.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
+	defer cancel()
+	return f.Do(ctx, e.Client)
+}
+
+// Check fetches a secret as a job that may read it and returns why the answer is
+// not the right value. The reason never holds the value.
+func (e *Env) Check(ctx context.Context, t gitlab.Tenant, s gitlab.Secret) error {
+	a, err := e.Fetch(ctx, t, s.Name, gitlab.DefaultJob())
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s of %s: %w", s.Name, t.Name, err)
+	case !a.OK():
+		return fmt.Errorf("%s of %s: %v", s.Name, t.Name, a)
+	case a.Value() != t.Value(e.Seed, s):
+		return fmt.Errorf("%s of %s: wrong value (%d bytes, KV version %d)", s.Name, t.Name, len(a.Value()), a.Version)
+	}
+	return nil
+}
+
+// Sample returns at most n tenants, evenly spread, so that every recipe takes part.
+func (e *Env) Sample(n int) []gitlab.Tenant {
+	if n >= len(e.Tenants) {
+		return e.Tenants
+	}
+	var out []gitlab.Tenant
+	seen := map[string]bool{}
+	for _, t := range e.Tenants { // one of each recipe first
+		if !seen[t.Recipe] && len(out) < n {
+			seen[t.Recipe] = true
+			out = append(out, t)
+		}
+	}
+	for i := len(out); i < n; i++ {
+		out = append(out, e.Tenants[i*len(e.Tenants)/n])
+	}
+	return out
+}
+
+// Redactor knows every secret of the environment.
+func (e *Env) Redactor() *Redactor {
+	var secrets []string
+	for _, t := range e.Tenants {
+		for _, s := range t.Secrets {
+			secrets = append(secrets, t.Value(e.Seed, s))
+		}
+	}
+	return NewRedactor(append(secrets, e.Seed)...)
+}

@@ -1,0 +1,181 @@
+package scenario_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type test = func(context.Context, scenario.T, *scenario.Env)
+
+func sc(id string, parallel bool, f test) scenario.Scenario {
+	return scenario.Scenario{
+		ID: id, Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional,
+		Budget: 200 * time.Millisecond, Parallel: parallel, Test: f,
+	}
+}
+
+func env(t *testing.T) *scenario.Env {
+	t.Helper()
+	issuer, err := gitlab.NewIssuer("http://127.0.0.1:1", gitlab.ES256)
+	require.NoError(t, err)
+	recipes, err := gitlab.Recipes()
+	require.NoError(t, err)
+	tenants, err := gitlab.Plan(recipes, 2, 2)
+	require.NoError(t, err)
+	return &scenario.Env{
+		Topology: "cloud-native", Address: "http://127.0.0.1:1", Issuer: issuer, Audience: "aud",
+		Tenants: tenants, Seed: "planted-seed", Timeouts: scenario.Timeouts{Grace: 50 * time.Millisecond},
+	}
+}
+
+// TestRunOutcomes runs one scenario for each way to end.
+func TestRunOutcomes(t *testing.T) {
+	t.Parallel()
+	e := env(t)
+	canary := e.Tenants[0].Value(e.Seed, e.Tenants[0].Secrets[0])
+	release := make(chan struct{})
+	for name, c := range map[string]struct {
+		test   test
+		mod    func(*scenario.Scenario)
+		status result.Status
+		reason string
+	}{
+		"pass": {func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Logf("fine") }, nil, result.Passed, ""},
+		"errorf goes on": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			t.Errorf("first")
+			t.Errorf("second")
+		}, nil, result.Failed, "first"},
+		"require ends it": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			require.Equal(t, 1, 2, "numbers")
+			panic("not reached")
+		}, nil, result.Failed, "Not equal"},
+		"FailNow alone": {func(_ context.Context, t scenario.T, _ *scenario.Env) { t.FailNow() }, nil, result.Failed, "without a message"},
+		"panic":         {func(context.Context, scenario.T, *scenario.Env) { panic("oh") }, nil, result.Failed, "panic: oh"},
+		"nil map panic": {func(context.Context, scenario.T, *scenario.Env) { var m map[int]int; m[1] = 1 }, nil, result.Failed, "run_test.go"},
+		"secret in failure": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			require.Equal(t, "x", canary)
+		}, nil, result.Failed, scenario.Redacted},
+		"budget":       {func(ctx context.Context, _ scenario.T, _ *scenario.Env) { <-ctx.Done() }, nil, result.Failed, "budget of 200ms passed"},
+		"stuck":        {func(context.Context, scenario.T, *scenario.Env) { <-release }, nil, result.Failed, "did not return"},
+		"topology":     {nil, func(s *scenario.Scenario) { s.Topologies = []string{"cloud-native-hybrid"} }, result.Skipped, "topology cloud-native"},
+		"no cluster":   {nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureCluster} }, result.Skipped, "Kubernetes"},
+		"no enforcing": {nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureNetworkPolicy} }, result.Skipped, "NetworkPolicy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := sc("group/name", false, c.test)
+			if c.test == nil {
+				s.Test = func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Errorf("ran") }
+			}
+			if c.mod != nil {
+				c.mod(&s)
+			}
+			out, err := scenario.Run(t.Context(), e, []scenario.Scenario{s}, scenario.Options{})
+			require.NoError(t, err)
+			require.Len(t, out, 1)
+			require.Equal(t, c.status, out[0].Status, out[0].Reason)
+			require.Contains(t, out[0].Reason, c.reason)
+			require.NotContains(t, out[0].Reason, canary)
+			for _, line := range out[0].Log {
+				require.NotContains(t, line, canary)
+			}
+		})
+	}
+	close(release)
+}
+
+// TestRunOrder checks that serial scenarios see no other, and that results and
+// progress are complete and ordered.
+func TestRunOrder(t *testing.T) {
+	t.Parallel()
+	var running, most atomic.Int32
+	meet := make(chan struct{})
+	parallel := func(ctx context.Context, t scenario.T, _ *scenario.Env) {
+		most.Store(max(most.Load(), running.Add(1)))
+		defer running.Add(-1)
+		select { // rendezvous: each needs the other to go on
+		case meet <- struct{}{}:
+		case <-meet:
+		case <-ctx.Done():
+			t.Errorf("alone")
+		}
+		t.Measure("x_seconds", 1.5)
+	}
+	serial := func(_ context.Context, t scenario.T, _ *scenario.Env) {
+		if running.Add(1) != 1 {
+			t.Errorf("not alone")
+		}
+		running.Add(-1)
+	}
+	var started, ended int
+	out, err := scenario.Run(t.Context(), env(t), []scenario.Scenario{
+		sc("a/serial", false, serial), sc("a/one", true, parallel), sc("b/serial", false, serial), sc("b/two", true, parallel),
+	}, scenario.Options{Progress: func(_ scenario.Scenario, r *result.Scenario) {
+		if r == nil {
+			started++
+		} else {
+			ended++
+		}
+	}})
+	require.NoError(t, err)
+	ids := []string{}
+	for _, r := range out {
+		require.Equal(t, result.Passed, r.Status, r.Reason)
+		ids = append(ids, r.ID)
+	}
+	require.Equal(t, []string{"a/serial", "a/one", "b/serial", "b/two"}, ids)
+	require.Equal(t, map[string]float64{"x_seconds": 1.5}, out[1].Measured)
+	require.Equal(t, []int{4, 4}, []int{started, ended})
+}
+
+func TestRunCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, err := scenario.Run(ctx, env(t), []scenario.Scenario{
+		sc("a/one", false, func(ctx context.Context, t scenario.T, _ *scenario.Env) {
+			cancel()
+			<-ctx.Done()
+			t.Errorf("too late")
+		}),
+		sc("a/two", false, func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Errorf("ran") }),
+	}, scenario.Options{})
+	require.NoError(t, err)
+	for _, r := range out {
+		require.Equal(t, result.Skipped, r.Status)
+		require.Equal(t, scenario.Interrupted, r.Reason)
+	}
+}
+
+func TestValidateAndSelect(t *testing.T) {
+	t.Parallel()
+	ok := func(context.Context, scenario.T, *scenario.Env) {}
+	require.NoError(t, scenario.Validate([]scenario.Scenario{sc("a/b", true, ok), sc("a/b-c", false, ok)}))
+	for want, s := range map[string]scenario.Scenario{
+		"group/name": sc("ab", false, ok),
+		"test must":  sc("a/b", false, nil),
+		"twice":      sc("a/a", false, ok),
+		"disturbs":   {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Parallel: true, Test: ok},
+		"budget":     {ID: "a/b", Title: "t", Protects: "p", Source: "s", Kind: scenario.Fault, Test: ok},
+		"kind":       {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: "odd", Test: ok},
+	} {
+		require.ErrorContains(t, scenario.Validate([]scenario.Scenario{sc("a/a", false, ok), s}), want)
+	}
+	list := []scenario.Scenario{sc("access/x", true, ok), sc("abuse/x", true, ok)}
+	got, err := scenario.Select(list, "^abuse/")
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	for _, bad := range []string{"nothing", "("} {
+		_, err = scenario.Select(list, bad)
+		require.Error(t, err)
+	}
+}

@@ -1,0 +1,35 @@
+package scenario
+
+import "time"
+
+// Timeouts names every duration that scenarios wait for, so that a slow
+// environment can stretch them in one place. A zero field takes its default.
+type Timeouts struct {
+	Fetch    time.Duration // one fetch; default 10 s: a healthy one takes milliseconds, a node being promoted may hold it
+	Poll     time.Duration // between two looks at something that should change; default 200 ms
+	Probe    time.Duration // between two fetches that measure an outage; default 100 ms, the measurement's resolution
+	Labels   time.Duration // until pod labels and endpoints follow a state; default 30 s: OpenBao retries labels every 5 s
+	Failover time.Duration // until fetches work again after the active pod went; default 60 s: lock TTL 15 s, unseal, namespaces
+	Ready    time.Duration // until all pods are ready again; default 3 min
+	Upgrade  time.Duration // until an upgrade has replaced all pods and they are ready; default 4 min
+	Grace    time.Duration // how long a scenario may take to return after its budget ended; default 5 s
+}
+
+// withDefaults fills zero fields.
+func (t Timeouts) withDefaults() Timeouts {
+	for field, value := range map[*time.Duration]time.Duration{
+		&t.Fetch:    10 * time.Second,
+		&t.Poll:     200 * time.Millisecond,
+		&t.Probe:    100 * time.Millisecond,
+		&t.Labels:   30 * time.Second,
+		&t.Failover: time.Minute,
+		&t.Ready:    3 * time.Minute,
+		&t.Upgrade:  4 * time.Minute,
+		&t.Grace:    5 * time.Second,
+	} {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	return t
+}
