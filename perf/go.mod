@@ -8,6 +8,7 @@ require (
 	github.com/stretchr/testify v1.12.1
 	github.com/tidwall/gjson v1.19.0
 	go.k6.io/k6/v2 v2.1.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (

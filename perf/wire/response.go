@@ -58,6 +58,7 @@ type head struct {
 	length  int64 // -1: not given
 	chunked bool
 	close   bool
+	http10  bool
 }
 
 func readHead(br *bufio.Reader) (head, error) {
@@ -103,7 +104,8 @@ func (h *head) parseStatus(line []byte) error {
 	if h.status < 100 {
 		return fmt.Errorf("%w: status code %d", ErrProtocol, h.status)
 	}
-	h.close = line[7] == '0'
+	h.http10 = line[7] == '0'
+	h.close = h.http10
 	return nil
 }
 
@@ -164,9 +166,9 @@ func readBody(br *bufio.Reader, h head, buf []byte) (Response, error) {
 	var err error
 	switch {
 	case h.status == 204 || h.status == 304:
-	case h.chunked && h.length >= 0:
-		// RFC 9112 §6.3: such a message "ought to be handled as an error", it is how responses are smuggled.
-		return r, fmt.Errorf("%w: both Content-Length and chunked", ErrProtocol)
+	case h.chunked && (h.length >= 0 || h.http10):
+		// RFC 9112 §6.1 and §6.3: the framing of such a message is faulty; it is how responses are smuggled.
+		return r, fmt.Errorf("%w: chunked, yet with Content-Length or in HTTP/1.0", ErrProtocol)
 	case h.chunked:
 		r.Body, err = readAll(httputil.NewChunkedReader(br), r.Body)
 		if err == nil {

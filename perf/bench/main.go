@@ -1,0 +1,91 @@
+// Command bench compares the extension with the same fetch written in plain k6 JavaScript, in client CPU per fetch.
+//
+// Both run as processes of their own, in turns (ABBA), against one real OpenBao on a real PostgreSQL, which it starts.
+// A process's cost is the CPU time the kernel accounted to it, user and system; what starting k6 costs is taken off
+// by running each script once more with few fetches. The table has one line per case and the ratio of the medians.
+//
+//	go build -o k6 ./cmd/k6 && STEAMER_BAO=/path/to/bao go run ./bench -k6 ./k6
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"gitlab.com/steamer/steamer/perf/internal/baotest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are the command line.
+type settings struct {
+	k6         string
+	scripts    string
+	rounds     int
+	iterations int
+	vus        int
+	atLeast    float64
+}
+
+func parse(args []string) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.StringVar(&s.k6, "k6", "", "k6 with the extension (cmd/k6); required")
+	f.StringVar(&s.scripts, "scripts", "scripts", "directory with closed.js and plain.js")
+	f.IntVar(&s.rounds, "rounds", 4, "runs of each script, in the order ABBA; even")
+	f.IntVar(&s.iterations, "fetches", 4000, "fetches per run")
+	f.IntVar(&s.vus, "vus", 8, "VUs")
+	f.Float64Var(&s.atLeast, "at-least", 0, "fail if the ratio of any case is below this; 0 only reports")
+	if err := f.Parse(args); err != nil {
+		return s, err
+	}
+	switch {
+	case s.k6 == "":
+		return s, errors.New("-k6 is missing: build it with go build -o k6 ./cmd/k6")
+	case s.rounds < 2 || s.rounds%2 != 0:
+		return s, fmt.Errorf("-rounds %d: want an even number from 2 on", s.rounds)
+	case s.iterations < 10*s.vus || s.vus < 1:
+		return s, fmt.Errorf("-fetches %d -vus %d: want at least ten fetches for each VU", s.iterations, s.vus)
+	}
+	return s, nil
+}
+
+func run(ctx context.Context, args []string) error {
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	server, err := baotest.Start(ctx, 20, 4)
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	b := bench{settings: s, fixture: server.Fixture}
+	if b.dir, err = os.MkdirTemp("", "steamer-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if err := b.writeFixture(); err != nil {
+		return err
+	}
+	var results []comparison
+	for _, reuse := range []bool{false, true} {
+		c, err := b.compare(ctx, reuse)
+		if err != nil {
+			return err
+		}
+		results = append(results, c)
+	}
+	return report(os.Stdout, results, s)
+}
