@@ -1,0 +1,107 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/jstemmer/go-junit-report/v2/junit"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// JUnit writes JUnit XML the way GitLab reads it: it shows classname as the
+// suite, keeps only the first of several cases with the same name, and shows
+// the failure's text, so the reason comes first. Checks are cases too. JUnit
+// knows no third value: what is INCONCLUSIVE is skipped with its reason.
+func JUnit(w io.Writer, r *result.Result) error {
+	suites := junit.Testsuites{Name: "steamer " + r.Run.ID}
+	for i := range r.Topologies {
+		t := &r.Topologies[i]
+		s := junit.Testsuite{Name: t.Name, Timestamp: r.Run.Started.UTC().Format("2006-01-02T15:04:05")}
+		total := 0.0
+		for _, sc := range t.Scenarios {
+			s.AddTestcase(scenarioCase(t.Name, sc))
+			total += sc.Seconds
+		}
+		for _, c := range t.Checks {
+			s.AddTestcase(checkCase(t.Name, c))
+		}
+		s.Time = seconds(total)
+		suites.AddSuite(s)
+	}
+	suites.AddSuite(verdictSuite(r))
+	if _, err := io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"); err != nil {
+		return err
+	}
+	return suites.WriteXML(w)
+}
+
+// verdictSuite holds the verdict of the run, which also covers what no single
+// case shows, such as a step that failed.
+func verdictSuite(r *result.Result) junit.Testsuite {
+	c := junit.Testcase{Name: "run/verdict", Classname: "run", Time: seconds(r.Run.Finished.Sub(r.Run.Started).Seconds())}
+	reasons := clean(strings.Join(r.Reasons, "\n"))
+	first, _, _ := strings.Cut(reasons, "\n")
+	switch r.Verdict {
+	case result.Pass:
+	case result.Fail:
+		c.Failure = &junit.Result{Message: first, Type: "verdict", Data: reasons}
+	case result.Inconclusive:
+		c.Skipped = &junit.Result{Message: "INCONCLUSIVE: " + first}
+	}
+	s := junit.Testsuite{Name: "run", Time: c.Time, Timestamp: r.Run.Started.UTC().Format("2006-01-02T15:04:05")}
+	s.AddTestcase(c)
+	return s
+}
+
+func seconds(s float64) string { return strconv.FormatFloat(s, 'f', 3, 64) }
+
+func scenarioCase(topology string, s result.Scenario) junit.Testcase {
+	group, _, _ := strings.Cut(s.ID, "/")
+	c := junit.Testcase{Name: s.ID + " [" + topology + "]", Classname: group + "." + topology, Time: seconds(s.Seconds)}
+	switch s.Status {
+	case result.Failed:
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s\n\n%s\nProtects: %s\n", s.Reason, s.Title, s.Protects)
+		for _, line := range s.Log {
+			b.WriteString(line + "\n")
+		}
+		c.Failure = &junit.Result{Message: s.Reason, Type: "scenario", Data: clean(b.String())}
+		for _, a := range s.Artifacts {
+			// GitLab parses this form for failed cases, relative to the project directory.
+			c.SystemOut = &junit.Output{Data: "[[ATTACHMENT|" + clean(a) + "]]"}
+			break
+		}
+	case result.Skipped:
+		c.Skipped = &junit.Result{Message: s.Reason}
+	case result.Passed:
+	}
+	return c
+}
+
+func checkCase(topology string, k result.Check) junit.Testcase {
+	c := junit.Testcase{Name: k.ID + " [" + topology + "]", Classname: k.Kind + "." + topology, Time: "0.000"}
+	evidence := fmt.Sprintf("%s: measured %s, limit %s", k.Title, k.Measured, k.Limit)
+	switch {
+	case k.Verdict == result.Pass:
+	case k.Verdict == result.Fail && !k.Informational:
+		c.Failure = &junit.Result{Message: k.Reason, Type: k.Kind, Data: clean(k.Reason + "\n\n" + evidence + "\n" + k.Source)}
+	default:
+		c.Skipped = &junit.Result{Message: string(k.Verdict) + ": " + k.Reason + " (" + evidence + ")"}
+	}
+	return c
+}
+
+// clean drops what may not be in CDATA even escaped: control characters other
+// than tab and newline (XML 1.0, section 2.2), and the end mark of CDATA.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r == '\uFFFE' || r == '\uFFFF' {
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.ReplaceAll(s, "]]>", "]] >")
+}

@@ -1,0 +1,177 @@
+package report
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// page is a Result prepared for the templates: everything is text already,
+// unescaped, so that each template escapes for its own format.
+type page struct {
+	*result.Result
+	Verdict     string
+	Lead        string // what the verdict means for the reader
+	Top, More   []string
+	When, Took  string
+	Glance      []row
+	Views       []view
+	Steps       []step
+	Host        []row
+	NotMeasured []string
+}
+
+// row is a line of a table: a label and one cell per topology, or one cell.
+type row struct {
+	Label string
+	Note  string
+	Cells []string
+}
+
+// step is a step on the time axis of the run, positions in % of its width.
+type step struct {
+	result.Step
+	Took        string
+	Left, Width float64
+}
+
+// leadReasons is how many reasons stand beside the verdict; the rest folds away.
+const leadReasons = 3
+
+func newPage(r *result.Result) *page {
+	p := &page{
+		Result: r, Verdict: string(r.Verdict),
+		When: moment(r.Run.Started), Took: span(r.Run.Finished.Sub(r.Run.Started).Seconds()),
+	}
+	p.Lead = map[result.Verdict]string{
+		result.Pass:         "Every check that was judged held, and the measurement is valid.",
+		result.Fail:         "Something that must hold did not. Do not ship before it is understood.",
+		result.Inconclusive: "The run could not measure what it set out to measure. It is neither good nor bad news.",
+	}[r.Verdict]
+	p.Top = r.Reasons
+	if len(p.Top) > leadReasons {
+		p.Top, p.More = r.Reasons[:leadReasons], r.Reasons[leadReasons:]
+	}
+	for i := range r.Topologies {
+		v := newView(&r.Topologies[i])
+		p.Views = append(p.Views, v)
+		for _, s := range r.Topologies[i].NotMeasured {
+			p.NotMeasured = append(p.NotMeasured, r.Topologies[i].Name+": "+s)
+		}
+	}
+	p.NotMeasured = append(append([]string{}, r.NotMeasured...), p.NotMeasured...)
+	p.Glance = glance(r)
+	p.Steps = steps(r)
+	h := r.Run.Host
+	p.Host = []row{
+		{"Steamer", "", []string{r.Run.Steamer}}, {"Operating system", "", []string{h.OS}}, {"Kernel", "", []string{h.Kernel}},
+		{"CPUs", "", []string{fmt.Sprint(h.CPUs)}}, {"Memory", "", []string{sig(float64(h.MemoryMiB)/1024) + " GiB"}},
+		{"Control groups", "", []string{h.Cgroup}}, {"Container engine", "", []string{h.Engine}},
+	}
+	return p
+}
+
+func steps(r *result.Result) []step {
+	total := r.Run.Finished.Sub(r.Run.Started).Seconds()
+	if total <= 0 {
+		total = 1
+	}
+	var out []step
+	for _, s := range r.Steps {
+		v := step{Step: s, Took: span(s.Seconds)}
+		v.Left = bound(100 * s.Started.Sub(r.Run.Started).Seconds() / total)
+		v.Width = min(max(0.4, bound(100*s.Seconds/total)), 100-v.Left)
+		out = append(out, v)
+	}
+	return out
+}
+
+func bound(percent float64) float64 { return min(max(percent, 0), 100) }
+
+// glance compares the topologies in one table.
+func glance(r *result.Result) []row {
+	type line struct {
+		label, note string
+		cell        func(*result.Topology) string
+	}
+	load := func(f func(*result.Topology, *result.Load) string) func(*result.Topology) string {
+		return func(t *result.Topology) string {
+			if t.Load == nil {
+				return "no load"
+			}
+			return f(t, t.Load)
+		}
+	}
+	cost := func(component string) func(*result.Topology) string {
+		return load(func(t *result.Topology, _ *result.Load) string {
+			if v, ok := t.CPUPerFetch(component); ok {
+				return ms(v)
+			}
+			return "not measured"
+		})
+	}
+	lines := []line{
+		{"Verdict", "", func(t *result.Topology) string { return string(t.Verdict) }},
+		{"Scenarios", "", func(t *result.Topology) string {
+			p, f, s := t.Count()
+			return fmt.Sprintf("%d passed, %d failed, %d skipped", p, f, s)
+		}},
+		{"Fetches per second", "achieved of offered", load(func(_ *result.Topology, l *result.Load) string {
+			return sig(l.AchievedRate) + " of " + sig(l.OfferedRate)
+		})},
+		{"Fetches", "measured, without warm-up", load(func(_ *result.Topology, l *result.Load) string {
+			return fmt.Sprintf("%s, %s failed, %s wrong", count(l.Fetches), count(l.Failed), count(l.Wrong))
+		})},
+		{"Latency", "from the intended start: p50, p95, p99", load(func(_ *result.Topology, l *result.Load) string {
+			return ms(l.Intended.P50) + " · " + ms(l.Intended.P95) + " · " + ms(l.Intended.P99)
+		})},
+		{"OpenBao CPU", "per fetch", cost("openbao")},
+		{"PostgreSQL CPU", "per fetch", cost("postgresql")},
+		{"OpenBao memory", "largest working set of a pod", load(func(t *result.Topology, l *result.Load) string {
+			peak := 0.0
+			for i := range t.Resources {
+				if t.Resources[i].Component == "openbao" {
+					peak = max(peak, t.Resources[i].PeakMemory(l.Whole()))
+				}
+			}
+			if peak == 0 {
+				return "not measured"
+			}
+			return sig(peak) + " MiB"
+		})},
+		{"Load generator", "share of the host's CPUs, peak memory", load(func(_ *result.Topology, l *result.Load) string {
+			return sig(100*l.Generator.CPUShare) + " % · " + sig(l.Generator.MaxRSSMiB) + " MiB"
+		})},
+	}
+	var out []row
+	for _, l := range lines {
+		w := row{Label: l.label, Note: l.note}
+		for i := range r.Topologies {
+			w.Cells = append(w.Cells, l.cell(&r.Topologies[i]))
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// sorted returns the pairs of m as rows, by key.
+func sorted(m map[string]string) []row {
+	var out []row
+	for k, v := range m {
+		out = append(out, row{Label: k, Cells: []string{v}})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Label < out[j].Label })
+	return out
+}
+
+// slug makes an HTML id of a topology's name.
+func slug(s string) string {
+	return "t-" + strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(s))
+}

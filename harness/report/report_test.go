@@ -1,0 +1,232 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+func TestSyntheticResultsAreResults(t *testing.T) {
+	t.Parallel()
+	for want, r := range map[result.Verdict]*result.Result{result.Pass: synthetic.Result(60, 12), result.Fail: synthetic.Failed()} {
+		require.Equal(t, want, r.Verdict, "%q", r.Reasons)
+		_, err := result.Encode(r)
+		require.NoError(t, err)
+	}
+}
+
+func TestWriteAll(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]*result.Result{
+		"passed": synthetic.Result(60, 12), "failed": synthetic.Failed(),
+		"nothing": {APIVersion: result.APIVersion, Kind: result.Kind, Verdict: result.Inconclusive, Run: result.Run{ID: "x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			require.NoError(t, report.WriteAll(dir, r))
+			for f, want := range map[string]string{
+				"report.html": `<title>` + string(r.Verdict), "junit.xml": `name="run/verdict"`, "report.md": "## Steamer: " + string(r.Verdict),
+				"metrics.txt": `verdict="` + strings.ToLower(string(r.Verdict)) + `"} 1.0`,
+			} {
+				b, err := os.ReadFile(filepath.Join(dir, f))
+				require.NoError(t, err)
+				require.Contains(t, string(b), want, f)
+			}
+			loads, err := filepath.Glob(filepath.Join(dir, "load-performance-*.json"))
+			require.NoError(t, err)
+			want := 0
+			for _, top := range r.Topologies {
+				if top.Load != nil {
+					want++
+				}
+			}
+			require.Len(t, loads, want)
+		})
+	}
+	require.Error(t, report.WriteAll(filepath.Join(t.TempDir(), "absent"), synthetic.Result(60, 12)))
+}
+
+// TestHostileStrings renders strings that try to break out of each format.
+func TestHostileStrings(t *testing.T) {
+	t.Parallel()
+	r := synthetic.Failed()
+	var html, md, junit bytes.Buffer
+	require.NoError(t, report.HTML(&html, r))
+	require.NotContains(t, html.String(), "<script>alert", "element text")
+	require.NotContains(t, html.String(), "<img src=x", "element text")
+	require.NotContains(t, html.String(), "is active </script>", "script data")
+	require.Contains(t, html.String(), "&lt;script&gt;alert(1)&lt;/script&gt;", "shown, as text")
+
+	require.NoError(t, report.Markdown(&md, r))
+	require.NotContains(t, md.String(), "<script>")
+	require.NotContains(t, md.String(), "@all", "no mention")
+	require.Contains(t, md.String(), `got 200 &lt;script&gt;alert(1)&lt;/script&gt; \|`)
+	for _, l := range strings.Split(md.String(), "\n") {
+		if strings.HasPrefix(l, "| failed | `access") {
+			require.Contains(t, l, "second line", "a cell stays on its line")
+		}
+	}
+	require.NoError(t, report.JUnit(&junit, r))
+	require.NoError(t, xml.Unmarshal(junit.Bytes(), new(struct{})), "well-formed despite control characters and ]]>")
+
+	var term bytes.Buffer
+	r.Reasons = []string{"red \x1b[31m herring \u009b2J"}
+	require.NoError(t, report.Summary(&term, r, false))
+	require.NotContains(t, term.String(), "\x1b")
+	require.NotContains(t, term.String(), "\u009b")
+}
+
+// junitFile is what GitLab's parser looks at.
+type junitFile struct {
+	Suites []struct {
+		Name  string `xml:"name,attr"`
+		Cases []struct {
+			Name      string `xml:"name,attr"`
+			Classname string `xml:"classname,attr"`
+			Failure   *struct {
+				Message string `xml:"message,attr"`
+				Text    string `xml:",chardata"`
+			} `xml:"failure"`
+			Skipped *struct {
+				Message string `xml:"message,attr"`
+			} `xml:"skipped"`
+		} `xml:"testcase"`
+	} `xml:"testsuite"`
+}
+
+func TestJUnitFollowsGitLabsRules(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	require.NoError(t, report.JUnit(&b, synthetic.Failed()))
+	var doc junitFile
+	require.NoError(t, xml.Unmarshal(b.Bytes(), &doc))
+	names, failed, skipped := map[string]bool{}, map[string]string{}, map[string]string{}
+	for _, s := range doc.Suites {
+		for _, c := range s.Cases {
+			require.NotContains(t, names, c.Name, "of equal names only the first counts")
+			names[c.Name] = true
+			require.Regexp(t, `^run$|^(access|lifecycle|config|slo|validity)\.cloud-native(-hybrid)?$`, c.Classname)
+			if c.Failure != nil {
+				failed[c.Name] = c.Failure.Text
+				require.NotEmpty(t, c.Failure.Message)
+			}
+			if c.Skipped != nil {
+				skipped[c.Name] = c.Skipped.Message
+			}
+		}
+	}
+	require.True(t, strings.HasPrefix(failed["access/other-project [cloud-native]"], "want 403, got 200"), "the reason comes first: %q", failed)
+	require.Contains(t, failed["access/other-project [cloud-native]"], "one project's secrets from another's jobs")
+	require.Contains(t, failed, "slo/error-rate [cloud-native]")
+	require.Contains(t, skipped["valid/dropped-iterations [cloud-native]"], "INCONCLUSIVE: 14 arrivals were dropped")
+	require.Contains(t, skipped["access/network-policy [cloud-native]"], "does not enforce NetworkPolicy")
+}
+
+func TestLoadPerformance(t *testing.T) {
+	t.Parallel()
+	r := synthetic.Failed()
+	var b bytes.Buffer
+	require.NoError(t, report.LoadPerformance(&b, &r.Topologies[0]))
+	var doc struct {
+		Metrics struct {
+			Reqs    struct{ Rate float64 }        `json:"http_reqs"`
+			Waiting map[string]float64            `json:"http_req_waiting"`
+			Checks  struct{ Passes, Fails int64 } `json:"checks"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(b.Bytes(), &doc))
+	l := r.Topologies[0].Load
+	require.InDelta(t, 30, doc.Metrics.Reqs.Rate, 1e-9)
+	require.InDelta(t, l.Actual.P90, doc.Metrics.Waiting["p(90)"], 1e-3)
+	require.InDelta(t, l.Actual.P95, doc.Metrics.Waiting["p(95)"], 1e-3)
+	require.Equal(t, [2]int64{3528, 72}, [2]int64{doc.Metrics.Checks.Passes, doc.Metrics.Checks.Fails})
+}
+
+func TestOpenMetrics(t *testing.T) {
+	t.Parallel()
+	var b, again bytes.Buffer
+	r := synthetic.Result(60, 12)
+	require.NoError(t, report.OpenMetrics(&b, r))
+	require.NoError(t, report.OpenMetrics(&again, r))
+	require.Equal(t, b.String(), again.String())
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	require.Equal(t, "# EOF", lines[len(lines)-1])
+	sample := regexp.MustCompile(`^[a-z_]+(\{[a-z]+="[^" #]*"(,[a-z]+="[^" #]*")*\})? -?[0-9.e+-]+$`)
+	for _, l := range lines {
+		if !strings.HasPrefix(l, "#") {
+			require.Regexp(t, sample, l, "one value, no timestamp, no space or # in a label")
+		}
+	}
+	require.Contains(t, b.String(), `steamer_fetch_latency_milliseconds{topology="cloud-native",start="intended",quantile="0.99"}`)
+	require.Contains(t, b.String(), `steamer_verdict{verdict="pass"} 1.0`)
+}
+
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	var plain, colour bytes.Buffer
+	r := synthetic.Result(60, 12)
+	require.NoError(t, report.Summary(&plain, r, false))
+	require.NotContains(t, plain.String(), "\x1b")
+	require.Contains(t, plain.String(), "Steamer: PASS   run 20261123-143000-synt, profile steady, tier 12, 7 min 40 s")
+	require.Contains(t, plain.String(), "\n    Scenarios           7 passed, 0 failed, 1 skipped\n")
+	require.NoError(t, report.Summary(&colour, r, true))
+	require.Contains(t, colour.String(), "\x1b[1;32mPASS\x1b[0m")
+	require.Equal(t, plain.String(), regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(colour.String(), ""))
+}
+
+func TestNoColour(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, f.Close()) }()
+	require.False(t, report.Colour(f), "not a terminal")
+}
+
+func TestMarkdown(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	require.NoError(t, report.Markdown(&b, synthetic.Result(60, 12)))
+	md := b.String()
+	require.True(t, strings.HasPrefix(md, "## Steamer: PASS\n"), "the verdict comes first")
+	require.Contains(t, md, "| mean from the intended start | &lt;= 45 ms (40 + 5 for the environment) |")
+	require.Contains(t, md, "INFO: 720 fetches are too few: 10000 put 100 beyond the quantile")
+	columns := 0
+	for i, l := range strings.Split(md, "\n") {
+		n := strings.Count(strings.ReplaceAll(l, `\|`, ""), "|")
+		if !strings.HasPrefix(l, "|") {
+			columns = 0
+			continue
+		}
+		if columns > 0 {
+			require.Equal(t, columns, n, "line %d: %s", i+1, l)
+		}
+		columns = n
+	}
+}
+
+// BenchmarkWriteAll renders 30 minutes at 150 fetches/s on both topologies; the budget is a second.
+func BenchmarkWriteAll(b *testing.B) {
+	r := synthetic.Result(1800, 150)
+	dir := b.TempDir()
+	for b.Loop() {
+		if err := report.WriteAll(dir, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, "report.html"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size())/1e6, "MB")
+}

@@ -1,0 +1,59 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// Colour reports whether a summary written to f should be coloured: f is a
+// terminal, NO_COLOR is unset or empty (no-color.org) and TERM is not "dumb".
+func Colour(f *os.File) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}
+
+// Summary writes what a person at a terminal needs to know, in some twenty
+// lines; colour adds ANSI colours to the verdicts.
+func Summary(w io.Writer, r *result.Result, colour bool) error {
+	p := newPage(r)
+	paint := func(v string) string {
+		code := map[string]string{"PASS": "1;32", "FAIL": "1;31", "INCONCLUSIVE": "1;33"}[v]
+		if !colour || code == "" {
+			return v
+		}
+		return "\x1b[" + code + "m" + v + "\x1b[0m"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nSteamer: %s   run %s, profile %s, tier %s, %s\n", paint(p.Verdict), r.Run.ID, r.Run.Profile, r.Run.Tier, p.Took)
+	label := 0
+	for _, g := range p.Glance {
+		label = max(label, len(g.Label))
+	}
+	for i := range p.Views {
+		fmt.Fprintf(&b, "\n  %s\n", plain(p.Views[i].Name))
+		for _, g := range p.Glance {
+			note := ""
+			if g.Note != "" {
+				note = "  (" + g.Note + ")"
+			}
+			fmt.Fprintf(&b, "    %-*s  %s%s\n", label, g.Label, paint(g.Cells[i]), note)
+		}
+	}
+	if len(r.Reasons) > 0 {
+		b.WriteString("\n  Why\n")
+		for _, s := range r.Reasons {
+			fmt.Fprintf(&b, "    - %s\n", plain(s))
+		}
+	}
+	fmt.Fprintf(&b, "\n  Repeat with: %s\n", plain(r.Run.Reproduce))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// plain puts s on one line and takes away what a terminal would obey.
+func plain(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }

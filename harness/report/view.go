@@ -1,0 +1,163 @@
+package report
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// view is one topology prepared for the templates.
+type view struct {
+	*result.Topology
+	ID                      string
+	Summary                 string // one sentence on the load
+	SLOs, Validity          []checkView
+	Scenarios               []scenarioView
+	Passed, Failed, Skipped int
+	Events                  []eventView
+	Versions, Images        []row
+	Statuses                []row
+	Charts                  *charts
+	LatencyTable            table
+	ResourceTable           table
+}
+
+// checkView adds the bar: the measured value's share of the limit, in %.
+type checkView struct {
+	result.Check
+	Badge    string // PASS, FAIL, INCONCLUSIVE or INFO
+	Used     float64
+	Bar      bool
+	Headroom string
+}
+
+type scenarioView struct {
+	result.Scenario
+	Took     string
+	Measured []row
+}
+
+type eventView struct {
+	result.Event
+	When  string // relative to the start of the load
+	Label string
+}
+
+// table is a chart's data for those who cannot see the chart.
+type table struct {
+	Head []string
+	Rows [][]string
+}
+
+func newView(t *result.Topology) view {
+	v := view{Topology: t, ID: slug(t.Name), Versions: sorted(t.Versions), Images: sorted(t.Images)}
+	v.Passed, v.Failed, v.Skipped = t.Count()
+	for _, c := range t.Checks {
+		if cv := newCheck(c); c.Kind == "slo" {
+			v.SLOs = append(v.SLOs, cv)
+		} else {
+			v.Validity = append(v.Validity, cv)
+		}
+	}
+	for _, s := range t.Scenarios {
+		sv := scenarioView{Scenario: s, Took: span(s.Seconds)}
+		for k, x := range s.Measured {
+			sv.Measured = append(sv.Measured, row{Label: strings.ReplaceAll(k, "_", " "), Cells: []string{sig(x)}})
+		}
+		sort.Slice(sv.Measured, func(i, j int) bool { return sv.Measured[i].Label < sv.Measured[j].Label })
+		v.Scenarios = append(v.Scenarios, sv)
+	}
+	for _, e := range t.Events {
+		ev := eventView{Event: e, When: e.At.UTC().Format("15:04:05"), Label: e.Kind}
+		if t.Load != nil {
+			ev.When = fmt.Sprintf("%+.0f s", e.At.Sub(t.Load.Start).Seconds())
+		}
+		if e.Planned {
+			ev.Label += ", planned"
+		}
+		v.Events = append(v.Events, ev)
+	}
+	sort.SliceStable(v.Events, func(i, j int) bool { return v.Events[i].At.Before(v.Events[j].At) })
+	if l := t.Load; l != nil {
+		v.Summary = fmt.Sprintf("Workload %q in mode %q against %s: %s of warm-up, then %s at %s fetches per second offered.",
+			l.Workload, l.Mode, l.Target, span(l.WarmupSeconds), span(l.MeasuredSeconds), sig(l.OfferedRate))
+		for s, n := range l.Statuses {
+			v.Statuses = append(v.Statuses, row{Label: s, Cells: []string{count(n)}})
+		}
+		sort.Slice(v.Statuses, func(i, j int) bool { return v.Statuses[i].Label < v.Statuses[j].Label })
+	}
+	v.Charts = newCharts(t)
+	v.LatencyTable = latencyTable(t.Load)
+	v.ResourceTable = resourceTable(t)
+	return v
+}
+
+func newCheck(c result.Check) checkView {
+	v := checkView{Check: c, Badge: string(c.Verdict)}
+	if c.Informational {
+		v.Badge = "INFO"
+	}
+	if c.Headroom != 0 {
+		v.Bar, v.Used = true, bound(100*(1-c.Headroom))
+		v.Headroom = sig(100*c.Headroom) + " % left"
+		if c.Headroom < 0 {
+			v.Headroom = sig(-100*c.Headroom) + " % over"
+		}
+	}
+	return v
+}
+
+// maxRows bounds the tables beside charts: enough to follow the course, few
+// enough to be listened to.
+const maxRows = 40
+
+// latencyTable condenses the series into at most maxRows spans.
+func latencyTable(l *result.Load) table {
+	t := table{Head: []string{"Time", "Phase", "Fetches", "Failed", "p50", "p95, worst second", "p99, worst second"}}
+	if l == nil || len(l.Series) == 0 {
+		return t
+	}
+	per := (len(l.Series) + maxRows - 1) / maxRows
+	for i := 0; i < len(l.Series); i += per {
+		part := l.Series[i:min(i+per, len(l.Series))]
+		var n, failed int64
+		var p50, p95, p99 float64
+		for _, iv := range part {
+			n, failed = n+iv.Fetches, failed+iv.Failed
+			p50 += iv.P50 * float64(iv.Fetches)
+			p95, p99 = max(p95, iv.P95), max(p99, iv.P99)
+		}
+		t.Rows = append(t.Rows, []string{
+			fmt.Sprintf("%.0f–%.0f s", part[0].Offset, part[len(part)-1].Offset+1), part[0].Phase, count(n), count(failed),
+			ms(p50 / float64(max(n, 1))), ms(p95), ms(p99),
+		})
+	}
+	return t
+}
+
+// resourceTable summarises each container over the measured time.
+func resourceTable(t *result.Topology) table {
+	out := table{Head: []string{"Container", "Role", "Mean CPU", "CPU limit", "Peak memory", "Memory limit", "Throttled"}}
+	if t.Load == nil {
+		return out
+	}
+	w := t.Load.Measured()
+	or := func(v float64, unit string) string {
+		if v == 0 {
+			return "none"
+		}
+		return sig(v) + unit
+	}
+	for i := range t.Resources {
+		s := &t.Resources[i]
+		used, covered := s.CPUSeconds(w)
+		cpu := "not sampled"
+		if covered > 0 {
+			cpu = sig(used/covered) + " cores"
+		}
+		out.Rows = append(out.Rows, []string{s.Name, s.Role, cpu, or(s.CPULimit, " cores"), sig(s.PeakMemory(w)) + " MiB", or(s.MemoryLimit, " MiB"), sig(100*s.MeanThrottled(w)) + " %"})
+	}
+	return out
+}
