@@ -155,6 +155,9 @@ func decodeFaults(r *http.Request) (map[string]fault, error) {
 	if err := decoder.Decode(&faults); err != nil {
 		return nil, fmt.Errorf("control: %w", err)
 	}
+	if decoder.More() {
+		return nil, errors.New("control: more than one JSON value")
+	}
 	for name, f := range faults {
 		if err := f.check(); err != nil {
 			return nil, fmt.Errorf("control: %s: %w", name, err)

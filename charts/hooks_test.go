@@ -1,0 +1,91 @@
+package charts_test
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestBootstrapJob checks that it runs before the pods, alone, out of every selector's
+// reach, and after what it mounts.
+func TestBootstrapJob(t *testing.T) {
+	t.Parallel()
+	all := openbao(t, "")
+	job := get[batchv1.Job](t, all, "Job/openbao-bootstrap")
+	require.Equal(t, "pre-install,pre-upgrade", job.Annotations["helm.sh/hook"])
+	require.EqualValues(t, 1, *job.Spec.Parallelism)
+	require.EqualValues(t, 1, *job.Spec.Completions)
+	require.Equal(t, batchv1.Failed, *job.Spec.PodReplacementPolicy, "never two at once")
+
+	pod := job.Spec.Template.Spec
+	require.False(t, *pod.AutomountServiceAccountToken)
+	require.Equal(t, corev1.RestartPolicyNever, pod.RestartPolicy)
+	require.Empty(t, pod.ServiceAccountName, "the release's account does not exist yet")
+	selector := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Selector.MatchLabels
+	require.NotEqual(t, selector["app.kubernetes.io/name"], job.Spec.Template.Labels["app.kubernetes.io/name"])
+
+	weight := func(annotations map[string]string) int {
+		n, err := strconv.Atoi(annotations["helm.sh/hook-weight"])
+		require.NoError(t, err)
+		return n
+	}
+	key := get[corev1.Secret](t, all, "Secret/openbao-static-unseal")
+	config := get[corev1.ConfigMap](t, all, "ConfigMap/openbao-bootstrap")
+	require.Less(t, weight(key.Annotations), weight(job.Annotations))
+	require.Less(t, weight(config.Annotations), weight(job.Annotations))
+	require.Contains(t, config.Data["bootstrap.sh"], "missing token")
+	for _, values := range []string{"config: {initialize: {enabled: false}}", "bootstrap: {enabled: false}"} {
+		require.NotContains(t, openbao(t, values), "Job/openbao-bootstrap", values)
+	}
+}
+
+// TestStaticUnsealSecret checks the key's size and that Helm never removes it.
+func TestStaticUnsealSecret(t *testing.T) {
+	t.Parallel()
+	key := get[corev1.Secret](t, openbao(t, ""), "Secret/openbao-static-unseal")
+	require.Equal(t, "keep", key.Annotations["helm.sh/resource-policy"])
+	require.Len(t, key.Data["key"], 32, "AES-256")
+	require.NotContains(t, key.Annotations, "helm.sh/hook-delete-policy")
+	for _, values := range []string{
+		"staticUnsealSecret: {generate: false}",
+		"config: {unseal: {static: {currentKeySecret: mine}}}",
+		"config: {unseal: {static: {enabled: false}}}",
+	} {
+		require.NotContains(t, openbao(t, values), "Secret/openbao-static-unseal", values)
+	}
+	mine := get[appsv1.Deployment](t, openbao(t, "config: {unseal: {static: {currentKeySecret: mine, currentKeySecretKey: k}}}"), "Deployment/openbao")
+	for _, v := range mine.Spec.Template.Spec.Volumes {
+		if v.Name == "static-unseal" {
+			require.Equal(t, "mine", v.Secret.SecretName)
+			require.Equal(t, []corev1.KeyToPath{{Key: "k", Path: "key"}}, v.Secret.Items)
+			return
+		}
+	}
+	t.Fatal("no volume static-unseal")
+}
+
+// TestHTTPAuditSecret checks that the token's name is the same where it is made and where it is mounted.
+func TestHTTPAuditSecret(t *testing.T) {
+	t.Parallel()
+	const on = "config: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}"
+	all := openbao(t, on)
+	require.Len(t, get[corev1.Secret](t, all, "Secret/openbao-http-audit").Data["tok"], 48)
+	require.NotContains(t, openbao(t, ""), "Secret/openbao-http-audit")
+	require.NotContains(t, openbao(t, on+"\nhttpAuditSecret: {generate: false}"), "Secret/openbao-http-audit")
+}
+
+// TestStatusPod checks that "helm test" asks the active Service for its seal status.
+func TestStatusPod(t *testing.T) {
+	t.Parallel()
+	all := openbao(t, "")
+	pod := get[corev1.Pod](t, all, "Pod/openbao-test-status")
+	require.Equal(t, "test", pod.Annotations["helm.sh/hook"])
+	require.Equal(t, []string{"bao", "status"}, pod.Spec.Containers[0].Command)
+	require.Contains(t, pod.Spec.Containers[0].Env, corev1.EnvVar{Name: "BAO_ADDR", Value: "http://openbao-active:8200"})
+	selector := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Selector.MatchLabels
+	require.NotEqual(t, selector["app.kubernetes.io/name"], pod.Labels["app.kubernetes.io/name"])
+}

@@ -1,0 +1,205 @@
+package charts_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+func deployment(t *testing.T, values string) appsv1.Deployment {
+	t.Helper()
+	return get[appsv1.Deployment](t, openbao(t, values), "Deployment/openbao")
+}
+
+// TestDeploymentDefaults checks what GitLab's dialect promises to whoever watches the pods.
+func TestDeploymentDefaults(t *testing.T) {
+	t.Parallel()
+	d := deployment(t, "")
+	require.EqualValues(t, 2, *d.Spec.Replicas)
+	require.Equal(t, appsv1.RecreateDeploymentStrategyType, d.Spec.Strategy.Type)
+	pod := d.Spec.Template.Spec
+	require.Len(t, pod.Containers, 1)
+	server := pod.Containers[0]
+	require.Equal(t, "openbao-server", server.Name)
+	require.Equal(t, "openbao/openbao:2.4.0", server.Image)
+	require.Empty(t, server.Command, "the image's entrypoint starts the server")
+	ports := map[string]int32{}
+	for _, p := range server.Ports {
+		ports[p.Name] = p.ContainerPort
+	}
+	require.Equal(t, map[string]int32{"api": 8200, "cluster": 8201, "metrics": 8209}, ports)
+	for _, probe := range []*corev1.Probe{server.StartupProbe, server.LivenessProbe, server.ReadinessProbe} {
+		require.Equal(t, "/v1/sys/health?standbyok=true", probe.HTTPGet.Path)
+		require.Equal(t, "api", probe.HTTPGet.Port.String())
+		require.Equal(t, corev1.URISchemeHTTP, probe.HTTPGet.Scheme)
+	}
+	require.GreaterOrEqual(t, server.StartupProbe.PeriodSeconds*server.StartupProbe.FailureThreshold, int32(300))
+}
+
+func TestPodIsConfined(t *testing.T) {
+	t.Parallel()
+	pod := deployment(t, "").Spec.Template.Spec
+	require.True(t, *pod.SecurityContext.RunAsNonRoot)
+	require.EqualValues(t, 1000, *pod.SecurityContext.RunAsUser)
+	require.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, pod.SecurityContext.SeccompProfile.Type)
+	security := pod.Containers[0].SecurityContext
+	require.True(t, *security.ReadOnlyRootFilesystem)
+	require.False(t, *security.AllowPrivilegeEscalation)
+	require.Equal(t, []corev1.Capability{"ALL"}, security.Capabilities.Drop)
+	for _, volume := range pod.Volumes {
+		if volume.Secret != nil {
+			require.Zero(t, *volume.Secret.DefaultMode&0o007, "%s is readable by everybody", volume.Name)
+		}
+	}
+}
+
+// TestEnvironment checks that a variable comes before those that refer to it: Kubernetes
+// expands $(POD_IP) in no other order.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	env := deployment(t, "extraEnv: [{name: BAO_LEASE_REVOCATION_WORKERS, value: '2'}]").Spec.Template.Spec.Containers[0].Env
+	at := func(name string) int {
+		i := slices.IndexFunc(env, func(v corev1.EnvVar) bool { return v.Name == name })
+		require.GreaterOrEqual(t, i, 0, name)
+		return i
+	}
+	require.Equal(t, "/srv/openbao/config/", env[at("OPENBAO_CONFIG_DIRECTORY")].Value)
+	require.Equal(t, "openbao-postgresql", env[at("PGPASSWORD")].ValueFrom.SecretKeyRef.Name)
+	require.Equal(t, "http://$(POD_IP):8200", env[at("BAO_API_ADDR")].Value)
+	require.Equal(t, "https://$(POD_IP):8201", env[at("BAO_CLUSTER_ADDR")].Value)
+	require.Less(t, at("POD_IP"), at("BAO_API_ADDR"))
+	require.Less(t, at("POD_IP"), at("BAO_CLUSTER_ADDR"))
+	require.Equal(t, "metadata.name", env[at("BAO_K8S_POD_NAME")].ValueFrom.FieldRef.FieldPath)
+	require.Equal(t, "metadata.namespace", env[at("BAO_K8S_NAMESPACE")].ValueFrom.FieldRef.FieldPath)
+	require.Equal(t, "2", env[at("BAO_LEASE_REVOCATION_WORKERS")].Value)
+}
+
+// TestVolumes checks that every mount has its volume in each branch, that none is
+// mounted twice, and that a user's own are added and replace nothing.
+func TestVolumes(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, values string
+		want         []string
+	}{
+		{"default", "", []string{"config", "tmp", "static-unseal"}},
+		{"own", "{extraVolumes: [{name: own, emptyDir: {}}], extraVolumeMounts: [{name: own, mountPath: /own}]}", []string{"config", "tmp", "static-unseal", "own"}},
+		{"no static seal", "config: {unseal: {static: {enabled: false}}}", []string{"config", "tmp"}},
+		{"rotation", "config: {unseal: {static: {previousKeyId: old, previousKeySecret: s}}}", []string{"config", "tmp", "static-unseal", "static-unseal-previous"}},
+		{"database CA", "config: {storage: {postgresql: {connection: {sslMode: verify-ca, sslRootCert: {configMap: ca}}}}}", []string{"config", "tmp", "static-unseal", "postgresql-ca"}},
+		{"client certificate", "config: {storage: {postgresql: {connection: {sslClientCert: {secret: c}}}}}", []string{"config", "tmp", "static-unseal", "postgresql-client"}},
+		{"http audit", "config: {audit: {http: {enabled: true, streamingUri: 'http://w'}}}", []string{"config", "tmp", "static-unseal", "http-audit"}},
+		{"TLS", "{tlsSecretName: t, config: {tlsDisable: false}}", []string{"config", "tmp", "static-unseal", "tls"}},
+	}
+	for _, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pod := deployment(t, tt.values).Spec.Template.Spec
+			volumes, mounts, paths := []string{}, []string{}, []string{}
+			for _, v := range pod.Volumes {
+				volumes = append(volumes, v.Name)
+			}
+			for _, m := range pod.Containers[0].VolumeMounts {
+				mounts = append(mounts, m.Name)
+				require.NotContains(t, paths, m.MountPath)
+				paths = append(paths, m.MountPath)
+			}
+			require.ElementsMatch(t, tt.want, volumes)
+			require.ElementsMatch(t, tt.want, mounts)
+		})
+	}
+}
+
+// TestConfigChangeRestartsPods checks the checksum, and that a change of nothing restarts nothing.
+func TestConfigChangeRestartsPods(t *testing.T) {
+	t.Parallel()
+	sum := func(values string) string {
+		return deployment(t, values).Spec.Template.Annotations["checksum/config"]
+	}
+	require.NotEqual(t, sum(""), sum("config: {cacheSize: 1}"))
+	require.Equal(t, sum(""), sum("podDisruptionBudget: {enabled: false}"))
+}
+
+// TestServices checks that each Service selects the pods' labels and what tells active from standby.
+func TestServices(t *testing.T) {
+	t.Parallel()
+	all := openbao(t, "{nameOverride: bao, fullnameOverride: openbao, serviceActive: {type: NodePort, nodePort: 30820, annotations: {a: b}}, serviceInactive: {nodePort: 30821}}")
+	pods := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Template.Labels
+	for kind, active := range map[string]string{"active": "true", "inactive": "false"} {
+		service := get[corev1.Service](t, all, "Service/openbao-"+kind)
+		require.Equal(t, active, service.Spec.Selector["openbao-active"])
+		for key, value := range service.Spec.Selector {
+			if key != "openbao-active" {
+				require.Equal(t, value, pods[key], key)
+			}
+		}
+		require.Equal(t, "api", service.Spec.Ports[0].TargetPort.String())
+		require.EqualValues(t, 8200, service.Spec.Ports[0].Port)
+	}
+	require.Equal(t, "false", pods["openbao-active"], "a pod that has not reported is not active")
+	require.EqualValues(t, 30820, get[corev1.Service](t, all, "Service/openbao-active").Spec.Ports[0].NodePort)
+	require.Zero(t, get[corev1.Service](t, all, "Service/openbao-inactive").Spec.Ports[0].NodePort, "a ClusterIP has none")
+}
+
+// TestAccess checks that the pods may change themselves and nothing else, and only when they must.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	all := openbao(t, "")
+	role := get[rbacv1.Role](t, all, "Role/openbao")
+	require.Equal(t, []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "update", "patch"}}}, role.Rules)
+	binding := get[rbacv1.RoleBinding](t, all, "RoleBinding/openbao")
+	require.Equal(t, role.Name, binding.RoleRef.Name)
+	require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: "openbao", Namespace: namespace}}, binding.Subjects)
+	require.False(t, *get[corev1.ServiceAccount](t, all, "ServiceAccount/openbao").AutomountServiceAccountToken)
+	require.True(t, *deployment(t, "").Spec.Template.Spec.AutomountServiceAccountToken)
+
+	off := openbao(t, "config: {serviceRegistration: {enabled: false}}")
+	require.NotContains(t, off, "Role/openbao")
+	require.False(t, *get[appsv1.Deployment](t, off, "Deployment/openbao").Spec.Template.Spec.AutomountServiceAccountToken)
+	require.NotContains(t, get[corev1.Service](t, off, "Service/openbao-active").Spec.Selector, "openbao-active")
+
+	foreign := openbao(t, "serviceAccount: {create: false, name: other}")
+	require.NotContains(t, foreign, "ServiceAccount/openbao")
+	require.Equal(t, "other", get[rbacv1.RoleBinding](t, foreign, "RoleBinding/openbao").Subjects[0].Name)
+}
+
+func TestDisruptionAndScaling(t *testing.T) {
+	t.Parallel()
+	all := openbao(t, "")
+	budget := get[policyv1.PodDisruptionBudget](t, all, "PodDisruptionBudget/openbao")
+	require.Equal(t, 1, budget.Spec.MaxUnavailable.IntValue(), "a drain never takes both pods")
+	require.NotContains(t, all, "HorizontalPodAutoscaler/openbao")
+	require.NotContains(t, openbao(t, "podDisruptionBudget: {enabled: false}"), "PodDisruptionBudget/openbao")
+
+	scaled := openbao(t, "autoscaling: {enabled: true}")
+	require.Nil(t, get[appsv1.Deployment](t, scaled, "Deployment/openbao").Spec.Replicas, "the autoscaler owns it")
+	require.Equal(t, "openbao", get[autoscalingv2.HorizontalPodAutoscaler](t, scaled, "HorizontalPodAutoscaler/openbao").Spec.ScaleTargetRef.Name)
+}
+
+// TestPlacement checks the anti-affinity presets and that a user's affinity wins.
+func TestPlacement(t *testing.T) {
+	t.Parallel()
+	soft := deployment(t, "").Spec.Template.Spec.Affinity
+	require.Len(t, soft.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution, 1)
+	hard := deployment(t, "podAntiAffinityPreset: hard").Spec.Template.Spec.Affinity
+	require.Len(t, hard.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution, 1)
+	require.Nil(t, deployment(t, "podAntiAffinityPreset: none").Spec.Template.Spec.Affinity)
+	own := deployment(t, "affinity: {nodeAffinity: {}}").Spec.Template.Spec.Affinity
+	require.Nil(t, own.PodAntiAffinity)
+	require.NotNil(t, own.NodeAffinity)
+
+	pod := deployment(t, "{nodeSelector: {a: b}, tolerations: [{key: k}], topologySpreadConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedule}], priorityClassName: high, imagePullSecrets: [{name: p}], podLabels: {l: m}, podAnnotations: {note: o}}").Spec.Template
+	require.Equal(t, map[string]string{"a": "b"}, pod.Spec.NodeSelector)
+	require.Equal(t, "k", pod.Spec.Tolerations[0].Key)
+	require.Equal(t, "z", pod.Spec.TopologySpreadConstraints[0].TopologyKey)
+	require.Equal(t, "high", pod.Spec.PriorityClassName)
+	require.Equal(t, "p", pod.Spec.ImagePullSecrets[0].Name)
+	require.Equal(t, "m", pod.Labels["l"])
+	require.Equal(t, "o", pod.Annotations["note"])
+}

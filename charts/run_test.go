@@ -1,0 +1,210 @@
+package charts_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+)
+
+const (
+	startTime = 60 * time.Second // for a node to answer, on a busy machine
+	pollEvery = 100 * time.Millisecond
+)
+
+// TestRun starts the real OpenBao with what the chart renders, on a real PostgreSQL:
+// the bootstrap Job, then both pods at once, several times over.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for i := range 5 {
+		t.Run(fmt.Sprintf("install %d", i+1), func(t *testing.T) { s.install(t, fmt.Sprintf("install_%d", i+1), i == 0) })
+	}
+	t.Run("no bootstrap, no half-initialised database", s.withoutBootstrap)
+	t.Run("interrupted initialisation", s.interrupted)
+}
+
+// install does what "helm install" does and checks what it promises. thorough adds
+// the checks that need doing only once.
+func (s *site) install(t *testing.T, database string, thorough bool) {
+	values := s.fresh(t, database)
+	out, err := s.bootstrap(t, values, "http://127.0.0.1:1")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "GitLab's role is there")
+
+	nodes := []*node{s.startNode(t, values), s.startNode(t, values)}
+	active, standby := oneActive(t, nodes)
+	for _, n := range nodes {
+		s.login(t, n) // the standby forwards
+		require.NotContains(t, n.log(), "Beginning post-unseal configuration", "a pod initialised on its own")
+	}
+	if !thorough {
+		return
+	}
+	s.refusals(t, active)
+	audited(t, active)
+	metrics(t, active)
+	require.Zero(t, s.exitCode(t, standby, "status"), "helm test passes")
+	out, err = s.bootstrap(t, values, active.api)
+	require.NoError(t, err, out)
+	require.Contains(t, out, "already initialised", "an upgrade changes nothing")
+	s.sealed(t, values)
+}
+
+// oneActive waits until one node is active and the other one a standby.
+func oneActive(t *testing.T, nodes []*node) (active, standby *node) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		codes := []int{health(t, nodes[0]), health(t, nodes[1])}
+		assert.ElementsMatch(c, []int{http.StatusOK, http.StatusTooManyRequests}, codes, "one active, one standby")
+		active, standby = nodes[0], nodes[1]
+		if codes[1] == http.StatusOK {
+			active, standby = standby, active
+		}
+	}, startTime, pollEvery, "logs:\n%s\n%s", nodes[0].log(), nodes[1].log())
+	return active, standby
+}
+
+// health is the node's status code of sys/health, 0 without an answer.
+func health(t *testing.T, n *node) int {
+	client := bao.New(n.api, nil)
+	defer client.Close()
+	h, err := client.Health(t.Context())
+	if err != nil {
+		return 0
+	}
+	return h.Status
+}
+
+// rails sends one request as Rails does, with a privileged JWT for the given audience.
+func (s *site) rails(t *testing.T, n *node, method, path, aud string) *bao.Response {
+	t.Helper()
+	jwt, err := s.issuer.Privileged(aud)
+	require.NoError(t, err)
+	client := bao.New(n.api, nil)
+	defer client.Close()
+	answer, err := client.Do(t.Context(), bao.Request{
+		Method: method, Path: path,
+		Auth: &bao.InlineAuth{Path: "auth/gitlab_rails_jwt/login", Role: "app", JWT: jwt},
+	})
+	require.NoError(t, err)
+	require.NotContains(t, n.log(), jwt, "the JWT is in the log")
+	return answer
+}
+
+// login proves that Rails can do its work: OpenBao fetched the keys from the stub and trusts them.
+func (s *site) login(t *testing.T, n *node) {
+	t.Helper()
+	answer := s.rails(t, n, http.MethodGet, "sys/auth", audience)
+	require.Equal(t, http.StatusOK, answer.Status, answer.Message())
+	require.Contains(t, string(answer.Data), "gitlab_rails_jwt/")
+}
+
+// refusals proves that the role and the policy bind.
+func (s *site) refusals(t *testing.T, n *node) {
+	t.Helper()
+	other := s.rails(t, n, http.MethodGet, "sys/auth", "http://another")
+	require.True(t, other.InlineAuthFailed, "a token for another audience logged in")
+	denied := s.rails(t, n, http.MethodPut, "sys/seal", audience)
+	require.Equal(t, http.StatusForbidden, denied.Status, "Rails may not seal OpenBao")
+	require.False(t, denied.InlineAuthFailed)
+}
+
+// audited waits for the audit record of a login on the active node's standard output.
+func audited(t *testing.T, n *node) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		log := n.log()
+		assert.Contains(c, log, `"type":"request"`)
+		assert.Contains(c, log, `"path":"auth/gitlab_rails_jwt/login"`)
+	}, startTime, pollEvery)
+}
+
+// metrics reads the metrics listener, which asks for no token, and checks that the filters hold.
+func metrics(t *testing.T, n *node) {
+	t.Helper()
+	status, body := scrape(t, n.metrics)
+	require.Equal(t, http.StatusOK, status)
+	require.Regexp(t, `(?m)^openbao_core_unsealed\{[^}]*\} 1$`, body)
+	require.Contains(t, body, "openbao_core_handle_request")
+	require.NotContains(t, body, "openbao_route_", "one series per mount")
+	require.NotContains(t, body, "openbao_rollback_", "one series per mount")
+	status, _ = scrape(t, n.api)
+	require.NotEqual(t, http.StatusOK, status, "the api listener asks for a token")
+}
+
+func scrape(t *testing.T, address string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/v1/sys/metrics?format=prometheus", http.NoBody)
+	require.NoError(t, err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(request)
+	require.NoError(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer.StatusCode, string(body)
+}
+
+// exitCode runs one bao command as the node's environment has it.
+func (s *site) exitCode(t *testing.T, n *node, args ...string) int {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(s.bin, "bao"), args...)
+	cmd.Env = n.env
+	err := cmd.Run()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		return failed.ExitCode()
+	}
+	require.NoError(t, err)
+	return 0
+}
+
+// sealed proves that a wrong key shows: in the probes and in "helm test".
+func (s *site) sealed(t *testing.T, values string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(s.key, make([]byte, 32), 0o600))
+	n := s.startNode(t, values)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.Equal(c, http.StatusServiceUnavailable, health(t, n))
+	}, startTime, pollEvery)
+	require.Equal(t, 2, s.exitCode(t, n, "status"), "helm test fails on a sealed server")
+}
+
+// withoutBootstrap proves that pods alone never initialise: skipped hooks leave an
+// empty, visibly uninitialised database, not one without GitLab's mount.
+func (s *site) withoutBootstrap(t *testing.T) {
+	values := s.fresh(t, "without_bootstrap")
+	for _, n := range []*node{s.startNode(t, values), s.startNode(t, values)} {
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			assert.Equal(c, http.StatusNotImplemented, health(t, n))
+		}, startTime, pollEvery)
+	}
+}
+
+// interrupted proves that an initialised database without the role fails the release
+// instead of passing for a good one.
+func (s *site) interrupted(t *testing.T) {
+	values := s.fresh(t, "interrupted")
+	inPod := values[:len(values)-1] + `,"bootstrap":{"enabled":false},"replicaCount":1}`
+	n := s.startNode(t, inPod)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.Equal(c, http.StatusOK, health(t, n))
+	}, startTime, pollEvery)
+	answer := s.rails(t, n, http.MethodDelete, "sys/auth/gitlab_rails_jwt", audience)
+	require.Equal(t, http.StatusNoContent, answer.Status, answer.Message())
+	out, err := s.bootstrap(t, values, n.api)
+	require.Error(t, err)
+	require.Contains(t, out, "without GitLab's mount")
+	require.Contains(t, out, "mend:")
+}

@@ -1,0 +1,44 @@
+package charts_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestBadValues checks that a mistake is refused with a message that names it.
+func TestBadValues(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, chart, values, want string }{
+		{"unknown key", "openbao", `config: {storage: {postgresql: {maxParalel: 3}}}`, "maxParalel"},
+		{"table is a name, not a switch", "openbao", `config: {storage: {postgresql: {table: true}}}`, "/config/storage/postgresql/table"},
+		{"no connections", "openbao", `config: {storage: {postgresql: {maxParallel: 0}}}`, "/config/storage/postgresql/maxParallel"},
+		{"unknown sslmode", "openbao", `config: {storage: {postgresql: {connection: {sslMode: on}}}}`, "/config/storage/postgresql/connection/sslMode"},
+		{"verify-full without a CA", "openbao", `config: {storage: {postgresql: {connection: {sslMode: verify-full}}}}`, "needs sslRootCert"},
+		{"no issuer", "openbao", `config: {initialize: {oidcDiscoveryUrl: ""}}`, "config.initialize.oidcDiscoveryUrl is required"},
+		{"no audience", "openbao", `config: {initialize: {boundAudiences: []}}`, "config.initialize.boundAudiences is required"},
+		{"http audit without an address", "openbao", `config: {audit: {http: {enabled: true}}}`, "config.audit.http.streamingUri is required"},
+		{"TLS without a certificate", "openbao", `config: {tlsDisable: false}`, "tlsSecretName is required"},
+		{"previous key without its Secret", "openbao", `config: {unseal: {static: {previousKeyId: old}}}`, "previousKeySecret is required"},
+		{"volumes as text", "openbao", `extraVolumes: "- name: a"`, "/extraVolumes"},
+		{"filter without a sign", "openbao", `config: {telemetry: {prefixFilter: [route]}}`, "/config/telemetry/prefixFilter/0"},
+		{"port out of range", "openbao", `serviceActive: {nodePort: 70000}`, "/serviceActive/nodePort"},
+		{"connections as text", "postgresql", `maxConnections: many`, "/maxConnections"},
+		{"root", "postgresql", `runAsUser: 0`, "/runAsUser"},
+		{"private key", "gitlab-stub", `jwks: '{"keys":[{"kid":"x","kty":"RSA","d":"AQAB"}]}'`, `key "x" holds the private member "d"`},
+		{"symmetric key", "gitlab-stub", `jwks: '{"keys":[{"kid":"x","kty":"oct","k":"AQAB"}]}'`, `private member "k"`},
+		{"no key set", "gitlab-stub", `jwks: 'no JSON'`, "mustFromJson"},
+		{"issuer that no token can match", "gitlab-stub", `issuer: http://stub/`, "/issuer"},
+	}
+	for _, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var files []string
+			if tt.chart == "openbao" {
+				files = []string{cloudNative}
+			}
+			_, err := render(t, tt.chart, tt.chart, tt.values, files...)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
