@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ const fileMode fs.FileMode = 0o600
 // Output is the k6 output. k6 calls AddMetricSamples from one goroutine, the flusher runs in another.
 type Output struct {
 	path   string
+	phases map[string]string // of each scenario, from its configuration
 	create func(path string) (io.WriteCloser, error)
 	now    func() time.Time
 	abort  func(error)
@@ -59,13 +61,16 @@ func New(p output.Params) (output.Output, error) {
 	if p.ConfigArgument == "" {
 		return nil, errors.New("output hdr needs a file: --out hdr=<path>")
 	}
-	return newOutput(p.ConfigArgument, func(path string) (io.WriteCloser, error) {
-		return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	}, time.Now), nil
-}
-
-func newOutput(path string, create func(string) (io.WriteCloser, error), now func() time.Time) *Output {
-	return &Output{path: path, create: create, now: now, abort: func(error) {}}
+	phases := map[string]string{}
+	for name, scenario := range p.ScriptOptions.Scenarios {
+		phases[name] = scenario.GetTags()["phase"]
+	}
+	return &Output{
+		path: p.ConfigArgument, phases: phases, abort: func(error) {}, now: time.Now,
+		create: func(path string) (io.WriteCloser, error) {
+			return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
+		},
+	}, nil
 }
 
 // Description is what k6 prints before the run.
@@ -122,19 +127,30 @@ func (o *Output) builtin(s metrics.Sample) {
 // at returns the interval for a sample of that time and phase.
 func (o *Output) at(t time.Time, tags *metrics.TagSet) *interval {
 	k := key{second: max(t.Unix(), o.writtenS+1)}
-	k.phase, _ = tags.Get("phase")
-	i := len(o.open)
-	for ; i > 0 && o.open[i-1].second >= k.second; i-- {
-		if o.open[i-1].key == k {
-			return o.open[i-1]
+	k.phase = o.phase(tags)
+	after := len(o.open)
+	for i := after - 1; i >= 0 && o.open[i].second >= k.second; i-- {
+		if o.open[i].key == k {
+			return o.open[i]
+		}
+		if o.open[i].second > k.second {
+			after = i
 		}
 	}
 	iv := o.take()
 	iv.reset(k)
-	o.open = append(o.open, nil)
-	copy(o.open[i+1:], o.open[i:])
-	o.open[i] = iv
+	o.open = slices.Insert(o.open, after, iv)
 	return iv
+}
+
+// phase returns the phase a sample belongs to. k6 does not put a scenario's own tags on its dropped iterations, only
+// the scenario's name.
+func (o *Output) phase(tags *metrics.TagSet) string {
+	if phase, ok := tags.Get("phase"); ok {
+		return phase
+	}
+	scenario, _ := tags.Get("scenario")
+	return o.phases[scenario]
 }
 
 func (o *Output) take() *interval {
