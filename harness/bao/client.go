@@ -30,22 +30,27 @@ type Client struct {
 }
 
 // New returns a client for address, for instance "http://127.0.0.1:8200". A nil
-// httpClient asks for one with kept-alive connections, DefaultTimeout and no
-// redirects: a standby's redirect names an address only the cluster can reach.
+// httpClient asks for HTTPClient(true).
 func New(address string, httpClient *http.Client) *Client {
 	if httpClient == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.Proxy = nil
-		transport.MaxIdleConnsPerHost = 64
-		httpClient = &http.Client{
-			Transport: transport,
-			Timeout:   DefaultTimeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse
-			},
-		}
+		httpClient = HTTPClient(true)
 	}
 	return &Client{address: strings.TrimRight(address, "/"), http: httpClient}
+}
+
+// HTTPClient returns a client with DefaultTimeout, no proxy and no redirects: a
+// standby's redirect names an address that only the cluster can reach. Without
+// keepAlive every request has its own connection, as in GitLab Runner.
+func HTTPClient(keepAlive bool) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil
+	transport.MaxIdleConnsPerHost = 64
+	transport.DisableKeepAlives = !keepAlive
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       DefaultTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // Address returns the base URL requests are sent to.

@@ -67,6 +67,12 @@ func (t Tenant) Value(seed string, s Secret) string { return Value(seed, t.Name,
 // DefaultEnvironment, to DefaultBranch and to both, so that a job of DefaultJob
 // reads them all through four policies. Both numbers must be positive.
 func Plan(recipes []*Recipe, tenants, secrets int) ([]Tenant, error) {
+	return PlanAt(recipes, 0, tenants, secrets)
+}
+
+// PlanAt is Plan with all IDs raised by offset, for tenants that must not meet
+// those of another plan. Offsets must differ by at least the number of tenants.
+func PlanAt(recipes []*Recipe, offset, tenants, secrets int) ([]Tenant, error) {
 	if tenants < 1 || secrets < 1 || len(recipes) == 0 {
 		return nil, fmt.Errorf("seed plan: need at least one tenant, one secret and one recipe, got %d, %d and %d",
 			tenants, secrets, len(recipes))
@@ -75,8 +81,8 @@ func Plan(recipes []*Recipe, tenants, secrets int) ([]Tenant, error) {
 	for i := range tenants {
 		r, nth := i%len(recipes), i/len(recipes)
 		t := Tenant{
-			Recipe: recipes[r].ID, Org: 1, Project: 1000 + i, User: 500 + i,
-			Group: 100 + nth/projectsPerGroup*len(recipes) + r, // a group belongs to one recipe
+			Recipe: recipes[r].ID, Org: 1, Project: 1000 + offset + i, User: 500 + offset + i,
+			Group: 100 + offset + nth/projectsPerGroup*len(recipes) + r, // a group belongs to one recipe
 		}
 		for k := range secrets {
 			t.Secrets = append(t.Secrets, secret(k))

@@ -122,5 +122,5 @@ func (e *Env) Redactor() *Redactor {
 			secrets = append(secrets, t.Value(e.Seed, s))
 		}
 	}
-	return NewRedactor(append(secrets, e.Seed)...)
+	return NewRedactor(secrets...)
 }

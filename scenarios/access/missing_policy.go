@@ -1,0 +1,49 @@
+package access
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+func missingPolicy() scenario.Scenario {
+	return scenario.Scenario{
+		ID:       "access/missing-policy",
+		Title:    "Without a policy a job gets 403, whether the secret exists or not",
+		Protects: "secrets restricted to an environment or branch, and the names of secrets from guessing",
+		Source:   "GitLab Runner and EE specs; domain.md 3.1 (403, never 404, without a policy), 2.6",
+		Kind:     scenario.Abuse,
+		Budget:   time.Minute,
+		Parallel: true,
+		// Catches: a policy that is too wide, an environment or branch that is ignored.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+			stranger := gitlab.Job{Environment: "steamer-none", Ref: "steamer-none", RefType: "branch"}
+			checked := 0
+			for _, tenant := range env.Sample(10) {
+				// A login without rights shows that the refusals below are not the login's.
+				names := []string{"STEAMER_NO_SUCH_SECRET"}
+				for _, s := range tenant.Secrets {
+					if s.Environment != gitlab.Any || s.Branch != gitlab.Any {
+						names = append(names, s.Name)
+					}
+				}
+				for _, name := range names {
+					a, err := env.Fetch(ctx, tenant, name, stranger)
+					require.NoError(t, err)
+					text := strings.Join(a.Errors, " ")
+					if a.Status != http.StatusForbidden || a.InlineAuthFailed || !strings.Contains(text, "permission denied") {
+						t.Errorf("%s of %s: %v, want 403 permission denied after the login", name, tenant.Name, a)
+					}
+					checked++
+				}
+			}
+			t.Measure("refusals", float64(checked))
+		},
+	}
+}

@@ -1,0 +1,46 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+func ownSecret() scenario.Scenario {
+	return scenario.Scenario{
+		ID:       "access/own-secret",
+		Title:    "Every project's job gets the right value of its own secret",
+		Protects: "CI jobs that need their secrets: a wrong or missing value breaks or misleads every deployment",
+		Source:   "GitLab Runner's gitlab_secrets_manager resolver; domain.md 3.1, scenario 5",
+		Kind:     scenario.Functional,
+		Budget:   2 * time.Minute,
+		Parallel: true,
+		// Catches: a role that refuses its own project, a wrong policy, a mix-up of
+		// namespaces, lost or stale data.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+			recipes, slowest := map[string]int{}, time.Duration(0)
+			for i, tenant := range env.Tenants {
+				secret := tenant.Secrets[i%len(tenant.Secrets)]
+				a, err := env.Fetch(ctx, tenant, secret.Name, gitlab.DefaultJob())
+				switch {
+				case err != nil:
+					t.Errorf("%s of %s: %v", secret.Name, tenant.Name, err)
+				case !a.OK():
+					t.Errorf("%s of %s: %v", secret.Name, tenant.Name, a)
+				case a.Value() != tenant.Value(env.Seed, secret):
+					t.Errorf("%s of %s: wrong value (%d bytes, KV version %d)", secret.Name, tenant.Name, len(a.Value()), a.Version)
+				}
+				if ctx.Err() != nil {
+					return
+				}
+				recipes[tenant.Recipe]++
+				slowest = max(slowest, a.Latency)
+			}
+			t.Logf("tenants per recipe: %v", recipes)
+			t.Measure("fetches", float64(len(env.Tenants)))
+			t.Measure("slowest_ms", float64(slowest.Microseconds())/1000)
+		},
+	}
+}

@@ -1,0 +1,27 @@
+// Package scenarios lists every functional scenario, grouped by what it protects.
+// Registration is explicit: a scenario runs because All names its group.
+package scenarios
+
+import (
+	"slices"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/abuse"
+	"gitlab.com/steamer/steamer/scenarios/access"
+	"gitlab.com/steamer/steamer/scenarios/hygiene"
+	"gitlab.com/steamer/steamer/scenarios/lifecycle"
+	"gitlab.com/steamer/steamer/scenarios/resilience"
+)
+
+// All returns every scenario in the order in which serial ones run: what only
+// looks comes first, what disturbs later, and the search for leaks last, when
+// there is most to search.
+func All() []scenario.Scenario {
+	return slices.Concat(
+		access.Scenarios(),
+		abuse.Scenarios(),
+		resilience.Scenarios(),
+		lifecycle.Scenarios(),
+		hygiene.Scenarios(),
+	)
+}

@@ -1,0 +1,105 @@
+package hygiene
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/leak"
+)
+
+func noSecretLeaks() scenario.Scenario {
+	return scenario.Scenario{
+		ID:       "hygiene/no-secret-leaks",
+		Title:    "No planted secret and no JWT is in logs, events, ConfigMaps, Helm records or Steamer's output",
+		Protects: "secrets from everyone who may read logs or releases but not secrets",
+		Source:   "CVE-2026-46358 (inline-auth headers in audit logs); domain.md 3.3, scenario 9",
+		Features: []scenario.Feature{scenario.FeatureCluster},
+		Kind:     scenario.Hygiene,
+		Budget:   3 * time.Minute,
+		// Catches: raw values in the audit log, JWTs in request logs, an unseal key or
+		// a password in a ConfigMap or release, secrets in Steamer's own files.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+			canaries := values(env)
+			jwts, err := plant(ctx, env)
+			require.NoError(t, err)
+			canaries = append(canaries, jwts...)
+			require.NoError(t, leak.Control(canaries[len(canaries)-1:]))
+			require.NoError(t, leak.Control(canaries[:1]))
+
+			scanner, logs := leak.NewScanner(canaries), 0
+			var found []leak.Finding
+			for _, namespace := range slices.Compact(append([]string{env.Namespace}, env.Others...)) {
+				more, n, err := scanner.Namespace(ctx, env.Kube, namespace)
+				require.NoError(t, err)
+				found = append(found, more...)
+				logs += n
+			}
+			if env.Artifacts != "" {
+				more, err := scanner.Directory(env.Artifacts)
+				require.NoError(t, err)
+				found = append(found, more...)
+			}
+			sources, size := scanner.Scanned()
+			t.Logf("searched %d sources for %d canaries", sources, len(canaries))
+			t.Measure("searched_bytes", float64(size))
+			t.Measure("container_logs", float64(logs))
+			require.NotZero(t, logs, "no container log was read: the search proves nothing")
+			for _, f := range found {
+				t.Errorf("%v", f)
+			}
+		},
+	}
+}
+
+// values are the secrets that were seeded.
+func values(env *scenario.Env) []leak.Canary {
+	var out []leak.Canary
+	for _, tenant := range env.Sample(20) {
+		for _, secret := range tenant.Secrets {
+			out = append(out, leak.Canary{
+				Label:  fmt.Sprintf("value of %s of %s", secret.Name, tenant.Name),
+				Secret: tenant.Value(env.Seed, secret),
+			})
+		}
+	}
+	return out
+}
+
+// plant sends JWTs down every path on which a server may be tempted to log one: a
+// fetch that works, a refused login and a refused read. It returns the tokens'
+// signatures, which no one can guess and everyone could replay.
+func plant(ctx context.Context, env *scenario.Env) ([]leak.Canary, error) {
+	var out []leak.Canary
+	for _, tenant := range env.Sample(2) {
+		expired := gitlab.DefaultJob()
+		expired.TTL = -time.Hour
+		for _, f := range []struct {
+			what, name string
+			job        gitlab.Job
+		}{
+			{"a successful fetch", tenant.Secrets[0].Name, gitlab.DefaultJob()},
+			{"a refused login", tenant.Secrets[0].Name, expired},
+			{"a refused read", "STEAMER_NO_SUCH_SECRET", gitlab.DefaultJob()},
+		} {
+			jwt, err := env.Issuer.Pipeline(env.Audience, tenant, f.job)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := env.Send(ctx, gitlab.FetchOf(tenant, f.name, jwt)); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.what, err)
+			}
+			out = append(out, leak.Canary{
+				Label:  "JWT of " + f.what + " by " + tenant.Name,
+				Secret: jwt[strings.LastIndexByte(jwt, '.')+1:],
+			})
+		}
+	}
+	return out, nil
+}

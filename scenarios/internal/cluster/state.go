@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+// Healthy returns the active pod of a deployment in its normal state, or what is
+// not normal about it: Wanted pods, all ready, initialised and unsealed, exactly
+// one labelled active, and the active Service sending everything to that one.
+func Healthy(ctx context.Context, env *scenario.Env) (*corev1.Pod, error) {
+	pods, err := Pods(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	var active []corev1.Pod
+	for _, p := range pods {
+		if !Ready(p) {
+			return nil, fmt.Errorf("pod %s is not ready; pods: %s", p.Name, Describe(pods))
+		}
+		if p.Labels[LabelInitialized] != "true" || p.Labels[LabelSealed] != "false" {
+			return nil, fmt.Errorf("pod %s is not labelled initialised and unsealed; pods: %s", p.Name, Describe(pods))
+		}
+		if p.Labels[LabelActive] == "true" {
+			active = append(active, p)
+		} else if p.Labels[LabelActive] != "false" {
+			return nil, fmt.Errorf("pod %s says neither that it is active nor that it is not; pods: %s", p.Name, Describe(pods))
+		}
+	}
+	if len(pods) != Wanted {
+		return nil, fmt.Errorf("%d pods, want %d: %s", len(pods), Wanted, Describe(pods))
+	}
+	if len(active) != 1 {
+		return nil, fmt.Errorf("%d pods are labelled active, want exactly one: %s", len(active), Describe(pods))
+	}
+	if err := behind(ctx, env, env.Release+"-active", active[0].Name); err != nil {
+		return nil, err
+	}
+	return &active[0], nil
+}
+
+// behind checks that exactly one pod, and a ready one, is behind a Service.
+func behind(ctx context.Context, env *scenario.Env, service, pod string) error {
+	endpoints, err := Endpoints(ctx, env, service)
+	if err != nil {
+		return err
+	}
+	if len(endpoints) != 1 || endpoints[0].Pod != pod || !endpoints[0].Ready {
+		return fmt.Errorf("service %s has endpoints %+v, want exactly the active pod %s, ready", service, endpoints, pod)
+	}
+	return nil
+}
+
+// Describe lists pods with the state that matters, for error messages.
+func Describe(pods []corev1.Pod) string {
+	if len(pods) == 0 {
+		return "none"
+	}
+	out := make([]string, 0, len(pods))
+	for _, p := range pods {
+		state := strings.ToLower(string(p.Status.Phase))
+		switch {
+		case p.DeletionTimestamp != nil:
+			state = "terminating"
+		case Ready(p):
+			state = "ready"
+		}
+		restarts := int32(0)
+		for _, c := range p.Status.ContainerStatuses {
+			restarts += c.RestartCount
+			if w := c.State.Waiting; w != nil {
+				state += "," + w.Reason
+			}
+		}
+		out = append(out, fmt.Sprintf("%s(%s active=%q sealed=%q initialized=%q restarts=%d)",
+			p.Name, state, p.Labels[LabelActive], p.Labels[LabelSealed], p.Labels[LabelInitialized], restarts))
+	}
+	return strings.Join(out, " ")
+}
+
+// MustHealthy waits until the deployment is in its normal state three looks in a
+// row and returns the active pod.
+func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what string, c scenario.Convergence) *corev1.Pod {
+	t.Helper()
+	var active *corev1.Pod
+	c.What, c.Successes, c.Interval = what, 3, env.Timeouts.Poll
+	scenario.MustConverge(ctx, t, c, func(ctx context.Context) (err error) {
+		active, err = Healthy(ctx, env)
+		return err
+	})
+	return active
+}

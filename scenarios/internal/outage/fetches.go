@@ -1,0 +1,56 @@
+package outage
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+// Fetches watches secret fetches of both recipes in turn. Like Runner's, each has
+// a connection of its own: a kept one would hide what new jobs meet.
+func Fetches(ctx context.Context, env *scenario.Env) *Watch {
+	client := bao.New(env.Address, bao.HTTPClient(false))
+	tenants := env.Sample(4)
+	var n atomic.Int64
+	return Start(ctx, env.Timeouts.Probe, func(ctx context.Context) error {
+		tenant := tenants[int(n.Add(1))%len(tenants)]
+		secret := tenant.Secrets[0]
+		jwt, err := env.Issuer.Pipeline(env.Audience, tenant, gitlab.DefaultJob())
+		if err != nil {
+			return err
+		}
+		a, err := gitlab.FetchOf(tenant, secret.Name, jwt).Do(ctx, client)
+		switch {
+		case err != nil:
+			return err
+		case !a.OK():
+			return fmt.Errorf("%v", a)
+		case a.Value() != tenant.Value(env.Seed, secret):
+			return fmt.Errorf("%s of %s: %w", secret.Name, tenant.Name, ErrWrong)
+		}
+		return nil
+	})
+}
+
+// Judge records what a watch saw and fails the scenario for what no outage
+// excuses: a wrong value, or not a single fetch that worked.
+func Judge(t scenario.T, r Report) {
+	t.Helper()
+	t.Measure("unavailable_seconds", r.Unavailable.Seconds())
+	t.Measure("longest_gap_seconds", r.Longest.Seconds())
+	t.Measure("failed_fetches", float64(r.Failed))
+	t.Measure("fetches", float64(r.Probes))
+	if r.Last != nil {
+		t.Logf("last failed fetch: %v", r.Last)
+	}
+	if r.Wrong > 0 {
+		t.Errorf("%d fetches got a wrong value during the disturbance", r.Wrong)
+	}
+	if r.Probes == 0 || r.Probes == r.Failed {
+		t.Errorf("no fetch worked: %d tried, last error: %v", r.Probes, r.Last)
+	}
+}

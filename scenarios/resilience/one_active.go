@@ -1,0 +1,28 @@
+package resilience
+
+import (
+	"context"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
+)
+
+func oneActive() scenario.Scenario {
+	return scenario.Scenario{
+		ID:       "resilience/one-active",
+		Title:    "Exactly one pod is active and exactly that one is behind the active Service",
+		Protects: "every fetch: requests that reach a standby or a sealed pod fail or take a detour, two leaders corrupt data",
+		Source:   "GitLab's OpenBao chart; vault-helm #318, vault #18117; domain.md 1.2, complaints 8.3, 8.5, 8.6",
+		Features: []scenario.Feature{scenario.FeatureCluster},
+		Kind:     scenario.Functional,
+		Budget:   time.Minute,
+		// Catches: a wrong Service selector, missing rights to label pods, a second
+		// active label, a standby that is not ready, a sealed pod that gets traffic.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+			active := cluster.MustHealthy(ctx, t, env, "one pod is active, the other a ready standby",
+				scenario.Convergence{Deadline: env.Timeouts.Labels})
+			t.Logf("active: %s", active.Name)
+		},
+	}
+}
