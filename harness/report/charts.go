@@ -56,6 +56,7 @@ type mark struct {
 // costBar is a component's CPU per fetch, with its share of the largest in %.
 type costBar struct {
 	Label, Value string
+	Class        string
 	Width        float64
 }
 
@@ -187,9 +188,9 @@ func (c *charts) costs(t *result.Topology) {
 			values[name], most = v, max(most, v)
 		}
 	}
-	for _, b := range []struct{ id, label string }{{"openbao", "OpenBao"}, {"postgresql", "PostgreSQL"}} {
+	for _, b := range []struct{ id, label, class string }{{"openbao", "OpenBao", "bao"}, {"postgresql", "PostgreSQL", "pg"}} {
 		if v, ok := values[b.id]; ok && most > 0 {
-			c.Bars = append(c.Bars, costBar{b.label, ms(v), 100 * v / most})
+			c.Bars = append(c.Bars, costBar{b.label, ms(v), b.class, 100 * v / most})
 		}
 	}
 }

@@ -40,6 +40,8 @@ func span(seconds float64) string {
 	switch d := time.Duration(seconds * float64(time.Second)); {
 	case seconds < 60:
 		return sig(seconds) + " s"
+	case d < time.Hour && int(d.Seconds())%60 == 0:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < time.Hour:
 		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
 	default:
@@ -71,3 +73,6 @@ func plural(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// typeset writes comparisons the way readers do.
+func typeset(s string) string { return strings.NewReplacer("<= ", "≤ ", ">= ", "≥ ").Replace(s) }

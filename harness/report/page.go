@@ -50,9 +50,9 @@ func newPage(r *result.Result) *page {
 		result.Fail:         "Something that must hold did not. Do not ship before it is understood.",
 		result.Inconclusive: "The run could not measure what it set out to measure. It is neither good nor bad news.",
 	}[r.Verdict]
-	p.Top = r.Reasons
+	p.Top = typesetAll(r.Reasons)
 	if len(p.Top) > leadReasons {
-		p.Top, p.More = r.Reasons[:leadReasons], r.Reasons[leadReasons:]
+		p.Top, p.More = p.Top[:leadReasons], p.Top[leadReasons:]
 	}
 	for i := range r.Topologies {
 		v := newView(&r.Topologies[i])
@@ -84,6 +84,14 @@ func steps(r *result.Result) []step {
 		v.Left = bound(100 * s.Started.Sub(r.Run.Started).Seconds() / total)
 		v.Width = min(max(0.4, bound(100*s.Seconds/total)), 100-v.Left)
 		out = append(out, v)
+	}
+	return out
+}
+
+func typesetAll(list []string) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		out = append(out, typeset(s))
 	}
 	return out
 }

@@ -199,7 +199,7 @@ func TestMarkdown(t *testing.T) {
 	require.NoError(t, report.Markdown(&b, synthetic.Result(60, 12)))
 	md := b.String()
 	require.True(t, strings.HasPrefix(md, "## Steamer: PASS\n"), "the verdict comes first")
-	require.Contains(t, md, "| mean from the intended start | &lt;= 45 ms (40 + 5 for the environment) |")
+	require.Contains(t, md, "| mean from the intended start | ≤ 45 ms (40 + 5 for the environment) |")
 	require.Contains(t, md, "INFO: 720 fetches are too few: 10000 put 100 beyond the quantile")
 	columns := 0
 	for i, l := range strings.Split(md, "\n") {

@@ -12,6 +12,7 @@ import (
 type view struct {
 	*result.Topology
 	ID                      string
+	Reasons                 []string
 	Summary                 string // one sentence on the load
 	SLOs, Validity          []checkView
 	Scenarios               []scenarioView
@@ -52,7 +53,7 @@ type table struct {
 }
 
 func newView(t *result.Topology) view {
-	v := view{Topology: t, ID: slug(t.Name), Versions: sorted(t.Versions), Images: sorted(t.Images)}
+	v := view{Topology: t, Reasons: typesetAll(t.Reasons), ID: slug(t.Name), Versions: sorted(t.Versions), Images: sorted(t.Images)}
 	v.Passed, v.Failed, v.Skipped = t.Count()
 	for _, c := range t.Checks {
 		if cv := newCheck(c); c.Kind == "slo" {
@@ -96,8 +97,12 @@ func newView(t *result.Topology) view {
 
 func newCheck(c result.Check) checkView {
 	v := checkView{Check: c, Badge: string(c.Verdict)}
+	v.Limit, v.Reason = typeset(c.Limit), typeset(c.Reason)
 	if c.Informational {
 		v.Badge = "INFO"
+	}
+	if c.Verdict == result.Fail && strings.HasPrefix(c.Reason, c.Measured+", limit") {
+		v.Reason = "" // the columns say the same
 	}
 	if c.Headroom != 0 {
 		v.Bar, v.Used = true, bound(100*(1-c.Headroom))

@@ -3,15 +3,16 @@
   'use strict';
   const all = JSON.parse(document.getElementById('data').textContent);
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
-  const fmt = (v) => v == null ? '–' : v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v >= 0.1 || v === 0 ? v.toFixed(2) : v.toFixed(3);
+  const fmt = (v) => v == null ? '' : v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v >= 0.1 || v === 0 ? v.toFixed(2) : v.toFixed(3);
   const clock = (s) => {
     const neg = s < 0 ? '−' : '', a = Math.abs(Math.round(s)), m = Math.floor(a / 60);
     return neg + (m ? m + ':' + String(a % 60).padStart(2, '0') : a + ' s');
   };
   const plots = [];
+  const log = new Set(); // topologies whose latency is drawn on a log scale
 
   // Shades the warm-up, marks events and seconds with failures.
-  const marks = (d, failures) => ({
+  const marks = (d, main) => ({
     hooks: {
       drawClear: (u) => {
         const { ctx, bbox: b } = u, x = Math.max(u.valToPos(0, 'x', true), b.left), w = Math.min(u.valToPos(d.warmup, 'x', true), b.left + b.width);
@@ -21,7 +22,7 @@
         ctx.fillRect(x, b.top, w - x, b.height);
         ctx.fillStyle = css('quiet');
         ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-        if (w - x > 60 * devicePixelRatio) ctx.fillText('warm-up', x + 5 * devicePixelRatio, b.top + 13 * devicePixelRatio);
+        if (main && w - x > 70 * devicePixelRatio) ctx.fillText('warm-up', x + 9 * devicePixelRatio, b.top + 14 * devicePixelRatio);
         ctx.restore();
       },
       draw: (u) => {
@@ -36,7 +37,7 @@
           ctx.setLineDash([]);
           ctx.beginPath(); ctx.moveTo(x - 4 * px, b.top); ctx.lineTo(x + 4 * px, b.top); ctx.lineTo(x, b.top + 7 * px); ctx.fill();
         }
-        if (failures) {
+        if (main) {
           ctx.fillStyle = css('limit');
           d.t.forEach((t, i) => {
             const x = u.valToPos(t, 'x', true);
@@ -50,8 +51,8 @@
 
   const axis = (more) => ({ stroke: css('quiet'), grid: { stroke: css('line'), width: 1 }, ticks: { stroke: css('line'), size: 4 }, font: '11px system-ui, sans-serif', ...more });
   const line = (label, colour, more) => ({ label, stroke: css(colour), width: 1.6, points: { show: false }, spanGaps: false, value: (_, v) => fmt(v), ...more });
-  const time = { label: 'Time', value: (_, v) => v == null ? '–' : clock(v) };
-  const timeAxis = () => axis({ values: (_, vs) => vs.map(clock), incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600], space: 60 });
+  const time = { label: 'at', value: (_, v) => v == null ? '' : clock(v) };
+  const timeAxis = () => axis({ size: 30, values: (_, vs) => vs.map(clock), incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600], space: 60 });
   const valueAxis = () => axis({ size: 54, values: (_, vs) => vs.map((v) => +v.toPrecision(4)) });
   const fromZero = (u, min, max) => [0, max > 0 ? max * 1.12 : 1];
 
@@ -76,11 +77,11 @@
   const kinds = {
     latency: (d) => ({
       height: 280, data: [d.t, d.p99, d.p95, d.p50],
-      opts: { plugins: [marks(d, true)], series: [time, line('p99', 'c3', { width: 1.2 }), line('p95', 'c2'), line('p50', 'c1', { width: 2 })], scales: { x: { time: false }, y: { range: fromZero } }, axes: [timeAxis(), valueAxis()] },
+      opts: { plugins: [marks(d, true)], series: [time, line('p99', 'c3', { width: 1.2 }), line('p95', 'c2'), line('p50', 'c1', { width: 2 })], scales: { x: { time: false }, y: log.has(d) ? { distr: 3 } : { range: fromZero } }, axes: [timeAxis(), log.has(d) ? { ...valueAxis(), filter: (u, s) => s.map((v) => /^[125]/.test(v.toExponential()) && Math.abs(v / 10 ** Math.floor(Math.log10(v) + 1e-9) % 1) < 1e-9 ? v : null), values: (_, vs) => vs.map((v) => v == null ? '' : +v.toPrecision(4)) } : valueAxis()] },
     }),
     rate: (d) => ({
       height: 130, data: [d.t, d.rate, d.failed],
-      opts: { plugins: [marks(d, false)], series: [time, line('completed', 'bao', { fill: css('warm') }), line('failed, wrong or dropped', 'limit', { width: 2 })], scales: { x: { time: false }, y: { range: fromZero } }, axes: [timeAxis(), valueAxis()] },
+      opts: { plugins: [marks(d, false)], series: [time, line('completed', 'bao', { fill: css('area') }), line('failed, wrong or dropped', 'limit', { width: 0, fill: css('limit'), paths: uPlot.paths.bars({ size: [0.8, 40] }) })], scales: { x: { time: false }, y: { range: fromZero } }, axes: [timeAxis(), valueAxis()] },
     }),
     cpu: (d) => { const c = containers(d.cpu, 'cores'); return { height: 220, data: [d.res, ...c.data], opts: { plugins: [marks(d, false)], series: c.series, scales: { x: { time: false }, y: { range: fromZero } }, axes: [timeAxis(), valueAxis()] } }; },
     mem: (d) => { const c = containers(d.mem, 'MiB'); return { height: 220, data: [d.res, ...c.data], opts: { plugins: [marks(d, false)], series: c.series, scales: { x: { time: false }, y: { range: fromZero } }, axes: [timeAxis(), valueAxis()] } }; },
@@ -89,9 +90,9 @@
       return {
         height: 260, alone: true, data: [d.curve.x, d.curve.intended, d.curve.actual],
         opts: {
-          series: [{ label: 'Percentile', value: (_, v) => v == null ? '–' : percent(v) }, line('from the intended start', 'c2', { width: 2 }), line('from the actual start', 'pg', { dash: [5, 3] })],
-          scales: { x: { time: false, distr: 3 }, y: { range: fromZero } },
-          axes: [axis({ splits: () => [1, 2, 10, 100, 1000, 1e4, 1e5, 1e6].filter((x) => x <= d.curve.x[d.curve.x.length - 1]), values: (_, vs) => vs.map(percent) }), valueAxis()],
+          series: [{ label: 'at', value: (_, v) => v == null ? '' : percent(v) }, line('from the intended start', 'c2', { width: 2.2 }), line('from the actual start', 'pg', { width: 1.4, dash: [5, 3] })],
+          scales: { x: { time: false, distr: 3, range: (u, min, max) => [1, Math.max(max, 10)] }, y: { range: fromZero } },
+          axes: [axis({ size: 30, filter: (u, s) => s, splits: () => [1, 2, 10, 100, 1000, 1e4, 1e5, 1e6].filter((x) => x <= d.curve.x[d.curve.x.length - 1]), values: (_, vs) => vs.map(percent) }), valueAxis()],
         },
       };
     },
@@ -106,7 +107,7 @@
         el.replaceChildren();
         if (!x || !x.length) { el.textContent = 'Not measured.'; el.style.minHeight = 0; el.className = 'plot quiet'; continue; }
         const u = new uPlot({
-          width: el.clientWidth, height: k.height, legend: { live: true },
+          width: el.clientWidth, height: k.height, legend: { live: true, markers: { width: 0, fill: (u, i) => { const c = u.series[i].stroke; return typeof c === 'function' ? c(u, i) : c; } } },
           cursor: { sync: k.alone ? undefined : { key: id }, drag: { x: true, y: false, uni: 20 }, y: false, points: { size: 6 } }, ...k.opts,
         }, k.data, el);
         el.onkeydown = (e) => {
@@ -147,6 +148,10 @@
       }
       status.textContent = input.value ? `${shown} of ${rows.length} shown` : '';
     });
+  }
+  for (const box of document.querySelectorAll('[data-log]')) {
+    box.parentNode.hidden = false;
+    box.addEventListener('change', () => { const d = all[box.dataset.log]; if (box.checked) log.add(d); else log.delete(d); draw(); });
   }
   const copy = document.getElementById('copy');
   if (navigator.clipboard && copy) {
