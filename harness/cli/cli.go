@@ -1,0 +1,122 @@
+// Package cli is the steamer command line. Commands take everything they touch from a
+// State, so that they can be driven in tests without a process of their own.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/source"
+)
+
+// State is what the commands take from their process.
+type State struct {
+	Args   []string // without the program's name
+	Stdout io.Writer
+	Stderr io.Writer
+	Getenv func(string) string
+
+	root  string // --root
+	cache string // --cache
+}
+
+// Main runs the command line and returns the process's exit code.
+func Main(ctx context.Context, state *State) exit.Code {
+	if len(state.Args) > 0 && state.Args[0] == ociruntime.Command {
+		return ociRuntime(state)
+	}
+	command := newRoot(state)
+	command.SetArgs(state.Args)
+	command.SetOut(state.Stdout)
+	command.SetErr(state.Stderr)
+	err := command.ExecuteContext(ctx)
+	var verdict verdictError
+	if errors.As(err, &verdict) {
+		return exit.Code(verdict)
+	}
+	if err == nil {
+		return exit.Pass
+	}
+	fmt.Fprintln(state.Stderr, "steamer:", err)
+	if ctx.Err() != nil {
+		return exit.Interrupted
+	}
+	return exit.CodeOf(err)
+}
+
+// verdictError carries the exit code of a command that did its work and judged: nothing is left to print.
+type verdictError exit.Code
+
+func (v verdictError) Error() string { return fmt.Sprintf("exit code %d", int(v)) }
+
+// ociRuntime becomes runc; it comes before cobra because its flags are runc's.
+func ociRuntime(state *State) exit.Code {
+	host, err := ociruntime.Host()
+	if err == nil {
+		err = ociruntime.Exec(state.Args[1:], host)
+	}
+	fmt.Fprintln(state.Stderr, "steamer "+ociruntime.Command+":", err)
+	return exit.Environment
+}
+
+const long = `Steamer puts secrets charts under pressure: it brings up a kind cluster, installs an
+OpenBao chart the way GitLab deploys it, asserts that it works, drives k6 load down the
+secret-fetch path and ends with a verdict: PASS, FAIL or INCONCLUSIVE.
+
+Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 invalid input (nothing was touched),
+4 environment error, 5 internal error, 130 interrupted and cleaned up.`
+
+func newRoot(state *State) *cobra.Command {
+	root := &cobra.Command{
+		Use: "steamer", Short: "Test and load OpenBao charts the way GitLab deploys them", Long: long,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVar(&state.root, "root", state.Getenv("STEAMER_ROOT"), "Steamer's source tree (default: found from the working directory)")
+	root.PersistentFlags().StringVar(&state.cache, "cache", state.Getenv("STEAMER_CACHE"), "cache of images, programs and the private engine (default: the user's cache directory)")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return exit.Invalidf(c.CommandPath(), c.CommandPath()+" --help lists the flags", "%w", err)
+	})
+	root.AddCommand(newImages(state))
+	return root
+}
+
+func (s *State) cacheDir() (string, error) {
+	if s.cache != "" {
+		return filepath.Abs(s.cache)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", exit.Invalidf("--cache", "pass --cache DIR", "%w", err)
+	}
+	return filepath.Join(dir, "steamer"), nil
+}
+
+func (s *State) builder() (*images.Builder, error) {
+	root, err := source.Find(s.root)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := s.cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	return &images.Builder{Root: root, Cache: cache}, nil
+}
+
+func (s *State) engineOptions() (engine.Options, error) {
+	cache, err := s.cacheDir()
+	return engine.Options{
+		DataDir: filepath.Join(cache, "engine"),
+		Log:     func(message string) { fmt.Fprintln(s.Stderr, message) },
+	}, err
+}

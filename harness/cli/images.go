@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+)
+
+func newImages(state *State) *cobra.Command {
+	command := &cobra.Command{
+		Use: "images", Short: "Build, list, save and load the container images of a run",
+		Long: `Steamer builds its images from checksummed Go modules and Debian packages where no registry
+answers. They are content-addressed: an image is built again only when something it is made
+of changes. save and load move them to a machine without any network.`,
+	}
+	command.AddCommand(newImagesBuild(state), newImagesList(state), newImagesSave(state), newImagesLoad(state))
+	return command
+}
+
+func newImagesBuild(state *State) *cobra.Command {
+	return &cobra.Command{
+		Use: "build [IMAGE...]", Short: "Build the images that the cache does not hold",
+		Long:    fmt.Sprintf("Images: %v, or binaries: bao, k6. Without arguments all images.", images.Names()),
+		Example: "  steamer images build\n  steamer images build openbao postgresql\n  steamer images build bao   # prints the path of the OpenBao program",
+		RunE: func(c *cobra.Command, args []string) error {
+			b, err := state.builder()
+			if err != nil {
+				return err
+			}
+			b.Progress = progressLines(state.Stderr)
+			if len(args) == 1 && (args[0] == "bao" || args[0] == "k6") {
+				build := b.OpenBaoBinary
+				if args[0] == "k6" {
+					build = b.K6Binary
+				}
+				path, err := build(c.Context())
+				if err != nil {
+					return exit.Environmentf("program "+args[0], "steamer doctor", "%w", err)
+				}
+				_, err = fmt.Fprintln(state.Stdout, path)
+				return err
+			}
+			if len(args) == 0 {
+				args = images.Names()
+			}
+			built, err := b.Ensure(c.Context(), args...)
+			if err != nil {
+				return err
+			}
+			return printImages(state, built)
+		},
+	}
+}
+
+func newImagesList(state *State) *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use: "list", Short: "List the images and whether the cache holds them", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			b, err := state.builder()
+			if err != nil {
+				return err
+			}
+			list, err := b.List()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				encoder := json.NewEncoder(state.Stdout)
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(list)
+			}
+			return printImages(state, list)
+		},
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return command
+}
+
+func printImages(state *State, list []images.Image) error {
+	w := tabwriter.NewWriter(state.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "IMAGE\tREFERENCE\tSIZE\tID")
+	for _, image := range list {
+		size, digest := "not built", "-"
+		if image.Digest != "" {
+			size, digest = fmt.Sprintf("%d MiB", image.Size>>20), image.Digest[:19]
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", image.Name, image.Ref, size, digest)
+	}
+	return w.Flush()
+}
+
+func newImagesSave(state *State) *cobra.Command {
+	return &cobra.Command{
+		Use: "save DIRECTORY", Short: "Copy the images, built if need be, to a directory", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			b, err := state.builder()
+			if err != nil {
+				return err
+			}
+			b.Progress = progressLines(state.Stderr)
+			return b.Save(c.Context(), args[0])
+		},
+	}
+}
+
+func newImagesLoad(state *State) *cobra.Command {
+	return &cobra.Command{
+		Use: "load DIRECTORY", Short: "Put images that save copied into this machine's cache", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if _, err := os.Stat(filepath.Join(args[0], images.Manifest)); err != nil {
+				return exit.Invalidf(args[0], "name a directory that steamer images save wrote", "%w", err)
+			}
+			b, err := state.builder()
+			if err != nil {
+				return err
+			}
+			loaded, err := b.Load(args[0])
+			if err != nil {
+				return err
+			}
+			return printImages(state, loaded)
+		},
+	}
+}

@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// nodeContainers returns the names of the node containers, which are also the nodes' names.
+func (c *Cluster) nodeContainers(ctx context.Context) ([]string, error) {
+	out, err := c.engine.Run(ctx, "ps", "--filter", "label=io.x-k8s.kind.cluster="+c.Name, "--format", "{{.Names}}")
+	return strings.Fields(out), err
+}
+
+// configureCNI gives each node a bridge-less network of its own pod range (point-to-point links and
+// routes) and a route to every other node's range. It stands in for kindnet, which exists only inside kind's own
+// node image; like kindnet's oldest form it enforces no NetworkPolicy.
+func (c *Cluster) configureCNI(ctx context.Context) error {
+	nodes, err := c.nodesWithPodCIDR(ctx)
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes {
+		config, err := conflist(node.Spec.PodCIDR)
+		if err != nil {
+			return err
+		}
+		script := "mkdir -p /etc/cni/net.d && cat > /etc/cni/net.d/10-steamer.conflist"
+		if _, err := c.engine.RunInput(ctx, strings.NewReader(config), "exec", "-i", node.Name, "sh", "-c", script); err != nil {
+			return exit.Environmentf("CNI of node "+node.Name, "", "%w", err)
+		}
+		for _, peer := range nodes {
+			if peer.Name == node.Name {
+				continue
+			}
+			if _, err := c.engine.Run(ctx, "exec", node.Name, "ip", "route", "replace", peer.Spec.PodCIDR, "via", internalIP(peer)); err != nil {
+				return exit.Environmentf("pod routes of node "+node.Name, "", "%w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// nodesWithPodCIDR waits until the controller manager has given every node its pod range.
+func (c *Cluster) nodesWithPodCIDR(ctx context.Context) ([]corev1.Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, ReadyTimeout)
+	defer cancel()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		list, err := c.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		complete := err == nil && len(list.Items) > 0
+		if complete {
+			for _, node := range list.Items {
+				complete = complete && node.Spec.PodCIDR != ""
+			}
+		}
+		if complete {
+			return list.Items, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, exit.Environmentf("cluster "+c.Name, "", "nodes have no pod range after %s: %v", ReadyTimeout, err)
+		case <-ticker.C:
+		}
+	}
+}
+
+func conflist(podCIDR string) (string, error) {
+	config := map[string]any{
+		"cniVersion": "1.0.0", "name": "steamer",
+		"plugins": []map[string]any{
+			{
+				"type": "ptp", "ipMasq": false, // kube-proxy and the node masquerade what leaves the cluster
+				"ipam": map[string]any{
+					"type": "host-local", "dataDir": "/run/cni-ipam-state",
+					"routes": []map[string]string{{"dst": "0.0.0.0/0"}},
+					"ranges": [][]map[string]string{{{"subnet": podCIDR}}},
+				},
+			},
+			{"type": "portmap", "capabilities": map[string]bool{"portMappings": true}},
+		},
+	}
+	data, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("CNI configuration: %w", err)
+	}
+	return string(data), nil
+}
+
+func internalIP(node corev1.Node) string {
+	for _, address := range node.Status.Addresses {
+		if address.Type == corev1.NodeInternalIP {
+			return address.Address
+		}
+	}
+	return ""
+}

@@ -1,0 +1,280 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+	kind "sigs.k8s.io/kind/pkg/cluster"
+	"sigs.k8s.io/yaml"
+
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// DeleteTimeout bounds the removal of a cluster, which has to work while everything else is being cancelled.
+const DeleteTimeout = 2 * time.Minute
+
+// Kind manages kind clusters on one engine. kind runs the engine's client with this process's
+// environment, so NewKind sets DOCKER_HOST there.
+type Kind struct {
+	engine   *engine.Engine
+	provider *kind.Provider
+	registry registry
+	log      func(string)
+}
+
+// NewKind returns a manager that keeps owner marks and kubeconfigs in dir.
+func NewKind(e *engine.Engine, dir string, log func(string)) (*Kind, error) {
+	for _, variable := range e.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return nil, err
+		}
+	}
+	option := kind.ProviderWithDocker()
+	if e.Binary == "podman" {
+		option = kind.ProviderWithPodman()
+	}
+	return &Kind{engine: e, provider: kind.NewProvider(option, kind.ProviderWithLogger(newLogger(log))), registry: registry{dir}, log: log}, nil
+}
+
+// Options describes a cluster to make.
+type Options struct {
+	Name     string
+	Run      string        // ID of the run, for the owner mark
+	Config   string        // path of the kind configuration
+	Node     *images.Image // node image that Steamer built; nil for kind's own
+	ImageDir string        // directory of image archives, mounted read-only in the nodes; optional
+	HostPort int           // loopback port for NodePort
+	TTL      time.Duration
+	Keep     bool
+}
+
+// Check validates the options without any side effect: the name is usable and not another's, the
+// port is free, the configuration parses. It returns exit.Invalid errors.
+func (k *Kind) Check(opts Options) error {
+	if err := checkName(opts.Name); err != nil {
+		return err
+	}
+	names, err := k.provider.List()
+	if err != nil {
+		return exit.Environmentf("kind", "steamer doctor", "%w", err)
+	}
+	if slices.Contains(names, opts.Name) {
+		return exit.Invalidf("cluster "+opts.Name, "choose another --cluster NAME, or --reuse if steamer cluster list shows it as Steamer's", "a kind cluster of this name exists")
+	}
+	if err := portFree(opts.HostPort); err != nil {
+		return err
+	}
+	_, err = k.config(opts)
+	return err
+}
+
+func portFree(port int) error {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", itoa(port)))
+	if err != nil {
+		return exit.Invalidf("port "+itoa(port), "choose another with --port", "it cannot be bound on the loopback address: %w", err)
+	}
+	return listener.Close()
+}
+
+// config reads the base configuration and adds what depends on the host.
+func (k *Kind) config(opts Options) (*v1alpha4.Cluster, error) {
+	data, err := os.ReadFile(opts.Config)
+	if err != nil {
+		return nil, exit.Invalidf(opts.Config, "", "%w", err)
+	}
+	config := &v1alpha4.Cluster{}
+	if err := yaml.UnmarshalStrict(data, config); err != nil {
+		return nil, exit.Invalidf(opts.Config, "it has to be a kind.x-k8s.io/v1alpha4 Cluster", "%w", err)
+	}
+	if len(config.Nodes) == 0 {
+		config.Nodes = []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}}
+	}
+	config.Networking.DisableDefaultCNI = opts.Node != nil // kindnet is part of kind's own node image only
+	mapped := false
+	for i := range config.Nodes {
+		node := &config.Nodes[i]
+		node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{HostPath: k.registry.mark(opts.Name), ContainerPath: ownerPath, Readonly: true})
+		if opts.ImageDir != "" {
+			node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{HostPath: opts.ImageDir, ContainerPath: imagesPath, Readonly: true})
+		}
+		for j := range node.ExtraPortMappings {
+			if node.ExtraPortMappings[j].ContainerPort == NodePort {
+				node.ExtraPortMappings[j].HostPort, mapped = int32(opts.HostPort), true
+			}
+		}
+	}
+	if !mapped {
+		return nil, exit.Invalidf(opts.Config, fmt.Sprintf("add an extraPortMappings entry with containerPort: %d", NodePort), "no node maps the port that leads to OpenBao")
+	}
+	return config, nil
+}
+
+// Up makes a cluster and waits until its nodes are Ready and DNS answers. On an error, and when ctx
+// is cancelled, nothing of it is left.
+func (k *Kind) Up(ctx context.Context, opts Options) (*Cluster, error) {
+	if err := k.Check(opts); err != nil {
+		return nil, err
+	}
+	config, err := k.config(opts)
+	if err != nil {
+		return nil, err
+	}
+	owner := Owner{Name: opts.Name, Run: opts.Run, PID: os.Getpid(), Created: time.Now().UTC(), TTL: opts.TTL, HostPort: opts.HostPort, Keep: opts.Keep}
+	if err := k.registry.write(owner); err != nil {
+		return nil, err
+	}
+	cluster, err := k.up(ctx, config, opts)
+	if err != nil {
+		return nil, errors.Join(err, k.Delete(context.WithoutCancel(ctx), opts.Name))
+	}
+	return cluster, nil
+}
+
+func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options) (*Cluster, error) {
+	options := []kind.CreateOption{
+		kind.CreateWithV1Alpha4Config(config), kind.CreateWithKubeconfigPath(k.registry.kubeconfig(opts.Name)),
+		kind.CreateWithDisplayUsage(false), kind.CreateWithDisplaySalutation(false), kind.CreateWithRetain(true),
+	}
+	if opts.Node != nil {
+		if err := k.loadNodeImage(ctx, *opts.Node); err != nil {
+			return nil, err
+		}
+		options = append(options, kind.CreateWithNodeImage(opts.Node.Ref))
+	}
+	if err := k.create(ctx, opts.Name, options); err != nil {
+		return nil, err
+	}
+	cluster := &Cluster{Name: opts.Name, Kubeconfig: k.registry.kubeconfig(opts.Name), HostPort: opts.HostPort, Owned: true, Created: true, engine: k.engine}
+	if err := cluster.connect(""); err != nil {
+		return nil, err
+	}
+	if config.Networking.DisableDefaultCNI {
+		if err := cluster.configureCNI(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return cluster, cluster.awaitReady(ctx)
+}
+
+// create runs kind, which knows no context: on cancellation its nodes are deleted under it, which ends it.
+func (k *Kind) create(ctx context.Context, name string, options []kind.CreateOption) error {
+	done := make(chan error, 1)
+	go func() { done <- k.provider.Create(name, options...) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return exit.Environmentf("kind create cluster "+name, "steamer doctor", "%w", err)
+		}
+		return nil
+	case <-ctx.Done():
+	}
+	// kind may be between two containers: delete until it has returned.
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		_ = k.provider.Delete(name, k.registry.kubeconfig(name)) // the caller deletes once more and reports
+		select {
+		case <-done:
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// loadNodeImage puts a node image that Steamer built into the engine, unless it is there.
+func (k *Kind) loadNodeImage(ctx context.Context, image images.Image) error {
+	if _, err := k.engine.Run(ctx, "image", "inspect", "--format", "{{.Id}}", image.Ref); err == nil {
+		return nil
+	}
+	k.log("loading the node image into the engine")
+	if _, err := k.engine.Run(ctx, "load", "--quiet", "--input", image.Archive); err != nil {
+		return exit.Environmentf("node image", "free space for the engine's data; steamer doctor shows how much there is", "%w", err)
+	}
+	return nil
+}
+
+// Delete removes a cluster that carries Steamer's mark, with its volumes, and forgets it. Removing one that is gone is no error.
+func (k *Kind) Delete(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, DeleteTimeout)
+	defer cancel()
+	owned, err := k.owned(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !owned {
+		return exit.Invalidf("cluster "+name, "kind delete cluster --name "+name+", if it is yours", "it does not carry Steamer's owner mark and is left alone")
+	}
+	done := make(chan error, 1)
+	go func() { done <- k.provider.Delete(name, k.registry.kubeconfig(name)) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return exit.Environmentf("cluster "+name, "steamer cluster gc", "%w", err)
+	}
+	if err := k.removeNetwork(ctx); err != nil {
+		return err
+	}
+	return k.registry.forget(name)
+}
+
+// removeNetwork removes kind's network from a private engine once no cluster uses it. On other engines it is the user's.
+func (k *Kind) removeNetwork(ctx context.Context) error {
+	names, err := k.provider.List()
+	if err != nil || len(names) > 0 || !k.engine.Private {
+		return err
+	}
+	out, err := k.engine.Run(ctx, "network", "ls", "--quiet", "--filter", "name=^kind$")
+	if err != nil || strings.TrimSpace(out) == "" {
+		return err
+	}
+	_, err = k.engine.Run(ctx, "network", "rm", "kind")
+	return err
+}
+
+// imagesPath is where nodes see the directory of image archives.
+const imagesPath = "/kind/steamer-images"
+
+// Load imports image archives into every node of a kind cluster; on an existing cluster it does nothing,
+// because its nodes pull for themselves.
+func (c *Cluster) Load(ctx context.Context, list ...images.Image) error {
+	if c.engine == nil {
+		return nil
+	}
+	nodes, err := c.nodeContainers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes {
+		present, err := c.engine.Run(ctx, "exec", node, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet")
+		if err != nil {
+			return exit.Environmentf("node "+node, "", "%w", err)
+		}
+		for _, image := range list {
+			if slices.Contains(strings.Fields(present), image.Ref) {
+				continue
+			}
+			file := imagesPath + "/" + filepath.Base(image.Archive)
+			if _, err := c.engine.Run(ctx, "exec", node, "ctr", "--namespace", "k8s.io", "images", "import", file); err != nil {
+				return exit.Environmentf("image "+image.Name+" on node "+node, "steamer images build "+image.Name, "%w", err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// ReadyTimeout bounds how long nodes and DNS may take after kind has returned.
+const ReadyTimeout = 3 * time.Minute
+
+// awaitReady waits until every node is Ready and every pod of kube-system is.
+func (c *Cluster) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, ReadyTimeout)
+	defer cancel()
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		waiting, err := c.unready(ctx)
+		if err == nil && len(waiting) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return exit.Environmentf("cluster "+c.Name, "steamer cluster up --keep, then look at it with kubectl", "not ready after %s: %s %v", ReadyTimeout, strings.Join(waiting, ", "), err)
+		case <-ticker.C:
+		}
+	}
+}
+
+// unready names the nodes and system pods that are not ready.
+func (c *Cluster) unready(ctx context.Context) ([]string, error) {
+	nodes, err := c.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var waiting []string
+	for _, node := range nodes.Items {
+		if !nodeReady(node) {
+			waiting = append(waiting, "node "+node.Name)
+		}
+	}
+	pods, err := c.Client.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if len(pods.Items) == 0 {
+		waiting = append(waiting, "kube-system has no pods")
+	}
+	for _, pod := range pods.Items {
+		if !podReady(pod) {
+			waiting = append(waiting, fmt.Sprintf("pod %s (%s)", pod.Name, pod.Status.Phase))
+		}
+	}
+	sort.Strings(waiting)
+	return waiting, nil
+}
+
+func nodeReady(node corev1.Node) bool {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func podReady(pod corev1.Pod) bool {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

@@ -1,0 +1,151 @@
+// Package engine is the seam to the container engine: a running Docker or Podman,
+// or a Docker daemon of Steamer's own where none runs.
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// Engine is a container engine that answers.
+type Engine struct {
+	Binary  string // "docker" or "podman"
+	Host    string // value of DOCKER_HOST; empty for the client's own default
+	Version string // version of the server, e.g. "20.10.24"
+	Private bool   // Steamer's own daemon
+	Started bool   // this process started the private daemon
+	Cgroup  string // cgroup version the server reports, "v1" or "v2"
+
+	private *private
+}
+
+// Options says where a private daemon keeps its data and what is allowed.
+type Options struct {
+	DataDir string               // images and containers of a private daemon; survives the daemon
+	Log     func(message string) // progress, one line each
+}
+
+// AnswerTimeout bounds how long an engine may take to answer a version query.
+const AnswerTimeout = 10 * time.Second
+
+// Detect returns the engine to use: a running Docker, else a running Podman, else a
+// private Docker daemon, which it starts when this process is root and dockerd is
+// installed. The error is an exit.Environment error that says what to install.
+func Detect(ctx context.Context, opts Options) (*Engine, error) {
+	if e, err := Running(ctx); err == nil {
+		return e, nil
+	}
+	return startPrivate(ctx, opts)
+}
+
+// Running returns an engine that answers already, without starting anything.
+func Running(ctx context.Context) (*Engine, error) {
+	candidates := []*Engine{
+		{Binary: "docker", Host: os.Getenv("DOCKER_HOST")},
+		{Binary: "docker", Host: socketURL(), Private: true, private: &private{}},
+		{Binary: "podman"},
+	}
+	var failures []error
+	for _, e := range candidates {
+		if err := e.probe(ctx); err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", e, err))
+			continue
+		}
+		return e, nil
+	}
+	return nil, errors.Join(failures...)
+}
+
+// String names the engine for people, e.g. "docker 20.10.24 (private)".
+func (e *Engine) String() string {
+	s := strings.TrimSpace(e.Binary + " " + e.Version)
+	if e.Private {
+		s += " (private)"
+	}
+	return s
+}
+
+// probe asks the server for its version and cgroup version.
+func (e *Engine) probe(ctx context.Context) error {
+	if _, err := exec.LookPath(e.Binary); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, AnswerTimeout)
+	defer cancel()
+	format := "{{.ServerVersion}} {{.CgroupVersion}}"
+	if e.Binary == "podman" {
+		format = "{{.Version.Version}} {{.Host.CgroupsVersion}}"
+	}
+	out, err := e.Run(ctx, "info", "--format", format)
+	if err != nil {
+		return err
+	}
+	version, cgroup, _ := strings.Cut(strings.TrimSpace(out), " ")
+	if version == "" {
+		return errors.New("the server did not answer")
+	}
+	e.Version, e.Cgroup = version, "v"+strings.TrimPrefix(cgroup, "v")
+	return nil
+}
+
+// Command prepares an invocation of the engine's client. It inherits the process's
+// environment, with DOCKER_HOST set to this engine.
+func (e *Engine) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, e.Binary, args...)
+	cmd.Env = append(os.Environ(), e.Environ()...)
+	return cmd
+}
+
+// Environ returns the variables that point any Docker client at this engine.
+func (e *Engine) Environ() []string {
+	if e.Host == "" {
+		return nil
+	}
+	return []string{"DOCKER_HOST=" + e.Host}
+}
+
+// Run runs the client and returns its standard output. The error holds the
+// client's own message.
+func (e *Engine) Run(ctx context.Context, args ...string) (string, error) {
+	return e.RunInput(ctx, nil, args...)
+}
+
+// RunInput is Run with a standard input.
+func (e *Engine) RunInput(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := e.Command(ctx, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return stdout.String(), fmt.Errorf("%s %s: %w: %s", e.Binary, args[0], err, strings.TrimSpace(stderr.String()))
+	}
+	return stdout.String(), nil
+}
+
+// Stop ends a private daemon that has no running containers left and removes what
+// its start added to the host. For other engines it does nothing.
+func (e *Engine) Stop(ctx context.Context) error {
+	if !e.Private {
+		return nil
+	}
+	out, err := e.Run(ctx, "ps", "--quiet")
+	if err != nil {
+		return err
+	}
+	if running := len(strings.Fields(out)); running > 0 {
+		return exit.Environmentf("private engine", "steamer cluster down, or steamer cluster gc --all",
+			"%d containers still run on it", running)
+	}
+	return e.private.stop(ctx)
+}

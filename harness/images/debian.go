@@ -1,0 +1,93 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// suite is the Debian release of the images. Its systemd still boots on cgroup v1, which later ones do not by default.
+const suite = "bookworm"
+
+// rootfs is a root file system made of Debian packages.
+type rootfs struct {
+	label    string   // names it in progress and in the cache
+	variant  string   // mmdebstrap's variant: "minbase" is a bootable system, "extract" holds the packages' files only
+	packages []string // their dependencies come along
+	hooks    []string // shell commands run between the essential and the other packages; $1 is the root
+}
+
+// debianRoot makes a root file system and returns it as a tar in the cache.
+// The tar is a build product of its own: it stays valid when only programs change.
+func (b *Builder) debianRoot(ctx context.Context, r rootfs) (string, error) {
+	key, err := b.key(append(append([]string{suite, r.variant}, r.packages...), r.hooks...))
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(b.Cache, "rootfs", r.label+"-"+key+".tar")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", err
+	}
+	b.debianLane.Lock()
+	defer b.debianLane.Unlock()
+	done := b.work("Debian packages of " + r.label)
+	partial := strings.TrimSuffix(path, ".tar") + ".partial.tar"
+	defer os.Remove(partial)
+	args := []string{
+		"--variant=" + r.variant, "--include=" + strings.Join(r.packages, ","),
+		"--dpkgopt=force-unsafe-io", // a crash throws the tree away anyway
+		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+	}
+	for _, hook := range r.hooks {
+		args = append(args, "--essential-hook="+hook)
+	}
+	cmd := exec.CommandContext(ctx, "mmdebstrap", append(args, suite, partial)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(path))
+	if err := run(cmd); err != nil {
+		return "", fmt.Errorf("mmdebstrap for %s: %w", r.label, err)
+	}
+	done()
+	return path, os.Rename(partial, path)
+}
+
+// debianFile downloads one Debian package, extracts it and returns the path of one of its files in the cache.
+func (b *Builder) debianFile(ctx context.Context, pkg, file string) (string, error) {
+	dir := filepath.Join(b.Cache, "deb", pkg)
+	path := filepath.Join(dir, file)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	b.debianLane.Lock()
+	defer b.debianLane.Unlock()
+	defer b.work("Debian package " + pkg)()
+	if err := os.MkdirAll(b.Cache, 0o755); err != nil {
+		return "", err
+	}
+	work, err := os.MkdirTemp(b.Cache, "deb-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(work)
+	download := exec.CommandContext(ctx, "apt-get", "download", pkg)
+	download.Dir = work
+	if err := run(download); err != nil {
+		return "", fmt.Errorf("apt-get download %s: %w", pkg, err)
+	}
+	debs, err := filepath.Glob(filepath.Join(work, "*.deb"))
+	if err != nil || len(debs) != 1 {
+		return "", fmt.Errorf("apt-get download %s left %d packages: %w", pkg, len(debs), err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	if err := run(exec.CommandContext(ctx, "dpkg-deb", "--extract", debs[0], dir)); err != nil {
+		return "", fmt.Errorf("dpkg-deb %s: %w", pkg, err)
+	}
+	return path, nil
+}

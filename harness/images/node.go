@@ -1,0 +1,228 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"golang.org/x/sync/errgroup"
+)
+
+// Versions of what a node image holds. They follow the modules' go.mod files; versions_test.go compares them.
+const (
+	KubernetesVersion = "v1.36.3"
+	containerdVersion = "v2.2.1"
+)
+
+// kubernetesPrograms are the names by which the one Kubernetes binary is called.
+var kubernetesPrograms = []string{
+	"kubeadm", "kubectl", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler",
+}
+
+// nodePackages is what systemd, containerd, kubelet, kube-proxy and kind call on a node.
+var nodePackages = []string{
+	"systemd", "systemd-sysv", "dbus", "iptables", "nftables", "conntrack", "iproute2", "ethtool", "mount", "kmod",
+	"procps", "jq", "runc", "socat", "util-linux", "ca-certificates", "libseccomp2", "mawk", "curl",
+}
+
+// proxyPackages is what kube-proxy calls in its iptables mode.
+var proxyPackages = []string{"iptables", "conntrack", "kmod"}
+
+// proxyLinks are the alternatives that the iptables package would install if it were configured.
+func proxyLinks() map[string]entry {
+	links := map[string]entry{}
+	for _, family := range []string{"iptables", "ip6tables"} {
+		for _, suffix := range []string{"", "-save", "-restore"} {
+			links["/usr/sbin/"+family+suffix] = entry{link: "xtables-nft-multi"}
+		}
+	}
+	return links
+}
+
+func nodeRecipe() recipe {
+	return recipe{
+		version: KubernetesVersion,
+		inputs: []string{
+			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", "harness/images/kubernetes",
+			"harness/images/etcd", "harness/images/containerd", "harness/images/cni", "harness/images/coredns", "harness/images/pause",
+		},
+		build: buildNode,
+	}
+}
+
+// nodeBinaries are built for the node image; the key is where each goes, "" for those that only go into control plane images.
+func nodeBinaries() map[string]binary {
+	const images = "harness/images/"
+	component := "k8s.io/component-base/version."
+	shim := func(name string) binary {
+		return binary{
+			name: name, module: images + "containerd", pkg: "github.com/containerd/containerd/v2/cmd/" + name,
+			ldflags: []string{"-X", "github.com/containerd/containerd/v2/version.Version=" + containerdVersion},
+		}
+	}
+	binaries := map[string]binary{
+		"/usr/bin/kubernetes": {name: "kubernetes", module: images + "kubernetes", pkg: ".", ldflags: []string{
+			"-X", component + "gitVersion=" + KubernetesVersion, "-X", component + "gitMajor=1", "-X", component + "gitMinor=36",
+			"-X", component + "gitTreeState=clean",
+		}},
+		"etcd":    {name: "etcd", module: images + "etcd", pkg: "go.etcd.io/etcd/server/v3"},
+		"coredns": {name: "coredns", module: images + "coredns", pkg: "."},
+		"pause":   {name: "pause", module: images + "pause", pkg: "."},
+	}
+	for _, program := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
+		binaries["/usr/local/bin/"+program] = shim(program)
+	}
+	for _, plugin := range []string{"ipam/host-local", "main/loopback", "main/ptp", "meta/portmap"} {
+		binaries["/opt/cni/bin/"+path.Base(plugin)] = binary{
+			name: "cni-" + path.Base(plugin), module: images + "cni", pkg: "github.com/containernetworking/plugins/plugins/" + plugin,
+		}
+	}
+	return binaries
+}
+
+func buildNode(ctx context.Context, b *Builder) (v1.Image, error) {
+	var root, proxyRoot string
+	files := map[string]entry{}
+	built := map[string]string{}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { // waits for disk and network while the compilers use the processors
+		if root, err = b.debianRoot(groupCtx, rootfs{label: "node", variant: "minbase", packages: nodePackages}); err != nil {
+			return err
+		}
+		proxyRoot, err = b.debianRoot(groupCtx, rootfs{label: "kube-proxy", variant: "extract", packages: proxyPackages})
+		return err
+	})
+	group.Go(func() error {
+		for target, bin := range nodeBinaries() {
+			path, err := b.binary(groupCtx, bin)
+			if err != nil {
+				return err
+			}
+			built[bin.name] = path
+			if strings.HasPrefix(target, "/") {
+				files[target] = entry{source: path}
+			}
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	work, err := b.layerDir(Node)
+	if err != nil {
+		return nil, err
+	}
+	pause, err := controlPlane(ctx, work, proxyRoot, built)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.nodeFiles(files, filepath.Join(work, "images.tar"), pause); err != nil {
+		return nil, err
+	}
+	layer := filepath.Join(work, "node.tar")
+	if err := writeLayer(layer, files); err != nil {
+		return nil, err
+	}
+	return imageOf(v1.Config{
+		Entrypoint: []string{"/usr/local/bin/entrypoint", "/sbin/init"},
+		Env:        []string{"container=docker", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+		StopSignal: "SIGRTMIN+3", // systemd's request to shut down
+	}, root, layer)
+}
+
+// nodeFiles adds configuration, units and links to the node's layer.
+func (b *Builder) nodeFiles(files map[string]entry, imagesArchive, pause string) error {
+	read := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(b.Root, "harness/images/files/node", name)) }
+	for target, name := range map[string]string{
+		"/usr/local/bin/entrypoint":                   "entrypoint",
+		"/etc/containerd/config.toml":                 "containerd.toml",
+		"/etc/systemd/system/containerd.service":      "containerd.service",
+		"/etc/systemd/system/kubelet.service":         "kubelet.service",
+		"/etc/systemd/system/steamer-images.service": "steamer-images.service",
+	} {
+		data, err := read(name)
+		if err != nil {
+			return err
+		}
+		files[target] = entry{data: []byte(strings.ReplaceAll(string(data), "@PAUSE@", pause))}
+	}
+	files["/usr/local/bin/entrypoint"] = entry{data: files["/usr/local/bin/entrypoint"].data, mode: 0o755}
+	for _, unit := range []string{"containerd", "kubelet", "steamer-images"} {
+		files["/etc/systemd/system/multi-user.target.wants/"+unit+".service"] = entry{link: "/etc/systemd/system/" + unit + ".service"}
+	}
+	// Units that a node in a container has no use for, and that would touch the host's devices.
+	for _, unit := range []string{"systemd-udevd.service", "systemd-logind.service", "getty@.service", "console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer"} {
+		files["/etc/systemd/system/"+unit] = entry{link: "/dev/null"}
+	}
+	for _, program := range kubernetesPrograms {
+		files["/usr/bin/"+program] = entry{link: "kubernetes"}
+	}
+	files["/kind/version"] = entry{data: []byte(KubernetesVersion + "\n")}
+	files["/kind/images.tar"] = entry{source: imagesArchive, mode: 0o644}
+	files["/etc/kubernetes/manifests"] = entry{dir: true}
+	files["/etc/crictl.yaml"] = entry{data: []byte("runtime-endpoint: unix:///run/containerd/containerd.sock\n")}
+	files["/etc/default/kubelet"] = entry{data: []byte("KUBELET_EXTRA_ARGS=\n")}
+	return nil
+}
+
+// controlPlane writes the images of the control plane, under the names that kubeadm expects,
+// to images.tar in dir and returns the name of the pause image.
+func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]string) (pause string, err error) {
+	kubeadm := filepath.Join(dir, "kubeadm")
+	if err := os.Symlink(built["kubernetes"], kubeadm); err != nil {
+		return "", err
+	}
+	list, err := exec.CommandContext(ctx, kubeadm, "config", "images", "list", "--kubernetes-version", KubernetesVersion).Output()
+	if err != nil {
+		return "", fmt.Errorf("kubeadm config images list: %w", err)
+	}
+	kubernetesLayer := map[string]entry{"/usr/local/bin/kubernetes": {source: built["kubernetes"]}, "/tmp": {dir: true, mode: 0o1777}}
+	for _, program := range kubernetesPrograms {
+		kubernetesLayer["/usr/local/bin/"+program] = entry{link: "kubernetes"}
+	}
+	layers := map[string]string{}
+	for label, entries := range map[string]map[string]entry{
+		"kubernetes": kubernetesLayer,
+		"etcd":       {"/usr/local/bin/etcd": {source: built["etcd"]}},
+		"coredns":    {"/coredns": {source: built["coredns"]}},
+		"pause":      {"/pause": {source: built["pause"]}},
+		"proxy":      proxyLinks(),
+	} {
+		layers[label] = filepath.Join(dir, label+".tar")
+		if err := writeLayer(layers[label], entries); err != nil {
+			return "", err
+		}
+	}
+	images := map[name.Tag]v1.Image{}
+	for _, ref := range strings.Fields(string(list)) {
+		tag, err := name.NewTag(ref)
+		if err != nil {
+			return "", err
+		}
+		program := path.Base(tag.RepositoryStr())
+		config := v1.Config{Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"}}
+		stack := []string{layers["kubernetes"]}
+		switch program {
+		case "etcd":
+			stack = []string{layers["etcd"]}
+		case "coredns":
+			stack, config.Entrypoint = []string{layers["coredns"]}, []string{"/coredns"}
+		case "pause":
+			stack, config.Entrypoint, pause = []string{layers["pause"]}, []string{"/pause"}, ref
+		case "kube-proxy": // runs the iptables and conntrack of its own image
+			stack = []string{proxyRoot, layers["proxy"], layers["kubernetes"]}
+			config.Env = []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+		}
+		if images[tag], err = imageOf(config, stack...); err != nil {
+			return "", err
+		}
+	}
+	return pause, tarball.MultiWriteToFile(filepath.Join(dir, "images.tar"), images)
+}

@@ -1,0 +1,3 @@
+module gitlab.com/steamer/steamer/harness/images/pause
+
+go 1.26.0

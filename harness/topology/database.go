@@ -1,0 +1,110 @@
+package topology
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// DatabaseTimeout bounds how long PostgreSQL may take to accept connections.
+const DatabaseTimeout = 3 * time.Minute
+
+// installDatabase makes the password and brings up PostgreSQL where the topology has it.
+func (e *Environment) installDatabase(ctx context.Context) error {
+	password, err := randomHex(16)
+	if err != nil {
+		return err
+	}
+	for _, namespace := range e.namespaces() {
+		if err := e.createSecret(ctx, namespace, passwordSecret, map[string][]byte{"password": []byte(password)}); err != nil {
+			return err
+		}
+	}
+	if e.Spec.Topology == CloudNativeHybrid {
+		return e.startMachine(ctx, password)
+	}
+	e.Log("installing PostgreSQL as a pod")
+	helm, err := chart.NewClient(e.Cluster.Kubeconfig, "", e.DatabaseNamespace(), nil)
+	if err != nil {
+		return err
+	}
+	repository, tag := splitRef(e.Spec.Images.PostgreSQL)
+	err = helm.Install(ctx, "postgresql", e.Spec.Fixtures.PostgreSQL, map[string]any{
+		"image": map[string]any{"repository": repository, "tag": tag},
+		"auth":  map[string]any{"existingSecret": passwordSecret, "secretKey": "password"},
+	})
+	if err != nil {
+		return err
+	}
+	return e.awaitPods(ctx, e.DatabaseNamespace(), "app.kubernetes.io/name=postgresql", 1, DatabaseTimeout)
+}
+
+func randomHex(bytes int) (string, error) {
+	raw := make([]byte, bytes)
+	if _, err := rand.Read(raw); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(raw), nil
+}
+
+func (e *Environment) createSecret(ctx context.Context, namespace, name string, data map[string][]byte) error {
+	_, err := e.Cluster.Client.CoreV1().Secrets(namespace).Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run}}, Data: data,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return exit.Environmentf("Secret "+namespace+"/"+name, "", "%w", err)
+	}
+	return nil
+}
+
+// awaitPods waits until exactly count pods match the selector and all are Ready.
+func (e *Environment) awaitPods(ctx context.Context, namespace, selector string, count int, timeout time.Duration) error {
+	return await(ctx, timeout, fmt.Sprintf("pods %s in namespace %s", selector, namespace), func(ctx context.Context) error {
+		pods, err := e.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+		if err != nil {
+			return err
+		}
+		if len(pods.Items) != count {
+			return fmt.Errorf("%d pods, want %d", len(pods.Items), count)
+		}
+		for _, pod := range pods.Items {
+			if !ready(pod) {
+				return fmt.Errorf("pod %s is not Ready: %s", pod.Name, podState(pod))
+			}
+		}
+		return nil
+	})
+}
+
+// exposeMachine gives the machine outside the cluster a name inside it: a Service without a selector, as one
+// would for any database that GitLab's cloud-native hybrid reference architecture keeps outside.
+func (e *Environment) exposeMachine(ctx context.Context, ip string) error {
+	meta := metav1.ObjectMeta{Name: "postgresql", Labels: map[string]string{OwnerLabel: e.Spec.Run}}
+	_, err := e.Cluster.Client.CoreV1().Services(e.Namespace).Create(ctx, &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{
+		Ports: []corev1.ServicePort{{Name: "postgresql", Port: 5432}},
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		return exit.Environmentf("Service postgresql", "", "%w", err)
+	}
+	port, name := int32(5432), "postgresql"
+	slice := meta.DeepCopy()
+	slice.Name = "postgresql-machine"
+	slice.Labels[discoveryv1.LabelServiceName] = "postgresql"
+	_, err = e.Cluster.Client.DiscoveryV1().EndpointSlices(e.Namespace).Create(ctx, &discoveryv1.EndpointSlice{
+		ObjectMeta: *slice, AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{ip}}}, Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return exit.Environmentf("EndpointSlice postgresql-machine", "", "%w", err)
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+// Package topology installs an OpenBao chart the way GitLab deploys it: in the cloud-native
+// topology with PostgreSQL as a pod, or in the cloud-native hybrid topology with PostgreSQL on a
+// machine outside the cluster. It knows when the installation is ready and how to remove it.
+package topology
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+)
+
+// The topologies, as flags and results name them.
+const (
+	CloudNative       = "cloud-native"
+	CloudNativeHybrid = "cloud-native-hybrid"
+)
+
+// Names lists the topologies in the order in which a run takes them.
+func Names() []string { return []string{CloudNative, CloudNativeHybrid} }
+
+// short is what object names are made of.
+var short = map[string]string{CloudNative: "cn", CloudNativeHybrid: "cnh"}
+
+// OwnerLabel marks every namespace and container that Steamer makes; its value is the ID of the run.
+const OwnerLabel = "steamer.gitlab.com/run"
+
+// Spec says what to install.
+type Spec struct {
+	Topology  string
+	Run       string // ID of the run, for the owner labels
+	Chart     *chart.Chart
+	Dialect   *Dialect
+	Overrides map[string]any // the user's values, over the dialect's
+	Resources Resources      // of each OpenBao pod
+	Images    Images
+	Fixtures  Fixtures
+	NodePort  int // of the active Service; 0 for a ClusterIP Service
+}
+
+// Images are the references of what is installed.
+type Images struct{ OpenBao, PostgreSQL, GitLabStub string }
+
+// Fixtures are the charts that surround the chart under test.
+type Fixtures struct{ PostgreSQL, GitLabStub *chart.Chart }
+
+// Environment is a topology on a cluster.
+type Environment struct {
+	Spec      Spec
+	Cluster   *cluster.Cluster
+	Engine    *engine.Engine // runs PostgreSQL of the hybrid topology; nil where there is none
+	Issuer    *gitlab.Issuer
+	Address   string // loopback URL that leads to the active Service
+	Namespace string // of OpenBao and the stub
+	Log       func(string)
+
+	values map[string]any // what OpenBao was installed with
+	helm   *chart.Client
+}
+
+// New prepares an environment without touching anything: names, the issuer's key, and the values, which it
+// checks against the chart. The error is an exit.Invalid error.
+func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*Environment, error) {
+	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: "steamer-" + short[spec.Topology], Log: log}
+	if c != nil {
+		env.Address = fmt.Sprintf("http://127.0.0.1:%d", c.HostPort)
+	}
+	issuer, err := gitlab.NewIssuer(env.serviceURL("gitlab-stub", 8080), gitlab.RS256)
+	if err != nil {
+		return nil, err
+	}
+	env.Issuer = issuer
+	values, err := spec.Dialect.Render(env.inputs())
+	if err != nil {
+		return nil, err
+	}
+	env.values = chart.Merge(values, spec.Overrides)
+	return env, spec.Chart.Check(spec.Dialect.Release, env.Namespace, env.values)
+}
+
+// Audience is the claim aud of every JWT: OpenBao's URL as GitLab knows it.
+func (e *Environment) Audience() string {
+	return "http://openbao." + e.Namespace + ".svc.cluster.local"
+}
+
+// DatabaseNamespace is where PostgreSQL's pod is in the cloud-native topology, and the namespace itself in the hybrid one.
+func (e *Environment) DatabaseNamespace() string {
+	if e.Spec.Topology == CloudNative {
+		return e.Namespace + "-db"
+	}
+	return e.Namespace
+}
+
+func (e *Environment) serviceURL(service string, port int) string {
+	return fmt.Sprintf("http://%s.%s.svc.cluster.local:%d", service, e.Namespace, port)
+}
+
+func (e *Environment) inputs() Inputs {
+	repository, tag := splitRef(e.Spec.Images.OpenBao)
+	in := Inputs{
+		Image: ImageRef{repository, tag}, ServiceType: "ClusterIP", Issuer: e.Issuer.URL(), Audience: e.Audience(), Resources: e.Spec.Resources,
+		Database: Database{
+			Host: "postgresql." + e.DatabaseNamespace() + ".svc.cluster.local", Port: 5432, Name: "openbao", User: "openbao",
+			SSLMode: "disable", PasswordSecret: passwordSecret,
+		},
+	}
+	if e.Spec.NodePort != 0 {
+		in.ServiceType, in.NodePort = "NodePort", e.Spec.NodePort
+	}
+	if e.Spec.Topology == CloudNativeHybrid {
+		in.Database.SSLMode, in.Database.CASecret = "verify-full", caSecret
+	}
+	return in
+}
+
+// splitRef separates a reference into repository and tag.
+func splitRef(ref string) (repository, tag string) {
+	if i := strings.LastIndex(ref, ":"); i > strings.LastIndex(ref, "/") {
+		return ref[:i], ref[i+1:]
+	}
+	return ref, ""
+}
+
+// Names of the objects that Steamer makes beside the charts.
+const (
+	passwordSecret = "openbao-postgresql"
+	caSecret       = "openbao-postgresql-ca"
+)
+
+// Install installs the stub, PostgreSQL and OpenBao, and waits until OpenBao is ready. On an error what was made stays, for
+// diagnostics; Remove removes it.
+func (e *Environment) Install(ctx context.Context) error {
+	if err := e.createNamespaces(ctx); err != nil {
+		return err
+	}
+	helm, err := chart.NewClient(e.Cluster.Kubeconfig, "", e.Namespace, nil)
+	if err != nil {
+		return err
+	}
+	e.helm = helm
+	if err := e.installStub(ctx); err != nil {
+		return err
+	}
+	if err := e.installDatabase(ctx); err != nil {
+		return err
+	}
+	e.Log("installing chart " + e.Spec.Chart.Info().Name + " " + e.Spec.Chart.Info().Version)
+	if err := helm.Install(ctx, e.Spec.Dialect.Release, e.Spec.Chart, e.values); err != nil {
+		return err
+	}
+	return e.AwaitReady(ctx)
+}
+
+// Upgrade installs the chart again with the environment's values, overlaid by overrides.
+func (e *Environment) Upgrade(ctx context.Context, overrides map[string]any) error {
+	return e.helm.Upgrade(ctx, e.Spec.Dialect.Release, e.Spec.Chart, chart.Merge(e.values, overrides))
+}
+
+func (e *Environment) installStub(ctx context.Context) error {
+	jwks, err := e.Issuer.JWKS()
+	if err != nil {
+		return err
+	}
+	repository, tag := splitRef(e.Spec.Images.GitLabStub)
+	e.Log("installing the GitLab stub")
+	return e.helm.Install(ctx, "gitlab-stub", e.Spec.Fixtures.GitLabStub, map[string]any{
+		"image": map[string]any{"repository": repository, "tag": tag}, "issuer": e.Issuer.URL(), "jwks": string(jwks),
+	})
+}
+
+func (e *Environment) namespaces() []string {
+	if e.DatabaseNamespace() == e.Namespace {
+		return []string{e.Namespace}
+	}
+	return []string{e.Namespace, e.DatabaseNamespace()}
+}
+
+func (e *Environment) createNamespaces(ctx context.Context) error {
+	for _, name := range e.namespaces() {
+		_, err := e.Cluster.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"},
+		}}, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			return exit.Environmentf("namespace "+name, "steamer cluster gc --all, or delete it if it is yours", "it exists already")
+		}
+		if err != nil {
+			return exit.Environmentf("namespace "+name, "the kubeconfig's user has to be allowed to create namespaces", "%w", err)
+		}
+	}
+	return nil
+}
+
+// RemoveTimeout bounds the removal of an environment.
+const RemoveTimeout = 2 * time.Minute
+
+// Remove deletes everything that Install made and waits until it is gone.
+func (e *Environment) Remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
+	defer cancel()
+	var failures []error
+	for _, name := range e.namespaces() {
+		namespace, err := e.Cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		if err == nil && namespace.Labels[OwnerLabel] == e.Spec.Run { // a namespace of another run is not ours to delete
+			err = e.Cluster.Client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
+			failures = append(failures, err)
+		}
+	}
+	failures = append(failures, e.removeMachine(ctx))
+	for _, name := range e.namespaces() {
+		failures = append(failures, awaitGone(ctx, e.Cluster.Client, name, e.Spec.Run))
+	}
+	return errors.Join(failures...)
+}
+
+func awaitGone(ctx context.Context, client kubernetes.Interface, name, run string) error {
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		namespace, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || (err == nil && namespace.Labels[OwnerLabel] != run) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return exit.Environmentf("namespace "+name, "kubectl get all --namespace "+name+" shows what holds it", "it is not gone after %s: %v", RemoveTimeout, err)
+		case <-ticker.C:
+		}
+	}
+}
