@@ -46,6 +46,8 @@ func TestConfig(t *testing.T) {
 		{"audit to stdout", ``, []any{"audit", 0, "options", "file_path"}, "stdout"},
 		{"metrics listener", ``, append(metrics, "address"), ":8209"},
 		{"metrics without a token", ``, append(metrics, "telemetry", "unauthenticated_metrics_access"), true},
+		{"filters match the default prefix", "", []any{"telemetry", "prefix_filter", 1}, "-openbao.rollback"},
+		{"filters match it for routes", "", []any{"telemetry", "prefix_filter", 0}, "-openbao.route"},
 		{
 			"filters follow the prefix", `config: {telemetry: {metricsPrefix: secrets_manager_openbao}}`,
 			[]any{"telemetry", "prefix_filter", 0}, "-secrets_manager_openbao.route",
@@ -117,6 +119,7 @@ func TestBootstrapConfigStaysInside(t *testing.T) {
 	require.Equal(t, "127.0.0.1:8200", dig(t, config, "listener", 0, "tcp", "address"))
 	require.NotContains(t, config, "service_registration")
 	require.Len(t, config["audit"], 1)
+	require.Equal(t, "file", dig(t, config, "audit", 0, "type"))
 }
 
 // TestConnectionURL reads the URL back with pgx, the driver OpenBao uses.

@@ -24,6 +24,7 @@ func TestBootstrapJob(t *testing.T) {
 	pod := job.Spec.Template.Spec
 	require.False(t, *pod.AutomountServiceAccountToken)
 	require.Equal(t, corev1.RestartPolicyNever, pod.RestartPolicy)
+	require.Equal(t, "50m", pod.Containers[0].Resources.Requests.Cpu().String(), "not the pods' request: it must fit beside them")
 	require.Empty(t, pod.ServiceAccountName, "the release's account does not exist yet")
 	selector := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Selector.MatchLabels
 	require.NotEqual(t, selector["app.kubernetes.io/name"], job.Spec.Template.Labels["app.kubernetes.io/name"])
