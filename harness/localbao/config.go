@@ -4,7 +4,7 @@ import "encoding/json"
 
 // config renders the server's configuration: the shape GitLab's chart renders
 // (static seal, PostgreSQL with HA, self-initialisation), minus what needs Kubernetes.
-func config(address, cluster, keyFile, issuer, audience string) ([]byte, error) {
+func config(address, cluster, keyFile, auditFile, issuer, audience string) ([]byte, error) {
 	type m = map[string]any
 	step := func(name, path string, data m) m {
 		return m{name: m{"operation": "update", "path": path, "data": data, "allow_failure": false}}
@@ -24,6 +24,8 @@ func config(address, cluster, keyFile, issuer, audience string) ([]byte, error) 
 			"ha_enabled": "true", "max_parallel": "8", "max_idle_connections": "8", "max_connect_retries": "5",
 		}},
 		"seal": m{"static": m{"current_key_id": "steamer-1", "current_key": "file://" + keyFile}},
+		// GitLab's chart always has a file device; its file is stdout.
+		"audit": []m{{"type": "file", "path": "stdout", "options": m{"file_path": auditFile}}},
 		// The four requests GitLab's chart makes on an empty store, in its order.
 		"initialize": []m{{"gitlab-auth": m{"request": []m{
 			step("enable-jwt", "sys/auth/gitlab_rails_jwt", m{"type": "jwt"}),

@@ -111,7 +111,7 @@ func (s *Server) writeConfig(address, cluster string) (string, error) {
 	if err := os.WriteFile(keyFile, key, 0o600); err != nil {
 		return "", fmt.Errorf("unseal key: %w", err)
 	}
-	raw, err := config(address, cluster, keyFile, s.Issuer, s.Audience)
+	raw, err := config(address, cluster, keyFile, s.AuditLog(), s.Issuer, s.Audience)
 	if err != nil {
 		return "", fmt.Errorf("configuration: %w", err)
 	}
@@ -132,6 +132,10 @@ func (s *Server) DatabaseURL() string { return s.db.URL() }
 func (s *Server) PIDs() (openbao, postgres int) {
 	return s.bao.cmd.Process.Pid, s.db.process.cmd.Process.Pid
 }
+
+// AuditLog is the file that the audit device writes. It grows without bound and
+// goes away with the server.
+func (s *Server) AuditLog() string { return filepath.Join(s.dir, "audit.log") }
 
 // Log returns the end of OpenBao's log.
 func (s *Server) Log() string { return s.bao.log.String() }

@@ -46,6 +46,10 @@ func TestServer(t *testing.T) {
 	require.True(t, r.InlineAuthFailed)
 	require.Contains(t, r.Message(), "error validating token")
 
+	audit, err := os.ReadFile(s.AuditLog())
+	require.NoError(t, err)
+	require.Contains(t, string(audit), `"path":"auth/gitlab_rails_jwt/login"`)
+
 	conn, err := pgx.Connect(ctx, s.DatabaseURL())
 	require.NoError(t, err)
 	var locks int
