@@ -3,6 +3,7 @@
 // Both run as processes of their own, in turns (ABBA), against one real OpenBao on a real PostgreSQL, which it starts.
 // A process's cost is the CPU time the kernel accounted to it, user and system; what starting k6 costs is taken off
 // by running each script once more with few fetches. The table has one line per case and the ratio of the medians.
+// Then fetch.js runs at a constant rate, for k6's memory.
 //
 //	go build -o k6 ./cmd/k6 && STEAMER_BAO=/path/to/bao go run ./bench -k6 ./k6
 package main
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"gitlab.com/steamer/steamer/perf/internal/baotest"
 )
@@ -36,6 +38,9 @@ type settings struct {
 	iterations int
 	vus        int
 	atLeast    float64
+	steady     time.Duration
+	rate       int
+	maxRSS     int
 }
 
 func parse(args []string) (settings, error) {
@@ -47,6 +52,9 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.iterations, "fetches", 4000, "fetches per run")
 	f.IntVar(&s.vus, "vus", 8, "VUs")
 	f.Float64Var(&s.atLeast, "at-least", 0, "fail if the ratio of any case is below this; 0 only reports")
+	f.DurationVar(&s.steady, "steady", 30*time.Second, "length of the run of fetch.js at a constant rate; 0 leaves it out")
+	f.IntVar(&s.rate, "rate", 200, "fetches per second of that run")
+	f.IntVar(&s.maxRSS, "max-rss", 0, "fail if k6 takes more MiB than this in that run; 0 only reports")
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
@@ -87,5 +95,8 @@ func run(ctx context.Context, args []string) error {
 		}
 		results = append(results, c)
 	}
-	return report(os.Stdout, results, s)
+	if err := report(os.Stdout, results, s); err != nil || s.steady == 0 {
+		return err
+	}
+	return b.constantRate(ctx, os.Stdout)
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,34 +81,58 @@ func (b *bench) compare(ctx context.Context, reuse bool) (comparison, error) {
 	return c, nil
 }
 
-// k6 runs one script to its end. Plain k6 writes no output at all, the extension its histograms: the comparison is
-// with what each needs at least to be of use.
+// k6 runs one of the two scripts to its end. Plain k6 writes no output at all, the extension its histograms: each does
+// the least it can do and still be of use.
 func (b *bench) k6(ctx context.Context, extension, reuse bool, iterations int) (usage, error) {
-	args := []string{
-		"run", "--quiet", "--address=", "--no-usage-report", "--no-thresholds", "--summary-mode=disabled",
-		"--log-format=json", filepath.Join(b.scripts, "plain.js"),
+	env := []string{
+		"STEAMER_VUS=" + strconv.Itoa(b.vus), "STEAMER_ITERATIONS=" + strconv.Itoa(iterations),
+		"STEAMER_REUSE=" + strconv.FormatBool(reuse),
 	}
 	if extension {
-		args[len(args)-1] = filepath.Join(b.scripts, "closed.js")
-		args = append(args, "--out=hdr="+filepath.Join(b.dir, "log"))
+		return b.start(ctx, "closed.js", env, "--out=hdr="+b.logPath())
 	}
-	cmd := exec.CommandContext(ctx, b.settings.k6, args...)
+	return b.start(ctx, "plain.js", env)
+}
+
+func (b *bench) logPath() string { return filepath.Join(b.dir, "log") }
+
+// start runs a script with the flags that keep k6 from storing samples, and returns what the process took.
+func (b *bench) start(ctx context.Context, script string, env []string, args ...string) (usage, error) {
+	args = append([]string{
+		"run", "--quiet", "--address=", "--no-usage-report", "--no-thresholds", "--summary-mode=disabled",
+		"--log-format=json",
+	}, args...)
+	cmd := exec.CommandContext(ctx, b.settings.k6, append(args, filepath.Join(b.scripts, script))...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.Env = append(os.Environ(),
-		"STEAMER_FIXTURE="+b.fixturePath(), "STEAMER_VUS="+strconv.Itoa(b.vus),
-		"STEAMER_ITERATIONS="+strconv.Itoa(iterations), "STEAMER_REUSE="+strconv.FormatBool(reuse))
+	cmd.Env = append(append(os.Environ(), "STEAMER_FIXTURE="+b.fixturePath()), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return usage{}, fmt.Errorf("%s: %w: %s", args[7], err, &out)
+		return usage{}, fmt.Errorf("%s: %w: %s", script, err, &out)
 	}
 	if bytes.Contains(out.Bytes(), []byte(`"level":"warning"`)) {
-		return usage{}, fmt.Errorf("%s: fetches failed: %s", args[7], &out)
+		return usage{}, fmt.Errorf("%s: fetches failed: %s", script, &out)
 	}
 	ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return usage{}, fmt.Errorf("no resource usage on this system")
+		return usage{}, errors.New("no resource usage on this system")
 	}
-	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return usage{cpu: cpu, maxRSS: ru.Maxrss << 10}, nil
+	return usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), maxRSS: ru.Maxrss << 10}, nil
+}
+
+// constantRate runs fetch.js as a harness would and prints what k6 took.
+func (b *bench) constantRate(ctx context.Context, w io.Writer) error {
+	u, err := b.start(ctx, "fetch.js", []string{
+		"STEAMER_RATE=" + strconv.Itoa(b.rate), "STEAMER_WARMUP=0s", "STEAMER_DURATION=" + b.steady.String(),
+	}, "--out=hdr="+b.logPath())
+	if err != nil {
+		return err
+	}
+	fetches := float64(b.rate) * b.steady.Seconds()
+	_, err = fmt.Fprintf(w, "fetch.js at %d/s for %s: k6 took %d MiB at most and %.0f µs of CPU per fetch, starting included\n",
+		b.rate, b.steady, u.maxRSS>>20, u.cpu.Seconds()*1e6/fetches)
+	if rss := int(u.maxRSS >> 20); err == nil && b.maxRSS > 0 && rss > b.maxRSS {
+		return fmt.Errorf("k6 took %d MiB, more than %d", rss, b.maxRSS)
+	}
+	return err
 }

@@ -212,6 +212,7 @@ func TestBoundedMemory(t *testing.T) {
 		o.flush(at(float64(second) - 2).Unix())
 		require.LessOrEqual(t, len(o.open)+len(o.spare), 4)
 	}
+	require.NotEmpty(t, o.spare, "intervals are used again")
 	require.NoError(t, o.Stop())
 	lines, _ := o.lines(t)
 	require.Len(t, lines, 300)
