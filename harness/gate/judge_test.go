@@ -143,6 +143,7 @@ func TestVerdicts(t *testing.T) {
 		"miss under drops":         {both(slow, dropped), result.Fail, "21 ms, limit 20 ms"},
 		"miss under saturation":    {both(slow, saturated), result.Inconclusive, "but the generator was saturated"},
 		"wrong under saturation":   {both(load(func(l *result.Load) { l.Wrong = 1 }), saturated), result.Fail, "wrong value"},
+		"errors under saturation":  {both(load(func(l *result.Load) { l.Failed = 2000 }), saturated), result.Fail, "failed fetches: 10 %"},
 		"failure in a stopped run": {both(fail, func(r *R) { r.Run.Partial = true }), result.Fail, "scenario access/own failed"},
 		"worst topology decides": {func(r *R) {
 			bad := good().Topologies[0]

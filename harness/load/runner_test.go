@@ -79,6 +79,7 @@ func TestRunEndings(t *testing.T) {
 		"exception":  {wantErr: "k6 ended with exit code 107: the script threw an exception", code: exit.Environment, partial: "k6 stopped before the end: exception"},
 		"mute":       {wantErr: "exit code 104: the script's options are invalid", code: exit.Environment, noLoad: true},
 		"thresholds": {},
+		"deaf":       {}, // ends well without having read its fixture
 		"killed":     {wantErr: "ended by signal 9", code: exit.Environment, partial: "no summary"},
 		"garbage":    {wantErr: "line 2 is not k6 interval output", code: exit.Environment, noLoad: true},
 	} {
