@@ -126,11 +126,11 @@
   const root = document.documentElement;
   const theme = matchMedia('(prefers-color-scheme: dark)');
   theme.addEventListener('change', draw);
-  addEventListener('beforeprint', () => { root.dataset.theme = 'light'; for (const d of document.querySelectorAll('.plots')) d.style.maxWidth = '700px'; draw(); });
-  addEventListener('afterprint', () => { delete root.dataset.theme; for (const d of document.querySelectorAll('.plots')) d.style.maxWidth = ''; draw(); });
+  addEventListener('beforeprint', () => { root.dataset.theme = 'light'; for (const d of document.querySelectorAll('.plots')) d.style.width = '680px'; draw(); });
+  addEventListener('afterprint', () => { delete root.dataset.theme; for (const d of document.querySelectorAll('.plots')) d.style.width = ''; draw(); });
   let width = 0;
   new ResizeObserver(() => {
-    if (width === document.body.clientWidth) return;
+    if (root.dataset.theme || width === document.body.clientWidth) return; // sizes are fixed while printing
     width = document.body.clientWidth;
     for (const u of plots) u.setSize({ width: u.root.parentNode.clientWidth, height: u.height });
   }).observe(document.body);
