@@ -14,6 +14,7 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/strvals"
 	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -117,4 +118,13 @@ func Merge(base, overlay map[string]any) map[string]any {
 		merged[key] = value
 	}
 	return merged
+}
+
+// ParseSet parses one assignment in the syntax of Helm's --set. The error is an exit.Invalid error.
+func ParseSet(assignment string) (map[string]any, error) {
+	values, err := strvals.Parse(assignment)
+	if err != nil {
+		return nil, exit.Invalidf("--set "+assignment, "use helm's syntax, key.path=value", "%w", err)
+	}
+	return values, nil
 }

@@ -19,6 +19,14 @@ func (c *Cluster) nodeContainers(ctx context.Context) ([]string, error) {
 	return strings.Fields(out), err
 }
 
+// NodeNames returns the names of the node containers of a kind cluster, and nothing for an existing cluster.
+func (c *Cluster) NodeNames(ctx context.Context) ([]string, error) {
+	if c.engine == nil {
+		return nil, nil
+	}
+	return c.nodeContainers(ctx)
+}
+
 // configureCNI gives each node a bridge-less network of its own pod range (point-to-point links and
 // routes) and a route to every other node's range. It stands in for kindnet, which exists only inside kind's own
 // node image; like kindnet's oldest form it enforces no NetworkPolicy.

@@ -16,6 +16,9 @@ func (e *Environment) machine() string {
 	return "steamer-" + e.Cluster.Name + "-postgresql"
 }
 
+// MachineName is the name of the container that runs PostgreSQL in the hybrid topology.
+func (e *Environment) MachineName() string { return e.machine() }
+
 // postgresUID is the user that the official image and ours run PostgreSQL as.
 const postgresUID = 999
 

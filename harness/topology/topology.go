@@ -140,7 +140,7 @@ const (
 )
 
 // Install installs the stub, PostgreSQL and OpenBao, and waits until OpenBao is ready. On an error what was made stays, for
-// diagnostics; Remove removes it.
+// diagnostics; Remove removes it. A *ChartError is the chart's fault; anything else its surroundings'.
 func (e *Environment) Install(ctx context.Context) error {
 	if err := e.createNamespaces(ctx); err != nil {
 		return err
@@ -157,10 +157,14 @@ func (e *Environment) Install(ctx context.Context) error {
 		return err
 	}
 	e.Log("installing chart " + e.Spec.Chart.Info().Name + " " + e.Spec.Chart.Info().Version)
-	if err := helm.Install(ctx, e.Spec.Dialect.Release, e.Spec.Chart, e.values); err != nil {
-		return err
+	err = helm.Install(ctx, e.Spec.Dialect.Release, e.Spec.Chart, e.values)
+	if err == nil {
+		err = e.AwaitReady(ctx)
 	}
-	return e.AwaitReady(ctx)
+	if err != nil && ctx.Err() == nil {
+		return &ChartError{err}
+	}
+	return err
 }
 
 // Upgrade installs the chart again with the environment's values, overlaid by overrides.

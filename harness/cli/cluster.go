@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+)
+
+func newCluster(state *State) *cobra.Command {
+	command := &cobra.Command{
+		Use: "cluster", Short: "Make, list and remove Steamer's kind clusters",
+		Long: `Clusters that Steamer makes carry an owner mark and a time to live. Only clusters with the mark
+are ever reused or removed, whatever their name.`,
+	}
+	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state))
+	return command
+}
+
+// kindOn connects to a running engine, or starts a private one when start is set.
+func (s *State) kindOn(ctx context.Context, start bool) (*cluster.Kind, *engine.Engine, error) {
+	cache, err := s.cacheDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	opts, err := s.engineOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	detect := engine.Running
+	if start {
+		detect = func(ctx context.Context) (*engine.Engine, error) { return engine.Detect(ctx, opts) }
+	}
+	e, err := detect(ctx)
+	if err != nil {
+		return nil, nil, exit.Environmentf("container engine", "steamer doctor", "none answers: %w", err)
+	}
+	k, err := cluster.NewKind(e, filepath.Join(cache, "clusters"), func(m string) { fmt.Fprintln(s.Stderr, "  "+m) })
+	return k, e, err
+}
+
+func newClusterUp(state *State) *cobra.Command {
+	var name string
+	var port int
+	var ttl time.Duration
+	command := &cobra.Command{
+		Use: "up", Short: "Make a cluster and leave it running", Args: cobra.NoArgs,
+		Example: "  steamer cluster up\n  steamer run --reuse --keep",
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, err := state.builder()
+			if err != nil {
+				return err
+			}
+			k, _, err := state.kindOn(c.Context(), true)
+			if err != nil {
+				return err
+			}
+			opts := cluster.Options{
+				Name: name, Run: "cluster-up", Config: filepath.Join(b.Root, "kind-config.yaml"), HostPort: port, TTL: ttl, Keep: true,
+				ImageDir: filepath.Join(b.Cache, "images"),
+			}
+			if err := k.Check(opts); err != nil {
+				return err
+			}
+			b.Progress = progressLines(state.Stderr)
+			list, err := b.Ensure(c.Context(), images.Node)
+			if err != nil {
+				return err
+			}
+			opts.Node = &list[0]
+			started := time.Now()
+			made, err := k.Up(c.Context(), opts)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s\nexport KUBECONFIG=%s\n", made.Name, time.Since(started).Seconds(), made.Kubeconfig)
+			return nil
+		},
+	}
+	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
+	command.Flags().IntVar(&port, "port", cluster.DefaultHostPort, "loopback port that leads to OpenBao")
+	command.Flags().DurationVar(&ttl, "ttl", 12*time.Hour, "after which cluster gc may remove it")
+	return command
+}
+
+func newClusterDown(state *State) *cobra.Command {
+	var name string
+	command := &cobra.Command{
+		Use: "down", Short: "Remove a cluster of Steamer's, and its private engine when nothing else runs on it", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			k, e, err := state.kindOn(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			if err := k.Delete(c.Context(), name); err != nil {
+				return err
+			}
+			return stopIdle(c.Context(), k, e)
+		},
+	}
+	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
+	return command
+}
+
+// stopIdle stops a private engine that has no cluster left.
+func stopIdle(ctx context.Context, k *cluster.Kind, e *engine.Engine) error {
+	found, err := k.List(ctx)
+	if err != nil || len(found) > 0 {
+		return err
+	}
+	return e.Stop(ctx)
+}
+
+func newClusterList(state *State) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the kind clusters of the engine and whose they are", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			k, _, err := state.kindOn(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			found, err := k.List(c.Context())
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(state.Stdout, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "NAME\tOWNER\tRUN\tAGE\tEXPIRED")
+			for _, f := range found {
+				if !f.Owned {
+					fmt.Fprintf(w, "%s\tnot Steamer's\t-\t-\t-\n", f.Name)
+					continue
+				}
+				fmt.Fprintf(w, "%s\tsteamer\t%s\t%s\t%t\n", f.Name, f.Owner.Run, time.Since(f.Owner.Created).Round(time.Second), f.Expired)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func newClusterGC(state *State) *cobra.Command {
+	var all bool
+	command := &cobra.Command{
+		Use: "gc", Short: "Remove Steamer's clusters whose time is over or whose run is gone", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			k, e, err := state.kindOn(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			removed, err := k.GC(c.Context(), all)
+			fmt.Fprintf(state.Stdout, "removed %d clusters %v\n", len(removed), removed)
+			if err != nil {
+				return err
+			}
+			return stopIdle(c.Context(), k, e)
+		},
+	}
+	command.Flags().BoolVar(&all, "all", false, "remove all of Steamer's clusters, expired or not")
+	return command
+}
+
+func newEngine(state *State) *cobra.Command {
+	command := &cobra.Command{Use: "engine", Short: "Start and stop Steamer's private container engine"}
+	command.AddCommand(&cobra.Command{
+		Use: "up", Short: "Find a running engine, or start a private one", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			opts, err := state.engineOptions()
+			if err != nil {
+				return err
+			}
+			e, err := engine.Detect(c.Context(), opts)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(state.Stdout, e)
+			for _, variable := range e.Environ() {
+				fmt.Fprintln(state.Stdout, "export "+variable)
+			}
+			return nil
+		},
+	}, &cobra.Command{
+		Use: "down", Short: "Stop the private engine", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			e, err := engine.Running(c.Context())
+			if err != nil {
+				return nil // nothing runs: that is what was asked for
+			}
+			return e.Stop(c.Context())
+		},
+	})
+	return command
+}

@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/scenarios"
+)
+
+const runLong = `Runs the plan from a bare machine to a verdict: container engine, images, kind cluster; then for
+each topology install, provisioning, scenarios and load; then the judgement and the reports. What
+the run made is removed at its end, also after Ctrl-C, unless --keep is given.
+
+Everything about the plan is checked before anything is touched; --dry-run stops there and
+prints it. The run directory holds result.json, report.html, report.md, junit.xml and more.`
+
+func newRun(state *State) *cobra.Command {
+	command, _ := runCommand(state, "run", "Run a plan: install, check, load, judge, report")
+	command.Aliases = []string{"perf"}
+	command.Long = runLong
+	command.Example = `  steamer run
+  steamer run --topology cloud-native-hybrid --profile smoke
+  steamer run --chart ./my-chart.tgz --values mine.yaml --tier 30
+  steamer run --keep && steamer run --reuse --keep     # keep the cluster between runs
+  steamer run --plan nightly.yaml --dry-run`
+	return command
+}
+
+func newTest(state *State) *cobra.Command {
+	command, p := runCommand(state, "test", "Run the scenarios without load")
+	command.Long = "Runs like steamer run, without load: installs each topology and runs the scenarios.\n\n" + runLong
+	command.Example = "  steamer test --topology cloud-native\n  steamer test --scenarios '^access/'\n  steamer test --list"
+	p.load = false
+	list := command.Flags().Bool("list", false, "list the scenarios and what each protects, and stop")
+	inner := command.RunE
+	command.RunE = func(c *cobra.Command, args []string) error {
+		if *list {
+			for _, s := range scenarios.All() {
+				fmt.Fprintf(state.Stdout, "%-36s %s\n%-36s protects: %s\n", s.ID, s.Title, "", s.Protects)
+			}
+			return nil
+		}
+		return inner(c, args)
+	}
+	return command
+}
+
+// runFlags are the flags that make a plan; they override the plan file's fields when given.
+type runFlags struct {
+	load       bool
+	planFile   string
+	topologies []string
+	dryRun     bool
+	flagged    plan.Plan
+}
+
+func runCommand(state *State, use, short string) (*cobra.Command, *runFlags) {
+	f := &runFlags{load: true}
+	command := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
+	command.RunE = func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c, state) }
+	flags, d := command.Flags(), plan.Default(".")
+	flags.StringVar(&f.planFile, "plan", "", "YAML file with a plan; flags override it")
+	flags.StringSliceVar(&f.topologies, "topology", []string{"all"}, "cloud-native, cloud-native-hybrid or all")
+	flags.StringVar(&f.flagged.Chart, "chart", "", "chart under test: directory or .tgz (default: charts/openbao)")
+	flags.StringVar(&f.flagged.Dialect, "dialect", d.Dialect, "values dialect of the chart")
+	flags.StringArrayVar(&f.flagged.Values, "values", nil, "values file over the dialect's values; repeatable")
+	flags.StringArrayVar(&f.flagged.Set, "set", nil, "value over the files, in helm's --set syntax; repeatable")
+	flags.StringVar(&f.flagged.Profile, "profile", d.Profile, "load profile: a name in perf/profiles or a file")
+	flags.StringVar(&f.flagged.Tier, "tier", d.Tier, "GitLab sizing tier, by its fetches per second: 3, 6, 12, 30, 60, 150")
+	flags.Float64Var(&f.flagged.Rate, "rate", 0, "fetches per second instead of the profile's")
+	flags.IntVar(&f.flagged.Tenants, "tenants", d.Tenants, "GitLab projects to provision")
+	flags.IntVar(&f.flagged.Secrets, "secrets", d.Secrets, "secrets of each project")
+	flags.StringVar(&f.flagged.Scenarios, "scenarios", "", "regular expression over scenario IDs (default all; none runs none)")
+	flags.StringVar(&f.flagged.Cluster.Name, "cluster", d.Cluster.Name, "name of the kind cluster")
+	flags.IntVar(&f.flagged.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
+	flags.BoolVar(&f.flagged.Cluster.Reuse, "reuse", false, "use Steamer's running cluster of this name, if there is one")
+	flags.BoolVar(&f.flagged.Cluster.Keep, "keep", false, "leave the cluster and the engine running")
+	flags.StringVar(&f.flagged.Output, "output", d.Output, "directory that run directories are made in")
+	flags.StringVar(&f.flagged.SLO, "slo", "", "file of objectives (default: perf/slo.yaml)")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print the plan, and stop")
+	return command, f
+}
+
+// plan combines defaults, plan file and flags.
+func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
+	p := plan.Default(root)
+	p.Load = f.load
+	if f.planFile != "" {
+		var err error
+		if p, err = plan.Read(f.planFile, p); err != nil {
+			return p, err
+		}
+	}
+	given, g := c.Flags().Changed, f.flagged
+	if given("topology") {
+		p.Topologies = f.topologies
+		if slices.Equal(f.topologies, []string{"all"}) {
+			p.Topologies = topology.Names()
+		}
+	}
+	for name, set := range map[string]func(){
+		"chart": func() { p.Chart = g.Chart }, "dialect": func() { p.Dialect = g.Dialect }, "values": func() { p.Values = g.Values },
+		"set": func() { p.Set = g.Set }, "profile": func() { p.Profile = g.Profile }, "tier": func() { p.Tier = g.Tier },
+		"rate": func() { p.Rate = g.Rate }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
+		"scenarios": func() { p.Scenarios = g.Scenarios }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
+		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
+		"keep": func() { p.Cluster.Keep = g.Cluster.Keep }, "output": func() { p.Output = g.Output }, "slo": func() { p.SLO = g.SLO },
+	} {
+		if given(name) {
+			set()
+		}
+	}
+	return p, nil
+}
+
+func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
+	root, err := source.Find(state.root)
+	if err != nil {
+		return err
+	}
+	p, err := f.plan(c, root)
+	if err != nil {
+		return err
+	}
+	resolved, err := p.Resolve(root)
+	if err != nil {
+		return err
+	}
+	if p.Scenarios != plan.NoScenarios {
+		if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
+			return exit.Invalidf("--scenarios "+p.Scenarios, "steamer test --list shows the IDs", "%w", err)
+		}
+	}
+	builder, err := state.builder()
+	if err != nil {
+		return err
+	}
+	engineOptions, err := state.engineOptions()
+	if err != nil {
+		return err
+	}
+	r := &run.Run{
+		Plan: resolved, Root: root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
+		Reproduce: "steamer " + strings.Join(state.Args, " "), UI: &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)},
+	}
+	if err := r.Preflight(); err != nil {
+		return err
+	}
+	if f.dryRun {
+		text, err := p.YAML()
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(state.Stdout, text)
+		return err
+	}
+	started := time.Now()
+	outcome, dir, err := r.Do(ctx)
+	if outcome == nil {
+		return err
+	}
+	colour := false
+	if file, ok := state.Stdout.(*os.File); ok {
+		colour = report.Colour(file)
+	}
+	if summaryErr := report.Summary(state.Stdout, outcome, colour); summaryErr != nil {
+		return summaryErr
+	}
+	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
+	return conclude(ctx, outcome, err)
+}
+
+// conclude turns a finished run into the process's outcome.
+func conclude(ctx context.Context, outcome *result.Result, err error) error {
+	if ctx.Err() != nil {
+		return verdictError(exit.Interrupted)
+	}
+	if err != nil && outcome.Verdict != result.Fail {
+		return err
+	}
+	switch outcome.Verdict {
+	case result.Pass:
+		return nil
+	case result.Fail:
+		return verdictError(exit.Fail)
+	default:
+		return verdictError(exit.Inconclusive)
+	}
+}
+
+// buildVersion is Steamer's version and commit, as far as the build recorded them.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision := ""
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			revision = " " + setting.Value
+		}
+	}
+	return info.Main.Version + revision
+}
+
+func isTerminal(w any) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

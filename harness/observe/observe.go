@@ -1,0 +1,195 @@
+// Package observe samples what the system under test uses while it is driven: CPU, memory and
+// throttling of each container about once a second, restarts and changes of leadership.
+package observe
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// Machine is a container of the engine to observe besides the pods, e.g. PostgreSQL of the hybrid topology.
+type Machine struct{ Component, Name string }
+
+// Observer samples one environment until it is stopped.
+type Observer struct {
+	engine *engine.Engine
+	pods   *podWatcher
+
+	mu     sync.Mutex
+	series map[string]*series // by container ID
+	errs   []error
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+}
+
+// series is the use of one container; the last raw counters turn into rates.
+type series struct {
+	out                       result.ResourceSeries
+	at                        time.Time
+	cpu                       float64 // seconds, cumulative
+	periods, throttledPeriods float64 // CFS periods, cumulative
+}
+
+// Start begins to sample: node containers of a kind cluster for the pods' containers, and machines. Stop ends it.
+func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string, machines []Machine) *Observer {
+	ctx, cancel := context.WithCancel(ctx)
+	o := &Observer{engine: e, pods: newPodWatcher(pods), series: map[string]*series{}, cancel: cancel}
+	o.group.Go(func() { o.note(o.pods.run(ctx)) })
+	for _, node := range nodes {
+		o.group.Go(func() {
+			o.note(o.stream(ctx, node, nodeScript, func(id string) (result.ResourceSeries, bool) { return o.pods.container(id) }))
+		})
+	}
+	for _, machine := range machines {
+		o.group.Go(func() {
+			o.note(o.stream(ctx, machine.Name, selfScript, func(string) (result.ResourceSeries, bool) {
+				return result.ResourceSeries{Component: machine.Component, Name: machine.Name}, true
+			}))
+		})
+	}
+	return o
+}
+
+func (o *Observer) note(err error) {
+	if err == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.errs = append(o.errs, err)
+}
+
+// Stop ends sampling and returns the series, the events, and what could not be observed.
+func (o *Observer) Stop() ([]result.ResourceSeries, []result.Event, []error) {
+	o.cancel()
+	o.group.Wait()
+	var all []result.ResourceSeries
+	for _, s := range o.series {
+		if len(s.out.Samples) > 0 {
+			all = append(all, s.out)
+		}
+	}
+	sortSeries(all)
+	return all, o.pods.events(), o.errs
+}
+
+// Both scripts print one line per container and second: ID, CPU time in nanoseconds, memory without inactive
+// file cache in bytes (the kubelet's working set), CFS periods, throttled periods. They read with the shell's own
+// read, because a process per file and second would disturb what is measured.
+const common = `
+field() { value=0; while read -r k v; do [ "$k" = "$2" ] && value=$v && break; done <"$1"; }
+sample() { # id, v1 CPU directory, v1 memory directory, v2 directory
+	if [ -f "$4/cpu.stat" ]; then
+		field "$4/cpu.stat" usage_usec; cpu=${value}000
+		field "$4/cpu.stat" nr_periods; p=$value; field "$4/cpu.stat" nr_throttled; t=$value
+		read -r mem <"$4/memory.current"; field "$4/memory.stat" inactive_file
+	else
+		read -r cpu <"$2/cpuacct.usage"; q=$5
+		field "$q/cpu.stat" nr_periods; p=$value; field "$q/cpu.stat" nr_throttled; t=$value
+		read -r mem <"$3/memory.usage_in_bytes"; field "$3/memory.stat" total_inactive_file
+	fi
+	echo "$1 $cpu $((mem - value)) $p $t"
+}
+`
+
+const nodeScript = common + `
+root=/sys/fs/cgroup
+while :; do
+	if [ -f $root/cgroup.controllers ]; then base=$root; else base=$root/cpuacct; fi
+	for d in $(find $base -type d -name 'cri-containerd-*.scope' 2>/dev/null); do
+		id=${d##*/cri-containerd-}; id=${id%.scope}; rel=${d#"$base"}
+		sample "$id" "$root/cpuacct$rel" "$root/memory$rel" "$root$rel" "$root/cpu$rel" 2>/dev/null
+	done
+	sleep 1
+done
+`
+
+const selfScript = common + `
+root=/sys/fs/cgroup
+while :; do
+	sample self $root/cpuacct $root/memory $root $root/cpu
+	sleep 1
+done
+`
+
+// stream runs a sampling script in a container and folds its lines in until ctx ends.
+func (o *Observer) stream(ctx context.Context, container, script string, resolve func(id string) (result.ResourceSeries, bool)) error {
+	cmd := o.engine.Command(ctx, "exec", container, "sh", "-c", script)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("observing %s: %w", container, err)
+	}
+	readErr := o.read(out, container, resolve)
+	waitErr := cmd.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("observing %s ended early: %v %v", container, readErr, waitErr)
+}
+
+func (o *Observer) read(lines io.Reader, container string, resolve func(id string) (result.ResourceSeries, bool)) error {
+	scanner := bufio.NewScanner(lines)
+	for scanner.Scan() {
+		id, numbers, ok := parse(scanner.Text())
+		if !ok {
+			continue // a container that ended while the script looked at it
+		}
+		if described, wanted := resolve(id); wanted {
+			o.fold(container+"/"+id, described, time.Now(), numbers)
+		}
+	}
+	return scanner.Err()
+}
+
+// numbers are one line's counters in the order the scripts print them.
+type numbers [4]float64
+
+func parse(line string) (id string, n numbers, ok bool) {
+	fields := strings.Fields(line)
+	if len(fields) != 1+len(n) {
+		return "", n, false
+	}
+	for i := range n {
+		value, err := strconv.ParseFloat(fields[i+1], 64)
+		if err != nil || value < 0 {
+			return "", n, false
+		}
+		n[i] = value
+	}
+	return fields[0], n, true
+}
+
+// fold turns cumulative counters into a sample; the first line of a container only sets the base.
+func (o *Observer) fold(key string, described result.ResourceSeries, at time.Time, n numbers) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	cpu := n[0] / 1e9
+	s, ok := o.series[key]
+	if !ok {
+		o.series[key] = &series{out: described, at: at, cpu: cpu, periods: n[2], throttledPeriods: n[3]}
+		return
+	}
+	elapsed := at.Sub(s.at).Seconds()
+	if elapsed <= 0 {
+		return
+	}
+	sample := result.ResourceSample{At: at.UTC(), CPUCores: max(0, cpu-s.cpu) / elapsed, MemoryMiB: n[1] / (1 << 20)}
+	if periods := n[2] - s.periods; periods > 0 {
+		sample.Throttled = (n[3] - s.throttledPeriods) / periods
+	}
+	s.out.Role = described.Role
+	s.out.Samples = append(s.out.Samples, sample)
+	s.at, s.cpu, s.periods, s.throttledPeriods = at, cpu, n[2], n[3]
+}

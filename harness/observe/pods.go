@@ -1,0 +1,126 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// PodSource says which pods belong to the environment.
+type PodSource struct {
+	Client     kubernetes.Interface
+	Namespaces []string
+}
+
+// podWatcher follows the environment's pods: which container is whose, who leads, who restarted.
+type podWatcher struct {
+	source PodSource
+
+	mu         sync.Mutex
+	containers map[string]result.ResourceSeries // by container ID
+	restarts   map[string]int32                 // by namespace/pod/container
+	leader     string
+	timeline   []result.Event
+}
+
+func newPodWatcher(source PodSource) *podWatcher {
+	return &podWatcher{source: source, containers: map[string]result.ResourceSeries{}, restarts: map[string]int32{}}
+}
+
+// run looks at the pods every second until ctx ends.
+func (w *podWatcher) run(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	var failed error
+	for {
+		for _, namespace := range w.source.Namespaces {
+			pods, err := w.source.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				if ctx.Err() == nil {
+					failed = fmt.Errorf("pods of namespace %s: %w", namespace, err)
+				}
+				continue
+			}
+			w.see(time.Now().UTC(), pods.Items)
+		}
+		select {
+		case <-ctx.Done():
+			return failed
+		case <-ticker.C:
+		}
+	}
+}
+
+func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, pod := range pods {
+		component := pod.Labels["app.kubernetes.io/name"]
+		role := ""
+		if pod.Labels["openbao-active"] == "true" {
+			role = "active"
+			w.lead(now, pod.Name)
+		} else if _, registered := pod.Labels["openbao-active"]; registered {
+			role = "standby"
+		}
+		for _, status := range pod.Status.ContainerStatuses {
+			id := status.ContainerID[strings.LastIndex(status.ContainerID, "/")+1:]
+			if id != "" {
+				w.containers[id] = result.ResourceSeries{Component: component, Name: pod.Name + "/" + status.Name, Role: role}
+			}
+			w.restarted(now, pod.Namespace+"/"+pod.Name+"/"+status.Name, status)
+		}
+	}
+}
+
+func (w *podWatcher) lead(now time.Time, pod string) {
+	if w.leader != "" && w.leader != pod {
+		w.timeline = append(w.timeline, result.Event{At: now, Kind: "leadership", Detail: pod + " leads after " + w.leader})
+	}
+	w.leader = pod
+}
+
+func (w *podWatcher) restarted(now time.Time, container string, status corev1.ContainerStatus) {
+	before, known := w.restarts[container]
+	w.restarts[container] = status.RestartCount
+	if !known || status.RestartCount <= before {
+		return
+	}
+	detail := container + " restarted"
+	if ended := status.LastTerminationState.Terminated; ended != nil {
+		detail += fmt.Sprintf(" (%s, exit code %d)", ended.Reason, ended.ExitCode)
+	}
+	w.timeline = append(w.timeline, result.Event{At: now, Kind: "restart", Detail: detail})
+}
+
+// container says whose a container ID is.
+func (w *podWatcher) container(id string) (result.ResourceSeries, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	described, ok := w.containers[id]
+	return described, ok
+}
+
+func (w *podWatcher) events() []result.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]result.Event(nil), w.timeline...)
+}
+
+func sortSeries(all []result.ResourceSeries) {
+	sort.Slice(all, func(i, j int) bool {
+		if all[i].Component != all[j].Component {
+			return all[i].Component < all[j].Component
+		}
+		return all[i].Name < all[j].Name
+	})
+}

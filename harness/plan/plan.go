@@ -1,0 +1,185 @@
+// Package plan describes a run completely before it touches anything: what to install, how to
+// check and load it, and where. A plan is read from YAML and from flags, and printed by --dry-run.
+package plan
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// Kind is the kind of a plan file.
+const Kind = "Plan"
+
+// Plan is one run. Paths are relative to the working directory.
+type Plan struct {
+	APIVersion string      `json:"apiVersion"`
+	Kind       string      `json:"kind"`
+	Topologies []string    `json:"topologies"`       // one or both of topology.Names, in this order
+	Chart      string      `json:"chart"`            // directory or .tgz
+	Dialect    string      `json:"dialect"`          // how the chart is told what the topology needs
+	Values     []string    `json:"values,omitempty"` // values files, later ones win
+	Set        []string    `json:"set,omitempty"`    // key.path=value, after the files; values are YAML
+	Profile    string      `json:"profile"`          // name in perf/profiles, or a path
+	Tier       string      `json:"tier"`             // row of GitLab's sizing table, by its fetches per second
+	Rate       float64     `json:"rate,omitempty"`   // fetches per second instead of the tier's; 0: the profile's
+	Tenants    int         `json:"tenants"`          // GitLab projects to provision, 1 to 10000
+	Secrets    int         `json:"secrets"`          // secrets of each, 1 to 100 as in GitLab
+	Scenarios  string      `json:"scenarios"`        // regular expression over scenario IDs; "none" runs none
+	Load       bool        `json:"load"`             // drive load
+	Cluster    ClusterPlan `json:"cluster"`
+	Output     string      `json:"output"` // directory of run directories
+	SLO        string      `json:"slo"`    // file of objectives
+}
+
+// ClusterPlan says which cluster a run uses.
+type ClusterPlan struct {
+	Name   string          `json:"name"`
+	Config string          `json:"config"` // kind configuration
+	Port   int             `json:"port"`   // loopback port that leads to OpenBao
+	Reuse  bool            `json:"reuse"`  // use a running cluster of ours with this name, else make it
+	Keep   bool            `json:"keep"`   // leave the cluster and the engine running
+	TTL    strict.Duration `json:"ttl"`    // after which cluster gc may remove it
+}
+
+// NoScenarios as Plan.Scenarios runs none.
+const NoScenarios = "none"
+
+// Default is the plan of "steamer run" without flags, for the source tree at root.
+func Default(root string) Plan {
+	return Plan{
+		APIVersion: result.APIVersion, Kind: Kind, Topologies: topology.Names(),
+		Chart: filepath.Join(root, "charts/openbao"), Dialect: "gitlab", Profile: "smoke", Tier: "12",
+		Tenants: gitlab.DefaultTenants, Secrets: gitlab.DefaultSecrets, Load: true,
+		Cluster: ClusterPlan{
+			Name: "steamer", Config: filepath.Join(root, "kind-config.yaml"), Port: cluster.DefaultHostPort, TTL: strict.Duration(4 * time.Hour),
+		},
+		Output: "runs", SLO: filepath.Join(root, "perf/slo.yaml"),
+	}
+}
+
+// Read overlays a plan file on base. Unknown fields are errors of code exit.Invalid.
+func Read(path string, base Plan) (Plan, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return base, exit.Invalidf("--plan "+path, "", "%w", err)
+	}
+	if err := yaml.UnmarshalStrict(data, &base); err != nil {
+		return base, exit.Invalidf("--plan "+path, "steamer run --dry-run prints a complete plan", "%w", err)
+	}
+	if base.APIVersion != result.APIVersion || base.Kind != Kind {
+		return base, exit.Invalidf("--plan "+path, "start it with apiVersion: "+result.APIVersion+" and kind: "+Kind, "it is %s %s", base.APIVersion, base.Kind)
+	}
+	return base, nil
+}
+
+// YAML prints the plan.
+func (p Plan) YAML() (string, error) {
+	data, err := yaml.Marshal(p)
+	return string(data), err
+}
+
+// Resolved is a plan whose files have been read and checked.
+type Resolved struct {
+	Plan
+	Profile   load.Profile
+	Tier      load.Tier
+	Chart     *chart.Chart
+	Dialect   *topology.Dialect
+	Overrides map[string]any
+	Fixtures  topology.Fixtures
+}
+
+// Resolve validates the plan and reads what it names. root is the source tree. All errors are of code exit.Invalid.
+func (p Plan) Resolve(root string) (*Resolved, error) {
+	r := &Resolved{Plan: p}
+	if err := p.checkNumbers(); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.Tier, err = load.TierNamed(p.Tier); err != nil {
+		return nil, err
+	}
+	profile := p.Profile
+	if !strings.ContainsAny(profile, "/.") {
+		profile = filepath.Join(root, "perf/profiles", profile+".yaml")
+	}
+	if r.Profile, err = load.ReadProfile(profile); err != nil {
+		return nil, err
+	}
+	if r.Dialect, err = topology.DialectNamed(p.Dialect); err != nil {
+		return nil, err
+	}
+	if r.Overrides, err = p.overrides(); err != nil {
+		return nil, err
+	}
+	if r.Chart, err = chart.Load(p.Chart); err != nil {
+		return nil, err
+	}
+	if r.Fixtures.PostgreSQL, err = chart.Load(filepath.Join(root, "charts/postgresql")); err != nil {
+		return nil, err
+	}
+	r.Fixtures.GitLabStub, err = chart.Load(filepath.Join(root, "charts/gitlab-stub"))
+	return r, err
+}
+
+func (p Plan) checkNumbers() error {
+	if len(p.Topologies) == 0 {
+		return exit.Invalidf("--topology", "choose from "+strings.Join(topology.Names(), ", "), "no topology is named")
+	}
+	for i, name := range p.Topologies {
+		if !slices.Contains(topology.Names(), name) {
+			return exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", ")+" or all", "there is no such topology")
+		}
+		if slices.Contains(p.Topologies[:i], name) {
+			return exit.Invalidf("--topology "+name, "name each topology once", "it is named twice")
+		}
+	}
+	for _, bound := range []struct {
+		flag     string
+		value    int
+		min, max int
+	}{{"--tenants", p.Tenants, 1, 10000}, {"--secrets", p.Secrets, 1, 100}, {"--port", p.Cluster.Port, 1, 65535}} {
+		if bound.value < bound.min || bound.value > bound.max {
+			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), fmt.Sprintf("use %d to %d", bound.min, bound.max), "it is out of range")
+		}
+	}
+	if p.Rate < 0 || p.Rate > 100000 {
+		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "use 0 (the profile's) to 100000 fetches per second", "it is out of range")
+	}
+	return nil
+}
+
+// overrides merges values files and --set assignments in the order in which Helm does.
+func (p Plan) overrides() (map[string]any, error) {
+	merged := map[string]any{}
+	for _, path := range p.Values {
+		values, err := chart.ReadValues(path)
+		if err != nil {
+			return nil, err
+		}
+		merged = chart.Merge(merged, values)
+	}
+	for _, assignment := range p.Set {
+		values, err := chart.ParseSet(assignment)
+		if err != nil {
+			return nil, err
+		}
+		merged = chart.Merge(merged, values)
+	}
+	return merged, nil
+}

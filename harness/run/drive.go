@@ -1,0 +1,97 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/observe"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/scenarios"
+)
+
+// scenarioEnv is the environment as scenarios see it.
+func (s *stage) scenarioEnv() *scenario.Env {
+	env := &scenario.Env{
+		Topology: s.env.Spec.Topology, Address: s.env.Address, Issuer: s.env.Issuer, Audience: s.env.Audience(), Tenants: s.tenants, Seed: s.seed,
+		Kube: s.cluster.Client, Namespace: s.env.Namespace, Release: s.env.Spec.Dialect.Release, Installer: s.env, Artifacts: s.dir,
+	}
+	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
+		env.Others = []string{database}
+	}
+	return env
+}
+
+// redact returns what removes this environment's secrets from text.
+func (s *stage) redact() func(string) string { return s.scenarioEnv().Redactor().Redact }
+
+// scenarios runs the functional suite. A failed scenario is a finding, not an error of the step.
+func (s *stage) scenarios(ctx context.Context) error {
+	list, err := scenario.Select(scenarios.All(), s.Plan.Scenarios)
+	if err != nil {
+		return err
+	}
+	outcomes, err := scenario.Run(ctx, s.scenarioEnv(), list, scenario.Options{Progress: func(sc scenario.Scenario, r *result.Scenario) {
+		if r != nil {
+			s.UI.Scenario(*r)
+		}
+	}})
+	s.out.Scenarios = append(s.out.Scenarios, outcomes...)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.env.AwaitReady(ctx) // scenarios kill and replace pods: load starts from a ready environment
+}
+
+// drive runs k6 against the active Service while the environment is observed.
+func (s *stage) drive(ctx context.Context) error {
+	rate := s.Plan.Rate
+	if rate == 0 {
+		rate = s.Plan.Profile.PerSecond(s.Plan.Tier)
+	}
+	length := time.Duration(s.Plan.Profile.Warmup) + time.Duration(s.Plan.Profile.Duration)
+	fixture, err := gitlab.NewFixture(s.env.Address, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, length+10*time.Minute)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(fixture)
+	if err != nil {
+		return err
+	}
+	nodes, err := s.cluster.NodeNames(ctx)
+	if err != nil {
+		return err
+	}
+	namespaces := []string{s.env.Namespace}
+	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
+		namespaces = append(namespaces, database)
+	}
+	var machines []observe.Machine
+	if s.env.Spec.Topology == topology.CloudNativeHybrid {
+		machines = []observe.Machine{{Component: "postgresql", Name: s.env.MachineName()}}
+	}
+	observer := observe.Start(ctx, s.engine, observe.PodSource{Client: s.cluster.Client, Namespaces: namespaces}, nodes, machines)
+	runner := load.Runner{
+		Binary: s.k6, Scripts: filepath.Join(s.Root, "perf/scripts"), Dir: s.dir,
+		Progress: func(iv result.Interval) { s.UI.Interval(iv, length) },
+	}
+	s.UI.Note(fmt.Sprintf("k6: %g fetches/s for %s after a warm-up of %s", rate, time.Duration(s.Plan.Profile.Duration), time.Duration(s.Plan.Profile.Warmup)))
+	s.out.Load, err = runner.Run(ctx, load.Job{Name: s.env.Spec.Topology, Profile: s.Plan.Profile, Rate: rate, Target: s.env.Address, Fixture: data})
+	resources, events, gaps := observer.Stop()
+	s.out.Resources, s.out.Events = resources, append(s.out.Events, events...)
+	slices.SortFunc(s.out.Events, func(a, b result.Event) int { return a.At.Compare(b.At) })
+	for _, gap := range gaps {
+		s.out.NotMeasured = append(s.out.NotMeasured, gap.Error())
+	}
+	return err
+}

@@ -1,0 +1,120 @@
+package run
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+)
+
+// startEngine finds or starts the container engine.
+func (r *Run) startEngine(ctx context.Context) error {
+	opts := r.Engine
+	opts.Log = r.UI.Note
+	e, err := engine.Detect(ctx, opts)
+	if err != nil {
+		return err
+	}
+	r.engine = e
+	r.result.Run.Host.Engine = e.String()
+	r.UI.Note("using " + e.String())
+	if e.Started && !r.Plan.Cluster.Keep {
+		r.undoLater("private engine", e.Stop)
+	}
+	r.kind, err = cluster.NewKind(e, filepath.Join(r.Cache, "clusters"), r.UI.Note)
+	return err
+}
+
+func (r *Run) clusterOptions() cluster.Options {
+	c := r.Plan.Cluster
+	opts := cluster.Options{
+		Name: c.Name, Run: r.result.Run.ID, Config: c.Config, HostPort: c.Port, TTL: time.Duration(c.TTL), Keep: c.Keep,
+		ImageDir: filepath.Join(r.Cache, "images"),
+	}
+	if node, ok := r.images[images.Node]; ok {
+		opts.Node = &node
+	}
+	return opts
+}
+
+// reusable reports whether the plan may use a cluster that is there.
+func (r *Run) reusable(ctx context.Context) (bool, error) {
+	if !r.Plan.Cluster.Reuse {
+		return false, nil
+	}
+	found, err := r.kind.List(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, f := range found {
+		if f.Name != r.Plan.Cluster.Name {
+			continue
+		}
+		if !f.Owned {
+			return false, exit.Invalidf("cluster "+f.Name, "choose another --cluster NAME", "it exists and is not Steamer's")
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// checkCluster finds out early, before minutes of building, that the cluster could not be made.
+func (r *Run) checkCluster(ctx context.Context) error {
+	reuse, err := r.reusable(ctx)
+	if err != nil || reuse {
+		return err
+	}
+	return r.kind.Check(r.clusterOptions())
+}
+
+// provideImages builds or finds the images and k6.
+func (r *Run) provideImages(ctx context.Context) error {
+	r.Images.Progress = r.UI.Work
+	list, err := r.Images.Ensure(ctx, images.Node, images.OpenBao, images.PostgreSQL, images.GitLabStub)
+	if err != nil {
+		return err
+	}
+	r.images = map[string]images.Image{}
+	for _, image := range list {
+		r.images[image.Name] = image
+	}
+	if !r.Plan.Load {
+		return nil
+	}
+	if r.k6, err = r.Images.K6Binary(ctx); err != nil {
+		return exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
+	}
+	return nil
+}
+
+// upCluster makes or reuses the cluster and loads the images into it.
+func (r *Run) upCluster(ctx context.Context) error {
+	reuse, err := r.reusable(ctx)
+	if err != nil {
+		return err
+	}
+	if reuse {
+		r.UI.Note("reusing cluster " + r.Plan.Cluster.Name)
+		r.cluster, err = r.kind.Open(ctx, r.Plan.Cluster.Name)
+	} else {
+		r.cluster, err = r.kind.Up(ctx, r.clusterOptions())
+	}
+	if err != nil {
+		return err
+	}
+	if r.Plan.Cluster.Keep {
+		r.UI.Note("the cluster stays: export KUBECONFIG=" + r.cluster.Kubeconfig)
+	} else {
+		r.undoLater("cluster", func(ctx context.Context) error { return r.kind.Delete(ctx, r.cluster.Name) })
+	}
+	if _, err := r.engine.Run(ctx, "image", "inspect", r.images[images.PostgreSQL].Ref); err != nil {
+		if _, err := r.engine.Run(ctx, "load", "--quiet", "--input", r.images[images.PostgreSQL].Archive); err != nil {
+			return exit.Environmentf("image postgresql", "", "%w", err)
+		}
+	}
+	return r.cluster.Load(ctx, r.images[images.OpenBao], r.images[images.PostgreSQL], r.images[images.GitLabStub])
+}

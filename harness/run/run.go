@@ -1,0 +1,208 @@
+// Package run is the story of a run: engine, images, cluster; then for each topology install, seed,
+// scenarios and load; then the verdict, the reports, and the removal of everything the run made.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// Run is one run of a resolved plan.
+type Run struct {
+	Plan      *plan.Resolved
+	Root      string          // source tree
+	Cache     string          // of images, programs, the private engine and cluster marks
+	Images    *images.Builder // builds what the cache lacks
+	Engine    engine.Options
+	Steamer   string // version, for the result
+	Reproduce string // command line that repeats the run
+	UI        UI     // where progress goes
+
+	dir      string // run directory
+	result   *result.Result
+	engine   *engine.Engine
+	images   map[string]images.Image
+	k6       string
+	kind     *cluster.Kind
+	cluster  *cluster.Cluster
+	cleanups []cleanup
+}
+
+// cleanup undoes one step; cleanups run in reverse order.
+type cleanup struct {
+	name string
+	do   func(context.Context) error
+}
+
+// CleanupTimeout bounds each clean-up, which has to work after the run was cancelled.
+const CleanupTimeout = 3 * time.Minute
+
+// Do runs the plan. It returns the result whenever a run directory was made, also when the run failed
+// or was interrupted, and the run directory's path. The error is what kept the run from its end.
+func (r *Run) Do(ctx context.Context) (*result.Result, string, error) {
+	if err := r.begin(); err != nil {
+		return nil, "", err
+	}
+	err := r.execute(ctx)
+	err = errors.Join(err, r.cleanUp(ctx))
+	return r.result, r.dir, errors.Join(err, r.end(ctx, err))
+}
+
+// begin makes the run directory and the result's frame.
+func (r *Run) begin() error {
+	started := time.Now().UTC()
+	id, err := newID(started)
+	if err != nil {
+		return err
+	}
+	r.dir = filepath.Join(r.Plan.Output, id)
+	if r.dir, err = filepath.Abs(r.dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return exit.Invalidf("--output "+r.Plan.Output, "name a directory that can be written", "%w", err)
+	}
+	r.result = &result.Result{
+		APIVersion: result.APIVersion, Kind: result.Kind,
+		Run: result.Run{
+			ID: id, Started: started, Profile: r.Plan.Profile.Name, Tier: r.Plan.Tier.Name, Steamer: r.Steamer, Reproduce: r.Reproduce, Partial: true, Host: host(),
+		},
+		Topologies: []result.Topology{}, Steps: []result.Step{},
+		NotMeasured: []string{
+			"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one host",
+			"regressions against another chart version: this run judges objectives only",
+		},
+	}
+	return nil
+}
+
+// execute takes the run from the engine to the last topology.
+func (r *Run) execute(ctx context.Context) error {
+	for _, s := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"engine", r.startEngine},
+		{"check cluster", r.checkCluster},
+		{"images", r.provideImages},
+		{"cluster", r.upCluster},
+	} {
+		if err := r.step(ctx, "", s.name, s.do); err != nil {
+			return err
+		}
+	}
+	for _, name := range r.Plan.Topologies {
+		if err := r.topology(ctx, name); err != nil {
+			return err
+		}
+	}
+	r.result.Run.Partial = false
+	return nil
+}
+
+// step runs one step, times it and records it.
+func (r *Run) step(ctx context.Context, topologyName, name string, do func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	started := time.Now()
+	r.UI.Start(topologyName, name)
+	err := do(ctx)
+	s := result.Step{Name: name, Topology: topologyName, Started: started.UTC(), Seconds: time.Since(started).Seconds()}
+	if err != nil {
+		s.Error = firstLine(err)
+	}
+	r.result.Steps = append(r.result.Steps, s)
+	r.UI.Done(topologyName, name, time.Since(started), err)
+	return err
+}
+
+func (r *Run) undoLater(name string, do func(context.Context) error) {
+	r.cleanups = append(r.cleanups, cleanup{name, do})
+}
+
+// cleanUp undoes the steps in reverse order, each within CleanupTimeout, also after cancellation.
+func (r *Run) cleanUp(ctx context.Context) error {
+	var failures []error
+	for i := len(r.cleanups) - 1; i >= 0; i-- {
+		failures = append(failures, r.undo(ctx, r.cleanups[i]))
+	}
+	r.cleanups = nil
+	return errors.Join(failures...)
+}
+
+func (r *Run) undo(ctx context.Context, c cleanup) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CleanupTimeout)
+	defer cancel()
+	return r.step(ctx, "", "clean up: "+c.name, c.do)
+}
+
+// end judges, and writes the result and the reports.
+func (r *Run) end(ctx context.Context, failed error) error {
+	r.result.Run.Finished = time.Now().UTC()
+	slo, err := gate.ReadSLO(r.Plan.SLO)
+	if err != nil {
+		return err
+	}
+	gate.Judge(r.result, gate.Policy{
+		SLO: slo, Validity: gate.DefaultValidity(),
+		Expect: gate.Expect{Scenarios: r.Plan.Scenarios != plan.NoScenarios, Load: r.Plan.Load},
+	})
+	if ctx.Err() != nil {
+		r.result.Verdict = result.Inconclusive
+		r.result.Reasons = append([]string{"the run was interrupted"}, r.result.Reasons...)
+	} else if failed != nil && r.result.Verdict == result.Pass {
+		r.result.Verdict = result.Inconclusive
+		r.result.Reasons = []string{firstLine(failed)}
+	}
+	return errors.Join(result.WriteFile(filepath.Join(r.dir, "result.json"), r.result), report.WriteAll(r.dir, r.result))
+}
+
+func firstLine(err error) string {
+	text := err.Error()
+	for i := range text {
+		if text[i] == '\n' {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// environmentSpec turns the plan into what topology installs.
+func (r *Run) environmentSpec(name, id string) topology.Spec {
+	return topology.Spec{
+		Topology: name, Run: id, Chart: r.Plan.Chart, Dialect: r.Plan.Dialect, Overrides: r.Plan.Overrides,
+		Resources: resources(r.Plan.Tier), Fixtures: r.Plan.Fixtures, NodePort: cluster.NodePort,
+		Images: topology.Images{
+			OpenBao: r.images[images.OpenBao].Ref, PostgreSQL: r.images[images.PostgreSQL].Ref, GitLabStub: r.images[images.GitLabStub].Ref,
+		},
+	}
+}
+
+// Preflight renders the chart for every topology with the plan's values, before anything is touched.
+func (r *Run) Preflight() error {
+	for _, name := range r.Plan.Topologies {
+		spec := r.environmentSpec(name, "preflight")
+		if spec.Images.OpenBao == "" {
+			spec.Images.OpenBao = images.Repository + "/" + images.OpenBao + ":preflight"
+		}
+		if _, err := topology.New(nil, nil, spec, nil); err != nil {
+			return fmt.Errorf("topology %s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// stage is one topology on its way through the run.
+type stage struct {
+	*Run
+	env     *topology.Environment
+	out     *result.Topology
+	tenants []gitlab.Tenant
+	recipes []*gitlab.Recipe
+	seed    string // keys the secrets' values; never leaves the process
+}
+
+// topology installs, seeds, checks and loads one topology, saves diagnostics where something went wrong, and removes it. Its error
+// is nil when the run can go on with the next topology.
+func (r *Run) topology(ctx context.Context, name string) error {
+	env, err := topology.New(r.cluster, r.engine, r.environmentSpec(name, r.result.Run.ID), r.UI.Note)
+	if err != nil {
+		return err
+	}
+	r.result.Topologies = append(r.result.Topologies, result.Topology{
+		Name: name, Chart: r.Plan.Chart.Info(), Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
+		Versions: map[string]string{"kubernetes": r.cluster.Version}, Images: map[string]string{},
+	})
+	s := &stage{Run: r, env: env, out: &r.result.Topologies[len(r.result.Topologies)-1]}
+	for _, image := range r.images {
+		s.out.Images[image.Name] = image.Ref + "@" + image.Digest
+	}
+	if s.seed, err = randomSeed(); err != nil {
+		return err
+	}
+	err = s.story(ctx)
+	if err != nil || s.failedScenarios() {
+		s.saveDiagnostics(ctx)
+	}
+	removal := r.undo(ctx, cleanup{"topology " + name, env.Remove})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errors.Join(removal, s.fatal(err))
+}
+
+// story is what happens on one topology, in order.
+func (s *stage) story(ctx context.Context) error {
+	name := s.env.Spec.Topology
+	if err := s.step(ctx, name, "install", s.install); err != nil {
+		return err
+	}
+	if err := s.step(ctx, name, "seed", s.provision); err != nil {
+		return err
+	}
+	if s.Plan.Scenarios != plan.NoScenarios {
+		if err := s.step(ctx, name, "scenarios", s.scenarios); err != nil {
+			return err
+		}
+	}
+	if s.Plan.Load {
+		return s.step(ctx, name, "load", s.drive)
+	}
+	return nil
+}
+
+// chartError is a failure of the chart under test: a finding, not a fault of the environment.
+type chartError struct{ error }
+
+// fatal keeps an error that would hit the next topology as well; a chart that does not come up is a finding of this topology.
+func (s *stage) fatal(err error) error {
+	var finding chartError
+	if errors.As(err, &finding) {
+		return nil
+	}
+	return err
+}
+
+func (s *stage) failedScenarios() bool {
+	_, failed, _ := s.out.Count()
+	return failed > 0
+}
+
+// install brings the chart up. That it comes up is the first scenario.
+func (s *stage) install(ctx context.Context) error {
+	started := time.Now()
+	err := s.env.Install(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	outcome := result.Scenario{
+		ID: "lifecycle/install", Title: "The chart installs and OpenBao becomes ready: initialised, unsealed, led by exactly one pod, reachable by Rails",
+		Protects: "everything: without it no job gets a secret", Status: result.Passed, Seconds: time.Since(started).Seconds(),
+	}
+	if err != nil {
+		var chartFault *topology.ChartError
+		if !errors.As(err, &chartFault) {
+			return err
+		}
+		outcome.Status, outcome.Reason = result.Failed, firstLine(err)
+		s.out.Scenarios = append(s.out.Scenarios, outcome)
+		return chartError{err}
+	}
+	s.out.Scenarios = append(s.out.Scenarios, outcome)
+	return s.versions(ctx)
+}
+
+// versions asks the installed software what it is.
+func (s *stage) versions(ctx context.Context) error {
+	client := bao.New(s.env.Address, nil)
+	defer client.Close()
+	health, err := client.Health(ctx)
+	if err != nil {
+		return chartError{fmt.Errorf("health of OpenBao: %w", err)}
+	}
+	s.out.Versions["openbao"] = health.Version
+	s.out.Versions["postgresql"] = images.PostgreSQLVersion
+	s.out.Versions["helm"], s.out.Versions["kind"], s.out.Versions["k6"] = moduleVersion("helm.sh/helm/v3"), moduleVersion("sigs.k8s.io/kind"), images.K6Version
+	return nil
+}
+
+// provision seeds the tenants the way Rails does and fetches every secret once.
+func (s *stage) provision(ctx context.Context) error {
+	var err error
+	if s.recipes, err = gitlab.Recipes(); err != nil {
+		return err
+	}
+	if s.tenants, err = gitlab.Plan(s.recipes, s.Plan.Tenants, s.Plan.Secrets); err != nil {
+		return err
+	}
+	client := bao.New(s.env.Address, nil)
+	defer client.Close()
+	seeder := &gitlab.Seeder{
+		Client: client, Issuer: s.env.Issuer, Audience: s.env.Audience(), Seed: s.seed, Recipes: s.recipes,
+		Progress: func(done, total int) { s.UI.Progress("provisioned tenants", done, total) },
+	}
+	s.out.Seed, err = seeder.Run(ctx, s.tenants)
+	if err != nil && ctx.Err() == nil {
+		s.out.Scenarios = append(s.out.Scenarios, result.Scenario{
+			ID: "lifecycle/provision", Title: "Rails can provision projects and their secrets, and a job fetches each", Protects: "every project's secrets",
+			Status: result.Failed, Reason: firstLine(err),
+		})
+		return chartError{err}
+	}
+	return err
+}
+
+func (s *stage) saveDiagnostics(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CleanupTimeout)
+	defer cancel()
+	dir := filepath.Join(s.dir, "diagnostics", s.env.Spec.Topology)
+	_ = s.step(ctx, s.env.Spec.Topology, "diagnostics", func(ctx context.Context) error { return s.env.Diagnose(ctx, dir, s.redact()) })
+}
