@@ -129,7 +129,7 @@ func scenarios(v *verdict, t *result.Topology, expected bool) {
 		}
 		return
 	}
-	s := fmt.Sprintf("%d of %d scenarios passed", passed, passed+failed)
+	s := fmt.Sprintf("scenarios: %d of %d passed", passed, passed+failed)
 	if skipped > 0 {
 		s += fmt.Sprintf(", %d skipped", skipped)
 	}

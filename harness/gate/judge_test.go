@@ -89,7 +89,7 @@ func TestVerdicts(t *testing.T) {
 		want   result.Verdict
 		reason string // part of the first reason
 	}{
-		"all well":               {func(*R) {}, result.Pass, "cloud-native: 1 of 1 scenarios passed, 1 skipped"},
+		"all well":               {func(*R) {}, result.Pass, "cloud-native: scenarios: 1 of 1 passed, 1 skipped"},
 		"scenario failed":        {fail, result.Fail, "scenario access/own failed: got 500"},
 		"wrong value":            {load(func(l *result.Load) { l.Wrong = 1 }), result.Fail, "1 fetches were answered with a wrong value"},
 		"wrong value in warm-up": {load(func(l *result.Load) { l.Series[2].Wrong = 2 }), result.Fail, "2 fetches were answered with a wrong value"},

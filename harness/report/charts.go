@@ -148,6 +148,10 @@ func (c *charts) curve(l *result.Load) {
 	}
 }
 
+// maxGap is how many seconds may lie between two readings without a gap in the
+// line; they come a little more than a second apart.
+const maxGap = 3
+
 // resources puts the samples of all containers on one grid of seconds.
 func (c *charts) resources(t *result.Topology) {
 	if len(t.Resources) == 0 {
@@ -169,12 +173,18 @@ func (c *charts) resources(t *result.Topology) {
 		}
 		cpu := line{Label: name, Component: s.Component, Role: s.Role, Limit: s.CPULimit, V: make([]*float64, n)}
 		mem := line{Label: name, Component: s.Component, Role: s.Role, Limit: s.MemoryLimit, V: make([]*float64, n)}
+		last := -maxGap - 1
 		for _, x := range s.Samples {
 			at := int(math.Floor(x.At.Sub(t.Load.Start).Seconds() - from))
-			if at >= 0 && at < n {
-				u, m := math.Round(x.CPUCores*1e4)/1e4, math.Round(x.MemoryMiB*10)/10
-				cpu.V[at], mem.V[at] = &u, &m
+			u, m := math.Round(x.CPUCores*1e4)/1e4, math.Round(x.MemoryMiB*10)/10
+			first := at
+			if at-last <= maxGap {
+				first = last + 1 // a reading stands for the span since the one before
 			}
+			for i := max(first, 0); i <= min(at, n-1); i++ {
+				cpu.V[i], mem.V[i] = &u, &m
+			}
+			last = at
 		}
 		c.CPU, c.Mem = append(c.CPU, cpu), append(c.Mem, mem)
 	}
