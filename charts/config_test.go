@@ -40,7 +40,8 @@ func TestConfig(t *testing.T) {
 		{"current key", ``, []any{"seal", "static", "current_key"}, "file:///srv/openbao/keys/current/key"},
 		{
 			"previous key, for a rotation", `config: {unseal: {static: {previousKeyId: old, previousKeySecret: s}}}`,
-			[]any{"seal", "static", "previous_key"}, "file:///srv/openbao/keys/previous/key",
+			[]any{"seal", "static", "previous_key"},
+			"file:///srv/openbao/keys/previous/key",
 		},
 		{"request duration in seconds", `config: {defaultMaxRequestDuration: 30}`, []any{"default_max_request_duration"}, "30s"},
 		{"audit to stdout", ``, []any{"audit", 0, "options", "file_path"}, "stdout"},
@@ -50,7 +51,8 @@ func TestConfig(t *testing.T) {
 		{"filters match it for routes", "", []any{"telemetry", "prefix_filter", 0}, "-openbao.route"},
 		{
 			"filters follow the prefix", `config: {telemetry: {metricsPrefix: secrets_manager_openbao}}`,
-			[]any{"telemetry", "prefix_filter", 0}, "-secrets_manager_openbao.route",
+			[]any{"telemetry", "prefix_filter", 0},
+			"-secrets_manager_openbao.route",
 		},
 		{"TLS certificate", `{tlsSecretName: tls, config: {tlsDisable: false}}`, append(api, "tls_cert_file"), "/srv/openbao/tls/tls.crt"},
 		{"TLS on the metrics listener too", `{tlsSecretName: tls, config: {tlsDisable: false}}`, append(metrics, "tls_disable"), false},

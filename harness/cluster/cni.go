@@ -13,6 +13,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
+// podRange is podSubnet of kind-config.yaml, and kind's default.
+const podRange = "10.244.0.0/16"
+
 // nodeContainers returns the names of the node containers, which are also the nodes' names.
 func (c *Cluster) nodeContainers(ctx context.Context) ([]string, error) {
 	out, err := c.engine.Run(ctx, "ps", "--filter", "label=io.x-k8s.kind.cluster="+c.Name, "--format", "{{.Names}}")
@@ -44,6 +47,9 @@ func (c *Cluster) configureCNI(ctx context.Context) error {
 		if _, err := c.engine.RunInput(ctx, strings.NewReader(config), "exec", "-i", node.Name, "sh", "-c", script); err != nil {
 			return exit.Environmentf("CNI of node "+node.Name, "", "%w", err)
 		}
+		if err := c.masquerade(ctx, node.Name); err != nil {
+			return err
+		}
 		for _, peer := range nodes {
 			if peer.Name == node.Name {
 				continue
@@ -52,6 +58,16 @@ func (c *Cluster) configureCNI(ctx context.Context) error {
 				return exit.Environmentf("pod routes of node "+node.Name, "", "%w", err)
 			}
 		}
+	}
+	return nil
+}
+
+// masquerade lets pods talk to machines outside the cluster under their node's address; pod to pod keeps the pods' own.
+func (c *Cluster) masquerade(ctx context.Context, node string) error {
+	_, err := c.engine.Run(ctx, "exec", node, "iptables", "--table", "nat", "--append", "POSTROUTING", "--source", podRange, "!", "--destination", podRange,
+		"--match", "comment", "--comment", "steamer: pods leave the cluster as their node", "--jump", "MASQUERADE")
+	if err != nil {
+		return exit.Environmentf("masquerading on node "+node, "", "%w", err)
 	}
 	return nil
 }
@@ -86,7 +102,7 @@ func conflist(podCIDR string) (string, error) {
 		"cniVersion": "1.0.0", "name": "steamer",
 		"plugins": []map[string]any{
 			{
-				"type": "ptp", "ipMasq": false, // kube-proxy and the node masquerade what leaves the cluster
+				"type": "ptp", "ipMasq": false, // one rule for the whole pod range does it, see masquerade
 				"ipam": map[string]any{
 					"type": "host-local", "dataDir": "/run/cni-ipam-state",
 					"routes": []map[string]string{{"dst": "0.0.0.0/0"}},

@@ -37,6 +37,6 @@ func (l logger) V(level log.Level) log.InfoLogger {
 
 type infoLogger struct{ logger }
 
-func (i infoLogger) Info(message string)               { i.line(message) }
+func (i infoLogger) Info(message string)              { i.line(message) }
 func (i infoLogger) Infof(format string, args ...any) { i.line(fmt.Sprintf(format, args...)) }
-func (i infoLogger) Enabled() bool                     { return true }
+func (i infoLogger) Enabled() bool                    { return true }

@@ -208,8 +208,10 @@ func TestChecksCarryTheirEvidence(t *testing.T) {
 		require.NotEmpty(t, c.Title+c.Measured+c.Limit)
 		got[c.ID] = c
 	}
-	require.Equal(t, result.Check{ID: "slo/fetch-p50-ms", Kind: "slo", Title: "p50 from the intended start", Verdict: result.Pass, Measured: "3 ms",
-		Limit: "<= 17 ms (7 + 10 for the environment)", Headroom: 14.0 / 17, Source: "GitLab documentation"}, got["slo/fetch-p50-ms"])
+	require.Equal(t, result.Check{
+		ID: "slo/fetch-p50-ms", Kind: "slo", Title: "p50 from the intended start", Verdict: result.Pass, Measured: "3 ms",
+		Limit: "<= 17 ms (7 + 10 for the environment)", Headroom: 14.0 / 17, Source: "GitLab documentation",
+	}, got["slo/fetch-p50-ms"])
 	require.True(t, got["slo/fetch-p99-ms"].Informational)
 	require.Equal(t, "5000 fetches are too few: 10000 put 100 beyond the quantile", got["slo/fetch-p99-ms"].Reason)
 	require.Equal(t, "<= 25 %", got["slo/openbao-throttled-ratio"].Limit, "no latency allowance for a share")

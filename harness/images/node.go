@@ -139,12 +139,14 @@ func buildNode(ctx context.Context, b *Builder) (v1.Image, error) {
 
 // nodeFiles adds configuration, units and links to the node's layer.
 func (b *Builder) nodeFiles(files map[string]entry, imagesArchive, pause string) error {
-	read := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(b.Root, "harness/images/files/node", name)) }
+	read := func(name string) ([]byte, error) {
+		return os.ReadFile(filepath.Join(b.Root, "harness/images/files/node", name))
+	}
 	for target, name := range map[string]string{
-		"/usr/local/bin/entrypoint":                   "entrypoint",
-		"/etc/containerd/config.toml":                 "containerd.toml",
-		"/etc/systemd/system/containerd.service":      "containerd.service",
-		"/etc/systemd/system/kubelet.service":         "kubelet.service",
+		"/usr/local/bin/entrypoint":                  "entrypoint",
+		"/etc/containerd/config.toml":                "containerd.toml",
+		"/etc/systemd/system/containerd.service":     "containerd.service",
+		"/etc/systemd/system/kubelet.service":        "kubelet.service",
 		"/etc/systemd/system/steamer-images.service": "steamer-images.service",
 	} {
 		data, err := read(name)

@@ -31,7 +31,9 @@ func openbaoBinary() binary {
 }
 
 // OpenBaoBinary returns the path of the OpenBao program, building it first if the cache does not hold it.
-func (b *Builder) OpenBaoBinary(ctx context.Context) (string, error) { return b.binary(ctx, openbaoBinary()) }
+func (b *Builder) OpenBaoBinary(ctx context.Context) (string, error) {
+	return b.binary(ctx, openbaoBinary())
+}
 
 func k6Binary() binary { return binary{name: "k6", module: "perf", pkg: "./cmd/k6"} }
 

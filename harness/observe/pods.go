@@ -75,11 +75,24 @@ func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
 		for _, status := range pod.Status.ContainerStatuses {
 			id := status.ContainerID[strings.LastIndex(status.ContainerID, "/")+1:]
 			if id != "" {
-				w.containers[id] = result.ResourceSeries{Component: component, Name: pod.Name + "/" + status.Name, Role: role}
+				w.containers[id] = describe(pod, status.Name, component, role)
 			}
 			w.restarted(now, pod.Namespace+"/"+pod.Name+"/"+status.Name, status)
 		}
 	}
+}
+
+// describe names a container and says what it may use.
+func describe(pod corev1.Pod, name, component, role string) result.ResourceSeries {
+	out := result.ResourceSeries{Component: component, Name: pod.Name + "/" + name, Role: role}
+	for _, container := range pod.Spec.Containers {
+		if container.Name == name {
+			out.CPURequest = container.Resources.Requests.Cpu().AsApproximateFloat64()
+			out.CPULimit = container.Resources.Limits.Cpu().AsApproximateFloat64()
+			out.MemoryLimit = container.Resources.Limits.Memory().AsApproximateFloat64() / (1 << 20)
+		}
+	}
+	return out
 }
 
 func (w *podWatcher) lead(now time.Time, pod string) {

@@ -17,8 +17,10 @@ func LoadPerformance(w io.Writer, t *result.Topology) error {
 	type m map[string]any
 	doc := m{"metrics": m{
 		"http_reqs": m{"count": l.Fetches, "rate": round(l.AchievedRate)},
-		"http_req_waiting": m{"avg": round(d.Mean), "min": round(d.Min), "med": round(d.P50), "max": round(d.Max),
-			"p(90)": round(d.P90), "p(95)": round(d.P95), "p(99)": round(d.P99)},
+		"http_req_waiting": m{
+			"avg": round(d.Mean), "min": round(d.Min), "med": round(d.P50), "max": round(d.Max),
+			"p(90)": round(d.P90), "p(95)": round(d.P95), "p(99)": round(d.P99),
+		},
 		"checks": m{"passes": l.Fetches - bad, "fails": bad, "value": round(1 - float64(bad)/math.Max(1, float64(l.Fetches)))},
 	}}
 	enc := json.NewEncoder(w)

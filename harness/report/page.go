@@ -66,9 +66,13 @@ func newPage(r *result.Result) *page {
 	p.Steps = steps(r)
 	h := r.Run.Host
 	p.Host = []row{
-		{"Steamer", "", []string{r.Run.Steamer}}, {"Operating system", "", []string{h.OS}}, {"Kernel", "", []string{h.Kernel}},
-		{"CPUs", "", []string{fmt.Sprint(h.CPUs)}}, {"Memory", "", []string{sig(float64(h.MemoryMiB)/1024) + " GiB"}},
-		{"Control groups", "", []string{h.Cgroup}}, {"Container engine", "", []string{h.Engine}},
+		{"Steamer", "", []string{r.Run.Steamer}},
+		{"Operating system", "", []string{h.OS}},
+		{"Kernel", "", []string{h.Kernel}},
+		{"CPUs", "", []string{fmt.Sprint(h.CPUs)}},
+		{"Memory", "", []string{sig(float64(h.MemoryMiB)/1024) + " GiB"}},
+		{"Control groups", "", []string{h.Cgroup}},
+		{"Container engine", "", []string{h.Engine}},
 	}
 	return p
 }

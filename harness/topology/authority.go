@@ -49,4 +49,6 @@ func newAuthority(names ...string) (*authority, error) {
 	return &authority{ca: block("CERTIFICATE", rootDER), certificate: block("CERTIFICATE", leafDER), key: block("PRIVATE KEY", keyDER)}, nil
 }
 
-func block(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+func block(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}

@@ -52,6 +52,11 @@ func configChangeKeepsData() scenario.Scenario {
 				return after.replaced(before)
 			})
 			cluster.MustHealthy(ctx, t, env, "the new pods are healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
+			// The nodes' packet rules follow the endpoints a moment later.
+			tenant := env.Tenants[0]
+			scenario.MustConverge(ctx, t, scenario.Convergence{
+				What: "a secret can be fetched through the new pods", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover, Successes: 3,
+			}, func(ctx context.Context) error { return env.Check(ctx, tenant, tenant.Secrets[0]) })
 			t.Measure("upgrade_seconds", time.Since(start).Seconds())
 
 			require.Equal(t, size, after.cacheSize, "cache_size of the configuration the pods mount")

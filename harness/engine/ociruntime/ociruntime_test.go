@@ -19,7 +19,7 @@ func limited() Limits {
 func TestRewriteForAsksForNoMoreThanTheHostHas(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ file, document string }{
-		"create reads the bundle":      {"config.json", `{"ociVersion":"1.0.2","process":` + process + `}`},
+		"create reads the bundle":     {"config.json", `{"ociVersion":"1.0.2","process":` + process + `}`},
 		"exec reads the process file": {"process.json", process},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,8 +47,10 @@ func TestSchema(t *testing.T) {
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &result.Result{APIVersion: result.APIVersion, Kind: result.Kind, Verdict: result.Pass,
-				Run: result.Run{ID: "x", Started: time.Unix(0, 0).UTC(), Finished: time.Unix(1, 0).UTC()}}
+			r := &result.Result{
+				APIVersion: result.APIVersion, Kind: result.Kind, Verdict: result.Pass,
+				Run: result.Run{ID: "x", Started: time.Unix(0, 0).UTC(), Finished: time.Unix(1, 0).UTC()},
+			}
 			tc.change(r)
 			require.Equal(t, tc.valid, schema.Validate(generic(t, r)) == nil, "%v", schema.Validate(generic(t, r)))
 		})

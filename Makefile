@@ -1,0 +1,112 @@
+# Every target is a thin call into go or bin/steamer. "make help" lists them.
+
+TOPOLOGY ?= all
+PROFILE  ?= smoke
+TIER     ?= 12
+# Further flags of steamer run and steamer test, e.g. ARGS="--chart ./my-chart.tgz --keep".
+ARGS     ?=
+
+BIN     := $(CURDIR)/bin
+STEAMER := $(BIN)/steamer
+TOOLS   := -modfile=$(CURDIR)/hack/tools/go.mod
+# The modules of this repository that hold Go code with tests.
+MODULES := . perf harness/images/gitlab-stub
+export PATH := $(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+
+## Main job
+
+.PHONY: perf
+perf: $(STEAMER) ## Install, check, load and judge the chart; installs what the machine lacks. TOPOLOGY, PROFILE, TIER, ARGS
+	$(STEAMER) setup
+	$(STEAMER) run --topology $(TOPOLOGY) --profile $(PROFILE) --tier $(TIER) $(ARGS)
+
+.PHONY: e2e
+e2e: $(STEAMER) ## Run the scenarios on kind, without load. TOPOLOGY, ARGS
+	$(STEAMER) setup
+	$(STEAMER) test --topology $(TOPOLOGY) $(ARGS)
+
+## Tests
+
+.PHONY: test
+test: $(STEAMER) lint helm ## Lint, unit, chart and integration tests on real OpenBao and PostgreSQL processes; no cluster
+	$(STEAMER) setup --tests
+	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && \
+	for module in $(MODULES); do (cd $$module && echo "go test: $$module" && go test ./...) || exit 1; done
+
+.PHONY: test-race
+test-race: $(STEAMER) helm ## The tests under the race detector (needs a C compiler)
+	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && \
+	for module in $(MODULES); do (cd $$module && go test -race ./...) || exit 1; done
+
+.PHONY: test-browser
+test-browser: ## The report in a headless Chromium (needs Chromium)
+	go test -tags browser ./harness/report/...
+
+.PHONY: lint
+lint: tools ## gofumpt, go vet, staticcheck, shell syntax
+	hack/lint.sh $(MODULES)
+
+.PHONY: xk6
+xk6: ## Prove that xk6 builds k6 with the extension
+	go build $(TOOLS) -o $(BIN)/xk6 go.k6.io/xk6
+	cd perf && $(BIN)/xk6 build v2.1.0 --with gitlab.com/steamer/steamer/perf=. --output $(BIN)/k6-xk6
+	$(BIN)/k6-xk6 version
+
+## Benchmarks
+
+.PHONY: bench
+bench: $(STEAMER) ## Client CPU per fetch: extension against plain k6 JavaScript, alternating, with the ratio
+	bao="$$($(STEAMER) images build bao)" k6="$$($(STEAMER) images build k6)" && \
+	cd perf && STEAMER_BAO="$$bao" go run ./bench -k6 "$$k6" -at-least 1.5 -max-rss 300
+
+## Building
+
+.PHONY: build
+build: $(STEAMER) ## Build bin/steamer
+
+.PHONY: $(STEAMER)
+$(STEAMER):
+	@mkdir -p $(BIN)
+	go build -o $(STEAMER) ./harness/cmd/steamer
+
+.PHONY: helm
+helm: ## Build the Helm CLI that terratest needs from the Helm module in go.mod
+	go build -o $(BIN)/helm helm.sh/helm/v3/cmd/helm
+
+.PHONY: tools
+tools: ## Build the linters pinned in hack/tools/go.mod
+	go build $(TOOLS) -o $(BIN)/gofumpt mvdan.cc/gofumpt
+	go build $(TOOLS) -o $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+.PHONY: images
+images: $(STEAMER) ## Build all container images into the cache
+	$(STEAMER) setup
+	$(STEAMER) images build
+
+.PHONY: openbao
+openbao: $(STEAMER) ## Build the OpenBao program and print its path
+	@$(STEAMER) images build bao
+
+.PHONY: k6
+k6: $(STEAMER) ## Build k6 with the extension and print its path
+	@$(STEAMER) images build k6
+
+## Housekeeping
+
+.PHONY: doctor
+doctor: $(STEAMER) ## Look at what a run depends on
+	$(STEAMER) doctor
+
+.PHONY: down
+down: $(STEAMER) ## Remove Steamer's clusters and stop its private engine
+	$(STEAMER) cluster gc --all
+
+.PHONY: clean
+clean: ## Remove what was built in this checkout; the caches stay
+	rm -rf $(BIN) runs
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
