@@ -44,15 +44,25 @@ func Load(source string) (*Chart, error) {
 	return &Chart{helm: loaded, source: source, digest: digest(loaded)}, nil
 }
 
-// digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike an archive's
-// own checksum it is the same for a directory and for the archive packaged from it.
+// digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike an archive's own checksum it
+// is the same for a directory and for the archive packaged from it: helm package writes Chart.yaml anew from what it
+// parsed, so here too its content counts and not its bytes, and Chart.lock, which repeats it with a time, does not count.
 func digest(c *chart.Chart) string {
 	files := append([]*chart.File{}, c.Raw...)
 	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
 	sum := sha256.New()
 	for _, file := range files {
-		fmt.Fprintf(sum, "%q %d\n", file.Name, len(file.Data))
-		sum.Write(file.Data)
+		data := file.Data
+		switch file.Name {
+		case "Chart.lock":
+			continue
+		case "Chart.yaml":
+			if parsed, err := yaml.Marshal(c.Metadata); err == nil {
+				data = parsed
+			}
+		}
+		fmt.Fprintf(sum, "%q %d\n", file.Name, len(data))
+		sum.Write(data)
 	}
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
 }
@@ -76,7 +86,8 @@ func (c *Chart) Render(release, namespace string, values map[string]any) (map[st
 	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
 	top, err := chartutil.ToRenderValues(c.helm, values, options, chartutil.DefaultCapabilities)
 	if err != nil {
-		return nil, exit.Invalidf("values of chart "+c.source, "steamer values --dialect shows the values Steamer sets; correct --values or --set", "%w", err)
+		return nil, exit.Invalidf("values of chart "+c.source,
+			"correct --values or --set, or name the --dialect that the chart's values follow", "%w", err)
 	}
 	rendered, err := engine.Render(c.helm, top)
 	if err != nil {
@@ -89,7 +100,7 @@ func (c *Chart) Render(release, namespace string, values map[string]any) (map[st
 func ReadValues(path string) (map[string]any, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, exit.Invalidf("values "+path, "", "%w", err)
+		return nil, exit.Invalidf("values "+path, "name a YAML file that can be read", "%w", err)
 	}
 	return ParseValues(path, data)
 }

@@ -28,6 +28,8 @@ type State struct {
 
 	root  string // --root
 	cache string // --cache
+
+	started bool // a command accepted its arguments and began
 }
 
 // Main runs the command line and returns the process's exit code.
@@ -47,11 +49,22 @@ func Main(ctx context.Context, state *State) exit.Code {
 	if err == nil {
 		return exit.Pass
 	}
+	if !state.started && exit.CodeOf(err) == exit.Internal {
+		// What cobra itself refuses, before any command runs, is the caller's input.
+		err = exit.Invalidf("command line", "steamer --help lists the commands, steamer COMMAND --help their arguments", "%w", err)
+	}
 	fmt.Fprintln(state.Stderr, "steamer:", err)
 	if ctx.Err() != nil {
 		return exit.Interrupted
 	}
 	return exit.CodeOf(err)
+}
+
+// group makes a command that only holds others refuse what it does not know; cobra would print its help and succeed.
+func group(command *cobra.Command) *cobra.Command {
+	command.Args = cobra.NoArgs
+	command.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return command
 }
 
 // verdictError carries the exit code of a command that did its work and judged: nothing is left to print.
@@ -80,9 +93,12 @@ func newRoot(state *State) *cobra.Command {
 	root := &cobra.Command{
 		Use: "steamer", Short: "Test and load OpenBao charts the way GitLab deploys them", Long: long,
 		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRun: func(*cobra.Command, []string) { state.started = true },
 	}
-	root.PersistentFlags().StringVar(&state.root, "root", state.Getenv("STEAMER_ROOT"), "Steamer's source tree (default: found from the working directory)")
-	root.PersistentFlags().StringVar(&state.cache, "cache", state.Getenv("STEAMER_CACHE"), "cache of images, programs and the private engine (default: the user's cache directory)")
+	flags := root.PersistentFlags()
+	flags.StringVar(&state.root, "root", state.Getenv("STEAMER_ROOT"), "Steamer's source tree (default: found from the working directory)")
+	flags.StringVar(&state.cache, "cache", state.Getenv("STEAMER_CACHE"),
+		"cache of images, programs and the private engine (default: the user's cache directory)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit.Invalidf(c.CommandPath(), c.CommandPath()+" --help lists the flags", "%w", err)
 	})

@@ -16,11 +16,11 @@ import (
 )
 
 func newCluster(state *State) *cobra.Command {
-	command := &cobra.Command{
+	command := group(&cobra.Command{
 		Use: "cluster", Short: "Make, list and remove Steamer's kind clusters",
 		Long: `Clusters that Steamer makes carry an owner mark and a time to live. Only clusters with the mark
 are ever reused or removed, whatever their name.`,
-	}
+	})
 	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state))
 	return command
 }
@@ -81,8 +81,9 @@ func newClusterUp(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s\nexport KUBECONFIG=%s\n", made.Name, time.Since(started).Seconds(), made.Kubeconfig)
-			return nil
+			_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s\nexport KUBECONFIG=%s\n",
+				made.Name, time.Since(started).Seconds(), made.Kubeconfig)
+			return err
 		},
 	}
 	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
@@ -167,7 +168,7 @@ func newClusterGC(state *State) *cobra.Command {
 }
 
 func newEngine(state *State) *cobra.Command {
-	command := &cobra.Command{Use: "engine", Short: "Start and stop Steamer's private container engine"}
+	command := group(&cobra.Command{Use: "engine", Short: "Start and stop Steamer's private container engine"})
 	command.AddCommand(&cobra.Command{
 		Use: "up", Short: "Find a running engine, or start a private one", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

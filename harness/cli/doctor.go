@@ -42,7 +42,8 @@ func newSetup(state *State) *cobra.Command {
 	var tests bool
 	command := &cobra.Command{
 		Use: "setup", Short: "Install what a run needs and this machine lacks", Args: cobra.NoArgs,
-		Long: "On Debian and Ubuntu as root, installs only the missing packages and prints each before it does.\nElsewhere it says exactly what to install.",
+		Long: "On Debian and Ubuntu as root, installs only the missing packages and prints each before it does.\n" +
+			"Elsewhere it says exactly what to install.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			purposes := []doctor.Purpose{doctor.ForRun}
 			if tests {

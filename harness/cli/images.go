@@ -14,12 +14,12 @@ import (
 )
 
 func newImages(state *State) *cobra.Command {
-	command := &cobra.Command{
+	command := group(&cobra.Command{
 		Use: "images", Short: "Build, list, save and load the container images of a run",
 		Long: `Steamer builds its images from checksummed Go modules and Debian packages where no registry
 answers. They are content-addressed: an image is built again only when something it is made
 of changes. save and load move them to a machine without any network.`,
-	}
+	})
 	command.AddCommand(newImagesBuild(state), newImagesList(state), newImagesSave(state), newImagesLoad(state))
 	return command
 }
@@ -27,8 +27,9 @@ of changes. save and load move them to a machine without any network.`,
 func newImagesBuild(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "build [IMAGE...]", Short: "Build the images that the cache does not hold",
-		Long:    fmt.Sprintf("Images: %v, or binaries: bao, k6. Without arguments all images.", images.Names()),
-		Example: "  steamer images build\n  steamer images build openbao postgresql\n  steamer images build bao   # prints the path of the OpenBao program",
+		Long: fmt.Sprintf("Images: %v, or binaries: bao, k6. Without arguments all images.", images.Names()),
+		Example: "  steamer images build\n  steamer images build openbao postgresql\n" +
+			"  steamer images build bao   # prints the path of the OpenBao program",
 		RunE: func(c *cobra.Command, args []string) error {
 			b, err := state.builder()
 			if err != nil {

@@ -156,7 +156,7 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	}
 	r := &run.Run{
 		Plan: resolved, Root: root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
-		Reproduce: "steamer " + strings.Join(state.Args, " "), UI: &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)},
+		Reproduce: commandLine(state.Args), UI: &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)},
 	}
 	if err := r.Preflight(); err != nil {
 		return err
@@ -183,6 +183,18 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	}
 	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
 	return conclude(ctx, outcome, err)
+}
+
+// commandLine renders arguments so that a shell reads them back as they were.
+func commandLine(args []string) string {
+	words := []string{"steamer"}
+	for _, arg := range args {
+		if arg == "" || strings.ContainsAny(arg, " \t\n\"'\\$`&|;<>()[]{}*?!#~") {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
 }
 
 // conclude turns a finished run into the process's outcome.

@@ -71,7 +71,8 @@ func (c *Cluster) connect(context string) error {
 // checkName refuses a name that kind could not use.
 func checkName(name string) error {
 	if len(name) > MaxNameLength || !validName.MatchString(name) {
-		return exit.Invalidf(fmt.Sprintf("cluster name %q", name), fmt.Sprintf("use at most %d lower-case letters, digits, dots and dashes", MaxNameLength), "kind cannot use it")
+		mend := fmt.Sprintf("use at most %d lower-case letters, digits, dots and dashes, with a letter or digit at both ends", MaxNameLength)
+		return exit.Invalidf(fmt.Sprintf("--cluster %q", name), mend, "it cannot be part of host names")
 	}
 	return nil
 }

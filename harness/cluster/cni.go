@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -64,7 +65,8 @@ func (c *Cluster) configureCNI(ctx context.Context) error {
 
 // masquerade lets pods talk to machines outside the cluster under their node's address; pod to pod keeps the pods' own.
 func (c *Cluster) masquerade(ctx context.Context, node string) error {
-	_, err := c.engine.Run(ctx, "exec", node, "iptables", "--table", "nat", "--append", "POSTROUTING", "--source", podRange, "!", "--destination", podRange,
+	_, err := c.engine.Run(ctx, "exec", node, "iptables", "--table", "nat", "--append", "POSTROUTING",
+		"--source", podRange, "!", "--destination", podRange,
 		"--match", "comment", "--comment", "steamer: pods leave the cluster as their node", "--jump", "MASQUERADE")
 	if err != nil {
 		return exit.Environmentf("masquerading on node "+node, "", "%w", err)
@@ -73,8 +75,8 @@ func (c *Cluster) masquerade(ctx context.Context, node string) error {
 }
 
 // nodesWithPodCIDR waits until the controller manager has given every node its pod range.
-func (c *Cluster) nodesWithPodCIDR(ctx context.Context) ([]corev1.Node, error) {
-	ctx, cancel := context.WithTimeout(ctx, ReadyTimeout)
+func (c *Cluster) nodesWithPodCIDR(parent context.Context) ([]corev1.Node, error) {
+	ctx, cancel := context.WithTimeout(parent, ReadyTimeout)
 	defer cancel()
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
@@ -91,7 +93,13 @@ func (c *Cluster) nodesWithPodCIDR(ctx context.Context) ([]corev1.Node, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, exit.Environmentf("cluster "+c.Name, "", "nodes have no pod range after %s: %v", ReadyTimeout, err)
+			if parent.Err() != nil {
+				return nil, parent.Err()
+			}
+			if err == nil {
+				err = errors.New("the controller manager has not assigned them")
+			}
+			return nil, exit.Environmentf("cluster "+c.Name, "steamer doctor", "nodes have no pod range after %s: %w", ReadyTimeout, err)
 		case <-ticker.C:
 		}
 	}

@@ -21,8 +21,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/images"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // DeleteTimeout bounds the removal of a cluster, which has to work while everything else is being cancelled.
 const DeleteTimeout = 2 * time.Minute
 
@@ -47,7 +45,11 @@ func NewKind(e *engine.Engine, dir string, log func(string)) (*Kind, error) {
 	if e.Binary == "podman" {
 		option = kind.ProviderWithPodman()
 	}
-	return &Kind{engine: e, provider: kind.NewProvider(option, kind.ProviderWithLogger(newLogger(log))), registry: registry{dir}, log: log}, nil
+	provider := kind.NewProvider(option, kind.ProviderWithLogger(newLogger(log)))
+	if log == nil {
+		log = func(string) {}
+	}
+	return &Kind{engine: e, provider: provider, registry: registry{dir}, log: log}, nil
 }
 
 // Options describes a cluster to make.
@@ -65,7 +67,7 @@ type Options struct {
 // Check validates the options without any side effect: the name is usable and not another's, the
 // port is free, the configuration parses. It returns exit.Invalid errors.
 func (k *Kind) Check(opts Options) error {
-	if err := checkName(opts.Name); err != nil {
+	if err := CheckInput(opts); err != nil {
 		return err
 	}
 	names, err := k.provider.List()
@@ -73,32 +75,41 @@ func (k *Kind) Check(opts Options) error {
 		return exit.Environmentf("kind", "steamer doctor", "%w", err)
 	}
 	if slices.Contains(names, opts.Name) {
-		return exit.Invalidf("cluster "+opts.Name, "choose another --cluster NAME, or --reuse if steamer cluster list shows it as Steamer's", "a kind cluster of this name exists")
+		return exit.Invalidf("cluster "+opts.Name, "choose another --cluster NAME, or --reuse if steamer cluster list shows it as Steamer's",
+			"a kind cluster of this name exists")
+	}
+	return nil
+}
+
+// CheckInput validates what needs no engine: the name, the configuration and that the port is free. It returns exit.Invalid errors.
+func CheckInput(opts Options) error {
+	if err := checkName(opts.Name); err != nil {
+		return err
 	}
 	if err := portFree(opts.HostPort); err != nil {
 		return err
 	}
-	_, err = k.config(opts)
+	_, err := registry{}.config(opts)
 	return err
 }
 
 func portFree(port int) error {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", itoa(port)))
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return exit.Invalidf("port "+itoa(port), "choose another with --port", "it cannot be bound on the loopback address: %w", err)
+		return exit.Invalidf("port "+strconv.Itoa(port), "choose another with --port", "it cannot be bound on the loopback address: %w", err)
 	}
 	return listener.Close()
 }
 
 // config reads the base configuration and adds what depends on the host.
-func (k *Kind) config(opts Options) (*v1alpha4.Cluster, error) {
+func (r registry) config(opts Options) (*v1alpha4.Cluster, error) {
 	data, err := os.ReadFile(opts.Config)
 	if err != nil {
-		return nil, exit.Invalidf(opts.Config, "", "%w", err)
+		return nil, exit.Invalidf("kind configuration "+opts.Config, "name a file that can be read", "%w", err)
 	}
 	config := &v1alpha4.Cluster{}
 	if err := yaml.UnmarshalStrict(data, config); err != nil {
-		return nil, exit.Invalidf(opts.Config, "it has to be a kind.x-k8s.io/v1alpha4 Cluster", "%w", err)
+		return nil, exit.Invalidf("kind configuration "+opts.Config, "it has to be a kind.x-k8s.io/v1alpha4 Cluster", "%w", err)
 	}
 	if len(config.Nodes) == 0 {
 		config.Nodes = []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}}
@@ -107,9 +118,12 @@ func (k *Kind) config(opts Options) (*v1alpha4.Cluster, error) {
 	mapped := false
 	for i := range config.Nodes {
 		node := &config.Nodes[i]
-		node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{HostPath: k.registry.mark(opts.Name), ContainerPath: ownerPath, Readonly: true})
+		mount := func(host, container string) {
+			node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{HostPath: host, ContainerPath: container, Readonly: true})
+		}
+		mount(r.mark(opts.Name), ownerPath)
 		if opts.ImageDir != "" {
-			node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{HostPath: opts.ImageDir, ContainerPath: imagesPath, Readonly: true})
+			mount(opts.ImageDir, imagesPath)
 		}
 		for j := range node.ExtraPortMappings {
 			if node.ExtraPortMappings[j].ContainerPort == NodePort {
@@ -118,7 +132,8 @@ func (k *Kind) config(opts Options) (*v1alpha4.Cluster, error) {
 		}
 	}
 	if !mapped {
-		return nil, exit.Invalidf(opts.Config, fmt.Sprintf("add an extraPortMappings entry with containerPort: %d", NodePort), "no node maps the port that leads to OpenBao")
+		mend := fmt.Sprintf("add an extraPortMappings entry with containerPort: %d", NodePort)
+		return nil, exit.Invalidf("kind configuration "+opts.Config, mend, "no node maps the port that leads to OpenBao")
 	}
 	return config, nil
 }
@@ -129,11 +144,13 @@ func (k *Kind) Up(ctx context.Context, opts Options) (*Cluster, error) {
 	if err := k.Check(opts); err != nil {
 		return nil, err
 	}
-	config, err := k.config(opts)
+	config, err := k.registry.config(opts)
 	if err != nil {
 		return nil, err
 	}
-	owner := Owner{Name: opts.Name, Run: opts.Run, PID: os.Getpid(), Created: time.Now().UTC(), TTL: opts.TTL, HostPort: opts.HostPort, Keep: opts.Keep}
+	owner := Owner{
+		Name: opts.Name, Run: opts.Run, PID: os.Getpid(), Created: time.Now().UTC(), TTL: opts.TTL, HostPort: opts.HostPort, Keep: opts.Keep,
+	}
 	if err := k.registry.write(owner); err != nil {
 		return nil, err
 	}
@@ -158,7 +175,9 @@ func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options) (
 	if err := k.create(ctx, opts.Name, options); err != nil {
 		return nil, err
 	}
-	cluster := &Cluster{Name: opts.Name, Kubeconfig: k.registry.kubeconfig(opts.Name), HostPort: opts.HostPort, Owned: true, Created: true, engine: k.engine}
+	cluster := &Cluster{
+		Name: opts.Name, Kubeconfig: k.registry.kubeconfig(opts.Name), HostPort: opts.HostPort, Owned: true, Created: true, engine: k.engine,
+	}
 	if err := cluster.connect(""); err != nil {
 		return nil, err
 	}
@@ -216,7 +235,18 @@ func (k *Kind) Delete(ctx context.Context, name string) error {
 		return err
 	}
 	if !owned {
-		return exit.Invalidf("cluster "+name, "kind delete cluster --name "+name+", if it is yours", "it does not carry Steamer's owner mark and is left alone")
+		names, err := k.provider.List()
+		if err != nil {
+			return exit.Environmentf("kind", "steamer doctor", "%w", err)
+		}
+		if !slices.Contains(names, name) {
+			return nil
+		}
+		return exit.Invalidf("cluster "+name, "kind delete cluster --name "+name+", if it is yours",
+			"it does not carry Steamer's owner mark and is left alone")
+	}
+	if err := k.removeMachines(ctx, name); err != nil {
+		return err
 	}
 	done := make(chan error, 1)
 	go func() { done <- k.provider.Delete(name, k.registry.kubeconfig(name)) }()
@@ -232,6 +262,21 @@ func (k *Kind) Delete(ctx context.Context, name string) error {
 		return err
 	}
 	return k.registry.forget(name)
+}
+
+// MachineLabel marks a container that stands for a machine outside a cluster; its value is the cluster's name.
+const MachineLabel = "steamer.gitlab.com/cluster"
+
+// removeMachines removes the machines beside a cluster that a run which crashed left behind.
+func (k *Kind) removeMachines(ctx context.Context, name string) error {
+	out, err := k.engine.Run(ctx, "ps", "--all", "--quiet", "--filter", "label="+MachineLabel+"="+name)
+	if err == nil && strings.TrimSpace(out) != "" {
+		_, err = k.engine.Run(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(out)...)...)
+	}
+	if err != nil {
+		return exit.Environmentf("machines of cluster "+name, "steamer doctor", "%w", err)
+	}
+	return nil
 }
 
 // removeNetwork removes kind's network from a private engine once no cluster uses it. On other engines it is the user's.

@@ -7,10 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"time"
 )
 
-var validName = regexp.MustCompile(`^[a-z0-9.-]+$`)
+var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // ownerPath is where the owner mark is mounted in every node of a cluster that Steamer made. A
 // container without this mount is not ours, whatever its name.
@@ -36,7 +37,7 @@ func (o Owner) Expired(now time.Time) bool {
 }
 
 func running(pid int) bool {
-	_, err := os.Stat(filepath.Join("/proc", itoa(pid)))
+	_, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid)))
 	return err == nil
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -17,8 +18,8 @@ import (
 const ReadyTimeout = 3 * time.Minute
 
 // awaitReady waits until every node is Ready and every pod of kube-system is.
-func (c *Cluster) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ReadyTimeout)
+func (c *Cluster) awaitReady(parent context.Context) error {
+	ctx, cancel := context.WithTimeout(parent, ReadyTimeout)
 	defer cancel()
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
@@ -29,7 +30,13 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return exit.Environmentf("cluster "+c.Name, "steamer cluster up --keep, then look at it with kubectl", "not ready after %s: %s %v", ReadyTimeout, strings.Join(waiting, ", "), err)
+			if parent.Err() != nil {
+				return parent.Err()
+			}
+			if err == nil {
+				err = errors.New("waiting for " + strings.Join(waiting, ", "))
+			}
+			return exit.Environmentf("cluster "+c.Name, "steamer doctor; the nodes' journals say more", "not ready after %s: %w", ReadyTimeout, err)
 		case <-ticker.C:
 		}
 	}

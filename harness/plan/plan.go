@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -66,7 +67,8 @@ func Default(root string) Plan {
 		Chart: filepath.Join(root, "charts/openbao"), Dialect: "gitlab", Profile: "smoke", Tier: "12",
 		Tenants: gitlab.DefaultTenants, Secrets: gitlab.DefaultSecrets, Load: true,
 		Cluster: ClusterPlan{
-			Name: "steamer", Config: filepath.Join(root, "kind-config.yaml"), Port: cluster.DefaultHostPort, TTL: strict.Duration(4 * time.Hour),
+			Name: "steamer", Config: filepath.Join(root, "kind-config.yaml"), Port: cluster.DefaultHostPort,
+			TTL: strict.Duration(4 * time.Hour),
 		},
 		Output: "runs", SLO: filepath.Join(root, "perf/slo.yaml"),
 	}
@@ -76,13 +78,15 @@ func Default(root string) Plan {
 func Read(path string, base Plan) (Plan, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return base, exit.Invalidf("--plan "+path, "", "%w", err)
+		return base, exit.Invalidf("--plan "+path, "name a file that steamer run --dry-run printed", "%w", err)
 	}
+	base.APIVersion, base.Kind = "", "" // the file has to say what it is
 	if err := yaml.UnmarshalStrict(data, &base); err != nil {
 		return base, exit.Invalidf("--plan "+path, "steamer run --dry-run prints a complete plan", "%w", err)
 	}
 	if base.APIVersion != result.APIVersion || base.Kind != Kind {
-		return base, exit.Invalidf("--plan "+path, "start it with apiVersion: "+result.APIVersion+" and kind: "+Kind, "it is %s %s", base.APIVersion, base.Kind)
+		mend := "start it with apiVersion: " + result.APIVersion + " and kind: " + Kind
+		return base, exit.Invalidf("--plan "+path, mend, "its apiVersion is %q and its kind %q", base.APIVersion, base.Kind)
 	}
 	return base, nil
 }
@@ -127,6 +131,9 @@ func (p Plan) Resolve(root string) (*Resolved, error) {
 	if r.Overrides, err = p.overrides(); err != nil {
 		return nil, err
 	}
+	if _, err = gate.ReadSLO(p.SLO); err != nil { // a run that could not be judged at its end should not start
+		return nil, err
+	}
 	if r.Chart, err = chart.Load(p.Chart); err != nil {
 		return nil, err
 	}
@@ -143,7 +150,8 @@ func (p Plan) checkNumbers() error {
 	}
 	for i, name := range p.Topologies {
 		if !slices.Contains(topology.Names(), name) {
-			return exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", ")+" or all", "there is no such topology")
+			mend := "choose from " + strings.Join(topology.Names(), ", ") + " or all"
+			return exit.Invalidf("--topology "+name, mend, "there is no such topology")
 		}
 		if slices.Contains(p.Topologies[:i], name) {
 			return exit.Invalidf("--topology "+name, "name each topology once", "it is named twice")
@@ -155,11 +163,15 @@ func (p Plan) checkNumbers() error {
 		min, max int
 	}{{"--tenants", p.Tenants, 1, 10000}, {"--secrets", p.Secrets, 1, 100}, {"--port", p.Cluster.Port, 1, 65535}} {
 		if bound.value < bound.min || bound.value > bound.max {
-			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), fmt.Sprintf("use %d to %d", bound.min, bound.max), "it is out of range")
+			mend := fmt.Sprintf("use %d to %d", bound.min, bound.max)
+			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), mend, "it is out of range")
 		}
 	}
 	if p.Rate < 0 || p.Rate > 100000 {
 		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "use 0 (the profile's) to 100000 fetches per second", "it is out of range")
+	}
+	if p.Cluster.TTL <= 0 {
+		return exit.Invalidf("cluster.ttl", "use a positive duration such as 4h", "%s is not positive", time.Duration(p.Cluster.TTL))
 	}
 	return nil
 }

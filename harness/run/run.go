@@ -195,6 +195,11 @@ func (r *Run) environmentSpec(name, id string) topology.Spec {
 
 // Preflight renders the chart for every topology with the plan's values, before anything is touched.
 func (r *Run) Preflight() error {
+	if c := r.Plan.Cluster; !c.Reuse {
+		if err := cluster.CheckInput(cluster.Options{Name: c.Name, Config: c.Config, HostPort: c.Port}); err != nil {
+			return err
+		}
+	}
 	for _, name := range r.Plan.Topologies {
 		spec := r.environmentSpec(name, "preflight")
 		if spec.Images.OpenBao == "" {

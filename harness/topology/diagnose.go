@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,7 +64,7 @@ func (e *Environment) Diagnose(ctx context.Context, dir string, redact func(stri
 }
 
 func (e *Environment) logs(ctx context.Context, pod corev1.Pod, write func(name, text string)) {
-	for _, container := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
+	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		for _, previous := range []bool{false, true} {
 			limit := int64(logLimit)
 			data, err := e.Cluster.Client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{

@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
@@ -27,7 +30,8 @@ const postgresUID = 999
 // environment and no file of the host ever holds them.
 func (e *Environment) startMachine(ctx context.Context, password string) error {
 	if e.Engine == nil {
-		return exit.Invalidf("topology "+CloudNativeHybrid, "use the kind provider", "an existing cluster gives Steamer no engine to run PostgreSQL outside it")
+		return exit.Invalidf("topology "+CloudNativeHybrid, "use --topology "+CloudNative+", or a kind cluster",
+			"an existing cluster gives Steamer no engine to run PostgreSQL outside it")
 	}
 	e.Log("starting PostgreSQL in a container outside the cluster, with TLS")
 	host := e.inputs().Database.Host
@@ -39,8 +43,10 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 		return err
 	}
 	_, err = e.Engine.Run(ctx, "create", "--name", e.machine(), "--network", "kind", "--label", OwnerLabel+"="+e.Spec.Run,
+		"--label", cluster.MachineLabel+"="+e.Cluster.Name,
 		"--env", "POSTGRES_USER=openbao", "--env", "POSTGRES_DB=openbao", "--env", "POSTGRES_PASSWORD_FILE=/run/steamer/password",
-		e.Spec.Images.PostgreSQL, "postgres", "-c", "ssl=on", "-c", "ssl_cert_file=/run/steamer/tls.crt", "-c", "ssl_key_file=/run/steamer/tls.key",
+		e.Spec.Images.PostgreSQL, "postgres", "-c", "ssl=on",
+		"-c", "ssl_cert_file=/run/steamer/tls.crt", "-c", "ssl_key_file=/run/steamer/tls.key",
 		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=100")
 	if err != nil {
 		return exit.Environmentf("container "+e.machine(), "steamer cluster gc", "%w", err)
@@ -63,8 +69,11 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 		return err
 	}
 	ip, err := e.Engine.Run(ctx, "inspect", "--format", "{{.NetworkSettings.Networks.kind.IPAddress}}", e.machine())
-	if err != nil || strings.TrimSpace(ip) == "" {
-		return exit.Environmentf("container "+e.machine(), "", "it has no address on the cluster's network: %w", err)
+	if err != nil {
+		return exit.Environmentf("container "+e.machine(), "", "%w", err)
+	}
+	if strings.TrimSpace(ip) == "" {
+		return exit.Environmentf("container "+e.machine(), "", "it has no address on the cluster's network")
 	}
 	return e.exposeMachine(ctx, strings.TrimSpace(ip))
 }
@@ -74,27 +83,33 @@ func archive(files map[string][]byte) ([]byte, error) {
 	var buffer bytes.Buffer
 	w := tar.NewWriter(&buffer)
 	now := time.Now()
-	err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "steamer/", Mode: 0o700, Uid: postgresUID, Gid: postgresUID, ModTime: now})
-	for name, data := range files {
+	header := tar.Header{Typeflag: tar.TypeDir, Name: "steamer/", Mode: 0o700, Uid: postgresUID, Gid: postgresUID, ModTime: now}
+	err := w.WriteHeader(&header)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		header.Typeflag, header.Name, header.Mode, header.Size = tar.TypeReg, "steamer/"+name, 0o600, int64(len(files[name]))
 		if err == nil {
-			err = w.WriteHeader(&tar.Header{Name: "steamer/" + name, Mode: 0o600, Size: int64(len(data)), Uid: postgresUID, Gid: postgresUID, ModTime: now})
+			err = w.WriteHeader(&header)
 		}
 		if err == nil {
-			_, err = w.Write(data)
+			_, err = w.Write(files[name])
 		}
+	}
+	if err == nil {
+		err = w.Close()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("archive for the container: %w", err)
 	}
-	return buffer.Bytes(), w.Close()
+	return buffer.Bytes(), nil
 }
 
-// removeMachine removes the container with its volumes, if there is one.
-func (e *Environment) removeMachine(ctx context.Context) error {
+// RemoveMachine removes the container with its volumes, if there is one of this run.
+func (e *Environment) RemoveMachine(ctx context.Context) error {
 	if e.Engine == nil || e.Spec.Topology != CloudNativeHybrid {
 		return nil
 	}
-	out, err := e.Engine.Run(ctx, "ps", "--all", "--quiet", "--filter", "name=^"+e.machine()+"$", "--filter", "label="+OwnerLabel)
+	out, err := e.Engine.Run(ctx, "ps", "--all", "--quiet",
+		"--filter", "name=^"+e.machine()+"$", "--filter", "label="+OwnerLabel+"="+e.Spec.Run)
 	if err != nil || strings.TrimSpace(out) == "" {
 		return err
 	}

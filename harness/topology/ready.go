@@ -2,7 +2,9 @@ package topology
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,22 +35,26 @@ func awaitN(parent context.Context, timeout time.Duration, what string, n int, p
 	defer cancel()
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
-	row := 0
+	row, last := 0, errors.New("it was never asked")
 	for {
 		err := probe(ctx)
 		if err == nil {
 			if row++; row >= n {
 				return nil
 			}
+			last = fmt.Errorf("only %d of %d checks in a row held", row, n)
 		} else {
 			row = 0
+			if ctx.Err() == nil { // what the deadline itself cut short explains nothing
+				last = err
+			}
 		}
 		select {
 		case <-ctx.Done():
 			if parent.Err() != nil {
 				return parent.Err()
 			}
-			return exit.Environmentf(what, "the diagnostics in the run directory hold logs and events", "not ready after %s: %w", timeout, err)
+			return exit.Environmentf(what, "the diagnostics in the run directory hold logs and events", "not ready after %s: %w", timeout, last)
 		case <-ticker.C:
 		}
 	}
@@ -60,6 +66,7 @@ func awaitN(parent context.Context, timeout time.Duration, what string, n int, p
 func (e *Environment) AwaitReady(ctx context.Context) error {
 	e.Log("waiting until OpenBao is initialised, unsealed, led by one pod and answers Rails")
 	client := bao.New(e.Address, nil)
+	defer client.Close()
 	return awaitN(ctx, InstallTimeout, "OpenBao in topology "+e.Spec.Topology, settled, func(ctx context.Context) error {
 		active, err := e.leadership(ctx)
 		if err != nil {
@@ -88,13 +95,16 @@ func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
 	var active []*corev1.Pod
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		switch {
+		// What OpenBao says of itself explains more than the probe that fails because of it.
+		switch labels := pod.Labels; {
+		case labels["openbao-sealed"] == "true":
+			return nil, fmt.Errorf("pod %s is sealed (%s): is the unseal key the one the storage was initialised with?", pod.Name, podState(*pod))
+		case labels["openbao-initialized"] == "false":
+			return nil, fmt.Errorf("pod %s is not initialised (%s)", pod.Name, podState(*pod))
 		case !ready(*pod):
 			return nil, fmt.Errorf("pod %s is not Ready: %s", pod.Name, podState(*pod))
-		case pod.Labels["openbao-initialized"] != "true":
-			return nil, fmt.Errorf("pod %s is not initialised", pod.Name)
-		case pod.Labels["openbao-sealed"] != "false":
-			return nil, fmt.Errorf("pod %s is sealed", pod.Name)
+		case labels["openbao-sealed"] == "" || labels["openbao-initialized"] == "":
+			return nil, fmt.Errorf("pod %s has no labels from OpenBao's service registration", pod.Name)
 		}
 		if pod.Labels["openbao-active"] == "true" {
 			active = append(active, pod)
@@ -119,10 +129,10 @@ func (e *Environment) replicas(ctx context.Context) (int, error) {
 	}
 	total := 0
 	for _, d := range deployments.Items {
-		total += int(*d.Spec.Replicas)
+		total += desired(d.Spec.Replicas)
 	}
 	for _, s := range sets.Items {
-		total += int(*s.Spec.Replicas)
+		total += desired(s.Spec.Replicas)
 	}
 	if total == 0 {
 		return 0, fmt.Errorf("no Deployment or StatefulSet matches %s", e.Spec.Dialect.Selector)
@@ -130,15 +140,24 @@ func (e *Environment) replicas(ctx context.Context) (int, error) {
 	return total, nil
 }
 
+// desired is a replica count with the API's default.
+func desired(replicas *int32) int {
+	if replicas == nil {
+		return 1
+	}
+	return int(*replicas)
+}
+
 // endpoint checks that the active Service leads to the active pod and to nothing else.
 func (e *Environment) endpoint(ctx context.Context, active *corev1.Pod) error {
 	service := e.Spec.Dialect.ActiveService
-	slices, err := e.Cluster.Client.DiscoveryV1().EndpointSlices(e.Namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service})
+	options := metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service}
+	found, err := e.Cluster.Client.DiscoveryV1().EndpointSlices(e.Namespace).List(ctx, options)
 	if err != nil {
 		return err
 	}
 	var addresses []string
-	for _, slice := range slices.Items {
+	for _, slice := range found.Items {
 		for _, endpoint := range slice.Endpoints {
 			if endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready {
 				addresses = append(addresses, endpoint.Addresses...)
@@ -146,7 +165,7 @@ func (e *Environment) endpoint(ctx context.Context, active *corev1.Pod) error {
 		}
 	}
 	if len(addresses) != 1 || addresses[0] != active.Status.PodIP {
-		return fmt.Errorf("Service %s leads to %v, want only the active pod %s at %s", service, addresses, active.Name, active.Status.PodIP)
+		return fmt.Errorf("service %s leads to %v, want only the active pod %s at %s", service, addresses, active.Name, active.Status.PodIP)
 	}
 	return nil
 }
@@ -180,7 +199,7 @@ func ready(pod corev1.Pod) bool {
 
 // podState says in a few words what a pod is doing, for errors.
 func podState(pod corev1.Pod) string {
-	for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if waiting := status.State.Waiting; waiting != nil {
 			return fmt.Sprintf("container %s: %s %s", status.Name, waiting.Reason, waiting.Message)
 		}

@@ -223,7 +223,7 @@ func (e *Environment) Remove(ctx context.Context) error {
 			failures = append(failures, err)
 		}
 	}
-	failures = append(failures, e.removeMachine(ctx))
+	failures = append(failures, e.RemoveMachine(ctx))
 	for _, name := range e.namespaces() {
 		failures = append(failures, awaitGone(ctx, e.Cluster.Client, name, e.Spec.Run))
 	}
@@ -240,7 +240,12 @@ func awaitGone(ctx context.Context, client kubernetes.Interface, name, run strin
 		}
 		select {
 		case <-ctx.Done():
-			return exit.Environmentf("namespace "+name, "kubectl get all --namespace "+name+" shows what holds it", "it is not gone after %s: %v", RemoveTimeout, err)
+			cause := errors.New("something in it is not removed")
+			if err != nil {
+				cause = err
+			}
+			return exit.Environmentf("namespace "+name, "kubectl get all --namespace "+name+" shows what holds it",
+				"it is not gone after %s: %w", RemoveTimeout, cause)
 		case <-ticker.C:
 		}
 	}

@@ -1,0 +1,164 @@
+package cli_test
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/cli"
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// outcome is what one command line did.
+type outcome struct {
+	code           exit.Code
+	stdout, stderr string
+}
+
+// steamer runs a command line on this repository, with a cache and an environment of its own.
+func steamer(t *testing.T, cache string, args ...string) outcome {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	env := map[string]string{"STEAMER_ROOT": root, "STEAMER_CACHE": cache}
+	var stdout, stderr bytes.Buffer
+	code := cli.Main(t.Context(), &cli.State{
+		Args: args, Stdout: &stdout, Stderr: &stderr, Getenv: func(name string) string { return env[name] },
+	})
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+// freePort is a loopback port that nothing listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close()) }()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
+
+// TestBadInput gives run what it has to refuse. Each refusal is exit code 3, names the input, the cause and the mend, and leaves no
+// file behind: neither a run directory nor anything in the cache, where a private engine and images would be.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	files := t.TempDir()
+	write(t, files, "broken/Chart.yaml", "apiVersion: v2\nname: broken\nversion: 1.0.0\n")
+	write(t, files, "broken/templates/x.yaml", "{{ required \"the name of the moon\" .Values.moon }}")
+	schema := write(t, files, "schema.yaml", "replicaCount: many\n")
+	list := write(t, files, "list.yaml", "- a\n- b\n")
+	unknown := write(t, files, "unknown.yaml", "apiVersion: steamer/v1\nkind: Plan\ntenant: 5\n")
+	anonymous := write(t, files, "anonymous.yaml", "tenants: 5\n")
+	kind := write(t, files, "kind.yaml", "apiVersion: steamer/v1\nkind: Plan\ncluster: {config: /nowhere/kind.yaml}\n")
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, busy.Close()) })
+	taken := strconv.Itoa(busy.Addr().(*net.TCPAddr).Port)
+
+	for name, tc := range map[string]struct {
+		args []string
+		want []string // input and cause
+	}{
+		"topology":          {[]string{"--topology", "moon"}, []string{"--topology moon", "no such topology", "cloud-native-hybrid"}},
+		"topology twice":    {[]string{"--topology", "cloud-native,cloud-native"}, []string{"named twice"}},
+		"tier":              {[]string{"--tier", "13"}, []string{"tier 13", "150"}},
+		"profile":           {[]string{"--profile", "moon"}, []string{"moon"}},
+		"dialect":           {[]string{"--dialect", "moon"}, []string{"--dialect moon", "no such dialect", "gitlab"}},
+		"tenants":           {[]string{"--tenants", "0"}, []string{"--tenants 0", "out of range", "1 to 10000"}},
+		"secrets":           {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
+		"rate":              {[]string{"--rate", "-1"}, []string{"--rate -1", "out of range"}},
+		"port range":        {[]string{"--port", "70000"}, []string{"--port 70000", "out of range"}},
+		"port taken":        {[]string{"--port", taken}, []string{"port " + taken, "in use", "--port"}},
+		"cluster name":      {[]string{"--cluster", "Not_A_Host"}, []string{"Not_A_Host", "host names"}},
+		"no chart":          {[]string{"--chart", "/nowhere"}, []string{"chart /nowhere", "no such file"}},
+		"not a chart":       {[]string{"--chart", files}, []string{"chart " + files, "Chart.yaml"}},
+		"chart breaks":      {[]string{"--chart", filepath.Join(files, "broken")}, []string{"does not render", "the name of the moon"}},
+		"schema":            {[]string{"--values", schema}, []string{"replicaCount", "--values"}},
+		"values missing":    {[]string{"--values", "/nowhere.yaml"}, []string{"/nowhere.yaml", "no such file"}},
+		"values no mapping": {[]string{"--values", list}, []string{list, "YAML mapping"}},
+		"set":               {[]string{"--set", "a"}, []string{"--set a", "key.path=value"}},
+		"set schema":        {[]string{"--set", "image.pullPolicy=Sometimes"}, []string{"pullPolicy"}},
+		"scenarios":         {[]string{"--scenarios", "^moon/"}, []string{"--scenarios ^moon/", "--list"}},
+		"scenarios regexp":  {[]string{"--scenarios", "("}, []string{"--scenarios (", "missing closing"}},
+		"slo":               {[]string{"--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
+		"plan missing":      {[]string{"--plan", "/nowhere.yaml"}, []string{"--plan /nowhere.yaml", "no such file"}},
+		"plan unknown key":  {[]string{"--plan", unknown}, []string{unknown, "tenant", "--dry-run"}},
+		"plan anonymous":    {[]string{"--plan", anonymous}, []string{anonymous, "apiVersion"}},
+		"kind config":       {[]string{"--plan", kind}, []string{"/nowhere/kind.yaml"}},
+		"unknown flag":      {[]string{"--moon"}, []string{"--moon", "--help"}},
+		"flag type":         {[]string{"--tenants", "many"}, []string{"many", "--help"}},
+		"argument":          {[]string{"moon"}, []string{"moon", "--help"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			args := append([]string{"run", "--output", filepath.Join(dir, "runs"), "--port", freePort(t)}, tc.args...)
+			got := steamer(t, filepath.Join(dir, "cache"), args...)
+			require.Equal(t, exit.Invalid, got.code, got.stderr)
+			for _, part := range append(tc.want, "steamer: ", "mend: ") {
+				require.Contains(t, got.stderr, part)
+			}
+			require.Empty(t, got.stdout)
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, left, "something was created")
+		})
+	}
+}
+
+// TestUnknownCommand covers what cobra itself answers, with success where a group only prints its help.
+func TestUnknownCommand(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"moon"}, {"cluster", "dwon"}, {"images", "moon"}, {"engine", "moon"}, {"cluster", "list", "moon"}, {"images", "save"}, {"images", "load", "/nowhere"},
+	} {
+		got := steamer(t, t.TempDir(), args...)
+		require.Equal(t, exit.Invalid, got.code, "%v: %s", args, got.stderr)
+		require.Contains(t, got.stderr, "mend: ")
+	}
+	for _, args := range [][]string{{}, {"cluster"}, {"images"}, {"run", "--help"}, {"test", "--list"}} {
+		got := steamer(t, t.TempDir(), args...)
+		require.Equal(t, exit.Pass, got.code, "%v: %s", args, got.stderr)
+		require.NotEmpty(t, got.stdout)
+	}
+}
+
+// TestDryRun reads the printed plan back and expects the same plan, flags included, and nothing on disk.
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cache, port := filepath.Join(dir, "cache"), freePort(t)
+	for name, args := range map[string][]string{
+		"defaults": {"run", "--dry-run", "--port", port},
+		"test":     {"test", "--dry-run", "--port", port, "--scenarios", "^access/", "--topology", "cloud-native"},
+		"flags": {
+			"run", "--dry-run", "--port", port, "--set", "replicaCount=3", "--set", "podAnnotations.a=b", "--tier", "30", "--rate", "7.5",
+			"--tenants", "3", "--cluster", "other", "--keep",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := steamer(t, cache, args...)
+			require.Equal(t, exit.Pass, first.code, first.stderr)
+			require.Contains(t, first.stdout, "kind: Plan")
+			file := write(t, t.TempDir(), "plan.yaml", first.stdout)
+			second := steamer(t, cache, "run", "--plan", file, "--dry-run")
+			require.Equal(t, exit.Pass, second.code, second.stderr)
+			require.Equal(t, first.stdout, second.stdout)
+		})
+	}
+	_, err := os.Stat(cache)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// TestCommandLine has a real shell read the reproducing command back.
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	args := []string{"run", "--set", "a=b c", "it's", "$HOME", "", "*", `back\slash`, "a;b", "plain", "日本"}
+	line := commandLine(args)
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", `steamer() { printf '%s\n' "$@"; }; `+line).Output()
+	require.NoError(t, err)
+	var want bytes.Buffer
+	for _, arg := range args {
+		want.WriteString(arg + "\n")
+	}
+	require.Equal(t, want.String(), string(out))
+}
+
+func TestConclude(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	broken := exit.Environmentf("cluster", "", "gone")
+	for name, tc := range map[string]struct {
+		ctx     context.Context
+		verdict result.Verdict
+		err     error
+		want    exit.Code
+	}{
+		"pass":                  {t.Context(), result.Pass, nil, exit.Pass},
+		"fail":                  {t.Context(), result.Fail, nil, exit.Fail},
+		"inconclusive":          {t.Context(), result.Inconclusive, nil, exit.Inconclusive},
+		"environment":           {t.Context(), result.Inconclusive, broken, exit.Environment},
+		"a finding comes first": {t.Context(), result.Fail, broken, exit.Fail},
+		"interrupted":           {cancelled, result.Fail, broken, exit.Interrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := conclude(tc.ctx, &result.Result{Verdict: tc.verdict}, tc.err)
+			var verdict verdictError
+			if errors.As(err, &verdict) {
+				require.Equal(t, tc.want, exit.Code(verdict))
+				return
+			}
+			require.Equal(t, tc.want, exit.CodeOf(err))
+		})
+	}
+}

@@ -1,0 +1,120 @@
+package topology
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"gitlab.com/steamer/steamer/harness/cluster"
+)
+
+var labels = map[string]string{"app.kubernetes.io/name": "openbao", "app.kubernetes.io/instance": "openbao"}
+
+func meta(name string, extra map[string]string) metav1.ObjectMeta {
+	own := map[string]string{}
+	for _, set := range []map[string]string{labels, extra} {
+		for key, value := range set {
+			own[key] = value
+		}
+	}
+	return metav1.ObjectMeta{Name: name, Namespace: "steamer-cn", Labels: own}
+}
+
+func baoPod(name, ip string, active bool) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: meta(name, map[string]string{
+			"openbao-active": fmt.Sprint(active), "openbao-sealed": "false", "openbao-initialized": "true",
+		}),
+		Status: corev1.PodStatus{
+			Phase: corev1.PodRunning, PodIP: ip, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+		},
+	}
+}
+
+func endpoints(ips ...string) *discoveryv1.EndpointSlice {
+	slice := &discoveryv1.EndpointSlice{ObjectMeta: meta("openbao-active-x", map[string]string{discoveryv1.LabelServiceName: "openbao-active"})}
+	for _, ip := range ips {
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{ip}})
+	}
+	return slice
+}
+
+// world is what the API server would show of an installation.
+type world struct {
+	replicas  *int32
+	pods      []*corev1.Pod
+	endpoints *discoveryv1.EndpointSlice
+}
+
+// check asks the fake API server as AwaitReady does, up to the first request.
+func (w world) check(t *testing.T) error {
+	t.Helper()
+	objects := []runtime.Object{w.endpoints}
+	if w.replicas != nil {
+		objects = append(objects, &appsv1.Deployment{ObjectMeta: meta("openbao", nil), Spec: appsv1.DeploymentSpec{Replicas: w.replicas}})
+	}
+	for _, pod := range w.pods {
+		objects = append(objects, pod)
+	}
+	dialect, err := DialectNamed("gitlab")
+	require.NoError(t, err)
+	env := &Environment{
+		Spec: Spec{Topology: CloudNative, Dialect: dialect}, Namespace: "steamer-cn", Cluster: &cluster.Cluster{Client: fake.NewClientset(objects...)},
+	}
+	active, err := env.leadership(t.Context())
+	if err != nil {
+		return err
+	}
+	return env.endpoint(t.Context(), active)
+}
+
+// TestReadiness breaks a healthy installation in each way that readiness has to see.
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		breaks func(w *world)
+		want   string // empty: ready
+	}{
+		"healthy":          {func(*world) {}, ""},
+		"no workload":      {func(w *world) { w.replicas = nil }, "no Deployment or StatefulSet"},
+		"a pod missing":    {func(w *world) { w.pods = w.pods[:1] }, "1 OpenBao pods exist, the chart asks for 2"},
+		"a pod too many":   {func(w *world) { w.pods = append(w.pods, baoPod("c", "10.0.0.3", false)) }, "3 OpenBao pods exist"},
+		"not ready":        {func(w *world) { w.pods[1].Status.Conditions[0].Status = corev1.ConditionFalse }, "pod b is not Ready: Running"},
+		"no condition":     {func(w *world) { w.pods[1].Status.Conditions = nil }, "pod b is not Ready"},
+		"uninitialised":    {func(w *world) { w.pods[1].Labels["openbao-initialized"] = "false" }, "pod b is not initialised"},
+		"unregistered":     {func(w *world) { delete(w.pods[0].Labels, "openbao-initialized") }, "pod a has no labels from OpenBao's service registration"},
+		"sealed":           {func(w *world) { w.pods[1].Labels["openbao-sealed"] = "true" }, "pod b is sealed"},
+		"two active":       {func(w *world) { w.pods[1].Labels["openbao-active"] = "true" }, "2 active pods, want exactly 1"},
+		"none active":      {func(w *world) { w.pods[0].Labels["openbao-active"] = "false" }, "0 active pods"},
+		"no endpoint":      {func(w *world) { w.endpoints = endpoints() }, "leads to []"},
+		"wrong endpoint":   {func(w *world) { w.endpoints = endpoints("10.0.0.2") }, "want only the active pod a at 10.0.0.1"},
+		"both endpoints":   {func(w *world) { w.endpoints = endpoints("10.0.0.1", "10.0.0.2") }, "leads to [10.0.0.1 10.0.0.2]"},
+		"endpoint unready": {func(w *world) { w.endpoints.Endpoints[0].Conditions.Ready = new(bool) }, "leads to []"},
+		"crash loop": {func(w *world) {
+			w.pods[1].Status.Conditions = nil
+			w.pods[1].Status.ContainerStatuses = []corev1.ContainerStatus{{
+				Name: "openbao-server", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off"}},
+			}}
+		}, "container openbao-server: CrashLoopBackOff back-off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			two := int32(2)
+			w := world{&two, []*corev1.Pod{baoPod("a", "10.0.0.1", true), baoPod("b", "10.0.0.2", false)}, endpoints("10.0.0.1")}
+			tc.breaks(&w)
+			err := w.check(t)
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
