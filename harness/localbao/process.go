@@ -2,7 +2,6 @@ package localbao
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -76,9 +75,9 @@ func (p *process) Stop() {
 func (p *process) until(ctx context.Context, what string, ready func(context.Context) error) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	last := errors.New("never tried")
 	for {
-		if last = ready(ctx); last == nil {
+		last := ready(ctx)
+		if last == nil {
 			return nil
 		}
 		select {

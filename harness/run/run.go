@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
@@ -124,7 +125,7 @@ func (r *Run) step(ctx context.Context, topologyName, name string, do func(conte
 	err := do(ctx)
 	s := result.Step{Name: name, Topology: topologyName, Started: started.UTC(), Seconds: time.Since(started).Seconds()}
 	if err != nil {
-		s.Error = firstLine(err)
+		s.Error = oneLine(err)
 	}
 	r.result.Steps = append(r.result.Steps, s)
 	r.UI.Done(topologyName, name, time.Since(started), err)
@@ -167,17 +168,20 @@ func (r *Run) end(ctx context.Context, failed error) error {
 		r.result.Reasons = append([]string{"the run was interrupted"}, r.result.Reasons...)
 	} else if failed != nil && r.result.Verdict == result.Pass {
 		r.result.Verdict = result.Inconclusive
-		r.result.Reasons = []string{firstLine(failed)}
+		r.result.Reasons = []string{oneLine(failed)}
 	}
 	return errors.Join(result.WriteFile(filepath.Join(r.dir, "result.json"), r.result), report.WriteAll(r.dir, r.result))
 }
 
-func firstLine(err error) string {
-	text := err.Error()
-	for i := range text {
-		if text[i] == '\n' {
-			return text[:i]
-		}
+// maxReason is how much of an error a reason in the result holds, in bytes.
+const maxReason = 400
+
+// oneLine is an error's text on one line, without its mend, for steps and reasons. Helm's errors spread over several.
+func oneLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n  mend: ")
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + " …"
 	}
 	return text
 }

@@ -47,7 +47,11 @@ func (r *Run) topology(ctx context.Context, name string) error {
 	if err != nil || s.failedScenarios() {
 		s.saveDiagnostics(ctx)
 	}
-	removal := r.undo(ctx, cleanup{"topology " + name, env.Remove})
+	remove := env.Remove
+	if ctx.Err() != nil && r.cluster.Created && !r.Plan.Cluster.Keep {
+		remove = env.RemoveMachine // the cluster goes as a whole, and someone waits
+	}
+	removal := r.undo(ctx, cleanup{"topology " + name, remove})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -107,7 +111,7 @@ func (s *stage) install(ctx context.Context) error {
 		if !errors.As(err, &chartFault) {
 			return err
 		}
-		outcome.Status, outcome.Reason = result.Failed, firstLine(err)
+		outcome.Status, outcome.Reason = result.Failed, oneLine(err)
 		s.out.Scenarios = append(s.out.Scenarios, outcome)
 		return chartError{err}
 	}
@@ -148,7 +152,7 @@ func (s *stage) provision(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		s.out.Scenarios = append(s.out.Scenarios, result.Scenario{
 			ID: "lifecycle/provision", Title: "Rails can provision projects and their secrets, and a job fetches each", Protects: "every project's secrets",
-			Status: result.Failed, Reason: firstLine(err),
+			Status: result.Failed, Reason: oneLine(err),
 		})
 		return chartError{err}
 	}

@@ -62,7 +62,7 @@ func TestRunOutcomes(t *testing.T) {
 		}, nil, result.Failed, "Not equal"},
 		"FailNow alone": {func(_ context.Context, t scenario.T, _ *scenario.Env) { t.FailNow() }, nil, result.Failed, "without a message"},
 		"panic":         {func(context.Context, scenario.T, *scenario.Env) { panic("oh") }, nil, result.Failed, "panic: oh"},
-		"nil map panic": {func(context.Context, scenario.T, *scenario.Env) { var m map[int]int; m[1] = 1 }, nil, result.Failed, "run_test.go"},
+		"nil map panic": {func(context.Context, scenario.T, *scenario.Env) { func(m map[int]int) { m[1] = 1 }(nil) }, nil, result.Failed, "run_test.go"},
 		"secret in failure": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
 			require.Equal(t, "x", canary)
 		}, nil, result.Failed, scenario.Redacted},

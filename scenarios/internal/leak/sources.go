@@ -94,7 +94,7 @@ func (s *Scanner) logs(ctx context.Context, kube kubernetes.Interface, namespace
 func (s *Scanner) releases(ctx context.Context, kube kubernetes.Interface, namespace string) (found []Finding, err error) {
 	secrets, err := kube.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type=" + helmRelease})
 	if err != nil {
-		return nil, fmt.Errorf("Helm releases of %s: %w", namespace, err)
+		return nil, fmt.Errorf("releases of Helm in %s: %w", namespace, err)
 	}
 	for _, secret := range secrets.Items {
 		if secret.Type != helmRelease {

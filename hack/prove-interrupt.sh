@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Interrupts a run with SIGINT when it announces each of several steps, and checks that it exits with
+# code 130 and leaves nothing behind: no container, network, process, route or file but the run directory.
+# Usage: hack/prove-interrupt.sh [STEP...]   (text of a line that the run prints)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ "$#" -gt 0 ] || set -- 'Preparing nodes' 'Starting control-plane' 'cloud-native: install' 'cloud-native: seed' 'cloud-native: load' 'cloud-native-hybrid: scenarios'
+
+leftovers() {
+	pgrep -af -- '--data-root [^ ]*steamer' && return 0
+	[ -e /run/steamer/engine ] && echo /run/steamer/engine && return 0
+	ip route show type unreachable | grep -E '10\.(244|96)\.0\.0' && return 0
+	pgrep -af 'k6 run --out hdr' && return 0
+	ls "${STEAMER_CACHE:-$HOME/.cache/steamer}"/clusters/* 2>/dev/null && return 0
+	git status --porcelain --untracked-files=all -- . ':!runs' | grep -v '^ M' && return 0
+	return 1
+}
+
+if leftovers; then
+	echo 'something of Steamer is there already: run "make down" first' >&2
+	exit 3
+fi
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for step in "$@"; do
+	: >"$log"
+	bin/steamer run --scenarios 'access|leak' --tenants 10 >"$log" 2>&1 &
+	pid=$!
+	until grep -q -- "$step" "$log"; do
+		kill -0 "$pid" 2>/dev/null || break
+		read -r -t 0.2 <> <(:) || true
+	done
+	started=$SECONDS
+	kill -INT "$pid" 2>/dev/null || true
+	code=0
+	wait "$pid" || code=$?
+	if [ "$code" = 130 ] && ! leftovers; then
+		printf 'clean   SIGINT at "%s": exit code 130 after %d s\n' "$step" "$((SECONDS - started))"
+	else
+		printf 'DIRTY   SIGINT at "%s": exit code %d\n' "$step" "$code"
+		tail -n 25 "$log"
+		failed=1
+	fi
+done
+exit "$failed"
