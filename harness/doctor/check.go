@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
+	"gitlab.com/steamer/steamer/harness/images"
 )
 
 // Finding is one thing that doctor looked at.
@@ -21,23 +24,35 @@ type Finding struct {
 	Name   string
 	OK     bool
 	Detail string
-	Mend   string // empty when OK, or when nothing needs doing
+	Mend   string // what would mend it; empty when nothing needs doing
 }
 
 // Disk space that images, build caches and a cluster take, in GiB: about 10 for Go's caches, 5 for images and engine.
 const diskGiB = 20
 
-// Examine looks at everything a run depends on. cache is where images and the private engine's data go.
+// Examine looks at everything a run depends on. cache is where images and the private engine's data go. A
+// finding is not OK when it would keep a run from starting.
 func Examine(ctx context.Context, cache string) []Finding {
-	findings := []Finding{examineEngine(ctx), examineCgroup(), examineCapabilities(), examineFiles(), examineDisk(cache), examinePort(cluster.DefaultHostPort), examineModules(ctx)}
+	findings := []Finding{
+		examineEngine(ctx), examineCgroup(), examineCapabilities(), examineFiles(), examineDisk(cache),
+		examinePort(cluster.DefaultHostPort), examineModules(ctx), examineRegistries(ctx),
+	}
 	for _, r := range Requirements() {
-		f := Finding{Name: r.Name, OK: r.Present(ctx), Detail: r.Why}
-		if !f.OK {
-			f.Mend = "steamer setup, or install " + strings.Join(r.Packages, ", ")
-		}
-		findings = append(findings, f)
+		findings = append(findings, examineRequirement(ctx, r))
 	}
 	return findings
+}
+
+func examineRequirement(ctx context.Context, r Requirement) Finding {
+	f := Finding{Name: r.Name, OK: r.Present(ctx), Detail: r.Why}
+	if f.OK {
+		return f
+	}
+	f.Mend = "steamer setup, or install " + strings.Join(r.Packages, ", ")
+	if !slices.Contains(r.For, ForRun) {
+		f.OK, f.Detail, f.Mend = true, "missing, and no run needs it: "+r.Why, "steamer setup --tests, or install "+strings.Join(r.Packages, ", ")
+	}
+	return f
 }
 
 func examineEngine(ctx context.Context) Finding {
@@ -86,15 +101,19 @@ func examineFiles() Finding {
 
 func examineDisk(cache string) Finding {
 	f := Finding{Name: "disk"}
-	dir := cache
+	dir, err := filepath.Abs(cache)
+	if err != nil {
+		f.Detail = err.Error()
+		return f
+	}
 	var stat unix.Statfs_t
-	err := unix.Statfs(dir, &stat)
-	for os.IsNotExist(err) && dir != "/" {
-		dir = dir[:max(1, strings.LastIndex(dir, "/"))]
+	err = unix.Statfs(dir, &stat)
+	for os.IsNotExist(err) && dir != "/" { // the cache is made on demand
+		dir = filepath.Dir(dir)
 		err = unix.Statfs(dir, &stat)
 	}
 	if err != nil {
-		f.Detail = err.Error()
+		f.Detail, f.Mend = fmt.Sprintf("%s: %v", dir, err), "point --cache (or STEAMER_CACHE) at a directory"
 		return f
 	}
 	free := int64(stat.Bavail) * stat.Bsize >> 30
@@ -115,19 +134,39 @@ func examinePort(port int) Finding {
 	return f
 }
 
-// examineModules asks the configured Go module proxy for one small module's version.
+// moduleTimeout bounds how long the module proxy may take to answer.
+const moduleTimeout = 20 * time.Second
+
+// examineModules asks the configured Go module proxy for one small module's version. It uses an empty module
+// cache, because a filled one would answer in the proxy's place.
 func examineModules(ctx context.Context) Finding {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
 	f := Finding{Name: "Go modules"}
+	dir, err := os.MkdirTemp("", "steamer-doctor-")
+	if err != nil {
+		f.Detail, f.Mend = err.Error(), "make TMPDIR writable"
+		return f
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithTimeout(ctx, moduleTimeout)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "github.com/google/uuid@v1.6.0")
-	cmd.Dir = os.TempDir()
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOMODCACHE="+filepath.Join(dir, "modules"))
+	cmd.WaitDelay = time.Second
 	if output, err := cmd.CombinedOutput(); err != nil {
-		f.Detail = strings.TrimSpace(string(output))
+		f.Detail = strings.TrimSpace(fmt.Sprintf("%v: %s", err, output))
 		f.Mend = "set GOPROXY to a module proxy that answers, or bring images with steamer images load"
 		return f
 	}
 	f.OK, f.Detail = true, "the module proxy answers: images can be built"
+	return f
+}
+
+// examineRegistries never keeps a run from starting: what cannot be pulled is built.
+func examineRegistries(ctx context.Context) Finding {
+	f := Finding{Name: "registries", OK: true, Detail: "they answer: images with a pinned digest are pulled"}
+	if err := images.Registries(ctx); err != nil {
+		f.Detail = fmt.Sprintf("images are built, not pulled: %v", err)
+	}
 	return f
 }

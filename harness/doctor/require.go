@@ -37,7 +37,9 @@ type Requirement struct {
 func Requirements() []Requirement {
 	return []Requirement{
 		{
-			"container engine", "kind's nodes are containers", []string{"docker.io", "runc", "iptables"}, []Purpose{ForRun},
+			"container engine", "kind's nodes are containers",
+			[]string{"docker.io", "runc", "iptables"},
+			[]Purpose{ForRun},
 			func(ctx context.Context) bool {
 				if _, err := engine.Running(ctx); err == nil {
 					return true

@@ -37,25 +37,31 @@ type Options struct {
 // AnswerTimeout bounds how long an engine may take to answer a version query.
 const AnswerTimeout = 10 * time.Second
 
-// Detect returns the engine to use: a running Docker, else a running Podman, else a
-// private Docker daemon, which it starts when this process is root and dockerd is
+// clientDelay bounds the wait for a killed client's output, which a process that it started may still hold.
+const clientDelay = 5 * time.Second
+
+// Detect returns the engine to use: what DOCKER_HOST names, else a running Docker, else a running
+// Podman, else a private Docker daemon, which it starts when this process is root and dockerd is
 // installed. The error is an exit.Environment error that says what to install.
 func Detect(ctx context.Context, opts Options) (*Engine, error) {
-	if e, err := Running(ctx); err == nil {
+	e, err := Running(ctx)
+	if err == nil {
 		return e, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if host := chosenHost(); host != "" {
+		return nil, exit.Environmentf("DOCKER_HOST="+host, "start that engine, or unset DOCKER_HOST", "%w", err)
 	}
 	return startPrivate(ctx, opts)
 }
 
-// Running returns an engine that answers already, without starting anything.
+// Running returns an engine that answers already, without starting anything. A DOCKER_HOST that does
+// not answer is an error: whoever sets it means that engine and no other.
 func Running(ctx context.Context) (*Engine, error) {
-	candidates := []*Engine{
-		{Binary: "docker", Host: os.Getenv("DOCKER_HOST")},
-		{Binary: "docker", Host: socketURL(), Private: true, private: &private{}},
-		{Binary: "podman"},
-	}
 	var failures []error
-	for _, e := range candidates {
+	for _, e := range candidates() {
 		if err := e.probe(ctx); err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", e, err))
 			continue
@@ -63,6 +69,27 @@ func Running(ctx context.Context) (*Engine, error) {
 		return e, nil
 	}
 	return nil, errors.Join(failures...)
+}
+
+// chosenHost is DOCKER_HOST as the user set it. The private engine's socket, which this process sets for
+// kind, is not a choice of the user's.
+func chosenHost() string {
+	if host := os.Getenv("DOCKER_HOST"); host != socketURL() {
+		return host
+	}
+	return ""
+}
+
+// candidates lists the engines to ask, best first.
+func candidates() []*Engine {
+	if host := chosenHost(); host != "" {
+		return []*Engine{{Binary: "docker", Host: host}}
+	}
+	own := &Engine{Binary: "docker", Host: socketURL(), Private: true, private: &private{}}
+	if os.Getenv("DOCKER_HOST") != "" {
+		return []*Engine{own}
+	}
+	return []*Engine{{Binary: "docker"}, own, {Binary: "podman"}}
 }
 
 // String names the engine for people, e.g. "docker 20.10.24 (private)".
@@ -102,6 +129,7 @@ func (e *Engine) probe(ctx context.Context) error {
 func (e *Engine) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, e.Binary, args...)
 	cmd.Env = append(os.Environ(), e.Environ()...)
+	cmd.WaitDelay = clientDelay
 	return cmd
 }
 

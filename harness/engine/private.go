@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,30 +33,33 @@ func socketURL() string { return "unix://" + filepath.Join(runDir, "docker.sock"
 
 // private is a Docker daemon with its own socket and data, which never reads or
 // writes the system's Docker configuration.
-type private struct{}
+type private struct {
+	pid int // of the daemon that this process started; 0 for one that another process started
+}
 
 func startPrivate(ctx context.Context, opts Options) (*Engine, error) {
 	const mend = "start Docker or Podman, or run as root with the packages docker.io and runc installed (steamer doctor lists what is missing)"
 	if os.Geteuid() != 0 {
 		return nil, exit.Environmentf("container engine", mend, "neither Docker nor Podman answers, and only root can start a private daemon")
 	}
-	dockerd, err := exec.LookPath("dockerd")
+	dockerd, err := lookPath("dockerd")
 	if err != nil {
 		return nil, exit.Environmentf("container engine", mend, "neither Docker nor Podman answers, and dockerd is not installed")
 	}
 	for _, dir := range []string{runDir, opts.DataDir} {
 		if err := os.MkdirAll(dir, 0o710); err != nil {
-			return nil, exit.Environmentf("private engine", "", "%w", err)
+			return nil, exit.Environmentf("private engine", "make "+dir+" writable for this process", "%w", err)
 		}
 	}
 	if opts.Log != nil {
 		opts.Log("starting a private Docker daemon (socket and state in " + runDir + ", data in " + opts.DataDir + ")")
 	}
 	e := &Engine{Binary: "docker", Host: socketURL(), Private: true, Started: true, private: &private{}}
-	if err := e.private.start(ctx, dockerd, opts.DataDir); err != nil {
-		return nil, err
+	err = e.private.start(ctx, dockerd, opts.DataDir)
+	if err == nil {
+		err = e.await(ctx)
 	}
-	if err := e.await(ctx); err != nil {
+	if err != nil { // what was added to the host goes again
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
 		defer cancel()
 		return nil, errors.Join(err, e.private.stop(stopCtx))
@@ -66,18 +69,26 @@ func startPrivate(ctx context.Context, opts Options) (*Engine, error) {
 
 // await polls until the daemon answers; where it does not, the error ends with the daemon's own last words.
 func (e *Engine) await(ctx context.Context) error {
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
 	defer cancel()
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
+	var last error
 	for {
 		err := e.probe(ctx)
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil {
+			last = err // later ones only say that the time is over
+		}
 		select {
 		case <-ctx.Done():
-			return exit.Environmentf("private engine", "steamer doctor", "it did not answer: %w\n%s", err, tail(filepath.Join(runDir, "dockerd.log"), 5))
+			if caller.Err() != nil {
+				return caller.Err()
+			}
+			return exit.Environmentf("private engine", "steamer doctor", "it did not answer within %s: %w\n%s", StartTimeout, last, tail(filepath.Join(runDir, "dockerd.log"), 5))
 		case <-ticker.C:
 		}
 	}
@@ -104,10 +115,12 @@ func (p *private) start(ctx context.Context, dockerd, dataDir string) error {
 	cmd := exec.Command(dockerd, "--config-file", configFile, "--data-root", dataDir, "--exec-root", filepath.Join(runDir, "exec"),
 		"--pidfile", p.pidFile(), "--host", socketURL(), "--log-level", "warn")
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a Ctrl-C in the terminal is Steamer's to handle
+	cmd.Env = append(os.Environ(), "PATH="+administratorPath()) // it calls iptables
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}        // a Ctrl-C in the terminal is Steamer's to handle
 	if err := cmd.Start(); err != nil {
-		return exit.Environmentf("private engine", "", "%w", err)
+		return exit.Environmentf("private engine", "steamer doctor", "%w", err)
 	}
+	p.pid = cmd.Process.Pid
 	go func() { _ = cmd.Wait() }() // reaps the daemon if it ends first
 	return nil
 }
@@ -135,21 +148,44 @@ func (p *private) pidFile() string { return filepath.Join(runDir, "dockerd.pid")
 
 // stop ends the daemon, waits until it is gone, and removes the guard routes and the run directory.
 func (p *private) stop(ctx context.Context) error {
-	data, err := os.ReadFile(p.pidFile())
-	if err == nil {
-		pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.pidFile(), err)
-		}
+	pid, err := p.find()
+	if err != nil {
+		return err
+	}
+	if pid != 0 && p.owns(pid) {
 		if err := terminate(ctx, pid); err != nil {
 			return err
 		}
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return err
 	}
 	return errors.Join(removeGuardRoutes(ctx), os.RemoveAll(runDir))
 }
 
+// find returns the daemon's process id, 0 if there is none. This process's own child is known before it writes its file.
+func (p *private) find() (int, error) {
+	if p.pid != 0 {
+		return p.pid, nil
+	}
+	data, err := os.ReadFile(p.pidFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return 0, exit.Environmentf(p.pidFile(), "end the private dockerd by hand and remove the file", "%w", err)
+	}
+	return pid, nil
+}
+
+// owns reports whether a process is the daemon: the number in a file that a killed daemon left may be another's by now.
+func (p *private) owns(pid int) bool {
+	arguments, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	return err == nil && slices.Contains(strings.Split(string(arguments), "\x00"), p.pidFile())
+}
+
+// terminate asks a process to end and waits until it is gone, for at most StopTimeout.
 func terminate(ctx context.Context, pid int) error {
 	ctx, cancel := context.WithTimeout(ctx, StopTimeout)
 	defer cancel()
@@ -164,7 +200,7 @@ func terminate(ctx context.Context, pid int) error {
 		}
 		select {
 		case <-ctx.Done():
-			return exit.Environmentf("private engine", "end process "+strconv.Itoa(pid)+" by hand", "dockerd did not stop within %s", StopTimeout)
+			return exit.Environmentf("private engine", "end process "+strconv.Itoa(pid)+" by hand", "dockerd did not stop within %s: %w", StopTimeout, ctx.Err())
 		case <-ticker.C:
 		}
 	}

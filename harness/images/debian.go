@@ -28,14 +28,20 @@ func (b *Builder) debianRoot(ctx context.Context, r rootfs) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(b.Cache, "rootfs", r.label+"-"+key+".tar")
-	if _, err := os.Stat(path); err == nil {
+	if exists(path) {
 		return path, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
-	b.debianLane.Lock()
-	defer b.debianLane.Unlock()
+	release, err := b.lock(ctx, debianLane)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if exists(path) { // made while this one waited
+		return path, nil
+	}
 	done := b.work("Debian packages of " + r.label)
 	partial := strings.TrimSuffix(path, ".tar") + ".partial.tar"
 	defer os.Remove(partial)
@@ -52,19 +58,28 @@ func (b *Builder) debianRoot(ctx context.Context, r rootfs) (string, error) {
 	if err := run(cmd); err != nil {
 		return "", fmt.Errorf("mmdebstrap for %s: %w", r.label, err)
 	}
+	if err := os.Rename(partial, path); err != nil {
+		return "", err
+	}
 	done()
-	return path, os.Rename(partial, path)
+	return path, nil
 }
 
 // debianFile downloads one Debian package, extracts it and returns the path of one of its files in the cache.
 func (b *Builder) debianFile(ctx context.Context, pkg, file string) (string, error) {
 	dir := filepath.Join(b.Cache, "deb", pkg)
 	path := filepath.Join(dir, file)
-	if _, err := os.Stat(path); err == nil {
+	if exists(path) {
 		return path, nil
 	}
-	b.debianLane.Lock()
-	defer b.debianLane.Unlock()
+	release, err := b.lock(ctx, debianLane)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if exists(path) { // made while this one waited
+		return path, nil
+	}
 	defer b.work("Debian package " + pkg)()
 	if err := os.MkdirAll(b.Cache, 0o755); err != nil {
 		return "", err
@@ -80,14 +95,28 @@ func (b *Builder) debianFile(ctx context.Context, pkg, file string) (string, err
 		return "", fmt.Errorf("apt-get download %s: %w", pkg, err)
 	}
 	debs, err := filepath.Glob(filepath.Join(work, "*.deb"))
-	if err != nil || len(debs) != 1 {
-		return "", fmt.Errorf("apt-get download %s left %d packages: %w", pkg, len(debs), err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err != nil {
 		return "", err
 	}
-	if err := run(exec.CommandContext(ctx, "dpkg-deb", "--extract", debs[0], dir)); err != nil {
+	if len(debs) != 1 {
+		return "", fmt.Errorf("apt-get download %s left %d packages instead of one", pkg, len(debs))
+	}
+	tree := filepath.Join(work, "tree")
+	if err := run(exec.CommandContext(ctx, "dpkg-deb", "--extract", debs[0], tree)); err != nil {
 		return "", fmt.Errorf("dpkg-deb %s: %w", pkg, err)
+	}
+	if !exists(filepath.Join(tree, file)) {
+		return "", fmt.Errorf("Debian package %s does not hold %s", pkg, file)
+	}
+	// Renamed into place, so that an interrupted extraction is never taken for a whole one.
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Rename(tree, dir); err != nil {
+		return "", err
 	}
 	return path, nil
 }

@@ -1,7 +1,6 @@
 package images
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 )
 
 // binary is a program built by plain go build from a module in the source tree.
@@ -21,37 +19,27 @@ type binary struct {
 	inputs  []string // further inputs under Root besides the module's directory
 }
 
-type built struct {
-	once sync.Once
-	path string
-	err  error
-}
-
-// Binary returns the path of a program in the cache, building it first if need be.
+// binary returns the path of a program in the cache, building it first if need be.
 func (b *Builder) binary(ctx context.Context, bin binary) (string, error) {
-	entry, _ := b.once.LoadOrStore(bin.name, &built{})
-	result := entry.(*built)
-	result.once.Do(func() { result.path, result.err = b.buildBinary(ctx, bin) })
-	return result.path, result.err
-}
-
-func (b *Builder) buildBinary(ctx context.Context, bin binary) (string, error) {
 	key, err := b.key(append([]string{bin.pkg}, bin.ldflags...), append([]string{bin.module}, bin.inputs...)...)
 	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(b.Cache, "bin")
 	path := filepath.Join(dir, bin.name+"-"+key)
-	if _, err := os.Stat(path); err == nil {
+	if exists(path) {
 		return path, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	b.goLane.Lock()
-	defer b.goLane.Unlock()
-	if ctx.Err() != nil {
-		return "", ctx.Err()
+	release, err := b.lock(ctx, goLane)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if exists(path) { // built while this one waited
+		return path, nil
 	}
 	done := b.work("go build " + bin.name)
 	partial := path + ".partial"
@@ -63,17 +51,9 @@ func (b *Builder) buildBinary(ctx context.Context, bin binary) (string, error) {
 	if err := run(cmd); err != nil {
 		return "", fmt.Errorf("go build of %s in %s: %w", bin.name, bin.module, err)
 	}
-	done()
-	return path, os.Rename(partial, path)
-}
-
-// run runs a command; its error ends with the last lines of what the command printed.
-func run(cmd *exec.Cmd) error {
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
-		lines := strings.Split(strings.TrimSpace(output.String()), "\n")
-		return fmt.Errorf("%w\n%s", err, strings.Join(lines[max(0, len(lines)-20):], "\n"))
+	if err := os.Rename(partial, path); err != nil {
+		return "", err
 	}
-	return nil
+	done()
+	return path, nil
 }

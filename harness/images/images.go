@@ -5,6 +5,7 @@ package images
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -35,23 +34,41 @@ func Names() []string { return []string{Node, OpenBao, PostgreSQL, GitLabStub, K
 // Image is an image in the cache.
 type Image struct {
 	Name    string `json:"name"`
-	Ref     string `json:"ref"`     // repository:tag; the tag is the content address
-	Digest  string `json:"digest"`  // of the manifest, sha256:…
+	Ref     string `json:"ref"`     // repository:tag in the archive; the tag is the content address, or names the digest it was pulled by
+	Digest  string `json:"digest"`  // the image ID: the digest of its configuration, sha256:…; empty where the cache lacks it
 	Archive string `json:"archive"` // docker-archive file that holds the image
 	Size    int64  `json:"size"`    // of the archive, bytes
 	Version string `json:"version"` // of the software inside
 	Built   bool   `json:"built"`   // built by this call, not found in the cache
+	// Pulled says that the image is upstream's and not Steamer's own build. A node image that is pulled is
+	// kind's: it brings kindnet.
+	Pulled   bool   `json:"pulled,omitempty"`
+	Upstream string `json:"upstream,omitempty"` // reference with the digest that it was pulled by
 }
+
+// Source says where images come from.
+type Source string
+
+// The sources. The zero value means FromAuto.
+const (
+	FromAuto  Source = "auto"  // what the cache holds; else pulled where the registry answers within RegistryTimeout; else built
+	FromBuild Source = "build" // built here; no registry is asked
+	FromPull  Source = "pull"  // pulled; what registry.yaml names no reference for is built
+)
 
 // Builder builds images into a cache directory.
 type Builder struct {
-	Root  string // Steamer's source tree: the build modules are in it
-	Cache string // cache directory; created on demand
+	Root   string // Steamer's source tree: the build modules are in it
+	Cache  string // cache directory, absolute; created on demand; several processes may share it
+	Source Source // where images come from
 	// Progress is told when a piece of work starts (seconds < 0) and when it is done.
 	Progress func(work string, seconds float64)
 
-	goLane, debianLane sync.Mutex // Go builds use every core; package installs wait for disk and network
-	once               sync.Map   // binary name to *sync.Once-like result, so that two images share one build
+	catalog  map[string]recipe // replaces the recipes in tests
+	upstream map[string]pin    // replaces registry.yaml in tests
+
+	asking sync.Mutex       // guards asked
+	asked  map[string]error // registry to why it does not answer
 }
 
 // Repository is the repository part of the references of built images. It resolves nowhere: no
@@ -67,6 +84,9 @@ type recipe struct {
 }
 
 func (b *Builder) recipes() map[string]recipe {
+	if b.catalog != nil {
+		return b.catalog
+	}
 	return map[string]recipe{
 		Node:       nodeRecipe(),
 		OpenBao:    openbaoRecipe(),
@@ -76,9 +96,18 @@ func (b *Builder) recipes() map[string]recipe {
 	}
 }
 
-// Ensure returns the named images, building the ones that the cache does not hold. An unknown
-// name is an exit.Invalid error; a failed build is an exit.Environment error.
+// names lists the images that there are recipes for.
+func (b *Builder) names() []string {
+	recipes := b.recipes()
+	return slices.DeleteFunc(Names(), func(n string) bool { _, ok := recipes[n]; return !ok })
+}
+
+// Ensure returns the named images, pulling or building the ones that the cache does not hold. An unknown
+// name or source is an exit.Invalid error; a failed pull or build is an exit.Environment error.
 func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) {
+	if !slices.Contains([]Source{"", FromAuto, FromBuild, FromPull}, b.Source) {
+		return nil, exit.Invalidf("image source "+string(b.Source), "choose auto, build or pull", "there is no such source")
+	}
 	recipes := b.recipes()
 	for _, n := range names {
 		if _, ok := recipes[n]; !ok {
@@ -97,18 +126,22 @@ func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) 
 	return images, group.Wait()
 }
 
-// List returns what the cache holds of the current content addresses, without building.
+// List returns what the cache holds of the images that Ensure would use, without pulling or building.
 func (b *Builder) List() ([]Image, error) {
 	var found []Image
 	recipes := b.recipes()
-	for _, n := range Names() {
-		image, err := b.describe(n, recipes[n])
+	for _, n := range b.names() {
+		candidates, err := b.candidates(n, recipes[n])
 		if err != nil {
 			return nil, err
 		}
-		if _, err := os.Stat(image.Archive); err == nil {
-			if image, err = fill(image); err != nil {
-				return nil, err
+		image := candidates[len(candidates)-1]
+		for _, c := range candidates {
+			if exists(c.Archive) {
+				if image, err = fill(c); err != nil {
+					return nil, err
+				}
+				break
 			}
 		}
 		found = append(found, image)
@@ -116,11 +149,32 @@ func (b *Builder) List() ([]Image, error) {
 	return found, nil
 }
 
-// describe computes the content address of an image.
+// candidates describes the forms in which the source allows an image, best first: pulled, built.
+func (b *Builder) candidates(n string, r recipe) ([]Image, error) {
+	var list []Image
+	p, err := b.pin(n)
+	if err != nil {
+		return nil, err
+	}
+	if p.Reference != "" && b.Source != FromBuild {
+		image, err := b.describePulled(n, p)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, image)
+	}
+	if b.Source == FromPull && len(list) > 0 {
+		return list, nil
+	}
+	built, err := b.describe(n, r)
+	return append(list, built), err
+}
+
+// describe computes the content address of an image that is built.
 func (b *Builder) describe(n string, r recipe) (Image, error) {
 	key, err := b.key(append(slices.Clone(r.extra), n, r.version), r.inputs...)
 	if err != nil {
-		return Image{}, err
+		return Image{}, exit.Environmentf("image "+n, "restore the source tree, or name a whole one with --root", "%w", err)
 	}
 	return Image{
 		Name: n, Version: r.version,
@@ -130,13 +184,49 @@ func (b *Builder) describe(n string, r recipe) (Image, error) {
 }
 
 func (b *Builder) ensure(ctx context.Context, n string, r recipe) (Image, error) {
-	image, err := b.describe(n, r)
+	candidates, err := b.candidates(n, r)
 	if err != nil {
-		return image, err
+		return Image{}, err
 	}
-	if _, err := os.Stat(image.Archive); err == nil {
-		return fill(image)
+	release, err := b.lock(ctx, "image-"+n)
+	if err != nil {
+		return Image{}, cacheError(ctx, n, err)
 	}
+	defer release()
+	for _, c := range candidates {
+		if exists(c.Archive) {
+			return fill(c)
+		}
+	}
+	var failed error // why it was not pulled
+	for _, c := range candidates {
+		if !c.Pulled {
+			if c, err = b.build(ctx, c, r); err != nil && failed != nil && ctx.Err() == nil {
+				err = fmt.Errorf("%w\n  before that: %w", err, failed)
+			}
+			return c, err
+		}
+		p, err := b.pin(n)
+		if err != nil {
+			return c, err
+		}
+		if err = b.pull(ctx, c, p); err == nil {
+			return fill(c)
+		}
+		if ctx.Err() != nil {
+			return c, ctx.Err()
+		}
+		if !errors.Is(err, errNoAnswer) { // an answer that does not lead to the image is worth a line
+			b.work("image " + n + " cannot be pulled: " + err.Error())
+		}
+		failed = pullError(n, err)
+	}
+	return Image{}, failed
+}
+
+// build makes an image that the cache does not hold.
+func (b *Builder) build(ctx context.Context, image Image, r recipe) (Image, error) {
+	n := image.Name
 	done := b.work("image " + n)
 	defer os.RemoveAll(filepath.Join(b.Cache, "layers", n))
 	built, err := r.build(ctx, b)
@@ -147,46 +237,11 @@ func (b *Builder) ensure(ctx context.Context, n string, r recipe) (Image, error)
 		return image, exit.Environmentf("image "+n, "steamer doctor; then steamer images build "+n, "%w", err)
 	}
 	if err := save(image, built); err != nil {
-		return image, err
+		return image, cacheError(ctx, n, err)
 	}
 	done()
 	image.Built = true
 	return fill(image)
-}
-
-// save writes an archive under a temporary name first, so that the cache never holds half an image.
-func save(image Image, built v1.Image) error {
-	tag, err := name.NewTag(image.Ref)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(image.Archive), 0o755); err != nil {
-		return err
-	}
-	partial := image.Archive + ".partial"
-	defer os.Remove(partial)
-	if err := tarball.WriteToFile(partial, tag, built); err != nil {
-		return err
-	}
-	return os.Rename(partial, image.Archive)
-}
-
-// fill reads the digest and size of a cached archive.
-func fill(image Image) (Image, error) {
-	info, err := os.Stat(image.Archive)
-	if err != nil {
-		return image, err
-	}
-	loaded, err := tarball.ImageFromPath(image.Archive, nil)
-	if err != nil {
-		return image, fmt.Errorf("cached image %s: %w (delete it to build it again)", image.Archive, err)
-	}
-	config, err := loaded.ConfigName() // the image ID: unlike the manifest's digest it does not depend on compression
-	if err != nil {
-		return image, err
-	}
-	image.Size, image.Digest = info.Size(), config.String()
-	return image, nil
 }
 
 // work reports the start of a piece of work and returns what reports its end.

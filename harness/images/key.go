@@ -13,7 +13,7 @@ import (
 )
 
 // key is a content address: a hash over the strings, the Go version and architecture that
-// compile, the embedded files, and the names and contents of the inputs under Root.
+// compile, and the names and contents of the inputs under Root.
 // Tests, documents and data beside a program do not change what is built and are left out.
 func (b *Builder) key(parts []string, inputs ...string) (string, error) {
 	sum := sha256.New()
@@ -23,10 +23,14 @@ func (b *Builder) key(parts []string, inputs ...string) (string, error) {
 	}
 	for _, input := range inputs {
 		err := filepath.WalkDir(filepath.Join(b.Root, input), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.Type().IsRegular() || !decides(path) {
+			if err != nil || !entry.Type().IsRegular() {
 				return err
 			}
-			return hashFile(sum, b.Root, path)
+			relative, err := filepath.Rel(b.Root, path)
+			if err != nil || !decides(relative) {
+				return err
+			}
+			return hashFile(sum, relative, path)
 		})
 		if err != nil {
 			return "", fmt.Errorf("content address of %s: %w", input, err)
@@ -35,11 +39,7 @@ func (b *Builder) key(parts []string, inputs ...string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:12], nil
 }
 
-func hashFile(sum io.Writer, root, path string) error {
-	relative, err := filepath.Rel(root, path)
-	if err != nil {
-		return err
-	}
+func hashFile(sum io.Writer, relative, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -50,11 +50,11 @@ func hashFile(sum io.Writer, root, path string) error {
 	return err
 }
 
-// decides reports whether a file's content can change what is built from its directory.
+// decides reports whether a file, by its path under the root, can change what is built from its directory.
 func decides(path string) bool {
 	switch filepath.Ext(path) {
 	case ".md", ".yaml", ".js", ".json", ".ts":
 		return false
 	}
-	return !strings.HasSuffix(path, "_test.go") && !strings.Contains(path, "/testdata/")
+	return !strings.HasSuffix(path, "_test.go") && !strings.Contains(filepath.ToSlash(path), "/testdata/")
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ type entry struct {
 	link   string // symbolic link to this target
 	dir    bool
 	mode   int64 // permission bits; 0 means 0644 for files and 0755 for directories and sources
-	uid    int
+	uid    int   // owner, and group of the same number
 }
 
 // layerDir returns an empty directory for the layers of an image. They are read when the
@@ -138,6 +139,6 @@ func imageOf(config v1.Config, layers ...string) (v1.Image, error) {
 		return nil, err
 	}
 	file = file.DeepCopy()
-	file.OS, file.Architecture, file.Config = "linux", "amd64", config
+	file.OS, file.Architecture, file.Config = "linux", runtime.GOARCH, config
 	return mutate.ConfigFile(image, file)
 }

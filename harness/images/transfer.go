@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,15 +26,18 @@ type saved struct {
 
 // Save copies all images, built if need be, to a directory, with a manifest of checksums.
 func (b *Builder) Save(ctx context.Context, dir string) error {
-	list, err := b.Ensure(ctx, Names()...)
+	if err := os.MkdirAll(dir, 0o755); err != nil { // before minutes of building
+		return exit.Invalidf(dir, "name a directory that can be written", "%w", err)
+	}
+	list, err := b.Ensure(ctx, b.names()...)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return exit.Invalidf(dir, "name a directory that can be written", "%w", err)
-	}
 	var manifest []saved
 	for _, image := range list {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		file := filepath.Base(image.Archive)
 		sum, err := copyFile(image.Archive, filepath.Join(dir, file))
 		if err != nil {
@@ -45,7 +49,10 @@ func (b *Builder) Save(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, Manifest), data, 0o644)
+	if err := os.WriteFile(filepath.Join(dir, Manifest), data, 0o644); err != nil {
+		return exit.Environmentf("images save", "free space in "+dir, "%w", err)
+	}
+	return nil
 }
 
 // Load copies the archives of a directory that Save wrote into the cache, after checking
@@ -59,13 +66,16 @@ func (b *Builder) Load(dir string) ([]Image, error) {
 	if err := json.Unmarshal(data, &manifest); err != nil {
 		return nil, exit.Invalidf(filepath.Join(dir, Manifest), "copy the directory again", "%w", err)
 	}
-	current, err := b.List()
-	if err != nil {
-		return nil, err
-	}
-	expected := map[string]Image{}
-	for _, image := range current {
-		expected[image.Ref] = image
+	expected := map[string]Image{} // described only: loading also mends a cached archive that cannot be read
+	recipes := b.recipes()
+	for _, n := range b.names() {
+		candidates, err := b.candidates(n, recipes[n])
+		if err != nil {
+			return nil, err
+		}
+		for _, image := range candidates {
+			expected[image.Ref] = image
+		}
 	}
 	for _, entry := range manifest {
 		image, ok := expected[entry.Ref]
@@ -73,7 +83,7 @@ func (b *Builder) Load(dir string) ([]Image, error) {
 			return nil, exit.Invalidf(entry.Ref, "save the images with the same version of Steamer", "this source tree makes another image")
 		}
 		if err := os.MkdirAll(filepath.Dir(image.Archive), 0o755); err != nil {
-			return nil, err
+			return nil, exit.Environmentf("cache "+b.Cache, "name another with --cache (or STEAMER_CACHE)", "%w", err)
 		}
 		partial := image.Archive + ".partial"
 		sum, err := copyFile(filepath.Join(dir, filepath.Base(entry.File)), partial)
@@ -91,7 +101,7 @@ func (b *Builder) Load(dir string) ([]Image, error) {
 	return b.List()
 }
 
-// copyFile copies a file and returns the SHA-256 of what it copied, in hexadecimal.
+// copyFile copies a file and returns the SHA-256 of what it copied, in hexadecimal. On an error it leaves no part of the copy.
 func copyFile(from, to string) (string, error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -103,9 +113,9 @@ func copyFile(from, to string) (string, error) {
 		return "", err
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(out, sum), in); err != nil {
-		_ = out.Close()
-		return "", err
+	_, err = io.Copy(io.MultiWriter(out, sum), in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(to))
 	}
-	return hex.EncodeToString(sum.Sum(nil)), out.Close()
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -3,8 +3,6 @@
 package source
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +46,7 @@ func Find(root string) (string, error) {
 
 func isRoot(dir string) bool {
 	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return false
 	}
 	line, _, _ := strings.Cut(string(data), "\n")

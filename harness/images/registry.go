@@ -1,0 +1,159 @@
+package images
+
+import (
+	"context"
+	_ "embed" // registry.yaml
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"sigs.k8s.io/kind/pkg/apis/config/defaults"
+	"sigs.k8s.io/yaml"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+//go:embed registry.yaml
+var registryYAML []byte
+
+// RegistryTimeout bounds how long a registry may take to answer before images are built instead. A Builder
+// asks each registry once.
+const RegistryTimeout = 3 * time.Second
+
+// PullTimeout bounds the download of one image.
+const PullTimeout = 15 * time.Minute
+
+var errNoAnswer = errors.New("does not answer")
+
+// pin is where one image can be pulled from.
+type pin struct {
+	Reference string `json:"reference"` // REGISTRY/REPOSITORY:TAG@sha256:…, or "kind" for kind's own default
+	Version   string `json:"version"`   // of the software inside; by default the tag
+	Built     string `json:"built"`     // why there is no reference
+}
+
+// pins reads registry.yaml.
+func pins() (map[string]pin, error) {
+	all := map[string]pin{}
+	if err := yaml.UnmarshalStrict(registryYAML, &all); err != nil {
+		return nil, fmt.Errorf("registry.yaml: %w", err)
+	}
+	for n, p := range all {
+		if p.Reference == "kind" {
+			p.Reference = defaults.Image
+			all[n] = p
+		}
+	}
+	return all, nil
+}
+
+// digest parses the reference, which has to name a digest: a tag alone can change under a run's feet.
+func (p pin) digest() (name.Digest, error) {
+	ref, err := name.NewDigest(p.Reference)
+	if err != nil {
+		return name.Digest{}, fmt.Errorf("reference %s: %w", p.Reference, err)
+	}
+	return ref, nil
+}
+
+// Registries asks the registries that images can be pulled from for an answer, and returns the first that has
+// none, or nil. It takes at most RegistryTimeout for each.
+func Registries(ctx context.Context) error {
+	b := &Builder{}
+	all, err := pins()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.Reference == "" {
+			continue
+		}
+		ref, err := p.digest()
+		if err != nil {
+			return err
+		}
+		if err := b.answers(ctx, ref.Registry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answers reports whether a registry speaks the registry protocol: GET /v2/ has to give 200 or ask for
+// credentials (https://github.com/opencontainers/distribution-spec, "Determining Support").
+func (b *Builder) answers(ctx context.Context, registry name.Registry) error {
+	b.asking.Lock()
+	defer b.asking.Unlock()
+	if err, known := b.asked[registry.Name()]; known {
+		return err
+	}
+	client := newTransport()
+	defer client.CloseIdleConnections()
+	pingCtx, cancel := context.WithTimeout(ctx, RegistryTimeout)
+	defer cancel()
+	_, err := transport.Ping(pingCtx, registry, client)
+	if ctx.Err() != nil {
+		return ctx.Err() // says nothing about the registry
+	}
+	if err != nil {
+		err = fmt.Errorf("registry %s %w: %w", registry.Name(), errNoAnswer, err)
+	}
+	if b.asked == nil {
+		b.asked = map[string]error{}
+	}
+	b.asked[registry.Name()] = err
+	return err
+}
+
+// newTransport returns a transport whose connections end with the work that they were opened for.
+func newTransport() *http.Transport {
+	if standard, ok := remote.DefaultTransport.(*http.Transport); ok {
+		return standard.Clone()
+	}
+	return &http.Transport{Proxy: http.ProxyFromEnvironment}
+}
+
+// pull downloads an image of this machine's architecture into the cache. Every byte is checked: the index or
+// manifest against the reference's digest, and what it names against the digests in it.
+func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
+	ref, err := p.digest()
+	if err != nil {
+		return err
+	}
+	if err := b.answers(ctx, ref.Registry); err != nil {
+		return err
+	}
+	done := b.work("pull " + p.Reference)
+	ctx, cancel := context.WithTimeout(ctx, PullTimeout)
+	defer cancel()
+	client := newTransport()
+	defer client.CloseIdleConnections()
+	descriptor, err := remote.Get(ref, remote.WithContext(ctx), remote.WithTransport(client), remote.WithAuthFromKeychain(authn.DefaultKeychain),
+		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
+	if err != nil {
+		return err
+	}
+	if descriptor.Digest.String() != ref.DigestStr() {
+		return fmt.Errorf("the registry gave %s for %s", descriptor.Digest, p.Reference)
+	}
+	pulled, err := descriptor.Image()
+	if err != nil {
+		return err
+	}
+	if err := save(image, pulled); err != nil {
+		return err
+	}
+	done()
+	return nil
+}
+
+func pullError(n string, err error) error {
+	return exit.Environmentf("image "+n, "check the network and the registry's credentials, or let the image be built: image source auto or build", "it cannot be pulled: %w", err)
+}
