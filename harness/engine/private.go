@@ -125,6 +125,9 @@ func (p *private) start(ctx context.Context, dockerd, dataDir string) error {
 	return nil
 }
 
+// dockerdNoFile is the limit of open files that Docker's packaged service sets for containers.
+const dockerdNoFile = 1048576
+
 // daemonConfig registers Steamer's OCI runtime where the host cannot give a container what runc would ask for.
 func daemonConfig() ([]byte, error) {
 	config := map[string]any{}
@@ -132,7 +135,6 @@ func daemonConfig() ([]byte, error) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &nofile); err != nil {
 		return nil, err
 	}
-	const dockerdNoFile = 1048576 // the limit that Docker's packaged service sets for containers
 	if len(ociruntime.Missing()) > 0 || nofile.Max < dockerdNoFile {
 		self, err := os.Executable()
 		if err != nil {

@@ -23,6 +23,9 @@ const lockPoll = 50 * time.Millisecond
 // processes on the same cache, which would write the same temporary files. It returns what releases
 // it. A process that dies releases its locks.
 func (b *Builder) lock(ctx context.Context, name string) (release func(), err error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	dir := filepath.Join(b.Cache, "locks")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
