@@ -90,6 +90,11 @@ func runCommand(state *State, use, short string) (*cobra.Command, *runFlags) {
 	flags.IntVar(&f.flagged.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
 	flags.BoolVar(&f.flagged.Cluster.Reuse, "reuse", false, "use Steamer's running cluster of this name, if there is one")
 	flags.BoolVar(&f.flagged.Cluster.Keep, "keep", false, "leave the cluster and the engine running")
+	flags.StringVar(&f.flagged.Cluster.Context, "context", "",
+		"use the existing cluster of this kubeconfig context instead of kind; cloud-native only")
+	flags.StringVar(&f.flagged.Cluster.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to use instead of kind")
+	flags.StringToStringVar(&f.flagged.Images, "image", nil,
+		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub")
 	flags.StringVar(&f.flagged.Output, "output", d.Output, "directory that run directories are made in")
 	flags.StringVar(&f.flagged.SLO, "slo", "", "file of objectives (default: perf/slo.yaml)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print the plan, and stop")
@@ -119,11 +124,16 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		"rate": func() { p.Rate = g.Rate }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
 		"scenarios": func() { p.Scenarios = g.Scenarios }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
 		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
-		"keep": func() { p.Cluster.Keep = g.Cluster.Keep }, "output": func() { p.Output = g.Output }, "slo": func() { p.SLO = g.SLO },
+		"context": func() { p.Cluster.Context = g.Cluster.Context }, "kubeconfig": func() { p.Cluster.Kubeconfig = g.Cluster.Kubeconfig },
+		"image": func() { p.Images = g.Images },
+		"keep":  func() { p.Cluster.Keep = g.Cluster.Keep }, "output": func() { p.Output = g.Output }, "slo": func() { p.SLO = g.SLO },
 	} {
 		if given(name) {
 			set()
 		}
+	}
+	if p.Cluster.Existing() && f.planFile == "" && !given("topology") {
+		p.Topologies = []string{topology.CloudNative} // the only one that an existing cluster can have
 	}
 	return p, nil
 }
@@ -158,7 +168,7 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 		Plan: resolved, Root: root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
 		Reproduce: commandLine(state.Args), UI: &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)},
 	}
-	if err := r.Preflight(); err != nil {
+	if err := r.Preflight(ctx); err != nil {
 		return err
 	}
 	if f.dryRun {

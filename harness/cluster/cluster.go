@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -27,7 +28,8 @@ const MaxNameLength = 50
 type Cluster struct {
 	Name       string
 	Kubeconfig string // path of a kubeconfig file
-	HostPort   int    // loopback port that leads to NodePort; 0 on existing clusters
+	Context    string // of the kubeconfig; empty for its current one
+	HostPort   int    // loopback port that leads to OpenBao: by NodePort on kind, by a Forward on existing clusters
 	Version    string // Kubernetes' version, e.g. "v1.36.3"
 	Owned      bool   // a kind cluster with Steamer's owner mark
 	Created    bool   // by this process
@@ -45,7 +47,7 @@ func (c *Cluster) connect(context string) error {
 	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loader, &clientcmd.ConfigOverrides{CurrentContext: context}).ClientConfig()
 	if err != nil {
-		return exit.Invalidf("kubeconfig "+c.Kubeconfig, "kubectl config get-contexts lists the contexts", "%w", err)
+		return exit.Invalidf("kubeconfig "+cmp.Or(c.Kubeconfig, "(default)"), "kubectl config get-contexts lists the contexts", "%w", err)
 	}
 	// Scenarios and observers share this client; the defaults of 5 requests per second would throttle them, not the server.
 	config.QPS, config.Burst, config.UserAgent = 100, 200, "steamer"

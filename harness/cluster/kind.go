@@ -67,7 +67,10 @@ type Options struct {
 // Check validates the options without any side effect: the name is usable and not another's, the
 // port is free, the configuration parses. It returns exit.Invalid errors.
 func (k *Kind) Check(opts Options) error {
-	if err := CheckInput(opts); err != nil {
+	if err := checkName(opts.Name); err != nil {
+		return err
+	}
+	if _, err := k.registry.config(opts); err != nil {
 		return err
 	}
 	names, err := k.provider.List()
@@ -78,19 +81,23 @@ func (k *Kind) Check(opts Options) error {
 		return exit.Invalidf("cluster "+opts.Name, "choose another --cluster NAME, or --reuse if steamer cluster list shows it as Steamer's",
 			"a kind cluster of this name exists")
 	}
-	return nil
+	return portFree(opts.HostPort)
 }
 
-// CheckInput validates what needs no engine: the name, the configuration and that the port is free. It returns exit.Invalid errors.
-func CheckInput(opts Options) error {
+// CheckInput validates what needs no engine: the name, the configuration and that the port is free, unless the owner marks in dir know a
+// cluster of this name, which may hold it. It returns exit.Invalid errors.
+func CheckInput(dir string, opts Options) error {
 	if err := checkName(opts.Name); err != nil {
 		return err
 	}
-	if err := portFree(opts.HostPort); err != nil {
+	own := registry{dir}
+	if _, err := own.config(opts); err != nil {
 		return err
 	}
-	_, err := registry{}.config(opts)
-	return err
+	if _, err := own.read(own.mark(opts.Name)); err == nil {
+		return nil
+	}
+	return portFree(opts.HostPort)
 }
 
 func portFree(port int) error {
@@ -114,7 +121,7 @@ func (r registry) config(opts Options) (*v1alpha4.Cluster, error) {
 	if len(config.Nodes) == 0 {
 		config.Nodes = []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}}
 	}
-	config.Networking.DisableDefaultCNI = opts.Node != nil // kindnet is part of kind's own node image only
+	config.Networking.DisableDefaultCNI = opts.Node != nil && !opts.Node.Pulled // kindnet is part of kind's own node image only
 	mapped := false
 	for i := range config.Nodes {
 		node := &config.Nodes[i]
@@ -297,7 +304,7 @@ func (k *Kind) removeNetwork(ctx context.Context) error {
 const imagesPath = "/kind/steamer-images"
 
 // Load imports image archives into every node of a kind cluster; on an existing cluster it does nothing,
-// because its nodes pull for themselves.
+// because its nodes pull for themselves, as all nodes do for images without an archive.
 func (c *Cluster) Load(ctx context.Context, list ...images.Image) error {
 	if c.engine == nil {
 		return nil
@@ -312,7 +319,7 @@ func (c *Cluster) Load(ctx context.Context, list ...images.Image) error {
 			return exit.Environmentf("node "+node, "", "%w", err)
 		}
 		for _, image := range list {
-			if slices.Contains(strings.Fields(present), image.Ref) {
+			if image.Archive == "" || slices.Contains(strings.Fields(present), image.Ref) {
 				continue
 			}
 			file := imagesPath + "/" + filepath.Base(image.Archive)

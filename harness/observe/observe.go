@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -174,7 +175,7 @@ func parse(line string) (id string, n numbers, ok bool) {
 	}
 	for i := range n {
 		value, err := strconv.ParseFloat(fields[i+1], 64)
-		if err != nil || value < 0 {
+		if err != nil || !(value >= 0) || math.IsInf(value, 0) { // NaN is not >= 0
 			return "", n, false
 		}
 		n[i] = value

@@ -43,8 +43,10 @@ type Plan struct {
 	Scenarios  string      `json:"scenarios"`        // regular expression over scenario IDs; "none" runs none
 	Load       bool        `json:"load"`             // drive load
 	Cluster    ClusterPlan `json:"cluster"`
-	Output     string      `json:"output"` // directory of run directories
-	SLO        string      `json:"slo"`    // file of objectives
+	// Images are references that replace the images Steamer builds: openbao, postgresql, gitlab-stub.
+	Images map[string]string `json:"images,omitempty"`
+	Output string            `json:"output"` // directory of run directories
+	SLO    string            `json:"slo"`    // file of objectives
 }
 
 // ClusterPlan says which cluster a run uses.
@@ -55,7 +57,13 @@ type ClusterPlan struct {
 	Reuse  bool            `json:"reuse"`  // use a running cluster of ours with this name, else make it
 	Keep   bool            `json:"keep"`   // leave the cluster and the engine running
 	TTL    strict.Duration `json:"ttl"`    // after which cluster gc may remove it
+	// Context and Kubeconfig name a cluster that is not Steamer's; either makes the run use it instead of kind.
+	Context    string `json:"context,omitempty"`
+	Kubeconfig string `json:"kubeconfig,omitempty"`
 }
+
+// Existing reports whether the run uses a cluster that is not Steamer's.
+func (c ClusterPlan) Existing() bool { return c.Context != "" || c.Kubeconfig != "" }
 
 // NoScenarios as Plan.Scenarios runs none.
 const NoScenarios = "none"
@@ -169,6 +177,9 @@ func (p Plan) checkNumbers() error {
 	}
 	if p.Rate < 0 || p.Rate > 100000 {
 		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "use 0 (the profile's) to 100000 fetches per second", "it is out of range")
+	}
+	if err := p.checkImages(); err != nil {
+		return err
 	}
 	if p.Cluster.TTL <= 0 {
 		return exit.Invalidf("cluster.ttl", "use a positive duration such as 4h", "%s is not positive", time.Duration(p.Cluster.TTL))

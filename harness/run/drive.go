@@ -90,6 +90,9 @@ func (s *stage) drive(ctx context.Context) error {
 	resources, events, gaps := observer.Stop()
 	s.out.Resources, s.out.Events = resources, append(s.out.Events, events...)
 	slices.SortFunc(s.out.Events, func(a, b result.Event) int { return a.At.Compare(b.At) })
+	if s.Plan.Cluster.Existing() {
+		s.out.NotMeasured = append(s.out.NotMeasured, "CPU, memory and throttling of the pods: an existing cluster gives Steamer no way into its nodes")
+	}
 	for _, gap := range gaps {
 		s.out.NotMeasured = append(s.out.NotMeasured, gap.Error())
 	}

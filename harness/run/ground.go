@@ -62,8 +62,12 @@ func (r *Run) reusable(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// checkCluster finds out early, before minutes of building, that the cluster could not be made.
+// checkCluster finds out early, before minutes of building, that the cluster could not be made. A cluster of ours
+// that a crashed run of the same name left behind is removed.
 func (r *Run) checkCluster(ctx context.Context) error {
+	if err := r.removeAbandoned(ctx); err != nil {
+		return err
+	}
 	reuse, err := r.reusable(ctx)
 	if err != nil || reuse {
 		return err
@@ -74,11 +78,10 @@ func (r *Run) checkCluster(ctx context.Context) error {
 // provideImages builds or finds the images and k6.
 func (r *Run) provideImages(ctx context.Context) error {
 	r.Images.Progress = r.UI.Work
-	list, err := r.Images.Ensure(ctx, images.Node, images.OpenBao, images.PostgreSQL, images.GitLabStub)
+	list, err := r.Images.Ensure(ctx, append(r.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub), images.Node)...)
 	if err != nil {
 		return err
 	}
-	r.images = map[string]images.Image{}
 	for _, image := range list {
 		r.images[image.Name] = image
 	}
@@ -106,15 +109,34 @@ func (r *Run) upCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.Plan.Cluster.Keep {
+	if r.Plan.Cluster.Keep || !r.cluster.Created { // what was there before the run stays after it
 		r.UI.Note("the cluster stays: export KUBECONFIG=" + r.cluster.Kubeconfig)
 	} else {
 		r.undoLater("cluster", func(ctx context.Context) error { return r.kind.Delete(ctx, r.cluster.Name) })
 	}
-	if _, err := r.engine.Run(ctx, "image", "inspect", r.images[images.PostgreSQL].Ref); err != nil {
-		if _, err := r.engine.Run(ctx, "load", "--quiet", "--input", r.images[images.PostgreSQL].Archive); err != nil {
-			return exit.Environmentf("image postgresql", "", "%w", err)
+	postgresql := r.images[images.PostgreSQL]
+	if _, err := r.engine.Run(ctx, "image", "inspect", postgresql.Ref); err != nil {
+		provide := []string{"load", "--quiet", "--input", postgresql.Archive}
+		if postgresql.Archive == "" {
+			provide = []string{"pull", "--quiet", postgresql.Ref}
+		}
+		if _, err := r.engine.Run(ctx, provide...); err != nil {
+			return exit.Environmentf("image "+postgresql.Ref, "steamer images build postgresql, or another --image", "%w", err)
 		}
 	}
 	return r.cluster.Load(ctx, r.images[images.OpenBao], r.images[images.PostgreSQL], r.images[images.GitLabStub])
+}
+
+func (r *Run) removeAbandoned(ctx context.Context) error {
+	found, err := r.kind.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if f.Name == r.Plan.Cluster.Name && f.Owned && f.Expired {
+			r.UI.Note("removing cluster " + f.Name + ", which an earlier run left behind")
+			return r.kind.Delete(ctx, f.Name)
+		}
+	}
+	return nil
 }

@@ -93,15 +93,20 @@ func (r *Run) begin() error {
 
 // execute takes the run from the engine to the last topology.
 func (r *Run) execute(ctx context.Context) error {
-	for _, s := range []struct {
+	type part struct {
 		name string
 		do   func(context.Context) error
-	}{
+	}
+	ground := []part{
 		{"engine", r.startEngine},
 		{"check cluster", r.checkCluster},
 		{"images", r.provideImages},
 		{"cluster", r.upCluster},
-	} {
+	}
+	if r.Plan.Cluster.Existing() { // Preflight has opened it
+		ground = []part{{"images", r.provideK6}}
+	}
+	for _, s := range ground {
 		if err := r.step(ctx, "", s.name, s.do); err != nil {
 			return err
 		}
@@ -190,19 +195,17 @@ func oneLine(err error) string {
 func (r *Run) environmentSpec(name, id string) topology.Spec {
 	return topology.Spec{
 		Topology: name, Run: id, Chart: r.Plan.Chart, Dialect: r.Plan.Dialect, Overrides: r.Plan.Overrides,
-		Resources: resources(r.Plan.Tier), Fixtures: r.Plan.Fixtures, NodePort: cluster.NodePort,
+		Resources: resources(r.Plan.Tier), Fixtures: r.Plan.Fixtures, NodePort: r.nodePort(),
 		Images: topology.Images{
 			OpenBao: r.images[images.OpenBao].Ref, PostgreSQL: r.images[images.PostgreSQL].Ref, GitLabStub: r.images[images.GitLabStub].Ref,
 		},
 	}
 }
 
-// Preflight renders the chart for every topology with the plan's values, before anything is touched.
-func (r *Run) Preflight() error {
-	if c := r.Plan.Cluster; !c.Reuse {
-		if err := cluster.CheckInput(cluster.Options{Name: c.Name, Config: c.Config, HostPort: c.Port}); err != nil {
-			return err
-		}
+// Preflight renders the chart for every topology with the plan's values and looks at the cluster, before anything is touched.
+func (r *Run) Preflight(ctx context.Context) error {
+	if err := r.checkGround(ctx); err != nil {
+		return err
 	}
 	for _, name := range r.Plan.Topologies {
 		spec := r.environmentSpec(name, "preflight")

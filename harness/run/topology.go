@@ -38,7 +38,10 @@ func (r *Run) topology(ctx context.Context, name string) error {
 	})
 	s := &stage{Run: r, env: env, out: &r.result.Topologies[len(r.result.Topologies)-1]}
 	for _, image := range r.images {
-		s.out.Images[image.Name] = image.Ref + "@" + image.Digest
+		s.out.Images[image.Name] = image.Ref
+		if image.Digest != "" { // of an image that Steamer built; the cluster pulls others
+			s.out.Images[image.Name] += "@" + image.Digest
+		}
 	}
 	if s.seed, err = randomSeed(); err != nil {
 		return err
@@ -128,7 +131,7 @@ func (s *stage) versions(ctx context.Context) error {
 		return chartError{fmt.Errorf("health of OpenBao: %w", err)}
 	}
 	s.out.Versions["openbao"] = health.Version
-	s.out.Versions["postgresql"] = images.PostgreSQLVersion
+	s.out.Versions["postgresql"] = s.images[images.PostgreSQL].Version
 	s.out.Versions["helm"], s.out.Versions["kind"], s.out.Versions["k6"] = moduleVersion("helm.sh/helm/v3"), moduleVersion("sigs.k8s.io/kind"), images.K6Version
 	return nil
 }

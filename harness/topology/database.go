@@ -33,7 +33,7 @@ func (e *Environment) installDatabase(ctx context.Context) error {
 		return e.startMachine(ctx, password)
 	}
 	e.Log("installing PostgreSQL as a pod")
-	helm, err := chart.NewClient(e.Cluster.Kubeconfig, "", e.DatabaseNamespace(), nil)
+	helm, err := chart.NewClient(e.Cluster.Kubeconfig, e.Cluster.Context, e.DatabaseNamespace(), nil)
 	if err != nil {
 		return err
 	}

@@ -75,6 +75,9 @@ func (e *Environment) AwaitReady(ctx context.Context) error {
 		if err := e.endpoint(ctx, active); err != nil {
 			return err
 		}
+		if e.forward != nil && e.forward.Err() != nil {
+			return e.forward.Err()
+		}
 		return e.asRails(ctx, client)
 	})
 }

@@ -34,6 +34,8 @@ func Names() []string { return []string{CloudNative, CloudNativeHybrid} }
 // short is what object names are made of.
 var short = map[string]string{CloudNative: "cn", CloudNativeHybrid: "cnh"}
 
+func namespaceOf(topology string) string { return "steamer-" + short[topology] }
+
 // OwnerLabel marks every namespace and container that Steamer makes; its value is the ID of the run.
 const OwnerLabel = "steamer.gitlab.com/run"
 
@@ -47,7 +49,7 @@ type Spec struct {
 	Resources Resources      // of each OpenBao pod
 	Images    Images
 	Fixtures  Fixtures
-	NodePort  int // of the active Service; 0 for a ClusterIP Service
+	NodePort  int // of the active Service; 0 for a ClusterIP Service, which is reached by a port-forward
 }
 
 // Images are the references of what is installed.
@@ -66,14 +68,15 @@ type Environment struct {
 	Namespace string // of OpenBao and the stub
 	Log       func(string)
 
-	values map[string]any // what OpenBao was installed with
-	helm   *chart.Client
+	values  map[string]any // what OpenBao was installed with
+	helm    *chart.Client
+	forward *cluster.Forward // nil where a NodePort leads to the Service
 }
 
 // New prepares an environment without touching anything: names, the issuer's key, and the values, which it
 // checks against the chart. The error is an exit.Invalid error.
 func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*Environment, error) {
-	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: "steamer-" + short[spec.Topology], Log: log}
+	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: namespaceOf(spec.Topology), Log: log}
 	if c != nil {
 		env.Address = fmt.Sprintf("http://127.0.0.1:%d", c.HostPort)
 	}
@@ -145,11 +148,16 @@ func (e *Environment) Install(ctx context.Context) error {
 	if err := e.createNamespaces(ctx); err != nil {
 		return err
 	}
-	helm, err := chart.NewClient(e.Cluster.Kubeconfig, "", e.Namespace, nil)
+	helm, err := chart.NewClient(e.Cluster.Kubeconfig, e.Cluster.Context, e.Namespace, nil)
 	if err != nil {
 		return err
 	}
 	e.helm = helm
+	if e.Spec.NodePort == 0 {
+		if e.forward, err = e.Cluster.ForwardService(ctx, e.Namespace, e.Spec.Dialect.ActiveService, "/v1/sys/health"); err != nil {
+			return err
+		}
+	}
 	if err := e.installStub(ctx); err != nil {
 		return err
 	}
@@ -184,6 +192,16 @@ func (e *Environment) installStub(ctx context.Context) error {
 	})
 }
 
+// Namespaces are the namespaces that environments of these topologies use.
+func Namespaces(topologies ...string) []string {
+	var all []string
+	for _, name := range topologies {
+		env := &Environment{Spec: Spec{Topology: name}, Namespace: namespaceOf(name)}
+		all = append(all, env.namespaces()...)
+	}
+	return all
+}
+
 func (e *Environment) namespaces() []string {
 	if e.DatabaseNamespace() == e.Namespace {
 		return []string{e.Namespace}
@@ -213,6 +231,9 @@ const RemoveTimeout = 2 * time.Minute
 func (e *Environment) Remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
 	defer cancel()
+	if e.forward != nil {
+		e.forward.Close()
+	}
 	var failures []error
 	for _, name := range e.namespaces() {
 		namespace, err := e.Cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})

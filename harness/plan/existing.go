@@ -1,0 +1,48 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// replaceable are the images that a plan may replace: what runs as pods.
+func replaceable() []string { return []string{images.OpenBao, images.PostgreSQL, images.GitLabStub} }
+
+// checkImages refuses references that no engine could pull, and an existing cluster without references of its own.
+func (p Plan) checkImages() error {
+	for _, image := range slices.Sorted(maps.Keys(p.Images)) {
+		flag, ref := fmt.Sprintf("--image %s=%s", image, p.Images[image]), p.Images[image]
+		if !slices.Contains(replaceable(), image) {
+			return exit.Invalidf(flag, "choose from "+strings.Join(replaceable(), ", "), "there is no such image")
+		}
+		if _, err := name.ParseReference(ref); err != nil {
+			return exit.Invalidf(flag, "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST", "%w", err)
+		}
+		if last := ref[strings.LastIndex(ref, "/")+1:]; !strings.ContainsAny(last, ":@") {
+			return exit.Invalidf(flag, "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST", "it has neither tag nor digest")
+		}
+	}
+	if !p.Cluster.Existing() {
+		return nil
+	}
+	if slices.Contains(p.Topologies, topology.CloudNativeHybrid) {
+		return exit.Invalidf("--topology "+topology.CloudNativeHybrid,
+			"use --topology "+topology.CloudNative+", or leave --context and --kubeconfig out",
+			"on an existing cluster Steamer has no engine on the cluster's network to run PostgreSQL outside it")
+	}
+	for _, image := range replaceable() {
+		if p.Images[image] == "" {
+			return exit.Invalidf("--image "+image, "push it where the cluster can pull it, and pass --image "+image+"=REFERENCE",
+				"an existing cluster cannot see the image that Steamer builds")
+		}
+	}
+	return nil
+}

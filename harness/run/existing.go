@@ -1,0 +1,64 @@
+package run
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// checkGround finds out before any side effect whether the plan's cluster can be had: an existing one is opened and its rights are asked
+// for; of a kind cluster everything is checked that needs no engine.
+func (r *Run) checkGround(ctx context.Context) error {
+	c := r.Plan.Cluster
+	if c.Existing() {
+		var err error
+		r.cluster, err = cluster.OpenExisting(ctx, cluster.Existing{
+			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: c.Port, Namespaces: topology.Namespaces(r.Plan.Topologies...),
+		})
+		return err
+	}
+	if c.Reuse {
+		return nil // its port is taken by itself
+	}
+	return cluster.CheckInput(filepath.Join(r.Cache, "clusters"), cluster.Options{Name: c.Name, Config: c.Config, HostPort: c.Port})
+}
+
+// nodePort is the port of the active Service: kind maps it to the host, an existing cluster is forwarded to instead.
+func (r *Run) nodePort() int {
+	if r.Plan.Cluster.Existing() {
+		return 0
+	}
+	return cluster.NodePort
+}
+
+// replaced takes the images that the plan replaces, and returns those that still have to be built.
+func (r *Run) replaced(wanted ...string) []string {
+	r.images = map[string]images.Image{}
+	return slices.DeleteFunc(wanted, func(name string) bool {
+		ref, ok := r.Plan.Images[name]
+		if ok {
+			r.images[name] = images.Image{Name: name, Ref: ref}
+		}
+		return ok
+	})
+}
+
+// provideK6 is all that a run on an existing cluster needs to build: the cluster pulls its images itself.
+func (r *Run) provideK6(ctx context.Context) error {
+	r.Images.Progress = r.UI.Work
+	r.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub)
+	r.result.Run.Host.Engine = "none: " + r.cluster.Name
+	if !r.Plan.Load {
+		return nil
+	}
+	var err error
+	if r.k6, err = r.Images.K6Binary(ctx); err != nil {
+		return exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
+	}
+	return nil
+}
