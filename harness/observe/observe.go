@@ -42,11 +42,15 @@ type series struct {
 	periods, throttledPeriods float64 // CFS periods, cumulative
 }
 
-// Start begins to sample: node containers of a kind cluster for the pods' containers, and machines. Stop ends it.
+// Start begins to sample: node containers of a kind cluster for the pods' containers, and machines. Stop ends it. On
+// an existing cluster, where e is nil, the kubelets' summary API has to do, if it may be read.
 func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string, machines []Machine) *Observer {
 	ctx, cancel := context.WithCancel(ctx)
 	o := &Observer{engine: e, pods: newPodWatcher(pods), series: map[string]*series{}, cancel: cancel}
 	o.group.Go(func() { o.note(o.pods.run(ctx)) })
+	if e == nil {
+		o.group.Go(func() { o.note(o.summaries(ctx)) })
+	}
 	for _, node := range nodes {
 		o.group.Go(func() {
 			o.note(o.stream(ctx, node, nodeScript, func(id string) (result.ResourceSeries, bool) { return o.pods.container(id) }))

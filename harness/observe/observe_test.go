@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os/exec"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -121,11 +123,36 @@ func TestEvents(t *testing.T) {
 	require.Equal(t, result.Event{At: now.Add(time.Second), Kind: "leadership", Detail: "b leads after a"}, events[1])
 }
 
-// TestStop: an observer without an engine, as on existing clusters, follows the pods and ends without a goroutine left.
+// TestSummary folds answers of a kubelet: one at the same time as the last adds nothing, and foreign pods are not ours.
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	o := &Observer{series: map[string]*series{}, pods: newPodWatcher(PodSource{})}
+	p := pod("a", "true", 0)
+	p.Spec.NodeName = "node"
+	o.pods.see(time.Now(), []corev1.Pod{p})
+	require.Equal(t, []string{"node"}, o.pods.nodeNames())
+	answer := func(second int, cpu string) string {
+		container := fmt.Sprintf(
+			`[{"name":"openbao-server","cpu":{"time":"2026-01-01T00:00:%02dZ","usageCoreNanoSeconds":%s},"memory":{"workingSetBytes":2097152}}]`, second, cpu)
+		return `{"pods":[{"podRef":{"name":"a","namespace":"n"},"containers":` + container +
+			`},{"podRef":{"name":"x","namespace":"m"},"containers":` + container + `}]}`
+	}
+	for _, data := range []string{answer(0, "1000000000"), answer(0, "1000000000"), answer(10, "6000000000")} {
+		require.NoError(t, o.foldSummary([]byte(data)))
+	}
+	require.Error(t, o.foldSummary([]byte("Forbidden")))
+	require.Len(t, o.series, 1)
+	samples := o.series["n/a/openbao-server"].out.Samples
+	require.Len(t, samples, 1)
+	require.InDelta(t, 0.5, samples[0].CPUCores, 1e-9)
+	require.InDelta(t, 2, samples[0].MemoryMiB, 1e-9)
+}
+
+// TestStop: an observer follows the pods and ends without a goroutine left.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	p := pod("a", "true", 0)
-	o := Start(t.Context(), nil, PodSource{Client: fake.NewClientset(&p), Namespaces: []string{"n"}}, nil, nil)
+	o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(&p), Namespaces: []string{"n"}}, nil, nil)
 	require.Eventually(t, func() bool { _, ok := o.pods.container("id-a"); return ok }, 10*time.Second, 10*time.Millisecond)
 	all, events, errs := o.Stop()
 	require.Empty(t, all)

@@ -3,6 +3,8 @@ package observe
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -27,13 +29,18 @@ type podWatcher struct {
 
 	mu         sync.Mutex
 	containers map[string]result.ResourceSeries // by container ID
+	byName     map[string]result.ResourceSeries // by namespace/pod/container
+	nodes      map[string]bool                  // that the pods run on
 	restarts   map[string]int32                 // by namespace/pod/container
 	leader     string
 	timeline   []result.Event
 }
 
 func newPodWatcher(source PodSource) *podWatcher {
-	return &podWatcher{source: source, containers: map[string]result.ResourceSeries{}, restarts: map[string]int32{}}
+	return &podWatcher{
+		source: source, containers: map[string]result.ResourceSeries{}, byName: map[string]result.ResourceSeries{},
+		nodes: map[string]bool{}, restarts: map[string]int32{},
+	}
 }
 
 // run looks at the pods every second until ctx ends.
@@ -72,12 +79,17 @@ func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
 		} else if _, registered := pod.Labels["openbao-active"]; registered {
 			role = "standby"
 		}
+		if pod.Spec.NodeName != "" {
+			w.nodes[pod.Spec.NodeName] = true
+		}
 		for _, status := range pod.Status.ContainerStatuses {
 			id := status.ContainerID[strings.LastIndex(status.ContainerID, "/")+1:]
+			name := pod.Namespace + "/" + pod.Name + "/" + status.Name
+			w.byName[name] = describe(pod, status.Name, component, role)
 			if id != "" {
-				w.containers[id] = describe(pod, status.Name, component, role)
+				w.containers[id] = w.byName[name]
 			}
-			w.restarted(now, pod.Namespace+"/"+pod.Name+"/"+status.Name, status)
+			w.restarted(now, name, status)
 		}
 	}
 }
@@ -121,6 +133,21 @@ func (w *podWatcher) container(id string) (result.ResourceSeries, bool) {
 	defer w.mu.Unlock()
 	described, ok := w.containers[id]
 	return described, ok
+}
+
+// named says whose a container of the name namespace/pod/container is.
+func (w *podWatcher) named(name string) (result.ResourceSeries, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	described, ok := w.byName[name]
+	return described, ok
+}
+
+// nodeNames are the nodes that the environment's pods run on.
+func (w *podWatcher) nodeNames() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.nodes))
 }
 
 func (w *podWatcher) events() []result.Event {

@@ -91,7 +91,8 @@ func (s *stage) drive(ctx context.Context) error {
 	s.out.Resources, s.out.Events = resources, append(s.out.Events, events...)
 	slices.SortFunc(s.out.Events, func(a, b result.Event) int { return a.At.Compare(b.At) })
 	if s.Plan.Cluster.Existing() {
-		s.out.NotMeasured = append(s.out.NotMeasured, "CPU, memory and throttling of the pods: an existing cluster gives Steamer no way into its nodes")
+		s.out.NotMeasured = append(s.out.NotMeasured,
+			"CPU throttling of the pods: on an existing cluster only the kubelets' summary API is read, which does not have it")
 	}
 	for _, gap := range gaps {
 		s.out.NotMeasured = append(s.out.NotMeasured, gap.Error())
