@@ -113,7 +113,7 @@ func (p *private) start(ctx context.Context, dockerd, dataDir string) error {
 	}
 	// Not CommandContext: the daemon outlives an interrupt, because clean-up needs it, and is stopped by stop.
 	cmd := exec.Command(dockerd, "--config-file", configFile, "--data-root", dataDir, "--exec-root", filepath.Join(runDir, "exec"),
-		"--pidfile", p.pidFile(), "--host", socketURL(), "--log-level", "warn")
+		"--pidfile", p.pidFile(), "--host", socketURL(), "--log-level", "warn", "--bridge", "none")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = append(os.Environ(), "PATH="+administratorPath()) // it calls iptables
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}        // a Ctrl-C in the terminal is Steamer's to handle
