@@ -57,9 +57,10 @@ xk6: ## Prove that xk6 builds k6 with the extension
 ## Benchmarks
 
 .PHONY: bench
-bench: $(STEAMER) ## Client CPU per fetch: extension against plain k6 JavaScript, alternating, with the ratio
+bench: $(STEAMER) ## Client CPU per fetch against plain k6 JavaScript, alternating; then the times of the runs in runs/
 	bao="$$($(STEAMER) images build bao)" k6="$$($(STEAMER) images build k6)" && \
-	cd perf && STEAMER_BAO="$$bao" go run ./bench -k6 "$$k6" -at-least 1.5 -max-rss 300
+	(cd perf && STEAMER_BAO="$$bao" go run ./bench -k6 "$$k6" -at-least 1.5 -max-rss 300)
+	@if ls runs/*/result.json >/dev/null 2>&1; then go run ./hack/timings runs/*/result.json; fi
 
 ## Building
 

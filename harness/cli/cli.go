@@ -26,8 +26,9 @@ type State struct {
 	Stderr io.Writer
 	Getenv func(string) string
 
-	root  string // --root
-	cache string // --cache
+	root   string // --root
+	cache  string // --cache
+	images string // --image-source
 
 	started bool // a command accepted its arguments and began
 }
@@ -97,6 +98,8 @@ func newRoot(state *State) *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&state.root, "root", state.Getenv("STEAMER_ROOT"), "Steamer's source tree (default: found from the working directory)")
+	flags.StringVar(&state.images, "image-source", string(images.FromAuto),
+		"pull images by digest, build them here, or auto: pull where a registry answers, else build")
 	flags.StringVar(&state.cache, "cache", state.Getenv("STEAMER_CACHE"),
 		"cache of images, programs and the private engine (default: the user's cache directory)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -126,7 +129,11 @@ func (s *State) builder() (*images.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &images.Builder{Root: root, Cache: cache}, nil
+	from, err := images.ParseSource(s.images)
+	if err != nil {
+		return nil, err
+	}
+	return &images.Builder{Root: root, Cache: cache, Source: from}, nil
 }
 
 func (s *State) engineOptions() (engine.Options, error) {

@@ -73,6 +73,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		"topology":           {[]string{"--topology", "moon"}, []string{"--topology moon", "no such topology", "cloud-native-hybrid"}},
 		"topology twice":     {[]string{"--topology", "cloud-native,cloud-native"}, []string{"named twice"}},
+		"image source":       {[]string{"--image-source", "moon"}, []string{"image source moon", "auto, build or pull"}},
 		"tier":               {[]string{"--tier", "13"}, []string{"tier 13", "150"}},
 		"profile":            {[]string{"--profile", "moon"}, []string{"moon"}},
 		"dialect":            {[]string{"--dialect", "moon"}, []string{"--dialect moon", "no such dialect", "gitlab"}},

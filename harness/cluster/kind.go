@@ -103,7 +103,7 @@ func CheckInput(dir string, opts Options) error {
 func portFree(port int) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return exit.Invalidf("port "+strconv.Itoa(port), "choose another with --port", "it cannot be bound on the loopback address: %w", err)
+		return exit.Invalidf("port "+strconv.Itoa(port), "choose another with --port; steamer cluster gc removes clusters that a crashed run left behind", "it cannot be bound on the loopback address: %w", err)
 	}
 	return listener.Close()
 }

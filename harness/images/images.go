@@ -56,6 +56,18 @@ const (
 	FromPull  Source = "pull"  // pulled; what registry.yaml names no reference for is built
 )
 
+// ParseSource reads a source; empty is FromAuto, anything unknown an exit.Invalid error.
+func ParseSource(name string) (Source, error) {
+	switch source := Source(name); source {
+	case "":
+		return FromAuto, nil
+	case FromAuto, FromBuild, FromPull:
+		return source, nil
+	default:
+		return "", exit.Invalidf("image source "+name, "choose auto, build or pull", "there is no such source")
+	}
+}
+
 // Builder builds images into a cache directory.
 type Builder struct {
 	Root   string // Steamer's source tree: the build modules are in it
@@ -105,8 +117,8 @@ func (b *Builder) names() []string {
 // Ensure returns the named images, pulling or building the ones that the cache does not hold. An unknown
 // name or source is an exit.Invalid error; a failed pull or build is an exit.Environment error.
 func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) {
-	if !slices.Contains([]Source{"", FromAuto, FromBuild, FromPull}, b.Source) {
-		return nil, exit.Invalidf("image source "+string(b.Source), "choose auto, build or pull", "there is no such source")
+	if _, err := ParseSource(string(b.Source)); err != nil {
+		return nil, err
 	}
 	recipes := b.recipes()
 	for _, n := range names {

@@ -52,14 +52,17 @@ type cleanup struct {
 // CleanupTimeout bounds each clean-up, which has to work after the run was cancelled.
 const CleanupTimeout = 3 * time.Minute
 
-// Do runs the plan. It returns the result whenever a run directory was made, also when the run failed
-// or was interrupted, and the run directory's path. The error is what kept the run from its end.
+// Do runs the plan. It returns the result and the path of the run directory, also when the run failed
+// or was interrupted, unless the input turned out to be bad. The error is what kept the run from its end.
 func (r *Run) Do(ctx context.Context) (*result.Result, string, error) {
 	if err := r.begin(); err != nil {
 		return nil, "", err
 	}
 	err := r.execute(ctx)
 	err = errors.Join(err, r.cleanUp(ctx))
+	if exit.CodeOf(err) == exit.Invalid && len(r.result.Topologies) == 0 {
+		return nil, "", errors.Join(err, os.RemoveAll(r.dir)) // input that only the engine could refuse: nothing was measured
+	}
 	return r.result, r.dir, errors.Join(err, r.end(ctx, err))
 }
 

@@ -51,7 +51,8 @@ func (r *Run) topology(ctx context.Context, name string) error {
 		s.saveDiagnostics(ctx)
 	}
 	remove := env.Remove
-	if ctx.Err() != nil && r.cluster.Created && !r.Plan.Cluster.Keep {
+	last := name == r.Plan.Topologies[len(r.Plan.Topologies)-1]
+	if r.cluster.Created && !r.Plan.Cluster.Keep && (last || ctx.Err() != nil) {
 		remove = env.RemoveMachine // the cluster goes as a whole, and someone waits
 	}
 	removal := r.undo(ctx, cleanup{"topology " + name, remove})
