@@ -153,7 +153,7 @@ func (f *Forward) endpoint(ctx context.Context) (pod string, port int32, err err
 			}
 		}
 	}
-	return "", 0, fmt.Errorf("Service %s/%s leads to no ready pod", f.namespace, f.service)
+	return "", 0, fmt.Errorf("service %s/%s leads to no ready pod", f.namespace, f.service)
 }
 
 // open makes a tunnel to a pod and proves it by one HTTP round trip.

@@ -106,7 +106,7 @@ func (b *Builder) debianFile(ctx context.Context, pkg, file string) (string, err
 		return "", fmt.Errorf("dpkg-deb %s: %w", pkg, err)
 	}
 	if !exists(filepath.Join(tree, file)) {
-		return "", fmt.Errorf("Debian package %s does not hold %s", pkg, file)
+		return "", fmt.Errorf("package %s does not hold %s", pkg, file)
 	}
 	// Renamed into place, so that an interrupted extraction is never taken for a whole one.
 	if err := os.RemoveAll(dir); err != nil {
