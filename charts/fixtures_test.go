@@ -23,7 +23,8 @@ func TestPostgreSQL(t *testing.T) {
 	set := get[appsv1.StatefulSet](t, plain, "StatefulSet/postgresql")
 	server := set.Spec.Template.Spec.Containers[0]
 	require.Equal(t, []string{"postgres", "-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=100"}, server.Args)
-	require.Contains(t, server.ReadinessProbe.Exec.Command, "--host=127.0.0.1", "the Unix socket answers before the database exists")
+	require.Contains(t, server.StartupProbe.Exec.Command, "--host=127.0.0.1", "the Unix socket answers before the database exists")
+	require.NotNil(t, server.ReadinessProbe.TCPSocket, "a process every two seconds would show in what PostgreSQL uses")
 	require.EqualValues(t, 999, *set.Spec.Template.Spec.SecurityContext.RunAsUser)
 	require.Len(t, get[corev1.Secret](t, plain, "Secret/postgresql").Data["password"], 32)
 	require.Equal(t, "postgresql", get[corev1.Service](t, plain, "Service/postgresql").Spec.Ports[0].TargetPort.String())
