@@ -15,7 +15,7 @@ func invalidJWT() scenario.Scenario {
 		ID:       "abuse/invalid-jwt",
 		Title:    "A JWT that is expired, forged or meant for somebody else is refused at the login",
 		Protects: "all secrets of a project from anyone who can make up or replay a token",
-		Source:   "RFC 7519, RFC 8725; domain.md 2.4, 3.3, scenario 7",
+		Source:   "RFC 7519, RFC 8725",
 		Kind:     scenario.Abuse,
 		Budget:   time.Minute,
 		Parallel: true,

@@ -17,7 +17,7 @@ func missingPolicy() scenario.Scenario {
 		ID:       "access/missing-policy",
 		Title:    "Without a policy a job gets 403, whether the secret exists or not",
 		Protects: "secrets restricted to an environment or branch, and the names of secrets from guessing",
-		Source:   "GitLab Runner and EE specs; domain.md 3.1 (403, never 404, without a policy), 2.6",
+		Source:   "GitLab Runner and EE specs",
 		Kind:     scenario.Abuse,
 		Budget:   time.Minute,
 		Parallel: true,

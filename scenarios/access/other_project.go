@@ -17,7 +17,7 @@ func otherProject() scenario.Scenario {
 		ID:       "access/other-project",
 		Title:    "A job of one project is refused the secrets of another",
 		Protects: "the secrets of every project from every other project on the instance",
-		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb; domain.md 2.4, 2.9, complaint 8.19",
+		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb",
 		Kind:     scenario.Abuse,
 		Budget:   time.Minute,
 		Parallel: true,

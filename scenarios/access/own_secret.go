@@ -13,7 +13,7 @@ func ownSecret() scenario.Scenario {
 		ID:       "access/own-secret",
 		Title:    "Every project's job gets the right value of its own secret",
 		Protects: "CI jobs that need their secrets: a wrong or missing value breaks or misleads every deployment",
-		Source:   "GitLab Runner's gitlab_secrets_manager resolver; domain.md 3.1, scenario 5",
+		Source:   "GitLab Runner's gitlab_secrets_manager resolver",
 		Kind:     scenario.Functional,
 		Budget:   2 * time.Minute,
 		Parallel: true,

@@ -19,7 +19,7 @@ func noSecretLeaks() scenario.Scenario {
 		ID:       "hygiene/no-secret-leaks",
 		Title:    "No planted secret and no JWT is in logs, events, ConfigMaps, Helm records or Steamer's output",
 		Protects: "secrets from everyone who may read logs or releases but not secrets",
-		Source:   "CVE-2026-46358 (inline-auth headers in audit logs); domain.md 3.3, scenario 9",
+		Source:   "CVE-2026-46358 (inline-auth headers in audit logs)",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Hygiene,
 		Budget:   3 * time.Minute,

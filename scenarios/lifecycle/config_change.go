@@ -23,7 +23,7 @@ func configChangeKeepsData() scenario.Scenario {
 		ID:       "lifecycle/config-change-keeps-data",
 		Title:    "A configuration change through helm upgrade replaces the pods and keeps every secret",
 		Protects: "all secrets during the most common operation on the chart",
-		Source:   "GitLab's OpenBao chart; domain.md 1.2, 1.10 and complaint 8.1",
+		Source:   "GitLab's OpenBao chart",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller},
 		Kind:     scenario.Lifecycle,
 		Budget:   10 * time.Minute,

@@ -18,7 +18,7 @@ func failoverActiveDeleted() scenario.Scenario {
 		ID:       "resilience/failover-active-deleted",
 		Title:    "When the active pod is deleted the standby takes over and fetches work again",
 		Protects: "pipelines during node drains, evictions and roll-outs",
-		Source:   "domain.md 7.2 and scenario 15: a clean shutdown gives up the lock at once",
+		Source:   "OpenBao's PostgreSQL HA lock: a clean shutdown gives it up at once, a crash leaves it for its TTL of 15 s",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Fault,
 		Budget:   6 * time.Minute,

@@ -13,7 +13,7 @@ func oneActive() scenario.Scenario {
 		ID:       "resilience/one-active",
 		Title:    "Exactly one pod is active and exactly that one is behind the active Service",
 		Protects: "every fetch: requests that reach a standby or a sealed pod fail or take a detour, two leaders corrupt data",
-		Source:   "GitLab's OpenBao chart; vault-helm #318, vault #18117; domain.md 1.2, complaints 8.3, 8.5, 8.6",
+		Source:   "GitLab's OpenBao chart; vault-helm #318, vault #18117",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Functional,
 		Budget:   time.Minute,
