@@ -62,7 +62,7 @@ func (c *Cluster) unready(ctx context.Context) ([]string, error) {
 		waiting = append(waiting, "kube-system has no pods")
 	}
 	for _, pod := range pods.Items {
-		if !podReady(pod) {
+		if !PodReady(pod) {
 			waiting = append(waiting, fmt.Sprintf("pod %s (%s)", pod.Name, pod.Status.Phase))
 		}
 	}
@@ -79,7 +79,8 @@ func nodeReady(node corev1.Node) bool {
 	return false
 }
 
-func podReady(pod corev1.Pod) bool {
+// PodReady reports whether the pod's condition Ready is true.
+func PodReady(pod corev1.Pod) bool {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodReady {
 			return condition.Status == corev1.ConditionTrue

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
@@ -77,7 +78,7 @@ func (e *Environment) awaitPods(ctx context.Context, namespace, selector string,
 			return fmt.Errorf("%d pods, want %d", len(pods.Items), count)
 		}
 		for _, pod := range pods.Items {
-			if !ready(pod) {
+			if !cluster.PodReady(pod) {
 				return fmt.Errorf("pod %s is not Ready: %s", pod.Name, podState(pod))
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
@@ -104,7 +105,7 @@ func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
 			return nil, fmt.Errorf("pod %s is sealed (%s): is the unseal key the one the storage was initialised with?", pod.Name, podState(*pod))
 		case labels["openbao-initialized"] == "false":
 			return nil, fmt.Errorf("pod %s is not initialised (%s)", pod.Name, podState(*pod))
-		case !ready(*pod):
+		case !cluster.PodReady(*pod):
 			return nil, fmt.Errorf("pod %s is not Ready: %s", pod.Name, podState(*pod))
 		case labels["openbao-sealed"] == "" || labels["openbao-initialized"] == "":
 			return nil, fmt.Errorf("pod %s has no labels from OpenBao's service registration", pod.Name)
@@ -189,15 +190,6 @@ func (e *Environment) asRails(ctx context.Context, client *bao.Client) error {
 		return fmt.Errorf("a request as Rails was answered with status %d: %s", response.Status, response.Message())
 	}
 	return nil
-}
-
-func ready(pod corev1.Pod) bool {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // podState says in a few words what a pod is doing, for errors.
