@@ -30,10 +30,15 @@ e2e: $(STEAMER) ## Run the scenarios on kind, without load. TOPOLOGY, ARGS
 ## Tests
 
 .PHONY: test
-test: $(STEAMER) lint helm ## Lint, unit, chart and integration tests on real OpenBao and PostgreSQL processes; no cluster
+test: $(STEAMER) lint charts-check helm ## Lint, static chart checks, unit, chart and integration tests on real OpenBao and PostgreSQL processes; no cluster
 	$(STEAMER) setup --tests
 	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && \
 	for module in $(MODULES); do (cd $$module && echo "go test: $$module" && go test ./...) || exit 1; done
+
+.PHONY: charts-check
+charts-check: $(STEAMER) ## Static checks of the three charts; other charts: bin/steamer charts check CHART
+	for chart in openbao postgresql gitlab-stub; do $(STEAMER) charts check charts/$$chart --format junit --output $(BIN)/charts-check-$$chart.xml \
+		|| { $(STEAMER) charts check charts/$$chart; exit 1; }; echo "charts check: $$chart is clean"; done
 
 .PHONY: test-race
 test-race: $(STEAMER) helm ## The tests under the race detector (needs a C compiler)
@@ -93,6 +98,16 @@ openbao: $(STEAMER) ## Build the OpenBao program and print its path
 .PHONY: k6
 k6: $(STEAMER) ## Build k6 with the extension and print its path
 	@$(STEAMER) images build k6
+
+## Releasing
+
+# Where to push; empty pushes nothing. DRY_RUN=1 makes and pushes nothing at all.
+REGISTRY ?=
+DRY_RUN  ?=
+
+.PHONY: release
+release: $(STEAMER) ## Package charts/openbao reproducibly into dist/, with checksums, provenance and changes. REGISTRY=oci://…, DRY_RUN=1
+	$(STEAMER) charts release $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(DRY_RUN),--dry-run)
 
 ## Housekeeping
 

@@ -37,11 +37,11 @@ func TestConfig(t *testing.T) {
 		{"high availability", ``, []any{"storage", "postgresql", "ha_enabled"}, "true"},
 		{"table name", `config: {storage: {postgresql: {table: kv, haTable: locks}}}`, []any{"storage", "postgresql", "table"}, "kv"},
 		{"lock table name", `config: {storage: {postgresql: {table: kv, haTable: locks}}}`, []any{"storage", "postgresql", "ha_table"}, "locks"},
-		{"current key", ``, []any{"seal", "static", "current_key"}, "file:///srv/openbao/keys/current/key"},
+		{"current key", ``, []any{"seal", "static", "current_key"}, "file:///srv/openbao/keys/static-unseal-1"},
 		{
 			"previous key, for a rotation", `config: {unseal: {static: {previousKeyId: old, previousKeySecret: s}}}`,
 			[]any{"seal", "static", "previous_key"},
-			"file:///srv/openbao/keys/previous/key",
+			"file:///srv/openbao/keys/static-unseal-0",
 		},
 		{"request duration in seconds", `config: {defaultMaxRequestDuration: 30}`, []any{"default_max_request_duration"}, "30s"},
 		{"audit to stdout", ``, []any{"audit", 0, "options", "file_path"}, "stdout"},
@@ -57,8 +57,8 @@ func TestConfig(t *testing.T) {
 		{"TLS certificate", `{tlsSecretName: tls, config: {tlsDisable: false}}`, append(api, "tls_cert_file"), "/srv/openbao/tls/tls.crt"},
 		{"TLS on the metrics listener too", `{tlsSecretName: tls, config: {tlsDisable: false}}`, append(metrics, "tls_disable"), false},
 		{"settings the chart does not know", `config: {extra: {plugin_directory: /p}}`, []any{"plugin_directory"}, "/p"},
-		{"http audit never probes GitLab", `config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}`, []any{"audit", 1, "options", "skip_test"}, "true"},
-		{"http audit address unescaped", `config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}`, []any{"audit", 1, "options", "uri"}, "http://w/a?b&c"},
+		{"http audit never probes GitLab", `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}}`, []any{"audit", 1, "options", "skip_test"}, "true"},
+		{"http audit address unescaped", `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}}`, []any{"audit", 1, "options", "uri"}, "http://w/a?b&c"},
 	}
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestInitialize(t *testing.T) {
 // TestBootstrapConfigStaysInside checks that the initialising process is reachable by nobody else and asks GitLab nothing.
 func TestBootstrapConfigStaysInside(t *testing.T) {
 	t.Parallel()
-	config := bootstrapConfig(t, `config: {audit: {http: {enabled: true, streamingUri: "http://w/a"}}}`)
+	config := bootstrapConfig(t, `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a"}}}}`)
 	require.Len(t, config["listener"], 1)
 	require.Equal(t, "127.0.0.1:8200", dig(t, config, "listener", 0, "tcp", "address"))
 	require.NotContains(t, config, "service_registration")

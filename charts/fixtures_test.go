@@ -1,11 +1,13 @@
 package charts_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // fixture renders one of the fixture charts under its own name.
@@ -51,6 +53,42 @@ func TestPostgreSQL(t *testing.T) {
 	}
 }
 
+// TestPgBouncer checks that it is there on demand, takes nobody else's pods, and is told where the database is.
+func TestPgBouncer(t *testing.T) {
+	t.Parallel()
+	require.NotContains(t, fixture(t, "postgresql", ""), "Deployment/postgresql-pgbouncer")
+	all := fixture(t, "postgresql", `{auth: {username: u, database: d}, tls: {secret: s}, service: {port: 5433}, image: {repository: r, tag: t}, nodeSelector: {a: b},
+		pgbouncer: {enabled: true, port: 7000, poolMode: transaction, poolSize: 3, maxClientConnections: 9, settings: {query_wait_timeout: 5, auth_type: md5}, tls: {secret: c}}}`)
+	pod := get[appsv1.Deployment](t, all, "Deployment/postgresql-pgbouncer").Spec.Template
+	require.Equal(t, []string{"pgbouncer", "/etc/pgbouncer/pgbouncer.ini"}, pod.Spec.Containers[0].Command)
+	require.Equal(t, "r:t", pod.Spec.Containers[0].Image)
+	require.Equal(t, map[string]string{"a": "b"}, pod.Spec.NodeSelector)
+	require.Equal(t, corev1.StorageMediumMemory, pod.Spec.Volumes[1].EmptyDir.Medium, "it holds a password")
+	own := fixture(t, "postgresql", "pgbouncer: {enabled: true, image: {repository: b, tag: '1'}, resources: {requests: {cpu: 1m}}}")
+	server := get[appsv1.Deployment](t, own, "Deployment/postgresql-pgbouncer").Spec.Template.Spec.Containers[0]
+	require.Equal(t, "b:1", server.Image)
+	require.Equal(t, "1m", server.Resources.Requests.Cpu().String())
+
+	set := get[appsv1.StatefulSet](t, all, "StatefulSet/postgresql")
+	for service, labels := range map[string]map[string]string{"postgresql": set.Spec.Template.Labels, "postgresql-pgbouncer": pod.Labels} {
+		selector := &metav1.LabelSelector{MatchLabels: get[corev1.Service](t, all, "Service/"+service).Spec.Selector}
+		require.True(t, matches(t, selector, labels), service)
+		require.Equal(t, service == "postgresql", matches(t, selector, set.Spec.Template.Labels))
+	}
+	require.EqualValues(t, 7000, get[corev1.Service](t, all, "Service/postgresql-pgbouncer").Spec.Ports[0].Port)
+
+	ini := get[corev1.ConfigMap](t, all, "ConfigMap/postgresql-pgbouncer").Data["pgbouncer.ini"]
+	for _, line := range []string{
+		"d = host=postgresql port=5433", "pool_mode = transaction", "default_pool_size = 3", "max_client_conn = 9", "query_wait_timeout = 5",
+		"auth_type = md5", "admin_users = u", "server_tls_sslmode = require", "client_tls_sslmode = require",
+	} {
+		require.Contains(t, strings.Split(ini, "\n"), line)
+	}
+	plain := get[corev1.ConfigMap](t, own, "ConfigMap/postgresql-pgbouncer").Data["pgbouncer.ini"]
+	require.Contains(t, plain, "server_tls_sslmode = disable")
+	require.NotContains(t, plain, "client_tls")
+}
+
 // TestGitLabStub checks the issuer, which must equal what the tokens say, and the token of the audit sink.
 func TestGitLabStub(t *testing.T) {
 	t.Parallel()
@@ -65,6 +103,9 @@ func TestGitLabStub(t *testing.T) {
 	require.Equal(t, map[string]string{"ISSUER": "http://gitlab-stub.steamer.svc.cluster.local:8080"}, env(""))
 	require.Equal(t, map[string]string{"ISSUER": "https://gitlab.example.com"}, env("issuer: https://gitlab.example.com"))
 	require.Equal(t, "/etc/gitlab-stub-audit/token", env("auditToken: {secret: s}")["AUDIT_TOKEN_FILE"])
+
+	require.JSONEq(t, `{"audit": {"status": 500, "delay": "1m30s"}, "keys": {"blackhole": true}}`,
+		env("faults: {audit: {status: 500, delay: 1m30s}, keys: {blackhole: true}}")["FAULTS"])
 
 	const jwks = `{"keys":[{"kty":"EC","kid":"a"}]}`
 	all := fixture(t, "gitlab-stub", "jwks: '"+jwks+"'")

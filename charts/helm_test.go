@@ -3,6 +3,7 @@ package charts_test
 import (
 	"debug/buildinfo"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,8 @@ import (
 const (
 	release   = "openbao"
 	namespace = "steamer"
+	// kubeVersion stands for the cluster's: without one, a Helm built by "go build" takes 1.20.
+	kubeVersion = "1.36.0"
 )
 
 // Values files of the two topologies; the focused tests start from the first.
@@ -31,6 +34,7 @@ const (
 // of the values files.
 func render(t *testing.T, chart, name, values string, files ...string) (string, error) {
 	t.Helper()
+	noticed(t, chart)
 	if values != "" {
 		files = append(files, valuesFile(t, values))
 	}
@@ -38,7 +42,19 @@ func render(t *testing.T, chart, name, values string, files ...string) (string, 
 		ValuesFiles:    files,
 		KubectlOptions: k8s.NewKubectlOptions("", "", namespace),
 		Logger:         logger.Discard,
-	}, chart, name, nil)
+	}, chart, name, nil, "--kube-version", kubeVersion)
+}
+
+// noticed opens a chart's files, because go test takes a result from its cache unless a file changed that the test itself
+// opened: what the Helm process reads does not count.
+func noticed(t *testing.T, chart string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(chart, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			_, err = os.ReadFile(path)
+		}
+		return err
+	}))
 }
 
 // valuesFile writes values where Helm can read them: it splits the paths of values
@@ -92,6 +108,14 @@ func get[T any](t *testing.T, all objects, key string) T {
 	var object T
 	require.NoError(t, yaml.UnmarshalStrict([]byte(all[key]), &object), key)
 	return object
+}
+
+// read is a file's text.
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return string(text)
 }
 
 // parse decodes a JSON document into a tree of maps.

@@ -52,7 +52,7 @@ func TestStaticUnsealSecret(t *testing.T) {
 	require.Len(t, key.Data["key"], 32, "AES-256")
 	require.NotContains(t, key.Annotations, "helm.sh/hook-delete-policy")
 	for _, values := range []string{
-		"staticUnsealSecret: {generate: false}",
+		"{staticUnsealSecret: {generate: false}, extraVolumeMounts: [{name: k, mountPath: /srv/openbao/keys/static-unseal-1}]}",
 		"config: {unseal: {static: {currentKeySecret: mine}}}",
 		"config: {unseal: {static: {enabled: false}}}",
 	} {
@@ -62,21 +62,39 @@ func TestStaticUnsealSecret(t *testing.T) {
 	for _, v := range mine.Spec.Template.Spec.Volumes {
 		if v.Name == "static-unseal" {
 			require.Equal(t, "mine", v.Secret.SecretName)
-			require.Equal(t, []corev1.KeyToPath{{Key: "k", Path: "key"}}, v.Secret.Items)
+			require.Equal(t, []corev1.KeyToPath{{Key: "k", Path: "static-unseal-1"}}, v.Secret.Items)
 			return
 		}
 	}
 	t.Fatal("no volume static-unseal")
 }
 
+// TestUnsealKeys checks that both keys of a rotation, which lie in one directory, are single files where OpenBao reads them.
+func TestUnsealKeys(t *testing.T) {
+	t.Parallel()
+	pod := deployment(t, "config: {unseal: {static: {previousKeyId: old, previousKeySecret: before, previousKeySecretKey: k}}}").Spec.Template.Spec
+	files := map[string]string{} // by path: the Secret and its key
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		for _, volume := range pod.Volumes {
+			if mount.Name == volume.Name && volume.Secret != nil {
+				require.Equal(t, mount.SubPath, volume.Secret.Items[0].Path)
+				files[mount.MountPath] = volume.Secret.SecretName + "/" + volume.Secret.Items[0].Key
+			}
+		}
+	}
+	require.Equal(t, map[string]string{
+		"/srv/openbao/keys/static-unseal-1": "openbao-static-unseal/key", "/srv/openbao/keys/static-unseal-0": "before/k",
+	}, files)
+}
+
 // TestHTTPAuditSecret checks that the token's name is the same where it is made and where it is mounted.
 func TestHTTPAuditSecret(t *testing.T) {
 	t.Parallel()
-	const on = "config: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}"
+	const on = "openbaoVersion: 2.5.0\nconfig: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}"
 	all := openbao(t, on)
 	require.Len(t, get[corev1.Secret](t, all, "Secret/openbao-http-audit").Data["tok"], 48)
 	require.NotContains(t, openbao(t, ""), "Secret/openbao-http-audit")
-	require.NotContains(t, openbao(t, on+"\nhttpAuditSecret: {generate: false}"), "Secret/openbao-http-audit")
+	require.NotContains(t, openbao(t, on+"\nhttpAuditSecret: {generate: false}\nextraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]"), "Secret/openbao-http-audit")
 }
 
 // TestStatusPod checks that "helm test" asks the active Service for its seal status.

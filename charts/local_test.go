@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/localbao"
 )
@@ -34,6 +35,7 @@ type site struct {
 	bin      string   // a directory with the real OpenBao as "bao"
 	issuer   *gitlab.Issuer
 	key      string // file with the unseal key
+	files    string // directory of what is mounted; empty: nothing is
 }
 
 // newSite starts the parts. A missing OpenBao or PostgreSQL fails the test, and the
@@ -102,7 +104,7 @@ func (s *site) fresh(t *testing.T, name string) string {
 func (s *site) values(database string) (string, error) {
 	text, err := json.Marshal(map[string]any{"config": map[string]any{
 		"serviceRegistration": map[string]any{"enabled": false}, // there is no Kubernetes
-		"unseal":              map[string]any{"static": map[string]any{"currentKeyPath": s.key}},
+		"unseal":              map[string]any{"static": map[string]any{"currentKey": s.key}},
 		"initialize":          map[string]any{"oidcDiscoveryUrl": s.issuer.URL(), "boundIssuer": s.issuer.URL(), "boundAudiences": audience},
 		"storage": map[string]any{"postgresql": map[string]any{"connection": map[string]any{
 			"host": s.database.Hostname(), "port": json.Number(s.database.Port()),
@@ -110,6 +112,18 @@ func (s *site) values(database string) (string, error) {
 		}}},
 	}})
 	return string(text), err
+}
+
+// with lays more values over those of a release.
+func with(t *testing.T, values, more string) string {
+	t.Helper()
+	base, err := chart.ParseValues("base", []byte(values))
+	require.NoError(t, err)
+	over, err := chart.ParseValues("over", []byte(more))
+	require.NoError(t, err)
+	text, err := json.Marshal(chart.Merge(base, over))
+	require.NoError(t, err)
+	return string(text)
 }
 
 // node is one OpenBao process with the configuration the chart renders.
@@ -128,8 +142,11 @@ const (
 	portsPerNode = metricsPort + 2
 )
 
-// config writes config.json as a pod would see it, on loopback ports of its own,
-// and returns the environment of its process.
+// mounts is where the chart mounts files of Secrets and ConfigMaps.
+const mounts = "/srv/openbao/"
+
+// config writes config.json as a pod would see it, on loopback ports of its own and with
+// the mounted files below its directory, and returns the environment of its process.
 func (s *site) config(t *testing.T, configMap, values string, base int) (dir string, env []string) {
 	t.Helper()
 	ports := fmt.Sprintf("{config: {apiPort: %d, clusterPort: %d, metricsListener: {port: %d}}}", base+apiPort, base+clusterPort, base+metricsPort)
@@ -137,7 +154,13 @@ func (s *site) config(t *testing.T, configMap, values string, base int) (dir str
 	require.NoError(t, err)
 	data := get[corev1.ConfigMap](t, split(t, out), configMap).Data
 	dir = t.TempDir()
+	files := s.files
+	if files == "" {
+		files = dir
+	}
 	for name, text := range data {
+		text = strings.ReplaceAll(text, mounts, files+"/")
+		text = strings.ReplaceAll(text, url.QueryEscape(mounts), url.QueryEscape(files+"/"))
 		text = strings.ReplaceAll(text, `"address": ":`, `"address": "127.0.0.1:`)
 		text = strings.ReplaceAll(text, `"cluster_address": ":`, `"cluster_address": "127.0.0.1:`)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
@@ -179,10 +202,11 @@ func (s *site) bootstrap(t *testing.T, values, active string) (string, error) {
 	return string(out), err
 }
 
-// process is a child whose output is kept and which ends with the test.
+// process is a child whose output is kept. It ends with the test, or when stop is called.
 type process struct {
-	mu  sync.Mutex
-	out bytes.Buffer
+	stop func()
+	mu   sync.Mutex
+	out  bytes.Buffer
 }
 
 // Write collects the output.
@@ -221,12 +245,13 @@ func startProcess(t *testing.T, binary string, args []string, env ...string) *pr
 		}
 	}()
 	require.NoError(t, <-started)
-	t.Cleanup(func() {
+	p.stop = sync.OnceFunc(func() {
 		timer := time.AfterFunc(15*time.Second, func() { _ = cmd.Process.Kill() })
 		defer timer.Stop()
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-done
 	})
+	t.Cleanup(p.stop)
 	return p
 }
 

@@ -94,7 +94,7 @@ func TestVolumes(t *testing.T) {
 		{"rotation", "config: {unseal: {static: {previousKeyId: old, previousKeySecret: s}}}", []string{"config", "tmp", "static-unseal", "static-unseal-previous"}},
 		{"database CA", "config: {storage: {postgresql: {connection: {sslMode: verify-ca, sslRootCert: {configMap: ca}}}}}", []string{"config", "tmp", "static-unseal", "postgresql-ca"}},
 		{"client certificate", "config: {storage: {postgresql: {connection: {sslClientCert: {secret: c}}}}}", []string{"config", "tmp", "static-unseal", "postgresql-client"}},
-		{"http audit", "config: {audit: {http: {enabled: true, streamingUri: 'http://w'}}}", []string{"config", "tmp", "static-unseal", "http-audit"}},
+		{"http audit", "{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: 'http://w'}}}}", []string{"config", "tmp", "static-unseal", "http-audit"}},
 		{"TLS", "{tlsSecretName: t, config: {tlsDisable: false}}", []string{"config", "tmp", "static-unseal", "tls"}},
 	}
 	for _, tt := range cases {

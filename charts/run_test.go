@@ -10,11 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 
 	"gitlab.com/steamer/steamer/harness/bao"
 )
@@ -34,6 +37,9 @@ func TestRun(t *testing.T) {
 	}
 	t.Run("no bootstrap, no half-initialised database", s.withoutBootstrap)
 	t.Run("interrupted initialisation", s.interrupted)
+	t.Run("rotation of the unseal key", s.rotation)
+	t.Run("other audit devices", s.otherAudit)
+	t.Run("TLS", s.tls)
 }
 
 // install does what "helm install" does and checks what it promises. thorough adds
@@ -77,6 +83,14 @@ func oneActive(t *testing.T, nodes []*node) (active, standby *node) {
 	return active, standby
 }
 
+// becomes waits until the node's health answers with a status code.
+func becomes(t *testing.T, n *node, status int) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.Equal(c, status, health(t, n))
+	}, startTime, pollEvery, "log:\n%s", n.log())
+}
+
 // health is the node's status code of sys/health, 0 without an answer.
 func health(t *testing.T, n *node) int {
 	client := bao.New(n.api, nil)
@@ -104,10 +118,15 @@ func (s *site) rails(t *testing.T, n *node, method, path, aud string) *bao.Respo
 	return answer
 }
 
-// login proves that Rails can do its work: OpenBao fetched the keys from the stub and trusts them.
+// login proves that Rails can do its work: OpenBao fetched the keys from the stub and trusts them. A standby that has not
+// reached the leader's cluster port yet redirects instead of forwarding.
 func (s *site) login(t *testing.T, n *node) {
 	t.Helper()
-	answer := s.rails(t, n, http.MethodGet, "sys/auth", audience)
+	var answer *bao.Response
+	require.Eventually(t, func() bool {
+		answer = s.rails(t, n, http.MethodGet, "sys/auth", audience)
+		return answer.Status != http.StatusTemporaryRedirect
+	}, startTime, pollEvery, "the standby never forwards; log:\n%s", n.log())
 	require.Equal(t, http.StatusOK, answer.Status, answer.Message())
 	require.Contains(t, string(answer.Data), "gitlab_rails_jwt/")
 }
@@ -169,8 +188,26 @@ func metrics(t *testing.T, n *node) {
 	require.Contains(t, body, "openbao_core_handle_request")
 	require.NotContains(t, body, "openbao_route_", "one series per mount")
 	require.NotContains(t, body, "openbao_rollback_", "one series per mount")
+	// These two appear when leadership is lost for the first time.
+	rare := []string{"openbao_core_leadership_lost_count", "openbao_core_leadership_setup_failed_count"}
+	for _, name := range monitored(t) {
+		if strings.HasPrefix(name, "openbao_") && !slices.Contains(rare, name) {
+			require.Regexp(t, `(?m)^`+name+`[{ ]`, body, "an alert or a panel asks for a metric that OpenBao does not have")
+		}
+	}
 	status, _ = scrape(t, n.api)
 	require.NotEqual(t, http.StatusOK, status, "the api listener asks for a token")
+}
+
+// monitored are the metrics that the alerts and the dashboard ask for.
+func monitored(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, alert := range alerts(t, "prometheusRule: {enabled: true}") {
+		names = append(names, metricNames(t, alert.Expr)...)
+	}
+	config := get[corev1.ConfigMap](t, openbao(t, "grafanaDashboard: {enabled: true}"), "ConfigMap/openbao-dashboard")
+	return append(names, dashboardMetrics(t, parse(t, config.Data[namespace+"-openbao.json"]))...)
 }
 
 func scrape(t *testing.T, address string) (int, string) {
@@ -205,9 +242,7 @@ func (s *site) sealed(t *testing.T, values string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(s.key, make([]byte, 32), 0o600))
 	n := s.startNode(t, values)
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		assert.Equal(c, http.StatusServiceUnavailable, health(t, n))
-	}, startTime, pollEvery)
+	becomes(t, n, http.StatusServiceUnavailable)
 	require.Equal(t, 2, s.exitCode(t, n, "status"), "helm test fails on a sealed server")
 }
 
@@ -216,9 +251,7 @@ func (s *site) sealed(t *testing.T, values string) {
 func (s *site) withoutBootstrap(t *testing.T) {
 	values := s.fresh(t, "without_bootstrap")
 	for _, n := range []*node{s.startNode(t, values), s.startNode(t, values)} {
-		require.EventuallyWithT(t, func(c *assert.CollectT) {
-			assert.Equal(c, http.StatusNotImplemented, health(t, n))
-		}, startTime, pollEvery)
+		becomes(t, n, http.StatusNotImplemented)
 	}
 }
 
@@ -226,11 +259,8 @@ func (s *site) withoutBootstrap(t *testing.T) {
 // instead of passing for a good one.
 func (s *site) interrupted(t *testing.T) {
 	values := s.fresh(t, "interrupted")
-	inPod := values[:len(values)-1] + `,"bootstrap":{"enabled":false},"replicaCount":1}`
-	n := s.startNode(t, inPod)
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		assert.Equal(c, http.StatusOK, health(t, n))
-	}, startTime, pollEvery)
+	n := s.startNode(t, with(t, values, "{bootstrap: {enabled: false}, replicaCount: 1}"))
+	becomes(t, n, http.StatusOK)
 	answer := s.rails(t, n, http.MethodDelete, "sys/auth/gitlab_rails_jwt", audience)
 	require.Equal(t, http.StatusNoContent, answer.Status, answer.Message())
 	out, err := s.bootstrap(t, values, n.api)

@@ -2,6 +2,8 @@
 // Registration is explicit: a scenario runs because All names its group.
 package scenarios
 
+//go:generate go run ../hack/scenarios ../docs/scenarios.md
+
 import (
 	"slices"
 

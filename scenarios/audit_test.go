@@ -13,7 +13,7 @@ import (
 // that has just served, and refused, every kind of request there is a scenario for.
 func TestNoSecretInAuditLog(t *testing.T) {
 	w := newWorld(t, 30000)
-	for _, id := range []string{"access/own-secret", "access/other-project", "abuse/invalid-jwt"} {
+	for _, id := range []string{"access/own-secret", "access/other-project", "abuse/token-expired"} {
 		judge(t, run(t, w.Env, id), "")
 	}
 	dir := t.TempDir()

@@ -61,6 +61,10 @@ func seeded(t *testing.T, base, tenants int, edit func(id, yaml string) string) 
 	}
 	plan, err := gitlab.PlanAt(recipes, base, tenants, 4)
 	require.NoError(t, err)
+	raw, err := os.ReadFile("../harness/gitlab/recipes/group/three-level-cel.yaml")
+	require.NoError(t, err)
+	group, err := gitlab.ParseRecipe("group", []byte(edit("group-three-level-cel", string(raw))))
+	require.NoError(t, err)
 	client := bao.New(s.Address, nil)
 	t.Cleanup(client.Close)
 	seeder := &gitlab.Seeder{Client: client, Issuer: issuer, Audience: s.Audience, Seed: "test", Recipes: recipes}
@@ -68,7 +72,7 @@ func seeded(t *testing.T, base, tenants int, edit func(id, yaml string) string) 
 	require.NoError(t, err)
 	return &scenario.Env{
 		Topology: "local", Address: s.Address, Client: client, Issuer: issuer,
-		Audience: s.Audience, Tenants: plan, Seed: "test",
+		Audience: s.Audience, Tenants: plan, Recipes: append(recipes, group), Seed: "test",
 	}
 }
 
@@ -85,11 +89,11 @@ func run(t *testing.T, env *scenario.Env, id string) result.Scenario {
 
 func asIs(_, yaml string) string { return yaml }
 
-// replace edits one recipe, or both when id is "", and insists that it does.
+// replace edits one recipe, or both of projects when only is "", and insists that it does.
 func replace(t *testing.T, only, old, new string) func(id, yaml string) string {
 	t.Helper()
 	return func(id, yaml string) string {
-		if only != "" && only != id {
+		if only != id && (only != "" || strings.HasPrefix(id, "group-")) {
 			return yaml
 		}
 		require.Contains(t, yaml, old)

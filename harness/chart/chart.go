@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"strings"
 
+	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -23,25 +25,55 @@ import (
 
 // Chart is a loaded chart with what identifies its bytes.
 type Chart struct {
-	helm   *chart.Chart
-	source string
-	digest string
+	helm     *chart.Chart
+	source   string // as errors and results name it
+	digest   string
+	archive  string // SHA-256 of the archive it came from; empty for a directory
+	manifest string // digest of the OCI manifest it came from
 }
 
-// Load reads a chart from a directory or a .tgz archive. The error is an exit.Invalid error.
+// Load reads a chart from a directory or a .tgz archive, without network. The error is an exit.Invalid error.
 func Load(source string) (*Chart, error) {
 	mend := "name a directory that holds a Chart.yaml, or a chart archive (.tgz)"
-	if _, err := os.Stat(source); err != nil {
+	info, err := os.Stat(source)
+	if err != nil {
 		return nil, exit.Invalidf("chart "+source, mend, "%w", err)
 	}
 	loaded, err := loader.Load(source)
 	if err != nil {
 		return nil, exit.Invalidf("chart "+source, mend, "%w", err)
 	}
-	if err := loaded.Validate(); err != nil {
+	c, err := newChart(loaded, source)
+	if err != nil || info.IsDir() {
+		return c, err
+	}
+	data, err := os.ReadFile(source)
+	if err != nil {
 		return nil, exit.Invalidf("chart "+source, mend, "%w", err)
 	}
+	c.archive = sum(data)
+	return c, nil
+}
+
+// newChart checks that a loaded chart is whole and can be installed.
+func newChart(loaded *chart.Chart, source string) (*Chart, error) {
+	if err := loaded.Validate(); err != nil {
+		return nil, exit.Invalidf("chart "+source, "helm lint shows the same error", "%w", err)
+	}
+	if err := action.CheckDependencies(loaded, loaded.Metadata.Dependencies); err != nil {
+		return nil, exit.Invalidf("chart "+source, "helm dependency build "+source+" puts them there; a packaged chart has to hold them",
+			"dependencies are missing: %w", err)
+	}
+	if kind := loaded.Metadata.Type; kind != "" && kind != "application" {
+		return nil, exit.Invalidf("chart "+source, "name a chart of type application", "a chart of type %s installs nothing", kind)
+	}
 	return &Chart{helm: loaded, source: source, digest: digest(loaded)}, nil
+}
+
+// sum is the SHA-256 of an archive in the form in which OCI and result.json write it.
+func sum(data []byte) string {
+	hash := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(hash[:])
 }
 
 // digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike an archive's own checksum it
@@ -71,25 +103,59 @@ func digest(c *chart.Chart) string {
 func (c *Chart) Info() result.Chart {
 	return result.Chart{
 		Name: c.helm.Name(), Version: c.helm.Metadata.Version, AppVersion: c.helm.AppVersion(), Source: c.source, Digest: c.digest,
+		Archive: c.archive, Manifest: c.manifest,
 	}
 }
 
-// Check renders the chart with the values for a release without any cluster: the values have to satisfy the chart's
-// schema and the templates have to render. The error is an exit.Invalid error.
-func (c *Chart) Check(release, namespace string, values map[string]any) error {
-	_, err := c.Render(release, namespace, values)
-	return err
+// Knows reports whether the chart's own values have a key, given as its path: "image.tag".
+func (c *Chart) Knows(path string) bool {
+	values := c.helm.Values
+	parts := strings.Split(path, ".")
+	for _, part := range parts[:len(parts)-1] {
+		next, ok := values[part].(map[string]any)
+		if !ok {
+			return false
+		}
+		values = next
+	}
+	_, ok := values[parts[len(parts)-1]]
+	return ok
 }
 
-// Render returns the rendered templates by file name, as Helm's engine makes them without a cluster.
-func (c *Chart) Render(release, namespace string, values map[string]any) (map[string]string, error) {
-	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
-	top, err := chartutil.ToRenderValues(c.helm, values, options, chartutil.DefaultCapabilities)
+// copy returns the chart as it was loaded, with schemas that need no network: Helm writes to the charts that it renders and installs,
+// and drops the dependencies that one set of values switches off for every later one.
+func (c *Chart) copy() (*chart.Chart, error) {
+	files := make([]*loader.BufferedFile, len(c.helm.Raw))
+	for i, file := range c.helm.Raw {
+		files[i] = &loader.BufferedFile{Name: file.Name, Data: file.Data}
+	}
+	fresh, err := loader.LoadFiles(files)
+	if err == nil {
+		err = localSchema(fresh)
+	}
 	if err != nil {
-		return nil, exit.Invalidf("values of chart "+c.source,
-			"correct --values or --set, or name the --dialect that the chart's values follow", "%w", err)
+		return nil, exit.Invalidf("chart "+c.source, "", "%w", err)
 	}
-	rendered, err := engine.Render(c.helm, top)
+	return fresh, nil
+}
+
+// Render returns the rendered templates by file name, as Helm's engine makes them without a cluster: the values have to satisfy the chart's
+// schema and the templates have to render. The error is an exit.Invalid error.
+func (c *Chart) Render(release, namespace string, values map[string]any) (map[string]string, error) {
+	fresh, err := c.copy()
+	if err != nil {
+		return nil, err
+	}
+	mend := "correct --values or --set, or name the --dialect that the chart's values follow"
+	if err := chartutil.ProcessDependenciesWithMerge(fresh, values); err != nil {
+		return nil, exit.Invalidf("values of chart "+c.source, mend, "%w", err)
+	}
+	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
+	top, err := chartutil.ToRenderValues(fresh, values, options, chartutil.DefaultCapabilities)
+	if err != nil {
+		return nil, exit.Invalidf("values of chart "+c.source, mend, "%w", err)
+	}
+	rendered, err := engine.Render(fresh, top)
 	if err != nil {
 		return nil, exit.Invalidf("chart "+c.source, "helm template shows the same error with the same values", "it does not render: %w", err)
 	}

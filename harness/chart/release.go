@@ -54,7 +54,11 @@ func NewClient(kubeconfig, kubeContext, namespace string, log func(string)) (*Cl
 func (c *Client) Install(ctx context.Context, release string, chart *Chart, values map[string]any) error {
 	install := action.NewInstall(c.config)
 	install.ReleaseName, install.Namespace, install.Timeout = release, c.namespace, c.timeout()
-	if _, err := install.RunWithContext(ctx, chart.helm, values); err != nil {
+	fresh, err := chart.copy()
+	if err != nil {
+		return err
+	}
+	if _, err := install.RunWithContext(ctx, fresh, values); err != nil {
 		return c.explain(ctx, "helm install "+release, err)
 	}
 	return nil
@@ -64,8 +68,22 @@ func (c *Client) Install(ctx context.Context, release string, chart *Chart, valu
 func (c *Client) Upgrade(ctx context.Context, release string, chart *Chart, values map[string]any) error {
 	upgrade := action.NewUpgrade(c.config)
 	upgrade.Namespace, upgrade.Timeout, upgrade.ResetValues, upgrade.MaxHistory = c.namespace, c.timeout(), true, 10
-	if _, err := upgrade.RunWithContext(ctx, release, chart.helm, values); err != nil {
+	fresh, err := chart.copy()
+	if err != nil {
+		return err
+	}
+	if _, err := upgrade.RunWithContext(ctx, release, fresh, values); err != nil {
 		return c.explain(ctx, "helm upgrade "+release, err)
+	}
+	return nil
+}
+
+// Rollback takes a release back to the revision before its current one.
+func (c *Client) Rollback(ctx context.Context, release string) error {
+	rollback := action.NewRollback(c.config)
+	rollback.Timeout, rollback.MaxHistory = c.timeout(), 10
+	if err := rollback.Run(release); err != nil {
+		return c.explain(ctx, "helm rollback "+release, err)
 	}
 	return nil
 }

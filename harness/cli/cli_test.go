@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,6 +63,12 @@ func TestBadInput(t *testing.T) {
 	unknown := write(t, files, "unknown.yaml", "apiVersion: steamer/v1\nkind: Plan\ntenant: 5\n")
 	anonymous := write(t, files, "anonymous.yaml", "tenants: 5\n")
 	kind := write(t, files, "kind.yaml", "apiVersion: steamer/v1\nkind: Plan\ncluster: {config: /nowhere/kind.yaml}\n")
+	gitlab, err := os.ReadFile("../topology/dialects/gitlab.yaml")
+	require.NoError(t, err)
+	unfit := write(t, files, "unfit.yaml", strings.Replace(string(gitlab), "container: openbao-server", "container: moon", 1))
+	needy := "apiVersion: v2\nname: needy\nversion: 1.0.0\ndependencies: [{name: moon, version: 1.0.0, repository: \"https://charts.example\"}]\n"
+	write(t, files, "needy/Chart.yaml", needy)
+	archive := write(t, files, "broken.tgz", "no archive")
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, busy.Close()) })
@@ -77,6 +84,17 @@ func TestBadInput(t *testing.T) {
 		"tier":               {[]string{"--tier", "13"}, []string{"tier 13", "150"}},
 		"profile":            {[]string{"--profile", "moon"}, []string{"moon"}},
 		"dialect":            {[]string{"--dialect", "moon"}, []string{"--dialect moon", "no such dialect", "gitlab"}},
+		"dialect file":       {[]string{"--dialect", "/nowhere.yaml"}, []string{"--dialect /nowhere.yaml", "no such file"}},
+		"dialect parse":      {[]string{"--dialect", schema}, []string{"--dialect " + schema, "replicaCount", "docs/dialects.md"}},
+		"dialect unfit":      {[]string{"--dialect", unfit}, []string{"with chart openbao", "they do not fit", "Deployment openbao has no container moon"}},
+		"another's dialect":  {[]string{"--dialect", "community"}, []string{"additional properties", "'server'", "--dialect"}},
+		"chart dependency":   {[]string{"--chart", filepath.Join(files, "needy")}, []string{"dependencies are missing", "moon", "helm dependency build"}},
+		"chart archive":      {[]string{"--chart", archive}, []string{"chart " + archive, "gzip"}},
+		"chart nobody there": {[]string{"--chart", "oci://127.0.0.1:1/charts/openbao:1.0.0"}, []string{"chart oci://127.0.0.1:1/charts/openbao:1.0.0", "refused"}},
+		"chart versionless":  {[]string{"--chart", "oci://127.0.0.1:1/charts/openbao"}, []string{"neither a version nor a digest", "--version"}},
+		"chart repository":   {[]string{"--chart", "x", "--repo", "http://127.0.0.1:1", "--version", "1"}, []string{"--repo http://127.0.0.1:1", "refused"}},
+		"repository URL":     {[]string{"--chart", "x", "--repo", "moon"}, []string{"--repo", "no http(s) URL"}},
+		"version of a path":  {[]string{"--version", "1.0.0"}, []string{"--version 1.0.0", "Chart.yaml"}},
 		"tenants":            {[]string{"--tenants", "0"}, []string{"--tenants 0", "out of range", "1 to 10000"}},
 		"secrets":            {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
 		"rate":               {[]string{"--rate", "-1"}, []string{"--rate -1", "out of range"}},
@@ -131,7 +149,16 @@ func TestBadInput(t *testing.T) {
 func TestUnknownCommand(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"moon"}, {"cluster", "dwon"}, {"images", "moon"}, {"engine", "moon"}, {"cluster", "list", "moon"}, {"images", "save"}, {"images", "load", "/nowhere"},
+		{"moon"},
+		{"cluster", "dwon"},
+		{"images", "moon"},
+		{"engine", "moon"},
+		{"cluster", "list", "moon"},
+		{"charts", "moon"},
+		{"charts", "package"},
+		{"charts", "package", "/nowhere"},
+		{"images", "save"},
+		{"images", "load", "/nowhere"},
 	} {
 		got := steamer(t, t.TempDir(), args...)
 		require.Equal(t, exit.Invalid, got.code, "%v: %s", args, got.stderr)

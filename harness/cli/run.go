@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
@@ -30,54 +31,42 @@ Everything about the plan is checked before anything is touched; --dry-run stops
 prints it. The run directory holds result.json, report.html, report.md, junit.xml and more.`
 
 func newRun(state *State) *cobra.Command {
-	command, _ := runCommand(state, "run", "Run a plan: install, check, load, judge, report")
+	command, _ := runCommand(state, scenario.Core, "run", "Run a plan: install, check, load, judge, report")
 	command.Aliases = []string{"perf"}
 	command.Long = runLong
 	command.Example = `  steamer run
   steamer run --topology cloud-native-hybrid --profile smoke
   steamer run --chart ./my-chart.tgz --values mine.yaml --tier 30
+  steamer run --chart openbao --repo https://charts.example --version 1.2.3 --dialect community
+  steamer run --chart oci://registry.example/charts/openbao --version 1.2.3
   steamer run --keep && steamer run --reuse --keep     # keep the cluster between runs
   steamer run --plan nightly.yaml --dry-run`
-	return command
-}
-
-func newTest(state *State) *cobra.Command {
-	command, p := runCommand(state, "test", "Run the scenarios without load")
-	command.Long = "Runs like steamer run, without load: installs each topology and runs the scenarios.\n\n" + runLong
-	command.Example = "  steamer test --topology cloud-native\n  steamer test --scenarios '^access/'\n  steamer test --list"
-	p.load = false
-	list := command.Flags().Bool("list", false, "list the scenarios and what each protects, and stop")
-	inner := command.RunE
-	command.RunE = func(c *cobra.Command, args []string) error {
-		if *list {
-			for _, s := range scenarios.All() {
-				fmt.Fprintf(state.Stdout, "%-36s %s\n%-36s protects: %s\n", s.ID, s.Title, "", s.Protects)
-			}
-			return nil
-		}
-		return inner(c, args)
-	}
 	return command
 }
 
 // runFlags are the flags that make a plan; they override the plan file's fields when given.
 type runFlags struct {
 	load       bool
+	suite      string // scenarios unless the plan says which
 	planFile   string
 	topologies []string
 	dryRun     bool
 	flagged    plan.Plan
 }
 
-func runCommand(state *State, use, short string) (*cobra.Command, *runFlags) {
-	f := &runFlags{load: true}
+// runCommand makes a command that runs plans; suite is the default of --scenarios.
+func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFlags) {
+	f := &runFlags{load: true, suite: suite}
 	command := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
 	command.RunE = func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c, state) }
 	flags, d := command.Flags(), plan.Default(".")
 	flags.StringVar(&f.planFile, "plan", "", "YAML file with a plan; flags override it")
 	flags.StringSliceVar(&f.topologies, "topology", []string{"all"}, "cloud-native, cloud-native-hybrid or all")
-	flags.StringVar(&f.flagged.Chart, "chart", "", "chart under test: directory or .tgz (default: charts/openbao)")
-	flags.StringVar(&f.flagged.Dialect, "dialect", d.Dialect, "values dialect of the chart")
+	flags.StringVar(&f.flagged.Chart, "chart", "",
+		"chart under test: directory, .tgz, oci://REGISTRY/PATH/NAME, or its name in --repo (default: charts/openbao)")
+	flags.StringVar(&f.flagged.Repo, "repo", "", "URL of the Helm repository that --chart is in; credentials come from helm's own configuration")
+	flags.StringVar(&f.flagged.Version, "version", "", "exact version of a chart from --repo or oci://")
+	flags.StringVar(&f.flagged.Dialect, "dialect", d.Dialect, "values dialect of the chart: "+strings.Join(topology.Dialects(), ", ")+", or a file")
 	flags.StringArrayVar(&f.flagged.Values, "values", nil, "values file over the dialect's values; repeatable")
 	flags.StringArrayVar(&f.flagged.Set, "set", nil, "value over the files, in helm's --set syntax; repeatable")
 	flags.StringVar(&f.flagged.Profile, "profile", d.Profile, "load profile: a name in perf/profiles or a file")
@@ -85,7 +74,8 @@ func runCommand(state *State, use, short string) (*cobra.Command, *runFlags) {
 	flags.Float64Var(&f.flagged.Rate, "rate", 0, "fetches per second instead of the profile's")
 	flags.IntVar(&f.flagged.Tenants, "tenants", d.Tenants, "GitLab projects to provision")
 	flags.IntVar(&f.flagged.Secrets, "secrets", d.Secrets, "secrets of each project")
-	flags.StringVar(&f.flagged.Scenarios, "scenarios", "", "regular expression over scenario IDs (default all; none runs none)")
+	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the dear ones), all, none, or a regular expression over scenario IDs")
+	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, for the upgrade scenario (default: that of charts/openbao)")
 	flags.StringVar(&f.flagged.Cluster.Name, "cluster", d.Cluster.Name, "name of the kind cluster")
 	flags.IntVar(&f.flagged.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
 	flags.BoolVar(&f.flagged.Cluster.Reuse, "reuse", false, "use Steamer's running cluster of this name, if there is one")
@@ -104,7 +94,7 @@ func runCommand(state *State, use, short string) (*cobra.Command, *runFlags) {
 // plan combines defaults, plan file and flags.
 func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 	p := plan.Default(root)
-	p.Load = f.load
+	p.Load, p.Scenarios = f.load, f.suite
 	if f.planFile != "" {
 		var err error
 		if p, err = plan.Read(f.planFile, p); err != nil {
@@ -118,11 +108,16 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 			p.Topologies = topology.Names()
 		}
 	}
+	if given("chart") { // another chart than the plan file's comes from somewhere else
+		p.Repo, p.Version = "", ""
+	}
 	for name, set := range map[string]func(){
-		"chart": func() { p.Chart = g.Chart }, "dialect": func() { p.Dialect = g.Dialect }, "values": func() { p.Values = g.Values },
+		"chart": func() { p.Chart = g.Chart }, "repo": func() { p.Repo = g.Repo }, "version": func() { p.Version = g.Version },
+		"dialect": func() { p.Dialect = g.Dialect }, "values": func() { p.Values = g.Values },
 		"set": func() { p.Set = g.Set }, "profile": func() { p.Profile = g.Profile }, "tier": func() { p.Tier = g.Tier },
 		"rate": func() { p.Rate = g.Rate }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
-		"scenarios": func() { p.Scenarios = g.Scenarios }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
+		"scenarios": func() { p.Scenarios = g.Scenarios }, "run": func() { p.Scenarios = g.Scenarios }, "previous": func() { p.Previous = g.Previous },
+		"repeat": func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
 		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
 		"context": func() { p.Cluster.Context = g.Cluster.Context }, "kubeconfig": func() { p.Cluster.Kubeconfig = g.Cluster.Kubeconfig },
 		"image": func() { p.Images = g.Images },
@@ -131,6 +126,9 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		if given(name) {
 			set()
 		}
+	}
+	if given("chart") && !given("previous") && f.planFile == "" {
+		p.Previous = "" // another chart's history is not known
 	}
 	if p.Cluster.Existing() && f.planFile == "" && !given("topology") {
 		p.Topologies = []string{topology.CloudNative} // the only one that an existing cluster can have
@@ -147,14 +145,12 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	if err != nil {
 		return err
 	}
-	resolved, err := p.Resolve(root)
+	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
 	if err != nil {
 		return err
 	}
-	if p.Scenarios != plan.NoScenarios {
-		if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
-			return exit.Invalidf("--scenarios "+p.Scenarios, "steamer test --list shows the IDs", "%w", err)
-		}
+	if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
+		return err
 	}
 	builder, err := state.builder()
 	if err != nil {

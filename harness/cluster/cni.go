@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,6 +40,9 @@ func (c *Cluster) configureCNI(ctx context.Context) error {
 		return err
 	}
 	for _, node := range nodes {
+		if err := c.awaitServiceRules(ctx, node.Name); err != nil {
+			return err
+		}
 		config, err := conflist(node.Spec.PodCIDR)
 		if err != nil {
 			return err
@@ -75,34 +78,37 @@ func (c *Cluster) masquerade(ctx context.Context, node string) error {
 }
 
 // nodesWithPodCIDR waits until the controller manager has given every node its pod range.
-func (c *Cluster) nodesWithPodCIDR(parent context.Context) ([]corev1.Node, error) {
-	ctx, cancel := context.WithTimeout(parent, ReadyTimeout)
-	defer cancel()
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+func (c *Cluster) nodesWithPodCIDR(ctx context.Context) ([]corev1.Node, error) {
+	var nodes []corev1.Node
+	err := c.await(ctx, "every node has a pod range", func(ctx context.Context) error {
 		list, err := c.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-		complete := err == nil && len(list.Items) > 0
-		if complete {
-			for _, node := range list.Items {
-				complete = complete && node.Spec.PodCIDR != ""
-			}
+		if err != nil {
+			return err
 		}
-		if complete {
-			return list.Items, nil
+		nodes = list.Items
+		if len(nodes) == 0 || slices.ContainsFunc(nodes, func(n corev1.Node) bool { return n.Spec.PodCIDR == "" }) {
+			return errors.New("the controller manager has not assigned them")
 		}
-		select {
-		case <-ctx.Done():
-			if parent.Err() != nil {
-				return nil, parent.Err()
-			}
-			if err == nil {
-				err = errors.New("the controller manager has not assigned them")
-			}
-			return nil, exit.Environmentf("cluster "+c.Name, "steamer doctor", "nodes have no pod range after %s: %w", ReadyTimeout, err)
-		case <-ticker.C:
+		return nil
+	})
+	return nodes, err
+}
+
+// awaitServiceRules waits until kube-proxy has programmed a node for the API's own Service, whether by iptables or nftables. A pod that
+// connects before that leaves a connection in the kernel's table that is never translated, and waits for its time-out of 30 s: with
+// CoreDNS that made a cluster Ready half a minute late.
+func (c *Cluster) awaitServiceRules(ctx context.Context, node string) error {
+	return c.await(ctx, "kube-proxy has programmed node "+node, func(ctx context.Context) error {
+		service, err := c.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{})
+		if err != nil {
+			return err
 		}
-	}
+		rules, err := c.engine.Run(ctx, "exec", node, "sh", "-c", "iptables-save --table nat; nft list ruleset 2>/dev/null || true")
+		if err == nil && !strings.Contains(rules, service.Spec.ClusterIP) {
+			err = fmt.Errorf("no packet rule leads to Service kubernetes at %s", service.Spec.ClusterIP)
+		}
+		return err
+	})
 }
 
 func conflist(podCIDR string) (string, error) {

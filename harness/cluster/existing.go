@@ -76,7 +76,11 @@ func (e Existing) rights() []authorizationv1.ResourceAttributes {
 			{"get create delete", "policy", "poddisruptionbudgets", ""},
 			{"get create delete", "rbac.authorization.k8s.io", "roles", ""},
 			{"get create delete", "rbac.authorization.k8s.io", "rolebindings", ""},
-			{"get list delete", "", "pods", ""},
+			{"get list create update patch delete", "autoscaling", "horizontalpodautoscalers", ""},
+			{"update", "apps", "deployments", "scale"}, // backup and restore
+			{"update", "apps", "statefulsets", "scale"},
+			{"get list patch delete", "", "pods", ""},
+			{"create", "", "pods", "exec"}, // PostgreSQL's own tools
 			{"get", "", "pods", "log"},
 			{"create", "", "pods", "portforward"},
 			{"list", "", "events", ""},

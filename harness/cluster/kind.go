@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	kind "sigs.k8s.io/kind/pkg/cluster"
 	"sigs.k8s.io/yaml"
@@ -59,7 +60,9 @@ type Options struct {
 	Config   string        // path of the kind configuration
 	Node     *images.Image // node image that Steamer built; nil for kind's own
 	ImageDir string        // directory of image archives, mounted read-only in the nodes; optional
-	HostPort int           // loopback port for NodePort
+	// Images are imported into every node while the cluster becomes Ready; each needs an archive in ImageDir.
+	Images   []images.Image
+	HostPort int // loopback port for NodePort
 	TTL      time.Duration
 	Keep     bool
 }
@@ -188,12 +191,17 @@ func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options) (
 	if err := cluster.connect(""); err != nil {
 		return nil, err
 	}
-	if config.Networking.DisableDefaultCNI {
-		if err := cluster.configureCNI(ctx); err != nil {
-			return nil, err
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return cluster.Load(ctx, opts.Images...) })
+	group.Go(func() error {
+		if config.Networking.DisableDefaultCNI {
+			if err := cluster.configureCNI(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	return cluster, cluster.awaitReady(ctx)
+		return cluster.awaitReady(ctx)
+	})
+	return cluster, group.Wait()
 }
 
 // create runs kind, which knows no context: on cancellation its nodes are deleted under it, which ends it.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,34 +13,30 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // ReadyTimeout bounds how long nodes and DNS may take after kind has returned.
 const ReadyTimeout = 3 * time.Minute
 
 // awaitReady waits until every node is Ready and every pod of kube-system is.
-func (c *Cluster) awaitReady(parent context.Context) error {
-	ctx, cancel := context.WithTimeout(parent, ReadyTimeout)
-	defer cancel()
-	ticker := time.NewTicker(500 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+func (c *Cluster) awaitReady(ctx context.Context) error {
+	return c.await(ctx, "nodes and system pods are Ready", func(ctx context.Context) error {
 		waiting, err := c.unready(ctx)
-		if err == nil && len(waiting) == 0 {
-			return nil
+		if err == nil && len(waiting) > 0 {
+			err = errors.New("waiting for " + strings.Join(waiting, ", "))
 		}
-		select {
-		case <-ctx.Done():
-			if parent.Err() != nil {
-				return parent.Err()
-			}
-			if err == nil {
-				err = errors.New("waiting for " + strings.Join(waiting, ", "))
-			}
-			return exit.Environmentf("cluster "+c.Name, "steamer doctor; the nodes' journals say more", "not ready after %s: %w", ReadyTimeout, err)
-		case <-ticker.C:
-		}
+		return err
+	})
+}
+
+// await waits for ReadyTimeout at most. The error is an exit.Environment error, or ctx's own.
+func (c *Cluster) await(ctx context.Context, what string, probe func(context.Context) error) error {
+	_, err := wait.Until(ctx, wait.For{What: what, Deadline: ReadyTimeout}, probe)
+	if err != nil && ctx.Err() == nil {
+		return exit.Environmentf("cluster "+c.Name, "steamer doctor; the nodes' journals say more", "%w", err)
 	}
+	return cmp.Or(ctx.Err(), err)
 }
 
 // unready names the nodes and system pods that are not ready.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -167,7 +168,8 @@ func TestOwnsOnlyTheDaemon(t *testing.T) {
 	p := &private{}
 	require.False(t, p.owns(os.Getpid()), "a recycled process id is left alone")
 	daemon := child(t, "sh", "-c", "sleep 300; :", "dockerd", "--pidfile", p.pidFile())
-	require.True(t, p.owns(daemon.Process.Pid))
+	// The kernel answers Start before it has written the new program's arguments: until then they read as empty.
+	require.Eventually(t, func() bool { return p.owns(daemon.Process.Pid) }, 10*time.Second, time.Millisecond)
 	require.False(t, p.owns(0))
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // runDir holds the socket, the process id and the daemon's state. It is gone after a reboot, as they are.
@@ -67,31 +69,13 @@ func startPrivate(ctx context.Context, opts Options) (*Engine, error) {
 	return e, nil
 }
 
-// await polls until the daemon answers; where it does not, the error ends with the daemon's own last words.
+// await waits until the daemon answers; where it does not, the error ends with the daemon's own last words.
 func (e *Engine) await(ctx context.Context) error {
-	caller := ctx
-	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
-	defer cancel()
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	var last error
-	for {
-		err := e.probe(ctx)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() == nil {
-			last = err // later ones only say that the time is over
-		}
-		select {
-		case <-ctx.Done():
-			if caller.Err() != nil {
-				return caller.Err()
-			}
-			return exit.Environmentf("private engine", "steamer doctor", "it did not answer within %s: %w\n%s", StartTimeout, last, tail(filepath.Join(runDir, "dockerd.log"), 5))
-		case <-ticker.C:
-		}
+	_, err := wait.Until(ctx, wait.For{What: "the daemon answers", Interval: pollInterval, Deadline: StartTimeout}, e.probe)
+	if err != nil && ctx.Err() == nil {
+		return exit.Environmentf("private engine", "steamer doctor", "%w\n%s", err, tail(filepath.Join(runDir, "dockerd.log"), 5))
 	}
+	return cmp.Or(ctx.Err(), err)
 }
 
 func (p *private) start(ctx context.Context, dockerd, dataDir string) error {
@@ -108,6 +92,9 @@ func (p *private) start(ctx context.Context, dockerd, dataDir string) error {
 		return err
 	}
 	defer log.Close()
+	if err := recordNetfilter(ctx); err != nil {
+		return err
+	}
 	if err := addGuardRoutes(ctx); err != nil {
 		return err
 	}
@@ -148,7 +135,7 @@ func daemonConfig() ([]byte, error) {
 
 func (p *private) pidFile() string { return filepath.Join(runDir, "dockerd.pid") }
 
-// stop ends the daemon, waits until it is gone, and removes the guard routes and the run directory.
+// stop ends the daemon, waits until it is gone, puts the packet filter back, and removes the guard routes and the run directory.
 func (p *private) stop(ctx context.Context) error {
 	pid, err := p.find()
 	if err != nil {
@@ -159,7 +146,7 @@ func (p *private) stop(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(removeGuardRoutes(ctx), os.RemoveAll(runDir))
+	return errors.Join(restoreNetfilter(ctx), removeGuardRoutes(ctx), os.RemoveAll(runDir))
 }
 
 // find returns the daemon's process id, 0 if there is none. This process's own child is known before it writes its file.

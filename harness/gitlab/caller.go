@@ -14,13 +14,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/bao"
 )
 
-// railsLogin is where the privileged JWT logs in: the mount and the role that the
-// chart's self-initialisation makes.
-const (
-	railsLoginPath = "auth/gitlab_rails_jwt/login"
-	railsRole      = "app"
-)
-
 // caller makes the API calls for one tenant, with the JWT each of them needs.
 type caller struct {
 	seeder *Seeder
@@ -92,12 +85,19 @@ func (c *caller) merge(ctx context.Context, k call) (body any, changed bool, err
 	return policyBody(&doc, k.grant), changed, nil
 }
 
+// upgrading reports the refusal of a new KV v2 mount that is not set up yet: OpenBao answers 400 for the moment that takes, which
+// a busy server stretches. Source: openbao/openbao, builtin/logical/kv/upgrade.go at v2.4.0.
+func upgrading(r *bao.Response) bool {
+	return r.Status == http.StatusBadRequest && strings.Contains(r.Message(), "Upgrading from non-versioned to versioned data")
+}
+
 // send makes one request and repeats it on connection errors and 5xx answers
-// until the seeder's RetryFor has passed.
+// until the seeder's RetryFor has passed. Its error is then the last one that the deadline itself did not cause.
 func (c *caller) send(ctx context.Context, method, path string, body any, asUser bool) (*bao.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.seeder.RetryFor)
 	defer cancel()
 	wait := 100 * time.Millisecond
+	var last error
 	for {
 		auth, err := c.auth(asUser)
 		if err != nil {
@@ -105,17 +105,20 @@ func (c *caller) send(ctx context.Context, method, path string, body any, asUser
 		}
 		c.calls.Add(1)
 		r, err := c.seeder.Client.Do(ctx, bao.Request{Method: method, Path: path, Body: body, Auth: auth})
-		if err == nil && r.Status < http.StatusInternalServerError {
+		if err == nil && r.Status < http.StatusInternalServerError && !upgrading(r) {
 			return r, nil
 		}
 		if err == nil {
 			err = refusal("OpenBao is unavailable", method, path, r)
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, fmt.Errorf("gave up: %w", err)
+			return nil, fmt.Errorf("gave up: %w", last)
 		case <-timer.C:
 		}
 		wait = min(2*wait, 2*time.Second)
@@ -124,14 +127,12 @@ func (c *caller) send(ctx context.Context, method, path string, body any, asUser
 
 // auth signs a fresh JWT for one call, as Rails does.
 func (c *caller) auth(asUser bool) (*bao.InlineAuth, error) {
-	var err error
-	auth := bao.InlineAuth{Path: railsLoginPath, Role: railsRole}
-	if asUser {
-		auth = c.user
-		auth.JWT, err = c.seeder.Issuer.User(c.seeder.Audience, c.tenant)
-	} else {
-		auth.JWT, err = c.seeder.Issuer.Privileged(c.seeder.Audience)
+	if !asUser {
+		return c.seeder.Issuer.RailsAuth(c.seeder.Audience)
 	}
+	auth := c.user
+	var err error
+	auth.JWT, err = c.seeder.Issuer.User(c.seeder.Audience, c.tenant)
 	return &auth, err
 }
 

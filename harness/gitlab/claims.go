@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gitlab.com/steamer/steamer/harness/bao"
 )
 
 // Lifetimes of the JWTs, as GitLab sets them.
@@ -38,6 +40,13 @@ type Job struct {
 // DefaultJob may read every secret that Plan lays out.
 func DefaultJob() Job {
 	return Job{Environment: DefaultEnvironment, Ref: DefaultBranch, RefType: "branch", Protected: true}
+}
+
+// RailsAuth is the inline login of a request that Rails makes on its own behalf: the mount and the role that the chart's
+// self-initialisation makes, with a fresh JWT.
+func (i *Issuer) RailsAuth(audience string) (*bao.InlineAuth, error) {
+	jwt, err := i.Privileged(audience)
+	return &bao.InlineAuth{Path: "auth/gitlab_rails_jwt/login", Role: "app", JWT: jwt}, err
 }
 
 // Privileged signs the JWT with which Rails acts on its own behalf.

@@ -10,13 +10,14 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
 // RecipeAPIVersion is the only recipe format this version reads.
 const RecipeAPIVersion = "steamer/recipe/v1"
 
-//go:embed recipes/*.yaml
+//go:embed recipes/*.yaml recipes/group/*.yaml
 var embedded embed.FS
 
 // Recipe is the sequence of API calls by which some version of GitLab's Rails
@@ -75,6 +76,34 @@ func Recipes() ([]*Recipe, error) {
 		recipes = append(recipes, r)
 	}
 	return recipes, nil
+}
+
+// GroupRecipe returns the recipe by which a group gets secrets of its own. Plan must not use it: its tenant's "project" is
+// a job's project, and a secret's Branch says "protected" or "unprotected", because group secrets know no branches.
+func GroupRecipe() (*Recipe, error) {
+	const name = "recipes/group/three-level-cel.yaml"
+	raw, err := embedded.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("embedded recipes: %w", err)
+	}
+	return ParseRecipe(name, raw)
+}
+
+// Place makes a tenant of the recipe: it fills in where the tenant lives in OpenBao from its IDs.
+func (r *Recipe) Place(t Tenant) (Tenant, error) {
+	t.Recipe = r.ID
+	err := r.place(&t)
+	return t, err
+}
+
+// UserAuth is the inline login of a request that Rails makes on behalf of the owner of a tenant of the recipe.
+func (r *Recipe) UserAuth(i *Issuer, audience string, t Tenant) (*bao.InlineAuth, error) {
+	path, err := expand(r.User.Path, inputs{Tenant: t}.view())
+	if err != nil {
+		return nil, fmt.Errorf("user.path: %w", err)
+	}
+	jwt, err := i.User(audience, t)
+	return &bao.InlineAuth{Path: path, Role: r.User.Role, JWT: jwt}, err
 }
 
 // ParseRecipe reads a recipe strictly: unknown and duplicate fields, unknown

@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -208,13 +209,16 @@ func expandAll(node any, v view) (any, error) {
 
 // expand renders one template. Its delimiters are ${ and }, because OpenBao's own
 // templates use double braces. cel quotes a value as a CEL string literal, whose
-// escapes are those of Go.
+// escapes are those of Go; hex is how GitLab encodes names in policies.
 func expand(text string, v view) (string, error) {
 	if !strings.Contains(text, "${") {
 		return text, nil
 	}
 	t, err := template.New("").Delims("${", "}").Option("missingkey=error").
-		Funcs(template.FuncMap{"cel": func(a any) string { return strconv.Quote(fmt.Sprint(a)) }}).Parse(text)
+		Funcs(template.FuncMap{
+			"cel": func(a any) string { return strconv.Quote(fmt.Sprint(a)) },
+			"hex": func(s string) string { return hex.EncodeToString([]byte(s)) },
+		}).Parse(text)
 	if err != nil {
 		return "", err
 	}

@@ -123,7 +123,7 @@ func TestUnavailable(t *testing.T) {
 	require.NoError(t, err)
 	s := &gitlab.Seeder{
 		Client: bao.New("http://127.0.0.1:1", &http.Client{}), Issuer: issuer, Audience: "x",
-		Seed: seed, Recipes: recipes, RetryFor: 300 * time.Millisecond,
+		Seed: seed, Recipes: recipes, RetryFor: time.Second,
 	}
 	_, err = s.Run(t.Context(), tenants)
 	require.ErrorContains(t, err, "gave up")

@@ -17,6 +17,11 @@ func (i *Issuer) Sign(claims, header map[string]any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("signing: claims do not encode: %w", err)
 	}
+	return i.SignPayload(payload, header)
+}
+
+// SignPayload is Sign for a payload that no encoder would write.
+func (i *Issuer) SignPayload(payload []byte, header map[string]any) (string, error) {
 	opts := &jose.SignerOptions{ExtraHeaders: map[jose.HeaderKey]any{"kid": i.kid, "typ": "JWT"}}
 	for name, value := range header {
 		opts.ExtraHeaders[jose.HeaderKey(name)] = value

@@ -85,7 +85,7 @@ func postgresqlRecipe() recipe {
 		inputs:  []string{"harness/images/workloads.go", "harness/images/layer.go", "harness/images/debian.go", "harness/images/files/postgresql"},
 		build: func(ctx context.Context, b *Builder) (v1.Image, error) {
 			root, err := b.debianRoot(ctx, rootfs{
-				label: "postgresql", variant: "minbase", packages: []string{"postgresql-15"},
+				label: "postgresql", variant: "minbase", packages: []string{"postgresql-15", "pgbouncer"},
 				hooks: []string{
 					// The package keeps a user that exists; the tools that would add one are not installed yet.
 					`echo "postgres:x:999:" >> "$1/etc/group"`,

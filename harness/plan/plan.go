@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/result/strict"
+	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -28,21 +30,27 @@ const Kind = "Plan"
 
 // Plan is one run. Paths are relative to the working directory.
 type Plan struct {
-	APIVersion string      `json:"apiVersion"`
-	Kind       string      `json:"kind"`
-	Topologies []string    `json:"topologies"`       // one or both of topology.Names, in this order
-	Chart      string      `json:"chart"`            // directory or .tgz
-	Dialect    string      `json:"dialect"`          // how the chart is told what the topology needs
-	Values     []string    `json:"values,omitempty"` // values files, later ones win
-	Set        []string    `json:"set,omitempty"`    // key.path=value, after the files; values are YAML
-	Profile    string      `json:"profile"`          // name in perf/profiles, or a path
-	Tier       string      `json:"tier"`             // row of GitLab's sizing table, by its fetches per second
-	Rate       float64     `json:"rate,omitempty"`   // fetches per second instead of the tier's; 0: the profile's
-	Tenants    int         `json:"tenants"`          // GitLab projects to provision, 1 to 10000
-	Secrets    int         `json:"secrets"`          // secrets of each, 1 to 100 as in GitLab
-	Scenarios  string      `json:"scenarios"`        // regular expression over scenario IDs; "none" runs none
-	Load       bool        `json:"load"`             // drive load
-	Cluster    ClusterPlan `json:"cluster"`
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Topologies []string `json:"topologies"`        // one or both of topology.Names, in this order
+	Chart      string   `json:"chart"`             // directory, .tgz, oci:// reference, or the chart's name in Repo
+	Repo       string   `json:"repo,omitempty"`    // URL of a Helm repository
+	Version    string   `json:"version,omitempty"` // exact version of a chart in Repo or at an oci:// reference
+	Dialect    string   `json:"dialect"`           // how the chart is told what the topology needs: a built-in one, or a file
+	Values     []string `json:"values,omitempty"`  // values files, later ones win
+	Set        []string `json:"set,omitempty"`     // key.path=value, after the files; values are YAML
+	Profile    string   `json:"profile"`           // name in perf/profiles, or a path
+	Tier       string   `json:"tier"`              // row of GitLab's sizing table, by its fetches per second
+	Rate       float64  `json:"rate,omitempty"`    // fetches per second instead of the tier's; 0: the profile's
+	Tenants    int      `json:"tenants"`           // GitLab projects to provision, 1 to 10000
+	Secrets    int      `json:"secrets"`           // secrets of each, 1 to 100 as in GitLab
+	Scenarios  string   `json:"scenarios"`         // core, all, none, or a regular expression over scenario IDs
+	Repeat     int      `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
+	Shuffle    uint64   `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
+	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades from it; empty: the scenario is skipped.
+	Previous string      `json:"previous,omitempty"`
+	Load     bool        `json:"load"` // drive load
+	Cluster  ClusterPlan `json:"cluster"`
 	// Images are references that replace the images Steamer builds: openbao, postgresql, gitlab-stub.
 	Images map[string]string `json:"images,omitempty"`
 	Output string            `json:"output"` // directory of run directories
@@ -65,8 +73,8 @@ type ClusterPlan struct {
 // Existing reports whether the run uses a cluster that is not Steamer's.
 func (c ClusterPlan) Existing() bool { return c.Context != "" || c.Kubeconfig != "" }
 
-// NoScenarios as Plan.Scenarios runs none.
-const NoScenarios = "none"
+// previousRelease is the last released archive of charts/openbao, relative to the source tree.
+const previousRelease = "scenarios/testdata/openbao-0.1.0.tgz"
 
 // Default is the plan of "steamer run" without flags, for the source tree at root.
 func Default(root string) Plan {
@@ -74,6 +82,7 @@ func Default(root string) Plan {
 		APIVersion: result.APIVersion, Kind: Kind, Topologies: topology.Names(),
 		Chart: filepath.Join(root, "charts/openbao"), Dialect: "gitlab", Profile: "smoke", Tier: "12",
 		Tenants: gitlab.DefaultTenants, Secrets: gitlab.DefaultSecrets, Load: true,
+		Scenarios: scenario.Core, Previous: filepath.Join(root, previousRelease),
 		Cluster: ClusterPlan{
 			Name: "steamer", Config: filepath.Join(root, "kind-config.yaml"), Port: cluster.DefaultHostPort,
 			TTL: strict.Duration(4 * time.Hour),
@@ -116,8 +125,14 @@ type Resolved struct {
 	Fixtures  topology.Fixtures
 }
 
-// Resolve validates the plan and reads what it names. root is the source tree. All errors are of code exit.Invalid.
-func (p Plan) Resolve(root string) (*Resolved, error) {
+// Source names the chart under test.
+func (p Plan) Source() chart.Source {
+	return chart.Source{Name: p.Chart, Repo: p.Repo, Version: p.Version}
+}
+
+// Resolve validates the plan and reads what it names. root is the source tree. The network is used only for a chart that is elsewhere,
+// after everything else was found good. All errors are of code exit.Invalid, except the context's own.
+func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*Resolved, error) {
 	r := &Resolved{Plan: p}
 	if err := p.checkNumbers(); err != nil {
 		return nil, err
@@ -142,13 +157,18 @@ func (p Plan) Resolve(root string) (*Resolved, error) {
 	if _, err = gate.ReadSLO(p.SLO); err != nil { // a run that could not be judged at its end should not start
 		return nil, err
 	}
-	if r.Chart, err = chart.Load(p.Chart); err != nil {
-		return nil, err
+	if p.Previous != "" {
+		if _, err = chart.Load(p.Previous); err != nil {
+			return nil, err
+		}
 	}
 	if r.Fixtures.PostgreSQL, err = chart.Load(filepath.Join(root, "charts/postgresql")); err != nil {
 		return nil, err
 	}
-	r.Fixtures.GitLabStub, err = chart.Load(filepath.Join(root, "charts/gitlab-stub"))
+	if r.Fixtures.GitLabStub, err = chart.Load(filepath.Join(root, "charts/gitlab-stub")); err != nil {
+		return nil, err
+	}
+	r.Chart, err = fetch.Load(ctx, p.Source())
 	return r, err
 }
 
@@ -169,7 +189,7 @@ func (p Plan) checkNumbers() error {
 		flag     string
 		value    int
 		min, max int
-	}{{"--tenants", p.Tenants, 1, 10000}, {"--secrets", p.Secrets, 1, 100}, {"--port", p.Cluster.Port, 1, 65535}} {
+	}{{"--tenants", p.Tenants, 1, 10000}, {"--secrets", p.Secrets, 1, 100}, {"--port", p.Cluster.Port, 1, 65535}, {"--repeat", p.Repeat, 0, 1000}} {
 		if bound.value < bound.min || bound.value > bound.max {
 			mend := fmt.Sprintf("use %d to %d", bound.min, bound.max)
 			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), mend, "it is out of range")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -56,7 +57,7 @@ func TestResolve(t *testing.T) {
 	p := plan.Default(root)
 	first, second := file(t, "a: {p: 1, q: 1}\nb: 1\n"), file(t, "a: {q: 2}\n")
 	p.Values, p.Set = []string{first, second}, []string{"a.z=3,b=4", "a.z=5"}
-	r, err := p.Resolve(root)
+	r, err := p.Resolve(t.Context(), root, chart.Fetcher{})
 	require.NoError(t, err)
 	require.Equal(t, "smoke", r.Profile.Name)
 	require.Equal(t, "openbao", r.Chart.Info().Name)
@@ -83,6 +84,9 @@ func TestResolveRefuses(t *testing.T) {
 		"dialect path":     func(p *plan.Plan) { p.Dialect = "../gitlab" },
 		"slo":              func(p *plan.Plan) { p.SLO = "/nowhere" },
 		"chart":            func(p *plan.Plan) { p.Chart = "/nowhere" },
+		"no archive":       func(p *plan.Plan) { p.Chart, p.Repo, p.Version = "openbao", "http://127.0.0.1:1", "1.0.0" },
+		"version of path":  func(p *plan.Plan) { p.Version = "1.0.0" },
+		"dialect file":     func(p *plan.Plan) { p.Dialect = "plan_test.go" },
 		"values":           func(p *plan.Plan) { p.Values = []string{"/nowhere"} },
 		"set":              func(p *plan.Plan) { p.Set = []string{"a"} },
 	} {
@@ -90,7 +94,7 @@ func TestResolveRefuses(t *testing.T) {
 			t.Parallel()
 			p := plan.Default(root)
 			change(&p)
-			_, err := p.Resolve(root)
+			_, err := p.Resolve(t.Context(), root, chart.Fetcher{})
 			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 		})
 	}

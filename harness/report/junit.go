@@ -60,7 +60,11 @@ func seconds(s float64) string { return strconv.FormatFloat(s, 'f', 3, 64) }
 
 func scenarioCase(topology string, s result.Scenario) junit.Testcase {
 	group, _, _ := strings.Cut(s.ID, "/")
-	c := junit.Testcase{Name: s.ID + " [" + topology + "]", Classname: group + "." + topology, Time: seconds(s.Seconds)}
+	name := s.ID + " [" + topology + "]"
+	if s.Round > 0 {
+		name += fmt.Sprintf(" #%d", s.Round)
+	}
+	c := junit.Testcase{Name: name, Classname: group + "." + topology, Time: seconds(s.Seconds)}
 	switch s.Status {
 	case result.Failed:
 		var b strings.Builder

@@ -82,6 +82,9 @@ type Chart struct {
 	AppVersion string `json:"appVersion"`
 	Source     string `json:"source"` // as the user named it: directory, archive, repository or OCI reference
 	Digest     string `json:"digest"` // sha256 over the chart's files
+	// Archive is the SHA-256 of the .tgz, as the repository's index or the registry states it; empty for a directory.
+	Archive  string `json:"archive,omitempty"`
+	Manifest string `json:"manifest,omitempty"` // digest of the OCI manifest; empty for what came from no registry
 }
 
 // Seed is what was provisioned before the checks.
@@ -105,9 +108,10 @@ const (
 
 // Scenario is the outcome of one scenario on one topology.
 type Scenario struct {
-	ID        string             `json:"id"`       // e.g. "access/own-secret"
-	Title     string             `json:"title"`    // one sentence
-	Protects  string             `json:"protects"` // what a user loses when it fails
+	ID        string             `json:"id"`              // e.g. "access/own-secret"
+	Title     string             `json:"title"`           // one sentence
+	Protects  string             `json:"protects"`        // what a user loses when it fails
+	Round     int                `json:"round,omitempty"` // from 1 where the suite was repeated
 	Status    Status             `json:"status"`
 	Reason    string             `json:"reason,omitempty"` // first failure or why it was skipped
 	Seconds   float64            `json:"seconds"`

@@ -19,9 +19,12 @@ import (
 
 // scenarioEnv is the environment as scenarios see it.
 func (s *stage) scenarioEnv() *scenario.Env {
+	dialect := s.env.Spec.Dialect
 	env := &scenario.Env{
 		Topology: s.env.Spec.Topology, Address: s.env.Address, Issuer: s.env.Issuer, Audience: s.env.Audience(), Tenants: s.tenants, Seed: s.seed,
-		Kube: s.cluster.Client, Namespace: s.env.Namespace, Release: s.env.Spec.Dialect.Release, Installer: s.env, Artifacts: s.dir,
+		Kube: s.cluster.Client, Namespace: s.env.Namespace, Release: dialect.Release, Selector: dialect.Selector, Active: dialect.ActiveService,
+		Container: dialect.Container, Unseal: dialect.UnsealKey, Installer: s.changer, Database: s.env.Database(), Previous: s.Plan.Previous,
+		Artifacts: s.dir,
 	}
 	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
 		env.Others = []string{database}
@@ -38,7 +41,7 @@ func (s *stage) scenarios(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	outcomes, err := scenario.Run(ctx, s.scenarioEnv(), list, scenario.Options{Progress: func(sc scenario.Scenario, r *result.Scenario) {
+	outcomes, err := scenario.Run(ctx, s.scenarioEnv(), list, scenario.Options{Repeat: s.Plan.Repeat, Shuffle: s.Plan.Shuffle, Progress: func(sc scenario.Scenario, r *result.Scenario) {
 		if r != nil {
 			s.UI.Scenario(*r)
 		}
@@ -50,7 +53,7 @@ func (s *stage) scenarios(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return s.env.AwaitReady(ctx) // scenarios kill and replace pods: load starts from a ready environment
+	return s.changer.Restore(ctx) // scenarios kill and replace pods: load starts from a ready environment with the run's own values
 }
 
 // drive runs k6 against the active Service while the environment is observed.

@@ -3,12 +3,16 @@ package run
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/topology"
 )
 
 // startEngine finds or starts the container engine.
@@ -37,6 +41,11 @@ func (r *Run) clusterOptions() cluster.Options {
 	}
 	if node, ok := r.images[images.Node]; ok {
 		opts.Node = &node
+	}
+	for _, image := range r.workloads() {
+		if image.Ref != "" {
+			opts.Images = append(opts.Images, image)
+		}
 	}
 	return opts
 }
@@ -94,8 +103,16 @@ func (r *Run) provideImages(ctx context.Context) error {
 	return nil
 }
 
-// upCluster makes or reuses the cluster and loads the images into it.
+// upCluster makes or reuses the cluster with its images in it. Beside that, because making a cluster is mostly waiting, the
+// engine gets what it runs itself.
 func (r *Run) upCluster(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.loadMachine(ctx) })
+	group.Go(func() error { return r.openCluster(ctx) })
+	return group.Wait()
+}
+
+func (r *Run) openCluster(ctx context.Context) error {
 	reuse, err := r.reusable(ctx)
 	if err != nil {
 		return err
@@ -114,17 +131,34 @@ func (r *Run) upCluster(ctx context.Context) error {
 	} else {
 		r.undoLater("cluster", func(ctx context.Context) error { return r.kind.Delete(ctx, r.cluster.Name) })
 	}
-	postgresql := r.images[images.PostgreSQL]
-	if _, err := r.engine.Run(ctx, "image", "inspect", postgresql.Ref); err != nil {
-		provide := []string{"load", "--quiet", "--input", postgresql.Archive}
-		if postgresql.Archive == "" {
-			provide = []string{"pull", "--quiet", postgresql.Ref}
-		}
-		if _, err := r.engine.Run(ctx, provide...); err != nil {
-			return exit.Environmentf("image "+postgresql.Ref, "steamer images build postgresql, or another --image", "%w", err)
-		}
+	if r.cluster.Created {
+		return nil // its images came with it
 	}
-	return r.cluster.Load(ctx, r.images[images.OpenBao], r.images[images.PostgreSQL], r.images[images.GitLabStub])
+	return r.cluster.Load(ctx, r.workloads()...)
+}
+
+// workloads are the images that pods of the run use.
+func (r *Run) workloads() []images.Image {
+	return []images.Image{r.images[images.OpenBao], r.images[images.PostgreSQL], r.images[images.GitLabStub]}
+}
+
+// loadMachine puts PostgreSQL's image into the engine, where the hybrid topology runs it.
+func (r *Run) loadMachine(ctx context.Context) error {
+	if !slices.Contains(r.Plan.Topologies, topology.CloudNativeHybrid) {
+		return nil
+	}
+	postgresql := r.images[images.PostgreSQL]
+	if _, err := r.engine.Run(ctx, "image", "inspect", postgresql.Ref); err == nil {
+		return nil
+	}
+	provide := []string{"load", "--quiet", "--input", postgresql.Archive}
+	if postgresql.Archive == "" {
+		provide = []string{"pull", "--quiet", postgresql.Ref}
+	}
+	if _, err := r.engine.Run(ctx, provide...); err != nil {
+		return exit.Environmentf("image "+postgresql.Ref, "steamer images build postgresql, or another --image", "%w", err)
+	}
+	return nil
 }
 
 func (r *Run) removeAbandoned(ctx context.Context) error {

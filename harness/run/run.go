@@ -19,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -169,7 +170,7 @@ func (r *Run) end(ctx context.Context, failed error) error {
 	}
 	gate.Judge(r.result, gate.Policy{
 		SLO: slo, Validity: gate.DefaultValidity(),
-		Expect: gate.Expect{Scenarios: r.Plan.Scenarios != plan.NoScenarios, Load: r.Plan.Load},
+		Expect: gate.Expect{Scenarios: r.Plan.Scenarios != scenario.None, Load: r.Plan.Load},
 	})
 	if ctx.Err() != nil {
 		r.result.Verdict = result.Inconclusive

@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
-	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -19,6 +19,7 @@ import (
 type stage struct {
 	*Run
 	env     *topology.Environment
+	changer *topology.Changer
 	out     *result.Topology
 	tenants []gitlab.Tenant
 	recipes []*gitlab.Recipe
@@ -36,7 +37,7 @@ func (r *Run) topology(ctx context.Context, name string) error {
 		Name: name, Chart: r.Plan.Chart.Info(), Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
 		Versions: map[string]string{"kubernetes": r.cluster.Version}, Images: map[string]string{},
 	})
-	s := &stage{Run: r, env: env, out: &r.result.Topologies[len(r.result.Topologies)-1]}
+	s := &stage{Run: r, env: env, changer: env.Changer(), out: &r.result.Topologies[len(r.result.Topologies)-1]}
 	for _, image := range r.images {
 		s.out.Images[image.Name] = image.Ref
 		if image.Digest != "" { // of an image that Steamer built; the cluster pulls others
@@ -50,7 +51,10 @@ func (r *Run) topology(ctx context.Context, name string) error {
 	if err != nil || s.failedScenarios() {
 		s.saveDiagnostics(ctx)
 	}
-	remove := env.Remove
+	remove := func(ctx context.Context) error {
+		r.undoLater("namespaces of "+name, env.AwaitRemoved) // they go while the next topology comes
+		return env.Remove(ctx)
+	}
 	last := name == r.Plan.Topologies[len(r.Plan.Topologies)-1]
 	if r.cluster.Created && !r.Plan.Cluster.Keep && (last || ctx.Err() != nil) {
 		remove = env.RemoveMachine // the cluster goes as a whole, and someone waits
@@ -71,7 +75,7 @@ func (s *stage) story(ctx context.Context) error {
 	if err := s.step(ctx, name, "seed", s.provision); err != nil {
 		return err
 	}
-	if s.Plan.Scenarios != plan.NoScenarios {
+	if s.Plan.Scenarios != scenario.None {
 		if err := s.step(ctx, name, "scenarios", s.scenarios); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/client-go/kubernetes"
 
@@ -20,23 +21,30 @@ type Env struct {
 	Issuer    *gitlab.Issuer // signs what GitLab signs
 	Audience  string         // claim aud that OpenBao expects
 	Tenants   []gitlab.Tenant
-	Seed      string // keys the secrets' values
+	Recipes   []*gitlab.Recipe // by which scenarios provision tenants of their own; nil takes those that come with Steamer
+	Seed      string           // keys the secrets' values
 	Kube      kubernetes.Interface
 	Namespace string    // where the release is
 	Others    []string  // further namespaces of the environment: database, stub
 	Release   string    // Helm release and the prefix of its objects' names
+	Selector  string    // label selector of the OpenBao pods and of the workload that makes them
+	Active    string    // Service that leads to the active pod only
+	Container string    // container of a pod that runs OpenBao
+	Unseal    KeyRef    // Secret that holds the static unseal key; zero where the dialect does not say
 	Installer Installer // nil where the release must not be changed
+	Database  Database  // nil where PostgreSQL's administrator cannot be had
+	Previous  string    // archive or directory of the chart's previous release; "" where there is none
 	Features  []Feature // what cannot be told from the other fields, e.g. FeatureNetworkPolicy
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults
 }
 
-// Installer changes the installation under test.
-type Installer interface {
-	// Upgrade installs the chart again with the environment's own values, overlaid
-	// by overrides (nested like a values file; nil goes back to the environment's
-	// values). It returns when Helm has applied them, not when the pods are ready.
-	Upgrade(ctx context.Context, overrides map[string]any) error
+// KeyRef says where the static unseal key is: a Secret in the release's namespace.
+type KeyRef struct {
+	ID       string `json:"id"`                 // by which OpenBao's configuration calls the key
+	Secret   string `json:"secret"`             // name of the Secret
+	Key      string `json:"key"`                // key in the Secret's data
+	External bool   `json:"external,omitempty"` // the chart makes no key: it has to be there before an install
 }
 
 // Has reports whether the environment has a feature.
@@ -46,9 +54,17 @@ func (e *Env) Has(f Feature) bool {
 		return e.Kube != nil
 	case FeatureInstaller:
 		return e.Kube != nil && e.Installer != nil
-	default:
-		return slices.Contains(e.Features, f)
+	case FeatureDatabase:
+		return e.Database != nil
+	case FeaturePrevious:
+		return e.Previous != ""
+	case FeatureUnsealKey:
+		return e.Unseal.Secret != ""
 	}
+	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
+		return e.Installer != nil && e.Installer.Knows(change)
+	}
+	return slices.Contains(e.Features, f)
 }
 
 // skip returns why a scenario does not run here, or "".
@@ -58,7 +74,7 @@ func (e *Env) skip(s Scenario) string {
 	}
 	for _, f := range s.Features {
 		if !e.Has(f) {
-			return f.lack()
+			return f.Lack()
 		}
 	}
 	return ""
@@ -83,16 +99,33 @@ func (e *Env) Send(ctx context.Context, f gitlab.Fetch) (gitlab.Answer, error) {
 // Check fetches a secret as a job that may read it and returns why the answer is
 // not the right value. The reason never holds the value.
 func (e *Env) Check(ctx context.Context, t gitlab.Tenant, s gitlab.Secret) error {
+	_, err := e.Read(ctx, t, s)
+	return err
+}
+
+// Read is Check that also returns the right answer.
+func (e *Env) Read(ctx context.Context, t gitlab.Tenant, s gitlab.Secret) (gitlab.Answer, error) {
 	a, err := e.Fetch(ctx, t, s.Name, gitlab.DefaultJob())
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s of %s: %w", s.Name, t.Name, err)
+		return a, fmt.Errorf("%s of %s: %w", s.Name, t.Name, err)
 	case !a.OK():
-		return fmt.Errorf("%s of %s: %v", s.Name, t.Name, a)
+		return a, fmt.Errorf("%s of %s: %v", s.Name, t.Name, a)
 	case a.Value() != t.Value(e.Seed, s):
-		return fmt.Errorf("%s of %s: wrong value (%d bytes, KV version %d)", s.Name, t.Name, len(a.Value()), a.Version)
+		return a, fmt.Errorf("%s of %s: wrong value (%d bytes, KV version %d)", s.Name, t.Name, len(a.Value()), a.Version)
 	}
-	return nil
+	return a, nil
+}
+
+// Rails makes a request with Rails' privileges, within Timeouts.Fetch. A refusal is an answer and no error.
+func (e *Env) Rails(ctx context.Context, method, path string, body any) (*bao.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
+	defer cancel()
+	auth, err := e.Issuer.RailsAuth(e.Audience)
+	if err != nil {
+		return nil, err
+	}
+	return e.Client.Do(ctx, bao.Request{Method: method, Path: path, Body: body, Auth: auth})
 }
 
 // Sample returns at most n tenants, evenly spread, so that every recipe takes part.

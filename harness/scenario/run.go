@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +21,9 @@ const Interrupted = "interrupted"
 
 // Options change how Run works.
 type Options struct {
-	Parallel int // parallel scenarios at a time; 0 is DefaultParallel
+	Parallel int    // parallel scenarios at a time; 0 is DefaultParallel
+	Repeat   int    // how often the whole list runs; 0 is once
+	Shuffle  uint64 // seed of another order for each round; 0 keeps the order given
 	// Progress is told when a scenario starts (r is nil) and when it ended. It is
 	// never called concurrently and may be nil.
 	Progress func(s Scenario, r *result.Scenario)
@@ -28,7 +32,8 @@ type Options struct {
 // Run runs scenarios on an environment: first those that may run side by side,
 // then the others one by one, in order. It returns one result for each, in the
 // order given, whatever happens: a panic is a failure with its stack, a passed
-// budget is a failure, a cancelled ctx skips the rest as Interrupted.
+// budget is a failure, a cancelled ctx skips the rest as Interrupted. With
+// Repeat the results of each round follow those of the one before.
 // The error reports a defect in the list or the environment; then nothing ran.
 func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Scenario, error) {
 	if err := Validate(list); err != nil {
@@ -46,9 +51,29 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 	if o.Parallel <= 0 {
 		o.Parallel = DefaultParallel
 	}
-	r := &runner{env: &own, redact: own.Redactor(), options: o, results: make([]result.Scenario, len(list))}
+	var all []result.Scenario
+	for round := range max(1, o.Repeat) {
+		order := slices.Clone(list)
+		if o.Shuffle != 0 {
+			random := rand.New(rand.NewPCG(o.Shuffle, uint64(round)))
+			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		}
+		r := &runner{env: &own, redact: own.Redactor(), options: o, results: make([]result.Scenario, len(order))}
+		r.round(ctx, order)
+		for i := range r.results {
+			if o.Repeat > 1 {
+				r.results[i].Round = round + 1
+			}
+		}
+		all = append(all, r.results...)
+	}
+	return all, nil
+}
+
+// round runs every scenario once.
+func (r *runner) round(ctx context.Context, list []Scenario) {
 	var group sync.WaitGroup
-	slots := make(chan struct{}, o.Parallel)
+	slots := make(chan struct{}, r.options.Parallel)
 	for i, s := range list {
 		if s.Parallel {
 			slots <- struct{}{}
@@ -64,7 +89,6 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 			r.run(ctx, i, s)
 		}
 	}
-	return r.results, nil
 }
 
 type runner struct {

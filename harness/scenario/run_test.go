@@ -179,3 +179,35 @@ func TestValidateAndSelect(t *testing.T) {
 		require.Error(t, err)
 	}
 }
+
+// TestRepeatAndShuffle runs a list five times: each round is complete and numbered, and a seed makes one order for each round.
+func TestRepeatAndShuffle(t *testing.T) {
+	t.Parallel()
+	orders := func(shuffle uint64) [][]string {
+		var ran []string
+		var list []scenario.Scenario
+		for _, id := range []string{"a/a", "a/b", "a/c", "a/d", "a/e", "a/f"} {
+			list = append(list, sc(id, false, func(context.Context, scenario.T, *scenario.Env) { ran = append(ran, id) }))
+		}
+		out, err := scenario.Run(t.Context(), env(t), list, scenario.Options{Repeat: 5, Shuffle: shuffle})
+		require.NoError(t, err)
+		require.Len(t, out, 5*len(list))
+		var rounds [][]string
+		for i, r := range out {
+			require.Equal(t, i/len(list)+1, r.Round)
+			require.Equal(t, ran[i], r.ID, "results are in the order of the runs")
+			if i%len(list) == 0 {
+				rounds = append(rounds, ran[i:i+len(list)])
+			}
+		}
+		for _, round := range rounds {
+			require.ElementsMatch(t, rounds[0], round)
+		}
+		return rounds
+	}
+	plain, one, again, two := orders(0), orders(1), orders(1), orders(2)
+	require.Equal(t, []string{"a/a", "a/b", "a/c", "a/d", "a/e", "a/f"}, plain[4])
+	require.Equal(t, one, again)
+	require.NotEqual(t, one, two)
+	require.NotEqual(t, one[0], one[1])
+}

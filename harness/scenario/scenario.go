@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -26,6 +27,31 @@ const (
 	Hygiene    Kind = "hygiene"    // looks for what should not be there
 )
 
+// Cost says whether a scenario belongs to every run.
+type Cost string
+
+// The costs.
+const (
+	Cheap Cost = ""     // seconds: runs before every load
+	Dear  Cost = "dear" // replaces all pods several times, installs anew, takes minutes, or is one of very many
+)
+
+// AllDear returns the scenarios with the cost Dear.
+func AllDear(lists ...[]Scenario) []Scenario {
+	all := slices.Concat(lists...)
+	for i := range all {
+		all[i].Cost = Dear
+	}
+	return all
+}
+
+// Words that Select takes instead of a regular expression.
+const (
+	Core = "core" // all but the dear ones
+	All  = "all"
+	None = "none"
+)
+
 // Feature is something an environment has or lacks.
 type Feature string
 
@@ -34,10 +60,25 @@ const (
 	FeatureCluster       Feature = "cluster"       // OpenBao runs as pods of a Kubernetes API we can reach
 	FeatureInstaller     Feature = "installer"     // the release may be upgraded
 	FeatureNetworkPolicy Feature = "networkpolicy" // the CNI enforces NetworkPolicy
+	FeatureDatabase      Feature = "database"      // PostgreSQL's administrator can be had
+	FeaturePrevious      Feature = "previous"      // the chart's previous release is known
+	FeatureUnsealKey     Feature = "unseal-key"    // the dialect names the Secret with the static unseal key
 )
 
-// lack says why a scenario that needs a feature is skipped without it.
-func (f Feature) lack() string {
+// changePrefix marks the features that Changes makes.
+const changePrefix = "change:"
+
+// Changes are features that hold where the chart's dialect knows these changes of values.
+func Changes(names ...string) []Feature {
+	out := make([]Feature, 0, len(names))
+	for _, name := range names {
+		out = append(out, Feature(changePrefix+name))
+	}
+	return out
+}
+
+// Lack says why a scenario that needs a feature is skipped without it.
+func (f Feature) Lack() string {
 	switch f {
 	case FeatureCluster:
 		return "OpenBao does not run on a Kubernetes cluster here"
@@ -45,9 +86,17 @@ func (f Feature) lack() string {
 		return "this environment's release may not be upgraded"
 	case FeatureNetworkPolicy:
 		return "the cluster's CNI does not enforce NetworkPolicy"
-	default:
-		return fmt.Sprintf("the environment lacks feature %q", string(f))
+	case FeatureDatabase:
+		return "PostgreSQL's administrator cannot be had here"
+	case FeaturePrevious:
+		return "no previous release of the chart is known; --previous names one"
+	case FeatureUnsealKey:
+		return "the chart's dialect names no Secret with a static unseal key"
 	}
+	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
+		return "the chart's dialect knows no values for the change " + change
+	}
+	return fmt.Sprintf("the environment lacks feature %q", string(f))
 }
 
 // Scenario is one check.
@@ -59,6 +108,7 @@ type Scenario struct {
 	Topologies []string      // where it applies; empty is everywhere
 	Features   []Feature     // what it needs
 	Kind       Kind          //
+	Cost       Cost          // Dear ones are left out of Core
 	Budget     time.Duration // it fails when it takes longer
 	Parallel   bool          // may run beside others; needs a Functional or Abuse kind
 	Test       func(ctx context.Context, t T, env *Env)
@@ -91,15 +141,24 @@ func Validate(list []Scenario) error {
 }
 
 // Select returns the scenarios whose ID matches the regular expression (RE2,
-// unanchored), in order. A pattern that is malformed or matches nothing is invalid input.
+// unanchored), in order, or those that Core, All or None stand for. A pattern that is malformed or matches nothing is
+// an exit.Invalid error.
 func Select(list []Scenario, pattern string) ([]Scenario, error) {
+	switch pattern {
+	case None:
+		return nil, nil
+	case All:
+		return list, nil
+	case Core:
+		return slices.DeleteFunc(slices.Clone(list), func(s Scenario) bool { return s.Cost == Dear }), nil
+	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, exit.Invalidf("--run "+pattern, "use RE2 syntax, e.g. --run '^access/'", "%w", err)
+		return nil, exit.Invalidf("--scenarios "+pattern, "use core, all, none or RE2 syntax, e.g. --scenarios '^access/'", "%w", err)
 	}
 	selected := slices.DeleteFunc(slices.Clone(list), func(s Scenario) bool { return !re.MatchString(s.ID) })
 	if len(selected) == 0 {
-		return nil, exit.Invalidf("--run "+pattern, "list the scenarios with --list", "no scenario's ID matches")
+		return nil, exit.Invalidf("--scenarios "+pattern, "steamer test --list shows the IDs", "no scenario's ID matches")
 	}
 	return selected, nil
 }

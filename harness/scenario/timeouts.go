@@ -7,7 +7,7 @@ import "time"
 type Timeouts struct {
 	Fetch    time.Duration // one fetch; default 10 s: a healthy one takes milliseconds, a node being promoted may hold it
 	Poll     time.Duration // between two looks at something that should change; default 200 ms
-	Probe    time.Duration // between two fetches that measure an outage; default 100 ms, the measurement's resolution
+	Probe    time.Duration // between two fetches that measure an outage; default 50 ms, 20 a second, the measurement's resolution
 	Labels   time.Duration // until pod labels and endpoints follow a state; default 30 s: OpenBao retries labels every 5 s
 	Failover time.Duration // until fetches work again after the active pod went; default 60 s: lock TTL 15 s, unseal, namespaces
 	Ready    time.Duration // until all pods are ready again; default 3 min
@@ -20,7 +20,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	for field, value := range map[*time.Duration]time.Duration{
 		&t.Fetch:    10 * time.Second,
 		&t.Poll:     200 * time.Millisecond,
-		&t.Probe:    100 * time.Millisecond,
+		&t.Probe:    50 * time.Millisecond,
 		&t.Labels:   30 * time.Second,
 		&t.Failover: time.Minute,
 		&t.Ready:    3 * time.Minute,

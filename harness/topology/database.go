@@ -19,6 +19,9 @@ import (
 // DatabaseTimeout bounds how long PostgreSQL may take to accept connections.
 const DatabaseTimeout = 3 * time.Minute
 
+// databaseSelector matches the pod that charts/postgresql makes.
+const databaseSelector = "app.kubernetes.io/name=postgresql"
+
 // installDatabase makes the password and brings up PostgreSQL where the topology has it.
 func (e *Environment) installDatabase(ctx context.Context) error {
 	password, err := randomHex(16)
@@ -46,7 +49,7 @@ func (e *Environment) installDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.awaitPods(ctx, e.DatabaseNamespace(), "app.kubernetes.io/name=postgresql", 1, DatabaseTimeout)
+	return e.awaitPods(ctx, e.DatabaseNamespace(), databaseSelector, 1, DatabaseTimeout)
 }
 
 func randomHex(bytes int) (string, error) {
@@ -63,6 +66,20 @@ func (e *Environment) createSecret(ctx context.Context, namespace, name string, 
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return exit.Environmentf("Secret "+namespace+"/"+name, "", "%w", err)
+	}
+	return nil
+}
+
+// createExtraSecrets makes what the dialect says the chart expects to find.
+func (e *Environment) createExtraSecrets(ctx context.Context) error {
+	for _, secret := range e.Spec.Dialect.Secrets {
+		raw := make([]byte, secret.Bytes)
+		if _, err := rand.Read(raw); err != nil {
+			return err
+		}
+		if err := e.createSecret(ctx, e.Namespace, secret.Name, map[string][]byte{secret.Key: raw}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

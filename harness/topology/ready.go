@@ -1,10 +1,12 @@
 package topology
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // InstallTimeout bounds how long an installed chart may take until it is ready.
@@ -25,40 +28,18 @@ const (
 	settled      = 3
 )
 
-// await calls probe until it succeeds, or until the timeout; the error is the probe's last.
+// await calls probe until it succeeds, or until the timeout.
 func await(ctx context.Context, timeout time.Duration, what string, probe func(context.Context) error) error {
 	return awaitN(ctx, timeout, what, 1, probe)
 }
 
-// awaitN is await until probe has succeeded n times in a row.
-func awaitN(parent context.Context, timeout time.Duration, what string, n int, probe func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(parent, timeout)
-	defer cancel()
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	row, last := 0, errors.New("it was never asked")
-	for {
-		err := probe(ctx)
-		if err == nil {
-			if row++; row >= n {
-				return nil
-			}
-			last = fmt.Errorf("only %d of %d checks in a row held", row, n)
-		} else {
-			row = 0
-			if ctx.Err() == nil { // what the deadline itself cut short explains nothing
-				last = err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			if parent.Err() != nil {
-				return parent.Err()
-			}
-			return exit.Environmentf(what, "the diagnostics in the run directory hold logs and events", "not ready after %s: %w", timeout, last)
-		case <-ticker.C:
-		}
+// awaitN is await until probe has succeeded n times in a row. The error is an exit.Environment error, or ctx's own.
+func awaitN(ctx context.Context, timeout time.Duration, what string, n int, probe func(context.Context) error) error {
+	_, err := wait.Until(ctx, wait.For{What: what + " is ready", Successes: n, Interval: pollInterval, Deadline: timeout}, probe)
+	if err != nil && ctx.Err() == nil {
+		return exit.Environmentf(what, "the diagnostics in the run directory hold logs and events", "not ready: %w", err)
 	}
+	return cmp.Or(ctx.Err(), err)
 }
 
 // AwaitReady waits until OpenBao serves fetches: Helm's --wait proves little here. Ready means, three times in a row: the expected
@@ -99,8 +80,14 @@ func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
 	var active []*corev1.Pod
 	for i := range pods.Items {
 		pod := &pods.Items[i]
+		labels := pod.Labels
+		if e.Spec.Dialect.Unregistered {
+			if labels, err = e.askHealth(ctx, pod); err != nil {
+				return nil, err
+			}
+		}
 		// What OpenBao says of itself explains more than the probe that fails because of it.
-		switch labels := pod.Labels; {
+		switch {
 		case labels["openbao-sealed"] == "true":
 			return nil, fmt.Errorf("pod %s is sealed (%s): is the unseal key the one the storage was initialised with?", pod.Name, podState(*pod))
 		case labels["openbao-initialized"] == "false":
@@ -110,7 +97,7 @@ func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
 		case labels["openbao-sealed"] == "" || labels["openbao-initialized"] == "":
 			return nil, fmt.Errorf("pod %s has no labels from OpenBao's service registration", pod.Name)
 		}
-		if pod.Labels["openbao-active"] == "true" {
+		if labels["openbao-active"] == "true" {
 			active = append(active, pod)
 		}
 	}
@@ -120,36 +107,22 @@ func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
 	return active[0], nil
 }
 
-// replicas is how many OpenBao pods the release's workloads ask for.
-func (e *Environment) replicas(ctx context.Context) (int, error) {
-	options := metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector}
-	deployments, err := e.Cluster.Client.AppsV1().Deployments(e.Namespace).List(ctx, options)
+// askHealth asks a pod's own sys/health, through the API server, for what service registration would have written into its labels.
+func (e *Environment) askHealth(ctx context.Context, pod *corev1.Pod) (map[string]string, error) {
+	all := map[string]string{"standbycode": "200", "sealedcode": "200", "uninitcode": "200"} // the answer matters, not the status
+	port := strconv.Itoa(e.Spec.Dialect.apiPort())
+	raw, err := e.Cluster.Client.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, port, "/v1/sys/health", all).DoRaw(ctx)
+	var health bao.Health
+	if err == nil {
+		err = json.Unmarshal(raw, &health)
+	}
 	if err != nil {
-		return 0, err
+		return nil, fmt.Errorf("pod %s does not answer sys/health (%s): %w", pod.Name, podState(*pod), err)
 	}
-	sets, err := e.Cluster.Client.AppsV1().StatefulSets(e.Namespace).List(ctx, options)
-	if err != nil {
-		return 0, err
-	}
-	total := 0
-	for _, d := range deployments.Items {
-		total += desired(d.Spec.Replicas)
-	}
-	for _, s := range sets.Items {
-		total += desired(s.Spec.Replicas)
-	}
-	if total == 0 {
-		return 0, fmt.Errorf("no Deployment or StatefulSet matches %s", e.Spec.Dialect.Selector)
-	}
-	return total, nil
-}
-
-// desired is a replica count with the API's default.
-func desired(replicas *int32) int {
-	if replicas == nil {
-		return 1
-	}
-	return int(*replicas)
+	return map[string]string{
+		"openbao-initialized": strconv.FormatBool(health.Initialized), "openbao-sealed": strconv.FormatBool(health.Initialized && health.Sealed),
+		"openbao-active": strconv.FormatBool(health.Initialized && !health.Sealed && !health.Standby),
+	}, nil
 }
 
 // endpoint checks that the active Service leads to the active pod and to nothing else.
@@ -176,13 +149,11 @@ func (e *Environment) endpoint(ctx context.Context, active *corev1.Pod) error {
 
 // asRails logs in as Rails does and asks for the list of mounts.
 func (e *Environment) asRails(ctx context.Context, client *bao.Client) error {
-	jwt, err := e.Issuer.Privileged(e.Audience())
+	auth, err := e.Issuer.RailsAuth(e.Audience())
 	if err != nil {
 		return err
 	}
-	response, err := client.Do(ctx, bao.Request{
-		Method: "GET", Path: "sys/mounts", Auth: &bao.InlineAuth{Path: "auth/gitlab_rails_jwt/login", Role: "app", JWT: jwt},
-	})
+	response, err := client.Do(ctx, bao.Request{Method: "GET", Path: "sys/mounts", Auth: auth})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,11 +16,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 )
 
-var labels = map[string]string{"app.kubernetes.io/name": "openbao", "app.kubernetes.io/instance": "openbao"}
+var podLabels = map[string]string{"app.kubernetes.io/name": "openbao", "app.kubernetes.io/instance": "openbao"}
 
 func meta(name string, extra map[string]string) metav1.ObjectMeta {
 	own := map[string]string{}
-	for _, set := range []map[string]string{labels, extra} {
+	for _, set := range []map[string]string{podLabels, extra} {
 		for key, value := range set {
 			own[key] = value
 		}
@@ -49,16 +50,33 @@ func endpoints(ips ...string) *discoveryv1.EndpointSlice {
 // world is what the API server would show of an installation.
 type world struct {
 	replicas  *int32
+	set       bool // a StatefulSet instead of a Deployment
+	scaler    *autoscalingv2.HorizontalPodAutoscaler
 	pods      []*corev1.Pod
 	endpoints *discoveryv1.EndpointSlice
+}
+
+// scaler is an autoscaler with a minimum of two.
+func scaler(target string) *autoscalingv2.HorizontalPodAutoscaler {
+	return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: meta("openbao", nil), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+		MinReplicas: new(int32(2)), ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: target},
+	}}
 }
 
 // check asks the fake API server as AwaitReady does, up to the first request.
 func (w world) check(t *testing.T) error {
 	t.Helper()
 	objects := []runtime.Object{w.endpoints}
-	if w.replicas != nil {
-		objects = append(objects, &appsv1.Deployment{ObjectMeta: meta("openbao", nil), Spec: appsv1.DeploymentSpec{Replicas: w.replicas}})
+	// The workload's own labels say nothing: the community chart's StatefulSet lacks one that its pods have.
+	own, template := metav1.ObjectMeta{Name: "openbao", Namespace: "steamer-cn"}, corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels}}
+	switch {
+	case w.set:
+		objects = append(objects, &appsv1.StatefulSet{ObjectMeta: own, Spec: appsv1.StatefulSetSpec{Replicas: w.replicas, Template: template}})
+	case w.replicas != nil:
+		objects = append(objects, &appsv1.Deployment{ObjectMeta: own, Spec: appsv1.DeploymentSpec{Replicas: w.replicas, Template: template}})
+	}
+	if w.scaler != nil {
+		objects = append(objects, w.scaler)
 	}
 	for _, pod := range w.pods {
 		objects = append(objects, pod)
@@ -84,6 +102,11 @@ func TestReadiness(t *testing.T) {
 	}{
 		"healthy":          {func(*world) {}, ""},
 		"no workload":      {func(w *world) { w.replicas = nil }, "no Deployment or StatefulSet"},
+		"stateful set":     {func(w *world) { w.set = true }, ""},
+		"set of three":     {func(w *world) { w.set, w.replicas = true, new(int32(3)) }, "2 OpenBao pods exist, the chart asks for 3"},
+		"not scaled yet":   {func(w *world) { w.replicas, w.pods, w.scaler = new(int32(1)), w.pods[:1], scaler("openbao") }, "1 OpenBao pods exist, the chart asks for 2"},
+		"scaled":           {func(w *world) { w.scaler = scaler("openbao") }, ""},
+		"another's scaler": {func(w *world) { w.replicas, w.pods, w.scaler = new(int32(1)), w.pods[:1], scaler("other") }, ""},
 		"a pod missing":    {func(w *world) { w.pods = w.pods[:1] }, "1 OpenBao pods exist, the chart asks for 2"},
 		"a pod too many":   {func(w *world) { w.pods = append(w.pods, baoPod("c", "10.0.0.3", false)) }, "3 OpenBao pods exist"},
 		"not ready":        {func(w *world) { w.pods[1].Status.Conditions[0].Status = corev1.ConditionFalse }, "pod b is not Ready: Running"},
@@ -107,7 +130,7 @@ func TestReadiness(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			two := int32(2)
-			w := world{&two, []*corev1.Pod{baoPod("a", "10.0.0.1", true), baoPod("b", "10.0.0.2", false)}, endpoints("10.0.0.1")}
+			w := world{replicas: &two, pods: []*corev1.Pod{baoPod("a", "10.0.0.1", true), baoPod("b", "10.0.0.2", false)}, endpoints: endpoints("10.0.0.1")}
 			tc.breaks(&w)
 			err := w.check(t)
 			if tc.want == "" {

@@ -4,6 +4,7 @@
 package topology
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // The topologies, as flags and results name them.
@@ -68,13 +70,15 @@ type Environment struct {
 	Namespace string // of OpenBao and the stub
 	Log       func(string)
 
-	values  map[string]any // what OpenBao was installed with
-	helm    *chart.Client
-	forward *cluster.Forward // nil where a NodePort leads to the Service
+	values    map[string]any // what OpenBao was installed with
+	bootstrap map[string]any // laid over them for the first step of an install; nil where one step is enough
+	ownPort   bool           // the chart cannot fix the node port, so a Service beside its own has it
+	helm      *chart.Client
+	forward   *cluster.Forward // nil where a NodePort leads to the Service
 }
 
-// New prepares an environment without touching anything: names, the issuer's key, and the values, which it
-// checks against the chart. The error is an exit.Invalid error.
+// New prepares an environment without touching anything: names, the issuer's key, and the values, with which it renders the chart to
+// check that chart and dialect fit. The error is an exit.Invalid error.
 func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*Environment, error) {
 	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: namespaceOf(spec.Topology), Log: log}
 	if c != nil {
@@ -90,7 +94,23 @@ func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*En
 		return nil, err
 	}
 	env.values = chart.Merge(values, spec.Overrides)
-	return env, spec.Chart.Check(spec.Dialect.Release, env.Namespace, env.values)
+	active, err := env.fit(env.values)
+	if err != nil {
+		return nil, err
+	}
+	env.ownPort = spec.NodePort != 0
+	for _, port := range active.Spec.Ports {
+		if port.NodePort == spec.NodePort {
+			env.ownPort = false
+		}
+	}
+	first, err := spec.Dialect.RenderBootstrap(env.inputs())
+	if err != nil || first == nil {
+		return env, err
+	}
+	env.bootstrap = first
+	_, err = env.fit(chart.Merge(env.values, first))
+	return env, err
 }
 
 // Audience is the claim aud of every JWT: OpenBao's URL as GitLab knows it.
@@ -113,6 +133,7 @@ func (e *Environment) serviceURL(service string, port int) string {
 func (e *Environment) inputs() Inputs {
 	repository, tag := splitRef(e.Spec.Images.OpenBao)
 	in := Inputs{
+		Chart: FactsOf(e.Spec.Chart),
 		Image: ImageRef{repository, tag}, ServiceType: "ClusterIP", Issuer: e.Issuer.URL(), Audience: e.Audience(), Resources: e.Spec.Resources,
 		Database: Database{
 			Host: "postgresql." + e.DatabaseNamespace() + ".svc.cluster.local", Port: 5432, Name: "openbao", User: "openbao",
@@ -164,20 +185,56 @@ func (e *Environment) Install(ctx context.Context) error {
 	if err := e.installDatabase(ctx); err != nil {
 		return err
 	}
-	e.Log("installing chart " + e.Spec.Chart.Info().Name + " " + e.Spec.Chart.Info().Version)
-	err = helm.Install(ctx, e.Spec.Dialect.Release, e.Spec.Chart, e.values)
-	if err == nil {
-		err = e.AwaitReady(ctx)
+	if err := e.createExtraSecrets(ctx); err != nil {
+		return err
 	}
-	if err != nil && ctx.Err() == nil {
+	if err := e.installChart(ctx); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
 		return &ChartError{err}
 	}
-	return err
+	return nil
 }
 
-// Upgrade installs the chart again with the environment's values, overlaid by overrides.
-func (e *Environment) Upgrade(ctx context.Context, overrides map[string]any) error {
-	return e.helm.Upgrade(ctx, e.Spec.Dialect.Release, e.Spec.Chart, chart.Merge(e.values, overrides))
+// installChart installs the chart under test and waits until OpenBao is ready.
+func (e *Environment) installChart(ctx context.Context) error {
+	e.Log("installing chart " + e.Spec.Chart.Info().Name + " " + e.Spec.Chart.Info().Version)
+	if err := e.install(ctx, e.Spec.Chart, e.values); err != nil {
+		return err
+	}
+	return e.AwaitReady(ctx)
+}
+
+// install installs a chart, in two steps where the dialect wants that.
+func (e *Environment) install(ctx context.Context, c *chart.Chart, values map[string]any) error {
+	if e.bootstrap != nil {
+		e.Log("with the dialect's bootstrap values first")
+	}
+	if err := e.helm.Install(ctx, e.Spec.Dialect.Release, c, chart.Merge(values, e.bootstrap)); err != nil {
+		return err
+	}
+	if e.ownPort {
+		if err := e.exposeActive(ctx); err != nil {
+			return err
+		}
+	}
+	if e.bootstrap == nil {
+		return nil
+	}
+	if err := e.AwaitReady(ctx); err != nil {
+		return err
+	}
+	e.Log("upgrading to the values of the topology")
+	return e.upgrade(ctx, c, values)
+}
+
+// upgrade upgrades the release. Where the chart leaves the replacement of its pods to an operator, that is done too.
+func (e *Environment) upgrade(ctx context.Context, c *chart.Chart, values map[string]any) error {
+	if err := e.helm.Upgrade(ctx, e.Spec.Dialect.Release, c, values); err != nil {
+		return err
+	}
+	return e.replaceOutdated(ctx)
 }
 
 func (e *Environment) installStub(ctx context.Context) error {
@@ -227,7 +284,8 @@ func (e *Environment) createNamespaces(ctx context.Context) error {
 // RemoveTimeout bounds the removal of an environment.
 const RemoveTimeout = 2 * time.Minute
 
-// Remove deletes everything that Install made and waits until it is gone.
+// Remove begins to delete everything that Install made. When it returns the node port is free and the machine is gone; AwaitRemoved waits for
+// the rest, which Kubernetes takes its time for.
 func (e *Environment) Remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
 	defer cancel()
@@ -236,15 +294,37 @@ func (e *Environment) Remove(ctx context.Context) error {
 	}
 	var failures []error
 	for _, name := range e.namespaces() {
-		namespace, err := e.Cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-		if err == nil && namespace.Labels[OwnerLabel] == e.Spec.Run { // a namespace of another run is not ours to delete
-			err = e.Cluster.Client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
-		}
-		if err != nil && !apierrors.IsNotFound(err) {
+		if err := e.removeNamespace(ctx, name); err != nil && !apierrors.IsNotFound(err) {
 			failures = append(failures, err)
 		}
 	}
-	failures = append(failures, e.RemoveMachine(ctx))
+	return errors.Join(append(failures, e.RemoveMachine(ctx))...)
+}
+
+// removeNamespace begins to delete a namespace, if it is this run's: one of another run is not ours to delete.
+func (e *Environment) removeNamespace(ctx context.Context, name string) error {
+	namespace, err := e.Cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	if err != nil || namespace.Labels[OwnerLabel] != e.Spec.Run {
+		return err
+	}
+	services := e.Cluster.Client.CoreV1().Services(name)
+	list, err := services.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, service := range list.Items { // first, because the next environment wants the node port at once
+		if err := services.Delete(ctx, service.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	return e.Cluster.Client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+}
+
+// AwaitRemoved waits until what Remove has begun to delete is gone.
+func (e *Environment) AwaitRemoved(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
+	defer cancel()
+	var failures []error
 	for _, name := range e.namespaces() {
 		failures = append(failures, awaitGone(ctx, e.Cluster.Client, name, e.Spec.Run))
 	}
@@ -252,22 +332,15 @@ func (e *Environment) Remove(ctx context.Context) error {
 }
 
 func awaitGone(ctx context.Context, client kubernetes.Interface, name, run string) error {
-	ticker := time.NewTicker(500 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+	_, err := wait.Until(ctx, wait.For{What: "namespace " + name + " is gone", Interval: pollInterval}, func(ctx context.Context) error {
 		namespace, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || (err == nil && namespace.Labels[OwnerLabel] != run) {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			cause := errors.New("something in it is not removed")
-			if err != nil {
-				cause = err
-			}
-			return exit.Environmentf("namespace "+name, "kubectl get all --namespace "+name+" shows what holds it",
-				"it is not gone after %s: %w", RemoveTimeout, cause)
-		case <-ticker.C:
-		}
+		return cmp.Or(err, errors.New("something in it is not removed"))
+	})
+	if err != nil {
+		return exit.Environmentf("namespace "+name, "kubectl get all --namespace "+name+" shows what holds it", "%w", err)
 	}
+	return nil
 }

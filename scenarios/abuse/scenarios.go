@@ -1,9 +1,29 @@
-// Package abuse holds the scenarios that try to get in, or to do harm, and must fail.
+// Package abuse holds the scenarios in which somebody tries what they may not. Most are rows of tables: a row is a scenario.
 package abuse
 
-import "gitlab.com/steamer/steamer/harness/scenario"
+import (
+	"slices"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
 
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
-	return []scenario.Scenario{invalidJWT()}
+	return slices.Concat(core(tokens()), scenario.AllDear(requests(), []scenario.Scenario{flood(), lease(), cubbyhole()}))
+}
+
+// coreTokens are the forgeries that every run tries: one of each kind that a role or a verifier has to refuse.
+var coreTokens = []string{
+	"expired", "not-yet-valid", "audience-wrong", "issuer-wrong", "scope-of-user", "project-wrong",
+	"unsigned", "hmac-public-key", "other-key", "other-key-true-id",
+}
+
+// core leaves the core tokens cheap and makes the others dear.
+func core(list []scenario.Scenario) []scenario.Scenario {
+	for i := range list {
+		if !slices.ContainsFunc(coreTokens, func(name string) bool { return list[i].ID == "abuse/token-"+name }) {
+			list[i].Cost = scenario.Dear
+		}
+	}
+	return list
 }

@@ -1,9 +1,16 @@
-// Package access holds the scenarios that say who may read which secret.
+// Package access holds the scenarios that say who may read which secret. Most are rows of tables: a row is a scenario.
 package access
 
-import "gitlab.com/steamer/steamer/harness/scenario"
+import (
+	"slices"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
 
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
-	return []scenario.Scenario{ownSecret(), otherProject(), missingPolicy()}
+	return slices.Concat(
+		[]scenario.Scenario{ownSecret(), otherProject(), missingPolicy()},
+		scenario.AllDear(jobs(), whatTheyMayDo(), logins(), relations(), names(), values(), changes(), groups()),
+	)
 }

@@ -3,7 +3,17 @@ package lifecycle
 
 import "gitlab.com/steamer/steamer/harness/scenario"
 
-// Scenarios returns the group's scenarios.
+// Scenarios returns the group's scenarios. The last two leave another unseal key behind.
 func Scenarios() []scenario.Scenario {
-	return []scenario.Scenario{configChangeKeepsData()}
+	return []scenario.Scenario{
+		configChangeKeepsData(),
+		valuesOverride(),
+		rollback(),
+		rollingUpgrade(),
+		rollingStandbyFirst(),
+		reinstallKeepsData(),
+		upgradeFromPrevious(),
+		keyRotation(),
+		backupRestore(),
+	}
 }

@@ -55,7 +55,7 @@ func failoverActiveDeleted() scenario.Scenario {
 			active := cluster.MustHealthy(ctx, t, env, "both pods are ready again",
 				scenario.Convergence{Deadline: env.Timeouts.Ready})
 			require.NotEqual(t, old.UID, active.UID, "the deleted pod is still the active one")
-			outage.Judge(t, watch.Stop())
+			outage.Judge(t, env, watch.Stop())
 		},
 	}
 }

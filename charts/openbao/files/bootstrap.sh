@@ -1,6 +1,7 @@
 #!/bin/sh
 # Initialises an empty database as the only OpenBao process there is, then stops. Does nothing when
-# GitLab's role is there already. ACTIVE_ADDR is the active Service; BAO_ADDR is the server started here.
+# GitLab's role is there already. ACTIVE_ADDR is the active Service, asked ACTIVE_TRIES times, a second apart; BAO_ADDR
+# is the server started here.
 set -u
 
 # role_app prints why a login without a token is refused: "missing token" comes only after OpenBao has
@@ -9,12 +10,19 @@ role_app() {
   bao write -address="$1" auth/gitlab_rails_jwt/login role=app 2>&1
 }
 
-case "$(role_app "$ACTIVE_ADDR")" in
-  *"missing token"*)
-    echo "bootstrap: already initialised, an active server answers"
-    exit 0
-    ;;
-esac
+# Not at all on an install: nothing serves, and looking up a name that is not there can take seconds. More than once on an
+# upgrade: a leader may be changing, and a server started here would run for leadership, too.
+tries=${ACTIVE_TRIES:-1}
+while [ "$tries" -gt 0 ]; do
+  case "$(role_app "$ACTIVE_ADDR")" in
+    *"missing token"*)
+      echo "bootstrap: already initialised, an active server answers"
+      exit 0
+      ;;
+  esac
+  tries=$((tries - 1))
+  [ "$tries" -eq 0 ] || sleep 1
+done
 
 bao server -config="$OPENBAO_CONFIG_DIRECTORY" &
 server=$!

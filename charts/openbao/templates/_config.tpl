@@ -9,15 +9,16 @@ initialize blocks, which the pods then do without. It has no http audit device, 
 {{- $c := .Values.config }}
 {{- $config := include "openbao.config.common" . | fromJson }}
 {{- $_ := set $config "listener" (include "openbao.config.listeners" . | fromJsonArray) }}
+{{- if $c.telemetry.enabled }}
 {{- $_ := set $config "telemetry" (include "openbao.config.telemetry" . | fromJson) }}
+{{- end }}
 {{- if $c.serviceRegistration.enabled }}
 {{- $_ := set $config "service_registration" (dict "kubernetes" dict) }}
 {{- end }}
-{{- if and $c.initialize.enabled (not .Values.bootstrap.enabled) }}
+{{- if and $c.initialize.enabled (not (include "openbao.bootstrap.enabled" .)) }}
 {{- $_ := set $config "initialize" (include "openbao.config.initialize" . | fromJsonArray) }}
 {{- end }}
-{{- $devices := include "openbao.config.audit.file" . | fromJsonArray }}
-{{- with concat $devices (include "openbao.config.audit.http" . | fromJsonArray) }}
+{{- with include "openbao.config.audit" (dict "root" . "remote" true) | fromJsonArray }}
 {{- $_ := set $config "audit" . }}
 {{- end }}
 {{- include "openbao.config.print" (mergeOverwrite $config (deepCopy $c.extra)) }}
@@ -31,7 +32,7 @@ initialize blocks, which the pods then do without. It has no http audit device, 
   "tls_disable" true }}
 {{- $_ := set $config "listener" (list (dict "tcp" $listener)) }}
 {{- $_ := set $config "initialize" (include "openbao.config.initialize" . | fromJsonArray) }}
-{{- with include "openbao.config.audit.file" . | fromJsonArray }}
+{{- with include "openbao.config.audit" (dict "root" . "remote" false) | fromJsonArray }}
 {{- $_ := set $config "audit" . }}
 {{- end }}
 {{- include "openbao.config.print" $config }}
@@ -62,23 +63,46 @@ initialize blocks, which the pods then do without. It has no http audit device, 
 
 {{- define "openbao.config.listeners" -}}
 {{- $c := .Values.config }}
+{{- $limits := dict "max_request_size" (int $c.maxRequestSize) }}
+{{- if include "openbao.since" (list . "2.4.1") }}
+{{- $_ := set $limits "max_request_json_memory" (int $c.maxRequestJsonMemory) }}
+{{- end }}
 {{- $api := dict
   "address" (printf ":%d" (int $c.apiPort))
-  "cluster_address" (printf ":%d" (int $c.clusterPort))
-  "max_request_size" (int $c.maxRequestSize)
-  "tls_disable" $c.tlsDisable }}
-{{- if not $c.tlsDisable }}
-{{- $_ := set $api "tls_cert_file" "/srv/openbao/tls/tls.crt" }}
-{{- $_ := set $api "tls_key_file" "/srv/openbao/tls/tls.key" }}
-{{- end }}
+  "cluster_address" (printf ":%d" (int $c.clusterPort)) }}
+{{- $api = merge $api $limits (include "openbao.config.tls" (eq (include "openbao.scheme" .) "https") | fromJson) }}
 {{- $listeners := list (dict "tcp" $api) }}
-{{- if $c.metricsListener.enabled }}
-{{- $metrics := omit $api "cluster_address" }}
-{{- $_ := set $metrics "address" (printf ":%d" (int $c.metricsListener.port)) }}
-{{- $_ := set $metrics "telemetry" (dict "unauthenticated_metrics_access" $c.metricsListener.unauthenticatedMetricsAccess) }}
+{{- if include "openbao.metrics.enabled" . }}
+{{- $metrics := dict
+  "address" (printf ":%d" (int $c.metricsListener.port))
+  "telemetry" (include "openbao.config.metrics" . | fromJson) }}
+{{- $metrics = merge $metrics $limits (include "openbao.config.tls" (eq (include "openbao.metrics.scheme" .) "https") | fromJson) }}
 {{- $listeners = append $listeners (dict "tcp" $metrics) }}
 {{- end }}
 {{- $listeners | toRawJson }}
+{{- end }}
+
+{{- define "openbao.config.tls" -}}
+{{- $tls := dict "tls_disable" (not .) }}
+{{- if . }}
+{{- $_ := set $tls "tls_cert_file" "/srv/openbao/tls/tls.crt" }}
+{{- $_ := set $tls "tls_key_file" "/srv/openbao/tls/tls.key" }}
+{{- end }}
+{{- $tls | toRawJson }}
+{{- end }}
+
+{{/* Before 2.5.0 OpenBao ignores metrics_only, with no more than a line in its log. */}}
+{{- define "openbao.config.metrics" -}}
+{{- $m := .Values.config.metricsListener }}
+{{- $able := include "openbao.since" (list . "2.5.0") | not | not }}
+{{- if and $m.metricsOnly (not $able) }}
+{{- fail (printf "config.metricsListener.metricsOnly needs OpenBao 2.5.0: %s would serve the whole API on port %d; leave it null, or say in openbaoVersion what the image holds" (include "openbao.version" .) (int $m.port)) }}
+{{- end }}
+{{- $telemetry := dict "unauthenticated_metrics_access" $m.unauthenticatedMetricsAccess }}
+{{- if ternary $able $m.metricsOnly (kindIs "invalid" $m.metricsOnly) }}
+{{- $_ := set $telemetry "metrics_only" true }}
+{{- end }}
+{{- $telemetry | toRawJson }}
 {{- end }}
 
 {{- define "openbao.config.telemetry" -}}
@@ -98,33 +122,10 @@ initialize blocks, which the pods then do without. It has no http audit device, 
 
 {{- define "openbao.config.static" -}}
 {{- $s := .Values.config.unseal.static }}
-{{- $seal := dict "current_key_id" $s.currentKeyId "current_key" (printf "file://%s" $s.currentKeyPath) }}
+{{- $seal := dict "current_key_id" $s.currentKeyId "current_key" (printf "file://%s" $s.currentKey) }}
 {{- if $s.previousKeyId }}
 {{- $_ := set $seal "previous_key_id" $s.previousKeyId }}
-{{- $_ := set $seal "previous_key" (printf "file://%s" $s.previousKeyPath) }}
+{{- $_ := set $seal "previous_key" (printf "file://%s" $s.previousKey) }}
 {{- end }}
 {{- $seal | toRawJson }}
-{{- end }}
-
-{{- define "openbao.config.audit.file" -}}
-{{- $a := .Values.config.audit.file }}
-{{- if $a.enabled }}
-{{- list (dict "type" "file" "path" "stdout" "options" (dict "file_path" $a.path)) | toRawJson }}
-{{- else }}
-{{- list | toRawJson }}
-{{- end }}
-{{- end }}
-
-{{- define "openbao.config.audit.http" -}}
-{{- $a := .Values.config.audit.http }}
-{{- if $a.enabled }}
-{{- $uri := required "config.audit.http.streamingUri is required when config.audit.http.enabled is true" $a.streamingUri }}
-{{- $headers := dict
-  "Content-Type" (list "application/json")
-  "Gitlab-Openbao-Auth-Token" (list (printf "file://%s" $a.authTokenPath)) }}
-{{- $options := dict "uri" $uri "skip_test" "true" "headers" (toRawJson $headers) }}
-{{- list (dict "type" "http" "path" "gitlab_stream" "options" $options) | toRawJson }}
-{{- else }}
-{{- list | toRawJson }}
-{{- end }}
 {{- end }}

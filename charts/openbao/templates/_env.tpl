@@ -12,8 +12,8 @@
       fieldPath: status.podIP
 - name: BAO_CLUSTER_ADDR
   value: {{ tpl .Values.config.clusterAddr . | quote }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
+{{- with include "openbao.items" (list . "extraEnv" .Values.extraEnv) }}
+{{ . }}
 {{- end }}
 {{- end }}
 

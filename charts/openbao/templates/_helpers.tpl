@@ -25,11 +25,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 
 {{- define "openbao.tag" -}}
-{{- .Values.image.tag | default .Chart.AppVersion }}
+{{- printf "%s%s" (.Values.image.tag | default .Chart.AppVersion) .Values.global.image.tagSuffix }}
 {{- end }}
 
 {{- define "openbao.image" -}}
 {{- printf "%s:%s" .Values.image.repository (include "openbao.tag" .) }}
+{{- end }}
+
+{{/* The numbers of OpenBao's version alone: tags such as v2.4.4-gitlab2 would count as older than 2.4.4. */}}
+{{- define "openbao.version" -}}
+{{- $pattern := "[0-9]+[.][0-9]+[.][0-9]+" }}
+{{- regexFind $pattern .Values.openbaoVersion | default (regexFind $pattern (include "openbao.tag" .)) | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* Arguments: root, version. Empty when OpenBao is older. */}}
+{{- define "openbao.since" -}}
+{{- if semverCompare (printf ">=%s" (index . 1)) (include "openbao.version" (index . 0)) }}true{{ end }}
 {{- end }}
 
 {{- define "openbao.serviceAccountName" -}}
@@ -41,12 +52,27 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- ternary "http" "https" .Values.config.tlsDisable }}
 {{- end }}
 
+{{- define "openbao.active" -}}
+{{ include "openbao.fullname" . }}-active
+{{- end }}
+
+{{/* The Secrets below are mounted by the chart. Empty: whoever set generate to false brings the file through extraVolumeMounts. */}}
 {{- define "openbao.staticUnsealSecret" -}}
-{{- .Values.config.unseal.static.currentKeySecret | default (printf "%s-static-unseal" (include "openbao.fullname" .)) }}
+{{- $made := ternary (printf "%s-static-unseal" (include "openbao.fullname" .)) "" .Values.staticUnsealSecret.generate }}
+{{- .Values.config.unseal.static.currentKeySecret | default $made }}
 {{- end }}
 
 {{- define "openbao.httpAuditSecret" -}}
-{{- .Values.config.audit.http.secret | default (printf "%s-http-audit" (include "openbao.fullname" .)) }}
+{{- $made := ternary (printf "%s-http-audit" (include "openbao.fullname" .)) "" .Values.httpAuditSecret.generate }}
+{{- .Values.config.audit.http.secret | default $made }}
+{{- end }}
+
+{{- define "openbao.tlsSecret" -}}
+{{- $ingress := "" }}
+{{- if and .Values.ingress.enabled .Values.ingress.tls.enabled }}
+{{- $ingress = include "openbao.ingress.tlsSecret" . }}
+{{- end }}
+{{- required "tlsSecretName is required when config.tlsDisable is false and there is no Ingress with TLS" (.Values.tlsSecretName | default $ingress) }}
 {{- end }}
 
 {{/* Another name than the pods': no selector of the release may match the Job's pod. */}}
@@ -54,4 +80,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 app.kubernetes.io/name: {{ include "openbao.name" . }}-bootstrap
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "openbao.bootstrap.enabled" -}}
+{{- if and .Values.config.initialize.enabled .Values.bootstrap.enabled }}true{{ end }}
+{{- end }}
+
+{{/* Arguments: root, name of the value, the value: a list, or a template of a YAML list as GitLab's chart has it. */}}
+{{- define "openbao.items" -}}
+{{- $text := index . 2 }}
+{{- if not (kindIs "string" $text) }}
+{{- $text = toYaml $text }}
+{{- end }}
+{{- $items := tpl $text (index . 0) | fromYamlArray }}
+{{- range $items }}
+{{- if not (kindIs "map" .) }}
+{{- fail (printf "%s has to be a YAML list of objects: %v" (index $ 1) .) }}
+{{- end }}
+{{- end }}
+{{- if $items }}
+{{- toYaml $items }}
+{{- end }}
 {{- end }}

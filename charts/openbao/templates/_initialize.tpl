@@ -3,16 +3,23 @@ Self-initialisation for GitLab Rails: a JWT mount, its configuration, the policy
 skip_jwks_validation lets OpenBao come up before GitLab does.
 */}}
 {{- define "openbao.config.initialize" -}}
+{{- if .Values.initializeTpl }}
+{{- include "openbao.items" (list . "initializeTpl" .Values.initializeTpl) | fromYamlArray | toRawJson }}
+{{- else }}
 {{- $i := .Values.config.initialize }}
-{{- $url := required "config.initialize.oidcDiscoveryUrl is required: the URL of GitLab as OpenBao reaches it" $i.oidcDiscoveryUrl }}
-{{- $audiences := ternary (list $i.boundAudiences) $i.boundAudiences (kindIs "string" $i.boundAudiences) | compact }}
+{{- $url := required "config.initialize.oidcDiscoveryUrl is required: the URL of GitLab as OpenBao reaches it" (tpl $i.oidcDiscoveryUrl .) }}
+{{- $audiences := list }}
+{{- range ternary (list $i.boundAudiences) $i.boundAudiences (kindIs "string" $i.boundAudiences) }}
+{{- $audiences = append $audiences (tpl . $) }}
+{{- end }}
+{{- $audiences = compact $audiences }}
 {{- if not $audiences }}
 {{- fail "config.initialize.boundAudiences is required: the URL of OpenBao as GitLab knows it" }}
 {{- end }}
 {{- $mount := dict "operation" "update" "path" "sys/auth/gitlab_rails_jwt" "data" (dict "type" "jwt") }}
 {{- $config := dict "operation" "update" "path" "auth/gitlab_rails_jwt/config" "data" (dict
   "oidc_discovery_url" $url
-  "bound_issuer" ($i.boundIssuer | default $url)
+  "bound_issuer" (tpl $i.boundIssuer . | default $url)
   "skip_jwks_validation" true) }}
 {{- $policy := dict "operation" "update" "path" "sys/policies/acl/secrets_manager" "data" (dict
   "policy" (include "openbao.secretsManagerPolicy" . | fromYaml | toRawJson)) }}
@@ -30,6 +37,7 @@ skip_jwks_validation lets OpenBao come up before GitLab does.
   (dict "policy-secrets-manager" $policy)
   (dict "role-app" $role) }}
 {{- concat (list (dict "gitlab-auth" (dict "request" $requests))) $i.extra | toRawJson }}
+{{- end }}
 {{- end }}
 
 {{/* Rails provisions namespaces, mounts, roles and policies at any depth; it never needs the raw store or the seal. */}}

@@ -12,6 +12,7 @@
 {{/* The password never enters the URL: it reaches pgx through PGPASSWORD. */}}
 {{- define "openbao.postgresql.url" -}}
 {{- $c := .Values.config.storage.postgresql.connection }}
+{{- include "openbao.postgresql.refuse" $c }}
 {{- $params := dict "sslmode" $c.sslMode }}
 {{- if $c.connectTimeout }}
 {{- $_ := set $params "connect_timeout" (int $c.connectTimeout) }}
@@ -25,7 +26,7 @@
 {{- $_ := set $params "sslcert" "/srv/openbao/postgresql/client/tls.crt" }}
 {{- $_ := set $params "sslkey" "/srv/openbao/postgresql/client/tls.key" }}
 {{- end }}
-{{- $params = mergeOverwrite $params $c.parameters }}
+{{- $params = mergeOverwrite $params (deepCopy $c.parameters) }}
 {{- $query := list }}
 {{- range $k, $v := $params }}
 {{- $query = append $query (printf "%s=%s" (include "openbao.escape" $k) (include "openbao.escape" $v)) }}
@@ -34,15 +35,35 @@
 {{- printf "postgres://%s@%s:%d/%s?%s" (include "openbao.escape" $c.username) $host (int $c.port) (include "openbao.escape" $c.database) (join "&" $query) }}
 {{- end }}
 
+{{/*
+Keys of GitLab's chart that pgx, OpenBao's driver, does not know: it would pass them on to PostgreSQL, which refuses
+the connection. The driver's sockets probe the server every 5 minutes, whatever is set here.
+*/}}
+{{- define "openbao.postgresql.refuse" -}}
+{{- $values := "config.storage.postgresql.connection" }}
+{{- if and (not (kindIs "invalid" .keepalives)) (ne (int .keepalives) 1) }}
+{{- fail (printf "%s.keepalives: OpenBao's driver always sends TCP keepalives; leave it null, or 1" $values) }}
+{{- end }}
+{{- $instead := dict "keepalivesIdle" "tcp_keepalives_idle" "keepalivesInterval" "tcp_keepalives_interval" "keepalivesCount" "tcp_keepalives_count" "tcpUserTimeout" "tcp_user_timeout" }}
+{{- range $key, $parameter := $instead }}
+{{- if not (kindIs "invalid" (get $ $key | default nil)) }}
+{{- fail (printf "%s.%s: OpenBao's driver cannot set it on its own socket; for the server's end set %s.parameters.%s" $values $key $values $parameter) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "openbao.config.postgresql" -}}
 {{- $p := .Values.config.storage.postgresql }}
 {{- $storage := dict
   "connection_url" (include "openbao.postgresql.url" .)
   "ha_enabled" (toString $p.haEnabled)
-  "max_connect_retries" (int $p.maxConnectRetries)
-  "max_parallel" (int $p.maxParallel)
-  "max_idle_connections" (int $p.maxIdleConnections)
-  "skip_create_table" (toString $p.skipCreateTable) }}
+  "skip_create_table" (toString (default false $p.skipCreateTable)) }}
+{{- /* GitLab's chart lets null leave the choice to OpenBao. */}}
+{{- range $key, $name := dict "maxConnectRetries" "max_connect_retries" "maxParallel" "max_parallel" "maxIdleConnections" "max_idle_connections" }}
+{{- if not (kindIs "invalid" (index $p $key)) }}
+{{- $_ := set $storage $name (int (index $p $key)) }}
+{{- end }}
+{{- end }}
 {{- with $p.table }}{{ $_ := set $storage "table" . }}{{ end }}
 {{- with $p.haTable }}{{ $_ := set $storage "ha_table" . }}{{ end }}
 {{- $storage | toRawJson }}

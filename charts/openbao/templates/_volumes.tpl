@@ -4,15 +4,24 @@
   readOnly: true
 - name: tmp
   mountPath: /tmp
+{{- /* Single files, so that both keys, and keys brought through extraVolumeMounts, may lie in one directory. */}}
 {{- with .Values.config.unseal.static }}
 {{- if .enabled }}
+{{- if include "openbao.staticUnsealSecret" $ }}
 - name: static-unseal
-  mountPath: {{ dir .currentKeyPath }}
+  mountPath: {{ .currentKey }}
+  subPath: {{ base .currentKey }}
   readOnly: true
-{{- if .previousKeyId }}
+{{- else if not $.Values.extraVolumeMounts }}
+{{- fail "config.unseal.static: no key; set currentKeySecret, or staticUnsealSecret.generate, or mount the file through extraVolumeMounts" }}
+{{- end }}
+{{- if and .previousKeyId .previousKeySecret }}
 - name: static-unseal-previous
-  mountPath: {{ dir .previousKeyPath }}
+  mountPath: {{ .previousKey }}
+  subPath: {{ base .previousKey }}
   readOnly: true
+{{- else if and .previousKeyId (not $.Values.extraVolumeMounts) }}
+{{- fail "config.unseal.static.previousKeySecret is required with previousKeyId, unless the file is mounted through extraVolumeMounts" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -26,19 +35,19 @@
   mountPath: /srv/openbao/postgresql/client
   readOnly: true
 {{- end }}
-{{- with .Values.extraVolumeMounts }}
-{{ toYaml . }}
+{{- with include "openbao.items" (list . "extraVolumeMounts" .Values.extraVolumeMounts) }}
+{{ . }}
 {{- end }}
 {{- end }}
 
 {{/* Only the pods, not the bootstrap Job. */}}
 {{- define "openbao.volumeMounts.server" -}}
-{{- if .Values.config.audit.http.enabled }}
+{{- if include "openbao.httpAudit.mounted" . }}
 - name: http-audit
   mountPath: {{ dir .Values.config.audit.http.authTokenPath }}
   readOnly: true
 {{- end }}
-{{- if not .Values.config.tlsDisable }}
+{{- if include "openbao.tls.mounted" . }}
 - name: tls
   mountPath: /srv/openbao/tls
   readOnly: true
@@ -50,9 +59,11 @@
   emptyDir: {}
 {{- with .Values.config.unseal.static }}
 {{- if .enabled }}
-{{ include "openbao.keyVolume" (dict "name" "static-unseal" "secret" (include "openbao.staticUnsealSecret" $) "key" .currentKeySecretKey "file" .currentKeyPath) }}
-{{- if .previousKeyId }}
-{{ include "openbao.keyVolume" (dict "name" "static-unseal-previous" "secret" (required "config.unseal.static.previousKeySecret is required with previousKeyId" .previousKeySecret) "key" .previousKeySecretKey "file" .previousKeyPath) }}
+{{- with include "openbao.staticUnsealSecret" $ }}
+{{ include "openbao.keyVolume" (dict "name" "static-unseal" "secret" . "key" $.Values.config.unseal.static.currentKeySecretKey "file" $.Values.config.unseal.static.currentKey) }}
+{{- end }}
+{{- if and .previousKeyId .previousKeySecret }}
+{{ include "openbao.keyVolume" (dict "name" "static-unseal-previous" "secret" .previousKeySecret "key" .previousKeySecretKey "file" .previousKey) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -71,8 +82,8 @@
     defaultMode: 0440
 {{- end }}
 {{- end }}
-{{- with .Values.extraVolumes }}
-{{ toYaml . }}
+{{- with include "openbao.items" (list . "extraVolumes" .Values.extraVolumes) }}
+{{ . }}
 {{- end }}
 {{- end }}
 
@@ -81,15 +92,15 @@
 - name: config
   configMap:
     name: {{ include "openbao.fullname" . }}-config
+{{- if include "openbao.httpAudit.mounted" . }}
 {{- with .Values.config.audit.http }}
-{{- if .enabled }}
 {{ include "openbao.keyVolume" (dict "name" "http-audit" "secret" (include "openbao.httpAuditSecret" $) "key" .secretKey "file" .authTokenPath) }}
 {{- end }}
 {{- end }}
-{{- if not .Values.config.tlsDisable }}
+{{- if include "openbao.tls.mounted" . }}
 - name: tls
   secret:
-    secretName: {{ required "tlsSecretName is required when config.tlsDisable is false" .Values.tlsSecretName }}
+    secretName: {{ include "openbao.tlsSecret" . }}
     defaultMode: 0440
 {{- end }}
 {{- end }}
@@ -103,4 +114,14 @@
     items:
       - key: {{ .key }}
         path: {{ base .file }}
+{{- end }}
+
+{{- define "openbao.httpAudit.mounted" -}}
+{{- if and .Values.config.audit.http.enabled (include "openbao.httpAuditSecret" .) }}true{{ end }}
+{{- end }}
+
+{{/* Either listener may serve TLS alone. */}}
+{{- define "openbao.tls.mounted" -}}
+{{- $metrics := and (include "openbao.metrics.enabled" .) (eq (include "openbao.metrics.scheme" .) "https") }}
+{{- if or (not .Values.config.tlsDisable) $metrics }}true{{ end }}
 {{- end }}

@@ -32,3 +32,29 @@ exec:
   command: [pg_isready, --quiet, --host=127.0.0.1, --port=5432, "--username={{ .Values.auth.username }}", "--dbname={{ .Values.auth.database }}"]
 timeoutSeconds: 3
 {{- end }}
+
+{{- define "postgresql.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: {{ .Values.runAsUser }}
+runAsGroup: {{ .Values.runAsGroup }}
+fsGroup: {{ .Values.runAsGroup }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "postgresql.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "postgresql.credentials" -}}
+- name: POSTGRES_USER
+  value: {{ .Values.auth.username | quote }}
+- name: POSTGRES_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "postgresql.secret" . }}
+      key: {{ .Values.auth.secretKey }}
+{{- end }}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -48,24 +49,52 @@ func (s *stub) serveCounters(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, c)
 }
 
-// serveControl sets faults, for example {"audit":{"status":500,"delay":"100ms"}}.
-// All are checked before the first is set; an empty object for an endpoint lifts its fault.
+// serveControl sets faults, for example {"audit":{"status":500,"delay":"100ms"}}; an empty object for an endpoint lifts its fault.
 func (s *stub) serveControl(w http.ResponseWriter, r *http.Request) {
-	faults, err := decodeFaults(r)
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
+	if err := s.setFaults(r.Body); err != nil {
+		fail(w, http.StatusBadRequest, "control: "+err.Error())
 		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// setFaults reads faults in JSON and sets them. All are checked before the first is set.
+func (s *stub) setFaults(text io.Reader) error {
+	faults, err := decodeFaults(text)
+	if err != nil {
+		return err
 	}
 	known := s.endpoints()
 	for name := range faults {
 		if known[name] == nil {
-			fail(w, http.StatusBadRequest, fmt.Sprintf("control: no endpoint %q: there are audit, discovery and keys", name))
-			return
+			return fmt.Errorf("no endpoint %q: there are audit, discovery and keys", name)
 		}
 	}
 	for name, f := range faults {
 		known[name].set(f)
 		s.log.Info("fault set", "endpoint", name, "status", f.Status, "delay", f.Delay, "blackhole", f.Blackhole)
 	}
+	return nil
+}
+
+// servePublish replaces the key set at once, which a changed ConfigMap does within a minute or two.
+func (s *stub) servePublish(w http.ResponseWriter, r *http.Request) {
+	keys, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxKeys))
+	if err == nil {
+		err = checkKeys(keys)
+	}
+	if err != nil {
+		fail(w, http.StatusBadRequest, "keys: "+err.Error())
+		return
+	}
+	s.published.Store(&keys)
+	s.log.Info("key set published")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveWithdraw goes back to the key set in the file.
+func (s *stub) serveWithdraw(w http.ResponseWriter, _ *http.Request) {
+	s.published.Store(nil)
+	s.log.Info("key set of the file again")
 	w.WriteHeader(http.StatusNoContent)
 }

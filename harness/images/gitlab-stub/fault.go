@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,9 @@ import (
 
 // maxDelay bounds a fault's delay: a longer one is a black hole.
 const maxDelay = 10 * time.Minute
+
+// maxControl bounds a control request, in bytes.
+const maxControl = 4096
 
 // fault says how an endpoint misbehaves. The zero value is no fault.
 type fault struct {
@@ -146,21 +150,20 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// decodeFaults reads a control request: faults by endpoint name. Endpoints that are
-// not named keep theirs.
-func decodeFaults(r *http.Request) (map[string]fault, error) {
-	decoder := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4096))
+// decodeFaults reads faults by endpoint name. Endpoints that are not named keep theirs.
+func decodeFaults(text io.Reader) (map[string]fault, error) {
+	decoder := json.NewDecoder(io.LimitReader(text, maxControl))
 	decoder.DisallowUnknownFields()
 	var faults map[string]fault
 	if err := decoder.Decode(&faults); err != nil {
-		return nil, fmt.Errorf("control: %w", err)
+		return nil, err
 	}
 	if decoder.More() {
-		return nil, errors.New("control: more than one JSON value")
+		return nil, errors.New("more than one JSON value")
 	}
 	for name, f := range faults {
 		if err := f.check(); err != nil {
-			return nil, fmt.Errorf("control: %s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return faults, nil

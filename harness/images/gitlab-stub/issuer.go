@@ -26,10 +26,20 @@ func (s *stub) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// serveKeys answers with the key set as the file has it now, so that a changed
-// ConfigMap needs no restart.
+// maxKeys bounds a published key set, in bytes.
+const maxKeys = 1 << 20
+
+// keySet is the published key set, else the one that the file has now: a changed ConfigMap needs no restart.
+func (s *stub) keySet() ([]byte, error) {
+	if published := s.published.Load(); published != nil {
+		return *published, nil
+	}
+	return readKeys(s.jwksPath)
+}
+
+// serveKeys answers with the key set.
 func (s *stub) serveKeys(w http.ResponseWriter, _ *http.Request) {
-	keys, err := readKeys(s.jwksPath)
+	keys, err := s.keySet()
 	if err != nil {
 		s.log.Error("key set unusable", "error", err.Error())
 		fail(w, http.StatusInternalServerError, err.Error())
@@ -41,7 +51,7 @@ func (s *stub) serveKeys(w http.ResponseWriter, _ *http.Request) {
 
 // serveHealth is ready when the key set can be served; faults do not change it.
 func (s *stub) serveHealth(w http.ResponseWriter, _ *http.Request) {
-	if _, err := readKeys(s.jwksPath); err != nil {
+	if _, err := s.keySet(); err != nil {
 		fail(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -67,10 +69,71 @@ func TestUnusableKeys(t *testing.T) {
 	}
 }
 
+// TestPublish checks that a published key set counts at once, in place of the file's, until it is withdrawn.
+func TestPublish(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	rotated := strings.ReplaceAll(publicKeys, "k1", "k2")
+	put := func(body string) (int, string) {
+		return r.do(t, t.Context(), http.MethodPut, "/-/keys", body, http.Header{})
+	}
+	served := func() string {
+		_, text := r.get(t, "/oauth/discovery/keys")
+		return text
+	}
+	for _, bad := range []string{"", "{}", `{"keys":[{"kty":"RSA","d":"AQAB"}]}`, `{"keys":[]}` + strings.Repeat(" ", maxKeys)} {
+		if status, text := put(bad); status != http.StatusBadRequest || served() != publicKeys {
+			t.Fatalf("%.40q: %d %s", bad, status, text)
+		}
+	}
+	if status, text := put(rotated); status != http.StatusNoContent || served() != rotated {
+		t.Fatalf("%d %s; serves %s", status, text, served())
+	}
+	write(t, r.keys, "no keys")
+	if status, _ := r.get(t, "/-/health"); status != http.StatusOK || served() != rotated {
+		t.Fatal("the file shows through")
+	}
+	write(t, r.keys, publicKeys)
+	if status, _ := r.do(t, t.Context(), http.MethodDelete, "/-/keys", "", http.Header{}); status != http.StatusNoContent || served() != publicKeys {
+		t.Fatalf("withdrawn: %d; serves %s", status, served())
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	if status, text := start(t).get(t, "/-/health"); status != http.StatusOK {
 		t.Fatalf("%d %s", status, text)
+	}
+}
+
+// TestFaultsAtStart runs the program's own start with a fault in the environment.
+func TestFaultsAtStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir+"/jwks.json", publicKeys)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"ISSUER": issuerURL, "LISTEN": address, "JWKS_FILE": dir + "/jwks.json", "FAULTS": `{"discovery":{"status":503}}`}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, nil, func(name string) string { return env[name] }, io.Discard, slog.New(slog.DiscardHandler))
+	}()
+	r := &running{url: "http://" + address}
+	status := 0
+	eventually(t, "an answer", func() bool {
+		status, _ = r.get(t, "/.well-known/openid-configuration")
+		return status != 0
+	})
+	stop()
+	if err := <-done; err != nil || status != http.StatusServiceUnavailable {
+		t.Fatalf("got %d, %v", status, err)
 	}
 }
 
@@ -87,6 +150,7 @@ func TestBadFlags(t *testing.T) {
 		{"query", []string{"-issuer", "http://stub?a"}, "issuer"},
 		{"argument", []string{"-issuer", issuerURL, "serve"}, "serve"},
 		{"unknown flag", []string{"-key"}, "key"},
+		{"faults", []string{"-issuer", issuerURL, "-faults", `{"oidc":{}}`}, `no endpoint "oidc"`},
 		{"address", []string{"-issuer", issuerURL, "-listen", "nowhere"}, "listen"},
 	}
 	for _, tt := range cases {

@@ -5,7 +5,7 @@
 // nothing.
 //
 // Configuration comes from flags, whose defaults come from the environment:
-// ISSUER, LISTEN, JWKS_FILE and AUDIT_TOKEN_FILE.
+// ISSUER, LISTEN, JWKS_FILE, AUDIT_TOKEN_FILE and FAULTS.
 package main
 
 import (
@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -55,6 +56,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, usage i
 	issuer := flags.String("issuer", env("ISSUER", ""), "issuer URL, as it stands in the tokens; required (ISSUER)")
 	jwks := flags.String("jwks", env("JWKS_FILE", "/etc/gitlab-stub/jwks.json"), "file with the public keys, read on each request (JWKS_FILE)")
 	token := flags.String("audit-token", env("AUDIT_TOKEN_FILE", ""), "file with the audit token; without it every record is refused (AUDIT_TOKEN_FILE)")
+	faults := flags.String("faults", env("FAULTS", "{}"), "faults to begin with, as POST /-/control takes them (FAULTS)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -64,6 +66,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, usage i
 	stub, err := newStub(*issuer, *jwks, *token, log)
 	if err != nil {
 		return err
+	}
+	if err := stub.setFaults(strings.NewReader(*faults)); err != nil {
+		return fmt.Errorf("faults (flag -faults or FAULTS): %w", err)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", *listen)
 	if err != nil {

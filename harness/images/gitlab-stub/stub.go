@@ -18,6 +18,7 @@ type stub struct {
 	jwksPath  string
 	tokenPath string // empty: no audit record is accepted
 	log       *slog.Logger
+	published atomic.Pointer[[]byte] // key set to serve instead of the file's; nil: none
 
 	connections atomic.Int64 // TCP connections accepted
 	discovery   endpoint
@@ -50,6 +51,8 @@ func (s *stub) handler() http.Handler {
 	mux.HandleFunc("GET /-/health", s.serveHealth)
 	mux.HandleFunc("GET /-/counters", s.serveCounters)
 	mux.HandleFunc("POST /-/control", s.serveControl)
+	mux.HandleFunc("PUT /-/keys", s.servePublish)
+	mux.HandleFunc("DELETE /-/keys", s.serveWithdraw)
 	return mux
 }
 

@@ -8,10 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -27,30 +28,83 @@ const (
 // Wanted is how many pods the topologies run: one active and one standby.
 const Wanted = 2
 
-// Deployment returns the release's Deployment.
-func Deployment(ctx context.Context, env *scenario.Env) (*appsv1.Deployment, error) {
-	d, err := env.Kube.AppsV1().Deployments(env.Namespace).Get(ctx, env.Release, metav1.GetOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("deployment %s/%s: %w", env.Namespace, env.Release, err)
-	}
-	return d, nil
+// Workload is the Deployment or StatefulSet that makes the OpenBao pods.
+type Workload struct {
+	Kind, Name string
+	Replicas   int32
+	Template   corev1.PodTemplateSpec
+	selector   *metav1.LabelSelector
 }
 
-// Pods returns the Deployment's pods, terminating ones included, by name.
+// WorkloadOf returns the one workload that makes pods which the environment's selector matches; its own labels may be others.
+func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
+	selector, err := labels.Parse(env.Selector)
+	if err != nil {
+		return nil, fmt.Errorf("selector %s: %w", env.Selector, err)
+	}
+	var found []Workload
+	deployments, err := env.Kube.AppsV1().Deployments(env.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("deployments in %s: %w", env.Namespace, err)
+	}
+	for _, d := range deployments.Items {
+		found = append(found, Workload{"Deployment", d.Name, replicas(d.Spec.Replicas), d.Spec.Template, d.Spec.Selector})
+	}
+	sets, err := env.Kube.AppsV1().StatefulSets(env.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("stateful sets in %s: %w", env.Namespace, err)
+	}
+	for _, s := range sets.Items {
+		found = append(found, Workload{"StatefulSet", s.Name, replicas(s.Spec.Replicas), s.Spec.Template, s.Spec.Selector})
+	}
+	found = slices.DeleteFunc(found, func(w Workload) bool { return !selector.Matches(labels.Set(w.Template.Labels)) })
+	if len(found) != 1 {
+		return nil, fmt.Errorf("%d deployments and stateful sets in %s make pods that match %s, want exactly one", len(found), env.Namespace, env.Selector)
+	}
+	return &found[0], nil
+}
+
+// replicas is a replica count with the API's default.
+func replicas(n *int32) int32 {
+	if n == nil {
+		return 1
+	}
+	return *n
+}
+
+// Scale sets the number of pods. It returns when the API has it, not when the pods are there or gone.
+func Scale(ctx context.Context, env *scenario.Env, n int32) error {
+	w, err := WorkloadOf(ctx, env)
+	if err != nil {
+		return err
+	}
+	to := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Name: w.Name, Namespace: env.Namespace}, Spec: autoscalingv1.ScaleSpec{Replicas: n}}
+	if w.Kind == "Deployment" {
+		_, err = env.Kube.AppsV1().Deployments(env.Namespace).UpdateScale(ctx, w.Name, to, metav1.UpdateOptions{})
+	} else {
+		_, err = env.Kube.AppsV1().StatefulSets(env.Namespace).UpdateScale(ctx, w.Name, to, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("scale %s %s/%s to %d: %w", w.Kind, env.Namespace, w.Name, n, err)
+	}
+	return nil
+}
+
+// Pods returns the workload's pods, terminating ones included, by name.
 func Pods(ctx context.Context, env *scenario.Env) ([]corev1.Pod, error) {
-	d, err := Deployment(ctx, env)
+	w, err := WorkloadOf(ctx, env)
 	if err != nil {
 		return nil, err
 	}
 	list, err := env.Kube.CoreV1().Pods(env.Namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: metav1.FormatLabelSelector(d.Spec.Selector),
+		LabelSelector: metav1.FormatLabelSelector(w.selector),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("pods of %s/%s: %w", env.Namespace, env.Release, err)
+		return nil, fmt.Errorf("pods of %s/%s: %w", env.Namespace, w.Name, err)
 	}
-	// A chart's test pod may carry the selector's labels, but no ReplicaSet owns it.
+	// A chart's test pod may carry the selector's labels, but no workload owns it.
 	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
-		return !slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "ReplicaSet" })
+		return !slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "ReplicaSet" || o.Kind == "StatefulSet" })
 	})
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return pods, nil

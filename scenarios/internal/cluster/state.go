@@ -38,7 +38,7 @@ func Healthy(ctx context.Context, env *scenario.Env) (*corev1.Pod, error) {
 	if len(active) != 1 {
 		return nil, fmt.Errorf("%d pods are labelled active, want exactly one: %s", len(active), Describe(pods))
 	}
-	if err := behind(ctx, env, env.Release+"-active", active[0].Name); err != nil {
+	if err := behind(ctx, env, env.Active, active[0].Name); err != nil {
 		return nil, err
 	}
 	return &active[0], nil

@@ -1,4 +1,4 @@
-package scenario_test
+package wait_test
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-func TestConverge(t *testing.T) {
+func TestUntil(t *testing.T) {
 	t.Parallel()
-	fast := scenario.Convergence{What: "it holds", Successes: 3, Interval: time.Millisecond, Deadline: 2 * time.Second}
+	fast := wait.For{What: "it holds", Successes: 3, Interval: time.Millisecond, Deadline: 2 * time.Second}
 	pattern := []bool{true, true, false, true, true, true}
 	looks := 0
-	_, err := scenario.Converge(t.Context(), fast, func(context.Context) error {
+	_, err := wait.Until(t.Context(), fast, func(context.Context) error {
 		looks++
 		if !pattern[looks-1] {
 			return errors.New("flapped")
@@ -28,7 +28,7 @@ func TestConverge(t *testing.T) {
 
 	fast.Deadline = 30 * time.Millisecond
 	odd := false
-	_, err = scenario.Converge(t.Context(), fast, func(context.Context) error {
+	_, err = wait.Until(t.Context(), fast, func(context.Context) error {
 		odd = !odd
 		if odd {
 			return errors.New("one pod, want two")
@@ -41,7 +41,7 @@ func TestConverge(t *testing.T) {
 
 	// The deadline cuts a look short: the error of the look before is reported.
 	first := true
-	_, err = scenario.Converge(t.Context(), fast, func(ctx context.Context) error {
+	_, err = wait.Until(t.Context(), fast, func(ctx context.Context) error {
 		if first {
 			first = false
 			return errors.New("the telling error")
@@ -53,6 +53,6 @@ func TestConverge(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = scenario.Converge(ctx, scenario.Convergence{What: "x"}, func(ctx context.Context) error { return ctx.Err() })
+	_, err = wait.Until(ctx, wait.For{What: "x"}, func(ctx context.Context) error { return ctx.Err() })
 	require.ErrorIs(t, err, context.Canceled)
 }

@@ -1,0 +1,116 @@
+package charts_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestRollingUpdate checks that a rollout keeps a pod, and that Recreate carries nothing that the API server refuses with it.
+func TestRollingUpdate(t *testing.T) {
+	t.Parallel()
+	recreate := deployment(t, "")
+	require.Nil(t, recreate.Spec.Strategy.RollingUpdate)
+	require.Zero(t, recreate.Spec.MinReadySeconds)
+	rolling := deployment(t, "strategy: {type: RollingUpdate}")
+	require.Equal(t, appsv1.RollingUpdateDeploymentStrategyType, rolling.Spec.Strategy.Type)
+	require.Equal(t, 0, rolling.Spec.Strategy.RollingUpdate.MaxSurge.IntValue(), "a surge finds no node where one pod per node is the rule")
+	require.Equal(t, 1, rolling.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue())
+	require.EqualValues(t, 10, rolling.Spec.MinReadySeconds)
+	surge := deployment(t, "{strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 100%, maxUnavailable: 0}}, minReadySeconds: 3}")
+	require.Equal(t, "100%", surge.Spec.Strategy.RollingUpdate.MaxSurge.String())
+	require.EqualValues(t, 3, surge.Spec.MinReadySeconds)
+	single := deployment(t, "{strategy: {type: RollingUpdate}, replicaCount: 1}")
+	require.Equal(t, 1, single.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue(), "one pod cannot be kept")
+}
+
+// TestProbes checks the budgets: 5 s and 11 s per 1,000 namespaces, twice, and at the start the wait for the database.
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	budget := func(probe *corev1.Probe) int32 { return probe.PeriodSeconds * probe.FailureThreshold }
+	server := func(values string) corev1.Container { return deployment(t, values).Spec.Template.Spec.Containers[0] }
+	for _, tt := range []struct {
+		namespaces      string
+		start, takeover int32
+	}{{"0", 90, 60}, {"1000", 112, 60}, {"10000", 310, 230}, {"50000", 1190, 1110}} {
+		c := server("sizing: {expectedNamespaces: " + tt.namespaces + "}")
+		require.Equal(t, tt.start, budget(c.StartupProbe), tt.namespaces)
+		require.Equal(t, tt.takeover, budget(c.LivenessProbe), tt.namespaces)
+	}
+	own := server("{startupProbe: {failureThreshold: 7}, livenessProbe: {periodSeconds: 7}, readinessProbe: {failureThreshold: 9, initialDelaySeconds: 1}}")
+	require.EqualValues(t, 7, own.StartupProbe.FailureThreshold)
+	require.GreaterOrEqual(t, budget(own.LivenessProbe), int32(230), "another period keeps the budget")
+	require.EqualValues(t, 9, own.ReadinessProbe.FailureThreshold)
+	require.EqualValues(t, 1, own.ReadinessProbe.InitialDelaySeconds)
+	exec := server("livenessProbe: {exec: {command: [bao, status]}}")
+	require.Nil(t, exec.LivenessProbe.HTTPGet)
+	require.Equal(t, []string{"bao", "status"}, exec.LivenessProbe.Exec.Command)
+	path := server("{readinessProbe: {httpGet: {path: /v1/sys/health}}, tlsSecretName: t, config: {tlsDisable: false}}")
+	require.Equal(t, "/v1/sys/health", path.ReadinessProbe.HTTPGet.Path)
+	require.Equal(t, corev1.URISchemeHTTPS, path.ReadinessProbe.HTTPGet.Scheme)
+	require.Equal(t, "api", path.ReadinessProbe.HTTPGet.Port.String())
+}
+
+// TestSizing checks each row of GitLab's table.
+func TestSizing(t *testing.T) {
+	t.Parallel()
+	for tier, want := range map[string][3]string{
+		"3": {"500m", "1", "2Gi"}, "6": {"500m", "1", "3Gi"}, "12": {"500m", "1", "4Gi"},
+		"30": {"500m", "1", "9Gi"}, "60": {"1", "2", "16Gi"}, "150": {"2", "4", "31Gi"},
+	} {
+		out, err := render(t, "openbao", release, "sizing: {tier: "+tier+"}", gitlabOnly)
+		require.NoError(t, err)
+		r := get[appsv1.Deployment](t, split(t, out), "Deployment/openbao").Spec.Template.Spec.Containers[0].Resources
+		got := [3]string{r.Requests.Cpu().String(), r.Limits.Cpu().String(), r.Limits.Memory().String()}
+		require.Equal(t, want, got, tier)
+		require.Equal(t, r.Requests.Memory().String(), r.Limits.Memory().String(), tier)
+	}
+	out, err := render(t, "openbao", release, "sizing: {tier: 0}", gitlabOnly)
+	require.NoError(t, err)
+	require.Empty(t, get[appsv1.Deployment](t, split(t, out), "Deployment/openbao").Spec.Template.Spec.Containers[0].Resources)
+	out, err = render(t, "openbao", release, "{sizing: {tier: 150}, resources: {requests: {cpu: 1m}}}", gitlabOnly)
+	require.NoError(t, err)
+	own := get[appsv1.Deployment](t, split(t, out), "Deployment/openbao").Spec.Template.Spec.Containers[0].Resources
+	require.Equal(t, "1m", own.Requests.Cpu().String())
+	require.Empty(t, own.Limits, "the tier adds nothing to resources of one's own")
+}
+
+// TestTopologySpread checks the presets over zones, and that a user's constraints win.
+func TestTopologySpread(t *testing.T) {
+	t.Parallel()
+	spread := func(values string) []corev1.TopologySpreadConstraint {
+		return deployment(t, values).Spec.Template.Spec.TopologySpreadConstraints
+	}
+	pods := deployment(t, "").Spec.Template.Labels
+	require.Len(t, spread(""), 1)
+	require.Equal(t, corev1.ScheduleAnyway, spread("")[0].WhenUnsatisfiable)
+	require.Equal(t, "topology.kubernetes.io/zone", spread("")[0].TopologyKey)
+	require.True(t, matches(t, spread("")[0].LabelSelector, pods))
+	require.Equal(t, corev1.DoNotSchedule, spread("topologySpreadPreset: hard")[0].WhenUnsatisfiable)
+	require.Empty(t, spread("topologySpreadPreset: none"))
+}
+
+// TestExtras checks that lists and templated text of lists, which GitLab's chart takes, come to the same.
+func TestExtras(t *testing.T) {
+	t.Parallel()
+	const lists = `{extraVolumes: [{name: own-openbao, emptyDir: {}}], extraVolumeMounts: [{name: own-openbao, mountPath: /own}],
+		extraEnv: [{name: A, value: b}], extraContainers: [{name: side, image: i}], extraInitContainers: [{name: before, image: i}]}`
+	const texts = "extraVolumes: |\n  - name: own-{{ .Release.Name }}\n    emptyDir: {}\n" +
+		"extraVolumeMounts: |\n  - name: own-{{ .Release.Name }}\n    mountPath: /own\n" +
+		"extraEnv: '[{name: A, value: b}]'\nextraContainers: '[{name: side, image: i}]'\nextraInitContainers: '[{name: before, image: i}]'"
+	list, text := openbao(t, lists), openbao(t, texts)
+	for key := range list {
+		if !strings.HasPrefix(key, "Secret/") {
+			require.Equal(t, list[key], text[key])
+		}
+	}
+	pod := get[appsv1.Deployment](t, list, "Deployment/openbao").Spec.Template.Spec
+	require.Equal(t, "side", pod.Containers[1].Name)
+	require.Equal(t, "openbao-server", pod.Containers[0].Name)
+	require.Equal(t, "before", pod.InitContainers[0].Name)
+	require.Contains(t, pod.Containers[0].Env, corev1.EnvVar{Name: "A", Value: "b"})
+	require.Contains(t, pod.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "own-openbao", MountPath: "/own"})
+}

@@ -1,0 +1,161 @@
+package charts_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// tls runs OpenBao with TLS everywhere: its listener's certificate, PostgreSQL's under verify-full, and a client
+// certificate without which PostgreSQL lets nobody into this database.
+func (s *site) tls(t *testing.T) {
+	const database = "tls"
+	values := s.fresh(t, database)
+	ca := newCA(t)
+	s.files = t.TempDir()
+	defer func() { s.files = "" }()
+	ca.issue(t, filepath.Join(s.files, "tls"), "openbao")
+	ca.issue(t, filepath.Join(s.files, "postgresql/client"), "openbao")
+	server := filepath.Join(t.TempDir(), "server")
+	ca.issue(t, server, "postgresql")
+	write(t, filepath.Join(s.files, "postgresql/ca/ca.crt"), ca.pem)
+	s.requireTLS(t, database, server, ca.pem)
+
+	plain := with(t, values, "config: {storage: {postgresql: {maxConnectRetries: 1, connection: {sslMode: require}}}}")
+	out, err := s.bootstrap(t, plain, "http://127.0.0.1:1")
+	require.Error(t, err, "the database asks for no client certificate")
+	require.Contains(t, out, "connection requires a valid client certificate")
+
+	full := with(t, values, `{tlsSecretName: t, config: {tlsDisable: false, storage: {postgresql: {connection: {sslMode: verify-full,
+		sslRootCert: {secret: ca}, sslClientCert: {secret: c}, parameters: {tcp_keepalives_idle: 61}}}}}}`)
+	out, err = s.bootstrap(t, full, "http://127.0.0.1:1")
+	require.NoError(t, err, out)
+	s.serverKeepalive(t, full, "61")
+
+	n := s.startNode(t, full)
+	n.api = strings.Replace(n.api, "http://", "https://", 1)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(ca.pem))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	require.Eventually(t, func() bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.api+"/v1/sys/health", http.NoBody)
+		require.NoError(t, err)
+		answer, err := client.Do(request)
+		if err != nil {
+			return false
+		}
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode == http.StatusOK
+	}, startTime, pollEvery, n.log())
+}
+
+// requireTLS turns TLS on in the running PostgreSQL, which writes the files itself: its key must be its own user's.
+func (s *site) requireTLS(t *testing.T, database, server string, ca []byte) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.database.String())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	put := func(name string, text []byte) {
+		lines := "SELECT unnest(string_to_array($$" + strings.TrimSpace(string(text)) + "$$, E'\\n'))"
+		_, err := conn.Exec(t.Context(), "COPY ("+lines+") TO PROGRAM 'umask 077; cat >"+name+"'")
+		require.NoError(t, err, name)
+	}
+	for name, file := range map[string]string{"server.crt": "tls.crt", "server.key": "tls.key"} {
+		text, err := os.ReadFile(filepath.Join(server, file))
+		require.NoError(t, err)
+		put(name, text)
+	}
+	put("root.crt", ca)
+	put("pg_hba.conf", []byte("hostssl "+database+" all 127.0.0.1/32 scram-sha-256 clientcert=verify-full\n"+
+		"hostnossl "+database+" all 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 scram-sha-256"))
+	for _, statement := range []string{"ALTER SYSTEM SET ssl_ca_file = 'root.crt'", "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()"} {
+		_, err := conn.Exec(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+	require.Eventually(t, func() bool {
+		var on string
+		require.NoError(t, conn.QueryRow(t.Context(), "SHOW ssl").Scan(&on))
+		return on == "on"
+	}, startTime, pollEvery, "PostgreSQL has not reloaded")
+}
+
+// serverKeepalive connects as OpenBao does and asks PostgreSQL for its end's setting, which the chart says to use.
+func (s *site) serverKeepalive(t *testing.T, values, want string) {
+	t.Helper()
+	out, err := render(t, "openbao", release, values, cloudNative)
+	require.NoError(t, err)
+	config := parse(t, get[corev1.ConfigMap](t, split(t, out), "ConfigMap/openbao-config").Data["config.json"])
+	address := dig(t, config, "storage", "postgresql", "connection_url").(string)
+	address = strings.ReplaceAll(address, url.QueryEscape(mounts), url.QueryEscape(s.files+"/"))
+	parsed, err := pgx.ParseConfig(address)
+	require.NoError(t, err)
+	parsed.Password, _ = s.database.User.Password()
+	conn, err := pgx.ConnectConfig(t.Context(), parsed)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	var got string
+	require.NoError(t, conn.QueryRow(t.Context(), "SHOW tcp_keepalives_idle").Scan(&got))
+	require.Equal(t, want, got)
+}
+
+// authority is a certificate authority of one test.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pem  []byte
+}
+
+func newCA(t *testing.T) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	cert := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, cert, cert, &key.PublicKey, key)
+	require.NoError(t, err)
+	return &authority{cert: cert, key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+}
+
+// issue writes tls.crt and tls.key for the loopback address into a directory.
+func (a *authority) issue(t *testing.T, dir, name string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, a.cert, &key.PublicKey, a.key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	write(t, filepath.Join(dir, "tls.crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	write(t, filepath.Join(dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+}
+
+func write(t *testing.T, file string, text []byte) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+}

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/release"
+	"gitlab.com/steamer/steamer/harness/source"
+)
+
+// Environment variables of steamer charts release. The key is a file, so that no secret is ever an argument.
+const (
+	envSignKey        = "STEAMER_SIGN_KEY"
+	envSignPassphrase = "STEAMER_SIGN_PASSPHRASE_FILE"
+)
+
+func newChartsPackage(state *State) *cobra.Command {
+	var output string
+	command := &cobra.Command{
+		Use: "package CHART...", Short: "Package chart directories reproducibly", Args: cobra.MinimumNArgs(1),
+		Long: `Packages as helm package does, except that the same files make the same bytes. Prints each
+archive's SHA-256 and path.`,
+		Example: "  steamer charts package charts/openbao --output dist",
+		RunE: func(_ *cobra.Command, args []string) error {
+			for _, dir := range args {
+				archive, err := chart.Package(dir, output)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(state.Stdout, "%s  %s\n", archive.Digest, archive.Path)
+			}
+			return nil
+		},
+	}
+	command.Flags().StringVar(&output, "output", ".", "directory for the archives")
+	return command
+}
+
+func newChartsRelease(state *State) *cobra.Command {
+	var o release.Options
+	command := &cobra.Command{
+		Use: "release [CHART...]", Short: "Make the archives, checksums, provenance and changes of a release, and push them",
+		Long: `Releases charts (default: charts/openbao) from the commit that is checked out, into --output; with
+--registry also to an OCI registry, after asking it whether the version is out with another content.
+A work tree with changes is refused.
+
+` + envSignKey + ` names a file with a PGP secret key: archives then get Helm's .prov file.
+` + envSignPassphrase + ` names a file with the key's passphrase, where it has one.
+Credentials of the registry come from helm registry login. docs/release.md says more.`,
+		Example: "  steamer charts release --dry-run --registry oci://registry.example/charts\n  make release REGISTRY=oci://registry.example/charts",
+		RunE: func(c *cobra.Command, args []string) error {
+			root, err := source.Find(state.root)
+			if err != nil {
+				return err
+			}
+			o.Root, o.Charts, o.Steamer = root, args, buildVersion()
+			if len(args) == 0 {
+				o.Charts = []string{"charts/openbao"}
+			}
+			if o.Key, err = state.signKey(); err != nil {
+				return err
+			}
+			o.Log = func(line string) { fmt.Fprintln(state.Stdout, line) }
+			return release.Make(c.Context(), o)
+		},
+	}
+	command.Flags().StringVar(&o.Output, "output", "dist", "directory for the files")
+	command.Flags().StringVar(&o.Registry, "registry", "", "oci://REGISTRY/PATH to push to; empty pushes nothing")
+	command.Flags().BoolVar(&o.DryRun, "dry-run", false, "check everything, print what would be made and pushed, and stop")
+	return command
+}
+
+// signKey reads the key that the environment names; nil for none.
+func (s *State) signKey() (*chart.Key, error) {
+	file := s.Getenv(envSignKey)
+	if file == "" {
+		return nil, nil
+	}
+	return chart.ReadKey(file, func() ([]byte, error) {
+		if s.Getenv(envSignPassphrase) == "" {
+			return nil, errors.New("the key has a passphrase; name a file that holds it in " + envSignPassphrase)
+		}
+		return os.ReadFile(s.Getenv(envSignPassphrase))
+	})
+}

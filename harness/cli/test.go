@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios"
+)
+
+const testLong = `Runs like steamer run, without load: installs each topology and runs the scenarios, the dear ones included.
+
+--shuffle with a number repeats the order that a run with --shuffle printed; 0 keeps the order of --list.
+
+`
+
+func newTest(state *State) *cobra.Command {
+	command, p := runCommand(state, scenario.All, "test", "Run the scenarios without load")
+	command.Long = testLong + runLong
+	command.Example = `  steamer test --topology cloud-native
+  steamer test --run '^access/'                     # only some
+  steamer test --run '^lifecycle/' --keep --reuse
+  steamer test --repeat 20 --shuffle 7              # is any of them flaky?
+  steamer test --list
+  steamer test --explain lifecycle/rollback`
+	p.load = false
+	flags := command.Flags()
+	flags.StringVar(&p.flagged.Scenarios, "run", scenario.All, "the same as --scenarios")
+	flags.IntVar(&p.flagged.Repeat, "repeat", 0, "run the scenarios this many times in a row")
+	flags.Uint64Var(&p.flagged.Shuffle, "shuffle", 0, "seed of another order for each round; 0 keeps the order")
+	list := flags.Bool("list", false, "list the scenarios and what each protects, and stop")
+	explain := flags.String("explain", "", "say everything about the scenario with this ID, and stop")
+	inner := command.RunE
+	command.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case *list:
+			return listScenarios(state.Stdout)
+		case *explain != "":
+			return explainScenario(state.Stdout, *explain)
+		default:
+			return inner(c, args)
+		}
+	}
+	return command
+}
+
+func listScenarios(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range scenarios.All() {
+		cost := ""
+		if s.Cost == scenario.Dear {
+			cost = "dear"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", s.ID, cost, s.Title)
+	}
+	return table.Flush()
+}
+
+func explainScenario(w io.Writer, id string) error {
+	for _, s := range scenarios.All() {
+		if s.ID != id {
+			continue
+		}
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		row := func(name, text string) { fmt.Fprintf(table, "%s\t%s\n", name, text) }
+		row("ID", s.ID)
+		row("holds", s.Title)
+		row("protects", s.Protects)
+		row("source", s.Source)
+		row("kind", string(s.Kind))
+		row("budget", s.Budget.Round(time.Second).String())
+		if s.Cost == scenario.Dear {
+			row("cost", "dear: not in the core suite that steamer run starts with")
+		}
+		if len(s.Topologies) > 0 {
+			row("topologies", strings.Join(s.Topologies, ", "))
+		}
+		for _, f := range s.Features {
+			row("needs", string(f)+": else it is skipped, because "+f.Lack())
+		}
+		return table.Flush()
+	}
+	return exit.Invalidf("--explain "+id, "steamer test --list shows the IDs", "there is no such scenario")
+}

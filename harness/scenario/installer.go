@@ -1,0 +1,46 @@
+package scenario
+
+import "context"
+
+// Release is what a scenario wants installed.
+type Release struct {
+	Chart  string         // directory or archive; "" is the chart under test
+	Values map[string]any // over the environment's own values, nested like a values file
+}
+
+// Installer changes the installation under test. Its calls return when Helm is done, hooks included, and not when
+// the pods are ready. Whatever a scenario leaves installed, the environment's own values come back before load starts.
+type Installer interface {
+	// Upgrade upgrades the release. Values of earlier upgrades do not stay.
+	Upgrade(ctx context.Context, r Release) error
+	// Install installs the release anew, after Uninstall.
+	Install(ctx context.Context, r Release) error
+	// Rollback goes back to the revision before the current one.
+	Rollback(ctx context.Context) error
+	// Uninstall removes the release with its hooks, and waits until its pods are gone.
+	Uninstall(ctx context.Context) error
+	// Adopt makes values a part of the environment's own: later calls and load use them.
+	Adopt(values map[string]any)
+	// Knows reports whether the chart's dialect knows a change, see Change.
+	Knows(change string) bool
+	// Change returns the values that bring a change about in the chart's dialect, with what the change needs filled in.
+	Change(change string, with map[string]any) (map[string]any, error)
+}
+
+// The changes that scenarios ask a dialect for, and what each needs.
+const (
+	ChangeCacheSize = "cache-size" // entries of OpenBao's physical cache: size
+	ChangePodLabel  = "pod-label"  // one more label on the pods: name, value
+	ChangeRolling   = "rolling"    // pods are replaced one after the other, and not all at once: stamp, which differs each time
+	ChangeUnsealKey = "unseal-key" // static unseal keys: id, secret, key, and the previous ones: previousId (or ""), previousSecret, previousKey
+)
+
+// Database is PostgreSQL behind OpenBao as its administrator sees it.
+type Database interface {
+	// Dump returns a backup of OpenBao's database. It holds ciphertext only.
+	Dump(ctx context.Context) ([]byte, error)
+	// Restore replaces OpenBao's database by a backup; nil leaves it empty. Clients are disconnected.
+	Restore(ctx context.Context, dump []byte) error
+	// Query runs one SQL statement and returns its rows as psql prints them, unaligned and without headings.
+	Query(ctx context.Context, sql string) (string, error)
+}

@@ -1,0 +1,69 @@
+package topology
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+// administrator reaches PostgreSQL through its own container, where the local socket asks for no password.
+type administrator struct{ env *Environment }
+
+var _ scenario.Database = administrator{}
+
+// Database returns PostgreSQL as its administrator sees it.
+func (e *Environment) Database() scenario.Database { return administrator{e} }
+
+// Dump implements scenario.Database.
+func (a administrator) Dump(ctx context.Context) ([]byte, error) {
+	in := a.env.inputs().Database
+	return a.run(ctx, nil, "pg_dump", "--username", in.User, "--no-owner", "--dbname", in.Name)
+}
+
+// Restore implements scenario.Database.
+func (a administrator) Restore(ctx context.Context, dump []byte) error {
+	in := a.env.inputs().Database
+	_, err := a.run(ctx, nil, "psql", "--no-psqlrc", "--quiet", "--username", in.User, "--dbname", "postgres", "--set", "ON_ERROR_STOP=1",
+		"--command", fmt.Sprintf("DROP DATABASE IF EXISTS %q WITH (FORCE)", in.Name), "--command", fmt.Sprintf("CREATE DATABASE %q", in.Name))
+	if err != nil || len(dump) == 0 {
+		return err
+	}
+	_, err = a.run(ctx, bytes.NewReader(dump), "psql", "--no-psqlrc", "--quiet", "--username", in.User, "--dbname", in.Name,
+		"--set", "ON_ERROR_STOP=1", "--single-transaction", "--output", "/dev/null")
+	return err
+}
+
+// Query implements scenario.Database.
+func (a administrator) Query(ctx context.Context, sql string) (string, error) {
+	in := a.env.inputs().Database
+	out, err := a.run(ctx, nil, "psql", "--no-psqlrc", "--no-align", "--tuples-only", "--username", in.User, "--dbname", in.Name,
+		"--set", "ON_ERROR_STOP=1", "--command", sql)
+	return string(bytes.TrimSpace(out)), err
+}
+
+// run runs a program where PostgreSQL runs.
+func (a administrator) run(ctx context.Context, input io.Reader, command ...string) ([]byte, error) {
+	if a.env.Spec.Topology == CloudNativeHybrid {
+		args := []string{"exec", a.env.machine()}
+		if input != nil {
+			args = []string{"exec", "--interactive", a.env.machine()}
+		}
+		out, err := a.env.Engine.RunInput(ctx, input, append(args, command...)...)
+		return []byte(out), err
+	}
+	namespace := a.env.DatabaseNamespace()
+	pods, err := a.env.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: databaseSelector})
+	if err != nil {
+		return nil, err
+	}
+	if len(pods.Items) == 0 {
+		return nil, errors.New("no pod runs PostgreSQL in namespace " + namespace)
+	}
+	return a.env.Cluster.Exec(ctx, namespace, pods.Items[0].Name, "postgresql", input, command...)
+}

@@ -1,0 +1,80 @@
+package topology
+
+import (
+	"context"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+// Changer changes an environment's release for scenarios and brings its own values back afterwards.
+type Changer struct {
+	env     *Environment
+	changed bool
+}
+
+var _ scenario.Installer = (*Changer)(nil)
+
+// Changer returns what scenarios change the release through. The environment must have been installed.
+func (e *Environment) Changer() *Changer { return &Changer{env: e} }
+
+// Upgrade implements scenario.Installer.
+func (c *Changer) Upgrade(ctx context.Context, r scenario.Release) error {
+	return c.apply(ctx, r, c.env.upgrade)
+}
+
+// Install implements scenario.Installer.
+func (c *Changer) Install(ctx context.Context, r scenario.Release) error {
+	return c.apply(ctx, r, c.env.install)
+}
+
+func (c *Changer) apply(ctx context.Context, r scenario.Release, do func(context.Context, *chart.Chart, map[string]any) error) error {
+	what, err := c.env.Spec.Chart, error(nil)
+	if r.Chart != "" {
+		if what, err = chart.Load(r.Chart); err != nil {
+			return err
+		}
+	}
+	c.changed = c.changed || r.Chart != "" || len(r.Values) > 0
+	return do(ctx, what, chart.Merge(c.env.values, r.Values))
+}
+
+// Rollback implements scenario.Installer.
+func (c *Changer) Rollback(ctx context.Context) error {
+	c.changed = true // what the revision before held, only Helm knows
+	return c.env.helm.Rollback(ctx, c.env.Spec.Dialect.Release)
+}
+
+// Uninstall implements scenario.Installer.
+func (c *Changer) Uninstall(ctx context.Context) error {
+	if err := c.env.helm.Uninstall(ctx, c.env.Spec.Dialect.Release); err != nil {
+		return err
+	}
+	return c.env.awaitPods(ctx, c.env.Namespace, c.env.Spec.Dialect.Selector, 0, RemoveTimeout)
+}
+
+// Adopt implements scenario.Installer.
+func (c *Changer) Adopt(values map[string]any) { c.env.values = chart.Merge(c.env.values, values) }
+
+// Knows implements scenario.Installer.
+func (c *Changer) Knows(change string) bool {
+	known, ok := c.env.Spec.Dialect.Changes[change]
+	return ok && (known.Needs == "" || c.env.Spec.Chart.Knows(known.Needs))
+}
+
+// Change implements scenario.Installer.
+func (c *Changer) Change(change string, with map[string]any) (map[string]any, error) {
+	return c.env.Spec.Dialect.Change(change, with)
+}
+
+// Restore brings back the chart under test with the environment's own values, if a scenario left anything else, and waits until it is ready.
+func (c *Changer) Restore(ctx context.Context) error {
+	if c.changed {
+		c.env.Log("going back to the chart under test with the run's own values")
+		if err := c.Upgrade(ctx, scenario.Release{}); err != nil {
+			return err
+		}
+		c.changed = false
+	}
+	return c.env.AwaitReady(ctx)
+}

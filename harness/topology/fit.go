@@ -1,0 +1,149 @@
+package topology
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// object is what a fit is judged by, of a rendered Kubernetes object.
+type object struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
+	Spec struct {
+		Ports []struct {
+			NodePort int `json:"nodePort"`
+		} `json:"ports"`
+		Template struct {
+			Metadata struct {
+				Labels map[string]string `json:"labels"`
+			} `json:"metadata"`
+			Spec struct {
+				Containers []struct {
+					Name string `json:"name"`
+				} `json:"containers"`
+			} `json:"spec"`
+		} `json:"template"`
+	} `json:"spec"`
+}
+
+// fit renders the chart with values and checks that what the dialect says about its objects is true, and that what Steamer makes for the
+// chart arrives in it. It returns the active Service. The error is of code exit.Invalid.
+func (e *Environment) fit(values map[string]any) (object, error) {
+	d := e.Spec.Dialect
+	files, err := e.Spec.Chart.Render(d.Release, e.Namespace, values)
+	if err != nil {
+		return object{}, err
+	}
+	objects, err := parseObjects(files)
+	if err == nil {
+		err = e.checkWorkload(objects)
+	}
+	if err == nil {
+		err = e.checkSecrets(files)
+	}
+	i := slices.IndexFunc(objects, func(o object) bool { return o.Kind == "Service" && o.Metadata.Name == d.ActiveService })
+	if err == nil && i < 0 {
+		err = fmt.Errorf("it has no Service %s; there are %s", d.ActiveService, names(objects, "Service"))
+	}
+	if err != nil {
+		chart := e.Spec.Chart.Info()
+		return object{}, exit.Invalidf(fmt.Sprintf("--dialect %s with chart %s %s in topology %s", d.Name, chart.Name, chart.Version, e.Spec.Topology),
+			"choose the chart's dialect from "+strings.Join(Dialects(), ", ")+", or write one: docs/dialects.md", "they do not fit: %w", err)
+	}
+	return objects[i], nil
+}
+
+// checkWorkload looks for a workload that makes the pods, and for the container in it.
+func (e *Environment) checkWorkload(objects []object) error {
+	d := e.Spec.Dialect
+	found := false
+	for _, o := range objects {
+		if (o.Kind != "Deployment" && o.Kind != "StatefulSet") || !selects(d.Selector, o.Spec.Template.Metadata.Labels) {
+			continue
+		}
+		found = true
+		var containers []string
+		for _, container := range o.Spec.Template.Spec.Containers {
+			containers = append(containers, container.Name)
+		}
+		if !slices.Contains(containers, d.Container) {
+			return fmt.Errorf("%s %s has no container %s; there are %s", o.Kind, o.Metadata.Name, d.Container, strings.Join(containers, ", "))
+		}
+	}
+	if !found {
+		return fmt.Errorf("no workload makes pods that match %s; there are %s", d.Selector, names(objects, "Deployment", "StatefulSet"))
+	}
+	return nil
+}
+
+// checkSecrets looks for the names of the Secrets that Steamer makes: values that a chart does not know are dropped in silence, and
+// OpenBao would come up without its password, its CA or its key.
+func (e *Environment) checkSecrets(files map[string]string) error {
+	wanted := []string{passwordSecret}
+	if e.Spec.Topology == CloudNativeHybrid {
+		wanted = append(wanted, caSecret)
+	}
+	for _, secret := range e.Spec.Dialect.Secrets {
+		wanted = append(wanted, secret.Name)
+	}
+	for _, name := range wanted {
+		mention := regexp.MustCompile(`(^|[^-.\w])` + regexp.QuoteMeta(name) + `($|[^-.\w])`)
+		if !slices.ContainsFunc(slices.Collect(maps.Values(files)), mention.MatchString) {
+			return fmt.Errorf("nothing in it refers to Secret %s", name)
+		}
+	}
+	return nil
+}
+
+func names(objects []object, kinds ...string) string {
+	var found []string
+	for _, o := range objects {
+		if slices.Contains(kinds, o.Kind) {
+			found = append(found, o.Kind+" "+o.Metadata.Name)
+		}
+	}
+	if len(found) == 0 {
+		return "none"
+	}
+	return strings.Join(found, ", ")
+}
+
+// parseObjects reads rendered templates in the order of their names.
+func parseObjects(files map[string]string) ([]object, error) {
+	var objects []object
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") {
+			continue
+		}
+		reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader([]byte(files[name]))))
+		for {
+			document, err := reader.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			var o object
+			if err == nil {
+				err = yaml.Unmarshal(document, &o)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("template %s does not make Kubernetes objects: %w", name, err)
+			}
+			objects = append(objects, o)
+		}
+	}
+	return objects, nil
+}

@@ -1,0 +1,80 @@
+// Package wait waits until something holds, by looking at it again and again: the only way of waiting in Steamer.
+package wait
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DefaultInterval is the pause between two looks.
+const DefaultInterval = 200 * time.Millisecond
+
+// For says what to wait for: Successes good looks in a row, Interval apart, within Deadline.
+type For struct {
+	What      string        // completes "waiting until ..."
+	Successes int           // 0 is 1
+	Interval  time.Duration // 0 is DefaultInterval
+	Deadline  time.Duration // 0 is the context's
+}
+
+// Until calls probe until it succeeded often enough in a row. It returns the
+// time that took. When the deadline passes first, the error says how often it
+// looked, how close it came and what the last look found that the deadline itself did not cut short; when ctx
+// is cancelled, errors.Is finds context.Canceled in it.
+func Until(parent context.Context, f For, probe func(context.Context) error) (time.Duration, error) {
+	f.Successes = max(f.Successes, 1)
+	if f.Interval <= 0 {
+		f.Interval = DefaultInterval
+	}
+	ctx := parent
+	if f.Deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(parent, f.Deadline)
+		defer cancel()
+	}
+	start := time.Now()
+	ticker := time.NewTicker(f.Interval)
+	defer ticker.Stop()
+	var last error
+	attempts, row, best := 0, 0, 0
+	for {
+		attempts++
+		err := probe(ctx)
+		switch {
+		case err == nil:
+			row++
+			best = max(best, row)
+			if row == f.Successes {
+				return time.Since(start), nil
+			}
+		case over(ctx) && last != nil:
+			row = 0 // the deadline cut this look short; the one before says more
+		default:
+			row, last = 0, err
+		}
+		select {
+		case <-ticker.C:
+			if ctx.Err() == nil {
+				continue
+			}
+		case <-ctx.Done():
+		}
+		if last == nil {
+			last = errors.New("none, the looks that were made succeeded")
+		}
+		err = fmt.Errorf("waiting until %s: gave up after %.1f s and %d looks, %d of %d successes in a row; last error: %w",
+			f.What, time.Since(start).Seconds(), attempts, best, f.Successes, last)
+		if parent.Err() != nil && !errors.Is(err, parent.Err()) {
+			err = fmt.Errorf("%w: %w", parent.Err(), err)
+		}
+		return time.Since(start), err
+	}
+}
+
+// over reports whether ctx has ended, or ends now: rate limiters refuse to begin what cannot end in time before the context itself knows.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
+}

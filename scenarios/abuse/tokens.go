@@ -1,0 +1,169 @@
+package abuse
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/aftermath"
+)
+
+// beyondLeeway is longer than the 60 s of clock skew that GitLab's roles allow.
+// Their other two leeways, 150 s each, only stand in for claims that are absent
+// (hashicorp/cap, jwt.Validator), so that an exp is never stretched by them.
+const beyondLeeway = 10 * time.Minute
+
+// withinLeeway is well within those 60 s.
+const withinLeeway = 20 * time.Second
+
+// outcome is what a login is expected to answer.
+type outcome struct {
+	text  string // of the refusal, compared without case
+	taken bool   // the token works
+	crash bool   // OpenBao 2.4.0 answers 500 where a 4xx would be right; a 4xx is accepted too
+}
+
+// taken is the outcome of a token that works.
+var taken = outcome{taken: true} //nolint:gochecknoglobals // constant
+
+func refused(text string) outcome { return outcome{text: text} }
+
+// tokenRow is one token that differs from a valid one in a single respect, and what the templated JWT role and the CEL role make of it.
+type tokenRow struct {
+	name, title string
+	make        func(m maker) (string, error)
+	jwt, cel    outcome
+}
+
+// maker is what a token is made with.
+type maker struct {
+	env    *scenario.Env
+	tenant gitlab.Tenant
+}
+
+// forged signs claims with another key than the issuer's, of the same kind.
+func (m maker) forged(header map[string]any) (string, error) {
+	forger, err := gitlab.NewIssuer(m.env.Issuer.URL(), gitlab.RS256)
+	if err != nil {
+		return "", err
+	}
+	return forger.Sign(m.claims(), header)
+}
+
+func (m maker) claims() map[string]any {
+	return m.env.Issuer.PipelineClaims(m.env.Audience, m.tenant, gitlab.DefaultJob())
+}
+
+// set makes a truly signed token with one claim changed; a nil value leaves it out.
+func set(claim string, value any) func(maker) (string, error) {
+	return with(func(c map[string]any) {
+		if c[claim] = value; value == nil {
+			delete(c, claim)
+		}
+	})
+}
+
+func with(change func(c map[string]any)) func(maker) (string, error) {
+	return func(m maker) (string, error) {
+		claims := m.claims()
+		change(claims)
+		return m.env.Issuer.Sign(claims, nil)
+	}
+}
+
+// header makes a truly signed token with a header field added or replaced.
+func header(name string, value any) func(maker) (string, error) {
+	return func(m maker) (string, error) { return m.env.Issuer.Sign(m.claims(), map[string]any{name: value}) }
+}
+
+// cut makes a valid token and spoils its text.
+func cut(spoil func(token string) string) func(maker) (string, error) {
+	return func(m maker) (string, error) {
+		token, err := m.env.Issuer.Sign(m.claims(), nil)
+		return spoil(token), err
+	}
+}
+
+// in is a time relative to now, as tokens write it.
+func in(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+
+// signature and audience are refusals of both roles, from before their own checks.
+const (
+	signature = "error verifying token signature"
+	audience  = "invalid audience (aud) claim"
+	issuer    = "invalid issuer (iss) claim"
+)
+
+func tokens() []scenario.Scenario {
+	var out []scenario.Scenario
+	for _, row := range append(claimRows(), forgeryRows()...) {
+		out = append(out, scenario.Scenario{
+			ID: "abuse/token-" + row.name, Title: row.title,
+			Protects: "all secrets of a project from anyone who can make up, alter or replay a token",
+			Source:   "RFC 7519, RFC 8725; GitLab EE, pipeline role and its refusals",
+			Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
+			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+				for _, tenant := range env.Sample(2) {
+					before := aftermath.Look(ctx, t, env, tenant)
+					token, err := row.make(maker{env, tenant})
+					require.NoError(t, err)
+					a, err := env.Send(ctx, gitlab.FetchOf(tenant, tenant.Secrets[0].Name, token))
+					require.NoError(t, err)
+					want := row.jwt
+					if strings.Contains(tenant.Recipe, "cel") {
+						want = row.cel
+					}
+					want.judge(t, tenant, a)
+					before.Unharmed(ctx, t)
+				}
+			},
+		})
+	}
+	return out
+}
+
+func (o outcome) judge(t scenario.T, tenant gitlab.Tenant, a gitlab.Answer) {
+	t.Helper()
+	text := strings.ToLower(strings.Join(a.Errors, " "))
+	switch {
+	case o.taken && a.OK():
+	case o.taken:
+		t.Errorf("%s: %v, want the token accepted", tenant.Name, a)
+	case a.Status >= 500 && o.crash:
+		t.Logf("%s: OpenBao answers %d to a client's mistake, which Runner repeats: %s", tenant.Name, a.Status, text)
+	case a.Status < 400 || a.Status > 499 || !a.InlineAuthFailed:
+		t.Errorf("%s: %v, want the login refused with a 4xx", tenant.Name, a)
+	case !o.crash && !strings.Contains(text, strings.ToLower(o.text)):
+		t.Errorf("%s: refused for another reason than %q: %s", tenant.Name, o.text, text)
+	}
+}
+
+// duplicated writes a claim a second time behind its true value: parsers differ in which of the two counts.
+func duplicated(claim, value string) func(maker) (string, error) {
+	return func(m maker) (string, error) {
+		raw, err := json.Marshal(m.claims())
+		if err != nil {
+			return "", err
+		}
+		extra, _ := json.Marshal(map[string]string{claim: value}) // strings always encode
+		return m.env.Issuer.SignPayload(append(append(raw[:len(raw)-1], ','), extra[1:]...), nil)
+	}
+}
+
+// unsigned joins a header and the claims of a valid token without a signature.
+func unsigned(alg string) func(maker) (string, error) {
+	return func(m maker) (string, error) {
+		token, err := gitlab.Unsigned(m.claims())
+		if err != nil {
+			return "", err
+		}
+		_, rest, _ := strings.Cut(token, ".")
+		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+alg+`","typ":"JWT"}`)) + "." + rest, nil
+	}
+}

@@ -1,0 +1,78 @@
+package access
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
+)
+
+// valueRow is a value that must come back byte by byte.
+type valueRow struct{ name, title, value string }
+
+func valueRows() []valueRow {
+	controls := make([]byte, 0, 32)
+	for b := byte(1); b < ' '; b++ {
+		controls = append(controls, b)
+	}
+	return []valueRow{
+		// Catches, for all: a limit, an encoding or a proxy between job and storage that changes or refuses values.
+		{"largest", "A value of 10,000 bytes, GitLab's limit, comes back as it was", strings.Repeat("0123456789", 1000)},
+		{"largest-escaped", "10,000 bytes that JSON writes as 60,000 come back as they were", strings.Repeat("\x01", 10000)},
+		{"one-byte", "A value of one byte comes back", "x"},
+		{"empty", "An empty value is a value", ""},
+		{"lines", "Line ends of all kinds stay", "-----BEGIN X-----\nab\r\ncd\n\n-----END X-----\n"},
+		{"spaces", "Spaces around a value stay", "  \t x \t "},
+		{"unicode", "Letters beyond ASCII stay, composed as they were", "pä\u0308ß 東京 \U0001F680 \u200f\u2028\ufeff"},
+		{"controls", "Control characters other than NUL stay", string(controls) + "\x7f"},
+		{"json", "A value that is JSON stays text", `{"data": {"value": "no"}, "a": [1, null, "\u0000"]}`},
+		{"template", "A value that looks like a template stays text", `${X} $(x) {{ .Data }} %s %00 </script>`},
+	}
+}
+
+func values() []scenario.Scenario {
+	var out []scenario.Scenario
+	for _, row := range valueRows() {
+		out = append(out, scenario.Scenario{
+			ID: "access/value-" + row.name, Title: row.title,
+			Protects: "certificates, keys and other values that are not plain words",
+			Source:   "GitLab EE: a value has at most 10,000 bytes and is not restricted otherwise",
+			Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,
+			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+				tenancy.Each(ctx, t, env, one(), func(tenant gitlab.Tenant) {
+					write(ctx, t, env, tenant, row.value, 1, http.StatusOK)
+					a, err := env.Fetch(ctx, tenant, tenant.Secrets[0].Name, gitlab.DefaultJob())
+					require.NoError(t, err)
+					if !a.OK() || a.Value() != row.value || a.Version != 2 {
+						t.Errorf("%s: %v, KV version %d, %d bytes; want version 2 with the %d bytes written",
+							tenant.Name, a, a.Version, len(a.Value()), len(row.value))
+					}
+				})
+			},
+		})
+	}
+	return out
+}
+
+// one is a secret that every job of its project may read.
+func one() []gitlab.Secret {
+	return []gitlab.Secret{{Name: "SECRET_1", Environment: gitlab.Any, Branch: gitlab.Any, Version: 1}}
+}
+
+// write gives the tenant's first secret a value as its owner does, given the version that is there.
+func write(ctx context.Context, t scenario.T, env *scenario.Env, tenant gitlab.Tenant, value string, cas, want int) {
+	t.Helper()
+	r, err := tenancy.AsUser(ctx, env, tenant, http.MethodPost, tenant.SecretPath+"/"+tenant.Secrets[0].Name, map[string]any{
+		"data": map[string]any{"value": value}, "options": map[string]any{"cas": cas},
+	})
+	require.NoError(t, err)
+	if r.Status != want {
+		t.Errorf("writing with check-and-set %d at %s: status %d: %s; want %d", cas, tenant.Name, r.Status, r.Message(), want)
+	}
+}

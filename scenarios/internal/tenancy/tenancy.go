@@ -1,0 +1,159 @@
+// Package tenancy provisions tenants that belong to one scenario, so that what it writes meets nobody else.
+package tenancy
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/wait"
+)
+
+// cleanUp bounds how long the removal of a tenant may take: OpenBao removes a namespace in the background.
+const cleanUp = 20 * time.Second
+
+// firstID is far above the IDs of any plan. IDs are random, so that neither a repeated run nor a scenario beside this one
+// meets what has not quite gone yet.
+const firstID = 1_000_000
+
+// Of returns the recipes for projects that scenarios provision with.
+func Of(env *scenario.Env) ([]*gitlab.Recipe, error) {
+	if env.Recipes == nil {
+		return gitlab.Recipes()
+	}
+	return slices.DeleteFunc(slices.Clone(env.Recipes), isGroup), nil
+}
+
+// Group returns the recipe for groups.
+func Group(env *scenario.Env) (*gitlab.Recipe, error) {
+	if i := slices.IndexFunc(env.Recipes, isGroup); i >= 0 {
+		return env.Recipes[i], nil
+	}
+	return gitlab.GroupRecipe()
+}
+
+func isGroup(r *gitlab.Recipe) bool { return strings.HasPrefix(r.ID, "group-") }
+
+// Each provisions a tenant of every recipe with the secrets and calls test with it; afterwards the tenant is gone.
+func Each(ctx context.Context, t scenario.T, env *scenario.Env, secrets []gitlab.Secret, test func(tenant gitlab.Tenant)) {
+	t.Helper()
+	recipes, err := Of(env)
+	require.NoError(t, err)
+	for _, r := range recipes {
+		wanted := Fresh(secrets)
+		for _, neighbour := range env.Tenants {
+			if neighbour.Recipe == r.ID { // in a group that is there already: a namespace less to make and to remove
+				wanted.Org, wanted.Group = neighbour.Org, neighbour.Group
+			}
+		}
+		tenants, remove := Make(ctx, t, env, r, wanted)
+		func() {
+			defer remove()
+			test(tenants[0])
+		}()
+	}
+}
+
+// Fresh is a tenant with IDs that nobody else has; Make gives it a place.
+func Fresh(secrets []gitlab.Secret) gitlab.Tenant {
+	id := firstID + rand.IntN(1<<30)
+	return gitlab.Tenant{Org: id, Group: id + 1, Project: id + 2, User: id + 3, Secrets: secrets}
+}
+
+// Make provisions tenants by a recipe. The scenario must call remove.
+func Make(ctx context.Context, t scenario.T, env *scenario.Env, r *gitlab.Recipe, wanted ...gitlab.Tenant) (made []gitlab.Tenant, remove func()) {
+	t.Helper()
+	for _, w := range wanted {
+		placed, err := r.Place(w)
+		require.NoError(t, err)
+		made = append(made, placed)
+	}
+	remove = func() { Remove(ctx, t, env, made...) }
+	seeder := &gitlab.Seeder{
+		Client: env.Client, Issuer: env.Issuer, Audience: env.Audience, Seed: env.Seed, Recipes: []*gitlab.Recipe{r},
+	}
+	if _, err := seeder.Run(ctx, made); err != nil {
+		remove()
+		t.Errorf("a tenant of the scenario's own: %v", err)
+		t.FailNow()
+	}
+	return made, remove
+}
+
+// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended. One that the environment's tenants
+// live in stays. OpenBao deletes in the background; that is waited for only where the next level needs it.
+func Remove(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	defer cancel()
+	names := map[string]int{} // to their depth
+	for _, tenant := range tenants {
+		for name := tenant.Name; name != "." && !shared(env, name); name = path.Dir(name) {
+			names[name] = strings.Count(name, "/")
+		}
+	}
+	order := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return names[b] - names[a] })
+	for _, name := range order {
+		_, err := wait.Until(ctx, wait.For{What: "namespace " + name + " is deleted", Interval: env.Timeouts.Poll / 4}, func(ctx context.Context) error {
+			parent, leaf := path.Split(name)
+			r, err := env.Rails(ctx, http.MethodDelete, parent+"sys/namespaces/"+leaf, nil)
+			if err == nil && !r.OK() && r.Status != http.StatusNotFound { // among them: it still contains a child
+				err = fmt.Errorf("status %d: %s", r.Status, r.Message())
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("clean-up: %v", err)
+			return
+		}
+	}
+}
+
+// shared reports whether a tenant of the environment lives in a namespace.
+func shared(env *scenario.Env, name string) bool {
+	return slices.ContainsFunc(env.Tenants, func(t gitlab.Tenant) bool { return strings.HasPrefix(t.Name+"/", name+"/") })
+}
+
+// UserAuth is the login of the tenant's owner with a fresh JWT.
+func UserAuth(env *scenario.Env, tenant gitlab.Tenant) (*bao.InlineAuth, error) {
+	recipes, err := Of(env)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range recipes {
+		if r.ID == tenant.Recipe {
+			return r.UserAuth(env.Issuer, env.Audience, tenant)
+		}
+	}
+	return nil, fmt.Errorf("tenant %s: recipe %q is unknown here", tenant.Name, tenant.Recipe)
+}
+
+// AsUser makes a request on behalf of the tenant's owner.
+func AsUser(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method, path string, body any) (*bao.Response, error) {
+	auth, err := UserAuth(env, tenant)
+	if err != nil {
+		return nil, err
+	}
+	return env.Client.Do(ctx, bao.Request{Method: method, Path: path, Body: body, Auth: auth})
+}
+
+// AsJob makes a request with the login of a job that may read all the tenant's secrets.
+func AsJob(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, r bao.Request) (*bao.Response, error) {
+	jwt, err := env.Issuer.Pipeline(env.Audience, tenant, gitlab.DefaultJob())
+	if err != nil {
+		return nil, err
+	}
+	r.Auth = &bao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}
+	return env.Client.Do(ctx, r)
+}

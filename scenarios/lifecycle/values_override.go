@@ -1,0 +1,41 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
+)
+
+func valuesOverride() scenario.Scenario {
+	return scenario.Scenario{
+		ID:       "lifecycle/values-override",
+		Title:    "A value of one's own reaches the pods, and everything else stays as it was",
+		Protects: "those who adapt the chart: an ignored value is found in production",
+		Source:   "GitLab issue 594357 (overriding values lost mounts)",
+		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangePodLabel)...),
+		Kind:     scenario.Lifecycle,
+		Cost:     scenario.Dear,
+		Budget:   10 * time.Minute,
+		// Catches: values that templates ignore, labels that replace those which selectors
+		// need, an override that loses volumes or the configuration.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+			const name, value = "steamer-override", "here"
+			before, err := cluster.WorkloadOf(ctx, env)
+			require.NoError(t, err)
+			through(ctx, t, env, upgrade(env, scenario.ChangePodLabel, map[string]any{"name": name, "value": value}))
+			pods, err := cluster.Pods(ctx, env)
+			require.NoError(t, err)
+			for _, pod := range pods {
+				require.Equal(t, value, pod.Labels[name], "label %s of pod %s", name, pod.Name)
+			}
+			after, err := cluster.WorkloadOf(ctx, env)
+			require.NoError(t, err)
+			require.Equal(t, len(before.Template.Spec.Volumes), len(after.Template.Spec.Volumes), "number of volumes")
+			require.Equal(t, before.Replicas, after.Replicas, "number of pods")
+		},
+	}
+}
