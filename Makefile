@@ -27,6 +27,11 @@ e2e: $(STEAMER) ## Run the scenarios on kind, without load. TOPOLOGY, ARGS
 	$(STEAMER) setup
 	$(STEAMER) test --topology $(TOPOLOGY) $(ARGS)
 
+.PHONY: mutants
+mutants: $(STEAMER) ## Break the chart, the recipes and the configuration on purpose and see which scenarios notice; half an hour. ARGS
+	$(STEAMER) setup
+	$(STEAMER) mutants --markdown docs/mutants.md $(ARGS)
+
 ## Tests
 
 .PHONY: test

@@ -39,7 +39,7 @@ type world struct {
 
 func newWorld(t *testing.T, base int) *world {
 	t.Helper()
-	env := seeded(t, base, 2, asIs)
+	env := seeded(t, base, 2)
 	kube := fake.NewClientset(
 		&appsv1.Deployment{
 			ObjectMeta: metav1.ObjectMeta{Name: "openbao", Namespace: ns},

@@ -2,7 +2,6 @@ package scenarios_test
 
 import (
 	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -45,25 +44,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// seeded returns an environment on the shared server, provisioned with recipes
-// edited by edit and with tenants whose numbers start at base.
-func seeded(t *testing.T, base, tenants int, edit func(id, yaml string) string) *scenario.Env {
+// seeded returns an environment on the shared server with tenants whose numbers start at base.
+func seeded(t *testing.T, base, tenants int) *scenario.Env {
 	t.Helper()
 	s := server.Get(t)
 	issuer := trusted(t)
-	var recipes []*gitlab.Recipe
-	for _, id := range []string{"two-level-jwt", "three-level-cel"} {
-		raw, err := os.ReadFile("../harness/gitlab/recipes/" + id + ".yaml")
-		require.NoError(t, err)
-		r, err := gitlab.ParseRecipe(id, []byte(edit(id, string(raw))))
-		require.NoError(t, err)
-		recipes = append(recipes, r)
-	}
+	recipes, err := gitlab.Recipes()
+	require.NoError(t, err)
 	plan, err := gitlab.PlanAt(recipes, base, tenants, 4)
-	require.NoError(t, err)
-	raw, err := os.ReadFile("../harness/gitlab/recipes/group/three-level-cel.yaml")
-	require.NoError(t, err)
-	group, err := gitlab.ParseRecipe("group", []byte(edit("group-three-level-cel", string(raw))))
 	require.NoError(t, err)
 	client := bao.New(s.Address, nil)
 	t.Cleanup(client.Close)
@@ -72,7 +60,7 @@ func seeded(t *testing.T, base, tenants int, edit func(id, yaml string) string) 
 	require.NoError(t, err)
 	return &scenario.Env{
 		Topology: "local", Address: s.Address, Client: client, Issuer: issuer,
-		Audience: s.Audience, Tenants: plan, Recipes: append(recipes, group), Seed: "test",
+		Audience: s.Audience, Tenants: plan, Seed: "test",
 	}
 }
 
@@ -85,18 +73,4 @@ func run(t *testing.T, env *scenario.Env, id string) result.Scenario {
 	require.NoError(t, err)
 	require.Len(t, out, 1)
 	return out[0]
-}
-
-func asIs(_, yaml string) string { return yaml }
-
-// replace edits one recipe, or both of projects when only is "", and insists that it does.
-func replace(t *testing.T, only, old, new string) func(id, yaml string) string {
-	t.Helper()
-	return func(id, yaml string) string {
-		if only != id && (only != "" || strings.HasPrefix(id, "group-")) {
-			return yaml
-		}
-		require.Contains(t, yaml, old)
-		return strings.ReplaceAll(yaml, old, new)
-	}
 }

@@ -97,6 +97,7 @@ func TestBadInput(t *testing.T) {
 		"version of a path":  {[]string{"--version", "1.0.0"}, []string{"--version 1.0.0", "Chart.yaml"}},
 		"tenants":            {[]string{"--tenants", "0"}, []string{"--tenants 0", "out of range", "1 to 10000"}},
 		"secrets":            {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
+		"ready timeout":      {[]string{"--ready-timeout", "-1s"}, []string{"--ready-timeout -1s", "is negative"}},
 		"rate":               {[]string{"--rate", "-1"}, []string{"--rate -1", "out of range"}},
 		"port range":         {[]string{"--port", "70000"}, []string{"--port 70000", "out of range"}},
 		"port taken":         {[]string{"--port", taken}, []string{"port " + taken, "in use", "--port"}},

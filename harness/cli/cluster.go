@@ -97,18 +97,23 @@ func newClusterDown(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "down", Short: "Remove a cluster of Steamer's, and its private engine when nothing else runs on it", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			k, e, err := state.kindOn(c.Context(), false)
-			if err != nil {
-				return err
-			}
-			if err := k.Delete(c.Context(), name); err != nil {
-				return err
-			}
-			return stopIdle(c.Context(), k, e)
+			return state.down(c.Context(), name)
 		},
 	}
 	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
 	return command
+}
+
+// down removes a cluster, and stops the private engine when nothing else runs on it.
+func (s *State) down(ctx context.Context, name string) error {
+	k, e, err := s.kindOn(ctx, false)
+	if err != nil {
+		return err
+	}
+	if err := k.Delete(ctx, name); err != nil {
+		return err
+	}
+	return stopIdle(ctx, k, e)
 }
 
 // stopIdle stops a private engine that has no cluster left.

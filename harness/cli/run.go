@@ -16,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/source"
@@ -46,12 +47,13 @@ func newRun(state *State) *cobra.Command {
 
 // runFlags are the flags that make a plan; they override the plan file's fields when given.
 type runFlags struct {
-	load       bool
-	suite      string // scenarios unless the plan says which
-	planFile   string
-	topologies []string
-	dryRun     bool
-	flagged    plan.Plan
+	load         bool
+	suite        string // scenarios unless the plan says which
+	planFile     string
+	topologies   []string
+	dryRun       bool
+	readyTimeout time.Duration
+	flagged      plan.Plan
 }
 
 // runCommand makes a command that runs plans; suite is the default of --scenarios.
@@ -76,6 +78,7 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 	flags.IntVar(&f.flagged.Secrets, "secrets", d.Secrets, "secrets of each project")
 	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the dear ones), all, none, or a regular expression over scenario IDs")
 	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, for the upgrade scenario (default: that of charts/openbao)")
+	flags.DurationVar(&f.readyTimeout, "ready-timeout", topology.InstallTimeout, "how long the installed chart may take until it is ready")
 	flags.StringVar(&f.flagged.Cluster.Name, "cluster", d.Cluster.Name, "name of the kind cluster")
 	flags.IntVar(&f.flagged.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
 	flags.BoolVar(&f.flagged.Cluster.Reuse, "reuse", false, "use Steamer's running cluster of this name, if there is one")
@@ -117,7 +120,8 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		"set": func() { p.Set = g.Set }, "profile": func() { p.Profile = g.Profile }, "tier": func() { p.Tier = g.Tier },
 		"rate": func() { p.Rate = g.Rate }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
 		"scenarios": func() { p.Scenarios = g.Scenarios }, "run": func() { p.Scenarios = g.Scenarios }, "previous": func() { p.Previous = g.Previous },
-		"repeat": func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
+		"ready-timeout": func() { p.ReadyTimeout = strict.Duration(f.readyTimeout) },
+		"repeat":        func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
 		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
 		"context": func() { p.Cluster.Context = g.Cluster.Context }, "kubeconfig": func() { p.Cluster.Kubeconfig = g.Cluster.Kubeconfig },
 		"image": func() { p.Images = g.Images },
@@ -152,17 +156,9 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
 		return err
 	}
-	builder, err := state.builder()
+	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
 	if err != nil {
 		return err
-	}
-	engineOptions, err := state.engineOptions()
-	if err != nil {
-		return err
-	}
-	r := &run.Run{
-		Plan: resolved, Root: root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
-		Reproduce: commandLine(state.Args), UI: &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)},
 	}
 	if err := r.Preflight(ctx); err != nil {
 		return err
@@ -189,6 +185,19 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	}
 	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
 	return conclude(ctx, outcome, err)
+}
+
+// newRunOf makes a run of a plan with what the state knows.
+func (s *State) newRunOf(p *plan.Resolved, ui run.UI) (*run.Run, error) {
+	builder, err := s.builder()
+	if err != nil {
+		return nil, err
+	}
+	engineOptions, err := s.engineOptions()
+	return &run.Run{
+		Plan: p, Root: builder.Root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
+		Reproduce: commandLine(s.Args), UI: ui,
+	}, err
 }
 
 // commandLine renders arguments so that a shell reads them back as they were.

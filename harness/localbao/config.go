@@ -1,6 +1,10 @@
 package localbao
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+)
 
 // config renders the server's configuration: the shape GitLab's chart renders
 // (static seal, PostgreSQL with HA, self-initialisation), minus what needs Kubernetes.
@@ -46,4 +50,13 @@ func config(address, cluster, keyFile, auditFile, issuer, audience string) ([]by
 			}),
 		}}}},
 	}, "", "  ")
+}
+
+// applyPatch applies a JSON Patch to a configuration.
+func applyPatch(config, patch []byte) ([]byte, error) {
+	operations, err := jsonpatch.DecodePatch(patch)
+	if err != nil {
+		return nil, err
+	}
+	return operations.Apply(config)
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Binary  string        // OpenBao; "" takes $STEAMER_BAO, then bao on PATH
 	Dir     string        // parent of the temporary directories; "" is the system's
 	Timeout time.Duration // 0 is DefaultStartTimeout
+	Patch   []byte        // JSON Patch (RFC 6902) of OpenBao's configuration, for tests of what a wrong one does; nil changes nothing
 }
 
 // Server is a running OpenBao with its database and its OIDC issuer.
@@ -57,22 +58,22 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	s := &Server{}
-	if err := s.start(ctx, binary, o.Dir); err != nil {
+	if err := s.start(ctx, binary, o); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("local OpenBao: %w", err)
 	}
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context, binary, parent string) (err error) {
+func (s *Server) start(ctx context.Context, binary string, o Options) (err error) {
 	if s.Discovery, err = StartDiscovery(); err != nil {
 		return err
 	}
 	s.Issuer = s.Discovery.URL()
-	if s.db, err = startPostgres(ctx, parent); err != nil {
+	if s.db, err = startPostgres(ctx, o.Dir); err != nil {
 		return err
 	}
-	if s.dir, err = os.MkdirTemp(parent, "steamer-bao-"); err != nil {
+	if s.dir, err = os.MkdirTemp(o.Dir, "steamer-bao-"); err != nil {
 		return fmt.Errorf("making OpenBao's directory: %w", err)
 	}
 	api, errAPI := freePort()
@@ -83,7 +84,7 @@ func (s *Server) start(ctx context.Context, binary, parent string) (err error) {
 	address := fmt.Sprintf("127.0.0.1:%d", api)
 	s.Address = "http://" + address
 	s.Audience = s.Address
-	file, err := s.writeConfig(address, fmt.Sprintf("127.0.0.1:%d", cluster))
+	file, err := s.writeConfig(address, fmt.Sprintf("127.0.0.1:%d", cluster), o.Patch)
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (s *Server) start(ctx context.Context, binary, parent string) (err error) {
 	})
 }
 
-func (s *Server) writeConfig(address, cluster string) (string, error) {
+func (s *Server) writeConfig(address, cluster string, patch []byte) (string, error) {
 	key := make([]byte, 32) // AES-256-GCM
 	_, _ = rand.Read(key)   // never fails, see crypto/rand
 	keyFile := filepath.Join(s.dir, "unseal.key")
@@ -112,6 +113,9 @@ func (s *Server) writeConfig(address, cluster string) (string, error) {
 		return "", fmt.Errorf("unseal key: %w", err)
 	}
 	raw, err := config(address, cluster, keyFile, s.AuditLog(), s.Issuer, s.Audience)
+	if err == nil && patch != nil {
+		raw, err = applyPatch(raw, patch)
+	}
 	if err != nil {
 		return "", fmt.Errorf("configuration: %w", err)
 	}

@@ -48,9 +48,11 @@ type Plan struct {
 	Repeat     int      `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
 	Shuffle    uint64   `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
 	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades from it; empty: the scenario is skipped.
-	Previous string      `json:"previous,omitempty"`
-	Load     bool        `json:"load"` // drive load
-	Cluster  ClusterPlan `json:"cluster"`
+	Previous string `json:"previous,omitempty"`
+	Load     bool   `json:"load"` // drive load
+	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is topology.InstallTimeout.
+	ReadyTimeout strict.Duration `json:"readyTimeout,omitempty"`
+	Cluster      ClusterPlan     `json:"cluster"`
 	// Images are references that replace the images Steamer builds: openbao, postgresql, gitlab-stub.
 	Images map[string]string `json:"images,omitempty"`
 	Output string            `json:"output"` // directory of run directories
@@ -200,6 +202,9 @@ func (p Plan) checkNumbers() error {
 	}
 	if err := p.checkImages(); err != nil {
 		return err
+	}
+	if p.ReadyTimeout < 0 {
+		return exit.Invalidf("--ready-timeout "+time.Duration(p.ReadyTimeout).String(), "use a positive duration such as 5m", "it is negative")
 	}
 	if p.Cluster.TTL <= 0 {
 		return exit.Invalidf("cluster.ttl", "use a positive duration such as 4h", "%s is not positive", time.Duration(p.Cluster.TTL))

@@ -52,7 +52,9 @@ func (r *Run) topology(ctx context.Context, name string) error {
 		s.saveDiagnostics(ctx)
 	}
 	remove := func(ctx context.Context) error {
-		r.undoLater("namespaces of "+name, env.AwaitRemoved) // they go while the next topology comes
+		if r.Plan.Cluster.Existing() { // on Steamer's own cluster nobody needs to wait: it goes, or the next run waits if it has to
+			r.undoLater("namespaces of "+name, env.AwaitRemoved)
+		}
 		return env.Remove(ctx)
 	}
 	last := name == r.Plan.Topologies[len(r.Plan.Topologies)-1]

@@ -6,6 +6,7 @@ import "time"
 // environment can stretch them in one place. A zero field takes its default.
 type Timeouts struct {
 	Fetch    time.Duration // one fetch; default 10 s: a healthy one takes milliseconds, a node being promoted may hold it
+	Try      time.Duration // one fetch of those that are repeated until they work; default 2 s: a connection to a pod that is gone may hang
 	Poll     time.Duration // between two looks at something that should change; default 200 ms
 	Probe    time.Duration // between two fetches that measure an outage; default 50 ms, 20 a second, the measurement's resolution
 	Labels   time.Duration // until pod labels and endpoints follow a state; default 30 s: OpenBao retries labels every 5 s
@@ -19,6 +20,7 @@ type Timeouts struct {
 func (t Timeouts) withDefaults() Timeouts {
 	for field, value := range map[*time.Duration]time.Duration{
 		&t.Fetch:    10 * time.Second,
+		&t.Try:      2 * time.Second,
 		&t.Poll:     200 * time.Millisecond,
 		&t.Probe:    50 * time.Millisecond,
 		&t.Labels:   30 * time.Second,

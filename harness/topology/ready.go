@@ -19,14 +19,17 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// InstallTimeout bounds how long an installed chart may take until it is ready.
+// InstallTimeout bounds how long an installed chart may take until it is ready, where nothing else is said.
 const InstallTimeout = 3 * time.Minute
 
 // pollInterval is the pause between two looks at the cluster; settled is how many looks in a row have to agree.
 const (
-	pollInterval = 500 * time.Millisecond
+	pollInterval = 250 * time.Millisecond
 	settled      = 3
 )
+
+// askTimeout bounds one request to OpenBao: a connection to a pod that has just gone may hang.
+const askTimeout = 2 * time.Second
 
 // await calls probe until it succeeds, or until the timeout.
 func await(ctx context.Context, timeout time.Duration, what string, probe func(context.Context) error) error {
@@ -49,7 +52,7 @@ func (e *Environment) AwaitReady(ctx context.Context) error {
 	e.Log("waiting until OpenBao is initialised, unsealed, led by one pod and answers Rails")
 	client := bao.New(e.Address, nil)
 	defer client.Close()
-	return awaitN(ctx, InstallTimeout, "OpenBao in topology "+e.Spec.Topology, settled, func(ctx context.Context) error {
+	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), "OpenBao in topology "+e.Spec.Topology, settled, func(ctx context.Context) error {
 		active, err := e.leadership(ctx)
 		if err != nil {
 			return err
@@ -153,6 +156,8 @@ func (e *Environment) asRails(ctx context.Context, client *bao.Client) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	response, err := client.Do(ctx, bao.Request{Method: "GET", Path: "sys/mounts", Auth: auth})
 	if err != nil {
 		return err

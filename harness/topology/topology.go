@@ -52,6 +52,8 @@ type Spec struct {
 	Images    Images
 	Fixtures  Fixtures
 	NodePort  int // of the active Service; 0 for a ClusterIP Service, which is reached by a port-forward
+	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is InstallTimeout.
+	ReadyTimeout time.Duration
 }
 
 // Images are the references of what is installed.
@@ -173,6 +175,7 @@ func (e *Environment) Install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	helm.HookTimeout = e.Spec.ReadyTimeout
 	e.helm = helm
 	if e.Spec.NodePort == 0 {
 		if e.forward, err = e.Cluster.ForwardService(ctx, e.Namespace, e.Spec.Dialect.ActiveService, "/v1/sys/health"); err != nil {
@@ -268,6 +271,9 @@ func (e *Environment) namespaces() []string {
 
 func (e *Environment) createNamespaces(ctx context.Context) error {
 	for _, name := range e.namespaces() {
+		if err := e.awaitLeaving(ctx, name); err != nil {
+			return err
+		}
 		_, err := e.Cluster.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"},
 		}}, metav1.CreateOptions{})
@@ -279,6 +285,18 @@ func (e *Environment) createNamespaces(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// awaitLeaving waits for a namespace of an earlier run on a kept cluster, which has been deleted and is still going.
+func (e *Environment) awaitLeaving(ctx context.Context, name string) error {
+	namespace, err := e.Cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	owner := namespace.GetLabels()[OwnerLabel]
+	if err != nil || namespace.DeletionTimestamp == nil || owner == "" {
+		return nil // what is wrong with it, its creation says
+	}
+	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
+	defer cancel()
+	return awaitGone(ctx, e.Cluster.Client, name, owner)
 }
 
 // RemoveTimeout bounds the removal of an environment.

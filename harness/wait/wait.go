@@ -17,6 +17,7 @@ type For struct {
 	Successes int           // 0 is 1
 	Interval  time.Duration // 0 is DefaultInterval
 	Deadline  time.Duration // 0 is the context's
+	Each      time.Duration // bounds one look, so that one that hangs does not use up the deadline; 0 bounds none
 }
 
 // Until calls probe until it succeeded often enough in a row. It returns the
@@ -41,7 +42,7 @@ func Until(parent context.Context, f For, probe func(context.Context) error) (ti
 	attempts, row, best := 0, 0, 0
 	for {
 		attempts++
-		err := probe(ctx)
+		err := look(ctx, f.Each, probe)
 		switch {
 		case err == nil:
 			row++
@@ -71,6 +72,15 @@ func Until(parent context.Context, f For, probe func(context.Context) error) (ti
 		}
 		return time.Since(start), err
 	}
+}
+
+func look(ctx context.Context, limit time.Duration, probe func(context.Context) error) error {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return probe(ctx)
 }
 
 // over reports whether ctx has ended, or ends now: rate limiters refuse to begin what cannot end in time before the context itself knows.

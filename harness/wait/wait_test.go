@@ -51,6 +51,17 @@ func TestUntil(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "the telling error")
 
+	// A look that hangs is cut off, and the next one may work.
+	looks = 0
+	_, err = wait.Until(t.Context(), wait.For{What: "it answers", Each: 5 * time.Millisecond, Deadline: time.Minute}, func(ctx context.Context) error {
+		if looks++; looks == 1 {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, looks)
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = wait.Until(ctx, wait.For{What: "x"}, func(ctx context.Context) error { return ctx.Err() })

@@ -60,7 +60,7 @@ func settle(ctx context.Context, t scenario.T, env *scenario.Env) {
 	cluster.MustHealthy(ctx, t, env, "the new pods are healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
 	tenant := env.Tenants[0]
 	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "a secret can be fetched through the new pods", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover, Successes: 3,
+		What: "a secret can be fetched through the new pods", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover, Each: env.Timeouts.Try, Successes: 3,
 	}, func(ctx context.Context) error { return env.Check(ctx, tenant, tenant.Secrets[0]) })
 }
 

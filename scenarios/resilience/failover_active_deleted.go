@@ -49,7 +49,7 @@ func failoverActiveDeleted() scenario.Scenario {
 			t.Measure("new_active_seconds", took.Seconds())
 			tenant := env.Tenants[0]
 			scenario.MustConverge(ctx, t, scenario.Convergence{
-				What: "fetches work again", Successes: 5, Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,
+				What: "fetches work again", Successes: 5, Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover, Each: env.Timeouts.Try,
 			}, func(ctx context.Context) error { return env.Check(ctx, tenant, tenant.Secrets[0]) })
 
 			active := cluster.MustHealthy(ctx, t, env, "both pods are ready again",

@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/scenarios"
+)
+
+const mutantsLong = `Breaks the charts, the recipes and the server's configuration on purpose, one defect at a time and
+each on a throw-away copy, and runs the scenarios that should notice. A mutant that no scenario
+kills shows what the suite would let through.
+
+The mutants are data in ` + mutant.Dir + `. Those of recipes and of the server's configuration
+run on OpenBao and PostgreSQL processes; those of charts are installed on a kind cluster, after the
+charts as they are have passed the same scenarios there. Exit code 0: every mutant was killed or
+says why it cannot be; 1: one survived.`
+
+// mutantsFlags are the flags of steamer mutants.
+type mutantsFlags struct {
+	pattern, markdown, cluster, output string
+	list, local, keep                  bool
+	port                               int
+}
+
+func newMutants(state *State) *cobra.Command {
+	f := &mutantsFlags{}
+	command := &cobra.Command{
+		Use: "mutants", Short: "Prove that the scenarios can fail: break things on purpose and see who notices", Long: mutantsLong, Args: cobra.NoArgs,
+		Example: `  steamer mutants
+  steamer mutants --local                  # without a cluster: a minute
+  steamer mutants --run '^service-' --keep
+  steamer mutants --markdown docs/mutants.md`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
+	}
+	flags, d := command.Flags(), plan.Default(".")
+	flags.StringVar(&f.pattern, "run", "", "only mutants whose ID matches this regular expression (RE2, unanchored)")
+	flags.BoolVar(&f.list, "list", false, "list the mutants and the scenarios that should catch them, and stop")
+	flags.BoolVar(&f.local, "local", false, "only the mutants that need no cluster")
+	flags.BoolVar(&f.keep, "keep", false, "leave the cluster and the engine running")
+	flags.StringVar(&f.markdown, "markdown", "", "file for the outcomes as Markdown")
+	flags.StringVar(&f.cluster, "cluster", d.Cluster.Name, "name of the kind cluster; a running one of Steamer's is reused")
+	flags.IntVar(&f.port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
+	flags.StringVar(&f.output, "output", filepath.Join(d.Output, "mutants"), "directory that the run directories are made in")
+	return command
+}
+
+func (f *mutantsFlags) run(ctx context.Context, state *State) error {
+	builder, err := state.builder()
+	if err != nil {
+		return err
+	}
+	list, err := f.selected(builder.Root)
+	if err != nil {
+		return err
+	}
+	if f.list {
+		return listMutants(state, list)
+	}
+	if f.markdown != "" { // found out now, and not after half an hour
+		file, err := os.OpenFile(f.markdown, os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return exit.Invalidf("--markdown "+f.markdown, "name a file that can be written", "%w", err)
+		}
+		_ = file.Close()
+	}
+	builder.Progress = progressLines(state.Stderr)
+	binary, err := builder.OpenBaoBinary(ctx)
+	if err != nil {
+		return exit.Environmentf("program bao", "steamer doctor", "%w", err)
+	}
+	local := &mutant.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
+	defer local.Close()
+	report := func(o mutant.Outcome) {
+		mark := map[bool]string{true: "✓", false: "✗"}[o.Sound()]
+		fmt.Fprintf(state.Stderr, "%s %-9s %s (%.1f s) %s %s\n", mark, o.Status, o.Mutant.ID, o.Seconds, o.By, firstLine(o.Reason))
+	}
+	here, there := split(list)
+	outcomes, err := mutant.Each(ctx, here, local.Try, report)
+	if err == nil && len(there) > 0 {
+		var more []mutant.Outcome
+		more, err = f.onCluster(ctx, state, there, report)
+		outcomes = append(outcomes, more...)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(state.Stdout, mutant.Summary(outcomes))
+	if f.markdown != "" {
+		if err := f.write(outcomes); err != nil {
+			return err
+		}
+	}
+	if !slices.ContainsFunc(outcomes, func(o mutant.Outcome) bool { return !o.Sound() }) {
+		return nil
+	}
+	return verdictError(exit.Fail)
+}
+
+// selected reads the mutants and keeps those that the flags ask for.
+func (f *mutantsFlags) selected(root string) ([]mutant.Mutant, error) {
+	list, err := mutant.Read(root, scenarios.All())
+	if err != nil {
+		return nil, err
+	}
+	re, err := regexp.Compile(f.pattern)
+	if err != nil {
+		return nil, exit.Invalidf("--run "+f.pattern, "use RE2 syntax, e.g. --run '^service-'", "%w", err)
+	}
+	list = slices.DeleteFunc(list, func(m mutant.Mutant) bool { return !re.MatchString(m.ID) || f.local && !m.Local() })
+	if len(list) == 0 {
+		return nil, exit.Invalidf("--run "+f.pattern, "steamer mutants --list shows the IDs", "no mutant's ID matches")
+	}
+	return list, nil
+}
+
+func split(list []mutant.Mutant) (local, cluster []mutant.Mutant) {
+	for _, m := range list {
+		if m.Local() {
+			local = append(local, m)
+		} else {
+			cluster = append(cluster, m)
+		}
+	}
+	return local, cluster
+}
+
+// onCluster tries mutants of charts, and removes the cluster in the end unless it is to stay.
+func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutant.Mutant, report func(mutant.Outcome)) (outcomes []mutant.Outcome, err error) {
+	root, err := source.Find(state.root)
+	if err != nil {
+		return nil, err
+	}
+	base := plan.Default(root)
+	base.Cluster.Name, base.Cluster.Port, base.Output = f.cluster, f.port, f.output
+	c := &mutant.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result, error) {
+		return state.quietRun(ctx, p)
+	}}
+	if !f.keep {
+		defer func() {
+			cleanUp, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
+			defer cancel()
+			if downErr := state.down(cleanUp, f.cluster); downErr != nil && err == nil {
+				err = downErr
+			}
+		}()
+	}
+	for _, name := range topology.Names() {
+		fmt.Fprintf(state.Stderr, "▶ %s: the charts as they are\n", name)
+		started := time.Now()
+		if err := c.Control(ctx, name, list); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(state.Stderr, "✓ %s: they pass (%.1f s)\n", name, time.Since(started).Seconds())
+	}
+	return mutant.Each(ctx, list, c.Try, report)
+}
+
+// quietRun runs a plan whose progress nobody wants to read, on a cluster that stays.
+func (s *State) quietRun(ctx context.Context, p *plan.Resolved) (*result.Result, error) {
+	r, err := s.newRunOf(p, run.Quiet{})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Preflight(ctx); err != nil {
+		return nil, err
+	}
+	outcome, _, err := r.Do(ctx)
+	return outcome, err
+}
+
+func (f *mutantsFlags) write(outcomes []mutant.Outcome) error {
+	file, err := os.Create(f.markdown)
+	if err != nil {
+		return err
+	}
+	err = mutant.Markdown(file, outcomes, mutantsHeading)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+const mutantsHeading = `# Mutants
+
+What ` + "`make mutants`" + ` found at its last run here: deliberate defects, each tried on a throw-away copy, and who noticed. The mutants are data in
+` + "`scenarios/mutants`" + `; ` + "`steamer mutants --help`" + ` says how they are tried`
+
+func listMutants(state *State, list []mutant.Mutant) error {
+	table := tabwriter.NewWriter(state.Stdout, 0, 0, 2, ' ', 0)
+	for _, m := range list {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%v\n", m.ID, m.Kind, m.Breaks, m.Caught)
+	}
+	return table.Flush()
+}
+
+// firstLine shortens a reason for a progress line.
+func firstLine(text string) string {
+	const most = 160
+	line := regexp.MustCompile(`\s+`).ReplaceAllString(text, " ")
+	if runes := []rune(line); len(runes) > most {
+		line = string(runes[:most]) + " …"
+	}
+	return line
+}
