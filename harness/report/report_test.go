@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -229,4 +230,23 @@ func BenchmarkWriteAll(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(info.Size())/1e6, "MB")
+}
+
+// TestSlowest names the ten slowest of many scenarios, and none of few.
+func TestSlowest(t *testing.T) {
+	t.Parallel()
+	r := synthetic.Result(30, 12)
+	var few, many bytes.Buffer
+	require.NoError(t, report.Summary(&few, r, false))
+	require.NotContains(t, few.String(), "slowest")
+	for i := range 40 {
+		r.Topologies[0].Scenarios = append(r.Topologies[0].Scenarios, result.Scenario{
+			ID: fmt.Sprintf("group/number-%d", i), Status: result.Passed, Seconds: 1000 + float64(i),
+		})
+	}
+	require.NoError(t, report.Summary(&many, r, false))
+	require.Contains(t, many.String(), "the slowest of")
+	require.Contains(t, many.String(), "1039.0 s  group/number-39")
+	require.Contains(t, many.String(), "group/number-30\n")
+	require.NotContains(t, many.String(), "group/number-29\n")
 }

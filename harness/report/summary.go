@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -44,6 +46,9 @@ func Summary(w io.Writer, r *result.Result, colour bool) error {
 			fmt.Fprintf(&b, "    %-*s  %s%s\n", label, g.Label, paint(g.Cells[i]), note)
 		}
 	}
+	for _, t := range r.Topologies {
+		writeSlowest(&b, t)
+	}
 	if len(r.Reasons) > 0 {
 		b.WriteString("\n  Why\n")
 		for _, s := range r.Reasons {
@@ -57,3 +62,22 @@ func Summary(w io.Writer, r *result.Result, colour bool) error {
 
 // plain puts s on one line and takes away what a terminal would obey.
 func plain(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
+
+// slowestOf is how many of the slowest scenarios are shown, and with fewer than thrice as many nobody needs to ask.
+const slowestOf = 10
+
+// writeSlowest names the scenarios that took longest.
+func writeSlowest(b *strings.Builder, t result.Topology) {
+	if len(t.Scenarios) < 3*slowestOf {
+		return
+	}
+	sorted, total := slices.Clone(t.Scenarios), 0.0
+	slices.SortStableFunc(sorted, func(x, y result.Scenario) int { return cmp.Compare(y.Seconds, x.Seconds) })
+	for _, s := range sorted {
+		total += s.Seconds
+	}
+	fmt.Fprintf(b, "\n  %s: the slowest of %d scenarios (%.0f s one after the other)\n", plain(t.Name), len(sorted), total)
+	for _, s := range sorted[:slowestOf] {
+		fmt.Fprintf(b, "    %6.1f s  %s\n", s.Seconds, plain(s.ID))
+	}
+}

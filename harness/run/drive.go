@@ -1,11 +1,15 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
@@ -29,7 +33,30 @@ func (s *stage) scenarioEnv() *scenario.Env {
 	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
 		env.Others = []string{database}
 	}
+	env.Capture = func(ctx context.Context, id string) ([]string, error) { return s.capture(ctx, id, env.Redactor().Redact) }
 	return env
+}
+
+// capture saves the diagnostics of a failed scenario. The paths are relative to the working directory where that holds them, as GitLab
+// wants attachments.
+func (s *stage) capture(ctx context.Context, id string, redact func(string) string) ([]string, error) {
+	dir := filepath.Join(s.dir, "diagnostics", s.env.Spec.Topology, strings.ReplaceAll(id, "/", "-"))
+	err := s.env.Diagnose(ctx, dir, redact)
+	files, globErr := filepath.Glob(filepath.Join(dir, "*"))
+	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(telling(a), telling(b)) })
+	if here, cwdErr := os.Getwd(); cwdErr == nil {
+		for i, file := range files {
+			if inside, relErr := filepath.Rel(here, file); relErr == nil && filepath.IsLocal(inside) {
+				files[i] = inside
+			}
+		}
+	}
+	return files, errors.Join(err, globErr)
+}
+
+// telling orders diagnostics: events say most, then logs, then the objects.
+func telling(file string) int {
+	return slices.Index([]string{".txt", ".log", ".yaml"}, filepath.Ext(file))
 }
 
 // redact returns what removes this environment's secrets from text.
@@ -41,7 +68,11 @@ func (s *stage) scenarios(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	outcomes, err := scenario.Run(ctx, s.scenarioEnv(), list, scenario.Options{Repeat: s.Plan.Repeat, Shuffle: s.Plan.Shuffle, Progress: func(sc scenario.Scenario, r *result.Scenario) {
+	suite := s.Suite
+	if suite == nil {
+		suite = scenario.Run
+	}
+	outcomes, err := suite(ctx, s.scenarioEnv(), list, scenario.Options{Repeat: s.Plan.Repeat, Shuffle: s.Plan.Shuffle, Progress: func(sc scenario.Scenario, r *result.Scenario) {
 		if r != nil {
 			s.UI.Scenario(*r)
 		}

@@ -33,6 +33,8 @@ type Run struct {
 	Steamer   string // version, for the result
 	Reproduce string // command line that repeats the run
 	UI        UI     // where progress goes
+	// Suite runs the scenarios; nil is scenario.Run.
+	Suite func(context.Context, *scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario, error)
 
 	dir      string // run directory
 	result   *result.Result

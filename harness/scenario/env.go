@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,22 @@ type Env struct {
 	Features  []Feature // what cannot be told from the other fields, e.g. FeatureNetworkPolicy
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults
+	// Capture saves what explains the failure of the scenario with this ID and returns the files, the most telling first; nil saves nothing.
+	Capture func(ctx context.Context, id string) ([]string, error)
+}
+
+// Prepare returns a copy whose zero fields have their defaults, for running scenarios on. Call the function in the end.
+func (e *Env) Prepare() (*Env, func(), error) {
+	if e.Issuer == nil || e.Address == "" || len(e.Tenants) == 0 {
+		return nil, nil, errors.New("scenario environment: address, issuer and tenants must be set")
+	}
+	own, done := *e, func() {}
+	own.Timeouts = e.Timeouts.withDefaults()
+	if own.Client == nil {
+		own.Client = bao.New(e.Address, nil)
+		done = own.Client.Close
+	}
+	return &own, done, nil
 }
 
 // KeyRef says where the static unseal key is: a Secret in the release's namespace.
@@ -67,8 +84,8 @@ func (e *Env) Has(f Feature) bool {
 	return slices.Contains(e.Features, f)
 }
 
-// skip returns why a scenario does not run here, or "".
-func (e *Env) skip(s Scenario) string {
+// Skip returns why a scenario does not run here, or "".
+func (e *Env) Skip(s Scenario) string {
 	if len(s.Topologies) > 0 && !slices.Contains(s.Topologies, e.Topology) {
 		return fmt.Sprintf("does not apply to topology %s", e.Topology)
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -39,15 +38,11 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 	if err := Validate(list); err != nil {
 		return nil, err
 	}
-	if env.Issuer == nil || env.Address == "" || len(env.Tenants) == 0 {
-		return nil, errors.New("scenario environment: address, issuer and tenants must be set")
+	own, closeEnv, err := env.Prepare()
+	if err != nil {
+		return nil, err
 	}
-	own := *env // the caller's stays as it is
-	own.Timeouts = env.Timeouts.withDefaults()
-	if own.Client == nil {
-		own.Client = bao.New(env.Address, nil)
-		defer own.Client.Close()
-	}
+	defer closeEnv()
 	if o.Parallel <= 0 {
 		o.Parallel = DefaultParallel
 	}
@@ -58,7 +53,7 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 			random := rand.New(rand.NewPCG(o.Shuffle, uint64(round)))
 			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
-		r := &runner{env: &own, redact: own.Redactor(), options: o, results: make([]result.Scenario, len(order))}
+		r := &runner{env: own, redact: own.Redactor(), options: o, results: make([]result.Scenario, len(order))}
 		r.round(ctx, order)
 		for i := range r.results {
 			if o.Repeat > 1 {
@@ -92,17 +87,18 @@ func (r *runner) round(ctx context.Context, list []Scenario) {
 }
 
 type runner struct {
-	env     *Env
-	redact  *Redactor
-	options Options
-	results []result.Scenario
-	mu      sync.Mutex // guards Progress
+	env      *Env
+	redact   *Redactor
+	options  Options
+	results  []result.Scenario
+	mu       sync.Mutex // guards Progress and captured
+	captured int
 }
 
 func (r *runner) run(ctx context.Context, i int, s Scenario) {
 	out := &r.results[i]
 	*out = result.Scenario{ID: s.ID, Title: s.Title, Protects: s.Protects}
-	skip := r.env.skip(s)
+	skip := r.env.Skip(s)
 	if skip == "" && ctx.Err() != nil {
 		skip = Interrupted
 	}
@@ -113,8 +109,32 @@ func (r *runner) run(ctx context.Context, i int, s Scenario) {
 		start := time.Now()
 		r.one(ctx, s, out)
 		out.Seconds = time.Since(start).Seconds()
+		if out.Status == result.Failed {
+			r.capture(ctx, s, out)
+		}
 	}
 	r.progress(s, out)
+}
+
+// maxCaptures bounds how many failed scenarios of a round get diagnostics of their own: when everything fails, the first few say why.
+const maxCaptures = 5
+
+// capture saves what explains a failure while it can still be seen: the next scenario changes it.
+func (r *runner) capture(ctx context.Context, s Scenario, out *result.Scenario) {
+	r.mu.Lock()
+	r.captured++
+	most := r.env.Capture == nil || r.captured > maxCaptures
+	r.mu.Unlock()
+	if most {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.env.Timeouts.Capture)
+	defer cancel()
+	files, err := r.env.Capture(ctx, s.ID)
+	out.Artifacts = files
+	if err != nil {
+		out.Log = append(out.Log, r.redact.Redact("diagnostics: "+err.Error()))
+	}
 }
 
 // one runs a scenario in a goroutine of its own, which FailNow ends.

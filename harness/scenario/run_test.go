@@ -2,6 +2,9 @@ package scenario_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -210,4 +213,27 @@ func TestRepeatAndShuffle(t *testing.T) {
 	require.Equal(t, one, again)
 	require.NotEqual(t, one, two)
 	require.NotEqual(t, one[0], one[1])
+}
+
+// TestCapture saves diagnostics of what failed, and of the first few only.
+func TestCapture(t *testing.T) {
+	t.Parallel()
+	e := env(t)
+	canary := e.Tenants[0].Value(e.Seed, e.Tenants[0].Secrets[0])
+	var captured []string
+	e.Capture = func(_ context.Context, id string) ([]string, error) {
+		captured = append(captured, id)
+		return []string{"events of " + id}, errors.New("no log of " + canary)
+	}
+	list := []scenario.Scenario{sc("group/fine", false, func(context.Context, scenario.T, *scenario.Env) {})}
+	for i := range 7 {
+		list = append(list, sc(fmt.Sprintf("group/bad-%d", i), false, func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Errorf("bad") }))
+	}
+	out, err := scenario.Run(t.Context(), e, list, scenario.Options{})
+	require.NoError(t, err)
+	require.Len(t, captured, 5)
+	require.NotContains(t, captured, "group/fine")
+	require.Equal(t, []string{"events of group/bad-0"}, out[1].Artifacts)
+	require.Contains(t, strings.Join(out[1].Log, "\n"), "diagnostics: no log of "+scenario.Redacted)
+	require.Empty(t, out[7].Artifacts)
 }

@@ -13,6 +13,7 @@ type Timeouts struct {
 	Failover time.Duration // until fetches work again after the active pod went; default 60 s: lock TTL 15 s, unseal, namespaces
 	Ready    time.Duration // until all pods are ready again; default 3 min
 	Upgrade  time.Duration // until an upgrade has replaced all pods and they are ready; default 4 min
+	Capture  time.Duration // for the diagnostics of a failed scenario; default 30 s
 	Grace    time.Duration // how long a scenario may take to return after its budget ended; default 5 s
 }
 
@@ -27,6 +28,7 @@ func (t Timeouts) withDefaults() Timeouts {
 		&t.Failover: time.Minute,
 		&t.Ready:    3 * time.Minute,
 		&t.Upgrade:  4 * time.Minute,
+		&t.Capture:  30 * time.Second,
 		&t.Grace:    5 * time.Second,
 	} {
 		if *field == 0 {
