@@ -125,11 +125,7 @@ func (c *Chart) Knows(path string) bool {
 // copy returns the chart as it was loaded, with schemas that need no network: Helm writes to the charts that it renders and installs,
 // and drops the dependencies that one set of values switches off for every later one.
 func (c *Chart) copy() (*chart.Chart, error) {
-	files := make([]*loader.BufferedFile, len(c.helm.Raw))
-	for i, file := range c.helm.Raw {
-		files[i] = &loader.BufferedFile{Name: file.Name, Data: file.Data}
-	}
-	fresh, err := loader.LoadFiles(files)
+	fresh, err := c.parsed()
 	if err == nil {
 		err = localSchema(fresh)
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -167,18 +166,11 @@ func hasContent(text string) bool {
 	return false
 }
 
-// Installable checks what Helm checks before it renders: that it is no library, that its dependencies are there and that it wants
-// the Kubernetes version. The error is an exit.Invalid error.
+// Installable checks that the chart wants the Kubernetes version; the rest of what Helm checks before it renders, Load has
+// checked. The error is an exit.Invalid error.
 func (c *Chart) Installable(kubeVersion string) error {
-	input := "chart " + c.source
-	if kind := c.helm.Metadata.Type; kind != "" && kind != "application" {
-		return exit.Invalidf(input, "name a chart that can be installed", "it is of type %s", kind)
-	}
-	if err := action.CheckDependencies(c.helm, c.helm.Metadata.Dependencies); err != nil {
-		return exit.Invalidf(input, "helm dependency update "+c.source, "a dependency is missing: %w", err)
-	}
 	if wanted := c.helm.Metadata.KubeVersion; wanted != "" && !chartutil.IsCompatibleRange(wanted, kubeVersion) {
-		return exit.Invalidf(input, "choose another --kube-version", "it wants Kubernetes %s, not %s", wanted, kubeVersion)
+		return exit.Invalidf("chart "+c.source, "choose another --kube-version", "it wants Kubernetes %s, not %s", wanted, kubeVersion)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
 )
@@ -26,27 +25,11 @@ func localSchema(c *chart.Chart) error {
 	var schema any
 	err := decoder.Decode(&schema)
 	if err == nil {
-		dropRemote(schema)
+		cutReferences(schema)
 		c.Schema, err = json.Marshal(schema)
 	}
 	if err != nil {
 		return fmt.Errorf("values.schema.json of %s: %w", c.Name(), err)
 	}
 	return nil
-}
-
-func dropRemote(node any) {
-	switch node := node.(type) {
-	case map[string]any:
-		if ref, ok := node["$ref"].(string); ok && !strings.HasPrefix(ref, "#") {
-			delete(node, "$ref")
-		}
-		for _, child := range node {
-			dropRemote(child)
-		}
-	case []any:
-		for _, child := range node {
-			dropRemote(child)
-		}
-	}
 }
