@@ -33,7 +33,9 @@ func (s *stage) scenarioEnv() *scenario.Env {
 	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
 		env.Others = []string{database}
 	}
-	env.Capture = func(ctx context.Context, id string) ([]string, error) { return s.capture(ctx, id, env.Redactor().Redact) }
+	env.Capture = func(ctx context.Context, id string) ([]string, error) {
+		return s.capture(ctx, id, env.Redactor().Redact)
+	}
 	return env
 }
 
