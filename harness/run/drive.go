@@ -28,7 +28,7 @@ func (s *stage) scenarioEnv() *scenario.Env {
 		Topology: s.env.Spec.Topology, Address: s.env.Address, Issuer: s.env.Issuer, Audience: s.env.Audience(), Tenants: s.tenants, Seed: s.seed,
 		Kube: s.cluster.Client, Namespace: s.env.Namespace, Release: dialect.Release, Selector: dialect.Selector, Active: dialect.ActiveService,
 		Container: dialect.Container, Unseal: dialect.UnsealKey, Installer: s.changer, Database: s.env.Database(), Previous: s.Plan.Previous,
-		Artifacts: s.dir,
+		Artifacts: s.dir, Processes: s.env.Processes(), GitLab: s.env.GitLab(), Metrics: dialect.MetricsPort,
 	}
 	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
 		env.Others = []string{database}
@@ -74,7 +74,15 @@ func (s *stage) scenarios(ctx context.Context) error {
 	if suite == nil {
 		suite = scenario.Run
 	}
-	outcomes, err := suite(ctx, s.scenarioEnv(), list, scenario.Options{Repeat: s.Plan.Repeat, Shuffle: s.Plan.Shuffle, Progress: func(sc scenario.Scenario, r *result.Scenario) {
+	env := s.scenarioEnv()
+	signals, err := s.env.Signals(ctx)
+	if err != nil {
+		return err
+	}
+	if signals {
+		env.Features = append(env.Features, scenario.FeatureSignals)
+	}
+	outcomes, err := suite(ctx, env, list, scenario.Options{Repeat: s.Plan.Repeat, Shuffle: s.Plan.Shuffle, Progress: func(sc scenario.Scenario, r *result.Scenario) {
 		if r != nil {
 			s.UI.Scenario(*r)
 		}

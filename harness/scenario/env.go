@@ -34,6 +34,9 @@ type Env struct {
 	Unseal    KeyRef    // Secret that holds the static unseal key; zero where the dialect does not say
 	Installer Installer // nil where the release must not be changed
 	Database  Database  // nil where PostgreSQL's administrator cannot be had
+	Processes Processes // nil where nothing can be run in pods
+	GitLab    GitLab    // nil where the issuer is a real GitLab
+	Metrics   int       // port of the pods that serves metrics without a token; 0 where none does
 	Previous  string    // archive or directory of the chart's previous release; "" where there is none
 	Features  []Feature // what cannot be told from the other fields, e.g. FeatureNetworkPolicy
 	Artifacts string    // the run directory; "" when there is none
@@ -77,6 +80,12 @@ func (e *Env) Has(f Feature) bool {
 		return e.Previous != ""
 	case FeatureUnsealKey:
 		return e.Unseal.Secret != ""
+	case FeatureExec:
+		return e.Kube != nil && e.Processes != nil
+	case FeatureGitLab:
+		return e.GitLab != nil
+	case FeatureMetrics:
+		return e.Kube != nil && e.Metrics != 0
 	}
 	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
 		return e.Installer != nil && e.Installer.Knows(change)

@@ -25,14 +25,18 @@ type Installer interface {
 	Knows(change string) bool
 	// Change returns the values that bring a change about in the chart's dialect, with what the change needs filled in.
 	Change(change string, with map[string]any) (map[string]any, error)
+	// Render returns what the chart under test would install with these values over the environment's own, by template file.
+	Render(values map[string]any) (map[string]string, error)
 }
 
 // The changes that scenarios ask a dialect for, and what each needs.
 const (
-	ChangeCacheSize = "cache-size" // entries of OpenBao's physical cache: size
-	ChangePodLabel  = "pod-label"  // one more label on the pods: name, value
-	ChangeRolling   = "rolling"    // pods are replaced one after the other, and not all at once: stamp, which differs each time
-	ChangeUnsealKey = "unseal-key" // static unseal keys: id, secret, key, and the previous ones: previousId (or ""), previousSecret, previousKey
+	ChangeAlerts    = "alerts"            // alert rules for the Prometheus Operator
+	ChangeCacheSize = "cache-size"        // entries of OpenBao's physical cache: size
+	ChangeBudget    = "disruption-budget" // a PodDisruptionBudget, which the chart also has without being told
+	ChangePodLabel  = "pod-label"         // one more label on the pods: name, value
+	ChangeRolling   = "rolling"           // pods are replaced one after the other, and not all at once: stamp, which differs each time
+	ChangeUnsealKey = "unseal-key"        // static unseal keys: id, secret, key, and the previous ones: previousId (or ""), previousSecret, previousKey
 )
 
 // Database is PostgreSQL behind OpenBao as its administrator sees it.
@@ -43,4 +47,10 @@ type Database interface {
 	Restore(ctx context.Context, dump []byte) error
 	// Query runs one SQL statement and returns its rows as psql prints them, unaligned and without headings.
 	Query(ctx context.Context, sql string) (string, error)
+	// Restart ends PostgreSQL's processes and connections and returns when it accepts connections to the same data again.
+	Restart(ctx context.Context) error
+	// Pause stops PostgreSQL's processes where they are, connections open, until Resume. Pods of PostgreSQL need FeatureSignals for it.
+	Pause(ctx context.Context) error
+	// Resume lets PostgreSQL go on. It does no harm where nothing is paused.
+	Resume(ctx context.Context) error
 }

@@ -63,6 +63,10 @@ const (
 	FeatureDatabase      Feature = "database"      // PostgreSQL's administrator can be had
 	FeaturePrevious      Feature = "previous"      // the chart's previous release is known
 	FeatureUnsealKey     Feature = "unseal-key"    // the dialect names the Secret with the static unseal key
+	FeatureExec          Feature = "exec"          // commands can be run in the pods
+	FeatureSignals       Feature = "signals"       // the pods' processes can be sent any signal
+	FeatureGitLab        Feature = "gitlab-stub"   // the issuer is the stub, which can be disturbed
+	FeatureMetrics       Feature = "metrics"       // the pods serve metrics without a token
 )
 
 // changePrefix marks the features that Changes makes.
@@ -92,6 +96,14 @@ func (f Feature) Lack() string {
 		return "no previous release of the chart is known; --previous names one"
 	case FeatureUnsealKey:
 		return "the chart's dialect names no Secret with a static unseal key"
+	case FeatureExec:
+		return "commands cannot be run in the pods here"
+	case FeatureSignals:
+		return "the pods' processes cannot be signalled: the cluster admits no pod that sees its node's processes"
+	case FeatureGitLab:
+		return "the issuer is no stub that could be disturbed"
+	case FeatureMetrics:
+		return "the chart's dialect names no port that serves metrics without a token"
 	}
 	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
 		return "the chart's dialect knows no values for the change " + change

@@ -10,6 +10,8 @@ type Timeouts struct {
 	Poll     time.Duration // between two looks at something that should change; default 200 ms
 	Probe    time.Duration // between two fetches that measure an outage; default 50 ms, 20 a second, the measurement's resolution
 	Labels   time.Duration // until pod labels and endpoints follow a state; default 30 s: OpenBao retries labels every 5 s
+	Handover time.Duration // for which fetches may fail in one go while the active pod leaves in order; default 8 s: it gives the lock up. Namespaces come on top
+	Takeover time.Duration // the same after a crash; default 30 s: the lock's TTL of 15 s, and as much again for a busy machine
 	Failover time.Duration // until fetches work again after the active pod went; default 60 s: lock TTL 15 s, unseal, namespaces
 	Ready    time.Duration // until all pods are ready again; default 3 min
 	Upgrade  time.Duration // until an upgrade has replaced all pods and they are ready; default 4 min
@@ -25,6 +27,8 @@ func (t Timeouts) withDefaults() Timeouts {
 		&t.Poll:     200 * time.Millisecond,
 		&t.Probe:    50 * time.Millisecond,
 		&t.Labels:   30 * time.Second,
+		&t.Handover: 8 * time.Second,
+		&t.Takeover: 30 * time.Second,
 		&t.Failover: time.Minute,
 		&t.Ready:    3 * time.Minute,
 		&t.Upgrade:  4 * time.Minute,

@@ -47,9 +47,25 @@ func (a administrator) Query(ctx context.Context, sql string) (string, error) {
 	return string(bytes.TrimSpace(out)), err
 }
 
+// onMachine reports whether PostgreSQL runs outside the cluster.
+func (a administrator) onMachine() bool { return a.env.Spec.Topology == CloudNativeHybrid }
+
+// pod is the name of the pod that runs PostgreSQL.
+func (a administrator) pod(ctx context.Context) (string, error) {
+	namespace := a.env.DatabaseNamespace()
+	pods, err := a.env.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: databaseSelector})
+	if err != nil {
+		return "", err
+	}
+	if len(pods.Items) == 0 {
+		return "", errors.New("no pod runs PostgreSQL in namespace " + namespace)
+	}
+	return pods.Items[0].Name, nil
+}
+
 // run runs a program where PostgreSQL runs.
 func (a administrator) run(ctx context.Context, input io.Reader, command ...string) ([]byte, error) {
-	if a.env.Spec.Topology == CloudNativeHybrid {
+	if a.onMachine() {
 		args := []string{"exec", a.env.machine()}
 		if input != nil {
 			args = []string{"exec", "--interactive", a.env.machine()}
@@ -57,13 +73,9 @@ func (a administrator) run(ctx context.Context, input io.Reader, command ...stri
 		out, err := a.env.Engine.RunInput(ctx, input, append(args, command...)...)
 		return []byte(out), err
 	}
-	namespace := a.env.DatabaseNamespace()
-	pods, err := a.env.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: databaseSelector})
+	pod, err := a.pod(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(pods.Items) == 0 {
-		return nil, errors.New("no pod runs PostgreSQL in namespace " + namespace)
-	}
-	return a.env.Cluster.Exec(ctx, namespace, pods.Items[0].Name, "postgresql", input, command...)
+	return a.env.Cluster.Exec(ctx, a.env.DatabaseNamespace(), pod, databaseContainer, input, command...)
 }

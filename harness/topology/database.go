@@ -19,6 +19,12 @@ import (
 // DatabaseTimeout bounds how long PostgreSQL may take to accept connections.
 const DatabaseTimeout = 3 * time.Minute
 
+// databaseContainer is the container of that pod that runs PostgreSQL.
+const databaseContainer = "postgresql"
+
+// machineSlice is the EndpointSlice that leads to the machine outside the cluster.
+const machineSlice = "postgresql-machine"
+
 // databaseSelector matches the pod that charts/postgresql makes.
 const databaseSelector = "app.kubernetes.io/name=postgresql"
 
@@ -115,14 +121,14 @@ func (e *Environment) exposeMachine(ctx context.Context, ip string) error {
 	}
 	port, name := int32(5432), "postgresql"
 	slice := meta.DeepCopy()
-	slice.Name = "postgresql-machine"
+	slice.Name = machineSlice
 	slice.Labels[discoveryv1.LabelServiceName] = "postgresql"
 	_, err = e.Cluster.Client.DiscoveryV1().EndpointSlices(e.Namespace).Create(ctx, &discoveryv1.EndpointSlice{
 		ObjectMeta: *slice, AddressType: discoveryv1.AddressTypeIPv4,
 		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{ip}}}, Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return exit.Environmentf("EndpointSlice postgresql-machine", "", "%w", err)
+		return exit.Environmentf("EndpointSlice "+machineSlice, "", "%w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,14 +69,24 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 	if err != nil {
 		return err
 	}
-	ip, err := e.Engine.Run(ctx, "inspect", "--format", "{{.NetworkSettings.Networks.kind.IPAddress}}", e.machine())
+	ip, err := e.machineAddress(ctx)
 	if err != nil {
-		return exit.Environmentf("container "+e.machine(), "", "%w", err)
+		return err
 	}
-	if strings.TrimSpace(ip) == "" {
-		return exit.Environmentf("container "+e.machine(), "", "it has no address on the cluster's network")
+	return e.exposeMachine(ctx, ip)
+}
+
+// machineAddress is the machine's address on the cluster's network.
+func (e *Environment) machineAddress(ctx context.Context) (string, error) {
+	out, err := e.Engine.Run(ctx, "inspect", "--format", "{{.NetworkSettings.Networks.kind.IPAddress}}", e.machine())
+	ip := strings.TrimSpace(out)
+	if err == nil && ip == "" {
+		err = errors.New("it has no address on the cluster's network")
 	}
-	return e.exposeMachine(ctx, strings.TrimSpace(ip))
+	if err != nil {
+		return "", exit.Environmentf("container "+e.machine(), "", "%w", err)
+	}
+	return ip, nil
 }
 
 // archive is a tar of private files in the directory steamer, owned by PostgreSQL's user.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,4 +30,14 @@ func Log(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 		}
 	}
 	return b.String(), nil
+}
+
+// Metrics returns what a pod's metrics port serves, in Prometheus' text format, whatever state the pod is in.
+func Metrics(ctx context.Context, env *scenario.Env, pod string) ([]byte, error) {
+	raw, err := env.Kube.CoreV1().Pods(env.Namespace).ProxyGet("http", pod, strconv.Itoa(env.Metrics), "/v1/sys/metrics",
+		map[string]string{"format": "prometheus"}).DoRaw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("metrics of pod %s: %w", pod, err)
+	}
+	return raw, nil
 }

@@ -70,17 +70,24 @@ func Describe(pods []corev1.Pod) string {
 		case Ready(p):
 			state = "ready"
 		}
-		restarts := int32(0)
 		for _, c := range p.Status.ContainerStatuses {
-			restarts += c.RestartCount
 			if w := c.State.Waiting; w != nil {
 				state += "," + w.Reason
 			}
 		}
 		out = append(out, fmt.Sprintf("%s(%s active=%q sealed=%q initialized=%q restarts=%d)",
-			p.Name, state, p.Labels[LabelActive], p.Labels[LabelSealed], p.Labels[LabelInitialized], restarts))
+			p.Name, state, p.Labels[LabelActive], p.Labels[LabelSealed], p.Labels[LabelInitialized], Restarts(p)))
 	}
 	return strings.Join(out, " ")
+}
+
+// Restarts is how often the containers of a pod were started again.
+func Restarts(p corev1.Pod) int32 {
+	total := int32(0)
+	for _, c := range p.Status.ContainerStatuses {
+		total += c.RestartCount
+	}
+	return total
 }
 
 // MustHealthy waits until the deployment is in its normal state three looks in a

@@ -38,16 +38,19 @@ func Fetches(ctx context.Context, env *scenario.Env) *Watch {
 	})
 }
 
-// Budget is how long GitLab's documentation lets fetches fail while OpenBao restarts: 5 s, and 11 s for each 1,000 namespaces.
+// Budget is how long GitLab's documentation lets fetches fail while OpenBao restarts: 5 s, and the time to load the namespaces.
 // Source: GitLab's administration guide of the secrets manager.
-func Budget(env *scenario.Env) time.Duration {
+func Budget(env *scenario.Env) time.Duration { return 5*time.Second + load(env) }
+
+// load is how long a node that becomes active loads namespaces: 11 s for each 1,000.
+func load(env *scenario.Env) time.Duration {
 	namespaces := map[string]bool{}
 	for _, tenant := range env.Tenants {
 		for path := tenant.Name; path != "."; path = gopath.Dir(path) {
 			namespaces[path] = true
 		}
 	}
-	return 5*time.Second + time.Duration(len(namespaces))*11*time.Millisecond
+	return time.Duration(len(namespaces)) * 11 * time.Millisecond
 }
 
 // Judge records what a watch saw and fails the scenario for what no outage
@@ -67,5 +70,20 @@ func Judge(t scenario.T, env *scenario.Env, r Report) {
 	}
 	if r.Probes == 0 || r.Probes == r.Failed {
 		t.Errorf("no fetch worked: %d tried, last error: %v", r.Probes, r.Last)
+	}
+}
+
+// Within fails the scenario when fetches failed for longer in one go than limit, to which the time to load the namespaces is added.
+// A limit of 0 means that no fetch may fail.
+func Within(t scenario.T, env *scenario.Env, r Report, limit time.Duration) {
+	t.Helper()
+	if limit == 0 {
+		if r.Failed > 0 {
+			t.Errorf("%d of %d fetches failed, want none: %v", r.Failed, r.Probes, r.Last)
+		}
+		return
+	}
+	if limit += load(env); r.Longest > limit {
+		t.Errorf("fetches failed for %.1f s in one go, want at most %.1f s; last error: %v", r.Longest.Seconds(), limit.Seconds(), r.Last)
 	}
 }

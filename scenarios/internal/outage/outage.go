@@ -90,6 +90,13 @@ func (w *Watch) close(now time.Time) {
 	}
 }
 
+// Failed returns how many probes have failed so far.
+func (w *Watch) Failed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.report.Failed
+}
+
 // Stop ends the probing and returns what it saw. A gap that is still open ends now.
 func (w *Watch) Stop() Report {
 	w.cancel()

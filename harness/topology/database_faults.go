@@ -1,0 +1,87 @@
+package topology
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.com/steamer/steamer/harness/wait"
+)
+
+// checkpointer is a process that PostgreSQL always has: its ID and when it started.
+const checkpointer = "SELECT pid, backend_start FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+
+// restartPoll is the pause between two looks at a database that starts: a start takes about a second.
+const restartPoll = 100 * time.Millisecond
+
+// Restart implements scenario.Database. The machine's container is restarted in order. In a pod one process is killed, upon which
+// PostgreSQL ends all others and recovers: a container that ends would be held back longer each time, and a new pod has no data.
+func (a administrator) Restart(ctx context.Context) error {
+	before, err := a.Query(ctx, checkpointer)
+	if err != nil {
+		return err
+	}
+	if a.onMachine() {
+		_, err = a.env.Engine.Run(ctx, "restart", a.env.machine())
+	} else {
+		pid, _, _ := strings.Cut(before, "|")
+		_, err = a.run(ctx, nil, "sh", "-c", `kill -KILL "$1"`, "kill", pid)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = wait.Until(ctx, wait.For{What: "PostgreSQL has started again", Interval: restartPoll, Deadline: DatabaseTimeout}, func(ctx context.Context) error {
+		now, err := a.Query(ctx, checkpointer)
+		if err == nil && (now == "" || now == before) {
+			err = errors.New("it still runs as before")
+		}
+		return err
+	})
+	if err != nil || !a.onMachine() {
+		return err
+	}
+	return a.env.followMachine(ctx)
+}
+
+// Pause implements scenario.Database.
+func (a administrator) Pause(ctx context.Context) error { return a.hold(ctx, "pause", "STOP") }
+
+// Resume implements scenario.Database.
+func (a administrator) Resume(ctx context.Context) error { return a.hold(ctx, "unpause", "CONT") }
+
+func (a administrator) hold(ctx context.Context, engine, signal string) error {
+	if !a.onMachine() {
+		pod, err := a.pod(ctx)
+		if err != nil {
+			return err
+		}
+		return a.env.Processes().Signal(ctx, a.env.DatabaseNamespace(), pod, databaseContainer, signal)
+	}
+	paused, err := a.env.Engine.Run(ctx, "inspect", "--format", "{{.State.Paused}}", a.env.machine())
+	if err != nil || strings.TrimSpace(paused) == fmt.Sprint(signal == "STOP") {
+		return err
+	}
+	_, err = a.env.Engine.Run(ctx, engine, a.env.machine())
+	return err
+}
+
+// followMachine leads the Service to the machine's address, which a restart may have changed.
+func (e *Environment) followMachine(ctx context.Context) error {
+	ip, err := e.machineAddress(ctx)
+	if err != nil {
+		return err
+	}
+	all := e.Cluster.Client.DiscoveryV1().EndpointSlices(e.Namespace)
+	slice, err := all.Get(ctx, machineSlice, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	slice.Endpoints = []discoveryv1.Endpoint{{Addresses: []string{ip}}}
+	_, err = all.Update(ctx, slice, metav1.UpdateOptions{})
+	return err
+}

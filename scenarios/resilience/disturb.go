@@ -1,0 +1,146 @@
+package resilience
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
+	"gitlab.com/steamer/steamer/scenarios/internal/outage"
+	"gitlab.com/steamer/steamer/scenarios/internal/secrets"
+)
+
+// stage is a healthy deployment that is about to be disturbed.
+type stage struct {
+	active, standby corev1.Pod
+	watch           *outage.Watch
+	planned         []types.UID // pods whose containers the fault itself restarts
+}
+
+// disturb makes a fault in a healthy deployment and holds it to what no fault excuses: afterwards fetches work and one of two pods is
+// active; no fetch ever got a wrong value; every secret is what it was; no container restarted but those that the fault
+// ended; and fetches failed for no longer than limit in one go, see outage.Within. It returns the active pod of before and after.
+func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Duration, fault func(s *stage)) (before, after corev1.Pod) {
+	t.Helper()
+	s := &stage{active: *cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the fault",
+		scenario.Convergence{Deadline: env.Timeouts.Ready})}
+	pods, err := cluster.Pods(ctx, env)
+	require.NoError(t, err)
+	restarts := map[types.UID]int32{}
+	for _, p := range pods {
+		restarts[p.UID] = cluster.Restarts(p)
+		if p.UID != s.active.UID {
+			s.standby = p
+		}
+	}
+	s.watch = outage.Fetches(ctx, env)
+	defer func() { s.watch.Stop() }()
+
+	start := time.Now()
+	fault(s)
+	recovered(ctx, t, env)
+	after = *cluster.MustHealthy(ctx, t, env, "both pods are ready again", scenario.Convergence{Deadline: env.Timeouts.Ready})
+	t.Measure("healthy_again_seconds", time.Since(start).Seconds())
+	report := s.watch.Stop()
+	outage.Judge(t, env, report)
+	outage.Within(t, env, report, limit)
+
+	_, err = secrets.Fingerprint(ctx, env)
+	require.NoError(t, err, "the secrets after the fault")
+	pods, err = cluster.Pods(ctx, env)
+	require.NoError(t, err)
+	for _, uid := range s.planned {
+		delete(restarts, uid)
+	}
+	for _, p := range pods {
+		if was, same := restarts[p.UID]; same && cluster.Restarts(p) != was {
+			t.Errorf("pod %s restarted, which nobody asked it to: %s", p.Name, cluster.Describe(pods))
+		}
+	}
+	return s.active, after
+}
+
+// recovered waits until fetches work again.
+func recovered(ctx context.Context, t scenario.T, env *scenario.Env) {
+	t.Helper()
+	tenant := env.Tenants[0]
+	scenario.MustConverge(ctx, t, scenario.Convergence{
+		What: "fetches work again", Successes: 5, Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,
+	}, func(ctx context.Context) error { return env.Check(ctx, tenant, tenant.Secrets[0]) })
+}
+
+// takenOver waits until another pod than old is active and ready, and measures how long that takes.
+func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.Pod) {
+	t.Helper()
+	took := scenario.MustConverge(ctx, t, scenario.Convergence{
+		What: "another pod is active", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,
+	}, func(ctx context.Context) error {
+		pods, err := cluster.Pods(ctx, env)
+		if err != nil {
+			return err
+		}
+		for _, p := range pods {
+			if p.UID != old.UID && p.Labels[cluster.LabelActive] == "true" && cluster.Ready(p) {
+				return nil
+			}
+		}
+		return fmt.Errorf("no other pod is active and ready: %s", cluster.Describe(pods))
+	})
+	t.Measure("new_active_seconds", took.Seconds())
+}
+
+// replacement waits until a pod that is neither the active one nor the old standby is there, and returns it.
+func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) (found corev1.Pod) {
+	t.Helper()
+	scenario.MustConverge(ctx, t, scenario.Convergence{
+		What: "the standby is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
+	}, func(ctx context.Context) error {
+		pods, err := cluster.Pods(ctx, env)
+		if err != nil {
+			return err
+		}
+		for _, p := range pods {
+			if p.UID != s.active.UID && p.UID != s.standby.UID && p.DeletionTimestamp == nil {
+				found = p
+				return nil
+			}
+		}
+		return fmt.Errorf("no new pod: %s", cluster.Describe(pods))
+	})
+	return found
+}
+
+// interrupted waits until the fault has cost a fetch: until then the deployment looks as healthy as before.
+func interrupted(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) {
+	t.Helper()
+	scenario.MustConverge(ctx, t, scenario.Convergence{
+		What: "the fault is felt", Interval: env.Timeouts.Poll / 4, Deadline: env.Timeouts.Labels,
+	}, func(context.Context) error {
+		if s.watch.Failed() == 0 {
+			return errors.New("no fetch has failed")
+		}
+		return nil
+	})
+}
+
+// gone waits until the pods of before are no longer there.
+func gone(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) {
+	t.Helper()
+	scenario.MustConverge(ctx, t, scenario.Convergence{
+		What: "the pods are gone", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
+	}, func(ctx context.Context) error {
+		pods, err := cluster.Pods(ctx, env)
+		for _, p := range pods {
+			if p.UID == s.active.UID || p.UID == s.standby.UID {
+				return fmt.Errorf("%s is still there: %s", p.Name, cluster.Describe(pods))
+			}
+		}
+		return err
+	})
+}
