@@ -10,6 +10,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/abuse"
 	"gitlab.com/steamer/steamer/scenarios/access"
+	"gitlab.com/steamer/steamer/scenarios/audit"
 	"gitlab.com/steamer/steamer/scenarios/hygiene"
 	"gitlab.com/steamer/steamer/scenarios/lifecycle"
 	"gitlab.com/steamer/steamer/scenarios/resilience"
@@ -22,6 +23,7 @@ func All() []scenario.Scenario {
 	return slices.Concat(
 		access.Scenarios(),
 		abuse.Scenarios(),
+		audit.Scenarios(),
 		resilience.Scenarios(),
 		lifecycle.Scenarios(),
 		hygiene.Scenarios(),

@@ -60,7 +60,7 @@ func seeded(t *testing.T, base, tenants int) *scenario.Env {
 	require.NoError(t, err)
 	return &scenario.Env{
 		Topology: "local", Address: s.Address, Client: client, Issuer: issuer,
-		Audience: s.Audience, Tenants: plan, Seed: "test",
+		Audience: s.Audience, Tenants: plan, Seed: "test", AuditFile: s.AuditLog(),
 	}
 }
 

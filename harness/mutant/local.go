@@ -146,7 +146,7 @@ func (l *Local) seeded(ctx context.Context, on *site, m Mutant, base int) (*scen
 	}
 	return &scenario.Env{
 		Topology: "local", Address: on.server.Address, Client: client, Issuer: on.issuer, Audience: on.server.Audience,
-		Tenants: plan, Recipes: recipes, Seed: seed,
+		Tenants: plan, Recipes: recipes, Seed: seed, AuditFile: on.server.AuditLog(),
 	}, client.Close, nil
 }
 

@@ -36,6 +36,7 @@ type Env struct {
 	Database  Database  // nil where PostgreSQL's administrator cannot be had
 	Processes Processes // nil where nothing can be run in pods
 	GitLab    GitLab    // nil where the issuer is a real GitLab
+	AuditFile string    // where OpenBao writes its audit log; "" on a cluster, where that is the pods' standard output
 	Metrics   int       // port of the pods that serves metrics without a token; 0 where none does
 	Previous  string    // archive or directory of the chart's previous release; "" where there is none
 	Features  []Feature // what cannot be told from the other fields, e.g. FeatureNetworkPolicy
@@ -84,6 +85,8 @@ func (e *Env) Has(f Feature) bool {
 		return e.Kube != nil && e.Processes != nil
 	case FeatureGitLab:
 		return e.GitLab != nil
+	case FeatureAudit:
+		return e.Kube != nil || e.AuditFile != ""
 	case FeatureMetrics:
 		return e.Kube != nil && e.Metrics != 0
 	}

@@ -67,6 +67,7 @@ const (
 	FeatureSignals       Feature = "signals"       // the pods' processes can be sent any signal
 	FeatureGitLab        Feature = "gitlab-stub"   // the issuer is the stub, which can be disturbed
 	FeatureMetrics       Feature = "metrics"       // the pods serve metrics without a token
+	FeatureAudit         Feature = "audit"         // the audit log can be read
 )
 
 // changePrefix marks the features that Changes makes.
@@ -104,6 +105,8 @@ func (f Feature) Lack() string {
 		return "the issuer is no stub that could be disturbed"
 	case FeatureMetrics:
 		return "the chart's dialect names no port that serves metrics without a token"
+	case FeatureAudit:
+		return "the audit log cannot be read here"
 	}
 	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
 		return "the chart's dialect knows no values for the change " + change

@@ -1,0 +1,169 @@
+package records
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
+)
+
+// Device is an audit device as the server lists it.
+type Device struct {
+	Path    string            `json:"path"` // without a slash in the end
+	Type    string            `json:"type"`
+	Options map[string]string `json:"options"`
+}
+
+// Devices returns the server's audit devices, sorted by path.
+func Devices(ctx context.Context, env *scenario.Env) ([]Device, error) {
+	r, err := env.Rails(ctx, http.MethodGet, "sys/audit", nil)
+	if err != nil {
+		return nil, err
+	}
+	if !r.OK() {
+		return nil, fmt.Errorf("sys/audit: status %d: %s", r.Status, r.Message())
+	}
+	byPath := map[string]Device{}
+	if err := json.Unmarshal(r.Data, &byPath); err != nil {
+		return nil, fmt.Errorf("sys/audit: %w", err)
+	}
+	var all []Device
+	for path, d := range byPath {
+		d.Path = strings.TrimSuffix(path, "/")
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(a, b Device) int { return strings.Compare(a.Path, b.Path) })
+	return all, nil
+}
+
+// Trail finds the records of what a scenario does. Each record is found by the hash that the server itself makes of something only
+// the scenario knows, so that scenarios beside it do not disturb.
+type Trail struct {
+	env   *scenario.Env
+	file  Device
+	since time.Time
+}
+
+// Follow begins a trail. It fails where no audit device writes to a file, which standard output is as well.
+func Follow(ctx context.Context, env *scenario.Env) (*Trail, error) {
+	devices, err := Devices(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(devices, func(d Device) bool { return d.Type == "file" })
+	if i < 0 {
+		return nil, fmt.Errorf("no audit device writes to a file or to standard output: %v", devices)
+	}
+	return &Trail{env, devices[i], time.Now().Add(-time.Minute)}, nil // the other clock may be another machine's
+}
+
+// Hash returns what the log holds in the place of a secret.
+func (t *Trail) Hash(ctx context.Context, secret string) (string, error) {
+	r, err := t.env.Rails(ctx, http.MethodPost, "sys/audit-hash/"+t.file.Path, map[string]any{"input": secret})
+	if err != nil {
+		return "", err
+	}
+	var data struct{ Hash string }
+	if err := json.Unmarshal(r.Data, &data); err != nil || data.Hash == "" {
+		return "", fmt.Errorf("sys/audit-hash/%s: status %d: %s", t.file.Path, r.Status, r.Message())
+	}
+	return data.Hash, nil
+}
+
+// Read returns the records that hold one of the marks, in the order in which they were written.
+func (t *Trail) Read(ctx context.Context, marks ...string) ([]Record, error) {
+	if t.env.Kube == nil || t.env.AuditFile != "" {
+		log, err := os.ReadFile(t.env.AuditFile)
+		if err != nil {
+			return nil, err
+		}
+		return Parse(log, marks...)
+	}
+	pods, err := cluster.Pods(ctx, t.env)
+	if err != nil {
+		return nil, err
+	}
+	var all []Record
+	for _, p := range pods {
+		since := metav1.NewTime(t.since)
+		log, err := t.env.Kube.CoreV1().Pods(t.env.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{
+			Container: t.env.Container, SinceTime: &since,
+		}).DoRaw(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("log of pod %s: %w", p.Name, err)
+		}
+		found, err := Parse(log, marks...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.SortStableFunc(all, func(a, b Record) int { return a.Time.Compare(b.Time) })
+	return all, nil
+}
+
+// Act is one request with an inline login, as the log tells it.
+type Act struct {
+	Login   []Record // of the login
+	Request []Record // of the request; none where the login was refused
+}
+
+// Of returns the records of the request that carried the JWT of this hash, as soon as they are complete: a login and its answer, and,
+// where it was not refused, the request and its answer.
+func (t *Trail) Of(ctx context.Context, hash string) (*Act, error) {
+	all, err := t.Read(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	var act Act
+	for _, r := range all {
+		if r.Request.Data["jwt"] == hash { // whoever asks for a hash leaves it in the log as well
+			act.Login = append(act.Login, r)
+		}
+	}
+	if len(act.Login) < 2 {
+		return nil, fmt.Errorf("%d records of the login, want 2: %v", len(act.Login), act.Login)
+	}
+	token := act.Login[len(act.Login)-1].Response.Auth.ClientToken
+	if token == "" {
+		return &act, nil
+	}
+	if all, err = t.Read(ctx, token); err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		if r.Request.ClientToken == token {
+			act.Request = append(act.Request, r)
+		}
+	}
+	if len(act.Request) < 2 {
+		return nil, fmt.Errorf("%d records of the request, want 2: %v", len(act.Request), act.Request)
+	}
+	return &act, nil
+}
+
+// Await is Of that waits until the log has caught up.
+func (t *Trail) Await(ctx context.Context, st scenario.T, what, jwt string) *Act {
+	st.Helper()
+	hash, err := t.Hash(ctx, jwt)
+	require.NoError(st, err)
+	var act *Act
+	scenario.MustConverge(ctx, st, scenario.Convergence{
+		What: "the audit log tells of " + what, Interval: t.env.Timeouts.Poll, Deadline: t.env.Timeouts.Labels,
+	}, func(ctx context.Context) (err error) {
+		act, err = t.Of(ctx, hash)
+		return err
+	})
+	return act
+}
