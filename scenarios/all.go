@@ -11,6 +11,7 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/abuse"
 	"gitlab.com/steamer/steamer/scenarios/access"
 	"gitlab.com/steamer/steamer/scenarios/audit"
+	"gitlab.com/steamer/steamer/scenarios/config"
 	"gitlab.com/steamer/steamer/scenarios/hygiene"
 	"gitlab.com/steamer/steamer/scenarios/lifecycle"
 	"gitlab.com/steamer/steamer/scenarios/resilience"
@@ -24,6 +25,7 @@ func All() []scenario.Scenario {
 		access.Scenarios(),
 		abuse.Scenarios(),
 		audit.Scenarios(),
+		config.Scenarios(),
 		resilience.Scenarios(),
 		lifecycle.Scenarios(),
 		hygiene.Scenarios(),

@@ -14,6 +14,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
+// cniConfig is the file on a node from which containerd takes the network that Steamer configures.
+const cniConfig = "/etc/cni/net.d/10-steamer.conflist"
+
 // podRange is podSubnet of kind-config.yaml, and kind's default.
 const podRange = "10.244.0.0/16"
 
@@ -47,30 +50,57 @@ func (c *Cluster) configureCNI(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		script := "mkdir -p /etc/cni/net.d && cat > /etc/cni/net.d/10-steamer.conflist"
+		script := "mkdir -p /etc/cni/net.d && cat > " + cniConfig
 		if _, err := c.engine.RunInput(ctx, strings.NewReader(config), "exec", "-i", node.Name, "sh", "-c", script); err != nil {
 			return exit.Environmentf("CNI of node "+node.Name, "", "%w", err)
 		}
-		if err := c.masquerade(ctx, node.Name); err != nil {
+		if err := c.join(ctx, node, nodes); err != nil {
 			return err
-		}
-		for _, peer := range nodes {
-			if peer.Name == node.Name {
-				continue
-			}
-			if _, err := c.engine.Run(ctx, "exec", node.Name, "ip", "route", "replace", peer.Spec.PodCIDR, "via", internalIP(peer)); err != nil {
-				return exit.Environmentf("pod routes of node "+node.Name, "", "%w", err)
-			}
 		}
 	}
 	return nil
 }
 
-// masquerade lets pods talk to machines outside the cluster under their node's address; pod to pod keeps the pods' own.
+// join leads a node's pods to the other nodes' pods and out of the cluster.
+func (c *Cluster) join(ctx context.Context, node corev1.Node, nodes []corev1.Node) error {
+	if err := c.masquerade(ctx, node.Name); err != nil {
+		return err
+	}
+	for _, peer := range nodes {
+		if peer.Name == node.Name {
+			continue
+		}
+		if _, err := c.engine.Run(ctx, "exec", node.Name, "ip", "route", "replace", peer.Spec.PodCIDR, "via", internalIP(peer)); err != nil {
+			return exit.Environmentf("pod routes of node "+node.Name, "", "%w", err)
+		}
+	}
+	return nil
+}
+
+// Rejoin gives nodes whose containers were started again, with the engine for instance, the routes and rules that they lost with their
+// network. It waits until the cluster is Ready. Clusters with a CNI of their own restore these by themselves.
+func (c *Cluster) Rejoin(ctx context.Context) error {
+	nodes, err := c.nodesWithPodCIDR(ctx)
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes {
+		if _, err := c.engine.Run(ctx, "exec", node.Name, "test", "-e", cniConfig); err != nil {
+			continue
+		}
+		if err := c.join(ctx, node, nodes); err != nil {
+			return err
+		}
+	}
+	return c.awaitReady(ctx)
+}
+
+// masquerade lets pods talk to machines outside the cluster under their node's address; pod to pod keeps the pods' own. It adds its rule
+// where that is missing.
 func (c *Cluster) masquerade(ctx context.Context, node string) error {
-	_, err := c.engine.Run(ctx, "exec", node, "iptables", "--table", "nat", "--append", "POSTROUTING",
-		"--source", podRange, "!", "--destination", podRange,
-		"--match", "comment", "--comment", "steamer: pods leave the cluster as their node", "--jump", "MASQUERADE")
+	rule := "POSTROUTING --source " + podRange + " ! --destination " + podRange +
+		" --match comment --comment 'steamer: pods leave the cluster as their node' --jump MASQUERADE"
+	_, err := c.engine.Run(ctx, "exec", node, "sh", "-c", "iptables --table nat --check "+rule+" 2>/dev/null || iptables --table nat --append "+rule)
 	if err != nil {
 		return exit.Environmentf("masquerading on node "+node, "", "%w", err)
 	}

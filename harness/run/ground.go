@@ -119,7 +119,9 @@ func (r *Run) openCluster(ctx context.Context) error {
 	}
 	if reuse {
 		r.UI.Note("reusing cluster " + r.Plan.Cluster.Name)
-		r.cluster, err = r.kind.Open(ctx, r.Plan.Cluster.Name)
+		if r.cluster, err = r.kind.Open(ctx, r.Plan.Cluster.Name); err == nil {
+			err = r.cluster.Rejoin(ctx)
+		}
 	} else {
 		r.cluster, err = r.kind.Up(ctx, r.clusterOptions())
 	}

@@ -3,7 +3,6 @@ package hygiene
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +34,7 @@ func noSecretLeaks() scenario.Scenario {
 
 			scanner, logs := leak.NewScanner(canaries), 0
 			var found []leak.Finding
-			for _, namespace := range slices.Compact(append([]string{env.Namespace}, env.Others...)) {
+			for _, namespace := range namespaces(env) {
 				more, n, err := scanner.Namespace(ctx, env.Kube, namespace)
 				require.NoError(t, err)
 				found = append(found, more...)

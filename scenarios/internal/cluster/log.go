@@ -3,7 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"net/http"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,10 +34,9 @@ func Log(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 
 // Metrics returns what a pod's metrics port serves, in Prometheus' text format, whatever state the pod is in.
 func Metrics(ctx context.Context, env *scenario.Env, pod string) ([]byte, error) {
-	raw, err := env.Kube.CoreV1().Pods(env.Namespace).ProxyGet("http", pod, strconv.Itoa(env.Metrics), "/v1/sys/metrics",
-		map[string]string{"format": "prometheus"}).DoRaw(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("metrics of pod %s: %w", pod, err)
+	status, raw, err := Ask(ctx, env, pod, Get{Port: env.Metrics, Path: "/v1/sys/metrics?format=prometheus"})
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("metrics of pod %s: status %d", pod, status)
 	}
-	return raw, nil
+	return raw, err
 }
