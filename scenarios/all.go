@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/hygiene"
 	"gitlab.com/steamer/steamer/scenarios/lifecycle"
 	"gitlab.com/steamer/steamer/scenarios/resilience"
+	"gitlab.com/steamer/steamer/scenarios/stack"
 )
 
 // All returns every scenario in the order in which serial ones run: what only
@@ -24,6 +25,7 @@ func All() []scenario.Scenario {
 	return slices.Concat(
 		access.Scenarios(),
 		abuse.Scenarios(),
+		stack.Scenarios(),
 		audit.Scenarios(),
 		config.Scenarios(),
 		resilience.Scenarios(),

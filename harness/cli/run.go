@@ -53,6 +53,7 @@ type runFlags struct {
 	topologies   []string
 	dryRun       bool
 	readyTimeout time.Duration
+	fullStack    run.FullStack // where its GitLab is set
 	flagged      plan.Plan
 }
 
@@ -159,6 +160,11 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
 	if err != nil {
 		return err
+	}
+	if f.fullStack.GitLab != "" {
+		if r.FullStack, err = f.fullStackOf(c, state); err != nil {
+			return err
+		}
 	}
 	if err := r.Preflight(ctx); err != nil {
 		return err

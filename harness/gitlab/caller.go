@@ -63,26 +63,35 @@ func (c *caller) merge(ctx context.Context, k call) (body any, changed bool, err
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", k.step.Name, err)
 	}
-	doc := document{Path: map[string]map[string]any{}}
-	switch {
-	case r.Status == http.StatusNotFound:
-	case !r.OK():
-		return nil, false, refusal(k.step.Name, http.MethodGet, k.path, r)
-	default:
-		var data struct{ Policy string }
-		if err := json.Unmarshal(r.Data, &data); err != nil {
-			return nil, false, fmt.Errorf("%s: GET %s: no policy in the answer", k.step.Name, k.path)
-		}
-		if err := json.Unmarshal([]byte(data.Policy), &doc); err != nil || doc.Path == nil {
-			return nil, false, fmt.Errorf("%s: GET %s: the policy is not in Rails' JSON form", k.step.Name, k.path)
-		}
+	doc, err := policyOf(k.step.Name, k.path, r)
+	if err != nil {
+		return nil, false, err
 	}
 	for _, path := range slices.Sorted(maps.Keys(k.grant)) {
 		want, _ := json.Marshal(k.grant[path]) // strings always encode
 		have, _ := json.Marshal(doc.Path[path]["capabilities"])
 		changed = changed || string(want) != string(have)
 	}
-	return policyBody(&doc, k.grant), changed, nil
+	return policyBody(doc, k.grant), changed, nil
+}
+
+// policyOf reads the policy in the answer to a GET request. None is an empty one.
+func policyOf(what, path string, r *bao.Response) (*document, error) {
+	doc := &document{Path: map[string]map[string]any{}}
+	if r.Status == http.StatusNotFound {
+		return doc, nil
+	}
+	if !r.OK() {
+		return nil, refusal(what, http.MethodGet, path, r)
+	}
+	var data struct{ Policy string }
+	if err := json.Unmarshal(r.Data, &data); err != nil {
+		return nil, fmt.Errorf("%s: GET %s: no policy in the answer", what, path)
+	}
+	if err := json.Unmarshal([]byte(data.Policy), doc); err != nil || doc.Path == nil {
+		return nil, fmt.Errorf("%s: GET %s: the policy is not in Rails' JSON form", what, path)
+	}
+	return doc, nil
 }
 
 // upgrading reports the refusal of a new KV v2 mount that is not set up yet: OpenBao answers 400 for the moment that takes, which
@@ -94,7 +103,11 @@ func upgrading(r *bao.Response) bool {
 // send makes one request and repeats it on connection errors and 5xx answers
 // until the seeder's RetryFor has passed. Its error is then the last one that the deadline itself did not cause.
 func (c *caller) send(ctx context.Context, method, path string, body any, asUser bool) (*bao.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.seeder.RetryFor)
+	retryFor := c.seeder.RetryFor
+	if retryFor == 0 {
+		retryFor = DefaultRetryFor
+	}
+	ctx, cancel := context.WithTimeout(ctx, retryFor)
 	defer cancel()
 	wait := 100 * time.Millisecond
 	var last error

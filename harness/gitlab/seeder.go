@@ -94,19 +94,16 @@ func (s *Seeder) tenant(ctx context.Context, t Tenant, calls *atomic.Int64) erro
 	if !s.Replay && s.verify(ctx, t, calls) == nil {
 		return nil
 	}
-	r := s.recipe(t.Recipe)
-	in := inputs{Tenant: t, Issuer: s.Issuer.URL(), Audience: s.Audience}
-	userPath, err := expand(r.User.Path, in.view())
+	c, in, err := s.caller(t, calls)
 	if err != nil {
-		return fmt.Errorf("user.path: %w", err)
+		return err
 	}
-	c := &caller{seeder: s, tenant: t, calls: calls, user: bao.InlineAuth{Path: userPath, Role: r.User.Role}}
-	steps, err := r.provision(in)
+	steps, err := s.recipe(t.Recipe).provision(in)
 	if err != nil {
 		return err
 	}
 	for _, secret := range t.Secrets {
-		more, err := r.write(in, secret, t.Value(s.Seed, secret))
+		more, err := s.recipe(t.Recipe).write(in, secret, t.Value(s.Seed, secret))
 		if err != nil {
 			return err
 		}
@@ -118,6 +115,17 @@ func (s *Seeder) tenant(ctx context.Context, t Tenant, calls *atomic.Int64) erro
 		}
 	}
 	return s.verify(ctx, t, calls)
+}
+
+// caller makes calls for a tenant, in order.
+func (s *Seeder) caller(t Tenant, calls *atomic.Int64) (*caller, inputs, error) {
+	r := s.recipe(t.Recipe)
+	in := inputs{Tenant: t, Issuer: s.Issuer.URL(), Audience: s.Audience}
+	userPath, err := expand(r.User.Path, in.view())
+	if err != nil {
+		return nil, in, fmt.Errorf("user.path: %w", err)
+	}
+	return &caller{seeder: s, tenant: t, calls: calls, user: bao.InlineAuth{Path: userPath, Role: r.User.Role}}, in, nil
 }
 
 // verify fetches every secret of the tenant as a job that may read it.

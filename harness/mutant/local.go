@@ -144,10 +144,16 @@ func (l *Local) seeded(ctx context.Context, on *site, m Mutant, base int) (*scen
 		client.Close()
 		return nil, nil, seedError{err}
 	}
-	return &scenario.Env{
+	env := &scenario.Env{
 		Topology: "local", Address: on.server.Address, Client: client, Issuer: on.issuer, Audience: on.server.Audience,
 		Tenants: plan, Recipes: recipes, Seed: seed, AuditFile: on.server.AuditLog(),
-	}, client.Close, nil
+	}
+	stop, err := scenario.PlayStacks(env, base, projects)
+	if err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	return env, func() { stop(); client.Close() }, nil
 }
 
 // recipe reads a recipe as the mutant changes it.

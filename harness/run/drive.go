@@ -82,6 +82,11 @@ func (s *stage) scenarios(ctx context.Context) error {
 	if signals {
 		env.Features = append(env.Features, scenario.FeatureSignals)
 	}
+	stop, err := scenario.PlayStacks(env, 0, s.recipes)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	outcomes, err := suite(ctx, env, list, scenario.Options{Repeat: s.Plan.Repeat, Shuffle: s.Plan.Shuffle, Progress: func(sc scenario.Scenario, r *result.Scenario) {
 		if r != nil {
 			s.UI.Scenario(*r)

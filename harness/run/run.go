@@ -36,6 +36,9 @@ type Run struct {
 	// Suite runs the scenarios; nil is scenario.Run.
 	Suite func(context.Context, *scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario, error)
 
+	// FullStack points the run at a GitLab instead of a cluster; nil is a cluster.
+	FullStack *FullStack
+
 	dir      string // run directory
 	result   *result.Result
 	engine   *engine.Engine
@@ -99,6 +102,11 @@ func (r *Run) begin() error {
 
 // execute takes the run from the engine to the last topology.
 func (r *Run) execute(ctx context.Context) error {
+	if r.FullStack != nil {
+		err := r.step(ctx, FullStackTopology, "scenarios", r.fullStack)
+		r.result.Run.Partial = err != nil
+		return err
+	}
 	type part struct {
 		name string
 		do   func(context.Context) error
@@ -209,8 +217,12 @@ func (r *Run) environmentSpec(name, id string) topology.Spec {
 	}
 }
 
-// Preflight renders the chart for every topology with the plan's values and looks at the cluster, before anything is touched.
+// Preflight renders the chart for every topology with the plan's values and looks at the cluster, before anything is touched. Of a
+// full-stack run it looks at GitLab and OpenBao.
 func (r *Run) Preflight(ctx context.Context) error {
+	if r.FullStack != nil {
+		return r.FullStack.Check(ctx)
+	}
 	if err := r.checkGround(ctx); err != nil {
 		return err
 	}

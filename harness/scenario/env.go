@@ -19,11 +19,12 @@ type Env struct {
 	Topology  string
 	Address   string         // base URL that reaches the active node, normally on loopback
 	Client    *bao.Client    // nil makes one for Address
-	Issuer    *gitlab.Issuer // signs what GitLab signs
+	Issuer    *gitlab.Issuer // signs what GitLab signs; nil where a real GitLab does, and then only Stacks can be used
 	Audience  string         // claim aud that OpenBao expects
 	Tenants   []gitlab.Tenant
 	Recipes   []*gitlab.Recipe // by which scenarios provision tenants of their own; nil takes those that come with Steamer
 	Seed      string           // keys the secrets' values
+	Withhold  []string         // further secrets that no report may hold
 	Kube      kubernetes.Interface
 	Namespace string    // where the release is
 	Others    []string  // further namespaces of the environment: database, stub
@@ -37,6 +38,7 @@ type Env struct {
 	Processes Processes // nil where nothing can be run in pods
 	GitLab    GitLab    // nil where the issuer is a real GitLab
 	AuditFile string    // where OpenBao writes its audit log; "" on a cluster, where that is the pods' standard output
+	Stacks    []Stack   // projects behind GitLab's API
 	Metrics   int       // port of the pods that serves metrics without a token; 0 where none does
 	Previous  string    // archive or directory of the chart's previous release; "" where there is none
 	Features  []Feature // what cannot be told from the other fields, e.g. FeatureNetworkPolicy
@@ -48,8 +50,8 @@ type Env struct {
 
 // Prepare returns a copy whose zero fields have their defaults, for running scenarios on. Call the function in the end.
 func (e *Env) Prepare() (*Env, func(), error) {
-	if e.Issuer == nil || e.Address == "" || len(e.Tenants) == 0 {
-		return nil, nil, errors.New("scenario environment: address, issuer and tenants must be set")
+	if e.Address == "" || (e.Issuer == nil || len(e.Tenants) == 0) && len(e.Stacks) == 0 {
+		return nil, nil, errors.New("scenario environment: address and either issuer and tenants or stacks must be set")
 	}
 	own, done := *e, func() {}
 	own.Timeouts = e.Timeouts.withDefaults()
@@ -85,6 +87,8 @@ func (e *Env) Has(f Feature) bool {
 		return e.Kube != nil && e.Processes != nil
 	case FeatureGitLab:
 		return e.GitLab != nil
+	case FeatureStack:
+		return len(e.Stacks) > 0
 	case FeatureAudit:
 		return e.Kube != nil || e.AuditFile != ""
 	case FeatureMetrics:
@@ -105,6 +109,9 @@ func (e *Env) Skip(s Scenario) string {
 		if !e.Has(f) {
 			return f.Lack()
 		}
+	}
+	if e.Issuer == nil && !slices.Contains(s.Features, FeatureStack) {
+		return "it needs tokens of any claims, and a real GitLab signs those of its own jobs only"
 	}
 	return ""
 }
@@ -184,5 +191,5 @@ func (e *Env) Redactor() *Redactor {
 			secrets = append(secrets, t.Value(e.Seed, s))
 		}
 	}
-	return NewRedactor(secrets...)
+	return NewRedactor(append(secrets, e.Withhold...)...)
 }

@@ -68,6 +68,7 @@ const (
 	FeatureGitLab        Feature = "gitlab-stub"   // the issuer is the stub, which can be disturbed
 	FeatureMetrics       Feature = "metrics"       // the pods serve metrics without a token
 	FeatureAudit         Feature = "audit"         // the audit log can be read
+	FeatureStack         Feature = "gitlab-api"    // secrets can be managed by GitLab's API
 )
 
 // changePrefix marks the features that Changes makes.
@@ -107,6 +108,8 @@ func (f Feature) Lack() string {
 		return "the chart's dialect names no port that serves metrics without a token"
 	case FeatureAudit:
 		return "the audit log cannot be read here"
+	case FeatureStack:
+		return "no GitLab API is at hand; --gitlab-url names one"
 	}
 	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
 		return "the chart's dialect knows no values for the change " + change
