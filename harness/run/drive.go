@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/observe"
@@ -21,6 +23,9 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
+// httpAuditSince is the first OpenBao with an audit device of type http.
+var httpAuditSince = semver.MustParse("2.5.0") //nolint:gochecknoglobals // constant
+
 // scenarioEnv is the environment as scenarios see it.
 func (s *stage) scenarioEnv() *scenario.Env {
 	dialect := s.env.Spec.Dialect
@@ -28,7 +33,7 @@ func (s *stage) scenarioEnv() *scenario.Env {
 		Topology: s.env.Spec.Topology, Address: s.env.Address, Issuer: s.env.Issuer, Audience: s.env.Audience(), Tenants: s.tenants, Seed: s.seed,
 		Kube: s.cluster.Client, Namespace: s.env.Namespace, Release: dialect.Release, Selector: dialect.Selector, Active: dialect.ActiveService,
 		Container: dialect.Container, Unseal: dialect.UnsealKey, Installer: s.changer, Database: s.env.Database(), Previous: s.Plan.Previous,
-		Artifacts: s.dir, Processes: s.env.Processes(), GitLab: s.env.GitLab(), Metrics: dialect.MetricsPort,
+		Artifacts: s.dir, Processes: s.env.Processes(), GitLab: s.env.GitLab(), AuditSink: s.env.AuditSink(), Metrics: dialect.MetricsPort,
 	}
 	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
 		env.Others = []string{database}
@@ -81,6 +86,9 @@ func (s *stage) scenarios(ctx context.Context) error {
 	}
 	if signals {
 		env.Features = append(env.Features, scenario.FeatureSignals)
+	}
+	if version, err := semver.NewVersion(s.out.Versions["openbao"]); err == nil && !version.LessThan(httpAuditSince) {
+		env.Features = append(env.Features, scenario.FeatureAuditHTTP)
 	}
 	stop, err := scenario.PlayStacks(env, 0, s.recipes)
 	if err != nil {

@@ -37,6 +37,7 @@ type Env struct {
 	Database  Database  // nil where PostgreSQL's administrator cannot be had
 	Processes Processes // nil where nothing can be run in pods
 	GitLab    GitLab    // nil where the issuer is a real GitLab
+	AuditSink Sink      // zero where there is none
 	AuditFile string    // where OpenBao writes its audit log; "" on a cluster, where that is the pods' standard output
 	Stacks    []Stack   // projects behind GitLab's API
 	Metrics   int       // port of the pods that serves metrics without a token; 0 where none does

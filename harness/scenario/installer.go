@@ -34,9 +34,13 @@ const (
 	ChangeAlerts    = "alerts"            // alert rules for the Prometheus Operator
 	ChangeCacheSize = "cache-size"        // entries of OpenBao's physical cache: size
 	ChangeBudget    = "disruption-budget" // a PodDisruptionBudget, which the chart also has without being told
-	ChangePodLabel  = "pod-label"         // one more label on the pods: name, value
-	ChangeRolling   = "rolling"           // pods are replaced one after the other, and not all at once: stamp, which differs each time
-	ChangeUnsealKey = "unseal-key"        // static unseal keys: id, secret, key, and the previous ones: previousId (or ""), previousSecret, previousKey
+	// An audit device of type http beside the others: url, and the secret and key of its token.
+	ChangeAuditHTTP = "audit-http"
+	// The certificate of OpenBao's own listener, from a Secret of type kubernetes.io/tls: secret.
+	ChangeListenerTLS = "listener-tls"
+	ChangePodLabel    = "pod-label"  // one more label on the pods: name, value
+	ChangeRolling     = "rolling"    // pods are replaced one after the other, and not all at once: stamp, which differs each time
+	ChangeUnsealKey   = "unseal-key" // static unseal keys: id, secret, key, and the previous ones: previousId (or ""), previousSecret, previousKey
 )
 
 // Database is PostgreSQL behind OpenBao as its administrator sees it.

@@ -68,6 +68,7 @@ const (
 	FeatureGitLab        Feature = "gitlab-stub"   // the issuer is the stub, which can be disturbed
 	FeatureMetrics       Feature = "metrics"       // the pods serve metrics without a token
 	FeatureAudit         Feature = "audit"         // the audit log can be read
+	FeatureAuditHTTP     Feature = "audit-http"    // OpenBao has an audit device of type http
 	FeatureStack         Feature = "gitlab-api"    // secrets can be managed by GitLab's API
 )
 
@@ -108,6 +109,8 @@ func (f Feature) Lack() string {
 		return "the chart's dialect names no port that serves metrics without a token"
 	case FeatureAudit:
 		return "the audit log cannot be read here"
+	case FeatureAuditHTTP:
+		return "this OpenBao has no HTTP audit device: 2.5 has one"
 	case FeatureStack:
 		return "no GitLab API is at hand; --gitlab-url names one"
 	}

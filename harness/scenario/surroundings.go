@@ -37,3 +37,6 @@ type GitLab interface {
 	// Publish serves another set of public keys; nil brings the run's own back.
 	Publish(ctx context.Context, jwks []byte) error
 }
+
+// Sink is GitLab's receiver of audit records, as OpenBao reaches it, and the Secret in the release's namespace with the token it expects.
+type Sink struct{ URL, Secret, Key string }

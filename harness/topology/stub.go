@@ -15,6 +15,17 @@ type stub struct{ env *Environment }
 
 var _ scenario.GitLab = stub{}
 
+// auditSecret holds the token with which OpenBao sends audit records to the stub.
+const (
+	auditSecret = "gitlab-audit-token"
+	auditKey    = "token"
+)
+
+// AuditSink is where the stub receives audit records, by GitLab's path.
+func (e *Environment) AuditSink() scenario.Sink {
+	return scenario.Sink{URL: e.serviceURL("gitlab-stub", 8080) + "/api/v4/internal/secrets_manager/audit_logs", Secret: auditSecret, Key: auditKey}
+}
+
 // GitLab returns the stub that stands for GitLab.
 func (e *Environment) GitLab() scenario.GitLab { return stub{e} }
 

@@ -6,6 +6,7 @@ package topology
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -245,10 +246,14 @@ func (e *Environment) installStub(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := e.createSecret(ctx, e.Namespace, auditSecret, map[string][]byte{auditKey: []byte(rand.Text())}); err != nil {
+		return err
+	}
 	repository, tag := splitRef(e.Spec.Images.GitLabStub)
 	e.Log("installing the GitLab stub")
 	return e.helm.Install(ctx, "gitlab-stub", e.Spec.Fixtures.GitLabStub, map[string]any{
 		"image": map[string]any{"repository": repository, "tag": tag}, "issuer": e.Issuer.URL(), "jwks": string(jwks),
+		"auditToken": map[string]any{"secret": auditSecret, "key": auditKey},
 	})
 }
 

@@ -21,7 +21,7 @@ const (
 
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
-	all := []scenario.Scenario{devices(), everyFetch()}
+	all := []scenario.Scenario{devices(), everyFetch(), httpSink(), httpSinkAbsent()}
 	for _, row := range rows() {
 		all = append(all, row.scenario())
 	}

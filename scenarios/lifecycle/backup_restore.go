@@ -80,7 +80,7 @@ func backupRestore() scenario.Scenario {
 			stop(ctx, t, env)
 			require.NoError(t, putKey(ctx, env, key))
 			require.NoError(t, cluster.Scale(ctx, env, cluster.Wanted))
-			settle(ctx, t, env)
+			cluster.MustServe(ctx, t, env)
 			t.Measure("restart_seconds", time.Since(start).Seconds())
 			after, err := secrets.Fingerprint(ctx, env)
 			require.NoError(t, err)

@@ -52,16 +52,7 @@ func apply(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx
 			What: "every pod is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Upgrade,
 		}, func(ctx context.Context) error { return replaced(ctx, env, old) })
 	}
-	settle(ctx, t, env)
-}
-
-// settle waits until the new pods are healthy and fetches reach them: the nodes' packet rules follow the endpoints a moment later.
-func settle(ctx context.Context, t scenario.T, env *scenario.Env) {
-	cluster.MustHealthy(ctx, t, env, "the new pods are healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
-	tenant := env.Tenants[0]
-	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "a secret can be fetched through the new pods", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover, Each: env.Timeouts.Try, Successes: 3,
-	}, func(ctx context.Context) error { return env.Check(ctx, tenant, tenant.Secrets[0]) })
+	cluster.MustServe(ctx, t, env)
 }
 
 // replaced returns what keeps the pods from being all new and all there.

@@ -8,6 +8,7 @@ func Scenarios() []scenario.Scenario {
 	return []scenario.Scenario{
 		configChangeKeepsData(),
 		valuesOverride(),
+		listenerTLS(),
 		rollback(),
 		rollingUpgrade(),
 		rollingStandbyFirst(),

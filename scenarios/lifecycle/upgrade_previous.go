@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
 func upgradeFromPrevious() scenario.Scenario {
@@ -24,7 +25,7 @@ func upgradeFromPrevious() scenario.Scenario {
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			require.NoError(t, env.Installer.Uninstall(ctx))
 			require.NoError(t, env.Installer.Install(ctx, scenario.Release{Chart: env.Previous}))
-			settle(ctx, t, env)
+			cluster.MustServe(ctx, t, env)
 			through(ctx, t, env, func(ctx context.Context) error { return env.Installer.Upgrade(ctx, scenario.Release{}) })
 		},
 	}

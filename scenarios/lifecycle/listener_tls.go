@@ -1,0 +1,146 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/cert"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
+	"gitlab.com/steamer/steamer/scenarios/internal/secrets"
+)
+
+// listenerSecret is the Secret with the listener's certificate.
+const listenerSecret = "steamer-listener"
+
+func listenerTLS() scenario.Scenario {
+	return scenario.Scenario{
+		ID:       "lifecycle/listener-tls",
+		Title:    "TLS at OpenBao's own listener can be switched on, its certificate replaced, and switched off again, and every secret stays",
+		Protects: "values and tokens on the way to the pods, and operators whose certificates expire",
+		Source:   "GitLab's OpenBao chart: config.tlsDisable and tlsSecretName; OpenBao reads its certificate when it starts",
+		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangeListenerTLS)...),
+		Kind:     scenario.Lifecycle,
+		Cost:     scenario.Dear,
+		Budget:   10 * time.Minute,
+		// Catches: a certificate that is mounted where the server does not look, probes that go on in plain text, a listener
+		// that still answers in plain text, a new certificate that nobody reads.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+			before, err := secrets.Fingerprint(ctx, env)
+			require.NoError(t, err)
+			first := publish(ctx, t, env)
+			defer plain(ctx, t, env)
+			change, err := env.Installer.Change(scenario.ChangeListenerTLS, map[string]any{"secret": listenerSecret})
+			require.NoError(t, err)
+			started := time.Now()
+			require.NoError(t, env.Installer.Upgrade(ctx, scenario.Release{Values: change}))
+			secure, closeFirst := over(t, env, first)
+			defer closeFirst()
+			cluster.MustServe(ctx, t, secure)
+			t.Measure("switch_on_seconds", time.Since(started).Seconds())
+			require.Error(t, env.Check(ctx, env.Tenants[0], env.Tenants[0].Secrets[0]), "the listener still answers in plain text")
+
+			second := publish(ctx, t, env)
+			renew(ctx, t, env)
+			renewed, closeSecond := over(t, env, second)
+			defer closeSecond()
+			cluster.MustServe(ctx, t, renewed)
+			after, err := secrets.Fingerprint(ctx, renewed)
+			require.NoError(t, err)
+			require.Equal(t, before, after, "hash over all secrets")
+			stale, closeStale := over(t, env, first)
+			defer closeStale()
+			err = stale.Check(ctx, env.Tenants[0], env.Tenants[0].Secrets[0])
+			var unknown x509.UnknownAuthorityError
+			require.True(t, errors.As(err, &unknown), "the old certificate is still in use: %v", err)
+		},
+	}
+}
+
+// publish makes a certificate for where the environment is reached, puts it into the Secret and returns it, which is its own CA as well.
+func publish(ctx context.Context, t scenario.T, env *scenario.Env) []byte {
+	t.Helper()
+	at, err := url.Parse(env.Address)
+	require.NoError(t, err)
+	certificate, key, err := cert.GenerateSelfSignedCertKey(at.Hostname(), nil, nil)
+	require.NoError(t, err)
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: listenerSecret}, Type: corev1.SecretTypeTLS,
+		Data: map[string][]byte{corev1.TLSCertKey: certificate, corev1.TLSPrivateKeyKey: key},
+	}
+	all := env.Kube.CoreV1().Secrets(env.Namespace)
+	if _, err = all.Create(ctx, secret, metav1.CreateOptions{}); apierrors.IsAlreadyExists(err) {
+		_, err = all.Update(ctx, secret, metav1.UpdateOptions{})
+	}
+	require.NoError(t, err)
+	return certificate
+}
+
+// over is the environment reached by HTTPS, trusting one certificate and no other.
+func over(t scenario.T, env *scenario.Env, certificate []byte) (secure *scenario.Env, done func()) {
+	t.Helper()
+	at, err := url.Parse(env.Address)
+	require.NoError(t, err)
+	at.Scheme = "https"
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(certificate))
+	client := bao.HTTPClient(false)
+	transport, ok := client.Transport.(*http.Transport)
+	require.True(t, ok)
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	own := *env
+	own.Address, own.Client = at.String(), bao.New(at.String(), client)
+	return &own, own.Client.Close
+}
+
+// renew makes new pods, which read the new certificate: the standby first.
+func renew(ctx context.Context, t scenario.T, env *scenario.Env) {
+	t.Helper()
+	pods, err := cluster.Pods(ctx, env)
+	require.NoError(t, err)
+	slices.SortStableFunc(pods, func(a, b corev1.Pod) int {
+		return strings.Compare(a.Labels[cluster.LabelActive], b.Labels[cluster.LabelActive])
+	}) // "false", then "true"
+	for _, p := range pods {
+		require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}))
+		scenario.MustConverge(ctx, t, scenario.Convergence{
+			What: "pod " + p.Name + " is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
+		}, func(ctx context.Context) error {
+			now, err := cluster.Pods(ctx, env)
+			if err == nil && slices.Contains(cluster.UIDs(now), p.UID) {
+				err = fmt.Errorf("it is still there: %s", cluster.Describe(now))
+			}
+			return err
+		})
+		cluster.MustHealthy(ctx, t, env, "the new pod is healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
+	}
+}
+
+// plain goes back to the environment's own values, also when ctx has ended.
+func plain(ctx context.Context, t scenario.T, env *scenario.Env) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Upgrade)
+	defer cancel()
+	err := env.Installer.Upgrade(ctx, scenario.Release{})
+	if gone := env.Kube.CoreV1().Secrets(env.Namespace).Delete(ctx, listenerSecret, metav1.DeleteOptions{}); err == nil {
+		err = gone
+	}
+	if err != nil {
+		t.Errorf("the environment could not be brought back: %v", err)
+		return
+	}
+	cluster.MustServe(ctx, t, env)
+}
