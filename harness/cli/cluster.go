@@ -104,10 +104,27 @@ func newClusterDown(state *State) *cobra.Command {
 	return command
 }
 
+// kindToClear is kindOn for removing clusters. A private engine that died took its clusters' containers down and kept their data, and the next
+// run would find them there: so it is started where marks say that there is something to remove. Without marks and engine k is nil.
+func (s *State) kindToClear(ctx context.Context) (*cluster.Kind, *engine.Engine, error) {
+	cache, err := s.cacheDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	marked, err := cluster.Marked(filepath.Join(cache, "clusters"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := engine.Running(ctx); err != nil && len(marked) == 0 {
+		return nil, nil, ctx.Err()
+	}
+	return s.kindOn(ctx, len(marked) > 0)
+}
+
 // down removes a cluster, and stops the private engine when nothing else runs on it.
 func (s *State) down(ctx context.Context, name string) error {
-	k, e, err := s.kindOn(ctx, false)
-	if err != nil {
+	k, e, err := s.kindToClear(ctx)
+	if err != nil || k == nil {
 		return err
 	}
 	if err := k.Delete(ctx, name); err != nil {
@@ -156,8 +173,12 @@ func newClusterGC(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "gc", Short: "Remove Steamer's clusters whose time is over or whose run is gone", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			k, e, err := state.kindOn(c.Context(), false)
+			k, e, err := state.kindToClear(c.Context())
 			if err != nil {
+				return err
+			}
+			if k == nil {
+				_, err := fmt.Fprintln(state.Stdout, "no engine runs and no cluster is marked: nothing to remove")
 				return err
 			}
 			removed, err := k.GC(c.Context(), all)

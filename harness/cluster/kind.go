@@ -158,8 +158,12 @@ func (k *Kind) Up(ctx context.Context, opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	process, err := processOf(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
 	owner := Owner{
-		Name: opts.Name, Run: opts.Run, PID: os.Getpid(), Created: time.Now().UTC(), TTL: opts.TTL, HostPort: opts.HostPort, Keep: opts.Keep,
+		Name: opts.Name, Run: opts.Run, PID: os.Getpid(), Process: process, Created: time.Now().UTC(), TTL: opts.TTL, HostPort: opts.HostPort, Keep: opts.Keep,
 	}
 	if err := k.registry.write(owner); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,11 +90,21 @@ func (k *Kind) Open(ctx context.Context, name string) (*Cluster, error) {
 	return c, c.connect("")
 }
 
-// GC removes our clusters that have expired, or all of ours, and returns their names.
+// GC removes our clusters that have expired, or all of ours, and returns their names. With all, marks that no cluster of this engine
+// belongs to go as well: what they were for is gone with the engine's data.
 func (k *Kind) GC(ctx context.Context, all bool) ([]string, error) {
 	found, err := k.List(ctx)
 	if err != nil {
 		return nil, err
+	}
+	marked, err := Marked(k.registry.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range marked {
+		if !slices.ContainsFunc(found, func(f Found) bool { return f.Name == name }) {
+			found = append(found, Found{Name: name, Owned: all})
+		}
 	}
 	var removed []string
 	var failures []error

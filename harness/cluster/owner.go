@@ -1,13 +1,16 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,8 +23,9 @@ const ownerPath = "/kind/steamer-owner.json"
 // Owner is the mark on a cluster: who made it and until when it is wanted.
 type Owner struct {
 	Name     string        `json:"name"`
-	Run      string        `json:"run"` // ID of the run that made it
-	PID      int           `json:"pid"` // of the steamer process that made it
+	Run      string        `json:"run"`               // ID of the run that made it
+	PID      int           `json:"pid"`               // of the steamer process that made it
+	Process  string        `json:"process,omitempty"` // see processOf; tells that process from a later one with its PID
 	Created  time.Time     `json:"created"`
 	TTL      time.Duration `json:"ttl"` // after this, cluster gc removes it
 	HostPort int           `json:"hostPort"`
@@ -33,12 +37,33 @@ func (o Owner) Expired(now time.Time) bool {
 	if now.After(o.Created.Add(o.TTL)) {
 		return true
 	}
-	return !o.Keep && !running(o.PID)
+	return !o.Keep && !o.running()
 }
 
-func running(pid int) bool {
-	_, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid)))
-	return err == nil
+func (o Owner) running() bool {
+	process, err := processOf(o.PID)
+	return err == nil && (o.Process == "" || o.Process == process)
+}
+
+// startTime is the place of a process's start, in clock ticks since the boot, among the fields of /proc/PID/stat that follow the command's
+// name (proc(5): field 22, the name is field 2).
+const startTime = 22 - 3
+
+// processOf identifies a running process for good: numbers come back, after a reboot very soon, but not with the same boot and start.
+func processOf(pid int) (string, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", err
+	}
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return "", err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name itself may hold anything
+	if len(fields) <= startTime {
+		return "", fmt.Errorf("/proc/%d/stat has %d fields after the name", pid, len(fields))
+	}
+	return strings.TrimSpace(string(boot)) + "/" + fields[startTime], nil
 }
 
 // registry is the directory of owner marks and kubeconfigs of this machine's clusters.
@@ -65,6 +90,15 @@ func (r registry) read(path string) (Owner, error) {
 		return o, err
 	}
 	return o, json.Unmarshal(data, &o)
+}
+
+// Marked returns the names of the clusters that the owner marks in dir know, whether an engine runs or not.
+func Marked(dir string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	for i := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(files[i]), ".json")
+	}
+	return files, err
 }
 
 func (r registry) forget(name string) error {

@@ -24,11 +24,15 @@ func TestExpired(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	const gone = 1 << 30 // beyond the kernel's largest process ID
+	self, err := processOf(os.Getpid())
+	require.NoError(t, err)
 	for name, tc := range map[string]struct {
 		owner Owner
 		want  bool
 	}{
 		"its run is there":          {Owner{PID: os.Getpid(), Created: now, TTL: time.Hour}, false},
+		"its very run is there":     {Owner{PID: os.Getpid(), Process: self, Created: now, TTL: time.Hour}, false},
+		"another took its number":   {Owner{PID: os.Getpid(), Process: self + "0", Created: now, TTL: time.Hour}, true},
 		"its run is gone":           {Owner{PID: gone, Created: now, TTL: time.Hour}, true},
 		"kept":                      {Owner{PID: gone, Created: now, TTL: time.Hour, Keep: true}, false},
 		"kept too long":             {Owner{PID: gone, Created: now.Add(-2 * time.Hour), TTL: time.Hour, Keep: true}, true},
@@ -47,6 +51,9 @@ func TestRegistry(t *testing.T) {
 	got, err := r.read(r.mark("a"))
 	require.NoError(t, err)
 	require.Equal(t, want, got)
+	names, err := Marked(r.dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a"}, names)
 	require.NoError(t, r.forget("a"))
 	_, err = r.read(r.mark("a"))
 	require.ErrorIs(t, err, os.ErrNotExist)
