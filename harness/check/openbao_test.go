@@ -46,7 +46,7 @@ func TestKnownDefects(t *testing.T) {
 			},
 			{
 				"values.yaml", "'-{{ .Values.config.telemetry.metricsPrefix }}.route'", "'-secrets_manager_openbao.route'",
-				"openbao/metric-filters", check.Warning, config, "data[config.json].telemetry.prefix_filter", `1 of 2 filters never match`,
+				"openbao/metric-filters", check.Warning, config, "data[config.json].telemetry.prefix_filter", `1 of 4 filters never match`,
 			},
 			{
 				"templates/secret-http-audit.yaml", `dig "data" $http.secretKey`, `dig "data" "key"`,

@@ -2,8 +2,11 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/common/expfmt"
@@ -103,7 +106,8 @@ func latest(family *dto.MetricFamily) float64 {
 }
 
 // The number of series that OpenBao may have: that of an empty server with a margin, and what each project adds.
-// OpenBao 2.4.0 had 134 with six projects, the route and rollback metrics filtered.
+// OpenBao 2.4.0 had 134 with six projects, what the chart's filters drop left out; token.creation and identity.entity.creation alone had 384
+// each with 50 projects after the access scenarios, one for each mount and lifetime.
 const (
 	seriesOfServer  = 300
 	seriesOfProject = 8
@@ -133,9 +137,24 @@ func metricsBounded() scenario.Scenario {
 			}
 			t.Measure("series", float64(series))
 			limit := seriesOfServer + seriesOfProject*len(env.Tenants)
-			require.LessOrEqual(t, series, limit, "series with %d projects", len(env.Tenants))
+			if series > limit {
+				t.Errorf("%d series with %d projects, want at most %d; the largest families: %s", series, len(env.Tenants), limit, largest(found))
+			}
 		},
 	})
+}
+
+// largest names the families of most series.
+func largest(found map[string]*dto.MetricFamily) string {
+	size := func(name string) int { return len(found[name].GetMetric()) }
+	names := slices.SortedFunc(maps.Keys(found), func(a, b string) int {
+		return cmp.Or(size(b)-size(a), strings.Compare(a, b))
+	})
+	var most []string
+	for _, name := range names[:min(5, len(names))] {
+		most = append(most, fmt.Sprintf("%s %d", name, size(name)))
+	}
+	return strings.Join(most, ", ")
 }
 
 func metricsNeedToken() scenario.Scenario {

@@ -85,6 +85,7 @@ func backupRestore() scenario.Scenario {
 			after, err := secrets.Fingerprint(ctx, env)
 			require.NoError(t, err)
 			require.Equal(t, before, after, "hash over all secrets")
+			outage.Recovered(ctx, t, env, watch)
 			outage.Judge(t, env, watch.Stop())
 		},
 	}

@@ -29,6 +29,7 @@ func through(ctx context.Context, t scenario.T, env *scenario.Env, change func(c
 	start := time.Now()
 	apply(ctx, t, env, change)
 	t.Measure("change_seconds", time.Since(start).Seconds())
+	outage.Recovered(ctx, t, env, watch)
 	report := watch.Stop()
 
 	after, err := secrets.Fingerprint(ctx, env)

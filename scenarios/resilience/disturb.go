@@ -47,6 +47,7 @@ func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Du
 	recovered(ctx, t, env)
 	after = *cluster.MustHealthy(ctx, t, env, "both pods are ready again", scenario.Convergence{Deadline: env.Timeouts.Ready})
 	t.Measure("healthy_again_seconds", time.Since(start).Seconds())
+	outage.Recovered(ctx, t, env, s.watch)
 	report := s.watch.Stop()
 	outage.Judge(t, env, report)
 	outage.Within(t, env, report, limit)

@@ -38,6 +38,24 @@ func Fetches(ctx context.Context, env *scenario.Env) *Watch {
 	})
 }
 
+// again is how many fetches of a watch have to work before an outage is over.
+const again = 3
+
+// Recovered waits until the watch's own fetches work. Others may well work before: a connection that was made while no pod was behind the
+// Service hangs until its probe's time is up, and a watch that is stopped in that time has not seen the end of the outage.
+func Recovered(ctx context.Context, t scenario.T, env *scenario.Env, w *Watch) {
+	t.Helper()
+	before := w.Worked()
+	scenario.MustConverge(ctx, t, scenario.Convergence{
+		What: "fetches on new connections work again", Interval: env.Timeouts.Probe, Deadline: env.Timeouts.Failover,
+	}, func(context.Context) error {
+		if worked := w.Worked() - before; worked < again {
+			return fmt.Errorf("%d of %d have worked", worked, again)
+		}
+		return nil
+	})
+}
+
 // Budget is how long GitLab's documentation lets fetches fail while OpenBao restarts: 5 s, and the time to load the namespaces.
 // Source: GitLab's administration guide of the secrets manager.
 func Budget(env *scenario.Env) time.Duration { return 5*time.Second + load(env) }

@@ -97,6 +97,13 @@ func (w *Watch) Failed() int {
 	return w.report.Failed
 }
 
+// Worked returns how many probes have succeeded so far.
+func (w *Watch) Worked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.report.Probes - w.report.Failed
+}
+
 // Stop ends the probing and returns what it saw. A gap that is still open ends now.
 func (w *Watch) Stop() Report {
 	w.cancel()

@@ -8,14 +8,10 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
 // Device is an audit device as the server lists it.
@@ -52,10 +48,10 @@ func Devices(ctx context.Context, env *scenario.Env) ([]Device, error) {
 type Trail struct {
 	env   *scenario.Env
 	file  Device
-	since time.Time
+	tails *tails // of the pods' logs; nil where the log is a file
 }
 
-// Follow begins a trail. It fails where no audit device writes to a file, which standard output is as well.
+// Follow begins a trail, which ends with ctx. It fails where no audit device writes to a file, which standard output is as well.
 func Follow(ctx context.Context, env *scenario.Env) (*Trail, error) {
 	devices, err := Devices(ctx, env)
 	if err != nil {
@@ -65,7 +61,12 @@ func Follow(ctx context.Context, env *scenario.Env) (*Trail, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("no audit device writes to a file or to standard output: %v", devices)
 	}
-	return &Trail{env, devices[i], time.Now().Add(-time.Minute)}, nil // the other clock may be another machine's
+	t := &Trail{env: env, file: devices[i]}
+	if env.Kube != nil && env.AuditFile == "" {
+		t.tails = newTails(env)
+		err = t.tails.follow(ctx)
+	}
+	return t, err
 }
 
 // Hash returns what the log holds in the place of a secret.
@@ -83,26 +84,18 @@ func (t *Trail) Hash(ctx context.Context, secret string) (string, error) {
 
 // Read returns the records that hold one of the marks, in the order in which they were written.
 func (t *Trail) Read(ctx context.Context, marks ...string) ([]Record, error) {
-	if t.env.Kube == nil || t.env.AuditFile != "" {
+	if t.tails == nil {
 		log, err := os.ReadFile(t.env.AuditFile)
 		if err != nil {
 			return nil, err
 		}
 		return Parse(log, marks...)
 	}
-	pods, err := cluster.Pods(ctx, t.env)
-	if err != nil {
+	if err := t.tails.follow(ctx); err != nil {
 		return nil, err
 	}
 	var all []Record
-	for _, p := range pods {
-		since := metav1.NewTime(t.since)
-		log, err := t.env.Kube.CoreV1().Pods(t.env.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{
-			Container: t.env.Container, SinceTime: &since,
-		}).DoRaw(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("log of pod %s: %w", p.Name, err)
-		}
+	for _, log := range t.tails.logs() {
 		found, err := Parse(log, marks...)
 		if err != nil {
 			return nil, err
