@@ -99,6 +99,7 @@ func TestBadInput(t *testing.T) {
 		"secrets":            {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
 		"ready timeout":      {[]string{"--ready-timeout", "-1s"}, []string{"--ready-timeout -1s", "is negative"}},
 		"rate":               {[]string{"--rate", "-1"}, []string{"--rate -1", "out of range"}},
+		"environment":        {[]string{"--environment-latency", "2s"}, []string{"--environment-latency 2s", "out of range", "0s to 1s"}},
 		"port range":         {[]string{"--port", "70000"}, []string{"--port 70000", "out of range"}},
 		"port taken":         {[]string{"--port", taken}, []string{"port " + taken, "in use", "--port"}},
 		"cluster name":       {[]string{"--cluster", "Not_A_Host"}, []string{"Not_A_Host", "host names"}},
@@ -118,6 +119,7 @@ func TestBadInput(t *testing.T) {
 		"plan anonymous":     {[]string{"--plan", anonymous}, []string{anonymous, "apiVersion"}},
 		"kind config":        {[]string{"--plan", kind}, []string{"/nowhere/kind.yaml"}},
 		"image":              {[]string{"--image", "moon=a:1"}, []string{"--image moon=a:1", "no such image"}},
+		"node of existing":   {[]string{"--context", "moon", "--image", "node=kindest/node:v1.35.0"}, []string{"--image node=", "are there"}},
 		"image reference":    {[]string{"--image", "openbao=A b"}, []string{"--image openbao=A b", "REPOSITORY:TAG"}},
 		"image untagged":     {[]string{"--image", "openbao=a/b"}, []string{"neither tag nor digest"}},
 		"existing, no image": {[]string{"--context", "moon"}, []string{"--image openbao", "cannot see"}},
@@ -182,7 +184,7 @@ func TestDryRun(t *testing.T) {
 		"test":     {"test", "--dry-run", "--port", port, "--scenarios", "^access/", "--topology", "cloud-native"},
 		"flags": {
 			"run", "--dry-run", "--port", port, "--set", "replicaCount=3", "--set", "podAnnotations.a=b", "--tier", "30", "--rate", "7.5",
-			"--tenants", "3", "--cluster", "other", "--keep",
+			"--tenants", "3", "--cluster", "other", "--keep", "--environment-latency", "2.5ms",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,8 +53,11 @@ type runFlags struct {
 	topologies   []string
 	dryRun       bool
 	readyTimeout time.Duration
-	fullStack    run.FullStack // where its GitLab is set
-	flagged      plan.Plan
+
+	environmentLatency time.Duration
+
+	fullStack run.FullStack // where its GitLab is set
+	flagged   plan.Plan
 }
 
 // runCommand makes a command that runs plans; suite is the default of --scenarios.
@@ -88,9 +91,10 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 		"use the existing cluster of this kubeconfig context instead of kind; cloud-native only")
 	flags.StringVar(&f.flagged.Cluster.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to use instead of kind")
 	flags.StringToStringVar(&f.flagged.Images, "image", nil,
-		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub")
+		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub, node (a kind node of another Kubernetes)")
 	flags.StringVar(&f.flagged.Output, "output", d.Output, "directory that run directories are made in")
 	flags.StringVar(&f.flagged.SLO, "slo", "", "file of objectives (default: perf/slo.yaml)")
+	flags.DurationVar(&f.environmentLatency, "environment-latency", 0, "added to every latency limit: what the way between client and OpenBao costs, 0 to 1s")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print the plan, and stop")
 	return command, f
 }
@@ -125,8 +129,9 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		"repeat":        func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
 		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
 		"context": func() { p.Cluster.Context = g.Cluster.Context }, "kubeconfig": func() { p.Cluster.Kubeconfig = g.Cluster.Kubeconfig },
-		"image": func() { p.Images = g.Images },
-		"keep":  func() { p.Cluster.Keep = g.Cluster.Keep }, "output": func() { p.Output = g.Output }, "slo": func() { p.SLO = g.SLO },
+		"environment-latency": func() { p.EnvironmentLatency = strict.Duration(f.environmentLatency) },
+		"image":               func() { p.Images = g.Images },
+		"keep":                func() { p.Cluster.Keep = g.Cluster.Keep }, "output": func() { p.Output = g.Output }, "slo": func() { p.SLO = g.SLO },
 	} {
 		if given(name) {
 			set()

@@ -235,8 +235,8 @@ func (k *Kind) create(ctx context.Context, name string, options []kind.CreateOpt
 
 // loadNodeImage puts a node image that Steamer built into the engine, unless it is there.
 func (k *Kind) loadNodeImage(ctx context.Context, image images.Image) error {
-	if _, err := k.engine.Run(ctx, "image", "inspect", "--format", "{{.Id}}", image.Ref); err == nil {
-		return nil
+	if _, err := k.engine.Run(ctx, "image", "inspect", "--format", "{{.Id}}", image.Ref); err == nil || image.Archive == "" {
+		return nil // without an archive, kind pulls it
 	}
 	k.log("loading the node image into the engine")
 	if _, err := k.engine.Run(ctx, "load", "--quiet", "--input", image.Archive); err != nil {

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"time"
 
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -12,8 +11,6 @@ type Policy struct {
 	SLO      *SLO
 	Validity Validity
 	Expect   Expect
-	// EnvironmentLatency is added to every latency limit, besides the SLO file's own allowance.
-	EnvironmentLatency time.Duration
 }
 
 // Expect says what the run set out to do; what was expected and is missing
@@ -39,7 +36,7 @@ func Judge(r *result.Result, p Policy) {
 	var run verdict
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
-		v := p.topology(t, r.Run.Tier)
+		v := p.topology(t, r.Run)
 		t.Verdict, t.Reasons = v.conclude()
 		run.merge(t.Name+": ", v)
 	}
@@ -87,13 +84,13 @@ func (v *verdict) conclude() (result.Verdict, []string) {
 	return result.Pass, v.good
 }
 
-func (p Policy) topology(t *result.Topology, tier string) verdict {
+func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 	var v verdict
 	scenarios(&v, t, p.Expect.Scenarios)
 	t.Checks = nil
 	switch {
 	case t.Load != nil:
-		t.Checks = p.judgeLoad(t, tier)
+		t.Checks = p.judgeLoad(t, run)
 	case p.Expect.Load:
 		v.inconclusive("no load was run")
 	}

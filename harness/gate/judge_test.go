@@ -225,7 +225,7 @@ func TestAllowances(t *testing.T) {
 	p := gate.Policy{SLO: slos(t, sloFile), Validity: gate.DefaultValidity()}
 	gate.Judge(r, p)
 	require.Equal(t, result.Fail, r.Verdict)
-	p.EnvironmentLatency = 5 * time.Millisecond
+	r.Run.EnvironmentLatency = 5
 	gate.Judge(r, p)
 	require.Equal(t, result.Pass, r.Verdict, "10 + 10 + 5 ms")
 	r.Topologies[0].Load.Failed = 200

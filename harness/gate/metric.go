@@ -121,3 +121,21 @@ func container(metric string, t *result.Topology) reading {
 	}
 	return r
 }
+
+// Describe says in words what one of Metrics measures, and its unit. A share's unit is "0 to 1".
+func Describe(metric string) (title, unit string) {
+	switch metric {
+	case wrongValues:
+		return "fetches that got a wrong value, warm-up included", "fetches"
+	case achievedRatio:
+		return "achieved of the offered rate; a condition of a valid measurement", "0 to 1"
+	}
+	r := read(metric, &result.Topology{Load: &result.Load{}})
+	if r.unit == "%" {
+		r.unit = "0 to 1"
+	}
+	if metric == "openbao_memory_mib" {
+		r.unit = "MiB"
+	}
+	return r.title, r.unit
+}

@@ -9,8 +9,14 @@ import (
 )
 
 // judgeLoad returns the checks of a topology with load: objectives, then validity.
-func (p Policy) judgeLoad(t *result.Topology, tier string) []result.Check {
-	limits := p.SLO.limits(t, tier)
+// The allowance for the environment is the SLO file's and the run's together.
+func (p Policy) judgeLoad(t *result.Topology, run result.Run) []result.Check {
+	tier := run.Tier
+	entry := p.SLO.Find(subject(t, tier))
+	var limits []Limit
+	if entry >= 0 {
+		limits = p.SLO.Entries[entry].Limits
+	}
 	v := p.Validity
 	for _, l := range limits {
 		if l.Metric == achievedRatio {
@@ -19,10 +25,7 @@ func (p Policy) judgeLoad(t *result.Topology, tier string) []result.Check {
 	}
 	validity := v.checks(t)
 	saturated := slices.ContainsFunc(validity, func(c result.Check) bool { return c.ID == idGenerator && c.Verdict != result.Pass })
-	allowance := p.EnvironmentLatency.Seconds() * 1000
-	if p.SLO != nil {
-		allowance += p.SLO.EnvironmentLatency
-	}
+	allowance := run.EnvironmentLatency + p.SLO.EnvironmentLatencyOf(entry)
 
 	out := []result.Check{judgeValues(t.Load)}
 	if t.Load.Extra["k6_thresholds_failed"] > 0 {

@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -27,6 +26,7 @@ type SLO struct {
 	// client and OpenBao costs and the chart must not be charged with.
 	EnvironmentLatency float64     `json:"environmentLatency"`
 	Entries            []Entry     `json:"entries"`             // the first that matches a topology applies
+	Sizing             []Size      `json:"sizing,omitempty"`    // rows of GitLab's sizing table; shown, not judged
 	Reference          []Reference `json:"reference,omitempty"` // published numbers to compare with by eye; not judged
 }
 
@@ -37,7 +37,9 @@ type Entry struct {
 	Tier     []float64 `json:"tier,omitempty"`     // fetches per second, rows of the sizing table
 	Topology string    `json:"topology,omitempty"` // a topology's name, or "any"
 	Mode     string    `json:"mode,omitempty"`     // way to fetch, e.g. "inline"
-	Limits   []Limit   `json:"limits"`
+	// EnvironmentLatency replaces the file's for this entry, for example for a topology whose database is far away.
+	EnvironmentLatency *float64 `json:"environmentLatency,omitempty"`
+	Limits             []Limit  `json:"limits"`
 }
 
 // Limit bounds one metric. The limit itself still passes.
@@ -55,6 +57,15 @@ type Reference struct {
 	Normal      string `json:"normal"`
 	Investigate string `json:"investigate"`
 	Source      string `json:"source"`
+}
+
+// Size is a row of GitLab's sizing table: what an OpenBao pod is given for a rate of fetches.
+type Size struct {
+	Tier       float64 `json:"tier"`       // fetches per second, the upper end of the row
+	CPURequest string  `json:"cpuRequest"` // Kubernetes quantity; the limit is twice the request
+	Memory     string  `json:"memory"`     // Kubernetes quantity, request and limit
+	Pods       int     `json:"pods"`       // one active, the rest standby
+	Source     string  `json:"source"`
 }
 
 // ParseSLO reads an SLO file; name is used in errors, which are of code
@@ -96,6 +107,16 @@ func (s *SLO) validate() error {
 			return fmt.Errorf("entries[%d]: %w", i, err)
 		}
 	}
+	for i, z := range s.Sizing {
+		if !(z.Tier > 0) || z.CPURequest == "" || z.Memory == "" || z.Pods < 1 || z.Source == "" {
+			return fmt.Errorf("sizing[%d]: tier, cpuRequest, memory, pods and source are required", i)
+		}
+	}
+	for i, r := range s.Reference {
+		if r.Metric == "" || r.Normal == "" || r.Source == "" {
+			return fmt.Errorf("reference[%d]: metric, normal and source are required", i)
+		}
+	}
 	return nil
 }
 
@@ -108,7 +129,17 @@ func (e Entry) validate() error {
 			return fmt.Errorf("%s: version range %q: %w", field, v, err)
 		}
 	}
-	if len(e.Limits) == 0 {
+	for _, tier := range e.Tier {
+		if !(tier > 0) || math.IsInf(tier, 0) {
+			return fmt.Errorf("tier %v: want fetches per second, above 0", tier)
+		}
+	}
+	switch {
+	case e.Topology != "" && e.Topology != Any && !slices.Contains(Topologies(), e.Topology):
+		return fmt.Errorf("topology %q: want one of %q, or %q", e.Topology, Topologies(), Any)
+	case e.EnvironmentLatency != nil && !(*e.EnvironmentLatency >= 0 && *e.EnvironmentLatency <= maxEnvironmentLatency):
+		return fmt.Errorf("environmentLatency %v: want 0 to %d ms", *e.EnvironmentLatency, maxEnvironmentLatency)
+	case len(e.Limits) == 0:
 		return fmt.Errorf("no limits")
 	}
 	seen := map[string]bool{}
@@ -132,48 +163,4 @@ func (e Entry) validate() error {
 		seen[l.Metric] = true
 	}
 	return nil
-}
-
-// limits returns those of the first entry that matches, nil when none does.
-func (s *SLO) limits(t *result.Topology, tier string) []Limit {
-	if s == nil {
-		return nil
-	}
-	for _, e := range s.Entries {
-		if e.matches(t, tier) {
-			return e.Limits
-		}
-	}
-	return nil
-}
-
-func (e Entry) matches(t *result.Topology, tier string) bool {
-	rate, err := strconv.ParseFloat(tier, 64)
-	if len(e.Tier) > 0 && (err != nil || !slices.Contains(e.Tier, rate)) {
-		return false
-	}
-	if e.Topology != "" && e.Topology != "any" && e.Topology != t.Name {
-		return false
-	}
-	return (e.Mode == "" || e.Mode == t.Load.Mode) &&
-		inRange(e.Chart, t.Chart.Version) && inRange(e.OpenBao, t.Versions["openbao"])
-}
-
-// inRange reports whether version lies in the range; an unreadable version lies
-// in none, so that its topology ends without limits and INCONCLUSIVE.
-// A pre-release counts as its release: release candidates are what gets judged.
-func inRange(constraint, version string) bool {
-	if constraint == "" {
-		return true
-	}
-	v, err := semver.NewVersion(version)
-	if err != nil {
-		return false
-	}
-	c, err := semver.NewConstraint(constraint)
-	if err != nil {
-		return false // validate has refused it before
-	}
-	release, err := v.SetPrerelease("")
-	return err == nil && c.Check(&release)
 }

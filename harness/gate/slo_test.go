@@ -33,6 +33,11 @@ func TestParseSLORefuses(t *testing.T) {
 		"bad bao range":    {">=2.4.0", "two", `openbao: version range "two"`},
 		"bad chart range":  {"    tier:", "    chart: '>>1'\n    tier:", `chart: version range ">>1"`},
 		"tier is text":     {"tier: [3, 150]", "tier: [small]", "cannot unmarshal"},
+		"tier of zero":     {"tier: [3, 150]", "tier: [0]", "tier 0: want"},
+		"topology":         {"topology: any", "topology: cloud-natve", `topology "cloud-natve": want one of`},
+		"entry's latency":  {"    tier:", "    environmentLatency: 5000\n    tier:", "environmentLatency 5000"},
+		"sizing":           {"entries:", "sizing: [{tier: 3, cpuRequest: 500m, memory: 2G, pods: 2}]\nentries:", "sizing[0]"},
+		"reference":        {"entries:", "reference: [{metric: a, normal: b}]\nentries:", "reference[0]"},
 		"no entries":       {sloFile[strings.Index(sloFile, "entries:"):], "entries: []\n", "no entries"},
 		"no limits":        {sloFile[strings.Index(sloFile, "    limits:"):], "    limits: []\n", "no limits"},
 	} {

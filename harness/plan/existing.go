@@ -20,8 +20,11 @@ func replaceable() []string { return []string{images.OpenBao, images.PostgreSQL,
 func (p Plan) checkImages() error {
 	for _, image := range slices.Sorted(maps.Keys(p.Images)) {
 		flag, ref := fmt.Sprintf("--image %s=%s", image, p.Images[image]), p.Images[image]
-		if !slices.Contains(replaceable(), image) {
-			return exit.Invalidf(flag, "choose from "+strings.Join(replaceable(), ", "), "there is no such image")
+		if known := append(replaceable(), images.Node); !slices.Contains(known, image) {
+			return exit.Invalidf(flag, "choose from "+strings.Join(known, ", "), "there is no such image")
+		}
+		if image == images.Node && p.Cluster.Existing() {
+			return exit.Invalidf(flag, "leave it out", "the nodes of an existing cluster are there")
 		}
 		if _, err := name.ParseReference(ref); err != nil {
 			return exit.Invalidf(flag, "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST", "%w", err)

@@ -53,10 +53,13 @@ type Plan struct {
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is topology.InstallTimeout.
 	ReadyTimeout strict.Duration `json:"readyTimeout,omitempty"`
 	Cluster      ClusterPlan     `json:"cluster"`
-	// Images are references that replace the images Steamer builds: openbao, postgresql, gitlab-stub.
+	// Images are references that replace the images Steamer builds: openbao, postgresql, gitlab-stub, and node, which sets the version of
+	// Kubernetes.
 	Images map[string]string `json:"images,omitempty"`
 	Output string            `json:"output"` // directory of run directories
 	SLO    string            `json:"slo"`    // file of objectives
+	// EnvironmentLatency is added to every latency limit: what the way between client and OpenBao costs, 0 to 1s.
+	EnvironmentLatency strict.Duration `json:"environmentLatency,omitempty"`
 }
 
 // ClusterPlan says which cluster a run uses.
@@ -205,6 +208,9 @@ func (p Plan) checkNumbers() error {
 	}
 	if p.ReadyTimeout < 0 {
 		return exit.Invalidf("--ready-timeout "+time.Duration(p.ReadyTimeout).String(), "use a positive duration such as 5m", "it is negative")
+	}
+	if e := time.Duration(p.EnvironmentLatency); e < 0 || e > time.Second {
+		return exit.Invalidf("--environment-latency "+e.String(), "use 0s to 1s", "it is out of range")
 	}
 	if p.Cluster.TTL <= 0 {
 		return exit.Invalidf("cluster.ttl", "use a positive duration such as 4h", "%s is not positive", time.Duration(p.Cluster.TTL))

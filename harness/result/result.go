@@ -46,6 +46,8 @@ type Run struct {
 	Tier      string    `json:"tier"`      // GitLab sizing tier, e.g. "12" fetches/s
 	Steamer   string    `json:"steamer"`   // Steamer's version and commit
 	Host      Host      `json:"host"`
+	// EnvironmentLatency in ms is added to every latency limit: what the user said the way to OpenBao costs.
+	EnvironmentLatency float64 `json:"environmentLatency,omitempty"`
 }
 
 // Host is the machine that ran Steamer.

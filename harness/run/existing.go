@@ -42,7 +42,7 @@ func (r *Run) replaced(wanted ...string) []string {
 	return slices.DeleteFunc(wanted, func(name string) bool {
 		ref, ok := r.Plan.Images[name]
 		if ok {
-			r.images[name] = images.Image{Name: name, Ref: ref}
+			r.images[name] = images.Image{Name: name, Ref: ref, Pulled: true}
 		}
 		return ok
 	})

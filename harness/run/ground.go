@@ -87,7 +87,7 @@ func (r *Run) checkCluster(ctx context.Context) error {
 // provideImages builds or finds the images and k6.
 func (r *Run) provideImages(ctx context.Context) error {
 	r.Images.Progress = r.UI.Work
-	list, err := r.Images.Ensure(ctx, append(r.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub), images.Node)...)
+	list, err := r.Images.Ensure(ctx, r.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub, images.Node)...)
 	if err != nil {
 		return err
 	}

@@ -90,6 +90,7 @@ func (r *Run) begin() error {
 		APIVersion: result.APIVersion, Kind: result.Kind,
 		Run: result.Run{
 			ID: id, Started: started, Profile: r.Plan.Profile.Name, Tier: r.Plan.Tier.Name, Steamer: r.Steamer, Reproduce: r.Reproduce, Partial: true, Host: host(),
+			EnvironmentLatency: time.Duration(r.Plan.EnvironmentLatency).Seconds() * 1000,
 		},
 		Topologies: []result.Topology{}, Steps: []result.Step{},
 		NotMeasured: []string{
