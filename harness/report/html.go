@@ -94,5 +94,8 @@ func badge(v any) look {
 	case string(result.Skipped):
 		return look{"skip", "–", s}
 	}
+	if s == "not judged" {
+		return look{"skip", "–", s}
+	}
 	return look{"info", "i", s}
 }

@@ -2,7 +2,7 @@ package report
 
 import (
 	"io"
-	"sort"
+	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -10,20 +10,45 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// gauges collects metric families in order of their names.
+// Family is a gauge that OpenMetrics writes.
+type Family struct {
+	Name, Help string
+	Labels     []string
+}
+
+// Families lists the gauges, by name.
+func Families() []Family {
+	return []Family{
+		{"steamer_cpu_milliseconds_per_fetch", "CPU time a component used per fetch.", []string{"topology", "component"}},
+		{"steamer_fetch_latency_milliseconds", "Latency of a secret fetch, from its actual or intended start.", []string{"topology", "start", "quantile"}},
+		{"steamer_fetch_rate", "Completed fetches per second while measuring.", []string{"topology"}},
+		{"steamer_fetches", "Completed fetches while measuring.", []string{"topology"}},
+		{"steamer_fetches_dropped", "Arrivals that k6 could not start on time.", []string{"topology"}},
+		{"steamer_fetches_failed", "Fetches that got no secret while measuring.", []string{"topology"}},
+		{"steamer_fetches_wrong", "Fetches that got a wrong value while measuring.", []string{"topology"}},
+		{"steamer_objective_headroom_ratio", "What is left of a judged objective's limit, as a share of it; negative where it was missed.", []string{"topology", "objective"}},
+		{"steamer_openbao_memory_peak_mebibytes", "Largest working set of an OpenBao pod under load.", []string{"topology"}},
+		{"steamer_scenarios", "Scenarios by outcome.", []string{"topology", "status"}},
+		{"steamer_verdict", "Verdict of the run: 1 for the one it has.", []string{"verdict"}},
+	}
+}
+
+// gauges collects metric families by name.
 type gauges map[string]*dto.MetricFamily
 
-// add appends one value; labels are name, value, name, value, ...
-func (g gauges) add(name, help string, value float64, labels ...string) {
+// add appends one value of a family; values are those of its labels, in order.
+func (g gauges) add(name string, value float64, values ...string) {
+	i := slices.IndexFunc(Families(), func(f Family) bool { return f.Name == name })
+	family := Families()[i]
 	f := g[name]
 	if f == nil {
-		f = &dto.MetricFamily{Name: &name, Help: &help, Type: dto.MetricType_GAUGE.Enum()}
+		f = &dto.MetricFamily{Name: &family.Name, Help: &family.Help, Type: dto.MetricType_GAUGE.Enum()}
 		g[name] = f
 	}
 	value = round(value)
 	m := &dto.Metric{Gauge: &dto.Gauge{Value: &value}}
-	for i := 0; i+1 < len(labels); i += 2 {
-		m.Label = append(m.Label, &dto.LabelPair{Name: &labels[i], Value: &labels[i+1]})
+	for i := range family.Labels {
+		m.Label = append(m.Label, &dto.LabelPair{Name: &family.Labels[i], Value: &values[i]})
 	}
 	f.Metric = append(f.Metric, m)
 }
@@ -33,27 +58,24 @@ func (g gauges) add(name, help string, value float64, labels ...string) {
 // report compares two runs line by line as text.
 func OpenMetrics(w io.Writer, r *result.Result) error {
 	g := gauges{}
-	g.add("steamer_verdict", "Verdict of the run: 1 for the one it has.", one(r.Verdict == result.Pass), "verdict", "pass")
-	g.add("steamer_verdict", "", one(r.Verdict == result.Fail), "verdict", "fail")
-	g.add("steamer_verdict", "", one(r.Verdict == result.Inconclusive), "verdict", "inconclusive")
+	g.add("steamer_verdict", one(r.Verdict == result.Pass), "pass")
+	g.add("steamer_verdict", one(r.Verdict == result.Fail), "fail")
+	g.add("steamer_verdict", one(r.Verdict == result.Inconclusive), "inconclusive")
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
 		passed, failed, skipped := t.Count()
-		const scenarios = "Scenarios by outcome."
-		g.add("steamer_scenarios", scenarios, float64(failed), "topology", t.Name, "status", "failed")
-		g.add("steamer_scenarios", scenarios, float64(passed), "topology", t.Name, "status", "passed")
-		g.add("steamer_scenarios", scenarios, float64(skipped), "topology", t.Name, "status", "skipped")
+		g.add("steamer_scenarios", float64(failed), t.Name, "failed")
+		g.add("steamer_scenarios", float64(passed), t.Name, "passed")
+		g.add("steamer_scenarios", float64(skipped), t.Name, "skipped")
 		if t.Load != nil {
 			g.load(t)
 		}
 	}
-	names := make([]string, 0, len(g))
-	for n := range g {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	for _, n := range names {
-		if _, err := expfmt.MetricFamilyToOpenMetrics(w, g[n]); err != nil {
+	for _, f := range Families() {
+		if g[f.Name] == nil {
+			continue
+		}
+		if _, err := expfmt.MetricFamilyToOpenMetrics(w, g[f.Name]); err != nil {
 			return err
 		}
 	}
@@ -71,18 +93,38 @@ func (g gauges) load(t *result.Topology) {
 			q string
 			v float64
 		}{{"0.5", d.P50}, {"0.9", d.P90}, {"0.95", d.P95}, {"0.99", d.P99}} {
-			g.add("steamer_fetch_latency_milliseconds", "Latency of a secret fetch, from its actual or intended start.", q.v,
-				"topology", t.Name, "start", d.from, "quantile", q.q)
+			g.add("steamer_fetch_latency_milliseconds", q.v, t.Name, d.from, q.q)
 		}
 	}
-	g.add("steamer_fetch_rate", "Completed fetches per second while measuring.", l.AchievedRate, "topology", t.Name)
-	g.add("steamer_fetches_failed", "Fetches that got no secret while measuring.", float64(l.Failed), "topology", t.Name)
-	g.add("steamer_fetches_wrong", "Fetches that got a wrong value while measuring.", float64(l.Wrong), "topology", t.Name)
+	g.add("steamer_fetch_rate", l.AchievedRate, t.Name)
+	g.add("steamer_fetches", float64(l.Fetches), t.Name)
+	g.add("steamer_fetches_dropped", float64(l.Dropped), t.Name)
+	g.add("steamer_fetches_failed", float64(l.Failed), t.Name)
+	g.add("steamer_fetches_wrong", float64(l.Wrong), t.Name)
 	for _, c := range []string{"openbao", "postgresql"} {
 		if v, ok := t.CPUPerFetch(c); ok {
-			g.add("steamer_cpu_milliseconds_per_fetch", "CPU time a component used per fetch.", v, "topology", t.Name, "component", c)
+			g.add("steamer_cpu_milliseconds_per_fetch", v, t.Name, c)
 		}
 	}
+	for _, c := range t.Checks {
+		if c.Kind == "slo" && !c.Informational && c.Headroom != 0 {
+			g.add("steamer_objective_headroom_ratio", c.Headroom, t.Name, c.ID)
+		}
+	}
+	if peak := peakOpenBao(t); peak > 0 {
+		g.add("steamer_openbao_memory_peak_mebibytes", peak, t.Name)
+	}
+}
+
+// peakOpenBao is the largest working set of an OpenBao pod under load in MiB, 0 where none was seen.
+func peakOpenBao(t *result.Topology) float64 {
+	peak := 0.0
+	for i := range t.Resources {
+		if t.Resources[i].Component == "openbao" {
+			peak = max(peak, t.Resources[i].PeakMemory(t.Load.Whole()))
+		}
+	}
+	return peak
 }
 
 func one(b bool) float64 {

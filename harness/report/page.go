@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -51,6 +52,9 @@ func newPage(r *result.Result) *page {
 		result.Inconclusive: "The run could not measure what it set out to measure. It is neither good nor bad news.",
 	}[r.Verdict]
 	p.Top = typesetAll(r.Reasons)
+	if r.Verdict == result.Pass {
+		p.Top = inTurn(p.Top)
+	}
 	if len(p.Top) > leadReasons {
 		p.Top, p.More = p.Top[:leadReasons], p.Top[leadReasons:]
 	}
@@ -75,6 +79,28 @@ func newPage(r *result.Result) *page {
 		{"Container engine", "", []string{h.Engine}},
 	}
 	return p
+}
+
+// inTurn takes the reasons of the topologies in turn, so that the first few speak of all of them. Only good news is put in another order.
+func inTurn(reasons []string) []string {
+	var order []string
+	of := map[string][]string{}
+	for _, s := range reasons {
+		name, _, _ := strings.Cut(s, ": ")
+		if of[name] == nil {
+			order = append(order, name)
+		}
+		of[name] = append(of[name], s)
+	}
+	out := make([]string, 0, len(reasons))
+	for i := 0; len(out) < len(reasons); i++ {
+		for _, name := range order {
+			if i < len(of[name]) {
+				out = append(out, of[name][i])
+			}
+		}
+	}
+	return out
 }
 
 func steps(r *result.Result) []step {
@@ -111,7 +137,7 @@ func glance(r *result.Result) []row {
 	load := func(f func(*result.Topology, *result.Load) string) func(*result.Topology) string {
 		return func(t *result.Topology) string {
 			if t.Load == nil {
-				return "no load"
+				return noLoad
 			}
 			return f(t, t.Load)
 		}
@@ -141,13 +167,8 @@ func glance(r *result.Result) []row {
 		})},
 		{"OpenBao CPU", "per fetch", cost("openbao")},
 		{"PostgreSQL CPU", "per fetch", cost("postgresql")},
-		{"OpenBao memory", "largest working set of a pod", load(func(t *result.Topology, l *result.Load) string {
-			peak := 0.0
-			for i := range t.Resources {
-				if t.Resources[i].Component == "openbao" {
-					peak = max(peak, t.Resources[i].PeakMemory(l.Whole()))
-				}
-			}
+		{"OpenBao memory", "largest working set of a pod", load(func(t *result.Topology, _ *result.Load) string {
+			peak := peakOpenBao(t)
 			if peak == 0 {
 				return "not measured"
 			}
@@ -163,10 +184,15 @@ func glance(r *result.Result) []row {
 		for i := range r.Topologies {
 			w.Cells = append(w.Cells, l.cell(&r.Topologies[i]))
 		}
-		out = append(out, w)
+		if slices.ContainsFunc(w.Cells, func(s string) bool { return s != noLoad }) {
+			out = append(out, w)
+		}
 	}
 	return out
 }
+
+// noLoad is the cell of what only load measures; a row of nothing else is left out.
+const noLoad = "no load"
 
 // sorted returns the pairs of m as rows, by key.
 func sorted(m map[string]string) []row {

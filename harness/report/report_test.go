@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"image/color"
+	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -172,6 +175,13 @@ func TestOpenMetrics(t *testing.T) {
 	}
 	require.Contains(t, b.String(), `steamer_fetch_latency_milliseconds{topology="cloud-native",start="intended",quantile="0.99"}`)
 	require.Contains(t, b.String(), `steamer_verdict{verdict="pass"} 1.0`)
+	require.Contains(t, b.String(), `steamer_objective_headroom_ratio{topology="cloud-native",objective="slo/fetch-mean-ms"} 0.`)
+	previous := ""
+	for _, f := range report.Families() {
+		require.Contains(t, b.String(), "# HELP "+f.Name+" "+f.Help+"\n", "a run with load has every family")
+		require.Greater(t, f.Name, previous, "by name")
+		previous = f.Name
+	}
 }
 
 func TestSummary(t *testing.T) {
@@ -213,6 +223,97 @@ func TestMarkdown(t *testing.T) {
 			require.Equal(t, columns, n, "line %d: %s", i+1, l)
 		}
 		columns = n
+	}
+}
+
+// TestScenariosStayReadable has 340 scenarios in rounds: failures first, folded groups, one line for all rounds of a scenario.
+func TestScenariosStayReadable(t *testing.T) {
+	t.Parallel()
+	r := synthetic.Result(30, 12)
+	r.Topologies = r.Topologies[:1]
+	r.Topologies[0].Scenarios = nil
+	for round := 1; round <= 3; round++ {
+		for i := range 340 {
+			s := result.Scenario{ID: fmt.Sprintf("group%d/number-%d", i%4, i), Title: fmt.Sprintf("Number %d holds", i), Status: result.Passed, Round: round, Seconds: 1}
+			switch {
+			case i == 203 && round > 1:
+				s.Status, s.Reason = result.Failed, fmt.Sprintf("got %d00", round)
+			case i == 7:
+				s.Status, s.Reason = result.Skipped, "not here"
+			}
+			r.Topologies[0].Scenarios = append(r.Topologies[0].Scenarios, s)
+		}
+	}
+	var html, md bytes.Buffer
+	require.NoError(t, report.HTML(&html, r))
+	page := html.String()
+	require.Equal(t, 340, strings.Count(page, "<tr data-status="), "one row for all rounds")
+	require.Equal(t, 1, strings.Count(page, `<details class="group" open>`), "only the group with a failure is unfolded")
+	require.Less(t, strings.Index(page, "group3</span>"), strings.Index(page, "group0</span>"), "it comes first")
+	require.Less(t, strings.Index(page, "Number 203 holds"), strings.Index(page, "Number 3 holds"), "and so does the failure in it")
+	require.Contains(t, page, "3 rounds: 1 passed, 2 failed, 0 skipped; failed in round 2, 3")
+	require.Contains(t, page, "round 3: got 300", "every failed round says why")
+	require.Less(t, len(page), 1_000_000)
+	require.NoError(t, report.Markdown(&md, r))
+	require.Contains(t, md.String(), "- **failed** `group3/number-203` Number 203 holds: got 200")
+}
+
+// TestBenchstat reads what benchstat would: configuration lines, then a name, a count and pairs of value and unit.
+func TestBenchstat(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	r := synthetic.Result(60, 12)
+	require.NoError(t, report.Benchstat(&b, r))
+	lines := 0
+	for _, l := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
+		if !strings.HasPrefix(l, "Benchmark") {
+			require.Regexp(t, `^[a-z0-9]+: \S.*$`, l, "configuration")
+			continue
+		}
+		lines++
+		fields := strings.Fields(l)
+		require.Regexp(t, `^BenchmarkFetch/topology=cloud-native(-hybrid)?/mode=inline/profile=steady/tier=12$`, fields[0])
+		require.Equal(t, "720", fields[1])
+		require.Zero(t, len(fields)%2)
+		units := map[string]bool{}
+		for i := 2; i < len(fields); i += 2 {
+			require.Regexp(t, `^-?[0-9]+(\.[0-9]+)?$`, fields[i])
+			require.False(t, units[fields[i+1]], "each unit once")
+			units[fields[i+1]] = true
+		}
+		require.True(t, units["p99-ms"] && units["openbao-cpu-ms/fetch"], "%v", units)
+	}
+	require.Equal(t, 2, lines)
+}
+
+func TestGPT(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	r := synthetic.Failed()
+	require.NoError(t, report.GPT(&b, r))
+	text := b.String()
+	require.Regexp(t, `(?m)^NAME +\| RPS +\| RPS RESULT +\| TTFB AVG +\| TTFB P90 +\| REQ STATUS +\| RESULT$`, text)
+	require.Regexp(t, `(?m)^secret_fetch_inline_cloud-native +\| 30/s \| 30\.00/s \(≥99 %\) \| [0-9.]+ms +\| [0-9.]+ms +\| 98\.00% \(errors ≤0 %\) +\| FAILED$`, text)
+	require.Equal(t, 1, strings.Count(text, "secret_fetch"), "the other topology had no load")
+}
+
+func TestPlots(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]*result.Result{"passed": synthetic.Result(60, 12), "failed": synthetic.Failed()} {
+		for what, write := range map[string]func(io.Writer, *result.Topology) error{"latency": report.LatencyPNG, "percentiles": report.PercentilesPNG} {
+			var b bytes.Buffer
+			require.NoError(t, write(&b, &r.Topologies[0]))
+			img, err := png.Decode(&b)
+			require.NoError(t, err, "%s, %s", name, what)
+			colours := map[color.Color]bool{}
+			for x := range img.Bounds().Dx() {
+				for y := range img.Bounds().Dy() {
+					colours[img.At(x, y)] = true
+				}
+			}
+			require.Greater(t, len(colours), 20, "%s, %s: something is drawn", name, what)
+			require.True(t, colours[color.RGBA{0x2f, 0x7b, 0xd0, 0xff}], "%s, %s: the line is there", name, what)
+		}
 	}
 }
 

@@ -23,13 +23,7 @@ func Colour(f *os.File) bool {
 // lines; colour adds ANSI colours to the verdicts.
 func Summary(w io.Writer, r *result.Result, colour bool) error {
 	p := newPage(r)
-	paint := func(v string) string {
-		code := map[string]string{"PASS": "1;32", "FAIL": "1;31", "INCONCLUSIVE": "1;33"}[v]
-		if !colour || code == "" {
-			return v
-		}
-		return "\x1b[" + code + "m" + v + "\x1b[0m"
-	}
+	paint := func(v string) string { return painted(v, colour) }
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nSteamer: %s   run %s, profile %s, tier %s, %s\n", paint(p.Verdict), r.Run.ID, r.Run.Profile, r.Run.Tier, p.Took)
 	label := 0
@@ -58,6 +52,15 @@ func Summary(w io.Writer, r *result.Result, colour bool) error {
 	fmt.Fprintf(&b, "\n  Repeat with: %s\n", plain(r.Run.Reproduce))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// painted colours a verdict; other words stay as they are.
+func painted(v string, colour bool) string {
+	code := map[string]string{"PASS": "1;32", "FAIL": "1;31", "INCONCLUSIVE": "1;33"}[v]
+	if !colour || code == "" {
+		return v
+	}
+	return "\x1b[" + code + "m" + v + "\x1b[0m"
 }
 
 // plain puts s on one line and takes away what a terminal would obey.

@@ -15,7 +15,8 @@ type view struct {
 	Reasons                 []string
 	Summary                 string // one sentence on the load
 	SLOs, Validity          []checkView
-	Scenarios               []scenarioView
+	Groups                  []scenarioGroup
+	OnlyFailed              bool // there are so many scenarios that the failed ones are shown first, alone
 	Passed, Failed, Skipped int
 	Events                  []eventView
 	Versions, Images        []row
@@ -32,12 +33,6 @@ type checkView struct {
 	Used     float64
 	Bar      bool
 	Headroom string
-}
-
-type scenarioView struct {
-	result.Scenario
-	Took     string
-	Measured []row
 }
 
 type eventView struct {
@@ -62,14 +57,8 @@ func newView(t *result.Topology) view {
 			v.Validity = append(v.Validity, cv)
 		}
 	}
-	for _, s := range t.Scenarios {
-		sv := scenarioView{Scenario: s, Took: span(s.Seconds)}
-		for k, x := range s.Measured {
-			sv.Measured = append(sv.Measured, row{Label: strings.ReplaceAll(k, "_", " "), Cells: []string{sig(x)}})
-		}
-		sort.Slice(sv.Measured, func(i, j int) bool { return sv.Measured[i].Label < sv.Measured[j].Label })
-		v.Scenarios = append(v.Scenarios, sv)
-	}
+	v.Groups = groups(t.Scenarios)
+	v.OnlyFailed = v.Failed > 0 && len(t.Scenarios) >= manyScenarios
 	for _, e := range t.Events {
 		ev := eventView{Event: e, When: e.At.UTC().Format("15:04:05"), Label: e.Kind}
 		if t.Load != nil {

@@ -69,7 +69,7 @@ func (r *recorder) fail(message string) {
 	}
 	message = strings.TrimSpace(message)
 	if !r.failed {
-		r.failed, r.reason = true, r.redact.Redact(message)
+		r.failed, r.reason = true, r.redact.Redact(readable(message))
 	}
 	r.line("FAIL: " + message)
 }

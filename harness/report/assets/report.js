@@ -126,8 +126,10 @@
   const root = document.documentElement;
   const theme = matchMedia('(prefers-color-scheme: dark)');
   theme.addEventListener('change', draw);
-  addEventListener('beforeprint', () => { root.dataset.theme = 'light'; for (const d of document.querySelectorAll('.plots')) d.style.width = '680px'; draw(); });
-  addEventListener('afterprint', () => { delete root.dataset.theme; for (const d of document.querySelectorAll('.plots')) d.style.width = ''; draw(); });
+  // Paper cannot unfold: what is folded for its length alone is printed, logs are not.
+  let opened = [];
+  addEventListener('beforeprint', () => { opened = [...document.querySelectorAll('details.group:not([open]), .hero details:not([open])')]; for (const d of opened) d.open = true; root.dataset.theme = 'light'; for (const d of document.querySelectorAll('.plots')) d.style.width = '680px'; draw(); });
+  addEventListener('afterprint', () => { for (const d of opened) d.open = false; delete root.dataset.theme; for (const d of document.querySelectorAll('.plots')) d.style.width = ''; draw(); });
   let width = 0;
   new ResizeObserver(() => {
     if (root.dataset.theme || width === document.body.clientWidth) return; // sizes are fixed while printing
@@ -137,17 +139,27 @@
   draw();
 
   for (const input of document.querySelectorAll('[data-search]')) {
-    const rows = [...document.querySelectorAll('#' + input.dataset.search + ' tbody tr')], status = document.getElementById(input.dataset.search + '-status');
-    input.parentNode.hidden = false;
-    input.addEventListener('input', () => {
-      const words = input.value.toLowerCase().split(/\s+/);
+    const id = input.dataset.search, card = document.getElementById(id), status = document.getElementById(id + '-status');
+    const show = document.querySelector(`[data-show="${id}"]`), groups = [...card.querySelectorAll('details.group')];
+    const rows = groups.map((g) => [...g.querySelectorAll('tbody tr')].map((el) => ({ el, text: el.textContent.toLowerCase(), status: el.dataset.status })));
+    const folded = groups.map((g) => g.open), total = rows.reduce((n, r) => n + r.length, 0);
+    input.closest('.search').hidden = false;
+    const filter = () => {
+      const words = input.value.toLowerCase().split(/\s+/), any = Boolean(input.value.trim() || show.value);
       let shown = 0;
-      for (const r of rows) {
-        const hit = words.every((w) => r.textContent.toLowerCase().includes(w));
-        r.hidden = !hit; shown += hit;
-      }
-      status.textContent = input.value ? `${shown} of ${rows.length} shown` : '';
-    });
+      groups.forEach((g, i) => {
+        let here = 0;
+        for (const r of rows[i]) {
+          const hit = (!show.value || r.status === show.value) && words.every((w) => r.text.includes(w));
+          r.el.hidden = !hit; here += hit;
+        }
+        g.hidden = !here; g.open = any ? here > 0 : folded[i]; shown += here;
+      });
+      status.textContent = any ? `${shown} of ${total} shown` : '';
+    };
+    input.addEventListener('input', filter);
+    show.addEventListener('change', filter);
+    filter();
   }
   for (const box of document.querySelectorAll('[data-log]')) {
     box.parentNode.hidden = false;

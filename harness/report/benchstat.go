@@ -1,0 +1,82 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// Benchstat writes each topology's load as one line of Go's benchmark format, with all that the line is about as configuration before it.
+// The files of several runs one after the other are what benchstat compares: a run is one sample.
+func Benchstat(w io.Writer, r *result.Result) error {
+	var b strings.Builder
+	for i := range r.Topologies {
+		t := &r.Topologies[i]
+		if t.Load == nil {
+			continue
+		}
+		for _, c := range [][2]string{
+			{"chart", t.Chart.Name + " " + t.Chart.Version},
+			{"openbao", t.Versions["openbao"]},
+			{"postgresql", t.Versions["postgresql"]},
+			{"kubernetes", t.Versions["kubernetes"]},
+			{"steamer", r.Run.Steamer},
+			{"cpus", fmt.Sprint(r.Run.Host.CPUs)},
+		} {
+			if value := plain(c[1]); value != "" {
+				fmt.Fprintf(&b, "%s: %s\n", c[0], value)
+			}
+		}
+		fmt.Fprintf(&b, "BenchmarkFetch/topology=%s/mode=%s/profile=%s/tier=%s %d", word(t.Name), word(t.Load.Mode), word(r.Run.Profile), word(r.Run.Tier), t.Load.Fetches)
+		for _, v := range benchValues(t) {
+			fmt.Fprintf(&b, " %s %s", number(v.value), v.unit)
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+type benchValue struct {
+	value float64
+	unit  string
+}
+
+func benchValues(t *result.Topology) []benchValue {
+	d := t.Load.Intended
+	values := []benchValue{
+		{d.Mean, "mean-ms"},
+		{d.P50, "p50-ms"},
+		{d.P90, "p90-ms"},
+		{d.P95, "p95-ms"},
+		{d.P99, "p99-ms"},
+		{t.Load.AchievedRate, "fetches/s"},
+		{float64(t.Load.Failed), "failed"},
+	}
+	for _, c := range []string{"openbao", "postgresql"} {
+		if v, ok := t.CPUPerFetch(c); ok {
+			values = append(values, benchValue{v, c + "-cpu-ms/fetch"})
+		}
+	}
+	return values
+}
+
+// number prints a value without an exponent, rounded to microseconds where it is milliseconds.
+func number(v float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", v), "0"), ".")
+}
+
+// word makes s part of a benchmark's name, where neither spaces nor slashes may be.
+func word(s string) string {
+	if s = strings.Map(func(r rune) rune {
+		if r <= ' ' || r == '/' || r == 0x7f {
+			return '-'
+		}
+		return r
+	}, clean(s)); s == "" {
+		return "unknown"
+	}
+	return s
+}
