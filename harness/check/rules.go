@@ -21,6 +21,15 @@ type Rule struct {
 	chart  func(*subject) []Finding          // once
 }
 
+// KnownDefects lists the rules that each look for a defect that a released OpenBao chart had, by ID.
+func KnownDefects() []string {
+	ids := make([]string, 0, len(openbaoRules))
+	for _, rule := range openbaoRules {
+		ids = append(ids, rule.ID)
+	}
+	return ids
+}
+
 // Rules lists all rules in the order in which they run.
 func Rules() []Rule {
 	return slices.Concat(helmRules, kubeRules, wiringRules, securityRules, upgradeRules, openbaoRules, valuesRules)

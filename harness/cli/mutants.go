@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/mutant"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -33,9 +34,9 @@ says why it cannot be; 1: one survived.`
 
 // mutantsFlags are the flags of steamer mutants.
 type mutantsFlags struct {
-	pattern, markdown, cluster, output string
-	list, local, keep                  bool
-	port                               int
+	pattern, markdown, json, cluster, output string
+	list, local, keep                        bool
+	port                                     int
 }
 
 func newMutants(state *State) *cobra.Command {
@@ -54,6 +55,7 @@ func newMutants(state *State) *cobra.Command {
 	flags.BoolVar(&f.local, "local", false, "only the mutants that need no cluster")
 	flags.BoolVar(&f.keep, "keep", false, "leave the cluster and the engine running")
 	flags.StringVar(&f.markdown, "markdown", "", "file for the outcomes as Markdown")
+	flags.StringVar(&f.json, "json", "", "file for the outcomes as JSON, which steamer gate reads")
 	flags.StringVar(&f.cluster, "cluster", d.Cluster.Name, "name of the kind cluster; a running one of Steamer's is reused")
 	flags.IntVar(&f.port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
 	flags.StringVar(&f.output, "output", filepath.Join(d.Output, "mutants"), "directory that the run directories are made in")
@@ -72,17 +74,48 @@ func (f *mutantsFlags) run(ctx context.Context, state *State) error {
 	if f.list {
 		return listMutants(state, list)
 	}
-	if f.markdown != "" { // found out now, and not after half an hour
-		file, err := os.OpenFile(f.markdown, os.O_CREATE|os.O_WRONLY, 0o644)
+	for flag, path := range map[string]string{"--markdown ": f.markdown, "--json ": f.json} {
+		if path == "" {
+			continue
+		}
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644) // found out now, and not after half an hour
 		if err != nil {
-			return exit.Invalidf("--markdown "+f.markdown, "name a file that can be written", "%w", err)
+			return exit.Invalidf(flag+path, "name a file that can be written", "%w", err)
 		}
 		_ = file.Close()
 	}
+	outcomes, err := f.tryAll(ctx, state, builder, list)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(state.Stdout, mutant.Summary(outcomes))
+	if err := f.write(outcomes); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(outcomes, func(o mutant.Outcome) bool { return !o.Sound() }) {
+		return nil
+	}
+	return verdictError(exit.Fail)
+}
+
+// try tries the mutants that the flags ask for and writes nothing.
+func (f *mutantsFlags) try(ctx context.Context, state *State) ([]mutant.Outcome, error) {
+	builder, err := state.builder()
+	if err != nil {
+		return nil, err
+	}
+	list, err := f.selected(builder.Root)
+	if err != nil {
+		return nil, err
+	}
+	return f.tryAll(ctx, state, builder, list)
+}
+
+func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images.Builder, list []mutant.Mutant) ([]mutant.Outcome, error) {
 	builder.Progress = progressLines(state.Stderr)
 	binary, err := builder.OpenBaoBinary(ctx)
 	if err != nil {
-		return exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		return nil, exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
 	local := &mutant.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
 	defer local.Close()
@@ -97,19 +130,7 @@ func (f *mutantsFlags) run(ctx context.Context, state *State) error {
 		more, err = f.onCluster(ctx, state, there, report)
 		outcomes = append(outcomes, more...)
 	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(state.Stdout, mutant.Summary(outcomes))
-	if f.markdown != "" {
-		if err := f.write(outcomes); err != nil {
-			return err
-		}
-	}
-	if !slices.ContainsFunc(outcomes, func(o mutant.Outcome) bool { return !o.Sound() }) {
-		return nil
-	}
-	return verdictError(exit.Fail)
+	return outcomes, err
 }
 
 // selected reads the mutants and keeps those that the flags ask for.
@@ -184,7 +205,20 @@ func (s *State) quietRun(ctx context.Context, p *plan.Resolved) (*result.Result,
 	return outcome, err
 }
 
+// write writes the outcomes to the files that the flags name.
 func (f *mutantsFlags) write(outcomes []mutant.Outcome) error {
+	if f.json != "" {
+		data, err := mutant.Encode(buildVersion(), time.Now(), outcomes)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(f.json, data, 0o644); err != nil {
+			return err
+		}
+	}
+	if f.markdown == "" {
+		return nil
+	}
 	file, err := os.Create(f.markdown)
 	if err != nil {
 		return err

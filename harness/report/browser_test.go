@@ -5,6 +5,7 @@ package report_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/url"
 	"os"
@@ -60,6 +61,12 @@ func open(t *testing.T, r *result.Result, scheme string, prepare ...chromedp.Act
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, report.WriteAll(dir, r))
+	return browse(t, filepath.Join(dir, "report.html"), scheme, "html[data-plotted]", prepare...)
+}
+
+// browse opens a file in a browser of its own and waits for an element.
+func browse(t *testing.T, path, scheme, ready string, prepare ...chromedp.Action[chromedp.Void]) (context.Context, *watcher) {
+	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 900))
 	ctx, cancel := context.WithTimeout(context.Background(), browserTimeout)
@@ -76,8 +83,8 @@ func open(t *testing.T, r *result.Result, scheme string, prepare ...chromedp.Act
 	require.NoError(t, err)
 	_, err = chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 	require.NoError(t, err)
-	page := url.URL{Scheme: "file", Path: filepath.Join(dir, "report.html")}
-	steps := append(prepare, chromedp.Navigate(page.String()), chromedp.WaitReady(chromedp.CSS("html[data-plotted]")))
+	page := url.URL{Scheme: "file", Path: path}
+	steps := append(prepare, chromedp.Navigate(page.String()), chromedp.WaitReady(chromedp.CSS(ready)))
 	require.NoError(t, chromedp.Do(ctx, steps...))
 	return ctx, w
 }
@@ -133,11 +140,7 @@ func TestBrowserDrawsThePlots(t *testing.T) {
 			require.Equal(t, want, eval[string](t, ctx, `getComputedStyle(document.body).backgroundColor`))
 			require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out sideways")
 			w.clean(t)
-			if dir := os.Getenv("SCREENSHOTS"); dir != "" {
-				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-				require.NoError(t, err)
-				require.NoError(t, os.WriteFile(filepath.Join(dir, strings.ReplaceAll(name, ", ", "-")+".png"), png, 0o600))
-			}
+			shoot(t, ctx, strings.ReplaceAll(name, ", ", "-"))
 		})
 	}
 }
@@ -149,12 +152,18 @@ func TestBrowserControls(t *testing.T) {
 	require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i).join()`), "ids are unique")
 	require.Zero(t, eval[int](t, ctx, `document.querySelectorAll('[role=img]:not([aria-label])').length`))
 
-	// The search narrows the scenario table.
-	const visible = `document.querySelectorAll('#t-cloud-native-scenarios tbody tr:not([hidden])').length`
+	// The search and the filter narrow the scenario table, and hide groups without a match.
+	const visible = `[...document.querySelectorAll('#t-cloud-native-scenarios tbody tr')].filter((r) => r.checkVisibility()).length`
+	const status = `document.getElementById('t-cloud-native-scenarios-status').textContent`
 	require.Equal(t, 8, eval[int](t, ctx, visible))
 	require.NoError(t, chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(`[data-search="t-cloud-native-scenarios"]`), "jwt")))
 	require.Equal(t, 2, eval[int](t, ctx, visible))
-	require.Equal(t, "2 of 8 shown", eval[string](t, ctx, `document.getElementById('t-cloud-native-scenarios-status').textContent`))
+	require.Equal(t, "2 of 8 shown", eval[string](t, ctx, status))
+	require.Equal(t, 1, eval[int](t, ctx, `[...document.querySelectorAll('#t-cloud-native-scenarios details.group')].filter((g) => g.checkVisibility()).length`))
+	const show = `(() => { const s = document.querySelector('[data-show="t-cloud-native-scenarios"]'); s.value = 'failed'; s.dispatchEvent(new Event('change')); return s.value; })()`
+	require.Equal(t, "failed", eval[string](t, ctx, show))
+	require.Equal(t, "1 of 8 shown", eval[string](t, ctx, status))
+	require.Equal(t, 1, eval[int](t, ctx, visible))
 
 	// The keyboard moves the cursor, and the legend reads out the values.
 	const legend = `[...document.querySelectorAll('.plot[data-kind=latency] .u-value')].map((e) => e.textContent).join('|')`
@@ -176,6 +185,59 @@ func TestBrowserNarrow(t *testing.T) {
 	w.clean(t)
 }
 
+// TestBrowserManyScenarios opens a suite of 340 scenarios: folded, quick to search, and unfolded on paper.
+func TestBrowserManyScenarios(t *testing.T) {
+	r := synthetic.Result(60, 12)
+	for i := range 340 {
+		r.Topologies[0].Scenarios = append(r.Topologies[0].Scenarios, result.Scenario{
+			ID: fmt.Sprintf("group%d/number-%d", i%5, i), Title: fmt.Sprintf("Number %d holds", i), Status: result.Passed,
+		})
+	}
+	ctx, w := open(t, r, "light")
+	const visible = `[...document.querySelectorAll('#t-cloud-native-scenarios tbody tr')].filter((r) => r.checkVisibility()).length`
+	require.Zero(t, eval[int](t, ctx, visible), "nothing failed, so everything is folded")
+	require.NoError(t, chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(`[data-search="t-cloud-native-scenarios"]`), "number-33")))
+	require.Equal(t, 11, eval[int](t, ctx, visible), "33 and 330 to 339")
+	require.Equal(t, 348, eval[int](t, ctx, `(() => {
+	  const i = document.querySelector('[data-search="t-cloud-native-scenarios"]'); i.value = ''; i.dispatchEvent(new Event('input'));
+	  dispatchEvent(new Event('beforeprint')); const n = `+visible+`; dispatchEvent(new Event('afterprint')); return n; })()`))
+	require.Zero(t, eval[int](t, ctx, visible), "folded again after printing")
+	w.clean(t)
+
+	r.Topologies[0].Scenarios[200].Status, r.Topologies[0].Scenarios[200].Reason = result.Failed, "got 500"
+	ctx, w = open(t, r, "light")
+	require.Equal(t, 1, eval[int](t, ctx, visible), "only what failed, until someone asks for more")
+	require.Equal(t, "1 of 348 shown", eval[string](t, ctx, `document.getElementById('t-cloud-native-scenarios-status').textContent`))
+	w.clean(t)
+}
+
+// TestBrowserShowsTheDecision opens a gate's page, which has no script.
+func TestBrowserShowsTheDecision(t *testing.T) {
+	for _, scheme := range []string{"light", "dark"} {
+		dir := t.TempDir()
+		require.NoError(t, report.WriteDecision(dir, decided()))
+		ctx, w := browse(t, filepath.Join(dir, "gate.html"), scheme, "body")
+		require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('a[href]')].map((a) => a.getAttribute('href')).filter((h) => !document.getElementById(h.slice(1))).join()`))
+		require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i).join()`), "ids are unique")
+		require.Zero(t, eval[int](t, ctx, `document.scripts.length`))
+		require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out sideways")
+		shoot(t, ctx, "gate-"+scheme)
+		w.clean(t)
+	}
+}
+
+// shoot writes a picture of the whole page where SCREENSHOTS says.
+func shoot(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+}
+
 // TestBrowserIsQuick opens half an hour at 150 fetches/s; the budget is 2 s.
 func TestBrowserIsQuick(t *testing.T) {
 	ctx, w := open(t, synthetic.Result(1800, 150), "light")
@@ -186,5 +248,22 @@ func TestBrowserIsQuick(t *testing.T) {
 		best = min(best, eval[float64](t, ctx, `performance.getEntriesByType('navigation')[0].domComplete`))
 	}
 	t.Logf("opened in %.0f ms", best)
+	require.Less(t, best, 2000.0)
+}
+
+// TestBrowserTakesTenMegabytes opens the report of a result of 10 MB; the budget is 2 s as well.
+func TestBrowserTakesTenMegabytes(t *testing.T) {
+	r := synthetic.Result(14400, 12)
+	b, err := result.Encode(r)
+	require.NoError(t, err)
+	require.Greater(t, len(b), 10_000_000)
+	ctx, w := open(t, r, "light")
+	w.clean(t)
+	best := math.Inf(1)
+	for range 3 {
+		require.NoError(t, chromedp.Do(ctx, chromedp.Reload(), chromedp.WaitReady(chromedp.CSS("html[data-plotted]"))))
+		best = min(best, eval[float64](t, ctx, `performance.getEntriesByType('navigation')[0].domComplete`))
+	}
+	t.Logf("%.1f MB opened in %.0f ms", float64(len(b))/1e6, best)
 	require.Less(t, best, 2000.0)
 }

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/source"
+)
+
+// collect runs what the gate judges; stop says that only the plan was to be printed.
+func (f *gateFlags) collect(ctx context.Context, c *cobra.Command, state *State, flags *runFlags) (paths []string, dir string, stop bool, err error) {
+	root, err := source.Find(state.root)
+	if err != nil {
+		return nil, "", false, err
+	}
+	p, err := flags.plan(c, root)
+	if err != nil {
+		return nil, "", false, err
+	}
+	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
+	if err != nil {
+		return nil, "", false, err
+	}
+	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
+	if err != nil {
+		return nil, "", false, err
+	}
+	if err := r.Preflight(ctx); err != nil {
+		return nil, "", false, err
+	}
+	if flags.dryRun {
+		text, err := p.YAML()
+		if err == nil {
+			_, err = fmt.Fprint(state.Stdout, text)
+		}
+		return nil, "", true, err
+	}
+	if dir, err = gateDir(p.Output, time.Now().UTC()); err != nil {
+		return nil, "", false, err
+	}
+	work := readiness.Work{
+		Dir: dir, Steamer: buildVersion(), Note: func(what string) { fmt.Fprintf(state.Stderr, "▶ gate: %s\n", what) },
+		Check: func(ctx context.Context) (*check.Report, error) { return checkResolved(ctx, resolved) },
+		Run:   func(ctx context.Context) (*result.Result, string, error) { return r.Do(ctx) },
+	}
+	if f.mutants != "none" {
+		work.Mutants = func(ctx context.Context) ([]mutant.Outcome, error) {
+			m := &mutantsFlags{local: f.mutants == "local", cluster: p.Cluster.Name, port: p.Cluster.Port, output: dir}
+			return m.try(ctx, state)
+		}
+	}
+	paths, err = work.Collect(ctx)
+	return paths, dir, false, err
+}
+
+// checkResolved checks the chart of a plan as it is to be installed, its values included.
+func checkResolved(ctx context.Context, p *plan.Resolved) (*check.Report, error) {
+	return check.Run(ctx, p.Chart, check.Options{Values: p.Overrides, Dialect: check.Auto})
+}

@@ -1,0 +1,140 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+const (
+	recordedRun   = "../result/testdata/run-v1.json"
+	recordedCheck = "../readiness/testdata/charts-check.json"
+)
+
+// suiteOf is a pattern of exactly the scenarios that the recorded run tried.
+func suiteOf(t *testing.T) string {
+	t.Helper()
+	r, err := result.ReadFile(recordedRun)
+	require.NoError(t, err)
+	var ids []string
+	for _, s := range r.Topologies[0].Scenarios {
+		ids = append(ids, s.ID)
+	}
+	return "^(" + strings.Join(ids, "|") + ")$"
+}
+
+func TestGateFrom(t *testing.T) {
+	t.Parallel()
+	out, suite := t.TempDir(), suiteOf(t)
+	got := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--scenarios", suite, "--output", out)
+	require.Equal(t, exit.Pass, got.code, got.stdout+got.stderr)
+	require.Contains(t, got.stdout, "Steamer gate: PASS   openbao 0.2.0")
+	dirs, err := filepath.Glob(filepath.Join(out, "gate-*"))
+	require.NoError(t, err)
+	require.Len(t, dirs, 1)
+	for _, name := range []string{"gate.json", "gate.html", "gate.md", "gate.xml"} {
+		require.FileExists(t, filepath.Join(dirs[0], name))
+	}
+	raw, err := os.ReadFile(filepath.Join(dirs[0], "gate.json"))
+	require.NoError(t, err)
+	d, err := decision.Decode("gate.json", raw)
+	require.NoError(t, err)
+	require.Equal(t, "12", d.Tier)
+	require.Contains(t, d.Reproduce, "steamer gate --from ../result/testdata/run-v1.json")
+
+	again := steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--scenarios", suite, "--output", out)
+	require.Equal(t, exit.Pass, again.code, again.stderr)
+
+	whole := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--output", out)
+	require.Equal(t, exit.Inconclusive, whole.code, "the recorded run did not try the whole suite")
+	require.Contains(t, whole.stdout, "scenarios of the suite were not tried")
+	less := steamer(t, t.TempDir(), "gate", "--from", recordedRun, "--scenarios", suite, "--output", out, "--require=-charts,-defects")
+	require.Equal(t, exit.Pass, less.code, less.stdout)
+
+	var doc map[string]any
+	run, err := os.ReadFile(recordedRun)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(run, &doc))
+	doc["topologies"].([]any)[0].(map[string]any)["load"].(map[string]any)["wrong"] = 1
+	run, err = json.Marshal(doc)
+	require.NoError(t, err)
+	wrong := steamer(t, t.TempDir(), "gate", "--from", write(t, out, "wrong.json", string(run)), "--scenarios", suite, "--output", out)
+	require.Equal(t, exit.Fail, wrong.code, wrong.stderr)
+	require.Contains(t, wrong.stdout, "1 fetches were answered with a wrong value")
+}
+
+func TestGateRefuses(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"argument":         {[]string{"runs/x"}, []string{"--from"}},
+		"no such run":      {[]string{"--from", "/nowhere"}, []string{"--from /nowhere", "no such file"}},
+		"chart":            {[]string{"--from", recordedRun, "--chart", "x"}, []string{"--chart", "nothing is run"}},
+		"profile":          {[]string{"--from", recordedRun, "--profile", "steady"}, []string{"--profile", "nothing is run"}},
+		"criterion":        {[]string{"--from", recordedRun, "--require", "moon"}, []string{"--require moon", "functional"}},
+		"list and changes": {[]string{"--from", recordedRun, "--require", "load,+mutants"}, []string{"it is both"}},
+		"mutants":          {[]string{"--mutants", "many"}, []string{"--mutants many", "local"}},
+		"topology":         {[]string{"--from", recordedRun, "--topology", "moon"}, []string{"--topology moon"}},
+		"with":             {[]string{"--with", "/nowhere"}, []string{"/nowhere"}},
+		"slo":              {[]string{"--from", recordedRun, "--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
+		"online chart":     {[]string{"--chart", "/nowhere"}, []string{"chart /nowhere"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			args := append([]string{"gate", "--output", filepath.Join(dir, "runs")}, tc.args...)
+			if tc.args[0] != "--from" {
+				args = append(args, "--port", freePort(t))
+			}
+			got := steamer(t, filepath.Join(dir, "cache"), args...)
+			require.Equal(t, exit.Invalid, got.code, got.stderr)
+			for _, want := range append(tc.want, "mend: ") {
+				require.Contains(t, got.stderr, want)
+			}
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, left, "something was created")
+		})
+	}
+	dry := steamer(t, t.TempDir(), "gate", "--dry-run", "--port", freePort(t), "--profile", "steady")
+	require.Equal(t, exit.Pass, dry.code, dry.stderr)
+	require.Contains(t, dry.stdout, "scenarios: all")
+	require.Contains(t, dry.stdout, "profile: steady")
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	raw, err := os.ReadFile(recordedRun)
+	require.NoError(t, err)
+	write(t, dir, "result.json", string(raw))
+	got := steamer(t, t.TempDir(), "report", dir)
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	require.Contains(t, got.stdout, "20261125-143138-fbc5: PASS, reports in "+dir)
+	for _, name := range []string{
+		"report.html", "report.md", "junit.xml", "metrics.txt", "benchstat.txt", "gpt.txt", "latency-cloud-native.png", "percentiles-cloud-native-hybrid.png",
+		"load-performance-cloud-native.json",
+	} {
+		require.FileExists(t, filepath.Join(dir, name))
+	}
+	other := filepath.Join(t.TempDir(), "new", "place")
+	got = steamer(t, t.TempDir(), "report", filepath.Join(dir, "result.json"), "--output", other)
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	require.FileExists(t, filepath.Join(other, "report.html"))
+
+	for _, args := range [][]string{{}, {"/nowhere"}, {t.TempDir()}, {write(t, dir, "cut.json", string(raw[:len(raw)/3]))}, {filepath.Join(dir, "result.json"), "--output", "/proc/x"}} {
+		got := steamer(t, t.TempDir(), append([]string{"report"}, args...)...)
+		require.Equal(t, exit.Invalid, got.code, "%v: %s", args, got.stderr)
+		require.Contains(t, got.stderr, "mend: ")
+	}
+}

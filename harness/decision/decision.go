@@ -1,0 +1,113 @@
+// Package decision defines the versioned record of a gate's decision: whether a chart may be released, by which criteria,
+// and on what evidence.
+package decision
+
+import (
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// APIVersion and Kind head a Decision's JSON.
+const (
+	APIVersion = "steamer/v1"
+	Kind       = "Gate"
+)
+
+// The criteria, in the order in which they are shown.
+const (
+	Charts     = "charts"     // static checks
+	Defects    = "defects"    // known defects of OpenBao charts
+	Complete   = "complete"   // the runs reached their end
+	Functional = "functional" // the scenarios, in every topology
+	Load       = "load"       // the objectives at the tier, in every topology
+	Hygiene    = "hygiene"    // no secret where none should be
+	Comparison = "comparison" // with the last release
+	Mutants    = "mutants"    // the suite can fail
+)
+
+// Criteria lists all criteria.
+func Criteria() []string {
+	return []string{Charts, Defects, Complete, Functional, Load, Hygiene, Comparison, Mutants}
+}
+
+// Decision is the gate's verdict with what it rests on.
+type Decision struct {
+	APIVersion string         `json:"apiVersion"`
+	Kind       string         `json:"kind"`
+	Made       time.Time      `json:"made"`
+	Steamer    string         `json:"steamer"` // version and commit that decided
+	Reproduce  string         `json:"reproduce"`
+	Verdict    result.Verdict `json:"verdict"`
+	Reasons    []string       `json:"reasons"` // most important first
+	Chart      result.Chart   `json:"chart"`
+	Tier       string         `json:"tier"`
+	SLO        string         `json:"slo"` // name of the objectives
+	Criteria   []Criterion    `json:"criteria"`
+	Runs       []Judged       `json:"runs"`
+	Compared   []Compared     `json:"compared,omitempty"`
+	Evidence   []File         `json:"evidence"`
+	NotJudged  []string       `json:"notJudged,omitempty"`
+}
+
+// Criterion is one of Criteria, judged.
+type Criterion struct {
+	ID       string         `json:"id"`
+	Title    string         `json:"title"`
+	Required bool           `json:"required"` // an Inconclusive one that is not required does not stop a release
+	Verdict  result.Verdict `json:"verdict"`
+	Measured string         `json:"measured"`
+	Reasons  []string       `json:"reasons,omitempty"` // set unless the verdict is PASS
+}
+
+// Judged is one topology of one run, judged anew.
+type Judged struct {
+	Run      string            `json:"run"`
+	Path     string            `json:"path"`
+	Topology string            `json:"topology"`
+	Tier     string            `json:"tier"`
+	Profile  string            `json:"profile"`
+	Recorded result.Verdict    `json:"recorded"` // what the run said itself
+	Derived  result.Verdict    `json:"derived"`
+	Reasons  []string          `json:"reasons"`
+	Passed   int               `json:"passed"`
+	Failed   int               `json:"failed"`
+	Skipped  int               `json:"skipped"`
+	Failures []result.Scenario `json:"failures,omitempty"`
+	Checks   []result.Check    `json:"checks,omitempty"`
+	Counts   bool              `json:"counts"` // false: another tier's load, which this gate does not judge
+}
+
+// Compared is a comparison of the chart with another.
+type Compared struct {
+	Path    string         `json:"path"`
+	Base    string         `json:"base"` // what it was compared with
+	Head    string         `json:"head"`
+	Where   string         `json:"where"` // topology
+	Verdict result.Verdict `json:"verdict"`
+	Metrics []Ratio        `json:"metrics"`
+}
+
+// Ratio is one metric of a comparison. Lo, Hi and MDE are nil where the pairs were too few.
+type Ratio struct {
+	Title   string         `json:"title"`
+	Unit    string         `json:"unit"`
+	Gate    bool           `json:"gate"`             // takes part in the comparison's verdict
+	Margin  float64        `json:"margin,omitempty"` // by how much the head may exceed the base, 0.1 is 10 %
+	Base    float64        `json:"a"`
+	Head    float64        `json:"b"`
+	Ratio   float64        `json:"ratio"` // head over base
+	Lo      *float64       `json:"lo,omitempty"`
+	Hi      *float64       `json:"hi,omitempty"`
+	MDE     *float64       `json:"mde,omitempty"` // the smallest excess that would have been seen
+	Verdict result.Verdict `json:"verdict"`
+	Reason  string         `json:"reason,omitempty"`
+}
+
+// File is a piece of evidence.
+type File struct {
+	Path   string `json:"path"`
+	Kind   string `json:"kind"`
+	SHA256 string `json:"sha256"`
+	About  string `json:"about"`
+}

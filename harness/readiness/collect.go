@@ -1,0 +1,109 @@
+package readiness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// Work is what a release gate does itself, one part after the other. A nil part is left out.
+type Work struct {
+	Dir     string // where records go that have no directory of their own
+	Steamer string // version, for the records
+	// Check checks the chart without a cluster.
+	Check func(context.Context) (*check.Report, error)
+	// Run installs, checks and loads the chart in every topology; dir is its run directory.
+	Run func(context.Context) (outcome *result.Result, dir string, err error)
+	// Mutants breaks things on purpose.
+	Mutants func(context.Context) ([]mutant.Outcome, error)
+	// Note is told what begins; it may be nil.
+	Note func(string)
+}
+
+// Collect does the work and returns the paths of the evidence. The cheap part comes first. A part that ends in bad news is evidence like any
+// other, and the next one follows; so does one that failed half way and left a record, since that record says so. An error is what
+// left none: bad input, an interruption, a broken environment.
+func (w Work) Collect(ctx context.Context) ([]string, error) {
+	var paths []string
+	for _, part := range []struct {
+		note string
+		do   func(context.Context) (string, error)
+	}{
+		{"static checks", w.check}, {"suite and load", w.run}, {"mutants", w.mutants},
+	} {
+		if err := ctx.Err(); err != nil {
+			return paths, err
+		}
+		if w.Note != nil {
+			w.Note(part.note)
+		}
+		path, err := part.do(ctx)
+		if path != "" {
+			paths = append(paths, path)
+		}
+		if err != nil {
+			return paths, err
+		}
+	}
+	return paths, nil
+}
+
+func (w Work) check(ctx context.Context) (string, error) {
+	if w.Check == nil {
+		return "", nil
+	}
+	report, err := w.Check(ctx)
+	if err != nil {
+		return "", err
+	}
+	var data bytes.Buffer
+	if err := check.JSON(&data, report); err != nil {
+		return "", err
+	}
+	return w.write("charts-check.json", data.Bytes())
+}
+
+func (w Work) run(ctx context.Context) (string, error) {
+	if w.Run == nil {
+		return "", nil
+	}
+	outcome, dir, err := w.Run(ctx)
+	switch {
+	case ctx.Err() != nil || outcome == nil:
+		return "", errors.Join(ctx.Err(), err)
+	case err != nil && w.Note != nil:
+		w.Note("the run did not reach its end: " + err.Error())
+	}
+	return filepath.Join(dir, "result.json"), nil
+}
+
+func (w Work) mutants(ctx context.Context) (string, error) {
+	if w.Mutants == nil {
+		return "", nil
+	}
+	outcomes, err := w.Mutants(ctx)
+	if err != nil {
+		return "", err
+	}
+	data, err := mutant.Encode(w.Steamer, time.Now(), outcomes)
+	if err != nil {
+		return "", err
+	}
+	return w.write("mutants.json", data)
+}
+
+func (w Work) write(name string, data []byte) (string, error) {
+	path := filepath.Join(w.Dir, name)
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return "", exit.Environmentf(path, "make the directory writable and free some disk space", "%w", err)
+	}
+	return path, nil
+}

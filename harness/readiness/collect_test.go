@@ -1,0 +1,106 @@
+package readiness_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// recorded is the gate's work as it was once done: each part returns its record instead of doing it again.
+func recorded(t *testing.T) readiness.Work {
+	t.Helper()
+	evidence, err := readiness.Read(runFile, checkFile, mutantsFile)
+	require.NoError(t, err)
+	runDir := t.TempDir()
+	require.NoError(t, result.WriteFile(filepath.Join(runDir, "result.json"), evidence.Runs[0].Doc))
+	return readiness.Work{
+		Dir: t.TempDir(), Steamer: "test",
+		Check:   func(context.Context) (*check.Report, error) { return evidence.Checks[0].Doc, nil },
+		Run:     func(context.Context) (*result.Result, string, error) { return evidence.Runs[0].Doc, runDir, nil },
+		Mutants: func(context.Context) ([]mutant.Outcome, error) { return evidence.Mutants[0].Doc.Outcomes, nil },
+	}
+}
+
+func TestCollect(t *testing.T) {
+	t.Parallel()
+	broken := exit.Environmentf("cluster", "", "gone")
+	for name, tc := range map[string]struct {
+		change func(*readiness.Work)
+		want   result.Verdict // empty: no decision
+		code   exit.Code
+		files  int
+	}{
+		"everything":        {func(*readiness.Work) {}, result.Pass, exit.Pass, 3},
+		"without mutants":   {func(w *readiness.Work) { w.Mutants = nil }, result.Pass, exit.Pass, 2},
+		"run half way":      {func(w *readiness.Work) { half(w, broken) }, result.Inconclusive, exit.Pass, 3},
+		"nothing to check":  {func(w *readiness.Work) { w.Check = nil }, result.Inconclusive, exit.Pass, 2},
+		"bad input":         {func(w *readiness.Work) { w.Check = failing[*check.Report](exit.Invalidf("x", "", "no")) }, "", exit.Invalid, 0},
+		"run left nothing":  {func(w *readiness.Work) { w.Run = none(broken) }, "", exit.Environment, 1},
+		"mutants failed":    {func(w *readiness.Work) { w.Mutants = failing[[]mutant.Outcome](errors.New("defect")) }, "", exit.Internal, 2},
+		"directory is gone": {func(w *readiness.Work) { w.Dir = "/nowhere" }, "", exit.Environment, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := recorded(t)
+			tc.change(&w)
+			paths, err := w.Collect(t.Context())
+			require.Equal(t, tc.code, exit.CodeOf(err), "%v", err)
+			require.Len(t, paths, tc.files)
+			if tc.want == "" {
+				return
+			}
+			evidence, err := readiness.Read(paths...)
+			require.NoError(t, err)
+			d, err := readiness.Decide(evidence, policy(t))
+			require.NoError(t, err)
+			require.Equal(t, tc.want, d.Verdict, "%q", d.Reasons)
+		})
+	}
+}
+
+func failing[T any](err error) func(context.Context) (T, error) {
+	return func(context.Context) (T, error) { return *new(T), err }
+}
+
+func none(err error) func(context.Context) (*result.Result, string, error) {
+	return func(context.Context) (*result.Result, string, error) { return nil, "", err }
+}
+
+// half has the run fail after it measured, and say so in its record.
+func half(w *readiness.Work, why error) {
+	inner := w.Run
+	w.Run = func(ctx context.Context) (*result.Result, string, error) {
+		r, dir, _ := inner(ctx)
+		r.Run.Partial = true
+		return r, dir, errors.Join(why, result.WriteFile(filepath.Join(dir, "result.json"), r))
+	}
+}
+
+// TestCollectIsInterrupted stops after the part that was running, and decides nothing.
+func TestCollectIsInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	w := recorded(t)
+	inner := w.Run
+	var notes []string
+	w.Note = func(s string) { notes = append(notes, s) }
+	w.Run = func(ctx context.Context) (*result.Result, string, error) {
+		cancel()
+		return inner(ctx)
+	}
+	_, err := w.Collect(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, []string{"static checks", "suite and load"}, notes)
+	_, err = os.Stat(filepath.Join(w.Dir, "mutants.json"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}

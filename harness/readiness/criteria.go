@@ -1,0 +1,154 @@
+package readiness
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+func (p Policy) charts(_ *decision.Decision, e *Evidence) (string, finding) {
+	var f finding
+	var measured []string
+	for _, c := range e.Checks {
+		r := c.Doc
+		measured = append(measured, fmt.Sprintf("%s, %s: %s, %s", count(len(r.Rules), "rule"), count(len(r.Cases), "render"),
+			count(r.Counts.Errors, "error"), count(r.Counts.Warnings, "warning")))
+		for _, x := range r.Findings {
+			if x.Severity == check.Error || r.Strict && x.Severity == check.Warning {
+				f.miss("%s: %s", x.Rule, x.Message)
+			}
+		}
+		for _, o := range r.Rules {
+			if o.State == check.Skipped {
+				f.doubt("rule %s was skipped: %s", o.ID, o.Reason)
+			}
+		}
+	}
+	if len(e.Checks) == 0 {
+		f.doubt("no report of charts check was given")
+	}
+	return strings.Join(measured, "; "), f
+}
+
+// defects looks at the rules that each stand for a defect that a released chart had. As in the check itself, what only warns fails only where
+// warnings do.
+func (p Policy) defects(_ *decision.Decision, e *Evidence) (string, finding) {
+	var f finding
+	known := check.KnownDefects()
+	absent, present := 0, 0
+	for _, c := range e.Checks {
+		state := map[string]check.State{}
+		for _, o := range c.Doc.Rules {
+			state[o.ID] = o.State
+		}
+		for _, id := range known {
+			switch state[id] {
+			case check.Clean, check.Foreign:
+				absent++
+			case check.Found:
+				present++
+				if grave := slices.ContainsFunc(c.Doc.Findings, func(x check.Finding) bool {
+					return x.Rule == id && (x.Severity == check.Error || c.Doc.Strict)
+				}); grave {
+					f.miss("the chart has the one that %s looks for", id)
+				}
+			default:
+				f.doubt("nobody looked for %s", id)
+			}
+		}
+	}
+	if len(e.Checks) == 0 {
+		f.doubt("no report of charts check was given")
+		return "", f
+	}
+	return fmt.Sprintf("%d absent, %d present", absent, present), f
+}
+
+func (p Policy) complete(_ *decision.Decision, e *Evidence) (string, finding) {
+	var f finding
+	for _, r := range e.Runs {
+		if r.Doc.Run.Partial {
+			f.doubt("run %s did not reach its end", r.Doc.Run.ID)
+		}
+		for _, s := range r.Doc.Steps {
+			if s.Error != "" {
+				f.doubt("run %s, step %q failed: %s", r.Doc.Run.ID, s.Name, s.Error)
+			}
+		}
+	}
+	if len(e.Runs) == 0 {
+		f.doubt("no run was given")
+	}
+	return count(len(e.Runs), "run"), f
+}
+
+func (p Policy) comparison(_ *decision.Decision, e *Evidence) (string, finding) {
+	var f finding
+	var measured []string
+	for _, c := range e.Comparisons {
+		measured = append(measured, fmt.Sprintf("against %s: %s", c.Doc.Base.describe(), c.Doc.Verdict))
+		reasons := c.Doc.Reasons
+		if len(reasons) == 0 {
+			reasons = []string{"the comparison gives no reason"}
+		}
+		if c.Doc.Partial {
+			f.doubt("the comparison did not reach its end")
+		}
+		switch c.Doc.Verdict {
+		case result.Fail:
+			f.missed = append(f.missed, reasons...)
+		case result.Inconclusive:
+			f.unsure = append(f.unsure, reasons...)
+		case result.Pass:
+		}
+	}
+	if len(e.Comparisons) == 0 {
+		f.doubt("no comparison was given")
+	}
+	return strings.Join(measured, "; "), f
+}
+
+func (p Policy) mutants(_ *decision.Decision, e *Evidence) (string, finding) {
+	var f finding
+	var measured []string
+	for _, m := range e.Mutants {
+		measured = append(measured, mutant.Summary(m.Doc.Outcomes))
+		for _, o := range m.Doc.Outcomes {
+			switch o.Status {
+			case mutant.Survived:
+				f.miss("nobody noticed %s: %s", o.Mutant.ID, o.Mutant.Breaks)
+			case mutant.Broken:
+				f.doubt("%s could not be tried: %s", o.Mutant.ID, o.Reason)
+			case mutant.Killed, mutant.Explained:
+			}
+		}
+	}
+	if len(e.Mutants) == 0 {
+		f.doubt("no record of mutants was given")
+	}
+	return strings.Join(measured, "; "), f
+}
+
+// count prints a number with its noun.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// maxReason is how much of a scenario's reason a criterion repeats, in bytes; the run's own report has all of it.
+const maxReason = 400
+
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + " …"
+	}
+	return text
+}

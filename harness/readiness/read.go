@@ -1,0 +1,191 @@
+package readiness
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+)
+
+// Evidence is what was read, each with its file's index in Files.
+type Evidence struct {
+	Files       []decision.File
+	Runs        []Of[*result.Result]
+	Checks      []Of[*check.Report]
+	Comparisons []Of[*Compared]
+	Mutants     []Of[*mutant.Record]
+}
+
+// Of is a document and the file that it came from.
+type Of[T any] struct {
+	Path string
+	Doc  T
+}
+
+// Read reads evidence: result.json of runs, what charts check --format json, compare and mutants --json wrote, gate.json of an earlier
+// decision for all that it rests on, and directories that hold such files. Errors are of code exit.Invalid: a file that is truncated,
+// foreign, of another version or given twice is refused by name.
+func Read(paths ...string) (*Evidence, error) {
+	e := &Evidence{}
+	for _, path := range paths {
+		if err := e.add(path); err != nil {
+			return nil, err
+		}
+	}
+	if len(e.Files) == 0 {
+		return nil, exit.Invalidf("--from", "name run directories or result.json files", "there is no evidence")
+	}
+	return e, nil
+}
+
+func (e *Evidence) add(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return exit.Invalidf("--from "+path, "name a run directory, or a file that steamer run, charts check, compare or mutants wrote", "%w", err)
+	}
+	if !info.IsDir() {
+		return e.file(path, "")
+	}
+	found, err := filepath.Glob(filepath.Join(path, "*.json"))
+	if err != nil {
+		return err
+	}
+	// A gate's own directory stands for all its evidence, which may lie elsewhere.
+	if gate := filepath.Join(path, "gate.json"); slices.Contains(found, gate) {
+		return e.file(gate, "")
+	}
+	before := len(e.Files)
+	for _, file := range found {
+		if name := filepath.Base(file); name == "result.json" || name == "comparison.json" || name == "mutants.json" || strings.HasPrefix(name, "charts-check") {
+			if err := e.file(file, ""); err != nil {
+				return err
+			}
+		}
+	}
+	if len(e.Files) == before {
+		return exit.Invalidf("--from "+path, "name a directory that a finished run left behind", "it holds no result.json or other evidence")
+	}
+	return nil
+}
+
+// file reads one file; want is the SHA-256 that it must have, or "".
+func (e *Evidence) file(path, want string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return exit.Invalidf("--from "+path, "make it readable", "%w", err)
+	}
+	sum := sha256.Sum256(data)
+	digest := hex.EncodeToString(sum[:])
+	if want != "" && want != digest {
+		return exit.Invalidf("--from "+path, "judge the files as they were, or make a new decision", "it is not the file that was judged: SHA-256 %s, not %s", digest, want)
+	}
+	for _, f := range e.Files {
+		if f.SHA256 == digest {
+			return exit.Invalidf("--from "+path, "name each piece of evidence once", "it has the same content as %s", f.Path)
+		}
+	}
+	var head struct {
+		Kind string `json:"kind"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return exit.Invalidf("--from "+path, "use the file as the run left it", "not a complete JSON document (truncated?): %w", err)
+	}
+	f := decision.File{Path: path, Kind: head.Kind, SHA256: digest}
+	switch head.Kind {
+	case result.Kind:
+		err = keep(&e.Runs, path, data, result.Decode, &f, aboutRun)
+	case "ChartCheck":
+		err = keep(&e.Checks, path, data, decodeCheck, &f, func(r *check.Report) string { return "static checks of " + name(r.Chart) })
+	case mutant.RecordKind:
+		err = keep(&e.Mutants, path, data, mutant.Decode, &f, func(r *mutant.Record) string { return mutant.Summary(r.Outcomes) })
+	case comparisonKind:
+		err = keep(&e.Comparisons, path, data, decodeComparison, &f, func(c *Compared) string { return c.Head.describe() + " against " + c.Base.describe() })
+	case decision.Kind:
+		if want != "" {
+			return exit.Invalidf("--from "+path, "name it yourself, beside the other", "a decision rests on another decision")
+		}
+		return e.again(path, data)
+	default:
+		return exit.Invalidf("--from "+path, "use a result.json or what charts check, compare, mutants or gate wrote", "kind %q is no evidence", head.Kind)
+	}
+	e.Files = append(e.Files, f)
+	return err
+}
+
+func keep[T any](to *[]Of[T], path string, data []byte, decode func(string, []byte) (T, error), f *decision.File, about func(T) string) error {
+	doc, err := decode(path, data)
+	if err != nil {
+		return err
+	}
+	*to = append(*to, Of[T]{path, doc})
+	f.About = about(doc)
+	return nil
+}
+
+// again reads what an earlier decision rested on; its paths are relative to it.
+func (e *Evidence) again(path string, data []byte) error {
+	d, err := decision.Decode(path, data)
+	if err != nil {
+		return err
+	}
+	for _, f := range d.Evidence {
+		if f.SHA256 == "" {
+			return exit.Invalidf("--from "+path, "use a gate.json that Steamer wrote and nobody edited", "it gives no SHA-256 of %s", f.Path)
+		}
+		at := f.Path
+		if !filepath.IsAbs(at) {
+			at = filepath.Join(filepath.Dir(path), at)
+		}
+		if err := e.file(at, f.SHA256); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func aboutRun(r *result.Result) string {
+	names := make([]string, 0, len(r.Topologies))
+	for _, t := range r.Topologies {
+		names = append(names, t.Name)
+	}
+	return fmt.Sprintf("run %s, tier %s, profile %s: %s", r.Run.ID, r.Run.Tier, r.Run.Profile, strings.Join(names, ", "))
+}
+
+func name(c result.Chart) string { return strings.TrimSpace(c.Name + " " + c.Version) }
+
+// decodeCheck reads the JSON form of a static check and counts its findings again.
+func decodeCheck(path string, data []byte) (*check.Report, error) {
+	r := new(check.Report)
+	if err := strict.JSON(data, r); err != nil {
+		return nil, exit.Invalidf(path, "use what charts check --format json of this release wrote", "not a complete report of charts check: %w", err)
+	}
+	var counted check.Counts
+	for _, f := range r.Findings {
+		switch f.Severity {
+		case check.Error:
+			counted.Errors++
+		case check.Warning:
+			counted.Warnings++
+		case check.Info:
+			counted.Infos++
+		}
+	}
+	switch {
+	case r.APIVersion != check.APIVersion:
+		return nil, exit.Invalidf(path, "use the Steamer release that wrote it", "apiVersion %q: want %q", r.APIVersion, check.APIVersion)
+	case len(r.Rules) == 0 || counted != r.Counts || r.Passed != (counted.Errors == 0 && (!r.Strict || counted.Warnings == 0)):
+		return nil, exit.Invalidf(path, "use the file as charts check wrote it", "its verdict does not follow from its findings")
+	}
+	return r, nil
+}

@@ -1,0 +1,343 @@
+package readiness_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// The records are real: a run of both topologies, the static checks of the same chart, and the mutants that need no cluster.
+const (
+	runFile     = "../result/testdata/run-v1.json"
+	checkFile   = "testdata/charts-check.json"
+	mutantsFile = "testdata/mutants.json"
+)
+
+func policy(t *testing.T) readiness.Policy {
+	t.Helper()
+	slo, err := gate.ReadSLO("testdata/slo.yaml")
+	require.NoError(t, err)
+	return readiness.Policy{
+		SLO: slo, Validity: gate.DefaultValidity(), Topologies: topology.Names(), Required: readiness.DefaultRequired(),
+		Suite: []string{"access/own-secret", "hygiene/no-secret-leaks"},
+	}
+}
+
+// changed writes a copy of a record after a change of its JSON.
+func changed(t *testing.T, path string, change func(map[string]any)) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal(raw, &doc))
+	change(doc)
+	raw, err = json.Marshal(doc)
+	require.NoError(t, err)
+	out := filepath.Join(t.TempDir(), filepath.Base(path))
+	require.NoError(t, os.WriteFile(out, raw, 0o600))
+	return out
+}
+
+// each applies a change to every topology of a run.
+func each(change func(map[string]any)) func(map[string]any) {
+	return func(doc map[string]any) {
+		for _, t := range doc["topologies"].([]any) {
+			change(t.(map[string]any))
+		}
+	}
+}
+
+// scenario changes the scenario with an ID.
+func scenario(id, status, reason string) func(map[string]any) {
+	return each(func(top map[string]any) {
+		for _, s := range top["scenarios"].([]any) {
+			if m := s.(map[string]any); m["id"] == id {
+				m["status"], m["reason"] = status, reason
+			}
+		}
+	})
+}
+
+func of(top map[string]any, key string) map[string]any { return top[key].(map[string]any) }
+
+func comparison(t *testing.T, verdict, digest string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "comparison.json")
+	doc := `{"apiVersion": "steamer/v1", "kind": "Comparison", "verdict": "` + verdict + `", "reasons": ["p95: 1.21 times"], "design": {"where": "cloud-native"},
+	"a": {"description": "openbao 0.1.0", "chart": {"name": "openbao", "version": "0.1.0", "digest": "sha256:a"}},
+	"b": {"chart": {"name": "openbao", "version": "0.2.0", "digest": "` + digest + `"}},
+	"metrics": [{"name": "p95", "title": "p95", "unit": "ms", "gate": true, "margin": 0.1, "a": 8, "b": 9.7, "ratio": 1.21, "lo": 1.15, "hi": 1.28, "mde": 0.04, "verdict": "FAIL"}]}`
+	require.NoError(t, os.WriteFile(path, []byte(doc), 0o600))
+	return path
+}
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	type change = func(map[string]any)
+	head := func() string {
+		r, err := result.ReadFile(runFile)
+		require.NoError(t, err)
+		return r.Topologies[0].Chart.Digest
+	}()
+	for name, tc := range map[string]struct {
+		run, check, mutants change // nil: as recorded
+		without             string // a record to leave out
+		more                []string
+		tier                string
+		require             []string // beyond the default
+		want                result.Verdict
+		reason              string // part of the first reason
+	}{
+		"as recorded": {want: result.Pass, reason: "static checks of the chart"},
+		"scenario failed": {
+			run: scenario("access/own-secret", "failed", "got 500"), want: result.Fail, reason: "cloud-native: access/own-secret: got 500",
+		},
+		"only in one topology": {
+			run:  func(doc map[string]any) { doc["topologies"] = doc["topologies"].([]any)[:1] },
+			want: result.Inconclusive, reason: "cloud-native-hybrid: no scenario ran",
+		},
+		"suite cut short": {
+			run: each(func(top map[string]any) {
+				top["scenarios"] = top["scenarios"].([]any)[:1]
+			}),
+			want: result.Inconclusive, reason: "scenarios of the suite were not tried",
+		},
+		"secrets leak": {
+			run: scenario("hygiene/no-secret-leaks", "failed", "found in the pod's log"), want: result.Fail, reason: "hygiene/no-secret-leaks: found in the pod's log",
+		},
+		"nobody looked for secrets": {
+			run: scenario("hygiene/no-secret-leaks", "skipped", "not here"), want: result.Inconclusive, reason: "no scan for secrets passed",
+		},
+		"objective missed, though the run says PASS": {
+			run: each(func(top map[string]any) { of(of(top, "load"), "intended")["mean"] = 5000 }), want: result.Fail, reason: "mean from the intended start: 5000 ms",
+		},
+		"generator saturated": {
+			run:  each(func(top map[string]any) { of(of(top, "load"), "generator")["cpuShare"] = 0.9 }),
+			want: result.Inconclusive, reason: "k6 used 90 % of the host",
+		},
+		"no load": {
+			run: each(func(top map[string]any) { delete(top, "load") }), want: result.Inconclusive, reason: `no load of tier ""`,
+		},
+		"another tier": {tier: "60", want: result.Inconclusive, reason: `no load of tier "60" was given`},
+		"run stopped": {
+			run: func(doc map[string]any) { of(doc, "run")["partial"] = true }, want: result.Inconclusive, reason: "did not reach its end",
+		},
+		"chart check found something": {
+			check: func(doc map[string]any) {
+				doc["findings"] = append(doc["findings"].([]any), map[string]any{"rule": "kube/schema", "severity": "error", "message": "no such field"})
+				of(doc, "counts")["errors"], doc["passed"] = 1, false
+			},
+			want: result.Fail, reason: "kube/schema: no such field",
+		},
+		"known defect": {
+			check: func(doc map[string]any) {
+				doc["findings"] = append(doc["findings"].([]any), map[string]any{"rule": "openbao/audit-token", "severity": "error", "message": "renewed"})
+				of(doc, "counts")["errors"], doc["passed"] = 1, false
+				for _, r := range doc["rules"].([]any) {
+					if m := r.(map[string]any); m["id"] == "openbao/audit-token" {
+						m["state"] = "found"
+					}
+				}
+			},
+			want: result.Fail, reason: "openbao/audit-token: renewed",
+		},
+		"rule skipped": {
+			check: func(doc map[string]any) {
+				r := doc["rules"].([]any)[0].(map[string]any)
+				r["state"], r["reason"] = "skipped", "for now"
+			},
+			want: result.Inconclusive, reason: "was skipped: for now",
+		},
+		"no chart check":       {without: checkFile, want: result.Inconclusive, reason: "no report of charts check was given"},
+		"no run":               {without: runFile, want: result.Inconclusive, reason: "no run was given"},
+		"no mutants":           {without: mutantsFile, want: result.Pass},
+		"no mutants, required": {without: mutantsFile, require: []string{decision.Mutants}, want: result.Inconclusive, reason: "no record of mutants"},
+		"a mutant survived": {
+			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "survived" }, want: result.Fail, reason: "nobody noticed",
+		},
+		"a mutant could not be tried": {
+			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "broken" }, want: result.Pass,
+		},
+		"comparison passed":     {more: []string{comparison(t, "PASS", head)}, require: []string{decision.Comparison}, want: result.Pass},
+		"comparison failed":     {more: []string{comparison(t, "FAIL", head)}, want: result.Fail, reason: "p95: 1.21 times"},
+		"comparison is unsure":  {more: []string{comparison(t, "INCONCLUSIVE", head)}, want: result.Pass},
+		"comparison, required":  {more: []string{comparison(t, "INCONCLUSIVE", head)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "p95"},
+		"no comparison, though": {require: []string{decision.Comparison}, want: result.Inconclusive, reason: "no comparison was given"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			paths := append([]string{}, tc.more...)
+			for path, change := range map[string]change{runFile: tc.run, checkFile: tc.check, mutantsFile: tc.mutants} {
+				if path == tc.without {
+					continue
+				}
+				if change != nil {
+					path = changed(t, path, change)
+				}
+				paths = append(paths, path)
+			}
+			evidence, err := readiness.Read(paths...)
+			require.NoError(t, err)
+			p := policy(t)
+			p.Tier, p.Required = tc.tier, append(p.Required, tc.require...)
+			d, err := readiness.Decide(evidence, p)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, d.Verdict, "%q", d.Reasons)
+			require.NotEmpty(t, d.Reasons)
+			require.Contains(t, d.Reasons[0], tc.reason)
+			require.Len(t, d.Criteria, len(decision.Criteria()))
+			for _, c := range d.Criteria {
+				require.Equal(t, c.Verdict != result.Pass, len(c.Reasons) > 0, "%s: reasons unless it is met: %q", c.ID, c.Reasons)
+			}
+			text, err := decision.Encode(d)
+			require.NoError(t, err)
+			_, err = decision.Decode("again", text)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestOneValidMeasurementIsEnough repeats a load that a busy machine had made invalid.
+func TestOneValidMeasurementIsEnough(t *testing.T) {
+	t.Parallel()
+	busy := changed(t, runFile, func(doc map[string]any) {
+		of(doc, "run")["id"] = "busy"
+		each(func(top map[string]any) { of(of(top, "load"), "generator")["cpuShare"] = 0.9 })(doc)
+	})
+	evidence, err := readiness.Read(runFile, busy, checkFile)
+	require.NoError(t, err)
+	d, err := readiness.Decide(evidence, policy(t))
+	require.NoError(t, err)
+	require.Equal(t, result.Pass, d.Verdict, "%q", d.Reasons)
+	require.Len(t, d.Runs, 4)
+	require.NotEqual(t, d.Runs[2].Recorded, d.Runs[2].Derived, "the record said PASS, the rules do not")
+}
+
+func TestRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	raw, err := os.ReadFile(runFile)
+	require.NoError(t, err)
+	newer := changed(t, runFile, func(doc map[string]any) { doc["apiVersion"] = "steamer/v2" })
+	tier := changed(t, runFile, func(doc map[string]any) { of(doc, "run")["tier"] = "60" })
+	other := changed(t, checkFile, func(doc map[string]any) { of(doc, "chart")["digest"] = "sha256:other" })
+	edited := changed(t, checkFile, func(doc map[string]any) { of(doc, "counts")["errors"] = 3 })
+	status := changed(t, mutantsFile, func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "fine" })
+	for name, tc := range map[string]struct {
+		paths []string
+		want  []string
+	}{
+		"nothing":            {nil, []string{"there is no evidence"}},
+		"no such file":       {[]string{"/nowhere"}, []string{"--from /nowhere", "no such file"}},
+		"empty directory":    {[]string{t.TempDir()}, []string{"holds no result.json"}},
+		"truncated":          {[]string{write("cut.json", string(raw[:len(raw)/2]))}, []string{"cut.json", "truncated?"}},
+		"empty":              {[]string{write("empty.json", "")}, []string{"empty.json", "not a complete JSON document"}},
+		"foreign":            {[]string{write("pod.json", `{"kind": "Pod"}`)}, []string{`kind "Pod" is no evidence`}},
+		"newer result":       {[]string{newer}, []string{`version "steamer/v2", newer than "steamer/v1"`}},
+		"unknown field":      {[]string{write("odd.json", strings.Replace(string(raw), `"partial"`, `"partly"`, 1))}, []string{"partly"}},
+		"twice":              {[]string{runFile, runFile}, []string{"the same content"}},
+		"two tiers":          {[]string{runFile, tier}, []string{"tier 60", "tier 12", "do not add up", "--tier"}},
+		"two charts":         {[]string{runFile, other}, []string{"sha256:other", "one chart at a time"}},
+		"another comparison": {[]string{runFile, comparison(t, "PASS", "sha256:elsewhere")}, []string{"sha256:elsewhere"}},
+		"edited check":       {[]string{edited}, []string{"does not follow from its findings"}},
+		"edited mutants":     {[]string{status}, []string{`unknown status "fine"`}},
+		"odd comparison":     {[]string{comparison(t, "GREEN", "sha256:a")}, []string{`unknown verdict "GREEN"`}},
+		"chartless":          {[]string{comparison(t, "PASS", "")}, []string{"which charts it compared"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			evidence, err := readiness.Read(tc.paths...)
+			if err == nil {
+				_, err = readiness.Decide(evidence, policy(t))
+			}
+			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
+			for _, want := range append(tc.want, "mend: ") {
+				require.ErrorContains(t, err, want)
+			}
+		})
+	}
+}
+
+// TestDecisionStandsForItsEvidence reads a decision instead of the files, and notices when one of them was changed.
+func TestDecisionStandsForItsEvidence(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	run := changed(t, runFile, func(map[string]any) {})
+	evidence, err := readiness.Read(run, checkFile)
+	require.NoError(t, err)
+	d, err := readiness.Decide(evidence, policy(t))
+	require.NoError(t, err)
+	for i, f := range d.Evidence {
+		abs, err := filepath.Abs(f.Path)
+		require.NoError(t, err)
+		d.Evidence[i].Path, err = filepath.Rel(dir, abs)
+		require.NoError(t, err)
+	}
+	text, err := decision.Encode(d)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "gate.json"), text, 0o600))
+	for _, path := range []string{dir, filepath.Join(dir, "gate.json")} {
+		again, err := readiness.Read(path)
+		require.NoError(t, err)
+		second, err := readiness.Decide(again, policy(t))
+		require.NoError(t, err)
+		require.Equal(t, d.Verdict, second.Verdict)
+		require.Equal(t, d.Reasons, second.Reasons)
+	}
+	require.NoError(t, os.Truncate(run, 100))
+	_, err = readiness.Read(dir)
+	require.ErrorContains(t, err, "not the file that was judged")
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
+func TestKnownDefectsAreRules(t *testing.T) {
+	t.Parallel()
+	require.NotEmpty(t, check.KnownDefects())
+	for _, id := range check.KnownDefects() {
+		rule, known := check.RuleNamed(id)
+		require.True(t, known, id)
+		require.Contains(t, rule.Detail, "nown defect", "a rule that looks for no known defect makes the criterion say too much")
+	}
+	_, err := mutant.Decode("x", []byte(`{"apiVersion": "steamer/v1", "kind": "Mutants", "outcomes": []}`))
+	require.ErrorContains(t, err, "no outcome")
+}
+
+func FuzzRead(f *testing.F) {
+	for _, text := range []string{
+		`{"kind": "Gate", "apiVersion": "steamer/v1", "verdict": "PASS", "evidence": [{"path": "gate.json", "sha256": "a"}]}`,
+		`{"kind": "Result", "apiVersion": "steamer/v1", "verdict": "PASS", "run": {"id": "a", "tier": "12"}, "topologies": [{"name": "cloud-native", "verdict": "PASS"}]}`,
+		`{"kind": "ChartCheck", "apiVersion": "steamer/v1", "passed": true, "rules": [{"id": "a", "state": "clean"}]}`,
+		`{"kind": "Mutants", "apiVersion": "steamer/v1", "outcomes": [{"mutant": {"id": "a"}, "status": "survived"}]}`,
+		`{"kind": "Comparison", "apiVersion": "steamer/v1", "verdict": "PASS", "a": {"chart": {}}, "b": {"chart": {"digest": "a"}}}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "gate.json")
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		evidence, err := readiness.Read(path)
+		if err != nil {
+			require.Equal(t, exit.Invalid, exit.CodeOf(err))
+			return
+		}
+		_, _ = readiness.Decide(evidence, policy(t))
+	})
+}

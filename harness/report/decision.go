@@ -1,0 +1,190 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	texttemplate "text/template"
+
+	"github.com/jstemmer/go-junit-report/v2/junit"
+
+	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// WriteDecision writes a gate's decision into dir, which must exist: gate.json, gate.html, gate.md and gate.xml.
+func WriteDecision(dir string, d *decision.Decision) error {
+	data, err := decision.Encode(d)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for name, write := range map[string]func(io.Writer) error{
+		"gate.json": func(w io.Writer) error { _, err := w.Write(data); return err },
+		"gate.html": func(w io.Writer) error { return DecisionHTML(w, d) },
+		"gate.md":   func(w io.Writer) error { return DecisionMarkdown(w, d) },
+		"gate.xml":  func(w io.Writer) error { return DecisionJUnit(w, d) },
+	} {
+		var b bytes.Buffer
+		err := write(&b)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644)
+		}
+		if err != nil {
+			errs = append(errs, exit.Environmentf(name, "make the directory writable and free some disk space", "%w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// decisionPage is a decision prepared for the templates, as text that each escapes for its own format.
+type decisionPage struct {
+	*decision.Decision
+	Verdict   string
+	Lead      string
+	When      string
+	Top, More []string
+	Rows      []criterionRow
+	Judged    []judgedView
+	Against   []againstView
+	CSS       template.CSS
+}
+
+type criterionRow struct {
+	decision.Criterion
+	Badge string // the verdict, or "not judged" where it does not count
+}
+
+type judgedView struct {
+	decision.Judged
+	SLOs, Validity []checkView
+	Changed        bool // the derived verdict is not the recorded one
+}
+
+func newDecisionPage(d *decision.Decision) *decisionPage {
+	p := &decisionPage{Decision: d, Verdict: string(d.Verdict), When: moment(d.Made), Top: typesetAll(d.Reasons)}
+	p.Lead = map[result.Verdict]string{
+		result.Pass:         "Every required criterion is met, and none is missed.",
+		result.Fail:         "A criterion is missed. Do not ship before it is understood.",
+		result.Inconclusive: "A required criterion could not be judged. Supply what is missing, and decide again.",
+	}[d.Verdict]
+	if len(p.Top) > leadReasons {
+		p.Top, p.More = p.Top[:leadReasons], p.Top[leadReasons:]
+	}
+	for _, c := range d.Criteria {
+		row := criterionRow{c, string(c.Verdict)}
+		if c.Verdict == result.Inconclusive && !c.Required {
+			row.Badge = "not judged"
+		}
+		row.Reasons = typesetAll(c.Reasons)
+		p.Rows = append(p.Rows, row)
+	}
+	for _, c := range d.Compared {
+		p.Against = append(p.Against, newAgainst(c))
+	}
+	for _, j := range d.Runs {
+		v := judgedView{Judged: j, Changed: j.Recorded != j.Derived}
+		v.Reasons = typesetAll(j.Reasons)
+		for _, c := range j.Checks {
+			if cv := newCheck(c); c.Kind == "slo" {
+				v.SLOs = append(v.SLOs, cv)
+			} else {
+				v.Validity = append(v.Validity, cv)
+			}
+		}
+		p.Judged = append(p.Judged, v)
+	}
+	return p
+}
+
+// DecisionHTML writes a self-contained page without any script.
+func DecisionHTML(w io.Writer, d *decision.Decision) error {
+	t, err := template.New("gate.html.tmpl").Funcs(template.FuncMap{"badge": badge, "joined": func(r row) string { return r.Cells[0] }}).
+		ParseFS(assets, "assets/*.html.tmpl")
+	if err != nil {
+		return err
+	}
+	css, err := assets.ReadFile("assets/report.css")
+	if err != nil {
+		return err
+	}
+	p := newDecisionPage(d)
+	p.CSS = template.CSS(css)
+	return t.Execute(w, p)
+}
+
+// DecisionMarkdown writes what a release issue wants: verdict, criteria, evidence.
+func DecisionMarkdown(w io.Writer, d *decision.Decision) error {
+	text, err := assets.ReadFile("assets/gate.md.tmpl")
+	if err != nil {
+		return err
+	}
+	t, err := texttemplate.New("gate.md").Funcs(texttemplate.FuncMap{"cell": cell, "code": code}).Parse(string(text))
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, newDecisionPage(d))
+}
+
+// DecisionJUnit writes each criterion as a case, and the verdict as one more.
+func DecisionJUnit(w io.Writer, d *decision.Decision) error {
+	s := junit.Testsuite{Name: "gate", Timestamp: d.Made.UTC().Format("2006-01-02T15:04:05")}
+	add := func(name string, v result.Verdict, counts bool, reasons []string) {
+		c := junit.Testcase{Name: name, Classname: "gate", Time: "0.000"}
+		all := clean(strings.Join(reasons, "\n"))
+		first, _, _ := strings.Cut(all, "\n")
+		switch {
+		case v == result.Fail:
+			c.Failure = &junit.Result{Message: first, Type: "criterion", Data: all}
+		case v == result.Inconclusive && counts:
+			c.Skipped = &junit.Result{Message: "INCONCLUSIVE: " + first}
+		case v == result.Inconclusive:
+			c.Skipped = &junit.Result{Message: "not judged: " + first}
+		}
+		s.AddTestcase(c)
+	}
+	for _, c := range d.Criteria {
+		add("gate/"+c.ID, c.Verdict, c.Required, c.Reasons)
+	}
+	add("gate/verdict", d.Verdict, true, d.Reasons)
+	suites := junit.Testsuites{Name: "steamer gate"}
+	suites.AddSuite(s)
+	if _, err := io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"); err != nil {
+		return err
+	}
+	return suites.WriteXML(w)
+}
+
+// DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to the verdicts.
+func DecisionSummary(w io.Writer, d *decision.Decision, colour bool) error {
+	p := newDecisionPage(d)
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nSteamer gate: %s   %s\n\n", painted(p.Verdict, colour), plain(chartName(d.Chart)))
+	for _, r := range p.Rows {
+		name := r.ID
+		if r.Required {
+			name += " *"
+		}
+		fmt.Fprintf(&b, "  %-14s %s%*s%s\n", name, painted(r.Badge, colour), max(1, 14-len(r.Badge)), "", plain(r.Measured))
+	}
+	b.WriteString("  (* required)\n\n  Why\n")
+	for _, s := range append(p.Top, p.More...) {
+		fmt.Fprintf(&b, "    - %s\n", plain(s))
+	}
+	fmt.Fprintf(&b, "\n  Decide again with: %s\n", plain(d.Reproduce))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func chartName(c result.Chart) string {
+	if c.Name == "" {
+		return "no chart"
+	}
+	return strings.TrimSpace(c.Name+" "+c.Version) + " (" + c.Digest + ")"
+}
