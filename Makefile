@@ -32,6 +32,11 @@ mutants: $(STEAMER) ## Break the chart, the recipes and the configuration on pur
 	$(STEAMER) setup
 	$(STEAMER) mutants --markdown docs/mutants.md $(ARGS)
 
+.PHONY: gate
+gate: $(STEAMER) ## Decide whether the chart may be released: checks, the whole suite, load, mutants. PROFILE, TIER, ARGS
+	$(STEAMER) setup
+	$(STEAMER) gate --topology $(TOPOLOGY) --profile $(PROFILE) --tier $(TIER) $(ARGS)
+
 ## Tests
 
 .PHONY: test
@@ -57,6 +62,19 @@ test-browser: ## The report in a headless Chromium (needs Chromium)
 .PHONY: lint
 lint: tools ## gofumpt, go vet, staticcheck, shell syntax
 	hack/lint.sh $(MODULES)
+
+.PHONY: generate
+generate: ## Write anew what is generated from code: docs/reference and docs/scenarios.md
+	go generate ./harness/result ./scenarios ./hack/reference
+
+.PHONY: ci-lint
+ci-lint: ## Read .gitlab-ci.yml with gitlab-ci-local and list the jobs of each occasion (needs Node.js 20 and npm)
+	cd hack/ci && npm ci --ignore-scripts --no-audit --no-fund
+	node hack/ci/lint.mjs
+
+.PHONY: vulncheck
+vulncheck: ## Known vulnerabilities that the code calls. VULNDB=module takes the database from the Go proxy where its own site is out of reach
+	hack/vulncheck.sh $(MODULES)
 
 .PHONY: xk6
 xk6: ## Prove that xk6 builds k6 with the extension
@@ -113,6 +131,10 @@ DRY_RUN  ?=
 .PHONY: release
 release: $(STEAMER) ## Package charts/openbao reproducibly into dist/, with checksums, provenance and changes. REGISTRY=oci://…, DRY_RUN=1
 	$(STEAMER) charts release $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(DRY_RUN),--dry-run)
+
+.PHONY: dist
+dist: ## Build the binaries of a release into dist/, with SBOMs (CycloneDX) and checksums
+	hack/dist.sh dist
 
 ## Housekeeping
 

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"gitlab.com/steamer/steamer/harness/cli"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/report"
+)
+
+const written = "Written by `go generate ./hack/reference`; a test fails when it is stale.\n"
+
+// commandLine is cobra's own description of every command, on one page.
+func commandLine(string) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("# Command line\n\n" + written + "\n")
+	root := cli.Reference()
+	anchor := func(file string) string {
+		return "#" + strings.ReplaceAll(strings.TrimSuffix(file, ".md"), "_", "-")
+	}
+	var walk func(*cobra.Command) error
+	walk = func(c *cobra.Command) error {
+		c.DisableAutoGenTag = true
+		if err := doc.GenMarkdownCustom(c, &b, anchor); err != nil {
+			return err
+		}
+		b.WriteString("\n")
+		for _, child := range c.Commands() {
+			if !child.IsAvailableCommand() || child.IsAdditionalHelpTopicCommand() {
+				continue
+			}
+			if err := walk(child); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := walk(root)
+	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n'), err
+}
+
+// exitCodes reads the constants of package exit with their comments.
+func exitCodes(root string) ([]byte, error) {
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "harness/exit/exit.go"), nil, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.WriteString("# Exit codes\n\n" + written + "\nEvery command of `steamer` ends with one of these.\n\n| code | name | meaning |\n|---|---|---|\n")
+	rows := 0
+	for _, d := range file.Decls {
+		decl, ok := d.(*ast.GenDecl)
+		if !ok || decl.Tok != token.CONST {
+			continue
+		}
+		for _, s := range decl.Specs {
+			spec, ok := s.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 {
+				continue
+			}
+			value, ok := spec.Values[0].(*ast.BasicLit)
+			if !ok {
+				continue
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", value.Value, spec.Names[0].Name, strings.TrimSpace(spec.Comment.Text()))
+			rows++
+		}
+	}
+	if rows == 0 {
+		return nil, fmt.Errorf("package exit has no constants any more")
+	}
+	b.WriteString("\nOf `steamer charts check`, `mutants` and `slo check`, 1 means that they found something.\n")
+	return b.Bytes(), nil
+}
+
+// metrics lists what an objective can bound and what a run exports.
+func metrics(string) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("# Metrics\n\n" + written + "\n## Of an objective\n\nWhat `metric` of a limit in `perf/slo.yaml` can name. A share is written as a number from 0 to 1.\n\n" +
+		"| metric | is | unit |\n|---|---|---|\n")
+	for _, name := range gate.Metrics() {
+		title, unit := gate.Describe(name)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, title, unit)
+	}
+	b.WriteString("\n## Of a run\n\nThe gauges in a run's `metrics.txt`, in the form of OpenMetrics: sorted, rounded to three decimals, without times.\n\n" +
+		"| gauge | is | labels |\n|---|---|---|\n")
+	for _, f := range report.Families() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, f.Help, strings.Join(f.Labels, ", "))
+	}
+	b.WriteString("\nThe metrics of the k6 extension are in [its README](../../perf/README.md).\n")
+	return b.Bytes(), nil
+}

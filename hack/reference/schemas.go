@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/invopop/jsonschema"
+
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+const module = "gitlab.com/steamer/steamer"
+
+// field names a field of a schema: the definition and the property.
+type field struct{ def, property string }
+
+// document is a schema to generate.
+type document struct {
+	file, title, of string // of is the package's directory
+	value           any
+	enums           map[field][]string
+	optional        []field // what may be left out although its JSON name says nothing of that
+}
+
+func sloSchema(root string) ([]byte, error) {
+	return document{
+		file: "slo.schema.json", title: "Steamer objectives", of: "harness/gate", value: &gate.SLO{},
+		enums: map[field][]string{
+			{"SLO", "apiVersion"}: {result.APIVersion}, {"SLO", "kind"}: {"SLO"}, {"Limit", "metric"}: gate.Metrics(), {"Limit", "op"}: {"<=", ">="},
+			{"Entry", "topology"}: append(gate.Topologies(), gate.Any), {"Entry", "mode"}: load.Modes(),
+		},
+		optional: []field{{"SLO", "name"}, {"SLO", "environmentLatency"}, {"Reference", "investigate"}},
+	}.generate(root)
+}
+
+func planSchema(root string) ([]byte, error) {
+	d := document{
+		file: "plan.schema.json", title: "Steamer plan", of: "harness/plan", value: &plan.Plan{},
+		enums: map[field][]string{{"Plan", "apiVersion"}: {result.APIVersion}, {"Plan", "kind"}: {plan.Kind}, {"Plan", "tier"}: tiers()},
+	}
+	// What a plan file leaves out is steamer run's default.
+	for _, t := range []reflect.Type{reflect.TypeFor[plan.Plan](), reflect.TypeFor[plan.ClusterPlan]()} {
+		for i := range t.NumField() {
+			if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "apiVersion" && name != "kind" {
+				d.optional = append(d.optional, field{t.Name(), name})
+			}
+		}
+	}
+	return d.generate(root)
+}
+
+func profileSchema(root string) ([]byte, error) {
+	return document{
+		file: "profile.schema.json", title: "Steamer load profile", of: "harness/load", value: &load.Profile{},
+		enums: map[field][]string{
+			{"Profile", "apiVersion"}: {result.APIVersion}, {"Profile", "kind"}: {"Profile"}, {"Profile", "mode"}: load.Modes(),
+		},
+		optional: []field{{"Profile", "description"}, {"Profile", "warmup"}, {"Profile", "connections"}, {"Connections", "reuse"}},
+	}.generate(root)
+}
+
+func tiers() []string {
+	var names []string
+	for _, t := range load.Tiers() {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// generate renders the schema, with the comments of the Go source as descriptions.
+func (d document) generate(root string) ([]byte, error) {
+	r := jsonschema.Reflector{Mapper: func(t reflect.Type) *jsonschema.Schema {
+		if t != reflect.TypeFor[strict.Duration]() {
+			return nil
+		}
+		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`, Examples: []any{"15s", "1m30s"}}
+	}}
+	if err := within(root, func() error { return r.AddGoComments(module, d.of, jsonschema.WithFullComment()) }); err != nil {
+		return nil, err
+	}
+	s := r.Reflect(d.value)
+	s.ID, s.Title = jsonschema.ID("https://"+module+"/-/raw/main/docs/reference/"+d.file), d.title+", "+result.APIVersion
+	for f, values := range d.enums {
+		p, err := f.find(s)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range values {
+			p.Enum = append(p.Enum, v)
+		}
+	}
+	if d.of == "harness/plan" {
+		p, err := field{"Plan", "topologies"}.find(s)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range topology.Names() {
+			p.Items.Enum = append(p.Items.Enum, name)
+		}
+	}
+	for _, f := range d.optional {
+		if _, err := f.find(s); err != nil {
+			return nil, err
+		}
+		def := s.Definitions[f.def]
+		def.Required = slices.DeleteFunc(def.Required, func(name string) bool { return name == f.property })
+	}
+	b, err := json.MarshalIndent(s, "", "  ")
+	return append(b, '\n'), err
+}
+
+// find returns the field's schema; an error when a renaming made this program stale.
+func (f field) find(s *jsonschema.Schema) (*jsonschema.Schema, error) {
+	if def := s.Definitions[f.def]; def != nil && def.Properties != nil {
+		if p, ok := def.Properties.Get(f.property); ok {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no field %s.%s any more", f.def, f.property)
+}
+
+// within runs do in the directory root, because the reflector takes package paths only relative to the working directory.
+func within(root string, do func() error) (err error) {
+	old, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if err := os.Chdir(root); err != nil {
+		return err
+	}
+	defer func() {
+		if back := os.Chdir(old); err == nil {
+			err = back
+		}
+	}()
+	return do()
+}
