@@ -132,6 +132,12 @@ func TestReport(t *testing.T) {
 	require.Equal(t, exit.Pass, got.code, got.stderr)
 	require.FileExists(t, filepath.Join(other, "report.html"))
 
+	comparison := write(t, dir, "comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "verdict": "PASS", "a": {"description": "x"}, "b": {"description": "y"}}`)
+	got = steamer(t, t.TempDir(), "report", comparison)
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	require.Contains(t, got.stdout, "y against x: PASS")
+	require.FileExists(t, filepath.Join(dir, "comparison.html"))
+
 	for _, args := range [][]string{{}, {"/nowhere"}, {t.TempDir()}, {write(t, dir, "cut.json", string(raw[:len(raw)/3]))}, {filepath.Join(dir, "result.json"), "--output", "/proc/x"}} {
 		got := steamer(t, t.TempDir(), append([]string{"report"}, args...)...)
 		require.Equal(t, exit.Invalid, got.code, "%v: %s", args, got.stderr)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -15,34 +16,55 @@ import (
 func newReport(state *State) *cobra.Command {
 	var output string
 	command := &cobra.Command{
-		Use: "report RUN_DIR|RESULT.json", Short: "Write the reports of a finished run again, offline", Args: cobra.ExactArgs(1),
+		Use: "report RUN_DIR|RESULT.json|COMPARISON.json", Short: "Write the reports of a finished run or comparison again, offline", Args: cobra.ExactArgs(1),
 		Long: `Reads the result.json of a finished run and writes every report that follows from it: report.html, report.md, junit.xml,
 metrics.txt (OpenMetrics), benchstat.txt, gpt.txt, and for each topology with load GitLab's load-performance JSON and plots as
-PNG. Judges nothing: steamer gate --from does. The exit code says whether the reports were written, not what they say.`,
+PNG. Of a comparison.json it writes comparison.html: the ratios with their intervals, and the slices of both sides.
+Judges nothing: steamer gate --from does. The exit code says whether the reports were written, not what they say.`,
 		Example: "  steamer report runs/20261125-151000-abcd\n  steamer report old/result.json --output /tmp/again",
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := args[0]
 			if info, err := os.Stat(path); err == nil && info.IsDir() {
 				path = filepath.Join(path, "result.json")
 			}
-			r, err := result.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			dir := output
-			if dir == "" {
-				dir = filepath.Dir(path)
-			}
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return exit.Invalidf("--output "+dir, "name a directory that can be written", "%w", err)
-			}
-			if err := report.WriteAll(dir, r); err != nil {
-				return err
-			}
-			fmt.Fprintf(state.Stdout, "%s: %s, reports in %s\n", r.Run.ID, r.Verdict, dir)
-			return nil
+			return again(state, path, output)
 		},
 	}
 	command.Flags().StringVar(&output, "output", "", "directory for the reports (default: beside the result)")
 	return command
+}
+
+// again writes the reports of the file at path into dir, or beside it where dir is empty.
+func again(state *State, path, dir string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return exit.Invalidf(path, "name a run directory, its result.json, or a comparison.json", "%w", err)
+	}
+	if dir == "" {
+		dir = filepath.Dir(path)
+	}
+	var what string
+	var verdict result.Verdict
+	var write func() error
+	if readiness.IsComparison(data) {
+		c, err := readiness.Comparison(path, data)
+		if err != nil {
+			return err
+		}
+		what, verdict, write = c.Head+" against "+c.Base, c.Verdict, func() error { return report.WriteComparison(dir, c) }
+	} else {
+		r, err := result.Decode(path, data)
+		if err != nil {
+			return err
+		}
+		what, verdict, write = r.Run.ID, r.Verdict, func() error { return report.WriteAll(dir, r) }
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return exit.Invalidf("--output "+dir, "name a directory that can be written", "%w", err)
+	}
+	if err := write(); err != nil {
+		return err
+	}
+	fmt.Fprintf(state.Stdout, "%s: %s, reports in %s\n", what, verdict, dir)
+	return nil
 }

@@ -85,11 +85,16 @@ type Compared struct {
 	Head    string         `json:"head"`
 	Where   string         `json:"where"` // topology
 	Verdict result.Verdict `json:"verdict"`
+	Reasons []string       `json:"reasons,omitempty"`
 	Metrics []Ratio        `json:"metrics"`
+	// Slices are the single measurements by the metric's name, base and head, those of invalid pairs left out. They are for a picture and not kept.
+	Slices    map[string][2][]float64 `json:"-"`
+	Reproduce string                  `json:"-"`
 }
 
 // Ratio is one metric of a comparison. Lo, Hi and MDE are nil where the pairs were too few.
 type Ratio struct {
+	Name    string         `json:"name"`
 	Title   string         `json:"title"`
 	Unit    string         `json:"unit"`
 	Gate    bool           `json:"gate"`             // takes part in the comparison's verdict

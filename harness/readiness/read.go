@@ -110,7 +110,7 @@ func (e *Evidence) file(path, want string) error {
 	case mutant.RecordKind:
 		err = keep(&e.Mutants, path, data, mutant.Decode, &f, func(r *mutant.Record) string { return mutant.Summary(r.Outcomes) })
 	case comparisonKind:
-		err = keep(&e.Comparisons, path, data, decodeComparison, &f, func(c *Compared) string { return c.Head.describe() + " against " + c.Base.describe() })
+		err = keep(&e.Comparisons, path, data, decodeChartComparison, &f, func(c *Compared) string { return c.Head.describe() + " against " + c.Base.describe() })
 	case decision.Kind:
 		if want != "" {
 			return exit.Invalidf("--from "+path, "name it yourself, beside the other", "a decision rests on another decision")

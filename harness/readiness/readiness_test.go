@@ -308,6 +308,21 @@ func TestDecisionStandsForItsEvidence(t *testing.T) {
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
 
+func TestComparisonKeepsValidSlices(t *testing.T) {
+	t.Parallel()
+	doc := `{"apiVersion": "steamer/v1", "kind": "Comparison", "verdict": "PASS", "a": {"description": "pool 2"}, "b": {"description": "pool 8"},
+	"metrics": [{"name": "p95", "title": "p95"}], "pairs": [{"a": {"values": {"p95": 8}}, "b": {"values": {"p95": 9}}},
+	{"a": {"values": {"p95": 80}}, "b": {"values": {"p95": 9}, "invalid": ["dropped"]}}, {"a": {"values": {"p95": 7}}, "b": {"values": {}}}]}`
+	require.True(t, readiness.IsComparison([]byte(doc)))
+	c, err := readiness.Comparison("x", []byte(doc))
+	require.NoError(t, err)
+	require.Equal(t, "pool 2", c.Base)
+	require.Equal(t, map[string][2][]float64{"p95": {{8}, {9}}}, c.Slices)
+	require.False(t, readiness.IsComparison([]byte(`{"kind": "Result"}`)))
+	_, err = readiness.Comparison("x", []byte(doc[:50]))
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
 func TestKnownDefectsAreRules(t *testing.T) {
 	t.Parallel()
 	require.NotEmpty(t, check.KnownDefects())

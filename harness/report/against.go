@@ -1,16 +1,39 @@
 package report
 
 import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
 // againstView is a comparison with its ratios drawn to one scale.
 type againstView struct {
 	decision.Compared
-	Rows []ratioView
+	Rows   []ratioView
+	Strips []stripView
+}
+
+// stripView shows every slice of both sides on one axis from 0, which is how the distributions lie to one another.
+type stripView struct {
+	Title, Top, Alt string
+	Sides           []sideView
+}
+
+// sideView is one side's slices, positions in % of the axis.
+type sideView struct {
+	Label  string
+	Class  string
+	Dots   []float64
+	Median float64
 }
 
 // ratioView is a metric's row. Positions are in % of the picture's width; the scale is logarithmic, so that half and double are equally far
@@ -59,7 +82,47 @@ func newAgainst(c decision.Compared) againstView {
 		}
 		v.Rows = append(v.Rows, r)
 	}
+	for _, m := range c.Metrics {
+		if s, ok := newStrip(c, m); ok {
+			v.Strips = append(v.Strips, s)
+		}
+	}
 	return v
+}
+
+// newStrip draws a metric's slices, where there are two or more on either side.
+func newStrip(c decision.Compared, m decision.Ratio) (stripView, bool) {
+	both := c.Slices[m.Name]
+	if len(both[0]) < 2 || len(both[1]) < 2 {
+		return stripView{}, false
+	}
+	top := 0.0
+	for _, side := range both {
+		for _, x := range side {
+			top = max(top, x)
+		}
+	}
+	if !(top > 0) || math.IsInf(top, 0) {
+		return stripView{}, false
+	}
+	s := stripView{Title: m.Title, Top: withUnit(top, m.Unit)}
+	for i, label := range []string{c.Base, c.Head} {
+		side := sideView{Label: label, Class: []string{"bao2", "bao"}[i]}
+		for _, x := range both[i] {
+			side.Dots = append(side.Dots, bound(100*x/top))
+		}
+		middle := median(both[i])
+		side.Median = bound(100 * middle / top)
+		s.Sides = append(s.Sides, side)
+		s.Alt += fmt.Sprintf("%s: %d slices, median %s. ", label, len(both[i]), withUnit(middle, m.Unit))
+	}
+	return s, true
+}
+
+func median(list []float64) float64 {
+	sorted := slices.Sorted(slices.Values(list))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 func withUnit(v float64, unit string) string {
@@ -87,4 +150,52 @@ func (r ratioView) Tone() string {
 		return "bad"
 	}
 	return "neutral"
+}
+
+// comparisonPage is a comparison prepared for its page.
+type comparisonPage struct {
+	againstView
+	Word string // the verdict
+	Lead string
+	CSS  template.CSS
+}
+
+// ComparisonHTML writes a comparison as a self-contained page without any script: verdict, ratios with their intervals, and the slices of
+// both sides beside each other.
+func ComparisonHTML(w io.Writer, c *decision.Compared) error {
+	p := comparisonPage{againstView: newAgainst(*c), Word: string(c.Verdict)}
+	p.Reasons = typesetAll(c.Reasons)
+	p.Lead = map[result.Verdict]string{
+		result.Pass:         "What decides is no worse than the base by more than its margin.",
+		result.Fail:         "Something that decides is worse than the base by more than its margin.",
+		result.Inconclusive: "The pairs do not say which.",
+	}[c.Verdict]
+	t, css, err := plainPage("comparison.html.tmpl")
+	if err != nil {
+		return err
+	}
+	p.CSS = css
+	return t.Execute(w, p)
+}
+
+// WriteComparison writes comparison.html into dir, which must exist.
+func WriteComparison(dir string, c *decision.Compared) error {
+	var b bytes.Buffer
+	if err := ComparisonHTML(&b, c); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "comparison.html"), b.Bytes(), 0o644); err != nil {
+		return exit.Environmentf("comparison.html", "make the directory writable and free some disk space", "%w", err)
+	}
+	return nil
+}
+
+// plainPage is the template of a page without scripts, and the style of all pages.
+func plainPage(name string) (*template.Template, template.CSS, error) {
+	t, err := template.New(name).Funcs(template.FuncMap{"badge": badge, "joined": func(r row) string { return r.Cells[0] }}).ParseFS(assets, "assets/*.html.tmpl")
+	if err != nil {
+		return nil, "", err
+	}
+	css, err := assets.ReadFile("assets/report.css")
+	return t, template.CSS(css), err
 }

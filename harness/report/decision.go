@@ -105,17 +105,12 @@ func newDecisionPage(d *decision.Decision) *decisionPage {
 
 // DecisionHTML writes a self-contained page without any script.
 func DecisionHTML(w io.Writer, d *decision.Decision) error {
-	t, err := template.New("gate.html.tmpl").Funcs(template.FuncMap{"badge": badge, "joined": func(r row) string { return r.Cells[0] }}).
-		ParseFS(assets, "assets/*.html.tmpl")
-	if err != nil {
-		return err
-	}
-	css, err := assets.ReadFile("assets/report.css")
+	t, css, err := plainPage("gate.html.tmpl")
 	if err != nil {
 		return err
 	}
 	p := newDecisionPage(d)
-	p.CSS = template.CSS(css)
+	p.CSS = css
 	return t.Execute(w, p)
 }
 

@@ -91,6 +91,28 @@ func TestDecisionReports(t *testing.T) {
 	require.Error(t, report.WriteDecision(filepath.Join(dir, "absent"), decided()))
 }
 
+func TestComparisonPage(t *testing.T) {
+	t.Parallel()
+	c := decided().Compared[0]
+	c.Reasons, c.Reproduce = []string{"p95: 1.21 times <script>"}, "steamer compare --base a --head b"
+	c.Metrics[0].Name = "p95"
+	c.Slices = map[string][2][]float64{"p95": {{8, 7.9, 8.2}, {9.8, 9.6, 9.9}}}
+	dir := t.TempDir()
+	require.NoError(t, report.WriteComparison(dir, &c))
+	b, err := os.ReadFile(filepath.Join(dir, "comparison.html"))
+	require.NoError(t, err)
+	page := string(b)
+	require.NotContains(t, page, "<script")
+	require.Contains(t, page, "openbao 0.1.0: 3 slices, median 8 ms. openbao 0.2.0: 3 slices, median 9.8 ms.")
+	require.Equal(t, 3, strings.Count(page, `class="bao" x=`))
+	require.Equal(t, 3, strings.Count(page, `class="ratio"`))
+	c.Slices = nil
+	var without bytes.Buffer
+	require.NoError(t, report.ComparisonHTML(&without, &c))
+	require.Contains(t, without.String(), "Too few slices")
+	require.Error(t, report.WriteComparison(filepath.Join(dir, "absent"), &c))
+}
+
 func TestDecisionSummary(t *testing.T) {
 	t.Parallel()
 	var plain, colour bytes.Buffer

@@ -28,7 +28,7 @@ func readable(message string) string {
 	if asked := strings.Join(parts["Messages"], " "); asked != "" {
 		what = asked + ": " + what
 	}
-	if what = strings.TrimSpace(what); what == "" {
+	if what = strings.Join(strings.Fields(what), " "); what == "" {
 		return message
 	}
 	return what
