@@ -13,13 +13,12 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
-	"gitlab.com/steamer/steamer/scenarios"
 )
 
 const gateLong = `One decision on a release: may this chart be shipped? Checks the chart without a cluster, runs the whole suite and
@@ -61,30 +60,55 @@ func newGate(state *State) *cobra.Command {
 }
 
 func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run *runFlags, args []string) error {
-	policy, err := f.policy(c, state, run)
+	if len(f.from) > 0 {
+		return f.offline(c, state, run, append(slices.Clone(f.from), args...))
+	}
+	if len(args) > 0 {
+		return exit.Invalidf(strings.Join(args, " "), "name finished work with --from", "steamer gate takes no arguments without --from")
+	}
+	root, err := source.Find(state.root)
 	if err != nil {
 		return err
 	}
-	var paths []string
-	var dir string
-	if len(f.from) > 0 {
-		if err := onlyOffline(c); err != nil {
-			return err
-		}
-		paths = append(slices.Clone(f.from), args...)
-	} else {
-		if len(args) > 0 {
-			return exit.Invalidf(strings.Join(args, " "), "name finished work with --from", "steamer gate takes no arguments without --from")
-		}
-		if _, err := readAll(f.with); err != nil { // found out now, and not after half an hour
-			return err
-		}
-		var stop bool
-		if paths, dir, stop, err = f.collect(ctx, c, state, run); err != nil || stop {
-			return err
-		}
-		paths = append(paths, f.with...)
+	p, err := run.plan(c, root)
+	if err != nil {
+		return err
 	}
+	policy, err := f.policy(state, p.SLO, p.Tier, p.Scenarios, p.Topologies)
+	if err != nil {
+		return err
+	}
+	if _, err := readAll(f.with); err != nil { // found out now, and not after half an hour
+		return err
+	}
+	paths, dir, stop, err := f.collect(ctx, root, state, p, run.dryRun)
+	if err != nil || stop {
+		return err
+	}
+	return f.decide(state, policy, append(paths, f.with...), dir, p.Output)
+}
+
+// offline judges finished work.
+func (f *gateFlags) offline(c *cobra.Command, state *State, run *runFlags, paths []string) error {
+	if err := onlyOffline(c); err != nil {
+		return err
+	}
+	topologies, tier := topology.Names(), "" // the tier that the work has
+	if !slices.Equal(run.topologies, []string{"all"}) {
+		topologies = run.topologies
+	}
+	if c.Flags().Changed("tier") {
+		tier = run.flagged.Tier
+	}
+	policy, err := f.policy(state, run.flagged.SLO, tier, run.flagged.Scenarios, topologies)
+	if err != nil {
+		return err
+	}
+	return f.decide(state, policy, paths, "", run.flagged.Output)
+}
+
+// decide reads the evidence and concludes; dir is where the decision goes, or empty for a new directory below output.
+func (f *gateFlags) decide(state *State, policy readiness.Policy, paths []string, dir, output string) error {
 	evidence, err := readiness.Read(paths...)
 	if err != nil {
 		return err
@@ -93,82 +117,7 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 	if err != nil {
 		return err
 	}
-	return f.conclude(state, d, dir, run.flagged.Output)
-}
-
-func readAll(paths []string) (*readiness.Evidence, error) {
-	if len(paths) == 0 {
-		return nil, nil
-	}
-	return readiness.Read(paths...)
-}
-
-// onlyOffline refuses flags that say how to run something.
-func onlyOffline(c *cobra.Command) error {
-	for _, name := range slices.Concat(inCluster(), []string{"with", "mutants", "plan", "profile", "rate", "cluster", "port", "dry-run", "ready-timeout", "environment-latency"}) {
-		if name != "topology" && c.Flags().Changed(name) {
-			return exit.Invalidf("--"+name, "leave it out, or --from", "with --from nothing is run")
-		}
-	}
-	return nil
-}
-
-// policy is what the flags ask of the release.
-func (f *gateFlags) policy(c *cobra.Command, state *State, run *runFlags) (readiness.Policy, error) {
-	p := readiness.Policy{Validity: gate.DefaultValidity(), Topologies: topology.Names()}
-	var err error
-	if _, p.SLO, err = state.slo(run.flagged.SLO); err != nil {
-		return p, err
-	}
-	if c.Flags().Changed("topology") && !slices.Equal(run.topologies, []string{"all"}) {
-		p.Topologies = run.topologies
-	}
-	for _, name := range p.Topologies {
-		if err := topologyKnown(name); err != nil {
-			return p, err
-		}
-	}
-	if len(f.from) == 0 || c.Flags().Changed("tier") {
-		p.Tier = run.flagged.Tier
-	}
-	suite, err := scenario.Select(scenarios.All(), run.flagged.Scenarios)
-	if err != nil {
-		return p, err
-	}
-	for _, s := range suite {
-		p.Suite = append(p.Suite, s.ID)
-	}
-	if !slices.Contains([]string{"none", "local", "all"}, f.mutants) {
-		return p, exit.Invalidf("--mutants "+f.mutants, "choose from none, local and all", "there is no such choice")
-	}
-	p.Required, err = required(f.require)
-	return p, err
-}
-
-// required reads --require: a list of criteria, or changes to the default.
-func required(list []string) ([]string, error) {
-	out, plain := readiness.DefaultRequired(), []string{}
-	for _, entry := range list {
-		name := strings.TrimLeft(entry, "+-")
-		if !slices.Contains(decision.Criteria(), name) {
-			return nil, exit.Invalidf("--require "+entry, "choose from "+strings.Join(decision.Criteria(), ", "), "there is no such criterion")
-		}
-		switch {
-		case strings.HasPrefix(entry, "+"):
-			out = append(out, name)
-		case strings.HasPrefix(entry, "-"):
-			out = slices.DeleteFunc(out, func(s string) bool { return s == name })
-		default:
-			plain = append(plain, name)
-		}
-	}
-	switch {
-	case len(plain) == 0:
-		return out, nil
-	case len(plain) == len(list):
-		return plain, nil
-	}
-	return nil, exit.Invalidf("--require "+strings.Join(list, ","), "give a list, or changes with + and - to the default", "it is both")
+	return f.conclude(state, d, dir, output)
 }
 
 // conclude writes the decision and turns it into the process's outcome.

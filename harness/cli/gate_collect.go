@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/mutant"
@@ -14,19 +12,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
-	"gitlab.com/steamer/steamer/harness/source"
 )
 
 // collect runs what the gate judges; stop says that only the plan was to be printed.
-func (f *gateFlags) collect(ctx context.Context, c *cobra.Command, state *State, flags *runFlags) (paths []string, dir string, stop bool, err error) {
-	root, err := source.Find(state.root)
-	if err != nil {
-		return nil, "", false, err
-	}
-	p, err := flags.plan(c, root)
-	if err != nil {
-		return nil, "", false, err
-	}
+func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, dryRun bool) (paths []string, dir string, stop bool, err error) {
 	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
 	if err != nil {
 		return nil, "", false, err
@@ -38,7 +27,7 @@ func (f *gateFlags) collect(ctx context.Context, c *cobra.Command, state *State,
 	if err := r.Preflight(ctx); err != nil {
 		return nil, "", false, err
 	}
-	if flags.dryRun {
+	if dryRun {
 		text, err := p.YAML()
 		if err == nil {
 			_, err = fmt.Fprint(state.Stdout, text)

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios"
+)
+
+func readAll(paths []string) (*readiness.Evidence, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	return readiness.Read(paths...)
+}
+
+// onlyOffline refuses flags that say how to run something.
+func onlyOffline(c *cobra.Command) error {
+	for _, name := range slices.Concat(inCluster(), []string{"with", "mutants", "plan", "profile", "rate", "cluster", "port", "dry-run", "ready-timeout", "environment-latency"}) {
+		if name != "topology" && c.Flags().Changed(name) {
+			return exit.Invalidf("--"+name, "leave it out, or --from", "with --from nothing is run")
+		}
+	}
+	return nil
+}
+
+// policy is what is asked of the release.
+func (f *gateFlags) policy(state *State, slo, tier, suite string, topologies []string) (readiness.Policy, error) {
+	p := readiness.Policy{Validity: gate.DefaultValidity(), Topologies: topologies, Tier: tier}
+	var err error
+	if _, p.SLO, err = state.slo(slo); err != nil {
+		return p, err
+	}
+	for _, name := range p.Topologies {
+		if err := topologyKnown(name); err != nil {
+			return p, err
+		}
+	}
+	selected, err := scenario.Select(scenarios.All(), suite)
+	if err != nil {
+		return p, err
+	}
+	for _, s := range selected {
+		p.Suite = append(p.Suite, s.ID)
+	}
+	if !slices.Contains([]string{"none", "local", "all"}, f.mutants) {
+		return p, exit.Invalidf("--mutants "+f.mutants, "choose from none, local and all", "there is no such choice")
+	}
+	p.Required, err = required(f.require)
+	return p, err
+}
+
+// required reads --require: a list of criteria, or changes to the default.
+func required(list []string) ([]string, error) {
+	out, plain := readiness.DefaultRequired(), []string{}
+	for _, entry := range list {
+		name := strings.TrimLeft(entry, "+-")
+		if !slices.Contains(decision.Criteria(), name) {
+			return nil, exit.Invalidf("--require "+entry, "choose from "+strings.Join(decision.Criteria(), ", "), "there is no such criterion")
+		}
+		switch {
+		case strings.HasPrefix(entry, "+"):
+			out = append(out, name)
+		case strings.HasPrefix(entry, "-"):
+			out = slices.DeleteFunc(out, func(s string) bool { return s == name })
+		default:
+			plain = append(plain, name)
+		}
+	}
+	switch {
+	case len(plain) == 0:
+		return out, nil
+	case len(plain) == len(list):
+		return plain, nil
+	}
+	return nil, exit.Invalidf("--require "+strings.Join(list, ","), "give a list, or changes with + and - to the default", "it is both")
+}
