@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -34,6 +35,10 @@ func DetectableShift(n int, alpha, power float64) float64 {
 	if c < 0 || n == 0 {
 		return math.Inf(1)
 	}
+	key := shiftKey{n, c, power}
+	if known, ok := shifts.Load(key); ok {
+		return known.(float64)
+	}
 	rng := rand.New(rand.NewPCG(1945, uint64(n)))
 	noise, needed := make([]float64, n), make([]float64, experiments)
 	for e := range needed {
@@ -44,7 +49,17 @@ func DetectableShift(n int, alpha, power float64) float64 {
 		needed[e] = -walsh(noise, c+1)
 	}
 	slices.Sort(needed)
-	return stat.Quantile(power, stat.LinInterp, needed, nil)
+	shift := stat.Quantile(power, stat.LinInterp, needed, nil)
+	shifts.Store(key, shift)
+	return shift
+}
+
+// shifts remembers simulated shifts: the same few are asked for again and again.
+var shifts sync.Map //nolint:gochecknoglobals // a cache of a pure function
+
+type shiftKey struct {
+	n, c  int
+	power float64
 }
 
 // DetectableEffect is the minimum detectable effect of n pairs whose log-ratios

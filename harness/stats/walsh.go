@@ -53,13 +53,15 @@ func pairCount(n int) int { return n * (n + 1) / 2 }
 
 // walsh returns the k-th smallest Walsh average of the sorted s, counted from 1.
 // It bisects the floating-point numbers themselves and counts averages on the
-// way, until few enough are left to be sorted. So it is exact and never holds
-// more than a few times as many averages as there are values.
+// way, until few enough are left to be sorted. So it is exact and never holds many.
 func walsh(s []float64, k int) float64 {
 	lo, hi := order(s[0]), order(s[len(s)-1])
 	below, within := 0, pairCount(len(s)) // averages under lo, and from lo to hi
-	for lo < hi && within > 4*len(s)+64 {
-		mid := lo + int64(uint64(hi-lo)/2)
+	for step := 0; lo < hi && within > len(s)/8+64; step++ {
+		mid := order(value(lo)/2 + value(hi)/2) // in the middle of the values, which is quick where they are spread evenly
+		if step > 40 || mid < lo || mid >= hi {
+			mid = lo + int64(uint64(hi-lo)/2) // in the middle of the numbers between, which always ends
+		}
 		if n := countWalsh(s, value(mid)) - below; below+n >= k {
 			hi, within = mid, n
 		} else {
