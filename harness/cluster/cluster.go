@@ -18,6 +18,9 @@ import (
 // NodePort is the port of a node that leads to the OpenBao under test; kind-config.yaml maps it to the host.
 const NodePort = 30820
 
+// SecondNodePort leads to a second OpenBao beside it, on clusters that are made for comparisons.
+const SecondNodePort = 30821
+
 // DefaultHostPort is the loopback port that NodePort is mapped to unless a run asks for another.
 const DefaultHostPort = 18200
 
@@ -30,6 +33,7 @@ type Cluster struct {
 	Kubeconfig string // path of a kubeconfig file
 	Context    string // of the kubeconfig; empty for its current one
 	HostPort   int    // loopback port that leads to OpenBao: by NodePort on kind, by a Forward on existing clusters
+	SecondPort int    // loopback port that leads to SecondNodePort; 0 where nothing does
 	Version    string // Kubernetes' version, e.g. "v1.36.3"
 	Owned      bool   // a kind cluster with Steamer's owner mark
 	Created    bool   // by this process

@@ -63,8 +63,10 @@ type Options struct {
 	// Images are imported into every node while the cluster becomes Ready; each needs an archive in ImageDir.
 	Images   []images.Image
 	HostPort int // loopback port for NodePort
-	TTL      time.Duration
-	Keep     bool
+	// SecondPort is the loopback port for SecondNodePort; 0 maps none.
+	SecondPort int
+	TTL        time.Duration
+	Keep       bool
 }
 
 // Check validates the options without any side effect: the name is usable and not another's, the
@@ -84,7 +86,21 @@ func (k *Kind) Check(opts Options) error {
 		return exit.Invalidf("cluster "+opts.Name, "choose another --cluster NAME, or --reuse if steamer cluster list shows it as Steamer's",
 			"a kind cluster of this name exists")
 	}
-	return portFree(opts.HostPort)
+	return opts.portsFree()
+}
+
+// portsFree looks whether the host's ports can be had.
+func (o Options) portsFree() error {
+	if o.SecondPort == 0 {
+		return portFree(o.HostPort)
+	}
+	if o.SecondPort == o.HostPort {
+		return exit.Invalidf("port "+strconv.Itoa(o.HostPort), "choose two", "it cannot lead to both systems")
+	}
+	if err := portFree(o.HostPort); err != nil {
+		return err
+	}
+	return portFree(o.SecondPort)
 }
 
 // CheckInput validates what needs no engine: the name, the configuration and that the port is free, unless the owner marks in dir know a
@@ -100,7 +116,7 @@ func CheckInput(dir string, opts Options) error {
 	if _, err := own.read(own.mark(opts.Name)); err == nil {
 		return nil
 	}
-	return portFree(opts.HostPort)
+	return opts.portsFree()
 }
 
 func portFree(port int) error {
@@ -138,6 +154,11 @@ func (r registry) config(opts Options) (*v1alpha4.Cluster, error) {
 		for j := range node.ExtraPortMappings {
 			if node.ExtraPortMappings[j].ContainerPort == NodePort {
 				node.ExtraPortMappings[j].HostPort, mapped = int32(opts.HostPort), true
+				if opts.SecondPort != 0 { // the same way in, so that neither side of a comparison has a longer one
+					second := node.ExtraPortMappings[j]
+					second.ContainerPort, second.HostPort = SecondNodePort, int32(opts.SecondPort)
+					node.ExtraPortMappings = append(node.ExtraPortMappings, second)
+				}
 			}
 		}
 	}
@@ -163,7 +184,8 @@ func (k *Kind) Up(ctx context.Context, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	owner := Owner{
-		Name: opts.Name, Run: opts.Run, PID: os.Getpid(), Process: process, Created: time.Now().UTC(), TTL: opts.TTL, HostPort: opts.HostPort, Keep: opts.Keep,
+		Name: opts.Name, Run: opts.Run, PID: os.Getpid(), Process: process, Created: time.Now().UTC(), TTL: opts.TTL, HostPort: opts.HostPort,
+		SecondPort: opts.SecondPort, Keep: opts.Keep,
 	}
 	if err := k.registry.write(owner); err != nil {
 		return nil, err
@@ -190,7 +212,7 @@ func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options) (
 		return nil, err
 	}
 	cluster := &Cluster{
-		Name: opts.Name, Kubeconfig: k.registry.kubeconfig(opts.Name), HostPort: opts.HostPort, Owned: true, Created: true, engine: k.engine,
+		Name: opts.Name, Kubeconfig: k.registry.kubeconfig(opts.Name), HostPort: opts.HostPort, SecondPort: opts.SecondPort, Owned: true, Created: true, engine: k.engine,
 	}
 	if err := cluster.connect(""); err != nil {
 		return nil, err

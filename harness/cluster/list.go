@@ -86,7 +86,7 @@ func (k *Kind) Open(ctx context.Context, name string) (*Cluster, error) {
 	if err != nil {
 		return nil, exit.Environmentf("cluster "+name, "steamer cluster gc", "its owner mark cannot be read: %w", err)
 	}
-	c := &Cluster{Name: name, Kubeconfig: k.registry.kubeconfig(name), HostPort: owner.HostPort, Owned: true, engine: k.engine}
+	c := &Cluster{Name: name, Kubeconfig: k.registry.kubeconfig(name), HostPort: owner.HostPort, SecondPort: owner.SecondPort, Owned: true, engine: k.engine}
 	return c, c.connect("")
 }
 

@@ -29,7 +29,9 @@ type Owner struct {
 	Created  time.Time     `json:"created"`
 	TTL      time.Duration `json:"ttl"` // after this, cluster gc removes it
 	HostPort int           `json:"hostPort"`
-	Keep     bool          `json:"keep"` // meant to outlive its run
+	// SecondPort is the loopback port of a comparison's other side; 0 where there is none.
+	SecondPort int  `json:"secondPort,omitempty"`
+	Keep       bool `json:"keep"` // meant to outlive its run
 }
 
 // Expired reports whether the cluster may be removed: its time is over, or the run that made it is gone and did not mean to keep it.

@@ -18,14 +18,25 @@ func (r *Run) checkGround(ctx context.Context) error {
 	if c.Existing() {
 		var err error
 		r.cluster, err = cluster.OpenExisting(ctx, cluster.Existing{
-			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: c.Port, Namespaces: topology.Namespaces(r.Plan.Topologies...),
+			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: c.Port, Namespaces: r.namespaces(),
 		})
 		return err
 	}
 	if c.Reuse {
 		return nil // its port is taken by itself
 	}
-	return cluster.CheckInput(filepath.Join(r.Cache, "clusters"), cluster.Options{Name: c.Name, Config: c.Config, HostPort: c.Port})
+	return cluster.CheckInput(filepath.Join(r.Cache, "clusters"), cluster.Options{
+		Name: c.Name, Config: c.Config, HostPort: c.Port, SecondPort: r.SecondPort,
+	})
+}
+
+// namespaces are those that the run makes.
+func (r *Run) namespaces() []string {
+	all := topology.Namespaces(r.Plan.Topologies...)
+	if r.SecondPort != 0 {
+		all = append(all, topology.NamespacesWith(SecondSuffix, r.Plan.Topologies...)...)
+	}
+	return all
 }
 
 // nodePort is the port of the active Service: kind maps it to the host, an existing cluster is forwarded to instead.

@@ -36,7 +36,7 @@ func (r *Run) startEngine(ctx context.Context) error {
 func (r *Run) clusterOptions() cluster.Options {
 	c := r.Plan.Cluster
 	opts := cluster.Options{
-		Name: c.Name, Run: r.result.Run.ID, Config: c.Config, HostPort: c.Port, TTL: time.Duration(c.TTL), Keep: c.Keep,
+		Name: c.Name, Run: r.result.Run.ID, Config: c.Config, HostPort: c.Port, SecondPort: r.SecondPort, TTL: time.Duration(c.TTL), Keep: c.Keep,
 		ImageDir: filepath.Join(r.Cache, "images"),
 	}
 	if node, ok := r.images[images.Node]; ok {

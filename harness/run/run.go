@@ -36,6 +36,9 @@ type Run struct {
 	// Suite runs the scenarios; nil is scenario.Run.
 	Suite func(context.Context, *scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario, error)
 
+	// SecondPort is the loopback port of a second environment beside the first, for Use; 0 is none.
+	SecondPort int
+
 	// FullStack points the run at a GitLab instead of a cluster; nil is a cluster.
 	FullStack *FullStack
 
@@ -86,10 +89,17 @@ func (r *Run) begin() error {
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return exit.Invalidf("--output "+r.Plan.Output, "name a directory that can be written", "%w", err)
 	}
+	r.frame(id)
+	r.result.Run.Started = started
+	return nil
+}
+
+// frame makes an empty result.
+func (r *Run) frame(id string) {
 	r.result = &result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind,
 		Run: result.Run{
-			ID: id, Started: started, Profile: r.Plan.Profile.Name, Tier: r.Plan.Tier.Name, Steamer: r.Steamer, Reproduce: r.Reproduce, Partial: true, Host: host(),
+			ID: id, Started: time.Now().UTC(), Profile: r.Plan.Profile.Name, Tier: r.Plan.Tier.Name, Steamer: r.Steamer, Reproduce: r.Reproduce, Partial: true, Host: host(),
 			EnvironmentLatency: time.Duration(r.Plan.EnvironmentLatency).Seconds() * 1000,
 		},
 		Topologies: []result.Topology{}, Steps: []result.Step{},
@@ -98,7 +108,6 @@ func (r *Run) begin() error {
 			"regressions against another chart version: this run judges objectives only",
 		},
 	}
-	return nil
 }
 
 // execute takes the run from the engine to the last topology.
@@ -108,6 +117,20 @@ func (r *Run) execute(ctx context.Context) error {
 		r.result.Run.Partial = err != nil
 		return err
 	}
+	if err := r.groundSteps(ctx); err != nil {
+		return err
+	}
+	for _, name := range r.Plan.Topologies {
+		if err := r.topology(ctx, name); err != nil {
+			return err
+		}
+	}
+	r.result.Run.Partial = false
+	return nil
+}
+
+// groundSteps brings up everything that topologies stand on.
+func (r *Run) groundSteps(ctx context.Context) error {
 	type part struct {
 		name string
 		do   func(context.Context) error
@@ -126,12 +149,6 @@ func (r *Run) execute(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, name := range r.Plan.Topologies {
-		if err := r.topology(ctx, name); err != nil {
-			return err
-		}
-	}
-	r.result.Run.Partial = false
 	return nil
 }
 

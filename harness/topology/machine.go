@@ -17,7 +17,7 @@ import (
 
 // machine is the name of the container that stands for a database machine outside the cluster.
 func (e *Environment) machine() string {
-	return "steamer-" + e.Cluster.Name + "-postgresql"
+	return "steamer-" + e.Cluster.Name + "-postgresql" + e.Spec.Suffix
 }
 
 // MachineName is the name of the container that runs PostgreSQL in the hybrid topology.

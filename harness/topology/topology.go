@@ -53,6 +53,9 @@ type Spec struct {
 	Images    Images
 	Fixtures  Fixtures
 	NodePort  int // of the active Service; 0 for a ClusterIP Service, which is reached by a port-forward
+	// Suffix ends the names of the environment's namespaces and machine, so that two environments of one topology can be on one
+	// cluster, e.g. "-b"; they need node ports or host ports of their own. Empty for the only one.
+	Suffix string
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is InstallTimeout.
 	ReadyTimeout time.Duration
 }
@@ -83,7 +86,7 @@ type Environment struct {
 // New prepares an environment without touching anything: names, the issuer's key, and the values, with which it renders the chart to
 // check that chart and dialect fit. The error is an exit.Invalid error.
 func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*Environment, error) {
-	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: namespaceOf(spec.Topology), Log: log}
+	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: namespaceOf(spec.Topology) + spec.Suffix, Log: log}
 	if c != nil {
 		env.Address = fmt.Sprintf("http://127.0.0.1:%d", c.HostPort)
 	}
@@ -258,10 +261,13 @@ func (e *Environment) installStub(ctx context.Context) error {
 }
 
 // Namespaces are the namespaces that environments of these topologies use.
-func Namespaces(topologies ...string) []string {
+func Namespaces(topologies ...string) []string { return NamespacesWith("", topologies...) }
+
+// NamespacesWith are those of environments with a Spec.Suffix.
+func NamespacesWith(suffix string, topologies ...string) []string {
 	var all []string
 	for _, name := range topologies {
-		env := &Environment{Spec: Spec{Topology: name}, Namespace: namespaceOf(name)}
+		env := &Environment{Spec: Spec{Topology: name, Suffix: suffix}, Namespace: namespaceOf(name) + suffix}
 		all = append(all, env.namespaces()...)
 	}
 	return all
