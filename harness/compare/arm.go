@@ -1,0 +1,74 @@
+package compare
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// Arm is one of the two systems. A comparison drives one at a time.
+type Arm interface {
+	// Prepare brings the system up and provisions it. After an error Close still has to be called.
+	Prepare(ctx context.Context) error
+	// Subject says what the system is; valid after Prepare.
+	Subject() Subject
+	// Drive puts a load on the system, and returns what it saw of it. name tells slices apart in file names.
+	Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error)
+	// Close removes everything Prepare made. It may be called twice.
+	Close(ctx context.Context) error
+}
+
+// Measurement is what one slice showed.
+type Measurement struct {
+	Load      *result.Load
+	Resources []result.ResourceSeries // of OpenBao and PostgreSQL, covering the slice
+	Events    []result.Event          // restarts and changes of leadership during it
+}
+
+// overloadChecks are the validity conditions that an arm misses because it does
+// not carry the load: they are compared as an outcome.
+func overloadChecks() []string {
+	return []string{"valid/dropped-iterations", "valid/achieved-rate", "valid/interrupted-fetches"}
+}
+
+// slice turns a measurement into what a comparison keeps of it.
+func (m Measurement) slice(v gate.Validity) Slice {
+	t := &result.Topology{Load: m.Load, Resources: m.Resources, Events: m.Events}
+	l := m.Load
+	s := Slice{
+		Start: l.Start, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped, Achieved: l.AchievedRate,
+		Values: map[string]float64{}, Thin: map[string]string{},
+	}
+	for _, iv := range l.Series {
+		s.Wrong += iv.Wrong
+	}
+	saturated := false
+	for _, c := range v.Conditions(t) {
+		if c.Verdict == result.Pass {
+			continue
+		}
+		saturated = saturated || c.ID == "valid/generator-cpu"
+		if slices.Contains(overloadChecks(), c.ID) {
+			s.Overload = strings.TrimPrefix(c.ID, "valid/") + " missed"
+			continue
+		}
+		s.Invalid = append(s.Invalid, strings.TrimPrefix(c.ID, "valid/")+" missed")
+	}
+	if saturated { // then it is the generator that did not keep up
+		s.Overload = ""
+	}
+	for _, name := range Recorded() {
+		r, err := gate.Read(name, t)
+		if err != nil || r.Missing != "" {
+			continue
+		}
+		if s.Values[name] = r.Value; r.Thin != "" {
+			s.Thin[name] = r.Thin
+		}
+	}
+	return s
+}

@@ -1,0 +1,114 @@
+package compare
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/observe"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// ClusterArm is a chart installed on a cluster that the other arm is on, too, in
+// namespaces and with a database of its own.
+type ClusterArm struct {
+	Generator
+	Description string
+	Cluster     *cluster.Cluster
+	Engine      *engine.Engine // nil on an existing cluster
+	Spec        topology.Spec
+	Port        int // loopback port that leads to this arm
+	Tenants     int // to provision
+	Secrets     int // of each
+	Proxied     bool
+	Log         func(string)
+
+	driver
+	env      *topology.Environment
+	versions map[string]string
+}
+
+// Prepare installs the chart and provisions the tenants.
+func (a *ClusterArm) Prepare(ctx context.Context) error {
+	own := *a.Cluster // the same cluster by another port
+	own.HostPort = a.Port
+	env, err := topology.New(&own, a.Engine, a.Spec, a.Log)
+	if err != nil {
+		return err
+	}
+	a.env = env
+	err = env.Install(ctx)
+	var fault *topology.ChartError
+	if errors.As(err, &fault) {
+		return UnfitError{err}
+	}
+	if err != nil {
+		return err
+	}
+	a.driver = driver{Generator: a.Generator, address: env.Address, audience: env.Audience(), seed: rand.Text(), issuer: env.Issuer}
+	client := bao.New(env.Address, nil)
+	defer client.Close()
+	health, err := client.Health(ctx)
+	if err != nil {
+		return UnfitError{fmt.Errorf("health of OpenBao: %w", err)}
+	}
+	a.versions = map[string]string{"openbao": health.Version, "kubernetes": a.Cluster.Version}
+	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets); err != nil {
+		return UnfitError{err}
+	}
+	if a.Proxied {
+		return a.SetDelay(0)
+	}
+	return nil
+}
+
+// Subject says what is installed.
+func (a *ClusterArm) Subject() Subject {
+	info := a.Spec.Chart.Info()
+	s := Subject{
+		Description: a.Description, Chart: &info, Versions: a.versions, Delay: a.delayed(),
+		Images: map[string]string{"openbao": a.Spec.Images.OpenBao, "postgresql": a.Spec.Images.PostgreSQL},
+	}
+	if len(a.Spec.Overrides) > 0 {
+		raw, _ := json.Marshal(a.Spec.Overrides) // cannot fail: it was parsed from YAML
+		s.Config = digest(raw)
+	}
+	return s
+}
+
+// Drive runs k6 against the active Service while the pods are observed.
+func (a *ClusterArm) Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error) {
+	nodes, err := a.Cluster.NodeNames(ctx)
+	if err != nil {
+		return Measurement{}, err
+	}
+	namespaces := []string{a.env.Namespace}
+	if database := a.env.DatabaseNamespace(); database != a.env.Namespace {
+		namespaces = append(namespaces, database)
+	}
+	var machines []observe.Machine
+	if a.Spec.Topology == topology.CloudNativeHybrid {
+		machines = []observe.Machine{{Component: "postgresql", Name: a.env.MachineName()}}
+	}
+	observer := observe.Start(ctx, a.Engine, observe.PodSource{Client: a.Cluster.Client, Namespaces: namespaces}, nodes, machines)
+	measured, err := a.drive(ctx, name, p, rate)
+	resources, events, _ := observer.Stop() // a gap shows as a missed condition of the slice
+	return Measurement{Load: measured, Resources: resources, Events: events}, err
+}
+
+// Close removes the environment, and waits until it is gone.
+func (a *ClusterArm) Close(ctx context.Context) error {
+	a.closeProxy()
+	if a.env == nil {
+		return nil
+	}
+	env := a.env
+	a.env = nil
+	return errors.Join(env.Remove(ctx), env.AwaitRemoved(ctx))
+}

@@ -1,0 +1,122 @@
+package compare
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/perf/benchfmt"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	whole, err := Encode(made(rand.New(rand.NewPCG(1, 1)), 6, 1, 0.05))
+	require.NoError(t, err)
+	for name, c := range map[string]struct{ data, want string }{
+		"empty":            {"", "not a complete JSON document"},
+		"truncated":        {string(whole[:len(whole)/2]), "not a complete JSON document"},
+		"another version":  {strings.Replace(string(whole), "steamer/v1", "steamer/v2", 1), `apiVersion "steamer/v2"`},
+		"a run's result":   {strings.Replace(string(whole), `"Comparison"`, `"Result"`, 1), `kind "Result"`},
+		"an unknown field": {strings.Replace(string(whole), `"id":`, `"odd": 1, "id":`, 1), "odd"},
+		"a made-up metric": {strings.Replace(string(whole), `"fetch_p50_ms":`, `"fetch_p51_ms":`, 1), "fetch_p51_ms"},
+		"a negative value": {strings.Replace(string(whole), `"fetch_p50_ms": `, `"fetch_p50_ms": -`, 1), "fetch_p50_ms is -"},
+		"an unknown order": {strings.Replace(string(whole), `"order": "AB"`, `"order": "AA"`, 1), `order "AA"`},
+		"too many pairs":   {strings.Replace(string(whole), `"maxPairs": 40`, `"maxPairs": 4`, 1), "--pairs 4"},
+		"no verdict":       {strings.Replace(string(whole), `"verdict": "INCONCLUSIVE",`+"\n \"reasons\"", `"verdict": "GREEN",`+"\n \"reasons\"", 1), `unknown verdict "GREEN"`},
+	} {
+		_, err := Decode("file.json", []byte(c.data))
+		require.ErrorContains(t, err, c.want, name)
+		require.ErrorContains(t, err, "file.json", name)
+		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
+	}
+	_, err = ReadFile(filepath.Join(t.TempDir(), "none.json"))
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
+func FuzzDecode(f *testing.F) {
+	whole, err := Encode(made(rand.New(rand.NewPCG(1, 1)), 2, 1, 0.05))
+	require.NoError(f, err)
+	f.Add(whole)
+	f.Add(whole[:100])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Decode("fuzz", data)
+		if err != nil {
+			return
+		}
+		Judge(c, nil)
+		_, err = Encode(c)
+		require.NoError(t, err, "what was read can be judged and written")
+	})
+}
+
+func TestDesign(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, DefaultDesign().Check())
+	for want, change := range map[string]func(*Design){
+		"--pairs 7":               func(d *Design) { d.MaxPairs = 7 },
+		"--pairs 4":               func(d *Design) { d.MaxPairs = 4 },
+		"--look-every 5":          func(d *Design) { d.LookEvery = 5 },
+		"--alpha":                 func(d *Design) { d.Alpha = 1 },
+		"--slice 1s":              func(d *Design) { d.Slice = 1 },
+		"--warmup":                func(d *Design) { d.Warmup = -1 },
+		"--rate 0":                func(d *Design) { d.Rate = 0 },
+		"--tenants 0":             func(d *Design) { d.Tenants = 0 },
+		"--mode x":                func(d *Design) { d.Mode = "x" },
+		"--gate":                  func(d *Design) { d.GateMetrics = nil },
+		"--gate odd":              func(d *Design) { d.SetGate([]string{"odd"}, 0.1) },
+		"--gate fetch_p50_ms":     func(d *Design) { d.SetGate([]string{"fetch_p50_ms", "fetch_p50_ms"}, 0.1) },
+		"--margin -1":             func(d *Design) { d.SetGate(DefaultGate(), -0.01) },
+		"7 metrics are to decide": func(d *Design) { d.SetGate(Recorded()[:7], 0.1) },
+	} {
+		d := DefaultDesign()
+		change(&d)
+		err := d.Check()
+		require.ErrorContains(t, err, want)
+		require.Equal(t, exit.Invalid, exit.CodeOf(err))
+	}
+}
+
+func TestReports(t *testing.T) {
+	t.Parallel()
+	c := made(rand.New(rand.NewPCG(1, 1)), 10, 2, 0.05)
+	c.A.Description, c.B.Description, c.Reproduce = "base | one", "head", "steamer compare"
+	c.Pairs[4].A.Invalid = []string{"steady missed"}
+	Judge(c, nil)
+	var text bytes.Buffer
+	require.NoError(t, Text(&text, c))
+	for _, want := range []string{"FAIL: B against A", "fetch_p50_ms", "10 %", "Discarded pairs: 1 × A: steady missed", "above the margin"} {
+		require.Contains(t, text.String(), want)
+	}
+	var md bytes.Buffer
+	require.NoError(t, Markdown(&md, c))
+	require.Contains(t, md.String(), `base \| one`)
+	require.Contains(t, md.String(), "Repeat: `steamer compare`")
+
+	dir := t.TempDir()
+	require.NoError(t, WriteAll(dir, c))
+	_, err := ReadFile(filepath.Join(dir, JSONFile))
+	require.NoError(t, err)
+	// benchstat's own reader has to understand it.
+	for file, median := range map[string]float64{BenchA: 1, BenchB: 2} {
+		f, err := os.Open(filepath.Join(dir, file))
+		require.NoError(t, err)
+		r, results := benchfmt.NewReader(f, file), 0
+		for r.Scan() {
+			rec, ok := r.Result().(*benchfmt.Result)
+			require.True(t, ok, "%v", r.Result())
+			v, ok := rec.Value("fetch-p50-sec")
+			require.True(t, ok)
+			require.InEpsilon(t, median/1000, v, 1.5)
+			results++
+		}
+		require.NoError(t, r.Err())
+		require.Equal(t, 9, results, "valid slices only")
+		require.NoError(t, f.Close())
+	}
+}

@@ -1,0 +1,98 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+	"gitlab.com/steamer/steamer/harness/stats"
+)
+
+// DefaultDesign is a comparison of up to 30 pairs, about 25 minutes, whose first
+// look comes after 8. 120 fetches/s put 120 fetches of a slice of 20 s beyond p95,
+// where the gate's rule on tails asks for 100.
+func DefaultDesign() Design {
+	d := Design{
+		Profile: "slice", Mode: "inline", Rate: 120, Slice: 20, Warmup: 3, Idle: 1, Tenants: 20, Secrets: 2,
+		Alpha: 0.05, LookEvery: 10, MaxPairs: 30, Budget: 30 * 60, Seed: 1,
+	}
+	d.SetGate(DefaultGate(), 0.10)
+	return d
+}
+
+// SetGate makes the named metrics decide, all with one margin.
+func (d *Design) SetGate(names []string, margin float64) {
+	d.GateMetrics = nil
+	for _, name := range names {
+		d.GateMetrics = append(d.GateMetrics, GateMetric{name, margin})
+	}
+}
+
+// Limits of a design; beyond them a typing error is likelier than a wish.
+const (
+	minSlice  = 2.0    // seconds: the validity conditions compare two halves
+	maxSlice  = 3600.0 // seconds
+	maxPairs  = 1000
+	maxMargin = 10.0 // 1000 %
+)
+
+// Check refuses designs that cannot be carried out or judged; the error is of code exit.Invalid.
+func (d Design) Check() error {
+	bad := func(flag, mend, format string, args ...any) error { return exit.Invalidf(flag, mend, format, args...) }
+	if err := (stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}).Check(); err != nil {
+		return bad("--alpha, --look-every, --pairs", "the defaults are 0.05, 10 and 40", "%w", err)
+	}
+	switch {
+	case d.MaxPairs < MinPairs || d.MaxPairs > maxPairs || d.MaxPairs%2 != 0:
+		return bad(fmt.Sprintf("--pairs %d", d.MaxPairs), fmt.Sprintf("use an even number from %d to %d", MinPairs, maxPairs), "blocks have two pairs, and %d are the least that say anything", MinPairs)
+	case d.LookEvery < MinPairs || d.LookEvery%2 != 0:
+		return bad(fmt.Sprintf("--look-every %d", d.LookEvery), fmt.Sprintf("use an even number from %d on", MinPairs), "a look at fewer pairs cannot decide")
+	case !(d.Slice >= minSlice && d.Slice <= maxSlice):
+		return bad(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use %gs to %gs", minSlice, maxSlice), "it is out of range")
+	case !(d.Warmup >= 0 && d.Warmup <= maxSlice) || !(d.Idle >= 0 && d.Idle <= maxSlice) || !(d.Budget >= 0) || math.IsInf(d.Budget, 0):
+		return bad("--warmup, --idle, --budget", "use durations from 0s on", "%g, %g, %g s: out of range", d.Warmup, d.Idle, d.Budget)
+	case !(d.Rate > 0 && d.Rate <= 100000):
+		return bad(fmt.Sprintf("--rate %g", d.Rate), "use more than 0 and at most 100000 fetches per second", "it is out of range")
+	case d.Tenants < 1 || d.Tenants > 10000 || d.Secrets < 1 || d.Secrets > 100:
+		return bad(fmt.Sprintf("--tenants %d --secrets %d", d.Tenants, d.Secrets), "use 1 to 10000 and 1 to 100", "out of range")
+	case !slices.Contains(load.Modes(), d.Mode):
+		return bad("--mode "+d.Mode, "use one of "+strings.Join(load.Modes(), ", "), "there is no such way to fetch")
+	}
+	return d.checkGate()
+}
+
+func (d Design) checkGate() error {
+	if len(d.GateMetrics) == 0 || len(d.GateMetrics) > MaxGateMetrics {
+		return exit.Invalidf("--gate", fmt.Sprintf("name 1 to %d metrics", MaxGateMetrics), "%d metrics are to decide", len(d.GateMetrics))
+	}
+	seen := map[string]bool{}
+	for _, g := range d.GateMetrics {
+		if !slices.Contains(Recorded(), g.Name) || seen[g.Name] {
+			return exit.Invalidf("--gate "+g.Name, "use each of these at most once: "+strings.Join(Recorded(), ", "), "no such metric, or named twice")
+		}
+		seen[g.Name] = true
+		if !(g.Margin >= 0 && g.Margin <= maxMargin) {
+			return exit.Invalidf(fmt.Sprintf("--margin %g", 100*g.Margin), "use 0 to 1000, in %", "it is out of range")
+		}
+	}
+	return nil
+}
+
+// profile is the load of one slice.
+func (d Design) profile() load.Profile {
+	vus := int(math.Ceil(d.Rate / 10)) // a fetch may take 100 ms on average before VUs run out
+	return load.Profile{
+		APIVersion: "steamer/v1", Kind: "Profile", Name: d.Profile, Workload: "fetch", Mode: d.Mode,
+		Warmup: seconds(d.Warmup), Duration: seconds(d.Slice), Rate: load.Rate{PerSecond: d.Rate},
+		Connections: load.Connections{Reuse: d.Reuse}, VUs: load.VUs{Initial: max(20, vus), Max: max(200, 2*vus)},
+	}
+}
+
+func seconds(s float64) strict.Duration { return strict.Duration(duration(s)) }
+
+func duration(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,182 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/stats"
+)
+
+// Shares of the driven pairs that have to be valid.
+const (
+	minValid      = 0.75 // for a PASS; what discards pairs may be what is looked for
+	hopelessValid = 0.5  // below it, going on is a waste of time
+)
+
+// MinPairs is the least number of pairs a comparison can be planned with: six
+// reach a one-sided p-value of 1/64, five not even 0.025.
+const MinPairs = 6
+
+// Judge fills in the judgement, replacing what was there, by going through the
+// looks in order until one decides. The rules at a look, first match wins:
+//
+//  1. FAIL: B did not come up, or answered a wrong value; a gate metric's ratio
+//     lies above its margin, or B alone fails fetches or does not carry the load,
+//     each at the level of the look after Holm's correction over all of them
+//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs,
+//     an interrupted comparison, a wrong value in A
+//  3. PASS: every gate metric's ratio lies below its margin
+//
+// A PASS needs no correction for the number of metrics, because all have to hold.
+func Judge(c *Comparison, q *Quarantine) {
+	c.Looks, c.Metrics, c.Outcomes = nil, nil, nil
+	plan := stats.Looks{Alpha: c.Design.Alpha, Every: c.Design.LookEvery, Max: c.Design.MaxPairs}
+	ended := !c.Finished.IsZero() || len(c.Pairs) >= plan.Max
+	seen := 0
+	var v verdict
+	for n := 1; n <= len(c.Pairs); n++ {
+		last := ended && n == len(c.Pairs)
+		if !plan.Due(n) && !last {
+			continue
+		}
+		level := plan.Level(seen, n, last)
+		seen = n
+		v = c.look(n, level, last, q)
+		if v.value != result.Inconclusive {
+			break
+		}
+	}
+	if len(c.Looks) == 0 {
+		v = verdict{value: result.Inconclusive, reasons: []string{fmt.Sprintf("no judgement yet: %d pairs, the first look comes after %d", len(c.Pairs), min(plan.Every, plan.Max))}}
+		if len(c.Pairs) == 0 {
+			v.reasons = []string{"no pair was driven"}
+		}
+	}
+	v = c.beyondPairs(v)
+	c.Verdict, c.Reasons = v.value, v.reasons
+}
+
+// Decided reports whether the last judgement leaves nothing to find out by more pairs.
+func (c *Comparison) Decided() bool {
+	if len(c.Looks) == 0 {
+		return false
+	}
+	last := c.Looks[len(c.Looks)-1]
+	return last.Pairs == len(c.Pairs) && (last.Verdict != result.Inconclusive || float64(last.Valid) < hopelessValid*float64(last.Pairs))
+}
+
+type verdict struct {
+	value   result.Verdict
+	reasons []string
+}
+
+// beyondPairs adds what no number of pairs changes.
+func (c *Comparison) beyondPairs(v verdict) verdict {
+	wrong := map[string]int64{}
+	for _, p := range c.Pairs {
+		wrong[A], wrong[B] = wrong[A]+p.A.Wrong, wrong[B]+p.B.Wrong
+	}
+	var fails, unsure []string
+	if wrong[B] > 0 {
+		fails = append(fails, fmt.Sprintf("B answered %d fetches with a wrong value", wrong[B]))
+	}
+	if wrong[A] > 0 {
+		unsure = append(unsure, fmt.Sprintf("A answered %d fetches with a wrong value: it is no base to compare with", wrong[A]))
+	}
+	switch {
+	case c.A.Unfit != "":
+		unsure = append(unsure, "A did not come up, so there is nothing to compare with: "+c.A.Unfit)
+	case c.B.Unfit != "":
+		fails = append(fails, "A comes up and B does not: "+c.B.Unfit)
+	}
+	if c.Partial {
+		unsure = append(unsure, "the comparison did not reach its end")
+	}
+	switch {
+	case len(fails) > 0 && v.value == result.Fail:
+		v.reasons = slices.Concat(fails, v.reasons)
+	case len(fails) > 0:
+		v = verdict{result.Fail, slices.Concat(fails, unsure)}
+	case len(unsure) > 0 && v.value != result.Fail:
+		v = verdict{result.Inconclusive, slices.Concat(unsure, v.reasons)}
+	}
+	return v
+}
+
+// look judges the first n pairs at one level and records the look.
+func (c *Comparison) look(n int, level float64, last bool, q *Quarantine) verdict {
+	pairs := c.Pairs[:n]
+	valid := slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return p.discarded() != "" })
+	c.Metrics, c.Outcomes = c.metrics(valid, level, q), outcomes(pairs)
+	adjust(c.Metrics, c.Outcomes)
+	var fails, unsure, good []string
+	gates := 0
+	for i := range c.Metrics {
+		m := &c.Metrics[i]
+		m.decide(level)
+		if !m.Gate {
+			continue
+		}
+		gates++
+		switch m.Verdict {
+		case result.Fail:
+			fails = append(fails, m.sentence())
+		case result.Inconclusive:
+			unsure = append(unsure, m.sentence())
+		default:
+			good = append(good, m.sentence())
+		}
+	}
+	for i := range c.Outcomes {
+		o := &c.Outcomes[i]
+		if o.decide(level); o.Verdict == result.Fail {
+			fails = append(fails, o.Reason)
+		}
+	}
+	if gates == 0 {
+		unsure = append(unsure, "no metric is left that could decide: "+whyNone(c.Metrics))
+	}
+	if share := float64(len(valid)) / float64(n); share < minValid {
+		unsure = append([]string{fmt.Sprintf("only %d of %d pairs are valid: %s", len(valid), n, discards(pairs))}, unsure...)
+	}
+	v := verdict{result.Pass, good}
+	switch {
+	case len(fails) > 0:
+		v = verdict{result.Fail, append(fails, unsure...)}
+	case len(unsure) > 0:
+		v = verdict{result.Inconclusive, unsure}
+	}
+	if v.value == result.Inconclusive && last && len(valid) < MinPairs {
+		v.reasons = append([]string{fmt.Sprintf("too few pairs: %d, a judgement needs %d or more", len(valid), MinPairs)}, v.reasons...)
+	}
+	c.Looks = append(c.Looks, Look{Pairs: n, Valid: len(valid), Level: level, Verdict: v.value})
+	return v
+}
+
+// adjust applies Holm's correction over everything that can fail.
+func adjust(metrics []Metric, outcomes []Outcome) {
+	var p []float64
+	var into []*float64
+	for i := range metrics {
+		metrics[i].PHolm = metrics[i].PFail
+		if metrics[i].Gate {
+			p, into = append(p, metrics[i].PFail), append(into, &metrics[i].PHolm)
+		}
+	}
+	for i := range outcomes {
+		p, into = append(p, outcomes[i].P), append(into, &outcomes[i].PHolm)
+	}
+	for i, adjusted := range stats.Holm(p) {
+		*into[i] = adjusted
+	}
+}
+
+// finite returns nil for what JSON cannot hold.
+func finite(v float64) *float64 {
+	if math.IsInf(v, 0) || math.IsNaN(v) {
+		return nil
+	}
+	return &v
+}

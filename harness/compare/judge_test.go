@@ -1,0 +1,194 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// made is a comparison whose slices have B's metrics ratio times A's, with noise
+// of sd on the log scale that the slices of a pair partly share, as on a real machine.
+func made(rng *rand.Rand, pairs int, ratio, sd float64) *Comparison {
+	d := DefaultDesign()
+	d.Where, d.MaxPairs = "made up", 40
+	c := New("test", d)
+	for i := range pairs {
+		shared := rng.NormFloat64() * 0.3
+		value := func(by float64) Slice {
+			s := Slice{Start: time.Unix(int64(i), 0).UTC(), Fetches: 3000, Achieved: 300, Values: map[string]float64{}}
+			for k, name := range DefaultGate() {
+				s.Values[name] = float64(k+1) * by * math.Exp(shared+sd/math.Sqrt2*rng.NormFloat64())
+			}
+			return s
+		}
+		c.Pairs = append(c.Pairs, Pair{Order: "AB", A: value(1), B: value(ratio)})
+	}
+	c.Finished, c.Partial = time.Now().UTC(), false
+	return c
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		pairs     int
+		ratio, sd float64
+		change    func(*Comparison)
+		want      result.Verdict
+		reason    string
+	}{
+		{"the same", 40, 1, 0.05, nil, result.Pass, "below the margin of 10 %"},
+		{"half as fast", 40, 2, 0.05, nil, result.Fail, "above the margin of 10 %"},
+		{"faster", 40, 0.5, 0.05, nil, result.Pass, "B/A 0.4"},
+		{"at the margin", 40, 1.1, 0.05, nil, result.Inconclusive, "across the margin"},
+		{"too noisy", 10, 1.05, 0.5, nil, result.Inconclusive, "too large to tell"},
+		{"too few", 4, 2, 0.01, nil, result.Inconclusive, "too few pairs: 4"},
+		{"none", 0, 1, 0, nil, result.Inconclusive, "no pair was driven"},
+		{"interrupted", 40, 1, 0.05, func(c *Comparison) { c.Partial = true }, result.Inconclusive, "did not reach its end"},
+		{"interrupted, but clear", 40, 2, 0.05, func(c *Comparison) { c.Partial = true }, result.Fail, "above the margin"},
+		{"a wrong value", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].B.Wrong = 1 }, result.Fail, "1 fetches with a wrong value"},
+		{"a wrong value of the base", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].A.Wrong = 2 }, result.Inconclusive, "no base"},
+		{"B does not come up", 0, 1, 0, func(c *Comparison) { c.B.Unfit = "no PostgreSQL" }, result.Fail, "B does not: no PostgreSQL"},
+		{"A does not come up", 0, 1, 0, func(c *Comparison) { c.A.Unfit, c.B.Unfit = "x", "y" }, result.Inconclusive, "A did not come up"},
+		{"B fails fetches", 40, 1, 0.05, each(func(p *Pair) { p.B.Failed = 5 }), result.Fail, "failed fetches: 10 of 10 with B alone"},
+		{"both fail fetches", 40, 1, 0.05, each(func(p *Pair) { p.A.Failed, p.B.Failed = 5, 5 }), result.Pass, ""},
+		{"B does not carry the load", 40, 1, 0.05, each(func(p *Pair) { p.B.Overload = "dropped" }), result.Fail, "not carried: 10 of 10 with B alone"},
+		{"invalid slices", 40, 1, 0.05, each(func(p *Pair) { p.A.Invalid = []string{"steady missed"} }), result.Inconclusive, "only 0 of 40 pairs are valid: 40 × A: steady missed"},
+		{"some invalid slices", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Invalid = []string{"steady missed"} }, result.Pass, ""},
+		{"thin quantiles", 40, 1, 0.05, each(func(p *Pair) { p.A.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }), result.Pass, ""},
+		{"nothing to judge by", 40, 1, 0.05, each(func(p *Pair) { p.A.Values = nil }), result.Inconclusive, "no slice has a value"},
+		{"values for half of the pairs", 40, 1, 0.05, func(c *Comparison) {
+			for i := range 20 {
+				delete(c.Pairs[2*i].A.Values, "openbao_cpu_ms_per_fetch")
+			}
+		}, result.Inconclusive, "pairs have a value"},
+		{"a zero", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Values["fetch_p50_ms"] = 0 }, result.Inconclusive, "a ratio needs values above 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			doc := made(rand.New(rand.NewPCG(1, 2)), c.pairs, c.ratio, c.sd)
+			if c.change != nil {
+				c.change(doc)
+			}
+			Judge(doc, nil)
+			require.Equal(t, c.want, doc.Verdict, "%v", doc.Reasons)
+			require.Contains(t, fmt.Sprint(doc.Reasons), c.reason)
+			again := *doc
+			Judge(&again, nil)
+			require.Equal(t, *doc, again, "judging twice changes nothing")
+			data, err := Encode(doc)
+			require.NoError(t, err)
+			back, err := Decode("x", data)
+			require.NoError(t, err)
+			Judge(back, nil)
+			require.Equal(t, doc.Verdict, back.Verdict, "and judging from the file gives the same")
+			require.Equal(t, doc.Reasons, back.Reasons)
+		})
+	}
+}
+
+func each(change func(*Pair)) func(*Comparison) {
+	return func(c *Comparison) {
+		for i := range c.Pairs {
+			change(&c.Pairs[i])
+		}
+	}
+}
+
+// TestErrorRates judges many comparisons as they grow, at the edge of the margin,
+// where FAIL and PASS are both wrong: either may come out in 5 % at most, although
+// three metrics are looked at four times.
+func TestErrorRates(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	const tries = 600
+	count := map[result.Verdict]int{}
+	for range tries {
+		c := made(rng, 40, 1.1, 0.08)
+		Judge(c, nil)
+		count[c.Verdict]++
+	}
+	// 5 % of 600 is 30; more than 42 has a probability of 1.4 %.
+	require.LessOrEqual(t, count[result.Fail], 42, "%v", count)
+	require.Greater(t, count[result.Fail], 3, "the correction does not make FAIL impossible: %v", count)
+	require.LessOrEqual(t, count[result.Pass], 42, "%v", count)
+}
+
+// TestPower is the other side: what the design finds.
+func TestPower(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	const tries = 200
+	found := 0
+	for range tries {
+		c := made(rng, 40, 1.2, 0.08)
+		Judge(c, nil)
+		if c.Verdict == result.Fail {
+			found++
+		}
+	}
+	require.Greater(t, found, tries*95/100, "20 %% more at 8 %% of noise, margin 10 %%")
+}
+
+func TestEarlyDecision(t *testing.T) {
+	t.Parallel()
+	c := made(rand.New(rand.NewPCG(7, 8)), 10, 3, 0.05)
+	c.Finished = time.Time{}
+	Judge(c, nil)
+	require.True(t, c.Decided())
+	require.Equal(t, result.Fail, c.Verdict)
+	require.Len(t, c.Looks, 1)
+
+	c = made(rand.New(rand.NewPCG(7, 8)), 8, 3, 0.05)
+	c.Finished = time.Time{}
+	Judge(c, nil)
+	require.False(t, c.Decided(), "no look is due")
+	require.Contains(t, c.Reasons[0], "the first look comes after 10")
+
+	c = made(rand.New(rand.NewPCG(7, 8)), 10, 1, 0.05)
+	c.Finished = time.Time{}
+	each(func(p *Pair) { p.A.Invalid = []string{"steady missed"} })(c)
+	Judge(c, nil)
+	require.True(t, c.Decided(), "there is no point in going on")
+}
+
+func TestQuarantineTakesAMetricOut(t *testing.T) {
+	t.Parallel()
+	c := made(rand.New(rand.NewPCG(9, 9)), 40, 1, 0.05)
+	for i := range c.Pairs {
+		c.Pairs[i].B.Values["fetch_p95_ms"] *= 3
+	}
+	Judge(c, nil)
+	require.Equal(t, result.Fail, c.Verdict)
+	q, err := ParseQuarantine("q.yaml", []byte(`{apiVersion: steamer/v1, kind: Quarantine, metrics: [
+		{metric: fetch_p95_ms, reason: its MDE was 31 %, since: 2026-11-01T00:00:00Z, expires: 2126-11-01T00:00:00Z}]}`))
+	require.NoError(t, err)
+	Judge(c, q)
+	require.Equal(t, result.Pass, c.Verdict, "%v", c.Reasons)
+	for _, m := range c.Metrics {
+		if m.Name == "fetch_p95_ms" {
+			require.False(t, m.Gate)
+			require.Contains(t, m.Reason, "quarantined: its MDE was 31 % (until 2126-11-01)")
+		}
+	}
+	q.Metrics[0].Expires = c.Started
+	Judge(c, q)
+	require.Equal(t, result.Fail, c.Verdict, "an expired entry holds no longer")
+
+	for _, bad := range []string{
+		"", "kind: Quarantine", `{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: x}]}`,
+		`{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: fetch_p95_ms, reason: ""}]}`,
+		`{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: fetch_p95_ms, reason: x}]}`,
+		`{apiVersion: steamer/v1, kind: Quarantine, odd: 1}`,
+	} {
+		_, err := ParseQuarantine("q", []byte(bad))
+		require.Equal(t, exit.Invalid, exit.CodeOf(err), bad)
+	}
+}

@@ -1,0 +1,121 @@
+package compare
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/localbao"
+)
+
+// LocalArm is an OpenBao with a PostgreSQL of its own, both processes on loopback:
+// two configurations, or two programs, compared without a cluster.
+type LocalArm struct {
+	Generator
+	Description string
+	Binary      string // OpenBao; "" takes what localbao takes
+	Patch       []byte // JSON Patch of the server's configuration; nil for none
+	Tenants     int    // to provision
+	Secrets     int    // of each
+	Proxied     bool   // drive through a proxy, so that SetDelay may be called
+
+	driver
+	server  *localbao.Server
+	version string
+}
+
+// Prepare starts the processes and provisions the tenants.
+func (l *LocalArm) Prepare(ctx context.Context) error {
+	server, err := localbao.Start(ctx, localbao.Options{Binary: l.Binary, Patch: l.Patch})
+	if err != nil && exit.CodeOf(err) == exit.Internal && ctx.Err() == nil {
+		return UnfitError{err} // neither the program nor PostgreSQL is missing: it is this configuration that does not start
+	}
+	if err != nil {
+		return err
+	}
+	l.server = server
+	issuer, err := gitlab.NewIssuer(server.Issuer, gitlab.RS256)
+	if err != nil {
+		return err
+	}
+	jwks, err := issuer.JWKS()
+	if err != nil {
+		return err
+	}
+	server.Publish(jwks)
+	client := bao.New(server.Address, nil)
+	defer client.Close()
+	l.driver = driver{Generator: l.Generator, address: server.Address, audience: server.Audience, seed: rand.Text(), issuer: issuer}
+	if l.tenants, err = provision(ctx, client, &l.driver, l.Tenants, l.Secrets); err != nil {
+		return UnfitError{err}
+	}
+	if l.Proxied {
+		if err := l.SetDelay(0); err != nil {
+			return err
+		}
+	}
+	health, err := client.Health(ctx)
+	l.version = health.Version
+	return err
+}
+
+// provision seeds tenants the way Rails does and fetches every secret once.
+func provision(ctx context.Context, client *bao.Client, d *driver, tenants, secrets int) ([]gitlab.Tenant, error) {
+	recipes, err := gitlab.Recipes()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := gitlab.Plan(recipes, tenants, secrets)
+	if err != nil {
+		return nil, err
+	}
+	seeder := &gitlab.Seeder{Client: client, Issuer: d.issuer, Audience: d.audience, Seed: d.seed, Recipes: recipes}
+	_, err = seeder.Run(ctx, plan)
+	return plan, err
+}
+
+// Subject says what runs.
+func (l *LocalArm) Subject() Subject {
+	s := Subject{Description: l.Description, Versions: map[string]string{"openbao": l.version}, Delay: l.delayed()}
+	if l.Patch != nil {
+		s.Config = digest(l.Patch)
+	}
+	return s
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Drive runs k6 against the server while it is observed.
+func (l *LocalArm) Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error) {
+	// The audit log grows by several hundred MB in a comparison, and nobody reads it. OpenBao appends, so it may be cut.
+	if err := os.Truncate(l.server.AuditLog(), 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // the patch may have moved it
+		return Measurement{}, fmt.Errorf("audit log: %w", err)
+	}
+	openbao, postgres := l.server.PIDs()
+	watch := watchProcesses(openbao, postgres)
+	measured, err := l.drive(ctx, name, p, rate)
+	resources, events := watch.stop()
+	return Measurement{Load: measured, Resources: resources, Events: events}, err
+}
+
+// Close stops the processes and removes their directories.
+func (l *LocalArm) Close(context.Context) error {
+	l.closeProxy()
+	if l.server != nil {
+		l.server.Stop()
+		l.server = nil
+	}
+	return nil
+}

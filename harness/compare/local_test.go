@@ -1,0 +1,123 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// k6 returns $STEAMER_K6 or builds ours.
+func k6(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("STEAMER_K6"); path != "" {
+		return path
+	}
+	path := filepath.Join(t.TempDir(), "k6")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./cmd/k6")
+	build.Dir = "../../perf"
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
+}
+
+// short is a design that takes a minute: what it can find is a regression of several hundred per cent.
+func short() Design {
+	d := DefaultDesign()
+	d.Where, d.Rate, d.Slice, d.Warmup, d.Idle, d.Tenants, d.Secrets = "local", 60, 4, 1, 0.1, 2, 1
+	d.LookEvery, d.MaxPairs, d.Budget = 8, 8, 0
+	d.SetGate([]string{"fetch_mean_ms"}, 0.1)
+	return d
+}
+
+// TestLocal compares real OpenBao processes: the same configuration behind a proxy
+// that delays B by 20 ms. It sees the delay, the cost and the ends of the processes.
+func TestLocal(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	g := Generator{K6: k6(t), Scripts: "../../perf/scripts", Dir: t.TempDir()}
+	a := &LocalArm{Generator: g, Description: "base", Tenants: 2, Secrets: 1, Proxied: true}
+	b := &LocalArm{
+		Generator: g, Description: "head", Tenants: 2, Secrets: 1, Proxied: true,
+		Patch: []byte(`[{"op": "replace", "path": "/storage/postgresql/max_parallel", "value": "4"}]`),
+	}
+	// The test runs beside others: what it looks for survives noise that a measurement must not have.
+	tolerant := gate.Validity{MinAchieved: 0.9, MaxGeneratorCPU: 1, MaxDrift: 20}
+	saves := 0
+	e := &Engine{A: a, B: b, Validity: tolerant, Log: func(line string) { t.Log(line) }, Save: func(*Comparison) error { saves++; return nil }}
+	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
+	c := New("local", short())
+	require.NoError(t, e.Prepare(t.Context(), c))
+	require.NoError(t, b.SetDelay(20*time.Millisecond))
+	c.B = b.Subject()
+	require.Equal(t, 20.0, c.B.Delay)
+	require.Contains(t, c.B.Config, "sha256:")
+	require.NotEqual(t, "", c.A.Versions["openbao"])
+
+	require.NoError(t, e.Drive(t.Context(), c))
+	require.NoError(t, Text(testWriter{t}, c))
+	require.Equal(t, result.Fail, c.Verdict, "%v", c.Reasons)
+	require.Equal(t, 5, saves, "after each block, and at the end")
+	for _, p := range c.Pairs {
+		require.Zero(t, p.A.Failed+p.B.Failed+p.A.Wrong+p.B.Wrong)
+		for _, s := range []Slice{p.A, p.B} {
+			require.InDelta(t, 60, s.Achieved, 6)
+			require.Positive(t, s.Values["openbao_cpu_ms_per_fetch"])
+			require.Positive(t, s.Values["postgresql_cpu_ms_per_fetch"])
+			require.Positive(t, s.Values["openbao_memory_mib"])
+		}
+		require.Greater(t, p.B.Values["fetch_p50_ms"]-p.A.Values["fetch_p50_ms"], 5.0)
+	}
+	openbao, postgres := a.server.PIDs()
+	require.NoError(t, a.Close(t.Context()))
+	require.NoError(t, b.Close(t.Context()))
+	for _, pid := range []int{openbao, postgres} {
+		_, _, err := usage(pid, false)
+		require.Error(t, err, "process %d has ended", pid)
+	}
+}
+
+// TestLocalUnfit gives B a configuration that OpenBao does not start with.
+func TestLocalUnfit(t *testing.T) {
+	t.Parallel()
+	a := &LocalArm{Tenants: 1, Secrets: 1}
+	b := &LocalArm{Tenants: 1, Secrets: 1, Patch: []byte(`[{"op": "replace", "path": "/storage", "value": {"nonsense": {}}}]`)}
+	e := &Engine{A: a, B: b}
+	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
+	c := New("unfit", short())
+	require.NoError(t, e.Prepare(t.Context(), c))
+	require.NoError(t, e.Drive(t.Context(), c))
+	require.Equal(t, result.Fail, c.Verdict)
+	require.Contains(t, c.Reasons[0], "A comes up and B does not")
+	require.Empty(t, c.Pairs)
+}
+
+// TestLocalInterrupted cancels a comparison in its first slice.
+func TestLocalInterrupted(t *testing.T) {
+	t.Parallel()
+	g := Generator{K6: "/nowhere/k6", Scripts: "../../perf/scripts", Dir: t.TempDir()}
+	a, b := &LocalArm{Generator: g, Tenants: 1, Secrets: 1}, &LocalArm{Generator: g, Tenants: 1, Secrets: 1}
+	e := &Engine{A: a, B: b}
+	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
+	c := New("interrupted", short())
+	require.NoError(t, e.Prepare(t.Context(), c))
+	require.ErrorContains(t, e.Drive(t.Context(), c), "/nowhere/k6", "a generator that is missing is nobody's regression")
+	require.True(t, c.Partial)
+	require.Equal(t, result.Inconclusive, c.Verdict)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, e.Drive(ctx, c), context.Canceled)
+	require.Equal(t, result.Inconclusive, c.Verdict)
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) { w.t.Log(string(p)); return len(p), nil }

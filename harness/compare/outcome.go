@@ -1,0 +1,122 @@
+package compare
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// outcomes compares what either slice of a pair may show: failed fetches, and an
+// offered load that was not carried. They are judged on all pairs, because what
+// makes a slice invalid as a measurement may be the very regression.
+func outcomes(pairs []Pair) []Outcome {
+	kinds := []struct {
+		name, title string
+		bad         func(Slice) bool
+	}{
+		{"failed_fetches", "slices with failed fetches", func(s Slice) bool { return s.Failed > 0 }},
+		{"overload", "slices in which the offered load was not carried", func(s Slice) bool { return s.Overload != "" }},
+	}
+	var out []Outcome
+	for _, k := range kinds {
+		o := Outcome{Name: k.name, Title: k.title, Pairs: len(pairs), Verdict: result.Pass}
+		for _, p := range pairs {
+			switch a, b := k.bad(p.A), k.bad(p.B); {
+			case a && b:
+				o.Both++
+			case a:
+				o.OnlyA++
+			case b:
+				o.OnlyB++
+			}
+		}
+		o.P = mcnemar(o.OnlyA, o.OnlyB)
+		out = append(out, o)
+	}
+	return out
+}
+
+// mcnemar is the exact one-sided test that the second of two discordant counts is
+// the larger by more than chance: under the null hypothesis it is binomial with
+// probability 1/2 (McNemar, "Note on the Sampling Error of the Difference between
+// Correlated Proportions or Percentages", Psychometrika 12 (1947), 153-157).
+func mcnemar(onlyA, onlyB int) float64 {
+	if onlyB == 0 {
+		return 1
+	}
+	n := float64(onlyA + onlyB)
+	return distuv.Binomial{N: n, P: 0.5}.Survival(float64(onlyB) - 1)
+}
+
+// decide gives the verdict at a level.
+func (o *Outcome) decide(level float64) {
+	if o.OnlyB == 0 {
+		return
+	}
+	o.Reason = fmt.Sprintf("%s: %d of %d with B alone, %d with A alone", o.Title, o.OnlyB, o.Pairs, o.OnlyA)
+	if o.PHolm <= level {
+		o.Verdict = result.Fail
+		return
+	}
+	o.Reason += ", which may be chance"
+}
+
+// discarded says why a pair is no part of the metrics; empty when it is.
+func (p Pair) discarded() string {
+	for _, s := range []struct {
+		arm string
+		s   Slice
+	}{{A, p.A}, {B, p.B}} {
+		if s.s.Overload != "" {
+			return s.arm + ": " + s.s.Overload
+		}
+		if len(s.s.Invalid) > 0 {
+			return s.arm + ": " + s.s.Invalid[0]
+		}
+	}
+	return ""
+}
+
+// Discarded counts the reasons for which pairs were discarded.
+func Discarded(pairs []Pair) map[string]int {
+	count := map[string]int{}
+	for _, p := range pairs {
+		if why := p.discarded(); why != "" {
+			count[why]++
+		}
+	}
+	return count
+}
+
+// discards prints the commonest reasons.
+func discards(pairs []Pair) string {
+	count := Discarded(pairs)
+	reasons := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		if count[a] != count[b] {
+			return count[b] - count[a]
+		}
+		return strings.Compare(a, b)
+	})
+	if len(reasons) > 3 {
+		reasons = reasons[:3]
+	}
+	for i, r := range reasons {
+		reasons[i] = fmt.Sprintf("%d × %s", count[r], r)
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// whyNone says why no metric can decide.
+func whyNone(metrics []Metric) string {
+	for _, m := range metrics {
+		if m.Reason != "" {
+			return m.Title + ": " + m.Reason
+		}
+	}
+	return "none was asked for"
+}
