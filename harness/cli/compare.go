@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+const compareLong = `Compares two systems side by side: A, the base, and B, the head. Both are up at the same time with
+equal limits and databases of their own; one is driven at a time, in short slices in random ABBA
+order. Each pair of slices gives a ratio B/A of every metric, and the ratios an interval (Hodges-
+Lehmann, signed-rank). It ends as soon as a look decides, or with the pairs or the budget.
+
+  FAIL          a gate metric is more than the margin larger with B, or B alone fails fetches or
+                does not carry the load
+  PASS          every gate metric is less than the margin larger with B
+  INCONCLUSIVE  the interval reaches across the margin, or too little could be measured
+
+With --local the systems are OpenBao processes whose configurations (JSON Patches) or programs
+differ. Without it they are charts, each with values if it has any, installed on one cluster.
+--from judges a finished comparison.json again, also with another margin.`
+
+// compareFlags are the flags of steamer compare.
+type compareFlags struct {
+	local                  bool
+	base, head             string // charts with values
+	baseConfig, headConfig string
+	baseBinary, headBinary string
+	from                   string
+	margin                 float64
+	gate                   []string
+	slice, warmup, idle    time.Duration
+	budget                 time.Duration
+	quarantine, output     string
+	design                 compare.Design
+	keepLogs, dryRun       bool
+	cluster                clusterFlags
+}
+
+func newCompare(state *State) *cobra.Command {
+	f := &compareFlags{design: compare.DefaultDesign()}
+	command := &cobra.Command{
+		Use: "compare", Short: "Is B slower or dearer than A? Drive both in turns and judge by statistics", Long: compareLong, Args: cobra.NoArgs,
+		Example: `  steamer compare --base openbao-1.2.3.tgz --head charts/openbao
+  steamer compare --base charts/openbao --head charts/openbao@fast.yaml --margin 5
+  steamer compare --local --base-config idle2.json --head-config idle8.json
+  steamer compare --local --base-binary ./bao-2.4.0 --head-binary ./bao-2.4.1 --rate 500
+  steamer compare --from runs/compare-20261125-160000-9f3a/comparison.json --margin 20`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c, state) },
+	}
+	f.designFlags(command)
+	f.localFlags(command)
+	flags := command.Flags()
+	flags.StringVar(&f.base, "base", "", "chart of A, as CHART or CHART@VALUES[,VALUES]; CHART as in steamer run")
+	flags.StringVar(&f.head, "head", "", "chart of B")
+	flags.StringVar(&f.from, "from", "", "comparison.json to judge again; nothing is driven")
+	f.cluster.add(command)
+	return command
+}
+
+// designFlags are those that say how to measure and judge; calibrate has them, too.
+func (f *compareFlags) designFlags(command *cobra.Command) {
+	flags, d := command.Flags(), &f.design
+	flags.Float64Var(&f.margin, "margin", 10, "by how many % a gate metric of B may exceed A's")
+	flags.StringSliceVar(&f.gate, "gate", compare.DefaultGate(), "metrics that decide, at most 6, e.g. fetch_p95_ms or fetch_p95_ms=15 for a margin of its own")
+	flags.Float64Var(&d.Alpha, "alpha", d.Alpha, "largest chance of a wrong FAIL, over all metrics and looks; and of a wrong PASS")
+	flags.IntVar(&d.MaxPairs, "pairs", d.MaxPairs, "most pairs to drive, an even number")
+	flags.IntVar(&d.LookEvery, "look-every", d.LookEvery, "pairs from one look to the next, an even number")
+	flags.DurationVar(&f.budget, "budget", 30*time.Minute, "time after which no more slices are begun; 0 for none")
+	flags.Float64Var(&d.Rate, "rate", d.Rate, "fetches per second offered to either")
+	flags.DurationVar(&f.slice, "slice", 20*time.Second, "measured part of a slice")
+	flags.DurationVar(&f.warmup, "warmup", 3*time.Second, "warm-up of every slice")
+	flags.DurationVar(&f.idle, "idle", time.Second, "pause between slices")
+	flags.StringVar(&d.Mode, "mode", d.Mode, "way to fetch: "+strings.Join(load.Modes(), ", "))
+	flags.BoolVar(&d.Reuse, "reuse-connections", false, "keep connections between fetches, which GitLab Runner does not")
+	flags.IntVar(&d.Tenants, "tenants", d.Tenants, "GitLab projects to provision on each side")
+	flags.IntVar(&d.Secrets, "secrets", d.Secrets, "secrets of each project")
+	flags.Uint64Var(&d.Seed, "seed", d.Seed, "seed of the order of the slices")
+	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics that are too noisy to decide, as steamer calibrate writes it")
+	flags.StringVar(&f.output, "output", plan.Default(".").Output, "directory that the directory of this comparison is made in")
+	flags.BoolVar(&f.keepLogs, "keep-logs", false, "keep k6's interval log of every slice")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, print the design, and stop")
+}
+
+func (f *compareFlags) localFlags(command *cobra.Command) {
+	flags := command.Flags()
+	flags.BoolVar(&f.local, "local", false, "compare OpenBao processes on this machine instead of charts on a cluster")
+	flags.StringVar(&f.baseConfig, "base-config", "", "JSON Patch (RFC 6902) of A's server configuration (default: none)")
+	flags.StringVar(&f.headConfig, "head-config", "", "the same for B")
+	flags.StringVar(&f.baseBinary, "base-binary", "", "OpenBao program of A (default: the one Steamer builds)")
+	flags.StringVar(&f.headBinary, "head-binary", "", "the same for B")
+}
+
+// complete turns the flags into a checked design.
+func (f *compareFlags) complete() error {
+	d := &f.design
+	d.Slice, d.Warmup, d.Idle, d.Budget = f.slice.Seconds(), f.warmup.Seconds(), f.idle.Seconds(), f.budget.Seconds()
+	if err := f.setGate(d); err != nil {
+		return err
+	}
+	return d.Check()
+}
+
+func (f *compareFlags) setGate(d *compare.Design) error {
+	d.GateMetrics = nil
+	for _, entry := range f.gate {
+		name, own, has := strings.Cut(entry, "=")
+		g := compare.GateMetric{Name: name, Margin: f.margin / 100}
+		if has {
+			var percent float64
+			if _, err := fmt.Sscanf(own, "%g", &percent); err != nil {
+				return exit.Invalidf("--gate "+entry, "write METRIC=PERCENT, e.g. fetch_p95_ms=15", "%q is not a number", own)
+			}
+			g.Margin = percent / 100
+		}
+		d.GateMetrics = append(d.GateMetrics, g)
+	}
+	return nil
+}
+
+func (f *compareFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
+	quarantine, err := compare.ReadQuarantine(f.quarantine)
+	if err != nil {
+		return err
+	}
+	if f.from != "" {
+		return f.judgeAgain(c, state, quarantine)
+	}
+	if err := f.complete(); err != nil {
+		return err
+	}
+	if f.local {
+		return f.runLocal(ctx, c, state, quarantine)
+	}
+	return f.runCluster(ctx, c, state, quarantine)
+}
+
+// judgeAgain judges a finished comparison by its own design, but for what flags change.
+func (f *compareFlags) judgeAgain(c *cobra.Command, state *State, q *compare.Quarantine) error {
+	for _, name := range []string{"local", "base", "head", "base-config", "head-config", "base-binary", "head-binary", "rate", "slice", "pairs"} {
+		if c.Flags().Changed(name) {
+			return exit.Invalidf("--"+name, "leave it out, or --from", "--from judges what was measured; it measures nothing")
+		}
+	}
+	old, err := compare.ReadFile(f.from)
+	if err != nil {
+		return err
+	}
+	changed := slices.ContainsFunc([]string{"margin", "gate", "alpha", "look-every"}, c.Flags().Changed)
+	if c.Flags().Changed("margin") || c.Flags().Changed("gate") {
+		if !c.Flags().Changed("gate") {
+			f.gate = nil
+			for _, g := range old.Design.GateMetrics {
+				f.gate = append(f.gate, g.Name)
+			}
+		}
+		if err := f.setGate(&old.Design); err != nil {
+			return err
+		}
+	}
+	if c.Flags().Changed("alpha") {
+		old.Design.Alpha = f.design.Alpha
+	}
+	if c.Flags().Changed("look-every") {
+		old.Design.LookEvery = f.design.LookEvery
+	}
+	if err := old.Design.Check(); err != nil {
+		return err
+	}
+	compare.Judge(old, q)
+	if err := compare.Text(state.Stdout, old); err != nil {
+		return err
+	}
+	if changed {
+		fmt.Fprintln(state.Stdout, "Judged with other settings than it was planned with: the error rates hold only for settings chosen before.")
+	}
+	return concludeVerdict(old.Verdict)
+}
+
+// concludeVerdict turns a verdict into the exit code.
+func concludeVerdict(v result.Verdict) error {
+	switch v {
+	case result.Pass:
+		return nil
+	case result.Fail:
+		return verdictError(exit.Fail)
+	default:
+		return verdictError(exit.Inconclusive)
+	}
+}
+
+// workDirectory makes the directory of one comparison, with one for k6's logs in it.
+func (f *compareFlags) workDirectory(kind, id string) (dir, logs string, err error) {
+	dir = filepath.Join(f.output, kind+"-"+id)
+	logs = filepath.Join(dir, "slices")
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		return "", "", exit.Invalidf("--output "+f.output, "name a directory that can be written", "%w", err)
+	}
+	return dir, logs, nil
+}

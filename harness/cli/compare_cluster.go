@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// comparisonCluster is the kind cluster that comparisons use unless told otherwise; it maps two ports.
+const comparisonCluster = "steamer-compare"
+
+// clusterFlags say where charts are compared.
+type clusterFlags struct {
+	plan       plan.Plan
+	topology   string
+	secondPort int
+}
+
+func (f *clusterFlags) add(command *cobra.Command) {
+	flags, d := command.Flags(), plan.Default(".")
+	f.plan = d
+	flags.StringVar(&f.topology, "topology", topology.CloudNative, "topology of both: "+strings.Join(topology.Names(), " or "))
+	flags.StringVar(&f.plan.Dialect, "dialect", d.Dialect, "values dialect of both charts: "+strings.Join(topology.Dialects(), ", ")+", or a file")
+	flags.StringVar(&f.plan.Tier, "tier", d.Tier, "GitLab sizing tier whose CPU and memory limits both get")
+	flags.StringArrayVar(&f.plan.Set, "set", nil, "value for both, in helm's --set syntax; repeatable")
+	flags.StringVar(&f.plan.Cluster.Name, "cluster", comparisonCluster, "name of the kind cluster")
+	flags.IntVar(&f.plan.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to A")
+	flags.IntVar(&f.secondPort, "second-port", d.Cluster.Port+1, "loopback port that leads to B")
+	flags.BoolVar(&f.plan.Cluster.Reuse, "reuse", false, "use the running cluster of this name, if there is one")
+	flags.BoolVar(&f.plan.Cluster.Keep, "keep", false, "leave the cluster and the engine running")
+	flags.StringVar(&f.plan.Cluster.Context, "context", "", "use the existing cluster of this kubeconfig context instead of kind")
+	flags.StringVar(&f.plan.Cluster.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to use instead of kind")
+	flags.StringToStringVar(&f.plan.Images, "image", nil, "NAME=REFERENCE to use on both sides instead of the image Steamer builds: openbao, postgresql, gitlab-stub")
+}
+
+// side is a chart with values.
+type side struct {
+	text      string // as the user wrote it
+	chart     *chart.Chart
+	overrides map[string]any
+}
+
+// side reads CHART or CHART@VALUES[,VALUES]. An oci:// reference may hold an @ of its own only before the values.
+func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.Fetcher) (side, error) {
+	if text == "" {
+		return side{}, exit.Invalidf(flag, "name a chart: a directory, a .tgz or oci://REGISTRY/PATH/NAME:VERSION, with @VALUES.yaml if wanted", "it is missing")
+	}
+	name, files := text, ""
+	if i := strings.LastIndex(text, "@"); i >= 0 {
+		name, files = text[:i], text[i+1:]
+	}
+	s := side{text: text, overrides: map[string]any{}}
+	for _, file := range strings.FieldsFunc(files, func(r rune) bool { return r == ',' }) {
+		values, err := chart.ReadValues(file)
+		if err != nil {
+			return side{}, err
+		}
+		s.overrides = chart.Merge(s.overrides, values)
+	}
+	for _, assignment := range f.plan.Set {
+		values, err := chart.ParseSet(assignment)
+		if err != nil {
+			return side{}, err
+		}
+		s.overrides = chart.Merge(s.overrides, values)
+	}
+	source := chart.Source{Name: name}
+	if rest, isOCI := strings.CutPrefix(name, "oci://"); isOCI {
+		if i := strings.LastIndex(rest, ":"); i > strings.LastIndex(rest, "/") {
+			source.Name, source.Version = "oci://"+rest[:i], rest[i+1:]
+		}
+	}
+	var err error
+	s.chart, err = fetch.Load(ctx, source)
+	return s, err
+}
+
+// resolve reads both sides and a plan for the ground they stand on.
+func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (*run.Run, [2]side, error) {
+	var sides [2]side
+	builder, err := state.builder()
+	if err != nil {
+		return nil, sides, err
+	}
+	fetch := chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }}
+	for i, s := range []struct{ flag, text string }{{"--base", base}, {"--head", head}} {
+		if sides[i], err = f.side(ctx, s.flag, s.text, fetch); err != nil {
+			return nil, sides, err
+		}
+	}
+	p, defaults := f.plan, plan.Default(builder.Root)
+	p.Topologies, p.Scenarios, p.Load, p.Chart = []string{f.topology}, scenario.None, true, defaults.Chart
+	p.Cluster.Config, p.SLO, p.Previous = defaults.Cluster.Config, defaults.SLO, ""
+	p.Tenants, p.Secrets, p.Set, p.Output = d.Tenants, d.Secrets, nil, "runs"
+	resolved, err := p.Resolve(ctx, builder.Root, fetch)
+	if err != nil {
+		return nil, sides, err
+	}
+	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
+	if err != nil {
+		return nil, sides, err
+	}
+	r.SecondPort = f.secondPort
+	d.Where, d.Tier = f.topology, resolved.Tier.Name
+	if err := r.PreflightGround(ctx); err != nil {
+		return nil, sides, err
+	}
+	for i, s := range sides {
+		if err := r.PreflightSide(s.chart, s.overrides, i == 1); err != nil {
+			return nil, sides, fmt.Errorf("%s: %w", s.text, err)
+		}
+	}
+	return r, sides, nil
+}
+
+func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *State, q *compare.Quarantine) error {
+	for _, name := range []string{"base-config", "head-config", "base-binary", "head-binary"} {
+		if c.Flags().Changed(name) {
+			return exit.Invalidf("--"+name, "add --local, or change the charts' values", "it belongs to --local")
+		}
+	}
+	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.head, &f.design)
+	if err != nil {
+		return err
+	}
+	if f.dryRun {
+		return printDesign(state.Stdout, f.design)
+	}
+	doc, dir, logs, err := f.begin(state, "compare")
+	if err != nil {
+		return err
+	}
+	doc.NotMeasured = []string{"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one cluster"}
+	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
+		arms := f.cluster.arms(site, sides, compare.Generator{K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"), Dir: logs}, &f.design, r.UI.Note)
+		engine := &compare.Engine{
+			A: arms[0], B: arms[1], Validity: gate.DefaultValidity(), Quarantine: q, Log: r.UI.Note,
+			Save: func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) },
+		}
+		for i, name := range []string{"A", "B"} {
+			site.UndoLater("arm "+name, arms[i].Close)
+		}
+		if err := site.Step(ctx, "install and provision A and B", func(ctx context.Context) error { return engine.Prepare(ctx, doc) }); err != nil {
+			return err
+		}
+		return site.Step(ctx, "drive them in turns", func(ctx context.Context) error { return engine.Drive(ctx, doc) })
+	})
+	return f.finish(ctx, state, doc, dir, err)
+}
+
+// arms are both sides on the site.
+func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, d *compare.Design, log func(string)) [2]*compare.ClusterArm {
+	var arms [2]*compare.ClusterArm
+	for i, s := range sides {
+		spec, port := site.Spec(s.chart, s.overrides, i == 1)
+		info := s.chart.Info()
+		arms[i] = &compare.ClusterArm{
+			Generator: g, Description: fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), Cluster: site.Cluster, Engine: site.Engine,
+			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets,
+			Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
+		}
+	}
+	return arms
+}

@@ -1,0 +1,23 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"sigs.k8s.io/yaml"
+
+	"gitlab.com/steamer/steamer/harness/compare"
+)
+
+// printDesign prints a design and how long it may take.
+func printDesign(w io.Writer, d compare.Design) error {
+	data, err := yaml.Marshal(d)
+	if err != nil {
+		return err
+	}
+	// k6 takes about a second to start.
+	pair := 2 * (d.Slice + d.Warmup + d.Idle + 1)
+	_, err = fmt.Fprintf(w, "%s# about %.0f s a pair: a first look after %.0f min, all pairs in %.0f min\n",
+		data, pair, pair*float64(min(d.LookEvery, d.MaxPairs))/60, pair*float64(d.MaxPairs)/60)
+	return err
+}

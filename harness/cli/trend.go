@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+const trendLong = `Reads all results below a directory, in the order in which the runs started, and looks for the run
+from which on a metric was another one (E-divisive change points with permutation tests). Runs of
+different topology, profile, tier or way to fetch are never mixed; partial and invalid ones are
+skipped and counted. A change is a question to somebody, not a verdict: the exit code is 0 unless
+the input is bad.
+
+--add copies results into the directory first. It may be an object store that is mounted: files are
+only ever added.`
+
+func newTrend(state *State) *cobra.Command {
+	var add []string
+	var output, format string
+	var minChange float64
+	command := &cobra.Command{
+		Use: "trend DIR", Short: "From which run on is something slower? Change points over nightly results", Long: trendLong, Args: cobra.ExactArgs(1),
+		Example: `  steamer trend runs
+  steamer trend /mnt/history --add runs/20261125-160000-9f3a/result.json --output public/trends`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !(minChange >= 0 && minChange <= 1000) {
+				return exit.Invalidf(fmt.Sprintf("--min-change %g", minChange), "use 0 to 1000, in %", "it is out of range")
+			}
+			if !slices.Contains([]string{"png", "svg"}, format) {
+				return exit.Invalidf("--plots "+format, "use png or svg", "there is no such format")
+			}
+			for _, path := range add {
+				r, err := result.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				if _, err := history.Append(args[0], r); err != nil {
+					return err
+				}
+			}
+			runs, err := history.Read(args[0])
+			if err != nil {
+				return err
+			}
+			list, err := history.Trends(runs, minChange/100)
+			if err != nil {
+				return err
+			}
+			if output != "" {
+				if err := writeTrends(output, format, list); err != nil {
+					return err
+				}
+			}
+			return history.Text(state.Stdout, list)
+		},
+	}
+	flags := command.Flags()
+	flags.StringSliceVar(&add, "add", nil, "result.json to add to the directory first; repeatable")
+	flags.StringVar(&output, "output", "", "directory for trends.md and a plot of each series")
+	flags.StringVar(&format, "plots", "svg", "format of the plots: png or svg")
+	flags.Float64Var(&minChange, "min-change", 5, "least change in % that is worth a question")
+	return command
+}
+
+// writeTrends writes Markdown and plots.
+func writeTrends(dir, format string, list []history.Series) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return exit.Invalidf("--output "+dir, "name a directory that can be written", "%w", err)
+	}
+	for _, s := range list {
+		if len(s.Points) < 2 {
+			continue
+		}
+		if err := history.Plot(dir, format, s); err != nil {
+			return err
+		}
+	}
+	file, err := os.Create(filepath.Join(dir, "trends.md"))
+	if err != nil {
+		return exit.Environmentf("--output "+dir, "make it writable", "%w", err)
+	}
+	err = history.Markdown(file, list, func(s history.Series) string { return history.PlotFile(s, format) })
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
