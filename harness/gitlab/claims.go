@@ -25,6 +25,8 @@ const (
 	scopePipeline   = "pipeline"
 	railsSubject    = "gitlab_secrets_manager"
 	ownerAccess     = "50" // GitLab's access level of a project owner
+	railsPath       = "auth/gitlab_rails_jwt/login"
+	railsRole       = "app"
 )
 
 // Job is the CI job a pipeline JWT speaks for.
@@ -46,12 +48,16 @@ func DefaultJob() Job {
 // self-initialisation makes, with a fresh JWT.
 func (i *Issuer) RailsAuth(audience string) (*bao.InlineAuth, error) {
 	jwt, err := i.Privileged(audience)
-	return &bao.InlineAuth{Path: "auth/gitlab_rails_jwt/login", Role: "app", JWT: jwt}, err
+	return &bao.InlineAuth{Path: railsPath, Role: railsRole, JWT: jwt}, err
 }
 
 // Privileged signs the JWT with which Rails acts on its own behalf.
 func (i *Issuer) Privileged(audience string) (string, error) {
-	claims := i.base(audience, railsSubject, ServiceTTL)
+	return i.privileged(audience, ServiceTTL)
+}
+
+func (i *Issuer) privileged(audience string, ttl time.Duration) (string, error) {
+	claims := i.base(audience, railsSubject, ttl)
 	claims[scopeClaim] = scopePrivileged
 	claims["correlation_id"] = rand.Text()
 	claims["user_id"] = railsSubject

@@ -6,8 +6,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -31,27 +34,31 @@ const answer = `{"request_id":"1","lease_id":"","data":{"data":{"value":"s\u00fc
 
 func planFor(t *testing.T, target string) *fetch.Plan {
 	t.Helper()
-	plan, err := fetch.NewPlan(&fixture.Fixture{
+	plan, err := fetch.NewPlan(fixtureFor(target))
+	require.NoError(t, err)
+	return plan
+}
+
+func fixtureFor(target string) *fixture.Fixture {
+	return &fixture.Fixture{
 		Version: 1, Target: target,
 		Tenants: []fixture.Tenant{{
 			Name: "org_1/group_5/project_7", SecretPath: "org_1/group_5/project_7/secrets/kv/data/explicit",
 			AuthPath: "org_1/group_5/project_7/auth/pipeline_jwt/cel/login", Role: "all_pipelines", JWT: "a.b.c",
 			Secrets: []fixture.Secret{{Name: "TOKEN", SHA256: sha256.Sum256([]byte(`sü"/ß`))}},
 		}},
-	})
-	require.NoError(t, err)
-	return plan
+	}
 }
 
 func clientFor(t *testing.T, target string) *fetch.Client {
 	t.Helper()
-	c := &fetch.Client{Plan: planFor(t, target), Dial: (&net.Dialer{}).DialContext, Timeout: 10 * time.Second}
+	c := &fetch.Client{Plan: planFor(t, target), Dial: (&net.Dialer{}).DialContext, Timeout: 10 * time.Second, Rand: rand.New(rand.NewPCG(1, 2))}
 	t.Cleanup(c.Close)
 	return c
 }
 
 func one(ctx context.Context, c *fetch.Client) fetch.Result {
-	return c.Fetch(ctx, c.Plan.Choose(rand.New(rand.NewPCG(1, 1))))
+	return c.Fetch(ctx, fetch.Inline, c.Plan.Choose(rand.New(rand.NewPCG(1, 1))))
 }
 
 // TestRequest checks the request against what GitLab Runner sends.
@@ -151,14 +158,40 @@ func TestTLS(t *testing.T) {
 		_, _ = w.Write([]byte(answer))
 	}))
 	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of refused handshakes
 	server.StartTLS()
 	defer server.Close()
-	c := clientFor(t, server.URL)
-	require.Equal(t, fetch.Result{Outcome: fetch.Failed, Class: fetch.ClassTLS}, summary(one(t.Context(), c)), "unknown CA")
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
-	c.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	require.Equal(t, fetch.Result{Status: 200}, summary(one(t.Context(), c)))
+	good, bad := fetch.Result{Status: 200}, fetch.Result{Outcome: fetch.Failed, Class: fetch.ClassTLS}
+	inline := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	for name, tc := range map[string]struct {
+		client fetch.Client
+		ca     string
+		want   fetch.Result
+	}{
+		"unknown CA":         {want: bad},
+		"k6's configuration": {client: fetch.Client{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}, want: good},
+		"CA of the fixture":  {ca: string(inline), want: good},
+		"CA of the client":   {client: fetch.Client{CA: pool}, want: good},
+		"another CA":         {client: fetch.Client{CA: x509.NewCertPool()}, ca: string(inline), want: bad},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := tc.client
+			fx := fixtureFor(server.URL)
+			fx.CA = tc.ca
+			var err error
+			c.Plan, err = fetch.NewPlan(fx)
+			require.NoError(t, err)
+			c.Dial, c.Retry, c.Rand = (&net.Dialer{}).DialContext, true, rand.New(rand.NewPCG(1, 1))
+			r := one(t.Context(), &c)
+			require.Zero(t, r.Retries, "a certificate that is not trusted will not be in a second")
+			require.Equal(t, tc.want, summary(r))
+			if tc.want.Outcome == fetch.OK {
+				require.Equal(t, []fetch.Step{fetch.StepConnect, fetch.StepTLS, fetch.StepFirstByte}, []fetch.Step{r.Steps[0].Step, r.Steps[1].Step, r.Steps[2].Step})
+			}
+		})
+	}
 }
 
 // scripted answers each connection with what say returns after the request's end, and closes it.

@@ -51,20 +51,90 @@ const (
 	ClassMalformed Class = "malformed"
 	// ClassValue: the value is not the expected one.
 	ClassValue Class = "value"
+	// ClassBusy: in mode rails, another VU is writing to every tenant. Rails refuses a second write to a project while
+	// one is under way.
+	ClassBusy Class = "busy"
 )
 
-// Result is one fetch.
-type Result struct {
-	// Start is when the request was about to be sent: before connecting, if a connection had to be made.
-	Start time.Time
-	// Duration is the time from Start until the whole answer was read.
+// Step names a timed part of a unit of work.
+type Step string
+
+// Steps of the connection, of each call.
+const (
+	StepConnect   Step = "connect"    // TCP connection; only where one had to be made
+	StepTLS       Step = "tls"        // TLS handshake; likewise
+	StepFirstByte Step = "first_byte" // from sending the request to the first byte of the answer
+)
+
+// Steps of fetches that take more than one call; each lasts from before its connection, if it needs one, to its end,
+// repetitions included.
+const (
+	StepLogin  Step = "login"
+	StepRead   Step = "read"
+	StepRevoke Step = "revoke"
+)
+
+// Steps of Rails' operations.
+const (
+	StepCount         Step = "count"          // LIST of names
+	StepList          Step = "list"           // LIST with metadata
+	StepReadMetadata  Step = "read_metadata"  // of one secret
+	StepWriteValue    Step = "write_value"    //
+	StepWriteMetadata Step = "write_metadata" // twice in creating and updating
+	StepReadPolicy    Step = "read_policy"    //
+	StepWritePolicy   Step = "write_policy"   //
+	StepDelete        Step = "delete"         // of value and metadata
+	StepDeletePolicy  Step = "delete_policy"  // when no other secret needs it
+	StepVerify        Step = "verify"         // a job's fetch of what was written; no part of the operation
+)
+
+// StepTime is one timed step.
+type StepTime struct {
+	// Step names it.
+	Step Step
+	// Duration is how long it took.
 	Duration time.Duration
+}
+
+// Failure is a failed attempt of a call.
+type Failure struct {
 	// Status is the HTTP status, 0 if there was no answer.
+	Status int
+	// Class says why it failed.
+	Class Class
+}
+
+// Result is one unit of work: a fetch, or an operation of Rails.
+type Result struct {
+	// Start is when the first request was about to be sent: before connecting, if a connection had to be made.
+	Start time.Time
+	// Duration is the time from Start until the last answer was read.
+	Duration time.Duration
+	// Kind is what was done: a mode other than mixed and rails, or an operation of Rails.
+	Kind string
+	// Status is the HTTP status of the last call, 0 if there was no answer.
 	Status int
 	// Outcome says how it ended.
 	Outcome Outcome
 	// Class says why it failed.
 	Class Class
+	// FailedStep is the step that failed; empty for inline fetches, which have one call only.
+	FailedStep Step
+	// Attempts is the number of requests that were answered or failed, repetitions included.
+	Attempts int
+	// Retries is the number of repetitions among them.
+	Retries int
+	// Failures are the attempts that failed, whether a repetition mended it or not.
+	Failures []Failure
+	// Steps are the timed parts, in the order in which they ended.
+	Steps []StepTime
+}
+
+func (r *Result) step(s Step, d time.Duration) { r.Steps = append(r.Steps, StepTime{s, d}) }
+
+// fail ends the unit of work as failed.
+func (r *Result) fail(step Step, status int, class Class) {
+	r.Outcome, r.Status, r.Class, r.FailedStep = Failed, status, class, step
 }
 
 // classify names the cause of a transport error. dialing says that there was no connection yet.

@@ -1,36 +1,55 @@
-// Package fetch performs the secret fetch of a CI job as GitLab Runner does: one GET per secret in which inline
-// authentication carries the job's token (https://openbao.org/docs/concepts/inline-auth/), and a check of the value.
+// Package fetch works with OpenBao as GitLab does: it fetches secrets as GitLab Runner does, by one GET with inline
+// authentication (https://openbao.org/docs/concepts/inline-auth/) or by login and read, it writes them as Rails does,
+// and it checks every value.
 package fetch
 
 import (
-	"encoding/base64"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"sync"
+	"sync/atomic"
 
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// Plan is a fixture with everything computed that does not change from one fetch to the next. It is read-only and
-// shared by all VUs of a process.
+// Plan is a fixture with everything computed that does not change from one fetch to the next. It is shared by all VUs
+// of a process and safe for concurrent use.
 type Plan struct {
-	// addr is host:port to connect to.
-	addr string
+	// addr is host:port to connect to, host what requests name.
+	addr, host string
 	// serverName is the host a TLS certificate must be valid for; empty without TLS.
 	serverName string
+	ca         *x509.CertPool // nil: none given
 	tenants    []tenant
 	secrets    int
+	rails      [][]byte // header fields of Rails' own login, one entry a token; nil: the fixture has none
+
+	passed atomic.Uint64 // tenants that choice "cold" has passed
+	sums   sync.Map      // of Zipf's law, by exponent
 }
 
 type tenant struct {
 	name string
-	// prefix is the request up to the secret's name.
-	prefix []byte
-	// suffix is the rest of the request: version, and the header with the inline authentication.
-	suffix  []byte
+	// path is the URL path up to the secret's name.
+	path []byte
+	// login is the login request up to the body's length, role the body's role in JSON.
+	login, role []byte
+	// revoke is the path at which a token of this tenant revokes itself; nil: unknown.
+	revoke  []byte
+	jobs    []job
 	secrets []fixture.Secret
+	written *written // for the mode rails; nil: the fixture says no owner
+}
+
+// job is one CI job.
+type job struct {
+	jwt string
+	// suffix is what follows the secret's name in an inline request: version, and the header with the authentication.
+	suffix []byte
 }
 
 // NewPlan prepares a checked fixture.
@@ -39,28 +58,54 @@ func NewPlan(fx *fixture.Fixture) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("target: %w", err)
 	}
-	p := &Plan{addr: u.Host, tenants: make([]tenant, len(fx.Tenants))}
+	p := &Plan{addr: u.Host, host: u.Host, tenants: make([]tenant, len(fx.Tenants))}
 	if u.Scheme == "https" {
 		p.serverName = u.Hostname()
 	}
 	if u.Port() == "" {
 		p.addr = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	}
+	if fx.CA != "" {
+		p.ca = x509.NewCertPool()
+		p.ca.AppendCertsFromPEM([]byte(fx.CA)) // fixture.Read made sure that there is one
+	}
+	if p.rails, err = railsAuth(fx.Rails); err != nil {
+		return nil, fmt.Errorf("rails: %w", err)
+	}
 	for i := range fx.Tenants {
-		t := &fx.Tenants[i]
-		suffix, err := inlineAuth(u.Host, t)
-		if err != nil {
-			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+		if err := p.tenants[i].prepare(u.Host, &fx.Tenants[i]); err != nil {
+			return nil, fmt.Errorf("tenant %s: %w", fx.Tenants[i].Name, err)
 		}
-		p.tenants[i] = tenant{
-			name:    t.Name,
-			prefix:  []byte("GET /v1/" + t.SecretPath + "/"),
-			suffix:  suffix,
-			secrets: t.Secrets,
-		}
-		p.secrets += len(t.Secrets)
+		p.secrets += len(fx.Tenants[i].Secrets)
 	}
 	return p, nil
+}
+
+func (t *tenant) prepare(host string, from *fixture.Tenant) error {
+	role, err := json.Marshal(from.Role)
+	if err != nil {
+		return err
+	}
+	*t = tenant{
+		name: from.Name, path: []byte("/v1/" + from.SecretPath + "/"), login: loginHead(host, from.AuthPath), role: role,
+		secrets: from.Secrets,
+	}
+	if namespace, ok := namespaceOf(from.AuthPath); ok {
+		t.revoke = []byte("/v1/" + namespace + "auth/token/revoke-self")
+	}
+	for _, jwt := range append([]string{from.JWT}, from.JWTs...) {
+		suffix, err := runnerAuth(host, from, jwt)
+		if err != nil {
+			return err
+		}
+		t.jobs = append(t.jobs, job{jwt, suffix})
+	}
+	owner, err := railsAuth(from.Owner)
+	if err != nil || owner == nil {
+		return err
+	}
+	t.written, err = newWritten(from, owner)
+	return err
 }
 
 // Tenants returns the number of tenants.
@@ -69,47 +114,36 @@ func (p *Plan) Tenants() int { return len(p.tenants) }
 // Secrets returns the number of secrets of all tenants.
 func (p *Plan) Secrets() int { return p.secrets }
 
-// Choice is one secret of one tenant.
-type Choice struct{ tenant, secret int }
-
-// Choose draws a tenant and then one of its secrets, each uniformly.
-func (p *Plan) Choose(rng *rand.Rand) Choice {
-	c := Choice{tenant: rng.IntN(len(p.tenants))}
-	c.secret = rng.IntN(len(p.tenants[c.tenant].secrets))
-	return c
+// Supports reports why a mode cannot work with this fixture, nil if it can.
+func (p *Plan) Supports(m Mode) error {
+	switch m {
+	case LoginReadRevoke:
+		for i := range p.tenants {
+			if p.tenants[i].revoke == nil {
+				return fmt.Errorf("tenant %s: its login path has no element \"auth\", so that the token's namespace is unknown", p.tenants[i].name)
+			}
+		}
+	case Rails:
+		if p.rails == nil {
+			return fmt.Errorf("the fixture has no rails login; it needs version %d", fixture.MaxVersion)
+		}
+		for i := range p.tenants {
+			if p.tenants[i].written == nil {
+				return fmt.Errorf("tenant %s of the fixture has no owner login", p.tenants[i].name)
+			}
+		}
+	}
+	return nil
 }
+
+// Choice is one secret of one tenant, and one of the tenant's jobs to fetch it.
+type Choice struct{ tenant, secret, job int }
+
+// Choose draws a tenant, one of its secrets and one of its jobs, each uniformly.
+func (p *Plan) Choose(rng *rand.Rand) Choice { return p.Select(&Selection{}, p.Whole(), rng) }
 
 // Name returns the tenant's name, for messages.
 func (p *Plan) Name(c Choice) string { return p.tenants[c.tenant].name }
 
 // digest is the SHA-256 the secret's value must have.
 func (p *Plan) digest(c Choice) *fixture.Digest { return &p.tenants[c.tenant].secrets[c.secret].SHA256 }
-
-// appendRequest appends the complete request for one secret to buf.
-func (p *Plan) appendRequest(buf []byte, c Choice) []byte {
-	t := &p.tenants[c.tenant]
-	buf = append(buf, t.prefix...)
-	buf = append(buf, t.secrets[c.secret].Name...)
-	return append(buf, t.suffix...)
-}
-
-// inlineAuth renders what follows the URL. Runner (helpers/vault/client.go, on OpenBao's api/v2) sends
-// X-Vault-Request and three inline-auth headers, each parameter as unpadded base64url of {"key":…,"value":…};
-// Host, User-Agent and Accept-Encoding are those of Go's HTTP client, since the server sees them too.
-func inlineAuth(host string, t *fixture.Tenant) ([]byte, error) {
-	buf := []byte(" HTTP/1.1\r\nHost: " + host +
-		"\r\nUser-Agent: Go-http-client/1.1" +
-		"\r\nX-Vault-Inline-Auth-Path: " + t.AuthPath)
-	for _, p := range []struct{ key, value string }{{"jwt", t.JWT}, {"role", t.Role}} {
-		param, err := json.Marshal(struct {
-			Key   string `json:"key"`
-			Value string `json:"value"`
-		}{p.key, p.value})
-		if err != nil {
-			return nil, fmt.Errorf("inline-auth parameter %s cannot be encoded", p.key)
-		}
-		buf = append(buf, "\r\nX-Vault-Inline-Auth-Parameter-"+p.key+": "...)
-		buf = base64.RawURLEncoding.AppendEncode(buf, param)
-	}
-	return append(buf, "\r\nX-Vault-Request: true\r\nAccept-Encoding: gzip\r\n\r\n"...), nil
-}

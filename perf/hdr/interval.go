@@ -22,6 +22,8 @@ const (
 type interval struct {
 	key
 	actual, intended *hdrhistogram.Histogram
+	steps            map[fetch.Step]*hdrhistogram.Histogram // made when first needed, then kept; the names are few and fixed
+	kinds            map[string]*hdrhistogram.Histogram     // likewise, by what was done
 	count            map[string]int64
 }
 
@@ -33,10 +35,24 @@ type key struct {
 
 func newInterval() *interval {
 	return &interval{
-		actual:   hdrhistogram.New(lowestMicros, highestMicros, digits),
-		intended: hdrhistogram.New(lowestMicros, highestMicros, digits),
-		count:    map[string]int64{},
+		actual: newHistogram(), intended: newHistogram(),
+		steps: map[fetch.Step]*hdrhistogram.Histogram{}, kinds: map[string]*hdrhistogram.Histogram{},
+		count: map[string]int64{},
 	}
+}
+
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(lowestMicros, highestMicros, digits)
+}
+
+// named returns the histogram of that name.
+func named[K comparable](m map[K]*hdrhistogram.Histogram, name K) *hdrhistogram.Histogram {
+	h, ok := m[name]
+	if !ok {
+		h = newHistogram()
+		m[name] = h
+	}
+	return h
 }
 
 // reset makes the interval ready to be used for another second.
@@ -44,29 +60,62 @@ func (iv *interval) reset(k key) {
 	iv.key = k
 	iv.actual.Reset()
 	iv.intended.Reset()
+	for _, h := range iv.steps {
+		h.Reset()
+	}
+	for _, h := range iv.kinds {
+		h.Reset()
+	}
 	clear(iv.count)
 }
 
-// add takes in one fetch. Latencies of failed fetches count too: a timeout is a latency the job has seen.
+// add takes in one fetch, or operation of Rails. Latencies of failed ones count too: a timeout is a latency the job has
+// seen.
 func (iv *interval) add(o *openbao.Observation) {
-	if o.Result.Outcome == fetch.Interrupted {
+	r := &o.Result
+	if r.Outcome == fetch.Interrupted {
 		iv.count["interrupted"]++
 		return
 	}
 	iv.count["fetches"]++
-	iv.count["status_"+strconv.Itoa(o.Result.Status)]++
-	switch o.Result.Outcome {
+	iv.count["status_"+strconv.Itoa(r.Status)]++
+	switch r.Outcome {
 	case fetch.Failed:
 		iv.count["failed"]++
 	case fetch.Wrong:
 		iv.count["wrong"]++
 	}
-	if o.Result.Class != "" {
-		iv.count["error_"+string(o.Result.Class)]++
+	if r.Class != "" {
+		iv.count["error_"+string(r.Class)]++
 	}
-	iv.record(iv.actual, o.Result.Duration)
+	iv.attempts(r)
+	iv.record(iv.actual, r.Duration)
 	if o.Intended >= 0 {
 		iv.record(iv.intended, o.Intended)
+	}
+	for _, s := range r.Steps {
+		iv.record(named(iv.steps, s.Step), s.Duration)
+	}
+	if o.ByKind {
+		iv.record(named(iv.kinds, r.Kind), r.Duration)
+	}
+}
+
+// attempts counts requests apart from fetches: with repetitions, a fetch may succeed though requests failed.
+func (iv *interval) attempts(r *fetch.Result) {
+	iv.count["attempts"] += int64(r.Attempts)
+	iv.count["attempts_failed"] += int64(len(r.Failures))
+	for _, f := range r.Failures {
+		iv.count["attempt_error_"+string(f.Class)]++
+		if f.Status != 0 {
+			iv.count["attempt_status_"+strconv.Itoa(f.Status)]++
+		}
+	}
+	if r.Retries > 0 {
+		iv.count["retried"]++
+		if r.Outcome != fetch.Failed {
+			iv.count["rescued"]++
+		}
 	}
 }
 

@@ -53,18 +53,29 @@ func writeLine(w io.Writer, line any) error {
 	return err
 }
 
-// line renders the interval. fetches, failed, wrong and dropped are always there, so that a reader can tell zero
-// from unknown.
+// always are the counts that are always there, so that a reader can tell zero from unknown.
+func always() []string {
+	return []string{"fetches", "failed", "wrong", "dropped", "attempts", "attempts_failed"}
+}
+
+// line renders the interval.
 func (iv *interval) line(vus int64) (intervalLine, error) {
 	l := intervalLine{
 		V: formatVersion, Kind: "interval",
 		StartMs: iv.second * 1000, EndMs: iv.second*1000 + 1000,
 		Phase: iv.phase, Hist: map[string]string{}, Count: iv.count, VUs: vus,
 	}
-	for _, name := range []string{"fetches", "failed", "wrong", "dropped"} {
+	for _, name := range always() {
 		l.Count[name] += 0
 	}
-	for name, h := range map[string]*hdrhistogram.Histogram{"fetch_actual": iv.actual, "fetch_intended": iv.intended} {
+	all := map[string]*hdrhistogram.Histogram{"fetch_actual": iv.actual, "fetch_intended": iv.intended}
+	for name, h := range iv.steps {
+		all["step_"+string(name)] = h
+	}
+	for name, h := range iv.kinds {
+		all["kind_"+name] = h
+	}
+	for name, h := range all {
 		if h.TotalCount() == 0 {
 			continue
 		}

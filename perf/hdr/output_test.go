@@ -132,12 +132,12 @@ func TestIntervals(t *testing.T) {
 		start int64
 		count map[string]int64
 	}{
-		{"warmup", start, map[string]int64{"fetches": 1, "failed": 0, "wrong": 0, "dropped": 0, "status_200": 1}},
+		{"warmup", start, map[string]int64{"fetches": 1, "failed": 0, "wrong": 0, "dropped": 0, "attempts": 0, "attempts_failed": 0, "status_200": 1}},
 		{"measure", start, map[string]int64{
-			"fetches": 5, "failed": 2, "wrong": 1, "dropped": 0, "interrupted": 1, "clamped": 2,
+			"fetches": 5, "failed": 2, "wrong": 1, "dropped": 0, "attempts": 0, "attempts_failed": 0, "interrupted": 1, "clamped": 2,
 			"status_200": 3, "status_403": 1, "status_0": 1, "error_status": 1, "error_value": 1, "error_timeout": 1,
 		}},
-		{"measure", start + 2000, map[string]int64{"fetches": 1, "failed": 0, "wrong": 0, "dropped": 2, "status_200": 1}},
+		{"measure", start + 2000, map[string]int64{"fetches": 1, "failed": 0, "wrong": 0, "dropped": 2, "attempts": 0, "attempts_failed": 0, "status_200": 1}},
 	} {
 		require.Equal(t, want.phase, lines[i].Phase)
 		require.Equal(t, want.start, lines[i].StartMs)
@@ -154,6 +154,43 @@ func TestIntervals(t *testing.T) {
 	require.Equal(t, int64(1), actual.Min(), "a nanosecond is recorded as the least, one microsecond")
 	require.InEpsilon(t, 3000, actual.ValueAtQuantile(60), 0.001)
 	require.InEpsilon(t, highestMicros, actual.Max(), 0.001)
+}
+
+// TestParts checks what is recorded of attempts, steps and kinds.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	o := start(t)
+	const ms = time.Millisecond
+	add := func(byKind bool, r fetch.Result) {
+		r.Start = at(10.5).Add(-r.Duration)
+		o.AddMetricSamples([]metrics.SampleContainer{&openbao.Observation{
+			Result: r, Intended: -1, ByKind: byKind, Tags: o.registry.RootTagSet().With("phase", "measure"),
+		}})
+	}
+	add(false, fetch.Result{Kind: "login-read", Status: 200, Duration: 30 * ms, Attempts: 2, Steps: []fetch.StepTime{
+		{Step: fetch.StepConnect, Duration: ms}, {Step: fetch.StepLogin, Duration: 20 * ms}, {Step: fetch.StepRead, Duration: 10 * ms},
+	}})
+	unavailable := fetch.Failure{Status: 503, Class: fetch.ClassStatus}
+	add(true, fetch.Result{Kind: "inline", Status: 200, Duration: 1300 * ms, Attempts: 2, Retries: 1, Failures: []fetch.Failure{unavailable}})
+	add(true, fetch.Result{
+		Kind: "create", Status: 0, Duration: 4000 * ms, Attempts: 3, Retries: 2, Outcome: fetch.Failed, Class: fetch.ClassReset,
+		Failures: []fetch.Failure{unavailable, unavailable, {Class: fetch.ClassReset}},
+	})
+	require.NoError(t, o.Stop())
+	lines, _ := o.lines(t)
+	require.Len(t, lines, 1)
+	require.Equal(t, map[string]int64{
+		"fetches": 3, "failed": 1, "wrong": 0, "dropped": 0, "attempts": 7, "attempts_failed": 4, "retried": 2, "rescued": 1,
+		"attempt_error_status": 3, "attempt_error_reset": 1, "attempt_status_503": 3, "status_200": 2, "status_0": 1, "error_reset": 1,
+	}, lines[0].Count)
+	for name, want := range map[string]time.Duration{
+		"step_connect": ms, "step_login": 20 * ms, "step_read": 10 * ms, "kind_inline": 1300 * ms, "kind_create": 4000 * ms,
+	} {
+		h := histogram(t, lines[0].Hist[name])
+		require.Equal(t, int64(1), h.TotalCount(), name)
+		require.InEpsilon(t, want.Microseconds(), h.Max(), 0.001, name)
+	}
+	require.Len(t, lines[0].Hist, 6, "and fetch_actual")
 }
 
 // TestFlush checks that intervals are written while the run goes on, and that a sample for a second already written

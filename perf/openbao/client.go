@@ -4,114 +4,114 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/lib"
-	"go.k6.io/k6/v2/lib/types"
 
 	"gitlab.com/steamer/steamer/perf/fetch"
 )
 
-// ModeInline is GitLab Runner's way: one GET that carries the job's token as inline authentication.
-const ModeInline = "inline"
-
-// Client is what fixture.client returns to the script: one CI job's view of OpenBao, owned by one VU.
+// Client is what fixture.client returns to the script: one CI job's (or Rails') view of OpenBao, owned by one VU.
 type Client struct {
+	settings
 	vu       *instance
 	http     fetch.Client
-	seed     uint64
-	rng      *rand.Rand
+	part     fetch.Part
 	schedule schedule
 	tagger   tagger
 	ctx      context.Context //nolint:containedctx // only compared, to notice a new scenario
 	scenario *lib.ScenarioState
-	warned   map[fetch.Class]bool
+	warned   map[warning]bool
+}
+
+// warning is a kind of failure, of which the first is logged.
+type warning struct {
+	kind  string
+	step  fetch.Step
+	class fetch.Class
 }
 
 // Result is what client.fetch returns to the script.
 type Result struct {
-	// OK says that the expected value came with status 200.
+	// OK says that everything went as it should, the expected value included.
 	OK bool `js:"ok"`
 	// Wrong says that another value came with status 200.
 	Wrong bool `js:"wrong"`
-	// Status is the HTTP status, 0 if there was no answer.
+	// Kind is what was done: a mode, or an operation of Rails.
+	Kind string `js:"kind"`
+	// Status is the HTTP status of the last call, 0 if there was no answer.
 	Status int `js:"status"`
+	// Attempts is the number of requests, repetitions included.
+	Attempts int `js:"attempts"`
+	// Retries is the number of repetitions.
+	Retries int `js:"retries"`
 	// Error is the class of failure, empty if there was none.
 	Error string `js:"error"`
 	// Duration is the time from the actual start to the end, in milliseconds.
 	Duration float64 `js:"duration"`
 }
 
-// Client is fixture.client(options).
-func (f *Fixture) Client(options sobek.Value) (*Client, error) {
-	c := &Client{vu: f.instance, seed: 1, warned: map[fetch.Class]bool{}}
-	c.http.Plan = f.plan
-	if options == nil || sobek.IsUndefined(options) || sobek.IsNull(options) {
-		return c, nil
-	}
-	o := options.ToObject(f.instance.vu.Runtime())
-	for _, key := range o.Keys() {
-		if err := c.set(key, o.Get(key)); err != nil {
-			return nil, fmt.Errorf("openbao client option %s: %w", key, err)
-		}
-	}
-	return c, nil
-}
-
-func (c *Client) set(key string, value sobek.Value) error {
-	switch key {
-	case "mode":
-		if mode := value.String(); mode != ModeInline {
-			return fmt.Errorf("%q is unknown; the modes are: %s", mode, ModeInline)
-		}
-	case "reuse":
-		c.http.Reuse = value.ToBoolean()
-	case "timeout":
-		timeout, err := types.GetDurationValue(value.Export())
-		if err != nil || timeout <= 0 {
-			return fmt.Errorf("%q is not a duration above 0, such as \"60s\"", value.String())
-		}
-		c.http.Timeout = timeout
-	case "seed":
-		c.seed = uint64(value.ToInteger()) //nolint:gosec // any 64 bits make a seed
-	default:
-		return errors.New("unknown; the options are mode, reuse, timeout and seed")
-	}
-	return nil
-}
-
-// Fetch is client.fetch(): it reads one secret, chosen uniformly over tenants and then over the tenant's secrets by a
-// generator that depends on the seed and the VU's number only, and emits the metrics. It throws when called outside
-// an iteration; a failed fetch is a result, not an exception.
+// Fetch is client.fetch(): one unit of work as the mode says, on a tenant and a secret chosen by a generator that
+// depends on the seed and the VU's number only. It emits the metrics. It throws when called outside an iteration; a
+// failure is a result, not an exception.
 func (c *Client) Fetch() (*Result, error) {
 	state := c.vu.vu.State()
 	if state == nil {
 		return nil, errors.New("fetch works in iterations only: move it out of the init context")
 	}
 	ctx := c.vu.vu.Context()
-	c.activate(ctx, state)
-	choice := c.http.Plan.Choose(c.rng)
-	r := c.http.Fetch(ctx, choice)
+	if err := c.activate(ctx, state); err != nil {
+		return nil, err
+	}
+	mode := fetch.Mode(c.modes.Draw(c.http.Rand))
+	choice := c.http.Plan.Select(&c.selection, c.part, c.http.Rand)
+	var r fetch.Result
+	if mode == fetch.Rails {
+		r = c.http.Operate(ctx, fetch.Operation(c.operations.Draw(c.http.Rand)), choice, c.part)
+	} else {
+		r = c.http.Fetch(ctx, mode, choice)
+	}
 	c.emit(state, r)
 	c.explain(state, choice, r)
 	return &Result{
-		OK: r.Outcome == fetch.OK, Wrong: r.Outcome == fetch.Wrong, Status: r.Status, Error: string(r.Class),
-		Duration: float64(r.Duration) / float64(time.Millisecond),
+		OK: r.Outcome == fetch.OK, Wrong: r.Outcome == fetch.Wrong, Kind: r.Kind, Status: r.Status, Error: string(r.Class),
+		Attempts: r.Attempts, Retries: r.Retries, Duration: float64(r.Duration) / float64(time.Millisecond),
 	}, nil
 }
 
 // activate takes over what the VU offers only once it runs.
-func (c *Client) activate(ctx context.Context, state *lib.State) {
-	if c.rng == nil {
-		c.rng = rand.New(rand.NewPCG(c.seed, state.VUIDGlobal)) //nolint:gosec // choosing a secret to read is no secret
+func (c *Client) activate(ctx context.Context, state *lib.State) error {
+	if c.http.Rand == nil {
+		if err := c.divide(state); err != nil {
+			return err
+		}
+		c.http.Rand = rand.New(rand.NewPCG(c.seed, state.VUIDGlobal)) //nolint:gosec // choosing a secret to read is no secret
 		c.http.Dial = state.Dialer.DialContext
 		c.http.TLS = state.TLSConfig
 	}
 	if c.ctx != ctx {
 		c.ctx, c.scenario = ctx, lib.GetScenarioState(ctx)
 	}
+	return nil
+}
+
+// divide finds the tenants this process may use: all, or those of its execution segment where processes must not meet.
+func (c *Client) divide(state *lib.State) (err error) {
+	c.part = c.http.Plan.Whole()
+	if segment := state.Options.ExecutionSegment; c.exclusive() && segment != nil {
+		from, to, _ := strings.Cut(segment.String(), ":") // "1/3:2/3", see ExecutionSegment.String
+		low, ok := new(big.Rat).SetString(from)
+		high, ok2 := new(big.Rat).SetString(to)
+		if !ok || !ok2 {
+			return fmt.Errorf("execution segment %s is not of the form 1/3:2/3", segment)
+		}
+		c.part, err = c.http.Plan.PartOf(low, high)
+	}
+	return err
 }
 
 func (c *Client) emit(state *lib.State, r fetch.Result) {
@@ -121,6 +121,7 @@ func (c *Client) emit(state *lib.State, r fetch.Result) {
 	state.Samples <- &Observation{
 		Result:   r,
 		Intended: c.schedule.latency(c.scenario, state, r.Start, r.Start.Add(r.Duration)),
+		ByKind:   c.mode == fetch.Mixed || c.mode == fetch.Rails,
 		Tags:     c.tagger.with(current.Tags, r),
 		Metadata: current.Metadata,
 		metrics:  c.vu.metrics,
@@ -130,11 +131,18 @@ func (c *Client) emit(state *lib.State, r fetch.Result) {
 // explain logs the first failure of each class. It names no value and no token, and not the server's words either,
 // since those may quote claims.
 func (c *Client) explain(state *lib.State, choice fetch.Choice, r fetch.Result) {
-	if r.Class == "" || c.warned[r.Class] {
+	w := warning{r.Kind, r.FailedStep, r.Class}
+	if r.Class == "" || c.warned[w] {
 		return
 	}
-	c.warned[r.Class] = true
-	state.Logger.WithField("error", r.Class).WithField("status", r.Status).
-		WithField("tenant", c.http.Plan.Name(choice)).
-		Warn("openbao fetch failed; later failures of this kind in this VU are counted only")
+	c.warned[w] = true
+	entry := state.Logger.WithField("error", r.Class).WithField("status", r.Status).WithField("kind", r.Kind)
+	if r.FailedStep != "" {
+		entry = entry.WithField("step", r.FailedStep)
+	}
+	// Operate may have taken another tenant than the chosen one.
+	if !slices.Contains(fetch.Operations(), r.Kind) {
+		entry = entry.WithField("tenant", c.http.Plan.Name(choice))
+	}
+	entry.Warn("openbao fetch failed; later failures of this kind in this VU are counted only")
 }

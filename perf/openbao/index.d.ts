@@ -1,42 +1,93 @@
 /**
- * k6/x/openbao fetches secrets from OpenBao the way GitLab CI jobs do, in native Go, checks every value, and emits
- * k6 metrics: openbao_fetch_duration, openbao_fetch_intended (trends, ms), openbao_fetches,
- * openbao_wrong_values, openbao_fetches_interrupted (counters) and openbao_fetch_failed (rate).
+ * k6/x/openbao works with OpenBao the way GitLab does, in native Go: it fetches secrets as CI jobs do and writes them as
+ * Rails does, checks every value, and emits k6 metrics: openbao_fetch_duration, openbao_fetch_intended,
+ * openbao_step_duration (trends, ms), openbao_fetches, openbao_attempts, openbao_wrong_values,
+ * openbao_fetches_interrupted (counters), openbao_fetch_failed and openbao_attempt_failed (rates).
  */
 export as namespace openbao;
 
+/** What a client does. */
+export type Mode =
+  /** One GET with inline authentication, as GitLab Runner fetches from GitLab Secrets Manager. */
+  | "inline"
+  /** Login, then GET with the client token, as GitLab Runner does with HashiCorp Vault; the token is left to expire. */
+  | "login-read"
+  /** The same, and the token revokes itself at the end. */
+  | "login-read-revoke"
+  /** GitLab's Rails creating, updating, listing and deleting secrets. Needs a fixture of version 2. */
+  | "rails"
+  /** One of the others each time, drawn by weights. */
+  | "mixed";
+
+/** An operation of mode "rails". */
+export type Operation = "create" | "update" | "list" | "delete";
+
 /** Options of a client. Unknown options are refused. */
 export interface ClientOptions {
-  /** The way to fetch. "inline" (default): one GET with inline authentication, as GitLab Runner sends it. */
-  mode?: "inline";
-  /** Keep the connection open between fetches. Default false: GitLab Runner opens one for each secret. */
+  /** Default "inline". */
+  mode?: Mode;
+  /** Mode "mixed" only, and needed there: how often each mode is drawn, in proportion. */
+  weights?: Partial<Record<Exclude<Mode, "mixed">, number>>;
+  /** How often each of Rails' operations is drawn. Default create 1, update 2, list 4, delete 1. */
+  operations?: Partial<Record<Operation, number>>;
+  /**
+   * Keep the connection open. Default false: GitLab Runner opens one for each secret, Rails one for each call. The
+   * login and the read of one fetch share a connection either way.
+   */
   reuse?: boolean;
-  /** Longest time for one fetch: a duration string, or milliseconds. Default "60s", as in GitLab Runner. */
+  /**
+   * Repeat failed calls of fetches as GitLab Runner's client does: twice at most, after 1.0-1.5 s and 2.0-3.0 s or what
+   * Retry-After says, on connection errors, 412, 429, and 5xx except 501. Default false. Rails repeats nothing.
+   */
+  retries?: boolean;
+  /** Longest time for one call with its repetitions: a duration string, or milliseconds. Default "60s", as in Runner. */
   timeout?: string | number;
-  /** Seed of the choice of secrets; the same seed and VU number make the same sequence. Default 1. */
+  /** File with the certificates to trust, in PEM. Default: those of the fixture, else k6's. */
+  ca?: string;
+  /**
+   * How tenants are chosen: "uniform" (default); "zipf", the k-th tenant of the fixture in proportion to 1/k^exponent;
+   * "hot", a share of the fetches going to the first few tenants; "cold", one after the other, each once per pass of all
+   * VUs together. The secret and the job token within the tenant are chosen uniformly.
+   */
+  choice?: "uniform" | "zipf" | "hot" | "cold";
+  /** Of "zipf": above 0, at most 10. Default 1. */
+  exponent?: number;
+  /** Of "hot": how many tenants are hot. */
+  hotTenants?: number;
+  /** Of "hot": the share of fetches that goes to them, above 0 and at most 1. */
+  hotShare?: number;
+  /** Mode "rails": let a job fetch what was created or updated, and check that it is the new value. Default true. */
+  verify?: boolean;
+  /** Seed of all choices; the same seed and VU number make the same sequence. Default 1. */
   seed?: number;
 }
 
-/** How one fetch went. */
+/** How one fetch, or operation of Rails, went. */
 export interface FetchResult {
-  /** The expected value came with status 200. */
+  /** Everything went as it should, the expected value included. */
   readonly ok: boolean;
   /** Another value came with status 200. */
   readonly wrong: boolean;
-  /** HTTP status, 0 if there was no answer. */
+  /** What was done. In mode "rails" it is the drawn operation or, where that is not possible, the nearest one that is. */
+  readonly kind: Exclude<Mode, "mixed" | "rails"> | Operation;
+  /** HTTP status of the last call, 0 if there was no answer. */
   readonly status: number;
   /**
    * Why it failed, or "": "status", "timeout", "refused", "reset", "dial", "tls", "protocol", "malformed" (status
-   * 200 without a value), "value" (a wrong one).
+   * 200 without a value), "value" (a wrong one), "busy" (other VUs write to every tenant).
    */
   readonly error: string;
-  /** Milliseconds from the actual start, connecting included, to the end of the answer. */
+  /** Number of requests, repetitions included. */
+  readonly attempts: number;
+  /** Number of repetitions. */
+  readonly retries: number;
+  /** Milliseconds from the actual start, connecting included, to the end of the last answer. */
   readonly duration: number;
 }
 
 /** One VU's way to OpenBao. Make it once, in the init context. */
 export interface Client {
-  /** Fetches one secret, chosen uniformly over tenants and then over the tenant's secrets. */
+  /** One fetch, or one operation of Rails. */
   fetch(): FetchResult;
 }
 

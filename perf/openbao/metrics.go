@@ -22,12 +22,19 @@ const (
 	MetricFailed = "openbao_fetch_failed"
 	// MetricWrong counts answers with status 200 and another value than the expected one.
 	MetricWrong = "openbao_wrong_values"
+	// MetricAttempts counts requests, repetitions included.
+	MetricAttempts = "openbao_attempts"
+	// MetricAttemptFailed is the share of requests that failed: the raw error rate, where MetricFailed is what is left of
+	// it after repetitions.
+	MetricAttemptFailed = "openbao_attempt_failed"
+	// MetricStep is a trend in milliseconds of the parts of a fetch, by tag step.
+	MetricStep = "openbao_step_duration"
 	// MetricInterrupted counts fetches cut off by the end of the run.
 	MetricInterrupted = "openbao_fetches_interrupted"
 )
 
 type metricSet struct {
-	duration, intended, fetches, failed, wrong, interrupted *metrics.Metric
+	duration, intended, fetches, failed, wrong, interrupted, attempts, attemptFailed, step *metrics.Metric
 }
 
 func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
@@ -43,6 +50,9 @@ func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
 		{&m.fetches, MetricFetches, metrics.Counter, metrics.Default},
 		{&m.failed, MetricFailed, metrics.Rate, metrics.Default},
 		{&m.wrong, MetricWrong, metrics.Counter, metrics.Default},
+		{&m.attempts, MetricAttempts, metrics.Counter, metrics.Default},
+		{&m.attemptFailed, MetricAttemptFailed, metrics.Rate, metrics.Default},
+		{&m.step, MetricStep, metrics.Trend, metrics.Time},
 		{&m.interrupted, MetricInterrupted, metrics.Counter, metrics.Default},
 	} {
 		metric, err := registry.NewMetric(d.name, d.typ, d.val)
@@ -61,7 +71,9 @@ type Observation struct {
 	Result fetch.Result
 	// Intended is the time from the scheduled start to the end; negative if no schedule applies.
 	Intended time.Duration
-	// Tags are the VU's tags with status, and error for a failure.
+	// ByKind says that the client does different things, so that its latencies are worth telling apart by Result.Kind.
+	ByKind bool
+	// Tags are the VU's tags with kind and status, and error for a failure.
 	Tags *metrics.TagSet
 	// Metadata are the VU's tags that are not indexed.
 	Metadata map[string]string
@@ -82,7 +94,7 @@ func (o *Observation) GetSamples() []metrics.Sample {
 	if o.Result.Outcome == fetch.Interrupted {
 		return []metrics.Sample{o.sample(o.metrics.interrupted, 1)}
 	}
-	samples := make([]metrics.Sample, 0, 5)
+	samples := make([]metrics.Sample, 0, 6+o.Result.Attempts+len(o.Result.Steps))
 	samples = append(samples,
 		o.sample(o.metrics.duration, metrics.D(o.Result.Duration)),
 		o.sample(o.metrics.fetches, 1),
@@ -93,6 +105,20 @@ func (o *Observation) GetSamples() []metrics.Sample {
 	}
 	if o.Result.Outcome == fetch.Wrong {
 		samples = append(samples, o.sample(o.metrics.wrong, 1))
+	}
+	return o.parts(samples)
+}
+
+// parts adds the samples of attempts and steps.
+func (o *Observation) parts(samples []metrics.Sample) []metrics.Sample {
+	samples = append(samples, o.sample(o.metrics.attempts, float64(o.Result.Attempts)))
+	for i := range o.Result.Attempts {
+		samples = append(samples, o.sample(o.metrics.attemptFailed, metrics.B(i < len(o.Result.Failures))))
+	}
+	for _, step := range o.Result.Steps {
+		s := o.sample(o.metrics.step, metrics.D(step.Duration))
+		s.Tags = o.Tags.With("step", string(step.Step))
+		samples = append(samples, s)
 	}
 	return samples
 }
@@ -107,19 +133,20 @@ func (o *Observation) sample(m *metrics.Metric, value float64) metrics.Sample {
 // tagger adds the result's tags to the VU's. Both rarely change from one fetch to the next, so the last set is kept.
 type tagger struct {
 	base   *metrics.TagSet
+	kind   string
 	status int
 	class  fetch.Class
 	tags   *metrics.TagSet
 }
 
 func (t *tagger) with(base *metrics.TagSet, r fetch.Result) *metrics.TagSet {
-	if t.tags != nil && t.base == base && t.status == r.Status && t.class == r.Class {
+	if t.tags != nil && t.base == base && t.kind == r.Kind && t.status == r.Status && t.class == r.Class {
 		return t.tags
 	}
-	tags := base.With("status", strconv.Itoa(r.Status))
+	tags := base.With("kind", r.Kind).With("status", strconv.Itoa(r.Status))
 	if r.Class != "" {
 		tags = tags.With("error", string(r.Class))
 	}
-	*t = tagger{base: base, status: r.Status, class: r.Class, tags: tags}
+	*t = tagger{base: base, kind: r.Kind, status: r.Status, class: r.Class, tags: tags}
 	return tags
 }

@@ -2,6 +2,9 @@
 package openbao
 
 import (
+	"crypto/x509"
+	"fmt"
+	"os"
 	"sync"
 
 	"go.k6.io/k6/v2/js/common"
@@ -15,6 +18,7 @@ import (
 type RootModule struct {
 	mu    sync.Mutex
 	plans map[string]*loaded
+	pools map[string]*x509.CertPool // by path
 }
 
 // loaded is one fixture, or the reason why there is none: a pipe cannot be read a second time.
@@ -27,7 +31,7 @@ var _ modules.Module = (*RootModule)(nil)
 
 // New returns the module for modules.Register.
 func New() *RootModule {
-	return &RootModule{plans: map[string]*loaded{}}
+	return &RootModule{plans: map[string]*loaded{}, pools: map[string]*x509.CertPool{}}
 }
 
 func (r *RootModule) load(path string) (*fetch.Plan, error) {
@@ -43,6 +47,25 @@ func (r *RootModule) load(path string) (*fetch.Plan, error) {
 	}
 	r.plans[path] = l
 	return l.plan, l.err
+}
+
+// certificates reads the CA file at path once.
+func (r *RootModule) certificates(path string) (*x509.CertPool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if pool, ok := r.pools[path]; ok {
+		return pool, nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := parseCA(pem)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r.pools[path] = pool
+	return pool, nil
 }
 
 // NewModuleInstance returns the module of one VU.

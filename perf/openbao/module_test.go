@@ -113,7 +113,10 @@ func TestFetch(t *testing.T) {
 	require.InDelta(t, 0, byName[MetricFailed], 0)
 	require.Greater(t, byName[MetricDuration], 0.1, "milliseconds")
 	require.GreaterOrEqual(t, byName[MetricIntended], byName[MetricDuration])
-	require.Len(t, byName, 4, "no wrong value, nothing interrupted")
+	require.Equal(t, float64(1), byName[MetricAttempts])
+	require.InDelta(t, 0, byName[MetricAttemptFailed], 0)
+	require.Greater(t, byName[MetricStep], 0.01, "milliseconds to the first byte")
+	require.Len(t, byName, 7, "no wrong value, nothing interrupted")
 	require.Empty(t, v.logs.AllEntries())
 }
 
@@ -220,9 +223,9 @@ func TestSeed(t *testing.T) {
 		client, ok := v.run(t, `openbao.fixture(path).client({ seed: 5 })`).(*Client)
 		require.True(t, ok)
 		v.start(id)
-		client.activate(v.VU.Context(), v.VU.State())
+		require.NoError(t, client.activate(v.VU.Context(), v.VU.State()))
 		for range 20 {
-			choices = append(choices, client.http.Plan.Choose(client.rng))
+			choices = append(choices, client.http.Plan.Select(&client.selection, client.part, client.http.Rand))
 		}
 		return choices
 	}

@@ -1,59 +1,105 @@
-// Fetches secrets from OpenBao at a constant arrival rate, as CI jobs do: a warm-up first, then the measurement at
-// the same rate. All settings come from the environment; durations are k6 durations such as "60s" or "10m".
+// Fetches secrets from OpenBao at a given arrival rate, as CI jobs do: a warm-up first, then the measurement. All
+// settings come from the environment; durations are k6 durations such as "60s" or "10m".
 //
-//   STEAMER_FIXTURE   where to read tenants and job tokens            (default /dev/fd/3)
-//   STEAMER_RATE      fetches per second, fractions allowed           (default 10)
-//   STEAMER_WARMUP    length of the warm-up, "0s" for none            (default 15s)
-//   STEAMER_DURATION  length of the measurement                       (default 60s)
-//   STEAMER_VUS       VUs made before the start                       (default 20)
-//   STEAMER_MAX_VUS   most VUs; the rest of the iterations is dropped (default 200)
-//   STEAMER_REUSE     "true" keeps connections open                   (default false, as GitLab Runner)
-//   STEAMER_MODE      way to fetch                                    (default inline)
-//   STEAMER_TIMEOUT   longest time for one fetch                      (default 60s, as GitLab Runner)
-//   STEAMER_SEED      seed of the choice of secrets                   (default 1)
+//   STEAMER_FIXTURE      where to read tenants and job tokens            (default /dev/fd/3)
+//   STEAMER_RATE         fetches per second, fractions allowed           (default 10)
+//   STEAMER_STAGES       how the measurement's rate moves on from there: duration:rate of each stage, for example
+//                        "0s:20,1m:20,30s:5"; the rate is reached at the stage's end (default none: it stays)
+//   STEAMER_WARMUP       length of the warm-up, "0s" for none            (default 15s)
+//   STEAMER_DURATION     length of the measurement without stages        (default 60s)
+//   STEAMER_VUS          VUs made before the start                       (default 20)
+//   STEAMER_MAX_VUS      most VUs; the rest of the iterations is dropped (default 200)
+//   STEAMER_MODE         what to do                                      (default inline)
+//   STEAMER_WEIGHTS      of mode mixed, for example "inline=9,rails=1"
+//   STEAMER_OPERATIONS   weights of Rails' operations, for example "create=1,update=2,list=4,delete=1"
+//   STEAMER_REUSE        "true" keeps connections open                   (default false, as GitLab Runner)
+//   STEAMER_RETRIES      "true" repeats failed calls as GitLab Runner    (default false)
+//   STEAMER_TIMEOUT      longest time for one call                       (default 60s, as GitLab Runner)
+//   STEAMER_CA           file with the certificates to trust, in PEM     (default: the fixture's, else k6's)
+//   STEAMER_CHOICE       of tenants: uniform, zipf, hot or cold          (default uniform)
+//   STEAMER_EXPONENT     of zipf                                         (default 1)
+//   STEAMER_HOT_TENANTS, STEAMER_HOT_SHARE   size of the hot set, and its share of the fetches
+//   STEAMER_SEED         seed of the choice of secrets                   (default 1)
 import openbao from 'k6/x/openbao';
 
 const env = (name, fallback) => __ENV[`STEAMER_${name}`] || fallback;
 
 const warmup = env('WARMUP', '15s');
-const rate = Number(env('RATE', '10'));
-if (!(rate > 0)) {
-  throw new Error(`STEAMER_RATE=${env('RATE', '')}: want a number above 0`);
-}
+const perSecond = (text) => {
+  const rate = Number(text);
+  if (!(rate > 0)) {
+    throw new Error(`STEAMER_RATE or STEAMER_STAGES: ${text}: want a number above 0`);
+  }
+  return rate;
+};
+const rate = perSecond(env('RATE', '10'));
+const stages = env('STAGES', '').split(',').filter((s) => s).map((stage) => {
+  const [duration, target] = stage.split(':');
+  return { duration, target: perSecond(target) };
+});
 
 // k6 takes whole iterations per time unit, so fractions become thousandths.
-const arrival = Number.isInteger(rate) ? { rate, timeUnit: '1s' } : { rate: Math.round(rate * 1000), timeUnit: '1000s' };
+const whole = [rate, ...stages.map((s) => s.target)].every(Number.isInteger);
+const times = (r) => (whole ? r : Math.round(r * 1000));
+const timeUnit = whole ? '1s' : '1000s';
 
-function scenario(phase, startTime, duration, gracefulStop) {
+function scenario(phase, startTime, gracefulStop, arrival) {
   return {
-    executor: 'constant-arrival-rate',
     exec: 'fetch',
     tags: { phase },
     startTime,
-    duration,
     gracefulStop,
-    ...arrival,
+    timeUnit,
     preAllocatedVUs: Number(env('VUS', '20')),
     maxVUs: Number(env('MAX_VUS', '200')),
+    ...arrival,
   };
 }
 
+const constant = (duration) => ({ executor: 'constant-arrival-rate', rate: times(rate), duration });
 const scenarios = {};
 if (!/^0(ms|s|m|h)?$/.test(warmup)) {
   // Warm-up fetches still running after a second are cut off: they would share VUs and server with the measurement.
-  scenarios.warmup = scenario('warmup', '0s', warmup, '1s');
+  scenarios.warmup = scenario('warmup', '0s', '1s', constant(warmup));
 }
 // Slow fetches at the end are waited for, up to a limit; those cut off are counted as interrupted.
-scenarios.measure = scenario('measure', scenarios.warmup ? warmup : '0s', env('DURATION', '60s'), '10s');
+scenarios.measure = scenario('measure', scenarios.warmup ? warmup : '0s', '10s', stages.length === 0
+  ? constant(env('DURATION', '60s'))
+  : {
+    executor: 'ramping-arrival-rate',
+    startRate: times(rate),
+    stages: stages.map((s) => ({ duration: s.duration, target: times(s.target) })),
+  });
 
 export const options = { scenarios, noCookiesReset: true };
 
-const client = openbao.fixture(env('FIXTURE', '/dev/fd/3')).client({
+// weights reads "inline=9,rails=1".
+const weights = (text) => Object.fromEntries(text.split(',').map((w) => {
+  const [name, weight] = w.split('=');
+  return [name.trim(), Number(weight)];
+}));
+
+const settings = {
   mode: env('MODE', 'inline'),
   reuse: env('REUSE', 'false') === 'true',
+  retries: env('RETRIES', 'false') === 'true',
   timeout: env('TIMEOUT', '60s'),
+  choice: env('CHOICE', 'uniform'),
+  exponent: Number(env('EXPONENT', '1')),
+  hotTenants: Number(env('HOT_TENANTS', '0')),
+  hotShare: Number(env('HOT_SHARE', '0')),
   seed: Number(env('SEED', '1')),
-});
+};
+for (const [option, text] of Object.entries({ weights: env('WEIGHTS', ''), operations: env('OPERATIONS', '') })) {
+  if (text) {
+    settings[option] = weights(text);
+  }
+}
+if (env('CA', '')) {
+  settings.ca = env('CA');
+}
+
+const client = openbao.fixture(env('FIXTURE', '/dev/fd/3')).client(settings);
 
 export function fetch() {
   client.fetch();

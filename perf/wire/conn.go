@@ -56,10 +56,15 @@ func (c *Conn) exchange(request []byte) (Response, error) {
 	if _, err := c.nc.Write(request); err != nil {
 		return Response{}, err
 	}
+	if _, err := c.br.Peek(1); err != nil {
+		return Response{}, err
+	}
+	first := time.Now()
 	resp, err := ReadResponse(c.br, c.body)
 	if err != nil {
 		return resp, err
 	}
+	resp.FirstByte = first
 	c.body, c.used = resp.Body, true
 	if c.br.Buffered() > 0 {
 		// Bytes nobody asked for: the next answer could not be told from them.

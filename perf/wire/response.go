@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http/httputil"
 	"strconv"
+	"time"
 )
 
 // ErrProtocol is wrapped by every error about an answer that is not well-formed HTTP/1.1.
@@ -33,11 +34,15 @@ type Response struct {
 	Body []byte
 	// Close says that the connection must not be used for another request.
 	Close bool
+	// RetryAfter is how long the server asks to wait (Retry-After in seconds, RFC 9110 §10.2.3), 0 if it does not.
+	RetryAfter time.Duration
+	// FirstByte is when the answer's first byte was there; set by RoundTrip.
+	FirstByte time.Time
 }
 
-// ReadResponse reads one response to a GET from br, appending the body to buf[:0]. It returns io.EOF alone when the
-// connection ended before the first byte, an error wrapping ErrProtocol when the answer is malformed, and the
-// reader's error otherwise.
+// ReadResponse reads one response to any method but HEAD and CONNECT from br, appending the body to buf[:0]. It
+// returns io.EOF alone when the connection ended before the first byte, an error wrapping ErrProtocol when the answer
+// is malformed, and the reader's error otherwise.
 func ReadResponse(br *bufio.Reader, buf []byte) (Response, error) {
 	for {
 		head, err := readHead(br)
@@ -59,6 +64,7 @@ type head struct {
 	chunked bool
 	close   bool
 	http10  bool
+	retry   time.Duration
 }
 
 func readHead(br *bufio.Reader) (head, error) {
@@ -109,7 +115,8 @@ func (h *head) parseStatus(line []byte) error {
 	return nil
 }
 
-// parseField takes in the three header fields that decide where the message ends and whether the connection lives.
+// parseField takes in the header fields that decide where the message ends, whether the connection lives and when to
+// come again.
 func (h *head) parseField(line []byte) error {
 	colon := bytes.IndexByte(line, ':')
 	if colon < 1 || bytes.IndexByte(line[:colon], ' ') >= 0 || bytes.IndexByte(line[:colon], '\t') >= 0 {
@@ -120,6 +127,10 @@ func (h *head) parseField(line []byte) error {
 	case len("Connection"):
 		if equalFold(name, "connection") {
 			h.parseConnection(line[colon+1:])
+		}
+	case len("Retry-After"):
+		if equalFold(name, "retry-after") {
+			h.parseRetry(bytes.TrimSpace(line[colon+1:]))
 		}
 	case len("Content-Length"):
 		if equalFold(name, "content-length") {
@@ -149,6 +160,13 @@ func (h *head) parseConnection(value []byte) {
 	}
 }
 
+// parseRetry takes whole seconds up to a day; the other form, a date, is left aside: OpenBao does not send it.
+func (h *head) parseRetry(value []byte) {
+	if n, err := strconv.ParseUint(string(value), 10, 32); err == nil && n <= 86400 {
+		h.retry = time.Duration(n) * time.Second //nolint:gosec // at most a day
+	}
+}
+
 func (h *head) parseLength(value []byte) error {
 	n, err := strconv.ParseUint(string(value), 10, 63)
 	if err != nil || value[0] == '+' {
@@ -162,7 +180,7 @@ func (h *head) parseLength(value []byte) error {
 }
 
 func readBody(br *bufio.Reader, h head, buf []byte) (Response, error) {
-	r := Response{Status: h.status, Close: h.close, Body: buf[:0]}
+	r := Response{Status: h.status, Close: h.close, Body: buf[:0], RetryAfter: h.retry}
 	var err error
 	switch {
 	case h.status == 204 || h.status == 304:

@@ -165,12 +165,12 @@ func (s *Server) seed(ctx context.Context, tenants, secrets int) error {
 				"bound_issuer": issuer, "jwt_validation_pubkeys": []string{pub}, "jwt_supported_algs": []string{"ES256"},
 			}},
 			{ns + "/sys/policies/acl/pipelines", object{
-				"policy": `path "secrets/kv/data/explicit/*" { capabilities = ["read"] }`,
+				"policy": `path "secrets/kv/data/explicit/SECRET_*" { capabilities = ["read"] }`,
 			}},
 			{ns + "/auth/pipeline_jwt/role/all_pipelines", object{
 				"role_type": "jwt", "user_claim": "project_id", "bound_audiences": []string{audience},
 				"bound_claims":   object{"project_id": project, "secrets_manager_scope": "pipeline"},
-				"token_policies": []string{"pipelines"}, "token_type": "service", "token_ttl": "15m",
+				"token_policies": []string{"pipelines", "pipelines/global"}, "token_type": "service", "token_ttl": "15m",
 			}},
 		}
 		for n := range secrets {
@@ -206,14 +206,36 @@ func (s *Server) Write(ctx context.Context, tenant, secret int, value string) er
 	return s.settle(ctx, t.SecretPath+"/"+t.Secrets[secret].Name, object{"data": object{"value": value}})
 }
 
+// Leases counts the login leases of a tenant's jobs.
+func (s *Server) Leases(ctx context.Context, tenant int) (int, error) {
+	var answer struct {
+		Data struct {
+			Keys []string `json:"keys"`
+		} `json:"data"`
+	}
+	path := s.Fixture.Tenants[tenant].Name + "/sys/leases/lookup/auth/pipeline_jwt/login/?list=true"
+	err := s.request(ctx, http.MethodGet, path, nil, &answer)
+	if errors.Is(err, errNotFound) {
+		err = nil
+	}
+	return len(answer.Data.Keys), err
+}
+
+// errNotFound is a status 404, which is how OpenBao lists nothing.
+var errNotFound = errors.New("not found")
+
 func (s *Server) call(ctx context.Context, path string, body object, out any) error {
+	return s.request(ctx, http.MethodPost, path, body, out)
+}
+
+func (s *Server) request(ctx context.Context, method, path string, body object, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	b, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Fixture.Target+"/v1/"+path, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, method, s.Fixture.Target+"/v1/"+path, bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
@@ -229,8 +251,11 @@ func (s *Server) call(ctx context.Context, path string, body object, out any) er
 	if err != nil {
 		return err
 	}
+	if resp.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("%s %s: %w: %s", method, path, errNotFound, answer)
+	}
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("POST %s: %s: %s", path, resp.Status, answer)
+		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
 	}
 	if out == nil {
 		return nil
