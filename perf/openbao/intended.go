@@ -1,31 +1,37 @@
 package openbao
 
 import (
+	"math"
 	"time"
 
 	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/lib/executor"
 )
 
-// schedule knows when the iterations of a constant-arrival-rate scenario were meant to start.
+// schedule knows when the iterations of an arrival-rate scenario were meant to start.
 //
-// k6 starts iteration i at start + i × period and does not tell the VU that time, but start, period and i can be
-// had: the scenario's start time, its configured rate and the iteration's number in the test. So
+// k6 starts iteration i at a time that follows from the scenario's configuration, and does not tell the VU that time,
+// but start and i can be had: the scenario's start time and the iteration's number in the test. So
 //
-//	intended latency = end of the fetch − (start + i × period)
+//	intended latency = end of the fetch − (start + offset(i))
+//
+// where offset(i) is i × period at a constant rate, and where the rate changes the moment at which its integral over
+// time reaches i + 1: k6 starts the first iteration at once in the one case, and when one is due in the other
+// (lib/executor/constant_arrival_rate.go and ramping_arrival_rate.go of k6 v2.1.0).
 //
 // It is exact under these conditions:
 //
 //   - no iteration was dropped: a dropped iteration takes no number (grafana/k6#2308), so that after d drops each
-//     intended latency comes out d × period too long. It errs on the pessimistic side only, and a run with drops is
-//     not valid anyway;
+//     intended latency comes out too long, by the time between d iterations. It errs on the pessimistic side only, and
+//     a run with drops is not valid anyway;
 //   - the fetch is the first of its iteration; later ones have no scheduled start and report none.
 //
-// VUs that start at the same instant may swap numbers. That moves latency between two fetches by the microseconds
-// they lie apart, and leaves sum and count as they are, except that an intended latency is never below the actual.
+// Other executors have no schedule. VUs that start at the same instant may swap numbers. That moves latency between two
+// fetches by the microseconds they lie apart, and leaves sum and count as they are, except that an intended latency is
+// never below the actual.
 type schedule struct {
 	scenario  string
-	period    time.Duration
+	offset    func(i uint64) (time.Duration, bool) // nil: no schedule
 	iteration int64
 	used      bool
 }
@@ -36,26 +42,76 @@ func (s *schedule) latency(scenario *lib.ScenarioState, state *lib.State, start,
 		return -1
 	}
 	if s.scenario != scenario.Name {
-		*s = schedule{scenario: scenario.Name, period: period(state.Options.Scenarios[scenario.Name])}
+		*s = schedule{scenario: scenario.Name, offset: offsets(state.Options.Scenarios[scenario.Name])}
 	}
-	if s.period <= 0 || s.used && s.iteration == state.Iteration {
+	if s.offset == nil || s.used && s.iteration == state.Iteration {
 		return -1
 	}
 	s.used, s.iteration = true, state.Iteration
-	i := state.GetScenarioGlobalVUIter()
-	intended := scenario.StartTime.Add(time.Duration(i) * s.period) //nolint:gosec // i counts up from 0
+	offset, ok := s.offset(state.GetScenarioGlobalVUIter())
+	if !ok {
+		return -1
+	}
+	intended := scenario.StartTime.Add(offset)
 	if intended.After(start) {
 		intended = start
 	}
 	return end.Sub(intended)
 }
 
-// period returns the time between two iterations of a constant-arrival-rate scenario over all its segments, rounded
-// down to nanoseconds as k6's executor does, and 0 for any other executor.
-func period(cfg lib.ExecutorConfig) time.Duration {
-	c, ok := cfg.(*executor.ConstantArrivalRateConfig)
-	if !ok || c.Rate.Int64 <= 0 {
-		return 0
+// offsets returns when, from the scenario's start, iteration i of all segments together is due; nil for executors
+// without a schedule.
+func offsets(cfg lib.ExecutorConfig) func(i uint64) (time.Duration, bool) {
+	switch c := cfg.(type) {
+	case *executor.ConstantArrivalRateConfig:
+		if c.Rate.Int64 <= 0 {
+			return nil
+		}
+		// Rounded down to nanoseconds, as k6's executor does.
+		period := c.TimeUnit.TimeDuration() / time.Duration(c.Rate.Int64)
+		return func(i uint64) (time.Duration, bool) { return time.Duration(i) * period, true } //nolint:gosec // i counts up from 0
+	case *executor.RampingArrivalRateConfig:
+		return ramp(stagesOf(c)).offset
 	}
-	return c.TimeUnit.TimeDuration() / time.Duration(c.Rate.Int64)
+	return nil
+}
+
+// stage is a span in which the rate moves in a straight line.
+type stage struct {
+	start, length time.Duration
+	from, to      float64 // iterations per nanosecond
+	before, until float64 // iterations due up to the start, and up to the end
+}
+
+type ramp []stage
+
+func stagesOf(c *executor.RampingArrivalRateConfig) []stage {
+	unit := float64(c.TimeUnit.TimeDuration())
+	at := stage{to: float64(c.StartRate.Int64) / unit}
+	stages := make([]stage, 0, len(c.Stages))
+	for _, s := range c.Stages {
+		at = stage{
+			start: at.start + at.length, length: s.Duration.TimeDuration(),
+			from: at.to, to: float64(s.Target.Int64) / unit, before: at.until,
+		}
+		at.until = at.before + float64(at.length)*(at.from+at.to)/2
+		stages = append(stages, at)
+	}
+	return stages
+}
+
+// offset solves "the integral of the rate is i + 1" for the time. With the area n left to cover in a stage of length d
+// whose rate moves from a to b, x is the root of (b−a)/2d·x² + a·x = n, written so that nothing cancels out:
+// 2n / (a + √(a² + 2n(b−a)/d)).
+func (r ramp) offset(i uint64) (time.Duration, bool) {
+	due := float64(i + 1)
+	for _, s := range r {
+		if due > s.until || s.length == 0 {
+			continue
+		}
+		n := due - s.before
+		root := math.Sqrt(max(0, s.from*s.from+2*n*(s.to-s.from)/float64(s.length)))
+		return s.start + time.Duration(2*n/(s.from+root)), true
+	}
+	return 0, false // beyond the end, where k6 starts nothing
 }

@@ -116,3 +116,32 @@ func TestLateStart(t *testing.T) {
 		})
 	}
 }
+
+// TestRampOfK6 is TestLateStart at a rate that moves: 120 fetches in all, 70 + 30 + 20. The schedule is a root of k6's
+// own, so the least and the most must be 50 ms too, with what starting takes.
+func TestRampOfK6(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		args    []string
+		fetches int
+	}{
+		"alone":        {nil, 120},
+		"one of three": {[]string{"--execution-segment=1/3:2/3", "--execution-segment-sequence=0,1/3,2/3,1"}, 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := filepath.Join(t.TempDir(), "log")
+			cmd := k6(t, stallingServer(t, time.Hour, 0), log)
+			cmd.Args[len(cmd.Args)-1] = "testdata/ramp.js"
+			cmd.Args = append(cmd.Args, tc.args...)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			count, hist := merged(t, readLog(t, log), "measure")
+			require.Zero(t, count["dropped"]+count["failed"], "%v", count)
+			require.InDelta(t, tc.fetches, count["fetches"], 3)
+			require.Equal(t, count["fetches"], hist["fetch_intended"].TotalCount())
+			require.Greater(t, hist["fetch_intended"].Min(), int64(50_000))
+			require.InDelta(t, 55_000, hist["fetch_intended"].ValueAtQuantile(50), 5_000)
+		})
+	}
+}
