@@ -6,10 +6,24 @@ import (
 )
 
 // Window is a half-open span of time.
-type Window struct{ From, To time.Time }
+type Window struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
 
 // Contains reports whether at lies in the window.
 func (w Window) Contains(at time.Time) bool { return !at.Before(w.From) && at.Before(w.To) }
+
+// overlap is how many seconds of the window lie between from and to.
+func (w Window) overlap(from, to time.Time) float64 {
+	if from.Before(w.From) {
+		from = w.From
+	}
+	if to.After(w.To) {
+		to = w.To
+	}
+	return max(0, to.Sub(from).Seconds())
+}
 
 // Measured is the span in which l measured, warm-up excluded.
 func (l *Load) Measured() Window {
@@ -30,17 +44,9 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 func (s *ResourceSeries) CPUSeconds(w Window) (used, covered float64) {
 	for i := 1; i < len(s.Samples); i++ {
 		// A reading is the mean since the one before it, so it stands for that span.
-		from, to := s.Samples[i-1].At, s.Samples[i].At
-		if from.Before(w.From) {
-			from = w.From
-		}
-		if to.After(w.To) {
-			to = w.To
-		}
-		if d := to.Sub(from).Seconds(); d > 0 {
-			used += s.Samples[i].CPUCores * d
-			covered += d
-		}
+		d := w.overlap(s.Samples[i-1].At, s.Samples[i].At)
+		used += s.Samples[i].CPUCores * d
+		covered += d
 	}
 	return used, covered
 }

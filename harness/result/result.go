@@ -73,7 +73,11 @@ type Topology struct {
 	Load        *Load             `json:"load,omitempty"`
 	Resources   []ResourceSeries  `json:"resources,omitempty"`
 	Events      []Event           `json:"events,omitempty"`
-	Checks      []Check           `json:"checks"` // validity conditions and SLOs
+	Server      []ServerSeries    `json:"server,omitempty"`   // OpenBao's own metrics, by pod
+	Database    *DatabaseUse      `json:"database,omitempty"` // PostgreSQL's own statistics
+	Observer    *ObserverUse      `json:"observer,omitempty"` // what observing cost
+	Cost        *Cost             `json:"cost,omitempty"`     // derived from the above
+	Checks      []Check           `json:"checks"`             // validity conditions and SLOs
 	NotMeasured []string          `json:"notMeasured,omitempty"`
 }
 
@@ -96,6 +100,8 @@ type Seed struct {
 	Recipes map[string]int `json:"recipes"` // recipe ID to number of tenants
 	Seconds float64        `json:"seconds"`
 	Calls   int            `json:"calls"` // API requests sent
+	// HeapBeforeMiB is the active pod's Go heap before the first tenant; 0 where it was not read.
+	HeapBeforeMiB float64 `json:"heapBefore,omitempty"`
 }
 
 // Status is the outcome of one scenario.
@@ -144,6 +150,7 @@ type Load struct {
 	Generator       Generator          `json:"generator"`         // what producing the load cost
 	Partial         string             `json:"partial,omitempty"` // why the recording is incomplete; empty when it is complete
 	Extra           map[string]float64 `json:"extra,omitempty"`
+	Parts           []LoadPart         `json:"parts,omitempty"` // the k6 processes, where there were several
 }
 
 // Distribution summarises a latency histogram, in milliseconds.
@@ -181,6 +188,9 @@ type Generator struct {
 	MaxRSSMiB  float64 `json:"maxRSSMiB"`
 	CPUShare   float64 `json:"cpuShare"` // mean fraction of all the host's CPUs used while it ran, 0 to 1
 	MaxVUs     int     `json:"maxVUs"`
+	// Samples are about one a second; Collections is nil where k6's trace was not read. Both are of a local k6 only, see LoadPart for pods.
+	Samples     []GeneratorSample `json:"samples,omitempty"`
+	Collections *Collections      `json:"collections,omitempty"`
 }
 
 // ResourceSeries is the use of CPU and memory by one container, sampled about once a second.
