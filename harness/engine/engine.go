@@ -161,6 +161,29 @@ func (e *Engine) RunInput(ctx context.Context, stdin io.Reader, args ...string) 
 	return stdout.String(), nil
 }
 
+// Converse runs the client while stdin is being written, and returns when it ends, even if nobody closes stdin then. What it prints goes to
+// stdout as it comes.
+func (e *Engine) Converse(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
+	var stderr bytes.Buffer
+	cmd := e.Command(ctx, args...)
+	in, err := cmd.StdinPipe() // exec would wait for the end of a reader of its own
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s %s: %w", e.Binary, args[0], err)
+	}
+	go func() {
+		_, _ = io.Copy(in, stdin) // its failure is the end of the client, which Wait explains
+		_ = in.Close()
+	}()
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", e.Binary, args[0], err, strings.TrimSpace(stderr.String()))
+	}
+	return nil
+}
+
 // Stop ends a private daemon that has no running containers left and removes what
 // its start added to the host. For other engines it does nothing.
 func (e *Engine) Stop(ctx context.Context) error {

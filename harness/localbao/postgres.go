@@ -33,8 +33,8 @@ type database struct {
 }
 
 // startPostgres makes a cluster in a directory of its own under parent and
-// serves it on a free loopback port, with a random password. Durability is off: nothing outlives the test.
-func startPostgres(ctx context.Context, parent string) (*database, error) {
+// serves it on a free loopback port, with a random password and further settings (name=value). Durability is off: nothing outlives the test.
+func startPostgres(ctx context.Context, parent string, settings ...string) (*database, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
@@ -44,14 +44,14 @@ func startPostgres(ctx context.Context, parent string) (*database, error) {
 		return nil, fmt.Errorf("making PostgreSQL's directory: %w", err)
 	}
 	db := &database{dir: dir, secret: randomHex(16)}
-	if err := db.start(ctx, bin); err != nil {
+	if err := db.start(ctx, bin, settings); err != nil {
 		db.Stop()
 		return nil, err
 	}
 	return db, nil
 }
 
-func (d *database) start(ctx context.Context, bin string) error {
+func (d *database) start(ctx context.Context, bin string, settings []string) error {
 	attr, err := unprivileged(d.dir)
 	if err != nil {
 		return err
@@ -72,9 +72,15 @@ func (d *database) start(ctx context.Context, bin string) error {
 	if d.port, err = freePort(); err != nil {
 		return err
 	}
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(d.port),
+	args := []string{
+		"-D", data, "-p", strconv.Itoa(d.port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=50",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB")
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB",
+	}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	server := exec.Command(filepath.Join(bin, "postgres"), args...)
 	server.Env, server.Dir = environ(), d.dir
 	server.SysProcAttr, err = unprivileged(d.dir)
 	if err != nil {

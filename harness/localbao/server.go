@@ -30,7 +30,9 @@ type Options struct {
 	Binary  string        // OpenBao; "" takes $STEAMER_BAO, then bao on PATH
 	Dir     string        // parent of the temporary directories; "" is the system's
 	Timeout time.Duration // 0 is DefaultStartTimeout
-	Patch   []byte        // JSON Patch (RFC 6902) of OpenBao's configuration, for tests of what a wrong one does; nil changes nothing
+	// Statements loads pg_stat_statements into PostgreSQL. Debian's package has it; elsewhere it may be one of its own.
+	Statements bool
+	Patch      []byte // JSON Patch (RFC 6902) of OpenBao's configuration, for tests of what a wrong one does; nil changes nothing
 }
 
 // Server is a running OpenBao with its database and its OIDC issuer.
@@ -70,7 +72,11 @@ func (s *Server) start(ctx context.Context, binary string, o Options) (err error
 		return err
 	}
 	s.Issuer = s.Discovery.URL()
-	if s.db, err = startPostgres(ctx, o.Dir); err != nil {
+	var settings []string
+	if o.Statements {
+		settings = []string{"shared_preload_libraries=pg_stat_statements"}
+	}
+	if s.db, err = startPostgres(ctx, o.Dir, settings...); err != nil {
 		return err
 	}
 	if s.dir, err = os.MkdirTemp(o.Dir, "steamer-bao-"); err != nil {

@@ -1,5 +1,6 @@
 // Package observe samples what the system under test uses while it is driven: CPU, memory and
-// throttling of each container about once a second, restarts and changes of leadership.
+// throttling of each container about once a second, restarts and changes of leadership, and from
+// the sources it is given OpenBao's own metrics, PostgreSQL's own statistics and Kubernetes' warnings.
 package observe
 
 import (
@@ -30,8 +31,17 @@ type Observer struct {
 	mu     sync.Mutex
 	series map[string]*series // by container ID
 	errs   []error
+	use    selfUse
 	cancel context.CancelFunc
 	group  sync.WaitGroup
+
+	server   *serverSeries    // nil without a Server
+	database *databaseWatcher // nil without a Database
+}
+
+// Source is something more to observe: a Server, a Database or Warnings.
+type Source interface {
+	attach(ctx context.Context, o *Observer)
 }
 
 // series is the use of one container; the last raw counters turn into rates.
@@ -43,10 +53,13 @@ type series struct {
 }
 
 // Start begins to sample: node containers of a kind cluster for the pods' containers, and machines. Stop ends it. On
-// an existing cluster, where e is nil, the kubelets' summary API has to do, if it may be read.
-func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string, machines []Machine) *Observer {
+// an existing cluster, where e is nil, the kubelets' summary API has to do, if it may be read. Fill has what the sources found.
+func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string, machines []Machine, sources ...Source) *Observer {
 	ctx, cancel := context.WithCancel(ctx)
-	o := &Observer{engine: e, pods: newPodWatcher(pods), series: map[string]*series{}, cancel: cancel}
+	o := &Observer{engine: e, pods: newPodWatcher(pods), series: map[string]*series{}, use: newSelfUse(), cancel: cancel}
+	for _, source := range sources {
+		source.attach(ctx, o)
+	}
 	o.group.Go(func() { o.note(o.pods.run(ctx)) })
 	if e == nil {
 		o.group.Go(func() { o.note(o.summaries(ctx)) })
@@ -77,6 +90,10 @@ func (o *Observer) note(err error) {
 
 // Stop ends sampling and returns the series, the events, and what could not be observed.
 func (o *Observer) Stop() ([]result.ResourceSeries, []result.Event, []error) {
+	if o.database != nil {
+		o.database.finish()
+		<-o.database.done
+	}
 	o.cancel()
 	o.group.Wait()
 	var all []result.ResourceSeries
@@ -89,8 +106,23 @@ func (o *Observer) Stop() ([]result.ResourceSeries, []result.Event, []error) {
 	return all, o.pods.events(), o.errs
 }
 
+// Fill writes what the sources found, and what observing cost, into a topology. Call it after Stop.
+func (o *Observer) Fill(t *result.Topology) {
+	if o.server != nil {
+		t.Server = o.server.series()
+	}
+	if o.database != nil && len(o.database.out.Samples) > 0 {
+		t.Database = &o.database.out
+	}
+	use := o.use.total()
+	if o.database != nil {
+		use.CPUSeconds += o.database.seconds()
+	}
+	t.Observer = &use
+}
+
 // Both scripts print one line per container and second: ID, CPU time in nanoseconds, memory without inactive
-// file cache in bytes (the kubelet's working set), CFS periods, throttled periods. They read with the shell's own
+// file cache in bytes (the kubelet's working set), CFS periods, throttled periods; then one about themselves. They read with the shell's own
 // read, because a process per file and second would disturb what is measured.
 const common = `
 field() { value=0; while read -r k v; do [ "$k" = "$2" ] && value=$v && break; done <"$1"; }
@@ -106,6 +138,7 @@ sample() { # id, v1 CPU directory, v1 memory directory, v2 directory
 	fi
 	echo "$1 $cpu $((mem - value)) $p $t"
 }
+own() { read -r stat </proc/$$/stat; echo "script $stat"; }
 # Engines leave a process running whose client is gone. Its end shows on standard input; the count is for engines that hide it.
 exec 3<&0
 { cat <&3 >/dev/null; kill $$; } 2>/dev/null &
@@ -120,6 +153,7 @@ while [ $((left -= 1)) -gt 0 ]; do
 		id=${d##*/cri-containerd-}; id=${id%.scope}; rel=${d#"$base"}
 		sample "$id" "$root/cpuacct$rel" "$root/memory$rel" "$root$rel" "$root/cpu$rel" 2>/dev/null
 	done
+	own
 	sleep 1
 done
 `
@@ -128,6 +162,7 @@ const selfScript = common + `
 root=/sys/fs/cgroup
 while [ $((left -= 1)) -gt 0 ]; do
 	sample self $root/cpuacct $root/memory $root $root/cpu
+	own
 	sleep 1
 done
 `
@@ -149,6 +184,9 @@ func (o *Observer) stream(ctx context.Context, container, script string, resolve
 	}
 	readErr := o.read(out, container, resolve)
 	waitErr := cmd.Wait()
+	o.mu.Lock()
+	o.use.clients += (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+	o.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -158,6 +196,10 @@ func (o *Observer) stream(ctx context.Context, container, script string, resolve
 func (o *Observer) read(lines io.Reader, container string, resolve func(id string) (result.ResourceSeries, bool)) error {
 	scanner := bufio.NewScanner(lines)
 	for scanner.Scan() {
+		if stat, ok := strings.CutPrefix(scanner.Text(), scriptPrefix); ok {
+			o.script(container, stat)
+			continue
+		}
 		id, numbers, ok := parse(scanner.Text())
 		if !ok {
 			continue // a container that ended while the script looked at it
@@ -167,6 +209,15 @@ func (o *Observer) read(lines io.Reader, container string, resolve func(id strin
 		}
 	}
 	return scanner.Err()
+}
+
+// script takes in what a script says about itself.
+func (o *Observer) script(container, stat string) {
+	if seconds, ok := statSeconds(stat); ok {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.use.scripts[container] = seconds
+	}
 }
 
 // numbers are one line's counters in the order the scripts print them.

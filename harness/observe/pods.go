@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 
 	"gitlab.com/steamer/steamer/harness/result"
@@ -32,6 +33,7 @@ type podWatcher struct {
 	byName     map[string]result.ResourceSeries // by namespace/pod/container
 	nodes      map[string]bool                  // that the pods run on
 	restarts   map[string]int32                 // by namespace/pod/container
+	present    map[string][]podRef              // pods that exist, by namespace
 	leader     string
 	timeline   []result.Event
 }
@@ -39,8 +41,29 @@ type podWatcher struct {
 func newPodWatcher(source PodSource) *podWatcher {
 	return &podWatcher{
 		source: source, containers: map[string]result.ResourceSeries{}, byName: map[string]result.ResourceSeries{},
-		nodes: map[string]bool{}, restarts: map[string]int32{},
+		nodes: map[string]bool{}, restarts: map[string]int32{}, present: map[string][]podRef{},
 	}
+}
+
+// podRef is a pod that exists.
+type podRef struct {
+	namespace, name string
+	labels          labels.Set
+}
+
+// running are the pods that a selector matches and that have started.
+func (w *podWatcher) running(selector labels.Selector) []podRef {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []podRef
+	for _, pods := range w.present {
+		for _, pod := range pods {
+			if selector.Matches(pod.labels) {
+				found = append(found, pod)
+			}
+		}
+	}
+	return found
 }
 
 // run looks at the pods every second until ctx ends.
@@ -58,11 +81,23 @@ func (w *podWatcher) run(ctx context.Context) error {
 				continue
 			}
 			w.see(time.Now().UTC(), pods.Items)
+			w.exist(namespace, pods.Items)
 		}
 		select {
 		case <-ctx.Done():
 			return failed
 		case <-ticker.C:
+		}
+	}
+}
+
+func (w *podWatcher) exist(namespace string, pods []corev1.Pod) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.present[namespace] = w.present[namespace][:0]
+	for _, pod := range pods {
+		if pod.Status.Phase == corev1.PodRunning {
+			w.present[namespace] = append(w.present[namespace], podRef{pod.Namespace, pod.Name, pod.Labels})
 		}
 	}
 }

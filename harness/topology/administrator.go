@@ -79,3 +79,24 @@ func (a administrator) run(ctx context.Context, input io.Reader, command ...stri
 	}
 	return a.env.Cluster.Exec(ctx, a.env.DatabaseNamespace(), pod, databaseContainer, input, command...)
 }
+
+// DatabaseSession runs psql where PostgreSQL runs, as its administrator and connected to the database "postgres", until stdin ends. Answers
+// come as bare lines; an error ends it. OpenBao's database is DatabaseName.
+func (e *Environment) DatabaseSession(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+	a := administrator{e}
+	command := []string{
+		"psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--username", e.inputs().Database.User, "--dbname", "postgres",
+		"--set", "ON_ERROR_STOP=1",
+	}
+	if !a.onMachine() {
+		pod, err := a.pod(ctx)
+		if err != nil {
+			return err
+		}
+		return e.Cluster.ExecStream(ctx, e.DatabaseNamespace(), pod, databaseContainer, stdin, stdout, command...)
+	}
+	return e.Engine.Converse(ctx, stdin, stdout, append([]string{"exec", "--interactive", e.machine()}, command...)...)
+}
+
+// DatabaseName is the name of OpenBao's database.
+func (e *Environment) DatabaseName() string { return e.inputs().Database.Name }

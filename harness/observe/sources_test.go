@@ -1,0 +1,273 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/wait"
+)
+
+// psql is the client that belongs to the PostgreSQL of localbao.
+func psql(t testing.TB) string {
+	t.Helper()
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/psql")
+	if path, err := exec.LookPath("psql"); err == nil {
+		found = append(found, path)
+	}
+	if dir := os.Getenv(localbao.EnvPostgres); dir != "" {
+		found = append(found, filepath.Join(dir, "psql"))
+	}
+	require.NotEmpty(t, found, "psql is part of what localbao needs")
+	return found[len(found)-1]
+}
+
+// sources are a Server and a Database on a real OpenBao and its real PostgreSQL. OpenBao's database there is "postgres", so that Steamer's
+// session has to be in another.
+func sources(t testing.TB, s *localbao.Server) (Server, Database) {
+	t.Helper()
+	at, err := url.Parse(s.DatabaseURL())
+	require.NoError(t, err)
+	password, _ := at.User.Password()
+	file := filepath.Join(t.TempDir(), "pgpass") // no password in an argument
+	require.NoError(t, os.WriteFile(file, []byte("*:*:*:*:"+password+"\n"), 0o600))
+	connection := fmt.Sprintf("host=%s port=%s user=%s dbname=template1 passfile=%s", at.Hostname(), at.Port(), at.User.Username(), file)
+	program := psql(t)
+	session := func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+		// The engine's way to run a client runs any program.
+		return (&engine.Engine{Binary: program}).Converse(ctx, stdin, stdout, "--no-psqlrc", "--quiet", "--no-align", "--tuples-only",
+			"--set", "ON_ERROR_STOP=1", "--dbname", connection)
+	}
+	read := func(ctx context.Context, _, _ string) ([]byte, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+"/v1/sys/metrics?format=prometheus", nil)
+		if err != nil {
+			return nil, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return nil, err
+		}
+		defer response.Body.Close()
+		return io.ReadAll(response.Body)
+	}
+	return Server{Selector: "app.kubernetes.io/name=openbao", Read: read}, Database{Name: "postgres", Session: session}
+}
+
+func runningPod() *corev1.Pod {
+	p := pod("a", "true", 0)
+	p.Status.Phase = corev1.PodRunning
+	return &p
+}
+
+// seeded is a real OpenBao with one tenant and a fetch of its secret.
+func seeded(t testing.TB) (*localbao.Server, func(context.Context) error) {
+	t.Helper()
+	ctx := t.Context()
+	s, err := localbao.Start(ctx, localbao.Options{Statements: true})
+	require.NoError(t, err)
+	t.Cleanup(s.Stop)
+	issuer, err := gitlab.NewIssuer(s.Issuer, gitlab.RS256)
+	require.NoError(t, err)
+	jwks, err := issuer.JWKS()
+	require.NoError(t, err)
+	s.Publish(jwks)
+	recipes, err := gitlab.Recipes()
+	require.NoError(t, err)
+	tenants, err := gitlab.Plan(recipes, 1, 1)
+	require.NoError(t, err)
+	client := bao.New(s.Address, nil)
+	t.Cleanup(client.Close)
+	_, err = (&gitlab.Seeder{Client: client, Issuer: issuer, Audience: s.Audience, Seed: "observe", Recipes: recipes}).Run(ctx, tenants)
+	require.NoError(t, err)
+	jwt, err := issuer.Pipeline(s.Audience, tenants[0], gitlab.DefaultJob())
+	require.NoError(t, err)
+	fetch := gitlab.FetchOf(tenants[0], tenants[0].Secrets[0].Name, jwt)
+	return s, func(ctx context.Context) error {
+		_, err := fetch.Do(ctx, client)
+		return err
+	}
+}
+
+// TestSources observes a real OpenBao and a real PostgreSQL while secrets are fetched, and finds every fetch in both.
+func TestSources(t *testing.T) {
+	s, fetch := seeded(t)
+	server, database := sources(t, s)
+	began := time.Now()
+	o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(runningPod()), Namespaces: []string{"n"}}, nil, nil, server, database, Warnings{})
+	await := func(what string, ready func() bool) {
+		_, err := wait.Until(t.Context(), wait.For{What: what, Deadline: 20 * time.Second}, func(context.Context) error {
+			if !ready() {
+				return io.ErrNoProgress
+			}
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	samples := func() int {
+		o.server.mu.Lock()
+		defer o.server.mu.Unlock()
+		if p := o.server.of["n/a"]; p != nil {
+			return len(p.out.Samples)
+		}
+		return 0
+	}
+	await("a first sample", func() bool { return samples() > 0 })
+	first := time.Now()
+	const fetches = 50
+	for range fetches {
+		require.NoError(t, fetch(t.Context()))
+	}
+	before := samples()
+	await("samples that hold the fetches", func() bool { return samples() >= before+3 }) // PostgreSQL counts commits up to a second late
+	_, _, errs := o.Stop()
+	require.Empty(t, errs)
+	var top result.Topology
+	o.Fill(&top)
+
+	require.Len(t, top.Server, 1)
+	requests, last := 0.0, first
+	for i, sample := range top.Server[0].Samples {
+		require.True(t, sample.Active)
+		require.True(t, sample.Unsealed)
+		require.Greater(t, sample.HeapMiB, 1.0)
+		require.Greater(t, sample.Goroutines, int64(10))
+		if i > 0 {
+			last = top.Server[0].Samples[i-1].At
+			requests += sample.Requests * sample.At.Sub(last).Seconds()
+			if sample.Requests > 5 {
+				require.Greater(t, sample.HandleMs, 0.05)
+				require.Less(t, sample.HandleMs, 10_000.0)
+			}
+		}
+	}
+	require.InDelta(t, fetches, requests, 3, "OpenBao's count of requests")
+
+	require.NotNil(t, top.Database)
+	whole := result.Window{From: began, To: time.Now()}
+	statements, _ := top.Database.Total(whole, func(s result.DatabaseSample) float64 { return s.Statements })
+	transactions, _ := top.Database.Total(whole, func(s result.DatabaseSample) float64 { return s.Commits + s.Rollbacks })
+	require.Greater(t, statements, 2.0*fetches, "a fetch takes several statements")
+	require.Less(t, statements, 30.0*fetches)
+	require.GreaterOrEqual(t, transactions, 1.0*fetches)
+	require.Positive(t, top.Database.Samples[0].Connections)
+	require.NotEmpty(t, top.Database.Statements)
+	reads := int64(0)
+	for _, st := range top.Database.Statements {
+		require.NotContains(t, st.Query, "pg_stat", "what Steamer asks is left out")
+		if strings.HasPrefix(st.Query, "SELECT") && strings.Contains(st.Query, "openbao_kv_store") {
+			reads += st.Calls
+			require.Contains(t, st.Query, "$1", "values are not part of it")
+		}
+	}
+	require.GreaterOrEqual(t, reads, int64(2*fetches), "a fetch reads metadata and version")
+	require.Less(t, top.Observer.Cores(), 0.5, "the bound that matters is the gate's, of a process that does nothing else")
+	t.Logf("per fetch: %.1f statements, %.1f transactions; observer: %.4f cores", statements/fetches, transactions/fetches, top.Observer.Cores())
+}
+
+// TestDatabaseGaps: a PostgreSQL without the module, and one that is not there, are gaps with their reason and no hang.
+func TestDatabaseGaps(t *testing.T) {
+	t.Parallel()
+	bare, err := localbao.Start(t.Context(), localbao.Options{})
+	require.NoError(t, err)
+	t.Cleanup(bare.Stop)
+	_, without := sources(t, bare)
+	absent := Database{Name: "x", Session: func(context.Context, io.Reader, io.Writer) error { return io.ErrClosedPipe }}
+	deaf := Database{Name: "x", Session: func(ctx context.Context, _ io.Reader, _ io.Writer) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	for name, tc := range map[string]struct {
+		from Database
+		want string
+	}{"module not loaded": {without, "shared_preload_libraries"}, "no session": {absent, "closed pipe"}, "no answer": {deaf, "cancel"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(), Namespaces: []string{"n"}}, nil, nil, tc.from)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // time to try
+			defer cancel()
+			<-ctx.Done()
+			_, _, errs := o.Stop()
+			require.Len(t, errs, 1)
+			require.ErrorContains(t, errs[0], "PostgreSQL's statistics")
+			require.ErrorContains(t, errs[0], tc.want)
+			var top result.Topology
+			o.Fill(&top)
+			require.Nil(t, top.Database)
+		})
+	}
+}
+
+// TestWarnings takes made-up warning events of the observed time, whoever recorded them.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Truncate(time.Second)
+	event := func(name string, change func(*corev1.Event)) *corev1.Event {
+		e := &corev1.Event{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "n", CreationTimestamp: metav1.NewTime(now)}, Type: "Warning", Reason: "BackOff",
+			Message: "it " + strings.Repeat("fails ", 100), InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: name},
+		}
+		change(e)
+		return e
+	}
+	client := fake.NewClientset(
+		event("old", func(e *corev1.Event) { e.LastTimestamp = metav1.NewTime(now.Add(-time.Minute)) }),
+		event("legacy", func(e *corev1.Event) { e.LastTimestamp, e.Count = metav1.NewTime(now.Add(time.Second)), 3 }),
+		event("new", func(e *corev1.Event) { e.EventTime = metav1.NewMicroTime(now.Add(2 * time.Second)) }),
+		event("series", func(e *corev1.Event) {
+			e.EventTime = metav1.NewMicroTime(now.Add(-time.Hour))
+			e.Series = &corev1.EventSeries{LastObservedTime: metav1.NewMicroTime(now.Add(3 * time.Second))}
+		}),
+		event("normal", func(e *corev1.Event) { e.Type = "Normal" }),
+		event("bare", func(*corev1.Event) {}),
+	)
+	o := Start(t.Context(), &engine.Engine{}, PodSource{Client: client, Namespaces: []string{"n"}}, nil, nil, Warnings{})
+	_, events, errs := o.Stop()
+	require.Empty(t, errs)
+	var names []string
+	for _, e := range events {
+		require.Equal(t, "kubernetes", e.Kind)
+		require.LessOrEqual(t, len(e.Detail), maxDetail+20)
+		names = append(names, strings.Fields(e.Detail)[1])
+	}
+	require.ElementsMatch(t, []string{"legacy:", "new:", "series:", "bare:"}, names)
+}
+
+// BenchmarkRound is what one second of observing costs this process: a page of real metrics of each of two pods, and one answer of a
+// real PostgreSQL. It has to stay below 20 ms, 2 % of a core, the listing of pods included.
+func BenchmarkRound(b *testing.B) {
+	s, fetch := seeded(b)
+	server, database := sources(b, s)
+	require.NoError(b, fetch(b.Context()))
+	page, err := server.Read(b.Context(), "n", "a")
+	require.NoError(b, err)
+	b.Logf("a page has %d bytes", len(page))
+	w := &databaseWatcher{from: database, stop: make(chan struct{}), done: make(chan struct{})}
+	series := &serverSeries{of: map[string]*podMetrics{}}
+	before := processSeconds()
+	for b.Loop() {
+		for _, name := range []string{"a", "b"} {
+			series.read(b.Context(), Server{Read: func(context.Context, string, string) ([]byte, error) { return page, nil }}, podRef{"n", name, nil})
+		}
+		w.fold(time.Now(), tally{Calls: 1, Commits: 1})
+	}
+	require.Len(b, series.of, 2)
+	b.ReportMetric(1000*(processSeconds()-before)/float64(b.N), "cpu-ms/round")
+}
