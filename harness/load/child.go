@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
 )
 
 // child is one k6 process.
@@ -21,6 +22,9 @@ type child struct {
 	stop   time.Duration
 	cmd    *exec.Cmd
 	tail   Tail
+	trace  *Trace // of the collector, before tail
+
+	samples []result.GeneratorSample // valid after run
 }
 
 // run starts k6, hands it the fixture as file descriptor 3, runs follow beside
@@ -46,6 +50,10 @@ func (c *child) run(ctx context.Context, args, env []string, fixture []byte, fol
 	var g errgroup.Group
 	g.Go(func() error { return feed(out, fixture, ended) })
 	g.Go(func() error {
+		c.samples = watchProcess(c.cmd.Process.Pid, ended)
+		return nil
+	})
+	g.Go(func() error {
 		err := follow(ended)
 		if err != nil {
 			cancel(err)
@@ -56,7 +64,7 @@ func (c *child) run(ctx context.Context, args, env []string, fixture []byte, fol
 	// k6 starts no processes, but a wrapper script around it might have.
 	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
 	close(ended)
-	besides := g.Wait()
+	besides := errors.Join(g.Wait(), c.trace.Flush())
 	if ctx.Err() != nil {
 		return fmt.Errorf("k6 was stopped: %w", context.Cause(ctx))
 	}

@@ -167,11 +167,13 @@ func follow(done <-chan struct{}, path string, rec *Recorder) error {
 }
 
 // account records what the child cost: user and system time and peak memory
-// from its rusage, and its share of the host's CPUs over its lifetime.
+// from its rusage, its share of the host's CPUs over its lifetime, a sample for
+// each second of it, and the work of its garbage collector.
 func (c *child) account(g *result.Generator, wall time.Duration) {
 	if c.cmd == nil || c.cmd.ProcessState == nil {
 		return
 	}
+	g.Samples, g.Collections = c.samples, c.trace.Collections()
 	s := c.cmd.ProcessState
 	g.CPUSeconds = (s.UserTime() + s.SystemTime()).Seconds()
 	g.CPUShare = g.CPUSeconds / (wall.Seconds() * float64(runtime.NumCPU()))
@@ -184,7 +186,8 @@ func (c *child) account(g *result.Generator, wall time.Duration) {
 // terminal reaches Steamer alone, which then stops k6 in order.
 func (c *child) command(ctx context.Context, args, env []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.binary, args...)
-	cmd.Env, cmd.Stderr = env, &c.tail
+	c.trace = NewTrace(&c.tail)
+	cmd.Env, cmd.Stderr = append(env, gcTrace), c.trace
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = c.stop
