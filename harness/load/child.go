@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,6 +108,9 @@ func meanings() map[int]string {
 	}
 }
 
+// ExitMeaning says what k6 means by an exit code.
+func ExitMeaning(code int) string { return cmp.Or(meanings()[code], "unknown to this Steamer") }
+
 // K6Error is k6 ending with another exit code than 0.
 type K6Error struct {
 	ExitCode int    // -1 when a signal ended it
@@ -135,16 +139,13 @@ func (c *child) explain(err error) error {
 	case !errors.As(err, &ee):
 		return exit.Environmentf("k6", "", "%w", err)
 	}
-	k := &K6Error{ExitCode: ee.ExitCode(), Meaning: meanings()[ee.ExitCode()], Stderr: c.tail.String()}
+	k := &K6Error{ExitCode: ee.ExitCode(), Meaning: ExitMeaning(ee.ExitCode()), Stderr: c.tail.String()}
 	mend := "see k6's last messages above"
 	if ws, ok := ee.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		k.Meaning = fmt.Sprintf("ended by signal %d (%v)", ws.Signal(), ws.Signal())
 		if ws.Signal() == syscall.SIGKILL {
 			mend = "if the kernel's OOM killer did it, lower the rate or the number of VUs, or use a larger machine"
 		}
-	}
-	if k.Meaning == "" {
-		k.Meaning = "unknown to this Steamer"
 	}
 	return exit.Environmentf("k6", mend, "%w", k)
 }

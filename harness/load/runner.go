@@ -79,7 +79,7 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 	}}
 	began := time.Now()
 	c := &child{binary: r.Binary, stop: fallback(r.StopTimeout, DefaultStopTimeout)}
-	runErr := c.run(ctx, r.args(log, script), environment(j), j.Fixture, func(done <-chan struct{}) error { return follow(done, log, &rec) })
+	runErr := c.run(ctx, append(Arguments(log), script), environment(j), j.Fixture, func(done <-chan struct{}) error { return follow(done, log, &rec) })
 	l, err := rec.Finish(plan)
 	if err != nil && errors.Is(runErr, err) {
 		runErr = nil // the log is why k6 was stopped: say it once
@@ -100,21 +100,19 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 	return l, runErr
 }
 
-// args is k6's command line. It must never hold a secret: argv is public.
-func (r Runner) args(log, script string) []string {
+// Arguments is k6's command line but for the script, with the log's file. It must never hold a secret: argv is public.
+func Arguments(log string) []string {
 	return []string{
 		"run", "--out", "hdr=" + log, "--no-usage-report", "--quiet", "--no-color",
 		// The gate judges from the interval log. With thresholds or a summary k6 would keep every sample in memory.
-		"--no-thresholds", "--summary-mode=disabled", "--address=", script,
+		"--no-thresholds", "--summary-mode=disabled", "--address=",
 	}
 }
 
-// environment is all k6 gets: settings, and what a process needs to live. The
-// parent's environment may hold CI secrets and proxies and stays here; without
-// HOME, k6 also finds no personal configuration that would change the run.
-func environment(j Job) []string {
+// Settings are the variables by which the scripts and k6 are told what a job is, wherever they run. STEAMER_FIXTURE is not among them.
+func Settings(j Job) []string {
 	p := j.Profile
-	env := []string{
+	return []string{
 		"STEAMER_RATE=" + strconv.FormatFloat(j.Rate, 'f', -1, 64),
 		"STEAMER_WARMUP=" + time.Duration(p.Warmup).String(),
 		"STEAMER_DURATION=" + time.Duration(p.Duration).String(),
@@ -122,9 +120,16 @@ func environment(j Job) []string {
 		"STEAMER_MAX_VUS=" + strconv.Itoa(p.VUs.Max),
 		"STEAMER_REUSE=" + strconv.FormatBool(p.Connections.Reuse),
 		"STEAMER_MODE=" + p.Mode,
-		"STEAMER_FIXTURE=/dev/fd/3",
 		"K6_AUTO_EXTENSION_RESOLUTION=false", // our binary has the extension; k6 must not fetch another
+		gcTrace,
 	}
+}
+
+// environment is all k6 gets: settings, and what a process needs to live. The
+// parent's environment may hold CI secrets and proxies and stays here; without
+// HOME, k6 also finds no personal configuration that would change the run.
+func environment(j Job) []string {
+	env := append(Settings(j), "STEAMER_FIXTURE=/dev/fd/3")
 	for _, k := range []string{"PATH", "TMPDIR", "LANG", "GOMAXPROCS", "GOCOVERDIR"} {
 		if v, ok := os.LookupEnv(k); ok {
 			env = append(env, k+"="+v)
@@ -187,7 +192,7 @@ func (c *child) account(g *result.Generator, wall time.Duration) {
 func (c *child) command(ctx context.Context, args, env []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.binary, args...)
 	c.trace = NewTrace(&c.tail)
-	cmd.Env, cmd.Stderr = append(env, gcTrace), c.trace
+	cmd.Env, cmd.Stderr = env, c.trace
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = c.stop
