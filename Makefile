@@ -10,7 +10,7 @@ BIN     := $(CURDIR)/bin
 STEAMER := $(BIN)/steamer
 TOOLS   := -modfile=$(CURDIR)/hack/tools/go.mod
 # The modules of this repository that hold Go code with tests.
-MODULES := . perf harness/images/gitlab-stub
+MODULES := . perf perf/bench/generator harness/images/gitlab-stub
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -90,6 +90,12 @@ bench: $(STEAMER) ## Client CPU per fetch against plain k6 JavaScript, alternati
 	(cd perf && STEAMER_BAO="$$bao" go run ./bench -k6 "$$k6" -at-least 1.5 -max-rss 300)
 	@if ls runs/*/result.json >/dev/null 2>&1; then go run ./hack/timings runs/*/result.json; fi
 
+.PHONY: bench-generator
+bench-generator: $(STEAMER) ## Client CPU per fetch and highest honest rate: our extension, plain k6/http, vegeta, wrk; tables into docs/benchmarks.md. ARGS
+	$(STEAMER) setup --tests --bench
+	bao="$$($(STEAMER) images build bao)" k6="$$($(STEAMER) images build k6)" && \
+	cd perf/bench/generator && STEAMER_BAO="$$bao" go run . -k6 "$$k6" -markdown $(CURDIR)/docs/benchmarks.md $(ARGS)
+
 ## Building
 
 .PHONY: build
@@ -152,4 +158,4 @@ clean: ## Remove what was built in this checkout; the caches stay
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

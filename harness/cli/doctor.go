@@ -39,19 +39,26 @@ func newDoctor(state *State) *cobra.Command {
 }
 
 func newSetup(state *State) *cobra.Command {
-	var tests bool
+	var tests, bench bool
 	command := &cobra.Command{
 		Use: "setup", Short: "Install what a run needs and this machine lacks", Args: cobra.NoArgs,
 		Long: "On Debian and Ubuntu as root, installs only the missing packages and prints each before it does.\n" +
 			"Elsewhere it says exactly what to install.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			purposes := []doctor.Purpose{doctor.ForRun}
+			if tests || bench {
+				purposes = nil
+			}
 			if tests {
-				purposes = []doctor.Purpose{doctor.ForTest}
+				purposes = append(purposes, doctor.ForTest)
+			}
+			if bench {
+				purposes = append(purposes, doctor.ForBench)
 			}
 			return doctor.Setup(c.Context(), state.Stderr, purposes...)
 		},
 	}
 	command.Flags().BoolVar(&tests, "tests", false, "what the repository's own tests need, instead of a run")
+	command.Flags().BoolVar(&bench, "bench", false, "what the comparison of load generators needs (wrk), instead of a run; left out where it cannot be installed")
 	return command
 }

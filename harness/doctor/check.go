@@ -50,7 +50,11 @@ func examineRequirement(ctx context.Context, r Requirement) Finding {
 	}
 	f.Mend = "steamer setup, or install " + strings.Join(r.Packages, ", ")
 	if !slices.Contains(r.For, ForRun) {
-		f.OK, f.Detail, f.Mend = true, "missing, and no run needs it: "+r.Why, "steamer setup --tests, or install "+strings.Join(r.Packages, ", ")
+		flag := "--tests"
+		if slices.Contains(r.For, ForBench) {
+			flag = "--bench"
+		}
+		f.OK, f.Detail, f.Mend = true, "missing, and no run needs it: "+r.Why, "steamer setup "+flag+", or install "+strings.Join(r.Packages, ", ")
 	}
 	return f
 }

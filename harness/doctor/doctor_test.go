@@ -62,6 +62,15 @@ func TestSetupSaysWhatItCannotInstall(t *testing.T) {
 	require.NotContains(t, out.String(), "running:")
 }
 
+// TestSetupLeavesOut: what is optional and cannot be installed is left out, and said.
+func TestSetupLeavesOut(t *testing.T) {
+	bare(t)
+	var out bytes.Buffer
+	require.NoError(t, Setup(t.Context(), &out, ForBench))
+	require.Contains(t, out.String(), "left out: wrk")
+	require.Contains(t, out.String(), "nothing is missing")
+}
+
 func TestSetupWithNothingMissing(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, Setup(t.Context(), &out))
@@ -80,6 +89,7 @@ func TestExamineRequirement(t *testing.T) {
 		"there":             {Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForRun}, Present: there}, true, ""},
 		"missing for runs":  {Requirement{Name: "x", Packages: []string{"p", "q"}, For: []Purpose{ForRun}, Present: absent}, false, "steamer setup, or install p, q"},
 		"missing for tests": {Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForTest}, Present: absent}, true, "steamer setup --tests, or install p"},
+		"missing for bench": {Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForBench}, Present: absent}, true, "steamer setup --bench, or install p"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,10 +18,11 @@ import (
 // Purpose is what a machine is set up for.
 type Purpose string
 
-// The purposes: a run with images built here, and the repository's own tests.
+// The purposes: a run with images built here, the repository's own tests, and the comparison of load generators.
 const (
-	ForRun  Purpose = "run"
-	ForTest Purpose = "test"
+	ForRun   Purpose = "run"
+	ForTest  Purpose = "test"
+	ForBench Purpose = "bench"
 )
 
 // Requirement is one thing that a machine needs.
@@ -31,6 +32,7 @@ type Requirement struct {
 	Packages []string // Debian packages that provide it
 	For      []Purpose
 	Present  func(context.Context) bool
+	Optional bool // where it cannot be installed, what needs it is left out
 }
 
 // Requirements lists everything besides Go, git and make, which build Steamer in the first place.
@@ -46,11 +48,13 @@ func Requirements() []Requirement {
 				}
 				return programs("dockerd", "docker", "runc", "containerd", "iptables")
 			},
+			false,
 		},
-		{"mmdebstrap", "makes the root file systems of the node and PostgreSQL images", []string{"mmdebstrap"}, []Purpose{ForRun}, present("mmdebstrap")},
-		{"ip", "guards the host against stray packets to pod addresses", []string{"iproute2"}, []Purpose{ForRun}, present("ip")},
-		{"dpkg-deb and apt-get", "fetch Debian packages for images", []string{"dpkg", "apt"}, []Purpose{ForRun}, present("dpkg-deb", "apt-get")},
-		{"PostgreSQL server", "integration tests run a real one", []string{"postgresql-15"}, []Purpose{ForTest}, func(context.Context) bool { return postgresql() }},
+		{"mmdebstrap", "makes the root file systems of the node and PostgreSQL images", []string{"mmdebstrap"}, []Purpose{ForRun}, present("mmdebstrap"), false},
+		{"ip", "guards the host against stray packets to pod addresses", []string{"iproute2"}, []Purpose{ForRun}, present("ip"), false},
+		{"dpkg-deb and apt-get", "fetch Debian packages for images", []string{"dpkg", "apt"}, []Purpose{ForRun}, present("dpkg-deb", "apt-get"), false},
+		{"PostgreSQL server", "integration tests run a real one", []string{"postgresql-15"}, []Purpose{ForTest}, func(context.Context) bool { return postgresql() }, false},
+		{"wrk", "the ceiling that load generators are compared with", []string{"wrk"}, []Purpose{ForBench}, present("wrk"), true},
 	}
 }
 
@@ -96,8 +100,13 @@ func Missing(ctx context.Context, purpose Purpose) []Requirement {
 // not root), it returns an exit.Environment error that says what to install.
 func Setup(ctx context.Context, out io.Writer, purposes ...Purpose) error {
 	var packages []string
+	canInstall := os.Geteuid() == 0 && programs("apt-get")
 	for _, purpose := range purposes {
 		for _, r := range Missing(ctx, purpose) {
+			if r.Optional && !canInstall {
+				fmt.Fprintf(out, "left out: %s (%s): only root on Debian or Ubuntu can have it installed by Steamer\n", r.Name, r.Why)
+				continue
+			}
 			fmt.Fprintf(out, "missing: %s (%s): Debian packages %s\n", r.Name, r.Why, strings.Join(r.Packages, ", "))
 			packages = append(packages, r.Packages...)
 		}
@@ -109,7 +118,7 @@ func Setup(ctx context.Context, out io.Writer, purposes ...Purpose) error {
 	slices.Sort(packages)
 	packages = slices.Compact(packages)
 	command := append([]string{"apt-get", "install", "--yes", "--no-install-recommends"}, packages...)
-	if os.Geteuid() != 0 || !programs("apt-get") {
+	if !canInstall {
 		return exit.Environmentf("set-up", "on Debian or Ubuntu, as root: "+strings.Join(command, " ")+"; elsewhere install the same programs",
 			"only root on Debian or Ubuntu can have them installed by Steamer")
 	}

@@ -5,6 +5,8 @@
 //   STEAMER_ITERATIONS  fetches in all   (default 1000)
 //   STEAMER_VUS         VUs              (default 10)
 //   STEAMER_REUSE       "true" keeps connections open (default false)
+//   STEAMER_RATE        fetches per second: an open loop of STEAMER_DURATION (default 5s) with STEAMER_MAX_VUS (default 200)
+//                       instead of the closed one; its counters are printed as JSON
 import http from 'k6/http';
 import encoding from 'k6/encoding';
 import { check } from 'k6';
@@ -12,11 +14,22 @@ import { SharedArray } from 'k6/data';
 
 const reuse = __ENV.STEAMER_REUSE === 'true';
 
+const rate = Number(__ENV.STEAMER_RATE || '0');
+const vus = Number(__ENV.STEAMER_VUS || '10');
+
 export const options = {
   scenarios: {
-    fetch: {
+    fetch: rate > 0 ? {
+      executor: 'constant-arrival-rate',
+      rate,
+      timeUnit: '1s',
+      duration: __ENV.STEAMER_DURATION || '5s',
+      gracefulStop: '10s',
+      preAllocatedVUs: vus,
+      maxVUs: Number(__ENV.STEAMER_MAX_VUS || '200'),
+    } : {
       executor: 'shared-iterations',
-      vus: Number(__ENV.STEAMER_VUS || '10'),
+      vus,
       iterations: Number(__ENV.STEAMER_ITERATIONS || '1000'),
       maxDuration: '10m',
     },
@@ -51,4 +64,16 @@ export default function () {
     'status is 200': (a) => a.status === 200,
     'a value came': (a) => a.status === 200 && a.json().data.data.value.length > 0,
   });
+}
+
+export function handleSummary(data) {
+  if (!(rate > 0)) {
+    return {};
+  }
+  const count = (metric, value) => (metric in data.metrics ? data.metrics[metric].values[value] : 0);
+  return {
+    stdout: `${JSON.stringify({
+      iterations: count('iterations', 'count'), dropped: count('dropped_iterations', 'count'), failed: count('checks', 'fails'),
+    })}\n`,
+  };
 }

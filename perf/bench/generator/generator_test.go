@@ -1,0 +1,123 @@
+package main
+
+import (
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/perf/fixture"
+)
+
+// TestFindHonest searches generators that break at a known rate.
+func TestFindHonest(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int]honest{
+		1000:   {rate: 1000, broken: 1100, cpuShare: 0.5}, // 800 holds, 1600 and 1200 break, 1000 holds, 1100 breaks
+		50:     {broken: 100},
+		100000: {rate: 3200, cpuShare: 0.5},
+	} {
+		tried := map[int]int{}
+		got, err := findHonest(5000, func(rate int) (trial, error) {
+			tried[rate]++
+			done := min(rate, limit)
+			return trial{scheduled: rate, done: done, cpuShare: 0.5}, nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, want, got, limit)
+		require.LessOrEqual(t, tried[want.broken], 2)
+	}
+}
+
+// TestHonest: a schedule that was not kept, a dropped arrival and a wrong value are all not honest.
+func TestHonest(t *testing.T) {
+	t.Parallel()
+	require.True(t, trial{scheduled: 1000, done: 990}.honest())
+	require.False(t, trial{scheduled: 1000, done: 989}.honest())
+	require.False(t, trial{scheduled: 1000, done: 1000, dropped: 1}.honest())
+	require.False(t, trial{scheduled: 1000, done: 1000, failed: 1}.honest())
+}
+
+// TestStumble: one bad run at a rate does not end a search.
+func TestStumble(t *testing.T) {
+	t.Parallel()
+	n := 0
+	got, err := findHonest(400, func(rate int) (trial, error) {
+		n++
+		return trial{scheduled: rate, done: rate, dropped: n % 2}, nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 400, got.rate)
+}
+
+func TestRight(t *testing.T) {
+	t.Parallel()
+	digest := fixture.Digest(sha256.Sum256([]byte("v\"µ")))
+	for body, want := range map[string]bool{
+		`{"data":{"data":{"value":"v\"µ"}}}`: true, `{"data":{"data":{"value":"v"}}}`: false, `{"data":{"data":{}}}`: false, `{"errors":[]}`: false, `x`: false,
+	} {
+		require.Equal(t, want, right([]byte(body), digest), body)
+	}
+	empty := fixture.Digest(sha256.Sum256(nil))
+	require.False(t, right([]byte(`{"data":{}}`), empty), "no value is not an empty value")
+}
+
+func TestWrkRequests(t *testing.T) {
+	t.Parallel()
+	good := "Running 4s test @ http://x\n  1 threads and 8 connections\n  6500 requests in 4.00s, 3.10MB read\nRequests/sec:   1625.0\n"
+	n, err := wrkRequests([]byte(good))
+	require.NoError(t, err)
+	require.Equal(t, 6500, n)
+	for _, bad := range []string{"", good + "  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 1\n" + good} {
+		_, err := wrkRequests([]byte(bad))
+		require.Error(t, err, bad)
+	}
+}
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	got, err := counts([]byte(`{"kind":"header"}` + "\n" + `{"kind":"interval","count":{"fetches":3,"dropped":1}}` + "\n" + `{"kind":"interval","count":{"fetches":4}}` + "\n"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"fetches": 7, "dropped": 1}, got)
+	_, err = counts([]byte("{"))
+	require.Error(t, err)
+}
+
+// TestMarked replaces only what is between the marks, and refuses a file without them.
+func TestMarked(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.md")
+	require.NoError(t, os.WriteFile(path, []byte("a\n"+markBegin+"\nold\n"+markEnd+"\nz\n"), 0o600))
+	require.NoError(t, writeMarked(path, "new\n"))
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "a\n"+markBegin+"\n\nnew\n"+markEnd+"\nz\n", string(got))
+	require.NoError(t, os.WriteFile(path, []byte("a"), 0o600))
+	require.Error(t, writeMarked(path, "new"))
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	scripts := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(scripts, "plain.js"), nil, 0o600))
+	good := []string{"-k6", filepath.Join(scripts, "plain.js"), "-scripts", scripts}
+	for _, bad := range [][]string{
+		{},
+		{"-k6", "/nowhere"},
+		append(good, "-rounds", "1"), append(good, "-fetches", "10"), append(good, "-trial", "1s"),
+		append(good, "-markdown", "/nowhere"), append(good, "-moon"),
+	} {
+		_, err := parse(bad)
+		var input inputError
+		require.ErrorAs(t, err, &input, "%v", bad)
+	}
+}
+
+func TestRatio(t *testing.T) {
+	t.Parallel()
+	us := func(n int) time.Duration { return time.Duration(n) * time.Microsecond }
+	require.Equal(t, "2.00 (1.00 to 3.00)", ratio([]time.Duration{us(10), us(40), us(30)}, []time.Duration{us(10), us(20), us(10)}))
+}
