@@ -6,13 +6,11 @@ package localbao
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/bao"
@@ -32,7 +30,13 @@ type Options struct {
 	Timeout time.Duration // 0 is DefaultStartTimeout
 	// Statements loads pg_stat_statements into PostgreSQL. Debian's package has it; elsewhere it may be one of its own.
 	Statements bool
-	Patch      []byte // JSON Patch (RFC 6902) of OpenBao's configuration, for tests of what a wrong one does; nil changes nothing
+	Patch      []byte   // JSON Patch (RFC 6902) of OpenBao's configuration, for tests of what a wrong one does; nil changes nothing
+	Env        []string // further environment of OpenBao, e.g. "GOMAXPROCS=1"
+	TLS        bool     // serve the API over TLS, with a certificate made for the run; see Server.CA
+	// Through returns the address, host:port, at which OpenBao shall reach the PostgreSQL at the given one: a proxy; nil is directly.
+	Through func(postgres string) (string, error)
+	// Started is called with the process ID of each OpenBao as soon as it runs, e.g. to limit it; nil does nothing.
+	Started func(pid int) error
 }
 
 // Server is a running OpenBao with its database and its OIDC issuer.
@@ -41,8 +45,12 @@ type Server struct {
 	Issuer    string     // claim iss of the JWTs it trusts
 	Audience  string     // claim aud of the JWTs it trusts
 	Discovery *Discovery // publish the public keys here before the first login
-	bao       *process
+	CA        []byte     // PEM of the certificate that the API presents; nil without Options.TLS
+	nodes     []*Node
 	db        *database
+	storage   string // PostgreSQL's URL as OpenBao gets it
+	binary    string
+	options   Options
 	dir       string
 }
 
@@ -59,78 +67,54 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	s := &Server{}
-	if err := s.start(ctx, binary, o); err != nil {
+	s := &Server{binary: binary, options: o}
+	if err := s.start(ctx); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("local OpenBao: %w", err)
 	}
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context, binary string, o Options) (err error) {
+func (s *Server) start(ctx context.Context) (err error) {
 	if s.Discovery, err = StartDiscovery(); err != nil {
 		return err
 	}
 	s.Issuer = s.Discovery.URL()
 	var settings []string
-	if o.Statements {
+	if s.options.Statements {
 		settings = []string{"shared_preload_libraries=pg_stat_statements"}
 	}
-	if s.db, err = startPostgres(ctx, o.Dir, settings...); err != nil {
+	if s.db, err = startPostgres(ctx, s.options.Dir, settings...); err != nil {
 		return err
 	}
-	if s.dir, err = os.MkdirTemp(o.Dir, "steamer-bao-"); err != nil {
+	if s.storage, err = s.db.through(s.options.Through); err != nil {
+		return err
+	}
+	if s.dir, err = os.MkdirTemp(s.options.Dir, "steamer-bao-"); err != nil {
 		return fmt.Errorf("making OpenBao's directory: %w", err)
 	}
-	api, errAPI := freePort()
-	cluster, errCluster := freePort()
-	if err := errors.Join(errAPI, errCluster); err != nil {
-		return err
-	}
-	address := fmt.Sprintf("127.0.0.1:%d", api)
-	s.Address = "http://" + address
-	s.Audience = s.Address
-	file, err := s.writeConfig(address, fmt.Sprintf("127.0.0.1:%d", cluster), o.Patch)
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(binary, "server", "-config="+file)
-	cmd.Dir = s.dir
-	cmd.Env = environ("BAO_PG_CONNECTION_URL=" + s.db.URL())
-	if s.bao, err = startProcess("openbao", cmd, syscall.SIGTERM, syscall.SIGKILL); err != nil {
-		return err
-	}
-	client := bao.New(s.Address, nil)
-	defer client.Close()
-	return s.bao.until(ctx, "OpenBao was active", func(ctx context.Context) error {
-		h, err := client.Health(ctx)
-		if err == nil && !h.Active() {
-			err = fmt.Errorf("health answers %d", h.Status)
+	if s.options.TLS {
+		if s.CA, err = writeCertificate(s.dir); err != nil {
+			return err
 		}
-		return err
-	})
-}
-
-func (s *Server) writeConfig(address, cluster string, patch []byte) (string, error) {
+	}
 	key := make([]byte, 32) // AES-256-GCM
 	_, _ = rand.Read(key)   // never fails, see crypto/rand
-	keyFile := filepath.Join(s.dir, "unseal.key")
-	if err := os.WriteFile(keyFile, key, 0o600); err != nil {
-		return "", fmt.Errorf("unseal key: %w", err)
+	if err := os.WriteFile(s.keyFile(), key, 0o600); err != nil {
+		return fmt.Errorf("unseal key: %w", err)
 	}
-	raw, err := config(address, cluster, keyFile, s.AuditLog(), s.Issuer, s.Audience)
-	if err == nil && patch != nil {
-		raw, err = applyPatch(raw, patch)
-	}
+	node, err := s.newNode()
 	if err != nil {
-		return "", fmt.Errorf("configuration: %w", err)
+		return err
 	}
-	file := filepath.Join(s.dir, "config.json")
-	if err := os.WriteFile(file, raw, 0o600); err != nil {
-		return "", fmt.Errorf("configuration: %w", err)
+	s.Address, s.Audience = node.Address, node.Address
+	if err := node.launch(); err != nil {
+		return err
 	}
-	return file, nil
+	return node.await(ctx, "OpenBao was active", bao.Health.Active)
 }
+
+func (s *Server) keyFile() string { return filepath.Join(s.dir, "unseal.key") }
 
 // Publish makes OpenBao trust the given public keys (a JWKS document).
 func (s *Server) Publish(jwks []byte) { s.Discovery.Publish(jwks) }
@@ -140,7 +124,7 @@ func (s *Server) DatabaseURL() string { return s.db.URL() }
 
 // PIDs returns the process IDs of OpenBao and PostgreSQL, for tests that signal them.
 func (s *Server) PIDs() (openbao, postgres int) {
-	return s.bao.cmd.Process.Pid, s.db.process.cmd.Process.Pid
+	return s.nodes[0].PID(), s.db.process.cmd.Process.Pid
 }
 
 // AuditLog is the file that the audit device writes. It grows without bound and
@@ -148,12 +132,12 @@ func (s *Server) PIDs() (openbao, postgres int) {
 func (s *Server) AuditLog() string { return filepath.Join(s.dir, "audit.log") }
 
 // Log returns the end of OpenBao's log.
-func (s *Server) Log() string { return s.bao.log.String() }
+func (s *Server) Log() string { return s.nodes[0].process.log.String() }
 
 // Stop ends both processes and removes their directories. It may be called twice.
 func (s *Server) Stop() {
-	if s.bao != nil {
-		s.bao.Stop()
+	for _, node := range s.nodes {
+		node.Stop()
 	}
 	if s.db != nil {
 		s.db.Stop()
