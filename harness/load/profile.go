@@ -86,6 +86,14 @@ func (p Profile) PerSecond(t Tier) float64 {
 	return p.Rate.PerSecond
 }
 
+// Validate checks a profile that was made in code; errors are of code exit.Invalid.
+func (p Profile) Validate() error {
+	if err := p.validate(); err != nil {
+		return exit.Invalidf("profile "+p.Name, "correct the settings it was made from", "%w", err)
+	}
+	return nil
+}
+
 func (p Profile) validate() error {
 	word := regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 	warm, dur := time.Duration(p.Warmup), time.Duration(p.Duration)

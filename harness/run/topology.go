@@ -82,6 +82,9 @@ func (s *stage) story(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.Measure != nil {
+		return s.step(ctx, name, "measure", func(ctx context.Context) error { return s.Measure(ctx, &Driver{s}) })
+	}
 	if s.Plan.Load {
 		return s.step(ctx, name, "load", s.drive)
 	}

@@ -1,0 +1,132 @@
+// Package capacity finds the highest rate of fetches at which an environment still holds its objectives: it brackets it by
+// doubling, narrows it by bisection with short runs, and confirms the candidate with several longer ones. It says what was
+// saturated beyond it, and why it thinks so.
+package capacity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/lab"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+)
+
+// Driver drives load at one environment. Drive runs one job to its end and returns what it saw, also beside an error where
+// something was measured. An error ends the search.
+type Driver interface {
+	Drive(ctx context.Context, job Job) (Observation, error)
+}
+
+// Job is one run.
+type Job struct {
+	Name    string // unique in the search
+	Profile load.Profile
+	Rate    float64 // fetches per second
+}
+
+// Observation is what one run showed: a topology with its load, and the use of the connection pool where that could be watched.
+type Observation struct {
+	Topology result.Topology
+	Pool     *lab.PoolUse
+	Others   float64 // mean cores that the host's other processes used; 0 where that was not watched
+}
+
+// Options say how to search. See Default for the numbers.
+type Options struct {
+	Mode          string        // way to fetch, one of load.Modes
+	Reuse         bool          // keep connections
+	Tier          string        // whose objectives to hold
+	SLO           *gate.SLO     // objectives
+	Start         float64       // first rate, fetches per second
+	Max           float64       // highest rate to try
+	Resolution    float64       // the bisection ends when the bracket is narrower than this, e.g. 0.1 for 10 %
+	Warmup        time.Duration // of each run
+	Trial         time.Duration // measured length of a run of the search
+	Confirm       time.Duration // measured length of a confirmation
+	Confirmations int           // 3 or more
+	AtLeast       float64       // FAIL when the capacity is below this; 0 asks for nothing
+	HostCPUs      int
+	Progress      func(Point) // after each run; may be nil
+}
+
+// Default returns the options that the command starts with: 10 s runs after 3 s of warm-up narrow the bracket to 10 %, and three
+// runs of 30 s confirm it.
+func Default() Options {
+	return Options{
+		Mode: "inline", Tier: "150", Start: 50, Max: 12800, Resolution: 0.1,
+		Warmup: 3 * time.Second, Trial: 10 * time.Second, Confirm: 30 * time.Second, Confirmations: 3,
+	}
+}
+
+// Validate refuses options that make no sense, with exit.Invalid.
+func (o Options) Validate() error {
+	if _, err := load.TierNamed(o.Tier); err != nil {
+		return err
+	}
+	bad := func(flag, mend string, format string, args ...any) error {
+		return exit.Invalidf(flag, mend, format, args...)
+	}
+	switch {
+	case !(o.Start >= 1) || !(o.Max >= o.Start) || o.Max > 100_000:
+		return bad("--start, --max", "use 1 <= start <= max <= 100000 fetches per second", "start %g, max %g", o.Start, o.Max)
+	case !(o.Resolution >= 0.01 && o.Resolution <= 0.5):
+		return bad("--resolution", "use 0.01 to 0.5", "%g is out of range", o.Resolution)
+	case o.Warmup < time.Second || o.Trial < 10*time.Second || o.Confirm < o.Trial || o.Confirm > time.Hour:
+		return bad("--warmup, --trial, --confirm", "use a warm-up from 1s, trials from 10s, and confirmations no shorter, up to 1h",
+			"warm-up %s, trial %s, confirmation %s", o.Warmup, o.Trial, o.Confirm)
+	case o.Confirmations < 3 || o.Confirmations > 100:
+		return bad("--confirmations", "use 3 to 100", "%d is out of range", o.Confirmations)
+	case !(o.AtLeast >= 0) || math.IsInf(o.AtLeast, 0):
+		return bad("--at-least", "use a rate of 0 or more", "%g is no rate", o.AtLeast)
+	case o.SLO == nil:
+		return bad("--slo", "name an SLO file", "there are no objectives to hold")
+	}
+	profile := o.profile("capacity", o.Start, o.Trial)
+	return profile.Validate()
+}
+
+// minFetches is how many fetches a run has at least, so that its mean can be judged (see gate).
+const minFetches = 120
+
+// profile is the load of one run. Workers are there for a tenth of a second of latency from the start, because k6 makes further
+// ones only slowly, and for half a second in the end: beyond that arrivals are dropped, which breaks the run.
+func (o Options) profile(name string, rate float64, length time.Duration) load.Profile {
+	length = max(length, time.Duration(minFetches/rate*float64(time.Second)).Round(time.Second))
+	return load.Profile{
+		APIVersion: result.APIVersion, Kind: "Profile", Name: name, Workload: "fetch", Mode: o.Mode,
+		Warmup: strict.Duration(o.Warmup), Duration: strict.Duration(length), Rate: load.Rate{PerSecond: rate},
+		Connections: load.Connections{Reuse: o.Reuse},
+		VUs:         load.VUs{Initial: min(500, max(20, int(rate/10))), Max: min(2000, max(200, int(rate/2)))},
+	}
+}
+
+// Search finds the capacity. The report is whole as far as the search came, also beside an error.
+func Search(ctx context.Context, d Driver, o Options) (*Report, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	s := &search{Options: o, driver: d, report: newReport(o)}
+	err := s.run(ctx)
+	s.report.finish(o, ctx.Err() != nil, err)
+	return s.report, err
+}
+
+// errGenerator ends a search in which the generator came first.
+var errGenerator = errors.New("the load generator was saturated before the server")
+
+// errWrong ends a search at once.
+var errWrong = errors.New("a fetch got a wrong value")
+
+// invalidError ends a search that cannot say anything.
+type invalidError struct{ reason string }
+
+func (e invalidError) Error() string { return e.reason }
+
+func describeRate(rate float64) string { return fmt.Sprintf("%g/s", math.Round(rate*10)/10) }

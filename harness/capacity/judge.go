@@ -1,0 +1,143 @@
+package capacity
+
+import (
+	"fmt"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/lab"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// Outcome is what one run says about its rate.
+type Outcome string
+
+// The outcomes. Only Held and Broken say something about the server.
+const (
+	Held      Outcome = "held"      // every objective was met and the measurement is valid
+	Broken    Outcome = "broken"    // an objective was missed, or the server did not keep up with the schedule
+	Generator Outcome = "generator" // the generator itself was saturated
+	Disturbed Outcome = "disturbed" // a restart, a change of leadership or missing samples: nothing can be said
+	Wrong     Outcome = "wrong"     // a fetch was answered with a wrong value
+)
+
+// Point is one run of a search. Latencies are in milliseconds from the intended start, CPU in cores while measuring.
+type Point struct {
+	Phase      string       `json:"phase"` // search or confirm
+	Rate       float64      `json:"rate"`  // offered, fetches per second
+	Achieved   float64      `json:"achieved"`
+	Seconds    float64      `json:"seconds"` // measured
+	Fetches    int64        `json:"fetches"`
+	Failed     int64        `json:"failed"`
+	Dropped    int64        `json:"dropped"`
+	Mean       float64      `json:"mean"`
+	P50        float64      `json:"p50"`
+	P95        float64      `json:"p95"`
+	P99        float64      `json:"p99"`
+	OpenBao    Component    `json:"openbao"`
+	PostgreSQL Component    `json:"postgresql"`
+	Generator  float64      `json:"generator"` // cores
+	Others     float64      `json:"others"`    // cores of the host's other processes
+	Pool       *lab.PoolUse `json:"pool,omitempty"`
+	Outcome    Outcome      `json:"outcome"`
+	Reason     string       `json:"reason,omitempty"`  // why it is not held
+	Partial    bool         `json:"partial,omitempty"` // cut off
+}
+
+// Component is the CPU use of all containers or processes of one component.
+type Component struct {
+	Cores     float64 `json:"cores"`
+	Limit     float64 `json:"limit,omitempty"` // of the busiest one, in cores; 0 is none
+	Busiest   float64 `json:"busiest"`         // cores of the busiest one
+	Throttled float64 `json:"throttled"`       // of the busiest one: share of CFS periods, 0 to 1
+	MemoryMiB float64 `json:"memoryMiB"`       // peak of the largest one
+}
+
+// fatal is the reason to end the search, nil for an outcome that says something about the rate.
+func (p Point) fatal() error {
+	switch p.Outcome {
+	case Generator:
+		return errGenerator
+	case Wrong:
+		return errWrong
+	default:
+		return nil
+	}
+}
+
+// judge derives the point from what was seen, by the gate's own rules.
+func (s *search) judge(o Observation, phase string, rate float64) Point {
+	t := o.Topology
+	r := result.Result{Run: result.Run{Tier: s.Tier}, Topologies: []result.Topology{t}}
+	gate.Judge(&r, gate.Policy{SLO: s.SLO, Validity: gate.DefaultValidity(), Expect: gate.Expect{Load: true}})
+	l := t.Load
+	p := Point{
+		Phase: phase, Rate: rate, Achieved: l.AchievedRate, Seconds: l.MeasuredSeconds, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped,
+		Mean: l.Intended.Mean, P50: l.Intended.P50, P95: l.Intended.P95, P99: l.Intended.P99, Pool: o.Pool, Others: o.Others,
+		OpenBao: component(&t, "openbao"), PostgreSQL: component(&t, "postgresql"), Generator: l.Generator.CPUShare * float64(s.HostCPUs),
+	}
+	p.Outcome, p.Reason = outcome(r.Topologies[0].Checks)
+	if p.Outcome == Broken && o.Others > maxOthers*float64(s.HostCPUs) {
+		p.Outcome, p.Reason = Disturbed, fmt.Sprintf("other processes used %.1f of the host's %d cores; %s", o.Others, s.HostCPUs, p.Reason)
+	}
+	return p
+}
+
+// maxOthers is the share of the host's CPUs that other processes may use before a rate that breaks is blamed on them.
+const maxOthers = 0.25
+
+// overload are the validity conditions that a server misses which is asked for too much; the others are missed when a
+// measurement is disturbed.
+var overload = map[string]bool{ //nolint:gochecknoglobals // constant
+	"valid/dropped-iterations": true, "valid/interrupted-fetches": true, "valid/achieved-rate": true, "valid/steady": true,
+}
+
+// outcome sorts the checks. A saturated generator comes first: its own delay is in everything else.
+func outcome(checks []result.Check) (Outcome, string) {
+	found := map[Outcome]string{}
+	for _, c := range checks {
+		o := Held
+		switch {
+		case c.Informational || c.Verdict == result.Pass:
+		case c.ID == "slo/wrong-values":
+			o = Wrong
+		case c.ID == "valid/generator-cpu":
+			o = Generator
+		case c.Kind == "validity" && !overload[c.ID]:
+			o = Disturbed
+		case c.Kind == "slo" && c.Verdict == result.Inconclusive && !strings.Contains(c.Reason, "saturated"):
+			o = Disturbed // an objective that could not be judged
+		default:
+			o = Broken
+		}
+		if _, ok := found[o]; !ok {
+			found[o] = c.Title + ": " + c.Reason
+		}
+	}
+	for _, o := range []Outcome{Wrong, Generator, Broken, Disturbed} {
+		if reason, ok := found[o]; ok {
+			return o, reason
+		}
+	}
+	return Held, ""
+}
+
+// component sums the use of a component while measuring.
+func component(t *result.Topology, name string) Component {
+	var c Component
+	w := t.Load.Measured()
+	for i := range t.Resources {
+		s := &t.Resources[i]
+		if s.Component != name {
+			continue
+		}
+		used, covered := s.CPUSeconds(w)
+		cores := used / max(covered, 1e-9)
+		c.Cores += cores
+		c.MemoryMiB = max(c.MemoryMiB, s.PeakMemory(w))
+		if cores >= c.Busiest {
+			c.Busiest, c.Limit, c.Throttled = cores, s.CPULimit, s.MeanThrottled(w)
+		}
+	}
+	return c
+}

@@ -1,0 +1,179 @@
+package capacity
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// Kind is the value of Report.Kind.
+const Kind = "Capacity"
+
+// Report is the outcome of a search, with everything that was measured.
+type Report struct {
+	APIVersion string         `json:"apiVersion"`
+	Kind       string         `json:"kind"`
+	Started    time.Time      `json:"started"`
+	Finished   time.Time      `json:"finished"`
+	Reproduce  string         `json:"reproduce,omitempty"`
+	Target     string         `json:"target"` // what was driven
+	Tier       string         `json:"tier"`
+	Mode       string         `json:"mode"`
+	Reuse      bool           `json:"reuse"`
+	HostCPUs   int            `json:"hostCPUs"`
+	Verdict    result.Verdict `json:"verdict"`
+	Reasons    []string       `json:"reasons"`
+	Partial    bool           `json:"partial"` // interrupted or ended by an error
+
+	Held      float64 `json:"held"`      // highest rate that held, fetches per second; 0 for none
+	Broken    float64 `json:"broken"`    // lowest rate that did not; 0 for none
+	Confirmed bool    `json:"confirmed"` // Held held in every confirmation
+	// HoldsLower is the lower end of the 95 % confidence interval of the share of such runs that hold at Held.
+	HoldsLower    float64   `json:"holdsLower,omitempty"`
+	Knee          float64   `json:"knee,omitempty"` // where the p95 begins to rise steeply
+	Saturated     []Suspect `json:"saturated,omitempty"`
+	SaturatedAt   float64   `json:"saturatedAt,omitempty"` // the rate at which Saturated was looked at
+	Confirmations []Point   `json:"confirmations"`
+	Points        []Point   `json:"points"` // every run, in order
+	NotMeasured   []string  `json:"notMeasured,omitempty"`
+}
+
+func newReport(o Options) *Report {
+	return &Report{
+		APIVersion: result.APIVersion, Kind: Kind, Started: time.Now().UTC(), Tier: o.Tier, Mode: o.Mode, Reuse: o.Reuse, HostCPUs: o.HostCPUs,
+		Points: []Point{}, Confirmations: []Point{}, Reasons: []string{}, Verdict: result.Inconclusive,
+	}
+}
+
+// AllHeld is the lower end of the one-sided 95 % Clopper-Pearson interval of a share when n of n trials succeeded: 0.05^(1/n).
+func AllHeld(n int) float64 { return math.Pow(0.05, 1/float64(n)) }
+
+// finish draws the conclusions.
+func (r *Report) finish(o Options, interrupted bool, err error) {
+	r.Finished = time.Now().UTC()
+	r.Knee, _ = Knee(r.Points)
+	if i := breaking(r.Points); i >= 0 {
+		r.Saturated, r.SaturatedAt = Saturation(r.Points[i], o.HostCPUs), r.Points[i].Rate
+	}
+	if r.Confirmed {
+		r.HoldsLower = AllHeld(len(r.Confirmations))
+	}
+	var disturbed invalidError
+	lowerBound := fmt.Sprintf("%s held in the search, so that the capacity is at least about that", describeRate(r.Held))
+	say := func(v result.Verdict, reasons ...string) { r.Verdict, r.Reasons = v, reasons }
+	switch {
+	case errors.Is(err, errWrong):
+		say(result.Fail, err.Error())
+	case interrupted:
+		r.Partial = true
+		say(result.Inconclusive, "the search was interrupted")
+	case errors.Is(err, errGenerator):
+		say(result.Inconclusive, err.Error()+": "+r.Points[len(r.Points)-1].Reason)
+		if r.Held > 0 {
+			r.Reasons = append(r.Reasons, lowerBound)
+		}
+	case errors.As(err, &disturbed):
+		say(result.Inconclusive, err.Error())
+	case err != nil:
+		r.Partial = true
+		say(result.Inconclusive, firstLine(err))
+	case r.Held == 0:
+		say(result.Fail, fmt.Sprintf("not even %s holds the objectives", describeRate(r.Broken)))
+	case r.Broken == 0:
+		say(result.Inconclusive, fmt.Sprintf("the highest rate allowed, %s, still held: raise --max", describeRate(r.Held)))
+	case r.Held < o.AtLeast:
+		say(result.Fail, fmt.Sprintf("capacity %s, below the %s asked for", describeRate(r.Held), describeRate(o.AtLeast)))
+	default:
+		say(result.Pass, fmt.Sprintf("capacity %s: %d of %d runs held, and %s did not", describeRate(r.Held), len(r.Confirmations), len(r.Confirmations), describeRate(r.Broken)))
+	}
+}
+
+// breaking is the index of the run to blame something for: at the lowest rate that broke, else at the highest that ran; -1 without runs.
+func breaking(points []Point) int {
+	best := -1
+	for i, p := range points {
+		switch {
+		case p.Partial || p.Outcome == Disturbed:
+		case best < 0:
+			best = i
+		case (p.Outcome == Held) != (points[best].Outcome == Held):
+			if p.Outcome != Held {
+				best = i
+			}
+		case p.Outcome == Held && p.Rate > points[best].Rate || p.Outcome != Held && p.Rate < points[best].Rate:
+			best = i
+		}
+	}
+	return best
+}
+
+func firstLine(err error) string {
+	s, _, _ := strings.Cut(err.Error(), "\n")
+	return s
+}
+
+// Markdown renders the report; plot is the path of its picture relative to the document, or "".
+func (r *Report) Markdown(plot string) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Capacity of %s: %s\n", r.Target, r.Verdict)
+	for _, reason := range r.Reasons {
+		line("- %s", reason)
+	}
+	if r.Partial {
+		line("- **partial**: what follows is what was measured until then")
+	}
+	line("\nMode %s, connections %s, objectives of tier %s, host with %d CPUs.", r.Mode, map[bool]string{true: "kept", false: "one per fetch"}[r.Reuse], r.Tier, r.HostCPUs)
+	if r.Confirmed {
+		line("The capacity lies between **%s**, at which all %d confirmations held, and %s, at which the objectives were missed. "+
+			"%d of %d says, with 95 %% confidence, that at least %.0f %% of such runs hold there (Clopper-Pearson).",
+			describeRate(r.Held), len(r.Confirmations), describeRate(r.Broken), len(r.Confirmations), len(r.Confirmations), 100*r.HoldsLower)
+		p95 := spread(r.Confirmations, func(p Point) float64 { return p.P95 })
+		line("Over the confirmations p95 was %s ms and p99 %s ms.", p95, spread(r.Confirmations, func(p Point) float64 { return p.P99 }))
+	}
+	if r.Knee > 0 {
+		line("The p95 begins to rise steeply at %s (the knee).", describeRate(r.Knee))
+	}
+	if plot != "" {
+		line("\n![Latency and CPU against rate](%s)", plot)
+	}
+	if len(r.Saturated) > 0 {
+		line("\n## What was saturated at %s\n\n| resource | use | saturated | evidence |\n|---|---|---|---|", describeRate(r.SaturatedAt))
+		for _, s := range r.Saturated {
+			line("| %s | %.0f %% | %s | %s |", s.Resource, 100*s.Use, map[bool]string{true: "**yes**", false: "no"}[s.Saturated], s.Evidence)
+		}
+		if !slices.ContainsFunc(r.Saturated, func(s Suspect) bool { return s.Saturated }) {
+			line("\nNothing that was watched was saturated: what limits is a wait, such as a lock or the way to the database, or was not watched.")
+		}
+	}
+	line("\n## Every run\n\n| phase | offered | achieved | p50 ms | p95 ms | p99 ms | OpenBao cores | throttled | PostgreSQL cores | generator cores | others' cores | pool full | outcome |")
+	line("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	for _, p := range r.Points {
+		pool := "–"
+		if p.Pool != nil {
+			pool = fmt.Sprintf("%.0f %%", 100*p.Pool.FullShare)
+		}
+		line("| %s | %s | %.1f | %.1f | %.1f | %.1f | %.2f | %.0f %% | %.2f | %.2f | %.2f | %s | %s |", p.Phase, describeRate(p.Rate), p.Achieved, p.P50, p.P95, p.P99,
+			p.OpenBao.Cores, 100*p.OpenBao.Throttled, p.PostgreSQL.Cores, p.Generator, p.Others, pool, strings.TrimSpace(string(p.Outcome)+" "+p.Reason))
+	}
+	for _, gap := range r.NotMeasured {
+		line("\nNot measured: %s", gap)
+	}
+	if r.Reproduce != "" {
+		line("\nReproduce: `%s`", r.Reproduce)
+	}
+	return b.String()
+}
+
+func spread(points []Point, of func(Point) float64) string {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, p := range points {
+		lo, hi = min(lo, of(p)), max(hi, of(p))
+	}
+	return fmt.Sprintf("%.1f to %.1f", lo, hi)
+}
