@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/lab"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/sizing"
+	"gitlab.com/steamer/steamer/harness/source"
+)
+
+const sizingLong = `Provisions 50, 200, 1,000 and 5,000 tenants as far as --max-tenants and --budget allow, and at each size measures
+memory of the active node, seconds to fail over (in order and after a crash) and to start anew, how fast
+tenants are provisioned and what limits that, and latency of fetches over all tenants. Prints it in the
+shape of GitLab's sizing tables beside the published numbers, PASS or FAIL for each; sizes beyond are
+extrapolated from the measured ones and marked.
+
+With --local two OpenBao processes share one PostgreSQL on this machine. Without it the chart is installed
+as in steamer run, and the times are those that clients of the cluster see.`
+
+type sizingFlags struct {
+	*runFlags
+	local   bool
+	options sizing.Options
+}
+
+func newSizing(state *State) *cobra.Command {
+	command, p := runCommand(state, scenario.None, "sizing", "Measure how OpenBao grows with tenants, beside GitLab's published numbers")
+	f := &sizingFlags{runFlags: p, options: sizing.Default()}
+	command.Long = sizingLong
+	command.Example = `  steamer sizing --local --max-tenants 1000
+  steamer sizing --local --max-tenants 200 --failovers 5
+  steamer sizing --topology cloud-native --max-tenants 1000 --tier 150`
+	flags, o := command.Flags(), &f.options
+	flags.BoolVar(&f.local, "local", false, "OpenBao and PostgreSQL as processes instead of on a cluster")
+	flags.IntVar(&o.MaxTenants, "max-tenants", o.MaxTenants, "largest size, 50 to 10000")
+	flags.DurationVar(&o.Length, "length", o.Length, "length of the measurement of fetches at each size")
+	flags.DurationVar(&o.Budget, "budget", o.Budget, "begin no size that would end after this")
+	flags.IntVar(&o.Failovers, "failovers", o.Failovers, "disturbances of each kind at each size; the median counts")
+	command.RunE = func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c, state) }
+	return command
+}
+
+func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
+	root, err := source.Find(state.root)
+	if err != nil {
+		return err
+	}
+	p, err := f.plan(c, root)
+	if err != nil {
+		return err
+	}
+	if err := refuse(c, "the sizes are --max-tenants and those below, the load is fixed", "tenants", "profile"); err != nil {
+		return err
+	}
+	if p.Rate > 0 {
+		f.options.Rate = p.Rate
+	}
+	f.options.HostCPUs = runtime.NumCPU()
+	if err := errors.Join(f.options.Validate(), bound("secrets", p.Secrets, 1, 100)); err != nil {
+		return err
+	}
+	if !f.local {
+		return f.onCluster(ctx, state, root, p)
+	}
+	if err := refuse(c, "with --local nothing is installed", append(labFlags(), "tier", "slo")...); err != nil {
+		return err
+	}
+	if f.dryRun {
+		fmt.Fprintf(state.Stdout, "%v tenants of %d secrets, fetches at %g/s for %s\n", sizing.Ladder(f.options.MaxTenants), p.Secrets, f.options.Rate, f.options.Length)
+		return nil
+	}
+	return f.onProcesses(ctx, state, p)
+}
+
+func (f *sizingFlags) onProcesses(ctx context.Context, state *State, p plan.Plan) error {
+	dir, err := measureDir(p.Output, "sizing")
+	if err != nil {
+		return err
+	}
+	tools, err := state.labTools(ctx, dir)
+	if err != nil {
+		return err
+	}
+	ui := &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)}
+	ui.Note("starting two OpenBao and PostgreSQL")
+	l, err := lab.Open(ctx, tools, lab.Spec{
+		Name: "sizing", Standby: true, Tenants: 2, Secrets: p.Secrets, Seeded: func(done, total int) { ui.Progress("provisioned tenants", done, total) },
+	})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	report, err := f.measure(ctx, state, ui, sizing.Local(l), fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL", l.Version), dir)
+	if report == nil {
+		return err
+	}
+	return judged(ctx, report.Verdict, err)
+}
+
+// measure measures one site and writes the files.
+func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, site sizing.Site, target, dir string) (*sizing.Report, error) {
+	o := f.options
+	o.Progress = ui.Note
+	report, err := sizing.Measure(ctx, site, o)
+	if report == nil {
+		return nil, err
+	}
+	report.Target, report.Reproduce = target, commandLine(state.Args)
+	markdown := report.Markdown()
+	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
+	return report, errors.Join(err, writeMeasurement(dir, "sizing", report, markdown))
+}
+
+func (f *sizingFlags) onCluster(ctx context.Context, state *State, root string, p plan.Plan) error {
+	p.Load, p.Tenants = true, 2 // k6 is needed; the sizes come later
+	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
+	if err != nil {
+		return err
+	}
+	ui := &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)}
+	r, err := state.newRunOf(resolved, ui)
+	if err != nil {
+		return err
+	}
+	verdicts := map[string]result.Verdict{}
+	r.Measure = func(ctx context.Context, d *run.Driver) error {
+		site, done, err := sizing.Installed(d)
+		if err != nil {
+			return err
+		}
+		defer done()
+		dir, err := measureDir(p.Output, "sizing-"+d.Name())
+		if err != nil {
+			return err
+		}
+		report, err := f.measure(ctx, state, ui, site, fmt.Sprintf("%s, limits of tier %s", d.Name(), p.Tier), dir)
+		if report != nil {
+			verdicts[d.Name()] = report.Verdict
+		}
+		return err
+	}
+	if err := r.Preflight(ctx); err != nil {
+		return err
+	}
+	if f.dryRun {
+		text, err := p.YAML()
+		fmt.Fprint(state.Stdout, text)
+		return err
+	}
+	started := time.Now()
+	outcome, dir, err := r.Do(ctx)
+	if outcome == nil {
+		return err
+	}
+	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", filepath.Clean(dir), time.Since(started).Round(time.Second))
+	return judged(ctx, worst(verdicts, len(p.Topologies), outcome.Verdict), err)
+}

@@ -1,0 +1,229 @@
+// Package sizing measures how OpenBao grows with the number of tenants, and compares that with what GitLab publishes: memory,
+// seconds to start and to fail over, how fast tenants are provisioned, latency of a fetch. Beyond what the machine allows it
+// extrapolates, and marks it.
+package sizing
+
+import (
+	"context"
+	"fmt"
+	gopath "path"
+	"slices"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/capacity"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+)
+
+// Site is an environment that can be made larger and disturbed. Durations are in seconds.
+type Site interface {
+	capacity.Driver
+	// Grow provisions tenants until there are total.
+	Grow(ctx context.Context, total int) (Growth, error)
+	// Tenants are those provisioned so far.
+	Tenants() []gitlab.Tenant
+	// Restart ends all nodes in order and starts them again: until one is active and a fetch gets its value.
+	Restart(ctx context.Context) (float64, error)
+	// Failover ends the active node, killed or in order, and returns how long no fetch was answered.
+	Failover(ctx context.Context, kill bool) (float64, error)
+	// DatabaseMiB is the size of OpenBao's tables with their indexes; 0 where it cannot be had.
+	DatabaseMiB(ctx context.Context) (float64, error)
+}
+
+// Growth is what provisioning tenants took.
+type Growth struct {
+	Tenants, Secrets, Calls int
+	Seconds                 float64
+	Limit                   string // what limited it, with the evidence; "" where that was not watched
+}
+
+// Options say how far to go.
+type Options struct {
+	MaxTenants int           // 50 to 10,000
+	Rate       float64       // of the fetches whose latency is measured, per second
+	Length     time.Duration // of that measurement
+	Budget     time.Duration // no further step is begun that would end after it
+	Failovers  int           // of each kind at each step, 1 to 10; the median counts
+	HostCPUs   int
+	Progress   func(string)
+}
+
+// Default returns what the command starts with: up to 1,000 tenants, and GitLab's published 139 fetches per second for half a minute.
+func Default() Options {
+	return Options{MaxTenants: 1000, Rate: PublishedRate, Length: 30 * time.Second, Budget: time.Hour, Failovers: 1, Progress: func(string) {}}
+}
+
+// PublishedRate is what GitLab gives for 100,000 secrets, each fetched about every 12 minutes, in fetches per second.
+const PublishedRate = 139
+
+// Validate refuses options that make no sense, with exit.Invalid.
+func (o Options) Validate() error {
+	switch {
+	case o.MaxTenants < 50 || o.MaxTenants > 10000:
+		return exit.Invalidf(fmt.Sprintf("--max-tenants %d", o.MaxTenants), "use 50 to 10000", "it is out of range")
+	case !(o.Rate >= 1) || o.Rate > 10000:
+		return exit.Invalidf("--rate", "use 1 to 10000 fetches per second", "%g is out of range", o.Rate)
+	case o.Length < 10*time.Second || o.Length > time.Hour:
+		return exit.Invalidf("--length", "use 10s to 1h", "%s is out of range", o.Length)
+	case o.Budget < time.Minute || o.Budget > 24*time.Hour:
+		return exit.Invalidf("--budget", "use 1m to 24h", "%s is out of range", o.Budget)
+	case o.Failovers < 1 || o.Failovers > 10:
+		return exit.Invalidf("--failovers", "use 1 to 10", "%d is out of range", o.Failovers)
+	}
+	return nil
+}
+
+// Ladder is the steps up to most: 50, 200, 1,000 and 5,000, and most itself.
+func Ladder(most int) []int {
+	var steps []int
+	for _, n := range []int{50, 200, 1000, 5000} {
+		if n < most {
+			steps = append(steps, n)
+		}
+	}
+	return append(steps, most)
+}
+
+// Step is one size. Seconds are 0 and Extrapolated is true for a size that was computed from the smaller ones.
+type Step struct {
+	Tenants      int     `json:"tenants"`
+	Namespaces   int     `json:"namespaces"`
+	Secrets      int     `json:"secrets"`
+	Extrapolated bool    `json:"extrapolated,omitempty"`
+	MemoryMiB    float64 `json:"memoryMiB"`      // resident set of the active node under the fetches
+	Startup      float64 `json:"startupSeconds"` // all nodes ended, until a fetch is answered
+	Graceful     float64 `json:"gracefulSeconds"`
+	Crash        float64 `json:"crashSeconds"`
+	SeedRate     float64 `json:"tenantsPerSecond,omitempty"`
+	SeedCalls    float64 `json:"callsPerTenant,omitempty"`
+	SeedLimit    string  `json:"seedLimit,omitempty"`
+	DatabaseMiB  float64 `json:"databaseMiB,omitempty"`
+	Fetch        Fetch   `json:"fetch"`
+}
+
+// Fetch is the measurement of fetches at one step, in milliseconds from the intended start.
+type Fetch struct {
+	Offered  float64 `json:"offered"`
+	Achieved float64 `json:"achieved"`
+	Failed   int64   `json:"failed"`
+	Wrong    int64   `json:"wrong"`
+	Mean     float64 `json:"mean"`
+	P95      float64 `json:"p95"`
+	P99      float64 `json:"p99"`
+	Valid    string  `json:"invalid,omitempty"` // why the measurement says nothing, "" when it does
+}
+
+// Namespaces counts the namespaces of tenants, parents included.
+func Namespaces(tenants []gitlab.Tenant) int {
+	seen := map[string]bool{}
+	for _, t := range tenants {
+		for path := t.Name; path != "." && path != "/"; path = gopath.Dir(path) {
+			seen[path] = true
+		}
+	}
+	return len(seen)
+}
+
+// Measure climbs the ladder. The report is whole as far as it came, also beside an error.
+func Measure(ctx context.Context, site Site, o Options) (*Report, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	r := newReport(o)
+	began := time.Now()
+	for i, tenants := range Ladder(o.MaxTenants) {
+		if i > 0 && !affordable(r.Steps[i-1], tenants, o.Budget-time.Since(began)) {
+			r.NotMeasured = append(r.NotMeasured, fmt.Sprintf("%d tenants: at %.1f tenants a second they would take longer than what is left of --budget %s",
+				tenants, r.Steps[i-1].SeedRate, o.Budget))
+			break
+		}
+		step, err := measure(ctx, site, o, tenants)
+		if err != nil {
+			r.finish(ctx.Err() != nil, err)
+			return r, err
+		}
+		r.Steps = append(r.Steps, step)
+	}
+	r.finish(false, nil)
+	return r, nil
+}
+
+// affordable guesses from the last step whether the next fits into the time left.
+func affordable(last Step, tenants int, left time.Duration) bool {
+	if last.SeedRate <= 0 {
+		return true
+	}
+	const rest = 3 * time.Minute // the disturbances and the fetches of a step
+	return time.Duration(float64(tenants-last.Tenants)/last.SeedRate*float64(time.Second))+rest <= left
+}
+
+// measure is one step: grow, fetch, fail over in both ways, restart.
+func measure(ctx context.Context, site Site, o Options, tenants int) (Step, error) {
+	o.Progress(fmt.Sprintf("%d tenants: provisioning", tenants))
+	growth, err := site.Grow(ctx, tenants)
+	if err != nil {
+		return Step{}, fmt.Errorf("%d tenants: %w", tenants, err)
+	}
+	step := Step{Tenants: tenants, Namespaces: Namespaces(site.Tenants()), SeedLimit: growth.Limit}
+	for _, t := range site.Tenants() {
+		step.Secrets += len(t.Secrets)
+	}
+	if growth.Seconds > 0 {
+		step.SeedRate, step.SeedCalls = float64(growth.Tenants)/growth.Seconds, float64(growth.Calls)/float64(max(growth.Tenants, 1))
+	}
+	if step.DatabaseMiB, err = site.DatabaseMiB(ctx); err != nil {
+		return step, fmt.Errorf("%d tenants: size of the database: %w", tenants, err)
+	}
+	o.Progress(fmt.Sprintf("%d tenants: fetching at %g/s", tenants, o.Rate))
+	if step.Fetch, step.MemoryMiB, err = fetch(ctx, site, o, tenants); err != nil {
+		return step, fmt.Errorf("%d tenants: fetching: %w", tenants, err)
+	}
+	for _, d := range []struct {
+		name string
+		into *float64
+		do   func(context.Context) (float64, error)
+	}{
+		{"the active node crashes", &step.Crash, func(ctx context.Context) (float64, error) { return site.Failover(ctx, true) }},
+		{"the active node ends in order", &step.Graceful, func(ctx context.Context) (float64, error) { return site.Failover(ctx, false) }},
+		{"all nodes restart", &step.Startup, site.Restart},
+	} {
+		o.Progress(fmt.Sprintf("%d tenants: %s", tenants, d.name))
+		var times []float64
+		for range o.Failovers {
+			seconds, err := d.do(ctx)
+			if err != nil {
+				return step, fmt.Errorf("%d tenants: %s: %w", tenants, d.name, err)
+			}
+			times = append(times, seconds)
+		}
+		slices.Sort(times)
+		*d.into = times[(len(times)-1)/2]
+	}
+	return step, nil
+}
+
+// fetch drives fetches over all tenants and reads the active node's memory.
+func fetch(ctx context.Context, site Site, o Options, tenants int) (Fetch, float64, error) {
+	profile := load.Profile{
+		APIVersion: result.APIVersion, Kind: "Profile", Name: "sizing", Workload: "fetch", Mode: "inline",
+		Warmup: strict.Duration(10 * time.Second), Duration: strict.Duration(o.Length), Rate: load.Rate{PerSecond: o.Rate},
+		VUs: load.VUs{Initial: 50, Max: 400},
+	}
+	seen, err := site.Drive(ctx, capacity.Job{Name: fmt.Sprintf("sizing-%d", tenants), Profile: profile, Rate: o.Rate})
+	if err != nil {
+		return Fetch{}, 0, err
+	}
+	l := seen.Topology.Load
+	f := Fetch{Offered: o.Rate, Achieved: l.AchievedRate, Failed: l.Failed, Wrong: l.Wrong, Mean: l.Intended.Mean, P95: l.Intended.P95, P99: l.Intended.P99}
+	f.Valid = invalid(seen.Topology)
+	memory, w := 0.0, l.Measured()
+	for i := range seen.Topology.Resources {
+		if s := &seen.Topology.Resources[i]; s.Component == "openbao" {
+			memory = max(memory, s.PeakMemory(w))
+		}
+	}
+	return f, memory, nil
+}
