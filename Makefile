@@ -96,6 +96,21 @@ bench-generator: $(STEAMER) ## Client CPU per fetch and highest honest rate: our
 	bao="$$($(STEAMER) images build bao)" k6="$$($(STEAMER) images build k6)" && \
 	cd perf/bench/generator && STEAMER_BAO="$$bao" go run . -k6 "$$k6" -markdown $(CURDIR)/docs/benchmarks.md $(ARGS)
 
+.PHONY: capacity
+capacity: $(STEAMER) ## The highest rate that holds the objectives, and what limits it; OpenBao and PostgreSQL as processes. ARGS
+	$(STEAMER) setup --tests
+	$(STEAMER) capacity --local $(ARGS)
+
+.PHONY: sizing
+sizing: $(STEAMER) ## How OpenBao grows with tenants, beside GitLab's published numbers; as processes. ARGS
+	$(STEAMER) setup --tests
+	$(STEAMER) sizing --local $(ARGS)
+
+.PHONY: findings
+findings: $(STEAMER) ## Run the experiments and write docs/findings.md; fails if a known effect is not found again; under half an hour. ARGS
+	$(STEAMER) setup --tests
+	$(STEAMER) findings --markdown docs/findings.md $(ARGS)
+
 ## Building
 
 .PHONY: build

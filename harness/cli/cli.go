@@ -105,7 +105,7 @@ func newRoot(state *State) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit.Invalidf(c.CommandPath(), c.CommandPath()+" --help lists the flags", "%w", err)
 	})
-	root.AddCommand(newRun(state), newTest(state), newCompare(state), newCalibrate(state), newTrend(state), newMutants(state), newCapacity(state), newSizing(state), newImages(state), newCluster(state), newCharts(state), newEngine(state), newDoctor(state),
+	root.AddCommand(newRun(state), newTest(state), newCompare(state), newCalibrate(state), newTrend(state), newMutants(state), newCapacity(state), newSizing(state), newFindings(state), newImages(state), newCluster(state), newCharts(state), newEngine(state), newDoctor(state),
 		newSetup(state), newSLO(state), newReport(state), newGate(state))
 	return root
 }

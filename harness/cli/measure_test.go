@@ -1,0 +1,80 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// TestMeasurementsRefuse gives capacity, sizing and findings what they have to refuse: before anything is built, started or written.
+func TestMeasurementsRefuse(t *testing.T) {
+	t.Parallel()
+	cache, output := t.TempDir(), filepath.Join(t.TempDir(), "runs")
+	for name, args := range map[string][]string{
+		"rates":             {"capacity", "--local", "--start", "0"},
+		"upside down":       {"capacity", "--local", "--start", "500", "--max", "100"},
+		"resolution":        {"capacity", "--local", "--resolution", "2"},
+		"short trial":       {"capacity", "--local", "--trial", "1s"},
+		"confirmations":     {"capacity", "--local", "--confirmations", "1"},
+		"mode":              {"capacity", "--local", "--mode", "telepathy"},
+		"tier":              {"capacity", "--local", "--tier", "7"},
+		"objectives":        {"capacity", "--local", "--slo", "/nowhere/slo.yaml"},
+		"its own rate":      {"capacity", "--local", "--rate", "5"},
+		"chart of none":     {"capacity", "--local", "--chart", "x"},
+		"limit":             {"capacity", "--local", "--openbao-cpus", "-1"},
+		"limit of a chart":  {"capacity", "--openbao-cpus", "1"},
+		"tenants":           {"capacity", "--local", "--tenants", "0"},
+		"no cluster's":      {"capacity", "--local", "--keep"},
+		"an argument":       {"capacity", "fast"},
+		"sizes":             {"sizing", "--local", "--max-tenants", "5"},
+		"too many":          {"sizing", "--local", "--max-tenants", "50000"},
+		"length":            {"sizing", "--local", "--length", "1s"},
+		"failovers":         {"sizing", "--local", "--failovers", "0"},
+		"tenants of sizing": {"sizing", "--local", "--tenants", "7"},
+		"tier of sizing":    {"sizing", "--local", "--tier", "12"},
+		"rounds":            {"findings", "--rounds", "3"},
+		"pattern":           {"findings", "--run", "("},
+		"no experiment":     {"findings", "--run", "moon"},
+		"no run":            {"findings", "--from", "/nowhere"},
+		"page":              {"findings", "--markdown", "/nowhere/page.md"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := steamer(t, cache, append(args, "--output", output)...)
+			require.Equal(t, exit.Invalid, got.code, got.stderr)
+			require.Contains(t, got.stderr, "mend:")
+			require.NoDirExists(t, output)
+			files, err := os.ReadDir(cache)
+			require.NoError(t, err)
+			require.Empty(t, files)
+		})
+	}
+}
+
+// TestMeasurementsSayWhatTheyWouldDo: lists and dry runs touch nothing.
+func TestMeasurementsSayWhatTheyWouldDo(t *testing.T) {
+	t.Parallel()
+	cache, output := t.TempDir(), filepath.Join(t.TempDir(), "runs")
+	for text, args := range map[string][]string{
+		"expiry-storm":                {"findings", "--list"},
+		"confirmations of 30s":        {"capacity", "--local", "--dry-run"},
+		"[50 200 1000] tenants":       {"sizing", "--local", "--dry-run"},
+		"- cloud-native":              {"capacity", "--topology", "cloud-native", "--dry-run"},
+		"- cloud-native-hybrid\n":     {"sizing", "--topology", "cloud-native-hybrid", "--dry-run"},
+		"--max-tenants":               {"sizing", "--help"},
+		"have to be found again":      {"findings", "--help"},
+		"load generator is the first": {"capacity", "--help"},
+	} {
+		if args[1] == "--topology" {
+			args = append(args, "--port", freePort(t))
+		}
+		got := steamer(t, cache, append(args, "--output", output)...)
+		require.Equal(t, exit.Pass, got.code, got.stderr)
+		require.Contains(t, got.stdout, text)
+		require.NoDirExists(t, output)
+	}
+}

@@ -1,0 +1,294 @@
+// Package findings runs experiments: the same load on servers that differ in one setting, in turns on separate databases, with the
+// ratio of each to a base and its interval. Experiments are data (perf/experiments); the page that they make tells a chart's
+// maintainer what to change and by how much.
+package findings
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/lab"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/result/strict"
+)
+
+// Dir holds the experiments, relative to the source tree.
+const Dir = "perf/experiments"
+
+// Kind is the kind of an experiment's file.
+const Kind = "Experiment"
+
+// Experiment is one file of Dir.
+type Experiment struct {
+	APIVersion  string        `json:"apiVersion"`
+	Kind        string        `json:"kind"`
+	ID          string        `json:"id"`       // the file's name without ".yaml"
+	Order       int           `json:"order"`    // place on the page
+	Title       string        `json:"title"`    // what is varied
+	Question    string        `json:"question"` // what a maintainer wants to know
+	Source      string        `json:"source"`   // why it is asked: a default, a documented number
+	Load        Load          `json:"load"`
+	Rounds      int           `json:"rounds"` // each arm once in each; 6 or more, for an interval of 95 %
+	Storm       *Storm        `json:"storm,omitempty"`
+	Arms        []Arm         `json:"arms"` // the first is what the others are compared with
+	Expect      []Expectation `json:"expect,omitempty"`
+	NotMeasured []string      `json:"notMeasured,omitempty"`
+}
+
+// Load is a closed loop, the same for all arms.
+type Load struct {
+	Connections int             `json:"connections"` // each with one fetch in flight, 1 to 256
+	Reuse       bool            `json:"reuse"`       // keep them open
+	Warmup      strict.Duration `json:"warmup"`      // of each slice, not measured
+	Duration    strict.Duration `json:"duration"`    // of each slice, measured
+	Tenants     int             `json:"tenants"`     // 1 to 1000
+}
+
+// Storm makes tokens that nobody revokes while the load runs, and looks at what happens to the load when they expire.
+type Storm struct {
+	After  strict.Duration `json:"after"`  // of the measurement, until the logins begin; what lies before is the calm to compare with
+	Logins int             `json:"logins"` // how many
+	TTL    strict.Duration `json:"ttl"`    // of the tokens
+	Window strict.Duration `json:"window"` // how long from the first expiry on the load is looked at
+}
+
+// Arm is one server.
+type Arm struct {
+	Name      string            `json:"name"`
+	Config    []map[string]any  `json:"config,omitempty"` // JSON Patch of OpenBao's configuration
+	Env       map[string]string `json:"env,omitempty"`    // of OpenBao
+	LatencyMs int               `json:"latencyMs,omitempty"`
+	Proxy     bool              `json:"proxy,omitempty"`  // the proxy of LatencyMs, also without latency
+	Recipe    string            `json:"recipe,omitempty"` // ID; "" is two-level-jwt
+	Mode      string            `json:"mode,omitempty"`   // "" is inline
+	TLS       bool              `json:"tls,omitempty"`
+	CPUs      float64           `json:"cpus,omitempty"`
+	Change    string            `json:"change,omitempty"` // what a maintainer would do to get from the base here
+	Costs     string            `json:"costs,omitempty"`  // what speaks against it
+}
+
+// Expectation is an effect that the experiment has to find again by itself.
+type Expectation struct {
+	Finding string  `json:"finding"`        // its name
+	Of      string  `json:"of"`             // arm
+	Over    string  `json:"over,omitempty"` // arm; "" judges Of's own median
+	Metric  string  `json:"metric"`         // one of Metrics
+	AtLeast float64 `json:"atLeast,omitempty"`
+	AtMost  float64 `json:"atMost,omitempty"`
+}
+
+// Metrics are what an expectation can be about: fetches per second, and the share of the calm throughput that is left in the storm.
+func Metrics() []string { return []string{"throughput", "stormShare"} }
+
+// Limits of an experiment.
+const (
+	minRounds = 6 // an interval of 95 % needs 2^-rounds < 0.025
+	maxRounds = 50
+	maxArms   = 8
+)
+
+// Read reads the experiments of the source tree whose ID matches the pattern, in the order of the page.
+func Read(root, pattern string) ([]Experiment, error) {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, exit.Invalidf("--run "+pattern, "use RE2 syntax, e.g. --run '^pool'", "%w", err)
+	}
+	files, err := filepath.Glob(filepath.Join(root, Dir, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var all []Experiment
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, exit.Invalidf(file, "make it readable", "%w", err)
+		}
+		e, err := Parse(file, data)
+		if err != nil {
+			return nil, err
+		}
+		if e.ID+".yaml" != filepath.Base(file) {
+			return nil, exit.Invalidf(file, "name the file after the ID", "its id is %q", e.ID)
+		}
+		if re.MatchString(e.ID) {
+			all = append(all, e)
+		}
+	}
+	if len(all) == 0 {
+		return nil, exit.Invalidf("--run "+pattern, "steamer findings --list shows the IDs", "no experiment's ID matches")
+	}
+	slices.SortFunc(all, func(a, b Experiment) int { return a.Order - b.Order })
+	return all, nil
+}
+
+// Parse reads one experiment strictly; name is used in errors, which are of code exit.Invalid.
+func Parse(name string, data []byte) (Experiment, error) {
+	var e Experiment
+	if err := strict.YAML(data, &e); err != nil {
+		return e, exit.Invalidf(name, "compare it with the other files of "+Dir, "%w", err)
+	}
+	if err := e.validate(); err != nil {
+		return e, exit.Invalidf(name, "correct the experiment", "%w", err)
+	}
+	return e, nil
+}
+
+func (e Experiment) validate() error {
+	duration, warmup := time.Duration(e.Load.Duration), time.Duration(e.Load.Warmup)
+	switch {
+	case e.APIVersion != result.APIVersion || e.Kind != Kind:
+		return fmt.Errorf("apiVersion %q, kind %q: want %q, %q", e.APIVersion, e.Kind, result.APIVersion, Kind)
+	case !regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`).MatchString(e.ID):
+		return fmt.Errorf("id %q: want small letters, digits and dashes", e.ID)
+	case e.Title == "" || e.Question == "" || e.Source == "":
+		return fmt.Errorf("title, question and source must be set")
+	case e.Load.Connections < 1 || e.Load.Connections > 256 || e.Load.Tenants < 1 || e.Load.Tenants > 1000:
+		return fmt.Errorf("load: %d connections, %d tenants: want 1 to 256 and 1 to 1000", e.Load.Connections, e.Load.Tenants)
+	case duration < 2*time.Second || duration > 10*time.Minute || warmup < 0 || warmup > time.Minute:
+		return fmt.Errorf("load: warmup %s, duration %s: want 0s to 1m, and 2s to 10m", warmup, duration)
+	case e.Rounds < minRounds || e.Rounds > maxRounds:
+		return fmt.Errorf("rounds %d: want %d to %d", e.Rounds, minRounds, maxRounds)
+	case len(e.Arms) < 2 || len(e.Arms) > maxArms:
+		return fmt.Errorf("%d arms: want 2 to %d", len(e.Arms), maxArms)
+	}
+	for i, a := range e.Arms {
+		if err := a.validate(); err != nil {
+			return fmt.Errorf("arm %q: %w", a.Name, err)
+		}
+		if slices.ContainsFunc(e.Arms[:i], func(b Arm) bool { return a.Name == b.Name }) {
+			return fmt.Errorf("arm %q: named twice", a.Name)
+		}
+	}
+	for _, x := range e.Expect {
+		if err := e.expectable(x); err != nil {
+			return fmt.Errorf("expect %q: %w", x.Finding, err)
+		}
+	}
+	return e.Storm.validate(duration)
+}
+
+// Expected is about how long the experiment takes: a server is up and has its tenants after some seconds, and k6 starts in one or two.
+func (e Experiment) Expected() time.Duration {
+	const up, start = 7 * time.Second, 2 * time.Second
+	slice := time.Duration(e.Load.Warmup) + time.Duration(e.Load.Duration) + start
+	runs := time.Duration(e.Rounds * len(e.Arms))
+	if e.Storm != nil {
+		return runs * (slice + up)
+	}
+	return runs*slice + time.Duration(len(e.Arms))*up
+}
+
+func (s *Storm) validate(length time.Duration) error {
+	if s == nil {
+		return nil
+	}
+	after, ttl, window := time.Duration(s.After), time.Duration(s.TTL), time.Duration(s.Window)
+	switch {
+	case s.Logins < 100 || s.Logins > 100_000:
+		return fmt.Errorf("storm: %d logins: want 100 to 100000", s.Logins)
+	case after < 2*time.Second || ttl < 5*time.Second || window < 3*time.Second:
+		return fmt.Errorf("storm: after %s, ttl %s, window %s: want at least 2s, 5s and 3s", after, ttl, window)
+	case after+ttl+window > length:
+		return fmt.Errorf("storm: after, ttl and window are %s, longer than the load's %s", after+ttl+window, length)
+	}
+	return nil
+}
+
+func (a Arm) validate() error {
+	_, err := a.recipes("")
+	switch {
+	case a.Name == "":
+		return fmt.Errorf("it has no name")
+	case a.LatencyMs < 0 || a.LatencyMs > 1000:
+		return fmt.Errorf("latencyMs %d: want 0 to 1000", a.LatencyMs)
+	case !(a.CPUs >= 0) || a.CPUs > 1024:
+		return fmt.Errorf("cpus %g: want 0, for none, to 1024", a.CPUs)
+	case a.Mode != "" && !slices.Contains(load.Modes(), a.Mode):
+		return fmt.Errorf("mode %q: want one of %q", a.Mode, load.Modes())
+	}
+	return err
+}
+
+func (e Experiment) expectable(x Expectation) error {
+	has := func(name string) bool { return slices.ContainsFunc(e.Arms, func(a Arm) bool { return a.Name == name }) }
+	switch {
+	case x.Finding == "" || !has(x.Of) || x.Over != "" && !has(x.Over):
+		return fmt.Errorf("of %q, over %q: want names of arms, and a finding", x.Of, x.Over)
+	case !slices.Contains(Metrics(), x.Metric):
+		return fmt.Errorf("metric %q: want one of %q", x.Metric, Metrics())
+	case x.Metric == "stormShare" && e.Storm == nil:
+		return fmt.Errorf("stormShare needs a storm")
+	case (x.AtLeast > 0) == (x.AtMost > 0):
+		return fmt.Errorf("want one of atLeast and atMost, above 0")
+	}
+	return nil
+}
+
+// recipes returns the arm's recipe, with the tokens' TTL replaced unless ttl is "".
+func (a Arm) recipes(ttl string) ([]*gitlab.Recipe, error) {
+	all, err := gitlab.Recipes()
+	if err != nil {
+		return nil, err
+	}
+	want := a.Recipe
+	if want == "" {
+		want = "two-level-jwt"
+	}
+	i := slices.IndexFunc(all, func(r *gitlab.Recipe) bool { return r.ID == want })
+	if i < 0 {
+		return nil, fmt.Errorf("recipe %q: there is none of that ID", want)
+	}
+	for _, step := range all[i].Provision { // Recipes has just parsed it: it is ours to change
+		for _, key := range []string{"token_ttl", "token_max_ttl"} {
+			if _, ok := step.Body[key]; ok && ttl != "" {
+				step.Body[key] = ttl
+			}
+		}
+	}
+	return all[i : i+1], nil
+}
+
+// spec is the arm's lab.
+func (a Arm) spec(e Experiment) (lab.Spec, error) {
+	ttl := ""
+	if e.Storm != nil {
+		ttl = time.Duration(e.Storm.TTL).String()
+	}
+	recipes, err := a.recipes(ttl)
+	if err != nil {
+		return lab.Spec{}, err
+	}
+	s := lab.Spec{
+		Name: e.ID + "/" + a.Name, TLS: a.TLS, Latency: time.Duration(a.LatencyMs) * time.Millisecond, Proxy: a.Proxy, CPUs: a.CPUs,
+		Recipes: recipes, Tenants: e.Load.Tenants, Secrets: gitlab.DefaultSecrets,
+	}
+	for key, value := range a.Env {
+		s.Env = append(s.Env, key+"="+value)
+	}
+	slices.Sort(s.Env)
+	if len(a.Config) > 0 {
+		s.Patch, err = json.Marshal(a.Config)
+	}
+	return s, err
+}
+
+// profile is the load of one slice on the arm.
+func (a Arm) profile(l Load) load.Profile {
+	mode := a.Mode
+	if mode == "" {
+		mode = "inline"
+	}
+	return load.Profile{
+		APIVersion: result.APIVersion, Kind: "Profile", Name: "saturate", Workload: "saturate", Mode: mode,
+		Warmup: l.Warmup, Duration: l.Duration, Rate: load.Rate{PerSecond: 1}, // a closed loop has no rate
+		Connections: load.Connections{Reuse: l.Reuse}, VUs: load.VUs{Initial: l.Connections, Max: l.Connections},
+	}
+}

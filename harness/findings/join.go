@@ -1,0 +1,53 @@
+package findings
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// Join reads the findings.json of several run directories and judges all their experiments anew, for experiments that were run one at a
+// time. Of an experiment that ran more often the latest counts. Errors are of code exit.Invalid.
+func Join(dirs []string) (*Report, error) {
+	var runs []*Report
+	for _, dir := range dirs {
+		path := filepath.Join(dir, "findings.json")
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, exit.Invalidf("--from "+dir, "name the directory of a run of steamer findings", "%w", err)
+		}
+		r := new(Report)
+		if err := json.Unmarshal(data, r); err == nil && (r.APIVersion != result.APIVersion || r.Kind != ReportKind) {
+			err = fmt.Errorf("apiVersion %q, kind %q: want %q, %q", r.APIVersion, r.Kind, result.APIVersion, ReportKind)
+			return nil, exit.Invalidf(path, "name the directory of a run of steamer findings", "%w", err)
+		} else if err != nil {
+			return nil, exit.Invalidf(path, "name the directory of a run of steamer findings", "%w", err)
+		}
+		runs = append(runs, r)
+	}
+	slices.SortStableFunc(runs, func(a, b *Report) int { return a.Started.Compare(b.Started) })
+	latest := map[string]*Outcome{}
+	var commands []string
+	for _, r := range runs {
+		commands = append(commands, r.Reproduce)
+		for _, o := range r.Outcomes {
+			o.Found = []Found{}
+			o.judge()
+			latest[o.Experiment.ID] = o
+		}
+	}
+	joined := NewReport(strings.Join(commands, "; "), runs[len(runs)-1].Host)
+	for _, o := range latest {
+		joined.Add(o)
+	}
+	slices.SortFunc(joined.Outcomes, func(a, b *Outcome) int { return a.Experiment.Order - b.Experiment.Order })
+	joined.Finish()
+	joined.Started = runs[0].Started
+	return joined, nil
+}

@@ -1,0 +1,143 @@
+package findings
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gitlab.com/steamer/steamer/harness/stats"
+)
+
+// alpha is the one-sided level of every bound: intervals of 95 %.
+const alpha = 0.025
+
+// worth is the least gain in throughput, by the lower bound, for which a change is recommended.
+const worth = 1.03
+
+// Found is what became of an expectation.
+type Found struct {
+	Expectation
+	OK       bool    `json:"ok"`
+	Value    float64 `json:"value"` // the ratio, or the median
+	Lo       float64 `json:"lo"`    // of the 95 % interval
+	Hi       float64 `json:"hi"`
+	Explains string  `json:"explains"`
+}
+
+// values are an arm's readings of a metric, in the order of the rounds.
+func (a ArmOutcome) values(metric string) []float64 {
+	var out []float64
+	for _, s := range a.Slices {
+		switch metric {
+		case "stormShare":
+			out = append(out, s.StormShare)
+		case "cpu":
+			out = append(out, s.OpenBao+s.PostgreSQL)
+		case "openbao":
+			out = append(out, s.OpenBao)
+		case "postgresql":
+			out = append(out, s.PostgreSQL)
+		case "p95":
+			out = append(out, s.P95)
+		case "p99":
+			out = append(out, s.P99)
+		case "opened":
+			out = append(out, s.Opened)
+		case "calm":
+			out = append(out, s.Calm)
+		case "others":
+			out = append(out, s.Others)
+		case "throttled":
+			out = append(out, s.Throttled)
+		default:
+			out = append(out, s.Throughput)
+		}
+	}
+	return out
+}
+
+// ratio is that of a metric of one arm over another, round by round. ok is false with too few rounds for an interval.
+func ratio(of, over ArmOutcome, metric string) (stats.Ratio, bool) {
+	a, b := over.values(metric), of.values(metric)
+	n := min(len(a), len(b))
+	r, err := stats.EstimateRatio(a[:n], b[:n], alpha)
+	if err != nil || n < minRounds || math.IsInf(r.Lo, 0) || math.IsInf(r.Hi, 0) || math.IsNaN(r.Lo) {
+		return r, false
+	}
+	return r, true
+}
+
+func (o *Outcome) arm(name string) ArmOutcome {
+	i := slices.IndexFunc(o.Arms, func(a ArmOutcome) bool { return a.Name == name })
+	if i < 0 {
+		return ArmOutcome{} // only in a result that someone edited: nothing to judge
+	}
+	return o.Arms[i]
+}
+
+// judge looks for what the experiment has to find again.
+func (o *Outcome) judge() {
+	for _, x := range o.Experiment.Expect {
+		f := Found{Expectation: x}
+		var ok bool
+		if x.Over != "" {
+			var r stats.Ratio
+			r, ok = ratio(o.arm(x.Of), o.arm(x.Over), x.Metric)
+			f.Value, f.Lo, f.Hi = r.Ratio, r.Lo, r.Hi
+		} else {
+			median, interval, err := stats.MedianInterval(o.arm(x.Of).values(x.Metric), 1-2*alpha)
+			ok = err == nil && len(o.arm(x.Of).Slices) >= minRounds
+			f.Value, f.Lo, f.Hi = median, interval.Lo, interval.Hi
+		}
+		what := fmt.Sprintf("%s of %q", x.Metric, x.Of)
+		if x.Over != "" {
+			what += fmt.Sprintf(" over %q", x.Over)
+		}
+		switch {
+		case !ok:
+			f.Value, f.Lo, f.Hi = 0, 0, 0 // JSON has no NaN
+			f.Explains = what + ": too few rounds for an interval"
+		case x.AtLeast > 0:
+			f.OK = f.Lo >= x.AtLeast
+			f.Explains = fmt.Sprintf("%s: %.2f (%.2f to %.2f), expected at least %.2f", what, f.Value, f.Lo, f.Hi, x.AtLeast)
+		default:
+			f.OK = f.Hi <= x.AtMost
+			f.Explains = fmt.Sprintf("%s: %.2f (%.2f to %.2f), expected at most %.2f", what, f.Value, f.Lo, f.Hi, x.AtMost)
+		}
+		o.Found = append(o.Found, f)
+	}
+}
+
+// Advice is a change and what it brings.
+type Advice struct {
+	Change     string
+	Costs      string
+	Experiment string
+	Gain       float64 // ratio of the throughput, or of what is left of it in a storm
+	Lo, Hi     float64
+	Worth      bool // the lower bound of the gain is above worth
+	InStorm    bool
+}
+
+// advice says of each arm with a change whether it is worth making.
+func (o *Outcome) advice() []Advice {
+	var out []Advice
+	metric := "throughput"
+	if o.Experiment.Storm != nil {
+		metric = "stormShare"
+	}
+	for _, a := range o.Arms[1:] {
+		if a.Change == "" {
+			continue
+		}
+		r, ok := ratio(a, o.Arms[0], metric)
+		if !ok {
+			continue
+		}
+		out = append(out, Advice{
+			Change: a.Change, Costs: a.Costs, Experiment: o.Experiment.ID, Gain: r.Ratio, Lo: r.Lo, Hi: r.Hi, Worth: r.Lo >= worth,
+			InStorm: o.Experiment.Storm != nil,
+		})
+	}
+	return out
+}
