@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"os"
 	"path/filepath"
@@ -120,4 +121,24 @@ func TestRatio(t *testing.T) {
 	t.Parallel()
 	us := func(n int) time.Duration { return time.Duration(n) * time.Microsecond }
 	require.Equal(t, "2.00 (1.00 to 3.00)", ratio([]time.Duration{us(10), us(40), us(30)}, []time.Duration{us(10), us(20), us(10)}))
+}
+
+// TestWarnings: what k6 merely says is no failure.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, warnings([]byte("{\"level\":\"info\",\"msg\":\"a\"}\n")))
+	require.Contains(t, warnings([]byte("{\"level\":\"info\"}\n{\"level\":\"warning\",\"msg\":\"b\"}\n")), "b")
+}
+
+// TestPartialReport shows what was measured of a run that was cut off.
+func TestPartialReport(t *testing.T) {
+	t.Parallel()
+	cost := []time.Duration{100 * time.Microsecond}
+	c := comparison{name: "x", series: []series{
+		{generator: generator{name: "ours"}, cost: cost, through: []float64{1}}, {generator: generator{name: "plain"}},
+	}}
+	var out bytes.Buffer
+	require.NoError(t, report(&out, []comparison{c}, settings{}))
+	require.Contains(t, out.String(), "ours")
+	require.NotContains(t, out.String(), "plain |")
 }

@@ -24,6 +24,9 @@ func (b *bench) plain(ctx context.Context, reuse bool, n int) (usage, error) {
 func (b *bench) closedScript(ctx context.Context, script string, reuse bool, n int, args ...string) (usage, error) {
 	u, _, err := b.k6Run(ctx, script, reuse, []string{"STEAMER_VUS=" + strconv.Itoa(b.vus), "STEAMER_ITERATIONS=" + strconv.Itoa(n)}, args...)
 	u.fetches = n
+	if err == nil && u.warnings != "" {
+		err = fmt.Errorf("fetches failed: %s", u.warnings)
+	}
 	return u, err
 }
 

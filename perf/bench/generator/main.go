@@ -140,8 +140,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	results, err := b.compare(ctx)
-	if err != nil {
-		return err
+	if err != nil { // what was measured is shown, and not written into a document
+		fmt.Fprintln(os.Stdout, "partial:", err)
+		s.markdown, s.atLeast = "", 0
+		return errors.Join(err, report(os.Stdout, results, s))
 	}
 	return report(os.Stdout, results, s)
 }

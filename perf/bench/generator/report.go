@@ -26,10 +26,16 @@ func report(w io.Writer, all []comparison, s settings) error {
 		out.WriteString("|---|---|---|---|---|---|---|---|---|\n")
 		base := c.series[0]
 		for _, g := range c.series {
+			if len(g.cost) == 0 || len(base.cost) == 0 {
+				continue // cut off before its first run
+			}
 			fmt.Fprintf(&out, "| %s | %s | %s | %s | %.0f | %.0f/s | %s | %s | %d MiB |\n", g.name, g.checks, spread(g.cost), ratio(g.cost, base.cost),
 				float64(time.Second)/float64(median(g.cost)), median(g.through), rates(g.honest), shares(g.honest), g.rss>>20)
 		}
 		out.WriteString("\n")
+		if len(c.series[1].cost) == 0 || len(base.cost) == 0 {
+			continue
+		}
 		if r := float64(median(c.series[1].cost)) / float64(median(base.cost)); i == 0 || r < worst {
 			worst = r
 		}
