@@ -85,8 +85,9 @@ type Expectation struct {
 	AtMost  float64 `json:"atMost,omitempty"`
 }
 
-// Metrics are what an expectation can be about: fetches per second, and the share of the calm throughput that is left in the storm.
-func Metrics() []string { return []string{"throughput", "stormShare"} }
+// Metrics are what an expectation can be about: fetches per second, CPU of OpenBao and PostgreSQL per fetch, and the share of the calm
+// throughput that is left in the storm.
+func Metrics() []string { return []string{"throughput", "cpu", "stormShare"} }
 
 // Limits of an experiment.
 const (

@@ -11,7 +11,8 @@ import (
 // alpha is the one-sided level of every bound: intervals of 95 %.
 const alpha = 0.025
 
-// worth is the least gain in throughput, by the lower bound, for which a change is recommended.
+// worth is the least gain, by the bound of its interval, for which a change is recommended: in throughput, or in CPU per fetch,
+// which a crowded machine blurs less.
 const worth = 1.03
 
 // Found is what became of an expectation.
@@ -113,31 +114,44 @@ type Advice struct {
 	Change     string
 	Costs      string
 	Experiment string
-	Gain       float64 // ratio of the throughput, or of what is left of it in a storm
-	Lo, Hi     float64
-	Worth      bool // the lower bound of the gain is above worth
-	InStorm    bool
+	Gain       stats.Ratio  // of the throughput, or of what is left of it in a storm
+	CPU        *stats.Ratio // of the CPU per fetch; nil in a storm
 }
 
-// advice says of each arm with a change whether it is worth making.
+// Verdict says whether the change is worth making.
+func (a Advice) Verdict() string {
+	faster, slower := a.Gain.Lo >= worth, a.Gain.Hi < 1
+	cheaper, dearer := a.CPU != nil && a.CPU.Hi <= 1/worth, a.CPU != nil && a.CPU.Lo > 1
+	switch {
+	case slower:
+		return "no: it costs throughput"
+	case dearer:
+		return "no: it costs CPU"
+	case faster || cheaper:
+		return "**yes**"
+	default:
+		return "no effect shown"
+	}
+}
+
+// advice says of each arm with a change what it brings.
 func (o *Outcome) advice() []Advice {
 	var out []Advice
-	metric := "throughput"
-	if o.Experiment.Storm != nil {
-		metric = "stormShare"
-	}
-	for _, a := range o.Arms[1:] {
-		if a.Change == "" {
+	for _, arm := range o.Arms[1:] {
+		if arm.Change == "" {
 			continue
 		}
-		r, ok := ratio(a, o.Arms[0], metric)
-		if !ok {
-			continue
+		a := Advice{Change: arm.Change, Costs: arm.Costs, Experiment: o.Experiment.ID}
+		metric := "throughput"
+		if o.Experiment.Storm != nil {
+			metric = "stormShare"
+		} else if cpu, ok := ratio(arm, o.Arms[0], "cpu"); ok {
+			a.CPU = &cpu
 		}
-		out = append(out, Advice{
-			Change: a.Change, Costs: a.Costs, Experiment: o.Experiment.ID, Gain: r.Ratio, Lo: r.Lo, Hi: r.Hi, Worth: r.Lo >= worth,
-			InStorm: o.Experiment.Storm != nil,
-		})
+		var ok bool
+		if a.Gain, ok = ratio(arm, o.Arms[0], metric); ok {
+			out = append(out, a)
+		}
 	}
 	return out
 }

@@ -118,23 +118,21 @@ func (r *Report) advice(line func(string, ...any)) {
 	if len(all) == 0 {
 		return
 	}
-	slices.SortStableFunc(all, func(a, b Advice) int { return cmp.Compare(b.Gain, a.Gain) })
-	line("\n## What to change, and what it brings\n\n| change | throughput, times | worth it | what it costs | experiment |\n|---|---|---|---|---|")
+	slices.SortStableFunc(all, func(a, b Advice) int { return cmp.Compare(b.Gain.Ratio, a.Gain.Ratio) })
+	line("\n## What to change, and what it brings\n\n| change | throughput, times | CPU per fetch, times | worth it | what it costs | experiment |\n|---|---|---|---|---|---|")
 	for _, a := range all {
-		verdict := "**yes**"
-		switch {
-		case a.Hi < 1:
-			verdict = "no: it costs throughput"
-		case !a.Worth:
-			verdict = fmt.Sprintf("not shown: the lower bound is below %.2f", worth)
-		}
-		gain := fmt.Sprintf("%.2f (%.2f to %.2f)", a.Gain, a.Lo, a.Hi)
-		if a.InStorm {
+		gain, cpu := interval(a.Gain), "–"
+		if a.CPU != nil {
+			cpu = interval(*a.CPU)
+		} else {
 			gain += ", while tokens expire"
 		}
-		line("| %s | %s | %s | %s | [%s](#%s) |", a.Change, gain, verdict, cmp.Or(a.Costs, "nothing seen"), a.Experiment, a.Experiment)
+		line("| %s | %s | %s | %s | %s | [%s](#%s) |", a.Change, gain, cpu, a.Verdict(), cmp.Or(a.Costs, "nothing seen"), a.Experiment, a.Experiment)
 	}
+	line("\nWorth it: the throughput's lower bound is at least %.2f, or the CPU's upper bound at most %.2f.", worth, 1/worth)
 }
+
+func interval(r stats.Ratio) string { return fmt.Sprintf("%.2f (%.2f to %.2f)", r.Ratio, r.Lo, r.Hi) }
 
 // found lists the effects that the run has to find again by itself.
 func (r *Report) found(line func(string, ...any)) {
@@ -230,7 +228,7 @@ func ratioText(of, over ArmOutcome, metric string) string {
 	if !ok {
 		return "too few rounds"
 	}
-	text := fmt.Sprintf("%.2f (%.2f to %.2f)", r.Ratio, r.Lo, r.Hi)
+	text := interval(r)
 	if r.Lo > 1 || r.Hi < 1 {
 		text = "**" + text + "**"
 	}
