@@ -12,6 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -48,6 +49,11 @@ func (s local) Grow(ctx context.Context, total int) (Growth, error) {
 	took := time.Since(began).Seconds()
 	resources, pool := stop()
 	g := Growth{Tenants: total - before, Seconds: took}
+	for i := range resources {
+		if s := &resources[i]; s.Component == "openbao" {
+			g.MemoryMiB = max(g.MemoryMiB, s.PeakMemory(result.Window{From: began.Add(-time.Minute), To: time.Now()}))
+		}
+	}
 	if n := len(s.lab.Seeds); n > 0 && g.Tenants > 0 {
 		g.Calls, g.Secrets = s.lab.Seeds[n-1].Calls, s.lab.Seeds[n-1].Secrets
 		g.Limit = seedLimit(resources, pool, ownCPU()-own, began, took)

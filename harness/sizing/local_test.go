@@ -26,6 +26,7 @@ func TestLocal(t *testing.T) {
 	require.Equal(t, 2, growth.Tenants)
 	require.Greater(t, growth.Calls, 20)
 	require.Contains(t, growth.Limit, "OpenBao used")
+	require.Greater(t, growth.MemoryMiB, 50.0)
 	require.Len(t, site.Tenants(), 3)
 
 	size, err := site.DatabaseMiB(ctx)

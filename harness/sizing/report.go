@@ -94,8 +94,8 @@ func (r *Report) Markdown() string {
 	}
 	line("\n## By number of tenants\n")
 	line("In brackets: what the published formulas give for that number of namespaces.\n")
-	line("| tenants | namespaces | secrets | memory | start | failover in order | failover after a crash | database | tenants/s provisioned | fetch mean / p95 / p99 |")
-	line("|---|---|---|---|---|---|---|---|---|---|")
+	line("| tenants | namespaces | secrets | memory | memory while provisioning | start | failover in order | failover after a crash | database | tenants/s provisioned | fetch mean / p95 / p99 |")
+	line("|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, s := range append(append([]Step{}, r.Steps...), r.Beyond...) {
 		line("%s", s.row())
 	}
@@ -121,6 +121,11 @@ func (s Step) row() string {
 	}
 	startup := fmt.Sprintf(" (%.1f s)", documentedStartup(s.Namespaces))
 	value("%.0f MiB", s.MemoryMiB, fmt.Sprintf(" (%.0f MiB)", documentedMiB(s.Namespaces)))
+	if s.SeedMemory > 0 {
+		value("%.0f MiB", s.SeedMemory, "")
+	} else {
+		cells = append(cells, "–")
+	}
 	value("%.1f s", s.Startup, startup)
 	value("%.1f s", s.Graceful, startup)
 	value("%.1f s", s.Crash, fmt.Sprintf(" (%.1f s)", documentedCrash(s.Namespaces)))

@@ -37,7 +37,8 @@ type Site interface {
 type Growth struct {
 	Tenants, Secrets, Calls int
 	Seconds                 float64
-	Limit                   string // what limited it, with the evidence; "" where that was not watched
+	MemoryMiB               float64 // peak of the active node meanwhile; 0 where that was not watched
+	Limit                   string  // what limited it, with the evidence; "" where that was not watched
 }
 
 // Options say how far to go.
@@ -93,8 +94,9 @@ type Step struct {
 	Namespaces   int     `json:"namespaces"`
 	Secrets      int     `json:"secrets"`
 	Extrapolated bool    `json:"extrapolated,omitempty"`
-	MemoryMiB    float64 `json:"memoryMiB"`      // resident set of the active node under the fetches
-	Startup      float64 `json:"startupSeconds"` // all nodes ended, until a fetch is answered
+	MemoryMiB    float64 `json:"memoryMiB"`                 // resident set of the active node under the fetches, after it has started anew
+	SeedMemory   float64 `json:"provisioningMiB,omitempty"` // the same while it provisioned the tenants
+	Startup      float64 `json:"startupSeconds"`            // all nodes ended, until a fetch is answered
 	Graceful     float64 `json:"gracefulSeconds"`
 	Crash        float64 `json:"crashSeconds"`
 	SeedRate     float64 `json:"tenantsPerSecond,omitempty"`
@@ -160,14 +162,14 @@ func affordable(last Step, tenants int, left time.Duration) bool {
 	return time.Duration(float64(tenants-last.Tenants)/last.SeedRate*float64(time.Second))+rest <= left
 }
 
-// measure is one step: grow, fetch, fail over in both ways, restart.
+// measure is one step: grow, fail over in both ways, restart, fetch.
 func measure(ctx context.Context, site Site, o Options, tenants int) (Step, error) {
 	o.Progress(fmt.Sprintf("%d tenants: provisioning", tenants))
 	growth, err := site.Grow(ctx, tenants)
 	if err != nil {
 		return Step{}, fmt.Errorf("%d tenants: %w", tenants, err)
 	}
-	step := Step{Tenants: tenants, Namespaces: Namespaces(site.Tenants()), SeedLimit: growth.Limit}
+	step := Step{Tenants: tenants, Namespaces: Namespaces(site.Tenants()), SeedLimit: growth.Limit, SeedMemory: growth.MemoryMiB}
 	for _, t := range site.Tenants() {
 		step.Secrets += len(t.Secrets)
 	}
@@ -176,10 +178,6 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 	}
 	if step.DatabaseMiB, err = site.DatabaseMiB(ctx); err != nil {
 		return step, fmt.Errorf("%d tenants: size of the database: %w", tenants, err)
-	}
-	o.Progress(fmt.Sprintf("%d tenants: fetching at %g/s", tenants, o.Rate))
-	if step.Fetch, step.MemoryMiB, err = fetch(ctx, site, o, tenants); err != nil {
-		return step, fmt.Errorf("%d tenants: fetching: %w", tenants, err)
 	}
 	for _, d := range []struct {
 		name string
@@ -201,6 +199,11 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 		}
 		slices.Sort(times)
 		*d.into = times[(len(times)-1)/2]
+	}
+	// Last, on a node that has loaded all namespaces anew: what provisioning left on the heap is no need of the tenants.
+	o.Progress(fmt.Sprintf("%d tenants: fetching at %g/s", tenants, o.Rate))
+	if step.Fetch, step.MemoryMiB, err = fetch(ctx, site, o, tenants); err != nil {
+		return step, fmt.Errorf("%d tenants: fetching: %w", tenants, err)
 	}
 	return step, nil
 }
