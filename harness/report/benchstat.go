@@ -60,6 +60,9 @@ func benchValues(t *result.Topology) []benchValue {
 			values = append(values, benchValue{v, c + "-cpu-ms/fetch"})
 		}
 	}
+	if t.Cost != nil && t.Cost.Statements != nil {
+		values = append(values, benchValue{*t.Cost.Statements, "statements/fetch"})
+	}
 	return values
 }
 

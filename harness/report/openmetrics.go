@@ -19,6 +19,7 @@ type Family struct {
 // Families lists the gauges, by name.
 func Families() []Family {
 	return []Family{
+		{"steamer_cost", "What a fetch or 1,000 tenants cost, by the name in result.json.", []string{"topology", "cost"}},
 		{"steamer_cpu_milliseconds_per_fetch", "CPU time a component used per fetch.", []string{"topology", "component"}},
 		{"steamer_fetch_latency_milliseconds", "Latency of a secret fetch, from its actual or intended start.", []string{"topology", "start", "quantile"}},
 		{"steamer_fetch_rate", "Completed fetches per second while measuring.", []string{"topology"}},
@@ -104,6 +105,13 @@ func (g gauges) load(t *result.Topology) {
 	for _, c := range []string{"openbao", "postgresql"} {
 		if v, ok := t.CPUPerFetch(c); ok {
 			g.add("steamer_cpu_milliseconds_per_fetch", v, t.Name, c)
+		}
+	}
+	if t.Cost != nil {
+		for _, c := range t.Cost.Table() {
+			if c.Value != nil {
+				g.add("steamer_cost", *c.Value, t.Name, c.ID)
+			}
 		}
 	}
 	for _, c := range t.Checks {

@@ -167,6 +167,7 @@ func glance(r *result.Result) []row {
 		})},
 		{"OpenBao CPU", "per fetch", cost("openbao")},
 		{"PostgreSQL CPU", "per fetch", cost("postgresql")},
+		{"PostgreSQL statements", "per fetch, BEGIN and ROLLBACK included", load(statements)},
 		{"OpenBao memory", "largest working set of a pod", load(func(t *result.Topology, _ *result.Load) string {
 			peak := peakOpenBao(t)
 			if peak == 0 {

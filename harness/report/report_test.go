@@ -191,7 +191,7 @@ func TestSummary(t *testing.T) {
 	require.NoError(t, report.Summary(&plain, r, false))
 	require.NotContains(t, plain.String(), "\x1b")
 	require.Contains(t, plain.String(), "Steamer: PASS   run 20261123-143000-synt, profile steady, tier 12, 7 min 40 s")
-	require.Contains(t, plain.String(), "\n    Scenarios           7 passed, 0 failed, 1 skipped\n")
+	require.Contains(t, plain.String(), "\n    Scenarios              7 passed, 0 failed, 1 skipped\n")
 	require.NoError(t, report.Summary(&colour, r, true))
 	require.Contains(t, colour.String(), "\x1b[1;32mPASS\x1b[0m")
 	require.Equal(t, plain.String(), regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(colour.String(), ""))
@@ -284,6 +284,26 @@ func TestBenchstat(t *testing.T) {
 		require.True(t, units["p99-ms"] && units["openbao-cpu-ms/fetch"], "%v", units)
 	}
 	require.Equal(t, 2, lines)
+}
+
+// TestCosts shows what is known and says why the rest is not.
+func TestCosts(t *testing.T) {
+	t.Parallel()
+	r := synthetic.Result(60, 12)
+	var html, md, metrics, bench bytes.Buffer
+	require.NoError(t, report.HTML(&html, r))
+	require.Contains(t, html.String(), "<dt>statements per fetch</dt><dd>4.02</dd>")
+	require.Contains(t, html.String(), "not measured: ")
+	require.NoError(t, report.Markdown(&md, r))
+	require.Contains(t, md.String(), "| statements per fetch | 4.02 |")
+	require.NoError(t, report.OpenMetrics(&metrics, r))
+	require.Contains(t, metrics.String(), `steamer_cost{topology="cloud-native",cost="statements"} 4.02`)
+	require.NoError(t, report.Benchstat(&bench, r))
+	require.Contains(t, bench.String(), " 4.02 statements/fetch")
+	r.Topologies[0].Cost, r.Topologies[1].Cost = nil, nil
+	html.Reset()
+	require.NoError(t, report.HTML(&html, r))
+	require.NotContains(t, html.String(), "What a fetch costs", "an old result has none")
 }
 
 func TestGPT(t *testing.T) {

@@ -21,6 +21,7 @@ type view struct {
 	Events                  []eventView
 	Versions, Images        []row
 	Statuses                []row
+	Costs                   []row // what a fetch cost, and why a cost is not known
 	Charts                  *charts
 	LatencyTable            table
 	ResourceTable           table
@@ -78,6 +79,7 @@ func newView(t *result.Topology) view {
 		}
 		sort.Slice(v.Statuses, func(i, j int) bool { return v.Statuses[i].Label < v.Statuses[j].Label })
 	}
+	v.Costs = costs(t)
 	v.Charts = newCharts(t)
 	v.LatencyTable = latencyTable(t.Load)
 	v.ResourceTable = resourceTable(t)

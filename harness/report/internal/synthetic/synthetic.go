@@ -92,6 +92,9 @@ func topology(name string, seed uint64, start time.Time, seconds, rate int) resu
 		series(rng, t.Load, "postgresql", "postgresql-0/postgresql", "", 0.0005*float64(rate)+0.006, 95, 0),
 		series(rng, t.Load, "gitlab-stub", "gitlab-stub-0/gitlab-stub", "", 0.002, 14, 0),
 	}
+	statements := 4.02
+	t.Cost = t.DeriveCost()
+	t.Cost.Statements = &statements
 	t.Events = []result.Event{
 		{At: start, Kind: "phase", Detail: "load begins", Planned: true},
 		{At: start.Add(-20 * time.Second), Kind: "fault", Detail: "deleted the active pod", Planned: true},

@@ -1,0 +1,31 @@
+package report
+
+import (
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// costs are what a fetch and a tenant cost on a topology; nil where nothing was derived, as in results of before November 2026.
+func costs(t *result.Topology) []row {
+	if t.Cost == nil {
+		return nil
+	}
+	var out []row
+	for _, c := range t.Cost.Table() {
+		cell := "not measured: " + c.Reason
+		if c.Value != nil {
+			cell = strings.TrimSpace(sig(*c.Value) + " " + c.Unit)
+		}
+		out = append(out, row{Label: c.Title, Cells: []string{cell}})
+	}
+	return out
+}
+
+// statements is the cell about PostgreSQL's statements per fetch.
+func statements(t *result.Topology, _ *result.Load) string {
+	if t.Cost == nil || t.Cost.Statements == nil {
+		return "not measured"
+	}
+	return sig(*t.Cost.Statements)
+}
