@@ -30,17 +30,17 @@ func k6(t *testing.T) string {
 	return path
 }
 
-// short is a design that takes a minute: what it can find is a regression of several hundred per cent.
+// short is a design of half a minute. It is too small for a verdict, which a test beside others could not rely on anyway.
 func short() Design {
 	d := DefaultDesign()
-	d.Where, d.Rate, d.Slice, d.Warmup, d.Idle, d.Tenants, d.Secrets = "local", 60, 4, 1, 0.1, 2, 1
-	d.LookEvery, d.MaxPairs, d.Budget = 8, 8, 0
+	d.Where, d.Rate, d.Slice, d.Warmup, d.Idle, d.Tenants, d.Secrets = "local", 20, 3, 1, 0.1, 2, 1
+	d.LookEvery, d.MaxPairs, d.Budget = 4, 4, 0
 	d.SetGate([]string{"fetch_mean_ms"}, 0.1)
 	return d
 }
 
 // TestLocal compares real OpenBao processes: the same configuration behind a proxy
-// that delays B by 20 ms. It sees the delay, the cost and the ends of the processes.
+// that delays B by 150 ms. It sees the delay, the cost and the ends of the processes.
 func TestLocal(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	g := Generator{K6: k6(t), Scripts: "../../perf/scripts", Dir: t.TempDir()}
@@ -51,30 +51,32 @@ func TestLocal(t *testing.T) {
 	}
 	// The test runs beside others: what it looks for survives noise that a measurement must not have.
 	tolerant := gate.Validity{MinAchieved: 0.9, MaxGeneratorCPU: 1, MaxDrift: 20}
+	const delay = 150 * time.Millisecond
 	saves := 0
 	e := &Engine{A: a, B: b, Validity: tolerant, Log: func(line string) { t.Log(line) }, Save: func(*Comparison) error { saves++; return nil }}
 	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
 	c := New("local", short())
 	require.NoError(t, e.Prepare(t.Context(), c))
-	require.NoError(t, b.SetDelay(20*time.Millisecond))
+	require.NoError(t, b.SetDelay(delay))
 	c.B = b.Subject()
-	require.Equal(t, 20.0, c.B.Delay)
+	require.InDelta(t, 150, c.B.Delay, 1e-9)
 	require.Contains(t, c.B.Config, "sha256:")
 	require.NotEqual(t, "", c.A.Versions["openbao"])
 
 	require.NoError(t, e.Drive(t.Context(), c))
 	require.NoError(t, Text(testWriter{t}, c))
-	require.Equal(t, result.Fail, c.Verdict, "%v", c.Reasons)
-	require.Equal(t, 5, saves, "after each block, and at the end")
+	require.NotEqual(t, result.Pass, c.Verdict, "%v", c.Reasons)
+	require.Len(t, c.Pairs, 4)
+	require.Equal(t, 3, saves, "after each block, and at the end")
 	for _, p := range c.Pairs {
 		require.Zero(t, p.A.Failed+p.B.Failed+p.A.Wrong+p.B.Wrong)
 		for _, s := range []Slice{p.A, p.B} {
-			require.InDelta(t, 60, s.Achieved, 6)
+			require.Greater(t, s.Achieved, 10.0)
 			require.Positive(t, s.Values["openbao_cpu_ms_per_fetch"])
 			require.Positive(t, s.Values["postgresql_cpu_ms_per_fetch"])
 			require.Positive(t, s.Values["openbao_memory_mib"])
 		}
-		require.Greater(t, p.B.Values["fetch_p50_ms"]-p.A.Values["fetch_p50_ms"], 5.0)
+		require.Greater(t, p.B.Values["fetch_p50_ms"]-p.A.Values["fetch_p50_ms"], 75.0)
 	}
 	openbao, postgres := a.server.PIDs()
 	require.NoError(t, a.Close(t.Context()))

@@ -111,12 +111,13 @@ func TestProcesses(t *testing.T) {
 	d.describe(l, rate)
 
 	require.Empty(t, l.Partial, "%s", d.tails[0])
-	require.InDelta(t, rate*seconds, l.Fetches, 3, "all shares together are the whole rate")
+	const ends = 3 // arrivals that a busy machine puts before or after the measured time, for each process
+	require.InDelta(t, rate*seconds, l.Fetches, ends*processes, "all shares together are the whole rate")
 	require.Equal(t, [3]int64{}, [3]int64{l.Failed, l.Wrong, l.Dropped})
 	require.Equal(t, [2]int64{l.Fetches, l.Fetches}, [2]int64{l.Actual.Count, l.Intended.Count})
 	require.Len(t, l.Parts, processes)
 	for _, p := range l.Parts {
-		require.InDelta(t, rate*seconds/processes, p.Fetches, 2, "%s has its share", p.Name)
+		require.InDelta(t, rate*seconds/processes, p.Fetches, ends, "%s has its share", p.Name)
 		require.LessOrEqual(t, p.LateSeconds, 1.0)
 		require.NotNil(t, p.Collections, "k6's garbage collector was traced")
 	}
