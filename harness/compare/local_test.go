@@ -68,9 +68,14 @@ func TestLocal(t *testing.T) {
 	require.NotEqual(t, result.Pass, c.Verdict, "%v", c.Reasons)
 	require.Len(t, c.Pairs, 4)
 	require.Equal(t, 3, saves, "after each block, and at the end")
+	watched := 0
 	for _, p := range c.Pairs {
 		require.Zero(t, p.A.Failed+p.B.Failed+p.A.Wrong+p.B.Wrong)
 		for _, s := range []Slice{p.A, p.B} {
+			if len(s.Invalid) > 0 {
+				continue // a busy machine kept the slice from being watched, and the comparison says so
+			}
+			watched++
 			require.Greater(t, s.Achieved, 10.0)
 			require.Positive(t, s.Values["openbao_cpu_ms_per_fetch"])
 			require.Positive(t, s.Values["postgresql_cpu_ms_per_fetch"])
@@ -78,6 +83,7 @@ func TestLocal(t *testing.T) {
 		}
 		require.Greater(t, p.B.Values["fetch_p50_ms"]-p.A.Values["fetch_p50_ms"], 75.0)
 	}
+	require.Positive(t, watched)
 	openbao, postgres := a.server.PIDs()
 	require.NoError(t, a.Close(t.Context()))
 	require.NoError(t, b.Close(t.Context()))

@@ -90,31 +90,6 @@ func inMaps(maps []corev1.ConfigMap, text string) bool {
 	return false
 }
 
-func noUnknownFields() scenario.Scenario {
-	return looking(scenario.Scenario{
-		ID:       "config/no-unknown-fields",
-		Title:    "OpenBao knows every field of its configuration",
-		Protects: operators,
-		Source:   "openbao/openbao, command/server.go: unknown or unsupported field found in configuration",
-		// Catches: a field of another version, a typing error that switches a limit off.
-		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			pods, err := cluster.Pods(ctx, env)
-			require.NoError(t, err)
-			require.NotEmpty(t, pods)
-			for _, p := range pods {
-				log, err := cluster.Log(ctx, env, p.Name)
-				require.NoError(t, err)
-				require.NotEmpty(t, log, "the log of pod %s is empty", p.Name)
-				for _, line := range strings.Split(log, "\n") {
-					if strings.Contains(line, "unknown or unsupported field") {
-						t.Errorf("pod %s: %s", p.Name, line)
-					}
-				}
-			}
-		},
-	})
-}
-
 func selfInitialised() scenario.Scenario {
 	s := looking(scenario.Scenario{
 		ID:       "config/self-initialised",
