@@ -130,12 +130,13 @@ func TestSources(t *testing.T) {
 		return 0
 	}
 	await("a first sample", func() bool { return samples() > 0 })
-	const fetches = 50
-	for range fetches {
+	// PostgreSQL's sessions report their transactions once a second while they are busy, and only after ten when they are not.
+	fetches := 0.0
+	for before := samples(); samples() < before+4; fetches++ {
 		require.NoError(t, fetch(t.Context()))
 	}
 	before := samples()
-	await("samples that hold the fetches", func() bool { return samples() >= before+3 }) // PostgreSQL counts commits up to a second late
+	await("a sample that holds the last fetch", func() bool { return samples() >= before+2 })
 	_, _, errs := o.Stop()
 	require.Empty(t, errs)
 	var top result.Topology
@@ -162,9 +163,9 @@ func TestSources(t *testing.T) {
 	whole := result.Window{From: began, To: time.Now()}
 	statements, _ := top.Database.Total(whole, func(s result.DatabaseSample) float64 { return s.Statements })
 	transactions, _ := top.Database.Total(whole, func(s result.DatabaseSample) float64 { return s.Commits + s.Rollbacks })
-	require.Greater(t, statements, 2.0*fetches, "a fetch takes several statements")
-	require.Less(t, statements, 30.0*fetches)
-	require.GreaterOrEqual(t, transactions, 1.0*fetches)
+	require.Greater(t, statements, 2*fetches, "a fetch takes several statements")
+	require.Less(t, statements, 30*fetches)
+	require.Greater(t, transactions, fetches/2, "those of the last second may be missing")
 	require.Positive(t, top.Database.Samples[0].Connections)
 	require.NotEmpty(t, top.Database.Statements)
 	reads := int64(0)

@@ -40,7 +40,7 @@ type DatabaseSample struct {
 	Statements  float64   `json:"statements"`  // executed, BEGIN, COMMIT and ROLLBACK included (pg_stat_statements.calls)
 	Rows        float64   `json:"rows"`        // returned or changed
 	ExecMs      float64   `json:"execMs"`      // ms of execution per second (pg_stat_statements.total_exec_time)
-	Commits     float64   `json:"commits"`     // pg_stat_database.xact_commit; PostgreSQL counts it up to a second late
+	Commits     float64   `json:"commits"`     // pg_stat_database.xact_commit; sessions report it once a second, idle ones after ten
 	Rollbacks   float64   `json:"rollbacks"`   // pg_stat_database.xact_rollback; OpenBao ends transactions that only read so
 	Sessions    float64   `json:"sessions"`    // connections opened per second
 	Connections int       `json:"connections"` // open (pg_stat_activity)
