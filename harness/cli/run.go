@@ -40,6 +40,7 @@ func newRun(state *State) *cobra.Command {
   steamer run --chart ./my-chart.tgz --values mine.yaml --tier 30
   steamer run --chart openbao --repo https://charts.example --version 1.2.3 --dialect community
   steamer run --chart oci://registry.example/charts/openbao --version 1.2.3
+  steamer perf --tier 150 --in-cluster --parallelism 3 # load from pods, merged into one result
   steamer run --keep && steamer run --reuse --keep     # keep the cluster between runs
   steamer run --plan nightly.yaml --dry-run`
 	return command
@@ -56,8 +57,10 @@ type runFlags struct {
 
 	environmentLatency time.Duration
 
-	fullStack run.FullStack // where its GitLab is set
-	flagged   plan.Plan
+	fullStack  run.FullStack // where its GitLab is set
+	flagged    plan.Plan
+	inCluster  bool
+	generators plan.InCluster
 }
 
 // runCommand makes a command that runs plans; suite is the default of --scenarios.
@@ -78,6 +81,10 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 	flags.StringVar(&f.flagged.Profile, "profile", d.Profile, "load profile: a name in perf/profiles or a file")
 	flags.StringVar(&f.flagged.Tier, "tier", d.Tier, "GitLab sizing tier, by its fetches per second: 3, 6, 12, 30, 60, 150")
 	flags.Float64Var(&f.flagged.Rate, "rate", 0, "fetches per second instead of the profile's")
+	flags.BoolVar(&f.inCluster, "in-cluster", false, "drive the load by pods of the cluster instead of a process beside Steamer")
+	flags.IntVar(&f.generators.Parallelism, "parallelism", 1, "how many such pods share the load")
+	flags.StringVar(&f.generators.CPU, "generator-cpu", "", "CPU limit of each such pod, e.g. 500m (default: none)")
+	flags.StringVar(&f.generators.Memory, "generator-memory", "1Gi", "memory limit of each such pod")
 	flags.IntVar(&f.flagged.Tenants, "tenants", d.Tenants, "GitLab projects to provision")
 	flags.IntVar(&f.flagged.Secrets, "secrets", d.Secrets, "secrets of each project")
 	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the dear ones), all, none, or a regular expression over scenario IDs")
@@ -136,6 +143,12 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		if given(name) {
 			set()
 		}
+	}
+	if f.inCluster {
+		p.InCluster = &f.generators
+	}
+	if !f.inCluster && (given("parallelism") || given("generator-cpu") || given("generator-memory")) {
+		return p, exit.Invalidf("--parallelism", "add --in-cluster", "it says how pods drive the load, and a process beside Steamer does")
 	}
 	if given("chart") && !given("previous") && f.planFile == "" {
 		p.Previous = "" // another chart's history is not known

@@ -72,7 +72,8 @@ func (v Validity) checks(t *result.Topology) []result.Check {
 	if l.Generator.CPUShare <= 0 {
 		c.Measured, c.Reason = "unknown", "the generator's CPU time was not recorded"
 	}
-	return append(out, c, observed(t), calm(t, "restart"), calm(t, "leadership"), v.drift(l))
+	out = append(out, c, observed(t), calm(t, "restart"), calm(t, "leadership"), v.drift(l))
+	return append(out, observing(t)...)
 }
 
 // observed asks whether the OpenBao pods were watched while measuring; without

@@ -14,13 +14,19 @@ import (
 )
 
 // replaceable are the images that a plan may replace: what runs as pods.
-func replaceable() []string { return []string{images.OpenBao, images.PostgreSQL, images.GitLabStub} }
+func (p Plan) replaceable() []string {
+	all := []string{images.OpenBao, images.PostgreSQL, images.GitLabStub}
+	if p.InCluster != nil {
+		all = append(all, images.K6)
+	}
+	return all
+}
 
 // checkImages refuses references that no engine could pull, and an existing cluster without references of its own.
 func (p Plan) checkImages() error {
 	for _, image := range slices.Sorted(maps.Keys(p.Images)) {
 		flag, ref := fmt.Sprintf("--image %s=%s", image, p.Images[image]), p.Images[image]
-		if known := append(replaceable(), images.Node); !slices.Contains(known, image) {
+		if known := append(p.replaceable(), images.Node); !slices.Contains(known, image) {
 			return exit.Invalidf(flag, "choose from "+strings.Join(known, ", "), "there is no such image")
 		}
 		if image == images.Node && p.Cluster.Existing() {
@@ -41,7 +47,7 @@ func (p Plan) checkImages() error {
 			"use --topology "+topology.CloudNative+", or leave --context and --kubeconfig out",
 			"on an existing cluster Steamer has no engine on the cluster's network to run PostgreSQL outside it")
 	}
-	for _, image := range replaceable() {
+	for _, image := range p.replaceable() {
 		if p.Images[image] == "" {
 			return exit.Invalidf("--image "+image, "push it where the cluster can pull it, and pass --image "+image+"=REFERENCE",
 				"an existing cluster cannot see the image that Steamer builds")

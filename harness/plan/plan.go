@@ -50,6 +50,8 @@ type Plan struct {
 	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
 	Load     bool   `json:"load"` // drive load
+	// InCluster drives the load by pods of the cluster under test; nil: by a process beside Steamer.
+	InCluster *InCluster `json:"inCluster,omitempty"`
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is topology.InstallTimeout.
 	ReadyTimeout strict.Duration `json:"readyTimeout,omitempty"`
 	Cluster      ClusterPlan     `json:"cluster"`
@@ -202,6 +204,9 @@ func (p Plan) checkNumbers() error {
 	}
 	if p.Rate < 0 || p.Rate > 100000 {
 		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "use 0 (the profile's) to 100000 fetches per second", "it is out of range")
+	}
+	if err := p.checkInCluster(); err != nil {
+		return err
 	}
 	if err := p.checkImages(); err != nil {
 		return err

@@ -117,7 +117,11 @@ func (s *stage) drive(ctx context.Context) error {
 		rate = s.Plan.Profile.PerSecond(s.Plan.Tier)
 	}
 	length := time.Duration(s.Plan.Profile.Warmup) + time.Duration(s.Plan.Profile.Duration)
-	fixture, err := gitlab.NewFixture(s.env.Address, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, length+10*time.Minute)
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	fixture, err := gitlab.NewFixture(target, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, length+10*time.Minute)
 	if err != nil {
 		return err
 	}
@@ -137,14 +141,15 @@ func (s *stage) drive(ctx context.Context) error {
 	if s.env.Spec.Topology == topology.CloudNativeHybrid {
 		machines = []observe.Machine{{Component: "postgresql", Name: s.env.MachineName()}}
 	}
-	observer := observe.Start(ctx, s.engine, observe.PodSource{Client: s.cluster.Client, Namespaces: namespaces}, nodes, machines)
-	runner := load.Runner{
-		Binary: s.k6, Scripts: filepath.Join(s.Root, "perf/scripts"), Dir: s.dir,
-		Progress: func(iv result.Interval) { s.UI.Interval(iv, length) },
+	if s.Plan.InCluster != nil {
+		namespaces = append(namespaces, s.loadNamespace())
 	}
+	observer := observe.Start(ctx, s.engine, observe.PodSource{Client: s.cluster.Client, Namespaces: namespaces}, nodes, machines, s.sources()...)
 	s.UI.Note(fmt.Sprintf("k6: %g fetches/s for %s after a warm-up of %s", rate, time.Duration(s.Plan.Profile.Duration), time.Duration(s.Plan.Profile.Warmup)))
-	s.out.Load, err = runner.Run(ctx, load.Job{Name: s.env.Spec.Topology, Profile: s.Plan.Profile, Rate: rate, Target: s.env.Address, Fixture: data})
+	s.out.Load, err = s.generate(ctx, load.Job{Name: s.env.Spec.Topology, Profile: s.Plan.Profile, Rate: rate, Target: target, Fixture: data},
+		func(iv result.Interval) { s.UI.Interval(iv, length) })
 	resources, events, gaps := observer.Stop()
+	observer.Fill(s.out)
 	s.out.Resources, s.out.Events = resources, append(s.out.Events, events...)
 	slices.SortFunc(s.out.Events, func(a, b result.Event) int { return a.At.Compare(b.At) })
 	if s.Plan.Cluster.Existing() {
@@ -154,5 +159,7 @@ func (s *stage) drive(ctx context.Context) error {
 	for _, gap := range gaps {
 		s.out.NotMeasured = append(s.out.NotMeasured, gap.Error())
 	}
+	s.accountPods()
+	s.out.Cost = s.out.DeriveCost()
 	return err
 }

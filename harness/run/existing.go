@@ -62,7 +62,7 @@ func (r *Run) replaced(wanted ...string) []string {
 // provideK6 is all that a run on an existing cluster needs to build: the cluster pulls its images itself.
 func (r *Run) provideK6(ctx context.Context) error {
 	r.Images.Progress = r.UI.Work
-	r.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub)
+	r.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub, images.K6)
 	r.result.Run.Host.Engine = "none: " + r.cluster.Name
 	if !r.Plan.Load {
 		return nil

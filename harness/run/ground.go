@@ -87,7 +87,11 @@ func (r *Run) checkCluster(ctx context.Context) error {
 // provideImages builds or finds the images and k6.
 func (r *Run) provideImages(ctx context.Context) error {
 	r.Images.Progress = r.UI.Work
-	list, err := r.Images.Ensure(ctx, r.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub, images.Node)...)
+	wanted := []string{images.OpenBao, images.PostgreSQL, images.GitLabStub, images.Node}
+	if r.Plan.InCluster != nil {
+		wanted = append(wanted, images.K6)
+	}
+	list, err := r.Images.Ensure(ctx, r.replaced(wanted...)...)
 	if err != nil {
 		return err
 	}
@@ -141,7 +145,11 @@ func (r *Run) openCluster(ctx context.Context) error {
 
 // workloads are the images that pods of the run use.
 func (r *Run) workloads() []images.Image {
-	return []images.Image{r.images[images.OpenBao], r.images[images.PostgreSQL], r.images[images.GitLabStub]}
+	all := []images.Image{r.images[images.OpenBao], r.images[images.PostgreSQL], r.images[images.GitLabStub]}
+	if r.Plan.InCluster != nil {
+		all = append(all, r.images[images.K6])
+	}
+	return all
 }
 
 // loadMachine puts PostgreSQL's image into the engine, where the hybrid topology runs it.

@@ -1,0 +1,44 @@
+package gate
+
+import (
+	"fmt"
+
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// maxObserver is how many CPU cores observing may use: what it takes, it takes from the chart on a shared host.
+const maxObserver = 0.02
+
+// maxGeneratorThrottled is the largest mean share of throttled CFS periods of a load generator's container. One that is held back starts
+// and times fetches late.
+const maxGeneratorThrottled = 0.05
+
+// observing judges what the measurement itself did: k6 in pods must not be held back by its own limit, and observing has to stay cheap.
+// The latter is shown only, since the display of progress is in the number as well.
+func observing(t *result.Topology) []result.Check {
+	var out []result.Check
+	worst, pods := 0.0, 0
+	for i := range t.Resources {
+		if s := &t.Resources[i]; s.Component == "k6" {
+			pods++
+			worst = max(worst, s.MeanThrottled(t.Load.Whole()))
+		}
+	}
+	if len(t.Load.Parts) > 0 {
+		c := check("valid/generator-throttling", "CPU throttling of the load generators", percent(worst), "<= "+percent(maxGeneratorThrottled),
+			pods > 0 && worst <= maxGeneratorThrottled,
+			fmt.Sprintf("a load generator was throttled in %s of its CPU periods: raise its limit, or use more of them", percent(worst)))
+		if pods == 0 {
+			c.Measured, c.Reason = "unknown", "the load generators' pods were not observed"
+		}
+		out = append(out, c)
+	}
+	if t.Observer != nil {
+		cores := t.Observer.Cores()
+		c := check("valid/observer", "CPU of observing, in cores", num(cores), "<= "+num(maxObserver), cores <= maxObserver,
+			fmt.Sprintf("observing used %s of a core", percent(cores)))
+		c.Headroom, c.Informational = headroom(cores, maxObserver), true
+		out = append(out, c)
+	}
+	return out
+}
