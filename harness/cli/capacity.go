@@ -214,10 +214,15 @@ func (f *capacityFlags) onCluster(ctx context.Context, state *State, root string
 		}
 		return err
 	}
+	return doMeasured(ctx, state, r, p, f.dryRun, verdicts)
+}
+
+// doMeasured runs a plan whose topologies are measured in place of the load, or prints it, and concludes from their verdicts.
+func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryRun bool, verdicts map[string]result.Verdict) error {
 	if err := r.Preflight(ctx); err != nil {
 		return err
 	}
-	if f.dryRun {
+	if dryRun {
 		text, err := p.YAML()
 		fmt.Fprint(state.Stdout, text)
 		return err

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -151,19 +149,5 @@ func (f *sizingFlags) onCluster(ctx context.Context, state *State, root string, 
 		}
 		return err
 	}
-	if err := r.Preflight(ctx); err != nil {
-		return err
-	}
-	if f.dryRun {
-		text, err := p.YAML()
-		fmt.Fprint(state.Stdout, text)
-		return err
-	}
-	started := time.Now()
-	outcome, dir, err := r.Do(ctx)
-	if outcome == nil {
-		return err
-	}
-	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", filepath.Clean(dir), time.Since(started).Round(time.Second))
-	return judged(ctx, worst(verdicts, len(p.Topologies), outcome.Verdict), err)
+	return doMeasured(ctx, state, r, p, f.dryRun, verdicts)
 }
