@@ -171,7 +171,7 @@ func (s *site) config(t *testing.T, configMap, values string, base int) (dir str
 		"PATH=" + s.bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "PGPASSWORD=" + password,
 		"OPENBAO_CONFIG_DIRECTORY=" + dir, "BAO_ADDR=" + address, "BAO_API_ADDR=" + address,
 		fmt.Sprintf("BAO_CLUSTER_ADDR=https://127.0.0.1:%d", base+clusterPort),
-		"BAO_CLIENT_TIMEOUT=5s", "BAO_MAX_RETRIES=0",
+		"BAO_CLIENT_TIMEOUT=5s", "BAO_MAX_RETRIES=0", "BAO_SKIP_VERIFY=true",
 	}
 }
 

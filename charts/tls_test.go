@@ -65,6 +65,11 @@ func (s *site) tls(t *testing.T) {
 		require.NoError(t, answer.Body.Close())
 		return answer.StatusCode == http.StatusOK
 	}, startTime, pollEvery, n.log())
+
+	// An upgrade that switches TLS off again asks in plain text those that still serve TLS, and must not start a server beside them.
+	out, err = s.bootstrap(t, plain, strings.Replace(n.api, "https://", "http://", 1))
+	require.NoError(t, err, out)
+	require.Contains(t, out, "already initialised, an active server answers")
 }
 
 // requireTLS turns TLS on in the running PostgreSQL, which writes the files itself: its key must be its own user's.

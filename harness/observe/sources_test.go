@@ -2,13 +2,8 @@ package observe
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,35 +21,15 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// psql is the client that belongs to the PostgreSQL of localbao.
-func psql(t testing.TB) string {
-	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/psql")
-	if path, err := exec.LookPath("psql"); err == nil {
-		found = append(found, path)
-	}
-	if dir := os.Getenv(localbao.EnvPostgres); dir != "" {
-		found = append(found, filepath.Join(dir, "psql"))
-	}
-	require.NotEmpty(t, found, "psql is part of what localbao needs")
-	return found[len(found)-1]
-}
-
 // sources are a Server and a Database on a real OpenBao and its real PostgreSQL. OpenBao's database there is "postgres", so that Steamer's
 // session has to be in another.
 func sources(t testing.TB, s *localbao.Server) (Server, Database) {
 	t.Helper()
-	at, err := url.Parse(s.DatabaseURL())
+	program, arguments, err := s.PSQL(t.TempDir(), "template1")
 	require.NoError(t, err)
-	password, _ := at.User.Password()
-	file := filepath.Join(t.TempDir(), "pgpass") // no password in an argument
-	require.NoError(t, os.WriteFile(file, []byte("*:*:*:*:"+password+"\n"), 0o600))
-	connection := fmt.Sprintf("host=%s port=%s user=%s dbname=template1 passfile=%s", at.Hostname(), at.Port(), at.User.Username(), file)
-	program := psql(t)
 	session := func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 		// The engine's way to run a client runs any program.
-		return (&engine.Engine{Binary: program}).Converse(ctx, stdin, stdout, "--no-psqlrc", "--quiet", "--no-align", "--tuples-only",
-			"--set", "ON_ERROR_STOP=1", "--dbname", connection)
+		return (&engine.Engine{Binary: program}).Converse(ctx, stdin, stdout, arguments...)
 	}
 	read := func(ctx context.Context, _, _ string) ([]byte, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+"/v1/sys/metrics?format=prometheus", nil)

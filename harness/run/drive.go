@@ -80,6 +80,9 @@ func (s *stage) scenarios(ctx context.Context) error {
 		suite = scenario.Run
 	}
 	env := s.scenarioEnv()
+	database, hangUp := s.env.OpenDatabase(ctx)
+	defer hangUp()
+	env.Database = database
 	signals, err := s.env.Signals(ctx)
 	if err != nil {
 		return err

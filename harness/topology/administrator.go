@@ -83,19 +83,23 @@ func (a administrator) run(ctx context.Context, input io.Reader, command ...stri
 // DatabaseSession runs psql where PostgreSQL runs, as its administrator and connected to the database "postgres", until stdin ends. Answers
 // come as bare lines; an error ends it. OpenBao's database is DatabaseName.
 func (e *Environment) DatabaseSession(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
-	a := administrator{e}
+	return administrator{e}.converse(ctx, "postgres", stdin, stdout)
+}
+
+// converse runs psql on a database until stdin ends.
+func (a administrator) converse(ctx context.Context, database string, stdin io.Reader, stdout io.Writer) error {
 	command := []string{
-		"psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--username", e.inputs().Database.User, "--dbname", "postgres",
+		"psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--username", a.env.inputs().Database.User, "--dbname", database,
 		"--set", "ON_ERROR_STOP=1",
 	}
-	if !a.onMachine() {
-		pod, err := a.pod(ctx)
-		if err != nil {
-			return err
-		}
-		return e.Cluster.ExecStream(ctx, e.DatabaseNamespace(), pod, databaseContainer, stdin, stdout, command...)
+	if a.onMachine() {
+		return a.env.Engine.Converse(ctx, stdin, stdout, append([]string{"exec", "--interactive", a.env.machine()}, command...)...)
 	}
-	return e.Engine.Converse(ctx, stdin, stdout, append([]string{"exec", "--interactive", e.machine()}, command...)...)
+	pod, err := a.pod(ctx)
+	if err != nil {
+		return err
+	}
+	return a.env.Cluster.ExecStream(ctx, a.env.DatabaseNamespace(), pod, databaseContainer, stdin, stdout, command...)
 }
 
 // DatabaseName is the name of OpenBao's database.

@@ -109,8 +109,9 @@ func tokens() []scenario.Scenario {
 			Source:   "RFC 7519, RFC 8725; GitLab EE, pipeline role and its refusals",
 			Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-				for _, tenant := range env.Sample(2) {
-					before := aftermath.Look(ctx, t, env, tenant)
+				attacked := env.Sample(2)
+				before := aftermath.Look(ctx, t, env, attacked...)
+				for _, tenant := range attacked {
 					token, err := row.make(maker{env, tenant})
 					require.NoError(t, err)
 					a, err := env.Send(ctx, gitlab.FetchOf(tenant, tenant.Secrets[0].Name, token))
@@ -120,8 +121,8 @@ func tokens() []scenario.Scenario {
 						want = row.cel
 					}
 					want.judge(t, tenant, a)
-					before.Unharmed(ctx, t)
 				}
+				before.Unharmed(ctx, t)
 			},
 		})
 	}

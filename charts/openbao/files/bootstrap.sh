@@ -12,14 +12,21 @@ role_app() {
 
 # Not at all on an install: nothing serves, and looking up a name that is not there can take seconds. More than once on an
 # upgrade: a leader may be changing, and a server started here would run for leadership, too.
+# In both schemes: an upgrade may switch the listener's TLS, and the pods that serve do not know that yet.
+case "$ACTIVE_ADDR" in
+  https://*) before="http://${ACTIVE_ADDR#https://}" ;;
+  *) before="https://${ACTIVE_ADDR#http://}" ;;
+esac
 tries=${ACTIVE_TRIES:-1}
 while [ "$tries" -gt 0 ]; do
-  case "$(role_app "$ACTIVE_ADDR")" in
-    *"missing token"*)
-      echo "bootstrap: already initialised, an active server answers"
-      exit 0
-      ;;
-  esac
+  for address in "$ACTIVE_ADDR" "$before"; do
+    case "$(role_app "$address")" in
+      *"missing token"*)
+        echo "bootstrap: already initialised, an active server answers"
+        exit 0
+        ;;
+    esac
+  done
   tries=$((tries - 1))
   [ "$tries" -eq 0 ] || sleep 1
 done

@@ -19,43 +19,47 @@ import (
 // Source: table and paths of OpenBao's PostgreSQL storage, read at v2.4.0.
 const rows = `SELECT count(*) FROM openbao_kv_store WHERE path LIKE '%/sys/token/id/%' OR path LIKE '%/sys/token/accessor/%' OR path LIKE '%/sys/expire/id/%'`
 
-// Before is the state before an attack on a tenant.
+// Before is the state before an attack on some tenants.
 type Before struct {
-	env      *scenario.Env
-	tenant   gitlab.Tenant
-	entities string
-	pods     string
-	rows     string
+	env     *scenario.Env
+	tenants []gitlab.Tenant
+	was     left
 }
 
-// Look takes the state. The tenant's entity is made first, by a valid fetch.
-func Look(ctx context.Context, t scenario.T, env *scenario.Env, tenant gitlab.Tenant) *Before {
+// left is what an attack could have left behind.
+type left struct{ entities, pods, rows string }
+
+// Look takes the state: once for all the tenants that a scenario attacks, for it costs more than an attack. The tenants'
+// entities are made first, by a valid fetch of each.
+func Look(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) *Before {
 	t.Helper()
-	require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]))
-	b := &Before{env: env, tenant: tenant}
-	var err error
-	b.entities, b.pods, b.rows, err = state(ctx, env, tenant)
+	for _, tenant := range tenants {
+		require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), tenant.Name)
+	}
+	was, err := look(ctx, env, tenants)
 	require.NoError(t, err)
-	return b
+	return &Before{env: env, tenants: tenants, was: was}
 }
 
-// Unharmed expects that the tenant and another one still fetch, that nobody new is known to the tenant's namespace, that no token or
+// Unharmed expects that the tenants and another one still fetch, that nobody new is known to their namespaces, that no token or
 // lease was stored, and that no pod restarted or lost its leadership.
 func (b *Before) Unharmed(ctx context.Context, t scenario.T) {
 	t.Helper()
-	if err := b.env.Check(ctx, b.tenant, b.tenant.Secrets[0]); err != nil {
-		t.Errorf("afterwards a valid job does not work: %v", err)
+	for _, tenant := range b.tenants {
+		if err := b.env.Check(ctx, tenant, tenant.Secrets[0]); err != nil {
+			t.Errorf("afterwards a valid job of %s does not work: %v", tenant.Name, err)
+		}
 	}
 	other := b.env.Tenants[len(b.env.Tenants)-1]
 	if err := b.env.Check(ctx, other, other.Secrets[0]); err != nil {
 		t.Errorf("afterwards another project's job does not work: %v", err)
 	}
-	entities, pods, rows, err := state(ctx, b.env, b.tenant)
+	is, err := look(ctx, b.env, b.tenants)
 	require.NoError(t, err)
 	for what, pair := range map[string][2]string{
-		"entities of the tenant":   {b.entities, entities},
-		"pods":                     {b.pods, pods},
-		"stored tokens and leases": {b.rows, rows},
+		"entities of the tenants":  {b.was.entities, is.entities},
+		"pods":                     {b.was.pods, is.pods},
+		"stored tokens and leases": {b.was.rows, is.rows},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s changed: %s before, %s after", what, pair[0], pair[1])
@@ -63,27 +67,32 @@ func (b *Before) Unharmed(ctx context.Context, t scenario.T) {
 	}
 }
 
-func state(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant) (entities, pods, stored string, err error) {
-	r, err := env.Rails(ctx, http.MethodGet, tenant.Name+"/identity/entity/id?list=true", nil)
-	if err != nil {
-		return "", "", "", err
+func look(ctx context.Context, env *scenario.Env, tenants []gitlab.Tenant) (left, error) {
+	var out left
+	for _, tenant := range tenants {
+		r, err := env.Rails(ctx, http.MethodGet, tenant.Name+"/identity/entity/id?list=true", nil)
+		if err != nil {
+			return left{}, err
+		}
+		var list struct{ Keys []string }
+		if !r.OK() || json.Unmarshal(r.Data, &list) != nil {
+			return left{}, fmt.Errorf("entities of %s: status %d: %s", tenant.Name, r.Status, r.Message())
+		}
+		out.entities += fmt.Sprintf(" %s: %d", tenant.Name, len(list.Keys))
 	}
-	var list struct{ Keys []string }
-	if !r.OK() || json.Unmarshal(r.Data, &list) != nil {
-		return "", "", "", fmt.Errorf("entities of %s: status %d: %s", tenant.Name, r.Status, r.Message())
-	}
-	entities = fmt.Sprint(len(list.Keys))
 	if env.Kube != nil {
 		found, err := cluster.Pods(ctx, env)
 		if err != nil {
-			return "", "", "", err
+			return left{}, err
 		}
-		pods = cluster.Describe(found)
+		out.pods = cluster.Describe(found)
 	}
 	if env.Database != nil {
-		if stored, err = env.Database.Query(ctx, rows); err != nil {
-			return "", "", "", err
+		stored, err := env.Database.Query(ctx, rows)
+		if err != nil {
+			return left{}, err
 		}
+		out.rows = strings.TrimSpace(stored)
 	}
-	return entities, pods, strings.TrimSpace(stored), nil
+	return out, nil
 }
