@@ -121,52 +121,6 @@ func (o *Observer) Fill(t *result.Topology) {
 	t.Observer = &use
 }
 
-// Both scripts print one line per container and second: ID, CPU time in nanoseconds, memory without inactive
-// file cache in bytes (the kubelet's working set), CFS periods, throttled periods; then one about themselves. They read with the shell's own
-// read, because a process per file and second would disturb what is measured.
-const common = `
-field() { value=0; while read -r k v; do [ "$k" = "$2" ] && value=$v && break; done <"$1"; }
-sample() { # id, v1 CPU directory, v1 memory directory, v2 directory
-	if [ -f "$4/cpu.stat" ]; then
-		field "$4/cpu.stat" usage_usec; cpu=${value}000
-		field "$4/cpu.stat" nr_periods; p=$value; field "$4/cpu.stat" nr_throttled; t=$value
-		read -r mem <"$4/memory.current"; field "$4/memory.stat" inactive_file
-	else
-		read -r cpu <"$2/cpuacct.usage"; q=$5
-		field "$q/cpu.stat" nr_periods; p=$value; field "$q/cpu.stat" nr_throttled; t=$value
-		read -r mem <"$3/memory.usage_in_bytes"; field "$3/memory.stat" total_inactive_file
-	fi
-	echo "$1 $cpu $((mem - value)) $p $t"
-}
-own() { read -r stat </proc/$$/stat; echo "script $stat"; }
-# Engines leave a process running whose client is gone. Its end shows on standard input; the count is for engines that hide it.
-exec 3<&0
-{ cat <&3 >/dev/null; kill $$; } 2>/dev/null &
-left=86400
-`
-
-const nodeScript = common + `
-root=/sys/fs/cgroup
-while [ $((left -= 1)) -gt 0 ]; do
-	if [ -f $root/cgroup.controllers ]; then base=$root; else base=$root/cpuacct; fi
-	for d in $(find $base -type d -name 'cri-containerd-*.scope' 2>/dev/null); do
-		id=${d##*/cri-containerd-}; id=${id%.scope}; rel=${d#"$base"}
-		sample "$id" "$root/cpuacct$rel" "$root/memory$rel" "$root$rel" "$root/cpu$rel" 2>/dev/null
-	done
-	own
-	sleep 1
-done
-`
-
-const selfScript = common + `
-root=/sys/fs/cgroup
-while [ $((left -= 1)) -gt 0 ]; do
-	sample self $root/cpuacct $root/memory $root $root/cpu
-	own
-	sleep 1
-done
-`
-
 // stream runs a sampling script in a container and folds its lines in until ctx ends.
 func (o *Observer) stream(ctx context.Context, container, script string, resolve func(id string) (result.ResourceSeries, bool)) error {
 	cmd := o.engine.Command(ctx, "exec", "--interactive", container, "sh", "-c", script)

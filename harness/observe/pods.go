@@ -11,9 +11,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
 
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -66,29 +67,79 @@ func (w *podWatcher) running(selector labels.Selector) []podRef {
 	return found
 }
 
-// run looks at the pods every second until ctx ends.
+// run looks at the pods every second until ctx ends. They are watched, not listed anew: decoding lists was half of what observing cost.
 func (w *podWatcher) run(ctx context.Context) error {
+	followed := make([]*followedPods, len(w.source.Namespaces))
+	for i, namespace := range w.source.Namespaces {
+		followed[i] = follow(ctx, w.source.Client, namespace)
+		defer followed[i].factory.Shutdown()
+	}
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	var failed error
 	for {
-		for _, namespace := range w.source.Namespaces {
-			pods, err := w.source.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
-			if err != nil {
-				if ctx.Err() == nil {
-					failed = fmt.Errorf("pods of namespace %s: %w", namespace, err)
-				}
-				continue
+		for i, namespace := range w.source.Namespaces {
+			if pods, ok := followed[i].pods(); ok {
+				w.see(time.Now().UTC(), pods)
+				w.exist(namespace, pods)
 			}
-			w.see(time.Now().UTC(), pods.Items)
-			w.exist(namespace, pods.Items)
 		}
 		select {
 		case <-ctx.Done():
+			var failed error
+			for i, namespace := range w.source.Namespaces {
+				if err := followed[i].gap(); err != nil {
+					failed = fmt.Errorf("pods of namespace %s: %w", namespace, err)
+				}
+			}
 			return failed
 		case <-ticker.C:
 		}
 	}
+}
+
+// followedPods are the pods of a namespace as a watch keeps them.
+type followedPods struct {
+	factory  informers.SharedInformerFactory
+	informer cache.SharedIndexInformer
+
+	mu     sync.Mutex
+	failed error
+}
+
+func follow(ctx context.Context, client kubernetes.Interface, namespace string) *followedPods {
+	f := &followedPods{factory: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))}
+	f.informer = f.factory.Core().V1().Pods().Informer()
+	_ = f.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { // fails for a started one only
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.failed = err
+	})
+	f.factory.StartWithContext(ctx)
+	return f
+}
+
+// pods are those that exist, once they are known at all.
+func (f *followedPods) pods() ([]corev1.Pod, bool) {
+	if !f.informer.HasSynced() {
+		return nil, false
+	}
+	var all []corev1.Pod
+	for _, object := range f.informer.GetStore().List() {
+		if pod, ok := object.(*corev1.Pod); ok {
+			all = append(all, *pod)
+		}
+	}
+	return all, true
+}
+
+// gap is why nothing was ever known. A watch that breaks is begun again.
+func (f *followedPods) gap() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.informer.HasSynced() {
+		return nil
+	}
+	return f.failed
 }
 
 func (w *podWatcher) exist(namespace string, pods []corev1.Pod) {
