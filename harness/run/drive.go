@@ -98,11 +98,22 @@ func (s *stage) scenarios(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	outcomes, err := suite(ctx, env, list, scenario.Options{Repeat: s.Plan.Repeat, Shuffle: s.Plan.Shuffle, Progress: func(sc scenario.Scenario, r *result.Scenario) {
-		if r != nil {
-			s.UI.Scenario(*r)
-		}
-	}})
+	outcomes, err := suite(ctx, env, list, scenario.Options{
+		Repeat: s.Plan.Repeat, Shuffle: s.Plan.Shuffle,
+		Progress: func(_ scenario.Scenario, r *result.Scenario) {
+			if r != nil {
+				s.UI.Scenario(*r)
+			}
+		},
+		Round: func(number int, outcome []result.Scenario, took time.Duration) {
+			count := map[result.Status]int{}
+			for _, one := range outcome {
+				count[one.Status]++
+			}
+			s.UI.Note(fmt.Sprintf("round %d of %d: %d passed, %d failed, %d skipped, in %v", number, s.Plan.Repeat,
+				count[result.Passed], count[result.Failed], count[result.Skipped], took.Round(time.Second)))
+		},
+	})
 	s.out.Scenarios = append(s.out.Scenarios, outcomes...)
 	if err != nil {
 		return err

@@ -26,6 +26,8 @@ type Options struct {
 	// Progress is told when a scenario starts (r is nil) and when it ended. It is
 	// never called concurrently and may be nil.
 	Progress func(s Scenario, r *result.Scenario)
+	// Round is told the outcome of each round, counted from 1, when the list runs more than once; may be nil.
+	Round func(number int, outcome []result.Scenario, took time.Duration)
 }
 
 // Run runs scenarios on an environment: first those that may run side by side,
@@ -54,11 +56,15 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
 		r := &runner{env: own, redact: own.Redactor(), options: o, results: make([]result.Scenario, len(order))}
+		began := time.Now()
 		r.round(ctx, order)
 		for i := range r.results {
 			if o.Repeat > 1 {
 				r.results[i].Round = round + 1
 			}
+		}
+		if o.Repeat > 1 && o.Round != nil {
+			o.Round(round+1, r.results, time.Since(began))
 		}
 		all = append(all, r.results...)
 	}

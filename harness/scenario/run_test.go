@@ -192,7 +192,14 @@ func TestRepeatAndShuffle(t *testing.T) {
 		for _, id := range []string{"a/a", "a/b", "a/c", "a/d", "a/e", "a/f"} {
 			list = append(list, sc(id, false, func(context.Context, scenario.T, *scenario.Env) { ran = append(ran, id) }))
 		}
-		out, err := scenario.Run(t.Context(), env(t), list, scenario.Options{Repeat: 5, Shuffle: shuffle})
+		var told []int
+		out, err := scenario.Run(t.Context(), env(t), list, scenario.Options{
+			Repeat: 5, Shuffle: shuffle, Round: func(number int, outcome []result.Scenario, _ time.Duration) {
+				require.Equal(t, number, outcome[len(outcome)-1].Round)
+				told = append(told, number)
+			},
+		})
+		require.Equal(t, []int{1, 2, 3, 4, 5}, told)
 		require.NoError(t, err)
 		require.Len(t, out, 5*len(list))
 		var rounds [][]string
