@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/readiness"
@@ -28,7 +29,7 @@ with the last release and mutants where they are given.
 
 --from judges finished work instead, offline: run directories, result.json, what charts check --format json, compare and
 mutants --json wrote, or the gate.json of an earlier decision for all that it rested on. Nothing is believed that can be
-derived again: every run is judged anew by the objectives. What is truncated, of another version or about another
+derived again: every run is judged anew by the objectives, every comparison by its pairs. What is truncated, of another version or about another
 chart is refused with exit code 3. --with adds such evidence to a gate that runs the rest itself.
 
 Writes gate.json, gate.html, gate.md and gate.xml (JUnit) into a directory of their own below --output.
@@ -37,6 +38,7 @@ Exit code 0: every required criterion is met and none is missed. 1: one is misse
 // gateFlags are the flags of steamer gate beyond those of steamer run.
 type gateFlags struct {
 	from, with, require []string
+	quarantine          string
 	mutants             string
 }
 
@@ -52,6 +54,7 @@ func newGate(state *State) *cobra.Command {
 	flags := command.Flags()
 	flags.StringArrayVar(&f.from, "from", nil, "judge finished work and run nothing: a run directory or a file; repeatable, and more may follow as arguments")
 	flags.StringArrayVar(&f.with, "with", nil, "further evidence beside what the gate runs itself, such as comparison.json; repeatable")
+	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics too noisy to decide a comparison, as steamer calibrate --write-quarantine writes it")
 	flags.StringSliceVar(&f.require, "require", readiness.DefaultRequired(),
 		"criteria that have to be met: "+strings.Join(decision.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
 	flags.StringVar(&f.mutants, "mutants", "local", "mutants to try: none, local (no cluster, a minute) or all (half an hour)")
@@ -60,8 +63,14 @@ func newGate(state *State) *cobra.Command {
 }
 
 func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run *runFlags, args []string) error {
+	if f.quarantine != "" { // evidence like any other, so that gate.json names it and a decision can be derived again
+		if _, err := compare.ReadQuarantine(f.quarantine); err != nil {
+			return err
+		}
+		f.with = append(f.with, f.quarantine)
+	}
 	if len(f.from) > 0 {
-		return f.offline(c, state, run, append(slices.Clone(f.from), args...))
+		return f.offline(c, state, run, slices.Concat(f.from, args, f.with))
 	}
 	if len(args) > 0 {
 		return exit.Invalidf(strings.Join(args, " "), "name finished work with --from", "steamer gate takes no arguments without --from")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -86,6 +87,7 @@ func TestGateRefuses(t *testing.T) {
 		"mutants":          {[]string{"--mutants", "many"}, []string{"--mutants many", "local"}},
 		"topology":         {[]string{"--from", recordedRun, "--topology", "moon"}, []string{"--topology moon"}},
 		"with":             {[]string{"--with", "/nowhere"}, []string{"/nowhere"}},
+		"quarantine":       {[]string{"--quarantine", "/nowhere"}, []string{"/nowhere"}},
 		"slo":              {[]string{"--from", recordedRun, "--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
 		"online chart":     {[]string{"--chart", "/nowhere"}, []string{"chart /nowhere"}},
 	} {
@@ -132,10 +134,13 @@ func TestReport(t *testing.T) {
 	require.Equal(t, exit.Pass, got.code, got.stderr)
 	require.FileExists(t, filepath.Join(other, "report.html"))
 
-	comparison := write(t, dir, "comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "verdict": "PASS", "a": {"description": "x"}, "b": {"description": "y"}}`)
+	c := compare.New("kept", compare.DefaultDesign())
+	c.A.Description, c.B.Description, c.Verdict = "x", "y", result.Pass
+	comparison := filepath.Join(dir, "comparison.json")
+	require.NoError(t, compare.WriteFile(comparison, c))
 	got = steamer(t, t.TempDir(), "report", comparison)
 	require.Equal(t, exit.Pass, got.code, got.stderr)
-	require.Contains(t, got.stdout, "y against x: PASS")
+	require.Contains(t, got.stdout, "y against x: INCONCLUSIVE", "it has no pairs, whatever it says")
 	require.FileExists(t, filepath.Join(dir, "comparison.html"))
 
 	for _, args := range [][]string{{}, {"/nowhere"}, {t.TempDir()}, {write(t, dir, "cut.json", string(raw[:len(raw)/3]))}, {filepath.Join(dir, "result.json"), "--output", "/proc/x"}} {

@@ -42,12 +42,18 @@ func (c *Comparison) metrics(valid []Pair, level float64, q *Quarantine) []Metri
 			continue
 		}
 		if why := q.reason(name, c.Started); why != "" && m.Gate {
-			m.Gate, m.Reason = false, "quarantined: "+why
+			m.Gate, m.Reason = false, quarantinedPrefix+why
 		}
 		out = append(out, m)
 	}
 	return out
 }
+
+// quarantinedPrefix begins the reason of a metric in quarantine.
+const quarantinedPrefix = "quarantined: "
+
+// Quarantined reports whether the metric would decide, were it not in quarantine; Reason says why it is, and until when.
+func (m *Metric) Quarantined() bool { return strings.HasPrefix(m.Reason, quarantinedPrefix) }
 
 // describe takes title and unit from the gate, which reads the metric.
 func (m *Metric) describe() {

@@ -82,6 +82,18 @@ func (p Pair) discarded() string {
 	return ""
 }
 
+// Values are a metric's values in the valid pairs in which both arms have one, in order.
+func (c *Comparison) Values(metric string) (a, b []float64) {
+	for _, p := range c.Pairs {
+		x, okA := p.A.Values[metric]
+		y, okB := p.B.Values[metric]
+		if okA && okB && p.discarded() == "" {
+			a, b = append(a, x), append(b, y)
+		}
+	}
+	return a, b
+}
+
 // Discarded counts the reasons for which pairs were discarded.
 func Discarded(pairs []Pair) map[string]int {
 	count := map[string]int{}

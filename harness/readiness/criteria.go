@@ -87,24 +87,28 @@ func (p Policy) complete(_ *decision.Decision, e *Evidence) (string, finding) {
 	return count(len(e.Runs), "run"), f
 }
 
-func (p Policy) comparison(_ *decision.Decision, e *Evidence) (string, finding) {
+func (p Policy) comparison(d *decision.Decision, e *Evidence) (string, finding) {
 	var f finding
 	var measured []string
 	for _, c := range e.Comparisons {
-		measured = append(measured, fmt.Sprintf("against %s: %s", c.Doc.Base.describe(), c.Doc.Verdict))
-		reasons := c.Doc.Reasons
-		if len(reasons) == 0 {
-			reasons = []string{"the comparison gives no reason"}
+		r := c.Doc.judge(e.quarantine())
+		says := fmt.Sprintf("against %s: %s", describe(r.A), r.Verdict)
+		if r.differs != "" {
+			says += " (" + r.differs + ")"
 		}
-		if c.Doc.Partial {
-			f.doubt("the comparison did not reach its end")
+		measured = append(measured, says)
+		for _, why := range r.quarantined {
+			d.NotJudged = append(d.NotJudged, "the comparison with "+describe(r.A)+": "+why)
 		}
-		switch c.Doc.Verdict {
+		switch r.Verdict {
 		case result.Fail:
-			f.missed = append(f.missed, reasons...)
+			f.missed = append(f.missed, r.Reasons...)
 		case result.Inconclusive:
-			f.unsure = append(f.unsure, reasons...)
+			f.unsure = append(f.unsure, r.Reasons...)
 		case result.Pass:
+		}
+		if r.edited || r.differs != "" && r.Verdict != result.Pass {
+			f.doubt("%s: %s", c.Path, r.differs)
 		}
 	}
 	if len(e.Comparisons) == 0 {

@@ -157,7 +157,7 @@ func (e *Evidence) chart() (result.Chart, error) {
 		}
 	}
 	for _, c := range e.Comparisons {
-		if err := same(c.Path, *c.Doc.Head.Chart); err != nil {
+		if err := same(c.Path, *c.Doc.doc.B.Chart); err != nil {
 			return chart, err
 		}
 	}

@@ -9,8 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/mutant"
@@ -23,8 +27,9 @@ type Evidence struct {
 	Files       []decision.File
 	Runs        []Of[*result.Result]
 	Checks      []Of[*check.Report]
-	Comparisons []Of[*Compared]
+	Comparisons []Of[Compared]
 	Mutants     []Of[*mutant.Record]
+	Quarantines []Of[*compare.Quarantine] // heeded by every comparison
 }
 
 // Of is a document and the file that it came from.
@@ -33,8 +38,8 @@ type Of[T any] struct {
 	Doc  T
 }
 
-// Read reads evidence: result.json of runs, what charts check --format json, compare and mutants --json wrote, gate.json of an earlier
-// decision for all that it rests on, and directories that hold such files. Errors are of code exit.Invalid: a file that is truncated,
+// Read reads evidence: result.json of runs, what charts check --format json, compare and mutants --json wrote, the quarantine of a calibration,
+// gate.json of an earlier decision for all that it rests on, and directories that hold such files; a quarantine is read only by its own name. Errors are of code exit.Invalid: a file that is truncated,
 // foreign, of another version or given twice is refused by name.
 func Read(paths ...string) (*Evidence, error) {
 	e := &Evidence{}
@@ -98,7 +103,13 @@ func (e *Evidence) file(path, want string) error {
 	var head struct {
 		Kind string `json:"kind"`
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
+	document := data
+	if ext := filepath.Ext(path); ext == ".yaml" || ext == ".yml" { // of a quarantine, which people edit
+		if document, err = yaml.YAMLToJSON(data); err != nil {
+			return exit.Invalidf("--from "+path, "steamer calibrate --write-quarantine writes one", "not YAML: %w", err)
+		}
+	}
+	if err := json.Unmarshal(document, &head); err != nil {
 		return exit.Invalidf("--from "+path, "use the file as the run left it", "not a complete JSON document (truncated?): %w", err)
 	}
 	f := decision.File{Path: path, Kind: head.Kind, SHA256: digest}
@@ -109,8 +120,10 @@ func (e *Evidence) file(path, want string) error {
 		err = keep(&e.Checks, path, data, decodeCheck, &f, func(r *check.Report) string { return "static checks of " + name(r.Chart) })
 	case mutant.RecordKind:
 		err = keep(&e.Mutants, path, data, mutant.Decode, &f, func(r *mutant.Record) string { return mutant.Summary(r.Outcomes) })
-	case comparisonKind:
-		err = keep(&e.Comparisons, path, data, decodeChartComparison, &f, func(c *Compared) string { return c.Head.describe() + " against " + c.Base.describe() })
+	case compare.Kind:
+		err = keep(&e.Comparisons, path, data, decodeChartComparison, &f, func(c Compared) string { return describe(c.doc.B) + " against " + describe(c.doc.A) })
+	case compare.QuarantineKind:
+		err = keep(&e.Quarantines, path, data, compare.ParseQuarantine, &f, aboutQuarantine)
 	case decision.Kind:
 		if want != "" {
 			return exit.Invalidf("--from "+path, "name it yourself, beside the other", "a decision rests on another decision")
@@ -160,6 +173,26 @@ func aboutRun(r *result.Result) string {
 		names = append(names, t.Name)
 	}
 	return fmt.Sprintf("run %s, tier %s, profile %s: %s", r.Run.ID, r.Run.Tier, r.Run.Profile, strings.Join(names, ", "))
+}
+
+func aboutQuarantine(q *compare.Quarantine) string {
+	names := make([]string, 0, len(q.Metrics))
+	for _, m := range q.Metrics {
+		names = append(names, m.Metric+" until "+m.Expires.Format(time.DateOnly))
+	}
+	return "metrics too noisy to decide: " + strings.Join(names, ", ")
+}
+
+// quarantine is that of all files together; nil without any.
+func (e *Evidence) quarantine() *compare.Quarantine {
+	if len(e.Quarantines) == 0 {
+		return nil
+	}
+	all := &compare.Quarantine{}
+	for _, q := range e.Quarantines {
+		all.Metrics = append(all.Metrics, q.Doc.Metrics...)
+	}
+	return all
 }
 
 func name(c result.Chart) string { return strings.TrimSpace(c.Name + " " + c.Version) }

@@ -2,14 +2,19 @@ package readiness_test
 
 import (
 	"encoding/json"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
@@ -73,14 +78,54 @@ func scenario(id, status, reason string) func(map[string]any) {
 
 func of(top map[string]any, key string) map[string]any { return top[key].(map[string]any) }
 
-func comparison(t *testing.T, verdict, digest string) string {
+// compared writes a comparison of two charts as steamer compare does: 12 pairs in which the head takes ratio times as long, with a noise of 2 %,
+// and another one in p95.
+func compared(t *testing.T, ratio, p95 float64, digest string, change func(*compare.Comparison)) string {
 	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 1))
+	d := compare.DefaultDesign()
+	d.Where, d.MaxPairs, d.LookEvery = "cloud-native", 12, 12
+	c := compare.New("kept", d)
+	c.A = compare.Subject{Description: "openbao 0.1.0", Chart: &result.Chart{Name: "openbao", Version: "0.1.0", Digest: "sha256:a"}}
+	c.B = compare.Subject{Chart: &result.Chart{Name: "openbao", Version: "0.2.0", Digest: digest}}
+	for range d.MaxPairs {
+		slice := func(by float64) compare.Slice {
+			s := compare.Slice{Fetches: 1, Values: map[string]float64{}}
+			for _, name := range compare.DefaultGate() {
+				noise := 0.02
+				if name == "fetch_p95_ms" {
+					noise = p95
+				}
+				s.Values[name] = by * math.Exp(noise*rng.NormFloat64()/math.Sqrt2)
+			}
+			return s
+		}
+		c.Pairs = append(c.Pairs, compare.Pair{Order: "AB", A: slice(1), B: slice(ratio)})
+	}
+	c.Finished, c.Partial = c.Started, false
+	compare.Judge(c, nil)
+	if change != nil {
+		change(c)
+	}
+	raw, err := json.Marshal(c)
+	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "comparison.json")
-	doc := `{"apiVersion": "steamer/v1", "kind": "Comparison", "verdict": "` + verdict + `", "reasons": ["p95: 1.21 times"], "design": {"where": "cloud-native"},
-	"a": {"description": "openbao 0.1.0", "chart": {"name": "openbao", "version": "0.1.0", "digest": "sha256:a"}},
-	"b": {"chart": {"name": "openbao", "version": "0.2.0", "digest": "` + digest + `"}},
-	"metrics": [{"name": "p95", "title": "p95", "unit": "ms", "gate": true, "margin": 0.1, "a": 8, "b": 9.7, "ratio": 1.21, "lo": 1.15, "hi": 1.28, "mde": 0.04, "verdict": "FAIL"}]}`
-	require.NoError(t, os.WriteFile(path, []byte(doc), 0o600))
+	require.NoError(t, os.WriteFile(path, raw, 0o600))
+	return path
+}
+
+// states has the file say another verdict than its pairs do.
+func states(v result.Verdict) func(*compare.Comparison) {
+	return func(c *compare.Comparison) { c.Verdict = v }
+}
+
+// quarantine writes one of p95, as steamer calibrate does.
+func quarantine(t *testing.T, expires time.Time) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "quarantine.yaml")
+	text := "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n  reason: 12 pairs could not have shown less than 30 %\n" +
+		"  since: 2026-11-01T00:00:00Z\n  expires: " + expires.Format(time.RFC3339) + "\n"
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
 
@@ -171,10 +216,29 @@ func TestDecide(t *testing.T) {
 		"a mutant could not be tried": {
 			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "broken" }, want: result.Pass,
 		},
-		"comparison passed":     {more: []string{comparison(t, "PASS", head)}, require: []string{decision.Comparison}, want: result.Pass},
-		"comparison failed":     {more: []string{comparison(t, "FAIL", head)}, want: result.Fail, reason: "p95: 1.21 times"},
-		"comparison is unsure":  {more: []string{comparison(t, "INCONCLUSIVE", head)}, want: result.Pass},
-		"comparison, required":  {more: []string{comparison(t, "INCONCLUSIVE", head)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "p95"},
+		"comparison passed":    {more: []string{compared(t, 0.95, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Pass},
+		"comparison failed":    {more: []string{compared(t, 1.3, 0.02, head, nil)}, want: result.Fail, reason: "above the margin of 10 %"},
+		"comparison is unsure": {more: []string{compared(t, 1.1, 0.02, head, nil)}, want: result.Pass},
+		"comparison, required": {
+			more: []string{compared(t, 1.1, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "reaches across the margin",
+		},
+		"comparison states a PASS that its pairs do not give": {
+			more: []string{compared(t, 1.3, 0.02, head, states(result.Pass))}, want: result.Fail, reason: "above the margin of 10 %",
+		},
+		"comparison states a FAIL that its pairs do not give": {
+			more: []string{compared(t, 0.95, 0.02, head, states(result.Fail))}, require: []string{decision.Comparison}, want: result.Inconclusive,
+			reason: "its file says FAIL, which does not follow from its pairs: they say PASS",
+		},
+		"comparison too noisy": {
+			more: []string{compared(t, 1.04, 0.4, head, nil)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "p95",
+		},
+		"the same with its noisy metric in quarantine": {
+			more: []string{compared(t, 1.04, 0.4, head, nil), quarantine(t, time.Now().Add(time.Hour))}, require: []string{decision.Comparison}, want: result.Pass,
+		},
+		"the same when the quarantine has ended": {
+			more:    []string{compared(t, 1.04, 0.4, head, nil), quarantine(t, time.Now().Add(-time.Hour))},
+			require: []string{decision.Comparison}, want: result.Inconclusive, reason: "p95",
+		},
 		"no comparison, though": {require: []string{decision.Comparison}, want: result.Inconclusive, reason: "no comparison was given"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -256,11 +320,13 @@ func TestRefuses(t *testing.T) {
 		"twice":              {[]string{runFile, runFile}, []string{"the same content"}},
 		"two tiers":          {[]string{runFile, tier}, []string{"tier 60", "tier 12", "do not add up", "--tier"}},
 		"two charts":         {[]string{runFile, other}, []string{"sha256:other", "one chart at a time"}},
-		"another comparison": {[]string{runFile, comparison(t, "PASS", "sha256:elsewhere")}, []string{"sha256:elsewhere"}},
+		"another comparison": {[]string{runFile, compared(t, 1, 0.02, "sha256:elsewhere", nil)}, []string{"sha256:elsewhere"}},
 		"edited check":       {[]string{edited}, []string{"does not follow from its findings"}},
 		"edited mutants":     {[]string{status}, []string{`unknown status "fine"`}},
-		"odd comparison":     {[]string{comparison(t, "GREEN", "sha256:a")}, []string{`unknown verdict "GREEN"`}},
-		"chartless":          {[]string{comparison(t, "PASS", "")}, []string{"which charts it compared"}},
+		"odd comparison":     {[]string{compared(t, 1, 0.02, "sha256:a", states("GREEN"))}, []string{`unknown verdict "GREEN"`}},
+		"cut comparison":     {[]string{write("comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "pa`)}, []string{"truncated?"}},
+		"other quarantine":   {[]string{write("q.yaml", "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason and an expiry"}},
+		"chartless":          {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -308,18 +374,44 @@ func TestDecisionStandsForItsEvidence(t *testing.T) {
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
 
+// TestQuarantineIsTold: a metric that does not decide is named with reason and expiry.
+func TestQuarantineIsTold(t *testing.T) {
+	t.Parallel()
+	file := compared(t, 1.04, 0.4, "sha256:b", nil)
+	evidence, err := readiness.Read(file, quarantine(t, time.Now().Add(time.Hour)))
+	require.NoError(t, err)
+	require.Contains(t, evidence.Files[1].About, "fetch_p95_ms until")
+	d, err := readiness.Decide(evidence, policy(t))
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(d.NotJudged, "\n"), "fetch_p95_ms quarantined: 12 pairs could not have shown less than 30 % (until ")
+	require.Equal(t, result.Pass, d.Compared[0].Verdict)
+	i := slices.IndexFunc(d.Criteria, func(c decision.Criterion) bool { return c.ID == decision.Comparison })
+	require.Contains(t, d.Criteria[i].Measured, "its file says INCONCLUSIVE, judged without the quarantine")
+	alone, err := readiness.Read(file)
+	require.NoError(t, err)
+	d, err = readiness.Decide(alone, policy(t))
+	require.NoError(t, err)
+	require.Equal(t, result.Inconclusive, d.Compared[0].Verdict)
+}
+
 func TestComparisonKeepsValidSlices(t *testing.T) {
 	t.Parallel()
-	doc := `{"apiVersion": "steamer/v1", "kind": "Comparison", "verdict": "PASS", "a": {"description": "pool 2"}, "b": {"description": "pool 8"},
-	"metrics": [{"name": "p95", "title": "p95"}], "pairs": [{"a": {"values": {"p95": 8}}, "b": {"values": {"p95": 9}}},
-	{"a": {"values": {"p95": 80}}, "b": {"values": {"p95": 9}, "invalid": ["dropped"]}}, {"a": {"values": {"p95": 7}}, "b": {"values": {}}}]}`
-	require.True(t, readiness.IsComparison([]byte(doc)))
-	c, err := readiness.Comparison("x", []byte(doc))
+	raw, err := os.ReadFile(compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) {
+		c.Pairs = c.Pairs[:3]
+		c.Pairs[1].B.Invalid = []string{"dropped"}
+		delete(c.Pairs[2].B.Values, "fetch_p95_ms")
+	}))
 	require.NoError(t, err)
-	require.Equal(t, "pool 2", c.Base)
-	require.Equal(t, map[string][2][]float64{"p95": {{8}, {9}}}, c.Slices)
+	require.True(t, readiness.IsComparison(raw))
+	c, err := readiness.Comparison("x", raw)
+	require.NoError(t, err)
+	require.Equal(t, "openbao 0.1.0", c.Base)
+	require.Equal(t, "openbao 0.2.0", c.Head)
+	require.Len(t, c.Slices["fetch_p95_ms"][0], 1)
+	require.Len(t, c.Slices["fetch_p50_ms"][1], 2)
+	require.Equal(t, result.Inconclusive, c.Verdict, "three pairs say nothing, whatever the file says")
 	require.False(t, readiness.IsComparison([]byte(`{"kind": "Result"}`)))
-	_, err = readiness.Comparison("x", []byte(doc[:50]))
+	_, err = readiness.Comparison("x", raw[:50])
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
 
