@@ -90,6 +90,9 @@ func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.
 // resolve reads both sides and a plan for the ground they stand on.
 func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (*run.Run, [2]side, error) {
 	var sides [2]side
+	if d.Turns {
+		return nil, sides, exit.Invalidf("--turns", "add --local, or leave it out", "a chart's pods are observed too coarsely for it")
+	}
 	builder, err := state.builder()
 	if err != nil {
 		return nil, sides, err
@@ -168,7 +171,7 @@ func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, 
 		info := s.chart.Info()
 		arms[i] = &compare.ClusterArm{
 			Generator: g, Description: fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), Cluster: site.Cluster, Engine: site.Engine,
-			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets,
+			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets, Recipe: d.Recipe,
 			Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
 		}
 	}

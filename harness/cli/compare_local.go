@@ -35,7 +35,7 @@ func (f *compareFlags) localPair(state *State) (*localPair, error) {
 		flag           string
 		config, binary string
 	}{{&pair.a, "--base", f.baseConfig, f.baseBinary}, {&pair.b, "--head", f.headConfig, f.headBinary}} {
-		l := &compare.LocalArm{Description: "OpenBao as a process", Binary: arm.binary, Tenants: f.design.Tenants, Secrets: f.design.Secrets}
+		l := &compare.LocalArm{Description: "OpenBao as a process", Binary: arm.binary, Tenants: f.design.Tenants, Secrets: f.design.Secrets, Recipe: f.design.Recipe}
 		if arm.binary != "" {
 			if info, err := os.Stat(arm.binary); err != nil || info.IsDir() {
 				return nil, exit.Invalidf(arm.flag+"-binary "+arm.binary, "name an OpenBao program", "it is not a file: %v", err)
@@ -85,7 +85,7 @@ func (p *localPair) logTo(dir string) {
 // engine drives the pair.
 func (p *localPair) engine(state *State, q *compare.Quarantine) *compare.Engine {
 	return &compare.Engine{
-		A: p.a, B: p.b, Validity: gate.DefaultValidity(), Quarantine: q,
+		A: p.a, B: p.b, Turns: compare.LocalTurns{A: p.a, B: p.b}, Validity: gate.DefaultValidity(), Quarantine: q,
 		Log: func(line string) { fmt.Fprintln(state.Stderr, "   ", line) },
 	}
 }
@@ -141,9 +141,14 @@ func (f *compareFlags) begin(state *State, kind string) (c *compare.Comparison, 
 	if dir, logs, err = f.workDirectory(kind, id); err != nil {
 		return nil, "", "", err
 	}
-	c = compare.New(id, f.design)
+	return f.frame(state, id), dir, logs, nil
+}
+
+// frame is a comparison that has not begun.
+func (f *compareFlags) frame(state *State, id string) *compare.Comparison {
+	c := compare.New(id, f.design)
 	c.Reproduce, c.Steamer, c.Host = commandLine(state.Args), buildVersion(), run.ThisHost()
-	return c, dir, logs, nil
+	return c
 }
 
 // finish writes the reports of a comparison that was driven, and prints it. driven is what kept it from its end.

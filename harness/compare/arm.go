@@ -35,6 +35,13 @@ func overloadChecks() []string {
 	return []string{"valid/dropped-iterations", "valid/achieved-rate", "valid/interrupted-fetches"}
 }
 
+// turn is slice for one driven by turns. It is too short for halves that could be compared; that neighbours are is the point of turns.
+func (m Measurement) turn(v gate.Validity) Slice {
+	s := m.slice(v)
+	s.Invalid = slices.DeleteFunc(s.Invalid, func(why string) bool { return why == "steady missed" })
+	return s
+}
+
 // slice turns a measurement into what a comparison keeps of it.
 func (m Measurement) slice(v gate.Validity) Slice {
 	t := &result.Topology{Load: m.Load, Resources: m.Resources, Events: m.Events}

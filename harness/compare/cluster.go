@@ -26,6 +26,7 @@ type ClusterArm struct {
 	Port        int // loopback port that leads to this arm
 	Tenants     int // to provision
 	Secrets     int // of each
+	Recipe      string
 	Proxied     bool
 	Log         func(string)
 
@@ -59,7 +60,7 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 		return UnfitError{fmt.Errorf("health of OpenBao: %w", err)}
 	}
 	a.versions = map[string]string{"openbao": health.Version, "kubernetes": a.Cluster.Version}
-	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets); err != nil {
+	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets, a.Recipe); err != nil {
 		return UnfitError{err}
 	}
 	if a.Proxied {

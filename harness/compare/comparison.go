@@ -55,6 +55,7 @@ type Subject struct {
 	Config      string            `json:"config,omitempty"`   // sha256 of the configuration patch or values laid over the defaults
 	Delay       float64           `json:"delay,omitempty"`    // ms added on purpose to every answer
 	Injected    float64           `json:"injected,omitempty"` // the share of the median latency that Delay is, 0.1 is 10 %
+	CPUs        float64           `json:"cpus,omitempty"`     // cores that OpenBao was limited to on purpose; 0 is none
 	Unfit       string            `json:"unfit,omitempty"`    // why it did not come up, or could not be provisioned
 }
 
@@ -64,14 +65,16 @@ type Design struct {
 	Profile     string       `json:"profile"`
 	Mode        string       `json:"mode"` // way to fetch
 	Tier        string       `json:"tier,omitempty"`
-	Rate        float64      `json:"rate"`   // fetches per second offered to either arm
-	Reuse       bool         `json:"reuse"`  // connections kept between fetches
-	Slice       float64      `json:"slice"`  // seconds measured in a slice
-	Warmup      float64      `json:"warmup"` // seconds before them, not measured
-	Idle        float64      `json:"idle"`   // seconds between slices
+	Rate        float64      `json:"rate"`            // fetches per second offered to either arm
+	Reuse       bool         `json:"reuse"`           // connections kept between fetches
+	Slice       float64      `json:"slice"`           // seconds measured in a slice
+	Warmup      float64      `json:"warmup"`          // seconds before them, not measured
+	Idle        float64      `json:"idle"`            // seconds between slices
+	Turns       bool         `json:"turns,omitempty"` // one load generator drives both by turns, without a start of its own for each slice; Warmup is before each look
 	Tenants     int          `json:"tenants"`
-	Secrets     int          `json:"secrets"` // of each tenant
-	Alpha       float64      `json:"alpha"`   // error rate of a wrong FAIL, over all metrics and looks; the same for a wrong PASS
+	Secrets     int          `json:"secrets"`          // of each tenant
+	Recipe      string       `json:"recipe,omitempty"` // by which tenants are provisioned; all in turn without one
+	Alpha       float64      `json:"alpha"`            // error rate of a wrong FAIL, over all metrics and looks; the same for a wrong PASS
 	LookEvery   int          `json:"lookEvery"`
 	MaxPairs    int          `json:"maxPairs"`
 	Budget      float64      `json:"budget"` // seconds of driving after which no block is begun; 0 is none

@@ -36,6 +36,7 @@ func (d *Design) SetGate(names []string, margin float64) {
 // Limits of a design; beyond them a typing error is likelier than a wish.
 const (
 	minSlice  = 2.0    // seconds: the validity conditions compare two halves
+	minTurn   = 1.0    // seconds, by turns: k6 has no shorter ones
 	maxSlice  = 3600.0 // seconds
 	maxPairs  = 1000
 	maxMargin = 10.0 // 1000 %
@@ -52,8 +53,10 @@ func (d Design) Check() error {
 		return bad(fmt.Sprintf("--pairs %d", d.MaxPairs), fmt.Sprintf("use an even number from %d to %d", MinPairs, maxPairs), "blocks have two pairs, and %d are the least that say anything", MinPairs)
 	case d.LookEvery < MinPairs || d.LookEvery%2 != 0:
 		return bad(fmt.Sprintf("--look-every %d", d.LookEvery), fmt.Sprintf("use an even number from %d on", MinPairs), "a look at fewer pairs cannot decide")
-	case !(d.Slice >= minSlice && d.Slice <= maxSlice):
-		return bad(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use %gs to %gs", minSlice, maxSlice), "it is out of range")
+	case !(d.Slice >= d.minSlice() && d.Slice <= maxSlice):
+		return bad(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use %gs to %gs", d.minSlice(), maxSlice), "it is out of range")
+	case d.Turns && !(d.Idle >= minTurnGap):
+		return bad(fmt.Sprintf("--idle %gs", d.Idle), fmt.Sprintf("use %gs or more", minTurnGap), "by turns, answers that are on their way would run into the other's slice")
 	case !(d.Warmup >= 0 && d.Warmup <= maxSlice) || !(d.Idle >= 0 && d.Idle <= maxSlice) || !(d.Budget >= 0) || math.IsInf(d.Budget, 0):
 		return bad("--warmup, --idle, --budget", "use durations from 0s on", "%g, %g, %g s: out of range", d.Warmup, d.Idle, d.Budget)
 	case !(d.Rate > 0 && d.Rate <= 100000):
@@ -63,7 +66,17 @@ func (d Design) Check() error {
 	case !slices.Contains(load.Modes(), d.Mode):
 		return bad("--mode "+d.Mode, "use one of "+strings.Join(load.Modes(), ", "), "there is no such way to fetch")
 	}
+	if _, err := recipesOf(d.Recipe); err != nil {
+		return err
+	}
 	return d.checkGate()
+}
+
+func (d Design) minSlice() float64 {
+	if d.Turns {
+		return minTurn
+	}
+	return minSlice
 }
 
 func (d Design) checkGate() error {

@@ -69,14 +69,19 @@ func (d *driver) target() string {
 	return "http://" + d.proxy.Address()
 }
 
-// drive runs k6 once.
-func (d *driver) drive(ctx context.Context, name string, p load.Profile, rate float64) (*result.Load, error) {
-	length := time.Duration(p.Warmup) + time.Duration(p.Duration)
-	fixture, err := gitlab.NewFixture(d.target(), d.seed, d.audience, d.issuer, d.tenants, length+10*time.Minute)
+// fixture is what k6 is told of the tenants for a load of some length.
+func (d *driver) fixture(length time.Duration) ([]byte, error) {
+	f, err := gitlab.NewFixture(d.target(), d.seed, d.audience, d.issuer, d.tenants, length+10*time.Minute)
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(fixture)
+	return json.Marshal(f)
+}
+
+// drive runs k6 once.
+func (d *driver) drive(ctx context.Context, name string, p load.Profile, rate float64) (*result.Load, error) {
+	length := time.Duration(p.Warmup) + time.Duration(p.Duration)
+	data, err := d.fixture(length)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 // Engine drives a comparison.
 type Engine struct {
 	A, B       Arm
+	Turns      Turner // drives both where the design says by turns
 	Validity   gate.Validity
 	Quarantine *Quarantine
 	// Log takes lines of progress; nil drops them.
@@ -93,19 +94,8 @@ func (e *Engine) blocks(ctx context.Context, c *Comparison, rng *rand.Rand, bega
 			e.log("the budget is used up")
 			return nil
 		}
-		orders := []string{"AB", "BA"}
-		if rng.IntN(2) == 1 {
-			orders = []string{"BA", "AB"}
-		}
-		for _, order := range orders {
-			p, err := e.pair(ctx, c, order)
-			if err != nil {
-				return err
-			}
-			c.Pairs = append(c.Pairs, p)
-			if e.After != nil {
-				e.After(p)
-			}
+		if err := e.next(ctx, c, rng); err != nil {
+			return err
 		}
 		Judge(c, e.Quarantine)
 		e.log(c.progress(time.Since(began)))
@@ -119,13 +109,52 @@ func (e *Engine) blocks(ctx context.Context, c *Comparison, rng *rand.Rand, bega
 	return nil
 }
 
+// next drives a block, or by turns all blocks until the next look.
+func (e *Engine) next(ctx context.Context, c *Comparison, rng *rand.Rand) error {
+	if !c.Design.Turns {
+		return e.apart(ctx, c, block(rng))
+	}
+	n := min(c.Design.LookEvery-len(c.Pairs)%c.Design.LookEvery, c.Design.MaxPairs-len(c.Pairs))
+	var orders []string
+	for len(orders) < n {
+		orders = append(orders, block(rng)...)
+	}
+	return e.turns(ctx, c, orders[:n])
+}
+
+// block is the order of two pairs.
+func block(rng *rand.Rand) []string {
+	if rng.IntN(2) == 1 {
+		return []string{"BA", "AB"}
+	}
+	return []string{"AB", "BA"}
+}
+
+// apart drives pairs slice by slice.
+func (e *Engine) apart(ctx context.Context, c *Comparison, orders []string) error {
+	for _, order := range orders {
+		p, err := e.pair(ctx, c, order)
+		if err != nil {
+			return err
+		}
+		c.Pairs = append(c.Pairs, p)
+		if e.After != nil {
+			e.After(p)
+		}
+	}
+	return nil
+}
+
 // over says whether another block would overrun the budget, by the pace so far.
 func (e *Engine) over(c *Comparison, elapsed time.Duration) bool {
 	if c.Design.Budget == 0 || len(c.Pairs) == 0 {
 		return false
 	}
-	block := elapsed / time.Duration(len(c.Pairs)) * 2
-	return elapsed+block > duration(c.Design.Budget)
+	step := 2
+	if c.Design.Turns {
+		step = min(c.Design.LookEvery, c.Design.MaxPairs-len(c.Pairs))
+	}
+	return elapsed+elapsed/time.Duration(len(c.Pairs))*time.Duration(step) > duration(c.Design.Budget)
 }
 
 // pair drives a slice of either arm.

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/cpulimit"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
@@ -26,16 +28,27 @@ type LocalArm struct {
 	Patch       []byte // JSON Patch of the server's configuration; nil for none
 	Tenants     int    // to provision
 	Secrets     int    // of each
+	Recipe      string // by which they are provisioned; "" takes all in turn
 	Proxied     bool   // drive through a proxy, so that SetDelay may be called
+	Grouped     bool   // run OpenBao in a control group of its own, so that SetCPUs may be called
 
 	driver
 	server  *localbao.Server
 	version string
+	group   *cpulimit.Group
 }
 
 // Prepare starts the processes and provisions the tenants.
 func (l *LocalArm) Prepare(ctx context.Context) error {
-	server, err := localbao.Start(ctx, localbao.Options{Binary: l.Binary, Patch: l.Patch})
+	options := localbao.Options{Binary: l.Binary, Patch: l.Patch}
+	if l.Grouped {
+		var err error
+		if l.group, err = cpulimit.New(0); err != nil {
+			return err
+		}
+		options.Started = l.group.Add
+	}
+	server, err := localbao.Start(ctx, options)
 	if err != nil && exit.CodeOf(err) == exit.Internal && ctx.Err() == nil {
 		return UnfitError{err} // neither the program nor PostgreSQL is missing: it is this configuration that does not start
 	}
@@ -55,7 +68,7 @@ func (l *LocalArm) Prepare(ctx context.Context) error {
 	client := bao.New(server.Address, nil)
 	defer client.Close()
 	l.driver = driver{Generator: l.Generator, address: server.Address, audience: server.Audience, seed: rand.Text(), issuer: issuer}
-	if l.tenants, err = provision(ctx, client, &l.driver, l.Tenants, l.Secrets); err != nil {
+	if l.tenants, err = provision(ctx, client, &l.driver, l.Tenants, l.Secrets, l.Recipe); err != nil {
 		return UnfitError{err}
 	}
 	if l.Proxied {
@@ -68,9 +81,17 @@ func (l *LocalArm) Prepare(ctx context.Context) error {
 	return err
 }
 
+// SetCPUs limits OpenBao from now on to some cores, 0 for no limit; the arm has to be Grouped.
+func (l *LocalArm) SetCPUs(cores float64) error {
+	if l.group == nil {
+		return errors.New("the arm has no control group of its own")
+	}
+	return l.group.Set(cores)
+}
+
 // provision seeds tenants the way Rails does and fetches every secret once.
-func provision(ctx context.Context, client *bao.Client, d *driver, tenants, secrets int) ([]gitlab.Tenant, error) {
-	recipes, err := gitlab.Recipes()
+func provision(ctx context.Context, client *bao.Client, d *driver, tenants, secrets int, recipe string) ([]gitlab.Tenant, error) {
+	recipes, err := recipesOf(recipe)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +104,28 @@ func provision(ctx context.Context, client *bao.Client, d *driver, tenants, secr
 	return plan, err
 }
 
+// recipesOf is the recipe of an ID, or all for "".
+func recipesOf(id string) ([]*gitlab.Recipe, error) {
+	all, err := gitlab.Recipes()
+	if err != nil || id == "" {
+		return all, err
+	}
+	var known []string
+	for i, r := range all {
+		if r.ID == id {
+			return all[i : i+1], nil
+		}
+		known = append(known, r.ID)
+	}
+	return nil, exit.Invalidf("--recipe "+id, "use one of "+strings.Join(known, ", ")+", or none for all in turn", "there is no such recipe")
+}
+
 // Subject says what runs.
 func (l *LocalArm) Subject() Subject {
 	s := Subject{Description: l.Description, Versions: map[string]string{"openbao": l.version}, Delay: l.delayed()}
+	if l.group != nil {
+		s.CPUs = l.group.Cores()
+	}
 	if l.Patch != nil {
 		s.Config = digest(l.Patch)
 	}
@@ -97,14 +137,21 @@ func digest(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// cutAudit empties the audit log, which grows by several hundred MB in a comparison and which nobody reads. OpenBao appends, so it may be cut.
+func (l *LocalArm) cutAudit() error {
+	if err := os.Truncate(l.server.AuditLog(), 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // the patch may have moved it
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
+}
+
 // Drive runs k6 against the server while it is observed.
 func (l *LocalArm) Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error) {
-	// The audit log grows by several hundred MB in a comparison, and nobody reads it. OpenBao appends, so it may be cut.
-	if err := os.Truncate(l.server.AuditLog(), 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // the patch may have moved it
-		return Measurement{}, fmt.Errorf("audit log: %w", err)
+	if err := l.cutAudit(); err != nil {
+		return Measurement{}, err
 	}
 	openbao, postgres := l.server.PIDs()
-	watch := watchProcesses(openbao, postgres)
+	watch := watchProcesses(openbao, postgres, sampleEvery)
 	measured, err := l.drive(ctx, name, p, rate)
 	resources, events := watch.stop()
 	return Measurement{Load: measured, Resources: resources, Events: events}, err
@@ -116,6 +163,10 @@ func (l *LocalArm) Close(context.Context) error {
 	if l.server != nil {
 		l.server.Stop()
 		l.server = nil
+	}
+	if l.group != nil {
+		l.group.Remove()
+		l.group = nil
 	}
 	return nil
 }

@@ -84,6 +84,23 @@ func TestLocal(t *testing.T) {
 		require.Greater(t, p.B.Values["fetch_p50_ms"]-p.A.Values["fetch_p50_ms"], 75.0)
 	}
 	require.Positive(t, watched)
+
+	byTurns := New("turns", short())
+	byTurns.Design.Turns, byTurns.Design.Slice = true, 1
+	e.Turns = LocalTurns{a, b}
+	require.NoError(t, e.Drive(t.Context(), byTurns))
+	require.Len(t, byTurns.Pairs, 4)
+	observed := 0
+	for _, p := range byTurns.Pairs {
+		require.Zero(t, p.A.Failed+p.B.Failed+p.A.Wrong+p.B.Wrong)
+		require.Greater(t, p.B.Values["fetch_p50_ms"]-p.A.Values["fetch_p50_ms"], 75.0)
+		require.Equal(t, p.Order == "AB", p.A.Start.Before(p.B.Start), "the slices are told apart by their order: %s", p.Order)
+		if p.A.Values["openbao_cpu_ms_per_fetch"] > 0 {
+			observed++
+		}
+	}
+	require.Positive(t, observed)
+
 	openbao, postgres := a.server.PIDs()
 	require.NoError(t, a.Close(t.Context()))
 	require.NoError(t, b.Close(t.Context()))

@@ -14,6 +14,7 @@ import (
 // of 10 ms (USER_HZ is 100 on every Linux), 0.4 % of one core over a slice of 2.5 s.
 const (
 	sampleEvery = 500 * time.Millisecond
+	turnSample  = 100 * time.Millisecond // where slices are short and follow one another
 	ticks       = 100.0
 )
 
@@ -25,7 +26,7 @@ type processWatch struct {
 }
 
 // watchProcesses begins to sample. PostgreSQL is its postmaster with its children.
-func watchProcesses(openbao, postmaster int) *processWatch {
+func watchProcesses(openbao, postmaster int, every time.Duration) *processWatch {
 	w := &processWatch{done: make(chan struct{}), ended: make(chan struct{})}
 	counters := []*processCounter{
 		{out: result.ResourceSeries{Component: "openbao", Name: "openbao"}, pid: openbao},
@@ -33,7 +34,7 @@ func watchProcesses(openbao, postmaster int) *processWatch {
 	}
 	go func() {
 		defer close(w.ended)
-		ticker := time.NewTicker(sampleEvery)
+		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for last := false; ; {
 			for _, c := range counters {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/cpulimit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -58,7 +59,7 @@ type Lab struct {
 	seed   string
 	client *bao.Client
 	proxy  *proxy
-	limit  *cpuLimit
+	limit  *cpulimit.Group
 }
 
 // seed keys the values of the secrets, which live no longer than the lab.
@@ -78,10 +79,10 @@ func (l *Lab) open(ctx context.Context) error {
 	options := localbao.Options{Binary: l.tools.OpenBao, Patch: l.Patch, Env: l.Env, TLS: l.TLS}
 	if l.CPUs > 0 {
 		var err error
-		if l.limit, err = newCPULimit(l.CPUs); err != nil {
+		if l.limit, err = cpulimit.New(l.CPUs); err != nil {
 			return err
 		}
-		l.Limited, options.Started = l.limit.String(), l.limit.add
+		l.Limited, options.Started = l.limit.String(), l.limit.Add
 	}
 	if l.Latency > 0 || l.Proxy {
 		options.Through = func(postgres string) (address string, err error) {
@@ -213,7 +214,7 @@ func (l *Lab) Close() {
 		l.proxy.stop()
 	}
 	if l.limit != nil {
-		l.limit.remove()
+		l.limit.Remove()
 	}
 }
 

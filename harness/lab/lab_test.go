@@ -103,21 +103,6 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// TestLimit makes a group as a container has it, or says what would be needed.
-func TestLimit(t *testing.T) {
-	t.Parallel()
-	l, err := newCPULimit(0.25)
-	if err != nil {
-		require.Equal(t, exit.Environment, exit.CodeOf(err))
-		require.ErrorContains(t, err, "run as root")
-		return
-	}
-	require.Contains(t, l.String(), "0.25 cores")
-	l.remove()
-	require.NoDirExists(t, l.dir)
-	require.Error(t, l.add(os.Getpid()), "the group is gone")
-}
-
 // TestLab runs a server with everything a spec can ask for, and reads what its processes and its pool use.
 func TestLab(t *testing.T) {
 	ctx := t.Context()

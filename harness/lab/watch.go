@@ -90,7 +90,7 @@ func (w *watcher) sample(now time.Time) {
 func (w *watcher) fold(now time.Time, described result.ResourceSeries, use counters) {
 	periods, throttled := 0.0, 0.0
 	if described.CPULimit > 0 && w.lab.limit != nil {
-		periods, throttled = w.lab.limit.periods()
+		periods, throttled = w.lab.limit.Periods()
 	}
 	s, ok := w.series[described.Name]
 	if !ok {

@@ -21,6 +21,7 @@ import (
 type child struct {
 	binary string
 	stop   time.Duration
+	second []byte // another fixture, for file descriptor 4; nil for none
 	cmd    *exec.Cmd
 	tail   Tail
 	trace  *Trace // of the collector, before tail
@@ -28,28 +29,38 @@ type child struct {
 	samples []result.GeneratorSample // valid after run
 }
 
-// run starts k6, hands it the fixture as file descriptor 3, runs follow beside
+// run starts k6, hands it the fixture as file descriptor 3 and the second one, if there is one, as 4, runs follow beside
 // it and waits for everything. follow must return soon after its channel closes;
 // when it fails, k6 is stopped.
 func (c *child) run(ctx context.Context, args, env []string, fixture []byte, follow func(<-chan struct{}) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	in, out, err := os.Pipe()
-	if err != nil {
-		return exit.Environmentf("k6", "raise the limit of open files", "%w", err)
-	}
 	c.cmd = c.command(ctx, args, env)
-	c.cmd.ExtraFiles = []*os.File{in}
-	err = c.cmd.Start()
-	_ = in.Close() // the child has its own copy
+	fixtures := [][]byte{fixture}
+	if c.second != nil {
+		fixtures = append(fixtures, c.second)
+	}
+	var outs []*os.File
+	for range fixtures {
+		in, out, err := os.Pipe()
+		if err != nil {
+			closeAll(append(c.cmd.ExtraFiles, outs...))
+			return exit.Environmentf("k6", "raise the limit of open files", "%w", err)
+		}
+		c.cmd.ExtraFiles, outs = append(c.cmd.ExtraFiles, in), append(outs, out)
+	}
+	err := c.cmd.Start()
+	closeAll(c.cmd.ExtraFiles) // the child has its own copies
 	if err != nil {
-		_ = out.Close()
+		closeAll(outs)
 		return exit.Environmentf("k6", "build the load generator again", "start %s: %w", c.binary, err)
 	}
 
 	ended := make(chan struct{})
 	var g errgroup.Group
-	g.Go(func() error { return feed(out, fixture, ended) })
+	for i, out := range outs {
+		g.Go(func() error { return feed(out, fixtures[i], ended) })
+	}
 	g.Go(func() error {
 		c.samples = watchProcess(c.cmd.Process.Pid, ended)
 		return nil
@@ -70,6 +81,13 @@ func (c *child) run(ctx context.Context, args, env []string, fixture []byte, fol
 		return fmt.Errorf("k6 was stopped: %w", context.Cause(ctx))
 	}
 	return errors.Join(c.explain(waitErr), besides)
+}
+
+// closeAll closes pipes; what was not written is of no use to anybody.
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
 }
 
 // feed writes the fixture and closes the pipe. A child that ends without
