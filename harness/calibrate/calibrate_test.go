@@ -3,11 +3,16 @@ package calibrate
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,7 +79,7 @@ func TestJudge(t *testing.T) {
 	for _, m := range c.Metrics {
 		require.Equal(t, m.Name == "fetch_p95_ms", m.Quarantine, "%+v", m)
 	}
-	require.NoError(t, Write(dir, c))
+	require.NoError(t, Write(dir, c, list))
 	_, err = Read(dir)
 	require.NoError(t, err, "the calibration beside them is no comparison")
 
@@ -124,4 +129,122 @@ func TestRunStopsAtAnError(t *testing.T) {
 	t.Parallel()
 	err := Runner{B: noArm{}, Log: func(string) {}}.Run(t.Context(), Plan{Same: 1})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	err = Runner{B: noArm{}}.Run(t.Context(), Plan{Same: 1, Limits: []float64{0.5}, Each: 1})
+	require.Equal(t, exit.Invalid, exit.CodeOf(err), "an arm that cannot be limited")
+}
+
+// TestResume goes on with an interrupted campaign: only what is missing is made.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(2, 2))
+	p := Plan{Same: 2, Effects: []float64{0.1, 0.2}, Limits: []float64{0.5}, Each: 2}
+	require.Len(t, p.treatments(), 8)
+	require.Equal(t, treatment{CPUs: 0.5}, p.treatments()[4])
+	number := func(id string) (int, bool) {
+		n, err := strconv.Atoi(id)
+		return n, err == nil
+	}
+	list := []*compare.Comparison{made(rng, "1", 0), made(rng, "2", 0), made(rng, "3", 0.1), made(rng, "4", 0.2)}
+	for _, doc := range list {
+		compare.Judge(doc, nil)
+	}
+	list[3].Partial = true
+	done, err := p.Resume(list, list[0].Design, number)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 2, 3}, slices.Sorted(maps.Keys(done)), "a partial one is made again")
+
+	var begun []int
+	stop := errors.New("enough")
+	r := Runner{B: willing{}, Done: done, Log: func(string) {}, Begin: func(n int) (*compare.Comparison, error) {
+		begun = append(begun, n)
+		return nil, stop
+	}}
+	require.ErrorIs(t, r.Run(t.Context(), p), stop)
+	require.Equal(t, []int{4}, begun)
+
+	for name, other := range map[string]struct {
+		plan   Plan
+		change func(*compare.Comparison)
+	}{
+		"another plan":   {Plan{Same: 3}, func(*compare.Comparison) {}},
+		"too few":        {Plan{Same: 2}, func(*compare.Comparison) {}},
+		"another design": {p, func(c *compare.Comparison) { c.Design.Rate = 1 }},
+		"another ID":     {p, func(c *compare.Comparison) { c.ID = "x" }},
+		"twice":          {p, func(c *compare.Comparison) { c.ID = "2" }},
+	} {
+		third := *list[2]
+		other.change(&third)
+		_, err := other.plan.Resume([]*compare.Comparison{list[0], list[1], &third}, list[0].Design, number)
+		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
+	}
+}
+
+// willing is an arm that takes any treatment.
+type willing struct{ compare.Arm }
+
+func (willing) SetDelay(time.Duration) error { return nil }
+func (willing) SetCPUs(float64) error        { return nil }
+func (willing) Subject() compare.Subject     { return compare.Subject{} }
+
+// TestCampaign: the smallest form gives the same judgement.
+func TestCampaign(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 3))
+	var list []*compare.Comparison
+	for i := range 12 {
+		doc := made(rng, fmt.Sprintf("c%03d", i), []float64{0, 0.1, 0.3}[i%3])
+		doc.Pairs[1].Order = "BA"
+		doc.Pairs[2].A.Invalid = []string{"observed missed"}
+		doc.Pairs[3].B.Overload, doc.Pairs[3].B.Failed = "dropped-iterations missed", 2
+		delete(doc.Pairs[4].B.Values, "fetch_p95_ms")
+		list = append(list, doc)
+	}
+	list[11].B.Injected, list[11].B.CPUs = 0, 0.5
+	want := Judge(list)
+	data, err := EncodeCampaign(NewCampaign(list))
+	require.NoError(t, err)
+	require.Less(t, len(data)/len(list), 4000, "bytes a comparison")
+	file := filepath.Join(t.TempDir(), "kept.json")
+	require.NoError(t, os.WriteFile(file, data, 0o644))
+	restored, err := Read(file)
+	require.NoError(t, err)
+	require.Equal(t, "BA", restored[0].Pairs[1].Order)
+	got := Judge(restored)
+	require.Equal(t, want.Same, got.Same)
+	require.Equal(t, want.Found, got.Found)
+	require.Len(t, got.Found, 3)
+	for i := range want.Runs {
+		require.Equal(t, want.Runs[i].Verdict, got.Runs[i].Verdict)
+	}
+	again, err := EncodeCampaign(NewCampaign(restored))
+	require.NoError(t, err)
+	require.Equal(t, string(data), string(again))
+
+	for name, edit := range map[string][2]string{
+		"cut":         {"]}\n", ""},
+		"other kind":  {"\"Campaign\"", "\"Comparison\""},
+		"field":       {"\"reproduce\"", "\"repro\""},
+		"negative":    {"\"fetch_p50_ms\":[", "\"fetch_p50_ms\":[-7,"},
+		"too many":    {"\"fetch_p50_ms\":[", "\"fetch_p50_ms\":[1,"},
+		"no pair":     {"\"ba\":[1]", "\"ba\":[99]"},
+		"bad design":  {"\"rate\": 120", "\"rate\": -1"},
+		"odd metrics": {"\"fetch_p50_ms\":[", "\"p50\":[1],\"fetch_p50_ms\":["},
+	} {
+		text := strings.Replace(string(data), edit[0], edit[1], 1)
+		require.NotEqual(t, string(data), text, name)
+		_, err := DecodeCampaign("x", []byte(text))
+		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
+	}
+}
+
+// FuzzDecodeCampaign: what decodes can be judged.
+func FuzzDecodeCampaign(f *testing.F) {
+	data, err := EncodeCampaign(NewCampaign([]*compare.Comparison{made(rand.New(rand.NewPCG(1, 1)), "a", 0)}))
+	require.NoError(f, err)
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if c, err := DecodeCampaign("x", data); err == nil && len(c.Comparisons) < 10 {
+			Judge(c.Restore())
+		}
+	})
 }

@@ -4,6 +4,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -37,8 +38,9 @@ type Calibration struct {
 // Run is one comparison in short.
 type Run struct {
 	ID       string         `json:"id"`
-	Injected float64        `json:"injected"` // share of the median latency added to B, 0.1 is 10 %
-	Delay    float64        `json:"delay"`    // ms
+	Injected float64        `json:"injected"`       // share of the median latency added to B, 0.1 is 10 %
+	CPUs     float64        `json:"cpus,omitempty"` // cores that B was limited to
+	Delay    float64        `json:"delay"`          // ms
 	Verdict  result.Verdict `json:"verdict"`
 	Shown    bool           `json:"shown"` // a latency metric's interval lies above 1
 	Pairs    int            `json:"pairs"`
@@ -60,11 +62,12 @@ func rate(events, of int) Rate {
 	return Rate{events, of, stats.RateLowerBound(events, of, 0.95), stats.RateUpperBound(events, of, 0.95)}
 }
 
-// Detection is how often a regression of one size was found.
+// Detection is how often a regression of one kind and size was found.
 type Detection struct {
-	Injected float64 `json:"injected"`
-	Failed   Rate    `json:"failed"` // verdict FAIL: more than the margin
-	Shown    Rate    `json:"shown"`  // an interval above 1
+	Injected float64 `json:"injected"`       // share of the median latency added to B
+	CPUs     float64 `json:"cpus,omitempty"` // cores that B was limited to
+	Failed   Rate    `json:"failed"`         // verdict FAIL: more than the margin
+	Shown    Rate    `json:"shown"`          // an interval above 1
 }
 
 // Metric is the noise of one metric in comparisons of a system with itself: medians over them.
@@ -82,7 +85,7 @@ type Metric struct {
 // relabellings of every comparison.
 const relabellings = 50
 
-// Judge derives a calibration from comparisons whose B differs from A by a delay at most.
+// Judge derives a calibration from comparisons whose B differs from A by a delay or a CPU limit at most.
 func Judge(list []*compare.Comparison) *Calibration {
 	c := &Calibration{APIVersion: result.APIVersion, Kind: Kind, Made: time.Now().UTC(), Runs: []Run{}, Found: []Detection{}, Metrics: []Metric{}}
 	if len(list) == 0 {
@@ -91,12 +94,12 @@ func Judge(list []*compare.Comparison) *Calibration {
 	c.Design = list[0].Design
 	var same []*compare.Comparison
 	alarms := 0
-	byEffect := map[float64][]Run{}
+	byTreatment := map[treatment][]Run{}
 	for _, doc := range list {
 		r := describe(doc)
 		c.Runs = append(c.Runs, r)
-		if r.Injected > 0 {
-			byEffect[r.Injected] = append(byEffect[r.Injected], r)
+		if t := treated(doc); t != (treatment{}) {
+			byTreatment[t] = append(byTreatment[t], r)
 			continue
 		}
 		same = append(same, doc)
@@ -106,7 +109,7 @@ func Judge(list []*compare.Comparison) *Calibration {
 	}
 	c.Same = rate(alarms, len(same))
 	c.Relabelled, c.RelabelledZero = relabelled(same, false), relabelled(same, true)
-	for effect, runs := range byEffect {
+	for t, runs := range byTreatment {
 		failed, shown := 0, 0
 		for _, r := range runs {
 			if r.Verdict == result.Fail {
@@ -116,9 +119,11 @@ func Judge(list []*compare.Comparison) *Calibration {
 				shown++
 			}
 		}
-		c.Found = append(c.Found, Detection{effect, rate(failed, len(runs)), rate(shown, len(runs))})
+		c.Found = append(c.Found, Detection{t.Effect, t.CPUs, rate(failed, len(runs)), rate(shown, len(runs))})
 	}
-	slices.SortFunc(c.Found, func(a, b Detection) int { return int(math.Copysign(1, a.Injected-b.Injected)) })
+	slices.SortFunc(c.Found, func(a, b Detection) int {
+		return cmp.Or(cmp.Compare(a.Injected, b.Injected), cmp.Compare(b.CPUs, a.CPUs))
+	})
 	c.Metrics = noise(same)
 	return c
 }
@@ -127,7 +132,7 @@ func Judge(list []*compare.Comparison) *Calibration {
 func describe(doc *compare.Comparison) Run {
 	compare.Judge(doc, nil)
 	r := Run{
-		ID: doc.ID, Injected: doc.B.Injected, Delay: doc.B.Delay, Verdict: doc.Verdict, Pairs: len(doc.Pairs),
+		ID: doc.ID, Injected: doc.B.Injected, CPUs: doc.B.CPUs, Delay: doc.B.Delay, Verdict: doc.Verdict, Pairs: len(doc.Pairs),
 		Seconds: doc.Finished.Sub(doc.Started).Seconds(), Reason: doc.Reasons[0],
 	}
 	for _, m := range doc.Metrics {

@@ -18,10 +18,21 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Read reads the comparisons of a directory, *.json but calibration.json, in the
-// order of their names. Errors are of code exit.Invalid: none there, one that
+// Read reads the comparisons of a directory, *.json but calibration.json and campaign.json, in the
+// order of their names, or those of a campaign's file. Errors are of code exit.Invalid: none there, one that
 // cannot be read, or two of different designs, whose rates must not be mixed.
 func Read(dir string) ([]*compare.Comparison, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		data, err := os.ReadFile(dir)
+		if err != nil {
+			return nil, exit.Invalidf(dir, "make it readable", "%w", err)
+		}
+		c, err := DecodeCampaign(dir, data)
+		if err != nil {
+			return nil, err
+		}
+		return c.Restore(), nil
+	}
 	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, exit.Invalidf(dir, "", "%w", err)
@@ -29,7 +40,7 @@ func Read(dir string) ([]*compare.Comparison, error) {
 	slices.Sort(names)
 	var list []*compare.Comparison
 	for _, name := range names {
-		if filepath.Base(name) == File {
+		if base := filepath.Base(name); base == File || base == CampaignFile {
 			continue
 		}
 		doc, err := compare.ReadFile(name)
@@ -54,18 +65,27 @@ func sameDesign(a, b compare.Design) bool {
 	return string(x) == string(y)
 }
 
-// File is the name of a calibration beside its comparisons.
-const File = "calibration.json"
+// File and CampaignFile are the names of a calibration and of what it rests on, beside its comparisons.
+const (
+	File         = "calibration.json"
+	CampaignFile = "campaign.json"
+)
 
-// Write writes the calibration into dir.
-func Write(dir string, c *Calibration) error {
+// Write writes the calibration into dir, and the comparisons it was made from in their smallest form.
+func Write(dir string, c *Calibration, list []*compare.Comparison) error {
 	data, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		return fmt.Errorf("calibration cannot be written as JSON: %w", err)
 	}
-	path := filepath.Join(dir, File)
-	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
-		return exit.Environmentf(path, "make the directory writable", "%w", err)
+	campaign, err := EncodeCampaign(NewCampaign(list))
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string][]byte{File: append(data, '\n'), CampaignFile: campaign} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return exit.Environmentf(path, "make the directory writable", "%w", err)
+		}
 	}
 	return nil
 }
@@ -100,8 +120,12 @@ func Text(w io.Writer, c *Calibration) error {
 	line("the same, relabelled", c.Relabelled)
 	line("the same, relabelled, margin 0", c.RelabelledZero)
 	for _, f := range c.Found {
-		line(fmt.Sprintf("%g %% slower: FAIL", 100*f.Injected), f.Failed)
-		line(fmt.Sprintf("%g %% slower: an interval above 1", 100*f.Injected), f.Shown)
+		what := fmt.Sprintf("%g %% slower", 100*f.Injected)
+		if f.CPUs > 0 {
+			what = fmt.Sprintf("limited to %g cores", f.CPUs)
+		}
+		line(what+": FAIL", f.Failed)
+		line(what+": an interval above 1", f.Shown)
 	}
 	fmt.Fprintln(table, "\nmetric\tSD of a pair\tMDE\tCV of slices\tnoise\t")
 	for _, m := range c.Metrics {

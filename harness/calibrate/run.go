@@ -10,57 +10,49 @@ import (
 	"gitlab.com/steamer/steamer/harness/stats"
 )
 
-// Plan says how many comparisons to make.
-type Plan struct {
-	Same    int       // of the system with itself, 1 or more
-	Effects []float64 // regressions to inject, as shares of the median latency, e.g. 0.1
-	Each    int       // comparisons per effect
-}
-
-// Check refuses plans that say nothing.
-func (p Plan) Check() error {
-	switch {
-	case p.Same < 1 || p.Same > 1000:
-		return exit.Invalidf(fmt.Sprintf("--same %d", p.Same), "use 1 to 1000", "the median latency and the noise come from comparisons of the system with itself")
-	case p.Each < 0 || p.Each > 1000:
-		return exit.Invalidf(fmt.Sprintf("--each %d", p.Each), "use 0 to 1000", "it is out of range")
-	}
-	for _, e := range p.Effects {
-		if !(e > 0 && e <= 10) {
-			return exit.Invalidf(fmt.Sprintf("--effect %g", 100*e), "use more than 0 and at most 1000, in %", "it is out of range")
-		}
-	}
-	return nil
-}
-
 // Delayer is an arm that can be made slower.
 type Delayer interface {
 	compare.Arm
 	SetDelay(time.Duration) error
 }
 
+// Limiter is an arm whose CPUs can be limited, 0 for no limit.
+type Limiter interface{ SetCPUs(cores float64) error }
+
 // Runner makes comparisons with two arms that are up.
 type Runner struct {
 	Engine *compare.Engine
-	B      Delayer
-	// Begin makes the frame of the next comparison; Finish keeps a finished one.
+	B      Delayer // a Limiter as well where the plan has limits
+	// Done are comparisons of the plan, by number, that were made before and are not made again.
+	Done map[int]*compare.Comparison
+	// Begin makes the frame of a comparison; Finish keeps a finished one.
 	Begin  func(number int) (*compare.Comparison, error)
 	Finish func(*compare.Comparison) error
 	Log    func(string)
 }
 
-// Run makes the comparisons of a plan: first those of the system with itself,
-// whose median latency the regressions are measured by, then the effects in
-// turns, so that a change of the machine does not fall on one of them alone.
-// What was made before an error stays kept.
+// Run makes the comparisons of a plan that are not done: first those of the system with itself, whose median latency the delays are
+// measured by, then the others. What was made before an error stays kept.
 func (r Runner) Run(ctx context.Context, p Plan) error {
-	number := 0
+	if _, can := r.B.(Limiter); len(p.Limits) > 0 && !can {
+		return exit.Invalidf("--cpu-limit", "add --local", "only processes of this machine can be limited from one comparison to the next")
+	}
 	var medians []float64
-	for range p.Same {
-		number++
-		doc, err := r.compare(ctx, number, 0, 0)
-		if err != nil {
-			return err
+	for i, t := range p.treatments() {
+		number := i + 1
+		median := stats.Median(medians)
+		if t.Effect > 0 && !(median > 0) {
+			return exit.Environmentf("the system with itself", "see the reasons of the comparisons", "no median latency was measured, so there is nothing to add a share of")
+		}
+		doc := r.Done[number]
+		if doc == nil {
+			var err error
+			if doc, err = r.compare(ctx, number, t, median); err != nil {
+				return err
+			}
+		}
+		if t != (treatment{}) {
+			continue
 		}
 		for _, m := range doc.Metrics {
 			if m.Name == "fetch_p50_ms" && m.Pairs > 0 {
@@ -68,24 +60,22 @@ func (r Runner) Run(ctx context.Context, p Plan) error {
 			}
 		}
 	}
-	median := stats.Median(medians)
-	if len(p.Effects) > 0 && p.Each > 0 && !(median > 0) {
-		return exit.Environmentf("the system with itself", "see the reasons of the comparisons", "no median latency was measured, so there is nothing to add a share of")
+	return nil
+}
+
+// apply makes B worse, or as good as A again.
+func (r Runner) apply(t treatment, median float64) error {
+	if err := r.B.SetDelay(t.delay(median)); err != nil {
+		return err
 	}
-	for range p.Each {
-		for _, effect := range p.Effects {
-			number++
-			delay := time.Duration(effect * median * float64(time.Millisecond))
-			if _, err := r.compare(ctx, number, effect, delay); err != nil {
-				return err
-			}
-		}
+	if limiter, can := r.B.(Limiter); can && (t.CPUs > 0 || r.B.Subject().CPUs > 0) {
+		return limiter.SetCPUs(t.CPUs)
 	}
 	return nil
 }
 
-func (r Runner) compare(ctx context.Context, number int, effect float64, delay time.Duration) (*compare.Comparison, error) {
-	if err := r.B.SetDelay(delay); err != nil {
+func (r Runner) compare(ctx context.Context, number int, t treatment, median float64) (*compare.Comparison, error) {
+	if err := r.apply(t, median); err != nil {
 		return nil, err
 	}
 	doc, err := r.Begin(number)
@@ -94,19 +84,12 @@ func (r Runner) compare(ctx context.Context, number int, effect float64, delay t
 	}
 	doc.Design.Seed += uint64(number)
 	doc.A, doc.B = r.Engine.A.Subject(), r.Engine.B.Subject()
-	doc.B.Injected = effect
-	r.Log(fmt.Sprintf("comparison %d: %s", number, what(effect, delay)))
+	doc.B.Injected = t.Effect
+	r.Log(fmt.Sprintf("comparison %d: %s", number, t.what(median)))
 	err = r.Engine.Drive(ctx, doc)
 	if err == nil {
 		r.Log(fmt.Sprintf("comparison %d: %s after %d pairs: %s", number, doc.Verdict, len(doc.Pairs), doc.Reasons[0]))
 		err = r.Finish(doc)
 	}
 	return doc, err
-}
-
-func what(effect float64, delay time.Duration) string {
-	if effect == 0 {
-		return "the system with itself"
-	}
-	return fmt.Sprintf("B slower by %g %% of the median, %s", 100*effect, delay)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,13 +21,15 @@ import (
 )
 
 const calibrateLong = `Finds out how far steamer compare can be trusted on this machine: compares a system with itself and
-counts the alarms, makes one side slower on purpose and counts what is found, and prints the noise
+counts the alarms, makes one side worse on purpose and counts what is found, and prints the noise
 and the minimum detectable effect of each metric. Both sides are driven through a proxy that adds
-the delay, 0 unless told otherwise. The delays are shares of the median latency, so they show fully
-in p50 and less in p95.
+the delay of --effect, 0 unless told otherwise. The delays are shares of the median latency, so they
+show fully in p50 and less in p95. With --cpu-limit the head's OpenBao gets less CPU, as from a
+container's limit, which shows in the tails and in what load is carried.
 
 Every comparison is kept as a file; --from judges a directory of them again, also together with
-those of other days. --write-quarantine writes the metrics that cannot show the margin, for
+those of other days, or a campaign.json, which holds them all in their smallest form. --resume goes on
+with a campaign that was interrupted, with the flags it began with. --write-quarantine writes the metrics that cannot show the margin, for
 steamer compare --quarantine. Exit code 1: the lower bound of the false-alarm rate is above alpha.`
 
 // calibrateFlags are the flags of steamer calibrate besides those of compare.
@@ -33,7 +37,7 @@ type calibrateFlags struct {
 	compareFlags
 	plan            calibrate.Plan
 	effects         []float64
-	fromDir         string
+	fromDir, resume string
 	writeQuarantine string
 	quarantineFor   time.Duration
 }
@@ -43,7 +47,9 @@ func newCalibrate(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "calibrate", Short: "How often is steamer compare wrong here, and what can it see?", Long: calibrateLong, Args: cobra.NoArgs,
 		Example: `  steamer calibrate --local --same 20 --effect 10,20 --each 20 --margin 5
+  steamer calibrate --local --same 5 --cpu-limit 0.5 --each 5 --gate fetch_p95_ms
   steamer calibrate --base charts/openbao --same 5
+  steamer calibrate --local --same 20 --resume runs/calibrate-20261125-160000-9f3a
   steamer calibrate --from runs/calibrate-20261125-160000-9f3a --write-quarantine quarantine.yaml`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
 	}
@@ -55,8 +61,10 @@ func newCalibrate(state *State) *cobra.Command {
 	flags.StringVar(&f.baseBinary, "base-binary", "", "with --local: OpenBao program of both")
 	flags.IntVar(&f.plan.Same, "same", 10, "comparisons of the system with itself")
 	flags.Float64SliceVar(&f.effects, "effect", nil, "regressions to inject, in % of the median latency, e.g. 5,10,20")
-	flags.IntVar(&f.plan.Each, "each", 10, "comparisons for each of them")
-	flags.StringVar(&f.fromDir, "from", "", "directory of comparisons to judge again; nothing is driven")
+	flags.Float64SliceVar(&f.plan.Limits, "cpu-limit", nil, "with --local: cores to limit the head's OpenBao to, e.g. 0.5,0.25")
+	flags.IntVar(&f.plan.Each, "each", 10, "comparisons for each effect and each limit")
+	flags.StringVar(&f.fromDir, "from", "", "directory of comparisons, or campaign.json, to judge again; nothing is driven")
+	flags.StringVar(&f.resume, "resume", "", "directory of an interrupted campaign to go on with")
 	flags.StringVar(&f.writeQuarantine, "write-quarantine", "", "file for the metrics that cannot show the margin")
 	flags.DurationVar(&f.quarantineFor, "quarantine-for", 30*24*time.Hour, "how long they stay there")
 	f.cluster.add(command)
@@ -98,11 +106,12 @@ func (f *calibrateFlags) onProcesses(ctx context.Context, state *State) (err err
 		return err
 	}
 	pair.a.Proxied, pair.b.Proxied = true, true
+	pair.a.Grouped, pair.b.Grouped = len(f.plan.Limits) > 0, len(f.plan.Limits) > 0
 	f.design.Where = "local"
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
 	}
-	frame, dir, logs, err := f.begin(state, "calibrate")
+	frame, dir, logs, err := f.beginOrResume(state)
 	if err != nil {
 		return err
 	}
@@ -122,6 +131,9 @@ func (f *calibrateFlags) onProcesses(ctx context.Context, state *State) (err err
 
 // onCluster calibrates with one chart installed twice.
 func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
+	if len(f.plan.Limits) > 0 {
+		return exit.Invalidf("--cpu-limit", "add --local, or leave it out", "only processes of this machine can be limited from one comparison to the next")
+	}
 	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
 	if err != nil {
 		return err
@@ -129,7 +141,7 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
 	}
-	frame, dir, logs, err := f.begin(state, "calibrate")
+	frame, dir, logs, err := f.beginOrResume(state)
 	if err != nil {
 		return err
 	}
@@ -148,7 +160,7 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 }
 
 // compareAll makes the comparisons, keeps each, and reports. frame is what all of them begin with.
-func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *compare.Engine, b calibrate.Delayer, frame *compare.Comparison, dir string) error {
+func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *compare.Engine, b calibrate.Delayer, frame *compare.Comparison, dir string) (err error) {
 	if why := frame.A.Unfit + frame.B.Unfit; why != "" {
 		return exit.Environmentf("the system to calibrate with", "see what steamer compare says about it", "it does not come up: %s", why)
 	}
@@ -164,7 +176,13 @@ func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *c
 			return compare.WriteFile(filepath.Join(dir, doc.ID+".json"), doc)
 		},
 	}
-	err := runner.Run(ctx, f.plan)
+	if f.resume != "" {
+		if runner.Done, err = f.done(frame.ID); err != nil {
+			return err
+		}
+		runner.Log(fmt.Sprintf("%d comparisons are done", len(runner.Done)))
+	}
+	err = runner.Run(ctx, f.plan)
 	if !f.keepLogs {
 		err = errors.Join(err, os.RemoveAll(logs))
 	}
@@ -174,6 +192,38 @@ func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *c
 	return f.report(state, dir)
 }
 
+// beginOrResume makes the frame and directory of a campaign, or takes those of an interrupted one.
+func (f *calibrateFlags) beginOrResume(state *State) (frame *compare.Comparison, dir, logs string, err error) {
+	if f.resume == "" {
+		return f.begin(state, "calibrate")
+	}
+	id, found := strings.CutPrefix(filepath.Base(f.resume), "calibrate-")
+	if !found {
+		return nil, "", "", exit.Invalidf("--resume "+f.resume, "name the directory that the campaign made, calibrate-…", "it is none")
+	}
+	if _, err := f.done(id); err != nil { // found out now, and not with both up
+		return nil, "", "", err
+	}
+	logs = filepath.Join(f.resume, "slices")
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		return nil, "", "", exit.Invalidf("--resume "+f.resume, "name a directory that can be written", "%w", err)
+	}
+	return f.frame(state, id), f.resume, logs, nil
+}
+
+// done are the comparisons that an interrupted campaign has finished, by number.
+func (f *calibrateFlags) done(id string) (map[int]*compare.Comparison, error) {
+	list, err := calibrate.Read(f.resume)
+	if err != nil {
+		return nil, err
+	}
+	return f.plan.Resume(list, f.design, func(one string) (int, bool) {
+		digits, ours := strings.CutPrefix(one, id+"-")
+		n, err := strconv.Atoi(digits)
+		return n, ours && err == nil
+	})
+}
+
 // report judges what is in the directory.
 func (f *calibrateFlags) report(state *State, dir string) error {
 	list, err := calibrate.Read(dir)
@@ -181,8 +231,10 @@ func (f *calibrateFlags) report(state *State, dir string) error {
 		return err
 	}
 	outcome := calibrate.Judge(list)
-	if err := calibrate.Write(dir, outcome); err != nil {
-		return err
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		if err := calibrate.Write(dir, outcome, list); err != nil {
+			return err
+		}
 	}
 	if f.writeQuarantine != "" {
 		data, err := outcome.Quarantine(time.Now(), f.quarantineFor)
@@ -196,7 +248,7 @@ func (f *calibrateFlags) report(state *State, dir string) error {
 	if err := calibrate.Text(state.Stdout, outcome); err != nil {
 		return err
 	}
-	fmt.Fprintf(state.Stdout, "\nDirectory: %s\n", dir)
+	fmt.Fprintf(state.Stdout, "\nFrom: %s\n", dir)
 	switch {
 	case outcome.Same.Of == 0:
 		return concludeVerdict(result.Inconclusive)
