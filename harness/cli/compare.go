@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,15 +17,18 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios"
 )
 
 const compareLong = `Compares two systems side by side: A, the base, and B, the head. Both are up at the same time with
 equal limits and databases of their own; one is driven at a time, in short slices in random ABBA
 order. Each pair of slices gives a ratio B/A of every metric, and the ratios an interval (Hodges-
-Lehmann, signed-rank). It ends as soon as a look decides, or with the pairs or the budget.
+Lehmann, signed-rank). It ends as soon as a look decides, or with the pairs or the budget. Then
+scenarios are run on both; what fails with B alone is repeated once.
 
   FAIL          a gate metric is more than the margin larger with B, or B alone fails fetches or
-                does not carry the load
+                does not carry the load, or a scenario passes with A and fails with B
   PASS          every gate metric is less than the margin larger with B
   INCONCLUSIVE  the interval reaches across the margin, or too little could be measured
 
@@ -47,6 +51,8 @@ type compareFlags struct {
 	design                 compare.Design
 	keepLogs, dryRun       bool
 	cluster                clusterFlags
+	suite                  string
+	scenarios              []scenario.Scenario // selected by suite
 }
 
 func newCompare(state *State) *cobra.Command {
@@ -66,8 +72,23 @@ func newCompare(state *State) *cobra.Command {
 	flags.StringVar(&f.base, "base", "", "chart of A, as CHART or CHART@VALUES[,VALUES]; CHART as in steamer run")
 	flags.StringVar(&f.head, "head", "", "chart of B")
 	flags.StringVar(&f.from, "from", "", "comparison.json to judge again; nothing is driven")
+	flags.StringVar(&f.suite, "scenarios", calm, "scenarios to run on both after the load: calm (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
+		"the charts are not upgraded")
 	f.cluster.add(command)
 	return command
+}
+
+// calm is what --scenarios of a comparison selects unless told otherwise.
+const calm = "calm"
+
+// selectScenarios reads --scenarios.
+func (f *compareFlags) selectScenarios() (err error) {
+	if f.suite == calm {
+		f.scenarios = compare.Calm(scenarios.All())
+		return nil
+	}
+	f.scenarios, err = scenario.Select(scenarios.All(), f.suite)
+	return err
 }
 
 // designFlags are those that say how to measure and judge; calibrate has them, too.
@@ -140,7 +161,7 @@ func (f *compareFlags) run(ctx context.Context, c *cobra.Command, state *State) 
 	if f.from != "" {
 		return f.judgeAgain(c, state, quarantine)
 	}
-	if err := f.complete(); err != nil {
+	if err := errors.Join(f.complete(), f.selectScenarios()); err != nil {
 		return err
 	}
 	if f.local {

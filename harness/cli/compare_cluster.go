@@ -149,7 +149,7 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
 		arms := f.cluster.arms(site, sides, compare.Generator{K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"), Dir: logs}, &f.design, r.UI.Note)
 		engine := &compare.Engine{
-			A: arms[0], B: arms[1], Validity: gate.DefaultValidity(), Quarantine: q, Log: r.UI.Note,
+			A: arms[0], B: arms[1], Scenarios: f.scenarios, Validity: gate.DefaultValidity(), Quarantine: q, Log: r.UI.Note,
 			Save: func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) },
 		}
 		for i, name := range []string{"A", "B"} {

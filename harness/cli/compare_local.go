@@ -121,6 +121,7 @@ func (f *compareFlags) runLocal(ctx context.Context, _ *cobra.Command, state *St
 	pair.logTo(logs)
 	defer func() { err = errors.Join(err, pair.close(ctx)) }()
 	engine := pair.engine(state, q)
+	engine.Scenarios = f.scenarios
 	engine.Save = func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) }
 	fmt.Fprintln(state.Stderr, "▶ starting and provisioning A and B")
 	started := time.Now()

@@ -58,6 +58,7 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"--resume", []string{"calibrate", "--local", "--resume", dir}},
 		{"no comparison", []string{"calibrate", "--local", "--resume", filepath.Join(dir, "calibrate-x")}},
 		{"--idle 0", []string{"compare", "--local", "--turns", "--slice", "1s", "--idle", "0s"}},
+		{"--scenarios", []string{"compare", "--local", "--scenarios", "^nonsense$"}},
 		{"--turns", []string{"compare", "--turns", "--base", "../../charts/openbao", "--head", "../../charts/openbao"}},
 		{"--recipe nonsense", []string{"compare", "--local", "--recipe", "nonsense"}},
 		{"no comparison", []string{"calibrate", "--from", t.TempDir()}},

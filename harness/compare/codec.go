@@ -108,6 +108,13 @@ func (c *Comparison) check() error {
 	if len(c.Pairs) > c.Design.MaxPairs {
 		return fmt.Errorf("%d pairs, planned were at most %d", len(c.Pairs), c.Design.MaxPairs)
 	}
+	for _, f := range c.Functional {
+		for _, s := range []result.Status{f.A, f.B} {
+			if s != result.Passed && s != result.Failed && s != result.Skipped {
+				return fmt.Errorf("scenario %s: unknown status %q", f.ID, s)
+			}
+		}
+	}
 	for i, p := range c.Pairs {
 		if p.Order != "AB" && p.Order != "BA" {
 			return fmt.Errorf("pair %d: order %q", i+1, p.Order)

@@ -37,6 +37,8 @@ type Comparison struct {
 	B          Subject     `json:"b"`
 	Design     Design      `json:"design"`
 	Pairs      []Pair      `json:"pairs"` // in the order in which they were driven
+	// Functional is what became of the scenarios that were run on both after the load; none without any.
+	Functional []Functional `json:"functional,omitempty"`
 	// The judgement, which Judge derives from everything above.
 	Verdict     result.Verdict `json:"verdict"`
 	Reasons     []string       `json:"reasons"` // most important first

@@ -12,12 +12,14 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
 // Engine drives a comparison.
 type Engine struct {
 	A, B       Arm
-	Turns      Turner // drives both where the design says by turns
+	Turns      Turner              // drives both where the design says by turns
+	Scenarios  []scenario.Scenario // to run on both after the load; none where empty
 	Validity   gate.Validity
 	Quarantine *Quarantine
 	// Log takes lines of progress; nil drops them.
@@ -80,7 +82,9 @@ func (e *Engine) Drive(ctx context.Context, c *Comparison) error {
 	rng := rand.New(rand.NewPCG(c.Design.Seed, 0))
 	var err error
 	if c.A.Unfit == "" && c.B.Unfit == "" {
-		err = e.blocks(ctx, c, rng, began)
+		if err = e.blocks(ctx, c, rng, began); err == nil && len(e.Scenarios) > 0 {
+			err = e.functional(ctx, c)
+		}
 	}
 	c.Finished = time.Now().UTC()
 	c.Partial = err != nil

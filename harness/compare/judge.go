@@ -22,7 +22,7 @@ const MinPairs = 6
 // Judge fills in the judgement, replacing what was there, by going through the
 // looks in order until one decides. The rules at a look, first match wins:
 //
-//  1. FAIL: B did not come up, or answered a wrong value; a gate metric's ratio
+//  1. FAIL: B did not come up, or answered a wrong value; a scenario passes with A and fails with B, twice; a gate metric's ratio
 //     lies above its margin, or B alone fails fetches or does not carry the load,
 //     each at the level of the look after Holm's correction over all of them
 //  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs,
@@ -82,6 +82,7 @@ func (c *Comparison) beyondPairs(v verdict) verdict {
 	if wrong[B] > 0 {
 		fails = append(fails, fmt.Sprintf("B answered %d fetches with a wrong value", wrong[B]))
 	}
+	fails = append(fails, c.regressions()...)
 	if wrong[A] > 0 {
 		unsure = append(unsure, fmt.Sprintf("A answered %d fetches with a wrong value: it is no base to compare with", wrong[A]))
 	}

@@ -3,9 +3,12 @@ package compare
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
 // k6 returns $STEAMER_K6 or builds ours.
@@ -123,6 +127,65 @@ func TestLocalUnfit(t *testing.T) {
 	require.Equal(t, result.Fail, c.Verdict)
 	require.Contains(t, c.Reasons[0], "A comes up and B does not")
 	require.Empty(t, c.Pairs)
+}
+
+// TestLocalFunctional runs scenarios on two real servers, of which B names its host in every answer: a scenario that asks for that not to be fails
+// with B alone, is repeated, and decides, whatever the pairs say.
+func TestLocalFunctional(t *testing.T) {
+	t.Parallel()
+	a := &LocalArm{Tenants: 2, Secrets: 1}
+	b := &LocalArm{Tenants: 2, Secrets: 1, Patch: []byte(`[{"op": "add", "path": "/enable_response_header_hostname", "value": true}]`)}
+	runs := map[string]int{}
+	var mu sync.Mutex
+	list := []scenario.Scenario{
+		{
+			ID: "access/fetch", Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional, Budget: time.Minute,
+			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+				require.NoError(t, env.Check(ctx, env.Tenants[0], env.Tenants[0].Secrets[0]))
+			},
+		},
+		{
+			ID: "config/no-host", Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional, Budget: time.Minute,
+			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+				mu.Lock()
+				runs[env.Address]++
+				mu.Unlock()
+				request, err := http.NewRequestWithContext(ctx, http.MethodGet, env.Address+"/v1/sys/health", nil)
+				require.NoError(t, err)
+				answer, err := http.DefaultClient.Do(request)
+				require.NoError(t, err)
+				require.NoError(t, answer.Body.Close())
+				require.Empty(t, answer.Header.Get("X-Vault-Hostname"))
+			},
+		},
+		{
+			ID: "lifecycle/on-a-cluster", Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional, Budget: time.Minute,
+			Features: []scenario.Feature{scenario.FeatureCluster}, Test: func(context.Context, scenario.T, *scenario.Env) {},
+		},
+	}
+	e := &Engine{A: a, B: b, Scenarios: list}
+	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
+	c := New("functional", short())
+	c.Design.MaxPairs, c.Design.LookEvery = MinPairs, MinPairs
+	require.NoError(t, e.Prepare(t.Context(), c))
+	require.NoError(t, e.functional(t.Context(), c))
+	Judge(c, nil)
+	require.Equal(t, result.Fail, c.Verdict)
+	require.Contains(t, c.Reasons[0], "scenario config/no-host passes with A and fails with B")
+	require.Equal(t, map[string]int{a.address: 2, b.address: 2}, runs, "it was repeated on both")
+	require.Equal(t, []result.Status{result.Passed, result.Passed}, []result.Status{c.Functional[0].A, c.Functional[0].B})
+	require.True(t, c.Functional[1].Twice)
+	require.Equal(t, result.Skipped, c.Functional[2].A)
+	var text strings.Builder
+	require.NoError(t, Text(&text, c))
+	require.Contains(t, text.String(), "Scenarios: 3, of which 1 passed, 0 failed and 1 were skipped with both, and 1 differ.")
+	data, err := Encode(c)
+	require.NoError(t, err)
+	_, err = Decode("again", data)
+	require.NoError(t, err)
+	c.Functional[0].A = "green"
+	_, err = Encode(c)
+	require.ErrorContains(t, err, "unknown status")
 }
 
 // TestLocalInterrupted cancels a comparison in its first slice.

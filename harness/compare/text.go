@@ -128,6 +128,7 @@ func (c *Comparison) notes() []string {
 	if why := discards(c.Pairs); why != "" {
 		out = append(out, "Discarded pairs: "+why)
 	}
+	out = append(out, c.functionalNotes()...)
 	for _, n := range c.NotMeasured {
 		out = append(out, "Not measured: "+n)
 	}

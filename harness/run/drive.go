@@ -28,16 +28,8 @@ var httpAuditSince = semver.MustParse("2.5.0") //nolint:gochecknoglobals // cons
 
 // scenarioEnv is the environment as scenarios see it.
 func (s *stage) scenarioEnv() *scenario.Env {
-	dialect := s.env.Spec.Dialect
-	env := &scenario.Env{
-		Topology: s.env.Spec.Topology, Address: s.env.Address, Issuer: s.env.Issuer, Audience: s.env.Audience(), Tenants: s.tenants, Seed: s.seed,
-		Kube: s.cluster.Client, Namespace: s.env.Namespace, Release: dialect.Release, Selector: dialect.Selector, Active: dialect.ActiveService,
-		Container: dialect.Container, Unseal: dialect.UnsealKey, Installer: s.changer, Database: s.env.Database(), Previous: s.Plan.Previous,
-		Artifacts: s.dir, Processes: s.env.Processes(), GitLab: s.env.GitLab(), AuditSink: s.env.AuditSink(), Metrics: dialect.MetricsPort,
-	}
-	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
-		env.Others = []string{database}
-	}
+	env := s.env.Scenarios(s.tenants, s.seed)
+	env.Installer, env.Previous, env.Artifacts = s.changer, s.Plan.Previous, s.dir
 	env.Capture = func(ctx context.Context, id string) ([]string, error) {
 		return s.capture(ctx, id, env.Redactor().Redact)
 	}

@@ -53,6 +53,8 @@ func generate() ([]byte, error) {
 		{"Look", "verdict", verdicts},
 		{"Comparison", "apiVersion", []any{result.APIVersion}},
 		{"Comparison", "kind", []any{compare.Kind}},
+		{"Functional", "a", []any{result.Passed, result.Failed, result.Skipped}},
+		{"Functional", "b", []any{result.Passed, result.Failed, result.Skipped}},
 		{"Pair", "order", []any{"AB", "BA"}},
 		{"Metric", "change", []any{"more", "less", "none shown", ""}},
 	} {
