@@ -185,11 +185,12 @@ func TestJudge(t *testing.T) {
 		expect  Expectation
 		verdict result.Verdict
 	}{
-		"found":         {twice, want, result.Pass},
-		"not found":     {base, want, result.Fail},
-		"the other way": {twice, Expectation{Finding: "f", Of: "b", Over: "a", Metric: "throughput", AtMost: 0.9}, result.Fail},
-		"too few":       {twice[:4], want, result.Fail},
-		"absolute":      {twice, Expectation{Finding: "f", Of: "b", Metric: "throughput", AtLeast: 150}, result.Pass},
+		"found":          {twice, want, result.Pass},
+		"not found":      {base, want, result.Fail},
+		"the other way":  {twice, Expectation{Finding: "f", Of: "b", Over: "a", Metric: "throughput", AtMost: 0.9}, result.Fail},
+		"too few":        {twice[:4], want, result.Fail},
+		"no such metric": {twice, Expectation{Finding: "f", Of: "b", Over: "a", Metric: "thruput", AtLeast: 1.5}, result.Fail},
+		"absolute":       {twice, Expectation{Finding: "f", Of: "b", Metric: "throughput", AtLeast: 150}, result.Pass},
 	} {
 		o := outcome(base, c.other, c.expect)
 		r := NewReport("steamer findings", "2 CPUs")

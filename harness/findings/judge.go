@@ -25,7 +25,7 @@ type Found struct {
 	Explains string  `json:"explains"`
 }
 
-// values are an arm's readings of a metric, in the order of the rounds.
+// values are an arm's readings of a metric, in the order of the rounds; none of a metric that does not exist, which is then never judged.
 func (a ArmOutcome) values(metric string) []float64 {
 	var out []float64
 	for _, s := range a.Slices {
@@ -50,7 +50,7 @@ func (a ArmOutcome) values(metric string) []float64 {
 			out = append(out, s.Others)
 		case "throttled":
 			out = append(out, s.Throttled)
-		default:
+		case "throughput":
 			out = append(out, s.Throughput)
 		}
 	}
@@ -95,6 +95,8 @@ func (o *Outcome) judge() {
 			what += fmt.Sprintf(" over %q", x.Over)
 		}
 		switch {
+		case !slices.Contains(Metrics(), x.Metric): // only in a result that someone edited
+			f.Explains = what + ": there is no such metric"
 		case !ok:
 			f.Value, f.Lo, f.Hi = 0, 0, 0 // JSON has no NaN
 			f.Explains = what + ": too few rounds for an interval"
