@@ -20,7 +20,7 @@ const cfsPeriod = 100_000
 // Group is a control group of our own. With a quota it throttles as a container's CPU limit does.
 type Group struct {
 	dir   string
-	quota string  // file
+	quota string // file
 	write func(cores float64) string
 	cores float64 // 0 is no limit
 }
