@@ -106,7 +106,7 @@ func newRoot(state *State) *cobra.Command {
 		return exit.Invalidf(c.CommandPath(), c.CommandPath()+" --help lists the flags", "%w", err)
 	})
 	root.AddCommand(newRun(state), newTest(state), newCompare(state), newCalibrate(state), newTrend(state), newMutants(state), newCapacity(state), newSizing(state), newFindings(state), newImages(state), newCluster(state), newCharts(state), newEngine(state), newDoctor(state),
-		newSetup(state), newSLO(state), newReport(state), newGate(state))
+		newSetup(state), newSLO(state), newReport(state), newGate(state), newLoad(state))
 	return root
 }
 

@@ -15,7 +15,7 @@ const maxGeneratorThrottled = 0.05
 
 // observing judges what the measurement itself did: k6 in pods must not be held back by its own limit, and observing has to stay cheap.
 // The latter is shown only, since the display of progress is in the number as well.
-func observing(t *result.Topology) []result.Check {
+func (v Validity) observing(t *result.Topology) []result.Check {
 	var out []result.Check
 	worst, pods := 0.0, 0
 	for i := range t.Resources {
@@ -29,7 +29,7 @@ func observing(t *result.Topology) []result.Check {
 			pods > 0 && worst <= maxGeneratorThrottled,
 			fmt.Sprintf("a load generator was throttled in %s of its CPU periods: raise its limit, or use more of them", percent(worst)))
 		if pods == 0 {
-			c.Measured, c.Reason = "unknown", "the load generators' pods were not observed"
+			c.Measured, c.Reason, c.Informational = "unknown", "the load generators' pods were not observed", v.UnobservedGenerators
 		}
 		out = append(out, c)
 	}

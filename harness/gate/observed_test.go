@@ -22,16 +22,16 @@ func TestObserving(t *testing.T) {
 			},
 		}
 	}
-	good := observing(topology(0.05, 0.02))
+	good := DefaultValidity().observing(topology(0.05, 0.02))
 	require.Len(t, good, 2)
 	require.Equal(t, []result.Verdict{result.Pass, result.Pass}, []result.Verdict{good[0].Verdict, good[1].Verdict})
-	bad := observing(topology(0.06, 0.03))
+	bad := DefaultValidity().observing(topology(0.06, 0.03))
 	require.Equal(t, []result.Verdict{result.Inconclusive, result.Inconclusive}, []result.Verdict{bad[0].Verdict, bad[1].Verdict})
 	require.Contains(t, bad[0].Reason, "throttled in 6")
 	require.True(t, bad[1].Informational, "it takes no part in the verdict")
 	require.False(t, bad[0].Informational)
 	blind := topology(0, 0)
 	blind.Resources = blind.Resources[:1]
-	require.Equal(t, result.Inconclusive, observing(blind)[0].Verdict, "nobody watched the generators")
-	require.Empty(t, observing(&result.Topology{Load: &result.Load{}}), "a local k6 has its own condition")
+	require.Equal(t, result.Inconclusive, DefaultValidity().observing(blind)[0].Verdict, "nobody watched the generators")
+	require.Empty(t, DefaultValidity().observing(&result.Topology{Load: &result.Load{}}), "a local k6 has its own condition")
 }

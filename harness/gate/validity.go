@@ -17,6 +17,10 @@ type Validity struct {
 	MaxGeneratorCPU float64
 	// MaxDrift is the largest ratio between the median latencies of the two halves of the measurement.
 	MaxDrift float64
+	// Unobserved accepts that nobody watched OpenBao: what only watching shows takes no part in the verdict.
+	Unobserved bool
+	// UnobservedGenerators accepts the same of the load generators' containers: their own account of their CPU time has to do.
+	UnobservedGenerators bool
 }
 
 // DefaultValidity returns the limits used unless told otherwise.
@@ -72,8 +76,15 @@ func (v Validity) checks(t *result.Topology) []result.Check {
 	if l.Generator.CPUShare <= 0 {
 		c.Measured, c.Reason = "unknown", "the generator's CPU time was not recorded"
 	}
-	out = append(out, c, observed(t), calm(t, "restart"), calm(t, "leadership"), v.drift(l))
-	return append(out, observing(t)...)
+	watched := []result.Check{observed(t), calm(t, "restart"), calm(t, "leadership")}
+	if v.Unobserved {
+		for i := range watched {
+			watched[i].Informational, watched[i].Verdict = true, result.Inconclusive
+			watched[i].Measured, watched[i].Reason = "unknown", "nobody watched OpenBao's pods"
+		}
+	}
+	out = append(append(append(out, c), watched...), v.drift(l))
+	return append(out, v.observing(t)...)
 }
 
 // observed asks whether the OpenBao pods were watched while measuring; without

@@ -93,6 +93,11 @@ func must(err error) {
 
 func header() string { return `{"v":1,"kind":"header","start":"2026-11-23T15:00:00.5Z","unit":"us"}` }
 
+// share is the header of a process with a share of the schedule.
+func share(segment string) string {
+	return strings.Replace(header(), `"us"`, fmt.Sprintf(`"us","segment":%q`, segment), 1)
+}
+
 func summary(partial string) string {
 	if partial == "" {
 		return `{"v":1,"kind":"summary","max_vus":20,"k6":"v2.1.0"}`

@@ -1,10 +1,8 @@
 package load
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -20,33 +18,10 @@ import (
 // MergeLogs merges whole logs, by name, into to. Lines that are no JSON object are left out, as a container's log has them. It
 // returns what it found in each. The logs are read in step, so that memory does not grow with their length.
 func MergeLogs(to io.Writer, names []string, logs []io.Reader) ([]result.LoadPart, error) {
-	m := NewMerger(to, names...)
-	readers, writers := make([]*bufio.Reader, len(logs)), make([]io.Writer, len(logs))
-	for i, log := range logs {
-		readers[i], writers[i] = bufio.NewReader(log), m.Part(i, io.Discard)
+	m, err := mergeLogs(to, names, logs, func(int) io.Writer { return io.Discard })
+	if err != nil && !m.closed {
+		return nil, err
 	}
-	for {
-		i := m.behind()
-		if i < 0 {
-			break
-		}
-		text, err := readers[i].ReadBytes('\n')
-		if len(text) > 0 {
-			if _, err := writers[i].Write(text); err != nil && m.failed() {
-				return nil, err
-			}
-		}
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s: %w", names[i], err)
-		}
-		if err := m.End(i); err != nil {
-			return nil, err
-		}
-	}
-	err := m.Close()
 	return m.Parts(), err
 }
 
@@ -101,10 +76,13 @@ type part struct {
 	lastMS  int64 // start of the last interval
 	firstMS int64
 	header  bool
+	segment string // as the header has it
 	summary *line
+	usage   usage
 	ended   bool // nobody waits for more of it
 	done    bool // its log was read to the end
 	err     error
+	orphan  bool             // its first line belongs to a log whose beginning is not there
 	counts  map[string]int64 // of the measured phase
 	lenient bool
 	foreign io.Writer // of lines that are no log; nil: they are an error
@@ -173,13 +151,18 @@ func (p *part) take() error {
 		return fmt.Errorf("line %d is not k6 interval output: %w", p.number, err)
 	}
 	if err := p.check(l); err != nil {
+		p.orphan = !p.header && l.Kind != "header"
 		return fmt.Errorf("line %d: %w", p.number, err)
 	}
 	switch l.Kind {
 	case "header":
 		p.header = true
+		return p.describe(&struct {
+			Segment *string `json:"segment"`
+		}{&p.segment})
 	case "summary":
 		p.summary, p.ended = l, true
+		return p.describe(&p.usage)
 	default:
 		p.lastMS = l.StartMS
 		if p.firstMS == 0 {
@@ -192,6 +175,21 @@ func (p *part) take() error {
 		}
 		k := slot{l.StartMS, l.Phase}
 		p.merger.open[k] = append(p.merger.open[k], l)
+	}
+	return nil
+}
+
+// usage is what a process says in its summary that it has used; zero is unknown.
+type usage struct {
+	CPUSeconds float64 `json:"cpu_s"`
+	MaxRSSMiB  float64 `json:"max_rss_mib"`
+	CPUs       int     `json:"cpus"`
+}
+
+// describe reads what the pending line says of the process itself.
+func (p *part) describe(to any) error {
+	if err := json.Unmarshal(p.pending, to); err != nil {
+		return fmt.Errorf("line %d is not k6 interval output: %w", p.number, err)
 	}
 	return nil
 }
@@ -369,8 +367,11 @@ func (m *Merger) Parts() []result.LoadPart {
 		}
 	}
 	var all []result.LoadPart
-	for i, p := range m.parts {
-		one := result.LoadPart{Name: p.name, Segment: Segment(i, len(m.parts)), Fetches: p.counts["fetches"], Dropped: p.counts["dropped"], Problem: p.problem()}
+	for _, p := range m.parts {
+		one := result.LoadPart{
+			Name: p.name, Segment: p.segment, Fetches: p.counts["fetches"], Dropped: p.counts["dropped"], Problem: p.problem(),
+			CPUSeconds: p.usage.CPUSeconds, MaxRSSMiB: p.usage.MaxRSSMiB, CPUs: p.usage.CPUs,
+		}
 		if p.firstMS > 0 {
 			one.LateSeconds = (time.Duration(p.firstMS-earliest) * time.Millisecond).Seconds()
 		}

@@ -20,7 +20,7 @@ func dealt(n, seconds int) (whole string, parts []string) {
 	lines := make([][]string, n)
 	all := []string{header()}
 	for i := range lines {
-		lines[i] = []string{header()}
+		lines[i] = []string{share(load.Segment(i, n))}
 	}
 	for s := range seconds {
 		phase := "measure"

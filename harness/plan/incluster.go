@@ -19,10 +19,14 @@ type InCluster struct {
 const MaxParallelism = 100
 
 func (p Plan) checkInCluster() error {
-	in := p.InCluster
-	if in == nil {
+	if p.InCluster == nil {
 		return nil
 	}
+	return p.InCluster.Check()
+}
+
+// Check refuses what no cluster would run; errors are of code exit.Invalid and name the flags.
+func (in *InCluster) Check() error {
 	if in.Parallelism < 1 || in.Parallelism > MaxParallelism {
 		return exit.Invalidf(fmt.Sprintf("--parallelism %d", in.Parallelism), fmt.Sprintf("use 1 to %d", MaxParallelism), "it is out of range")
 	}

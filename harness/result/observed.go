@@ -78,11 +78,14 @@ type Collections struct {
 // LoadPart is one of several k6 processes that drove a load together.
 type LoadPart struct {
 	Name        string       `json:"name"`        // pod or process
-	Segment     string       `json:"segment"`     // k6 execution segment, e.g. "1/3:2/3"
+	Segment     string       `json:"segment"`     // k6 execution segment, e.g. "1/3:2/3"; empty: unknown
 	Fetches     int64        `json:"fetches"`     // completed while measuring
 	Dropped     int64        `json:"dropped"`     // while measuring
 	LateSeconds float64      `json:"lateSeconds"` // of its first interval, after that of the earliest
 	MaxVUs      int          `json:"maxVUs"`
+	CPUSeconds  float64      `json:"cpuSeconds,omitempty"` // of the process, by its own account; 0: unknown
+	MaxRSSMiB   float64      `json:"maxRSSMiB,omitempty"`  // likewise
+	CPUs        int          `json:"cpus,omitempty"`       // that it could use at once
 	Collections *Collections `json:"collections,omitempty"`
 	Problem     string       `json:"problem,omitempty"` // why its recording is incomplete
 }

@@ -18,6 +18,8 @@ type headerLine struct {
 	Kind  string    `json:"kind"` // "header"
 	Start time.Time `json:"start"`
 	Unit  string    `json:"unit"` // of the histograms: "us"
+	// Segment is k6's execution segment: which share of the schedule this process had, "0:1" for all of it.
+	Segment string `json:"segment"`
 }
 
 // intervalLine is one second of one phase. Histograms are in HdrHistogram's V2 compressed encoding, base64; empty
@@ -42,6 +44,14 @@ type summaryLine struct {
 	// Partial says that the run was stopped before its end, Reason why.
 	Partial bool   `json:"partial,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	usage
+}
+
+// usage is what the process has used of its machine since it began; what the operating system does not tell is left out.
+type usage struct {
+	CPUSeconds float64 `json:"cpu_s,omitempty"` // user and system
+	MaxRSSMiB  float64 `json:"max_rss_mib,omitempty"`
+	CPUs       int     `json:"cpus,omitempty"` // that it could use at once: GOMAXPROCS, which follows a container's limit
 }
 
 func writeLine(w io.Writer, line any) error {

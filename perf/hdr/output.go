@@ -34,6 +34,7 @@ const fileMode fs.FileMode = 0o600
 // Output is the k6 output. k6 calls AddMetricSamples from one goroutine, the flusher runs in another.
 type Output struct {
 	path   string
+	share  string            // k6's execution segment
 	phases map[string]string // of each scenario, from its configuration
 	create func(path string) (io.WriteCloser, error)
 	now    func() time.Time
@@ -66,9 +67,9 @@ func New(p output.Params) (output.Output, error) {
 		phases[name] = scenario.GetTags()["phase"]
 	}
 	return &Output{
-		path: p.ConfigArgument, phases: phases, abort: func(error) {}, now: time.Now,
+		path: p.ConfigArgument, share: p.ScriptOptions.ExecutionSegment.String(), phases: phases, abort: func(error) {}, now: time.Now,
 		create: func(path string) (io.WriteCloser, error) {
-			return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
+			return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode) // #nosec G304 -- the user names the file
 		},
 	}, nil
 }
@@ -87,7 +88,7 @@ func (o *Output) Start() error {
 		return fmt.Errorf("output hdr: %w", err)
 	}
 	o.file = f
-	if err := writeLine(f, headerLine{V: formatVersion, Kind: "header", Start: o.now(), Unit: "us"}); err != nil {
+	if err := writeLine(f, headerLine{V: formatVersion, Kind: "header", Start: o.now(), Unit: "us", Segment: o.share}); err != nil {
 		_ = f.Close()
 		return fmt.Errorf("output hdr: %w", err)
 	}
@@ -217,7 +218,7 @@ func (o *Output) StopWithTestError(runErr error) error {
 	o.mu.Unlock()
 	o.flush(last)
 
-	s := summaryLine{V: formatVersion, Kind: "summary", MaxVUs: o.maxVUs, K6: k6Version()}
+	s := summaryLine{V: formatVersion, Kind: "summary", MaxVUs: o.maxVUs, K6: k6Version(), usage: used()}
 	if runErr != nil {
 		s.Partial, s.Reason = true, runErr.Error()
 	}

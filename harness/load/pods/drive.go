@@ -154,11 +154,11 @@ func (d *drive) explain(logErr error) error {
 func (d *drive) describe(l *result.Load, rate float64) {
 	l.Parts = d.merger.Parts()
 	reasons := []string{l.Partial}
-	// A share of a low rate may have its first fetch later.
-	tolerance := Tolerance.Seconds() + 2*float64(len(d.names))/rate
+	tolerance := load.Late(Tolerance, len(d.names), rate)
 	for i := range l.Parts {
 		p := &l.Parts[i]
 		p.Collections = d.traces[i].Collections()
+		p.Segment = cmp.Or(p.Segment, load.Segment(i, len(l.Parts)))
 		if d.failed[i] != "" {
 			p.Problem = strings.TrimPrefix(p.Problem+"; "+d.failed[i], "; ")
 			reasons = append(reasons, p.Name+": "+d.failed[i])

@@ -33,8 +33,8 @@ const (
 	HandoverTimeout = time.Minute
 	// RemoveTimeout bounds the removal of the namespace.
 	RemoveTimeout = time.Minute
-	// Tolerance is how much later than the first a process may begin: more than the seconds of the log and the time for making VUs explain.
-	Tolerance = 3 * time.Second
+	// Tolerance is how much later than the first a process may begin.
+	Tolerance = load.DefaultTolerance
 )
 
 // poll is the pause between two looks at pods.
