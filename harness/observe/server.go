@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,6 +31,26 @@ func PodMetrics(source PodSource, port int) func(ctx context.Context, namespace,
 			Name(net.JoinSchemeNamePort("", pod, strconv.Itoa(port))).SubResource("proxy").Suffix("v1", "sys", "metrics").
 			Param("format", "prometheus").DoRaw(ctx)
 	}
+}
+
+// ActiveHeap is the Go heap in MiB, garbage included, of the active one of pods, by one reading of their metrics each.
+func ActiveHeap(ctx context.Context, read func(ctx context.Context, namespace, pod string) ([]byte, error), namespace string, pods []string) (float64, error) {
+	var errs []error
+	for _, pod := range pods {
+		page, err := read(ctx, namespace, pod)
+		var c counters
+		if err == nil {
+			c, err = parseExposition(page)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("metrics of pod %s/%s: %w", namespace, pod, err))
+			continue
+		}
+		if c.active && c.heap > 0 {
+			return c.heap / (1 << 20), nil
+		}
+	}
+	return 0, errors.Join(append(errs, errors.New("no pod says that it is the active one"))...)
 }
 
 // readTimeout bounds one reading: a pod that hangs must not delay the next.

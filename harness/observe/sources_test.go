@@ -2,8 +2,10 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +159,38 @@ func TestSources(t *testing.T) {
 }
 
 // TestDatabaseGaps: a PostgreSQL without the module, and one that is not there, are gaps with their reason and no hang.
+// TestActiveHeap reads a real OpenBao's metrics; what a standby says is the same page with another value.
+func TestActiveHeap(t *testing.T) {
+	s, err := localbao.Start(t.Context(), localbao.Options{})
+	require.NoError(t, err)
+	t.Cleanup(s.Stop)
+	server, _ := sources(t, s)
+	heap := 0.0
+	_, err = wait.Until(t.Context(), wait.For{What: "OpenBao says that it is active", Interval: 200 * time.Millisecond, Deadline: 30 * time.Second}, func(ctx context.Context) error {
+		heap, err = ActiveHeap(ctx, server.Read, "openbao", []string{"openbao-0"})
+		return err
+	})
+	require.NoError(t, err)
+	require.Greater(t, heap, 5.0)
+	require.Less(t, heap, 500.0)
+	both := func(ctx context.Context, namespace, pod string) ([]byte, error) {
+		if pod == "gone" {
+			return nil, errors.New("no such pod")
+		}
+		page, err := server.Read(ctx, namespace, pod)
+		if pod == "standby" {
+			page = regexp.MustCompile(`(?m)^(\S*core_active\S*) 1$`).ReplaceAll(page, []byte("$1 0"))
+		}
+		return page, err
+	}
+	found, err := ActiveHeap(t.Context(), both, "openbao", []string{"gone", "standby", "active"})
+	require.NoError(t, err)
+	require.InDelta(t, heap, found, 100)
+	_, err = ActiveHeap(t.Context(), both, "openbao", []string{"gone", "standby"})
+	require.ErrorContains(t, err, "pod openbao/gone: no such pod")
+	require.ErrorContains(t, err, "no pod says that it is the active one")
+}
+
 func TestDatabaseGaps(t *testing.T) {
 	t.Parallel()
 	bare, err := localbao.Start(t.Context(), localbao.Options{})

@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/observe"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -157,11 +160,15 @@ func (s *stage) provision(ctx context.Context) error {
 	}
 	client := bao.New(s.env.Address, nil)
 	defer client.Close()
+	heap := s.heap(ctx)
 	seeder := &gitlab.Seeder{
 		Client: client, Issuer: s.env.Issuer, Audience: s.env.Audience(), Seed: s.seed, Recipes: s.recipes,
 		Progress: func(done, total int) { s.UI.Progress("provisioned tenants", done, total) },
 	}
 	s.out.Seed, err = seeder.Run(ctx, s.tenants)
+	if s.out.Seed != nil {
+		s.out.Seed.HeapBeforeMiB = heap
+	}
 	if err != nil && ctx.Err() == nil {
 		s.out.Scenarios = append(s.out.Scenarios, result.Scenario{
 			ID: "lifecycle/provision", Title: "Rails can provision projects and their secrets, and a job fetches each", Protects: "every project's secrets",
@@ -171,6 +178,33 @@ func (s *stage) provision(ctx context.Context) error {
 	}
 	return err
 }
+
+// heap is the active pod's Go heap in MiB; 0, and a note, where it cannot be read, because without it a run only knows less.
+func (s *stage) heap(ctx context.Context) float64 {
+	dialect := s.env.Spec.Dialect
+	if dialect.MetricsPort == 0 {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, heapTimeout)
+	defer cancel()
+	pods, err := s.cluster.Client.CoreV1().Pods(s.env.Namespace).List(ctx, metav1.ListOptions{LabelSelector: dialect.Selector})
+	mib := 0.0
+	if err == nil {
+		var names []string
+		for i := range pods.Items {
+			names = append(names, pods.Items[i].Name)
+		}
+		read := observe.PodMetrics(observe.PodSource{Client: s.cluster.Client}, dialect.MetricsPort)
+		mib, err = observe.ActiveHeap(ctx, read, s.env.Namespace, names)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.UI.Note("OpenBao's heap before the seed was not read: " + oneLine(err))
+	}
+	return mib
+}
+
+// heapTimeout bounds reading the heap.
+const heapTimeout = 10 * time.Second
 
 func (s *stage) saveDiagnostics(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CleanupTimeout)
