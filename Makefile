@@ -82,6 +82,12 @@ xk6: ## Prove that xk6 builds k6 with the extension
 	cd perf && $(BIN)/xk6 build v2.1.0 --with gitlab.com/steamer/steamer/perf=. --output $(BIN)/k6-xk6
 	$(BIN)/k6-xk6 version
 
+.PHONY: xk6-lint
+xk6-lint: ## What k6's own linter says of the extension, at its strictest preset for third parties; see perf/README.md
+	go build $(TOOLS) -o $(BIN)/xk6 go.k6.io/xk6
+	cd hack/tools/gosec && go build -o $(BIN)/gosec github.com/securego/gosec/v2/cmd/gosec
+	cd perf && $(BIN)/xk6 lint --preset strict --disable git,versions,vulnerability
+
 ## Benchmarks
 
 .PHONY: bench

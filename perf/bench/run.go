@@ -102,7 +102,7 @@ func (b *bench) start(ctx context.Context, script string, env []string, args ...
 		"run", "--quiet", "--address=", "--no-usage-report", "--no-thresholds", "--summary-mode=disabled",
 		"--log-format=json",
 	}, args...)
-	cmd := exec.CommandContext(ctx, b.settings.k6, append(args, filepath.Join(b.scripts, script))...)
+	cmd := exec.CommandContext(ctx, b.settings.k6, append(args, filepath.Join(b.scripts, script))...) // #nosec G204 -- the developer names the program
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Env = append(append(os.Environ(), "STEAMER_FIXTURE="+b.fixturePath()), env...)
 	var out bytes.Buffer

@@ -209,7 +209,7 @@ func (o *operation) verify(slot int, digest *fixture.Digest) {
 func (o *operation) value() (string, *fixture.Digest) {
 	var random [32]byte
 	for i := range random {
-		random[i] = byte(o.Rand.Uint32()) //nolint:gosec // the low byte is what is wanted
+		random[i] = byte(o.Rand.Uint32()) // #nosec G115 -- the low byte is what is wanted
 	}
 	value := "steamer-v1-" + lowerBase32.EncodeToString(random[:])
 	digest := fixture.Digest(sha256.Sum256([]byte(value)))

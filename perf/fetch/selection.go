@@ -79,7 +79,7 @@ func (s *Selection) tenant(p *Plan, part Part, rng *rand.Rand) int {
 		return s.HotTenants + rng.IntN(len(p.tenants)-s.HotTenants)
 	case "cold":
 		n := p.passed.Add(1) - 1
-		return part.from + int(n%uint64(part.to-part.from)) //nolint:gosec // below the number of tenants
+		return part.from + int(n%uint64(part.to-part.from)) // #nosec G115 -- below the number of tenants
 	default:
 		return rng.IntN(len(p.tenants))
 	}

@@ -89,7 +89,7 @@ func (c *Client) activate(ctx context.Context, state *lib.State) error {
 		if err := c.divide(state); err != nil {
 			return err
 		}
-		c.http.Rand = rand.New(rand.NewPCG(c.seed, state.VUIDGlobal)) //nolint:gosec // choosing a secret to read is no secret
+		c.http.Rand = rand.New(rand.NewPCG(c.seed, state.VUIDGlobal)) // #nosec G404 -- choosing a secret to read is no secret
 		c.http.Dial = state.Dialer.DialContext
 		c.http.TLS = state.TLSConfig
 	}

@@ -69,7 +69,7 @@ func offsets(cfg lib.ExecutorConfig) func(i uint64) (time.Duration, bool) {
 		}
 		// Rounded down to nanoseconds, as k6's executor does.
 		period := c.TimeUnit.TimeDuration() / time.Duration(c.Rate.Int64)
-		return func(i uint64) (time.Duration, bool) { return time.Duration(i) * period, true } //nolint:gosec // i counts up from 0
+		return func(i uint64) (time.Duration, bool) { return time.Duration(i) * period, true } // #nosec G115 -- i counts up from 0
 	case *executor.RampingArrivalRateConfig:
 		return ramp(stagesOf(c)).offset
 	}

@@ -70,7 +70,7 @@ func (c *Client) set(key string, value sobek.Value) (err error) {
 	case "hotShare":
 		c.selection.HotShare = value.ToFloat()
 	case "seed":
-		c.seed = uint64(value.ToInteger()) //nolint:gosec // any 64 bits make a seed
+		c.seed = uint64(value.ToInteger()) // #nosec G115 -- any 64 bits make a seed
 	default:
 		return errors.New("unknown; the options are " + optionNames)
 	}

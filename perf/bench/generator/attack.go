@@ -81,12 +81,12 @@ func attack(ctx context.Context, args []string) error {
 		if *fetches > 0 && given.Add(1) > int64(*fetches) {
 			return vegeta.ErrNoTargets
 		}
-		*t = targets[rand.IntN(len(targets))] //nolint:gosec // choosing a secret to read is no secret
+		*t = targets[rand.IntN(len(targets))] // #nosec G404 -- choosing a secret to read is no secret
 		return nil
 	}
 	attacker := vegeta.NewAttacker(
 		vegeta.Workers(min(*workers, 10)), vegeta.MaxWorkers(*workers), vegeta.KeepAlive(*reuse), vegeta.HTTP2(false),
-		vegeta.Connections(int(*workers)), vegeta.Timeout(time.Minute), //nolint:gosec // a few hundred at most
+		vegeta.Connections(int(*workers)), vegeta.Timeout(time.Minute), // #nosec G115 -- a few hundred at most
 	)
 	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
 	var t tally

@@ -169,7 +169,7 @@ func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // start runs a program to its end and returns what it took and what it printed on standard output.
 func (b *bench) start(ctx context.Context, env []string, program string, args ...string) (usage, []byte, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, args...) // #nosec G204 -- the developer names the program
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(append(os.Environ(), "STEAMER_FIXTURE="+b.path("fixture.json")), env...)

@@ -24,7 +24,7 @@ type child struct {
 }
 
 func start(dir, name string, cmd *exec.Cmd) (*child, error) {
-	log, err := os.Create(filepath.Join(dir, name+".log"))
+	log, err := os.Create(filepath.Join(dir, name+".log")) // #nosec G304 -- a directory of the test's own
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func postgres(ctx context.Context, dir, password string) (*child, string, error)
 		return nil, "", err
 	}
 	data := filepath.Join(dir, "data")
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "openbao", "--no-sync", "-A", "trust")
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "openbao", "--no-sync", "-A", "trust") // #nosec G204 -- the developer names the program
 	initdb.SysProcAttr, initdb.Dir = attr, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, "", fmt.Errorf("initdb: %w: %s", err, out)
@@ -97,7 +97,7 @@ func postgres(ctx context.Context, dir, password string) (*child, string, error)
 	if err != nil {
 		return nil, "", err
 	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", "",
+	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", "", // #nosec G204 -- the developer names the program
 		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
 	cmd.SysProcAttr, cmd.Dir = attr, dir
 	c, err := start(dir, "postgres", cmd)
@@ -112,7 +112,7 @@ func postgresBin() (string, error) {
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	for _, dir := range append(candidates, debian...) {
-		if _, err := os.Stat(filepath.Join(dir, "initdb")); dir != "" && err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); dir != "" && err == nil { // #nosec G703 -- the developer names the directory
 			return dir, nil
 		}
 	}

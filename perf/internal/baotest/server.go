@@ -106,7 +106,7 @@ func (s *Server) startBao(ctx context.Context, bao, storage string) error {
 	if err := errors.Join(err, os.WriteFile(keyFile, key, 0o600), os.WriteFile(configFile, config, 0o600)); err != nil {
 		return err
 	}
-	cmd := exec.Command(bao, "server", "-config="+configFile)
+	cmd := exec.Command(bao, "server", "-config="+configFile) // #nosec G204 -- the developer names the program
 	cmd.Env = append(os.Environ(), "BAO_PG_CONNECTION_URL="+storage)
 	p, err := start(s.dir, "bao", cmd)
 	if err != nil {
