@@ -36,7 +36,7 @@ func sloSchema(root string) ([]byte, error) {
 		file: "slo.schema.json", title: "Steamer objectives", of: "harness/gate", value: &gate.SLO{},
 		enums: map[field][]string{
 			{"SLO", "apiVersion"}: {result.APIVersion}, {"SLO", "kind"}: {"SLO"}, {"Limit", "metric"}: gate.Metrics(), {"Limit", "op"}: {"<=", ">="},
-			{"Entry", "topology"}: append(gate.Topologies(), gate.Any), {"Entry", "mode"}: load.Modes(),
+			{"Entry", "topology"}: append(gate.Topologies(), gate.Any), {"Entry", "mode"}: load.ProfileModes(),
 		},
 		optional: []field{{"SLO", "name"}, {"SLO", "environmentLatency"}, {"Reference", "investigate"}},
 	}.generate(root)
@@ -62,9 +62,10 @@ func profileSchema(root string) ([]byte, error) {
 	return document{
 		file: "profile.schema.json", title: "Steamer load profile", of: "harness/load", value: &load.Profile{},
 		enums: map[field][]string{
-			{"Profile", "apiVersion"}: {result.APIVersion}, {"Profile", "kind"}: {"Profile"}, {"Profile", "mode"}: load.Modes(),
+			{"Profile", "apiVersion"}: {result.APIVersion}, {"Profile", "kind"}: {"Profile"}, {"Profile", "mode"}: load.ProfileModes(),
+			{"Tenants", "choice"}: load.Choices(), {"JobTokens", "algorithm"}: load.Algorithms(),
 		},
-		optional: []field{{"Profile", "description"}, {"Profile", "warmup"}, {"Profile", "connections"}, {"Connections", "reuse"}},
+		optional: []field{{"Profile", "description"}, {"Profile", "duration"}, {"Profile", "warmup"}, {"Profile", "connections"}, {"Connections", "reuse"}},
 	}.generate(root)
 }
 

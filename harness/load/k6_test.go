@@ -49,7 +49,7 @@ func TestRealK6(t *testing.T) {
 	s.Publish(jwks)
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
-	tenants, err := gitlab.Plan(recipes, 4, 2)
+	tenants, err := gitlab.Plan(recipes, 8, 2)
 	require.NoError(t, err)
 	client := bao.New(s.Address, nil)
 	defer client.Close()
@@ -67,6 +67,10 @@ func TestRealK6(t *testing.T) {
 			Name: "test", Workload: "fetch", Mode: "inline", Warmup: strict.Duration(2 * time.Second), Duration: strict.Duration(duration), VUs: load.VUs{Initial: 10, Max: 50},
 		}}
 	}
+	rig := &rig{runner: runner, server: s, issuer: issuer, recipes: recipes, tenants: tenants, job: job}
+	t.Run("stages", rig.stages)
+	t.Run("mixed", rig.mixed)
+	t.Run("retries", rig.retries)
 	noToken := func(t *testing.T, name string) {
 		log, err := os.ReadFile(filepath.Join(dir, "k6-"+name+".ndjson"))
 		require.NoError(t, err)

@@ -19,12 +19,20 @@ type Profile struct {
 	Name        string          `json:"name"`        // e.g. "smoke"
 	Description string          `json:"description"` // one sentence on what it is good for
 	Workload    string          `json:"workload"`    // script without ".js", e.g. "fetch"
-	Mode        string          `json:"mode"`        // one of Modes
+	Mode        string          `json:"mode"`        // one of ProfileModes
 	Warmup      strict.Duration `json:"warmup"`      // 0 to 1 h, not measured
-	Duration    strict.Duration `json:"duration"`    // 1 s to 24 h, measured
+	Duration    strict.Duration `json:"duration"`    // 1 s to 24 h; with stages it is their sum and may be left out
 	Rate        Rate            `json:"rate"`
 	Connections Connections     `json:"connections"`
 	VUs         VUs             `json:"vus"`
+	// Stages move the rate after the warm-up; none: it stays.
+	Stages []Stage `json:"stages,omitempty"`
+	// Weights say how often mode mixed draws each of the other modes, Operations how often mode rails does each of its things.
+	Weights    map[string]float64 `json:"weights,omitempty"`
+	Operations map[string]float64 `json:"operations,omitempty"`
+	Retries    bool               `json:"retries,omitempty"` // repeat failed calls as GitLab Runner does
+	JobTokens  *JobTokens         `json:"jobTokens,omitempty"`
+	Tenants    *Tenants           `json:"tenants,omitempty"` // how they are chosen; nil: uniformly
 }
 
 // Rate is the arrival rate: either the tier's or a number.
@@ -48,6 +56,9 @@ type VUs struct {
 // Modes are the ways to fetch a secret that exist in the field.
 func Modes() []string { return []string{"inline", "login-read", "login-read-revoke"} }
 
+// ProfileModes are those, rails to write secrets as GitLab does, and mixed of all of them; perf/README.md describes them.
+func ProfileModes() []string { return append(Modes(), "rails", "mixed") }
+
 // Limits of a profile; beyond them a typing error is likelier than a wish.
 const (
 	maxWarmup   = time.Hour
@@ -62,6 +73,9 @@ func ParseProfile(name string, data []byte) (Profile, error) {
 	var p Profile
 	if err := strict.YAML(data, &p); err != nil {
 		return Profile{}, exit.Invalidf(name, "see docs/reference for the fields of a profile", "%w", err)
+	}
+	if p.Duration == 0 {
+		p.Duration = strict.Duration(length(p.Stages))
 	}
 	if err := p.validate(); err != nil {
 		return Profile{}, exit.Invalidf(name, "correct the profile", "%w", err)
@@ -78,7 +92,7 @@ func ReadProfile(path string) (Profile, error) {
 	return ParseProfile(path, bytes.TrimPrefix(data, []byte("\ufeff")))
 }
 
-// PerSecond is the offered rate in fetches per second on the given tier.
+// PerSecond is the rate in fetches per second on the given tier that the warm-up has, and that stages are multiples of.
 func (p Profile) PerSecond(t Tier) float64 {
 	if p.Rate.Tier {
 		return t.Rate
@@ -97,6 +111,9 @@ func (p Profile) Validate() error {
 func (p Profile) validate() error {
 	word := regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 	warm, dur := time.Duration(p.Warmup), time.Duration(p.Duration)
+	if err := p.validateStages(); err != nil {
+		return err
+	}
 	switch {
 	case p.APIVersion != "steamer/v1" || p.Kind != "Profile":
 		return fmt.Errorf("apiVersion %q, kind %q: want \"steamer/v1\", \"Profile\"", p.APIVersion, p.Kind)
@@ -104,8 +121,8 @@ func (p Profile) validate() error {
 		return fmt.Errorf("name %q: want small letters, digits and dashes, a letter first, at most 40", p.Name)
 	case !word.MatchString(p.Workload):
 		return fmt.Errorf("workload %q: want the name of a script of perf/scripts without \".js\"", p.Workload)
-	case !slices.Contains(Modes(), p.Mode):
-		return fmt.Errorf("mode %q: want one of %q", p.Mode, Modes())
+	case !slices.Contains(ProfileModes(), p.Mode):
+		return fmt.Errorf("mode %q: want one of %q", p.Mode, ProfileModes())
 	case warm < 0 || warm > maxWarmup:
 		return fmt.Errorf("warmup %v: want 0s to %v", warm, maxWarmup)
 	case dur < time.Second || dur > maxDuration:
@@ -117,5 +134,5 @@ func (p Profile) validate() error {
 	case p.VUs.Initial < 1 || p.VUs.Max < p.VUs.Initial || p.VUs.Max > maxVUs:
 		return fmt.Errorf("vus: initial %d, max %d: want 1 <= initial <= max <= %d", p.VUs.Initial, p.VUs.Max, maxVUs)
 	}
-	return nil
+	return p.validateWork()
 }

@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,28 @@ func TestParseProfile(t *testing.T) {
 		"monstrous rate":  {"{tier: true}", "{perSecond: 1000000}", "at most 100000"},
 		"no VUs":          {"initial: 20", "initial: 0", "initial 0"},
 		"VUs upside down": {"max: 200", "max: 2", "initial 20, max 2"},
+		"weights of one":  {"mode: inline", "mode: inline\nweights: {inline: 1}", "weights: want them with mode mixed"},
+		"mixed of none":   {"mode: inline", "mode: mixed", "weights: want them with mode mixed"},
+		"mixed of mixed":  {"mode: inline", "mode: mixed\nweights: {mixed: 1}", `weights: there is no "mixed"`},
+		"all weights 0":   {"mode: inline", "mode: mixed\nweights: {inline: 0}", "weights: none is above 0"},
+		"negative weight": {"mode: inline", "mode: rails\noperations: {create: -1}", "operations: create is -1"},
+		"no operations":   {"mode: inline", "mode: inline\noperations: {create: 1}", "operations: only mode rails"},
+		"jobs":            {"mode: inline", "mode: inline\njobTokens: {perTenant: 101}", "jobTokens: perTenant 101: want 1 to 100"},
+		"algorithm":       {"mode: inline", "mode: inline\njobTokens: {algorithm: none}", `jobTokens: algorithm "none": want one of ["RS256" "ES256"]`},
+		"choice":          {"mode: inline", "mode: inline\ntenants: {choice: random}", `choice "random"`},
+		"no exponent":     {"mode: inline", "mode: inline\ntenants: {choice: zipf}", "exponent 0: want above 0 to 10 with zipf"},
+		"hot share":       {"mode: inline", "mode: inline\ntenants: {choice: hot, hot: 3, share: 2}", "share 2: want above 0 to 1"},
+		"unused hot set":  {"mode: inline", "mode: inline\ntenants: {choice: cold, hot: 3}", "hot 3: want 1 or more with hot"},
+		"stages too long": {"duration: 60s", "duration: 60s\nstages: [{duration: 30s, times: 1}]", "the sum of the stages, 30s"},
+		"two ways":        {"duration: 60s", "stages: [{duration: 30s, times: 1, perSecond: 3}]", "stages[0]: want either times or perSecond"},
+		"no way":          {"duration: 60s", "stages: [{duration: 30s}]", "stages[0]: want either times or perSecond"},
+		"backwards":       {"duration: 60s", "stages: [{duration: -30s, times: 1}]", "stages[0]: duration -30s: want 0s to"},
+		"microseconds":    {"duration: 60s", "stages: [{duration: 30s1us, times: 1}]", "whole milliseconds"},
+		"to nothing":      {"duration: 60s", "stages: [{duration: 30s, times: -1}]", "stages[0]: times -1: want above 0"},
+		"stage's rate":    {"duration: 60s", "stages: [{duration: 30s, perSecond: 1e6}]", "stages[0]: perSecond 1e+06: want"},
+		"nothing judged":  {"duration: 60s", "stages: [{duration: 30s, times: 2, excursion: true}]", "at least 1s to judge"},
+		"jump at the end": {"duration: 60s", "stages: [{duration: 30s, times: 1}, {duration: 0s, times: 2}]", "stages[1]: a jump with nothing after it"},
+		"stage's typo":    {"duration: 60s", "stages: [{duration: 30s, time: 1}]", `unknown field "stages[0].time"`},
 		"empty":           {smoke, "", "empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,6 +101,25 @@ func TestTiersFollowGitLabsRules(t *testing.T) {
 	_, err := load.TierNamed("13")
 	require.ErrorContains(t, err, "use one of 3, 6, 12, 30, 60, 150")
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
+// FuzzParseProfile: whatever is accepted can be handed to k6, which reads its settings from the environment.
+func FuzzParseProfile(f *testing.F) {
+	f.Add([]byte(smoke))
+	f.Add([]byte(strings.Replace(smoke, "duration: 60s", "stages: [{duration: 0s, times: 2}, {duration: 90s, perSecond: 0.5}, {duration: 1s, times: 9, excursion: true}]", 1)))
+	f.Add([]byte(strings.Replace(smoke, "mode: inline", "mode: mixed\nweights: {rails: 1}\noperations: {list: 1e5}\ntenants: {choice: zipf, exponent: 1.5}", 1)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := load.ParseProfile("some.yaml", data)
+		if err != nil {
+			require.Equal(t, exit.Invalid, exit.CodeOf(err))
+			return
+		}
+		require.NoError(t, p.Validate())
+		plain := regexp.MustCompile(`^[A-Z0-9_]+=[a-zA-Z0-9.:,=-]*$`)
+		for _, setting := range load.Settings(load.Job{Profile: p, Rate: p.PerSecond(load.Tiers()[0])}) {
+			require.Regexp(t, plain, setting)
+		}
+	})
 }
 
 // TestShippedProfiles reads the profiles that runs use.

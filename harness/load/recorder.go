@@ -21,9 +21,13 @@ const maxIntervals = 100_000
 
 // The phases of a run, as the tag "phase" of k6's scenarios has them.
 const (
-	warmup  = "warmup"
-	measure = "measure"
+	warmup    = "warmup"
+	measure   = "measure"
+	excursion = "excursion"
 )
+
+// maxNamed bounds the histograms by name, each of which takes up to 170 KiB; our k6 writes about 20.
+const maxNamed = 64
 
 // Recorder folds k6's interval output, newline-delimited JSON, into totals as
 // it is written to it, in memory that grows only with the number of seconds.
@@ -32,15 +36,61 @@ type Recorder struct {
 	// OnInterval is called after each interval, for progress; may be nil.
 	OnInterval func(iv result.Interval, vus int64)
 
-	pending          []byte // an unfinished line
-	lines            int
-	sawHeader        bool
-	summary          *line
+	pending   []byte // an unfinished line
+	lines     int
+	sawHeader bool
+	summary   *line
+	measured  tally
+	beyond    tally // of excursions
+	series    []result.Interval
+	start     time.Time // of the first interval
+	err       error
+}
+
+// tally is what a phase adds up to. The zero tally is ready to use.
+type tally struct {
 	actual, intended hdr.Sum
-	counts           map[string]int64 // measured phase only
-	series           []result.Interval
-	start            time.Time // of the first interval
-	err              error
+	steps, kinds     map[string]*hdr.Sum
+	counts           map[string]int64
+}
+
+// of returns where a phase is added up; nil for one that is not.
+func (r *Recorder) of(phase string) *tally {
+	switch phase {
+	case measure:
+		return &r.measured
+	case excursion:
+		return &r.beyond
+	}
+	return nil
+}
+
+// sum returns where the histogram of that name belongs; nil for one that is not kept.
+func (t *tally) sum(name string) *hdr.Sum {
+	switch name {
+	case "fetch_actual":
+		return &t.actual
+	case "fetch_intended":
+		return &t.intended
+	}
+	if step, ok := strings.CutPrefix(name, "step_"); ok {
+		return named(&t.steps, step)
+	}
+	if kind, ok := strings.CutPrefix(name, "kind_"); ok {
+		return named(&t.kinds, kind)
+	}
+	return nil // a workload's own
+}
+
+// named returns the sum of that name, nil beyond maxNamed.
+func named(m *map[string]*hdr.Sum, name string) *hdr.Sum {
+	if *m == nil {
+		*m = map[string]*hdr.Sum{}
+	}
+	if (*m)[name] == nil && len(*m) < maxNamed {
+		(*m)[name] = &hdr.Sum{}
+	}
+	return (*m)[name]
 }
 
 // line is any line of the output; which fields are set depends on Kind.
@@ -127,7 +177,7 @@ func (r *Recorder) fold(l *line) error {
 }
 
 func (r *Recorder) interval(l *line) error {
-	if l.Phase != warmup && l.Phase != measure {
+	if l.Phase != warmup && l.Phase != measure && l.Phase != excursion {
 		return fmt.Errorf("unknown phase %q", l.Phase)
 	}
 	if l.StartMS <= 0 || l.EndMS <= l.StartMS {
@@ -148,11 +198,11 @@ func (r *Recorder) interval(l *line) error {
 		if n < 0 {
 			return fmt.Errorf("count %q is %d", name, n)
 		}
-		if l.Phase == measure {
-			if r.counts == nil {
-				r.counts = map[string]int64{}
+		if t := r.of(l.Phase); t != nil {
+			if t.counts == nil {
+				t.counts = map[string]int64{}
 			}
-			r.counts[name] += n
+			t.counts[name] += n
 		}
 	}
 	if err := r.histograms(l, &iv); err != nil {
@@ -172,17 +222,15 @@ func (r *Recorder) histograms(l *line, iv *result.Interval) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		sum := &r.actual
-		switch name {
-		case "fetch_actual":
-		case "fetch_intended":
-			sum = &r.intended
+		if name == "fetch_intended" {
 			q := func(p float64) float64 { return hdr.Milliseconds(h.ValueAtPercentile(p)) }
 			iv.P50, iv.P95, iv.P99, iv.Max = q(50), q(95), q(99), hdr.Milliseconds(h.Max())
-		default:
-			continue // other workloads may time their steps; only fetches are judged
 		}
-		if l.Phase == measure {
+		t := r.of(l.Phase)
+		if t == nil {
+			continue
+		}
+		if sum := t.sum(name); sum != nil {
 			if err := sum.Add(h); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -194,7 +242,8 @@ func (r *Recorder) histograms(l *line, iv *result.Interval) error {
 // Plan is what the run was asked to do; Finish measures against it.
 type Plan struct {
 	Warmup, Duration time.Duration
-	Rate             float64 // fetches per second offered
+	Rate             float64            // fetches per second offered, where there are no stages
+	Stages           []result.LoadStage // how the rate moves; their figures are filled in
 }
 
 // Finish returns the load recorded so far. A log without its end (k6 was
@@ -237,54 +286,16 @@ func (r *Recorder) Finish(p Plan) (*result.Load, error) {
 	if r.summary != nil {
 		l.Generator.Version, l.Generator.MaxVUs = r.summary.K6, int(r.summary.MaxVUs)
 	}
-	if l.Partial = strings.Join(partial, "; "); l.Partial != "" {
+	l.Partial = strings.Join(partial, "; ")
+	switch {
+	case len(p.Stages) > 0:
+		if err := r.stages(l, p.Stages); err != nil {
+			return nil, err
+		}
+	case l.Partial != "":
 		l.MeasuredSeconds = min(l.MeasuredSeconds, r.measuredSpan())
 	}
-	r.totals(l)
-	var err1, err2 error
-	l.Actual, err1 = hdr.Summarise(r.actual.Histogram())
-	l.Intended, err2 = hdr.Summarise(r.intended.Histogram())
-	return l, errors.Join(err1, err2)
-}
-
-// totals spreads the counters over the fields that have names for them.
-func (r *Recorder) totals(l *result.Load) {
-	for name, n := range r.counts {
-		status, isStatus := strings.CutPrefix(name, "status_")
-		switch {
-		case name == "fetches":
-			l.Fetches = n
-		case name == "failed":
-			l.Failed = n
-		case name == "wrong":
-			l.Wrong = n
-		case name == "dropped":
-			l.Dropped = n
-		case isStatus && status == "0":
-			l.Statuses["error"] += n
-		case isStatus:
-			l.Statuses[status] += n
-		default:
-			l.Extra[name] += float64(n)
-		}
-	}
-	if l.MeasuredSeconds > 0 {
-		l.AchievedRate = float64(l.Fetches) / l.MeasuredSeconds
-	}
-}
-
-// measuredSpan is the time in seconds from the first to the end of the last measured interval.
-func (r *Recorder) measuredSpan() float64 {
-	first, last := -1.0, 0.0
-	for _, iv := range r.series {
-		if iv.Phase == measure {
-			if first < 0 {
-				first = iv.Offset
-			}
-			last = iv.Offset + 1
-		}
-	}
-	return max(0, last-max(first, 0))
+	return l, r.measured.into(l)
 }
 
 // Parse reads a whole interval log, for judging a finished run again.

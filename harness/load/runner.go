@@ -48,6 +48,21 @@ type Job struct {
 	Fixture []byte  // JSON for the extension; holds JWTs, so it only ever passes through a pipe
 }
 
+// Plan is what the recording is measured against.
+func (j Job) Plan() Plan {
+	return Plan{
+		Warmup: time.Duration(j.Profile.Warmup), Duration: time.Duration(j.Profile.Duration), Rate: j.Rate, Stages: j.Profile.course(j.Rate),
+	}
+}
+
+// Describe fills in what the recording does not know of itself.
+func (j Job) Describe(l *result.Load) {
+	l.Workload, l.Profile, l.Mode, l.Target = j.Profile.Workload, j.Profile.Name, j.Profile.Mode, j.Target
+	if l.Attempts != nil {
+		l.Attempts.Repeats = j.Profile.Retries
+	}
+}
+
 // Run drives one workload to its end and returns what it measured.
 //
 // The error is nil when k6 ran its schedule, even if fetches failed or k6's own
@@ -61,7 +76,7 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 			return nil, exit.Environmentf("k6", "build the load generator (make k6) and name its scripts", "%w", err)
 		}
 	}
-	plan := Plan{Warmup: time.Duration(j.Profile.Warmup), Duration: time.Duration(j.Profile.Duration), Rate: j.Rate}
+	plan := j.Plan()
 	log := filepath.Join(r.Dir, "k6-"+j.Name+".ndjson")
 	if err := os.Remove(log); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, exit.Environmentf(log, "make the run directory writable", "%w", err)
@@ -87,7 +102,7 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 	if err != nil {
 		return nil, errors.Join(runErr, exit.Environmentf(log, "see k6's messages; keep the file for a bug report", "%w", err))
 	}
-	l.Workload, l.Profile, l.Mode, l.Target = j.Profile.Workload, j.Profile.Name, j.Profile.Mode, j.Target
+	j.Describe(l)
 	c.account(&l.Generator, time.Since(began))
 	var k *K6Error
 	if errors.As(runErr, &k) && k.ExitCode == exitThresholds {
@@ -112,17 +127,20 @@ func Arguments(log string) []string {
 // Settings are the variables by which the scripts and k6 are told what a job is, wherever they run. STEAMER_FIXTURE is not among them.
 func Settings(j Job) []string {
 	p := j.Profile
-	return []string{
+	settings := []string{
 		"STEAMER_RATE=" + strconv.FormatFloat(j.Rate, 'f', -1, 64),
 		"STEAMER_WARMUP=" + time.Duration(p.Warmup).String(),
 		"STEAMER_DURATION=" + time.Duration(p.Duration).String(),
 		"STEAMER_VUS=" + strconv.Itoa(p.VUs.Initial),
 		"STEAMER_MAX_VUS=" + strconv.Itoa(p.VUs.Max),
 		"STEAMER_REUSE=" + strconv.FormatBool(p.Connections.Reuse),
-		"STEAMER_MODE=" + p.Mode,
 		"K6_AUTO_EXTENSION_RESOLUTION=false", // our binary has the extension; k6 must not fetch another
 		gcTrace,
 	}
+	if len(p.Stages) > 0 {
+		settings = append(settings, "STEAMER_STAGES="+p.script(j.Rate))
+	}
+	return append(settings, p.work()...)
 }
 
 // environment is all k6 gets: settings, and what a process needs to live. The

@@ -114,12 +114,12 @@ func (c *Cost) database(t *Topology) {
 		}
 		total, covered := t.Database.Total(w, f.rate)
 		switch {
-		case t.Load.Fetches < minFetches:
-			c.Unknown[id] = fmt.Sprintf("%d fetches are too few, it takes %d", t.Load.Fetches, minFetches)
+		case t.Load.Completed() < minFetches:
+			c.Unknown[id] = fmt.Sprintf("%d fetches are too few, it takes %d", t.Load.Completed(), minFetches)
 		case covered < minCoverage*w.To.Sub(w.From).Seconds():
 			c.Unknown[id] = fmt.Sprintf("PostgreSQL's statistics cover less than %g %% of the measured time", 100*minCoverage)
 		default:
-			per := total / float64(t.Load.Fetches)
+			per := total / float64(t.Load.Completed())
 			*f.to = &per
 		}
 	}

@@ -25,10 +25,10 @@ func (w Window) overlap(from, to time.Time) float64 {
 	return max(0, to.Sub(from).Seconds())
 }
 
-// Measured is the span in which l measured, warm-up excluded.
+// Measured is the span in which l measured, warm-up excluded, excursions included.
 func (l *Load) Measured() Window {
 	from := l.Start.Add(seconds(l.WarmupSeconds))
-	return Window{From: from, To: from.Add(seconds(l.MeasuredSeconds))}
+	return Window{From: from, To: from.Add(seconds(l.Spent()))}
 }
 
 // Whole is the span of l, warm-up included.
@@ -85,7 +85,7 @@ const minCoverage = 0.9
 // the measured span, divided by the fetches. ok is false when there was no load
 // or the samples cover less than 90 % of the span.
 func (t *Topology) CPUPerFetch(component string) (ms float64, ok bool) {
-	if t.Load == nil || t.Load.Fetches == 0 {
+	if t.Load == nil || t.Load.Completed() == 0 {
 		return 0, false
 	}
 	w := t.Load.Measured()
@@ -101,7 +101,7 @@ func (t *Topology) CPUPerFetch(component string) (ms float64, ok bool) {
 	if most < minCoverage*whole || whole == 0 {
 		return 0, false
 	}
-	return 1000 * used / float64(t.Load.Fetches), true
+	return 1000 * used / float64(t.Load.Completed()), true
 }
 
 // Count returns how many scenarios ended with each status.

@@ -138,7 +138,7 @@ type Load struct {
 	AchievedRate    float64            `json:"achieved"`          // fetches per second completed while measuring
 	Start           time.Time          `json:"start"`             // start of the warm-up
 	WarmupSeconds   float64            `json:"warmup"`            // seconds before measuring started
-	MeasuredSeconds float64            `json:"measured"`          // seconds measured
+	MeasuredSeconds float64            `json:"measured"`          // seconds measured and judged, excursions not included
 	Fetches         int64              `json:"fetches"`           // completed while measuring, successful or not
 	Failed          int64              `json:"failed"`            // fetches that got no secret
 	Wrong           int64              `json:"wrong"`             // fetches that got a wrong value
@@ -151,6 +151,13 @@ type Load struct {
 	Partial         string             `json:"partial,omitempty"` // why the recording is incomplete; empty when it is complete
 	Extra           map[string]float64 `json:"extra,omitempty"`
 	Parts           []LoadPart         `json:"parts,omitempty"` // the k6 processes, where there were several
+
+	// What results of before late November 2026 do not have.
+	Steps     map[string]Distribution `json:"steps,omitempty"`     // parts of a fetch while measuring, by name: connect, login, read, ...
+	Kinds     map[string]Distribution `json:"kinds,omitempty"`     // of modes that do several things: latency from the actual start, by what was done
+	Attempts  *Attempts               `json:"attempts,omitempty"`  // single requests while measuring
+	Stages    []LoadStage             `json:"stages,omitempty"`    // where the rate moved: how it went in each stage
+	Excursion *Excursion              `json:"excursion,omitempty"` // what was driven beyond what is judged; not in the totals above
 }
 
 // Distribution summarises a latency histogram, in milliseconds.
@@ -170,7 +177,7 @@ type Distribution struct {
 // Interval is one second of load. Latencies are in milliseconds from the intended start.
 type Interval struct {
 	Offset  float64 `json:"t"`     // seconds since Load.Start at which the interval begins
-	Phase   string  `json:"phase"` // "warmup" or "measure"
+	Phase   string  `json:"phase"` // "warmup", "measure" or "excursion"
 	Fetches int64   `json:"n"`
 	Failed  int64   `json:"failed"`
 	Wrong   int64   `json:"wrong"`

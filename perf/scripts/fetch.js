@@ -4,7 +4,8 @@
 //   STEAMER_FIXTURE      where to read tenants and job tokens            (default /dev/fd/3)
 //   STEAMER_RATE         fetches per second, fractions allowed           (default 10)
 //   STEAMER_STAGES       how the measurement's rate moves on from there: duration:rate of each stage, for example
-//                        "0s:20,1m:20,30s:5"; the rate is reached at the stage's end (default none: it stays)
+//                        "0s:20,1m:20,30s:5"; the rate is reached at the stage's end (default none: it stays). With a
+//                        third part, "30s:90:excursion", the stage's samples have that phase instead of "measure"
 //   STEAMER_WARMUP       length of the warm-up, "0s" for none            (default 15s)
 //   STEAMER_DURATION     length of the measurement without stages        (default 60s)
 //   STEAMER_VUS          VUs made before the start                       (default 20)
@@ -32,10 +33,19 @@ const perSecond = (text) => {
   }
   return rate;
 };
+const units = {
+  ms: 1, s: 1000, m: 60000, h: 3600000, d: 86400000,
+};
+const milliseconds = (text) => {
+  if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(text)) {
+    throw new Error(`STEAMER_WARMUP or STEAMER_STAGES: ${text}: want a duration such as 30s`);
+  }
+  return [...text.matchAll(/([\d.]+)(ms|[smhd])/g)].reduce((sum, part) => sum + Number(part[1]) * units[part[2]], 0);
+};
 const rate = perSecond(env('RATE', '10'));
 const stages = env('STAGES', '').split(',').filter((s) => s).map((stage) => {
-  const [duration, target] = stage.split(':');
-  return { duration, target: perSecond(target) };
+  const [duration, target, phase] = stage.split(':');
+  return { length: milliseconds(duration), target: perSecond(target), phase: phase || 'measure' };
 });
 
 // k6 takes whole iterations per time unit, so fractions become thousandths.
@@ -62,14 +72,37 @@ if (!/^0(ms|s|m|h)?$/.test(warmup)) {
   // Warm-up fetches still running after a second are cut off: they would share VUs and server with the measurement.
   scenarios.warmup = scenario('warmup', '0s', '1s', constant(warmup));
 }
+
+// A change of phase starts a scenario of its own: its schedule begins anew, which arrivals dropped before would have
+// put out of step, and k6 tags its samples. A stage of no length is a jump to where the next one begins.
+const parts = [];
+let from = rate;
+let jump = false;
+let at = scenarios.warmup ? milliseconds(warmup) : 0;
+stages.forEach(({ length, target, phase }) => {
+  if (length > 0) {
+    if (parts.length === 0 || parts[parts.length - 1].phase !== phase) {
+      parts.push({ phase, at, from, stages: [] });
+    } else if (jump) {
+      parts[parts.length - 1].stages.push({ duration: '0s', target: times(from) });
+    }
+    parts[parts.length - 1].stages.push({ duration: `${length}ms`, target: times(target) });
+  }
+  jump = length === 0;
+  from = target;
+  at += length;
+});
+
 // Slow fetches at the end are waited for, up to a limit; those cut off are counted as interrupted.
-scenarios.measure = scenario('measure', scenarios.warmup ? warmup : '0s', '10s', stages.length === 0
-  ? constant(env('DURATION', '60s'))
-  : {
-    executor: 'ramping-arrival-rate',
-    startRate: times(rate),
-    stages: stages.map((s) => ({ duration: s.duration, target: times(s.target) })),
+const graceful = '10s';
+if (parts.length === 0) {
+  scenarios.measure = scenario('measure', scenarios.warmup ? warmup : '0s', graceful, constant(env('DURATION', '60s')));
+}
+parts.forEach((part, i) => {
+  scenarios[parts.length === 1 ? part.phase : `${part.phase}_${i + 1}`] = scenario(part.phase, `${part.at}ms`, graceful, {
+    executor: 'ramping-arrival-rate', startRate: times(part.from), stages: part.stages,
   });
+});
 
 export const options = { scenarios, noCookiesReset: true };
 

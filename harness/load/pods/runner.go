@@ -65,7 +65,7 @@ type Runner struct {
 // error, its Partial set, and asks k6 to end when ctx is cancelled. The generator's CPU time and memory are not in it: the pods are
 // observed like any others, see Component. Remove has to be called afterwards.
 func (r Runner) Run(ctx context.Context, j load.Job) (*result.Load, error) {
-	plan := load.Plan{Warmup: time.Duration(j.Profile.Warmup), Duration: time.Duration(j.Profile.Duration), Rate: j.Rate}
+	plan := j.Plan()
 	startTimeout := cmp.Or(r.StartTimeout, DefaultStartTimeout)
 	limit := startTimeout + HandoverTimeout + 2*alignSeconds*time.Second + plan.Warmup + plan.Duration + cmp.Or(r.Overrun, load.DefaultOverrun)
 	if err := r.create(ctx, j, limit); err != nil {
@@ -94,7 +94,7 @@ func (r Runner) Run(ctx context.Context, j load.Job) (*result.Load, error) {
 	if err != nil {
 		return nil, errors.Join(driveErr, exit.Environmentf(path, "see the messages of the pods above", "%w", err))
 	}
-	l.Workload, l.Profile, l.Mode, l.Target = j.Profile.Workload, j.Profile.Name, j.Profile.Mode, j.Target
+	j.Describe(l)
 	d.describe(l, j.Rate)
 	return l, driveErr
 }

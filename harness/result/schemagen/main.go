@@ -50,7 +50,7 @@ func generate() ([]byte, error) {
 		enum(field(s, "Result", "apiVersion"), result.APIVersion),
 		enum(field(s, "Result", "kind"), result.Kind),
 		enum(field(s, "Check", "kind"), "slo", "validity"),
-		enum(field(s, "Interval", "phase"), "warmup", "measure"),
+		enum(field(s, "Interval", "phase"), "warmup", "measure", "excursion"),
 	)
 	if err != nil {
 		return nil, err
