@@ -90,6 +90,7 @@ const maxOthers = 0.25
 // measurement is disturbed.
 var overload = map[string]bool{ //nolint:gochecknoglobals // constant
 	"valid/dropped-iterations": true, "valid/interrupted-fetches": true, "valid/achieved-rate": true, "valid/steady": true,
+	"valid/trend": true,
 }
 
 // outcome sorts the checks. A saturated generator comes first: its own delay is in everything else.

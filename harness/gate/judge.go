@@ -105,6 +105,10 @@ func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 	}
 	if l := t.Load; l != nil {
 		v.pass(fmt.Sprintf("%s fetches/s for %s s: %d fetches, %d failed, 0 wrong", num(l.AchievedRate), num(l.MeasuredSeconds), l.Fetches, l.Failed))
+		if e := l.Excursion; e != nil {
+			v.pass(fmt.Sprintf("excursion to %s fetches/s in the mean for %s s, not judged but for wrong values: %d fetches, %d failed, %d arrivals dropped",
+				num(e.Offered), num(e.Seconds), e.Fetches, e.Failed, e.Dropped))
+		}
 		if c, ok := tightest(t.Checks); ok {
 			v.pass(fmt.Sprintf("tightest objective: %s %s, limit %s (%s left)", c.Title, c.Measured, c.Limit, percent(c.Headroom)))
 		}

@@ -71,6 +71,14 @@ func TestVerdicts(t *testing.T) {
 		}
 	}
 	load := func(f func(*result.Load)) func(*R) { return func(r *R) { f(r.Topologies[0].Load) } }
+	excursion := func(e result.Excursion, second result.Interval) func(*R) {
+		return load(func(l *result.Load) {
+			l.Stages = []result.LoadStage{{At: 10, Seconds: 90, From: 200, To: 200}, {At: 100, Seconds: 10, From: 200, To: 400, Excursion: true}}
+			l.MeasuredSeconds, l.Excursion = 90, &e
+			second.Offset, second.Phase = 105, "excursion"
+			l.Series = append(l.Series, second)
+		})
+	}
 	fail := func(r *R) {
 		r.Topologies[0].Scenarios[0].Status, r.Topologies[0].Scenarios[0].Reason = result.Failed, "got 500"
 	}
@@ -115,6 +123,19 @@ func TestVerdicts(t *testing.T) {
 				l.Series[i].P50 = 4.9
 			}
 		}), result.Pass, ""},
+		"trend": {load(func(l *result.Load) {
+			for i := range l.Series {
+				l.Series[i].P50 = 6 + 0.05*float64(i) // the halves differ by a third only
+			}
+		}), result.Inconclusive, "the p50 went from 6"},
+		"rate that moves": {load(func(l *result.Load) {
+			for i := range l.Series {
+				l.Series[i].P50 = 6 + 0.5*float64(i)
+			}
+			l.Stages = []result.LoadStage{{At: 10, Seconds: 100, From: 100, To: 300}}
+		}), result.Pass, ""},
+		"excursion breaks":        {excursion(result.Excursion{Seconds: 10, Fetches: 900, Failed: 400, Dropped: 700}, result.Interval{Failed: 40, Dropped: 70}), result.Pass, ""},
+		"excursion lies":          {excursion(result.Excursion{Seconds: 10, Wrong: 1}, result.Interval{Wrong: 1}), result.Fail, "1 fetches were answered with a wrong value"},
 		"half without fetches":    {load(func(l *result.Load) { l.Series = l.Series[:40] }), result.Inconclusive, "one half of the measurement"},
 		"restart under load":      {event("restart", "openbao-0: exit 137", 50, false), result.Inconclusive, "openbao-0: exit 137 at +50 s"},
 		"OOM seen by Kubernetes":  {event("kubernetes", "OOMKilling postgresql-0", 50, false), result.Inconclusive, "OOMKilling"},

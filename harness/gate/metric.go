@@ -9,9 +9,10 @@ import (
 
 // The metrics with rules of their own.
 const (
-	errorRate     = "error_rate"     // failed fetches, of all
-	wrongValues   = "wrong_values"   // always limited to 0
-	achievedRatio = "achieved_ratio" // achieved of the offered rate; a validity condition, see Validity
+	errorRate     = "error_rate"         // failed fetches, of all: what jobs see
+	attemptErrors = "attempt_error_rate" // failed requests, of all: before repetitions mend any
+	wrongValues   = "wrong_values"       // always limited to 0
+	achievedRatio = "achieved_ratio"     // achieved of the offered rate; a validity condition, see Validity
 )
 
 // Metrics lists what a Limit can bound. fetch_*_ms are latencies from the
@@ -20,7 +21,7 @@ const (
 // container: the ratio of CFS periods it was throttled in, its mean CPU use and
 // peak memory as ratios of its CPU request and memory limit, its peak memory in MiB.
 func Metrics() []string {
-	names := []string{errorRate, wrongValues, achievedRatio}
+	names := []string{errorRate, attemptErrors, wrongValues, achievedRatio}
 	for _, from := range []string{"fetch_", "fetch_actual_"} {
 		for _, q := range []string{"mean", "p50", "p90", "p95", "p99", "p999"} {
 			names = append(names, from+q+"_ms")
@@ -66,6 +67,13 @@ func read(metric string, t *result.Topology) reading {
 		r := reading{title: "failed fetches", unit: "%", missing: "no fetch was completed"}
 		if n := t.Load.Fetches; n > 0 {
 			r.value, r.missing = 100*float64(t.Load.Failed)/float64(n), ""
+		}
+		return r
+	}
+	if metric == attemptErrors {
+		r := reading{title: "failed requests, before any repetition", unit: "%", missing: "requests were not counted apart from fetches"}
+		if rate, ok := t.Load.Attempts.RawErrorRate(); ok {
+			r.value, r.missing = 100*rate, ""
 		}
 		return r
 	}

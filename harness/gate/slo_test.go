@@ -103,7 +103,7 @@ func TestMetrics(t *testing.T) {
 		"fetch_mean_ms": "4 ms", "fetch_p50_ms": "3 ms", "fetch_p90_ms": "5 ms", "fetch_p95_ms": "6 ms", "fetch_p99_ms": "8 ms", "fetch_p999_ms": "12 ms",
 		"fetch_actual_mean_ms": "2 ms", "fetch_actual_p50_ms": "1 ms", "fetch_actual_p90_ms": "3 ms", "fetch_actual_p95_ms": "4 ms",
 		"fetch_actual_p99_ms": "5 ms", "fetch_actual_p999_ms": "6 ms",
-		"error_rate": "0.1 %", "wrong_values": "0", "openbao_cpu_ms_per_fetch": "1 ms", "postgresql_cpu_ms_per_fetch": "unknown", "openbao_throttled_ratio": "1 %",
+		"error_rate": "0.1 %", "attempt_error_rate": "2 %", "wrong_values": "0", "openbao_cpu_ms_per_fetch": "1 ms", "postgresql_cpu_ms_per_fetch": "unknown", "openbao_throttled_ratio": "1 %",
 		"openbao_cpu_of_request": "40 %", "openbao_memory_mib": "300 MiB", "openbao_memory_of_limit": "30 %",
 	}
 	text := "apiVersion: steamer/v1\nkind: SLO\nname: t\nenvironmentLatency: 0\nentries:\n- limits:\n"
@@ -121,6 +121,7 @@ func TestMetrics(t *testing.T) {
 	l := r.Topologies[0].Load
 	l.Actual = result.Distribution{Count: 200_000, Mean: 2, P50: 1, P90: 3, P95: 4, P99: 5, P999: 6}
 	l.Intended.Count, l.Failed = 200_000, 20
+	l.Attempts = &result.Attempts{Count: 400, Failed: 8}
 	r.Topologies[0].Resources[0].CPURequest, r.Topologies[0].Resources[0].MemoryLimit = 0.5, 1000
 	gate.Judge(r, gate.Policy{SLO: slos(t, text), Validity: gate.DefaultValidity()})
 	got := map[string]string{}

@@ -15,7 +15,7 @@ type Validity struct {
 	MinAchieved float64
 	// MaxGeneratorCPU is the largest share of all the host's CPUs that k6 may use.
 	MaxGeneratorCPU float64
-	// MaxDrift is the largest ratio between the median latencies of the two halves of the measurement.
+	// MaxDrift is the largest ratio between the median latencies of the two halves of the measurement, and between the ends of a trend in it.
 	MaxDrift float64
 	// Unobserved accepts that nobody watched OpenBao: what only watching shows takes no part in the verdict.
 	Unobserved bool
@@ -36,10 +36,6 @@ func DefaultValidity() Validity {
 	return Validity{MinAchieved: 0.99, MaxGeneratorCPU: 0.20, MaxDrift: 1.5}
 }
 
-// driftFloor is a change in ms that is never called drift: on a shared machine
-// the scheduler alone moves medians of a few milliseconds by that much.
-const driftFloor = 2.0
-
 // idGenerator is the condition that decides how far latencies can be trusted.
 const idGenerator = "valid/generator-cpu"
 
@@ -55,10 +51,10 @@ func (v Validity) checks(t *result.Topology) []result.Check {
 	out = append(out, check("valid/interrupted-fetches", "fetches cut off at the end", num(cut), "0", cut == 0,
 		fmt.Sprintf("%s fetches were still running when k6 gave up waiting, so the slowest are missing", num(cut))))
 
-	// The schedule may begin or end one fetch off the whole second.
+	// The schedule may begin or end one fetch off the whole second, and each stage may.
 	slack := 0.0
 	if l.MeasuredSeconds > 0 {
-		slack = 1 / l.MeasuredSeconds
+		slack = float64(1+len(l.Stages)) / l.MeasuredSeconds
 	}
 	share := 0.0
 	if l.OfferedRate > 0 {
@@ -83,7 +79,7 @@ func (v Validity) checks(t *result.Topology) []result.Check {
 			watched[i].Measured, watched[i].Reason = "unknown", "nobody watched OpenBao's pods"
 		}
 	}
-	out = append(append(append(out, c), watched...), v.drift(l))
+	out = append(append(append(out, c), watched...), v.steady(l)...)
 	return append(out, v.observing(t)...)
 }
 
@@ -115,31 +111,6 @@ func calm(t *result.Topology, kind string) result.Check {
 	}
 	title := map[string]string{"restart": "unplanned restarts and out-of-memory kills", "leadership": "unplanned changes of the active pod"}[kind]
 	return check("valid/"+kind, title, fmt.Sprint(len(seen)), "0", len(seen) == 0, strings.Join(seen, "; "))
-}
-
-// drift compares the halves of the measurement: a steady state is one number,
-// anything else is not.
-func (v Validity) drift(l *result.Load) result.Check {
-	var sum, n [2]float64
-	for _, iv := range l.Series {
-		if iv.Phase == "measure" && iv.Fetches > 0 && iv.P50 > 0 {
-			half := 0
-			if iv.Offset-l.WarmupSeconds >= l.MeasuredSeconds/2 {
-				half = 1
-			}
-			sum[half] += iv.P50 * float64(iv.Fetches)
-			n[half] += float64(iv.Fetches)
-		}
-	}
-	if n[0] == 0 || n[1] == 0 {
-		return check("valid/steady", "median latency, second half against first", "unknown", fmt.Sprintf("within a factor of %s", num(v.MaxDrift)), false,
-			"one half of the measurement has no fetches")
-	}
-	a, b := sum[0]/n[0], sum[1]/n[1]
-	ratio := math.Max(a/b, b/a)
-	return check("valid/steady", "median latency, second half against first", fmt.Sprintf("%s to %s ms", num(a), num(b)),
-		fmt.Sprintf("within a factor of %s", num(v.MaxDrift)), ratio <= v.MaxDrift || math.Abs(a-b) <= driftFloor,
-		fmt.Sprintf("the median moved from %s to %s ms while the load was constant", num(a), num(b)))
 }
 
 // check builds a validity check; a miss is INCONCLUSIVE, never FAIL.
