@@ -99,6 +99,13 @@ func TestBadInput(t *testing.T) {
 		"secrets":            {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
 		"ready timeout":      {[]string{"--ready-timeout", "-1s"}, []string{"--ready-timeout -1s", "is negative"}},
 		"rate":               {[]string{"--rate", "-1"}, []string{"--rate -1", "out of range"}},
+		"size alone":         {[]string{"--size", "10k"}, []string{"--size 10k", "does not follow", "--adoption"}},
+		"adoption alone":     {[]string{"--adoption", "0.2"}, []string{"--adoption", "--size"}},
+		"size and rate":      {[]string{"--size", "10k", "--adoption", "0.2", "--rate", "7"}, []string{"--rate 7", "say the rate as well"}},
+		"size and tier":      {[]string{"--size", "10k", "--adoption", "0.5", "--tier", "12"}, []string{"--tier 12", "means 30 fetches per second"}},
+		"size too large":     {[]string{"--size", "50k", "--adoption", "1"}, []string{"--size 50k --adoption 1", "ends at 150", "at most 0.5"}},
+		"mode":               {[]string{"--mode", "fast"}, []string{"--mode fast", "login-read-revoke"}},
+		"mode mixed":         {[]string{"--mode", "mixed"}, []string{"--mode mixed", "use a profile with weights"}},
 		"environment":        {[]string{"--environment-latency", "2s"}, []string{"--environment-latency 2s", "out of range", "0s to 1s"}},
 		"port range":         {[]string{"--port", "70000"}, []string{"--port 70000", "out of range"}},
 		"port taken":         {[]string{"--port", taken}, []string{"port " + taken, "in use", "--port"}},
@@ -186,6 +193,7 @@ func TestDryRun(t *testing.T) {
 			"run", "--dry-run", "--port", port, "--set", "replicaCount=3", "--set", "podAnnotations.a=b", "--tier", "30", "--rate", "7.5",
 			"--tenants", "3", "--cluster", "other", "--keep", "--environment-latency", "2.5ms",
 		},
+		"workload": {"perf", "--dry-run", "--port", port, "--profile", "spike", "--size", "10k", "--adoption", "0.5", "--mode", "login-read", "--retries"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,4 +208,22 @@ func TestDryRun(t *testing.T) {
 	}
 	_, err := os.Stat(cache)
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// TestSizeBringsItsTier: a flag replaces what the plan file says of the rate.
+func TestSizeBringsItsTier(t *testing.T) {
+	t.Parallel()
+	cache, port := t.TempDir(), freePort(t)
+	got := steamer(t, cache, "perf", "--dry-run", "--port", port, "--size", "10k", "--adoption", "0.5", "--retries=false")
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	require.Contains(t, got.stdout, "tier: \"30\"")
+	require.Contains(t, got.stdout, "retries: false")
+	file := write(t, t.TempDir(), "plan.yaml", got.stdout)
+	got = steamer(t, cache, "perf", "--dry-run", "--plan", file, "--rate", "7")
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	require.NotContains(t, got.stdout, "adoption")
+	require.Contains(t, got.stdout, "rate: 7")
+	got = steamer(t, cache, "perf", "--dry-run", "--plan", file, "--size", "50k", "--adoption", "0.2", "--tier", "150")
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	require.Contains(t, got.stdout, "tier: \"150\"")
 }

@@ -44,6 +44,7 @@ type gateFlags struct {
 
 func newGate(state *State) *cobra.Command {
 	command, run := runCommand(state, scenario.All, "gate", "Decide whether a chart may be released")
+	run.workload(command)
 	f := &gateFlags{}
 	command.Args, command.Long = cobra.ArbitraryArgs, gateLong
 	command.Example = `  steamer gate --profile steady --tier 12

@@ -13,6 +13,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -32,7 +33,8 @@ Everything about the plan is checked before anything is touched; --dry-run stops
 prints it. The run directory holds result.json, report.html, report.md, junit.xml and more.`
 
 func newRun(state *State) *cobra.Command {
-	command, _ := runCommand(state, scenario.Core, "run", "Run a plan: install, check, load, judge, report")
+	command, f := runCommand(state, scenario.Core, "run", "Run a plan: install, check, load, judge, report")
+	f.workload(command)
 	command.Aliases = []string{"perf"}
 	command.Long = runLong
 	command.Example = `  steamer run
@@ -41,6 +43,9 @@ func newRun(state *State) *cobra.Command {
   steamer run --chart openbao --repo https://charts.example --version 1.2.3 --dialect community
   steamer run --chart oci://registry.example/charts/openbao --version 1.2.3
   steamer perf --tier 150 --in-cluster --parallelism 3 # load from pods, merged into one result
+  steamer perf --size 10k --adoption 0.2               # 20 Git pulls/s x 0.2 x 3 = 12 fetches/s, on tier 12
+  steamer perf --profile stress --retries              # overload, seen as jobs see it
+  steamer perf --profile soak --mode login-read        # a token for each fetch, left to expire
   steamer run --keep && steamer run --reuse --keep     # keep the cluster between runs
   steamer run --plan nightly.yaml --dry-run`
 	return command
@@ -59,6 +64,7 @@ type runFlags struct {
 
 	fullStack  run.FullStack // where its GitLab is set
 	flagged    plan.Plan
+	retries    bool
 	inCluster  bool
 	generators plan.InCluster
 }
@@ -106,6 +112,15 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 	return command, f
 }
 
+// workload adds the flags that say what the load does, for commands that drive one profile.
+func (f *runFlags) workload(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringVar(&f.flagged.Size, "size", "", "rate and tier of a GitLab of this size: 1k, 2k, 3k, 5k, 10k, 25k, 50k users; with --adoption")
+	flags.Float64Var(&f.flagged.Adoption, "adoption", 0, "share of its CI jobs that fetch secrets, above 0 to 1; fetches/s = Git pulls/s of the size x adoption x 3")
+	flags.StringVar(&f.flagged.Mode, "mode", "", "what the load does instead of the profile's mode: "+strings.Join(load.ProfileModes(), ", "))
+	flags.BoolVar(&f.retries, "retries", false, "repeat failed calls as GitLab Runner does, or with =false do not, whatever the profile says")
+}
+
 // plan combines defaults, plan file and flags.
 func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 	p := plan.Default(root)
@@ -130,7 +145,7 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		"chart": func() { p.Chart = g.Chart }, "repo": func() { p.Repo = g.Repo }, "version": func() { p.Version = g.Version },
 		"dialect": func() { p.Dialect = g.Dialect }, "values": func() { p.Values = g.Values },
 		"set": func() { p.Set = g.Set }, "profile": func() { p.Profile = g.Profile }, "tier": func() { p.Tier = g.Tier },
-		"rate": func() { p.Rate = g.Rate }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
+		"mode": func() { p.Mode = g.Mode }, "retries": func() { p.Retries = &f.retries }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
 		"scenarios": func() { p.Scenarios = g.Scenarios }, "run": func() { p.Scenarios = g.Scenarios }, "previous": func() { p.Previous = g.Previous },
 		"ready-timeout": func() { p.ReadyTimeout = strict.Duration(f.readyTimeout) },
 		"repeat":        func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
@@ -143,6 +158,9 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		if given(name) {
 			set()
 		}
+	}
+	if err := f.rate(c, &p); err != nil {
+		return p, err
 	}
 	if f.inCluster {
 		p.InCluster = &f.generators
@@ -157,6 +175,20 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		p.Topologies = []string{topology.CloudNative} // the only one that an existing cluster can have
 	}
 	return p, nil
+}
+
+// rate sets what says the rate: a flag replaces all of the plan file's ways to say it. The size brings its own tier.
+func (f *runFlags) rate(c *cobra.Command, p *plan.Plan) error {
+	given, g := c.Flags().Changed, f.flagged
+	if given("rate") || given("size") || given("adoption") {
+		p.Rate, p.Size, p.Adoption = g.Rate, g.Size, g.Adoption
+	}
+	if !given("size") || given("tier") || p.Adoption == 0 {
+		return nil
+	}
+	_, tier, err := load.Sizing(p.Size, p.Adoption)
+	p.Tier = tier.Name
+	return err
 }
 
 func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) error {

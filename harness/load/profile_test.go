@@ -103,6 +103,41 @@ func TestTiersFollowGitLabsRules(t *testing.T) {
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
 
+func TestSizing(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		size     string
+		adoption float64
+		rate     float64
+		tier     string
+		wantErr  string
+	}{
+		"GitLab's own example": {"10k", 0.2, 12, "12", ""},
+		"half of 10k":          {"10k", 0.5, 30, "30", ""},
+		"just exceeds":         {"3k", 0.5, 9, "12", ""},
+		"all of the table":     {"50k", 0.5, 150, "150", ""},
+		"few":                  {"1k", 0.05, 0.3, "3", ""},
+		"no binary dust":       {"25k", 0.2, 30, "30", ""},
+		"beyond the table":     {"50k", 0.51, 0, "", "153 fetches per second are beyond GitLab's sizing table, which ends at 150"},
+		"unknown size":         {"4k", 0.5, 0, "", "use one of 1k, 2k, 3k, 5k, 10k, 25k, 50k"},
+		"percent":              {"10k", 50, 0, "", "above 0 to 1"},
+		"nothing":              {"10k", 0, 0, "", "above 0 to 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rate, tier, err := load.Sizing(tc.size, tc.adoption)
+			if tc.wantErr != "" {
+				require.ErrorContains(t, err, tc.wantErr)
+				require.Equal(t, exit.Invalid, exit.CodeOf(err))
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tc.rate, rate) //nolint:testifylint // exact on purpose
+			require.Equal(t, tc.tier, tier.Name)
+		})
+	}
+}
+
 // FuzzParseProfile: whatever is accepted can be handed to k6, which reads its settings from the environment.
 func FuzzParseProfile(f *testing.F) {
 	f.Add([]byte(smoke))

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,4 +117,16 @@ func mean(stages []result.LoadStage, excursions bool) (rate, seconds float64) {
 		}
 	}
 	return rate / max(seconds, 1e-9), seconds
+}
+
+// Outline says in words what a load does at a rate in fetches per second, for progress.
+func (p Profile) Outline(rate float64) string {
+	text := fmt.Sprintf("mode %s, %g fetches/s for %s after a warm-up of %s", p.Mode, rate, time.Duration(p.Duration), time.Duration(p.Warmup))
+	if all := p.rates(rate); len(all) > 0 {
+		text += fmt.Sprintf(", in %d stages from %g/s to %g/s", len(p.course(rate)), slices.Min(all), slices.Max(all))
+	}
+	if p.Retries {
+		text += ", failed calls repeated as GitLab Runner does"
+	}
+	return text
 }

@@ -1,6 +1,8 @@
 package load
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -43,4 +45,55 @@ func TierNamed(name string) (Tier, error) {
 		names = append(names, t.Name)
 	}
 	return Tier{}, exit.Invalidf("tier "+name, "use one of "+strings.Join(names, ", "), "GitLab's sizing table has no such tier")
+}
+
+// Size is one of GitLab's reference architectures, by its users.
+type Size struct {
+	Name    string  // e.g. "10k": up to 10,000 users
+	GitPull float64 // peak Git pulls per second that it is made for
+}
+
+// Sizes returns the reference architectures, smallest first.
+//
+// Source: GitLab documentation, "Reference architectures", target load of each ("Up to 200 RPS or 10,000 users": API 200 RPS, Web 20 RPS, Git
+// pull 20 RPS, Git push 4 RPS), as of GitLab 19.
+func Sizes() []Size {
+	return []Size{{"1k", 2}, {"2k", 4}, {"3k", 6}, {"5k", 10}, {"10k", 20}, {"25k", 50}, {"50k", 100}}
+}
+
+// SecretsPerJob is how many secrets a job with secrets fetches, as GitLab's sizing assumes.
+const SecretsPerJob = 3
+
+// Sizing is the rate of fetches per second that GitLab expects of an instance of a size, and the row of the sizing table for it: Git pulls per
+// second, each of which is taken for a job, times adoption, the share of jobs that use secrets (above 0 to 1), times SecretsPerJob; then the
+// row that meets or just exceeds it. Errors are of code exit.Invalid; a rate beyond the table's end is one.
+//
+// Source: GitLab documentation, "GitLab Secrets Manager (OpenBao)", section "Estimate your secret fetch rate", as of GitLab 19; its example is
+// 20 Git pulls per second at 20 %, which make 12 fetches per second and the row "Up to 12".
+func Sizing(size string, adoption float64) (float64, Tier, error) {
+	var names []string
+	pull := 0.0
+	for _, s := range Sizes() {
+		names = append(names, s.Name)
+		if s.Name == size {
+			pull = s.GitPull
+		}
+	}
+	if pull == 0 {
+		return 0, Tier{}, exit.Invalidf("--size "+size, "use one of "+strings.Join(names, ", "), "GitLab has no such reference architecture")
+	}
+	if !(adoption > 0) || adoption > 1 {
+		return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--adoption %g", adoption), "use the share of jobs that fetch secrets, above 0 to 1, e.g. 0.2",
+			"it is no share")
+	}
+	// Rounded to thousandths, in which k6 counts: 20 x 0.2 x 3 is not 12 in binary.
+	rate, _ := strconv.ParseFloat(strconv.FormatFloat(pull*adoption*SecretsPerJob, 'f', 3, 64), 64)
+	for _, t := range Tiers() {
+		if t.Rate >= rate {
+			return rate, t, nil
+		}
+	}
+	last := Tiers()[len(Tiers())-1]
+	mend := fmt.Sprintf("use an adoption of at most %g, or --rate with the --tier of your own sizing", last.Rate/pull/SecretsPerJob)
+	return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--size %s --adoption %g", size, adoption), mend, "%g fetches per second are beyond GitLab's sizing table, which ends at %g", rate, last.Rate)
 }

@@ -127,7 +127,7 @@ func (s *stage) drive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fixture, err := gitlab.NewFixture(target, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, length+10*time.Minute)
+	fixture, err := gitlab.NewFixture(target, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, length+10*time.Minute, s.Plan.Profile.FixtureOptions(s.recipes)...)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *stage) drive(ctx context.Context) error {
 		namespaces = append(namespaces, s.loadNamespace())
 	}
 	observer := observe.Start(ctx, s.engine, observe.PodSource{Client: s.cluster.Client, Namespaces: namespaces}, nodes, machines, s.sources()...)
-	s.UI.Note(fmt.Sprintf("k6: %g fetches/s for %s after a warm-up of %s", rate, time.Duration(s.Plan.Profile.Duration), time.Duration(s.Plan.Profile.Warmup)))
+	s.UI.Note("k6: " + s.Plan.Profile.Outline(rate))
 	s.out.Load, err = s.generate(ctx, load.Job{Name: s.env.Spec.Topology, Profile: s.Plan.Profile, Rate: rate, Target: target, Fixture: data},
 		func(iv result.Interval) { s.UI.Interval(iv, length) })
 	resources, events, gaps := observer.Stop()

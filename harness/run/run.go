@@ -230,7 +230,7 @@ func (r *Run) environmentSpec(name, id string) topology.Spec {
 	return topology.Spec{
 		Topology: name, Run: id, Chart: r.Plan.Chart, Dialect: r.Plan.Dialect, Overrides: r.Plan.Overrides,
 		Resources: resources(r.Plan.Tier), Fixtures: r.Plan.Fixtures, NodePort: r.nodePort(),
-		ReadyTimeout: time.Duration(r.Plan.ReadyTimeout),
+		ReadyTimeout: time.Duration(r.Plan.ReadyTimeout), Signing: r.Plan.Profile.Algorithm(),
 		Images: topology.Images{
 			OpenBao: r.images[images.OpenBao].Ref, PostgreSQL: r.images[images.PostgreSQL].Ref, GitLabStub: r.images[images.GitLabStub].Ref,
 		},

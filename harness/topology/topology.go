@@ -58,6 +58,7 @@ type Spec struct {
 	Suffix string
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is InstallTimeout.
 	ReadyTimeout time.Duration
+	Signing      gitlab.Algorithm // of the issuer's tokens; empty is RS256, as GitLab signs
 }
 
 // Images are the references of what is installed.
@@ -90,7 +91,7 @@ func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*En
 	if c != nil {
 		env.Address = fmt.Sprintf("http://127.0.0.1:%d", c.HostPort)
 	}
-	issuer, err := gitlab.NewIssuer(env.serviceURL("gitlab-stub", 8080), gitlab.RS256)
+	issuer, err := gitlab.NewIssuer(env.serviceURL("gitlab-stub", 8080), cmp.Or(spec.Signing, gitlab.RS256))
 	if err != nil {
 		return nil, err
 	}
