@@ -66,13 +66,22 @@ func newCharts(t *result.Topology) *charts {
 	if l == nil {
 		return nil
 	}
-	c := &charts{Warmup: l.WarmupSeconds, End: l.WarmupSeconds + l.MeasuredSeconds, Offered: l.OfferedRate}
+	c := &charts{Warmup: l.WarmupSeconds, End: l.WarmupSeconds + l.Spent(), Offered: l.OfferedRate}
 	c.latencies(l.Series)
 	c.curve(l)
 	c.resources(t)
 	for _, e := range t.Events {
 		if at := e.At.Sub(l.Start).Seconds(); at >= -margin && at <= c.End+margin {
 			c.Events = append(c.Events, mark{at, e.Kind, e.Detail, e.Planned})
+		}
+	}
+	for i, st := range l.Stages {
+		if before := i > 0 && l.Stages[i-1].Excursion; st.Excursion != before {
+			detail := "excursion ends"
+			if st.Excursion {
+				detail = "excursion begins"
+			}
+			c.Events = append(c.Events, mark{st.At, "phase", detail, true})
 		}
 	}
 	c.Alt = fmt.Sprintf("Latency over time, from the intended start. While measuring, the median was %s, p95 %s, p99 %s and the largest %s.",

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"maps"
 	"slices"
 
 	dto "github.com/prometheus/client_model/go"
@@ -29,6 +30,9 @@ func Families() []Family {
 		{"steamer_fetches_wrong", "Fetches that got a wrong value while measuring.", []string{"topology"}},
 		{"steamer_objective_headroom_ratio", "What is left of a judged objective's limit, as a share of it; negative where it was missed.", []string{"topology", "objective"}},
 		{"steamer_openbao_memory_peak_mebibytes", "Largest working set of an OpenBao pod under load.", []string{"topology"}},
+		{"steamer_part_latency_milliseconds", "Latency of a part of a fetch, or of all of one kind of operation.", []string{"topology", "part", "quantile"}},
+		{"steamer_requests", "Single requests while measuring, repetitions included.", []string{"topology"}},
+		{"steamer_requests_failed", "Single requests that failed while measuring, mended by a repetition or not.", []string{"topology"}},
 		{"steamer_scenarios", "Scenarios by outcome.", []string{"topology", "status"}},
 		{"steamer_verdict", "Verdict of the run: 1 for the one it has.", []string{"verdict"}},
 	}
@@ -102,6 +106,12 @@ func (g gauges) load(t *result.Topology) {
 	g.add("steamer_fetches_dropped", float64(l.Dropped), t.Name)
 	g.add("steamer_fetches_failed", float64(l.Failed), t.Name)
 	g.add("steamer_fetches_wrong", float64(l.Wrong), t.Name)
+	if a := l.Attempts; a != nil {
+		g.add("steamer_requests", float64(a.Count), t.Name)
+		g.add("steamer_requests_failed", float64(a.Failed), t.Name)
+	}
+	g.parts(t.Name, "", l.Steps)
+	g.parts(t.Name, "all_of_", l.Kinds)
 	for _, c := range []string{"openbao", "postgresql"} {
 		if v, ok := t.CPUPerFetch(c); ok {
 			g.add("steamer_cpu_milliseconds_per_fetch", v, t.Name, c)
@@ -121,6 +131,14 @@ func (g gauges) load(t *result.Topology) {
 	}
 	if peak := peakOpenBao(t); peak > 0 {
 		g.add("steamer_openbao_memory_peak_mebibytes", peak, t.Name)
+	}
+}
+
+// parts adds the median and the p95 of each part, by name.
+func (g gauges) parts(topology, prefix string, parts map[string]result.Distribution) {
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		g.add("steamer_part_latency_milliseconds", parts[name].P50, topology, prefix+name, "0.5")
+		g.add("steamer_part_latency_milliseconds", parts[name].P95, topology, prefix+name, "0.95")
 	}
 }
 

@@ -162,6 +162,8 @@ func glance(r *result.Result) []row {
 		{"Fetches", "measured, without warm-up", load(func(_ *result.Topology, l *result.Load) string {
 			return fmt.Sprintf("%s, %s failed, %s wrong", count(l.Fetches), count(l.Failed), count(l.Wrong))
 		})},
+		{"Excursion", "beyond what is judged", load(excursionCell)},
+		{"Requests", "repetitions included", load(requestsCell)},
 		{"Latency", "from the intended start: p50, p95, p99", load(func(_ *result.Topology, l *result.Load) string {
 			return ms(l.Intended.P50) + " · " + ms(l.Intended.P95) + " · " + ms(l.Intended.P99)
 		})},
@@ -185,15 +187,18 @@ func glance(r *result.Result) []row {
 		for i := range r.Topologies {
 			w.Cells = append(w.Cells, l.cell(&r.Topologies[i]))
 		}
-		if slices.ContainsFunc(w.Cells, func(s string) bool { return s != noLoad }) {
+		if slices.ContainsFunc(w.Cells, func(s string) bool { return !slices.Contains(nothing(), s) }) {
 			out = append(out, w)
 		}
 	}
 	return out
 }
 
-// noLoad is the cell of what only load measures; a row of nothing else is left out.
+// noLoad is the cell of what only load measures.
 const noLoad = "no load"
+
+// nothing are cells that say nothing: a row of nothing else is left out.
+func nothing() []string { return []string{noLoad, "none", "not counted"} }
 
 // sorted returns the pairs of m as rows, by key.
 func sorted(m map[string]string) []row {

@@ -25,6 +25,9 @@ type view struct {
 	Charts                  *charts
 	LatencyTable            table
 	ResourceTable           table
+	Errors                  []row // of fetches and of single requests
+	Parts, Stages           table
+	Trouble                 string // where an excursion broke
 }
 
 // checkView adds the bar: the measured value's share of the limit, in %.
@@ -72,8 +75,8 @@ func newView(t *result.Topology) view {
 	}
 	sort.SliceStable(v.Events, func(i, j int) bool { return v.Events[i].At.Before(v.Events[j].At) })
 	if l := t.Load; l != nil {
-		v.Summary = fmt.Sprintf("Workload %q in mode %q against %s: %s of warm-up, then %s at %s fetches per second offered.",
-			l.Workload, l.Mode, l.Target, span(l.WarmupSeconds), span(l.MeasuredSeconds), sig(l.OfferedRate))
+		v.Summary = fmt.Sprintf("Workload %q in mode %q against %s: %s of warm-up, %s.", l.Workload, l.Mode, l.Target, span(l.WarmupSeconds), rateText(l))
+		v.Errors, v.Parts, v.Stages, v.Trouble = errorRates(l), partsTable(l), stageTable(l), trouble(l)
 		for s, n := range l.Statuses {
 			v.Statuses = append(v.Statuses, row{Label: s, Cells: []string{count(n)}})
 		}

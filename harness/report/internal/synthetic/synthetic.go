@@ -135,6 +135,8 @@ func fetches(rng *rand.Rand, start time.Time, seconds, rate int) *result.Load {
 	}
 	l.Actual, _ = hdr.Summarise(whole[0])
 	l.Intended, _ = hdr.Summarise(whole[1])
+	l.Attempts = &result.Attempts{Count: l.Fetches}
+	l.Steps = map[string]result.Distribution{"first_byte": l.Actual}
 	return l
 }
 
