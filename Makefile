@@ -3,11 +3,15 @@
 TOPOLOGY ?= all
 PROFILE  ?= smoke
 TIER     ?= 12
+# A GitLab of SIZE users (1k to 50k) of whose jobs the share ADOPTION fetches secrets, instead of TIER.
+SIZE     ?=
+ADOPTION ?= 0.2
 # Further flags of steamer run and steamer test, e.g. ARGS="--chart ./my-chart.tgz --keep".
 ARGS     ?=
 
 BIN     := $(CURDIR)/bin
 STEAMER := $(BIN)/steamer
+LOAD    := $(if $(SIZE),--size $(SIZE) --adoption $(ADOPTION),--tier $(TIER))
 TOOLS   := -modfile=$(CURDIR)/hack/tools/go.mod
 # The modules of this repository that hold Go code with tests.
 MODULES := . perf perf/bench/generator harness/images/gitlab-stub
@@ -18,9 +22,9 @@ export PATH := $(BIN):$(PATH)
 ## Main job
 
 .PHONY: perf
-perf: $(STEAMER) ## Install, check, load and judge the chart; installs what the machine lacks. TOPOLOGY, PROFILE, TIER, ARGS
+perf: $(STEAMER) ## Install, check, load and judge the chart; installs what the machine lacks. TOPOLOGY, PROFILE, TIER or SIZE and ADOPTION, ARGS
 	$(STEAMER) setup
-	$(STEAMER) run --topology $(TOPOLOGY) --profile $(PROFILE) --tier $(TIER) $(ARGS)
+	$(STEAMER) run --topology $(TOPOLOGY) --profile $(PROFILE) $(LOAD) $(ARGS)
 
 .PHONY: e2e
 e2e: $(STEAMER) ## Run the scenarios on kind, without load. TOPOLOGY, ARGS
@@ -33,9 +37,9 @@ mutants: $(STEAMER) ## Break the chart, the recipes and the configuration on pur
 	$(STEAMER) mutants --markdown docs/mutants.md $(ARGS)
 
 .PHONY: gate
-gate: $(STEAMER) ## Decide whether the chart may be released: checks, the whole suite, load, mutants. PROFILE, TIER, ARGS
+gate: $(STEAMER) ## Decide whether the chart may be released: checks, the whole suite, load, mutants. PROFILE, TIER or SIZE and ADOPTION, ARGS
 	$(STEAMER) setup
-	$(STEAMER) gate --topology $(TOPOLOGY) --profile $(PROFILE) --tier $(TIER) $(ARGS)
+	$(STEAMER) gate --topology $(TOPOLOGY) --profile $(PROFILE) $(LOAD) $(ARGS)
 
 ## Tests
 

@@ -1,6 +1,8 @@
 package load_test
 
 import (
+	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -132,4 +134,31 @@ func TestParseParts(t *testing.T) {
 	require.InDelta(t, 10, l.Kinds["create"].Max, 0.1)
 	require.Zero(t, l.Actual.Count)
 	require.Empty(t, l.Extra, "nothing is told twice")
+}
+
+// TestMergeStages: what two processes log of an excursion and of steps is added up like the rest, whichever phase a shared second has first.
+func TestMergeStages(t *testing.T) {
+	t.Parallel()
+	count := func(n int64) map[string]int64 { return map[string]int64{"fetches": n, "attempts": n, "dropped": n} }
+	part := func(measured, beyond int64) io.Reader {
+		step := strings.Replace(interval(2000, "measure", count(measured), 3000), `"fetch_actual"`, `"step_login"`, 1)
+		return strings.NewReader(strings.Join([]string{
+			header(), interval(1000, "measure", count(measured), 5000), step, interval(2000, "excursion", count(beyond), 90_000),
+			interval(3000, "excursion", count(beyond), 50_000), interval(3000, "measure", count(measured), 5000), summary(""),
+		}, "\n") + "\n")
+	}
+	var merged bytes.Buffer
+	parts, err := load.MergeLogs(&merged, []string{"a", "b"}, []io.Reader{part(2, 20), part(3, 30)})
+	require.NoError(t, err)
+	require.EqualValues(t, 9, parts[1].Fetches)
+	l, err := load.Parse(&merged, load.Plan{Duration: 3 * time.Second, Stages: []result.LoadStage{
+		{At: 0, Seconds: 1.5, From: 5, To: 5}, {At: 1.5, Seconds: 1, From: 50, To: 50, Excursion: true}, {At: 2.5, Seconds: 0.5, From: 5, To: 5},
+	}})
+	require.NoError(t, err)
+	require.Empty(t, l.Partial)
+	require.Equal(t, [2]int64{15, 100}, [2]int64{l.Fetches, l.Excursion.Fetches})
+	require.Equal(t, [2]int64{15, 100}, [2]int64{l.Dropped, l.Excursion.Dropped})
+	require.EqualValues(t, 2, l.Steps["login"].Count)
+	require.EqualValues(t, 4, l.Excursion.Actual.Count)
+	require.EqualValues(t, 5, l.Stages[2].Fetches)
 }

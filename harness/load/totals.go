@@ -128,7 +128,7 @@ func (r *Recorder) reached(stages []result.LoadStage) []result.LoadStage {
 	return out
 }
 
-// nearest is the stage of the interval's phase in which it begins, or the nearest one, since the seconds of the log are not aligned with the
+// nearest is the stage of the interval's phase in which its middle lies, or the nearest one, since the seconds of the log are not aligned with the
 // schedule; -1 for the warm-up.
 func nearest(stages []result.LoadStage, iv result.Interval) int {
 	best, least := -1, math.Inf(1)
@@ -136,7 +136,8 @@ func nearest(stages []result.LoadStage, iv result.Interval) int {
 		if iv.Phase == warmup || s.Excursion != (iv.Phase == excursion) {
 			continue
 		}
-		if off := max(s.At-iv.Offset, iv.Offset-(s.At+s.Seconds), 0); off < least {
+		middle := iv.Offset + 0.5
+		if off := max(s.At-middle, middle-(s.At+s.Seconds), 0); off < least {
 			best, least = i, off
 		}
 	}
