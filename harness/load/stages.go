@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -71,11 +72,11 @@ func (p Profile) validateStages() error {
 	return nil
 }
 
-// rates are those at the ends of the stages where the profile's rate is the given one.
+// rates are those at the ends of the stages where the profile's rate is the given one, in whole thousandths as k6 counts them.
 func (p Profile) rates(rate float64) []float64 {
 	var all []float64
 	for _, s := range p.Stages {
-		all = append(all, s.PerSecond+s.Times*rate)
+		all = append(all, math.Round((s.PerSecond+s.Times*rate)*1000)/1000)
 	}
 	return all
 }

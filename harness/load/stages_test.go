@@ -39,6 +39,9 @@ func TestStages(t *testing.T) {
 	require.ErrorContains(t, p.Fits(30_000, 50), "a stage has 150000")
 	require.ErrorContains(t, p.Fits(0.0001, 50), "want 0.001")
 
+	odd := profile(t, "duration: 60s", "stages: [{duration: 1s, times: 1.4}, {duration: 1s, times: 2.8}]")
+	require.Contains(t, load.Settings(load.Job{Profile: odd, Rate: 12}), "STEAMER_STAGES=1000ms:16.8,1000ms:33.6", "no binary dust")
+
 	own := profile(t, "duration: 60s", "duration: 60s\nstages: [{duration: 60s, perSecond: 2.5}]")
 	require.Equal(t, []result.LoadStage{{At: 15, Seconds: 60, From: 12, To: 2.5}}, load.Job{Profile: own, Rate: 12}.Plan().Stages)
 }
