@@ -16,7 +16,7 @@ func TestSLOCheck(t *testing.T) {
 	t.Parallel()
 	got := steamer(t, t.TempDir(), "slo", "check")
 	require.Equal(t, exit.Pass, got.code, got.stderr)
-	require.Contains(t, got.stdout, "entries[0]  OpenBao >=2.4.0, topology any, tier 3 6 12 30")
+	require.Contains(t, got.stdout, "entries[2]  OpenBao >=2.4.0, topology any, tier 3 6 12 30")
 	require.Contains(t, got.stdout, "perf/slo.yaml: sound")
 
 	shipped, err := os.ReadFile("../../perf/slo.yaml")
@@ -54,10 +54,10 @@ func TestSLOExplain(t *testing.T) {
 		want []string
 	}{
 		"first": {[]string{"--openbao", "2.4.0", "--tier", "12", "--topology", "cloud-native"}, exit.Pass, []string{
-			"entries[0] of ", "fetch_mean_ms", "<= 100", "sized as", "500m CPU, 4G memory, 2 pods", "normal 3-7",
+			"entries[2] of ", "fetch_mean_ms", "<= 100", "sized as", "500m CPU, 4G memory, 2 pods", "normal 3-7",
 		}},
 		"second": {[]string{"--openbao", "2.4.0", "--tier", "150"}, exit.Pass, []string{
-			`entries[0] does not apply: tier "150" is none of [3 6 12 30]`, "entries[1] of ", "<= 150", "31G memory",
+			`entries[2] does not apply: tier "150" is none of [3 6 12 30]`, "entries[3] of ", "<= 150", "31G memory",
 		}},
 		"none":     {[]string{"--openbao", "2.3.0"}, exit.Inconclusive, []string{"No entry of ", "INCONCLUSIVE", `OpenBao version "2.3.0" is not in ">=2.4.0"`}},
 		"topology": {[]string{"--topology", "moon"}, exit.Invalid, []string{"--topology moon", "cloud-native-hybrid"}},
