@@ -79,7 +79,7 @@ func Merge(s Spec, create func(*result.Result) (io.WriteCloser, error)) (*result
 	if err != nil {
 		return nil, err
 	}
-	l, err := rec.Finish(load.Plan{Warmup: time.Duration(s.Profile.Warmup), Duration: time.Duration(s.Profile.Duration), Rate: s.Rate})
+	l, err := rec.Finish(s.job().Plan())
 	if err != nil {
 		return nil, exit.Invalidf("merged log", "use logs of one load, all written by the same release of the extension", "%w", err)
 	}
@@ -105,9 +105,13 @@ type open struct{ io.Writer }
 
 func (open) Close() error { return nil }
 
+// job is the load that all the processes drove together.
+func (s Spec) job() load.Job { return load.Job{Profile: s.Profile, Rate: s.Rate, Target: s.Target} }
+
 // describe completes the load: its parts, what they used, and why they are not one load together.
 func (s Spec) describe(l *result.Load, parts []result.LoadPart) {
-	l.Workload, l.Profile, l.Mode, l.Target, l.Parts = s.Profile.Workload, s.Profile.Name, s.Profile.Mode, s.Target, parts
+	s.job().Describe(l)
+	l.Parts = parts
 	problems := load.CheckShares(parts, s.Tolerance, s.Rate)
 	if l.Partial != "" {
 		problems = append([]string{l.Partial}, problems...)
