@@ -43,7 +43,7 @@ func sample() Spec {
 // crd is the operator's own definition, see testdata/README.md.
 func crd(t *testing.T) *apiextensions.CustomResourceValidation {
 	t.Helper()
-	data, err := os.ReadFile("testdata/k6.io_testruns.yaml")
+	data, err := os.ReadFile("testdata/k6.io_testruns.json")
 	require.NoError(t, err)
 	var definition apiextensionsv1.CustomResourceDefinition
 	require.NoError(t, yaml.UnmarshalStrict(data, &definition))
