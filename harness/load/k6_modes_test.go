@@ -1,17 +1,21 @@
 package load_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/localbao"
@@ -133,4 +137,38 @@ func (r *rig) retries(t *testing.T) {
 			require.Equal(t, [3]int64{burst, 0, 0}, [3]int64{l.Failed, l.Attempts.Retried, l.Attempts.Rescued})
 		}
 	}
+}
+
+// wrongValue: of all answers one has another value in it. k6 notices, and no share of right ones outweighs it.
+func (r *rig) wrongValue(t *testing.T) {
+	backend, err := url.Parse(r.server.Address)
+	require.NoError(t, err)
+	const rate, chosen = 100, 350 // the warm-up is 2 s
+	var answers atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(backend)
+	proxy.ModifyResponse = func(response *http.Response) error {
+		if answers.Add(1) != chosen {
+			return nil
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		begin := bytes.Index(body, []byte(`"value":"`)) + len(`"value":"`)
+		body[begin] ^= 1 // of the value's first letter another one: the length stays
+		response.Body = io.NopCloser(bytes.NewReader(body))
+		return err
+	}
+	front := httptest.NewServer(proxy)
+	defer front.Close()
+	j := r.job("wrong", "k6", 5*time.Second)
+	j.Rate, j.Profile.Connections.Reuse = rate, true
+	r.fixture(t, &j, front.URL)
+	l, err := r.runner.Run(t.Context(), j)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, l.Wrong)
+	slo, err := gate.ReadSLO("../../perf/slo.yaml")
+	require.NoError(t, err)
+	judged := result.Result{Run: result.Run{Tier: "12"}, Topologies: []result.Topology{{Name: "cloud-native", Versions: map[string]string{"openbao": "2.4.0"}, Load: l}}}
+	gate.Judge(&judged, gate.Policy{SLO: slo, Validity: gate.DefaultValidity(), Expect: gate.Expect{Load: true}})
+	require.Equal(t, result.Fail, judged.Verdict)
+	require.Contains(t, strings.Join(judged.Reasons, "\n"), "wrong value")
 }

@@ -71,6 +71,7 @@ func TestRealK6(t *testing.T) {
 	t.Run("stages", rig.stages)
 	t.Run("mixed", rig.mixed)
 	t.Run("retries", rig.retries)
+	t.Run("wrong value", rig.wrongValue)
 	noToken := func(t *testing.T, name string) {
 		log, err := os.ReadFile(filepath.Join(dir, "k6-"+name+".ndjson"))
 		require.NoError(t, err)
