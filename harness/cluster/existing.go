@@ -79,7 +79,8 @@ func (e Existing) rights() []authorizationv1.ResourceAttributes {
 			{"get list create update patch delete", "autoscaling", "horizontalpodautoscalers", ""},
 			{"update", "apps", "deployments", "scale"}, // backup and restore
 			{"update", "apps", "statefulsets", "scale"},
-			{"get list patch delete", "", "pods", ""},
+			{"get list watch patch delete", "", "pods", ""},
+			{"get", "", "pods", "proxy"}, // OpenBao's metrics
 			{"create", "", "pods", "exec"}, // PostgreSQL's own tools
 			{"get", "", "pods", "log"},
 			{"create", "", "pods", "portforward"},

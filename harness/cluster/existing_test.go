@@ -75,6 +75,7 @@ func TestOpenExisting(t *testing.T) {
 		"create secrets in namespace n":           func(r authorizationv1.ResourceAttributes) bool { return r.Resource == "secrets" },
 		"create deployments.apps in namespace n":  func(r authorizationv1.ResourceAttributes) bool { return r.Group == "apps" },
 		"create pods/portforward in namespace n":  func(r authorizationv1.ResourceAttributes) bool { return r.Subresource == "portforward" },
+		"get pods/proxy in namespace n":           func(r authorizationv1.ResourceAttributes) bool { return r.Subresource == "proxy" },
 		"list endpointslices.discovery.k8s.io in": func(r authorizationv1.ResourceAttributes) bool { return r.Resource == "endpointslices" },
 	} {
 		limited := apiServer(t, func(r authorizationv1.ResourceAttributes) bool { return !refuses(r) })
