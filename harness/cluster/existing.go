@@ -16,7 +16,8 @@ type Existing struct {
 	Kubeconfig string   // path; empty for kubectl's own search: KUBECONFIG, then ~/.kube/config
 	Context    string   // empty for the current context
 	HostPort   int      // loopback port that will be forwarded to OpenBao
-	Namespaces []string // that the run will make
+	Namespaces []string // that the run will make for the chart and what it needs
+	Loads      []string // that the run will make for pods that drive the load
 }
 
 // OpenExisting connects to a cluster and asks its API server whether the kubeconfig's user may do what a run does. It changes nothing
@@ -65,7 +66,7 @@ func (e Existing) rights() []authorizationv1.ResourceAttributes {
 		all = append(all, authorizationv1.ResourceAttributes{Verb: verb, Resource: "namespaces"})
 	}
 	for _, namespace := range e.Namespaces {
-		for _, r := range []struct{ verbs, group, resource, sub string }{
+		all = append(all, in(namespace, []wish{
 			{"get list create update patch delete", "", "secrets", ""},
 			{"get list create update patch delete", "", "configmaps", ""},
 			{"get list create update patch delete", "", "services", ""},
@@ -80,18 +81,36 @@ func (e Existing) rights() []authorizationv1.ResourceAttributes {
 			{"update", "apps", "deployments", "scale"}, // backup and restore
 			{"update", "apps", "statefulsets", "scale"},
 			{"get list watch patch delete", "", "pods", ""},
-			{"get", "", "pods", "proxy"}, // OpenBao's metrics
+			{"get", "", "pods", "proxy"},   // OpenBao's metrics
 			{"create", "", "pods", "exec"}, // PostgreSQL's own tools
 			{"get", "", "pods", "log"},
 			{"create", "", "pods", "portforward"},
 			{"list", "", "events", ""},
 			{"list", "discovery.k8s.io", "endpointslices", ""},
-		} {
-			for _, verb := range strings.Fields(r.verbs) {
-				all = append(all, authorizationv1.ResourceAttributes{
-					Namespace: namespace, Verb: verb, Group: r.group, Resource: r.resource, Subresource: r.sub,
-				})
-			}
+		})...)
+	}
+	for _, namespace := range e.Loads {
+		all = append(all, in(namespace, []wish{
+			{"create", "", "configmaps", ""},
+			{"create delete", "batch", "jobs", ""},
+			{"get list", "", "pods", ""},
+			{"get", "", "pods", "log"},
+			{"create", "", "pods", "attach"}, // the fixture comes by standard input
+		})...)
+	}
+	return all
+}
+
+// wish is verbs on a resource.
+type wish struct{ verbs, group, resource, sub string }
+
+func in(namespace string, wishes []wish) []authorizationv1.ResourceAttributes {
+	var all []authorizationv1.ResourceAttributes
+	for _, w := range wishes {
+		for _, verb := range strings.Fields(w.verbs) {
+			all = append(all, authorizationv1.ResourceAttributes{
+				Namespace: namespace, Verb: verb, Group: w.group, Resource: w.resource, Subresource: w.sub,
+			})
 		}
 	}
 	return all

@@ -76,10 +76,11 @@ func TestOpenExisting(t *testing.T) {
 		"create deployments.apps in namespace n":  func(r authorizationv1.ResourceAttributes) bool { return r.Group == "apps" },
 		"create pods/portforward in namespace n":  func(r authorizationv1.ResourceAttributes) bool { return r.Subresource == "portforward" },
 		"get pods/proxy in namespace n":           func(r authorizationv1.ResourceAttributes) bool { return r.Subresource == "proxy" },
+		"create pods/attach in namespace l":       func(r authorizationv1.ResourceAttributes) bool { return r.Subresource == "attach" },
 		"list endpointslices.discovery.k8s.io in": func(r authorizationv1.ResourceAttributes) bool { return r.Resource == "endpointslices" },
 	} {
 		limited := apiServer(t, func(r authorizationv1.ResourceAttributes) bool { return !refuses(r) })
-		_, err := OpenExisting(t.Context(), Existing{Kubeconfig: limited, Context: "good", Namespaces: []string{"n"}})
+		_, err := OpenExisting(t.Context(), Existing{Kubeconfig: limited, Context: "good", Namespaces: []string{"n"}, Loads: []string{"l"}})
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, "mend: ")

@@ -18,7 +18,7 @@ func (r *Run) checkGround(ctx context.Context) error {
 	if c.Existing() {
 		var err error
 		r.cluster, err = cluster.OpenExisting(ctx, cluster.Existing{
-			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: c.Port, Namespaces: r.namespaces(),
+			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: c.Port, Namespaces: r.namespaces(), Loads: r.loadNamespaces(),
 		})
 		return err
 	}
@@ -35,6 +35,18 @@ func (r *Run) namespaces() []string {
 	all := topology.Namespaces(r.Plan.Topologies...)
 	if r.SecondPort != 0 {
 		all = append(all, topology.NamespacesWith(SecondSuffix, r.Plan.Topologies...)...)
+	}
+	return all
+}
+
+// loadNamespaces are those that the run makes for pods that drive the load.
+func (r *Run) loadNamespaces() []string {
+	if r.Plan.InCluster == nil || !r.Plan.Load {
+		return nil
+	}
+	var all []string
+	for _, name := range r.Plan.Topologies {
+		all = append(all, topology.Namespaces(name)[0]+loadSuffix)
 	}
 	return all
 }

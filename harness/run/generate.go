@@ -33,8 +33,11 @@ func (s *stage) sources() []observe.Source {
 	return all
 }
 
+// loadSuffix makes the name of the namespace of the load generators from that of the chart.
+const loadSuffix = "-load"
+
 // loadNamespace is where the load generators of this run are.
-func (s *stage) loadNamespace() string { return s.env.Namespace + "-load" }
+func (s *stage) loadNamespace() string { return s.env.Namespace + loadSuffix }
 
 // target is where the load goes: the loopback port of a local k6, or the active Service's own address for pods, which look up no name then.
 func (s *stage) target(ctx context.Context) (string, error) {
