@@ -5,9 +5,6 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,23 +14,10 @@ import (
 	"go.uber.org/goleak"
 
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
-
-// k6 returns $STEAMER_K6 or builds ours.
-func k6(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("STEAMER_K6"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "k6")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./cmd/k6")
-	build.Dir = "../../perf"
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return path
-}
 
 // short is a design of half a minute. It is too small for a verdict, which a test beside others could not rely on anyway.
 func short() Design {
@@ -48,7 +32,7 @@ func short() Design {
 // that delays B by 500 ms. It sees the delay, the cost and the ends of the processes.
 func TestLocal(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	g := Generator{K6: k6(t), Scripts: "../../perf/scripts", Dir: t.TempDir()}
+	g := Generator{K6: loadtest.K6(t), Scripts: "../../perf/scripts", Dir: t.TempDir()}
 	a := &LocalArm{Generator: g, Description: "base", Tenants: 2, Secrets: 1, Proxied: true}
 	b := &LocalArm{
 		Generator: g, Description: "head", Tenants: 2, Secrets: 1, Proxied: true,

@@ -2,7 +2,6 @@ package load_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,31 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gate"
-	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // rig is a real OpenBao with tenants, and our k6.
 type rig struct {
-	runner  load.Runner
-	server  *localbao.Server
-	issuer  *gitlab.Issuer
-	recipes []*gitlab.Recipe
-	tenants []gitlab.Tenant
-	job     func(name, seed string, duration time.Duration) load.Job
+	*loadtest.Site
+	runner load.Runner
+	job    func(name, seed string, duration time.Duration) load.Job
 }
 
 // fixture is what the job's profile needs, for a load that goes to target.
 func (r *rig) fixture(t *testing.T, j *load.Job, target string) {
 	t.Helper()
-	f, err := gitlab.NewFixture(target, "k6", r.server.Audience, r.issuer, r.tenants, time.Hour, j.Profile.FixtureOptions(r.recipes)...)
-	require.NoError(t, err)
-	j.Target = target
-	j.Fixture, err = json.Marshal(f)
-	require.NoError(t, err)
+	j.Target, j.Fixture = target, r.Fixture(t, target, r.Seed, j.Profile.FixtureOptions(r.Recipes)...)
 }
 
 // arrivals are how many the schedule had while measuring; a busy machine drops some.
@@ -85,7 +76,7 @@ func (r *rig) mixed(t *testing.T) {
 	j.Profile.Operations = map[string]float64{"create": 1, "list": 1}
 	j.Profile.JobTokens = &load.JobTokens{PerTenant: 3}
 	j.Profile.Tenants = &load.Tenants{Choice: "hot", Hot: 2, Share: 0.9}
-	r.fixture(t, &j, r.server.Address)
+	r.fixture(t, &j, r.Server.Address)
 	l, err := r.runner.Run(t.Context(), j)
 	require.NoError(t, err)
 	require.InDelta(t, 120, arrivals(l), 1)
@@ -106,7 +97,7 @@ func (r *rig) mixed(t *testing.T) {
 
 // retries: what answers in front of OpenBao answers 503 for a moment, as a load balancer does without a healthy backend. Jobs do not see it.
 func (r *rig) retries(t *testing.T) {
-	backend, err := url.Parse(r.server.Address)
+	backend, err := url.Parse(r.Server.Address)
 	require.NoError(t, err)
 	const first, burst = 60, 5 // the warm-up is 2 s at 20/s
 	var requests atomic.Int64
@@ -141,7 +132,7 @@ func (r *rig) retries(t *testing.T) {
 
 // wrongValue: of all answers one has another value in it. k6 notices, and no share of right ones outweighs it.
 func (r *rig) wrongValue(t *testing.T) {
-	backend, err := url.Parse(r.server.Address)
+	backend, err := url.Parse(r.Server.Address)
 	require.NoError(t, err)
 	const rate, chosen = 100, 350 // the warm-up is 2 s
 	var answers atomic.Int64

@@ -2,10 +2,8 @@ package load_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,61 +11,27 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
-	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
-// k6Binary returns $STEAMER_K6 or builds our k6.
-func k6Binary(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("STEAMER_K6"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "k6")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/k6")
-	cmd.Dir = "../../perf"
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return path
-}
-
 // TestRealK6 drives the real k6 with our extension against a real OpenBao on a
 // real PostgreSQL, provisioned as Rails does.
 func TestRealK6(t *testing.T) {
 	ctx := t.Context()
-	s, err := localbao.Start(ctx, localbao.Options{})
-	require.NoError(t, err)
-	defer s.Stop()
-	issuer, err := gitlab.NewIssuer(s.Issuer, gitlab.RS256)
-	require.NoError(t, err)
-	jwks, err := issuer.JWKS()
-	require.NoError(t, err)
-	s.Publish(jwks)
-	recipes, err := gitlab.Recipes()
-	require.NoError(t, err)
-	tenants, err := gitlab.Plan(recipes, 8, 2)
-	require.NoError(t, err)
-	client := bao.New(s.Address, nil)
-	defer client.Close()
-	_, err = (&gitlab.Seeder{Client: client, Issuer: issuer, Audience: s.Audience, Seed: "k6", Recipes: recipes}).Run(ctx, tenants)
-	require.NoError(t, err)
+	site := loadtest.Start(t, localbao.Options{}, "k6", 8, 2)
 
 	dir := t.TempDir()
-	runner := load.Runner{Binary: k6Binary(t), Scripts: "../../perf/scripts", Dir: dir}
+	runner := load.Runner{Binary: loadtest.K6(t), Scripts: "../../perf/scripts", Dir: dir}
 	job := func(name, seed string, duration time.Duration) load.Job {
-		f, err := gitlab.NewFixture(s.Address, seed, s.Audience, issuer, tenants, time.Hour)
-		require.NoError(t, err)
-		doc, err := json.Marshal(f)
-		require.NoError(t, err)
-		return load.Job{Name: name, Rate: 20, Target: s.Address, Fixture: doc, Profile: load.Profile{
+		return load.Job{Name: name, Rate: 20, Target: site.Server.Address, Fixture: site.Fixture(t, site.Server.Address, seed), Profile: load.Profile{
 			Name: "test", Workload: "fetch", Mode: "inline", Warmup: strict.Duration(2 * time.Second), Duration: strict.Duration(duration), VUs: load.VUs{Initial: 50, Max: 50},
 		}}
 	}
-	rig := &rig{runner: runner, server: s, issuer: issuer, recipes: recipes, tenants: tenants, job: job}
+	rig := &rig{Site: site, runner: runner, job: job}
 	t.Run("stages", rig.stages)
 	t.Run("mixed", rig.mixed)
 	t.Run("retries", rig.retries)

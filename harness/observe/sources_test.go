@@ -15,9 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/wait"
@@ -57,28 +57,13 @@ func runningPod() *corev1.Pod {
 // seeded is a real OpenBao with one tenant and a fetch of its secret.
 func seeded(t testing.TB) (*localbao.Server, func(context.Context) error) {
 	t.Helper()
-	ctx := t.Context()
-	s, err := localbao.Start(ctx, localbao.Options{Statements: true})
+	site := loadtest.Start(t, localbao.Options{Statements: true}, "observe", 1, 1)
+	tenant := site.Tenants[0]
+	jwt, err := site.Issuer.Pipeline(site.Server.Audience, tenant, gitlab.DefaultJob())
 	require.NoError(t, err)
-	t.Cleanup(s.Stop)
-	issuer, err := gitlab.NewIssuer(s.Issuer, gitlab.RS256)
-	require.NoError(t, err)
-	jwks, err := issuer.JWKS()
-	require.NoError(t, err)
-	s.Publish(jwks)
-	recipes, err := gitlab.Recipes()
-	require.NoError(t, err)
-	tenants, err := gitlab.Plan(recipes, 1, 1)
-	require.NoError(t, err)
-	client := bao.New(s.Address, nil)
-	t.Cleanup(client.Close)
-	_, err = (&gitlab.Seeder{Client: client, Issuer: issuer, Audience: s.Audience, Seed: "observe", Recipes: recipes}).Run(ctx, tenants)
-	require.NoError(t, err)
-	jwt, err := issuer.Pipeline(s.Audience, tenants[0], gitlab.DefaultJob())
-	require.NoError(t, err)
-	fetch := gitlab.FetchOf(tenants[0], tenants[0].Secrets[0].Name, jwt)
-	return s, func(ctx context.Context) error {
-		_, err := fetch.Do(ctx, client)
+	fetch := gitlab.FetchOf(tenant, tenant.Secrets[0].Name, jwt)
+	return site.Server, func(ctx context.Context) error {
+		_, err := fetch.Do(ctx, site.Client)
 		return err
 	}
 }

@@ -3,7 +3,6 @@ package pods
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -15,51 +14,18 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"gitlab.com/steamer/steamer/harness/bao"
-	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result/strict"
 )
-
-// k6Binary returns $STEAMER_K6 or builds our k6.
-func k6Binary(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("STEAMER_K6"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "k6")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/k6")
-	cmd.Dir = "../../../perf"
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return path
-}
 
 // TestProcesses drives three real k6 processes, each exactly as a pod of the Job would be, but as local processes, against a real OpenBao:
 // the fixture by standard input, its end the signal to begin, the log by standard output.
 func TestProcesses(t *testing.T) {
 	ctx := t.Context()
-	server, err := localbao.Start(ctx, localbao.Options{})
-	require.NoError(t, err)
-	t.Cleanup(server.Stop)
-	issuer, err := gitlab.NewIssuer(server.Issuer, gitlab.RS256)
-	require.NoError(t, err)
-	jwks, err := issuer.JWKS()
-	require.NoError(t, err)
-	server.Publish(jwks)
-	recipes, err := gitlab.Recipes()
-	require.NoError(t, err)
-	tenants, err := gitlab.Plan(recipes, 4, 2)
-	require.NoError(t, err)
-	client := bao.New(server.Address, nil)
-	t.Cleanup(client.Close)
-	_, err = (&gitlab.Seeder{Client: client, Issuer: issuer, Audience: server.Audience, Seed: "pods", Recipes: recipes}).Run(ctx, tenants)
-	require.NoError(t, err)
-	fixture, err := gitlab.NewFixture(server.Address, "pods", server.Audience, issuer, tenants, time.Hour)
-	require.NoError(t, err)
-	document, err := json.Marshal(fixture)
-	require.NoError(t, err)
+	site := loadtest.Start(t, localbao.Options{}, "pods", 4, 2)
+	document := site.Fixture(t, site.Server.Address, site.Seed)
 
 	const processes, rate, seconds = 3, 30, 6
 	r, j := sample()
@@ -71,7 +37,7 @@ func TestProcesses(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, path)), 0o700))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, path), []byte(text), 0o600))
 	}
-	binary := k6Binary(t)
+	binary := loadtest.K6(t)
 	var log bytes.Buffer
 	rec := &load.Recorder{}
 	d := newDrive(io.MultiWriter(&log, rec), []string{"k6-0", "k6-1", "k6-2"})

@@ -3,7 +3,6 @@ package testrun
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -18,10 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gate"
-	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/load/pods"
 	"gitlab.com/steamer/steamer/harness/localbao"
@@ -31,47 +29,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// k6Binary returns $STEAMER_K6 or builds our k6.
-func k6Binary(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("STEAMER_K6"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "k6")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/k6")
-	cmd.Dir = "../../../perf"
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return path
-}
-
-// fixture provisions tenants at a real OpenBao and returns the load generator's document.
-func fixture(t *testing.T) []byte {
-	t.Helper()
-	ctx := t.Context()
-	server, err := localbao.Start(ctx, localbao.Options{})
-	require.NoError(t, err)
-	t.Cleanup(server.Stop)
-	issuer, err := gitlab.NewIssuer(server.Issuer, gitlab.RS256)
-	require.NoError(t, err)
-	jwks, err := issuer.JWKS()
-	require.NoError(t, err)
-	server.Publish(jwks)
-	recipes, err := gitlab.Recipes()
-	require.NoError(t, err)
-	tenants, err := gitlab.Plan(recipes, 4, 2)
-	require.NoError(t, err)
-	client := bao.New(server.Address, nil)
-	t.Cleanup(client.Close)
-	_, err = (&gitlab.Seeder{Client: client, Issuer: issuer, Audience: server.Audience, Seed: "testrun", Recipes: recipes}).Run(ctx, tenants)
-	require.NoError(t, err)
-	f, err := gitlab.NewFixture(server.Address, "testrun", server.Audience, issuer, tenants, time.Hour)
-	require.NoError(t, err)
-	data, err := json.Marshal(f)
-	require.NoError(t, err)
-	return data
-}
 
 // runner is one k6 as the operator starts it, see the package comment: its volumes are directories, and its port is one of loopback.
 type runner struct {
@@ -136,7 +93,8 @@ func TestRunners(t *testing.T) {
 	dir := t.TempDir()
 	spec := sample()
 	const rate, seconds = 30, 6
-	spec.Job.Fixture, spec.Job.Rate = fixture(t), rate
+	site := loadtest.Start(t, localbao.Options{}, "testrun", 4, 2)
+	spec.Job.Fixture, spec.Job.Rate = site.Fixture(t, site.Server.Address, site.Seed), rate
 	spec.Job.Profile.Warmup, spec.Job.Profile.Duration, spec.Job.Profile.VUs = strict.Duration(2*time.Second), strict.Duration(seconds*time.Second), load.VUs{Initial: 30, Max: 60}
 	scripts, err := pods.Scripts("../../../perf/scripts", "fetch")
 	require.NoError(t, err)
@@ -152,7 +110,7 @@ func TestRunners(t *testing.T) {
 	for name, data := range secret.Data {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "secret", name), data, 0o600))
 	}
-	binary := k6Binary(t)
+	binary := loadtest.K6(t)
 	runners := make([]runner, 0, run.Spec.Parallelism)
 	for i := range run.Spec.Parallelism {
 		runners = append(runners, start(t, binary, dir, run, i))
