@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/klog/v2"
 	"k8s.io/streaming/pkg/httpstream"
 )
 
@@ -58,7 +59,8 @@ func (c *Cluster) stream(ctx context.Context, namespace, pod, subresource string
 	if err != nil {
 		return err
 	}
-	return executor.StreamWithContext(ctx, streams)
+	// A cut connection is in the error that comes back; client-go would print it on standard error as well.
+	return executor.StreamWithContext(klog.NewContext(ctx, klog.Logger{}), streams)
 }
 
 // stderrLimit bounds how much of a command's stderr an error shows, in bytes.
