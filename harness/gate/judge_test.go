@@ -84,6 +84,11 @@ func TestVerdicts(t *testing.T) {
 	}
 	slow := load(func(l *result.Load) { l.Intended.P99 = 21 })
 	saturated := load(func(l *result.Load) { l.Generator.CPUShare = 0.6 })
+	throttled := func(r *R) {
+		t := &r.Topologies[0]
+		t.Load.Parts = []result.LoadPart{{Name: "k6-0"}}
+		t.Resources = append(t.Resources, result.ResourceSeries{Component: "k6", Samples: []result.ResourceSample{{At: t.Load.Start, Throttled: 0.86}}})
+	}
 	dropped := load(func(l *result.Load) { l.Dropped = 3 })
 	both := func(fs ...func(*R)) func(*R) {
 		return func(r *R) {
@@ -163,6 +168,7 @@ func TestVerdicts(t *testing.T) {
 		"failed beats invalid":     {both(fail, dropped), result.Fail, "scenario access/own failed"},
 		"miss under drops":         {both(slow, dropped), result.Fail, "21 ms, limit 20 ms"},
 		"miss under saturation":    {both(slow, saturated), result.Inconclusive, "but the generator was saturated"},
+		"miss of a held back k6":   {both(slow, throttled), result.Inconclusive, "but the generator was saturated"},
 		"wrong under saturation":   {both(load(func(l *result.Load) { l.Wrong = 1 }), saturated), result.Fail, "wrong value"},
 		"errors under saturation":  {both(load(func(l *result.Load) { l.Failed = 2000 }), saturated), result.Fail, "failed fetches: 10 %"},
 		"failure in a stopped run": {both(fail, func(r *R) { r.Run.Partial = true }), result.Fail, "scenario access/own failed"},

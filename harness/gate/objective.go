@@ -24,7 +24,9 @@ func (p Policy) judgeLoad(t *result.Topology, run result.Run) []result.Check {
 		}
 	}
 	validity := v.checks(t)
-	saturated := slices.ContainsFunc(validity, func(c result.Check) bool { return c.ID == idGenerator && c.Verdict != result.Pass })
+	saturated := slices.ContainsFunc(validity, func(c result.Check) bool {
+		return (c.ID == idGenerator || c.ID == idThrottling) && c.Verdict != result.Pass && !c.Informational
+	})
 	allowance := run.EnvironmentLatency + p.SLO.EnvironmentLatencyOf(entry)
 
 	out := []result.Check{judgeValues(t.Load)}

@@ -25,7 +25,7 @@ func (v Validity) observing(t *result.Topology) []result.Check {
 		}
 	}
 	if len(t.Load.Parts) > 0 {
-		c := check("valid/generator-throttling", "CPU throttling of the load generators", percent(worst), "<= "+percent(maxGeneratorThrottled),
+		c := check(idThrottling, "CPU throttling of the load generators", percent(worst), "<= "+percent(maxGeneratorThrottled),
 			pods > 0 && worst <= maxGeneratorThrottled,
 			fmt.Sprintf("a load generator was throttled in %s of its CPU periods: raise its limit, or use more of them", percent(worst)))
 		if pods == 0 {

@@ -36,8 +36,12 @@ func DefaultValidity() Validity {
 	return Validity{MinAchieved: 0.99, MaxGeneratorCPU: 0.20, MaxDrift: 1.5}
 }
 
-// idGenerator is the condition that decides how far latencies can be trusted.
-const idGenerator = "valid/generator-cpu"
+// The conditions that decide how far latencies can be trusted: a generator short of CPU adds its own delay to them, whether it
+// takes the host's or is kept from it.
+const (
+	idGenerator  = "valid/generator-cpu"
+	idThrottling = "valid/generator-throttling"
+)
 
 // checks evaluates the conditions on a topology with load.
 func (v Validity) checks(t *result.Topology) []result.Check {
