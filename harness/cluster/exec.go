@@ -59,9 +59,11 @@ func (c *Cluster) stream(ctx context.Context, namespace, pod, subresource string
 	if err != nil {
 		return err
 	}
-	// A cut connection is in the error that comes back; client-go would print it on standard error as well.
-	return executor.StreamWithContext(klog.NewContext(ctx, klog.Logger{}), streams)
+	return executor.StreamWithContext(silent(ctx), streams)
 }
+
+// silent keeps client-go from printing on standard error what its errors say anyway, such as that a pod has gone.
+func silent(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }
 
 // stderrLimit bounds how much of a command's stderr an error shows, in bytes.
 const stderrLimit = 500

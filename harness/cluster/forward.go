@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
-	"k8s.io/klog/v2"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 )
@@ -165,8 +164,7 @@ func (f *Forward) open(ctx context.Context, pod string, port int32) (*tunnel, er
 	target := f.cluster.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(f.namespace).Name(pod).SubResource("portforward").URL()
 	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
 	ready, done, failed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	// A pod that goes away is expected here; client-go would print it on standard error.
-	own, stop := context.WithCancel(klog.NewContext(ctx, klog.Logger{}))
+	own, stop := context.WithCancel(silent(ctx)) // a pod that goes away is expected here
 	ports := []string{fmt.Sprintf("0:%d", port)}
 	forwarder, err := portforward.NewOnAddressesWithContext(own, dialer, []string{"127.0.0.1"}, ports, ready, io.Discard, io.Discard)
 	if err != nil {
