@@ -95,15 +95,13 @@ func (o Options) Validate() error {
 // minFetches is how many fetches a run has at least, so that its mean can be judged (see gate).
 const minFetches = 120
 
-// profile is the load of one run. Workers are there for a tenth of a second of latency from the start, because k6 makes further
-// ones only slowly, and for half a second in the end: beyond that arrivals are dropped, which breaks the run.
+// profile is the load of one run.
 func (o Options) profile(name string, rate float64, length time.Duration) load.Profile {
 	length = max(length, time.Duration(minFetches/rate*float64(time.Second)).Round(time.Second))
 	return load.Profile{
 		APIVersion: result.APIVersion, Kind: "Profile", Name: name, Workload: "fetch", Mode: o.Mode,
 		Warmup: strict.Duration(o.Warmup), Duration: strict.Duration(length), Rate: load.Rate{PerSecond: rate},
 		Connections: load.Connections{Reuse: o.Reuse},
-		VUs:         load.VUs{Initial: min(500, max(20, int(rate/10))), Max: min(2000, max(200, int(rate/2)))},
 	}
 }
 

@@ -98,11 +98,10 @@ func (d Design) checkGate() error {
 
 // profile is the load of one slice.
 func (d Design) profile() load.Profile {
-	vus := int(math.Ceil(d.Rate / 10)) // a fetch may take 100 ms on average before VUs run out
 	return load.Profile{
 		APIVersion: "steamer/v1", Kind: "Profile", Name: d.Profile, Workload: "fetch", Mode: d.Mode,
 		Warmup: seconds(d.Warmup), Duration: seconds(d.Slice), Rate: load.Rate{PerSecond: d.Rate},
-		Connections: load.Connections{Reuse: d.Reuse}, VUs: load.VUs{Initial: max(20, vus), Max: max(200, 2*vus)},
+		Connections: load.Connections{Reuse: d.Reuse},
 	}
 }
 

@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -24,7 +25,7 @@ type Profile struct {
 	Duration    strict.Duration `json:"duration"`    // 1 s to 24 h; with stages it is their sum and may be left out
 	Rate        Rate            `json:"rate"`
 	Connections Connections     `json:"connections"`
-	VUs         VUs             `json:"vus"`
+	VUs         VUs             `json:"vus,omitzero"` // left out: as many as the rate needs, see VUs.At
 	// Stages move the rate after the warm-up; none: it stays.
 	Stages []Stage `json:"stages,omitempty"`
 	// Weights say how often mode mixed draws each of the other modes, Operations how often mode rails does each of its things.
@@ -47,10 +48,29 @@ type Connections struct {
 	Reuse bool `json:"reuse"`
 }
 
-// VUs are k6's virtual users, each of which can have one fetch in flight.
+// VUs are k6's virtual users, each of which can have one fetch in flight. Both are given or neither.
 type VUs struct {
 	Initial int `json:"initial"` // allocated before the start, 1 to Max
 	Max     int `json:"max"`     // up to 10,000; an arrival that finds none free is dropped
+}
+
+// Seconds without an answer that a load outlasts: with the VUs that are there from the start, and with those that k6 makes on the
+// way, one after the other, each at the price of a dropped arrival. A VU takes 0.15 MiB and a millisecond to make.
+const (
+	initialSeconds = 1
+	maxSeconds     = 4
+)
+
+// At returns v, or if it is zero the VUs for a load whose rate rises to perSecond: as many from the start as arrive in a second, 20 to 2,000, and
+// in the end as arrive in four, 200 to 10,000.
+func (v VUs) At(perSecond float64) VUs {
+	if v != (VUs{}) {
+		return v
+	}
+	of := func(seconds, least, most float64) int {
+		return int(min(most, max(least, math.Ceil(seconds*perSecond))))
+	}
+	return VUs{Initial: of(initialSeconds, 20, 2000), Max: of(maxSeconds, 200, maxVUs)}
 }
 
 // Modes are the ways to fetch a secret that exist in the field.
@@ -131,7 +151,7 @@ func (p Profile) validate() error {
 		return fmt.Errorf("rate: tier and perSecond exclude each other")
 	case !p.Rate.Tier && (!(p.Rate.PerSecond > 0) || p.Rate.PerSecond > maxRate):
 		return fmt.Errorf("rate: want tier: true, or perSecond above 0 and at most %d", maxRate)
-	case p.VUs.Initial < 1 || p.VUs.Max < p.VUs.Initial || p.VUs.Max > maxVUs:
+	case p.VUs != (VUs{}) && (p.VUs.Initial < 1 || p.VUs.Max < p.VUs.Initial || p.VUs.Max > maxVUs):
 		return fmt.Errorf("vus: initial %d, max %d: want 1 <= initial <= max <= %d", p.VUs.Initial, p.VUs.Max, maxVUs)
 	}
 	return p.validateWork()

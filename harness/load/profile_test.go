@@ -26,6 +26,28 @@ connections: {reuse: false}
 vus: {initial: 20, max: 200}
 `
 
+func TestVUs(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		given load.VUs
+		rate  float64
+		want  load.VUs
+	}{
+		"few":     {load.VUs{}, 3, load.VUs{Initial: 20, Max: 200}},
+		"by rate": {load.VUs{}, 150.5, load.VUs{Initial: 151, Max: 602}},
+		"many":    {load.VUs{}, 12_800, load.VUs{Initial: 2000, Max: 10_000}},
+		"given":   {load.VUs{Initial: 3, Max: 7}, 150, load.VUs{Initial: 3, Max: 7}},
+	} {
+		require.Equal(t, tc.want, tc.given.At(tc.rate), name)
+	}
+	p, err := load.ParseProfile("spike.yaml", []byte(strings.Replace(strings.Replace(smoke, "vus: {initial: 20, max: 200}\n", "", 1),
+		"duration: 60s", "stages: [{duration: 30s, times: 1}, {duration: 30s, times: 10}]", 1)))
+	require.NoError(t, err)
+	settings := load.Settings(load.Job{Profile: p, Rate: 12})
+	require.Contains(t, settings, "STEAMER_VUS=120", "of the highest rate")
+	require.Contains(t, settings, "STEAMER_MAX_VUS=480")
+}
+
 func TestParseProfile(t *testing.T) {
 	t.Parallel()
 	p, err := load.ParseProfile("smoke.yaml", []byte(smoke))

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -127,12 +128,13 @@ func Arguments(log string) []string {
 // Settings are the variables by which the scripts and k6 are told what a job is, wherever they run. STEAMER_FIXTURE is not among them.
 func Settings(j Job) []string {
 	p := j.Profile
+	vus := p.VUs.At(slices.Max(append(p.rates(j.Rate), j.Rate)))
 	settings := []string{
 		"STEAMER_RATE=" + strconv.FormatFloat(j.Rate, 'f', -1, 64),
 		"STEAMER_WARMUP=" + time.Duration(p.Warmup).String(),
 		"STEAMER_DURATION=" + time.Duration(p.Duration).String(),
-		"STEAMER_VUS=" + strconv.Itoa(p.VUs.Initial),
-		"STEAMER_MAX_VUS=" + strconv.Itoa(p.VUs.Max),
+		"STEAMER_VUS=" + strconv.Itoa(vus.Initial),
+		"STEAMER_MAX_VUS=" + strconv.Itoa(vus.Max),
 		"STEAMER_REUSE=" + strconv.FormatBool(p.Connections.Reuse),
 		"K6_AUTO_EXTENSION_RESOLUTION=false", // our binary has the extension; k6 must not fetch another
 		gcTrace,

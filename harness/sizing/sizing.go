@@ -213,7 +213,6 @@ func fetch(ctx context.Context, site Site, o Options, tenants int) (Fetch, float
 	profile := load.Profile{
 		APIVersion: result.APIVersion, Kind: "Profile", Name: "sizing", Workload: "fetch", Mode: "inline",
 		Warmup: strict.Duration(10 * time.Second), Duration: strict.Duration(o.Length), Rate: load.Rate{PerSecond: o.Rate},
-		VUs: load.VUs{Initial: 50, Max: 400},
 	}
 	seen, err := site.Drive(ctx, capacity.Job{Name: fmt.Sprintf("sizing-%d", tenants), Profile: profile, Rate: o.Rate})
 	if err != nil {

@@ -69,9 +69,9 @@ func (iv *interval) reset(k key) {
 	clear(iv.count)
 }
 
-// add takes in one fetch, or operation of Rails. Latencies of failed ones count too: a timeout is a latency the job has
-// seen.
-func (iv *interval) add(o *openbao.Observation) {
+// add takes in one fetch, or operation of Rails, before which so many arrivals were dropped. Latencies of failed ones count
+// too: a timeout is a latency the job has seen.
+func (iv *interval) add(o *openbao.Observation, dropped uint64) {
 	r := &o.Result
 	if r.Outcome == fetch.Interrupted {
 		iv.count["interrupted"]++
@@ -90,8 +90,8 @@ func (iv *interval) add(o *openbao.Observation) {
 	}
 	iv.attempts(r)
 	iv.record(iv.actual, r.Duration)
-	if o.Intended >= 0 {
-		iv.record(iv.intended, o.Intended)
+	if intended, ok := o.Intended(dropped); ok {
+		iv.record(iv.intended, intended)
 	}
 	for _, s := range r.Steps {
 		iv.record(named(iv.steps, s.Step), s.Duration)

@@ -46,7 +46,8 @@ type Output struct {
 	mu       sync.Mutex
 	open     []*interval // by second, then in order of appearance; a handful at most
 	spare    []*interval
-	writtenS int64 // seconds up to and including this one are written
+	dropped  map[string]*drops // by scenario; none for those without
+	writtenS int64             // seconds up to and including this one are written
 	vus      int64
 	maxVUs   int64
 	err      error
@@ -67,7 +68,8 @@ func New(p output.Params) (output.Output, error) {
 		phases[name] = scenario.GetTags()["phase"]
 	}
 	return &Output{
-		path: p.ConfigArgument, share: p.ScriptOptions.ExecutionSegment.String(), phases: phases, abort: func(error) {}, now: time.Now,
+		path: p.ConfigArgument, share: p.ScriptOptions.ExecutionSegment.String(), phases: phases, dropped: map[string]*drops{},
+		abort: func(error) {}, now: time.Now,
 		create: func(path string) (io.WriteCloser, error) {
 			return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode) // #nosec G304 -- the user names the file
 		},
@@ -104,7 +106,8 @@ func (o *Output) AddMetricSamples(containers []metrics.SampleContainer) {
 	defer o.mu.Unlock()
 	for _, c := range containers {
 		if obs, ok := c.(*openbao.Observation); ok {
-			o.at(obs.GetTime(), obs.Tags).add(obs)
+			scenario, _ := obs.Tags.Get("scenario")
+			o.at(obs.GetTime(), obs.Tags).add(obs, o.dropped[scenario].until(obs.Result.Start))
 			continue
 		}
 		for _, s := range c.GetSamples() {
@@ -118,6 +121,11 @@ func (o *Output) builtin(s metrics.Sample) {
 	switch s.Metric.Name {
 	case metrics.DroppedIterationsName:
 		o.at(s.Time, s.Tags).count["dropped"] += int64(s.Value)
+		scenario, _ := s.Tags.Get("scenario")
+		if o.dropped[scenario] == nil {
+			o.dropped[scenario] = &drops{}
+		}
+		o.dropped[scenario].add(s.Time, int64(s.Value))
 	case metrics.VUsName:
 		o.vus = int64(s.Value)
 	case metrics.VUsMaxName:

@@ -13,9 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/lib/executor"
+	"go.k6.io/k6/v2/lib/types"
 	"go.k6.io/k6/v2/metrics"
 	"go.k6.io/k6/v2/output"
 	"go.uber.org/goleak"
+	"gopkg.in/guregu/null.v3"
 
 	"gitlab.com/steamer/steamer/perf/fetch"
 	"gitlab.com/steamer/steamer/perf/openbao"
@@ -53,12 +55,21 @@ func start(t *testing.T) fixture {
 	return fixture{Output: o, path: path, registry: registry, builtin: metrics.RegisterBuiltinMetrics(registry)}
 }
 
-// fetch adds a fetch that ended at the given second.
+// fetch adds a fetch that ended at the given second, with a latency from the intended start unless that is negative.
 func (f fixture) fetch(phase string, end float64, r fetch.Result, intended time.Duration) {
 	r.Start = at(end).Add(-r.Duration)
-	f.AddMetricSamples([]metrics.SampleContainer{&openbao.Observation{
-		Result: r, Intended: intended, Tags: f.registry.RootTagSet().With("phase", phase),
-	}})
+	o := &openbao.Observation{Result: r, Tags: f.registry.RootTagSet().With("phase", phase)}
+	if intended >= 0 {
+		o.Arrival = arrival(at(end).Add(-intended), 0)
+	}
+	f.AddMetricSamples([]metrics.SampleContainer{o})
+}
+
+// arrival is that of an iteration of a scenario that began at start, at 10/s.
+func arrival(start time.Time, number uint64) openbao.Arrival {
+	c := executor.NewConstantArrivalRateConfig("main")
+	c.Rate, c.TimeUnit = null.IntFrom(10), types.NullDurationFrom(time.Second)
+	return openbao.ArrivalOf(lib.Options{Scenarios: lib.ScenarioConfigs{"main": c}}, "main", start, number)
 }
 
 // sample adds one of k6's own samples.
@@ -164,7 +175,7 @@ func TestParts(t *testing.T) {
 	add := func(byKind bool, r fetch.Result) {
 		r.Start = at(10.5).Add(-r.Duration)
 		o.AddMetricSamples([]metrics.SampleContainer{&openbao.Observation{
-			Result: r, Intended: -1, ByKind: byKind, Tags: o.registry.RootTagSet().With("phase", "measure"),
+			Result: r, ByKind: byKind, Tags: o.registry.RootTagSet().With("phase", "measure"),
 		}})
 	}
 	add(false, fetch.Result{Kind: "login-read", Status: 200, Duration: 30 * ms, Attempts: 2, Steps: []fetch.StepTime{
@@ -291,7 +302,7 @@ func BenchmarkInterval(b *testing.B) {
 	iv.reset(key{second: 1, phase: "measure"})
 	for i := range 200 {
 		r := fetch.Result{Status: 200, Duration: time.Duration(i) * 300 * time.Microsecond}
-		iv.add(&openbao.Observation{Result: r, Intended: r.Duration})
+		iv.add(&openbao.Observation{Result: r, Arrival: arrival(time.Time{}.Add(-r.Duration), 0)}, 0)
 	}
 	for b.Loop() {
 		if _, err := iv.line(1); err != nil {

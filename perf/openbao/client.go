@@ -120,7 +120,7 @@ func (c *Client) emit(state *lib.State, r fetch.Result) {
 	// worth knowing.
 	state.Samples <- &Observation{
 		Result:   r,
-		Intended: c.schedule.latency(c.scenario, state, r.Start, r.Start.Add(r.Duration)),
+		Arrival:  c.schedule.arrival(c.scenario, state),
 		ByKind:   c.mode == fetch.Mixed || c.mode == fetch.Rails,
 		Tags:     c.tagger.with(current.Tags, r),
 		Metadata: current.Metadata,

@@ -19,44 +19,34 @@ import (
 // time reaches i + 1: k6 starts the first iteration at once in the one case, and when one is due in the other
 // (lib/executor/constant_arrival_rate.go and ramping_arrival_rate.go of k6 v2.1.0).
 //
-// It is exact under these conditions:
+// Arrivals that were dropped take no number, so that i is to be raised by how many there were before: Arrival.Due. The
+// output hdr knows them; to other outputs latency goes as if there were none, and then errs on the pessimistic side.
 //
-//   - no iteration was dropped: a dropped iteration takes no number (grafana/k6#2308), so that after d drops each
-//     intended latency comes out too long, by the time between d iterations. It errs on the pessimistic side only, and
-//     a run with drops is not valid anyway;
-//   - the fetch is the first of its iteration; later ones have no scheduled start and report none.
+// The fetch has to be the first of its iteration; later ones have no scheduled start and report none.
 //
 // Other executors have no schedule. VUs that start at the same instant may swap numbers. That moves latency between two
 // fetches by the microseconds they lie apart, and leaves sum and count as they are, except that an intended latency is
 // never below the actual.
 type schedule struct {
 	scenario  string
-	offset    func(i uint64) (time.Duration, bool) // nil: no schedule
+	timetable *timetable // nil: no schedule
 	iteration int64
 	used      bool
 }
 
-// latency returns the time from the intended start of the VU's iteration to end, or -1 where there is none.
-func (s *schedule) latency(scenario *lib.ScenarioState, state *lib.State, start, end time.Time) time.Duration {
+// arrival returns the scheduled start of the VU's iteration, once.
+func (s *schedule) arrival(scenario *lib.ScenarioState, state *lib.State) Arrival {
 	if scenario == nil || state.GetScenarioGlobalVUIter == nil {
-		return -1
+		return Arrival{}
 	}
 	if s.scenario != scenario.Name {
-		*s = schedule{scenario: scenario.Name, offset: offsets(state.Options.Scenarios[scenario.Name])}
+		*s = schedule{scenario: scenario.Name, timetable: timetableOf(state.Options, scenario.Name)}
 	}
-	if s.offset == nil || s.used && s.iteration == state.Iteration {
-		return -1
+	if s.timetable == nil || s.used && s.iteration == state.Iteration {
+		return Arrival{}
 	}
 	s.used, s.iteration = true, state.Iteration
-	offset, ok := s.offset(state.GetScenarioGlobalVUIter())
-	if !ok {
-		return -1
-	}
-	intended := scenario.StartTime.Add(offset)
-	if intended.After(start) {
-		intended = start
-	}
-	return end.Sub(intended)
+	return Arrival{s.timetable, scenario.StartTime, state.GetScenarioGlobalVUIter()}
 }
 
 // offsets returns when, from the scenario's start, iteration i of all segments together is due; nil for executors

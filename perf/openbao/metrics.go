@@ -69,8 +69,8 @@ func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
 type Observation struct {
 	// Result is how the fetch went.
 	Result fetch.Result
-	// Intended is the time from the scheduled start to the end; negative if no schedule applies.
-	Intended time.Duration
+	// Arrival is the scheduled start.
+	Arrival Arrival
 	// ByKind says that the client does different things, so that its latencies are worth telling apart by Result.Kind.
 	ByKind bool
 	// Tags are the VU's tags with kind and status, and error for a failure.
@@ -89,6 +89,16 @@ func (o *Observation) GetTags() *metrics.TagSet { return o.Tags }
 // GetTime returns when the fetch ended.
 func (o *Observation) GetTime() time.Time { return o.Result.Start.Add(o.Result.Duration) }
 
+// Intended is the time from the scheduled start to the end, if so many arrivals of the scenario were dropped in this process
+// before the fetch began; false if no schedule applies. It is never below the actual latency.
+func (o *Observation) Intended(drops uint64) (time.Duration, bool) {
+	due, ok := o.Arrival.Due(drops)
+	if !ok {
+		return 0, false
+	}
+	return max(o.Result.Duration, o.GetTime().Sub(due)), true
+}
+
 // GetSamples renders the fetch as k6 samples. An interrupted fetch has no latency and is counted apart.
 func (o *Observation) GetSamples() []metrics.Sample {
 	if o.Result.Outcome == fetch.Interrupted {
@@ -100,8 +110,8 @@ func (o *Observation) GetSamples() []metrics.Sample {
 		o.sample(o.metrics.fetches, 1),
 		o.sample(o.metrics.failed, metrics.B(o.Result.Outcome == fetch.Failed)),
 	)
-	if o.Intended >= 0 {
-		samples = append(samples, o.sample(o.metrics.intended, metrics.D(o.Intended)))
+	if intended, ok := o.Intended(0); ok {
+		samples = append(samples, o.sample(o.metrics.intended, metrics.D(intended)))
 	}
 	if o.Result.Outcome == fetch.Wrong {
 		samples = append(samples, o.sample(o.metrics.wrong, 1))

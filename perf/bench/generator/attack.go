@@ -38,7 +38,7 @@ func (b *bench) vegeta(ctx context.Context, reuse bool, n int) (usage, error) {
 }
 
 func (b *bench) vegetaOpen(ctx context.Context, reuse bool, rate int) (trial, error) {
-	u, t, err := b.startAttack(ctx, reuse, "-rate", strconv.Itoa(rate), "-length", b.trial.String(), "-workers", "200")
+	u, t, err := b.startAttack(ctx, reuse, "-rate", strconv.Itoa(rate), "-length", b.trial.String(), "-workers", openWorkers(rate))
 	return trial{scheduled: b.scheduled(rate), done: t.Done, failed: t.Failed, cpuShare: u.cpu.Seconds() / max(u.wall.Seconds(), 1e-9)}, err
 }
 

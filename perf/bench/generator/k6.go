@@ -37,10 +37,15 @@ func (b *bench) k6Run(ctx context.Context, script string, reuse bool, env []stri
 	return b.start(ctx, env, b.k6, append(all, filepath.Join(b.scripts, script))...)
 }
 
+// openWorkers is how many requests a generator may have in flight at a rate, as many as fall due in a second. k6 drops an arrival that finds no
+// VU free, where vegeta starts a further worker, so that k6 has them all from the beginning.
+func openWorkers(rate int) string { return strconv.Itoa(max(50, rate)) }
+
 // openEnv is the schedule of a trial, for both scripts.
 func (b *bench) openEnv(rate int) []string {
+	vus := openWorkers(rate)
 	return []string{
-		"STEAMER_RATE=" + strconv.Itoa(rate), "STEAMER_WARMUP=0s", "STEAMER_DURATION=" + b.trial.String(), "STEAMER_VUS=50", "STEAMER_MAX_VUS=200",
+		"STEAMER_RATE=" + strconv.Itoa(rate), "STEAMER_WARMUP=0s", "STEAMER_DURATION=" + b.trial.String(), "STEAMER_VUS=" + vus, "STEAMER_MAX_VUS=" + vus,
 	}
 }
 

@@ -72,7 +72,7 @@ func TestStall(t *testing.T) {
 }
 
 // TestStallWithoutVUs is the same with five VUs: most fetches of that second are dropped. The latencies cannot show
-// the stall then, so the drops must; what is shown from the intended start errs on the pessimistic side.
+// the stall then, so the drops must. Those of later fetches are not lengthened by what was dropped before them.
 func TestStallWithoutVUs(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "log")
@@ -84,7 +84,7 @@ func TestStallWithoutVUs(t *testing.T) {
 	require.InDelta(t, 95, count["dropped"], 25, "%v", count)
 	require.InDelta(t, 400, count["fetches"]+count["dropped"], 2, "%v", count)
 	require.LessOrEqual(t, above(hist["fetch_actual"], 500*time.Millisecond), int64(5))
-	require.Greater(t, above(hist["fetch_intended"], 500*time.Millisecond), int64(50))
+	require.LessOrEqual(t, above(hist["fetch_intended"], 500*time.Millisecond), int64(5))
 }
 
 // TestLateStart has fetches start 50 ms after they were due, in one process and in one of three that share the load:
