@@ -36,6 +36,8 @@ type Observation struct {
 	Topology result.Topology
 	Pool     *lab.PoolUse
 	Others   float64 // mean cores that the host's other processes used; 0 where that was not watched
+	// Usual is how many of those are no disturbance, because Kubernetes and its network are among them.
+	Usual float64
 }
 
 // Options say how to search. See Default for the numbers.

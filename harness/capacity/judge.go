@@ -77,7 +77,7 @@ func (s *search) judge(o Observation, phase string, rate float64) Point {
 		OpenBao: component(&t, "openbao"), PostgreSQL: component(&t, "postgresql"), Generator: l.Generator.CPUShare * float64(s.HostCPUs),
 	}
 	p.Outcome, p.Reason = outcome(r.Topologies[0].Checks)
-	if p.Outcome == Broken && o.Others > maxOthers*float64(s.HostCPUs) {
+	if p.Outcome == Broken && o.Others-o.Usual > maxOthers*float64(s.HostCPUs) {
 		p.Outcome, p.Reason = Disturbed, fmt.Sprintf("other processes used %.1f of the host's %d cores; %s", o.Others, s.HostCPUs, p.Reason)
 	}
 	return p

@@ -41,7 +41,7 @@ func newLoadManifests(state *State) *cobra.Command {
 	f := &manifestsFlags{}
 	command := &cobra.Command{
 		Use: "manifests", Short: "Write a TestRun of the k6-operator, with its ConfigMap and Secret", Args: cobra.NoArgs, Long: manifestsLong,
-		Example: `  make-fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --profile steady --tier 150 --parallelism 4
+		Example: `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --profile steady --tier 150 --parallelism 4
   steamer load manifests --fixture fixture.json --target http://openbao-active.openbao.svc:8200 --image … --rate 900 --output load/
   kubectl apply --server-side -f load/       # not without --server-side: that would copy the tokens into an annotation
   steamer load merge logs/ --rate 900 --openbao 2.4.0`,

@@ -48,6 +48,30 @@ func TestLoadManifests(t *testing.T) {
 	}
 }
 
+func TestLoadFixture(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"--valid 10s":     {"--valid", "10s"},
+		"--valid 48h0m0s": {"--valid", "48h"},
+		"the plan has 2":  {"--topology", "all"},
+		"--in-cluster":    {"--in-cluster"},
+		"fats.yaml":       {"--profile", "fats"},
+		`tier 7`:          {"--tier", "7"},
+		"--size 10k":      {"--rate", "3", "--size", "10k"},
+	} {
+		got := steamer(t, t.TempDir(), append([]string{"load", "fixture", "--output", t.TempDir()}, args...)...)
+		require.Equal(t, exit.Invalid, got.code, "%s: %s", want, got.stderr)
+		require.Empty(t, got.stdout, "nothing for a reader to take for a fixture")
+		require.Contains(t, got.stderr, want)
+		require.Contains(t, got.stderr, "mend:")
+	}
+	got := steamer(t, t.TempDir(), "load", "fixture", "--dry-run")
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	require.Contains(t, got.stdout, "topologies:\n- cloud-native\n")
+	require.NotContains(t, got.stdout, "hybrid")
+	require.Contains(t, got.stdout, "keep: true")
+}
+
 // bareLog is a log without histograms, of one process's share of 12 fetches/s.
 func bareLog(segment string, fetches int) string {
 	text := fmt.Sprintf(`{"v":1,"kind":"header","start":"2026-11-25T18:00:00Z","unit":"us","segment":%q}`+"\n", segment)

@@ -29,9 +29,9 @@ type Expect struct {
 //  3. otherwise PASS
 //
 // Skipped scenarios and informational checks change nothing. A latency limit
-// missed while the generator was saturated is INCONCLUSIVE, since the generator
-// adds latency of its own; other validity misses only hide latency, so a limit
-// missed under them is missed.
+// missed while the generator was saturated or the machine busy with something else
+// is INCONCLUSIVE, since that adds latency of its own; other validity misses only
+// hide latency, so a limit missed under them is missed.
 func Judge(r *result.Result, p Policy) {
 	var run verdict
 	for i := range r.Topologies {

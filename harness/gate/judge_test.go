@@ -89,6 +89,15 @@ func TestVerdicts(t *testing.T) {
 		t.Load.Parts = []result.LoadPart{{Name: "k6-0"}}
 		t.Resources = append(t.Resources, result.ResourceSeries{Component: "k6", Samples: []result.ResourceSample{{At: t.Load.Start, Throttled: 0.86}}})
 	}
+	crowded := func(cores float64) func(*R) { // of six, of which 0.2 are OpenBao's
+		return func(r *R) {
+			t := &r.Topologies[0]
+			r.Run.Host.CPUs, t.Host = 6, &result.ResourceSeries{Component: "host"}
+			for i := range 111 {
+				t.Host.Samples = append(t.Host.Samples, result.ResourceSample{At: t.Load.Start.Add(time.Duration(i) * time.Second), CPUCores: cores})
+			}
+		}
+	}
 	dropped := load(func(l *result.Load) { l.Dropped = 3 })
 	both := func(fs ...func(*R)) func(*R) {
 		return func(r *R) {
@@ -167,8 +176,14 @@ func TestVerdicts(t *testing.T) {
 		}, result.Pass, ""},
 		"failed beats invalid":     {both(fail, dropped), result.Fail, "scenario access/own failed"},
 		"miss under drops":         {both(slow, dropped), result.Fail, "21 ms, limit 20 ms"},
-		"miss under saturation":    {both(slow, saturated), result.Inconclusive, "but the generator was saturated"},
-		"miss of a held back k6":   {both(slow, throttled), result.Inconclusive, "but the generator was saturated"},
+		"miss under saturation":    {both(slow, saturated), result.Inconclusive, "but k6 used 60 % of the host"},
+		"miss of a held back k6":   {both(slow, throttled), result.Inconclusive, "but a load generator was throttled in 86 %"},
+		"miss beside a build":      {both(slow, crowded(3)), result.Inconclusive, "21 ms against a limit of 20 ms, but other processes used more than 40 % of the host's CPUs in 10 of 10 spans"},
+		"miss on a quiet host":     {both(slow, crowded(2)), result.Fail, "21 ms, limit 20 ms"},
+		"miss on a small host":     {both(slow, crowded(1), func(r *R) { r.Run.Host.CPUs = 4 }), result.Inconclusive, "but the host has 4 CPUs, fewer than the 4 that tier 150 allows OpenBao and one"},
+		"held on a small host":     {both(crowded(1), func(r *R) { r.Run.Host.CPUs = 4 }), result.Pass, ""},
+		"held beside a build":      {crowded(5.9), result.Pass, ""},
+		"wrong beside a build":     {both(load(func(l *result.Load) { l.Wrong = 1 }), crowded(5.9)), result.Fail, "wrong value"},
 		"wrong under saturation":   {both(load(func(l *result.Load) { l.Wrong = 1 }), saturated), result.Fail, "wrong value"},
 		"errors under saturation":  {both(load(func(l *result.Load) { l.Failed = 2000 }), saturated), result.Fail, "failed fetches: 10 %"},
 		"failure in a stopped run": {both(fail, func(r *R) { r.Run.Partial = true }), result.Fail, "scenario access/own failed"},

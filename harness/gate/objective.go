@@ -24,9 +24,13 @@ func (p Policy) judgeLoad(t *result.Topology, run result.Run) []result.Check {
 		}
 	}
 	validity := v.checks(t)
-	saturated := slices.ContainsFunc(validity, func(c result.Check) bool {
-		return (c.ID == idGenerator || c.ID == idThrottling) && c.Verdict != result.Pass && !c.Informational
-	})
+	if c, known := room(t, run); known {
+		validity = append(validity, c)
+	}
+	if c, known := crowd(t, run.Host.CPUs); known {
+		validity = append(validity, c)
+	}
+	excuse := distortion(validity)
 	allowance := run.EnvironmentLatency + p.SLO.EnvironmentLatencyOf(entry)
 
 	out := []result.Check{judgeValues(t.Load)}
@@ -41,7 +45,7 @@ func (p Policy) judgeLoad(t *result.Topology, run result.Run) []result.Check {
 		if l.Metric == achievedRatio || l.Metric == wrongValues {
 			continue // judged by name
 		}
-		c, isLatency := l.judge(t, allowance, saturated)
+		c, isLatency := l.judge(t, allowance, excuse)
 		out = append(out, c)
 		if isLatency && !c.Informational {
 			judged++
@@ -64,8 +68,8 @@ func unjudged(checks []result.Check, t *result.Topology, tier string) string {
 		orElse(t.Chart.Version, "of unknown version"), orElse(t.Versions["openbao"], "of unknown version"), t.Name, tier)
 }
 
-// judge compares one metric with its limit; isLatency says that it is about latency.
-func (l Limit) judge(t *result.Topology, allowance float64, saturated bool) (c result.Check, isLatency bool) {
+// judge compares one metric with its limit; isLatency says that it is about latency, of which a miss is not the chart's where there is an excuse.
+func (l Limit) judge(t *result.Topology, allowance float64, excuse string) (c result.Check, isLatency bool) {
 	m := read(l.Metric, t)
 	limit := l.Limit
 	if m.unit == "%" {
@@ -88,8 +92,8 @@ func (l Limit) judge(t *result.Topology, allowance float64, saturated bool) (c r
 		// A quantile without samples is unknown, not missed; a longer profile judges it.
 		c.Verdict, c.Reason, c.Informational = result.Inconclusive, m.thin, true
 	case m.value <= limit:
-	case m.latency && saturated:
-		c.Verdict, c.Reason = result.Inconclusive, fmt.Sprintf("%s against a limit of %s %s, but the generator was saturated", c.Measured, num(limit), m.unit)
+	case m.latency && excuse != "":
+		c.Verdict, c.Reason = result.Inconclusive, fmt.Sprintf("%s against a limit of %s %s, but %s", c.Measured, num(limit), m.unit, excuse)
 	default:
 		c.Verdict, c.Reason = result.Fail, fmt.Sprintf("%s, limit %s %s", c.Measured, num(limit), m.unit)
 	}

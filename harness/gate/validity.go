@@ -37,11 +37,26 @@ func DefaultValidity() Validity {
 }
 
 // The conditions that decide how far latencies can be trusted: a generator short of CPU adds its own delay to them, whether it
-// takes the host's or is kept from it.
+// takes the host's or is kept from it, and so does a machine that is too small or busy with something else.
 const (
 	idGenerator  = "valid/generator-cpu"
 	idThrottling = "valid/generator-throttling"
+	idCrowd      = "valid/host-crowded"
+	idRoom       = "valid/host-size"
 )
+
+// distortion is why latencies came out longer than the chart's, by the conditions; empty if nothing says so. Conditions that somebody has
+// accepted not to know excuse nothing; those of the host, which cost no run its PASS, do excuse a miss.
+func distortion(validity []result.Check) string {
+	for _, c := range validity {
+		switch {
+		case c.Verdict == result.Pass:
+		case c.ID == idCrowd, c.ID == idRoom, (c.ID == idGenerator || c.ID == idThrottling) && !c.Informational:
+			return c.Reason
+		}
+	}
+	return ""
+}
 
 // checks evaluates the conditions on a topology with load.
 func (v Validity) checks(t *result.Topology) []result.Check {

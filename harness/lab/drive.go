@@ -9,6 +9,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/hostcpu"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -53,7 +54,7 @@ func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate
 	}
 	w := l.watch(ctx)
 	began := time.Now()
-	busy, busyErr := hostBusy()
+	busy, busyErr := hostcpu.Busy()
 	own := ownCPU()
 	runner := load.Runner{Binary: l.tools.K6, Scripts: l.tools.Scripts, Dir: l.tools.Dir, Progress: progress}
 	driven, err := runner.Run(ctx, load.Job{Name: name, Profile: profile, Rate: rate, Target: l.Server.Address, Fixture: fixture})
@@ -61,7 +62,7 @@ func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate
 	if driven != nil {
 		settle(ctx, time.Until(driven.Measured().To))
 	}
-	after, afterErr := hostBusy()
+	after, afterErr := hostcpu.Busy()
 	took, steamer := time.Since(began).Seconds(), ownCPU()-own
 	var gaps []error
 	reading.Resources, reading.Pool, gaps = w.stop()

@@ -40,17 +40,6 @@ func FuzzParseStat(f *testing.F) {
 	})
 }
 
-func TestParseBusy(t *testing.T) {
-	t.Parallel()
-	busy, err := parseBusy("cpu  100 200 300 9999 8888 10 20 30 0 0")
-	require.NoError(t, err)
-	require.InDelta(t, 6.6, busy, 1e-9, "idle and iowait are not use")
-	for _, bad := range []string{"", "cpu0 1 2 3 4 5 6 7 8 9", "cpu 1 2 3", "cpu a 2 3 4 5 6 7 8 9"} {
-		_, err := parseBusy(bad)
-		require.Error(t, err, bad)
-	}
-}
-
 // TestUse reads this very process, which has to have used something.
 func TestUse(t *testing.T) {
 	t.Parallel()

@@ -111,33 +111,6 @@ func privateMiB(pid int) float64 {
 	return float64((resident-shared)*int64(os.Getpagesize())) / (1 << 20)
 }
 
-// hostBusy is the CPU time that all processes of the host have used since it started, in seconds, what a hypervisor took included.
-func hostBusy() (float64, error) {
-	raw, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, err
-	}
-	first, _, _ := strings.Cut(string(raw), "\n")
-	return parseBusy(first)
-}
-
-// parseBusy reads the line "cpu user nice system idle iowait irq softirq steal ..." of /proc/stat; guests are part of user.
-func parseBusy(line string) (float64, error) {
-	fields := strings.Fields(line)
-	if len(fields) < 9 || fields[0] != "cpu" {
-		return 0, fmt.Errorf("%q is not the first line of /proc/stat", line)
-	}
-	sum := 0.0
-	for _, i := range []int{1, 2, 3, 6, 7, 8} {
-		n, err := strconv.ParseFloat(fields[i], 64)
-		if err != nil || !(n >= 0) {
-			return 0, fmt.Errorf("field %d of /proc/stat is %q", i, fields[i])
-		}
-		sum += n
-	}
-	return sum / clockTicks, nil
-}
-
 // ownCPU is the CPU time of this process so far, in seconds.
 func ownCPU() float64 {
 	var ru syscall.Rusage

@@ -132,11 +132,11 @@ func (r *rig) retries(t *testing.T) {
 	}
 }
 
-// wrongValue: of all answers one has another value in it. k6 notices, and no share of right ones outweighs it.
+// wrongValue: one of ten thousand answers has another value in it. k6 notices, and no share of right ones outweighs it.
 func (r *rig) wrongValue(t *testing.T) {
 	backend, err := url.Parse(r.Server.Address)
 	require.NoError(t, err)
-	const rate, chosen = 100, 350 // the warm-up is 2 s
+	const rate, seconds, chosen = 500, 20, 2000 // the warm-up is 2 s
 	var answers atomic.Int64
 	proxy := httputil.NewSingleHostReverseProxy(backend)
 	proxy.ModifyResponse = func(response *http.Response) error {
@@ -152,12 +152,13 @@ func (r *rig) wrongValue(t *testing.T) {
 	}
 	front := httptest.NewServer(proxy)
 	defer front.Close()
-	j := r.job("wrong", "k6", 5*time.Second)
+	j := r.job("wrong", "k6", seconds*time.Second)
 	j.Rate, j.Profile.Connections.Reuse = rate, true
 	r.fixture(t, &j, front.URL)
 	l, err := r.runner.Run(t.Context(), j)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, l.Wrong)
+	require.InDelta(t, rate*seconds, arrivals(l), 10)
 	slo, err := gate.ReadSLO("../../perf/slo.yaml")
 	require.NoError(t, err)
 	judged := result.Result{Run: result.Run{Tier: "12"}, Topologies: []result.Topology{{Name: "cloud-native", Versions: map[string]string{"openbao": "2.4.0"}, Load: l}}}

@@ -35,11 +35,12 @@ type Observer struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 
+	host     *series          // nil without a Host
 	server   *serverSeries    // nil without a Server
 	database *databaseWatcher // nil without a Database
 }
 
-// Source is something more to observe: a Server, a Database or Warnings.
+// Source is something more to observe: a Server, a Database, Warnings or the Host.
 type Source interface {
 	attach(ctx context.Context, o *Observer)
 }
@@ -108,6 +109,9 @@ func (o *Observer) Stop() ([]result.ResourceSeries, []result.Event, []error) {
 
 // Fill writes what the sources found, and what observing cost, into a topology. Call it after Stop.
 func (o *Observer) Fill(t *result.Topology) {
+	if o.host != nil && len(o.host.out.Samples) > 0 {
+		t.Host = &o.host.out
+	}
 	if o.server != nil {
 		t.Server = o.server.series()
 	}

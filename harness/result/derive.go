@@ -51,6 +51,36 @@ func (s *ResourceSeries) CPUSeconds(w Window) (used, covered float64) {
 	return used, covered
 }
 
+// Others is how many CPU cores of the machine were used in w on the mean by anything but the observed containers and the load generator: other processes,
+// Kubernetes itself, and the kernel's work for the network. It is not known where the machine or the containers were not observed throughout.
+func (t *Topology) Others(w Window) (cores float64, ok bool) {
+	whole := w.To.Sub(w.From).Seconds()
+	if t.Host == nil || t.Load == nil || whole <= 0 {
+		return 0, false
+	}
+	used, covered := t.Host.CPUSeconds(w)
+	watched, inPods := 0.0, false
+	for i := range t.Resources {
+		cpu, seen := t.Resources[i].CPUSeconds(w)
+		used -= cpu
+		inPods = inPods || t.Resources[i].Component == "k6"
+		watched = math.Max(watched, seen)
+	}
+	if !inPods {
+		used -= t.Load.Generator.cpu(w)
+	}
+	return math.Max(0, used) / whole, math.Min(covered, watched) >= minCoverage*whole
+}
+
+// cpu is the CPU time of the k6 process within w in seconds, by its samples.
+func (g *Generator) cpu(w Window) float64 {
+	used := 0.0
+	for i := 1; i < len(g.Samples); i++ {
+		used += g.Samples[i].CPUCores * w.overlap(g.Samples[i-1].At, g.Samples[i].At)
+	}
+	return used
+}
+
 // PeakMemory is the largest working set seen in w in MiB, 0 without samples.
 func (s *ResourceSeries) PeakMemory(w Window) float64 {
 	peak := 0.0

@@ -76,6 +76,7 @@ type Topology struct {
 	Server      []ServerSeries    `json:"server,omitempty"`   // OpenBao's own metrics, by pod
 	Database    *DatabaseUse      `json:"database,omitempty"` // PostgreSQL's own statistics
 	Observer    *ObserverUse      `json:"observer,omitempty"` // what observing cost
+	Host        *ResourceSeries   `json:"host,omitempty"`     // CPU of the whole machine; only where cluster and Steamer share one
 	Cost        *Cost             `json:"cost,omitempty"`     // derived from the above
 	Checks      []Check           `json:"checks"`             // validity conditions and SLOs
 	NotMeasured []string          `json:"notMeasured,omitempty"`

@@ -44,7 +44,7 @@ type Excursion struct {
 	Wrong    int64        `json:"wrong"`
 	Dropped  int64        `json:"dropped"`
 	Actual   Distribution `json:"actual"`
-	Intended Distribution `json:"intended"` // too long after a dropped arrival, see perf/README.md
+	Intended Distribution `json:"intended"` // of the fetches that could be started: a lower bound where arrivals were dropped
 }
 
 // Trouble is the first second of an excursion in which not every arrival was answered as it should.

@@ -116,6 +116,15 @@ func (s *stage) scenarios(ctx context.Context) error {
 	return s.changer.Restore(ctx) // scenarios kill and replace pods: load starts from a ready environment with the run's own values
 }
 
+// fixture is what a load generator is told of the tenants, with tokens that are good for valid.
+func (s *stage) fixture(target string, valid time.Duration) ([]byte, error) {
+	f, err := gitlab.NewFixture(target, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, valid, s.Plan.Profile.FixtureOptions(s.recipes)...)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(f)
+}
+
 // drive runs k6 against the active Service while the environment is observed.
 func (s *stage) drive(ctx context.Context) error {
 	rate := s.Plan.Rate
@@ -127,11 +136,7 @@ func (s *stage) drive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fixture, err := gitlab.NewFixture(target, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, length+10*time.Minute, s.Plan.Profile.FixtureOptions(s.recipes)...)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(fixture)
+	data, err := s.fixture(target, length+10*time.Minute)
 	if err != nil {
 		return err
 	}

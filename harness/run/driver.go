@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"slices"
+	"time"
 
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
@@ -34,6 +35,16 @@ func (d *Driver) Drive(ctx context.Context, profile load.Profile, rate float64) 
 	once.out = &out
 	err := once.drive(ctx)
 	return out, err
+}
+
+// Fixture is the plan's profile's document for load generators that others start in the cluster. It points at the active Service and holds tokens that
+// are good for valid.
+func (d *Driver) Fixture(ctx context.Context, valid time.Duration) ([]byte, error) {
+	target, err := d.stage.service(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.stage.fixture(target, valid)
 }
 
 // Env is the environment as scenarios see it, with its defaults. Call the function in the end.

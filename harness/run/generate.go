@@ -26,6 +26,9 @@ func (s *stage) sources() []observe.Source {
 		observe.Database{Name: s.env.DatabaseName(), Session: s.env.DatabaseSession},
 		observe.Warnings{},
 	}
+	if !s.Plan.Cluster.Existing() { // else the cluster's machines are others than Steamer's
+		all = append(all, observe.Host{})
+	}
 	if dialect := s.env.Spec.Dialect; dialect.MetricsPort != 0 {
 		source := observe.PodSource{Client: s.cluster.Client}
 		all = append(all, observe.Server{Selector: dialect.Selector, Read: observe.PodMetrics(source, dialect.MetricsPort)})
@@ -39,11 +42,16 @@ const loadSuffix = "-load"
 // loadNamespace is where the load generators of this run are.
 func (s *stage) loadNamespace() string { return s.env.Namespace + loadSuffix }
 
-// target is where the load goes: the loopback port of a local k6, or the active Service's own address for pods, which look up no name then.
+// target is where the load goes: the loopback port of a local k6, or for pods the active Service.
 func (s *stage) target(ctx context.Context) (string, error) {
 	if s.Plan.InCluster == nil {
 		return s.env.Address, nil
 	}
+	return s.service(ctx)
+}
+
+// service is the URL of the active Service by its own address, so that pods look up no name.
+func (s *stage) service(ctx context.Context) (string, error) {
 	name := s.env.Spec.Dialect.ActiveService
 	service, err := s.cluster.Client.CoreV1().Services(s.env.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {

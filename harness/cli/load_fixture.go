@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+const fixtureLong = `Installs one topology, provisions its tenants the way Rails does, leaves the cluster running, and writes the load
+generator's fixture to standard output: where the active OpenBao is in the cluster, which secrets there are, the digests of
+their values, and tokens of jobs that may read them. perf/README.md describes the document.
+
+It holds tokens, so that it goes into a pipe and to no terminal: into steamer load manifests, or into a load generator of
+your own. The tokens end after --valid. Messages go to standard error. Remove the cluster with make down.`
+
+// Limits of how long tokens that leave Steamer may be good.
+const (
+	defaultValid = time.Hour
+	maxValid     = 24 * time.Hour
+)
+
+func newLoadFixture(state *State) *cobra.Command {
+	command, f := runCommand(state, scenario.None, "fixture", "Install, provision, and write what a load generator needs to know")
+	command.Long = fixtureLong
+	command.Example = `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --tier 150 --parallelism 4
+  steamer load fixture --topology cloud-native-hybrid --tenants 200 --profile steady --valid 30m | my-generator`
+	flags := command.Flags()
+	flags.Lookup("topology").DefValue, f.topologies = topology.CloudNative, []string{topology.CloudNative}
+	valid := flags.Duration("valid", defaultValid, "how long its tokens are good, 1m to 24h")
+	f.workload(command)
+	command.RunE = func(c *cobra.Command, _ []string) error {
+		if *valid < time.Minute || *valid > maxValid {
+			return exit.Invalidf("--valid "+valid.String(), "use 1m to 24h, little longer than the load", "it is out of range")
+		}
+		if isTerminal(state.Stdout) && !f.dryRun {
+			return exit.Invalidf("standard output", "pipe it into steamer load manifests --fixture -", "the fixture holds tokens, which do not belong on a terminal")
+		}
+		if err := refuse(c, "a fixture is for load that others drive and judge", "in-cluster", "parallelism", "generator-cpu", "generator-memory", "slo", "environment-latency"); err != nil {
+			return err
+		}
+		return f.fixture(c.Context(), c, state, *valid)
+	}
+	return command
+}
+
+// fixture runs the plan up to the load and writes the document in its place.
+func (f *runFlags) fixture(ctx context.Context, c *cobra.Command, state *State, valid time.Duration) error {
+	root, err := source.Find(state.root)
+	if err != nil {
+		return err
+	}
+	p, err := f.plan(c, root)
+	if err != nil {
+		return err
+	}
+	if f.planFile == "" && !c.Flags().Changed("topology") {
+		p.Topologies = f.topologies
+	}
+	if len(p.Topologies) != 1 {
+		return exit.Invalidf("--topology", "name the one that is to be loaded", "a fixture is of one topology, and the plan has %d", len(p.Topologies))
+	}
+	p.Load, p.Cluster.Keep = false, true
+	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
+	if err != nil {
+		return err
+	}
+	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
+	if err != nil {
+		return err
+	}
+	verdicts := map[string]result.Verdict{}
+	r.Measure = func(ctx context.Context, d *run.Driver) error {
+		if err := writeFixture(ctx, state.Stdout, d, valid); err != nil {
+			return err
+		}
+		verdicts[d.Name()] = result.Pass
+		return nil
+	}
+	messages := *state
+	messages.Stdout = state.Stderr // the document is all there is on standard output
+	if f.dryRun {
+		messages.Stdout = state.Stdout
+	}
+	return doMeasured(ctx, &messages, r, p, f.dryRun, verdicts)
+}
+
+func writeFixture(ctx context.Context, w io.Writer, d *run.Driver, valid time.Duration) error {
+	document, err := d.Fixture(ctx, valid)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(append(document, '\n')); err != nil {
+		return exit.Environmentf("standard output", "the program that was to read the fixture is gone", "%w", err)
+	}
+	return nil
+}
