@@ -100,6 +100,12 @@ bench: $(STEAMER) ## Client CPU per fetch against plain k6 JavaScript, alternati
 	(cd perf && STEAMER_BAO="$$bao" go run ./bench -k6 "$$k6" -at-least 1.5 -max-rss 300)
 	@if ls runs/*/result.json >/dev/null 2>&1; then go run ./hack/timings runs/*/result.json; fi
 
+.PHONY: bench-memory
+bench-memory: $(STEAMER) ## k6's memory over 20 minutes at 500 fetches/s: at most 300 MiB, within 5 % from the second minute on
+	$(STEAMER) setup --tests
+	bao="$$($(STEAMER) images build bao)" k6="$$($(STEAMER) images build k6)" && \
+	cd perf && STEAMER_BAO="$$bao" go run ./bench -k6 "$$k6" -rounds 0 -steady 20m -rate 500 -max-rss 300 -flat 5 $(ARGS)
+
 .PHONY: bench-generator
 bench-generator: $(STEAMER) ## Client CPU per fetch and highest honest rate: our extension, plain k6/http, vegeta, wrk; tables into docs/benchmarks.md. ARGS
 	$(STEAMER) setup --tests --bench

@@ -17,7 +17,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-const fixtureLong = `Installs one topology, provisions its tenants the way Rails does, leaves the cluster running, and writes the load
+const fixtureLong = `Installs one topology, provisions its tenants the way Rails does, leaves it running, and writes the load
 generator's fixture to standard output: where the active OpenBao is in the cluster, which secrets there are, the digests of
 their values, and tokens of jobs that may read them. perf/README.md describes the document.
 
@@ -79,6 +79,7 @@ func (f *runFlags) fixture(ctx context.Context, c *cobra.Command, state *State, 
 	if err != nil {
 		return err
 	}
+	r.Stay = true
 	verdicts := map[string]result.Verdict{}
 	r.Measure = func(ctx context.Context, d *run.Driver) error {
 		if err := writeFixture(ctx, state.Stdout, d, valid); err != nil {

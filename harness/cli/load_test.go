@@ -65,7 +65,7 @@ func TestLoadFixture(t *testing.T) {
 		require.Contains(t, got.stderr, want)
 		require.Contains(t, got.stderr, "mend:")
 	}
-	got := steamer(t, t.TempDir(), "load", "fixture", "--dry-run")
+	got := steamer(t, t.TempDir(), "load", "fixture", "--dry-run", "--port", freePort(t))
 	require.Equal(t, exit.Pass, got.code, got.stderr)
 	require.Contains(t, got.stdout, "topologies:\n- cloud-native\n")
 	require.NotContains(t, got.stdout, "hybrid")

@@ -156,6 +156,11 @@ func TestVerdicts(t *testing.T) {
 		"planned restart":         {event("restart", "openbao-0", 50, true), result.Pass, ""},
 		"restart before the load": {event("restart", "openbao-0", -5, false), result.Pass, ""},
 		"restart after the load":  {event("restart", "openbao-0", 115, false), result.Pass, ""},
+		"leadership to and fro": {func(r *R) {
+			for second := range 7 {
+				r.Topologies[0].Events = append(r.Topologies[0].Events, result.Event{At: at(r, second), Kind: "leadership", Detail: "x leads after y"})
+			}
+		}, result.Inconclusive, "x leads after y at +4 s; and 2 more"},
 		"leadership under load":   {event("leadership", "openbao-1 is active", 50, false), result.Inconclusive, "openbao-1 is active"},
 		"not observed":            {func(r *R) { r.Topologies[0].Resources = nil }, result.Inconclusive, "not watched throughout"},
 		"observed in part":        {func(r *R) { s := &r.Topologies[0].Resources[0]; s.Samples = s.Samples[:60] }, result.Inconclusive, "not watched throughout"},

@@ -118,6 +118,9 @@ func observed(t *result.Topology) result.Check {
 		"OpenBao's pods were not watched throughout, so restarts may have been missed")
 }
 
+// maxNamed is how many events a reason names; the timeline has them all.
+const maxNamed = 5
+
 // calm asks that nothing of the given kind happened unplanned under load.
 func calm(t *result.Topology, kind string) result.Check {
 	w := t.Load.Whole()
@@ -129,7 +132,11 @@ func calm(t *result.Topology, kind string) result.Check {
 		}
 	}
 	title := map[string]string{"restart": "unplanned restarts and out-of-memory kills", "leadership": "unplanned changes of the active pod"}[kind]
-	return check("valid/"+kind, title, fmt.Sprint(len(seen)), "0", len(seen) == 0, strings.Join(seen, "; "))
+	n := len(seen)
+	if n > maxNamed {
+		seen = append(seen[:maxNamed], fmt.Sprintf("and %d more", n-maxNamed))
+	}
+	return check("valid/"+kind, title, fmt.Sprint(n), "0", n == 0, strings.Join(seen, "; "))
 }
 
 // check builds a validity check; a miss is INCONCLUSIVE, never FAIL.

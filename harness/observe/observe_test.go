@@ -123,6 +123,21 @@ func TestEvents(t *testing.T) {
 	require.Equal(t, result.Event{At: now.Add(time.Second), Kind: "leadership", Detail: "b leads after a"}, events[1])
 }
 
+// TestTwoLeaders: a pod that lost the lock kept its label for a while. That is two events, however often it is seen.
+func TestTwoLeaders(t *testing.T) {
+	t.Parallel()
+	w := newPodWatcher(PodSource{})
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for second, labels := range [][2]string{{"true", "false"}, {"true", "true"}, {"true", "true"}, {"true", "true"}, {"false", "false"}, {"false", "true"}, {"false", "true"}} {
+		w.see(now.Add(time.Duration(second)*time.Second), []corev1.Pod{pod("b", labels[1], 0), pod("a", labels[0], 0)})
+		w.see(now.Add(time.Duration(second)*time.Second), []corev1.Pod{pod("db", "", 0)})
+	}
+	require.Equal(t, []result.Event{
+		{At: now.Add(time.Second), Kind: "leadership", Detail: "a and b are labelled as active at once"},
+		{At: now.Add(5 * time.Second), Kind: "leadership", Detail: "b alone leads again"},
+	}, w.events())
+}
+
 // TestSummary folds answers of a kubelet: one at the same time as the last adds nothing, and foreign pods are not ours.
 func TestSummary(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,7 @@ type podWatcher struct {
 	nodes      map[string]bool                  // that the pods run on
 	restarts   map[string]int32                 // by namespace/pod/container
 	present    map[string][]podRef              // pods that exist, by namespace
-	leader     string
+	leaders    []string                         // pods that are labelled as active, sorted; one but for a takeover that went wrong
 	timeline   []result.Event
 }
 
@@ -156,12 +156,13 @@ func (w *podWatcher) exist(namespace string, pods []corev1.Pod) {
 func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	var leaders []string
 	for _, pod := range pods {
 		component := pod.Labels["app.kubernetes.io/name"]
 		role := ""
 		if pod.Labels["openbao-active"] == "true" {
 			role = "active"
-			w.lead(now, pod.Name)
+			leaders = append(leaders, pod.Name)
 		} else if _, registered := pod.Labels["openbao-active"]; registered {
 			role = "standby"
 		}
@@ -178,6 +179,7 @@ func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
 			w.restarted(now, name, status)
 		}
 	}
+	w.lead(now, leaders)
 }
 
 // describe names a container and says what it may use.
@@ -193,11 +195,25 @@ func describe(pod corev1.Pod, name, component, role string) result.ResourceSerie
 	return out
 }
 
-func (w *podWatcher) lead(now time.Time, pod string) {
-	if w.leader != "" && w.leader != pod {
-		w.timeline = append(w.timeline, result.Event{At: now, Kind: "leadership", Detail: pod + " leads after " + w.leader})
+// lead takes in which pods are labelled as active. OpenBao labels its own pod, so that one that lost the lock and cannot reach the API server
+// keeps its label: the active Service then leads to both.
+func (w *podWatcher) lead(now time.Time, pods []string) {
+	slices.Sort(pods)
+	before := w.leaders
+	if len(pods) == 0 || slices.Equal(pods, before) {
+		return
 	}
-	w.leader = pod
+	w.leaders = pods
+	detail := strings.Join(pods, " and ") + " are labelled as active at once"
+	switch {
+	case len(before) == 0 && len(pods) == 1:
+		return
+	case len(pods) == 1 && len(before) == 1:
+		detail = pods[0] + " leads after " + before[0]
+	case len(pods) == 1:
+		detail = pods[0] + " alone leads again"
+	}
+	w.timeline = append(w.timeline, result.Event{At: now, Kind: "leadership", Detail: detail})
 }
 
 func (w *podWatcher) restarted(now time.Time, container string, status corev1.ContainerStatus) {

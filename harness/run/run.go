@@ -40,6 +40,8 @@ type Run struct {
 	SecondPort int
 	// Measure takes the place of the load where it is set: it drives each topology itself.
 	Measure func(context.Context, *Driver) error
+	// Stay leaves what was installed where nothing went wrong; for Plan.Cluster.Keep.
+	Stay bool
 
 	// FullStack points the run at a GitLab instead of a cluster; nil is a cluster.
 	FullStack *FullStack

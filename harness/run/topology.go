@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,6 +54,10 @@ func (r *Run) topology(ctx context.Context, name string) error {
 	err = s.story(ctx)
 	if err != nil || s.failedScenarios() {
 		s.saveDiagnostics(ctx)
+	}
+	if r.Stay && err == nil && ctx.Err() == nil {
+		r.UI.Note("what was installed stays, in " + strings.Join(topology.Namespaces(name), " and "))
+		return nil
 	}
 	remove := func(ctx context.Context) error {
 		if r.Plan.Cluster.Existing() { // on Steamer's own cluster nobody needs to wait: it goes, or the next run waits if it has to

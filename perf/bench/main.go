@@ -41,6 +41,7 @@ type settings struct {
 	steady     time.Duration
 	rate       int
 	maxRSS     int
+	flat       float64
 }
 
 func parse(args []string) (settings, error) {
@@ -48,21 +49,24 @@ func parse(args []string) (settings, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&s.k6, "k6", "", "k6 with the extension (cmd/k6); required")
 	f.StringVar(&s.scripts, "scripts", "scripts", "directory with closed.js and plain.js")
-	f.IntVar(&s.rounds, "rounds", 4, "runs of each script, in the order ABBA; even")
+	f.IntVar(&s.rounds, "rounds", 4, "runs of each script, in the order ABBA; even; 0 leaves the comparison out")
 	f.IntVar(&s.iterations, "fetches", 4000, "fetches per run")
 	f.IntVar(&s.vus, "vus", 8, "VUs")
 	f.Float64Var(&s.atLeast, "at-least", 0, "fail if the ratio of any case is below this; 0 only reports")
 	f.DurationVar(&s.steady, "steady", 30*time.Second, "length of the run of fetch.js at a constant rate; 0 leaves it out")
 	f.IntVar(&s.rate, "rate", 200, "fetches per second of that run")
 	f.IntVar(&s.maxRSS, "max-rss", 0, "fail if k6 takes more MiB than this in that run; 0 only reports")
+	f.Float64Var(&s.flat, "flat", 0, "fail if k6's memory moves by more % after the second minute of that run; 0 only reports")
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
 	switch {
 	case s.k6 == "":
 		return s, errors.New("-k6 is missing: build it with go build -o k6 ./cmd/k6")
-	case s.rounds < 2 || s.rounds%2 != 0:
-		return s, fmt.Errorf("-rounds %d: want an even number from 2 on", s.rounds)
+	case s.rounds < 0 || s.rounds%2 != 0:
+		return s, fmt.Errorf("-rounds %d: want an even number, or 0", s.rounds)
+	case s.rate < 1 || s.steady < 0 || s.flat < 0:
+		return s, fmt.Errorf("-rate %d -steady %s -flat %g: want a rate of 1 or more, and nothing below 0", s.rate, s.steady, s.flat)
 	case s.iterations < 10*s.vus || s.vus < 1:
 		return s, fmt.Errorf("-fetches %d -vus %d: want at least ten fetches for each VU", s.iterations, s.vus)
 	}
@@ -86,6 +90,9 @@ func run(ctx context.Context, args []string) error {
 	defer os.RemoveAll(b.dir)
 	if err := b.writeFixture(); err != nil {
 		return err
+	}
+	if s.rounds == 0 {
+		return b.constantRate(ctx, os.Stdout)
 	}
 	var results []comparison
 	for _, reuse := range []bool{false, true} {

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -98,6 +98,11 @@ func (b *bench) logPath() string { return filepath.Join(b.dir, "log") }
 
 // start runs a script with the flags that keep k6 from storing samples, and returns what the process took.
 func (b *bench) start(ctx context.Context, script string, env []string, args ...string) (usage, error) {
+	return b.watched(ctx, nil, script, env, args...)
+}
+
+// watched does the same and calls look once a second meanwhile, if it is not nil, with the process's ID.
+func (b *bench) watched(ctx context.Context, look func(pid int), script string, env []string, args ...string) (usage, error) {
 	args = append([]string{
 		"run", "--quiet", "--address=", "--no-usage-report", "--no-thresholds", "--summary-mode=disabled",
 		"--log-format=json",
@@ -107,7 +112,18 @@ func (b *bench) start(ctx context.Context, script string, env []string, args ...
 	cmd.Env = append(append(os.Environ(), "STEAMER_FIXTURE="+b.fixturePath()), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return usage{}, fmt.Errorf("%s: %w", script, err)
+	}
+	ended := make(chan struct{})
+	var watcher sync.WaitGroup
+	if look != nil {
+		watcher.Go(func() { everySecond(ended, func() { look(cmd.Process.Pid) }) })
+	}
+	err := cmd.Wait()
+	close(ended)
+	watcher.Wait()
+	if err != nil {
 		return usage{}, fmt.Errorf("%s: %w: %s", script, err, &out)
 	}
 	if bytes.Contains(out.Bytes(), []byte(`"level":"warning"`)) {
@@ -120,19 +136,16 @@ func (b *bench) start(ctx context.Context, script string, env []string, args ...
 	return usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), maxRSS: ru.Maxrss << 10}, nil
 }
 
-// constantRate runs fetch.js as a harness would and prints what k6 took.
-func (b *bench) constantRate(ctx context.Context, w io.Writer) error {
-	u, err := b.start(ctx, "fetch.js", []string{
-		"STEAMER_RATE=" + strconv.Itoa(b.rate), "STEAMER_WARMUP=0s", "STEAMER_DURATION=" + b.steady.String(),
-	}, "--out=hdr="+b.logPath())
-	if err != nil {
-		return err
+// everySecond calls do until ended is closed.
+func everySecond(ended <-chan struct{}, do func()) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			do()
+		case <-ended:
+			return
+		}
 	}
-	fetches := float64(b.rate) * b.steady.Seconds()
-	_, err = fmt.Fprintf(w, "fetch.js at %d/s for %s: k6 took %d MiB at most and %.0f µs of CPU per fetch, starting included\n",
-		b.rate, b.steady, u.maxRSS>>20, u.cpu.Seconds()*1e6/fetches)
-	if rss := int(u.maxRSS >> 20); err == nil && b.maxRSS > 0 && rss > b.maxRSS {
-		return fmt.Errorf("k6 took %d MiB, more than %d", rss, b.maxRSS)
-	}
-	return err
 }

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Disturbs load that pods of the cluster drive, and checks what Steamer makes of it. About two minutes a case, on one cluster that goes in the end.
+#
+#   log-broken     the API server, and with it the streams of the pods' logs, is killed under load: the logs are taken up where they broke
+#   pod-deleted    one of two load generators is deleted under load: INCONCLUSIVE, with its name
+#   interrupt      SIGINT under load: exit code 130, and no load generator left
+#
+# Usage: hack/prove-in-cluster.sh [CASE...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ "$#" -gt 0 ] || set -- log-broken pod-deleted interrupt
+node=steamer-control-plane
+namespace=steamer-cn-load
+failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+engine() {
+	local socket=/run/steamer/engine/docker.sock
+	if [ -S "$socket" ]; then docker --host "unix://$socket" "$@"; else docker "$@"; fi
+}
+kube() { engine exec --env KUBECONFIG=/etc/kubernetes/admin.conf "$node" kubectl "$@"; }
+
+# await TEXT waits for a line of the run's output.
+await() {
+	until grep -q -- "$1" "$work/log"; do
+		kill -0 "$pid" 2>/dev/null || return 1
+		read -r -t 0.2 <> <(:) || true
+	done
+}
+
+disturb() {
+	case $1 in
+	log-broken)
+		# shellcheck disable=SC2016
+		engine exec "$node" sh -c 'for p in /proc/[0-9]*; do [ "$(cat "$p/comm" 2>/dev/null)" != kube-apiserver ] || kill -9 "${p#/proc/}"; done'
+		;;
+	pod-deleted) kube --namespace "$namespace" delete pod --selector batch.kubernetes.io/job-completion-index=1 --grace-period 1 ;;
+	interrupt) kill -INT "$pid" ;;
+	esac
+}
+
+# prove CASE CODES REASON: one of the exit codes, and the reason in the run's output.
+prove() {
+	local code=0
+	: >"$work/log"
+	bin/steamer perf --in-cluster --parallelism 2 --topology cloud-native --scenarios none --tenants 10 --keep --reuse >"$work/log" 2>&1 &
+	pid=$!
+	if await 'measure: '; then disturb "$1" >"$work/disturbed" 2>&1 || cat "$work/disturbed" >&2; fi
+	wait "$pid" || code=$?
+	if [[ " $2 " == *" $code "* ]] && grep -q -- "$3" "$work/log" && ! kube get namespace "$namespace" >/dev/null 2>&1; then
+		printf 'right  %s: exit code %d\n' "$1" "$code"
+	else
+		printf 'WRONG  %s: exit code %d, want one of %s with "%s" and no namespace %s\n' "$1" "$code" "$2" "$3" "$namespace" >&2
+		tail -n 40 "$work/log" >&2
+		failed=1
+	fi
+}
+
+for name in "$@"; do
+	case $name in
+	log-broken) prove "$name" '0' '720 of\|Fetches   ' ;;
+	pod-deleted) prove "$name" '2' 'k6-' ;;
+	interrupt) prove "$name" '130' 'clean up' ;;
+	*)
+		echo "prove-in-cluster: unknown case $name" >&2
+		exit 3
+		;;
+	esac
+done
+bin/steamer cluster gc --all
+exit "$failed"
