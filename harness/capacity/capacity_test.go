@@ -107,6 +107,18 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// second multiplies the medians of the second half.
+func second(o *Observation, factor float64) error {
+	l := o.Topology.Load
+	for i := range l.Series {
+		l.Series[i].P50 = 40
+		if l.Series[i].Offset >= l.WarmupSeconds+l.MeasuredSeconds/2 {
+			l.Series[i].P50 *= factor
+		}
+	}
+	return nil
+}
+
 func TestSearchEndings(t *testing.T) {
 	t.Parallel()
 	const capacity = 1000
@@ -144,6 +156,8 @@ func TestSearchEndings(t *testing.T) {
 			}
 			return nil
 		}, result.Pass, "capacity", nil},
+		"warm only in the end": {capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 0.4) }, result.Pass, "capacity", nil},
+		"ever slower":          {capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 2.5) }, result.Fail, "not even", nil},
 		"a crowded machine": {capacity, nil, func(_ float64, _ int, o *Observation) error {
 			o.Others = 1.2
 			return nil

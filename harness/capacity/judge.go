@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"fmt"
-	"strings"
 
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/lab"
@@ -69,7 +68,9 @@ func (p Point) fatal() error {
 func (s *search) judge(o Observation, phase string, rate float64) Point {
 	t := o.Topology
 	r := result.Result{Run: result.Run{Tier: s.Tier}, Topologies: []result.Topology{t}}
-	gate.Judge(&r, gate.Policy{SLO: s.SLO, Validity: gate.DefaultValidity(), Expect: gate.Expect{Load: true}})
+	validity := gate.DefaultValidity()
+	validity.FallMayBe = true
+	gate.Judge(&r, gate.Policy{SLO: s.SLO, Validity: validity, Expect: gate.Expect{Load: true}})
 	l := t.Load
 	p := Point{
 		Phase: phase, Rate: rate, Achieved: l.AchievedRate, Seconds: l.MeasuredSeconds, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped,
@@ -106,8 +107,8 @@ func outcome(checks []result.Check) (Outcome, string) {
 			o = Generator
 		case c.Kind == "validity" && !overload[c.ID]:
 			o = Disturbed
-		case c.Kind == "slo" && c.Verdict == result.Inconclusive && !strings.Contains(c.Reason, "saturated"):
-			o = Disturbed // an objective that could not be judged
+		case c.Kind == "slo" && c.Verdict == result.Inconclusive:
+			o = Disturbed // an objective that could not be judged, or not be blamed on the server
 		default:
 			o = Broken
 		}

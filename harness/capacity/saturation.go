@@ -48,11 +48,11 @@ func Saturation(p Point, hostCPUs int) []Suspect {
 				u.Busy, u.Limit, 100*u.FullShare, u.Looks, 100*maxFull),
 		})
 	}
-	total := p.OpenBao.Cores + p.PostgreSQL.Cores + p.Generator
+	total := p.OpenBao.Cores + p.PostgreSQL.Cores + p.Generator + p.Others
 	all = append(all, Suspect{
 		Resource: "the host's CPUs", Use: total / float64(hostCPUs), Saturated: total/float64(hostCPUs) >= maxUse,
-		Evidence: fmt.Sprintf("OpenBao %.2f, PostgreSQL %.2f and the generator %.2f of %d cores (threshold %.0f %%)",
-			p.OpenBao.Cores, p.PostgreSQL.Cores, p.Generator, hostCPUs, 100*maxUse),
+		Evidence: fmt.Sprintf("OpenBao %.2f, PostgreSQL %.2f, the generator %.2f and everything else %.2f of %d cores (threshold %.0f %%)",
+			p.OpenBao.Cores, p.PostgreSQL.Cores, p.Generator, p.Others, hostCPUs, 100*maxUse),
 	})
 	host := all[len(all)-1].Resource
 	slices.SortStableFunc(all, func(a, b Suspect) int {

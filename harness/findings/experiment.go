@@ -69,10 +69,17 @@ type Arm struct {
 	Proxy     bool              `json:"proxy,omitempty"`  // the proxy of LatencyMs, also without latency
 	Recipe    string            `json:"recipe,omitempty"` // ID; "" is two-level-jwt
 	Mode      string            `json:"mode,omitempty"`   // "" is inline
+	Tokens    *Tokens           `json:"tokens,omitempty"` // of jobs' logins; nil are the recipe's
 	TLS       bool              `json:"tls,omitempty"`
 	CPUs      float64           `json:"cpus,omitempty"`
 	Change    string            `json:"change,omitempty"` // what a maintainer would do to get from the base here
 	Costs     string            `json:"costs,omitempty"`  // what speaks against it
+}
+
+// Tokens are those that the role of a JWT login gives to jobs. A zero field leaves the recipe's.
+type Tokens struct {
+	Type string          `json:"type,omitempty"` // service or batch
+	TTL  strict.Duration `json:"ttl,omitempty"`  // 1 s to an hour, in whole seconds
 }
 
 // Expectation is an effect that the experiment has to find again by itself.
@@ -204,7 +211,10 @@ func (s *Storm) validate(length time.Duration) error {
 }
 
 func (a Arm) validate() error {
-	_, err := a.recipes("")
+	if err := a.Tokens.validate(); err != nil {
+		return err
+	}
+	_, err := a.recipes(nil)
 	switch {
 	case a.Name == "":
 		return fmt.Errorf("it has no name")
@@ -233,8 +243,8 @@ func (e Experiment) expectable(x Expectation) error {
 	return nil
 }
 
-// recipes returns the arm's recipe, with the tokens' TTL replaced unless ttl is "".
-func (a Arm) recipes(ttl string) ([]*gitlab.Recipe, error) {
+// recipes returns the arm's recipe, with other tokens where the arm or a storm wants them.
+func (a Arm) recipes(storm *Storm) ([]*gitlab.Recipe, error) {
 	all, err := gitlab.Recipes()
 	if err != nil {
 		return nil, err
@@ -247,23 +257,58 @@ func (a Arm) recipes(ttl string) ([]*gitlab.Recipe, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("recipe %q: there is none of that ID", want)
 	}
-	for _, step := range all[i].Provision { // Recipes has just parsed it: it is ours to change
-		for _, key := range []string{"token_ttl", "token_max_ttl"} {
-			if _, ok := step.Body[key]; ok && ttl != "" {
-				step.Body[key] = ttl
-			}
-		}
+	var tokens Tokens
+	if a.Tokens != nil {
+		tokens = *a.Tokens
+	}
+	if storm != nil {
+		tokens.TTL = storm.TTL
+	}
+	found := tokens.replaceIn(all[i]) // Recipes has just parsed it: it is ours to change
+	if a.Tokens != nil && !found {
+		return nil, fmt.Errorf("tokens: recipe %q has no role that says what tokens it gives", want)
 	}
 	return all[i : i+1], nil
 }
 
+// replaceIn sets the tokens in the roles of a recipe and reports whether there is one that has them.
+func (t Tokens) replaceIn(r *gitlab.Recipe) bool {
+	found := false
+	for _, step := range r.Provision {
+		if _, ok := step.Body["token_type"]; !ok {
+			continue
+		}
+		found = true
+		if t.Type != "" {
+			step.Body["token_type"] = t.Type
+		}
+		if t.TTL != 0 {
+			ttl := time.Duration(t.TTL).String()
+			step.Body["token_ttl"], step.Body["token_max_ttl"] = ttl, ttl
+		}
+	}
+	return found
+}
+
+func (t *Tokens) validate() error {
+	if t == nil {
+		return nil
+	}
+	ttl := time.Duration(t.TTL)
+	switch {
+	case t.Type != "" && t.Type != "service" && t.Type != "batch":
+		return fmt.Errorf("tokens: type %q: want service or batch", t.Type)
+	case ttl != 0 && (ttl < time.Second || ttl > time.Hour || ttl%time.Second != 0):
+		return fmt.Errorf("tokens: ttl %s: want 1s to 1h in whole seconds", ttl)
+	case t.Type == "" && ttl == 0:
+		return fmt.Errorf("tokens: want a type or a ttl")
+	}
+	return nil
+}
+
 // spec is the arm's lab.
 func (a Arm) spec(e Experiment) (lab.Spec, error) {
-	ttl := ""
-	if e.Storm != nil {
-		ttl = time.Duration(e.Storm.TTL).String()
-	}
-	recipes, err := a.recipes(ttl)
+	recipes, err := a.recipes(e.Storm)
 	if err != nil {
 		return lab.Spec{}, err
 	}

@@ -161,19 +161,19 @@ func TestVerdicts(t *testing.T) {
 				r.Topologies[0].Events = append(r.Topologies[0].Events, result.Event{At: at(r, second), Kind: "leadership", Detail: "x leads after y"})
 			}
 		}, result.Inconclusive, "x leads after y at +4 s; and 2 more"},
-		"leadership under load":   {event("leadership", "openbao-1 is active", 50, false), result.Inconclusive, "openbao-1 is active"},
-		"not observed":            {func(r *R) { r.Topologies[0].Resources = nil }, result.Inconclusive, "not watched throughout"},
-		"observed in part":        {func(r *R) { s := &r.Topologies[0].Resources[0]; s.Samples = s.Samples[:60] }, result.Inconclusive, "not watched throughout"},
-		"no load":                 {func(r *R) { r.Topologies[0].Load = nil }, result.Inconclusive, "no load was run"},
-		"no scenarios":            {func(r *R) { r.Topologies[0].Scenarios = nil }, result.Inconclusive, "no scenario ran (0 skipped)"},
-		"all skipped":             {func(r *R) { r.Topologies[0].Scenarios = r.Topologies[0].Scenarios[1:] }, result.Inconclusive, "no scenario ran (1 skipped)"},
-		"no topology":             {func(r *R) { r.Topologies = nil }, result.Inconclusive, "no topology was installed"},
-		"run stopped":             {func(r *R) { r.Run.Partial = true }, result.Inconclusive, "the run did not reach its end"},
-		"step failed":             {func(r *R) { r.Steps = []result.Step{{Name: "seed", Error: "403"}} }, result.Inconclusive, `step "seed" failed: 403`},
-		"thin tail":               {load(func(l *result.Load) { l.Intended.Count, l.Intended.P99 = 9_999, 500 }), result.Pass, ""},
-		"enough tail":             {load(func(l *result.Load) { l.Intended.Count, l.Intended.P99 = 10_000, 500 }), result.Fail, "500 ms, limit 20 ms"},
-		"no quantile judged":      {load(func(l *result.Load) { l.Intended.Count = 150 }), result.Inconclusive, "none could be judged: 150 fetches are too few"},
-		"nothing recorded":        {load(func(l *result.Load) { l.Intended, l.Fetches = result.Distribution{}, 0 }), result.Inconclusive, "no latency was recorded"},
+		"leadership under load": {event("leadership", "openbao-1 is active", 50, false), result.Inconclusive, "openbao-1 is active"},
+		"not observed":          {func(r *R) { r.Topologies[0].Resources = nil }, result.Inconclusive, "not watched throughout"},
+		"observed in part":      {func(r *R) { s := &r.Topologies[0].Resources[0]; s.Samples = s.Samples[:60] }, result.Inconclusive, "not watched throughout"},
+		"no load":               {func(r *R) { r.Topologies[0].Load = nil }, result.Inconclusive, "no load was run"},
+		"no scenarios":          {func(r *R) { r.Topologies[0].Scenarios = nil }, result.Inconclusive, "no scenario ran (0 skipped)"},
+		"all skipped":           {func(r *R) { r.Topologies[0].Scenarios = r.Topologies[0].Scenarios[1:] }, result.Inconclusive, "no scenario ran (1 skipped)"},
+		"no topology":           {func(r *R) { r.Topologies = nil }, result.Inconclusive, "no topology was installed"},
+		"run stopped":           {func(r *R) { r.Run.Partial = true }, result.Inconclusive, "the run did not reach its end"},
+		"step failed":           {func(r *R) { r.Steps = []result.Step{{Name: "seed", Error: "403"}} }, result.Inconclusive, `step "seed" failed: 403`},
+		"thin tail":             {load(func(l *result.Load) { l.Intended.Count, l.Intended.P99 = 9_999, 500 }), result.Pass, ""},
+		"enough tail":           {load(func(l *result.Load) { l.Intended.Count, l.Intended.P99 = 10_000, 500 }), result.Fail, "500 ms, limit 20 ms"},
+		"no quantile judged":    {load(func(l *result.Load) { l.Intended.Count = 150 }), result.Inconclusive, "none could be judged: 150 fetches are too few"},
+		"nothing recorded":      {load(func(l *result.Load) { l.Intended, l.Fetches = result.Distribution{}, 0 }), result.Inconclusive, "no latency was recorded"},
 		"informational missed": {func(r *R) {
 			for i := range r.Topologies[0].Resources[0].Samples {
 				r.Topologies[0].Resources[0].Samples[i].Throttled = 0.9

@@ -49,10 +49,18 @@ func (v Validity) drift(l *result.Load) result.Check {
 			"one half of the measurement has no fetches")
 	}
 	a, b := sum[0]/n[0], sum[1]/n[1]
-	ratio := math.Max(a/b, b/a)
+	ratio := v.moved(a, b)
 	return check("valid/steady", "median latency, second half against first", fmt.Sprintf("%s to %s ms", num(a), num(b)),
 		fmt.Sprintf("within a factor of %s", num(v.MaxDrift)), ratio <= v.MaxDrift || math.Abs(a-b) <= driftFloor,
 		fmt.Sprintf("the median moved from %s to %s ms while the load was constant", num(a), num(b)))
+}
+
+// moved is the factor between two latencies that counts.
+func (v Validity) moved(from, to float64) float64 {
+	if v.FallMayBe {
+		return to / from
+	}
+	return math.Max(from/to, to/from)
 }
 
 // trend looks for a latency that rises or falls throughout. A block's value is the median of its seconds' p50, and of their p95. There is a
@@ -88,7 +96,7 @@ func (v Validity) trend(l *result.Load) result.Check {
 			moved += ", "
 		}
 		moved += fmt.Sprintf("%s %s to %s ms", q.name, num(from), num(to))
-		if p <= maxTrendP && math.Max(from/to, to/from) > q.max && math.Abs(to-from) > q.floor && reason == "" {
+		if p <= maxTrendP && v.moved(from, to) > q.max && math.Abs(to-from) > q.floor && reason == "" {
 			reason = fmt.Sprintf("the %s went from %s to %s ms, from block to block, while the load was constant", q.name, num(from), num(to))
 		}
 	}
