@@ -25,7 +25,11 @@ shape of GitLab's sizing tables beside the published numbers, PASS or FAIL for e
 extrapolated from the measured ones and marked.
 
 With --local two OpenBao processes share one PostgreSQL on this machine. Without it the chart is installed
-as in steamer run, and the times are those that clients of the cluster see.`
+as in steamer run, with the limits of tier ` + sizingTier + ` unless --tier names another, and the times are those that clients of the
+cluster see.`
+
+// sizingTier is the smallest tier whose rate reaches the published one.
+const sizingTier = "150"
 
 type sizingFlags struct {
 	*runFlags
@@ -39,7 +43,7 @@ func newSizing(state *State) *cobra.Command {
 	command.Long = sizingLong
 	command.Example = `  steamer sizing --local --max-tenants 1000
   steamer sizing --local --max-tenants 200 --failovers 5
-  steamer sizing --topology cloud-native --max-tenants 1000 --tier 150`
+  steamer sizing --topology cloud-native --max-tenants 1000`
 	flags, o := command.Flags(), &f.options
 	flags.BoolVar(&f.local, "local", false, "OpenBao and PostgreSQL as processes instead of on a cluster")
 	flags.IntVar(&o.MaxTenants, "max-tenants", o.MaxTenants, "largest size, 50 to 10000")
@@ -64,6 +68,9 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 	}
 	if p.Rate > 0 {
 		f.options.Rate = p.Rate
+	}
+	if f.planFile == "" && !c.Flags().Changed("tier") {
+		p.Tier = sizingTier
 	}
 	f.options.HostCPUs = runtime.NumCPU()
 	if err := errors.Join(f.options.Validate(), bound("secrets", p.Secrets, 1, 100)); err != nil {

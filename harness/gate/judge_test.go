@@ -156,6 +156,7 @@ func TestVerdicts(t *testing.T) {
 		"planned restart":         {event("restart", "openbao-0", 50, true), result.Pass, ""},
 		"restart before the load": {event("restart", "openbao-0", -5, false), result.Pass, ""},
 		"restart after the load":  {event("restart", "openbao-0", 115, false), result.Pass, ""},
+		"database stood still":    {event("database", "stood still for 58 s", 50, false), result.Inconclusive, "stood still for 58 s at +50 s"},
 		"leadership to and fro": {func(r *R) {
 			for second := range 7 {
 				r.Topologies[0].Events = append(r.Topologies[0].Events, result.Event{At: at(r, second), Kind: "leadership", Detail: "x leads after y"})

@@ -94,7 +94,7 @@ func (v Validity) checks(t *result.Topology) []result.Check {
 	if l.Generator.CPUShare <= 0 {
 		c.Measured, c.Reason = "unknown", "the generator's CPU time was not recorded"
 	}
-	watched := []result.Check{observed(t), calm(t, "restart"), calm(t, "leadership")}
+	watched := []result.Check{observed(t), calm(t, "restart"), calm(t, "leadership"), calm(t, "database")}
 	if v.Unobserved {
 		for i := range watched {
 			watched[i].Informational, watched[i].Verdict = true, result.Inconclusive
@@ -134,7 +134,10 @@ func calm(t *result.Topology, kind string) result.Check {
 			seen = append(seen, fmt.Sprintf("%s at %+.0f s", e.Detail, e.At.Sub(w.From).Seconds()))
 		}
 	}
-	title := map[string]string{"restart": "unplanned restarts and out-of-memory kills", "leadership": "unplanned changes of the active pod"}[kind]
+	title := map[string]string{
+		"restart": "unplanned restarts and out-of-memory kills", "leadership": "unplanned changes of the active pod",
+		"database": "times in which OpenBao's database stood still",
+	}[kind]
 	n := len(seen)
 	if n > maxNamed {
 		seen = append(seen[:maxNamed], fmt.Sprintf("and %d more", n-maxNamed))

@@ -224,7 +224,7 @@ type ResourceSample struct {
 // Event is a moment worth marking on the timeline.
 type Event struct {
 	At     time.Time `json:"at"`
-	Kind   string    `json:"kind"` // leadership, restart, fault, phase, kubernetes
+	Kind   string    `json:"kind"` // leadership, restart, fault, phase, kubernetes, database
 	Detail string    `json:"detail"`
 	// Planned is true when Steamer caused the event on purpose, so that it does not make a measurement invalid.
 	Planned bool `json:"planned,omitempty"`

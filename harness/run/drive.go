@@ -161,7 +161,7 @@ func (s *stage) drive(ctx context.Context) error {
 		func(iv result.Interval) { s.UI.Interval(iv, length) })
 	resources, events, gaps := observer.Stop()
 	observer.Fill(s.out)
-	s.out.Resources, s.out.Events = resources, append(s.out.Events, events...)
+	s.out.Resources, s.out.Events = resources, append(append(s.out.Events, events...), s.out.Database.Stalls()...)
 	slices.SortFunc(s.out.Events, func(a, b result.Event) int { return a.At.Compare(b.At) })
 	if s.Plan.Cluster.Existing() {
 		s.out.NotMeasured = append(s.out.NotMeasured,
