@@ -131,7 +131,7 @@ sizing: $(STEAMER) ## How OpenBao grows with tenants, beside GitLab's published 
 	$(STEAMER) sizing --local $(ARGS)
 
 .PHONY: findings
-findings: $(STEAMER) ## Run the experiments and write docs/findings.md; fails if a known effect is not found again; under half an hour. ARGS
+findings: $(STEAMER) ## Run the experiments and write docs/findings.md; fails if a known effect is not found again; about half an hour. ARGS
 	$(STEAMER) setup --tests
 	$(STEAMER) findings --markdown docs/findings.md $(ARGS)
 

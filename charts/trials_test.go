@@ -86,9 +86,10 @@ var openbaoNeeded = map[string]string{
 }
 
 var openbaoChanges = map[string]change{
-	"image.pullPolicy":                                           {to: "Always"},
-	"imagePullSecrets":                                           {to: "[{name: p}]"},
-	"openbaoVersion":                                             {to: "2.5.0"},
+	"image.pullPolicy": {to: "Always"},
+	"imagePullSecrets": {to: "[{name: p}]"},
+	"openbaoVersion":   {to: "2.5.0"},
+	"config.storage.postgresql.transactionMaxParallel": {to: "3"},
 	"strategy.type":                                              {to: "RollingUpdate"},
 	"serviceActive.type":                                         {to: "LoadBalancer"},
 	"serviceInactive.type":                                       {to: "LoadBalancer"},

@@ -28,19 +28,21 @@ const Kind = "Experiment"
 
 // Experiment is one file of Dir.
 type Experiment struct {
-	APIVersion  string        `json:"apiVersion"`
-	Kind        string        `json:"kind"`
-	ID          string        `json:"id"`       // the file's name without ".yaml"
-	Order       int           `json:"order"`    // place on the page
-	Title       string        `json:"title"`    // what is varied
-	Question    string        `json:"question"` // what a maintainer wants to know
-	Source      string        `json:"source"`   // why it is asked: a default, a documented number
-	Load        Load          `json:"load"`
-	Rounds      int           `json:"rounds"` // each arm once in each; 6 or more, for an interval of 95 %
-	Storm       *Storm        `json:"storm,omitempty"`
-	Arms        []Arm         `json:"arms"` // the first is what the others are compared with
-	Expect      []Expectation `json:"expect,omitempty"`
-	NotMeasured []string      `json:"notMeasured,omitempty"`
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	ID         string `json:"id"`       // the file's name without ".yaml"
+	Order      int    `json:"order"`    // place on the page
+	Title      string `json:"title"`    // what is varied
+	Question   string `json:"question"` // what a maintainer wants to know
+	Source     string `json:"source"`   // why it is asked: a default, a documented number
+	Load       Load   `json:"load"`
+	Rounds     int    `json:"rounds"` // each arm once in each; 6 or more, for an interval of 95 %
+	Storm      *Storm `json:"storm,omitempty"`
+	// RotateEvery rotates the key of OpenBao's storage under the load, which takes the lock that every storage access needs; 0 does not.
+	RotateEvery strict.Duration `json:"rotateEvery,omitempty"`
+	Arms        []Arm           `json:"arms"` // the first is what the others are compared with
+	Expect      []Expectation   `json:"expect,omitempty"`
+	NotMeasured []string        `json:"notMeasured,omitempty"`
 }
 
 // Load is a closed loop, the same for all arms.
@@ -166,6 +168,9 @@ func (e Experiment) validate() error {
 		return fmt.Errorf("rounds %d: want %d to %d", e.Rounds, minRounds, maxRounds)
 	case len(e.Arms) < 2 || len(e.Arms) > maxArms:
 		return fmt.Errorf("%d arms: want 2 to %d", len(e.Arms), maxArms)
+	}
+	if every := time.Duration(e.RotateEvery); every != 0 && (every < 500*time.Millisecond || every > duration) || every != 0 && e.Storm != nil {
+		return fmt.Errorf("rotateEvery %s: want 500ms to the load's %s, and no storm", every, duration)
 	}
 	for i, a := range e.Arms {
 		if err := a.validate(); err != nil {

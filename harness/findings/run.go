@@ -31,6 +31,8 @@ type Slice struct {
 	StormShare float64 `json:"stormShare,omitempty"`
 	Calm       float64 `json:"calm,omitempty"`
 	Logins     int     `json:"logins,omitempty"` // made for the storm
+	// Rotations of the storage's key that ended under the load.
+	Rotations int `json:"rotations,omitempty"`
 }
 
 // ArmOutcome is all readings of one arm.
@@ -144,11 +146,24 @@ func (o *Outcome) slice(ctx context.Context, l *lab.Lab, arm, round int) (Slice,
 		return Slice{}, err
 	}
 	name := fmt.Sprintf("%s-%d-%d", o.Experiment.ID, arm, round)
+	rotating, stop := context.WithCancel(ctx)
+	defer stop()
+	var rotated int
+	var group errgroup.Group
+	if every := time.Duration(o.Experiment.RotateEvery); every > 0 {
+		group.Go(func() (err error) {
+			rotated, err = rotate(rotating, l, every)
+			return err
+		})
+	}
 	r, err := l.Drive(ctx, name, o.Arms[arm].profile(o.Experiment.Load), 1, fixture, nil)
-	if err != nil {
+	stop()
+	if err := errors.Join(err, group.Wait()); err != nil {
 		return Slice{}, err
 	}
-	return reading(r, round)
+	s, err := reading(r, round)
+	s.Rotations = rotated
+	return s, err
 }
 
 // reading takes from a run what an experiment compares.

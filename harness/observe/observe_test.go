@@ -206,3 +206,24 @@ func TestSelfScript(t *testing.T) {
 	require.ErrorContains(t, err, "terminated")
 	require.NoError(t, ctx.Err(), "the script outlived its standard input")
 }
+
+// TestHost: the machine's CPU seconds become cores, and the first reading is only where to count from.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	var s series
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.host(start, 1000)
+	require.Empty(t, s.out.Samples)
+	s.host(start.Add(2*time.Second), 1003)
+	s.host(start.Add(3*time.Second), 1003.5)
+	require.Equal(t, []result.ResourceSample{
+		{At: start.Add(2 * time.Second), CPUCores: 1.5}, {At: start.Add(3 * time.Second), CPUCores: 0.5},
+	}, s.out.Samples)
+	ctx, cancel := context.WithCancel(t.Context())
+	o := &Observer{}
+	Host{}.attach(ctx, o)
+	cancel()
+	o.group.Wait()
+	require.Empty(t, o.errs)
+	require.Positive(t, o.host.cpu, "this machine has been used")
+}

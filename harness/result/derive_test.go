@@ -61,3 +61,40 @@ func TestPeaksAndCounts(t *testing.T) {
 	p, f, k := top.Count()
 	require.Equal(t, [3]int{2, 1, 1}, [3]int{p, f, k})
 }
+
+// TestOthers: of two cores in use, half a core is OpenBao's and a fifth k6's, wherever k6 runs.
+func TestOthers(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	cores := func(n float64) []float64 {
+		out := make([]float64, 21)
+		for i := range out {
+			out[i] = n
+		}
+		return out
+	}
+	host := series("host", start, cores(2)...)
+	k6 := series("k6", start, cores(0.2)...)
+	var generator result.Generator
+	for _, s := range k6.Samples {
+		generator.Samples = append(generator.Samples, result.GeneratorSample{At: s.At, CPUCores: s.CPUCores})
+	}
+	openbao := series("openbao", start, cores(0.5)...)
+	late := series("openbao", start.Add(5*time.Second), cores(0.5)...)
+	w := result.Window{From: start, To: start.Add(20 * time.Second)}
+	for name, tc := range map[string]struct {
+		topology result.Topology
+		want     float64
+		known    bool
+	}{
+		"a process":      {result.Topology{Host: &host, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{openbao}}, 1.3, true},
+		"pods":           {result.Topology{Host: &host, Load: &result.Load{}, Resources: []result.ResourceSeries{openbao, k6}}, 1.3, true},
+		"no host":        {result.Topology{Load: &result.Load{}, Resources: []result.ResourceSeries{openbao}}, 0, false},
+		"no load":        {result.Topology{Host: &host, Resources: []result.ResourceSeries{openbao}}, 0, false},
+		"not throughout": {result.Topology{Host: &host, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{late}}, 1.425, false},
+	} {
+		got, known := tc.topology.Others(w)
+		require.Equal(t, tc.known, known, name)
+		require.InDelta(t, tc.want, got, 1e-9, name)
+	}
+}

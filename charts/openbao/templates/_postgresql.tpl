@@ -64,6 +64,14 @@ the connection. The driver's sockets probe the server every 5 minutes, whatever 
 {{- $_ := set $storage $name (int (index $p $key)) }}
 {{- end }}
 {{- end }}
+{{- /* A pool that transactions use up deadlocks: OpenBao locks its barrier to write the keyring, and wants a connection of its own for that. */}}
+{{- $transactions := $p.transactionMaxParallel }}
+{{- if and (kindIs "invalid" $transactions) (not (kindIs "invalid" $p.maxParallel)) }}
+{{- $transactions = max 1 (sub (int $p.maxParallel) 2) }}
+{{- end }}
+{{- if not (kindIs "invalid" $transactions) }}
+{{- $_ := set $storage "transaction_max_parallel" (int $transactions) }}
+{{- end }}
 {{- with $p.table }}{{ $_ := set $storage "table" . }}{{ end }}
 {{- with $p.haTable }}{{ $_ := set $storage "ha_table" . }}{{ end }}
 {{- $storage | toRawJson }}
