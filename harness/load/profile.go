@@ -25,7 +25,7 @@ type Profile struct {
 	Duration    strict.Duration `json:"duration"`    // 1 s to 24 h; with stages it is their sum and may be left out
 	Rate        Rate            `json:"rate"`
 	Connections Connections     `json:"connections"`
-	VUs         VUs             `json:"vus,omitzero"` // left out: as many as the rate needs, see VUs.At
+	VUs         VUs             `json:"vus,omitempty,omitzero"` // left out: as many as the rate needs, see VUs.At
 	// Stages move the rate after the warm-up; none: it stays.
 	Stages []Stage `json:"stages,omitempty"`
 	// Weights say how often mode mixed draws each of the other modes, Operations how often mode rails does each of its things.
