@@ -105,7 +105,7 @@ func TestRun(t *testing.T) {
 	t.Run("complete", func(t *testing.T) {
 		log := filepath.Join(t.TempDir(), "log")
 		out, err := k6(t, server.Fixture, log,
-			"STEAMER_RATE=40", "STEAMER_WARMUP=2s", "STEAMER_DURATION=4s", "STEAMER_VUS=10").CombinedOutput()
+			"STEAMER_RATE=40", "STEAMER_WARMUP=2s", "STEAMER_DURATION=4s", "STEAMER_VUS=80").CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		noTokens(t, server, out)
 
@@ -115,7 +115,7 @@ func TestRun(t *testing.T) {
 		require.Equal(t, "summary", last.Kind)
 		require.False(t, last.Partial)
 		require.Equal(t, "v2.1.0", last.K6)
-		require.GreaterOrEqual(t, last.MaxVUs, int64(10))
+		require.GreaterOrEqual(t, last.MaxVUs, int64(80))
 
 		for phase, seconds := range map[string]int64{"warmup": 2, "measure": 4} {
 			count, hist := merged(t, lines, phase)
