@@ -2,7 +2,7 @@
 # Disturbs load that pods of the cluster drive, and checks what Steamer makes of it. About two minutes a case, on one cluster that goes in the end.
 #
 #   log-broken     the API server, and with it the streams of the pods' logs, is killed under load: the logs are taken up where they broke
-#   pod-deleted    one of two load generators is deleted under load: INCONCLUSIVE, with its name
+#   pod-deleted    one of two load generators is deleted under load: the other is ended too, INCONCLUSIVE, exit code 4
 #   interrupt      SIGINT under load: exit code 130, and no load generator left
 #
 # Usage: hack/prove-in-cluster.sh [CASE...]
@@ -60,7 +60,7 @@ prove() {
 for name in "$@"; do
 	case $name in
 	log-broken) prove "$name" '0' '720 of\|Fetches   ' ;;
-	pod-deleted) prove "$name" '2' 'k6-' ;;
+	pod-deleted) prove "$name" '4' 'Steamer: INCONCLUSIVE' ;;
 	interrupt) prove "$name" '130' 'clean up' ;;
 	*)
 		echo "prove-in-cluster: unknown case $name" >&2
