@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/capacity"
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/lab"
@@ -23,7 +22,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/harness/source"
 )
 
 const capacityLong = `Finds the highest rate of fetches at which the objectives of a tier (perf/slo.yaml) still hold: doubles the
@@ -70,11 +68,7 @@ func newCapacity(state *State) *cobra.Command {
 }
 
 func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
-	root, err := source.Find(state.root)
-	if err != nil {
-		return err
-	}
-	p, err := f.plan(c, root)
+	root, p, err := f.read(c, state)
 	if err != nil {
 		return err
 	}
@@ -192,12 +186,7 @@ func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, 
 // onCluster searches on every topology of the plan.
 func (f *capacityFlags) onCluster(ctx context.Context, state *State, root string, p plan.Plan) error {
 	p.Load = true // k6 is needed
-	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
-	if err != nil {
-		return err
-	}
-	ui := &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)}
-	r, err := state.newRunOf(resolved, ui)
+	r, ui, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return err
 	}

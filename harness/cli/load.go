@@ -16,8 +16,9 @@ func newLoad(state *State) *cobra.Command {
 	command := group(&cobra.Command{
 		Use: "load", Short: "Load by processes that Steamer does not start: manifests for the k6-operator, and logs merged into one result",
 		Long: `For load that one machine cannot make, or that has to come from somewhere else than where Steamer is.
-fixture installs and provisions a topology and writes what a load generator needs to know of it; manifests writes what the k6-operator needs to drive a profile; merge makes one judged result of the logs of its
-runners, or of any k6 processes with the extension that shared one schedule.`,
+fixture installs and provisions a topology and writes what a load generator needs to know of it; manifests writes what
+the k6-operator needs to drive a profile; merge makes one judged result of the logs of its runners, or of any k6
+processes with the extension that shared one schedule.`,
 	})
 	command.AddCommand(newLoadFixture(state), newLoadManifests(state), newLoadMerge(state))
 	return command

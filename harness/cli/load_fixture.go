@@ -2,18 +2,15 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -56,11 +53,7 @@ func newLoadFixture(state *State) *cobra.Command {
 
 // fixture runs the plan up to the load and writes the document in its place.
 func (f *runFlags) fixture(ctx context.Context, c *cobra.Command, state *State, valid time.Duration) error {
-	root, err := source.Find(state.root)
-	if err != nil {
-		return err
-	}
-	p, err := f.plan(c, root)
+	root, p, err := f.read(c, state)
 	if err != nil {
 		return err
 	}
@@ -71,11 +64,7 @@ func (f *runFlags) fixture(ctx context.Context, c *cobra.Command, state *State, 
 		return exit.Invalidf("--topology", "name the one that is to be loaded", "a fixture is of one topology, and the plan has %d", len(p.Topologies))
 	}
 	p.Load, p.Cluster.Keep = false, true
-	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
-	if err != nil {
-		return err
-	}
-	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
+	r, _, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return err
 	}

@@ -191,12 +191,17 @@ func (f *runFlags) rate(c *cobra.Command, p *plan.Plan) error {
 	return err
 }
 
-func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
-	root, err := source.Find(state.root)
-	if err != nil {
-		return err
+// read finds the source tree and makes the plan.
+func (f *runFlags) read(c *cobra.Command, state *State) (root string, p plan.Plan, err error) {
+	if root, err = source.Find(state.root); err != nil {
+		return "", p, err
 	}
-	p, err := f.plan(c, root)
+	p, err = f.plan(c, root)
+	return root, p, err
+}
+
+func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
+	root, p, err := f.read(c, state)
 	if err != nil {
 		return err
 	}
@@ -241,6 +246,17 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	}
 	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
 	return conclude(ctx, outcome, err)
+}
+
+// prepare resolves a plan and makes its run, whose progress goes to standard error.
+func (s *State) prepare(ctx context.Context, root string, p plan.Plan) (*run.Run, *run.Text, error) {
+	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(s.Stderr, line) }})
+	if err != nil {
+		return nil, nil, err
+	}
+	ui := &run.Text{W: s.Stderr, Terminal: isTerminal(s.Stderr)}
+	r, err := s.newRunOf(resolved, ui)
+	return r, ui, err
 }
 
 // newRunOf makes a run of a plan with what the state knows.

@@ -8,14 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/sizing"
-	"gitlab.com/steamer/steamer/harness/source"
 )
 
 const sizingLong = `Provisions 50, 200, 1,000 and 5,000 tenants as far as --max-tenants and --budget allow, and at each size measures
@@ -55,11 +53,7 @@ func newSizing(state *State) *cobra.Command {
 }
 
 func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
-	root, err := source.Find(state.root)
-	if err != nil {
-		return err
-	}
-	p, err := f.plan(c, root)
+	root, p, err := f.read(c, state)
 	if err != nil {
 		return err
 	}
@@ -130,12 +124,7 @@ func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, s
 
 func (f *sizingFlags) onCluster(ctx context.Context, state *State, root string, p plan.Plan) error {
 	p.Load, p.Tenants = true, 2 // k6 is needed; the sizes come later
-	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
-	if err != nil {
-		return err
-	}
-	ui := &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)}
-	r, err := state.newRunOf(resolved, ui)
+	r, ui, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return err
 	}

@@ -106,14 +106,22 @@ func (o *Output) AddMetricSamples(containers []metrics.SampleContainer) {
 	defer o.mu.Unlock()
 	for _, c := range containers {
 		if obs, ok := c.(*openbao.Observation); ok {
-			scenario, _ := obs.Tags.Get("scenario")
-			o.at(obs.GetTime(), obs.Tags).add(obs, o.dropped[scenario].until(obs.Result.Start))
+			o.at(obs.GetTime(), obs.Tags).add(obs, o.droppedBefore(obs))
 			continue
 		}
 		for _, s := range c.GetSamples() {
 			o.builtin(s)
 		}
 	}
+}
+
+// droppedBefore returns how many arrivals of its scenario were dropped before a fetch began.
+func (o *Output) droppedBefore(obs *openbao.Observation) uint64 {
+	if len(o.dropped) == 0 {
+		return 0 // as in every valid run: no lookup for each fetch
+	}
+	scenario, _ := obs.Tags.Get("scenario")
+	return o.dropped[scenario].until(obs.Result.Start)
 }
 
 // builtin takes in the few of k6's own samples that say whether a run is valid.
