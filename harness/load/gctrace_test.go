@@ -25,6 +25,8 @@ func TestTrace(t *testing.T) {
 			runtime.GC()
 		}
 		runtime.KeepAlive(garbage)
+		// GC returns before the runtime has printed its line; stopping the world waits for that.
+		runtime.ReadMemStats(new(runtime.MemStats))
 		fmt.Fprint(os.Stderr, "the end")
 		os.Exit(0)
 	}
