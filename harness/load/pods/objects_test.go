@@ -2,8 +2,6 @@ package pods
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,16 +10,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/pod-security-admission/api"
-	"k8s.io/pod-security-admission/policy"
-	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/check/kubeapi"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result/strict"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew") //nolint:gochecknoglobals // a test flag
 
 func sample() (Runner, load.Job) {
 	return Runner{
@@ -57,23 +51,11 @@ func TestObjects(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, problems, kind)
 	}
-	judge, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	require.NoError(t, err)
-	for _, verdict := range judge.EvaluatePod(api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}, &job.Spec.Template.ObjectMeta, &job.Spec.Template.Spec) {
-		require.True(t, verdict.Allowed, "%s: %s", verdict.ForbiddenReason, verdict.ForbiddenDetail)
-	}
+	loadtest.Restricted(t, &job.Spec.Template.Spec)
 
 	// Which scripts there are is not this package's to say.
 	job = r.job(j, map[string]string{"fetch.js": "", MainScript: "", "lib/deep.js": ""}, 10*time.Minute)
-	got, err := yaml.Marshal(job)
-	require.NoError(t, err)
-	golden := filepath.Join("testdata", "job.yaml")
-	if *update {
-		require.NoError(t, os.WriteFile(golden, got, 0o600))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), "go test ./harness/load/pods -update writes it anew")
+	loadtest.Golden(t, filepath.Join("testdata", "job.yaml"), job)
 }
 
 func TestScriptsRefuses(t *testing.T) {

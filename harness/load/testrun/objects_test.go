@@ -2,7 +2,6 @@ package testrun
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,18 +16,14 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/pod-security-admission/api"
-	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/check/kubeapi"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result/strict"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew") //nolint:gochecknoglobals // a test flag
 
 func sample() Spec {
 	return Spec{
@@ -95,23 +90,11 @@ func TestObjects(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, found, kind)
 	}
-	judge, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	require.NoError(t, err)
 	for _, pod := range []Pod{run.Spec.Runner, run.Spec.Starter} {
 		asPod := corev1.PodSpec{SecurityContext: pod.SecurityContext, Volumes: pod.Volumes, Containers: []corev1.Container{{Name: "k6", SecurityContext: pod.ContainerSecurityContext}}}
-		for _, verdict := range judge.EvaluatePod(api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}, &metav1.ObjectMeta{}, &asPod) {
-			require.True(t, verdict.Allowed, "%s: %s", verdict.ForbiddenReason, verdict.ForbiddenDetail)
-		}
+		loadtest.Restricted(t, &asPod)
 	}
-	got, err := yaml.Marshal(run)
-	require.NoError(t, err)
-	golden := filepath.Join("testdata", "testrun.yaml")
-	if *update {
-		require.NoError(t, os.WriteFile(golden, got, 0o600))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), "go test ./harness/load/testrun -update writes it anew")
+	loadtest.Golden(t, filepath.Join("testdata", "testrun.yaml"), run)
 }
 
 // TestProblems: the judge of TestObjects notices what is wrong.
