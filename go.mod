@@ -2,6 +2,8 @@ module gitlab.com/steamer/steamer
 
 go 1.26.0
 
+toolchain go1.26.9
+
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.2.0
 	github.com/Masterminds/semver/v3 v3.5.0

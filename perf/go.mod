@@ -2,6 +2,8 @@ module gitlab.com/steamer/steamer/perf
 
 go 1.26.0
 
+toolchain go1.26.9
+
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.2.0
 	github.com/grafana/sobek v0.0.0-20260429085637-a66d4790012b

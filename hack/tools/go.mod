@@ -2,6 +2,8 @@ module gitlab.com/steamer/steamer/hack/tools
 
 go 1.26.0
 
+toolchain go1.26.9
+
 tool (
 	github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 	github.com/norwoodj/helm-docs/cmd/helm-docs

@@ -2,6 +2,8 @@ module gitlab.com/steamer/steamer/hack/tools/gosec
 
 go 1.26.0
 
+toolchain go1.26.9
+
 tool github.com/securego/gosec/v2/cmd/gosec
 
 require (

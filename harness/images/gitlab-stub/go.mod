@@ -1,3 +1,5 @@
 module gitlab.com/steamer/steamer/harness/images/gitlab-stub
 
 go 1.26.0
+
+toolchain go1.26.9

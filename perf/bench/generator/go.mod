@@ -2,6 +2,8 @@ module gitlab.com/steamer/steamer/perf/bench/generator
 
 go 1.26.0
 
+toolchain go1.26.9
+
 require (
 	github.com/stretchr/testify v1.12.1
 	github.com/tsenart/vegeta/v12 v12.13.0
