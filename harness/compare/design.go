@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/stats"
 )
 
 // DefaultDesign is a comparison of up to 30 pairs, about 25 minutes, whose first
-// look comes after 8. 120 fetches/s put 120 fetches of a slice of 20 s beyond p95,
+// look comes after 10. 120 fetches/s put 120 fetches of a slice of 20 s beyond p95,
 // where the gate's rule on tails asks for 100.
 func DefaultDesign() Design {
 	d := Design{
@@ -46,7 +47,7 @@ const (
 func (d Design) Check() error {
 	bad := func(flag, mend, format string, args ...any) error { return exit.Invalidf(flag, mend, format, args...) }
 	if err := (stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}).Check(); err != nil {
-		return bad("--alpha, --look-every, --pairs", "the defaults are 0.05, 10 and 40", "%w", err)
+		return bad("--alpha, --look-every, --pairs", "the defaults are 0.05, 10 and 30", "%w", err)
 	}
 	switch {
 	case d.MaxPairs < MinPairs || d.MaxPairs > maxPairs || d.MaxPairs%2 != 0:
@@ -91,6 +92,18 @@ func (d Design) checkGate() error {
 		seen[g.Name] = true
 		if !(g.Margin >= 0 && g.Margin <= maxMargin) {
 			return exit.Invalidf(fmt.Sprintf("--margin %g", 100*g.Margin), "use 0 to 1000, in %", "it is out of range")
+		}
+	}
+	return nil
+}
+
+// CheckTails refuses a design whose slices put too few fetches beyond a quantile that is to decide; the error is of code exit.Invalid.
+func (d Design) CheckTails() error {
+	for _, g := range d.GateMetrics {
+		need, known := gate.FetchesFor(g.Name)
+		if have := int64(d.Rate * d.Slice); known && have < need {
+			return exit.Invalidf("--gate "+g.Name, fmt.Sprintf("use longer slices (--slice) or a higher --rate: together %d fetches a slice", need),
+				"a slice has %d fetches, too few for it to decide", have)
 		}
 	}
 	return nil

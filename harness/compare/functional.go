@@ -96,11 +96,11 @@ func (e *Engine) check(ctx context.Context, list []scenario.Scenario) ([]Functio
 	return out, nil
 }
 
-// regressions are the scenarios that pass with A and fail with B.
+// regressions are the scenarios that pass with A and fail with B, and did so again when they were repeated.
 func (c *Comparison) regressions() []string {
 	var out []string
 	for _, f := range c.Functional {
-		if f.regression() {
+		if f.regression() && f.Twice {
 			out = append(out, fmt.Sprintf("scenario %s passes with A and fails with B: %s", f.ID, f.Reason))
 		}
 	}

@@ -25,8 +25,8 @@ const MinPairs = 6
 //  1. FAIL: B did not come up, or answered a wrong value; a scenario passes with A and fails with B, twice; a gate metric's ratio
 //     lies above its margin, or B alone fails fetches or does not carry the load,
 //     each at the level of the look after Holm's correction over all of them
-//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs,
-//     an interrupted comparison, a wrong value in A
+//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs, failed fetches or load not carried with B alone more often
+//     than chance would have it (p at most alpha, uncorrected), an interrupted comparison, a wrong value in A
 //  3. PASS: every gate metric's ratio lies below its margin
 //
 // A PASS needs no correction for the number of metrics, because all have to hold.
@@ -41,10 +41,18 @@ func Judge(c *Comparison, q *Quarantine) {
 		if !plan.Due(n) && !last {
 			continue
 		}
-		level := plan.Level(seen, n, last)
-		seen = n
-		v = c.look(n, level, last, q)
-		if v.value != result.Inconclusive {
+		// That the end came here may be because this look decided: it is judged as any other first. Only what it leaves open may use what is left of alpha.
+		if plan.Due(n) {
+			v = c.look(n, plan.Level(seen, n, false), last, q)
+			if v.value != result.Inconclusive || !last || c.hopeless() {
+				if seen = n; v.value != result.Inconclusive {
+					break
+				}
+				continue
+			}
+			c.Looks = c.Looks[:len(c.Looks)-1]
+		}
+		if v = c.look(n, plan.Level(seen, n, true), true, q); v.value != result.Inconclusive {
 			break
 		}
 	}
@@ -64,7 +72,13 @@ func (c *Comparison) Decided() bool {
 		return false
 	}
 	last := c.Looks[len(c.Looks)-1]
-	return last.Pairs == len(c.Pairs) && (last.Verdict != result.Inconclusive || float64(last.Valid) < hopelessValid*float64(last.Pairs))
+	return last.Pairs == len(c.Pairs) && (last.Verdict != result.Inconclusive || c.hopeless())
+}
+
+// hopeless reports whether so few pairs of the last look were valid that going on is a waste of time.
+func (c *Comparison) hopeless() bool {
+	last := c.Looks[len(c.Looks)-1]
+	return float64(last.Valid) < hopelessValid*float64(last.Pairs)
 }
 
 type verdict struct {
@@ -132,8 +146,14 @@ func (c *Comparison) look(n int, level float64, last bool, q *Quarantine) verdic
 	}
 	for i := range c.Outcomes {
 		o := &c.Outcomes[i]
-		if o.decide(level); o.Verdict == result.Fail {
+		o.decide(level)
+		switch {
+		case o.Verdict == result.Fail:
 			fails = append(fails, o.Reason)
+		case o.OnlyB > o.OnlyA && o.P <= c.Design.Alpha: // not enough for a FAIL among so many tests, and too much for a PASS
+			unsure = append(unsure, o.Reason)
+		case o.Reason != "":
+			good = append(good, o.Reason)
 		}
 	}
 	if gates == 0 {

@@ -58,11 +58,19 @@ func TestJudge(t *testing.T) {
 		{"B does not come up", 0, 1, 0, func(c *Comparison) { c.B.Unfit = "no PostgreSQL" }, result.Fail, "B does not: no PostgreSQL"},
 		{"A does not come up", 0, 1, 0, func(c *Comparison) { c.A.Unfit, c.B.Unfit = "x", "y" }, result.Inconclusive, "A did not come up"},
 		{"B fails fetches", 40, 1, 0.05, each(func(p *Pair) { p.B.Failed = 5 }), result.Fail, "failed fetches: 10 of 10 with B alone"},
+		{"B fails fetches in some", 10, 1, 0.02, some(6, func(p *Pair) { p.B.Failed = 5 }), result.Inconclusive, "failed fetches: 6 of 10 with B alone, 0 with A alone, which may be chance"},
+		{"B fails fetches once", 40, 1, 0.02, some(1, func(p *Pair) { p.B.Failed = 5 }), result.Pass, "failed fetches: 1 of 10 with B alone"},
+		{"A fails fetches in more", 40, 1, 0.02, func(c *Comparison) {
+			some(6, func(p *Pair) { p.A.Failed = 5 })(c)
+			c.Pairs[8].B.Failed = 1
+		}, result.Pass, ""},
 		{"both fail fetches", 40, 1, 0.05, each(func(p *Pair) { p.A.Failed, p.B.Failed = 5, 5 }), result.Pass, ""},
 		{"B does not carry the load", 40, 1, 0.05, each(func(p *Pair) { p.B.Overload = "dropped" }), result.Fail, "not carried: 10 of 10 with B alone"},
 		{"invalid slices", 40, 1, 0.05, each(func(p *Pair) { p.A.Invalid = []string{"steady missed"} }), result.Inconclusive, "only 0 of 40 pairs are valid: 40 × A: steady missed"},
 		{"some invalid slices", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Invalid = []string{"steady missed"} }, result.Pass, ""},
-		{"thin quantiles", 40, 1, 0.05, each(func(p *Pair) { p.A.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }), result.Pass, ""},
+		{"thin quantiles", 40, 1, 0.05, each(func(p *Pair) { p.A.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }), result.Inconclusive, "too few fetches; longer slices or a higher rate would"},
+		{"one thin slice", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].B.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }, result.Pass, ""},
+		{"slow where few slices are thin", 40, 2, 0.05, func(c *Comparison) { c.Pairs[3].B.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }, result.Fail, "p95"},
 		{"nothing to judge by", 40, 1, 0.05, each(func(p *Pair) { p.A.Values = nil }), result.Inconclusive, "no slice has a value"},
 		{"values for half of the pairs", 40, 1, 0.05, func(c *Comparison) {
 			for i := range 20 {
@@ -91,6 +99,38 @@ func TestJudge(t *testing.T) {
 			require.Equal(t, doc.Verdict, back.Verdict, "and judging from the file gives the same")
 			require.Equal(t, doc.Reasons, back.Reasons)
 		})
+	}
+}
+
+// TestEndKeepsTheLook: that a look decided is why the comparison ended, which gives it no more of alpha than it had.
+func TestEndKeepsTheLook(t *testing.T) {
+	t.Parallel()
+	c := made(rand.New(rand.NewPCG(1, 2)), 10, 1, 0.02)
+	c.Design.MaxPairs, c.Finished = 30, time.Time{}
+	some(7, func(p *Pair) { p.B.Failed = 1 })(c)
+	Judge(c, nil)
+	level := c.Design.Alpha * 10 / 30
+	require.Equal(t, result.Inconclusive, c.Verdict, "%v", c.Reasons)
+	require.InDelta(t, level, c.Looks[0].Level, 1e-12)
+	c.Finished = time.Now()
+	Judge(c, nil)
+	require.Len(t, c.Looks, 1)
+	require.InDelta(t, c.Design.Alpha, c.Looks[0].Level, 1e-12, "the time was up: what is left of alpha is free")
+	require.Equal(t, result.Fail, c.Verdict)
+
+	decided := made(rand.New(rand.NewPCG(1, 2)), 10, 1, 0.02)
+	decided.Design.MaxPairs = 30
+	Judge(decided, nil)
+	require.Equal(t, result.Pass, decided.Verdict)
+	require.InDelta(t, level, decided.Looks[0].Level, 1e-12, "decided at its own level, also when judged after the end")
+}
+
+// some changes the first n pairs.
+func some(n int, change func(*Pair)) func(*Comparison) {
+	return func(c *Comparison) {
+		for i := range n {
+			change(&c.Pairs[i])
+		}
 	}
 }
 

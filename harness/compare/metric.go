@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -69,24 +70,19 @@ func (m *Metric) describe() {
 // evaluate computes everything that needs no decision.
 func (m *Metric) evaluate(valid []Pair, level float64) {
 	var a, b []float64
-	thin := ""
+	missing := "no slice has a value"
 	for _, p := range valid {
 		x, okA := p.A.Values[m.Name]
 		y, okB := p.B.Values[m.Name]
+		if thin := cmp.Or(p.A.Thin[m.Name], p.B.Thin[m.Name]); thin != "" && m.Gate { // what decides rests on enough fetches, or on none
+			missing, okA = thin+"; longer slices or a higher rate would", false
+		}
 		if okA && okB {
 			a, b = append(a, x), append(b, y)
 		}
-		for _, s := range []Slice{p.A, p.B} {
-			if s.Thin[m.Name] != "" {
-				thin = s.Thin[m.Name]
-			}
-		}
-	}
-	if thin != "" && m.Gate {
-		m.Gate, m.Reason = false, thin+"; longer slices or a higher rate would"
 	}
 	if m.Pairs = len(a); m.Pairs == 0 {
-		m.Reason = "no slice has a value"
+		m.Reason = missing
 		return
 	}
 	m.A, m.B = stats.Median(a), stats.Median(b)
@@ -107,7 +103,7 @@ func (m *Metric) evaluate(valid []Pair, level float64) {
 	test := stats.SignedRankTest(d, math.Log1p(m.Margin))
 	m.PFail, m.PPass = test.Greater, test.Less
 	if float64(m.Pairs) < minValid*float64(len(valid)) {
-		m.PFail, m.PPass, m.Reason = 1, 1, fmt.Sprintf("only %d of %d pairs have a value", m.Pairs, len(valid))
+		m.PFail, m.PPass, m.Reason = 1, 1, fmt.Sprintf("only %d of %d pairs have a value: %s", m.Pairs, len(valid), missing)
 	}
 }
 

@@ -42,12 +42,25 @@ type Decision struct {
 	Reasons    []string       `json:"reasons"` // most important first
 	Chart      result.Chart   `json:"chart"`
 	Tier       string         `json:"tier"`
-	SLO        string         `json:"slo"` // name of the objectives
+	Topologies []string       `json:"topologies,omitempty"` // that had to be shown
+	Scenarios  string         `json:"scenarios,omitempty"`  // which of the suite had to be tried: the pattern that chose them
+	SLO        string         `json:"slo"`                  // name of the objectives
 	Criteria   []Criterion    `json:"criteria"`
 	Runs       []Judged       `json:"runs"`
 	Compared   []Compared     `json:"compared,omitempty"`
 	Evidence   []File         `json:"evidence"`
 	NotJudged  []string       `json:"notJudged,omitempty"`
+}
+
+// Required lists the criteria that had to be met.
+func (d *Decision) Required() []string {
+	var out []string
+	for _, c := range d.Criteria {
+		if c.Required {
+			out = append(out, c.ID)
+		}
+	}
+	return out
 }
 
 // Criterion is one of Criteria, judged.
@@ -75,7 +88,8 @@ type Judged struct {
 	Skipped  int               `json:"skipped"`
 	Failures []result.Scenario `json:"failures,omitempty"`
 	Checks   []result.Check    `json:"checks,omitempty"`
-	Counts   bool              `json:"counts"` // false: another tier's load, which this gate does not judge
+	Counts   bool              `json:"counts"`          // false: a load that says nothing of the tier, which this gate does not judge
+	Apart    string            `json:"apart,omitempty"` // why it does not count
 }
 
 // Compared is a comparison of the chart with another.

@@ -59,7 +59,7 @@ func crowd(t *result.Topology, cpus int) (c result.Check, known bool) {
 	if spans == 0 || cpus == 0 {
 		return c, false
 	}
-	c = check(idCrowd, "other processes' share of the host's CPUs, at its highest for 10 s", percent(most),
+	c = check(IDHostCrowded, "other processes' share of the host's CPUs, at its highest for 10 s", percent(most),
 		fmt.Sprintf("<= %s in 95 %% of the time", percent(maxOthers)), float64(crowded) <= maxCrowds*float64(spans),
 		fmt.Sprintf("other processes used more than %s of the host's CPUs in %d of %d spans of 10 s", percent(maxOthers), crowded, spans))
 	c.Informational = true

@@ -80,13 +80,25 @@ func read(metric string, t *result.Topology) reading {
 	return container(metric, t)
 }
 
+// quantiles are those of a latency that can be judged, the mean as the lowest: it needs some fetches, too.
+func quantiles() map[string]float64 {
+	return map[string]float64{"mean": 0, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+}
+
+// beyond is how many fetches put minTail of them beyond a quantile. It is rounded, because 1-0.99 is not 0.01 in binary.
+func beyond(quantile float64) int64 { return int64(minTail/(1-quantile) + 0.5) }
+
+// FetchesFor is how many fetches a latency among Metrics takes before it is judged; known is false for everything else.
+func FetchesFor(metric string) (n int64, known bool) {
+	name, latency := strings.CutPrefix(metric, "fetch_")
+	q, known := quantiles()[strings.TrimSuffix(strings.TrimPrefix(name, "actual_"), "_ms")]
+	return beyond(q), known && latency
+}
+
 func latency(name, from string, d result.Distribution) reading {
-	q := map[string]struct{ value, quantile float64 }{
-		"mean": {d.Mean, 0}, "p50": {d.P50, 0.5}, "p90": {d.P90, 0.9}, "p95": {d.P95, 0.95}, "p99": {d.P99, 0.99}, "p999": {d.P999, 0.999},
-	}[name]
-	r := reading{title: strings.Replace(name, "p999", "p99.9", 1) + " " + from, value: q.value, unit: "ms", latency: true}
-	// Rounded, because 1-0.99 is not 0.01 in binary.
-	need := int64(minTail/(1-q.quantile) + 0.5)
+	value := map[string]float64{"mean": d.Mean, "p50": d.P50, "p90": d.P90, "p95": d.P95, "p99": d.P99, "p999": d.P999}[name]
+	r := reading{title: strings.Replace(name, "p999", "p99.9", 1) + " " + from, value: value, unit: "ms", latency: true}
+	need := beyond(quantiles()[name])
 	switch {
 	case d.Count == 0:
 		r.missing = "no latency was recorded"
@@ -112,6 +124,10 @@ func container(metric string, t *result.Topology) reading {
 		v, given := 0.0, 1.0
 		switch metric {
 		case "openbao_throttled_ratio":
+			if s.Coarse {
+				r.missing = "the kubelet's summary does not have it"
+				continue
+			}
 			v = 100 * s.MeanThrottled(w)
 		case "openbao_memory_mib":
 			v, r.unit = s.PeakMemory(w), "MiB"

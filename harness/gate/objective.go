@@ -108,7 +108,7 @@ func judgeValues(l *result.Load) result.Check {
 		n += iv.Wrong
 	}
 	n = max(n, l.Wrong)
-	c := slo("slo/wrong-values", "fetches that got a wrong value", fmt.Sprint(n), "0", result.Pass, "")
+	c := slo(IDWrongValues, "fetches that got a wrong value", fmt.Sprint(n), "0", result.Pass, "")
 	if c.Source = "a wrong secret is never tolerable"; n > 0 {
 		c.Verdict, c.Reason = result.Fail, fmt.Sprintf("%d fetches were answered with a wrong value", n)
 	}

@@ -30,6 +30,17 @@ func TestObserving(t *testing.T) {
 	require.Contains(t, bad[0].Reason, "throttled in 6")
 	require.True(t, bad[1].Informational, "it takes no part in the verdict")
 	require.False(t, bad[0].Informational)
+	coarse := topology(0, 0)
+	coarse.Resources[1].Coarse, coarse.Resources[1].CPULimit = true, 0.1
+	unknown := DefaultValidity().observing(coarse)[0]
+	require.Equal(t, result.Inconclusive, unknown.Verdict)
+	require.True(t, unknown.Informational, "it costs no PASS")
+	require.NotEmpty(t, distortion([]result.Check{unknown}), "and excuses a latency that is too long")
+	require.NotEmpty(t, read("openbao_throttled_ratio", &result.Topology{Load: coarse.Load, Resources: []result.ResourceSeries{{
+		Component: "openbao", Coarse: true, Samples: []result.ResourceSample{{At: start}},
+	}}}).missing)
+	coarse.Resources[1].CPULimit = 0
+	require.Equal(t, result.Pass, DefaultValidity().observing(coarse)[0].Verdict, "without a limit nothing throttles")
 	blind := topology(0, 0)
 	blind.Resources = blind.Resources[:1]
 	require.Equal(t, result.Inconclusive, DefaultValidity().observing(blind)[0].Verdict, "nobody watched the generators")

@@ -44,8 +44,13 @@ func DefaultValidity() Validity {
 const (
 	idGenerator  = "valid/generator-cpu"
 	idThrottling = "valid/generator-throttling"
-	idCrowd      = "valid/host-crowded"
 	idRoom       = "valid/host-size"
+)
+
+// Checks that others look for by their ID.
+const (
+	IDHostCrowded = "valid/host-crowded" // other processes took the host's CPUs
+	IDWrongValues = "slo/wrong-values"   // fetches were answered with another secret
 )
 
 // distortion is why latencies came out longer than the chart's, by the conditions; empty if nothing says so. Conditions that somebody has
@@ -54,7 +59,7 @@ func distortion(validity []result.Check) string {
 	for _, c := range validity {
 		switch {
 		case c.Verdict == result.Pass:
-		case c.ID == idCrowd, c.ID == idRoom, (c.ID == idGenerator || c.ID == idThrottling) && !c.Informational:
+		case c.ID == IDHostCrowded, c.ID == idRoom, c.Reason == throttlingUnknown, (c.ID == idGenerator || c.ID == idThrottling) && !c.Informational:
 			return c.Reason
 		}
 	}

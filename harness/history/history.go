@@ -25,12 +25,28 @@ func Append(dir string, r *result.Result) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", exit.Invalidf("history "+dir, "name a directory that can be written", "%w", err)
 	}
-	path := filepath.Join(dir, r.Run.Started.UTC().Format("20060102-150405")+"-"+filepath.Base(r.Run.ID)+".json")
-	if _, err := os.Stat(path); err == nil {
-		return "", exit.Invalidf(path, "leave it: the run is in the history", "it exists")
+	if err := Free(dir, r); err != nil {
+		return "", err
 	}
+	path := pathOf(dir, r)
 	return path, result.WriteFile(path, r)
 }
+
+// Free reports whether a result can be appended to dir; that it is there already is an error of code exit.Invalid.
+func Free(dir string, r *result.Result) error {
+	path := pathOf(dir, r)
+	if _, err := os.Stat(path); err == nil {
+		return exit.Invalidf(path, "leave it: the run is in the history", "it exists")
+	}
+	return nil
+}
+
+func pathOf(dir string, r *result.Result) string {
+	return filepath.Join(dir, r.Run.Started.UTC().Format("20060102-150405")+"-"+filepath.Base(r.Run.ID)+".json")
+}
+
+// ErrEmpty is what Read says of a directory that holds no result.
+var ErrEmpty = errors.New("it holds no result")
 
 // Read reads every result below dir: files *.json of the kind Result, however
 // deep, so that a directory of run directories is a history as well. Other JSON
@@ -64,7 +80,7 @@ func Read(dir string) ([]*result.Result, error) {
 		return nil
 	})
 	if err == nil && len(list) == 0 {
-		err = exit.Invalidf(dir, "name a directory of result.json files", "it holds no result")
+		err = exit.Invalidf(dir, "name a directory of result.json files", "%w", ErrEmpty)
 	}
 	slices.SortFunc(list, func(a, b *result.Result) int {
 		return cmp.Or(a.Run.Started.Compare(b.Run.Started), strings.Compare(a.Run.ID, b.Run.ID))
@@ -156,9 +172,12 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 	return out, errors.Join(failures...)
 }
 
-// valid reports whether every validity condition that was judged holds.
+// valid reports whether every validity condition that was judged holds. Informational ones, such as a host smaller than the tier, are the same every
+// night; a crowded host is not, and would show as a change of the chart.
 func valid(t *result.Topology) bool {
-	return !slices.ContainsFunc(t.Checks, func(c result.Check) bool { return c.Kind == "validity" && c.Verdict != result.Pass })
+	return !slices.ContainsFunc(t.Checks, func(c result.Check) bool {
+		return c.Kind == "validity" && c.Verdict != result.Pass && (!c.Informational || c.ID == gate.IDHostCrowded)
+	})
 }
 
 // look finds the changes.

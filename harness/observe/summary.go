@@ -62,6 +62,7 @@ func (o *Observer) foldSummary(data []byte) error {
 		for _, c := range pod.Containers {
 			name := pod.PodRef.Namespace + "/" + pod.PodRef.Name + "/" + c.Name
 			if described, wanted := o.pods.named(name); wanted && !c.CPU.Time.IsZero() {
+				described.Coarse = true
 				o.fold(name, described, c.CPU.Time, numbers{c.CPU.UsageCoreNanoSeconds, c.Memory.WorkingSetBytes})
 			}
 		}

@@ -19,11 +19,21 @@ func decodeComparison(path string, data []byte) (Compared, error) {
 	return Compared{doc}, err
 }
 
-// decodeChartComparison also asks that two charts were compared: what processes on one machine do says nothing about a release.
+// decodeChartComparison also asks that two charts were compared, and that nothing was done to one of them: what processes on one machine do, a chart
+// against itself, and a comparison to calibrate with say nothing about a release.
 func decodeChartComparison(path string, data []byte) (Compared, error) {
 	c, err := decodeComparison(path, data)
 	if err == nil && (c.doc.A.Chart == nil || c.doc.B.Chart == nil || c.doc.B.Chart.Digest == "") {
 		err = exit.Invalidf(path, "use a comparison of two charts", "it does not say which charts it compared")
+	}
+	if err != nil {
+		return c, err
+	}
+	switch a, b := c.doc.A, c.doc.B; {
+	case a.Chart.Digest == b.Chart.Digest:
+		err = exit.Invalidf(path, "compare the chart with the last release", "it compares the chart with itself")
+	case a.Delay+b.Delay+a.Injected+b.Injected+a.CPUs+b.CPUs > 0:
+		err = exit.Invalidf(path, "use what steamer compare wrote", "it is part of a calibration: one side was slowed down on purpose")
 	}
 	return c, err
 }
@@ -115,9 +125,14 @@ func (r rejudged) show(path string) decision.Compared {
 	return out
 }
 
+// describe names a side, and values of its own that it had.
 func describe(s compare.Subject) string {
-	if s.Description == "" && s.Chart != nil {
-		return name(*s.Chart)
+	text := s.Description
+	if text == "" && s.Chart != nil {
+		text = name(*s.Chart)
+		if s.Config != "" {
+			text += " with values of its own"
+		}
 	}
-	return s.Description
+	return text
 }

@@ -20,6 +20,7 @@ type Policy struct {
 	Validity   gate.Validity
 	Topologies []string // each needs the suite and the load
 	Tier       string   // empty: the one that all loads have
+	Scenarios  string   // the pattern that chose the suite, to be told
 	Suite      []string // IDs of the scenarios that must have run, or been skipped for a reason, in each topology
 	Required   []string // of Criteria; a PASS needs them all to pass
 }
@@ -40,7 +41,7 @@ func DefaultRequired() []string {
 func Decide(e *Evidence, p Policy) (*decision.Decision, error) {
 	d := &decision.Decision{APIVersion: decision.APIVersion, Kind: decision.Kind, SLO: p.SLO.Name, Evidence: e.Files, Runs: []decision.Judged{}, Compared: e.compared()}
 	var err error
-	if d.Chart, err = e.chart(); err != nil {
+	if d.Chart, err = e.Chart(); err != nil {
 		return nil, err
 	}
 	if p.Tier == "" {
@@ -48,7 +49,7 @@ func Decide(e *Evidence, p Policy) (*decision.Decision, error) {
 			return nil, err
 		}
 	}
-	d.Tier = p.Tier
+	d.Tier, d.Topologies, d.Scenarios = p.Tier, p.Topologies, p.Scenarios
 	for _, r := range e.Runs {
 		d.Runs = append(d.Runs, p.judge(r)...)
 	}
@@ -116,7 +117,7 @@ func conclude(d *decision.Decision) {
 	}
 	for _, j := range d.Runs {
 		if !j.Counts {
-			d.NotJudged = append(d.NotJudged, fmt.Sprintf("the load of run %s on %s: it is of tier %s", j.Run, j.Topology, j.Tier))
+			d.NotJudged = append(d.NotJudged, fmt.Sprintf("the load of run %s on %s: %s", j.Run, j.Topology, j.Apart))
 		}
 	}
 	switch {
@@ -129,8 +130,8 @@ func conclude(d *decision.Decision) {
 	}
 }
 
-// chart is the one that all evidence is about. Runs against a whole GitLab installed none.
-func (e *Evidence) chart() (result.Chart, error) {
+// Chart is the one that all evidence is about. Runs against a whole GitLab installed none. Evidence of two charts is an error of code exit.Invalid.
+func (e *Evidence) Chart() (result.Chart, error) {
 	var chart result.Chart
 	from := ""
 	same := func(path string, c result.Chart) error {

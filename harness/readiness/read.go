@@ -30,6 +30,7 @@ type Evidence struct {
 	Comparisons []Of[Compared]
 	Mutants     []Of[*mutant.Record]
 	Quarantines []Of[*compare.Quarantine] // heeded by every comparison
+	Earlier     *decision.Decision        // whose evidence this is; nil where files were named themselves
 }
 
 // Of is a document and the file that it came from.
@@ -152,6 +153,10 @@ func (e *Evidence) again(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
+	if e.Earlier != nil {
+		return exit.Invalidf("--from "+path, "derive one decision again at a time", "it is the second decision")
+	}
+	e.Earlier = d
 	for _, f := range d.Evidence {
 		if f.SHA256 == "" {
 			return exit.Invalidf("--from "+path, "use a gate.json that Steamer wrote and nobody edited", "it gives no SHA-256 of %s", f.Path)

@@ -176,6 +176,25 @@ func TestDecide(t *testing.T) {
 		"no load": {
 			run: each(func(top map[string]any) { delete(top, "load") }), want: result.Inconclusive, reason: `no load of tier ""`,
 		},
+		"a load too small for the tier": {
+			run:  each(func(top map[string]any) { of(top, "load")["offered"] = 1 }),
+			want: result.Inconclusive, reason: `no load of tier "12" was given`,
+		},
+		"a wrong value at another tier": {
+			tier: "12", want: result.Fail, reason: "1 fetches were answered with a wrong value", more: []string{changed(t, runFile, func(doc map[string]any) {
+				of(doc, "run")["tier"], of(doc, "run")["id"] = "60", "other"
+				of(doc["topologies"].([]any)[1].(map[string]any), "load")["wrong"] = 1
+			})},
+		},
+		"a run elsewhere, where not all can run": {
+			want: result.Pass, reason: "static checks of the chart", more: []string{changed(t, runFile, func(doc map[string]any) {
+				of(doc, "run")["id"] = "full"
+				top := doc["topologies"].([]any)[0].(map[string]any)
+				top["name"], top["scenarios"] = "full-stack", top["scenarios"].([]any)[:1]
+				delete(top, "load")
+				doc["topologies"] = []any{top}
+			})},
+		},
 		"another tier": {tier: "60", want: result.Inconclusive, reason: `no load of tier "60" was given`},
 		"run stopped": {
 			run: func(doc map[string]any) { of(doc, "run")["partial"] = true }, want: result.Inconclusive, reason: "did not reach its end",
@@ -326,6 +345,8 @@ func TestRefuses(t *testing.T) {
 		"odd comparison":     {[]string{compared(t, 1, 0.02, "sha256:a", states("GREEN"))}, []string{`unknown verdict "GREEN"`}},
 		"cut comparison":     {[]string{write("comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "pa`)}, []string{"truncated?"}},
 		"other quarantine":   {[]string{write("q.yaml", "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason and an expiry"}},
+		"against itself":     {[]string{compared(t, 1, 0.02, "sha256:a", nil)}, []string{"compares the chart with itself"}},
+		"calibration":        {[]string{compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) { c.B.Injected = 0.1 })}, []string{"part of a calibration"}},
 		"chartless":          {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -363,11 +384,15 @@ func TestDecisionStandsForItsEvidence(t *testing.T) {
 	for _, path := range []string{dir, filepath.Join(dir, "gate.json")} {
 		again, err := readiness.Read(path)
 		require.NoError(t, err)
+		require.Equal(t, d.Required(), again.Earlier.Required())
+		require.Equal(t, topology.Names(), again.Earlier.Topologies)
 		second, err := readiness.Decide(again, policy(t))
 		require.NoError(t, err)
 		require.Equal(t, d.Verdict, second.Verdict)
 		require.Equal(t, d.Reasons, second.Reasons)
 	}
+	_, err = readiness.Read(dir, filepath.Join(dir, "gate.json"))
+	require.ErrorContains(t, err, "one decision again at a time")
 	require.NoError(t, os.Truncate(run, 100))
 	_, err = readiness.Read(dir)
 	require.ErrorContains(t, err, "not the file that was judged")

@@ -207,10 +207,12 @@ type ResourceSeries struct {
 	Name      string `json:"name"`      // pod/container or container name
 	Role      string `json:"role,omitempty"`
 	// CPURequest and CPULimit are in cores and MemoryLimit in MiB, as the container was started; 0 means none.
-	CPURequest  float64          `json:"cpuRequest,omitempty"`
-	CPULimit    float64          `json:"cpuLimit,omitempty"`
-	MemoryLimit float64          `json:"memLimit,omitempty"`
-	Samples     []ResourceSample `json:"samples"`
+	CPURequest  float64 `json:"cpuRequest,omitempty"`
+	CPULimit    float64 `json:"cpuLimit,omitempty"`
+	MemoryLimit float64 `json:"memLimit,omitempty"`
+	// Coarse is true where the samples come from a kubelet's summary: 10 to 15 s apart, and without throttling.
+	Coarse  bool             `json:"coarse,omitempty"`
+	Samples []ResourceSample `json:"samples"`
 }
 
 // ResourceSample is one reading. CPU is the mean since the previous sample.

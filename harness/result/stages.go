@@ -80,6 +80,17 @@ func (l *Load) OfferedAt(at float64) float64 {
 	return rate
 }
 
+// JudgedRate is the highest rate in fetches per second that was asked for in what is judged.
+func (l *Load) JudgedRate() float64 {
+	rate := l.OfferedRate
+	for _, s := range l.Stages {
+		if !s.Excursion {
+			rate = max(rate, s.From, s.To)
+		}
+	}
+	return rate
+}
+
 // Completed is how many fetches ended in the span of Measured, excursions included: what the resources used in it were used for.
 func (l *Load) Completed() int64 {
 	if l.Excursion == nil {
