@@ -68,8 +68,8 @@ lint: tools ## gofumpt, go vet, staticcheck, shell syntax
 	hack/lint.sh $(MODULES)
 
 .PHONY: generate
-generate: ## Write anew what is generated from code: docs/reference and docs/scenarios.md
-	go generate ./harness/result ./harness/compare ./scenarios ./hack/reference
+generate: ## Write anew what is generated from code: docs/reference, docs/scenarios.md and the chart's README
+	go generate ./harness/result ./harness/compare ./scenarios ./hack/reference ./charts
 
 .PHONY: ci-lint
 ci-lint: ## Read .gitlab-ci.yml with gitlab-ci-local and list the jobs of each occasion (needs Node.js 20 and npm)

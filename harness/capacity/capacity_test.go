@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +208,21 @@ func TestCandidateBreaks(t *testing.T) {
 	require.Equal(t, broken, r.Broken)
 }
 
+// TestNoCandidateHolds: what is reported as held is a rate that held.
+func TestNoCandidateHolds(t *testing.T) {
+	t.Parallel()
+	r, err := Search(t.Context(), &queue{capacity: 1000, change: func(_ float64, _ int, o *Observation) error {
+		if o.Topology.Load.MeasuredSeconds > 20 {
+			o.Topology.Load.Intended.Mean = 100
+		}
+		return nil
+	}}, options(t))
+	require.ErrorContains(t, err, "too restless")
+	require.Equal(t, result.Inconclusive, r.Verdict)
+	require.True(t, slices.ContainsFunc(r.Points, func(p Point) bool { return p.Rate == r.Held && p.Outcome == Held }), "%g", r.Held)
+	require.Less(t, r.Held, r.Broken)
+}
+
 // TestInterrupted keeps what was measured.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
@@ -242,6 +258,30 @@ func TestValidate(t *testing.T) {
 		_, err := Search(t.Context(), q, o)
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
 		require.Empty(t, q.runs, "nothing was driven")
+	}
+}
+
+// TestBlame: a run that broke by chance just above the capacity does not hide what limits further up.
+func TestBlame(t *testing.T) {
+	t.Parallel()
+	at := func(rate, cores float64, outcome Outcome) Point {
+		return Point{Rate: rate, Outcome: outcome, OpenBao: Component{Cores: cores, Busiest: cores, Limit: 4}}
+	}
+	for name, c := range map[string]struct {
+		points    []Point
+		rate      float64
+		saturated bool
+	}{
+		"nothing ran":       {nil, 0, false},
+		"nothing broke":     {[]Point{at(50, 0.5, Held), at(100, 1.9, Held)}, 100, true},
+		"where it broke":    {[]Point{at(200, 2, Broken), at(100, 1.8, Broken), at(50, 1, Held)}, 100, true},
+		"further up":        {[]Point{at(400, 2, Broken), at(200, 1.9, Broken), at(200, 1.9, Disturbed), at(100, 1, Broken), at(50, 1.9, Held)}, 200, true},
+		"a wait":            {[]Point{at(200, 1, Broken), at(100, 1, Broken), at(50, 1, Held)}, 100, false},
+		"disturbed is none": {[]Point{at(200, 2, Disturbed), at(100, 1, Broken), at(50, 1, Held)}, 100, false},
+	} {
+		suspects, rate := blame(c.points, 2)
+		require.InDelta(t, c.rate, rate, 0, name)
+		require.Equal(t, c.saturated, len(suspects) > 0 && suspects[0].Saturated, name)
 	}
 }
 

@@ -57,9 +57,7 @@ func AllHeld(n int) float64 { return math.Pow(0.05, 1/float64(n)) }
 func (r *Report) finish(o Options, interrupted bool, err error) {
 	r.Finished = time.Now().UTC()
 	r.Knee, _ = Knee(r.Points)
-	if i := breaking(r.Points); i >= 0 {
-		r.Saturated, r.SaturatedAt = Saturation(r.Points[i], o.HostCPUs), r.Points[i].Rate
-	}
+	r.Saturated, r.SaturatedAt = blame(r.Points, o.HostCPUs)
 	if r.Confirmed {
 		r.HoldsLower = AllHeld(len(r.Confirmations))
 	}
@@ -91,6 +89,29 @@ func (r *Report) finish(o Options, interrupted bool, err error) {
 	default:
 		say(result.Pass, fmt.Sprintf("capacity %s: %d of %d runs held, and %s did not", describeRate(r.Held), len(r.Confirmations), len(r.Confirmations), describeRate(r.Broken)))
 	}
+}
+
+// blame is what was saturated, and at which rate: in the run that breaking names. Where nothing was in that one, as when a run just above the capacity
+// broke by chance, it is the next rate up at which something was.
+func blame(points []Point, hostCPUs int) ([]Suspect, float64) {
+	first := breaking(points)
+	if first < 0 {
+		return nil, 0
+	}
+	suspects, rate := Saturation(points[first], hostCPUs), points[first].Rate
+	if points[first].Outcome == Held || suspects[0].Saturated {
+		return suspects, rate
+	}
+	up := 0.0
+	for _, p := range points {
+		if p.Partial || p.Outcome == Disturbed || p.Outcome == Held || p.Rate < rate || up > 0 && p.Rate >= up {
+			continue
+		}
+		if s := Saturation(p, hostCPUs); s[0].Saturated {
+			suspects, up = s, p.Rate
+		}
+	}
+	return suspects, max(rate, up)
 }
 
 // breaking is the index of the run to blame something for: at the lowest rate that broke, else at the highest that ran; -1 without runs.
@@ -146,6 +167,9 @@ func (r *Report) Markdown(plot string) string {
 		line("\n## What was saturated at %s\n\n| resource | use | saturated | evidence |\n|---|---|---|---|", describeRate(r.SaturatedAt))
 		for _, s := range r.Saturated {
 			line("| %s | %.0f %% | %s | %s |", s.Resource, 100*s.Use, map[bool]string{true: "**yes**", false: "no"}[s.Saturated], s.Evidence)
+		}
+		if r.Broken > 0 && r.SaturatedAt > r.Broken {
+			line("\nAt %s, the lowest rate that missed the objectives, nothing that was watched was saturated yet.", describeRate(r.Broken))
 		}
 		if !slices.ContainsFunc(r.Saturated, func(s Suspect) bool { return s.Saturated }) {
 			line("\nNothing that was watched was saturated: what limits is a wait, such as a lock or the way to the database, or was not watched.")

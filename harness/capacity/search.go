@@ -40,8 +40,22 @@ func (s *search) run(ctx context.Context) error {
 	if err == nil && s.lo > 0 {
 		err = s.confirm(ctx)
 		s.report.Held, s.report.Broken = s.lo, s.hi
+		if err != nil { // the last candidate may never have run, or not to its end
+			s.report.Held = s.highestHeld()
+		}
 	}
 	return err
+}
+
+// highestHeld is the highest rate below what broke at which a run held; 0 for none.
+func (s *search) highestHeld() float64 {
+	best := 0.0
+	for _, p := range s.report.Points {
+		if p.Outcome == Held && !p.Partial && (s.hi == 0 || p.Rate < s.hi) {
+			best = max(best, p.Rate)
+		}
+	}
+	return best
 }
 
 // bracket doubles the rate until it breaks. When the first rate breaks already, it halves it until it holds.

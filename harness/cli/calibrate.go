@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,7 +52,7 @@ func newCalibrate(state *State) *cobra.Command {
   steamer calibrate --base charts/openbao --same 5
   steamer calibrate --local --same 20 --resume runs/calibrate-20261125-160000-9f3a
   steamer calibrate --from runs/calibrate-20261125-160000-9f3a --write-quarantine quarantine.yaml`,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c, state) },
 	}
 	f.designFlags(command)
 	flags := command.Flags()
@@ -71,8 +72,19 @@ func newCalibrate(state *State) *cobra.Command {
 	return command
 }
 
-func (f *calibrateFlags) run(ctx context.Context, state *State) error {
+// measured are the flags that say how a campaign is to be made, and so mean nothing for one that is.
+func measured() []string {
+	return []string{
+		"margin", "gate", "alpha", "pairs", "look-every", "budget", "rate", "slice", "warmup", "idle", "turns", "mode", "reuse-connections", "tenants", "secrets",
+		"recipe", "seed", "keep-logs", "dry-run", "local", "base", "base-config", "base-binary", "same", "effect", "cpu-limit", "each", "resume",
+	}
+}
+
+func (f *calibrateFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
 	if f.fromDir != "" {
+		if err := refuse(c, "--from judges by the design that was measured; steamer compare --from tries another margin on one comparison", measured()...); err != nil {
+			return err
+		}
 		return f.report(state, f.fromDir)
 	}
 	for _, e := range f.effects {
@@ -80,13 +92,6 @@ func (f *calibrateFlags) run(ctx context.Context, state *State) error {
 	}
 	if err := errors.Join(f.complete(), f.plan.Check()); err != nil {
 		return err
-	}
-	if f.writeQuarantine != "" { // found out now, and not after hours
-		file, err := os.OpenFile(f.writeQuarantine, os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return exit.Invalidf("--write-quarantine "+f.writeQuarantine, "name a file that can be written", "%w", err)
-		}
-		_ = file.Close()
 	}
 	if f.local {
 		return f.onProcesses(ctx, state)
@@ -194,6 +199,11 @@ func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *c
 
 // beginOrResume makes the frame and directory of a campaign, or takes those of an interrupted one.
 func (f *calibrateFlags) beginOrResume(state *State) (frame *compare.Comparison, dir, logs string, err error) {
+	if f.writeQuarantine != "" { // found out now, and not after hours
+		if err := writable(f.writeQuarantine); err != nil {
+			return nil, "", "", exit.Invalidf("--write-quarantine "+f.writeQuarantine, "name a file that can be written", "%w", err)
+		}
+	}
 	if f.resume == "" {
 		return f.begin(state, "calibrate")
 	}
@@ -209,6 +219,20 @@ func (f *calibrateFlags) beginOrResume(state *State) (frame *compare.Comparison,
 		return nil, "", "", exit.Invalidf("--resume "+f.resume, "name a directory that can be written", "%w", err)
 	}
 	return f.frame(state, id), f.resume, logs, nil
+}
+
+// writable reports whether a file can be written, and leaves none behind that was not there.
+func writable(path string) error {
+	_, statErr := os.Stat(path)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	err = file.Close()
+	if errors.Is(statErr, fs.ErrNotExist) {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // done are the comparisons that an interrupted campaign has finished, by number.

@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +30,9 @@ A search in which the load generator is the first to be saturated ends INCONCLUS
 With --local OpenBao and PostgreSQL run as processes of this machine: minutes instead of a cluster, to
 compare configurations. Without it the chart is installed as in steamer run.`
 
+// chosenRates are the flags of a run in whose place a search chooses.
+func chosenRates() []string { return []string{"rate", "profile"} }
+
 // capacityFlags are the flags of steamer capacity; the plan's own are run's.
 type capacityFlags struct {
 	*runFlags
@@ -51,6 +50,8 @@ func newCapacity(state *State) *cobra.Command {
   steamer capacity --topology cloud-native --tier 12
   steamer capacity --local --at-least 150        # exit code 1 when it is less`
 	flags, o := command.Flags(), &f.options
+	flags.Lookup("tier").DefValue = o.Tier
+	hide(command, chosenRates()...)
 	flags.BoolVar(&f.local, "local", false, "OpenBao and PostgreSQL as processes instead of on a cluster")
 	flags.Float64Var(&f.cpus, "openbao-cpus", 0, "with --local: CPU limit of OpenBao in cores, a CFS quota as a container has; 0 is none")
 	flags.StringVar(&o.Mode, "mode", o.Mode, "way to fetch: "+strings.Join(load.Modes(), ", "))
@@ -72,14 +73,14 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 	if err != nil {
 		return err
 	}
-	if err := refuse(c, "the search chooses its rates itself", "rate", "profile"); err != nil {
+	if err := refuse(c, "the search chooses its rates itself", chosenRates()...); err != nil {
 		return err
 	}
 	f.options.Tier, f.options.HostCPUs = p.Tier, runtime.NumCPU()
 	if f.options.SLO, err = gate.ReadSLO(p.SLO); err != nil {
 		return err
 	}
-	if !c.Flags().Changed("tier") {
+	if f.planFile == "" && !c.Flags().Changed("tier") {
 		f.options.Tier = capacity.Default().Tier
 	}
 	if err := f.options.Validate(); err != nil {
@@ -92,7 +93,10 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 		return err
 	}
 	p.Tier = f.options.Tier
-	return f.onCluster(ctx, state, root, p)
+	return state.onTopologies(ctx, root, p, "capacity", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text, dir string) (result.Verdict, error) {
+		target := fmt.Sprintf("%s, %d tenants, limits of tier %s", d.Name(), d.Tenants(), p.Tier)
+		return f.search(ctx, state, ui, capacity.Installed(d), target, dir)
+	})
 }
 
 // onProcesses searches on a lab.
@@ -111,37 +115,18 @@ func (f *capacityFlags) onProcesses(ctx context.Context, c *cobra.Command, state
 			p.Tenants, f.options.Tier, f.options.Start, f.options.Max, f.options.Trial, f.options.Confirmations, f.options.Confirm)
 		return nil
 	}
-	dir, err := measureDir(p.Output, "capacity")
-	if err != nil {
-		return err
-	}
-	tools, err := state.labTools(ctx, dir)
-	if err != nil {
-		return err
-	}
-	ui := &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)}
-	ui.Note("starting OpenBao and PostgreSQL")
-	l, err := lab.Open(ctx, tools, lab.Spec{
-		Name: "capacity", CPUs: f.cpus, Tenants: p.Tenants, Secrets: p.Secrets,
-		Seeded: func(done, total int) { ui.Progress("provisioned tenants", done, total) },
+	spec := lab.Spec{CPUs: f.cpus, Tenants: p.Tenants, Secrets: p.Secrets}
+	return state.onLab(ctx, p.Output, "capacity", spec, func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict, error) {
+		driver, err := capacity.Local(l, f.interval(ui))
+		if err != nil {
+			return "", err
+		}
+		target := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", l.Version, p.Tenants)
+		if l.Limited != "" {
+			target += ", " + l.Limited
+		}
+		return f.search(ctx, state, ui, driver, target, dir)
 	})
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	driver, err := capacity.Local(l, f.interval(ui))
-	if err != nil {
-		return err
-	}
-	target := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", l.Version, p.Tenants)
-	if l.Limited != "" {
-		target += ", " + l.Limited
-	}
-	report, err := f.search(ctx, state, ui, driver, target, dir)
-	if report == nil {
-		return err
-	}
-	return judged(ctx, report.Verdict, err)
 }
 
 // nonVerdict drops the errors that the report's verdict already says.
@@ -161,7 +146,7 @@ func (f *capacityFlags) interval(ui *run.Text) func(result.Interval) {
 }
 
 // search runs one search and writes its files.
-func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, d capacity.Driver, target, dir string) (*capacity.Report, error) {
+func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, d capacity.Driver, target, dir string) (result.Verdict, error) {
 	o := f.options
 	o.Progress = func(p capacity.Point) {
 		ui.Note(fmt.Sprintf("%-7s %7.1f/s offered, %7.1f/s achieved, p95 %.1f ms, p99 %.1f ms, OpenBao %.2f, PostgreSQL %.2f, k6 %.2f cores: %s %s",
@@ -169,7 +154,7 @@ func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, 
 	}
 	report, err := capacity.Search(ctx, d, o)
 	if report == nil {
-		return nil, err
+		return "", err
 	}
 	report.Target, report.Reproduce = target, commandLine(state.Args)
 	plotted, plotErr := report.WritePlots(dir)
@@ -180,75 +165,5 @@ func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, 
 	markdown := report.Markdown(picture)
 	writeErr := errors.Join(plotErr, writeMeasurement(dir, "capacity", report, markdown))
 	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
-	return report, errors.Join(nonVerdict(report, err), writeErr)
-}
-
-// onCluster searches on every topology of the plan.
-func (f *capacityFlags) onCluster(ctx context.Context, state *State, root string, p plan.Plan) error {
-	p.Load = true // k6 is needed
-	r, ui, err := state.prepare(ctx, root, p)
-	if err != nil {
-		return err
-	}
-	verdicts := map[string]result.Verdict{}
-	r.Measure = func(ctx context.Context, d *run.Driver) error {
-		dir, err := measureDir(p.Output, "capacity-"+d.Name())
-		if err != nil {
-			return err
-		}
-		target := fmt.Sprintf("%s, %d tenants, limits of tier %s", d.Name(), d.Tenants(), p.Tier)
-		report, err := f.search(ctx, state, ui, installed{d}, target, dir)
-		if report != nil {
-			verdicts[d.Name()] = report.Verdict
-		}
-		return err
-	}
-	return doMeasured(ctx, state, r, p, f.dryRun, verdicts)
-}
-
-// doMeasured runs a plan whose topologies are measured in place of the load, or prints it, and concludes from their verdicts.
-func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryRun bool, verdicts map[string]result.Verdict) error {
-	if err := r.Preflight(ctx); err != nil {
-		return err
-	}
-	if dryRun {
-		text, err := p.YAML()
-		fmt.Fprint(state.Stdout, text)
-		return err
-	}
-	started := time.Now()
-	outcome, dir, err := r.Do(ctx)
-	if outcome == nil {
-		return err
-	}
-	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", filepath.Clean(dir), time.Since(started).Round(time.Second))
-	return judged(ctx, worst(verdicts, len(p.Topologies), outcome.Verdict), err)
-}
-
-// worst is the verdict over all topologies and the run itself; a topology that was not measured makes it INCONCLUSIVE.
-func worst(measured map[string]result.Verdict, expected int, run result.Verdict) result.Verdict {
-	all := append(slices.Collect(maps.Values(measured)), run)
-	switch {
-	case slices.Contains(all, result.Fail):
-		return result.Fail
-	case len(measured) < expected || slices.Contains(all, result.Inconclusive):
-		return result.Inconclusive
-	}
-	return result.Pass
-}
-
-// installed drives an installed topology.
-type installed struct{ driver *run.Driver }
-
-// usualOthers is about how many cores Kubernetes, the container engine and the kernel's network take beside so many fetches per second: 0.5 were
-// measured at 150 with a connection for each, most of it work for connections.
-func usualOthers(rate float64) float64 { return 0.2 + 0.002*rate }
-
-func (i installed) Drive(ctx context.Context, job capacity.Job) (capacity.Observation, error) {
-	t, err := i.driver.Drive(ctx, job.Profile, job.Rate)
-	seen := capacity.Observation{Topology: t, Usual: usualOthers(job.Rate)}
-	if t.Load != nil {
-		seen.Others, _ = t.Others(t.Load.Measured())
-	}
-	return seen, err
+	return report.Verdict, errors.Join(nonVerdict(report, err), writeErr)
 }

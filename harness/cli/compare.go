@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,6 +73,7 @@ func newCompare(state *State) *cobra.Command {
 	flags.StringVar(&f.base, "base", "", "chart of A, as CHART or CHART@VALUES[,VALUES]; CHART as in steamer run")
 	flags.StringVar(&f.head, "head", "", "chart of B")
 	flags.StringVar(&f.from, "from", "", "comparison.json to judge again; nothing is driven")
+	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics that are too noisy to decide, as steamer calibrate writes it")
 	flags.StringVar(&f.suite, "scenarios", calm, "scenarios to run on both after the load: calm (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
 		"the charts are not upgraded")
 	f.cluster.add(command)
@@ -111,7 +113,6 @@ func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags.IntVar(&d.Secrets, "secrets", d.Secrets, "secrets of each project")
 	flags.StringVar(&d.Recipe, "recipe", d.Recipe, "the one recipe by which projects are provisioned, e.g. two-level-jwt (default: all in turn)")
 	flags.Uint64Var(&d.Seed, "seed", d.Seed, "seed of the order of the slices")
-	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics that are too noisy to decide, as steamer calibrate writes it")
 	flags.StringVar(&f.output, "output", plan.Default(".").Output, "directory that the directory of this comparison is made in")
 	flags.BoolVar(&f.keepLogs, "keep-logs", false, "keep k6's interval log of every slice")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, print the design, and stop")
@@ -133,7 +134,7 @@ func (f *compareFlags) complete() error {
 	if err := f.setGate(d); err != nil {
 		return err
 	}
-	return d.Check()
+	return errors.Join(d.Check(), d.CheckTails())
 }
 
 func (f *compareFlags) setGate(d *compare.Design) error {
@@ -142,8 +143,8 @@ func (f *compareFlags) setGate(d *compare.Design) error {
 		name, own, has := strings.Cut(entry, "=")
 		g := compare.GateMetric{Name: name, Margin: f.margin / 100}
 		if has {
-			var percent float64
-			if _, err := fmt.Sscanf(own, "%g", &percent); err != nil {
+			percent, err := strconv.ParseFloat(own, 64)
+			if err != nil {
 				return exit.Invalidf("--gate "+entry, "write METRIC=PERCENT, e.g. fetch_p95_ms=15", "%q is not a number", own)
 			}
 			g.Margin = percent / 100

@@ -107,16 +107,12 @@ func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head str
 	p.Topologies, p.Scenarios, p.Load, p.Chart = []string{f.topology}, scenario.None, true, defaults.Chart
 	p.Cluster.Config, p.SLO, p.Previous = defaults.Cluster.Config, defaults.SLO, ""
 	p.Tenants, p.Secrets, p.Set, p.Output = d.Tenants, d.Secrets, nil, "runs"
-	resolved, err := p.Resolve(ctx, builder.Root, fetch)
-	if err != nil {
-		return nil, sides, err
-	}
-	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
+	r, _, err := state.prepare(ctx, builder.Root, p)
 	if err != nil {
 		return nil, sides, err
 	}
 	r.SecondPort = f.secondPort
-	d.Where, d.Tier = f.topology, resolved.Tier.Name
+	d.Where, d.Tier = f.topology, r.Plan.Tier.Name
 	if err := r.PreflightGround(ctx); err != nil {
 		return nil, sides, err
 	}

@@ -63,6 +63,10 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"--recipe nonsense", []string{"compare", "--local", "--recipe", "nonsense"}},
 		{"no comparison", []string{"calibrate", "--from", t.TempDir()}},
 		{"no result", []string{"trend", t.TempDir()}},
+		{"--margin", []string{"calibrate", "--from", dir, "--margin", "5"}},
+		{"is not a number", []string{"compare", "--local", "--gate", "fetch_p95_ms=1O"}},
+		{"too few for it to decide", []string{"compare", "--local", "--gate", "fetch_p99_ms"}},
+		{"together 2000 fetches a slice", []string{"compare", "--local", "--slice", "10s"}},
 		{"--plots", []string{"trend", dir, "--plots", "gif"}},
 		{"--min-change", []string{"trend", dir, "--min-change", "-1"}},
 		{"arg(s)", []string{"trend"}},
@@ -99,6 +103,24 @@ func TestCompareFrom(t *testing.T) {
 	require.Contains(t, out, "the error rates hold only for settings chosen before")
 	code, _, _ = call(t, "compare", "--from", path, "--gate", "fetch_p95_ms=20")
 	require.Equal(t, exit.Fail, code)
+}
+
+// TestTrendAddsAllOrNothing: a bad result among good ones leaves the history as it was.
+func TestTrendAddsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	const run = "../result/testdata/run-v1.json"
+	dir, bad := filepath.Join(t.TempDir(), "history"), filepath.Join(t.TempDir(), "bad.json")
+	require.NoError(t, os.WriteFile(bad, []byte("{"), 0o644))
+	for _, args := range [][]string{{"--add", run, "--add", bad}, {"--add", run, "--add", run}} {
+		code, _, message := call(t, append([]string{"trend", dir}, args...)...)
+		require.Equal(t, exit.Invalid, code, message)
+		require.NoDirExists(t, dir)
+	}
+	code, _, message := call(t, "trend", dir, "--add", run)
+	require.Equal(t, exit.Pass, code, message)
+	code, _, message = call(t, "trend", dir, "--add", run)
+	require.Equal(t, exit.Invalid, code, "it is there")
+	require.Contains(t, message, "it exists")
 }
 
 // TestDryRun prints the design and starts nothing.

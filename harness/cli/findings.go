@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -153,7 +154,8 @@ func hostLine() string {
 	}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
-		text += ", Linux " + unix.ByteSliceToString(name.Release[:])
+		release, _, _ := strings.Cut(unix.ByteSliceToString(name.Release[:]), "-") // what follows names a distribution's or a host's own build
+		text += ", Linux " + release
 	}
 	return text
 }

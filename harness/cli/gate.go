@@ -50,7 +50,7 @@ func newGate(state *State) *cobra.Command {
 	command.Example = `  steamer gate --profile steady --tier 12
   steamer gate --chart ./openbao-1.2.3.tgz --with runs/compare/comparison.json --require +comparison
   steamer gate --from runs/20261125-151000-abcd
-  steamer gate --from runs/*/ --scenarios core --tier 12
+  steamer gate --from runs/20261125-151000-abcd runs/compare-20261125-160000-9f3a/comparison.json --tier 12
   steamer gate --from runs/gate-20261125-160000/gate.json      # derive that decision again`
 	flags := command.Flags()
 	flags.StringArrayVar(&f.from, "from", nil, "judge finished work and run nothing: a run directory or a file; repeatable, and more may follow as arguments")
@@ -88,14 +88,19 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 	if err != nil {
 		return err
 	}
-	if _, err := readAll(f.with); err != nil { // found out now, and not after half an hour
+	with, err := readAll(f.with) // found out now, and not after half an hour
+	if err != nil {
 		return err
 	}
-	paths, dir, stop, err := f.collect(ctx, root, state, p, run.dryRun)
+	paths, dir, stop, err := f.collect(ctx, root, state, p, with, run.dryRun)
 	if err != nil || stop {
 		return err
 	}
-	return f.decide(state, policy, append(paths, f.with...), dir, p.Output)
+	evidence, err := readiness.Read(append(paths, f.with...)...)
+	if err != nil {
+		return err
+	}
+	return f.decide(state, policy, evidence, dir, p.Output)
 }
 
 // offline judges finished work.
@@ -110,19 +115,35 @@ func (f *gateFlags) offline(c *cobra.Command, state *State, run *runFlags, paths
 	if c.Flags().Changed("tier") {
 		tier = run.flagged.Tier
 	}
-	policy, err := f.policy(state, run.flagged.SLO, tier, run.flagged.Scenarios, topologies)
-	if err != nil {
-		return err
-	}
-	return f.decide(state, policy, paths, "", run.flagged.Output)
-}
-
-// decide reads the evidence and concludes; dir is where the decision goes, or empty for a new directory below output.
-func (f *gateFlags) decide(state *State, policy readiness.Policy, paths []string, dir, output string) error {
 	evidence, err := readiness.Read(paths...)
 	if err != nil {
 		return err
 	}
+	suite := run.flagged.Scenarios
+	if e := evidence.Earlier; e != nil { // its question again, but for what flags say otherwise
+		given := c.Flags().Changed
+		if !given("require") && len(e.Required()) > 0 {
+			f.require = e.Required()
+		}
+		if !given("tier") {
+			tier = e.Tier
+		}
+		if !given("topology") && len(e.Topologies) > 0 {
+			topologies = e.Topologies
+		}
+		if !given("scenarios") && e.Scenarios != "" {
+			suite = e.Scenarios
+		}
+	}
+	policy, err := f.policy(state, run.flagged.SLO, tier, suite, topologies)
+	if err != nil {
+		return err
+	}
+	return f.decide(state, policy, evidence, "", run.flagged.Output)
+}
+
+// decide concludes from evidence; dir is where the decision goes, or empty for a new directory below output.
+func (f *gateFlags) decide(state *State, policy readiness.Policy, evidence *readiness.Evidence, dir, output string) error {
 	d, err := readiness.Decide(evidence, policy)
 	if err != nil {
 		return err

@@ -5,24 +5,29 @@ import (
 	"fmt"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/mutant"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 )
 
-// collect runs what the gate judges; stop says that only the plan was to be printed.
-func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, dryRun bool) (paths []string, dir string, stop bool, err error) {
-	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
+// collect runs what the gate judges, with the evidence that is there already; stop says that only the plan was to be printed.
+func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *readiness.Evidence, dryRun bool) (paths []string, dir string, stop bool, err error) {
+	r, _, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return nil, "", false, err
 	}
-	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
-	if err != nil {
-		return nil, "", false, err
+	if with != nil {
+		about, err := with.Chart()
+		if err == nil && about.Digest != "" && about.Digest != r.Plan.Chart.Info().Digest {
+			err = exit.Invalidf("--with", "leave it out, or judge the chart that it is about", "it is about %s %s (%s), and the chart to judge is another (%s)",
+				about.Name, about.Version, about.Digest, r.Plan.Chart.Info().Digest)
+		}
+		if err != nil {
+			return nil, "", false, err
+		}
 	}
 	if err := r.Preflight(ctx); err != nil {
 		return nil, "", false, err
@@ -39,7 +44,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	}
 	work := readiness.Work{
 		Dir: dir, Steamer: buildVersion(), Note: func(what string) { fmt.Fprintf(state.Stderr, "▶ gate: %s\n", what) },
-		Check: func(ctx context.Context) (*check.Report, error) { return checkResolved(ctx, resolved) },
+		Check: func(ctx context.Context) (*check.Report, error) { return checkResolved(ctx, r.Plan) },
 		Run:   func(ctx context.Context) (*result.Result, string, error) { return r.Do(ctx) },
 	}
 	if f.mutants != "none" {

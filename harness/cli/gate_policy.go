@@ -9,6 +9,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -33,8 +34,16 @@ func onlyOffline(c *cobra.Command) error {
 
 // policy is what is asked of the release.
 func (f *gateFlags) policy(state *State, slo, tier, suite string, topologies []string) (readiness.Policy, error) {
-	p := readiness.Policy{Validity: gate.DefaultValidity(), Topologies: topologies, Tier: tier}
+	p := readiness.Policy{Validity: gate.DefaultValidity(), Topologies: topologies, Tier: tier, Scenarios: suite}
+	if len(topologies) == 0 {
+		return p, exit.Invalidf("--topology", "name one, or leave it out for both", "no topology is named, so that nothing would have to be shown")
+	}
 	var err error
+	if tier != "" {
+		if _, err = load.TierNamed(tier); err != nil {
+			return p, err
+		}
+	}
 	if _, p.SLO, err = state.slo(slo); err != nil {
 		return p, err
 	}

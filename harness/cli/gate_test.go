@@ -51,8 +51,16 @@ func TestGateFrom(t *testing.T) {
 	require.Equal(t, "12", d.Tier)
 	require.Contains(t, d.Reproduce, "steamer gate --from ../result/testdata/run-v1.json")
 
-	again := steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--scenarios", suite, "--output", out)
-	require.Equal(t, exit.Pass, again.code, again.stderr)
+	again := steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--output", t.TempDir())
+	require.Equal(t, exit.Pass, again.code, "the same suite is asked for: "+again.stdout)
+
+	strictly := t.TempDir()
+	got = steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--scenarios", suite, "--require", "+comparison", "--output", strictly)
+	require.Equal(t, exit.Inconclusive, got.code, got.stdout)
+	dirs, err = filepath.Glob(filepath.Join(strictly, "gate-*"))
+	require.NoError(t, err)
+	again = steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--output", t.TempDir())
+	require.Equal(t, exit.Inconclusive, again.code, "the same criteria are required: "+again.stdout)
 
 	whole := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--output", out)
 	require.Equal(t, exit.Inconclusive, whole.code, "the recorded run did not try the whole suite")
@@ -86,6 +94,9 @@ func TestGateRefuses(t *testing.T) {
 		"list and changes": {[]string{"--from", recordedRun, "--require", "load,+mutants"}, []string{"it is both"}},
 		"mutants":          {[]string{"--mutants", "many"}, []string{"--mutants many", "local"}},
 		"topology":         {[]string{"--from", recordedRun, "--topology", "moon"}, []string{"--topology moon"}},
+		"no topology":      {[]string{"--from", recordedRun, "--topology", ""}, []string{"--topology", "nothing would have to be shown"}},
+		"tier":             {[]string{"--from", recordedRun, "--tier", "13"}, []string{"tier 13"}},
+		"other chart":      {[]string{"--with", recordedRun}, []string{"--with", "the chart to judge is another"}},
 		"with":             {[]string{"--with", "/nowhere"}, []string{"/nowhere"}},
 		"quarantine":       {[]string{"--quarantine", "/nowhere"}, []string{"/nowhere"}},
 		"slo":              {[]string{"--from", recordedRun, "--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},

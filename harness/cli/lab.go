@@ -66,6 +66,13 @@ func refuse(c *cobra.Command, why string, flags ...string) error {
 	return nil
 }
 
+// hide leaves flags out of the help that the command inherits and refuses.
+func hide(c *cobra.Command, names ...string) {
+	for _, name := range names {
+		c.Flags().Lookup(name).Hidden = true
+	}
+}
+
 // labFlags are run's flags that mean nothing for processes.
 func labFlags() []string {
 	return []string{

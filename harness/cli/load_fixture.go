@@ -36,6 +36,7 @@ func newLoadFixture(state *State) *cobra.Command {
 	flags.Lookup("topology").DefValue, f.topologies = topology.CloudNative, []string{topology.CloudNative}
 	valid := flags.Duration("valid", defaultValid, "how long its tokens are good, 1m to 24h")
 	f.workload(command)
+	hide(command, driven()...)
 	command.RunE = func(c *cobra.Command, _ []string) error {
 		if *valid < time.Minute || *valid > maxValid {
 			return exit.Invalidf("--valid "+valid.String(), "use 1m to 24h, little longer than the load", "it is out of range")
@@ -43,12 +44,17 @@ func newLoadFixture(state *State) *cobra.Command {
 		if isTerminal(state.Stdout) && !f.dryRun {
 			return exit.Invalidf("standard output", "pipe it into steamer load manifests --fixture -", "the fixture holds tokens, which do not belong on a terminal")
 		}
-		if err := refuse(c, "a fixture is for load that others drive and judge", "in-cluster", "parallelism", "generator-cpu", "generator-memory", "slo", "environment-latency"); err != nil {
+		if err := refuse(c, "a fixture is for load that others drive and judge", driven()...); err != nil {
 			return err
 		}
 		return f.fixture(c.Context(), c, state, *valid)
 	}
 	return command
+}
+
+// driven are the flags of a run for the load that it drives and judges itself.
+func driven() []string {
+	return []string{"in-cluster", "parallelism", "generator-cpu", "generator-memory", "slo", "environment-latency"}
 }
 
 // fixture runs the plan up to the load and writes the document in its place.

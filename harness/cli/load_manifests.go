@@ -44,7 +44,7 @@ func newLoadManifests(state *State) *cobra.Command {
 		Example: `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --profile steady --tier 150 --parallelism 4
   steamer load manifests --fixture fixture.json --target http://openbao-active.openbao.svc:8200 --image … --rate 900 --output load/
   kubectl apply --server-side -f load/       # not without --server-side: that would copy the tokens into an annotation
-  steamer load merge logs/ --rate 900 --openbao 2.4.0`,
+  steamer load merge logs/ --rate 900 --openbao 2.4.0 --unobserved`,
 	}
 	f.bind(command)
 	flags := command.Flags()
@@ -142,7 +142,7 @@ keep it out of version control, and delete it once it is applied.
     kubectl --namespace %[9]s logs --follow job/%[10]s-$i > logs/$i.log &
   done; wait
   kubectl --namespace %[9]s delete testrun/%[10]s secret/%[10]s configmap/%[10]s
-  steamer load merge logs/ %[11]s --openbao VERSION
+  steamer load merge logs/ %[11]s --openbao VERSION --unobserved
 `, f.output, n, rate, length, fixture, testrun.SecretFile, expiry, testrun.SinceOperator, f.namespace, f.name, strings.Join(asked, " "))
 	return err
 }

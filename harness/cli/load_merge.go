@@ -49,8 +49,7 @@ func newLoadMerge(state *State) *cobra.Command {
 		Example: `  steamer load merge logs/ --profile steady --tier 150 --openbao 2.4.0 --unobserved
   steamer load merge runner-1.log runner-2.log runner-3.log --rate 900 --of runs/20261125-151000-abcd --topology cloud-native
   kubectl logs --follow steamer-load-1-x7k2p > logs/1.log      # one file for each runner, from the beginning
-  steamer report runs/20261125-160000-ef01                     # the reports again
-  steamer gate --from runs/20261125-160000-ef01`,
+  steamer report runs/20261125-160000-ef01                     # the reports again`,
 	}
 	f.bind(command)
 	flags := command.Flags()

@@ -78,3 +78,22 @@ func TestMeasurementsSayWhatTheyWouldDo(t *testing.T) {
 		require.NoDirExists(t, output)
 	}
 }
+
+// TestHelpLeavesRefusedFlagsOut: what a command inherits and refuses is not offered, and the tier that it takes is the one that help names.
+func TestHelpLeavesRefusedFlagsOut(t *testing.T) {
+	t.Parallel()
+	for flag, args := range map[string][]string{
+		"--profile string":    {"capacity"},
+		"--tenants int":       {"sizing"},
+		"--generator-cpu":     {"load", "fixture"},
+		"--quarantine string": {"calibrate"},
+	} {
+		got := steamer(t, t.TempDir(), append(args, "--help")...)
+		require.Equal(t, exit.Pass, got.code, got.stderr)
+		require.NotContains(t, got.stdout, flag)
+	}
+	for _, name := range []string{"capacity", "sizing"} {
+		got := steamer(t, t.TempDir(), name, "--help")
+		require.Contains(t, got.stdout, `60, 150 (default "150")`, name)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -104,7 +105,7 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 		"use the existing cluster of this kubeconfig context instead of kind; cloud-native only")
 	flags.StringVar(&f.flagged.Cluster.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to use instead of kind")
 	flags.StringToStringVar(&f.flagged.Images, "image", nil,
-		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub, node (a kind node of another Kubernetes)")
+		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub, node (a kind node of another Kubernetes), and k6 for --in-cluster on an existing cluster")
 	flags.StringVar(&f.flagged.Output, "output", d.Output, "directory that run directories are made in")
 	flags.StringVar(&f.flagged.SLO, "slo", "", "file of objectives (default: perf/slo.yaml)")
 	flags.DurationVar(&f.environmentLatency, "environment-latency", 0, "added to every latency limit: what the way between client and OpenBao costs, 0 to 1s")
@@ -205,14 +206,10 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	if err != nil {
 		return err
 	}
-	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }})
-	if err != nil {
-		return err
-	}
 	if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
 		return err
 	}
-	r, err := state.newRunOf(resolved, &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)})
+	r, _, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return err
 	}
@@ -317,11 +314,8 @@ func buildVersion() string {
 	return info.Main.Version + revision
 }
 
+// isTerminal tells a terminal from files, pipes and other devices, of which /dev/null is one.
 func isTerminal(w any) bool {
 	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"testing"
 
@@ -56,4 +57,14 @@ func TestConclude(t *testing.T) {
 			require.Equal(t, tc.want, exit.CodeOf(err))
 		})
 	}
+}
+
+// TestIsTerminal: a device is no terminal for being a device.
+func TestIsTerminal(t *testing.T) {
+	t.Parallel()
+	null, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer null.Close()
+	require.False(t, isTerminal(null))
+	require.False(t, isTerminal(&bytes.Buffer{}))
 }

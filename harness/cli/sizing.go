@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/lab"
-	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -29,6 +28,9 @@ cluster see.`
 // sizingTier is the smallest tier whose rate reaches the published one.
 const sizingTier = "150"
 
+// fixedSizes are the flags of a run that the ladder of sizes leaves no room for.
+func fixedSizes() []string { return []string{"tenants", "profile"} }
+
 type sizingFlags struct {
 	*runFlags
 	local   bool
@@ -43,6 +45,8 @@ func newSizing(state *State) *cobra.Command {
   steamer sizing --local --max-tenants 200 --failovers 5
   steamer sizing --topology cloud-native --max-tenants 1000`
 	flags, o := command.Flags(), &f.options
+	flags.Lookup("tier").DefValue = sizingTier
+	hide(command, fixedSizes()...)
 	flags.BoolVar(&f.local, "local", false, "OpenBao and PostgreSQL as processes instead of on a cluster")
 	flags.IntVar(&o.MaxTenants, "max-tenants", o.MaxTenants, "largest size, 50 to 10000")
 	flags.DurationVar(&o.Length, "length", o.Length, "length of the measurement of fetches at each size")
@@ -57,7 +61,7 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 	if err != nil {
 		return err
 	}
-	if err := refuse(c, "the sizes are --max-tenants and those below, the load is fixed", "tenants", "profile"); err != nil {
+	if err := refuse(c, "the sizes are --max-tenants and those below, the load is fixed", fixedSizes()...); err != nil {
 		return err
 	}
 	if p.Rate > 0 {
@@ -71,7 +75,15 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 		return err
 	}
 	if !f.local {
-		return f.onCluster(ctx, state, root, p)
+		p.Tenants = 2 // the sizes come later
+		return state.onTopologies(ctx, root, p, "sizing", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text, dir string) (result.Verdict, error) {
+			site, done, err := sizing.Installed(d)
+			if err != nil {
+				return "", err
+			}
+			defer done()
+			return f.measure(ctx, state, ui, site, fmt.Sprintf("%s, limits of tier %s", d.Name(), p.Tier), dir)
+		})
 	}
 	if err := refuse(c, "with --local nothing is installed", append(labFlags(), "tier", "slo")...); err != nil {
 		return err
@@ -80,70 +92,21 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 		fmt.Fprintf(state.Stdout, "%v tenants of %d secrets, fetches at %g/s for %s\n", sizing.Ladder(f.options.MaxTenants), p.Secrets, f.options.Rate, f.options.Length)
 		return nil
 	}
-	return f.onProcesses(ctx, state, p)
-}
-
-func (f *sizingFlags) onProcesses(ctx context.Context, state *State, p plan.Plan) error {
-	dir, err := measureDir(p.Output, "sizing")
-	if err != nil {
-		return err
-	}
-	tools, err := state.labTools(ctx, dir)
-	if err != nil {
-		return err
-	}
-	ui := &run.Text{W: state.Stderr, Terminal: isTerminal(state.Stderr)}
-	ui.Note("starting two OpenBao and PostgreSQL")
-	l, err := lab.Open(ctx, tools, lab.Spec{
-		Name: "sizing", Standby: true, Tenants: 2, Secrets: p.Secrets, Seeded: func(done, total int) { ui.Progress("provisioned tenants", done, total) },
+	return state.onLab(ctx, p.Output, "sizing", lab.Spec{Standby: true, Tenants: 2, Secrets: p.Secrets}, func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict, error) {
+		return f.measure(ctx, state, ui, sizing.Local(l), fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL", l.Version), dir)
 	})
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	report, err := f.measure(ctx, state, ui, sizing.Local(l), fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL", l.Version), dir)
-	if report == nil {
-		return err
-	}
-	return judged(ctx, report.Verdict, err)
 }
 
 // measure measures one site and writes the files.
-func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, site sizing.Site, target, dir string) (*sizing.Report, error) {
+func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, site sizing.Site, target, dir string) (result.Verdict, error) {
 	o := f.options
 	o.Progress = ui.Note
 	report, err := sizing.Measure(ctx, site, o)
 	if report == nil {
-		return nil, err
+		return "", err
 	}
 	report.Target, report.Reproduce = target, commandLine(state.Args)
 	markdown := report.Markdown()
 	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
-	return report, errors.Join(err, writeMeasurement(dir, "sizing", report, markdown))
-}
-
-func (f *sizingFlags) onCluster(ctx context.Context, state *State, root string, p plan.Plan) error {
-	p.Load, p.Tenants = true, 2 // k6 is needed; the sizes come later
-	r, ui, err := state.prepare(ctx, root, p)
-	if err != nil {
-		return err
-	}
-	verdicts := map[string]result.Verdict{}
-	r.Measure = func(ctx context.Context, d *run.Driver) error {
-		site, done, err := sizing.Installed(d)
-		if err != nil {
-			return err
-		}
-		defer done()
-		dir, err := measureDir(p.Output, "sizing-"+d.Name())
-		if err != nil {
-			return err
-		}
-		report, err := f.measure(ctx, state, ui, site, fmt.Sprintf("%s, limits of tier %s", d.Name(), p.Tier), dir)
-		if report != nil {
-			verdicts[d.Name()] = report.Verdict
-		}
-		return err
-	}
-	return doMeasured(ctx, state, r, p, f.dryRun, verdicts)
+	return report.Verdict, errors.Join(err, writeMeasurement(dir, "sizing", report, markdown))
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,14 +38,8 @@ func newTrend(state *State) *cobra.Command {
 			if !slices.Contains([]string{"png", "svg"}, format) {
 				return exit.Invalidf("--plots "+format, "use png or svg", "there is no such format")
 			}
-			for _, path := range add {
-				r, err := result.ReadFile(path)
-				if err != nil {
-					return err
-				}
-				if _, err := history.Append(args[0], r); err != nil {
-					return err
-				}
+			if err := addAll(args[0], add); err != nil {
+				return err
 			}
 			runs, err := history.Read(args[0])
 			if err != nil {
@@ -68,6 +63,35 @@ func newTrend(state *State) *cobra.Command {
 	flags.StringVar(&format, "plots", "svg", "format of the plots: png or svg")
 	flags.Float64Var(&minChange, "min-change", 5, "least change in % that is worth a question")
 	return command
+}
+
+// addAll adds results to a directory: all of them, or on bad input none.
+func addAll(dir string, files []string) error {
+	if _, err := os.Stat(dir); err == nil && len(files) > 0 {
+		if _, err := history.Read(dir); err != nil && !errors.Is(err, history.ErrEmpty) {
+			return err
+		}
+	}
+	var list []*result.Result
+	for _, path := range files {
+		r, err := result.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := history.Free(dir, r); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(list, func(other *result.Result) bool { return other.Run.ID == r.Run.ID }) {
+			return exit.Invalidf("--add "+path, "name each result once", "run %s is named twice", r.Run.ID)
+		}
+		list = append(list, r)
+	}
+	for _, r := range list {
+		if _, err := history.Append(dir, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeTrends writes Markdown and plots.

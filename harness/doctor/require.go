@@ -53,7 +53,7 @@ func Requirements() []Requirement {
 		{"mmdebstrap", "makes the root file systems of the node and PostgreSQL images", []string{"mmdebstrap"}, []Purpose{ForRun}, present("mmdebstrap"), false},
 		{"ip", "guards the host against stray packets to pod addresses", []string{"iproute2"}, []Purpose{ForRun}, present("ip"), false},
 		{"dpkg-deb and apt-get", "fetch Debian packages for images", []string{"dpkg", "apt"}, []Purpose{ForRun}, present("dpkg-deb", "apt-get"), false},
-		{"PostgreSQL server", "integration tests run a real one", []string{"postgresql-15"}, []Purpose{ForTest}, func(context.Context) bool { return postgresql() }, false},
+		{"PostgreSQL server", "integration tests run a real one", []string{"postgresql"}, []Purpose{ForTest}, func(context.Context) bool { return postgresql() }, false},
 		{"wrk", "the ceiling that load generators are compared with", []string{"wrk"}, []Purpose{ForBench}, present("wrk"), true},
 	}
 }

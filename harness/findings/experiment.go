@@ -343,3 +343,14 @@ func (a Arm) profile(l Load) load.Profile {
 		Connections: load.Connections{Reuse: l.Reuse}, VUs: load.VUs{Initial: l.Connections, Max: l.Connections},
 	}
 }
+
+// while is the condition that an experiment makes, in words; "" for none.
+func (e *Experiment) while() string {
+	switch {
+	case e.Storm != nil:
+		return "while tokens expire"
+	case e.RotateEvery > 0:
+		return fmt.Sprintf("while the key is rotated every %s", time.Duration(e.RotateEvery))
+	}
+	return ""
+}

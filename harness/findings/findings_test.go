@@ -226,10 +226,14 @@ func TestAdvice(t *testing.T) {
 	r := NewReport("steamer findings", "2 CPUs")
 	r.Add(outcome(base, []float64{200, 215, 185, 211, 189, 202}))
 	r.Add(outcome(base, []float64{101, 108, 92, 104, 96, 99}))
-	r.Add(outcome(base, []float64{50, 56, 44, 52, 47, 51}))
+	under := outcome(base, []float64{50, 56, 44, 52, 47, 51})
+	under.Experiment.RotateEvery = strict.Duration(2 * time.Second)
+	r.Add(under)
 	r.Finish()
 	page := r.Markdown()
-	for _, text := range []string{"| do it | 2.0", "**yes**", "no effect shown", "no: it costs throughput"} {
+	for _, text := range []string{
+		"| do it | 2.0", "**yes**", "no effect shown", "), while the key is rotated every 2s | ", "no: it costs throughput", ", while the key is rotated every 2s; 6 rounds",
+	} {
 		require.Contains(t, page, text)
 	}
 }

@@ -118,6 +118,7 @@ type Advice struct {
 	Experiment string
 	Gain       stats.Ratio  // of the throughput, or of what is left of it in a storm
 	CPU        *stats.Ratio // of the CPU per fetch; nil in a storm
+	While      string       // the condition that both hold under, such as "while tokens expire"; "" is any time
 }
 
 // Verdict says whether the change is worth making.
@@ -143,7 +144,7 @@ func (o *Outcome) advice() []Advice {
 		if arm.Change == "" {
 			continue
 		}
-		a := Advice{Change: arm.Change, Costs: arm.Costs, Experiment: o.Experiment.ID}
+		a := Advice{Change: arm.Change, Costs: arm.Costs, Experiment: o.Experiment.ID, While: o.Experiment.while()}
 		metric := "throughput"
 		if o.Experiment.Storm != nil {
 			metric = "stormShare"

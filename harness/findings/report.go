@@ -124,8 +124,9 @@ func (r *Report) advice(line func(string, ...any)) {
 		gain, cpu := interval(a.Gain), "–"
 		if a.CPU != nil {
 			cpu = interval(*a.CPU)
-		} else {
-			gain += ", while tokens expire"
+		}
+		if a.While != "" {
+			gain += ", " + a.While
 		}
 		line("| %s | %s | %s | %s | %s | [%s](#%s) |", a.Change, gain, cpu, a.Verdict(), cmp.Or(a.Costs, "nothing seen"), a.Experiment, a.Experiment)
 	}
@@ -152,7 +153,11 @@ func (r *Report) found(line func(string, ...any)) {
 func (o *Outcome) section(line func(string, ...any)) {
 	e := o.Experiment
 	line("\n<a id=\"%s\"></a>\n\n## %s\n\n%s\n\nWhy: %s\n", e.ID, e.Title, e.Question, e.Source)
-	line("%d connections, %s; %d rounds of %s after a warm-up of %s; %d tenants.", e.Load.Connections, map[bool]string{true: "kept", false: "one per fetch"}[e.Load.Reuse],
+	while := ""
+	if e.RotateEvery > 0 { // a storm's table says it itself
+		while = ", " + e.while()
+	}
+	line("%d connections, %s%s; %d rounds of %s after a warm-up of %s; %d tenants.", e.Load.Connections, map[bool]string{true: "kept", false: "one per fetch"}[e.Load.Reuse], while,
 		e.Rounds, time.Duration(e.Load.Duration), time.Duration(e.Load.Warmup), e.Load.Tenants)
 	if e.Storm != nil {
 		o.stormTable(line)

@@ -47,6 +47,17 @@ func TierNamed(name string) (Tier, error) {
 	return Tier{}, exit.Invalidf("tier "+name, "use one of "+strings.Join(names, ", "), "GitLab's sizing table has no such tier")
 }
 
+// Above is the rate in fetches per second from which on the tier is meant: that of the next lower one, 0 for the lowest.
+func (t Tier) Above() float64 {
+	above := 0.0
+	for _, other := range Tiers() {
+		if r := other.Rate; r < t.Rate {
+			above = max(above, r)
+		}
+	}
+	return above
+}
+
 // Size is one of GitLab's reference architectures, by its users.
 type Size struct {
 	Name    string  // e.g. "10k": up to 10,000 users

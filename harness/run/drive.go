@@ -16,10 +16,8 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/observe"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
@@ -140,36 +138,14 @@ func (s *stage) drive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	nodes, err := s.cluster.NodeNames(ctx)
+	seen, err := s.watch(ctx)
 	if err != nil {
 		return err
 	}
-	namespaces := []string{s.env.Namespace}
-	if database := s.env.DatabaseNamespace(); database != s.env.Namespace {
-		namespaces = append(namespaces, database)
-	}
-	var machines []observe.Machine
-	if s.env.Spec.Topology == topology.CloudNativeHybrid {
-		machines = []observe.Machine{{Component: "postgresql", Name: s.env.MachineName()}}
-	}
-	if s.Plan.InCluster != nil {
-		namespaces = append(namespaces, s.loadNamespace())
-	}
-	observer := observe.Start(ctx, s.engine, observe.PodSource{Client: s.cluster.Client, Namespaces: namespaces}, nodes, machines, s.sources()...)
 	s.UI.Note("k6: " + s.Plan.Profile.Outline(rate))
 	s.out.Load, err = s.generate(ctx, load.Job{Name: s.env.Spec.Topology, Profile: s.Plan.Profile, Rate: rate, Target: target, Fixture: data},
 		func(iv result.Interval) { s.UI.Interval(iv, length) })
-	resources, events, gaps := observer.Stop()
-	observer.Fill(s.out)
-	s.out.Resources, s.out.Events = resources, append(append(s.out.Events, events...), s.out.Database.Stalls()...)
-	slices.SortFunc(s.out.Events, func(a, b result.Event) int { return a.At.Compare(b.At) })
-	if s.Plan.Cluster.Existing() {
-		s.out.NotMeasured = append(s.out.NotMeasured,
-			"CPU throttling of the pods: on an existing cluster only the kubelets' summary API is read, which does not have it")
-	}
-	for _, gap := range gaps {
-		s.out.NotMeasured = append(s.out.NotMeasured, gap.Error())
-	}
+	seen()
 	s.accountPods()
 	s.out.Cost = s.out.DeriveCost()
 	return err

@@ -28,13 +28,18 @@ func (d *Driver) Drive(ctx context.Context, profile load.Profile, rate float64) 
 	plan.Profile, plan.Rate = profile, rate
 	run := *d.stage.Run
 	run.Plan = &plan
-	once := *d.stage
+	once := d.once()
 	once.Run = &run
-	out := *d.stage.out
+	err := once.drive(ctx)
+	return *once.out, err
+}
+
+// once is the stage with a topology of its own, so that what is seen now does not get into the run's result.
+func (d *Driver) once() *stage {
+	once, out := *d.stage, *d.stage.out
 	out.Load, out.Resources, out.Events, out.NotMeasured = nil, nil, nil, slices.Clone(d.stage.out.NotMeasured)
 	once.out = &out
-	err := once.drive(ctx)
-	return out, err
+	return &once
 }
 
 // Fixture is the plan's profile's document for load generators that others start in the cluster. It points at the active Service and holds tokens that
@@ -50,15 +55,16 @@ func (d *Driver) Fixture(ctx context.Context, valid time.Duration) ([]byte, erro
 // Env is the environment as scenarios see it, with its defaults. Call the function in the end.
 func (d *Driver) Env() (*scenario.Env, func(), error) { return d.stage.scenarioEnv().Prepare() }
 
-// Grow provisions further tenants until there are total, and fetches each of their secrets once. The seed tells what that took.
-func (d *Driver) Grow(ctx context.Context, total int) (*result.Seed, error) {
+// Grow provisions further tenants until there are total, and fetches each of their secrets once, while the environment is observed. The seed tells what
+// that took, the topology what was used meanwhile.
+func (d *Driver) Grow(ctx context.Context, total int) (*result.Seed, result.Topology, error) {
 	s := d.stage
 	if total <= len(s.tenants) {
-		return &result.Seed{}, nil
+		return &result.Seed{}, result.Topology{}, nil
 	}
 	plan, err := gitlab.Plan(s.recipes, total, s.Plan.Secrets)
 	if err != nil {
-		return nil, err
+		return nil, result.Topology{}, err
 	}
 	client := bao.New(s.env.Address, nil)
 	defer client.Close()
@@ -66,9 +72,15 @@ func (d *Driver) Grow(ctx context.Context, total int) (*result.Seed, error) {
 		Client: client, Issuer: s.env.Issuer, Audience: s.env.Audience(), Seed: s.seed, Recipes: s.recipes, Replay: true,
 		Progress: func(done, total int) { s.UI.Progress("provisioned tenants", done, total) },
 	}
-	out, err := seeder.Run(ctx, plan[len(s.tenants):])
+	once := d.once()
+	seen, err := once.watch(ctx)
+	if err != nil {
+		return nil, result.Topology{}, err
+	}
+	seed, err := seeder.Run(ctx, plan[len(s.tenants):])
+	seen()
 	if err == nil {
 		s.tenants = plan
 	}
-	return out, err
+	return seed, *once.out, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/wait"
@@ -21,6 +22,7 @@ const labelActive = "openbao-active"
 
 // installed is a topology on a cluster. Its times are those of clients: they include what Kubernetes takes to replace a pod.
 type installed struct {
+	capacity.Driver
 	driver  *run.Driver
 	env     *scenario.Env
 	tenants []gitlab.Tenant
@@ -32,19 +34,14 @@ func Installed(d *run.Driver) (Site, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &installed{driver: d, env: env, tenants: env.Tenants}, done, nil
+	return &installed{Driver: capacity.Installed(d), driver: d, env: env, tenants: env.Tenants}, done, nil
 }
 
 func (s *installed) Tenants() []gitlab.Tenant { return s.tenants }
 
-func (s *installed) Drive(ctx context.Context, job capacity.Job) (capacity.Observation, error) {
-	t, err := s.driver.Drive(ctx, job.Profile, job.Rate)
-	return capacity.Observation{Topology: t}, err
-}
-
 func (s *installed) Grow(ctx context.Context, total int) (Growth, error) {
-	before := len(s.tenants)
-	seed, err := s.driver.Grow(ctx, total)
+	before, own, began := len(s.tenants), ownCPU(), time.Now()
+	seed, seen, err := s.driver.Grow(ctx, total)
 	if err != nil {
 		return Growth{}, err
 	}
@@ -54,7 +51,13 @@ func (s *installed) Grow(ctx context.Context, total int) (Growth, error) {
 	}
 	done()
 	s.tenants = env.Tenants
-	return Growth{Tenants: len(s.tenants) - before, Secrets: seed.Secrets, Calls: seed.Calls, Seconds: seed.Seconds}, nil
+	g := Growth{Tenants: len(s.tenants) - before, Secrets: seed.Secrets, Calls: seed.Calls, Seconds: seed.Seconds}
+	if g.Tenants > 0 {
+		g.Limit = (&provisioning{
+			window: result.Window{From: began, To: time.Now()}, resources: seen.Resources, host: seen.Host, pool: pool(seen.Database), own: ownCPU() - own,
+		}).limit()
+	}
+	return g, nil
 }
 
 // DatabaseMiB is not asked for on a cluster.

@@ -22,24 +22,64 @@ func ownCPU() float64 {
 // busy is the use of CPU from which on it is called what limits.
 const busy = 0.85
 
-// seedLimit says what limited provisioning, from the cores used meanwhile.
-func seedLimit(resources []result.ResourceSeries, pool lab.PoolUse, own float64, began time.Time, seconds float64) string {
-	w := result.Window{From: began, To: began.Add(time.Duration(seconds * float64(time.Second)))}
-	cores := map[string]float64{}
-	for i := range resources {
-		used, _ := resources[i].CPUSeconds(w)
-		cores[resources[i].Component] += used / seconds
+// provisioning is what was used while tenants were provisioned.
+type provisioning struct {
+	window    result.Window
+	resources []result.ResourceSeries
+	host      *result.ResourceSeries // the whole machine; nil where only the resources and Steamer are known
+	pool      lab.PoolUse
+	own       float64 // CPU time of this process in seconds
+}
+
+// limit says what limited provisioning, with the evidence.
+func (p *provisioning) limit() string {
+	seconds := p.window.To.Sub(p.window.From).Seconds()
+	cores, capped := map[string]float64{}, false
+	for i := range p.resources {
+		s := &p.resources[i]
+		used, _ := s.CPUSeconds(p.window)
+		cores[s.Component] += used / seconds
+		capped = capped || s.Component == "openbao" && s.CPULimit > 0 && used/seconds >= busy*s.CPULimit
 	}
-	own /= seconds
-	host := float64(runtime.NumCPU())
-	evidence := fmt.Sprintf("OpenBao used %.2f, PostgreSQL %.2f and Steamer, which signs a token for each call, %.2f of %g cores; the pool of %d connections was full in %.0f %% of the looks",
-		cores["openbao"], cores["postgresql"], own, host, pool.Limit, 100*pool.FullShare)
+	own, cpus := p.own/seconds, float64(runtime.NumCPU())
+	all := cores["openbao"] + cores["postgresql"] + own
+	evidence := fmt.Sprintf("OpenBao used %.2f, PostgreSQL %.2f and Steamer, which signs a token for each call, %.2f of %g cores",
+		cores["openbao"], cores["postgresql"], own, cpus)
+	if p.host != nil {
+		used, _ := p.host.CPUSeconds(p.window)
+		all = used / seconds
+		evidence += fmt.Sprintf(", everything together %.2f", all)
+	}
+	if p.pool.Looks > 0 {
+		evidence += fmt.Sprintf("; the pool of %d connections was full in %.0f %% of the looks", p.pool.Limit, 100*p.pool.FullShare)
+	}
 	switch {
-	case cores["openbao"]+cores["postgresql"]+own >= busy*host:
+	case all >= busy*cpus:
 		return "the host's CPUs: " + evidence
-	case pool.FullShare >= 0.5:
+	case capped:
+		return "OpenBao's CPU limit: " + evidence
+	case p.pool.FullShare >= 0.5:
 		return "OpenBao's pool of database connections: " + evidence
 	default:
 		return "waits, of which each tenant's calls one after the other are the largest part: " + evidence
 	}
+}
+
+// pool tells from PostgreSQL's sessions how OpenBao's pools were used. How large they may become is not known here: the most connections that were
+// open at once stand for it.
+func pool(d *result.DatabaseUse) lab.PoolUse {
+	if d == nil {
+		return lab.PoolUse{}
+	}
+	u := lab.PoolUse{Looks: len(d.Samples)}
+	for _, s := range d.Samples {
+		u.Limit = max(u.Limit, s.Connections)
+	}
+	for _, s := range d.Samples {
+		u.Busy += float64(s.Running+s.InTx) / float64(u.Looks)
+		if s.Running+s.InTx >= u.Limit {
+			u.FullShare += 1 / float64(u.Looks)
+		}
+	}
+	return u
 }

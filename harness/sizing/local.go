@@ -47,16 +47,17 @@ func (s local) Grow(ctx context.Context, total int) (Growth, error) {
 	began := time.Now()
 	err := s.lab.Grow(ctx, total)
 	took := time.Since(began).Seconds()
-	resources, pool := stop()
+	use := provisioning{window: result.Window{From: began, To: time.Now()}, own: ownCPU() - own}
+	use.resources, use.pool = stop()
 	g := Growth{Tenants: total - before, Seconds: took}
-	for i := range resources {
-		if s := &resources[i]; s.Component == "openbao" {
+	for i := range use.resources {
+		if s := &use.resources[i]; s.Component == "openbao" {
 			g.MemoryMiB = max(g.MemoryMiB, s.PeakMemory(result.Window{From: began.Add(-time.Minute), To: time.Now()}))
 		}
 	}
 	if n := len(s.lab.Seeds); n > 0 && g.Tenants > 0 {
 		g.Calls, g.Secrets = s.lab.Seeds[n-1].Calls, s.lab.Seeds[n-1].Secrets
-		g.Limit = seedLimit(resources, pool, ownCPU()-own, began, took)
+		g.Limit = use.limit()
 	}
 	return g, err
 }

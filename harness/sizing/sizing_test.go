@@ -191,14 +191,36 @@ func TestLadder(t *testing.T) {
 	require.Equal(t, []int{50, 200, 1000, 5000}, Ladder(5000))
 }
 
-// TestSeedLimit names what was used up.
-func TestSeedLimit(t *testing.T) {
+// TestProvisioningLimit names what was used up.
+func TestProvisioningLimit(t *testing.T) {
 	t.Parallel()
-	began := time.Now()
-	cpu := func(cores float64) []result.ResourceSeries {
-		return []result.ResourceSeries{{Component: "openbao", Samples: []result.ResourceSample{{At: began}, {At: began.Add(10 * time.Second), CPUCores: cores}}}}
+	w := result.Window{From: time.Now()}
+	w.To = w.From.Add(10 * time.Second)
+	cpu := func(cores, limit float64) []result.ResourceSeries {
+		return []result.ResourceSeries{{Component: "openbao", CPULimit: limit, Samples: []result.ResourceSample{{At: w.From}, {At: w.To, CPUCores: cores}}}}
 	}
-	require.Contains(t, seedLimit(cpu(1000), lab.PoolUse{}, 0, began, 10), "the host's CPUs: ")
-	require.Contains(t, seedLimit(cpu(0.1), lab.PoolUse{FullShare: 0.9, Limit: 5}, 0, began, 10), "pool of database connections: ")
-	require.Contains(t, seedLimit(cpu(0.1), lab.PoolUse{}, 0, began, 10), "waits")
+	sessions := func(counts ...int) *result.DatabaseUse {
+		var d result.DatabaseUse
+		for _, n := range counts {
+			d.Samples = append(d.Samples, result.DatabaseSample{Connections: 8, Running: n / 2, InTx: n - n/2})
+		}
+		return &d
+	}
+	for name, c := range map[string]struct {
+		use  provisioning
+		want []string
+	}{
+		"processes":     {provisioning{resources: cpu(1000, 0)}, []string{"the host's CPUs: "}},
+		"whole machine": {provisioning{resources: cpu(0.1, 0), host: &cpu(1000, 0)[0]}, []string{"the host's CPUs: ", "everything together 1000.00"}},
+		"quota":         {provisioning{resources: cpu(0.048, 0.05)}, []string{"OpenBao's CPU limit: "}},
+		"pool":          {provisioning{resources: cpu(0.1, 1), pool: lab.PoolUse{FullShare: 0.9, Limit: 5, Looks: 9}}, []string{"pool of database connections: ", "5 connections was full in 90 %"}},
+		"sessions":      {provisioning{resources: cpu(0.1, 1), pool: pool(sessions(8, 8, 3))}, []string{"pool of database connections: ", "8 connections was full in 67 %"}},
+		"nothing":       {provisioning{resources: cpu(0.1, 1), pool: pool(sessions(8, 0, 3))}, []string{"waits", "33 %"}},
+		"not watched":   {provisioning{pool: pool(nil)}, []string{"waits", "of "}},
+	} {
+		c.use.window = w
+		for _, want := range c.want {
+			require.Contains(t, c.use.limit(), want, name)
+		}
+	}
 }
