@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows the gate five charts that are worse than charts/openbao, each in another way, and then the chart as it is. Each of the five has to end in
-# FAIL with the right reason, the last in PASS. It takes about five minutes a chart on two cores; the cluster is kept between them.
+# FAIL with the right reason, the last in PASS. It takes about two minutes a chart on two cores; the cluster is kept between them.
 # Usage: hack/prove-gate.sh [NAME...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
