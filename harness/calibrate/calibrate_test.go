@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -129,6 +130,10 @@ func TestRunStopsAtAnError(t *testing.T) {
 	t.Parallel()
 	err := Runner{B: noArm{}, Log: func(string) {}}.Run(t.Context(), Plan{Same: 1})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	for _, plan := range []Plan{{Same: 1}, {Same: 1, Limits: []float64{0.5}, Each: 1}} {
+		err = Runner{B: willing{}, Log: func(string) {}, Begin: func(int) (*compare.Comparison, error) { return nil, io.EOF }}.Run(t.Context(), plan)
+		require.ErrorIs(t, err, io.EOF, "before there is a median, none of it is added")
+	}
 	err = Runner{B: noArm{}}.Run(t.Context(), Plan{Same: 1, Limits: []float64{0.5}, Each: 1})
 	require.Equal(t, exit.Invalid, exit.CodeOf(err), "an arm that cannot be limited")
 }
@@ -182,9 +187,14 @@ func TestResume(t *testing.T) {
 // willing is an arm that takes any treatment.
 type willing struct{ compare.Arm }
 
-func (willing) SetDelay(time.Duration) error { return nil }
-func (willing) SetCPUs(float64) error        { return nil }
-func (willing) Subject() compare.Subject     { return compare.Subject{} }
+func (willing) SetDelay(d time.Duration) error {
+	if d < 0 || d > time.Minute { // as of a real one
+		return fmt.Errorf("delay %s", d)
+	}
+	return nil
+}
+func (willing) SetCPUs(float64) error    { return nil }
+func (willing) Subject() compare.Subject { return compare.Subject{} }
 
 // TestCampaign: the smallest form gives the same judgement.
 func TestCampaign(t *testing.T) {

@@ -61,7 +61,11 @@ func (p Plan) treatments() []treatment {
 // treated is what was done to B of a comparison.
 func treated(doc *compare.Comparison) treatment { return treatment{doc.B.Injected, doc.B.CPUs} }
 
+// delay is none without an effect, also where no median is known yet, which stats.Median says by NaN.
 func (t treatment) delay(median float64) time.Duration {
+	if t.Effect == 0 {
+		return 0
+	}
 	return time.Duration(t.Effect * median * float64(time.Millisecond))
 }
 
