@@ -5,14 +5,18 @@ package delay
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/Shopify/toxiproxy/v2/stream"
 	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 )
@@ -51,17 +55,55 @@ func (h *hold) wait(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 		stub.Output <- chunk
 		return true
 	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		stub.Output <- chunk
-		return true
-	case <-stub.Interrupt:
-		stub.Output <- chunk // late or not, no byte may be lost
-		return false
+	if coarse := left - fine; coarse > 0 {
+		timer := time.NewTimer(coarse)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-stub.Interrupt:
+			stub.Output <- chunk // late or not, no byte may be lost
+			return false
+		}
+	}
+	sleep(time.Duration(h.Microseconds)*time.Microsecond - time.Since(chunk.Timestamp) - lateness())
+	stub.Output <- chunk
+	return true
+}
+
+// fine is the end of a wait that Go's timers are too coarse for: an idle program waits for them in whole milliseconds of epoll_wait.
+const fine = 3 * time.Millisecond
+
+// sleep is time.Sleep by the kernel's high-resolution timer, which takes a thread meanwhile.
+func sleep(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	rest := unix.NsecToTimespec(d.Nanoseconds())
+	for errors.Is(unix.Nanosleep(&rest, &rest), unix.EINTR) { // by Go's own signals
 	}
 }
+
+// lateness is by how much what is put off by sleep comes later to another goroutine than it was told, measured once: the timer's slack of 50 µs, and
+// waking a thread, its processor and the receiver. It would be a large part of delays that are a few per cent of a fetch.
+var lateness = sync.OnceValue(func() time.Duration { //nolint:gochecknoglobals // a property of the machine
+	const told, tries = 300 * time.Microsecond, 31
+	passed := make(chan time.Time)
+	go func() {
+		defer close(passed)
+		for range tries {
+			time.Sleep(2 * time.Millisecond) // idle, as between fetches
+			began := time.Now()
+			sleep(told)
+			passed <- began
+		}
+	}()
+	var late []time.Duration
+	for began := range passed {
+		late = append(late, time.Since(began)-told)
+	}
+	slices.Sort(late)
+	return late[tries/2]
+})
 
 func init() { toxics.Register(kind, new(hold)) } //nolint:gochecknoinits // toxiproxy's way to make a toxic known
 
@@ -81,6 +123,7 @@ func Start(upstream string) (*Proxy, error) {
 	if err := p.Start(); err != nil {
 		return nil, exit.Environmentf("delay to "+upstream, "", "no loopback port to listen on: %w", err)
 	}
+	lateness() // measured before the first answer waits
 	proxy := &Proxy{proxy: p}
 	if err := proxy.toxic(); err != nil {
 		p.Stop()
