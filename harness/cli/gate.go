@@ -89,6 +89,9 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 		return err
 	}
 	with, err := readAll(f.with) // found out now, and not after half an hour
+	if err == nil && with != nil {
+		err = policy.Admits(with)
+	}
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,8 @@ func decodeComparison(path string, data []byte) (Compared, error) {
 	return Compared{doc}, err
 }
 
-// decodeChartComparison also asks that two charts were compared, and that nothing was done to one of them: what processes on one machine do, a chart
-// against itself, and a comparison to calibrate with say nothing about a release.
+// decodeChartComparison also asks that two releases of a chart were compared, and that nothing was done to the newer one: what processes on one
+// machine do, a chart against itself or another, one with values of its own, and a comparison to calibrate with say nothing about a release.
 func decodeChartComparison(path string, data []byte) (Compared, error) {
 	c, err := decodeComparison(path, data)
 	if err == nil && (c.doc.A.Chart == nil || c.doc.B.Chart == nil || c.doc.B.Chart.Digest == "") {
@@ -32,8 +32,12 @@ func decodeChartComparison(path string, data []byte) (Compared, error) {
 	switch a, b := c.doc.A, c.doc.B; {
 	case a.Chart.Digest == b.Chart.Digest:
 		err = exit.Invalidf(path, "compare the chart with the last release", "it compares the chart with itself")
+	case a.Chart.Name != b.Chart.Name:
+		err = exit.Invalidf(path, "compare the chart with its own last release", "it compares %s with %s, which is no release of that chart", name(*b.Chart), name(*a.Chart))
 	case a.Delay+b.Delay+a.Injected+b.Injected+a.CPUs+b.CPUs > 0:
 		err = exit.Invalidf(path, "use what steamer compare wrote", "it is part of a calibration: one side was slowed down on purpose")
+	case b.Config != "":
+		err = exit.Invalidf(path, "repeat it without --set, and without @VALUES of --head", "it compares %s with values laid over it, not as it is released", name(*b.Chart))
 	}
 	return c, err
 }
@@ -93,15 +97,6 @@ func IsComparison(data []byte) bool {
 		Kind string `json:"kind"`
 	}
 	return json.Unmarshal(data, &head) == nil && head.Kind == compare.Kind
-}
-
-// compared are the comparisons as the decision shows them.
-func (e *Evidence) compared() []decision.Compared {
-	var out []decision.Compared
-	for _, c := range e.Comparisons {
-		out = append(out, c.Doc.judge(e.quarantine()).show(c.Path))
-	}
-	return out
 }
 
 // show puts a judged comparison into the form in which it is reported.

@@ -91,7 +91,7 @@ func (p Policy) comparison(d *decision.Decision, e *Evidence) (string, finding) 
 	var f finding
 	var measured []string
 	for _, c := range e.Comparisons {
-		r := c.Doc.judge(e.quarantine())
+		r := p.rejudge(c.Doc, e.quarantine())
 		says := fmt.Sprintf("against %s: %s", describe(r.A), r.Verdict)
 		if r.differs != "" {
 			says += " (" + r.differs + ")"

@@ -19,10 +19,12 @@ type Policy struct {
 	SLO        *gate.SLO
 	Validity   gate.Validity
 	Topologies []string // each needs the suite and the load
-	Tier       string   // empty: the one that all loads have
+	Tier       string   // empty: the one that all loads have, or without any the first comparison
 	Scenarios  string   // the pattern that chose the suite, to be told
 	Suite      []string // IDs of the scenarios that must have run, or been skipped for a reason, in each topology
 	Required   []string // of Criteria; a PASS needs them all to pass
+	Margin     float64  // largest that a comparison may have, 0.1 is 10 %; 0: DefaultMargin
+	Alpha      float64  // largest error rate that a comparison may have; 0: DefaultAlpha
 }
 
 // DefaultRequired are the criteria that every release has to meet. A comparison needs a last release, and mutants say more about the
@@ -37,9 +39,10 @@ func DefaultRequired() []string {
 //  2. a required criterion could not be judged, or nothing was given for it: INCONCLUSIVE
 //  3. otherwise PASS
 //
-// Evidence about different charts, and loads of different tiers where the policy names none, make no decision: an error of code exit.Invalid.
+// Evidence about different charts, loads of different tiers where the policy names none, and comparisons that the policy does not admit make no
+// decision: an error of code exit.Invalid.
 func Decide(e *Evidence, p Policy) (*decision.Decision, error) {
-	d := &decision.Decision{APIVersion: decision.APIVersion, Kind: decision.Kind, SLO: p.SLO.Name, Evidence: e.Files, Runs: []decision.Judged{}, Compared: e.compared()}
+	d := &decision.Decision{APIVersion: decision.APIVersion, Kind: decision.Kind, SLO: p.SLO.Name, Evidence: e.Files, Runs: []decision.Judged{}}
 	var err error
 	if d.Chart, err = e.Chart(); err != nil {
 		return nil, err
@@ -49,7 +52,10 @@ func Decide(e *Evidence, p Policy) (*decision.Decision, error) {
 			return nil, err
 		}
 	}
-	d.Tier, d.Topologies, d.Scenarios = p.Tier, p.Topologies, p.Scenarios
+	if err = p.Admits(e); err != nil {
+		return nil, err
+	}
+	d.Tier, d.Topologies, d.Scenarios, d.Compared = p.Tier, p.Topologies, p.Scenarios, p.compared(e)
 	for _, r := range e.Runs {
 		d.Runs = append(d.Runs, p.judge(r)...)
 	}
@@ -72,6 +78,7 @@ func Decide(e *Evidence, p Policy) (*decision.Decision, error) {
 		})
 	}
 	conclude(d)
+	d.NotJudged = append(d.NotJudged, p.unjudged(e)...)
 	return d, nil
 }
 
@@ -165,7 +172,7 @@ func (e *Evidence) Chart() (result.Chart, error) {
 	return chart, nil
 }
 
-// tier is the one of all loads, empty where there is none.
+// tier is the one of all loads, without any that of the first comparison, and empty where there is neither.
 func (e *Evidence) tier() (string, error) {
 	tier, from := "", ""
 	for _, r := range e.Runs {
@@ -178,6 +185,9 @@ func (e *Evidence) tier() (string, error) {
 			return "", exit.Invalidf("--from "+r.Path, "say which tier the release is for, with --tier", "its load is of tier %s, that of %s of tier %s: they do not add up",
 				r.Doc.Run.Tier, from, tier)
 		}
+	}
+	if from == "" && len(e.Comparisons) > 0 {
+		tier = e.Comparisons[0].Doc.doc.Design.Tier
 	}
 	return tier, nil
 }

@@ -84,7 +84,7 @@ func compared(t *testing.T, ratio, p95 float64, digest string, change func(*comp
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 1))
 	d := compare.DefaultDesign()
-	d.Where, d.MaxPairs, d.LookEvery = "cloud-native", 12, 12
+	d.Where, d.Tier, d.MaxPairs, d.LookEvery = "cloud-native", "12", 12, 12
 	c := compare.New("kept", d)
 	c.A = compare.Subject{Description: "openbao 0.1.0", Chart: &result.Chart{Name: "openbao", Version: "0.1.0", Digest: "sha256:a"}}
 	c.B = compare.Subject{Chart: &result.Chart{Name: "openbao", Version: "0.2.0", Digest: digest}}

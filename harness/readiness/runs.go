@@ -34,13 +34,17 @@ func (p Policy) judge(r Of[*result.Result]) []decision.Judged {
 	return out
 }
 
-// apart says why a load says nothing of the tier: it is another's, or so small that it would be another's. "" where it counts.
+// apart says why a load says nothing of the tier: it is another's, it does something else than jobs do, or it is so small that it would be another's.
+// "" where it counts.
 func (p Policy) apart(tier string, l *result.Load) string {
 	if l == nil {
 		return ""
 	}
 	if tier != p.Tier {
 		return "it is of tier " + tier
+	}
+	if l.Mode != inline {
+		return fmt.Sprintf("it is of mode %s, and jobs fetch in mode %s", l.Mode, inline)
 	}
 	if t, err := load.TierNamed(tier); err == nil && l.JudgedRate() <= t.Above() {
 		return fmt.Sprintf("it asked for %g fetches per second, and tier %s begins above %g", l.JudgedRate(), tier, t.Above())
@@ -144,7 +148,7 @@ func (p Policy) load(d *decision.Decision, _ *Evidence) (string, finding) {
 		}
 		switch {
 		case runs == 0:
-			f.doubt("%s: no load of tier %q was given", topology, p.Tier)
+			f.doubt("%s: no load of tier %q was given that counts", topology, p.Tier)
 		case held == 0:
 			f.unsure = append(f.unsure, doubts...)
 		}

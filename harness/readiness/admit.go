@@ -1,0 +1,80 @@
+package readiness
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// What a comparison may ask for at most, unless the policy says otherwise: what steamer compare asks for by itself.
+const (
+	DefaultMargin = 0.10
+	DefaultAlpha  = 0.05
+)
+
+// inline is the mode in which GitLab Runner fetches: login and read in one request. A release is judged by what jobs do.
+const inline = "inline"
+
+// Admits refuses comparisons that were made under other conditions than those which the policy asks about, with an error of code exit.Invalid.
+// It needs no other evidence, so that it can be asked before anything is run.
+func (p Policy) Admits(e *Evidence) error {
+	for _, c := range e.Comparisons {
+		d := c.Doc.doc.Design
+		asked := strings.Join(p.Topologies, " or ")
+		switch {
+		case p.Tier != "" && d.Tier != p.Tier:
+			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --tier "+p.Tier+", or say which tier the release is for, with --tier",
+				"it compared at tier %q, and the release is judged at tier %q: they do not add up", d.Tier, p.Tier)
+		case !slices.Contains(p.Topologies, d.Where):
+			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --topology, which takes "+asked,
+				"it compared on %q, and the release is judged on %s", d.Where, asked)
+		case d.Mode != inline:
+			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --mode "+inline, "it fetched in mode %q, and jobs fetch in mode %s", d.Mode, inline)
+		}
+	}
+	return nil
+}
+
+// rejudge judges a comparison by its pairs, and by what the policy lets it ask for. One that asks for less gives no PASS. A FAIL of it stands: what
+// exceeds a larger margin exceeds the smaller one, too, and a larger alpha errs to the safe side.
+func (p Policy) rejudge(c Compared, q *compare.Quarantine) rejudged {
+	r := c.judge(q)
+	if lax := p.lax(r); len(lax) > 0 && r.Verdict != result.Fail {
+		others := r.Reasons
+		if r.Verdict == result.Pass { // these say why it is good
+			others = nil
+		}
+		r.Verdict, r.Reasons = result.Inconclusive, slices.Concat(lax, others)
+	}
+	return r
+}
+
+// lax says in what a comparison asked for less than the policy does. A metric that does not decide may have any margin.
+func (p Policy) lax(r rejudged) []string {
+	var out []string
+	margin, alpha := cmp.Or(p.Margin, DefaultMargin), cmp.Or(p.Alpha, DefaultAlpha)
+	for _, m := range r.Metrics {
+		if m.Gate && m.Margin > margin {
+			out = append(out, fmt.Sprintf("%s: the comparison has a margin of %.4g %%, the gate allows one of %.4g %% at most", m.Title, 100*m.Margin, 100*margin))
+		}
+	}
+	if r.Design.Alpha > alpha {
+		out = append(out, fmt.Sprintf("the comparison has an error rate (alpha) of %g, the gate allows one of %g at most", r.Design.Alpha, alpha))
+	}
+	return out
+}
+
+// compared are the comparisons as the decision shows them.
+func (p Policy) compared(e *Evidence) []decision.Compared {
+	var out []decision.Compared
+	for _, c := range e.Comparisons {
+		out = append(out, p.rejudge(c.Doc, e.quarantine()).show(c.Path))
+	}
+	return out
+}
