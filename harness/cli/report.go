@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/report"
@@ -19,7 +20,7 @@ func newReport(state *State) *cobra.Command {
 		Use: "report RUN_DIR|RESULT.json|COMPARISON.json", Short: "Write the reports of a finished run or comparison again, offline", Args: cobra.ExactArgs(1),
 		Long: `Reads the result.json of a finished run and writes every report that follows from it: report.html, report.md, junit.xml,
 metrics.txt (OpenMetrics), benchstat.txt, gpt.txt, and for each topology with load GitLab's load-performance JSON and plots as
-PNG. Of a comparison.json it writes comparison.html: the ratios with their intervals, and the slices of both sides.
+PNG. Of a comparison.json it writes comparison.html: the ratios with their intervals, the slices of both sides, and what stands behind them.
 Judges nothing: steamer gate --from does. The exit code says whether the reports were written, not what they say.`,
 		Example: "  steamer report runs/20261125-151000-abcd\n  steamer report old/result.json --output /tmp/again",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -51,7 +52,12 @@ func again(state *State, path, dir string) error {
 		if err != nil {
 			return err
 		}
-		what, verdict, write = c.Head+" against "+c.Base, c.Verdict, func() error { return report.WriteComparison(dir, c) }
+		whole, err := compare.Decode(path, data)
+		if err != nil {
+			return err
+		}
+		compare.Judge(whole, nil) // by its pairs, as readiness does, not by what the file states
+		what, verdict, write = c.Head+" against "+c.Base, c.Verdict, func() error { return report.WriteComparison(dir, c, whole) }
 	} else {
 		r, err := result.Decode(path, data)
 		if err != nil {

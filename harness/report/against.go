@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -155,16 +156,21 @@ func (r ratioView) Tone() string {
 // comparisonPage is a comparison prepared for its page.
 type comparisonPage struct {
 	againstView
-	Word string // the verdict
-	Lead string
-	CSS  template.CSS
+	Word   string // the verdict
+	Lead   string
+	Behind *behindView // nil where only the ratios are known
+	CSS    template.CSS
 }
 
 // ComparisonHTML writes a comparison as a self-contained page without any script: verdict, ratios with their intervals, and the slices of
-// both sides beside each other.
-func ComparisonHTML(w io.Writer, c *decision.Compared) error {
+// both sides beside each other. With the judged comparison itself, whole, which may be nil, it also has what stands behind the ratios: the pairs that were
+// discarded, failed fetches and loads not carried, scenarios that differ, and what was not measured.
+func ComparisonHTML(w io.Writer, c *decision.Compared, whole *compare.Comparison) error {
 	p := comparisonPage{againstView: newAgainst(*c), Word: string(c.Verdict)}
 	p.Reasons = typesetAll(c.Reasons)
+	if whole != nil {
+		p.Behind = newBehind(whole)
+	}
 	p.Lead = map[result.Verdict]string{
 		result.Pass:         "What decides is no worse than the base by more than its margin.",
 		result.Fail:         "Something that decides is worse than the base by more than its margin.",
@@ -178,10 +184,10 @@ func ComparisonHTML(w io.Writer, c *decision.Compared) error {
 	return t.Execute(w, p)
 }
 
-// WriteComparison writes comparison.html into dir, which must exist.
-func WriteComparison(dir string, c *decision.Compared) error {
+// WriteComparison writes comparison.html into dir, which must exist; whole is as of ComparisonHTML.
+func WriteComparison(dir string, c *decision.Compared, whole *compare.Comparison) error {
 	var b bytes.Buffer
-	if err := ComparisonHTML(&b, c); err != nil {
+	if err := ComparisonHTML(&b, c, whole); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "comparison.html"), b.Bytes(), 0o644); err != nil {

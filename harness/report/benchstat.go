@@ -17,6 +17,10 @@ func Benchstat(w io.Writer, r *result.Result) error {
 		if t.Load == nil {
 			continue
 		}
+		if t.Load.Fetches == 0 { // what benchstat takes for a sample has to be one; this line it skips
+			fmt.Fprintf(&b, "# %s: %s, no fetch was completed\n", plain(t.Name), notMeasured)
+			continue
+		}
 		for _, c := range [][2]string{
 			{"chart", t.Chart.Name + " " + t.Chart.Version},
 			{"openbao", t.Versions["openbao"]},
@@ -45,16 +49,12 @@ type benchValue struct {
 }
 
 func benchValues(t *result.Topology) []benchValue {
-	d := t.Load.Intended
-	values := []benchValue{
-		{d.Mean, "mean-ms"},
-		{d.P50, "p50-ms"},
-		{d.P90, "p90-ms"},
-		{d.P95, "p95-ms"},
-		{d.P99, "p99-ms"},
-		{t.Load.AchievedRate, "fetches/s"},
-		{float64(t.Load.Failed), "failed"},
+	var values []benchValue
+	if d := t.Load.Intended; d.Count > 0 {
+		values = append(values, benchValue{d.Mean, "mean-ms"}, benchValue{d.P50, "p50-ms"}, benchValue{d.P90, "p90-ms"},
+			benchValue{d.P95, "p95-ms"}, benchValue{d.P99, "p99-ms"})
 	}
+	values = append(values, benchValue{t.Load.AchievedRate, "fetches/s"}, benchValue{float64(t.Load.Failed), "failed"})
 	for _, c := range []string{"openbao", "postgresql"} {
 		if v, ok := t.CPUPerFetch(c); ok {
 			values = append(values, benchValue{v, c + "-cpu-ms/fetch"})

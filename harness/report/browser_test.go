@@ -232,7 +232,7 @@ func TestBrowserShowsTheComparison(t *testing.T) {
 	c := decided().Compared[0]
 	c.Metrics[0].Name = "p95"
 	c.Slices = map[string][2][]float64{"p95": {{8, 7.9, 8.2}, {9.8, 9.6, 9.9}}}
-	require.NoError(t, report.WriteComparison(dir, &c))
+	require.NoError(t, report.WriteComparison(dir, &c, driven()))
 	ctx, w := browse(t, filepath.Join(dir, "comparison.html"), "light", "body")
 	require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out sideways")
 	require.True(t, eval[bool](t, ctx, `[...document.querySelectorAll('.strip svg')].every((s) => s.getBoundingClientRect().width > 100)`))

@@ -88,6 +88,10 @@ func newCharts(t *result.Topology) *charts {
 		ms(l.Intended.P50), ms(l.Intended.P95), ms(l.Intended.P99), ms(l.Intended.Max))
 	c.AltCurve = fmt.Sprintf("Latency by percentile. From the actual start: p50 %s, p99 %s. From the intended start: p50 %s, p99 %s.",
 		ms(l.Actual.P50), ms(l.Actual.P99), ms(l.Intended.P50), ms(l.Intended.P99))
+	if l.Intended.Count == 0 {
+		c.Alt = "Latency over time, from the intended start. No fetch was measured."
+		c.AltCurve = "Latency by percentile. No fetch was measured."
+	}
 	c.AltCPU = fmt.Sprintf("CPU and memory of %s over the same time; the table below has the figures.", plural(len(t.Resources), "container"))
 	c.costs(t)
 	return c

@@ -13,7 +13,7 @@ func costs(t *result.Topology) []row {
 	}
 	var out []row
 	for _, c := range t.Cost.Table() {
-		cell := "not measured: " + c.Reason
+		cell := notMeasured + ": " + c.Reason
 		if c.Value != nil {
 			cell = strings.TrimSpace(sig(*c.Value) + " " + c.Unit)
 		}
@@ -25,7 +25,7 @@ func costs(t *result.Topology) []row {
 // statements is the cell about PostgreSQL's statements per fetch.
 func statements(t *result.Topology, _ *result.Load) string {
 	if t.Cost == nil || t.Cost.Statements == nil {
-		return "not measured"
+		return notMeasured
 	}
 	return sig(*t.Cost.Statements)
 }

@@ -98,7 +98,7 @@ func TestComparisonPage(t *testing.T) {
 	c.Metrics[0].Name = "p95"
 	c.Slices = map[string][2][]float64{"p95": {{8, 7.9, 8.2}, {9.8, 9.6, 9.9}}}
 	dir := t.TempDir()
-	require.NoError(t, report.WriteComparison(dir, &c))
+	require.NoError(t, report.WriteComparison(dir, &c, nil))
 	b, err := os.ReadFile(filepath.Join(dir, "comparison.html"))
 	require.NoError(t, err)
 	page := string(b)
@@ -108,9 +108,9 @@ func TestComparisonPage(t *testing.T) {
 	require.Equal(t, 3, strings.Count(page, `class="ratio"`))
 	c.Slices = nil
 	var without bytes.Buffer
-	require.NoError(t, report.ComparisonHTML(&without, &c))
+	require.NoError(t, report.ComparisonHTML(&without, &c, nil))
 	require.Contains(t, without.String(), "Too few slices")
-	require.Error(t, report.WriteComparison(filepath.Join(dir, "absent"), &c))
+	require.Error(t, report.WriteComparison(filepath.Join(dir, "absent"), &c, nil))
 }
 
 func TestDecisionSummary(t *testing.T) {

@@ -54,15 +54,20 @@ func gptRow(t *result.Topology) []string {
 			limits[c.ID] = " (" + strings.NewReplacer("<= ", "≤", ">= ", "≥").Replace(c.Limit) + ")"
 		}
 	}
-	good := 0.0
+	rate, mean, p90, good := notMeasured, notMeasured, notMeasured, notMeasured
+	if rated(l) {
+		rate = fmt.Sprintf("%.2f/s", l.AchievedRate)
+	}
+	if l.Actual.Count > 0 {
+		mean, p90 = fmt.Sprintf("%.2fms", l.Actual.Mean), fmt.Sprintf("%.2fms", l.Actual.P90)
+	}
 	if l.Fetches > 0 {
-		good = 100 * float64(l.Fetches-l.Failed-l.Wrong) / float64(l.Fetches)
+		good = fmt.Sprintf("%.2f%%", 100*float64(l.Fetches-l.Failed-l.Wrong)/float64(l.Fetches))
 	}
 	outcome := map[result.Verdict]string{result.Pass: "Passed", result.Fail: "FAILED", result.Inconclusive: "INCONCLUSIVE"}[t.Verdict]
 	return []string{
 		word("secret_fetch_" + l.Mode + "_" + t.Name), fmt.Sprintf("%s/s", number(l.OfferedRate)),
-		fmt.Sprintf("%.2f/s%s", l.AchievedRate, limits["valid/achieved-rate"]),
-		fmt.Sprintf("%.2fms%s", l.Actual.Mean, limits["slo/fetch-actual-mean-ms"]), fmt.Sprintf("%.2fms%s", l.Actual.P90, limits["slo/fetch-actual-p90-ms"]),
-		fmt.Sprintf("%.2f%%%s", good, strings.Replace(limits["slo/error-rate"], "≤", "errors ≤", 1)), outcome,
+		rate + limits["valid/achieved-rate"], mean + limits["slo/fetch-actual-mean-ms"], p90 + limits["slo/fetch-actual-p90-ms"],
+		good + strings.Replace(limits["slo/error-rate"], "≤", "errors ≤", 1), outcome,
 	}
 }

@@ -94,6 +94,9 @@ func (g gauges) load(t *result.Topology) {
 		from string
 		result.Distribution
 	}{{"actual", l.Actual}, {"intended", l.Intended}} {
+		if d.Count == 0 {
+			continue // a 0 would be the best latency of all
+		}
 		for _, q := range []struct {
 			q string
 			v float64
@@ -101,7 +104,9 @@ func (g gauges) load(t *result.Topology) {
 			g.add("steamer_fetch_latency_milliseconds", q.v, t.Name, d.from, q.q)
 		}
 	}
-	g.add("steamer_fetch_rate", l.AchievedRate, t.Name)
+	if rated(l) {
+		g.add("steamer_fetch_rate", l.AchievedRate, t.Name)
+	}
 	g.add("steamer_fetches", float64(l.Fetches), t.Name)
 	g.add("steamer_fetches_dropped", float64(l.Dropped), t.Name)
 	g.add("steamer_fetches_failed", float64(l.Failed), t.Name)

@@ -147,7 +147,7 @@ func glance(r *result.Result) []row {
 			if v, ok := t.CPUPerFetch(component); ok {
 				return ms(v)
 			}
-			return "not measured"
+			return notMeasured
 		})
 	}
 	lines := []line{
@@ -157,6 +157,9 @@ func glance(r *result.Result) []row {
 			return fmt.Sprintf("%d passed, %d failed, %d skipped", p, f, s)
 		}},
 		{"Fetches per second", "achieved of offered", load(func(_ *result.Topology, l *result.Load) string {
+			if !rated(l) {
+				return notMeasured
+			}
 			return sig(l.AchievedRate) + " of " + sig(l.OfferedRate)
 		})},
 		{"Fetches", "measured, without warm-up", load(func(_ *result.Topology, l *result.Load) string {
@@ -165,6 +168,9 @@ func glance(r *result.Result) []row {
 		{"Excursion", "beyond what is judged", load(excursionCell)},
 		{"Requests", "repetitions included", load(requestsCell)},
 		{"Latency", "from the intended start: p50, p95, p99", load(func(_ *result.Topology, l *result.Load) string {
+			if l.Intended.Count == 0 {
+				return notMeasured
+			}
 			return ms(l.Intended.P50) + " · " + ms(l.Intended.P95) + " · " + ms(l.Intended.P99)
 		})},
 		{"OpenBao CPU", "per fetch", cost("openbao")},
@@ -173,7 +179,7 @@ func glance(r *result.Result) []row {
 		{"OpenBao memory", "largest working set of a pod", load(func(t *result.Topology, _ *result.Load) string {
 			peak := peakOpenBao(t)
 			if peak == 0 {
-				return "not measured"
+				return notMeasured
 			}
 			return sig(peak) + " MiB"
 		})},

@@ -17,12 +17,12 @@ func errorRates(l *result.Load) []row {
 	if !ok {
 		return nil
 	}
-	seen := 0.0
+	seen := notMeasured + ": no fetch was completed"
 	if l.Fetches > 0 {
-		seen = float64(l.Failed) / float64(l.Fetches)
+		seen = ofAll(l.Failed, l.Fetches, float64(l.Failed)/float64(l.Fetches))
 	}
 	rows := []row{
-		{Label: "Fetches that failed, as jobs see it", Cells: []string{ofAll(l.Failed, l.Fetches, seen)}},
+		{Label: "Fetches that failed, as jobs see it", Cells: []string{seen}},
 		{Label: "Requests that failed, before any repetition", Cells: []string{ofAll(a.Failed, a.Count, raw)}},
 	}
 	repeated := "off: a failed request is a failed fetch"
@@ -73,7 +73,7 @@ func stageTable(l *result.Load) table {
 			judged = "wrong values only"
 		}
 		t.Rows = append(t.Rows, []string{
-			fmt.Sprintf("%.0f s", s.At), span(s.Seconds), rate, judged, count(s.Fetches), count(s.Failed), count(s.Wrong), count(s.Dropped), ms(s.P50), ms(s.P95),
+			fmt.Sprintf("%.0f s", s.At), span(s.Seconds), rate, judged, count(s.Fetches), count(s.Failed), count(s.Wrong), count(s.Dropped), latency(s.P50, s.Fetches), latency(s.P95, s.Fetches),
 		})
 	}
 	return t

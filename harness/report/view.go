@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -130,7 +131,7 @@ func latencyTable(l *result.Load) table {
 		}
 		t.Rows = append(t.Rows, []string{
 			fmt.Sprintf("%.0f–%.0f s", part[0].Offset, part[len(part)-1].Offset+1), part[0].Phase, count(n), count(failed),
-			ms(p50 / float64(max(n, 1))), ms(p95), ms(p99),
+			latency(p50/float64(max(n, 1)), n), latency(p95, n), latency(p99, n),
 		})
 	}
 	return t
@@ -152,11 +153,17 @@ func resourceTable(t *result.Topology) table {
 	for i := range t.Resources {
 		s := &t.Resources[i]
 		used, covered := s.CPUSeconds(w)
-		cpu := "not sampled"
+		cpu, memory, throttled := notMeasured, notMeasured, notMeasured
 		if covered > 0 {
 			cpu = sig(used/covered) + " cores"
 		}
-		out.Rows = append(out.Rows, []string{s.Name, s.Role, cpu, or(s.CPULimit, " cores"), sig(s.PeakMemory(w)) + " MiB", or(s.MemoryLimit, " MiB"), sig(100*s.MeanThrottled(w)) + " %"})
+		if slices.ContainsFunc(s.Samples, func(x result.ResourceSample) bool { return w.Contains(x.At) }) {
+			memory = sig(s.PeakMemory(w)) + " MiB"
+			if !s.Coarse { // a kubelet's summary does not know
+				throttled = sig(100*s.MeanThrottled(w)) + " %"
+			}
+		}
+		out.Rows = append(out.Rows, []string{s.Name, s.Role, cpu, or(s.CPULimit, " cores"), memory, or(s.MemoryLimit, " MiB"), throttled})
 	}
 	return out
 }
