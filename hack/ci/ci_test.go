@@ -148,6 +148,7 @@ func TestCommandsExist(t *testing.T) {
 	}
 	for _, want := range []string{
 		"lint", "test", "release", "dist", "vulncheck", "ci-lint", "generate", "calibrate", "steamer run", "steamer gate", "steamer mutants", "steamer capacity",
+		"steamer trend",
 	} {
 		require.True(t, called[want], "no job calls %s; seen: %v", want, slices.Sorted(maps.Keys(called)))
 	}

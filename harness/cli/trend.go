@@ -16,9 +16,10 @@ import (
 
 const trendLong = `Reads all results below a directory, in the order in which the runs started, and looks for the run
 from which on a metric was another one (E-divisive change points with permutation tests). Runs of
-different topology, profile, tier or way to fetch are never mixed; partial and invalid ones are
-skipped and counted. A change is a question to somebody, not a verdict: the exit code is 0 unless
-the input is bad.
+charts of different names are never mixed, nor those of different topology, minor version of
+Kubernetes, profile, tier, offered rate or way to fetch; partial and invalid ones are skipped and
+counted. A series too short to see anything in says so, and how many runs it takes. A change is a
+question to somebody, not a verdict: the exit code is 0 unless the input is bad.
 
 --add copies results into the directory first. It may be an object store that is mounted: files are
 only ever added.`
@@ -38,8 +39,19 @@ func newTrend(state *State) *cobra.Command {
 			if !slices.Contains([]string{"png", "svg"}, format) {
 				return exit.Invalidf("--plots "+format, "use png or svg", "there is no such format")
 			}
-			if err := addAll(args[0], add); err != nil {
+			added, err := toAdd(args[0], add)
+			if err != nil {
 				return err
+			}
+			if output != "" && len(added) > 0 { // before anything is added: bad input leaves the history as it was
+				if err := makeOutput(output); err != nil {
+					return err
+				}
+			}
+			for _, r := range added {
+				if _, err := history.Append(args[0], r); err != nil {
+					return err
+				}
 			}
 			runs, err := history.Read(args[0])
 			if err != nil {
@@ -65,39 +77,46 @@ func newTrend(state *State) *cobra.Command {
 	return command
 }
 
-// addAll adds results to a directory: all of them, or on bad input none.
-func addAll(dir string, files []string) error {
+// toAdd reads the results to add to a directory: all of them, or on bad input none.
+func toAdd(dir string, files []string) ([]*result.Result, error) {
 	if _, err := os.Stat(dir); err == nil && len(files) > 0 {
 		if _, err := history.Read(dir); err != nil && !errors.Is(err, history.ErrEmpty) {
-			return err
+			return nil, err
 		}
 	}
 	var list []*result.Result
 	for _, path := range files {
 		r, err := result.ReadFile(path)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := history.Free(dir, r); err != nil {
-			return err
+			return nil, err
 		}
 		if slices.ContainsFunc(list, func(other *result.Result) bool { return other.Run.ID == r.Run.ID }) {
-			return exit.Invalidf("--add "+path, "name each result once", "run %s is named twice", r.Run.ID)
+			return nil, exit.Invalidf("--add "+path, "name each result once", "run %s is named twice", r.Run.ID)
 		}
 		list = append(list, r)
 	}
-	for _, r := range list {
-		if _, err := history.Append(dir, r); err != nil {
-			return err
-		}
+	return list, nil
+}
+
+// makeOutput makes a directory and sees whether a file can be made in it.
+func makeOutput(dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = writable(filepath.Join(dir, "trends.md"))
+	}
+	if err != nil {
+		return exit.Invalidf("--output "+dir, "name a directory that can be written", "%w", err)
 	}
 	return nil
 }
 
 // writeTrends writes Markdown and plots.
 func writeTrends(dir, format string, list []history.Series) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return exit.Invalidf("--output "+dir, "name a directory that can be written", "%w", err)
+	if err := makeOutput(dir); err != nil {
+		return err
 	}
 	for _, s := range list {
 		if len(s.Points) < 2 {

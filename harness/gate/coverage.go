@@ -6,10 +6,17 @@ import (
 	"strings"
 )
 
+// What every tier is asked for: the way to fetch that runs take unless told otherwise, and the topologies that can be loaded.
+const (
+	usualMode = "inline"
+	unloaded  = "full-stack" // runs there install nothing and load nothing
+)
+
 // Gaps says what is wrong with a file that reads well: an entry that can never
 // apply because an earlier one takes everything it would match, an entry
 // without a latency limit that is judged (its runs end INCONCLUSIVE), and rates
-// of tiers without an entry. tiers are fetches per second.
+// of tiers without an entry for inline fetches in one of the topologies with
+// load. tiers are fetches per second.
 func (s *SLO) Gaps(tiers []float64) []string {
 	var out []string
 	for j, later := range s.Entries {
@@ -23,12 +30,27 @@ func (s *SLO) Gaps(tiers []float64) []string {
 			out = append(out, fmt.Sprintf("entries[%d] has no latency limit that is judged: its runs end INCONCLUSIVE", j))
 		}
 	}
+	topologies := slices.DeleteFunc(Topologies(), func(name string) bool { return name == unloaded })
 	for _, tier := range tiers {
-		if !slices.ContainsFunc(s.Entries, func(e Entry) bool { return len(e.Tier) == 0 || slices.Contains(e.Tier, tier) }) {
-			out = append(out, fmt.Sprintf("no entry for tier %v: its runs end INCONCLUSIVE", tier))
+		without := slices.DeleteFunc(slices.Clone(topologies), func(name string) bool {
+			return slices.ContainsFunc(s.Entries, func(e Entry) bool { return e.serves(name, tier) })
+		})
+		where := ""
+		if len(without) < len(topologies) {
+			where = " in " + strings.Join(without, ", ")
+		}
+		if len(without) > 0 {
+			out = append(out, fmt.Sprintf("no entry for tier %v%s: its runs end INCONCLUSIVE", tier, where))
 		}
 	}
 	return out
+}
+
+// serves reports whether e is for inline fetches of a tier in a topology, of some versions at least. An entry of another mode, such as
+// that of GitLab's writes, is for all tiers and says nothing about fetches.
+func (e Entry) serves(topology string, tier float64) bool {
+	return (e.Mode == "" || e.Mode == usualMode) && (e.Topology == "" || e.Topology == Any || e.Topology == topology) &&
+		(len(e.Tier) == 0 || slices.Contains(e.Tier, tier))
 }
 
 // covers reports whether e matches whatever o matches. Version ranges are

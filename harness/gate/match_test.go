@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,6 +82,10 @@ func TestGaps(t *testing.T) {
 		"hidden by tiers":  {"- {tier: [3, 6], topology: any, " + limit + "}\n- {tier: [6], mode: inline, " + limit + "}\n- {" + limit + "}\n", []string{"entries[1] never applies"}},
 		"another topology": {"- {topology: cloud-native, " + limit + "}\n- {" + limit + "}\n", nil},
 		"no tier left":     {"- {tier: [3], " + limit + "}\n", []string{"no entry for tier 6"}},
+		"writes only":      {"- {mode: rails, " + limit + "}\n- {tier: [3], " + limit + "}\n", []string{"no entry for tier 6: "}},
+		"inline is enough": {"- {mode: rails, " + limit + "}\n- {mode: inline, " + limit + "}\n", nil},
+		"both that load":   {"- {topology: cloud-native, " + limit + "}\n- {topology: cloud-native-hybrid, " + limit + "}\n", nil},
+		"one topology":     {"- {topology: cloud-native, " + limit + "}\n- {topology: cloud-native-hybrid, tier: [3], " + limit + "}\n", []string{"no entry for tier 6 in cloud-native-hybrid: "}},
 		"judges nothing":   {"- limits: [{metric: error_rate, op: \"<=\", limit: 0, source: s}, {metric: fetch_p99_ms, op: \"<=\", limit: 1, source: s, informational: true}]\n", []string{"no latency limit that is judged"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +112,13 @@ func TestShippedFileIsSound(t *testing.T) {
 	}
 	require.Len(t, s.Sizing, len(rates))
 	require.Empty(t, s.Gaps(rates))
+
+	// Its first entries are for writes at any tier. They must not pass for entries of a tier's fetches.
+	require.Equal(t, "rails", s.Entries[0].Mode)
+	s.Entries = slices.DeleteFunc(s.Entries, func(e gate.Entry) bool { return slices.Contains(e.Tier, 60) })
+	require.Equal(t, []string{
+		"no entry for tier 60: its runs end INCONCLUSIVE", "no entry for tier 150: its runs end INCONCLUSIVE",
+	}, s.Gaps(rates))
 }
 
 // FuzzParseSLO must neither panic nor accept what it cannot judge with.

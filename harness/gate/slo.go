@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/Masterminds/semver/v3"
+	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -75,10 +76,37 @@ func ParseSLO(name string, data []byte) (*SLO, error) {
 	if err := strict.YAML(data, s); err != nil {
 		return nil, exit.Invalidf(name, "see docs/reference for the fields of an SLO file", "%w", err)
 	}
+	if err := limitsGiven(data); err != nil {
+		return nil, exit.Invalidf(name, "give each limit a number; 0 is one", "%w", err)
+	}
 	if err := s.validate(); err != nil {
 		return nil, exit.Invalidf(name, "correct the SLO file", "%w", err)
 	}
 	return s, nil
+}
+
+// limitsGiven refuses a limit without its number. Decoded into a Limit it would read as 0, which bounds some metrics
+// as nobody meant to and switches the condition on the achieved rate off. Whatever else is wrong with the file is not asked here.
+func limitsGiven(data []byte) error {
+	var file struct {
+		Entries []struct {
+			Limits []struct {
+				Metric string   `json:"metric"`
+				Limit  *float64 `json:"limit"`
+			} `json:"limits"`
+		} `json:"entries"`
+	}
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		return err
+	}
+	for i, e := range file.Entries {
+		for _, l := range e.Limits {
+			if l.Limit == nil {
+				return fmt.Errorf("entries[%d]: metric %q: limit is required", i, l.Metric)
+			}
+		}
+	}
+	return nil
 }
 
 // ReadSLO reads the SLO file at path.
@@ -155,6 +183,8 @@ func (e Entry) validate() error {
 			return fmt.Errorf("%s: op %q: want %q", l.Metric, l.Op, want)
 		case !(l.Limit >= 0) || math.IsInf(l.Limit, 0):
 			return fmt.Errorf("%s: limit %v: want 0 or more", l.Metric, l.Limit)
+		case l.Metric == achievedRatio && !(l.Limit > 0 && l.Limit <= 1):
+			return fmt.Errorf("%s: limit %v: want a ratio above 0, at most 1", l.Metric, l.Limit)
 		case l.Metric == wrongValues && (l.Limit != 0 || l.Informational):
 			return fmt.Errorf("%s: a wrong secret is never tolerable: want limit 0", l.Metric)
 		case l.Source == "":

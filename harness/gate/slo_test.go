@@ -27,6 +27,12 @@ func TestParseSLORefuses(t *testing.T) {
 		"no direction":     {`op: "<=", limit: 7`, "limit: 7", `op "": want "<="`},
 		"ratio direction":  {`">="`, `"<="`, `achieved_ratio: op "<=": want ">="`},
 		"tolerates wrong":  {"wrong_values, op: \"<=\", limit: 0", "wrong_values, op: \"<=\", limit: 1", "never tolerable"},
+		"no limit":         {"limit: 7, ", "", `entries[0]: metric "fetch_p50_ms": limit is required`},
+		"null limit":       {"limit: 7,", "limit: null,", `entries[0]: metric "fetch_p50_ms": limit is required`},
+		"no ratio":         {"limit: 0.99, ", "", `entries[0]: metric "achieved_ratio": limit is required`},
+		"no zero":          {"wrong_values, op: \"<=\", limit: 0", "wrong_values, op: \"<=\"", `entries[0]: metric "wrong_values": limit is required`},
+		"ratio of zero":    {"limit: 0.99", "limit: 0", "entries[0]: achieved_ratio: limit 0: want a ratio above 0, at most 1"},
+		"ratio above one":  {"limit: 0.99", "limit: 99", "entries[0]: achieved_ratio: limit 99: want a ratio above 0, at most 1"},
 		"no source":        {"limit: 7, source: GitLab documentation", "limit: 7", "source is required"},
 		"negative latency": {"environmentLatency: 10", "environmentLatency: -1", "environmentLatency -1"},
 		"huge latency":     {"environmentLatency: 10", "environmentLatency: 5000", "want 0 to 1000 ms"},
@@ -51,6 +57,8 @@ func TestParseSLORefuses(t *testing.T) {
 			require.Equal(t, exit.Invalid, exit.CodeOf(err))
 		})
 	}
+	zero := slos(t, strings.Replace(sloFile, "limit: 0.005", "limit: 0", 1))
+	require.Zero(t, zero.Entries[0].Limits[2].Limit, "a limit of 0 that is written down is one")
 	_, err := gate.ReadSLO(filepath.Join(t.TempDir(), "none.yaml"))
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }

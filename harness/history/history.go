@@ -4,13 +4,18 @@ package history
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/Masterminds/semver/v3"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
@@ -49,8 +54,9 @@ func pathOf(dir string, r *result.Result) string {
 var ErrEmpty = errors.New("it holds no result")
 
 // Read reads every result below dir: files *.json of the kind Result, however
-// deep, so that a directory of run directories is a history as well. Other JSON
-// documents are passed over; a damaged result, or one of another schema version,
+// deep, so that a directory of run directories is a history as well. Documents of
+// other kinds are passed over, unless they are named result.json; a file that is
+// not a whole JSON document, a damaged result, or one of another schema version
 // is an error of code exit.Invalid, as is a directory without results. Runs are
 // in the order of their start, each once.
 func Read(dir string) ([]*result.Result, error) {
@@ -67,7 +73,10 @@ func Read(dir string) ([]*result.Result, error) {
 		if err != nil {
 			return exit.Invalidf(path, "make it readable", "%w", err)
 		}
-		if d.Name() != "result.json" && !strings.Contains(string(data[:min(len(data), 400)]), `"kind": "`+result.Kind+`"`) {
+		if !json.Valid(data) { // its kind is unknown: it may be a result, and a night must not be lost unseen
+			return exit.Invalidf(path, "put the whole file there, or remove it", "it is not a complete JSON document")
+		}
+		if d.Name() != "result.json" && kindOf(data) != result.Kind {
 			return nil
 		}
 		r, err := result.Decode(path, data)
@@ -88,13 +97,76 @@ func Read(dir string) ([]*result.Result, error) {
 	return list, err
 }
 
+// kindOf is the kind that a JSON document says it is of; empty if it says none.
+func kindOf(data []byte) string {
+	var head struct {
+		Kind string `json:"kind"`
+	}
+	if json.Unmarshal(data, &head) != nil { // a list, say
+		return ""
+	}
+	return head.Kind
+}
+
+// Subject is what the runs of a series have in common: what was loaded, where, and how. The chart's version is not part of it, since that
+// it changes is what a series is for. What a run does not tell is empty, as is Kubernetes where OpenBao ran as a process.
+type Subject struct {
+	Topology, Chart string // names
+	Kubernetes      string // minor version, e.g. "1.36": another patch is not another thing to measure
+	Profile, Tier   string
+	Rate            string // fetches per second offered, to three digits
+	Mode            string
+}
+
+func subjectOf(r *result.Result, t *result.Topology) Subject {
+	return Subject{
+		Topology: t.Name, Chart: t.Chart.Name, Kubernetes: minor(t.Versions["kubernetes"]), Profile: r.Run.Profile, Tier: r.Run.Tier,
+		Rate: rate(t.Load.OfferedRate), Mode: t.Load.Mode,
+	}
+}
+
+// minor cuts a version to its first two numbers; one that cannot be read stays as it is.
+func minor(version string) string {
+	v, err := semver.NewVersion(version)
+	if err != nil {
+		return version
+	}
+	return fmt.Sprintf("%d.%d", v.Major(), v.Minor())
+}
+
+// rate rounds, because the mean of a rate that moves has digits that mean nothing.
+func rate(perSecond float64) string {
+	v, err := strconv.ParseFloat(strconv.FormatFloat(perSecond, 'g', 3, 64), 64)
+	if err != nil {
+		v = perSecond
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}
+
+// labels tell subjects apart, in words. A tier is a rate: the rate is said only where it is another.
+func (s Subject) labels() []string {
+	kubernetes, offered := "", s.Rate+"/s"
+	if s.Kubernetes != "" {
+		kubernetes = "Kubernetes " + s.Kubernetes
+	}
+	switch s.Tier {
+	case "":
+	case s.Rate:
+		offered = "tier " + s.Tier
+	default:
+		offered = "tier " + s.Tier + " at " + offered
+	}
+	all := []string{s.Topology, s.Chart, kubernetes, s.Profile, offered, s.Mode}
+	return slices.DeleteFunc(all, func(label string) bool { return label == "" })
+}
+
 // Series is one metric over the runs that measured the same thing.
 type Series struct {
-	Topology, Profile, Tier, Mode string
-	Metric, Title, Unit           string
-	Points                        []Point
-	Skipped                       int // runs whose measurement was not valid
-	Changes                       []Change
+	Subject
+	Metric, Title, Unit string
+	Points              []Point
+	Skipped             int // runs whose measurement was not valid
+	Changes             []Change
 }
 
 // Point is the metric of one run.
@@ -126,8 +198,8 @@ func Metrics() []string {
 const MaxRuns = 500
 
 // Trends makes the series of runs and looks for changes of at least minChange,
-// 0.05 is 5 %. Runs of different topology, profile, tier or mode never share a
-// series. A partial run, and a measurement that missed a validity condition, are skipped and counted.
+// 0.05 is 5 %. Runs of different Subject never share a series. A partial run, and
+// a measurement that missed a validity condition, are skipped and counted.
 func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 	if len(runs) > MaxRuns {
 		runs = runs[len(runs)-MaxRuns:]
@@ -140,18 +212,16 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 			if t.Load == nil {
 				continue
 			}
+			subject := subjectOf(r, t)
 			for _, metric := range Metrics() {
 				reading, err := gate.Read(metric, t)
 				if err != nil {
 					return nil, err
 				}
-				key := strings.Join([]string{t.Name, r.Run.Profile, r.Run.Tier, t.Load.Mode, metric}, "|")
+				key := strings.Join(append(subject.labels(), metric), "|")
 				s := index[key]
 				if s == nil {
-					s = &Series{
-						Topology: t.Name, Profile: r.Run.Profile, Tier: r.Run.Tier, Mode: t.Load.Mode, Metric: metric,
-						Title: reading.Title, Unit: reading.Unit,
-					}
+					s = &Series{Subject: subject, Metric: metric, Title: reading.Title, Unit: reading.Unit}
 					index[key], order = s, append(order, key)
 				}
 				if reading.Missing != "" || r.Run.Partial || !valid(t) {
@@ -178,6 +248,27 @@ func valid(t *result.Topology) bool {
 	return !slices.ContainsFunc(t.Checks, func(c result.Check) bool {
 		return c.Kind == "validity" && c.Verdict != result.Pass && (!c.Informational || c.ID == gate.IDHostCrowded)
 	})
+}
+
+// LeastRuns is how many runs a series needs before anything can be seen in it. A step without any noise is one of at least two orders of
+// the same n values that are as extreme, up and down; by permutation p is their share of the orders that there are, which are C(n, n/2) if
+// the step is in the middle, and fewer else.
+func LeastRuns() int {
+	c := stats.DefaultChanges()
+	n := 2 * c.Shortest
+	for 2/orders(n) > c.MaxP {
+		n++
+	}
+	return n
+}
+
+// orders is C(n, n/2), in how many orders n values can come of which one half is high and the other low.
+func orders(n int) float64 {
+	out := 1.0
+	for i := range n / 2 {
+		out *= float64(n-i) / float64(i+1)
+	}
+	return out
 }
 
 // look finds the changes.

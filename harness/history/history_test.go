@@ -2,10 +2,12 @@ package history_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,8 +25,12 @@ func night(day int, mean float64, change func(*result.Result)) *result.Result {
 		APIVersion: result.APIVersion, Kind: result.Kind, Verdict: result.Pass, Reasons: []string{}, Steps: []result.Step{},
 		Run: result.Run{ID: fmt.Sprintf("night-%03d", day), Started: at, Profile: "steady", Tier: "12"},
 		Topologies: []result.Topology{{
-			Name: "cloud-native", Verdict: result.Pass, Chart: result.Chart{Version: fmt.Sprintf("0.%d.0", day)},
-			Load: &result.Load{Mode: "inline", Fetches: 1000, Intended: result.Distribution{Count: 1000, Mean: mean, P50: mean, P95: 2 * mean, P99: 3 * mean}},
+			Name: "cloud-native", Verdict: result.Pass, Chart: result.Chart{Name: "openbao", Version: fmt.Sprintf("0.%d.0", day)},
+			Versions: map[string]string{"kubernetes": "v1.36.3"},
+			Load: &result.Load{
+				Mode: "inline", OfferedRate: 12, Fetches: 1000,
+				Intended: result.Distribution{Count: 1000, Mean: mean, P50: mean, P95: 2 * mean, P99: 3 * mean},
+			},
 		}},
 	}
 	if change != nil {
@@ -96,9 +102,118 @@ func TestTrends(t *testing.T) {
 	var text, md bytes.Buffer
 	require.NoError(t, history.Text(&text, list))
 	require.NotContains(t, text.String(), "night-015", "a change of 20 %% is below 50 %%")
-	require.Contains(t, text.String(), "too few runs to say")
+	require.Contains(t, text.String(), fmt.Sprintf("too few runs to see a change (1 of at least %d)", history.LeastRuns()))
 	require.NoError(t, history.Markdown(&md, list, func(s history.Series) string { return history.PlotFile(s, "svg") }))
-	require.Contains(t, md.String(), "](cloud-native-steady-12-inline-fetch_mean_ms.svg)")
+	require.Contains(t, md.String(), "](cloud-native-openbao-Kubernetes-1.36-steady-tier-12-inline-fetch_mean_ms.svg)")
+}
+
+// TestSeriesAreOfOneThing changes one thing about the second of two nights.
+func TestSeriesAreOfOneThing(t *testing.T) {
+	t.Parallel()
+	const usual = "cloud-native, openbao, Kubernetes 1.36, steady, tier 12, inline"
+	for name, tc := range map[string]struct {
+		change func(*result.Result)
+		want   []string
+	}{
+		"nothing":        {func(*result.Result) {}, []string{usual}},
+		"chart version":  {func(r *result.Result) { r.Topologies[0].Chart.Version = "7.0.0" }, []string{usual}},
+		"patch":          {func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "v1.36.4" }, []string{usual}},
+		"chart":          {func(r *result.Result) { r.Topologies[0].Chart.Name = "vault" }, []string{usual, "cloud-native, vault, Kubernetes 1.36, steady, tier 12, inline"}},
+		"Kubernetes":     {func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "v1.35.0" }, []string{"cloud-native, openbao, Kubernetes 1.35, steady, tier 12, inline", usual}},
+		"odd Kubernetes": {func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "main" }, []string{usual, "cloud-native, openbao, Kubernetes main, steady, tier 12, inline"}},
+		"processes":      {func(r *result.Result) { r.Topologies[0].Versions, r.Topologies[0].Chart.Name = nil, "" }, []string{usual, "cloud-native, steady, tier 12, inline"}},
+		"rate":           {func(r *result.Result) { r.Topologies[0].Load.OfferedRate = 1234.5 }, []string{"cloud-native, openbao, Kubernetes 1.36, steady, tier 12 at 1230/s, inline", usual}},
+		"rounding":       {func(r *result.Result) { r.Topologies[0].Load.OfferedRate = 12.000001 }, []string{usual}},
+		"no tier":        {func(r *result.Result) { r.Run.Tier = "" }, []string{"cloud-native, openbao, Kubernetes 1.36, steady, 12/s, inline", usual}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			list, err := history.Trends([]*result.Result{night(0, 5, nil), night(1, 5, tc.change)}, 0.05)
+			require.NoError(t, err)
+			var got []string
+			files := map[string]bool{}
+			for _, s := range list {
+				files[history.PlotFile(s, "svg")] = true
+				if s.Metric == "fetch_mean_ms" {
+					var text bytes.Buffer
+					require.NoError(t, history.Text(&text, []history.Series{s}))
+					for _, want := range tc.want {
+						if strings.Contains(text.String(), want+"  ") {
+							got = append(got, want)
+						}
+					}
+					require.Len(t, s.Points, 3-len(tc.want))
+				}
+			}
+			require.Equal(t, tc.want, got)
+			require.Len(t, files, len(list), "each series has a plot of its own")
+		})
+	}
+}
+
+// TestTooFewRuns: a short series must not look like one without changes.
+func TestTooFewRuns(t *testing.T) {
+	t.Parallel()
+	least := history.LeastRuns()
+	require.Equal(t, 14, least, "2/C(14,7) is 0.0006 and 2/C(13,6) is 0.0012; docs/method.md says it as well")
+	var runs []*result.Result
+	for day := range least {
+		runs = append(runs, night(day, 5, nil))
+	}
+	for n, want := range map[int]string{
+		1: "too few runs to see a change (1 of at least 14)", least - 1: "too few runs to see a change (13 of at least 14)", least: "none",
+	} {
+		list, err := history.Trends(runs[:n], 0.05)
+		require.NoError(t, err)
+		var text bytes.Buffer
+		for _, s := range list {
+			if s.Metric == "fetch_mean_ms" {
+				require.NoError(t, history.Text(&text, []history.Series{s}))
+			}
+		}
+		require.Contains(t, text.String(), want, "%d runs", n)
+	}
+}
+
+// TestReadKnowsResults by what they hold, not by how they are laid out.
+func TestReadKnowsResults(t *testing.T) {
+	t.Parallel()
+	path, err := history.Append(t.TempDir(), night(1, 5, nil))
+	require.NoError(t, err)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var compact bytes.Buffer
+	require.NoError(t, json.Compact(&compact, whole))
+	for name, tc := range map[string]struct {
+		data []byte
+		runs int
+		want string // part of the error
+	}{
+		"as written":       {whole, 1, ""},
+		"compacted":        {compact.Bytes(), 1, ""},
+		"kind comes late":  {append([]byte("{"+strings.Repeat(" ", 1000)), whole[1:]...), 1, ""},
+		"truncated":        {whole[:len(whole)/2], 0, "night.json: it is not a complete JSON document"},
+		"truncated early":  {whole[:10], 0, "night.json: it is not a complete JSON document"},
+		"empty":            {nil, 0, "night.json: it is not a complete JSON document"},
+		"another kind":     {[]byte(`{"kind": "Comparison"}`), 0, history.ErrEmpty.Error()},
+		"mentions results": {[]byte(`{"about": {"kind": "Result"}}`), 0, history.ErrEmpty.Error()},
+		"a list":           {[]byte(`[{"kind": "Result"}]`), 0, history.ErrEmpty.Error()},
+		"kind is a number": {[]byte(`{"kind": 7}`), 0, history.ErrEmpty.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "night.json"), tc.data, 0o644))
+			runs, err := history.Read(dir)
+			require.Len(t, runs, tc.runs)
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, exit.Invalid, exit.CodeOf(err))
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
 }
 
 func TestBadInput(t *testing.T) {

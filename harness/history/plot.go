@@ -14,7 +14,7 @@ import (
 
 // PlotFile is the name of a series' plot.
 func PlotFile(s Series, format string) string {
-	clean := strings.NewReplacer("/", "-", " ", "-").Replace(strings.Join([]string{s.Topology, s.Profile, s.Tier, s.Mode, s.Metric}, "-"))
+	clean := strings.NewReplacer("/", "-", " ", "-").Replace(strings.Join(append(s.labels(), s.Metric), "-"))
 	return clean + "." + format
 }
 

@@ -54,7 +54,7 @@ func sorted(list []Series) []Series {
 func heading() []string { return []string{"series", "metric", "runs", "skipped", "last", "changes"} }
 
 func (s Series) name() string {
-	return fmt.Sprintf("%s of %s, %s, tier %s, %s", s.Metric, s.Topology, s.Profile, s.Tier, s.Mode)
+	return s.Metric + " of " + strings.Join(s.labels(), ", ")
 }
 
 func (s Series) row() []string {
@@ -62,8 +62,8 @@ func (s Series) row() []string {
 	if n := len(s.Points); n > 0 {
 		last = number(s.Points[n-1].Value) + " " + s.Unit
 	}
-	if len(s.Points) < 6 {
-		changes = "too few runs to say"
+	if n, least := len(s.Points), LeastRuns(); n < least {
+		changes = fmt.Sprintf("too few runs to see a change (%d of at least %d)", n, least)
 	}
 	var texts []string
 	for _, c := range s.Changes {
@@ -74,7 +74,7 @@ func (s Series) row() []string {
 		changes = strings.Join(texts, "; ")
 	}
 	return []string{
-		fmt.Sprintf("%s, %s, tier %s, %s", s.Topology, s.Profile, s.Tier, s.Mode), s.Metric, strconv.Itoa(len(s.Points)), strconv.Itoa(s.Skipped), last, changes,
+		strings.Join(s.labels(), ", "), s.Metric, strconv.Itoa(len(s.Points)), strconv.Itoa(s.Skipped), last, changes,
 	}
 }
 

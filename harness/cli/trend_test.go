@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// TestTrendOutputFirst: where the trends cannot be written nothing is added, so that the command can be repeated.
+func TestTrendOutputFirst(t *testing.T) {
+	t.Parallel()
+	const run = "../result/testdata/run-v1.json"
+	dir, file := filepath.Join(t.TempDir(), "history"), filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	code, _, message := call(t, "trend", dir, "--add", run, "--output", filepath.Join(file, "trends"))
+	require.Equal(t, exit.Invalid, code, message)
+	require.Contains(t, message, "--output")
+	require.NoDirExists(t, dir)
+
+	output := filepath.Join(t.TempDir(), "trends")
+	code, text, message := call(t, "trend", dir, "--add", run, "--output", output)
+	require.Equal(t, exit.Pass, code, message)
+	require.Contains(t, text, "cloud-native, openbao, Kubernetes 1.36, ")
+	files, err := os.ReadDir(output)
+	require.NoError(t, err)
+	require.Len(t, files, 1, "one run makes no plot, and nothing else is left behind")
+	require.Equal(t, "trends.md", files[0].Name())
+	added, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, added, 1)
+}
