@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image/color"
+	"image/png"
 	"io"
 	"maps"
 	"math"
@@ -83,6 +85,21 @@ func TestJudge(t *testing.T) {
 	require.NoError(t, Write(dir, c, list))
 	_, err = Read(dir)
 	require.NoError(t, err, "the calibration beside them is no comparison")
+	file, err := os.Open(filepath.Join(dir, PlotFile))
+	require.NoError(t, err)
+	defer func() { _ = file.Close() }()
+	picture, err := png.Decode(file)
+	require.NoError(t, err)
+	colours := map[color.Color]bool{}
+	for x := range picture.Bounds().Dx() {
+		for y := range picture.Bounds().Dy() {
+			colours[color.RGBAModel.Convert(picture.At(x, y))] = true
+		}
+	}
+	require.True(t, colours[verdictColours[0].colour] && colours[verdictColours[2].colour], "comparisons without a verdict and FAILs are drawn")
+	drawn, err := WritePlot(t.TempDir(), nil)
+	require.NoError(t, err)
+	require.False(t, drawn)
 
 	data, err := c.Quarantine(time.Now(), time.Hour)
 	require.NoError(t, err)

@@ -4,7 +4,6 @@
 package calibrate
 
 import (
-	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -122,7 +121,7 @@ func Judge(list []*compare.Comparison) *Calibration {
 		c.Found = append(c.Found, Detection{t.Effect, t.CPUs, rate(failed, len(runs)), rate(shown, len(runs))})
 	}
 	slices.SortFunc(c.Found, func(a, b Detection) int {
-		return cmp.Or(cmp.Compare(a.Injected, b.Injected), cmp.Compare(b.CPUs, a.CPUs))
+		return treatment{a.Injected, a.CPUs}.compare(treatment{b.Injected, b.CPUs})
 	})
 	c.Metrics = noise(same)
 	return c
@@ -200,7 +199,7 @@ func noise(same []*compare.Comparison) []Metric {
 		if math.IsInf(m.MDE, 0) {
 			m.MDE = math.MaxFloat64
 		}
-		m.Quarantine = m.Gate && m.MDE > margin
+		m.Quarantine = m.Gate && margin > 0 && m.MDE > margin // nothing shows 0 %, and who asks for it wants to know of anything that is seen
 		out = append(out, m)
 	}
 	return out

@@ -71,7 +71,7 @@ const (
 	CampaignFile = "campaign.json"
 )
 
-// Write writes the calibration into dir, and the comparisons it was made from in their smallest form.
+// Write writes the calibration into dir, the comparisons it was made from in their smallest form, and a picture of them.
 func Write(dir string, c *Calibration, list []*compare.Comparison) error {
 	data, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
@@ -87,7 +87,8 @@ func Write(dir string, c *Calibration, list []*compare.Comparison) error {
 			return exit.Environmentf(path, "make the directory writable", "%w", err)
 		}
 	}
-	return nil
+	_, err = WritePlot(dir, list)
+	return err
 }
 
 // Quarantine is the file of metrics that this calibration takes out of the gate, for a time.
@@ -111,26 +112,20 @@ func Text(w io.Writer, c *Calibration) error {
 	fmt.Fprintf(&b, "%s, %g fetches/s, slices of %g s, at most %d pairs, alpha %g\n\n", d.Where, d.Rate, d.Slice, d.MaxPairs, d.Alpha)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "what\tof\trate\tbounds (95 % each)")
-	line := func(name string, r Rate) {
+	line := func(name string, r Rate, bounds string) {
 		if r.Of > 0 {
-			fmt.Fprintf(table, "%s\t%d of %d\t%.1f %%\t%.1f to %.1f %%\n", name, r.Events, r.Of, 100*float64(r.Events)/float64(r.Of), 100*r.Lower, 100*r.Upper)
+			fmt.Fprintf(table, "%s\t%d of %d\t%.1f %%\t%s\n", name, r.Events, r.Of, 100*float64(r.Events)/float64(r.Of), bounds)
 		}
 	}
-	share := func(name string, r Rate) { // without bounds: relabellings of one comparison are no independent tries
-		if r.Of > 0 {
-			fmt.Fprintf(table, "%s\t%d of %d\t%.1f %%\t–\n", name, r.Events, r.Of, 100*float64(r.Events)/float64(r.Of))
-		}
-	}
-	line("false alarms, the system with itself", c.Same)
-	share("the same, relabelled", c.Relabelled)
-	share("the same, relabelled, margin 0", c.RelabelledZero)
+	bounds := func(r Rate) string { return fmt.Sprintf("%.1f to %.1f %%", 100*r.Lower, 100*r.Upper) }
+	const dependent = "–" // relabellings of one comparison are no independent tries
+	line("false alarms, the system with itself", c.Same, bounds(c.Same))
+	line("the same, relabelled", c.Relabelled, dependent)
+	line("the same, relabelled, margin 0", c.RelabelledZero, dependent)
 	for _, f := range c.Found {
-		what := fmt.Sprintf("%g %% slower", 100*f.Injected)
-		if f.CPUs > 0 {
-			what = fmt.Sprintf("limited to %g cores", f.CPUs)
-		}
-		line(what+": FAIL", f.Failed)
-		line(what+": an interval above 1", f.Shown)
+		what := treatment{f.Injected, f.CPUs}.label()
+		line(what+": FAIL", f.Failed, bounds(f.Failed))
+		line(what+": an interval above 1", f.Shown, bounds(f.Shown))
 	}
 	fmt.Fprintln(table, "\nmetric\tSD of a pair\tMDE\tCV of slices\tnoise\t")
 	for _, m := range c.Metrics {

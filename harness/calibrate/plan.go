@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -77,6 +78,22 @@ func (t treatment) what(median float64) string {
 		return fmt.Sprintf("B slower by %g %% of the median, %s", 100*t.Effect, t.delay(median))
 	}
 	return "the system with itself"
+}
+
+// label names it in a table or picture.
+func (t treatment) label() string {
+	switch {
+	case t.CPUs > 0:
+		return fmt.Sprintf("limited to %g cores", t.CPUs)
+	case t.Effect > 0:
+		return fmt.Sprintf("%g %% slower", 100*t.Effect)
+	}
+	return "the system with itself"
+}
+
+// compare orders treatments from none over delays to limits, the milder first.
+func (t treatment) compare(other treatment) int {
+	return cmp.Or(cmp.Compare(t.Effect, other.Effect), cmp.Compare(other.CPUs, t.CPUs))
 }
 
 // Resume sorts the comparisons of an interrupted campaign by their number in the plan; number reads it from an ID. Errors are of code exit.Invalid: a

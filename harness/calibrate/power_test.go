@@ -36,7 +36,7 @@ func campaignDesign(t *testing.T) compare.Design {
 		return 0
 	}
 	d := compare.DefaultDesign()
-	d.Turns, d.Slice, d.Idle, d.Rate = true, 1, 0.1, number("--rate")
+	d.Turns, d.Slice, d.Idle, d.Rate = true, number("--slice")/1000, number("--idle")/1000, number("--rate")
 	d.MaxPairs, d.LookEvery = int(number("--pairs")), int(number("--look-every"))
 	d.SetGate([]string{"fetch_p50_ms"}, number("--margin")/100)
 	require.NoError(t, d.Check())
@@ -56,16 +56,18 @@ func residuals() []float64 {
 	return recorded
 }
 
-// TestCampaignPower simulates the campaign: with a standard deviation of 7 % of a pair's log-ratio, noise shaped as it was recorded or normal, 14 pairs
-// find 10 % in at least 17 of 20 comparisons and 20 % in practically all, and hardly ever alarm.
+// TestCampaignPower simulates the campaign: with a standard deviation of 7 % of a pair's log-ratio, noise shaped as it was recorded or normal, 10 pairs
+// find 10 % in at least 17 of 20 comparisons and 20 % in practically all, and alarm no more often than α/3.
 func TestCampaignPower(t *testing.T) {
 	t.Parallel()
 	const sd, runs = 0.07, 400
 	d := campaignDesign(t)
 	recorded := residuals()
 	for name, noise := range map[string]func(*rand.Rand) float64{
-		"recorded": func(r *rand.Rand) float64 { return recorded[r.IntN(len(recorded))] * sd / stats.SD(recorded) },
-		"normal":   func(r *rand.Rand) float64 { return sd * r.NormFloat64() },
+		"recorded": func(r *rand.Rand) float64 { // of either sign: A and B of a system with itself are names
+			return recorded[r.IntN(len(recorded))] * sd / stats.SD(recorded) * float64(1-2*r.IntN(2))
+		},
+		"normal": func(r *rand.Rand) float64 { return sd * r.NormFloat64() },
 	} {
 		rate := func(effect float64) float64 {
 			rng := rand.New(rand.NewPCG(7, 7))
@@ -87,7 +89,7 @@ func TestCampaignPower(t *testing.T) {
 		}
 		same, ten, twenty := rate(0), rate(0.1), rate(0.2)
 		t.Logf("%s: false alarms %.3f, 10 %% found %.3f, 20 %% found %.3f", name, same, ten, twenty)
-		require.LessOrEqual(t, same, 0.02, name)
+		require.LessOrEqual(t, same, 0.03, name) // 0.05/3, and three standard errors of 400 runs are 0.02
 		require.GreaterOrEqual(t, ten, 0.85, name)
 		require.GreaterOrEqual(t, twenty, 0.99, name)
 	}

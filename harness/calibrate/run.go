@@ -38,7 +38,8 @@ func (r Runner) Run(ctx context.Context, p Plan) error {
 		return exit.Invalidf("--cpu-limit", "add --local", "only processes of this machine can be limited from one comparison to the next")
 	}
 	var medians []float64
-	for i, t := range p.treatments() {
+	treatments := p.treatments()
+	for i, t := range treatments {
 		number := i + 1
 		median := stats.Median(medians)
 		if t.Effect > 0 && !(median > 0) {
@@ -47,7 +48,7 @@ func (r Runner) Run(ctx context.Context, p Plan) error {
 		doc := r.Done[number]
 		if doc == nil {
 			var err error
-			if doc, err = r.compare(ctx, number, t, median); err != nil {
+			if doc, err = r.compare(ctx, number, len(treatments), t, median); err != nil {
 				return err
 			}
 		}
@@ -74,7 +75,7 @@ func (r Runner) apply(t treatment, median float64) error {
 	return nil
 }
 
-func (r Runner) compare(ctx context.Context, number int, t treatment, median float64) (*compare.Comparison, error) {
+func (r Runner) compare(ctx context.Context, number, of int, t treatment, median float64) (*compare.Comparison, error) {
 	if err := r.apply(t, median); err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (r Runner) compare(ctx context.Context, number int, t treatment, median flo
 	doc.Design.Seed += uint64(number)
 	doc.A, doc.B = r.Engine.A.Subject(), r.Engine.B.Subject()
 	doc.B.Injected = t.Effect
-	r.Log(fmt.Sprintf("comparison %d: %s", number, t.what(median)))
+	r.Log(fmt.Sprintf("comparison %d of %d: %s", number, of, t.what(median)))
 	err = r.Engine.Drive(ctx, doc)
 	if err == nil {
 		r.Log(fmt.Sprintf("comparison %d: %s after %d pairs: %s", number, doc.Verdict, len(doc.Pairs), doc.Reasons[0]))

@@ -74,10 +74,7 @@ func newCalibrate(state *State) *cobra.Command {
 
 // measured are the flags that say how a campaign is to be made, and so mean nothing for one that is.
 func measured() []string {
-	return []string{
-		"margin", "gate", "alpha", "pairs", "look-every", "budget", "rate", "slice", "warmup", "idle", "turns", "mode", "reuse-connections", "tenants", "secrets",
-		"recipe", "seed", "keep-logs", "dry-run", "local", "base", "base-config", "base-binary", "same", "effect", "cpu-limit", "each", "resume",
-	}
+	return append(measuring(), "margin", "gate", "alpha", "look-every", "same", "effect", "cpu-limit", "each", "resume")
 }
 
 func (f *calibrateFlags) run(ctx context.Context, c *cobra.Command, state *State) error {

@@ -167,7 +167,7 @@ func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, 
 		info := s.chart.Info()
 		arms[i] = &compare.ClusterArm{
 			Generator: g, Description: fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), Cluster: site.Cluster, Engine: site.Engine,
-			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets, Recipe: d.Recipe,
+			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets, Recipe: d.Recipe, BatchTokens: d.BatchTokens,
 			Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
 		}
 	}

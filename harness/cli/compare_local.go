@@ -35,7 +35,9 @@ func (f *compareFlags) localPair(state *State) (*localPair, error) {
 		flag           string
 		config, binary string
 	}{{&pair.a, "--base", f.baseConfig, f.baseBinary}, {&pair.b, "--head", f.headConfig, f.headBinary}} {
-		l := &compare.LocalArm{Description: "OpenBao as a process", Binary: arm.binary, Tenants: f.design.Tenants, Secrets: f.design.Secrets, Recipe: f.design.Recipe}
+		l := &compare.LocalArm{
+			Description: "OpenBao as a process", Binary: arm.binary, Tenants: f.design.Tenants, Secrets: f.design.Secrets, Recipe: f.design.Recipe, BatchTokens: f.design.BatchTokens,
+		}
 		if arm.binary != "" {
 			if info, err := os.Stat(arm.binary); err != nil || info.IsDir() {
 				return nil, exit.Invalidf(arm.flag+"-binary "+arm.binary, "name an OpenBao program", "it is not a file: %v", err)

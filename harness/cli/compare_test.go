@@ -51,6 +51,8 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"quarantine", []string{"compare", "--local", "--quarantine", write("quarantine.yaml", "metrics: []")}},
 		{"not a complete JSON document", []string{"compare", "--from", write("cut.json", `{"apiVersion": "steamer`)}},
 		{"--rate", []string{"compare", "--from", "x", "--rate", "5"}},
+		{"--tier", []string{"compare", "--from", "x", "--tier", "150"}},
+		{"--scenarios", []string{"compare", "--from", "x", "--scenarios", "all"}},
 		{"--same 0", []string{"calibrate", "--local", "--same", "0"}},
 		{"--effect 0", []string{"calibrate", "--local", "--effect", "0"}},
 		{"--cpu-limit -1", []string{"calibrate", "--local", "--cpu-limit", "-1"}},

@@ -27,6 +27,7 @@ type ClusterArm struct {
 	Tenants     int // to provision
 	Secrets     int // of each
 	Recipe      string
+	BatchTokens bool // see Design
 	Proxied     bool
 	Log         func(string)
 
@@ -60,7 +61,7 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 		return UnfitError{fmt.Errorf("health of OpenBao: %w", err)}
 	}
 	a.versions = map[string]string{"openbao": health.Version, "kubernetes": a.Cluster.Version}
-	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets, a.Recipe); err != nil {
+	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets, a.Recipe, a.BatchTokens); err != nil {
 		return UnfitError{err}
 	}
 	if a.Proxied {

@@ -68,6 +68,7 @@ func TestDesign(t *testing.T) {
 		"--rate 0":                func(d *Design) { d.Rate = 0 },
 		"--tenants 0":             func(d *Design) { d.Tenants = 0 },
 		"--mode x":                func(d *Design) { d.Mode = "x" },
+		"--batch-tokens":          func(d *Design) { d.BatchTokens = true }, // not every recipe has a role that says what it gives
 		"--gate":                  func(d *Design) { d.GateMetrics = nil },
 		"--gate odd":              func(d *Design) { d.SetGate([]string{"odd"}, 0.1) },
 		"--gate fetch_p50_ms":     func(d *Design) { d.SetGate([]string{"fetch_p50_ms", "fetch_p50_ms"}, 0.1) },
@@ -80,6 +81,26 @@ func TestDesign(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.Equal(t, exit.Invalid, exit.CodeOf(err))
 	}
+}
+
+// TestBatchTokens: only the tokens change, and only where they are asked for.
+func TestBatchTokens(t *testing.T) {
+	t.Parallel()
+	tokens := func(batch bool) []any {
+		list, err := recipesOf("two-level-jwt", batch)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		var out []any
+		for _, step := range list[0].Provision {
+			if kind, ok := step.Body["token_type"]; ok {
+				out = append(out, kind, step.Body["token_ttl"])
+			}
+		}
+		return out
+	}
+	service, batch := tokens(false), tokens(true)
+	require.Equal(t, "service", service[0], "as GitLab writes the role")
+	require.Equal(t, []any{"batch", service[1]}, batch)
 }
 
 func TestReports(t *testing.T) {

@@ -74,9 +74,10 @@ type Design struct {
 	Idle        float64      `json:"idle"`            // seconds between slices
 	Turns       bool         `json:"turns,omitempty"` // one load generator drives both by turns, without a start of its own for each slice; Warmup is before each look
 	Tenants     int          `json:"tenants"`
-	Secrets     int          `json:"secrets"`          // of each tenant
-	Recipe      string       `json:"recipe,omitempty"` // by which tenants are provisioned; all in turn without one
-	Alpha       float64      `json:"alpha"`            // error rate of a wrong FAIL, over all metrics and looks; the same for a wrong PASS
+	Secrets     int          `json:"secrets"`               // of each tenant
+	Recipe      string       `json:"recipe,omitempty"`      // by which tenants are provisioned; all in turn without one
+	BatchTokens bool         `json:"batchTokens,omitempty"` // jobs' logins give batch tokens; with service tokens OpenBao 2.4 and 2.5 keep a lease of every inline fetch until the token ends
+	Alpha       float64      `json:"alpha"`                 // error rate of a wrong FAIL, over all metrics and looks; the same for a wrong PASS
 	LookEvery   int          `json:"lookEvery"`
 	MaxPairs    int          `json:"maxPairs"`
 	Budget      float64      `json:"budget"` // seconds of driving after which no block is begun; 0 is none
@@ -139,16 +140,17 @@ type Metric struct {
 	Reason  string         `json:"reason,omitempty"` // why it is not PASS, or why the metric does not decide
 }
 
-// Outcome compares how often something went wrong in one arm but not in its partner of the pair.
+// Outcome compares how often more went wrong in one arm than in its partner of the pair.
 type Outcome struct {
 	Name    string         `json:"name"`
 	Title   string         `json:"title"`
-	OnlyA   int            `json:"onlyA"`
+	OnlyA   int            `json:"onlyA"` // pairs in which more went wrong in A, be it that nothing did in B
 	OnlyB   int            `json:"onlyB"`
-	Both    int            `json:"both"`
+	Both    int            `json:"both"` // in which it went wrong in both alike
 	Pairs   int            `json:"pairs"`
 	P       float64        `json:"p"` // one-sided, exact McNemar test
 	PHolm   float64        `json:"pHolm"`
+	Asks    bool           `json:"asks,omitempty"` // it keeps a comparison from a PASS, but makes no FAIL
 	Verdict result.Verdict `json:"verdict"`
 	Reason  string         `json:"reason,omitempty"`
 }

@@ -67,7 +67,7 @@ func (d Design) Check() error {
 	case !slices.Contains(load.Modes(), d.Mode):
 		return bad("--mode "+d.Mode, "use one of "+strings.Join(load.Modes(), ", "), "there is no such way to fetch")
 	}
-	if _, err := recipesOf(d.Recipe); err != nil {
+	if _, err := recipesOf(d.Recipe, d.BatchTokens); err != nil {
 		return err
 	}
 	return d.checkGate()

@@ -23,9 +23,9 @@ const MinPairs = 6
 // looks in order until one decides. The rules at a look, first match wins:
 //
 //  1. FAIL: B did not come up, or answered a wrong value; a scenario passes with A and fails with B, twice; a gate metric's ratio
-//     lies above its margin, or B alone fails fetches or does not carry the load,
+//     lies above its margin, or B fails more fetches or does not carry the load,
 //     each at the level of the look after Holm's correction over all of them
-//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs, failed fetches or load not carried with B alone more often
+//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs, failed fetches, load not carried or disruptions with B more often
 //     than chance would have it (p at most alpha, uncorrected), an interrupted comparison, a wrong value in A
 //  3. PASS: every gate metric's ratio lies below its margin
 //
@@ -187,7 +187,9 @@ func adjust(metrics []Metric, outcomes []Outcome) {
 		}
 	}
 	for i := range outcomes {
-		p, into = append(p, outcomes[i].P), append(into, &outcomes[i].PHolm)
+		if outcomes[i].PHolm = outcomes[i].P; !outcomes[i].Asks {
+			p, into = append(p, outcomes[i].P), append(into, &outcomes[i].PHolm)
+		}
 	}
 	for i, adjusted := range stats.Holm(p) {
 		*into[i] = adjusted

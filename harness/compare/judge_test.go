@@ -57,15 +57,26 @@ func TestJudge(t *testing.T) {
 		{"a wrong value of the base", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].A.Wrong = 2 }, result.Inconclusive, "no base"},
 		{"B does not come up", 0, 1, 0, func(c *Comparison) { c.B.Unfit = "no PostgreSQL" }, result.Fail, "B does not: no PostgreSQL"},
 		{"A does not come up", 0, 1, 0, func(c *Comparison) { c.A.Unfit, c.B.Unfit = "x", "y" }, result.Inconclusive, "A did not come up"},
-		{"B fails fetches", 40, 1, 0.05, each(func(p *Pair) { p.B.Failed = 5 }), result.Fail, "failed fetches: 10 of 10 with B alone"},
-		{"B fails fetches in some", 10, 1, 0.02, some(6, func(p *Pair) { p.B.Failed = 5 }), result.Inconclusive, "failed fetches: 6 of 10 with B alone, 0 with A alone, which may be chance"},
-		{"B fails fetches once", 40, 1, 0.02, some(1, func(p *Pair) { p.B.Failed = 5 }), result.Pass, "failed fetches: 1 of 10 with B alone"},
+		{"B fails fetches", 40, 1, 0.05, each(func(p *Pair) { p.B.Failed = 5 }), result.Fail, "failed fetches: more with B in 10 of 10 pairs"},
+		{"B fails fetches in some", 10, 1, 0.02, some(6, func(p *Pair) { p.B.Failed = 5 }), result.Inconclusive, "failed fetches: more with B in 6 of 10 pairs, more with A in 0, which may be chance"},
+		{"B fails fetches once", 40, 1, 0.02, some(1, func(p *Pair) { p.B.Failed = 5 }), result.Pass, "failed fetches: more with B in 1 of 10 pairs"},
 		{"A fails fetches in more", 40, 1, 0.02, func(c *Comparison) {
 			some(6, func(p *Pair) { p.A.Failed = 5 })(c)
 			c.Pairs[8].B.Failed = 1
 		}, result.Pass, ""},
+		{"both fail fetches, B more", 40, 1, 0.02, each(func(p *Pair) {
+			p.A.Fetches, p.B.Fetches, p.A.Failed, p.B.Failed = 2400, 2400, 1, 1200
+		}), result.Fail, "failed fetches: more with B in 10 of 10 pairs"},
+		{"B restarts", 40, 1, 0.02, func(c *Comparison) {
+			c.Design.LookEvery = 40
+			some(8, func(p *Pair) { p.B.Invalid = []string{"restart missed"} })(c)
+		}, result.Inconclusive, "standstills of the database: more with B in 8 of 40 pairs"},
+		{"both restart", 40, 1, 0.02, func(c *Comparison) {
+			c.Design.LookEvery = 40
+			some(8, func(p *Pair) { p.A.Invalid, p.B.Invalid = []string{"leadership missed"}, []string{"restart missed"} })(c)
+		}, result.Pass, ""},
 		{"both fail fetches", 40, 1, 0.05, each(func(p *Pair) { p.A.Failed, p.B.Failed = 5, 5 }), result.Pass, ""},
-		{"B does not carry the load", 40, 1, 0.05, each(func(p *Pair) { p.B.Overload = "dropped" }), result.Fail, "not carried: 10 of 10 with B alone"},
+		{"B does not carry the load", 40, 1, 0.05, each(func(p *Pair) { p.B.Overload = "dropped" }), result.Fail, "not carried: more with B in 10 of 10 pairs"},
 		{"invalid slices", 40, 1, 0.05, each(func(p *Pair) { p.A.Invalid = []string{"steady missed"} }), result.Inconclusive, "only 0 of 40 pairs are valid: 40 × A: steady missed"},
 		{"some invalid slices", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Invalid = []string{"steady missed"} }, result.Pass, ""},
 		{"thin quantiles", 40, 1, 0.05, each(func(p *Pair) { p.A.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }), result.Inconclusive, "too few fetches; longer slices or a higher rate would"},

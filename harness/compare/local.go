@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/bao"
@@ -29,6 +30,7 @@ type LocalArm struct {
 	Tenants     int    // to provision
 	Secrets     int    // of each
 	Recipe      string // by which they are provisioned; "" takes all in turn
+	BatchTokens bool   // see Design
 	Proxied     bool   // drive through a proxy, so that SetDelay may be called
 	Grouped     bool   // run OpenBao in a control group of its own, so that SetCPUs may be called
 
@@ -68,7 +70,7 @@ func (l *LocalArm) Prepare(ctx context.Context) error {
 	client := bao.New(server.Address, nil)
 	defer client.Close()
 	l.driver = driver{Generator: l.Generator, address: server.Address, audience: server.Audience, seed: rand.Text(), issuer: issuer}
-	if l.tenants, err = provision(ctx, client, &l.driver, l.Tenants, l.Secrets, l.Recipe); err != nil {
+	if l.tenants, err = provision(ctx, client, &l.driver, l.Tenants, l.Secrets, l.Recipe, l.BatchTokens); err != nil {
 		return UnfitError{err}
 	}
 	if l.Proxied {
@@ -90,8 +92,8 @@ func (l *LocalArm) SetCPUs(cores float64) error {
 }
 
 // provision seeds tenants the way Rails does and fetches every secret once.
-func provision(ctx context.Context, client *bao.Client, d *driver, tenants, secrets int, recipe string) ([]gitlab.Tenant, error) {
-	recipes, err := recipesOf(recipe)
+func provision(ctx context.Context, client *bao.Client, d *driver, tenants, secrets int, recipe string, batch bool) ([]gitlab.Tenant, error) {
+	recipes, err := recipesOf(recipe, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -104,20 +106,29 @@ func provision(ctx context.Context, client *bao.Client, d *driver, tenants, secr
 	return plan, err
 }
 
-// recipesOf is the recipe of an ID, or all for "".
-func recipesOf(id string) ([]*gitlab.Recipe, error) {
-	all, err := gitlab.Recipes()
-	if err != nil || id == "" {
-		return all, err
+// recipesOf is the recipe of an ID, or all for "", with or without batch tokens.
+func recipesOf(id string, batch bool) ([]*gitlab.Recipe, error) {
+	list, err := gitlab.Recipes()
+	if err != nil {
+		return nil, err
 	}
-	var known []string
-	for i, r := range all {
-		if r.ID == id {
-			return all[i : i+1], nil
+	if id != "" {
+		var known []string
+		for _, r := range list {
+			known = append(known, r.ID)
 		}
-		known = append(known, r.ID)
+		i := slices.Index(known, id)
+		if i < 0 {
+			return nil, exit.Invalidf("--recipe "+id, "use one of "+strings.Join(known, ", ")+", or none for all in turn", "there is no such recipe")
+		}
+		list = list[i : i+1]
 	}
-	return nil, exit.Invalidf("--recipe "+id, "use one of "+strings.Join(known, ", ")+", or none for all in turn", "there is no such recipe")
+	for _, r := range list {
+		if batch && !r.SetTokens("batch", 0) {
+			return nil, exit.Invalidf("--batch-tokens", "add --recipe two-level-jwt", "recipe %s has no role that says what tokens it gives", r.ID)
+		}
+	}
+	return list, nil
 }
 
 // Subject says what runs.

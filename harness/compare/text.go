@@ -122,7 +122,7 @@ func (c *Comparison) notes() []string {
 	}
 	for _, o := range c.Outcomes {
 		if o.OnlyA+o.OnlyB+o.Both > 0 {
-			out = append(out, fmt.Sprintf("%s: A alone %d, B alone %d, both %d of %d pairs (p after Holm %.4f): %s", o.Title, o.OnlyA, o.OnlyB, o.Both, o.Pairs, o.PHolm, o.Verdict))
+			out = append(out, fmt.Sprintf("%s: more with A in %d, more with B in %d, with both alike in %d of %d pairs (p after Holm %.4f): %s", o.Title, o.OnlyA, o.OnlyB, o.Both, o.Pairs, o.PHolm, o.Verdict))
 		}
 	}
 	if why := discards(c.Pairs); why != "" {

@@ -269,30 +269,11 @@ func (a Arm) recipes(storm *Storm) ([]*gitlab.Recipe, error) {
 	if storm != nil {
 		tokens.TTL = storm.TTL
 	}
-	found := tokens.replaceIn(all[i]) // Recipes has just parsed it: it is ours to change
+	found := all[i].SetTokens(tokens.Type, time.Duration(tokens.TTL)) // Recipes has just parsed it: it is ours to change
 	if a.Tokens != nil && !found {
 		return nil, fmt.Errorf("tokens: recipe %q has no role that says what tokens it gives", want)
 	}
 	return all[i : i+1], nil
-}
-
-// replaceIn sets the tokens in the roles of a recipe and reports whether there is one that has them.
-func (t Tokens) replaceIn(r *gitlab.Recipe) bool {
-	found := false
-	for _, step := range r.Provision {
-		if _, ok := step.Body["token_type"]; !ok {
-			continue
-		}
-		found = true
-		if t.Type != "" {
-			step.Body["token_type"] = t.Type
-		}
-		if t.TTL != 0 {
-			ttl := time.Duration(t.TTL).String()
-			step.Body["token_ttl"], step.Body["token_max_ttl"] = ttl, ttl
-		}
-	}
-	return found
 }
 
 func (t *Tokens) validate() error {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -53,6 +54,25 @@ type Step struct {
 	Policy   map[string][]string `json:"policy,omitempty"`   // path template to capabilities, replaces the policy
 	Grant    map[string][]string `json:"grant,omitempty"`    // the same, added to what the policy already holds
 	Tolerate []string            `json:"tolerate,omitempty"` // texts of a 400 answer that mean "already done"
+}
+
+// SetTokens changes the tokens that the roles of the recipe give to jobs: their type, service or batch, where it is not "", and how long they live, where
+// ttl is not 0. It reports whether there is a role that says what tokens it gives; the answer of a CEL role is a program, which stays as it is.
+func (r *Recipe) SetTokens(kind string, ttl time.Duration) bool {
+	found := false
+	for _, step := range r.Provision {
+		if _, ok := step.Body["token_type"]; !ok {
+			continue
+		}
+		found = true
+		if kind != "" {
+			step.Body["token_type"] = kind
+		}
+		if ttl != 0 {
+			step.Body["token_ttl"], step.Body["token_max_ttl"] = ttl.String(), ttl.String()
+		}
+	}
+	return found
 }
 
 // Recipes returns the recipes that come with Steamer, two-level before three-level.
