@@ -2,12 +2,12 @@
 # Formats, vets and checks the modules named as arguments; prints what is wrong and fails.
 set -euo pipefail
 
-unformatted=$(git ls-files -z '*.go' | xargs -0 gofumpt -l)
+unformatted=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofumpt -l)
 if [ -n "$unformatted" ]; then
 	printf 'gofumpt -w would change:\n%s\n' "$unformatted" >&2
 	exit 1
 fi
-long=$(git ls-files -z '*.go' | xargs -0 wc -l | awk '$2 != "total" && $1 > 500 {print $2 " (" $1 " lines)"}')
+long=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 wc -l | awk '$2 != "total" && $1 > 500 {print $2 " (" $1 " lines)"}')
 if [ -n "$long" ]; then
 	printf 'files over 500 lines:\n%s\n' "$long" >&2
 	exit 1

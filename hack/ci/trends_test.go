@@ -31,16 +31,20 @@ func TestTrendsJob(t *testing.T) {
 	}{
 		"a night": {
 			map[string]string{"runs/n1/result.json": head, "runs/n2/result.json": released, "runs/n3/result.json": head},
-			"none", []string{
+			"none",
+			[]string{
 				"trend history/head --add runs/n1/result.json --add runs/n3/result.json --output trends/head",
 				"trend history/released --add runs/n2/result.json --output trends/released",
-			}, 0,
+			},
+			0,
 		},
 		"repeated": {
 			map[string]string{"runs/n1/result.json": head, "runs/n2/result.json": head, "history/head/20261126-020000-n1.json": head},
-			"none", []string{
+			"none",
+			[]string{
 				"trend history/head --add runs/n2/result.json --output trends/head", "trend history/released --output trends/released",
-			}, 0,
+			},
+			0,
 		},
 		"no run": {
 			nil, "head", []string{"trend history/head --output trends/head", "trend history/released --output trends/released"}, 3,

@@ -47,10 +47,14 @@ func TestNothingMeasuredIsNoFigure(t *testing.T) {
 		}, `0 ms · 0 ms|\| 0 of (12|0)\b`},
 		"summary": {
 			func(w io.Writer, r *result.Result) error { return report.Summary(w, r, false) },
-			[]string{"not measured  (from the intended start: p50, p95, p99)", "not measured  (achieved of offered)"}, `0 ms · 0 ms`,
+			[]string{"not measured  (from the intended start: p50, p95, p99)", "not measured  (achieved of offered)"},
+			`0 ms · 0 ms|Fetches per second +0 of`,
 		},
-		"html": {report.HTML, []string{"Latency over time, from the intended start. No fetch was measured.", "Latency by percentile. No fetch was measured.", "<td>not measured</td>"},
-			`0 ms · 0 ms|median was 0 ms|p50 0 ms|>0 of 0\b`},
+		"html": {
+			report.HTML,
+			[]string{"Latency over time, from the intended start. No fetch was measured.", "Latency by percentile. No fetch was measured.", "<td>not measured</td>"},
+			`0 ms · 0 ms|median was 0 ms|p50 0 ms|<td>0 of (12|0)\b`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
