@@ -73,11 +73,11 @@ func (t treatment) delay(median float64) time.Duration {
 func (t treatment) what(median float64) string {
 	switch {
 	case t.CPUs > 0:
-		return fmt.Sprintf("B limited to %g cores", t.CPUs)
+		return "B " + t.label()
 	case t.Effect > 0:
 		return fmt.Sprintf("B slower by %g %% of the median, %s", 100*t.Effect, t.delay(median))
 	}
-	return "the system with itself"
+	return t.label()
 }
 
 // label names it in a table or picture.

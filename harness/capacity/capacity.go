@@ -62,7 +62,7 @@ type Options struct {
 // runs of 30 s confirm it.
 func Default() Options {
 	return Options{
-		Mode: "inline", Tier: "150", Start: 50, Max: 12800, Resolution: 0.1,
+		Mode: load.Inline, Tier: "150", Start: 50, Max: 12800, Resolution: 0.1,
 		Warmup: 3 * time.Second, Trial: 10 * time.Second, Confirm: 30 * time.Second, Confirmations: 3,
 	}
 }

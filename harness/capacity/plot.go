@@ -115,7 +115,7 @@ func (r *Report) panel(curve []Point, label string, lines []curveOf, logarithmic
 		lo = 0
 	}
 	if r.Held > 0 {
-		mark, err := plotter.NewLine(plotter.XYs{{X: r.Held, Y: max(lo, 1e-3*boolTo(logarithmic))}, {X: r.Held, Y: hi}})
+		mark, err := plotter.NewLine(plotter.XYs{{X: r.Held, Y: lo}, {X: r.Held, Y: hi}})
 		if err != nil {
 			return nil, err
 		}
@@ -125,11 +125,4 @@ func (r *Report) panel(curve []Point, label string, lines []curveOf, logarithmic
 	}
 	p.Add(plotter.NewGrid())
 	return p, nil
-}
-
-func boolTo(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/report"
@@ -48,15 +47,10 @@ func again(state *State, path, dir string) error {
 	var verdict result.Verdict
 	var write func() error
 	if readiness.IsComparison(data) {
-		c, err := readiness.Comparison(path, data)
+		c, whole, err := readiness.Comparison(path, data)
 		if err != nil {
 			return err
 		}
-		whole, err := compare.Decode(path, data)
-		if err != nil {
-			return err
-		}
-		compare.Judge(whole, nil) // by its pairs, as readiness does, not by what the file states
 		what, verdict, write = c.Head+" against "+c.Base, c.Verdict, func() error { return report.WriteComparison(dir, c, whole) }
 	} else {
 		r, err := result.Decode(path, data)

@@ -84,7 +84,7 @@ func newSLOExplain(state *State) *cobra.Command {
 	flags.StringVar(&u.OpenBao, "openbao", "", "version of OpenBao")
 	flags.StringVar(&u.Topology, "topology", topology.CloudNative, strings.Join(topology.Names(), " or "))
 	flags.StringVar(&u.Tier, "tier", "12", "GitLab sizing tier, by its fetches per second")
-	flags.StringVar(&u.Mode, "mode", "inline", "what the load does: "+strings.Join(load.ProfileModes(), ", "))
+	flags.StringVar(&u.Mode, "mode", load.Inline, "what the load does: "+strings.Join(load.ProfileModes(), ", "))
 	return command
 }
 

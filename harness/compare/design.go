@@ -19,7 +19,7 @@ import (
 // where the gate's rule on tails asks for 100.
 func DefaultDesign() Design {
 	d := Design{
-		Profile: "slice", Mode: "inline", Rate: 120, Slice: 20, Warmup: 3, Idle: 1, Tenants: 20, Secrets: 2,
+		Profile: "slice", Mode: load.Inline, Rate: 120, Slice: 20, Warmup: 3, Idle: 1, Tenants: 20, Secrets: 2,
 		Alpha: 0.05, LookEvery: 10, MaxPairs: 30, Budget: 30 * 60, Seed: 1,
 	}
 	d.SetGate(DefaultGate(), 0.10)

@@ -218,17 +218,14 @@ func (e *Engine) save(c *Comparison) error {
 // progress is a line on how far it has come and what it looks like.
 func (c *Comparison) progress(elapsed time.Duration) string {
 	line := fmt.Sprintf("%d of at most %d pairs, %s", len(c.Pairs), c.Design.MaxPairs, elapsed.Round(time.Second))
-	valid := len(c.Pairs)
-	for _, n := range Discarded(c.Pairs) {
-		valid -= n
-	}
-	if valid < len(c.Pairs) {
-		line += fmt.Sprintf(", %d discarded (%s)", len(c.Pairs)-valid, discards(c.Pairs))
+	discarded, _ := Discarded(c.Pairs)
+	if discarded > 0 {
+		line += fmt.Sprintf(", %d discarded (%s)", discarded, discards(c.Pairs))
 	}
 	// What the pairs say so far, without any claim: the looks make those.
 	for _, g := range c.Design.GateMetrics {
 		m := Metric{Name: g.Name}
-		pairs := make([]Pair, 0, valid)
+		pairs := make([]Pair, 0, len(c.Pairs)-discarded)
 		for _, p := range c.Pairs {
 			if p.discarded() == "" {
 				pairs = append(pairs, p)

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -110,33 +111,26 @@ func (c *Comparison) Values(metric string) (a, b []float64) {
 	return a, b
 }
 
-// Discarded counts the reasons for which pairs were discarded.
-func Discarded(pairs []Pair) map[string]int {
+// Discarded is how many pairs were discarded, and for which reasons and how often, the commonest first.
+func Discarded(pairs []Pair) (n int, reasons []string) {
 	count := map[string]int{}
 	for _, p := range pairs {
 		if why := p.discarded(); why != "" {
+			n++
 			count[why]++
 		}
 	}
-	return count
+	reasons = slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Or(count[b]-count[a], strings.Compare(a, b)) })
+	for i, r := range reasons {
+		reasons[i] = fmt.Sprintf("%d × %s", count[r], r)
+	}
+	return n, reasons
 }
 
 // discards prints the commonest reasons.
 func discards(pairs []Pair) string {
-	count := Discarded(pairs)
-	reasons := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
-		if count[a] != count[b] {
-			return count[b] - count[a]
-		}
-		return strings.Compare(a, b)
-	})
-	if len(reasons) > 3 {
-		reasons = reasons[:3]
-	}
-	for i, r := range reasons {
-		reasons[i] = fmt.Sprintf("%d × %s", count[r], r)
-	}
-	return strings.Join(reasons, "; ")
+	_, reasons := Discarded(pairs)
+	return strings.Join(reasons[:min(3, len(reasons))], "; ")
 }
 
 // whyNone says why no metric can decide.

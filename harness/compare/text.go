@@ -65,10 +65,7 @@ func cell(s string) string { return strings.NewReplacer("|", "\\|", "\n", " ").R
 // setting is one line on the design and what came of it.
 func (c *Comparison) setting() string {
 	d := c.Design
-	discarded := 0
-	for _, n := range Discarded(c.Pairs) {
-		discarded += n
-	}
+	discarded, _ := Discarded(c.Pairs)
 	s := fmt.Sprintf("%s, %s at %g fetches/s, slices of %gs after %gs: %d pairs", d.Where, d.Mode, d.Rate, d.Slice, d.Warmup, len(c.Pairs))
 	if discarded > 0 {
 		s += fmt.Sprintf(", %d discarded", discarded)

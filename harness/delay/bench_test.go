@@ -15,22 +15,9 @@ import (
 
 // BenchmarkDelay measures round trips 7 ms apart, as fetches at 140/s are, and reports by how much the median one is later than without the delay.
 func BenchmarkDelay(b *testing.B) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.Copy(c, c)
-			_ = c.Close()
-		}
-	}()
-	b.Cleanup(func() { _ = listener.Close(); <-done })
-	p, err := delay.Start(listener.Addr().String())
+	address, stop := echo(b)
+	b.Cleanup(stop)
+	p, err := delay.Start(address)
 	require.NoError(b, err)
 	b.Cleanup(p.Stop)
 	c, err := net.Dial("tcp", p.Address())

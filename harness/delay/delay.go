@@ -50,12 +50,8 @@ func (h *hold) Pipe(stub *toxics.ToxicStub) {
 
 // wait passes the chunk on when its time has come; false when it was interrupted.
 func (h *hold) wait(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
-	left := time.Duration(h.Microseconds)*time.Microsecond - time.Since(chunk.Timestamp)
-	if left <= 0 {
-		stub.Output <- chunk
-		return true
-	}
-	if coarse := left - fine; coarse > 0 {
+	due := chunk.Timestamp.Add(time.Duration(h.Microseconds) * time.Microsecond)
+	if coarse := time.Until(due) - fine; coarse > 0 {
 		timer := time.NewTimer(coarse)
 		defer timer.Stop()
 		select {
@@ -65,7 +61,7 @@ func (h *hold) wait(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 			return false
 		}
 	}
-	sleep(time.Duration(h.Microseconds)*time.Microsecond - time.Since(chunk.Timestamp) - lateness())
+	sleep(time.Until(due) - lateness())
 	stub.Output <- chunk
 	return true
 }
@@ -73,7 +69,7 @@ func (h *hold) wait(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 // fine is the end of a wait that Go's timers are too coarse for: an idle program waits for them in whole milliseconds of epoll_wait.
 const fine = 3 * time.Millisecond
 
-// sleep is time.Sleep by the kernel's high-resolution timer, which takes a thread meanwhile.
+// sleep waits by the kernel's high-resolution timer, which takes a thread meanwhile; not at all where d is not above 0.
 func sleep(d time.Duration) {
 	if d <= 0 {
 		return
@@ -90,8 +86,10 @@ var lateness = sync.OnceValue(func() time.Duration { //nolint:gochecknoglobals /
 	passed := make(chan time.Time)
 	go func() {
 		defer close(passed)
+		pace := time.NewTicker(2 * time.Millisecond) // idle in between, as between fetches
+		defer pace.Stop()
 		for range tries {
-			time.Sleep(2 * time.Millisecond) // idle, as between fetches
+			<-pace.C
 			began := time.Now()
 			sleep(told)
 			passed <- began

@@ -3,6 +3,7 @@ package delay_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -14,11 +15,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestDelay measures round trips of lines through the proxy to a server that echoes them.
-func TestDelay(t *testing.T) {
-	defer goleak.VerifyNone(t)
+// echo serves one connection after the other, and sends back what comes, until it is stopped.
+func echo(tb testing.TB) (address string, stop func()) {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -27,16 +28,19 @@ func TestDelay(t *testing.T) {
 			if err != nil {
 				return
 			}
-			r := bufio.NewReader(c)
-			for line, err := r.ReadString('\n'); err == nil; line, err = r.ReadString('\n') {
-				_, _ = fmt.Fprint(c, line)
-			}
+			_, _ = io.Copy(c, c)
 			_ = c.Close()
 		}
 	}()
-	defer func() { _ = listener.Close(); <-done }()
+	return listener.Addr().String(), func() { _ = listener.Close(); <-done }
+}
 
-	p, err := delay.Start(listener.Addr().String())
+// TestDelay measures round trips of lines through the proxy to a server that echoes them.
+func TestDelay(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	address, stop := echo(t)
+	defer stop()
+	p, err := delay.Start(address)
 	require.NoError(t, err)
 	defer p.Stop()
 	trip := func() time.Duration {

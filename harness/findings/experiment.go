@@ -316,7 +316,7 @@ func (a Arm) spec(e Experiment) (lab.Spec, error) {
 func (a Arm) profile(l Load) load.Profile {
 	mode := a.Mode
 	if mode == "" {
-		mode = "inline"
+		mode = load.Inline
 	}
 	return load.Profile{
 		APIVersion: result.APIVersion, Kind: "Profile", Name: "saturate", Workload: "saturate", Mode: mode,

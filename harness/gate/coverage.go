@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"gitlab.com/steamer/steamer/harness/load"
 )
 
-// What every tier is asked for: the way to fetch that runs take unless told otherwise, and the topologies that can be loaded.
-const (
-	usualMode = "inline"
-	unloaded  = "full-stack" // runs there install nothing and load nothing
-)
+// unloaded is the topology in which runs install nothing and load nothing.
+const unloaded = "full-stack"
 
 // Gaps says what is wrong with a file that reads well: an entry that can never
 // apply because an earlier one takes everything it would match, an entry
@@ -49,8 +48,8 @@ func (s *SLO) Gaps(tiers []float64) []string {
 // serves reports whether e is for inline fetches of a tier in a topology, of some versions at least. An entry of another mode, such as
 // that of GitLab's writes, is for all tiers and says nothing about fetches.
 func (e Entry) serves(topology string, tier float64) bool {
-	return (e.Mode == "" || e.Mode == usualMode) && (e.Topology == "" || e.Topology == Any || e.Topology == topology) &&
-		(len(e.Tier) == 0 || slices.Contains(e.Tier, tier))
+	e.Chart, e.OpenBao = "", ""
+	return e.covers(Entry{Topology: topology, Mode: load.Inline, Tier: []float64{tier}})
 }
 
 // covers reports whether e matches whatever o matches. Version ranges are

@@ -14,7 +14,7 @@ import (
 const Any = "any"
 
 // Topologies are the names that an entry's topology may have besides Any.
-func Topologies() []string { return []string{"cloud-native", "cloud-native-hybrid", "full-stack"} }
+func Topologies() []string { return []string{"cloud-native", "cloud-native-hybrid", unloaded} }
 
 // Subject is what decides which entry of an SLO file judges a topology. An
 // empty field is unknown: it matches only an entry that does not ask for it.

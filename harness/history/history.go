@@ -136,10 +136,7 @@ func minor(version string) string {
 
 // rate rounds, because the mean of a rate that moves has digits that mean nothing.
 func rate(perSecond float64) string {
-	v, err := strconv.ParseFloat(strconv.FormatFloat(perSecond, 'g', 3, 64), 64)
-	if err != nil {
-		v = perSecond
-	}
+	v, _ := strconv.ParseFloat(number(perSecond), 64) // cannot fail: it was written just now
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 

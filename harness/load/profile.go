@@ -73,8 +73,11 @@ func (v VUs) At(perSecond float64) VUs {
 	return VUs{Initial: of(initialSeconds, 20, 2000), Max: of(maxSeconds, 200, maxVUs)}
 }
 
+// Inline is the way to fetch of GitLab Runner: login and read in one request.
+const Inline = "inline"
+
 // Modes are the ways to fetch a secret that exist in the field.
-func Modes() []string { return []string{"inline", "login-read", "login-read-revoke"} }
+func Modes() []string { return []string{Inline, "login-read", "login-read-revoke"} }
 
 // ProfileModes are those, rails to write secrets as GitLab does, and mixed of all of them; perf/README.md describes them.
 func ProfileModes() []string { return append(Modes(), "rails", "mixed") }

@@ -9,6 +9,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -17,9 +18,6 @@ const (
 	DefaultMargin = 0.10
 	DefaultAlpha  = 0.05
 )
-
-// inline is the mode in which GitLab Runner fetches: login and read in one request. A release is judged by what jobs do.
-const inline = "inline"
 
 // Admits refuses comparisons that were made under other conditions than those which the policy asks about, with an error of code exit.Invalid.
 // It needs no other evidence, so that it can be asked before anything is run.
@@ -34,8 +32,8 @@ func (p Policy) Admits(e *Evidence) error {
 		case !slices.Contains(p.Topologies, d.Where):
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --topology, which takes "+asked,
 				"it compared on %q, and the release is judged on %s", d.Where, asked)
-		case d.Mode != inline:
-			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --mode "+inline, "it fetched in mode %q, and jobs fetch in mode %s", d.Mode, inline)
+		case d.Mode != load.Inline:
+			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --mode "+load.Inline, "it fetched in mode %q, and jobs fetch in mode %s", d.Mode, load.Inline)
 		}
 	}
 	return nil

@@ -81,14 +81,16 @@ func quarantined(c *compare.Comparison) []string {
 	return out
 }
 
-// Comparison reads and judges a comparison for its report; name is used in errors, which are of code exit.Invalid.
-func Comparison(name string, data []byte) (*decision.Compared, error) {
+// Comparison reads and judges a comparison for its report, which shows short and looks up more in whole; name is used in errors, which are of
+// code exit.Invalid.
+func Comparison(name string, data []byte) (short *decision.Compared, whole *compare.Comparison, err error) {
 	c, err := decodeComparison(name, data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := c.judge(nil).show(name)
-	return &out, nil
+	r := c.judge(nil)
+	out := r.show(name)
+	return &out, r.Comparison, nil
 }
 
 // IsComparison reports whether a JSON document says that it is a comparison.

@@ -428,15 +428,16 @@ func TestComparisonKeepsValidSlices(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	require.True(t, readiness.IsComparison(raw))
-	c, err := readiness.Comparison("x", raw)
+	c, whole, err := readiness.Comparison("x", raw)
 	require.NoError(t, err)
 	require.Equal(t, "openbao 0.1.0", c.Base)
 	require.Equal(t, "openbao 0.2.0", c.Head)
 	require.Len(t, c.Slices["fetch_p95_ms"][0], 1)
 	require.Len(t, c.Slices["fetch_p50_ms"][1], 2)
 	require.Equal(t, result.Inconclusive, c.Verdict, "three pairs say nothing, whatever the file says")
+	require.Equal(t, c.Verdict, whole.Verdict)
 	require.False(t, readiness.IsComparison([]byte(`{"kind": "Result"}`)))
-	_, err = readiness.Comparison("x", raw[:50])
+	_, _, err = readiness.Comparison("x", raw[:50])
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
 

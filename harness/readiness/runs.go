@@ -43,8 +43,8 @@ func (p Policy) apart(tier string, l *result.Load) string {
 	if tier != p.Tier {
 		return "it is of tier " + tier
 	}
-	if l.Mode != inline {
-		return fmt.Sprintf("it is of mode %s, and jobs fetch in mode %s", l.Mode, inline)
+	if l.Mode != load.Inline {
+		return fmt.Sprintf("it is of mode %s, and jobs fetch in mode %s", l.Mode, load.Inline)
 	}
 	if t, err := load.TierNamed(tier); err == nil && l.JudgedRate() <= t.Above() {
 		return fmt.Sprintf("it asked for %g fetches per second, and tier %s begins above %g", l.JudgedRate(), tier, t.Above())

@@ -1,11 +1,7 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -29,20 +25,14 @@ type outcomeView struct {
 }
 
 func newBehind(c *compare.Comparison) *behindView {
-	reasons, discarded := compare.Discarded(c.Pairs), 0
-	for _, n := range reasons {
-		discarded += n
-	}
+	discarded, reasons := compare.Discarded(c.Pairs)
 	v := &behindView{
 		Driven: fmt.Sprintf("%s driven, %d valid and %d discarded. A is the base, B the head.",
 			plural(len(c.Pairs), "pair"), len(c.Pairs)-discarded, discarded),
-		Scenarios: "No scenario was run on both.", NotMeasured: c.NotMeasured,
+		Discarded: reasons, Scenarios: "No scenario was run on both.", NotMeasured: c.NotMeasured,
 	}
 	if n := len(c.Looks); n > 0 {
 		v.Driven += fmt.Sprintf(" Judged at look %d, each bound at a one-sided level of %.4f.", n, c.Looks[n-1].Level)
-	}
-	for _, why := range slices.SortedFunc(maps.Keys(reasons), func(a, b string) int { return cmp.Or(reasons[b]-reasons[a], strings.Compare(a, b)) }) {
-		v.Discarded = append(v.Discarded, fmt.Sprintf("%d × %s", reasons[why], why))
 	}
 	for _, o := range c.Outcomes {
 		v.Outcomes = append(v.Outcomes, outcomeView{Outcome: o, Badge: string(o.Verdict), Holm: fmt.Sprintf("%.4f", o.PHolm)})

@@ -211,7 +211,7 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 // fetch drives fetches over all tenants and reads the active node's memory.
 func fetch(ctx context.Context, site Site, o Options, tenants int) (Fetch, float64, error) {
 	profile := load.Profile{
-		APIVersion: result.APIVersion, Kind: "Profile", Name: "sizing", Workload: "fetch", Mode: "inline",
+		APIVersion: result.APIVersion, Kind: "Profile", Name: "sizing", Workload: "fetch", Mode: load.Inline,
 		Warmup: strict.Duration(10 * time.Second), Duration: strict.Duration(o.Length), Rate: load.Rate{PerSecond: o.Rate},
 	}
 	seen, err := site.Drive(ctx, capacity.Job{Name: fmt.Sprintf("sizing-%d", tenants), Profile: profile, Rate: o.Rate})
