@@ -37,7 +37,7 @@ mutants: $(STEAMER) ## Break the chart, the recipes and the configuration on pur
 	$(STEAMER) mutants --markdown docs/mutants.md $(ARGS)
 
 .PHONY: gate
-gate: $(STEAMER) ## Decide whether the chart may be released: checks, the whole suite, load, mutants. PROFILE, TIER or SIZE and ADOPTION, ARGS
+gate: $(STEAMER) ## Decide whether the chart may be released: checks, the whole suite, load, comparison with the previous release, mutants. PROFILE, TIER or SIZE and ADOPTION, ARGS
 	$(STEAMER) setup
 	$(STEAMER) gate --topology $(TOPOLOGY) --profile $(PROFILE) $(LOAD) $(ARGS)
 

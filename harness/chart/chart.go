@@ -6,6 +6,7 @@ package chart
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"os"
 	"sort"
@@ -70,7 +71,7 @@ func newChart(loaded *chart.Chart, source string) (*Chart, error) {
 	return &Chart{helm: loaded, source: source, digest: digest(loaded)}, nil
 }
 
-// sum is the SHA-256 of an archive in the form in which OCI and result.json write it.
+// sum is the SHA-256 of data in the form in which OCI and result.json write it.
 func sum(data []byte) string {
 	hash := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(hash[:])
@@ -174,6 +175,18 @@ func ParseValues(input string, data []byte) (map[string]any, error) {
 		return nil, exit.Invalidf("values "+input, "it has to be a YAML mapping", "%w", err)
 	}
 	return values, nil
+}
+
+// DigestValues is "sha256:" and the SHA-256 of values laid over a chart's own, as JSON with sorted keys; empty where there are none.
+func DigestValues(values map[string]any) string {
+	if len(values) == 0 {
+		return ""
+	}
+	raw, err := json.Marshal(values)
+	if err != nil { // cannot be: values were read from YAML
+		raw = []byte(err.Error())
+	}
+	return sum(raw)
 }
 
 // Merge overlays values: maps are merged, everything else is replaced. Neither argument is changed.

@@ -61,7 +61,8 @@ func newCompare(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "compare", Short: "Is B slower or dearer than A? Drive both in turns and judge by statistics", Long: compareLong, Args: cobra.NoArgs,
 		Example: `  steamer compare --base openbao-1.2.3.tgz --head charts/openbao
-  steamer compare --base charts/openbao --head charts/openbao@fast.yaml --margin 5
+  steamer compare --base charts/openbao --head charts/openbao@fast.yaml --margin 2 --pairs 120
+  steamer compare --base charts/openbao --head charts/openbao --head-image openbao=registry.example/openbao:2.4.5
   steamer compare --local --base-config idle2.json --head-config idle8.json
   steamer compare --local --base-binary ./bao-2.4.0 --head-binary ./bao-2.4.1 --rate 500
   steamer compare --from runs/compare-20261125-160000-9f3a/comparison.json --margin 20`,
@@ -77,6 +78,7 @@ func newCompare(state *State) *cobra.Command {
 	flags.StringVar(&f.suite, "scenarios", calm, "scenarios to run on both after the load: calm (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
 		"the charts are not upgraded")
 	f.cluster.add(command)
+	f.cluster.addImages(command)
 	return command
 }
 
@@ -96,16 +98,16 @@ func (f *compareFlags) selectScenarios() (err error) {
 // designFlags are those that say how to measure and judge; calibrate has them, too.
 func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags, d := command.Flags(), &f.design
-	flags.Float64Var(&f.margin, "margin", 10, "by how many % a gate metric of B may exceed A's")
-	flags.StringSliceVar(&f.gate, "gate", compare.DefaultGate(), "metrics that decide, at most 6, e.g. fetch_p95_ms or fetch_p95_ms=15 for a margin of its own")
+	flags.Float64Var(&f.margin, "margin", 100*compare.DefaultMargin, "by how many % a gate metric of B may exceed A's")
+	flags.StringSliceVar(&f.gate, "gate", compare.DefaultGate(), "metrics that decide, at most 6, e.g. fetch_p95_ms, which takes --slice 34s, or fetch_p95_ms=15 for a margin of its own")
 	flags.Float64Var(&d.Alpha, "alpha", d.Alpha, "largest chance of a wrong FAIL, over all metrics and looks; and of a wrong PASS")
 	flags.IntVar(&d.MaxPairs, "pairs", d.MaxPairs, "most pairs to drive, an even number")
 	flags.IntVar(&d.LookEvery, "look-every", d.LookEvery, "pairs from one look to the next, an even number")
 	flags.DurationVar(&f.budget, "budget", 30*time.Minute, "time after which no more slices are begun; 0 for none")
 	flags.Float64Var(&d.Rate, "rate", d.Rate, "fetches per second offered to either")
-	flags.DurationVar(&f.slice, "slice", 20*time.Second, "measured part of a slice")
-	flags.DurationVar(&f.warmup, "warmup", 3*time.Second, "warm-up of every slice")
-	flags.DurationVar(&f.idle, "idle", time.Second, "pause between slices")
+	flags.DurationVar(&f.slice, "slice", 5*time.Second, "measured part of a slice")
+	flags.DurationVar(&f.warmup, "warmup", time.Second, "warm-up of every slice")
+	flags.DurationVar(&f.idle, "idle", 100*time.Millisecond, "pause between slices; 100ms or more with --turns")
 	flags.BoolVar(&d.Turns, "turns", d.Turns, "with --local: one load generator drives both by turns, so that slices may be 1s long and follow one another at once")
 	flags.StringVar(&d.Mode, "mode", d.Mode, "way to fetch: "+strings.Join(load.Modes(), ", "))
 	flags.BoolVar(&d.Reuse, "reuse-connections", false, "keep connections between fetches, which GitLab Runner does not")
@@ -174,16 +176,15 @@ func (f *compareFlags) run(ctx context.Context, c *cobra.Command, state *State) 
 
 // measuring are the flags that say what to measure and how, and so mean nothing for what is measured.
 func measuring() []string {
-	return []string{
+	return slices.Concat(clusterOnly(), []string{
 		"pairs", "budget", "rate", "slice", "warmup", "idle", "turns", "mode", "reuse-connections", "tenants", "secrets", "batch-tokens", "recipe", "seed",
-		"keep-logs", "dry-run", "local", "base", "base-config", "base-binary",
-		"topology", "dialect", "tier", "set", "cluster", "port", "second-port", "reuse", "keep", "context", "kubeconfig", "image",
-	}
+		"keep-logs", "dry-run", "local", "base", "base-config", "base-binary", "head", "head-config", "head-binary", "scenarios", "output",
+	})
 }
 
 // judgeAgain judges a finished comparison by its own design, but for what flags change.
 func (f *compareFlags) judgeAgain(c *cobra.Command, state *State, q *compare.Quarantine) error {
-	if err := refuse(c, "--from judges what was measured; it measures nothing", slices.Concat(measuring(), []string{"head", "head-config", "head-binary", "scenarios", "output"})...); err != nil {
+	if err := refuse(c, "--from judges what was measured; it measures nothing", measuring()...); err != nil {
 		return err
 	}
 	old, err := compare.ReadFile(f.from)

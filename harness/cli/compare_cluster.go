@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -26,6 +28,7 @@ type clusterFlags struct {
 	plan       plan.Plan
 	topology   string
 	secondPort int
+	images     [2]map[string]string // of one side alone
 }
 
 func (f *clusterFlags) add(command *cobra.Command) {
@@ -43,6 +46,36 @@ func (f *clusterFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.plan.Cluster.Context, "context", "", "use the existing cluster of this kubeconfig context instead of kind")
 	flags.StringVar(&f.plan.Cluster.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to use instead of kind")
 	flags.StringToStringVar(&f.plan.Images, "image", nil, "NAME=REFERENCE to use on both sides instead of the image Steamer builds: openbao, postgresql, gitlab-stub")
+}
+
+// clusterOnly are the flags that mean something on a cluster only.
+func clusterOnly() []string {
+	return []string{
+		"topology", "dialect", "tier", "set", "cluster", "port", "second-port", "reuse", "keep", "context", "kubeconfig", "image", "base-image", "head-image",
+	}
+}
+
+// addImages adds what may differ beside the charts.
+func (f *clusterFlags) addImages(command *cobra.Command) {
+	for i, name := range []string{"base", "head"} {
+		command.Flags().StringToStringVar(&f.images[i], name+"-image", nil, fmt.Sprintf("NAME=REFERENCE that %s alone gets: openbao, postgresql; the cluster pulls it", []string{"A", "B"}[i]))
+	}
+}
+
+// checkImages reads the images of one side alone.
+func (f *clusterFlags) checkImages() error {
+	for i, side := range []string{"base", "head"} {
+		for image, ref := range f.images[i] {
+			flag := fmt.Sprintf("--%s-image %s=%s", side, image, ref)
+			if image != images.OpenBao && image != images.PostgreSQL {
+				return exit.Invalidf(flag, "choose from "+images.OpenBao+", "+images.PostgreSQL, "one side alone has no such image")
+			}
+			if err := plan.CheckReference(flag, ref); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // side is a chart with values.
@@ -88,13 +121,11 @@ func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.
 }
 
 // resolve reads both sides and a plan for the ground they stand on.
-func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (*run.Run, [2]side, error) {
-	var sides [2]side
+func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (r *run.Run, sides [2]side, err error) {
 	if d.Turns {
 		return nil, sides, exit.Invalidf("--turns", "add --local, or leave it out", "a chart's pods are observed too coarsely for it")
 	}
-	builder, err := state.builder()
-	if err != nil {
+	if err := f.checkImages(); err != nil {
 		return nil, sides, err
 	}
 	fetch := chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }}
@@ -103,25 +134,35 @@ func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head str
 			return nil, sides, err
 		}
 	}
+	r, err = f.ground(ctx, state, sides, d)
+	return r, sides, err
+}
+
+// ground makes the run that both sides stand on, and looks at everything before anything is touched.
+func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, d *compare.Design) (*run.Run, error) {
+	builder, err := state.builder()
+	if err != nil {
+		return nil, err
+	}
 	p, defaults := f.plan, plan.Default(builder.Root)
 	p.Topologies, p.Scenarios, p.Load, p.Chart = []string{f.topology}, scenario.None, true, defaults.Chart
 	p.Cluster.Config, p.SLO, p.Previous = defaults.Cluster.Config, defaults.SLO, ""
 	p.Tenants, p.Secrets, p.Set, p.Output = d.Tenants, d.Secrets, nil, "runs"
 	r, _, err := state.prepare(ctx, builder.Root, p)
 	if err != nil {
-		return nil, sides, err
+		return nil, err
 	}
 	r.SecondPort = f.secondPort
 	d.Where, d.Tier = f.topology, r.Plan.Tier.Name
 	if err := r.PreflightGround(ctx); err != nil {
-		return nil, sides, err
+		return nil, err
 	}
 	for i, s := range sides {
 		if err := r.PreflightSide(s.chart, s.overrides, i == 1); err != nil {
-			return nil, sides, fmt.Errorf("%s: %w", s.text, err)
+			return nil, fmt.Errorf("%s: %w", s.text, err)
 		}
 	}
-	return r, sides, nil
+	return r, nil
 }
 
 func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *State, q *compare.Quarantine) error {
@@ -137,9 +178,19 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
 	}
+	doc, dir, driven := f.drive(ctx, state, r, sides, q)
+	if doc == nil {
+		return driven
+	}
+	return f.finish(ctx, state, doc, dir, driven)
+}
+
+// drive compares the sides and writes what came out into a directory of its own. The error is what kept it from its end; without one that could be made,
+// there is no comparison either.
+func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, sides [2]side, q *compare.Quarantine) (doc *compare.Comparison, dir string, err error) {
 	doc, dir, logs, err := f.begin(state, "compare")
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	doc.NotMeasured = []string{"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one cluster"}
 	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
@@ -156,7 +207,7 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 		}
 		return site.Step(ctx, "drive them in turns", func(ctx context.Context) error { return engine.Drive(ctx, doc) })
 	})
-	return f.finish(ctx, state, doc, dir, err)
+	return doc, dir, err
 }
 
 // arms are both sides on the site.
@@ -164,6 +215,8 @@ func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, 
 	var arms [2]*compare.ClusterArm
 	for i, s := range sides {
 		spec, port := site.Spec(s.chart, s.overrides, i == 1)
+		spec.Images.OpenBao = cmp.Or(f.images[i][images.OpenBao], spec.Images.OpenBao)
+		spec.Images.PostgreSQL = cmp.Or(f.images[i][images.PostgreSQL], spec.Images.PostgreSQL)
 		info := s.chart.Info()
 		arms[i] = &compare.ClusterArm{
 			Generator: g, Description: fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), Cluster: site.Cluster, Engine: site.Engine,

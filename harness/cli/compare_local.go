@@ -99,7 +99,10 @@ func (p *localPair) close(ctx context.Context) error {
 	return errors.Join(p.a.Close(ctx), p.b.Close(ctx))
 }
 
-func (f *compareFlags) runLocal(ctx context.Context, _ *cobra.Command, state *State, q *compare.Quarantine) (err error) {
+func (f *compareFlags) runLocal(ctx context.Context, c *cobra.Command, state *State, q *compare.Quarantine) (err error) {
+	if err := refuse(c, "with --local no chart is installed", clusterOnly()...); err != nil {
+		return err
+	}
 	builder, err := state.builder()
 	if err != nil {
 		return err
@@ -112,7 +115,7 @@ func (f *compareFlags) runLocal(ctx context.Context, _ *cobra.Command, state *St
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
 	}
-	c, dir, logs, err := f.begin(state, "compare")
+	doc, dir, logs, err := f.begin(state, "compare")
 	if err != nil {
 		return err
 	}
@@ -127,12 +130,12 @@ func (f *compareFlags) runLocal(ctx context.Context, _ *cobra.Command, state *St
 	engine.Save = func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) }
 	fmt.Fprintln(state.Stderr, "▶ starting and provisioning A and B")
 	started := time.Now()
-	if err := engine.Prepare(ctx, c); err != nil {
+	if err := engine.Prepare(ctx, doc); err != nil {
 		return err
 	}
 	fmt.Fprintf(state.Stderr, "✓ A and B are up (%.1f s)\n▶ driving them in turns\n", time.Since(started).Seconds())
-	c.NotMeasured = []string{"anything of Kubernetes, of a network, and of CPU limits: both arms are plain processes on loopback"}
-	return f.finish(ctx, state, c, dir, engine.Drive(ctx, c))
+	doc.NotMeasured = []string{"anything of Kubernetes, of a network, and of CPU limits: both arms are plain processes on loopback"}
+	return f.finish(ctx, state, doc, dir, engine.Drive(ctx, doc))
 }
 
 // begin makes the comparison's frame and directory.
@@ -154,13 +157,18 @@ func (f *compareFlags) frame(state *State, id string) *compare.Comparison {
 	return c
 }
 
-// finish writes the reports of a comparison that was driven, and prints it. driven is what kept it from its end.
-func (f *compareFlags) finish(ctx context.Context, state *State, c *compare.Comparison, dir string, driven error) error {
+// write writes the reports of a comparison that was driven.
+func (f *compareFlags) write(c *compare.Comparison, dir string) error {
 	err := compare.WriteAll(dir, c)
 	if !f.keepLogs {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, "slices")))
 	}
-	if err := errors.Join(driven, err); err != nil {
+	return err
+}
+
+// finish writes the reports of a comparison that was driven, and prints it. driven is what kept it from its end.
+func (f *compareFlags) finish(ctx context.Context, state *State, c *compare.Comparison, dir string, driven error) error {
+	if err := errors.Join(driven, f.write(c, dir)); err != nil {
 		return err
 	}
 	fmt.Fprintln(state.Stdout)

@@ -47,6 +47,10 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"--base, --head", []string{"compare", "--local", "--base", "charts/openbao"}},
 		{"--base-config", []string{"compare", "--base-config", "x"}},
 		{"--base", []string{"compare"}},
+		{"--head-image k6=x:1", []string{"compare", "--base", "x", "--head", "y", "--head-image", "k6=x:1"}},
+		{"neither tag nor digest", []string{"compare", "--base", "x", "--head", "y", "--base-image", "openbao=x"}},
+		{"with --local no chart", []string{"compare", "--local", "--tier", "30"}},
+		{"--base-image", []string{"compare", "--local", "--base-image", "openbao=x:1"}},
 		{"values", []string{"compare", "--base", "../../charts/openbao@" + filepath.Join(dir, "none.yaml"), "--head", "../../charts/openbao"}},
 		{"quarantine", []string{"compare", "--local", "--quarantine", write("quarantine.yaml", "metrics: []")}},
 		{"not a complete JSON document", []string{"compare", "--from", write("cut.json", `{"apiVersion": "steamer`)}},
@@ -68,7 +72,7 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"--margin", []string{"calibrate", "--from", dir, "--margin", "5"}},
 		{"is not a number", []string{"compare", "--local", "--gate", "fetch_p95_ms=1O"}},
 		{"too few for it to decide", []string{"compare", "--local", "--gate", "fetch_p99_ms"}},
-		{"together 2000 fetches a slice", []string{"compare", "--local", "--slice", "10s"}},
+		{"together 2000 fetches a slice", []string{"compare", "--local", "--gate", "fetch_p95_ms"}},
 		{"--plots", []string{"trend", dir, "--plots", "gif"}},
 		{"--min-change", []string{"trend", dir, "--min-change", "-1"}},
 		{"arg(s)", []string{"trend"}},
@@ -99,11 +103,11 @@ func TestCompareFrom(t *testing.T) {
 	require.NoError(t, compare.WriteFile(path, c))
 	code, out, _ := call(t, "compare", "--from", path)
 	require.Equal(t, exit.Fail, code)
-	require.Contains(t, out, "above the margin of 10 %")
+	require.Contains(t, out, "above the margin of 5 %")
 	code, out, _ = call(t, "compare", "--from", path, "--margin", "50")
 	require.Equal(t, exit.Pass, code)
 	require.Contains(t, out, "the error rates hold only for settings chosen before")
-	code, _, _ = call(t, "compare", "--from", path, "--gate", "fetch_p95_ms=20")
+	code, _, _ = call(t, "compare", "--from", path, "--gate", "fetch_p50_ms=20")
 	require.Equal(t, exit.Fail, code)
 }
 

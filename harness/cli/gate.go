@@ -23,9 +23,14 @@ import (
 )
 
 const gateLong = `One decision on a release: may this chart be shipped? Checks the chart without a cluster, runs the whole suite and
-the load of the tier in both topologies, tries the mutants that need no cluster, and judges all of it by
-criteria: static checks, known defects, complete runs, the functional suite, the objectives, hygiene; a comparison
-with the last release and mutants where they are given.
+the load of the tier in both topologies, compares the chart with its previous release, tries the mutants that need
+no cluster, and judges all of it by criteria: static checks, known defects, complete runs, the functional suite, the
+objectives, hygiene; the comparison and the mutants where they say something.
+
+The comparison has the chart and the release before it (--previous; that of charts/openbao is known) side by side on
+a cluster of their own in the first topology, with the same values, as steamer compare does: 12 pairs of slices in 3
+minutes, at most 36. It asks whether the median fetch and OpenBao's CPU per fetch are less than 10 % larger. --with
+a comparison.json of steamer compare takes its place.
 
 --from judges finished work instead, offline: run directories, result.json, what charts check --format json, compare and
 mutants --json wrote, or the gate.json of an earlier decision for all that it rested on. Nothing is believed that can be
@@ -40,6 +45,7 @@ type gateFlags struct {
 	from, with, require []string
 	quarantine          string
 	mutants             string
+	compare             bool
 }
 
 func newGate(state *State) *cobra.Command {
@@ -48,7 +54,8 @@ func newGate(state *State) *cobra.Command {
 	f := &gateFlags{}
 	command.Args, command.Long = cobra.ArbitraryArgs, gateLong
 	command.Example = `  steamer gate --profile steady --tier 12
-  steamer gate --chart ./openbao-1.2.3.tgz --with runs/compare/comparison.json --require +comparison
+  steamer gate --chart ./openbao-1.2.4.tgz --previous ./openbao-1.2.3.tgz --require +comparison
+  steamer gate --chart ./openbao-1.2.4.tgz --with runs/compare/comparison.json --require +comparison
   steamer gate --from runs/20261125-151000-abcd
   steamer gate --from runs/20261125-151000-abcd runs/compare-20261125-160000-9f3a/comparison.json --tier 12
   steamer gate --from runs/gate-20261125-160000/gate.json      # derive that decision again`
@@ -59,6 +66,7 @@ func newGate(state *State) *cobra.Command {
 	flags.StringSliceVar(&f.require, "require", readiness.DefaultRequired(),
 		"criteria that have to be met: "+strings.Join(decision.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
 	flags.StringVar(&f.mutants, "mutants", "local", "mutants to try: none, local (no cluster, a minute) or all (half an hour)")
+	flags.BoolVar(&f.compare, "compare", true, "compare the chart with --previous, unless --with has a comparison")
 	command.RunE = func(c *cobra.Command, args []string) error { return f.run(c.Context(), c, state, run, args) }
 	return command
 }
@@ -95,7 +103,11 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 	if err != nil {
 		return err
 	}
-	paths, dir, stop, err := f.collect(ctx, root, state, p, with, run.dryRun)
+	comparing, err := f.compares(c.Flags().Changed("compare"), p, with)
+	if err != nil {
+		return err
+	}
+	paths, dir, stop, err := f.collect(ctx, root, state, p, with, comparing, run.dryRun)
 	if err != nil || stop {
 		return err
 	}
@@ -163,10 +175,14 @@ func (f *gateFlags) conclude(state *State, d *decision.Decision, dir, output str
 			return err
 		}
 	}
-	for i, file := range d.Evidence { // the directory may move together with the runs beside it
+	files := []*decision.File{d.Objectives}
+	for i := range d.Evidence {
+		files = append(files, &d.Evidence[i])
+	}
+	for _, file := range files { // the directory may move together with the runs beside it
 		if abs, err := filepath.Abs(file.Path); err == nil {
 			if rel, err := filepath.Rel(dir, abs); err == nil {
-				d.Evidence[i].Path = rel
+				file.Path = rel
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/mutant"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -14,7 +15,7 @@ import (
 )
 
 // collect runs what the gate judges, with the evidence that is there already; stop says that only the plan was to be printed.
-func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *readiness.Evidence, dryRun bool) (paths []string, dir string, stop bool, err error) {
+func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *readiness.Evidence, comparing, dryRun bool) (paths []string, dir string, stop bool, err error) {
 	r, _, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return nil, "", false, err
@@ -32,6 +33,12 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	if err := r.Preflight(ctx); err != nil {
 		return nil, "", false, err
 	}
+	var comparison *gateComparison
+	if comparing {
+		if comparison, err = f.comparison(ctx, state, r, p); err != nil {
+			return nil, "", false, err
+		}
+	}
 	if dryRun {
 		text, err := p.YAML()
 		if err == nil {
@@ -46,6 +53,13 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 		Dir: dir, Steamer: buildVersion(), Note: func(what string) { fmt.Fprintf(state.Stderr, "▶ gate: %s\n", what) },
 		Check: func(ctx context.Context) (*check.Report, error) { return checkResolved(ctx, r.Plan) },
 		Run:   func(ctx context.Context) (*result.Result, string, error) { return r.Do(ctx) },
+	}
+	if comparison != nil {
+		quarantine, err := compare.ReadQuarantine(f.quarantine)
+		if err != nil {
+			return nil, "", false, err
+		}
+		work.Compare = func(ctx context.Context) (string, error) { return comparison.do(ctx, state, dir, quarantine) }
 	}
 	if f.mutants != "none" {
 		work.Mutants = func(ctx context.Context) ([]mutant.Outcome, error) {

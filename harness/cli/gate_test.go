@@ -2,13 +2,16 @@ package cli_test
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -101,6 +104,11 @@ func TestGateRefuses(t *testing.T) {
 		"quarantine":       {[]string{"--quarantine", "/nowhere"}, []string{"/nowhere"}},
 		"slo":              {[]string{"--from", recordedRun, "--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
 		"online chart":     {[]string{"--chart", "/nowhere"}, []string{"chart /nowhere"}},
+		"offline compare":  {[]string{"--from", recordedRun, "--compare"}, []string{"--compare", "nothing is run"}},
+		"no release":       {[]string{"--chart", "../../charts/openbao", "--compare"}, []string{"--compare", "--previous"}},
+		"itself":           {[]string{"--previous", "../../charts/openbao"}, []string{"--previous", "the chart to judge itself", "--compare=false"}},
+		"other release":    {[]string{"--previous", "../../charts/postgresql"}, []string{"--previous", "no release of openbao", "--compare=false"}},
+		"old release":      {[]string{"--set", "nonsense=1"}, []string{"nonsense"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -159,4 +167,40 @@ func TestReport(t *testing.T) {
 		require.Equal(t, exit.Invalid, got.code, "%v: %s", args, got.stderr)
 		require.Contains(t, got.stderr, "mend: ")
 	}
+}
+
+// TestGateComparesUnlessTold looks at the ports of the comparison only where there will be one.
+func TestGateComparesUnlessTold(t *testing.T) {
+	t.Parallel()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer busy.Close()
+	port := busy.Addr().(*net.TCPAddr).Port - 1 // the run's; the comparison's first is taken
+	args := []string{"gate", "--dry-run", "--port", strconv.Itoa(port)}
+	got := steamer(t, t.TempDir(), args...)
+	require.Equal(t, exit.Invalid, got.code, got.stdout)
+	require.Contains(t, got.stderr, "comparison with the previous release (--compare=false leaves it out)")
+	require.Contains(t, got.stderr, strconv.Itoa(port+1))
+	for name, without := range map[string][]string{
+		"told":                  {"--compare=false"},
+		"history is not known":  {"--chart", "../../charts/openbao"},
+		"there is a comparison": {"--with", releaseComparison(t)},
+	} {
+		got := steamer(t, t.TempDir(), append(args, without...)...)
+		require.Equal(t, exit.Pass, got.code, "%s: %s", name, got.stderr)
+	}
+}
+
+// releaseComparison is a comparison of charts/openbao with a release before.
+func releaseComparison(t *testing.T) string {
+	t.Helper()
+	head, err := chart.Load("../../charts/openbao")
+	require.NoError(t, err)
+	c := compare.New("kept", compare.DefaultDesign())
+	info := head.Info()
+	c.Design.Where, c.Design.Tier = "cloud-native", "12"
+	c.A.Chart, c.B.Chart = &result.Chart{Name: info.Name, Version: "0.0.1", Digest: "sha256:a"}, &info
+	path := filepath.Join(t.TempDir(), "comparison.json")
+	require.NoError(t, compare.WriteFile(path, c))
+	return path
 }

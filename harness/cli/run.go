@@ -95,7 +95,7 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 	flags.IntVar(&f.flagged.Tenants, "tenants", d.Tenants, "GitLab projects to provision")
 	flags.IntVar(&f.flagged.Secrets, "secrets", d.Secrets, "secrets of each project")
 	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the dear ones), all, none, or a regular expression over scenario IDs")
-	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, for the upgrade scenario (default: that of charts/openbao)")
+	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, a directory or .tgz, for the upgrade scenario (default: that of charts/openbao)")
 	flags.DurationVar(&f.readyTimeout, "ready-timeout", topology.InstallTimeout, "how long the installed chart may take until it is ready")
 	flags.StringVar(&f.flagged.Cluster.Name, "cluster", d.Cluster.Name, "name of the kind cluster")
 	flags.IntVar(&f.flagged.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")

@@ -3,11 +3,13 @@ package compare
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"time"
 
 	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/load"
@@ -33,7 +35,9 @@ type ClusterArm struct {
 
 	driver
 	env      *topology.Environment
+	observer *observe.Observer // all the time: it takes seconds until it has seen everything, and slices are short
 	versions map[string]string
+	running  map[string]string // images of the pods
 }
 
 // Prepare installs the chart and provisions the tenants.
@@ -60,35 +64,46 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 	if err != nil {
 		return UnfitError{fmt.Errorf("health of OpenBao: %w", err)}
 	}
+	if a.running, err = env.RunningImages(ctx); err != nil {
+		return err
+	}
 	a.versions = map[string]string{"openbao": health.Version, "kubernetes": a.Cluster.Version}
 	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets, a.Recipe, a.BatchTokens); err != nil {
 		return UnfitError{err}
 	}
 	if a.Proxied {
-		return a.SetDelay(0)
+		if err := a.SetDelay(0); err != nil {
+			return err
+		}
 	}
-	return nil
+	return a.observe(ctx)
 }
 
 // Subject says what is installed.
 func (a *ClusterArm) Subject() Subject {
 	info := a.Spec.Chart.Info()
-	s := Subject{
-		Description: a.Description, Chart: &info, Versions: a.versions, Delay: a.delayed(),
-		Images: map[string]string{"openbao": a.Spec.Images.OpenBao, "postgresql": a.Spec.Images.PostgreSQL},
+	info.Values = chart.DigestValues(a.Spec.Overrides)
+	images := map[string]string{"openbao": a.Spec.Images.OpenBao, "postgresql": a.Spec.Images.PostgreSQL}
+	maps.Copy(images, a.running)
+	return Subject{
+		Description: a.Description, Chart: &info, Config: info.Values, Versions: a.versions, Delay: a.delayed(), Images: images,
 	}
-	if len(a.Spec.Overrides) > 0 {
-		raw, _ := json.Marshal(a.Spec.Overrides) // cannot fail: it was parsed from YAML
-		s.Config = digest(raw)
-	}
-	return s
 }
 
 // Drive runs k6 against the active Service while the pods are observed.
 func (a *ClusterArm) Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error) {
+	began := time.Now()
+	measured, err := a.drive(ctx, name, p, rate)
+	a.observer.Outlast(ctx, observe.Ended)
+	resources, events := a.observer.Since(began) // a gap shows as a missed condition of the slice
+	return Measurement{Load: measured, Resources: resources, Events: events}, err
+}
+
+// observe starts the observer, which Close ends.
+func (a *ClusterArm) observe(ctx context.Context) error {
 	nodes, err := a.Cluster.NodeNames(ctx)
 	if err != nil {
-		return Measurement{}, err
+		return err
 	}
 	namespaces := []string{a.env.Namespace}
 	if database := a.env.DatabaseNamespace(); database != a.env.Namespace {
@@ -98,15 +113,19 @@ func (a *ClusterArm) Drive(ctx context.Context, name string, p load.Profile, rat
 	if a.Spec.Topology == topology.CloudNativeHybrid {
 		machines = []observe.Machine{{Component: "postgresql", Name: a.env.MachineName()}}
 	}
-	observer := observe.Start(ctx, a.Engine, observe.PodSource{Client: a.Cluster.Client, Namespaces: namespaces}, nodes, machines)
-	measured, err := a.drive(ctx, name, p, rate)
-	resources, events, _ := observer.Stop() // a gap shows as a missed condition of the slice
-	return Measurement{Load: measured, Resources: resources, Events: events}, err
+	source := observe.PodSource{Client: a.Cluster.Client, Namespaces: namespaces}
+	a.observer = observe.Start(context.WithoutCancel(ctx), a.Engine, source, nodes, machines)
+	a.observer.Outlast(ctx, observe.Started)
+	return nil
 }
 
 // Close removes the environment, and waits until it is gone.
 func (a *ClusterArm) Close(ctx context.Context) error {
 	a.closeProxy()
+	if a.observer != nil {
+		a.observer.Stop()
+		a.observer = nil
+	}
 	if a.env == nil {
 		return nil
 	}

@@ -45,11 +45,15 @@ type Decision struct {
 	Topologies []string       `json:"topologies,omitempty"` // that had to be shown
 	Scenarios  string         `json:"scenarios,omitempty"`  // which of the suite had to be tried: the pattern that chose them
 	SLO        string         `json:"slo"`                  // name of the objectives
-	Criteria   []Criterion    `json:"criteria"`
-	Runs       []Judged       `json:"runs"`
-	Compared   []Compared     `json:"compared,omitempty"`
-	Evidence   []File         `json:"evidence"`
-	NotJudged  []string       `json:"notJudged,omitempty"`
+	// Objectives is the file that the objectives are in; nil in decisions of Steamer releases that did not record it.
+	Objectives *File       `json:"objectives,omitempty"`
+	Criteria   []Criterion `json:"criteria"`
+	Runs       []Judged    `json:"runs"`
+	Compared   []Compared  `json:"compared,omitempty"`
+	Evidence   []File      `json:"evidence"`
+	NotJudged  []string    `json:"notJudged,omitempty"`
+	// Since says what is not as in the earlier decision that this one derives again: its verdict, its objectives.
+	Since []string `json:"since,omitempty"`
 }
 
 // Required lists the criteria that had to be met.

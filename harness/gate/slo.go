@@ -5,6 +5,8 @@
 package gate
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"os"
@@ -29,6 +31,9 @@ type SLO struct {
 	Entries            []Entry     `json:"entries"`             // the first that matches a topology applies
 	Sizing             []Size      `json:"sizing,omitempty"`    // rows of GitLab's sizing table; shown, not judged
 	Reference          []Reference `json:"reference,omitempty"` // published numbers to compare with by eye; not judged
+
+	// Path and SHA256, in hexadecimal, are those of the file that ReadSLO read.
+	Path, SHA256 string `json:"-"`
 }
 
 // Entry gives the limits for the topologies it matches. An empty condition matches all.
@@ -115,7 +120,13 @@ func ReadSLO(path string) (*SLO, error) {
 	if err != nil {
 		return nil, exit.Invalidf(path, "name an SLO file such as perf/slo.yaml", "%w", err)
 	}
-	return ParseSLO(path, data)
+	slo, err := ParseSLO(path, data)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	slo.Path, slo.SHA256 = path, hex.EncodeToString(sum[:])
+	return slo, nil
 }
 
 // maxEnvironmentLatency in ms; an environment that needs more measures itself.

@@ -97,14 +97,8 @@ func (o *Observer) Stop() ([]result.ResourceSeries, []result.Event, []error) {
 	}
 	o.cancel()
 	o.group.Wait()
-	var all []result.ResourceSeries
-	for _, s := range o.series {
-		if len(s.out.Samples) > 0 {
-			all = append(all, s.out)
-		}
-	}
-	sortSeries(all)
-	return all, o.pods.events(), o.errs
+	all, events := o.Since(time.Time{})
+	return all, events, o.errs
 }
 
 // Fill writes what the sources found, and what observing cost, into a topology. Call it after Stop.

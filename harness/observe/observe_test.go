@@ -175,6 +175,30 @@ func TestStop(t *testing.T) {
 	require.Empty(t, errs)
 }
 
+// TestSince gives what reaches into a span, and keeps the rest.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	o := &Observer{pods: newPodWatcher(PodSource{}), series: map[string]*series{}}
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(second int) time.Time { return start.Add(time.Duration(second) * time.Second) }
+	for second := range 10 {
+		o.fold("long", result.ResourceSeries{Component: "openbao", Name: "a"}, at(second), numbers{float64(second) * 1e9})
+		if second < 4 {
+			o.fold("gone", result.ResourceSeries{Component: "openbao", Name: "b"}, at(second), numbers{float64(second) * 1e9})
+		}
+		o.pods.timeline = append(o.pods.timeline, result.Event{At: at(second)})
+	}
+	all, events := o.Since(at(6))
+	require.Len(t, all, 1)
+	require.Len(t, events, 4)
+	used, covered := all[0].CPUSeconds(result.Window{From: at(6), To: at(9)})
+	require.InDelta(t, 3, used, 1e-9)
+	require.InDelta(t, 3, covered, 1e-9)
+	all, events = o.Since(time.Time{})
+	require.Len(t, all, 2)
+	require.Len(t, events, 10)
+}
+
 // TestSelfScript runs the script on this host's own cgroup and has it end with its standard input, as in a container whose client is gone.
 // Where the host's root has no such counters, nothing it prints may parse.
 func TestSelfScript(t *testing.T) {

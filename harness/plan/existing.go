@@ -22,6 +22,18 @@ func (p Plan) replaceable() []string {
 	return all
 }
 
+// CheckReference refuses what no engine could pull, or could pull today and not tomorrow; flag is the input that errors name. They are of code exit.Invalid.
+func CheckReference(flag, ref string) error {
+	const mend = "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST"
+	if _, err := name.ParseReference(ref); err != nil {
+		return exit.Invalidf(flag, mend, "%w", err)
+	}
+	if last := ref[strings.LastIndex(ref, "/")+1:]; !strings.ContainsAny(last, ":@") {
+		return exit.Invalidf(flag, mend, "it has neither tag nor digest")
+	}
+	return nil
+}
+
 // checkImages refuses references that no engine could pull, and an existing cluster without references of its own.
 func (p Plan) checkImages() error {
 	for _, image := range slices.Sorted(maps.Keys(p.Images)) {
@@ -32,11 +44,8 @@ func (p Plan) checkImages() error {
 		if image == images.Node && p.Cluster.Existing() {
 			return exit.Invalidf(flag, "leave it out", "the nodes of an existing cluster are there")
 		}
-		if _, err := name.ParseReference(ref); err != nil {
-			return exit.Invalidf(flag, "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST", "%w", err)
-		}
-		if last := ref[strings.LastIndex(ref, "/")+1:]; !strings.ContainsAny(last, ":@") {
-			return exit.Invalidf(flag, "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST", "it has neither tag nor digest")
+		if err := CheckReference(flag, ref); err != nil {
+			return err
 		}
 	}
 	if !p.Cluster.Existing() {

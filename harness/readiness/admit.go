@@ -13,7 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// What a comparison may ask for at most, unless the policy says otherwise: what steamer compare asks for by itself.
+// What a comparison may ask for at most, unless the policy says otherwise. The error rate is what steamer compare asks for by itself, the margin twice that.
 const (
 	DefaultMargin = 0.10
 	DefaultAlpha  = 0.05

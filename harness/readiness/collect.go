@@ -22,6 +22,8 @@ type Work struct {
 	Check func(context.Context) (*check.Report, error)
 	// Run installs, checks and loads the chart in every topology; dir is its run directory.
 	Run func(context.Context) (outcome *result.Result, dir string, err error)
+	// Compare compares the chart with its previous release; path is comparison.json, or empty where the failure left none that says what was compared.
+	Compare func(context.Context) (path string, err error)
 	// Mutants breaks things on purpose.
 	Mutants func(context.Context) ([]mutant.Outcome, error)
 	// Note is told what begins; it may be nil.
@@ -35,12 +37,19 @@ func (w Work) Collect(ctx context.Context) ([]string, error) {
 	var paths []string
 	for _, part := range []struct {
 		note string
+		has  bool
 		do   func(context.Context) (string, error)
 	}{
-		{"static checks", w.check}, {"suite and load", w.run}, {"mutants", w.mutants},
+		{"static checks", w.Check != nil, w.check},
+		{"suite and load", w.Run != nil, w.run},
+		{"comparison with the previous release", w.Compare != nil, w.compare},
+		{"mutants", w.Mutants != nil, w.mutants},
 	} {
 		if err := ctx.Err(); err != nil {
 			return paths, err
+		}
+		if !part.has {
+			continue
 		}
 		if w.Note != nil {
 			w.Note(part.note)
@@ -57,9 +66,6 @@ func (w Work) Collect(ctx context.Context) ([]string, error) {
 }
 
 func (w Work) check(ctx context.Context) (string, error) {
-	if w.Check == nil {
-		return "", nil
-	}
 	report, err := w.Check(ctx)
 	if err != nil {
 		return "", err
@@ -72,9 +78,6 @@ func (w Work) check(ctx context.Context) (string, error) {
 }
 
 func (w Work) run(ctx context.Context) (string, error) {
-	if w.Run == nil {
-		return "", nil
-	}
 	outcome, dir, err := w.Run(ctx)
 	switch {
 	case ctx.Err() != nil || outcome == nil:
@@ -85,10 +88,18 @@ func (w Work) run(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "result.json"), nil
 }
 
-func (w Work) mutants(ctx context.Context) (string, error) {
-	if w.Mutants == nil {
-		return "", nil
+func (w Work) compare(ctx context.Context) (string, error) {
+	path, err := w.Compare(ctx)
+	switch {
+	case ctx.Err() != nil || path == "":
+		return "", errors.Join(ctx.Err(), err)
+	case err != nil && w.Note != nil:
+		w.Note("the comparison did not reach its end: " + err.Error())
 	}
+	return path, nil
+}
+
+func (w Work) mutants(ctx context.Context) (string, error) {
 	outcomes, err := w.Mutants(ctx)
 	if err != nil {
 		return "", err

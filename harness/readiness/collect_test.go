@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/mutant"
 	"gitlab.com/steamer/steamer/harness/readiness"
@@ -42,6 +43,10 @@ func TestCollect(t *testing.T) {
 	}{
 		"everything":        {func(*readiness.Work) {}, result.Pass, exit.Pass, 3},
 		"without mutants":   {func(w *readiness.Work) { w.Mutants = nil }, result.Pass, exit.Pass, 2},
+		"no worse":          {func(w *readiness.Work) { w.Compare = comparing(compared(t, 0.95, 0.02, released(t), nil), nil) }, result.Pass, exit.Pass, 4},
+		"slower":            {func(w *readiness.Work) { w.Compare = comparing(compared(t, 1.3, 0.02, released(t), nil), nil) }, result.Fail, exit.Pass, 4},
+		"compared half way": {func(w *readiness.Work) { w.Compare = comparing(compared(t, 0.95, 0.02, released(t), cutShort), broken) }, result.Pass, exit.Pass, 4},
+		"could not compare": {func(w *readiness.Work) { w.Compare = comparing("", broken) }, "", exit.Environment, 2},
 		"run half way":      {func(w *readiness.Work) { half(w, broken) }, result.Inconclusive, exit.Pass, 3},
 		"nothing to check":  {func(w *readiness.Work) { w.Check = nil }, result.Inconclusive, exit.Pass, 2},
 		"bad input":         {func(w *readiness.Work) { w.Check = failing[*check.Report](exit.Invalidf("x", "", "no")) }, "", exit.Invalid, 0},
@@ -66,6 +71,16 @@ func TestCollect(t *testing.T) {
 			require.Equal(t, tc.want, d.Verdict, "%q", d.Reasons)
 		})
 	}
+}
+
+func comparing(path string, err error) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return path, err }
+}
+
+// cutShort is a comparison that was kept from its end.
+func cutShort(c *compare.Comparison) {
+	c.Partial = true
+	compare.Judge(c, nil)
 }
 
 func failing[T any](err error) func(context.Context) (T, error) {

@@ -19,8 +19,8 @@ func decodeComparison(path string, data []byte) (Compared, error) {
 	return Compared{doc}, err
 }
 
-// decodeChartComparison also asks that two releases of a chart were compared, and that nothing was done to the newer one: what processes on one
-// machine do, a chart against itself or another, one with values of its own, and a comparison to calibrate with say nothing about a release.
+// decodeChartComparison also asks that two releases of a chart were compared, both with the same values or none: what processes on one
+// machine do, a chart against itself or another, one with values that the other has not, and a comparison to calibrate with say nothing about a release.
 func decodeChartComparison(path string, data []byte) (Compared, error) {
 	c, err := decodeComparison(path, data)
 	if err == nil && (c.doc.A.Chart == nil || c.doc.B.Chart == nil || c.doc.B.Chart.Digest == "") {
@@ -36,8 +36,11 @@ func decodeChartComparison(path string, data []byte) (Compared, error) {
 		err = exit.Invalidf(path, "compare the chart with its own last release", "it compares %s with %s, which is no release of that chart", name(*b.Chart), name(*a.Chart))
 	case a.Delay+b.Delay+a.Injected+b.Injected+a.CPUs+b.CPUs > 0:
 		err = exit.Invalidf(path, "use what steamer compare wrote", "it is part of a calibration: one side was slowed down on purpose")
-	case b.Config != "":
-		err = exit.Invalidf(path, "repeat it without --set, and without @VALUES of --head", "it compares %s with values laid over it, not as it is released", name(*b.Chart))
+	case a.Config != b.Config:
+		err = exit.Invalidf(path, "repeat it with the same @VALUES for --base and --head, or none", "the values laid over %s are not those laid over %s", name(*b.Chart), name(*a.Chart))
+	}
+	if err == nil {
+		c.doc.B.Chart.Values = c.doc.B.Config // which comparisons had before charts did
 	}
 	return c, err
 }

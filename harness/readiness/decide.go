@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/decision"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -42,7 +41,10 @@ func DefaultRequired() []string {
 // Evidence about different charts, loads of different tiers where the policy names none, and comparisons that the policy does not admit make no
 // decision: an error of code exit.Invalid.
 func Decide(e *Evidence, p Policy) (*decision.Decision, error) {
-	d := &decision.Decision{APIVersion: decision.APIVersion, Kind: decision.Kind, SLO: p.SLO.Name, Evidence: e.Files, Runs: []decision.Judged{}}
+	d := &decision.Decision{
+		APIVersion: decision.APIVersion, Kind: decision.Kind, SLO: p.SLO.Name, Evidence: e.Files, Runs: []decision.Judged{},
+		Objectives: &decision.File{Path: p.SLO.Path, Kind: "SLO", SHA256: p.SLO.SHA256, About: p.SLO.Name},
+	}
 	var err error
 	if d.Chart, err = e.Chart(); err != nil {
 		return nil, err
@@ -79,6 +81,7 @@ func Decide(e *Evidence, p Policy) (*decision.Decision, error) {
 	}
 	conclude(d)
 	d.NotJudged = append(d.NotJudged, p.unjudged(e)...)
+	d.Since = since(e.Earlier, d)
 	return d, nil
 }
 
@@ -135,59 +138,4 @@ func conclude(d *decision.Decision) {
 	default:
 		d.Verdict, d.Reasons = result.Pass, good
 	}
-}
-
-// Chart is the one that all evidence is about. Runs against a whole GitLab installed none. Evidence of two charts is an error of code exit.Invalid.
-func (e *Evidence) Chart() (result.Chart, error) {
-	var chart result.Chart
-	from := ""
-	same := func(path string, c result.Chart) error {
-		switch {
-		case c.Name == "" && c.Digest == "":
-		case from == "":
-			chart, from = c, path
-		case c.Name != chart.Name || c.Version != chart.Version || c.Digest != chart.Digest:
-			return exit.Invalidf("--from "+path, "judge the evidence of one chart at a time", "it is about %s (%s), and %s about %s (%s)",
-				name(c), c.Digest, from, name(chart), chart.Digest)
-		}
-		return nil
-	}
-	for _, r := range e.Runs {
-		for _, t := range r.Doc.Topologies {
-			if err := same(r.Path, t.Chart); err != nil {
-				return chart, err
-			}
-		}
-	}
-	for _, c := range e.Checks {
-		if err := same(c.Path, c.Doc.Chart); err != nil {
-			return chart, err
-		}
-	}
-	for _, c := range e.Comparisons {
-		if err := same(c.Path, *c.Doc.doc.B.Chart); err != nil {
-			return chart, err
-		}
-	}
-	return chart, nil
-}
-
-// tier is the one of all loads, without any that of the first comparison, and empty where there is neither.
-func (e *Evidence) tier() (string, error) {
-	tier, from := "", ""
-	for _, r := range e.Runs {
-		loaded := slices.ContainsFunc(r.Doc.Topologies, func(t result.Topology) bool { return t.Load != nil })
-		switch {
-		case !loaded:
-		case from == "":
-			tier, from = r.Doc.Run.Tier, r.Path
-		case tier != r.Doc.Run.Tier:
-			return "", exit.Invalidf("--from "+r.Path, "say which tier the release is for, with --tier", "its load is of tier %s, that of %s of tier %s: they do not add up",
-				r.Doc.Run.Tier, from, tier)
-		}
-	}
-	if from == "" && len(e.Comparisons) > 0 {
-		tier = e.Comparisons[0].Doc.doc.Design.Tier
-	}
-	return tier, nil
 }

@@ -78,6 +78,9 @@ func scenario(id, status, reason string) func(map[string]any) {
 
 func of(top map[string]any, key string) map[string]any { return top[key].(map[string]any) }
 
+// decisive are metrics that decide, a noisy one among them.
+func decisive() []string { return []string{"fetch_p50_ms", "fetch_p95_ms", "openbao_cpu_ms_per_fetch"} }
+
 // compared writes a comparison of two charts as steamer compare does: 12 pairs in which the head takes ratio times as long, with a noise of 2 %,
 // and another one in p95.
 func compared(t *testing.T, ratio, p95 float64, digest string, change func(*compare.Comparison)) string {
@@ -85,13 +88,14 @@ func compared(t *testing.T, ratio, p95 float64, digest string, change func(*comp
 	rng := rand.New(rand.NewPCG(1, 1))
 	d := compare.DefaultDesign()
 	d.Where, d.Tier, d.MaxPairs, d.LookEvery = "cloud-native", "12", 12, 12
+	d.SetGate(decisive(), 0.10)
 	c := compare.New("kept", d)
 	c.A = compare.Subject{Description: "openbao 0.1.0", Chart: &result.Chart{Name: "openbao", Version: "0.1.0", Digest: "sha256:a"}}
 	c.B = compare.Subject{Chart: &result.Chart{Name: "openbao", Version: "0.2.0", Digest: digest}}
 	for range d.MaxPairs {
 		slice := func(by float64) compare.Slice {
 			s := compare.Slice{Fetches: 1, Values: map[string]float64{}}
-			for _, name := range compare.DefaultGate() {
+			for _, name := range decisive() {
 				noise := 0.02
 				if name == "fetch_p95_ms" {
 					noise = p95
@@ -322,23 +326,33 @@ func TestRefuses(t *testing.T) {
 	newer := changed(t, runFile, func(doc map[string]any) { doc["apiVersion"] = "steamer/v2" })
 	tier := changed(t, runFile, func(doc map[string]any) { of(doc, "run")["tier"] = "60" })
 	other := changed(t, checkFile, func(doc map[string]any) { of(doc, "chart")["digest"] = "sha256:other" })
+	valued := changed(t, checkFile, func(doc map[string]any) { of(doc, "chart")["values"] = "sha256:values" })
 	edited := changed(t, checkFile, func(doc map[string]any) { of(doc, "counts")["errors"] = 3 })
 	status := changed(t, mutantsFile, func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "fine" })
 	for name, tc := range map[string]struct {
 		paths []string
 		want  []string
 	}{
-		"nothing":            {nil, []string{"there is no evidence"}},
-		"no such file":       {[]string{"/nowhere"}, []string{"--from /nowhere", "no such file"}},
-		"empty directory":    {[]string{t.TempDir()}, []string{"holds no result.json"}},
-		"truncated":          {[]string{write("cut.json", string(raw[:len(raw)/2]))}, []string{"cut.json", "truncated?"}},
-		"empty":              {[]string{write("empty.json", "")}, []string{"empty.json", "not a complete JSON document"}},
-		"foreign":            {[]string{write("pod.json", `{"kind": "Pod"}`)}, []string{`kind "Pod" is no evidence`}},
-		"newer result":       {[]string{newer}, []string{`version "steamer/v2", newer than "steamer/v1"`}},
-		"unknown field":      {[]string{write("odd.json", strings.Replace(string(raw), `"partial"`, `"partly"`, 1))}, []string{"partly"}},
-		"twice":              {[]string{runFile, runFile}, []string{"the same content"}},
-		"two tiers":          {[]string{runFile, tier}, []string{"tier 60", "tier 12", "do not add up", "--tier"}},
-		"two charts":         {[]string{runFile, other}, []string{"sha256:other", "one chart at a time"}},
+		"nothing":         {nil, []string{"there is no evidence"}},
+		"no such file":    {[]string{"/nowhere"}, []string{"--from /nowhere", "no such file"}},
+		"empty directory": {[]string{t.TempDir()}, []string{"holds no result.json"}},
+		"truncated":       {[]string{write("cut.json", string(raw[:len(raw)/2]))}, []string{"cut.json", "truncated?"}},
+		"empty":           {[]string{write("empty.json", "")}, []string{"empty.json", "not a complete JSON document"}},
+		"foreign":         {[]string{write("pod.json", `{"kind": "Pod"}`)}, []string{`kind "Pod" is no evidence`}},
+		"newer result":    {[]string{newer}, []string{`version "steamer/v2", newer than "steamer/v1"`}},
+		"unknown field":   {[]string{write("odd.json", strings.Replace(string(raw), `"partial"`, `"partly"`, 1))}, []string{"partly"}},
+		"twice":           {[]string{runFile, runFile}, []string{"the same content"}},
+		"two tiers":       {[]string{runFile, tier}, []string{"tier 60", "tier 12", "do not add up", "--tier"}},
+		"two charts":      {[]string{runFile, other}, []string{"sha256:other", "one chart at a time"}},
+		"other values":    {[]string{runFile, valued}, []string{"values laid over it (sha256:values)", "with no values laid over it", "the same --values and --set"}},
+		"other OpenBao": {
+			[]string{runFile, compared(t, 1, 0.02, released(t), func(c *compare.Comparison) { c.B.Versions = map[string]string{"openbao": "9.9.9"} })},
+			[]string{"about OpenBao 9.9.9", "one OpenBao at a time"},
+		},
+		"values compared": {
+			[]string{runFile, compared(t, 1, 0.02, released(t), func(c *compare.Comparison) { c.A.Config, c.B.Config = "sha256:values", "sha256:values" })},
+			[]string{"values laid over it (sha256:values)", "with no values laid over it"},
+		},
 		"another comparison": {[]string{runFile, compared(t, 1, 0.02, "sha256:elsewhere", nil)}, []string{"sha256:elsewhere"}},
 		"edited check":       {[]string{edited}, []string{"does not follow from its findings"}},
 		"edited mutants":     {[]string{status}, []string{`unknown status "fine"`}},
@@ -361,42 +375,6 @@ func TestRefuses(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestDecisionStandsForItsEvidence reads a decision instead of the files, and notices when one of them was changed.
-func TestDecisionStandsForItsEvidence(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	run := changed(t, runFile, func(map[string]any) {})
-	evidence, err := readiness.Read(run, checkFile)
-	require.NoError(t, err)
-	d, err := readiness.Decide(evidence, policy(t))
-	require.NoError(t, err)
-	for i, f := range d.Evidence {
-		abs, err := filepath.Abs(f.Path)
-		require.NoError(t, err)
-		d.Evidence[i].Path, err = filepath.Rel(dir, abs)
-		require.NoError(t, err)
-	}
-	text, err := decision.Encode(d)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "gate.json"), text, 0o600))
-	for _, path := range []string{dir, filepath.Join(dir, "gate.json")} {
-		again, err := readiness.Read(path)
-		require.NoError(t, err)
-		require.Equal(t, d.Required(), again.Earlier.Required())
-		require.Equal(t, topology.Names(), again.Earlier.Topologies)
-		second, err := readiness.Decide(again, policy(t))
-		require.NoError(t, err)
-		require.Equal(t, d.Verdict, second.Verdict)
-		require.Equal(t, d.Reasons, second.Reasons)
-	}
-	_, err = readiness.Read(dir, filepath.Join(dir, "gate.json"))
-	require.ErrorContains(t, err, "one decision again at a time")
-	require.NoError(t, os.Truncate(run, 100))
-	_, err = readiness.Read(dir)
-	require.ErrorContains(t, err, "not the file that was judged")
-	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
 
 // TestQuarantineIsTold: a metric that does not decide is named with reason and expiry.

@@ -172,6 +172,12 @@ func DecisionSummary(w io.Writer, d *decision.Decision, colour bool) error {
 	for _, s := range append(p.Top, p.More...) {
 		fmt.Fprintf(&b, "    - %s\n", plain(s))
 	}
+	for i, s := range d.Since {
+		if i == 0 {
+			b.WriteString("\n  Since the earlier decision\n")
+		}
+		fmt.Fprintf(&b, "    - %s\n", plain(s))
+	}
 	fmt.Fprintf(&b, "\n  Decide again with: %s\n", plain(d.Reproduce))
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -40,7 +40,9 @@ func decided() *decision.Decision {
 				{Title: "p99", Base: 20, Head: 21, Ratio: 1.05, Verdict: result.Inconclusive},
 			},
 		}},
-		Evidence: []decision.File{{Path: "result.json", Kind: "Result", SHA256: "abc", About: "run"}},
+		Evidence:   []decision.File{{Path: "result.json", Kind: "Result", SHA256: "abc", About: "run"}},
+		Objectives: &decision.File{Path: "perf/slo.yaml", Kind: "SLO", SHA256: "def", About: "secret-fetch"},
+		Since:      []string{"the decision before was PASS <script>"},
 	}
 }
 
@@ -61,6 +63,9 @@ func TestDecisionReports(t *testing.T) {
 		require.Contains(t, page, "had recorded PASS")
 		require.Contains(t, page, "≤ 10 ms", "typeset")
 		require.Contains(t, page, "not judged")
+		require.Contains(t, page, "perf/slo.yaml")
+		require.Contains(t, page, "Since the earlier decision")
+		require.Contains(t, page, "the decision before was PASS")
 	}
 	require.Contains(t, md, "| p95 | 8 ms | 9.7 ms | 1.21 | 1.15 to 1.28 | 4 % | FAIL: above the margin |")
 	require.Contains(t, md, "| p99 | 20 | 21 | 1.05 | too few pairs |  | INFO |")

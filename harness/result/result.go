@@ -92,6 +92,9 @@ type Chart struct {
 	// Archive is the SHA-256 of the .tgz, as the repository's index or the registry states it; empty for a directory.
 	Archive  string `json:"archive,omitempty"`
 	Manifest string `json:"manifest,omitempty"` // digest of the OCI manifest; empty for what came from no registry
+	// Values is "sha256:" and the SHA-256 of the user's values, as JSON, laid over the chart's and the dialect's; empty for the chart as it is released.
+	// Evidence from before it was recorded has none either.
+	Values string `json:"values,omitempty"`
 }
 
 // Seed is what was provisioned before the checks.

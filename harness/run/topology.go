@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/observe"
@@ -37,8 +39,10 @@ func (r *Run) topology(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	info := r.Plan.Chart.Info()
+	info.Values = chart.DigestValues(r.Plan.Overrides)
 	r.result.Topologies = append(r.result.Topologies, result.Topology{
-		Name: name, Chart: r.Plan.Chart.Info(), Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
+		Name: name, Chart: info, Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
 		Versions: map[string]string{"kubernetes": r.cluster.Version}, Images: map[string]string{},
 	})
 	s := &stage{Run: r, env: env, changer: env.Changer(), out: &r.result.Topologies[len(r.result.Topologies)-1]}
@@ -148,6 +152,11 @@ func (s *stage) versions(ctx context.Context) error {
 	if err != nil {
 		return chartError{fmt.Errorf("health of OpenBao: %w", err)}
 	}
+	running, err := s.env.RunningImages(ctx)
+	if err != nil {
+		return err
+	}
+	maps.Copy(s.out.Images, running)
 	s.out.Versions["openbao"] = health.Version
 	s.out.Versions["postgresql"] = s.images[images.PostgreSQL].Version
 	s.out.Versions["helm"], s.out.Versions["kind"], s.out.Versions["k6"] = moduleVersion("helm.sh/helm/v3"), moduleVersion("sigs.k8s.io/kind"), images.K6Version
