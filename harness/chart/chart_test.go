@@ -112,3 +112,17 @@ func FuzzParseValues(f *testing.F) {
 		}
 	})
 }
+
+// TestDigestValues: the same values have the same digest however they came, and none have none.
+func TestDigestValues(t *testing.T) {
+	t.Parallel()
+	file, err := chart.ParseValues("x", []byte("b: {d: 1, c: two}\na: [1]\n"))
+	require.NoError(t, err)
+	set, err := chart.ParseSet("a[0]=1,b.c=two,b.d=1")
+	require.NoError(t, err)
+	require.Regexp(t, `^sha256:[0-9a-f]{64}$`, chart.DigestValues(file))
+	require.Equal(t, chart.DigestValues(file), chart.DigestValues(set))
+	require.NotEqual(t, chart.DigestValues(file), chart.DigestValues(chart.Merge(set, map[string]any{"e": true})))
+	require.Empty(t, chart.DigestValues(nil))
+	require.Empty(t, chart.DigestValues(map[string]any{}))
+}

@@ -48,7 +48,7 @@ func newCalibrate(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "calibrate", Short: "How often is steamer compare wrong here, and what can it see?", Long: calibrateLong, Args: cobra.NoArgs,
 		Example: `  steamer calibrate --local --same 20 --effect 10,20 --each 20 --margin 5
-  steamer calibrate --local --same 5 --cpu-limit 0.5 --each 5 --gate fetch_p95_ms
+  steamer calibrate --local --same 5 --cpu-limit 0.5 --each 5 --gate fetch_p95_ms --slice 34s
   steamer calibrate --base charts/openbao --same 5
   steamer calibrate --local --same 20 --resume runs/calibrate-20261125-160000-9f3a
   steamer calibrate --from runs/calibrate-20261125-160000-9f3a --write-quarantine quarantine.yaml`,

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +36,7 @@ type clusterFlags struct {
 func (f *clusterFlags) add(command *cobra.Command) {
 	flags, d := command.Flags(), plan.Default(".")
 	f.plan = d
+	f.plan.Cluster.Config = "" // the source tree's
 	flags.StringVar(&f.topology, "topology", topology.CloudNative, "topology of both: "+strings.Join(topology.Names(), " or "))
 	flags.StringVar(&f.plan.Dialect, "dialect", d.Dialect, "values dialect of both charts: "+strings.Join(topology.Dialects(), ", ")+", or a file")
 	flags.StringVar(&f.plan.Tier, "tier", d.Tier, "GitLab sizing tier whose CPU and memory limits both get")
@@ -138,15 +141,22 @@ func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head str
 	return r, sides, err
 }
 
+// coarsest is the shortest slice in seconds on an existing cluster, whose kubelets tell only every 10 to 15 s what pods use.
+const coarsest = 120
+
 // ground makes the run that both sides stand on, and looks at everything before anything is touched.
 func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, d *compare.Design) (*run.Run, error) {
+	if f.plan.Cluster.Existing() && d.Slice < coarsest {
+		return nil, exit.Invalidf(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use --slice %ds --warmup 20s or more, and --budget 0 or enough for the pairs", coarsest),
+			"on an existing cluster the kubelets tell only every 10 to 15 s what pods use, and shorter slices would all be discarded")
+	}
 	builder, err := state.builder()
 	if err != nil {
 		return nil, err
 	}
 	p, defaults := f.plan, plan.Default(builder.Root)
 	p.Topologies, p.Scenarios, p.Load, p.Chart = []string{f.topology}, scenario.None, true, defaults.Chart
-	p.Cluster.Config, p.SLO, p.Previous = defaults.Cluster.Config, defaults.SLO, ""
+	p.Cluster.Config, p.SLO, p.Previous = cmp.Or(p.Cluster.Config, defaults.Cluster.Config), defaults.SLO, ""
 	p.Tenants, p.Secrets, p.Set, p.Output = d.Tenants, d.Secrets, nil, "runs"
 	r, _, err := state.prepare(ctx, builder.Root, p)
 	if err != nil {
@@ -193,6 +203,9 @@ func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, side
 		return nil, "", err
 	}
 	doc.NotMeasured = []string{"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one cluster"}
+	if len(f.cluster.images[0])+len(f.cluster.images[1]) == 0 {
+		doc.NotMeasured = append(doc.NotMeasured, "another OpenBao that either chart may name by itself: both ran the same image")
+	}
 	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
 		arms := f.cluster.arms(site, sides, compare.Generator{K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"), Dir: logs}, &f.design, r.UI.Note)
 		engine := &compare.Engine{
@@ -218,8 +231,12 @@ func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, 
 		spec.Images.OpenBao = cmp.Or(f.images[i][images.OpenBao], spec.Images.OpenBao)
 		spec.Images.PostgreSQL = cmp.Or(f.images[i][images.PostgreSQL], spec.Images.PostgreSQL)
 		info := s.chart.Info()
+		description, pulled := fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), slices.Sorted(maps.Keys(f.images[i]))
+		for _, name := range pulled {
+			description += fmt.Sprintf(", image %s=%s", name, f.images[i][name])
+		}
 		arms[i] = &compare.ClusterArm{
-			Generator: g, Description: fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), Cluster: site.Cluster, Engine: site.Engine,
+			Generator: g, Description: description, Pulled: len(pulled) > 0, Cluster: site.Cluster, Engine: site.Engine,
 			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets, Recipe: d.Recipe, BatchTokens: d.BatchTokens,
 			Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
 		}

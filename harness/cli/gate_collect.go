@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -15,16 +17,21 @@ import (
 )
 
 // collect runs what the gate judges, with the evidence that is there already; stop says that only the plan was to be printed.
-func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *readiness.Evidence, comparing, dryRun bool) (paths []string, dir string, stop bool, err error) {
+func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *readiness.Evidence, policy *readiness.Policy, dryRun bool) (paths []string, dir string, stop bool, err error) {
 	r, _, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return nil, "", false, err
 	}
 	if with != nil {
 		about, err := with.Chart()
-		if err == nil && about.Digest != "" && about.Digest != r.Plan.Chart.Info().Digest {
+		switch values := chart.DigestValues(r.Plan.Overrides); {
+		case err != nil || about.Digest == "":
+		case about.Digest != r.Plan.Chart.Info().Digest:
 			err = exit.Invalidf("--with", "leave it out, or judge the chart that it is about", "it is about %s %s (%s), and the chart to judge is another (%s)",
 				about.Name, about.Version, about.Digest, r.Plan.Chart.Info().Digest)
+		case about.Values != values:
+			err = exit.Invalidf("--with", "leave it out, or judge the chart with the values that it is about", "it is about the chart with other values than --values and --set lay over it (%q, %q)",
+				about.Values, values)
 		}
 		if err != nil {
 			return nil, "", false, err
@@ -34,12 +41,15 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 		return nil, "", false, err
 	}
 	var comparison *gateComparison
-	if comparing {
+	if policy.Uncompared == "" {
 		if comparison, err = f.comparison(ctx, state, r, p); err != nil {
 			return nil, "", false, err
 		}
 	}
 	if dryRun {
+		if comparison != nil {
+			fmt.Fprintf(state.Stderr, "It would also be compared with %s.\n", comparison.sides[0].text)
+		}
 		text, err := p.YAML()
 		if err == nil {
 			_, err = fmt.Fprint(state.Stdout, text)
@@ -59,7 +69,13 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 		if err != nil {
 			return nil, "", false, err
 		}
-		work.Compare = func(ctx context.Context) (string, error) { return comparison.do(ctx, state, dir, quarantine) }
+		work.Compare = func(ctx context.Context) (string, error) {
+			path, err := comparison.do(ctx, state, dir, quarantine)
+			if err != nil {
+				policy.Uncompared = "it did not reach its end: " + strings.Join(strings.Fields(err.Error()), " ")
+			}
+			return path, err
+		}
 	}
 	if f.mutants != "none" {
 		work.Mutants = func(ctx context.Context) ([]mutant.Outcome, error) {

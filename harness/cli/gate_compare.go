@@ -4,27 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
-// gateDesign is how the gate compares a chart with its previous release: as steamer compare does, but for 36 pairs at most, 9 min, and with the largest
-// margin that a gate accepts, which that many pairs can decide on a noisy machine, too. A kubelet, which
-// has to do where there is no node to look into, tells every 10 s or so what its pods use, and slices have to be longer.
-func gateDesign(existing bool) compare.Design {
+// gateDesign is how the gate compares a chart with its previous release: as steamer compare does, but for 36 pairs at most, 10 min, and with the largest
+// margin that a gate accepts, which that many pairs can decide on a noisy machine, too.
+func gateDesign() compare.Design {
 	d := compare.DefaultDesign()
 	d.MaxPairs, d.Budget = 36, 12*60
 	d.SetGate(compare.DefaultGate(), readiness.DefaultMargin)
-	if existing {
-		d.Slice, d.Warmup = 60, 15
-	}
 	return d
 }
 
@@ -33,6 +31,27 @@ type gateComparison struct {
 	flags *compareFlags
 	run   *run.Run
 	sides [2]side
+}
+
+// compares says why the gate compares nothing; it is empty where it does: unless told otherwise where it knows the previous release, was given no
+// comparison, and has a cluster of its own. given says that --compare is.
+func (f *gateFlags) compares(given bool, p plan.Plan, with *readiness.Evidence) (why string, err error) {
+	refused := func(mend, format string, args ...any) error { return exit.Invalidf("--compare", mend, format, args...) }
+	switch {
+	case !f.compare:
+		return "--compare=false", nil
+	case p.Cluster.Existing():
+		why, err = "on an existing cluster pods are observed too coarsely, and fetches go through its API server",
+			refused("hand in a comparison made elsewhere with --with", "the gate compares charts on a cluster of its own, not on an existing one")
+	case p.Previous == "":
+		why, err = "the chart's previous release is not known; --previous names it", refused("name it with --previous", "the previous release is not known")
+	case !given && with != nil && len(with.Comparisons) > 0:
+		return "--with has a comparison", nil
+	}
+	if !given {
+		err = nil
+	}
+	return why, err
 }
 
 // comparison prepares the comparison with p.Previous, and refuses what would keep it from its end, before anything is run. r is the gate's run.
@@ -50,33 +69,22 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p 
 	case a.Digest == b.Digest:
 		return nil, exit.Invalidf("--previous "+p.Previous, mend, "it is the chart to judge itself, %s %s", a.Name, a.Version)
 	}
-	c := &gateComparison{flags: &compareFlags{design: gateDesign(p.Cluster.Existing())}}
-	cluster := &c.flags.cluster
-	cluster.plan, cluster.topology = p, p.Topologies[0]
-	cluster.plan.Values, cluster.plan.InCluster, cluster.plan.Repeat = nil, nil, 0
-	cluster.plan.Cluster.Reuse, cluster.plan.Cluster.Keep = false, false
-	if !p.Cluster.Existing() {
-		cluster.plan.Cluster.Name = p.Cluster.Name + "-compare"
+	c := &gateComparison{flags: &compareFlags{design: gateDesign()}}
+	cluster, d := &c.flags.cluster, plan.Default(r.Root)
+	cluster.topology, cluster.secondPort = p.Topologies[0], p.Cluster.Port+2
+	cluster.plan = plan.Plan{ // what is about the load of the run, or about its cluster's life, stays with the run
+		APIVersion: d.APIVersion, Kind: d.Kind, Dialect: p.Dialect, Tier: p.Tier, Profile: d.Profile, ReadyTimeout: p.ReadyTimeout, Images: maps.Clone(p.Images),
+		Cluster: plan.ClusterPlan{Name: p.Cluster.Name + "-gate", Config: p.Cluster.Config, Port: p.Cluster.Port + 1, TTL: p.Cluster.TTL},
 	}
-	cluster.plan.Cluster.Port, cluster.secondPort = p.Cluster.Port+1, p.Cluster.Port+2
+	delete(cluster.plan.Images, images.K6) // of load from pods, which a comparison does not have
 	for i, s := range []*chart.Chart{base, r.Plan.Chart} {
 		c.sides[i] = side{text: near([]string{p.Previous, p.Chart}[i]), chart: s, overrides: r.Plan.Overrides}
 	}
 	if c.run, err = cluster.ground(ctx, state, c.sides, &c.flags.design); err != nil {
 		return nil, fmt.Errorf("comparison with the previous release (--compare=false leaves it out): %w", err)
 	}
+	c.run.Plan.Profile.JobTokens = r.Plan.Profile.JobTokens
 	return c, nil
-}
-
-// compares reports whether the gate is to compare: unless told otherwise where it knows the previous release and was given no comparison.
-func (f *gateFlags) compares(given bool, p plan.Plan, with *readiness.Evidence) (bool, error) {
-	switch {
-	case !f.compare, !given && (p.Previous == "" || with != nil && len(with.Comparisons) > 0):
-		return false, nil
-	case p.Previous == "":
-		return false, exit.Invalidf("--compare", "name it with --previous", "the previous release is not known")
-	}
-	return true, nil
 }
 
 // near is a path as the user would write it: relative where it lies below the working directory. Reports need not say where on a machine that is.

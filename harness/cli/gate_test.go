@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -108,7 +109,9 @@ func TestGateRefuses(t *testing.T) {
 		"no release":       {[]string{"--chart", "../../charts/openbao", "--compare"}, []string{"--compare", "--previous"}},
 		"itself":           {[]string{"--previous", "../../charts/openbao"}, []string{"--previous", "the chart to judge itself", "--compare=false"}},
 		"other release":    {[]string{"--previous", "../../charts/postgresql"}, []string{"--previous", "no release of openbao", "--compare=false"}},
-		"old release":      {[]string{"--set", "nonsense=1"}, []string{"nonsense"}},
+		"old release":      {[]string{"--set", "minReadySeconds=5"}, []string{"comparison with the previous release", "openbao-0.1.0.tgz", "minReadySeconds"}},
+		"existing cluster": {[]string{"--kubeconfig", "/nowhere", "--compare"}, []string{"--compare", "not on an existing one"}},
+		"other values":     {[]string{"--with", releaseComparison(t), "--set", "minReadySeconds=5"}, []string{"--with", "with other values"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,10 +175,18 @@ func TestReport(t *testing.T) {
 // TestGateComparesUnlessTold looks at the ports of the comparison only where there will be one.
 func TestGateComparesUnlessTold(t *testing.T) {
 	t.Parallel()
-	busy, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer busy.Close()
-	port := busy.Addr().(*net.TCPAddr).Port - 1 // the run's; the comparison's first is taken
+	var port int // the run's, which is free; the comparison's first is taken
+	require.Eventually(t, func() bool {
+		busy, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		port = busy.Addr().(*net.TCPAddr).Port - 1
+		free, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			return busy.Close() != nil
+		}
+		t.Cleanup(func() { busy.Close() })
+		return free.Close() == nil
+	}, time.Minute, time.Millisecond)
 	args := []string{"gate", "--dry-run", "--port", strconv.Itoa(port)}
 	got := steamer(t, t.TempDir(), args...)
 	require.Equal(t, exit.Invalid, got.code, got.stdout)

@@ -95,7 +95,7 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 	flags.IntVar(&f.flagged.Tenants, "tenants", d.Tenants, "GitLab projects to provision")
 	flags.IntVar(&f.flagged.Secrets, "secrets", d.Secrets, "secrets of each project")
 	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the dear ones), all, none, or a regular expression over scenario IDs")
-	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, a directory or .tgz, for the upgrade scenario (default: that of charts/openbao)")
+	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, a directory or .tgz, for the upgrade scenario and the gate's comparison (default: that of charts/openbao)")
 	flags.DurationVar(&f.readyTimeout, "ready-timeout", topology.InstallTimeout, "how long the installed chart may take until it is ready")
 	flags.StringVar(&f.flagged.Cluster.Name, "cluster", d.Cluster.Name, "name of the kind cluster")
 	flags.IntVar(&f.flagged.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
@@ -169,7 +169,7 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 	if !f.inCluster && (given("parallelism") || given("generator-cpu") || given("generator-memory")) {
 		return p, exit.Invalidf("--parallelism", "add --in-cluster", "it says how pods drive the load, and a process beside Steamer does")
 	}
-	if given("chart") && !given("previous") && f.planFile == "" {
+	if d := plan.Default(root); !given("previous") && p.Previous == d.Previous && p.Chart != d.Chart {
 		p.Previous = "" // another chart's history is not known
 	}
 	if p.Cluster.Existing() && f.planFile == "" && !given("topology") {

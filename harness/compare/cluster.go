@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/observe"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -31,6 +33,7 @@ type ClusterArm struct {
 	Recipe      string
 	BatchTokens bool // see Design
 	Proxied     bool
+	Pulled      bool // it runs an image that a user named for this arm alone
 	Log         func(string)
 
 	driver
@@ -51,6 +54,9 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 	a.env = env
 	err = env.Install(ctx)
 	var fault *topology.ChartError
+	if errors.As(err, &fault) && a.Pulled && unpulled.MatchString(err.Error()) {
+		return exit.Environmentf("image of this side", "name one that the cluster's nodes can pull", "%w", err)
+	}
 	if errors.As(err, &fault) {
 		return UnfitError{err}
 	}
@@ -65,7 +71,7 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 		return UnfitError{fmt.Errorf("health of OpenBao: %w", err)}
 	}
 	if a.running, err = env.RunningImages(ctx); err != nil {
-		return err
+		a.Log(err.Error()) // they are to be told, no more
 	}
 	a.versions = map[string]string{"openbao": health.Version, "kubernetes": a.Cluster.Version}
 	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets, a.Recipe, a.BatchTokens); err != nil {
@@ -92,14 +98,27 @@ func (a *ClusterArm) Subject() Subject {
 
 // Drive runs k6 against the active Service while the pods are observed.
 func (a *ClusterArm) Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error) {
+	if why := a.observer.Err(); why != nil { // begun anew, so that one hiccup costs a pair and not all that follow
+		a.Log("observing begins anew: " + why.Error())
+		a.observer.Stop()
+		if err := a.observe(ctx); err != nil {
+			return Measurement{}, err
+		}
+	}
 	began := time.Now()
 	measured, err := a.drive(ctx, name, p, rate)
-	a.observer.Outlast(ctx, observe.Ended)
+	a.observer.Outlast(ctx, component)
 	resources, events := a.observer.Since(began) // a gap shows as a missed condition of the slice
 	return Measurement{Load: measured, Resources: resources, Events: events}, err
 }
 
-// observe starts the observer, which Close ends.
+// unpulled is how the kubelet says that it has no image.
+var unpulled = regexp.MustCompile(`ErrImage|ImagePullBackOff|InvalidImageName`)
+
+// component is what has to be observed to the end of each slice.
+const component = "openbao"
+
+// observe starts the observer, which Close ends, and waits until it has seen something.
 func (a *ClusterArm) observe(ctx context.Context) error {
 	nodes, err := a.Cluster.NodeNames(ctx)
 	if err != nil {
@@ -115,7 +134,7 @@ func (a *ClusterArm) observe(ctx context.Context) error {
 	}
 	source := observe.PodSource{Client: a.Cluster.Client, Namespaces: namespaces}
 	a.observer = observe.Start(context.WithoutCancel(ctx), a.Engine, source, nodes, machines)
-	a.observer.Outlast(ctx, observe.Started)
+	a.observer.Outlast(ctx, component)
 	return nil
 }
 

@@ -98,6 +98,8 @@ func (o *Observer) Stop() ([]result.ResourceSeries, []result.Event, []error) {
 	o.cancel()
 	o.group.Wait()
 	all, events := o.Since(time.Time{})
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return all, events, o.errs
 }
 

@@ -199,6 +199,30 @@ func TestSince(t *testing.T) {
 	require.Len(t, events, 10)
 }
 
+// TestOutlast waits for a sample of every container that is still there.
+func TestOutlast(t *testing.T) {
+	t.Parallel()
+	o := &Observer{pods: newPodWatcher(PodSource{}), series: map[string]*series{}}
+	openbao := result.ResourceSeries{Component: "openbao"}
+	start := time.Now()
+	require.False(t, o.beyond("openbao", start), "nothing is observed yet")
+	o.fold("gone", openbao, start.Add(-2*patience), numbers{})
+	o.fold("gone", openbao, start.Add(-patience-time.Second), numbers{})
+	o.fold("a", openbao, start.Add(-time.Second), numbers{})
+	require.False(t, o.beyond("openbao", start), "a base is no sample")
+	o.fold("a", openbao, start.Add(time.Second), numbers{})
+	require.True(t, o.beyond("openbao", start))
+	o.fold("b", openbao, start, numbers{})
+	require.False(t, o.beyond("openbao", start), "the second has none")
+	require.False(t, o.beyond("postgresql", start))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	o.Outlast(ended, "openbao") // returns
+	o.fold("b", openbao, time.Now().Add(time.Hour), numbers{})
+	o.fold("a", openbao, time.Now().Add(time.Hour), numbers{})
+	o.Outlast(t.Context(), "openbao")
+}
+
 // TestSelfScript runs the script on this host's own cgroup and has it end with its standard input, as in a container whose client is gone.
 // Where the host's root has no such counters, nothing it prints may parse.
 func TestSelfScript(t *testing.T) {

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -11,21 +12,48 @@ import (
 // period is how often the scripts look.
 const period = time.Second
 
-// Started and Ended are how many samples Outlast has to wait for: after Start, so that a sample has one before it, and at the end of what is measured.
-const (
-	Started = 3
-	Ended   = 1
-)
+// patience is how long Outlast waits for a sample: longer than a kubelet takes to look again.
+const patience = 20 * time.Second
 
-// Outlast waits until that many samples are taken, or until ctx ends. What was measured before the first and after the last sample is in none, which
-// for a few seconds of load is a large part.
-func (o *Observer) Outlast(ctx context.Context, samples int) {
-	timer := time.NewTimer(time.Duration(samples)*period + period/4)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+// Outlast waits until every container of a component that is observed, and at least one, has a sample that was taken after now, or until ctx or its
+// patience ends. What was measured before the first and after the last sample is in none, which for a few seconds of load is a large part.
+func (o *Observer) Outlast(ctx context.Context, component string) {
+	now := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ticker := time.NewTicker(period / 20)
+	defer ticker.Stop()
+	for !o.beyond(component, now) {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
 	}
+}
+
+// beyond reports whether the component's containers have samples after a time. One that had none for long has ended.
+func (o *Observer) beyond(component string, at time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen := false
+	for _, s := range o.series {
+		if s.out.Component != component || at.Sub(s.at) > patience {
+			continue
+		}
+		if len(s.out.Samples) == 0 || !s.at.After(at) {
+			return false
+		}
+		seen = true
+	}
+	return seen
+}
+
+// Err is why something is not observed any more; nil while everything is.
+func (o *Observer) Err() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return errors.Join(o.errs...)
 }
 
 // Since returns the series and the events from a time on, while sampling goes on. Of each series the last two samples before are there, too,

@@ -13,7 +13,11 @@ func (e *Evidence) Chart() (result.Chart, error) {
 	var one subject
 	for _, r := range e.Runs {
 		for _, t := range r.Doc.Topologies {
-			if err := one.add(r.Path, t.Chart, t.Versions["openbao"]); err != nil {
+			openBao := t.Versions["openbao"]
+			if t.Chart.Digest == "" { // a whole GitLab has its own
+				openBao = ""
+			}
+			if err := one.add(r.Path, t.Chart, openBao); err != nil {
 				return one.chart, err
 			}
 		}
@@ -52,7 +56,7 @@ func (s *subject) add(path string, c result.Chart, openBao string) error {
 		return exit.Invalidf(input, "judge the evidence of one chart at a time", "it is about %s (%s), and %s about %s (%s)",
 			name(c), c.Digest, s.chartFrom, name(known), known.Digest)
 	case c.Values != known.Values:
-		return exit.Invalidf(input, "give every part the same --values and --set", "it is about %s with %s, and %s about that chart with %s",
+		return exit.Invalidf(input, "give every part the same --values and --set (@VALUES in a comparison), and use records of this release of Steamer, which have them", "it is about %s with %s, and %s about that chart with %s",
 			name(c), laidOver(c), s.chartFrom, laidOver(known))
 	}
 	switch {

@@ -22,7 +22,8 @@ type Work struct {
 	Check func(context.Context) (*check.Report, error)
 	// Run installs, checks and loads the chart in every topology; dir is its run directory.
 	Run func(context.Context) (outcome *result.Result, dir string, err error)
-	// Compare compares the chart with its previous release; path is comparison.json, or empty where the failure left none that says what was compared.
+	// Compare compares the chart with its previous release; path is comparison.json, or empty where the failure left none that says what was compared. A
+	// failure costs the release nothing that is done: the decision is made without.
 	Compare func(context.Context) (path string, err error)
 	// Mutants breaks things on purpose.
 	Mutants func(context.Context) ([]mutant.Outcome, error)
@@ -90,10 +91,10 @@ func (w Work) run(ctx context.Context) (string, error) {
 
 func (w Work) compare(ctx context.Context) (string, error) {
 	path, err := w.Compare(ctx)
-	switch {
-	case ctx.Err() != nil || path == "":
+	if ctx.Err() != nil {
 		return "", errors.Join(ctx.Err(), err)
-	case err != nil && w.Note != nil:
+	}
+	if err != nil && w.Note != nil {
 		w.Note("the comparison did not reach its end: " + err.Error())
 	}
 	return path, nil

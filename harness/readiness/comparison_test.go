@@ -115,7 +115,7 @@ func TestLaxComparison(t *testing.T) {
 		reason                 []string
 		quarantined, otherwise bool // its p95 alone has the margin; and is in quarantine
 	}{
-		"as steamer compare asks":    {ratio: 0.95, margin: 0.10, alpha: 0.05, verdict: result.Pass},
+		"as the gate asks":           {ratio: 0.95, margin: 0.10, alpha: 0.05, verdict: result.Pass},
 		"stricter":                   {ratio: 0.95, margin: 0.05, alpha: 0.01, verdict: result.Pass},
 		"larger margin":              {ratio: 1.1, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 25 %", "one of 10 % at most"}},
 		"larger alpha":               {ratio: 0.95, margin: 0.10, alpha: 0.2, verdict: result.Inconclusive, reason: []string{"(alpha) of 0.2", "one of 0.05 at most"}},

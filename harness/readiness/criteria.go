@@ -112,7 +112,11 @@ func (p Policy) comparison(d *decision.Decision, e *Evidence) (string, finding) 
 		}
 	}
 	if len(e.Comparisons) == 0 {
-		f.doubt("no comparison was given")
+		why := "no comparison was given"
+		if p.Uncompared != "" {
+			why = "there is no comparison: " + p.Uncompared
+		}
+		f.doubt("%s", why)
 	}
 	return strings.Join(measured, "; "), f
 }

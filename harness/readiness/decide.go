@@ -22,6 +22,7 @@ type Policy struct {
 	Scenarios  string   // the pattern that chose the suite, to be told
 	Suite      []string // IDs of the scenarios that must have run, or been skipped for a reason, in each topology
 	Required   []string // of Criteria; a PASS needs them all to pass
+	Uncompared string   // why there is no comparison, to be told
 	Margin     float64  // largest that a comparison may have, 0.1 is 10 %; 0: DefaultMargin
 	Alpha      float64  // largest error rate that a comparison may have; 0: DefaultAlpha
 }

@@ -154,7 +154,7 @@ func (s *stage) versions(ctx context.Context) error {
 	}
 	running, err := s.env.RunningImages(ctx)
 	if err != nil {
-		return err
+		s.UI.Note(err.Error()) // they are to be told, no more
 	}
 	maps.Copy(s.out.Images, running)
 	s.out.Versions["openbao"] = health.Version
