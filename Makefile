@@ -76,6 +76,12 @@ ci-lint: ## Read .gitlab-ci.yml with gitlab-ci-local and list the jobs of each o
 	cd hack/ci && npm ci --ignore-scripts --no-audit --no-fund
 	node hack/ci/lint.mjs
 
+JOBS ?= lint generated charts
+.PHONY: ci-jobs
+ci-jobs: ## Run jobs of the pipeline that need no container, as in a merge request, with gitlab-ci-local (needs Node.js 20, npm and rsync). JOBS
+	cd hack/ci && npm ci --ignore-scripts --no-audit --no-fund
+	hack/ci/run.sh $(JOBS)
+
 .PHONY: vulncheck
 vulncheck: ## Known vulnerabilities that the code calls. VULNDB=module takes the database from the Go proxy where its own site is out of reach
 	hack/vulncheck.sh $(MODULES)

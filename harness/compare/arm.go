@@ -35,6 +35,9 @@ func overloadChecks() []string {
 	return []string{"valid/dropped-iterations", "valid/achieved-rate", "valid/interrupted-fetches"}
 }
 
+// steady is the condition that compares the halves of a measurement.
+const steady = "valid/steady"
+
 // turn is slice for one driven by turns. It is too short for halves that could be compared; that neighbours are is the point of turns.
 func (m Measurement) turn(v gate.Validity) Slice {
 	s := m.slice(v)
@@ -54,8 +57,9 @@ func (m Measurement) slice(v gate.Validity) Slice {
 		s.Wrong += iv.Wrong
 	}
 	saturated := false
+	median, _ := gate.FetchesFor("fetch_p50_ms")
 	for _, c := range v.Conditions(t) {
-		if c.Verdict == result.Pass {
+		if c.Verdict == result.Pass || c.ID == steady && l.Fetches < 2*median { // halves that are no medians: they differ by chance, and more the slower an arm is
 			continue
 		}
 		saturated = saturated || c.ID == "valid/generator-cpu"
