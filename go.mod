@@ -2,7 +2,7 @@ module gitlab.com/steamer/steamer
 
 go 1.26.0
 
-toolchain go1.26.9
+toolchain go1.26.10
 
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.2.0

@@ -2,7 +2,7 @@ module gitlab.com/steamer/steamer/hack/tools
 
 go 1.26.0
 
-toolchain go1.26.9
+toolchain go1.26.10
 
 tool (
 	github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod

@@ -2,7 +2,7 @@ module gitlab.com/steamer/steamer/perf/bench/generator
 
 go 1.26.0
 
-toolchain go1.26.9
+toolchain go1.26.10
 
 require (
 	github.com/stretchr/testify v1.12.1
