@@ -189,6 +189,13 @@ func DigestValues(values map[string]any) string {
 	return sum(raw)
 }
 
+// InfoWith is Info with the digest of the user's values that are laid over the chart.
+func (c *Chart) InfoWith(values map[string]any) result.Chart {
+	info := c.Info()
+	info.Values = DigestValues(values)
+	return info
+}
+
 // Merge overlays values: maps are merged, everything else is replaced. Neither argument is changed.
 func Merge(base, overlay map[string]any) map[string]any {
 	merged := make(map[string]any, len(base))

@@ -108,9 +108,8 @@ func Run(ctx context.Context, c *chart.Chart, o Options) (*Report, error) {
 		}
 	}
 	report := &Report{
-		APIVersion: APIVersion, Kind: "ChartCheck", Chart: c.Info(), Kubernetes: Kubernetes{s.api.Version, s.api.Source}, Strict: o.Strict,
+		APIVersion: APIVersion, Kind: "ChartCheck", Chart: c.InfoWith(o.Values), Kubernetes: Kubernetes{s.api.Version, s.api.Source}, Strict: o.Strict,
 	}
-	report.Chart.Values = chart.DigestValues(o.Values)
 	if s.dialect != nil {
 		report.Dialect = s.dialect.Name
 	}

@@ -98,16 +98,17 @@ func (f *compareFlags) selectScenarios() (err error) {
 // designFlags are those that say how to measure and judge; calibrate has them, too.
 func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags, d := command.Flags(), &f.design
+	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	flags.Float64Var(&f.margin, "margin", 100*compare.DefaultMargin, "by how many % a gate metric of B may exceed A's")
 	flags.StringSliceVar(&f.gate, "gate", compare.DefaultGate(), "metrics that decide, at most 6, e.g. fetch_p95_ms, which takes --slice 34s, or fetch_p95_ms=15 for a margin of its own")
 	flags.Float64Var(&d.Alpha, "alpha", d.Alpha, "largest chance of a wrong FAIL, over all metrics and looks; and of a wrong PASS")
 	flags.IntVar(&d.MaxPairs, "pairs", d.MaxPairs, "most pairs to drive, an even number")
 	flags.IntVar(&d.LookEvery, "look-every", d.LookEvery, "pairs from one look to the next, an even number")
-	flags.DurationVar(&f.budget, "budget", 30*time.Minute, "time after which no more slices are begun; 0 for none")
+	flags.DurationVar(&f.budget, "budget", seconds(d.Budget), "time after which no more slices are begun; 0 for none")
 	flags.Float64Var(&d.Rate, "rate", d.Rate, "fetches per second offered to either")
-	flags.DurationVar(&f.slice, "slice", 5*time.Second, "measured part of a slice")
-	flags.DurationVar(&f.warmup, "warmup", time.Second, "warm-up of every slice")
-	flags.DurationVar(&f.idle, "idle", 100*time.Millisecond, "pause between slices; 100ms or more with --turns")
+	flags.DurationVar(&f.slice, "slice", seconds(d.Slice), "measured part of a slice")
+	flags.DurationVar(&f.warmup, "warmup", seconds(d.Warmup), "warm-up of every slice")
+	flags.DurationVar(&f.idle, "idle", seconds(d.Idle), "pause between slices; 100ms or more with --turns")
 	flags.BoolVar(&d.Turns, "turns", d.Turns, "with --local: one load generator drives both by turns, so that slices may be 1s long and follow one another at once")
 	flags.StringVar(&d.Mode, "mode", d.Mode, "way to fetch: "+strings.Join(load.Modes(), ", "))
 	flags.BoolVar(&d.Reuse, "reuse-connections", false, "keep connections between fetches, which GitLab Runner does not")

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/bao"
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -87,8 +86,7 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 
 // Subject says what is installed.
 func (a *ClusterArm) Subject() Subject {
-	info := a.Spec.Chart.Info()
-	info.Values = chart.DigestValues(a.Spec.Overrides)
+	info := a.Spec.Chart.InfoWith(a.Spec.Overrides)
 	images := map[string]string{"openbao": a.Spec.Images.OpenBao, "postgresql": a.Spec.Images.PostgreSQL}
 	maps.Copy(images, a.running)
 	return Subject{

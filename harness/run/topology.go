@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/bao"
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/observe"
@@ -39,10 +38,8 @@ func (r *Run) topology(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	info := r.Plan.Chart.Info()
-	info.Values = chart.DigestValues(r.Plan.Overrides)
 	r.result.Topologies = append(r.result.Topologies, result.Topology{
-		Name: name, Chart: info, Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
+		Name: name, Chart: r.Plan.Chart.InfoWith(r.Plan.Overrides), Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
 		Versions: map[string]string{"kubernetes": r.cluster.Version}, Images: map[string]string{},
 	})
 	s := &stage{Run: r, env: env, changer: env.Changer(), out: &r.result.Topologies[len(r.result.Topologies)-1]}
