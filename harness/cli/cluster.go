@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"path/filepath"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -13,21 +17,36 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/source"
 )
 
 func newCluster(state *State) *cobra.Command {
 	command := group(&cobra.Command{
 		Use: "cluster", Short: "Make, list and remove Steamer's kind clusters",
-		Long: `Clusters that Steamer makes carry an owner mark and a time to live. Only clusters with the mark
-are ever reused or removed, whatever their name.`,
+		Long: `Whatever Steamer makes on a container engine carries a mark: machine, user, checkout, cache, process, run and
+time to live. Only what carries the mark of this machine, user, checkout and cache is yours, and only that is ever
+reused or removed, whatever its name. What belongs to others, or has a mark that cannot be read, is listed and left alone.`,
 	})
 	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state))
 	return command
 }
 
+// identity is the owner of what the commands make: this user, with the checkout that the command works with, if any, and the cache.
+func (s *State) identity() (cluster.Identity, error) {
+	cache, err := s.cacheDir()
+	if err != nil {
+		return cluster.Identity{}, err
+	}
+	root, err := source.Find(s.root)
+	if err != nil && s.root != "" {
+		return cluster.Identity{}, err
+	}
+	return cluster.Me(root, cache)
+}
+
 // kindOn connects to a running engine, or starts a private one when start is set.
 func (s *State) kindOn(ctx context.Context, start bool) (*cluster.Kind, *engine.Engine, error) {
-	cache, err := s.cacheDir()
+	me, err := s.identity()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,9 +62,14 @@ func (s *State) kindOn(ctx context.Context, start bool) (*cluster.Kind, *engine.
 	if err != nil {
 		return nil, nil, exit.Environmentf("container engine", "steamer doctor", "none answers: %w", err)
 	}
-	k, err := cluster.NewKind(e, filepath.Join(cache, "clusters"), func(m string) { fmt.Fprintln(s.Stderr, "  "+m) })
+	k, err := cluster.NewKind(e, me, func(m string) { fmt.Fprintln(s.Stderr, "  "+m) })
 	return k, e, err
 }
+
+const (
+	chosenName = "name of the kind cluster (default: one that no other checkout or user has)"
+	chosenPort = "loopback port that leads to %s (default: a free one)"
+)
 
 func newClusterUp(state *State) *cobra.Command {
 	var name string
@@ -67,7 +91,7 @@ func newClusterUp(state *State) *cobra.Command {
 				Name: name, Run: "cluster-up", Config: filepath.Join(b.Root, "kind-config.yaml"), HostPort: port, TTL: ttl, Keep: true,
 				ImageDir: filepath.Join(b.Cache, "images"),
 			}
-			if err := k.Check(opts); err != nil {
+			if err := k.Check(c.Context(), opts); err != nil {
 				return err
 			}
 			b.Progress = progressLines(state.Stderr)
@@ -81,53 +105,57 @@ func newClusterUp(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s\nexport KUBECONFIG=%s\n",
-				made.Name, time.Since(started).Seconds(), made.Kubeconfig)
+			_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s, port %d\nexport KUBECONFIG=%s\n",
+				made.Name, time.Since(started).Seconds(), made.HostPort, made.Kubeconfig)
 			return err
 		},
 	}
-	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
-	command.Flags().IntVar(&port, "port", cluster.DefaultHostPort, "loopback port that leads to OpenBao")
-	command.Flags().DurationVar(&ttl, "ttl", 12*time.Hour, "after which cluster gc may remove it")
+	command.Flags().StringVar(&name, "name", "", chosenName)
+	command.Flags().IntVar(&port, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
+	command.Flags().DurationVar(&ttl, "ttl", 12*time.Hour, "after which cluster gc may remove it, if no process uses it")
 	return command
 }
 
 func newClusterDown(state *State) *cobra.Command {
 	var name string
 	command := &cobra.Command{
-		Use: "down", Short: "Remove a cluster of Steamer's, and its private engine when nothing else runs on it", Args: cobra.NoArgs,
+		Use: "down", Short: "Remove a cluster of yours, and the private engine when nothing else runs on it", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return state.down(c.Context(), name)
+			me, err := state.identity()
+			if err != nil {
+				return err
+			}
+			return state.down(c.Context(), func(ctx context.Context, k *cluster.Kind) error { return k.Delete(ctx, cmp.Or(name, me.DefaultName())) })
 		},
 	}
-	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
+	command.Flags().StringVar(&name, "name", "", "name of the cluster (default: the name that this checkout's first cluster gets)")
 	return command
 }
 
 // kindToClear is kindOn for removing clusters. A private engine that died took its clusters' containers down and kept their data, and the next
 // run would find them there: so it is started where marks say that there is something to remove. Without marks and engine k is nil.
 func (s *State) kindToClear(ctx context.Context) (*cluster.Kind, *engine.Engine, error) {
-	cache, err := s.cacheDir()
+	me, err := s.identity()
 	if err != nil {
 		return nil, nil, err
 	}
-	marked, err := cluster.Marked(filepath.Join(cache, "clusters"))
+	marked, err := cluster.Marked(me)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := engine.Running(ctx); err != nil && len(marked) == 0 {
+	if _, err := engine.Running(ctx); err != nil && !marked {
 		return nil, nil, ctx.Err()
 	}
-	return s.kindOn(ctx, len(marked) > 0)
+	return s.kindOn(ctx, marked)
 }
 
-// down removes a cluster, and stops the private engine when nothing else runs on it.
-func (s *State) down(ctx context.Context, name string) error {
+// down removes clusters as remove says, and stops the private engine when nothing else runs on it.
+func (s *State) down(ctx context.Context, remove func(context.Context, *cluster.Kind) error) error {
 	k, e, err := s.kindToClear(ctx)
 	if err != nil || k == nil {
 		return err
 	}
-	if err := k.Delete(ctx, name); err != nil {
+	if err := remove(ctx, k); err != nil {
 		return err
 	}
 	return stopIdle(ctx, k, e)
@@ -143,9 +171,13 @@ func stopIdle(ctx context.Context, k *cluster.Kind, e *engine.Engine) error {
 }
 
 func newClusterList(state *State) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	command := &cobra.Command{
 		Use: "list", Short: "List the kind clusters of the engine and whose they are", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if output != "table" && output != "json" {
+				return exit.Invalidf("--output "+output, "choose from table, json", "there is no such form")
+			}
 			k, _, err := state.kindOn(c.Context(), false)
 			if err != nil {
 				return err
@@ -154,24 +186,48 @@ func newClusterList(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(state.Stdout, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "NAME\tOWNER\tRUN\tAGE\tEXPIRED")
-			for _, f := range found {
-				if !f.Owned {
-					fmt.Fprintf(w, "%s\tnot Steamer's\t-\t-\t-\n", f.Name)
-					continue
-				}
-				fmt.Fprintf(w, "%s\tsteamer\t%s\t%s\t%t\n", f.Name, f.Owner.Run, time.Since(f.Owner.Created).Round(time.Second), f.Expired)
+			if output == "json" {
+				encoder := json.NewEncoder(state.Stdout)
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(append([]cluster.Found{}, found...))
 			}
-			return w.Flush()
+			return listClusters(state.Stdout, found, time.Now())
 		},
 	}
+	command.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	return command
+}
+
+// listClusters prints clusters with what their marks say.
+func listClusters(w io.Writer, found []cluster.Found, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tWHOSE\tOWNER\tRUN\tAGE\tPROCESS\tKEPT UNTIL\tEXPIRED")
+	for _, f := range found {
+		o := f.Owner
+		if o == nil {
+			fmt.Fprintf(table, "%s\t%s\t%s\t-\t-\t-\t-\t-\n", f.Name, f.Whose, cmp.Or(f.Problem, "not Steamer's"))
+			continue
+		}
+		until := "its run ends"
+		if o.Keep {
+			until = o.Created.Add(o.TTL).Format(time.RFC3339)
+		}
+		expired := "-" // that is for its owner to say
+		if f.Whose == cluster.Mine {
+			expired = strconv.FormatBool(f.Expired)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d %s\t%s\t%s\n",
+			f.Name, f.Whose, o.Identity, o.Run, now.Sub(o.Created).Round(time.Second), o.PID, f.Life, until, expired)
+	}
+	return table.Flush()
 }
 
 func newClusterGC(state *State) *cobra.Command {
 	var all bool
 	command := &cobra.Command{
-		Use: "gc", Short: "Remove Steamer's clusters whose time is over or whose run is gone", Args: cobra.NoArgs,
+		Use: "gc", Short: "Remove clusters of yours whose run is gone, and kept ones whose time is over", Args: cobra.NoArgs,
+		Long: `Removes clusters that carry the mark of this machine, user, checkout and cache: those whose run is gone, and kept ones
+whose time to live is over. A cluster that a process still uses stays, whatever its time to live. Nothing of others is touched.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			k, e, err := state.kindToClear(c.Context())
 			if err != nil {
@@ -181,15 +237,18 @@ func newClusterGC(state *State) *cobra.Command {
 				_, err := fmt.Fprintln(state.Stdout, "no engine runs and no cluster is marked: nothing to remove")
 				return err
 			}
-			removed, err := k.GC(c.Context(), all)
+			removed, used, err := k.GC(c.Context(), all)
 			fmt.Fprintf(state.Stdout, "removed %d clusters %v\n", len(removed), removed)
+			for _, name := range used {
+				fmt.Fprintf(state.Stdout, "cluster %s stays: a process uses it, or may use it\n", name)
+			}
 			if err != nil {
 				return err
 			}
 			return stopIdle(c.Context(), k, e)
 		},
 	}
-	command.Flags().BoolVar(&all, "all", false, "remove all of Steamer's clusters, expired or not")
+	command.Flags().BoolVar(&all, "all", false, "remove all clusters of yours that no process uses, kept ones, too")
 	return command
 }
 

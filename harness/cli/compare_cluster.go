@@ -22,9 +22,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// comparisonCluster is the kind cluster that comparisons use unless told otherwise; it maps two ports.
-const comparisonCluster = "steamer-compare"
-
 // clusterFlags say where charts are compared.
 type clusterFlags struct {
 	plan       plan.Plan
@@ -41,10 +38,10 @@ func (f *clusterFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.plan.Dialect, "dialect", d.Dialect, "values dialect of both charts: "+strings.Join(topology.Dialects(), ", ")+", or a file")
 	flags.StringVar(&f.plan.Tier, "tier", d.Tier, "GitLab sizing tier whose CPU and memory limits both get")
 	flags.StringArrayVar(&f.plan.Set, "set", nil, "value for both, in helm's --set syntax; repeatable")
-	flags.StringVar(&f.plan.Cluster.Name, "cluster", comparisonCluster, "name of the kind cluster")
-	flags.IntVar(&f.plan.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to A")
-	flags.IntVar(&f.secondPort, "second-port", d.Cluster.Port+1, "loopback port that leads to B")
-	flags.BoolVar(&f.plan.Cluster.Reuse, "reuse", false, "use the running cluster of this name, if there is one")
+	flags.StringVar(&f.plan.Cluster.Name, "cluster", "", chosenName)
+	flags.IntVar(&f.plan.Cluster.Port, "port", 0, fmt.Sprintf(chosenPort, "A"))
+	flags.IntVar(&f.secondPort, "second-port", 0, fmt.Sprintf(chosenPort, "B"))
+	flags.BoolVar(&f.plan.Cluster.Reuse, "reuse", false, "use a kept comparison cluster of yours that no process uses, of this name if one is given, if there is one")
 	flags.BoolVar(&f.plan.Cluster.Keep, "keep", false, "leave the cluster and the engine running")
 	flags.StringVar(&f.plan.Cluster.Context, "context", "", "use the existing cluster of this kubeconfig context instead of kind")
 	flags.StringVar(&f.plan.Cluster.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to use instead of kind")
@@ -162,7 +159,7 @@ func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, 
 	if err != nil {
 		return nil, err
 	}
-	r.SecondPort = f.secondPort
+	r.Second, r.SecondPort = true, f.secondPort
 	d.Where, d.Tier = f.topology, r.Plan.Tier.Name
 	if err := r.PreflightGround(ctx); err != nil {
 		return nil, err

@@ -50,11 +50,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 		if comparison != nil {
 			fmt.Fprintf(state.Stderr, "It would also be compared with %s.\n", comparison.sides[0].text)
 		}
-		text, err := p.YAML()
-		if err == nil {
-			_, err = fmt.Fprint(state.Stdout, text)
-		}
-		return nil, "", true, err
+		return nil, "", true, state.printPlan(p)
 	}
 	if dir, err = gateDir(p.Output, time.Now().UTC()); err != nil {
 		return nil, "", false, err
@@ -79,7 +75,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	}
 	if f.mutants != "none" {
 		work.Mutants = func(ctx context.Context) ([]mutant.Outcome, error) {
-			m := &mutantsFlags{local: f.mutants == "local", cluster: p.Cluster.Name, port: p.Cluster.Port, output: dir}
+			m := &mutantsFlags{local: f.mutants == "local", cluster: beside(p.Cluster.Name, "-mutants"), port: p.Cluster.Port, output: dir}
 			return m.try(ctx, state)
 		}
 	}

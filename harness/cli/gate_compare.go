@@ -71,10 +71,14 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p 
 	}
 	c := &gateComparison{flags: &compareFlags{design: gateDesign()}}
 	cluster, d := &c.flags.cluster, plan.Default(r.Root)
-	cluster.topology, cluster.secondPort = p.Topologies[0], p.Cluster.Port+2
+	cluster.topology = p.Topologies[0]
+	port := 0
+	if p.Cluster.Port != 0 { // else free ones are chosen
+		port, cluster.secondPort = p.Cluster.Port+1, p.Cluster.Port+2
+	}
 	cluster.plan = plan.Plan{ // what is about the load of the run, or about its cluster's life, stays with the run
 		APIVersion: d.APIVersion, Kind: d.Kind, Dialect: p.Dialect, Tier: p.Tier, Profile: d.Profile, ReadyTimeout: p.ReadyTimeout, Images: maps.Clone(p.Images),
-		Cluster: plan.ClusterPlan{Name: p.Cluster.Name + "-gate", Config: p.Cluster.Config, Port: p.Cluster.Port + 1, TTL: p.Cluster.TTL},
+		Cluster: plan.ClusterPlan{Name: beside(p.Cluster.Name, "-gate"), Config: p.Cluster.Config, Port: port, TTL: p.Cluster.TTL},
 	}
 	delete(cluster.plan.Images, images.K6) // of load from pods, which a comparison does not have
 	for i, s := range []*chart.Chart{base, r.Plan.Chart} {
@@ -85,6 +89,14 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p 
 	}
 	c.run.Plan.Profile.JobTokens = r.Plan.Profile.JobTokens
 	return c, nil
+}
+
+// beside is the name of a cluster beside one that was named; where none was, one is chosen.
+func beside(name, suffix string) string {
+	if name == "" {
+		return ""
+	}
+	return name + suffix
 }
 
 // near is a path as the user would write it: relative where it lies below the working directory. Reports need not say where on a machine that is.

@@ -70,9 +70,7 @@ func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryR
 		return err
 	}
 	if dryRun {
-		text, err := p.YAML()
-		fmt.Fprint(state.Stdout, text)
-		return err
+		return state.printPlan(p)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/mutant"
@@ -56,8 +57,8 @@ func newMutants(state *State) *cobra.Command {
 	flags.BoolVar(&f.keep, "keep", false, "leave the cluster and the engine running")
 	flags.StringVar(&f.markdown, "markdown", "", "file for the outcomes as Markdown")
 	flags.StringVar(&f.json, "json", "", "file for the outcomes as JSON, which steamer gate reads")
-	flags.StringVar(&f.cluster, "cluster", d.Cluster.Name, "name of the kind cluster; a running one of Steamer's is reused")
-	flags.IntVar(&f.port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
+	flags.StringVar(&f.cluster, "cluster", "", chosenName+"; a kept one of yours is reused")
+	flags.IntVar(&f.port, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
 	flags.StringVar(&f.output, "output", filepath.Join(d.Output, "mutants"), "directory that the run directories are made in")
 	return command
 }
@@ -167,6 +168,13 @@ func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutan
 	if err != nil {
 		return nil, err
 	}
+	if f.cluster == "" { // one name for all the runs
+		me, err := state.identity()
+		if err != nil {
+			return nil, err
+		}
+		f.cluster = me.DefaultName() + "-mutants"
+	}
 	base := plan.Default(root)
 	base.Cluster.Name, base.Cluster.Port, base.Output = f.cluster, f.port, f.output
 	c := &mutant.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result, error) {
@@ -176,7 +184,7 @@ func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutan
 		defer func() {
 			cleanUp, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
 			defer cancel()
-			if downErr := state.down(cleanUp, f.cluster); downErr != nil && err == nil {
+			if downErr := state.down(cleanUp, func(ctx context.Context, k *cluster.Kind) error { return k.DeleteMade(ctx, f.cluster) }); downErr != nil && err == nil {
 				err = downErr
 			}
 		}()

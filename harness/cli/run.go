@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -97,9 +99,9 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the dear ones), all, none, or a regular expression over scenario IDs")
 	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, a directory or .tgz, for the upgrade scenario and the gate's comparison (default: that of charts/openbao)")
 	flags.DurationVar(&f.readyTimeout, "ready-timeout", topology.InstallTimeout, "how long the installed chart may take until it is ready")
-	flags.StringVar(&f.flagged.Cluster.Name, "cluster", d.Cluster.Name, "name of the kind cluster")
-	flags.IntVar(&f.flagged.Cluster.Port, "port", d.Cluster.Port, "loopback port that leads to OpenBao")
-	flags.BoolVar(&f.flagged.Cluster.Reuse, "reuse", false, "use Steamer's running cluster of this name, if there is one")
+	flags.StringVar(&f.flagged.Cluster.Name, "cluster", "", chosenName)
+	flags.IntVar(&f.flagged.Cluster.Port, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
+	flags.BoolVar(&f.flagged.Cluster.Reuse, "reuse", false, "use a kept cluster of yours that no process uses, of this name if one is given, if there is one")
 	flags.BoolVar(&f.flagged.Cluster.Keep, "keep", false, "leave the cluster and the engine running")
 	flags.StringVar(&f.flagged.Cluster.Context, "context", "",
 		"use the existing cluster of this kubeconfig context instead of kind; cloud-native only")
@@ -222,12 +224,7 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 		return err
 	}
 	if f.dryRun {
-		text, err := p.YAML()
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprint(state.Stdout, text)
-		return err
+		return state.printPlan(p)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)
@@ -243,6 +240,29 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	}
 	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
 	return conclude(ctx, outcome, err)
+}
+
+// printPlan prints a plan, after what would be chosen for it now. That is no part of it: a plan that is run again chooses again.
+func (s *State) printPlan(p plan.Plan) error {
+	text, err := p.YAML()
+	if err != nil {
+		return err
+	}
+	if c := p.Cluster; !c.Existing() && (c.Name == "" || c.Port == 0) {
+		me, err := s.identity()
+		if err != nil {
+			return err
+		}
+		port := c.Port
+		if port == 0 {
+			if port, err = cluster.FreePort(); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(s.Stdout, "# Chosen when it runs, where the plan leaves it open: cluster %s and port %d, or the next that are free.\n", cmp.Or(c.Name, me.DefaultName()), port)
+	}
+	_, err = fmt.Fprint(s.Stdout, text)
+	return err
 }
 
 // prepare resolves a plan and makes its run, whose progress goes to standard error.

@@ -5,6 +5,7 @@ package cluster
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -21,8 +22,7 @@ const NodePort = 30820
 // SecondNodePort leads to a second OpenBao beside it, on clusters that are made for comparisons.
 const SecondNodePort = 30821
 
-// DefaultHostPort is the loopback port that NodePort is mapped to unless a run asks for another.
-const DefaultHostPort = 18200
+var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // MaxNameLength is kind's limit for the name of a cluster, which becomes a host name.
 const MaxNameLength = 50
@@ -41,6 +41,12 @@ type Cluster struct {
 	Client     kubernetes.Interface
 
 	engine *engine.Engine // nil on existing clusters
+	mark   string         // owner mark as text; empty on existing clusters
+}
+
+// MachineLabels are the labels, as NAME=VALUE, of a container that stands for a machine beside the cluster: it is its owner's and goes with it.
+func (c *Cluster) MachineLabels() []string {
+	return []string{MachineLabel + "=" + c.Name, MarkLabel + "=" + c.mark}
 }
 
 // connect fills in the clients from the kubeconfig.

@@ -16,6 +16,7 @@ type Existing struct {
 	Kubeconfig string   // path; empty for kubectl's own search: KUBECONFIG, then ~/.kube/config
 	Context    string   // empty for the current context
 	HostPort   int      // loopback port that will be forwarded to OpenBao
+	SecondPort int      // and to a second one; 0 where there is none
 	Namespaces []string // that the run will make for the chart and what it needs
 	Loads      []string // that the run will make for pods that drive the load
 }
@@ -23,10 +24,10 @@ type Existing struct {
 // OpenExisting connects to a cluster and asks its API server whether the kubeconfig's user may do what a run does. It changes nothing
 // there. Errors are of code exit.Invalid; exit.Environment when the cluster does not answer.
 func OpenExisting(ctx context.Context, e Existing) (*Cluster, error) {
-	if err := portFree(e.HostPort); err != nil {
+	if err := (Options{HostPort: e.HostPort, Second: e.SecondPort != 0, SecondPort: e.SecondPort}).portsFree(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{Name: e.name(), Kubeconfig: e.Kubeconfig, Context: e.Context, HostPort: e.HostPort}
+	c := &Cluster{Name: e.name(), Kubeconfig: e.Kubeconfig, Context: e.Context, HostPort: e.HostPort, SecondPort: e.SecondPort}
 	if err := c.connect(e.Context); err != nil {
 		return nil, err
 	}

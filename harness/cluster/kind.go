@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,17 +24,33 @@ import (
 // DeleteTimeout bounds the removal of a cluster, which has to work while everything else is being cancelled.
 const DeleteTimeout = 2 * time.Minute
 
-// Kind manages kind clusters on one engine. kind runs the engine's client with this process's
+// Kind manages kind clusters on one engine, for one owner. kind runs the engine's client with this process's
 // environment, so NewKind sets DOCKER_HOST there.
 type Kind struct {
-	engine   *engine.Engine
-	provider *kind.Provider
+	docker   *engine.Engine
+	engine   runner // docker, but in tests
+	private  bool
+	provider creator
 	registry registry
+	me       Identity
+	system   system
+	pid      int
+	now      func() time.Time
 	log      func(string)
 }
 
-// NewKind returns a manager that keeps owner marks and kubeconfigs in dir.
-func NewKind(e *engine.Engine, dir string, log func(string)) (*Kind, error) {
+// runner is what ownership needs of an engine.
+type runner interface {
+	Run(ctx context.Context, args ...string) (string, error)
+}
+
+// creator is what is needed of kind.
+type creator interface {
+	Create(name string, options ...kind.CreateOption) error
+}
+
+// NewKind returns a manager that keeps mark files and kubeconfigs in the cache of its owner, whose are the clusters that it makes.
+func NewKind(e *engine.Engine, me Identity, log func(string)) (*Kind, error) {
 	for _, variable := range e.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
 		if err := os.Setenv(name, value); err != nil {
@@ -50,85 +65,80 @@ func NewKind(e *engine.Engine, dir string, log func(string)) (*Kind, error) {
 	if log == nil {
 		log = func(string) {}
 	}
-	return &Kind{engine: e, provider: provider, registry: registry{dir}, log: log}, nil
+	return &Kind{
+		docker: e, engine: e, private: e.Private, provider: provider, registry: newRegistry(me), me: me, system: realSystem, pid: os.Getpid(),
+		now: time.Now, log: log,
+	}, nil
 }
 
 // Options describes a cluster to make.
 type Options struct {
-	Name     string
+	Name     string        // empty: chosen, see Identity.DefaultName
 	Run      string        // ID of the run, for the owner mark
 	Config   string        // path of the kind configuration
 	Node     *images.Image // node image that Steamer built; nil for kind's own
 	ImageDir string        // directory of image archives, mounted read-only in the nodes; optional
 	// Images are imported into every node while the cluster becomes Ready; each needs an archive in ImageDir.
-	Images   []images.Image
-	HostPort int // loopback port for NodePort
-	// SecondPort is the loopback port for SecondNodePort; 0 maps none.
-	SecondPort int
+	Images     []images.Image
+	HostPort   int  // loopback port for NodePort; 0: a free one is chosen
+	Second     bool // map SecondNodePort, too
+	SecondPort int  // its loopback port; 0: a free one is chosen
 	TTL        time.Duration
 	Keep       bool
 }
 
-// Check validates the options without any side effect: the name is usable and not another's, the
-// port is free, the configuration parses. It returns exit.Invalid errors.
-func (k *Kind) Check(opts Options) error {
-	if err := checkName(opts.Name); err != nil {
+// Check validates the options without any side effect: the name and the ports that they name are free, the
+// configuration parses. It returns exit.Invalid errors.
+func (k *Kind) Check(ctx context.Context, opts Options) error {
+	if err := opts.check(); err != nil {
 		return err
 	}
-	if _, err := k.registry.config(opts); err != nil {
-		return err
-	}
-	names, err := k.provider.List()
-	if err != nil {
-		return exit.Environmentf("kind", "steamer doctor", "%w", err)
-	}
-	if slices.Contains(names, opts.Name) {
-		return exit.Invalidf("cluster "+opts.Name, "choose another --cluster NAME, or --reuse if steamer cluster list shows it as Steamer's",
-			"a kind cluster of this name exists")
+	if opts.Name != "" {
+		found, err := k.named(ctx, opts.Name)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return found[0].taken()
+		}
 	}
 	return opts.portsFree()
 }
 
-// portsFree looks whether the host's ports can be had.
-func (o Options) portsFree() error {
-	if o.SecondPort == 0 {
-		return portFree(o.HostPort)
+// taken says that a cluster's name is not free.
+func (f Found) taken() error {
+	if f.Whose == Mine && f.Life != Alive {
+		return exit.Invalidf("cluster "+f.Name, "use it with --reuse, remove it with steamer cluster down --name "+f.Name+", or choose another --cluster NAME",
+			"a cluster of this name exists (run %s)", f.Owner.Run)
 	}
-	if o.SecondPort == o.HostPort {
-		return exit.Invalidf("port "+strconv.Itoa(o.HostPort), "choose two", "it cannot lead to both systems")
-	}
-	if err := portFree(o.HostPort); err != nil {
-		return err
-	}
-	return portFree(o.SecondPort)
+	return f.refusal("has this name: choose another --cluster NAME, or none")
 }
 
-// CheckInput validates what needs no engine: the name, the configuration and that the port is free, unless the owner marks in dir know a
-// cluster of this name, which may hold it. It returns exit.Invalid errors.
-func CheckInput(dir string, opts Options) error {
-	if err := checkName(opts.Name); err != nil {
+// CheckInput validates what needs no engine: the name, the configuration and that the ports are free, unless a mark of a cluster of this name is
+// in the cache, which may hold them. It returns exit.Invalid errors.
+func CheckInput(me Identity, opts Options) error {
+	if err := opts.check(); err != nil {
 		return err
 	}
-	own := registry{dir}
-	if _, err := own.config(opts); err != nil {
+	marks, err := newRegistry(me).marks(me)
+	if err != nil || opts.Name != "" && slices.ContainsFunc(marks, func(o Owner) bool { return o.Name == opts.Name }) {
 		return err
-	}
-	if _, err := own.read(own.mark(opts.Name)); err == nil {
-		return nil
 	}
 	return opts.portsFree()
 }
 
-func portFree(port int) error {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return exit.Invalidf("port "+strconv.Itoa(port), "choose another with --port; steamer cluster gc removes clusters that a crashed run left behind", "it cannot be bound on the loopback address: %w", err)
+func (opts Options) check() error {
+	if opts.Name != "" {
+		if err := checkName(opts.Name); err != nil {
+			return err
+		}
 	}
-	return listener.Close()
+	_, err := opts.config("")
+	return err
 }
 
-// config reads the base configuration and adds what depends on the host.
-func (r registry) config(opts Options) (*v1alpha4.Cluster, error) {
+// config reads the base configuration and adds what depends on the host; mark is the path that carries the owner mark.
+func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 	data, err := os.ReadFile(opts.Config)
 	if err != nil {
 		return nil, exit.Invalidf("kind configuration "+opts.Config, "name a file that can be read", "%w", err)
@@ -141,20 +151,23 @@ func (r registry) config(opts Options) (*v1alpha4.Cluster, error) {
 		config.Nodes = []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}}
 	}
 	config.Networking.DisableDefaultCNI = opts.Node != nil && !opts.Node.Pulled // kindnet is part of kind's own node image only
-	mapped := false
+	mapped, planes := false, 0
 	for i := range config.Nodes {
 		node := &config.Nodes[i]
+		if node.Role == v1alpha4.ControlPlaneRole {
+			planes++
+		}
 		mount := func(host, container string) {
 			node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{HostPath: host, ContainerPath: container, Readonly: true})
 		}
-		mount(r.mark(opts.Name), ownerPath)
+		mount(mark, ownerPath)
 		if opts.ImageDir != "" {
 			mount(opts.ImageDir, imagesPath)
 		}
 		for j := range node.ExtraPortMappings {
 			if node.ExtraPortMappings[j].ContainerPort == NodePort {
 				node.ExtraPortMappings[j].HostPort, mapped = int32(opts.HostPort), true
-				if opts.SecondPort != 0 { // the same way in, so that neither side of a comparison has a longer one
+				if opts.Second { // the same way in, so that neither side of a comparison has a longer one
 					second := node.ExtraPortMappings[j]
 					second.ContainerPort, second.HostPort = SecondNodePort, int32(opts.SecondPort)
 					node.ExtraPortMappings = append(node.ExtraPortMappings, second)
@@ -166,40 +179,90 @@ func (r registry) config(opts Options) (*v1alpha4.Cluster, error) {
 		mend := fmt.Sprintf("add an extraPortMappings entry with containerPort: %d", NodePort)
 		return nil, exit.Invalidf("kind configuration "+opts.Config, mend, "no node maps the port that leads to OpenBao")
 	}
+	if planes > 1 { // kind puts a load balancer before them, a container without any mount that could carry the mark
+		return nil, exit.Invalidf("kind configuration "+opts.Config, "use one control-plane node", "of a cluster with %d of them Steamer could not tell later whose it is", planes)
+	}
 	return config, nil
 }
 
-// Up makes a cluster and waits until its nodes are Ready and DNS answers. On an error, and when ctx
-// is cancelled, nothing of it is left.
+// upTries is how often a cluster is begun where others take the name or the ports that were chosen for it, or this process is slower than them.
+const upTries = 5
+
+// Up makes a cluster and waits until its nodes are Ready and DNS answers. A name or port that the options leave open is chosen, and chosen again
+// if another takes it meanwhile. On an error, and when ctx is cancelled, nothing of it is left.
 func (k *Kind) Up(ctx context.Context, opts Options) (*Cluster, error) {
-	if err := k.Check(opts); err != nil {
+	if err := k.Check(ctx, opts); err != nil {
 		return nil, err
 	}
-	config, err := k.registry.config(opts)
-	if err != nil {
-		return nil, err
+	var avoid []int
+	for try := 1; ; try++ {
+		found, err := k.List(ctx)
+		if err != nil {
+			return nil, err
+		}
+		chosen, err := k.choose(opts, found, avoid...)
+		if err != nil {
+			return nil, err
+		}
+		cluster, err := k.make(ctx, chosen)
+		if err == nil || ctx.Err() != nil || try == upTries || !opts.outrun(err) {
+			return cluster, err
+		}
+		avoid = append(avoid, chosen.HostPort, chosen.SecondPort) // an engine may hold a port that can be bound
+		k.log("another took the name or the port that was chosen for cluster " + chosen.Name + ": choosing again")
 	}
-	process, err := processOf(os.Getpid())
-	if err != nil {
-		return nil, err
-	}
+}
+
+// How engines and kind say that a name or a port is taken.
+var (
+	nameTaken = regexp.MustCompile(`already exist for a cluster with the name|(?i)container name .* is already in use`)
+	portTaken = regexp.MustCompile(`(?i)port is already allocated|address already in use|proxy already running`)
+)
+
+// outrun reports whether an error may go with another choice.
+func (opts Options) outrun(err error) bool {
+	chosenPort := opts.HostPort == 0 || opts.Second && opts.SecondPort == 0
+	return opts.Name == "" && nameTaken.MatchString(err.Error()) || chosenPort && portTaken.MatchString(err.Error())
+}
+
+// make makes a cluster whose name and ports are known.
+func (k *Kind) make(ctx context.Context, opts Options) (*Cluster, error) {
 	owner := Owner{
-		Name: opts.Name, Run: opts.Run, PID: os.Getpid(), Process: process, Created: time.Now().UTC(), TTL: opts.TTL, HostPort: opts.HostPort,
-		SecondPort: opts.SecondPort, Keep: opts.Keep,
+		Version: markVersion, Name: opts.Name, Identity: k.me, Process: k.system.process(k.pid), Run: opts.Run, Created: k.now().UTC().Truncate(time.Second),
+		TTL: opts.TTL, Keep: opts.Keep, HostPort: opts.HostPort, SecondPort: opts.SecondPort,
+	}
+	config, err := opts.config(owner.source(k.registry.dir))
+	if err != nil {
+		return nil, err
 	}
 	if err := k.registry.write(owner); err != nil {
-		return nil, err
+		return nil, exit.Environmentf("cache "+k.me.Cache, "make it writable", "%w", err)
 	}
-	cluster, err := k.up(ctx, config, opts)
+	k.log(fmt.Sprintf("cluster %s, port %d", opts.Name, opts.HostPort))
+	cluster, err := k.up(ctx, config, opts, owner)
 	if err != nil {
-		return nil, errors.Join(err, k.Delete(context.WithoutCancel(ctx), opts.Name))
+		return nil, errors.Join(err, k.removeMarked(context.WithoutCancel(ctx), owner), k.registry.forget(owner))
 	}
 	return cluster, nil
 }
 
-func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options) (*Cluster, error) {
+// removeMarked removes what carries exactly this mark, whatever else has the same name.
+func (k *Kind) removeMarked(ctx context.Context, owner Owner) error {
+	found, err := k.named(ctx, owner.Name)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if f.Whose == Mine && *f.Owner == owner {
+			err = errors.Join(err, k.remove(ctx, f))
+		}
+	}
+	return err
+}
+
+func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options, owner Owner) (*Cluster, error) {
 	options := []kind.CreateOption{
-		kind.CreateWithV1Alpha4Config(config), kind.CreateWithKubeconfigPath(k.registry.kubeconfig(opts.Name)),
+		kind.CreateWithV1Alpha4Config(config), kind.CreateWithKubeconfigPath(k.registry.kubeconfig(owner)),
 		kind.CreateWithDisplayUsage(false), kind.CreateWithDisplaySalutation(false), kind.CreateWithRetain(true),
 	}
 	if opts.Node != nil {
@@ -208,12 +271,11 @@ func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options) (
 		}
 		options = append(options, kind.CreateWithNodeImage(opts.Node.Ref))
 	}
-	if err := k.create(ctx, opts.Name, options); err != nil {
+	if err := k.create(ctx, owner, options); err != nil {
 		return nil, err
 	}
-	cluster := &Cluster{
-		Name: opts.Name, Kubeconfig: k.registry.kubeconfig(opts.Name), HostPort: opts.HostPort, SecondPort: opts.SecondPort, Owned: true, Created: true, engine: k.engine,
-	}
+	cluster := k.cluster(owner)
+	cluster.Created = true
 	if err := cluster.connect(""); err != nil {
 		return nil, err
 	}
@@ -230,23 +292,23 @@ func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options) (
 	return cluster, group.Wait()
 }
 
-// create runs kind, which knows no context: on cancellation its nodes are deleted under it, which ends it.
-func (k *Kind) create(ctx context.Context, name string, options []kind.CreateOption) error {
+// create runs kind, which knows no context: on cancellation its nodes are removed under it, which ends it.
+func (k *Kind) create(ctx context.Context, owner Owner, options []kind.CreateOption) error {
 	done := make(chan error, 1)
-	go func() { done <- k.provider.Create(name, options...) }()
+	go func() { done <- k.provider.Create(owner.Name, options...) }()
 	select {
 	case err := <-done:
 		if err != nil {
-			return exit.Environmentf("kind create cluster "+name, "steamer doctor", "%w", err)
+			return exit.Environmentf("kind create cluster "+owner.Name, "steamer doctor", "%w", err)
 		}
 		return nil
 	case <-ctx.Done():
 	}
-	// kind may be between two containers: delete until it has returned.
+	// kind may be between two containers: remove until it has returned.
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
-		_ = k.provider.Delete(name, k.registry.kubeconfig(name)) // the caller deletes once more and reports
+		_ = k.removeMarked(context.WithoutCancel(ctx), owner) // the caller removes once more and reports
 		select {
 		case <-done:
 			return ctx.Err()
@@ -267,63 +329,13 @@ func (k *Kind) loadNodeImage(ctx context.Context, image images.Image) error {
 	return nil
 }
 
-// Delete removes a cluster that carries Steamer's mark, with its volumes, and forgets it. Removing one that is gone is no error.
-func (k *Kind) Delete(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, DeleteTimeout)
-	defer cancel()
-	owned, err := k.owned(ctx, name)
-	if err != nil {
-		return err
-	}
-	if !owned {
-		names, err := k.provider.List()
-		if err != nil {
-			return exit.Environmentf("kind", "steamer doctor", "%w", err)
-		}
-		if !slices.Contains(names, name) {
-			return nil
-		}
-		return exit.Invalidf("cluster "+name, "kind delete cluster --name "+name+", if it is yours",
-			"it does not carry Steamer's owner mark and is left alone")
-	}
-	if err := k.removeMachines(ctx, name); err != nil {
-		return err
-	}
-	done := make(chan error, 1)
-	go func() { done <- k.provider.Delete(name, k.registry.kubeconfig(name)) }()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
-		return exit.Environmentf("cluster "+name, "steamer cluster gc", "%w", err)
-	}
-	if err := k.removeNetwork(ctx); err != nil {
-		return err
-	}
-	return k.registry.forget(name)
-}
-
-// MachineLabel marks a container that stands for a machine outside a cluster; its value is the cluster's name.
-const MachineLabel = "steamer.gitlab.com/cluster"
-
-// removeMachines removes the machines beside a cluster that a run which crashed left behind.
-func (k *Kind) removeMachines(ctx context.Context, name string) error {
-	out, err := k.engine.Run(ctx, "ps", "--all", "--quiet", "--filter", "label="+MachineLabel+"="+name)
-	if err == nil && strings.TrimSpace(out) != "" {
-		_, err = k.engine.Run(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(out)...)...)
-	}
-	if err != nil {
-		return exit.Environmentf("machines of cluster "+name, "steamer doctor", "%w", err)
-	}
-	return nil
-}
-
 // removeNetwork removes kind's network from a private engine once no cluster uses it. On other engines it is the user's.
 func (k *Kind) removeNetwork(ctx context.Context) error {
-	names, err := k.provider.List()
-	if err != nil || len(names) > 0 || !k.engine.Private {
+	if !k.private {
+		return nil
+	}
+	found, err := k.List(ctx)
+	if err != nil || len(found) > 0 {
 		return err
 	}
 	out, err := k.engine.Run(ctx, "network", "ls", "--quiet", "--filter", "name=^kind$")

@@ -2,113 +2,174 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
+	"os/user"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
-var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
-
-// ownerPath is where the owner mark is mounted in every node of a cluster that Steamer made. A
-// container without this mount is not ours, whatever its name.
+// ownerPath is where a node shows the mark of its owner to people. Steamer itself reads the mark from the source of this mount, which is part
+// of the container from the moment of its creation until its removal: see markDir.
 const ownerPath = "/kind/steamer-owner.json"
 
-// Owner is the mark on a cluster: who made it and until when it is wanted.
-type Owner struct {
-	Name     string        `json:"name"`
-	Run      string        `json:"run"`               // ID of the run that made it
-	PID      int           `json:"pid"`               // of the steamer process that made it
-	Process  string        `json:"process,omitempty"` // see processOf; tells that process from a later one with its PID
-	Created  time.Time     `json:"created"`
-	TTL      time.Duration `json:"ttl"` // after this, cluster gc removes it
-	HostPort int           `json:"hostPort"`
-	// SecondPort is the loopback port of a comparison's other side; 0 where there is none.
-	SecondPort int  `json:"secondPort,omitempty"`
-	Keep       bool `json:"keep"` // meant to outlive its run
+// markVersion is the version of marks that this Steamer writes and reads. Of any other it knows nothing, so they are somebody else's.
+const markVersion = 2
+
+// Identity is who makes clusters: a user on a machine, with a checkout and a cache. It stays the same over a reboot.
+type Identity struct {
+	Machine  string `json:"machine"`  // digest of the machine's ID and host name, so that a container is another machine than its host
+	Host     string `json:"host"`     // host name, for people
+	UID      int    `json:"uid"`      // number of the user
+	User     string `json:"user"`     // name of the user, for people
+	Checkout string `json:"checkout"` // source tree, without symbolic links; empty outside of one
+	Cache    string `json:"cache"`    // cache, without symbolic links, where the kubeconfigs are
 }
 
-// Expired reports whether the cluster may be removed: its time is over, or the run that made it is gone and did not mean to keep it.
-func (o Owner) Expired(now time.Time) bool {
-	if now.After(o.Created.Add(o.TTL)) {
-		return true
-	}
-	return !o.Keep && !o.running()
-}
-
-func (o Owner) running() bool {
-	process, err := processOf(o.PID)
-	return err == nil && (o.Process == "" || o.Process == process)
-}
-
-// startTime is the place of a process's start, in clock ticks since the boot, among the fields of /proc/PID/stat that follow the command's
-// name (proc(5): field 22, the name is field 2).
-const startTime = 22 - 3
-
-// processOf identifies a running process for good: numbers come back, after a reboot very soon, but not with the same boot and start.
-func processOf(pid int) (string, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+// Me is the identity of this process with the source tree and the cache that it works with.
+func Me(checkout, cache string) (Identity, error) {
+	host, err := os.Hostname()
 	if err != nil {
-		return "", err
+		return Identity{}, err
 	}
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	me := Identity{Host: host, UID: os.Getuid()}
+	id, err := os.ReadFile("/etc/machine-id")
 	if err != nil {
-		return "", err
+		id = nil // containers have none, and their host names are their own
 	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name itself may hold anything
-	if len(fields) <= startTime {
-		return "", fmt.Errorf("/proc/%d/stat has %d fields after the name", pid, len(fields))
+	me.Machine = digest(strings.TrimSpace(string(id)), host)
+	me.User = strconv.Itoa(me.UID)
+	if u, err := user.Current(); err == nil { // a container's user need not have a name
+		me.User = cmp.Or(u.Username, me.User)
 	}
-	return strings.TrimSpace(string(boot)) + "/" + fields[startTime], nil
-}
-
-// registry is the directory of owner marks and kubeconfigs of this machine's clusters.
-type registry struct{ dir string }
-
-func (r registry) mark(name string) string       { return filepath.Join(r.dir, name+".json") }
-func (r registry) kubeconfig(name string) string { return filepath.Join(r.dir, name+".kubeconfig") }
-
-func (r registry) write(o Owner) error {
-	if err := os.MkdirAll(r.dir, 0o700); err != nil {
-		return err
-	}
-	data, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(r.mark(o.Name), data, 0o600) // in place: the file is mounted in the nodes
-}
-
-func (r registry) read(path string) (Owner, error) {
-	var o Owner
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return o, err
-	}
-	return o, json.Unmarshal(data, &o)
-}
-
-// Marked returns the names of the clusters that the owner marks in dir know, whether an engine runs or not.
-func Marked(dir string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	for i := range files {
-		files[i] = strings.TrimSuffix(filepath.Base(files[i]), ".json")
-	}
-	return files, err
-}
-
-func (r registry) forget(name string) error {
-	var failures []error
-	for _, path := range []string{r.mark(name), r.kubeconfig(name), r.kubeconfig(name) + ".lock"} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failures = append(failures, err)
+	if checkout != "" {
+		if me.Checkout, err = realPath(checkout); err != nil {
+			return Identity{}, err
 		}
 	}
-	return errors.Join(failures...)
+	me.Cache, err = realPath(cache)
+	return me, err
+}
+
+// same reports whether two identities are the same owner. Names of hosts and users are for people only.
+func (i Identity) same(other Identity) bool {
+	return i.Machine == other.Machine && i.UID == other.UID && i.Checkout == other.Checkout && i.Cache == other.Cache
+}
+
+// String names an owner for people.
+func (i Identity) String() string {
+	return fmt.Sprintf("%s on %s, checkout %s", i.User, i.Host, cmp.Or(i.Checkout, "none"))
+}
+
+// DefaultName is the name that this owner's clusters get unless they are given one: no two checkouts and no two users share it.
+func (i Identity) DefaultName() string {
+	return "steamer-" + digest(i.Machine, strconv.Itoa(i.UID), i.Checkout, i.Cache)[:6]
+}
+
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// realPath is an absolute path without symbolic links; what does not exist yet has none.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, os.ErrNotExist) && path != filepath.Dir(path) {
+		parent, err := realPath(filepath.Dir(path))
+		return filepath.Join(parent, filepath.Base(path)), err
+	}
+	return real, err
+}
+
+// Owner is the mark on everything that Steamer makes on a container engine: who made it and until when it is wanted.
+type Owner struct {
+	Version int    `json:"version"`
+	Name    string `json:"name"` // of the cluster
+	Identity
+	Process
+	Run     string        `json:"run"` // ID of the run that made it
+	Created time.Time     `json:"created"`
+	TTL     time.Duration `json:"ttl"`  // after this, cluster gc removes a kept cluster
+	Keep    bool          `json:"keep"` // meant to outlive its run
+	// HostPort and SecondPort are the cluster's loopback ports; SecondPort is 0 where there is none.
+	HostPort   int `json:"hostPort"`
+	SecondPort int `json:"secondPort,omitempty"`
+}
+
+// text is the mark as a label holds it.
+func (o Owner) text() string {
+	data, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // a struct of strings, numbers and a time
+	}
+	return string(data)
+}
+
+// parseMark reads what text wrote. Everything else is an error, because a mark that is only half understood proves nothing.
+func parseMark(text string) (Owner, error) {
+	var version struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal([]byte(text), &version); err != nil {
+		return Owner{}, fmt.Errorf("its mark is not JSON: %w", err)
+	}
+	if version.Version != markVersion {
+		return Owner{}, fmt.Errorf("its mark has version %d and this Steamer reads version %d", version.Version, markVersion)
+	}
+	var o Owner
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&o); err != nil {
+		return Owner{}, fmt.Errorf("its mark: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Owner{}, errors.New("its mark is followed by something else")
+	}
+	if o.Machine == "" || o.Cache == "" || o.PID <= 0 || o.Created.IsZero() || o.TTL <= 0 || checkName(o.Name) != nil {
+		return Owner{}, errors.New("its mark lacks an owner, a process, a time or a name")
+	}
+	return o, nil
+}
+
+// markDir begins the part of a mount's source that is the mark: the text in URL-safe base 64, cut into names of directories and of a file.
+// kind gives its containers labels of its own only, and a file's content could be changed or be unreadable; the source of a mount comes into
+// being with the container, stays as it is, and the daemon shows it to everybody who may delete the container.
+const markDir = "steamer-owner"
+
+// markName is how long the name of a directory may be; file systems allow 255 bytes.
+const markName = 200
+
+// source is the path below dir that carries the mark.
+func (o Owner) source(dir string) string {
+	path, rest := filepath.Join(dir, markDir), base64.RawURLEncoding.EncodeToString([]byte(o.text()))
+	for len(rest) > markName {
+		path, rest = filepath.Join(path, rest[:markName]), rest[markName:]
+	}
+	return filepath.Join(path, rest)
+}
+
+// parseSource reads the mark in the source of a mount.
+func parseSource(path string) (Owner, error) {
+	_, encoded, found := strings.Cut(path, "/"+markDir+"/")
+	if !found {
+		return Owner{}, errors.New("its mark is of an earlier Steamer, or no mark")
+	}
+	text, err := base64.RawURLEncoding.DecodeString(strings.ReplaceAll(encoded, "/", ""))
+	if err != nil {
+		return Owner{}, fmt.Errorf("its mark is damaged: %w", err)
+	}
+	return parseMark(string(text))
 }

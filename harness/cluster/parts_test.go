@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -19,46 +18,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func TestExpired(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	const gone = 1 << 30 // beyond the kernel's largest process ID
-	self, err := processOf(os.Getpid())
-	require.NoError(t, err)
-	for name, tc := range map[string]struct {
-		owner Owner
-		want  bool
-	}{
-		"its run is there":          {Owner{PID: os.Getpid(), Created: now, TTL: time.Hour}, false},
-		"its very run is there":     {Owner{PID: os.Getpid(), Process: self, Created: now, TTL: time.Hour}, false},
-		"another took its number":   {Owner{PID: os.Getpid(), Process: self + "0", Created: now, TTL: time.Hour}, true},
-		"its run is gone":           {Owner{PID: gone, Created: now, TTL: time.Hour}, true},
-		"kept":                      {Owner{PID: gone, Created: now, TTL: time.Hour, Keep: true}, false},
-		"kept too long":             {Owner{PID: gone, Created: now.Add(-2 * time.Hour), TTL: time.Hour, Keep: true}, true},
-		"there, but its time is up": {Owner{PID: os.Getpid(), Created: now.Add(-2 * time.Hour), TTL: time.Hour}, true},
-	} {
-		require.Equal(t, tc.want, tc.owner.Expired(now), name)
-	}
-}
-
-// TestRegistry writes a mark, reads it back and forgets it, twice.
-func TestRegistry(t *testing.T) {
-	t.Parallel()
-	r := registry{filepath.Join(t.TempDir(), "clusters")}
-	want := Owner{Name: "a", Run: "r", PID: 7, Created: time.Now().UTC().Round(time.Second), TTL: time.Hour, HostPort: 1, Keep: true}
-	require.NoError(t, r.write(want))
-	got, err := r.read(r.mark("a"))
-	require.NoError(t, err)
-	require.Equal(t, want, got)
-	names, err := Marked(r.dir)
-	require.NoError(t, err)
-	require.Equal(t, []string{"a"}, names)
-	require.NoError(t, r.forget("a"))
-	_, err = r.read(r.mark("a"))
-	require.ErrorIs(t, err, os.ErrNotExist)
-	require.NoError(t, r.forget("a"))
-}
 
 const mapped = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- role: control-plane\n" +
 	"  extraPortMappings: [{containerPort: 30820, hostPort: 1}]\n- role: worker\n"
@@ -73,19 +32,18 @@ func kindFile(t *testing.T, text string) string {
 // TestConfig: every node gets the owner mark and the images, the mapped port is the run's, and the CNI goes with the node image.
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	r := registry{"/marks"}
-	config, err := r.config(Options{Name: "a", Config: kindFile(t, mapped), HostPort: 4711, ImageDir: "/images"})
+	config, err := Options{Name: "a", Config: kindFile(t, mapped), HostPort: 4711, ImageDir: "/images"}.config("/marks/a")
 	require.NoError(t, err)
 	require.False(t, config.Networking.DisableDefaultCNI)
 	require.Len(t, config.Nodes, 2)
 	for _, node := range config.Nodes {
 		require.Equal(t, []v1alpha4.Mount{
-			{HostPath: "/marks/a.json", ContainerPath: ownerPath, Readonly: true}, {HostPath: "/images", ContainerPath: imagesPath, Readonly: true},
+			{HostPath: "/marks/a", ContainerPath: ownerPath, Readonly: true}, {HostPath: "/images", ContainerPath: imagesPath, Readonly: true},
 		}, node.ExtraMounts)
 	}
 	require.Equal(t, int32(4711), config.Nodes[0].ExtraPortMappings[0].HostPort)
 
-	own, err := r.config(Options{Name: "a", Config: "../../kind-config.yaml", HostPort: 4711, Node: &images.Image{}})
+	own, err := Options{Name: "a", Config: "../../kind-config.yaml", HostPort: 4711, Node: &images.Image{}}.config("/marks/a")
 	require.NoError(t, err, "the repository's own configuration")
 	require.True(t, own.Networking.DisableDefaultCNI)
 	require.Equal(t, "127.0.0.1", own.Nodes[0].ExtraPortMappings[0].ListenAddress)
@@ -93,10 +51,10 @@ func TestConfig(t *testing.T) {
 
 	for name, text := range map[string]string{
 		"no mapping": "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n", "unknown field": mapped + "moon: 1\n", "no YAML": "\t",
-		"another port": strings.ReplaceAll(mapped, "30820", "30821"),
+		"two control planes": mapped + "- role: control-plane\n", "another port": strings.ReplaceAll(mapped, "30820", "30821"),
 	} {
 		path := kindFile(t, text)
-		_, err := r.config(Options{Name: "a", Config: path})
+		_, err := Options{Name: "a", Config: path}.config("/marks/a")
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
 		require.ErrorContains(t, err, path)
 	}
@@ -117,20 +75,24 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
-// TestCheckInput: a port that is taken is refused, unless the marks know the cluster that may hold it.
+// TestCheckInput: a port that is named and taken is refused, unless a mark in the cache is of the cluster that may hold it. One that is left to
+// choose never is.
 func TestCheckInput(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	opts := Options{Name: "a", Config: kindFile(t, mapped), HostPort: listener.Addr().(*net.TCPAddr).Port}
-	dir := t.TempDir()
-	err = CheckInput(dir, opts)
+	me := someone(t)
+	err = CheckInput(me, opts)
 	require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 	require.ErrorContains(t, err, "in use")
-	require.NoError(t, registry{dir}.write(Owner{Name: "a"}))
-	require.NoError(t, CheckInput(dir, opts))
+	require.NoError(t, CheckInput(me, Options{Config: opts.Config}))
+	require.NoError(t, newRegistry(me).write(markOf(me)))
+	require.NoError(t, CheckInput(me, opts))
+	opts.Name = "b"
+	require.Equal(t, exit.Invalid, exit.CodeOf(CheckInput(me, opts)), "the mark is another cluster's")
 	require.NoError(t, listener.Close())
-	require.NoError(t, CheckInput(t.TempDir(), opts))
+	require.NoError(t, CheckInput(someone(t), opts))
 }
 
 func TestConflist(t *testing.T) {

@@ -11,8 +11,7 @@ import (
 // TestSecondPort: a comparison's cluster maps a second port on the node and the address of the first.
 func TestSecondPort(t *testing.T) {
 	t.Parallel()
-	r := registry{"/marks"}
-	config, err := r.config(Options{Name: "a", Config: kindFile(t, mapped), HostPort: 4711, SecondPort: 4712})
+	config, err := Options{Name: "a", Config: kindFile(t, mapped), HostPort: 4711, Second: true, SecondPort: 4712}.config("/marks/a")
 	require.NoError(t, err)
 	ports := config.Nodes[0].ExtraPortMappings
 	require.Len(t, ports, 2)
@@ -21,6 +20,6 @@ func TestSecondPort(t *testing.T) {
 	require.Equal(t, ports[0].ListenAddress, ports[1].ListenAddress)
 	require.Empty(t, config.Nodes[1].ExtraPortMappings)
 
-	err = Options{HostPort: 4711, SecondPort: 4711}.portsFree()
+	err = Options{HostPort: 4711, Second: true, SecondPort: 4711}.portsFree()
 	require.Equal(t, exit.Invalid, exit.CodeOf(err), "both cannot have one port")
 }

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +34,7 @@ const diskGiB = 20
 func Examine(ctx context.Context, cache string) []Finding {
 	findings := []Finding{
 		examineEngine(ctx), examineCgroup(), examineCapabilities(), examineFiles(), examineDisk(cache),
-		examinePort(cluster.DefaultHostPort), examineModules(ctx), examineRegistries(ctx),
+		examinePort(), examineModules(ctx), examineRegistries(ctx),
 	}
 	for _, r := range Requirements() {
 		findings = append(findings, examineRequirement(ctx, r))
@@ -128,14 +127,12 @@ func examineDisk(cache string) Finding {
 	return f
 }
 
-func examinePort(port int) Finding {
-	f := Finding{Name: "port", OK: true, Detail: fmt.Sprintf("127.0.0.1:%d is free", port)}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+func examinePort() Finding {
+	port, err := cluster.FreePort()
 	if err != nil {
-		return Finding{Name: "port", Detail: err.Error(), Mend: "steamer cluster list shows whether a cluster of Steamer's holds it; else choose another with --port"}
+		return Finding{Name: "port", Detail: err.Error(), Mend: "end what holds them, or name a free one with --port"}
 	}
-	_ = listener.Close()
-	return f
+	return Finding{Name: "port", OK: true, Detail: fmt.Sprintf("127.0.0.1:%d is free", port)}
 }
 
 // moduleTimeout bounds how long the module proxy may take to answer.

@@ -195,7 +195,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 		return err
 	}
 	if running := len(strings.Fields(out)); running > 0 {
-		return exit.Environmentf("private engine", "steamer cluster down, or steamer cluster gc --all",
+		return exit.Environmentf("private engine", "steamer cluster list shows the clusters and whose they are; it stops when the last is gone",
 			"%d containers still run on it", running)
 	}
 	return e.private.stop(ctx)

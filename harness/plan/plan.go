@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/gitlab"
@@ -70,12 +69,12 @@ type Plan struct {
 
 // ClusterPlan says which cluster a run uses.
 type ClusterPlan struct {
-	Name   string          `json:"name"`
-	Config string          `json:"config"` // kind configuration
-	Port   int             `json:"port"`   // loopback port that leads to OpenBao
-	Reuse  bool            `json:"reuse"`  // use a running cluster of ours with this name, else make it
-	Keep   bool            `json:"keep"`   // leave the cluster and the engine running
-	TTL    strict.Duration `json:"ttl"`    // after which cluster gc may remove it
+	Name   string          `json:"name,omitempty"` // empty: one that nobody has is chosen
+	Config string          `json:"config"`         // kind configuration
+	Port   int             `json:"port,omitempty"` // loopback port that leads to OpenBao; 0: a free one is chosen
+	Reuse  bool            `json:"reuse"`          // use a kept cluster of mine (of this name), else make it
+	Keep   bool            `json:"keep"`           // leave the cluster and the engine running
+	TTL    strict.Duration `json:"ttl"`            // after which cluster gc may remove it, if no process uses it
 	// Context and Kubeconfig name a cluster that is not Steamer's; either makes the run use it instead of kind.
 	Context    string `json:"context,omitempty"`
 	Kubeconfig string `json:"kubeconfig,omitempty"`
@@ -95,8 +94,7 @@ func Default(root string) Plan {
 		Tenants: gitlab.DefaultTenants, Secrets: gitlab.DefaultSecrets, Load: true,
 		Scenarios: scenario.Core, Previous: filepath.Join(root, previousRelease),
 		Cluster: ClusterPlan{
-			Name: "steamer", Config: filepath.Join(root, "kind-config.yaml"), Port: cluster.DefaultHostPort,
-			TTL: strict.Duration(4 * time.Hour),
+			Config: filepath.Join(root, "kind-config.yaml"), TTL: strict.Duration(4 * time.Hour),
 		},
 		Output: "runs", SLO: filepath.Join(root, "perf/slo.yaml"),
 	}
@@ -193,7 +191,7 @@ func (p Plan) checkNumbers() error {
 		flag     string
 		value    int
 		min, max int
-	}{{"--tenants", p.Tenants, 1, 10000}, {"--secrets", p.Secrets, 1, 100}, {"--port", p.Cluster.Port, 1, 65535}, {"--repeat", p.Repeat, 0, 1000}} {
+	}{{"--tenants", p.Tenants, 1, 10000}, {"--secrets", p.Secrets, 1, 100}, {"--port", p.Cluster.Port, 0, 65535}, {"--repeat", p.Repeat, 0, 1000}} {
 		if bound.value < bound.min || bound.value > bound.max {
 			mend := fmt.Sprintf("use %d to %d", bound.min, bound.max)
 			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), mend, "it is out of range")

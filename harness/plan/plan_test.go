@@ -75,7 +75,7 @@ func TestResolveRefuses(t *testing.T) {
 		"unknown topology": func(p *plan.Plan) { p.Topologies = []string{"moon"} },
 		"tenants":          func(p *plan.Plan) { p.Tenants = 10001 },
 		"secrets":          func(p *plan.Plan) { p.Secrets = 0 },
-		"port":             func(p *plan.Plan) { p.Cluster.Port = 0 },
+		"port":             func(p *plan.Plan) { p.Cluster.Port = -1 },
 		"rate":             func(p *plan.Plan) { p.Rate = 1e6 },
 		"ttl":              func(p *plan.Plan) { p.Cluster.TTL = 0 },
 		"tier":             func(p *plan.Plan) { p.Tier = "13" },

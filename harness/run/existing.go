@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
@@ -16,24 +15,42 @@ import (
 func (r *Run) checkGround(ctx context.Context) error {
 	c := r.Plan.Cluster
 	if c.Existing() {
-		var err error
+		port, second, err := r.forwardedPorts()
+		if err != nil {
+			return err
+		}
 		r.cluster, err = cluster.OpenExisting(ctx, cluster.Existing{
-			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: c.Port, Namespaces: r.namespaces(), Loads: r.loadNamespaces(),
+			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: port, SecondPort: second, Namespaces: r.namespaces(), Loads: r.loadNamespaces(),
 		})
 		return err
 	}
 	if c.Reuse {
 		return nil // its port is taken by itself
 	}
-	return cluster.CheckInput(filepath.Join(r.Cache, "clusters"), cluster.Options{
-		Name: c.Name, Config: c.Config, HostPort: c.Port, SecondPort: r.SecondPort,
-	})
+	me, err := cluster.Me(r.Root, r.Cache)
+	if err != nil {
+		return err
+	}
+	return cluster.CheckInput(me, cluster.Options{Name: c.Name, Config: c.Config, HostPort: c.Port, Second: r.Second, SecondPort: r.SecondPort})
+}
+
+// forwardedPorts are the loopback ports of an existing cluster's forwards; the second is 0 where there is none.
+func (r *Run) forwardedPorts() (port, second int, err error) {
+	if port = r.Plan.Cluster.Port; port == 0 {
+		if port, err = cluster.FreePort(r.SecondPort); err != nil {
+			return 0, 0, err
+		}
+	}
+	if second = r.SecondPort; r.Second && second == 0 {
+		second, err = cluster.FreePort(port)
+	}
+	return port, second, err
 }
 
 // namespaces are those that the run makes.
 func (r *Run) namespaces() []string {
 	all := topology.Namespaces(r.Plan.Topologies...)
-	if r.SecondPort != 0 {
+	if r.Second {
 		all = append(all, topology.NamespacesWith(SecondSuffix, r.Plan.Topologies...)...)
 	}
 	return all

@@ -29,14 +29,19 @@ func (r *Run) startEngine(ctx context.Context) error {
 	if e.Started && !r.Plan.Cluster.Keep {
 		r.undoLater("private engine", e.Stop)
 	}
-	r.kind, err = cluster.NewKind(e, filepath.Join(r.Cache, "clusters"), r.UI.Note)
+	me, err := cluster.Me(r.Root, r.Cache)
+	if err != nil {
+		return err
+	}
+	r.kind, err = cluster.NewKind(e, me, r.UI.Note)
 	return err
 }
 
 func (r *Run) clusterOptions() cluster.Options {
 	c := r.Plan.Cluster
 	opts := cluster.Options{
-		Name: c.Name, Run: r.result.Run.ID, Config: c.Config, HostPort: c.Port, SecondPort: r.SecondPort, TTL: time.Duration(c.TTL), Keep: c.Keep,
+		Name: c.Name, Run: r.result.Run.ID, Config: c.Config, HostPort: c.Port, Second: r.Second, SecondPort: r.SecondPort,
+		TTL: time.Duration(c.TTL), Keep: c.Keep,
 		ImageDir: filepath.Join(r.Cache, "images"),
 	}
 	if node, ok := r.images[images.Node]; ok {
@@ -50,38 +55,29 @@ func (r *Run) clusterOptions() cluster.Options {
 	return opts
 }
 
-// reusable reports whether the plan may use a cluster that is there.
-func (r *Run) reusable(ctx context.Context) (bool, error) {
+// reusable is the name of the cluster that the plan may use; empty: it makes one.
+func (r *Run) reusable(ctx context.Context) (string, error) {
 	if !r.Plan.Cluster.Reuse {
-		return false, nil
+		return "", nil
 	}
-	found, err := r.kind.List(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, f := range found {
-		if f.Name != r.Plan.Cluster.Name {
-			continue
-		}
-		if !f.Owned {
-			return false, exit.Invalidf("cluster "+f.Name, "choose another --cluster NAME", "it exists and is not Steamer's")
-		}
-		return true, nil
-	}
-	return false, nil
+	return r.kind.Reusable(ctx, r.clusterOptions())
 }
 
-// checkCluster finds out early, before minutes of building, that the cluster could not be made. A cluster of ours
-// that a crashed run of the same name left behind is removed.
+// checkCluster finds out early, before minutes of building, that the cluster could not be made. What a crashed run of the same owner left
+// behind is removed.
 func (r *Run) checkCluster(ctx context.Context) error {
-	if err := r.removeAbandoned(ctx); err != nil {
+	removed, err := r.kind.RemoveAbandoned(ctx, r.clusterOptions())
+	for _, name := range removed {
+		r.UI.Note("removed cluster " + name + ", which an earlier run left behind")
+	}
+	if err != nil {
 		return err
 	}
 	reuse, err := r.reusable(ctx)
-	if err != nil || reuse {
+	if err != nil || reuse != "" {
 		return err
 	}
-	return r.kind.Check(r.clusterOptions())
+	return r.kind.Check(ctx, r.clusterOptions())
 }
 
 // provideImages builds or finds the images and k6.
@@ -121,9 +117,9 @@ func (r *Run) openCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if reuse {
-		r.UI.Note("reusing cluster " + r.Plan.Cluster.Name)
-		if r.cluster, err = r.kind.Open(ctx, r.Plan.Cluster.Name); err == nil {
+	if reuse != "" {
+		r.UI.Note("reusing cluster " + reuse)
+		if r.cluster, err = r.kind.Open(ctx, reuse); err == nil {
 			err = r.cluster.Rejoin(ctx)
 		}
 	} else {
@@ -135,7 +131,7 @@ func (r *Run) openCluster(ctx context.Context) error {
 	if r.Plan.Cluster.Keep || !r.cluster.Created { // what was there before the run stays after it
 		r.UI.Note("the cluster stays: export KUBECONFIG=" + r.cluster.Kubeconfig)
 	} else {
-		r.undoLater("cluster", func(ctx context.Context) error { return r.kind.Delete(ctx, r.cluster.Name) })
+		r.undoLater("cluster", func(ctx context.Context) error { return r.kind.DeleteMade(ctx, r.cluster.Name) })
 	}
 	if r.cluster.Created {
 		return nil // its images came with it
@@ -167,20 +163,6 @@ func (r *Run) loadMachine(ctx context.Context) error {
 	}
 	if _, err := r.engine.Run(ctx, provide...); err != nil {
 		return exit.Environmentf("image "+postgresql.Ref, "steamer images build postgresql, or another --image", "%w", err)
-	}
-	return nil
-}
-
-func (r *Run) removeAbandoned(ctx context.Context) error {
-	found, err := r.kind.List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, f := range found {
-		if f.Name == r.Plan.Cluster.Name && f.Owned && f.Expired {
-			r.UI.Note("removing cluster " + f.Name + ", which an earlier run left behind")
-			return r.kind.Delete(ctx, f.Name)
-		}
 	}
 	return nil
 }

@@ -36,7 +36,8 @@ type Run struct {
 	// Suite runs the scenarios; nil is scenario.Run.
 	Suite func(context.Context, *scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario, error)
 
-	// SecondPort is the loopback port of a second environment beside the first, for Use; 0 is none.
+	// Second makes place for a second environment beside the first, for Use; SecondPort is its loopback port, 0 for one that is chosen.
+	Second     bool
 	SecondPort int
 	// Measure takes the place of the load where it is set: it drives each topology itself.
 	Measure func(context.Context, *Driver) error

@@ -26,7 +26,7 @@ type Site struct {
 	run *Run
 }
 
-// Use brings up engine, images and cluster as Do does, with Run.SecondPort for a second environment, and calls do.
+// Use brings up engine, images and cluster as Do does, with Run.Second for a second environment, and calls do.
 // Then it undoes everything in reverse, also when do failed or ctx was cancelled. It writes no result.
 func (r *Run) Use(ctx context.Context, id string, do func(context.Context, *Site) error) error {
 	r.frame(id)
@@ -54,26 +54,29 @@ func (s *Site) UndoLater(name string, do func(context.Context) error) { s.run.un
 
 // Spec is the environment of one side: the plan's with another chart and other values. The second side gets names and a port of its own.
 func (s *Site) Spec(c *chart.Chart, overrides map[string]any, second bool) (topology.Spec, int) {
-	return s.run.sideSpec(s.ID, c, overrides, second)
+	port := s.Cluster.HostPort
+	if second {
+		port = s.Cluster.SecondPort
+	}
+	return s.run.sideSpec(s.ID, c, overrides, second), port
 }
 
-func (r *Run) sideSpec(id string, c *chart.Chart, overrides map[string]any, second bool) (topology.Spec, int) {
+func (r *Run) sideSpec(id string, c *chart.Chart, overrides map[string]any, second bool) topology.Spec {
 	spec := r.environmentSpec(r.Plan.Topologies[0], id)
 	spec.Chart, spec.Overrides = c, overrides
-	port := r.Plan.Cluster.Port
 	if second {
-		spec.Suffix, port = SecondSuffix, r.SecondPort
+		spec.Suffix = SecondSuffix
 		if spec.NodePort != 0 {
 			spec.NodePort = cluster.SecondNodePort
 		}
 	}
-	return spec, port
+	return spec
 }
 
 // PreflightSide renders a side's chart, before anything is touched.
 func (r *Run) PreflightSide(c *chart.Chart, overrides map[string]any, second bool) error {
 	r.replaced() // the references that the plan replaces
-	spec, _ := r.sideSpec("preflight", c, overrides, second)
+	spec := r.sideSpec("preflight", c, overrides, second)
 	if spec.Images.OpenBao == "" {
 		spec.Images.OpenBao = images.Repository + "/" + images.OpenBao + ":preflight"
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
@@ -43,12 +42,15 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 	if err := e.createSecret(ctx, e.Namespace, caSecret, map[string][]byte{"ca.crt": authority.ca}); err != nil {
 		return err
 	}
-	_, err = e.Engine.Run(ctx, "create", "--name", e.machine(), "--network", "kind", "--label", OwnerLabel+"="+e.Spec.Run,
-		"--label", cluster.MachineLabel+"="+e.Cluster.Name,
+	create := []string{"create", "--name", e.machine(), "--network", "kind", "--label", OwnerLabel + "=" + e.Spec.Run}
+	for _, label := range e.Cluster.MachineLabels() {
+		create = append(create, "--label", label)
+	}
+	_, err = e.Engine.Run(ctx, append(create,
 		"--env", "POSTGRES_USER=openbao", "--env", "POSTGRES_DB=openbao", "--env", "POSTGRES_PASSWORD_FILE=/run/steamer/password",
 		e.Spec.Images.PostgreSQL, "postgres", "-c", "ssl=on",
 		"-c", "ssl_cert_file=/run/steamer/tls.crt", "-c", "ssl_key_file=/run/steamer/tls.key",
-		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=100")
+		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=100")...)
 	if err != nil {
 		return exit.Environmentf("container "+e.machine(), "steamer cluster gc", "%w", err)
 	}
@@ -119,12 +121,13 @@ func (e *Environment) RemoveMachine(ctx context.Context) error {
 	if e.Engine == nil || e.Spec.Topology != CloudNativeHybrid {
 		return nil
 	}
-	out, err := e.Engine.Run(ctx, "ps", "--all", "--quiet",
+	out, err := e.Engine.Run(ctx, "ps", "--all", "--quiet", "--no-trunc",
 		"--filter", "name=^"+e.machine()+"$", "--filter", "label="+OwnerLabel+"="+e.Spec.Run)
 	if err != nil || strings.TrimSpace(out) == "" {
 		return err
 	}
-	if _, err := e.Engine.Run(ctx, "rm", "--force", "--volumes", e.machine()); err != nil {
+	// By its ID: the name may be another's by now.
+	if _, err := e.Engine.Run(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(out)...)...); err != nil {
 		return exit.Environmentf("container "+e.machine(), "steamer cluster gc", "%w", err)
 	}
 	return nil

@@ -290,7 +290,7 @@ func (e *Environment) createNamespaces(ctx context.Context) error {
 			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"},
 		}}, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
-			return exit.Environmentf("namespace "+name, "steamer cluster gc --all, or delete it if it is yours", "it exists already")
+			return exit.Environmentf("namespace "+name, "wait until the run that uses it ends; whoever made it removes it", "it exists already")
 		}
 		if err != nil {
 			return exit.Environmentf("namespace "+name, "the kubeconfig's user has to be allowed to create namespaces", "%w", err)
