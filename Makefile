@@ -194,7 +194,7 @@ doctor: $(STEAMER) ## Look at what a run depends on
 	$(STEAMER) doctor
 
 .PHONY: down
-down: $(STEAMER) ## Remove Steamer's clusters and stop its private engine
+down: $(STEAMER) ## Remove the clusters that this checkout made and no process uses, and stop the private engine when nothing else runs on it
 	$(STEAMER) cluster gc --all
 
 .PHONY: clean

@@ -9,7 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "$#" -gt 0 ] || set -- log-broken pod-deleted interrupt
-node=steamer-control-plane
+cluster=steamer-prove-$$
+node=$cluster-control-plane
 namespace=steamer-cn-load
 failed=0
 work=$(mktemp -d)
@@ -44,7 +45,7 @@ disturb() {
 prove() {
 	local code=0
 	: >"$work/log"
-	bin/steamer perf --in-cluster --parallelism 2 --topology cloud-native --scenarios none --tenants 10 --keep --reuse >"$work/log" 2>&1 &
+	bin/steamer perf --in-cluster --parallelism 2 --topology cloud-native --scenarios none --tenants 10 --cluster "$cluster" --keep --reuse >"$work/log" 2>&1 &
 	pid=$!
 	if await 'measure: '; then disturb "$1" >"$work/disturbed" 2>&1 || cat "$work/disturbed" >&2; fi
 	wait "$pid" || code=$?
@@ -68,5 +69,5 @@ for name in "$@"; do
 		;;
 	esac
 done
-bin/steamer cluster gc --all
+bin/steamer cluster down --name "$cluster"
 exit "$failed"

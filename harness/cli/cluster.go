@@ -31,7 +31,8 @@ reused or removed, whatever its name. What belongs to others, or has a mark that
 	return command
 }
 
-// identity is the owner of what the commands make: this user, with the checkout that the command works with, if any, and the cache.
+// identity is the owner of what the commands make: this user, with the checkout that the command works with, if
+// any, and the cache.
 func (s *State) identity() (cluster.Identity, error) {
 	cache, err := s.cacheDir()
 	if err != nil {
@@ -88,8 +89,8 @@ func newClusterUp(state *State) *cobra.Command {
 				return err
 			}
 			opts := cluster.Options{
-				Name: name, Run: "cluster-up", Config: filepath.Join(b.Root, "kind-config.yaml"), HostPort: port, TTL: ttl, Keep: true,
-				ImageDir: filepath.Join(b.Cache, "images"),
+				Name: name, Run: "cluster-up", Config: filepath.Join(b.Root, "kind-config.yaml"), HostPort: port,
+				TTL: ttl, Keep: true, ImageDir: filepath.Join(b.Cache, "images"),
 			}
 			if err := k.Check(c.Context(), opts); err != nil {
 				return err
@@ -119,21 +120,26 @@ func newClusterUp(state *State) *cobra.Command {
 func newClusterDown(state *State) *cobra.Command {
 	var name string
 	command := &cobra.Command{
-		Use: "down", Short: "Remove a cluster of yours, and the private engine when nothing else runs on it", Args: cobra.NoArgs,
+		Use: "down", Args: cobra.NoArgs,
+		Short: "Remove a cluster of yours, and the private engine when nothing else runs on it",
 		RunE: func(c *cobra.Command, _ []string) error {
 			me, err := state.identity()
 			if err != nil {
 				return err
 			}
-			return state.down(c.Context(), func(ctx context.Context, k *cluster.Kind) error { return k.Delete(ctx, cmp.Or(name, me.DefaultName())) })
+			return state.down(c.Context(), func(ctx context.Context, k *cluster.Kind) error {
+				return k.Delete(ctx, cmp.Or(name, me.DefaultName()))
+			})
 		},
 	}
-	command.Flags().StringVar(&name, "name", "", "name of the cluster (default: the name that this checkout's first cluster gets)")
+	command.Flags().StringVar(&name, "name", "",
+		"name of the cluster (default: the name that this checkout's first cluster gets)")
 	return command
 }
 
-// kindToClear is kindOn for removing clusters. A private engine that died took its clusters' containers down and kept their data, and the next
-// run would find them there: so it is started where marks say that there is something to remove. Without marks and engine k is nil.
+// kindToClear is kindOn for removing clusters. A private engine that died took its clusters' containers down and
+// kept their data, and the next run would find them there: so it is started where marks say that there is something
+// to remove. Without marks and engine k is nil.
 func (s *State) kindToClear(ctx context.Context) (*cluster.Kind, *engine.Engine, error) {
 	me, err := s.identity()
 	if err != nil {
@@ -201,7 +207,7 @@ func newClusterList(state *State) *cobra.Command {
 // listClusters prints clusters with what their marks say.
 func listClusters(w io.Writer, found []cluster.Found, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tWHOSE\tOWNER\tRUN\tAGE\tPROCESS\tKEPT UNTIL\tEXPIRED")
+	fmt.Fprintln(table, "NAME\tWHOSE\tOWNER\tRUN\tAGE\tIN USE\tKEPT UNTIL\tEXPIRED")
 	for _, f := range found {
 		o := f.Owner
 		if o == nil {
@@ -216,8 +222,9 @@ func listClusters(w io.Writer, found []cluster.Found, now time.Time) error {
 		if f.Whose == cluster.Mine {
 			expired = strconv.FormatBool(f.Expired)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d %s\t%s\t%s\n",
-			f.Name, f.Whose, o.Identity, o.Run, now.Sub(o.Created).Round(time.Second), o.PID, f.Life, until, expired)
+		used := map[cluster.Life]string{cluster.Alive: "yes", cluster.Gone: "no", cluster.Unknown: "unknown"}[f.Life]
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			f.Name, f.Whose, o.Identity, o.Run, now.Sub(o.Created).Round(time.Second), used, until, expired)
 	}
 	return table.Flush()
 }
@@ -240,7 +247,7 @@ whose time to live is over. A cluster that a process still uses stays, whatever 
 			removed, used, err := k.GC(c.Context(), all)
 			fmt.Fprintf(state.Stdout, "removed %d clusters %v\n", len(removed), removed)
 			for _, name := range used {
-				fmt.Fprintf(state.Stdout, "cluster %s stays: a process uses it, or may use it\n", name)
+				fmt.Fprintf(state.Stdout, "cluster %s stays: a process of yours uses it, or may use it\n", name)
 			}
 			if err != nil {
 				return err

@@ -10,11 +10,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	kinderrors "sigs.k8s.io/kind/pkg/errors"
+	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestIdentity: an owner is a machine, a user, a checkout and a cache; symbolic links and names for people make no other.
+// TestIdentity: an owner is a machine, a user, a checkout and a cache; symbolic links and names for people make no
+// other.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	dir, err := realPath(t.TempDir())
@@ -70,7 +73,8 @@ func TestFreePort(t *testing.T) {
 	require.Equal(t, exit.Environment, exit.CodeOf(err))
 }
 
-// TestChoose: names and ports that are left open are ones that nothing on the engine has or claims, by whomever; those that are given stay.
+// TestChoose: names and ports that are left open are ones that nothing on the engine has or claims, by whomever;
+// those that are given stay.
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	k, e, _ := newFake(t, someone(t))
@@ -101,7 +105,8 @@ func TestChoose(t *testing.T) {
 	require.Equal(t, given, choose(given))
 }
 
-// TestUp: a cluster that cannot be made leaves nothing, whoever has the name now, and is begun again with another choice where one was left open.
+// TestUp: a cluster that cannot be made leaves nothing, whoever has the name now, and is begun again with another
+// choice where one was left open.
 func TestUp(t *testing.T) {
 	t.Parallel()
 	const (
@@ -149,10 +154,13 @@ func TestUp(t *testing.T) {
 				theirs := marks[0]
 				theirs.UID = 1001
 				others = append(others, e.node(name, theirs.source("/b")))
-				return errors.New(tc.says)
+				// As kind says it: what the engine said is no part of the error's text.
+				run := &kindexec.RunError{Command: []string{"docker", "run", "--name", "a"}, Output: []byte(tc.says), Inner: errors.New("exit status 125")}
+				return kinderrors.NewAggregate([]error{kinderrors.Wrap(run, "failed"), errors.New("the other node: too")})
 			}
 			_, err := k.Up(t.Context(), opts)
-			require.ErrorContains(t, err, tc.says[:20])
+			require.ErrorContains(t, err, "docker run: exit status 125: ")
+			require.ErrorContains(t, err, tc.says)
 			require.Len(t, f.names, tc.begins)
 			require.Len(t, e.containers, len(others), "what is left is the others'")
 			require.Len(t, e.removed, 2*tc.begins)
@@ -173,7 +181,8 @@ func TestUp(t *testing.T) {
 	}
 }
 
-// TestSameNameTwice: of two processes of one owner that make a cluster of one name, the one that fails removes nothing of the other's.
+// TestSameNameTwice: of two processes of one owner that make a cluster of one name, the one that fails removes
+// nothing of the other's.
 func TestSameNameTwice(t *testing.T) {
 	t.Parallel()
 	k, e, f := newFake(t, someone(t))
@@ -202,7 +211,7 @@ func TestCheck(t *testing.T) {
 			o := markOf(k.me)
 			o.PID = alivePID
 			return o.source("/b")
-		}, []string{"process 4242", "wait until that run ends"}},
+		}, []string{"another process of yours uses it", "process 4242", "choose another --cluster"}},
 		"theirs": {func(k *Kind) string {
 			o := markOf(k.me)
 			o.Checkout, o.User = "/home/anna/other", "anna"
@@ -226,7 +235,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestReusable: without a name, a run takes the first cluster of its own kind and owner that nobody uses, and never one of a name that was given.
+// TestReusable: without a name, a run takes the first cluster of its own kind and owner that nobody uses, and never
+// one of a name that was given.
 func TestReusable(t *testing.T) {
 	t.Parallel()
 	k, e, _ := newFake(t, someone(t))

@@ -44,7 +44,8 @@ type Cluster struct {
 	mark   string         // owner mark as text; empty on existing clusters
 }
 
-// MachineLabels are the labels, as NAME=VALUE, of a container that stands for a machine beside the cluster: it is its owner's and goes with it.
+// MachineLabels are the labels, as NAME=VALUE, of a container that stands for a machine beside the cluster: it is
+// its owner's and goes with it.
 func (c *Cluster) MachineLabels() []string {
 	return []string{MachineLabel + "=" + c.Name, MarkLabel + "=" + c.mark}
 }
@@ -59,7 +60,8 @@ func (c *Cluster) connect(context string) error {
 	if err != nil {
 		return exit.Invalidf("kubeconfig "+cmp.Or(c.Kubeconfig, "(default)"), "kubectl config get-contexts lists the contexts", "%w", err)
 	}
-	// Scenarios and observers share this client; the defaults of 5 requests per second would throttle them, not the server.
+	// Scenarios and observers share this client; the defaults of 5 requests per second would throttle them, not the
+	// server.
 	config.QPS, config.Burst, config.UserAgent = 100, 200, "steamer"
 	config.WarningHandler = rest.NoWarnings{}
 	client, err := kubernetes.NewForConfig(config)

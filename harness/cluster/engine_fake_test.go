@@ -87,9 +87,9 @@ func (e *fakeEngine) node(name, source string) string {
 	var c container
 	c.ID = "id" + e.number() + "-" + name
 	c.Config.Labels = map[string]string{kindLabel: name}
-	c.Mounts = []struct{ Source, Destination string }{{"/lib/modules", "/lib/modules"}}
+	c.Mounts = []mount{{"/lib/modules", "/lib/modules"}}
 	if source != "" {
-		c.Mounts = append(c.Mounts, struct{ Source, Destination string }{source, ownerPath})
+		c.Mounts = append(c.Mounts, mount{source, ownerPath})
 	}
 	e.containers = append(e.containers, c)
 	return c.ID

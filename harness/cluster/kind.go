@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	kind "sigs.k8s.io/kind/pkg/cluster"
+	kinderrors "sigs.k8s.io/kind/pkg/errors"
+	kindexec "sigs.k8s.io/kind/pkg/exec"
 	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/engine"
@@ -49,7 +51,8 @@ type creator interface {
 	Create(name string, options ...kind.CreateOption) error
 }
 
-// NewKind returns a manager that keeps mark files and kubeconfigs in the cache of its owner, whose are the clusters that it makes.
+// NewKind returns a manager that keeps mark files and kubeconfigs in the cache of its owner, whose are the clusters
+// that it makes.
 func NewKind(e *engine.Engine, me Identity, log func(string)) (*Kind, error) {
 	for _, variable := range e.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
@@ -66,8 +69,8 @@ func NewKind(e *engine.Engine, me Identity, log func(string)) (*Kind, error) {
 		log = func(string) {}
 	}
 	return &Kind{
-		docker: e, engine: e, private: e.Private, provider: provider, registry: newRegistry(me), me: me, system: realSystem, pid: os.Getpid(),
-		now: time.Now, log: log,
+		docker: e, engine: e, private: e.Private, provider: provider, registry: newRegistry(me), me: me,
+		system: realSystem, pid: os.Getpid(), now: time.Now, log: log,
 	}, nil
 }
 
@@ -108,14 +111,15 @@ func (k *Kind) Check(ctx context.Context, opts Options) error {
 // taken says that a cluster's name is not free.
 func (f Found) taken() error {
 	if f.Whose == Mine && f.Life != Alive {
-		return exit.Invalidf("cluster "+f.Name, "use it with --reuse, remove it with steamer cluster down --name "+f.Name+", or choose another --cluster NAME",
-			"a cluster of this name exists (run %s)", f.Owner.Run)
+		mend := "use it with --reuse, remove it with steamer cluster down --name " + f.Name + ", or choose another --cluster NAME"
+		return exit.Invalidf("cluster "+f.Name, mend, "a cluster of this name exists (run %s)", f.Owner.Run)
 	}
-	return f.refusal("has this name: choose another --cluster NAME, or none")
+	const another = "choose another --cluster NAME, or none to have a free one chosen"
+	return exit.Invalidf("cluster "+f.Name, another, "a cluster of this name exists: %s", f.claim())
 }
 
-// CheckInput validates what needs no engine: the name, the configuration and that the ports are free, unless a mark of a cluster of this name is
-// in the cache, which may hold them. It returns exit.Invalid errors.
+// CheckInput validates what needs no engine: the name, the configuration and that the ports are free, unless a mark
+// of a cluster of this name is in the cache, which may hold them. It returns exit.Invalid errors.
 func CheckInput(me Identity, opts Options) error {
 	if err := opts.check(); err != nil {
 		return err
@@ -137,7 +141,8 @@ func (opts Options) check() error {
 	return err
 }
 
-// config reads the base configuration and adds what depends on the host; mark is the path that carries the owner mark.
+// config reads the base configuration and adds what depends on the host; mark is the path that carries the owner
+// mark.
 func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 	data, err := os.ReadFile(opts.Config)
 	if err != nil {
@@ -180,16 +185,19 @@ func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 		return nil, exit.Invalidf("kind configuration "+opts.Config, mend, "no node maps the port that leads to OpenBao")
 	}
 	if planes > 1 { // kind puts a load balancer before them, a container without any mount that could carry the mark
-		return nil, exit.Invalidf("kind configuration "+opts.Config, "use one control-plane node", "of a cluster with %d of them Steamer could not tell later whose it is", planes)
+		return nil, exit.Invalidf("kind configuration "+opts.Config, "use one control-plane node",
+			"of a cluster with %d of them Steamer could not tell later whose it is", planes)
 	}
 	return config, nil
 }
 
-// upTries is how often a cluster is begun where others take the name or the ports that were chosen for it, or this process is slower than them.
+// upTries is how often a cluster is begun where others take the name or the ports that were chosen for it, or this
+// process is slower than them.
 const upTries = 5
 
-// Up makes a cluster and waits until its nodes are Ready and DNS answers. A name or port that the options leave open is chosen, and chosen again
-// if another takes it meanwhile. On an error, and when ctx is cancelled, nothing of it is left.
+// Up makes a cluster and waits until its nodes are Ready and DNS answers. A name or port that the options leave
+// open is chosen, and chosen again if another takes it meanwhile. On an error, and when ctx is cancelled, nothing
+// of it is left.
 func (k *Kind) Up(ctx context.Context, opts Options) (*Cluster, error) {
 	if err := k.Check(ctx, opts); err != nil {
 		return nil, err
@@ -228,8 +236,8 @@ func (opts Options) outrun(err error) bool {
 // make makes a cluster whose name and ports are known.
 func (k *Kind) make(ctx context.Context, opts Options) (*Cluster, error) {
 	owner := Owner{
-		Version: markVersion, Name: opts.Name, Identity: k.me, Process: k.system.process(k.pid), Run: opts.Run, Created: k.now().UTC().Truncate(time.Second),
-		TTL: opts.TTL, Keep: opts.Keep, HostPort: opts.HostPort, SecondPort: opts.SecondPort,
+		Version: markVersion, Name: opts.Name, Identity: k.me, Process: k.system.process(k.pid), Run: opts.Run,
+		Created: k.now().UTC().Truncate(time.Second), TTL: opts.TTL, Keep: opts.Keep, HostPort: opts.HostPort, SecondPort: opts.SecondPort,
 	}
 	config, err := opts.config(owner.source(k.registry.dir))
 	if err != nil {
@@ -299,7 +307,7 @@ func (k *Kind) create(ctx context.Context, owner Owner, options []kind.CreateOpt
 	select {
 	case err := <-done:
 		if err != nil {
-			return exit.Environmentf("kind create cluster "+owner.Name, "steamer doctor", "%w", err)
+			return exit.Environmentf("kind create cluster "+owner.Name, "steamer doctor", "%w", said(err))
 		}
 		return nil
 	case <-ctx.Done():
@@ -317,6 +325,23 @@ func (k *Kind) create(ctx context.Context, owner Owner, options []kind.CreateOpt
 	}
 }
 
+// said is an error of kind with the last words of the program that failed, which kind keeps apart, in place of that
+// program's arguments.
+func said(err error) error {
+	if all := kinderrors.Errors(err); len(all) > 0 { // of several nodes
+		for i := range all {
+			all[i] = said(all[i])
+		}
+		return errors.Join(all...)
+	}
+	failed := kindexec.RunErrorForError(err)
+	if failed == nil || len(failed.Command) == 0 {
+		return err
+	}
+	program := strings.Join(failed.Command[:min(2, len(failed.Command))], " ")
+	return fmt.Errorf("%s: %w: %s", program, failed.Inner, tail(string(failed.Output)))
+}
+
 // loadNodeImage puts a node image that Steamer built into the engine, unless it is there.
 func (k *Kind) loadNodeImage(ctx context.Context, image images.Image) error {
 	if _, err := k.engine.Run(ctx, "image", "inspect", "--format", "{{.Id}}", image.Ref); err == nil || image.Archive == "" {
@@ -329,7 +354,8 @@ func (k *Kind) loadNodeImage(ctx context.Context, image images.Image) error {
 	return nil
 }
 
-// removeNetwork removes kind's network from a private engine once no cluster uses it. On other engines it is the user's.
+// removeNetwork removes kind's network from a private engine once no cluster uses it. On other engines it is the
+// user's.
 func (k *Kind) removeNetwork(ctx context.Context) error {
 	if !k.private {
 		return nil

@@ -31,7 +31,7 @@ type Found struct {
 	Whose   Whose  `json:"whose"`
 	Owner   *Owner `json:"owner,omitempty"` // the mark, where it can be read
 	Problem string `json:"problem,omitempty"`
-	Life    Life   `json:"life,omitempty"` // of the processes that use it; of others' only the one that made it can be seen
+	Life    Life   `json:"life,omitempty"` // of those who use it; of others' only who made it can be seen
 	Expired bool   `json:"expired"`        // it is mine, and cluster gc removes it
 	Nodes   int    `json:"nodes"`          // how many containers are nodes
 
@@ -39,8 +39,8 @@ type Found struct {
 	own        bool     // this process made it
 }
 
-// expired reports whether nobody wants a cluster any more: whoever used it is gone, and it was not meant to be kept, or not for so long. A live
-// owner's cluster never expires, whatever its time to live.
+// expired reports whether nobody wants a cluster any more: whoever used it is gone, and it was not meant to be
+// kept, or not for so long. A live owner's cluster never expires, whatever its time to live.
 func expired(o Owner, life Life, now time.Time) bool {
 	return life == Gone && (!o.Keep || now.After(o.Created.Add(o.TTL)))
 }
@@ -51,8 +51,11 @@ type container struct {
 	Config struct {
 		Labels map[string]string
 	}
-	Mounts []struct{ Source, Destination string }
+	Mounts []mount
 }
+
+// mount is what a container has of its host.
+type mount struct{ Source, Destination string }
 
 const kindLabel = "io.x-k8s.kind.cluster"
 
@@ -66,7 +69,7 @@ const (
 func (c container) mark() (o Owner, marked bool, err error) {
 	name, node := c.Config.Labels[kindLabel]
 	if node {
-		i := slices.IndexFunc(c.Mounts, func(m struct{ Source, Destination string }) bool { return m.Destination == ownerPath })
+		i := slices.IndexFunc(c.Mounts, func(m mount) bool { return m.Destination == ownerPath })
 		if i < 0 {
 			return Owner{}, false, nil
 		}
@@ -81,8 +84,8 @@ func (c container) mark() (o Owner, marked bool, err error) {
 	return o, true, err
 }
 
-// List returns all kind clusters of the engine, and machines beside them, ours and others'. Containers of one name that carry different marks
-// are listed apart.
+// List returns all kind clusters of the engine, and machines beside them, ours and others'. Containers of one name
+// that carry different marks are listed apart.
 func (k *Kind) List(ctx context.Context) ([]Found, error) {
 	containers, err := k.containers(ctx)
 	if err != nil {
@@ -107,7 +110,8 @@ func (k *Kind) List(ctx context.Context) ([]Found, error) {
 
 // found judges one container.
 func (k *Kind) found(c container) Found {
-	f := Found{Name: cmp.Or(c.Config.Labels[kindLabel], c.Config.Labels[MachineLabel]), Whose: Unmarked, containers: []string{c.ID}}
+	name := cmp.Or(c.Config.Labels[kindLabel], c.Config.Labels[MachineLabel])
+	f := Found{Name: name, Whose: Unmarked, containers: []string{c.ID}}
 	if _, node := c.Config.Labels[kindLabel]; node {
 		f.Nodes = 1
 	}
@@ -174,9 +178,9 @@ func (k *Kind) containers(ctx context.Context) ([]container, error) {
 	return nil, err
 }
 
-// GC removes my clusters that have expired, or with all those that nobody uses, and returns their names and those of mine that stay because
-// somebody uses them or may use them. With all, marks of mine that no cluster of this engine carries are forgotten as well: what they were for
-// is gone with the engine's data.
+// GC removes my clusters that have expired, or with all those that nobody uses, and returns their names and those
+// of mine that stay because somebody uses them or may use them. With all, marks of mine that no cluster of this
+// engine carries are forgotten as well: what they were for is gone with the engine's data.
 func (k *Kind) GC(ctx context.Context, all bool) (removed, used []string, err error) {
 	found, err := k.List(ctx)
 	if err != nil {
@@ -215,8 +219,8 @@ func (k *Kind) forgetStray(found []Found) error {
 	return errors.Join(failures...)
 }
 
-// Delete removes a cluster of mine with its machines and volumes. Removing one that is gone is no error. It refuses what is not mine, and what
-// another process of mine uses, with exit.Invalid errors.
+// Delete removes a cluster of mine with its machines and volumes. Removing one that is gone is no error. It refuses
+// what is not mine, and what another process of mine uses, with exit.Invalid errors.
 func (k *Kind) Delete(ctx context.Context, name string) error {
 	found, err := k.named(ctx, name)
 	if err != nil {
@@ -224,11 +228,11 @@ func (k *Kind) Delete(ctx context.Context, name string) error {
 	}
 	mine := slices.DeleteFunc(slices.Clone(found), func(f Found) bool { return f.Whose != Mine })
 	if len(mine) == 0 && len(found) > 0 {
-		return found[0].refusal("is left alone")
+		return found[0].refusal("it is left alone")
 	}
 	for _, f := range mine {
 		if f.Life == Alive && !f.own {
-			return f.refusal("is left alone")
+			return f.refusal("it is left alone")
 		}
 	}
 	for _, f := range mine {
@@ -258,25 +262,36 @@ func (k *Kind) named(ctx context.Context, name string) ([]Found, error) {
 	return slices.DeleteFunc(found, func(f Found) bool { return f.Name != name }), err
 }
 
+const askList = "steamer cluster list shows the clusters and whose they are"
+
 // refusal says why a cluster that is there cannot be had.
 func (f Found) refusal(so string) error {
-	const ask = "steamer cluster list shows the clusters and whose they are"
+	mend := askList
+	if f.Whose == Mine {
+		mend = "wait until that run ends, or interrupt it"
+	}
+	return exit.Invalidf("cluster "+f.Name, mend, "%s, and %s", f.claim(), so)
+}
+
+// claim says in a sentence who may have a cluster.
+func (f Found) claim() string {
 	switch f.Whose {
 	case Unmarked:
-		return exit.Invalidf("cluster "+f.Name, ask, "Steamer did not make it, and it %s", so)
+		return "Steamer did not make it"
 	case Unreadable:
-		return exit.Invalidf("cluster "+f.Name, ask, "%s: it may be anybody's, and %s", f.Problem, so)
+		return f.Problem + ": it may be anybody's"
 	case Theirs:
-		return exit.Invalidf("cluster "+f.Name, ask, "it belongs to %s, and %s", f.Owner, so)
+		return "it belongs to " + f.Owner.Identity.String()
 	default:
-		return exit.Invalidf("cluster "+f.Name, "wait until that run ends, or interrupt it", "process %d or another of this checkout uses it (run %s), and it %s", f.Owner.PID, f.Owner.Run, so)
+		return fmt.Sprintf("another process of yours uses it (made by run %s, process %d)", f.Owner.Run, f.Owner.PID)
 	}
 }
 
-// remove removes exactly the containers that carried a mark of mine when it was read, by their IDs: a name may be another's by now.
+// remove removes exactly the containers that carried a mark of mine when it was read, by their IDs: a name may be
+// another's by now.
 func (k *Kind) remove(ctx context.Context, f Found) error {
 	if f.Whose != Mine {
-		return f.refusal("is left alone")
+		return f.refusal("it is left alone")
 	}
 	ctx, cancel := context.WithTimeout(ctx, DeleteTimeout)
 	defer cancel()
@@ -303,7 +318,7 @@ func (k *Kind) Open(ctx context.Context, name string) (*Cluster, error) {
 	}
 	i := slices.IndexFunc(found, func(f Found) bool { return f.Nodes > 0 })
 	if i < 0 {
-		return nil, exit.Invalidf("cluster "+name, "steamer cluster list shows the clusters and whose they are", "it does not exist")
+		return nil, exit.Invalidf("cluster "+name, askList, "it does not exist")
 	}
 	o := *found[i].Owner
 	if err := k.registry.use(o); err != nil {
@@ -313,9 +328,10 @@ func (k *Kind) Open(ctx context.Context, name string) (*Cluster, error) {
 	return c, c.connect("")
 }
 
-// Reusable returns the name of the cluster that a run with these options may use instead of making one, "" where there is none. It has to be mine,
-// with the ports that the options want, and in use by no other process. One that is named and cannot be used is an exit.Invalid error; where no
-// name is given, mine that others use are passed over.
+// Reusable returns the name of the cluster that a run with these options may use instead of making one, "" where
+// there is none. It has to be mine, with the ports that the options want, and in use by no other process. One that
+// is named and cannot be used is an exit.Invalid error; where no name is given, mine that others use are passed
+// over.
 func (k *Kind) Reusable(ctx context.Context, opts Options) (string, error) {
 	found, err := k.List(ctx)
 	if err != nil {
@@ -340,8 +356,8 @@ func (k *Kind) chosen(opts Options, f Found) bool {
 	return f.Whose == Mine && (f.Name == base || numbered && err == nil)
 }
 
-// RemoveAbandoned removes clusters of mine that earlier runs left behind: of the name that the options give, or of the names that are chosen. It
-// returns their names.
+// RemoveAbandoned removes clusters of mine that earlier runs left behind: of the name that the options give, or of
+// the names that are chosen. It returns their names.
 func (k *Kind) RemoveAbandoned(ctx context.Context, opts Options) ([]string, error) {
 	found, err := k.List(ctx)
 	if err != nil {
@@ -363,13 +379,14 @@ func (k *Kind) RemoveAbandoned(ctx context.Context, opts Options) ([]string, err
 // reusable refuses a cluster that this process may not use.
 func (f Found) reusable() error {
 	if f.Whose != Mine || f.Life == Alive && !f.own {
-		return f.refusal("cannot be used")
+		return f.refusal("this run cannot use it")
 	}
 	return nil
 }
 
 func (k *Kind) cluster(o Owner) *Cluster {
 	return &Cluster{
-		Name: o.Name, Kubeconfig: k.registry.kubeconfig(o), HostPort: o.HostPort, SecondPort: o.SecondPort, Owned: true, engine: k.docker, mark: o.text(),
+		Name: o.Name, Kubeconfig: k.registry.kubeconfig(o), HostPort: o.HostPort, SecondPort: o.SecondPort, Owned: true,
+		engine: k.docker, mark: o.text(),
 	}
 }

@@ -41,7 +41,8 @@ var operations = map[string]operation{
 	}},
 }
 
-// TestOwnership is the table of marks: whose each is, whether its owner lives, and which operations may have it. Letters are those of operations.
+// TestOwnership is the table of marks: whose each is, whether its owner lives, and which operations may have it.
+// Letters are those of operations.
 func TestOwnership(t *testing.T) {
 	t.Parallel()
 	change := func(f func(o *Owner)) func(*testing.T, *Kind) string {
@@ -181,8 +182,8 @@ func TestOwnership(t *testing.T) {
 	}
 }
 
-// TestNothingOfOthers: whatever the marks on an engine are, no operation removes a container that does not carry the mark of this owner. Marks are
-// drawn at random: fields of others, of this owner, damaged text.
+// TestNothingOfOthers: whatever the marks on an engine are, no operation removes a container that does not carry
+// the mark of this owner. Marks are drawn at random: fields of others, of this owner, damaged text.
 func TestNothingOfOthers(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(16, 2))
@@ -274,7 +275,8 @@ func TestRemoveTakesEverything(t *testing.T) {
 	}
 }
 
-// TestStrayMarks: gc --all forgets marks of mine that nothing carries, unless a process uses their cluster on another engine; others' stay.
+// TestStrayMarks: gc --all forgets marks of mine that nothing carries, unless a process uses their cluster on
+// another engine; others' stay.
 func TestStrayMarks(t *testing.T) {
 	t.Parallel()
 	k, _, _ := newFake(t, someone(t))

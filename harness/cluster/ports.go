@@ -15,22 +15,23 @@ const DefaultHostPort = 18200
 // hostPorts is how many ports are tried from DefaultHostPort on.
 const hostPorts = 800
 
-// FreePort returns the first loopback port from DefaultHostPort on that can be bound and is none of taken. It asks the network namespace that the
-// process is in. Another process may take the port before it is used.
+// FreePort returns the first loopback port from DefaultHostPort on that can be bound and is none of taken. It asks
+// the network namespace that the process is in. Another process may take the port before it is used.
 func FreePort(taken ...int) (int, error) {
 	for port := DefaultHostPort; port < DefaultHostPort+hostPorts; port++ {
 		if !slices.Contains(taken, port) && portFree(port) == nil {
 			return port, nil
 		}
 	}
-	return 0, exit.Environmentf(fmt.Sprintf("ports %d to %d", DefaultHostPort, DefaultHostPort+hostPorts-1), "name a free one with --port",
-		"none of them can be bound on the loopback address")
+	ports := fmt.Sprintf("ports %d to %d", DefaultHostPort, DefaultHostPort+hostPorts-1)
+	return 0, exit.Environmentf(ports, "name a free one with --port", "none of them can be bound on the loopback address")
 }
 
 func portFree(port int) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return exit.Invalidf("port "+strconv.Itoa(port), "choose another with --port, or name none to have a free one chosen", "it cannot be bound on the loopback address: %w", err)
+		return exit.Invalidf("port "+strconv.Itoa(port), "choose another with --port, or name none to have a free one chosen",
+			"it cannot be bound on the loopback address: %w", err)
 	}
 	return listener.Close()
 }
@@ -51,8 +52,9 @@ func (opts Options) portsFree() error {
 	return nil
 }
 
-// choose fills in the name and the ports that the options leave open: the first of DefaultName, DefaultName-2, … that nothing on the engine has,
-// and ports that are free, not to be avoided, and that no mark claims, because a cluster that is stopped now may be started again.
+// choose fills in the name and the ports that the options leave open: the first of DefaultName, DefaultName-2, …
+// that nothing on the engine has, and ports that are free, not to be avoided, and that no mark claims, because a
+// cluster that is stopped now may be started again.
 func (k *Kind) choose(opts Options, found []Found, avoid ...int) (Options, error) {
 	if opts.Name == "" {
 		for n := 1; opts.Name == "" || slices.ContainsFunc(found, func(f Found) bool { return f.Name == opts.Name }); n++ {

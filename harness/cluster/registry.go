@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// registry is the directory of mark files and kubeconfigs of one cache. It says nothing about whose a cluster is: the cluster itself does.
+// registry is the directory of mark files and kubeconfigs of one cache. It says nothing about whose a cluster is:
+// the cluster itself does.
 type registry struct{ dir string }
 
 func newRegistry(me Identity) registry { return registry{filepath.Join(me.Cache, "clusters")} }
@@ -21,8 +22,9 @@ func (r registry) kubeconfig(o Owner) string {
 	return filepath.Join(r.dir, o.Name+"-"+digest(o.text())[:8]+".kubeconfig")
 }
 
-// uses are the mark files that this process has locked. A mark file is locked by everybody who uses its cluster, shared, for as long as they
-// live: the kernel takes the lock from a process that dies, whatever namespace it was in.
+// uses are the mark files that this process has locked. A mark file is locked by everybody who uses its cluster,
+// shared, for as long as they live: the kernel takes the lock from a process that dies, whatever namespace it was
+// in.
 var uses = struct {
 	sync.Mutex
 	files map[string]*os.File
@@ -33,7 +35,8 @@ var uses = struct {
 func (r registry) write(o Owner) error {
 	path := o.source(r.dir)
 	err := fs.ErrNotExist
-	for try := 0; try < 10 && errors.Is(err, fs.ErrNotExist); try++ { // forget of another process may remove what MkdirAll has just made
+	// forget of another process may remove what MkdirAll has just made.
+	for try := 0; try < 10 && errors.Is(err, fs.ErrNotExist); try++ {
 		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
 			err = os.WriteFile(path, []byte(o.text()+"\n"), 0o600)
 		}
