@@ -152,7 +152,7 @@ func TestUp(t *testing.T) {
 				e.machine(name, marks[0].text())
 				ports[marks[0].HostPort] = true
 				theirs := marks[0]
-				theirs.UID = 1001
+				theirs.UID, theirs.HostPort, theirs.SecondPort = 1001, 1, 0 // only the engine says that the port is taken
 				others = append(others, e.node(name, theirs.source("/b")))
 				// As kind says it: what the engine said is no part of the error's text.
 				run := &kindexec.RunError{Command: []string{"docker", "run", "--name", "a"}, Output: []byte(tc.says), Inner: errors.New("exit status 125")}
