@@ -249,7 +249,17 @@ type Check struct {
 	// Informational is true for a check that is shown but takes no part in the verdict,
 	// for example a quantile that too few fetches support.
 	Informational bool `json:"informational,omitempty"`
+	// Owner is whose fault a missed validity condition is: OwnerMachine or OwnerSubject. Objectives, and evidence of Steamer releases that did not
+	// tell the two apart, have none.
+	Owner string `json:"owner,omitempty"`
 }
+
+// The owners of a validity condition. What is the machine's makes the measurement say nothing and is only ever INCONCLUSIVE. What is the
+// subject's is a finding that no other run removes: FAIL where it is proven, else INCONCLUSIVE.
+const (
+	OwnerMachine = "machine"
+	OwnerSubject = "subject"
+)
 
 // Step is one step of the run.
 type Step struct {
