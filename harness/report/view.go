@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 
@@ -157,11 +156,11 @@ func resourceTable(t *result.Topology) table {
 		if covered > 0 {
 			cpu = sig(used/covered) + " cores"
 		}
-		if slices.ContainsFunc(s.Samples, func(x result.ResourceSample) bool { return w.Contains(x.At) }) {
-			memory = sig(s.PeakMemory(w)) + " MiB"
-			if !s.Coarse { // a kubelet's summary does not know
-				throttled = sig(100*s.MeanThrottled(w)) + " %"
-			}
+		if peak, ok := s.PeakMemory(w); ok {
+			memory = sig(peak) + " MiB"
+		}
+		if share, ok := s.MeanThrottled(w); ok {
+			throttled = sig(100*share) + " %"
 		}
 		out.Rows = append(out.Rows, []string{s.Name, s.Role, cpu, or(s.CPULimit, " cores"), memory, or(s.MemoryLimit, " MiB"), throttled})
 	}
