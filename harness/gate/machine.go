@@ -19,7 +19,6 @@ const (
 	idThrottling = "valid/generator-throttling"
 	idQuota      = "valid/steamer-throttling"
 	idRoom       = "valid/host-size"
-	idStalled    = "valid/host-stalled"
 )
 
 // distortion is why latencies came out longer than the chart's, by the conditions of the machine; empty if nothing says so. Conditions that somebody has
@@ -28,7 +27,7 @@ func distortion(machine []result.Check) string {
 	for _, c := range machine {
 		switch {
 		case c.Verdict == result.Pass:
-		case c.ID == IDHostCrowded, c.ID == idRoom, c.ID == idStalled, c.ID == idQuota, c.Reason == throttlingUnknown:
+		case c.ID == IDHostCrowded, c.ID == idRoom, c.ID == IDHostStalled, c.ID == idQuota, c.Reason == throttlingUnknown:
 			return c.Reason
 		case (c.ID == idGenerator || c.ID == idThrottling) && !c.Informational:
 			return c.Reason
@@ -111,7 +110,7 @@ func stalled(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 			longest = max(longest, to.Sub(from).Seconds())
 		}
 	}
-	c = check(idStalled, "longest time in which this machine stood still", num(longest)+" s", fmt.Sprintf("<= %d s", stillFor), longest <= stillFor,
+	c = check(IDHostStalled, "longest time in which this machine stood still", num(longest)+" s", fmt.Sprintf("<= %d s", stillFor), longest <= stillFor,
 		fmt.Sprintf("this machine stood still for %s s", num(longest)))
 	c.Informational = true
 	return c, longest > 0

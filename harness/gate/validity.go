@@ -40,6 +40,7 @@ func DefaultValidity() Validity {
 // Checks that others look for by their ID.
 const (
 	IDHostCrowded = "valid/host-crowded" // other processes took the host's CPUs
+	IDHostStalled = "valid/host-stalled" // the host itself stood still
 	IDWrongValues = "slo/wrong-values"   // fetches were answered with another secret
 )
 

@@ -95,6 +95,9 @@ func newCheck(c result.Check) checkView {
 	if c.Informational {
 		v.Badge = "INFO"
 	}
+	if c.Owner != "" && c.Verdict != result.Pass {
+		v.Reason = "of the " + c.Owner + ": " + v.Reason
+	}
 	if c.Verdict == result.Fail && strings.HasPrefix(c.Reason, c.Measured+", limit") {
 		v.Reason = "" // the columns say the same
 	}
