@@ -12,8 +12,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// The conditions that decide how far latencies can be trusted: a generator short of CPU adds its own delay to them, whether it
-// takes the host's or is kept from it, and so does a machine that is too small, stands still or is busy with something else.
+// The conditions that decide how far latencies can be trusted: a generator short of CPU adds its own delay to them,
+// whether it takes the host's or is kept from it, and so does a machine that is too small, stands still or is busy
+// with something else.
 const (
 	idGenerator  = "valid/generator-cpu"
 	idThrottling = "valid/generator-throttling"
@@ -21,8 +22,9 @@ const (
 	idRoom       = "valid/host-size"
 )
 
-// distortion is why latencies came out longer than the chart's, by the conditions of the machine; empty if nothing says so. Conditions that somebody has
-// accepted not to know excuse nothing; those of the host, which cost no run its PASS, do excuse a miss.
+// distortion is why latencies came out longer than the chart's, by the conditions of the machine; empty if nothing
+// says so. Conditions that somebody has accepted not to know excuse nothing; those of the host, which cost no run
+// its PASS, do excuse a miss.
 func distortion(machine []result.Check) string {
 	for _, c := range machine {
 		switch {
@@ -60,7 +62,8 @@ func (v Validity) machine(t *result.Topology, run result.Run) []result.Check {
 	return out
 }
 
-// observed asks whether the OpenBao pod that served was watched while measuring; without that nobody knows what it used and what happened to it.
+// observed asks whether the OpenBao pod that served was watched while measuring; without that nobody knows what it
+// used and what happened to it.
 func (v Validity) observed(t *result.Topology) result.Check {
 	share := t.Serving(t.Load.Measured())
 	c := check("valid/observed", "time in which the OpenBao that served was observed", percent(share), ">= "+percent(result.MinCoverage), share >= result.MinCoverage,
@@ -84,7 +87,8 @@ func unwatched() []result.Check {
 	return out
 }
 
-// quota asks whether Steamer, and k6 with it, was held back by the CPU quota of its own control group, as in a job of CI.
+// quota asks whether Steamer, and k6 with it, was held back by the CPU quota of its own control group, as in a job
+// of CI.
 func quota(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 	if t.Own == nil {
 		return c, false
@@ -95,11 +99,13 @@ func quota(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 	return c, ok
 }
 
-// stillFor is how long a machine may stand still, seconds: beyond that a lease of 15 s that is renewed every 5 s is at risk, and each fetch of that time
-// waits as long. It is also beyond what a busy scheduler does to something that wakes up once a second.
+// stillFor is how long a machine may stand still, seconds: beyond that a lease of 15 s that is renewed every 5 s is
+// at risk, and each fetch of that time waits as long. It is also beyond what a busy scheduler does to something that
+// wakes up once a second.
 const stillFor = 3
 
-// stalled asks whether the machine itself stood still: something that wakes up each second did not. It is shown only, like crowd.
+// stalled asks whether the machine itself stood still: something that wakes up each second did not. It is shown
+// only, like crowd.
 func stalled(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 	if t.Host == nil {
 		return c, false
@@ -123,16 +129,18 @@ const (
 	maxCrowds = 0.05 // share of the spans: a p95 does not move by fewer
 )
 
-// othersCPUs is how many CPUs a machine should have beyond OpenBao's limit: for PostgreSQL, Kubernetes and the load generator.
+// othersCPUs is how many CPUs a machine should have beyond OpenBao's limit: for PostgreSQL, Kubernetes and the load
+// generator.
 const othersCPUs = 1
 
-// fullCPU is the use of CPUs from which on they are full: at 85 % a queue with random arrivals is more than five times as long as its server is busy
-// (M/M/1: use/(1-use)).
+// fullCPU is the use of CPUs from which on they are full: at 85 % a queue with random arrivals is more than five
+// times as long as its server is busy (M/M/1: use/(1-use)).
 const fullCPU = 0.85
 
-// room asks whether the machine is large enough for what the tier allows OpenBao. Where it is not, and its CPUs were full in more than maxCrowds of the
-// measured time, OpenBao may have wanted more than there was. On a small machine that was not full nobody lacked anything. It is shown only: a chart that
-// holds its objectives on less holds them. It is not known where the cluster has other machines than Steamer.
+// room asks whether the machine is large enough for what the tier allows OpenBao. Where it is not, and its CPUs were
+// full in more than maxCrowds of the measured time, OpenBao may have wanted more than there was. On a small machine
+// that was not full nobody lacked anything. It is shown only: a chart that holds its objectives on less holds them.
+// It is not known where the cluster has other machines than Steamer.
 func room(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	tier, err := load.TierNamed(run.Tier)
 	cpus := run.Host.Usable()
@@ -167,8 +175,8 @@ func fullTime(host *result.ResourceSeries, w result.Window, cores float64) float
 	return full / math.Max(whole, 1e-9)
 }
 
-// strangers is the share of the CPUs that Steamer could use which others took from it, 0 to 1. Where a quota leaves it a part of the machine, others take
-// from that only what does not fit beside it.
+// strangers is the share of the CPUs that Steamer could use which others took from it, 0 to 1. Where a quota leaves
+// it a part of the machine, others take from that only what does not fit beside it.
 func strangers(t *result.Topology, host result.Host, w result.Window) (share float64, ok bool) {
 	cpus := host.Usable()
 	if cpus <= 0 {
@@ -178,8 +186,8 @@ func strangers(t *result.Topology, host result.Host, w result.Window) (share flo
 	return math.Max(0, cores-math.Max(0, float64(host.CPUs)-cpus)) / cpus, ok
 }
 
-// crowd looks at what else the machine did while it measured. It is shown only, since a chart that holds its objectives beside a
-// build holds them; but see distortion.
+// crowd looks at what else the machine did while it measured. It is shown only, since a chart that holds its
+// objectives beside a build holds them; but see distortion.
 func crowd(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	w := t.Load.Measured()
 	spans, crowded, most := 0, 0, 0.0
@@ -207,8 +215,8 @@ func crowd(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	return c, true
 }
 
-// shortage reports whether the machine lacked the memory to let a container grow from what it used last to its limit, in the minute before something was
-// killed; known is false where that was not recorded.
+// shortage reports whether the machine lacked the memory to let a container grow from what it used last to its
+// limit, in the minute before something was killed; known is false where that was not recorded.
 func shortage(t *result.Topology, container string, at time.Time) (short, known bool) {
 	w := result.Window{From: at.Add(-time.Minute), To: at.Add(time.Second)}
 	used, limit, seen := 0.0, 0.0, false

@@ -30,8 +30,8 @@ func Read() (Use, error) {
 	return parse(string(stat), string(status))
 }
 
-// parse adds up the lines "cpu3 user nice system idle iowait irq softirq steal ..." of /proc/stat, see proc(5), of the CPUs that /proc/self/status
-// allows; guests are part of user.
+// parse adds up the lines "cpu3 user nice system idle iowait irq softirq steal ..." of /proc/stat, see proc(5), of
+// the CPUs that /proc/self/status allows; guests are part of user.
 func parse(stat, status string) (Use, error) {
 	allowed, err := affinity(status)
 	if err != nil {
