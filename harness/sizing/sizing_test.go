@@ -224,3 +224,16 @@ func TestProvisioningLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoryUnseen: memory that was not observed at every size holds no claim, and no line is laid through it.
+func TestMemoryUnseen(t *testing.T) {
+	t.Parallel()
+	steps := []Step{{Tenants: 50, Namespaces: 60, Secrets: 50, MemoryMiB: 100}, {Tenants: 200, Namespaces: 240, Secrets: 200}, {Tenants: 400, Namespaces: 480, Secrets: 400, MemoryMiB: 200}}
+	memory := claims(steps)[0]
+	require.Equal(t, result.Inconclusive, memory.Verdict)
+	require.Contains(t, memory.Reason, "not observed at every size")
+	for _, beyond := range extrapolate(steps) {
+		require.Zero(t, beyond.MemoryMiB)
+	}
+	require.Contains(t, steps[1].row(), "| – |")
+}
