@@ -296,7 +296,7 @@ func (r *Recorder) Finish(p Plan) (*result.Load, error) {
 		l.MeasuredSeconds = min(l.MeasuredSeconds, r.measuredSpan())
 	}
 	err := r.measured.into(l)
-	l.AchievedRate = l.Achieved() // what was answered after the end was not carried in the time
+	l.Settle()
 	return l, err
 }
 

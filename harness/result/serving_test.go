@@ -84,9 +84,15 @@ func TestAchieved(t *testing.T) {
 		require.InDelta(t, tc.seconds, seconds, 1e-9, name)
 		require.InDelta(t, tc.rate, tc.load.Achieved(), 1e-9, name)
 	}
+	parts := load(10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10)
+	late, _ := parts.Drained()
+	require.Equal(t, int64(20), late)
+	parts.Parts = []result.LoadPart{{}, {LateSeconds: 2}}
+	late, _ = parts.Drained()
+	require.Zero(t, late, "a process that began later ends later")
 	staged := load(10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10)
 	staged.Excursion = &result.Excursion{Seconds: 2}
-	late, _ := staged.Drained()
+	late, _ = staged.Drained()
 	require.Zero(t, late, "an excursion takes its time, too")
 }
 
