@@ -35,9 +35,11 @@ type Job struct {
 type Observation struct {
 	Topology result.Topology
 	Pool     *lab.PoolUse
-	Others   float64 // mean cores that the host's other processes used; 0 where that was not watched
-	// Usual is how many of those are no disturbance, because Kubernetes and its network are among them.
-	Usual float64
+	// Others is how many cores everything on the host but OpenBao, PostgreSQL and the generator used on the mean, Kubernetes included; nil where nobody
+	// watched the host.
+	Others *float64
+	// Strangers is how many of those had nothing to do with the environment; nil where that is not known.
+	Strangers *float64
 }
 
 // Options say how to search. See Default for the numbers.

@@ -160,7 +160,8 @@ func TestSearchEndings(t *testing.T) {
 		"warm only in the end": {capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 0.4) }, result.Pass, "capacity", nil},
 		"ever slower":          {capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 2.5) }, result.Fail, "not even", nil},
 		"a crowded machine": {capacity, nil, func(_ float64, _ int, o *Observation) error {
-			o.Others = 1.2
+			others := 1.2
+			o.Others, o.Strangers = &others, &others
 			return nil
 		}, result.Inconclusive, "other processes used 1.2", nil},
 		"never breaks":         {capacity, func(o *Options) { o.Max = 400 }, nil, result.Inconclusive, "raise --max", nil},
@@ -297,6 +298,7 @@ func TestSaturation(t *testing.T) {
 		"throttled": {func(p *Point) { p.OpenBao.Throttled = 0.3 }, "OpenBao's CPU"},
 		"database":  {func(p *Point) { p.PostgreSQL.Busiest, p.PostgreSQL.Cores = 1.8, 1.8 }, "PostgreSQL's CPU"},
 		"pool":      {func(p *Point) { p.Pool = &lab.PoolUse{Limit: 5, Busy: 4.6, FullShare: 0.7, Looks: 40} }, "OpenBao's pool of database connections"},
+		"unseen":    {func(p *Point) { p.OpenBao = Component{Unknown: true, Busiest: 0.9, Limit: 1} }, ""},
 		"host":      {func(p *Point) { p.Generator = 1.5 }, "the host's CPUs"},
 	} {
 		p := free

@@ -35,8 +35,8 @@ type Point struct {
 	P99        float64      `json:"p99"`
 	OpenBao    Component    `json:"openbao"`
 	PostgreSQL Component    `json:"postgresql"`
-	Generator  float64      `json:"generator"` // cores
-	Others     float64      `json:"others"`    // cores of the host's other processes
+	Generator  float64      `json:"generator"`        // cores
+	Others     *float64     `json:"others,omitempty"` // cores of everything else on the host; nil: unknown
 	Pool       *lab.PoolUse `json:"pool,omitempty"`
 	Outcome    Outcome      `json:"outcome"`
 	Reason     string       `json:"reason,omitempty"`  // why it is not held
@@ -50,6 +50,8 @@ type Component struct {
 	Busiest   float64 `json:"busiest"`         // cores of the busiest one
 	Throttled float64 `json:"throttled"`       // of the busiest one: share of CFS periods, 0 to 1
 	MemoryMiB float64 `json:"memoryMiB"`       // peak of the largest one
+	// Unknown is true where one of them was not observed throughout: the other fields are then of those that were.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // fatal is the reason to end the search, nil for an outcome that says something about the rate.
@@ -73,13 +75,13 @@ func (s *search) judge(o Observation, phase string, rate float64) Point {
 	gate.Judge(&r, gate.Policy{SLO: s.SLO, Validity: validity, Expect: gate.Expect{Load: true}})
 	l := t.Load
 	p := Point{
-		Phase: phase, Rate: rate, Achieved: l.AchievedRate, Seconds: l.MeasuredSeconds, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped,
+		Phase: phase, Rate: rate, Achieved: l.Achieved(), Seconds: l.MeasuredSeconds, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped,
 		Mean: l.Intended.Mean, P50: l.Intended.P50, P95: l.Intended.P95, P99: l.Intended.P99, Pool: o.Pool, Others: o.Others,
 		OpenBao: component(&t, "openbao"), PostgreSQL: component(&t, "postgresql"), Generator: l.Generator.CPUShare * float64(s.HostCPUs),
 	}
 	p.Outcome, p.Reason = outcome(r.Topologies[0].Checks)
-	if p.Outcome == Broken && o.Others-o.Usual > maxOthers*float64(s.HostCPUs) {
-		p.Outcome, p.Reason = Disturbed, fmt.Sprintf("other processes used %.1f of the host's %d cores; %s", o.Others, s.HostCPUs, p.Reason)
+	if others := o.Strangers; p.Outcome == Broken && others != nil && *others > maxOthers*float64(s.HostCPUs) {
+		p.Outcome, p.Reason = Disturbed, fmt.Sprintf("other processes used %.1f of the host's %d cores; %s", *others, s.HostCPUs, p.Reason)
 	}
 	return p
 }
@@ -90,8 +92,8 @@ const maxOthers = 0.25
 // overload are the validity conditions that a server misses which is asked for too much; the others are missed when a
 // measurement is disturbed.
 var overload = map[string]bool{ //nolint:gochecknoglobals // constant
-	"valid/dropped-iterations": true, "valid/interrupted-fetches": true, "valid/achieved-rate": true, "valid/steady": true,
-	"valid/trend": true,
+	"valid/dropped-iterations": true, "valid/interrupted-fetches": true, "valid/achieved-rate": true, "valid/drain": true,
+	"valid/steady": true, "valid/trend": true,
 }
 
 // outcome sorts the checks. A saturated generator comes first: its own delay is in everything else.
@@ -103,9 +105,11 @@ func outcome(checks []result.Check) (Outcome, string) {
 		case c.Informational || c.Verdict == result.Pass:
 		case c.ID == "slo/wrong-values":
 			o = Wrong
-		case c.ID == "valid/generator-cpu":
+		case c.ID == "valid/generator-cpu", c.ID == "valid/dropped-iterations" && c.Owner == result.OwnerMachine:
 			o = Generator
-		case c.Kind == "validity" && !overload[c.ID]:
+		case c.Kind == "validity" && c.Verdict == result.Fail: // a crash, an out-of-memory kill, a database at a standstill
+			o = Broken
+		case c.Kind == "validity" && (!overload[c.ID] || c.Owner == result.OwnerMachine):
 			o = Disturbed
 		case c.Kind == "slo" && c.Verdict == result.Inconclusive:
 			o = Disturbed // an objective that could not be judged, or not be blamed on the server
@@ -126,19 +130,22 @@ func outcome(checks []result.Check) (Outcome, string) {
 
 // component sums the use of a component while measuring.
 func component(t *result.Topology, name string) Component {
-	var c Component
+	c, seen := Component{Unknown: true}, false
 	w := t.Load.Measured()
 	for i := range t.Resources {
 		s := &t.Resources[i]
 		if s.Component != name {
 			continue
 		}
-		used, covered := s.CPUSeconds(w)
-		cores := used / max(covered, 1e-9)
+		cores, ok := s.CPUCores(w)
+		c.Unknown = !ok || seen && c.Unknown
+		seen = true
 		c.Cores += cores
-		c.MemoryMiB = max(c.MemoryMiB, s.PeakMemory(w))
+		peak, _ := s.PeakMemory(w)
+		c.MemoryMiB = max(c.MemoryMiB, peak)
 		if cores >= c.Busiest {
-			c.Busiest, c.Limit, c.Throttled = cores, s.CPULimit, s.MeanThrottled(w)
+			c.Busiest, c.Limit = cores, s.CPULimit
+			c.Throttled, _ = s.MeanThrottled(w) // of a kubelet's summary, which does not have it, the use alone has to say it
 		}
 	}
 	return c

@@ -20,8 +20,13 @@ func Local(l *lab.Lab, interval func(result.Interval)) (Driver, error) {
 	return &local{l, fixture, interval}, err
 }
 
+// Observe is what a reading of a lab says to a search. Of a lab's machine everything else is a stranger.
+func Observe(l *lab.Lab, r lab.Reading) Observation {
+	return Observation{Topology: r.Topology(l), Pool: &r.Pool, Others: r.Others, Strangers: r.Others}
+}
+
 // Drive runs k6 against the lab.
 func (d *local) Drive(ctx context.Context, job Job) (Observation, error) {
 	reading, err := d.lab.Drive(ctx, job.Name, job.Profile, job.Rate, d.fixture, d.interval)
-	return Observation{Topology: reading.Topology(d.lab), Pool: &reading.Pool, Others: reading.Others}, err
+	return Observe(d.lab, reading), err
 }

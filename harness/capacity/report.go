@@ -178,12 +178,15 @@ func (r *Report) Markdown(plot string) string {
 	line("\n## Every run\n\n| phase | offered | achieved | p50 ms | p95 ms | p99 ms | OpenBao cores | throttled | PostgreSQL cores | generator cores | others' cores | pool full | outcome |")
 	line("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, p := range r.Points {
-		pool := "–"
+		pool, others := "–", "–"
+		if p.Others != nil {
+			others = fmt.Sprintf("%.2f", *p.Others)
+		}
 		if p.Pool != nil {
 			pool = fmt.Sprintf("%.0f %%", 100*p.Pool.FullShare)
 		}
-		line("| %s | %s | %.1f | %.1f | %.1f | %.1f | %.2f | %.0f %% | %.2f | %.2f | %.2f | %s | %s |", p.Phase, describeRate(p.Rate), p.Achieved, p.P50, p.P95, p.P99,
-			p.OpenBao.Cores, 100*p.OpenBao.Throttled, p.PostgreSQL.Cores, p.Generator, p.Others, pool, strings.TrimSpace(string(p.Outcome)+" "+p.Reason))
+		line("| %s | %s | %.1f | %.1f | %.1f | %.1f | %.2f | %.0f %% | %.2f | %.2f | %s | %s | %s |", p.Phase, describeRate(p.Rate), p.Achieved, p.P50, p.P95, p.P99,
+			p.OpenBao.Cores, 100*p.OpenBao.Throttled, p.PostgreSQL.Cores, p.Generator, others, pool, strings.TrimSpace(string(p.Outcome)+" "+p.Reason))
 	}
 	for _, gap := range r.NotMeasured {
 		line("\nNot measured: %s", gap)

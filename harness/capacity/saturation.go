@@ -33,6 +33,10 @@ func Saturation(p Point, hostCPUs int) []Suspect {
 		if given == 0 {
 			given, of = float64(hostCPUs), fmt.Sprintf("the host's %d, no limit set", hostCPUs)
 		}
+		if c.Unknown {
+			all = append(all, Suspect{Resource: c.name, Evidence: "not observed throughout"})
+			continue
+		}
 		s := Suspect{Resource: c.name, Use: c.Busiest / given}
 		s.Saturated = s.Use >= maxUse || c.Throttled >= maxThrottled
 		s.Evidence = fmt.Sprintf("%.2f of %s cores (threshold %.0f %%)", c.Busiest, of, 100*maxUse)
@@ -48,13 +52,17 @@ func Saturation(p Point, hostCPUs int) []Suspect {
 				u.Busy, u.Limit, 100*u.FullShare, u.Looks, 100*maxFull),
 		})
 	}
-	total := p.OpenBao.Cores + p.PostgreSQL.Cores + p.Generator + p.Others
+	const host = "the host's CPUs"
+	total, others := p.OpenBao.Cores+p.PostgreSQL.Cores+p.Generator, "an unknown part"
+	if p.Others != nil {
+		total += *p.Others
+		others = fmt.Sprintf("%.2f", *p.Others)
+	}
 	all = append(all, Suspect{
-		Resource: "the host's CPUs", Use: total / float64(hostCPUs), Saturated: total/float64(hostCPUs) >= maxUse,
-		Evidence: fmt.Sprintf("OpenBao %.2f, PostgreSQL %.2f, the generator %.2f and everything else %.2f of %d cores (threshold %.0f %%)",
-			p.OpenBao.Cores, p.PostgreSQL.Cores, p.Generator, p.Others, hostCPUs, 100*maxUse),
+		Resource: host, Use: total / float64(hostCPUs), Saturated: total/float64(hostCPUs) >= maxUse,
+		Evidence: fmt.Sprintf("OpenBao %.2f, PostgreSQL %.2f, the generator %.2f and everything else %s of %d cores (threshold %.0f %%)",
+			p.OpenBao.Cores, p.PostgreSQL.Cores, p.Generator, others, hostCPUs, 100*maxUse),
 	})
-	host := all[len(all)-1].Resource
 	slices.SortStableFunc(all, func(a, b Suspect) int {
 		switch {
 		case a.Saturated != b.Saturated:

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/capacity"
+	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/lab"
@@ -76,7 +77,7 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 	if err := refuse(c, "the search chooses its rates itself", chosenRates()...); err != nil {
 		return err
 	}
-	f.options.Tier, f.options.HostCPUs = p.Tier, runtime.NumCPU()
+	f.options.Tier, f.options.HostCPUs = p.Tier, max(1, int(math.Round(cgroup.UsableCPUs())))
 	if f.options.SLO, err = gate.ReadSLO(p.SLO); err != nil {
 		return err
 	}

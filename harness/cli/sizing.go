@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
+	"math"
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
@@ -70,7 +71,7 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 	if f.planFile == "" && !c.Flags().Changed("tier") {
 		p.Tier = sizingTier
 	}
-	f.options.HostCPUs = runtime.NumCPU()
+	f.options.HostCPUs = max(1, int(math.Round(cgroup.UsableCPUs())))
 	if err := errors.Join(f.options.Validate(), bound("secrets", p.Secrets, 1, 100)); err != nil {
 		return err
 	}

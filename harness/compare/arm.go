@@ -32,7 +32,7 @@ type Measurement struct {
 // overloadChecks are the validity conditions that an arm misses because it does
 // not carry the load: they are compared as an outcome.
 func overloadChecks() []string {
-	return []string{"valid/dropped-iterations", "valid/achieved-rate", "valid/interrupted-fetches"}
+	return []string{"valid/dropped-iterations", "valid/achieved-rate", "valid/interrupted-fetches", "valid/drain"}
 }
 
 // steady is the condition that compares the halves of a measurement.
@@ -50,7 +50,7 @@ func (m Measurement) slice(v gate.Validity) Slice {
 	t := &result.Topology{Load: m.Load, Resources: m.Resources, Events: m.Events}
 	l := m.Load
 	s := Slice{
-		Start: l.Start, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped, Achieved: l.AchievedRate,
+		Start: l.Start, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped, Achieved: l.Achieved(),
 		Values: map[string]float64{}, Thin: map[string]string{},
 	}
 	for _, iv := range l.Series {

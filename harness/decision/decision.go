@@ -49,9 +49,11 @@ type Decision struct {
 	Objectives *File       `json:"objectives,omitempty"`
 	Criteria   []Criterion `json:"criteria"`
 	Runs       []Judged    `json:"runs"`
-	Compared   []Compared  `json:"compared,omitempty"`
-	Evidence   []File      `json:"evidence"`
-	NotJudged  []string    `json:"notJudged,omitempty"`
+	// Doubts are what runs leave open about the chart, and what no other run removes; the load's criterion has them among its reasons.
+	Doubts    []Doubt    `json:"doubts,omitempty"`
+	Compared  []Compared `json:"compared,omitempty"`
+	Evidence  []File     `json:"evidence"`
+	NotJudged []string   `json:"notJudged,omitempty"`
 	// Since says what is not as in the earlier decision that this one derives again: its verdict, its objectives.
 	Since []string `json:"since,omitempty"`
 }
@@ -94,6 +96,18 @@ type Judged struct {
 	Checks   []result.Check    `json:"checks,omitempty"`
 	Counts   bool              `json:"counts"`          // false: a load that says nothing of the tier, which this gate does not judge
 	Apart    string            `json:"apart,omitempty"` // why it does not count
+	// Lighter is a load of the tier that does not count because it asked for less: what broke under it breaks under the tier's, too.
+	Lighter bool `json:"lighter,omitempty"`
+}
+
+// Doubt is a validity condition of the chart's that runs missed without proof of its fault.
+type Doubt struct {
+	Topology string   `json:"topology"`
+	Check    string   `json:"check"` // ID of the condition, e.g. "valid/leadership"
+	Title    string   `json:"title"`
+	Runs     int      `json:"runs"`    // that missed it
+	Of       int      `json:"of"`      // measurements of the topology that count
+	Reasons  []string `json:"reasons"` // of each of Runs, with its ID
 }
 
 // Compared is a comparison of the chart with another.

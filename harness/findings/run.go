@@ -171,11 +171,16 @@ func reading(r lab.Reading, round int) (Slice, error) {
 	d := r.Load
 	s := Slice{
 		Round: round, Throughput: d.AchievedRate, P50: d.Actual.P50, P95: d.Actual.P95, P99: d.Actual.P99,
-		PoolFull: r.Pool.FullShare, Others: r.Others, Failed: d.Failed, Wrong: d.Wrong,
+		PoolFull: r.Pool.FullShare, Failed: d.Failed, Wrong: d.Wrong,
+	}
+	if r.Others != nil {
+		s.Others = *r.Others
 	}
 	switch {
 	case d.Wrong > 0:
 		return s, ErrWrong
+	case r.Others == nil:
+		return s, errors.New("nobody knows what else the machine did: its CPU time was not read")
 	case d.Fetches == 0:
 		return s, errors.New("no fetch was completed")
 	case d.Failed > 0:
@@ -201,7 +206,11 @@ func reading(r lab.Reading, round int) (Slice, error) {
 	s.Opened = 1000 * float64(r.Pool.Opened) / float64(all)
 	for i := range r.Resources {
 		if res := &r.Resources[i]; res.Component == "openbao" {
-			s.Throttled = max(s.Throttled, res.MeanThrottled(d.Measured()))
+			throttled, ok := res.MeanThrottled(d.Measured())
+			if !ok {
+				return s, errors.New("the processes' throttling was not sampled")
+			}
+			s.Throttled = max(s.Throttled, throttled)
 		}
 	}
 	return s, nil

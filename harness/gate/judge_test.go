@@ -186,7 +186,7 @@ func TestVerdicts(t *testing.T) {
 		"miss of a held back k6":   {both(slow, throttled), result.Inconclusive, "but a load generator was throttled in 86 %"},
 		"miss beside a build":      {both(slow, crowded(3)), result.Inconclusive, "21 ms against a limit of 20 ms, but other processes used more than 40 % of the host's CPUs in 10 of 10 spans"},
 		"miss on a quiet host":     {both(slow, crowded(2)), result.Fail, "21 ms, limit 20 ms"},
-		"miss on a small host":     {both(slow, crowded(1), func(r *R) { r.Run.Host.CPUs = 4 }), result.Inconclusive, "but the host has 4 CPUs, fewer than the 4 that tier 150 allows OpenBao and one"},
+		"miss on a small host":     {both(slow, crowded(1), func(r *R) { r.Run.Host.CPUs = 4 }), result.Fail, "21 ms, limit 20 ms"},
 		"held on a small host":     {both(crowded(1), func(r *R) { r.Run.Host.CPUs = 4 }), result.Pass, ""},
 		"held beside a build":      {crowded(5.9), result.Pass, ""},
 		"wrong beside a build":     {both(load(func(l *result.Load) { l.Wrong = 1 }), crowded(5.9)), result.Fail, "wrong value"},

@@ -108,40 +108,49 @@ func latency(name, from string, d result.Distribution) reading {
 	return r
 }
 
-// container evaluates a metric of the OpenBao containers; the worst one counts.
+// container evaluates a metric of the OpenBao containers; the worst one counts. One that nobody sampled may be the worst, so that the metric is missing.
 func container(metric string, t *result.Topology) reading {
 	r := reading{unit: "%", missing: "OpenBao was not observed"}
 	r.title = map[string]string{
 		"openbao_throttled_ratio": "CPU throttling of OpenBao", "openbao_memory_mib": "peak memory of OpenBao",
 		"openbao_memory_of_limit": "peak memory of OpenBao, of its limit", "openbao_cpu_of_request": "CPU of OpenBao, of its request",
 	}[metric]
-	w := t.Load.Measured()
+	w, judged := t.Load.Measured(), false
 	for i := range t.Resources {
 		s := &t.Resources[i]
-		if s.Component != "openbao" || len(s.Samples) == 0 {
+		if s.Component != "openbao" || !s.Lived(w) {
 			continue
 		}
-		v, given := 0.0, 1.0
+		v, given, ok := 0.0, 1.0, false
 		switch metric {
 		case "openbao_throttled_ratio":
 			if s.Coarse {
 				r.missing = "the kubelet's summary does not have it"
-				continue
+				return r
 			}
-			v = 100 * s.MeanThrottled(w)
+			v, ok = s.MeanThrottled(w)
+			v *= 100
 		case "openbao_memory_mib":
-			v, r.unit = s.PeakMemory(w), "MiB"
+			v, ok = s.PeakMemory(w)
+			r.unit = "MiB"
 		case "openbao_memory_of_limit":
-			v, given = 100*s.PeakMemory(w), s.MemoryLimit
+			v, ok = s.PeakMemory(w)
+			v, given = 100*v, s.MemoryLimit
 		case "openbao_cpu_of_request":
-			used, covered := s.CPUSeconds(w)
-			v, given = 100*used/max(covered, 1e-9), s.CPURequest
+			v, ok = s.CPUCores(w)
+			v, given = 100*v, s.CPURequest
 		}
-		if given == 0 {
-			r.missing = "the container's request or limit is unknown"
+		switch {
+		case !ok:
+			r.missing = "not all of OpenBao's containers were sampled in the measured time"
+			return r
+		case given == 0: // a ratio to what it does not have says nothing
+			if !judged {
+				r.missing = "the container's request or limit is unknown"
+			}
 			continue
 		}
-		r.missing, r.value = "", max(r.value, v/given)
+		judged, r.missing, r.value = true, "", max(r.value, v/given)
 	}
 	return r
 }

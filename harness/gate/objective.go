@@ -23,13 +23,7 @@ func (p Policy) judgeLoad(t *result.Topology, run result.Run) []result.Check {
 			v.MinAchieved = l.Limit
 		}
 	}
-	validity := v.checks(t)
-	if c, known := room(t, run); known {
-		validity = append(validity, c)
-	}
-	if c, known := crowd(t, run.Host.CPUs); known {
-		validity = append(validity, c)
-	}
+	validity := v.conditions(t, run)
 	excuse := distortion(validity)
 	allowance := run.EnvironmentLatency + p.SLO.EnvironmentLatencyOf(entry)
 
@@ -93,7 +87,8 @@ func (l Limit) judge(t *result.Topology, allowance float64, excuse string) (c re
 		c.Verdict, c.Reason, c.Informational = result.Inconclusive, m.thin, true
 	case m.value <= limit:
 	case m.latency && excuse != "":
-		c.Verdict, c.Reason = result.Inconclusive, fmt.Sprintf("%s against a limit of %s %s, but %s", c.Measured, num(limit), m.unit, excuse)
+		c.Verdict, c.Owner = result.Inconclusive, result.OwnerMachine
+		c.Reason = fmt.Sprintf("%s against a limit of %s %s, but %s", c.Measured, num(limit), m.unit, excuse)
 	default:
 		c.Verdict, c.Reason = result.Fail, fmt.Sprintf("%s, limit %s %s", c.Measured, num(limit), m.unit)
 	}

@@ -23,17 +23,19 @@ func (v Validity) observing(t *result.Topology) []result.Check {
 	worst, pods, coarse := 0.0, 0, false
 	for i := range t.Resources {
 		if s := &t.Resources[i]; s.Component == "k6" {
-			pods++
 			coarse = coarse || s.Coarse && s.CPULimit > 0
-			worst = max(worst, s.MeanThrottled(t.Load.Whole()))
+			share, ok := s.MeanThrottled(t.Load.Whole())
+			if worst = max(worst, share); ok || s.Coarse {
+				pods++
+			}
 		}
 	}
 	if len(t.Load.Parts) > 0 {
 		c := check(idThrottling, "CPU throttling of the load generators", percent(worst), "<= "+percent(maxGeneratorThrottled),
-			pods > 0 && !coarse && worst <= maxGeneratorThrottled,
+			pods >= len(t.Load.Parts) && !coarse && worst <= maxGeneratorThrottled,
 			fmt.Sprintf("a load generator was throttled in %s of its CPU periods: raise its limit, or use more of them", percent(worst)))
-		if pods == 0 {
-			c.Measured, c.Reason, c.Informational = "unknown", "the load generators' pods were not observed", v.UnobservedGenerators
+		if pods < len(t.Load.Parts) && worst <= maxGeneratorThrottled {
+			c.Measured, c.Reason, c.Informational = "unknown", "the load generators' pods were not all observed", v.UnobservedGenerators
 		} else if coarse {
 			c.Measured, c.Reason, c.Informational = "unknown", throttlingUnknown, true
 		}

@@ -44,5 +44,8 @@ func TestObserving(t *testing.T) {
 	blind := topology(0, 0)
 	blind.Resources = blind.Resources[:1]
 	require.Equal(t, result.Inconclusive, DefaultValidity().observing(blind)[0].Verdict, "nobody watched the generators")
+	one := topology(0, 0)
+	one.Load.Parts = append(one.Load.Parts, result.LoadPart{Name: "k6-1"})
+	require.Contains(t, DefaultValidity().observing(one)[0].Reason, "not all observed", "the other one may have been held back")
 	require.Empty(t, DefaultValidity().observing(&result.Topology{Load: &result.Load{}}), "a local k6 has its own condition")
 }

@@ -28,4 +28,4 @@ func Read(metric string, t *result.Topology) (Reading, error) {
 
 // Conditions evaluates the validity conditions on a topology with load, for
 // judges of shorter measurements than a whole run's.
-func (v Validity) Conditions(t *result.Topology) []result.Check { return v.checks(t) }
+func (v Validity) Conditions(t *result.Topology) []result.Check { return v.conditions(t, result.Run{}) }

@@ -47,7 +47,7 @@ func (n noise) series(seed uint64, seconds int, shape func(float64) float64) *re
 
 func (n noise) alarms(runs, seconds int, shape func(float64) float64) (share float64) {
 	for seed := range uint64(runs) {
-		c := DefaultValidity().trend(n.series(seed, seconds, shape))
+		c, _ := DefaultValidity().trend(n.series(seed, seconds, shape))
 		if c.Verdict != result.Pass {
 			share++
 		}
@@ -120,20 +120,23 @@ func TestTrendDetects(t *testing.T) {
 func TestTrendReadsOnlyWhatIsThere(t *testing.T) {
 	t.Parallel()
 	short := quiet.series(1, 59, rising(9))
-	c := DefaultValidity().trend(short)
+	c, _ := DefaultValidity().trend(short)
 	require.True(t, c.Informational)
 	require.Equal(t, result.Pass, c.Verdict)
 	require.Contains(t, c.Measured, "59 s are too short")
 
 	gap := quiet.series(1, 60, rising(9))
 	gap.Series = gap.Series[:60]
-	require.True(t, DefaultValidity().trend(gap).Informational)
+	c, _ = DefaultValidity().trend(gap)
+	require.True(t, c.Informational)
 
 	long := quiet.series(1, 60, rising(9))
-	c = DefaultValidity().trend(long)
+	c, falls := DefaultValidity().trend(long)
+	require.False(t, falls)
 	require.Equal(t, result.Inconclusive, c.Verdict)
 	require.Contains(t, c.Reason, "the p50 went from")
-	require.Len(t, DefaultValidity().steady(long), 2)
+	s := circumstances{topology: &result.Topology{Load: long}}
+	require.Len(t, DefaultValidity().steady(&s), 2)
 	long.Stages = []result.LoadStage{{Seconds: 60, From: 12, To: 120}}
-	require.Empty(t, DefaultValidity().steady(long), "a rate that moves moves the latency")
+	require.Empty(t, DefaultValidity().steady(&s), "a rate that moves moves the latency")
 }

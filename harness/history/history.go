@@ -240,10 +240,10 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 }
 
 // valid reports whether every validity condition that was judged holds. Informational ones, such as a host smaller than the tier, are the same every
-// night; a crowded host is not, and would show as a change of the chart.
+// night; a host that is crowded or stands still is not, and would show as a change of the chart.
 func valid(t *result.Topology) bool {
 	return !slices.ContainsFunc(t.Checks, func(c result.Check) bool {
-		return c.Kind == "validity" && c.Verdict != result.Pass && (!c.Informational || c.ID == gate.IDHostCrowded)
+		return c.Kind == "validity" && c.Verdict != result.Pass && (!c.Informational || c.ID == gate.IDHostCrowded || c.ID == gate.IDHostStalled)
 	})
 }
 

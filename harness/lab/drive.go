@@ -22,7 +22,7 @@ type Reading struct {
 	Load        *result.Load
 	Resources   []result.ResourceSeries
 	Pool        PoolUse
-	Others      float64 // mean cores that the host's other processes used meanwhile: a crowded machine measures itself
+	Others      *float64 // mean cores that the host's other processes used meanwhile: a crowded machine measures itself; nil: unknown
 	NotMeasured []string
 }
 
@@ -54,7 +54,7 @@ func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate
 	}
 	w := l.watch(ctx)
 	began := time.Now()
-	busy, busyErr := hostcpu.Busy()
+	busy, busyErr := hostcpu.Read()
 	own := ownCPU()
 	runner := load.Runner{Binary: l.tools.K6, Scripts: l.tools.Scripts, Dir: l.tools.Dir, Progress: progress}
 	driven, err := runner.Run(ctx, load.Job{Name: name, Profile: profile, Rate: rate, Target: l.Server.Address, Fixture: fixture})
@@ -62,7 +62,7 @@ func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate
 	if driven != nil {
 		settle(ctx, time.Until(driven.Measured().To))
 	}
-	after, afterErr := hostcpu.Busy()
+	after, afterErr := hostcpu.Read()
 	took, steamer := time.Since(began).Seconds(), ownCPU()-own
 	var gaps []error
 	reading.Resources, reading.Pool, gaps = w.stop()
@@ -74,7 +74,8 @@ func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate
 			used, _ := reading.Resources[i].CPUSeconds(result.Window{From: began, To: time.Now()})
 			ours += used
 		}
-		reading.Others = max(0, after-busy-ours) / took
+		others := max(0, after.Busy-busy.Busy-ours) / took
+		reading.Others = &others
 	}
 	for _, gap := range gaps {
 		reading.NotMeasured = append(reading.NotMeasured, gap.Error())

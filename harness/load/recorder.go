@@ -250,9 +250,9 @@ type Plan struct {
 // killed, the disk filled, the last line is cut) gives a Load with Partial set;
 // a log that is something else gives an error.
 //
-// The achieved rate is completed fetches over the planned duration, because
-// k6's schedule is that long and the seconds of the log are not aligned with
-// it; a partial log is divided by the seconds it covers.
+// The achieved rate is the fetches that completed in time over the planned
+// duration, see result.Load.Achieved; a partial log is divided by the seconds it
+// covers.
 func (r *Recorder) Finish(p Plan) (*result.Load, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -295,7 +295,9 @@ func (r *Recorder) Finish(p Plan) (*result.Load, error) {
 	case l.Partial != "":
 		l.MeasuredSeconds = min(l.MeasuredSeconds, r.measuredSpan())
 	}
-	return l, r.measured.into(l)
+	err := r.measured.into(l)
+	l.Settle()
+	return l, err
 }
 
 // Parse reads a whole interval log, for judging a finished run again.

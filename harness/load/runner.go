@@ -7,12 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -59,6 +59,7 @@ func (j Job) Plan() Plan {
 // Describe fills in what the recording does not know of itself.
 func (j Job) Describe(l *result.Load) {
 	l.Workload, l.Profile, l.Mode, l.Target = j.Profile.Workload, j.Profile.Name, j.Profile.Mode, j.Target
+	l.Generator.InitialVUs = j.Profile.VUs.At(slices.Max(append(j.Profile.rates(j.Rate), j.Rate))).Initial
 	if l.Attempts != nil {
 		l.Attempts.Repeats = j.Profile.Retries
 	}
@@ -201,7 +202,7 @@ func (c *child) account(g *result.Generator, wall time.Duration) {
 	g.Samples, g.Collections = c.samples, c.trace.Collections()
 	s := c.cmd.ProcessState
 	g.CPUSeconds = (s.UserTime() + s.SystemTime()).Seconds()
-	g.CPUShare = g.CPUSeconds / (wall.Seconds() * float64(runtime.NumCPU()))
+	g.CPUShare = g.CPUSeconds / (wall.Seconds() * cgroup.UsableCPUs())
 	if ru, ok := s.SysUsage().(*syscall.Rusage); ok {
 		g.MaxRSSMiB = float64(ru.Maxrss) / 1024 // Linux counts KiB, see getrusage(2)
 	}

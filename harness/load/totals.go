@@ -40,9 +40,6 @@ func (t *tally) into(l *result.Load) error {
 			l.Extra[name] += float64(n)
 		}
 	}
-	if l.MeasuredSeconds > 0 {
-		l.AchievedRate = float64(l.Fetches) / l.MeasuredSeconds
-	}
 	var errs [4]error
 	l.Actual, errs[0] = hdr.Summarise(t.actual.Histogram())
 	l.Intended, errs[1] = hdr.Summarise(t.intended.Histogram())

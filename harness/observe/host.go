@@ -5,40 +5,59 @@ import (
 	"fmt"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/hostcpu"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Host adds the CPU use of the whole machine that Steamer runs on, which the cluster has to run on too. It is a Source.
+// Host adds the use of the whole machine that Steamer runs on, which the cluster has to run on too: CPU, and the
+// memory that is left. It is a Source.
 type Host struct{}
 
 func (Host) attach(ctx context.Context, o *Observer) {
 	o.host = &series{out: result.ResourceSeries{Component: "host", Name: "all processes"}}
+	group, groupErr := cgroup.Own()
 	o.group.Go(func() {
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		for {
-			busy, err := hostcpu.Busy()
+		o.note(everySecond(ctx, func() error {
+			use, err := hostcpu.Read()
 			if err != nil {
-				o.note(fmt.Errorf("CPU use of this machine: %w", err))
-				return
+				return fmt.Errorf("CPU use of this machine: %w", err)
+			}
+			available := 0.0
+			if groupErr == nil {
+				available, _ = group.AvailableMiB()
 			}
 			o.mu.Lock()
-			o.host.host(time.Now(), busy)
-			o.mu.Unlock()
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return
-			}
-		}
+			defer o.mu.Unlock()
+			o.host.host(time.Now(), use, available)
+			return nil
+		}))
 	})
 }
 
-// host turns the machine's CPU seconds into a sample; the first only sets the base.
-func (s *series) host(at time.Time, busy float64) {
-	if spent := at.Sub(s.at).Seconds(); !s.at.IsZero() && spent > 0 {
-		s.out.Samples = append(s.out.Samples, result.ResourceSample{At: at, CPUCores: (busy - s.cpu) / spent})
+// everySecond calls read until ctx ends or it fails.
+func everySecond(ctx context.Context, read func() error) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		if err := read(); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	s.at, s.cpu = at, busy
+}
+
+// host turns the machine's CPU seconds into a sample; the first only sets the base. available is in MiB, 0 where it
+// is not known.
+func (s *series) host(at time.Time, use hostcpu.Use, available float64) {
+	if spent := at.Sub(s.at).Seconds(); !s.at.IsZero() && spent > 0 {
+		s.out.Samples = append(s.out.Samples, result.ResourceSample{
+			At: at, CPUCores: (use.Busy - s.cpu) / spent, Interrupts: (use.Interrupts - s.interrupts) / spent, AvailableMiB: available,
+		})
+	}
+	s.at, s.cpu, s.interrupts = at, use.Busy, use.Interrupts
 }

@@ -35,9 +35,11 @@ type Observer struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 
-	host     *series          // nil without a Host
-	server   *serverSeries    // nil without a Server
-	database *databaseWatcher // nil without a Database
+	machines []result.ResourceSeries // without samples
+	host     *series                 // nil without a Host
+	own      *series                 // nil without an Own
+	server   *serverSeries           // nil without a Server
+	database *databaseWatcher        // nil without a Database
 }
 
 // Source is something more to observe: a Server, a Database, Warnings or the Host.
@@ -50,6 +52,7 @@ type series struct {
 	out                       result.ResourceSeries
 	at                        time.Time
 	cpu                       float64 // seconds, cumulative
+	interrupts                float64 // likewise, of the host
 	periods, throttledPeriods float64 // CFS periods, cumulative
 }
 
@@ -67,14 +70,14 @@ func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string
 	}
 	for _, node := range nodes {
 		o.group.Go(func() {
-			o.note(o.stream(ctx, node, nodeScript, func(id string) (result.ResourceSeries, bool) { return o.pods.container(id) }))
+			o.note(o.stream(ctx, node, nodeScript, o.ofNode(node)))
 		})
 	}
 	for _, machine := range machines {
+		described := result.ResourceSeries{Component: machine.Component, Name: machine.Name}
+		o.machines = append(o.machines, described)
 		o.group.Go(func() {
-			o.note(o.stream(ctx, machine.Name, selfScript, func(string) (result.ResourceSeries, bool) {
-				return result.ResourceSeries{Component: machine.Component, Name: machine.Name}, true
-			}))
+			o.note(o.stream(ctx, machine.Name, selfScript, func(string) (result.ResourceSeries, bool) { return described, true }))
 		})
 	}
 	return o
@@ -108,6 +111,10 @@ func (o *Observer) Fill(t *result.Topology) {
 	if o.host != nil && len(o.host.out.Samples) > 0 {
 		t.Host = &o.host.out
 	}
+	if o.own != nil && len(o.own.out.Samples) > 0 {
+		t.Own = &o.own.out
+	}
+	t.Nodes = o.nodes()
 	if o.server != nil {
 		t.Server = o.server.series()
 	}
@@ -192,21 +199,30 @@ func parse(line string) (id string, n numbers, ok bool) {
 	return fields[0], n, true
 }
 
-// fold turns cumulative counters into a sample; the first line of a container only sets the base.
+// fold takes in one line about a container.
 func (o *Observer) fold(key string, described result.ResourceSeries, at time.Time, n numbers) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.series[key] == nil {
+		o.series[key] = &series{}
+	}
+	o.series[key].add(described, at, n)
+}
+
+// add turns cumulative counters into a sample; the first only sets the base.
+func (s *series) add(described result.ResourceSeries, at time.Time, n numbers) {
 	cpu := n[0] / 1e9
-	s, ok := o.series[key]
-	if !ok {
-		o.series[key] = &series{out: described, at: at, cpu: cpu, periods: n[2], throttledPeriods: n[3]}
+	if s.at.IsZero() {
+		s.out, s.at, s.cpu, s.periods, s.throttledPeriods = described, at, cpu, n[2], n[3]
 		return
 	}
 	elapsed := at.Sub(s.at).Seconds()
 	if elapsed <= 0 {
 		return
 	}
-	sample := result.ResourceSample{At: at.UTC(), CPUCores: max(0, cpu-s.cpu) / elapsed, MemoryMiB: n[1] / (1 << 20)}
+	sample := result.ResourceSample{
+		At: at.UTC(), CPUCores: max(0, cpu-s.cpu) / elapsed, MemoryMiB: n[1] / (1 << 20), Active: described.Role == roleActive,
+	}
 	if periods := n[2] - s.periods; periods > 0 {
 		sample.Throttled = min(1, max(0, n[3]-s.throttledPeriods)/periods)
 	}

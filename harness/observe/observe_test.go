@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/hostcpu"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -119,7 +120,10 @@ func TestEvents(t *testing.T) {
 	w.see(now.Add(2*time.Second), []corev1.Pod{pod("a", "false", 4), pod("b", "true", 0)})
 	events := w.events()
 	require.Len(t, events, 2)
-	require.Equal(t, result.Event{At: now.Add(time.Second), Kind: "restart", Detail: "n/a/openbao-server restarted (OOMKilled, exit code 137)"}, events[0])
+	require.Equal(t, result.Event{
+		At: now.Add(time.Second), Kind: "restart", Detail: "n/a/openbao-server restarted (OOMKilled, exit code 137)",
+		Component: "openbao", Name: "a/openbao-server", Reason: "OOMKilled", ExitCode: 137,
+	}, events[0])
 	require.Equal(t, result.Event{At: now.Add(time.Second), Kind: "leadership", Detail: "b leads after a"}, events[1])
 }
 
@@ -260,12 +264,12 @@ func TestHost(t *testing.T) {
 	t.Parallel()
 	var s series
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s.host(start, 1000)
+	s.host(start, hostcpu.Use{Busy: 1000, Interrupts: 10}, 500)
 	require.Empty(t, s.out.Samples)
-	s.host(start.Add(2*time.Second), 1003)
-	s.host(start.Add(3*time.Second), 1003.5)
+	s.host(start.Add(2*time.Second), hostcpu.Use{Busy: 1003, Interrupts: 11}, 400)
+	s.host(start.Add(3*time.Second), hostcpu.Use{Busy: 1003.5, Interrupts: 11}, 0)
 	require.Equal(t, []result.ResourceSample{
-		{At: start.Add(2 * time.Second), CPUCores: 1.5}, {At: start.Add(3 * time.Second), CPUCores: 0.5},
+		{At: start.Add(2 * time.Second), CPUCores: 1.5, Interrupts: 0.5, AvailableMiB: 400}, {At: start.Add(3 * time.Second), CPUCores: 0.5},
 	}, s.out.Samples)
 	ctx, cancel := context.WithCancel(t.Context())
 	o := &Observer{}

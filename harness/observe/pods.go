@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -30,12 +31,14 @@ type podWatcher struct {
 	source PodSource
 
 	mu         sync.Mutex
-	containers map[string]result.ResourceSeries // by container ID
-	byName     map[string]result.ResourceSeries // by namespace/pod/container
-	nodes      map[string]bool                  // that the pods run on
-	restarts   map[string]int32                 // by namespace/pod/container
-	present    map[string][]podRef              // pods that exist, by namespace
-	leaders    []string                         // pods that are labelled as active, sorted; one but for a takeover that went wrong
+	containers map[string]result.ResourceSeries            // by container ID
+	byName     map[string]result.ResourceSeries            // by namespace/pod/container
+	nodes      map[string]bool                             // that the pods run on
+	restarts   map[string]int32                            // by namespace/pod/container
+	present    map[string][]podRef                         // pods that exist, by namespace
+	leaders    []string                                    // pods that are labelled as active, sorted; one but for a takeover that went wrong
+	running    map[string]map[string]result.ResourceSeries // containers that run, by namespace, then by pod/container
+	lives      map[types.UID]*life
 	timeline   []result.Event
 }
 
@@ -43,6 +46,7 @@ func newPodWatcher(source PodSource) *podWatcher {
 	return &podWatcher{
 		source: source, containers: map[string]result.ResourceSeries{}, byName: map[string]result.ResourceSeries{},
 		nodes: map[string]bool{}, restarts: map[string]int32{}, present: map[string][]podRef{},
+		running: map[string]map[string]result.ResourceSeries{}, lives: map[types.UID]*life{},
 	}
 }
 
@@ -52,8 +56,8 @@ type podRef struct {
 	labels          labels.Set
 }
 
-// running are the pods that a selector matches and that have started.
-func (w *podWatcher) running(selector labels.Selector) []podRef {
+// started are the pods that a selector matches and that have started.
+func (w *podWatcher) started(selector labels.Selector) []podRef {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var found []podRef
@@ -71,7 +75,7 @@ func (w *podWatcher) running(selector labels.Selector) []podRef {
 func (w *podWatcher) run(ctx context.Context) error {
 	followed := make([]*followedPods, len(w.source.Namespaces))
 	for i, namespace := range w.source.Namespaces {
-		followed[i] = follow(ctx, w.source.Client, namespace)
+		followed[i] = follow(ctx, w.source.Client, namespace, w.follow)
 		defer followed[i].factory.Shutdown()
 	}
 	ticker := time.NewTicker(time.Second)
@@ -106,13 +110,19 @@ type followedPods struct {
 	failed error
 }
 
-func follow(ctx context.Context, client kubernetes.Interface, namespace string) *followedPods {
+// follow watches the pods of a namespace and hands each state of each of them to changed, in order.
+func follow(ctx context.Context, client kubernetes.Interface, namespace string, changed func(now time.Time, pod *corev1.Pod, gone bool)) *followedPods {
 	f := &followedPods{factory: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))}
 	f.informer = f.factory.Core().V1().Pods().Informer()
 	_ = f.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { // fails for a started one only
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.failed = err
+	})
+	_, _ = f.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{ // fails for a stopped one only
+		AddFunc:    func(object any) { hand(changed, object, false) },
+		UpdateFunc: func(_, object any) { hand(changed, object, false) },
+		DeleteFunc: func(object any) { hand(changed, object, true) },
 	})
 	f.factory.StartWithContext(ctx)
 	return f
@@ -146,7 +156,14 @@ func (w *podWatcher) exist(namespace string, pods []corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.present[namespace] = w.present[namespace][:0]
+	w.running[namespace] = map[string]result.ResourceSeries{}
 	for _, pod := range pods {
+		for _, status := range pod.Status.ContainerStatuses {
+			if status.State.Running != nil {
+				name := pod.Name + "/" + status.Name
+				w.running[namespace][name] = w.byName[namespace+"/"+name]
+			}
+		}
 		if pod.Status.Phase == corev1.PodRunning {
 			w.present[namespace] = append(w.present[namespace], podRef{pod.Namespace, pod.Name, pod.Labels})
 		}
@@ -161,7 +178,7 @@ func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
 		component := pod.Labels["app.kubernetes.io/name"]
 		role := ""
 		if pod.Labels["openbao-active"] == "true" {
-			role = "active"
+			role = roleActive
 			leaders = append(leaders, pod.Name)
 		} else if _, registered := pod.Labels["openbao-active"]; registered {
 			role = "standby"
@@ -176,7 +193,7 @@ func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
 			if id != "" {
 				w.containers[id] = w.byName[name]
 			}
-			w.restarted(now, name, status)
+			w.restarted(now, name, component, status)
 		}
 	}
 	w.lead(now, leaders)
@@ -216,17 +233,22 @@ func (w *podWatcher) lead(now time.Time, pods []string) {
 	w.timeline = append(w.timeline, result.Event{At: now, Kind: "leadership", Detail: detail})
 }
 
-func (w *podWatcher) restarted(now time.Time, container string, status corev1.ContainerStatus) {
+// roleActive is the role of a pod that is marked as active.
+const roleActive = "active"
+
+func (w *podWatcher) restarted(now time.Time, container, component string, status corev1.ContainerStatus) {
 	before, known := w.restarts[container]
 	w.restarts[container] = status.RestartCount
 	if !known || status.RestartCount <= before {
 		return
 	}
-	detail := container + " restarted"
+	_, name, _ := strings.Cut(container, "/")
+	event := result.Event{At: now, Kind: "restart", Detail: container + " restarted", Component: component, Name: name}
 	if ended := status.LastTerminationState.Terminated; ended != nil {
-		detail += fmt.Sprintf(" (%s, exit code %d)", ended.Reason, ended.ExitCode)
+		event.Detail += fmt.Sprintf(" (%s, exit code %d)", ended.Reason, ended.ExitCode)
+		event.Reason, event.ExitCode = ended.Reason, int(ended.ExitCode)
 	}
-	w.timeline = append(w.timeline, result.Event{At: now, Kind: "restart", Detail: detail})
+	w.timeline = append(w.timeline, event)
 }
 
 // container says whose a container ID is.

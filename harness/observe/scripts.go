@@ -34,7 +34,12 @@ root=/sys/fs/cgroup
 const nodeScript = common + `
 if [ -f $root/cgroup.controllers ]; then base=$root; else base=$root/cpuacct; fi
 while [ $((left -= 1)) -gt 0 ]; do
-	find $base -type d -name 'cri-containerd-*.scope' 2>/dev/null | awk -v base=$base -v root=$root "$program"'
+	{
+		# The node itself, which is a container: a group that is the root of all is the machine's.
+		[ -e $root/cpuacct/cgroup.sane_behavior ] || echo node
+		find $base -type d -name 'cri-containerd-*.scope' 2>/dev/null
+	} | awk -v base=$base -v root=$root "$program"'
+	$0 == "node" { sample("node", root "/cpuacct", root "/memory", root, root "/cpu"); next }
 	{
 		id = $0; sub(/.*\/cri-containerd-/, "", id); sub(/\.scope$/, "", id); rel = substr($0, length(base) + 1)
 		sample(id, root "/cpuacct" rel, root "/memory" rel, root rel, root "/cpu" rel)

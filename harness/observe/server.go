@@ -85,7 +85,7 @@ func (s *serverSeries) run(ctx context.Context, from Server, pods *podWatcher, s
 	defer ticker.Stop()
 	for {
 		var group sync.WaitGroup
-		for _, pod := range pods.running(selector) {
+		for _, pod := range pods.started(selector) {
 			group.Go(func() {
 				ctx, cancel := context.WithTimeout(ctx, readTimeout)
 				defer cancel()

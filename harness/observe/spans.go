@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/result"
@@ -56,21 +57,45 @@ func (o *Observer) Err() error {
 	return errors.Join(o.errs...)
 }
 
+// nodes are the series of the nodes, all of them.
+func (o *Observer) nodes() []result.ResourceSeries {
+	var all []result.ResourceSeries
+	for _, s := range o.series {
+		if s.out.Component == nodeComponent && len(s.out.Samples) > 0 {
+			all = append(all, s.out)
+		}
+	}
+	sortSeries(all)
+	return all
+}
+
 // Since returns the series and the events from a time on, while sampling goes on. Of each series the last two samples before are there, too,
-// because a sample stands for the time since the one before it.
+// because a sample stands for the time since the one before it. What runs and has no sample has a series without any.
 func (o *Observer) Since(from time.Time) ([]result.ResourceSeries, []result.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var all []result.ResourceSeries
+	running := map[string]bool{}
+	for _, c := range o.pods.runningContainers() {
+		running[c.Name] = true
+	}
 	for _, s := range o.series {
 		out := s.out
+		if out.Component == nodeComponent {
+			continue
+		}
+		inPod := strings.Contains(out.Name, "/")
 		first := slices.IndexFunc(out.Samples, func(x result.ResourceSample) bool { return !x.At.Before(from) })
 		if first < 0 {
 			continue
 		}
 		out.Samples = slices.Clone(out.Samples[max(0, first-2):])
+		if inPod && !running[out.Name] {
+			out.Ended = s.at.UTC()
+		}
 		all = append(all, out)
 	}
+	all = append(all, o.gaps(all)...)
 	sortSeries(all)
 	events := slices.DeleteFunc(o.pods.events(), func(e result.Event) bool { return e.At.Before(from) })
 	return all, events

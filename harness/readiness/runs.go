@@ -23,6 +23,7 @@ func (p Policy) judge(r Of[*result.Result]) []decision.Judged {
 			Recorded: r.Doc.Topologies[i].Verdict, Derived: t.Verdict, Reasons: t.Reasons, Checks: t.Checks, Apart: p.apart(fresh.Run.Tier, t.Load),
 		}
 		j.Counts = j.Apart == ""
+		j.Lighter = !j.Counts && fresh.Run.Tier == p.Tier && t.Load.Mode == load.Inline
 		j.Passed, j.Failed, j.Skipped = t.Count()
 		for _, s := range t.Scenarios {
 			if s.Status == result.Failed {
@@ -110,65 +111,6 @@ func scenariosOf(e *Evidence, topology string) []result.Scenario {
 		}
 	}
 	return all
-}
-
-// load asks for one valid measurement that holds the objectives at the tier, in each topology. An invalid one beside it does no harm; one that
-// missed an objective does.
-func (p Policy) load(d *decision.Decision, _ *Evidence) (string, finding) {
-	var f finding
-	var measured []string
-	for _, j := range d.Runs { // no load is too small or in the wrong place for a wrong value; the others are judged below
-		if j.Counts && slices.Contains(p.Topologies, j.Topology) {
-			continue
-		}
-		for _, c := range j.Checks {
-			if c.ID == gate.IDWrongValues && c.Verdict == result.Fail {
-				f.miss("%s, run %s: %s: %s", j.Topology, j.Run, c.Title, c.Reason)
-			}
-		}
-	}
-	for _, topology := range p.Topologies {
-		var doubts []string
-		held, runs := 0, 0
-		for _, j := range d.Runs {
-			if j.Topology != topology || len(j.Checks) == 0 || !j.Counts {
-				continue
-			}
-			runs++
-			missed, unsure := problems(j.Checks)
-			for _, why := range missed {
-				f.miss("%s, run %s: %s", topology, j.Run, why)
-			}
-			for _, why := range unsure {
-				doubts = append(doubts, fmt.Sprintf("%s, run %s: %s", topology, j.Run, why))
-			}
-			if len(missed)+len(unsure) == 0 {
-				held++
-			}
-		}
-		switch {
-		case runs == 0:
-			f.doubt("%s: no load of tier %q was given that counts", topology, p.Tier)
-		case held == 0:
-			f.unsure = append(f.unsure, doubts...)
-		}
-		measured = append(measured, fmt.Sprintf("%s: %d of %d measurements at tier %s valid and within", topology, held, runs, p.Tier))
-	}
-	return strings.Join(measured, "; "), f
-}
-
-// problems are what a measurement misses, and what it leaves open.
-func problems(checks []result.Check) (missed, unsure []string) {
-	for _, c := range checks {
-		switch {
-		case c.Informational:
-		case c.Verdict == result.Fail:
-			missed = append(missed, c.Title+": "+c.Reason)
-		case c.Verdict == result.Inconclusive:
-			unsure = append(unsure, c.Title+": "+c.Reason)
-		}
-	}
-	return missed, unsure
 }
 
 func (p Policy) hygiene(_ *decision.Decision, e *Evidence) (string, finding) {

@@ -134,7 +134,7 @@ func (g gauges) load(t *result.Topology) {
 			g.add("steamer_objective_headroom_ratio", c.Headroom, t.Name, c.ID)
 		}
 	}
-	if peak := peakOpenBao(t); peak > 0 {
+	if peak, ok := peakOpenBao(t); ok {
 		g.add("steamer_openbao_memory_peak_mebibytes", peak, t.Name)
 	}
 }
@@ -147,15 +147,19 @@ func (g gauges) parts(topology, prefix string, parts map[string]result.Distribut
 	}
 }
 
-// peakOpenBao is the largest working set of an OpenBao pod under load in MiB, 0 where none was seen.
-func peakOpenBao(t *result.Topology) float64 {
-	peak := 0.0
+// peakOpenBao is the largest working set of an OpenBao pod under load in MiB; ok is false where one of them was not seen.
+func peakOpenBao(t *result.Topology) (mib float64, ok bool) {
 	for i := range t.Resources {
-		if t.Resources[i].Component == "openbao" {
-			peak = max(peak, t.Resources[i].PeakMemory(t.Load.Whole()))
+		if t.Resources[i].Component != "openbao" {
+			continue
 		}
+		peak, seen := t.Resources[i].PeakMemory(t.Load.Whole())
+		if !seen {
+			return 0, false
+		}
+		mib, ok = max(mib, peak), true
 	}
-	return peak
+	return mib, ok
 }
 
 func one(b bool) float64 {

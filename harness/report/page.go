@@ -177,13 +177,16 @@ func glance(r *result.Result) []row {
 		{"PostgreSQL CPU", "per fetch", cost("postgresql")},
 		{"PostgreSQL statements", "per fetch, BEGIN and ROLLBACK included", load(statements)},
 		{"OpenBao memory", "largest working set of a pod", load(func(t *result.Topology, _ *result.Load) string {
-			peak := peakOpenBao(t)
-			if peak == 0 {
+			peak, ok := peakOpenBao(t)
+			if !ok {
 				return notMeasured
 			}
 			return sig(peak) + " MiB"
 		})},
 		{"Load generator", "share of the host's CPUs, peak memory", load(func(_ *result.Topology, l *result.Load) string {
+			if l.Generator.CPUShare <= 0 {
+				return notMeasured
+			}
 			return sig(100*l.Generator.CPUShare) + " % · " + sig(l.Generator.MaxRSSMiB) + " MiB"
 		})},
 	}

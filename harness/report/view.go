@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 
@@ -96,6 +95,9 @@ func newCheck(c result.Check) checkView {
 	if c.Informational {
 		v.Badge = "INFO"
 	}
+	if c.Owner != "" && c.Verdict != result.Pass {
+		v.Reason = "of the " + c.Owner + ": " + v.Reason
+	}
 	if c.Verdict == result.Fail && strings.HasPrefix(c.Reason, c.Measured+", limit") {
 		v.Reason = "" // the columns say the same
 	}
@@ -157,11 +159,11 @@ func resourceTable(t *result.Topology) table {
 		if covered > 0 {
 			cpu = sig(used/covered) + " cores"
 		}
-		if slices.ContainsFunc(s.Samples, func(x result.ResourceSample) bool { return w.Contains(x.At) }) {
-			memory = sig(s.PeakMemory(w)) + " MiB"
-			if !s.Coarse { // a kubelet's summary does not know
-				throttled = sig(100*s.MeanThrottled(w)) + " %"
-			}
+		if peak, ok := s.PeakMemory(w); ok {
+			memory = sig(peak) + " MiB"
+		}
+		if share, ok := s.MeanThrottled(w); ok {
+			throttled = sig(100*share) + " %"
 		}
 		out.Rows = append(out.Rows, []string{s.Name, s.Role, cpu, or(s.CPULimit, " cores"), memory, or(s.MemoryLimit, " MiB"), throttled})
 	}

@@ -38,3 +38,12 @@ func TestResourceTable(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnerIsShown: a reader sees whose a missed condition is.
+func TestOwnerIsShown(t *testing.T) {
+	t.Parallel()
+	missed := result.Check{Kind: "validity", Verdict: result.Inconclusive, Owner: result.OwnerSubject, Reason: "b leads after a"}
+	require.Equal(t, "of the subject: b leads after a", newCheck(missed).Reason)
+	missed.Verdict, missed.Reason = result.Pass, ""
+	require.Empty(t, newCheck(missed).Reason)
+}

@@ -80,7 +80,7 @@ func (c *Cost) cpu(t *Topology) {
 		if ms, ok := t.CPUPerFetch(of.component); ok {
 			*of.to = &ms
 		} else {
-			c.Unknown[id] = fmt.Sprintf("no fetches, or CPU samples of %s cover less than %g %% of the measured time", of.component, 100*minCoverage)
+			c.Unknown[id] = fmt.Sprintf("no fetches, or CPU samples of a container of %s cover less than %g %% of the measured time", of.component, 100*MinCoverage)
 		}
 	}
 	all := int64(0)
@@ -116,8 +116,8 @@ func (c *Cost) database(t *Topology) {
 		switch {
 		case t.Load.Completed() < minFetches:
 			c.Unknown[id] = fmt.Sprintf("%d fetches are too few, it takes %d", t.Load.Completed(), minFetches)
-		case covered < minCoverage*w.To.Sub(w.From).Seconds():
-			c.Unknown[id] = fmt.Sprintf("PostgreSQL's statistics cover less than %g %% of the measured time", 100*minCoverage)
+		case covered < MinCoverage*w.To.Sub(w.From).Seconds():
+			c.Unknown[id] = fmt.Sprintf("PostgreSQL's statistics cover less than %g %% of the measured time", 100*MinCoverage)
 		default:
 			per := total / float64(t.Load.Completed())
 			*f.to = &per

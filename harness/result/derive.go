@@ -51,25 +51,9 @@ func (s *ResourceSeries) CPUSeconds(w Window) (used, covered float64) {
 	return used, covered
 }
 
-// Others is how many CPU cores of the machine were used in w on the mean by anything but the observed containers and the load generator: other processes,
-// Kubernetes itself, and the kernel's work for the network. It is not known where the machine or the containers were not observed throughout.
-func (t *Topology) Others(w Window) (cores float64, ok bool) {
-	whole := w.To.Sub(w.From).Seconds()
-	if t.Host == nil || t.Load == nil || whole <= 0 {
-		return 0, false
-	}
-	used, covered := t.Host.CPUSeconds(w)
-	watched, inPods := 0.0, false
-	for i := range t.Resources {
-		cpu, seen := t.Resources[i].CPUSeconds(w)
-		used -= cpu
-		inPods = inPods || t.Resources[i].Component == "k6"
-		watched = math.Max(watched, seen)
-	}
-	if !inPods {
-		used -= t.Load.Generator.cpu(w)
-	}
-	return math.Max(0, used) / whole, math.Min(covered, watched) >= minCoverage*whole
+// Cores is the mean use of the k6 process within w in cores, by its samples.
+func (g *Generator) Cores(w Window) float64 {
+	return g.cpu(w) / math.Max(w.To.Sub(w.From).Seconds(), 1e-9)
 }
 
 // cpu is the CPU time of the k6 process within w in seconds, by its samples.
@@ -81,54 +65,60 @@ func (g *Generator) cpu(w Window) float64 {
 	return used
 }
 
-// PeakMemory is the largest working set seen in w in MiB, 0 without samples.
-func (s *ResourceSeries) PeakMemory(w Window) float64 {
-	peak := 0.0
+// PeakMemory is the largest working set seen in w in MiB; ok is false without a sample in it.
+func (s *ResourceSeries) PeakMemory(w Window) (mib float64, ok bool) {
 	for _, x := range s.Samples {
 		if w.Contains(x.At) {
-			peak = math.Max(peak, x.MemoryMiB)
+			mib, ok = math.Max(mib, x.MemoryMiB), true
 		}
 	}
-	return peak
+	return mib, ok
 }
 
-// MeanThrottled is the mean share of throttled CFS periods in w, 0 to 1.
-func (s *ResourceSeries) MeanThrottled(w Window) float64 {
+// MeanThrottled is the mean share of throttled CFS periods in w, 0 to 1; ok is false without a sample in it, and where samples come from a kubelet's
+// summary, which does not have it.
+func (s *ResourceSeries) MeanThrottled(w Window) (share float64, ok bool) {
 	sum, n := 0.0, 0
 	for _, x := range s.Samples {
 		if w.Contains(x.At) {
 			sum, n = sum+x.Throttled, n+1
 		}
 	}
-	if n == 0 {
-		return 0
+	if n == 0 || s.Coarse {
+		return 0, false
 	}
-	return sum / float64(n)
+	return sum / float64(n), true
 }
 
-// minCoverage is the share of the measured span that samples must cover before
-// a cost is derived from them; less would compare different spans.
-const minCoverage = 0.9
+// MinCoverage is the share of a span that samples must cover before a figure is derived from them; less would compare different spans.
+const MinCoverage = 0.9
+
+// CPUCores is the mean use of a container in w in cores; ok is false where samples cover less than MinCoverage of it.
+func (s *ResourceSeries) CPUCores(w Window) (cores float64, ok bool) {
+	used, covered := s.CPUSeconds(w)
+	if whole := w.To.Sub(w.From).Seconds(); whole <= 0 || covered < MinCoverage*whole {
+		return 0, false
+	}
+	return used / covered, true
+}
 
 // CPUPerFetch is the CPU time in milliseconds that all containers of component
 // used per completed fetch while measuring: the integral of their CPU use over
 // the measured span, divided by the fetches. ok is false when there was no load
-// or the samples cover less than 90 % of the span.
+// or the samples of one of its containers cover less than MinCoverage of the span: a container that nobody watched makes the sum unknown, not smaller.
 func (t *Topology) CPUPerFetch(component string) (ms float64, ok bool) {
 	if t.Load == nil || t.Load.Completed() == 0 {
 		return 0, false
 	}
 	w := t.Load.Measured()
-	whole, most, used := w.To.Sub(w.From).Seconds(), 0.0, 0.0
+	used, seen := 0.0, t.coverage(component, w)
 	for i := range t.Resources {
-		if t.Resources[i].Component != component {
-			continue
+		if t.Resources[i].Component == component {
+			u, _ := t.Resources[i].CPUSeconds(w)
+			used += u
 		}
-		u, covered := t.Resources[i].CPUSeconds(w)
-		used += u
-		most = math.Max(most, covered)
 	}
-	if most < minCoverage*whole || whole == 0 {
+	if len(seen) == 0 || least(seen) < MinCoverage {
 		return 0, false
 	}
 	return 1000 * used / float64(t.Load.Completed()), true

@@ -39,6 +39,19 @@ func TestCPUPerFetch(t *testing.T) {
 	require.False(t, ok, "samples cover half of the span")
 	_, ok = top(100).CPUPerFetch("openbao")
 	require.False(t, ok)
+
+	standby := series("openbao", start, whole...)
+	standby.Name = "standby"
+	for name, samples := range map[string][]result.ResourceSample{"never sampled": {}, "sampled in part": standby.Samples[:6]} {
+		standby.Samples = samples
+		_, ok = top(100, series("openbao", start, whole...), standby).CPUPerFetch("openbao")
+		require.False(t, ok, "%s: a container that nobody watched makes the cost unknown, not smaller", name)
+	}
+	ended := series("openbao", start, whole[:5]...)
+	ended.Name, ended.Ended = "ended", start.Add(4*time.Second)
+	ms, ok = top(100, series("openbao", start, whole...), ended).CPUPerFetch("openbao")
+	require.True(t, ok, "nothing more was to be watched of a container that had ended")
+	require.InDelta(t, 80, ms, 1e-9)
 	_, ok = (&result.Topology{}).CPUPerFetch("openbao")
 	require.False(t, ok)
 
@@ -54,9 +67,26 @@ func TestPeaksAndCounts(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := series("openbao", start, 0, 1, 2, 3, 4)
 	w := result.Window{From: start.Add(time.Second), To: start.Add(4 * time.Second)}
-	require.InDelta(t, 130, s.PeakMemory(w), 1e-9)
-	require.InDelta(t, 0.2, s.MeanThrottled(w), 1e-9)
-	require.Zero(t, s.MeanThrottled(result.Window{}))
+	peak, ok := s.PeakMemory(w)
+	require.True(t, ok)
+	require.InDelta(t, 130, peak, 1e-9)
+	throttled, ok := s.MeanThrottled(w)
+	require.True(t, ok)
+	require.InDelta(t, 0.2, throttled, 1e-9)
+	cores, ok := s.CPUCores(w)
+	require.True(t, ok)
+	require.InDelta(t, 3, cores, 1e-9)
+	for name, unknown := range map[string]*result.ResourceSeries{"no samples": {}, "samples before": {Samples: s.Samples[:1]}} {
+		_, ok = unknown.PeakMemory(w)
+		require.False(t, ok, name)
+		_, ok = unknown.MeanThrottled(w)
+		require.False(t, ok, name)
+		_, ok = unknown.CPUCores(w)
+		require.False(t, ok, name)
+	}
+	s.Coarse = true
+	_, ok = s.MeanThrottled(w)
+	require.False(t, ok, "a kubelet's summary does not have it")
 	top := result.Topology{Scenarios: []result.Scenario{{Status: result.Passed}, {Status: result.Passed}, {Status: result.Failed}, {Status: result.Skipped}}}
 	p, f, k := top.Count()
 	require.Equal(t, [3]int{2, 1, 1}, [3]int{p, f, k})
@@ -79,7 +109,17 @@ func TestOthers(t *testing.T) {
 	for _, s := range k6.Samples {
 		generator.Samples = append(generator.Samples, result.GeneratorSample{At: s.At, CPUCores: s.CPUCores})
 	}
+	busy := series("host", start, cores(2)...)
+	for i := range busy.Samples {
+		busy.Samples[i].Interrupts = 0.4
+	}
 	openbao := series("openbao", start, cores(0.5)...)
+	openbao.Name = "openbao-0/openbao"
+	beside := series("postgresql", start, cores(0.3)...) // a container beside the cluster
+	node, blind := series("node", start, cores(0.9)...), series("node", start, cores(0.9)[:10]...)
+	own := series("steamer", start, cores(0.1)...)
+	inNode := series("k6", start, cores(0.2)...)
+	inNode.Name = "k6-0/k6"
 	late := series("openbao", start.Add(5*time.Second), cores(0.5)...)
 	w := result.Window{From: start, To: start.Add(20 * time.Second)}
 	for name, tc := range map[string]struct {
@@ -87,10 +127,23 @@ func TestOthers(t *testing.T) {
 		want     float64
 		known    bool
 	}{
-		"a process":      {result.Topology{Host: &host, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{openbao}}, 1.3, true},
-		"pods":           {result.Topology{Host: &host, Load: &result.Load{}, Resources: []result.ResourceSeries{openbao, k6}}, 1.3, true},
-		"no host":        {result.Topology{Load: &result.Load{}, Resources: []result.ResourceSeries{openbao}}, 0, false},
-		"no load":        {result.Topology{Host: &host, Resources: []result.ResourceSeries{openbao}}, 0, false},
+		"a process": {result.Topology{Host: &host, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{openbao}}, 1.3, true},
+		"pods":      {result.Topology{Host: &host, Load: &result.Load{}, Resources: []result.ResourceSeries{openbao, k6}}, 1.3, true},
+		"no host":   {result.Topology{Load: &result.Load{}, Resources: []result.ResourceSeries{openbao}}, 0, false},
+		"no load":   {result.Topology{Host: &host, Resources: []result.ResourceSeries{openbao}}, 0, false},
+		"what the chart causes in the node is the chart's": {result.Topology{
+			Host: &host, Nodes: []result.ResourceSeries{node}, Own: &own, Load: &result.Load{Generator: generator},
+			Resources: []result.ResourceSeries{openbao, beside},
+		}, 0.5, true},
+		"generators in the node count once": {result.Topology{
+			Host: &host, Nodes: []result.ResourceSeries{node}, Load: &result.Load{}, Resources: []result.ResourceSeries{openbao, inNode},
+		}, 1.1, true},
+		"interrupts go to whoever uses the CPU": {result.Topology{
+			Host: &busy, Nodes: []result.ResourceSeries{node}, Own: &own, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{openbao},
+		}, 0.4 + 0.4*0.4/1.6, true},
+		"a node that was not watched": {result.Topology{
+			Host: &host, Nodes: []result.ResourceSeries{blind}, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{openbao},
+		}, 2 - 0.2 - 0.9*9/20, false},
 		"not throughout": {result.Topology{Host: &host, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{late}}, 1.425, false},
 	} {
 		got, known := tc.topology.Others(w)

@@ -54,10 +54,20 @@ type Run struct {
 type Host struct {
 	OS        string `json:"os"` // e.g. "Debian GNU/Linux 12 (bookworm)"
 	Kernel    string `json:"kernel"`
-	CPUs      int    `json:"cpus"`
+	CPUs      int    `json:"cpus"` // that Steamer may run on
 	MemoryMiB int64  `json:"memoryMiB"`
 	Cgroup    string `json:"cgroup"` // "v1" or "v2"
 	Engine    string `json:"engine"` // e.g. "docker 20.10.24 (private)"
+	// UsableCPUs is how many of CPUs Steamer can use at once, which the quota of its control group may bound; 0 in results that do not have it.
+	UsableCPUs float64 `json:"usableCPUs,omitempty"`
+}
+
+// Usable is how many CPUs Steamer and what it started could use at once; 0 where nothing is known of the host.
+func (h Host) Usable() float64 {
+	if h.UsableCPUs > 0 {
+		return h.UsableCPUs
+	}
+	return float64(h.CPUs)
 }
 
 // Topology is one environment: what was installed and everything measured on it.
@@ -77,6 +87,8 @@ type Topology struct {
 	Database    *DatabaseUse      `json:"database,omitempty"` // PostgreSQL's own statistics
 	Observer    *ObserverUse      `json:"observer,omitempty"` // what observing cost
 	Host        *ResourceSeries   `json:"host,omitempty"`     // CPU of the whole machine; only where cluster and Steamer share one
+	Nodes       []ResourceSeries  `json:"nodes,omitempty"`    // of a cluster in containers of this machine: everything in each node, the pods included
+	Own         *ResourceSeries   `json:"own,omitempty"`      // Steamer's process and the engine's; Throttled is that of Steamer's control group
 	Cost        *Cost             `json:"cost,omitempty"`     // derived from the above
 	Checks      []Check           `json:"checks"`             // validity conditions and SLOs
 	NotMeasured []string          `json:"notMeasured,omitempty"`
@@ -139,7 +151,7 @@ type Load struct {
 	Mode            string             `json:"mode"`              // inline, login-read, ...
 	Target          string             `json:"target"`            // where the generator sent its requests
 	OfferedRate     float64            `json:"offered"`           // fetches per second asked for
-	AchievedRate    float64            `json:"achieved"`          // fetches per second completed while measuring
+	AchievedRate    float64            `json:"achieved"`          // fetches per second completed while measuring, see Achieved
 	Start           time.Time          `json:"start"`             // start of the warm-up
 	WarmupSeconds   float64            `json:"warmup"`            // seconds before measuring started
 	MeasuredSeconds float64            `json:"measured"`          // seconds measured and judged, excursions not included
@@ -197,8 +209,9 @@ type Generator struct {
 	Version    string  `json:"version"`    // k6's version line
 	CPUSeconds float64 `json:"cpuSeconds"` // user and system time of the whole k6 process
 	MaxRSSMiB  float64 `json:"maxRSSMiB"`
-	CPUShare   float64 `json:"cpuShare"` // mean fraction of all the host's CPUs used while it ran, 0 to 1
+	CPUShare   float64 `json:"cpuShare"` // mean fraction of the host's CPUs that Steamer can use, used while it ran, 0 to 1; 0: unknown
 	MaxVUs     int     `json:"maxVUs"`
+	InitialVUs int     `json:"initialVUs,omitempty"` // made before the start; 0: unknown
 	// Samples are about one a second; Collections is nil where k6's trace was not read. Both are of a local k6 only, see LoadPart for pods.
 	Samples     []GeneratorSample `json:"samples,omitempty"`
 	Collections *Collections      `json:"collections,omitempty"`
@@ -214,7 +227,9 @@ type ResourceSeries struct {
 	CPULimit    float64 `json:"cpuLimit,omitempty"`
 	MemoryLimit float64 `json:"memLimit,omitempty"`
 	// Coarse is true where the samples come from a kubelet's summary: 10 to 15 s apart, and without throttling.
-	Coarse  bool             `json:"coarse,omitempty"`
+	Coarse bool `json:"coarse,omitempty"`
+	// Ended is when the container had ended, by its last sample; zero for one that ran until observation ended, and in results that do not have it.
+	Ended   time.Time        `json:"ended,omitzero"`
 	Samples []ResourceSample `json:"samples"`
 }
 
@@ -224,13 +239,23 @@ type ResourceSample struct {
 	CPUCores  float64   `json:"cpu"`
 	MemoryMiB float64   `json:"mem"`                 // working set
 	Throttled float64   `json:"throttled,omitempty"` // fraction of CFS periods throttled since the previous sample, 0 to 1
+	Active    bool      `json:"active,omitempty"`    // the pod was marked as the active one
+	// Of the host only: cores spent on interrupts and what follows them in the kernel, and memory in MiB that a process could still get.
+	Interrupts   float64 `json:"irq,omitempty"`
+	AvailableMiB float64 `json:"available,omitempty"`
 }
 
 // Event is a moment worth marking on the timeline.
 type Event struct {
 	At     time.Time `json:"at"`
-	Kind   string    `json:"kind"` // leadership, restart, fault, phase, kubernetes, database
+	Kind   string    `json:"kind"` // leadership, restart, replacement, fault, phase, kubernetes, database
 	Detail string    `json:"detail"`
+	// Of a restart or replacement, where it is known: what it happened to, and why in Kubernetes' own words.
+	Component string `json:"component,omitempty"` // openbao, postgresql, ...
+	Name      string `json:"name,omitempty"`      // pod/container, or pod
+	Reason    string `json:"reason,omitempty"`    // e.g. OOMKilled, Error, Evicted, PreemptionByScheduler
+	ExitCode  int    `json:"exitCode,omitempty"`  // of the container that ended
+	Message   string `json:"message,omitempty"`   // the kubelet's, of an eviction
 	// Planned is true when Steamer caused the event on purpose, so that it does not make a measurement invalid.
 	Planned bool `json:"planned,omitempty"`
 }
@@ -249,7 +274,17 @@ type Check struct {
 	// Informational is true for a check that is shown but takes no part in the verdict,
 	// for example a quantile that too few fetches support.
 	Informational bool `json:"informational,omitempty"`
+	// Owner is whose fault a missed validity condition is: OwnerMachine or OwnerSubject. Objectives, and evidence of Steamer releases that did not
+	// tell the two apart, have none.
+	Owner string `json:"owner,omitempty"`
 }
+
+// The owners of a validity condition. What is the machine's makes the measurement say nothing and is only ever INCONCLUSIVE. What is the
+// subject's is a finding that no other run removes: FAIL where it is proven, else INCONCLUSIVE.
+const (
+	OwnerMachine = "machine"
+	OwnerSubject = "subject"
+)
 
 // Step is one step of the run.
 type Step struct {

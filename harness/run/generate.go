@@ -25,6 +25,7 @@ func (s *stage) sources() []observe.Source {
 	all := []observe.Source{
 		observe.Database{Name: s.env.DatabaseName(), Session: s.env.DatabaseSession},
 		observe.Warnings{},
+		observe.Own{},
 	}
 	if !s.Plan.Cluster.Existing() { // else the cluster's machines are others than Steamer's
 		all = append(all, observe.Host{})
@@ -103,17 +104,36 @@ func (s *stage) accountPods() {
 	if s.Plan.InCluster == nil || l == nil {
 		return
 	}
-	whole, cpus := l.Whole(), s.result.Run.Host.CPUs
+	whole, cpus, seen := l.Whole(), s.result.Run.Host.Usable(), 0
 	for i := range s.out.Resources {
 		series := &s.out.Resources[i]
 		if series.Component != pods.Component {
 			continue
 		}
 		used, _ := series.CPUSeconds(whole)
+		peak, _ := series.PeakMemory(whole)
 		l.Generator.CPUSeconds += used
-		l.Generator.MaxRSSMiB = max(l.Generator.MaxRSSMiB, series.PeakMemory(whole))
+		l.Generator.MaxRSSMiB = max(l.Generator.MaxRSSMiB, peak)
+		if _, ok := series.CPUCores(whole); ok {
+			seen++
+		}
 	}
-	if seconds := whole.To.Sub(whole.From).Seconds(); seconds > 0 && cpus > 0 {
-		l.Generator.CPUShare = l.Generator.CPUSeconds / (seconds * float64(cpus))
+	known := seen >= max(1, len(l.Parts))
+	if !known { // a pod that nobody watched makes the share unknown, not smaller, unless the processes say themselves what they used
+		l.Generator.CPUSeconds, known = ownAccount(l.Parts)
 	}
+	if seconds := whole.To.Sub(whole.From).Seconds(); known && seconds > 0 && cpus > 0 {
+		l.Generator.CPUShare = l.Generator.CPUSeconds / (seconds * cpus)
+	}
+}
+
+// ownAccount is the CPU time in seconds of k6 processes by their own account; ok is false where one does not tell.
+func ownAccount(parts []result.LoadPart) (seconds float64, ok bool) {
+	for _, p := range parts {
+		if p.CPUSeconds <= 0 {
+			return 0, false
+		}
+		seconds += p.CPUSeconds
+	}
+	return seconds, len(parts) > 0
 }

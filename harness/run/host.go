@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -35,7 +36,7 @@ func randomSeed() (string, error) {
 
 // host describes this machine; what cannot be read stays empty.
 func host() result.Host {
-	h := result.Host{OS: osRelease(), CPUs: runtime.NumCPU(), Cgroup: "v1"}
+	h := result.Host{OS: osRelease(), CPUs: runtime.NumCPU(), UsableCPUs: cgroup.UsableCPUs(), Cgroup: "v1"}
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
 		h.Cgroup = "v2"
 	}

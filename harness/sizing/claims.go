@@ -2,6 +2,7 @@ package sizing
 
 import (
 	"fmt"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -70,6 +71,9 @@ func claims(steps []Step) []Claim {
 			func(s Step) (string, float64, float64) {
 				return fmt.Sprintf("%.1f ms", s.Fetch.Mean), s.Fetch.Mean, documentedMeanMs
 			}),
+	}
+	if slices.ContainsFunc(steps, func(s Step) bool { return s.MemoryMiB <= 0 }) {
+		all[0].Verdict, all[0].Reason, all[0].Measured = result.Inconclusive, "the nodes' memory was not observed at every size", "–"
 	}
 	for i := range all[4:] {
 		unmeasured(&all[4+i], steps)
@@ -141,7 +145,8 @@ func invalid(t result.Topology) string {
 	r := result.Result{Topologies: []result.Topology{t}}
 	gate.Judge(&r, gate.Policy{Validity: gate.DefaultValidity(), Expect: gate.Expect{Load: true}})
 	for _, c := range r.Topologies[0].Checks {
-		if c.Kind == "validity" && c.Verdict != result.Pass && c.ID != "valid/achieved-rate" && c.ID != "valid/dropped-iterations" {
+		carried := c.ID == "valid/achieved-rate" || c.ID == "valid/dropped-iterations" || c.ID == "valid/drain"
+		if c.Kind == "validity" && c.Verdict != result.Pass && !c.Informational && (!carried || c.Owner == result.OwnerMachine) {
 			return c.Title + ": " + c.Reason
 		}
 	}
@@ -186,6 +191,9 @@ func extrapolate(steps []Step) []Step {
 			var y []float64
 			for _, m := range steps {
 				y = append(y, f.of(m))
+			}
+			if f.into == &s.MemoryMiB && slices.Contains(y, 0) {
+				continue // not observed at every size
 			}
 			intercept, slope := stat.LinearRegression(x, y, nil, false)
 			*f.into = max(0, intercept+slope*float64(s.Namespaces))

@@ -2,10 +2,10 @@ package sizing
 
 import (
 	"fmt"
-	"runtime"
 	"syscall"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -41,7 +41,7 @@ func (p *provisioning) limit() string {
 		cores[s.Component] += used / seconds
 		capped = capped || s.Component == "openbao" && s.CPULimit > 0 && used/seconds >= busy*s.CPULimit
 	}
-	own, cpus := p.own/seconds, float64(runtime.NumCPU())
+	own, cpus := p.own/seconds, cgroup.UsableCPUs()
 	all := cores["openbao"] + cores["postgresql"] + own
 	evidence := fmt.Sprintf("OpenBao used %.2f, PostgreSQL %.2f and Steamer, which signs a token for each call, %.2f of %g cores",
 		cores["openbao"], cores["postgresql"], own, cpus)

@@ -37,7 +37,7 @@ func (s local) Drive(ctx context.Context, job capacity.Job) (capacity.Observatio
 	}
 	// To the active node, as the active Service would: a standby only passes requests on.
 	reading, err := s.lab.Drive(ctx, job.Name, job.Profile, job.Rate, fixture, nil)
-	return capacity.Observation{Topology: reading.Topology(s.lab), Pool: &reading.Pool, Others: reading.Others}, err
+	return capacity.Observe(s.lab, reading), err
 }
 
 // Grow also watches what provisioning uses.
@@ -52,7 +52,8 @@ func (s local) Grow(ctx context.Context, total int) (Growth, error) {
 	g := Growth{Tenants: total - before, Seconds: took}
 	for i := range use.resources {
 		if s := &use.resources[i]; s.Component == "openbao" {
-			g.MemoryMiB = max(g.MemoryMiB, s.PeakMemory(result.Window{From: began.Add(-time.Minute), To: time.Now()}))
+			peak, _ := s.PeakMemory(result.Window{From: began.Add(-time.Minute), To: time.Now()})
+			g.MemoryMiB = max(g.MemoryMiB, peak)
 		}
 	}
 	if n := len(s.lab.Seeds); n > 0 && g.Tenants > 0 {

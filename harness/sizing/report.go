@@ -120,7 +120,11 @@ func (s Step) row() string {
 		cells = append(cells, fmt.Sprintf(format, v)+published)
 	}
 	startup := fmt.Sprintf(" (%.1f s)", documentedStartup(s.Namespaces))
-	value("%.0f MiB", s.MemoryMiB, fmt.Sprintf(" (%.0f MiB)", documentedMiB(s.Namespaces)))
+	if s.MemoryMiB > 0 {
+		value("%.0f MiB", s.MemoryMiB, fmt.Sprintf(" (%.0f MiB)", documentedMiB(s.Namespaces)))
+	} else {
+		cells = append(cells, "–")
+	}
 	if s.SeedMemory > 0 {
 		value("%.0f MiB", s.SeedMemory, "")
 	} else {

@@ -94,7 +94,7 @@ type Step struct {
 	Namespaces   int     `json:"namespaces"`
 	Secrets      int     `json:"secrets"`
 	Extrapolated bool    `json:"extrapolated,omitempty"`
-	MemoryMiB    float64 `json:"memoryMiB"`                 // resident set of the active node under the fetches, after it has started anew
+	MemoryMiB    float64 `json:"memoryMiB"`                 // resident set of the active node under the fetches, after it has started again; 0: not observed
 	SeedMemory   float64 `json:"provisioningMiB,omitempty"` // the same while it provisioned the tenants
 	Startup      float64 `json:"startupSeconds"`            // all nodes ended, until a fetch is answered
 	Graceful     float64 `json:"gracefulSeconds"`
@@ -219,12 +219,16 @@ func fetch(ctx context.Context, site Site, o Options, tenants int) (Fetch, float
 		return Fetch{}, 0, err
 	}
 	l := seen.Topology.Load
-	f := Fetch{Offered: o.Rate, Achieved: l.AchievedRate, Failed: l.Failed, Wrong: l.Wrong, Mean: l.Intended.Mean, P95: l.Intended.P95, P99: l.Intended.P99}
+	f := Fetch{Offered: o.Rate, Achieved: l.Achieved(), Failed: l.Failed, Wrong: l.Wrong, Mean: l.Intended.Mean, P95: l.Intended.P95, P99: l.Intended.P99}
 	f.Valid = invalid(seen.Topology)
 	memory, w := 0.0, l.Measured()
 	for i := range seen.Topology.Resources {
 		if s := &seen.Topology.Resources[i]; s.Component == "openbao" {
-			memory = max(memory, s.PeakMemory(w))
+			peak, ok := s.PeakMemory(w)
+			if !ok { // it may be the one that is active
+				return f, 0, nil
+			}
+			memory = max(memory, peak)
 		}
 	}
 	return f, memory, nil

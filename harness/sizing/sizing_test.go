@@ -109,7 +109,7 @@ func TestClaims(t *testing.T) {
 	}{
 		"memory of the active node":            {&linear{perNS: 3, rate: 20}, result.Fail},
 		"start, all nodes at once":             {&linear{start: 0.02, rate: 20}, result.Fail},
-		"rate for 100,000 secrets":             {&linear{rate: 20, load: func(l *result.Load) { l.AchievedRate = 100 }}, result.Fail},
+		"rate for 100,000 secrets":             {&linear{rate: 20, load: func(l *result.Load) { l.AchievedRate, l.Dropped = 100, 1170 }}, result.Fail},
 		"mean latency of a fetch":              {&linear{rate: 20, load: func(l *result.Load) { l.Intended.Mean = 21 }}, result.Fail},
 		"mean latency of a fetch, at the cl":   {&linear{rate: 20, load: func(l *result.Load) { l.Generator.CPUShare = 0.5 }}, result.Inconclusive},
 		"rate for 100,000 secrets, at the sec": {&linear{rate: 20, load: func(l *result.Load) { l.Failed = 1 }}, result.Fail},
@@ -223,4 +223,17 @@ func TestProvisioningLimit(t *testing.T) {
 			require.Contains(t, c.use.limit(), want, name)
 		}
 	}
+}
+
+// TestMemoryUnseen: memory that was not observed at every size holds no claim, and no line is laid through it.
+func TestMemoryUnseen(t *testing.T) {
+	t.Parallel()
+	steps := []Step{{Tenants: 50, Namespaces: 60, Secrets: 50, MemoryMiB: 100}, {Tenants: 200, Namespaces: 240, Secrets: 200}, {Tenants: 400, Namespaces: 480, Secrets: 400, MemoryMiB: 200}}
+	memory := claims(steps)[0]
+	require.Equal(t, result.Inconclusive, memory.Verdict)
+	require.Contains(t, memory.Reason, "not observed at every size")
+	for _, beyond := range extrapolate(steps) {
+		require.Zero(t, beyond.MemoryMiB)
+	}
+	require.Contains(t, steps[1].row(), "| – |")
 }

@@ -1,8 +1,10 @@
 package stats_test
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +26,9 @@ func TestTrendTables(t *testing.T) {
 		"5, S -8":               {[]float64{5, 4, 3, 1, 2}, 2 * 5.0 / 120},
 		"6, S 15":               {[]float64{1, 2, 3, 4, 5, 6}, 2.0 / 720},
 		"6, S 13":               {[]float64{2, 1, 3, 4, 5, 6}, 2 * 6.0 / 720},
+		"6 in order, one tie":   {[]float64{1, 2, 2, 4, 5, 6}, 2.0 / 360},
+		"7 in order, one tie":   {[]float64{1, 2, 2, 4, 5, 6, 7}, 2.0 / 2520},
+		"6 down, three equal":   {[]float64{6, 5, 3, 3, 3, 1}, 2.0 / 120},
 		"no order":              {[]float64{1, 2, 4, 3, 2.5, 0.5}, 1},
 		"too few":               {[]float64{1, 2}, 1},
 		"all the same":          {[]float64{3, 3, 3, 3, 3, 3}, 1},
@@ -35,6 +40,46 @@ func TestTrendTables(t *testing.T) {
 		})
 	}
 	require.InDelta(t, 2, stats.TrendOf([]float64{1, 3, 5, 7, 1e9, 11}).Slope, 1e-9, "Theil-Sen")
+}
+
+// TestTrendAllOrders: with ties or without, P is the share of all orders of the values whose S is as far from 0.
+func TestTrendAllOrders(t *testing.T) {
+	t.Parallel()
+	score := func(x []float64) (s int) {
+		for i := range x {
+			for j := i + 1; j < len(x); j++ {
+				s += cmp.Compare(x[j], x[i])
+			}
+		}
+		return s
+	}
+	var permute func(x []float64, k int, visit func([]float64))
+	permute = func(x []float64, k int, visit func([]float64)) {
+		if k == len(x) {
+			visit(x)
+			return
+		}
+		for i := k; i < len(x); i++ {
+			x[k], x[i] = x[i], x[k]
+			permute(x, k+1, visit)
+			x[k], x[i] = x[i], x[k]
+		}
+	}
+	rng := rand.New(rand.NewPCG(9, 9))
+	for range 60 {
+		x := make([]float64, 3+rng.IntN(5))
+		for i := range x {
+			x[i] = float64(rng.IntN(4))
+		}
+		far, orders, s := 0, 0, score(x)
+		permute(slices.Clone(x), 0, func(y []float64) {
+			orders++
+			if abs := score(y); max(abs, -abs) >= max(s, -s) {
+				far++
+			}
+		})
+		require.InDelta(t, float64(far)/float64(orders), stats.TrendOf(x).P, 1e-9, "%v", x)
+	}
 }
 
 // TestTrendApproximationJoins: with one tie among many values the normal approximation is close to the exact distribution without.

@@ -112,6 +112,7 @@ func (s Spec) job() load.Job { return load.Job{Profile: s.Profile, Rate: s.Rate,
 func (s Spec) describe(l *result.Load, parts []result.LoadPart) {
 	s.job().Describe(l)
 	l.Parts = parts
+	l.Settle()
 	problems := load.CheckShares(parts, s.Tolerance, s.Rate)
 	if l.Partial != "" {
 		problems = append([]string{l.Partial}, problems...)

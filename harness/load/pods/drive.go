@@ -153,6 +153,7 @@ func (d *drive) explain(logErr error) error {
 // describe completes the load: its parts, and why it is not what one process would have recorded.
 func (d *drive) describe(l *result.Load, rate float64) {
 	l.Parts = d.merger.Parts()
+	l.Settle()
 	reasons := []string{l.Partial}
 	tolerance := load.Late(Tolerance, len(d.names), rate)
 	for i := range l.Parts {
