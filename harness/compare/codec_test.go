@@ -72,7 +72,7 @@ func TestDesign(t *testing.T) {
 		"--gate":                  func(d *Design) { d.GateMetrics = nil },
 		"--gate odd":              func(d *Design) { d.SetGate([]string{"odd"}, 0.1) },
 		"--gate fetch_p50_ms":     func(d *Design) { d.SetGate([]string{"fetch_p50_ms", "fetch_p50_ms"}, 0.1) },
-		"--margin -1":             func(d *Design) { d.SetGate(DefaultGate(), -0.01) },
+		"--margin -1":             func(d *Design) { d.GateMetrics[0].Margin = -0.01 },
 		"7 metrics are to decide": func(d *Design) { d.SetGate(Recorded()[:7], 0.1) },
 	} {
 		d := DefaultDesign()

@@ -37,7 +37,7 @@ func policy(t *testing.T) readiness.Policy {
 	require.NoError(t, err)
 	return readiness.Policy{
 		SLO: slo, Validity: gate.DefaultValidity(), Topologies: topology.Names(), Required: readiness.DefaultRequired(),
-		Suite: []string{"access/own-secret", "hygiene/no-secret-leaks"},
+		Suite: []string{"access/own-secret", "hygiene/no-secret-leaks"}, Previous: &result.Chart{Name: "openbao", Version: "0.1.0", Digest: "sha256:a"},
 	}
 }
 
@@ -94,7 +94,7 @@ func compared(t *testing.T, ratio, p95 float64, digest string, change func(*comp
 	c.B = compare.Subject{Chart: &result.Chart{Name: "openbao", Version: "0.2.0", Digest: digest}}
 	for range d.MaxPairs {
 		slice := func(by float64) compare.Slice {
-			s := compare.Slice{Fetches: 1, Values: map[string]float64{}}
+			s := compare.Slice{Fetches: 300, Values: map[string]float64{}}
 			for _, name := range decisive() {
 				noise := 0.02
 				if name == "fetch_p95_ms" {
@@ -128,7 +128,7 @@ func quarantine(t *testing.T, expires time.Time) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "quarantine.yaml")
 	text := "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n  reason: 12 pairs could not have shown less than 30 %\n" +
-		"  since: 2026-11-01T00:00:00Z\n  expires: " + expires.Format(time.RFC3339) + "\n"
+		"  since: " + expires.Add(-compare.LongestQuarantine).Format(time.RFC3339) + "\n  expires: " + expires.Format(time.RFC3339) + "\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
@@ -241,16 +241,60 @@ func TestDecide(t *testing.T) {
 		},
 		"comparison passed":    {more: []string{compared(t, 0.95, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Pass},
 		"comparison failed":    {more: []string{compared(t, 1.3, 0.02, head, nil)}, want: result.Fail, reason: "above the margin of 10 %"},
-		"comparison is unsure": {more: []string{compared(t, 1.1, 0.02, head, nil)}, want: result.Pass},
+		"comparison is unsure": {more: []string{compared(t, 1.1, 0.02, head, nil)}, want: result.Inconclusive, reason: "reaches across the margin"},
 		"comparison, required": {
 			more: []string{compared(t, 1.1, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "reaches across the margin",
+		},
+		"comparison reached no end": {more: []string{compared(t, 0.95, 0.02, head, cutShort)}, want: result.Inconclusive, reason: "did not reach its end"},
+		"one of two comparisons is unsure": {
+			more: []string{compared(t, 0.95, 0.02, head, nil), compared(t, 1.1, 0.02, head, nil)}, want: result.Inconclusive, reason: "reaches across the margin",
+		},
+		"a fetch of the head failed": {
+			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) { c.Pairs[4].B.Failed = 1 })},
+			want: result.Inconclusive, reason: "failed fetches: 1 with B and 0 with A",
+		},
+		"the head failed in a third": {
+			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) {
+				for i := range 4 {
+					c.Pairs[3*i].B.Failed = c.Pairs[3*i].B.Fetches
+				}
+			})},
+			want: result.Inconclusive, reason: "failed fetches: 1200 with B and 0 with A; more with B in 4 of 12 pairs",
+		},
+		"both failed": {
+			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) {
+				for i := range c.Pairs {
+					c.Pairs[i].A.Failed, c.Pairs[i].B.Failed = 3, 3
+				}
+			})},
+			want: result.Inconclusive, reason: "no base",
+		},
+		"p95 ten times as long": {
+			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) {
+				for i := range c.Pairs {
+					c.Pairs[i].B.Values["fetch_p95_ms"] *= 10
+				}
+			})},
+			want: result.Fail, reason: "p95",
+		},
+		"the same in quarantine": {
+			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) {
+				for i := range c.Pairs {
+					c.Pairs[i].B.Values["fetch_p95_ms"] *= 10
+				}
+			}), quarantine(t, time.Now().Add(time.Hour))},
+			want: result.Fail, reason: "p95",
+		},
+		"p95 does not decide": {
+			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) { c.Design.SetGate(decisive()[:1], 0.1) })},
+			want: result.Inconclusive, reason: "openbao_cpu_ms_per_fetch did not decide in the comparison",
 		},
 		"comparison states a PASS that its pairs do not give": {
 			more: []string{compared(t, 1.3, 0.02, head, states(result.Pass))}, want: result.Fail, reason: "above the margin of 10 %",
 		},
 		"comparison states a FAIL that its pairs do not give": {
 			more: []string{compared(t, 0.95, 0.02, head, states(result.Fail))}, require: []string{decision.Comparison}, want: result.Inconclusive,
-			reason: "its file says FAIL, which does not follow from its pairs: they say PASS",
+			reason: "its file says FAIL, which does not follow from its pairs by the rules of this release: they say PASS",
 		},
 		"comparison too noisy": {
 			more: []string{compared(t, 1.04, 0.4, head, nil)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "p95",
@@ -358,7 +402,7 @@ func TestRefuses(t *testing.T) {
 		"edited mutants":     {[]string{status}, []string{`unknown status "fine"`}},
 		"odd comparison":     {[]string{compared(t, 1, 0.02, "sha256:a", states("GREEN"))}, []string{`unknown verdict "GREEN"`}},
 		"cut comparison":     {[]string{write("comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "pa`)}, []string{"truncated?"}},
-		"other quarantine":   {[]string{write("q.yaml", "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason and an expiry"}},
+		"other quarantine":   {[]string{write("q.yaml", "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason, since and expires"}},
 		"against itself":     {[]string{compared(t, 1, 0.02, "sha256:a", nil)}, []string{"compares the chart with itself"}},
 		"calibration":        {[]string{compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) { c.B.Injected = 0.1 })}, []string{"part of a calibration"}},
 		"chartless":          {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
