@@ -84,6 +84,7 @@ func TestGateDesign(t *testing.T) {
 	t.Parallel()
 	const tries = 300
 	quiet := noise{"fetch_p50_ms": 0.053, "openbao_cpu_ms_per_fetch": 0.072, "fetch_p95_ms": 0.13}
+	crowded := noise{"fetch_p50_ms": 0.10, "openbao_cpu_ms_per_fetch": 0.10, "fetch_p95_ms": 0.32}
 	narrow := gateLike()
 	narrow.GateMetrics = narrow.GateMetrics[:2]
 	for _, c := range []struct {
@@ -96,16 +97,18 @@ func TestGateDesign(t *testing.T) {
 	}{
 		{"equals, a quiet machine", gateLike(), quiet, nil, result.Pass, 0.99, 0.95},
 		{"equals, a noisy machine", gateLike(), measured(), nil, result.Pass, 0.97, 0.45},
+		{"equals, a crowded machine", gateLike(), crowded, nil, result.Pass, 0.9, 0.2},
 		{"equals, without p95", narrow, measured(), nil, result.Pass, 0.98, 0.55},
 		{"p95 ten times", gateLike(), measured(), noise{"fetch_p95_ms": 10}, result.Fail, 1, 1},
 		{"p95 twice", gateLike(), measured(), noise{"fetch_p95_ms": 2}, result.Fail, 0.99, 0.7},
 		{"p95 1.6 times", gateLike(), measured(), noise{"fetch_p95_ms": 1.6}, result.Fail, 0.8, 0},
+		{"p95 1.4 times, a quiet machine", gateLike(), quiet, noise{"fetch_p95_ms": 1.4}, result.Fail, 0.5, 0},
 		{"CPU 1.3 times", gateLike(), measured(), noise{"openbao_cpu_ms_per_fetch": 1.3}, result.Fail, 0.95, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			by, first := rates(21, tries, c.design, c.sd, c.b, nil)
-			t.Logf("%v; the first look decides %.2f", by, first)
+			t.Logf("%s: %v; the first look decides %.2f", c.name, by, first)
 			require.GreaterOrEqual(t, by[c.want]+1e-9, c.least)
 			require.GreaterOrEqual(t, first+1e-9, c.first)
 		})
@@ -155,10 +158,10 @@ func TestWrongFails(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			by, _ := rates(22, tries, edge, measured(), nil, c.change)
-			t.Logf("%v", by)
+			t.Logf("%s: %v", c.name, by)
 			require.LessOrEqual(t, by[result.Fail], 42./tries, "5 %% of 600 is 30; more than 42 has a probability of 1.4 %%")
 			at, _ := rates(23, tries/4, gateLike(), measured(), nil, c.change)
-			t.Logf("at the gate's margins: %v", at)
+			t.Logf("%s, at the margins of the gate: %v", c.name, at)
 			require.LessOrEqual(t, at[result.Fail], 0.05)
 		})
 	}
