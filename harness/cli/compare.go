@@ -76,7 +76,8 @@ func newCompare(state *State) *cobra.Command {
 	flags.StringVar(&f.base, "base", "", "chart of A, as CHART or CHART@VALUES[,VALUES]; CHART as in steamer run")
 	flags.StringVar(&f.head, "head", "", "chart of B")
 	flags.StringVar(&f.from, "from", "", "comparison.json to judge again; nothing is driven")
-	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics that are too noisy to have to pass, as steamer calibrate --write-quarantine writes it; they can still fail")
+	flags.StringVar(&f.quarantine, "quarantine", "",
+		"file of metrics that are too noisy to have to pass, as steamer calibrate --write-quarantine writes it; they can still fail")
 	flags.StringVar(&f.suite, "scenarios", calm, "scenarios to run on both after the load: calm (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
 		"the charts are not upgraded")
 	f.cluster.add(command)
@@ -102,7 +103,8 @@ func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags, d := command.Flags(), &f.design
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	flags.Float64Var(&f.margin, "margin", 100*compare.DefaultMargin, "by how many % a gate metric of B may exceed A's")
-	flags.StringSliceVar(&f.gate, "gate", defaultGate(), "metrics that decide, at most 6; NAME=15 gives one a margin of its own, in %")
+	flags.StringSliceVar(&f.gate, "gate", defaultGate(),
+		"metrics that decide, at most 6; NAME=15 gives one a margin of its own, in %")
 	flags.Float64Var(&d.Alpha, "alpha", d.Alpha, "largest chance of a wrong FAIL, over all metrics and looks; and of a wrong PASS")
 	flags.IntVar(&d.MaxPairs, "pairs", d.MaxPairs, "most pairs to drive, an even number")
 	flags.IntVar(&d.LookEvery, "look-every", d.LookEvery, "pairs from one look to the next, an even number")
@@ -124,7 +126,8 @@ func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, print the design, and stop")
 }
 
-// defaultGate writes the metrics that decide unless told otherwise as --gate does: those with a margin of their own say so, the others have that of --margin.
+// defaultGate writes the metrics that decide unless told otherwise as --gate does: those with a margin of their own
+// say so, the others have that of --margin.
 func defaultGate() []string {
 	var out []string
 	for _, g := range compare.DefaultGate(compare.DefaultMargin) {

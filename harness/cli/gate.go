@@ -64,7 +64,8 @@ func newGate(state *State) *cobra.Command {
 	flags := command.Flags()
 	flags.StringArrayVar(&f.from, "from", nil, "judge finished work and run nothing: a run directory or a file; repeatable, and more may follow as arguments")
 	flags.StringArrayVar(&f.with, "with", nil, "further evidence beside what the gate runs itself, such as comparison.json; repeatable")
-	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics too noisy to have to pass in a comparison, as steamer calibrate --write-quarantine writes it; they can still fail")
+	flags.StringVar(&f.quarantine, "quarantine", "",
+		"file of metrics too noisy to have to pass in a comparison, as steamer calibrate --write-quarantine writes it; they can still fail")
 	flags.StringSliceVar(&f.require, "require", readiness.DefaultRequired(),
 		"criteria that have to be met: "+strings.Join(decision.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
 	flags.StringVar(&f.mutants, "mutants", "local", "mutants to try: none, local (no cluster, a minute) or all (half an hour)")
@@ -104,7 +105,8 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 	with, err := readAll(f.with) // found out now, and not after half an hour
 	if err == nil && with != nil {
 		if len(with.Comparisons) > 0 && policy.Previous == nil {
-			err = exit.Invalidf("--with "+with.Comparisons[0].Path, "declare it with --previous", "it compares with another release, and which one came before is not declared")
+			err = exit.Invalidf("--with "+with.Comparisons[0].Path, "declare it with --previous",
+				"it compares with another release, and which one came before is not declared")
 		} else {
 			err = policy.Admits(with)
 		}
@@ -162,7 +164,8 @@ func (f *gateFlags) offline(c *cobra.Command, state *State, run *runFlags, paths
 	if err != nil {
 		return err
 	}
-	if policy.Previous, err = declared(state, c.Flags().Changed("previous"), run.flagged.Previous, evidence); err != nil {
+	if policy.Previous, err = declared(state, c.Flags().Changed("previous"), run.flagged.Previous,
+		evidence); err != nil {
 		return err
 	}
 	return f.decide(state, policy, evidence, "", run.flagged.Output)

@@ -83,8 +83,9 @@ func releaseAt(path string) (*result.Chart, error) {
 	return &info, nil
 }
 
-// declared is the release before that finished comparisons have to be with: that of --previous, that of the decision that is derived again, or of this
-// source tree where it is its chart that they are about; nil where nobody declared one.
+// declared is the release before that finished comparisons have to be with: that of --previous, that of the decision
+// that is derived again, or of this source tree where it is its chart that they are about; nil where nobody declared
+// one.
 func declared(state *State, given bool, path string, e *readiness.Evidence) (*result.Chart, error) {
 	switch {
 	case given:

@@ -36,8 +36,8 @@ func overloadChecks() []string {
 	return []string{"valid/dropped-iterations", "valid/achieved-rate", "valid/interrupted-fetches"}
 }
 
-// steady is the condition that compares the halves of a measurement. Halves of fewer fetches are no medians: they differ by chance, and more the slower
-// an arm is.
+// steady is the condition that compares the halves of a measurement. Halves of fewer fetches are no medians: they
+// differ by chance, and more the slower an arm is.
 const (
 	steady        = "valid/steady"
 	steadyFetches = 400 // in both

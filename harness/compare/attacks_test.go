@@ -28,8 +28,8 @@ func gateLike() Design {
 	return d
 }
 
-// drawn drives pairs until a look decides, as the engine does. Slices of a pair share most of what the machine does to them, and the metrics of a slice a
-// part of it; b multiplies what B takes.
+// drawn drives pairs until a look decides, as the engine does. Slices of a pair share most of what the machine does
+// to them, and the metrics of a slice a part of it; b multiplies what B takes.
 func drawn(rng *rand.Rand, d Design, sd noise, b noise, change func(i int, p *Pair)) *Comparison {
 	c := New("drawn", d)
 	for i := range d.MaxPairs {
@@ -62,7 +62,9 @@ func drawn(rng *rand.Rand, d Design, sd noise, b noise, change func(i int, p *Pa
 }
 
 // rates counts verdicts over comparisons, and those that the first look decided.
-func rates(seed uint64, tries int, d Design, sd, b noise, change func(*rand.Rand) func(int, *Pair)) (by map[result.Verdict]float64, first float64) {
+func rates(seed uint64, tries int, d Design, sd, b noise, change func(*rand.Rand) func(int,
+	*Pair),
+) (by map[result.Verdict]float64, first float64) {
 	rng := rand.New(rand.NewPCG(seed, seed))
 	by = map[result.Verdict]float64{}
 	for range tries {
@@ -79,7 +81,8 @@ func rates(seed uint64, tries int, d Design, sd, b noise, change func(*rand.Rand
 	return by, first
 }
 
-// TestGateDesign simulates what docs/method.md says of the gate's comparison: how often equals pass, how soon, and what is found.
+// TestGateDesign simulates what docs/method.md says of the gate's comparison: how often equals pass, how soon, and
+// what is found.
 func TestGateDesign(t *testing.T) {
 	t.Parallel()
 	const tries = 300
@@ -115,8 +118,9 @@ func TestGateDesign(t *testing.T) {
 	}
 }
 
-// TestWrongFails is the promise about wrong FAILs, 5 % at most over all metrics, outcomes and looks, on data in which A and B are one system: at a margin of 0,
-// where every metric is at its edge, without failures and with ones that both have alike, in bursts, too.
+// TestWrongFails is the promise about wrong FAILs, 5 % at most over all metrics, outcomes and looks, on data in which
+// A and B are one system: at a margin of 0, where every metric is at its edge, without failures and with ones that
+// both have alike, in bursts, too.
 func TestWrongFails(t *testing.T) {
 	t.Parallel()
 	const tries = 600
@@ -159,7 +163,8 @@ func TestWrongFails(t *testing.T) {
 			t.Parallel()
 			by, _ := rates(22, tries, edge, measured(), nil, c.change)
 			t.Logf("%s: %v", c.name, by)
-			require.LessOrEqual(t, by[result.Fail], 42./tries, "5 %% of 600 is 30; more than 42 has a probability of 1.4 %%")
+			require.LessOrEqual(t, by[result.Fail], 42./tries,
+				"5 %% of 600 is 30; more than 42 has a probability of 1.4 %%")
 			at, _ := rates(23, tries/4, gateLike(), measured(), nil, c.change)
 			t.Logf("%s, at the margins of the gate: %v", c.name, at)
 			require.LessOrEqual(t, at[result.Fail], 0.05)
@@ -205,7 +210,10 @@ func TestAttacks(t *testing.T) {
 		{"one failed fetch in every slice", nil, every(1, 1, oneFailed), result.Fail},
 		{"overload in 3 of 12", nil, every(3, 12, overloaded), result.Fail},
 		{"restarts in 3 of 12", nil, every(3, 12, restarted), result.Fail},
-		{"overload in 7 of 12", nil, every(7, 12, overloaded), result.Fail}, // half of the pairs are discarded, which ends nothing here
+		{
+			"overload in 7 of 12", nil, every(7, 12, overloaded),
+			result.Fail,
+		}, // half of the pairs are discarded, which ends nothing here
 		{"both fail everything", nil, both(failing), result.Inconclusive},
 		{"both fail a fetch", nil, both(oneFailed), result.Inconclusive},
 		{"both are overloaded", nil, both(overloaded), result.Inconclusive},
@@ -228,7 +236,10 @@ func TestAttacks(t *testing.T) {
 		{"p95 gone", nil, func(_ int, p *Pair) { delete(p.B.Values, "fetch_p95_ms") }, result.Inconclusive},
 		{"hardly a fetch", nil, func(_ int, p *Pair) { p.B.Fetches = 20 }, result.Inconclusive},
 	}
-	for name, f := range map[string]func(*Slice){"503": failing, "failed": oneFailed, "overload": overloaded, "restart": restarted, "database": stalled, "leader": led} {
+	for name, f := range map[string]func(*Slice){
+		"503": failing, "failed": oneFailed, "overload": overloaded,
+		"restart": restarted, "database": stalled, "leader": led,
+	} {
 		for _, n := range []int{1, 2, 3, 4, 5, 6} {
 			attacks = append(attacks, attack{fmt.Sprintf("%s in %d of 36", name, n), nil, every(n, 36, f), ""})
 		}
@@ -247,7 +258,8 @@ func TestAttacks(t *testing.T) {
 		})
 	}
 	good, quiet := noise(nil), noise{"fetch_p50_ms": 0.05, "openbao_cpu_ms_per_fetch": 0.05, "fetch_p95_ms": 0.1}
-	require.Equal(t, result.Pass, drawn(rand.New(rand.NewPCG(25, 25)), gateLike(), quiet, good, nil).Verdict, "the same without an attack")
+	require.Equal(t, result.Pass, drawn(rand.New(rand.NewPCG(25, 25)), gateLike(), quiet, good, nil).Verdict,
+		"the same without an attack")
 	c := drawn(rand.New(rand.NewPCG(26, 26)), gateLike(), quiet, noise{"fetch_p50_ms": 3}, nil)
 	Judge(c, held(t, "fetch_p50_ms"))
 	require.Equal(t, result.Fail, c.Verdict, "a quarantine hides nothing")

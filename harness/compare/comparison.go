@@ -109,7 +109,8 @@ type Slice struct {
 	Dropped  int64              `json:"dropped"`
 	Achieved float64            `json:"achieved"` // fetches per second
 	Values   map[string]float64 `json:"values"`   // metric to value, in the metric's unit
-	// Thin is of comparisons before December 2026 and of campaigns, and heeded where Fetches is not known: why too few fetches support a quantile.
+	// Thin is of comparisons before December 2026 and of campaigns, and heeded where Fetches is not known: why too
+	// few fetches support a quantile.
 	Thin     map[string]string `json:"thin,omitempty"`
 	Invalid  []string          `json:"invalid,omitempty"`  // validity conditions that were missed
 	Overload string            `json:"overload,omitempty"` // why the arm did not carry the offered load, judged as an outcome
@@ -145,7 +146,8 @@ type Metric struct {
 	Reason  string         `json:"reason,omitempty"` // why it is not PASS, or why the metric does not decide
 }
 
-// Outcome compares how much went wrong in either arm: failed fetches, or slices that were overloaded or disrupted. PASS means that nothing did in B.
+// Outcome compares how much went wrong in either arm: failed fetches, or slices that were overloaded or disrupted.
+// PASS means that nothing did in B.
 type Outcome struct {
 	Name    string         `json:"name"`
 	Title   string         `json:"title"`

@@ -17,12 +17,13 @@ import (
 // find: a regression as large as the margin is not detected, by design.
 const DefaultMargin = 0.05
 
-// TailMargin is the same for p95, which two cores measure with 2 to 4 times the noise of the median: with this margin equals pass as soon as by
-// the other metrics, see docs/method.md.
+// TailMargin is the same for p95, which two cores measure with 2 to 4 times the noise of the median: with this margin
+// equals pass as soon as by the other metrics, see docs/method.md.
 const TailMargin = 0.25
 
-// minBeyond is how many fetches of a slice have to lie beyond a quantile. A quantile of fewer is a matter of single fetches. It need not be
-// more, because the pair is the unit: what a slice leaves to chance is in the noise of the pairs.
+// minBeyond is how many fetches of a slice have to lie beyond a quantile. A quantile of fewer is a matter of single
+// fetches. It need not be more, because the pair is the unit: what a slice leaves to chance is in the noise of the
+// pairs.
 const minBeyond = 10
 
 // fetchesFor is how many fetches of a slice a latency takes before it may decide; 0 for everything else.
@@ -36,9 +37,9 @@ func fetchesFor(metric string) int64 {
 	return int64(math.Round(minBeyond / share))
 }
 
-// DefaultDesign is a comparison of up to 60 pairs, about 15 minutes, whose first look comes after 12. Two cores carry 60 fetches/s of two systems
-// steadily, slices of 5 s make neighbours in time of A and B, and 300 fetches are enough for a median and put 15 beyond p95: docs/method.md has what
-// that was measured to see.
+// DefaultDesign is a comparison of up to 60 pairs, about 15 minutes, whose first look comes after 12. Two cores carry
+// 60 fetches/s of two systems steadily, slices of 5 s make neighbours in time of A and B, and 300 fetches are enough
+// for a median and put 15 beyond p95: docs/method.md has what that was measured to see.
 func DefaultDesign() Design {
 	d := Design{
 		Profile: "slice", Mode: load.Inline, Rate: 60, Slice: 5, Warmup: 1, Idle: 0.1, Tenants: 20, Secrets: 2,

@@ -29,7 +29,8 @@ const MinPairs = 6
 //     an interrupted comparison, a wrong value in A
 //  3. PASS: every gate metric's ratio lies below its margin
 //
-// A PASS needs no correction for the number of metrics, because all have to hold. A metric in quarantine may FAIL like any other, but need not PASS.
+// A PASS needs no correction for the number of metrics, because all have to hold. A metric in quarantine may FAIL
+// like any other, but need not PASS.
 func Judge(c *Comparison, q *Quarantine) {
 	c.Looks, c.Metrics, c.Outcomes, c.Notes = nil, nil, nil, q.ended(c.Design)
 	plan := stats.Looks{Alpha: c.Design.Alpha, Every: c.Design.LookEvery, Max: c.Design.MaxPairs}
@@ -75,8 +76,8 @@ func (c *Comparison) Decided() bool {
 	return last.Pairs == len(c.Pairs) && (last.Verdict != result.Inconclusive || c.hopeless())
 }
 
-// hopeless reports whether so few pairs of the last look were valid that going on is a waste of time. It is none where it is B that spoils them:
-// more pairs may prove it.
+// hopeless reports whether so few pairs of the last look were valid that going on is a waste of time. It is none
+// where it is B that spoils them: more pairs may prove it.
 func (c *Comparison) hopeless() bool {
 	last := c.Looks[len(c.Looks)-1]
 	return float64(last.Valid) < hopelessValid*float64(last.Pairs) &&

@@ -15,9 +15,11 @@ import (
 // MaxGateMetrics bounds how many metrics may decide: the more there are, the more evidence each needs.
 const MaxGateMetrics = 6
 
-// DefaultGate lists the metrics that decide unless told otherwise: those that a few minutes on two cores can decide. p95 has a margin of its own.
+// DefaultGate lists the metrics that decide unless told otherwise: those that a few minutes on two cores can decide.
+// p95 has a margin of its own.
 func DefaultGate(margin float64) []GateMetric {
-	return []GateMetric{{"fetch_p50_ms", margin}, {"openbao_cpu_ms_per_fetch", margin}, {"fetch_p95_ms", max(margin, TailMargin)}}
+	return []GateMetric{{"fetch_p50_ms", margin}, {"openbao_cpu_ms_per_fetch", margin}, {"fetch_p95_ms", max(margin,
+		TailMargin)}}
 }
 
 // Recorded lists the metrics that every slice records; those that do not decide are informational.
@@ -70,7 +72,8 @@ func (m *Metric) describe() {
 	}
 }
 
-// ratio returns the values of a metric in a pair, or says why there is no ratio of them. What is to decide rests on enough fetches, or on none.
+// ratio returns the values of a metric in a pair, or says why there is no ratio of them. What is to decide rests on
+// enough fetches, or on none.
 func (p Pair) ratio(metric string, decides bool) (a, b float64, missing string) {
 	for _, s := range []Slice{p.A, p.B} {
 		v, ok := s.Values[metric]
@@ -125,7 +128,8 @@ func (m *Metric) evaluate(valid []Pair, level float64) {
 	test := stats.SignedRankTest(d, math.Log1p(m.Margin))
 	m.PFail, m.PPass = test.Greater, test.Less
 	if float64(m.Pairs) < minValid*float64(len(valid)) {
-		m.PFail, m.PPass, m.Reason = 1, 1, fmt.Sprintf("only %d of %d valid pairs have a value: %s", m.Pairs, len(valid), missing)
+		m.PFail, m.PPass, m.Reason = 1, 1, fmt.Sprintf("only %d of %d valid pairs have a value: %s", m.Pairs,
+			len(valid), missing)
 	}
 }
 

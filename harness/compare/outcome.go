@@ -23,10 +23,16 @@ func outcomes(pairs []Pair) []Outcome {
 		bad         func(Slice) int64 // how much of it
 	}{
 		{"failed_fetches", "failed fetches", func(s Slice) int64 { return s.Failed }},
-		{"overload", "slices in which the offered load was not carried", func(s Slice) int64 { return oneIf(s.Overload != "") }},
-		{disruption, "slices with a restart, a change of leadership or a standstill of the database", func(s Slice) int64 {
-			return oneIf(slices.ContainsFunc(s.Invalid, func(why string) bool { return slices.Contains(disruptions(), why) }))
-		}},
+		{
+			"overload", "slices in which the offered load was not carried",
+			func(s Slice) int64 { return oneIf(s.Overload != "") },
+		},
+		{
+			disruption, "slices with a restart, a change of leadership or a standstill of the database",
+			func(s Slice) int64 {
+				return oneIf(slices.ContainsFunc(s.Invalid, func(why string) bool { return slices.Contains(disruptions(), why) }))
+			},
+		},
 	} {
 		o := Outcome{Name: k.name, Title: k.title, Pairs: len(pairs), Verdict: result.Pass}
 		var more []int64
@@ -60,9 +66,10 @@ func oneIf(b bool) int64 {
 	return 0
 }
 
-// tested reports whether the outcome is one of the hypotheses of Holm's correction. A disruption in no pair could not be rejected whatever its p-value had
-// to be, so that it need not cost the others anything (Tarone, "A Modified Bonferroni Method for Discrete Data", Biometrics 46 (1990), 515-522). The other
-// two always count, as they did in the campaigns whose error rates docs/method.md has.
+// tested reports whether the outcome is one of the hypotheses of Holm's correction. A disruption in no pair could not
+// be rejected whatever its p-value had to be, so that it need not cost the others anything (Tarone, "A Modified
+// Bonferroni Method for Discrete Data", Biometrics 46 (1990), 515-522). The other two always count, as they did in
+// the campaigns whose error rates docs/method.md has.
 func (o *Outcome) tested() bool { return o.Name != disruption || o.OnlyA+o.OnlyB > 0 }
 
 // decide gives the verdict at a level: FAIL where B is proven to have more of it, INCONCLUSIVE where B has any.
@@ -70,7 +77,8 @@ func (o *Outcome) decide(level float64) {
 	if o.TotalA+o.TotalB == 0 {
 		return
 	}
-	o.Reason = fmt.Sprintf("%s: %d with B and %d with A; more with B in %d of %d pairs, more with A in %d", o.Title, o.TotalB, o.TotalA, o.OnlyB, o.Pairs, o.OnlyA)
+	o.Reason = fmt.Sprintf("%s: %d with B and %d with A; more with B in %d of %d pairs, more with A in %d", o.Title,
+		o.TotalB, o.TotalA, o.OnlyB, o.Pairs, o.OnlyA)
 	switch {
 	case o.OnlyB > 0 && o.PHolm <= level:
 		o.Verdict = result.Fail

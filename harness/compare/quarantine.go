@@ -18,13 +18,15 @@ const QuarantineKind = "Quarantine"
 // LongestQuarantine is how long an entry may hold, from its beginning to its end. Whoever needs more calibrates again.
 const LongestQuarantine = 30 * 24 * time.Hour
 
-// Quarantine lists metrics that are too noisy to show that B is no worse. Until their expiry they need not pass, but they fail a comparison
-// like any other: what is too noisy to show equality can still show a regression. A nil Quarantine holds none.
+// Quarantine lists metrics that are too noisy to show that B is no worse. Until their expiry they need not pass, but
+// they fail a comparison like any other: what is too noisy to show equality can still show a regression. A nil
+// Quarantine holds none.
 type Quarantine struct {
 	APIVersion string        `json:"apiVersion"` // result.APIVersion
 	Kind       string        `json:"kind"`
 	Metrics    []Quarantined `json:"metrics"`
-	// At is when the judgement is made, from which expiries are counted, whenever the comparison was; the zero value is now.
+	// At is when the judgement is made, from which expiries are counted, whenever the comparison was; the zero value
+	// is now.
 	At time.Time `json:"-"`
 }
 
@@ -66,15 +68,16 @@ func (q *Quarantine) ended(d Design) []string {
 	for _, m := range q.Metrics {
 		decides := slices.ContainsFunc(d.GateMetrics, func(g GateMetric) bool { return g.Name == m.Metric })
 		if decides && q.reason(m.Metric) == "" {
-			out = append(out, fmt.Sprintf("the quarantine of %s ended on %s, so that it has to pass again (%s)", m.Metric, m.Expires.Format(time.DateOnly), m.Reason))
+			out = append(out, fmt.Sprintf("the quarantine of %s ended on %s, so that it has to pass again (%s)",
+				m.Metric, m.Expires.Format(time.DateOnly), m.Reason))
 		}
 	}
 	return out
 }
 
-// ParseQuarantine reads a quarantine file, YAML or JSON; errors are of code
-// exit.Invalid. An entry without a reason, a beginning and an end, and one that begins in the future or holds longer than
-// LongestQuarantine is refused: a metric must not leave the gate for ever, nor without anybody knowing why.
+// ParseQuarantine reads a quarantine file, YAML or JSON; errors are of code exit.Invalid. An entry without a reason,
+// a beginning and an end, and one that begins in the future or holds longer than LongestQuarantine is refused: a
+// metric must not leave the gate for ever, nor without anybody knowing why.
 func ParseQuarantine(name string, data []byte) (*Quarantine, error) {
 	const mend = "steamer calibrate --write-quarantine writes one"
 	q := new(Quarantine)
@@ -82,18 +85,22 @@ func ParseQuarantine(name string, data []byte) (*Quarantine, error) {
 		return nil, exit.Invalidf(name, mend, "%w", err)
 	}
 	if q.APIVersion != result.APIVersion || q.Kind != QuarantineKind {
-		return nil, exit.Invalidf(name, mend, "apiVersion %q, kind %q: want %q, %q", q.APIVersion, q.Kind, result.APIVersion, QuarantineKind)
+		return nil, exit.Invalidf(name, mend, "apiVersion %q, kind %q: want %q, %q", q.APIVersion, q.Kind,
+			result.APIVersion, QuarantineKind)
 	}
 	for _, m := range q.Metrics {
 		switch last := m.Expires.Sub(m.Since); { // which does not overflow, but ends at 292 years
 		case !slices.Contains(Recorded(), m.Metric):
 			return nil, exit.Invalidf(name, "use one of "+strings.Join(Recorded(), ", "), "there is no metric %q", m.Metric)
 		case strings.TrimSpace(m.Reason) == "" || m.Since.IsZero() || m.Expires.IsZero():
-			return nil, exit.Invalidf(name, "give each entry a reason, since and expires", "%s lacks one of them", m.Metric)
+			return nil, exit.Invalidf(name, "give each entry a reason, since and expires", "%s lacks one of them",
+				m.Metric)
 		case m.Since.After(q.now()):
-			return nil, exit.Invalidf(name, "begin it when it was found to be noisy", "the quarantine of %s begins in the future, on %s", m.Metric, m.Since.Format(time.DateTime))
+			return nil, exit.Invalidf(name, "begin it when it was found to be noisy",
+				"the quarantine of %s begins in the future, on %s", m.Metric, m.Since.Format(time.DateTime))
 		case last <= 0 || last > LongestQuarantine:
-			return nil, exit.Invalidf(name, "calibrate again, and let it end within 30 days of its beginning", "the quarantine of %s lasts from %s to %s",
+			return nil, exit.Invalidf(name, "calibrate again, and let it end within 30 days of its beginning",
+				"the quarantine of %s lasts from %s to %s",
 				m.Metric, m.Since.Format(time.DateOnly), m.Expires.Format(time.DateOnly))
 		}
 	}

@@ -66,22 +66,26 @@ func TestQuarantineNeedNotPass(t *testing.T) {
 	m = named(t, c, "fetch_p95_ms")
 	require.True(t, m.Decides())
 	Judge(c, nil)
-	require.InDelta(t, m.PHolm, named(t, c, "fetch_p95_ms").PHolm, 1e-12, "at the level that it has without the quarantine")
+	require.InDelta(t, m.PHolm, named(t, c, "fetch_p95_ms").PHolm, 1e-12,
+		"at the level that it has without the quarantine")
 
 	c = noisy()
 	c.Started = before
 	q.At = q.Metrics[0].Expires
 	Judge(c, q)
 	require.Equal(t, result.Inconclusive, c.Verdict, "an expired entry holds no longer")
-	require.Equal(t, []string{"the quarantine of fetch_p95_ms ended on 2026-12-01, so that it has to pass again (its MDE was 31 %)"}, c.Notes)
+	require.Equal(t,
+		[]string{"the quarantine of fetch_p95_ms ended on 2026-12-01, so that it has to pass again (its MDE was 31 %)"}, c.Notes)
 	require.Empty(t, named(t, c, "fetch_p95_ms").Quarantine)
 
 	c = noisy()
 	c.Design.SetGate([]string{"fetch_p95_ms"}, 0.1)
 	Judge(c, held(t, "fetch_p95_ms"))
 	require.Equal(t, result.Inconclusive, c.Verdict, "nothing that has to pass is no PASS")
-	require.Contains(t, c.Reasons[0], "no metric is left that has to pass: p95 from the intended start is in quarantine")
-	require.Equal(t, "why (until 2026-12-01)", (&Metric{Reason: formerly + "why (until 2026-12-01)"}).Quarantined(), "of a record of before")
+	require.Contains(t, c.Reasons[0],
+		"no metric is left that has to pass: p95 from the intended start is in quarantine")
+	require.Equal(t, "why (until 2026-12-01)", (&Metric{Reason: formerly + "why (until 2026-12-01)"}).Quarantined(),
+		"of a record of before")
 }
 
 func TestParseQuarantineRefuses(t *testing.T) {
@@ -92,19 +96,34 @@ func TestParseQuarantineRefuses(t *testing.T) {
 	const day = "2006-01-02T15:04:05Z"
 	soon, later := time.Now().Add(24*time.Hour).UTC().Format(day), time.Now().Add(20*24*time.Hour).UTC().Format(day)
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":                     {"", "writes one"},
-		"no version":                {"kind: Quarantine", "apiVersion"},
-		"unknown field":             {`{apiVersion: steamer/v1, kind: Quarantine, odd: 1}`, "odd"},
-		"a time of judging":         {`{apiVersion: steamer/v1, kind: Quarantine, at: "2026-11-01T00:00:00Z"}`, "at"},
-		"no such metric":            {entry("x", "y", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"), `no metric "x"`},
-		"no reason":                 {entry("fetch_p95_ms", " ", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"), "lacks one"},
-		"no end":                    {`{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: fetch_p95_ms, reason: x, since: "2026-11-01T00:00:00Z"}]}`, "lacks one"},
-		"no beginning":              {`{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: fetch_p95_ms, reason: x, expires: "2026-11-01T00:00:00Z"}]}`, "lacks one"},
-		"for ever":                  {entry("fetch_p95_ms", "x", "2026-11-01T00:00:00Z", "9999-12-31T00:00:00Z"), "lasts from 2026-11-01 to 9999-12-31"},
-		"for ever from long ago":    {entry("fetch_p95_ms", "x", "1000-11-01T00:00:00Z", "9999-12-31T00:00:00Z"), "lasts from"},
-		"31 days":                   {entry("fetch_p95_ms", "x", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"), "within 30 days"},
-		"an end before a beginning": {entry("fetch_p95_ms", "x", "2026-10-02T00:00:00Z", "2026-10-01T00:00:00Z"), "lasts from"},
-		"in the future":             {entry("fetch_p95_ms", "x", soon, later), "begins in the future"},
+		"empty":             {"", "writes one"},
+		"no version":        {"kind: Quarantine", "apiVersion"},
+		"unknown field":     {`{apiVersion: steamer/v1, kind: Quarantine, odd: 1}`, "odd"},
+		"a time of judging": {`{apiVersion: steamer/v1, kind: Quarantine, at: "2026-11-01T00:00:00Z"}`, "at"},
+		"no such metric":    {entry("x", "y", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"), `no metric "x"`},
+		"no reason": {
+			entry("fetch_p95_ms", " ", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"),
+			"lacks one",
+		},
+		"no end":       {`{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: fetch_p95_ms, reason: x, since: "2026-11-01T00:00:00Z"}]}`, "lacks one"},
+		"no beginning": {`{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: fetch_p95_ms, reason: x, expires: "2026-11-01T00:00:00Z"}]}`, "lacks one"},
+		"for ever": {
+			entry("fetch_p95_ms", "x", "2026-11-01T00:00:00Z", "9999-12-31T00:00:00Z"),
+			"lasts from 2026-11-01 to 9999-12-31",
+		},
+		"for ever from long ago": {
+			entry("fetch_p95_ms", "x", "1000-11-01T00:00:00Z", "9999-12-31T00:00:00Z"),
+			"lasts from",
+		},
+		"31 days": {
+			entry("fetch_p95_ms", "x", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"),
+			"within 30 days",
+		},
+		"an end before a beginning": {
+			entry("fetch_p95_ms", "x", "2026-10-02T00:00:00Z", "2026-10-01T00:00:00Z"),
+			"lasts from",
+		},
+		"in the future": {entry("fetch_p95_ms", "x", soon, later), "begins in the future"},
 	} {
 		_, err := ParseQuarantine("q", []byte(c.text))
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
@@ -125,7 +144,10 @@ func FuzzParseQuarantine(f *testing.F) {
 			return
 		}
 		for _, m := range q.Metrics {
-			for _, at := range []time.Time{m.Since.Add(-time.Second), m.Since.Add(LongestQuarantine), time.Now().Add(LongestQuarantine)} {
+			for _, at := range []time.Time{
+				m.Since.Add(-time.Second), m.Since.Add(LongestQuarantine),
+				time.Now().Add(LongestQuarantine),
+			} {
 				alone := Quarantine{Metrics: []Quarantined{m}, At: at}
 				require.Empty(t, alone.reason(m.Metric))
 			}

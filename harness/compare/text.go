@@ -128,8 +128,9 @@ func (c *Comparison) notes() []string {
 	}
 	for _, o := range c.Outcomes {
 		if o.TotalA+o.TotalB > 0 {
-			out = append(out, fmt.Sprintf("%s: %d with A and %d with B; more with A in %d, more with B in %d, with both alike in %d of %d pairs (p after Holm %.4f): %s",
-				o.Title, o.TotalA, o.TotalB, o.OnlyA, o.OnlyB, o.Both, o.Pairs, o.PHolm, o.Verdict))
+			out = append(out,
+				fmt.Sprintf("%s: %d with A and %d with B; more with A in %d, more with B in %d, with both alike in %d of %d pairs (p after Holm %.4f): %s",
+					o.Title, o.TotalA, o.TotalB, o.OnlyA, o.OnlyB, o.Both, o.Pairs, o.PHolm, o.Verdict))
 		}
 	}
 	if why := discards(c.Pairs); why != "" {

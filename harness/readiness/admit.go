@@ -13,8 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// What a comparison may ask for at most, unless the policy says otherwise. The error rate is what steamer compare asks for by itself, the margin twice that;
-// p95 may have compare.TailMargin.
+// What a comparison may ask for at most, unless the policy says otherwise. The error rate is what steamer compare
+// asks for by itself, the margin twice that; p95 may have compare.TailMargin.
 const (
 	DefaultMargin = 0.10
 	DefaultAlpha  = 0.05
@@ -34,7 +34,8 @@ func (p Policy) Admits(e *Evidence) error {
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --topology, which takes "+asked,
 				"it compared on %q, and the release is judged on %s", d.Where, asked)
 		case p.Previous != nil && (c.Doc.doc.A.Chart.Digest == "" || c.Doc.doc.A.Chart.Digest != p.Previous.Digest):
-			return exit.Invalidf("--from "+c.Path, "compare with that one (steamer compare --base), or name the release before with --previous",
+			return exit.Invalidf("--from "+c.Path,
+				"compare with that one (steamer compare --base), or name the release before with --previous",
 				"it compares with %s, and the declared previous release is %s", exactly(*c.Doc.doc.A.Chart), exactly(*p.Previous))
 		case d.Mode != load.Inline:
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --mode "+load.Inline, "it fetched in mode %q, and jobs fetch in mode %s", d.Mode, load.Inline)
@@ -67,7 +68,9 @@ func (p Policy) lax(r rejudged) []string {
 	var out []string
 	margin, alpha := cmp.Or(p.Margin, DefaultMargin), cmp.Or(p.Alpha, DefaultAlpha)
 	if p.Previous == nil {
-		out = append(out, fmt.Sprintf("which release came before is not declared (--previous), so that %s may be any other", exactly(*r.A.Chart)))
+		out = append(out,
+			fmt.Sprintf("which release came before is not declared (--previous), so that %s may be any other",
+				exactly(*r.A.Chart)))
 	}
 	asked := compare.DefaultGate(margin)
 	for _, g := range asked {
@@ -81,7 +84,9 @@ func (p Policy) lax(r rejudged) []string {
 			most = asked[i].Margin
 		}
 		if m.Gate && m.Quarantine == "" && m.Margin > most {
-			out = append(out, fmt.Sprintf("%s: the comparison has a margin of %.4g %%, the gate allows one of %.4g %% at most", m.Title, 100*m.Margin, 100*most))
+			out = append(out,
+				fmt.Sprintf("%s: the comparison has a margin of %.4g %%, the gate allows one of %.4g %% at most",
+					m.Title, 100*m.Margin, 100*most))
 		}
 	}
 	if r.Design.Alpha > alpha {

@@ -30,8 +30,9 @@ type Policy struct {
 	Alpha    float64 // largest error rate that a comparison may have; 0: DefaultAlpha
 }
 
-// DefaultRequired are the criteria that every release has to meet. A comparison needs a last release, and mutants say more about the
-// suite than about the chart; both fail a release where they are given and fail. A comparison that was asked for or given holds a release up, too, where it could not tell.
+// DefaultRequired are the criteria that every release has to meet. A comparison needs a last release, and mutants say
+// more about the suite than about the chart; both fail a release where they are given and fail. A comparison that was
+// asked for or given holds a release up, too, where it could not tell.
 func DefaultRequired() []string {
 	return []string{decision.Charts, decision.Defects, decision.Complete, decision.Functional, decision.Load, decision.Hygiene}
 }

@@ -37,7 +37,10 @@ func policy(t *testing.T) readiness.Policy {
 	require.NoError(t, err)
 	return readiness.Policy{
 		SLO: slo, Validity: gate.DefaultValidity(), Topologies: topology.Names(), Required: readiness.DefaultRequired(),
-		Suite: []string{"access/own-secret", "hygiene/no-secret-leaks"}, Previous: &result.Chart{Name: "openbao", Version: "0.1.0", Digest: "sha256:a"},
+		Suite: []string{"access/own-secret", "hygiene/no-secret-leaks"}, Previous: &result.Chart{
+			Name:    "openbao",
+			Version: "0.1.0", Digest: "sha256:a",
+		},
 	}
 }
 
@@ -239,15 +242,22 @@ func TestDecide(t *testing.T) {
 		"a mutant could not be tried": {
 			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "broken" }, want: result.Pass,
 		},
-		"comparison passed":    {more: []string{compared(t, 0.95, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Pass},
-		"comparison failed":    {more: []string{compared(t, 1.3, 0.02, head, nil)}, want: result.Fail, reason: "above the margin of 10 %"},
-		"comparison is unsure": {more: []string{compared(t, 1.1, 0.02, head, nil)}, want: result.Inconclusive, reason: "reaches across the margin"},
+		"comparison passed": {more: []string{compared(t, 0.95, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Pass},
+		"comparison failed": {more: []string{compared(t, 1.3, 0.02, head, nil)}, want: result.Fail, reason: "above the margin of 10 %"},
+		"comparison is unsure": {
+			more: []string{compared(t, 1.1, 0.02, head, nil)}, want: result.Inconclusive,
+			reason: "reaches across the margin",
+		},
 		"comparison, required": {
 			more: []string{compared(t, 1.1, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "reaches across the margin",
 		},
-		"comparison reached no end": {more: []string{compared(t, 0.95, 0.02, head, cutShort)}, want: result.Inconclusive, reason: "did not reach its end"},
+		"comparison reached no end": {
+			more: []string{compared(t, 0.95, 0.02, head, cutShort)},
+			want: result.Inconclusive, reason: "did not reach its end",
+		},
 		"one of two comparisons is unsure": {
-			more: []string{compared(t, 0.95, 0.02, head, nil), compared(t, 1.1, 0.02, head, nil)}, want: result.Inconclusive, reason: "reaches across the margin",
+			more: []string{compared(t, 0.95, 0.02, head, nil), compared(t, 1.1, 0.02, head,
+				nil)}, want: result.Inconclusive, reason: "reaches across the margin",
 		},
 		"a fetch of the head failed": {
 			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) { c.Pairs[4].B.Failed = 1 })},
@@ -286,7 +296,8 @@ func TestDecide(t *testing.T) {
 			want: result.Fail, reason: "p95",
 		},
 		"p95 does not decide": {
-			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) { c.Design.SetGate(decisive()[:1], 0.1) })},
+			more: []string{compared(t, 0.95, 0.02, head,
+				func(c *compare.Comparison) { c.Design.SetGate(decisive()[:1], 0.1) })},
 			want: result.Inconclusive, reason: "openbao_cpu_ms_per_fetch did not decide in the comparison",
 		},
 		"comparison states a PASS that its pairs do not give": {
@@ -402,10 +413,11 @@ func TestRefuses(t *testing.T) {
 		"edited mutants":     {[]string{status}, []string{`unknown status "fine"`}},
 		"odd comparison":     {[]string{compared(t, 1, 0.02, "sha256:a", states("GREEN"))}, []string{`unknown verdict "GREEN"`}},
 		"cut comparison":     {[]string{write("comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "pa`)}, []string{"truncated?"}},
-		"other quarantine":   {[]string{write("q.yaml", "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason, since and expires"}},
-		"against itself":     {[]string{compared(t, 1, 0.02, "sha256:a", nil)}, []string{"compares the chart with itself"}},
-		"calibration":        {[]string{compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) { c.B.Injected = 0.1 })}, []string{"part of a calibration"}},
-		"chartless":          {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
+		"other quarantine": {[]string{write("q.yaml",
+			"apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason, since and expires"}},
+		"against itself": {[]string{compared(t, 1, 0.02, "sha256:a", nil)}, []string{"compares the chart with itself"}},
+		"calibration":    {[]string{compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) { c.B.Injected = 0.1 })}, []string{"part of a calibration"}},
+		"chartless":      {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

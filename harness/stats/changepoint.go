@@ -91,7 +91,8 @@ func (c Changes) merge(x []float64, places []int, rng *rand.Rand) []ChangePoint 
 		for i, at := range places {
 			from, to := stretch(places, i, len(x))
 			found[i] = ChangePoint{
-				Index: at, Before: Median(x[from:at]), After: Median(x[at:to]), P: c.permute(x[from:to], between(x[from:at], x[at:to]), 1, rng),
+				Index: at, Before: Median(x[from:at]), After: Median(x[at:to]), P: c.permute(x[from:to],
+					between(x[from:at], x[at:to]), 1, rng),
 			}
 			if found[i].P > c.MaxP && (worst < 0 || found[i].P > found[worst].P) {
 				worst = i
@@ -116,8 +117,8 @@ func stretch(places []int, i, n int) (from, to int) {
 	return from, to
 }
 
-// settle moves every place to the best one between its neighbours, over and over until none moves. It gives up where they go round in circles; merge
-// then still tests each place by what lies on its own two sides.
+// settle moves every place to the best one between its neighbours, over and over until none moves. It gives up where
+// they go round in circles; merge then still tests each place by what lies on its own two sides.
 func (c Changes) settle(x []float64, places []int) {
 	for range maxSettle {
 		moved := false

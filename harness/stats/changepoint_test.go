@@ -80,7 +80,8 @@ func TestChangePoints(t *testing.T) {
 	require.Empty(t, found)
 }
 
-// TestChangePointsAreWhereTheyWereTested: each is the best place between its neighbours, so that its p-value is its own, and nobody else's.
+// TestChangePointsAreWhereTheyWereTested: each is the best place between its neighbours, so that its p-value is its
+// own, and nobody else's.
 func TestChangePointsAreWhereTheyWereTested(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(14, 14))
