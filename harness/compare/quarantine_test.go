@@ -88,6 +88,19 @@ func TestQuarantineNeedNotPass(t *testing.T) {
 		"of a record of before")
 }
 
+// TestFailingSlicesGiveNoValues: neither the judgement nor a picture has their latency.
+func TestFailingSlicesGiveNoValues(t *testing.T) {
+	t.Parallel()
+	c := made(rand.New(rand.NewPCG(3, 3)), 10, 1, 0.05)
+	c.Pairs[1].B.Failed, c.Pairs[2].A.Failed, c.Pairs[3].B.Wrong, c.Pairs[4].A.Values["fetch_p50_ms"] = 1, 1, 1, 0
+	a, b := c.Values("fetch_p50_ms")
+	require.Len(t, a, 6)
+	require.Len(t, b, 6)
+	n, why := Discarded(c.Pairs)
+	require.Equal(t, 3, n)
+	require.ElementsMatch(t, []string{"1 × A: failed fetches", "1 × B: failed fetches", "1 × B: wrong values"}, why)
+}
+
 func TestParseQuarantineRefuses(t *testing.T) {
 	t.Parallel()
 	entry := func(metric, reason, since, expires string) string {
