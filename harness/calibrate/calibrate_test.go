@@ -37,7 +37,7 @@ func made(rng *rand.Rand, id string, injected float64) *compare.Comparison {
 	c.B.Injected = injected
 	for range 20 {
 		value := func(by float64) compare.Slice {
-			s := compare.Slice{Values: map[string]float64{}, Fetches: 1}
+			s := compare.Slice{Values: map[string]float64{}, Fetches: 300}
 			for _, name := range decisive() {
 				sd := 0.05
 				if name == "fetch_p95_ms" {

@@ -211,6 +211,11 @@ func (c *Campaign) check() error {
 				}
 			}
 		}
+		for slice, odd := range m.Odd {
+			if odd.Failed < 0 || odd.Wrong < 0 {
+				return fmt.Errorf("%s: slice %s has a negative count", m.ID, slice)
+			}
+		}
 		for _, i := range m.BA {
 			if i < 0 || i >= n {
 				return fmt.Errorf("%s: there is no pair %d", m.ID, i)

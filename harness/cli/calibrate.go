@@ -67,7 +67,8 @@ func newCalibrate(state *State) *cobra.Command {
 	flags.StringVar(&f.fromDir, "from", "", "directory of comparisons, or campaign.json, to judge again; nothing is driven")
 	flags.StringVar(&f.resume, "resume", "", "directory of an interrupted campaign to go on with")
 	flags.StringVar(&f.writeQuarantine, "write-quarantine", "", "file for the metrics that cannot show the margin")
-	flags.DurationVar(&f.quarantineFor, "quarantine-for", 30*24*time.Hour, "how long they stay there")
+	flags.DurationVar(&f.quarantineFor, "quarantine-for", compare.LongestQuarantine,
+		"how long they stay there, 720h (30 days) at most")
 	f.cluster.add(command)
 	return command
 }
@@ -78,6 +79,10 @@ func measured() []string {
 }
 
 func (f *calibrateFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
+	if f.quarantineFor <= 0 || f.quarantineFor > compare.LongestQuarantine {
+		return exit.Invalidf("--quarantine-for "+f.quarantineFor.String(), "use at most 720h, and calibrate again",
+			"a quarantine holds for 30 days at most")
+	}
 	if f.fromDir != "" {
 		if err := refuse(c, "--from judges by the design that was measured; steamer compare --from tries another margin on one comparison", measured()...); err != nil {
 			return err

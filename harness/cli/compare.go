@@ -28,10 +28,12 @@ order. Each pair of slices gives a ratio B/A of every metric, and the ratios an 
 Lehmann, signed-rank). It ends as soon as a look decides, or with the pairs or the budget. Then
 scenarios are run on both; what fails with B alone is repeated once.
 
-  FAIL          a gate metric is more than the margin larger with B, or B alone fails fetches or
-                does not carry the load, or a scenario passes with A and fails with B
-  PASS          every gate metric is less than the margin larger with B
-  INCONCLUSIVE  the interval reaches across the margin, or too little could be measured
+  FAIL          a gate metric is more than the margin larger with B, or B is proven to fail more
+                fetches, to carry less load or to restart more, or a scenario passes with A and
+                fails with B
+  PASS          every gate metric is less than the margin larger with B, and no fetch of B failed
+  INCONCLUSIVE  the interval reaches across the margin, too little could be measured, or something
+                went wrong with B that may be chance
 
 With --local the systems are OpenBao processes whose configurations (JSON Patches) or programs
 differ. Without it they are charts, each with values if it has any, installed on one cluster.
@@ -74,7 +76,8 @@ func newCompare(state *State) *cobra.Command {
 	flags.StringVar(&f.base, "base", "", "chart of A, as CHART or CHART@VALUES[,VALUES]; CHART as in steamer run")
 	flags.StringVar(&f.head, "head", "", "chart of B")
 	flags.StringVar(&f.from, "from", "", "comparison.json to judge again; nothing is driven")
-	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics that are too noisy to decide, as steamer calibrate writes it")
+	flags.StringVar(&f.quarantine, "quarantine", "",
+		"file of metrics that are too noisy to have to pass, as steamer calibrate --write-quarantine writes it; they can still fail")
 	flags.StringVar(&f.suite, "scenarios", calm, "scenarios to run on both after the load: calm (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
 		"the charts are not upgraded")
 	f.cluster.add(command)
@@ -100,7 +103,8 @@ func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags, d := command.Flags(), &f.design
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	flags.Float64Var(&f.margin, "margin", 100*compare.DefaultMargin, "by how many % a gate metric of B may exceed A's")
-	flags.StringSliceVar(&f.gate, "gate", compare.DefaultGate(), "metrics that decide, at most 6, e.g. fetch_p95_ms, which takes --slice 34s, or fetch_p95_ms=15 for a margin of its own")
+	flags.StringSliceVar(&f.gate, "gate", defaultGate(),
+		"metrics that decide, at most 6; NAME=15 gives one a margin of its own, in %")
 	flags.Float64Var(&d.Alpha, "alpha", d.Alpha, "largest chance of a wrong FAIL, over all metrics and looks; and of a wrong PASS")
 	flags.IntVar(&d.MaxPairs, "pairs", d.MaxPairs, "most pairs to drive, an even number")
 	flags.IntVar(&d.LookEvery, "look-every", d.LookEvery, "pairs from one look to the next, an even number")
@@ -120,6 +124,19 @@ func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags.StringVar(&f.output, "output", plan.Default(".").Output, "directory that the directory of this comparison is made in")
 	flags.BoolVar(&f.keepLogs, "keep-logs", false, "keep k6's interval log of every slice")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, print the design, and stop")
+}
+
+// defaultGate writes the metrics that decide unless told otherwise as --gate does: those with a margin of their own
+// say so, the others have that of --margin.
+func defaultGate() []string {
+	var out []string
+	for _, g := range compare.DefaultGate(compare.DefaultMargin) {
+		if g.Margin != compare.DefaultMargin {
+			g.Name += fmt.Sprintf("=%g", 100*g.Margin)
+		}
+		out = append(out, g.Name)
+	}
+	return out
 }
 
 func (f *compareFlags) localFlags(command *cobra.Command) {

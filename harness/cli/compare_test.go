@@ -72,7 +72,9 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"--margin", []string{"calibrate", "--from", dir, "--margin", "5"}},
 		{"is not a number", []string{"compare", "--local", "--gate", "fetch_p95_ms=1O"}},
 		{"too few for it to decide", []string{"compare", "--local", "--gate", "fetch_p99_ms"}},
-		{"together 2000 fetches a slice", []string{"compare", "--local", "--gate", "fetch_p95_ms"}},
+		{"together 200 fetches a slice", []string{"compare", "--local", "--gate", "fetch_p95_ms", "--slice", "3s"}},
+		{"--quarantine-for 721h", []string{"calibrate", "--local", "--quarantine-for", "721h"}},
+		{"--quarantine-for 0s", []string{"calibrate", "--from", dir, "--quarantine-for", "0s"}},
 		{"--plots", []string{"trend", dir, "--plots", "gif"}},
 		{"--min-change", []string{"trend", dir, "--min-change", "-1"}},
 		{"arg(s)", []string{"trend"}},
@@ -91,8 +93,8 @@ func TestCompareFrom(t *testing.T) {
 	for i := range 10 {
 		value := func(v float64) compare.Slice {
 			s := compare.Slice{Values: map[string]float64{}}
-			for _, name := range compare.DefaultGate() {
-				s.Values[name] = v + float64(i)/1000
+			for _, g := range compare.DefaultGate(0.05) {
+				s.Values[g.Name] = v + float64(i)/1000
 			}
 			return s
 		}

@@ -29,8 +29,10 @@ objectives, hygiene; the comparison and the mutants where they say something.
 
 The comparison has the chart and the release before it (--previous; that of charts/openbao is known) side by side on
 a cluster of their own in the first topology, with the same values, as steamer compare does: 12 pairs of slices in 3
-minutes, at most 36. It asks whether the median fetch and OpenBao's CPU per fetch are less than 10 % larger; a loss of
-just 10 % it cannot tell from that. Both run one image of OpenBao. --with a comparison.json of steamer compare takes its place.
+minutes, at most 36. It asks whether the median fetch and OpenBao's CPU per fetch are less than 10 % larger, and p95 less
+than 25 %; a loss of just that much it cannot tell from it. Any failed fetch of the chart keeps it from a PASS. Both run one
+image of OpenBao. --with a comparison.json of steamer compare takes its place, with the release that --previous declares.
+Made or given, it has to decide; --compare=false leaves it out.
 
 --from judges finished work instead, offline: run directories, result.json, what charts check --format json, compare and
 mutants --json wrote, or the gate.json of an earlier decision for all that it rested on. Nothing is believed that can be
@@ -62,7 +64,8 @@ func newGate(state *State) *cobra.Command {
 	flags := command.Flags()
 	flags.StringArrayVar(&f.from, "from", nil, "judge finished work and run nothing: a run directory or a file; repeatable, and more may follow as arguments")
 	flags.StringArrayVar(&f.with, "with", nil, "further evidence beside what the gate runs itself, such as comparison.json; repeatable")
-	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics too noisy to decide a comparison, as steamer calibrate --write-quarantine writes it")
+	flags.StringVar(&f.quarantine, "quarantine", "",
+		"file of metrics too noisy to have to pass in a comparison, as steamer calibrate --write-quarantine writes it; they can still fail")
 	flags.StringSliceVar(&f.require, "require", readiness.DefaultRequired(),
 		"criteria that have to be met: "+strings.Join(decision.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
 	flags.StringVar(&f.mutants, "mutants", "local", "mutants to try: none, local (no cluster, a minute) or all (half an hour)")
@@ -96,9 +99,17 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 	if err != nil {
 		return err
 	}
+	if policy.Previous, err = releaseAt(p.Previous); err != nil {
+		return err
+	}
 	with, err := readAll(f.with) // found out now, and not after half an hour
 	if err == nil && with != nil {
-		err = policy.Admits(with)
+		if len(with.Comparisons) > 0 && policy.Previous == nil {
+			err = exit.Invalidf("--with "+with.Comparisons[0].Path, "declare it with --previous",
+				"it compares with another release, and which one came before is not declared")
+		} else {
+			err = policy.Admits(with)
+		}
 	}
 	if err != nil {
 		return err
@@ -151,6 +162,10 @@ func (f *gateFlags) offline(c *cobra.Command, state *State, run *runFlags, paths
 	}
 	policy, err := f.policy(state, run.flagged.SLO, tier, suite, topologies)
 	if err != nil {
+		return err
+	}
+	if policy.Previous, err = declared(state, c.Flags().Changed("previous"), run.flagged.Previous,
+		evidence); err != nil {
 		return err
 	}
 	return f.decide(state, policy, evidence, "", run.flagged.Output)

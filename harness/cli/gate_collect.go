@@ -45,6 +45,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 		if comparison, err = f.comparison(ctx, state, r, p); err != nil {
 			return nil, "", false, err
 		}
+		policy.Asked = true
 	}
 	if dryRun {
 		if comparison != nil {

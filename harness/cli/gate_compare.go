@@ -22,7 +22,7 @@ import (
 func gateDesign() compare.Design {
 	d := compare.DefaultDesign()
 	d.MaxPairs, d.Budget = 36, 12*60
-	d.SetGate(compare.DefaultGate(), readiness.DefaultMargin)
+	d.GateMetrics = compare.DefaultGate(readiness.DefaultMargin)
 	return d
 }
 

@@ -6,12 +6,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
@@ -25,7 +29,7 @@ func readAll(paths []string) (*readiness.Evidence, error) {
 // onlyOffline refuses flags that say how to run something.
 func onlyOffline(c *cobra.Command) error {
 	for _, name := range slices.Concat(inCluster(), []string{"with", "mutants", "compare", "plan", "profile", "rate", "size", "adoption", "mode", "retries", "cluster", "port", "dry-run", "ready-timeout", "environment-latency"}) {
-		if name != "topology" && c.Flags().Changed(name) {
+		if name != "topology" && name != "previous" && c.Flags().Changed(name) {
 			return exit.Invalidf("--"+name, "leave it out, or --from", "with --from nothing is run")
 		}
 	}
@@ -64,6 +68,46 @@ func (f *gateFlags) policy(state *State, slo, tier, suite string, topologies []s
 	}
 	p.Required, err = required(f.require)
 	return p, err
+}
+
+// releaseAt is the chart at a path as evidence names it; nil for "".
+func releaseAt(path string) (*result.Chart, error) {
+	if path == "" {
+		return nil, nil
+	}
+	c, err := chart.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	info := c.Info()
+	return &info, nil
+}
+
+// declared is the release before that finished comparisons have to be with: that of --previous, that of the decision
+// that is derived again, or of this source tree where it is its chart that they are about; nil where nobody declared
+// one.
+func declared(state *State, given bool, path string, e *readiness.Evidence) (*result.Chart, error) {
+	switch {
+	case given:
+		return releaseAt(path)
+	case e.Earlier != nil && e.Earlier.Previous != nil:
+		return e.Earlier.Previous, nil
+	case len(e.Comparisons) == 0:
+		return nil, nil
+	}
+	root, err := source.Find(state.root)
+	if err != nil { // without a source tree none declares anything
+		return nil, nil
+	}
+	about, err := e.Chart()
+	if err != nil {
+		return nil, err
+	}
+	d := plan.Default(root)
+	if ours, err := releaseAt(d.Chart); err != nil || ours.Digest != about.Digest {
+		return nil, err
+	}
+	return releaseAt(d.Previous)
 }
 
 // required reads --require: a list of criteria, or changes to the default.

@@ -90,28 +90,91 @@ func TestGateRefuses(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"argument":         {[]string{"runs/x"}, []string{"--from"}},
-		"no such run":      {[]string{"--from", "/nowhere"}, []string{"--from /nowhere", "no such file"}},
-		"chart":            {[]string{"--from", recordedRun, "--chart", "x"}, []string{"--chart", "nothing is run"}},
-		"profile":          {[]string{"--from", recordedRun, "--profile", "steady"}, []string{"--profile", "nothing is run"}},
-		"criterion":        {[]string{"--from", recordedRun, "--require", "moon"}, []string{"--require moon", "functional"}},
-		"list and changes": {[]string{"--from", recordedRun, "--require", "load,+mutants"}, []string{"it is both"}},
-		"mutants":          {[]string{"--mutants", "many"}, []string{"--mutants many", "local"}},
-		"topology":         {[]string{"--from", recordedRun, "--topology", "moon"}, []string{"--topology moon"}},
-		"no topology":      {[]string{"--from", recordedRun, "--topology", ""}, []string{"--topology", "nothing would have to be shown"}},
-		"tier":             {[]string{"--from", recordedRun, "--tier", "13"}, []string{"tier 13"}},
-		"other chart":      {[]string{"--with", recordedRun}, []string{"--with", "the chart to judge is another"}},
-		"with":             {[]string{"--with", "/nowhere"}, []string{"/nowhere"}},
-		"quarantine":       {[]string{"--quarantine", "/nowhere"}, []string{"/nowhere"}},
-		"slo":              {[]string{"--from", recordedRun, "--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
-		"online chart":     {[]string{"--chart", "/nowhere"}, []string{"chart /nowhere"}},
-		"offline compare":  {[]string{"--from", recordedRun, "--compare"}, []string{"--compare", "nothing is run"}},
-		"no release":       {[]string{"--chart", "../../charts/openbao", "--compare"}, []string{"--compare", "--previous"}},
-		"itself":           {[]string{"--previous", "../../charts/openbao"}, []string{"--previous", "the chart to judge itself", "--compare=false"}},
-		"other release":    {[]string{"--previous", "../../charts/postgresql"}, []string{"--previous", "no release of openbao", "--compare=false"}},
-		"old release":      {[]string{"--set", "minReadySeconds=5"}, []string{"comparison with the previous release", "openbao-0.1.0.tgz", "minReadySeconds"}},
-		"existing cluster": {[]string{"--kubeconfig", "/nowhere", "--compare"}, []string{"--compare", "not on an existing one"}},
-		"other values":     {[]string{"--with", releaseComparison(t), "--set", "minReadySeconds=5"}, []string{"--with", "with other values"}},
+		"argument":    {[]string{"runs/x"}, []string{"--from"}},
+		"no such run": {[]string{"--from", "/nowhere"}, []string{"--from /nowhere", "no such file"}},
+		"chart": {[]string{"--from", recordedRun, "--chart", "x"}, []string{
+			"--chart",
+			"nothing is run",
+		}},
+		"profile": {[]string{"--from", recordedRun, "--profile", "steady"}, []string{
+			"--profile",
+			"nothing is run",
+		}},
+		"criterion": {[]string{"--from", recordedRun, "--require", "moon"}, []string{
+			"--require moon",
+			"functional",
+		}},
+		"list and changes": {
+			[]string{"--from", recordedRun, "--require", "load,+mutants"},
+			[]string{"it is both"},
+		},
+		"mutants":  {[]string{"--mutants", "many"}, []string{"--mutants many", "local"}},
+		"topology": {[]string{"--from", recordedRun, "--topology", "moon"}, []string{"--topology moon"}},
+		"no topology": {[]string{"--from", recordedRun, "--topology", ""}, []string{
+			"--topology",
+			"nothing would have to be shown",
+		}},
+		"tier":         {[]string{"--from", recordedRun, "--tier", "13"}, []string{"tier 13"}},
+		"other chart":  {[]string{"--with", recordedRun}, []string{"--with", "the chart to judge is another"}},
+		"with":         {[]string{"--with", "/nowhere"}, []string{"/nowhere"}},
+		"quarantine":   {[]string{"--quarantine", "/nowhere"}, []string{"/nowhere"}},
+		"slo":          {[]string{"--from", recordedRun, "--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
+		"online chart": {[]string{"--chart", "/nowhere"}, []string{"chart /nowhere"}},
+		"offline compare": {[]string{"--from", recordedRun, "--compare"}, []string{
+			"--compare",
+			"nothing is run",
+		}},
+		"no release": {[]string{"--chart", "../../charts/openbao", "--compare"}, []string{
+			"--compare",
+			"--previous",
+		}},
+		"itself": {[]string{"--previous", "../../charts/openbao"}, []string{
+			"--previous",
+			"the chart to judge itself", "--compare=false",
+		}},
+		"other release": {[]string{"--previous", "../../charts/postgresql"}, []string{
+			"--previous",
+			"no release of openbao", "--compare=false",
+		}},
+		"old release": {
+			[]string{"--set", "minReadySeconds=5"},
+			[]string{"comparison with the previous release", "openbao-0.1.0.tgz", "minReadySeconds"},
+		},
+		"existing cluster": {[]string{"--kubeconfig", "/nowhere", "--compare"}, []string{
+			"--compare",
+			"not on an existing one",
+		}},
+		"another base": {
+			[]string{"--with", releaseComparison(t, "../../charts/postgresql")},
+			[]string{
+				"it compares with openbao", "the declared previous release is openbao 0.1.0 (sha256:",
+				"--previous",
+			},
+		},
+		"another base, offline": {
+			[]string{"--from", releaseComparison(t, "../../charts/postgresql")},
+			[]string{"it compares with openbao", "the declared previous release is openbao 0.1.0 (sha256:"},
+		},
+		"declared otherwise": {
+			[]string{
+				"--from", releaseComparison(t, previousRelease), "--previous",
+				"../../charts/openbao",
+			}, []string{"openbao 0.1.0 (sha256:", "the declared previous release is openbao 0.2.0"},
+		},
+		"no base declared": {[]string{"--chart", "../../charts/openbao", "--with", releaseComparison(t,
+			previousRelease)}, []string{"--with", "not declared", "--previous"}},
+		"base is no chart": {
+			[]string{"--from", releaseComparison(t, previousRelease), "--previous", "/nowhere"},
+			[]string{"/nowhere"},
+		},
+		"quarantine for ever": {[]string{"--quarantine", eternal(t)}, []string{
+			"lasts from 2026-11-01 to 9999-12-31",
+			"30 days",
+		}},
+		"other values": {[]string{
+			"--with", releaseComparison(t, previousRelease), "--set",
+			"minReadySeconds=5",
+		}, []string{"--with", "with other values"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -195,22 +258,60 @@ func TestGateComparesUnlessTold(t *testing.T) {
 	for name, without := range map[string][]string{
 		"told":                  {"--compare=false"},
 		"history is not known":  {"--chart", "../../charts/openbao"},
-		"there is a comparison": {"--with", releaseComparison(t)},
+		"there is a comparison": {"--with", releaseComparison(t, previousRelease)},
 	} {
 		got := steamer(t, t.TempDir(), append(args, without...)...)
 		require.Equal(t, exit.Pass, got.code, "%s: %s", name, got.stderr)
 	}
 }
 
-// releaseComparison is a comparison of charts/openbao with a release before.
-func releaseComparison(t *testing.T) string {
+// TestGateNeedsTheComparisonThatItWasGiven: one that could not tell holds a release up, also where the decision is
+// derived again.
+func TestGateNeedsTheComparisonThatItWasGiven(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	got := steamer(t, t.TempDir(), "gate", "--from", releaseComparison(t, previousRelease), "--output", out,
+		"--require", "mutants")
+	require.Equal(t, exit.Inconclusive, got.code, got.stdout+got.stderr)
+	require.Contains(t, got.stdout, "comparison with the last release: no pair was driven")
+	require.NotContains(t, got.stdout, "not declared", "the source tree declares it")
+	dirs, err := filepath.Glob(filepath.Join(out, "gate-*"))
+	require.NoError(t, err)
+	raw, err := os.ReadFile(filepath.Join(dirs[0], "gate.json"))
+	require.NoError(t, err)
+	d, err := decision.Decode("gate.json", raw)
+	require.NoError(t, err)
+	require.Equal(t, "0.1.0", d.Previous.Version)
+	require.Contains(t, d.Required(), decision.Comparison)
+	again := steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--output", t.TempDir())
+	require.Equal(t, exit.Inconclusive, again.code, again.stdout+again.stderr)
+}
+
+// previousRelease is the one that the source tree declares.
+const previousRelease = "../../scenarios/testdata/openbao-0.1.0.tgz"
+
+// eternal is a quarantine without an end.
+func eternal(t *testing.T) string {
 	t.Helper()
+	return write(t, t.TempDir(), "q.yaml", `{apiVersion: steamer/v1, kind: Quarantine, metrics: [
+		{metric: fetch_p50_ms, reason: x, since: "2026-11-01T00:00:00Z", expires: "9999-12-31T00:00:00Z"}]}`)
+}
+
+// releaseComparison is a comparison of charts/openbao with what is at a path, by the chart's name. It has no pairs,
+// so that it decides nothing.
+func releaseComparison(t *testing.T, base string) string {
+	t.Helper()
+	before, err := chart.Load(base)
+	require.NoError(t, err)
 	head, err := chart.Load("../../charts/openbao")
 	require.NoError(t, err)
 	c := compare.New("kept", compare.DefaultDesign())
 	info := head.Info()
 	c.Design.Where, c.Design.Tier = "cloud-native", "12"
-	c.A.Chart, c.B.Chart = &result.Chart{Name: info.Name, Version: "0.0.1", Digest: "sha256:a"}, &info
+	c.A.Chart, c.B.Chart = &result.Chart{
+		Name: info.Name, Version: before.Info().Version,
+		Digest: before.Info().Digest,
+	}, &info
 	path := filepath.Join(t.TempDir(), "comparison.json")
 	require.NoError(t, compare.WriteFile(path, c))
 	return path

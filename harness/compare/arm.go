@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -35,8 +36,12 @@ func overloadChecks() []string {
 	return []string{"valid/dropped-iterations", "valid/achieved-rate", "valid/interrupted-fetches", "valid/drain"}
 }
 
-// steady is the condition that compares the halves of a measurement.
-const steady = "valid/steady"
+// steady is the condition that compares the halves of a measurement. Halves of fewer fetches are no medians: they
+// differ by chance, and more the slower an arm is.
+const (
+	steady        = "valid/steady"
+	steadyFetches = 400 // in both
+)
 
 // turn is slice for one driven by turns. It is too short for halves that could be compared; that neighbours are is the point of turns.
 func (m Measurement) turn(v gate.Validity) Slice {
@@ -51,15 +56,14 @@ func (m Measurement) slice(v gate.Validity) Slice {
 	l := m.Load
 	s := Slice{
 		Start: l.Start, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped, Achieved: l.Achieved(),
-		Values: map[string]float64{}, Thin: map[string]string{},
+		Values: map[string]float64{},
 	}
 	for _, iv := range l.Series {
 		s.Wrong += iv.Wrong
 	}
 	saturated := false
-	median, _ := gate.FetchesFor("fetch_p50_ms")
 	for _, c := range v.Conditions(t) {
-		if c.Verdict == result.Pass || c.ID == steady && l.Fetches < 2*median { // halves that are no medians: they differ by chance, and more the slower an arm is
+		if c.Verdict == result.Pass || c.ID == steady && l.Fetches < steadyFetches {
 			continue
 		}
 		saturated = saturated || c.ID == "valid/generator-cpu"
@@ -74,11 +78,8 @@ func (m Measurement) slice(v gate.Validity) Slice {
 	}
 	for _, name := range Recorded() {
 		r, err := gate.Read(name, t)
-		if err != nil || r.Missing != "" {
-			continue
-		}
-		if s.Values[name] = r.Value; r.Thin != "" {
-			s.Thin[name] = r.Thin
+		if err == nil && r.Missing == "" && r.Value >= 0 && !math.IsInf(r.Value, 1) { // what is not a number is missing
+			s.Values[name] = r.Value
 		}
 	}
 	return s

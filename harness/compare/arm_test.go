@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,5 +25,16 @@ func TestHalves(t *testing.T) {
 			require.NotContains(t, s.Invalid, "steady missed", "%d fetches", fetches)
 			require.Contains(t, s.Invalid, "observed missed", "the other conditions stay")
 		}
+	}
+}
+
+// TestSliceHasNumbersOnly: a reading that is not a number is missing, and does not keep a comparison from being written.
+func TestSliceHasNumbersOnly(t *testing.T) {
+	t.Parallel()
+	d := result.Distribution{Count: 300, Mean: math.NaN(), P50: 1, P90: math.Inf(1), P95: -1}
+	s := Measurement{Load: &result.Load{MeasuredSeconds: 5, Fetches: 300, Intended: d, Actual: d}}.slice(gate.DefaultValidity())
+	require.Equal(t, 1., s.Values["fetch_p50_ms"])
+	for _, name := range []string{"fetch_mean_ms", "fetch_p90_ms", "fetch_p95_ms"} {
+		require.NotContains(t, s.Values, name)
 	}
 }

@@ -120,6 +120,9 @@ func (c *Comparison) check() error {
 			return fmt.Errorf("pair %d: order %q", i+1, p.Order)
 		}
 		for _, s := range []Slice{p.A, p.B} {
+			if least := min(s.Fetches, s.Failed, s.Wrong, s.Dropped); least < 0 {
+				return fmt.Errorf("pair %d: a count is %d", i+1, least)
+			}
 			for name, v := range s.Values {
 				if !slices.Contains(Recorded(), name) || !(v >= 0) || math.IsInf(v, 0) {
 					return fmt.Errorf("pair %d: %s is %v", i+1, name, v)

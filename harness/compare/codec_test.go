@@ -26,6 +26,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"an unknown field": {strings.Replace(string(whole), `"id":`, `"odd": 1, "id":`, 1), "odd"},
 		"a made-up metric": {strings.Replace(string(whole), `"fetch_p50_ms":`, `"fetch_p51_ms":`, 1), "fetch_p51_ms"},
 		"a negative value": {strings.Replace(string(whole), `"fetch_p50_ms": `, `"fetch_p50_ms": -`, 1), "fetch_p50_ms is -"},
+		"fewer than none":  {strings.Replace(string(whole), `"failed": 0`, `"failed": -1`, 1), "a count is -1"},
 		"an unknown order": {strings.Replace(string(whole), `"order": "AB"`, `"order": "AA"`, 1), `order "AA"`},
 		"too many pairs":   {strings.Replace(string(whole), `"maxPairs": 40`, `"maxPairs": 4`, 1), "--pairs 4"},
 		"no verdict":       {strings.Replace(string(whole), `"verdict": "INCONCLUSIVE",`+"\n \"reasons\"", `"verdict": "GREEN",`+"\n \"reasons\"", 1), `unknown verdict "GREEN"`},
@@ -72,7 +73,7 @@ func TestDesign(t *testing.T) {
 		"--gate":                  func(d *Design) { d.GateMetrics = nil },
 		"--gate odd":              func(d *Design) { d.SetGate([]string{"odd"}, 0.1) },
 		"--gate fetch_p50_ms":     func(d *Design) { d.SetGate([]string{"fetch_p50_ms", "fetch_p50_ms"}, 0.1) },
-		"--margin -1":             func(d *Design) { d.SetGate(DefaultGate(), -0.01) },
+		"--margin -1":             func(d *Design) { d.GateMetrics[0].Margin = -0.01 },
 		"7 metrics are to decide": func(d *Design) { d.SetGate(Recorded()[:7], 0.1) },
 	} {
 		d := DefaultDesign()

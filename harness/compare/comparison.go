@@ -45,6 +45,7 @@ type Comparison struct {
 	Metrics     []Metric       `json:"metrics"`
 	Outcomes    []Outcome      `json:"outcomes"`
 	Looks       []Look         `json:"looks"`
+	Notes       []string       `json:"notes,omitempty"` // what a reader has to know beside: quarantines that have ended
 	NotMeasured []string       `json:"notMeasured,omitempty"`
 }
 
@@ -98,8 +99,8 @@ type Pair struct {
 	B     Slice  `json:"b"`
 }
 
-// Slice is one short measurement of one arm. A slice with Invalid reasons takes
-// its pair out of the metrics, but not out of the outcomes.
+// Slice is one short measurement of one arm. A slice with Invalid reasons, an overload, or fetches that failed or
+// got a wrong value takes its pair out of the metrics, but not out of the outcomes.
 type Slice struct {
 	Start    time.Time          `json:"start"` // of the warm-up
 	Fetches  int64              `json:"fetches"`
@@ -108,39 +109,45 @@ type Slice struct {
 	Dropped  int64              `json:"dropped"`
 	Achieved float64            `json:"achieved"` // fetches per second
 	Values   map[string]float64 `json:"values"`   // metric to value, in the metric's unit
-	Thin     map[string]string  `json:"thin,omitempty"`
-	Invalid  []string           `json:"invalid,omitempty"`  // validity conditions that were missed
-	Overload string             `json:"overload,omitempty"` // why the arm did not carry the offered load, judged as an outcome
+	// Thin is of comparisons before December 2026 and of campaigns, and heeded where Fetches is not known: why too
+	// few fetches support a quantile.
+	Thin     map[string]string `json:"thin,omitempty"`
+	Invalid  []string          `json:"invalid,omitempty"`  // validity conditions that were missed
+	Overload string            `json:"overload,omitempty"` // why the arm did not carry the offered load, judged as an outcome
 }
 
 // Metric is the judgement of one metric. Lo, Hi and MDE are absent where the
 // pairs are too few to give them.
 type Metric struct {
-	Name   string   `json:"name"`
-	Title  string   `json:"title"`
-	Unit   string   `json:"unit"`
-	Gate   bool     `json:"gate"`             // takes part in the verdict
-	Margin float64  `json:"margin,omitempty"` // 0.1 is 10 %
-	Pairs  int      `json:"pairs"`            // that gave a ratio
-	A      float64  `json:"a"`                // median of the slices
-	B      float64  `json:"b"`
-	Ratio  float64  `json:"ratio"` // B over A, Hodges-Lehmann
-	Lo     *float64 `json:"lo,omitempty"`
-	Hi     *float64 `json:"hi,omitempty"`
-	SD     float64  `json:"sd"`            // of the log-ratios of the pairs
-	MDE    *float64 `json:"mde,omitempty"` // the ratio less 1 that would have been seen with a power of 80 %
-	CV     float64  `json:"cv"`            // coefficient of variation of A's slices
-	Noise  string   `json:"noise"`         // stable, noisy, do not trust
-	PFail  float64  `json:"pFail"`         // against "B exceeds A by no more than the margin"
-	PHolm  float64  `json:"pHolm"`         // the same, adjusted for the number of metrics and outcomes
-	PPass  float64  `json:"pPass"`         // against "B exceeds A by the margin or more"
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Unit  string `json:"unit"`
+	Gate  bool   `json:"gate"` // takes part in the verdict
+	// Quarantine says why a metric of the gate does not have to pass, and until when; it may still FAIL.
+	Quarantine string   `json:"quarantine,omitempty"`
+	Missing    string   `json:"missing,omitempty"` // how many valid pairs gave no ratio, and why
+	Margin     float64  `json:"margin,omitempty"`  // 0.1 is 10 %
+	Pairs      int      `json:"pairs"`             // that gave a ratio
+	A          float64  `json:"a"`                 // median of the slices
+	B          float64  `json:"b"`
+	Ratio      float64  `json:"ratio"` // B over A, Hodges-Lehmann
+	Lo         *float64 `json:"lo,omitempty"`
+	Hi         *float64 `json:"hi,omitempty"`
+	SD         float64  `json:"sd"`            // of the log-ratios of the pairs
+	MDE        *float64 `json:"mde,omitempty"` // the ratio less 1 that would have been seen with a power of 80 %
+	CV         float64  `json:"cv"`            // coefficient of variation of A's slices
+	Noise      string   `json:"noise"`         // stable, noisy, do not trust
+	PFail      float64  `json:"pFail"`         // against "B exceeds A by no more than the margin"
+	PHolm      float64  `json:"pHolm"`         // the same, adjusted for the number of metrics and outcomes
+	PPass      float64  `json:"pPass"`         // against "B exceeds A by the margin or more"
 	// Change says what the interval says without a margin: slower, faster, or none shown.
 	Change  string         `json:"change"`
 	Verdict result.Verdict `json:"verdict"`
 	Reason  string         `json:"reason,omitempty"` // why it is not PASS, or why the metric does not decide
 }
 
-// Outcome compares how often more went wrong in one arm than in its partner of the pair.
+// Outcome compares how much went wrong in either arm: failed fetches, or slices that were overloaded or disrupted.
+// PASS means that nothing did in B.
 type Outcome struct {
 	Name    string         `json:"name"`
 	Title   string         `json:"title"`
@@ -148,9 +155,11 @@ type Outcome struct {
 	OnlyB   int            `json:"onlyB"`
 	Both    int            `json:"both"` // in which it went wrong in both alike
 	Pairs   int            `json:"pairs"`
-	P       float64        `json:"p"` // one-sided, exact McNemar test
+	TotalA  int64          `json:"totalA,omitempty"` // fetches or slices in which it went wrong in A, over all pairs
+	TotalB  int64          `json:"totalB,omitempty"`
+	P       float64        `json:"p"` // one-sided, exact sign-flip test of the differences of the pairs
 	PHolm   float64        `json:"pHolm"`
-	Asks    bool           `json:"asks,omitempty"` // it keeps a comparison from a PASS, but makes no FAIL
+	Asks    bool           `json:"asks,omitempty"` // of comparisons before December 2026: it made no FAIL
 	Verdict result.Verdict `json:"verdict"`
 	Reason  string         `json:"reason,omitempty"`
 }

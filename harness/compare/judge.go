@@ -23,15 +23,16 @@ const MinPairs = 6
 // looks in order until one decides. The rules at a look, first match wins:
 //
 //  1. FAIL: B did not come up, or answered a wrong value; a scenario passes with A and fails with B, twice; a gate metric's ratio
-//     lies above its margin, or B fails more fetches or does not carry the load,
+//     lies above its margin, or B fails more fetches, does not carry the load or is disrupted more,
 //     each at the level of the look after Holm's correction over all of them
-//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs, failed fetches, load not carried or disruptions with B more often
-//     than chance would have it (p at most alpha, uncorrected), an interrupted comparison, a wrong value in A
+//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs, any failed fetch, overload or disruption of B in any pair,
+//     an interrupted comparison, a wrong value in A
 //  3. PASS: every gate metric's ratio lies below its margin
 //
-// A PASS needs no correction for the number of metrics, because all have to hold.
+// A PASS needs no correction for the number of metrics, because all have to hold. A metric in quarantine may FAIL
+// like any other, but need not PASS.
 func Judge(c *Comparison, q *Quarantine) {
-	c.Looks, c.Metrics, c.Outcomes = nil, nil, nil
+	c.Looks, c.Metrics, c.Outcomes, c.Notes = nil, nil, nil, q.ended(c.Design)
 	plan := stats.Looks{Alpha: c.Design.Alpha, Every: c.Design.LookEvery, Max: c.Design.MaxPairs}
 	ended := !c.Finished.IsZero() || len(c.Pairs) >= plan.Max
 	seen := 0
@@ -75,10 +76,12 @@ func (c *Comparison) Decided() bool {
 	return last.Pairs == len(c.Pairs) && (last.Verdict != result.Inconclusive || c.hopeless())
 }
 
-// hopeless reports whether so few pairs of the last look were valid that going on is a waste of time.
+// hopeless reports whether so few pairs of the last look were valid that going on is a waste of time. It is none
+// where it is B that spoils them: more pairs may prove it.
 func (c *Comparison) hopeless() bool {
 	last := c.Looks[len(c.Looks)-1]
-	return float64(last.Valid) < hopelessValid*float64(last.Pairs)
+	return float64(last.Valid) < hopelessValid*float64(last.Pairs) &&
+		!slices.ContainsFunc(c.Outcomes, func(o Outcome) bool { return o.P <= c.Design.Alpha })
 }
 
 type verdict struct {
@@ -93,6 +96,13 @@ func (c *Comparison) beyondPairs(v verdict) verdict {
 		wrong[A], wrong[B] = wrong[A]+p.A.Wrong, wrong[B]+p.B.Wrong
 	}
 	var fails, unsure []string
+	if v.value == result.Pass { // by an earlier look, which did not see all pairs
+		for _, o := range outcomes(c.Pairs) {
+			if o.TotalB > 0 {
+				unsure = append(unsure, fmt.Sprintf("%s: %d with B after the pairs that decided", o.Title, o.TotalB))
+			}
+		}
+	}
 	if wrong[B] > 0 {
 		fails = append(fails, fmt.Sprintf("B answered %d fetches with a wrong value", wrong[B]))
 	}
@@ -127,40 +137,43 @@ func (c *Comparison) look(n int, level float64, last bool, q *Quarantine) verdic
 	c.Metrics, c.Outcomes = c.metrics(valid, level, q), outcomes(pairs)
 	adjust(c.Metrics, c.Outcomes)
 	var fails, unsure, good []string
-	gates := 0
-	for i := range c.Metrics {
-		m := &c.Metrics[i]
-		m.decide(level)
-		if !m.Gate {
-			continue
-		}
-		gates++
-		switch m.Verdict {
-		case result.Fail:
-			fails = append(fails, m.sentence())
-		case result.Inconclusive:
-			unsure = append(unsure, m.sentence())
-		default:
-			good = append(good, m.sentence())
-		}
-	}
 	for i := range c.Outcomes {
 		o := &c.Outcomes[i]
 		o.decide(level)
 		switch {
 		case o.Verdict == result.Fail:
 			fails = append(fails, o.Reason)
-		case o.OnlyB > o.OnlyA && o.P <= c.Design.Alpha: // not enough for a FAIL among so many tests, and too much for a PASS
+		case o.Verdict == result.Inconclusive:
 			unsure = append(unsure, o.Reason)
 		case o.Reason != "":
 			good = append(good, o.Reason)
 		}
 	}
-	if gates == 0 {
-		unsure = append(unsure, "no metric is left that could decide: "+whyNone(c.Metrics))
-	}
 	if share := float64(len(valid)) / float64(n); share < minValid {
-		unsure = append([]string{fmt.Sprintf("only %d of %d pairs are valid: %s", len(valid), n, discards(pairs))}, unsure...)
+		unsure = append(unsure, fmt.Sprintf("only %d of %d pairs are valid: %s", len(valid), n, discards(pairs)))
+	}
+	if last && len(valid) < MinPairs {
+		unsure = append(unsure, fmt.Sprintf("too few pairs: %d, a judgement needs %d or more", len(valid), MinPairs))
+	}
+	gates := 0
+	for i := range c.Metrics {
+		m := &c.Metrics[i]
+		m.decide(level)
+		if m.Gate && m.Quarantine == "" {
+			gates++
+		}
+		switch {
+		case !m.Decides():
+		case m.Verdict == result.Fail:
+			fails = append(fails, m.sentence())
+		case m.Verdict == result.Inconclusive:
+			unsure = append(unsure, m.sentence())
+		default:
+			good = append(good, m.sentence())
+		}
+	}
+	if gates == 0 {
+		unsure = append(unsure, "no metric is left that has to pass: "+whyNone(c.Metrics))
 	}
 	v := verdict{result.Pass, good}
 	switch {
@@ -168,9 +181,6 @@ func (c *Comparison) look(n int, level float64, last bool, q *Quarantine) verdic
 		v = verdict{result.Fail, append(fails, unsure...)}
 	case len(unsure) > 0:
 		v = verdict{result.Inconclusive, unsure}
-	}
-	if v.value == result.Inconclusive && last && len(valid) < MinPairs {
-		v.reasons = append([]string{fmt.Sprintf("too few pairs: %d, a judgement needs %d or more", len(valid), MinPairs)}, v.reasons...)
 	}
 	c.Looks = append(c.Looks, Look{Pairs: n, Valid: len(valid), Level: level, Verdict: v.value})
 	return v
@@ -187,7 +197,7 @@ func adjust(metrics []Metric, outcomes []Outcome) {
 		}
 	}
 	for i := range outcomes {
-		if outcomes[i].PHolm = outcomes[i].P; !outcomes[i].Asks {
+		if outcomes[i].PHolm = outcomes[i].P; outcomes[i].tested() {
 			p, into = append(p, outcomes[i].P), append(into, &outcomes[i].PHolm)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -61,38 +60,99 @@ func TestJudge(t *testing.T) {
 		{"a wrong value of the base", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].A.Wrong = 2 }, result.Inconclusive, "no base"},
 		{"B does not come up", 0, 1, 0, func(c *Comparison) { c.B.Unfit = "no PostgreSQL" }, result.Fail, "B does not: no PostgreSQL"},
 		{"A does not come up", 0, 1, 0, func(c *Comparison) { c.A.Unfit, c.B.Unfit = "x", "y" }, result.Inconclusive, "A did not come up"},
-		{"B fails fetches", 40, 1, 0.05, each(func(p *Pair) { p.B.Failed = 5 }), result.Fail, "failed fetches: more with B in 10 of 10 pairs"},
-		{"B fails fetches in some", 10, 1, 0.02, some(6, func(p *Pair) { p.B.Failed = 5 }), result.Inconclusive, "failed fetches: more with B in 6 of 10 pairs, more with A in 0, which may be chance"},
-		{"B fails fetches once", 40, 1, 0.02, some(1, func(p *Pair) { p.B.Failed = 5 }), result.Pass, "failed fetches: more with B in 1 of 10 pairs"},
+		{
+			"B fails fetches", 40, 1, 0.05, each(func(p *Pair) { p.B.Failed = 5 }), result.Fail,
+			"failed fetches: 50 with B and 0 with A; more with B in 10 of 10 pairs",
+		},
+		{
+			"B fails fetches in some", 10, 1, 0.02, some(6, func(p *Pair) { p.B.Failed = 5 }), result.Inconclusive,
+			"failed fetches: 30 with B and 0 with A; more with B in 6 of 10 pairs, more with A in 0, which may be chance",
+		},
+		{
+			"B fails fetches once", 40, 1, 0.02, some(1, func(p *Pair) { p.B.Failed = 5 }), result.Inconclusive,
+			"failed fetches: 5 with B and 0 with A; more with B in 1 of 40 pairs",
+		},
+		{
+			"A fails fetches once", 40, 1, 0.02, some(1, func(p *Pair) { p.A.Failed = 5 }), result.Pass,
+			"failed fetches: 0 with B and 5 with A; more with B in 0 of 10 pairs, more with A in 1, which says nothing against B",
+		},
+		{
+			"A fails fetches in a third", 40, 1, 0.02, some(14, func(p *Pair) { p.A.Failed = 5 }), result.Inconclusive,
+			"only 26 of 40 pairs are valid: 14 × A: failed fetches",
+		},
+		{
+			"B fails fetches after the pairs that decided", 40, 1, 0.02,
+			func(c *Comparison) { c.Pairs[39].B.Failed = 1 }, result.Inconclusive, "failed fetches: 1 with B after the pairs that decided",
+		},
 		{"A fails fetches in more", 40, 1, 0.02, func(c *Comparison) {
 			some(6, func(p *Pair) { p.A.Failed = 5 })(c)
 			c.Pairs[8].B.Failed = 1
-		}, result.Pass, ""},
+		}, result.Inconclusive, "a base that has them is no base, and B has them as well"},
 		{"both fail fetches, B more", 40, 1, 0.02, each(func(p *Pair) {
 			p.A.Fetches, p.B.Fetches, p.A.Failed, p.B.Failed = 2400, 2400, 1, 1200
-		}), result.Fail, "failed fetches: more with B in 10 of 10 pairs"},
+		}), result.Fail, "failed fetches: 12000 with B and 10 with A; more with B in 10 of 10 pairs"},
 		{"B restarts", 40, 1, 0.02, func(c *Comparison) {
 			c.Design.LookEvery = 40
 			some(8, func(p *Pair) { p.B.Invalid = []string{"restart missed"} })(c)
-		}, result.Inconclusive, "standstills of the database: more with B in 8 of 40 pairs"},
+		}, result.Fail, "a standstill of the database: 8 with B and 0 with A; more with B in 8 of 40 pairs"},
+		{
+			"B restarts once", 40, 1, 0.02, some(1, func(p *Pair) { p.B.Invalid = []string{"restart missed"} }),
+			result.Inconclusive, "a restart, a change of leadership",
+		},
 		{"both restart", 40, 1, 0.02, func(c *Comparison) {
 			c.Design.LookEvery = 40
 			some(8, func(p *Pair) { p.A.Invalid, p.B.Invalid = []string{"leadership missed"}, []string{"restart missed"} })(c)
-		}, result.Pass, ""},
-		{"both fail fetches", 40, 1, 0.05, each(func(p *Pair) { p.A.Failed, p.B.Failed = 5, 5 }), result.Pass, ""},
-		{"B does not carry the load", 40, 1, 0.05, each(func(p *Pair) { p.B.Overload = "dropped" }), result.Fail, "not carried: more with B in 10 of 10 pairs"},
+		}, result.Inconclusive, "a base that has them is no base"},
+		{
+			"both fail fetches", 40, 1, 0.05, each(func(p *Pair) { p.A.Failed, p.B.Failed = 5, 5 }), result.Inconclusive,
+			"failed fetches: 200 with B and 200 with A; more with B in 0 of 40 pairs, more with A in 0: a base that has them is no base",
+		},
+		{"B is faster where it fails", 40, 1, 0.02, func(c *Comparison) {
+			each(func(p *Pair) { p.B.Values["fetch_p50_ms"] *= 1.5 })(c)
+			some(9, func(p *Pair) { p.B.Failed, p.B.Values["fetch_p50_ms"] = 3000, 0.001 })(c)
+		}, result.Fail, "p50"},
+		{
+			"B does not carry the load once", 40, 1, 0.02, some(1, func(p *Pair) { p.B.Overload = "dropped" }),
+			result.Inconclusive, "not carried: 1 with B and 0 with A",
+		},
+		{
+			"B does not carry the load", 40, 1, 0.05, each(func(p *Pair) { p.B.Overload = "dropped" }), result.Fail,
+			"not carried: 10 with B and 0 with A; more with B in 10 of 10 pairs",
+		},
 		{"invalid slices", 40, 1, 0.05, each(func(p *Pair) { p.A.Invalid = []string{"steady missed"} }), result.Inconclusive, "only 0 of 40 pairs are valid: 40 × A: steady missed"},
 		{"some invalid slices", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Invalid = []string{"steady missed"} }, result.Pass, ""},
-		{"thin quantiles", 40, 1, 0.05, each(func(p *Pair) { p.A.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }), result.Inconclusive, "too few fetches; longer slices or a higher rate would"},
-		{"one thin slice", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].B.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }, result.Pass, ""},
-		{"slow where few slices are thin", 40, 2, 0.05, func(c *Comparison) { c.Pairs[3].B.Thin = map[string]string{"fetch_p95_ms": "too few fetches"} }, result.Fail, "p95"},
-		{"nothing to judge by", 40, 1, 0.05, each(func(p *Pair) { p.A.Values = nil }), result.Inconclusive, "no slice has a value"},
+		{
+			"thin quantiles", 40, 1, 0.05, each(func(p *Pair) { p.A.Fetches = 199 }), result.Inconclusive,
+			"199 fetches in a slice are too few, it takes 200",
+		},
+		{"quantiles of enough", 40, 1, 0.05, each(func(p *Pair) { p.A.Fetches = 200 }), result.Pass, ""},
+		{"thin quantiles of a record", 40, 1, 0.05, each(func(p *Pair) {
+			p.A.Fetches, p.A.Thin = 0,
+				map[string]string{"fetch_p95_ms": "too few fetches"}
+		}), result.Inconclusive, "too few fetches"},
+		{"one thin slice", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].B.Fetches = 150 }, result.Pass, ""},
+		{
+			"slow where few slices are thin", 40, 2, 0.05, func(c *Comparison) { c.Pairs[3].B.Fetches = 150 },
+			result.Fail, "p95",
+		},
+		{
+			"nothing to judge by", 40, 1, 0.05, each(func(p *Pair) { p.A.Values = nil }), result.Inconclusive,
+			"no pair has a value: a slice has no value",
+		},
 		{"values for half of the pairs", 40, 1, 0.05, func(c *Comparison) {
 			for i := range 20 {
 				delete(c.Pairs[2*i].A.Values, "openbao_cpu_ms_per_fetch")
 			}
 		}, result.Inconclusive, "pairs have a value"},
-		{"a zero", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Values["fetch_p50_ms"] = 0 }, result.Inconclusive, "a ratio needs values above 0"},
+		{"a zero", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Values["fetch_p50_ms"] = 0 }, result.Pass, ""},
+		{
+			"a zero, but slow", 40, 2, 0.05, func(c *Comparison) { c.Pairs[0].B.Values["openbao_cpu_ms_per_fetch"] = 0 },
+			result.Fail, "CPU",
+		},
+		{
+			"zeros in a third", 40, 1, 0.05, some(14, func(p *Pair) { p.A.Values["openbao_cpu_ms_per_fetch"] = 0 }),
+			result.Inconclusive, "only 26 of 40 valid pairs have a value: a slice has the value 0",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -122,7 +182,7 @@ func TestEndKeepsTheLook(t *testing.T) {
 	t.Parallel()
 	c := made(rand.New(rand.NewPCG(1, 2)), 10, 1, 0.02)
 	c.Design.MaxPairs, c.Finished = 30, time.Time{}
-	some(7, func(p *Pair) { p.B.Failed = 1 })(c)
+	some(8, func(p *Pair) { p.B.Failed = 1 })(c)
 	Judge(c, nil)
 	level := c.Design.Alpha * 10 / 30
 	require.Equal(t, result.Inconclusive, c.Verdict, "%v", c.Reasons)
@@ -212,38 +272,4 @@ func TestEarlyDecision(t *testing.T) {
 	each(func(p *Pair) { p.A.Invalid = []string{"steady missed"} })(c)
 	Judge(c, nil)
 	require.True(t, c.Decided(), "there is no point in going on")
-}
-
-func TestQuarantineTakesAMetricOut(t *testing.T) {
-	t.Parallel()
-	c := made(rand.New(rand.NewPCG(9, 9)), 40, 1, 0.05)
-	for i := range c.Pairs {
-		c.Pairs[i].B.Values["fetch_p95_ms"] *= 3
-	}
-	Judge(c, nil)
-	require.Equal(t, result.Fail, c.Verdict)
-	q, err := ParseQuarantine("q.yaml", []byte(`{apiVersion: steamer/v1, kind: Quarantine, metrics: [
-		{metric: fetch_p95_ms, reason: its MDE was 31 %, since: 2026-11-01T00:00:00Z, expires: 2126-11-01T00:00:00Z}]}`))
-	require.NoError(t, err)
-	Judge(c, q)
-	require.Equal(t, result.Pass, c.Verdict, "%v", c.Reasons)
-	for _, m := range c.Metrics {
-		if m.Name == "fetch_p95_ms" {
-			require.False(t, m.Gate)
-			require.Contains(t, m.Reason, "quarantined: its MDE was 31 % (until 2126-11-01)")
-		}
-	}
-	q.Metrics[0].Expires = c.Started
-	Judge(c, q)
-	require.Equal(t, result.Fail, c.Verdict, "an expired entry holds no longer")
-
-	for _, bad := range []string{
-		"", "kind: Quarantine", `{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: x}]}`,
-		`{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: fetch_p95_ms, reason: ""}]}`,
-		`{apiVersion: steamer/v1, kind: Quarantine, metrics: [{metric: fetch_p95_ms, reason: x}]}`,
-		`{apiVersion: steamer/v1, kind: Quarantine, odd: 1}`,
-	} {
-		_, err := ParseQuarantine("q", []byte(bad))
-		require.Equal(t, exit.Invalid, exit.CodeOf(err), bad)
-	}
 }

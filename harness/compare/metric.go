@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -16,10 +15,11 @@ import (
 // MaxGateMetrics bounds how many metrics may decide: the more there are, the more evidence each needs.
 const MaxGateMetrics = 6
 
-// DefaultGate lists the metrics that decide unless told otherwise: those that a few minutes on two cores can decide. Tails take longer slices or a
-// higher rate, and hundreds of pairs.
-func DefaultGate() []string {
-	return []string{"fetch_p50_ms", "openbao_cpu_ms_per_fetch"}
+// DefaultGate lists the metrics that decide unless told otherwise: those that a few minutes on two cores can decide.
+// p95 has a margin of its own.
+func DefaultGate(margin float64) []GateMetric {
+	return []GateMetric{{"fetch_p50_ms", margin}, {"openbao_cpu_ms_per_fetch", margin}, {"fetch_p95_ms", max(margin,
+		TailMargin)}}
 }
 
 // Recorded lists the metrics that every slice records; those that do not decide are informational.
@@ -37,25 +37,29 @@ func (c *Comparison) metrics(valid []Pair, level float64, q *Quarantine) []Metri
 		m := Metric{Name: name, Verdict: result.Inconclusive, PFail: 1, PPass: 1, PHolm: 1}
 		m.describe()
 		if i := slices.IndexFunc(c.Design.GateMetrics, func(g GateMetric) bool { return g.Name == name }); i >= 0 {
-			m.Gate, m.Margin = true, c.Design.GateMetrics[i].Margin
+			m.Gate, m.Margin, m.Quarantine = true, c.Design.GateMetrics[i].Margin, q.reason(name)
 		}
 		m.evaluate(valid, level)
-		if m.Pairs == 0 && !m.Gate {
-			continue
+		if m.Pairs > 0 || m.Gate {
+			out = append(out, m)
 		}
-		if why := q.reason(name, c.Started); why != "" && m.Gate {
-			m.Gate, m.Reason = false, quarantinedPrefix+why
-		}
-		out = append(out, m)
 	}
 	return out
 }
 
-// quarantinedPrefix begins the reason of a metric in quarantine.
-const quarantinedPrefix = "quarantined: "
+// formerly began the reason of a metric in quarantine before December 2026, when it took no part in the verdict at all.
+const formerly = "quarantined: "
 
-// Quarantined reports whether the metric would decide, were it not in quarantine; Reason says why it is, and until when.
-func (m *Metric) Quarantined() bool { return strings.HasPrefix(m.Reason, quarantinedPrefix) }
+// Quarantined says why a metric that decides did not have to pass, and until when; empty where it had to.
+func (m *Metric) Quarantined() string {
+	if why, was := strings.CutPrefix(m.Reason, formerly); was && m.Quarantine == "" {
+		return why
+	}
+	return m.Quarantine
+}
+
+// Decides reports whether the metric took part in the verdict: one in quarantine does where it fails.
+func (m *Metric) Decides() bool { return m.Gate && (m.Quarantine == "" || m.Verdict == result.Fail) }
 
 // describe takes title and unit from the gate, which reads the metric.
 func (m *Metric) describe() {
@@ -68,23 +72,43 @@ func (m *Metric) describe() {
 	}
 }
 
+// ratio returns the values of a metric in a pair, or says why there is no ratio of them. What is to decide rests on
+// enough fetches, or on none.
+func (p Pair) ratio(metric string, decides bool) (a, b float64, missing string) {
+	for _, s := range []Slice{p.A, p.B} {
+		v, ok := s.Values[metric]
+		switch need := fetchesFor(metric); {
+		case !ok:
+			missing = "a slice has no value"
+		case !(v > 0) || math.IsInf(v, 1):
+			missing = fmt.Sprintf("a slice has the value %g, of which there is no ratio", v)
+		case decides && s.Fetches == 0 && s.Thin[metric] != "":
+			missing = s.Thin[metric]
+		case decides && s.Fetches > 0 && s.Fetches < need:
+			missing = fmt.Sprintf("%d fetches in a slice are too few, it takes %d: use longer slices or a higher rate", s.Fetches, need)
+		}
+	}
+	return p.A.Values[metric], p.B.Values[metric], missing
+}
+
 // evaluate computes everything that needs no decision.
 func (m *Metric) evaluate(valid []Pair, level float64) {
 	var a, b []float64
-	missing := "no slice has a value"
+	missing := "no pair is valid"
 	for _, p := range valid {
-		x, okA := p.A.Values[m.Name]
-		y, okB := p.B.Values[m.Name]
-		if thin := cmp.Or(p.A.Thin[m.Name], p.B.Thin[m.Name]); thin != "" && m.Gate { // what decides rests on enough fetches, or on none
-			missing, okA = thin+"; longer slices or a higher rate would", false
+		x, y, why := p.ratio(m.Name, m.Gate)
+		if why != "" {
+			missing = why
+			continue
 		}
-		if okA && okB {
-			a, b = append(a, x), append(b, y)
-		}
+		a, b = append(a, x), append(b, y)
 	}
 	if m.Pairs = len(a); m.Pairs == 0 {
-		m.Reason = missing
+		m.Reason = "no pair has a value: " + missing
 		return
+	}
+	if gone := len(valid) - m.Pairs; gone > 0 {
+		m.Missing = fmt.Sprintf("%d of %d valid pairs have no value: %s", gone, len(valid), missing)
 	}
 	m.A, m.B = stats.Median(a), stats.Median(b)
 	if cv := finite(stats.CV(a)); cv != nil {
@@ -92,7 +116,7 @@ func (m *Metric) evaluate(valid []Pair, level float64) {
 		m.Noise = string(stats.NoiseOf(*cv))
 	}
 	d, err := stats.LogRatios(a, b)
-	if err != nil {
+	if err != nil { // which no ratio of values above 0 gives
 		m.Pairs, m.Reason = 0, err.Error()
 		return
 	}
@@ -104,7 +128,8 @@ func (m *Metric) evaluate(valid []Pair, level float64) {
 	test := stats.SignedRankTest(d, math.Log1p(m.Margin))
 	m.PFail, m.PPass = test.Greater, test.Less
 	if float64(m.Pairs) < minValid*float64(len(valid)) {
-		m.PFail, m.PPass, m.Reason = 1, 1, fmt.Sprintf("only %d of %d pairs have a value: %s", m.Pairs, len(valid), missing)
+		m.PFail, m.PPass, m.Reason = 1, 1, fmt.Sprintf("only %d of %d valid pairs have a value: %s", m.Pairs,
+			len(valid), missing)
 	}
 }
 

@@ -92,11 +92,14 @@ func (m *Metric) row() []string {
 		return []string{name, "", "", "", "", "", "", "", "", string(m.Verdict) + ": " + m.Reason}
 	}
 	verdict, margin, mde := string(m.Verdict), percent(m.Margin), "∞"
-	if !m.Gate {
+	switch {
+	case !m.Gate:
 		verdict, margin = "informational", ""
 		if m.Reason != "" {
 			verdict += ": " + m.Reason
 		}
+	case m.Quarantine != "":
+		verdict += ", in quarantine: " + m.Quarantine
 	}
 	if m.MDE != nil {
 		mde = percent(*m.MDE)
@@ -117,9 +120,17 @@ func (c *Comparison) notes() []string {
 		"B/A is the Hodges-Lehmann estimate over pairs; the interval is not corrected for the number of metrics, the verdict is (Holm).",
 		"MDE is the difference that this comparison would have shown in 4 of 5 cases. A verdict needs the whole interval on one side of the margin.",
 	}
+	out = append(out, c.Notes...)
+	for _, m := range c.Metrics {
+		if m.Gate && m.Missing != "" {
+			out = append(out, m.Name+": "+m.Missing)
+		}
+	}
 	for _, o := range c.Outcomes {
-		if o.OnlyA+o.OnlyB+o.Both > 0 {
-			out = append(out, fmt.Sprintf("%s: more with A in %d, more with B in %d, with both alike in %d of %d pairs (p after Holm %.4f): %s", o.Title, o.OnlyA, o.OnlyB, o.Both, o.Pairs, o.PHolm, o.Verdict))
+		if o.TotalA+o.TotalB > 0 {
+			out = append(out,
+				fmt.Sprintf("%s: %d with A and %d with B; more with A in %d, more with B in %d, with both alike in %d of %d pairs (p after Holm %.4f): %s",
+					o.Title, o.TotalA, o.TotalB, o.OnlyA, o.OnlyB, o.Both, o.Pairs, o.PHolm, o.Verdict))
 		}
 	}
 	if why := discards(c.Pairs); why != "" {

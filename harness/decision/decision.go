@@ -41,6 +41,7 @@ type Decision struct {
 	Verdict    result.Verdict `json:"verdict"`
 	Reasons    []string       `json:"reasons"` // most important first
 	Chart      result.Chart   `json:"chart"`
+	Previous   *result.Chart  `json:"previous,omitempty"` // the release that was declared to be the one before; nil: none was
 	Tier       string         `json:"tier"`
 	Topologies []string       `json:"topologies,omitempty"` // that had to be shown
 	Scenarios  string         `json:"scenarios,omitempty"`  // which of the suite had to be tried: the pattern that chose them

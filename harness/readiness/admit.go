@@ -13,7 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// What a comparison may ask for at most, unless the policy says otherwise. The error rate is what steamer compare asks for by itself, the margin twice that.
+// What a comparison may ask for at most, unless the policy says otherwise. The error rate is what steamer compare
+// asks for by itself, the margin twice that; p95 may have compare.TailMargin.
 const (
 	DefaultMargin = 0.10
 	DefaultAlpha  = 0.05
@@ -32,11 +33,20 @@ func (p Policy) Admits(e *Evidence) error {
 		case !slices.Contains(p.Topologies, d.Where):
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --topology, which takes "+asked,
 				"it compared on %q, and the release is judged on %s", d.Where, asked)
+		case p.Previous != nil && (c.Doc.doc.A.Chart.Digest == "" || c.Doc.doc.A.Chart.Digest != p.Previous.Digest):
+			return exit.Invalidf("--from "+c.Path,
+				"compare with that one (steamer compare --base), or name the release before with --previous",
+				"it compares with %s, and the declared previous release is %s", exactly(*c.Doc.doc.A.Chart), exactly(*p.Previous))
 		case d.Mode != load.Inline:
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --mode "+load.Inline, "it fetched in mode %q, and jobs fetch in mode %s", d.Mode, load.Inline)
 		}
 	}
 	return nil
+}
+
+// exactly is a chart by name, version and content.
+func exactly(c result.Chart) string {
+	return fmt.Sprintf("%s (%s)", name(c), cmp.Or(c.Digest, "no digest"))
 }
 
 // rejudge judges a comparison by its pairs, and by what the policy lets it ask for. One that asks for less gives no PASS. A FAIL of it stands: what
@@ -53,13 +63,30 @@ func (p Policy) rejudge(c Compared, q *compare.Quarantine) rejudged {
 	return r
 }
 
-// lax says in what a comparison asked for less than the policy does. A metric that does not decide may have any margin.
+// lax says in what a comparison asked for less than the policy does. A metric that need not pass may have any margin.
 func (p Policy) lax(r rejudged) []string {
 	var out []string
 	margin, alpha := cmp.Or(p.Margin, DefaultMargin), cmp.Or(p.Alpha, DefaultAlpha)
+	if p.Previous == nil {
+		out = append(out,
+			fmt.Sprintf("which release came before is not declared (--previous), so that %s may be any other",
+				exactly(*r.A.Chart)))
+	}
+	asked := compare.DefaultGate(margin)
+	for _, g := range asked {
+		if !slices.ContainsFunc(r.Design.GateMetrics, func(has compare.GateMetric) bool { return has.Name == g.Name }) {
+			out = append(out, fmt.Sprintf("%s did not decide in the comparison, and the gate asks for it", g.Name))
+		}
+	}
 	for _, m := range r.Metrics {
-		if m.Gate && m.Margin > margin {
-			out = append(out, fmt.Sprintf("%s: the comparison has a margin of %.4g %%, the gate allows one of %.4g %% at most", m.Title, 100*m.Margin, 100*margin))
+		most := margin
+		if i := slices.IndexFunc(asked, func(g compare.GateMetric) bool { return g.Name == m.Name }); i >= 0 {
+			most = asked[i].Margin
+		}
+		if m.Gate && m.Quarantine == "" && m.Margin > most {
+			out = append(out,
+				fmt.Sprintf("%s: the comparison has a margin of %.4g %%, the gate allows one of %.4g %% at most",
+					m.Title, 100*m.Margin, 100*most))
 		}
 	}
 	if r.Design.Alpha > alpha {

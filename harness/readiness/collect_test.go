@@ -40,19 +40,38 @@ func TestCollect(t *testing.T) {
 		want   result.Verdict // empty: no decision
 		code   exit.Code
 		files  int
+		asked  bool
 	}{
-		"everything":        {func(*readiness.Work) {}, result.Pass, exit.Pass, 3},
-		"without mutants":   {func(w *readiness.Work) { w.Mutants = nil }, result.Pass, exit.Pass, 2},
-		"no worse":          {func(w *readiness.Work) { w.Compare = comparing(compared(t, 0.95, 0.02, released(t), nil), nil) }, result.Pass, exit.Pass, 4},
-		"slower":            {func(w *readiness.Work) { w.Compare = comparing(compared(t, 1.3, 0.02, released(t), nil), nil) }, result.Fail, exit.Pass, 4},
-		"compared half way": {func(w *readiness.Work) { w.Compare = comparing(compared(t, 0.95, 0.02, released(t), cutShort), broken) }, result.Pass, exit.Pass, 4},
-		"could not compare": {func(w *readiness.Work) { w.Compare = comparing("", broken) }, result.Pass, exit.Pass, 3},
-		"run half way":      {func(w *readiness.Work) { half(w, broken) }, result.Inconclusive, exit.Pass, 3},
-		"nothing to check":  {func(w *readiness.Work) { w.Check = nil }, result.Inconclusive, exit.Pass, 2},
-		"bad input":         {func(w *readiness.Work) { w.Check = failing[*check.Report](exit.Invalidf("x", "", "no")) }, "", exit.Invalid, 0},
-		"run left nothing":  {func(w *readiness.Work) { w.Run = none(broken) }, "", exit.Environment, 1},
-		"mutants failed":    {func(w *readiness.Work) { w.Mutants = failing[[]mutant.Outcome](errors.New("defect")) }, "", exit.Internal, 2},
-		"directory is gone": {func(w *readiness.Work) { w.Dir = "/nowhere" }, "", exit.Environment, 0},
+		"everything":      {func(*readiness.Work) {}, result.Pass, exit.Pass, 3, false},
+		"without mutants": {func(w *readiness.Work) { w.Mutants = nil }, result.Pass, exit.Pass, 2, false},
+		"no worse": {func(w *readiness.Work) {
+			w.Compare = comparing(compared(t, 0.95, 0.02, released(t),
+				nil), nil)
+		}, result.Pass, exit.Pass, 4, false},
+		"slower": {func(w *readiness.Work) {
+			w.Compare = comparing(compared(t, 1.3, 0.02, released(t),
+				nil), nil)
+		}, result.Fail, exit.Pass, 4, false},
+		"compared half way": {func(w *readiness.Work) {
+			w.Compare = comparing(compared(t, 0.95, 0.02, released(t),
+				cutShort), broken)
+		}, result.Inconclusive, exit.Pass, 4, true},
+		"could not compare": {
+			func(w *readiness.Work) { w.Compare = comparing("", broken) }, result.Inconclusive,
+			exit.Pass, 3, true,
+		},
+		"run half way":     {func(w *readiness.Work) { half(w, broken) }, result.Inconclusive, exit.Pass, 3, false},
+		"nothing to check": {func(w *readiness.Work) { w.Check = nil }, result.Inconclusive, exit.Pass, 2, false},
+		"bad input": {func(w *readiness.Work) {
+			w.Check = failing[*check.Report](exit.Invalidf("x", "",
+				"no"))
+		}, "", exit.Invalid, 0, false},
+		"run left nothing": {func(w *readiness.Work) { w.Run = none(broken) }, "", exit.Environment, 1, false},
+		"mutants failed": {
+			func(w *readiness.Work) { w.Mutants = failing[[]mutant.Outcome](errors.New("defect")) },
+			"", exit.Internal, 2, false,
+		},
+		"directory is gone": {func(w *readiness.Work) { w.Dir = "/nowhere" }, "", exit.Environment, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +85,9 @@ func TestCollect(t *testing.T) {
 			}
 			evidence, err := readiness.Read(paths...)
 			require.NoError(t, err)
-			d, err := readiness.Decide(evidence, policy(t))
+			p := policy(t)
+			p.Asked = tc.asked
+			d, err := readiness.Decide(evidence, p)
 			require.NoError(t, err)
 			require.Equal(t, tc.want, d.Verdict, "%q", d.Reasons)
 		})

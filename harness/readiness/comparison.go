@@ -51,10 +51,10 @@ type rejudged struct {
 	stated      result.Verdict // by the file
 	differs     string         // why the file states another verdict; "" where it states the same
 	edited      bool           // nothing explains the difference
-	quarantined []string       // metrics that would decide, and why they do not
+	quarantined []string       // metrics that need not pass, and why
 }
 
-// judge derives the verdict from the pairs, with the quarantined metrics informational.
+// judge derives the verdict from the pairs; the metrics in quarantine need not pass.
 func (c Compared) judge(q *compare.Quarantine) rejudged {
 	anew, plain := *c.doc, *c.doc
 	compare.Judge(&anew, q)
@@ -68,17 +68,17 @@ func (c Compared) judge(q *compare.Quarantine) rejudged {
 	case len(before) > 0:
 		r.differs = fmt.Sprintf("its file says %s, judged with a quarantine (%s); --quarantine names one", r.stated, strings.Join(before, "; "))
 	default:
-		r.differs, r.edited = fmt.Sprintf("its file says %s, which does not follow from its pairs: they say %s", r.stated, anew.Verdict), true
+		r.differs, r.edited = fmt.Sprintf("its file says %s, which does not follow from its pairs by the rules of this release: they say %s", r.stated, anew.Verdict), true
 	}
 	return r
 }
 
-// quarantined are the metrics that were to decide, but are in quarantine.
+// quarantined are the metrics that were to decide, but are in quarantine and did not fail.
 func quarantined(c *compare.Comparison) []string {
 	var out []string
 	for _, m := range c.Metrics {
-		if m.Quarantined() {
-			out = append(out, m.Name+" "+m.Reason)
+		if why := m.Quarantined(); why != "" && !m.Decides() {
+			out = append(out, m.Name+" quarantined: "+why)
 		}
 	}
 	return out
@@ -113,9 +113,13 @@ func (r rejudged) show(path string) decision.Compared {
 	if r.differs != "" {
 		out.Reasons = append(out.Reasons, r.differs)
 	}
+	out.Reasons = append(out.Reasons, r.Notes...)
 	for _, m := range r.Metrics {
+		if m.Quarantine != "" && !m.Decides() {
+			m.Reason = "in quarantine, so that it need not pass: " + m.Quarantine
+		}
 		out.Metrics = append(out.Metrics, decision.Ratio{
-			Name: m.Name, Title: m.Title, Unit: m.Unit, Gate: m.Gate, Margin: m.Margin, Base: m.A, Head: m.B, Ratio: m.Ratio,
+			Name: m.Name, Title: m.Title, Unit: m.Unit, Gate: m.Decides(), Margin: m.Margin, Base: m.A, Head: m.B, Ratio: m.Ratio,
 			Lo: m.Lo, Hi: m.Hi, MDE: m.MDE, Verdict: m.Verdict, Reason: m.Reason,
 		})
 		if a, b := r.Values(m.Name); len(a) > 0 {

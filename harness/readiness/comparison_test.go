@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,12 +59,38 @@ func TestRefusesOtherComparisons(t *testing.T) {
 		"two tiers in two comparisons": {
 			change: func(c *compare.Comparison) { c.Design.Tier = "60" }, alone: true, also: true, want: []string{`compared at tier "60"`, `at tier "12"`},
 		},
-		"no tier":          {change: func(c *compare.Comparison) { c.Design.Tier = "" }, want: []string{`compared at tier ""`}},
-		"another topology": {alone: true, topologies: []string{topology.CloudNativeHybrid}, want: []string{`compared on "cloud-native"`, "judged on cloud-native-hybrid"}},
-		"processes":        {change: func(c *compare.Comparison) { c.Design.Where = "local" }, want: []string{`compared on "local"`, "cloud-native or cloud-native-hybrid"}},
-		"another mode":     {change: func(c *compare.Comparison) { c.Design.Mode = "login-read" }, want: []string{`mode "login-read"`, "--mode inline"}},
-		"another chart":    {change: func(c *compare.Comparison) { c.A.Chart.Name = "vault" }, want: []string{"openbao 0.2.0 with vault 0.1.0", "no release of that chart"}},
-		"other values":     {change: func(c *compare.Comparison) { c.B.Config = "sha256:values" }, want: []string{"are not those laid over", "@VALUES"}},
+		"no tier": {
+			change: func(c *compare.Comparison) { c.Design.Tier = "" },
+			want:   []string{`compared at tier ""`},
+		},
+		"another topology": {
+			alone: true, topologies: []string{topology.CloudNativeHybrid},
+			want: []string{`compared on "cloud-native"`, "judged on cloud-native-hybrid"},
+		},
+		"processes": {
+			change: func(c *compare.Comparison) { c.Design.Where = "local" },
+			want:   []string{`compared on "local"`, "cloud-native or cloud-native-hybrid"},
+		},
+		"another mode": {
+			change: func(c *compare.Comparison) { c.Design.Mode = "login-read" },
+			want:   []string{`mode "login-read"`, "--mode inline"},
+		},
+		"another chart": {
+			change: func(c *compare.Comparison) { c.A.Chart.Name = "vault" },
+			want:   []string{"openbao 0.2.0 with vault 0.1.0", "no release of that chart"},
+		},
+		"another base": {change: func(c *compare.Comparison) {
+			c.A.Chart.Version, c.A.Chart.Digest = "0.0.1",
+				"sha256:slow"
+		}, want: []string{"openbao 0.0.1 (sha256:slow)", "the declared previous release is openbao 0.1.0 (sha256:a)", "--previous"}},
+		"a base of no content": {
+			change: func(c *compare.Comparison) { c.A.Chart.Digest = "" },
+			want:   []string{"openbao 0.1.0 (no digest)", "the declared previous release is openbao 0.1.0 (sha256:a)"},
+		},
+		"other values": {
+			change: func(c *compare.Comparison) { c.B.Config = "sha256:values" },
+			want:   []string{"are not those laid over", "@VALUES"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,16 +142,23 @@ func TestLaxComparison(t *testing.T) {
 		reason                 []string
 		quarantined, otherwise bool // its p95 alone has the margin; and is in quarantine
 	}{
-		"as the gate asks":           {ratio: 0.95, margin: 0.10, alpha: 0.05, verdict: result.Pass},
-		"stricter":                   {ratio: 0.95, margin: 0.05, alpha: 0.01, verdict: result.Pass},
-		"larger margin":              {ratio: 1.1, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 25 %", "one of 10 % at most"}},
-		"larger alpha":               {ratio: 0.95, margin: 0.10, alpha: 0.2, verdict: result.Inconclusive, reason: []string{"(alpha) of 0.2", "one of 0.05 at most"}},
-		"larger margin, and unsure":  {ratio: 1.25, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 25 %", "reaches across"}},
-		"larger margin, and missed":  {ratio: 1.6, margin: 0.25, alpha: 0.05, verdict: result.Fail, reason: []string{"above the margin of 25 %"}},
-		"the policy allows them":     {ratio: 1.1, margin: 0.25, alpha: 0.2, mostMargin: 0.25, mostAlpha: 0.2, verdict: result.Pass},
-		"the policy is stricter":     {ratio: 0.95, margin: 0.10, alpha: 0.05, mostMargin: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 10 %", "one of 5 % at most"}},
-		"one metric's margin":        {ratio: 0.95, margin: 0.25, alpha: 0.05, otherwise: true, verdict: result.Inconclusive, reason: []string{"p95", "a margin of 25 %"}},
-		"one metric, but quarantine": {ratio: 0.95, margin: 0.25, alpha: 0.05, otherwise: true, quarantined: true, verdict: result.Pass},
+		"as the gate asks":          {ratio: 0.95, margin: 0.10, alpha: 0.05, verdict: result.Pass},
+		"stricter":                  {ratio: 0.95, margin: 0.05, alpha: 0.01, verdict: result.Pass},
+		"larger margin":             {ratio: 1.1, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 25 %", "one of 10 % at most"}},
+		"larger alpha":              {ratio: 0.95, margin: 0.10, alpha: 0.2, verdict: result.Inconclusive, reason: []string{"(alpha) of 0.2", "one of 0.05 at most"}},
+		"larger margin, and unsure": {ratio: 1.25, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 25 %", "reaches across"}},
+		"larger margin, and missed": {ratio: 1.6, margin: 0.25, alpha: 0.05, verdict: result.Fail, reason: []string{"above the margin of 25 %"}},
+		"the policy allows them":    {ratio: 1.1, margin: 0.25, alpha: 0.2, mostMargin: 0.25, mostAlpha: 0.2, verdict: result.Pass},
+		"the policy is stricter":    {ratio: 0.95, margin: 0.10, alpha: 0.05, mostMargin: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 10 %", "one of 5 % at most"}},
+		"one metric's margin":       {ratio: 0.95, margin: 0.25, alpha: 0.05, otherwise: true, verdict: result.Pass},
+		"one metric's larger margin": {
+			ratio: 0.95, margin: 0.5, alpha: 0.05, otherwise: true,
+			verdict: result.Inconclusive, reason: []string{"p95", "a margin of 50 %", "one of 25 % at most"},
+		},
+		"one metric, but quarantine": {
+			ratio: 0.95, margin: 0.5, alpha: 0.05, otherwise: true, quarantined: true,
+			verdict: result.Pass,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,4 +191,39 @@ func TestLaxComparison(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUndeclaredBase: a comparison with a release that nobody declared to be the one before gives no PASS, but its
+// FAIL stands.
+func TestUndeclaredBase(t *testing.T) {
+	t.Parallel()
+	for ratio, want := range map[float64]result.Verdict{0.95: result.Inconclusive, 1.6: result.Fail} {
+		evidence, err := readiness.Read(compared(t, ratio, 0.02, "sha256:b", nil))
+		require.NoError(t, err)
+		p := policy(t)
+		p.Previous = nil
+		d, err := readiness.Decide(evidence, p)
+		require.NoError(t, err)
+		c := criterion(t, d, decision.Comparison)
+		require.Equal(t, want, c.Verdict, "%q", c.Reasons)
+		require.True(t, c.Required, "what was given has to decide")
+		if want == result.Inconclusive {
+			require.Contains(t, strings.Join(c.Reasons, "\n"),
+				"not declared (--previous), so that openbao 0.1.0 (sha256:a) may be any other")
+		}
+	}
+}
+
+// TestQuarantineEnds: what was quarantined when the comparison was made is not when it is judged later, and the
+// decision says so.
+func TestQuarantineEnds(t *testing.T) {
+	t.Parallel()
+	file := compared(t, 1.04, 0.4, "sha256:b",
+		func(c *compare.Comparison) { c.Started = time.Now().Add(-2 * compare.LongestQuarantine) })
+	evidence, err := readiness.Read(file, quarantine(t, time.Now().Add(-time.Hour)))
+	require.NoError(t, err)
+	d, err := readiness.Decide(evidence, policy(t))
+	require.NoError(t, err)
+	require.Equal(t, result.Inconclusive, d.Compared[0].Verdict)
+	require.Contains(t, criterion(t, d, decision.Comparison).Measured, "the quarantine of fetch_p95_ms ended on ")
 }

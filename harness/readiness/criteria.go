@@ -93,8 +93,10 @@ func (p Policy) comparison(d *decision.Decision, e *Evidence) (string, finding) 
 	for _, c := range e.Comparisons {
 		r := p.rejudge(c.Doc, e.quarantine())
 		says := fmt.Sprintf("against %s: %s", describe(r.A), r.Verdict)
-		if r.differs != "" {
-			says += " (" + r.differs + ")"
+		for _, note := range slices.Concat(r.Notes, []string{r.differs}) {
+			if note != "" {
+				says += " (" + note + ")"
+			}
 		}
 		measured = append(measured, says)
 		for _, why := range r.quarantined {

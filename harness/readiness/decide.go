@@ -23,12 +23,16 @@ type Policy struct {
 	Suite      []string // IDs of the scenarios that must have run, or been skipped for a reason, in each topology
 	Required   []string // of Criteria; a PASS needs them all to pass
 	Uncompared string   // why there is no comparison, to be told
-	Margin     float64  // largest that a comparison may have, 0.1 is 10 %; 0: DefaultMargin
-	Alpha      float64  // largest error rate that a comparison may have; 0: DefaultAlpha
+	Asked      bool     // a comparison was to be made: without one that decided there is no PASS, as where one was given
+	// Previous is the release that the chart is to be compared with; nil: nobody declared one.
+	Previous *result.Chart
+	Margin   float64 // largest that a comparison may have, 0.1 is 10 %; 0: DefaultMargin
+	Alpha    float64 // largest error rate that a comparison may have; 0: DefaultAlpha
 }
 
-// DefaultRequired are the criteria that every release has to meet. A comparison needs a last release, and mutants say more about the
-// suite than about the chart; both fail a release where they are given and fail.
+// DefaultRequired are the criteria that every release has to meet. A comparison needs a last release, and mutants say
+// more about the suite than about the chart; both fail a release where they are given and fail. A comparison that was
+// asked for or given holds a release up, too, where it could not tell.
 func DefaultRequired() []string {
 	return []string{decision.Charts, decision.Defects, decision.Complete, decision.Functional, decision.Load, decision.Hygiene}
 }
@@ -36,7 +40,7 @@ func DefaultRequired() []string {
 // Decide judges the evidence. The first rule that applies decides:
 //
 //  1. a criterion is missed, required or not: FAIL
-//  2. a required criterion could not be judged, or nothing was given for it: INCONCLUSIVE
+//  2. a required criterion could not be judged, or nothing was given for it: INCONCLUSIVE; a comparison that was asked for or given is required
 //  3. otherwise PASS
 //
 // Evidence about different charts, loads of different tiers where the policy names none, and comparisons that the policy does not admit make no
@@ -57,6 +61,10 @@ func Decide(e *Evidence, p Policy) (*decision.Decision, error) {
 	}
 	if err = p.Admits(e); err != nil {
 		return nil, err
+	}
+	d.Previous = p.Previous
+	if p.Asked || len(e.Comparisons) > 0 {
+		p.Required = append(slices.Clone(p.Required), decision.Comparison)
 	}
 	d.Tier, d.Topologies, d.Scenarios, d.Compared = p.Tier, p.Topologies, p.Scenarios, p.compared(e)
 	for _, r := range e.Runs {

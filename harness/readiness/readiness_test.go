@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +36,10 @@ func policy(t *testing.T) readiness.Policy {
 	require.NoError(t, err)
 	return readiness.Policy{
 		SLO: slo, Validity: gate.DefaultValidity(), Topologies: topology.Names(), Required: readiness.DefaultRequired(),
-		Suite: []string{"access/own-secret", "hygiene/no-secret-leaks"},
+		Suite: []string{"access/own-secret", "hygiene/no-secret-leaks"}, Previous: &result.Chart{
+			Name:    "openbao",
+			Version: "0.1.0", Digest: "sha256:a",
+		},
 	}
 }
 
@@ -94,7 +96,7 @@ func compared(t *testing.T, ratio, p95 float64, digest string, change func(*comp
 	c.B = compare.Subject{Chart: &result.Chart{Name: "openbao", Version: "0.2.0", Digest: digest}}
 	for range d.MaxPairs {
 		slice := func(by float64) compare.Slice {
-			s := compare.Slice{Fetches: 1, Values: map[string]float64{}}
+			s := compare.Slice{Fetches: 300, Values: map[string]float64{}}
 			for _, name := range decisive() {
 				noise := 0.02
 				if name == "fetch_p95_ms" {
@@ -128,28 +130,57 @@ func quarantine(t *testing.T, expires time.Time) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "quarantine.yaml")
 	text := "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n  reason: 12 pairs could not have shown less than 30 %\n" +
-		"  since: 2026-11-01T00:00:00Z\n  expires: " + expires.Format(time.RFC3339) + "\n"
+		"  since: " + expires.Add(-compare.LongestQuarantine).Format(time.RFC3339) + "\n  expires: " + expires.Format(time.RFC3339) + "\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
 
+// decideCase is evidence, as it was recorded but for what is said here, and the decision that it has to get.
+type decideCase struct {
+	run, check, mutants func(map[string]any) // nil: as recorded
+	without             string               // a record to leave out
+	more                []string
+	tier                string
+	require             []string // beyond the default
+	want                result.Verdict
+	reason              string // part of the first reason
+}
+
+func (tc decideCase) decide(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	paths := append([]string{}, tc.more...)
+	for path, change := range map[string]func(map[string]any){runFile: tc.run, checkFile: tc.check, mutantsFile: tc.mutants} {
+		if path == tc.without {
+			continue
+		}
+		if change != nil {
+			path = changed(t, path, change)
+		}
+		paths = append(paths, path)
+	}
+	evidence, err := readiness.Read(paths...)
+	require.NoError(t, err)
+	p := policy(t)
+	p.Tier, p.Required = tc.tier, append(p.Required, tc.require...)
+	d, err := readiness.Decide(evidence, p)
+	require.NoError(t, err)
+	require.Equal(t, tc.want, d.Verdict, "%q", d.Reasons)
+	require.NotEmpty(t, d.Reasons)
+	require.Contains(t, d.Reasons[0], tc.reason)
+	require.Len(t, d.Criteria, len(decision.Criteria()))
+	for _, c := range d.Criteria {
+		require.Equal(t, c.Verdict != result.Pass, len(c.Reasons) > 0, "%s: reasons unless it is met: %q", c.ID, c.Reasons)
+	}
+	text, err := decision.Encode(d)
+	require.NoError(t, err)
+	_, err = decision.Decode("again", text)
+	require.NoError(t, err)
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
-	type change = func(map[string]any)
-	head := func() string {
-		r, err := result.ReadFile(runFile)
-		require.NoError(t, err)
-		return r.Topologies[0].Chart.Digest
-	}()
-	for name, tc := range map[string]struct {
-		run, check, mutants change // nil: as recorded
-		without             string // a record to leave out
-		more                []string
-		tier                string
-		require             []string // beyond the default
-		want                result.Verdict
-		reason              string // part of the first reason
-	}{
+	for name, tc := range map[string]decideCase{
 		"as recorded": {want: result.Pass, reason: "static checks of the chart"},
 		"scenario failed": {
 			run: scenario("access/own-secret", "failed", "got 500"), want: result.Fail, reason: "cloud-native: access/own-secret: got 500",
@@ -239,61 +270,8 @@ func TestDecide(t *testing.T) {
 		"a mutant could not be tried": {
 			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "broken" }, want: result.Pass,
 		},
-		"comparison passed":    {more: []string{compared(t, 0.95, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Pass},
-		"comparison failed":    {more: []string{compared(t, 1.3, 0.02, head, nil)}, want: result.Fail, reason: "above the margin of 10 %"},
-		"comparison is unsure": {more: []string{compared(t, 1.1, 0.02, head, nil)}, want: result.Pass},
-		"comparison, required": {
-			more: []string{compared(t, 1.1, 0.02, head, nil)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "reaches across the margin",
-		},
-		"comparison states a PASS that its pairs do not give": {
-			more: []string{compared(t, 1.3, 0.02, head, states(result.Pass))}, want: result.Fail, reason: "above the margin of 10 %",
-		},
-		"comparison states a FAIL that its pairs do not give": {
-			more: []string{compared(t, 0.95, 0.02, head, states(result.Fail))}, require: []string{decision.Comparison}, want: result.Inconclusive,
-			reason: "its file says FAIL, which does not follow from its pairs: they say PASS",
-		},
-		"comparison too noisy": {
-			more: []string{compared(t, 1.04, 0.4, head, nil)}, require: []string{decision.Comparison}, want: result.Inconclusive, reason: "p95",
-		},
-		"the same with its noisy metric in quarantine": {
-			more: []string{compared(t, 1.04, 0.4, head, nil), quarantine(t, time.Now().Add(time.Hour))}, require: []string{decision.Comparison}, want: result.Pass,
-		},
-		"the same when the quarantine has ended": {
-			more:    []string{compared(t, 1.04, 0.4, head, nil), quarantine(t, time.Now().Add(-time.Hour))},
-			require: []string{decision.Comparison}, want: result.Inconclusive, reason: "p95",
-		},
-		"no comparison, though": {require: []string{decision.Comparison}, want: result.Inconclusive, reason: "no comparison was given"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			paths := append([]string{}, tc.more...)
-			for path, change := range map[string]change{runFile: tc.run, checkFile: tc.check, mutantsFile: tc.mutants} {
-				if path == tc.without {
-					continue
-				}
-				if change != nil {
-					path = changed(t, path, change)
-				}
-				paths = append(paths, path)
-			}
-			evidence, err := readiness.Read(paths...)
-			require.NoError(t, err)
-			p := policy(t)
-			p.Tier, p.Required = tc.tier, append(p.Required, tc.require...)
-			d, err := readiness.Decide(evidence, p)
-			require.NoError(t, err)
-			require.Equal(t, tc.want, d.Verdict, "%q", d.Reasons)
-			require.NotEmpty(t, d.Reasons)
-			require.Contains(t, d.Reasons[0], tc.reason)
-			require.Len(t, d.Criteria, len(decision.Criteria()))
-			for _, c := range d.Criteria {
-				require.Equal(t, c.Verdict != result.Pass, len(c.Reasons) > 0, "%s: reasons unless it is met: %q", c.ID, c.Reasons)
-			}
-			text, err := decision.Encode(d)
-			require.NoError(t, err)
-			_, err = decision.Decode("again", text)
-			require.NoError(t, err)
-		})
+		t.Run(name, tc.decide)
 	}
 }
 
@@ -358,10 +336,11 @@ func TestRefuses(t *testing.T) {
 		"edited mutants":     {[]string{status}, []string{`unknown status "fine"`}},
 		"odd comparison":     {[]string{compared(t, 1, 0.02, "sha256:a", states("GREEN"))}, []string{`unknown verdict "GREEN"`}},
 		"cut comparison":     {[]string{write("comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "pa`)}, []string{"truncated?"}},
-		"other quarantine":   {[]string{write("q.yaml", "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason and an expiry"}},
-		"against itself":     {[]string{compared(t, 1, 0.02, "sha256:a", nil)}, []string{"compares the chart with itself"}},
-		"calibration":        {[]string{compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) { c.B.Injected = 0.1 })}, []string{"part of a calibration"}},
-		"chartless":          {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
+		"other quarantine": {[]string{write("q.yaml",
+			"apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason, since and expires"}},
+		"against itself": {[]string{compared(t, 1, 0.02, "sha256:a", nil)}, []string{"compares the chart with itself"}},
+		"calibration":    {[]string{compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) { c.B.Injected = 0.1 })}, []string{"part of a calibration"}},
+		"chartless":      {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -375,48 +354,6 @@ func TestRefuses(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestQuarantineIsTold: a metric that does not decide is named with reason and expiry.
-func TestQuarantineIsTold(t *testing.T) {
-	t.Parallel()
-	file := compared(t, 1.04, 0.4, "sha256:b", nil)
-	evidence, err := readiness.Read(file, quarantine(t, time.Now().Add(time.Hour)))
-	require.NoError(t, err)
-	require.Contains(t, evidence.Files[1].About, "fetch_p95_ms until")
-	d, err := readiness.Decide(evidence, policy(t))
-	require.NoError(t, err)
-	require.Contains(t, strings.Join(d.NotJudged, "\n"), "fetch_p95_ms quarantined: 12 pairs could not have shown less than 30 % (until ")
-	require.Equal(t, result.Pass, d.Compared[0].Verdict)
-	i := slices.IndexFunc(d.Criteria, func(c decision.Criterion) bool { return c.ID == decision.Comparison })
-	require.Contains(t, d.Criteria[i].Measured, "its file says INCONCLUSIVE, judged without the quarantine")
-	alone, err := readiness.Read(file)
-	require.NoError(t, err)
-	d, err = readiness.Decide(alone, policy(t))
-	require.NoError(t, err)
-	require.Equal(t, result.Inconclusive, d.Compared[0].Verdict)
-}
-
-func TestComparisonKeepsValidSlices(t *testing.T) {
-	t.Parallel()
-	raw, err := os.ReadFile(compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) {
-		c.Pairs = c.Pairs[:3]
-		c.Pairs[1].B.Invalid = []string{"dropped"}
-		delete(c.Pairs[2].B.Values, "fetch_p95_ms")
-	}))
-	require.NoError(t, err)
-	require.True(t, readiness.IsComparison(raw))
-	c, whole, err := readiness.Comparison("x", raw)
-	require.NoError(t, err)
-	require.Equal(t, "openbao 0.1.0", c.Base)
-	require.Equal(t, "openbao 0.2.0", c.Head)
-	require.Len(t, c.Slices["fetch_p95_ms"][0], 1)
-	require.Len(t, c.Slices["fetch_p50_ms"][1], 2)
-	require.Equal(t, result.Inconclusive, c.Verdict, "three pairs say nothing, whatever the file says")
-	require.Equal(t, c.Verdict, whole.Verdict)
-	require.False(t, readiness.IsComparison([]byte(`{"kind": "Result"}`)))
-	_, _, err = readiness.Comparison("x", raw[:50])
-	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
 
 func TestKnownDefectsAreRules(t *testing.T) {

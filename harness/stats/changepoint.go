@@ -81,21 +81,19 @@ func (c Changes) split(x []float64, offset int, rng *rand.Rand, places *[]int) {
 }
 
 // merge tests every place again between its neighbours, and drops the least
-// significant one until all that are left are significant.
+// significant one until all that are left are significant. A neighbour that is dropped
+// makes the stretch a longer one, whose change may be elsewhere: so places move first.
 func (c Changes) merge(x []float64, places []int, rng *rand.Rand) []ChangePoint {
 	for {
+		c.settle(x, places)
 		found := make([]ChangePoint, len(places))
 		worst := -1
 		for i, at := range places {
-			from, to := 0, len(x)
-			if i > 0 {
-				from = places[i-1]
+			from, to := stretch(places, i, len(x))
+			found[i] = ChangePoint{
+				Index: at, Before: Median(x[from:at]), After: Median(x[at:to]), P: c.permute(x[from:to],
+					between(x[from:at], x[at:to]), 1, rng),
 			}
-			if i+1 < len(places) {
-				to = places[i+1]
-			}
-			_, most := c.divide(x[from:to])
-			found[i] = ChangePoint{Index: at, Before: Median(x[from:at]), After: Median(x[at:to]), P: c.permute(x[from:to], most, 1, rng)}
 			if found[i].P > c.MaxP && (worst < 0 || found[i].P > found[worst].P) {
 				worst = i
 			}
@@ -105,6 +103,57 @@ func (c Changes) merge(x []float64, places []int, rng *rand.Rand) []ChangePoint 
 		}
 		places = slices.Delete(places, worst, worst+1)
 	}
+}
+
+// stretch is where the values begin and end that lie between the neighbours of a place.
+func stretch(places []int, i, n int) (from, to int) {
+	to = n
+	if i > 0 {
+		from = places[i-1]
+	}
+	if i+1 < len(places) {
+		to = places[i+1]
+	}
+	return from, to
+}
+
+// settle moves every place to the best one between its neighbours, over and over until none moves. It gives up where
+// they go round in circles; merge then still tests each place by what lies on its own two sides.
+func (c Changes) settle(x []float64, places []int) {
+	for range maxSettle {
+		moved := false
+		for i := range places {
+			from, to := stretch(places, i, len(x))
+			at, _ := c.divide(x[from:to])
+			moved = moved || from+at != places[i]
+			places[i] = from + at
+		}
+		if !moved {
+			return
+		}
+	}
+}
+
+// maxSettle is how often places are moved; two or three times is what it takes.
+const maxSettle = 20
+
+// between is the energy statistic of two parts.
+func between(before, after []float64) float64 {
+	within := func(x []float64) (sum float64) {
+		for i := range x {
+			for j := range i {
+				sum += math.Abs(x[i] - x[j])
+			}
+		}
+		return sum
+	}
+	cross := 0.0
+	for _, v := range before {
+		for _, w := range after {
+			cross += math.Abs(v - w)
+		}
+	}
+	return energy(within(before), within(after), cross, float64(len(before)), float64(len(after)))
 }
 
 // divide finds the place that maximises the energy statistic, and its value.

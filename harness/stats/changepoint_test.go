@@ -80,6 +80,42 @@ func TestChangePoints(t *testing.T) {
 	require.Empty(t, found)
 }
 
+// TestChangePointsAreWhereTheyWereTested: each is the best place between its neighbours, so that its p-value is its
+// own, and nobody else's.
+func TestChangePointsAreWhereTheyWereTested(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(14, 14))
+	c := Changes{MaxP: 0.05, Shortest: 3, Seed: 1}
+	several := 0
+	for range 60 {
+		var x []float64
+		for range 5 { // steps of any size and length, of which some are too small to stay
+			level, n := 10+2*rng.NormFloat64(), 4+rng.IntN(12)
+			for range n {
+				x = append(x, level+rng.NormFloat64())
+			}
+		}
+		found, err := ChangePoints(x, c)
+		require.NoError(t, err)
+		if len(found) > 1 {
+			several++
+		}
+		for i, p := range found {
+			from, to := 0, len(x)
+			if i > 0 {
+				from = found[i-1].Index
+			}
+			if i+1 < len(found) {
+				to = found[i+1].Index
+			}
+			at, most := c.divide(x[from:to])
+			require.Equal(t, from+at, p.Index, "%v", x)
+			require.InEpsilon(t, most, between(x[from:p.Index], x[p.Index:to]), 1e-9)
+		}
+	}
+	require.Greater(t, several, 20, "places have neighbours")
+}
+
 // TestChangePointFalseAlarms looks at series without change; 1 % may have one.
 func TestChangePointFalseAlarms(t *testing.T) {
 	t.Parallel()
