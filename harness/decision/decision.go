@@ -94,6 +94,8 @@ type Judged struct {
 	Checks   []result.Check    `json:"checks,omitempty"`
 	Counts   bool              `json:"counts"`          // false: a load that says nothing of the tier, which this gate does not judge
 	Apart    string            `json:"apart,omitempty"` // why it does not count
+	// Easier is set where a load that does not count was no harder than one that would: what it missed counts against the chart.
+	Easier bool `json:"easier,omitempty"`
 }
 
 // Compared is a comparison of the chart with another.

@@ -24,9 +24,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// The records are real: a run of both topologies, the static checks of the same chart, and the mutants that need no cluster.
+// The records are real: a run of both topologies, to which was added what its jobs did, the static checks of the same chart, and the mutants that
+// need no cluster. oldFile is that run as it was written, without what its jobs did.
 const (
-	runFile     = "../result/testdata/run-v1.json"
+	runFile     = "testdata/run.json"
+	oldFile     = "../result/testdata/run-v1.json"
 	checkFile   = "testdata/charts-check.json"
 	mutantsFile = "testdata/mutants.json"
 )

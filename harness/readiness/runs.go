@@ -20,8 +20,9 @@ func (p Policy) judge(r Of[*result.Result]) []decision.Judged {
 	for i, t := range fresh.Topologies {
 		j := decision.Judged{
 			Run: fresh.Run.ID, Path: r.Path, Topology: t.Name, Tier: fresh.Run.Tier, Profile: fresh.Run.Profile,
-			Recorded: r.Doc.Topologies[i].Verdict, Derived: t.Verdict, Reasons: t.Reasons, Checks: t.Checks, Apart: p.apart(fresh.Run.Tier, t.Load),
+			Recorded: r.Doc.Topologies[i].Verdict, Derived: t.Verdict, Reasons: t.Reasons, Checks: t.Checks,
 		}
+		j.Apart, j.Easier = p.apart(fresh.Run, &t)
 		j.Counts = j.Apart == ""
 		j.Passed, j.Failed, j.Skipped = t.Count()
 		for _, s := range t.Scenarios {
@@ -34,22 +35,19 @@ func (p Policy) judge(r Of[*result.Result]) []decision.Judged {
 	return out
 }
 
-// apart says why a load says nothing of the tier: it is another's, it does something else than jobs do, or it is so small that it would be another's.
-// "" where it counts.
-func (p Policy) apart(tier string, l *result.Load) string {
-	if l == nil {
-		return ""
+// apart says why a load says nothing good of the tier, "" where it counts; and whether what it missed counts all the same, because the chart had it
+// no harder than jobs make it.
+func (p Policy) apart(run result.Run, t *result.Topology) (why string, easier bool) {
+	if t.Load == nil {
+		return "", false
 	}
-	if tier != p.Tier {
-		return "it is of tier " + tier
+	differences := load.TierStandard().Differences(p.Tier, run, t)
+	easier = true
+	what := make([]string, len(differences))
+	for i, d := range differences {
+		what[i], easier = "it "+d.What, easier && d.Easier
 	}
-	if l.Mode != load.Inline {
-		return fmt.Sprintf("it is of mode %s, and jobs fetch in mode %s", l.Mode, load.Inline)
-	}
-	if t, err := load.TierNamed(tier); err == nil && l.JudgedRate() <= t.Above() {
-		return fmt.Sprintf("it asked for %g fetches per second, and tier %s begins above %g", l.JudgedRate(), tier, t.Above())
-	}
-	return ""
+	return strings.Join(what, "; "), easier && len(differences) > 0
 }
 
 // functional asks for the whole suite, over all runs, in each topology.
@@ -117,21 +115,28 @@ func scenariosOf(e *Evidence, topology string) []result.Scenario {
 func (p Policy) load(d *decision.Decision, _ *Evidence) (string, finding) {
 	var f finding
 	var measured []string
-	for _, j := range d.Runs { // no load is too small or in the wrong place for a wrong value; the others are judged below
-		if j.Counts && slices.Contains(p.Topologies, j.Topology) {
+	// No load is too small or in the wrong place for a wrong value, and one that is easier than the standard misses what it misses; those that count
+	// are judged below.
+	for _, j := range d.Runs {
+		asked := slices.Contains(p.Topologies, j.Topology)
+		if j.Counts && asked {
 			continue
 		}
 		for _, c := range j.Checks {
-			if c.ID == gate.IDWrongValues && c.Verdict == result.Fail {
+			if c.Verdict == result.Fail && !c.Informational && (c.ID == gate.IDWrongValues || j.Easier && asked) {
 				f.miss("%s, run %s: %s: %s", j.Topology, j.Run, c.Title, c.Reason)
 			}
 		}
 	}
 	for _, topology := range p.Topologies {
-		var doubts []string
+		var doubts, apart []string
 		held, runs := 0, 0
 		for _, j := range d.Runs {
-			if j.Topology != topology || len(j.Checks) == 0 || !j.Counts {
+			if j.Topology != topology || len(j.Checks) == 0 {
+				continue
+			}
+			if !j.Counts {
+				apart = append(apart, fmt.Sprintf("; run %s does not: %s", j.Run, j.Apart))
 				continue
 			}
 			runs++
@@ -148,7 +153,7 @@ func (p Policy) load(d *decision.Decision, _ *Evidence) (string, finding) {
 		}
 		switch {
 		case runs == 0:
-			f.doubt("%s: no load of tier %q was given that counts", topology, p.Tier)
+			f.doubt("%s: no load of tier %q was given that counts%s", topology, p.Tier, strings.Join(apart, ""))
 		case held == 0:
 			f.unsure = append(f.unsure, doubts...)
 		}

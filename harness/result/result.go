@@ -162,6 +162,7 @@ type Load struct {
 	Attempts  *Attempts               `json:"attempts,omitempty"`  // single requests while measuring
 	Stages    []LoadStage             `json:"stages,omitempty"`    // where the rate moved: how it went in each stage
 	Excursion *Excursion              `json:"excursion,omitempty"` // what was driven beyond what is judged; not in the totals above
+	Jobs      *Jobs                   `json:"jobs,omitempty"`      // what the jobs did; nil: not recorded
 }
 
 // Distribution summarises a latency histogram, in milliseconds.
