@@ -170,7 +170,7 @@ func TestDecide(t *testing.T) {
 			run: scenario("hygiene/no-secret-leaks", "failed", "found in the pod's log"), want: result.Fail, reason: "hygiene/no-secret-leaks: found in the pod's log",
 		},
 		"nobody looked for secrets": {
-			run: scenario("hygiene/no-secret-leaks", "skipped", "not here"), want: result.Inconclusive, reason: "no scan for secrets passed",
+			run: scenario("hygiene/no-secret-leaks", "skipped", "not here"), want: result.Inconclusive, reason: "the scan hygiene/no-secret-leaks did not pass: it was skipped: not here",
 		},
 		"objective missed, though the run says PASS": {
 			run: each(func(top map[string]any) { of(of(top, "load"), "intended")["mean"] = 5000 }), want: result.Fail, reason: "mean from the intended start: 5000 ms",

@@ -9,6 +9,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
 // judge derives the verdict of each topology of a run again. The run's own verdicts are kept beside.
@@ -65,12 +66,16 @@ func (p Policy) functional(_ *decision.Decision, e *Evidence) (string, finding) 
 				passed++
 			case result.Skipped:
 				skipped++
+				if scenario.Untried(s.Reason) {
+					continue
+				}
 			}
 			seen[s.ID] = true
 		}
 		missing := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return seen[id] })
+		below := p.below(scenariosOf(e, topology))
 		if !slices.Contains(p.Topologies, topology) { // more than was asked for, such as a run against a whole GitLab, where not all can run
-			missing = nil
+			missing, below = nil, nil
 		}
 		switch {
 		case len(seen) == 0:
@@ -79,6 +84,10 @@ func (p Policy) functional(_ *decision.Decision, e *Evidence) (string, finding) 
 			f.doubt("%s: %d scenarios of the suite were not tried, such as %s", topology, len(missing), missing[0])
 		case passed == 0:
 			f.doubt("%s: every scenario was skipped", topology)
+		default:
+			for _, why := range below {
+				f.doubt("%s: %s", topology, why)
+			}
 		}
 		measured = append(measured, fmt.Sprintf("%s: %d passed, %d failed, %d skipped", topology, passed, failed, skipped))
 	}
@@ -176,25 +185,34 @@ func problems(checks []result.Check) (missed, unsure []string) {
 	return missed, unsure
 }
 
+// hygiene asks for every scan of the suite, in each topology: a secret is wherever nobody looked.
 func (p Policy) hygiene(_ *decision.Decision, e *Evidence) (string, finding) {
 	var f finding
+	scans := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return group(id) != hygieneGroup })
 	passed := 0
 	for _, topology := range p.Topologies {
-		here := 0
+		found, why := map[string]bool{}, map[string]string{}
 		for _, s := range scenariosOf(e, topology) {
-			if !strings.HasPrefix(s.ID, "hygiene/") {
+			if group(s.ID) != hygieneGroup {
 				continue
 			}
 			switch s.Status {
 			case result.Failed:
 				f.miss("%s: %s: %s", topology, s.ID, oneLine(s.Reason))
 			case result.Passed:
-				here++
+				found[s.ID] = true
 			case result.Skipped:
+				why[s.ID] = ": it was skipped: " + oneLine(s.Reason)
 			}
 		}
-		if passed += here; here == 0 {
-			f.doubt("%s: no scan for secrets passed", topology)
+		passed += len(found)
+		for _, id := range scans {
+			if !found[id] {
+				f.doubt("%s: the scan %s did not pass%s", topology, id, why[id])
+			}
+		}
+		if len(scans) == 0 {
+			f.doubt("%s: no scan for secrets was asked for", topology)
 		}
 	}
 	return fmt.Sprintf("%d scans found none", passed), f

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,8 +16,17 @@ import (
 // DefaultParallel is how many parallel scenarios run at a time.
 const DefaultParallel = 4
 
-// Interrupted is the reason of scenarios that did not finish because the run was cancelled.
-const Interrupted = "interrupted"
+// Interrupted is the reason of scenarios that did not finish because the run was cancelled; with abandoned begins that of those that were not
+// begun because another was still at work on the environment.
+const (
+	Interrupted = "interrupted"
+	abandoned   = "the environment was given up: "
+)
+
+// Untried reports whether the reason of a skipped scenario is that it was not reached, and none that the environment declares.
+func Untried(reason string) bool {
+	return reason == Interrupted || strings.HasPrefix(reason, abandoned)
+}
 
 // Options change how Run works.
 type Options struct {
