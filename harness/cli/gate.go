@@ -107,6 +107,9 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 		return err
 	}
 	paths, dir, stop, err := f.collect(ctx, root, state, p, with, &policy, run.dryRun)
+	if ctx.Err() != nil && len(paths) > 0 {
+		return f.interrupted(state, policy, append(paths, f.with...), dir, p.Output, err)
+	}
 	if err != nil || stop {
 		return err
 	}
@@ -162,6 +165,21 @@ func (f *gateFlags) decide(state *State, policy readiness.Policy, evidence *read
 	if err != nil {
 		return err
 	}
+	return f.conclude(state, d, dir, output)
+}
+
+// interrupted decides on what was recorded before an interrupt: a FAIL that it proves stands, and is written. Otherwise there is no decision, and why is
+// what the gate ends with.
+func (f *gateFlags) interrupted(state *State, policy readiness.Policy, paths []string, dir, output string, why error) error {
+	evidence, err := readiness.Read(paths...)
+	if err != nil {
+		return why
+	}
+	d, err := readiness.Decide(evidence, policy)
+	if err != nil || d.Verdict != result.Fail {
+		return why
+	}
+	d.NotJudged = append(d.NotJudged, "what came after the interrupt")
 	return f.conclude(state, d, dir, output)
 }
 

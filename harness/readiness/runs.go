@@ -9,7 +9,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
 // judge derives the verdict of each topology of a run again. The run's own verdicts are kept beside.
@@ -66,9 +65,9 @@ func (p Policy) functional(_ *decision.Decision, e *Evidence) (string, finding) 
 				passed++
 			case result.Skipped:
 				skipped++
-				if scenario.Untried(s.Reason) {
-					continue
-				}
+			}
+			if !s.Tried() {
+				continue
 			}
 			seen[s.ID] = true
 		}

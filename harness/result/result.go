@@ -126,6 +126,9 @@ type Scenario struct {
 	Round     int                `json:"round,omitempty"` // from 1 where the suite was repeated
 	Status    Status             `json:"status"`
 	Reason    string             `json:"reason,omitempty"` // first failure or why it was skipped
+	// Untried is set where a skipped scenario says nothing: it was not reached, or what surrounds the chart failed under it. Other
+	// scenarios are skipped because the environment declares that it lacks what they need.
+	Untried bool `json:"untried,omitempty"`
 	Seconds   float64            `json:"seconds"`
 	Log       []string           `json:"log,omitempty"`
 	Measured  map[string]float64 `json:"measured,omitempty"` // name with unit suffix, e.g. "unavailable_seconds"
