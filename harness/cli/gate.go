@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -44,6 +45,7 @@ Exit code 0: every required criterion is met and none is missed. 1: one is misse
 type gateFlags struct {
 	from, with, require []string
 	quarantine          string
+	baseline            string
 	mutants             string
 	compare             bool
 }
@@ -56,6 +58,7 @@ func newGate(state *State) *cobra.Command {
 	command.Example = `  steamer gate --profile steady --tier 12
   steamer gate --chart ./openbao-1.2.4.tgz --previous ./openbao-1.2.3.tgz --require +comparison
   steamer gate --chart ./openbao-1.2.4.tgz --with runs/compare/comparison.json --require +comparison
+  steamer gate --chart ./openbao-0.12.3.tgz --baseline accepted.yaml      # with findings that somebody has accepted
   steamer gate --from runs/20261125-151000-abcd
   steamer gate --from runs/20261125-151000-abcd runs/compare-20261125-160000-9f3a/comparison.json --tier 12
   steamer gate --from runs/gate-20261125-160000/gate.json      # derive that decision again`
@@ -63,6 +66,7 @@ func newGate(state *State) *cobra.Command {
 	flags.StringArrayVar(&f.from, "from", nil, "judge finished work and run nothing: a run directory or a file; repeatable, and more may follow as arguments")
 	flags.StringArrayVar(&f.with, "with", nil, "further evidence beside what the gate runs itself, such as comparison.json; repeatable")
 	flags.StringVar(&f.quarantine, "quarantine", "", "file of metrics too noisy to decide a comparison, as steamer calibrate --write-quarantine writes it")
+	flags.StringVar(&f.baseline, "baseline", "", "file of findings that the static checks may have, as steamer charts check --write-baseline writes it")
 	flags.StringSliceVar(&f.require, "require", readiness.DefaultRequired(),
 		"criteria that have to be met: "+strings.Join(decision.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
 	flags.StringVar(&f.mutants, "mutants", "local", "mutants to try: none, local (no cluster, a minute) or all (half an hour)")
@@ -77,6 +81,12 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 			return err
 		}
 		f.with = append(f.with, f.quarantine)
+	}
+	if f.baseline != "" {
+		if _, err := check.ReadBaseline(f.baseline); err != nil {
+			return err
+		}
+		f.with = append(f.with, f.baseline)
 	}
 	if len(f.from) > 0 {
 		return f.offline(c, state, run, slices.Concat(f.from, args, f.with))

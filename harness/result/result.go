@@ -120,15 +120,15 @@ const (
 
 // Scenario is the outcome of one scenario on one topology.
 type Scenario struct {
-	ID        string             `json:"id"`              // e.g. "access/own-secret"
-	Title     string             `json:"title"`           // one sentence
-	Protects  string             `json:"protects"`        // what a user loses when it fails
-	Round     int                `json:"round,omitempty"` // from 1 where the suite was repeated
-	Status    Status             `json:"status"`
-	Reason    string             `json:"reason,omitempty"` // first failure or why it was skipped
+	ID       string `json:"id"`              // e.g. "access/own-secret"
+	Title    string `json:"title"`           // one sentence
+	Protects string `json:"protects"`        // what a user loses when it fails
+	Round    int    `json:"round,omitempty"` // from 1 where the suite was repeated
+	Status   Status `json:"status"`
+	Reason   string `json:"reason,omitempty"` // first failure or why it was skipped
 	// Untried is set where a skipped scenario says nothing: it was not reached, or what surrounds the chart failed under it. Other
 	// scenarios are skipped because the environment declares that it lacks what they need.
-	Untried bool `json:"untried,omitempty"`
+	Untried   bool               `json:"untried,omitempty"`
 	Seconds   float64            `json:"seconds"`
 	Log       []string           `json:"log,omitempty"`
 	Measured  map[string]float64 `json:"measured,omitempty"` // name with unit suffix, e.g. "unavailable_seconds"
