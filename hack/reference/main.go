@@ -45,6 +45,7 @@ func generate(root string) (map[string][]byte, error) {
 	for name, write := range map[string]func(root string) ([]byte, error){
 		"cli.md": commandLine, "exit-codes.md": exitCodes, "metrics.md": metrics,
 		"slo.schema.json": sloSchema, "plan.schema.json": planSchema, "profile.schema.json": profileSchema,
+		"baseline.schema.json": baselineSchema,
 	} {
 		text, err := write(root)
 		if err != nil {

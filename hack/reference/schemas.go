@@ -10,6 +10,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -56,6 +57,16 @@ func planSchema(root string) ([]byte, error) {
 		}
 	}
 	return d.generate(root)
+}
+
+func baselineSchema(root string) ([]byte, error) {
+	return document{
+		file: "baseline.schema.json", title: "Steamer baseline of findings", of: "harness/check", value: &check.Baseline{},
+		enums: map[field][]string{
+			{"Baseline", "apiVersion"}: {check.APIVersion}, {"Baseline", "kind"}: {check.BaselineKind},
+			{"Accepted", "severity"}: {string(check.Error), string(check.Warning)},
+		},
+	}.generate(root)
 }
 
 func profileSchema(root string) ([]byte, error) {

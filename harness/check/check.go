@@ -41,6 +41,7 @@ type Report struct {
 	Findings   []Finding    `json:"findings"`
 	Cases      []Rendered   `json:"cases"`
 	Coverage   Coverage     `json:"coverage"`
+	Stale      []string     `json:"stale,omitempty"` // entries of the baseline that match nothing any more
 }
 
 // Kubernetes names the API that objects were compared with.
@@ -49,11 +50,12 @@ type Kubernetes struct {
 	Source  string `json:"source"`
 }
 
-// Counts are numbers of findings.
+// Counts are numbers of findings that are not accepted.
 type Counts struct {
 	Errors   int `json:"errors"`
 	Warnings int `json:"warnings"`
 	Infos    int `json:"infos"`
+	Accepted int `json:"accepted,omitempty"` // by a baseline, whatever their severity; not in the others
 }
 
 // Outcome is what became of one rule.
@@ -122,7 +124,7 @@ func Run(ctx context.Context, c *chart.Chart, o Options) (*Report, error) {
 		}
 		report.Cases = append(report.Cases, entry)
 	}
-	report.Passed = report.Counts.Errors == 0 && (!o.Strict || report.Counts.Warnings == 0)
+	report.Passed = report.Counts.passed(o.Strict)
 	report.Seconds = time.Since(start).Seconds()
 	return report, ctx.Err()
 }
@@ -196,13 +198,6 @@ func (s *subject) judge(report *Report, skip map[string]string) {
 	}
 	report.Findings = found.sorted()
 	for _, finding := range report.Findings {
-		switch finding.Severity {
-		case Error:
-			report.Counts.Errors++
-		case Warning:
-			report.Counts.Warnings++
-		case Info:
-			report.Counts.Infos++
-		}
+		report.Counts.add(finding)
 	}
 }

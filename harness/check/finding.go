@@ -29,6 +29,8 @@ type Finding struct {
 	Message  string   `json:"message"`
 	Mend     string   `json:"mend,omitempty"`
 	Cases    []string `json:"cases,omitempty"` // in which it was seen
+	// Accepted is set where a baseline holds the finding, which then fails nothing.
+	Accepted *Acceptance `json:"accepted,omitempty"`
 }
 
 // findings collects findings; what several cases show is one finding with several cases.

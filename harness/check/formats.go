@@ -38,7 +38,7 @@ func JUnit(w io.Writer, r *Report) error {
 					continue
 				}
 				text := describeFinding(f)
-				if f.Severity == Error || r.Strict && f.Severity == Warning {
+				if f.Accepted == nil && (f.Severity == Error || r.Strict && f.Severity == Warning) {
 					failed.WriteString(text)
 					if first == "" {
 						first = f.Message

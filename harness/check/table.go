@@ -41,6 +41,9 @@ func Table(w io.Writer, r *Report, coloured bool) error {
 	if len(c.Unexercised) > 0 {
 		p.line("  never set: %s", shortened(c.Unexercised, 8))
 	}
+	for _, entry := range r.Stale {
+		p.line("\nThe baseline accepts what is not there any more: %s", entry)
+	}
 	verdict := "CLEAN"
 	if !r.Passed {
 		verdict = p.colour(Error, "FINDINGS")
@@ -51,8 +54,12 @@ func Table(w io.Writer, r *Report, coloured bool) error {
 			ran++
 		}
 	}
-	p.line("\n%s: %d errors, %d warnings, %d remarks; %d rules ran in %.1f s", verdict, r.Counts.Errors, r.Counts.Warnings, r.Counts.Infos,
-		ran, r.Seconds)
+	accepted := ""
+	if n := r.Counts.Accepted; n > 0 {
+		accepted = fmt.Sprintf(", %d accepted", n)
+	}
+	p.line("\n%s: %d errors, %d warnings, %d remarks%s; %d rules ran in %.1f s", verdict, r.Counts.Errors, r.Counts.Warnings, r.Counts.Infos,
+		accepted, ran, r.Seconds)
 	return p.err
 }
 
@@ -87,6 +94,9 @@ func (p *printer) finding(f Finding) {
 		p.line("  %s", strings.TrimSpace(place))
 	}
 	p.line("    %s", f.Message)
+	if a := f.Accepted; a != nil {
+		p.line("    accepted until %s by %s: %s", a.Expires, a.Owner, a.Reason)
+	}
 	if len(f.Cases) > 0 {
 		p.line("    in: %s", shortened(f.Cases, 3))
 	}

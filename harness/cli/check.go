@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +31,8 @@ type checkFlags struct {
 	values, sets, skips []string
 	format, output      string
 	repo, version       string
+	baseline, write     string
+	acceptance          check.Acceptance
 }
 
 func newChartsCheck(state *State) *cobra.Command {
@@ -39,7 +43,9 @@ func newChartsCheck(state *State) *cobra.Command {
 		Example: "  steamer charts check charts/openbao\n" +
 			"  steamer charts check oci://registry.example/charts/openbao --version 1.2.3\n" +
 			"  steamer charts check ./openbao-0.12.3.tgz --values mine.yaml --format junit --output junit.xml\n" +
-			"  steamer charts check my-chart --dialect none --skip 'security/pod-security=runs in a privileged namespace'",
+			"  steamer charts check my-chart --dialect none --skip 'security/pod-security=runs in a privileged namespace'\n" +
+			"  steamer charts check ./openbao-0.12.3.tgz --write-baseline accepted.yaml --owner team-secrets --reason 'known upstream' --expires 2027-01-31\n" +
+			"  steamer charts check ./openbao-0.12.4.tgz --baseline accepted.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
 			return runCheck(c, state, args[0], flags, options)
 		},
@@ -54,6 +60,12 @@ func newChartsCheck(state *State) *cobra.Command {
 		", ")+" (default the newest)")
 	f.StringVar(&options.AllowRBAC, "allow-rbac", "", "YAML file with the rights that the chart may have beyond the usual ones")
 	f.StringArrayVar(&flags.skips, "skip", nil, "rule to leave out, in the form RULE=REASON")
+	f.StringVar(&flags.baseline, "baseline", "", "file of findings that are accepted for a while; only others fail the check")
+	f.StringVar(&flags.write, "write-baseline", "",
+		"accept all errors and warnings, and write them to this file; the file of --baseline is brought up to date, any other that exists is refused")
+	f.StringVar(&flags.acceptance.Owner, "owner", "", "of --write-baseline: whom to ask about the findings")
+	f.StringVar(&flags.acceptance.Reason, "reason", "", "of --write-baseline: why they are accepted")
+	f.StringVar(&flags.acceptance.Expires, "expires", "", "of --write-baseline: the last day on which they are accepted, such as 2027-01-31, a year from now at most")
 	f.BoolVar(&options.Strict, "strict", false, "let warnings fail the check too")
 	f.StringVar(&flags.format, "format", "table", "table, json or junit")
 	f.StringVar(&flags.output, "output", "", "file to write to instead of the standard output")
@@ -70,6 +82,10 @@ func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, o
 		return err
 	}
 	options.Skip = parseSkips(flags.skips)
+	baseline, err := flags.baselines()
+	if err != nil {
+		return err
+	}
 	fetch := chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }}
 	loaded, err := fetch.Load(c.Context(), chart.Source{Name: source, Repo: flags.repo, Version: flags.version})
 	if err != nil {
@@ -78,6 +94,13 @@ func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, o
 	// Hundreds of renders make garbage that is gone with the process a few seconds later: collecting less of it saves a third of the CPU.
 	debug.SetGCPercent(checkGCPercent)
 	outcome, err := check.Run(c.Context(), loaded, options)
+	if err == nil && baseline != nil {
+		err = outcome.Accept(baseline)
+	}
+	if err == nil && flags.write != "" {
+		made := check.NewBaseline(outcome, flags.acceptance)
+		err = cmp.Or(made.Write(flags.write, flags.write == flags.baseline), outcome.Accept(made))
+	}
 	if err != nil {
 		return err
 	}
@@ -88,6 +111,23 @@ func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, o
 		return verdictError(exit.Fail)
 	}
 	return nil
+}
+
+// baselines reads --baseline, and refuses what --write-baseline lacks, before anything is rendered.
+func (f checkFlags) baselines() (*check.Baseline, error) {
+	if f.write == "" {
+		if f.acceptance != (check.Acceptance{}) {
+			return nil, exit.Invalidf("--owner, --reason, --expires", "add --write-baseline FILE, or leave them out", "there is no baseline to write")
+		}
+		return check.ReadBaseline(f.baseline)
+	}
+	if err := f.acceptance.Check(time.Now()); err != nil {
+		return nil, exit.Invalidf("--write-baseline "+f.write, "add --owner, --reason and --expires", "what is accepted needs all three: %w", err)
+	}
+	if err := check.Writable(f.write, f.write == f.baseline); err != nil {
+		return nil, err
+	}
+	return check.ReadBaseline(f.baseline)
 }
 
 // checkGCPercent is GOGC of charts check: live data stay below 50 MiB.

@@ -233,7 +233,7 @@ func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, 
 			description += fmt.Sprintf(", image %s=%s", name, f.images[i][name])
 		}
 		arms[i] = &compare.ClusterArm{
-			Generator: g, Description: description, Pulled: len(pulled) > 0, Cluster: site.Cluster, Engine: site.Engine,
+			Generator: g, Description: description, Cluster: site.Cluster, Engine: site.Engine,
 			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets, Recipe: d.Recipe, BatchTokens: d.BatchTokens,
 			Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
 		}

@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
@@ -168,7 +169,7 @@ func (f *compareFlags) write(c *compare.Comparison, dir string) error {
 
 // finish writes the reports of a comparison that was driven, and prints it. driven is what kept it from its end.
 func (f *compareFlags) finish(ctx context.Context, state *State, c *compare.Comparison, dir string, driven error) error {
-	if err := errors.Join(driven, f.write(c, dir)); err != nil {
+	if err := errors.Join(driven, f.write(c, dir)); err != nil && c.Verdict != result.Fail {
 		return err
 	}
 	fmt.Fprintln(state.Stdout)
@@ -176,7 +177,7 @@ func (f *compareFlags) finish(ctx context.Context, state *State, c *compare.Comp
 		return err
 	}
 	fmt.Fprintf(state.Stdout, "\nDirectory: %s\n", dir)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && c.Verdict != result.Fail {
 		return ctx.Err()
 	}
 	return concludeVerdict(c.Verdict)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -46,6 +47,7 @@ Exit code 0: every required criterion is met and none is missed. 1: one is misse
 type gateFlags struct {
 	from, with, require []string
 	quarantine          string
+	baseline            string
 	mutants             string
 	compare             bool
 }
@@ -58,6 +60,7 @@ func newGate(state *State) *cobra.Command {
 	command.Example = `  steamer gate --profile steady --tier 12
   steamer gate --chart ./openbao-1.2.4.tgz --previous ./openbao-1.2.3.tgz --require +comparison
   steamer gate --chart ./openbao-1.2.4.tgz --with runs/compare/comparison.json --require +comparison
+  steamer gate --chart ./openbao-0.12.3.tgz --baseline accepted.yaml      # with findings that somebody has accepted
   steamer gate --from runs/20261125-151000-abcd
   steamer gate --from runs/20261125-151000-abcd runs/compare-20261125-160000-9f3a/comparison.json --tier 12
   steamer gate --from runs/gate-20261125-160000/gate.json      # derive that decision again`
@@ -66,6 +69,7 @@ func newGate(state *State) *cobra.Command {
 	flags.StringArrayVar(&f.with, "with", nil, "further evidence beside what the gate runs itself, such as comparison.json; repeatable")
 	flags.StringVar(&f.quarantine, "quarantine", "",
 		"file of metrics too noisy to have to pass in a comparison, as steamer calibrate --write-quarantine writes it; they can still fail")
+	flags.StringVar(&f.baseline, "baseline", "", "file of findings that the static checks may have, as steamer charts check --write-baseline writes it")
 	flags.StringSliceVar(&f.require, "require", readiness.DefaultRequired(),
 		"criteria that have to be met: "+strings.Join(decision.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
 	flags.StringVar(&f.mutants, "mutants", "local", "mutants to try: none, local (no cluster, a minute) or all (half an hour)")
@@ -80,6 +84,12 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 			return err
 		}
 		f.with = append(f.with, f.quarantine)
+	}
+	if f.baseline != "" {
+		if _, err := check.ReadBaseline(f.baseline); err != nil {
+			return err
+		}
+		f.with = append(f.with, f.baseline)
 	}
 	if len(f.from) > 0 {
 		return f.offline(c, state, run, slices.Concat(f.from, args, f.with))
@@ -118,6 +128,9 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 		return err
 	}
 	paths, dir, stop, err := f.collect(ctx, root, state, p, with, &policy, run.dryRun)
+	if ctx.Err() != nil && len(paths) > 0 {
+		return f.interrupted(state, policy, append(paths, f.with...), dir, p.Output, err)
+	}
 	if err != nil || stop {
 		return err
 	}
@@ -177,6 +190,21 @@ func (f *gateFlags) decide(state *State, policy readiness.Policy, evidence *read
 	if err != nil {
 		return err
 	}
+	return f.conclude(state, d, dir, output)
+}
+
+// interrupted decides on what was recorded before an interrupt: a FAIL that it proves stands, and is written. Otherwise there is no decision, and why is
+// what the gate ends with.
+func (f *gateFlags) interrupted(state *State, policy readiness.Policy, paths []string, dir, output string, why error) error {
+	evidence, err := readiness.Read(paths...)
+	if err != nil {
+		return why
+	}
+	d, err := readiness.Decide(evidence, policy)
+	if err != nil || d.Verdict != result.Fail {
+		return why
+	}
+	d.NotJudged = append(d.NotJudged, "what came after the interrupt")
 	return f.conclude(state, d, dir, output)
 }
 

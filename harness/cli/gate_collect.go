@@ -33,6 +33,11 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 			err = exit.Invalidf("--with", "leave it out, or judge the chart with the values that it is about", "it is about the chart with other values than --values and --set lay over it (%q, %q)",
 				about.Values, values)
 		}
+		for _, b := range with.Baselines {
+			if name := r.Plan.Chart.Info().Name; err == nil && b.Doc.Chart != name {
+				err = exit.Invalidf("--baseline "+b.Path, "use the one that was made for this chart", "it is of chart %q, and the chart to judge is %q", b.Doc.Chart, name)
+			}
+		}
 		if err != nil {
 			return nil, "", false, err
 		}

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	recordedRun   = "../result/testdata/run-v1.json"
+	recordedRun   = "../readiness/testdata/run.json"
 	recordedCheck = "../readiness/testdata/charts-check.json"
 )
 
@@ -53,7 +53,7 @@ func TestGateFrom(t *testing.T) {
 	d, err := decision.Decode("gate.json", raw)
 	require.NoError(t, err)
 	require.Equal(t, "12", d.Tier)
-	require.Contains(t, d.Reproduce, "steamer gate --from ../result/testdata/run-v1.json")
+	require.Contains(t, d.Reproduce, "steamer gate --from ../readiness/testdata/run.json")
 
 	again := steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--output", t.TempDir())
 	require.Equal(t, exit.Pass, again.code, "the same suite is asked for: "+again.stdout)

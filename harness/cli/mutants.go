@@ -86,6 +86,12 @@ func (f *mutantsFlags) run(ctx context.Context, state *State) error {
 		_ = file.Close()
 	}
 	outcomes, err := f.tryAll(ctx, state, builder, list)
+	survivor := slices.ContainsFunc(outcomes, func(o mutant.Outcome) bool { return o.Status == mutant.Survived })
+	if err != nil && survivor { // that one survived stands, whatever kept the others from being tried
+		fmt.Fprintln(state.Stderr, "steamer:", err)
+		fmt.Fprintln(state.Stdout, mutant.Summary(outcomes))
+		return verdictError(exit.Fail)
+	}
 	if err != nil {
 		return err
 	}

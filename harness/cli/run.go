@@ -301,22 +301,18 @@ func commandLine(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// conclude turns a finished run into the process's outcome.
+// conclude turns a finished run into the process's outcome. A FAIL that was proven stands, whatever came after it.
 func conclude(ctx context.Context, outcome *result.Result, err error) error {
+	if outcome.Verdict == result.Fail {
+		return verdictError(exit.Fail)
+	}
 	if ctx.Err() != nil {
 		return verdictError(exit.Interrupted)
 	}
-	if err != nil && outcome.Verdict != result.Fail {
+	if err != nil {
 		return err
 	}
-	switch outcome.Verdict {
-	case result.Pass:
-		return nil
-	case result.Fail:
-		return verdictError(exit.Fail)
-	default:
-		return verdictError(exit.Inconclusive)
-	}
+	return concludeVerdict(outcome.Verdict)
 }
 
 // buildVersion is Steamer's version and commit, as far as the build recorded them.

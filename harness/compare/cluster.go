@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/observe"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -32,7 +30,6 @@ type ClusterArm struct {
 	Recipe      string
 	BatchTokens bool // see Design
 	Proxied     bool
-	Pulled      bool // it runs an image that a user named for this arm alone
 	Log         func(string)
 
 	driver
@@ -53,9 +50,6 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 	a.env = env
 	err = env.Install(ctx)
 	var fault *topology.ChartError
-	if errors.As(err, &fault) && a.Pulled && unpulled.MatchString(err.Error()) {
-		return exit.Environmentf("image of this side", "name one that the cluster's nodes can pull", "%w", err)
-	}
 	if errors.As(err, &fault) {
 		return UnfitError{err}
 	}
@@ -67,14 +61,14 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 	defer client.Close()
 	health, err := client.Health(ctx)
 	if err != nil {
-		return UnfitError{fmt.Errorf("health of OpenBao: %w", err)}
+		return a.unfit(ctx, fmt.Errorf("health of OpenBao: %w", err))
 	}
 	if a.running, err = env.RunningImages(ctx); err != nil {
 		a.Log(err.Error()) // they are to be told, no more
 	}
 	a.versions = map[string]string{"openbao": health.Version, "kubernetes": a.Cluster.Version}
 	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets, a.Recipe, a.BatchTokens); err != nil {
-		return UnfitError{err}
+		return a.unfit(ctx, err)
 	}
 	if a.Proxied {
 		if err := a.SetDelay(0); err != nil {
@@ -82,6 +76,15 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 		}
 	}
 	return a.observe(ctx)
+}
+
+// unfit says whose a failure of this arm is: the chart's, or what surrounds it.
+func (a *ClusterArm) unfit(ctx context.Context, err error) error {
+	var fault *topology.ChartError
+	if err = a.env.Blame(ctx, err); errors.As(err, &fault) {
+		return UnfitError{err}
+	}
+	return err
 }
 
 // Subject says what is installed.
@@ -109,9 +112,6 @@ func (a *ClusterArm) Drive(ctx context.Context, name string, p load.Profile, rat
 	resources, events := a.observer.Since(began) // a gap shows as a missed condition of the slice
 	return Measurement{Load: measured, Resources: resources, Events: events}, err
 }
-
-// unpulled is how the kubelet says that it has no image.
-var unpulled = regexp.MustCompile(`ErrImage|ImagePullBackOff|InvalidImageName`)
 
 // component is what has to be observed to the end of each slice.
 const component = "openbao"

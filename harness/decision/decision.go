@@ -3,6 +3,8 @@
 package decision
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/result"
@@ -51,9 +53,11 @@ type Decision struct {
 	Criteria   []Criterion `json:"criteria"`
 	Runs       []Judged    `json:"runs"`
 	// Doubts are what runs leave open about the chart, and what no other run removes; the load's criterion has them among its reasons.
-	Doubts    []Doubt    `json:"doubts,omitempty"`
-	Compared  []Compared `json:"compared,omitempty"`
-	Evidence  []File     `json:"evidence"`
+	Doubts   []Doubt    `json:"doubts,omitempty"`
+	Compared []Compared `json:"compared,omitempty"`
+	Evidence []File     `json:"evidence"`
+	// Accepted are findings of the static checks that fail nothing, because a baseline holds them.
+	Accepted  []Accepted `json:"accepted,omitempty"`
 	NotJudged []string   `json:"notJudged,omitempty"`
 	// Since says what is not as in the earlier decision that this one derives again: its verdict, its objectives.
 	Since []string `json:"since,omitempty"`
@@ -99,6 +103,8 @@ type Judged struct {
 	Apart    string            `json:"apart,omitempty"` // why it does not count
 	// Lighter is a load of the tier that does not count because it asked for less: what broke under it breaks under the tier's, too.
 	Lighter bool `json:"lighter,omitempty"`
+	// Easier is set where a load that does not count was no harder than one that would: what it missed counts against the chart.
+	Easier bool `json:"easier,omitempty"`
 }
 
 // Doubt is a validity condition of the chart's that runs missed without proof of its fault.
@@ -109,6 +115,25 @@ type Doubt struct {
 	Runs     int      `json:"runs"`    // that missed it
 	Of       int      `json:"of"`      // measurements of the topology that count
 	Reasons  []string `json:"reasons"` // of each of Runs, with its ID
+}
+
+// Accepted is a finding that somebody took, why, and until which day.
+type Accepted struct {
+	Rule     string `json:"rule"`
+	Severity string `json:"severity"`
+	File     string `json:"file,omitempty"`
+	Object   string `json:"object,omitempty"`
+	Path     string `json:"path,omitempty"`
+	Message  string `json:"message"`
+	Reason   string `json:"reason"`
+	Owner    string `json:"owner"`
+	Expires  string `json:"expires"` // last day, as 2006-01-02 in UTC
+}
+
+// String says all of it in a line.
+func (a Accepted) String() string {
+	where := strings.TrimSpace(a.File + " " + strings.Trim(a.Object+": "+a.Path, ": "))
+	return fmt.Sprintf("%s %s, %s: %s (accepted until %s by %s: %s)", a.Severity, a.Rule, where, a.Message, a.Expires, a.Owner, a.Reason)
 }
 
 // Compared is a comparison of the chart with another.

@@ -19,7 +19,7 @@ const (
 	Invalid      Code = 3   // bad input; nothing was touched
 	Environment  Code = 4   // engine, cluster, images or another part of the environment failed
 	Internal     Code = 5   // a defect in Steamer itself
-	Interrupted  Code = 130 // SIGINT or SIGTERM; everything was cleaned up
+	Interrupted  Code = 130 // SIGINT or SIGTERM before anything had failed (else 1); everything was cleaned up
 )
 
 // Error says what input or step failed, why, and what mends it. All three are

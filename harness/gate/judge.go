@@ -119,10 +119,17 @@ func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 // scenarios judges the scenario table.
 func scenarios(v *verdict, t *result.Topology, expected bool) {
 	passed, failed, skipped := t.Count()
+	var untried []string
 	for _, s := range t.Scenarios {
 		if s.Status == result.Failed {
 			v.fail(fmt.Sprintf("scenario %s failed: %s", s.ID, orElse(s.Reason, "no reason was given")))
 		}
+		if !s.Tried() {
+			untried = append(untried, fmt.Sprintf("%s: %s", s.ID, orElse(s.Reason, "no reason was given")))
+		}
+	}
+	if len(untried) > 0 {
+		v.inconclusive(fmt.Sprintf("%d scenarios were not tried to their end, the first %s", len(untried), untried[0]))
 	}
 	if passed+failed == 0 {
 		if expected {

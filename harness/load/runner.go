@@ -63,6 +63,7 @@ func (j Job) Describe(l *result.Load) {
 	if l.Attempts != nil {
 		l.Attempts.Repeats = j.Profile.Retries
 	}
+	l.Jobs = j.jobs()
 }
 
 // Run drives one workload to its end and returns what it measured.

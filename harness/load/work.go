@@ -32,7 +32,7 @@ const maxJobs = 100
 func Algorithms() []string { return []string{string(gitlab.RS256), string(gitlab.ES256)} }
 
 // Choices are the ways to choose a tenant.
-func Choices() []string { return []string{"uniform", "zipf", "hot", "cold"} }
+func Choices() []string { return []string{Uniform, "zipf", "hot", "cold"} }
 
 // operations are what Rails does with secrets.
 func operations() []string { return []string{"create", "update", "list", "delete"} }

@@ -87,7 +87,7 @@ func (l *Local) Try(ctx context.Context, m Mutant) (Outcome, error) {
 	}
 	defer closeEnv()
 	results, err := scenario.Run(ctx, env, list, scenario.Options{})
-	if err != nil {
+	if err != nil && !errors.Is(err, scenario.ErrAbandoned) { // who does not return has failed, and the results say so
 		return Outcome{}, err
 	}
 	o := judge(m, results)

@@ -33,7 +33,7 @@ type Work struct {
 
 // Collect does the work and returns the paths of the evidence. The cheap part comes first. A part that ends in bad news is evidence like any
 // other, and the next one follows; so does one that failed half way and left a record, since that record says so. An error is what
-// left none: bad input, an interruption, a broken environment.
+// left none: bad input, a broken environment; or an interruption, beside the paths of what was recorded before it.
 func (w Work) Collect(ctx context.Context) ([]string, error) {
 	var paths []string
 	for _, part := range []struct {
@@ -81,8 +81,10 @@ func (w Work) check(ctx context.Context) (string, error) {
 func (w Work) run(ctx context.Context) (string, error) {
 	outcome, dir, err := w.Run(ctx)
 	switch {
-	case ctx.Err() != nil || outcome == nil:
+	case outcome == nil:
 		return "", errors.Join(ctx.Err(), err)
+	case ctx.Err() != nil: // what it had proven by then is evidence
+		return filepath.Join(dir, "result.json"), errors.Join(ctx.Err(), err)
 	case err != nil && w.Note != nil:
 		w.Note("the run did not reach its end: " + err.Error())
 	}

@@ -11,14 +11,25 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-func (p Policy) charts(_ *decision.Decision, e *Evidence) (string, finding) {
+// charts asks for a check without errors. What a baseline accepts is listed in the decision and fails nothing.
+func (p Policy) charts(d *decision.Decision, e *Evidence) (string, finding) {
 	var f finding
 	var measured []string
 	for _, c := range e.Checks {
 		r := c.Doc
 		measured = append(measured, fmt.Sprintf("%s, %s: %s, %s", count(len(r.Rules), "rule"), count(len(r.Cases), "render"),
-			count(r.Counts.Errors, "error"), count(r.Counts.Warnings, "warning")))
+			count(r.Counts.Errors, "error"), count(r.Counts.Warnings, "warning"))+acceptedText(r.Counts.Accepted))
+		for _, entry := range r.Stale {
+			d.NotJudged = append(d.NotJudged, "the baseline accepts what is not there any more: "+entry)
+		}
 		for _, x := range r.Findings {
+			if a := x.Accepted; a != nil {
+				d.Accepted = append(d.Accepted, decision.Accepted{
+					Rule: x.Rule, Severity: string(x.Severity), File: x.File, Object: x.Object, Path: x.Path, Message: x.Message,
+					Reason: a.Reason, Owner: a.Owner, Expires: a.Expires,
+				})
+				continue
+			}
 			if x.Severity == check.Error || r.Strict && x.Severity == check.Warning {
 				f.miss("%s: %s", x.Rule, x.Message)
 			}
@@ -40,7 +51,7 @@ func (p Policy) charts(_ *decision.Decision, e *Evidence) (string, finding) {
 func (p Policy) defects(_ *decision.Decision, e *Evidence) (string, finding) {
 	var f finding
 	known := check.KnownDefects()
-	absent, present := 0, 0
+	absent, present, taken := 0, 0, 0
 	for _, c := range e.Checks {
 		state := map[string]check.State{}
 		for _, o := range c.Doc.Rules {
@@ -51,9 +62,15 @@ func (p Policy) defects(_ *decision.Decision, e *Evidence) (string, finding) {
 			case check.Clean, check.Foreign:
 				absent++
 			case check.Found:
+				if !slices.ContainsFunc(c.Doc.Findings, func(x check.Finding) bool {
+					return x.Rule == id && x.Accepted == nil && x.Severity != check.Info
+				}) {
+					taken++
+					continue
+				}
 				present++
 				if grave := slices.ContainsFunc(c.Doc.Findings, func(x check.Finding) bool {
-					return x.Rule == id && (x.Severity == check.Error || c.Doc.Strict)
+					return x.Rule == id && x.Accepted == nil && (x.Severity == check.Error || c.Doc.Strict)
 				}); grave {
 					f.miss("the chart has the one that %s looks for", id)
 				}
@@ -66,7 +83,15 @@ func (p Policy) defects(_ *decision.Decision, e *Evidence) (string, finding) {
 		f.doubt("no report of charts check was given")
 		return "", f
 	}
-	return fmt.Sprintf("%d absent, %d present", absent, present), f
+	return fmt.Sprintf("%d absent, %d present", absent, present) + acceptedText(taken), f
+}
+
+// acceptedText is how many findings a baseline accepts, as the end of a list; empty for none.
+func acceptedText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d accepted", n)
 }
 
 func (p Policy) complete(_ *decision.Decision, e *Evidence) (string, finding) {

@@ -19,22 +19,30 @@ import (
 func (p Policy) load(d *decision.Decision, _ *Evidence) (string, finding) {
 	var f finding
 	var measured []string
-	for _, j := range d.Runs { // no load is too small or in the wrong place for a wrong value; the others are judged below
-		if j.Counts && slices.Contains(p.Topologies, j.Topology) {
+	// No load is too small or in the wrong place for a wrong value, and one that is easier than the standard misses what it misses; those that count
+	// are judged below.
+	for _, j := range d.Runs {
+		asked := slices.Contains(p.Topologies, j.Topology)
+		if j.Counts && asked {
 			continue
 		}
 		for _, c := range j.Checks {
-			if c.Verdict == result.Fail && (c.ID == gate.IDWrongValues || j.Lighter && c.Owner == result.OwnerSubject) {
+			proven := c.Verdict == result.Fail && !c.Informational
+			if proven && (c.ID == gate.IDWrongValues || asked && (j.Easier || j.Lighter && c.Owner == result.OwnerSubject)) {
 				f.miss("%s, run %s: %s: %s", j.Topology, j.Run, c.Title, c.Reason)
 			}
 		}
 	}
 	for _, topology := range p.Topologies {
 		held, runs := 0, 0
-		var open []string
+		var open, apart []string
 		var doubts []decision.Doubt
 		for _, j := range d.Runs {
-			if j.Topology != topology || len(j.Checks) == 0 || !j.Counts {
+			if j.Topology != topology || len(j.Checks) == 0 {
+				continue
+			}
+			if !j.Counts {
+				apart = append(apart, fmt.Sprintf("; run %s does not: %s", j.Run, j.Apart))
 				continue
 			}
 			runs++
@@ -62,7 +70,7 @@ func (p Policy) load(d *decision.Decision, _ *Evidence) (string, finding) {
 		}
 		switch {
 		case runs == 0:
-			f.doubt("%s: no load of tier %q was given that counts", topology, p.Tier)
+			f.doubt("%s: no load of tier %q was given that counts%s", topology, p.Tier, strings.Join(apart, ""))
 		case held == 0:
 			f.unsure = append(f.unsure, open...)
 		}

@@ -30,6 +30,7 @@ type Evidence struct {
 	Comparisons []Of[Compared]
 	Mutants     []Of[*mutant.Record]
 	Quarantines []Of[*compare.Quarantine] // heeded by every comparison
+	Baselines   []Of[*check.Baseline]     // of findings that the checks may have
 	Earlier     *decision.Decision        // whose evidence this is; nil where files were named themselves
 }
 
@@ -39,7 +40,7 @@ type Of[T any] struct {
 	Doc  T
 }
 
-// Read reads evidence: result.json of runs, what charts check --format json, compare and mutants --json wrote, the quarantine of a calibration,
+// Read reads evidence: result.json of runs, what charts check --format json, compare and mutants --json wrote, the quarantine of a calibration, a baseline of findings,
 // gate.json of an earlier decision for all that it rests on, and directories that hold such files; a quarantine is read only by its own name. Errors are of code exit.Invalid: a file that is truncated,
 // foreign, of another version or given twice is refused by name.
 func Read(paths ...string) (*Evidence, error) {
@@ -52,7 +53,21 @@ func Read(paths ...string) (*Evidence, error) {
 	if len(e.Files) == 0 {
 		return nil, exit.Invalidf("--from", "name run directories or result.json files", "there is no evidence")
 	}
-	return e, nil
+	return e, e.accept()
+}
+
+// accept lets the checks have what the baselines hold, and nothing that a check says was accepted when it was made.
+func (e *Evidence) accept() error {
+	var all []*check.Baseline
+	for _, b := range e.Baselines {
+		all = append(all, b.Doc)
+	}
+	for _, c := range e.Checks {
+		if err := c.Doc.Accept(all...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Evidence) add(path string) error {
@@ -125,6 +140,12 @@ func (e *Evidence) file(path, want string) error {
 		err = keep(&e.Comparisons, path, data, decodeChartComparison, &f, func(c Compared) string { return describe(c.doc.B) + " against " + describe(c.doc.A) })
 	case compare.QuarantineKind:
 		err = keep(&e.Quarantines, path, data, compare.ParseQuarantine, &f, aboutQuarantine)
+	case check.BaselineKind:
+		err = keep(&e.Baselines, path, data, func(name string, data []byte) (*check.Baseline, error) {
+			return check.ParseBaseline(name, data, time.Now())
+		}, &f, func(b *check.Baseline) string {
+			return count(len(b.Findings), "accepted finding") + " of chart " + b.Chart
+		})
 	case decision.Kind:
 		if want != "" {
 			return exit.Invalidf("--from "+path, "name it yourself, beside the other", "a decision rests on another decision")
@@ -210,12 +231,14 @@ func decodeCheck(path string, data []byte) (*check.Report, error) {
 	}
 	var counted check.Counts
 	for _, f := range r.Findings {
-		switch f.Severity {
-		case check.Error:
+		switch {
+		case f.Accepted != nil:
+			counted.Accepted++
+		case f.Severity == check.Error:
 			counted.Errors++
-		case check.Warning:
+		case f.Severity == check.Warning:
 			counted.Warnings++
-		case check.Info:
+		case f.Severity == check.Info:
 			counted.Infos++
 		}
 	}

@@ -23,9 +23,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// The records are real: a run of both topologies, the static checks of the same chart, and the mutants that need no cluster.
+// The records are real: a run of both topologies, to which was added what its jobs did, the static checks of the same chart, and the mutants that
+// need no cluster. oldFile is that run as it was written, without what its jobs did.
 const (
-	runFile     = "../result/testdata/run-v1.json"
+	runFile     = "testdata/run.json"
+	oldFile     = "../result/testdata/run-v1.json"
 	checkFile   = "testdata/charts-check.json"
 	mutantsFile = "testdata/mutants.json"
 )
@@ -199,7 +201,7 @@ func TestDecide(t *testing.T) {
 			run: scenario("hygiene/no-secret-leaks", "failed", "found in the pod's log"), want: result.Fail, reason: "hygiene/no-secret-leaks: found in the pod's log",
 		},
 		"nobody looked for secrets": {
-			run: scenario("hygiene/no-secret-leaks", "skipped", "not here"), want: result.Inconclusive, reason: "no scan for secrets passed",
+			run: scenario("hygiene/no-secret-leaks", "skipped", "not here"), want: result.Inconclusive, reason: "the scan hygiene/no-secret-leaks did not pass: it was skipped: not here",
 		},
 		"objective missed, though the run says PASS": {
 			run: each(func(top map[string]any) { of(of(top, "load"), "intended")["mean"] = 5000 }), want: result.Fail, reason: "mean from the intended start: 5000 ms",

@@ -20,8 +20,9 @@ func (p Policy) judge(r Of[*result.Result]) []decision.Judged {
 	for i, t := range fresh.Topologies {
 		j := decision.Judged{
 			Run: fresh.Run.ID, Path: r.Path, Topology: t.Name, Tier: fresh.Run.Tier, Profile: fresh.Run.Profile,
-			Recorded: r.Doc.Topologies[i].Verdict, Derived: t.Verdict, Reasons: t.Reasons, Checks: t.Checks, Apart: p.apart(fresh.Run.Tier, t.Load),
+			Recorded: r.Doc.Topologies[i].Verdict, Derived: t.Verdict, Reasons: t.Reasons, Checks: t.Checks,
 		}
+		j.Apart, j.Easier = p.apart(fresh.Run, &t)
 		j.Counts = j.Apart == ""
 		j.Lighter = !j.Counts && fresh.Run.Tier == p.Tier && t.Load.Mode == load.Inline
 		j.Passed, j.Failed, j.Skipped = t.Count()
@@ -35,22 +36,19 @@ func (p Policy) judge(r Of[*result.Result]) []decision.Judged {
 	return out
 }
 
-// apart says why a load says nothing of the tier: it is another's, it does something else than jobs do, or it is so small that it would be another's.
-// "" where it counts.
-func (p Policy) apart(tier string, l *result.Load) string {
-	if l == nil {
-		return ""
+// apart says why a load says nothing good of the tier, "" where it counts; and whether what it missed counts all the same, because the chart had it
+// no harder than jobs make it.
+func (p Policy) apart(run result.Run, t *result.Topology) (why string, easier bool) {
+	if t.Load == nil {
+		return "", false
 	}
-	if tier != p.Tier {
-		return "it is of tier " + tier
+	differences := load.TierStandard().Differences(p.Tier, run, t)
+	easier = true
+	what := make([]string, len(differences))
+	for i, d := range differences {
+		what[i], easier = "it "+d.What, easier && d.Easier
 	}
-	if l.Mode != load.Inline {
-		return fmt.Sprintf("it is of mode %s, and jobs fetch in mode %s", l.Mode, load.Inline)
-	}
-	if t, err := load.TierNamed(tier); err == nil && l.JudgedRate() <= t.Above() {
-		return fmt.Sprintf("it asked for %g fetches per second, and tier %s begins above %g", l.JudgedRate(), tier, t.Above())
-	}
-	return ""
+	return strings.Join(what, "; "), easier && len(differences) > 0
 }
 
 // functional asks for the whole suite, over all runs, in each topology.
@@ -69,11 +67,15 @@ func (p Policy) functional(_ *decision.Decision, e *Evidence) (string, finding) 
 			case result.Skipped:
 				skipped++
 			}
+			if !s.Tried() {
+				continue
+			}
 			seen[s.ID] = true
 		}
 		missing := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return seen[id] })
+		below := p.below(scenariosOf(e, topology))
 		if !slices.Contains(p.Topologies, topology) { // more than was asked for, such as a run against a whole GitLab, where not all can run
-			missing = nil
+			missing, below = nil, nil
 		}
 		switch {
 		case len(seen) == 0:
@@ -82,6 +84,10 @@ func (p Policy) functional(_ *decision.Decision, e *Evidence) (string, finding) 
 			f.doubt("%s: %d scenarios of the suite were not tried, such as %s", topology, len(missing), missing[0])
 		case passed == 0:
 			f.doubt("%s: every scenario was skipped", topology)
+		default:
+			for _, why := range below {
+				f.doubt("%s: %s", topology, why)
+			}
 		}
 		measured = append(measured, fmt.Sprintf("%s: %d passed, %d failed, %d skipped", topology, passed, failed, skipped))
 	}
@@ -113,25 +119,34 @@ func scenariosOf(e *Evidence, topology string) []result.Scenario {
 	return all
 }
 
+// hygiene asks for every scan of the suite, in each topology: a secret is wherever nobody looked.
 func (p Policy) hygiene(_ *decision.Decision, e *Evidence) (string, finding) {
 	var f finding
+	scans := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return group(id) != hygieneGroup })
 	passed := 0
 	for _, topology := range p.Topologies {
-		here := 0
+		found, why := map[string]bool{}, map[string]string{}
 		for _, s := range scenariosOf(e, topology) {
-			if !strings.HasPrefix(s.ID, "hygiene/") {
+			if group(s.ID) != hygieneGroup {
 				continue
 			}
 			switch s.Status {
 			case result.Failed:
 				f.miss("%s: %s: %s", topology, s.ID, oneLine(s.Reason))
 			case result.Passed:
-				here++
+				found[s.ID] = true
 			case result.Skipped:
+				why[s.ID] = ": it was skipped: " + oneLine(s.Reason)
 			}
 		}
-		if passed += here; here == 0 {
-			f.doubt("%s: no scan for secrets passed", topology)
+		passed += len(found)
+		for _, id := range scans {
+			if !found[id] {
+				f.doubt("%s: the scan %s did not pass%s", topology, id, why[id])
+			}
+		}
+		if len(scans) == 0 {
+			f.doubt("%s: no scan for secrets was asked for", topology)
 		}
 	}
 	return fmt.Sprintf("%d scans found none", passed), f

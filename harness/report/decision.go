@@ -178,6 +178,12 @@ func DecisionSummary(w io.Writer, d *decision.Decision, colour bool) error {
 		}
 		fmt.Fprintf(&b, "    - %s\n", plain(s))
 	}
+	for i, a := range d.Accepted {
+		if i == 0 {
+			b.WriteString("\n  Accepted findings\n")
+		}
+		fmt.Fprintf(&b, "    - %s\n", plain(a.String()))
+	}
 	fmt.Fprintf(&b, "\n  Decide again with: %s\n", plain(d.Reproduce))
 	_, err := io.WriteString(w, b.String())
 	return err

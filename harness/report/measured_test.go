@@ -93,3 +93,26 @@ func TestLoadPerformanceWithoutFetches(t *testing.T) {
 		})
 	}
 }
+
+// TestReportSaysWhatJobsDid renders loads whose jobs were recorded, and one that was not.
+func TestReportSaysWhatJobsDid(t *testing.T) {
+	t.Parallel()
+	for want, jobs := range map[string]*result.Jobs{
+		"Jobs: from 50 tenants with 4 secrets each or more, chosen by uniform; a new connection for each fetch, nothing repeated; tokens signed by RS256.": {
+			Choice: "uniform", Signing: "RS256", Tenants: 50, Secrets: 4,
+		},
+		"Jobs: from tenants that were not counted, chosen by hot; connections kept open, failed requests repeated; tokens signed by ES256.": {
+			Choice: "hot", Signing: "ES256", Reuse: true, Retries: true,
+		},
+		"fetches/s": nil,
+	} {
+		r := synthetic.Result(60, 12)
+		for i := range r.Topologies {
+			r.Topologies[i].Load.Jobs = jobs
+		}
+		var page bytes.Buffer
+		require.NoError(t, report.HTML(&page, r))
+		require.Contains(t, page.String(), want)
+		require.Equal(t, jobs != nil, bytes.Contains(page.Bytes(), []byte(" Jobs: from")))
+	}
+}

@@ -75,7 +75,7 @@ func newView(t *result.Topology) view {
 	}
 	sort.SliceStable(v.Events, func(i, j int) bool { return v.Events[i].At.Before(v.Events[j].At) })
 	if l := t.Load; l != nil {
-		v.Summary = fmt.Sprintf("Workload %q in mode %q against %s: %s of warm-up, %s.", l.Workload, l.Mode, l.Target, span(l.WarmupSeconds), rateText(l))
+		v.Summary = fmt.Sprintf("Workload %q in mode %q against %s: %s of warm-up, %s.", l.Workload, l.Mode, l.Target, span(l.WarmupSeconds), rateText(l)) + jobsText(l.Jobs)
 		v.Errors, v.Parts, v.Stages, v.Trouble = errorRates(l), partsTable(l), stageTable(l), trouble(l)
 		for s, n := range l.Statuses {
 			v.Statuses = append(v.Statuses, row{Label: s, Cells: []string{count(n)}})

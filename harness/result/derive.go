@@ -138,3 +138,22 @@ func (t *Topology) Count() (passed, failed, skipped int) {
 	}
 	return passed, failed, skipped
 }
+
+// interrupted is the reason of scenarios that an interrupt kept from their end, in records from before Scenario.Untried.
+const interrupted = "interrupted"
+
+// Tried reports whether the scenario ran to an outcome, or was skipped for a reason that the environment declares.
+func (s Scenario) Tried() bool {
+	return s.Status != Skipped || !s.Untried && s.Reason != interrupted
+}
+
+// Interrupted adds to a verdict that the run was interrupted. What had been proven by then stands: a FAIL stays one, anything else is
+// INCONCLUSIVE.
+func (r *Result) Interrupted() {
+	const why = "the run was interrupted"
+	if r.Verdict == Fail {
+		r.Reasons = append(r.Reasons, why)
+		return
+	}
+	r.Verdict, r.Reasons = Inconclusive, append([]string{why}, r.Reasons...)
+}

@@ -151,3 +151,17 @@ func TestOthers(t *testing.T) {
 		require.InDelta(t, tc.want, got, 1e-9, name)
 	}
 }
+
+// TestInterruptedKeepsWhatIsProven interrupts runs of each verdict.
+func TestInterruptedKeepsWhatIsProven(t *testing.T) {
+	t.Parallel()
+	for before, want := range map[result.Verdict]result.Verdict{
+		result.Pass: result.Inconclusive, result.Inconclusive: result.Inconclusive, result.Fail: result.Fail,
+	} {
+		r := &result.Result{Verdict: before, Reasons: []string{"found before"}}
+		r.Interrupted()
+		require.Equal(t, want, r.Verdict)
+		require.ElementsMatch(t, []string{"found before", "the run was interrupted"}, r.Reasons)
+		require.Equal(t, before == result.Fail, r.Reasons[0] == "found before", "the most important first")
+	}
+}

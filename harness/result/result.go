@@ -132,12 +132,15 @@ const (
 
 // Scenario is the outcome of one scenario on one topology.
 type Scenario struct {
-	ID        string             `json:"id"`              // e.g. "access/own-secret"
-	Title     string             `json:"title"`           // one sentence
-	Protects  string             `json:"protects"`        // what a user loses when it fails
-	Round     int                `json:"round,omitempty"` // from 1 where the suite was repeated
-	Status    Status             `json:"status"`
-	Reason    string             `json:"reason,omitempty"` // first failure or why it was skipped
+	ID       string `json:"id"`              // e.g. "access/own-secret"
+	Title    string `json:"title"`           // one sentence
+	Protects string `json:"protects"`        // what a user loses when it fails
+	Round    int    `json:"round,omitempty"` // from 1 where the suite was repeated
+	Status   Status `json:"status"`
+	Reason   string `json:"reason,omitempty"` // first failure or why it was skipped
+	// Untried is set where a skipped scenario says nothing: it was not reached, or what surrounds the chart failed under it. Other
+	// scenarios are skipped because the environment declares that it lacks what they need.
+	Untried   bool               `json:"untried,omitempty"`
 	Seconds   float64            `json:"seconds"`
 	Log       []string           `json:"log,omitempty"`
 	Measured  map[string]float64 `json:"measured,omitempty"` // name with unit suffix, e.g. "unavailable_seconds"
@@ -174,6 +177,7 @@ type Load struct {
 	Attempts  *Attempts               `json:"attempts,omitempty"`  // single requests while measuring
 	Stages    []LoadStage             `json:"stages,omitempty"`    // where the rate moved: how it went in each stage
 	Excursion *Excursion              `json:"excursion,omitempty"` // what was driven beyond what is judged; not in the totals above
+	Jobs      *Jobs                   `json:"jobs,omitempty"`      // what the jobs did; nil: not recorded
 }
 
 // Distribution summarises a latency histogram, in milliseconds.

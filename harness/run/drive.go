@@ -105,6 +105,9 @@ func (s *stage) scenarios(ctx context.Context) error {
 		},
 	})
 	s.out.Scenarios = append(s.out.Scenarios, outcomes...)
+	if errors.Is(err, scenario.ErrAbandoned) { // the scenario has failed; the next topology has namespaces of its own
+		return chartError{err}
+	}
 	if err != nil {
 		return err
 	}

@@ -206,8 +206,7 @@ func (r *Run) end(ctx context.Context, failed error) error {
 		Expect: gate.Expect{Scenarios: r.Plan.Scenarios != scenario.None, Load: r.Plan.Load && r.Measure == nil},
 	})
 	if ctx.Err() != nil {
-		r.result.Verdict = result.Inconclusive
-		r.result.Reasons = append([]string{"the run was interrupted"}, r.result.Reasons...)
+		r.result.Interrupted()
 	} else if failed != nil && r.result.Verdict == result.Pass {
 		r.result.Verdict = result.Inconclusive
 		r.result.Reasons = []string{oneLine(failed)}

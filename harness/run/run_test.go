@@ -135,3 +135,24 @@ func TestTextOverwritesOnlyOnATerminal(t *testing.T) {
 		})
 	}
 }
+
+// TestAnInterruptDoesNotHideAFailure ends runs after an interrupt: what had failed by then is the verdict.
+func TestAnInterruptDoesNotHideAFailure(t *testing.T) {
+	t.Parallel()
+	for want, status := range map[result.Verdict]result.Status{result.Fail: result.Failed, result.Inconclusive: result.Passed} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := newTestRun(&bytes.Buffer{})
+		r.dir = t.TempDir()
+		r.Plan = &plan.Resolved{Plan: plan.Plan{SLO: "../../perf/slo.yaml", Scenarios: "all", Profile: "smoke"}}
+		r.frame("20261129-120000-0000")
+		r.result.Topologies = []result.Topology{{
+			Name: topology.CloudNative, Scenarios: []result.Scenario{{ID: "access/own-secret", Title: "t", Protects: "p", Status: status, Reason: "why"}},
+		}}
+		require.NoError(t, r.end(ctx, ctx.Err()))
+		kept, err := result.ReadFile(r.dir + "/result.json")
+		require.NoError(t, err)
+		require.Equal(t, want, kept.Verdict, "%q", kept.Reasons)
+		require.Contains(t, kept.Reasons, "the run was interrupted")
+	}
+}

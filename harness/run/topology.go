@@ -147,7 +147,7 @@ func (s *stage) versions(ctx context.Context) error {
 	defer client.Close()
 	health, err := client.Health(ctx)
 	if err != nil {
-		return chartError{fmt.Errorf("health of OpenBao: %w", err)}
+		return s.blame(ctx, fmt.Errorf("health of OpenBao: %w", err))
 	}
 	running, err := s.env.RunningImages(ctx)
 	if err != nil {
@@ -180,11 +180,22 @@ func (s *stage) provision(ctx context.Context) error {
 	if s.out.Seed != nil {
 		s.out.Seed.HeapBeforeMiB = heap
 	}
-	if err != nil && ctx.Err() == nil {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if err = s.blame(ctx, err); errors.As(err, &chartError{}) {
 		s.out.Scenarios = append(s.out.Scenarios, result.Scenario{
 			ID: "lifecycle/provision", Title: "Rails can provision projects and their secrets, and a job fetches each", Protects: "every project's secrets",
 			Status: result.Failed, Reason: oneLine(err),
 		})
+	}
+	return err
+}
+
+// blame is a chartError, or another error where something is wrong with what surrounds the chart.
+func (s *stage) blame(ctx context.Context, err error) error {
+	var fault *topology.ChartError
+	if err = s.env.Blame(ctx, err); errors.As(err, &fault) {
 		return chartError{err}
 	}
 	return err

@@ -47,6 +47,9 @@ type Env struct {
 	Timeouts  Timeouts  // zero fields take their defaults
 	// Capture saves what explains the failure of the scenario with this ID and returns the files, the most telling first; nil saves nothing.
 	Capture func(ctx context.Context, id string) ([]string, error)
+	// Surroundings says what is wrong with what surrounds the chart, such as a node without disk space; "" for nothing. A scenario that failed
+	// meanwhile says nothing. nil is never asked.
+	Surroundings func(ctx context.Context) string
 }
 
 // Prepare returns a copy whose zero fields have their defaults, for running scenarios on. Call the function in the end.

@@ -30,7 +30,7 @@ func TestReadable(t *testing.T) {
 				tc.fail(r)
 			}()
 			<-done
-			failed, reason, log, _ := r.seal()
+			failed, _, reason, log, _ := r.seal()
 			require.True(t, failed)
 			require.Equal(t, tc.want, reason)
 			require.NotEmpty(t, log, "the whole message is in the log")

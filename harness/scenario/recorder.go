@@ -16,10 +16,12 @@ const maxLog = 500
 // recorder is the T of the command line. Everything it keeps went through the redactor.
 type recorder struct {
 	redact *Redactor
+	inTime func() bool // whether no interrupt has come yet; nil: there is none
 
 	mu       sync.Mutex
 	sealed   bool // the result was taken; what comes later is dropped
 	failed   bool
+	early    bool   // it failed while inTime: an interrupt was not the reason
 	reason   string // the first failure
 	log      []string
 	measured map[string]float64
@@ -70,6 +72,7 @@ func (r *recorder) fail(message string) {
 	message = strings.TrimSpace(message)
 	if !r.failed {
 		r.failed, r.reason = true, r.redact.Redact(readable(message))
+		r.early = r.inTime == nil || r.inTime()
 	}
 	r.line("FAIL: " + message)
 }
@@ -93,9 +96,9 @@ func (r *recorder) catch() {
 }
 
 // seal ends recording and returns what was kept.
-func (r *recorder) seal() (failed bool, reason string, log []string, measured map[string]float64) {
+func (r *recorder) seal() (failed, early bool, reason string, log []string, measured map[string]float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sealed = true
-	return r.failed, r.reason, slices.Clone(r.log), maps.Clone(r.measured)
+	return r.failed, r.early, r.reason, slices.Clone(r.log), maps.Clone(r.measured)
 }

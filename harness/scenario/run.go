@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,12 @@ const DefaultParallel = 4
 // Interrupted is the reason of scenarios that did not finish because the run was cancelled.
 const Interrupted = "interrupted"
 
+// ErrAbandoned says that a scenario outlived its budget and is still at work on the environment, so that nothing else may be done with it.
+var ErrAbandoned = errors.New("a scenario did not return, and may still be changing the environment")
+
+// errBudget is why the context of a scenario ended whose budget passed.
+var errBudget = errors.New("the budget passed")
+
 // Options change how Run works.
 type Options struct {
 	Parallel int    // parallel scenarios at a time; 0 is DefaultParallel
@@ -33,9 +40,11 @@ type Options struct {
 // Run runs scenarios on an environment: first those that may run side by side,
 // then the others one by one, in order. It returns one result for each, in the
 // order given, whatever happens: a panic is a failure with its stack, a passed
-// budget is a failure, a cancelled ctx skips the rest as Interrupted. With
-// Repeat the results of each round follow those of the one before.
-// The error reports a defect in the list or the environment; then nothing ran.
+// budget is a failure, a cancelled ctx skips the rest as Interrupted; what had
+// failed by then has failed. With Repeat the results of each round follow those of the one before.
+// A scenario that does not return when its budget has passed takes the environment
+// with it: no other begins, and ErrAbandoned comes with the results.
+// Any other error reports a defect in the list or the environment; then nothing ran.
 func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Scenario, error) {
 	if err := Validate(list); err != nil {
 		return nil, err
@@ -49,13 +58,14 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 		o.Parallel = DefaultParallel
 	}
 	var all []result.Scenario
+	stuck := ""
 	for round := range max(1, o.Repeat) {
 		order := slices.Clone(list)
 		if o.Shuffle != 0 {
 			random := rand.New(rand.NewPCG(o.Shuffle, uint64(round)))
 			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
-		r := &runner{env: own, redact: own.Redactor(), options: o, results: make([]result.Scenario, len(order))}
+		r := &runner{env: own, redact: own.Redactor(), options: o, results: make([]result.Scenario, len(order)), stuck: stuck}
 		began := time.Now()
 		r.round(ctx, order)
 		for i := range r.results {
@@ -66,7 +76,10 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 		if o.Repeat > 1 && o.Round != nil {
 			o.Round(round+1, r.results, time.Since(began))
 		}
-		all = append(all, r.results...)
+		all, stuck = append(all, r.results...), r.stuck
+	}
+	if stuck != "" {
+		return all, fmt.Errorf("%s: %w", stuck, ErrAbandoned)
 	}
 	return all, nil
 }
@@ -97,29 +110,62 @@ type runner struct {
 	redact   *Redactor
 	options  Options
 	results  []result.Scenario
-	mu       sync.Mutex // guards Progress and captured
+	mu       sync.Mutex // guards Progress and what follows
 	captured int
+	stuck    string // ID of the scenario that did not return; "" while all did
+}
+
+// untried says why no scenario may begin; "" where one may.
+func (r *runner) untried(ctx context.Context) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.stuck != "":
+		return fmt.Sprintf("%s did not return when its budget had passed, and may still be changing the environment", r.stuck)
+	case ctx.Err() != nil:
+		return Interrupted
+	}
+	return ""
+}
+
+func (r *runner) abandon(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stuck = cmp.Or(r.stuck, id)
 }
 
 func (r *runner) run(ctx context.Context, i int, s Scenario) {
 	out := &r.results[i]
 	*out = result.Scenario{ID: s.ID, Title: s.Title, Protects: s.Protects}
-	skip := r.env.Skip(s)
-	if skip == "" && ctx.Err() != nil {
-		skip = Interrupted
-	}
-	if skip != "" {
+	if skip := r.env.Skip(s); skip != "" {
 		out.Status, out.Reason = result.Skipped, skip
+	} else if why := r.untried(ctx); why != "" {
+		out.Status, out.Reason, out.Untried = result.Skipped, why, true
 	} else {
 		r.progress(s, nil)
 		start := time.Now()
 		r.one(ctx, s, out)
 		out.Seconds = time.Since(start).Seconds()
-		if out.Status == result.Failed {
+		if out.Status == result.Failed && ctx.Err() == nil { // who interrupts does not want to wait
+			r.excuse(ctx, s, out)
 			r.capture(ctx, s, out)
 		}
 	}
 	r.progress(s, out)
+}
+
+// excuse takes back a failure that what surrounds the chart explains, such as a node without disk space: it says nothing of the chart. That something
+// was handed out or let in is never excused.
+func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
+	if r.env.Surroundings == nil || s.Kind == Abuse || s.Kind == Hygiene {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.env.Timeouts.Capture)
+	defer cancel()
+	if why := r.env.Surroundings(ctx); why != "" {
+		out.Log = append(out.Log, "it had failed: "+out.Reason)
+		out.Status, out.Untried, out.Reason = result.Skipped, true, r.redact.Redact("what surrounds the chart failed: "+why)
+	}
 }
 
 // maxCaptures bounds how many failed scenarios of a round get diagnostics of their own: when everything fails, the first few say why.
@@ -145,40 +191,50 @@ func (r *runner) capture(ctx context.Context, s Scenario, out *result.Scenario) 
 
 // one runs a scenario in a goroutine of its own, which FailNow ends.
 func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
-	ctx, cancel := context.WithTimeout(parent, s.Budget)
+	ctx, cancel := context.WithTimeoutCause(parent, s.Budget, errBudget)
 	defer cancel()
 	rec, done := newRecorder(r.redact), make(chan struct{})
+	rec.inTime = func() bool { return parent.Err() == nil }
 	go func() {
 		defer close(done)
 		defer rec.catch()
 		s.Test(ctx, rec, r.env)
 	}()
 	stuck := !r.wait(ctx, done)
-	late := errors.Is(ctx.Err(), context.DeadlineExceeded) && parent.Err() == nil
-	var failed bool
-	failed, out.Reason, out.Log, out.Measured = rec.seal()
+	if stuck {
+		r.abandon(s.ID)
+	}
+	late := errors.Is(context.Cause(ctx), errBudget) // before any interrupt
+	var failed, early bool
+	failed, early, out.Reason, out.Log, out.Measured = rec.seal()
 	switch {
+	case late:
+		out.Status, out.Reason = result.Failed, r.outlived(s, stuck, out.Reason)
+	case early: // whatever came after it
+		out.Status = result.Failed
 	case parent.Err() != nil:
-		out.Status = result.Skipped
+		out.Status, out.Untried = result.Skipped, true
 		if out.Reason != "" {
 			out.Log = append(out.Log, "when interrupted: "+out.Reason)
 		}
 		out.Reason = Interrupted
-	case late:
-		out.Status = result.Failed
-		why := fmt.Sprintf("the budget of %v passed", s.Budget)
-		if stuck {
-			why += fmt.Sprintf(" and it did not return within %v", r.env.Timeouts.Grace)
-		}
-		if out.Reason != "" {
-			why += ": " + out.Reason
-		}
-		out.Reason = why
 	case failed:
 		out.Status = result.Failed
 	default:
 		out.Status = result.Passed
 	}
+}
+
+// outlived says that a scenario's budget passed, and what it had found until then.
+func (r *runner) outlived(s Scenario, stuck bool, found string) string {
+	why := fmt.Sprintf("the budget of %v passed", s.Budget)
+	if stuck {
+		why += fmt.Sprintf(" and it did not return within %v", r.env.Timeouts.Grace)
+	}
+	if found != "" {
+		why += ": " + found
+	}
+	return why
 }
 
 // wait reports whether the scenario returned: until ctx ends, and for Grace after that.

@@ -84,7 +84,11 @@ func TestRunOutcomes(t *testing.T) {
 				c.mod(&s)
 			}
 			out, err := scenario.Run(t.Context(), e, []scenario.Scenario{s}, scenario.Options{})
-			require.NoError(t, err)
+			if name == "stuck" {
+				require.ErrorIs(t, err, scenario.ErrAbandoned)
+			} else {
+				require.NoError(t, err)
+			}
 			require.Len(t, out, 1)
 			require.Equal(t, c.status, out[0].Status, out[0].Reason)
 			require.Contains(t, out[0].Reason, c.reason)
@@ -243,4 +247,104 @@ func TestCapture(t *testing.T) {
 	require.Equal(t, []string{"events of group/bad-0"}, out[1].Artifacts)
 	require.Contains(t, strings.Join(out[1].Log, "\n"), "diagnostics: no log of "+scenario.Redacted)
 	require.Empty(t, out[7].Artifacts)
+}
+
+// TestInterruptAfterFailure cancels a run while a scenario is at work: what had failed by then has failed, and what fails because of it has not.
+func TestInterruptAfterFailure(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		test   func(context.Context, scenario.T, func())
+		status result.Status
+		reason string
+	}{
+		"failed, then interrupted": {func(ctx context.Context, t scenario.T, interrupt func()) {
+			t.Errorf("a wrong value")
+			interrupt()
+			<-ctx.Done()
+		}, result.Failed, "a wrong value"},
+		"failed, interrupted, failed again": {func(_ context.Context, t scenario.T, interrupt func()) {
+			t.Errorf("a wrong value")
+			interrupt()
+			t.Errorf("context canceled")
+		}, result.Failed, "a wrong value"},
+		"interrupted, then failed": {func(ctx context.Context, t scenario.T, interrupt func()) {
+			interrupt()
+			<-ctx.Done()
+			t.Errorf("context canceled")
+		}, result.Skipped, scenario.Interrupted},
+		"late, then interrupted": {func(ctx context.Context, _ scenario.T, interrupt func()) {
+			<-ctx.Done()
+			interrupt()
+		}, result.Failed, "the budget of 200ms passed"},
+		"interrupted and fine": {func(_ context.Context, _ scenario.T, interrupt func()) { interrupt() }, result.Skipped, scenario.Interrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			e := env(t)
+			e.Capture = func(context.Context, string) ([]string, error) {
+				t.Error("who interrupts does not wait for diagnostics of one scenario")
+				return nil, nil
+			}
+			out, err := scenario.Run(ctx, e, []scenario.Scenario{
+				sc("a/one", false, func(ctx context.Context, t scenario.T, _ *scenario.Env) { tc.test(ctx, t, cancel) }),
+			}, scenario.Options{})
+			require.NoError(t, err)
+			require.Equal(t, tc.status, out[0].Status)
+			require.Contains(t, out[0].Reason, tc.reason)
+			require.Equal(t, tc.status == result.Failed, out[0].Tried())
+		})
+	}
+}
+
+// TestAbandonedEnvironment lets a scenario not return: nothing else is begun on its environment, in no round, and the caller is told.
+func TestAbandonedEnvironment(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	defer close(release)
+	out, err := scenario.Run(t.Context(), env(t), []scenario.Scenario{
+		sc("a/first", false, func(context.Context, scenario.T, *scenario.Env) {}),
+		sc("a/stuck", false, func(context.Context, scenario.T, *scenario.Env) { <-release }),
+		sc("a/next", false, func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Errorf("ran beside the stuck one") }),
+	}, scenario.Options{Repeat: 2})
+	require.ErrorIs(t, err, scenario.ErrAbandoned)
+	require.ErrorContains(t, err, "a/stuck")
+	require.Len(t, out, 6)
+	for i, want := range []result.Status{result.Passed, result.Failed, result.Skipped, result.Skipped, result.Skipped, result.Skipped} {
+		require.Equal(t, want, out[i].Status, "%d: %s", i, out[i].Reason)
+		if want == result.Skipped {
+			require.Contains(t, out[i].Reason, "a/stuck did not return")
+			require.False(t, out[i].Tried())
+		}
+	}
+}
+
+// TestSurroundingsExcuse lets scenarios fail while something is wrong with what surrounds the chart.
+func TestSurroundingsExcuse(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		kind scenario.Kind
+		why  string
+		want result.Status
+	}{
+		{scenario.Lifecycle, "node a: DiskPressure", result.Skipped},
+		{scenario.Fault, "node a: DiskPressure", result.Skipped},
+		{scenario.Functional, "node a: DiskPressure", result.Skipped},
+		{scenario.Abuse, "node a: DiskPressure", result.Failed},
+		{scenario.Hygiene, "node a: DiskPressure", result.Failed},
+		{scenario.Lifecycle, "", result.Failed},
+	} {
+		e := env(t)
+		e.Surroundings = func(context.Context) string { return tc.why }
+		s := sc("a/one", false, func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Errorf("not ready") })
+		s.Kind = tc.kind
+		out, err := scenario.Run(t.Context(), e, []scenario.Scenario{s}, scenario.Options{})
+		require.NoError(t, err)
+		require.Equal(t, tc.want, out[0].Status, "%s %s", tc.kind, tc.why)
+		if tc.want == result.Skipped {
+			require.False(t, out[0].Tried())
+			require.Contains(t, out[0].Reason, tc.why)
+			require.Contains(t, out[0].Log, "it had failed: not ready")
+		}
+	}
 }

@@ -13,7 +13,7 @@ func (e *Environment) Scenarios(tenants []gitlab.Tenant, seed string) *scenario.
 		Topology: e.Spec.Topology, Address: e.Address, Issuer: e.Issuer, Audience: e.Audience(), Tenants: tenants, Seed: seed,
 		Kube: e.Cluster.Client, Namespace: e.Namespace, Release: dialect.Release, Selector: dialect.Selector, Active: dialect.ActiveService,
 		Container: dialect.Container, Unseal: dialect.UnsealKey, Database: e.Database(), Processes: e.Processes(), GitLab: e.GitLab(),
-		AuditSink: e.AuditSink(), Metrics: dialect.MetricsPort,
+		AuditSink: e.AuditSink(), Metrics: dialect.MetricsPort, Surroundings: e.Fault,
 	}
 	if database := e.DatabaseNamespace(); database != e.Namespace {
 		env.Others = []string{database}

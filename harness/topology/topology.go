@@ -200,7 +200,7 @@ func (e *Environment) Install(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		return &ChartError{err}
+		return e.Blame(ctx, err)
 	}
 	return nil
 }
