@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -62,6 +63,7 @@ type runFlags struct {
 	readyTimeout time.Duration
 
 	environmentLatency time.Duration
+	duration           time.Duration
 
 	fullStack  run.FullStack // where its GitLab is set
 	flagged    plan.Plan
@@ -119,6 +121,7 @@ func (f *runFlags) workload(command *cobra.Command) {
 	flags.StringVar(&f.flagged.Size, "size", "", "rate and tier of a GitLab of this size: 1k, 2k, 3k, 5k, 10k, 25k, 50k users; with --adoption")
 	flags.Float64Var(&f.flagged.Adoption, "adoption", 0, "share of its CI jobs that fetch secrets, above 0 to 1; fetches/s = Git pulls/s of the size x adoption x 3")
 	flags.StringVar(&f.flagged.Mode, "mode", "", "what the load does instead of the profile's mode: "+strings.Join(load.ProfileModes(), ", "))
+	flags.DurationVar(&f.duration, "duration", 0, "how long the load is measured instead of the profile's duration, e.g. 10m; not for profiles with stages")
 	flags.BoolVar(&f.retries, "retries", false, "repeat failed calls as GitLab Runner does, or with =false do not, whatever the profile says")
 }
 
@@ -148,6 +151,7 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		"set": func() { p.Set = g.Set }, "profile": func() { p.Profile = g.Profile }, "tier": func() { p.Tier = g.Tier },
 		"mode": func() { p.Mode = g.Mode }, "retries": func() { p.Retries = &f.retries }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
 		"scenarios": func() { p.Scenarios = g.Scenarios }, "run": func() { p.Scenarios = g.Scenarios }, "previous": func() { p.Previous = g.Previous },
+		"duration":      func() { p.Duration = strict.Duration(f.duration) },
 		"ready-timeout": func() { p.ReadyTimeout = strict.Duration(f.readyTimeout) },
 		"repeat":        func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
 		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
@@ -222,12 +226,10 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 		return err
 	}
 	if f.dryRun {
-		text, err := p.YAML()
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprint(state.Stdout, text)
-		return err
+		return printPlan(state.Stdout, p, r.Plan)
+	}
+	for _, line := range r.Plan.Outlook() {
+		fmt.Fprintln(state.Stderr, line)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)
@@ -243,6 +245,20 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	}
 	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
 	return conclude(ctx, outcome, err)
+}
+
+// printPlan prints a plan as YAML, and as comments which objectives its load can decide.
+func printPlan(w io.Writer, p plan.Plan, resolved *plan.Resolved) error {
+	p.Duration = resolved.Plan.Duration // which the gate may have lengthened
+	text, err := p.YAML()
+	if err != nil {
+		return err
+	}
+	for _, line := range resolved.Outlook() {
+		text += "# " + line + "\n"
+	}
+	_, err = fmt.Fprint(w, text)
+	return err
 }
 
 // prepare resolves a plan and makes its run, whose progress goes to standard error.

@@ -204,6 +204,10 @@ func (r *Run) end(ctx context.Context, failed error) error {
 		SLO: slo, Validity: gate.DefaultValidity(),
 		Expect: gate.Expect{Scenarios: r.Plan.Scenarios != scenario.None, Load: r.Plan.Load && r.Measure == nil},
 	})
+	for i := range r.result.Topologies {
+		t := &r.result.Topologies[i]
+		t.NotMeasured = append(t.NotMeasured, gate.NotJudged(t)...)
+	}
 	if ctx.Err() != nil {
 		r.result.Verdict = result.Inconclusive
 		r.result.Reasons = append([]string{"the run was interrupted"}, r.result.Reasons...)
