@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows the gate six charts that are worse than charts/openbao, each in another way, and then the chart as it is. Each of the six has to end in
-# FAIL with the right reason, the last in PASS. It takes about two minutes a chart on two cores, eight for the one that is compared; the cluster is kept between them.
+# FAIL with the right reason, the last in PASS. It takes about two minutes a chart on two cores, eight for the one that is compared, and ten more for the
+# last, whose load has to hold the p99; the others need no objective to fail. The cluster is kept between them.
 # Usage: hack/prove-gate.sh [NAME...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,6 +21,7 @@ edit() {
 prove() {
 	local name=$1 want=$2 reason=$3 scenarios=$4 code=0 decision
 	shift 4
+	[ "$want" = 0 ] || set -- "$@" --require=-load # else the gate would lengthen each load to the ten minutes that a p99 takes
 	bin/steamer gate --chart "$work/openbao" --topology cloud-native --profile smoke --scenarios "$scenarios" --mutants none --tenants 10 \
 		--keep --reuse --output "$work/$name" "$@" >"$work/log" 2>&1 || code=$?
 	decision=$(cat "$work/$name"/gate-*/gate.md 2>/dev/null || true)

@@ -72,7 +72,7 @@ func (s *search) judge(o Observation, phase string, rate float64) Point {
 	r := result.Result{Run: result.Run{Tier: s.Tier}, Topologies: []result.Topology{t}}
 	validity := gate.DefaultValidity()
 	validity.FallMayBe = true
-	gate.Judge(&r, gate.Policy{SLO: s.SLO, Validity: validity, Expect: gate.Expect{Load: true}})
+	gate.Judge(&r, gate.Policy{SLO: s.SLO, Validity: validity, Expect: gate.Expect{Load: true}, ByEstimate: true})
 	l := t.Load
 	p := Point{
 		Phase: phase, Rate: rate, Achieved: l.Achieved(), Seconds: l.MeasuredSeconds, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped,

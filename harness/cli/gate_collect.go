@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/mutant"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -21,6 +23,11 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	r, _, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return nil, "", false, err
+	}
+	if slices.Contains(policy.Required, decision.Load) {
+		if from, to := r.Plan.Lengthen(); to > 0 {
+			fmt.Fprintf(state.Stderr, "The load is measured for %s instead of the %s of profile %s: that long it takes to hold every objective.\n", to, from, r.Plan.Profile.Name)
+		}
 	}
 	if with != nil {
 		about, err := with.Chart()
@@ -56,7 +63,11 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 		if comparison != nil {
 			fmt.Fprintf(state.Stderr, "It would also be compared with %s.\n", comparison.sides[0].text)
 		}
-		return nil, "", true, state.printPlan(p)
+		p.Duration = r.Plan.Plan.Duration // which the gate may have lengthened
+		return nil, "", true, state.printPlan(p, r.Plan.Outlook())
+	}
+	for _, line := range r.Plan.Outlook() {
+		fmt.Fprintln(state.Stderr, line)
 	}
 	if dir, err = gateDir(p.Output, time.Now().UTC()); err != nil {
 		return nil, "", false, err

@@ -28,7 +28,10 @@ func readAll(paths []string) (*readiness.Evidence, error) {
 
 // onlyOffline refuses flags that say how to run something.
 func onlyOffline(c *cobra.Command) error {
-	for _, name := range slices.Concat(inCluster(), []string{"with", "mutants", "compare", "plan", "profile", "rate", "size", "adoption", "mode", "retries", "cluster", "port", "dry-run", "ready-timeout", "environment-latency"}) {
+	for _, name := range slices.Concat(inCluster(), []string{
+		"with", "mutants", "compare", "plan", "profile", "duration", "rate", "size", "adoption", "mode", "retries", "cluster", "port", "dry-run", "ready-timeout",
+		"environment-latency",
+	}) {
 		if name != "topology" && name != "previous" && c.Flags().Changed(name) {
 			return exit.Invalidf("--"+name, "leave it out, or --from", "with --from nothing is run")
 		}

@@ -39,7 +39,8 @@ func suiteOf(t *testing.T) string {
 func TestGateFrom(t *testing.T) {
 	t.Parallel()
 	out, suite := t.TempDir(), suiteOf(t)
-	got := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--scenarios", suite, "--output", out)
+	const short = "--slo=../readiness/testdata/slo.yaml" // objectives that a minute of load can hold
+	got := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--scenarios", suite, "--output", out)
 	require.Equal(t, exit.Pass, got.code, got.stdout+got.stderr)
 	require.Contains(t, got.stdout, "Steamer gate: PASS   openbao 0.2.0")
 	dirs, err := filepath.Glob(filepath.Join(out, "gate-*"))
@@ -53,23 +54,23 @@ func TestGateFrom(t *testing.T) {
 	d, err := decision.Decode("gate.json", raw)
 	require.NoError(t, err)
 	require.Equal(t, "12", d.Tier)
-	require.Contains(t, d.Reproduce, "steamer gate --from ../readiness/testdata/run.json")
+	require.Contains(t, d.Reproduce, "--from ../readiness/testdata/run.json")
 
-	again := steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--output", t.TempDir())
+	again := steamer(t, t.TempDir(), "gate", short, "--from", dirs[0], "--output", t.TempDir())
 	require.Equal(t, exit.Pass, again.code, "the same suite is asked for: "+again.stdout)
 
 	strictly := t.TempDir()
-	got = steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--scenarios", suite, "--require", "+comparison", "--output", strictly)
+	got = steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--scenarios", suite, "--require", "+comparison", "--output", strictly)
 	require.Equal(t, exit.Inconclusive, got.code, got.stdout)
 	dirs, err = filepath.Glob(filepath.Join(strictly, "gate-*"))
 	require.NoError(t, err)
-	again = steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--output", t.TempDir())
+	again = steamer(t, t.TempDir(), "gate", short, "--from", dirs[0], "--output", t.TempDir())
 	require.Equal(t, exit.Inconclusive, again.code, "the same criteria are required: "+again.stdout)
 
-	whole := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--output", out)
+	whole := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--output", out)
 	require.Equal(t, exit.Inconclusive, whole.code, "the recorded run did not try the whole suite")
 	require.Contains(t, whole.stdout, "scenarios of the suite were not tried")
-	less := steamer(t, t.TempDir(), "gate", "--from", recordedRun, "--scenarios", suite, "--output", out, "--require=-charts,-defects")
+	less := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, "--scenarios", suite, "--output", out, "--require=-charts,-defects")
 	require.Equal(t, exit.Pass, less.code, less.stdout)
 
 	var doc map[string]any
@@ -79,9 +80,13 @@ func TestGateFrom(t *testing.T) {
 	doc["topologies"].([]any)[0].(map[string]any)["load"].(map[string]any)["wrong"] = 1
 	run, err = json.Marshal(doc)
 	require.NoError(t, err)
-	wrong := steamer(t, t.TempDir(), "gate", "--from", write(t, out, "wrong.json", string(run)), "--scenarios", suite, "--output", out)
+	wrong := steamer(t, t.TempDir(), "gate", short, "--from", write(t, out, "wrong.json", string(run)), "--scenarios", suite, "--output", out)
 	require.Equal(t, exit.Fail, wrong.code, wrong.stderr)
 	require.Contains(t, wrong.stdout, "1 fetches were answered with a wrong value")
+
+	shipped := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--scenarios", suite, "--output", out)
+	require.Equal(t, exit.Inconclusive, shipped.code, "its minute of load is too short for the p95 and p99 of perf/slo.yaml")
+	require.Contains(t, shipped.stdout, "to hold it takes at least 10m0s of this load")
 }
 
 func TestGateRefuses(t *testing.T) {
@@ -197,6 +202,20 @@ func TestGateRefuses(t *testing.T) {
 	require.Equal(t, exit.Pass, dry.code, dry.stderr)
 	require.Contains(t, dry.stdout, "scenarios: all")
 	require.Contains(t, dry.stdout, "profile: steady")
+	require.Contains(t, dry.stdout, "#   fetch_p99_ms: decidable (it takes 10m0s)")
+	require.NotContains(t, dry.stderr, "instead of")
+
+	// The gate takes the length that its objectives need, and says so; without them it does not.
+	args := []string{"gate", "--dry-run", "--port", freePort(t), "--compare=false", "--profile", "smoke"}
+	longer := steamer(t, t.TempDir(), args...)
+	require.Equal(t, exit.Pass, longer.code, longer.stderr)
+	require.Contains(t, longer.stderr, "The load is measured for 10m0s instead of the 1m0s of profile smoke")
+	require.Contains(t, longer.stdout, "duration: 10m0s")
+	require.NotContains(t, longer.stdout, "not judged")
+	as := steamer(t, t.TempDir(), append(args, "--require=-load")...)
+	require.Equal(t, exit.Pass, as.code, as.stderr)
+	require.Contains(t, as.stdout, "#   fetch_p99_ms: not judged, as profile smoke says")
+	require.NotContains(t, as.stdout, "\nduration:")
 }
 
 func TestReport(t *testing.T) {

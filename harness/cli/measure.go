@@ -70,7 +70,7 @@ func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryR
 		return err
 	}
 	if dryRun {
-		return state.printPlan(p)
+		return state.printPlan(p, nil)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)

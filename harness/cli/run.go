@@ -64,6 +64,7 @@ type runFlags struct {
 	readyTimeout time.Duration
 
 	environmentLatency time.Duration
+	duration           time.Duration
 
 	fullStack  run.FullStack // where its GitLab is set
 	flagged    plan.Plan
@@ -121,6 +122,7 @@ func (f *runFlags) workload(command *cobra.Command) {
 	flags.StringVar(&f.flagged.Size, "size", "", "rate and tier of a GitLab of this size: 1k, 2k, 3k, 5k, 10k, 25k, 50k users; with --adoption")
 	flags.Float64Var(&f.flagged.Adoption, "adoption", 0, "share of its CI jobs that fetch secrets, above 0 to 1; fetches/s = Git pulls/s of the size x adoption x 3")
 	flags.StringVar(&f.flagged.Mode, "mode", "", "what the load does instead of the profile's mode: "+strings.Join(load.ProfileModes(), ", "))
+	flags.DurationVar(&f.duration, "duration", 0, "how long the load is measured instead of the profile's duration, e.g. 10m; not for profiles with stages")
 	flags.BoolVar(&f.retries, "retries", false, "repeat failed calls as GitLab Runner does, or with =false do not, whatever the profile says")
 }
 
@@ -150,6 +152,7 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		"set": func() { p.Set = g.Set }, "profile": func() { p.Profile = g.Profile }, "tier": func() { p.Tier = g.Tier },
 		"mode": func() { p.Mode = g.Mode }, "retries": func() { p.Retries = &f.retries }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
 		"scenarios": func() { p.Scenarios = g.Scenarios }, "run": func() { p.Scenarios = g.Scenarios }, "previous": func() { p.Previous = g.Previous },
+		"duration":      func() { p.Duration = strict.Duration(f.duration) },
 		"ready-timeout": func() { p.ReadyTimeout = strict.Duration(f.readyTimeout) },
 		"repeat":        func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
 		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
@@ -224,7 +227,10 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 		return err
 	}
 	if f.dryRun {
-		return state.printPlan(p)
+		return state.printPlan(p, r.Plan.Outlook())
+	}
+	for _, line := range r.Plan.Outlook() {
+		fmt.Fprintln(state.Stderr, line)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)
@@ -242,11 +248,15 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	return conclude(ctx, outcome, err)
 }
 
-// printPlan prints a plan, after what would be chosen for it now. That is no part of it: a plan that is run again chooses again.
-func (s *State) printPlan(p plan.Plan) error {
+// printPlan prints a plan as YAML. As comments it says what would be chosen for it now, which is no part of it, since a plan that is run again chooses again, and
+// the outlook: which objectives its load can decide.
+func (s *State) printPlan(p plan.Plan, outlook []string) error {
 	text, err := p.YAML()
 	if err != nil {
 		return err
+	}
+	for _, line := range outlook {
+		text += "# " + line + "\n"
 	}
 	if c := p.Cluster; !c.Existing() && (c.Name == "" || c.Port == 0) {
 		me, err := s.identity()

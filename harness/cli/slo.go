@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -149,6 +150,12 @@ func explainSLO(w io.Writer, path string, slo *gate.SLO, u gate.Subject) error {
 		return verdictError(exit.Inconclusive)
 	}
 	e, extra := slo.Entries[found], slo.EnvironmentLatencyOf(found)
+	needs := map[string]time.Duration{}
+	if rate, err := strconv.ParseFloat(u.Tier, 64); err == nil {
+		for _, s := range e.Supports(gate.Drive{Rate: rate, Seconds: time.Hour.Seconds()}) {
+			needs[s.Limit.Metric] = s.Needs
+		}
+	}
 	fmt.Fprintf(w, "entries[%d] of %s judges it: %s\n\n", found, path, conditions(e))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range e.Limits {
@@ -158,6 +165,9 @@ func explainSLO(w io.Writer, path string, slo *gate.SLO, u gate.Subject) error {
 		}
 		if l.Informational {
 			note = "shown, not judged; "
+		}
+		if d, ok := needs[l.Metric]; ok {
+			note += fmt.Sprintf("to hold it takes %s of load; ", d)
 		}
 		fmt.Fprintf(table, "%s\t%s %s\t%s%s\n", l.Metric, l.Op, limit, note, l.Source)
 	}

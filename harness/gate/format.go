@@ -18,6 +18,11 @@ func percent(share float64) string {
 	return strconv.FormatFloat(math.Round(share*1000)/10, 'f', -1, 64) + " %"
 }
 
+// precise prints a share of 1 with two significant digits.
+func precise(share float64) string {
+	return strconv.FormatFloat(100*share, 'g', 2, 64) + " %"
+}
+
 func orElse(s, other string) string {
 	if s == "" {
 		return other

@@ -2,6 +2,8 @@ package gate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -11,6 +13,11 @@ type Policy struct {
 	SLO      *SLO
 	Validity Validity
 	Expect   Expect
+	// WholeEntry asks for every objective of the entry, also those that the profile says it does not judge: what a release is decided on.
+	WholeEntry bool
+	// ByEstimate judges latencies by what was measured and not by bounds, for a search that asks the same question many times and needs an
+	// answer each time. No release is decided so.
+	ByEstimate bool
 }
 
 // Expect says what the run set out to do; what was expected and is missing
@@ -109,11 +116,25 @@ func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 			v.pass(fmt.Sprintf("excursion to %s fetches/s in the mean for %s s, not judged but for wrong values: %d fetches, %d failed, %d arrivals dropped",
 				num(e.Offered), num(e.Seconds), e.Fetches, e.Failed, e.Dropped))
 		}
+		for _, why := range NotJudged(t) {
+			v.pass(why)
+		}
 		if c, ok := tightest(t.Checks); ok {
 			v.pass(fmt.Sprintf("tightest objective: %s %s, limit %s (%s left)", c.Title, c.Measured, c.Limit, percent(c.Headroom)))
 		}
 	}
 	return v
+}
+
+// NotJudged says of a judged topology which objectives it leaves open because its profile says so.
+func NotJudged(t *result.Topology) []string {
+	var out []string
+	for _, c := range t.Checks {
+		if c.Kind == "slo" && c.Verdict == result.Inconclusive && c.Informational && slices.Contains(t.Load.NotJudged, metricOf(c)) {
+			out = append(out, fmt.Sprintf("not judged: %s, limit %s: %s", c.Title, strings.TrimPrefix(c.Limit, "<= "), c.Reason))
+		}
+	}
+	return out
 }
 
 // scenarios judges the scenario table.

@@ -19,8 +19,8 @@ entries:
     topology: any
     limits:
       - {metric: fetch_p50_ms, op: "<=", limit: 7, source: GitLab documentation}
-      - {metric: fetch_p99_ms, op: "<=", limit: 10, source: GitLab documentation}
-      - {metric: error_rate, op: "<=", limit: 0.005, source: test}
+      - {metric: fetch_p90_ms, op: "<=", limit: 10, source: GitLab documentation}
+      - {metric: error_rate, op: "<=", limit: 0.08, source: test}
       - {metric: wrong_values, op: "<=", limit: 0, source: test}
       - {metric: achieved_ratio, op: ">=", limit: 0.99, source: test}
       - {metric: openbao_throttled_ratio, op: "<=", limit: 0.25, source: test, informational: true}
@@ -33,22 +33,13 @@ func slos(t *testing.T, text string) *gate.SLO {
 	return s
 }
 
-// good is a run of one topology that passes: 20,000 fetches at p99 8 ms.
+// good is a run of one topology that passes: 20,000 fetches, p90 6 ms.
 func good() *result.Result {
-	start := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
-	load := &result.Load{
-		Mode: "inline", Start: start, WarmupSeconds: 10, MeasuredSeconds: 100, OfferedRate: 200, AchievedRate: 200, Fetches: 20_000,
-		Intended:  result.Distribution{Count: 20_000, Mean: 4, P50: 3, P90: 5, P95: 6, P99: 8, P999: 12, Max: 30},
-		Generator: result.Generator{CPUShare: 0.05}, Extra: map[string]float64{},
-	}
+	load := drive(10, 100, 200, ordinary, result.Threshold{From: "intended", Limit: 17}, result.Threshold{From: "intended", Limit: 20})
+	load.Series = append(load.Series, result.Interval{Offset: 110, Phase: "measure", Above: []int64{0, 0}})
 	pod := result.ResourceSeries{Component: "openbao", Name: "openbao-0/openbao-server"}
 	for i := range 111 {
-		phase := "measure"
-		if i < 10 {
-			phase = "warmup"
-		}
-		load.Series = append(load.Series, result.Interval{Offset: float64(i), Phase: phase, Fetches: 200, P50: 3, P99: 8})
-		pod.Samples = append(pod.Samples, result.ResourceSample{At: start.Add(time.Duration(i) * time.Second), CPUCores: 0.2, MemoryMiB: 300, Throttled: 0.01})
+		pod.Samples = append(pod.Samples, result.ResourceSample{At: load.Start.Add(time.Duration(i) * time.Second), CPUCores: 0.2, MemoryMiB: 300, Throttled: 0.01})
 	}
 	return &result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind, Run: result.Run{ID: "t", Tier: "150"},
@@ -82,7 +73,7 @@ func TestVerdicts(t *testing.T) {
 	fail := func(r *R) {
 		r.Topologies[0].Scenarios[0].Status, r.Topologies[0].Scenarios[0].Reason = result.Failed, "got 500"
 	}
-	slow := load(func(l *result.Load) { l.Intended.P99 = 21 })
+	slow := replace(slower(0.15, 21))
 	saturated := load(func(l *result.Load) { l.Generator.CPUShare = 0.6 })
 	throttled := func(r *R) {
 		t := &r.Topologies[0]
@@ -97,6 +88,9 @@ func TestVerdicts(t *testing.T) {
 				t.Host.Samples = append(t.Host.Samples, result.ResourceSample{At: t.Load.Start.Add(time.Duration(i) * time.Second), CPUCores: cores})
 			}
 		}
+	}
+	failing := func(share float64) func(*R) {
+		return replace(func(second, k int) fetch { return fetch{ordinary(second, k).ms, k < int(200*share)} })
 	}
 	dropped := load(func(l *result.Load) { l.Dropped = 3 })
 	both := func(fs ...func(*R)) func(*R) {
@@ -115,14 +109,14 @@ func TestVerdicts(t *testing.T) {
 		"scenario failed":        {fail, result.Fail, "scenario access/own failed: got 500"},
 		"wrong value":            {load(func(l *result.Load) { l.Wrong = 1 }), result.Fail, "1 fetches were answered with a wrong value"},
 		"wrong value in warm-up": {load(func(l *result.Load) { l.Series[2].Wrong = 2 }), result.Fail, "2 fetches were answered with a wrong value"},
-		"objective missed":       {slow, result.Fail, "p99 from the intended start: 21 ms, limit 20 ms"},
-		"objective just held":    {load(func(l *result.Load) { l.Intended.P99 = 20 }), result.Pass, ""},
-		"too many failures":      {load(func(l *result.Load) { l.Failed = 101 }), result.Fail, "failed fetches: 0.505 %, limit 0.5 %"},
+		"objective missed":       {slow, result.Fail, "p90 from the intended start: 21 ms, limit 20 ms"},
+		"objective just held":    {replace(slower(0.15, 19.98)), result.Pass, ""},
+		"too many failures":      {failing(0.2), result.Fail, "20 % were above 20 ms or failed"},
 		"k6 thresholds":          {load(func(l *result.Load) { l.Extra["k6_thresholds_failed"] = 1 }), result.Fail, "k6 reported a crossed threshold"},
 		"dropped":                {dropped, result.Inconclusive, "3 arrivals were dropped"},
 		"interrupted fetches":    {load(func(l *result.Load) { l.Extra["interrupted"] = 2 }), result.Inconclusive, "2 fetches were still running"},
 		"too slow a generator":   {load(func(l *result.Load) { l.AchievedRate = 197 }), result.Inconclusive, "197 of 200 fetches/s"},
-		"one fetch off":          {load(func(l *result.Load) { l.OfferedRate, l.AchievedRate, l.MeasuredSeconds = 0.3, 0.29, 100 }), result.Pass, ""},
+		"one fetch off":          {load(func(l *result.Load) { l.OfferedRate, l.AchievedRate = 0.3, 0.29 }), result.Pass, ""},
 		"no rate":                {load(func(l *result.Load) { l.OfferedRate = 0 }), result.Inconclusive, "of 0 fetches/s"},
 		"saturated":              {saturated, result.Inconclusive, "k6 used 60 % of the host"},
 		"generator unknown":      {load(func(l *result.Load) { l.Generator.CPUShare = 0 }), result.Inconclusive, "was not recorded"},
@@ -150,7 +144,7 @@ func TestVerdicts(t *testing.T) {
 		}), result.Pass, ""},
 		"excursion breaks":        {excursion(result.Excursion{Seconds: 10, Fetches: 900, Failed: 400, Dropped: 700}, result.Interval{Failed: 40, Dropped: 70}), result.Pass, ""},
 		"excursion lies":          {excursion(result.Excursion{Seconds: 10, Wrong: 1}, result.Interval{Wrong: 1}), result.Fail, "1 fetches were answered with a wrong value"},
-		"half without fetches":    {load(func(l *result.Load) { l.Series = l.Series[:40] }), result.Inconclusive, "one half of the measurement"},
+		"half without fetches":    {load(func(l *result.Load) { l.Series = l.Series[:40] }), result.Inconclusive, "do not add up"},
 		"restart under load":      {event("restart", "openbao-0: exit 137", 50, false), result.Inconclusive, "openbao-0: exit 137 at +50 s"},
 		"OOM seen by Kubernetes":  {event("kubernetes", "OOMKilling postgresql-0", 50, false), result.Inconclusive, "OOMKilling"},
 		"planned restart":         {event("restart", "openbao-0", 50, true), result.Pass, ""},
@@ -171,9 +165,7 @@ func TestVerdicts(t *testing.T) {
 		"no topology":           {func(r *R) { r.Topologies = nil }, result.Inconclusive, "no topology was installed"},
 		"run stopped":           {func(r *R) { r.Run.Partial = true }, result.Inconclusive, "the run did not reach its end"},
 		"step failed":           {func(r *R) { r.Steps = []result.Step{{Name: "seed", Error: "403"}} }, result.Inconclusive, `step "seed" failed: 403`},
-		"thin tail":             {load(func(l *result.Load) { l.Intended.Count, l.Intended.P99 = 9_999, 500 }), result.Pass, ""},
-		"enough tail":           {load(func(l *result.Load) { l.Intended.Count, l.Intended.P99 = 10_000, 500 }), result.Fail, "500 ms, limit 20 ms"},
-		"no quantile judged":    {load(func(l *result.Load) { l.Intended.Count = 150 }), result.Inconclusive, "none could be judged: 150 fetches are too few"},
+		"a latency missing":     {load(func(l *result.Load) { l.Intended.Count-- }), result.Inconclusive, "19999 of 20000 fetches have a latency"},
 		"nothing recorded":      {load(func(l *result.Load) { l.Intended, l.Fetches = result.Distribution{}, 0 }), result.Inconclusive, "no latency was recorded"},
 		"informational missed": {func(r *R) {
 			for i := range r.Topologies[0].Resources[0].Samples {
@@ -184,14 +176,14 @@ func TestVerdicts(t *testing.T) {
 		"miss under drops":         {both(slow, dropped), result.Fail, "21 ms, limit 20 ms"},
 		"miss under saturation":    {both(slow, saturated), result.Inconclusive, "but k6 used 60 % of the host"},
 		"miss of a held back k6":   {both(slow, throttled), result.Inconclusive, "but a load generator was throttled in 86 %"},
-		"miss beside a build":      {both(slow, crowded(3)), result.Inconclusive, "21 ms against a limit of 20 ms, but other processes used more than 40 % of the host's CPUs in 10 of 10 spans"},
+		"miss beside a build":      {both(slow, crowded(3)), result.Inconclusive, "and 10 % is allowed, but other processes used more than 40 % of the host's CPUs in 10 of 10 spans"},
 		"miss on a quiet host":     {both(slow, crowded(2)), result.Fail, "21 ms, limit 20 ms"},
 		"miss on a small host":     {both(slow, crowded(1), func(r *R) { r.Run.Host.CPUs = 4 }), result.Fail, "21 ms, limit 20 ms"},
 		"held on a small host":     {both(crowded(1), func(r *R) { r.Run.Host.CPUs = 4 }), result.Pass, ""},
 		"held beside a build":      {crowded(5.9), result.Pass, ""},
 		"wrong beside a build":     {both(load(func(l *result.Load) { l.Wrong = 1 }), crowded(5.9)), result.Fail, "wrong value"},
 		"wrong under saturation":   {both(load(func(l *result.Load) { l.Wrong = 1 }), saturated), result.Fail, "wrong value"},
-		"errors under saturation":  {both(load(func(l *result.Load) { l.Failed = 2000 }), saturated), result.Fail, "failed fetches: 10 %"},
+		"errors under saturation":  {both(failing(0.2), saturated), result.Fail, "failed fetches: 20 %"},
 		"failure in a stopped run": {both(fail, func(r *R) { r.Run.Partial = true }), result.Fail, "scenario access/own failed"},
 		"worst topology decides": {func(r *R) {
 			bad := good().Topologies[0]
@@ -248,7 +240,6 @@ func TestWithoutObjectivesNothingIsProven(t *testing.T) {
 func TestChecksCarryTheirEvidence(t *testing.T) {
 	t.Parallel()
 	r := good()
-	r.Topologies[0].Load.Intended.Count = 5000
 	gate.Judge(r, gate.Policy{SLO: slos(t, sloFile), Validity: gate.DefaultValidity()})
 	got := map[string]result.Check{}
 	for _, c := range r.Topologies[0].Checks {
@@ -256,12 +247,15 @@ func TestChecksCarryTheirEvidence(t *testing.T) {
 		require.NotEmpty(t, c.Title+c.Measured+c.Limit)
 		got[c.ID] = c
 	}
+	c := got["slo/fetch-p50-ms"]
+	require.NotNil(t, c.Bounds)
+	require.InDelta(t, 0.058, c.Bounds.Upper, 0.001, "none of 20,000 fetches above 17 ms, in bursts of 400: 1-0.05^(400/20000)")
+	c.Bounds = nil
 	require.Equal(t, result.Check{
 		ID: "slo/fetch-p50-ms", Kind: "slo", Title: "p50 from the intended start", Verdict: result.Pass, Measured: "3 ms",
-		Limit: "<= 17 ms (7 + 10 for the environment)", Headroom: 14.0 / 17, Source: "GitLab documentation",
-	}, got["slo/fetch-p50-ms"])
-	require.True(t, got["slo/fetch-p99-ms"].Informational)
-	require.Equal(t, "5000 fetches are too few: 10000 put 100 beyond the quantile", got["slo/fetch-p99-ms"].Reason)
+		Limit: "<= 17 ms (7 + 10 for the environment)", Headroom: c.Headroom, Source: "GitLab documentation",
+	}, c)
+	require.InDelta(t, 14.0/17, c.Headroom, 1e-3)
 	require.Equal(t, "<= 25 %", got["slo/openbao-throttled-ratio"].Limit, "no latency allowance for a share")
 	require.Equal(t, "valid/complete", got["valid/complete"].ID)
 }
@@ -269,14 +263,16 @@ func TestChecksCarryTheirEvidence(t *testing.T) {
 func TestAllowances(t *testing.T) {
 	t.Parallel()
 	r := good()
-	r.Topologies[0].Load.Intended.P99 = 25
+	l := r.Topologies[0].Load
+	l.Thresholds = append(l.Thresholds, result.Threshold{From: "intended", Limit: 25})
+	replace(slower(0.15, 24.9))(r)
 	p := gate.Policy{SLO: slos(t, sloFile), Validity: gate.DefaultValidity()}
 	gate.Judge(r, p)
 	require.Equal(t, result.Fail, r.Verdict)
 	r.Run.EnvironmentLatency = 5
 	gate.Judge(r, p)
 	require.Equal(t, result.Pass, r.Verdict, "10 + 10 + 5 ms")
-	r.Topologies[0].Load.Failed = 200
+	replace(func(_, k int) fetch { return fetch{ms: 3, failed: k < 40} })(r)
 	gate.Judge(r, p)
 	require.Equal(t, result.Fail, r.Verdict, "latency allowances excuse no errors")
 }

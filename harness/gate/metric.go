@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/result"
@@ -38,21 +39,21 @@ type reading struct {
 	unit    string // "ms", "MiB" or "%"; a value in % is a ratio times 100
 	latency bool   // the environment's allowance applies
 	missing string // why there is no value
-	thin    string // why the value is shown but not judged
+	thin    string // why the value alone says little, for comparisons, which compare values
 }
 
-// minTail is how many fetches must lie beyond a quantile before it is judged.
+// minTail is how many fetches must lie beyond a quantile before two of its values are compared.
 // With fewer the estimate moves by more than 10 % from run to run by chance
-// alone (relative standard error of a count of 100 is 1/sqrt(100)).
+// alone (relative standard error of a count of 100 is 1/sqrt(100)). Objectives are judged by bounds instead.
 const minTail = 100
 
 // read evaluates one of Metrics on a topology with load.
 func read(metric string, t *result.Topology) reading {
 	if q, ok := strings.CutPrefix(metric, "fetch_actual_"); ok {
-		return latency(strings.TrimSuffix(q, "_ms"), "from the actual start", t.Load.Actual)
+		return latency(metric, strings.TrimSuffix(q, "_ms"), "from the actual start", t.Load, t.Load.Actual)
 	}
 	if q, ok := strings.CutPrefix(metric, "fetch_"); ok {
-		return latency(strings.TrimSuffix(q, "_ms"), "from the intended start", t.Load.Intended)
+		return latency(metric, strings.TrimSuffix(q, "_ms"), "from the intended start", t.Load, t.Load.Intended)
 	}
 	if component, ok := strings.CutSuffix(metric, "_cpu_ms_per_fetch"); ok {
 		name := map[string]string{"openbao": "OpenBao", "postgresql": "PostgreSQL"}[component]
@@ -80,28 +81,28 @@ func read(metric string, t *result.Topology) reading {
 	return container(metric, t)
 }
 
-// quantiles are those of a latency that can be judged, the mean as the lowest: it needs some fetches, too.
-func quantiles() map[string]float64 {
-	return map[string]float64{"mean": 0, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
-}
-
-// beyond is how many fetches put minTail of them beyond a quantile. It is rounded, because 1-0.99 is not 0.01 in binary.
-func beyond(quantile float64) int64 { return int64(minTail/(1-quantile) + 0.5) }
-
-// FetchesFor is how many fetches a latency among Metrics takes before it is judged; known is false for everything else.
+// FetchesFor is how many fetches a latency among Metrics takes before its value is compared with another: those that put minTail of them beyond the
+// quantile, of a mean as many. known is false for every other metric.
 func FetchesFor(metric string) (n int64, known bool) {
-	name, latency := strings.CutPrefix(metric, "fetch_")
-	q, known := quantiles()[strings.TrimSuffix(strings.TrimPrefix(name, "actual_"), "_ms")]
-	return beyond(q), known && latency
+	q, known := quantileOf(metric)
+	if !known {
+		return 0, false
+	}
+	if q.allowed == 0 {
+		return minTail, true
+	}
+	return int64(math.Round(minTail / q.allowed)), true
 }
 
-func latency(name, from string, d result.Distribution) reading {
+func latency(metric, name, from string, l *result.Load, d result.Distribution) reading {
 	value := map[string]float64{"mean": d.Mean, "p50": d.P50, "p90": d.P90, "p95": d.P95, "p99": d.P99, "p999": d.P999}[name]
 	r := reading{title: strings.Replace(name, "p999", "p99.9", 1) + " " + from, value: value, unit: "ms", latency: true}
-	need := beyond(quantiles()[name])
+	need, _ := FetchesFor(metric)
 	switch {
 	case d.Count == 0:
 		r.missing = "no latency was recorded"
+	case d.Count != l.Fetches:
+		r.missing = fmt.Sprintf("%d of %d fetches have a latency", d.Count, l.Fetches)
 	case d.Count < need:
 		r.thin = fmt.Sprintf("%d fetches are too few: %d put %d beyond the quantile", d.Count, need, minTail)
 	}

@@ -34,6 +34,9 @@ type Profile struct {
 	Retries    bool               `json:"retries,omitempty"` // repeat failed calls as GitLab Runner does
 	JobTokens  *JobTokens         `json:"jobTokens,omitempty"`
 	Tenants    *Tenants           `json:"tenants,omitempty"` // how they are chosen; nil: uniformly
+	// NotJudged are metrics of the objectives, such as fetch_p99_ms, that the profile is too short for. A run of it fails where one is missed
+	// beyond doubt, says that it did not judge the others, and is no evidence for a release.
+	NotJudged []string `json:"notJudged,omitempty"`
 }
 
 // Rate is the arrival rate: either the tier's or a number.
@@ -82,12 +85,14 @@ func Modes() []string { return []string{Inline, "login-read", "login-read-revoke
 // ProfileModes are those, rails to write secrets as GitLab does, and mixed of all of them; perf/README.md describes them.
 func ProfileModes() []string { return append(Modes(), "rails", "mixed") }
 
+// MaxDuration is the longest load that a profile may have.
+const MaxDuration = 24 * time.Hour
+
 // Limits of a profile; beyond them a typing error is likelier than a wish.
 const (
-	maxWarmup   = time.Hour
-	maxDuration = 24 * time.Hour
-	maxRate     = 100_000
-	maxVUs      = 10_000
+	maxWarmup = time.Hour
+	maxRate   = 100_000
+	maxVUs    = 10_000
 )
 
 // ParseProfile reads a profile; name is used in errors, which are of code
@@ -148,14 +153,19 @@ func (p Profile) validate() error {
 		return fmt.Errorf("mode %q: want one of %q", p.Mode, ProfileModes())
 	case warm < 0 || warm > maxWarmup:
 		return fmt.Errorf("warmup %v: want 0s to %v", warm, maxWarmup)
-	case dur < time.Second || dur > maxDuration:
-		return fmt.Errorf("duration %v: want 1s to %v", dur, maxDuration)
+	case dur < time.Second || dur > MaxDuration:
+		return fmt.Errorf("duration %v: want 1s to %v", dur, MaxDuration)
 	case p.Rate.Tier && p.Rate.PerSecond != 0:
 		return fmt.Errorf("rate: tier and perSecond exclude each other")
 	case !p.Rate.Tier && (!(p.Rate.PerSecond > 0) || p.Rate.PerSecond > maxRate):
 		return fmt.Errorf("rate: want tier: true, or perSecond above 0 and at most %d", maxRate)
 	case p.VUs != (VUs{}) && (p.VUs.Initial < 1 || p.VUs.Max < p.VUs.Initial || p.VUs.Max > maxVUs):
 		return fmt.Errorf("vus: initial %d, max %d: want 1 <= initial <= max <= %d", p.VUs.Initial, p.VUs.Max, maxVUs)
+	}
+	for i, metric := range p.NotJudged {
+		if !regexp.MustCompile(`^(fetch_[a-z0-9_]+_ms|error_rate|attempt_error_rate)$`).MatchString(metric) || slices.Contains(p.NotJudged[:i], metric) {
+			return fmt.Errorf("notJudged: %q: want metrics that fetches decide, such as fetch_p99_ms, each once", metric)
+		}
 	}
 	return p.validateWork()
 }

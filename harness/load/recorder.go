@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"gitlab.com/steamer/steamer/harness/load/hdr"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -35,6 +37,8 @@ const maxNamed = 64
 type Recorder struct {
 	// OnInterval is called after each interval, for progress; may be nil.
 	OnInterval func(iv result.Interval, vus int64)
+	// Thresholds are the latency limits above which every second's fetches are counted.
+	Thresholds []result.Threshold
 
 	pending   []byte // an unfinished line
 	lines     int
@@ -193,6 +197,7 @@ func (r *Recorder) interval(l *line) error {
 	iv := result.Interval{
 		Offset: at.Sub(r.start).Seconds(), Phase: l.Phase,
 		Fetches: l.Count["fetches"], Failed: l.Count["failed"], Wrong: l.Count["wrong"], Dropped: l.Count["dropped"],
+		Attempts: l.Count["attempts"], AttemptsFailed: l.Count["attempts_failed"],
 	}
 	for name, n := range l.Count {
 		if n < 0 {
@@ -215,17 +220,15 @@ func (r *Recorder) interval(l *line) error {
 	return nil
 }
 
-// histograms merges what was measured and fills the interval's quantiles.
+// histograms merges what was measured and fills the interval's latencies and counts.
 func (r *Recorder) histograms(l *line, iv *result.Interval) error {
+	all := map[string]*hdrhistogram.Histogram{}
 	for name, enc := range l.Hist {
 		h, err := hdr.Decode(enc)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if name == "fetch_intended" {
-			q := func(p float64) float64 { return hdr.Milliseconds(h.ValueAtPercentile(p)) }
-			iv.P50, iv.P95, iv.P99, iv.Max = q(50), q(95), q(99), hdr.Milliseconds(h.Max())
-		}
+		all[name] = h
 		t := r.of(l.Phase)
 		if t == nil {
 			continue
@@ -236,7 +239,48 @@ func (r *Recorder) histograms(l *line, iv *result.Interval) error {
 			}
 		}
 	}
+	if h := all["fetch_intended"]; h != nil {
+		q := func(p float64) float64 { return hdr.Milliseconds(h.ValueAtPercentile(p)) }
+		iv.P50, iv.P95, iv.P99, iv.Max, iv.Mean = q(50), q(95), q(99), hdr.Milliseconds(h.Max()), h.Mean()/1000
+	}
+	if h := all["fetch_actual"]; h != nil {
+		iv.ActualMean = h.Mean() / 1000
+	}
+	iv.Above = r.above(iv, all)
 	return nil
+}
+
+// above counts the fetches of an interval above each threshold, failed ones in any case; nil where the log does not have every fetch's latency, as
+// logs of before December 2026 do not where fetches failed.
+func (r *Recorder) above(iv *result.Interval, all map[string]*hdrhistogram.Histogram) []int64 {
+	limits := make([]float64, len(r.Thresholds))
+	for i, th := range r.Thresholds {
+		limits[i] = th.Limit
+	}
+	above := make([]int64, len(limits))
+	for _, from := range []string{result.FromIntended, result.FromActual} {
+		whole, failed := all["fetch_"+from], all["failed_"+from]
+		known := count(whole) == iv.Fetches && count(failed) == iv.Failed
+		slow, slowFailed := hdr.Above(whole, limits), hdr.Above(failed, limits)
+		for i, th := range r.Thresholds {
+			if th.From != from {
+				continue
+			}
+			if !known {
+				return nil
+			}
+			above[i] = slow[i] - slowFailed[i] + iv.Failed
+		}
+	}
+	return above
+}
+
+// count is how many values h has; nil has none.
+func count(h *hdrhistogram.Histogram) int64 {
+	if h == nil {
+		return 0
+	}
+	return h.TotalCount()
 }
 
 // Plan is what the run was asked to do; Finish measures against it.
@@ -244,6 +288,7 @@ type Plan struct {
 	Warmup, Duration time.Duration
 	Rate             float64            // fetches per second offered, where there are no stages
 	Stages           []result.LoadStage // how the rate moves; their figures are filled in
+	Thresholds       []result.Threshold // latency limits above which every second's fetches are counted, for Parse
 }
 
 // Finish returns the load recorded so far. A log without its end (k6 was
@@ -275,7 +320,8 @@ func (r *Recorder) Finish(p Plan) (*result.Load, error) {
 	}
 	l := &result.Load{
 		OfferedRate: p.Rate, Start: r.start, WarmupSeconds: p.Warmup.Seconds(), MeasuredSeconds: p.Duration.Seconds(),
-		Series: r.series, Statuses: map[string]int64{}, Extra: map[string]float64{},
+		Thresholds: r.Thresholds,
+		Series:     r.series, Statuses: map[string]int64{}, Extra: map[string]float64{},
 	}
 	switch {
 	case r.summary == nil:
@@ -302,7 +348,7 @@ func (r *Recorder) Finish(p Plan) (*result.Load, error) {
 
 // Parse reads a whole interval log, for judging a finished run again.
 func Parse(log io.Reader, p Plan) (*result.Load, error) {
-	var r Recorder
+	r := Recorder{Thresholds: p.Thresholds}
 	if _, err := io.Copy(&r, log); err != nil {
 		return nil, err
 	}

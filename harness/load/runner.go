@@ -47,12 +47,15 @@ type Job struct {
 	Rate    float64 // fetches per second, see Profile.PerSecond
 	Target  string  // where the fixture points, for the record
 	Fixture []byte  // JSON for the extension; holds JWTs, so it only ever passes through a pipe
+	// Thresholds are the latency limits that will judge it: every second's fetches above them are counted.
+	Thresholds []result.Threshold
 }
 
 // Plan is what the recording is measured against.
 func (j Job) Plan() Plan {
 	return Plan{
-		Warmup: time.Duration(j.Profile.Warmup), Duration: time.Duration(j.Profile.Duration), Rate: j.Rate, Stages: j.Profile.course(j.Rate),
+		Warmup: time.Duration(j.Profile.Warmup), Duration: time.Duration(j.Profile.Duration), Rate: j.Rate, Stages: j.Profile.Course(j.Rate),
+		Thresholds: j.Thresholds,
 	}
 }
 
@@ -60,6 +63,7 @@ func (j Job) Plan() Plan {
 func (j Job) Describe(l *result.Load) {
 	l.Workload, l.Profile, l.Mode, l.Target = j.Profile.Workload, j.Profile.Name, j.Profile.Mode, j.Target
 	l.Generator.InitialVUs = j.Profile.VUs.At(slices.Max(append(j.Profile.rates(j.Rate), j.Rate))).Initial
+	l.NotJudged = j.Profile.NotJudged
 	if l.Attempts != nil {
 		l.Attempts.Repeats = j.Profile.Retries
 	}
@@ -90,7 +94,7 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running %v after its planned end", overrun))
 	defer cancel()
 
-	rec := Recorder{OnInterval: func(iv result.Interval, _ int64) {
+	rec := Recorder{Thresholds: j.Thresholds, OnInterval: func(iv result.Interval, _ int64) {
 		if r.Progress != nil {
 			r.Progress(iv)
 		}

@@ -47,8 +47,8 @@ func (p Profile) validateStages() error {
 	for i, s := range p.Stages {
 		d := time.Duration(s.Duration)
 		switch {
-		case d < 0 || d > maxDuration || d%time.Millisecond != 0:
-			return fmt.Errorf("stages[%d]: duration %v: want 0s to %v in whole milliseconds", i, d, maxDuration)
+		case d < 0 || d > MaxDuration || d%time.Millisecond != 0:
+			return fmt.Errorf("stages[%d]: duration %v: want 0s to %v in whole milliseconds", i, d, MaxDuration)
 		case (s.Times != 0) == (s.PerSecond != 0):
 			return fmt.Errorf("stages[%d]: want either times or perSecond", i)
 		case s.PerSecond == 0 && (!(s.Times > 0) || s.Times > maxTimes):
@@ -81,8 +81,8 @@ func (p Profile) rates(rate float64) []float64 {
 	return all
 }
 
-// course is how the rate moves over the stages, jumps left out, with the times that they take up.
-func (p Profile) course(rate float64) []result.LoadStage {
+// Course is how the rate moves over the stages, jumps left out, with the times that they take up.
+func (p Profile) Course(rate float64) []result.LoadStage {
 	var out []result.LoadStage
 	at, from := time.Duration(p.Warmup).Seconds(), rate
 	for i, to := range p.rates(rate) {
@@ -124,7 +124,7 @@ func mean(stages []result.LoadStage, excursions bool) (rate, seconds float64) {
 func (p Profile) Outline(rate float64) string {
 	text := fmt.Sprintf("mode %s, %g fetches/s for %s after a warm-up of %s", p.Mode, rate, time.Duration(p.Duration), time.Duration(p.Warmup))
 	if all := p.rates(rate); len(all) > 0 {
-		text += fmt.Sprintf(", in %d stages from %g/s to %g/s", len(p.course(rate)), slices.Min(all), slices.Max(all))
+		text += fmt.Sprintf(", in %d stages from %g/s to %g/s", len(p.Course(rate)), slices.Min(all), slices.Max(all))
 	}
 	if p.Retries {
 		text += ", failed calls repeated as GitLab Runner does"

@@ -31,25 +31,27 @@ const Kind = "Plan"
 type Plan struct {
 	APIVersion string   `json:"apiVersion"`
 	Kind       string   `json:"kind"`
-	Topologies []string `json:"topologies"`         // one or both of topology.Names, in this order
-	Chart      string   `json:"chart"`              // directory, .tgz, oci:// reference, or the chart's name in Repo
-	Repo       string   `json:"repo,omitempty"`     // URL of a Helm repository
-	Version    string   `json:"version,omitempty"`  // exact version of a chart in Repo or at an oci:// reference
-	Dialect    string   `json:"dialect"`            // how the chart is told what the topology needs: a built-in one, or a file
-	Values     []string `json:"values,omitempty"`   // values files, later ones win
-	Set        []string `json:"set,omitempty"`      // key.path=value, after the files; values are YAML
-	Profile    string   `json:"profile"`            // name in perf/profiles, or a path
-	Tier       string   `json:"tier"`               // row of GitLab's sizing table, by its fetches per second
-	Rate       float64  `json:"rate,omitempty"`     // fetches per second instead of the tier's; 0: the profile's
-	Size       string   `json:"size,omitempty"`     // or what an instance of this size, e.g. 10k, means with this share of jobs that
-	Adoption   float64  `json:"adoption,omitempty"` // fetch secrets, above 0 to 1: GitLab's sizing says the rate
-	Mode       string   `json:"mode,omitempty"`     // what the load does, instead of the profile's
-	Retries    *bool    `json:"retries,omitempty"`  // repeat failed calls as GitLab Runner does, or not; nil: as the profile says
-	Tenants    int      `json:"tenants"`            // GitLab projects to provision, 1 to 10000
-	Secrets    int      `json:"secrets"`            // secrets of each, 1 to 100 as in GitLab
-	Scenarios  string   `json:"scenarios"`          // core, all, none, or a regular expression over scenario IDs
-	Repeat     int      `json:"repeat,omitempty"`   // how often the scenarios run, 0 to 1000; 0 is once
-	Shuffle    uint64   `json:"shuffle,omitempty"`  // seed of another order for each round; 0 keeps the order
+	Topologies []string `json:"topologies"`        // one or both of topology.Names, in this order
+	Chart      string   `json:"chart"`             // directory, .tgz, oci:// reference, or the chart's name in Repo
+	Repo       string   `json:"repo,omitempty"`    // URL of a Helm repository
+	Version    string   `json:"version,omitempty"` // exact version of a chart in Repo or at an oci:// reference
+	Dialect    string   `json:"dialect"`           // how the chart is told what the topology needs: a built-in one, or a file
+	Values     []string `json:"values,omitempty"`  // values files, later ones win
+	Set        []string `json:"set,omitempty"`     // key.path=value, after the files; values are YAML
+	Profile    string   `json:"profile"`           // name in perf/profiles, or a path
+	Tier       string   `json:"tier"`              // row of GitLab's sizing table, by its fetches per second
+	Rate       float64  `json:"rate,omitempty"`    // fetches per second instead of the tier's; 0: the profile's
+	// Duration is how long the load is measured instead of the profile's duration, 1s to 24h; 0: the profile's. A profile with stages has none.
+	Duration  strict.Duration `json:"duration,omitempty"`
+	Size      string          `json:"size,omitempty"`     // or what an instance of this size, e.g. 10k, means with this share of jobs that
+	Adoption  float64         `json:"adoption,omitempty"` // fetch secrets, above 0 to 1: GitLab's sizing says the rate
+	Mode      string          `json:"mode,omitempty"`     // what the load does, instead of the profile's
+	Retries   *bool           `json:"retries,omitempty"`  // repeat failed calls as GitLab Runner does, or not; nil: as the profile says
+	Tenants   int             `json:"tenants"`            // GitLab projects to provision, 1 to 10000
+	Secrets   int             `json:"secrets"`            // secrets of each, 1 to 100 as in GitLab
+	Scenarios string          `json:"scenarios"`          // core, all, none, or a regular expression over scenario IDs
+	Repeat    int             `json:"repeat,omitempty"`   // how often the scenarios run, 0 to 1000; 0 is once
+	Shuffle   uint64          `json:"shuffle,omitempty"`  // seed of another order for each round; 0 keeps the order
 	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
 	Load     bool   `json:"load"` // drive load
@@ -132,6 +134,8 @@ type Resolved struct {
 	Dialect   *topology.Dialect
 	Overrides map[string]any
 	Fixtures  topology.Fixtures
+	// Objectives are what the plan's file of objectives has.
+	Objectives *gate.SLO
 }
 
 // Source names the chart under test.
@@ -146,17 +150,17 @@ func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*R
 	if err := p.checkNumbers(); err != nil {
 		return nil, err
 	}
-	err := r.resolveWorkload(root)
-	if err != nil {
+	var err error
+	if r.Objectives, err = gate.ReadSLO(p.SLO); err != nil { // a run that could not be judged at its end should not start
+		return nil, err
+	}
+	if err = r.resolveWorkload(root); err != nil {
 		return nil, err
 	}
 	if r.Dialect, err = topology.DialectNamed(p.Dialect); err != nil {
 		return nil, err
 	}
 	if r.Overrides, err = p.overrides(); err != nil {
-		return nil, err
-	}
-	if _, err = gate.ReadSLO(p.SLO); err != nil { // a run that could not be judged at its end should not start
 		return nil, err
 	}
 	if p.Previous != "" {
@@ -171,6 +175,7 @@ func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*R
 		return nil, err
 	}
 	r.Chart, err = fetch.Load(ctx, p.Source())
+	r.leaveUndecided()
 	return r, err
 }
 

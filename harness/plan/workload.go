@@ -66,6 +66,9 @@ func (r *Resolved) resolveWorkload(root string) error {
 		return exit.Invalidf(fmt.Sprintf("a rate of %g for profile %s", r.Rate, r.Profile.Name), "leave the rate out, or have the profile's stages say times instead of perSecond",
 			"its stages have rates of their own")
 	}
+	if err := r.resolveDuration(); err != nil {
+		return err
+	}
 	if !r.Load {
 		return nil
 	}

@@ -69,6 +69,19 @@ func each(change func(map[string]any)) func(map[string]any) {
 	}
 }
 
+// slowed has every fetch of a load of before December 2026 take so many ms.
+func slowed(ms float64) func(map[string]any) {
+	return each(func(top map[string]any) {
+		l := of(top, "load")
+		of(l, "intended")["mean"] = ms
+		for _, iv := range l["series"].([]any) {
+			for _, q := range []string{"p50", "p95", "p99", "max"} {
+				of(map[string]any{"iv": iv}, "iv")[q] = ms
+			}
+		}
+	})
+}
+
 // scenario changes the scenario with an ID.
 func scenario(id, status, reason string) func(map[string]any) {
 	return each(func(top map[string]any) {
@@ -204,7 +217,11 @@ func TestDecide(t *testing.T) {
 			run: scenario("hygiene/no-secret-leaks", "skipped", "not here"), want: result.Inconclusive, reason: "the scan hygiene/no-secret-leaks did not pass: it was skipped: not here",
 		},
 		"objective missed, though the run says PASS": {
-			run: each(func(top map[string]any) { of(of(top, "load"), "intended")["mean"] = 5000 }), want: result.Fail, reason: "mean from the intended start: 5000 ms",
+			run: slowed(5000), want: result.Fail, reason: "mean from the intended start: 5000 ms",
+		},
+		"a mean that its seconds contradict": {
+			run:  each(func(top map[string]any) { of(of(top, "load"), "intended")["mean"] = 5000 }),
+			want: result.Inconclusive, reason: "the seconds' latencies contradict the mean of all",
 		},
 		"generator saturated": {
 			run:  each(func(top map[string]any) { of(of(top, "load"), "generator")["cpuShare"] = 0.9 }),
@@ -275,6 +292,32 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(name, tc.decide)
 	}
+}
+
+// TestQuantilesTakeTime judges the kept minute of load by the objectives of a release: nothing in it speaks against the quantiles, and it is
+// too short to hold them, whatever the profile says that it does not judge.
+func TestQuantilesTakeTime(t *testing.T) {
+	t.Parallel()
+	p := policy(t)
+	var err error
+	p.SLO, err = gate.ReadSLO("../../perf/slo.yaml")
+	require.NoError(t, err)
+	lenient := changed(t, runFile, each(func(top map[string]any) {
+		of(top, "load")["notJudged"] = []any{"fetch_p95_ms", "fetch_p99_ms"}
+	}))
+	for _, path := range []string{runFile, lenient} {
+		evidence, err := readiness.Read(path, checkFile)
+		require.NoError(t, err)
+		d, err := readiness.Decide(evidence, p)
+		require.NoError(t, err)
+		require.Equal(t, result.Inconclusive, d.Verdict)
+		require.Contains(t, strings.Join(d.Reasons, "; "), "p99 from the intended start: 0 % were above 500 ms or failed")
+	}
+	r, err := result.ReadFile(lenient)
+	require.NoError(t, err)
+	gate.Judge(r, gate.Policy{SLO: p.SLO, Validity: p.Validity})
+	require.Equal(t, result.Pass, r.Verdict, "the run itself says what it does not judge: %q", r.Reasons)
+	require.Contains(t, strings.Join(r.Reasons, "; "), "not judged: p99")
 }
 
 // TestOneValidMeasurementIsEnough repeats a load that a busy machine had made invalid.

@@ -15,7 +15,7 @@ import (
 func (p Policy) judge(r Of[*result.Result]) []decision.Judged {
 	fresh := *r.Doc
 	fresh.Topologies = slices.Clone(r.Doc.Topologies)
-	gate.Judge(&fresh, gate.Policy{SLO: p.SLO, Validity: p.Validity})
+	gate.Judge(&fresh, gate.Policy{SLO: p.SLO, Validity: p.Validity, WholeEntry: true})
 	var out []decision.Judged
 	for i, t := range fresh.Topologies {
 		j := decision.Judged{

@@ -87,7 +87,7 @@ func scenarioCase(topology string, s result.Scenario) junit.Testcase {
 
 func checkCase(topology string, k result.Check) junit.Testcase {
 	c := junit.Testcase{Name: k.ID + " [" + topology + "]", Classname: k.Kind + "." + topology, Time: "0.000"}
-	evidence := fmt.Sprintf("%s: measured %s, limit %s", k.Title, k.Measured, k.Limit)
+	evidence := fmt.Sprintf("%s: measured %s, limit %s", k.Title, measured(k), k.Limit)
 	switch {
 	case k.Verdict == result.Pass:
 	case k.Verdict == result.Fail && !k.Informational:

@@ -91,15 +91,16 @@ func newView(t *result.Topology) view {
 
 func newCheck(c result.Check) checkView {
 	v := checkView{Check: c, Badge: string(c.Verdict)}
-	v.Limit, v.Reason = typeset(c.Limit), typeset(c.Reason)
+	v.Limit, v.Reason, v.Measured = typeset(c.Limit), typeset(c.Reason), measured(c)
 	if c.Informational {
 		v.Badge = "INFO"
 	}
+	if says := c.Measured + ", limit"; c.Verdict == result.Fail && strings.HasPrefix(c.Reason, says) {
+		_, v.Reason, _ = strings.Cut(c.Reason, "; ") // what comes before it is in the columns
+		v.Reason = typeset(v.Reason)
+	}
 	if c.Owner != "" && c.Verdict != result.Pass {
 		v.Reason = "of the " + c.Owner + ": " + v.Reason
-	}
-	if c.Verdict == result.Fail && strings.HasPrefix(c.Reason, c.Measured+", limit") {
-		v.Reason = "" // the columns say the same
 	}
 	if c.Headroom != 0 {
 		v.Bar, v.Used = true, bound(100*(1-c.Headroom))
@@ -109,6 +110,22 @@ func newCheck(c result.Check) checkView {
 		}
 	}
 	return v
+}
+
+// measured is what a check measured, with the bounds by which it was judged.
+func measured(c result.Check) string {
+	b := c.Bounds
+	switch {
+	case b == nil:
+		return c.Measured
+	case b.Of == "mean":
+		return fmt.Sprintf("%s (%s to %s)", c.Measured, sig(b.Lower), sig(b.Upper))
+	}
+	share := fmt.Sprintf("%s %% (%s to %s %%)", sig(100*b.Measured), sig(100*b.Lower), sig(100*b.Upper))
+	if strings.HasSuffix(c.Measured, "%") { // the share itself
+		return share
+	}
+	return c.Measured + ", above the limit " + share
 }
 
 // maxRows bounds the tables beside charts: enough to follow the course, few

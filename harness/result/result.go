@@ -178,6 +178,12 @@ type Load struct {
 	Stages    []LoadStage             `json:"stages,omitempty"`    // where the rate moved: how it went in each stage
 	Excursion *Excursion              `json:"excursion,omitempty"` // what was driven beyond what is judged; not in the totals above
 	Jobs      *Jobs                   `json:"jobs,omitempty"`      // what the jobs did; nil: not recorded
+
+	// Thresholds are the latency limits of which every second has the number of fetches above, see Interval.Above.
+	Thresholds []Threshold `json:"thresholds,omitempty"`
+	// NotJudged are the metrics whose objectives the profile is too short for and says so: missed beyond doubt they fail a run, undecided they
+	// cost it nothing. No release is decided on such a run.
+	NotJudged []string `json:"notJudged,omitempty"`
 }
 
 // Distribution summarises a latency histogram, in milliseconds.
@@ -206,6 +212,30 @@ type Interval struct {
 	P95     float64 `json:"p95"`
 	P99     float64 `json:"p99"`
 	Max     float64 `json:"max"`
+
+	// What results of before December 2026 do not have.
+
+	// Above is how many fetches were above each of Load.Thresholds, in their order. A fetch that failed counts as above, however fast it did; so
+	// does one in the histogram's bucket that holds the limit, which is 0.1 % wide. Empty is unknown, as it is for all below that is 0.
+	Above []int64 `json:"above,omitempty"`
+	// Mean and ActualMean are mean latencies in ms, from the intended and from the actual start.
+	Mean       float64 `json:"mean,omitempty"`
+	ActualMean float64 `json:"actualMean,omitempty"`
+	// Attempts are single requests, AttemptsFailed those without a usable answer.
+	Attempts       int64 `json:"attempts,omitempty"`
+	AttemptsFailed int64 `json:"attemptsFailed,omitempty"`
+}
+
+// Starts from which a latency is measured.
+const (
+	FromIntended = "intended" // on the schedule
+	FromActual   = "actual"   // of the request
+)
+
+// Threshold is a latency limit whose violations were counted.
+type Threshold struct {
+	From  string  `json:"from"`  // FromIntended or FromActual
+	Limit float64 `json:"limit"` // in ms; the limit itself is not above
 }
 
 // Generator is what the load generator itself used.
@@ -276,11 +306,26 @@ type Check struct {
 	Source   string  `json:"source,omitempty"`
 	Reason   string  `json:"reason,omitempty"` // set when the verdict is not PASS
 	// Informational is true for a check that is shown but takes no part in the verdict,
-	// for example a quantile that too few fetches support.
+	// for example a quantile that the profile says it is too short for.
 	Informational bool `json:"informational,omitempty"`
 	// Owner is whose fault a missed validity condition is: OwnerMachine or OwnerSubject. Objectives, and evidence of Steamer releases that did not
 	// tell the two apart, have none.
 	Owner string `json:"owner,omitempty"`
+	// Bounds say what the measurement says of the process behind it; nil where it was not judged so.
+	Bounds *Bounds `json:"bounds,omitempty"`
+}
+
+// Bounds are one-sided bounds, each at a level of its own (docs/method.md), by which a check was judged.
+type Bounds struct {
+	// Of is what is bounded: "share" from 0 to 1 of fetches above the limit, or that failed; or "mean" in ms.
+	Of       string  `json:"of"`
+	Measured float64 `json:"measured"`
+	Lower    float64 `json:"lower"`
+	Upper    float64 `json:"upper"`
+	Allowed  float64 `json:"allowed"` // missed where Lower is above it, held where Upper is not
+	// Count is the number of fetches that are in a share, Effective how many independent ones say as much as those that were measured.
+	Count     int64   `json:"count,omitempty"`
+	Effective float64 `json:"effective,omitempty"`
 }
 
 // The owners of a validity condition. What is the machine's makes the measurement say nothing and is only ever INCONCLUSIVE. What is the

@@ -55,6 +55,27 @@ func (t *Topology) validate() error {
 				return fmt.Errorf("load: %v is not a rate or duration", v)
 			}
 		}
+		return l.validateCounts()
+	}
+	return nil
+}
+
+// validateCounts refuses counts that no load can have.
+func (l *Load) validateCounts() error {
+	for i, th := range l.Thresholds {
+		if th.From != FromIntended && th.From != FromActual || !(th.Limit > 0) {
+			return fmt.Errorf("load: thresholds[%d]: %v ms from the start %q is no limit", i, th.Limit, th.From)
+		}
+	}
+	for _, iv := range l.Series {
+		if len(iv.Above) != 0 && len(iv.Above) != len(l.Thresholds) {
+			return fmt.Errorf("load: %d counts above %d thresholds at %v s", len(iv.Above), len(l.Thresholds), iv.Offset)
+		}
+		for _, n := range iv.Above {
+			if n < 0 || n > iv.Fetches {
+				return fmt.Errorf("load: %d of %d fetches above a threshold at %v s", n, iv.Fetches, iv.Offset)
+			}
+		}
 	}
 	return nil
 }

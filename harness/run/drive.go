@@ -146,7 +146,10 @@ func (s *stage) drive(ctx context.Context) error {
 		return err
 	}
 	s.UI.Note("k6: " + s.Plan.Profile.Outline(rate))
-	s.out.Load, err = s.generate(ctx, load.Job{Name: s.env.Spec.Topology, Profile: s.Plan.Profile, Rate: rate, Target: target, Fixture: data},
+	s.out.Load, err = s.generate(ctx, load.Job{
+		Name: s.env.Spec.Topology, Profile: s.Plan.Profile, Rate: rate, Target: target, Fixture: data,
+		Thresholds: s.Plan.Thresholds(s.env.Spec.Topology),
+	},
 		func(iv result.Interval) { s.UI.Interval(iv, length) })
 	seen()
 	s.accountPods()

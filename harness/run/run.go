@@ -205,6 +205,10 @@ func (r *Run) end(ctx context.Context, failed error) error {
 		SLO: slo, Validity: gate.DefaultValidity(),
 		Expect: gate.Expect{Scenarios: r.Plan.Scenarios != scenario.None, Load: r.Plan.Load && r.Measure == nil},
 	})
+	for i := range r.result.Topologies {
+		t := &r.result.Topologies[i]
+		t.NotMeasured = append(t.NotMeasured, gate.NotJudged(t)...)
+	}
 	if ctx.Err() != nil {
 		r.result.Interrupted()
 	} else if failed != nil && r.result.Verdict == result.Pass {

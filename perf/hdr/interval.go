@@ -22,10 +22,15 @@ const (
 type interval struct {
 	key
 	actual, intended *hdrhistogram.Histogram
+	failed           failures
 	steps            map[fetch.Step]*hdrhistogram.Histogram // made when first needed, then kept; the names are few and fixed
 	kinds            map[string]*hdrhistogram.Histogram     // likewise, by what was done
 	count            map[string]int64
 }
+
+// failures are the latencies of failed fetches once more, apart from the others: whoever counts slow fetches must not take a fast failure for a
+// fast fetch.
+type failures struct{ actual, intended *hdrhistogram.Histogram }
 
 // key identifies an interval: the second it covers, in Unix time, and the phase the samples were tagged with.
 type key struct {
@@ -35,7 +40,7 @@ type key struct {
 
 func newInterval() *interval {
 	return &interval{
-		actual: newHistogram(), intended: newHistogram(),
+		actual: newHistogram(), intended: newHistogram(), failed: failures{newHistogram(), newHistogram()},
 		steps: map[fetch.Step]*hdrhistogram.Histogram{}, kinds: map[string]*hdrhistogram.Histogram{},
 		count: map[string]int64{},
 	}
@@ -60,6 +65,8 @@ func (iv *interval) reset(k key) {
 	iv.key = k
 	iv.actual.Reset()
 	iv.intended.Reset()
+	iv.failed.actual.Reset()
+	iv.failed.intended.Reset()
 	for _, h := range iv.steps {
 		h.Reset()
 	}
@@ -90,8 +97,12 @@ func (iv *interval) add(o *openbao.Observation, dropped uint64) {
 	}
 	iv.attempts(r)
 	iv.record(iv.actual, r.Duration)
-	if intended, ok := o.Intended(dropped); ok {
+	intended, scheduled := o.Intended(dropped)
+	if scheduled {
 		iv.record(iv.intended, intended)
+	}
+	if r.Outcome == fetch.Failed {
+		iv.failed.add(r.Duration, intended, scheduled)
 	}
 	for _, s := range r.Steps {
 		iv.record(named(iv.steps, s.Step), s.Duration)
@@ -120,11 +131,23 @@ func (iv *interval) attempts(r *fetch.Result) {
 }
 
 func (iv *interval) record(h *hdrhistogram.Histogram, d time.Duration) {
-	micros := max(d.Microseconds(), lowestMicros)
-	if micros > highestMicros {
-		micros = highestMicros
+	if record(h, d) {
 		iv.count["clamped"]++
 	}
+}
+
+// record reports whether the latency was clamped.
+func record(h *hdrhistogram.Histogram, d time.Duration) bool {
+	micros := max(d.Microseconds(), lowestMicros)
 	// The value is within the histogram's range, the only reason for which RecordValue fails.
-	_ = h.RecordValue(micros)
+	_ = h.RecordValue(min(micros, highestMicros))
+	return micros > highestMicros
+}
+
+// add takes in one failed fetch, whose latencies were counted as clamped already where they were.
+func (f failures) add(actual, intended time.Duration, scheduled bool) {
+	record(f.actual, actual)
+	if scheduled {
+		record(f.intended, intended)
+	}
 }

@@ -78,7 +78,9 @@ func (iv *interval) line(vus int64) (intervalLine, error) {
 	for _, name := range always() {
 		l.Count[name] += 0
 	}
-	all := map[string]*hdrhistogram.Histogram{"fetch_actual": iv.actual, "fetch_intended": iv.intended}
+	all := map[string]*hdrhistogram.Histogram{
+		"fetch_actual": iv.actual, "fetch_intended": iv.intended, "failed_actual": iv.failed.actual, "failed_intended": iv.failed.intended,
+	}
 	for name, h := range iv.steps {
 		all["step_"+string(name)] = h
 	}

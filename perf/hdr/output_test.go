@@ -165,6 +165,12 @@ func TestIntervals(t *testing.T) {
 	require.Equal(t, int64(1), actual.Min(), "a nanosecond is recorded as the least, one microsecond")
 	require.InEpsilon(t, 3000, actual.ValueAtQuantile(60), 0.001)
 	require.InEpsilon(t, highestMicros, actual.Max(), 0.001)
+	for name, want := range map[string]int64{"failed_actual": 2, "failed_intended": 2} {
+		failed := histogram(t, lines[1].Hist[name])
+		require.Equal(t, want, failed.TotalCount(), "failed fetches once more, so that a fast one is not taken for a fast fetch")
+		require.Equal(t, int64(1), failed.Min())
+	}
+	require.NotContains(t, lines[2].Hist, "failed_actual")
 }
 
 // TestParts checks what is recorded of attempts, steps and kinds.
@@ -201,7 +207,7 @@ func TestParts(t *testing.T) {
 		require.Equal(t, int64(1), h.TotalCount(), name)
 		require.InEpsilon(t, want.Microseconds(), h.Max(), 0.001, name)
 	}
-	require.Len(t, lines[0].Hist, 6, "and fetch_actual")
+	require.Len(t, lines[0].Hist, 7, "and fetch_actual and failed_actual")
 }
 
 // TestFlush checks that intervals are written while the run goes on, and that a sample for a second already written

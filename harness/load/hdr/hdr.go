@@ -103,6 +103,23 @@ func (s *Sum) Add(h *hdrhistogram.Histogram) error {
 // Histogram returns the sum, nil when nothing was added.
 func (s *Sum) Histogram() *hdrhistogram.Histogram { return s.h }
 
+// Above counts the values above each of the limits in milliseconds. A value is known by its bucket only, which is 0.1 % wide; one in the bucket
+// that holds a limit counts as above it, as it does for a quantile. nil has no values.
+func Above(h *hdrhistogram.Histogram, limits []float64) []int64 {
+	above := make([]int64, len(limits))
+	if h == nil || len(limits) == 0 {
+		return above
+	}
+	for _, bar := range h.Distribution() {
+		for i, limit := range limits {
+			if bar.Count > 0 && Milliseconds(bar.To) > limit {
+				above[i] += bar.Count
+			}
+		}
+	}
+	return above
+}
+
 // Milliseconds converts a histogram value in microseconds.
 func Milliseconds(us int64) float64 { return float64(us) / 1000 }
 

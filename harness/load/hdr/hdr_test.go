@@ -126,3 +126,23 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestAboveAgreesWithQuantiles: a quantile is above a limit exactly where more than its share of the values is counted above.
+func TestAboveAgreesWithQuantiles(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		h := histogram(t)
+		for range 1 + rng.IntN(500) {
+			require.NoError(t, h.RecordValue(1+rng.Int64N(1_000_000)))
+		}
+		limit := float64(rng.IntN(1_000_000)) / 1000
+		above := hdr.Above(h, []float64{limit, 1e9})
+		require.Zero(t, above[1])
+		for _, q := range []float64{50, 95, 99} {
+			rank := max(1, int64(q/100*float64(h.TotalCount())+0.5))
+			require.Equal(t, hdr.Milliseconds(h.ValueAtPercentile(q)) > limit, above[0] > h.TotalCount()-rank)
+		}
+	}
+	require.Equal(t, []int64{0}, hdr.Above(nil, []float64{1}))
+}

@@ -74,7 +74,7 @@ func Find(paths []string) ([]string, error) {
 // Merge reads the logs twice: first to refuse what is none, with nothing written; then to write the merged log to what create returns. The
 // result is judged. Errors are of code exit.Invalid, or create's and its writer's own.
 func Merge(s Spec, create func(*result.Result) (io.WriteCloser, error)) (*result.Result, error) {
-	rec := &load.Recorder{}
+	rec := &load.Recorder{Thresholds: s.thresholds()}
 	parts, err := load.MergeFiles(rec, s.Logs)
 	if err != nil {
 		return nil, err
@@ -104,6 +104,12 @@ func To(w io.Writer) func(*result.Result) (io.WriteCloser, error) {
 type open struct{ io.Writer }
 
 func (open) Close() error { return nil }
+
+// thresholds are the latency limits that will judge the load.
+func (s Spec) thresholds() []result.Threshold {
+	u := gate.Subject{Topology: s.Environment.Name, Mode: s.Profile.Mode, Tier: s.Frame.Run.Tier}
+	return s.SLO.Thresholds(u, s.Frame.Run.EnvironmentLatency)
+}
 
 // job is the load that all the processes drove together.
 func (s Spec) job() load.Job { return load.Job{Profile: s.Profile, Rate: s.Rate, Target: s.Target} }

@@ -83,7 +83,7 @@ func (r Runner) Run(ctx context.Context, j load.Job) (*result.Load, error) {
 	if err != nil {
 		return nil, exit.Environmentf(path, "make the run directory writable", "%w", err)
 	}
-	rec := &load.Recorder{OnInterval: func(iv result.Interval, _ int64) {
+	rec := &load.Recorder{Thresholds: j.Thresholds, OnInterval: func(iv result.Interval, _ int64) {
 		if r.Progress != nil {
 			r.Progress(iv)
 		}

@@ -9,7 +9,7 @@ import (
 // Staged is a run of mode mixed with repetitions whose rate went beyond what is judged and back: from the 100th to the 119th second of the
 // measurement to four times its rate, where it broke.
 func Staged() *result.Result {
-	r := Result(180, 30)
+	r := without(180, 30, 115, 135)
 	r.Run.Profile = "spike"
 	for i := range r.Topologies {
 		l := r.Topologies[i].Load
