@@ -1,9 +1,9 @@
 package capacity
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
-	"os"
 	"path/filepath"
 
 	"gonum.org/v1/plot"
@@ -12,6 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Size of the pictures.
@@ -70,15 +72,11 @@ func (r *Report) WritePlots(dir string) (bool, error) {
 }
 
 func writeTo(path string, canvas vg.CanvasWriterTo) error {
-	file, err := os.Create(path)
-	if err != nil {
+	var picture bytes.Buffer
+	if _, err := canvas.WriteTo(&picture); err != nil {
 		return err
 	}
-	if _, err := canvas.WriteTo(file); err != nil {
-		_ = file.Close()
-		return err
-	}
-	return file.Close()
+	return secret.WriteFile(path, picture.Bytes(), secret.Public)
 }
 
 // panel draws lines over the rate, with the capacity marked. A logarithmic axis shows a latency that rises a hundredfold.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -212,22 +214,18 @@ func (f *mutantsFlags) write(outcomes []mutant.Outcome) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(f.json, data, 0o644); err != nil {
+		if err := secret.WriteFile(f.json, data, secret.Public); err != nil {
 			return err
 		}
 	}
 	if f.markdown == "" {
 		return nil
 	}
-	file, err := os.Create(f.markdown)
-	if err != nil {
+	var page bytes.Buffer
+	if err := mutant.Markdown(&page, outcomes, mutantsHeading); err != nil {
 		return err
 	}
-	err = mutant.Markdown(file, outcomes, mutantsHeading)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return secret.WriteFile(f.markdown, page.Bytes(), secret.Public)
 }
 
 const mutantsHeading = `# Mutants
@@ -246,7 +244,7 @@ func listMutants(state *State, list []mutant.Mutant) error {
 // firstLine shortens a reason for a progress line.
 func firstLine(text string) string {
 	const most = 160
-	line := regexp.MustCompile(`\s+`).ReplaceAllString(text, " ")
+	line := regexp.MustCompile(`\s+`).ReplaceAllString(secret.Redact(text), " ")
 	if runes := []rune(line); len(runes) > most {
 		line = string(runes[:most]) + " …"
 	}

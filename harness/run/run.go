@@ -20,6 +20,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -219,7 +220,7 @@ const maxReason = 400
 
 // oneLine is an error's text on one line, without its mend, for steps and reasons. Helm's errors spread over several.
 func oneLine(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n  mend: ")
+	text, _, _ := strings.Cut(secret.Redact(err.Error()), "\n  mend: ") // before a cut that could leave half a secret
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + " …"

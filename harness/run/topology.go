@@ -55,6 +55,8 @@ func (r *Run) topology(ctx context.Context, name string) error {
 	err = s.story(ctx)
 	if err != nil || s.failedScenarios() {
 		s.saveDiagnostics(ctx)
+	} else if unknown := env.LearnSecrets(ctx); unknown != nil && ctx.Err() == nil { // scenarios may have made some
+		r.UI.Note(unknown.Error())
 	}
 	if r.Stay && err == nil && ctx.Err() == nil {
 		r.UI.Note("what was installed stays, in " + strings.Join(topology.Namespaces(name), " and "))

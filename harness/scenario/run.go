@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // DefaultParallel is how many parallel scenarios run at a time.
@@ -94,7 +95,7 @@ func (r *runner) round(ctx context.Context, list []Scenario) {
 
 type runner struct {
 	env      *Env
-	redact   *Redactor
+	redact   *secret.Redactor
 	options  Options
 	results  []result.Scenario
 	mu       sync.Mutex // guards Progress and captured

@@ -82,6 +82,7 @@ type Environment struct {
 	ownPort   bool           // the chart cannot fix the node port, so a Service beside its own has it
 	helm      *chart.Client
 	forward   *cluster.Forward // nil where a NodePort leads to the Service
+	files     []byte           // tar of what the machine gets at each start; secret
 }
 
 // New prepares an environment without touching anything: names, the issuer's key, and the values, with which it renders the chart to
@@ -219,7 +220,8 @@ func (e *Environment) install(ctx context.Context, c *chart.Chart, values map[st
 	if e.bootstrap != nil {
 		e.Log("with the dialect's bootstrap values first")
 	}
-	if err := e.helm.Install(ctx, e.Spec.Dialect.Release, c, chart.Merge(values, e.bootstrap)); err != nil {
+	err := e.learning(ctx, func() error { return e.helm.Install(ctx, e.Spec.Dialect.Release, c, chart.Merge(values, e.bootstrap)) })
+	if err != nil {
 		return err
 	}
 	if e.ownPort {
@@ -239,7 +241,8 @@ func (e *Environment) install(ctx context.Context, c *chart.Chart, values map[st
 
 // upgrade upgrades the release. Where the chart leaves the replacement of its pods to an operator, that is done too.
 func (e *Environment) upgrade(ctx context.Context, c *chart.Chart, values map[string]any) error {
-	if err := e.helm.Upgrade(ctx, e.Spec.Dialect.Release, c, values); err != nil {
+	err := e.learning(ctx, func() error { return e.helm.Upgrade(ctx, e.Spec.Dialect.Release, c, values) })
+	if err != nil {
 		return err
 	}
 	return e.replaceOutdated(ctx)
