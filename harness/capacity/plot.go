@@ -32,6 +32,7 @@ type curveOf struct {
 // WritePlots draws latency and CPU against the offered rate, and writes capacity.png and capacity.svg into dir. It writes nothing
 // with fewer than two rates and then returns false.
 func (r *Report) WritePlots(dir string) (bool, error) {
+	r = secret.Scrub(r)
 	curve := Curve(r.Points)
 	if len(curve) < 2 {
 		return false, nil

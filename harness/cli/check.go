@@ -123,6 +123,7 @@ func parseSkips(skips []string) map[string]string {
 }
 
 func writeReport(state *State, r *check.Report, flags checkFlags) error {
+	r = secret.Scrub(r)
 	var out bytes.Buffer
 	var err error
 	switch flags.format {

@@ -209,6 +209,7 @@ func (s *State) quietRun(ctx context.Context, p *plan.Resolved) (*result.Result,
 
 // write writes the outcomes to the files that the flags name.
 func (f *mutantsFlags) write(outcomes []mutant.Outcome) error {
+	outcomes = secret.Scrub(outcomes)
 	if f.json != "" {
 		data, err := mutant.Encode(buildVersion(), time.Now(), outcomes)
 		if err != nil {

@@ -120,6 +120,7 @@ func writeTrends(dir, format string, list []history.Series) error {
 	if err := makeOutput(dir); err != nil {
 		return err
 	}
+	list = secret.Scrub(list)
 	for _, s := range list {
 		if len(s.Points) < 2 {
 			continue

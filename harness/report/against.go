@@ -187,7 +187,7 @@ func ComparisonHTML(w io.Writer, c *decision.Compared, whole *compare.Comparison
 // WriteComparison writes comparison.html into dir, which must exist; whole is as of ComparisonHTML.
 func WriteComparison(dir string, c *decision.Compared, whole *compare.Comparison) error {
 	var b bytes.Buffer
-	if err := ComparisonHTML(&b, c, whole); err != nil {
+	if err := ComparisonHTML(&b, secret.Scrub(c), secret.Scrub(whole)); err != nil {
 		return err
 	}
 	if err := secret.WriteFile(filepath.Join(dir, "comparison.html"), b.Bytes(), secret.Public); err != nil {

@@ -20,6 +20,7 @@ import (
 
 // WriteDecision writes a gate's decision into dir, which must exist: gate.json, gate.html, gate.md and gate.xml.
 func WriteDecision(dir string, d *decision.Decision) error {
+	d = secret.Scrub(d)
 	data, err := decision.Encode(d)
 	if err != nil {
 		return err
