@@ -48,15 +48,19 @@ func (e *Environment) installDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	repository, tag := splitRef(e.Spec.Images.PostgreSQL)
-	err = helm.Install(ctx, "postgresql", e.Spec.Fixtures.PostgreSQL, map[string]any{
-		"image": map[string]any{"repository": repository, "tag": tag},
-		"auth":  map[string]any{"existingSecret": passwordSecret, "secretKey": "password"},
-	})
-	if err != nil {
+	if err = helm.Install(ctx, "postgresql", e.Spec.Fixtures.PostgreSQL, e.databaseValues()); err != nil {
 		return err
 	}
 	return e.awaitPods(ctx, e.DatabaseNamespace(), databaseSelector, 1, DatabaseTimeout)
+}
+
+// databaseValues are the values of PostgreSQL's chart.
+func (e *Environment) databaseValues() map[string]any {
+	repository, tag := splitRef(e.Spec.Images.PostgreSQL)
+	return map[string]any{
+		"image": map[string]any{"repository": repository, "tag": tag},
+		"auth":  map[string]any{"existingSecret": passwordSecret, "secretKey": "password"},
+	}
 }
 
 func randomHex(bytes int) (string, error) {

@@ -256,12 +256,17 @@ func (e *Environment) installStub(ctx context.Context) error {
 	if err := e.createSecret(ctx, e.Namespace, auditSecret, map[string][]byte{auditKey: []byte(rand.Text())}); err != nil {
 		return err
 	}
-	repository, tag := splitRef(e.Spec.Images.GitLabStub)
 	e.Log("installing the GitLab stub")
-	return e.helm.Install(ctx, "gitlab-stub", e.Spec.Fixtures.GitLabStub, map[string]any{
-		"image": map[string]any{"repository": repository, "tag": tag}, "issuer": e.Issuer.URL(), "jwks": string(jwks),
+	return e.helm.Install(ctx, "gitlab-stub", e.Spec.Fixtures.GitLabStub, e.stubValues(string(jwks)))
+}
+
+// stubValues are the values of the stub, which serves these public keys.
+func (e *Environment) stubValues(jwks string) map[string]any {
+	repository, tag := splitRef(e.Spec.Images.GitLabStub)
+	return map[string]any{
+		"image": map[string]any{"repository": repository, "tag": tag}, "issuer": e.Issuer.URL(), "jwks": jwks,
 		"auditToken": map[string]any{"secret": auditSecret, "key": auditKey},
-	})
+	}
 }
 
 // Namespaces are the namespaces that environments of these topologies use.
