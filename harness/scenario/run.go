@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
@@ -175,12 +176,18 @@ func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
 			why += ": " + out.Reason
 		}
 		out.Reason = why
+	case failed && notAllowed(out) != "":
+		out.Status, out.Reason = result.Skipped, result.NotAllowed+notAllowed(out)
 	case failed:
 		out.Status = result.Failed
 	default:
 		out.Status = result.Passed
 	}
 }
+
+// notAllowed returns the words by which a failure says that the cluster's user may not do what the scenario does. Nobody gave the user the right:
+// that says nothing about the chart.
+func notAllowed(failed *result.Scenario) string { return cluster.ForbiddenText(failed.Reason) }
 
 // wait reports whether the scenario returned: until ctx ends, and for Grace after that.
 func (r *runner) wait(ctx context.Context, done <-chan struct{}) bool {

@@ -64,6 +64,12 @@ func TestRunOutcomes(t *testing.T) {
 			require.Equal(t, 1, 2, "numbers")
 			panic("not reached")
 		}, nil, result.Failed, "Not equal"},
+		"not allowed": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			require.NoError(t, errors.New(`pods "p" is forbidden: User "jane" cannot create resource "pods/eviction" in API group ""`))
+		}, nil, result.Skipped, result.NotAllowed},
+		"the chart's own rights": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			t.Errorf(`log: pods is forbidden: User "system:serviceaccount:steamer-cn:openbao" cannot patch resource "pods"`)
+		}, nil, result.Failed, "cannot patch"},
 		"FailNow alone": {func(_ context.Context, t scenario.T, _ *scenario.Env) { t.FailNow() }, nil, result.Failed, "without a message"},
 		"panic":         {func(context.Context, scenario.T, *scenario.Env) { panic("oh") }, nil, result.Failed, "panic: oh"},
 		"nil map panic": {func(context.Context, scenario.T, *scenario.Env) { func(m map[int]int) { m[1] = 1 }(nil) }, nil, result.Failed, "run_test.go"},

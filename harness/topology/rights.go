@@ -131,6 +131,9 @@ func chartNeeds(name, namespace string, files map[string]string) ([]cluster.Need
 			}
 			need.Verbs += " " + hookVerbs
 		}
+		if strings.HasPrefix(o.Kind, "ClusterRole") {
+			need.Verbs += " list" // to find it again for its removal
+		}
 		all = append(all, need)
 		return nil
 	})

@@ -40,7 +40,7 @@ var short = map[string]string{CloudNative: "cn", CloudNativeHybrid: "cnh"}
 func namespaceOf(topology string) string { return "steamer-" + short[topology] }
 
 // OwnerLabel marks every namespace and container that Steamer makes; its value is the ID of the run.
-const OwnerLabel = "steamer.gitlab.com/run"
+const OwnerLabel = cluster.RunLabel
 
 // Spec says what to install.
 type Spec struct {
@@ -201,6 +201,9 @@ func (e *Environment) Install(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
+		if cluster.Forbidden(err) != "" { // nobody gave the user the right: that says nothing about the chart
+			return exit.Environmentf("cluster "+e.Cluster.Name, "bind the user to a role that allows it", "%w", err)
+		}
 		return &ChartError{err}
 	}
 	return nil
@@ -295,10 +298,10 @@ func (e *Environment) createNamespaces(ctx context.Context) error {
 			return err
 		}
 		_, err := e.Cluster.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"},
+			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"}, Annotations: cluster.OwnMark(),
 		}}, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
-			return exit.Environmentf("namespace "+name, "steamer cluster gc --all, or delete it if it is yours", "it exists already")
+			return exit.Environmentf("namespace "+name, "steamer cluster list, or steamer cluster gc --context of an existing cluster, says whose it is", "it exists already")
 		}
 		if err != nil {
 			return exit.Environmentf("namespace "+name, "the kubeconfig's user has to be allowed to create namespaces", "%w", err)
@@ -352,6 +355,11 @@ func (e *Environment) removeNamespace(ctx context.Context, name string) error {
 	}
 	for _, service := range list.Items { // first, because the next environment wants the node port at once
 		if err := services.Delete(ctx, service.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	if !e.Cluster.Owned { // Steamer's own cluster goes as a whole, or its next run installs the same
+		if err := cluster.RemoveOutside(ctx, e.Cluster.Client, name); err != nil {
 			return err
 		}
 	}
