@@ -32,7 +32,7 @@ func needsOf(t *testing.T, scenarios string, values map[string]any) []cluster.Ne
 	spec := topology.Spec{
 		Topology: topology.CloudNative, Run: "preflight", Chart: load("openbao"), Dialect: dialect, Overrides: values,
 		Resources: topology.Resources{CPURequest: "1", CPULimit: "1", MemoryRequest: "1Gi", MemoryLimit: "1Gi"},
-		Fixtures: topology.Fixtures{PostgreSQL: load("postgresql"), GitLabStub: load("gitlab-stub")},
+		Fixtures:  topology.Fixtures{PostgreSQL: load("postgresql"), GitLabStub: load("gitlab-stub")},
 	}
 	preflightImages(&spec)
 	env, err := topology.New(nil, nil, spec, nil)
