@@ -16,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Read reads the comparisons of a directory, *.json but calibration.json and campaign.json, in the
@@ -83,7 +84,7 @@ func Write(dir string, c *Calibration, list []*compare.Comparison) error {
 	}
 	for name, text := range map[string][]byte{File: append(data, '\n'), CampaignFile: campaign} {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, text, 0o644); err != nil {
+		if err := secret.WriteFile(path, text, secret.Public); err != nil {
 			return exit.Environmentf(path, "make the directory writable", "%w", err)
 		}
 	}

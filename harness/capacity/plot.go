@@ -1,9 +1,9 @@
 package capacity
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
-	"os"
 	"path/filepath"
 
 	"gonum.org/v1/plot"
@@ -12,6 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Size of the pictures.
@@ -30,6 +32,7 @@ type curveOf struct {
 // WritePlots draws latency and CPU against the offered rate, and writes capacity.png and capacity.svg into dir. It writes nothing
 // with fewer than two rates and then returns false.
 func (r *Report) WritePlots(dir string) (bool, error) {
+	r = secret.Scrub(r)
 	curve := Curve(r.Points)
 	if len(curve) < 2 {
 		return false, nil
@@ -70,15 +73,11 @@ func (r *Report) WritePlots(dir string) (bool, error) {
 }
 
 func writeTo(path string, canvas vg.CanvasWriterTo) error {
-	file, err := os.Create(path)
-	if err != nil {
+	var picture bytes.Buffer
+	if _, err := canvas.WriteTo(&picture); err != nil {
 		return err
 	}
-	if _, err := canvas.WriteTo(file); err != nil {
-		_ = file.Close()
-		return err
-	}
-	return file.Close()
+	return secret.WriteFile(path, picture.Bytes(), secret.Public)
 }
 
 // panel draws lines over the rate, with the capacity marked. A logarithmic axis shows a latency that rises a hundredfold.

@@ -22,6 +22,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Chart is a loaded chart with what identifies its bytes.
@@ -159,13 +160,15 @@ func (c *Chart) Render(release, namespace string, values map[string]any) (map[st
 	return rendered, nil
 }
 
-// ReadValues reads a values file. The error is an exit.Invalid error.
+// ReadValues reads a values file. What sensitive keys hold is withheld from then on. The error is an exit.Invalid error.
 func ReadValues(path string) (map[string]any, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, exit.Invalidf("values "+path, "name a YAML file that can be read", "%w", err)
 	}
-	return ParseValues(path, data)
+	values, err := ParseValues(path, data)
+	secret.LearnValues(values)
+	return values, err
 }
 
 // ParseValues parses values in YAML; input names them in the exit.Invalid error.
@@ -213,11 +216,16 @@ func Merge(base, overlay map[string]any) map[string]any {
 	return merged
 }
 
-// ParseSet parses one assignment in the syntax of Helm's --set. The error is an exit.Invalid error.
+// ParseSet parses one assignment in the syntax of Helm's --set. What sensitive keys hold is withheld from then on. The error is an
+// exit.Invalid error.
 func ParseSet(assignment string) (map[string]any, error) {
+	if secret.IsWithheld(assignment) {
+		return nil, exit.Invalidf("--set "+assignment, "put the value in place of "+secret.Withheld, "it comes from a report, which does not hold the value")
+	}
 	values, err := strvals.Parse(assignment)
+	secret.LearnValues(values)
 	if err != nil {
-		return nil, exit.Invalidf("--set "+assignment, "use helm's syntax, key.path=value", "%w", err)
+		return nil, exit.Invalidf("--set "+secret.Assignment(assignment), "use helm's syntax, key.path=value", "%w", err)
 	}
 	return values, nil
 }

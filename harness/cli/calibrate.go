@@ -19,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 const calibrateLong = `Finds out how far steamer compare can be trusted on this machine: compares a system with itself and
@@ -267,7 +268,7 @@ func (f *calibrateFlags) report(state *State, dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(f.writeQuarantine, data, 0o644); err != nil {
+		if err := secret.WriteFile(f.writeQuarantine, data, secret.Public); err != nil {
 			return exit.Environmentf("--write-quarantine "+f.writeQuarantine, "", "%w", err)
 		}
 	}

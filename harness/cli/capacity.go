@@ -157,7 +157,7 @@ func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, 
 	if report == nil {
 		return "", err
 	}
-	report.Target, report.Reproduce = target, commandLine(state.Args)
+	report.Target, report.Reproduce = target, state.commandLine()
 	plotted, plotErr := report.WritePlots(dir)
 	picture := ""
 	if plotted {

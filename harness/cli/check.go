@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -16,7 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/check/kubeapi"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 const checkLong = `Renders a chart in many ways, without a cluster, and for a local chart without network, and has rules judge what comes out:
@@ -164,6 +163,7 @@ func parseSkips(skips []string) map[string]string {
 }
 
 func writeReport(state *State, r *check.Report, flags checkFlags) error {
+	r = secret.Scrub(r)
 	var out bytes.Buffer
 	var err error
 	switch flags.format {
@@ -172,8 +172,7 @@ func writeReport(state *State, r *check.Report, flags checkFlags) error {
 	case "junit":
 		err = check.JUnit(&out, r)
 	default:
-		file, isFile := state.Stdout.(*os.File)
-		err = check.Table(&out, r, flags.output == "" && isFile && report.Colour(file))
+		err = check.Table(&out, r, flags.output == "" && colourful(state.Stdout))
 	}
 	if err != nil {
 		return err
@@ -182,7 +181,7 @@ func writeReport(state *State, r *check.Report, flags checkFlags) error {
 		_, err = state.Stdout.Write(out.Bytes())
 		return err
 	}
-	if err := os.WriteFile(flags.output, out.Bytes(), 0o644); err != nil {
+	if err := secret.WriteFile(flags.output, out.Bytes(), secret.Public); err != nil {
 		return exit.Environmentf("--output "+flags.output, "name a file in a directory that can be written to", "%w", err)
 	}
 	return nil

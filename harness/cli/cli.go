@@ -16,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
 )
 
@@ -38,6 +39,8 @@ func Main(ctx context.Context, state *State) exit.Code {
 	if len(state.Args) > 0 && state.Args[0] == ociruntime.Command {
 		return ociRuntime(state)
 	}
+	secret.LearnArguments(state.Args)
+	state.Stdout, state.Stderr = secret.Writer{To: state.Stdout}, secret.Writer{To: state.Stderr}
 	command := newRoot(state)
 	command.SetArgs(state.Args)
 	command.SetOut(state.Stdout)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -231,11 +232,26 @@ func listClusters(w io.Writer, found []cluster.Found, now time.Time) error {
 
 func newClusterGC(state *State) *cobra.Command {
 	var all bool
+	var on existingGC
 	command := &cobra.Command{
 		Use: "gc", Short: "Remove clusters of yours whose run is gone, and kept ones whose time is over", Args: cobra.NoArgs,
 		Long: `Removes clusters that carry the mark of this machine, user, checkout and cache: those whose run is gone, and kept ones
-whose time to live is over. A cluster that a process still uses stays, whatever its time to live. Nothing of others is touched.`,
+whose time to live is over. A cluster that a process still uses stays, whatever its time to live. Nothing of others is touched.
+
+With --context or --kubeconfig it removes what runs that were killed left on an existing cluster instead: the
+namespaces that carry a run's label and were made by this user on this machine, by a process that is
+gone, with the cluster-wide roles of the charts in them. --run names a run of somebody else or of another
+machine. --dry-run lists them and stops.`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if on.context != "" || on.kubeconfig != "" {
+				if all {
+					return exit.Invalidf("--all", "leave it out; --run names a run", "it is for kind clusters")
+				}
+				return on.collect(c.Context(), state)
+			}
+			if on.run != "" || on.dryRun {
+				return exit.Invalidf("--run, --dry-run", "add --context", "they are for existing clusters")
+			}
 			k, e, err := state.kindToClear(c.Context())
 			if err != nil {
 				return err
@@ -256,7 +272,47 @@ whose time to live is over. A cluster that a process still uses stays, whatever 
 		},
 	}
 	command.Flags().BoolVar(&all, "all", false, "remove all clusters of yours that no process uses, kept ones, too")
+	command.Flags().StringVar(&on.context, "context", "", "kubeconfig context of an existing cluster to remove left namespaces from")
+	command.Flags().StringVar(&on.kubeconfig, "kubeconfig", "", "kubeconfig of such a cluster")
+	command.Flags().StringVar(&on.run, "run", "", "ID of the run whose namespaces are removed, whoever made them")
+	command.Flags().BoolVar(&on.dryRun, "dry-run", false, "list the namespaces of runs on the existing cluster, and stop")
 	return command
+}
+
+// existingGC removes what runs left on a cluster that is not Steamer's.
+type existingGC struct {
+	context, kubeconfig, run string
+	dryRun                   bool
+}
+
+func (g existingGC) collect(ctx context.Context, state *State) error {
+	on, err := cluster.Connect(g.kubeconfig, g.context)
+	if err != nil {
+		return err
+	}
+	found, err := on.Remains(ctx, g.run)
+	if err != nil {
+		return err
+	}
+	removed := 0
+	var failures []error
+	for _, r := range found {
+		what := "stays: " + r.Why
+		if r.Ours {
+			what = "is to be removed"
+		}
+		fmt.Fprintf(state.Stdout, "namespace %s of run %s %s\n", r.Namespace, r.Run, what)
+		if !r.Ours || g.dryRun {
+			continue
+		}
+		if err := on.RemoveRemains(ctx, r); err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		removed++
+	}
+	_, err = fmt.Fprintf(state.Stdout, "removed %d of %d namespaces of runs\n", removed, len(found))
+	return errors.Join(append(failures, err)...)
 }
 
 func newEngine(state *State) *cobra.Command {

@@ -154,7 +154,7 @@ func (f *compareFlags) begin(state *State, kind string) (c *compare.Comparison, 
 // frame is a comparison that has not begun.
 func (f *compareFlags) frame(state *State, id string) *compare.Comparison {
 	c := compare.New(id, f.design)
-	c.Reproduce, c.Steamer, c.Host = commandLine(state.Args), buildVersion(), run.ThisHost()
+	c.Reproduce, c.Steamer, c.Host = state.commandLine(), buildVersion(), run.ThisHost()
 	return c
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
 )
 
@@ -94,7 +95,7 @@ func (f *findingsFlags) run(ctx context.Context, state *State) error {
 	if err != nil {
 		return err
 	}
-	report := findings.NewReport(commandLine(state.Args), hostLine())
+	report := findings.NewReport(state.commandLine(), hostLine())
 	for i, e := range list {
 		fmt.Fprintf(state.Stderr, "▶ %d of %d: %s (%s)\n", i+1, len(list), e.ID, e.Title)
 		outcome, runErr := findings.Run(ctx, tools, e, func(text string) { fmt.Fprintln(state.Stderr, "    "+text) })
@@ -125,7 +126,7 @@ func (f *findingsFlags) write(state *State, report *findings.Report, dir string)
 		err = writeMeasurement(dir, "findings", report, page)
 	}
 	if f.markdown != "" {
-		err = errors.Join(err, os.WriteFile(f.markdown, []byte(page), 0o644))
+		err = errors.Join(err, secret.WriteFile(f.markdown, []byte(page), secret.Public))
 	}
 	fmt.Fprintf(state.Stdout, "%s\n", report.Verdict)
 	for _, reason := range report.Reasons {

@@ -210,7 +210,7 @@ func (f *gateFlags) interrupted(state *State, policy readiness.Policy, paths []s
 
 // conclude writes the decision and turns it into the process's outcome.
 func (f *gateFlags) conclude(state *State, d *decision.Decision, dir, output string) error {
-	d.Made, d.Steamer, d.Reproduce = time.Now().UTC(), buildVersion(), commandLine(state.Args)
+	d.Made, d.Steamer, d.Reproduce = time.Now().UTC(), buildVersion(), state.commandLine()
 	if dir == "" {
 		var err error
 		if dir, err = gateDir(output, d.Made); err != nil {
@@ -231,11 +231,7 @@ func (f *gateFlags) conclude(state *State, d *decision.Decision, dir, output str
 	if err := report.WriteDecision(dir, d); err != nil {
 		return err
 	}
-	colour := false
-	if file, ok := state.Stdout.(*os.File); ok {
-		colour = report.Colour(file)
-	}
-	if err := report.DecisionSummary(state.Stdout, d, colour); err != nil {
+	if err := report.DecisionSummary(state.Stdout, d, colourful(state.Stdout)); err != nil {
 		return err
 	}
 	fmt.Fprintf(state.Stdout, "\nDirectory: %s\n", dir)

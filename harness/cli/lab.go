@@ -13,6 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // labTools builds the programs that a lab runs; dir keeps k6's logs.
@@ -50,10 +51,10 @@ func writeMeasurement(dir, name string, report any, markdown string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), 0o644); err != nil {
+	if err := secret.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), secret.Public); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, name+".md"), []byte(markdown), 0o644)
+	return secret.WriteFile(filepath.Join(dir, name+".md"), []byte(markdown), secret.Public)
 }
 
 // refuse says of each flag given that it means nothing here.

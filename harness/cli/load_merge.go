@@ -89,8 +89,7 @@ func (f *mergeFlags) run(ctx context.Context, state *State, args []string) error
 	if err := report.WriteAll(dir, r); err != nil {
 		return err
 	}
-	file, ok := state.Stdout.(*os.File)
-	if err := report.Summary(state.Stdout, r, ok && report.Colour(file)); err != nil {
+	if err := report.Summary(state.Stdout, r, colourful(state.Stdout)); err != nil {
 		return err
 	}
 	for _, p := range r.Topologies[0].Load.Parts {
@@ -138,7 +137,7 @@ func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
 	spec.Frame = result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind, Steps: []result.Step{},
 		Run: result.Run{
-			ID: id, Profile: profile.Name, Tier: f.tier, Steamer: buildVersion(), Reproduce: commandLine(state.Args), Host: run.ThisHost(),
+			ID: id, Profile: profile.Name, Tier: f.tier, Steamer: buildVersion(), Reproduce: state.commandLine(), Host: run.ThisHost(),
 			EnvironmentLatency: f.latency.Seconds() * 1000,
 		},
 		NotMeasured: []string{"functional scenarios: this result was merged from logs of load generators"},

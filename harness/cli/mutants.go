@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -221,27 +223,24 @@ func (s *State) quietRun(ctx context.Context, p *plan.Resolved) (*result.Result,
 
 // write writes the outcomes to the files that the flags name.
 func (f *mutantsFlags) write(outcomes []mutant.Outcome) error {
+	outcomes = secret.Scrub(outcomes)
 	if f.json != "" {
 		data, err := mutant.Encode(buildVersion(), time.Now(), outcomes)
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(f.json, data, 0o644); err != nil {
+		if err := secret.WriteFile(f.json, data, secret.Public); err != nil {
 			return err
 		}
 	}
 	if f.markdown == "" {
 		return nil
 	}
-	file, err := os.Create(f.markdown)
-	if err != nil {
+	var page bytes.Buffer
+	if err := mutant.Markdown(&page, outcomes, mutantsHeading); err != nil {
 		return err
 	}
-	err = mutant.Markdown(file, outcomes, mutantsHeading)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return secret.WriteFile(f.markdown, page.Bytes(), secret.Public)
 }
 
 const mutantsHeading = `# Mutants
@@ -260,7 +259,7 @@ func listMutants(state *State, list []mutant.Mutant) error {
 // firstLine shortens a reason for a progress line.
 func firstLine(text string) string {
 	const most = 160
-	line := regexp.MustCompile(`\s+`).ReplaceAllString(text, " ")
+	line := regexp.MustCompile(`\s+`).ReplaceAllString(secret.Redact(text), " ")
 	if runes := []rune(line); len(runes) > most {
 		line = string(runes[:most]) + " …"
 	}

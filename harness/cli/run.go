@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -23,6 +24,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -237,11 +239,7 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	if outcome == nil {
 		return err
 	}
-	colour := false
-	if file, ok := state.Stdout.(*os.File); ok {
-		colour = report.Colour(file)
-	}
-	if summaryErr := report.Summary(state.Stdout, outcome, colour); summaryErr != nil {
+	if summaryErr := report.Summary(state.Stdout, outcome, colourful(state.Stdout)); summaryErr != nil {
 		return summaryErr
 	}
 	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
@@ -295,21 +293,12 @@ func (s *State) newRunOf(p *plan.Resolved, ui run.UI) (*run.Run, error) {
 	engineOptions, err := s.engineOptions()
 	return &run.Run{
 		Plan: p, Root: builder.Root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
-		Reproduce: commandLine(s.Args), UI: ui,
+		Reproduce: s.commandLine(), UI: ui,
 	}, err
 }
 
-// commandLine renders arguments so that a shell reads them back as they were.
-func commandLine(args []string) string {
-	words := []string{"steamer"}
-	for _, arg := range args {
-		if arg == "" || strings.ContainsAny(arg, " \t\n\"'\\$`&|;<>()[]{}*?!#~") {
-			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-		}
-		words = append(words, arg)
-	}
-	return strings.Join(words, " ")
-}
+// commandLine is the command that repeats what this process does, secrets withheld.
+func (s *State) commandLine() string { return secret.CommandLine("steamer", s.Args) }
 
 // conclude turns a finished run into the process's outcome. A FAIL that was proven stands, whatever came after it.
 func conclude(ctx context.Context, outcome *result.Result, err error) error {
@@ -341,7 +330,13 @@ func buildVersion() string {
 }
 
 // isTerminal tells a terminal from files, pipes and other devices, of which /dev/null is one.
-func isTerminal(w any) bool {
-	file, ok := w.(*os.File)
+func isTerminal(w io.Writer) bool {
+	file, ok := secret.Unwrap(w).(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// colourful reports whether what is written to w should be coloured.
+func colourful(w io.Writer) bool {
+	file, ok := secret.Unwrap(w).(*os.File)
+	return ok && report.Colour(file)
 }

@@ -18,7 +18,7 @@ import (
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	args := []string{"run", "--set", "a=b c", "it's", "$HOME", "", "*", `back\slash`, "a;b", "plain", "日本"}
-	line := commandLine(args)
+	line := (&State{Args: args}).commandLine()
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", `steamer() { printf '%s\n' "$@"; }; `+line).Output()
 	require.NoError(t, err)
 	var want bytes.Buffer

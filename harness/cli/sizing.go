@@ -106,7 +106,7 @@ func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, s
 	if report == nil {
 		return "", err
 	}
-	report.Target, report.Reproduce = target, commandLine(state.Args)
+	report.Target, report.Reproduce = target, state.commandLine()
 	markdown := report.Markdown()
 	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
 	return report.Verdict, errors.Join(err, writeMeasurement(dir, "sizing", report, markdown))

@@ -12,6 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
@@ -118,5 +119,6 @@ func (f *runFlags) fullStackOf(c *cobra.Command, state *State) (*run.FullStack, 
 			return nil, exit.Invalidf(name, "docs/full-stack.md tells where it comes from", "--gitlab-url needs it in the environment")
 		}
 	}
+	secret.Learn(full.Token, full.JWT)
 	return &full, nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 const trendLong = `Reads all results below a directory, in the order in which the runs started, and looks for the run
@@ -118,6 +120,7 @@ func writeTrends(dir, format string, list []history.Series) error {
 	if err := makeOutput(dir); err != nil {
 		return err
 	}
+	list = secret.Scrub(list)
 	for _, s := range list {
 		if len(s.Points) < 2 {
 			continue
@@ -126,13 +129,12 @@ func writeTrends(dir, format string, list []history.Series) error {
 			return err
 		}
 	}
-	file, err := os.Create(filepath.Join(dir, "trends.md"))
-	if err != nil {
+	var page bytes.Buffer
+	if err := history.Markdown(&page, list, func(s history.Series) string { return history.PlotFile(s, format) }); err != nil {
+		return err
+	}
+	if err := secret.WriteFile(filepath.Join(dir, "trends.md"), page.Bytes(), secret.Public); err != nil {
 		return exit.Environmentf("--output "+dir, "make it writable", "%w", err)
 	}
-	err = history.Markdown(file, list, func(s history.Series) string { return history.PlotFile(s, format) })
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return nil
 }

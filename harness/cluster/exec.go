@@ -13,6 +13,8 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/klog/v2"
 	"k8s.io/streaming/pkg/httpstream"
+
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Exec runs a command in a container of a pod with input on its stdin (nil for none) and returns its stdout. The error holds the end of its stderr.
@@ -69,7 +71,7 @@ func silent(ctx context.Context) context.Context { return klog.NewContext(ctx, k
 const stderrLimit = 500
 
 func tail(text string) string {
-	text = strings.TrimSpace(text)
+	text = secret.Redact(strings.TrimSpace(text)) // before a cut that could leave half a secret
 	if len(text) > stderrLimit {
 		text = "… " + strings.ToValidUTF8(text[len(text)-stderrLimit:], "")
 	}

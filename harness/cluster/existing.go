@@ -3,22 +3,33 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
 // Existing names a cluster that is not Steamer's, and what a run will want of it.
 type Existing struct {
-	Kubeconfig string   // path; empty for kubectl's own search: KUBECONFIG, then ~/.kube/config
-	Context    string   // empty for the current context
-	HostPort   int      // loopback port that will be forwarded to OpenBao
-	SecondPort int      // and to a second one; 0 where there is none
-	Namespaces []string // that the run will make for the chart and what it needs
-	Loads      []string // that the run will make for pods that drive the load
+	Kubeconfig string // path; empty for kubectl's own search: KUBECONFIG, then ~/.kube/config
+	Context    string // empty for the current context
+	HostPort   int    // loopback port that will be forwarded to OpenBao
+	SecondPort int    // and to a second one; 0 where there is none
+	Needs      []Need // rights that the run will use
+}
+
+// Need is something that a run does on a cluster: verbs on a resource, or on the objects of a kind, which the cluster knows the resource of.
+type Need struct {
+	Verbs            string // with spaces between, e.g. "get list"
+	Group, Resource  string // the resource in the plural, with its subresource after a slash
+	APIVersion, Kind string // in place of Resource
+	Namespace        string // empty for the whole cluster
+	For              string // the object or scenario that needs it
 }
 
 // OpenExisting connects to a cluster and asks its API server whether the kubeconfig's user may do what a run does. It changes nothing
@@ -31,20 +42,24 @@ func OpenExisting(ctx context.Context, e Existing) (*Cluster, error) {
 	if err := c.connect(e.Context); err != nil {
 		return nil, err
 	}
+	rights, err := c.rights(e.Needs)
+	if err != nil {
+		return nil, err
+	}
 	var refused []string
-	for _, right := range e.rights() {
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &right}}
+	for _, right := range rights {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &right.ResourceAttributes}}
 		answer, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		if err != nil {
 			return nil, exit.Environmentf(c.Name, "kubectl auth can-i --list shows the user's rights", "its rights cannot be asked for: %w", err)
 		}
 		if !answer.Status.Allowed {
-			refused = append(refused, describeRight(right))
+			refused = append(refused, right.describe())
 		}
 	}
 	if len(refused) > 0 {
-		return nil, exit.Invalidf(c.Name, "bind the user to a role that allows it, or use another --context",
-			"its user may not %s", strings.Join(refused, ", "))
+		return nil, exit.Invalidf(c.Name, "bind the user to a role that allows it, use another --context, or leave scenarios out with --scenarios",
+			"its user may not\n  %s", strings.Join(refused, "\n  "))
 	}
 	return c, nil
 }
@@ -60,64 +75,67 @@ func (e Existing) name() string {
 	}
 }
 
-// rights is what a run does on a cluster: its own namespaces, what the charts consist of, and what scenarios and diagnostics look at.
-func (e Existing) rights() []authorizationv1.ResourceAttributes {
-	var all []authorizationv1.ResourceAttributes
-	for _, verb := range []string{"get", "create", "delete"} {
-		all = append(all, authorizationv1.ResourceAttributes{Verb: verb, Resource: "namespaces"})
-	}
-	for _, namespace := range e.Namespaces {
-		all = append(all, in(namespace, []wish{
-			{"get list create update patch delete", "", "secrets", ""},
-			{"get list create update patch delete", "", "configmaps", ""},
-			{"get list create update patch delete", "", "services", ""},
-			{"get create delete", "", "serviceaccounts", ""},
-			{"get list create update patch delete", "apps", "deployments", ""},
-			{"get list create update patch delete", "apps", "statefulsets", ""},
-			{"get list watch create delete", "batch", "jobs", ""},
-			{"get create delete", "policy", "poddisruptionbudgets", ""},
-			{"get create delete", "rbac.authorization.k8s.io", "roles", ""},
-			{"get create delete", "rbac.authorization.k8s.io", "rolebindings", ""},
-			{"get list create update patch delete", "autoscaling", "horizontalpodautoscalers", ""},
-			{"update", "apps", "deployments", "scale"}, // backup and restore
-			{"update", "apps", "statefulsets", "scale"},
-			{"get list watch patch delete", "", "pods", ""},
-			{"get", "", "pods", "proxy"},   // OpenBao's metrics
-			{"create", "", "pods", "exec"}, // PostgreSQL's own tools
-			{"get", "", "pods", "log"},
-			{"create", "", "pods", "portforward"},
-			{"list", "", "events", ""},
-			{"list", "discovery.k8s.io", "endpointslices", ""},
-		})...)
-	}
-	for _, namespace := range e.Loads {
-		all = append(all, in(namespace, []wish{
-			{"create", "", "configmaps", ""},
-			{"create delete", "batch", "jobs", ""},
-			{"get list", "", "pods", ""},
-			{"get", "", "pods", "log"},
-			{"create", "", "pods", "attach"}, // the fixture comes by standard input
-		})...)
-	}
-	return all
+// right is one right to ask for, and what needs it.
+type right struct {
+	authorizationv1.ResourceAttributes
+	needers []string
 }
 
-// wish is verbs on a resource.
-type wish struct{ verbs, group, resource, sub string }
-
-func in(namespace string, wishes []wish) []authorizationv1.ResourceAttributes {
-	var all []authorizationv1.ResourceAttributes
-	for _, w := range wishes {
-		for _, verb := range strings.Fields(w.verbs) {
-			all = append(all, authorizationv1.ResourceAttributes{
-				Namespace: namespace, Verb: verb, Group: w.group, Resource: w.resource, Subresource: w.sub,
-			})
+// rights resolves needs to rights, each once, in the order in which they were first needed. A kind that the cluster does not know is an error of code
+// exit.Invalid: an install would fail half way.
+func (c *Cluster) rights(needs []Need) ([]*right, error) {
+	var all []*right
+	seen := map[authorizationv1.ResourceAttributes]*right{}
+	for _, need := range needs {
+		attributes := authorizationv1.ResourceAttributes{Namespace: need.Namespace, Group: need.Group}
+		attributes.Resource, attributes.Subresource, _ = strings.Cut(need.Resource, "/")
+		if need.Kind != "" {
+			resource, err := c.resourceOf(need.APIVersion, need.Kind)
+			if err != nil {
+				return nil, exit.Invalidf(c.Name, "install what defines it, or switch it off in the chart's values", "%s: %w", need.For, err)
+			}
+			attributes.Group, attributes.Resource = resource.Group, resource.Name
+			if !resource.Namespaced {
+				attributes.Namespace = ""
+			}
+		}
+		for _, verb := range strings.Fields(need.Verbs) {
+			attributes.Verb = verb
+			if seen[attributes] == nil {
+				seen[attributes] = &right{ResourceAttributes: attributes}
+				all = append(all, seen[attributes])
+			}
+			if r := seen[attributes]; !slices.Contains(r.needers, need.For) {
+				r.needers = append(r.needers, need.For)
+			}
 		}
 	}
-	return all
+	return all, nil
 }
 
-func describeRight(r authorizationv1.ResourceAttributes) string {
+// resourceOf asks the cluster for the resource whose objects are of a kind.
+func (c *Cluster) resourceOf(apiVersion, kind string) (metav1.APIResource, error) {
+	known, err := c.Client.Discovery().ServerResourcesForGroupVersion(apiVersion)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return metav1.APIResource{}, err
+	}
+	if err == nil {
+		group, _ := schema.ParseGroupVersion(apiVersion)
+		for _, resource := range known.APIResources {
+			if resource.Kind == kind && !strings.Contains(resource.Name, "/") {
+				resource.Group = group.Group
+				return resource, nil
+			}
+		}
+	}
+	return metav1.APIResource{}, fmt.Errorf("the cluster knows no %s of %s", kind, apiVersion)
+}
+
+// maxNeeders bounds how many are named that need a right.
+const maxNeeders = 3
+
+// describe names the right and what needs it.
+func (r *right) describe() string {
 	what := r.Resource
 	if r.Subresource != "" {
 		what += "/" + r.Subresource
@@ -125,8 +143,13 @@ func describeRight(r authorizationv1.ResourceAttributes) string {
 	if r.Group != "" {
 		what += "." + r.Group
 	}
-	if r.Namespace == "" {
-		return r.Verb + " " + what
+	what = r.Verb + " " + what
+	if r.Namespace != "" {
+		what += " in namespace " + r.Namespace
 	}
-	return fmt.Sprintf("%s %s in namespace %s", r.Verb, what, r.Namespace)
+	needers := strings.Join(r.needers[:min(maxNeeders, len(r.needers))], ", ")
+	if more := len(r.needers) - maxNeeders; more > 0 {
+		needers += fmt.Sprintf(" and %d more", more)
+	}
+	return what + ", for " + needers
 }

@@ -38,16 +38,11 @@ type Identity struct {
 
 // Me is the identity of this process with the source tree and the cache that it works with.
 func Me(checkout, cache string) (Identity, error) {
-	host, err := os.Hostname()
-	if err != nil {
+	me := Identity{UID: os.Getuid()}
+	var err error
+	if me.Machine, me.Host, err = thisMachine(); err != nil {
 		return Identity{}, err
 	}
-	me := Identity{Host: host, UID: os.Getuid()}
-	id, err := os.ReadFile("/etc/machine-id")
-	if err != nil {
-		id = nil // containers have none, and their host names are their own
-	}
-	me.Machine = digest(strings.TrimSpace(string(id)), host)
 	me.User = strconv.Itoa(me.UID)
 	if u, err := user.Current(); err == nil { // a container's user need not have a name
 		me.User = cmp.Or(u.Username, me.User)
@@ -59,6 +54,18 @@ func Me(checkout, cache string) (Identity, error) {
 	}
 	me.Cache, err = realPath(cache)
 	return me, err
+}
+
+// thisMachine is the digest that tells this machine from others, and its host name.
+func thisMachine() (machine, host string, err error) {
+	if host, err = os.Hostname(); err != nil {
+		return "", "", err
+	}
+	id, err := os.ReadFile("/etc/machine-id")
+	if err != nil {
+		id = nil // containers have none, and their host names are their own
+	}
+	return digest(strings.TrimSpace(string(id)), host), host, nil
 }
 
 // same reports whether two identities are the same owner. Names of hosts and users are for people only.

@@ -11,6 +11,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/result/strict"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Encode renders c as indented JSON after checking it.
@@ -79,7 +80,7 @@ func WriteFile(path string, c *Comparison) error {
 // writeWhole writes beside path and renames.
 func writeWhole(path string, data []byte) error {
 	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
-	err := os.WriteFile(temporary, data, 0o644)
+	err := os.WriteFile(temporary, secret.Clean(path, data), secret.Public)
 	if err == nil {
 		err = os.Rename(temporary, path)
 	}

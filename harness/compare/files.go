@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Files are what WriteAll leaves in a directory.
@@ -17,6 +19,7 @@ const (
 
 // WriteAll writes the comparison and its reports into dir.
 func WriteAll(dir string, c *Comparison) error {
+	c = secret.Scrub(c)
 	err := WriteFile(filepath.Join(dir, JSONFile), c)
 	for name, print := range map[string]func(io.Writer) error{
 		MarkdownFile: func(w io.Writer) error { return Markdown(w, c) },

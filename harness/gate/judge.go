@@ -35,7 +35,7 @@ type Expect struct {
 //     nothing run of what was expected, a run that did not reach its end: INCONCLUSIVE
 //  3. otherwise PASS
 //
-// Skipped scenarios and informational checks change nothing. A latency limit
+// Skipped scenarios, but for those that were not allowed, and informational checks change nothing. A latency limit
 // missed while the generator was saturated or the machine busy with something else
 // is INCONCLUSIVE, since that adds latency of its own; other validity misses only
 // hide latency, so a limit missed under them is missed.
@@ -94,6 +94,11 @@ func (v *verdict) conclude() (result.Verdict, []string) {
 func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 	var v verdict
 	scenarios(&v, t, p.Expect.Scenarios)
+	for _, s := range t.Scenarios {
+		if s.Status == result.Skipped && strings.HasPrefix(s.Reason, result.NotAllowed) {
+			v.inconclusive(s.ID + " was " + s.Reason)
+		}
+	}
 	t.Checks = nil
 	switch {
 	case t.Load != nil:

@@ -85,7 +85,7 @@ func PlanAt(recipes []*Recipe, offset, tenants, secrets int) ([]Tenant, error) {
 			Group: 100 + offset + nth/projectsPerGroup*len(recipes) + r, // a group belongs to one recipe
 		}
 		for k := range secrets {
-			t.Secrets = append(t.Secrets, secret(k))
+			t.Secrets = append(t.Secrets, secretOf(k))
 		}
 		if err := recipes[r].place(&t); err != nil {
 			return nil, err
@@ -95,7 +95,7 @@ func PlanAt(recipes []*Recipe, offset, tenants, secrets int) ([]Tenant, error) {
 	return plan, nil
 }
 
-func secret(k int) Secret {
+func secretOf(k int) Secret {
 	s := Secret{Name: "SECRET_" + strconv.Itoa(k+1), Environment: Any, Branch: Any, Version: 1}
 	if k%4 == 1 || k%4 == 3 {
 		s.Environment = DefaultEnvironment

@@ -7,14 +7,16 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // ValuePrefix starts every value that Value returns, so that a leak is
 // recognised without knowing the seed.
-const ValuePrefix = "steamer-v1-"
+const ValuePrefix = secret.ValuePrefix
 
 // ValuePattern is a regular expression (RE2) that matches every value of Value.
-const ValuePattern = ValuePrefix + "[a-z2-7]{52}"
+const ValuePattern = secret.ValuePattern
 
 // Value returns the secret text of one version of one secret: HMAC-SHA256 over
 // tenant, name and version keyed by seed (RFC 2104), in lower-case base32. Whoever

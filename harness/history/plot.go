@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"image/color"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // PlotFile is the name of a series' plot.
@@ -20,6 +22,7 @@ func PlotFile(s Series, format string) string {
 
 // Plot draws a series with its changes into dir; format is png or svg.
 func Plot(dir, format string, s Series) error {
+	s = secret.Scrub(s)
 	p := plot.New()
 	p.Title.Text = s.name()
 	p.Y.Label.Text, p.Y.Min = s.Unit, 0
@@ -46,7 +49,15 @@ func Plot(dir, format string, s Series) error {
 		p.Add(mark)
 	}
 	path := filepath.Join(dir, PlotFile(s, format))
-	if err := p.Save(20*vg.Centimeter, 8*vg.Centimeter, path); err != nil {
+	canvas, err := p.WriterTo(20*vg.Centimeter, 8*vg.Centimeter, format)
+	if err != nil {
+		return err
+	}
+	var picture bytes.Buffer
+	if _, err := canvas.WriteTo(&picture); err != nil {
+		return err
+	}
+	if err := secret.WriteFile(path, picture.Bytes(), secret.Public); err != nil {
 		return exit.Environmentf(path, "make the directory writable", "%w", err)
 	}
 	return nil

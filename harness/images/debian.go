@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -67,7 +68,7 @@ func (b *Builder) debianRoot(ctx context.Context, r rootfs) (string, error) {
 
 // debianFile downloads one Debian package, extracts it and returns the path of one of its files in the cache.
 func (b *Builder) debianFile(ctx context.Context, pkg, file string) (string, error) {
-	dir := filepath.Join(b.Cache, "deb", pkg)
+	dir := filepath.Join(b.Cache, "deb", suite, pkg)
 	path := filepath.Join(dir, file)
 	if exists(path) {
 		return path, nil
@@ -89,10 +90,8 @@ func (b *Builder) debianFile(ctx context.Context, pkg, file string) (string, err
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	download := exec.CommandContext(ctx, "apt-get", "download", pkg)
-	download.Dir = work
-	if err := run(download); err != nil {
-		return "", fmt.Errorf("apt-get download %s: %w", pkg, err)
+	if err := b.aptDownload(ctx, work, pkg); err != nil {
+		return "", err
 	}
 	debs, err := filepath.Glob(filepath.Join(work, "*.deb"))
 	if err != nil {
@@ -119,4 +118,65 @@ func (b *Builder) debianFile(ctx context.Context, pkg, file string) (string, err
 		return "", err
 	}
 	return path, nil
+}
+
+// keyring is where Debian and its derivatives keep Debian's keys, with the package debian-archive-keyring.
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+// aptDownload downloads a package of the images' suite into dir, whatever the host's own suite is: apt works in a directory of its own below dir, with
+// sources of its own. Proxies and credentials stay the host's.
+func (b *Builder) aptDownload(ctx context.Context, dir, pkg string) error {
+	apt := filepath.Join(dir, "apt")
+	for _, name := range []string{"lists/partial", "archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(apt, name), 0o755); err != nil {
+			return err
+		}
+	}
+	mirror := debianMirror(ctx)
+	for name, text := range map[string]string{"sources.list": sourcesList(mirror), "status": ""} {
+		if err := os.WriteFile(filepath.Join(apt, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	options := []string{
+		"-o", "Dir::Etc::SourceList=" + filepath.Join(apt, "sources.list"), "-o", "Dir::Etc::SourceParts=/dev/null",
+		"-o", "Dir::Etc::Preferences=/dev/null", "-o", "Dir::Etc::PreferencesParts=/dev/null",
+		"-o", "Dir::State::Lists=" + filepath.Join(apt, "lists"), "-o", "Dir::State::status=" + filepath.Join(apt, "status"),
+		"-o", "Dir::Cache=" + apt, "-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none",
+	}
+	for _, command := range [][]string{{"update", "--error-on=any"}, {"download", pkg}} {
+		cmd := exec.CommandContext(ctx, "apt-get", append(slices.Clone(options), command...)...)
+		cmd.Dir = dir
+		if err := run(cmd); err != nil {
+			return fmt.Errorf("apt-get %s from %s, suite %s: %w", strings.Join(command, " "), mirror, suite, err)
+		}
+	}
+	return nil
+}
+
+// sourcesList is the suite, signed by Debian.
+func sourcesList(mirror string) string {
+	return fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, mirror, suite)
+}
+
+// defaultMirror is Debian's own.
+const defaultMirror = "http://deb.debian.org/debian"
+
+// debianMirror is where the host gets Debian from; Debian's own where it is another distribution, whose mirror does not have the suite.
+func debianMirror(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian", "Label: Debian").Output()
+	if err != nil {
+		return defaultMirror
+	}
+	return firstMirror(string(out))
+}
+
+// firstMirror is the first repository of what apt-get indextargets lists.
+func firstMirror(list string) string {
+	for _, line := range strings.Fields(list) {
+		if strings.Contains(line, "://") {
+			return strings.TrimSuffix(line, "/")
+		}
+	}
+	return defaultMirror
 }

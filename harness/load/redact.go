@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Tail keeps the last lines written to it, secrets removed. k6 repeats in its
@@ -79,5 +81,7 @@ func secretLike() *regexp.Regexp {
 	return regexp.MustCompile(`eyJ[A-Za-z0-9_\-+/=.]*|\b(?:hv)?[sbr]\.[A-Za-z0-9_\-]{16,}`)
 }
 
-// Redact replaces everything in s that looks like a credential.
-func Redact(s string) string { return secretLike().ReplaceAllString(s, "[redacted]") }
+// Redact replaces everything in s that looks like a credential or that the process knows to be one.
+func Redact(s string) string {
+	return secret.Redact(secretLike().ReplaceAllLiteralString(s, secret.Redacted))
+}

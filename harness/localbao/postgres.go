@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // EnvPostgres names a directory with initdb and postgres; it comes before PATH
@@ -44,6 +45,7 @@ func startPostgres(ctx context.Context, parent string, settings ...string) (*dat
 		return nil, fmt.Errorf("making PostgreSQL's directory: %w", err)
 	}
 	db := &database{dir: dir, secret: randomHex(16)}
+	secret.Learn(db.secret)
 	if err := db.start(ctx, bin, settings); err != nil {
 		db.Stop()
 		return nil, err

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"gitlab.com/steamer/steamer/harness/tail"
 )
 
 // stopGrace is how long a process may take to end after it was asked to.
@@ -19,7 +21,7 @@ const stopGrace = 10 * time.Second
 type process struct {
 	name string
 	cmd  *exec.Cmd
-	log  *tail
+	log  *tail.Buffer
 	done chan struct{} // closed when the process has ended
 	err  error         // valid after done
 	once sync.Once
@@ -30,7 +32,7 @@ type process struct {
 // thread that started it dies, which is why that goroutine keeps its thread
 // until the child has ended (see golang.org/issue/27505).
 func startProcess(name string, cmd *exec.Cmd, stop, onDeath syscall.Signal) (*process, error) {
-	p := &process{name: name, cmd: cmd, log: &tail{}, done: make(chan struct{}), stop: stop}
+	p := &process{name: name, cmd: cmd, log: &tail.Buffer{Limit: tailBytes}, done: make(chan struct{}), stop: stop}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -90,29 +92,8 @@ func (p *process) until(ctx context.Context, what string, ready func(context.Con
 	}
 }
 
-// tail keeps the last bytes written to it.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
+// tailBytes is how much is kept of what a process wrote, from its end.
 const tailBytes = 16 << 10
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, b...)
-	if len(t.buf) > tailBytes {
-		t.buf = append(t.buf[:0], t.buf[len(t.buf)-tailBytes:]...)
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.buf)
-}
 
 // environ is the environment children get: nothing inherited but the path and
 // locale, so that no BAO_*, VAULT_* or PG* variable changes what is tested.

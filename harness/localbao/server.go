@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // EnvOpenBao names the OpenBao binary to run.
@@ -100,6 +101,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	key := make([]byte, 32) // AES-256-GCM
 	_, _ = rand.Read(key)   // never fails, see crypto/rand
+	secret.Learn(string(key))
 	if err := os.WriteFile(s.keyFile(), key, 0o600); err != nil {
 		return fmt.Errorf("unseal key: %w", err)
 	}

@@ -3,12 +3,14 @@ package observe
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Warnings adds the warning events that Kubernetes recorded about the observed namespaces to the events. It is a Source.
@@ -53,9 +55,9 @@ func (w *podWatcher) warned(since time.Time, events []corev1.Event) {
 			continue
 		}
 		added++
-		detail := fmt.Sprintf("%s %s: %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message)
+		detail := fmt.Sprintf("%s %s: %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, secret.Redact(e.Message)) // before a cut that could leave half a secret
 		if len(detail) > maxDetail {
-			detail = detail[:maxDetail] + " …"
+			detail = strings.ToValidUTF8(detail[:maxDetail], "") + " …"
 		}
 		if n := max(e.Count, 1); n > 1 {
 			detail += fmt.Sprintf(" (%d times)", n)

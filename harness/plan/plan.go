@@ -21,6 +21,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -119,8 +120,12 @@ func Read(path string, base Plan) (Plan, error) {
 	return base, nil
 }
 
-// YAML prints the plan.
+// YAML prints the plan, secrets withheld: where a value of Set is one, somebody has to put it back before the plan can be used.
 func (p Plan) YAML() (string, error) {
+	p.Set = slices.Clone(p.Set)
+	for i, assignment := range p.Set {
+		p.Set[i] = secret.Assignment(assignment)
+	}
 	data, err := yaml.Marshal(p)
 	return string(data), err
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/mutant"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Work is what a release gate does itself, one part after the other. A nil part is left out.
@@ -116,7 +116,7 @@ func (w Work) mutants(ctx context.Context) (string, error) {
 
 func (w Work) write(name string, data []byte) (string, error) {
 	path := filepath.Join(w.Dir, name)
-	if err := os.WriteFile(path, data, 0o644); err != nil {
+	if err := secret.WriteFile(path, data, secret.Public); err != nil {
 		return "", exit.Environmentf(path, "make the directory writable and free some disk space", "%w", err)
 	}
 	return path, nil

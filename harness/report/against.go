@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -14,6 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // againstView is a comparison with its ratios drawn to one scale.
@@ -187,10 +187,10 @@ func ComparisonHTML(w io.Writer, c *decision.Compared, whole *compare.Comparison
 // WriteComparison writes comparison.html into dir, which must exist; whole is as of ComparisonHTML.
 func WriteComparison(dir string, c *decision.Compared, whole *compare.Comparison) error {
 	var b bytes.Buffer
-	if err := ComparisonHTML(&b, c, whole); err != nil {
+	if err := ComparisonHTML(&b, secret.Scrub(c), secret.Scrub(whole)); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "comparison.html"), b.Bytes(), 0o644); err != nil {
+	if err := secret.WriteFile(filepath.Join(dir, "comparison.html"), b.Bytes(), secret.Public); err != nil {
 		return exit.Environmentf("comparison.html", "make the directory writable and free some disk space", "%w", err)
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	texttemplate "text/template"
@@ -16,10 +15,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // WriteDecision writes a gate's decision into dir, which must exist: gate.json, gate.html, gate.md and gate.xml.
 func WriteDecision(dir string, d *decision.Decision) error {
+	d = secret.Scrub(d)
 	data, err := decision.Encode(d)
 	if err != nil {
 		return err
@@ -34,7 +35,7 @@ func WriteDecision(dir string, d *decision.Decision) error {
 		var b bytes.Buffer
 		err := write(&b)
 		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644)
+			err = secret.WriteFile(filepath.Join(dir, name), b.Bytes(), secret.Public)
 		}
 		if err != nil {
 			errs = append(errs, exit.Environmentf(name, "make the directory writable and free some disk space", "%w", err))

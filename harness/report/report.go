@@ -6,10 +6,10 @@
 package report
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 
@@ -17,6 +17,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // file is one report and how to write it.
@@ -53,6 +54,7 @@ func files(r *result.Result) []file {
 // WriteAll writes every report of r into dir, which must exist, side by side on the CPUs there are. One that fails does not keep the others
 // from being written.
 func WriteAll(dir string, r *result.Result) error {
+	r = secret.Scrub(r)
 	all := files(r)
 	errs := make([]error, len(all))
 	var group errgroup.Group
@@ -68,14 +70,10 @@ func WriteAll(dir string, r *result.Result) error {
 	return errors.Join(append(errs, group.Wait())...)
 }
 
-func writeFile(path string, f file, r *result.Result) (err error) {
-	out, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if err := f.write(out, r); err != nil {
+func writeFile(path string, f file, r *result.Result) error {
+	var out bytes.Buffer
+	if err := f.write(&out, r); err != nil {
 		return fmt.Errorf("render: %w", err)
 	}
-	return nil
+	return secret.WriteFile(path, out.Bytes(), secret.Public)
 }

@@ -11,6 +11,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result/strict"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Encode renders r as indented JSON after checking it. It fails on values JSON
@@ -102,7 +103,7 @@ func WriteFile(path string, r *Result) (err error) {
 			err = exit.Environmentf(path, "free some disk space and check the directory's rights", "%w", err)
 		}
 	}()
-	if _, err = f.Write(data); err != nil {
+	if _, err = f.Write(secret.Clean(path, data)); err != nil {
 		return err
 	}
 	if err = f.Chmod(0o644); err != nil {

@@ -130,6 +130,10 @@ const (
 	Skipped Status = "skipped"
 )
 
+// NotAllowed begins the reason of a skipped scenario that the cluster's user lacks a right for. It was chosen and could not be tried, so its topology
+// does not pass.
+const NotAllowed = "not allowed: "
+
 // Scenario is the outcome of one scenario on one topology.
 type Scenario struct {
 	ID       string `json:"id"`              // e.g. "access/own-secret"

@@ -7,20 +7,27 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/load/pods"
+	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/scenarios"
 )
 
 // checkGround finds out before any side effect whether the plan's cluster can be had: an existing one is opened and its rights are asked
 // for; of a kind cluster everything is checked that needs no engine.
-func (r *Run) checkGround(ctx context.Context) error {
+func (r *Run) checkGround(ctx context.Context, environments []*topology.Environment) error {
 	c := r.Plan.Cluster
 	if c.Existing() {
+		needs, err := r.needs(environments)
+		if err != nil {
+			return err
+		}
 		port, second, err := r.forwardedPorts()
 		if err != nil {
 			return err
 		}
 		r.cluster, err = cluster.OpenExisting(ctx, cluster.Existing{
-			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: port, SecondPort: second, Namespaces: r.namespaces(), Loads: r.loadNamespaces(),
+			Kubeconfig: c.Kubeconfig, Context: c.Context, HostPort: port, SecondPort: second, Needs: needs,
 		})
 		return err
 	}
@@ -47,25 +54,24 @@ func (r *Run) forwardedPorts() (port, second int, err error) {
 	return port, second, err
 }
 
-// namespaces are those that the run makes.
-func (r *Run) namespaces() []string {
-	all := topology.Namespaces(r.Plan.Topologies...)
-	if r.Second {
-		all = append(all, topology.NamespacesWith(SecondSuffix, r.Plan.Topologies...)...)
+// needs are all rights that the run uses on an existing cluster.
+func (r *Run) needs(environments []*topology.Environment) ([]cluster.Need, error) {
+	list, err := scenario.Select(scenarios.All(), r.Plan.Scenarios)
+	if err != nil {
+		return nil, err
 	}
-	return all
-}
-
-// loadNamespaces are those that the run makes for pods that drive the load.
-func (r *Run) loadNamespaces() []string {
-	if r.Plan.InCluster == nil || !r.Plan.Load {
-		return nil
+	all := []cluster.Need{{Verbs: "get list create delete", Resource: "namespaces", For: "the run's own namespaces"}}
+	for _, env := range environments {
+		needs, err := env.Needs(list)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, needs...)
+		if r.Plan.InCluster != nil && r.Plan.Load {
+			all = append(all, pods.Needs(env.Namespace+loadSuffix)...)
+		}
 	}
-	var all []string
-	for _, name := range r.Plan.Topologies {
-		all = append(all, topology.Namespaces(name)[0]+loadSuffix)
-	}
-	return all
+	return all, nil
 }
 
 // nodePort is the port of the active Service: kind maps it to the host, an existing cluster is forwarded to instead.

@@ -20,6 +20,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -55,6 +56,7 @@ type Run struct {
 	kind     *cluster.Kind
 	cluster  *cluster.Cluster
 	cleanups []cleanup
+	sides    []*topology.Environment // of a comparison, as PreflightSide rendered them
 }
 
 // cleanup undoes one step; cleanups run in reverse order.
@@ -223,7 +225,7 @@ const maxReason = 400
 
 // oneLine is an error's text on one line, without its mend, for steps and reasons. Helm's errors spread over several.
 func oneLine(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n  mend: ")
+	text, _, _ := strings.Cut(secret.Redact(err.Error()), "\n  mend: ") // before a cut that could leave half a secret
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + " …"
@@ -249,17 +251,36 @@ func (r *Run) Preflight(ctx context.Context) error {
 	if r.FullStack != nil {
 		return r.FullStack.Check(ctx)
 	}
-	if err := r.checkGround(ctx); err != nil {
-		return err
-	}
-	for _, name := range r.Plan.Topologies {
-		spec := r.environmentSpec(name, "preflight")
-		if spec.Images.OpenBao == "" {
-			spec.Images.OpenBao = images.Repository + "/" + images.OpenBao + ":preflight"
+	var environments []*topology.Environment
+	for _, suffix := range r.suffixes() {
+		for _, name := range r.Plan.Topologies {
+			spec := r.environmentSpec(name, "preflight")
+			spec.Suffix = suffix
+			preflightImages(&spec)
+			env, err := topology.New(nil, nil, spec, nil)
+			if err != nil {
+				return fmt.Errorf("topology %s: %w", name, err)
+			}
+			environments = append(environments, env)
 		}
-		if _, err := topology.New(nil, nil, spec, nil); err != nil {
-			return fmt.Errorf("topology %s: %w", name, err)
+	}
+	return r.checkGround(ctx, environments)
+}
+
+// preflightImages names images where none are known yet, to render charts with.
+func preflightImages(spec *topology.Spec) {
+	i := &spec.Images
+	for name, ref := range map[string]*string{images.OpenBao: &i.OpenBao, images.PostgreSQL: &i.PostgreSQL, images.GitLabStub: &i.GitLabStub} {
+		if *ref == "" {
+			*ref = images.Repository + "/" + name + ":preflight"
 		}
 	}
-	return nil
+}
+
+// suffixes are those of the run's environments.
+func (r *Run) suffixes() []string {
+	if r.SecondPort != 0 {
+		return []string{"", SecondSuffix}
+	}
+	return []string{""}
 }

@@ -8,7 +8,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -77,12 +76,13 @@ func (r *Run) sideSpec(id string, c *chart.Chart, overrides map[string]any, seco
 func (r *Run) PreflightSide(c *chart.Chart, overrides map[string]any, second bool) error {
 	r.replaced() // the references that the plan replaces
 	spec := r.sideSpec("preflight", c, overrides, second)
-	if spec.Images.OpenBao == "" {
-		spec.Images.OpenBao = images.Repository + "/" + images.OpenBao + ":preflight"
+	preflightImages(&spec)
+	env, err := topology.New(nil, nil, spec, nil)
+	if err == nil {
+		r.sides = append(r.sides, env)
 	}
-	_, err := topology.New(nil, nil, spec, nil)
 	return err
 }
 
-// PreflightGround looks at the cluster and the ports before anything is touched.
-func (r *Run) PreflightGround(ctx context.Context) error { return r.checkGround(ctx) }
+// PreflightGround looks at the cluster and the ports before anything is touched, after PreflightSide of each side.
+func (r *Run) PreflightGround(ctx context.Context) error { return r.checkGround(ctx, r.sides) }

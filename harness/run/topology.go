@@ -55,6 +55,8 @@ func (r *Run) topology(ctx context.Context, name string) error {
 	err = s.story(ctx)
 	if err != nil || s.failedScenarios() {
 		s.saveDiagnostics(ctx)
+	} else if unknown := env.LearnSecrets(ctx); unknown != nil && ctx.Err() == nil { // scenarios may have made some
+		r.UI.Note(unknown.Error())
 	}
 	if r.Stay && err == nil && ctx.Err() == nil {
 		r.UI.Note("what was installed stays, in " + strings.Join(topology.Namespaces(name), " and "))
@@ -155,7 +157,11 @@ func (s *stage) versions(ctx context.Context) error {
 	}
 	maps.Copy(s.out.Images, running)
 	s.out.Versions["openbao"] = health.Version
-	s.out.Versions["postgresql"] = s.images[images.PostgreSQL].Version
+	if version, err := s.env.Database().Query(ctx, "SHOW server_version"); err == nil { // what runs, not what was asked for
+		s.out.Versions["postgresql"] = version
+	} else {
+		s.UI.Note("PostgreSQL's version was not read: " + oneLine(err))
+	}
 	s.out.Versions["helm"], s.out.Versions["kind"], s.out.Versions["k6"] = moduleVersion("helm.sh/helm/v3"), moduleVersion("sigs.k8s.io/kind"), images.K6Version
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Env is everything a scenario may use. Fields that an environment does not have
@@ -188,12 +189,12 @@ func (e *Env) Sample(n int) []gitlab.Tenant {
 }
 
 // Redactor knows every secret of the environment.
-func (e *Env) Redactor() *Redactor {
+func (e *Env) Redactor() *secret.Redactor {
 	var secrets []string
 	for _, t := range e.Tenants {
 		for _, s := range t.Secrets {
 			secrets = append(secrets, t.Value(e.Seed, s))
 		}
 	}
-	return NewRedactor(append(secrets, e.Withhold...)...)
+	return secret.NewRedactor(append(secrets, e.Withhold...)...)
 }

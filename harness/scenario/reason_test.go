@@ -4,11 +4,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 func TestReadable(t *testing.T) {
 	t.Parallel()
-	redact := NewRedactor()
+	redact := secret.NewRedactor()
 	for name, tc := range map[string]struct {
 		fail func(T)
 		want string

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // maxLog bounds the lines kept per scenario; the oldest go first.
@@ -15,7 +17,7 @@ const maxLog = 500
 
 // recorder is the T of the command line. Everything it keeps went through the redactor.
 type recorder struct {
-	redact *Redactor
+	redact *secret.Redactor
 	inTime func() bool // whether no interrupt has come yet; nil: there is none
 
 	mu       sync.Mutex
@@ -27,7 +29,7 @@ type recorder struct {
 	measured map[string]float64
 }
 
-func newRecorder(redact *Redactor) *recorder {
+func newRecorder(redact *secret.Redactor) *recorder {
 	return &recorder{redact: redact, measured: map[string]float64{}}
 }
 
@@ -71,7 +73,7 @@ func (r *recorder) fail(message string) {
 	}
 	message = strings.TrimSpace(message)
 	if !r.failed {
-		r.failed, r.reason = true, r.redact.Redact(readable(message))
+		r.failed, r.reason = true, readable(r.redact.Redact(message))
 		r.early = r.inTime == nil || r.inTime()
 	}
 	r.line("FAIL: " + message)

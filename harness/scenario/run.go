@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // DefaultParallel is how many parallel scenarios run at a time.
@@ -107,7 +109,7 @@ func (r *runner) round(ctx context.Context, list []Scenario) {
 
 type runner struct {
 	env      *Env
-	redact   *Redactor
+	redact   *secret.Redactor
 	options  Options
 	results  []result.Scenario
 	mu       sync.Mutex // guards Progress and what follows
@@ -210,6 +212,8 @@ func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
 	switch {
 	case late:
 		out.Status, out.Reason = result.Failed, r.outlived(s, stuck, out.Reason)
+	case failed && notAllowed(out) != "":
+		out.Status, out.Untried, out.Reason = result.Skipped, true, result.NotAllowed+notAllowed(out)
 	case early: // whatever came after it
 		out.Status = result.Failed
 	case parent.Err() != nil:
@@ -236,6 +240,9 @@ func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	}
 	return why
 }
+// notAllowed returns the words by which a failure says that the cluster's user may not do what the scenario does. Nobody gave the user the right:
+// that says nothing about the chart.
+func notAllowed(failed *result.Scenario) string { return cluster.ForbiddenText(failed.Reason) }
 
 // wait reports whether the scenario returned: until ctx ends, and for Grace after that.
 func (r *runner) wait(ctx context.Context, done <-chan struct{}) bool {

@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,12 +64,18 @@ func TestRunOutcomes(t *testing.T) {
 			require.Equal(t, 1, 2, "numbers")
 			panic("not reached")
 		}, nil, result.Failed, "Not equal"},
+		"not allowed": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			require.NoError(t, errors.New(`pods "p" is forbidden: User "jane" cannot create resource "pods/eviction" in API group ""`))
+		}, nil, result.Skipped, result.NotAllowed},
+		"the chart's own rights": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			t.Errorf(`log: pods is forbidden: User "system:serviceaccount:steamer-cn:openbao" cannot patch resource "pods"`)
+		}, nil, result.Failed, "cannot patch"},
 		"FailNow alone": {func(_ context.Context, t scenario.T, _ *scenario.Env) { t.FailNow() }, nil, result.Failed, "without a message"},
 		"panic":         {func(context.Context, scenario.T, *scenario.Env) { panic("oh") }, nil, result.Failed, "panic: oh"},
 		"nil map panic": {func(context.Context, scenario.T, *scenario.Env) { func(m map[int]int) { m[1] = 1 }(nil) }, nil, result.Failed, "run_test.go"},
 		"secret in failure": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
 			require.Equal(t, "x", canary)
-		}, nil, result.Failed, scenario.Redacted},
+		}, nil, result.Failed, secret.Redacted},
 		"budget":       {func(ctx context.Context, _ scenario.T, _ *scenario.Env) { <-ctx.Done() }, nil, result.Failed, "budget of 200ms passed"},
 		"stuck":        {func(context.Context, scenario.T, *scenario.Env) { <-release }, nil, result.Failed, "did not return"},
 		"topology":     {nil, func(s *scenario.Scenario) { s.Topologies = []string{"cloud-native-hybrid"} }, result.Skipped, "topology cloud-native"},
@@ -245,7 +252,7 @@ func TestCapture(t *testing.T) {
 	require.Len(t, captured, 5)
 	require.NotContains(t, captured, "group/fine")
 	require.Equal(t, []string{"events of group/bad-0"}, out[1].Artifacts)
-	require.Contains(t, strings.Join(out[1].Log, "\n"), "diagnostics: no log of "+scenario.Redacted)
+	require.Contains(t, strings.Join(out[1].Log, "\n"), "diagnostics: no log of "+secret.Redacted)
 	require.Empty(t, out[7].Artifacts)
 }
 

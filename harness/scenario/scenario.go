@@ -128,6 +128,7 @@ type Scenario struct {
 	Source     string        // where the requirement comes from
 	Topologies []string      // where it applies; empty is everywhere
 	Features   []Feature     // what it needs
+	Rights     []Right       // what it does on a cluster beyond what its features say; see Needs
 	Kind       Kind          //
 	Cost       Cost          // Dear ones are left out of Core
 	Budget     time.Duration // it fails when it takes longer

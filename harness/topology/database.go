@@ -14,6 +14,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // DatabaseTimeout bounds how long PostgreSQL may take to accept connections.
@@ -47,15 +48,19 @@ func (e *Environment) installDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	repository, tag := splitRef(e.Spec.Images.PostgreSQL)
-	err = helm.Install(ctx, "postgresql", e.Spec.Fixtures.PostgreSQL, map[string]any{
-		"image": map[string]any{"repository": repository, "tag": tag},
-		"auth":  map[string]any{"existingSecret": passwordSecret, "secretKey": "password"},
-	})
-	if err != nil {
+	if err = helm.Install(ctx, "postgresql", e.Spec.Fixtures.PostgreSQL, e.databaseValues()); err != nil {
 		return err
 	}
 	return e.awaitPods(ctx, e.DatabaseNamespace(), databaseSelector, 1, DatabaseTimeout)
+}
+
+// databaseValues are the values of PostgreSQL's chart.
+func (e *Environment) databaseValues() map[string]any {
+	repository, tag := splitRef(e.Spec.Images.PostgreSQL)
+	return map[string]any{
+		"image": map[string]any{"repository": repository, "tag": tag},
+		"auth":  map[string]any{"existingSecret": passwordSecret, "secretKey": "password"},
+	}
 }
 
 func randomHex(bytes int) (string, error) {
@@ -67,6 +72,9 @@ func randomHex(bytes int) (string, error) {
 }
 
 func (e *Environment) createSecret(ctx context.Context, namespace, name string, data map[string][]byte) error {
+	for _, value := range data {
+		secret.Learn(string(value))
+	}
 	_, err := e.Cluster.Client.CoreV1().Secrets(namespace).Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run}}, Data: data,
 	}, metav1.CreateOptions{})
@@ -78,12 +86,12 @@ func (e *Environment) createSecret(ctx context.Context, namespace, name string, 
 
 // createExtraSecrets makes what the dialect says the chart expects to find.
 func (e *Environment) createExtraSecrets(ctx context.Context) error {
-	for _, secret := range e.Spec.Dialect.Secrets {
-		raw := make([]byte, secret.Bytes)
+	for _, wanted := range e.Spec.Dialect.Secrets {
+		raw := make([]byte, wanted.Bytes)
 		if _, err := rand.Read(raw); err != nil {
 			return err
 		}
-		if err := e.createSecret(ctx, e.Namespace, secret.Name, map[string][]byte{secret.Key: raw}); err != nil {
+		if err := e.createSecret(ctx, e.Namespace, wanted.Name, map[string][]byte{wanted.Key: raw}); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,9 @@ func (a administrator) Restart(ctx context.Context) error {
 		return err
 	}
 	if a.onMachine() {
-		_, err = a.env.Engine.Run(ctx, "restart", a.env.machine())
+		if _, err = a.env.Engine.Run(ctx, "restart", a.env.machine()); err == nil {
+			err = a.env.fillMachine(ctx)
+		}
 	} else {
 		pid, _, _ := strings.Cut(before, "|")
 		_, err = a.run(ctx, nil, "sh", "-c", `kill -KILL "$1"`, "kill", pid)

@@ -48,6 +48,7 @@ func (e *Environment) fit(values map[string]any) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
+	learnRendered(files)
 	objects, err := parseObjects(files)
 	if err == nil {
 		err = e.checkWorkload(objects)
@@ -125,6 +126,17 @@ func names(objects []object, kinds ...string) string {
 // parseObjects reads rendered templates in the order of their names.
 func parseObjects(files map[string]string) ([]object, error) {
 	var objects []object
+	err := eachDocument(files, func(document []byte) error {
+		var o object
+		err := yaml.Unmarshal(document, &o)
+		objects = append(objects, o)
+		return err
+	})
+	return objects, err
+}
+
+// eachDocument hands over the YAML documents of rendered templates, in the order of their names.
+func eachDocument(files map[string]string, do func([]byte) error) error {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") {
 			continue
@@ -135,15 +147,13 @@ func parseObjects(files map[string]string) ([]object, error) {
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			var o object
 			if err == nil {
-				err = yaml.Unmarshal(document, &o)
+				err = do(document)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("template %s does not make Kubernetes objects: %w", name, err)
+				return fmt.Errorf("template %s does not make Kubernetes objects: %w", name, err)
 			}
-			objects = append(objects, o)
 		}
 	}
-	return objects, nil
+	return nil
 }

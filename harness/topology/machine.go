@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // machine is the name of the container that stands for a database machine outside the cluster.
@@ -25,9 +27,17 @@ func (e *Environment) MachineName() string { return e.machine() }
 // postgresUID is the user that the official image and ours run PostgreSQL as.
 const postgresUID = 999
 
+// machineFiles is where the machine's secrets are: in memory, see startMachine.
+const machineFiles = "/run/steamer"
+
+// awaitFiles is a shell script that becomes its arguments as soon as the machine has its files. A container's start hands nothing over, and the
+// engine has no way to put a file into a container's memory before it.
+const awaitFiles = `until [ -s ` + machineFiles + `/complete ]; do sleep 0.1; done; exec "$@"`
+
 // startMachine runs PostgreSQL in a container on the cluster's network, with TLS from a CA made for this
-// run. Password and key travel through a pipe into the container's file system: no argument, no
-// environment and no file of the host ever holds them.
+// run. Password and key travel through a pipe into a file system in the container's memory: no argument, no environment and no
+// file of the engine's storage on the host holds them. What PostgreSQL itself stores of the password is a SCRAM verifier, in the container's own
+// layer, which goes with it.
 func (e *Environment) startMachine(ctx context.Context, password string) error {
 	if e.Engine == nil {
 		return exit.Invalidf("topology "+CloudNativeHybrid, "use --topology "+CloudNative+", or a kind cluster",
@@ -42,27 +52,14 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 	if err := e.createSecret(ctx, e.Namespace, caSecret, map[string][]byte{"ca.crt": authority.ca}); err != nil {
 		return err
 	}
-	create := []string{"create", "--name", e.machine(), "--network", "kind", "--label", OwnerLabel + "=" + e.Spec.Run}
-	for _, label := range e.Cluster.MachineLabels() {
-		create = append(create, "--label", label)
-	}
-	_, err = e.Engine.Run(ctx, append(create,
-		"--env", "POSTGRES_USER=openbao", "--env", "POSTGRES_DB=openbao", "--env", "POSTGRES_PASSWORD_FILE=/run/steamer/password",
-		e.Spec.Images.PostgreSQL, "postgres", "-c", "ssl=on",
-		"-c", "ssl_cert_file=/run/steamer/tls.crt", "-c", "ssl_key_file=/run/steamer/tls.key",
-		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=100")...)
-	if err != nil {
-		return exit.Environmentf("container "+e.machine(), "steamer cluster gc", "%w", err)
-	}
-	files, err := archive(map[string][]byte{"password": []byte(password), "tls.crt": authority.certificate, "tls.key": authority.key})
+	secret.Learn(string(authority.key))
+	e.files, err = archive(
+		map[string][]byte{"password": []byte(password), "tls.crt": authority.certificate, "tls.key": authority.key}, "complete")
 	if err != nil {
 		return err
 	}
-	if _, err := e.Engine.RunInput(ctx, bytes.NewReader(files), "cp", "--archive", "-", e.machine()+":/run"); err != nil {
-		return exit.Environmentf("container "+e.machine(), "", "%w", err)
-	}
-	if _, err := e.Engine.Run(ctx, "start", e.machine()); err != nil {
-		return exit.Environmentf("container "+e.machine(), "", "%w", err)
+	if err := e.runMachine(ctx); err != nil {
+		return exit.Environmentf("container "+e.machine(), "steamer cluster gc", "%w", err)
 	}
 	err = await(ctx, DatabaseTimeout, "PostgreSQL in container "+e.machine(), func(ctx context.Context) error {
 		_, err := e.Engine.Run(ctx, "exec", e.machine(), "pg_isready", "--host", "127.0.0.1", "--username", "openbao", "--quiet")
@@ -78,6 +75,40 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 	return e.exposeMachine(ctx, ip)
 }
 
+// runMachine starts the container, in which the image's own entrypoint waits for its files.
+func (e *Environment) runMachine(ctx context.Context) error {
+	out, err := e.Engine.Run(ctx, "image", "inspect", "--format", "{{json .Config.Entrypoint}}", e.Spec.Images.PostgreSQL)
+	if err != nil {
+		return err
+	}
+	var entrypoint []string
+	if err := json.Unmarshal([]byte(out), &entrypoint); err != nil {
+		return fmt.Errorf("entrypoint of image %s: %w", e.Spec.Images.PostgreSQL, err)
+	}
+	args := []string{
+		"run", "--detach", "--name", e.machine(), "--network", "kind", "--label", OwnerLabel + "=" + e.Spec.Run,
+		"--tmpfs", machineFiles + ":rw,noexec,nosuid,nodev,size=1m,mode=0755",
+		"--env", "POSTGRES_USER=openbao", "--env", "POSTGRES_DB=openbao", "--env", "POSTGRES_PASSWORD_FILE=" + machineFiles + "/password",
+	}
+	for _, label := range e.Cluster.MachineLabels() {
+		args = append(args, "--label", label)
+	}
+	args = append(args, "--entrypoint", "sh", e.Spec.Images.PostgreSQL, "-c", awaitFiles, "sh")
+	args = append(append(args, entrypoint...), "postgres", "-c", "ssl=on",
+		"-c", "ssl_cert_file="+machineFiles+"/tls.crt", "-c", "ssl_key_file="+machineFiles+"/tls.key",
+		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=100")
+	if _, err := e.Engine.Run(ctx, args...); err != nil {
+		return err
+	}
+	return e.fillMachine(ctx)
+}
+
+// fillMachine hands the machine its files, at each start: what is in memory goes with a stop.
+func (e *Environment) fillMachine(ctx context.Context) error {
+	_, err := e.Engine.RunInput(ctx, bytes.NewReader(e.files), "exec", "--interactive", "--user", "0:0", e.machine(), "tar", "-x", "-p", "-f", "-", "-C", machineFiles)
+	return err
+}
+
 // machineAddress is the machine's address on the cluster's network.
 func (e *Environment) machineAddress(ctx context.Context) (string, error) {
 	out, err := e.Engine.Run(ctx, "inspect", "--format", "{{.NetworkSettings.Networks.kind.IPAddress}}", e.machine())
@@ -91,20 +122,25 @@ func (e *Environment) machineAddress(ctx context.Context) (string, error) {
 	return ip, nil
 }
 
-// archive is a tar of private files in the directory steamer, owned by PostgreSQL's user.
-func archive(files map[string][]byte) ([]byte, error) {
+// archive is a tar of private files, owned by PostgreSQL's user. The one called last comes last and holds no more than a
+// word: where it is, the others are.
+func archive(files map[string][]byte, last string) ([]byte, error) {
 	var buffer bytes.Buffer
 	w := tar.NewWriter(&buffer)
 	now := time.Now()
-	header := tar.Header{Typeflag: tar.TypeDir, Name: "steamer/", Mode: 0o700, Uid: postgresUID, Gid: postgresUID, ModTime: now}
-	err := w.WriteHeader(&header)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		header.Typeflag, header.Name, header.Mode, header.Size = tar.TypeReg, "steamer/"+name, 0o600, int64(len(files[name]))
+	header := tar.Header{Typeflag: tar.TypeReg, Mode: 0o600, Uid: postgresUID, Gid: postgresUID, ModTime: now}
+	var err error
+	for _, name := range append(slices.Sorted(maps.Keys(files)), last) {
+		content := files[name]
+		if name == last {
+			content = []byte("yes\n")
+		}
+		header.Name, header.Size = name, int64(len(content))
 		if err == nil {
 			err = w.WriteHeader(&header)
 		}
 		if err == nil {
-			_, err = w.Write(files[name])
+			_, err = w.Write(content)
 		}
 	}
 	if err == nil {

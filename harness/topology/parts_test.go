@@ -1,15 +1,11 @@
 package topology
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"io"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,37 +61,6 @@ func TestSplitRef(t *testing.T) {
 		repository, tag := splitRef(ref)
 		require.Equal(t, want, [2]string{repository, tag}, ref)
 	}
-}
-
-// TestArchive: PostgreSQL's user alone can read the files, and the directory comes first.
-func TestArchive(t *testing.T) {
-	t.Parallel()
-	files := map[string][]byte{"tls.key": []byte("key"), "password": []byte("secret"), "empty": nil}
-	data, err := archive(files)
-	require.NoError(t, err)
-	r := tar.NewReader(bytes.NewReader(data))
-	var names []string
-	for {
-		header, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		require.NoError(t, err)
-		require.Equal(t, postgresUID, header.Uid)
-		require.Equal(t, postgresUID, header.Gid)
-		names = append(names, header.Name)
-		if header.Name == "steamer/" {
-			require.Equal(t, byte(tar.TypeDir), header.Typeflag)
-			require.Equal(t, int64(0o700), header.Mode)
-			continue
-		}
-		require.Equal(t, byte(tar.TypeReg), header.Typeflag)
-		require.Equal(t, int64(0o600), header.Mode)
-		content, err := io.ReadAll(r)
-		require.NoError(t, err)
-		require.Equal(t, string(files[strings.TrimPrefix(header.Name, "steamer/")]), string(content))
-	}
-	require.Equal(t, []string{"steamer/", "steamer/empty", "steamer/password", "steamer/tls.key"}, names)
 }
 
 // TestAwaitN runs on a made-up clock.

@@ -40,7 +40,7 @@ var short = map[string]string{CloudNative: "cn", CloudNativeHybrid: "cnh"}
 func namespaceOf(topology string) string { return "steamer-" + short[topology] }
 
 // OwnerLabel marks every namespace and container that Steamer makes; its value is the ID of the run.
-const OwnerLabel = "steamer.gitlab.com/run"
+const OwnerLabel = cluster.RunLabel
 
 // Spec says what to install.
 type Spec struct {
@@ -82,6 +82,7 @@ type Environment struct {
 	ownPort   bool           // the chart cannot fix the node port, so a Service beside its own has it
 	helm      *chart.Client
 	forward   *cluster.Forward // nil where a NodePort leads to the Service
+	files     []byte           // tar of what the machine gets at each start; secret
 }
 
 // New prepares an environment without touching anything: names, the issuer's key, and the values, with which it renders the chart to
@@ -200,6 +201,9 @@ func (e *Environment) Install(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
+		if cluster.Forbidden(err) != "" { // nobody gave the user the right: that says nothing about the chart
+			return exit.Environmentf("cluster "+e.Cluster.Name, "bind the user to a role that allows it", "%w", err)
+		}
 		return e.Blame(ctx, err)
 	}
 	return nil
@@ -219,7 +223,8 @@ func (e *Environment) install(ctx context.Context, c *chart.Chart, values map[st
 	if e.bootstrap != nil {
 		e.Log("with the dialect's bootstrap values first")
 	}
-	if err := e.helm.Install(ctx, e.Spec.Dialect.Release, c, chart.Merge(values, e.bootstrap)); err != nil {
+	err := e.learning(ctx, func() error { return e.helm.Install(ctx, e.Spec.Dialect.Release, c, chart.Merge(values, e.bootstrap)) })
+	if err != nil {
 		return err
 	}
 	if e.ownPort {
@@ -239,7 +244,8 @@ func (e *Environment) install(ctx context.Context, c *chart.Chart, values map[st
 
 // upgrade upgrades the release. Where the chart leaves the replacement of its pods to an operator, that is done too.
 func (e *Environment) upgrade(ctx context.Context, c *chart.Chart, values map[string]any) error {
-	if err := e.helm.Upgrade(ctx, e.Spec.Dialect.Release, c, values); err != nil {
+	err := e.learning(ctx, func() error { return e.helm.Upgrade(ctx, e.Spec.Dialect.Release, c, values) })
+	if err != nil {
 		return err
 	}
 	return e.replaceOutdated(ctx)
@@ -253,12 +259,17 @@ func (e *Environment) installStub(ctx context.Context) error {
 	if err := e.createSecret(ctx, e.Namespace, auditSecret, map[string][]byte{auditKey: []byte(rand.Text())}); err != nil {
 		return err
 	}
-	repository, tag := splitRef(e.Spec.Images.GitLabStub)
 	e.Log("installing the GitLab stub")
-	return e.helm.Install(ctx, "gitlab-stub", e.Spec.Fixtures.GitLabStub, map[string]any{
-		"image": map[string]any{"repository": repository, "tag": tag}, "issuer": e.Issuer.URL(), "jwks": string(jwks),
+	return e.helm.Install(ctx, "gitlab-stub", e.Spec.Fixtures.GitLabStub, e.stubValues(string(jwks)))
+}
+
+// stubValues are the values of the stub, which serves these public keys.
+func (e *Environment) stubValues(jwks string) map[string]any {
+	repository, tag := splitRef(e.Spec.Images.GitLabStub)
+	return map[string]any{
+		"image": map[string]any{"repository": repository, "tag": tag}, "issuer": e.Issuer.URL(), "jwks": jwks,
 		"auditToken": map[string]any{"secret": auditSecret, "key": auditKey},
-	})
+	}
 }
 
 // Namespaces are the namespaces that environments of these topologies use.
@@ -287,10 +298,10 @@ func (e *Environment) createNamespaces(ctx context.Context) error {
 			return err
 		}
 		_, err := e.Cluster.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"},
+			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"}, Annotations: cluster.OwnMark(),
 		}}, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
-			return exit.Environmentf("namespace "+name, "wait until the run that uses it ends; whoever made it removes it", "it exists already")
+			return exit.Environmentf("namespace "+name, "wait until the run that uses it ends, or remove what a killed run of yours left: steamer cluster gc, on an existing cluster with --context", "it exists already")
 		}
 		if err != nil {
 			return exit.Environmentf("namespace "+name, "the kubeconfig's user has to be allowed to create namespaces", "%w", err)
@@ -344,6 +355,11 @@ func (e *Environment) removeNamespace(ctx context.Context, name string) error {
 	}
 	for _, service := range list.Items { // first, because the next environment wants the node port at once
 		if err := services.Delete(ctx, service.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	if !e.Cluster.Owned { // Steamer's own cluster goes as a whole, or its next run installs the same
+		if err := cluster.RemoveOutside(ctx, e.Cluster.Client, name); err != nil {
 			return err
 		}
 	}

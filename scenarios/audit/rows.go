@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/scenarios/internal/records"
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
@@ -153,8 +154,8 @@ func hashed(ctx context.Context, t scenario.T, w *witness, act *records.Act) {
 	onlyHashed(ctx, t, w, act.Request[len(act.Request)-1].Line, value)
 	onlyHashed(ctx, t, w, act.Login[0].Line, w.jwt)
 	for _, r := range append(act.Login, act.Request...) {
-		for _, secret := range []string{value, w.jwt, w.jwt[strings.LastIndexByte(w.jwt, '.')+1:]} {
-			for _, form := range scenario.Encodings(secret) {
+		for _, hidden := range []string{value, w.jwt, w.jwt[strings.LastIndexByte(w.jwt, '.')+1:]} {
+			for _, form := range secret.Encodings(hidden) {
 				if strings.Contains(r.Line, form) {
 					t.Errorf("%v holds the value or the JWT in the clear", r)
 					return

@@ -52,7 +52,7 @@ func opinion(ctx context.Context, env *scenario.Env, pod string) (string, error)
 		return "", err
 	}
 	if !json.Valid([]byte(text)) {
-		return cluster.Log(ctx, env, pod)
+		return cluster.Opening(ctx, env, pod)
 	}
 	harmless, err := detached(text)
 	if err != nil {

@@ -20,6 +20,7 @@ func rights() scenario.Scenario {
 		Title:    "The pods' ServiceAccount may label pods of its namespace, and nothing else",
 		Protects: "the cluster from whoever takes over an OpenBao pod",
 		Source:   "OpenBao service registration for Kubernetes: get, update and patch of pods",
+		Rights:   []scenario.Right{{Verbs: "create", Group: "authorization.k8s.io", Resource: "subjectaccessreviews", ClusterWide: true}},
 		// Catches: a Role that is too wide, a ClusterRole, rights to read Secrets, no rights at all.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			pods, err := cluster.Pods(ctx, env)

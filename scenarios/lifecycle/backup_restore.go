@@ -29,6 +29,9 @@ func backupRestore() scenario.Scenario {
 		Features: []scenario.Feature{
 			scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureDatabase, scenario.FeatureUnsealKey,
 		},
+		Rights: []scenario.Right{
+			{Verbs: "update", Group: "apps", Resource: "deployments/scale"}, {Verbs: "update", Group: "apps", Resource: "statefulsets/scale"},
+		},
 		Kind:   scenario.Lifecycle,
 		Cost:   scenario.Dear,
 		Budget: 15 * time.Minute,

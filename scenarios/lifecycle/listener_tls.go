@@ -34,6 +34,7 @@ func listenerTLS() scenario.Scenario {
 		Protects: "values and tokens on the way to the pods, and operators whose certificates expire",
 		Source:   "GitLab's OpenBao chart: config.tlsDisable and tlsSecretName; OpenBao reads its certificate when it starts",
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangeListenerTLS)...),
+		Rights:   []scenario.Right{{Verbs: "create update delete", Resource: "secrets"}},
 		Kind:     scenario.Lifecycle,
 		Cost:     scenario.Dear,
 		Budget:   10 * time.Minute,

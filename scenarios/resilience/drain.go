@@ -22,6 +22,7 @@ func drain() scenario.Scenario {
 		Protects: "pipelines while a cluster's nodes are upgraded",
 		Source:   "Kubernetes' Eviction API, which kubectl drain uses; vault-helm #1173; openbao-helm #189",
 		Features: append([]scenario.Feature{scenario.FeatureCluster}, scenario.Changes(scenario.ChangeBudget)...),
+		Rights:   []scenario.Right{{Verbs: "create", Resource: "pods/eviction"}},
 		Kind:     scenario.Fault,
 		Cost:     scenario.Dear,
 		Budget:   10 * time.Minute,

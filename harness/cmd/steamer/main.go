@@ -24,7 +24,7 @@ func run() exit.Code {
 		fmt.Fprintf(os.Stderr, "\nsteamer: %s: cleaning up (a second signal aborts at once)\n", s)
 		cancel()
 		<-signals
-		fmt.Fprintln(os.Stderr, "steamer: aborted; steamer cluster gc removes what is left")
+		fmt.Fprintln(os.Stderr, "steamer: aborted; steamer cluster gc removes what is left, on an existing cluster with its --context")
 		os.Exit(int(exit.Interrupted))
 	}()
 	return cli.Main(ctx, &cli.State{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv})

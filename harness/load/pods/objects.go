@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/load"
 )
 
@@ -41,7 +42,7 @@ func (r Runner) labels() map[string]string {
 func (r Runner) namespace() *corev1.Namespace {
 	labels := r.labels()
 	labels["pod-security.kubernetes.io/enforce"] = "restricted"
-	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.Namespace, Labels: labels}}
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.Namespace, Labels: labels, Annotations: cluster.OwnMark()}}
 }
 
 func (r Runner) configMap(scripts map[string]string) *corev1.ConfigMap {

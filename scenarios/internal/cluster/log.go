@@ -3,30 +3,49 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/tail"
 )
 
-// logLimit bounds how much of a log is read, in bytes from its start.
+// logLimit bounds how much is read of a log, in bytes.
 const logLimit = 4 << 20
 
-// Log returns what OpenBao in a pod has written, before that what it wrote in its previous life, if it had one.
+// Log returns the end of what OpenBao in a pod has written, before that the end of what it wrote in its previous life, if it had one.
 func Log(ctx context.Context, env *scenario.Env, pod string) (string, error) {
+	return logs(ctx, env, pod, tail.Read)
+}
+
+// Opening is Log for what OpenBao says when it starts: it returns the beginnings.
+func Opening(ctx context.Context, env *scenario.Env, pod string) (string, error) {
+	return logs(ctx, env, pod, func(log io.Reader, limit int) (string, error) {
+		data, err := io.ReadAll(io.LimitReader(log, int64(limit)))
+		return string(data), err
+	})
+}
+
+// logs reads both logs of a pod. The API's own limit in bytes counts from the start, so the streams are read.
+func logs(ctx context.Context, env *scenario.Env, pod string, read func(io.Reader, int) (string, error)) (string, error) {
 	var b strings.Builder
-	limit := int64(logLimit)
 	for _, previous := range []bool{true, false} {
-		data, err := env.Kube.CoreV1().Pods(env.Namespace).GetLogs(pod, &corev1.PodLogOptions{
-			Container: env.Container, Previous: previous, LimitBytes: &limit,
-		}).DoRaw(ctx)
+		stream, err := env.Kube.CoreV1().Pods(env.Namespace).GetLogs(pod, &corev1.PodLogOptions{
+			Container: env.Container, Previous: previous,
+		}).Stream(ctx)
+		text := ""
+		if err == nil {
+			text, err = read(stream, logLimit)
+			_ = stream.Close()
+		}
 		if err != nil && !previous {
 			return "", fmt.Errorf("log of pod %s: %w", pod, err)
 		}
 		if err == nil {
-			b.Write(data)
+			b.WriteString(text)
 		}
 	}
 	return b.String(), nil

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Control proves that a scanner for the canaries would find each of them, in each
@@ -16,7 +16,7 @@ func Control(canaries []Canary) error {
 		return errors.New("positive control: no canary was planted")
 	}
 	for _, c := range canaries {
-		for _, form := range scenario.Encodings(c.Secret) {
+		for _, form := range secret.Encodings(c.Secret) {
 			sample := bytes.Repeat([]byte("."), chunk+overlap-len(form)/2)
 			sample = append(sample, form...)
 			sample = append(sample, "...."...)

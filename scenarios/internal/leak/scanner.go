@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // Canary is a secret that was planted.
@@ -37,7 +37,7 @@ const (
 	overlap = 8 << 10 // longer than any canary in any encoding, so that none hides at a seam
 )
 
-// Scanner looks for canaries in the encodings of scenario.Encodings, and for
+// Scanner looks for canaries in the encodings of secret.Encodings, and for
 // anything of the shape of a seeded value.
 type Scanner struct {
 	needles []needle // searched always
@@ -55,10 +55,10 @@ type needle struct {
 
 // NewScanner prepares the search.
 func NewScanner(canaries []Canary) *Scanner {
-	s := &Scanner{shape: regexp.MustCompile(gitlab.ValuePattern), prefix: scenario.Encodings(gitlab.ValuePrefix)}
+	s := &Scanner{shape: regexp.MustCompile(gitlab.ValuePattern), prefix: secret.Encodings(gitlab.ValuePrefix)}
 	seen := map[string]bool{}
 	for _, c := range canaries {
-		for _, form := range scenario.Encodings(c.Secret) {
+		for _, form := range secret.Encodings(c.Secret) {
 			switch {
 			case seen[form]:
 			case strings.HasPrefix(c.Secret, gitlab.ValuePrefix):

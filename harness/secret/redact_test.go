@@ -1,4 +1,4 @@
-package scenario_test
+package secret_test
 
 import (
 	"encoding/base64"
@@ -11,7 +11,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 const planted = "Pl4nted/c@nary+value=1"
@@ -21,10 +21,10 @@ const planted = "Pl4nted/c@nary+value=1"
 func TestRedactEncodings(t *testing.T) {
 	t.Parallel()
 	unknown := gitlab.Value("seed nobody knows", "t", "n", 1)
-	r := scenario.NewRedactor(planted)
-	for _, secret := range []string{planted, unknown} {
+	r := secret.NewRedactor(planted)
+	for _, hidden := range []string{planted, unknown} {
 		for pad := range 4 {
-			plain := strings.Repeat("x", pad) + secret + " and more"
+			plain := strings.Repeat("x", pad) + hidden + " and more"
 			for name, text := range map[string]string{
 				"plain": plain, "hex": hex.EncodeToString([]byte(plain)), "url": url.QueryEscape(plain),
 				"base64": base64.StdEncoding.EncodeToString([]byte(plain)), "base64url": base64.RawURLEncoding.EncodeToString([]byte(plain)),
@@ -32,8 +32,8 @@ func TestRedactEncodings(t *testing.T) {
 				clean := r.Redact("before " + text + " after")
 				require.True(t, r.Leaks(text), name)
 				require.Contains(t, clean, "before ")
-				require.Contains(t, clean, scenario.Redacted)
-				for _, form := range scenario.Encodings(secret) {
+				require.Contains(t, clean, secret.Redacted)
+				for _, form := range secret.Encodings(hidden) {
 					require.NotContains(t, clean, form, name)
 				}
 			}
@@ -49,15 +49,27 @@ func TestRedactShapes(t *testing.T) {
 	require.NoError(t, err)
 	unsigned, err := gitlab.Unsigned(map[string]any{"sub": "someone"})
 	require.NoError(t, err)
-	r := scenario.NewRedactor()
-	for _, secret := range []string{
-		jwt, unsigned, bao.Parameter("jwt", jwt), "s.abcdefghijklmnopqrstuvwxyz", "postgres://u:hunter2@host/db",
+	r := secret.NewRedactor()
+	for _, hidden := range []string{
+		jwt, unsigned, bao.Parameter("jwt", jwt), "s.abcdefghijklmnopqrstuvwxyz", "glpat-abcdefghijklmnopqrst",
+		"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIA\n-----END EC PRIVATE KEY-----",
 	} {
-		clean := r.Redact("a " + secret + " b")
-		require.Contains(t, clean, scenario.Redacted)
-		require.NotContains(t, clean, secret[len(secret)/2:])
+		clean := r.Redact("a " + hidden + " b")
+		require.Contains(t, clean, secret.Redacted)
+		require.NotContains(t, clean, hidden[len(hidden)/2:])
+	}
+	for text, want := range map[string]string{
+		"postgres://u:hunter2@host/db":             "postgres://[redacted]@host/db",
+		"redis://:hunter2@host":                    "redis://[redacted]@host",
+		"host=h password=hunter2 dbname=d":         "host=h password=[redacted] dbname=d",
+		"password='hunter 2' dbname=d":             "password=[redacted] dbname=d",
+		"PGPASSWORD=hunter2":                       "PGPASSWORD=[redacted]",
+		"cut off: -----BEGIN PRIVATE KEY-----\nMH": "cut off: [redacted]",
+	} {
+		require.Equal(t, want, r.Redact(text))
 	}
 	for _, harmless := range []string{
+		"password=" + secret.Withheld, "oci://registry:5000/image@sha256:abc", "the password: it is wrong",
 		"status 403: permission denied", "group_1/project_2/secrets/kv/data/explicit/SECRET_1", "http://127.0.0.1:8200/v1/sys/health",
 		"openbao-7d9f8c6b5d-x2x4z", "sha256:" + strings.Repeat("ab", 32),
 	} {
@@ -67,14 +79,14 @@ func TestRedactShapes(t *testing.T) {
 
 func TestRedactFailsSafe(t *testing.T) {
 	t.Parallel()
-	var none *scenario.Redactor
+	var none *secret.Redactor
 	require.NotContains(t, none.Redact(planted), "anary")
-	require.NotContains(t, new(scenario.Redactor).Redact(planted), "anary", "a redactor that was never made panics inside")
+	require.NotContains(t, new(secret.Redactor).Redact(planted), "anary", "a redactor that was never made panics inside")
 }
 
 // FuzzRedact looks for text in which a known secret survives.
 func FuzzRedact(f *testing.F) {
-	r := scenario.NewRedactor(planted, "abcabcabc")
+	r := secret.NewRedactor(planted, "abcabcabc")
 	f.Add("a", "b")
 	f.Add("abcabc", "://u:")
 	f.Fuzz(func(t *testing.T, before, after string) {

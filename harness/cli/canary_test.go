@@ -1,0 +1,391 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"html"
+	"io/fs"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"gitlab.com/steamer/steamer/harness/calibrate"
+	"gitlab.com/steamer/steamer/harness/capacity"
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/check"
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/findings"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/sizing"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// The canaries, each in a place of its own. Their characters are escaped differently by every format.
+const (
+	inSet    = `kanari"set<1>/+=&é`
+	inValues = `kanari"values<2>/+=&é`
+	inSecret = `kanari"secret<3>/+=&é`
+	inAudit  = "kanari-audit-token-4"
+	inURL    = "kanari5inURL"
+)
+
+// plant has the process meet the canaries the way it does in a run, and returns the arguments of that run.
+func plant(t *testing.T) []string {
+	t.Helper()
+	assignment := "postgresql.auth.password=" + inSet
+	_, err := chart.ParseSet(assignment)
+	require.NoError(t, err)
+	values := filepath.Join(t.TempDir(), "values.yaml")
+	text, err := json.Marshal(map[string]any{"audit": map[string]any{"authToken": inValues}, "extra": []any{map[string]any{"url": "postgres://u:" + inURL + "@h/d"}}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(values, text, 0o600))
+	_, err = chart.ReadValues(values)
+	require.NoError(t, err)
+	secret.LearnSecret(map[string][]byte{"connection": []byte(inSecret)})
+	args := []string{
+		"run", "--set", assignment, "--set=a.b=c,x.token=" + inAudit, "--values", values, "--audit-token", inAudit,
+		"--repo", "https://u:" + inURL + "@charts.example/x",
+	}
+	secret.LearnArguments(args)
+	return args
+}
+
+// forms are a canary as it could leave: in any of these, or with another text before it in base64.
+func forms(canary string) []string {
+	quoted, _ := json.Marshal(canary)
+	return []string{
+		canary, url.QueryEscape(canary), url.PathEscape(canary), html.EscapeString(canary), strings.Trim(string(quoted), `"`),
+		base64.StdEncoding.EncodeToString([]byte(canary)), base64.StdEncoding.EncodeToString([]byte("xy" + canary + "z")),
+	}
+}
+
+// poison is a text with every canary in every form, such as an error of Helm that quotes what it rendered.
+func poison() string {
+	var all []string
+	for _, canary := range []string{inSet, inValues, inSecret, inAudit, inURL} {
+		all = append(all, forms(canary)...)
+	}
+	return strings.Join(all, " | ") + " end of poison"
+}
+
+// requireClean fails where any part of a canary is left.
+func requireClean(t *testing.T, name string, data []byte) {
+	t.Helper()
+	for _, trace := range []string{"kanari", "KANARI", base64.StdEncoding.EncodeToString([]byte("kanari"))[:7], base64.StdEncoding.EncodeToString([]byte("xykanari"))[4:9]} {
+		if i := bytes.Index(data, []byte(trace)); i >= 0 {
+			require.Fail(t, "a canary is left", "in %s: …%s…", name, data[max(0, i-40):min(len(data), i+80)])
+		}
+	}
+}
+
+// poisoned puts poison into all texts of a document that come from outside, however deep.
+func poisoned(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			poisoned(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			poisoned(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field, name := v.Field(i), v.Type().Field(i).Name
+			foreign := slices.Contains([]string{
+				"Reason", "Reasons", "Error", "Log", "Detail", "Description", "Explains", "Partial", "NotMeasured", "Target", "About", "Engine", "Title",
+				"Measured", "Message", "Mend", "Apart", "Since", "Base", "Head", "Summary",
+			}, name)
+			switch {
+			case foreign && field.Kind() == reflect.String:
+				field.SetString(poison())
+			case foreign && field.Type() == reflect.TypeFor[[]string]():
+				field.Set(reflect.ValueOf([]string{poison()}))
+			case field.CanSet():
+				poisoned(field)
+			}
+		}
+	}
+}
+
+// writers run what writes files, by the source file that does; each is given an empty directory.
+func writers(line string) map[string]func(t *testing.T, dir string) {
+	sample := func(t *testing.T) *result.Result {
+		r, err := result.ReadFile("../result/testdata/run-v1.json")
+		require.NoError(t, err)
+		poisoned(reflect.ValueOf(r))
+		r.Run.Reproduce = line
+		r.Steps = append(r.Steps, result.Step{Name: "install", Started: r.Run.Started, Error: poison()})
+		return r
+	}
+	comparisons := func(t *testing.T) []*compare.Comparison {
+		list, err := calibrate.Read("../calibrate/testdata/campaign-quiet.json")
+		require.NoError(t, err)
+		for _, c := range list {
+			c.Reproduce = line
+			c.A.Description, c.Reasons, c.NotMeasured = poison(), []string{poison()}, []string{poison()}
+		}
+		return list
+	}
+	outcomes := []mutant.Outcome{{Mutant: mutant.Mutant{ID: "a", Kind: mutant.Chart, Breaks: poison()}, Status: mutant.Broken, Reason: poison()}}
+	return map[string]func(t *testing.T, dir string){
+		"result/codec.go": func(t *testing.T, dir string) {
+			path := filepath.Join(dir, "result.json")
+			require.NoError(t, result.WriteFile(path, sample(t)))
+			_, err := result.ReadFile(path)
+			require.NoError(t, err, "it stays a result")
+		},
+		"report/report.go": func(t *testing.T, dir string) { require.NoError(t, report.WriteAll(dir, sample(t))) },
+		"report/decision.go": func(t *testing.T, dir string) {
+			d := &decision.Decision{
+				APIVersion: decision.APIVersion, Kind: decision.Kind, Verdict: result.Fail, Reproduce: line, Reasons: []string{""},
+				Criteria: []decision.Criterion{{ID: decision.Load, Verdict: result.Fail, Reasons: []string{""}}}, Runs: []decision.Judged{{Recorded: result.Pass, Derived: result.Fail}},
+			}
+			poisoned(reflect.ValueOf(d))
+			require.NoError(t, report.WriteDecision(dir, d))
+		},
+		"report/against.go": func(t *testing.T, dir string) {
+			c := &decision.Compared{Verdict: result.Fail, Reproduce: line}
+			poisoned(reflect.ValueOf(c))
+			require.NoError(t, report.WriteComparison(dir, c, nil))
+		},
+		"compare/codec.go": func(t *testing.T, dir string) { require.NoError(t, compare.WriteAll(dir, comparisons(t)[0])) },
+		"calibrate/files.go": func(t *testing.T, dir string) {
+			require.NoError(t, calibrate.Write(dir, calibrate.Judge(comparisons(t)), comparisons(t)))
+		},
+		"readiness/collect.go": func(t *testing.T, dir string) {
+			work := readiness.Work{Dir: dir, Mutants: func(context.Context) ([]mutant.Outcome, error) { return outcomes, nil }}
+			_, err := work.Collect(t.Context())
+			require.NoError(t, err)
+		},
+		"capacity/plot.go": func(t *testing.T, dir string) {
+			r := &capacity.Report{Points: []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}}, Target: poison()}
+			_, err := r.WritePlots(dir)
+			require.NoError(t, err)
+		},
+		"history/plot.go": func(t *testing.T, dir string) {
+			s := history.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []history.Point{{At: time.Unix(0, 0), Value: 1}, {At: time.Unix(9, 0), Value: 2}}}
+			require.NoError(t, history.Plot(dir, "svg", s))
+			require.NoError(t, history.Plot(dir, "png", s))
+		},
+		"topology/diagnose.go": func(t *testing.T, dir string) {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "steamer-cn", Annotations: map[string]string{"a": poison()}}}
+			e := &topology.Environment{
+				Spec: topology.Spec{Topology: topology.CloudNative}, Namespace: "steamer-cn", Cluster: &cluster.Cluster{Client: fake.NewClientset(pod)},
+			}
+			require.NoError(t, e.Diagnose(t.Context(), dir, func(text string) string { return text }))
+		},
+		"cli/lab.go": func(t *testing.T, dir string) {
+			found := findings.NewReport(line, poison())
+			for name, doc := range map[string]any{
+				"capacity": &capacity.Report{Reproduce: line, Target: poison(), Reasons: []string{poison()}},
+				"sizing":   &sizing.Report{Reproduce: line, Target: poison()}, "findings": found,
+			} {
+				require.NoError(t, writeMeasurement(dir, name, doc, poison()))
+			}
+		},
+		"cli/findings.go": func(t *testing.T, dir string) {
+			f := findingsFlags{markdown: filepath.Join(dir, "findings.md")}
+			require.NoError(t, f.write(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, findings.NewReport(line, poison()), ""))
+		},
+		"cli/mutants.go": func(t *testing.T, dir string) {
+			f := mutantsFlags{json: filepath.Join(dir, "m.json"), markdown: filepath.Join(dir, "m.md")}
+			require.NoError(t, f.write(outcomes))
+		},
+		"cli/trend.go": func(t *testing.T, dir string) {
+			require.NoError(t, writeTrends(dir, "svg", []history.Series{{Subject: history.Subject{}, Metric: "p50", Title: poison()}}))
+		},
+		"cli/calibrate.go": func(t *testing.T, dir string) {
+			f := calibrateFlags{writeQuarantine: filepath.Join(dir, "q.yaml"), quarantineFor: time.Hour}
+			err := f.report(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, "../calibrate/testdata/campaign-quiet.json")
+			var verdict verdictError
+			require.True(t, err == nil || errors.As(err, &verdict), "%v", err)
+		},
+		"cli/check.go": func(t *testing.T, dir string) {
+			for _, format := range []string{"json", "junit", "table"} {
+				r := &check.Report{Findings: []check.Finding{{Rule: "x", Severity: check.Error, Message: poison(), Mend: poison()}}}
+				require.NoError(t, writeReport(&State{}, r, checkFlags{format: format, output: filepath.Join(dir, "check."+format)}))
+			}
+		},
+	}
+}
+
+// plots reports whether a source file draws with gonum, whose plots can save themselves.
+func plots(file *ast.File) bool {
+	return slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"gonum.org/v1/plot"` })
+}
+
+func openIn(t *testing.T, dir string) *os.File {
+	t.Helper()
+	file, err := os.Create(filepath.Join(dir, "stdout"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, file.Close()) })
+	return file
+}
+
+// TestCanaries: no canary is in anything that the real writers write.
+func TestCanaries(t *testing.T) {
+	t.Parallel()
+	line := (&State{Args: plant(t)}).commandLine()
+	requireClean(t, "command line", []byte(line))
+	require.Contains(t, line, "postgresql.auth.password="+secret.Withheld)
+	require.Contains(t, line, "a.b=c,x.token="+secret.Withheld)
+	require.Contains(t, line, "charts.example/x")
+	for name, write := range writers(line) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir)
+			written, telling := 0, false
+			require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+				if err != nil || entry.IsDir() {
+					return err
+				}
+				data, err := os.ReadFile(path)
+				written++
+				telling = telling || filepath.Ext(path) == ".png" || bytes.Contains(data, []byte("end of poison")) || bytes.Contains(data, []byte(secret.Redacted))
+				requireClean(t, path, data)
+				return err
+			}))
+			require.Positive(t, written)
+			require.True(t, telling || name == "cli/calibrate.go" || name == "cli/trend.go", "the poison reached the file, and was cleaned there")
+		})
+	}
+}
+
+// TestCanariesOfProgress: neither progress nor messages hold one, wherever an error comes from.
+func TestCanariesOfProgress(t *testing.T) {
+	t.Parallel()
+	plant(t)
+	var out bytes.Buffer
+	ui := &run.Text{W: secret.Writer{To: &out}, Terminal: true}
+	ui.Start("cloud-native", "install")
+	ui.Note(poison())
+	ui.Work(poison(), 1)
+	ui.Done("cloud-native", "install", time.Second, exit.Environmentf("helm", poison(), "%s", poison()))
+	ui.Scenario(result.Scenario{ID: "a/b", Status: result.Failed, Reason: poison()})
+	var k6 load.Tail
+	_, _ = k6.Write([]byte(poison() + "\n"))
+	ui.Note(k6.String())
+	require.Contains(t, out.String(), "end of poison")
+	requireClean(t, "progress", out.Bytes())
+
+	var stdout, stderr bytes.Buffer
+	code := Main(t.Context(), &State{Args: append(plant(t), "--no-such-flag="+inSet), Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv})
+	require.Equal(t, exit.Invalid, code)
+	requireClean(t, "messages", append(stdout.Bytes(), stderr.Bytes()...))
+}
+
+// elsewhere are the source files that make files which are no report of what was done, and why no secret leaves by them.
+func elsewhere() map[string]string {
+	return map[string]string{
+		"secret/file.go":                  "the one writer",
+		"result/codec.go":                 "writes what secret.Clean returns, beside its place",
+		"compare/codec.go":                "writes what secret.Clean returns, beside its place",
+		"cli/calibrate.go":                "tries whether a file can be written",
+		"cli/findings.go":                 "tries whether a file can be written",
+		"cli/mutants.go":                  "tries whether a file can be written",
+		"cli/load_merge.go":               "the merged interval log: numbers",
+		"load/pods/runner.go":             "the merged interval log: numbers",
+		"load/testrun/write.go":           "the manifests that somebody asked for; the one with tokens is for the owner alone",
+		"localbao/node.go":                "OpenBao's own configuration, for the owner alone, removed with it",
+		"localbao/postgres.go":            "PostgreSQL's password file, for the owner alone, removed at once",
+		"localbao/psql.go":                "psql's password file, for the owner alone, removed with it",
+		"localbao/server.go":              "OpenBao's own key file, for the owner alone, removed with it",
+		"localbao/tls.go":                 "OpenBao's own key file, for the owner alone, removed with it",
+		"images/cache.go":                 "images: programs and packages",
+		"images/debian.go":                "apt's sources for one download",
+		"images/layer.go":                 "images: programs and packages",
+		"images/lock.go":                  "an empty lock",
+		"images/node.go":                  "images: programs and packages",
+		"images/transfer.go":              "images: programs and packages",
+		"engine/private.go":               "dockerd's configuration and log, for the owner alone",
+		"engine/netfilter.go":             "the host's firewall rules, for the owner alone",
+		"engine/routes.go":                "the host's routes, for the owner alone",
+		"engine/ociruntime/ociruntime.go": "a container's specification, where the engine put it and with its mode",
+		"cluster/owner.go":                "the mark of a cluster, for the owner alone",
+		"calibrate/plot.go":               "a picture of a metric of Steamer's own",
+		"chart/lint.go":                   "a copy of the chart to lint",
+		"chart/package.go":                "the chart's archive",
+		"chart/sign.go":                   "the chart's signature",
+		"mutant/mutant.go":                "a copy of the chart with a defect",
+		"cpulimit/cpulimit.go":            "the kernel's files",
+		"release/provenance.go":           "a release of Steamer",
+		"release/release.go":              "a release of Steamer",
+		"release/tree.go":                 "a release of Steamer",
+		"result/schemadoc/schemadoc.go":   "a generated document of Steamer's own",
+	}
+}
+
+// TestEveryWriterIsKnown: whoever writes a file either does it by package secret, and then a canary is sent through it, or is in elsewhere.
+func TestEveryWriterIsKnown(t *testing.T) {
+	t.Parallel()
+	known := writers("")
+	var through, beside []string
+	require.NoError(t, filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if _, statErr := os.Stat(filepath.Join(path, "go.mod")); statErr == nil || entry.Name() == "testdata" || strings.HasSuffix(entry.Name(), "test") {
+				return fs.SkipDir // programs of images, and helpers of tests
+			}
+			return nil
+		}
+		if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, "../"))
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			from, _ := call.X.(*ast.Ident)
+			switch {
+			case from != nil && from.Name == "secret" && slices.Contains([]string{"WriteFile", "Clean"}, call.Sel.Name):
+				through = append(through, name)
+			case from != nil && from.Name == "os" && slices.Contains([]string{"WriteFile", "Create", "CreateTemp", "OpenFile", "NewFile", "Link", "CopyFS"}, call.Sel.Name),
+				call.Sel.Name == "Save" && plots(file), slices.Contains([]string{"WriteToFile", "MultiWriteToFile"}, call.Sel.Name):
+				beside = append(beside, name)
+			}
+			return true
+		})
+		return nil
+	}))
+	slices.Sort(through)
+	require.Equal(t, slices.Sorted(maps.Keys(known)), slices.Compact(through), "a writer without a canary, or one that is gone")
+	slices.Sort(beside)
+	require.Equal(t, slices.Sorted(maps.Keys(elsewhere())), slices.Compact(beside), "a file that is written past package secret, or one that is gone")
+}

@@ -1,0 +1,141 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+// Verbs that Helm uses on what a chart consists of, and more of them on hooks, which it waits for.
+const (
+	objectVerbs = "get create patch delete"
+	hookVerbs   = "list watch"
+)
+
+// Needs are the rights by which the environment is installed, observed, checked by the scenarios and removed on an existing cluster. Those of the charts
+// follow from what they render with the environment's values.
+func (e *Environment) Needs(list []scenario.Scenario) ([]cluster.Need, error) {
+	var all []cluster.Need
+	for _, namespace := range e.namespaces() {
+		all = append(all, runNeeds(namespace)...)
+	}
+	rendered := []struct {
+		chart              *chart.Chart
+		release, namespace string
+		values             map[string]any
+	}{
+		{e.Spec.Chart, e.Spec.Dialect.Release, e.Namespace, e.values},
+		{e.Spec.Chart, e.Spec.Dialect.Release, e.Namespace, chart.Merge(e.values, e.bootstrap)},
+		{e.Spec.Fixtures.GitLabStub, "gitlab-stub", e.Namespace, e.stubValues("{}")},
+	}
+	if e.Spec.Topology == CloudNative {
+		one := rendered[2]
+		one.chart, one.release, one.namespace, one.values = e.Spec.Fixtures.PostgreSQL, "postgresql", e.DatabaseNamespace(), e.databaseValues()
+		rendered = append(rendered, one)
+	}
+	for _, r := range rendered {
+		files, err := r.chart.Render(r.release, r.namespace, r.values)
+		if err != nil {
+			return nil, err
+		}
+		needs, err := chartNeeds(r.chart.Info().Name, r.namespace, files)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, needs...)
+	}
+	for _, s := range list {
+		if len(s.Topologies) > 0 && !slices.Contains(s.Topologies, e.Spec.Topology) {
+			continue
+		}
+		for _, right := range s.Needs() {
+			namespaces := e.namespaces()
+			if right.ClusterWide {
+				namespaces = []string{""}
+			}
+			for _, namespace := range namespaces {
+				all = append(all, cluster.Need{
+					Verbs: right.Verbs, Group: right.Group, Resource: right.Resource, Namespace: namespace, For: "scenario " + s.ID,
+				})
+			}
+		}
+	}
+	return all, nil
+}
+
+// runNeeds are what every run does in a namespace, beside what charts and scenarios want.
+func runNeeds(namespace string) []cluster.Need {
+	needs := []cluster.Need{
+		{Verbs: "get list create update delete", Resource: "secrets", For: "Helm's records and what is withheld from reports"},
+		{Verbs: "get list delete", Resource: "services", For: "the Service of the active pod, and removal"},
+		{Verbs: "get list watch delete", Resource: "pods", For: "readiness"},
+		{Verbs: "get", Resource: "pods/log", For: "diagnostics"},
+		{Verbs: "list", Resource: "events", For: "diagnostics"},
+		{Verbs: "get", Resource: "pods/proxy", For: "OpenBao's health and metrics"},
+		{Verbs: "create", Resource: "pods/exec", For: "PostgreSQL's own tools"},
+		{Verbs: "create", Resource: "pods/portforward", For: "fetches"},
+		{Verbs: "list", Group: "discovery.k8s.io", Resource: "endpointslices", For: "readiness"},
+		{Verbs: "get list", Group: "apps", Resource: "deployments", For: "readiness"},
+		{Verbs: "get list", Group: "apps", Resource: "statefulsets", For: "readiness"},
+		{Verbs: "list", Group: "autoscaling", Resource: "horizontalpodautoscalers", For: "readiness"},
+	}
+	for i := range needs {
+		needs[i].Namespace = namespace
+	}
+	return needs
+}
+
+// chartNeeds are the rights by which Helm installs, upgrades and removes what a chart renders. What it defines itself by a CRD is left out: the cluster
+// does not know it yet.
+func chartNeeds(name, namespace string, files map[string]string) ([]cluster.Need, error) {
+	type object struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Metadata   struct {
+			Name        string            `json:"name"`
+			Namespace   string            `json:"namespace"`
+			Annotations map[string]string `json:"annotations"`
+		} `json:"metadata"`
+		Spec struct {
+			Names struct {
+				Kind string `json:"kind"`
+			} `json:"names"`
+		} `json:"spec"`
+	}
+	var all []cluster.Need
+	own := map[string]bool{}
+	err := eachDocument(files, func(document []byte) error {
+		var o object
+		if err := yaml.Unmarshal(document, &o); err != nil || o.Kind == "" {
+			return err
+		}
+		if o.Kind == "CustomResourceDefinition" {
+			own[o.Spec.Names.Kind] = true
+		}
+		need := cluster.Need{
+			Verbs: objectVerbs, APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace,
+			For: fmt.Sprintf("%s %s of chart %s", o.Kind, o.Metadata.Name, name),
+		}
+		if o.Metadata.Namespace != "" {
+			need.Namespace = o.Metadata.Namespace
+		}
+		if hooks := o.Metadata.Annotations["helm.sh/hook"]; hooks != "" {
+			if strings.HasPrefix(hooks, "test") && !strings.Contains(hooks, ",") {
+				return nil // nobody runs it
+			}
+			need.Verbs += " " + hookVerbs
+		}
+		if strings.HasPrefix(o.Kind, "ClusterRole") {
+			need.Verbs += " list" // to find it again for its removal
+		}
+		all = append(all, need)
+		return nil
+	})
+	return slices.DeleteFunc(all, func(n cluster.Need) bool { return own[n.Kind] }), err
+}
