@@ -136,12 +136,15 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 	if len(f.plan.Limits) > 0 {
 		return exit.Invalidf("--cpu-limit", "add --local, or leave it out", "only processes of this machine can be limited from one comparison to the next")
 	}
-	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
+	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design, f.dryRun)
 	if err != nil {
 		return err
 	}
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
+	}
+	if r.Elsewhere {
+		return state.enter(ctx, r)
 	}
 	frame, dir, logs, err := f.beginOrResume(state)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/run"
 )
 
 func newCluster(state *State) *cobra.Command {
@@ -21,7 +22,7 @@ func newCluster(state *State) *cobra.Command {
 		Long: `Clusters that Steamer makes carry an owner mark and a time to live. Only clusters with the mark
 are ever reused or removed, whatever their name.`,
 	})
-	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state))
+	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state), newClusterExec(state), newClusterProxy(state))
 	return command
 }
 
@@ -37,9 +38,9 @@ func (s *State) kindOn(ctx context.Context, start bool) (*cluster.Kind, *engine.
 	}
 	detect := engine.Running
 	if start {
-		detect = func(ctx context.Context) (*engine.Engine, error) { return engine.Detect(ctx, opts) }
+		detect = engine.Detect
 	}
-	e, err := detect(ctx)
+	e, err := detect(ctx, opts)
 	if err != nil {
 		return nil, nil, exit.Environmentf("container engine", "steamer doctor", "none answers: %w", err)
 	}
@@ -59,7 +60,16 @@ func newClusterUp(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			k, _, err := state.kindOn(c.Context(), true)
+			b.Progress = progressLines(state.Stderr)
+			if elsewhere, err := state.elsewhere(c.Context(), false); err != nil {
+				return err
+			} else if elsewhere {
+				if _, err := b.Ensure(c.Context(), images.Node); err != nil {
+					return err
+				}
+				return state.begin(c.Context(), handover{})
+			}
+			k, e, err := state.kindOn(c.Context(), true)
 			if err != nil {
 				return err
 			}
@@ -70,7 +80,6 @@ func newClusterUp(state *State) *cobra.Command {
 			if err := k.Check(opts); err != nil {
 				return err
 			}
-			b.Progress = progressLines(state.Stderr)
 			list, err := b.Ensure(c.Context(), images.Node)
 			if err != nil {
 				return err
@@ -81,8 +90,7 @@ func newClusterUp(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s\nexport KUBECONFIG=%s\n",
-				made.Name, time.Since(started).Seconds(), made.Kubeconfig)
+			_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s\n%s\n", made.Name, time.Since(started).Seconds(), run.WayIn(e, made))
 			return err
 		},
 	}
@@ -115,37 +123,50 @@ func (s *State) kindToClear(ctx context.Context) (*cluster.Kind, *engine.Engine,
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := engine.Running(ctx); err != nil && len(marked) == 0 {
+	if err := s.enterExisting(ctx, len(marked) > 0); err != nil {
+		return nil, nil, err
+	}
+	opts, err := s.engineOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := engine.Running(ctx, opts); err != nil && len(marked) == 0 && s.namespace == nil {
+		if exit.CodeOf(err) == exit.Invalid {
+			return nil, nil, err
+		}
 		return nil, nil, ctx.Err()
 	}
-	return s.kindOn(ctx, len(marked) > 0)
+	return s.kindOn(ctx, len(marked) > 0 || s.namespace != nil)
 }
 
 // down removes a cluster, and stops the private engine when nothing else runs on it.
 func (s *State) down(ctx context.Context, name string) error {
-	k, e, err := s.kindToClear(ctx)
+	k, _, err := s.kindToClear(ctx)
 	if err != nil || k == nil {
 		return err
 	}
 	if err := k.Delete(ctx, name); err != nil {
 		return err
 	}
-	return stopIdle(ctx, k, e)
+	return s.stopIdle(ctx, k)
 }
 
 // stopIdle stops a private engine that has no cluster left.
-func stopIdle(ctx context.Context, k *cluster.Kind, e *engine.Engine) error {
+func (s *State) stopIdle(ctx context.Context, k *cluster.Kind) error {
 	found, err := k.List(ctx)
 	if err != nil || len(found) > 0 {
 		return err
 	}
-	return e.Stop(ctx)
+	return s.namespace.Clear(ctx)
 }
 
 func newClusterList(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the kind clusters of the engine and whose they are", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := state.enterExisting(c.Context(), false); err != nil {
+				return err
+			}
 			k, _, err := state.kindOn(c.Context(), false)
 			if err != nil {
 				return err
@@ -168,12 +189,25 @@ func newClusterList(state *State) *cobra.Command {
 	}
 }
 
+// alsoPrivate makes the command begin again inside the private engine's network namespace if there is one beside the engine that was seen to.
+func (s *State) alsoPrivate(ctx context.Context) error {
+	opts, err := s.engineOptions()
+	if err != nil {
+		return err
+	}
+	there, err := engine.Exists(opts)
+	if err != nil || !there {
+		return err
+	}
+	return s.begin(ctx, handover{})
+}
+
 func newClusterGC(state *State) *cobra.Command {
 	var all bool
 	command := &cobra.Command{
 		Use: "gc", Short: "Remove Steamer's clusters whose time is over or whose run is gone", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			k, e, err := state.kindToClear(c.Context())
+			k, _, err := state.kindToClear(c.Context())
 			if err != nil {
 				return err
 			}
@@ -186,41 +220,12 @@ func newClusterGC(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return stopIdle(c.Context(), k, e)
+			if state.namespace == nil { // a Docker that was started meanwhile does not hide a private engine
+				return state.alsoPrivate(c.Context())
+			}
+			return state.stopIdle(c.Context(), k)
 		},
 	}
 	command.Flags().BoolVar(&all, "all", false, "remove all of Steamer's clusters, expired or not")
-	return command
-}
-
-func newEngine(state *State) *cobra.Command {
-	command := group(&cobra.Command{Use: "engine", Short: "Start and stop Steamer's private container engine"})
-	command.AddCommand(&cobra.Command{
-		Use: "up", Short: "Find a running engine, or start a private one", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			opts, err := state.engineOptions()
-			if err != nil {
-				return err
-			}
-			e, err := engine.Detect(c.Context(), opts)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(state.Stdout, e)
-			for _, variable := range e.Environ() {
-				fmt.Fprintln(state.Stdout, "export "+variable)
-			}
-			return nil
-		},
-	}, &cobra.Command{
-		Use: "down", Short: "Stop the private engine", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			e, err := engine.Running(c.Context())
-			if err != nil {
-				return nil // nothing runs: that is what was asked for
-			}
-			return e.Stop(c.Context())
-		},
-	})
 	return command
 }

@@ -124,20 +124,20 @@ func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.
 }
 
 // resolve reads both sides and a plan for the ground they stand on.
-func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (r *run.Run, sides [2]side, err error) {
+func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design, dryRun bool) (r *run.Run, sides [2]side, err error) {
 	if d.Turns {
 		return nil, sides, exit.Invalidf("--turns", "add --local, or leave it out", "a chart's pods are observed too coarsely for it")
 	}
 	if err := f.checkImages(); err != nil {
 		return nil, sides, err
 	}
-	fetch := chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }}
+	fetch := state.fetcher()
 	for i, s := range []struct{ flag, text string }{{"--base", base}, {"--head", head}} {
 		if sides[i], err = f.side(ctx, s.flag, s.text, fetch); err != nil {
 			return nil, sides, err
 		}
 	}
-	r, err = f.ground(ctx, state, sides, d)
+	r, err = f.ground(ctx, state, sides, d, dryRun)
 	return r, sides, err
 }
 
@@ -145,7 +145,7 @@ func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head str
 const coarsest = 120
 
 // ground makes the run that both sides stand on, and looks at everything before anything is touched.
-func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, d *compare.Design) (*run.Run, error) {
+func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, d *compare.Design, dryRun bool) (*run.Run, error) {
 	if f.plan.Cluster.Existing() && d.Slice < coarsest {
 		return nil, exit.Invalidf(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use --slice %ds --warmup 20s or more, and --budget 0 or enough for the pairs", coarsest),
 			"on an existing cluster the kubelets tell only every 10 to 15 s what pods use, and shorter slices would all be discarded")
@@ -162,7 +162,13 @@ func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, 
 	if err != nil {
 		return nil, err
 	}
+	if err := state.place(ctx, dryRun, r); err != nil {
+		return nil, err
+	}
 	r.SecondPort = f.secondPort
+	for _, own := range f.images {
+		r.Also = slices.AppendSeq(r.Also, maps.Values(own))
+	}
 	d.Where, d.Tier = f.topology, r.Plan.Tier.Name
 	if err := r.PreflightGround(ctx); err != nil {
 		return nil, err
@@ -181,12 +187,15 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 			return exit.Invalidf("--"+name, "add --local, or change the charts' values", "it belongs to --local")
 		}
 	}
-	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.head, &f.design)
+	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.head, &f.design, f.dryRun)
 	if err != nil {
 		return err
 	}
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
+	}
+	if r.Elsewhere {
+		return state.enter(ctx, r)
 	}
 	doc, dir, driven := f.drive(ctx, state, r, sides, q)
 	if doc == nil {
@@ -228,8 +237,8 @@ func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, 
 	var arms [2]*compare.ClusterArm
 	for i, s := range sides {
 		spec, port := site.Spec(s.chart, s.overrides, i == 1)
-		spec.Images.OpenBao = cmp.Or(f.images[i][images.OpenBao], spec.Images.OpenBao)
-		spec.Images.PostgreSQL = cmp.Or(f.images[i][images.PostgreSQL], spec.Images.PostgreSQL)
+		spec.Images.OpenBao = cmp.Or(site.Image(f.images[i][images.OpenBao]), spec.Images.OpenBao)
+		spec.Images.PostgreSQL = cmp.Or(site.Image(f.images[i][images.PostgreSQL]), spec.Images.PostgreSQL)
 		info := s.chart.Info()
 		description, pulled := fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), slices.Sorted(maps.Keys(f.images[i]))
 		for _, name := range pulled {

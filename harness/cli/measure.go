@@ -66,6 +66,9 @@ func (s *State) onTopologies(ctx context.Context, root string, p plan.Plan, name
 
 // doMeasured runs a plan whose topologies are measured in place of the load, or prints it, and concludes from their verdicts.
 func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryRun bool, verdicts map[string]result.Verdict) error {
+	if err := state.place(ctx, dryRun, r); err != nil {
+		return err
+	}
 	if err := r.Preflight(ctx); err != nil {
 		return err
 	}
@@ -73,6 +76,9 @@ func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryR
 		text, err := p.YAML()
 		fmt.Fprint(state.Stdout, text)
 		return err
+	}
+	if r.Elsewhere {
+		return state.enter(ctx, r)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -218,6 +217,9 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 			return err
 		}
 	}
+	if err := state.place(ctx, f.dryRun, r); err != nil {
+		return err
+	}
 	if err := r.Preflight(ctx); err != nil {
 		return err
 	}
@@ -228,6 +230,9 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 		}
 		_, err = fmt.Fprint(state.Stdout, text)
 		return err
+	}
+	if r.Elsewhere {
+		return state.enter(ctx, r)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)
@@ -247,7 +252,7 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 
 // prepare resolves a plan and makes its run, whose progress goes to standard error.
 func (s *State) prepare(ctx context.Context, root string, p plan.Plan) (*run.Run, *run.Text, error) {
-	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(s.Stderr, line) }})
+	resolved, err := p.Resolve(ctx, root, s.fetcher())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -265,7 +270,7 @@ func (s *State) newRunOf(p *plan.Resolved, ui run.UI) (*run.Run, error) {
 	engineOptions, err := s.engineOptions()
 	return &run.Run{
 		Plan: p, Root: builder.Root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
-		Reproduce: commandLine(s.Args), UI: ui,
+		Reproduce: commandLine(s.Args), UI: ui, Named: s.named,
 	}, err
 }
 
