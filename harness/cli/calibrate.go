@@ -136,7 +136,7 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 	if len(f.plan.Limits) > 0 {
 		return exit.Invalidf("--cpu-limit", "add --local, or leave it out", "only processes of this machine can be limited from one comparison to the next")
 	}
-	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design, f.dryRun)
+	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func newClusterUp(state *State) *cobra.Command {
 				return err
 			}
 			b.Progress = progressLines(state.Stderr)
-			if elsewhere, err := state.elsewhere(c.Context(), false); err != nil {
+			if elsewhere, err := state.elsewhere(c.Context()); err != nil {
 				return err
 			} else if elsewhere {
 				if _, err := b.Ensure(c.Context(), images.Node); err != nil {

@@ -124,7 +124,7 @@ func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.
 }
 
 // resolve reads both sides and a plan for the ground they stand on.
-func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design, dryRun bool) (r *run.Run, sides [2]side, err error) {
+func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (r *run.Run, sides [2]side, err error) {
 	if d.Turns {
 		return nil, sides, exit.Invalidf("--turns", "add --local, or leave it out", "a chart's pods are observed too coarsely for it")
 	}
@@ -137,7 +137,7 @@ func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head str
 			return nil, sides, err
 		}
 	}
-	r, err = f.ground(ctx, state, sides, d, dryRun)
+	r, err = f.ground(ctx, state, sides, d)
 	return r, sides, err
 }
 
@@ -145,7 +145,7 @@ func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head str
 const coarsest = 120
 
 // ground makes the run that both sides stand on, and looks at everything before anything is touched.
-func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, d *compare.Design, dryRun bool) (*run.Run, error) {
+func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, d *compare.Design) (*run.Run, error) {
 	if f.plan.Cluster.Existing() && d.Slice < coarsest {
 		return nil, exit.Invalidf(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use --slice %ds --warmup 20s or more, and --budget 0 or enough for the pairs", coarsest),
 			"on an existing cluster the kubelets tell only every 10 to 15 s what pods use, and shorter slices would all be discarded")
@@ -162,7 +162,7 @@ func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, 
 	if err != nil {
 		return nil, err
 	}
-	if err := state.place(ctx, dryRun, r); err != nil {
+	if err := state.place(ctx, r); err != nil {
 		return nil, err
 	}
 	r.SecondPort = f.secondPort
@@ -187,7 +187,7 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 			return exit.Invalidf("--"+name, "add --local, or change the charts' values", "it belongs to --local")
 		}
 	}
-	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.head, &f.design, f.dryRun)
+	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.head, &f.design)
 	if err != nil {
 		return err
 	}

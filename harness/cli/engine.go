@@ -13,7 +13,7 @@ func newEngine(state *State) *cobra.Command {
 	command.AddCommand(&cobra.Command{
 		Use: "up", Short: "Find a running engine, or start a private one that stays", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			elsewhere, err := state.elsewhere(c.Context(), false)
+			elsewhere, err := state.elsewhere(c.Context())
 			if err != nil {
 				return err
 			}

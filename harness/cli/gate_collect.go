@@ -38,7 +38,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 			return nil, "", false, err
 		}
 	}
-	if err := state.place(ctx, dryRun, r); err != nil {
+	if err := state.place(ctx, r); err != nil {
 		return nil, "", false, err
 	}
 	if err := r.Preflight(ctx); err != nil {
@@ -46,7 +46,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	}
 	var comparison *gateComparison
 	if policy.Uncompared == "" {
-		if comparison, err = f.comparison(ctx, state, r, p, dryRun); err != nil {
+		if comparison, err = f.comparison(ctx, state, r, p); err != nil {
 			return nil, "", false, err
 		}
 	}

@@ -56,7 +56,7 @@ func (f *gateFlags) compares(given bool, p plan.Plan, with *readiness.Evidence) 
 
 // comparison prepares the comparison with p.Previous, and refuses what would keep it from its end, before anything is run. r is the gate's run.
 // The sides get the same values, and a cluster beside the run's, which may be kept.
-func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryRun bool) (*gateComparison, error) {
+func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p plan.Plan) (*gateComparison, error) {
 	base, err := chart.Load(p.Previous)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p 
 	for i, s := range []*chart.Chart{base, r.Plan.Chart} {
 		c.sides[i] = side{text: near([]string{p.Previous, p.Chart}[i]), chart: s, overrides: r.Plan.Overrides}
 	}
-	if c.run, err = cluster.ground(ctx, state, c.sides, &c.flags.design, dryRun); err != nil {
+	if c.run, err = cluster.ground(ctx, state, c.sides, &c.flags.design); err != nil {
 		return nil, fmt.Errorf("comparison with the previous release (--compare=false leaves it out): %w", err)
 	}
 	c.run.Plan.Profile.JobTokens = r.Plan.Profile.JobTokens

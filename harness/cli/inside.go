@@ -60,29 +60,27 @@ func (s *State) leave(ctx context.Context) {
 	}
 }
 
-// place decides where the clusters of runs are, and tells the runs. With dryRun a machine that can have no engine is none of its business, but one
-// whose engine cannot work is.
-func (s *State) place(ctx context.Context, dryRun bool, runs ...*run.Run) error {
-	elsewhere, err := s.elsewhere(ctx, dryRun)
-	if err != nil {
-		return err
+// place decides where the cluster of a run is, and tells the run. An engine that cannot work is refused now; a machine that can have none says so when
+// the run asks for it, after everything that may be wrong with the plan.
+func (s *State) place(ctx context.Context, r *run.Run) error {
+	if !r.NeedsEngine() {
+		return nil
 	}
-	for _, r := range runs {
-		r.Elsewhere = elsewhere && r.NeedsEngine()
+	elsewhere, err := s.elsewhere(ctx)
+	if exit.CodeOf(err) == exit.Environment {
+		return nil
 	}
-	return nil
+	r.Elsewhere = elsewhere
+	return err
 }
 
 // elsewhere reports whether what needs an engine has to be done inside the private engine's network namespace.
-func (s *State) elsewhere(ctx context.Context, dryRun bool) (bool, error) {
+func (s *State) elsewhere(ctx context.Context) (bool, error) {
 	opts, err := s.engineOptions()
 	if err != nil {
 		return false, err
 	}
 	wanted, err := engine.Wanted(ctx, opts)
-	if err != nil && dryRun && exit.CodeOf(err) == exit.Environment {
-		return true, nil
-	}
 	if err != nil || !wanted {
 		return false, err
 	}
@@ -136,16 +134,19 @@ func (s *State) enterExisting(ctx context.Context, wanted bool) error {
 	if s.namespace != nil {
 		return nil
 	}
-	private, err := s.elsewhere(ctx, true)
-	if err != nil || !private {
-		return err
-	}
 	opts, err := s.engineOptions()
 	if err != nil {
 		return err
 	}
 	there, err := engine.Exists(opts)
 	if err != nil || !there && !wanted {
+		return err
+	}
+	private, err := s.elsewhere(ctx)
+	if exit.CodeOf(err) == exit.Environment { // who asks for an engine is told why there is none
+		return nil
+	}
+	if err != nil || !private {
 		return err
 	}
 	return s.begin(ctx, handover{})

@@ -66,7 +66,7 @@ func (s *State) onTopologies(ctx context.Context, root string, p plan.Plan, name
 
 // doMeasured runs a plan whose topologies are measured in place of the load, or prints it, and concludes from their verdicts.
 func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryRun bool, verdicts map[string]result.Verdict) error {
-	if err := state.place(ctx, dryRun, r); err != nil {
+	if err := state.place(ctx, r); err != nil {
 		return err
 	}
 	if err := r.Preflight(ctx); err != nil {

@@ -146,7 +146,7 @@ func (f *mutantsFlags) place(ctx context.Context, state *State, root string) err
 	if err != nil {
 		return err
 	}
-	if err := state.place(ctx, false, r); err != nil || !r.Elsewhere {
+	if err := state.place(ctx, r); err != nil || !r.Elsewhere {
 		return err
 	}
 	return state.enter(ctx, r)

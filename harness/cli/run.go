@@ -217,7 +217,7 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 			return err
 		}
 	}
-	if err := state.place(ctx, f.dryRun, r); err != nil {
+	if err := state.place(ctx, r); err != nil {
 		return err
 	}
 	if err := r.Preflight(ctx); err != nil {

@@ -60,11 +60,33 @@ func Detect(ctx context.Context, opts Options) (*Engine, error) {
 		return opts.Namespace.Engine(ctx, opts.log)
 	}
 	e, err := Running(ctx, opts)
-	if err == nil || ctx.Err() != nil || exit.CodeOf(err) == exit.Invalid {
-		return e, err
+	if err == nil {
+		return e, nil
 	}
-	return nil, exit.Environmentf("container engine", "steamer doctor", "%w", err)
+	return nil, unanswered(ctx, opts, err)
 }
+
+// unanswered explains why there is no engine, where Running failed.
+func unanswered(ctx context.Context, opts Options, err error) error {
+	switch host := os.Getenv("DOCKER_HOST"); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case exit.CodeOf(err) == exit.Invalid:
+		return err
+	case host != "":
+		return exit.Environmentf("DOCKER_HOST="+host, "start that engine, or unset DOCKER_HOST", "%w", err)
+	}
+	if err := able(); err != nil {
+		return err
+	}
+	if _, err := Exists(opts); err != nil {
+		return err
+	}
+	return errPrivate
+}
+
+// errPrivate says that clusters can only be on a private engine, which is somewhere else.
+var errPrivate = exit.Environmentf("container engine", "leave the starting of a private one to the command that makes a cluster", "neither Docker nor Podman answers")
 
 // Wanted reports whether clusters of this process have to be on a private engine, because no other one answers. It changes nothing. The error says what
 // keeps this process from having either: of code exit.Invalid where an engine was chosen that cannot work, else exit.Environment.
@@ -73,21 +95,13 @@ func Wanted(ctx context.Context, opts Options) (bool, error) {
 		return false, nil // it is there already
 	}
 	_, err := Running(ctx, opts)
-	switch {
-	case err == nil:
+	if err == nil {
 		return false, nil
-	case ctx.Err() != nil:
-		return false, ctx.Err()
-	case exit.CodeOf(err) == exit.Invalid:
-		return false, err
-	case os.Getenv("DOCKER_HOST") != "":
-		return false, exit.Environmentf("DOCKER_HOST="+os.Getenv("DOCKER_HOST"), "start that engine, or unset DOCKER_HOST", "%w", err)
 	}
-	if err := able(); err != nil {
-		return false, err
+	if err = unanswered(ctx, opts, err); errors.Is(err, errPrivate) {
+		return true, nil
 	}
-	_, err = Exists(opts)
-	return err == nil, err
+	return false, err
 }
 
 // Running returns an engine that answers already, without starting anything: inside a private engine's network namespace that engine, else what DOCKER_HOST
