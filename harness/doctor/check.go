@@ -130,7 +130,7 @@ func examineDisk(cache string) Finding {
 		f.Detail, f.Mend = fmt.Sprintf("%s: %v", dir, err), "point --cache (or STEAMER_CACHE) at a directory"
 		return f
 	}
-	free := int64(stat.Bavail) * stat.Bsize >> 30
+	free := int64(stat.Bavail) * int64(stat.Bsize) >> 30
 	f.OK, f.Detail = free >= diskGiB, fmt.Sprintf("%d GiB free for %s, a first run takes about %d", free, cache, diskGiB)
 	if !f.OK {
 		f.Mend = "free space, or point --cache (or STEAMER_CACHE) at a larger disk"
