@@ -63,8 +63,8 @@ func (s *State) proxy(ctx context.Context, name string, port, apiPort int) error
 	return s.serve(ctx, made, api.Host)
 }
 
-// listeners are sockets on this machine's loopback, which the second part of the command inherits: OpenBao's and the API server's. There are none where no
-// private engine is.
+// listeners are sockets on this machine's loopback, which the second part of the command inherits: OpenBao's and
+// the API server's. There are none where no private engine is.
 func (s *State) listeners(ctx context.Context, ports ...int) ([]int, error) {
 	private, err := s.elsewhere(ctx)
 	if err != nil || !private {

@@ -15,8 +15,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
-// A private engine is in a network namespace without a way out, and so is all that talks to its clusters. A command that needs one therefore runs twice: first
-// outside, until everything that takes the host's network is in the cache; then the same process begins again inside, with the same arguments, and finds it there.
+// A private engine is in a network namespace without a way out, and so is all that talks to its clusters. A command
+// that needs one therefore runs twice: first outside, until everything that takes the host's network is in the
+// cache; then the same process begins again inside, with the same arguments, and finds it there.
 
 // handover is what the first part of a command leaves for the second, beside the cache.
 type handover struct {
@@ -26,7 +27,8 @@ type handover struct {
 	Listeners []int `json:"listeners"`
 }
 
-// arrive finds out whether this process is inside the private engine's network namespace, and takes over what it left for itself.
+// arrive finds out whether this process is inside the private engine's network namespace, and takes over what it
+// left for itself.
 func (s *State) arrive() error {
 	opts, err := s.engineOptions()
 	if err != nil {
@@ -60,8 +62,8 @@ func (s *State) leave(ctx context.Context) {
 	}
 }
 
-// place decides where the cluster of a run is, and tells the run. An engine that cannot work is refused now; a machine that can have none says so when
-// the run asks for it, after everything that may be wrong with the plan.
+// place decides where the cluster of a run is, and tells the run. An engine that cannot work is refused now; a
+// machine that can have none says so when the run asks for it, after everything that may be wrong with the plan.
 func (s *State) place(ctx context.Context, r *run.Run) error {
 	if !r.NeedsEngine() {
 		return nil
@@ -99,7 +101,8 @@ func (s *State) repeatable() error {
 	return nil
 }
 
-// enter provides what runs need from the host's network, and makes this process begin again inside. It returns on errors only.
+// enter provides what runs need from the host's network, and makes this process begin again inside. It returns on
+// errors only.
 func (s *State) enter(ctx context.Context, runs ...*run.Run) error {
 	left := handover{Charts: s.pulled, Images: map[string]images.Image{}}
 	for _, r := range runs {
@@ -128,8 +131,8 @@ func (s *State) begin(ctx context.Context, left handover) error {
 	return engine.Enter(ctx, opts, data)
 }
 
-// enterExisting makes this process begin again inside the private engine's network namespace, where there is one and no other engine is chosen.
-// wanted says that one is needed in any case.
+// enterExisting makes this process begin again inside the private engine's network namespace, where there is one
+// and no other engine is chosen. wanted says that one is needed in any case.
 func (s *State) enterExisting(ctx context.Context, wanted bool) error {
 	if s.namespace != nil {
 		return nil

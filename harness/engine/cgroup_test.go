@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hierarchy is a directory with the files that a kernel shows for the root of a cgroup v2 hierarchy. Its write does with them what cgroups(7) says.
+// hierarchy is a directory with the files that a kernel shows for the root of a cgroup v2 hierarchy. Its write does
+// with them what cgroups(7) says.
 type hierarchy struct {
 	t    *testing.T
 	root string
@@ -110,7 +111,8 @@ func TestNestCgroups(t *testing.T) {
 	}
 }
 
-// TestNestCgroupsSaysWhatStaysBehind: a process that cannot be moved is the kernel's reason, and no silent half of the work.
+// TestNestCgroupsSaysWhatStaysBehind: a process that cannot be moved is the kernel's reason, and no silent half of
+// the work.
 func TestNestCgroupsSaysWhatStaysBehind(t *testing.T) {
 	t.Parallel()
 	h := newHierarchy(t, map[string]string{"cgroup.controllers": "cpu", "cgroup.type": "domain\n", "cgroup.procs": "1\n", "cgroup.subtree_control": ""})

@@ -16,10 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// runRoot holds the directories of private engines. It is gone after a reboot, as the daemons and their namespaces are.
-const runRoot = "/run/steamer"
-
-// home is where the private engine of one cache lives: two caches have two engines, and each cache of a machine has one.
+// home is where the private engine of one cache lives: two caches have two engines, and each cache of a machine has
+// one.
 type home struct {
 	dir  string // socket, process id, state, and the network namespace, pinned
 	data string // images and containers, in the cache
@@ -47,6 +45,15 @@ func homeOf(data string) (home, error) {
 	return home{dir: filepath.Join(runRoot, "engine-"+hex.EncodeToString(sum[:6])), data: abs}, nil
 }
 
+// socketOf is the value of DOCKER_HOST that leads to the private engine of these options.
+func socketOf(opts Options) string {
+	h, err := homeOf(opts.DataDir)
+	if err != nil {
+		return ""
+	}
+	return h.socket()
+}
+
 func (h home) path(name string) string { return filepath.Join(h.dir, name) }
 func (h home) socket() string          { return "unix://" + h.path("docker.sock") }
 func (h home) pin() string             { return h.path("net") }
@@ -54,8 +61,9 @@ func (h home) pidFile() string         { return h.path("dockerd.pid") }
 func (h home) markFile() string        { return h.path("steamer.json") }
 func (h home) keepFile() string        { return h.path("keep") }
 
-// The locks lie beside the directory, which goes while they are held: changing is held while the engine is started or stopped, by one
-// process; using by all processes that are in the namespace, and alone by one that stops the engine.
+// The locks lie beside the directory, which goes while they are held: changing is held while the engine is started
+// or stopped, by one process; using by all processes that are in the namespace, and alone by one that stops the
+// engine.
 func (h home) changing() string { return h.dir + ".lock" }
 func (h home) using() string    { return h.dir + ".use" }
 
@@ -65,7 +73,8 @@ func (h home) foreign(format string, args ...any) error {
 		fmt.Errorf(format, args...))
 }
 
-// read returns the mark; it is nil where there is no engine. What is there without being ours is an error of code exit.Environment.
+// read returns the mark; it is nil where there is no engine. What is there without being ours is an error of code
+// exit.Environment.
 func (h home) read() (*mark, error) {
 	var stat unix.Stat_t
 	err := unix.Lstat(h.dir, &stat)
@@ -119,8 +128,8 @@ func (h home) write(m mark) error {
 	return os.Rename(partial, h.markFile())
 }
 
-// remove removes what the engine had on the host outside its data: mounts first, among them those of containers that a killed daemon left, and
-// the namespace's pin.
+// remove removes what the engine had on the host outside its data: mounts first, among them those of containers
+// that a killed daemon left, and the namespace's pin.
 func (h home) remove() error {
 	failures := []error{unmountBelow(h.dir), unmountBelow(h.data)}
 	if errors.Join(failures...) == nil { // else RemoveAll would reach through a mount
@@ -145,7 +154,8 @@ func unmountBelow(dir string) error {
 	return errors.Join(failures...)
 }
 
-// mountsBelow lists the mount points of a mountinfo (proc_pid_mountinfo(5)) that are a directory or below it, in the order of mounting.
+// mountsBelow lists the mount points of a mountinfo (proc_pid_mountinfo(5)) that are a directory or below it, in
+// the order of mounting.
 func mountsBelow(mountinfo, dir string) []string {
 	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	var points []string

@@ -19,14 +19,15 @@ import (
 // LockTimeout bounds the wait for a process that starts or stops the engine: longer than either may take.
 const LockTimeout = StartTimeout + StopTimeout + 30*time.Second
 
-// lock is a flock(2) on a file. The kernel releases it when the process dies, however that happens. Programs that the process starts do not inherit it.
+// lock is a flock(2) on a file. The kernel releases it when the process dies, however that happens. Programs that
+// the process starts do not inherit it.
 type lock struct{ file *os.File }
 
 // errHeld says that another process has the lock.
 var errHeld = errors.New("another process holds the lock")
 
-// tryLock takes a lock, exclusive (unix.LOCK_EX) or shared (unix.LOCK_SH), or returns errHeld. The file is made on demand; it may be removed by who
-// holds it alone.
+// tryLock takes a lock, exclusive (unix.LOCK_EX) or shared (unix.LOCK_SH), or returns errHeld. The file is made on
+// demand; it may be removed by who holds it alone.
 func tryLock(path string, how int) (*lock, error) {
 	for {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -79,7 +80,8 @@ func (l *lock) at(path string) bool {
 
 func (l *lock) release() { _ = l.file.Close() }
 
-// awaitLock is tryLock that waits for at most limit. waiting is told once whom it waits for. The error is of code exit.Environment.
+// awaitLock is tryLock that waits for at most limit. waiting is told once whom it waits for. The error is of code
+// exit.Environment.
 func awaitLock(ctx context.Context, path string, how int, limit time.Duration, waiting func(holders string)) (*lock, error) {
 	deadline, ticker := time.NewTimer(limit), time.NewTicker(pollInterval)
 	defer deadline.Stop()

@@ -19,7 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// Namespace is the network namespace of a private engine, seen from a process inside it. While a process has one, the engine is in use.
+// Namespace is the network namespace of a private engine, seen from a process inside it. While a process has one,
+// the engine is in use.
 type Namespace struct {
 	// Handover is what the process that entered left for this one; nil where it was entered by other means.
 	Handover []byte
@@ -32,8 +33,8 @@ type Namespace struct {
 // handoverVariable tells a process what it inherits from itself: the descriptors of the lock and of the handover.
 const handoverVariable = "STEAMER_HANDOVER"
 
-// Exists reports whether there is a private engine of these options, running or not. The error is of code exit.Environment: what is there
-// is not ours.
+// Exists reports whether there is a private engine of these options, running or not. The error is of code
+// exit.Environment: what is there is not ours.
 func Exists(opts Options) (bool, error) {
 	h, err := homeOf(opts.DataDir)
 	if err != nil {
@@ -43,8 +44,8 @@ func Exists(opts Options) (bool, error) {
 	return m != nil, err
 }
 
-// Arrived returns the network namespace that this process is in; nil where it is not that of the options' private engine. It has to be called before
-// anything else is started, once in a process.
+// Arrived returns the network namespace that this process is in; nil where it is not that of the options' private
+// engine. It has to be called before anything else is started, once in a process.
 func Arrived(opts Options) (*Namespace, error) {
 	use, handover, err := inherited()
 	if err != nil {
@@ -107,8 +108,9 @@ func inherited() (use *lock, handover []byte, err error) {
 	return &lock{os.NewFile(uintptr(lockFD), "lock")}, handover, nil
 }
 
-// Enter makes this process begin again with the same arguments, inside the private engine's network namespace, which it makes where there is none. It
-// keeps its process ID, terminal, standard streams and environment. It returns on errors only.
+// Enter makes this process begin again with the same arguments, inside the private engine's network namespace,
+// which it makes where there is none. It keeps its process ID, terminal, standard streams and environment. It
+// returns on errors only.
 func Enter(ctx context.Context, opts Options, handover []byte) error {
 	h, err := homeOf(opts.DataDir)
 	if err != nil {
@@ -184,7 +186,8 @@ func (h home) change(ctx context.Context, log func(string)) (*lock, error) {
 	})
 }
 
-// provide makes the directory and the namespace where they are missing; what is there and not ours is left alone. It needs the lock of change.
+// provide makes the directory and the namespace where they are missing; what is there and not ours is left alone.
+// It needs the lock of change.
 func (h home) provide() error {
 	m, err := h.read()
 	if err != nil {
@@ -219,7 +222,8 @@ func (h home) provide() error {
 	return nil
 }
 
-// closed refuses a namespace that somebody gave a way out: a stray packet to a pod's address would reach machines that are not ours.
+// closed refuses a namespace that somebody gave a way out: a stray packet to a pod's address would reach machines
+// that are not ours.
 func (h home) closed() error {
 	route, err := wayOutOf(h.pin())
 	if err != nil {
@@ -244,8 +248,8 @@ func (n *Namespace) Release() error {
 	return n.use.inheritable()
 }
 
-// Leave ends this process's use of the engine. The last one that leaves stops the engine, unless containers run on it or Keep was called, and
-// removes everything that it had on the host but its data.
+// Leave ends this process's use of the engine. The last one that leaves stops the engine, unless containers run on
+// it or Keep was called, and removes everything that it had on the host but its data.
 func (n *Namespace) Leave(ctx context.Context) error {
 	if n == nil {
 		return nil
@@ -268,7 +272,8 @@ func (n *Namespace) Clear(ctx context.Context) error {
 
 var errInUse = errors.New("it is in use")
 
-// Stop is Clear that fails where others use the engine or containers run on it. The error is of code exit.Environment.
+// Stop is Clear that fails where others use the engine or containers run on it. The error is of code
+// exit.Environment.
 func (n *Namespace) Stop(ctx context.Context) error {
 	if n == nil || n.use == nil {
 		return nil
@@ -339,8 +344,8 @@ func (n *Namespace) idle(ctx context.Context) error {
 	return nil
 }
 
-// others are the processes in the namespace but this one and its ancestors. Where nobody else uses the engine they are orphans of runs that were
-// killed, such as a load generator.
+// others are the processes in the namespace but this one and its ancestors. Where nobody else uses the engine they
+// are orphans of runs that were killed, such as a load generator.
 func (n *Namespace) others() []int {
 	own := ancestors()
 	return slices.DeleteFunc(membersOf(n.inode), func(pid int) bool { return own[pid] })

@@ -45,6 +45,18 @@ func programs() map[string]func() error {
 			}
 			return inside(n)
 		},
+		// begins outside, begins again inside, and asks for the engine
+		"start": func() error {
+			n, err := Arrived(data)
+			if err != nil {
+				return err
+			}
+			if n == nil {
+				return Enter(context.Background(), data, nil)
+			}
+			_, err = n.Engine(context.Background(), nil)
+			return errors.Join(err, n.Leave(context.Background()))
+		},
 		// holds a lock until the end of its input
 		"hold": func() error {
 			l, err := tryLock(os.Getenv("STEAMER_ENGINE_TEST_DATA"), unix.LOCK_EX)
@@ -155,8 +167,8 @@ func hostNetwork(t *testing.T) string {
 	return strings.Join(all, "\n")
 }
 
-// TestTwoEnginesBesideEachOther: processes of two caches are in two namespaces with ports of their own and no way out; the host sees nothing of it, and nothing
-// is left.
+// TestTwoEnginesBesideEachOther: processes of two caches are in two namespaces with ports of their own and no way
+// out; the host sees nothing of it, and nothing is left.
 func TestTwoEnginesBesideEachOther(t *testing.T) {
 	root(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // taken on the host: inside it is free, twice
@@ -202,7 +214,8 @@ func gone(t *testing.T, h home) {
 	require.NotContains(t, string(mounts), h.dir)
 }
 
-// TestTheLastOneStopsIt: of two processes in one namespace the first that leaves removes nothing; a killed one holds nothing, and what it left is found.
+// TestTheLastOneStopsIt: of two processes in one namespace the first that leaves removes nothing; a killed one
+// holds nothing, and what it left is found.
 func TestTheLastOneStopsIt(t *testing.T) {
 	root(t)
 	data := filepath.Join(t.TempDir(), "engine")
@@ -253,6 +266,32 @@ func TestOrphansEnd(t *testing.T) {
 	require.NoError(t, p.input.Close())
 	require.NoError(t, p.Wait())
 	require.ErrorContains(t, <-reaped, "signal: terminated")
+	gone(t, h)
+}
+
+// TestDaemonThatEndsAtOnce is reported at once, with the end of its log, and leaves nothing.
+func TestDaemonThatEndsAtOnce(t *testing.T) {
+	root(t)
+	data, programs := filepath.Join(t.TempDir(), "engine"), t.TempDir()
+	h, err := homeOf(data)
+	require.NoError(t, err)
+	script := "#!/bin/sh\necho the first line >&2\nfor i in 1 2 3 4 5 6 7; do echo line $i >&2; done\necho Devices cgroup is not mounted >&2\nexit 1\n"
+	require.NoError(t, os.WriteFile(filepath.Join(programs, "dockerd"), []byte(script), 0o755))
+	p := program(t, "start", data, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+	started := time.Now()
+	p.begin(t)
+	var said []string
+	for p.lines.Scan() {
+		said = append(said, p.lines.Text())
+	}
+	require.Error(t, p.Wait())
+	require.Equal(t, int(exit.Environment), p.ProcessState.ExitCode())
+	all := strings.Join(said, "\n")
+	require.Contains(t, all, errEnded.Error())
+	require.Contains(t, all, "line 1\n")
+	require.Contains(t, all, "Devices cgroup is not mounted")
+	require.NotContains(t, all, "the first line")
+	require.Less(t, time.Since(started), StartTimeout/2)
 	gone(t, h)
 }
 
@@ -375,8 +414,8 @@ func TestHomeOfOneCache(t *testing.T) {
 	require.Less(t, len(one.path("exec/containerd/containerd-debug.sock")), 108, "the kernel's limit for the path of a socket")
 }
 
-// TestLockOfALiveProcess: a lock that a live process holds is waited for, and then said to be its; when the process dies it is free, and the file is removed
-// while others wait for it.
+// TestLockOfALiveProcess: a lock that a live process holds is waited for, and then said to be its; when the process
+// dies it is free, and the file is removed while others wait for it.
 func TestLockOfALiveProcess(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
@@ -459,7 +498,8 @@ func TestListener(t *testing.T) {
 	require.Equal(t, beside.Process.Pid, listener(t.Context(), socket))
 	require.Equal(t, -1, listener(t.Context(), socket+".gone"))
 
-	// The other way round: a process that is alone in a PID namespace of its own, as a job's container is, does not see who listens.
+	// The other way round: a process that is alone in a PID namespace of its own, as a job's container is, does not
+	// see who listens.
 	self, err := os.Executable()
 	require.NoError(t, err)
 	alone := exec.CommandContext(t.Context(), self)

@@ -20,6 +20,8 @@ func able() error {
 	return exit.Environmentf("container engine", "start Docker or Podman", "neither answers, and Steamer starts an engine of its own on Linux only, not on %s", runtime.GOOS)
 }
 
+func socketOf(Options) string { return "" }
+
 func here(context.Context, string) host { return host{os: runtime.GOOS, peer: -1} }
 
 // Exists reports whether there is a private engine.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,7 +30,8 @@ func TestRemoteEndpoints(t *testing.T) {
 	}
 }
 
-// TestChosenHostElsewhere: an address of another machine is refused before it is asked anything, and by everything that looks for an engine.
+// TestChosenHostElsewhere: an address of another machine is refused before it is asked anything, and by everything
+// that looks for an engine.
 func TestChosenHostElsewhere(t *testing.T) {
 	client(t, "docker", "podman")
 	for _, endpoint := range []string{"tcp://docker:2376", "ssh://me@build"} {
@@ -44,6 +46,23 @@ func TestChosenHostElsewhere(t *testing.T) {
 		}
 		require.NoDirExists(t, opts.DataDir)
 	}
+}
+
+// TestPrivateSocketAsChoice: the socket of this cache's own private engine is no other choice, and that of another
+// cache's cannot be used from here.
+func TestPrivateSocketAsChoice(t *testing.T) {
+	client(t, "docker", "podman")
+	opts := Options{DataDir: filepath.Join(t.TempDir(), "data")}
+	if own := socketOf(opts); own != "" {
+		t.Setenv("DOCKER_HOST", own)
+		require.Empty(t, candidates(opts))
+		_, err := Wanted(t.Context(), opts)
+		require.NotContains(t, fmt.Sprint(err), "DOCKER_HOST")
+	}
+	t.Setenv("DOCKER_HOST", "unix://"+runRoot+"/engine-0123456789ab/docker.sock")
+	_, err := Running(t.Context(), opts)
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+	require.ErrorContains(t, err, "another cache")
 }
 
 func TestContextEndpoint(t *testing.T) {
