@@ -17,7 +17,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 engine() {
-	local socket=/run/steamer/engine/docker.sock
+	local socket # of the private engine, which kubectl needs no network for: it runs in the node
+	socket=$(find /run/steamer -maxdepth 2 -name docker.sock 2>/dev/null | head -n 1)
 	if [ -S "$socket" ]; then docker --host "unix://$socket" "$@"; else docker "$@"; fi
 }
 kube() { engine exec --env KUBECONFIG=/etc/kubernetes/admin.conf "$node" kubectl "$@"; }

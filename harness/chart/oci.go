@@ -31,18 +31,18 @@ func registryClient(ctx context.Context, reference string) (*registry.Client, er
 }
 
 // pullOCI pulls a chart by tag or digest. The registry client checks every part against the digest in the manifest.
-func pullOCI(ctx context.Context, source Source) (*Chart, error) {
+func pullOCI(ctx context.Context, source Source) (PulledChart, error) {
 	reference, err := source.reference()
 	if err != nil {
-		return nil, err
+		return PulledChart{}, err
 	}
 	client, err := registryClient(ctx, reference)
 	if err != nil {
-		return nil, err
+		return PulledChart{}, err
 	}
 	repository, _, byDigest := strings.Cut(reference, "@")
 	if !byDigest && source.wanted() == "" {
-		return nil, exit.Invalidf("chart "+source.String(), versionMend(tags(client, repository)), "it names neither a version nor a digest")
+		return PulledChart{}, exit.Invalidf("chart "+source.String(), versionMend(tags(client, repository)), "it names neither a version nor a digest")
 	}
 	pulled, err := client.Pull(reference)
 	if err != nil {
@@ -54,9 +54,9 @@ func pullOCI(ctx context.Context, source Source) (*Chart, error) {
 				mend = versionMend(known)
 			}
 		}
-		return nil, exit.Invalidf("chart "+source.String(), mend, "it cannot be pulled: %w", err)
+		return PulledChart{}, exit.Invalidf("chart "+source.String(), mend, "it cannot be pulled: %w", err)
 	}
-	return unpack(source, pulled.Chart.Data, pulled.Chart.Digest, pulled.Manifest.Digest)
+	return PulledChart{Archive: pulled.Chart.Data, Stated: pulled.Chart.Digest, Manifest: pulled.Manifest.Digest}, nil
 }
 
 // tags are the versions that a registry has of a chart, newest first; nil where it does not say.
@@ -82,7 +82,8 @@ func versionMend(known []string) string {
 }
 
 // unpack checks a pulled archive against the digest that was stated for it, empty for none, and against the name and version asked for.
-func unpack(source Source, data []byte, stated, manifest string) (*Chart, error) {
+func unpack(source Source, pulled PulledChart) (*Chart, error) {
+	data, stated := pulled.Archive, pulled.Stated
 	input, archive := "chart "+source.String(), sum(data)
 	if stated != "" && stated != archive {
 		return nil, exit.Invalidf(input, "do not use it; tell who runs the repository", "its archive has the digest %s, but %s was stated", archive, stated)
@@ -99,6 +100,6 @@ func unpack(source Source, data []byte, stated, manifest string) (*Chart, error)
 		return nil, exit.Invalidf(input, "tell who runs the repository, or name the version that it is",
 			"its Chart.yaml says version %s", loaded.Metadata.Version)
 	}
-	c.archive, c.manifest = archive, manifest
+	c.archive, c.manifest = archive, pulled.Manifest
 	return c, nil
 }

@@ -129,6 +129,17 @@ const quietFor = 2 * time.Second
 type Fetcher struct {
 	Log     func(string)  // told when a download takes more than two seconds; nil drops it
 	Timeout time.Duration // 0 means PullTimeout
+	Pulled  Pulled        // keeps what is pulled, and is asked first; nil keeps nothing
+}
+
+// Pulled are charts that a command has pulled, by their sources, for the part of the same command that has no network.
+type Pulled map[string]PulledChart
+
+// PulledChart is an archive and the digests that go with it.
+type PulledChart struct {
+	Archive  []byte `json:"archive"`
+	Stated   string `json:"stated"`   // digest of the archive that the repository or registry stated; empty where it did not
+	Manifest string `json:"manifest"` // of an OCI chart
 }
 
 // Load reads or pulls a chart, checks its archive against the digest that the repository or registry states, and that it is whole.
@@ -139,6 +150,9 @@ func (f Fetcher) Load(ctx context.Context, source Source) (*Chart, error) {
 	}
 	if source.Local() {
 		return Load(source.Name)
+	}
+	if kept, ok := f.Pulled[source.String()]; ok {
+		return unpack(source, kept)
 	}
 	timeout := f.Timeout
 	if timeout == 0 {
@@ -154,9 +168,16 @@ func (f Fetcher) Load(ctx context.Context, source Source) (*Chart, error) {
 	if source.Repo != "" {
 		pull = pullRepo
 	}
-	c, err := pull(bounded, source)
+	pulled, err := pull(bounded, source)
+	var c *Chart
+	if err == nil {
+		c, err = unpack(source, pulled)
+	}
 	switch {
 	case err == nil:
+		if f.Pulled != nil {
+			f.Pulled[source.String()] = pulled
+		}
 		return c, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -3,6 +3,7 @@ package chart_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log"
@@ -78,6 +79,29 @@ func TestPullOCI(t *testing.T) {
 	other, err := chart.Fetcher{}.Load(t.Context(), chart.Source{Name: base + "@" + info.Manifest, Version: "9.9.9"})
 	require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", other)
 	require.ErrorContains(t, err, "its Chart.yaml says version "+archive.Version)
+}
+
+// TestPulledIsKept: what was pulled is found again where nothing answers any more, with all its digests.
+func TestPulledIsKept(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(newRegistry())
+	t.Cleanup(server.Close)
+	where := strings.TrimPrefix(server.URL, "http://")
+	archive := released(t, where)
+	source := chart.Source{Name: "oci://" + where + "/charts/" + archive.Name, Version: archive.Version}
+	kept := chart.Pulled{}
+	first, err := chart.Fetcher{Pulled: kept}.Load(t.Context(), source)
+	require.NoError(t, err)
+	server.Close()
+	data, err := json.Marshal(kept)
+	require.NoError(t, err)
+	var handed chart.Pulled
+	require.NoError(t, json.Unmarshal(data, &handed))
+	again, err := chart.Fetcher{Pulled: handed}.Load(t.Context(), source)
+	require.NoError(t, err)
+	require.Equal(t, first.Info(), again.Info())
+	_, err = chart.Fetcher{Timeout: 5 * time.Second}.Load(t.Context(), source)
+	require.Error(t, err, "it is the kept one that was found")
 }
 
 // tamper changes the last byte of each large answer.

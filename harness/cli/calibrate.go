@@ -149,6 +149,9 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
 	}
+	if r.Elsewhere {
+		return state.enter(ctx, r)
+	}
 	frame, dir, logs, err := f.beginOrResume(state)
 	if err != nil {
 		return err

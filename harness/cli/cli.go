@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -31,7 +32,12 @@ type State struct {
 	cache  string // --cache
 	images string // --image-source
 
-	started bool // a command accepted its arguments and began
+	started   bool                    // a command accepted its arguments and began
+	namespace *engine.Namespace       // of the private engine, where this process is inside it
+	pulled    chart.Pulled            // charts that the command pulled
+	named     map[string]images.Image // images that flags name, in archives, by their references
+	inherit   []*os.File              // to stay open when this process begins again
+	sockets   []int                   // descriptors of listeners that this process inherited from itself
 }
 
 // Main runs the command line and returns the process's exit code.
@@ -46,6 +52,7 @@ func Main(ctx context.Context, state *State) exit.Code {
 	command.SetOut(state.Stdout)
 	command.SetErr(state.Stderr)
 	err := command.ExecuteContext(ctx)
+	state.leave(ctx)
 	var verdict verdictError
 	if errors.As(err, &verdict) {
 		return exit.Code(verdict)
@@ -97,7 +104,10 @@ func newRoot(state *State) *cobra.Command {
 	root := &cobra.Command{
 		Use: "steamer", Short: "Test and load OpenBao charts the way GitLab deploys them", Long: long,
 		SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRun: func(*cobra.Command, []string) { state.started = true },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			state.started = true
+			return state.arrive()
+		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&state.root, "root", state.Getenv("STEAMER_ROOT"), "Steamer's source tree (default: found from the working directory)")
@@ -144,6 +154,6 @@ func (s *State) engineOptions() (engine.Options, error) {
 	cache, err := s.cacheDir()
 	return engine.Options{
 		DataDir: filepath.Join(cache, "engine"),
-		Log:     func(message string) { fmt.Fprintln(s.Stderr, message) },
+		Log:     s.note, Namespace: s.namespace,
 	}, err
 }

@@ -19,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/run"
 )
 
 func newCluster(state *State) *cobra.Command {
@@ -28,7 +29,7 @@ func newCluster(state *State) *cobra.Command {
 time to live. Only what carries the mark of this machine, user, checkout and cache is yours, and only that is ever
 reused or removed, whatever its name. What belongs to others, or has a mark that cannot be read, is listed and left alone.`,
 	})
-	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state))
+	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state), newClusterExec(state), newClusterProxy(state))
 	return command
 }
 
@@ -58,9 +59,9 @@ func (s *State) kindOn(ctx context.Context, start bool) (*cluster.Kind, *engine.
 	}
 	detect := engine.Running
 	if start {
-		detect = func(ctx context.Context) (*engine.Engine, error) { return engine.Detect(ctx, opts) }
+		detect = engine.Detect
 	}
-	e, err := detect(ctx)
+	e, err := detect(ctx, opts)
 	if err != nil {
 		return nil, nil, exit.Environmentf("container engine", "steamer doctor", "none answers: %w", err)
 	}
@@ -85,7 +86,16 @@ func newClusterUp(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			k, _, err := state.kindOn(c.Context(), true)
+			b.Progress = progressLines(state.Stderr)
+			if elsewhere, err := state.elsewhere(c.Context()); err != nil {
+				return err
+			} else if elsewhere {
+				if _, err := b.Ensure(c.Context(), images.Node); err != nil {
+					return err
+				}
+				return state.begin(c.Context(), handover{})
+			}
+			k, e, err := state.kindOn(c.Context(), true)
 			if err != nil {
 				return err
 			}
@@ -96,7 +106,6 @@ func newClusterUp(state *State) *cobra.Command {
 			if err := k.Check(c.Context(), opts); err != nil {
 				return err
 			}
-			b.Progress = progressLines(state.Stderr)
 			list, err := b.Ensure(c.Context(), images.Node)
 			if err != nil {
 				return err
@@ -107,8 +116,8 @@ func newClusterUp(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s, port %d\nexport KUBECONFIG=%s\n",
-				made.Name, time.Since(started).Seconds(), made.HostPort, made.Kubeconfig)
+			_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s, port %d\n%s\n",
+				made.Name, time.Since(started).Seconds(), made.HostPort, run.WayIn(e, made))
 			return err
 		},
 	}
@@ -150,31 +159,41 @@ func (s *State) kindToClear(ctx context.Context) (*cluster.Kind, *engine.Engine,
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := engine.Running(ctx); err != nil && !marked {
+	if err := s.enterExisting(ctx, marked); err != nil {
+		return nil, nil, err
+	}
+	opts, err := s.engineOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := engine.Running(ctx, opts); err != nil && !marked && s.namespace == nil {
+		if exit.CodeOf(err) == exit.Invalid {
+			return nil, nil, err
+		}
 		return nil, nil, ctx.Err()
 	}
-	return s.kindOn(ctx, marked)
+	return s.kindOn(ctx, marked || s.namespace != nil)
 }
 
 // down removes clusters as remove says, and stops the private engine when nothing else runs on it.
 func (s *State) down(ctx context.Context, remove func(context.Context, *cluster.Kind) error) error {
-	k, e, err := s.kindToClear(ctx)
+	k, _, err := s.kindToClear(ctx)
 	if err != nil || k == nil {
 		return err
 	}
 	if err := remove(ctx, k); err != nil {
 		return err
 	}
-	return stopIdle(ctx, k, e)
+	return s.stopIdle(ctx, k)
 }
 
 // stopIdle stops a private engine that has no cluster left.
-func stopIdle(ctx context.Context, k *cluster.Kind, e *engine.Engine) error {
+func (s *State) stopIdle(ctx context.Context, k *cluster.Kind) error {
 	found, err := k.List(ctx)
 	if err != nil || len(found) > 0 {
 		return err
 	}
-	return e.Stop(ctx)
+	return s.namespace.Clear(ctx)
 }
 
 func newClusterList(state *State) *cobra.Command {
@@ -184,6 +203,9 @@ func newClusterList(state *State) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			if output != "table" && output != "json" {
 				return exit.Invalidf("--output "+output, "choose from table, json", "there is no such form")
+			}
+			if err := state.enterExisting(c.Context(), false); err != nil {
+				return err
 			}
 			k, _, err := state.kindOn(c.Context(), false)
 			if err != nil {
@@ -230,6 +252,19 @@ func listClusters(w io.Writer, found []cluster.Found, now time.Time) error {
 	return table.Flush()
 }
 
+// alsoPrivate makes the command begin again inside the private engine's network namespace if there is one beside the engine that was seen to.
+func (s *State) alsoPrivate(ctx context.Context) error {
+	opts, err := s.engineOptions()
+	if err != nil {
+		return err
+	}
+	there, err := engine.Exists(opts)
+	if err != nil || !there {
+		return err
+	}
+	return s.begin(ctx, handover{})
+}
+
 func newClusterGC(state *State) *cobra.Command {
 	var all bool
 	var on existingGC
@@ -252,7 +287,7 @@ machine. --dry-run lists them and stops.`,
 			if on.run != "" || on.dryRun {
 				return exit.Invalidf("--run, --dry-run", "add --context", "they are for existing clusters")
 			}
-			k, e, err := state.kindToClear(c.Context())
+			k, _, err := state.kindToClear(c.Context())
 			if err != nil {
 				return err
 			}
@@ -268,7 +303,10 @@ machine. --dry-run lists them and stops.`,
 			if err != nil {
 				return err
 			}
-			return stopIdle(c.Context(), k, e)
+			if state.namespace == nil { // a Docker that was started meanwhile does not hide a private engine
+				return state.alsoPrivate(c.Context())
+			}
+			return state.stopIdle(c.Context(), k)
 		},
 	}
 	command.Flags().BoolVar(&all, "all", false, "remove all clusters of yours that no process uses, kept ones, too")
@@ -313,36 +351,4 @@ func (g existingGC) collect(ctx context.Context, state *State) error {
 	}
 	_, err = fmt.Fprintf(state.Stdout, "removed %d of %d namespaces of runs\n", removed, len(found))
 	return errors.Join(append(failures, err)...)
-}
-
-func newEngine(state *State) *cobra.Command {
-	command := group(&cobra.Command{Use: "engine", Short: "Start and stop Steamer's private container engine"})
-	command.AddCommand(&cobra.Command{
-		Use: "up", Short: "Find a running engine, or start a private one", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			opts, err := state.engineOptions()
-			if err != nil {
-				return err
-			}
-			e, err := engine.Detect(c.Context(), opts)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(state.Stdout, e)
-			for _, variable := range e.Environ() {
-				fmt.Fprintln(state.Stdout, "export "+variable)
-			}
-			return nil
-		},
-	}, &cobra.Command{
-		Use: "down", Short: "Stop the private engine", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			e, err := engine.Running(c.Context())
-			if err != nil {
-				return nil // nothing runs: that is what was asked for
-			}
-			return e.Stop(c.Context())
-		},
-	})
-	return command
 }

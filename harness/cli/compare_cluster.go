@@ -128,7 +128,7 @@ func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head str
 	if err := f.checkImages(); err != nil {
 		return nil, sides, err
 	}
-	fetch := chart.Fetcher{Log: func(line string) { fmt.Fprintln(state.Stderr, line) }}
+	fetch := state.fetcher()
 	for i, s := range []struct{ flag, text string }{{"--base", base}, {"--head", head}} {
 		if sides[i], err = f.side(ctx, s.flag, s.text, fetch); err != nil {
 			return nil, sides, err
@@ -159,17 +159,20 @@ func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, 
 	if err != nil {
 		return nil, err
 	}
-	r.Second, r.SecondPort = true, f.secondPort
-	d.Where, d.Tier = f.topology, r.Plan.Tier.Name
-	if err := r.PreflightGround(ctx); err != nil {
+	if err := state.place(ctx, r); err != nil {
 		return nil, err
 	}
+	r.Second, r.SecondPort = true, f.secondPort
+	for _, own := range f.images {
+		r.Also = slices.AppendSeq(r.Also, maps.Values(own))
+	}
+	d.Where, d.Tier = f.topology, r.Plan.Tier.Name
 	for i, s := range sides {
 		if err := r.PreflightSide(s.chart, s.overrides, i == 1); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.text, err)
 		}
 	}
-	return r, nil
+	return r, r.PreflightGround(ctx)
 }
 
 func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *State, q *compare.Quarantine) error {
@@ -184,6 +187,9 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 	}
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
+	}
+	if r.Elsewhere {
+		return state.enter(ctx, r)
 	}
 	doc, dir, driven := f.drive(ctx, state, r, sides, q)
 	if doc == nil {
@@ -225,8 +231,8 @@ func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, 
 	var arms [2]*compare.ClusterArm
 	for i, s := range sides {
 		spec, port := site.Spec(s.chart, s.overrides, i == 1)
-		spec.Images.OpenBao = cmp.Or(f.images[i][images.OpenBao], spec.Images.OpenBao)
-		spec.Images.PostgreSQL = cmp.Or(f.images[i][images.PostgreSQL], spec.Images.PostgreSQL)
+		spec.Images.OpenBao = cmp.Or(site.Image(f.images[i][images.OpenBao]), spec.Images.OpenBao)
+		spec.Images.PostgreSQL = cmp.Or(site.Image(f.images[i][images.PostgreSQL]), spec.Images.PostgreSQL)
 		info := s.chart.Info()
 		description, pulled := fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), slices.Sorted(maps.Keys(f.images[i]))
 		for _, name := range pulled {

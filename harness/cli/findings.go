@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
+	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
 )
@@ -149,14 +150,13 @@ func listExperiments(state *State, list []findings.Experiment) error {
 // hostLine describes this machine in a few words.
 func hostLine() string {
 	text := fmt.Sprintf("%d CPUs", runtime.NumCPU())
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) == nil {
-		text += fmt.Sprintf(", %d GiB", int64(info.Totalram)*int64(info.Unit)>>30)
+	if memory := run.MemoryMiB(); memory > 0 {
+		text += fmt.Sprintf(", %d GiB", memory>>10)
 	}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
 		release, _, _ := strings.Cut(unix.ByteSliceToString(name.Release[:]), "-") // what follows names a distribution's or a host's own build
-		text += ", Linux " + release
+		text += ", " + unix.ByteSliceToString(name.Sysname[:]) + " " + release
 	}
 	return text
 }

@@ -16,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/run"
 )
 
 // collect runs what the gate judges, with the evidence that is there already; stop says that only the plan was to be printed.
@@ -49,6 +50,9 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 			return nil, "", false, err
 		}
 	}
+	if err := state.place(ctx, r); err != nil {
+		return nil, "", false, err
+	}
 	if err := r.Preflight(ctx); err != nil {
 		return nil, "", false, err
 	}
@@ -68,6 +72,9 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	}
 	for _, line := range r.Plan.Outlook() {
 		fmt.Fprintln(state.Stderr, line)
+	}
+	if r.Elsewhere {
+		return nil, "", false, f.enter(ctx, state, r, comparison)
 	}
 	if dir, err = gateDir(p.Output, time.Now().UTC()); err != nil {
 		return nil, "", false, err
@@ -98,6 +105,20 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	}
 	paths, err = work.Collect(ctx)
 	return paths, dir, false, err
+}
+
+// enter provides everything that the gate will run, and makes it begin again where its clusters can be.
+func (f *gateFlags) enter(ctx context.Context, state *State, r *run.Run, comparison *gateComparison) error {
+	runs := []*run.Run{r}
+	if comparison != nil {
+		runs = append(runs, comparison.run)
+	}
+	if f.mutants != "none" {
+		if _, err := r.Images.OpenBaoBinary(ctx); err != nil {
+			return exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		}
+	}
+	return state.enter(ctx, runs...)
 }
 
 // checkResolved checks the chart of a plan as it is to be installed, its values included.

@@ -66,11 +66,17 @@ func (s *State) onTopologies(ctx context.Context, root string, p plan.Plan, name
 
 // doMeasured runs a plan whose topologies are measured in place of the load, or prints it, and concludes from their verdicts.
 func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryRun bool, verdicts map[string]result.Verdict) error {
+	if err := state.place(ctx, r); err != nil {
+		return err
+	}
 	if err := r.Preflight(ctx); err != nil {
 		return err
 	}
 	if dryRun {
 		return state.printPlan(p, nil)
+	}
+	if r.Elsewhere {
+		return state.enter(ctx, r)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)

@@ -126,6 +126,11 @@ func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images
 	if err != nil {
 		return nil, exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
+	if _, there := split(list); len(there) > 0 {
+		if err := f.place(ctx, state, builder.Root); err != nil {
+			return nil, err
+		}
+	}
 	local := &mutant.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
 	defer local.Close()
 	report := func(o mutant.Outcome) {
@@ -140,6 +145,37 @@ func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images
 		outcomes = append(outcomes, more...)
 	}
 	return outcomes, err
+}
+
+// place makes the command begin again where its cluster can be, unless it is there.
+func (f *mutantsFlags) place(ctx context.Context, state *State, root string) error {
+	p, err := f.base(state, root)
+	if err != nil {
+		return err
+	}
+	p.Load = false
+	r, _, err := state.prepare(ctx, root, p)
+	if err != nil {
+		return err
+	}
+	if err := state.place(ctx, r); err != nil || !r.Elsewhere {
+		return err
+	}
+	return state.enter(ctx, r)
+}
+
+// base is the plan of the runs on a cluster, all of one name.
+func (f *mutantsFlags) base(state *State, root string) (plan.Plan, error) {
+	p := plan.Default(root)
+	if f.cluster == "" {
+		me, err := state.identity()
+		if err != nil {
+			return p, err
+		}
+		f.cluster = me.DefaultName() + "-mutants"
+	}
+	p.Cluster.Name, p.Cluster.Port, p.Output = f.cluster, f.port, f.output
+	return p, nil
 }
 
 // selected reads the mutants and keeps those that the flags ask for.
@@ -176,15 +212,10 @@ func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutan
 	if err != nil {
 		return nil, err
 	}
-	if f.cluster == "" { // one name for all the runs
-		me, err := state.identity()
-		if err != nil {
-			return nil, err
-		}
-		f.cluster = me.DefaultName() + "-mutants"
+	base, err := f.base(state, root)
+	if err != nil {
+		return nil, err
 	}
-	base := plan.Default(root)
-	base.Cluster.Name, base.Cluster.Port, base.Output = f.cluster, f.port, f.output
 	c := &mutant.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result, error) {
 		return state.quietRun(ctx, p)
 	}}

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
@@ -225,6 +224,9 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 			return err
 		}
 	}
+	if err := state.place(ctx, r); err != nil {
+		return err
+	}
 	if err := r.Preflight(ctx); err != nil {
 		return err
 	}
@@ -233,6 +235,9 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	}
 	for _, line := range r.Plan.Outlook() {
 		fmt.Fprintln(state.Stderr, line)
+	}
+	if r.Elsewhere {
+		return state.enter(ctx, r)
 	}
 	started := time.Now()
 	outcome, dir, err := r.Do(ctx)
@@ -275,7 +280,7 @@ func (s *State) printPlan(p plan.Plan, outlook []string) error {
 
 // prepare resolves a plan and makes its run, whose progress goes to standard error.
 func (s *State) prepare(ctx context.Context, root string, p plan.Plan) (*run.Run, *run.Text, error) {
-	resolved, err := p.Resolve(ctx, root, chart.Fetcher{Log: func(line string) { fmt.Fprintln(s.Stderr, line) }})
+	resolved, err := p.Resolve(ctx, root, s.fetcher())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -293,7 +298,7 @@ func (s *State) newRunOf(p *plan.Resolved, ui run.UI) (*run.Run, error) {
 	engineOptions, err := s.engineOptions()
 	return &run.Run{
 		Plan: p, Root: builder.Root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
-		Reproduce: s.commandLine(), UI: ui,
+		Reproduce: s.commandLine(), UI: ui, Named: s.named,
 	}, err
 }
 

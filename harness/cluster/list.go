@@ -200,19 +200,17 @@ func (k *Kind) GC(ctx context.Context, all bool) (removed, used []string, err er
 			used = append(used, f.Name)
 		}
 	}
-	if all {
-		failures = append(failures, k.forgetStray(found))
-	}
+	failures = append(failures, k.forgetStray(found, all))
 	return removed, used, errors.Join(failures...)
 }
 
-// forgetStray forgets marks of mine that nothing carries and nobody uses.
-func (k *Kind) forgetStray(found []Found) error {
+// forgetStray forgets marks of mine that nothing carries and nobody uses. A kept cluster may be on another engine, so that its mark goes with all only.
+func (k *Kind) forgetStray(found []Found, all bool) error {
 	marks, err := k.registry.marks(k.me)
 	failures := []error{err}
 	for _, o := range marks {
 		carried := slices.ContainsFunc(found, func(f Found) bool { return f.Owner != nil && *f.Owner == o })
-		if !carried && k.life(o) == Gone {
+		if !carried && k.life(o) == Gone && (all || !o.Keep) {
 			failures = append(failures, k.registry.forget(o))
 		}
 	}

@@ -5,7 +5,6 @@ package delay
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -16,7 +15,6 @@ import (
 	"github.com/Shopify/toxiproxy/v2/stream"
 	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 )
@@ -68,16 +66,6 @@ func (h *hold) wait(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 
 // fine is the end of a wait that Go's timers are too coarse for: an idle program waits for them in whole milliseconds of epoll_wait.
 const fine = 3 * time.Millisecond
-
-// sleep waits by the kernel's high-resolution timer, which takes a thread meanwhile; not at all where d is not above 0.
-func sleep(d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	rest := unix.NsecToTimespec(d.Nanoseconds())
-	for errors.Is(unix.Nanosleep(&rest, &rest), unix.EINTR) { // by Go's own signals
-	}
-}
 
 // lateness is by how much what is put off by sleep comes later to another goroutine than it was told, measured once: the timer's slack of 50 µs, and
 // waking a thread, its processor and the receiver. It would be a large part of delays that are a few per cent of a fetch.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
 )
 
@@ -33,7 +35,7 @@ const diskGiB = 20
 // finding is not OK when it would keep a run from starting.
 func Examine(ctx context.Context, cache string) []Finding {
 	findings := []Finding{
-		examineEngine(ctx), examineCgroup(), examineCapabilities(), examineFiles(), examineDisk(cache),
+		examineEngine(ctx, engine.Options{DataDir: filepath.Join(cache, "engine")}), examineCgroup(), examineCapabilities(), examineFiles(), examineDisk(cache),
 		examinePort(), examineModules(ctx), examineRegistries(ctx),
 	}
 	for _, r := range Requirements() {
@@ -58,16 +60,24 @@ func examineRequirement(ctx context.Context, r Requirement) Finding {
 	return f
 }
 
-func examineEngine(ctx context.Context) Finding {
+func examineEngine(ctx context.Context, opts engine.Options) Finding {
 	f := Finding{Name: "engine"}
-	if e, err := engine.Running(ctx); err == nil {
+	if e, err := engine.Running(ctx, opts); err == nil {
 		f.OK, f.Detail = true, e.String()+", cgroup "+e.Cgroup
 		return f
 	}
-	f.OK = os.Geteuid() == 0 && programs("dockerd", "runc")
-	f.Detail = "none runs; as root with dockerd installed, Steamer starts a private one"
-	if !f.OK {
-		f.Mend = "start Docker or Podman, or run steamer setup as root"
+	_, err := engine.Wanted(ctx, opts)
+	if err == nil && !programs("runc") {
+		err = exit.Environmentf("runc", "start Docker or Podman, or run steamer setup as root", "it is not installed")
+	}
+	var why *exit.Error
+	switch {
+	case err == nil:
+		f.OK, f.Detail = true, "none runs; Steamer starts a private one, in a network namespace of its own"
+	case errors.As(err, &why):
+		f.Detail, f.Mend = why.Input+": "+why.Cause.Error(), why.Mend
+	default:
+		f.Detail, f.Mend = err.Error(), "start Docker or Podman, or run steamer setup as root"
 	}
 	return f
 }
@@ -119,7 +129,7 @@ func examineDisk(cache string) Finding {
 		f.Detail, f.Mend = fmt.Sprintf("%s: %v", dir, err), "point --cache (or STEAMER_CACHE) at a directory"
 		return f
 	}
-	free := int64(stat.Bavail) * stat.Bsize >> 30
+	free := int64(stat.Bavail) * int64(stat.Bsize) >> 30
 	f.OK, f.Detail = free >= diskGiB, fmt.Sprintf("%d GiB free for %s, a first run takes about %d", free, cache, diskGiB)
 	if !f.OK {
 		f.Mend = "free space, or point --cache (or STEAMER_CACHE) at a larger disk"

@@ -43,7 +43,7 @@ func Requirements() []Requirement {
 			[]string{"docker.io", "runc", "iptables"},
 			[]Purpose{ForRun},
 			func(ctx context.Context) bool {
-				if _, err := engine.Running(ctx); err == nil {
+				if _, err := engine.Running(ctx, engine.Options{}); err == nil {
 					return true
 				}
 				return programs("dockerd", "docker", "runc", "containerd", "iptables")
@@ -51,7 +51,6 @@ func Requirements() []Requirement {
 			false,
 		},
 		{"mmdebstrap", "makes the root file systems of the node and PostgreSQL images", []string{"mmdebstrap"}, []Purpose{ForRun}, present("mmdebstrap"), false},
-		{"ip", "guards the host against stray packets to pod addresses", []string{"iproute2"}, []Purpose{ForRun}, present("ip"), false},
 		{"dpkg-deb and apt-get", "fetch Debian packages for images", []string{"dpkg", "apt"}, []Purpose{ForRun}, present("dpkg-deb", "apt-get"), false},
 		{"PostgreSQL server", "integration tests run a real one", []string{"postgresql"}, []Purpose{ForTest}, func(context.Context) bool { return postgresql() }, false},
 		{"wrk", "the ceiling that load generators are compared with", []string{"wrk"}, []Purpose{ForBench}, present("wrk"), true},

@@ -5,6 +5,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,72 +25,190 @@ type Engine struct {
 	Private bool   // Steamer's own daemon
 	Started bool   // this process started the private daemon
 	Cgroup  string // cgroup version the server reports, "v1" or "v2"
-
-	private *private
 }
 
-// Options says where a private daemon keeps its data and what is allowed.
+// Options says where a private daemon keeps its data, and which network namespace this process is in.
 type Options struct {
-	DataDir string               // images and containers of a private daemon; survives the daemon
-	Log     func(message string) // progress, one line each
+	DataDir   string               // images and containers of a private daemon; survives the daemon
+	Log       func(message string) // progress, one line each; nil drops it
+	Namespace *Namespace           // of the private engine, where this process is inside it; else nil
 }
+
+func (o Options) log(message string) {
+	if o.Log != nil {
+		o.Log(message)
+	}
+}
+
+// runRoot holds the directories of private engines. It is gone after a reboot, as the daemons and their namespaces are.
+const runRoot = "/run/steamer"
 
 // AnswerTimeout bounds how long an engine may take to answer a version query.
 const AnswerTimeout = 10 * time.Second
 
+// How long a private daemon may take to answer, and to end.
+const (
+	StartTimeout = 60 * time.Second
+	StopTimeout  = 30 * time.Second
+	pollInterval = 100 * time.Millisecond
+)
+
 // clientDelay bounds the wait for a killed client's output, which a process that it started may still hold.
 const clientDelay = 5 * time.Second
 
-// Detect returns the engine to use: what DOCKER_HOST names, else a running Docker, else a running
-// Podman, else a private Docker daemon, which it starts when this process is root and dockerd is
-// installed. The error is an exit.Environment error that says what to install.
+// Detect returns the engine to use: inside a private engine's network namespace that engine, which it starts unless
+// it runs; else what Running finds. It starts nothing outside: see Wanted and Enter.
 func Detect(ctx context.Context, opts Options) (*Engine, error) {
-	e, err := Running(ctx)
+	if opts.Namespace != nil {
+		return opts.Namespace.Engine(ctx, opts.log)
+	}
+	e, err := Running(ctx, opts)
 	if err == nil {
 		return e, nil
 	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if host := chosenHost(); host != "" {
-		return nil, exit.Environmentf("DOCKER_HOST="+host, "start that engine, or unset DOCKER_HOST", "%w", err)
-	}
-	return startPrivate(ctx, opts)
+	return nil, unanswered(ctx, opts, err)
 }
 
-// Running returns an engine that answers already, without starting anything. A DOCKER_HOST that does
-// not answer is an error: whoever sets it means that engine and no other.
-func Running(ctx context.Context) (*Engine, error) {
+// unanswered explains why there is no engine, where Running failed.
+func unanswered(ctx context.Context, opts Options, err error) error {
+	switch host := os.Getenv("DOCKER_HOST"); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case exit.CodeOf(err) == exit.Invalid:
+		return err
+	case host != "" && host != socketOf(opts):
+		return exit.Environmentf("DOCKER_HOST="+host, "start that engine, or unset DOCKER_HOST", "%w", err)
+	}
+	if err := able(); err != nil {
+		return err
+	}
+	if _, err := Exists(opts); err != nil {
+		return err
+	}
+	return errPrivate
+}
+
+// errPrivate says that clusters can only be on a private engine, which is somewhere else.
+var errPrivate = exit.Environmentf("container engine", "leave the starting of a private one to the command that makes a cluster", "neither Docker nor Podman answers")
+
+// Wanted reports whether clusters of this process have to be on a private engine, because no other one answers. It
+// changes nothing. The error says what keeps this process from having either: of code exit.Invalid where an engine
+// was chosen that cannot work, else exit.Environment.
+func Wanted(ctx context.Context, opts Options) (bool, error) {
+	if opts.Namespace != nil {
+		return false, nil // it is there already
+	}
+	_, err := Running(ctx, opts)
+	if err == nil {
+		return false, nil
+	}
+	if err = unanswered(ctx, opts, err); errors.Is(err, errPrivate) {
+		return true, nil
+	}
+	return false, err
+}
+
+// Running returns an engine that answers already, without starting anything: inside a private engine's network
+// namespace that engine, else what DOCKER_HOST names, else Docker, else Podman. A DOCKER_HOST that does not answer
+// is an error: whoever sets it means that engine and no other. An engine that answers and cannot work is an error
+// of code exit.Invalid.
+func Running(ctx context.Context, opts Options) (*Engine, error) {
 	var failures []error
-	for _, e := range candidates() {
-		if err := e.probe(ctx); err != nil {
-			failures = append(failures, fmt.Errorf("%s: %w", e, err))
-			continue
+	for _, e := range candidates(opts) {
+		err := e.local(ctx)
+		if err == nil {
+			err = e.probe(ctx)
 		}
-		return e, nil
+		if err == nil {
+			err = e.suits(ctx)
+		}
+		if err == nil || exit.CodeOf(err) == exit.Invalid {
+			return e.orNil(err), err
+		}
+		failures = append(failures, fmt.Errorf("%s: %w", e, err))
 	}
 	return nil, errors.Join(failures...)
 }
 
-// chosenHost is DOCKER_HOST as the user set it. The private engine's socket, which this process sets for
-// kind, is not a choice of the user's.
-func chosenHost() string {
-	if host := os.Getenv("DOCKER_HOST"); host != socketURL() {
-		return host
+func (e *Engine) orNil(err error) *Engine {
+	if err != nil {
+		return nil
 	}
-	return ""
+	return e
 }
 
-// candidates lists the engines to ask, best first.
-func candidates() []*Engine {
-	if host := chosenHost(); host != "" {
+// candidates lists the engines to ask, best first. From inside a namespace no other engine's ports can be reached.
+func candidates(opts Options) []*Engine {
+	if opts.Namespace != nil {
+		return []*Engine{opts.Namespace.engine()}
+	}
+	if host := os.Getenv("DOCKER_HOST"); host != "" {
+		if host == socketOf(opts) {
+			return nil // as engine up prints it: it means the private engine, whose clusters are to be reached from inside only
+		}
 		return []*Engine{{Binary: "docker", Host: host}}
 	}
-	own := &Engine{Binary: "docker", Host: socketURL(), Private: true, private: &private{}}
-	if os.Getenv("DOCKER_HOST") != "" {
-		return []*Engine{own}
+	return []*Engine{{Binary: "docker"}, {Binary: "podman"}}
+}
+
+// local refuses an engine by its address alone, before it is asked anything.
+func (e *Engine) local(ctx context.Context) error {
+	if strings.HasPrefix(e.Host, "unix://"+runRoot+"/") && !e.Private {
+		return exit.Invalidf("DOCKER_HOST="+e.Host, "unset DOCKER_HOST, or name that engine's cache with --cache (or STEAMER_CACHE)",
+			"it is the private engine of another cache")
 	}
-	return []*Engine{{Binary: "docker"}, own, {Binary: "podman"}}
+	if e.Host != "" {
+		return refuseRemote("DOCKER_HOST="+e.Host, e.Host)
+	}
+	if e.Binary != "docker" {
+		return nil
+	}
+	endpoint, err := e.endpoint(ctx)
+	if err != nil {
+		return nil // a client that knows no contexts has only its own socket
+	}
+	return refuseRemote("docker context "+endpoint, endpoint)
+}
+
+// endpoint is where Docker's client finds its daemon: DOCKER_HOST, else its context's.
+func (e *Engine) endpoint(ctx context.Context) (string, error) {
+	if e.Host != "" {
+		return e.Host, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, AnswerTimeout)
+	defer cancel()
+	out, err := e.Run(ctx, "context", "inspect")
+	if err != nil {
+		return "", err
+	}
+	return contextEndpoint(out)
+}
+
+// suits refuses an engine that answers and is not where this process is.
+func (e *Engine) suits(ctx context.Context) error {
+	if e.Private {
+		return nil
+	}
+	format, endpoint := `{"System":{{json .OperatingSystem}},"Kernel":{{json .KernelVersion}},"Root":{{json .DockerRootDir}}}`, ""
+	if e.Binary == "podman" {
+		format = `{"Kernel":{{json .Host.Kernel}},"Root":{{json .Store.GraphRoot}},"Remote":{{json .Host.ServiceIsRemote}}}`
+	} else if found, err := e.endpoint(ctx); err == nil {
+		endpoint = found
+	}
+	ctx, cancel := context.WithTimeout(ctx, AnswerTimeout)
+	defer cancel()
+	out, err := e.Run(ctx, "info", "--format", format)
+	if err != nil {
+		return err
+	}
+	var v view
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		return fmt.Errorf("%s info: %w", e.Binary, err)
+	}
+	if why := v.elsewhere(here(ctx, endpoint)); why != "" {
+		return exit.Invalidf("container engine "+e.String(), unsuitableMend, "%s", why)
+	}
+	return nil
 }
 
 // String names the engine for people, e.g. "docker 20.10.24 (private)".
@@ -161,8 +280,8 @@ func (e *Engine) RunInput(ctx context.Context, stdin io.Reader, args ...string) 
 	return stdout.String(), nil
 }
 
-// Converse runs the client while stdin is being written, and returns when it ends, even if nobody closes stdin then. What it prints goes to
-// stdout as it comes.
+// Converse runs the client while stdin is being written, and returns when it ends, even if nobody closes stdin
+// then. What it prints goes to stdout as it comes.
 func (e *Engine) Converse(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
 	var stderr bytes.Buffer
 	cmd := e.Command(ctx, args...)
@@ -182,21 +301,4 @@ func (e *Engine) Converse(ctx context.Context, stdin io.Reader, stdout io.Writer
 		return fmt.Errorf("%s %s: %w: %s", e.Binary, args[0], err, strings.TrimSpace(stderr.String()))
 	}
 	return nil
-}
-
-// Stop ends a private daemon that has no running containers left and removes what
-// its start added to the host. For other engines it does nothing.
-func (e *Engine) Stop(ctx context.Context) error {
-	if !e.Private {
-		return nil
-	}
-	out, err := e.Run(ctx, "ps", "--quiet")
-	if err != nil {
-		return err
-	}
-	if running := len(strings.Fields(out)); running > 0 {
-		return exit.Environmentf("private engine", "steamer cluster list shows the clusters and whose they are; it stops when the last is gone",
-			"%d containers still run on it", running)
-	}
-	return e.private.stop(ctx)
 }

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -152,6 +155,52 @@ func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
 	}
 	done()
 	return nil
+}
+
+// Named pulls an image that the user names into the cache, and returns it under a reference that leads to nowhere else, made of its digest. What the
+// registry does not have is an error of code exit.Environment. A reference by digest that the cache holds takes no network.
+func (b *Builder) Named(ctx context.Context, reference string) (Image, error) {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return Image{}, exit.Invalidf("image "+reference, "write it as REGISTRY/REPOSITORY:TAG or …@sha256:DIGEST", "%w", err)
+	}
+	pinned, ok := ref.(name.Digest)
+	if !ok {
+		client := newTransport()
+		defer client.CloseIdleConnections()
+		asking, cancel := context.WithTimeout(ctx, PullTimeout)
+		defer cancel()
+		descriptor, err := remote.Get(ref, remote.WithContext(asking), remote.WithTransport(client), remote.WithAuthFromKeychain(authn.DefaultKeychain))
+		if err != nil {
+			return Image{}, namedError(ctx, reference, err)
+		}
+		pinned = ref.Context().Digest(descriptor.Digest.String())
+	}
+	short := strings.TrimPrefix(pinned.DigestStr(), "sha256:")[:12]
+	image := Image{
+		Name: "named", Version: ref.Identifier(), Pulled: true, Upstream: pinned.String(),
+		Ref:     fmt.Sprintf("%s/named/%s:%s-%s", Repository, path.Base(ref.Context().RepositoryStr()), runtime.GOARCH, short),
+		Archive: filepath.Join(b.Cache, "images", fmt.Sprintf("named-%s-%s.tar", runtime.GOARCH, short)),
+	}
+	release, err := b.lock(ctx, "image-named-"+short)
+	if err != nil {
+		return Image{}, cacheError(ctx, reference, err)
+	}
+	defer release()
+	if !exists(image.Archive) {
+		if err := b.pull(ctx, image, pin{Reference: pinned.String()}); err != nil {
+			return Image{}, namedError(ctx, reference, err)
+		}
+	}
+	return fill(image)
+}
+
+func namedError(ctx context.Context, reference string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return exit.Environmentf("image "+reference, "check the reference, the network and the registry's credentials (docker login keeps them where Steamer looks)",
+		"it cannot be pulled: %w", err)
 }
 
 func pullError(n string, err error) error {

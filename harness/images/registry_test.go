@@ -98,6 +98,35 @@ func testBuilder(t *testing.T, source Source, reference string) (b *Builder, bui
 	return b, builds
 }
 
+// TestNamed: an image that the user names, by tag or digest, is an archive under a reference that nothing pulls again.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	b, _ := testBuilder(t, FromAuto, "")
+	id, err := r.content.ConfigName()
+	require.NoError(t, err)
+	var refs []string
+	for _, reference := range []string{r.host + "/thing:1.2", r.host + "/thing@" + r.index, r.host + "/thing:1.2@" + r.index} {
+		image, err := b.Named(t.Context(), reference)
+		require.NoError(t, err, reference)
+		require.Equal(t, id.String(), image.Digest, reference)
+		require.True(t, image.Pulled)
+		refs = append(refs, image.Ref)
+		tag, err := name.NewTag(image.Ref)
+		require.NoError(t, err)
+		require.Equal(t, Repository, tag.RegistryStr())
+		_, err = tarball.ImageFromPath(image.Archive, &tag)
+		require.NoError(t, err)
+	}
+	require.Equal(t, refs[0], refs[1])
+	require.Equal(t, refs[0], refs[2])
+	for reference, code := range map[string]exit.Code{"A b": exit.Invalid, r.host + "/moon:1": exit.Environment} {
+		_, err := b.Named(t.Context(), reference)
+		require.Equal(t, code, exit.CodeOf(err), reference)
+		require.ErrorContains(t, err, reference)
+	}
+}
+
 func TestPullByDigest(t *testing.T) {
 	t.Parallel()
 	for _, source := range []Source{"", FromAuto, FromPull} {

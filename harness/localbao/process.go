@@ -38,7 +38,7 @@ func startProcess(name string, cmd *exec.Cmd, stop, onDeath syscall.Signal) (*pr
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Setpgid = true // a terminal's Ctrl-C is for us to handle, in order
-	cmd.SysProcAttr.Pdeathsig = onDeath
+	setDeathSignal(cmd.SysProcAttr, onDeath)
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
@@ -38,7 +39,11 @@ func (r *Run) checkGround(ctx context.Context, environments []*topology.Environm
 	if err != nil {
 		return err
 	}
-	return cluster.CheckInput(me, cluster.Options{Name: c.Name, Config: c.Config, HostPort: c.Port, Second: r.Second, SecondPort: r.SecondPort})
+	opts := cluster.Options{Name: c.Name, Config: c.Config, HostPort: c.Port, Second: r.Second, SecondPort: r.SecondPort}
+	if r.Elsewhere {
+		opts.HostPort, opts.SecondPort = 0, 0
+	}
+	return cluster.CheckInput(me, opts)
 }
 
 // forwardedPorts are the loopback ports of an existing cluster's forwards; the second is 0 where there is none.
@@ -88,10 +93,44 @@ func (r *Run) replaced(wanted ...string) []string {
 	return slices.DeleteFunc(wanted, func(name string) bool {
 		ref, ok := r.Plan.Images[name]
 		if ok {
-			r.images[name] = images.Image{Name: name, Ref: ref, Pulled: true}
+			r.images[name] = r.named(name, ref)
 		}
 		return ok
 	})
+}
+
+// named is an image that a flag or the plan names.
+func (r *Run) named(name, ref string) images.Image {
+	image, ok := r.Named[ref]
+	if !ok {
+		image = images.Image{Ref: ref, Pulled: true} // who runs it pulls it
+	}
+	image.Name = name
+	return image
+}
+
+// NeedsEngine reports whether the run makes a cluster of its own.
+func (r *Run) NeedsEngine() bool { return r.FullStack == nil && !r.Plan.Cluster.Existing() }
+
+// Provide puts everything into the cache that the run needs from a network, so that the rest of it needs none. It returns the images that the plan names,
+// pulled into archives, by their references.
+func (r *Run) Provide(ctx context.Context) (map[string]images.Image, error) {
+	r.frame("provide")
+	named := map[string]images.Image{}
+	err := r.step(ctx, "", "images", func(ctx context.Context) error {
+		if err := r.provideImages(ctx); err != nil {
+			return err
+		}
+		for _, ref := range append(slices.Collect(maps.Values(r.Plan.Images)), r.Also...) {
+			image, err := r.Images.Named(ctx, ref)
+			if err != nil {
+				return err
+			}
+			named[ref] = image
+		}
+		return nil
+	})
+	return named, err
 }
 
 // provideK6 is all that a run on an existing cluster needs to build: the cluster pulls its images itself.

@@ -26,9 +26,6 @@ func (r *Run) startEngine(ctx context.Context) error {
 	r.engine = e
 	r.result.Run.Host.Engine = e.String()
 	r.UI.Note("using " + e.String())
-	if e.Started && !r.Plan.Cluster.Keep {
-		r.undoLater("private engine", e.Stop)
-	}
 	me, err := cluster.Me(r.Root, r.Cache)
 	if err != nil {
 		return err
@@ -129,7 +126,7 @@ func (r *Run) openCluster(ctx context.Context) error {
 		return err
 	}
 	if r.Plan.Cluster.Keep || !r.cluster.Created { // what was there before the run stays after it
-		r.UI.Note("the cluster stays: export KUBECONFIG=" + r.cluster.Kubeconfig)
+		r.UI.Note("the cluster stays: " + WayIn(r.engine, r.cluster))
 	} else {
 		r.undoLater("cluster", func(ctx context.Context) error { return r.kind.DeleteMade(ctx, r.cluster.Name) })
 	}
@@ -144,6 +141,9 @@ func (r *Run) workloads() []images.Image {
 	all := []images.Image{r.images[images.OpenBao], r.images[images.PostgreSQL], r.images[images.GitLabStub]}
 	if r.Plan.InCluster != nil {
 		all = append(all, r.images[images.K6])
+	}
+	for _, ref := range r.Also {
+		all = append(all, r.named("beside the plan's", ref))
 	}
 	return all
 }

@@ -44,10 +44,7 @@ func host() result.Host {
 	if unix.Uname(&name) == nil {
 		h.Kernel = unix.ByteSliceToString(name.Release[:])
 	}
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) == nil {
-		h.MemoryMiB = int64(info.Totalram) * int64(info.Unit) >> 20
-	}
+	h.MemoryMiB = MemoryMiB()
 	return h
 }
 

@@ -48,6 +48,13 @@ type Run struct {
 	// FullStack points the run at a GitLab instead of a cluster; nil is a cluster.
 	FullStack *FullStack
 
+	// Elsewhere says that the cluster will be in another network namespace than this process is in: its ports are none of this one's.
+	Elsewhere bool
+	// Named are images that flags name, pulled into archives already, by their references. A cluster without a way out cannot pull them itself.
+	Named map[string]images.Image
+	// Also are references of further images that will be used beside the plan's.
+	Also []string
+
 	dir      string // run directory
 	result   *result.Result
 	engine   *engine.Engine

@@ -84,5 +84,8 @@ func (r *Run) PreflightSide(c *chart.Chart, overrides map[string]any, second boo
 	return err
 }
 
+// Image is the reference by which the cluster has one of Run.Also.
+func (s *Site) Image(ref string) string { return s.run.named("", ref).Ref }
+
 // PreflightGround looks at the cluster and the ports before anything is touched, after PreflightSide of each side.
 func (r *Run) PreflightGround(ctx context.Context) error { return r.checkGround(ctx, r.sides) }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -143,4 +144,10 @@ func rewriteProcess(process map[string]any, host Limits) {
 			}
 		}
 	}
+}
+
+// exceeds reports whether n is above limit; what does not parse as uint64 is left alone.
+func exceeds(n json.Number, limit uint64) bool {
+	value, err := strconv.ParseUint(n.String(), 10, 64)
+	return err == nil && value > limit
 }

@@ -1,11 +1,6 @@
 package ociruntime
 
-import (
-	"encoding/json"
-	"strconv"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // capabilities numbers Linux's capabilities in the order of linux/capability.h.
 var capabilities = []string{
@@ -41,10 +36,4 @@ func Host() (Limits, error) {
 		lacking[name] = true
 	}
 	return Limits{Capabilities: func(name string) bool { return !lacking[name] }, NoFile: nofile.Max}, nil
-}
-
-// exceeds reports whether n is above limit; what does not parse as uint64 is left alone.
-func exceeds(n json.Number, limit uint64) bool {
-	value, err := strconv.ParseUint(n.String(), 10, 64)
-	return err == nil && value > limit
 }

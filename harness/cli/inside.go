@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/run"
+)
+
+// A private engine is in a network namespace without a way out, and so is all that talks to its clusters. A command
+// that needs one therefore runs twice: first outside, until everything that takes the host's network is in the
+// cache; then the same process begins again inside, with the same arguments, and finds it there.
+
+// handover is what the first part of a command leaves for the second, beside the cache.
+type handover struct {
+	Charts chart.Pulled            `json:"charts"`
+	Images map[string]images.Image `json:"images"` // those that flags name, pulled into archives, by their references
+	// Listeners are descriptors of sockets that the second part inherits.
+	Listeners []int `json:"listeners"`
+}
+
+// arrive finds out whether this process is inside the private engine's network namespace, and takes over what it
+// left for itself.
+func (s *State) arrive() error {
+	opts, err := s.engineOptions()
+	if err != nil {
+		return nil // without a cache there is no private engine; who needs the cache says so
+	}
+	if s.namespace, err = engine.Arrived(opts); err != nil {
+		return err
+	}
+	if s.namespace == nil || len(s.namespace.Handover) == 0 {
+		return nil
+	}
+	var left handover
+	if err := json.Unmarshal(s.namespace.Handover, &left); err != nil {
+		return err
+	}
+	s.pulled, s.named, s.sockets = left.Charts, left.Images, left.Listeners
+	return nil
+}
+
+func (s *State) note(line string) { fmt.Fprintln(s.Stderr, line) }
+
+// leave ends the use of the private engine. What it says is about the machine and no part of the command's verdict.
+func (s *State) leave(ctx context.Context) {
+	if s.namespace == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
+	defer cancel()
+	if err := s.namespace.Leave(ctx); err != nil {
+		s.note("steamer: the private engine was not stopped: " + err.Error())
+	}
+}
+
+// place decides where the cluster of a run is, and tells the run. An engine that cannot work is refused now; a
+// machine that can have none says so when the run asks for it, after everything that may be wrong with the plan.
+func (s *State) place(ctx context.Context, r *run.Run) error {
+	if !r.NeedsEngine() {
+		return nil
+	}
+	elsewhere, err := s.elsewhere(ctx)
+	if exit.CodeOf(err) == exit.Environment {
+		return nil
+	}
+	r.Elsewhere = elsewhere
+	return err
+}
+
+// elsewhere reports whether what needs an engine has to be done inside the private engine's network namespace.
+func (s *State) elsewhere(ctx context.Context) (bool, error) {
+	opts, err := s.engineOptions()
+	if err != nil {
+		return false, err
+	}
+	wanted, err := engine.Wanted(ctx, opts)
+	if err != nil || !wanted {
+		return false, err
+	}
+	return true, s.repeatable()
+}
+
+// repeatable refuses arguments that can be read only once, such as those of a shell's <(…).
+func (s *State) repeatable() error {
+	for _, arg := range s.Args {
+		for _, path := range strings.FieldsFunc(arg, func(r rune) bool { return r == '=' || r == ',' || r == '@' }) {
+			if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
+				return exit.Invalidf(path, "name a regular file", "it is a pipe, and with a private engine arguments are read twice")
+			}
+		}
+	}
+	return nil
+}
+
+// enter provides what runs need from the host's network, and makes this process begin again inside. It returns on
+// errors only.
+func (s *State) enter(ctx context.Context, runs ...*run.Run) error {
+	left := handover{Charts: s.pulled, Images: map[string]images.Image{}}
+	for _, r := range runs {
+		named, err := r.Provide(ctx)
+		if err != nil {
+			return err
+		}
+		maps.Copy(left.Images, named)
+	}
+	return s.begin(ctx, left)
+}
+
+// begin makes this process begin again inside the private engine's network namespace.
+func (s *State) begin(ctx context.Context, left handover) error {
+	opts, err := s.engineOptions()
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(left)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return engine.Enter(ctx, opts, data)
+}
+
+// enterExisting makes this process begin again inside the private engine's network namespace, where there is one
+// and no other engine is chosen. wanted says that one is needed in any case.
+func (s *State) enterExisting(ctx context.Context, wanted bool) error {
+	if s.namespace != nil {
+		return nil
+	}
+	opts, err := s.engineOptions()
+	if err != nil {
+		return err
+	}
+	there, err := engine.Exists(opts)
+	if err != nil || !there && !wanted {
+		return err
+	}
+	private, err := s.elsewhere(ctx)
+	if exit.CodeOf(err) == exit.Environment { // who asks for an engine is told why there is none
+		return nil
+	}
+	if err != nil || !private {
+		return err
+	}
+	return s.begin(ctx, handover{})
+}
+
+// fetcher finds charts, and keeps what it pulls for the second part of the command.
+func (s *State) fetcher() chart.Fetcher {
+	if s.pulled == nil {
+		s.pulled = chart.Pulled{}
+	}
+	return chart.Fetcher{Log: s.note, Pulled: s.pulled}
+}

@@ -1,0 +1,511 @@
+package engine
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// runProgram is a part of a test in a process of its own.
+func runProgram(program string) int {
+	if err := programs()[program](); err != nil {
+		fmt.Println(err)
+		return int(exit.CodeOf(err))
+	}
+	return 0
+}
+
+func programs() map[string]func() error {
+	data := Options{DataDir: os.Getenv("STEAMER_ENGINE_TEST_DATA")}
+	return map[string]func() error{
+		// begins outside, begins again inside, says what it sees there, and leaves at the end of its input
+		"enter": func() error {
+			n, err := Arrived(data)
+			if err != nil {
+				return err
+			}
+			if n == nil {
+				return Enter(context.Background(), data, []byte("left behind"))
+			}
+			return inside(n)
+		},
+		// begins outside, begins again inside, and asks for the engine
+		"start": func() error {
+			n, err := Arrived(data)
+			if err != nil {
+				return err
+			}
+			if n == nil {
+				return Enter(context.Background(), data, nil)
+			}
+			_, err = n.Engine(context.Background(), nil)
+			return errors.Join(err, n.Leave(context.Background()))
+		},
+		// holds a lock until the end of its input
+		"hold": func() error {
+			l, err := tryLock(os.Getenv("STEAMER_ENGINE_TEST_DATA"), unix.LOCK_EX)
+			if err != nil {
+				return err
+			}
+			defer l.release()
+			fmt.Println("held")
+			_, err = io.Copy(io.Discard, os.Stdin)
+			return err
+		},
+		// says who listens on a socket
+		"peer": func() error {
+			fmt.Println(listener(context.Background(), os.Getenv("STEAMER_ENGINE_TEST_DATA")))
+			return nil
+		},
+		// listens on a socket until the end of its input
+		"listen": func() error {
+			listener, err := net.Listen("unix", os.Getenv("STEAMER_ENGINE_TEST_DATA"))
+			if err != nil {
+				return err
+			}
+			defer listener.Close()
+			fmt.Println("listening")
+			_, err = io.Copy(io.Discard, os.Stdin)
+			return err
+		},
+	}
+}
+
+func inside(n *Namespace) error {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return err
+	}
+	var up []string
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp != 0 {
+			up = append(up, i.Name)
+		}
+	}
+	_, out := (&net.Dialer{Timeout: time.Second}).Dial("tcp", "192.0.2.1:80")
+	forward := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644)
+	listener, err := net.Listen("tcp", os.Getenv("STEAMER_ENGINE_TEST_ADDRESS"))
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	_, again := os.LookupEnv(handoverVariable)
+	fmt.Printf("pid %d up %v unreachable %t forward %v handover %q variable %t\n", os.Getpid(), up, errors.Is(out, unix.ENETUNREACH), forward, n.Handover, again)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return n.Leave(context.Background())
+}
+
+// process is this program as a part of a test.
+type process struct {
+	*exec.Cmd
+	input io.WriteCloser
+	lines *bufio.Scanner
+}
+
+func program(t *testing.T, name, data string, environ ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	p := &process{Cmd: exec.CommandContext(t.Context(), self)}
+	p.Env = append(append(os.Environ(), programVariable+"="+name, "STEAMER_ENGINE_TEST_DATA="+data), environ...)
+	p.Stderr = os.Stderr
+	p.input, err = p.StdinPipe()
+	require.NoError(t, err)
+	out, err := p.StdoutPipe()
+	require.NoError(t, err)
+	p.lines = bufio.NewScanner(out)
+	return p
+}
+
+func (p *process) begin(t *testing.T) *process {
+	t.Helper()
+	require.NoError(t, p.Start())
+	t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
+	return p
+}
+
+// line waits for the next line that the process prints.
+func (p *process) line(t *testing.T) string {
+	t.Helper()
+	require.True(t, p.lines.Scan(), "the process ended without a word")
+	return p.lines.Text()
+}
+
+// root ends a test's process where it cannot be tried: these tests make namespaces and mounts.
+func root(t *testing.T) {
+	t.Helper()
+	require.Zero(t, os.Geteuid(), "this test makes network namespaces and needs root, as CI is")
+}
+
+// hostNetwork is what a private engine must not change.
+func hostNetwork(t *testing.T) string {
+	t.Helper()
+	var all []string
+	for _, file := range []string{"/proc/self/net/route", "/proc/self/net/ipv6_route", "/proc/sys/net/ipv4/ip_forward"} {
+		data, err := os.ReadFile(file)
+		if !errors.Is(err, os.ErrNotExist) {
+			require.NoError(t, err)
+		}
+		all = append(all, string(data))
+	}
+	return strings.Join(all, "\n")
+}
+
+// TestTwoEnginesBesideEachOther: processes of two caches are in two namespaces with ports of their own and no way
+// out; the host sees nothing of it, and nothing is left.
+func TestTwoEnginesBesideEachOther(t *testing.T) {
+	root(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // taken on the host: inside it is free, twice
+	require.NoError(t, err)
+	defer listener.Close()
+	before := hostNetwork(t)
+	address := "STEAMER_ENGINE_TEST_ADDRESS=" + listener.Addr().String()
+	var homes []home
+	var all []*process
+	for range 2 {
+		data := filepath.Join(t.TempDir(), "engine")
+		h, err := homeOf(data)
+		require.NoError(t, err)
+		homes = append(homes, h)
+		p := program(t, "enter", data, address).begin(t)
+		all = append(all, p)
+		require.Equal(t, fmt.Sprintf(`pid %d up [lo] unreachable true forward <nil> handover "left behind" variable false`, p.Process.Pid), p.line(t))
+	}
+	require.NotEqual(t, homes[0].dir, homes[1].dir)
+	for i, h := range homes {
+		number, err := pinned(h.pin())
+		require.NoError(t, err)
+		require.Contains(t, membersOf(number), all[i].Process.Pid)
+		require.NotContains(t, membersOf(number), all[1-i].Process.Pid)
+	}
+	for i, p := range all {
+		require.NoError(t, p.input.Close())
+		require.NoError(t, p.Wait())
+		gone(t, homes[i])
+	}
+	require.Equal(t, before, hostNetwork(t))
+}
+
+// gone asserts that nothing of an engine is left but its data.
+func gone(t *testing.T, h home) {
+	t.Helper()
+	for _, path := range []string{h.dir, h.using(), h.changing()} {
+		require.NoFileExists(t, path)
+		require.NoDirExists(t, path)
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	require.NoError(t, err)
+	require.NotContains(t, string(mounts), h.dir)
+}
+
+// TestTheLastOneStopsIt: of two processes in one namespace the first that leaves removes nothing; a killed one
+// holds nothing, and what it left is found.
+func TestTheLastOneStopsIt(t *testing.T) {
+	root(t)
+	data := filepath.Join(t.TempDir(), "engine")
+	h, err := homeOf(data)
+	require.NoError(t, err)
+	first := program(t, "enter", data, "STEAMER_ENGINE_TEST_ADDRESS=127.0.0.1:18200").begin(t)
+	first.line(t)
+	second := program(t, "enter", data, "STEAMER_ENGINE_TEST_ADDRESS=127.0.0.1:18201").begin(t)
+	second.line(t)
+	require.NoError(t, first.input.Close())
+	require.NoError(t, first.Wait())
+	number, err := pinned(h.pin())
+	require.NoError(t, err)
+	require.NotZero(t, number, "the second one still uses it")
+
+	require.NoError(t, second.Process.Kill())
+	_ = second.Wait()
+	there, err := Exists(Options{DataDir: data})
+	require.NoError(t, err)
+	require.True(t, there)
+	third := program(t, "enter", data, "STEAMER_ENGINE_TEST_ADDRESS=127.0.0.1:18200").begin(t)
+	third.line(t)
+	again, err := pinned(h.pin())
+	require.NoError(t, err)
+	require.Equal(t, number, again, "it is entered, not made again")
+	require.NoError(t, third.input.Close())
+	require.NoError(t, third.Wait())
+	gone(t, h)
+}
+
+// TestOrphansEnd: what a killed process left running in the namespace ends with it.
+func TestOrphansEnd(t *testing.T) {
+	root(t)
+	data := filepath.Join(t.TempDir(), "engine")
+	h, err := homeOf(data)
+	require.NoError(t, err)
+	p := program(t, "enter", data, "STEAMER_ENGINE_TEST_ADDRESS=127.0.0.1:18200").begin(t)
+	p.line(t)
+	orphan := exec.Command("sleep", "300")
+	require.NoError(t, inThread(func() error {
+		if err := enterNetwork(h.pin()); err != nil {
+			return err
+		}
+		return orphan.Start()
+	}))
+	reaped := make(chan error, 1)
+	go func() { reaped <- orphan.Wait() }()
+	require.NoError(t, p.input.Close())
+	require.NoError(t, p.Wait())
+	require.ErrorContains(t, <-reaped, "signal: terminated")
+	gone(t, h)
+}
+
+// TestDaemonThatEndsAtOnce is reported at once, with the end of its log, and leaves nothing.
+func TestDaemonThatEndsAtOnce(t *testing.T) {
+	root(t)
+	data, programs := filepath.Join(t.TempDir(), "engine"), t.TempDir()
+	h, err := homeOf(data)
+	require.NoError(t, err)
+	script := "#!/bin/sh\necho the first line >&2\nfor i in 1 2 3 4 5 6 7; do echo line $i >&2; done\necho Devices cgroup is not mounted >&2\nexit 1\n"
+	require.NoError(t, os.WriteFile(filepath.Join(programs, "dockerd"), []byte(script), 0o755))
+	p := program(t, "start", data, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+	started := time.Now()
+	p.begin(t)
+	var said []string
+	for p.lines.Scan() {
+		said = append(said, p.lines.Text())
+	}
+	require.Error(t, p.Wait())
+	require.Equal(t, int(exit.Environment), p.ProcessState.ExitCode())
+	all := strings.Join(said, "\n")
+	require.Contains(t, all, errEnded.Error())
+	require.Contains(t, all, "line 1\n")
+	require.Contains(t, all, "Devices cgroup is not mounted")
+	require.NotContains(t, all, "the first line")
+	require.Less(t, time.Since(started), StartTimeout/2)
+	gone(t, h)
+}
+
+func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
+	root(t)
+	for name, test := range map[string]struct {
+		make func(t *testing.T, h home)
+		says string
+	}{
+		"a directory without a mark": {func(t *testing.T, h home) {
+			require.NoError(t, os.MkdirAll(h.dir, 0o755))
+			require.NoError(t, os.WriteFile(h.path("precious"), nil, 0o600))
+		}, "without Steamer's mark"},
+		"a file": {func(t *testing.T, h home) {
+			require.NoError(t, os.MkdirAll(filepath.Dir(h.dir), 0o755))
+			require.NoError(t, os.WriteFile(h.dir, nil, 0o600))
+		}, "not a directory"},
+		"a broken mark": {func(t *testing.T, h home) {
+			require.NoError(t, h.write(mark{}))
+			require.NoError(t, os.WriteFile(h.markFile(), []byte("{"), 0o600))
+		}, "cannot be read"},
+		"another cache's": {func(t *testing.T, h home) { require.NoError(t, h.write(mark{Data: "/elsewhere"})) }, "/elsewhere"},
+		"another user's": {func(t *testing.T, h home) {
+			require.NoError(t, h.write(mark{Data: h.data}))
+			require.NoError(t, os.Chown(h.dir, 65534, 65534))
+		}, "belongs to user 65534"},
+		"another namespace": {func(t *testing.T, h home) {
+			require.NoError(t, h.write(mark{Data: h.data, Namespace: 1}))
+			_, err := pinNew(h.pin())
+			require.NoError(t, err)
+		}, "not the one that Steamer made"},
+		"a namespace with a way out": {func(t *testing.T, h home) {
+			require.NoError(t, h.provide())
+			require.NoError(t, inThread(func() error {
+				if err := enterNetwork(h.pin()); err != nil {
+					return err
+				}
+				for _, args := range [][]string{{"link", "add", "out0", "type", "veth"}, {"link", "set", "out0", "up"}, {"route", "add", "default", "dev", "out0"}} {
+					if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+						return fmt.Errorf("ip %v: %w: %s", args, err, out)
+					}
+				}
+				return nil
+			}))
+		}, "has a route out (default by out0)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := filepath.Join(t.TempDir(), "engine")
+			h, err := homeOf(data)
+			require.NoError(t, err)
+			t.Cleanup(func() {
+				require.NoError(t, errors.Join(h.remove(), os.RemoveAll(h.dir), os.RemoveAll(h.changing()), removeEmpty(runRoot)))
+			})
+			test.make(t, h)
+			listing := func() (all []string) {
+				require.NoError(t, filepath.WalkDir(h.dir, func(path string, entry os.DirEntry, err error) error {
+					all = append(all, path+entry.Type().String())
+					return err
+				}))
+				return all
+			}
+			before := listing()
+			_, err = h.prepare(t.Context(), func(string) {})
+			require.Equal(t, exit.Environment, exit.CodeOf(err), "%v", err)
+			require.ErrorContains(t, err, test.says)
+			require.ErrorContains(t, err, "nothing was touched")
+			require.Equal(t, before, listing())
+			n, err := Arrived(Options{DataDir: data})
+			require.Nil(t, n)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestInterruptedWhileMaking: whatever a process that died left half made is ours, and finished by the next.
+func TestInterruptedWhileMaking(t *testing.T) {
+	root(t)
+	for name, half := range map[string]func(t *testing.T, h home){
+		"an empty directory": func(t *testing.T, h home) { require.NoError(t, os.MkdirAll(h.dir, 0o710)) },
+		"a mark":             func(t *testing.T, h home) { require.NoError(t, h.write(mark{Data: h.data})) },
+		"a file to pin to": func(t *testing.T, h home) {
+			require.NoError(t, errors.Join(h.write(mark{Data: h.data}), os.WriteFile(h.pin(), nil, 0o600)))
+		},
+		"a pin without a mark": func(t *testing.T, h home) {
+			require.NoError(t, h.write(mark{Data: h.data}))
+			_, err := pinNew(h.pin())
+			require.NoError(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, err := homeOf(filepath.Join(t.TempDir(), "engine"))
+			require.NoError(t, err)
+			half(t, h)
+			require.NoError(t, h.provide())
+			m, err := h.read()
+			require.NoError(t, err)
+			number, err := pinned(h.pin())
+			require.NoError(t, err)
+			require.NotZero(t, number)
+			require.Equal(t, number, m.Namespace)
+			require.NoError(t, errors.Join(h.remove(), removeEmpty(runRoot)))
+			gone(t, h)
+		})
+	}
+}
+
+func TestHomeOfOneCache(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "real"), 0o700))
+	require.NoError(t, os.Symlink("real", filepath.Join(dir, "link")))
+	one, err := homeOf(filepath.Join(dir, "real", "steamer", "engine"))
+	require.NoError(t, err)
+	same, err := homeOf(filepath.Join(dir, "link", "..", "link", "steamer", "engine"))
+	require.NoError(t, err)
+	other, err := homeOf(filepath.Join(dir, "steamer", "engine"))
+	require.NoError(t, err)
+	require.Equal(t, one, same)
+	require.NotEqual(t, one.dir, other.dir)
+	require.Less(t, len(one.path("exec/containerd/containerd-debug.sock")), 108, "the kernel's limit for the path of a socket")
+}
+
+// TestLockOfALiveProcess: a lock that a live process holds is waited for, and then said to be its; when the process
+// dies it is free, and the file is removed while others wait for it.
+func TestLockOfALiveProcess(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	holder := program(t, "hold", path).begin(t)
+	require.Equal(t, "held", holder.line(t))
+	owner := "process " + strconv.Itoa(holder.Process.Pid)
+	_, err := tryLock(path, unix.LOCK_SH)
+	require.ErrorIs(t, err, errHeld)
+	var told string
+	_, err = awaitLock(t.Context(), path, unix.LOCK_EX, 3*pollInterval, func(holders string) { told += holders })
+	require.Equal(t, exit.Environment, exit.CodeOf(err))
+	require.ErrorContains(t, err, owner)
+	require.Contains(t, told, owner)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = awaitLock(ctx, path, unix.LOCK_EX, time.Minute, nil)
+	require.ErrorIs(t, err, context.Canceled)
+
+	got := make(chan *lock)
+	go func() {
+		l, err := awaitLock(t.Context(), path, unix.LOCK_EX, time.Minute, nil)
+		if err == nil {
+			got <- l
+		}
+		close(got)
+	}()
+	require.NoError(t, holder.Process.Kill())
+	l := <-got
+	require.NotNil(t, l)
+	require.True(t, l.at(path))
+	require.NoError(t, os.Remove(path))
+	next, err := tryLock(path, unix.LOCK_EX)
+	require.NoError(t, err, "the removed file's lock is nobody's concern")
+	require.False(t, l.at(path))
+	l.release()
+	shared, err := tryLock(path, unix.LOCK_SH)
+	require.Nil(t, shared)
+	require.ErrorIs(t, err, errHeld)
+	require.NoError(t, next.change(unix.LOCK_SH))
+	shared, err = tryLock(path, unix.LOCK_SH)
+	require.NoError(t, err)
+	shared.release()
+	next.release()
+}
+
+func TestLockedBy(t *testing.T) {
+	t.Parallel()
+	dev := unix.Mkdev(0xfe, 1)
+	locks := "1: FLOCK  ADVISORY  WRITE 12065 fe:01:4711 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 77 fe:01:4711 0 EOF\n" +
+		"2: OFDLCK ADVISORY  READ -1 fe:01:4711 0 EOF\n3: FLOCK  ADVISORY  READ 9 fe:01:47110 0 EOF\n4: POSIX  ADVISORY  READ 8 fe:01:4711 0 EOF\n" +
+		"5: FLOCK  ADVISORY  READ 31 fe:01:4711 0 EOF\nbroken\n"
+	require.Equal(t, []int{12065, 31}, lockedBy(locks, dev, 4711))
+	require.Empty(t, lockedBy("", dev, 4711))
+}
+
+func TestMountsBelow(t *testing.T) {
+	t.Parallel()
+	mountinfo := "22 1 0:20 / /run rw shared:5 - tmpfs tmpfs rw\n23 22 0:4 net:[4026532] /run/steamer/engine-1/net rw - nsfs nsfs rw\n" +
+		"24 22 0:50 / /run/steamer/engine-1/a\\040b rw - overlay overlay rw\n25 22 0:4 net:[1] /run/steamer/engine-12/net rw - nsfs nsfs rw\nshort\n"
+	require.Equal(t, []string{"/run/steamer/engine-1/net", "/run/steamer/engine-1/a b"}, mountsBelow(mountinfo, "/run/steamer/engine-1"))
+}
+
+func TestWayOut(t *testing.T) {
+	t.Parallel()
+	const head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+	const bridge = "br-0123\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+	const none6 = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n"
+	require.Empty(t, wayOut("", ""))
+	require.Empty(t, wayOut(head+bridge, none6))
+	require.Equal(t, "default by eth0", wayOut(head+bridge+"eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n", none6))
+	require.Equal(t, "default (IPv6) by eth0", wayOut(head+bridge, none6+strings.Replace(none6, "      lo", "    eth0", 1)))
+}
+
+// TestListener: who listens on a socket is seen by its number, and not from outside its PID namespace.
+func TestListener(t *testing.T) {
+	root(t)
+	socket := filepath.Join(t.TempDir(), "socket")
+	beside := program(t, "listen", socket).begin(t)
+	require.Equal(t, "listening", beside.line(t))
+	require.Equal(t, beside.Process.Pid, listener(t.Context(), socket))
+	require.Equal(t, -1, listener(t.Context(), socket+".gone"))
+
+	// The other way round: a process that is alone in a PID namespace of its own, as a job's container is, does not
+	// see who listens.
+	self, err := os.Executable()
+	require.NoError(t, err)
+	alone := exec.CommandContext(t.Context(), self)
+	alone.Env = append(os.Environ(), programVariable+"=peer", "STEAMER_ENGINE_TEST_DATA="+socket)
+	alone.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	out, err := alone.Output()
+	require.NoError(t, err)
+	require.Equal(t, "0\n", string(out))
+}
