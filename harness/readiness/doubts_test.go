@@ -70,7 +70,7 @@ func TestNoRunRemovesAFinding(t *testing.T) {
 	fine, strangers := machine(0.4), machine(1.7)
 	oom := event(map[string]any{"kind": "restart", "component": "openbao", "reason": "OOMKilled", "exitCode": 137})
 	takeover := event(map[string]any{"kind": "leadership", "detail": "b leads after a"})
-	slow := each(func(top map[string]any) { of(of(top, "load"), "intended")["mean"] = 5000 })
+	slow := slowed(5000)
 	lighter := each(func(top map[string]any) { of(top, "load")["offered"] = 5 })
 	tier := func(doc map[string]any) { of(doc, "run")["tier"] = "60" }
 	type change = func(map[string]any)
