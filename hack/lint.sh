@@ -7,9 +7,9 @@ if [ -n "$unformatted" ]; then
 	printf 'gofumpt -w would change:\n%s\n' "$unformatted" >&2
 	exit 1
 fi
-long=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 wc -l | awk '$2 != "total" && $1 > 500 {print $2 " (" $1 " lines)"}')
+long=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 wc -l | awk '$2 != "total" && $1 > 400 {print $2 " (" $1 " lines)"}')
 if [ -n "$long" ]; then
-	printf 'files over 500 lines:\n%s\n' "$long" >&2
+	printf 'files over 400 lines:\n%s\n' "$long" >&2
 	exit 1
 fi
 git ls-files -z '*.sh' .ci/run | xargs -0 -n1 bash -n

@@ -18,8 +18,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
-	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/source"
 )
 
 func newCluster(state *State) *cobra.Command {

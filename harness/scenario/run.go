@@ -240,6 +240,7 @@ func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	}
 	return why
 }
+
 // notAllowed returns the words by which a failure says that the cluster's user may not do what the scenario does. Nobody gave the user the right:
 // that says nothing about the chart.
 func notAllowed(failed *result.Scenario) string { return cluster.ForbiddenText(failed.Reason) }
