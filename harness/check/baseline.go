@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result/strict"
+	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // BaselineKind is the kind of a Baseline.
@@ -58,11 +59,11 @@ func (a Accepted) Where() string {
 
 var numbers = regexp.MustCompile(`[0-9]+`)
 
-// accepted is the entry that a finding would have.
+// accepted is the entry that a finding would have. Secrets are withheld before numbers are: afterwards nobody would know them.
 func accepted(f Finding) Accepted {
 	return Accepted{
 		Rule: f.Rule, Severity: f.Severity, File: f.File, Object: f.Object, Path: f.Path,
-		Message: numbers.ReplaceAllString(strings.Join(strings.Fields(f.Message), " "), "#"),
+		Message: numbers.ReplaceAllString(strings.Join(strings.Fields(secret.Redact(f.Message)), " "), "#"),
 	}
 }
 
@@ -229,7 +230,7 @@ func (b *Baseline) Write(path string, replace bool) error {
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".baseline-*")
 	if err == nil {
-		_, err = temporary.Write(data)
+		_, err = temporary.Write(secret.Clean(path, data))
 		err = cmp.Or(err, temporary.Chmod(0o644), temporary.Close())
 		if err == nil {
 			err = os.Rename(temporary.Name(), path)

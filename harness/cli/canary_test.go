@@ -202,6 +202,11 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			}
 			require.NoError(t, e.Diagnose(t.Context(), dir, func(text string) string { return text }))
 		},
+		"check/baseline.go": func(t *testing.T, dir string) {
+			finding := check.Finding{Rule: "x", Severity: check.Error, Object: poison(), Path: poison(), Message: poison()}
+			b := check.NewBaseline(&check.Report{Findings: []check.Finding{finding}}, check.Acceptance{Reason: poison(), Owner: poison()})
+			require.NoError(t, b.Write(filepath.Join(dir, "baseline.yaml"), false))
+		},
 		"cli/lab.go": func(t *testing.T, dir string) {
 			found := findings.NewReport(line, poison())
 			for name, doc := range map[string]any{
@@ -309,6 +314,8 @@ func elsewhere() map[string]string {
 		"secret/file.go":                  "the one writer",
 		"result/codec.go":                 "writes what secret.Clean returns, beside its place",
 		"compare/codec.go":                "writes what secret.Clean returns, beside its place",
+		"check/baseline.go":               "writes what secret.Clean returns, beside its place",
+		"cli/cluster_proxy.go":            "sockets, no files",
 		"cli/calibrate.go":                "tries whether a file can be written",
 		"cli/findings.go":                 "tries whether a file can be written",
 		"cli/mutants.go":                  "tries whether a file can be written",
@@ -326,11 +333,13 @@ func elsewhere() map[string]string {
 		"images/lock.go":                  "an empty lock",
 		"images/node.go":                  "images: programs and packages",
 		"images/transfer.go":              "images: programs and packages",
-		"engine/private.go":               "dockerd's configuration and log, for the owner alone",
-		"engine/netfilter.go":             "the host's firewall rules, for the owner alone",
-		"engine/routes.go":                "the host's routes, for the owner alone",
+		"engine/daemon_linux.go":          "dockerd's configuration and log, for the owner alone",
+		"engine/home_linux.go":            "the mark of the private engine, for the owner alone",
+		"engine/lock_linux.go":            "an empty lock",
+		"engine/namespace_linux.go":       "an empty file, and memory of the process",
+		"engine/netns_linux.go":           "an empty file that a network namespace is pinned to",
 		"engine/ociruntime/ociruntime.go": "a container's specification, where the engine put it and with its mode",
-		"cluster/owner.go":                "the mark of a cluster, for the owner alone",
+		"cluster/registry.go":             "the mark of a cluster, for the owner alone",
 		"calibrate/plot.go":               "a picture of a metric of Steamer's own",
 		"chart/lint.go":                   "a copy of the chart to lint",
 		"chart/package.go":                "the chart's archive",

@@ -44,7 +44,8 @@ func TestConclude(t *testing.T) {
 		"inconclusive":          {t.Context(), result.Inconclusive, nil, exit.Inconclusive},
 		"environment":           {t.Context(), result.Inconclusive, broken, exit.Environment},
 		"a finding comes first": {t.Context(), result.Fail, broken, exit.Fail},
-		"interrupted":           {cancelled, result.Fail, broken, exit.Interrupted},
+		"interrupted":           {cancelled, result.Inconclusive, broken, exit.Interrupted},
+		"interrupted after it":  {cancelled, result.Fail, broken, exit.Fail},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

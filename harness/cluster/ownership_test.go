@@ -275,22 +275,24 @@ func TestRemoveTakesEverything(t *testing.T) {
 	}
 }
 
-// TestStrayMarks: gc --all forgets marks of mine that nothing carries, unless a process uses their cluster on
+// TestStrayMarks: gc forgets marks of mine that nothing carries, those of kept clusters with --all only, unless a process uses their cluster on
 // another engine; others' stay.
 func TestStrayMarks(t *testing.T) {
 	t.Parallel()
 	k, _, _ := newFake(t, someone(t))
-	stray, used, theirs := markOf(k.me), markOf(k.me), markOf(k.me)
+	stray, kept, used, theirs := markOf(k.me), markOf(k.me), markOf(k.me), markOf(k.me)
 	used.Name, used.PID, theirs.Checkout = "b", alivePID, "/home/anna/other"
-	for _, o := range []Owner{stray, used, theirs} {
+	kept.Name, kept.Keep = "c", true
+	for _, o := range []Owner{stray, kept, used, theirs} {
 		require.NoError(t, k.registry.write(o))
 	}
 	_, _, err := k.GC(t.Context(), false)
 	require.NoError(t, err)
-	require.FileExists(t, stray.source(k.registry.dir))
+	require.NoFileExists(t, stray.source(k.registry.dir))
+	require.FileExists(t, kept.source(k.registry.dir))
 	_, _, err = k.GC(t.Context(), true)
 	require.NoError(t, err)
-	require.NoFileExists(t, stray.source(k.registry.dir))
+	require.NoFileExists(t, kept.source(k.registry.dir))
 	require.FileExists(t, used.source(k.registry.dir))
 	require.FileExists(t, theirs.source(k.registry.dir))
 	marked, err := Marked(k.me)
