@@ -33,6 +33,7 @@ daemon=
 cleanup() {
 	[ -z "$daemon" ] || { within docker ps --all --quiet | xargs --no-run-if-empty nsenter --net="/proc/$holder/ns/net" docker rm --force --volumes >/dev/null; kill "$daemon"; wait "$daemon"; } || true
 	kill "$holder" || true
+	umount "$work/docker" || true # dockerd leaves its own mount of it
 	rm -rf "$work"
 } 2>/dev/null
 trap cleanup EXIT
@@ -43,7 +44,7 @@ within ip link set lo up
 mkdir -p "$work/bin"
 cp "$steamer" "$work/bin/steamer" # where both users can run it
 printf '{"runtimes": {"steamer": {"path": "%s", "runtimeArgs": ["oci-runtime"]}}, "default-runtime": "steamer"}' "$work/bin/steamer" >"$work/daemon.json"
-within dockerd --config-file "$work/daemon.json" --data-root "$work/docker" --exec-root "$work/exec" --pidfile "$work/pid" --host "$DOCKER_HOST" --group "$second" --log-level warn >"$work/dockerd.log" 2>&1 &
+(exec nsenter --net="/proc/$holder/ns/net" dockerd --config-file "$work/daemon.json" --data-root "$work/docker" --exec-root "$work/exec" --pidfile "$work/pid" --host "$DOCKER_HOST" --group "$second" --log-level warn >"$work/dockerd.log" 2>&1) &
 daemon=$!
 for ((n = 0; n < 300; n++)); do
 	within docker info >/dev/null 2>&1 && break
@@ -70,10 +71,8 @@ done
 smallest=("$work/bin/steamer" test --topology cloud-native --scenarios none --tenants 10)
 
 # What others have: a service, a network, a volume, and a kind cluster whose node carries no mark of Steamer's.
-image=$(user 1 "$work/bin/steamer" images build postgresql | tail -n 1)
-if [ -f "$image" ]; then
-	image=$(within docker load --quiet --input "$image" | sed 's/^Loaded image[^:]*: //')
-fi
+image=$(user 1 "$work/bin/steamer" images build postgresql | awk 'END { print $2 }')
+within docker load --quiet --input "$source_cache/images/$(basename "$image" | tr : -).tar" >/dev/null
 within docker network create theirs >/dev/null
 within docker volume create theirs >/dev/null
 within docker run --detach --name service --network theirs --volume theirs:/data --entrypoint sleep "$image" infinity >/dev/null
@@ -140,7 +139,7 @@ interrupted() {
 		read -r -t 0.1 <> <(:) || true
 	done
 	kill "-$signal" "$pid" 2>/dev/null || true
-	wait "$pid" || code=$?
+	wait "$pid" 2>/dev/null || code=$?
 	if [ "$signal" = KILL ]; then
 		expected=' 137 0 '
 		user 1 "$work/bin/steamer" cluster gc >"$work/gc" 2>&1 || { cat "$work/gc"; failed=1; }

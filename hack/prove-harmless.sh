@@ -3,7 +3,8 @@
 # network settings, mounts, network namespaces and Steamer's own traces are recorded before and after
 #   1. a run of each of two checkouts (caches) at once, with the same cluster name and port;
 #   2. SIGINT, and SIGKILL followed by `steamer cluster gc`, at random moments of a run.
-# Prints a table and fails on any difference. Needs root and a host without a running Docker. Images are taken from the cache, or built first.
+# Prints a table and fails on any difference. Then hack/prove-harmless-shared.sh does the like on a Docker that two users share.
+# Needs root and a host without a running Docker. Images are taken from the cache, or built first.
 # Usage: hack/prove-harmless.sh [-i SIGINTS] [-k SIGKILLS] [-r REPEATS] [-s SEED] [-t TOPOLOGY]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -160,5 +161,8 @@ interrupted() {
 for ((n = 0; n < interrupts; n++)); do interrupted INT; done
 for ((n = 0; n < kills; n++)); do interrupted KILL; done
 
+echo
+echo 'On a Docker that two users share:'
+hack/prove-harmless-shared.sh -i "$interrupts" -k "$kills" -s "$seed" || failed=1
 [ "$failed" = 0 ] && echo 'harmless' || echo 'NOT harmless' >&2
 exit "$failed"
