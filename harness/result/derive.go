@@ -2,6 +2,7 @@ package result
 
 import (
 	"math"
+	"sort"
 	"time"
 )
 
@@ -25,6 +26,13 @@ func (w Window) overlap(from, to time.Time) float64 {
 	return max(0, to.Sub(from).Seconds())
 }
 
+// spans are the indices, end not included, of those of n samples in the order of time whose span since the sample before may lie in the window. Judges look
+// at a series in many short windows.
+func (w Window) spans(n int, at func(int) time.Time) (first, end int) {
+	first = max(1, sort.Search(n, func(i int) bool { return at(i).After(w.From) }))
+	return first, min(n, first+sort.Search(max(0, n-first), func(i int) bool { return !at(first + i).Before(w.To) })+1)
+}
+
 // Measured is the span in which l measured, warm-up excluded, excursions included.
 func (l *Load) Measured() Window {
 	from := l.Start.Add(seconds(l.WarmupSeconds))
@@ -42,7 +50,8 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 // covered is the part of w the samples cover, in seconds; a container that
 // started late or was sampled sparsely covers less than the whole.
 func (s *ResourceSeries) CPUSeconds(w Window) (used, covered float64) {
-	for i := 1; i < len(s.Samples); i++ {
+	first, end := w.spans(len(s.Samples), func(i int) time.Time { return s.Samples[i].At })
+	for i := first; i < end; i++ {
 		// A reading is the mean since the one before it, so it stands for that span.
 		d := w.overlap(s.Samples[i-1].At, s.Samples[i].At)
 		used += s.Samples[i].CPUCores * d
@@ -59,7 +68,8 @@ func (g *Generator) Cores(w Window) float64 {
 // cpu is the CPU time of the k6 process within w in seconds, by its samples.
 func (g *Generator) cpu(w Window) float64 {
 	used := 0.0
-	for i := 1; i < len(g.Samples); i++ {
+	first, end := w.spans(len(g.Samples), func(i int) time.Time { return g.Samples[i].At })
+	for i := first; i < end; i++ {
 		used += g.Samples[i].CPUCores * w.overlap(g.Samples[i-1].At, g.Samples[i].At)
 	}
 	return used

@@ -160,7 +160,8 @@ func (t *Topology) most(w Window) float64 {
 // interrupts is the CPU time of interrupts in w in seconds.
 func (s *ResourceSeries) interrupts(w Window) float64 {
 	sum := 0.0
-	for i := 1; i < len(s.Samples); i++ {
+	first, end := w.spans(len(s.Samples), func(i int) time.Time { return s.Samples[i].At })
+	for i := first; i < end; i++ {
 		sum += s.Samples[i].Interrupts * w.overlap(s.Samples[i-1].At, s.Samples[i].At)
 	}
 	return sum
