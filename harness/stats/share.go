@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -132,7 +133,21 @@ func blockVariances(x []float64) []blockVariance {
 
 // studentT is the quantile 1-level of Student's t for a variance estimated from so many blocks.
 func studentT(level float64, blocks int) float64 {
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(blocks - 1)}.Quantile(1 - level)
+	key := studentKey{level, blocks}
+	if known, ok := students.Load(key); ok {
+		return known.(float64)
+	}
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(blocks - 1)}.Quantile(1 - level)
+	students.Store(key, t)
+	return t
+}
+
+// students remembers quantiles: those of a few lengths of series are asked for again and again.
+var students sync.Map //nolint:gochecknoglobals // a cache of a pure function
+
+type studentKey struct {
+	level  float64
+	blocks int
 }
 
 // clopperPearsonLower is the exact lower bound of a share of which n observations have hits; neither has to be whole.
