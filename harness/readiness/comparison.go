@@ -19,15 +19,22 @@ func decodeComparison(path string, data []byte) (Compared, error) {
 	return Compared{doc}, err
 }
 
-// decodeChartComparison also asks that two releases of a chart were compared, both with the same values or none: what processes on one
-// machine do, a chart against itself or another, one with values that the other has not, and a comparison to calibrate with say nothing about a release.
 func decodeChartComparison(path string, data []byte) (Compared, error) {
-	c, err := decodeComparison(path, data)
-	if err == nil && (c.doc.A.Chart == nil || c.doc.B.Chart == nil || c.doc.B.Chart.Digest == "") {
-		err = exit.Invalidf(path, "use a comparison of two charts", "it does not say which charts it compared")
-	}
+	doc, err := compare.Decode(path, data)
 	if err != nil {
-		return c, err
+		return Compared{}, err
+	}
+	return ComparedCharts(path, doc)
+}
+
+// ComparedCharts takes a comparison for evidence; path is used in errors, which are of code exit.Invalid. It asks that
+// two releases of a chart were compared, both with the same values or none: what processes on one machine do, a chart
+// against itself or another, one with values that the other has not, and a comparison to calibrate with say nothing
+// about a release.
+func ComparedCharts(path string, doc *compare.Comparison) (c Compared, err error) {
+	c.doc = doc
+	if doc.A.Chart == nil || doc.B.Chart == nil || doc.B.Chart.Digest == "" {
+		return c, exit.Invalidf(path, "use a comparison of two charts", "it does not say which charts it compared")
 	}
 	switch a, b := c.doc.A, c.doc.B; {
 	case a.Chart.Digest == b.Chart.Digest:
