@@ -3,6 +3,7 @@ package result
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // validate checks what the types alone cannot say.
@@ -62,6 +63,9 @@ func (t *Topology) validate() error {
 
 // validateCounts refuses counts that no load can have.
 func (l *Load) validateCounts() error {
+	if err := l.validateTotals(); err != nil {
+		return err
+	}
 	for i, th := range l.Thresholds {
 		if th.From != FromIntended && th.From != FromActual || !(th.Limit > 0) {
 			return fmt.Errorf("load: thresholds[%d]: %v ms from the start %q is no limit", i, th.Limit, th.From)
@@ -75,6 +79,37 @@ func (l *Load) validateCounts() error {
 			if n < 0 || n > iv.Fetches {
 				return fmt.Errorf("load: %d of %d fetches above a threshold at %v s", n, iv.Fetches, iv.Offset)
 			}
+		}
+	}
+	return nil
+}
+
+// validateTotals refuses counts and latencies below 0, and seconds in which more went wrong than the totals admit.
+func (l *Load) validateTotals() error {
+	total := []int64{l.Failed, l.Wrong, l.Dropped, l.Fetches}
+	seconds := make([]int64, len(total))
+	for _, iv := range l.Series {
+		of := []int64{iv.Failed, iv.Wrong, iv.Dropped, iv.Fetches}
+		if slices.Min(of) < 0 {
+			return fmt.Errorf("load: a count at %v s is below 0", iv.Offset)
+		}
+		for i, n := range of {
+			if iv.Phase == "measure" {
+				seconds[i] += n
+			}
+		}
+	}
+	for i, what := range []string{"failed fetches", "wrong values", "dropped arrivals", "fetches"} {
+		if total[i] < 0 {
+			return fmt.Errorf("load: %d %s", total[i], what)
+		}
+		if seconds[i] > total[i] && what != "fetches" { // of which a judge says that they do not add up
+			return fmt.Errorf("load: its seconds have %d %s, and its total is %d", seconds[i], what, total[i])
+		}
+	}
+	for _, d := range []Distribution{l.Actual, l.Intended} {
+		if d.Count < 0 || min(d.Mean, d.Min, d.P50, d.P90, d.P95, d.P99, d.P999, d.Max) < 0 {
+			return fmt.Errorf("load: a latency is below 0")
 		}
 	}
 	return nil
