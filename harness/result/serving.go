@@ -50,16 +50,24 @@ func (t *Topology) Serving(w Window) float64 {
 	}
 	var spans, all []Window
 	var active []*ResourceSeries
+	standbys, marked := 0, false
 	for i := range t.Resources {
 		s := &t.Resources[i]
 		if s.Component != openBao {
 			continue
 		}
-		if s.Role == "active" {
+		switch s.Role {
+		case "active":
 			active = append(active, s)
+		case "standby":
+			standbys++
 		}
 		for j := 1; j < len(s.Samples); j++ {
 			span := Window{From: s.Samples[j-1].At, To: s.Samples[j].At}
+			if s.Samples[j].empty() {
+				marked = marked || s.Samples[j].Active
+				continue
+			}
 			all = append(all, span)
 			if s.Samples[j].Active {
 				spans = append(spans, span)
@@ -70,12 +78,17 @@ func (t *Topology) Serving(w Window) float64 {
 	switch {
 	case len(spans) > 0:
 		return math.Min(1, w.union(spans)/whole)
-	case len(active) == 1 && !changed:
+	case len(active) == 1 && !changed && !marked:
 		_, covered := active[0].CPUSeconds(w)
 		return covered / whole
+	case marked || len(active) == 0 && standbys > 0: // the others are known not to have served
+		return 0
 	}
 	return math.Min(least(t.coverage(openBao, w)), w.union(all)/whole)
 }
+
+// empty reports whether nothing was read: what runs has memory.
+func (x ResourceSample) empty() bool { return x.CPUCores == 0 && x.MemoryMiB == 0 }
 
 // openBao is the component that is judged.
 const openBao = "openbao"

@@ -18,7 +18,7 @@ func TestServing(t *testing.T) {
 	pod := func(name, role string, first, last, from, to int) result.ResourceSeries {
 		s := result.ResourceSeries{Component: "openbao", Name: name, Role: role, Samples: []result.ResourceSample{}}
 		for i := first; i <= last; i++ {
-			s.Samples = append(s.Samples, result.ResourceSample{At: start.Add(time.Duration(i) * time.Second), Active: i > from && i <= to})
+			s.Samples = append(s.Samples, result.ResourceSample{At: start.Add(time.Duration(i) * time.Second), MemoryMiB: 64, Active: i > from && i <= to})
 		}
 		return s
 	}
@@ -39,6 +39,7 @@ func TestServing(t *testing.T) {
 		"no roles: each may be the one":      {[]result.ResourceSeries{pod("a", "", 0, 20, 0, 0), pod("b", "", 0, 5, 0, 0)}, nil, 0.25},
 		"one process":                        {[]result.ResourceSeries{pod("a", "", 0, 20, 0, 0)}, nil, 1},
 		"nothing":                            {nil, nil, 0},
+		"only a standby":                     {[]result.ResourceSeries{pod("b", "standby", 0, 20, 0, 0)}, nil, 0},
 	} {
 		top := result.Topology{Resources: tc.pods, Events: tc.events}
 		require.InDelta(t, tc.want, top.Serving(w), 1e-9, name)
