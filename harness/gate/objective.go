@@ -101,6 +101,11 @@ func (l Limit) judge(t *result.Topology, o judging) (c result.Check, isLatency b
 	case verdict == result.Pass:
 	case verdict == result.Inconclusive:
 		c.Verdict, c.Reason = verdict, why
+		if b := c.Bounds; b != nil && b.Measured > b.Allowed { // no other run makes it held
+			if c.Owner = result.OwnerSubject; m.latency && o.excuse != "" {
+				c.Owner, c.Reason = result.OwnerMachine, why+", and "+o.excuse
+			}
+		}
 		if !o.whole && slices.Contains(t.Load.NotJudged, l.Metric) {
 			c.Informational, c.Reason = true, "profile "+t.Load.Profile+" does not judge it: "+why
 		}
