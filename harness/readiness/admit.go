@@ -38,7 +38,7 @@ func (p Policy) Admits(e *Evidence) error {
 				"compare with that one (steamer compare --base), or name the release before with --previous",
 				"it compares with %s, and the declared previous release is %s", exactly(*c.Doc.doc.A.Chart), exactly(*p.Previous))
 		case d.Reuse:
-			return exit.Invalidf("--from "+c.Path, "repeat it without --reuse", "it kept connections open, and each job opens its own")
+			return exit.Invalidf("--from "+c.Path, "repeat it without --reuse-connections", "it kept connections open, and each job opens its own")
 		case d.Mode != load.Inline:
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --mode "+load.Inline, "it fetched in mode %q, and jobs fetch in mode %s", d.Mode, load.Inline)
 		}
