@@ -328,7 +328,7 @@ func elsewhere() map[string]string {
 		"localbao/server.go":              "OpenBao's own key file, for the owner alone, removed with it",
 		"localbao/tls.go":                 "OpenBao's own key file, for the owner alone, removed with it",
 		"images/cache.go":                 "images: programs and packages",
-		"images/debian.go":                "apt's sources for one download",
+		"images/debian_versions.go":       "versions of Debian packages",
 		"images/layer.go":                 "images: programs and packages",
 		"images/lock.go":                  "an empty lock",
 		"images/node.go":                  "images: programs and packages",

@@ -36,6 +36,7 @@ type State struct {
 	namespace *engine.Namespace       // of the private engine, where this process is inside it
 	pulled    chart.Pulled            // charts that the command pulled
 	named     map[string]images.Image // images that flags name, in archives, by their references
+	versions  *images.Versions        // of Debian packages, that the command keeps to
 	inherit   []*os.File              // to stay open when this process begins again
 	sockets   []int                   // descriptors of listeners that this process inherited from itself
 }
@@ -147,7 +148,7 @@ func (s *State) builder() (*images.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &images.Builder{Root: root, Cache: cache, Source: from}, nil
+	return &images.Builder{Root: root, Cache: cache, Source: from, Offline: s.namespace != nil, Versions: s.versions}, nil
 }
 
 func (s *State) engineOptions() (engine.Options, error) {

@@ -90,6 +90,9 @@ func printImages(state *State, list []images.Image) error {
 	fmt.Fprintln(w, "IMAGE\tREFERENCE\tSIZE\tID")
 	for _, image := range list {
 		size, digest := "not built", "-"
+		if image.Ref == "" { // its tag covers versions that Debian's mirror was not asked for yet
+			image.Ref = "-"
+		}
 		if image.Digest != "" {
 			size, digest = fmt.Sprintf("%d MiB", image.Size>>20), image.Digest[:19]
 		}

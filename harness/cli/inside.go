@@ -23,6 +23,8 @@ import (
 type handover struct {
 	Charts chart.Pulled            `json:"charts"`
 	Images map[string]images.Image `json:"images"` // those that flags name, pulled into archives, by their references
+	// Versions of Debian packages that images were chosen by.
+	Versions map[string][]string `json:"versions"`
 	// Listeners are descriptors of sockets that the second part inherits.
 	Listeners []int `json:"listeners"`
 }
@@ -30,6 +32,7 @@ type handover struct {
 // arrive finds out whether this process is inside the private engine's network namespace, and takes over what it
 // left for itself.
 func (s *State) arrive() error {
+	s.versions = &images.Versions{}
 	opts, err := s.engineOptions()
 	if err != nil {
 		return nil // without a cache there is no private engine; who needs the cache says so
@@ -44,6 +47,7 @@ func (s *State) arrive() error {
 	if err := json.Unmarshal(s.namespace.Handover, &left); err != nil {
 		return err
 	}
+	s.versions.Adopt(left.Versions)
 	s.pulled, s.named, s.sockets = left.Charts, left.Images, left.Listeners
 	return nil
 }
@@ -121,6 +125,7 @@ func (s *State) begin(ctx context.Context, left handover) error {
 	if err != nil {
 		return err
 	}
+	left.Versions = s.versions.All()
 	data, err := json.Marshal(left)
 	if err != nil {
 		return err

@@ -13,10 +13,9 @@ import (
 // tidyTime is what a cancelled build may take to remove its own temporary files and mounts.
 const tidyTime = 20 * time.Second
 
-// run runs a command made with exec.CommandContext; its error ends with the last lines of what the
-// command printed. Cancelling asks the command's whole process group to end: go and mmdebstrap start
+// run runs a command made with exec.CommandContext and returns what it printed; its error ends with the last lines of that. Cancelling asks the command's whole process group to end: go and mmdebstrap start
 // others, which would go on working, and mmdebstrap unmounts and removes its tree first.
-func run(cmd *exec.Cmd) error {
+func run(cmd *exec.Cmd) (string, error) {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -34,7 +33,7 @@ func run(cmd *exec.Cmd) error {
 	}
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(output.String()), "\n")
-		return fmt.Errorf("%w\n%s", err, strings.Join(lines[max(0, len(lines)-20):], "\n"))
+		return "", fmt.Errorf("%w\n%s", err, strings.Join(lines[max(0, len(lines)-20):], "\n"))
 	}
-	return nil
+	return output.String(), nil
 }

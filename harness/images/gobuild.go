@@ -49,7 +49,7 @@ func (b *Builder) binary(ctx context.Context, bin binary) (string, error) {
 		"-ldflags", strings.Join(append([]string{"-s", "-w"}, bin.ldflags...), " "), "-o", partial, bin.pkg)
 	cmd.Dir = filepath.Join(b.Root, bin.module)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH, "GOWORK=off", "GOFLAGS=-mod=readonly")
-	if err := run(cmd); err != nil {
+	if _, err := run(cmd); err != nil {
 		return "", fmt.Errorf("go build of %s in %s: %w", bin.name, bin.module, err)
 	}
 	if err := os.Rename(partial, path); err != nil {

@@ -110,7 +110,8 @@ func TestCancelEndsTheProcessGroup(t *testing.T) {
 	pidFile := filepath.Join(dir, "pid")
 	finished := make(chan error, 1)
 	go func() {
-		finished <- run(exec.CommandContext(ctx, "sh", "-c", `sleep 300 & echo $! > "$0.new"; mv "$0.new" "$0"; wait`, pidFile))
+		_, err := run(exec.CommandContext(ctx, "sh", "-c", `sleep 300 & echo $! > "$0.new"; mv "$0.new" "$0"; wait`, pidFile))
+		finished <- err
 	}()
 	var pid string
 	require.Eventually(t, func() bool {
@@ -134,7 +135,7 @@ func TestCancelEndsTheProcessGroup(t *testing.T) {
 
 func TestRunKeepsTheLastLines(t *testing.T) {
 	t.Parallel()
-	err := run(exec.CommandContext(t.Context(), "sh", "-c", "seq 1 50; echo the cause >&2; exit 3"))
+	_, err := run(exec.CommandContext(t.Context(), "sh", "-c", "seq 1 50; echo the cause >&2; exit 3"))
 	require.ErrorContains(t, err, "exit status 3")
 	require.ErrorContains(t, err, "the cause")
 	require.NotContains(t, err.Error(), "\n30\n")

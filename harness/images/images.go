@@ -44,6 +44,8 @@ type Image struct {
 	// kind's: it brings kindnet.
 	Pulled   bool   `json:"pulled,omitempty"`
 	Upstream string `json:"upstream,omitempty"` // reference with the digest that it was pulled by
+	// Packages are the Debian packages inside, each as name=version, by the label of the root file system that holds them. The tag of a built image covers them.
+	Packages map[string][]string `json:"packages,omitempty"`
 }
 
 // Source says where images come from.
@@ -73,11 +75,16 @@ type Builder struct {
 	Root   string // Steamer's source tree: the build modules are in it
 	Cache  string // cache directory, absolute; created on demand; several processes may share it
 	Source Source // where images come from
+	// Offline says that no network leads anywhere: versions of Debian packages are those that the cache knows, however old.
+	Offline bool
+	// Versions are kept to by every builder that shares them; nil goes by the cache alone.
+	Versions *Versions
 	// Progress is told when a piece of work starts (seconds < 0) and when it is done.
 	Progress func(work string, seconds float64)
 
-	catalog  map[string]recipe // replaces the recipes in tests
-	upstream map[string]pin    // replaces registry.yaml in tests
+	catalog  map[string]recipe                                     // replaces the recipes in tests
+	upstream map[string]pin                                        // replaces registry.yaml in tests
+	simulate func(ctx context.Context, r rootfs) ([]string, error) // replaces Debian's mirror in tests
 
 	asking sync.Mutex       // guards asked
 	asked  map[string]error // registry to why it does not answer
@@ -92,7 +99,9 @@ type recipe struct {
 	version string
 	inputs  []string // files and directories under Root whose content decides the image
 	extra   []string // other strings that decide it
-	build   func(ctx context.Context, b *Builder) (v1.Image, error)
+	debian  []rootfs // root file systems of Debian packages, whose versions decide it
+	// build is given each root's packages, by its label.
+	build func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error)
 }
 
 func (b *Builder) recipes() map[string]recipe {
@@ -138,22 +147,24 @@ func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) 
 	return images, group.Wait()
 }
 
-// List returns what the cache holds of the images that Ensure would use, without pulling or building.
+// List returns what the cache holds of the images that Ensure would use, without pulling or building, and without
+// asking Debian's mirror: an image whose packages have unknown versions has no reference yet.
 func (b *Builder) List() ([]Image, error) {
 	var found []Image
 	recipes := b.recipes()
 	for _, n := range b.names() {
-		candidates, err := b.candidates(n, recipes[n])
+		image, pulled, err := b.pulled(n)
 		if err != nil {
 			return nil, err
 		}
-		image := candidates[len(candidates)-1]
-		for _, c := range candidates {
-			if exists(c.Archive) {
-				if image, err = fill(c); err != nil {
-					return nil, err
-				}
-				break
+		if !pulled || b.Source != FromPull && !exists(image.Archive) {
+			if image, err = b.listed(n, recipes[n]); err != nil {
+				return nil, err
+			}
+		}
+		if image.Archive != "" && exists(image.Archive) {
+			if image, err = fill(image); err != nil {
+				return nil, err
 			}
 		}
 		found = append(found, image)
@@ -161,42 +172,59 @@ func (b *Builder) List() ([]Image, error) {
 	return found, nil
 }
 
-// candidates describes the forms in which the source allows an image, best first: pulled, built.
-func (b *Builder) candidates(n string, r recipe) ([]Image, error) {
-	var list []Image
-	p, err := b.pin(n)
+// listed describes an image that is built as far as that is known.
+func (b *Builder) listed(n string, r recipe) (Image, error) {
+	debian, err := b.known(r.debian)
+	if errors.Is(err, errUnknownVersions) {
+		return Image{Name: n, Version: r.version}, nil
+	}
 	if err != nil {
-		return nil, err
+		return Image{}, err
 	}
-	if p.Reference != "" && b.Source != FromBuild {
-		image, err := b.describePulled(n, p)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, image)
-	}
-	if b.Source == FromPull && len(list) > 0 {
-		return list, nil
-	}
-	built, err := b.describe(n, r)
-	return append(list, built), err
+	return b.describe(n, r, debian)
 }
 
-// describe computes the content address of an image that is built.
-func (b *Builder) describe(n string, r recipe) (Image, error) {
-	key, err := b.key(append(slices.Clone(r.extra), n, r.version), r.inputs...)
+// pulled describes the form in which an image is pulled, and reports whether the source allows that.
+func (b *Builder) pulled(n string) (Image, bool, error) {
+	p, err := b.pin(n)
+	if err != nil || p.Reference == "" || b.Source == FromBuild {
+		return Image{}, false, err
+	}
+	image, err := b.describePulled(n, p)
+	return image, true, err
+}
+
+// describe computes the content address of an image that is built of these packages.
+func (b *Builder) describe(n string, r recipe, debian map[string][]string) (Image, error) {
+	parts := append(slices.Clone(r.extra), n, r.version)
+	for _, root := range r.debian {
+		parts = append(append(parts, root.label), root.arguments(debian[root.label])...)
+	}
+	key, err := b.key(parts, r.inputs...)
 	if err != nil {
 		return Image{}, exit.Environmentf("image "+n, "restore the source tree, or name a whole one with --root", "%w", err)
 	}
+	if len(debian) == 0 {
+		debian = nil
+	}
 	return Image{
-		Name: n, Version: r.version,
+		Name: n, Version: r.version, Packages: debian,
 		Ref:     fmt.Sprintf("%s/%s:%s-%s", Repository, n, r.version, key),
 		Archive: filepath.Join(b.Cache, "images", fmt.Sprintf("%s-%s-%s.tar", n, r.version, key)),
 	}, nil
 }
 
+// address finds out which image would be built. The mirror is asked for versions that were not asked for within the span.
+func (b *Builder) address(ctx context.Context, n string, r recipe, span time.Duration) (Image, error) {
+	debian, err := b.packages(ctx, r.debian, span)
+	if err != nil {
+		return Image{}, buildError(ctx, n, err)
+	}
+	return b.describe(n, r, debian)
+}
+
 func (b *Builder) ensure(ctx context.Context, n string, r recipe) (Image, error) {
-	candidates, err := b.candidates(n, r)
+	pulled, pulls, err := b.pulled(n)
 	if err != nil {
 		return Image{}, err
 	}
@@ -205,48 +233,92 @@ func (b *Builder) ensure(ctx context.Context, n string, r recipe) (Image, error)
 		return Image{}, cacheError(ctx, n, err)
 	}
 	defer release()
-	for _, c := range candidates {
-		if exists(c.Archive) {
-			return fill(c)
+	if pulls && exists(pulled.Archive) {
+		return fill(pulled)
+	}
+	var built Image
+	var unknown error // why it cannot be built
+	if !pulls || b.Source != FromPull {
+		built, unknown = b.address(ctx, n, r, askedDaily)
+		if ctx.Err() != nil {
+			return Image{}, ctx.Err()
+		}
+		if unknown == nil && exists(built.Archive) {
+			return fill(built)
 		}
 	}
 	var failed error // why it was not pulled
-	for _, c := range candidates {
-		if !c.Pulled {
-			if c, err = b.build(ctx, c, r); err != nil && failed != nil && ctx.Err() == nil {
-				err = fmt.Errorf("%w\n  before that: %w", err, failed)
-			}
-			return c, err
+	if pulls {
+		if failed, err = b.tryPull(ctx, pulled); err != nil {
+			return pulled, err
 		}
-		p, err := b.pin(n)
-		if err != nil {
-			return c, err
+		if failed == nil {
+			return fill(pulled)
 		}
-		if err = b.pull(ctx, c, p); err == nil {
-			return fill(c)
+		if b.Source == FromPull {
+			return Image{}, failed
 		}
-		if ctx.Err() != nil {
-			return c, ctx.Err()
-		}
-		if !errors.Is(err, errNoAnswer) { // an answer that does not lead to the image is worth a line
-			b.work("image " + n + " cannot be pulled: " + err.Error())
-		}
-		failed = pullError(n, err)
 	}
-	return Image{}, failed
+	err = unknown
+	if err == nil {
+		built, err = b.build(ctx, built, r)
+	}
+	if err != nil && failed != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w\n  before that: %w", err, failed)
+	}
+	return built, err
+}
+
+// tryPull pulls an image. It returns why that failed, or an error that ends the search.
+func (b *Builder) tryPull(ctx context.Context, image Image) (failed, err error) {
+	p, err := b.pin(image.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err = b.pull(ctx, image, p); err == nil {
+		return nil, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if !errors.Is(err, errNoAnswer) { // an answer that does not lead to the image is worth a line
+		b.work("image " + image.Name + " cannot be pulled: " + err.Error())
+	}
+	return pullError(image.Name, err), nil
+}
+
+// fetches reports whether packages have to be fetched for an image.
+func (b *Builder) fetches(image Image, r recipe) bool {
+	return slices.ContainsFunc(r.debian, func(root rootfs) bool {
+		path, err := b.debianPath(root, image.Packages[root.label])
+		return err == nil && !exists(path)
+	})
+}
+
+func buildError(ctx context.Context, n string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return exit.Environmentf("image "+n, "steamer doctor; then steamer images build "+n, "%w", err)
 }
 
 // build makes an image that the cache does not hold.
 func (b *Builder) build(ctx context.Context, image Image, r recipe) (Image, error) {
 	n := image.Name
+	if b.fetches(image, r) && !b.Offline {
+		var err error
+		if image, err = b.address(ctx, n, r, askedJust); err != nil {
+			return image, err
+		}
+		if exists(image.Archive) {
+			return fill(image)
+		}
+	}
 	done := b.work("image " + n)
 	defer os.RemoveAll(filepath.Join(b.Cache, "layers", n))
-	built, err := r.build(ctx, b)
+	built, err := r.build(ctx, b, image.Packages)
 	if err != nil {
-		if ctx.Err() != nil {
-			return image, ctx.Err()
-		}
-		return image, exit.Environmentf("image "+n, "steamer doctor; then steamer images build "+n, "%w", err)
+		return image, buildError(ctx, n, err)
 	}
 	if err := save(image, built); err != nil {
 		return image, cacheError(ctx, n, err)

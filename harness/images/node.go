@@ -53,8 +53,15 @@ func nodeRecipe() recipe {
 			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", "harness/images/kubernetes",
 			"harness/images/etcd", "harness/images/containerd", "harness/images/cni", "harness/images/coredns", "harness/images/pause",
 		},
-		build: buildNode,
+		debian: []rootfs{nodeRoot(), proxyRootfs()},
+		build:  buildNode,
 	}
+}
+
+func nodeRoot() rootfs { return rootfs{label: "node", variant: "minbase", packages: nodePackages} }
+
+func proxyRootfs() rootfs {
+	return rootfs{label: "kube-proxy", variant: "extract", packages: proxyPackages}
 }
 
 // nodeBinaries are built for the node image; the key is where each goes, "" for those that only go into control plane images.
@@ -87,16 +94,16 @@ func nodeBinaries() map[string]binary {
 	return binaries
 }
 
-func buildNode(ctx context.Context, b *Builder) (v1.Image, error) {
+func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
 	var root, proxyRoot string
 	files := map[string]entry{}
 	built := map[string]string{}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { // waits for disk and network while the compilers use the processors
-		if root, err = b.debianRoot(groupCtx, rootfs{label: "node", variant: "minbase", packages: nodePackages}); err != nil {
+		if root, err = b.debianRoot(groupCtx, nodeRoot(), debian[nodeRoot().label]); err != nil {
 			return err
 		}
-		proxyRoot, err = b.debianRoot(groupCtx, rootfs{label: "kube-proxy", variant: "extract", packages: proxyPackages})
+		proxyRoot, err = b.debianRoot(groupCtx, proxyRootfs(), debian[proxyRootfs().label])
 		return err
 	})
 	group.Go(func() error {

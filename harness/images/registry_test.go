@@ -85,7 +85,7 @@ func testBuilder(t *testing.T, source Source, reference string) (b *Builder, bui
 	root := t.TempDir()
 	writeFile(t, root, "input.sh", "echo 1")
 	hello := func(n string) recipe {
-		return recipe{version: "1.2", inputs: []string{"input.sh"}, build: func(_ context.Context, b *Builder) (v1.Image, error) {
+		return recipe{version: "1.2", inputs: []string{"input.sh"}, build: func(_ context.Context, b *Builder, _ map[string][]string) (v1.Image, error) {
 			builds.Add(1)
 			return b.single(n, v1.Config{Entrypoint: []string{"/hello"}}, map[string]entry{"/hello": {data: []byte(n)}})
 		}}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 )
@@ -66,20 +67,12 @@ func (b *Builder) Load(dir string) ([]Image, error) {
 	if err := json.Unmarshal(data, &manifest); err != nil {
 		return nil, exit.Invalidf(filepath.Join(dir, Manifest), "copy the directory again", "%w", err)
 	}
-	expected := map[string]Image{} // described only: loading also mends a cached archive that cannot be read
-	recipes := b.recipes()
-	for _, n := range b.names() {
-		candidates, err := b.candidates(n, recipes[n])
+	for _, entry := range manifest {
+		image, err := b.expected(entry.Image)
 		if err != nil {
 			return nil, err
 		}
-		for _, image := range candidates {
-			expected[image.Ref] = image
-		}
-	}
-	for _, entry := range manifest {
-		image, ok := expected[entry.Ref]
-		if !ok {
+		if image.Ref == "" || image.Ref != entry.Ref {
 			return nil, exit.Invalidf(entry.Ref, "save the images with the same version of Steamer", "this source tree makes another image")
 		}
 		if err := os.MkdirAll(filepath.Dir(image.Archive), 0o755); err != nil {
@@ -97,8 +90,54 @@ func (b *Builder) Load(dir string) ([]Image, error) {
 			_ = os.Remove(partial)
 			return nil, exit.Invalidf(entry.File, "copy the directory again", "%w", err)
 		}
+		if err := b.learn(image); err != nil {
+			return nil, exit.Environmentf("cache "+b.Cache, "name another with --cache (or STEAMER_CACHE)", "%w", err)
+		}
 	}
 	return b.List()
+}
+
+// expected describes the image that this source tree would make in place of one that was saved: pulled, or built of the same packages. It is described only:
+// loading also replaces a cached archive that cannot be read.
+func (b *Builder) expected(s Image) (Image, error) {
+	r, ok := b.recipes()[s.Name]
+	if !ok {
+		return Image{}, nil
+	}
+	image, pulls, err := b.pulled(s.Name)
+	if err != nil || pulls && (image.Ref == s.Ref || b.Source == FromPull) {
+		return image, err
+	}
+	for _, root := range r.debian {
+		if !root.complete(s.Packages[root.label]) {
+			return Image{}, nil
+		}
+	}
+	return b.describe(s.Name, r, s.Packages)
+}
+
+// learn keeps the versions of an image that was loaded, as a mirror's answer of now would be: the machine may have no other way to know them.
+func (b *Builder) learn(image Image) error {
+	if image.Pulled {
+		return nil
+	}
+	for _, root := range b.recipes()[image.Name].debian {
+		path, err := b.keptPath(root)
+		if err != nil {
+			return err
+		}
+		release, err := b.lock(context.Background(), "versions-"+root.label)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		err = writeKept(path, &resolved{Packages: image.Packages[root.label], Found: now, Asked: now})
+		release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyFile copies a file and returns the SHA-256 of what it copied, in hexadecimal. On an error it leaves no part of the copy.

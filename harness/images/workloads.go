@@ -46,12 +46,17 @@ func openbaoRecipe() recipe {
 	return recipe{
 		version: OpenBaoVersion,
 		inputs:  []string{"harness/images/workloads.go", "harness/images/layer.go", "harness/images/files/openbao", "harness/images/openbao"},
-		build: func(ctx context.Context, b *Builder) (v1.Image, error) {
+		debian:  []rootfs{busyboxRoot()},
+		build: func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
 			bao, err := b.OpenBaoBinary(ctx)
 			if err != nil {
 				return nil, err
 			}
-			busybox, err := b.debianFile(ctx, "busybox-static", "bin/busybox")
+			root, err := b.debianRoot(ctx, busyboxRoot(), debian[busyboxRoot().label])
+			if err != nil {
+				return nil, err
+			}
+			busybox, err := fileOf(root, "bin/busybox")
 			if err != nil {
 				return nil, err
 			}
@@ -60,7 +65,7 @@ func openbaoRecipe() recipe {
 				return nil, err
 			}
 			files := map[string]entry{
-				"/bin/busybox": {source: busybox}, "/usr/bin/bao": {source: bao},
+				"/bin/busybox": {data: busybox, mode: 0o755}, "/usr/bin/bao": {source: bao},
 				"/usr/local/bin/docker-entrypoint.sh": {data: entrypoint, mode: 0o755},
 				"/etc/passwd":                         {data: []byte("root:x:0:0::/:/bin/sh\nopenbao:x:100:1000::/openbao:/bin/sh\n")},
 				"/etc/group":                          {data: []byte("root:x:0:\nopenbao:x:1000:\n")},
@@ -78,22 +83,31 @@ func openbaoRecipe() recipe {
 	}
 }
 
+func busyboxRoot() rootfs {
+	return rootfs{label: "busybox", variant: "extract", packages: []string{"busybox-static"}}
+}
+
+func postgresqlRoot() rootfs {
+	return rootfs{
+		label: "postgresql", variant: "minbase", packages: []string{"postgresql-15", "pgbouncer"},
+		hooks: []string{
+			// The package keeps a user that exists; the tools that would add one are not installed yet.
+			`echo "postgres:x:999:" >> "$1/etc/group"`,
+			`echo "postgres:x:999:999::/var/lib/postgresql:/bin/bash" >> "$1/etc/passwd"`,
+			// The image starts its own cluster; Debian's would be dead weight.
+			`mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"`,
+		},
+	}
+}
+
 // postgresqlRecipe makes an image with the environment conventions of the official one, and its uid 999.
 func postgresqlRecipe() recipe {
 	return recipe{
 		version: PostgreSQLVersion,
-		inputs:  []string{"harness/images/workloads.go", "harness/images/layer.go", "harness/images/debian.go", "harness/images/files/postgresql"},
-		build: func(ctx context.Context, b *Builder) (v1.Image, error) {
-			root, err := b.debianRoot(ctx, rootfs{
-				label: "postgresql", variant: "minbase", packages: []string{"postgresql-15", "pgbouncer"},
-				hooks: []string{
-					// The package keeps a user that exists; the tools that would add one are not installed yet.
-					`echo "postgres:x:999:" >> "$1/etc/group"`,
-					`echo "postgres:x:999:999::/var/lib/postgresql:/bin/bash" >> "$1/etc/passwd"`,
-					// The image starts its own cluster; Debian's would be dead weight.
-					`mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"`,
-				},
-			})
+		inputs:  []string{"harness/images/workloads.go", "harness/images/layer.go", "harness/images/files/postgresql"},
+		debian:  []rootfs{postgresqlRoot()},
+		build: func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
+			root, err := b.debianRoot(ctx, postgresqlRoot(), debian[postgresqlRoot().label])
 			if err != nil {
 				return nil, err
 			}
@@ -133,7 +147,7 @@ func stubRecipe() recipe {
 	return recipe{
 		version: stubVersion,
 		inputs:  []string{"harness/images/workloads.go", "harness/images/layer.go", module},
-		build: func(ctx context.Context, b *Builder) (v1.Image, error) {
+		build: func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
 			return b.static(ctx, GitLabStub, binary{name: "gitlab-stub", module: module, pkg: "."})
 		},
 	}
@@ -143,7 +157,7 @@ func k6Recipe() recipe {
 	return recipe{
 		version: K6Version,
 		inputs:  []string{"harness/images/workloads.go", "harness/images/layer.go", "perf"},
-		build: func(ctx context.Context, b *Builder) (v1.Image, error) {
+		build: func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
 			return b.static(ctx, K6, k6Binary())
 		},
 	}
