@@ -50,8 +50,8 @@ func Requirements() []Requirement {
 			},
 			false,
 		},
-		{"mmdebstrap", "makes the root file systems of the node and PostgreSQL images", []string{"mmdebstrap"}, []Purpose{ForRun}, present("mmdebstrap"), false},
-		{"dpkg-deb and apt-get", "fetch Debian packages for images", []string{"dpkg", "apt"}, []Purpose{ForRun}, present("dpkg-deb", "apt-get"), false},
+		{"mmdebstrap", "makes the root file systems of the node, OpenBao and PostgreSQL images", []string{"mmdebstrap"}, []Purpose{ForRun}, present("mmdebstrap"), false},
+		{"dpkg-deb and apt-get", "mmdebstrap fetches Debian packages by them", []string{"dpkg", "apt"}, []Purpose{ForRun}, present("dpkg-deb", "apt-get"), false},
 		{"PostgreSQL server", "integration tests run a real one", []string{"postgresql"}, []Purpose{ForTest}, func(context.Context) bool { return postgresql() }, false},
 		{"wrk", "the ceiling that load generators are compared with", []string{"wrk"}, []Purpose{ForBench}, present("wrk"), true},
 	}
