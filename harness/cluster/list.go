@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // Whose says to whom something on an engine belongs.
@@ -284,37 +283,6 @@ func (f Found) claim() string {
 	default:
 		return fmt.Sprintf("another process of yours uses it (made by run %s, process %d)", f.Owner.Run, f.Owner.PID)
 	}
-}
-
-// remove removes exactly the containers that carried a mark of mine when it was read, by their IDs: a name may be
-// another's by now.
-func (k *Kind) remove(ctx context.Context, f Found) error {
-	if f.Whose != Mine {
-		return f.refusal("it is left alone")
-	}
-	ctx, cancel := context.WithTimeout(ctx, DeleteTimeout)
-	defer cancel()
-	_, err := wait.Until(ctx, wait.For{What: "the cluster's containers are removed", Interval: time.Second, Deadline: DeleteTimeout}, func(ctx context.Context) error {
-		return k.removeContainers(ctx, f.containers)
-	})
-	if err != nil {
-		return exit.Environmentf("cluster "+f.Name, "steamer cluster gc tries again", "%w", err)
-	}
-	return errors.Join(k.removeNetwork(ctx), k.registry.forget(*f.Owner))
-}
-
-// removeContainers removes containers by their IDs. It is no error if another process has removed them meanwhile.
-func (k *Kind) removeContainers(ctx context.Context, ids []string) error {
-	_, err := k.engine.Run(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...)
-	if err == nil {
-		return nil
-	}
-	there, listErr := k.containers(ctx)
-	left := slices.ContainsFunc(there, func(c container) bool { return slices.Contains(ids, c.ID) })
-	if !left && listErr == nil {
-		return nil
-	}
-	return errors.Join(err, listErr, thaw(freezers, ids))
 }
 
 // Open connects to a running cluster of mine that no other process uses.
