@@ -346,6 +346,7 @@ func elsewhere() map[string]string {
 		"chart/sign.go":                   "the chart's signature",
 		"mutant/mutant.go":                "a copy of the chart with a defect",
 		"cpulimit/cpulimit.go":            "the kernel's files",
+		"cluster/remove.go":               "the kernel's files",
 		"release/provenance.go":           "a release of Steamer",
 		"release/release.go":              "a release of Steamer",
 		"release/tree.go":                 "a release of Steamer",
