@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
-	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 const (
@@ -93,7 +93,7 @@ func becomes(t *testing.T, n *node, status int) {
 
 // health is the node's status code of sys/health, 0 without an answer.
 func health(t *testing.T, n *node) int {
-	client := bao.New(n.api, nil)
+	client := openbao.New(n.api, nil)
 	defer client.Close()
 	h, err := client.Health(t.Context())
 	if err != nil {
@@ -103,15 +103,15 @@ func health(t *testing.T, n *node) int {
 }
 
 // rails sends one request as Rails does, with a privileged JWT for the given audience.
-func (s *site) rails(t *testing.T, n *node, method, path, aud string) *bao.Response {
+func (s *site) rails(t *testing.T, n *node, method, path, aud string) *openbao.Response {
 	t.Helper()
 	jwt, err := s.issuer.Privileged(aud)
 	require.NoError(t, err)
-	client := bao.New(n.api, nil)
+	client := openbao.New(n.api, nil)
 	defer client.Close()
-	answer, err := client.Do(t.Context(), bao.Request{
+	answer, err := client.Do(t.Context(), openbao.Request{
 		Method: method, Path: path,
-		Auth: &bao.InlineAuth{Path: "auth/gitlab_rails_jwt/login", Role: "app", JWT: jwt},
+		Auth: &openbao.InlineAuth{Path: "auth/gitlab_rails_jwt/login", Role: "app", JWT: jwt},
 	})
 	require.NoError(t, err)
 	require.NotContains(t, n.log(), jwt, "the JWT is in the log")
@@ -122,7 +122,7 @@ func (s *site) rails(t *testing.T, n *node, method, path, aud string) *bao.Respo
 // reached the leader's cluster port yet redirects instead of forwarding.
 func (s *site) login(t *testing.T, n *node) {
 	t.Helper()
-	var answer *bao.Response
+	var answer *openbao.Response
 	require.Eventually(t, func() bool {
 		answer = s.rails(t, n, http.MethodGet, "sys/auth", audience)
 		return answer.Status != http.StatusTemporaryRedirect
@@ -137,10 +137,10 @@ func (s *site) refusals(t *testing.T, n *node) {
 	other := s.rails(t, n, http.MethodGet, "sys/auth", "http://another")
 	require.True(t, other.InlineAuthFailed, "a token for another audience logged in")
 	// With a token: sealing does not take inline authentication and would be refused for that alone.
-	client := bao.New(n.api, nil)
+	client := openbao.New(n.api, nil)
 	defer client.Close()
-	denied, err := client.Do(t.Context(), bao.Request{
-		Method: http.MethodPut, Path: "sys/seal", Header: http.Header{bao.HeaderToken: {s.token(t, n)}},
+	denied, err := client.Do(t.Context(), openbao.Request{
+		Method: http.MethodPut, Path: "sys/seal", Header: http.Header{openbao.HeaderToken: {s.token(t, n)}},
 	})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusForbidden, denied.Status, "Rails may not seal OpenBao")

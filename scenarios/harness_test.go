@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -53,7 +53,7 @@ func seeded(t *testing.T, base, tenants int) *scenario.Env {
 	require.NoError(t, err)
 	plan, err := gitlab.PlanAt(recipes, base, tenants, 4)
 	require.NoError(t, err)
-	client := bao.New(s.Address, nil)
+	client := openbao.New(s.Address, nil)
 	t.Cleanup(client.Close)
 	seeder := &gitlab.Seeder{Client: client, Issuer: issuer, Audience: s.Audience, Seed: "test", Recipes: recipes}
 	_, err = seeder.Run(t.Context(), plan)

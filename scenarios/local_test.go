@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -51,9 +51,9 @@ func TestLocal(t *testing.T) {
 
 // TestScenariosCanFail tries every mutant that needs no cluster: the scenario that guards against the defect fails, and for that reason.
 func TestScenariosCanFail(t *testing.T) {
-	list, err := mutant.Read("..", scenarios.All())
+	list, err := mutation.Read("..", scenarios.All())
 	require.NoError(t, err)
-	local := &mutant.Local{Root: "..", Scenarios: scenarios.All()}
+	local := &mutation.Local{Root: "..", Scenarios: scenarios.All()}
 	t.Cleanup(local.Close)
 	for _, m := range list {
 		if !m.Local() {

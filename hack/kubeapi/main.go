@@ -15,13 +15,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/check/kubeapi"
+	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
 )
 
 const (
 	module   = "k8s.io/kubernetes"
 	document = "api/openapi-spec/swagger.json"
-	target   = "harness/check/kubeapi/schemas"
+	target   = "harness/lint/kubeapi/schemas"
 )
 
 func main() {

@@ -27,8 +27,8 @@ import (
 
 // Where the edits are, and the package with the attacks, from the root of the source tree.
 const (
-	edits   = "harness/readiness/attack/testdata/rules.yaml"
-	attacks = "./harness/readiness/attack"
+	edits   = "harness/gate/attack/testdata/rules.yaml"
+	attacks = "./harness/gate/attack"
 )
 
 // edit takes one rule out.

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"gitlab.com/steamer/steamer/harness/cli"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/report"
 )
 
@@ -87,8 +87,8 @@ func metrics(string) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("# Metrics\n\n" + written + "\n## Of an objective\n\nWhat `metric` of a limit in `perf/slo.yaml` can name. A share is written as a number from 0 to 1.\n\n" +
 		"| metric | is | unit |\n|---|---|---|\n")
-	for _, name := range gate.Metrics() {
-		title, unit := gate.Describe(name)
+	for _, name := range judge.Metrics() {
+		title, unit := judge.Describe(name)
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, title, unit)
 	}
 	b.WriteString("\n## Of a run\n\nThe gauges in a run's `metrics.txt`, in the form of OpenMetrics: sorted, rounded to three decimals, without times.\n\n" +

@@ -10,12 +10,12 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"gitlab.com/steamer/steamer/harness/check"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/judge"
+	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -24,8 +24,8 @@ const module = "gitlab.com/steamer/steamer"
 // field names a field of a schema: the definition and the property.
 type field struct{ def, property string }
 
-// document is a schema to generate.
-type document struct {
+// schemaFile is a schema to generate.
+type schemaFile struct {
 	file, title, of string // of is the package's directory
 	value           any
 	enums           map[field][]string
@@ -33,18 +33,18 @@ type document struct {
 }
 
 func sloSchema(root string) ([]byte, error) {
-	return document{
-		file: "slo.schema.json", title: "Steamer objectives", of: "harness/gate", value: &gate.SLO{},
+	return schemaFile{
+		file: "slo.schema.json", title: "Steamer objectives", of: "harness/judge", value: &judge.SLO{},
 		enums: map[field][]string{
-			{"SLO", "apiVersion"}: {result.APIVersion}, {"SLO", "kind"}: {"SLO"}, {"Limit", "metric"}: gate.Metrics(), {"Limit", "op"}: {"<=", ">="},
-			{"Entry", "topology"}: append(gate.Topologies(), gate.Any), {"Entry", "mode"}: load.ProfileModes(),
+			{"SLO", "apiVersion"}: {result.APIVersion}, {"SLO", "kind"}: {"SLO"}, {"Limit", "metric"}: judge.Metrics(), {"Limit", "op"}: {"<=", ">="},
+			{"Entry", "topology"}: append(judge.Topologies(), judge.Any), {"Entry", "mode"}: load.ProfileModes(),
 		},
 		optional: []field{{"SLO", "name"}, {"SLO", "environmentLatency"}, {"Reference", "investigate"}},
 	}.generate(root)
 }
 
 func planSchema(root string) ([]byte, error) {
-	d := document{
+	d := schemaFile{
 		file: "plan.schema.json", title: "Steamer plan", of: "harness/plan", value: &plan.Plan{},
 		enums: map[field][]string{{"Plan", "apiVersion"}: {result.APIVersion}, {"Plan", "kind"}: {plan.Kind}, {"Plan", "tier"}: tiers()},
 	}
@@ -60,17 +60,17 @@ func planSchema(root string) ([]byte, error) {
 }
 
 func baselineSchema(root string) ([]byte, error) {
-	return document{
-		file: "baseline.schema.json", title: "Steamer baseline of findings", of: "harness/check", value: &check.Baseline{},
+	return schemaFile{
+		file: "baseline.schema.json", title: "Steamer baseline of findings", of: "harness/lint", value: &lint.Baseline{},
 		enums: map[field][]string{
-			{"Baseline", "apiVersion"}: {check.APIVersion}, {"Baseline", "kind"}: {check.BaselineKind},
-			{"Accepted", "severity"}: {string(check.Error), string(check.Warning)},
+			{"Baseline", "apiVersion"}: {lint.APIVersion}, {"Baseline", "kind"}: {lint.BaselineKind},
+			{"Accepted", "severity"}: {string(lint.Error), string(lint.Warning)},
 		},
 	}.generate(root)
 }
 
 func profileSchema(root string) ([]byte, error) {
-	return document{
+	return schemaFile{
 		file: "profile.schema.json", title: "Steamer load profile", of: "harness/load", value: &load.Profile{},
 		enums: map[field][]string{
 			{"Profile", "apiVersion"}: {result.APIVersion}, {"Profile", "kind"}: {"Profile"}, {"Profile", "mode"}: load.ProfileModes(),
@@ -89,9 +89,9 @@ func tiers() []string {
 }
 
 // generate renders the schema, with the comments of the Go source as descriptions.
-func (d document) generate(root string) ([]byte, error) {
+func (d schemaFile) generate(root string) ([]byte, error) {
 	r := jsonschema.Reflector{Mapper: func(t reflect.Type) *jsonschema.Schema {
-		if t != reflect.TypeFor[strict.Duration]() {
+		if t != reflect.TypeFor[document.Duration]() {
 			return nil
 		}
 		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`, Examples: []any{"15s", "1m30s"}}

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // CampaignKind is the value of Campaign.Kind.
@@ -175,7 +175,7 @@ func EncodeCampaign(c *Campaign) ([]byte, error) {
 // DecodeCampaign reads what EncodeCampaign wrote; errors are of code exit.Invalid.
 func DecodeCampaign(name string, data []byte) (*Campaign, error) {
 	c := new(Campaign)
-	if err := strict.JSON(data, c); err != nil {
+	if err := document.JSON(data, c); err != nil {
 		return nil, exit.Invalidf(name, "steamer calibrate --write-campaign writes one", "no complete campaign: %w", err)
 	}
 	if err := c.check(); err != nil {

@@ -10,12 +10,12 @@ import (
 	"math"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // Driver drives load at one environment. Drive runs one job to its end and returns what it saw, also beside an error where
@@ -47,7 +47,7 @@ type Options struct {
 	Mode          string        // way to fetch, one of load.Modes
 	Reuse         bool          // keep connections
 	Tier          string        // whose objectives to hold
-	SLO           *gate.SLO     // objectives
+	SLO           *judge.SLO    // objectives
 	Start         float64       // first rate, fetches per second
 	Max           float64       // highest rate to try
 	Resolution    float64       // the bisection ends when the bracket is narrower than this, e.g. 0.1 for 10 %
@@ -104,7 +104,7 @@ func (o Options) profile(name string, rate float64, length time.Duration) load.P
 	length = max(length, time.Duration(minFetches/rate*float64(time.Second)).Round(time.Second))
 	return load.Profile{
 		APIVersion: result.APIVersion, Kind: "Profile", Name: name, Workload: "fetch", Mode: o.Mode,
-		Warmup: strict.Duration(o.Warmup), Duration: strict.Duration(length), Rate: load.Rate{PerSecond: rate},
+		Warmup: document.Duration(o.Warmup), Duration: document.Duration(length), Rate: load.Rate{PerSecond: rate},
 		Connections: load.Connections{Reuse: o.Reuse},
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -34,7 +34,7 @@ entries:
 
 func options(t *testing.T) Options {
 	t.Helper()
-	s, err := gate.ParseSLO("test", []byte(slo))
+	s, err := judge.ParseSLO("test", []byte(slo))
 	require.NoError(t, err)
 	o := Default()
 	o.SLO, o.HostCPUs, o.Start, o.Max = s, 2, 50, 3200

@@ -3,7 +3,7 @@ package capacity
 import (
 	"fmt"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -70,9 +70,9 @@ func (p Point) fatal() error {
 func (s *search) judge(o Observation, phase string, rate float64) Point {
 	t := o.Topology
 	r := result.Result{Run: result.Run{Tier: s.Tier}, Topologies: []result.Topology{t}}
-	validity := gate.DefaultValidity()
+	validity := judge.DefaultValidity()
 	validity.FallMayBe = true
-	gate.Judge(&r, gate.Policy{SLO: s.SLO, Validity: validity, Expect: gate.Expect{Load: true}, ByEstimate: true})
+	judge.Judge(&r, judge.Policy{SLO: s.SLO, Validity: validity, Expect: judge.Expect{Load: true}, ByEstimate: true})
 	l := t.Load
 	p := Point{
 		Phase: phase, Rate: rate, Achieved: l.Achieved(), Seconds: l.MeasuredSeconds, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped,

@@ -16,7 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/calibrate"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -162,7 +162,7 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 			arms[i].Proxied = true
 			site.UndoLater("arm "+name, arms[i].Close)
 		}
-		engine := &compare.Engine{A: arms[0], B: arms[1], Validity: gate.DefaultValidity(), Log: r.UI.Note}
+		engine := &compare.Engine{A: arms[0], B: arms[1], Validity: judge.DefaultValidity(), Log: r.UI.Note}
 		if err := site.Step(ctx, "install and provision both", func(ctx context.Context) error { return engine.Prepare(ctx, frame) }); err != nil {
 			return err
 		}

@@ -26,22 +26,21 @@ import (
 	"gitlab.com/steamer/steamer/harness/calibrate"
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/compare"
-	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
-	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/mutant"
-	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/sizing"
 	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/harness/trend"
 )
 
 // The canaries, each in a place of its own. Their characters are escaped differently by every format.
@@ -151,7 +150,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		}
 		return list
 	}
-	outcomes := []mutant.Outcome{{Mutant: mutant.Mutant{ID: "a", Kind: mutant.Chart, Breaks: poison()}, Status: mutant.Broken, Reason: poison()}}
+	outcomes := []mutation.Outcome{{Mutant: mutation.Mutant{ID: "a", Kind: mutation.Chart, Breaks: poison()}, Status: mutation.Broken, Reason: poison()}}
 	return map[string]func(t *testing.T, dir string){
 		"result/codec.go": func(t *testing.T, dir string) {
 			path := filepath.Join(dir, "result.json")
@@ -161,15 +160,15 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		},
 		"report/report.go": func(t *testing.T, dir string) { require.NoError(t, report.WriteAll(dir, sample(t))) },
 		"report/decision.go": func(t *testing.T, dir string) {
-			d := &decision.Decision{
-				APIVersion: decision.APIVersion, Kind: decision.Kind, Verdict: result.Fail, Reproduce: line, Reasons: []string{""},
-				Criteria: []decision.Criterion{{ID: decision.Load, Verdict: result.Fail, Reasons: []string{""}}}, Runs: []decision.Judged{{Recorded: result.Pass, Derived: result.Fail}},
+			d := &gate.Decision{
+				APIVersion: gate.APIVersion, Kind: gate.Kind, Verdict: result.Fail, Reproduce: line, Reasons: []string{""},
+				Criteria: []gate.Criterion{{ID: gate.Load, Verdict: result.Fail, Reasons: []string{""}}}, Runs: []gate.Judged{{Recorded: result.Pass, Derived: result.Fail}},
 			}
 			poisoned(reflect.ValueOf(d))
 			require.NoError(t, report.WriteDecision(dir, d))
 		},
 		"report/against.go": func(t *testing.T, dir string) {
-			c := &decision.Compared{Verdict: result.Fail, Reproduce: line}
+			c := &gate.Compared{Verdict: result.Fail, Reproduce: line}
 			poisoned(reflect.ValueOf(c))
 			require.NoError(t, report.WriteComparison(dir, c, nil))
 		},
@@ -178,7 +177,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			require.NoError(t, calibrate.Write(dir, calibrate.Judge(comparisons(t)), comparisons(t)))
 		},
 		"readiness/collect.go": func(t *testing.T, dir string) {
-			work := readiness.Work{Dir: dir, Mutants: func(context.Context) ([]mutant.Outcome, error) { return outcomes, nil }}
+			work := gate.Work{Dir: dir, Mutants: func(context.Context) ([]mutation.Outcome, error) { return outcomes, nil }}
 			_, err := work.Collect(t.Context())
 			require.NoError(t, err)
 		},
@@ -188,9 +187,9 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			require.NoError(t, err)
 		},
 		"history/plot.go": func(t *testing.T, dir string) {
-			s := history.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []history.Point{{At: time.Unix(0, 0), Value: 1}, {At: time.Unix(9, 0), Value: 2}}}
-			require.NoError(t, history.Plot(dir, "svg", s))
-			require.NoError(t, history.Plot(dir, "png", s))
+			s := trend.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []trend.Point{{At: time.Unix(0, 0), Value: 1}, {At: time.Unix(9, 0), Value: 2}}}
+			require.NoError(t, trend.Plot(dir, "svg", s))
+			require.NoError(t, trend.Plot(dir, "png", s))
 		},
 		"topology/diagnose.go": func(t *testing.T, dir string) {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "steamer-cn", Annotations: map[string]string{"a": poison()}}}
@@ -200,8 +199,8 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			require.NoError(t, e.Diagnose(t.Context(), dir, func(text string) string { return text }))
 		},
 		"check/baseline.go": func(t *testing.T, dir string) {
-			finding := check.Finding{Rule: "x", Severity: check.Error, Object: poison(), Path: poison(), Message: poison()}
-			b := check.NewBaseline(&check.Report{Findings: []check.Finding{finding}}, check.Acceptance{Reason: poison(), Owner: poison()})
+			finding := lint.Finding{Rule: "x", Severity: lint.Error, Object: poison(), Path: poison(), Message: poison()}
+			b := lint.NewBaseline(&lint.Report{Findings: []lint.Finding{finding}}, lint.Acceptance{Reason: poison(), Owner: poison()})
 			require.NoError(t, b.Write(filepath.Join(dir, "baseline.yaml"), false))
 		},
 		"cli/lab.go": func(t *testing.T, dir string) {
@@ -222,7 +221,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			require.NoError(t, f.write(outcomes))
 		},
 		"cli/trend.go": func(t *testing.T, dir string) {
-			require.NoError(t, writeTrends(dir, "svg", []history.Series{{Subject: history.Subject{}, Metric: "p50", Title: poison()}}))
+			require.NoError(t, writeTrends(dir, "svg", []trend.Series{{Subject: trend.Subject{}, Metric: "p50", Title: poison()}}))
 		},
 		"cli/calibrate.go": func(t *testing.T, dir string) {
 			f := calibrateFlags{writeQuarantine: filepath.Join(dir, "q.yaml"), quarantineFor: time.Hour}
@@ -232,7 +231,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		},
 		"cli/check.go": func(t *testing.T, dir string) {
 			for _, format := range []string{"json", "junit", "table"} {
-				r := &check.Report{Findings: []check.Finding{{Rule: "x", Severity: check.Error, Message: poison(), Mend: poison()}}}
+				r := &lint.Report{Findings: []lint.Finding{{Rule: "x", Severity: lint.Error, Message: poison(), Mend: poison()}}}
 				require.NoError(t, writeReport(&State{}, r, checkFlags{format: format, output: filepath.Join(dir, "check."+format)}))
 			}
 		},

@@ -12,7 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -78,7 +78,7 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 		return err
 	}
 	f.options.Tier, f.options.HostCPUs = p.Tier, max(1, int(math.Round(cgroup.UsableCPUs())))
-	if f.options.SLO, err = gate.ReadSLO(p.SLO); err != nil {
+	if f.options.SLO, err = judge.ReadSLO(p.SLO); err != nil {
 		return err
 	}
 	if f.planFile == "" && !c.Flags().Changed("tier") {

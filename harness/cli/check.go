@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/check"
-	"gitlab.com/steamer/steamer/harness/check/kubeapi"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/lint"
+	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -31,12 +31,12 @@ type checkFlags struct {
 	format, output      string
 	repo, version       string
 	baseline, write     string
-	acceptance          check.Acceptance
+	acceptance          lint.Acceptance
 }
 
 func newChartsCheck(state *State) *cobra.Command {
 	var flags checkFlags
-	options := check.Options{}
+	options := lint.Options{}
 	command := &cobra.Command{
 		Use: "check CHART", Short: "Check a chart: schema, API, security, wiring, upgrades, values", Long: checkLong, Args: cobra.ExactArgs(1),
 		Example: "  steamer charts check charts/openbao\n" +
@@ -54,7 +54,7 @@ func newChartsCheck(state *State) *cobra.Command {
 	f.StringArrayVar(&flags.sets, "set", nil, "value in the form key.path=value, over the files'")
 	f.StringVar(&flags.repo, "repo", "", "URL of the Helm repository that CHART is in")
 	f.StringVar(&flags.version, "version", "", "exact version of a chart in --repo or at an oci:// reference")
-	f.StringVar(&options.Dialect, "dialect", check.Auto, "values dialect that the chart follows: gitlab, community, auto (the first that fits) or none")
+	f.StringVar(&options.Dialect, "dialect", lint.Auto, "values dialect that the chart follows: gitlab, community, auto (the first that fits) or none")
 	f.StringVar(&options.KubeVersion, "kube-version", "", "Kubernetes version to check against: "+strings.Join(kubeapi.Versions(),
 		", ")+" (default the newest)")
 	f.StringVar(&options.AllowRBAC, "allow-rbac", "", "YAML file with the rights that the chart may have beyond the usual ones")
@@ -71,7 +71,7 @@ func newChartsCheck(state *State) *cobra.Command {
 	return command
 }
 
-func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, options check.Options) error {
+func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, options lint.Options) error {
 	formats := []string{"table", "json", "junit"}
 	if !slices.Contains(formats, flags.format) {
 		return exit.Invalidf("--format "+flags.format, "choose from "+strings.Join(formats, ", "), "there is no such format")
@@ -92,12 +92,12 @@ func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, o
 	}
 	// Hundreds of renders make garbage that is gone with the process a few seconds later: collecting less of it saves a third of the CPU.
 	debug.SetGCPercent(checkGCPercent)
-	outcome, err := check.Run(c.Context(), loaded, options)
+	outcome, err := lint.Run(c.Context(), loaded, options)
 	if err == nil && baseline != nil {
 		err = outcome.Accept(baseline)
 	}
 	if err == nil && flags.write != "" {
-		made := check.NewBaseline(outcome, flags.acceptance)
+		made := lint.NewBaseline(outcome, flags.acceptance)
 		err = cmp.Or(made.Write(flags.write, flags.write == flags.baseline), outcome.Accept(made))
 	}
 	if err != nil {
@@ -113,20 +113,20 @@ func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, o
 }
 
 // baselines reads --baseline, and refuses what --write-baseline lacks, before anything is rendered.
-func (f checkFlags) baselines() (*check.Baseline, error) {
+func (f checkFlags) baselines() (*lint.Baseline, error) {
 	if f.write == "" {
-		if f.acceptance != (check.Acceptance{}) {
+		if f.acceptance != (lint.Acceptance{}) {
 			return nil, exit.Invalidf("--owner, --reason, --expires", "add --write-baseline FILE, or leave them out", "there is no baseline to write")
 		}
-		return check.ReadBaseline(f.baseline)
+		return lint.ReadBaseline(f.baseline)
 	}
 	if err := f.acceptance.Check(time.Now()); err != nil {
 		return nil, exit.Invalidf("--write-baseline "+f.write, "add --owner, --reason and --expires", "what is accepted needs all three: %w", err)
 	}
-	if err := check.Writable(f.write, f.write == f.baseline); err != nil {
+	if err := lint.Writable(f.write, f.write == f.baseline); err != nil {
 		return nil, err
 	}
-	return check.ReadBaseline(f.baseline)
+	return lint.ReadBaseline(f.baseline)
 }
 
 // checkGCPercent is GOGC of charts check: live data stay below 50 MiB.
@@ -162,17 +162,17 @@ func parseSkips(skips []string) map[string]string {
 	return reasons
 }
 
-func writeReport(state *State, r *check.Report, flags checkFlags) error {
+func writeReport(state *State, r *lint.Report, flags checkFlags) error {
 	r = secret.Scrub(r)
 	var out bytes.Buffer
 	var err error
 	switch flags.format {
 	case "json":
-		err = check.JSON(&out, r)
+		err = lint.JSON(&out, r)
 	case "junit":
-		err = check.JUnit(&out, r)
+		err = lint.JUnit(&out, r)
 	default:
-		err = check.Table(&out, r, flags.output == "" && colourful(state.Stdout))
+		err = lint.Table(&out, r, flags.output == "" && colourful(state.Stdout))
 	}
 	if err != nil {
 		return err
@@ -193,12 +193,12 @@ func newChartsRules(state *State) *cobra.Command {
 		Use: "rules", Short: "List the rules of charts check and what each protects", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if explain == "" {
-				for _, rule := range check.Rules() {
+				for _, rule := range lint.Rules() {
 					fmt.Fprintf(state.Stdout, "%-24s %-8s %s\n%-33s protects: %s\n", rule.ID, rule.Severity, rule.Title, "", rule.Protects)
 				}
 				return nil
 			}
-			rule, known := check.RuleNamed(explain)
+			rule, known := lint.RuleNamed(explain)
 			if !known {
 				return exit.Invalidf("--explain "+explain, "steamer charts rules lists the rules", "there is no such rule")
 			}

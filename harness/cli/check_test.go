@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/lint"
 )
 
 // miniature writes a chart with one ConfigMap, whose text is given.
@@ -64,7 +64,7 @@ func TestChartsCheck(t *testing.T) {
 	require.Empty(t, got.stdout)
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
-	var report check.Report
+	var report lint.Report
 	require.NoError(t, json.Unmarshal(data, &report))
 	require.False(t, report.Passed)
 }
@@ -115,7 +115,7 @@ func TestChartsRules(t *testing.T) {
 	t.Parallel()
 	got := steamer(t, t.TempDir(), "charts", "rules")
 	require.Equal(t, exit.Pass, got.code)
-	for _, rule := range check.Rules() {
+	for _, rule := range lint.Rules() {
 		require.Contains(t, got.stdout, rule.ID)
 		require.Contains(t, got.stdout, rule.Protects)
 	}

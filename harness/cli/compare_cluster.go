@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -212,7 +212,7 @@ func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, side
 	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
 		arms := f.cluster.arms(site, sides, compare.Generator{K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"), Dir: logs}, &f.design, r.UI.Note)
 		engine := &compare.Engine{
-			A: arms[0], B: arms[1], Scenarios: f.scenarios, Validity: gate.DefaultValidity(), Quarantine: q, Log: r.UI.Note,
+			A: arms[0], B: arms[1], Scenarios: f.scenarios, Validity: judge.DefaultValidity(), Quarantine: q, Log: r.UI.Note,
 			Save: func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) },
 		}
 		for i, name := range []string{"A", "B"} {

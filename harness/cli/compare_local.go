@@ -12,8 +12,8 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
@@ -88,7 +88,7 @@ func (p *localPair) logTo(dir string) {
 // engine drives the pair.
 func (p *localPair) engine(state *State, q *compare.Quarantine) *compare.Engine {
 	return &compare.Engine{
-		A: p.a, B: p.b, Turns: compare.LocalTurns{A: p.a, B: p.b}, Validity: gate.DefaultValidity(), Quarantine: q,
+		A: p.a, B: p.b, Turns: compare.LocalTurns{A: p.a, B: p.b}, Validity: judge.DefaultValidity(), Quarantine: q,
 		Log: func(line string) { fmt.Fprintln(state.Stderr, "   ", line) },
 	}
 }

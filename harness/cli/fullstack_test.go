@@ -12,12 +12,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/cli"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/gitlab/graphql"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // site is a GitLab that the stub plays in front of a real OpenBao, and a job of its one project.
@@ -26,7 +26,7 @@ type site struct {
 	tenant                   gitlab.Tenant
 	issuer                   *gitlab.Issuer
 	audience                 string
-	client                   *bao.Client
+	client                   *openbao.Client
 }
 
 func newSite(t *testing.T) *site {
@@ -43,7 +43,7 @@ func newSite(t *testing.T) *site {
 	require.NoError(t, err)
 	tenant, err := recipes[0].Place(gitlab.Tenant{Org: 1, Group: 5, Project: 7, User: 9})
 	require.NoError(t, err)
-	client := bao.New(server.Address, nil)
+	client := openbao.New(server.Address, nil)
 	t.Cleanup(client.Close)
 	stub := &graphql.Stub{
 		Seeder:   &gitlab.Seeder{Client: client, Issuer: issuer, Audience: server.Audience, Recipes: recipes, Replay: true},

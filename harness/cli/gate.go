@@ -11,11 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/compare"
-	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -70,8 +69,8 @@ func newGate(state *State) *cobra.Command {
 	flags.StringVar(&f.quarantine, "quarantine", "",
 		"file of metrics too noisy to have to pass in a comparison, as steamer calibrate --write-quarantine writes it; they can still fail")
 	flags.StringVar(&f.baseline, "baseline", "", "file of findings that the static checks may have, as steamer charts check --write-baseline writes it")
-	flags.StringSliceVar(&f.require, "require", readiness.DefaultRequired(),
-		"criteria that have to be met: "+strings.Join(decision.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
+	flags.StringSliceVar(&f.require, "require", gate.DefaultRequired(),
+		"criteria that have to be met: "+strings.Join(gate.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
 	flags.StringVar(&f.mutants, "mutants", "local", "mutants to try: none, local (no cluster, a minute) or all (half an hour)")
 	flags.BoolVar(&f.compare, "compare", true, "compare the chart with --previous, unless --with has a comparison")
 	command.RunE = func(c *cobra.Command, args []string) error { return f.run(c.Context(), c, state, run, args) }
@@ -86,7 +85,7 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 		f.with = append(f.with, f.quarantine)
 	}
 	if f.baseline != "" {
-		if _, err := check.ReadBaseline(f.baseline); err != nil {
+		if _, err := lint.ReadBaseline(f.baseline); err != nil {
 			return err
 		}
 		f.with = append(f.with, f.baseline)
@@ -134,7 +133,7 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 	if err != nil || stop {
 		return err
 	}
-	evidence, err := readiness.Read(append(paths, f.with...)...)
+	evidence, err := gate.Read(append(paths, f.with...)...)
 	if err != nil {
 		return err
 	}
@@ -153,7 +152,7 @@ func (f *gateFlags) offline(c *cobra.Command, state *State, run *runFlags, paths
 	if c.Flags().Changed("tier") {
 		tier = run.flagged.Tier
 	}
-	evidence, err := readiness.Read(paths...)
+	evidence, err := gate.Read(paths...)
 	if err != nil {
 		return err
 	}
@@ -185,8 +184,8 @@ func (f *gateFlags) offline(c *cobra.Command, state *State, run *runFlags, paths
 }
 
 // decide concludes from evidence; dir is where the decision goes, or empty for a new directory below output.
-func (f *gateFlags) decide(state *State, policy readiness.Policy, evidence *readiness.Evidence, dir, output string) error {
-	d, err := readiness.Decide(evidence, policy)
+func (f *gateFlags) decide(state *State, policy gate.Policy, evidence *gate.Evidence, dir, output string) error {
+	d, err := gate.Decide(evidence, policy)
 	if err != nil {
 		return err
 	}
@@ -195,12 +194,12 @@ func (f *gateFlags) decide(state *State, policy readiness.Policy, evidence *read
 
 // interrupted decides on what was recorded before an interrupt: a FAIL that it proves stands, and is written. Otherwise there is no decision, and why is
 // what the gate ends with.
-func (f *gateFlags) interrupted(state *State, policy readiness.Policy, paths []string, dir, output string, why error) error {
-	evidence, err := readiness.Read(paths...)
+func (f *gateFlags) interrupted(state *State, policy gate.Policy, paths []string, dir, output string, why error) error {
+	evidence, err := gate.Read(paths...)
 	if err != nil {
 		return why
 	}
-	d, err := readiness.Decide(evidence, policy)
+	d, err := gate.Decide(evidence, policy)
 	if err != nil || d.Verdict != result.Fail {
 		return why
 	}
@@ -209,7 +208,7 @@ func (f *gateFlags) interrupted(state *State, policy readiness.Policy, paths []s
 }
 
 // conclude writes the decision and turns it into the process's outcome.
-func (f *gateFlags) conclude(state *State, d *decision.Decision, dir, output string) error {
+func (f *gateFlags) conclude(state *State, d *gate.Decision, dir, output string) error {
 	d.Made, d.Steamer, d.Reproduce = time.Now().UTC(), buildVersion(), state.commandLine()
 	if dir == "" {
 		var err error
@@ -217,7 +216,7 @@ func (f *gateFlags) conclude(state *State, d *decision.Decision, dir, output str
 			return err
 		}
 	}
-	files := []*decision.File{d.Objectives}
+	files := []*gate.File{d.Objectives}
 	for i := range d.Evidence {
 		files = append(files, &d.Evidence[i])
 	}

@@ -8,24 +8,23 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/check"
 	"gitlab.com/steamer/steamer/harness/compare"
-	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/lint"
+	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
 // collect runs what the gate judges, with the evidence that is there already; stop says that only the plan was to be printed.
-func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *readiness.Evidence, policy *readiness.Policy, dryRun bool) (paths []string, dir string, stop bool, err error) {
+func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *gate.Evidence, policy *gate.Policy, dryRun bool) (paths []string, dir string, stop bool, err error) {
 	r, _, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return nil, "", false, err
 	}
-	if slices.Contains(policy.Required, decision.Load) {
+	if slices.Contains(policy.Required, gate.Load) {
 		if from, to := r.Plan.Lengthen(); to > 0 {
 			fmt.Fprintf(state.Stderr, "The load is measured for %s instead of the %s of profile %s: that long it takes to hold every objective.\n", to, from, r.Plan.Profile.Name)
 		}
@@ -79,9 +78,9 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	if dir, err = gateDir(p.Output, time.Now().UTC()); err != nil {
 		return nil, "", false, err
 	}
-	work := readiness.Work{
+	work := gate.Work{
 		Dir: dir, Steamer: buildVersion(), Note: func(what string) { fmt.Fprintf(state.Stderr, "▶ gate: %s\n", what) },
-		Check: func(ctx context.Context) (*check.Report, error) { return checkResolved(ctx, r.Plan) },
+		Check: func(ctx context.Context) (*lint.Report, error) { return checkResolved(ctx, r.Plan) },
 		Run:   func(ctx context.Context) (*result.Result, string, error) { return r.Do(ctx) },
 	}
 	if comparison != nil {
@@ -98,7 +97,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 		}
 	}
 	if f.mutants != "none" {
-		work.Mutants = func(ctx context.Context) ([]mutant.Outcome, error) {
+		work.Mutants = func(ctx context.Context) ([]mutation.Outcome, error) {
 			m := &mutantsFlags{local: f.mutants == "local", cluster: beside(p.Cluster.Name, "-mutants"), port: p.Cluster.Port, output: dir}
 			return m.try(ctx, state)
 		}
@@ -122,6 +121,6 @@ func (f *gateFlags) enter(ctx context.Context, state *State, r *run.Run, compari
 }
 
 // checkResolved checks the chart of a plan as it is to be installed, its values included.
-func checkResolved(ctx context.Context, p *plan.Resolved) (*check.Report, error) {
-	return check.Run(ctx, p.Chart, check.Options{Values: p.Overrides, Dialect: check.Auto})
+func checkResolved(ctx context.Context, p *plan.Resolved) (*lint.Report, error) {
+	return lint.Run(ctx, p.Chart, lint.Options{Values: p.Overrides, Dialect: lint.Auto})
 }

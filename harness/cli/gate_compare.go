@@ -11,9 +11,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
@@ -22,7 +22,7 @@ import (
 func gateDesign() compare.Design {
 	d := compare.DefaultDesign()
 	d.MaxPairs, d.Budget = 36, 12*60
-	d.GateMetrics = compare.DefaultGate(readiness.DefaultMargin)
+	d.GateMetrics = compare.DefaultGate(gate.DefaultMargin)
 	return d
 }
 
@@ -35,7 +35,7 @@ type gateComparison struct {
 
 // compares says why the gate compares nothing; it is empty where it does: unless told otherwise where it knows the previous release, was given no
 // comparison, and has a cluster of its own. given says that --compare is.
-func (f *gateFlags) compares(given bool, p plan.Plan, with *readiness.Evidence) (why string, err error) {
+func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why string, err error) {
 	refused := func(mend, format string, args ...any) error { return exit.Invalidf("--compare", mend, format, args...) }
 	switch {
 	case !f.compare:

@@ -7,23 +7,22 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/readiness"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-func readAll(paths []string) (*readiness.Evidence, error) {
+func readAll(paths []string) (*gate.Evidence, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	return readiness.Read(paths...)
+	return gate.Read(paths...)
 }
 
 // onlyOffline refuses flags that say how to run something.
@@ -40,8 +39,8 @@ func onlyOffline(c *cobra.Command) error {
 }
 
 // policy is what is asked of the release.
-func (f *gateFlags) policy(state *State, slo, tier, suite string, topologies []string) (readiness.Policy, error) {
-	p := readiness.Policy{Validity: gate.DefaultValidity(), Topologies: topologies, Tier: tier, Scenarios: suite}
+func (f *gateFlags) policy(state *State, slo, tier, suite string, topologies []string) (gate.Policy, error) {
+	p := gate.Policy{Validity: judge.DefaultValidity(), Topologies: topologies, Tier: tier, Scenarios: suite}
 	if len(topologies) == 0 {
 		return p, exit.Invalidf("--topology", "name one, or leave it out for both", "no topology is named, so that nothing would have to be shown")
 	}
@@ -89,7 +88,7 @@ func releaseAt(path string) (*result.Chart, error) {
 // declared is the release before that finished comparisons have to be with: that of --previous, that of the decision
 // that is derived again, or of this source tree where it is its chart that they are about; nil where nobody declared
 // one.
-func declared(state *State, given bool, path string, e *readiness.Evidence) (*result.Chart, error) {
+func declared(state *State, given bool, path string, e *gate.Evidence) (*result.Chart, error) {
 	switch {
 	case given:
 		return releaseAt(path)
@@ -115,11 +114,11 @@ func declared(state *State, given bool, path string, e *readiness.Evidence) (*re
 
 // required reads --require: a list of criteria, or changes to the default.
 func required(list []string) ([]string, error) {
-	out, plain := readiness.DefaultRequired(), []string{}
+	out, plain := gate.DefaultRequired(), []string{}
 	for _, entry := range list {
 		name := strings.TrimLeft(entry, "+-")
-		if !slices.Contains(decision.Criteria(), name) {
-			return nil, exit.Invalidf("--require "+entry, "choose from "+strings.Join(decision.Criteria(), ", "), "there is no such criterion")
+		if !slices.Contains(gate.Criteria(), name) {
+			return nil, exit.Invalidf("--require "+entry, "choose from "+strings.Join(gate.Criteria(), ", "), "there is no such criterion")
 		}
 		switch {
 		case strings.HasPrefix(entry, "+"):

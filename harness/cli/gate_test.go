@@ -14,8 +14,8 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/compare"
-	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -51,7 +51,7 @@ func TestGateFrom(t *testing.T) {
 	}
 	raw, err := os.ReadFile(filepath.Join(dirs[0], "gate.json"))
 	require.NoError(t, err)
-	d, err := decision.Decode("gate.json", raw)
+	d, err := gate.Decode("gate.json", raw)
 	require.NoError(t, err)
 	require.Equal(t, "12", d.Tier)
 	require.Contains(t, d.Reproduce, "--from ../readiness/testdata/run.json")
@@ -298,10 +298,10 @@ func TestGateNeedsTheComparisonThatItWasGiven(t *testing.T) {
 	require.NoError(t, err)
 	raw, err := os.ReadFile(filepath.Join(dirs[0], "gate.json"))
 	require.NoError(t, err)
-	d, err := decision.Decode("gate.json", raw)
+	d, err := gate.Decode("gate.json", raw)
 	require.NoError(t, err)
 	require.Equal(t, "0.1.0", d.Previous.Version)
-	require.Contains(t, d.Required(), decision.Comparison)
+	require.Contains(t, d.Required(), gate.Comparison)
 	again := steamer(t, t.TempDir(), "gate", "--from", dirs[0], "--output", t.TempDir())
 	require.Equal(t, exit.Inconclusive, again.code, again.stdout+again.stderr)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/report"
@@ -125,7 +125,7 @@ func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
 	if path == "" {
 		path = filepath.Join(root, "perf/slo.yaml")
 	}
-	slo, err := gate.ReadSLO(path)
+	slo, err := judge.ReadSLO(path)
 	if err != nil {
 		return merged.Spec{}, err
 	}
@@ -150,10 +150,10 @@ func (f *mergeFlags) environment() (result.Topology, error) {
 	if f.of == "" {
 		name := f.topology
 		if name == "" {
-			name = gate.Topologies()[0]
+			name = judge.Topologies()[0]
 		}
-		if !slices.Contains(gate.Topologies(), name) {
-			return result.Topology{}, exit.Invalidf("--topology "+name, "choose from "+strings.Join(gate.Topologies(), ", "), "there is no such topology")
+		if !slices.Contains(judge.Topologies(), name) {
+			return result.Topology{}, exit.Invalidf("--topology "+name, "choose from "+strings.Join(judge.Topologies(), ", "), "there is no such topology")
 		}
 		t := result.Topology{Name: name, Versions: map[string]string{}, Images: map[string]string{}, Chart: result.Chart{Version: f.chart}}
 		if f.openbao != "" {

@@ -16,7 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
-	"gitlab.com/steamer/steamer/harness/mutant"
+	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
@@ -30,7 +30,7 @@ const mutantsLong = `Breaks the charts, the recipes and the server's configurati
 each on a throw-away copy, and runs the scenarios that should notice. A mutant that no scenario
 kills shows what the suite would let through.
 
-The mutants are data in ` + mutant.Dir + `. Those of recipes and of the server's configuration
+The mutants are data in ` + mutation.Dir + `. Those of recipes and of the server's configuration
 run on OpenBao and PostgreSQL processes; those of charts are installed on a kind cluster, after the
 charts as they are have passed the same scenarios there. Exit code 0: every mutant was killed or
 says why it cannot be; 1: one survived.`
@@ -88,27 +88,27 @@ func (f *mutantsFlags) run(ctx context.Context, state *State) error {
 		_ = file.Close()
 	}
 	outcomes, err := f.tryAll(ctx, state, builder, list)
-	survivor := slices.ContainsFunc(outcomes, func(o mutant.Outcome) bool { return o.Status == mutant.Survived })
+	survivor := slices.ContainsFunc(outcomes, func(o mutation.Outcome) bool { return o.Status == mutation.Survived })
 	if err != nil && survivor { // that one survived stands, whatever kept the others from being tried
 		fmt.Fprintln(state.Stderr, "steamer:", err)
-		fmt.Fprintln(state.Stdout, mutant.Summary(outcomes))
+		fmt.Fprintln(state.Stdout, mutation.Summary(outcomes))
 		return verdictError(exit.Fail)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(state.Stdout, mutant.Summary(outcomes))
+	fmt.Fprintln(state.Stdout, mutation.Summary(outcomes))
 	if err := f.write(outcomes); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(outcomes, func(o mutant.Outcome) bool { return !o.Sound() }) {
+	if !slices.ContainsFunc(outcomes, func(o mutation.Outcome) bool { return !o.Sound() }) {
 		return nil
 	}
 	return verdictError(exit.Fail)
 }
 
 // try tries the mutants that the flags ask for and writes nothing.
-func (f *mutantsFlags) try(ctx context.Context, state *State) ([]mutant.Outcome, error) {
+func (f *mutantsFlags) try(ctx context.Context, state *State) ([]mutation.Outcome, error) {
 	builder, err := state.builder()
 	if err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (f *mutantsFlags) try(ctx context.Context, state *State) ([]mutant.Outcome,
 	return f.tryAll(ctx, state, builder, list)
 }
 
-func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images.Builder, list []mutant.Mutant) ([]mutant.Outcome, error) {
+func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images.Builder, list []mutation.Mutant) ([]mutation.Outcome, error) {
 	builder.Progress = progressLines(state.Stderr)
 	binary, err := builder.OpenBaoBinary(ctx)
 	if err != nil {
@@ -131,16 +131,16 @@ func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images
 			return nil, err
 		}
 	}
-	local := &mutant.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
+	local := &mutation.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
 	defer local.Close()
-	report := func(o mutant.Outcome) {
+	report := func(o mutation.Outcome) {
 		mark := map[bool]string{true: "✓", false: "✗"}[o.Sound()]
 		fmt.Fprintf(state.Stderr, "%s %-9s %s (%.1f s) %s %s\n", mark, o.Status, o.Mutant.ID, o.Seconds, o.By, firstLine(o.Reason))
 	}
 	here, there := split(list)
-	outcomes, err := mutant.Each(ctx, here, local.Try, report)
+	outcomes, err := mutation.Each(ctx, here, local.Try, report)
 	if err == nil && len(there) > 0 {
-		var more []mutant.Outcome
+		var more []mutation.Outcome
 		more, err = f.onCluster(ctx, state, there, report)
 		outcomes = append(outcomes, more...)
 	}
@@ -179,8 +179,8 @@ func (f *mutantsFlags) base(state *State, root string) (plan.Plan, error) {
 }
 
 // selected reads the mutants and keeps those that the flags ask for.
-func (f *mutantsFlags) selected(root string) ([]mutant.Mutant, error) {
-	list, err := mutant.Read(root, scenarios.All())
+func (f *mutantsFlags) selected(root string) ([]mutation.Mutant, error) {
+	list, err := mutation.Read(root, scenarios.All())
 	if err != nil {
 		return nil, err
 	}
@@ -188,14 +188,14 @@ func (f *mutantsFlags) selected(root string) ([]mutant.Mutant, error) {
 	if err != nil {
 		return nil, exit.Invalidf("--run "+f.pattern, "use RE2 syntax, e.g. --run '^service-'", "%w", err)
 	}
-	list = slices.DeleteFunc(list, func(m mutant.Mutant) bool { return !re.MatchString(m.ID) || f.local && !m.Local() })
+	list = slices.DeleteFunc(list, func(m mutation.Mutant) bool { return !re.MatchString(m.ID) || f.local && !m.Local() })
 	if len(list) == 0 {
 		return nil, exit.Invalidf("--run "+f.pattern, "steamer mutants --list shows the IDs", "no mutant's ID matches")
 	}
 	return list, nil
 }
 
-func split(list []mutant.Mutant) (local, cluster []mutant.Mutant) {
+func split(list []mutation.Mutant) (local, cluster []mutation.Mutant) {
 	for _, m := range list {
 		if m.Local() {
 			local = append(local, m)
@@ -207,7 +207,7 @@ func split(list []mutant.Mutant) (local, cluster []mutant.Mutant) {
 }
 
 // onCluster tries mutants of charts, and removes the cluster in the end unless it is to stay.
-func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutant.Mutant, report func(mutant.Outcome)) (outcomes []mutant.Outcome, err error) {
+func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutation.Mutant, report func(mutation.Outcome)) (outcomes []mutation.Outcome, err error) {
 	root, err := source.Find(state.root)
 	if err != nil {
 		return nil, err
@@ -216,7 +216,7 @@ func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutan
 	if err != nil {
 		return nil, err
 	}
-	c := &mutant.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result, error) {
+	c := &mutation.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result, error) {
 		return state.quietRun(ctx, p)
 	}}
 	if !f.keep {
@@ -236,7 +236,7 @@ func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutan
 		}
 		fmt.Fprintf(state.Stderr, "✓ %s: they pass (%.1f s)\n", name, time.Since(started).Seconds())
 	}
-	return mutant.Each(ctx, list, c.Try, report)
+	return mutation.Each(ctx, list, c.Try, report)
 }
 
 // quietRun runs a plan whose progress nobody wants to read, on a cluster that stays.
@@ -253,10 +253,10 @@ func (s *State) quietRun(ctx context.Context, p *plan.Resolved) (*result.Result,
 }
 
 // write writes the outcomes to the files that the flags name.
-func (f *mutantsFlags) write(outcomes []mutant.Outcome) error {
+func (f *mutantsFlags) write(outcomes []mutation.Outcome) error {
 	outcomes = secret.Scrub(outcomes)
 	if f.json != "" {
-		data, err := mutant.Encode(buildVersion(), time.Now(), outcomes)
+		data, err := mutation.Encode(buildVersion(), time.Now(), outcomes)
 		if err != nil {
 			return err
 		}
@@ -268,7 +268,7 @@ func (f *mutantsFlags) write(outcomes []mutant.Outcome) error {
 		return nil
 	}
 	var page bytes.Buffer
-	if err := mutant.Markdown(&page, outcomes, mutantsHeading); err != nil {
+	if err := mutation.Markdown(&page, outcomes, mutantsHeading); err != nil {
 		return err
 	}
 	return secret.WriteFile(f.markdown, page.Bytes(), secret.Public)
@@ -279,7 +279,7 @@ const mutantsHeading = `# Mutants
 What ` + "`make mutants`" + ` found at its last run here: deliberate defects, each tried on a throw-away copy, and who noticed. The mutants are data in
 ` + "`scenarios/mutants`" + `; ` + "`steamer mutants --help`" + ` says how they are tried`
 
-func listMutants(state *State, list []mutant.Mutant) error {
+func listMutants(state *State, list []mutation.Mutant) error {
 	table := tabwriter.NewWriter(state.Stdout, 0, 0, 2, ' ', 0)
 	for _, m := range list {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%v\n", m.ID, m.Kind, m.Breaks, m.Caught)

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/readiness"
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -46,8 +46,8 @@ func again(state *State, path, dir string) error {
 	var what string
 	var verdict result.Verdict
 	var write func() error
-	if readiness.IsComparison(data) {
-		c, whole, err := readiness.Comparison(path, data)
+	if gate.IsComparison(data) {
+		c, whole, err := gate.ReadComparison(path, data)
 		if err != nil {
 			return err
 		}

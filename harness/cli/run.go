@@ -15,12 +15,12 @@ import (
 	"golang.org/x/term"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -153,12 +153,12 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		"set": func() { p.Set = g.Set }, "profile": func() { p.Profile = g.Profile }, "tier": func() { p.Tier = g.Tier },
 		"mode": func() { p.Mode = g.Mode }, "retries": func() { p.Retries = &f.retries }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
 		"scenarios": func() { p.Scenarios = g.Scenarios }, "run": func() { p.Scenarios = g.Scenarios }, "previous": func() { p.Previous = g.Previous },
-		"duration":      func() { p.Duration = strict.Duration(f.duration) },
-		"ready-timeout": func() { p.ReadyTimeout = strict.Duration(f.readyTimeout) },
+		"duration":      func() { p.Duration = document.Duration(f.duration) },
+		"ready-timeout": func() { p.ReadyTimeout = document.Duration(f.readyTimeout) },
 		"repeat":        func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
 		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
 		"context": func() { p.Cluster.Context = g.Cluster.Context }, "kubeconfig": func() { p.Cluster.Kubeconfig = g.Cluster.Kubeconfig },
-		"environment-latency": func() { p.EnvironmentLatency = strict.Duration(f.environmentLatency) },
+		"environment-latency": func() { p.EnvironmentLatency = document.Duration(f.environmentLatency) },
 		"image":               func() { p.Images = g.Images },
 		"keep":                func() { p.Cluster.Keep = g.Cluster.Keep }, "output": func() { p.Output = g.Output }, "slo": func() { p.SLO = g.SLO },
 	} {

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -60,7 +60,7 @@ GitLab's sizing table without an entry.`,
 
 func newSLOExplain(state *State) *cobra.Command {
 	var file string
-	u := gate.Subject{}
+	u := judge.Subject{}
 	command := &cobra.Command{
 		Use: "explain", Short: "Show the entry that would judge a run, and why the ones before it would not", Args: cobra.NoArgs,
 		Example: `  steamer slo explain --openbao 2.4.0 --tier 12 --topology cloud-native
@@ -97,7 +97,7 @@ func topologyKnown(name string) error {
 }
 
 // slo reads the file of objectives at path, or the source tree's where path is empty.
-func (s *State) slo(path string) (string, *gate.SLO, error) {
+func (s *State) slo(path string) (string, *judge.SLO, error) {
 	if path == "" {
 		root, err := source.Find(s.root)
 		if err != nil {
@@ -105,7 +105,7 @@ func (s *State) slo(path string) (string, *gate.SLO, error) {
 		}
 		path = filepath.Join(root, "perf/slo.yaml")
 	}
-	slo, err := gate.ReadSLO(path)
+	slo, err := judge.ReadSLO(path)
 	return path, slo, err
 }
 
@@ -119,7 +119,7 @@ func rates() []float64 {
 }
 
 // conditions says what an entry matches.
-func conditions(e gate.Entry) string {
+func conditions(e judge.Entry) string {
 	var parts []string
 	for _, c := range [][2]string{{"chart", e.Chart}, {"OpenBao", e.OpenBao}, {"topology", e.Topology}, {"mode", e.Mode}} {
 		if c[1] != "" {
@@ -135,7 +135,7 @@ func conditions(e gate.Entry) string {
 	return strings.Join(parts, ", ")
 }
 
-func explainSLO(w io.Writer, path string, slo *gate.SLO, u gate.Subject) error {
+func explainSLO(w io.Writer, path string, slo *judge.SLO, u judge.Subject) error {
 	found := slo.Find(u)
 	if found < 0 {
 		fmt.Fprintf(w, "No entry of %s judges it: the run would end INCONCLUSIVE.\n", path)
@@ -152,7 +152,7 @@ func explainSLO(w io.Writer, path string, slo *gate.SLO, u gate.Subject) error {
 	e, extra := slo.Entries[found], slo.EnvironmentLatencyOf(found)
 	needs := map[string]time.Duration{}
 	if rate, err := strconv.ParseFloat(u.Tier, 64); err == nil {
-		for _, s := range e.Supports(gate.Drive{Rate: rate, Seconds: time.Hour.Seconds()}) {
+		for _, s := range e.Supports(judge.Drive{Rate: rate, Seconds: time.Hour.Seconds()}) {
 			needs[s.Limit.Metric] = s.Needs
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
@@ -78,5 +78,5 @@ func TestSLOExplain(t *testing.T) {
 // TestTopologiesOfObjectives compares the names that an entry may have with those that there are.
 func TestTopologiesOfObjectives(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, append(topology.Names(), run.FullStackTopology), gate.Topologies())
+	require.Equal(t, append(topology.Names(), run.FullStackTopology), judge.Topologies())
 }

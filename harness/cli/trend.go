@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/trend"
 )
 
 const trendLong = `Reads all results below a directory, in the order in which the runs started, and looks for the run
@@ -51,15 +51,15 @@ func newTrend(state *State) *cobra.Command {
 				}
 			}
 			for _, r := range added {
-				if _, err := history.Append(args[0], r); err != nil {
+				if _, err := trend.Append(args[0], r); err != nil {
 					return err
 				}
 			}
-			runs, err := history.Read(args[0])
+			runs, err := trend.Read(args[0])
 			if err != nil {
 				return err
 			}
-			list, err := history.Trends(runs, minChange/100)
+			list, err := trend.Trends(runs, minChange/100)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ func newTrend(state *State) *cobra.Command {
 					return err
 				}
 			}
-			return history.Text(state.Stdout, list)
+			return trend.Text(state.Stdout, list)
 		},
 	}
 	flags := command.Flags()
@@ -82,7 +82,7 @@ func newTrend(state *State) *cobra.Command {
 // toAdd reads the results to add to a directory: all of them, or on bad input none.
 func toAdd(dir string, files []string) ([]*result.Result, error) {
 	if _, err := os.Stat(dir); err == nil && len(files) > 0 {
-		if _, err := history.Read(dir); err != nil && !errors.Is(err, history.ErrEmpty) {
+		if _, err := trend.Read(dir); err != nil && !errors.Is(err, trend.ErrEmpty) {
 			return nil, err
 		}
 	}
@@ -92,7 +92,7 @@ func toAdd(dir string, files []string) ([]*result.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := history.Free(dir, r); err != nil {
+		if err := trend.Free(dir, r); err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(list, func(other *result.Result) bool { return other.Run.ID == r.Run.ID }) {
@@ -116,7 +116,7 @@ func makeOutput(dir string) error {
 }
 
 // writeTrends writes Markdown and plots.
-func writeTrends(dir, format string, list []history.Series) error {
+func writeTrends(dir, format string, list []trend.Series) error {
 	if err := makeOutput(dir); err != nil {
 		return err
 	}
@@ -125,12 +125,12 @@ func writeTrends(dir, format string, list []history.Series) error {
 		if len(s.Points) < 2 {
 			continue
 		}
-		if err := history.Plot(dir, format, s); err != nil {
+		if err := trend.Plot(dir, format, s); err != nil {
 			return err
 		}
 	}
 	var page bytes.Buffer
-	if err := history.Markdown(&page, list, func(s history.Series) string { return history.PlotFile(s, format) }); err != nil {
+	if err := trend.Markdown(&page, list, func(s trend.Series) string { return trend.PlotFile(s, format) }); err != nil {
 		return err
 	}
 	if err := secret.WriteFile(filepath.Join(dir, "trends.md"), page.Bytes(), secret.Public); err != nil {

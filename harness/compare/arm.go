@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -44,14 +44,14 @@ const (
 )
 
 // turn is slice for one driven by turns. It is too short for halves that could be compared; that neighbours are is the point of turns.
-func (m Measurement) turn(v gate.Validity) Slice {
+func (m Measurement) turn(v judge.Validity) Slice {
 	s := m.slice(v)
 	s.Invalid = slices.DeleteFunc(s.Invalid, func(why string) bool { return why == "steady missed" })
 	return s
 }
 
 // slice turns a measurement into what a comparison keeps of it.
-func (m Measurement) slice(v gate.Validity) Slice {
+func (m Measurement) slice(v judge.Validity) Slice {
 	t := &result.Topology{Load: m.Load, Resources: m.Resources, Events: m.Events}
 	l := m.Load
 	s := Slice{
@@ -77,7 +77,7 @@ func (m Measurement) slice(v gate.Validity) Slice {
 		s.Overload = ""
 	}
 	for _, name := range Recorded() {
-		r, err := gate.Read(name, t)
+		r, err := judge.Read(name, t)
 		if err == nil && r.Missing == "" && r.Value >= 0 && !math.IsInf(r.Value, 1) { // what is not a number is missing
 			s.Values[name] = r.Value
 		}

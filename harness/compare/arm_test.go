@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -18,7 +18,7 @@ func TestHalves(t *testing.T) {
 		l := &result.Load{MeasuredSeconds: 10, Fetches: 2 * half, Series: []result.Interval{
 			{Phase: "measure", Offset: 0, Fetches: half, P50: 5}, {Phase: "measure", Offset: 5, Fetches: half, P50: 50},
 		}}
-		s := Measurement{Load: l}.slice(gate.DefaultValidity())
+		s := Measurement{Load: l}.slice(judge.DefaultValidity())
 		if want {
 			require.Contains(t, s.Invalid, "steady missed", "%d fetches", fetches)
 		} else {
@@ -32,7 +32,7 @@ func TestHalves(t *testing.T) {
 func TestSliceHasNumbersOnly(t *testing.T) {
 	t.Parallel()
 	d := result.Distribution{Count: 300, Mean: math.NaN(), P50: 1, P90: math.Inf(1), P95: -1}
-	s := Measurement{Load: &result.Load{MeasuredSeconds: 5, Fetches: 300, Intended: d, Actual: d}}.slice(gate.DefaultValidity())
+	s := Measurement{Load: &result.Load{MeasuredSeconds: 5, Fetches: 300, Intended: d, Actual: d}}.slice(judge.DefaultValidity())
 	require.Equal(t, 1., s.Values["fetch_p50_ms"])
 	for _, name := range []string{"fetch_mean_ms", "fetch_p90_ms", "fetch_p95_ms"} {
 		require.NotContains(t, s.Values, name)

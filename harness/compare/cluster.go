@@ -8,11 +8,11 @@ import (
 	"maps"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/observe"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -57,7 +57,7 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 		return err
 	}
 	a.driver = driver{Generator: a.Generator, address: env.Address, audience: env.Audience(), seed: rand.Text(), issuer: env.Issuer}
-	client := bao.New(env.Address, nil)
+	client := openbao.New(env.Address, nil)
 	defer client.Close()
 	health, err := client.Health(ctx)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -53,7 +53,7 @@ func decode(name string, data []byte, kind string, into any) error {
 		return exit.Invalidf(name, "use a "+kind+" that this version of Steamer wrote",
 			"apiVersion %q, kind %q: want %q, %q", head.APIVersion, head.Kind, result.APIVersion, kind)
 	}
-	if err := strict.JSON(data, into); err != nil {
+	if err := document.JSON(data, into); err != nil {
 		return exit.Invalidf(name, "use the Steamer release that wrote it", "not a Steamer %s of version %s: %w", kind, result.APIVersion, err)
 	}
 	return nil

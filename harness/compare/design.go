@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/stats"
 )
 
@@ -140,6 +140,6 @@ func (d Design) profile() load.Profile {
 	}
 }
 
-func seconds(s float64) strict.Duration { return strict.Duration(duration(s)) }
+func seconds(s float64) document.Duration { return document.Duration(duration(s)) }
 
 func duration(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

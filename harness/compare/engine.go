@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
@@ -20,7 +20,7 @@ type Engine struct {
 	A, B       Arm
 	Turns      Turner              // drives both where the design says by turns
 	Scenarios  []scenario.Scenario // to run on both after the load; none where empty
-	Validity   gate.Validity
+	Validity   judge.Validity
 	Quarantine *Quarantine
 	// Log takes lines of progress; nil drops them.
 	Log func(string)

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
@@ -147,7 +147,7 @@ func runScenarios(ctx context.Context, env *scenario.Env, list []scenario.Scenar
 	if err != nil {
 		return nil, err
 	}
-	env.Client = bao.New(env.Address, nil)
+	env.Client = openbao.New(env.Address, nil)
 	defer env.Client.Close()
 	stop, err := scenario.PlayStacks(env, 0, recipes)
 	if err != nil {

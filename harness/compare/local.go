@@ -12,12 +12,12 @@ import (
 	"slices"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/cpulimit"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // LocalArm is an OpenBao with a PostgreSQL of its own, both processes on loopback:
@@ -67,7 +67,7 @@ func (l *LocalArm) Prepare(ctx context.Context) error {
 		return err
 	}
 	server.Publish(jwks)
-	client := bao.New(server.Address, nil)
+	client := openbao.New(server.Address, nil)
 	defer client.Close()
 	l.driver = driver{Generator: l.Generator, address: server.Address, audience: server.Audience, seed: rand.Text(), issuer: issuer}
 	if l.tenants, err = provision(ctx, client, &l.driver, l.Tenants, l.Secrets, l.Recipe, l.BatchTokens); err != nil {
@@ -92,7 +92,7 @@ func (l *LocalArm) SetCPUs(cores float64) error {
 }
 
 // provision seeds tenants the way Rails does and fetches every secret once.
-func provision(ctx context.Context, client *bao.Client, d *driver, tenants, secrets int, recipe string, batch bool) ([]gitlab.Tenant, error) {
+func provision(ctx context.Context, client *openbao.Client, d *driver, tenants, secrets int, recipe string, batch bool) ([]gitlab.Tenant, error) {
 	recipes, err := recipesOf(recipe, batch)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -39,7 +39,7 @@ func TestLocal(t *testing.T) {
 		Patch: []byte(`[{"op": "replace", "path": "/storage/postgresql/max_parallel", "value": "4"}]`),
 	}
 	// The test runs beside others: what it looks for survives noise that a measurement must not have.
-	tolerant := gate.Validity{MinAchieved: 0.9, MaxGeneratorCPU: 1, MaxDrift: 20}
+	tolerant := judge.Validity{MinAchieved: 0.9, MaxGeneratorCPU: 1, MaxDrift: 20}
 	const delay = 500 * time.Millisecond
 	saves := 0
 	e := &Engine{A: a, B: b, Validity: tolerant, Log: func(line string) { t.Log(line) }, Save: func(*Comparison) error { saves++; return nil }}

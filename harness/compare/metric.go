@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/stats"
 )
@@ -63,7 +63,7 @@ func (m *Metric) Decides() bool { return m.Gate && (m.Quarantine == "" || m.Verd
 
 // describe takes title and unit from the gate, which reads the metric.
 func (m *Metric) describe() {
-	r, err := gate.Read(m.Name, &result.Topology{Load: &result.Load{}})
+	r, err := judge.Read(m.Name, &result.Topology{Load: &result.Load{}})
 	if m.Title, m.Unit = r.Title, r.Unit; err != nil {
 		m.Title = m.Name
 	}

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // QuarantineKind is the value of Quarantine.Kind.
@@ -81,7 +81,7 @@ func (q *Quarantine) ended(d Design) []string {
 func ParseQuarantine(name string, data []byte) (*Quarantine, error) {
 	const mend = "steamer calibrate --write-quarantine writes one"
 	q := new(Quarantine)
-	if err := strict.YAML(data, q); err != nil {
+	if err := document.YAML(data, q); err != nil {
 		return nil, exit.Invalidf(name, mend, "%w", err)
 	}
 	if q.APIVersion != result.APIVersion || q.Kind != QuarantineKind {

@@ -12,12 +12,12 @@ import (
 	"slices"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // Dir holds the experiments, relative to the source tree.
@@ -39,27 +39,27 @@ type Experiment struct {
 	Rounds     int    `json:"rounds"` // each arm once in each; 6 or more, for an interval of 95 %
 	Storm      *Storm `json:"storm,omitempty"`
 	// RotateEvery rotates the key of OpenBao's storage under the load, which takes the lock that every storage access needs; 0 does not.
-	RotateEvery strict.Duration `json:"rotateEvery,omitempty"`
-	Arms        []Arm           `json:"arms"` // the first is what the others are compared with
-	Expect      []Expectation   `json:"expect,omitempty"`
-	NotMeasured []string        `json:"notMeasured,omitempty"`
+	RotateEvery document.Duration `json:"rotateEvery,omitempty"`
+	Arms        []Arm             `json:"arms"` // the first is what the others are compared with
+	Expect      []Expectation     `json:"expect,omitempty"`
+	NotMeasured []string          `json:"notMeasured,omitempty"`
 }
 
 // Load is a closed loop, the same for all arms.
 type Load struct {
-	Connections int             `json:"connections"` // each with one fetch in flight, 1 to 256
-	Reuse       bool            `json:"reuse"`       // keep them open
-	Warmup      strict.Duration `json:"warmup"`      // of each slice, not measured
-	Duration    strict.Duration `json:"duration"`    // of each slice, measured
-	Tenants     int             `json:"tenants"`     // 1 to 1000
+	Connections int               `json:"connections"` // each with one fetch in flight, 1 to 256
+	Reuse       bool              `json:"reuse"`       // keep them open
+	Warmup      document.Duration `json:"warmup"`      // of each slice, not measured
+	Duration    document.Duration `json:"duration"`    // of each slice, measured
+	Tenants     int               `json:"tenants"`     // 1 to 1000
 }
 
 // Storm makes tokens that nobody revokes while the load runs, and looks at what happens to the load when they expire.
 type Storm struct {
-	After  strict.Duration `json:"after"`  // of the measurement, until the logins begin; what lies before is the calm to compare with
-	Logins int             `json:"logins"` // how many
-	TTL    strict.Duration `json:"ttl"`    // of the tokens
-	Window strict.Duration `json:"window"` // how long from the first expiry on the load is looked at
+	After  document.Duration `json:"after"`  // of the measurement, until the logins begin; what lies before is the calm to compare with
+	Logins int               `json:"logins"` // how many
+	TTL    document.Duration `json:"ttl"`    // of the tokens
+	Window document.Duration `json:"window"` // how long from the first expiry on the load is looked at
 }
 
 // Arm is one server.
@@ -80,8 +80,8 @@ type Arm struct {
 
 // Tokens are those that the role of a JWT login gives to jobs. A zero field leaves the recipe's.
 type Tokens struct {
-	Type string          `json:"type,omitempty"` // service or batch
-	TTL  strict.Duration `json:"ttl,omitempty"`  // 1 s to an hour, in whole seconds
+	Type string            `json:"type,omitempty"` // service or batch
+	TTL  document.Duration `json:"ttl,omitempty"`  // 1 s to an hour, in whole seconds
 }
 
 // Expectation is an effect that the experiment has to find again by itself.
@@ -142,7 +142,7 @@ func Read(root, pattern string) ([]Experiment, error) {
 // Parse reads one experiment strictly; name is used in errors, which are of code exit.Invalid.
 func Parse(name string, data []byte) (Experiment, error) {
 	var e Experiment
-	if err := strict.YAML(data, &e); err != nil {
+	if err := document.YAML(data, &e); err != nil {
 		return e, exit.Invalidf(name, "compare it with the other files of "+Dir, "%w", err)
 	}
 	if err := e.validate(); err != nil {

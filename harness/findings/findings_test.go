@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 const root = "../.."
@@ -114,7 +114,7 @@ func FuzzParse(f *testing.F) {
 // TestTokens: tokens are as the arm or the storm wants them, the storm's TTL first, and no other recipe is changed by that.
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	batch := &Tokens{Type: "batch", TTL: strict.Duration(8 * time.Second)}
+	batch := &Tokens{Type: "batch", TTL: document.Duration(8 * time.Second)}
 	for name, tc := range map[string]struct {
 		arm   Arm
 		storm *Storm
@@ -122,9 +122,9 @@ func TestTokens(t *testing.T) {
 	}{
 		"the recipe's":  {Arm{}, nil, [3]any{"service", "15m", "15m"}},
 		"the arm's":     {Arm{Tokens: batch}, nil, [3]any{"batch", "8s", "8s"}},
-		"only the TTL":  {Arm{Tokens: &Tokens{TTL: strict.Duration(time.Minute)}}, nil, [3]any{"service", "1m0s", "1m0s"}},
+		"only the TTL":  {Arm{Tokens: &Tokens{TTL: document.Duration(time.Minute)}}, nil, [3]any{"service", "1m0s", "1m0s"}},
 		"only the type": {Arm{Tokens: &Tokens{Type: "batch"}}, nil, [3]any{"batch", "15m", "15m"}},
-		"the storm's":   {Arm{Tokens: batch}, &Storm{TTL: strict.Duration(10 * time.Second)}, [3]any{"batch", "10s", "10s"}},
+		"the storm's":   {Arm{Tokens: batch}, &Storm{TTL: document.Duration(10 * time.Second)}, [3]any{"batch", "10s", "10s"}},
 	} {
 		recipes, err := tc.arm.recipes(tc.storm)
 		require.NoError(t, err, name)
@@ -227,7 +227,7 @@ func TestAdvice(t *testing.T) {
 	r.Add(outcome(base, []float64{200, 215, 185, 211, 189, 202}))
 	r.Add(outcome(base, []float64{101, 108, 92, 104, 96, 99}))
 	under := outcome(base, []float64{50, 56, 44, 52, 47, 51})
-	under.Experiment.RotateEvery = strict.Duration(2 * time.Second)
+	under.Experiment.RotateEvery = document.Duration(2 * time.Second)
 	r.Add(under)
 	r.Finish()
 	page := r.Markdown()

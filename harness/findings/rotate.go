@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/lab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // rotate rotates the key with which OpenBao encrypts its storage, every so often until ctx ends, and returns how often it was done. As Rails may,
@@ -17,7 +17,7 @@ func rotate(ctx context.Context, l *lab.Lab, every time.Duration) (n int, err er
 	if err != nil {
 		return 0, err
 	}
-	client := bao.New(l.Server.Address, l.Server.HTTPClient())
+	client := openbao.New(l.Server.Address, l.Server.HTTPClient())
 	defer client.Close()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -27,7 +27,7 @@ func rotate(ctx context.Context, l *lab.Lab, every time.Duration) (n int, err er
 		case <-ctx.Done():
 			return n, nil
 		}
-		r, err := client.Do(ctx, bao.Request{Method: http.MethodPost, Path: "sys/rotate", Auth: auth})
+		r, err := client.Do(ctx, openbao.Request{Method: http.MethodPost, Path: "sys/rotate", Auth: auth})
 		switch {
 		case ctx.Err() != nil:
 			return n, nil

@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/lab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -99,7 +99,7 @@ func (o *Outcome) storm(ctx context.Context, tools lab.Tools, arm, round int) (S
 
 // logins logs in as jobs do on the classic path of HashiCorp Vault: a service token for each, that nobody uses or revokes.
 func logins(ctx context.Context, l *lab.Lab, n int) error {
-	client := bao.New(l.Server.Address, l.Server.HTTPClient())
+	client := openbao.New(l.Server.Address, l.Server.HTTPClient())
 	defer client.Close()
 	tokens := make([]string, len(l.Tenants))
 	for i, t := range l.Tenants {
@@ -118,7 +118,7 @@ func logins(ctx context.Context, l *lab.Lab, n int) error {
 					return nil
 				}
 				t := l.Tenants[i%len(l.Tenants)]
-				r, err := client.Do(ctx, bao.Request{
+				r, err := client.Do(ctx, openbao.Request{
 					Method: http.MethodPost, Path: t.AuthPath, Body: map[string]string{"role": t.Role, "jwt": tokens[i%len(tokens)]},
 				})
 				if err == nil && !r.OK() {

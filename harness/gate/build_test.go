@@ -1,112 +1,121 @@
 package gate_test
 
 import (
+	"encoding/json"
 	"math"
-	"slices"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/load/hdr"
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// fetch is one of a load that a test makes up.
-type fetch struct {
-	ms     float64
-	failed bool
+// changed writes a copy of a record after a change of its JSON.
+func changed(t *testing.T, path string, change func(map[string]any)) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal(raw, &doc))
+	change(doc)
+	raw, err = json.Marshal(doc)
+	require.NoError(t, err)
+	out := filepath.Join(t.TempDir(), filepath.Base(path))
+	require.NoError(t, os.WriteFile(out, raw, 0o600))
+	return out
 }
 
-// ordinary is fetch number k of 200: p50 3 ms, p90 and p95 6 ms, p99 8 ms, mean 3.81 ms.
-func ordinary(_, k int) fetch {
-	switch {
-	case k%200 < 150:
-		return fetch{ms: 3}
-	case k%200 < 194:
-		return fetch{ms: 6}
+// each applies a change to every topology of a run.
+func each(change func(map[string]any)) func(map[string]any) {
+	return func(doc map[string]any) {
+		for _, t := range doc["topologies"].([]any) {
+			change(t.(map[string]any))
+		}
 	}
-	return fetch{ms: 8}
 }
 
-// drive makes the record of a load as the recorder would: so many seconds of a constant rate, after warm-up.
-func drive(warmup, seconds, rate int, of func(second, k int) fetch, thresholds ...result.Threshold) *result.Load {
-	l := &result.Load{
-		Mode: "inline", Profile: "test", Start: time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC), WarmupSeconds: float64(warmup),
-		MeasuredSeconds: float64(seconds), OfferedRate: float64(rate), Thresholds: thresholds,
-		Generator: result.Generator{CPUShare: 0.05}, Extra: map[string]float64{},
-	}
-	whole, known := hdrhistogram.New(1, 600_000_000, 3), map[float64][2]float64{}
-	recorded := func(ms float64) (quantile, mean float64) { // of a histogram of that one value, remembered since it is slow
-		if _, ok := known[ms]; !ok {
-			h := hdrhistogram.New(1, 600_000_000, 3)
-			_ = h.RecordValue(int64(math.Round(ms * 1000)))
-			known[ms] = [2]float64{hdr.Milliseconds(h.ValueAtPercentile(100)), h.Mean() / 1000}
-		}
-		return known[ms][0], known[ms][1]
-	}
-	for i := range warmup + seconds {
-		iv := result.Interval{Offset: float64(i), Phase: "measure", Fetches: int64(rate), Above: make([]int64, len(thresholds))}
-		if i < warmup {
-			iv.Phase = "warmup"
-		}
-		values, sum := []float64{}, 0.0
-		for k := range rate {
-			f := of(i-warmup, k)
-			quantile, mean := recorded(f.ms)
-			values, sum = append(values, quantile), sum+mean
-			if i >= warmup {
-				_ = whole.RecordValue(int64(math.Round(f.ms * 1000)))
+// slowed has every fetch of a load of before December 2026 take so many ms.
+func slowed(ms float64) func(map[string]any) {
+	return each(func(top map[string]any) {
+		l := of(top, "load")
+		of(l, "intended")["mean"] = ms
+		for _, iv := range l["series"].([]any) {
+			for _, q := range []string{"p50", "p95", "p99", "max"} {
+				of(map[string]any{"iv": iv}, "iv")[q] = ms
 			}
-			if f.failed {
-				iv.Failed++
+		}
+	})
+}
+
+// scenario changes the scenario with an ID.
+func scenario(id, status, reason string) func(map[string]any) {
+	return each(func(top map[string]any) {
+		for _, s := range top["scenarios"].([]any) {
+			if m := s.(map[string]any); m["id"] == id {
+				m["status"], m["reason"] = status, reason
 			}
-			for j, th := range thresholds {
-				if f.failed || f.ms > th.Limit {
-					iv.Above[j]++
+		}
+	})
+}
+
+func of(top map[string]any, key string) map[string]any { return top[key].(map[string]any) }
+
+// decisive are metrics that decide, a noisy one among them.
+func decisive() []string { return []string{"fetch_p50_ms", "fetch_p95_ms", "openbao_cpu_ms_per_fetch"} }
+
+// compared writes a comparison of two charts as steamer compare does: 12 pairs in which the head takes ratio times as long, with a noise of 2 %,
+// and another one in p95.
+func compared(t *testing.T, ratio, p95 float64, digest string, change func(*compare.Comparison)) string {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 1))
+	d := compare.DefaultDesign()
+	d.Where, d.Tier, d.MaxPairs, d.LookEvery = "cloud-native", "12", 12, 12
+	d.SetGate(decisive(), 0.10)
+	c := compare.New("kept", d)
+	c.A = compare.Subject{Description: "openbao 0.1.0", Chart: &result.Chart{Name: "openbao", Version: "0.1.0", Digest: "sha256:a"}}
+	c.B = compare.Subject{Chart: &result.Chart{Name: "openbao", Version: "0.2.0", Digest: digest}}
+	for range d.MaxPairs {
+		slice := func(by float64) compare.Slice {
+			s := compare.Slice{Fetches: 300, Values: map[string]float64{}}
+			for _, name := range decisive() {
+				noise := 0.02
+				if name == "fetch_p95_ms" {
+					noise = p95
 				}
+				s.Values[name] = by * math.Exp(noise*rng.NormFloat64()/math.Sqrt2)
 			}
+			return s
 		}
-		slices.Sort(values)
-		q := func(p float64) float64 { return values[max(1, int(p*float64(rate)+0.5))-1] }
-		iv.P50, iv.P95, iv.P99, iv.Max = q(0.5), q(0.95), q(0.99), q(1)
-		iv.Mean, iv.ActualMean = sum/float64(rate), sum/float64(rate)
-		if i >= warmup {
-			l.Fetches, l.Failed = l.Fetches+iv.Fetches, l.Failed+iv.Failed
-		}
-		l.Series = append(l.Series, iv)
+		c.Pairs = append(c.Pairs, compare.Pair{Order: "AB", A: slice(1), B: slice(ratio)})
 	}
-	l.AchievedRate = float64(l.Fetches) / l.MeasuredSeconds
-	l.Intended, _ = hdr.Summarise(whole)
-	l.Actual = l.Intended
-	return l
+	c.Finished, c.Partial = c.Started, false
+	compare.Judge(c, nil)
+	if change != nil {
+		change(c)
+	}
+	raw, err := json.Marshal(c)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "comparison.json")
+	require.NoError(t, os.WriteFile(path, raw, 0o600))
+	return path
 }
 
-// old takes away what results of before December 2026 lack.
-func old(l *result.Load) {
-	l.Thresholds = nil
-	for i := range l.Series {
-		iv := &l.Series[i]
-		iv.Above, iv.Mean, iv.ActualMean, iv.Attempts, iv.AttemptsFailed = nil, 0, 0, 0, 0
-	}
+// states has the file say another verdict than its pairs do.
+func states(v result.Verdict) func(*compare.Comparison) {
+	return func(c *compare.Comparison) { c.Verdict = v }
 }
 
-// replace drives the load of a result again with other fetches.
-func replace(of func(second, k int) fetch) func(*result.Result) {
-	return func(r *result.Result) {
-		l := r.Topologies[0].Load
-		fresh := drive(10, 100, 200, of, l.Thresholds...)
-		fresh.Generator, fresh.Profile = l.Generator, l.Profile
-		fresh.Series = append(fresh.Series, result.Interval{Offset: 110, Phase: "measure", Above: make([]int64, len(l.Thresholds))})
-		r.Topologies[0].Load = fresh
-	}
-}
-
-// slower has the given share of each second's fetches take so long.
-func slower(share, ms float64) func(second, k int) fetch {
-	return func(second, k int) fetch {
-		if k%200 >= 200-int(math.Round(200*share)) {
-			return fetch{ms: ms}
-		}
-		return ordinary(second, k)
-	}
+// quarantine writes one of p95, as steamer calibrate does.
+func quarantine(t *testing.T, expires time.Time) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "quarantine.yaml")
+	text := "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n  reason: 12 pairs could not have shown less than 30 %\n" +
+		"  since: " + expires.Add(-compare.LongestQuarantine).Format(time.RFC3339) + "\n  expires: " + expires.Format(time.RFC3339) + "\n"
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
 }

@@ -11,14 +11,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // caller makes the API calls for one tenant, with the JWT each of them needs.
 type caller struct {
 	seeder *Seeder
 	tenant Tenant
-	user   bao.InlineAuth
+	user   openbao.InlineAuth
 	calls  *atomic.Int64
 }
 
@@ -76,7 +76,7 @@ func (c *caller) merge(ctx context.Context, k call) (body any, changed bool, err
 }
 
 // policyOf reads the policy in the answer to a GET request. None is an empty one.
-func policyOf(what, path string, r *bao.Response) (*document, error) {
+func policyOf(what, path string, r *openbao.Response) (*document, error) {
 	doc := &document{Path: map[string]map[string]any{}}
 	if r.Status == http.StatusNotFound {
 		return doc, nil
@@ -96,13 +96,13 @@ func policyOf(what, path string, r *bao.Response) (*document, error) {
 
 // upgrading reports the refusal of a new KV v2 mount that is not set up yet: OpenBao answers 400 for the moment that takes, which
 // a busy server stretches. Source: openbao/openbao, builtin/logical/kv/upgrade.go at v2.4.0.
-func upgrading(r *bao.Response) bool {
+func upgrading(r *openbao.Response) bool {
 	return r.Status == http.StatusBadRequest && strings.Contains(r.Message(), "Upgrading from non-versioned to versioned data")
 }
 
 // send makes one request and repeats it on connection errors and 5xx answers
 // until the seeder's RetryFor has passed. Its error is then the last one that the deadline itself did not cause.
-func (c *caller) send(ctx context.Context, method, path string, body any, asUser bool) (*bao.Response, error) {
+func (c *caller) send(ctx context.Context, method, path string, body any, asUser bool) (*openbao.Response, error) {
 	retryFor := c.seeder.RetryFor
 	if retryFor == 0 {
 		retryFor = DefaultRetryFor
@@ -117,7 +117,7 @@ func (c *caller) send(ctx context.Context, method, path string, body any, asUser
 			return nil, err
 		}
 		c.calls.Add(1)
-		r, err := c.seeder.Client.Do(ctx, bao.Request{Method: method, Path: path, Body: body, Auth: auth})
+		r, err := c.seeder.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: body, Auth: auth})
 		if err == nil && r.Status < http.StatusInternalServerError && !upgrading(r) {
 			return r, nil
 		}
@@ -139,7 +139,7 @@ func (c *caller) send(ctx context.Context, method, path string, body any, asUser
 }
 
 // auth signs a fresh JWT for one call, as Rails does.
-func (c *caller) auth(asUser bool) (*bao.InlineAuth, error) {
+func (c *caller) auth(asUser bool) (*openbao.InlineAuth, error) {
 	if !asUser {
 		return c.seeder.Issuer.RailsAuth(c.seeder.Audience)
 	}
@@ -149,7 +149,7 @@ func (c *caller) auth(asUser bool) (*bao.InlineAuth, error) {
 	return &auth, err
 }
 
-func refusal(what, method, path string, r *bao.Response) error {
+func refusal(what, method, path string, r *openbao.Response) error {
 	step := "the request"
 	if r.InlineAuthFailed {
 		step = "the login"

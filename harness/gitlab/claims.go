@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // Lifetimes of the JWTs, as GitLab sets them.
@@ -46,9 +46,9 @@ func DefaultJob() Job {
 
 // RailsAuth is the inline login of a request that Rails makes on its own behalf: the mount and the role that the chart's
 // self-initialisation makes, with a fresh JWT.
-func (i *Issuer) RailsAuth(audience string) (*bao.InlineAuth, error) {
+func (i *Issuer) RailsAuth(audience string) (*openbao.InlineAuth, error) {
 	jwt, err := i.Privileged(audience)
-	return &bao.InlineAuth{Path: railsPath, Role: railsRole, JWT: jwt}, err
+	return &openbao.InlineAuth{Path: railsPath, Role: railsRole, JWT: jwt}, err
 }
 
 // Privileged signs the JWT with which Rails acts on its own behalf.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // Fetch is one secret fetch by a CI job: GitLab Runner's single GET with inline
@@ -60,11 +60,11 @@ func (a Answer) GoString() string { return a.String() }
 
 // Do fetches a secret. A refusal is an Answer; an error means that there was no
 // usable answer, and never holds the JWT or the value.
-func (f Fetch) Do(ctx context.Context, c *bao.Client) (Answer, error) {
-	r, err := c.Do(ctx, bao.Request{
+func (f Fetch) Do(ctx context.Context, c *openbao.Client) (Answer, error) {
+	r, err := c.Do(ctx, openbao.Request{
 		Method: http.MethodGet,
 		Path:   f.SecretPath + "/" + f.Name,
-		Auth:   &bao.InlineAuth{Path: f.AuthPath, Role: f.Role, JWT: f.JWT},
+		Auth:   &openbao.InlineAuth{Path: f.AuthPath, Role: f.Role, JWT: f.JWT},
 	})
 	if err != nil {
 		return Answer{}, err
@@ -73,7 +73,7 @@ func (f Fetch) Do(ctx context.Context, c *bao.Client) (Answer, error) {
 }
 
 // AnswerOf reads a KV v2 answer.
-func AnswerOf(r *bao.Response) (Answer, error) {
+func AnswerOf(r *openbao.Response) (Answer, error) {
 	a := Answer{Status: r.Status, InlineAuthFailed: r.InlineAuthFailed, Errors: r.Errors, Latency: r.Latency}
 	if r.Status != http.StatusOK {
 		return a, nil

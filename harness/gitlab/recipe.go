@@ -11,8 +11,8 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // RecipeAPIVersion is the only recipe format this version reads.
@@ -117,13 +117,13 @@ func (r *Recipe) Place(t Tenant) (Tenant, error) {
 }
 
 // UserAuth is the inline login of a request that Rails makes on behalf of the owner of a tenant of the recipe.
-func (r *Recipe) UserAuth(i *Issuer, audience string, t Tenant) (*bao.InlineAuth, error) {
+func (r *Recipe) UserAuth(i *Issuer, audience string, t Tenant) (*openbao.InlineAuth, error) {
 	path, err := expand(r.User.Path, inputs{Tenant: t}.view())
 	if err != nil {
 		return nil, fmt.Errorf("user.path: %w", err)
 	}
 	jwt, err := i.User(audience, t)
-	return &bao.InlineAuth{Path: path, Role: r.User.Role, JWT: jwt}, err
+	return &openbao.InlineAuth{Path: path, Role: r.User.Role, JWT: jwt}, err
 }
 
 // ParseRecipe reads a recipe strictly: unknown and duplicate fields, unknown

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -28,7 +28,7 @@ const (
 // Seeder provisions tenants and their secrets the way Rails does, and proves it
 // by fetching every secret the way Runner does.
 type Seeder struct {
-	Client   *bao.Client
+	Client   *openbao.Client
 	Issuer   *Issuer
 	Audience string
 	Seed     string                // keys Value
@@ -125,7 +125,7 @@ func (s *Seeder) caller(t Tenant, calls *atomic.Int64) (*caller, inputs, error) 
 	if err != nil {
 		return nil, in, fmt.Errorf("user.path: %w", err)
 	}
-	return &caller{seeder: s, tenant: t, calls: calls, user: bao.InlineAuth{Path: userPath, Role: r.User.Role}}, in, nil
+	return &caller{seeder: s, tenant: t, calls: calls, user: openbao.InlineAuth{Path: userPath, Role: r.User.Role}}, in, nil
 }
 
 // verify fetches every secret of the tenant as a job that may read it.

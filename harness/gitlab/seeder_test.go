@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 var server localbao.Shared //nolint:gochecknoglobals // one server per test package
@@ -33,7 +33,7 @@ func newSeeder(t *testing.T) *gitlab.Seeder {
 	s.Publish(jwks)
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
-	client := bao.New(s.Address, nil)
+	client := openbao.New(s.Address, nil)
 	t.Cleanup(client.Close)
 	return &gitlab.Seeder{Client: client, Issuer: issuer, Audience: s.Audience, Seed: seed, Recipes: recipes}
 }
@@ -122,7 +122,7 @@ func TestUnavailable(t *testing.T) {
 	tenants, err := gitlab.Plan(recipes, 1, 1)
 	require.NoError(t, err)
 	s := &gitlab.Seeder{
-		Client: bao.New("http://127.0.0.1:1", &http.Client{}), Issuer: issuer, Audience: "x",
+		Client: openbao.New("http://127.0.0.1:1", &http.Client{}), Issuer: issuer, Audience: "x",
 		Seed: seed, Recipes: recipes, RetryFor: time.Second,
 	}
 	_, err = s.Run(t.Context(), tenants)

@@ -13,10 +13,10 @@ import (
 	"strconv"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/cpulimit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -57,7 +57,7 @@ type Lab struct {
 
 	tools  Tools
 	seed   string
-	client *bao.Client
+	client *openbao.Client
 	proxy  *proxy
 	limit  *cpulimit.Group
 }
@@ -105,7 +105,7 @@ func (l *Lab) open(ctx context.Context) error {
 		return err
 	}
 	l.Server.Publish(jwks)
-	l.client = bao.New(l.Server.Address, l.Server.HTTPClient())
+	l.client = openbao.New(l.Server.Address, l.Server.HTTPClient())
 	health, err := l.client.Health(ctx)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (l *Lab) Check(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	client := bao.New(address, l.Server.HTTPClient())
+	client := openbao.New(address, l.Server.HTTPClient())
 	defer client.Close()
 	a, err := gitlab.FetchOf(t, t.Secrets[0].Name, jwt).Do(ctx, client)
 	switch {

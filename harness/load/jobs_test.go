@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 func read(t *testing.T, name string) load.Profile {
@@ -61,7 +61,7 @@ func TestDigestIsOfWhatAProfileDoes(t *testing.T) {
 	for name, change := range map[string]func(*load.Profile){
 		"connections": func(p *load.Profile) { p.Connections.Reuse = true },
 		"repetitions": func(p *load.Profile) { p.Retries = true },
-		"length":      func(p *load.Profile) { p.Duration = strict.Duration(time.Minute) },
+		"length":      func(p *load.Profile) { p.Duration = document.Duration(time.Minute) },
 		"mode":        func(p *load.Profile) { p.Mode = "login-read" },
 		"rate":        func(p *load.Profile) { p.Rate = load.Rate{PerSecond: 12} },
 		"tenants":     func(p *load.Profile) { p.Tenants = &load.Tenants{Choice: "zipf", Exponent: 1} },

@@ -14,11 +14,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // rig is a real OpenBao with tenants, and our k6.
@@ -41,13 +41,13 @@ func arrivals(l *result.Load) int64 { return l.Fetches + l.Dropped }
 func (r *rig) stages(t *testing.T) {
 	j := r.job("stages", "k6", 0)
 	j.Profile.Stages = []load.Stage{
-		{Duration: strict.Duration(2 * time.Second), Times: 1},
+		{Duration: document.Duration(2 * time.Second), Times: 1},
 		{Times: 5},
-		{Duration: strict.Duration(2 * time.Second), Times: 5, Excursion: true},
+		{Duration: document.Duration(2 * time.Second), Times: 5, Excursion: true},
 		{Times: 0.5},
-		{Duration: strict.Duration(4 * time.Second), Times: 1.5},
+		{Duration: document.Duration(4 * time.Second), Times: 1.5},
 	}
-	j.Profile.Duration = strict.Duration(8 * time.Second)
+	j.Profile.Duration = document.Duration(8 * time.Second)
 	j.Profile.APIVersion, j.Profile.Kind, j.Profile.Rate, j.Profile.Connections.Reuse = "steamer/v1", "Profile", load.Rate{PerSecond: 20}, true
 	require.NoError(t, j.Profile.Validate())
 	l, err := r.runner.Run(t.Context(), j)
@@ -159,10 +159,10 @@ func (r *rig) wrongValue(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, l.Wrong)
 	require.InDelta(t, rate*seconds, arrivals(l), 10)
-	slo, err := gate.ReadSLO("../../perf/slo.yaml")
+	slo, err := judge.ReadSLO("../../perf/slo.yaml")
 	require.NoError(t, err)
 	judged := result.Result{Run: result.Run{Tier: "12"}, Topologies: []result.Topology{{Name: "cloud-native", Versions: map[string]string{"openbao": "2.4.0"}, Load: l}}}
-	gate.Judge(&judged, gate.Policy{SLO: slo, Validity: gate.DefaultValidity(), Expect: gate.Expect{Load: true}})
+	judge.Judge(&judged, judge.Policy{SLO: slo, Validity: judge.DefaultValidity(), Expect: judge.Expect{Load: true}})
 	require.Equal(t, result.Fail, judged.Verdict)
 	require.Contains(t, strings.Join(judged.Reasons, "\n"), "wrong value")
 }

@@ -9,23 +9,23 @@ import (
 	"slices"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // Profile says how hard and how long a workload runs: one file of perf/profiles.
 type Profile struct {
-	APIVersion  string          `json:"apiVersion"`  // "steamer/v1"
-	Kind        string          `json:"kind"`        // "Profile"
-	Name        string          `json:"name"`        // e.g. "smoke"
-	Description string          `json:"description"` // one sentence on what it is good for
-	Workload    string          `json:"workload"`    // script without ".js", e.g. "fetch"
-	Mode        string          `json:"mode"`        // one of ProfileModes
-	Warmup      strict.Duration `json:"warmup"`      // 0 to 1 h, not measured
-	Duration    strict.Duration `json:"duration"`    // 1 s to 24 h; with stages it is their sum and may be left out
-	Rate        Rate            `json:"rate"`
-	Connections Connections     `json:"connections"`
-	VUs         VUs             `json:"vus,omitempty,omitzero"` // left out: as many as the rate needs, see VUs.At
+	APIVersion  string            `json:"apiVersion"`  // "steamer/v1"
+	Kind        string            `json:"kind"`        // "Profile"
+	Name        string            `json:"name"`        // e.g. "smoke"
+	Description string            `json:"description"` // one sentence on what it is good for
+	Workload    string            `json:"workload"`    // script without ".js", e.g. "fetch"
+	Mode        string            `json:"mode"`        // one of ProfileModes
+	Warmup      document.Duration `json:"warmup"`      // 0 to 1 h, not measured
+	Duration    document.Duration `json:"duration"`    // 1 s to 24 h; with stages it is their sum and may be left out
+	Rate        Rate              `json:"rate"`
+	Connections Connections       `json:"connections"`
+	VUs         VUs               `json:"vus,omitempty,omitzero"` // left out: as many as the rate needs, see VUs.At
 	// Stages move the rate after the warm-up; none: it stays.
 	Stages []Stage `json:"stages,omitempty"`
 	// Weights say how often mode mixed draws each of the other modes, Operations how often mode rails does each of its things.
@@ -99,11 +99,11 @@ const (
 // exit.Invalid and name the field.
 func ParseProfile(name string, data []byte) (Profile, error) {
 	var p Profile
-	if err := strict.YAML(data, &p); err != nil {
+	if err := document.YAML(data, &p); err != nil {
 		return Profile{}, exit.Invalidf(name, "see docs/reference for the fields of a profile", "%w", err)
 	}
 	if p.Duration == 0 {
-		p.Duration = strict.Duration(length(p.Stages))
+		p.Duration = document.Duration(length(p.Stages))
 	}
 	if err := p.validate(); err != nil {
 		return Profile{}, exit.Invalidf(name, "correct the profile", "%w", err)

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // runner starts this test binary, see TestMain; the workload names the misbehaviour.
@@ -30,7 +30,7 @@ func runner(t *testing.T, workload string) (load.Runner, load.Job) {
 	return r, load.Job{
 		Name: "t", Rate: 2.5, Target: "http://127.0.0.1:1", Fixture: []byte(`{"jwt":"` + testJWT + `"}`),
 		Profile: load.Profile{
-			Name: "smoke", Workload: workload, Mode: "inline", Warmup: strict.Duration(time.Second), Duration: strict.Duration(2 * time.Second),
+			Name: "smoke", Workload: workload, Mode: "inline", Warmup: document.Duration(time.Second), Duration: document.Duration(2 * time.Second),
 			VUs: load.VUs{Initial: 3, Max: 7}, Connections: load.Connections{Reuse: true},
 		},
 	}
@@ -141,7 +141,7 @@ func TestRunIsCancelled(t *testing.T) {
 func TestRunOverruns(t *testing.T) {
 	t.Parallel()
 	r, j := runner(t, "obedient")
-	j.Profile.Warmup, j.Profile.Duration, r.Overrun = 0, strict.Duration(time.Second), time.Second
+	j.Profile.Warmup, j.Profile.Duration, r.Overrun = 0, document.Duration(time.Second), time.Second
 	l, err := r.Run(t.Context(), j)
 	require.ErrorContains(t, err, "still running 1s after its planned end")
 	require.Equal(t, exit.Environment, exit.CodeOf(err))

@@ -8,15 +8,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 func byTurns() load.Turns {
 	return load.Turns{
 		Order: "ABBAABBAAB", Rate: 2, Gap: 100 * time.Millisecond, Targets: [2]string{"http://a", "http://b"},
-		Profile: load.Profile{Duration: strict.Duration(time.Second)},
+		Profile: load.Profile{Duration: document.Duration(time.Second)},
 	}
 }
 

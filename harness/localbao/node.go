@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // Node is one OpenBao process of a Server. All nodes of a server share its database, so that one is active and the others stand by.
@@ -77,7 +77,7 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.launch(); err != nil {
 		return err
 	}
-	return n.await(ctx, "OpenBao was unsealed", func(h bao.Health) bool { return h.Active() || h.Status == http.StatusTooManyRequests })
+	return n.await(ctx, "OpenBao was unsealed", func(h openbao.Health) bool { return h.Active() || h.Status == http.StatusTooManyRequests })
 }
 
 func (n *Node) launch() (err error) {
@@ -93,8 +93,8 @@ func (n *Node) launch() (err error) {
 	return nil
 }
 
-func (n *Node) await(ctx context.Context, what string, good func(bao.Health) bool) error {
-	client := bao.New(n.Address, n.server.HTTPClient())
+func (n *Node) await(ctx context.Context, what string, good func(openbao.Health) bool) error {
+	client := openbao.New(n.Address, n.server.HTTPClient())
 	defer client.Close()
 	return n.process.until(ctx, what, func(ctx context.Context) error {
 		h, err := client.Health(ctx)
@@ -126,7 +126,7 @@ func (n *Node) Kill() {
 
 // HTTPClient is a client that keeps connections and trusts the server's certificate. Close its idle connections in the end.
 func (s *Server) HTTPClient() *http.Client {
-	client := bao.HTTPClient(true)
+	client := openbao.HTTPClient(true)
 	if s.CA != nil {
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(s.CA)

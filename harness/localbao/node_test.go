@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -36,8 +36,8 @@ func TestNodes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(2), started.Load())
 
-	health := func(n *localbao.Node) bao.Health {
-		client := bao.New(n.Address, s.HTTPClient())
+	health := func(n *localbao.Node) openbao.Health {
+		client := openbao.New(n.Address, s.HTTPClient())
 		defer client.Close()
 		h, err := client.Health(ctx)
 		require.NoError(t, err)

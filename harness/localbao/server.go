@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -113,7 +113,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err := node.launch(); err != nil {
 		return err
 	}
-	return node.await(ctx, "OpenBao was active", bao.Health.Active)
+	return node.await(ctx, "OpenBao was active", openbao.Health.Active)
 }
 
 func (s *Server) keyFile() string { return filepath.Join(s.dir, "unseal.key") }

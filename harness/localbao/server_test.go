@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // TestServer starts everything, checks what self-initialisation left behind and
@@ -29,7 +29,7 @@ func TestServer(t *testing.T) {
 
 	s, err := localbao.Start(ctx, localbao.Options{Dir: dir})
 	require.NoError(t, err)
-	client := bao.New(s.Address, nil)
+	client := openbao.New(s.Address, nil)
 	defer client.Close()
 
 	h, err := client.Health(ctx)
@@ -37,9 +37,9 @@ func TestServer(t *testing.T) {
 	require.True(t, h.Active(), "%+v", h)
 
 	// A login with nonsense is refused by the mount the self-initialisation made.
-	r, err := client.Do(ctx, bao.Request{
+	r, err := client.Do(ctx, openbao.Request{
 		Method: http.MethodGet, Path: "sys/policies/acl/secrets_manager",
-		Auth: &bao.InlineAuth{Path: "auth/gitlab_rails_jwt/login", Role: "app", JWT: "x"},
+		Auth: &openbao.InlineAuth{Path: "auth/gitlab_rails_jwt/login", Role: "app", JWT: "x"},
 	})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusBadRequest, r.Status)

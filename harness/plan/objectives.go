@@ -6,17 +6,17 @@ import (
 	"strconv"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // resolveDuration lays the plan's duration over the profile's, and checks what the profile says it does not judge.
 func (r *Resolved) resolveDuration() error {
 	for _, metric := range r.Profile.NotJudged {
-		if !gate.IsObjectiveOfFetches(metric) {
+		if !judge.IsObjectiveOfFetches(metric) {
 			return exit.Invalidf("profile "+r.Profile.Name, "name metrics of the objectives, such as fetch_p99_ms",
 				"notJudged: there is no metric %q", metric)
 		}
@@ -38,8 +38,8 @@ func (r *Resolved) resolveDuration() error {
 }
 
 // subject is what the plan knows of a topology to judge.
-func (r *Resolved) subject(topology string) gate.Subject {
-	return gate.Subject{Topology: topology, Mode: r.Profile.Mode, Tier: r.Tier.Name}
+func (r *Resolved) subject(topology string) judge.Subject {
+	return judge.Subject{Topology: topology, Mode: r.Profile.Mode, Tier: r.Tier.Name}
 }
 
 // Thresholds are the latency limits that may judge a topology of the plan: fetches above them are counted.
@@ -52,13 +52,13 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 // Supports says which objectives of a topology the load is long enough for, and the number of their entry in the
 // file; none where no entry is for it. The version of OpenBao is known only once it runs, so that an entry for some
 // versions alone counts as one for all.
-func (r *Resolved) Supports(topology string) (entry int, supports []gate.Support) {
+func (r *Resolved) Supports(topology string) (entry int, supports []judge.Support) {
 	entry = r.Objectives.FindUnversioned(r.subject(topology))
 	if entry < 0 {
 		return entry, nil
 	}
 	rate := r.rate()
-	d := gate.Drive{Rate: rate, Seconds: time.Duration(r.Profile.Duration).Seconds(), Stages: r.Profile.Course(rate)}
+	d := judge.Drive{Rate: rate, Seconds: time.Duration(r.Profile.Duration).Seconds(), Stages: r.Profile.Course(rate)}
 	if len(d.Stages) > 0 {
 		d.Seconds = 0
 		for _, s := range d.Stages {
@@ -75,7 +75,7 @@ func (r *Resolved) leaveUndecided() {
 	r.Profile.NotJudged = slices.DeleteFunc(slices.Clone(r.Profile.NotJudged), func(metric string) bool {
 		return !slices.ContainsFunc(r.Topologies, func(topology string) bool {
 			_, supports := r.Supports(topology)
-			return slices.ContainsFunc(supports, func(s gate.Support) bool { return s.Limit.Metric == metric && !s.Decidable })
+			return slices.ContainsFunc(supports, func(s judge.Support) bool { return s.Limit.Metric == metric && !s.Decidable })
 		})
 	})
 }
@@ -99,7 +99,7 @@ func (r *Resolved) Lengthen() (from, to time.Duration) {
 	if from = time.Duration(r.Profile.Duration); longest <= from || longest > load.MaxDuration {
 		return 0, 0
 	}
-	r.Plan.Duration, r.Profile.Duration = strict.Duration(longest), strict.Duration(longest)
+	r.Plan.Duration, r.Profile.Duration = document.Duration(longest), document.Duration(longest)
 	r.leaveUndecided()
 	return from, longest
 }
@@ -135,7 +135,7 @@ func (r *Resolved) outlook(topology string) []string {
 }
 
 // says is the outlook of one objective.
-func (r *Resolved) says(s gate.Support) string {
+func (r *Resolved) says(s judge.Support) string {
 	shown := ""
 	if s.Limit.Informational {
 		shown = " (shown, not judged)"

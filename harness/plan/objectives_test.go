@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 func resolved(t *testing.T, change func(*plan.Plan)) (*plan.Resolved, error) {
@@ -41,9 +41,9 @@ func TestOutlook(t *testing.T) {
 			[]string{"fetch_p95_ms", "fetch_p99_ms"},
 		},
 		"two minutes of it": {
-			func(p *plan.Plan) { p.Duration = strict.Duration(2 * time.Minute) }, []string{"fetch_p95_ms: decidable (it takes 2m0s)"}, nil, []string{"fetch_p99_ms"},
+			func(p *plan.Plan) { p.Duration = document.Duration(2 * time.Minute) }, []string{"fetch_p95_ms: decidable (it takes 2m0s)"}, nil, []string{"fetch_p99_ms"},
 		},
-		"ten minutes of it": {func(p *plan.Plan) { p.Duration = strict.Duration(10 * time.Minute) }, []string{"fetch_p99_ms: decidable"}, []string{"not judged"}, nil},
+		"ten minutes of it": {func(p *plan.Plan) { p.Duration = document.Duration(10 * time.Minute) }, []string{"fetch_p99_ms: decidable"}, []string{"not judged"}, nil},
 		"steady":            {func(p *plan.Plan) { p.Profile = "steady" }, []string{"held with up to 0.22 % of the fetches above the limit"}, []string{"not judged"}, nil},
 		"steady at tier 3":  {func(p *plan.Plan) { p.Profile, p.Tier = "steady", "3" }, []string{"fetch_p99_ms: decidable"}, []string{"not judged"}, nil},
 		"a profile that keeps it to itself": {
@@ -110,9 +110,9 @@ func TestDurationRefuses(t *testing.T) {
 	unknown := filepath.Join(t.TempDir(), "unknown.yaml")
 	require.NoError(t, os.WriteFile(unknown, []byte(`{apiVersion: steamer/v1, kind: Profile, name: unknown, workload: fetch, mode: inline, duration: 60s, rate: {tier: true}, connections: {reuse: false}, notJudged: [fetch_p42_ms]}`), 0o600))
 	for want, change := range map[string]func(*plan.Plan){
-		"has stages":               func(p *plan.Plan) { p.Profile, p.Duration = "spike", strict.Duration(time.Hour) },
-		"out of range":             func(p *plan.Plan) { p.Duration = strict.Duration(25 * time.Hour) },
-		"--duration -1s":           func(p *plan.Plan) { p.Duration = strict.Duration(-time.Second) },
+		"has stages":               func(p *plan.Plan) { p.Profile, p.Duration = "spike", document.Duration(time.Hour) },
+		"out of range":             func(p *plan.Plan) { p.Duration = document.Duration(25 * time.Hour) },
+		"--duration -1s":           func(p *plan.Plan) { p.Duration = document.Duration(-time.Second) },
 		`no metric "fetch_p42_ms"`: func(p *plan.Plan) { p.Profile = unknown },
 	} {
 		_, err := resolved(t, change)
@@ -124,7 +124,7 @@ func TestDurationRefuses(t *testing.T) {
 // TestThresholds: the limits in force are counted, with the allowance for the environment and without.
 func TestThresholds(t *testing.T) {
 	t.Parallel()
-	r, err := resolved(t, func(p *plan.Plan) { p.EnvironmentLatency = strict.Duration(7500 * time.Microsecond) })
+	r, err := resolved(t, func(p *plan.Plan) { p.EnvironmentLatency = document.Duration(7500 * time.Microsecond) })
 	require.NoError(t, err)
 	var want []result.Threshold
 	for _, limit := range []float64{250, 257.5, 500, 507.5} {

@@ -14,12 +14,12 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -43,41 +43,41 @@ type Plan struct {
 	Tier       string   `json:"tier"`              // row of GitLab's sizing table, by its fetches per second
 	Rate       float64  `json:"rate,omitempty"`    // fetches per second instead of the tier's; 0: the profile's
 	// Duration is how long the load is measured instead of the profile's duration, 1s to 24h; 0: the profile's. A profile with stages has none.
-	Duration  strict.Duration `json:"duration,omitempty"`
-	Size      string          `json:"size,omitempty"`     // or what an instance of this size, e.g. 10k, means with this share of jobs that
-	Adoption  float64         `json:"adoption,omitempty"` // fetch secrets, above 0 to 1: GitLab's sizing says the rate
-	Mode      string          `json:"mode,omitempty"`     // what the load does, instead of the profile's
-	Retries   *bool           `json:"retries,omitempty"`  // repeat failed calls as GitLab Runner does, or not; nil: as the profile says
-	Tenants   int             `json:"tenants"`            // GitLab projects to provision, 1 to 10000
-	Secrets   int             `json:"secrets"`            // secrets of each, 1 to 100 as in GitLab
-	Scenarios string          `json:"scenarios"`          // core, all, none, or a regular expression over scenario IDs
-	Repeat    int             `json:"repeat,omitempty"`   // how often the scenarios run, 0 to 1000; 0 is once
-	Shuffle   uint64          `json:"shuffle,omitempty"`  // seed of another order for each round; 0 keeps the order
+	Duration  document.Duration `json:"duration,omitempty"`
+	Size      string            `json:"size,omitempty"`     // or what an instance of this size, e.g. 10k, means with this share of jobs that
+	Adoption  float64           `json:"adoption,omitempty"` // fetch secrets, above 0 to 1: GitLab's sizing says the rate
+	Mode      string            `json:"mode,omitempty"`     // what the load does, instead of the profile's
+	Retries   *bool             `json:"retries,omitempty"`  // repeat failed calls as GitLab Runner does, or not; nil: as the profile says
+	Tenants   int               `json:"tenants"`            // GitLab projects to provision, 1 to 10000
+	Secrets   int               `json:"secrets"`            // secrets of each, 1 to 100 as in GitLab
+	Scenarios string            `json:"scenarios"`          // core, all, none, or a regular expression over scenario IDs
+	Repeat    int               `json:"repeat,omitempty"`   // how often the scenarios run, 0 to 1000; 0 is once
+	Shuffle   uint64            `json:"shuffle,omitempty"`  // seed of another order for each round; 0 keeps the order
 	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
 	Load     bool   `json:"load"` // drive load
 	// InCluster drives the load by pods of the cluster under test; nil: by a process beside Steamer.
 	InCluster *InCluster `json:"inCluster,omitempty"`
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is topology.InstallTimeout.
-	ReadyTimeout strict.Duration `json:"readyTimeout,omitempty"`
-	Cluster      ClusterPlan     `json:"cluster"`
+	ReadyTimeout document.Duration `json:"readyTimeout,omitempty"`
+	Cluster      ClusterPlan       `json:"cluster"`
 	// Images are references that replace the images Steamer builds: openbao, postgresql, gitlab-stub, and node, which sets the version of
 	// Kubernetes.
 	Images map[string]string `json:"images,omitempty"`
 	Output string            `json:"output"` // directory of run directories
 	SLO    string            `json:"slo"`    // file of objectives
 	// EnvironmentLatency is added to every latency limit: what the way between client and OpenBao costs, 0 to 1s.
-	EnvironmentLatency strict.Duration `json:"environmentLatency,omitempty"`
+	EnvironmentLatency document.Duration `json:"environmentLatency,omitempty"`
 }
 
 // ClusterPlan says which cluster a run uses.
 type ClusterPlan struct {
-	Name   string          `json:"name,omitempty"` // empty: one that nobody has is chosen
-	Config string          `json:"config"`         // kind configuration
-	Port   int             `json:"port,omitempty"` // loopback port that leads to OpenBao; 0: a free one is chosen
-	Reuse  bool            `json:"reuse"`          // use a kept cluster of mine (of this name), else make it
-	Keep   bool            `json:"keep"`           // leave the cluster and the engine running
-	TTL    strict.Duration `json:"ttl"`            // after which cluster gc may remove it, if no process uses it
+	Name   string            `json:"name,omitempty"` // empty: one that nobody has is chosen
+	Config string            `json:"config"`         // kind configuration
+	Port   int               `json:"port,omitempty"` // loopback port that leads to OpenBao; 0: a free one is chosen
+	Reuse  bool              `json:"reuse"`          // use a kept cluster of mine (of this name), else make it
+	Keep   bool              `json:"keep"`           // leave the cluster and the engine running
+	TTL    document.Duration `json:"ttl"`            // after which cluster gc may remove it, if no process uses it
 	// Context and Kubeconfig name a cluster that is not Steamer's; either makes the run use it instead of kind.
 	Context    string `json:"context,omitempty"`
 	Kubeconfig string `json:"kubeconfig,omitempty"`
@@ -97,7 +97,7 @@ func Default(root string) Plan {
 		Tenants: gitlab.DefaultTenants, Secrets: gitlab.DefaultSecrets, Load: true,
 		Scenarios: scenario.Core, Previous: filepath.Join(root, previousRelease),
 		Cluster: ClusterPlan{
-			Config: filepath.Join(root, "kind-config.yaml"), TTL: strict.Duration(4 * time.Hour),
+			Config: filepath.Join(root, "kind-config.yaml"), TTL: document.Duration(4 * time.Hour),
 		},
 		Output: "runs", SLO: filepath.Join(root, "perf/slo.yaml"),
 	}
@@ -140,7 +140,7 @@ type Resolved struct {
 	Overrides map[string]any
 	Fixtures  topology.Fixtures
 	// Objectives are what the plan's file of objectives has.
-	Objectives *gate.SLO
+	Objectives *judge.SLO
 }
 
 // Source names the chart under test.
@@ -156,7 +156,7 @@ func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*R
 		return nil, err
 	}
 	var err error
-	if r.Objectives, err = gate.ReadSLO(p.SLO); err != nil { // a run that could not be judged at its end should not start
+	if r.Objectives, err = judge.ReadSLO(p.SLO); err != nil { // a run that could not be judged at its end should not start
 		return nil, err
 	}
 	if err = r.resolveWorkload(root); err != nil {

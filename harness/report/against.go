@@ -10,15 +10,15 @@ import (
 	"slices"
 
 	"gitlab.com/steamer/steamer/harness/compare"
-	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // againstView is a comparison with its ratios drawn to one scale.
 type againstView struct {
-	decision.Compared
+	gate.Compared
 	Rows   []ratioView
 	Strips []stripView
 }
@@ -40,7 +40,7 @@ type sideView struct {
 // ratioView is a metric's row. Positions are in % of the picture's width; the scale is logarithmic, so that half and double are equally far
 // from 1.
 type ratioView struct {
-	decision.Ratio
+	gate.Ratio
 	Badge                      string // the verdict, or INFO where it does not decide
 	A, B, Times, Interval, See string
 	Drawn                      bool // there is an interval
@@ -52,7 +52,7 @@ type ratioView struct {
 // leastSpan is the least factor that the scale reaches from 1 on either side: smaller differences should look small.
 const leastSpan = 1.25
 
-func newAgainst(c decision.Compared) againstView {
+func newAgainst(c gate.Compared) againstView {
 	v := againstView{Compared: c}
 	span := math.Log(leastSpan)
 	for _, m := range c.Metrics {
@@ -92,7 +92,7 @@ func newAgainst(c decision.Compared) againstView {
 }
 
 // newStrip draws a metric's slices, where there are two or more on either side.
-func newStrip(c decision.Compared, m decision.Ratio) (stripView, bool) {
+func newStrip(c gate.Compared, m gate.Ratio) (stripView, bool) {
 	both := c.Slices[m.Name]
 	if len(both[0]) < 2 || len(both[1]) < 2 {
 		return stripView{}, false
@@ -165,7 +165,7 @@ type comparisonPage struct {
 // ComparisonHTML writes a comparison as a self-contained page without any script: verdict, ratios with their intervals, and the slices of
 // both sides beside each other. With the judged comparison itself, whole, which may be nil, it also has what stands behind the ratios: the pairs that were
 // discarded, failed fetches and loads not carried, scenarios that differ, and what was not measured.
-func ComparisonHTML(w io.Writer, c *decision.Compared, whole *compare.Comparison) error {
+func ComparisonHTML(w io.Writer, c *gate.Compared, whole *compare.Comparison) error {
 	p := comparisonPage{againstView: newAgainst(*c), Word: string(c.Verdict)}
 	p.Reasons = typesetAll(c.Reasons)
 	if whole != nil {
@@ -185,7 +185,7 @@ func ComparisonHTML(w io.Writer, c *decision.Compared, whole *compare.Comparison
 }
 
 // WriteComparison writes comparison.html into dir, which must exist; whole is as of ComparisonHTML.
-func WriteComparison(dir string, c *decision.Compared, whole *compare.Comparison) error {
+func WriteComparison(dir string, c *gate.Compared, whole *compare.Comparison) error {
 	var b bytes.Buffer
 	if err := ComparisonHTML(&b, secret.Scrub(c), secret.Scrub(whole)); err != nil {
 		return err

@@ -12,16 +12,16 @@ import (
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
-	"gitlab.com/steamer/steamer/harness/decision"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // WriteDecision writes a gate's decision into dir, which must exist: gate.json, gate.html, gate.md and gate.xml.
-func WriteDecision(dir string, d *decision.Decision) error {
+func WriteDecision(dir string, d *gate.Decision) error {
 	d = secret.Scrub(d)
-	data, err := decision.Encode(d)
+	data, err := gate.Encode(d)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func WriteDecision(dir string, d *decision.Decision) error {
 
 // decisionPage is a decision prepared for the templates, as text that each escapes for its own format.
 type decisionPage struct {
-	*decision.Decision
+	*gate.Decision
 	Verdict   string
 	Lead      string
 	When      string
@@ -58,17 +58,17 @@ type decisionPage struct {
 }
 
 type criterionRow struct {
-	decision.Criterion
+	gate.Criterion
 	Badge string // the verdict, or "not judged" where it does not count
 }
 
 type judgedView struct {
-	decision.Judged
+	gate.Judged
 	SLOs, Validity []checkView
 	Changed        bool // the derived verdict is not the recorded one
 }
 
-func newDecisionPage(d *decision.Decision) *decisionPage {
+func newDecisionPage(d *gate.Decision) *decisionPage {
 	p := &decisionPage{Decision: d, Verdict: string(d.Verdict), When: moment(d.Made), Top: typesetAll(d.Reasons)}
 	p.Lead = map[result.Verdict]string{
 		result.Pass:         "Every required criterion is met, and none is missed.",
@@ -105,7 +105,7 @@ func newDecisionPage(d *decision.Decision) *decisionPage {
 }
 
 // DecisionHTML writes a self-contained page without any script.
-func DecisionHTML(w io.Writer, d *decision.Decision) error {
+func DecisionHTML(w io.Writer, d *gate.Decision) error {
 	t, css, err := plainPage("gate.html.tmpl")
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func DecisionHTML(w io.Writer, d *decision.Decision) error {
 }
 
 // DecisionMarkdown writes what a release issue wants: verdict, criteria, evidence.
-func DecisionMarkdown(w io.Writer, d *decision.Decision) error {
+func DecisionMarkdown(w io.Writer, d *gate.Decision) error {
 	text, err := assets.ReadFile("assets/gate.md.tmpl")
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func DecisionMarkdown(w io.Writer, d *decision.Decision) error {
 }
 
 // DecisionJUnit writes each criterion as a case, and the verdict as one more.
-func DecisionJUnit(w io.Writer, d *decision.Decision) error {
+func DecisionJUnit(w io.Writer, d *gate.Decision) error {
 	s := junit.Testsuite{Name: "gate", Timestamp: d.Made.UTC().Format("2006-01-02T15:04:05")}
 	add := func(name string, v result.Verdict, counts bool, reasons []string) {
 		c := junit.Testcase{Name: name, Classname: "gate", Time: "0.000"}
@@ -158,7 +158,7 @@ func DecisionJUnit(w io.Writer, d *decision.Decision) error {
 }
 
 // DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to the verdicts.
-func DecisionSummary(w io.Writer, d *decision.Decision, colour bool) error {
+func DecisionSummary(w io.Writer, d *gate.Decision, colour bool) error {
 	p := newDecisionPage(d)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nSteamer gate: %s   %s\n\n", painted(p.Verdict, colour), plain(chartName(d.Chart)))

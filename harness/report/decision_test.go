@@ -10,38 +10,38 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/decision"
+	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
 // decided is a decision with a missed, an open and a met criterion; its strings try to break out of every format.
-func decided() *decision.Decision {
+func decided() *gate.Decision {
 	r := synthetic.Failed()
 	t := r.Topologies[0]
-	return &decision.Decision{
-		APIVersion: decision.APIVersion, Kind: decision.Kind, Made: synthetic.Start(), Steamer: "0.1.0 (synthetic test data)", Reproduce: "steamer gate --from x",
+	return &gate.Decision{
+		APIVersion: gate.APIVersion, Kind: gate.Kind, Made: synthetic.Start(), Steamer: "0.1.0 (synthetic test data)", Reproduce: "steamer gate --from x",
 		Verdict: result.Fail, Reasons: []string{"objectives: p99 <script>alert(1)</script> | @all", "b", "c", "d"}, Chart: t.Chart, Tier: "30", SLO: "secret-fetch",
-		Criteria: []decision.Criterion{
-			{ID: decision.Charts, Title: "static checks", Required: true, Verdict: result.Pass, Measured: "clean"},
-			{ID: decision.Load, Title: "objectives", Required: true, Verdict: result.Fail, Reasons: []string{"p99 <= 10 ms"}},
-			{ID: decision.Hygiene, Title: "hygiene", Required: true, Verdict: result.Inconclusive, Reasons: []string{"no scan\x01]]>"}},
-			{ID: decision.Comparison, Title: "comparison", Verdict: result.Inconclusive, Reasons: []string{"no comparison was given"}},
+		Criteria: []gate.Criterion{
+			{ID: gate.Charts, Title: "static checks", Required: true, Verdict: result.Pass, Measured: "clean"},
+			{ID: gate.Load, Title: "objectives", Required: true, Verdict: result.Fail, Reasons: []string{"p99 <= 10 ms"}},
+			{ID: gate.Hygiene, Title: "hygiene", Required: true, Verdict: result.Inconclusive, Reasons: []string{"no scan\x01]]>"}},
+			{ID: gate.Comparison, Title: "comparison", Verdict: result.Inconclusive, Reasons: []string{"no comparison was given"}},
 		},
-		Runs: []decision.Judged{{
+		Runs: []gate.Judged{{
 			Run: r.Run.ID, Path: "result.json", Topology: t.Name, Tier: "30", Profile: "steady", Recorded: result.Pass, Derived: result.Fail, Reasons: t.Reasons,
 			Passed: 6, Failed: 1, Failures: t.Scenarios[1:2], Checks: t.Checks, Counts: true,
 		}},
-		Compared: []decision.Compared{{
-			Base: "openbao 0.1.0", Head: "openbao 0.2.0", Where: "cloud-native", Verdict: result.Fail, Metrics: []decision.Ratio{
+		Compared: []gate.Compared{{
+			Base: "openbao 0.1.0", Head: "openbao 0.2.0", Where: "cloud-native", Verdict: result.Fail, Metrics: []gate.Ratio{
 				{Title: "p95", Unit: "ms", Gate: true, Margin: 0.1, Base: 8, Head: 9.7, Ratio: 1.21, Lo: ptr(1.15), Hi: ptr(1.28), MDE: ptr(0.04), Verdict: result.Fail, Reason: "above the margin"},
 				{Title: "CPU", Unit: "ms", Gate: true, Margin: 0.1, Base: 6, Head: 5, Ratio: 0.83, Lo: ptr(0.8), Hi: ptr(0.86), MDE: ptr(0.02), Verdict: result.Pass},
 				{Title: "p99", Base: 20, Head: 21, Ratio: 1.05, Verdict: result.Inconclusive},
 			},
 		}},
-		Evidence:   []decision.File{{Path: "result.json", Kind: "Result", SHA256: "abc", About: "run"}},
-		Objectives: &decision.File{Path: "perf/slo.yaml", Kind: "SLO", SHA256: "def", About: "secret-fetch"},
+		Evidence:   []gate.File{{Path: "result.json", Kind: "Result", SHA256: "abc", About: "run"}},
+		Objectives: &gate.File{Path: "perf/slo.yaml", Kind: "SLO", SHA256: "def", About: "secret-fetch"},
 		Since:      []string{"the decision before was PASS <script>"},
 	}
 }
@@ -72,7 +72,7 @@ func TestDecisionReports(t *testing.T) {
 	require.Equal(t, 3, strings.Count(html, `class="ratio"`))
 	require.NotContains(t, md, "@all")
 	require.True(t, strings.HasPrefix(md, "## Steamer gate: FAIL\n"))
-	_, err := decision.Decode("gate.json", []byte(read("gate.json")))
+	_, err := gate.Decode("gate.json", []byte(read("gate.json")))
 	require.NoError(t, err)
 
 	var doc junitFile

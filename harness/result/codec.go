@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -42,7 +42,7 @@ func Decode(name string, data []byte) (*Result, error) {
 		return nil, err
 	}
 	r := new(Result)
-	if err := strict.JSON(data, r); err != nil {
+	if err := document.JSON(data, r); err != nil {
 		return nil, exit.Invalidf(name, "use the Steamer release that wrote it", "not a Steamer result of version %s: %w", APIVersion, err)
 	}
 	if err := r.validate(); err != nil {

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
@@ -66,7 +66,7 @@ func (d *Driver) Grow(ctx context.Context, total int) (*result.Seed, result.Topo
 	if err != nil {
 		return nil, result.Topology{}, err
 	}
-	client := bao.New(s.env.Address, nil)
+	client := openbao.New(s.env.Address, nil)
 	defer client.Close()
 	seeder := &gitlab.Seeder{
 		Client: client, Issuer: s.env.Issuer, Audience: s.env.Audience(), Seed: s.seed, Recipes: s.recipes, Replay: true,

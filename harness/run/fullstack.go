@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/gitlab/graphql"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -83,7 +83,7 @@ func (f *FullStack) Check(ctx context.Context) error {
 		return exit.Invalidf("--gitlab-url "+f.GitLab, "the URL has to be reachable from here, and GITLAB_TOKEN a token of scope api of an owner of "+f.stack.Project,
 			"%w", err)
 	}
-	client := bao.New(f.address, nil)
+	client := openbao.New(f.address, nil)
 	defer client.Close()
 	health, err := client.Health(ctx)
 	if err == nil && (!health.Initialized || health.Sealed) {
@@ -177,7 +177,7 @@ func (r *Run) fullStack(ctx context.Context) error {
 		Name: FullStackTopology, Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{}, Versions: map[string]string{}, Images: map[string]string{},
 	})
 	out := &r.result.Topologies[0]
-	client := bao.New(f.address, nil)
+	client := openbao.New(f.address, nil)
 	defer client.Close()
 	health, err := client.Health(ctx)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -206,17 +206,17 @@ func (r *Run) undo(ctx context.Context, c cleanup) error {
 // end judges, and writes the result and the reports.
 func (r *Run) end(ctx context.Context, failed error) error {
 	r.result.Run.Finished = time.Now().UTC()
-	slo, err := gate.ReadSLO(r.Plan.SLO)
+	slo, err := judge.ReadSLO(r.Plan.SLO)
 	if err != nil {
 		return err
 	}
-	gate.Judge(r.result, gate.Policy{
-		SLO: slo, Validity: gate.DefaultValidity(),
-		Expect: gate.Expect{Scenarios: r.Plan.Scenarios != scenario.None, Load: r.Plan.Load && r.Measure == nil},
+	judge.Judge(r.result, judge.Policy{
+		SLO: slo, Validity: judge.DefaultValidity(),
+		Expect: judge.Expect{Scenarios: r.Plan.Scenarios != scenario.None, Load: r.Plan.Load && r.Measure == nil},
 	})
 	for i := range r.result.Topologies {
 		t := &r.result.Topologies[i]
-		t.NotMeasured = append(t.NotMeasured, gate.NotJudged(t)...)
+		t.NotMeasured = append(t.NotMeasured, judge.NotJudged(t)...)
 	}
 	if ctx.Err() != nil {
 		r.result.Interrupted()

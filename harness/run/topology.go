@@ -11,10 +11,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/observe"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -145,7 +145,7 @@ func (s *stage) install(ctx context.Context) error {
 
 // versions asks the installed software what it is.
 func (s *stage) versions(ctx context.Context) error {
-	client := bao.New(s.env.Address, nil)
+	client := openbao.New(s.env.Address, nil)
 	defer client.Close()
 	health, err := client.Health(ctx)
 	if err != nil {
@@ -175,7 +175,7 @@ func (s *stage) provision(ctx context.Context) error {
 	if s.tenants, err = gitlab.Plan(s.recipes, s.Plan.Tenants, s.Plan.Secrets); err != nil {
 		return err
 	}
-	client := bao.New(s.env.Address, nil)
+	client := openbao.New(s.env.Address, nil)
 	defer client.Close()
 	heap := s.heap(ctx)
 	seeder := &gitlab.Seeder{

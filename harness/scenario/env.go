@@ -9,8 +9,8 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -18,10 +18,10 @@ import (
 // are zero; scenarios that need them name the feature and are skipped.
 type Env struct {
 	Topology  string
-	Address   string         // base URL that reaches the active node, normally on loopback
-	Client    *bao.Client    // nil makes one for Address
-	Issuer    *gitlab.Issuer // signs what GitLab signs; nil where a real GitLab does, and then only Stacks can be used
-	Audience  string         // claim aud that OpenBao expects
+	Address   string          // base URL that reaches the active node, normally on loopback
+	Client    *openbao.Client // nil makes one for Address
+	Issuer    *gitlab.Issuer  // signs what GitLab signs; nil where a real GitLab does, and then only Stacks can be used
+	Audience  string          // claim aud that OpenBao expects
 	Tenants   []gitlab.Tenant
 	Recipes   []*gitlab.Recipe // by which scenarios provision tenants of their own; nil takes those that come with Steamer
 	Seed      string           // keys the secrets' values
@@ -61,7 +61,7 @@ func (e *Env) Prepare() (*Env, func(), error) {
 	own, done := *e, func() {}
 	own.Timeouts = e.Timeouts.withDefaults()
 	if own.Client == nil {
-		own.Client = bao.New(e.Address, nil)
+		own.Client = openbao.New(e.Address, nil)
 		done = own.Client.Close
 	}
 	return &own, done, nil
@@ -159,14 +159,14 @@ func (e *Env) Read(ctx context.Context, t gitlab.Tenant, s gitlab.Secret) (gitla
 }
 
 // Rails makes a request with Rails' privileges, within Timeouts.Fetch. A refusal is an answer and no error.
-func (e *Env) Rails(ctx context.Context, method, path string, body any) (*bao.Response, error) {
+func (e *Env) Rails(ctx context.Context, method, path string, body any) (*openbao.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
 	defer cancel()
 	auth, err := e.Issuer.RailsAuth(e.Audience)
 	if err != nil {
 		return nil, err
 	}
-	return e.Client.Do(ctx, bao.Request{Method: method, Path: path, Body: body, Auth: auth})
+	return e.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: body, Auth: auth})
 }
 
 // Sample returns at most n tenants, evenly spread, so that every recipe takes part.

@@ -5,9 +5,9 @@ import (
 	"crypto/rand"
 	"slices"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/gitlab/graphql"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // Stack is one project behind GitLab's own API: a real GitLab's, or one that the stub plays.
@@ -27,7 +27,7 @@ const stackID = 800_000
 // PlayStacks gives an environment a project of each recipe behind a GraphQL API that the stub plays, on a loopback port. Environments on
 // one server differ in base, from 0. The caller must stop it.
 func PlayStacks(e *Env, base int, recipes []*gitlab.Recipe) (stop func(), err error) {
-	client := bao.New(e.Address, nil)
+	client := openbao.New(e.Address, nil)
 	stub := &graphql.Stub{
 		Seeder:   &gitlab.Seeder{Client: client, Issuer: e.Issuer, Audience: e.Audience, Recipes: recipes, Replay: true},
 		Projects: map[string]gitlab.Tenant{},

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -51,7 +51,7 @@ func TestRedactShapes(t *testing.T) {
 	require.NoError(t, err)
 	r := secret.NewRedactor()
 	for _, hidden := range []string{
-		jwt, unsigned, bao.Parameter("jwt", jwt), "s.abcdefghijklmnopqrstuvwxyz", "glpat-abcdefghijklmnopqrst",
+		jwt, unsigned, openbao.Parameter("jwt", jwt), "s.abcdefghijklmnopqrstuvwxyz", "glpat-abcdefghijklmnopqrst",
 		"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIA\n-----END EC PRIVATE KEY-----",
 	} {
 		clean := r.Redact("a " + hidden + " b")

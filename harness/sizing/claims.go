@@ -6,7 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -143,7 +143,7 @@ func databaseClaim(steps []Step) Claim {
 // invalid is why a measurement of fetches says nothing about the server, by the gate's validity conditions; drift is one.
 func invalid(t result.Topology) string {
 	r := result.Result{Topologies: []result.Topology{t}}
-	gate.Judge(&r, gate.Policy{Validity: gate.DefaultValidity(), Expect: gate.Expect{Load: true}})
+	judge.Judge(&r, judge.Policy{Validity: judge.DefaultValidity(), Expect: judge.Expect{Load: true}})
 	for _, c := range r.Topologies[0].Checks {
 		carried := c.ID == "valid/achieved-rate" || c.ID == "valid/dropped-iterations" || c.ID == "valid/drain"
 		if c.Kind == "validity" && c.Verdict != result.Pass && !c.Informational && (!carried || c.Owner == result.OwnerMachine) {

@@ -7,11 +7,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
@@ -114,7 +114,7 @@ func (s local) takeOver(ctx context.Context, active, standby *localbao.Node, kil
 
 // serves waits until a node is active and a fetch on it gets the right value.
 func (s local) serves(ctx context.Context, node *localbao.Node) error {
-	client := bao.New(node.Address, s.lab.Server.HTTPClient())
+	client := openbao.New(node.Address, s.lab.Server.HTTPClient())
 	defer client.Close()
 	_, err := wait.Until(ctx, wait.For{What: "the other node serves", Interval: look, Deadline: disturbTimeout, Each: 5 * time.Second}, func(ctx context.Context) error {
 		h, err := client.Health(ctx)

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/capacity"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // Site is an environment that can be made larger and disturbed. Durations are in seconds.
@@ -212,7 +212,7 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 func fetch(ctx context.Context, site Site, o Options, tenants int) (Fetch, float64, error) {
 	profile := load.Profile{
 		APIVersion: result.APIVersion, Kind: "Profile", Name: "sizing", Workload: "fetch", Mode: load.Inline,
-		Warmup: strict.Duration(10 * time.Second), Duration: strict.Duration(o.Length), Rate: load.Rate{PerSecond: o.Rate},
+		Warmup: document.Duration(10 * time.Second), Duration: document.Duration(o.Length), Rate: load.Rate{PerSecond: o.Rate},
 	}
 	seen, err := site.Drive(ctx, capacity.Job{Name: fmt.Sprintf("sizing-%d", tenants), Profile: profile, Rate: o.Rate})
 	if err != nil {

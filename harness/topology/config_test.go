@@ -25,9 +25,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // TestConfigRuns starts the real OpenBao with the configuration that each dialect makes, on an empty database of a real PostgreSQL, and
@@ -156,7 +156,7 @@ func runConfig(t *testing.T, local *localbao.Server, env *Environment, files map
 	t.Cleanup(func() { _ = cmd.Wait() })
 
 	env.Issuer = issuer
-	client := bao.New("http://"+api, nil)
+	client := openbao.New("http://"+api, nil)
 	defer client.Close()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -165,7 +165,7 @@ func runConfig(t *testing.T, local *localbao.Server, env *Environment, files map
 	}, 30*time.Second, 100*time.Millisecond, "log:\n%s", &log)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+metrics+"/v1/sys/metrics?format=prometheus", http.NoBody)
 	require.NoError(t, err)
-	answer, err := bao.HTTPClient(false).Do(request)
+	answer, err := openbao.HTTPClient(false).Do(request)
 	require.NoError(t, err)
 	text, err := io.ReadAll(answer.Body)
 	require.NoError(t, errors.Join(err, answer.Body.Close()))

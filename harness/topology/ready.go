@@ -13,9 +13,9 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -50,7 +50,7 @@ func awaitN(ctx context.Context, timeout time.Duration, what string, n int, prob
 // pod as its endpoint; and a login as Rails with a request behind it is answered through the address that load will use.
 func (e *Environment) AwaitReady(ctx context.Context) error {
 	e.Log("waiting until OpenBao is initialised, unsealed, led by one pod and answers Rails")
-	client := bao.New(e.Address, nil)
+	client := openbao.New(e.Address, nil)
 	defer client.Close()
 	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), "OpenBao in topology "+e.Spec.Topology, settled, func(ctx context.Context) error {
 		active, err := e.leadership(ctx)
@@ -115,7 +115,7 @@ func (e *Environment) askHealth(ctx context.Context, pod *corev1.Pod) (map[strin
 	all := map[string]string{"standbycode": "200", "sealedcode": "200", "uninitcode": "200"} // the answer matters, not the status
 	port := strconv.Itoa(e.Spec.Dialect.apiPort())
 	raw, err := e.Cluster.Client.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, port, "/v1/sys/health", all).DoRaw(ctx)
-	var health bao.Health
+	var health openbao.Health
 	if err == nil {
 		err = json.Unmarshal(raw, &health)
 	}
@@ -151,14 +151,14 @@ func (e *Environment) endpoint(ctx context.Context, active *corev1.Pod) error {
 }
 
 // asRails logs in as Rails does and asks for the list of mounts.
-func (e *Environment) asRails(ctx context.Context, client *bao.Client) error {
+func (e *Environment) asRails(ctx context.Context, client *openbao.Client) error {
 	auth, err := e.Issuer.RailsAuth(e.Audience())
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	response, err := client.Do(ctx, bao.Request{Method: "GET", Path: "sys/mounts", Auth: auth})
+	response, err := client.Do(ctx, openbao.Request{Method: "GET", Path: "sys/mounts", Auth: auth})
 	if err != nil {
 		return err
 	}

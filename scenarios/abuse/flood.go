@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/aftermath"
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
@@ -109,12 +109,12 @@ func cubbyhole() scenario.Scenario {
 			accepted := 0.0
 			tenancy.Each(ctx, t, env, secrets, func(tenant gitlab.Tenant) {
 				path := tenant.Name + "/cubbyhole/steamer"
-				w, err := tenancy.AsJob(ctx, env, tenant, bao.Request{Method: http.MethodPost, Path: path, Body: map[string]any{"a": "b"}})
+				w, err := tenancy.AsJob(ctx, env, tenant, openbao.Request{Method: http.MethodPost, Path: path, Body: map[string]any{"a": "b"}})
 				require.NoError(t, err)
 				if w.OK() {
 					accepted++
 				}
-				r, err := tenancy.AsJob(ctx, env, tenant, bao.Request{Method: http.MethodGet, Path: path})
+				r, err := tenancy.AsJob(ctx, env, tenant, openbao.Request{Method: http.MethodGet, Path: path})
 				require.NoError(t, err)
 				if r.Status != http.StatusNotFound && r.Status != http.StatusForbidden {
 					t.Errorf("%s: the next job's look answers %d, want 404 or 403", tenant.Name, r.Status)

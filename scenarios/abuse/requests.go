@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/aftermath"
 )
@@ -39,7 +39,7 @@ func headerRows() []requestRow {
 	return []requestRow{
 		// Catches: two logins of which one is checked and the other used.
 		row("two-paths", "Two login paths are refused", "expected exactly one value", func(h h, a, _ tn) { h.Add(inline+"Path", a.AuthPath) }, 400, 500),
-		row("token", "A token beside an inline login is refused", "cannot layer", func(h h, _, _ tn) { h.Set(bao.HeaderToken, "no-token") }, 400, 403, 500),
+		row("token", "A token beside an inline login is refused", "cannot layer", func(h h, _, _ tn) { h.Set(openbao.HeaderToken, "no-token") }, 400, 403, 500),
 		row("bearer", "A bearer token beside an inline login is refused", "cannot layer", func(h h, _, _ tn) { h.Set("Authorization", "Bearer no-token") }, 400, 403, 500),
 		// Catches: a missing login taken for none needed. OpenBao 2.4.0 answers as it does to any path that nobody mounted.
 		row("unknown-mount", "A login that nobody mounted is refused", "", func(h h, a, _ tn) { h.Set(inline+"Path", a.Name+"/auth/none/login") }, 403, 404),
@@ -47,11 +47,11 @@ func headerRows() []requestRow {
 		row("path-of-system", "A login path that is no login is refused", "", func(h h, _, _ tn) { h.Set(inline+"Path", "sys/health") }, 403, 404, 405),
 		row("path-of-other", "Another project's login is refused", "project", func(h h, _, b tn) {
 			h.Set(inline+"Path", b.AuthPath)
-			h.Set(inline+"Parameter-Role", bao.Parameter("role", b.Role))
+			h.Set(inline+"Parameter-Role", openbao.Parameter("role", b.Role))
 		}, 400),
 		row("no-role", "A login without role is refused", "missing role", func(h h, _, _ tn) { h.Del(inline + "Parameter-Role") }, 400),
 		row("no-token", "A login without JWT is refused", "missing token", func(h h, _, _ tn) { h.Del(inline + "Parameter-Jwt") }, 400),
-		row("unknown-role", "A role that does not exist is refused", "could not be found", func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", bao.Parameter("role", "none")) }, 400),
+		row("unknown-role", "A role that does not exist is refused", "could not be found", func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", openbao.Parameter("role", "none")) }, 400),
 		row("parameter-encoding", "A parameter that is no base64 is refused", "base64", func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", "!!!") }, 400, 500),
 		row("parameter-json", "A parameter that is no JSON is refused", "json", func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", "bm90IGpzb24") }, 400, 500),
 		row("nothing", "A request without any login is refused", "permission denied", func(h h, _, _ tn) { clear(h) }, 403),
@@ -161,7 +161,7 @@ func (row requestRow) test(ctx context.Context, t scenario.T, env *scenario.Env)
 		}
 		jwt, err := env.Issuer.Pipeline(env.Audience, tenant, gitlab.DefaultJob())
 		require.NoError(t, err)
-		header := (&bao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}).Header()
+		header := (&openbao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}).Header()
 		if row.headers != nil {
 			row.headers(header, tenant, other)
 		}
@@ -172,13 +172,13 @@ func (row requestRow) test(ctx context.Context, t scenario.T, env *scenario.Env)
 		if method == "" {
 			method = http.MethodGet
 		}
-		r, err := env.Client.Do(ctx, bao.Request{Method: method, Path: path, Body: row.body, Header: header})
+		r, err := env.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: row.body, Header: header})
 		row.judge(t, tenant, r, err)
 	}
 	before.Unharmed(ctx, t)
 }
 
-func (row requestRow) judge(t scenario.T, tenant gitlab.Tenant, r *bao.Response, err error) {
+func (row requestRow) judge(t scenario.T, tenant gitlab.Tenant, r *openbao.Response, err error) {
 	t.Helper()
 	switch {
 	case err != nil && slices.Contains(row.want, http.StatusRequestEntityTooLarge):

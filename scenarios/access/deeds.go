@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
@@ -130,11 +130,11 @@ func (d deed) do(ctx context.Context, t scenario.T, env *scenario.Env, tenant gi
 	secret := tenant.Secrets[0]
 	kv := strings.TrimSuffix(tenant.SecretPath, "/data/explicit")
 	path := strings.NewReplacer("{ns}", tenant.Name, "{kv}", kv, "{secret}", secret.Name).Replace(d.path)
-	var r *bao.Response
+	var r *openbao.Response
 	var err error
 	switch d.who {
 	case asJob:
-		r, err = tenancy.AsJob(ctx, env, tenant, bao.Request{Method: d.method, Path: path, Body: d.body})
+		r, err = tenancy.AsJob(ctx, env, tenant, openbao.Request{Method: d.method, Path: path, Body: d.body})
 	case asOwner:
 		r, err = tenancy.AsUser(ctx, env, tenant, d.method, path, d.body)
 	default:

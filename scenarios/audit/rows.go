@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/scenarios/internal/records"
@@ -86,7 +86,7 @@ func write(ctx context.Context, w *witness) (string, error) {
 	}
 	name := "STEAMER_AUDITED"
 	w.secret = gitlab.Secret{Name: name, Version: 1}
-	r, err := w.env.Client.Do(ctx, bao.Request{
+	r, err := w.env.Client.Do(ctx, openbao.Request{
 		Method: http.MethodPost, Path: w.tenant.SecretPath + "/" + name, Auth: auth,
 		Body: map[string]any{"data": map[string]any{"value": w.tenant.Value(w.env.Seed, w.secret)}},
 	})
@@ -109,7 +109,7 @@ func rails(ctx context.Context, w *witness) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := w.env.Client.Do(ctx, bao.Request{Method: http.MethodGet, Path: w.tenant.Name + "/sys/mounts", Auth: auth})
+	r, err := w.env.Client.Do(ctx, openbao.Request{Method: http.MethodGet, Path: w.tenant.Name + "/sys/mounts", Auth: auth})
 	if err == nil && !r.OK() {
 		err = fmt.Errorf("read of mounts: status %d: %s", r.Status, r.Message())
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -56,7 +56,7 @@ func (d door) scenario() scenario.Scenario {
 			} else {
 				body = map[string]any{}
 			}
-			r, err := env.Client.Do(ctx, bao.Request{Method: method, Path: d.path, Body: body})
+			r, err := env.Client.Do(ctx, openbao.Request{Method: method, Path: d.path, Body: body})
 			require.NoError(t, err)
 			require.True(t, slices.Contains(d.want, r.Status), "%s %s answers %d to everybody, want one of %v", method, d.path, r.Status, d.want)
 		},
@@ -74,7 +74,7 @@ func webInterface() scenario.Scenario {
 			defer cancel()
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, env.Address+"/ui/", nil)
 			require.NoError(t, err)
-			client := bao.HTTPClient(false)
+			client := openbao.HTTPClient(false)
 			response, err := client.Do(request)
 			require.NoError(t, err)
 			_ = response.Body.Close()

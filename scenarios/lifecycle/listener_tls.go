@@ -18,7 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/cert"
 
-	"gitlab.com/steamer/steamer/harness/bao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 	"gitlab.com/steamer/steamer/scenarios/internal/secrets"
@@ -99,12 +99,12 @@ func over(t scenario.T, env *scenario.Env, certificate []byte) (secure *scenario
 	at.Scheme = "https"
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(certificate))
-	client := bao.HTTPClient(false)
+	client := openbao.HTTPClient(false)
 	transport, ok := client.Transport.(*http.Transport)
 	require.True(t, ok)
 	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	own := *env
-	own.Address, own.Client = at.String(), bao.New(at.String(), client)
+	own.Address, own.Client = at.String(), openbao.New(at.String(), client)
 	return &own, own.Client.Close
 }
 

@@ -12,8 +12,8 @@ import (
 
 	gql "github.com/graph-gophers/graphql-go"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // Limits of a secret. Source: GitLab EE, app/models/secrets_management/project_secret.rb.
@@ -204,7 +204,7 @@ func check(name, value string) string {
 
 func refuse(why string) (*Payload, error) { return &Payload{Errors: []string{why}}, nil }
 
-func failed(answer *bao.Response, err error) (*Payload, error) {
+func failed(answer *openbao.Response, err error) (*Payload, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func metadataOf(t gitlab.Tenant) string {
 }
 
 // user makes a request on behalf of the project's owner.
-func (r *resolver) user(ctx context.Context, t gitlab.Tenant, method, path string, body any) (*bao.Response, error) {
+func (r *resolver) user(ctx context.Context, t gitlab.Tenant, method, path string, body any) (*openbao.Response, error) {
 	s := r.stub.Seeder
 	i := slices.IndexFunc(s.Recipes, func(r *gitlab.Recipe) bool { return r.ID == t.Recipe })
 	if i < 0 {
@@ -232,7 +232,7 @@ func (r *resolver) user(ctx context.Context, t gitlab.Tenant, method, path strin
 	if err != nil {
 		return nil, err
 	}
-	return s.Client.Do(ctx, bao.Request{Method: method, Path: path, Body: body, Auth: auth})
+	return s.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: body, Auth: auth})
 }
 
 // metadata is what the KV engine answers about a secret.

@@ -14,8 +14,8 @@ import (
 	gql "github.com/graph-gophers/graphql-go"
 	"github.com/graph-gophers/graphql-go/relay"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 //go:embed schema.graphql
@@ -167,12 +167,12 @@ func cutLast(name string) (parent, leaf string, nested bool) {
 	return name[:i+1], name[i+1:], i >= 0
 }
 
-func (r *resolver) rails(ctx context.Context, method, path string) (*bao.Response, error) {
+func (r *resolver) rails(ctx context.Context, method, path string) (*openbao.Response, error) {
 	auth, err := r.stub.Seeder.Issuer.RailsAuth(r.stub.Seeder.Audience)
 	if err != nil {
 		return nil, err
 	}
-	return r.stub.Seeder.Client.Do(ctx, bao.Request{Method: method, Path: path, Auth: auth})
+	return r.stub.Seeder.Client.Do(ctx, openbao.Request{Method: method, Path: path, Auth: auth})
 }
 
 // Start serves the API on a loopback port of its own until stop is called, which waits for background jobs.

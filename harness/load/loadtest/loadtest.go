@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // EnvK6 names a k6 with our extension, for tests that are repeated: to build one takes a minute.
@@ -50,7 +50,7 @@ func root(t testing.TB) string {
 // Site is a real OpenBao on a real PostgreSQL, provisioned as Rails does, and what its fixtures are made of.
 type Site struct {
 	Server  *localbao.Server
-	Client  *bao.Client
+	Client  *openbao.Client
 	Issuer  *gitlab.Issuer
 	Recipes []*gitlab.Recipe
 	Tenants []gitlab.Tenant
@@ -63,7 +63,7 @@ func Start(t testing.TB, o localbao.Options, seed string, tenants, secrets int) 
 	server, err := localbao.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	s := &Site{Server: server, Client: bao.New(server.Address, nil), Seed: seed}
+	s := &Site{Server: server, Client: openbao.New(server.Address, nil), Seed: seed}
 	t.Cleanup(s.Client.Close)
 	s.Issuer, err = gitlab.NewIssuer(server.Issuer, gitlab.RS256)
 	require.NoError(t, err)

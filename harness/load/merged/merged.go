@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -29,7 +29,7 @@ type Spec struct {
 	Environment result.Topology
 	// Frame is the run that the result shall be of, without topologies.
 	Frame result.Result
-	SLO   *gate.SLO
+	SLO   *judge.SLO
 	// Unobserved accepts that nobody watched OpenBao while the load ran; without it such a result is INCONCLUSIVE at best.
 	Unobserved bool
 }
@@ -107,7 +107,7 @@ func (open) Close() error { return nil }
 
 // thresholds are the latency limits that will judge the load.
 func (s Spec) thresholds() []result.Threshold {
-	u := gate.Subject{Topology: s.Environment.Name, Mode: s.Profile.Mode, Tier: s.Frame.Run.Tier}
+	u := judge.Subject{Topology: s.Environment.Name, Mode: s.Profile.Mode, Tier: s.Frame.Run.Tier}
 	return s.SLO.Thresholds(u, s.Frame.Run.EnvironmentLatency)
 }
 
@@ -158,9 +158,9 @@ func (s Spec) result(l *result.Load) *result.Result {
 	r.Topologies = []result.Topology{t}
 	r.Run.Started, r.Run.Finished = l.Start, l.Whole().To.UTC()
 	r.Run.Profile = cmp.Or(r.Run.Profile, s.Profile.Name)
-	validity := gate.DefaultValidity()
+	validity := judge.DefaultValidity()
 	validity.Unobserved, validity.UnobservedGenerators = s.Unobserved && !watched, true
-	gate.Judge(&r, gate.Policy{SLO: s.SLO, Validity: validity, Expect: gate.Expect{Load: true}})
+	judge.Judge(&r, judge.Policy{SLO: s.SLO, Validity: validity, Expect: judge.Expect{Load: true}})
 	return &r
 }
 

@@ -13,13 +13,13 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/hdr"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 const (
@@ -63,12 +63,12 @@ func spec(t *testing.T, logs ...[]string) merged.Spec {
 	}
 	found, err := merged.Find([]string{dir})
 	require.NoError(t, err)
-	slo, err := gate.ReadSLO("../../../perf/slo.yaml")
+	slo, err := judge.ReadSLO("../../../perf/slo.yaml")
 	require.NoError(t, err)
 	return merged.Spec{
 		Logs: found, Rate: rate, Tolerance: load.DefaultTolerance, SLO: slo, Unobserved: true,
 		Profile: load.Profile{
-			Name: "steady", Workload: "fetch", Mode: "inline", Duration: strict.Duration(seconds * time.Second),
+			Name: "steady", Workload: "fetch", Mode: "inline", Duration: document.Duration(seconds * time.Second),
 			NotJudged: []string{"fetch_p95_ms", "fetch_p99_ms"}, // which take two and ten minutes
 		},
 		Environment: result.Topology{Name: "cloud-native", Versions: map[string]string{"openbao": "2.4.0"}},

@@ -17,7 +17,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/localbao"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // TestProcesses drives three real k6 processes, each exactly as a pod of the Job would be, but as local processes, against a real OpenBao:
@@ -29,7 +28,7 @@ func TestProcesses(t *testing.T) {
 
 	const processes, rate, seconds = 3, 30, 6
 	r, j := sample()
-	j.Rate, j.Profile.Warmup, j.Profile.Duration, j.Profile.VUs = rate, strict.Duration(2*time.Second), strict.Duration(seconds*time.Second), load.VUs{Initial: 60, Max: 90}
+	j.Rate, j.Profile.Warmup, j.Profile.Duration, j.Profile.VUs = rate, document.Duration(2*time.Second), document.Duration(seconds*time.Second), load.VUs{Initial: 60, Max: 90}
 	scripts, err := Scripts(r.Scripts, "fetch")
 	require.NoError(t, err)
 	dir := t.TempDir()

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 // Fixture is a fixture that was read, ready for a load.
@@ -27,7 +27,7 @@ type Fixture struct {
 func ReadFixture(data []byte, target string, now time.Time, length time.Duration) (Fixture, error) {
 	const mend = "see perf/README.md for the document; make one with fresh tokens"
 	var doc gitlab.Fixture
-	if err := strict.JSON(data, &doc); err != nil {
+	if err := document.JSON(data, &doc); err != nil {
 		return Fixture{}, exit.Invalidf("--fixture", mend, "it is no fixture: %s", load.Redact(err.Error()))
 	}
 	if doc.Version < gitlab.FixtureVersion || doc.Version > gitlab.FixtureVersion2 {

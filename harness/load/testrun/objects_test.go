@@ -19,10 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
-	"gitlab.com/steamer/steamer/harness/check/kubeapi"
+	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 )
 
 func sample() Spec {
@@ -30,7 +30,7 @@ func sample() Spec {
 		Name: "steamer-load", Namespace: "load", Image: "registry.example/k6:v2.1.0", Parallelism: 3, Scripts: map[string]string{"fetch.js": "// a script"},
 		Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}},
 		Job: load.Job{Name: "steamer-load", Rate: 900, Fixture: []byte(`{"jwt":"eyJsecret"}`), Profile: load.Profile{
-			Name: "smoke", Workload: "fetch", Mode: "inline", Warmup: strict.Duration(15 * time.Second), Duration: strict.Duration(time.Minute), VUs: load.VUs{Initial: 20, Max: 200},
+			Name: "smoke", Workload: "fetch", Mode: "inline", Warmup: document.Duration(15 * time.Second), Duration: document.Duration(time.Minute), VUs: load.VUs{Initial: 20, Max: 200},
 		}},
 	}
 }

@@ -17,14 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/load/pods"
 	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/strict"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -95,7 +95,7 @@ func TestRunners(t *testing.T) {
 	const rate, seconds = 30, 6
 	site := loadtest.Start(t, localbao.Options{}, "testrun", 4, 2)
 	spec.Job.Fixture, spec.Job.Rate = site.Fixture(t, site.Server.Address, site.Seed), rate
-	spec.Job.Profile.Warmup, spec.Job.Profile.Duration, spec.Job.Profile.VUs = strict.Duration(2*time.Second), strict.Duration(seconds*time.Second), load.VUs{Initial: 30, Max: 60}
+	spec.Job.Profile.Warmup, spec.Job.Profile.Duration, spec.Job.Profile.VUs = document.Duration(2*time.Second), document.Duration(seconds*time.Second), load.VUs{Initial: 30, Max: 60}
 	scripts, err := pods.Scripts("../../../perf/scripts", "fetch")
 	require.NoError(t, err)
 	delete(scripts, pods.MainScript)
@@ -125,7 +125,7 @@ func TestRunners(t *testing.T) {
 		require.NotContains(t, string(said), "eyJ")
 		logs = append(logs, r.log)
 	}
-	slo, err := gate.ReadSLO("../../../perf/slo.yaml")
+	slo, err := judge.ReadSLO("../../../perf/slo.yaml")
 	require.NoError(t, err)
 	merge := merged.Spec{
 		Logs: logs, Profile: spec.Job.Profile, Rate: rate, Tolerance: load.DefaultTolerance, SLO: slo, Unobserved: true,

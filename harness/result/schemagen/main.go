@@ -5,8 +5,8 @@
 package main
 
 import (
+	"gitlab.com/steamer/steamer/harness/document/schemadoc"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/result/schemadoc"
 )
 
 func main() { schemadoc.Main(generate) }

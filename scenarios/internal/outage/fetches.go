@@ -7,15 +7,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
 // Fetches watches secret fetches of both recipes in turn. Like Runner's, each has
 // a connection of its own: a kept one would hide what new jobs meet.
 func Fetches(ctx context.Context, env *scenario.Env) *Watch {
-	client := bao.New(env.Address, bao.HTTPClient(false))
+	client := openbao.New(env.Address, openbao.HTTPClient(false))
 	tenants := env.Sample(4)
 	var n atomic.Int64
 	return Start(ctx, env.Timeouts.Probe, func(ctx context.Context) error {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/bao"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
@@ -126,7 +126,7 @@ func shared(env *scenario.Env, name string) bool {
 }
 
 // UserAuth is the login of the tenant's owner with a fresh JWT.
-func UserAuth(env *scenario.Env, tenant gitlab.Tenant) (*bao.InlineAuth, error) {
+func UserAuth(env *scenario.Env, tenant gitlab.Tenant) (*openbao.InlineAuth, error) {
 	recipes, err := Of(env)
 	if err != nil {
 		return nil, err
@@ -140,20 +140,20 @@ func UserAuth(env *scenario.Env, tenant gitlab.Tenant) (*bao.InlineAuth, error) 
 }
 
 // AsUser makes a request on behalf of the tenant's owner.
-func AsUser(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method, path string, body any) (*bao.Response, error) {
+func AsUser(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method, path string, body any) (*openbao.Response, error) {
 	auth, err := UserAuth(env, tenant)
 	if err != nil {
 		return nil, err
 	}
-	return env.Client.Do(ctx, bao.Request{Method: method, Path: path, Body: body, Auth: auth})
+	return env.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: body, Auth: auth})
 }
 
 // AsJob makes a request with the login of a job that may read all the tenant's secrets.
-func AsJob(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, r bao.Request) (*bao.Response, error) {
+func AsJob(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, r openbao.Request) (*openbao.Response, error) {
 	jwt, err := env.Issuer.Pipeline(env.Audience, tenant, gitlab.DefaultJob())
 	if err != nil {
 		return nil, err
 	}
-	r.Auth = &bao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}
+	r.Auth = &openbao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}
 	return env.Client.Do(ctx, r)
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load/hdr"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -56,16 +56,16 @@ func without(seconds, rate, from, to int) *result.Result {
 
 // Judge judges r by limits like those of perf/slo.yaml.
 func Judge(r *result.Result) {
-	limits := []gate.Limit{
+	limits := []judge.Limit{
 		{Metric: "error_rate", Op: "<=", Source: "no fault is injected, so no job may fail"},
 		{Metric: "fetch_mean_ms", Op: "<=", Limit: 40, Source: "twice GitLab's 'investigate' mean"},
 		{Metric: "fetch_p95_ms", Op: "<=", Limit: 60, Source: "synthetic"},
 		{Metric: "fetch_p99_ms", Op: "<=", Limit: 90, Source: "synthetic"},
 		{Metric: "openbao_throttled_ratio", Op: "<=", Limit: 0.25, Source: "GitLab documentation, CPU throttling", Informational: true},
 	}
-	gate.Judge(r, gate.Policy{
-		SLO: &gate.SLO{EnvironmentLatency: 5, Entries: []gate.Entry{{Limits: limits}}}, Validity: gate.DefaultValidity(),
-		Expect: gate.Expect{Scenarios: true, Load: true},
+	judge.Judge(r, judge.Policy{
+		SLO: &judge.SLO{EnvironmentLatency: 5, Entries: []judge.Entry{{Limits: limits}}}, Validity: judge.DefaultValidity(),
+		Expect: judge.Expect{Scenarios: true, Load: true},
 	})
 }
 

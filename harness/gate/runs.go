@@ -1,0 +1,152 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/judge"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// judge derives the verdict of each topology of a run again. The run's own verdicts are kept beside.
+func (p Policy) judge(r Of[*result.Result]) []Judged {
+	fresh := *r.Doc
+	fresh.Topologies = slices.Clone(r.Doc.Topologies)
+	judge.Judge(&fresh, judge.Policy{SLO: p.SLO, Validity: p.Validity, WholeEntry: true})
+	var out []Judged
+	for i, t := range fresh.Topologies {
+		j := Judged{
+			Run: fresh.Run.ID, Path: r.Path, Topology: t.Name, Tier: fresh.Run.Tier, Profile: fresh.Run.Profile,
+			Recorded: r.Doc.Topologies[i].Verdict, Derived: t.Verdict, Reasons: t.Reasons, Checks: t.Checks,
+		}
+		j.Apart, j.Easier = p.apart(fresh.Run, &t)
+		j.Counts = j.Apart == ""
+		j.Lighter = !j.Counts && fresh.Run.Tier == p.Tier && t.Load.Mode == load.Inline
+		j.Passed, j.Failed, j.Skipped = t.Count()
+		for _, s := range t.Scenarios {
+			if s.Status == result.Failed {
+				j.Failures = append(j.Failures, s)
+			}
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+// apart says why a load says nothing good of the tier, "" where it counts; and whether what it missed counts all the same, because the chart had it
+// no harder than jobs make it.
+func (p Policy) apart(run result.Run, t *result.Topology) (why string, easier bool) {
+	if t.Load == nil {
+		return "", false
+	}
+	differences := load.TierStandard().Differences(p.Tier, run, t)
+	easier = true
+	what := make([]string, len(differences))
+	for i, d := range differences {
+		what[i], easier = "it "+d.What, easier && d.Easier
+	}
+	return strings.Join(what, "; "), easier && len(differences) > 0
+}
+
+// functional asks for the whole suite, over all runs, in each topology.
+func (p Policy) functional(_ *Decision, e *Evidence) (string, finding) {
+	var f finding
+	var measured []string
+	for _, topology := range p.named(e) {
+		seen, passed, failed, skipped := map[string]bool{}, 0, 0, 0
+		for _, s := range scenariosOf(e, topology) {
+			switch s.Status {
+			case result.Failed:
+				failed++
+				f.miss("%s: %s: %s", topology, s.ID, oneLine(s.Reason))
+			case result.Passed:
+				passed++
+			case result.Skipped:
+				skipped++
+			}
+			if !s.Tried() {
+				continue
+			}
+			seen[s.ID] = true
+		}
+		missing := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return seen[id] })
+		below := p.below(scenariosOf(e, topology))
+		if !slices.Contains(p.Topologies, topology) { // more than was asked for, such as a run against a whole GitLab, where not all can run
+			missing, below = nil, nil
+		}
+		switch {
+		case len(seen) == 0:
+			f.doubt("%s: no scenario ran", topology)
+		case len(missing) > 0:
+			f.doubt("%s: %d scenarios of the suite were not tried, such as %s", topology, len(missing), missing[0])
+		case passed == 0:
+			f.doubt("%s: every scenario was skipped", topology)
+		default:
+			for _, why := range below {
+				f.doubt("%s: %s", topology, why)
+			}
+		}
+		measured = append(measured, fmt.Sprintf("%s: %d passed, %d failed, %d skipped", topology, passed, failed, skipped))
+	}
+	return strings.Join(measured, "; "), f
+}
+
+// named are the topologies to look at: the required ones, and those that runs have besides.
+func (p Policy) named(e *Evidence) []string {
+	names := slices.Clone(p.Topologies)
+	for _, r := range e.Runs {
+		for _, t := range r.Doc.Topologies {
+			if !slices.Contains(names, t.Name) {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	return names
+}
+
+func scenariosOf(e *Evidence, topology string) []result.Scenario {
+	var all []result.Scenario
+	for _, r := range e.Runs {
+		for _, t := range r.Doc.Topologies {
+			if t.Name == topology {
+				all = append(all, t.Scenarios...)
+			}
+		}
+	}
+	return all
+}
+
+// hygiene asks for every scan of the suite, in each topology: a secret is wherever nobody looked.
+func (p Policy) hygiene(_ *Decision, e *Evidence) (string, finding) {
+	var f finding
+	scans := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return group(id) != hygieneGroup })
+	passed := 0
+	for _, topology := range p.Topologies {
+		found, why := map[string]bool{}, map[string]string{}
+		for _, s := range scenariosOf(e, topology) {
+			if group(s.ID) != hygieneGroup {
+				continue
+			}
+			switch s.Status {
+			case result.Failed:
+				f.miss("%s: %s: %s", topology, s.ID, oneLine(s.Reason))
+			case result.Passed:
+				found[s.ID] = true
+			case result.Skipped:
+				why[s.ID] = ": it was skipped: " + oneLine(s.Reason)
+			}
+		}
+		passed += len(found)
+		for _, id := range scans {
+			if !found[id] {
+				f.doubt("%s: the scan %s did not pass%s", topology, id, why[id])
+			}
+		}
+		if len(scans) == 0 {
+			f.doubt("%s: no scan for secrets was asked for", topology)
+		}
+	}
+	return fmt.Sprintf("%d scans found none", passed), f
+}

@@ -1,0 +1,203 @@
+package lint
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/lint/mutate"
+)
+
+// CaseKind says why a case is rendered.
+type CaseKind string
+
+// The kinds of cases.
+const (
+	Base        CaseKind = "base"         // the chart's defaults, a topology, a ci values file
+	Renamed     CaseKind = "renamed"      // a base under another release name or name override
+	SwitchedOn  CaseKind = "switched-on"  // a base with one switch of the values turned on, or set to another choice
+	SwitchedOff CaseKind = "switched-off" // a base with one switch turned off
+)
+
+// Case is one render of the chart.
+type Case struct {
+	Name    string
+	Kind    CaseKind
+	Values  map[string]any
+	Release string
+	Objects []*Object
+	Err     error // why it does not render
+
+	documents []chart.Document
+	from      *Case       // the base of what is none
+	supplied  []string    // Secrets that the topology makes
+	ci        string      // values file, for a base made from one
+	path      mutate.Path // of the switch
+	changes   []change    // of the base's values: the switch and what it demanded
+}
+
+// change is another value for a key.
+type change struct {
+	path  mutate.Path
+	value any
+}
+
+// Where the cases are rendered to. No rule depends on the names.
+const (
+	namespace    = "steamer-check"
+	release      = "openbao"
+	otherRelease = "another"
+)
+
+// longRelease has the greatest length that Helm allows, 53.
+var longRelease = "l" + strings.Repeat("o", 49) + "ong"
+
+func (c *Case) rendering(s *subject) chart.Rendering {
+	return chart.Rendering{Release: c.Release, Namespace: namespace, KubeVersion: s.api.Version}
+}
+
+// structural says whether a case renders other documents than its base, or documents of another length.
+func (c *Case) structural() bool {
+	if len(c.documents) != len(c.from.documents) {
+		return true
+	}
+	for i, document := range c.documents {
+		other := c.from.documents[i]
+		if document.Template != other.Template || strings.Count(document.Text, "\n") != strings.Count(other.Text, "\n") {
+			return true
+		}
+	}
+	return false
+}
+
+// lines counts the lines of all documents.
+func (c *Case) lines() int {
+	n := 0
+	for _, document := range c.documents {
+		n += strings.Count(document.Text, "\n")
+	}
+	return n
+}
+
+// nameCases renders the first base under other names.
+func (s *subject) nameCases() {
+	bases := s.bases()
+	if len(bases) == 0 {
+		return
+	}
+	from := bases[0]
+	add := func(name, release string, values map[string]any) {
+		c := &Case{Name: name, Kind: Renamed, Values: values, Release: release, from: from}
+		s.render(c)
+		s.cases = append(s.cases, c)
+	}
+	add("release "+otherRelease, otherRelease, from.Values)
+	add("release of 53 characters", longRelease, from.Values)
+	for _, override := range []string{"nameOverride", "fullnameOverride"} {
+		if slices.ContainsFunc(s.leaves, func(l mutate.Leaf) bool { return l.Path.String() == override }) {
+			add(override, from.Release, mutate.Set(from.Values, mutate.Path{override}, "renamed"))
+		}
+	}
+}
+
+// maxChoices bounds the alternatives that are rendered of one switch.
+const maxChoices = 2
+
+// switchCases renders the first base with each switch of the values in another position. Where the chart then
+// demands another value by name, that is given. Switches of a securityContext are left alone: they are not features.
+func (s *subject) switchCases() {
+	bases := s.bases()
+	if len(bases) == 0 {
+		return
+	}
+	coalesced, err := s.chart.Coalesced(bases[0].Values)
+	if err != nil {
+		return
+	}
+	var switches []change
+	for _, leaf := range s.leaves {
+		if !leaf.Switch() || strings.Contains(strings.ToLower(leaf.Path.String()), "securitycontext") {
+			continue
+		}
+		current, _ := mutate.Get(coalesced, leaf.Path)
+		candidates := leaf.Candidates(current)
+		if current == nil {
+			candidates = []any{true}
+		}
+		for _, candidate := range candidates[:min(len(candidates), maxChoices)] {
+			switches = append(switches, change{leaf.Path, candidate})
+		}
+	}
+	cases := make([]*Case, len(switches))
+	inParallel(len(switches), func(i int) { cases[i] = s.switched(bases[0], switches[i].path, switches[i].value) })
+	s.cases = append(s.cases, cases...)
+}
+
+// switched renders a base with one value changed.
+func (s *subject) switched(from *Case, path mutate.Path, value any) *Case {
+	c := &Case{
+		Name: fmt.Sprintf("%s=%v", path, value), Kind: SwitchedOn, Release: from.Release, from: from, path: path,
+		Values: mutate.Set(from.Values, path, value), changes: []change{{path, value}},
+	}
+	if on, isBool := value.(bool); isBool && !on {
+		c.Kind = SwitchedOff
+	}
+	if s.render(c); c.Err != nil {
+		s.supply(c)
+	}
+	return c
+}
+
+// maxSupplied bounds how many demanded values are given to one case.
+const maxSupplied = 3
+
+// supply gives a case that does not render the values that the error names, one after the other, and keeps its first error where
+// that does not help.
+func (s *subject) supply(c *Case) {
+	first, values, name := c.Err, c.Values, c.Name
+	for range maxSupplied {
+		if c.Err == nil || errors.Is(c.Err, chart.ErrValues) || !s.supplyOne(c) {
+			break
+		}
+	}
+	if c.Err != nil {
+		c.Err, c.Values, c.Name = first, values, name
+	}
+}
+
+// supplyOne sets one value that the error names; it reports whether the case renders now or fails of something else.
+func (s *subject) supplyOne(c *Case) bool {
+	text := c.Err.Error()
+	for _, leaf := range s.leaves {
+		current, set := mutate.Get(c.Values, leaf.Path)
+		if !set {
+			current = leaf.Value
+		}
+		if leaf.Path.String() == c.path.String() || !mutate.Empty(current) || !named(text, leaf.Path) {
+			continue
+		}
+		for _, candidate := range leaf.Candidates(current) {
+			try := &Case{Values: mutate.Set(c.Values, leaf.Path, candidate), Release: c.Release}
+			_, try.Err = s.renderer.RenderDocuments(try.rendering(s), try.Values)
+			if try.Err == nil || !errors.Is(try.Err, chart.ErrValues) && try.Err.Error() != text {
+				c.Values, c.Err, c.Name = try.Values, nil, fmt.Sprintf("%s,%s=%v", c.Name, leaf.Path, candidate)
+				c.changes = append(c.changes, change{leaf.Path, candidate})
+				s.render(c)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// named says whether an error names a key: by its path, or by its last part where that is long enough to mean it.
+func named(text string, path mutate.Path) bool {
+	last := path[len(path)-1]
+	if len(last) < 5 {
+		last = path.String()
+	}
+	return regexp.MustCompile(`\b` + regexp.QuoteMeta(last) + `\b`).MatchString(text)
+}

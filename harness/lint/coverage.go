@@ -1,0 +1,256 @@
+package lint
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/lint/mutate"
+)
+
+// Coverage says which keys of values.yaml do something and which are set by a test.
+type Coverage struct {
+	Keys        int      `json:"keys"`        // of values.yaml that have no keys below them
+	Alive       int      `json:"alive"`       // a change of which changes a render
+	Exercised   int      `json:"exercised"`   // set by a topology, a ci values file or the user
+	Dead        []string `json:"dead"`        // changed without an effect
+	Untried     []string `json:"untried"`     // no change of which renders where it matters
+	Unexercised []string `json:"unexercised"` // set by none
+}
+
+// effect is what became of changing one key.
+type effect int
+
+const (
+	untried effect = iota // nothing rendered
+	silent                // something rendered, and nothing changed
+	failing               // in one case at least, the templates break or refuse every other value: the key is read
+	alive
+)
+
+// measure changes each key and fills the coverage: first in one base; then together with what the chart demands beside it, as a case of
+// its own; then with everything on, in the other bases and beside neighbouring switches; at last with everything on and the key's
+// empty neighbours set. A key that has had an effect is left alone.
+func (s *subject) measure() error {
+	s.coverage.Keys = len(s.leaves)
+	effects := make([]effect, len(s.leaves))
+	bases := s.bases()
+	if len(bases) == 0 {
+		return nil
+	}
+	noise := s.noise()
+	in := func(cases ...*Case) func(*chart.Renderer, mutate.Leaf) []*Case {
+		return func(*chart.Renderer, mutate.Leaf) []*Case { return cases }
+	}
+	if err := s.changeAll(effects, alive, noise, in(bases[0])); err != nil {
+		return err
+	}
+	for i, leaf := range s.leaves {
+		if effects[i] == untried || effects[i] == failing {
+			effects[i] = s.demanding(bases[0], leaf, noise)
+		}
+	}
+	s.everything = s.together()
+	near := func(_ *chart.Renderer, leaf mutate.Leaf) []*Case { return s.features(leaf.Path) }
+	if err := s.changeAll(effects, alive, noise, in(s.everything)); err != nil {
+		return err
+	}
+	for _, cases := range []func(*chart.Renderer, mutate.Leaf) []*Case{in(bases[1:]...), near, s.filled} {
+		if err := s.changeAll(effects, failing, noise, cases); err != nil {
+			return err
+		}
+	}
+	for i, leaf := range s.leaves {
+		path := leaf.Path.String()
+		switch effects[i] {
+		case alive:
+			s.coverage.Alive++
+		case silent:
+			s.coverage.Dead = append(s.coverage.Dead, path)
+		case untried, failing:
+			s.coverage.Untried = append(s.coverage.Untried, path)
+		}
+		if s.exercised(leaf.Path) {
+			s.coverage.Exercised++
+		} else {
+			s.coverage.Unexercised = append(s.coverage.Unexercised, path)
+		}
+	}
+	return nil
+}
+
+// changeAll changes each key whose effect is less than settled in the cases that in names.
+func (s *subject) changeAll(effects []effect, settled effect, noise noise, in func(*chart.Renderer, mutate.Leaf) []*Case) error {
+	workers := runtime.GOMAXPROCS(0)
+	var group errgroup.Group
+	for worker := range workers {
+		group.Go(func() error {
+			renderer, err := s.chart.Renderer()
+			if err != nil {
+				return err
+			}
+			for i := worker; i < len(s.leaves); i += workers {
+				if effects[i] >= settled {
+					continue
+				}
+				for _, c := range in(renderer, s.leaves[i]) {
+					if s.ctx.Err() != nil || effects[i] == alive {
+						break
+					}
+					effects[i] = max(effects[i], s.mutateIn(renderer, c, s.leaves[i], noise))
+				}
+			}
+			return s.ctx.Err()
+		})
+	}
+	return group.Wait()
+}
+
+// demanding changes a key that cannot be changed alone, and keeps what renders as a case.
+func (s *subject) demanding(from *Case, leaf mutate.Leaf, noise noise) effect {
+	current, set := mutate.Get(from.Values, leaf.Path)
+	if !set {
+		current = leaf.Value
+	}
+	for _, candidate := range leaf.Candidates(current) {
+		c := s.switched(from, leaf.Path, candidate)
+		if c.Err == nil {
+			s.cases = append(s.cases, c)
+			if noise.differ(from.documents, c.documents) {
+				return alive
+			}
+			return silent
+		}
+		if !errors.Is(c.Err, chart.ErrValues) {
+			return failing
+		}
+	}
+	return untried
+}
+
+// filled is everything turned on, and the empty neighbours of a key set as well.
+func (s *subject) filled(renderer *chart.Renderer, leaf mutate.Leaf) []*Case {
+	full := s.everything
+	for _, neighbour := range s.leaves {
+		beside := len(neighbour.Path) == len(leaf.Path) && neighbour.Path.Shared(leaf.Path) == len(leaf.Path)-1
+		if current, set := mutate.Get(full.Values, neighbour.Path); !beside || set && !mutate.Empty(current) || !mutate.Empty(neighbour.Value) {
+			continue
+		}
+		for _, candidate := range neighbour.Candidates(neighbour.Value) {
+			try := &Case{Release: full.Release, Values: mutate.Set(full.Values, neighbour.Path, candidate), from: full.from}
+			try.documents, try.Err = renderer.RenderDocuments(try.rendering(s), try.Values)
+			if try.Err == nil {
+				full = try
+				break
+			}
+		}
+	}
+	if full == s.everything {
+		return nil
+	}
+	return []*Case{full}
+}
+
+// mutateIn tries other values for a key in one case until one changes the render.
+func (s *subject) mutateIn(renderer *chart.Renderer, c *Case, leaf mutate.Leaf, noise noise) effect {
+	current, set := mutate.Get(c.Values, leaf.Path)
+	if !set {
+		current = leaf.Value
+	}
+	rendered, failed := 0, 0
+	for _, candidate := range leaf.Candidates(current) {
+		documents, err := renderer.RenderDocuments(c.rendering(s), mutate.Set(c.Values, leaf.Path, candidate))
+		if err != nil {
+			if !errors.Is(err, chart.ErrValues) { // which costs little, and says nothing about the next value
+				failed++
+			}
+			if failed == tooMany {
+				break
+			}
+			continue
+		}
+		if noise.differ(c.documents, documents) {
+			return alive
+		}
+		if rendered++; rendered == enough {
+			break
+		}
+	}
+	switch {
+	case rendered > 0:
+		return silent
+	case failed > 0:
+		return failing
+	}
+	return untried
+}
+
+// In one case, this many values without an effect, or with which a template breaks, stand for all.
+const enough, tooMany = 2, 4
+
+// exercised says whether a topology, a ci values file or the user sets the key, one above or one below it.
+func (s *subject) exercised(path mutate.Path) bool {
+	return slices.ContainsFunc(s.cases, func(c *Case) bool {
+		if c.Kind != Base {
+			return false
+		}
+		_, set := mutate.Get(c.Values, path)
+		return set
+	})
+}
+
+// noise holds lines that differ from render to render, by template and position, because they are random.
+type noise map[string]bool
+
+func (s *subject) noise() noise {
+	found := noise{}
+	for _, r := range s.repeated() {
+		for i, o := range r.Objects {
+			if i >= len(r.second) || r.second[i] == o {
+				continue
+			}
+			first, second := strings.Split(o.Text, "\n"), strings.Split(r.second[i].Text, "\n")
+			for j := range min(len(first), len(second)) {
+				if first[j] != second[j] {
+					key, _, _ := strings.Cut(first[j], ":")
+					found[o.File+"\x00"+key] = true
+				}
+			}
+		}
+	}
+	return found
+}
+
+// differ compares two renders, without the noise.
+func (n noise) differ(a, b []chart.Document) bool {
+	if len(a) != len(b) {
+		return true
+	}
+	for i := range a {
+		if a[i].Template != b[i].Template {
+			return true
+		}
+		if a[i].Text != b[i].Text && n.clean(a[i]) != n.clean(b[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// clean is a document's text without what is random in it.
+func (n noise) clean(document chart.Document) string {
+	lines := strings.Split(document.Text, "\n")
+	for i, line := range lines {
+		if key, _, _ := strings.Cut(line, ":"); n[document.Template+"\x00"+key] {
+			lines[i] = key
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// differ compares two cases, without what is random.
+func (s *subject) differ(a, b *Case) bool { return s.noise().differ(a.documents, b.documents) }

@@ -1,0 +1,139 @@
+package lint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"gitlab.com/steamer/steamer/harness/lint/mutate"
+)
+
+// patterns are what a secret looks like.
+var patterns = []struct {
+	what string
+	form *regexp.Regexp
+}{
+	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
+	{"a password in a URL", regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s/:@"'$]*:[^\s/@"'${]+@`)},
+	{"a password in a connection string", regexp.MustCompile(`(?i)\bpassword=[^\s"'$&{]+`)},
+	{"a JWT", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+`)},
+	{"an OpenBao or Vault token", regexp.MustCompile(`\b(hv)?[sbr]\.[A-Za-z0-9_-]{24,}\b`)},
+	{"a GitLab token", regexp.MustCompile(`\bgl(pat|ptt|dt|rt|soat|cbt|ft|imt|agent|oas)-[A-Za-z0-9_-]{20,}`)},
+	{"a GitHub token", regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9]{36,}`)},
+	{"an AWS access key", regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`)},
+}
+
+// secretVariable fits environment variables that hold a secret; those that name a file of one do not end like it.
+var secretVariable = regexp.MustCompile(`(?i)(^|_)(PASSWORD|PGPASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|PRIVATE_KEY|ACCESS_KEY|API_KEY|CREDENTIALS?)$`)
+
+// clear is a text that whoever may read the object sees.
+type clear struct{ path, text string }
+
+// clears lists the places of an object where a secret must not be.
+func clears(o *Object) []clear {
+	var all []clear
+	for key, text := range o.notes {
+		all = append(all, clear{"metadata.annotations[" + key + "]", text})
+	}
+	if config, ok := o.typed.(*corev1.ConfigMap); ok {
+		for key, text := range config.Data {
+			all = append(all, clear{"data[" + key + "]", text})
+		}
+	}
+	p := o.pod()
+	if p == nil {
+		return all
+	}
+	for key, text := range p.meta.Annotations {
+		all = append(all, clear{p.path + "metadata.annotations[" + key + "]", text})
+	}
+	p.containers(func(path string, c *corev1.Container) {
+		for i, text := range c.Command {
+			all = append(all, clear{fmt.Sprintf("%s.command[%d]", path, i), text})
+		}
+		for i, text := range c.Args {
+			all = append(all, clear{fmt.Sprintf("%s.args[%d]", path, i), text})
+		}
+		for i, variable := range c.Env {
+			all = append(all, clear{fmt.Sprintf("%s.env[%d].value", path, i), variable.Value})
+		}
+	})
+	return all
+}
+
+func plaintext(_ *subject, o *Object) []Finding {
+	var all []Finding
+	for _, c := range clears(o) {
+		for _, pattern := range patterns {
+			if pattern.form.MatchString(c.text) {
+				all = append(all, at(o, c.path, "holds what looks like "+pattern.what))
+			}
+		}
+	}
+	if p := o.pod(); p != nil {
+		p.containers(func(path string, c *corev1.Container) {
+			for i, variable := range c.Env {
+				if secretVariable.MatchString(variable.Name) && literal(variable.Value) {
+					all = append(all, at(o, fmt.Sprintf("%s.env[%d].value", path, i), variable.Name+" has a literal value"))
+				}
+			}
+		})
+	}
+	return all
+}
+
+// literal tells a value from nothing, a file's path and a reference to another variable.
+func literal(value string) bool {
+	return value != "" && !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "file://") && !strings.HasPrefix(value, "$(")
+}
+
+// secretKey fits values that may hold a secret itself.
+var secretKey = regexp.MustCompile(`(?i)(password|passwd|passphrase|token|secret|credentials?|privatekey|accesskey|secretkey|apikey)$`)
+
+// canaries gives password-like values a text of their own and looks where it comes out.
+func canaries(s *subject) []Finding {
+	bases := s.bases()
+	if len(bases) == 0 {
+		return nil
+	}
+	var all []Finding
+	n := 0
+	for _, leaf := range s.leaves {
+		_, isText := leaf.Value.(string)
+		if !secretKey.MatchString(leaf.Path[len(leaf.Path)-1]) || !isText && leaf.Value != nil {
+			continue
+		}
+		n++
+		text := fmt.Sprintf("canary-%d-b7f1c0", n)
+		for _, from := range slices.Concat(bases[:1], s.features(leaf.Path)) {
+			c := &Case{Name: from.Name + ", " + leaf.Path.String() + "=" + text, Values: mutate.Set(from.Values, leaf.Path, text), Release: from.Release}
+			if s.render(c); c.Err != nil {
+				continue
+			}
+			for _, finding := range escaped(c, text, leaf) {
+				finding.Cases = []string{c.Name}
+				all = append(all, finding)
+			}
+		}
+	}
+	return all
+}
+
+// escaped finds a canary outside Secrets.
+func escaped(c *Case, text string, leaf mutate.Leaf) []Finding {
+	var all []Finding
+	for _, o := range c.Objects {
+		if o.GVK.Kind == "Secret" {
+			continue
+		}
+		for _, place := range clears(o) {
+			if strings.Contains(place.text, text) {
+				all = append(all, at(o, place.path, "the value of "+leaf.Path.String()+" comes out here"))
+			}
+		}
+	}
+	return all
+}

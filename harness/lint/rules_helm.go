@@ -1,0 +1,124 @@
+package lint
+
+import (
+	"errors"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+)
+
+var helmRules = []Rule{
+	{
+		ID: "helm/lint", Title: "helm lint has no remark", Severity: Error,
+		Protects: "A chart that Helm itself refuses or warns about surprises whoever packages or installs it.",
+		Mend:     "helm lint shows the same remark with the same values",
+		Detail: "Runs helm lint of the Helm library with the values of each base case. Helm's warnings are warnings here. " +
+			"What Helm says of templates that do not render is left to helm/renders.",
+		chart: lint,
+	},
+	{
+		ID: "helm/renders", Title: "every topology and ci values file renders", Severity: Error,
+		Protects: "A template error stops the release at its first step, often in a feature that nobody turned on before.",
+		Mend:     "give the value that it asks for, or correct the template that the message names",
+		Detail: "Renders the topologies, the ci/*-values.yaml and the defaults; each switch of the values (a boolean or an enumeration) in its other " +
+			"position; and the first base under another release name, one of 53 characters, nameOverride and fullnameOverride. " +
+			"The defaults may need values, and a switch may need others beside it: that is said as information and is no fault.",
+		chart: renders,
+	},
+	{
+		ID: "helm/values-schema", Title: "the ci values fit the chart's schema", Severity: Error,
+		Protects: "Without a schema a mistyped key is ignored without a word; with a wrong one, valid values are refused.",
+		Mend:     "correct the values file or values.schema.json",
+		Detail: "A ci values file that the schema refuses is an error, a chart without values.schema.json a warning. References of the " +
+			"schema to other documents are not followed and reported.",
+		chart: valuesSchema,
+	},
+}
+
+func lint(s *subject) []Finding {
+	var all []Finding
+	for _, c := range s.bases() {
+		messages, err := s.chart.Lint(namespace, s.api.Version, c.Values)
+		if err != nil {
+			return append(all, Finding{Message: "helm lint did not run: " + err.Error()})
+		}
+		for _, m := range messages {
+			finding := Finding{File: m.File, Line: m.Line, Message: oneLine(m.Text), Severity: Warning, Cases: []string{c.Name}}
+			if m.Error {
+				finding.Severity = Error
+			}
+			all = append(all, finding)
+		}
+	}
+	return all
+}
+
+// demand says whether a template stopped because a value is missing, and not because of a defect.
+func demand(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "error calling required") || strings.Contains(text, "error calling fail") ||
+		strings.Contains(text, "execution error at")
+}
+
+func renders(s *subject) []Finding {
+	var all []Finding
+	for _, c := range s.cases {
+		if c.Err == nil || c.ci != "" && errors.Is(c.Err, chart.ErrValues) {
+			continue
+		}
+		finding := Finding{Message: "does not render: " + reason(c.Err), Cases: []string{c.Name}}
+		finding.File, finding.Line = chart.TemplatePlace(c.Err)
+		wanting := demand(c.Err) || errors.Is(c.Err, chart.ErrValues)
+		if c.Kind != Base && wanting || c.Name == defaultsCase && wanting {
+			finding.Severity = Info
+			finding.Message = "not checked, needs more values: " + reason(c.Err)
+			finding.Mend = "a ci/*-values.yaml that sets them is rendered and checked"
+		}
+		if c.Kind != Base {
+			finding.Path = c.path.String()
+		}
+		all = append(all, finding)
+	}
+	if len(s.bases()) == 0 {
+		all = append(all, Finding{
+			Message: "no case renders, so that no other rule had anything to look at", Mend: "--values FILE gives the values that the chart requires",
+		})
+	}
+	return all
+}
+
+// reason is the cause of an error on one line, without the mend; of nested template errors it is the innermost.
+func reason(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n  mend: ")
+	if i := strings.LastIndex(text, "executing \""); i >= 0 {
+		text = text[i:]
+	}
+	return oneLine(text)
+}
+
+func valuesSchema(s *subject) []Finding {
+	var all []Finding
+	for _, c := range s.cases {
+		if c.ci != "" && c.Err != nil && errors.Is(c.Err, chart.ErrValues) {
+			all = append(all, Finding{File: c.ci, Message: reason(c.Err), Cases: []string{c.Name}})
+		}
+	}
+	for _, remote := range s.renderer.RemoteSchemas() {
+		all = append(all, Finding{
+			Severity: Warning, File: "values.schema.json", Message: "not checked: refers to " + remote + ", which Helm fetches at every " +
+				"installation and upgrade; without network both fail",
+			Mend: "put the definition into the schema itself",
+		})
+	}
+	schema, err := s.chart.Schema()
+	switch {
+	case err != nil:
+		all = append(all, Finding{File: "values.schema.json", Message: reason(err)})
+	case schema == nil:
+		all = append(all, Finding{
+			Severity: Warning, File: "values.schema.json", Message: "the chart has no schema: mistyped values are ignored",
+			Mend: "add a values.schema.json",
+		})
+	}
+	return all
+}

@@ -1,0 +1,155 @@
+package mutation
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios"
+)
+
+const root = "../.."
+
+// TestMutantsAreSound reads the mutants there are, and applies the edits of each to what they edit.
+func TestMutantsAreSound(t *testing.T) {
+	t.Parallel()
+	list, err := Read(root, scenarios.All())
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(list), 40)
+	for _, m := range list {
+		for _, edit := range m.Edits {
+			raw, err := os.ReadFile(filepath.Join(root, kinds[m.Kind], edit.File))
+			require.NoError(t, err, m.ID)
+			changed, err := m.apply(edit.File, string(raw))
+			require.NoError(t, err)
+			require.NotEqual(t, string(raw), changed, m.ID)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	const good = "mutants: [{id: a, breaks: b, kind: recipe, edits: [{file: f, old: x, new: y}], caught: [lifecycle/install]}]"
+	for name, c := range map[string]struct{ old, new, reason string }{
+		"unknown field":     {"breaks: b", "breaks: b, Colour: red", "unknown field"},
+		"ID":                {"id: a", "id: A b", "words in lower case"},
+		"kind":              {"kind: recipe", "kind: cake", "none of recipe, server, chart"},
+		"no change":         {"edits: [{file: f, old: x, new: y}], ", "", "break something"},
+		"values of recipe":  {"kind: recipe", "kind: recipe, values: {a: 1}", "values to chart"},
+		"topology":          {"kind: recipe", "kind: chart, topology: moon", "topology"},
+		"nothing catches":   {"[lifecycle/install]", "[]", "name the scenarios"},
+		"unknown scenario":  {"lifecycle/install", "lifecycle/nothing", "no scenario lifecycle/nothing"},
+		"edit of nothing":   {"old: x", "old: ''", "old must be there"},
+		"edit that is none": {"old: x", "old: y", "differ from new"},
+		"edit outside":      {"file: f", "file: ../f", "lie in"},
+		"twice":             {"mutants: [", "mutants: [{id: a, breaks: b, kind: chart, values: {a: 1}, caught: [lifecycle/install]}, ", "twice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Contains(t, good, c.old)
+			dir := t.TempDir()
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, Dir), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, Dir, "a.yaml"), []byte(strings.Replace(good, c.old, c.new, 1)), 0o600))
+			_, err := Read(dir, nil)
+			require.ErrorContains(t, err, c.reason)
+			require.Equal(t, exit.Invalid, exit.CodeOf(err))
+		})
+	}
+	_, err := Read(t.TempDir(), nil)
+	require.ErrorContains(t, err, "no mutants")
+}
+
+func TestEditThatFindsNothing(t *testing.T) {
+	t.Parallel()
+	m := Mutant{ID: "a", Kind: Chart, Edits: []Edit{{File: "openbao/values.yaml", Old: "no such text", New: "x"}}}
+	require.ErrorContains(t, m.copyCharts(root, t.TempDir()), "it has moved on")
+}
+
+func TestCopyCharts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := Mutant{ID: "a", Kind: Chart, Edits: []Edit{{File: "openbao/values.yaml", Old: "replicaCount: 2", New: "replicaCount: 7"}}}
+	require.NoError(t, m.copyCharts(root, dir))
+	raw, err := os.ReadFile(filepath.Join(dir, "openbao/values.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "replicaCount: 7")
+	original, err := os.ReadFile(filepath.Join(root, "charts/openbao/values.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, string(original), "replicaCount: 2", "the charts themselves stay as they are")
+	require.FileExists(t, filepath.Join(dir, "postgresql/Chart.yaml"))
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	m := Mutant{ID: "a", Caught: []string{"x/one", "x/two"}, Because: "of this"}
+	passed, skipped := result.Scenario{ID: "x/one", Status: result.Passed}, result.Scenario{ID: "x/one", Status: result.Skipped}
+	failed := func(id, reason string, log ...string) result.Scenario {
+		return result.Scenario{ID: id, Status: result.Failed, Reason: reason, Log: log}
+	}
+	for name, c := range map[string]struct {
+		mutant  func(*Mutant)
+		results []result.Scenario
+		status  Status
+		by      string
+	}{
+		"killed":               {nil, []result.Scenario{passed, failed("x/two", "because of this")}, Killed, "x/two"},
+		"killed by its log":    {nil, []result.Scenario{failed("x/two", "hm", "because of this")}, Killed, "x/two"},
+		"another reason":       {nil, []result.Scenario{failed("x/two", "out of memory")}, Survived, ""},
+		"another scenario":     {nil, []result.Scenario{passed, failed("y/three", "because of this")}, Survived, ""},
+		"all pass":             {nil, []result.Scenario{passed}, Survived, ""},
+		"explained":            {func(m *Mutant) { m.Survives = "why" }, []result.Scenario{passed}, Explained, ""},
+		"explained and killed": {func(m *Mutant) { m.Survives = "why" }, []result.Scenario{failed("x/one", "of this")}, Killed, "x/one"},
+		"skipped":              {nil, []result.Scenario{skipped}, Broken, ""},
+		"nothing ran":          {nil, nil, Broken, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := m
+			if c.mutant != nil {
+				c.mutant(&m)
+			}
+			o := judge(m, c.results)
+			require.Equal(t, c.status, o.Status)
+			require.Equal(t, c.by, o.By)
+			require.Equal(t, c.status == Killed || c.status == Explained, o.Sound())
+		})
+	}
+}
+
+func TestPattern(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, scenario.None, Mutant{Caught: []string{install}}.pattern())
+	selected, err := scenario.Select(scenarios.All(), Mutant{Caught: []string{install, "access/own-secret"}}.pattern())
+	require.NoError(t, err)
+	require.Len(t, selected, 1)
+}
+
+func TestEach(t *testing.T) {
+	t.Parallel()
+	list := []Mutant{{ID: "a"}, {ID: "b"}, {ID: "c"}}
+	var told []string
+	outcomes, err := Each(t.Context(), list, func(_ context.Context, m Mutant) (Outcome, error) {
+		if m.ID == "b" {
+			return Outcome{}, errors.New("no server")
+		}
+		return Outcome{Mutant: m, Status: Killed, By: "x/one", Seconds: 2}, nil
+	}, func(o Outcome) { told = append(told, o.Mutant.ID+" "+string(o.Status)) })
+	require.NoError(t, err)
+	require.Equal(t, []string{"a killed", "b broken", "c killed"}, told)
+	require.Contains(t, Summary(outcomes), "3 mutants: 2 killed, 0 survived, 0 explained, 1 broken")
+	var page strings.Builder
+	require.NoError(t, Markdown(&page, outcomes, "# Mutants"))
+	require.Less(t, strings.Index(page.String(), "no server"), strings.Index(page.String(), "`x/one`"), "what calls for work comes first")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = Each(ctx, list, func(context.Context, Mutant) (Outcome, error) { cancel(); return Outcome{}, nil }, func(Outcome) {})
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -1,0 +1,160 @@
+// Package openbao speaks OpenBao's HTTP API the way GitLab does: single requests that
+// carry their own authentication (inline auth), no retries, no hidden redirects.
+// What the server said is returned as it is, so that checks can judge it.
+package openbao
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// MaxBody is the largest response body that is read, in bytes. A secret is at
+// most 10,000 bytes and a request at most 768 KiB; anything larger is a defect.
+const MaxBody = 4 << 20
+
+// DefaultTimeout bounds one request, connection set-up included. It is GitLab
+// Runner's client timeout.
+const DefaultTimeout = 60 * time.Second
+
+// Client sends requests to one OpenBao address. It is safe for concurrent use.
+type Client struct {
+	address string
+	http    *http.Client
+}
+
+// New returns a client for address, for instance "http://127.0.0.1:8200". A nil
+// httpClient asks for HTTPClient(true).
+func New(address string, httpClient *http.Client) *Client {
+	if httpClient == nil {
+		httpClient = HTTPClient(true)
+	}
+	return &Client{address: strings.TrimRight(address, "/"), http: httpClient}
+}
+
+// HTTPClient returns a client with DefaultTimeout, no proxy and no redirects: a
+// standby's redirect names an address that only the cluster can reach. Without
+// keepAlive every request has its own connection, as in GitLab Runner.
+func HTTPClient(keepAlive bool) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil
+	transport.MaxIdleConnsPerHost = 64
+	transport.DisableKeepAlives = !keepAlive
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       DefaultTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Address returns the base URL requests are sent to.
+func (c *Client) Address() string { return c.address }
+
+// Close drops idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Request is one call. Path is relative to /v1/ and holds the namespace.
+type Request struct {
+	Method string
+	Path   string
+	Body   any         // encoded as JSON; nil sends no body
+	Auth   *InlineAuth // nil sends no inline authentication
+	Header http.Header // added last; abuse checks use it to send what no client would
+}
+
+// Response is what the server answered, error or not.
+type Response struct {
+	Status           int
+	InlineAuthFailed bool            // X-Vault-Inline-Auth-Failed: the login step refused, not the request itself
+	Data             json.RawMessage // .data of the answer; may hold secrets
+	Errors           []string        // .errors and .warnings of the answer
+	Latency          time.Duration   // from sending the request to the last byte of the body
+}
+
+// OK reports a 2xx status.
+func (r *Response) OK() bool { return r.Status >= 200 && r.Status < 300 }
+
+// Message joins the error texts of the answer.
+func (r *Response) Message() string { return strings.TrimSpace(strings.Join(r.Errors, "; ")) }
+
+// Do sends one request and returns the answer whatever its status is. It fails
+// only when there is no answer: connection errors, time-outs, a cancelled context
+// or a body that is no JSON. Errors never hold headers or bodies.
+func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
+	req, err := c.build(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, MaxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: reading the answer: %w", r.Method, r.Path, err)
+	}
+	if len(raw) > MaxBody {
+		return nil, fmt.Errorf("%s %s: answer exceeds %d bytes", r.Method, r.Path, MaxBody)
+	}
+	out := &Response{
+		Status:           res.StatusCode,
+		InlineAuthFailed: res.Header.Get(HeaderInlineAuthFailed) == "true",
+		Latency:          time.Since(start),
+	}
+	if err := out.decode(raw); err != nil && out.OK() {
+		return nil, fmt.Errorf("%s %s: status %d: %w", r.Method, r.Path, res.StatusCode, err)
+	}
+	return out, nil
+}
+
+func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {
+	var body io.Reader
+	if r.Body != nil {
+		raw, err := json.Marshal(r.Body)
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: encoding the body: %w", r.Method, r.Path, err)
+		}
+		body = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, c.address+"/v1/"+strings.TrimLeft(r.Path, "/"), body)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
+	}
+	req.Header.Set("X-Vault-Request", "true")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.Auth != nil {
+		r.Auth.set(req.Header)
+	}
+	for name, values := range r.Header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	return req, nil
+}
+
+// decode reads OpenBao's answer envelope. Proxies answer with other bodies, so a
+// failure is reported only for successful answers.
+func (r *Response) decode(raw []byte) error {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil
+	}
+	var envelope struct {
+		Data     json.RawMessage `json:"data"`
+		Errors   []string        `json:"errors"`
+		Warnings []string        `json:"warnings"`
+	}
+	if err := json.Unmarshal(raw, &envelope); err != nil {
+		return errors.New("the answer is no OpenBao JSON document")
+	}
+	r.Data, r.Errors = envelope.Data, append(envelope.Errors, envelope.Warnings...)
+	return nil
+}
