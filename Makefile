@@ -68,7 +68,7 @@ lint: tools ## gofumpt, go vet, staticcheck, shell syntax
 	hack/lint.sh $(MODULES)
 
 .PHONY: generate
-generate: ## Write anew what is generated from code: docs/reference, docs/scenarios.md and the chart's README
+generate: ## Write again what is generated from code: docs/reference, docs/scenarios.md and the chart's README
 	go generate ./harness/result ./harness/compare ./scenarios ./hack/reference ./charts
 
 .PHONY: ci-lint

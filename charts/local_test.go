@@ -39,7 +39,7 @@ type site struct {
 }
 
 // newSite starts the parts. A missing OpenBao or PostgreSQL fails the test, and the
-// message says which variable or package mends it.
+// message says which variable or package is missing.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	local, err := localbao.Start(t.Context(), localbao.Options{})

@@ -266,5 +266,5 @@ func (s *site) interrupted(t *testing.T) {
 	out, err := s.bootstrap(t, values, n.api)
 	require.Error(t, err)
 	require.Contains(t, out, "without GitLab's mount")
-	require.Contains(t, out, "mend:")
+	require.Contains(t, out, "hint:")
 }

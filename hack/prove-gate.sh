@@ -35,13 +35,13 @@ prove() {
 	fi
 }
 
-anew() {
+again() {
 	rm -rf "$work/openbao"
 	cp -r charts/openbao "$work/openbao"
 }
 
 each() {
-	anew
+	again
 	case $1 in
 	token-renewed) # a known defect, seen without a cluster
 		edit templates/secret-http-audit.yaml 'dig "data" $http.secretKey' 'dig "data" "key"'

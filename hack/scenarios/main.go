@@ -37,8 +37,8 @@ func render(list []scenario.Scenario) string {
 				strings.TrimSuffix(s.Protects, "."), strings.TrimSuffix(s.Source, "."))
 		}
 		cost := "cheap"
-		if s.Cost == scenario.Dear {
-			cost = "dear"
+		if s.Cost == scenario.Slow {
+			cost = "slow"
 		}
 		needs := append([]string{}, s.Topologies...)
 		for _, f := range s.Features {

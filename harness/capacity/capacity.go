@@ -74,8 +74,8 @@ func (o Options) Validate() error {
 	if _, err := load.TierNamed(o.Tier); err != nil {
 		return err
 	}
-	bad := func(flag, mend string, format string, args ...any) error {
-		return exit.Invalidf(flag, mend, format, args...)
+	bad := func(flag, hint string, format string, args ...any) error {
+		return exit.Invalidf(flag, hint, format, args...)
 	}
 	switch {
 	case !(o.Start >= 1) || !(o.Max >= o.Start) || o.Max > 100_000:

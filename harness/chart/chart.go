@@ -36,14 +36,14 @@ type Chart struct {
 
 // Load reads a chart from a directory or a .tgz archive, without network. The error is an exit.Invalid error.
 func Load(source string) (*Chart, error) {
-	mend := "name a directory that holds a Chart.yaml, or a chart archive (.tgz)"
+	hint := "name a directory that holds a Chart.yaml, or a chart archive (.tgz)"
 	info, err := os.Stat(source)
 	if err != nil {
-		return nil, exit.Invalidf("chart "+source, mend, "%w", err)
+		return nil, exit.Invalidf("chart "+source, hint, "%w", err)
 	}
 	loaded, err := loader.Load(source)
 	if err != nil {
-		return nil, exit.Invalidf("chart "+source, mend, "%w", err)
+		return nil, exit.Invalidf("chart "+source, hint, "%w", err)
 	}
 	c, err := newChart(loaded, source)
 	if err != nil || info.IsDir() {
@@ -51,7 +51,7 @@ func Load(source string) (*Chart, error) {
 	}
 	data, err := os.ReadFile(source)
 	if err != nil {
-		return nil, exit.Invalidf("chart "+source, mend, "%w", err)
+		return nil, exit.Invalidf("chart "+source, hint, "%w", err)
 	}
 	c.archive = sum(data)
 	return c, nil
@@ -79,7 +79,7 @@ func sum(data []byte) string {
 }
 
 // digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike an archive's own checksum it
-// is the same for a directory and for the archive packaged from it: helm package writes Chart.yaml anew from what it
+// is the same for a directory and for the archive packaged from it: helm package rewrites Chart.yaml from what it
 // parsed, so here too its content counts and not its bytes, and Chart.lock, which repeats it with a time, does not count.
 func digest(c *chart.Chart) string {
 	files := append([]*chart.File{}, c.Raw...)
@@ -144,14 +144,14 @@ func (c *Chart) Render(release, namespace string, values map[string]any) (map[st
 	if err != nil {
 		return nil, err
 	}
-	mend := "correct --values or --set, or name the --dialect that the chart's values follow"
+	hint := "correct --values or --set, or name the --dialect that the chart's values follow"
 	if err := chartutil.ProcessDependenciesWithMerge(fresh, values); err != nil {
-		return nil, exit.Invalidf("values of chart "+c.source, mend, "%w", err)
+		return nil, exit.Invalidf("values of chart "+c.source, hint, "%w", err)
 	}
 	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
 	top, err := chartutil.ToRenderValues(fresh, values, options, chartutil.DefaultCapabilities)
 	if err != nil {
-		return nil, exit.Invalidf("values of chart "+c.source, mend, "%w", err)
+		return nil, exit.Invalidf("values of chart "+c.source, hint, "%w", err)
 	}
 	rendered, err := engine.Render(fresh, top)
 	if err != nil {

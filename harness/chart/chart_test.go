@@ -96,7 +96,7 @@ func TestLoadRefuses(t *testing.T) {
 	for _, source := range []string{"/nowhere", t.TempDir(), noArchive, ""} {
 		_, err := chart.Load(source)
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), "%q: %v", source, err)
-		require.ErrorContains(t, err, "mend: ")
+		require.ErrorContains(t, err, "hint: ")
 	}
 }
 

@@ -47,14 +47,14 @@ func pullOCI(ctx context.Context, source Source) (PulledChart, error) {
 	pulled, err := client.Pull(reference)
 	if err != nil {
 		host, _, _ := strings.Cut(reference, "/")
-		mend := "look at the address; helm registry login " + host + " keeps credentials where Steamer looks"
+		hint := "look at the address; helm registry login " + host + " keeps credentials where Steamer looks"
 		if !byDigest {
 			repository = strings.TrimSuffix(reference, reference[strings.LastIndex(reference, ":"):])
 			if known := tags(client, repository); len(known) > 0 {
-				mend = versionMend(known)
+				hint = versionMend(known)
 			}
 		}
-		return PulledChart{}, exit.Invalidf("chart "+source.String(), mend, "it cannot be pulled: %w", err)
+		return PulledChart{}, exit.Invalidf("chart "+source.String(), hint, "it cannot be pulled: %w", err)
 	}
 	return PulledChart{Archive: pulled.Chart.Data, Stated: pulled.Chart.Digest, Manifest: pulled.Manifest.Digest}, nil
 }

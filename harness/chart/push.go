@@ -23,16 +23,16 @@ type Target struct {
 // when it is pushed. The error is of code exit.Invalid.
 func NewTarget(oci, file string, archive Archive) (Target, error) {
 	base := strings.TrimSuffix(oci, "/")
-	mend := "use oci://REGISTRY/PATH, without the chart's name"
+	hint := "use oci://REGISTRY/PATH, without the chart's name"
 	if !registry.IsOCI(base) {
-		return Target{}, exit.Invalidf("registry", mend, "it does not start with oci://")
+		return Target{}, exit.Invalidf("registry", hint, "it does not start with oci://")
 	}
 	if strings.Contains(base, "@") {
 		return Target{}, exit.Invalidf("registry", "helm registry login keeps credentials where Steamer looks", "credentials do not belong in a URL")
 	}
 	ref, err := Source{Name: base + "/" + archive.Name, Version: archive.Version}.reference()
 	if err != nil {
-		return Target{}, exit.Invalidf("registry "+oci, mend, "%w", err)
+		return Target{}, exit.Invalidf("registry "+oci, hint, "%w", err)
 	}
 	archive.Path = file
 	return Target{archive: archive, ref: ref}, nil

@@ -109,7 +109,7 @@ func (r *Renderer) validate(top chartutil.Values) error {
 	return r.schemas.validate(r.chart.helm.Name(), values)
 }
 
-// parsed reads the chart anew from its files.
+// parsed reads the chart again from its files.
 func (c *Chart) parsed() (*chart.Chart, error) {
 	var files []*loader.BufferedFile
 	for _, file := range c.helm.Raw {

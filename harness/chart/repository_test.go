@@ -117,7 +117,7 @@ func TestPullRepoRefuses(t *testing.T) {
 			t.Parallel()
 			_, err := chart.Fetcher{}.Load(t.Context(), chart.Source{Name: tc.name, Repo: tc.repo, Version: tc.version})
 			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
-			for _, part := range append(tc.want, "mend: ") {
+			for _, part := range append(tc.want, "hint: ") {
 				require.ErrorContains(t, err, part)
 			}
 		})

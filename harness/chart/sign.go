@@ -17,10 +17,10 @@ type Key struct{ signatory *provenance.Signatory }
 // ReadKey reads a PGP secret key, binary or armoured as gpg --export-secret-keys writes it. The passphrase is asked for only when the
 // key has one. The error is of code exit.Invalid and holds neither.
 func ReadKey(file string, passphrase func() ([]byte, error)) (*Key, error) {
-	input, mend := "signing key "+file, "export one with gpg --export-secret-keys ID"
+	input, hint := "signing key "+file, "export one with gpg --export-secret-keys ID"
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, exit.Invalidf(input, mend, "%w", err)
+		return nil, exit.Invalidf(input, hint, "%w", err)
 	}
 	read := openpgp.ReadKeyRing
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("-----BEGIN ")) {
@@ -28,10 +28,10 @@ func ReadKey(file string, passphrase func() ([]byte, error)) (*Key, error) {
 	}
 	ring, err := read(bytes.NewReader(data))
 	if err != nil {
-		return nil, exit.Invalidf(input, mend, "it is no PGP key: %w", err)
+		return nil, exit.Invalidf(input, hint, "it is no PGP key: %w", err)
 	}
 	if len(ring) != 1 || ring[0].PrivateKey == nil {
-		return nil, exit.Invalidf(input, mend, "it has to hold exactly one key, with its secret part")
+		return nil, exit.Invalidf(input, hint, "it has to hold exactly one key, with its secret part")
 	}
 	signatory := &provenance.Signatory{Entity: ring[0], KeyRing: ring}
 	err = signatory.DecryptKey(func(string) ([]byte, error) {

@@ -72,7 +72,7 @@ func (s Source) checkRepo() error {
 
 // reference is the OCI reference to pull, HOST/PATH/NAME:TAG or HOST/PATH/NAME@DIGEST; without either where only Name is given.
 func (s Source) reference() (string, error) {
-	mend := "use oci://REGISTRY/PATH/NAME with --version VERSION, :VERSION or @sha256:DIGEST"
+	hint := "use oci://REGISTRY/PATH/NAME with --version VERSION, :VERSION or @sha256:DIGEST"
 	path := strings.TrimPrefix(s.Name, registry.OCIScheme+"://")
 	path, digest, byDigest := strings.Cut(path, "@")
 	tag := ""
@@ -80,7 +80,7 @@ func (s Source) reference() (string, error) {
 		path, tag = path[:i], path[i+1:]
 	}
 	if byDigest && !strings.HasPrefix(digest, "sha256:") { // the input is not repeated: it may be a password
-		return "", exit.Invalidf("--chart oci://", mend+"; helm registry login keeps credentials where Steamer looks",
+		return "", exit.Invalidf("--chart oci://", hint+"; helm registry login keeps credentials where Steamer looks",
 			"what follows its @ is no sha256 digest")
 	}
 	if tag != "" && s.Version != "" && tag != s.Version {
@@ -101,7 +101,7 @@ func (s Source) reference() (string, error) {
 		_, err = parsed.Digest()
 	}
 	if err != nil {
-		return "", exit.Invalidf("--chart "+s.Name, mend, "%w", err)
+		return "", exit.Invalidf("--chart "+s.Name, hint, "%w", err)
 	}
 	return ref, nil
 }

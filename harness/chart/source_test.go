@@ -154,7 +154,7 @@ func TestPullOCIRefuses(t *testing.T) {
 			t.Parallel()
 			_, err := chart.Fetcher{}.Load(t.Context(), tc.source)
 			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
-			for _, part := range append(tc.want, "mend: ") {
+			for _, part := range append(tc.want, "hint: ") {
 				require.ErrorContains(t, err, part)
 			}
 		})

@@ -117,7 +117,7 @@ func poisoned(v reflect.Value) {
 			field, name := v.Field(i), v.Type().Field(i).Name
 			foreign := slices.Contains([]string{
 				"Reason", "Reasons", "Error", "Log", "Detail", "Description", "Explains", "Partial", "NotMeasured", "Target", "About", "Engine", "Title",
-				"Measured", "Message", "Mend", "Apart", "Since", "Base", "Head", "Summary",
+				"Measured", "Message", "Hint", "Apart", "Since", "Base", "Head", "Summary",
 			}, name)
 			switch {
 			case foreign && field.Kind() == reflect.String:
@@ -231,7 +231,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		},
 		"cli/check.go": func(t *testing.T, dir string) {
 			for _, format := range []string{"json", "junit", "table"} {
-				r := &lint.Report{Findings: []lint.Finding{{Rule: "x", Severity: lint.Error, Message: poison(), Mend: poison()}}}
+				r := &lint.Report{Findings: []lint.Finding{{Rule: "x", Severity: lint.Error, Message: poison(), Hint: poison()}}}
 				require.NoError(t, writeReport(&State{}, r, checkFlags{format: format, output: filepath.Join(dir, "check."+format)}))
 			}
 		},

@@ -202,11 +202,11 @@ func newChartsRules(state *State) *cobra.Command {
 			if !known {
 				return exit.Invalidf("--explain "+explain, "steamer charts rules lists the rules", "there is no such rule")
 			}
-			fmt.Fprintf(state.Stdout, "%s (%s)\n  holds:    %s\n  protects: %s\n  decides:  %s\n  mend:     %s\n",
-				rule.ID, rule.Severity, rule.Title, rule.Protects, rule.Detail, rule.Mend)
+			fmt.Fprintf(state.Stdout, "%s (%s)\n  holds:    %s\n  protects: %s\n  decides:  %s\n  hint:     %s\n",
+				rule.ID, rule.Severity, rule.Title, rule.Protects, rule.Detail, rule.Hint)
 			return nil
 		},
 	}
-	command.Flags().StringVar(&explain, "explain", "", "say of one rule how it decides and what mends its findings")
+	command.Flags().StringVar(&explain, "explain", "", "say of one rule how it decides and how to fix its findings")
 	return command
 }

@@ -69,7 +69,7 @@ func TestChartsCheck(t *testing.T) {
 	require.False(t, report.Passed)
 }
 
-// TestChartsCheckRefuses: bad input is exit code 3 with input, cause and mend, and nothing on the standard output.
+// TestChartsCheckRefuses: bad input is exit code 3 with input, cause and hint, and nothing on the standard output.
 func TestChartsCheckRefuses(t *testing.T) {
 	t.Parallel()
 	clean := miniature(t, "")
@@ -102,7 +102,7 @@ func TestChartsCheckRefuses(t *testing.T) {
 			got := steamer(t, t.TempDir(), append([]string{"charts", "check"}, tc.args...)...)
 			require.Equal(t, exit.Invalid, got.code, got.stdout+got.stderr)
 			require.Contains(t, got.stderr, tc.want)
-			require.Contains(t, got.stderr, "mend: ")
+			require.Contains(t, got.stderr, "hint: ")
 			require.Empty(t, got.stdout)
 		})
 	}

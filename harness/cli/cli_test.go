@@ -51,7 +51,7 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// TestBadInput gives run what it has to refuse. Each refusal is exit code 3, names the input, the cause and the mend, and leaves no
+// TestBadInput gives run what it has to refuse. Each refusal is exit code 3, names the input, the cause and the hint, and leaves no
 // file behind: neither a run directory nor anything in the cache, where a private engine and images would be.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
@@ -144,7 +144,7 @@ func TestBadInput(t *testing.T) {
 			args := append([]string{"run", "--output", filepath.Join(dir, "runs"), "--port", freePort(t)}, tc.args...)
 			got := steamer(t, filepath.Join(dir, "cache"), args...)
 			require.Equal(t, exit.Invalid, got.code, got.stderr)
-			for _, part := range append(tc.want, "steamer: ", "mend: ") {
+			for _, part := range append(tc.want, "steamer: ", "hint: ") {
 				require.Contains(t, got.stderr, part)
 			}
 			require.Empty(t, got.stdout)
@@ -172,7 +172,7 @@ func TestUnknownCommand(t *testing.T) {
 	} {
 		got := steamer(t, t.TempDir(), args...)
 		require.Equal(t, exit.Invalid, got.code, "%v: %s", args, got.stderr)
-		require.Contains(t, got.stderr, "mend: ")
+		require.Contains(t, got.stderr, "hint: ")
 	}
 	for _, args := range [][]string{{}, {"cluster"}, {"images"}, {"run", "--help"}, {"test", "--list"}} {
 		got := steamer(t, t.TempDir(), args...)

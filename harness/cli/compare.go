@@ -78,20 +78,20 @@ func newCompare(state *State) *cobra.Command {
 	flags.StringVar(&f.from, "from", "", "comparison.json to judge again; nothing is driven")
 	flags.StringVar(&f.quarantine, "quarantine", "",
 		"file of metrics that are too noisy to have to pass, as steamer calibrate --write-quarantine writes it; they can still fail")
-	flags.StringVar(&f.suite, "scenarios", calm, "scenarios to run on both after the load: calm (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
+	flags.StringVar(&f.suite, "scenarios", observing, "scenarios to run on both after the load: observing (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
 		"the charts are not upgraded")
 	f.cluster.add(command)
 	f.cluster.addImages(command)
 	return command
 }
 
-// calm is what --scenarios of a comparison selects unless told otherwise.
-const calm = "calm"
+// observing is what --scenarios of a comparison selects unless told otherwise.
+const observing = "observing"
 
 // selectScenarios reads --scenarios.
 func (f *compareFlags) selectScenarios() (err error) {
-	if f.suite == calm {
-		f.scenarios = compare.Calm(scenarios.All())
+	if f.suite == observing || f.suite == "calm" { // "calm" is the old spelling
+		f.scenarios = compare.Observing(scenarios.All())
 		return nil
 	}
 	f.scenarios, err = scenario.Select(scenarios.All(), f.suite)

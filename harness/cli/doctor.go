@@ -11,7 +11,7 @@ import (
 
 func newDoctor(state *State) *cobra.Command {
 	return &cobra.Command{
-		Use: "doctor", Short: "Look at what a run depends on, and say what mends what is wrong", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check what a run depends on, and say how to fix what is wrong", Args: cobra.NoArgs,
 		Long: "Looks at the engine, cgroups, capabilities, limits, disk, ports, registries and programs. Exit code 4 when a run could not start.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cache, err := state.cacheDir()
@@ -26,8 +26,8 @@ func newDoctor(state *State) *cobra.Command {
 					wrong++
 				}
 				fmt.Fprintf(state.Stdout, "%s %-22s %s\n", mark, f.Name, f.Detail)
-				if f.Mend != "" {
-					fmt.Fprintf(state.Stdout, "  %-22s mend: %s\n", "", f.Mend)
+				if f.Hint != "" {
+					fmt.Fprintf(state.Stdout, "  %-22s hint: %s\n", "", f.Hint)
 				}
 			}
 			if wrong > 0 {

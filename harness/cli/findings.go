@@ -49,7 +49,7 @@ func newFindings(state *State) *cobra.Command {
 	flags.IntVar(&f.rounds, "rounds", 0, "rounds of each experiment instead of its own, 6 to 50")
 	flags.StringVar(&f.markdown, "markdown", "", "file for the page")
 	flags.StringVar(&f.output, "output", "runs", "directory that the run's directory is made in")
-	flags.StringSliceVar(&f.from, "from", nil, "run nothing: judge the experiments of these run directories anew, and write the page of all")
+	flags.StringSliceVar(&f.from, "from", nil, "run nothing: judge the experiments of these run directories again, and write the page of all")
 	flags.BoolVar(&f.list, "list", false, "list the experiments, and stop")
 	return command
 }

@@ -153,7 +153,7 @@ func TestFullStackBadInput(t *testing.T) {
 			out, dir := s.test(t, tc.token, tc.jwt, tc.args...)
 			require.Equal(t, exit.Invalid, out.code, out.stderr+out.stdout)
 			require.Contains(t, out.stderr, tc.want)
-			require.Contains(t, out.stderr, "mend: ")
+			require.Contains(t, out.stderr, "hint: ")
 			if tc.jwt != "" {
 				require.NotContains(t, strings.ReplaceAll(out.stderr, "STEAMER_JOB_JWT", ""), tc.jwt)
 			}

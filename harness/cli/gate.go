@@ -36,7 +36,7 @@ Made or given, it has to decide; --compare=false leaves it out.
 
 --from judges finished work instead, offline: run directories, result.json, what charts check --format json, compare and
 mutants --json wrote, or the gate.json of an earlier decision for all that it rested on. Nothing is believed that can be
-derived again: every run is judged anew by the objectives, every comparison by its pairs. What is truncated, of another version or about another
+derived again: every run is judged again by the objectives, every comparison by its pairs. What is truncated, of another version or about another
 chart is refused with exit code 3. --with adds such evidence to a gate that runs the rest itself.
 
 Writes gate.json, gate.html, gate.md and gate.xml (JUnit) into a directory of their own below --output.

@@ -36,7 +36,7 @@ type gateComparison struct {
 // compares says why the gate compares nothing; it is empty where it does: unless told otherwise where it knows the previous release, was given no
 // comparison, and has a cluster of its own. given says that --compare is.
 func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why string, err error) {
-	refused := func(mend, format string, args ...any) error { return exit.Invalidf("--compare", mend, format, args...) }
+	refused := func(hint, format string, args ...any) error { return exit.Invalidf("--compare", hint, format, args...) }
 	switch {
 	case !f.compare:
 		return "--compare=false", nil
@@ -62,12 +62,12 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p 
 		return nil, err
 	}
 	a, b := base.Info(), r.Plan.Chart.Info()
-	const mend = "name the release before with --previous, or leave the comparison out with --compare=false"
+	const hint = "name the release before with --previous, or leave the comparison out with --compare=false"
 	switch {
 	case a.Name != b.Name:
-		return nil, exit.Invalidf("--previous "+p.Previous, mend, "it is %s %s, no release of %s", a.Name, a.Version, b.Name)
+		return nil, exit.Invalidf("--previous "+p.Previous, hint, "it is %s %s, no release of %s", a.Name, a.Version, b.Name)
 	case a.Digest == b.Digest:
-		return nil, exit.Invalidf("--previous "+p.Previous, mend, "it is the chart to judge itself, %s %s", a.Name, a.Version)
+		return nil, exit.Invalidf("--previous "+p.Previous, hint, "it is the chart to judge itself, %s %s", a.Name, a.Version)
 	}
 	c := &gateComparison{flags: &compareFlags{design: gateDesign()}}
 	cluster, d := &c.flags.cluster, plan.Default(r.Root)

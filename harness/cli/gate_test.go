@@ -190,7 +190,7 @@ func TestGateRefuses(t *testing.T) {
 			}
 			got := steamer(t, filepath.Join(dir, "cache"), args...)
 			require.Equal(t, exit.Invalid, got.code, got.stderr)
-			for _, want := range append(tc.want, "mend: ") {
+			for _, want := range append(tc.want, "hint: ") {
 				require.Contains(t, got.stderr, want)
 			}
 			left, err := os.ReadDir(dir)
@@ -250,7 +250,7 @@ func TestReport(t *testing.T) {
 	for _, args := range [][]string{{}, {"/nowhere"}, {t.TempDir()}, {write(t, dir, "cut.json", string(raw[:len(raw)/3]))}, {filepath.Join(dir, "result.json"), "--output", "/proc/x"}} {
 		got := steamer(t, t.TempDir(), append([]string{"report"}, args...)...)
 		require.Equal(t, exit.Invalid, got.code, "%v: %s", args, got.stderr)
-		require.Contains(t, got.stderr, "mend: ")
+		require.Contains(t, got.stderr, "hint: ")
 	}
 }
 

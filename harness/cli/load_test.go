@@ -43,7 +43,7 @@ func TestLoadManifests(t *testing.T) {
 		got := steamer(t, t.TempDir(), append(args, "--output", refused)...)
 		require.Equal(t, exit.Invalid, got.code, want)
 		require.Contains(t, got.stderr, want)
-		require.Contains(t, got.stderr, "mend:")
+		require.Contains(t, got.stderr, "hint:")
 		require.NoDirExists(t, refused)
 	}
 }
@@ -63,7 +63,7 @@ func TestLoadFixture(t *testing.T) {
 		require.Equal(t, exit.Invalid, got.code, "%s: %s", want, got.stderr)
 		require.Empty(t, got.stdout, "nothing for a reader to take for a fixture")
 		require.Contains(t, got.stderr, want)
-		require.Contains(t, got.stderr, "mend:")
+		require.Contains(t, got.stderr, "hint:")
 	}
 	got := steamer(t, t.TempDir(), "load", "fixture", "--dry-run", "--port", freePort(t))
 	require.Equal(t, exit.Pass, got.code, got.stderr)

@@ -46,7 +46,7 @@ func TestMeasurementsRefuse(t *testing.T) {
 			t.Parallel()
 			got := steamer(t, cache, append(args, "--output", output)...)
 			require.Equal(t, exit.Invalid, got.code, got.stderr)
-			require.Contains(t, got.stderr, "mend:")
+			require.Contains(t, got.stderr, "hint:")
 			require.NoDirExists(t, output)
 			files, err := os.ReadDir(cache)
 			require.NoError(t, err)

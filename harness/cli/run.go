@@ -98,7 +98,7 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 	flags.StringVar(&f.generators.Memory, "generator-memory", "1Gi", "memory limit of each such pod")
 	flags.IntVar(&f.flagged.Tenants, "tenants", d.Tenants, "GitLab projects to provision")
 	flags.IntVar(&f.flagged.Secrets, "secrets", d.Secrets, "secrets of each project")
-	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the dear ones), all, none, or a regular expression over scenario IDs")
+	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the slow ones), all, none, or a regular expression over scenario IDs")
 	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, a directory or .tgz, for the upgrade scenario and the gate's comparison (default: that of charts/openbao)")
 	flags.DurationVar(&f.readyTimeout, "ready-timeout", topology.InstallTimeout, "how long the installed chart may take until it is ready")
 	flags.StringVar(&f.flagged.Cluster.Name, "cluster", "", chosenName)

@@ -17,7 +17,7 @@ import (
 )
 
 const sizingLong = `Provisions 50, 200, 1,000 and 5,000 tenants as far as --max-tenants and --budget allow, and at each size measures
-memory of the active node, seconds to fail over (in order and after a crash) and to start anew, how fast
+memory of the active node, seconds to fail over (in order and after a crash) and to start again, how fast
 tenants are provisioned and what limits that, and latency of fetches over all tenants. Prints it in the
 shape of GitLab's sizing tables beside the published numbers, PASS or FAIL for each; sizes beyond are
 extrapolated from the measured ones and marked.

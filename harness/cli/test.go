@@ -16,7 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-const testLong = `Runs like steamer run, without load: installs each topology and runs the scenarios, the dear ones included.
+const testLong = `Runs like steamer run, without load: installs each topology and runs the scenarios, the slow ones included.
 
 With --gitlab-url nothing is installed. The scenarios of group stack create secrets in a project of that GitLab and fetch
 them from the OpenBao behind it. Two variables hold what no argument may: GITLAB_TOKEN, a token of scope api of an owner
@@ -66,8 +66,8 @@ func listScenarios(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range scenarios.All() {
 		cost := ""
-		if s.Cost == scenario.Dear {
-			cost = "dear"
+		if s.Cost == scenario.Slow {
+			cost = "slow"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\n", s.ID, cost, s.Title)
 	}
@@ -87,8 +87,8 @@ func explainScenario(w io.Writer, id string) error {
 		row("source", s.Source)
 		row("kind", string(s.Kind))
 		row("budget", s.Budget.Round(time.Second).String())
-		if s.Cost == scenario.Dear {
-			row("cost", "dear: not in the core suite that steamer run starts with")
+		if s.Cost == scenario.Slow {
+			row("cost", "slow: not in the core suite that steamer run starts with")
 		}
 		if len(s.Topologies) > 0 {
 			row("topologies", strings.Join(s.Topologies, ", "))

@@ -85,8 +85,8 @@ func (c *Cluster) connect(context string) error {
 // checkName refuses a name that kind could not use.
 func checkName(name string) error {
 	if len(name) > MaxNameLength || !validName.MatchString(name) {
-		mend := fmt.Sprintf("use at most %d lower-case letters, digits, dots and dashes, with a letter or digit at both ends", MaxNameLength)
-		return exit.Invalidf(fmt.Sprintf("--cluster %q", name), mend, "it cannot be part of host names")
+		hint := fmt.Sprintf("use at most %d lower-case letters, digits, dots and dashes, with a letter or digit at both ends", MaxNameLength)
+		return exit.Invalidf(fmt.Sprintf("--cluster %q", name), hint, "it cannot be part of host names")
 	}
 	return nil
 }

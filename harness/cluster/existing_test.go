@@ -110,7 +110,7 @@ func TestOpenExisting(t *testing.T) {
 		_, err := OpenExisting(t.Context(), Existing{Kubeconfig: limited, Context: "good", Needs: needs})
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 		require.ErrorContains(t, err, want)
-		require.ErrorContains(t, err, "mend: ")
+		require.ErrorContains(t, err, "hint: ")
 		require.Len(t, asked, 6, "each right is asked for once")
 	}
 }

@@ -110,8 +110,8 @@ func (k *Kind) Check(ctx context.Context, opts Options) error {
 // taken says that a cluster's name is not free.
 func (f Found) taken() error {
 	if f.Whose == Mine && f.Life != Alive {
-		mend := "use it with --reuse, remove it with steamer cluster down --name " + f.Name + ", or choose another --cluster NAME"
-		return exit.Invalidf("cluster "+f.Name, mend, "a cluster of this name exists (run %s)", f.Owner.Run)
+		hint := "use it with --reuse, remove it with steamer cluster down --name " + f.Name + ", or choose another --cluster NAME"
+		return exit.Invalidf("cluster "+f.Name, hint, "a cluster of this name exists (run %s)", f.Owner.Run)
 	}
 	const another = "choose another --cluster NAME, or none to have a free one chosen"
 	return exit.Invalidf("cluster "+f.Name, another, "a cluster of this name exists: %s", f.claim())
@@ -180,8 +180,8 @@ func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 		}
 	}
 	if !mapped {
-		mend := fmt.Sprintf("add an extraPortMappings entry with containerPort: %d", NodePort)
-		return nil, exit.Invalidf("kind configuration "+opts.Config, mend, "no node maps the port that leads to OpenBao")
+		hint := fmt.Sprintf("add an extraPortMappings entry with containerPort: %d", NodePort)
+		return nil, exit.Invalidf("kind configuration "+opts.Config, hint, "no node maps the port that leads to OpenBao")
 	}
 	if planes > 1 { // kind puts a load balancer before them, a container without any mount that could carry the mark
 		return nil, exit.Invalidf("kind configuration "+opts.Config, "use one control-plane node",

@@ -264,11 +264,11 @@ const askList = "steamer cluster list shows the clusters and whose they are"
 
 // refusal says why a cluster that is there cannot be had.
 func (f Found) refusal(so string) error {
-	mend := askList
+	hint := askList
 	if f.Whose == Mine {
-		mend = "wait until that run ends, or interrupt it"
+		hint = "wait until that run ends, or interrupt it"
 	}
-	return exit.Invalidf("cluster "+f.Name, mend, "%s, and %s", f.claim(), so)
+	return exit.Invalidf("cluster "+f.Name, hint, "%s, and %s", f.claim(), so)
 }
 
 // claim says in a sentence who may have a cluster.

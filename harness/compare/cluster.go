@@ -99,8 +99,8 @@ func (a *ClusterArm) Subject() Subject {
 
 // Drive runs k6 against the active Service while the pods are observed.
 func (a *ClusterArm) Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error) {
-	if why := a.observer.Err(); why != nil { // begun anew, so that one hiccup costs a pair and not all that follow
-		a.Log("observing begins anew: " + why.Error())
+	if why := a.observer.Err(); why != nil { // started again, so that one hiccup costs a pair and not all that follow
+		a.Log("observing starts again: " + why.Error())
 		a.observer.Stop()
 		if err := a.observe(ctx); err != nil {
 			return Measurement{}, err

@@ -68,7 +68,7 @@ const (
 
 // Check refuses designs that cannot be carried out or judged; the error is of code exit.Invalid.
 func (d Design) Check() error {
-	bad := func(flag, mend, format string, args ...any) error { return exit.Invalidf(flag, mend, format, args...) }
+	bad := func(flag, hint, format string, args ...any) error { return exit.Invalidf(flag, hint, format, args...) }
 	if err := (stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}).Check(); err != nil {
 		return bad("--alpha, --look-every, --pairs", "the defaults are 0.05, 12 and 60", "%w", err)
 	}

@@ -33,10 +33,10 @@ type Functional struct {
 // regression reports whether a scenario passes with A and fails with B.
 func (f Functional) regression() bool { return f.A == result.Passed && f.B == result.Failed }
 
-// Calm are the scenarios that observe only, and take seconds: those that a comparison runs unless told otherwise.
-func Calm(list []scenario.Scenario) []scenario.Scenario {
+// Observing returns the scenarios that only observe and take seconds. A comparison runs them by default.
+func Observing(list []scenario.Scenario) []scenario.Scenario {
 	return slices.DeleteFunc(slices.Clone(list), func(s scenario.Scenario) bool {
-		return s.Cost == scenario.Dear || s.Kind != scenario.Functional && s.Kind != scenario.Abuse
+		return s.Cost == scenario.Slow || s.Kind != scenario.Functional && s.Kind != scenario.Abuse
 	})
 }
 

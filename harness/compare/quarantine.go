@@ -79,13 +79,13 @@ func (q *Quarantine) ended(d Design) []string {
 // a beginning and an end, and one that begins in the future or holds longer than LongestQuarantine is refused: a
 // metric must not leave the gate for ever, nor without anybody knowing why.
 func ParseQuarantine(name string, data []byte) (*Quarantine, error) {
-	const mend = "steamer calibrate --write-quarantine writes one"
+	const hint = "steamer calibrate --write-quarantine writes one"
 	q := new(Quarantine)
 	if err := document.YAML(data, q); err != nil {
-		return nil, exit.Invalidf(name, mend, "%w", err)
+		return nil, exit.Invalidf(name, hint, "%w", err)
 	}
 	if q.APIVersion != result.APIVersion || q.Kind != QuarantineKind {
-		return nil, exit.Invalidf(name, mend, "apiVersion %q, kind %q: want %q, %q", q.APIVersion, q.Kind,
+		return nil, exit.Invalidf(name, hint, "apiVersion %q, kind %q: want %q, %q", q.APIVersion, q.Kind,
 			result.APIVersion, QuarantineKind)
 	}
 	for _, m := range q.Metrics {

@@ -25,7 +25,7 @@ type Finding struct {
 	Name   string
 	OK     bool
 	Detail string
-	Mend   string // what would mend it; empty when nothing needs doing
+	Hint   string // how to fix it; empty when nothing needs doing
 }
 
 // Disk space that images, build caches and a cluster take, in GiB: about 10 for Go's caches, 5 for images and engine.
@@ -49,13 +49,13 @@ func examineRequirement(ctx context.Context, r Requirement) Finding {
 	if f.OK {
 		return f
 	}
-	f.Mend = "steamer setup, or install " + strings.Join(r.Packages, ", ")
+	f.Hint = "steamer setup, or install " + strings.Join(r.Packages, ", ")
 	if !slices.Contains(r.For, ForRun) {
 		flag := "--tests"
 		if slices.Contains(r.For, ForBench) {
 			flag = "--bench"
 		}
-		f.OK, f.Detail, f.Mend = true, "missing, and no run needs it: "+r.Why, "steamer setup "+flag+", or install "+strings.Join(r.Packages, ", ")
+		f.OK, f.Detail, f.Hint = true, "missing, and no run needs it: "+r.Why, "steamer setup "+flag+", or install "+strings.Join(r.Packages, ", ")
 	}
 	return f
 }
@@ -75,9 +75,9 @@ func examineEngine(ctx context.Context, opts engine.Options) Finding {
 	case err == nil:
 		f.OK, f.Detail = true, "none runs; Steamer starts a private one, in a network namespace of its own"
 	case errors.As(err, &why):
-		f.Detail, f.Mend = why.Input+": "+why.Cause.Error(), why.Mend
+		f.Detail, f.Hint = why.Input+": "+why.Cause.Error(), why.Hint
 	default:
-		f.Detail, f.Mend = err.Error(), "start Docker or Podman, or run steamer setup as root"
+		f.Detail, f.Hint = err.Error(), "start Docker or Podman, or run steamer setup as root"
 	}
 	return f
 }
@@ -107,7 +107,7 @@ func examineFiles() Finding {
 	const enough = 8192
 	f.OK, f.Detail = limit.Max >= enough, fmt.Sprintf("hard limit %d, a node needs about %d", limit.Max, enough)
 	if !f.OK {
-		f.Mend = "raise the hard limit of open files (ulimit -Hn, or limits.conf)"
+		f.Hint = "raise the hard limit of open files (ulimit -Hn, or limits.conf)"
 	}
 	return f
 }
@@ -126,13 +126,13 @@ func examineDisk(cache string) Finding {
 		err = unix.Statfs(dir, &stat)
 	}
 	if err != nil {
-		f.Detail, f.Mend = fmt.Sprintf("%s: %v", dir, err), "point --cache (or STEAMER_CACHE) at a directory"
+		f.Detail, f.Hint = fmt.Sprintf("%s: %v", dir, err), "point --cache (or STEAMER_CACHE) at a directory"
 		return f
 	}
 	free := int64(stat.Bavail) * int64(stat.Bsize) >> 30
 	f.OK, f.Detail = free >= diskGiB, fmt.Sprintf("%d GiB free for %s, a first run takes about %d", free, cache, diskGiB)
 	if !f.OK {
-		f.Mend = "free space, or point --cache (or STEAMER_CACHE) at a larger disk"
+		f.Hint = "free space, or point --cache (or STEAMER_CACHE) at a larger disk"
 	}
 	return f
 }
@@ -140,7 +140,7 @@ func examineDisk(cache string) Finding {
 func examinePort() Finding {
 	port, err := cluster.FreePort()
 	if err != nil {
-		return Finding{Name: "port", Detail: err.Error(), Mend: "end what holds them, or name a free one with --port"}
+		return Finding{Name: "port", Detail: err.Error(), Hint: "end what holds them, or name a free one with --port"}
 	}
 	return Finding{Name: "port", OK: true, Detail: fmt.Sprintf("127.0.0.1:%d is free", port)}
 }
@@ -154,7 +154,7 @@ func examineModules(ctx context.Context) Finding {
 	f := Finding{Name: "Go modules"}
 	dir, err := os.MkdirTemp("", "steamer-doctor-")
 	if err != nil {
-		f.Detail, f.Mend = err.Error(), "make TMPDIR writable"
+		f.Detail, f.Hint = err.Error(), "make TMPDIR writable"
 		return f
 	}
 	defer os.RemoveAll(dir)
@@ -166,7 +166,7 @@ func examineModules(ctx context.Context) Finding {
 	cmd.WaitDelay = time.Second
 	if output, err := cmd.CombinedOutput(); err != nil {
 		f.Detail = strings.TrimSpace(fmt.Sprintf("%v: %s", err, output))
-		f.Mend = "set GOPROXY to a module proxy that answers, or bring images with steamer images load"
+		f.Hint = "set GOPROXY to a module proxy that answers, or bring images with steamer images load"
 		return f
 	}
 	f.OK, f.Detail = true, "the module proxy answers: images can be built"

@@ -87,7 +87,7 @@ func TestExamineRequirement(t *testing.T) {
 	for name, test := range map[string]struct {
 		requirement Requirement
 		ok          bool
-		mend        string
+		hint        string
 	}{
 		"there":             {Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForRun}, Present: there}, true, ""},
 		"missing for runs":  {Requirement{Name: "x", Packages: []string{"p", "q"}, For: []Purpose{ForRun}, Present: absent}, false, "steamer setup, or install p, q"},
@@ -98,7 +98,7 @@ func TestExamineRequirement(t *testing.T) {
 			t.Parallel()
 			f := examineRequirement(t.Context(), test.requirement)
 			require.Equal(t, test.ok, f.OK)
-			require.Equal(t, test.mend, f.Mend)
+			require.Equal(t, test.hint, f.Hint)
 		})
 	}
 }
@@ -117,7 +117,7 @@ func TestExamineDisk(t *testing.T) {
 	}
 	inFile := examineDisk(filepath.Join(file, "cache"))
 	require.False(t, inFile.OK)
-	require.Contains(t, inFile.Mend, "--cache")
+	require.Contains(t, inFile.Hint, "--cache")
 }
 
 // TestExaminePort: a port that is in use keeps no run from starting, which takes the next.
@@ -138,7 +138,7 @@ func TestExamineModulesAsksTheProxy(t *testing.T) {
 	f := examineModules(t.Context())
 	require.False(t, f.OK)
 	require.Contains(t, f.Detail, "GOPROXY=off")
-	require.Contains(t, f.Mend, "GOPROXY")
+	require.Contains(t, f.Hint, "GOPROXY")
 
 	t.Setenv("PATH", t.TempDir())
 	f = examineModules(t.Context())
@@ -154,7 +154,7 @@ func TestExamineNamesEverything(t *testing.T) {
 		all = append(all, f.Name)
 		require.NotEmpty(t, f.Detail, f.Name)
 		if !f.OK {
-			require.NotEmpty(t, f.Mend, "%s has to say what mends it", f.Name)
+			require.NotEmpty(t, f.Hint, "%s has to say how to fix it", f.Name)
 		}
 	}
 	require.Equal(t, []string{"engine", "cgroup", "capabilities", "open files", "disk", "port", "Go modules", "registries"}, all[:8])

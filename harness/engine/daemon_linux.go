@@ -22,12 +22,12 @@ import (
 
 // able says why this process could not start a private engine; nil where it could.
 func able() error {
-	const mend = "start Docker or Podman, or run as root with the packages docker.io and runc installed (steamer doctor lists what is missing)"
+	const hint = "start Docker or Podman, or run as root with the packages docker.io and runc installed (steamer doctor lists what is missing)"
 	if os.Geteuid() != 0 {
-		return exit.Environmentf("container engine", mend, "neither Docker nor Podman answers, and only root can start a private daemon")
+		return exit.Environmentf("container engine", hint, "neither Docker nor Podman answers, and only root can start a private daemon")
 	}
 	if _, err := lookPath("dockerd"); err != nil {
-		return exit.Environmentf("container engine", mend, "neither Docker nor Podman answers, and dockerd is not installed")
+		return exit.Environmentf("container engine", hint, "neither Docker nor Podman answers, and dockerd is not installed")
 	}
 	return nil
 }

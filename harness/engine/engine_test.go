@@ -63,7 +63,7 @@ func TestChosenHostThatDoesNotAnswer(t *testing.T) {
 	_, err = Wanted(t.Context(), Options{DataDir: data})
 	require.Equal(t, exit.Environment, exit.CodeOf(err))
 	require.ErrorContains(t, err, "DOCKER_HOST="+host)
-	require.ErrorContains(t, err, "mend: start that engine, or unset DOCKER_HOST")
+	require.ErrorContains(t, err, "hint: start that engine, or unset DOCKER_HOST")
 	require.NoDirExists(t, data, "no private engine is started instead")
 }
 

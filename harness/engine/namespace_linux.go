@@ -327,10 +327,10 @@ func (n *Namespace) idle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const mend = "steamer cluster gc removes them, or with --all also what is to be kept"
+	const hint = "steamer cluster gc removes them, or with --all also what is to be kept"
 	if pid == 0 {
 		if slices.ContainsFunc(n.others(), func(pid int) bool { return strings.HasPrefix(nameOf(pid), "containerd-shim") }) {
-			return exit.Environmentf("private engine", mend, "its daemon has died, and containers still run")
+			return exit.Environmentf("private engine", hint, "its daemon has died, and containers still run")
 		}
 		return nil
 	}
@@ -339,7 +339,7 @@ func (n *Namespace) idle(ctx context.Context) error {
 		return exit.Environmentf("private engine", "steamer doctor", "%w", err)
 	}
 	if running := len(strings.Fields(out)); running > 0 {
-		return exit.Environmentf("private engine", mend, "%w: %d containers run on it", errInUse, running)
+		return exit.Environmentf("private engine", hint, "%w: %d containers run on it", errInUse, running)
 	}
 	return nil
 }

@@ -22,20 +22,20 @@ const (
 	Interrupted  Code = 130 // SIGINT or SIGTERM before anything had failed (else 1); everything was cleaned up
 )
 
-// Error says what input or step failed, why, and what mends it. All three are
+// Error says what input or step failed, why, and how to fix it. All three are
 // shown to the user; none may hold a secret.
 type Error struct {
 	Code  Code
 	Input string // the flag, file, value or step concerned
 	Cause error  // why it failed
-	Mend  string // what the user can do about it; may be empty
+	Hint  string // what the user can do about it; may be empty
 }
 
-// Error renders the input, the cause and the mend.
+// Error renders the input, the cause and the hint.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("%s: %v", e.Input, e.Cause)
-	if e.Mend != "" {
-		s += "\n  mend: " + e.Mend
+	if e.Hint != "" {
+		s += "\n  hint: " + e.Hint
 	}
 	return s
 }
@@ -44,13 +44,13 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Cause }
 
 // Invalidf reports bad input, found before any side effect.
-func Invalidf(input, mend, format string, args ...any) error {
-	return &Error{Code: Invalid, Input: input, Cause: fmt.Errorf(format, args...), Mend: mend}
+func Invalidf(input, hint, format string, args ...any) error {
+	return &Error{Code: Invalid, Input: input, Cause: fmt.Errorf(format, args...), Hint: hint}
 }
 
 // Environmentf reports that the engine, the cluster, an image or the host failed.
-func Environmentf(input, mend, format string, args ...any) error {
-	return &Error{Code: Environment, Input: input, Cause: fmt.Errorf(format, args...), Mend: mend}
+func Environmentf(input, hint, format string, args ...any) error {
+	return &Error{Code: Environment, Input: input, Cause: fmt.Errorf(format, args...), Hint: hint}
 }
 
 // CodeOf returns the exit code an error asks for, Pass for nil and Internal for

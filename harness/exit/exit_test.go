@@ -34,6 +34,6 @@ func TestCodeOfFindsTheCodeThroughWrapping(t *testing.T) {
 
 func TestErrorNamesInputCauseAndMend(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "--tier 13: unknown\n  mend: use 12", exit.Invalidf("--tier 13", "use 12", "unknown").Error())
+	require.Equal(t, "--tier 13: unknown\n  hint: use 12", exit.Invalidf("--tier 13", "use 12", "unknown").Error())
 	require.Equal(t, "kind: gone", exit.Environmentf("kind", "", "gone").Error())
 }

@@ -56,7 +56,7 @@ type Load struct {
 
 // Storm makes tokens that nobody revokes while the load runs, and looks at what happens to the load when they expire.
 type Storm struct {
-	After  document.Duration `json:"after"`  // of the measurement, until the logins begin; what lies before is the calm to compare with
+	After  document.Duration `json:"after"`  // of the measurement, until the logins begin; what lies before is the quiet time to compare with
 	Logins int               `json:"logins"` // how many
 	TTL    document.Duration `json:"ttl"`    // of the tokens
 	Window document.Duration `json:"window"` // how long from the first expiry on the load is looked at
@@ -94,7 +94,7 @@ type Expectation struct {
 	AtMost  float64 `json:"atMost,omitempty"`
 }
 
-// Metrics are what an expectation can be about: fetches per second, CPU of OpenBao and PostgreSQL per fetch, and the share of the calm
+// Metrics are what an expectation can be about: fetches per second, CPU of OpenBao and PostgreSQL per fetch, and the share of the quiet throughput
 // throughput that is left in the storm.
 func Metrics() []string { return []string{"throughput", "cpu", "stormShare"} }
 

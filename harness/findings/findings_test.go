@@ -174,10 +174,10 @@ func TestMeasureStorm(t *testing.T) {
 		var s Slice
 		require.NoError(t, measureStorm(&s, l, at(l), 10*time.Second, 9*time.Second))
 		require.InDelta(t, c.share, s.StormShare, 1e-9, "%+v", c)
-		require.InDelta(t, 1000, s.Calm, 1e-9)
+		require.InDelta(t, 1000, s.Quiet, 1e-9)
 	}
 	l := storm(0, 0)
-	require.Error(t, measureStorm(&Slice{}, l, l.Start, 10*time.Second, 9*time.Second), "no calm")
+	require.Error(t, measureStorm(&Slice{}, l, l.Start, 10*time.Second, 9*time.Second), "no quiet time")
 	require.Error(t, measureStorm(&Slice{}, l, at(l), time.Minute, 9*time.Second), "no storm")
 }
 
@@ -271,7 +271,7 @@ func TestEndings(t *testing.T) {
 	require.Equal(t, result.Fail, r.Verdict)
 }
 
-// TestJoin: the page of several runs is that of all their experiments, judged anew, the latest of each.
+// TestJoin: the page of several runs is that of all their experiments, judged again, the latest of each.
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	base := []float64{100, 110, 90, 105, 95, 100}

@@ -12,7 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Join reads the findings.json of several run directories and judges all their experiments anew, for experiments that were run one at a
+// Join reads the findings.json of several run directories and judges all their experiments again, for experiments that were run one at a
 // time. Of an experiment that ran more often the latest counts. Errors are of code exit.Invalid.
 func Join(dirs []string) (*Report, error) {
 	var runs []*Report

@@ -44,8 +44,8 @@ func (a ArmOutcome) values(metric string) []float64 {
 			out = append(out, s.P99)
 		case "opened":
 			out = append(out, s.Opened)
-		case "calm":
-			out = append(out, s.Calm)
+		case "quiet":
+			out = append(out, s.Quiet)
 		case "others":
 			out = append(out, s.Others)
 		case "throttled":

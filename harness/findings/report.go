@@ -141,7 +141,7 @@ func (r *Report) found(line func(string, ...any)) {
 	for _, o := range r.Outcomes {
 		for _, f := range o.Found {
 			if !heading {
-				line("\n## Effects found again\n\nKnown effects that this run measured anew; it fails when it does not find them.\n")
+				line("\n## Effects found again\n\nKnown effects that this run measured again; it fails when it does not find them.\n")
 				heading = true
 			}
 			line("- %s **%s**: %s", map[bool]string{true: "✓", false: "✗"}[f.OK], f.Finding, f.Explains)
@@ -220,7 +220,7 @@ func (o *Outcome) stormTable(line func(string, ...any)) {
 		if i > 0 {
 			text = ratioText(a, o.Arms[0], "stormShare")
 		}
-		line("| %s | %s | %.0f %% (%.0f to %.0f) | %s |", a.Name, spread(a.values("calm")), 100*stats.Median(left), 100*slices.Min(left), 100*slices.Max(left), text)
+		line("| %s | %s | %.0f %% (%.0f to %.0f) | %s |", a.Name, spread(a.values("quiet")), 100*stats.Median(left), 100*slices.Min(left), 100*slices.Max(left), text)
 	}
 }
 

@@ -27,9 +27,9 @@ type Slice struct {
 	Others     float64 `json:"others"`        // cores of the host's other processes
 	Failed     int64   `json:"failed"`
 	Wrong      int64   `json:"wrong"`
-	// StormShare is the least throughput of three seconds in the storm's window over that before the logins; Calm is the latter.
+	// StormShare is the least throughput of three seconds in the storm's window over that before the logins; Quiet is the latter.
 	StormShare float64 `json:"stormShare,omitempty"`
-	Calm       float64 `json:"calm,omitempty"`
+	Quiet      float64 `json:"quiet,omitempty"`
 	Logins     int     `json:"logins,omitempty"` // made for the storm
 	// Rotations of the storage's key that ended under the load.
 	Rotations int `json:"rotations,omitempty"`

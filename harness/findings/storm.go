@@ -33,7 +33,7 @@ func (o *Outcome) storms(ctx context.Context, tools lab.Tools, progress func(str
 			}
 			o.Arms[i].Slices = append(o.Arms[i].Slices, s)
 			progress(fmt.Sprintf("round %d of %d, %s: %d logins; %.0f fetches/s before, %.0f %% of that while their tokens expire",
-				round+1, o.Experiment.Rounds, o.Arms[i].Name, s.Logins, s.Calm, 100*s.StormShare))
+				round+1, o.Experiment.Rounds, o.Arms[i].Name, s.Logins, s.Quiet, 100*s.StormShare))
 		}
 	}
 	return nil
@@ -133,21 +133,21 @@ func logins(ctx context.Context, l *lab.Lab, n int) error {
 	return group.Wait()
 }
 
-// measureStorm finds the calm before the logins began, and the lowest stormSeconds in the window after the first token expired.
+// measureStorm finds the throughput before the logins began, and the lowest stormSeconds in the window after the first token expired.
 func measureStorm(s *Slice, l *result.Load, first time.Time, ttl, window time.Duration) error {
 	from := first.Sub(l.Start).Seconds()
-	calm, n := 0.0, 0
+	quiet, n := 0.0, 0
 	var during []float64
 	for _, iv := range l.Series {
 		switch {
 		case iv.Phase != "measure":
 		case iv.Offset+1 <= from:
-			calm, n = calm+float64(iv.Fetches), n+1
+			quiet, n = quiet+float64(iv.Fetches), n+1
 		case iv.Offset >= from+ttl.Seconds() && iv.Offset+1 <= from+(ttl+window).Seconds():
 			during = append(during, float64(iv.Fetches))
 		}
 	}
-	if n == 0 || calm == 0 || len(during) < stormSeconds {
+	if n == 0 || quiet == 0 || len(during) < stormSeconds {
 		return fmt.Errorf("%d seconds before the logins and %d after the expiry measure nothing", n, len(during))
 	}
 	least := math.Inf(1)
@@ -158,7 +158,7 @@ func measureStorm(s *Slice, l *result.Load, first time.Time, ttl, window time.Du
 		}
 		least = min(least, sum/stormSeconds)
 	}
-	s.Calm = calm / float64(n)
-	s.StormShare = max(least, 1.0/stormSeconds) / s.Calm // none at all counts as one, for a ratio can have no zero
+	s.Quiet = quiet / float64(n)
+	s.StormShare = max(least, 1.0/stormSeconds) / s.Quiet // none at all counts as one, for a ratio can have no zero
 	return nil
 }

@@ -62,19 +62,19 @@ type rejudged struct {
 
 // judge derives the verdict from the pairs; the metrics in quarantine need not pass.
 func (c ComparisonEvidence) judge(q *compare.Quarantine) rejudged {
-	anew, plain := *c.doc, *c.doc
-	compare.Judge(&anew, q)
+	again, plain := *c.doc, *c.doc
+	compare.Judge(&again, q)
 	compare.Judge(&plain, nil)
-	r := rejudged{Comparison: &anew, stated: c.doc.Verdict, quarantined: quarantined(&anew)}
+	r := rejudged{Comparison: &again, stated: c.doc.Verdict, quarantined: quarantined(&again)}
 	before := quarantined(c.doc)
 	switch {
-	case r.stated == anew.Verdict:
+	case r.stated == again.Verdict:
 	case r.stated == plain.Verdict:
 		r.differs = fmt.Sprintf("its file says %s, judged without the quarantine", r.stated)
 	case len(before) > 0:
 		r.differs = fmt.Sprintf("its file says %s, judged with a quarantine (%s); --quarantine names one", r.stated, strings.Join(before, "; "))
 	default:
-		r.differs, r.edited = fmt.Sprintf("its file says %s, which does not follow from its pairs by the rules of this release: they say %s", r.stated, anew.Verdict), true
+		r.differs, r.edited = fmt.Sprintf("its file says %s, which does not follow from its pairs by the rules of this release: they say %s", r.stated, again.Verdict), true
 	}
 	return r
 }

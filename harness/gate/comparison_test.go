@@ -111,7 +111,7 @@ func TestRefusesOtherComparisons(t *testing.T) {
 				_, err = gate.Decide(evidence, p)
 			}
 			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
-			for _, want := range append(tc.want, "comparison.json", "mend: ") {
+			for _, want := range append(tc.want, "comparison.json", "hint: ") {
 				require.ErrorContains(t, err, want)
 			}
 		})

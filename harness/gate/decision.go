@@ -84,7 +84,7 @@ type Criterion struct {
 	Reasons  []string       `json:"reasons,omitempty"` // set unless the verdict is PASS
 }
 
-// Judged is one topology of one run, judged anew.
+// Judged is one topology of one run, judged again.
 type Judged struct {
 	Run      string            `json:"run"`
 	Path     string            `json:"path"`

@@ -284,7 +284,7 @@ func TestRefuses(t *testing.T) {
 				_, err = gate.Decide(evidence, policy(t))
 			}
 			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
-			for _, want := range append(tc.want, "mend: ") {
+			for _, want := range append(tc.want, "hint: ") {
 				require.ErrorContains(t, err, want)
 			}
 		})

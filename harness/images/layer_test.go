@@ -134,5 +134,5 @@ func TestFillNamesTheArchiveThatCannotBeRead(t *testing.T) {
 	require.NoError(t, os.WriteFile(archive, []byte("not a tar"), 0o600))
 	_, err := fill(Image{Archive: archive})
 	require.ErrorContains(t, err, archive)
-	require.ErrorContains(t, err, "mend: delete it")
+	require.ErrorContains(t, err, "hint: delete it")
 }

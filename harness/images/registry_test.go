@@ -240,7 +240,7 @@ func TestWrongContentIsRefused(t *testing.T) {
 			_, err := pulling.Ensure(t.Context(), Node)
 			require.Equal(t, exit.Environment, exit.CodeOf(err))
 			require.ErrorContains(t, err, "image node: it cannot be pulled")
-			require.ErrorContains(t, err, "mend: ")
+			require.ErrorContains(t, err, "hint: ")
 			require.Zero(t, builds.Load())
 			requireNoArchive(t, pulling)
 

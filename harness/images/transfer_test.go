@@ -46,9 +46,9 @@ func TestSaveAndLoad(t *testing.T) {
 	require.NoError(t, err, "loading again changes nothing")
 
 	require.NoError(t, os.WriteFile(loaded[0].Archive, []byte("damaged"), 0o600))
-	mended, err := target.Load(dir)
-	require.NoError(t, err, "loading mends a damaged cache")
-	require.Equal(t, loaded, mended)
+	repaired, err := target.Load(dir)
+	require.NoError(t, err, "loading repairs a damaged cache")
+	require.Equal(t, loaded, repaired)
 }
 
 func TestPulledImagesTravel(t *testing.T) {
@@ -109,7 +109,7 @@ func TestLoadRefuses(t *testing.T) {
 			_, err := target.Load(dir)
 			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 			require.ErrorContains(t, err, test.says)
-			require.ErrorContains(t, err, "mend: ")
+			require.ErrorContains(t, err, "hint: ")
 			requireNoArchive(t, target)
 		})
 	}

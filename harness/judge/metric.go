@@ -11,7 +11,7 @@ import (
 // The metrics with rules of their own.
 const (
 	errorRate     = "error_rate"         // failed fetches, of all: what jobs see
-	attemptErrors = "attempt_error_rate" // failed requests, of all: before repetitions mend any
+	attemptErrors = "attempt_error_rate" // failed requests, of all: before repetitions hint any
 	wrongValues   = "wrong_values"       // always limited to 0
 	achievedRatio = "achieved_ratio"     // achieved of the offered rate; a validity condition, see Validity
 )

@@ -61,7 +61,7 @@ func TestOnlyNewFindingsFail(t *testing.T) {
 		"another fault there": {[]lint.Finding{change(func(f *lint.Finding) { f.Message = "privileged" }), graver}, 1, 1},
 		"one more like it":    {[]lint.Finding{known, change(func(f *lint.Finding) { f.Message = "no such field, 9 of 9" }), graver}, 1, 0},
 		"graver than before":  {[]lint.Finding{known, asError}, 1, 1},
-		"mended":              {nil, 0, 2},
+		"fixed":              {nil, 0, 2},
 	} {
 		r := found(tc.now...)
 		require.NoError(t, r.Accept(baseline), name)

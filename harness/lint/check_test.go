@@ -175,7 +175,7 @@ func requireFinding(t *testing.T, r *lint.Report, rule string, severity lint.Sev
 	t.Helper()
 	for _, f := range r.Findings {
 		if f.Rule == rule && f.Severity == severity && f.Object == object && f.Path == path && strings.Contains(f.Message, words) {
-			require.NotEmpty(t, f.Mend)
+			require.NotEmpty(t, f.Hint)
 			return
 		}
 	}
@@ -220,7 +220,7 @@ func TestRefuses(t *testing.T) {
 			}
 			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 			require.ErrorContains(t, err, tc.want)
-			require.ErrorContains(t, err, "mend: ")
+			require.ErrorContains(t, err, "hint: ")
 		})
 	}
 }

@@ -27,7 +27,7 @@ type Finding struct {
 	Object   string   `json:"object,omitempty"` // Kind/name
 	Path     string   `json:"path,omitempty"`   // in the object, or a key of the values where Object is empty
 	Message  string   `json:"message"`
-	Mend     string   `json:"mend,omitempty"`
+	Hint     string   `json:"hint,omitempty"`
 	Cases    []string `json:"cases,omitempty"` // in which it was seen
 	// Accepted is set where a baseline holds the finding, which then fails nothing.
 	Accepted *Acceptance `json:"accepted,omitempty"`

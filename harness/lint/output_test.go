@@ -71,7 +71,7 @@ func TestUnprintable(t *testing.T) {
 	require.NoError(t, xml.Unmarshal(out.Bytes(), new(any)))
 }
 
-// TestRules: IDs are unique, and every rule says what it protects, how it decides and what mends its findings.
+// TestRules: IDs are unique, and every rule says what it protects, how it decides and how to fix its findings.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -79,7 +79,7 @@ func TestRules(t *testing.T) {
 		require.Regexp(t, `^[a-z]+/[a-z-]+$`, rule.ID)
 		require.False(t, seen[rule.ID], rule.ID)
 		seen[rule.ID] = true
-		for _, field := range []string{rule.Title, rule.Protects, rule.Mend, rule.Detail, string(rule.Severity)} {
+		for _, field := range []string{rule.Title, rule.Protects, rule.Hint, rule.Detail, string(rule.Severity)} {
 			require.NotEmpty(t, strings.TrimSpace(field), rule.ID)
 		}
 		found, known := lint.RuleNamed(rule.ID)
@@ -113,7 +113,7 @@ func FuzzParseAllowance(f *testing.F) {
 		allowed, err := lint.ParseAllowance("fuzz", []byte(text))
 		if err != nil {
 			require.Zero(t, allowed)
-			require.ErrorContains(t, err, "mend: ")
+			require.ErrorContains(t, err, "hint: ")
 		}
 	})
 }

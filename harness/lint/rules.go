@@ -8,7 +8,7 @@ type Rule struct {
 	Title    string   // what holds when it finds nothing
 	Severity Severity // of its findings, where one says nothing else
 	Protects string   // what goes wrong on a cluster without it
-	Mend     string   // of its findings, where one says nothing else
+	Hint     string   // of its findings, where one says nothing else
 	Detail   string   // how it decides, and what it does not see
 
 	renamed bool // looks at objects under other release names and overrides too, where it is about objects
@@ -56,8 +56,8 @@ func (s *subject) apply(rule Rule, found *findings) {
 			if finding.Severity == "" {
 				finding.Severity = rule.Severity
 			}
-			if finding.Mend == "" {
-				finding.Mend = rule.Mend
+			if finding.Hint == "" {
+				finding.Hint = rule.Hint
 			}
 			seen := cases
 			if len(finding.Cases) > 0 {

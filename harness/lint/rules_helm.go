@@ -11,7 +11,7 @@ var helmRules = []Rule{
 	{
 		ID: "helm/lint", Title: "helm lint has no remark", Severity: Error,
 		Protects: "A chart that Helm itself refuses or warns about surprises whoever packages or installs it.",
-		Mend:     "helm lint shows the same remark with the same values",
+		Hint:     "helm lint shows the same remark with the same values",
 		Detail: "Runs helm lint of the Helm library with the values of each base case. Helm's warnings are warnings here. " +
 			"What Helm says of templates that do not render is left to helm/renders.",
 		chart: lint,
@@ -19,7 +19,7 @@ var helmRules = []Rule{
 	{
 		ID: "helm/renders", Title: "every topology and ci values file renders", Severity: Error,
 		Protects: "A template error stops the release at its first step, often in a feature that nobody turned on before.",
-		Mend:     "give the value that it asks for, or correct the template that the message names",
+		Hint:     "give the value that it asks for, or correct the template that the message names",
 		Detail: "Renders the topologies, the ci/*-values.yaml and the defaults; each switch of the values (a boolean or an enumeration) in its other " +
 			"position; and the first base under another release name, one of 53 characters, nameOverride and fullnameOverride. " +
 			"The defaults may need values, and a switch may need others beside it: that is said as information and is no fault.",
@@ -28,7 +28,7 @@ var helmRules = []Rule{
 	{
 		ID: "helm/values-schema", Title: "the ci values fit the chart's schema", Severity: Error,
 		Protects: "Without a schema a mistyped key is ignored without a word; with a wrong one, valid values are refused.",
-		Mend:     "correct the values file or values.schema.json",
+		Hint:     "correct the values file or values.schema.json",
 		Detail: "A ci values file that the schema refuses is an error, a chart without values.schema.json a warning. References of the " +
 			"schema to other documents are not followed and reported.",
 		chart: valuesSchema,
@@ -72,7 +72,7 @@ func renders(s *subject) []Finding {
 		if c.Kind != Base && wanting || c.Name == defaultsCase && wanting {
 			finding.Severity = Info
 			finding.Message = "not checked, needs more values: " + reason(c.Err)
-			finding.Mend = "a ci/*-values.yaml that sets them is rendered and checked"
+			finding.Hint = "a ci/*-values.yaml that sets them is rendered and checked"
 		}
 		if c.Kind != Base {
 			finding.Path = c.path.String()
@@ -81,15 +81,15 @@ func renders(s *subject) []Finding {
 	}
 	if len(s.bases()) == 0 {
 		all = append(all, Finding{
-			Message: "no case renders, so that no other rule had anything to look at", Mend: "--values FILE gives the values that the chart requires",
+			Message: "no case renders, so that no other rule had anything to look at", Hint: "--values FILE gives the values that the chart requires",
 		})
 	}
 	return all
 }
 
-// reason is the cause of an error on one line, without the mend; of nested template errors it is the innermost.
+// reason is the cause of an error on one line, without the hint; of nested template errors it is the innermost.
 func reason(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n  mend: ")
+	text, _, _ := strings.Cut(err.Error(), "\n  hint: ")
 	if i := strings.LastIndex(text, "executing \""); i >= 0 {
 		text = text[i:]
 	}
@@ -107,7 +107,7 @@ func valuesSchema(s *subject) []Finding {
 		all = append(all, Finding{
 			Severity: Warning, File: "values.schema.json", Message: "not checked: refers to " + remote + ", which Helm fetches at every " +
 				"installation and upgrade; without network both fail",
-			Mend: "put the definition into the schema itself",
+			Hint: "put the definition into the schema itself",
 		})
 	}
 	schema, err := s.chart.Schema()
@@ -117,7 +117,7 @@ func valuesSchema(s *subject) []Finding {
 	case schema == nil:
 		all = append(all, Finding{
 			Severity: Warning, File: "values.schema.json", Message: "the chart has no schema: mistyped values are ignored",
-			Mend: "add a values.schema.json",
+			Hint: "add a values.schema.json",
 		})
 	}
 	return all

@@ -268,7 +268,7 @@ func TestSeeded(t *testing.T) {
 		},
 		"random secret": {
 			add(object("v1", "Secret", "stringData: {key: '{{ randAlpha 9 }}'}\n")), "upgrade/secrets", lint.Error, "Secret/openbao-extra",
-			"stringData.key", "made anew at each upgrade",
+			"stringData.key", "generated again at each upgrade",
 		},
 		"secret kept by lookup": {
 			add("{{- $name := printf \"%s-extra\" (.Release.Name | trunc 40) }}\n" + object("v1", "Secret",

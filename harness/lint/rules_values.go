@@ -6,7 +6,7 @@ var valuesRules = []Rule{
 	{
 		ID: "values/dead", Title: "every value has an effect", Severity: Warning,
 		Protects: "A value that changes nothing is a promise that the chart does not keep.",
-		Mend:     "render it, remove it, or set it in a ci/*-values.yaml where it matters",
+		Hint:     "render it, remove it, or set it in a ci/*-values.yaml where it matters",
 		Detail: "Changes each key of values.yaml, by its type and schema, in every base case, in the cases with neighbouring switches turned " +
 			"on and with as " +
 			"many switches on as render together, and compares the renders. A key that can be changed and never changes a render is dead. What only " +
@@ -17,7 +17,7 @@ var valuesRules = []Rule{
 	{
 		ID: "values/unexercised", Title: "values that no test sets", Severity: Info,
 		Protects: "What no topology and no ci values file sets is rendered with its default only.",
-		Mend:     "set it in a ci/*-values.yaml",
+		Hint:     "set it in a ci/*-values.yaml",
 		Detail:   "Counts the keys of values.yaml that neither the topologies' values nor a ci/*-values.yaml nor the user's values set.",
 		chart:    unexercised,
 	},
@@ -30,7 +30,7 @@ func dead(s *subject) []Finding {
 	}
 	for _, key := range s.coverage.Untried {
 		finding := s.aboutValue(key, "no other value was found that renders, so that its effect is not known")
-		finding.Severity, finding.Mend = Info, "a ci/*-values.yaml that sets it shows how"
+		finding.Severity, finding.Hint = Info, "a ci/*-values.yaml that sets it shows how"
 		all = append(all, finding)
 	}
 	return all

@@ -165,7 +165,7 @@ func (s selection) judge(o *Object, c *Case) []Finding {
 			found++
 		case strict && !s.loose && len(o.hooks()) == 0:
 			finding := at(o, s.path, "also selects the pods of hook "+candidate.ID())
-			finding.Severity, finding.Mend = Warning, "give the hook's pods other labels"
+			finding.Severity, finding.Hint = Warning, "give the hook's pods other labels"
 			others = append(others, finding)
 		}
 	}

@@ -100,9 +100,9 @@ func secretsKept(s *subject) []Finding {
 			if o.GVK.Kind != "Secret" || other == nil || reflect.DeepEqual(o.Tree, other.Tree) {
 				continue
 			}
-			finding := at(o, "", "is made anew at each render; an upgrade keeps it, because lookup finds it")
+			finding := at(o, "", "is generated at each render; an upgrade keeps it, because lookup finds it")
 			finding.Severity = Info
-			finding.Mend = "on a cluster, an upgrade shows the same; helm template has no lookup"
+			finding.Hint = "on a cluster, an upgrade shows the same; helm template has no lookup"
 			upgraded := counterpart(o, r.upgrade)
 			atUpgrade := len(o.hooks()) == 0 || slices.ContainsFunc(o.hooks(), func(hook string) bool { return strings.HasSuffix(hook, "-upgrade") })
 			switch {
@@ -111,7 +111,7 @@ func secretsKept(s *subject) []Finding {
 				finding = at(o, "", "an upgrade does not render it any more, so that Helm deletes it")
 			case upgraded == nil:
 			case len(differences(o.Tree, upgraded.Tree, nil)) > 0:
-				finding = at(o, differences(o.Tree, upgraded.Tree, nil)[0].String(), "is made anew at each upgrade, although the old value is there")
+				finding = at(o, differences(o.Tree, upgraded.Tree, nil)[0].String(), "is generated again at each upgrade, although the old value is there")
 			}
 			all = append(all, seen(finding, r.Case))
 		}

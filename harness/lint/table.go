@@ -100,8 +100,8 @@ func (p *printer) finding(f Finding) {
 	if len(f.Cases) > 0 {
 		p.line("    in: %s", shortened(f.Cases, 3))
 	}
-	if f.Severity != Info && f.Mend != "" {
-		p.line("    mend: %s", f.Mend)
+	if f.Severity != Info && f.Hint != "" {
+		p.line("    hint: %s", f.Hint)
 	}
 }
 

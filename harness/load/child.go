@@ -158,14 +158,14 @@ func (c *child) explain(err error) error {
 		return exit.Environmentf("k6", "", "%w", err)
 	}
 	k := &K6Error{ExitCode: ee.ExitCode(), Meaning: ExitMeaning(ee.ExitCode()), Stderr: c.tail.String()}
-	mend := "see k6's last messages above"
+	hint := "see k6's last messages above"
 	if ws, ok := ee.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		k.Meaning = fmt.Sprintf("ended by signal %d (%v)", ws.Signal(), ws.Signal())
 		if ws.Signal() == syscall.SIGKILL {
-			mend = "if the kernel's OOM killer did it, lower the rate or the number of VUs, or use a larger machine"
+			hint = "if the kernel's OOM killer did it, lower the rate or the number of VUs, or use a larger machine"
 		}
 	}
-	return exit.Environmentf("k6", mend, "%w", k)
+	return exit.Environmentf("k6", hint, "%w", k)
 }
 
 func firstLine(err error) string {

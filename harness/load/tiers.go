@@ -105,6 +105,6 @@ func Sizing(size string, adoption float64) (float64, Tier, error) {
 		}
 	}
 	last := Tiers()[len(Tiers())-1]
-	mend := fmt.Sprintf("use an adoption of at most %g, or --rate with the --tier of your own sizing", last.Rate/pull/SecretsPerJob)
-	return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--size %s --adoption %g", size, adoption), mend, "%g fetches per second are beyond GitLab's sizing table, which ends at %g", rate, last.Rate)
+	hint := fmt.Sprintf("use an adoption of at most %g, or --rate with the --tier of your own sizing", last.Rate/pull/SecretsPerJob)
+	return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--size %s --adoption %g", size, adoption), hint, "%g fetches per second are beyond GitLab's sizing table, which ends at %g", rate, last.Rate)
 }

@@ -47,7 +47,7 @@ func FuzzParseExposition(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = parseExposition(data) })
 }
 
-// TestServerFold turns counters into rates and means, and begins anew with a process that does.
+// TestServerFold turns counters into rates and means, and starts again when the process does.
 func TestServerFold(t *testing.T) {
 	t.Parallel()
 	s := &serverSeries{of: map[string]*podMetrics{}}

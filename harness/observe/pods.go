@@ -71,7 +71,7 @@ func (w *podWatcher) started(selector labels.Selector) []podRef {
 	return found
 }
 
-// run looks at the pods every second until ctx ends. They are watched, not listed anew: decoding lists was half of what observing cost.
+// run looks at the pods every second until ctx ends. They are watched, not listed each time: decoding lists was half of what observing cost.
 func (w *podWatcher) run(ctx context.Context) error {
 	followed := make([]*followedPods, len(w.source.Namespaces))
 	for i, namespace := range w.source.Namespaces {

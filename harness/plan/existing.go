@@ -24,12 +24,12 @@ func (p Plan) replaceable() []string {
 
 // CheckReference refuses what no engine could pull, or could pull today and not tomorrow; flag is the input that errors name. They are of code exit.Invalid.
 func CheckReference(flag, ref string) error {
-	const mend = "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST"
+	const hint = "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST"
 	if _, err := name.ParseReference(ref); err != nil {
-		return exit.Invalidf(flag, mend, "%w", err)
+		return exit.Invalidf(flag, hint, "%w", err)
 	}
 	if last := ref[strings.LastIndex(ref, "/")+1:]; !strings.ContainsAny(last, ":@") {
-		return exit.Invalidf(flag, mend, "it has neither tag nor digest")
+		return exit.Invalidf(flag, hint, "it has neither tag nor digest")
 	}
 	return nil
 }

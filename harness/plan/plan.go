@@ -114,8 +114,8 @@ func Read(path string, base Plan) (Plan, error) {
 		return base, exit.Invalidf("--plan "+path, "steamer run --dry-run prints a complete plan", "%w", err)
 	}
 	if base.APIVersion != result.APIVersion || base.Kind != Kind {
-		mend := "start it with apiVersion: " + result.APIVersion + " and kind: " + Kind
-		return base, exit.Invalidf("--plan "+path, mend, "its apiVersion is %q and its kind %q", base.APIVersion, base.Kind)
+		hint := "start it with apiVersion: " + result.APIVersion + " and kind: " + Kind
+		return base, exit.Invalidf("--plan "+path, hint, "its apiVersion is %q and its kind %q", base.APIVersion, base.Kind)
 	}
 	return base, nil
 }
@@ -190,8 +190,8 @@ func (p Plan) checkNumbers() error {
 	}
 	for i, name := range p.Topologies {
 		if !slices.Contains(topology.Names(), name) {
-			mend := "choose from " + strings.Join(topology.Names(), ", ") + " or all"
-			return exit.Invalidf("--topology "+name, mend, "there is no such topology")
+			hint := "choose from " + strings.Join(topology.Names(), ", ") + " or all"
+			return exit.Invalidf("--topology "+name, hint, "there is no such topology")
 		}
 		if slices.Contains(p.Topologies[:i], name) {
 			return exit.Invalidf("--topology "+name, "name each topology once", "it is named twice")
@@ -203,8 +203,8 @@ func (p Plan) checkNumbers() error {
 		min, max int
 	}{{"--tenants", p.Tenants, 1, 10000}, {"--secrets", p.Secrets, 1, 100}, {"--port", p.Cluster.Port, 0, 65535}, {"--repeat", p.Repeat, 0, 1000}} {
 		if bound.value < bound.min || bound.value > bound.max {
-			mend := fmt.Sprintf("use %d to %d", bound.min, bound.max)
-			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), mend, "it is out of range")
+			hint := fmt.Sprintf("use %d to %d", bound.min, bound.max)
+			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), hint, "it is out of range")
 		}
 	}
 	if err := p.checkRate(); err != nil {

@@ -52,11 +52,11 @@ func (r *Resolved) resolveWorkload(root string) error {
 	}
 	if r.Mode != "" && r.Mode != r.Profile.Mode {
 		if r.Profile, err = r.Profile.WithMode(r.Mode); err != nil {
-			mend := "use one of " + strings.Join(load.ProfileModes(), ", ")
+			hint := "use one of " + strings.Join(load.ProfileModes(), ", ")
 			if r.Mode == "mixed" {
-				mend = "use a profile with weights, which say how often it does what"
+				hint = "use a profile with weights, which say how often it does what"
 			}
-			return exit.Invalidf("--mode "+r.Mode, mend, "profile %s: %w", r.Profile.Name, err)
+			return exit.Invalidf("--mode "+r.Mode, hint, "profile %s: %w", r.Profile.Name, err)
 		}
 	}
 	if r.Retries != nil {

@@ -262,7 +262,7 @@ func TestMakeRefuses(t *testing.T) {
 			_, files, err := r.make(tc.change)
 			require.Equal(t, tc.code, exit.CodeOf(err), "%v", err)
 			require.ErrorContains(t, err, tc.want)
-			require.ErrorContains(t, err, "mend: ")
+			require.ErrorContains(t, err, "hint: ")
 			require.Empty(t, files)
 		})
 	}

@@ -32,7 +32,7 @@ func Families() []Family {
 		{"steamer_openbao_memory_peak_mebibytes", "Largest working set of an OpenBao pod under load.", []string{"topology"}},
 		{"steamer_part_latency_milliseconds", "Latency of a part of a fetch, or of all of one kind of operation.", []string{"topology", "part", "quantile"}},
 		{"steamer_requests", "Single requests while measuring, repetitions included.", []string{"topology"}},
-		{"steamer_requests_failed", "Single requests that failed while measuring, mended by a repetition or not.", []string{"topology"}},
+		{"steamer_requests_failed", "Single requests that failed while measuring, whether a retry succeeded or not.", []string{"topology"}},
 		{"steamer_scenarios", "Scenarios by outcome.", []string{"topology", "status"}},
 		{"steamer_verdict", "Verdict of the run: 1 for the one it has.", []string{"verdict"}},
 	}

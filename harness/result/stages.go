@@ -4,7 +4,7 @@ package result
 // failed. Failed of Count is the raw error rate; Load.Failed of Load.Fetches is the one that jobs see.
 type Attempts struct {
 	Count  int64 `json:"count"`  // requests sent
-	Failed int64 `json:"failed"` // requests without a usable answer, mended by a repetition or not
+	Failed int64 `json:"failed"` // requests without a usable answer, whether a retry succeeded or not
 	// Repeats is whether failed requests were repeated as Runner's client does.
 	Repeats bool  `json:"repeats,omitempty"`
 	Retried int64 `json:"retried,omitempty"` // fetches with at least one repetition

@@ -29,10 +29,10 @@ func TestStepsAreRecordedWithTheirErrors(t *testing.T) {
 	var out bytes.Buffer
 	r := newTestRun(&out)
 	require.NoError(t, r.step(t.Context(), "", "images", func(context.Context) error { return nil }))
-	broken := errors.New("1 error occurred:\n\t* no space\n\n  mend: free some")
+	broken := errors.New("1 error occurred:\n\t* no space\n\n  hint: free some")
 	require.ErrorIs(t, r.step(t.Context(), "cloud-native", "install", func(context.Context) error { return broken }), broken)
 	require.Len(t, r.result.Steps, 2)
-	require.Equal(t, "1 error occurred: * no space", r.result.Steps[1].Error, "on one line, without the mend")
+	require.Equal(t, "1 error occurred: * no space", r.result.Steps[1].Error, "on one line, without the hint")
 	require.Equal(t, "cloud-native", r.result.Steps[1].Topology)
 	require.Contains(t, out.String(), "▶ images\n✓ images")
 	require.Contains(t, out.String(), "✗ cloud-native: install")

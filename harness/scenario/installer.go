@@ -13,7 +13,7 @@ type Release struct {
 type Installer interface {
 	// Upgrade upgrades the release. Values of earlier upgrades do not stay.
 	Upgrade(ctx context.Context, r Release) error
-	// Install installs the release anew, after Uninstall.
+	// Install installs the release again, after Uninstall.
 	Install(ctx context.Context, r Release) error
 	// Rollback goes back to the revision before the current one.
 	Rollback(ctx context.Context) error

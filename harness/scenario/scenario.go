@@ -33,21 +33,21 @@ type Cost string
 // The costs.
 const (
 	Cheap Cost = ""     // seconds: runs before every load
-	Dear  Cost = "dear" // replaces all pods several times, installs anew, takes minutes, or is one of very many
+	Slow  Cost = "slow" // replaces all pods several times, reinstalls, takes minutes, or is one of very many
 )
 
-// AllDear returns the scenarios with the cost Dear.
-func AllDear(lists ...[]Scenario) []Scenario {
+// AllSlow returns the scenarios with the cost Slow.
+func AllSlow(lists ...[]Scenario) []Scenario {
 	all := slices.Concat(lists...)
 	for i := range all {
-		all[i].Cost = Dear
+		all[i].Cost = Slow
 	}
 	return all
 }
 
 // Words that Select takes instead of a regular expression.
 const (
-	Core = "core" // all but the dear ones
+	Core = "core" // all but the slow ones
 	All  = "all"
 	None = "none"
 )
@@ -130,7 +130,7 @@ type Scenario struct {
 	Features   []Feature     // what it needs
 	Rights     []Right       // what it does on a cluster beyond what its features say; see Needs
 	Kind       Kind          //
-	Cost       Cost          // Dear ones are left out of Core
+	Cost       Cost          // Slow ones are left out of Core
 	Budget     time.Duration // it fails when it takes longer
 	Parallel   bool          // may run beside others; needs a Functional or Abuse kind
 	Test       func(ctx context.Context, t T, env *Env)
@@ -172,7 +172,7 @@ func Select(list []Scenario, pattern string) ([]Scenario, error) {
 	case All:
 		return list, nil
 	case Core:
-		return slices.DeleteFunc(slices.Clone(list), func(s Scenario) bool { return s.Cost == Dear }), nil
+		return slices.DeleteFunc(slices.Clone(list), func(s Scenario) bool { return s.Cost == Slow }), nil
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {

@@ -200,7 +200,7 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 		slices.Sort(times)
 		*d.into = times[(len(times)-1)/2]
 	}
-	// Last, on a node that has loaded all namespaces anew: what provisioning left on the heap is no need of the tenants.
+	// Last, on a node that has loaded all namespaces again: what provisioning left on the heap is no need of the tenants.
 	o.Progress(fmt.Sprintf("%d tenants: fetching at %g/s", tenants, o.Rate))
 	if step.Fetch, step.MemoryMiB, err = fetch(ctx, site, o, tenants); err != nil {
 		return step, fmt.Errorf("%d tenants: fetching: %w", tenants, err)

@@ -40,7 +40,7 @@ func TestFindNamedRoot(t *testing.T) {
 	_, err = Find(deep)
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 	require.ErrorContains(t, err, "--root "+deep)
-	require.ErrorContains(t, err, "mend: ")
+	require.ErrorContains(t, err, "hint: ")
 }
 
 func TestFindNowhere(t *testing.T) {

@@ -148,8 +148,8 @@ func DialectNamed(name string) (*Dialect, error) {
 	}
 	data, err := dialects.ReadFile("dialects/" + name + ".yaml")
 	if err != nil {
-		mend := "choose from " + strings.Join(Dialects(), ", ") + ", or name a file with --dialect ./FILE.yaml"
-		return nil, exit.Invalidf("--dialect "+name, mend, "there is no such dialect")
+		hint := "choose from " + strings.Join(Dialects(), ", ") + ", or name a file with --dialect ./FILE.yaml"
+		return nil, exit.Invalidf("--dialect "+name, hint, "there is no such dialect")
 	}
 	return ParseDialect(name, data)
 }

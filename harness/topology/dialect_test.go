@@ -128,7 +128,7 @@ func TestDialectDoesNotFit(t *testing.T) {
 			_, err := pair{"gitlab", reference}.prepare(t, tc.topology, tc.change...)
 			require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 			require.ErrorContains(t, err, tc.want)
-			require.ErrorContains(t, err, "mend: ")
+			require.ErrorContains(t, err, "hint: ")
 		})
 	}
 	_, err := pair{"community", reference}.prepare(t, CloudNative)

@@ -37,7 +37,7 @@ type comparison struct {
 	extRSS, plainRSS int64
 }
 
-// writeFixture puts the fixture into a file, since plain k6 reads it anew for each VU; its tokens are good only for a
+// writeFixture puts the fixture into a file, since plain k6 reads it again for each VU; its tokens are good only for a
 // server that ends with this process.
 func (b *bench) writeFixture() error {
 	data, err := json.Marshal(b.fixture)

@@ -124,7 +124,7 @@ type Result struct {
 	Attempts int
 	// Retries is the number of repetitions among them.
 	Retries int
-	// Failures are the attempts that failed, whether a repetition mended it or not.
+	// Failures are the attempts that failed, whether a retry succeeded or not.
 	Failures []Failure
 	// Steps are the timed parts, in the order in which they ended.
 	Steps []StepTime

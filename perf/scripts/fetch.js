@@ -73,7 +73,7 @@ if (!/^0(ms|s|m|h)?$/.test(warmup)) {
   scenarios.warmup = scenario('warmup', '0s', '1s', constant(warmup));
 }
 
-// A change of phase starts a scenario of its own: its schedule begins anew, which arrivals dropped before would have
+// A change of phase starts a scenario of its own: its schedule starts again, which arrivals dropped before would have
 // put out of step, and k6 tags its samples. A stage of no length is a jump to where the next one begins.
 const parts = [];
 let from = rate;

@@ -12,7 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/scenarios/internal/aftermath"
+	"gitlab.com/steamer/steamer/scenarios/internal/sideeffects"
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
@@ -36,7 +36,7 @@ func flood() scenario.Scenario {
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			require.Greater(t, len(env.Tenants), 1, "there is only one tenant: nobody to flood")
 			noisy, quiet := env.Tenants[0], env.Tenants[len(env.Tenants)-1]
-			before := aftermath.Look(ctx, t, env, noisy)
+			before := sideeffects.Observe(ctx, t, env, noisy)
 			jwt, err := env.Issuer.Pipeline(env.Audience, quiet, gitlab.DefaultJob()) // good, but not at the noisy project's door
 			require.NoError(t, err)
 			group, groupCtx := errgroup.WithContext(ctx)

@@ -13,7 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/scenarios/internal/aftermath"
+	"gitlab.com/steamer/steamer/scenarios/internal/sideeffects"
 )
 
 // requestRow is a request with a good token that is malformed in a single respect.
@@ -153,7 +153,7 @@ func requests() []scenario.Scenario {
 func (row requestRow) test(ctx context.Context, t scenario.T, env *scenario.Env) {
 	require.Greater(t, len(env.Tenants), 1, "there is only one tenant: nobody else's secret to ask for")
 	attacked := env.Sample(2)
-	before := aftermath.Look(ctx, t, env, attacked...)
+	before := sideeffects.Observe(ctx, t, env, attacked...)
 	for i, tenant := range attacked {
 		other := env.Tenants[(i+1)%len(env.Tenants)]
 		if other.Project == tenant.Project {

@@ -9,7 +9,7 @@ import (
 
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
-	return slices.Concat(core(tokens()), scenario.AllDear(requests(), []scenario.Scenario{flood(), lease(), cubbyhole()}))
+	return slices.Concat(core(tokens()), scenario.AllSlow(requests(), []scenario.Scenario{flood(), lease(), cubbyhole()}))
 }
 
 // coreTokens are the forgeries that every run tries: one of each kind that a role or a verifier has to refuse.
@@ -18,11 +18,11 @@ var coreTokens = []string{
 	"unsigned", "hmac-public-key", "other-key", "other-key-true-id",
 }
 
-// core leaves the core tokens cheap and makes the others dear.
+// core keeps the core tokens in the core suite and marks the others slow.
 func core(list []scenario.Scenario) []scenario.Scenario {
 	for i := range list {
 		if !slices.ContainsFunc(coreTokens, func(name string) bool { return list[i].ID == "abuse/token-"+name }) {
-			list[i].Cost = scenario.Dear
+			list[i].Cost = scenario.Slow
 		}
 	}
 	return list

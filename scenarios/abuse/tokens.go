@@ -11,7 +11,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/scenarios/internal/aftermath"
+	"gitlab.com/steamer/steamer/scenarios/internal/sideeffects"
 )
 
 // beyondLeeway is longer than the 60 s of clock skew that GitLab's roles allow.
@@ -110,7 +110,7 @@ func tokens() []scenario.Scenario {
 			Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 				attacked := env.Sample(2)
-				before := aftermath.Look(ctx, t, env, attacked...)
+				before := sideeffects.Observe(ctx, t, env, attacked...)
 				for _, tenant := range attacked {
 					token, err := row.make(maker{env, tenant})
 					require.NoError(t, err)

@@ -11,6 +11,6 @@ import (
 func Scenarios() []scenario.Scenario {
 	return slices.Concat(
 		[]scenario.Scenario{ownSecret(), otherProject(), missingPolicy()},
-		scenario.AllDear(jobs(), whatTheyMayDo(), logins(), relations(), names(), values(), changes(), groups()),
+		scenario.AllSlow(jobs(), whatTheyMayDo(), logins(), relations(), names(), values(), changes(), groups()),
 	)
 }

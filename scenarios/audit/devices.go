@@ -21,7 +21,7 @@ func devices() scenario.Scenario {
 		Source:   "OpenBao, audit devices: log_raw, hmac_accessor, filter, exclude",
 		Features: []scenario.Feature{scenario.FeatureAudit},
 		Kind:     scenario.Functional,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   time.Minute,
 		Parallel: true,
 		// Catches: audit off, log_raw left over from a search for an error, a filter that hides reads.
@@ -55,7 +55,7 @@ func everyFetch() scenario.Scenario {
 		Source:   "openbao/openbao, vault/audit_broker.go: one record of each request and of each answer",
 		Features: []scenario.Feature{scenario.FeatureAudit},
 		Kind:     scenario.Functional,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   2 * time.Minute,
 		// Catches: lines of the log that are torn or lost when several requests write at once.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -63,7 +63,7 @@ func (r row) scenario() scenario.Scenario {
 	return scenario.Scenario{
 		ID: "audit/" + r.name, Title: r.title, Protects: r.protects, Source: r.source,
 		Features: []scenario.Feature{scenario.FeatureAudit},
-		Kind:     scenario.Functional, Cost: scenario.Dear, Budget: 2 * time.Minute, Parallel: true,
+		Kind:     scenario.Functional, Cost: scenario.Slow, Budget: 2 * time.Minute, Parallel: true,
 		// Catches: an audit device that is off, raw, filtered or set up on one node only; a log that says who, but not on behalf
 		// of whom.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

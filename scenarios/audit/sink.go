@@ -29,7 +29,7 @@ func httpSink() scenario.Scenario {
 		Source:   "openbao/openbao, vault/audit_broker.go: one working device is enough; vault #5361: a black hole froze every request; openbao #2627",
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab, scenario.FeatureAuditHTTP}, scenario.Changes(scenario.ChangeAuditHTTP)...),
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: a sink without token, a request that waits for the sink for ever, a device whose failure refuses requests.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
@@ -71,7 +71,7 @@ func httpSinkAbsent() scenario.Scenario {
 		Source:   "gitlab#582828: OpenBao before Webservice; openbao #2627 and #2628, skip_test",
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureAuditHTTP}, scenario.Changes(scenario.ChangeAuditHTTP)...),
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: a device that is tested when it is made, an unseal that waits for its first record.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -44,7 +44,7 @@ func (d door) scenario() scenario.Scenario {
 	return scenario.Scenario{
 		ID: "config/door-" + d.name, Title: d.title, Protects: intruders,
 		Source: "OpenBao API: which paths need no token; openbao/openbao, http/handler.go at v2.4.0",
-		Kind:   scenario.Abuse, Cost: scenario.Dear, Budget: time.Minute, Parallel: true,
+		Kind:   scenario.Abuse, Cost: scenario.Slow, Budget: time.Minute, Parallel: true,
 		// Catches, for all: an option that opens a path to everybody, a policy of the anonymous, a proxy that adds a token.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
@@ -67,7 +67,7 @@ func webInterface() scenario.Scenario {
 	return scenario.Scenario{
 		ID: "config/door-web-interface", Title: "The web interface is off", Protects: intruders,
 		Source: "GitLab's OpenBao chart: config.ui is false; openbao/openbao, http/handler.go: /ui/",
-		Kind:   scenario.Abuse, Cost: scenario.Dear, Budget: time.Minute, Parallel: true,
+		Kind:   scenario.Abuse, Cost: scenario.Slow, Budget: time.Minute, Parallel: true,
 		// Catches: the interface switched on to look at something, and left on.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)

@@ -32,7 +32,7 @@ func Scenarios() []scenario.Scenario {
 
 // looking is a scenario that only looks at a cluster.
 func looking(s scenario.Scenario) scenario.Scenario {
-	s.Kind, s.Cost, s.Parallel = scenario.Functional, scenario.Dear, true
+	s.Kind, s.Cost, s.Parallel = scenario.Functional, scenario.Slow, true
 	if s.Budget == 0 {
 		s.Budget = time.Minute
 	}

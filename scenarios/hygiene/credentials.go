@@ -27,7 +27,7 @@ func credentials() scenario.Scenario {
 		Source:   "GitLab's OpenBao chart: the unseal key and the password are mounted from Secrets; Helm keeps what it renders",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureExec},
 		Kind:     scenario.Hygiene,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   3 * time.Minute,
 		// Catches: a key that the chart renders, a connection URL in a ConfigMap or an argument, a password in an error's text.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
@@ -130,7 +130,7 @@ func ciphertext() scenario.Scenario {
 		Source:   "OpenBao: the barrier encrypts everything before it is stored; GitLab's backup guide: dumps leave the instance",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureDatabase},
 		Kind:     scenario.Hygiene,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   3 * time.Minute,
 		// Catches: a storage that is not behind the barrier, an unseal key that is stored beside what it unseals.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -33,10 +33,10 @@ func backupRestore() scenario.Scenario {
 			{Verbs: "update", Group: "apps", Resource: "deployments/scale"}, {Verbs: "update", Group: "apps", Resource: "statefulsets/scale"},
 		},
 		Kind:   scenario.Lifecycle,
-		Cost:   scenario.Dear,
+		Cost:   scenario.Slow,
 		Budget: 15 * time.Minute,
 		// Catches: state outside the database and the unseal Secret, an install that cannot take over a restored
-		// database, a server that initialises itself anew when it cannot read what is there.
+		// database, a server that initialises itself again when it cannot read what is there.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the backup", scenario.Convergence{Deadline: env.Timeouts.Ready})
 			before, err := secrets.Fingerprint(ctx, env)

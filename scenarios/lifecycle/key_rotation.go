@@ -26,7 +26,7 @@ func keyRotation() scenario.Scenario {
 		Source:   "GitLab's OpenBao chart, merge request 74; OpenBao's static seal: current_key and previous_key",
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureUnsealKey}, scenario.Changes(scenario.ChangeUnsealKey)...),
 		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   15 * time.Minute,
 		// Catches: templates that cannot render a previous key, a seal that is not rewrapped, so that
 		// the pods stay sealed once the old key is gone.

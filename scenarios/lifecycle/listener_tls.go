@@ -36,7 +36,7 @@ func listenerTLS() scenario.Scenario {
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangeListenerTLS)...),
 		Rights:   []scenario.Right{{Verbs: "create update delete", Resource: "secrets"}},
 		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: a certificate that is mounted where the server does not look, probes that go on in plain text, a listener
 		// that still answers in plain text, a new certificate that nobody reads.

@@ -19,7 +19,7 @@ func reinstallKeepsData() scenario.Scenario {
 		Source:   "GitLab's OpenBao chart: the unseal Secret has the resource policy keep",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureUnsealKey},
 		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: an unseal Secret that goes with the release, an install that makes a new key
 		// beside an old database, a bootstrap that initialises twice, left-over hooks that block the install.

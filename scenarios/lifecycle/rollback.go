@@ -18,10 +18,10 @@ func rollback() scenario.Scenario {
 		Source:   "GitLab's administration guide of the secrets manager",
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangeCacheSize)...),
 		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: hooks that cannot run twice, an unseal Secret that the rollback takes away
-		// or makes anew, a pod template that does not follow the configuration back.
+		// or generates again, a pod template that does not follow the configuration back.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change", scenario.Convergence{Deadline: env.Timeouts.Ready})
 			before, err := snapshot(ctx, env)

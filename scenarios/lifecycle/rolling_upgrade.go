@@ -21,7 +21,7 @@ func rollingUpgrade() scenario.Scenario {
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangeRolling)...),
 		Rights:   []scenario.Right{{Verbs: "patch", Resource: "pods"}},
 		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: a strategy that the templates ignore, a surge pod that two nodes cannot hold,
 		// a readiness probe that lets the active pod go before a standby is unsealed.
@@ -38,7 +38,7 @@ func rollingStandbyFirst() scenario.Scenario {
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangeRolling)...),
 		Rights:   []scenario.Right{{Verbs: "patch", Resource: "pods"}},
 		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: what lifecycle/rolling-upgrade catches, and a rollout that does not heed the cost of a pod.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

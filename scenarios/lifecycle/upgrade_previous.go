@@ -18,7 +18,7 @@ func upgradeFromPrevious() scenario.Scenario {
 		Source:   "GitLab issue 583856 (upgrades from earlier releases)",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeaturePrevious},
 		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   15 * time.Minute,
 		// Catches: a changed selector (immutable in Kubernetes), renamed Secrets, moved key
 		// paths, hooks that fail on an initialised database, values that no longer validate.

@@ -18,7 +18,7 @@ func valuesOverride() scenario.Scenario {
 		Source:   "GitLab issue 594357 (overriding values lost mounts)",
 		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangePodLabel)...),
 		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: values that templates ignore, labels that replace those which selectors
 		// need, an override that loses volumes or the configuration.

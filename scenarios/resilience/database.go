@@ -20,7 +20,7 @@ func databaseRestarted() scenario.Scenario {
 		Source:   renewalSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureDatabase},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
 		// Catches: a pool that keeps broken connections, a process that ends with its database, a database that forgets.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
@@ -42,7 +42,7 @@ func databaseStalled() scenario.Scenario {
 		Source:   renewalSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureDatabase, scenario.FeatureSignals},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
 		// Catches: a liveness probe that kills OpenBao for its database's sake, requests that hang for ever.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

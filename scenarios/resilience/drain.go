@@ -24,7 +24,7 @@ func drain() scenario.Scenario {
 		Features: append([]scenario.Feature{scenario.FeatureCluster}, scenario.Changes(scenario.ChangeBudget)...),
 		Rights:   []scenario.Right{{Verbs: "create", Resource: "pods/eviction"}},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: no PodDisruptionBudget, one that selects nothing, one that lets both pods go or none ever, a standby
 		// that never becomes ready.

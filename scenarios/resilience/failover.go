@@ -43,7 +43,7 @@ func failoverActiveKilled() scenario.Scenario {
 		Source:   lockSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureSignals},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
 		// Catches: a lock that outlives its TTL, a standby that gives up waiting, a container that does not start again,
 		// a killed pod that keeps the active label.
@@ -66,7 +66,7 @@ func bothPodsLost() scenario.Scenario {
 		Source:   "GitLab's administration guide of the secrets manager: restarts",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
 		// Catches: an unseal key that only a running pod has, pods that wait for each other, a second self-initialisation.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
@@ -89,7 +89,7 @@ func standbyLost() scenario.Scenario {
 		Source:   "GitLab's OpenBao chart: the active Service leads to the active pod only",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
 		// Catches: a Service that leads to standbys as well, a leader that gives way when its standby goes.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

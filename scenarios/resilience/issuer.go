@@ -25,7 +25,7 @@ func issuerDown() scenario.Scenario {
 		Source:   issuerSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
 		// Catches: keys that are fetched for every login, an unseal or a probe that waits for GitLab, logins that never recover.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
@@ -71,7 +71,7 @@ func issuerKeyRotated() scenario.Scenario {
 		Source:   issuerSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   3 * time.Minute,
 		// Catches: keys that are cached for good, an unknown key ID that is refused without another look.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -25,7 +25,7 @@ func wrongUnsealKey() scenario.Scenario {
 		Source:   "GitLab's OpenBao chart, troubleshooting: cipher: message authentication failed; metric core.unsealed",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureUnsealKey, scenario.FeatureMetrics},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Dear,
+		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
 		// Catches: probes that call a sealed pod ready, a Service that leads to it, no metric or no alert for it, a pod that
 		// ends over and over instead of saying what is wrong, a standby's trouble that reaches the active pod.

@@ -40,7 +40,7 @@ func Scenarios() []scenario.Scenario {
 func of(name, title, protects string, test func(p *project)) scenario.Scenario {
 	return scenario.Scenario{
 		ID: "stack/" + name, Title: title, Protects: protects, Source: source,
-		Features: []scenario.Feature{scenario.FeatureStack}, Kind: scenario.Functional, Cost: scenario.Dear, Budget: 5 * time.Minute,
+		Features: []scenario.Feature{scenario.FeatureStack}, Kind: scenario.Functional, Cost: scenario.Slow, Budget: 5 * time.Minute,
 		// Catches, for all: a GitLab and an OpenBao that each work, but not together: another audience, issuer, namespace or
 		// policy than the other side expects; a version of Rails whose calls this OpenBao does not take.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -49,7 +49,7 @@ while :; do
     *"could not be found"* | *"could not load configuration"* | *"permission denied"*)
       echo "bootstrap: the database is initialised, but without GitLab's mount: $answer" >&2
       echo "  cause: an earlier initialisation was interrupted, or was not GitLab's" >&2
-      echo "  mend: if it holds nothing of worth, empty its tables and upgrade again; else set config.initialize.enabled=false" >&2
+      echo "  hint: if it holds nothing of worth, empty its tables and upgrade again; else set config.initialize.enabled=false" >&2
       exit 1
       ;;
   esac

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// EnvUpdate set to 1 writes golden files anew instead of comparing with them.
+// EnvUpdate set to 1 rewrites golden files instead of comparing with them.
 const EnvUpdate = "UPDATE_GOLDEN"
 
 // Restricted fails the test if Kubernetes' strictest pod security would not let the pod in.
@@ -35,5 +35,5 @@ func Golden(t testing.TB, file string, object any) {
 	}
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), "%s=1 go test writes it anew", EnvUpdate)
+	require.Equal(t, string(want), string(got), "%s=1 go test rewrites it", EnvUpdate)
 }

@@ -25,16 +25,16 @@ type Fixture struct {
 // ReadFixture reads the load generator's document and points it at target, or leaves its own where that is empty. length is how long the load
 // takes; tokens that do not outlast it are refused. Errors are of code exit.Invalid and hold no token.
 func ReadFixture(data []byte, target string, now time.Time, length time.Duration) (Fixture, error) {
-	const mend = "see perf/README.md for the document; make one with fresh tokens"
+	const hint = "see perf/README.md for the document; make one with fresh tokens"
 	var doc gitlab.Fixture
 	if err := document.JSON(data, &doc); err != nil {
-		return Fixture{}, exit.Invalidf("--fixture", mend, "it is no fixture: %s", load.Redact(err.Error()))
+		return Fixture{}, exit.Invalidf("--fixture", hint, "it is no fixture: %s", load.Redact(err.Error()))
 	}
 	if doc.Version < gitlab.FixtureVersion || doc.Version > gitlab.FixtureVersion2 {
-		return Fixture{}, exit.Invalidf("--fixture", mend, "it has version %d, want %d or %d", doc.Version, gitlab.FixtureVersion, gitlab.FixtureVersion2)
+		return Fixture{}, exit.Invalidf("--fixture", hint, "it has version %d, want %d or %d", doc.Version, gitlab.FixtureVersion, gitlab.FixtureVersion2)
 	}
 	if len(doc.Tenants) == 0 {
-		return Fixture{}, exit.Invalidf("--fixture", mend, "it has no tenants")
+		return Fixture{}, exit.Invalidf("--fixture", hint, "it has no tenants")
 	}
 	if target != "" {
 		doc.Target = target

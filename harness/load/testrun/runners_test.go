@@ -53,7 +53,7 @@ func start(t *testing.T, binary, dir string, run TestRun, i int) runner {
 	out, err := os.Create(r.log)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = out.Close() })
-	pipe := struct{ io.Writer }{out} // one for both, as a container's runtime has it; k6 would open a file anew and truncate it
+	pipe := struct{ io.Writer }{out} // one for both, as a container's runtime has it; k6 would open a file again and truncate it
 	r.cmd.Stdout, r.cmd.Stderr = pipe, pipe
 	require.NoError(t, r.cmd.Start())
 	return r

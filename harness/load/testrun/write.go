@@ -78,7 +78,7 @@ func (s Spec) Write(dir string) error {
 	return nil
 }
 
-// replace writes a file anew: one that is there keeps neither its mode nor, where it is a link, its target.
+// replace writes a new file: one that is there keeps neither its mode nor, where it is a link, its target.
 func replace(path string, data []byte, mode os.FileMode) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".steamer-*") // for its owner alone
 	if err != nil {

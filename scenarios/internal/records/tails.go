@@ -18,7 +18,7 @@ import (
 // clockSkew is how far the nodes' clocks may be from this machine's.
 const clockSkew = time.Minute
 
-// tails follows the logs of the pods' containers as they grow, which costs less than reading them anew at each look and loses less to a kubelet
+// tails follows the logs of the pods' containers as they grow, which costs less than reading them again at each poll and loses less to a kubelet
 // that rotates them. Steamer's own clusters rotate late enough for a run; elsewhere the default is 10 MiB.
 type tails struct {
 	env   *scenario.Env
@@ -37,7 +37,7 @@ func newTails(env *scenario.Env) *tails {
 	return &tails{env: env, since: metav1.NewTime(time.Now().Add(-clockSkew)), all: map[string]*tail{}}
 }
 
-// follow begins to read the logs that are not yet read, until ctx ends. One whose reading failed is begun anew.
+// follow begins to read the logs that are not yet read, until ctx ends. One whose reading failed is started again.
 func (t *tails) follow(ctx context.Context) error {
 	pods, err := cluster.Pods(ctx, t.env)
 	if err != nil {

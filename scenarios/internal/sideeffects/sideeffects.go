@@ -1,5 +1,5 @@
-// Package aftermath looks at what an attack has left behind: nothing, if the server is sound.
-package aftermath
+// Package sideeffects observes what an attack left behind. A sound server shows nothing.
+package sideeffects
 
 import (
 	"context"
@@ -29,9 +29,9 @@ type Before struct {
 // left is what an attack could have left behind.
 type left struct{ entities, pods, rows string }
 
-// Look takes the state: once for all the tenants that a scenario attacks, for it costs more than an attack. The tenants'
+// Observe takes the state: once for all the tenants that a scenario attacks, for it costs more than an attack. The tenants'
 // entities are made first, by a valid fetch of each.
-func Look(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) *Before {
+func Observe(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) *Before {
 	t.Helper()
 	for _, tenant := range tenants {
 		require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), tenant.Name)

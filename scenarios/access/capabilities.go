@@ -34,7 +34,7 @@ type deed struct {
 // nobodyReads is a body for writes.
 var nobodyReads = map[string]any{"data": map[string]any{"value": "x"}} //nolint:gochecknoglobals // constant
 
-func deeds() []deed {
+func capabilities() []deed {
 	policy := map[string]any{"policy": `{"path":{"secrets/kv/*":{"capabilities":["read"]}}}`}
 	versions := map[string]any{"versions": []int{1}}
 	const no, yes = http.StatusForbidden, http.StatusOK
@@ -100,7 +100,7 @@ func whatTheyMayDo() []scenario.Scenario {
 		asOwner: "GitLab's pages on secrets, and values from everybody who may only write them",
 		asRails: "GitLab's ability to provision projects and to change who may read what",
 	}
-	for _, d := range deeds() {
+	for _, d := range capabilities() {
 		kind := scenario.Functional
 		if d.want == http.StatusForbidden {
 			kind = scenario.Abuse
