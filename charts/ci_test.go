@@ -45,7 +45,7 @@ func TestFeatureSets(t *testing.T) {
 func TestDefaultsAreSmall(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]bool{}
-	for key := range openbao(t, "") {
+	for key := range renderOpenBao(t, "") {
 		kind, _, _ := strings.Cut(key, "/")
 		kinds[kind] = true
 	}

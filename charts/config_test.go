@@ -12,13 +12,13 @@ import (
 // serverConfig is the pods' config.json.
 func serverConfig(t *testing.T, values string) map[string]any {
 	t.Helper()
-	return parse(t, get[corev1.ConfigMap](t, openbao(t, values), "ConfigMap/openbao-config").Data["config.json"])
+	return parse(t, get[corev1.ConfigMap](t, renderOpenBao(t, values), "ConfigMap/openbao-config").Data["config.json"])
 }
 
 // bootstrapConfig is the config.json of the Job that initialises.
 func bootstrapConfig(t *testing.T, values string) map[string]any {
 	t.Helper()
-	return parse(t, get[corev1.ConfigMap](t, openbao(t, values), "ConfigMap/openbao-bootstrap").Data["config.json"])
+	return parse(t, get[corev1.ConfigMap](t, renderOpenBao(t, values), "ConfigMap/openbao-bootstrap").Data["config.json"])
 }
 
 // TestConfig checks one part of config.json per template branch.
@@ -108,7 +108,7 @@ func TestInitialize(t *testing.T) {
 			require.Equal(t, "privileged", dig(t, role, "data", "bound_claims", "secrets_manager_scope"))
 		})
 	}
-	require.NotContains(t, openbao(t, pods), "Job/openbao-bootstrap")
+	require.NotContains(t, renderOpenBao(t, pods), "Job/openbao-bootstrap")
 	issuer := bootstrapConfig(t, `config: {initialize: {boundIssuer: ""}}`)
 	require.Equal(t, "http://gitlab-stub.steamer.svc.cluster.local:8080",
 		dig(t, issuer, "initialize", 0, "gitlab-auth", "request", 1, "configure-jwt", "data", "bound_issuer"), "the discovery URL stands in")

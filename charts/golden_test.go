@@ -44,7 +44,7 @@ func TestGolden(t *testing.T) {
 // TestGeneratedKeysDiffer proves that the golden files hide a random value, not a constant.
 func TestGeneratedKeysDiffer(t *testing.T) {
 	t.Parallel()
-	first, second := openbao(t, ""), openbao(t, "")
+	first, second := renderOpenBao(t, ""), renderOpenBao(t, "")
 	require.NotEqual(t, first["Secret/openbao-static-unseal"], second["Secret/openbao-static-unseal"])
 	require.Equal(t, first["Deployment/openbao"], second["Deployment/openbao"])
 }

@@ -69,8 +69,8 @@ func valuesFile(t *testing.T, values string) string {
 	return file
 }
 
-// openbao renders charts/openbao with values on top of the cloud-native ones.
-func openbao(t *testing.T, values string) objects {
+// renderOpenBao renders charts/openbao with values on top of the cloud-native ones.
+func renderOpenBao(t *testing.T, values string) objects {
 	t.Helper()
 	out, err := render(t, "openbao", release, values, cloudNative)
 	require.NoError(t, err)

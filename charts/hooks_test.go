@@ -14,7 +14,7 @@ import (
 // reach, and after what it mounts.
 func TestBootstrapJob(t *testing.T) {
 	t.Parallel()
-	all := openbao(t, "")
+	all := renderOpenBao(t, "")
 	job := get[batchv1.Job](t, all, "Job/openbao-bootstrap")
 	require.Equal(t, "pre-install,pre-upgrade", job.Annotations["helm.sh/hook"])
 	require.EqualValues(t, 1, *job.Spec.Parallelism)
@@ -40,14 +40,14 @@ func TestBootstrapJob(t *testing.T) {
 	require.Less(t, weight(config.Annotations), weight(job.Annotations))
 	require.Contains(t, config.Data["bootstrap.sh"], "missing token")
 	for _, values := range []string{"config: {initialize: {enabled: false}}", "bootstrap: {enabled: false}"} {
-		require.NotContains(t, openbao(t, values), "Job/openbao-bootstrap", values)
+		require.NotContains(t, renderOpenBao(t, values), "Job/openbao-bootstrap", values)
 	}
 }
 
 // TestStaticUnsealSecret checks the key's size and that Helm never removes it.
 func TestStaticUnsealSecret(t *testing.T) {
 	t.Parallel()
-	key := get[corev1.Secret](t, openbao(t, ""), "Secret/openbao-static-unseal")
+	key := get[corev1.Secret](t, renderOpenBao(t, ""), "Secret/openbao-static-unseal")
 	require.Equal(t, "keep", key.Annotations["helm.sh/resource-policy"])
 	require.Len(t, key.Data["key"], 32, "AES-256")
 	require.NotContains(t, key.Annotations, "helm.sh/hook-delete-policy")
@@ -56,9 +56,9 @@ func TestStaticUnsealSecret(t *testing.T) {
 		"config: {unseal: {static: {currentKeySecret: mine}}}",
 		"config: {unseal: {static: {enabled: false}}}",
 	} {
-		require.NotContains(t, openbao(t, values), "Secret/openbao-static-unseal", values)
+		require.NotContains(t, renderOpenBao(t, values), "Secret/openbao-static-unseal", values)
 	}
-	mine := get[appsv1.Deployment](t, openbao(t, "config: {unseal: {static: {currentKeySecret: mine, currentKeySecretKey: k}}}"), "Deployment/openbao")
+	mine := get[appsv1.Deployment](t, renderOpenBao(t, "config: {unseal: {static: {currentKeySecret: mine, currentKeySecretKey: k}}}"), "Deployment/openbao")
 	for _, v := range mine.Spec.Template.Spec.Volumes {
 		if v.Name == "static-unseal" {
 			require.Equal(t, "mine", v.Secret.SecretName)
@@ -91,16 +91,16 @@ func TestUnsealKeys(t *testing.T) {
 func TestHTTPAuditSecret(t *testing.T) {
 	t.Parallel()
 	const on = "openbaoVersion: 2.5.0\nconfig: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}"
-	all := openbao(t, on)
+	all := renderOpenBao(t, on)
 	require.Len(t, get[corev1.Secret](t, all, "Secret/openbao-http-audit").Data["tok"], 48)
-	require.NotContains(t, openbao(t, ""), "Secret/openbao-http-audit")
-	require.NotContains(t, openbao(t, on+"\nhttpAuditSecret: {generate: false}\nextraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]"), "Secret/openbao-http-audit")
+	require.NotContains(t, renderOpenBao(t, ""), "Secret/openbao-http-audit")
+	require.NotContains(t, renderOpenBao(t, on+"\nhttpAuditSecret: {generate: false}\nextraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]"), "Secret/openbao-http-audit")
 }
 
 // TestStatusPod checks that "helm test" asks the active Service for its seal status.
 func TestStatusPod(t *testing.T) {
 	t.Parallel()
-	all := openbao(t, "")
+	all := renderOpenBao(t, "")
 	pod := get[corev1.Pod](t, all, "Pod/openbao-test-status")
 	require.Equal(t, "test", pod.Annotations["helm.sh/hook"])
 	require.Equal(t, []string{"bao", "status"}, pod.Spec.Containers[0].Command)

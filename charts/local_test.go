@@ -92,7 +92,7 @@ func (s *site) fresh(t *testing.T, name string) string {
 	_, err = conn.Exec(t.Context(), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	require.NoError(t, err)
 
-	secret := get[corev1.Secret](t, openbao(t, ""), "Secret/openbao-static-unseal")
+	secret := get[corev1.Secret](t, renderOpenBao(t, ""), "Secret/openbao-static-unseal")
 	s.key = filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(s.key, secret.Data["key"], 0o600))
 	values, err := s.values(name)

@@ -24,7 +24,7 @@ func tree(t *testing.T, all objects, key string) map[string]any {
 
 func TestPodMonitor(t *testing.T) {
 	t.Parallel()
-	all := openbao(t, "{tlsSecretName: t, config: {tlsDisable: false}, podMonitor: {enabled: true, additionalLabels: {l: m}, selectorLabels: {openbao-active: 'true'}, endpointConfig: {interval: 5s, tlsConfig: {insecureSkipVerify: true}}}}")
+	all := renderOpenBao(t, "{tlsSecretName: t, config: {tlsDisable: false}, podMonitor: {enabled: true, additionalLabels: {l: m}, selectorLabels: {openbao-active: 'true'}, endpointConfig: {interval: 5s, tlsConfig: {insecureSkipVerify: true}}}}")
 	monitor := tree(t, all, "PodMonitor/openbao")
 	require.Equal(t, "m", dig(t, monitor, "metadata", "labels", "l"))
 	require.Equal(t, map[string]any{
@@ -34,7 +34,7 @@ func TestPodMonitor(t *testing.T) {
 		"port": "metrics", "path": "/v1/sys/metrics", "scheme": "https", "params": map[string]any{"format": []any{"prometheus"}},
 		"interval": "5s", "tlsConfig": map[string]any{"insecureSkipVerify": true},
 	}, dig(t, monitor, "spec", "podMetricsEndpoints", 0))
-	require.NotContains(t, openbao(t, "{podMonitor: {enabled: true}, config: {telemetry: {enabled: false}}}"), "PodMonitor/openbao", "there is nothing to scrape")
+	require.NotContains(t, renderOpenBao(t, "{podMonitor: {enabled: true}, config: {telemetry: {enabled: false}}}"), "PodMonitor/openbao", "there is nothing to scrape")
 }
 
 // TestMetricsListener checks who may see what on the metrics port.
@@ -71,7 +71,7 @@ type rule struct {
 // alerts are the rules by name.
 func alerts(t *testing.T, values string) map[string]rule {
 	t.Helper()
-	groups := dig(t, tree(t, openbao(t, values), "PrometheusRule/openbao"), "spec", "groups", 0, "rules")
+	groups := dig(t, tree(t, renderOpenBao(t, values), "PrometheusRule/openbao"), "spec", "groups", 0, "rules")
 	text, err := json.Marshal(groups)
 	require.NoError(t, err)
 	var rules []rule
@@ -110,7 +110,7 @@ func TestAlerts(t *testing.T) {
 // TestDashboard checks the panels' queries, and that the sidecar finds the dashboard.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
-	config := get[corev1.ConfigMap](t, openbao(t, "{grafanaDashboard: {enabled: true, annotations: {folder: Secrets}}, config: {telemetry: {metricsPrefix: sm}}}"), "ConfigMap/openbao-dashboard")
+	config := get[corev1.ConfigMap](t, renderOpenBao(t, "{grafanaDashboard: {enabled: true, annotations: {folder: Secrets}}, config: {telemetry: {metricsPrefix: sm}}}"), "ConfigMap/openbao-dashboard")
 	require.Equal(t, "1", config.Labels["grafana_dashboard"])
 	require.Equal(t, "Secrets", config.Annotations["folder"])
 	dashboard := parse(t, config.Data[namespace+"-openbao.json"])

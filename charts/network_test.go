@@ -32,8 +32,8 @@ func ports(rule []networkingv1.NetworkPolicyPort) []string {
 // TestNetworkPolicy checks who may reach which port: the chosen peers, this release's own helpers, and the pods one another.
 func TestNetworkPolicy(t *testing.T) {
 	t.Parallel()
-	require.NotContains(t, openbao(t, ""), "NetworkPolicy/openbao")
-	all := openbao(t, "networkPolicy: {enabled: true, api: [{namespaceSelector: {matchLabels: {a: gitlab}}}], metrics: [{namespaceSelector: {matchLabels: {a: monitoring}}}]}")
+	require.NotContains(t, renderOpenBao(t, ""), "NetworkPolicy/openbao")
+	all := renderOpenBao(t, "networkPolicy: {enabled: true, api: [{namespaceSelector: {matchLabels: {a: gitlab}}}], metrics: [{namespaceSelector: {matchLabels: {a: monitoring}}}]}")
 	policy := get[networkingv1.NetworkPolicy](t, all, "NetworkPolicy/openbao")
 	server := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Template.Labels
 	bootstrap := get[batchv1.Job](t, all, "Job/openbao-bootstrap").Spec.Template.Labels
@@ -56,7 +56,7 @@ func TestNetworkPolicy(t *testing.T) {
 	require.Equal(t, []string{"metrics"}, ports(metrics.Ports))
 	require.Equal(t, "monitoring", metrics.From[0].NamespaceSelector.MatchLabels["a"])
 
-	closed := get[networkingv1.NetworkPolicy](t, openbao(t, "networkPolicy: {enabled: true}"), "NetworkPolicy/openbao")
+	closed := get[networkingv1.NetworkPolicy](t, renderOpenBao(t, "networkPolicy: {enabled: true}"), "NetworkPolicy/openbao")
 	require.Len(t, closed.Spec.Ingress, 2, "a rule without peers would let everybody scrape")
 	require.Len(t, closed.Spec.Ingress[0].From, 1)
 }
@@ -65,7 +65,7 @@ func TestNetworkPolicy(t *testing.T) {
 func TestEgress(t *testing.T) {
 	t.Parallel()
 	const on = "networkPolicy: {enabled: true, egress: {enabled: true, postgresql: [{ipBlock: {cidr: 10.0.0.9/32}}], extra: [{ports: [{port: 1234}]}]}}"
-	all := openbao(t, on+"\nopenbaoVersion: 2.5.0\nconfig: {initialize: {oidcDiscoveryUrl: 'https://gitlab.test'}, audit: {http: {enabled: true, streamingUri: 'http://[fd00::1]:8181/a'}}, storage: {postgresql: {connection: {port: 6432}}}}")
+	all := renderOpenBao(t, on+"\nopenbaoVersion: 2.5.0\nconfig: {initialize: {oidcDiscoveryUrl: 'https://gitlab.test'}, audit: {http: {enabled: true, streamingUri: 'http://[fd00::1]:8181/a'}}, storage: {postgresql: {connection: {port: 6432}}}}")
 	policy := get[networkingv1.NetworkPolicy](t, all, "NetworkPolicy/openbao")
 	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}, policy.Spec.PolicyTypes)
 	byPort := map[string][]networkingv1.NetworkPolicyPeer{}
@@ -93,16 +93,16 @@ func TestEgress(t *testing.T) {
 		jobPorts = append(jobPorts, ports(rule.Ports)...)
 	}
 	require.ElementsMatch(t, []string{"53", "53", "api", "cluster", "6432", "1234"}, jobPorts, "neither GitLab nor Kubernetes")
-	require.NotContains(t, openbao(t, on+"\nbootstrap: {enabled: false}\nreplicaCount: 1"), "NetworkPolicy/openbao-bootstrap")
+	require.NotContains(t, renderOpenBao(t, on+"\nbootstrap: {enabled: false}\nreplicaCount: 1"), "NetworkPolicy/openbao-bootstrap")
 }
 
 func TestIngress(t *testing.T) {
 	t.Parallel()
 	ingress := func(values string) networkingv1.Ingress {
-		return get[networkingv1.Ingress](t, openbao(t, values), "Ingress/openbao")
+		return get[networkingv1.Ingress](t, renderOpenBao(t, values), "Ingress/openbao")
 	}
-	require.NotContains(t, openbao(t, ""), "Ingress/openbao")
-	require.NotContains(t, openbao(t, "ingress: {enabled: null}"), "Ingress/openbao")
+	require.NotContains(t, renderOpenBao(t, ""), "Ingress/openbao")
+	require.NotContains(t, renderOpenBao(t, "ingress: {enabled: null}"), "Ingress/openbao")
 
 	plain := ingress("ingress: {enabled: true, className: nginx, hostname: bao.test, annotations: {a: b}}")
 	require.Equal(t, "nginx", *plain.Spec.IngressClassName)
@@ -122,7 +122,7 @@ func TestIngress(t *testing.T) {
 	require.Contains(t, ingress("ingress: {enabled: true, configureCertmanager: true, tls: {secretName: mine}}").Annotations, "cert-manager.io/issuer")
 	require.Empty(t, ingress("ingress: {enabled: true, tls: {enabled: false}}").Spec.TLS)
 
-	end := openbao(t, "{ingress: {enabled: true, sslPassthroughNginx: true, annotations: {nginx.ingress.kubernetes.io/backend-protocol: GRPCS}}, config: {tlsDisable: false}, global: {ingress: {annotations: {c: d}, useNewIngressForCerts: true}}}")
+	end := renderOpenBao(t, "{ingress: {enabled: true, sslPassthroughNginx: true, annotations: {nginx.ingress.kubernetes.io/backend-protocol: GRPCS}}, config: {tlsDisable: false}, global: {ingress: {annotations: {c: d}, useNewIngressForCerts: true}}}")
 	annotations := get[networkingv1.Ingress](t, end, "Ingress/openbao").Annotations
 	require.Equal(t, "true", annotations["nginx.ingress.kubernetes.io/ssl-passthrough"])
 	require.Equal(t, "GRPCS", annotations["nginx.ingress.kubernetes.io/backend-protocol"], "the user's own wins")
@@ -139,14 +139,14 @@ func TestIngress(t *testing.T) {
 
 func TestHTTPRoute(t *testing.T) {
 	t.Parallel()
-	require.NotContains(t, openbao(t, "gatewayRoute: {enabled: null}"), "HTTPRoute/openbao")
-	route := tree(t, openbao(t, "{ingress: {hostname: bao.test}, gatewayRoute: {enabled: true, gatewayName: gw, gatewayNamespace: edge, annotations: {a: b}, timeouts: {request: 10s}}}"), "HTTPRoute/openbao")
+	require.NotContains(t, renderOpenBao(t, "gatewayRoute: {enabled: null}"), "HTTPRoute/openbao")
+	route := tree(t, renderOpenBao(t, "{ingress: {hostname: bao.test}, gatewayRoute: {enabled: true, gatewayName: gw, gatewayNamespace: edge, annotations: {a: b}, timeouts: {request: 10s}}}"), "HTTPRoute/openbao")
 	require.Equal(t, "gateway.networking.k8s.io/v1", route["apiVersion"])
 	require.Equal(t, map[string]any{"name": "gw", "namespace": "edge", "sectionName": "openbao-web"}, dig(t, route, "spec", "parentRefs", 0))
 	require.Equal(t, []any{"bao.test"}, dig(t, route, "spec", "hostnames"))
 	require.Equal(t, map[string]any{"name": "openbao-active", "port": 8200.0}, dig(t, route, "spec", "rules", 0, "backendRefs", 0))
 	require.Equal(t, "10s", dig(t, route, "spec", "rules", 0, "timeouts", "request"))
 	require.Equal(t, "b", dig(t, route, "metadata", "annotations", "a"))
-	bare := tree(t, openbao(t, "gatewayRoute: {enabled: true, sectionName: ''}"), "HTTPRoute/openbao")
+	bare := tree(t, renderOpenBao(t, "gatewayRoute: {enabled: true, sectionName: ''}"), "HTTPRoute/openbao")
 	require.Equal(t, map[string]any{"name": "gateway"}, dig(t, bare, "spec", "parentRefs", 0))
 }

@@ -14,7 +14,7 @@ import (
 
 func deployment(t *testing.T, values string) appsv1.Deployment {
 	t.Helper()
-	return get[appsv1.Deployment](t, openbao(t, values), "Deployment/openbao")
+	return get[appsv1.Deployment](t, renderOpenBao(t, values), "Deployment/openbao")
 }
 
 // TestDeploymentDefaults checks what GitLab's dialect promises to whoever watches the pods.
@@ -129,7 +129,7 @@ func TestConfigChangeRestartsPods(t *testing.T) {
 // TestServices checks that each Service selects the pods' labels and what tells active from standby.
 func TestServices(t *testing.T) {
 	t.Parallel()
-	all := openbao(t, "{nameOverride: bao, fullnameOverride: openbao, serviceActive: {type: NodePort, nodePort: 30820, annotations: {a: b}}, serviceInactive: {nodePort: 30821}}")
+	all := renderOpenBao(t, "{nameOverride: bao, fullnameOverride: openbao, serviceActive: {type: NodePort, nodePort: 30820, annotations: {a: b}}, serviceInactive: {nodePort: 30821}}")
 	pods := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Template.Labels
 	for kind, active := range map[string]string{"active": "true", "inactive": "false"} {
 		service := get[corev1.Service](t, all, "Service/openbao-"+kind)
@@ -150,7 +150,7 @@ func TestServices(t *testing.T) {
 // TestAccess checks that the pods may change themselves and nothing else, and only when they must.
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	all := openbao(t, "")
+	all := renderOpenBao(t, "")
 	role := get[rbacv1.Role](t, all, "Role/openbao")
 	require.Equal(t, []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "update", "patch"}}}, role.Rules)
 	binding := get[rbacv1.RoleBinding](t, all, "RoleBinding/openbao")
@@ -159,25 +159,25 @@ func TestAccess(t *testing.T) {
 	require.False(t, *get[corev1.ServiceAccount](t, all, "ServiceAccount/openbao").AutomountServiceAccountToken)
 	require.True(t, *deployment(t, "").Spec.Template.Spec.AutomountServiceAccountToken)
 
-	off := openbao(t, "config: {serviceRegistration: {enabled: false}}")
+	off := renderOpenBao(t, "config: {serviceRegistration: {enabled: false}}")
 	require.NotContains(t, off, "Role/openbao")
 	require.False(t, *get[appsv1.Deployment](t, off, "Deployment/openbao").Spec.Template.Spec.AutomountServiceAccountToken)
 	require.NotContains(t, get[corev1.Service](t, off, "Service/openbao-active").Spec.Selector, "openbao-active")
 
-	foreign := openbao(t, "serviceAccount: {create: false, name: other}")
+	foreign := renderOpenBao(t, "serviceAccount: {create: false, name: other}")
 	require.NotContains(t, foreign, "ServiceAccount/openbao")
 	require.Equal(t, "other", get[rbacv1.RoleBinding](t, foreign, "RoleBinding/openbao").Subjects[0].Name)
 }
 
 func TestDisruptionAndScaling(t *testing.T) {
 	t.Parallel()
-	all := openbao(t, "")
+	all := renderOpenBao(t, "")
 	budget := get[policyv1.PodDisruptionBudget](t, all, "PodDisruptionBudget/openbao")
 	require.Equal(t, 1, budget.Spec.MaxUnavailable.IntValue(), "a drain never takes both pods")
 	require.NotContains(t, all, "HorizontalPodAutoscaler/openbao")
-	require.NotContains(t, openbao(t, "podDisruptionBudget: {enabled: false}"), "PodDisruptionBudget/openbao")
+	require.NotContains(t, renderOpenBao(t, "podDisruptionBudget: {enabled: false}"), "PodDisruptionBudget/openbao")
 
-	scaled := openbao(t, "autoscaling: {enabled: true}")
+	scaled := renderOpenBao(t, "autoscaling: {enabled: true}")
 	require.Nil(t, get[appsv1.Deployment](t, scaled, "Deployment/openbao").Spec.Replicas, "the autoscaler owns it")
 	require.Equal(t, "openbao", get[autoscalingv2.HorizontalPodAutoscaler](t, scaled, "HorizontalPodAutoscaler/openbao").Spec.ScaleTargetRef.Name)
 }

@@ -101,7 +101,7 @@ func TestExtras(t *testing.T) {
 	const texts = "extraVolumes: |\n  - name: own-{{ .Release.Name }}\n    emptyDir: {}\n" +
 		"extraVolumeMounts: |\n  - name: own-{{ .Release.Name }}\n    mountPath: /own\n" +
 		"extraEnv: '[{name: A, value: b}]'\nextraContainers: '[{name: side, image: i}]'\nextraInitContainers: '[{name: before, image: i}]'"
-	list, text := openbao(t, lists), openbao(t, texts)
+	list, text := renderOpenBao(t, lists), renderOpenBao(t, texts)
 	for key := range list {
 		if !strings.HasPrefix(key, "Secret/") {
 			require.Equal(t, list[key], text[key])

@@ -206,7 +206,7 @@ func monitored(t *testing.T) []string {
 	for _, alert := range alerts(t, "prometheusRule: {enabled: true}") {
 		names = append(names, metricNames(t, alert.Expr)...)
 	}
-	config := get[corev1.ConfigMap](t, openbao(t, "grafanaDashboard: {enabled: true}"), "ConfigMap/openbao-dashboard")
+	config := get[corev1.ConfigMap](t, renderOpenBao(t, "grafanaDashboard: {enabled: true}"), "ConfigMap/openbao-dashboard")
 	return append(names, dashboardMetrics(t, parse(t, config.Data[namespace+"-openbao.json"]))...)
 }
 

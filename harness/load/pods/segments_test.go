@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/localbao"
@@ -24,7 +25,7 @@ import (
 func TestProcesses(t *testing.T) {
 	ctx := t.Context()
 	site := loadtest.Start(t, localbao.Options{}, "pods", 4, 2)
-	document := site.Fixture(t, site.Server.Address, site.Seed)
+	seeded := site.Fixture(t, site.Server.Address, site.Seed)
 
 	const processes, rate, seconds = 3, 30, 6
 	r, j := sample()
@@ -63,7 +64,7 @@ func TestProcesses(t *testing.T) {
 		}
 		return err
 	}
-	detach, err := d.feed(ctx, r, document)
+	detach, err := d.feed(ctx, r, seeded)
 	require.NoError(t, err)
 	require.NoError(t, running.Wait())
 	detach()

@@ -61,7 +61,7 @@ func jwt(expires time.Time) string {
 	return part(`{"alg":"none"}`) + "." + part(fmt.Sprintf(`{"exp":%d}`, expires.Unix())) + ".sig"
 }
 
-func document(version int, target, token, further string) string {
+func fixtureText(version int, target, token, further string) string {
 	return fmt.Sprintf(`{"version":%d,"target":%q,"tenants":[{"name":"p","secretPath":"s","authPath":"a","role":"r","jwt":%q,"jwts":[%q],"secrets":[{"name":"n","sha256":"00"}]}]}`, version, target, token, further)
 }
 
@@ -70,14 +70,14 @@ func TestReadFixture(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	const bao = "http://openbao:8200"
 	late, soon := jwt(now.Add(time.Hour)), jwt(now.Add(10*time.Minute))
-	f, err := ReadFixture([]byte(document(2, bao, late, soon)), "https://other.example", now, 5*time.Minute)
+	f, err := ReadFixture([]byte(fixtureText(2, bao, late, soon)), "https://other.example", now, 5*time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, "fixture of 1 tenants for https://other.example", f.String())
 	require.Equal(t, now.Add(10*time.Minute), f.Expires, "the first of all tokens")
 	var again map[string]any
 	require.NoError(t, json.Unmarshal(f.Document, &again))
 	require.Equal(t, "https://other.example", again["target"])
-	f, err = ReadFixture([]byte(document(1, bao, "opaque", "a.b.c")), "", now, time.Minute)
+	f, err = ReadFixture([]byte(fixtureText(1, bao, "opaque", "a.b.c")), "", now, time.Minute)
 	require.NoError(t, err)
 	require.True(t, f.Expires.IsZero(), "other tokens than JWTs do not say")
 	for want, tc := range map[string]struct {
@@ -86,11 +86,11 @@ func TestReadFixture(t *testing.T) {
 	}{
 		"it is no fixture":   {`{"version":1`, "", 0},
 		"unknown field":      {`{"version":1,"` + late + `":1}`, "", 0},
-		"it has version 9":   {document(9, bao, late, soon), "", 0},
+		"it has version 9":   {fixtureText(9, bao, late, soon), "", 0},
 		"it has no tenants":  {`{"version":1,"target":"http://x"}`, "", 0},
-		"it is no base URL":  {document(1, "openbao", late, soon), "", 0},
-		"no base URL: ":      {document(1, bao, late, soon), "http://a/v1/sys", 0},
-		"a token expires at": {document(1, bao, late, soon), "", 11 * time.Minute},
+		"it is no base URL":  {fixtureText(1, "openbao", late, soon), "", 0},
+		"no base URL: ":      {fixtureText(1, bao, late, soon), "http://a/v1/sys", 0},
+		"a token expires at": {fixtureText(1, bao, late, soon), "", 11 * time.Minute},
 	} {
 		_, err := ReadFixture([]byte(tc.doc), tc.target, now, tc.length)
 		require.ErrorContains(t, err, want)
@@ -100,7 +100,7 @@ func TestReadFixture(t *testing.T) {
 }
 
 func FuzzReadFixture(f *testing.F) {
-	f.Add([]byte(document(1, "http://a", "a.b.c", "")))
+	f.Add([]byte(fixtureText(1, "http://a", "a.b.c", "")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fixture, err := ReadFixture(data, "", time.Now(), time.Minute)
 		if err != nil {
