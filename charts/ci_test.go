@@ -10,7 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestFeatureSets renders each file of openbao/ci alone, as chart linters do, and checks that what it is named after is there.
+// TestFeatureSets renders each file of openbao/ci alone, as chart linters do, and checks that what
+// it is named after is there.
 func TestFeatureSets(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
@@ -55,13 +56,15 @@ func TestDefaultsAreSmall(t *testing.T) {
 	}, kinds)
 }
 
-// TestArtifactHub checks that the annotations are YAML where Artifact Hub wants it, and name the version that the chart installs.
+// TestArtifactHub checks that the annotations are YAML where Artifact Hub wants it, and name the
+// version that the chart installs.
 func TestArtifactHub(t *testing.T) {
 	t.Parallel()
 	meta := tree(t, objects{"Chart": read(t, "openbao/Chart.yaml")}, "Chart")
 	for _, key := range []string{"images", "links", "changes"} {
 		var items []map[string]string
-		require.NoError(t, yaml.UnmarshalStrict([]byte(dig(t, meta, "annotations", "artifacthub.io/"+key).(string)), &items), key)
+		require.NoError(t, yaml.UnmarshalStrict([]byte(dig(t, meta, "annotations", "artifacthub.io/"+key).(string)), &items),
+			key)
 		require.NotEmpty(t, items)
 		if key == "images" {
 			require.Equal(t, "openbao/openbao:"+meta["appVersion"].(string), items[0]["image"])

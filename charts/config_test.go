@@ -32,21 +32,48 @@ func TestConfig(t *testing.T) {
 	}{
 		{"cache size is a whole number", `config: {cacheSize: 131072}`, []any{"cache_size"}, 131072.0},
 		{"request limit does not turn into 1e+06", `config: {maxRequestSize: 1000000}`, append(api, "max_request_size"), 1e6},
-		{"pool", `config: {storage: {postgresql: {maxParallel: 5, maxIdleConnections: 2}}}`, []any{"storage", "postgresql", "max_parallel"}, 5.0},
-		{"idle connections", `config: {storage: {postgresql: {maxParallel: 5, maxIdleConnections: 2}}}`, []any{"storage", "postgresql", "max_idle_connections"}, 2.0},
-		{"transactions leave connections", `config: {storage: {postgresql: {maxParallel: 5}}}`, []any{"storage", "postgresql", "transaction_max_parallel"}, 3.0},
-		{"transactions of a small pool", `config: {storage: {postgresql: {maxParallel: 2}}}`, []any{"storage", "postgresql", "transaction_max_parallel"}, 1.0},
-		{"transactions", `config: {storage: {postgresql: {maxParallel: 5, transactionMaxParallel: 4}}}`, []any{"storage", "postgresql", "transaction_max_parallel"}, 4.0},
+		{"pool", `config: {storage: {postgresql: {maxParallel: 5, maxIdleConnections: 2}}}`, []any{
+			"storage", "postgresql",
+			"max_parallel",
+		}, 5.0},
+		{
+			"idle connections", `config: {storage: {postgresql: {maxParallel: 5, maxIdleConnections: 2}}}`,
+			[]any{"storage", "postgresql", "max_idle_connections"},
+			2.0,
+		},
+		{"transactions leave connections", `config: {storage: {postgresql: {maxParallel: 5}}}`, []any{
+			"storage", "postgresql",
+			"transaction_max_parallel",
+		}, 3.0},
+		{"transactions of a small pool", `config: {storage: {postgresql: {maxParallel: 2}}}`, []any{
+			"storage", "postgresql",
+			"transaction_max_parallel",
+		}, 1.0},
+		{
+			"transactions", `config: {storage: {postgresql: {maxParallel: 5, transactionMaxParallel: 4}}}`,
+			[]any{"storage", "postgresql", "transaction_max_parallel"},
+			4.0,
+		},
 		{"high availability", ``, []any{"storage", "postgresql", "ha_enabled"}, "true"},
-		{"table name", `config: {storage: {postgresql: {table: kv, haTable: locks}}}`, []any{"storage", "postgresql", "table"}, "kv"},
-		{"lock table name", `config: {storage: {postgresql: {table: kv, haTable: locks}}}`, []any{"storage", "postgresql", "ha_table"}, "locks"},
+		{"table name", `config: {storage: {postgresql: {table: kv, haTable: locks}}}`, []any{
+			"storage", "postgresql",
+			"table",
+		}, "kv"},
+		{"lock table name", `config: {storage: {postgresql: {table: kv, haTable: locks}}}`, []any{
+			"storage", "postgresql",
+			"ha_table",
+		}, "locks"},
 		{"current key", ``, []any{"seal", "static", "current_key"}, "file:///srv/openbao/keys/static-unseal-1"},
 		{
 			"previous key, for a rotation", `config: {unseal: {static: {previousKeyId: old, previousKeySecret: s}}}`,
 			[]any{"seal", "static", "previous_key"},
 			"file:///srv/openbao/keys/static-unseal-0",
 		},
-		{"request duration in seconds", `config: {defaultMaxRequestDuration: 30}`, []any{"default_max_request_duration"}, "30s"},
+		{
+			"request duration in seconds", `config: {defaultMaxRequestDuration: 30}`,
+			[]any{"default_max_request_duration"},
+			"30s",
+		},
 		{"audit to stdout", ``, []any{"audit", 0, "options", "file_path"}, "stdout"},
 		{"metrics listener", ``, append(metrics, "address"), ":8209"},
 		{"metrics without a token", ``, append(metrics, "telemetry", "unauthenticated_metrics_access"), true},
@@ -57,8 +84,14 @@ func TestConfig(t *testing.T) {
 			[]any{"telemetry", "prefix_filter", 0},
 			"-secrets_manager_openbao.route",
 		},
-		{"TLS certificate", `{tlsSecretName: tls, config: {tlsDisable: false}}`, append(api, "tls_cert_file"), "/srv/openbao/tls/tls.crt"},
-		{"TLS on the metrics listener too", `{tlsSecretName: tls, config: {tlsDisable: false}}`, append(metrics, "tls_disable"), false},
+		{
+			"TLS certificate", `{tlsSecretName: tls, config: {tlsDisable: false}}`, append(api, "tls_cert_file"),
+			"/srv/openbao/tls/tls.crt",
+		},
+		{
+			"TLS on the metrics listener too", `{tlsSecretName: tls, config: {tlsDisable: false}}`,
+			append(metrics, "tls_disable"), false,
+		},
 		{"settings the chart does not know", `config: {extra: {plugin_directory: /p}}`, []any{"plugin_directory"}, "/p"},
 		{"http audit never probes GitLab", `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}}`, []any{"audit", 1, "options", "skip_test"}, "true"},
 		{"http audit address unescaped", `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}}`, []any{"audit", 1, "options", "uri"}, "http://w/a?b&c"},
@@ -111,12 +144,14 @@ func TestInitialize(t *testing.T) {
 	require.NotContains(t, renderOpenBao(t, pods), "Job/openbao-bootstrap")
 	issuer := bootstrapConfig(t, `config: {initialize: {boundIssuer: ""}}`)
 	require.Equal(t, "http://gitlab-stub.steamer.svc.cluster.local:8080",
-		dig(t, issuer, "initialize", 0, "gitlab-auth", "request", 1, "configure-jwt", "data", "bound_issuer"), "the discovery URL stands in")
+		dig(t, issuer, "initialize", 0, "gitlab-auth", "request", 1, "configure-jwt", "data", "bound_issuer"),
+		"the discovery URL stands in")
 	extra := bootstrapConfig(t, `config: {initialize: {extra: [{more: {request: []}}]}}`)
 	require.Contains(t, dig(t, extra, "initialize", 1), "more")
 }
 
-// TestBootstrapConfigStaysInside checks that the initialising process is reachable by nobody else and asks GitLab nothing.
+// TestBootstrapConfigStaysInside checks that the initialising process is reachable by nobody else
+// and asks GitLab nothing.
 func TestBootstrapConfigStaysInside(t *testing.T) {
 	t.Parallel()
 	config := bootstrapConfig(t, `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a"}}}}`)

@@ -24,8 +24,12 @@ func TestPostgreSQL(t *testing.T) {
 	plain := fixture(t, "postgresql", "")
 	set := get[appsv1.StatefulSet](t, plain, "StatefulSet/postgresql")
 	server := set.Spec.Template.Spec.Containers[0]
-	require.Equal(t, []string{"postgres", "-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=100"}, server.Args)
-	require.Contains(t, server.StartupProbe.Exec.Command, "--host=127.0.0.1", "the Unix socket answers before the database exists")
+	require.Equal(t, []string{
+		"postgres", "-c", "shared_preload_libraries=pg_stat_statements", "-c",
+		"max_connections=100",
+	}, server.Args)
+	require.Contains(t, server.StartupProbe.Exec.Command, "--host=127.0.0.1",
+		"the Unix socket answers before the database exists")
 	require.NotNil(t, server.ReadinessProbe.TCPSocket, "a process every two seconds would show in what PostgreSQL uses")
 	require.EqualValues(t, 999, *set.Spec.Template.Spec.SecurityContext.RunAsUser)
 	require.Len(t, get[corev1.Secret](t, plain, "Secret/postgresql").Data["password"], 32)
@@ -35,7 +39,10 @@ func TestPostgreSQL(t *testing.T) {
 	full := fixture(t, "postgresql", "{auth: {existingSecret: pw, secretKey: p}, maxConnections: 7, settings: {fsync: false}, tls: {secret: crt}, persistence: {enabled: true}, runAsUser: 70, runAsGroup: 71}")
 	set = get[appsv1.StatefulSet](t, full, "StatefulSet/postgresql")
 	server = set.Spec.Template.Spec.Containers[0]
-	for _, arg := range []string{"max_connections=7", "fsync=false", "ssl=on", "ssl_key_file=/etc/postgresql/tls/tls.key"} {
+	for _, arg := range []string{
+		"max_connections=7", "fsync=false", "ssl=on",
+		"ssl_key_file=/etc/postgresql/tls/tls.key",
+	} {
 		require.Contains(t, server.Args, arg)
 	}
 	require.EqualValues(t, 70, *set.Spec.Template.Spec.SecurityContext.RunAsUser)
@@ -53,7 +60,8 @@ func TestPostgreSQL(t *testing.T) {
 	}
 }
 
-// TestPgBouncer checks that it is there on demand, takes nobody else's pods, and is told where the database is.
+// TestPgBouncer checks that it is there on demand, takes nobody else's pods, and is told where the
+// database is.
 func TestPgBouncer(t *testing.T) {
 	t.Parallel()
 	require.NotContains(t, fixture(t, "postgresql", ""), "Deployment/postgresql-pgbouncer")
@@ -70,7 +78,10 @@ func TestPgBouncer(t *testing.T) {
 	require.Equal(t, "1m", server.Resources.Requests.Cpu().String())
 
 	set := get[appsv1.StatefulSet](t, all, "StatefulSet/postgresql")
-	for service, labels := range map[string]map[string]string{"postgresql": set.Spec.Template.Labels, "postgresql-pgbouncer": pod.Labels} {
+	for service, labels := range map[string]map[string]string{
+		"postgresql":           set.Spec.Template.Labels,
+		"postgresql-pgbouncer": pod.Labels,
+	} {
 		selector := &metav1.LabelSelector{MatchLabels: get[corev1.Service](t, all, "Service/"+service).Spec.Selector}
 		require.True(t, matches(t, selector, labels), service)
 		require.Equal(t, service == "postgresql", matches(t, selector, set.Spec.Template.Labels))
@@ -79,7 +90,8 @@ func TestPgBouncer(t *testing.T) {
 
 	ini := get[corev1.ConfigMap](t, all, "ConfigMap/postgresql-pgbouncer").Data["pgbouncer.ini"]
 	for _, line := range []string{
-		"d = host=postgresql port=5433", "pool_mode = transaction", "default_pool_size = 3", "max_client_conn = 9", "query_wait_timeout = 5",
+		"d = host=postgresql port=5433", "pool_mode = transaction", "default_pool_size = 3", "max_client_conn = 9",
+		"query_wait_timeout = 5",
 		"auth_type = md5", "admin_users = u", "server_tls_sslmode = require", "client_tls_sslmode = require",
 	} {
 		require.Contains(t, strings.Split(ini, "\n"), line)
@@ -89,7 +101,8 @@ func TestPgBouncer(t *testing.T) {
 	require.NotContains(t, plain, "client_tls")
 }
 
-// TestGitLabStub checks the issuer, which must equal what the tokens say, and the token of the audit sink.
+// TestGitLabStub checks the issuer, which must equal what the tokens say, and the token of the
+// audit sink.
 func TestGitLabStub(t *testing.T) {
 	t.Parallel()
 	env := func(values string) map[string]string {

@@ -8,11 +8,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// gitlabOnly holds every key that GitLab's OpenBao chart 0.12.3 documents, in the shape its own defaults have.
+// gitlabOnly holds every key that GitLab's OpenBao chart 0.12.3 documents, in the shape its own
+// defaults have.
 const gitlabOnly = "testdata/gitlab-dialect-values.yaml"
 
-// TestGitLabDialect gives the chart nothing but keys of GitLab's: all are accepted, nulls and templates included, and
-// what they say is done.
+// TestGitLabDialect gives the chart nothing but keys of GitLab's: all are accepted, nulls and
+// templates included, and what they say is done.
 func TestGitLabDialect(t *testing.T) {
 	t.Parallel()
 	out, err := render(t, "openbao", release, "", gitlabOnly)
@@ -25,14 +26,18 @@ func TestGitLabDialect(t *testing.T) {
 	require.Equal(t, "registry.test/openbao:2.4.4-gitlab2-fips", server.Image)
 	require.EqualValues(t, 30, server.LivenessProbe.FailureThreshold)
 	require.Equal(t, "/v1/sys/health?standbyok=true", server.LivenessProbe.HTTPGet.Path)
-	require.Contains(t, server.VolumeMounts, corev1.VolumeMount{Name: "unseal", MountPath: "/srv/openbao/keys/gl-unseal-1", SubPath: "key", ReadOnly: true})
+	require.Contains(t, server.VolumeMounts, corev1.VolumeMount{
+		Name: "unseal", MountPath: "/srv/openbao/keys/gl-unseal-1",
+		SubPath: "key", ReadOnly: true,
+	})
 	mounted := map[string]bool{}
 	for _, mount := range server.VolumeMounts {
 		require.False(t, mounted[mount.MountPath], mount.MountPath)
 		mounted[mount.MountPath] = true
 	}
 	for _, volume := range pod.Volumes {
-		require.NotContains(t, []string{"static-unseal", "http-audit"}, volume.Name, "generate is false: GitLab mounts the Secrets")
+		require.NotContains(t, []string{"static-unseal", "http-audit"}, volume.Name,
+			"generate is false: GitLab mounts the Secrets")
 	}
 	require.NotContains(t, all, "Secret/openbao-static-unseal")
 

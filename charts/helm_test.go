@@ -45,8 +45,8 @@ func render(t *testing.T, chart, name, values string, files ...string) (string, 
 	}, chart, name, nil, "--kube-version", kubeVersion)
 }
 
-// noticed opens a chart's files, because go test takes a result from its cache unless a file changed that the test itself
-// opened: what the Helm process reads does not count.
+// noticed opens a chart's files, because go test takes a result from its cache unless a file
+// changed that the test itself opened: what the Helm process reads does not count.
 func noticed(t *testing.T, chart string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(chart, func(path string, entry fs.DirEntry, err error) error {

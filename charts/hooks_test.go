@@ -24,7 +24,8 @@ func TestBootstrapJob(t *testing.T) {
 	pod := job.Spec.Template.Spec
 	require.False(t, *pod.AutomountServiceAccountToken)
 	require.Equal(t, corev1.RestartPolicyNever, pod.RestartPolicy)
-	require.Equal(t, "50m", pod.Containers[0].Resources.Requests.Cpu().String(), "not the pods' request: it must fit beside them")
+	require.Equal(t, "50m", pod.Containers[0].Resources.Requests.Cpu().String(),
+		"not the pods' request: it must fit beside them")
 	require.Empty(t, pod.ServiceAccountName, "the release's account does not exist yet")
 	selector := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Selector.MatchLabels
 	require.NotEqual(t, selector["app.kubernetes.io/name"], job.Spec.Template.Labels["app.kubernetes.io/name"])
@@ -58,7 +59,8 @@ func TestStaticUnsealSecret(t *testing.T) {
 	} {
 		require.NotContains(t, renderOpenBao(t, values), "Secret/openbao-static-unseal", values)
 	}
-	mine := get[appsv1.Deployment](t, renderOpenBao(t, "config: {unseal: {static: {currentKeySecret: mine, currentKeySecretKey: k}}}"), "Deployment/openbao")
+	mine := get[appsv1.Deployment](t, renderOpenBao(t,
+		"config: {unseal: {static: {currentKeySecret: mine, currentKeySecretKey: k}}}"), "Deployment/openbao")
 	for _, v := range mine.Spec.Template.Spec.Volumes {
 		if v.Name == "static-unseal" {
 			require.Equal(t, "mine", v.Secret.SecretName)
@@ -69,7 +71,8 @@ func TestStaticUnsealSecret(t *testing.T) {
 	t.Fatal("no volume static-unseal")
 }
 
-// TestUnsealKeys checks that both keys of a rotation, which lie in one directory, are single files where OpenBao reads them.
+// TestUnsealKeys checks that both keys of a rotation, which lie in one directory, are single files
+// where OpenBao reads them.
 func TestUnsealKeys(t *testing.T) {
 	t.Parallel()
 	pod := deployment(t, "config: {unseal: {static: {previousKeyId: old, previousKeySecret: before, previousKeySecretKey: k}}}").Spec.Template.Spec
@@ -87,14 +90,17 @@ func TestUnsealKeys(t *testing.T) {
 	}, files)
 }
 
-// TestHTTPAuditSecret checks that the token's name is the same where it is made and where it is mounted.
+// TestHTTPAuditSecret checks that the token's name is the same where it is made and where it is
+// mounted.
 func TestHTTPAuditSecret(t *testing.T) {
 	t.Parallel()
 	const on = "openbaoVersion: 2.5.0\nconfig: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}"
 	all := renderOpenBao(t, on)
 	require.Len(t, get[corev1.Secret](t, all, "Secret/openbao-http-audit").Data["tok"], 48)
 	require.NotContains(t, renderOpenBao(t, ""), "Secret/openbao-http-audit")
-	require.NotContains(t, renderOpenBao(t, on+"\nhttpAuditSecret: {generate: false}\nextraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]"), "Secret/openbao-http-audit")
+	require.NotContains(t, renderOpenBao(t,
+		on+"\nhttpAuditSecret: {generate: false}\nextraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]"),
+		"Secret/openbao-http-audit")
 }
 
 // TestStatusPod checks that "helm test" asks the active Service for its seal status.

@@ -105,7 +105,10 @@ func (s *site) values(database string) (string, error) {
 	text, err := json.Marshal(map[string]any{"config": map[string]any{
 		"serviceRegistration": map[string]any{"enabled": false}, // there is no Kubernetes
 		"unseal":              map[string]any{"static": map[string]any{"currentKey": s.key}},
-		"initialize":          map[string]any{"oidcDiscoveryUrl": s.issuer.URL(), "boundIssuer": s.issuer.URL(), "boundAudiences": audience},
+		"initialize": map[string]any{
+			"oidcDiscoveryUrl": s.issuer.URL(), "boundIssuer": s.issuer.URL(),
+			"boundAudiences": audience,
+		},
 		"storage": map[string]any{"postgresql": map[string]any{"connection": map[string]any{
 			"host": s.database.Hostname(), "port": json.Number(s.database.Port()),
 			"database": database, "username": s.database.User.Username(), "sslMode": "disable",
@@ -149,7 +152,8 @@ const mounts = "/srv/openbao/"
 // the mounted files below its directory, and returns the environment of its process.
 func (s *site) config(t *testing.T, configMap, values string, base int) (dir string, env []string) {
 	t.Helper()
-	ports := fmt.Sprintf("{config: {apiPort: %d, clusterPort: %d, metricsListener: {port: %d}}}", base+apiPort, base+clusterPort, base+metricsPort)
+	ports := fmt.Sprintf("{config: {apiPort: %d, clusterPort: %d, metricsListener: {port: %d}}}", base+apiPort,
+		base+clusterPort, base+metricsPort)
 	out, err := render(t, "openbao", release, ports, cloudNative, valuesFile(t, values))
 	require.NoError(t, err)
 	data := get[corev1.ConfigMap](t, split(t, out), configMap).Data

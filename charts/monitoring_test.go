@@ -31,10 +31,12 @@ func TestPodMonitor(t *testing.T) {
 		"app.kubernetes.io/name": "openbao", "app.kubernetes.io/instance": "openbao", "openbao-active": "true",
 	}, dig(t, monitor, "spec", "selector", "matchLabels"))
 	require.Equal(t, map[string]any{
-		"port": "metrics", "path": "/v1/sys/metrics", "scheme": "https", "params": map[string]any{"format": []any{"prometheus"}},
+		"port": "metrics", "path": "/v1/sys/metrics", "scheme": "https",
+		"params":   map[string]any{"format": []any{"prometheus"}},
 		"interval": "5s", "tlsConfig": map[string]any{"insecureSkipVerify": true},
 	}, dig(t, monitor, "spec", "podMetricsEndpoints", 0))
-	require.NotContains(t, renderOpenBao(t, "{podMonitor: {enabled: true}, config: {telemetry: {enabled: false}}}"), "PodMonitor/openbao", "there is nothing to scrape")
+	require.NotContains(t, renderOpenBao(t, "{podMonitor: {enabled: true}, config: {telemetry: {enabled: false}}}"),
+		"PodMonitor/openbao", "there is nothing to scrape")
 }
 
 // TestMetricsListener checks who may see what on the metrics port.
@@ -44,12 +46,16 @@ func TestMetricsListener(t *testing.T) {
 		return dig(t, serverConfig(t, values), "listener", 1, "tcp").(map[string]any)
 	}
 	require.NotContains(t, listener("")["telemetry"], "metrics_only", "2.4.0 does not know it")
-	for _, values := range []string{"image: {tag: 2.5.0}", "image: {tag: v2.5.5-gitlab2}", "{image: {tag: f00dfeed}, openbaoVersion: v2.6.2}"} {
+	for _, values := range []string{
+		"image: {tag: 2.5.0}", "image: {tag: v2.5.5-gitlab2}",
+		"{image: {tag: f00dfeed}, openbaoVersion: v2.6.2}",
+	} {
 		require.Equal(t, true, dig(t, listener(values), "telemetry", "metrics_only"), values)
 	}
 	require.NotContains(t, listener("{openbaoVersion: 2.6.2, config: {metricsListener: {metricsOnly: false}}}")["telemetry"], "metrics_only")
 	require.Equal(t, true, listener("{tlsSecretName: t, config: {tlsDisable: false, metricsListener: {tlsDisable: true}}}")["tls_disable"])
-	require.Equal(t, "/srv/openbao/tls/tls.crt", listener("{tlsSecretName: t, config: {metricsListener: {tlsDisable: false}}}")["tls_cert_file"])
+	require.Equal(t, "/srv/openbao/tls/tls.crt",
+		listener("{tlsSecretName: t, config: {metricsListener: {tlsDisable: false}}}")["tls_cert_file"])
 
 	off := "config: {telemetry: {enabled: false}}"
 	require.NotContains(t, serverConfig(t, off), "telemetry")
@@ -84,15 +90,17 @@ func alerts(t *testing.T, values string) map[string]rule {
 	return byName
 }
 
-// TestAlerts checks that every limit stands in its alert, that all are valid PromQL about this release only, and that
-// each says what is wrong.
+// TestAlerts checks that every limit stands in its alert, that all are valid PromQL about this
+// release only, and that each says what is wrong.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	all := alerts(t, "prometheusRule: {enabled: true, thresholds: {requestMean: 21, requestP99: 11, inFlight: 6, postgresGet: 7, throttled: 0.26, cpu: 0.51, memory: 0.91}}")
 	for name, limit := range map[string]string{
-		"OpenBaoRequestsSlow": "> 21", "OpenBaoRequestsSlowP99": "> 11", "OpenBaoRequestsInFlight": "> 6", "OpenBaoDatabaseSlow": "> 7",
-		"OpenBaoThrottled": "> 0.26", "OpenBaoCPUHigh": "> 0.51", "OpenBaoMemoryHigh": "> 0.91",
-		"OpenBaoSealed": "== 0", "OpenBaoNoActive": "< 1", "OpenBaoSeveralActive": "> 1", "OpenBaoAuditFailing": "> 0", "OpenBaoLeadershipChanges": "> 2",
+		"OpenBaoRequestsSlow": "> 21", "OpenBaoRequestsSlowP99": "> 11", "OpenBaoRequestsInFlight": "> 6",
+		"OpenBaoDatabaseSlow": "> 7",
+		"OpenBaoThrottled":    "> 0.26", "OpenBaoCPUHigh": "> 0.51", "OpenBaoMemoryHigh": "> 0.91",
+		"OpenBaoSealed": "== 0", "OpenBaoNoActive": "< 1", "OpenBaoSeveralActive": "> 1", "OpenBaoAuditFailing": "> 0",
+		"OpenBaoLeadershipChanges": "> 2",
 	} {
 		require.Contains(t, all, name)
 		require.True(t, strings.HasSuffix(all[name].Expr, limit), "%s: %s", name, all[name].Expr)
@@ -110,7 +118,9 @@ func TestAlerts(t *testing.T) {
 // TestDashboard checks the panels' queries, and that the sidecar finds the dashboard.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
-	config := get[corev1.ConfigMap](t, renderOpenBao(t, "{grafanaDashboard: {enabled: true, annotations: {folder: Secrets}}, config: {telemetry: {metricsPrefix: sm}}}"), "ConfigMap/openbao-dashboard")
+	config := get[corev1.ConfigMap](t, renderOpenBao(t,
+		"{grafanaDashboard: {enabled: true, annotations: {folder: Secrets}}, config: {telemetry: {metricsPrefix: sm}}}"),
+		"ConfigMap/openbao-dashboard")
 	require.Equal(t, "1", config.Labels["grafana_dashboard"])
 	require.Equal(t, "Secrets", config.Annotations["folder"])
 	dashboard := parse(t, config.Data[namespace+"-openbao.json"])
@@ -138,7 +148,8 @@ func dashboardMetrics(t *testing.T, dashboard map[string]any) []string {
 	return names
 }
 
-// metricNames parses a query and lists the metrics in it, each of which has to be confined to the release's pods.
+// metricNames parses a query and lists the metrics in it, each of which has to be confined to the
+// release's pods.
 func metricNames(t *testing.T, query string) []string {
 	t.Helper()
 	parsed, err := metricsql.Parse(query)
@@ -167,7 +178,10 @@ func TestMonitoredPods(t *testing.T) {
 	pattern, _, _ = strings.Cut(pattern, `"`)
 	pods := regexp.MustCompile("^(?:" + pattern + ")$") // Prometheus anchors its patterns
 	require.Regexp(t, pods, "openbao-7b9f5d6c4d-x2x7k")
-	for _, foreign := range []string{"openbao-other-7b9f5d6c4d-x2x7k", "my-openbao-7b9f5d6c4d-x2x7k", "openbao-test-status"} {
+	for _, foreign := range []string{
+		"openbao-other-7b9f5d6c4d-x2x7k", "my-openbao-7b9f5d6c4d-x2x7k",
+		"openbao-test-status",
+	} {
 		require.NotRegexp(t, pods, foreign)
 	}
 }

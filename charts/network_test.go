@@ -29,7 +29,8 @@ func ports(rule []networkingv1.NetworkPolicyPort) []string {
 	return names
 }
 
-// TestNetworkPolicy checks who may reach which port: the chosen peers, this release's own helpers, and the pods one another.
+// TestNetworkPolicy checks who may reach which port: the chosen peers, this release's own helpers,
+// and the pods one another.
 func TestNetworkPolicy(t *testing.T) {
 	t.Parallel()
 	require.NotContains(t, renderOpenBao(t, ""), "NetworkPolicy/openbao")
@@ -56,7 +57,8 @@ func TestNetworkPolicy(t *testing.T) {
 	require.Equal(t, []string{"metrics"}, ports(metrics.Ports))
 	require.Equal(t, "monitoring", metrics.From[0].NamespaceSelector.MatchLabels["a"])
 
-	closed := get[networkingv1.NetworkPolicy](t, renderOpenBao(t, "networkPolicy: {enabled: true}"), "NetworkPolicy/openbao")
+	closed := get[networkingv1.NetworkPolicy](t, renderOpenBao(t, "networkPolicy: {enabled: true}"),
+		"NetworkPolicy/openbao")
 	require.Len(t, closed.Spec.Ingress, 2, "a rule without peers would let everybody scrape")
 	require.Len(t, closed.Spec.Ingress[0].From, 1)
 }
@@ -67,7 +69,8 @@ func TestEgress(t *testing.T) {
 	const on = "networkPolicy: {enabled: true, egress: {enabled: true, postgresql: [{ipBlock: {cidr: 10.0.0.9/32}}], extra: [{ports: [{port: 1234}]}]}}"
 	all := renderOpenBao(t, on+"\nopenbaoVersion: 2.5.0\nconfig: {initialize: {oidcDiscoveryUrl: 'https://gitlab.test'}, audit: {http: {enabled: true, streamingUri: 'http://[fd00::1]:8181/a'}}, storage: {postgresql: {connection: {port: 6432}}}}")
 	policy := get[networkingv1.NetworkPolicy](t, all, "NetworkPolicy/openbao")
-	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}, policy.Spec.PolicyTypes)
+	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
+		policy.Spec.PolicyTypes)
 	byPort := map[string][]networkingv1.NetworkPolicyPeer{}
 	for _, rule := range policy.Spec.Egress {
 		for _, port := range ports(rule.Ports) {
@@ -86,14 +89,17 @@ func TestEgress(t *testing.T) {
 
 	job := get[networkingv1.NetworkPolicy](t, all, "NetworkPolicy/openbao-bootstrap")
 	require.Equal(t, "pre-install,pre-upgrade", job.Annotations["helm.sh/hook"])
-	require.True(t, matches(t, &job.Spec.PodSelector, get[batchv1.Job](t, all, "Job/openbao-bootstrap").Spec.Template.Labels))
+	require.True(t, matches(t, &job.Spec.PodSelector,
+		get[batchv1.Job](t, all, "Job/openbao-bootstrap").Spec.Template.Labels))
 	require.Empty(t, job.Spec.Ingress, "nobody asks the Job anything")
 	var jobPorts []string
 	for _, rule := range job.Spec.Egress {
 		jobPorts = append(jobPorts, ports(rule.Ports)...)
 	}
-	require.ElementsMatch(t, []string{"53", "53", "api", "cluster", "6432", "1234"}, jobPorts, "neither GitLab nor Kubernetes")
-	require.NotContains(t, renderOpenBao(t, on+"\nbootstrap: {enabled: false}\nreplicaCount: 1"), "NetworkPolicy/openbao-bootstrap")
+	require.ElementsMatch(t, []string{"53", "53", "api", "cluster", "6432", "1234"}, jobPorts,
+		"neither GitLab nor Kubernetes")
+	require.NotContains(t, renderOpenBao(t, on+"\nbootstrap: {enabled: false}\nreplicaCount: 1"),
+		"NetworkPolicy/openbao-bootstrap")
 }
 
 func TestIngress(t *testing.T) {
@@ -110,7 +116,8 @@ func TestIngress(t *testing.T) {
 	require.Equal(t, "openbao-active", backend.Name, "a standby would only forward")
 	require.Equal(t, "api", backend.Port.Name)
 	require.Equal(t, "bao.test", plain.Spec.Rules[0].Host)
-	require.Equal(t, []networkingv1.IngressTLS{{Hosts: []string{"bao.test"}, SecretName: "openbao-openbao-tls"}}, plain.Spec.TLS)
+	require.Equal(t, []networkingv1.IngressTLS{{Hosts: []string{"bao.test"}, SecretName: "openbao-openbao-tls"}},
+		plain.Spec.TLS)
 	require.Equal(t, map[string]string{
 		"a": "b", "cert-manager.io/issuer": "openbao-issuer", "cert-manager.io/issue-temporary-certificate": "false",
 		"acme.cert-manager.io/http01-edit-in-place": "true",
@@ -142,9 +149,11 @@ func TestHTTPRoute(t *testing.T) {
 	require.NotContains(t, renderOpenBao(t, "gatewayRoute: {enabled: null}"), "HTTPRoute/openbao")
 	route := tree(t, renderOpenBao(t, "{ingress: {hostname: bao.test}, gatewayRoute: {enabled: true, gatewayName: gw, gatewayNamespace: edge, annotations: {a: b}, timeouts: {request: 10s}}}"), "HTTPRoute/openbao")
 	require.Equal(t, "gateway.networking.k8s.io/v1", route["apiVersion"])
-	require.Equal(t, map[string]any{"name": "gw", "namespace": "edge", "sectionName": "openbao-web"}, dig(t, route, "spec", "parentRefs", 0))
+	require.Equal(t, map[string]any{"name": "gw", "namespace": "edge", "sectionName": "openbao-web"},
+		dig(t, route, "spec", "parentRefs", 0))
 	require.Equal(t, []any{"bao.test"}, dig(t, route, "spec", "hostnames"))
-	require.Equal(t, map[string]any{"name": "openbao-active", "port": 8200.0}, dig(t, route, "spec", "rules", 0, "backendRefs", 0))
+	require.Equal(t, map[string]any{"name": "openbao-active", "port": 8200.0}, dig(t, route, "spec", "rules", 0,
+		"backendRefs", 0))
 	require.Equal(t, "10s", dig(t, route, "spec", "rules", 0, "timeouts", "request"))
 	require.Equal(t, "b", dig(t, route, "metadata", "annotations", "a"))
 	bare := tree(t, renderOpenBao(t, "gatewayRoute: {enabled: true, sectionName: ''}"), "HTTPRoute/openbao")

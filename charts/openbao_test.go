@@ -89,12 +89,27 @@ func TestVolumes(t *testing.T) {
 		want         []string
 	}{
 		{"default", "", []string{"config", "tmp", "static-unseal"}},
-		{"own", "{extraVolumes: [{name: own, emptyDir: {}}], extraVolumeMounts: [{name: own, mountPath: /own}]}", []string{"config", "tmp", "static-unseal", "own"}},
+		{
+			"own", "{extraVolumes: [{name: own, emptyDir: {}}], extraVolumeMounts: [{name: own, mountPath: /own}]}",
+			[]string{"config", "tmp", "static-unseal", "own"},
+		},
 		{"no static seal", "config: {unseal: {static: {enabled: false}}}", []string{"config", "tmp"}},
-		{"rotation", "config: {unseal: {static: {previousKeyId: old, previousKeySecret: s}}}", []string{"config", "tmp", "static-unseal", "static-unseal-previous"}},
-		{"database CA", "config: {storage: {postgresql: {connection: {sslMode: verify-ca, sslRootCert: {configMap: ca}}}}}", []string{"config", "tmp", "static-unseal", "postgresql-ca"}},
-		{"client certificate", "config: {storage: {postgresql: {connection: {sslClientCert: {secret: c}}}}}", []string{"config", "tmp", "static-unseal", "postgresql-client"}},
-		{"http audit", "{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: 'http://w'}}}}", []string{"config", "tmp", "static-unseal", "http-audit"}},
+		{
+			"rotation", "config: {unseal: {static: {previousKeyId: old, previousKeySecret: s}}}",
+			[]string{"config", "tmp", "static-unseal", "static-unseal-previous"},
+		},
+		{
+			"database CA", "config: {storage: {postgresql: {connection: {sslMode: verify-ca, sslRootCert: {configMap: ca}}}}}",
+			[]string{"config", "tmp", "static-unseal", "postgresql-ca"},
+		},
+		{
+			"client certificate", "config: {storage: {postgresql: {connection: {sslClientCert: {secret: c}}}}}",
+			[]string{"config", "tmp", "static-unseal", "postgresql-client"},
+		},
+		{
+			"http audit", "{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: 'http://w'}}}}",
+			[]string{"config", "tmp", "static-unseal", "http-audit"},
+		},
 		{"TLS", "{tlsSecretName: t, config: {tlsDisable: false}}", []string{"config", "tmp", "static-unseal", "tls"}},
 	}
 	for _, tt := range cases {
@@ -126,7 +141,8 @@ func TestConfigChangeRestartsPods(t *testing.T) {
 	require.Equal(t, sum(""), sum("podDisruptionBudget: {enabled: false}"))
 }
 
-// TestServices checks that each Service selects the pods' labels and what tells active from standby.
+// TestServices checks that each Service selects the pods' labels and what tells active from
+// standby.
 func TestServices(t *testing.T) {
 	t.Parallel()
 	all := renderOpenBao(t, "{nameOverride: bao, fullnameOverride: openbao, serviceActive: {type: NodePort, nodePort: 30820, annotations: {a: b}}, serviceInactive: {nodePort: 30821}}")
@@ -152,7 +168,10 @@ func TestAccess(t *testing.T) {
 	t.Parallel()
 	all := renderOpenBao(t, "")
 	role := get[rbacv1.Role](t, all, "Role/openbao")
-	require.Equal(t, []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "update", "patch"}}}, role.Rules)
+	require.Equal(t, []rbacv1.PolicyRule{{
+		APIGroups: []string{""}, Resources: []string{"pods"},
+		Verbs: []string{"get", "update", "patch"},
+	}}, role.Rules)
 	binding := get[rbacv1.RoleBinding](t, all, "RoleBinding/openbao")
 	require.Equal(t, role.Name, binding.RoleRef.Name)
 	require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: "openbao", Namespace: namespace}}, binding.Subjects)
@@ -179,7 +198,8 @@ func TestDisruptionAndScaling(t *testing.T) {
 
 	scaled := renderOpenBao(t, "autoscaling: {enabled: true}")
 	require.Nil(t, get[appsv1.Deployment](t, scaled, "Deployment/openbao").Spec.Replicas, "the autoscaler owns it")
-	require.Equal(t, "openbao", get[autoscalingv2.HorizontalPodAutoscaler](t, scaled, "HorizontalPodAutoscaler/openbao").Spec.ScaleTargetRef.Name)
+	require.Equal(t, "openbao", get[autoscalingv2.HorizontalPodAutoscaler](t, scaled,
+		"HorizontalPodAutoscaler/openbao").Spec.ScaleTargetRef.Name)
 }
 
 // TestPlacement checks the anti-affinity presets and that a user's affinity wins.

@@ -9,7 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestRollingUpdate checks that a rollout keeps a pod, and that Recreate carries nothing that the API server refuses with it.
+// TestRollingUpdate checks that a rollout keeps a pod, and that Recreate carries nothing that the
+// API server refuses with it.
 func TestRollingUpdate(t *testing.T) {
 	t.Parallel()
 	recreate := deployment(t, "")
@@ -17,7 +18,8 @@ func TestRollingUpdate(t *testing.T) {
 	require.Zero(t, recreate.Spec.MinReadySeconds)
 	rolling := deployment(t, "strategy: {type: RollingUpdate}")
 	require.Equal(t, appsv1.RollingUpdateDeploymentStrategyType, rolling.Spec.Strategy.Type)
-	require.Equal(t, 0, rolling.Spec.Strategy.RollingUpdate.MaxSurge.IntValue(), "a surge finds no node where one pod per node is the rule")
+	require.Equal(t, 0, rolling.Spec.Strategy.RollingUpdate.MaxSurge.IntValue(),
+		"a surge finds no node where one pod per node is the rule")
 	require.Equal(t, 1, rolling.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue())
 	require.EqualValues(t, 10, rolling.Spec.MinReadySeconds)
 	surge := deployment(t, "{strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 100%, maxUnavailable: 0}}, minReadySeconds: 3}")
@@ -27,7 +29,8 @@ func TestRollingUpdate(t *testing.T) {
 	require.Equal(t, 1, single.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue(), "one pod cannot be kept")
 }
 
-// TestProbes checks the budgets: 5 s and 11 s per 1,000 namespaces, twice, and at the start the wait for the database.
+// TestProbes checks the budgets: 5 s and 11 s per 1,000 namespaces, twice, and at the start the
+// wait for the database.
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	budget := func(probe *corev1.Probe) int32 { return probe.PeriodSeconds * probe.FailureThreshold }
@@ -70,7 +73,8 @@ func TestSizing(t *testing.T) {
 	}
 	out, err := render(t, "openbao", release, "sizing: {tier: 0}", gitlabOnly)
 	require.NoError(t, err)
-	require.Empty(t, get[appsv1.Deployment](t, split(t, out), "Deployment/openbao").Spec.Template.Spec.Containers[0].Resources)
+	require.Empty(t, get[appsv1.Deployment](t, split(t, out),
+		"Deployment/openbao").Spec.Template.Spec.Containers[0].Resources)
 	out, err = render(t, "openbao", release, "{sizing: {tier: 150}, resources: {requests: {cpu: 1m}}}", gitlabOnly)
 	require.NoError(t, err)
 	own := get[appsv1.Deployment](t, split(t, out), "Deployment/openbao").Spec.Template.Spec.Containers[0].Resources
@@ -93,7 +97,8 @@ func TestTopologySpread(t *testing.T) {
 	require.Empty(t, spread("topologySpreadPreset: none"))
 }
 
-// TestExtras checks that lists and templated text of lists, which GitLab's chart takes, come to the same.
+// TestExtras checks that lists and templated text of lists, which GitLab's chart takes, come to the
+// same.
 func TestExtras(t *testing.T) {
 	t.Parallel()
 	const lists = `{extraVolumes: [{name: own-openbao, emptyDir: {}}], extraVolumeMounts: [{name: own-openbao, mountPath: /own}],

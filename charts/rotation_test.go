@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rotation changes the unseal key as the README says, and proves what it warns of: after self-initialisation there is no
-// recovery key, and without one OpenBao does not encrypt its stored keys again.
+// rotation changes the unseal key as the README says, and proves what it warns of: after
+// self-initialisation there is no recovery key, and without one OpenBao does not encrypt its stored
+// keys again.
 func (s *site) rotation(t *testing.T) {
 	values := s.fresh(t, "rotation")
 	out, err := s.bootstrap(t, values, "http://127.0.0.1:1")
@@ -56,14 +57,16 @@ func (s *site) rotation(t *testing.T) {
 // makeRecoveryKey gives the seal its first recovery key, with the command in the README.
 func (s *site) makeRecoveryKey(t *testing.T, n *node) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(s.bin, "bao"), "write", "sys/rotate/recovery/init", "secret_shares=1", "secret_threshold=1")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(s.bin, "bao"), "write", "sys/rotate/recovery/init",
+		"secret_shares=1", "secret_threshold=1")
 	cmd.Env = append(slices.Clone(n.env), "BAO_TOKEN="+s.token(t, n))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err)
 	require.Regexp(t, `(?m)^keys_base64 +\[\S{40,}\]$`, string(out), "the only time that the key is shown")
 }
 
-// otherAudit proves that another audit file does not keep OpenBao from starting, which another option of a known device does.
+// otherAudit proves that another audit file does not keep OpenBao from starting, which another
+// option of a known device does.
 func (s *site) otherAudit(t *testing.T) {
 	values := s.fresh(t, "other_audit")
 	out, err := s.bootstrap(t, values, "http://127.0.0.1:1")

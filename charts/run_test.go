@@ -118,8 +118,8 @@ func (s *site) rails(t *testing.T, n *node, method, path, aud string) *openbao.R
 	return answer
 }
 
-// login proves that Rails can do its work: OpenBao fetched the keys from the stub and trusts them. A standby that has not
-// reached the leader's cluster port yet redirects instead of forwarding.
+// login proves that Rails can do its work: OpenBao fetched the keys from the stub and trusts them.
+// A standby that has not reached the leader's cluster port yet redirects instead of forwarding.
 func (s *site) login(t *testing.T, n *node) {
 	t.Helper()
 	var answer *openbao.Response
@@ -136,7 +136,8 @@ func (s *site) refusals(t *testing.T, n *node) {
 	t.Helper()
 	other := s.rails(t, n, http.MethodGet, "sys/auth", "http://another")
 	require.True(t, other.InlineAuthFailed, "a token for another audience logged in")
-	// With a token: sealing does not take inline authentication and would be refused for that alone.
+	// With a token: sealing does not take inline authentication and would be refused for that
+	// alone.
 	client := openbao.New(n.api, nil)
 	defer client.Close()
 	denied, err := client.Do(t.Context(), openbao.Request{
@@ -153,7 +154,8 @@ func (s *site) token(t *testing.T, n *node) string {
 	require.NoError(t, err)
 	body, err := json.Marshal(map[string]string{"role": "app", "jwt": jwt})
 	require.NoError(t, err)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.api+"/v1/auth/gitlab_rails_jwt/login", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.api+"/v1/auth/gitlab_rails_jwt/login",
+		bytes.NewReader(body))
 	require.NoError(t, err)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)
@@ -206,13 +208,15 @@ func monitored(t *testing.T) []string {
 	for _, alert := range alerts(t, "prometheusRule: {enabled: true}") {
 		names = append(names, metricNames(t, alert.Expr)...)
 	}
-	config := get[corev1.ConfigMap](t, renderOpenBao(t, "grafanaDashboard: {enabled: true}"), "ConfigMap/openbao-dashboard")
+	config := get[corev1.ConfigMap](t, renderOpenBao(t, "grafanaDashboard: {enabled: true}"),
+		"ConfigMap/openbao-dashboard")
 	return append(names, dashboardMetrics(t, parse(t, config.Data[namespace+"-openbao.json"]))...)
 }
 
 func scrape(t *testing.T, address string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/v1/sys/metrics?format=prometheus", http.NoBody)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/v1/sys/metrics?format=prometheus",
+		http.NoBody)
 	require.NoError(t, err)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)

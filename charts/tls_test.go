@@ -24,8 +24,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// tls runs OpenBao with TLS everywhere: its listener's certificate, PostgreSQL's under verify-full, and a client
-// certificate without which PostgreSQL lets nobody into this database.
+// tls runs OpenBao with TLS everywhere: its listener's certificate, PostgreSQL's under verify-full,
+// and a client certificate without which PostgreSQL lets nobody into this database.
 func (s *site) tls(t *testing.T) {
 	const database = "tls"
 	values := s.fresh(t, database)
@@ -54,7 +54,10 @@ func (s *site) tls(t *testing.T) {
 	n.api = strings.Replace(n.api, "http://", "https://", 1)
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(ca.pem))
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig:   &tls.Config{RootCAs: roots},
+		DisableKeepAlives: true,
+	}}
 	require.Eventually(t, func() bool {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.api+"/v1/sys/health", http.NoBody)
 		require.NoError(t, err)
@@ -66,13 +69,15 @@ func (s *site) tls(t *testing.T) {
 		return answer.StatusCode == http.StatusOK
 	}, startTime, pollEvery, n.log())
 
-	// An upgrade that switches TLS off again asks in plain text those that still serve TLS, and must not start a server beside them.
+	// An upgrade that switches TLS off again asks in plain text those that still serve TLS, and
+	// must not start a server beside them.
 	out, err = s.bootstrap(t, plain, strings.Replace(n.api, "https://", "http://", 1))
 	require.NoError(t, err, out)
 	require.Contains(t, out, "already initialised, an active server answers")
 }
 
-// requireTLS turns TLS on in the running PostgreSQL, which writes the files itself: its key must be its own user's.
+// requireTLS turns TLS on in the running PostgreSQL, which writes the files itself: its key must be
+// its own user's.
 func (s *site) requireTLS(t *testing.T, database, server string, ca []byte) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.database.String())
@@ -91,7 +96,10 @@ func (s *site) requireTLS(t *testing.T, database, server string, ca []byte) {
 	put("root.crt", ca)
 	put("pg_hba.conf", []byte("hostssl "+database+" all 127.0.0.1/32 scram-sha-256 clientcert=verify-full\n"+
 		"hostnossl "+database+" all 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 scram-sha-256"))
-	for _, statement := range []string{"ALTER SYSTEM SET ssl_ca_file = 'root.crt'", "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()"} {
+	for _, statement := range []string{
+		"ALTER SYSTEM SET ssl_ca_file = 'root.crt'", "ALTER SYSTEM SET ssl = on",
+		"SELECT pg_reload_conf()",
+	} {
 		_, err := conn.Exec(t.Context(), statement)
 		require.NoError(t, err, statement)
 	}
@@ -102,7 +110,8 @@ func (s *site) requireTLS(t *testing.T, database, server string, ca []byte) {
 	}, startTime, pollEvery, "PostgreSQL has not reloaded")
 }
 
-// serverKeepalive connects as OpenBao does and asks PostgreSQL for its end's setting, which the chart says to use.
+// serverKeepalive connects as OpenBao does and asks PostgreSQL for its end's setting, which the
+// chart says to use.
 func (s *site) serverKeepalive(t *testing.T, values, want string) {
 	t.Helper()
 	out, err := render(t, "openbao", release, values, cloudNative)
@@ -147,7 +156,8 @@ func (a *authority) issue(t *testing.T, dir, name string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotAfter:    time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}

@@ -1,13 +1,15 @@
 package charts_test
 
-// change is another value than the default, in YAML. With a refusal the chart has to refuse it in these words.
+// change is another value than the default, in YAML. With a refusal the chart has to refuse it in
+// these words.
 type change struct{ to, refusal string }
 
 // trial is what it takes to try each value of a chart alone.
 type trial struct {
 	base string // values file that the chart needs in any case; empty: none
-	// needed are values without which the keys under a prefix can have no effect. A prefix that ends in a dot is a feature
-	// that is off by default; its own switch, "enabled", is tried without them.
+	// needed are values without which the keys under a prefix can have no effect. A prefix that
+	// ends in a dot is a feature that is off by default; its own switch, "enabled", is tried
+	// without them.
 	needed map[string]string
 	// changes are for keys where flipping, counting or renaming would not be valid.
 	changes map[string]change

@@ -11,30 +11,84 @@ func TestBadValues(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, chart, values, want string }{
 		{"unknown key", "openbao", `config: {storage: {postgresql: {maxParalel: 3}}}`, "maxParalel"},
-		{"table is a name, not a switch", "openbao", `config: {storage: {postgresql: {table: true}}}`, "/config/storage/postgresql/table"},
-		{"no connections", "openbao", `config: {storage: {postgresql: {maxParallel: 0}}}`, "/config/storage/postgresql/maxParallel"},
-		{"unknown sslmode", "openbao", `config: {storage: {postgresql: {connection: {sslMode: on}}}}`, "/config/storage/postgresql/connection/sslMode"},
-		{"verify-full without a CA", "openbao", `config: {storage: {postgresql: {connection: {sslMode: verify-full}}}}`, "needs sslRootCert"},
-		{"no issuer", "openbao", `config: {initialize: {oidcDiscoveryUrl: ""}}`, "config.initialize.oidcDiscoveryUrl is required"},
-		{"no audience", "openbao", `config: {initialize: {boundAudiences: []}}`, "config.initialize.boundAudiences is required"},
-		{"http audit without an address", "openbao", `config: {audit: {http: {enabled: true}}}`, "config.audit.http.streamingUri is required"},
+		{
+			"table is a name, not a switch", "openbao", `config: {storage: {postgresql: {table: true}}}`,
+			"/config/storage/postgresql/table",
+		},
+		{
+			"no connections", "openbao", `config: {storage: {postgresql: {maxParallel: 0}}}`,
+			"/config/storage/postgresql/maxParallel",
+		},
+		{
+			"unknown sslmode", "openbao", `config: {storage: {postgresql: {connection: {sslMode: on}}}}`,
+			"/config/storage/postgresql/connection/sslMode",
+		},
+		{
+			"verify-full without a CA", "openbao", `config: {storage: {postgresql: {connection: {sslMode: verify-full}}}}`,
+			"needs sslRootCert",
+		},
+		{
+			"no issuer", "openbao", `config: {initialize: {oidcDiscoveryUrl: ""}}`,
+			"config.initialize.oidcDiscoveryUrl is required",
+		},
+		{
+			"no audience", "openbao", `config: {initialize: {boundAudiences: []}}`,
+			"config.initialize.boundAudiences is required",
+		},
+		{
+			"http audit without an address", "openbao", `config: {audit: {http: {enabled: true}}}`,
+			"config.audit.http.streamingUri is required",
+		},
 		{"TLS without a certificate", "openbao", `config: {tlsDisable: false}`, "tlsSecretName is required"},
-		{"previous key without its Secret", "openbao", `config: {unseal: {static: {previousKeyId: old}}}`, "previousKeySecret is required"},
+		{
+			"previous key without its Secret", "openbao", `config: {unseal: {static: {previousKeyId: old}}}`,
+			"previousKeySecret is required",
+		},
 		{"volumes that are no list", "openbao", `extraVolumes: "a: b"`, "extraVolumes has to be a YAML list"},
-		{"nobody provides the unseal key", "openbao", `staticUnsealSecret: {generate: false}`, "config.unseal.static: no key"},
-		{"nobody provides the audit token", "openbao", `{openbaoVersion: 2.5.0, httpAuditSecret: {generate: false}, config: {audit: {http: {enabled: true, streamingUri: "http://w"}}}}`, "config.audit.http: no token"},
-		{"http audit that the version does not have", "openbao", `config: {audit: {http: {enabled: true, streamingUri: "http://w"}}}`, "2.4.0 has no http audit device"},
-		{"metrics alone, which the version cannot do", "openbao", `config: {metricsListener: {metricsOnly: true}}`, "needs OpenBao 2.5.0: 2.4.0 would serve the whole API"},
-		{"keepalives that the driver cannot set", "openbao", `config: {storage: {postgresql: {connection: {keepalivesIdle: 60}}}}`, "parameters.tcp_keepalives_idle"},
-		{"a rollout that replaces nothing", "openbao", `strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 0%}}`, "no pod could ever be replaced"},
-		{"a rollout that stops every pod", "openbao", `strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 2}}`, "a rollout would stop them all"},
-		{"passthrough of no TLS", "openbao", `ingress: {enabled: true, sslPassthroughNginx: true}`, "needs config.tlsDisable: false"},
+		{
+			"nobody provides the unseal key", "openbao", `staticUnsealSecret: {generate: false}`,
+			"config.unseal.static: no key",
+		},
+		{
+			"nobody provides the audit token", "openbao",
+			`{openbaoVersion: 2.5.0, httpAuditSecret: {generate: false}, config: {audit: {http: {enabled: true, streamingUri: "http://w"}}}}`, "config.audit.http: no token",
+		},
+		{
+			"http audit that the version does not have", "openbao",
+			`config: {audit: {http: {enabled: true, streamingUri: "http://w"}}}`, "2.4.0 has no http audit device",
+		},
+		{
+			"metrics alone, which the version cannot do", "openbao", `config: {metricsListener: {metricsOnly: true}}`,
+			"needs OpenBao 2.5.0: 2.4.0 would serve the whole API",
+		},
+		{
+			"keepalives that the driver cannot set", "openbao",
+			`config: {storage: {postgresql: {connection: {keepalivesIdle: 60}}}}`, "parameters.tcp_keepalives_idle",
+		},
+		{
+			"a rollout that replaces nothing", "openbao", `strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 0%}}`,
+			"no pod could ever be replaced",
+		},
+		{
+			"a rollout that stops every pod", "openbao", `strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 2}}`,
+			"a rollout would stop them all",
+		},
+		{
+			"passthrough of no TLS", "openbao", `ingress: {enabled: true, sslPassthroughNginx: true}`,
+			"needs config.tlsDisable: false",
+		},
 		{"tier of no row", "openbao", `sizing: {tier: 7}`, "/sizing/tier"},
-		{"filter without a sign", "openbao", `config: {telemetry: {prefixFilter: [route]}}`, "/config/telemetry/prefixFilter/0"},
+		{
+			"filter without a sign", "openbao", `config: {telemetry: {prefixFilter: [route]}}`,
+			"/config/telemetry/prefixFilter/0",
+		},
 		{"port out of range", "openbao", `serviceActive: {nodePort: 70000}`, "/serviceActive/nodePort"},
 		{"connections as text", "postgresql", `maxConnections: many`, "/maxConnections"},
 		{"root", "postgresql", `runAsUser: 0`, "/runAsUser"},
-		{"private key", "gitlab-stub", `jwks: '{"keys":[{"kid":"x","kty":"RSA","d":"AQAB"}]}'`, `key "x" holds the private member "d"`},
+		{
+			"private key", "gitlab-stub", `jwks: '{"keys":[{"kid":"x","kty":"RSA","d":"AQAB"}]}'`,
+			`key "x" holds the private member "d"`,
+		},
 		{"symmetric key", "gitlab-stub", `jwks: '{"keys":[{"kid":"x","kty":"oct","k":"AQAB"}]}'`, `private member "k"`},
 		{"no key set", "gitlab-stub", `jwks: 'no JSON'`, "mustFromJson"},
 		{"fault that no control request takes", "gitlab-stub", `faults: {audit: {delay: soon}}`, "/faults/audit/delay"},

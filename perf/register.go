@@ -1,5 +1,6 @@
-// Package perf is the k6 extension module of Steamer: the JavaScript module k6/x/openbao, which fetches secrets
-// from OpenBao as GitLab Runner does, and the output hdr, which writes latency histograms once a second.
+// Package perf is the k6 extension module of Steamer: the JavaScript module k6/x/openbao, which
+// fetches secrets from OpenBao as GitLab Runner does, and the output hdr, which writes latency
+// histograms once a second.
 //
 // Build it with plain Go (cmd/k6) or with xk6:
 //
@@ -14,7 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/openbao"
 )
 
-// k6 finds extensions by import alone, so that this is the one place where init registers something.
+// k6 finds extensions by import alone, so that this is the one place where init registers
+// something.
 func init() {
 	modules.Register("k6/x/openbao", openbao.New())
 	output.RegisterExtension("hdr", hdr.New)

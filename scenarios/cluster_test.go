@@ -231,7 +231,10 @@ func TestConfigChange(t *testing.T) {
 			roll(t, w, "two")
 			return nil
 		}, ""},
-		"helm fails": {func(*testing.T, *world, map[string]any) error { return errors.New("no such chart") }, "no such chart"},
+		"helm fails": {
+			func(*testing.T, *world, map[string]any) error { return errors.New("no such chart") },
+			"no such chart",
+		},
 		"pods stay": {func(t *testing.T, w *world, o map[string]any) error {
 			config(t, w, o)
 			template(t, w, "two")
@@ -242,7 +245,10 @@ func TestConfigChange(t *testing.T) {
 			roll(t, w, "one")
 			return nil
 		}, "Should not be: \"one\""},
-		"change is ignored": {func(t *testing.T, w *world, _ map[string]any) error { roll(t, w, "two"); return nil }, "cache_size"},
+		"change is ignored": {
+			func(t *testing.T, w *world, _ map[string]any) error { roll(t, w, "two"); return nil },
+			"cache_size",
+		},
 		"data is lost": {func(t *testing.T, w *world, o map[string]any) error {
 			config(t, w, o)
 			roll(t, w, "two")

@@ -49,7 +49,8 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-// TestScenariosCanFail tries every mutant that needs no cluster: the scenario that guards against the defect fails, and for that reason.
+// TestScenariosCanFail tries every mutant that needs no cluster: the scenario that guards against
+// the defect fails, and for that reason.
 func TestScenariosCanFail(t *testing.T) {
 	list, err := mutation.Read("..", scenarios.All())
 	require.NoError(t, err)

@@ -1,4 +1,5 @@
-// Package ci holds what is asked of the pipeline's files without GitLab and without Node.js; lint.mjs asks the rest.
+// Package ci holds what is asked of the pipeline's files without GitLab and without Node.js;
+// lint.mjs asks the rest.
 package ci
 
 import (
@@ -52,7 +53,10 @@ type job struct {
 func jobs(t *testing.T) []job {
 	t.Helper()
 	var out []job
-	for path, doc := range map[string]map[string]any{pipeline: documents(t, pipeline)[0], component: documents(t, component)[1]} {
+	for path, doc := range map[string]map[string]any{
+		pipeline:  documents(t, pipeline)[0],
+		component: documents(t, component)[1],
+	} {
 		for name, v := range doc {
 			fields, ok := v.(map[string]any)
 			if ok && !slices.Contains([]string{"workflow", "default", "variables"}, name) {
@@ -89,12 +93,17 @@ func TestJobsAreHardened(t *testing.T) {
 			require.Regexp(t, pinned, image, j.name)
 		}
 		script := strings.Join(j.lines(), "\n")
-		for _, bad := range []string{"set -x", "set -o xtrace", "CI_DEBUG", "| sh", "| bash", "--password ", "printenv", "env |"} {
+		for _, bad := range []string{
+			"set -x", "set -o xtrace", "CI_DEBUG", "| sh", "| bash", "--password ", "printenv",
+			"env |",
+		} {
 			require.NotContains(t, script, bad, "job %s", j.name)
 		}
 		require.NotContains(t, script, "$[[", "job %s: an input inside a script is code; pass it as a variable", j.name)
-		privileged := strings.Contains(strings.ToLower(stringify(j.fields["tags"])+stringify(j.fields["extends"])), "privileged") || j.fields["extends"] == ".run"
-		require.False(t, privileged && strings.Contains(script, "PASSWORD"), "job %s: no credentials in a privileged job", j.name)
+		privileged := strings.Contains(strings.ToLower(stringify(j.fields["tags"])+stringify(j.fields["extends"])),
+			"privileged") || j.fields["extends"] == ".run"
+		require.False(t, privileged && strings.Contains(script, "PASSWORD"), "job %s: no credentials in a privileged job",
+			j.name)
 		if strings.Contains(script, "PASSWORD") {
 			require.Contains(t, stringify(j.fields["rules"]), "CI_COMMIT_REF_PROTECTED", "job %s uses credentials", j.name)
 		}
@@ -147,12 +156,16 @@ func TestCommandsExist(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"lint", "test", "release", "dist", "vulncheck", "ci-lint", "generate", "calibrate", "steamer run", "steamer gate", "steamer mutants", "steamer capacity",
+		"lint", "test", "release", "dist", "vulncheck", "ci-lint", "generate", "calibrate", "steamer run", "steamer gate",
+		"steamer mutants", "steamer capacity",
 		"steamer trend",
 	} {
 		require.True(t, called[want], "no job calls %s; seen: %v", want, slices.Sorted(maps.Keys(called)))
 	}
-	for _, hidden := range []string{"perf", "e2e", "gate", "mutants", "capacity"} { // make ends with 2 whatever its recipe said: FAIL would look like INCONCLUSIVE
+	for _, hidden := range []string{
+		"perf", "e2e", "gate", "mutants",
+		"capacity",
+	} { // make ends with 2 whatever its recipe said: FAIL would look like INCONCLUSIVE
 		require.False(t, called[hidden], "a job calls make %s, which hides the exit code", hidden)
 	}
 }

@@ -22,7 +22,8 @@ func TestTrendsJob(t *testing.T) {
 	script := lines[len(lines)-1]
 	require.Contains(t, script, "bin/steamer trend")
 
-	const head, released = `{"chart": {"source": "charts/openbao"}}`, `{"chart": {"source": "scenarios/testdata/openbao-0.1.0.tgz"}}`
+	const head, released = `{"chart": {"source": "charts/openbao"}}`,
+		`{"chart": {"source": "scenarios/testdata/openbao-0.1.0.tgz"}}`
 	for name, tc := range map[string]struct {
 		files map[string]string
 		fails string // the charts at which steamer fails
@@ -39,15 +40,21 @@ func TestTrendsJob(t *testing.T) {
 			0,
 		},
 		"repeated": {
-			map[string]string{"runs/n1/result.json": head, "runs/n2/result.json": head, "history/head/20261126-020000-n1.json": head},
+			map[string]string{
+				"runs/n1/result.json": head, "runs/n2/result.json": head,
+				"history/head/20261126-020000-n1.json": head,
+			},
 			"none",
 			[]string{
-				"trend history/head --add runs/n2/result.json --output trends/head", "trend history/released --output trends/released",
+				"trend history/head --add runs/n2/result.json --output trends/head",
+				"trend history/released --output trends/released",
 			},
 			0,
 		},
 		"no run": {
-			nil, "head", []string{"trend history/head --output trends/head", "trend history/released --output trends/released"}, 3,
+			nil, "head",
+			[]string{"trend history/head --output trends/head", "trend history/released --output trends/released"},
+			3,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +69,8 @@ func TestTrendsJob(t *testing.T) {
 				put(name, text)
 			}
 			put("stub", "#!/bin/sh\necho \"$*\" >>calls\ncase \"$2\" in */"+tc.fails+") exit 3 ;; esac\n")
-			// The shell makes the program: one that this process has just written may still be open in a child of another test.
+			// The shell makes the program: one that this process has just written may still be open
+			// in a child of another test.
 			const install = "mkdir bin && cp stub bin/steamer && chmod +x bin/steamer\n"
 			cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", install+script)
 			cmd.Dir, cmd.Env = dir, append(os.Environ(), "STEAMER_HISTORY=history")

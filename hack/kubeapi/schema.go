@@ -8,8 +8,8 @@ var special = map[string]map[string]any{
 	"io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": []any{"string", "integer"}},
 }
 
-// schema turns an OpenAPI version 2 schema into a JSON schema that is as strict as the API server with
-// fieldValidation=Strict: what has properties has no others. Descriptions and merge keys go.
+// schema turns an OpenAPI version 2 schema into a JSON schema that is as strict as the API server
+// with fieldValidation=Strict: what has properties has no others. Descriptions and merge keys go.
 func schema(name string, in map[string]any) map[string]any {
 	if out := special[name]; out != nil {
 		return out

@@ -1,12 +1,12 @@
-// Command prove-judge takes the rules of docs/verdict.md out of the judge, one after the other, and wants the attacks
-// that name the rule to notice:
+// Command prove-judge takes the rules of docs/verdict.md out of the judge, one after the other, and
+// wants the attacks that name the rule to notice:
 //
 //	go run ./hack/prove-judge            # all rules, about a quarter of an hour on two cores
 //	go run ./hack/prove-judge RULE...
 //
-// The source tree is not touched: each rule is taken out in a copy of its file, which replaces the file for one build
-// (go test -overlay). Exit code 0: every rule was missed by an attack. 1: one was not. 3: an edit does not fit the
-// source.
+// The source tree is not touched: each rule is taken out in a copy of its file, which replaces the
+// file for one build (go test -overlay). Exit code 0: every rule was missed by an attack. 1: one
+// was not. 3: an edit does not fit the source.
 package main
 
 import (

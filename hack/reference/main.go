@@ -1,5 +1,6 @@
-// Command reference writes docs/reference from the code: the command line, the exit codes, the metrics, and the JSON
-// schemas of the files that users write. Run it by `go generate ./hack/reference`; it works from any directory of the tree.
+// Command reference writes docs/reference from the code: the command line, the exit codes, the
+// metrics, and the JSON schemas of the files that users write. Run it by `go generate
+// ./hack/reference`; it works from any directory of the tree.
 package main
 
 import (

@@ -57,7 +57,8 @@ func TestDocuments(t *testing.T) {
 	text, err := plan.Default(".").YAML()
 	require.NoError(t, err)
 	require.NoError(t, plans.Validate(generic(t, text)))
-	require.NoError(t, plans.Validate(generic(t, "apiVersion: steamer/v1\nkind: Plan\ntenants: 5\n")), "the rest has defaults")
+	require.NoError(t, plans.Validate(generic(t, "apiVersion: steamer/v1\nkind: Plan\ntenants: 5\n")),
+		"the rest has defaults")
 	require.Error(t, plans.Validate(generic(t, "apiVersion: steamer/v1\nkind: Plan\ntenant: 5\n")))
 	require.Error(t, plans.Validate(generic(t, "apiVersion: steamer/v1\nkind: Plan\ntopologies: [moon]\n")))
 

@@ -50,12 +50,14 @@ func commandLine(string) ([]byte, error) {
 
 // exitCodes reads the constants of package exit with their comments.
 func exitCodes(root string) ([]byte, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "harness/exit/exit.go"), nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "harness/exit/exit.go"), nil,
+		parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	b.WriteString("# Exit codes\n\n" + written + "\nEvery command of `steamer` ends with one of these.\n\n| code | name | meaning |\n|---|---|---|\n")
+	b.WriteString("# Exit codes\n\n" + written +
+		"\nEvery command of `steamer` ends with one of these.\n\n| code | name | meaning |\n|---|---|---|\n")
 	rows := 0
 	for _, d := range file.Decls {
 		decl, ok := d.(*ast.GenDecl)
@@ -85,7 +87,8 @@ func exitCodes(root string) ([]byte, error) {
 // metrics lists what an objective can bound and what a run exports.
 func metrics(string) ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteString("# Metrics\n\n" + written + "\n## Of an objective\n\nWhat `metric` of a limit in `perf/slo.yaml` can name. A share is written as a number from 0 to 1.\n\n" +
+	b.WriteString("# Metrics\n\n" + written +
+		"\n## Of an objective\n\nWhat `metric` of a limit in `perf/slo.yaml` can name. A share is written as a number from 0 to 1.\n\n" +
 		"| metric | is | unit |\n|---|---|---|\n")
 	for _, name := range judge.Metrics() {
 		title, unit := judge.Describe(name)

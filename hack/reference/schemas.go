@@ -11,6 +11,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/document/schemadoc"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/load"
@@ -36,7 +37,8 @@ func sloSchema(root string) ([]byte, error) {
 	return schemaFile{
 		file: "slo.schema.json", title: "Steamer objectives", of: "harness/judge", value: &judge.SLO{},
 		enums: map[field][]string{
-			{"SLO", "apiVersion"}: {result.APIVersion}, {"SLO", "kind"}: {"SLO"}, {"Limit", "metric"}: judge.Metrics(), {"Limit", "op"}: {"<=", ">="},
+			{"SLO", "apiVersion"}: {result.APIVersion}, {"SLO", "kind"}: {"SLO"}, {"Limit", "metric"}: judge.Metrics(),
+			{"Limit", "op"}:       {"<=", ">="},
 			{"Entry", "topology"}: append(judge.Topologies(), judge.Any), {"Entry", "mode"}: load.ProfileModes(),
 		},
 		optional: []field{{"SLO", "name"}, {"SLO", "environmentLatency"}, {"Reference", "investigate"}},
@@ -46,7 +48,10 @@ func sloSchema(root string) ([]byte, error) {
 func planSchema(root string) ([]byte, error) {
 	d := schemaFile{
 		file: "plan.schema.json", title: "Steamer plan", of: "harness/plan", value: &plan.Plan{},
-		enums: map[field][]string{{"Plan", "apiVersion"}: {result.APIVersion}, {"Plan", "kind"}: {plan.Kind}, {"Plan", "tier"}: tiers()},
+		enums: map[field][]string{
+			{"Plan", "apiVersion"}: {result.APIVersion}, {"Plan", "kind"}: {plan.Kind},
+			{"Plan", "tier"}: tiers(),
+		},
 	}
 	// What a plan file leaves out is steamer run's default.
 	for _, t := range []reflect.Type{reflect.TypeFor[plan.Plan](), reflect.TypeFor[plan.ClusterPlan]()} {
@@ -73,10 +78,17 @@ func profileSchema(root string) ([]byte, error) {
 	return schemaFile{
 		file: "profile.schema.json", title: "Steamer load profile", of: "harness/load", value: &load.Profile{},
 		enums: map[field][]string{
-			{"Profile", "apiVersion"}: {result.APIVersion}, {"Profile", "kind"}: {"Profile"}, {"Profile", "mode"}: load.ProfileModes(),
+			{"Profile", "apiVersion"}: {result.APIVersion}, {"Profile", "kind"}: {"Profile"},
+			{"Profile", "mode"}:   load.ProfileModes(),
 			{"Tenants", "choice"}: load.Choices(), {"JobTokens", "algorithm"}: load.Algorithms(),
 		},
-		optional: []field{{"Profile", "description"}, {"Profile", "duration"}, {"Profile", "warmup"}, {"Profile", "connections"}, {"Connections", "reuse"}},
+		optional: []field{
+			{"Profile", "description"},
+			{"Profile", "duration"},
+			{"Profile", "warmup"},
+			{"Profile", "connections"},
+			{"Connections", "reuse"},
+		},
 	}.generate(root)
 }
 
@@ -94,11 +106,18 @@ func (d schemaFile) generate(root string) ([]byte, error) {
 		if t != reflect.TypeFor[document.Duration]() {
 			return nil
 		}
-		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`, Examples: []any{"15s", "1m30s"}}
+		return &jsonschema.Schema{
+			Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`,
+			Examples: []any{"15s", "1m30s"},
+		}
 	}}
-	if err := within(root, func() error { return r.AddGoComments(module, d.of, jsonschema.WithFullComment()) }); err != nil {
+	if err := within(root, func() error {
+		return r.AddGoComments(module, d.of,
+			jsonschema.WithFullComment())
+	}); err != nil {
 		return nil, err
 	}
+	schemadoc.Unwrap(r.CommentMap)
 	s := r.Reflect(d.value)
 	s.ID, s.Title = jsonschema.ID("https://"+module+"/-/raw/main/docs/reference/"+d.file), d.title+", "+result.APIVersion
 	for f, values := range d.enums {
@@ -140,7 +159,8 @@ func (f field) find(s *jsonschema.Schema) (*jsonschema.Schema, error) {
 	return nil, fmt.Errorf("there is no field %s.%s any more", f.def, f.property)
 }
 
-// within runs do in the directory root, because the reflector takes package paths only relative to the working directory.
+// within runs do in the directory root, because the reflector takes package paths only relative to
+// the working directory.
 func within(root string, do func() error) (err error) {
 	old, err := os.Getwd()
 	if err != nil {

@@ -1,4 +1,5 @@
-// Command scenarios writes docs/scenarios.md from the registry of scenarios. Run it by `go generate ./scenarios`.
+// Command scenarios writes docs/scenarios.md from the registry of scenarios. Run it by `go generate
+// ./scenarios`.
 package main
 
 import (
@@ -21,10 +22,12 @@ func main() {
 	}
 }
 
-// render lists scenarios by group, and says what a group's scenarios protect once for all that share it.
+// render lists scenarios by group, and says what a group's scenarios protect once for all that
+// share it.
 func render(list []scenario.Scenario) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Scenarios\n\nWritten by `go generate ./scenarios`; a test fails when it is stale. %d scenarios.\n", len(list))
+	fmt.Fprintf(&b, "# Scenarios\n\nWritten by `go generate ./scenarios`; a test fails when it is stale. %d scenarios.\n",
+		len(list))
 	group, shared := "", ""
 	for _, s := range list {
 		if name, _, _ := strings.Cut(s.ID, "/"); name != group {
@@ -44,7 +47,8 @@ func render(list []scenario.Scenario) string {
 		for _, f := range s.Features {
 			needs = append(needs, string(f))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.ID, strings.ReplaceAll(s.Title, "|", `\|`), s.Kind, cost, strings.Join(needs, ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.ID, strings.ReplaceAll(s.Title, "|", `\|`), s.Kind, cost,
+			strings.Join(needs, ", "))
 	}
 	return b.String()
 }

@@ -61,7 +61,8 @@ func main() {
 		}
 		for i := range r.Topologies {
 			if l := r.Topologies[i].Load; l != nil {
-				fmt.Fprintf(w, "%s\tk6 MiB, %s\t%.0f\t300\t%.2f\t\n", r.Run.ID, r.Topologies[i].Name, l.Generator.MaxRSSMiB, l.Generator.MaxRSSMiB/300)
+				fmt.Fprintf(w, "%s\tk6 MiB, %s\t%.0f\t300\t%.2f\t\n", r.Run.ID, r.Topologies[i].Name, l.Generator.MaxRSSMiB,
+					l.Generator.MaxRSSMiB/300)
 			}
 		}
 	}

@@ -75,7 +75,8 @@ func TestJudge(t *testing.T) {
 	require.Equal(t, 20, c.Same.Of)
 	require.LessOrEqual(t, c.Same.Events, 1)
 	require.Equal(t, 20*relabellings, c.Relabelled.Of)
-	// The promise of the design: at most alpha without a margin, whatever the data. 1000 relabellings of 20 comparisons.
+	// The promise of the design: at most alpha without a margin, whatever the data. 1000
+	// relabellings of 20 comparisons.
 	require.LessOrEqual(t, float64(c.RelabelledZero.Events)/float64(c.RelabelledZero.Of), 0.07)
 	require.Positive(t, c.RelabelledZero.Events, "and it can be seen to alarm")
 	require.Len(t, c.Found, 1)
@@ -99,7 +100,8 @@ func TestJudge(t *testing.T) {
 			colours[color.RGBAModel.Convert(picture.At(x, y))] = true
 		}
 	}
-	require.True(t, colours[verdictColours[0].colour] && colours[verdictColours[2].colour], "comparisons without a verdict and FAILs are drawn")
+	require.True(t, colours[verdictColours[0].colour] && colours[verdictColours[2].colour],
+		"comparisons without a verdict and FAILs are drawn")
 	drawn, err := WritePlot(t.TempDir(), nil)
 	require.NoError(t, err)
 	require.False(t, drawn)
@@ -133,7 +135,12 @@ func TestBadInput(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.json"), []byte("{"), 0o644))
 	_, err = Read(dir)
 	require.ErrorContains(t, err, "not a complete JSON document")
-	for _, bad := range []Plan{{Same: 0}, {Same: 1, Each: -1}, {Same: 1, Effects: []float64{0}}, {Same: 1, Effects: []float64{math.NaN()}}} {
+	for _, bad := range []Plan{
+		{Same: 0},
+		{Same: 1, Each: -1},
+		{Same: 1, Effects: []float64{0}},
+		{Same: 1, Effects: []float64{math.NaN()}},
+	} {
 		require.Equal(t, exit.Invalid, exit.CodeOf(bad.Check()))
 	}
 	require.NoError(t, Plan{Same: 1, Effects: []float64{0.05}, Each: 1}.Check())
@@ -151,7 +158,10 @@ func TestRunStopsAtAnError(t *testing.T) {
 	err := Runner{B: noArm{}, Log: func(string) {}}.Run(t.Context(), Plan{Same: 1})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	for _, plan := range []Plan{{Same: 1}, {Same: 1, Limits: []float64{0.5}, Each: 1}} {
-		err = Runner{B: willing{}, Log: func(string) {}, Begin: func(int) (*compare.Comparison, error) { return nil, io.EOF }}.Run(t.Context(), plan)
+		err = Runner{B: willing{}, Log: func(string) {}, Begin: func(int) (*compare.Comparison, error) {
+			return nil,
+				io.EOF
+		}}.Run(t.Context(), plan)
 		require.ErrorIs(t, err, io.EOF, "before there is a median, none of it is added")
 	}
 	err = Runner{B: noArm{}}.Run(t.Context(), Plan{Same: 1, Limits: []float64{0.5}, Each: 1})

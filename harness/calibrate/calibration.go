@@ -26,8 +26,8 @@ type Calibration struct {
 	Runs       []Run          `json:"runs"`
 	// Same is comparisons of a system with itself; the alarms are FAILs.
 	Same Rate `json:"same"`
-	// Relabelled is the same comparisons with A and B of each pair exchanged by chance, many times each: at the margin,
-	// and with a margin of 0, where the design promises at most alpha.
+	// Relabelled is the same comparisons with A and B of each pair exchanged by chance, many times
+	// each: at the margin, and with a margin of 0, where the design promises at most alpha.
 	Relabelled     Rate        `json:"relabelled"`
 	RelabelledZero Rate        `json:"relabelledZero"`
 	Found          []Detection `json:"found"`
@@ -84,9 +84,13 @@ type Metric struct {
 // relabellings of every comparison.
 const relabellings = 50
 
-// Judge derives a calibration from comparisons whose B differs from A by a delay or a CPU limit at most.
+// Judge derives a calibration from comparisons whose B differs from A by a delay or a CPU limit at
+// most.
 func Judge(list []*compare.Comparison) *Calibration {
-	c := &Calibration{APIVersion: result.APIVersion, Kind: Kind, Made: time.Now().UTC(), Runs: []Run{}, Found: []Detection{}, Metrics: []Metric{}}
+	c := &Calibration{
+		APIVersion: result.APIVersion, Kind: Kind, Made: time.Now().UTC(), Runs: []Run{},
+		Found: []Detection{}, Metrics: []Metric{},
+	}
 	if len(list) == 0 {
 		return c
 	}
@@ -131,7 +135,8 @@ func Judge(list []*compare.Comparison) *Calibration {
 func describe(doc *compare.Comparison) Run {
 	compare.Judge(doc, nil)
 	r := Run{
-		ID: doc.ID, Injected: doc.B.Injected, CPUs: doc.B.CPUs, Delay: doc.B.Delay, Verdict: doc.Verdict, Pairs: len(doc.Pairs),
+		ID: doc.ID, Injected: doc.B.Injected, CPUs: doc.B.CPUs, Delay: doc.B.Delay, Verdict: doc.Verdict,
+		Pairs:   len(doc.Pairs),
 		Seconds: doc.Finished.Sub(doc.Started).Seconds(), Reason: doc.Reasons[0],
 	}
 	for _, m := range doc.Metrics {
@@ -140,8 +145,8 @@ func describe(doc *compare.Comparison) Run {
 	return r
 }
 
-// relabelled exchanges A and B of each pair by chance and counts alarms. Since a
-// comparison of a system with itself has no A and B but by name, every exchange is as likely as what was seen.
+// relabelled exchanges A and B of each pair by chance and counts alarms. Since a comparison of a
+// system with itself has no A and B but by name, every exchange is as likely as what was seen.
 func relabelled(same []*compare.Comparison, zero bool) Rate {
 	rng := rand.New(rand.NewPCG(1, uint64(len(same))))
 	alarms, of := 0, 0
@@ -192,14 +197,16 @@ func noise(same []*compare.Comparison) []Metric {
 			continue
 		}
 		d := same[0].Design
-		last := stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}.Level((d.MaxPairs-1)/d.LookEvery*d.LookEvery, d.MaxPairs, true)
+		last := stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}.Level((d.MaxPairs-1)/d.LookEvery*d.LookEvery,
+			d.MaxPairs, true)
 		m.SD, m.CV = stats.Median(sd), stats.Median(cv)
 		m.Noise = string(stats.NoiseOf(m.CV))
 		m.MDE = stats.DetectableEffect(m.SD, d.MaxPairs, last, stats.DefaultPower)
 		if math.IsInf(m.MDE, 0) {
 			m.MDE = math.MaxFloat64
 		}
-		m.Quarantine = m.Gate && margin > 0 && m.MDE > margin // nothing shows 0 %, and who asks for it wants to know of anything that is seen
+		m.Quarantine = m.Gate && margin > 0 &&
+			m.MDE > margin // nothing shows 0 %, and who asks for it wants to know of anything that is seen
 		out = append(out, m)
 	}
 	return out

@@ -16,8 +16,8 @@ import (
 // CampaignKind is the value of Campaign.Kind.
 const CampaignKind = "Campaign"
 
-// Campaign is what a calibration measured, in the smallest form from which it can be judged again: of every slice the metrics that decide, and what
-// went wrong. It is meant to be kept.
+// Campaign is what a calibration measured, in the smallest form from which it can be judged again:
+// of every slice the metrics that decide, and what went wrong. It is meant to be kept.
 type Campaign struct {
 	APIVersion  string         `json:"apiVersion"` // result.APIVersion
 	Kind        string         `json:"kind"`
@@ -28,7 +28,8 @@ type Campaign struct {
 	Comparisons []Measured     `json:"comparisons"`
 }
 
-// Measured is one comparison of a campaign. Lists have an entry for each pair, in the order in which they were driven.
+// Measured is one comparison of a campaign. Lists have an entry for each pair, in the order in
+// which they were driven.
 type Measured struct {
 	ID       string               `json:"id"`
 	Started  time.Time            `json:"started"`
@@ -58,17 +59,20 @@ func (o OddSlice) empty() bool {
 // none stands for a metric that a slice has no value of; real ones are not negative.
 const none = -1
 
-// NewCampaign puts comparisons of one design, of which there is at least one, into their smallest form.
+// NewCampaign puts comparisons of one design, of which there is at least one, into their smallest
+// form.
 func NewCampaign(list []*compare.Comparison) *Campaign {
 	first := list[0]
 	c := &Campaign{
-		APIVersion: result.APIVersion, Kind: CampaignKind, Reproduce: first.Reproduce, Steamer: first.Steamer, Host: first.Host,
+		APIVersion: result.APIVersion, Kind: CampaignKind, Reproduce: first.Reproduce, Steamer: first.Steamer,
+		Host:   first.Host,
 		Design: first.Design, Comparisons: []Measured{},
 	}
 	for _, doc := range list {
 		m := Measured{
-			ID: doc.ID, Started: doc.Started, Seconds: round(doc.Finished.Sub(doc.Started).Seconds()), Injected: doc.B.Injected, Delay: doc.B.Delay,
-			CPUs: doc.B.CPUs, BA: []int{}, A: map[string][]float64{}, B: map[string][]float64{}, Odd: map[string]OddSlice{},
+			ID: doc.ID, Started: doc.Started, Seconds: round(doc.Finished.Sub(doc.Started).Seconds()), Injected: doc.B.Injected,
+			Delay: doc.B.Delay,
+			CPUs:  doc.B.CPUs, BA: []int{}, A: map[string][]float64{}, B: map[string][]float64{}, Odd: map[string]OddSlice{},
 		}
 		for i, p := range doc.Pairs {
 			if p.Order == "BA" {
@@ -116,11 +120,15 @@ func (c *Campaign) Restore() []*compare.Comparison {
 	var list []*compare.Comparison
 	for _, m := range c.Comparisons {
 		doc := compare.New(m.ID, c.Design)
-		doc.Started, doc.Finished, doc.Partial = m.Started, m.Started.Add(time.Duration(m.Seconds*float64(time.Second))), false
+		doc.Started, doc.Finished, doc.Partial = m.Started, m.Started.Add(time.Duration(m.Seconds*float64(time.Second))),
+			false
 		doc.Reproduce, doc.Steamer, doc.Host = c.Reproduce, c.Steamer, c.Host
 		doc.B.Injected, doc.B.Delay, doc.B.CPUs = m.Injected, m.Delay, m.CPUs
 		for i := range m.pairs() {
-			doc.Pairs = append(doc.Pairs, compare.Pair{Order: "AB", A: m.slice(compare.A, i, m.A), B: m.slice(compare.B, i, m.B)})
+			doc.Pairs = append(doc.Pairs, compare.Pair{
+				Order: "AB", A: m.slice(compare.A, i, m.A),
+				B: m.slice(compare.B, i, m.B),
+			})
 		}
 		for _, i := range m.BA {
 			doc.Pairs[i].Order = "BA"
@@ -142,7 +150,8 @@ func (m *Measured) pairs() int {
 func (m *Measured) slice(arm string, i int, values map[string][]float64) compare.Slice {
 	odd := m.Odd[arm+strconv.Itoa(i)]
 	s := compare.Slice{
-		Values: map[string]float64{}, Failed: odd.Failed, Wrong: odd.Wrong, Invalid: odd.Invalid, Overload: odd.Overload, Thin: odd.Thin,
+		Values: map[string]float64{}, Failed: odd.Failed, Wrong: odd.Wrong, Invalid: odd.Invalid, Overload: odd.Overload,
+		Thin: odd.Thin,
 	}
 	for name, list := range values {
 		if list[i] != none {
@@ -202,7 +211,8 @@ func (c *Campaign) check() error {
 			}
 			for name, values := range side {
 				if len(values) != n || n > c.Design.MaxPairs {
-					return fmt.Errorf("%s: %d values of %s, %d pairs, planned were at most %d", m.ID, len(values), name, n, c.Design.MaxPairs)
+					return fmt.Errorf("%s: %d values of %s, %d pairs, planned were at most %d", m.ID, len(values), name, n,
+						c.Design.MaxPairs)
 				}
 				for _, v := range values {
 					if !(v >= 0) && v != none || math.IsInf(v, 0) {

@@ -20,8 +20,8 @@ import (
 )
 
 // Read reads the comparisons of a directory, *.json but calibration.json and campaign.json, in the
-// order of their names, or those of a campaign's file. Errors are of code exit.Invalid: none there, one that
-// cannot be read, or two of different designs, whose rates must not be mixed.
+// order of their names, or those of a campaign's file. Errors are of code exit.Invalid: none there,
+// one that cannot be read, or two of different designs, whose rates must not be mixed.
 func Read(dir string) ([]*compare.Comparison, error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		data, err := os.ReadFile(dir)
@@ -49,7 +49,8 @@ func Read(dir string) ([]*compare.Comparison, error) {
 			return nil, err
 		}
 		if len(list) > 0 && !sameDesign(list[0].Design, doc.Design) {
-			return nil, exit.Invalidf(name, "keep calibrations of different designs in directories of their own", "its design differs from that of %s", names[0])
+			return nil, exit.Invalidf(name, "keep calibrations of different designs in directories of their own",
+				"its design differs from that of %s", names[0])
 		}
 		list = append(list, doc)
 	}
@@ -66,13 +67,15 @@ func sameDesign(a, b compare.Design) bool {
 	return string(x) == string(y)
 }
 
-// File and CampaignFile are the names of a calibration and of what it rests on, beside its comparisons.
+// File and CampaignFile are the names of a calibration and of what it rests on, beside its
+// comparisons.
 const (
 	File         = "calibration.json"
 	CampaignFile = "campaign.json"
 )
 
-// Write writes the calibration into dir, the comparisons it was made from in their smallest form, and a picture of them.
+// Write writes the calibration into dir, the comparisons it was made from in their smallest form,
+// and a picture of them.
 func Write(dir string, c *Calibration, list []*compare.Comparison) error {
 	data, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
@@ -99,7 +102,8 @@ func (c *Calibration) Quarantine(now time.Time, last time.Duration) ([]byte, err
 		if m.Quarantine {
 			q.Metrics = append(q.Metrics, compare.Quarantined{
 				Metric: m.Name, Since: now.UTC(), Expires: now.Add(last).UTC(),
-				Reason: fmt.Sprintf("%d pairs could not have shown less than %.1f %%, calibrated in %d comparisons", c.Design.MaxPairs, 100*m.MDE, c.Same.Of),
+				Reason: fmt.Sprintf("%d pairs could not have shown less than %.1f %%, calibrated in %d comparisons",
+					c.Design.MaxPairs, 100*m.MDE, c.Same.Of),
 			})
 		}
 	}
@@ -110,7 +114,8 @@ func (c *Calibration) Quarantine(now time.Time, last time.Duration) ([]byte, err
 func Text(w io.Writer, c *Calibration) error {
 	var b strings.Builder
 	d := c.Design
-	fmt.Fprintf(&b, "%s, %g fetches/s, slices of %g s, at most %d pairs, alpha %g\n\n", d.Where, d.Rate, d.Slice, d.MaxPairs, d.Alpha)
+	fmt.Fprintf(&b, "%s, %g fetches/s, slices of %g s, at most %d pairs, alpha %g\n\n", d.Where, d.Rate, d.Slice,
+		d.MaxPairs, d.Alpha)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "what\tof\trate\tbounds (95 % each)")
 	line := func(name string, r Rate, bounds string) {

@@ -40,8 +40,9 @@ type estimate struct {
 	verdict       result.Verdict
 }
 
-// WritePlot draws B/A of the first gate metric with its interval for every comparison, beside those to whose B the same was done and in the order of
-// the estimates, as PlotFile into dir. Where no comparison has an interval it draws nothing and returns false.
+// WritePlot draws B/A of the first gate metric with its interval for every comparison, beside those
+// to whose B the same was done and in the order of the estimates, as PlotFile into dir. Where no
+// comparison has an interval it draws nothing and returns false.
 func WritePlot(dir string, list []*compare.Comparison) (bool, error) {
 	groups := map[treatment][]estimate{}
 	var gate compare.Metric

@@ -43,7 +43,8 @@ func campaignDesign(t *testing.T) compare.Design {
 	return d
 }
 
-// residuals are the log-ratios of the median in 10 recorded pairs of a system with itself, 5 s a slice at 60 fetches/s on two crowded cores, less their mean.
+// residuals are the log-ratios of the median in 10 recorded pairs of a system with itself, 5 s a
+// slice at 60 fetches/s on two crowded cores, less their mean.
 func residuals() []float64 {
 	recorded := []float64{0.13, -0.022, 0.138, 0.017, -0.012, -0.032, 0.005, -0.14, 0.113, 0.092}
 	mean := 0.0
@@ -56,8 +57,9 @@ func residuals() []float64 {
 	return recorded
 }
 
-// TestCampaignPower simulates the campaign: with a standard deviation of 7 % of a pair's log-ratio, noise shaped as it was recorded or normal, 10 pairs
-// find 10 % in at least 17 of 20 comparisons and 20 % in practically all, and alarm no more often than α/3.
+// TestCampaignPower simulates the campaign: with a standard deviation of 7 % of a pair's log-ratio,
+// noise shaped as it was recorded or normal, 10 pairs find 10 % in at least 17 of 20 comparisons
+// and 20 % in practically all, and alarm no more often than α/3.
 func TestCampaignPower(t *testing.T) {
 	t.Parallel()
 	const sd, runs = 0.07, 400
@@ -95,7 +97,8 @@ func TestCampaignPower(t *testing.T) {
 	}
 }
 
-// TestKeptCampaigns judges again what campaigns measured. One of the size of make calibrate has to keep what docs/method.md promises.
+// TestKeptCampaigns judges again what campaigns measured. One of the size of make calibrate has to
+// keep what docs/method.md promises.
 func TestKeptCampaigns(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/campaign-*.json")

@@ -31,11 +31,13 @@ type Runner struct {
 	Log    func(string)
 }
 
-// Run makes the comparisons of a plan that are not done: first those of the system with itself, whose median latency the delays are
-// measured by, then the others. What was made before an error stays kept.
+// Run makes the comparisons of a plan that are not done: first those of the system with itself,
+// whose median latency the delays are measured by, then the others. What was made before an error
+// stays kept.
 func (r Runner) Run(ctx context.Context, p Plan) error {
 	if _, can := r.B.(Limiter); len(p.Limits) > 0 && !can {
-		return exit.Invalidf("--cpu-limit", "add --local", "only processes of this machine can be limited from one comparison to the next")
+		return exit.Invalidf("--cpu-limit", "add --local",
+			"only processes of this machine can be limited from one comparison to the next")
 	}
 	var medians []float64
 	treatments := p.treatments()
@@ -43,7 +45,8 @@ func (r Runner) Run(ctx context.Context, p Plan) error {
 		number := i + 1
 		median := stats.Median(medians)
 		if t.Effect > 0 && !(median > 0) {
-			return exit.Environmentf("the system with itself", "see the reasons of the comparisons", "no median latency was measured, so there is nothing to add a share of")
+			return exit.Environmentf("the system with itself", "see the reasons of the comparisons",
+				"no median latency was measured, so there is nothing to add a share of")
 		}
 		doc := r.Done[number]
 		if doc == nil {

@@ -1,6 +1,6 @@
-// Package capacity finds the highest rate of fetches at which an environment still holds its objectives: it brackets it by
-// doubling, narrows it by bisection with short runs, and confirms the candidate with several longer ones. It says what was
-// saturated beyond it, and why it thinks so.
+// Package capacity finds the highest rate of fetches at which an environment still holds its
+// objectives: it brackets it by doubling, narrows it by bisection with short runs, and confirms the
+// candidate with several longer ones. It says what was saturated beyond it, and why it thinks so.
 package capacity
 
 import (
@@ -18,8 +18,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Driver drives load at one environment. Drive runs one job to its end and returns what it saw, also beside an error where
-// something was measured. An error ends the search.
+// Driver drives load at one environment. Drive runs one job to its end and returns what it saw,
+// also beside an error where something was measured. An error ends the search.
 type Driver interface {
 	Drive(ctx context.Context, job Job) (Observation, error)
 }
@@ -31,14 +31,16 @@ type Job struct {
 	Rate    float64 // fetches per second
 }
 
-// Observation is what one run showed: a topology with its load, and the use of the connection pool where that could be watched.
+// Observation is what one run showed: a topology with its load, and the use of the connection pool
+// where that could be watched.
 type Observation struct {
 	Topology result.Topology
 	Pool     *lab.PoolUse
-	// Others is how many cores everything on the host but OpenBao, PostgreSQL and the generator used on the mean, Kubernetes included; nil where nobody
-	// watched the host.
+	// Others is how many cores everything on the host but OpenBao, PostgreSQL and the generator
+	// used on the mean, Kubernetes included; nil where nobody watched the host.
 	Others *float64
-	// Strangers is how many of those had nothing to do with the environment; nil where that is not known.
+	// Strangers is how many of those had nothing to do with the environment; nil where that is not
+	// known.
 	Strangers *float64
 }
 
@@ -60,8 +62,8 @@ type Options struct {
 	Progress      func(Point) // after each run; may be nil
 }
 
-// Default returns the options that the command starts with: 10 s runs after 3 s of warm-up narrow the bracket to 10 %, and three
-// runs of 30 s confirm it.
+// Default returns the options that the command starts with: 10 s runs after 3 s of warm-up narrow
+// the bracket to 10 %, and three runs of 30 s confirm it.
 func Default() Options {
 	return Options{
 		Mode: load.Inline, Tier: "150", Start: 50, Max: 12800, Resolution: 0.1,
@@ -83,7 +85,8 @@ func (o Options) Validate() error {
 	case !(o.Resolution >= 0.01 && o.Resolution <= 0.5):
 		return bad("--resolution", "use 0.01 to 0.5", "%g is out of range", o.Resolution)
 	case o.Warmup < time.Second || o.Trial < 10*time.Second || o.Confirm < o.Trial || o.Confirm > time.Hour:
-		return bad("--warmup, --trial, --confirm", "use a warm-up from 1s, trials from 10s, and confirmations no shorter, up to 1h",
+		return bad("--warmup, --trial, --confirm",
+			"use a warm-up from 1s, trials from 10s, and confirmations no shorter, up to 1h",
 			"warm-up %s, trial %s, confirmation %s", o.Warmup, o.Trial, o.Confirm)
 	case o.Confirmations < 3 || o.Confirmations > 100:
 		return bad("--confirmations", "use 3 to 100", "%d is out of range", o.Confirmations)

@@ -41,8 +41,9 @@ func options(t *testing.T) Options {
 	return o
 }
 
-// queue answers as a server with one queue would (M/M/1: the mean time is 1/(capacity-rate)), for the search to be tested on what
-// is known. change may spoil an observation; it hears how often a rate was run.
+// queue answers as a server with one queue would (M/M/1: the mean time is 1/(capacity-rate)), for
+// the search to be tested on what is known. change may spoil an observation; it hears how often a
+// rate was run.
 type queue struct {
 	capacity float64
 	change   func(rate float64, times int, o *Observation) error
@@ -64,8 +65,10 @@ func (q *queue) Drive(_ context.Context, job Job) (Observation, error) {
 	}
 	d := result.Distribution{Count: int64(achieved * seconds), Mean: mean, P50: 0.7 * mean, P95: 3 * mean, P99: 4.6 * mean}
 	l := &result.Load{
-		Mode: "inline", OfferedRate: job.Rate, AchievedRate: achieved, Start: start, WarmupSeconds: warm, MeasuredSeconds: seconds,
-		Fetches: d.Count, Intended: d, Actual: d, Generator: result.Generator{CPUShare: 0.05}, Extra: map[string]float64{},
+		Mode: "inline", OfferedRate: job.Rate, AchievedRate: achieved, Start: start, WarmupSeconds: warm,
+		MeasuredSeconds: seconds,
+		Fetches:         d.Count, Intended: d, Actual: d, Generator: result.Generator{CPUShare: 0.05},
+		Extra: map[string]float64{},
 	}
 	for i := range int(warm + seconds) {
 		phase := "measure"
@@ -78,10 +81,13 @@ func (q *queue) Drive(_ context.Context, job Job) (Observation, error) {
 		return []result.ResourceSample{{At: start}, {At: start.Add(time.Hour), CPUCores: cores, MemoryMiB: 200}}
 	}
 	o := Observation{
-		Topology: result.Topology{Name: "queue", Versions: map[string]string{"openbao": "2.4.0"}, Load: l, Resources: []result.ResourceSeries{
-			{Component: "openbao", Name: "a", CPULimit: 1, Samples: samples(achieved / q.capacity)},
-			{Component: "postgresql", Name: "b", Samples: samples(0.2)},
-		}},
+		Topology: result.Topology{
+			Name: "queue", Versions: map[string]string{"openbao": "2.4.0"}, Load: l,
+			Resources: []result.ResourceSeries{
+				{Component: "openbao", Name: "a", CPULimit: 1, Samples: samples(achieved / q.capacity)},
+				{Component: "postgresql", Name: "b", Samples: samples(0.2)},
+			},
+		},
 		Pool: &lab.PoolUse{Limit: 8, Busy: 2, Looks: 40},
 	}
 	if q.change != nil {
@@ -90,7 +96,8 @@ func (q *queue) Drive(_ context.Context, job Job) (Observation, error) {
 	return o, nil
 }
 
-// TestSearch finds the capacity of a queue: the objective of 20 ms is met up to 50/s below what it can do.
+// TestSearch finds the capacity of a queue: the objective of 20 ms is met up to 50/s below what it
+// can do.
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	for _, capacity := range []float64{80, 333, 1000, 2000} {
@@ -157,15 +164,24 @@ func TestSearchEndings(t *testing.T) {
 			}
 			return nil
 		}, result.Pass, "capacity", nil},
-		"warm only in the end": {capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 0.4) }, result.Pass, "capacity", nil},
-		"ever slower":          {capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 2.5) }, result.Fail, "not even", nil},
+		"warm only in the end": {
+			capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 0.4) },
+			result.Pass, "capacity", nil,
+		},
+		"ever slower": {
+			capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 2.5) },
+			result.Fail, "not even", nil,
+		},
 		"a crowded machine": {capacity, nil, func(_ float64, _ int, o *Observation) error {
 			others := 1.2
 			o.Others, o.Strangers = &others, &others
 			return nil
 		}, result.Inconclusive, "other processes used 1.2", nil},
-		"never breaks":         {capacity, func(o *Options) { o.Max = 400 }, nil, result.Inconclusive, "raise --max", nil},
-		"less than asked for":  {capacity, func(o *Options) { o.AtLeast = 960 }, nil, result.Fail, "below the 960/s asked for", nil},
+		"never breaks": {capacity, func(o *Options) { o.Max = 400 }, nil, result.Inconclusive, "raise --max", nil},
+		"less than asked for": {
+			capacity, func(o *Options) { o.AtLeast = 960 }, nil, result.Fail,
+			"below the 960/s asked for", nil,
+		},
 		"halves until it fits": {90, func(o *Options) { o.Start = 100 }, nil, result.Pass, "capacity", nil},
 		"no rate holds":        {10, nil, nil, result.Fail, "not even", nil},
 		"the driver fails": {capacity, nil, func(rate float64, _ int, o *Observation) error {
@@ -220,7 +236,8 @@ func TestNoCandidateHolds(t *testing.T) {
 	}}, options(t))
 	require.ErrorContains(t, err, "too restless")
 	require.Equal(t, result.Inconclusive, r.Verdict)
-	require.True(t, slices.ContainsFunc(r.Points, func(p Point) bool { return p.Rate == r.Held && p.Outcome == Held }), "%g", r.Held)
+	require.True(t, slices.ContainsFunc(r.Points, func(p Point) bool { return p.Rate == r.Held && p.Outcome == Held }),
+		"%g", r.Held)
 	require.Less(t, r.Held, r.Broken)
 }
 
@@ -247,10 +264,12 @@ func TestInterrupted(t *testing.T) {
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Options){
-		"start": func(o *Options) { o.Start = 0 }, "max": func(o *Options) { o.Max = 10 }, "nan": func(o *Options) { o.Start = math.NaN() },
+		"start": func(o *Options) { o.Start = 0 }, "max": func(o *Options) { o.Max = 10 },
+		"nan":        func(o *Options) { o.Start = math.NaN() },
 		"resolution": func(o *Options) { o.Resolution = 0 }, "trial": func(o *Options) { o.Trial = time.Second },
 		"confirm": func(o *Options) { o.Confirm = time.Second }, "confirmations": func(o *Options) { o.Confirmations = 2 },
-		"mode": func(o *Options) { o.Mode = "telepathy" }, "tier": func(o *Options) { o.Tier = "7" }, "slo": func(o *Options) { o.SLO = nil },
+		"mode": func(o *Options) { o.Mode = "telepathy" }, "tier": func(o *Options) { o.Tier = "7" },
+		"slo":      func(o *Options) { o.SLO = nil },
 		"at least": func(o *Options) { o.AtLeast = -1 },
 	} {
 		o := options(t)
@@ -262,7 +281,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestBlame: a run that broke by chance just above the capacity does not hide what limits further up.
+// TestBlame: a run that broke by chance just above the capacity does not hide what limits further
+// up.
 func TestBlame(t *testing.T) {
 	t.Parallel()
 	at := func(rate, cores float64, outcome Outcome) Point {
@@ -273,10 +293,13 @@ func TestBlame(t *testing.T) {
 		rate      float64
 		saturated bool
 	}{
-		"nothing ran":       {nil, 0, false},
-		"nothing broke":     {[]Point{at(50, 0.5, Held), at(100, 1.9, Held)}, 100, true},
-		"where it broke":    {[]Point{at(200, 2, Broken), at(100, 1.8, Broken), at(50, 1, Held)}, 100, true},
-		"further up":        {[]Point{at(400, 2, Broken), at(200, 1.9, Broken), at(200, 1.9, Disturbed), at(100, 1, Broken), at(50, 1.9, Held)}, 200, true},
+		"nothing ran":    {nil, 0, false},
+		"nothing broke":  {[]Point{at(50, 0.5, Held), at(100, 1.9, Held)}, 100, true},
+		"where it broke": {[]Point{at(200, 2, Broken), at(100, 1.8, Broken), at(50, 1, Held)}, 100, true},
+		"further up": {[]Point{
+			at(400, 2, Broken), at(200, 1.9, Broken), at(200, 1.9, Disturbed), at(100, 1, Broken),
+			at(50, 1.9, Held),
+		}, 200, true},
 		"a wait":            {[]Point{at(200, 1, Broken), at(100, 1, Broken), at(50, 1, Held)}, 100, false},
 		"disturbed is none": {[]Point{at(200, 2, Disturbed), at(100, 1, Broken), at(50, 1, Held)}, 100, false},
 	} {
@@ -297,9 +320,12 @@ func TestSaturation(t *testing.T) {
 		"cpu":       {func(p *Point) { p.OpenBao.Busiest = 0.9 }, "OpenBao's CPU"},
 		"throttled": {func(p *Point) { p.OpenBao.Throttled = 0.3 }, "OpenBao's CPU"},
 		"database":  {func(p *Point) { p.PostgreSQL.Busiest, p.PostgreSQL.Cores = 1.8, 1.8 }, "PostgreSQL's CPU"},
-		"pool":      {func(p *Point) { p.Pool = &lab.PoolUse{Limit: 5, Busy: 4.6, FullShare: 0.7, Looks: 40} }, "OpenBao's pool of database connections"},
-		"unseen":    {func(p *Point) { p.OpenBao = Component{Unknown: true, Busiest: 0.9, Limit: 1} }, ""},
-		"host":      {func(p *Point) { p.Generator = 1.5 }, "the host's CPUs"},
+		"pool": {
+			func(p *Point) { p.Pool = &lab.PoolUse{Limit: 5, Busy: 4.6, FullShare: 0.7, Looks: 40} },
+			"OpenBao's pool of database connections",
+		},
+		"unseen": {func(p *Point) { p.OpenBao = Component{Unknown: true, Busiest: 0.9, Limit: 1} }, ""},
+		"host":   {func(p *Point) { p.Generator = 1.5 }, "the host's CPUs"},
 	} {
 		p := free
 		c.change(&p)

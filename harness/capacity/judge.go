@@ -20,7 +20,8 @@ const (
 	Wrong     Outcome = "wrong"     // a fetch was answered with a wrong value
 )
 
-// Point is one run of a search. Latencies are in milliseconds from the intended start, CPU in cores while measuring.
+// Point is one run of a search. Latencies are in milliseconds from the intended start, CPU in cores
+// while measuring.
 type Point struct {
 	Phase      string       `json:"phase"` // search or confirm
 	Rate       float64      `json:"rate"`  // offered, fetches per second
@@ -50,7 +51,8 @@ type Component struct {
 	Busiest   float64 `json:"busiest"`         // cores of the busiest one
 	Throttled float64 `json:"throttled"`       // of the busiest one: share of CFS periods, 0 to 1
 	MemoryMiB float64 `json:"memoryMiB"`       // peak of the largest one
-	// Unknown is true where one of them was not observed throughout: the other fields are then of those that were.
+	// Unknown is true where one of them was not observed throughout: the other fields are then of
+	// those that were.
 	Unknown bool `json:"unknown,omitempty"`
 }
 
@@ -75,22 +77,27 @@ func (s *search) judge(o Observation, phase string, rate float64) Point {
 	judge.Judge(&r, judge.Policy{SLO: s.SLO, Validity: validity, Expect: judge.Expect{Load: true}, ByEstimate: true})
 	l := t.Load
 	p := Point{
-		Phase: phase, Rate: rate, Achieved: l.Achieved(), Seconds: l.MeasuredSeconds, Fetches: l.Fetches, Failed: l.Failed, Dropped: l.Dropped,
-		Mean: l.Intended.Mean, P50: l.Intended.P50, P95: l.Intended.P95, P99: l.Intended.P99, Pool: o.Pool, Others: o.Others,
-		OpenBao: component(&t, "openbao"), PostgreSQL: component(&t, "postgresql"), Generator: l.Generator.CPUShare * float64(s.HostCPUs),
+		Phase: phase, Rate: rate, Achieved: l.Achieved(), Seconds: l.MeasuredSeconds, Fetches: l.Fetches, Failed: l.Failed,
+		Dropped: l.Dropped,
+		Mean:    l.Intended.Mean, P50: l.Intended.P50, P95: l.Intended.P95, P99: l.Intended.P99, Pool: o.Pool,
+		Others:  o.Others,
+		OpenBao: component(&t, "openbao"), PostgreSQL: component(&t, "postgresql"),
+		Generator: l.Generator.CPUShare * float64(s.HostCPUs),
 	}
 	p.Outcome, p.Reason = outcome(r.Topologies[0].Checks)
 	if others := o.Strangers; p.Outcome == Broken && others != nil && *others > maxOthers*float64(s.HostCPUs) {
-		p.Outcome, p.Reason = Disturbed, fmt.Sprintf("other processes used %.1f of the host's %d cores; %s", *others, s.HostCPUs, p.Reason)
+		p.Outcome, p.Reason = Disturbed, fmt.Sprintf("other processes used %.1f of the host's %d cores; %s", *others,
+			s.HostCPUs, p.Reason)
 	}
 	return p
 }
 
-// maxOthers is the share of the host's CPUs that other processes may use before a rate that breaks is blamed on them.
+// maxOthers is the share of the host's CPUs that other processes may use before a rate that breaks
+// is blamed on them.
 const maxOthers = 0.25
 
-// overload are the validity conditions that a server misses which is asked for too much; the others are missed when a
-// measurement is disturbed.
+// overload are the validity conditions that a server misses which is asked for too much; the others
+// are missed when a measurement is disturbed.
 var overload = map[string]bool{ //nolint:gochecknoglobals // constant
 	"valid/dropped-iterations": true, "valid/interrupted-fetches": true, "valid/achieved-rate": true, "valid/drain": true,
 	"valid/steady": true, "valid/trend": true,

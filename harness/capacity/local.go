@@ -20,7 +20,8 @@ func Local(l *lab.Lab, interval func(result.Interval)) (Driver, error) {
 	return &local{l, fixture, interval}, err
 }
 
-// Observe is what a reading of a lab says to a search. Of a lab's machine everything else is a stranger.
+// Observe is what a reading of a lab says to a search. Of a lab's machine everything else is a
+// stranger.
 func Observe(l *lab.Lab, r lab.Reading) Observation {
 	return Observation{Topology: r.Topology(l), Pool: &r.Pool, Others: r.Others, Strangers: r.Others}
 }

@@ -29,15 +29,16 @@ type curveOf struct {
 	of    func(Point) float64
 }
 
-// WritePlots draws latency and CPU against the offered rate, and writes capacity.png and capacity.svg into dir. It writes nothing
-// with fewer than two rates and then returns false.
+// WritePlots draws latency and CPU against the offered rate, and writes capacity.png and
+// capacity.svg into dir. It writes nothing with fewer than two rates and then returns false.
 func (r *Report) WritePlots(dir string) (bool, error) {
 	r = secret.Scrub(r)
 	curve := Curve(r.Points)
 	if len(curve) < 2 {
 		return false, nil
 	}
-	blue, orange, red, green := color.RGBA{31, 119, 180, 255}, color.RGBA{230, 130, 20, 255}, color.RGBA{200, 40, 40, 255}, color.RGBA{60, 140, 60, 255}
+	blue, orange, red, green := color.RGBA{31, 119, 180, 255}, color.RGBA{230, 130, 20, 255}, color.RGBA{200, 40, 40, 255},
+		color.RGBA{60, 140, 60, 255}
 	latency, err := r.panel(curve, "ms from the intended start", []curveOf{
 		{"p50", blue, func(p Point) float64 { return p.P50 }},
 		{"p95", orange, func(p Point) float64 { return p.P95 }},
@@ -80,7 +81,8 @@ func writeTo(path string, canvas vg.CanvasWriterTo) error {
 	return secret.WriteFile(path, picture.Bytes(), secret.Public)
 }
 
-// panel draws lines over the rate, with the capacity marked. A logarithmic axis shows a latency that rises a hundredfold.
+// panel draws lines over the rate, with the capacity marked. A logarithmic axis shows a latency
+// that rises a hundredfold.
 func (r *Report) panel(curve []Point, label string, lines []curveOf, logarithmic bool) (*plot.Plot, error) {
 	p := plot.New()
 	p.Y.Label.Text = label

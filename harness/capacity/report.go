@@ -33,7 +33,8 @@ type Report struct {
 	Held      float64 `json:"held"`      // highest rate that held, fetches per second; 0 for none
 	Broken    float64 `json:"broken"`    // lowest rate that did not; 0 for none
 	Confirmed bool    `json:"confirmed"` // Held held in every confirmation
-	// HoldsLower is the lower end of the 95 % confidence interval of the share of such runs that hold at Held.
+	// HoldsLower is the lower end of the 95 % confidence interval of the share of such runs that
+	// hold at Held.
 	HoldsLower    float64   `json:"holdsLower,omitempty"`
 	Knee          float64   `json:"knee,omitempty"` // where the p95 begins to rise steeply
 	Saturated     []Suspect `json:"saturated,omitempty"`
@@ -45,12 +46,14 @@ type Report struct {
 
 func newReport(o Options) *Report {
 	return &Report{
-		APIVersion: result.APIVersion, Kind: Kind, Started: time.Now().UTC(), Tier: o.Tier, Mode: o.Mode, Reuse: o.Reuse, HostCPUs: o.HostCPUs,
-		Points: []Point{}, Confirmations: []Point{}, Reasons: []string{}, Verdict: result.Inconclusive,
+		APIVersion: result.APIVersion, Kind: Kind, Started: time.Now().UTC(), Tier: o.Tier, Mode: o.Mode, Reuse: o.Reuse,
+		HostCPUs: o.HostCPUs,
+		Points:   []Point{}, Confirmations: []Point{}, Reasons: []string{}, Verdict: result.Inconclusive,
 	}
 }
 
-// AllHeld is the lower end of the one-sided 95 % Clopper-Pearson interval of a share when n of n trials succeeded: 0.05^(1/n).
+// AllHeld is the lower end of the one-sided 95 % Clopper-Pearson interval of a share when n of n
+// trials succeeded: 0.05^(1/n).
 func AllHeld(n int) float64 { return math.Pow(0.05, 1/float64(n)) }
 
 // finish draws the conclusions.
@@ -87,12 +90,14 @@ func (r *Report) finish(o Options, interrupted bool, err error) {
 	case r.Held < o.AtLeast:
 		say(result.Fail, fmt.Sprintf("capacity %s, below the %s asked for", describeRate(r.Held), describeRate(o.AtLeast)))
 	default:
-		say(result.Pass, fmt.Sprintf("capacity %s: %d of %d runs held, and %s did not", describeRate(r.Held), len(r.Confirmations), len(r.Confirmations), describeRate(r.Broken)))
+		say(result.Pass, fmt.Sprintf("capacity %s: %d of %d runs held, and %s did not", describeRate(r.Held),
+			len(r.Confirmations), len(r.Confirmations), describeRate(r.Broken)))
 	}
 }
 
-// blame is what was saturated, and at which rate: in the run that breaking names. Where nothing was in that one, as when a run just above the capacity
-// broke by chance, it is the next rate up at which something was.
+// blame is what was saturated, and at which rate: in the run that breaking names. Where nothing was
+// in that one, as when a run just above the capacity broke by chance, it is the next rate up at
+// which something was.
 func blame(points []Point, hostCPUs int) ([]Suspect, float64) {
 	first := breaking(points)
 	if first < 0 {
@@ -114,7 +119,8 @@ func blame(points []Point, hostCPUs int) ([]Suspect, float64) {
 	return suspects, max(rate, up)
 }
 
-// breaking is the index of the run to blame something for: at the lowest rate that broke, else at the highest that ran; -1 without runs.
+// breaking is the index of the run to blame something for: at the lowest rate that broke, else at
+// the highest that ran; -1 without runs.
 func breaking(points []Point) int {
 	best := -1
 	for i, p := range points {
@@ -149,13 +155,16 @@ func (r *Report) Markdown(plot string) string {
 	if r.Partial {
 		line("- **partial**: what follows is what was measured until then")
 	}
-	line("\nMode %s, connections %s, objectives of tier %s, host with %d CPUs.", r.Mode, map[bool]string{true: "kept", false: "one per fetch"}[r.Reuse], r.Tier, r.HostCPUs)
+	line("\nMode %s, connections %s, objectives of tier %s, host with %d CPUs.", r.Mode,
+		map[bool]string{true: "kept", false: "one per fetch"}[r.Reuse], r.Tier, r.HostCPUs)
 	if r.Confirmed {
 		line("The capacity lies between **%s**, at which all %d confirmations held, and %s, at which the objectives were missed. "+
 			"%d of %d says, with 95 %% confidence, that at least %.0f %% of such runs hold there (Clopper-Pearson).",
-			describeRate(r.Held), len(r.Confirmations), describeRate(r.Broken), len(r.Confirmations), len(r.Confirmations), 100*r.HoldsLower)
+			describeRate(r.Held), len(r.Confirmations), describeRate(r.Broken), len(r.Confirmations), len(r.Confirmations),
+			100*r.HoldsLower)
 		p95 := spread(r.Confirmations, func(p Point) float64 { return p.P95 })
-		line("Over the confirmations p95 was %s ms and p99 %s ms.", p95, spread(r.Confirmations, func(p Point) float64 { return p.P99 }))
+		line("Over the confirmations p95 was %s ms and p99 %s ms.", p95,
+			spread(r.Confirmations, func(p Point) float64 { return p.P99 }))
 	}
 	if r.Knee > 0 {
 		line("The p95 begins to rise steeply at %s (the knee).", describeRate(r.Knee))
@@ -164,12 +173,15 @@ func (r *Report) Markdown(plot string) string {
 		line("\n![Latency and CPU against rate](%s)", plot)
 	}
 	if len(r.Saturated) > 0 {
-		line("\n## What was saturated at %s\n\n| resource | use | saturated | evidence |\n|---|---|---|---|", describeRate(r.SaturatedAt))
+		line("\n## What was saturated at %s\n\n| resource | use | saturated | evidence |\n|---|---|---|---|",
+			describeRate(r.SaturatedAt))
 		for _, s := range r.Saturated {
-			line("| %s | %.0f %% | %s | %s |", s.Resource, 100*s.Use, map[bool]string{true: "**yes**", false: "no"}[s.Saturated], s.Evidence)
+			line("| %s | %.0f %% | %s | %s |", s.Resource, 100*s.Use, map[bool]string{true: "**yes**", false: "no"}[s.Saturated],
+				s.Evidence)
 		}
 		if r.Broken > 0 && r.SaturatedAt > r.Broken {
-			line("\nAt %s, the lowest rate that missed the objectives, nothing that was watched was saturated yet.", describeRate(r.Broken))
+			line("\nAt %s, the lowest rate that missed the objectives, nothing that was watched was saturated yet.",
+				describeRate(r.Broken))
 		}
 		if !slices.ContainsFunc(r.Saturated, func(s Suspect) bool { return s.Saturated }) {
 			line("\nNothing that was watched was saturated: what limits is a wait, such as a lock or the way to the database, or was not watched.")
@@ -185,8 +197,10 @@ func (r *Report) Markdown(plot string) string {
 		if p.Pool != nil {
 			pool = fmt.Sprintf("%.0f %%", 100*p.Pool.FullShare)
 		}
-		line("| %s | %s | %.1f | %.1f | %.1f | %.1f | %.2f | %.0f %% | %.2f | %.2f | %s | %s | %s |", p.Phase, describeRate(p.Rate), p.Achieved, p.P50, p.P95, p.P99,
-			p.OpenBao.Cores, 100*p.OpenBao.Throttled, p.PostgreSQL.Cores, p.Generator, others, pool, strings.TrimSpace(string(p.Outcome)+" "+p.Reason))
+		line("| %s | %s | %.1f | %.1f | %.1f | %.1f | %.2f | %.0f %% | %.2f | %.2f | %s | %s | %s |", p.Phase,
+			describeRate(p.Rate), p.Achieved, p.P50, p.P95, p.P99,
+			p.OpenBao.Cores, 100*p.OpenBao.Throttled, p.PostgreSQL.Cores, p.Generator, others, pool,
+			strings.TrimSpace(string(p.Outcome)+" "+p.Reason))
 	}
 	for _, gap := range r.NotMeasured {
 		line("\nNot measured: %s", gap)

@@ -14,8 +14,9 @@ type Suspect struct {
 	Evidence  string  `json:"evidence"`
 }
 
-// Thresholds of saturation. GitLab's own page asks to look into more than 25 % of throttled periods; the rest is where queues grow:
-// at 85 % use a queue with random arrivals is more than five times as long as its server is busy (M/M/1: use/(1-use)).
+// Thresholds of saturation. GitLab's own page asks to look into more than 25 % of throttled
+// periods; the rest is where queues grow: at 85 % use a queue with random arrivals is more than
+// five times as long as its server is busy (M/M/1: use/(1-use)).
 const (
 	maxUse       = 0.85
 	maxThrottled = 0.25
@@ -41,13 +42,15 @@ func Saturation(p Point, hostCPUs int) []Suspect {
 		s.Saturated = s.Use >= maxUse || c.Throttled >= maxThrottled
 		s.Evidence = fmt.Sprintf("%.2f of %s cores (threshold %.0f %%)", c.Busiest, of, 100*maxUse)
 		if c.Limit > 0 {
-			s.Evidence += fmt.Sprintf(", throttled in %.0f %% of its periods (threshold %.0f %%)", 100*c.Throttled, 100*maxThrottled)
+			s.Evidence += fmt.Sprintf(", throttled in %.0f %% of its periods (threshold %.0f %%)", 100*c.Throttled,
+				100*maxThrottled)
 		}
 		all = append(all, s)
 	}
 	if u := p.Pool; u != nil && u.Limit > 0 && u.Looks > 0 {
 		all = append(all, Suspect{
-			Resource: "OpenBao's pool of database connections", Use: u.Busy / float64(u.Limit), Saturated: u.FullShare >= maxFull,
+			Resource: "OpenBao's pool of database connections", Use: u.Busy / float64(u.Limit),
+			Saturated: u.FullShare >= maxFull,
 			Evidence: fmt.Sprintf("%.1f of %d connections busy on average; all of them in %.0f %% of %d looks (threshold %.0f %%)",
 				u.Busy, u.Limit, 100*u.FullShare, u.Looks, 100*maxFull),
 		})
@@ -77,9 +80,10 @@ func Saturation(p Point, hostCPUs int) []Suspect {
 	return all
 }
 
-// Knee is the rate at which the p95 begins to rise steeply: the point of the measured curve that lies farthest below the straight
-// line from its first to its last point, both axes scaled to 0..1 (Satopää et al., "Finding a Kneedle in a Haystack", 2011).
-// ok is false with fewer than four rates, or when the curve has no bend.
+// Knee is the rate at which the p95 begins to rise steeply: the point of the measured curve that
+// lies farthest below the straight line from its first to its last point, both axes scaled to 0..1
+// (Satopää et al., "Finding a Kneedle in a Haystack", 2011). ok is false with fewer than four
+// rates, or when the curve has no bend.
 func Knee(points []Point) (rate float64, ok bool) {
 	curve := Curve(points)
 	if len(curve) < 4 {
@@ -100,8 +104,8 @@ func Knee(points []Point) (rate float64, ok bool) {
 	return rate, ok
 }
 
-// Curve is one point for each rate, the median by p95 where a rate was run more often, in the order of the rates. Cut-off and
-// disturbed runs are left out.
+// Curve is one point for each rate, the median by p95 where a rate was run more often, in the order
+// of the rates. Cut-off and disturbed runs are left out.
 func Curve(points []Point) []Point {
 	byRate := map[float64][]Point{}
 	var rates []float64

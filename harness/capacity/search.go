@@ -58,7 +58,8 @@ func (s *search) highestHeld() float64 {
 	return best
 }
 
-// bracket doubles the rate until it breaks. When the first rate breaks already, it halves it until it holds.
+// bracket doubles the rate until it breaks. When the first rate breaks already, it halves it until
+// it holds.
 func (s *search) bracket(ctx context.Context) error {
 	for rate := s.Start; ; rate *= 2 {
 		held, err := s.try(ctx, min(rate, s.Max))
@@ -115,7 +116,8 @@ func (s *search) try(ctx context.Context, rate float64) (bool, error) {
 	return false, nil
 }
 
-// confirm runs the candidate several times. A candidate that breaks once is not the capacity: the next lies a resolution lower.
+// confirm runs the candidate several times. A candidate that breaks once is not the capacity: the
+// next lies a resolution lower.
 func (s *search) confirm(ctx context.Context) error {
 	for range maxCandidates {
 		s.report.Confirmations = nil

@@ -1,6 +1,6 @@
-// Package cgroup reads what the control group of this process, or of a container that it runs in, leaves it: CPU,
-// memory, and how often it was held back. A job of CI may have two of a machine's 64 CPUs, which neither
-// runtime.NumCPU nor /proc/stat tells. It reads cgroup v1 and v2.
+// Package cgroup reads what the control group of this process, or of a container that it runs in,
+// leaves it: CPU, memory, and how often it was held back. A job of CI may have two of a machine's
+// 64 CPUs, which neither runtime.NumCPU nor /proc/stat tells. It reads cgroup v1 and v2.
 package cgroup
 
 import (
@@ -29,8 +29,8 @@ type hierarchy struct {
 	dirs []string // from the group itself upwards, without a leading slash
 }
 
-// Own is the group of this process. An error says that /proc or /sys/fs/cgroup cannot be read, as on other systems
-// than Linux.
+// Own is the group of this process. An error says that /proc or /sys/fs/cgroup cannot be read, as
+// on other systems than Linux.
 func Own() (*Group, error) { return open(os.DirFS("/")) }
 
 // open reads the group of the process "self" of a file system.
@@ -49,8 +49,8 @@ func open(files fs.FS) (*Group, error) {
 	return g, nil
 }
 
-// find returns where a controller is: in a hierarchy of its own where there is one (v1), else in the unified one
-// (v2).
+// find returns where a controller is: in a hierarchy of its own where there is one (v1), else in
+// the unified one (v2).
 func (g *Group) find(controller string, groups, mounts []byte) hierarchy {
 	var unified, own string
 	hasOwn := false
@@ -97,8 +97,8 @@ func contains(list, name string) bool {
 	return false
 }
 
-// mounted finds a controller's mount in mountinfo, see proc(5): ID, parent, device, root, mount point, options,
-// optional fields, "-", type, source, options of the file system.
+// mounted finds a controller's mount in mountinfo, see proc(5): ID, parent, device, root, mount
+// point, options, optional fields, "-", type, source, options of the file system.
 func mounted(mounts []byte, controller string, v2 bool) (root, point string, ok bool) {
 	for line := range strings.Lines(string(mounts)) {
 		head, tail, found := strings.Cut(line, " - ")
@@ -141,7 +141,8 @@ func (g *Group) field(name, key string) (float64, bool) {
 	return 0, false
 }
 
-// quota is how many CPUs a group may use on the mean of a period; false where it has no limit of its own.
+// quota is how many CPUs a group may use on the mean of a period; false where it has no limit of
+// its own.
 func (g *Group) quota(dir string) (float64, bool) {
 	if !g.cpu.v2 {
 		quota, ok := g.number(path.Join(dir, "cpu.cfs_quota_us")) // -1: none
@@ -169,16 +170,17 @@ func (g *Group) tightest() (dir string, cpus float64, limited bool) {
 	return dir, cpus, limited
 }
 
-// CPUs is how many CPUs this process and its children can use at once on the mean: those of the machine that it may
-// run on, which a cpuset bounds (runtime.NumCPU asks the kernel for them), and no more than the quota of its group
-// and of those above. Above 0.
+// CPUs is how many CPUs this process and its children can use at once on the mean: those of the
+// machine that it may run on, which a cpuset bounds (runtime.NumCPU asks the kernel for them), and
+// no more than the quota of its group and of those above. Above 0.
 func (g *Group) CPUs() float64 {
 	_, quota, _ := g.tightest()
 	return math.Min(float64(runtime.NumCPU()), quota)
 }
 
-// Throttling counts the periods in which the group with the tightest quota ran, and those of them in which it was
-// held back, since it was made. ok is false where no group has a quota, so that nothing is held back.
+// Throttling counts the periods in which the group with the tightest quota ran, and those of them
+// in which it was held back, since it was made. ok is false where no group has a quota, so that
+// nothing is held back.
 func (g *Group) Throttling() (periods, throttled float64, ok bool) {
 	dir, _, limited := g.tightest()
 	if !limited {
@@ -189,9 +191,10 @@ func (g *Group) Throttling() (periods, throttled float64, ok bool) {
 	return periods, throttled, known && counted
 }
 
-// AvailableMiB is how much more memory this process and its children can get before something is killed for it: what
-// the machine has available (MemAvailable), and no more than what the limits of the group and of those above leave,
-// file cache that can be dropped included. ok is false where the machine does not say.
+// AvailableMiB is how much more memory this process and its children can get before something is
+// killed for it: what the machine has available (MemAvailable), and no more than what the limits of
+// the group and of those above leave, file cache that can be dropped included. ok is false where
+// the machine does not say.
 func (g *Group) AvailableMiB() (mib float64, ok bool) {
 	kib, ok := g.field("proc/meminfo", "MemAvailable")
 	if !ok {
@@ -214,7 +217,8 @@ func (g *Group) AvailableMiB() (mib float64, ok bool) {
 	return available / (1 << 20), true
 }
 
-// UsableCPUs is CPUs of the group of this process, and all that it may run on where the group cannot be read.
+// UsableCPUs is CPUs of the group of this process, and all that it may run on where the group
+// cannot be read.
 func UsableCPUs() float64 {
 	if g, err := Own(); err == nil {
 		return g.CPUs()

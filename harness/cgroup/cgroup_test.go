@@ -22,7 +22,8 @@ const (
 	meminfo = "MemTotal:       8388608 kB\nMemAvailable:   4194304 kB\n"
 )
 
-// TestGroup: limits are those of the whole way up, in both versions, on a host, in a container and in a namespace.
+// TestGroup: limits are those of the whole way up, in both versions, on a host, in a container and
+// in a namespace.
 func TestGroup(t *testing.T) {
 	t.Parallel()
 	bind := func(root string) string {
@@ -36,29 +37,38 @@ func TestGroup(t *testing.T) {
 	}{
 		"v2, no limit": {files: map[string]string{
 			"proc/self/cgroup": "0::/user.slice\n", "proc/self/mountinfo": mountV2,
-			"sys/fs/cgroup/user.slice/cpu.max": "max 100000\n", "sys/fs/cgroup/user.slice/memory.max": "max\n", "sys/fs/cgroup/user.slice/memory.current": "5\n",
+			"sys/fs/cgroup/user.slice/cpu.max": "max 100000\n", "sys/fs/cgroup/user.slice/memory.max": "max\n",
+			"sys/fs/cgroup/user.slice/memory.current": "5\n",
 		}, available: 4096},
 		"v2, a parent's limit is tighter": {files: map[string]string{
 			"proc/self/cgroup": "0::/ci/job/step\n", "proc/self/mountinfo": mountV2,
-			"sys/fs/cgroup/ci/job/step/cpu.max": "100000 100000\n", "sys/fs/cgroup/ci/job/step/cpu.stat": "usage_usec 7\nnr_periods 1\nnr_throttled 0\n",
-			"sys/fs/cgroup/ci/job/cpu.max": "50000 100000\n", "sys/fs/cgroup/ci/job/cpu.stat": "usage_usec 7\nnr_periods 40\nnr_throttled 10\n",
-			"sys/fs/cgroup/ci/job/memory.max": "1073741824\n", "sys/fs/cgroup/ci/job/memory.current": "805306368\n", "sys/fs/cgroup/ci/job/memory.stat": "anon 1\ninactive_file 268435456\n",
+			"sys/fs/cgroup/ci/job/step/cpu.max":  "100000 100000\n",
+			"sys/fs/cgroup/ci/job/step/cpu.stat": "usage_usec 7\nnr_periods 1\nnr_throttled 0\n",
+			"sys/fs/cgroup/ci/job/cpu.max":       "50000 100000\n",
+			"sys/fs/cgroup/ci/job/cpu.stat":      "usage_usec 7\nnr_periods 40\nnr_throttled 10\n",
+			"sys/fs/cgroup/ci/job/memory.max":    "1073741824\n", "sys/fs/cgroup/ci/job/memory.current": "805306368\n",
+			"sys/fs/cgroup/ci/job/memory.stat": "anon 1\ninactive_file 268435456\n",
 		}, cpus: 0.5, periods: 40, throttled: 10, available: 512},
 		"v2, in a namespace": {files: map[string]string{
 			"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": mountV2,
 			"sys/fs/cgroup/cpu.max": "25000 50000", "sys/fs/cgroup/cpu.stat": "nr_periods 9\nnr_throttled 3\n",
 		}, cpus: 0.5, periods: 9, throttled: 3, available: 4096},
 		"v2, moved out of the namespace's root": {files: map[string]string{
-			"proc/self/cgroup": "0::/../other\n", "proc/self/mountinfo": mountV2, "sys/fs/cgroup/cpu.max": "25000 50000", "sys/fs/cgroup/cpu.stat": "nr_periods 9\nnr_throttled 3\n",
+			"proc/self/cgroup": "0::/../other\n", "proc/self/mountinfo": mountV2, "sys/fs/cgroup/cpu.max": "25000 50000",
+			"sys/fs/cgroup/cpu.stat": "nr_periods 9\nnr_throttled 3\n",
 		}, cpus: 0.5, periods: 9, throttled: 3, available: 4096},
 		"v1 on a host": {files: map[string]string{
 			"proc/self/cgroup": "4:memory:/ci/job\n2:cpu,cpuacct:/ci/job\n0::/ci\n", "proc/self/mountinfo": bind("/"),
-			"sys/fs/cgroup/cpu,cpuacct/ci/job/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu,cpuacct/ci/job/cpu.cfs_period_us": "100000\n",
-			"sys/fs/cgroup/cpu,cpuacct/ci/cpu.cfs_quota_us": "50000\n", "sys/fs/cgroup/cpu,cpuacct/ci/cpu.cfs_period_us": "100000\n",
-			"sys/fs/cgroup/cpu,cpuacct/ci/cpu.stat":             "nr_periods 100\nnr_throttled 60\nthrottled_time 5\n",
-			"sys/fs/cgroup/memory/ci/job/memory.limit_in_bytes": "9223372036854771712\n", "sys/fs/cgroup/memory/ci/job/memory.usage_in_bytes": "1048576\n",
-			"sys/fs/cgroup/memory/ci/memory.limit_in_bytes": "1073741824\n", "sys/fs/cgroup/memory/ci/memory.usage_in_bytes": "1073741824\n",
-			"sys/fs/cgroup/memory/ci/memory.stat": "total_inactive_file 1048576\n",
+			"sys/fs/cgroup/cpu,cpuacct/ci/job/cpu.cfs_quota_us":  "-1\n",
+			"sys/fs/cgroup/cpu,cpuacct/ci/job/cpu.cfs_period_us": "100000\n",
+			"sys/fs/cgroup/cpu,cpuacct/ci/cpu.cfs_quota_us":      "50000\n",
+			"sys/fs/cgroup/cpu,cpuacct/ci/cpu.cfs_period_us":     "100000\n",
+			"sys/fs/cgroup/cpu,cpuacct/ci/cpu.stat":              "nr_periods 100\nnr_throttled 60\nthrottled_time 5\n",
+			"sys/fs/cgroup/memory/ci/job/memory.limit_in_bytes":  "9223372036854771712\n",
+			"sys/fs/cgroup/memory/ci/job/memory.usage_in_bytes":  "1048576\n",
+			"sys/fs/cgroup/memory/ci/memory.limit_in_bytes":      "1073741824\n",
+			"sys/fs/cgroup/memory/ci/memory.usage_in_bytes":      "1073741824\n",
+			"sys/fs/cgroup/memory/ci/memory.stat":                "total_inactive_file 1048576\n",
 		}, cpus: 0.5, periods: 100, throttled: 60, available: 1},
 		"v1 in a container, whose own group is the mount's root": {files: map[string]string{
 			"proc/self/cgroup": "4:memory:/\n2:cpu,cpuacct:/docker/abc\n", "proc/self/mountinfo": bind("/docker/abc"),
@@ -70,9 +80,13 @@ func TestGroup(t *testing.T) {
 			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "50000\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
 			"sys/fs/cgroup/cpu,cpuacct/cpu.stat": "nr_periods 8\nnr_throttled 2\n",
 		}, cpus: 0.5, periods: 8, throttled: 2, available: 4096},
-		"nothing is mounted": {files: map[string]string{"proc/self/cgroup": "2:cpu:/\n", "proc/self/mountinfo": ""}, available: 4096},
+		"nothing is mounted": {
+			files:     map[string]string{"proc/self/cgroup": "2:cpu:/\n", "proc/self/mountinfo": ""},
+			available: 4096,
+		},
 		"nonsense": {files: map[string]string{
-			"proc/self/cgroup": "x\n0::/\n", "proc/self/mountinfo": "y\n" + mountV2, "sys/fs/cgroup/cpu.max": "0 0\n", "sys/fs/cgroup/memory.max": "-5\n",
+			"proc/self/cgroup": "x\n0::/\n", "proc/self/mountinfo": "y\n" + mountV2, "sys/fs/cgroup/cpu.max": "0 0\n",
+			"sys/fs/cgroup/memory.max": "-5\n",
 		}, available: 4096},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +138,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add("2:cpu:/../x\n", "1 2 3 /x /y z - cgroup c cpu\n", "-1 0", "")
 	f.Fuzz(func(t *testing.T, groups, mounts, limit, stat string) {
 		g, err := open(dir(map[string]string{
-			"proc/self/cgroup": groups, "proc/self/mountinfo": mounts, "sys/fs/cgroup/cpu.max": limit, "sys/fs/cgroup/cpu.stat": stat, "proc/meminfo": meminfo,
+			"proc/self/cgroup": groups, "proc/self/mountinfo": mounts, "sys/fs/cgroup/cpu.max": limit,
+			"sys/fs/cgroup/cpu.stat": stat, "proc/meminfo": meminfo,
 		}))
 		require.NoError(t, err)
 		require.Positive(t, g.CPUs())

@@ -34,7 +34,8 @@ type Chart struct {
 	manifest string // digest of the OCI manifest it came from
 }
 
-// Load reads a chart from a directory or a .tgz archive, without network. The error is an exit.Invalid error.
+// Load reads a chart from a directory or a .tgz archive, without network. The error is an
+// exit.Invalid error.
 func Load(source string) (*Chart, error) {
 	hint := "name a directory that holds a Chart.yaml, or a chart archive (.tgz)"
 	info, err := os.Stat(source)
@@ -63,11 +64,13 @@ func newChart(loaded *chart.Chart, source string) (*Chart, error) {
 		return nil, exit.Invalidf("chart "+source, "helm lint shows the same error", "%w", err)
 	}
 	if err := action.CheckDependencies(loaded, loaded.Metadata.Dependencies); err != nil {
-		return nil, exit.Invalidf("chart "+source, "helm dependency build "+source+" puts them there; a packaged chart has to hold them",
+		return nil, exit.Invalidf("chart "+source, "helm dependency build "+source+
+			" puts them there; a packaged chart has to hold them",
 			"dependencies are missing: %w", err)
 	}
 	if kind := loaded.Metadata.Type; kind != "" && kind != "application" {
-		return nil, exit.Invalidf("chart "+source, "name a chart of type application", "a chart of type %s installs nothing", kind)
+		return nil, exit.Invalidf("chart "+source, "name a chart of type application", "a chart of type %s installs nothing",
+			kind)
 	}
 	return &Chart{helm: loaded, source: source, digest: digest(loaded)}, nil
 }
@@ -78,9 +81,10 @@ func sum(data []byte) string {
 	return "sha256:" + hex.EncodeToString(hash[:])
 }
 
-// digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike an archive's own checksum it
-// is the same for a directory and for the archive packaged from it: helm package rewrites Chart.yaml from what it
-// parsed, so here too its content counts and not its bytes, and Chart.lock, which repeats it with a time, does not count.
+// digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike an
+// archive's own checksum it is the same for a directory and for the archive packaged from it: helm
+// package rewrites Chart.yaml from what it parsed, so here too its content counts and not its
+// bytes, and Chart.lock, which repeats it with a time, does not count.
 func digest(c *chart.Chart) string {
 	files := append([]*chart.File{}, c.Raw...)
 	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
@@ -104,7 +108,8 @@ func digest(c *chart.Chart) string {
 // Info identifies the chart for a result.
 func (c *Chart) Info() result.Chart {
 	return result.Chart{
-		Name: c.helm.Name(), Version: c.helm.Metadata.Version, AppVersion: c.helm.AppVersion(), Source: c.source, Digest: c.digest,
+		Name: c.helm.Name(), Version: c.helm.Metadata.Version, AppVersion: c.helm.AppVersion(), Source: c.source,
+		Digest:  c.digest,
 		Archive: c.archive, Manifest: c.manifest,
 	}
 }
@@ -124,8 +129,9 @@ func (c *Chart) Knows(path string) bool {
 	return ok
 }
 
-// copy returns the chart as it was loaded, with schemas that need no network: Helm writes to the charts that it renders and installs,
-// and drops the dependencies that one set of values switches off for every later one.
+// copy returns the chart as it was loaded, with schemas that need no network: Helm writes to the
+// charts that it renders and installs, and drops the dependencies that one set of values switches
+// off for every later one.
 func (c *Chart) copy() (*chart.Chart, error) {
 	fresh, err := c.parsed()
 	if err == nil {
@@ -137,8 +143,9 @@ func (c *Chart) copy() (*chart.Chart, error) {
 	return fresh, nil
 }
 
-// Render returns the rendered templates by file name, as Helm's engine makes them without a cluster: the values have to satisfy the chart's
-// schema and the templates have to render. The error is an exit.Invalid error.
+// Render returns the rendered templates by file name, as Helm's engine makes them without a
+// cluster: the values have to satisfy the chart's schema and the templates have to render. The
+// error is an exit.Invalid error.
 func (c *Chart) Render(release, namespace string, values map[string]any) (map[string]string, error) {
 	fresh, err := c.copy()
 	if err != nil {
@@ -155,12 +162,14 @@ func (c *Chart) Render(release, namespace string, values map[string]any) (map[st
 	}
 	rendered, err := engine.Render(fresh, top)
 	if err != nil {
-		return nil, exit.Invalidf("chart "+c.source, "helm template shows the same error with the same values", "it does not render: %w", err)
+		return nil, exit.Invalidf("chart "+c.source, "helm template shows the same error with the same values",
+			"it does not render: %w", err)
 	}
 	return rendered, nil
 }
 
-// ReadValues reads a values file. What sensitive keys hold is withheld from then on. The error is an exit.Invalid error.
+// ReadValues reads a values file. What sensitive keys hold is withheld from then on. The error is
+// an exit.Invalid error.
 func ReadValues(path string) (map[string]any, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -180,7 +189,8 @@ func ParseValues(input string, data []byte) (map[string]any, error) {
 	return values, nil
 }
 
-// DigestValues is "sha256:" and the SHA-256 of values laid over a chart's own, as JSON with sorted keys; empty where there are none.
+// DigestValues is "sha256:" and the SHA-256 of values laid over a chart's own, as JSON with sorted
+// keys; empty where there are none.
 func DigestValues(values map[string]any) string {
 	if len(values) == 0 {
 		return ""
@@ -216,11 +226,12 @@ func Merge(base, overlay map[string]any) map[string]any {
 	return merged
 }
 
-// ParseSet parses one assignment in the syntax of Helm's --set. What sensitive keys hold is withheld from then on. The error is an
-// exit.Invalid error.
+// ParseSet parses one assignment in the syntax of Helm's --set. What sensitive keys hold is
+// withheld from then on. The error is an exit.Invalid error.
 func ParseSet(assignment string) (map[string]any, error) {
 	if secret.IsWithheld(assignment) {
-		return nil, exit.Invalidf("--set "+assignment, "put the value in place of "+secret.Withheld, "it comes from a report, which does not hold the value")
+		return nil, exit.Invalidf("--set "+assignment, "put the value in place of "+secret.Withheld,
+			"it comes from a report, which does not hold the value")
 	}
 	values, err := strvals.Parse(assignment)
 	secret.LearnValues(values)

@@ -50,15 +50,20 @@ func TestMerge(t *testing.T) {
 	t.Parallel()
 	type values = map[string]any
 	for name, tc := range map[string]struct{ base, overlay, want values }{
-		"empty":               {values{}, values{}, values{}},
-		"nil":                 {nil, nil, values{}},
-		"adds":                {values{"a": 1}, values{"b": 2}, values{"a": 1, "b": 2}},
-		"replaces":            {values{"a": 1}, values{"a": 2}, values{"a": 2}},
-		"goes deep":           {values{"a": values{"x": 1, "y": 1}}, values{"a": values{"y": 2}}, values{"a": values{"x": 1, "y": 2}}},
+		"empty":    {values{}, values{}, values{}},
+		"nil":      {nil, nil, values{}},
+		"adds":     {values{"a": 1}, values{"b": 2}, values{"a": 1, "b": 2}},
+		"replaces": {values{"a": 1}, values{"a": 2}, values{"a": 2}},
+		"goes deep": {
+			values{"a": values{"x": 1, "y": 1}},
+			values{"a": values{"y": 2}},
+			values{"a": values{"x": 1, "y": 2}},
+		},
 		"map over scalar":     {values{"a": 1}, values{"a": values{"x": 1}}, values{"a": values{"x": 1}}},
 		"scalar over map":     {values{"a": values{"x": 1}}, values{"a": 1}, values{"a": 1}},
 		"lists are not mixed": {values{"a": []any{1, 2}}, values{"a": []any{3}}, values{"a": []any{3}}},
-		"null stays":          {values{"a": 1}, values{"a": nil}, values{"a": nil}}, // Helm takes it as: remove the chart's default
+		"null stays":          {values{"a": 1}, values{"a": nil}, values{"a": nil}},
+		// Helm takes it as: remove the chart's default
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +78,8 @@ func TestMerge(t *testing.T) {
 func TestSchema(t *testing.T) {
 	t.Parallel()
 	for assignment, want := range map[string]string{
-		"replicaCount=many": "replicaCount", "replicaCount=-1": "replicaCount", "image.pullPolicy=Sometimes": "pullPolicy", "moon=1": "moon",
+		"replicaCount=many": "replicaCount", "replicaCount=-1": "replicaCount", "image.pullPolicy=Sometimes": "pullPolicy",
+		"moon=1":       "moon",
 		"image.moon=1": "moon",
 	} {
 		t.Run(assignment, func(t *testing.T) {

@@ -23,7 +23,8 @@ type LintMessage struct {
 	Text  string
 }
 
-// withoutReferences is a schema without references to other documents, which Helm would fetch; one that is no JSON stays what it is.
+// withoutReferences is a schema without references to other documents, which Helm would fetch; one
+// that is no JSON stays what it is.
 func withoutReferences(data []byte) []byte {
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
@@ -39,8 +40,8 @@ func withoutReferences(data []byte) []byte {
 
 var templateLine = regexp.MustCompile(`/(templates/[^:\s]+):(\d+)(?::\d+)?:`)
 
-// Lint runs helm lint over the chart with values for a Kubernetes version. It looks at a copy of the chart's files, so
-// that archives and directories are the same to it.
+// Lint runs helm lint over the chart with values for a Kubernetes version. It looks at a copy of
+// the chart's files, so that archives and directories are the same to it.
 func (c *Chart) Lint(namespace, kubeVersion string, values map[string]any) ([]LintMessage, error) {
 	version, err := chartutil.ParseKubeVersion(kubeVersion)
 	if err != nil {
@@ -81,7 +82,8 @@ func (c *Chart) Lint(namespace, kubeVersion string, values map[string]any) ([]Li
 	return messages, nil
 }
 
-// templatePlace reads the innermost file and line from an error of the template engine; file stands where it names none.
+// templatePlace reads the innermost file and line from an error of the template engine; file stands
+// where it names none.
 func templatePlace(text, file string) (string, int) {
 	matches := templateLine.FindAllStringSubmatch(text, -1)
 	if len(matches) == 0 {
@@ -92,5 +94,6 @@ func templatePlace(text, file string) (string, int) {
 	return last[1], line
 }
 
-// TemplatePlace returns the file and the line that an error of RenderDocuments names; empty and 0 where it names none.
+// TemplatePlace returns the file and the line that an error of RenderDocuments names; empty and 0
+// where it names none.
 func TemplatePlace(err error) (file string, line int) { return templatePlace(err.Error(), "") }

@@ -11,16 +11,18 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// existing answers a template's lookup from a list of objects, as a cluster that holds just these would.
+// existing answers a template's lookup from a list of objects, as a cluster that holds just these
+// would.
 type existing []map[string]any
 
-// GetClientFor returns a view of the objects of one kind. Everything is taken as namespaced: lookups of cluster-wide objects
-// name no namespace.
+// GetClientFor returns a view of the objects of one kind. Everything is taken as namespaced:
+// lookups of cluster-wide objects name no namespace.
 func (e existing) GetClientFor(apiVersion, kind string) (dynamic.NamespaceableResourceInterface, bool, error) {
 	return &kindView{objects: e, apiVersion: apiVersion, kind: kind}, true, nil
 }
 
-// kindView implements what lookup calls: Namespace, Get and List. Anything else panics on the nil interface.
+// kindView implements what lookup calls: Namespace, Get and List. Anything else panics on the nil
+// interface.
 type kindView struct {
 	dynamic.NamespaceableResourceInterface
 	objects          existing
@@ -34,7 +36,9 @@ func (v *kindView) Namespace(namespace string) dynamic.ResourceInterface {
 	return &in
 }
 
-func (v *kindView) Get(_ context.Context, name string, _ metav1.GetOptions, _ ...string) (*unstructured.Unstructured, error) {
+func (v *kindView) Get(_ context.Context, name string, _ metav1.GetOptions, _ ...string) (*unstructured.Unstructured,
+	error,
+) {
 	for _, object := range v.matching() {
 		if object.GetName() == name {
 			return &object, nil
@@ -45,7 +49,10 @@ func (v *kindView) Get(_ context.Context, name string, _ metav1.GetOptions, _ ..
 }
 
 func (v *kindView) List(context.Context, metav1.ListOptions) (*unstructured.UnstructuredList, error) {
-	list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": v.apiVersion, "kind": v.kind + "List"}, Items: v.matching()}
+	list := &unstructured.UnstructuredList{
+		Object: map[string]any{"apiVersion": v.apiVersion, "kind": v.kind + "List"},
+		Items:  v.matching(),
+	}
 	return list, nil
 }
 
@@ -61,7 +68,8 @@ func (v *kindView) matching() []unstructured.Unstructured {
 	return found
 }
 
-// stored is an object as the API server would keep it, in the one respect that templates look at: a Secret's stringData is in data.
+// stored is an object as the API server would keep it, in the one respect that templates look at: a
+// Secret's stringData is in data.
 func stored(object *unstructured.Unstructured) *unstructured.Unstructured {
 	if object.GetKind() != "Secret" {
 		return object

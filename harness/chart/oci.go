@@ -13,7 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// registryClient talks to the registry of a reference until ctx ends, with the credentials that Helm and Docker keep for it.
+// registryClient talks to the registry of a reference until ctx ends, with the credentials that
+// Helm and Docker keep for it.
 func registryClient(ctx context.Context, reference string) (*registry.Client, error) {
 	host, _, _ := strings.Cut(reference, "/")
 	options := []registry.ClientOption{
@@ -30,7 +31,8 @@ func registryClient(ctx context.Context, reference string) (*registry.Client, er
 	return client, nil
 }
 
-// pullOCI pulls a chart by tag or digest. The registry client checks every part against the digest in the manifest.
+// pullOCI pulls a chart by tag or digest. The registry client checks every part against the digest
+// in the manifest.
 func pullOCI(ctx context.Context, source Source) (PulledChart, error) {
 	reference, err := source.reference()
 	if err != nil {
@@ -42,7 +44,8 @@ func pullOCI(ctx context.Context, source Source) (PulledChart, error) {
 	}
 	repository, _, byDigest := strings.Cut(reference, "@")
 	if !byDigest && source.wanted() == "" {
-		return PulledChart{}, exit.Invalidf("chart "+source.String(), versionMend(tags(client, repository)), "it names neither a version nor a digest")
+		return PulledChart{}, exit.Invalidf("chart "+source.String(), versionMend(tags(client, repository)),
+			"it names neither a version nor a digest")
 	}
 	pulled, err := client.Pull(reference)
 	if err != nil {
@@ -81,12 +84,14 @@ func versionMend(known []string) string {
 	}
 }
 
-// unpack checks a pulled archive against the digest that was stated for it, empty for none, and against the name and version asked for.
+// unpack checks a pulled archive against the digest that was stated for it, empty for none, and
+// against the name and version asked for.
 func unpack(source Source, pulled PulledChart) (*Chart, error) {
 	data, stated := pulled.Archive, pulled.Stated
 	input, archive := "chart "+source.String(), sum(data)
 	if stated != "" && stated != archive {
-		return nil, exit.Invalidf(input, "do not use it; tell who runs the repository", "its archive has the digest %s, but %s was stated", archive, stated)
+		return nil, exit.Invalidf(input, "do not use it; tell who runs the repository",
+			"its archive has the digest %s, but %s was stated", archive, stated)
 	}
 	loaded, err := loader.LoadArchive(bytes.NewReader(data))
 	if err != nil {

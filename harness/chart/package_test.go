@@ -39,7 +39,10 @@ func write(t *testing.T, files map[string]string) string {
 
 // umbrella is a chart with four dependencies, which Helm keeps in a map.
 func umbrella() map[string]string {
-	files := map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ndependencies:\n", "values.yaml": "a: {on: true}\n"}
+	files := map[string]string{
+		"Chart.yaml":  "apiVersion: v2\nname: x\nversion: 1.0.0\ndependencies:\n",
+		"values.yaml": "a: {on: true}\n",
+	}
 	for _, name := range []string{"a", "b", "c", "d"} {
 		files["Chart.yaml"] += "- {name: " + name + ", version: 1.0.0, condition: " + name + ".on}\n"
 		files["charts/"+name+"/Chart.yaml"] = "apiVersion: v2\nname: " + name + "\nversion: 1.0.0\n"
@@ -48,7 +51,8 @@ func umbrella() map[string]string {
 	return files
 }
 
-// TestPackage: the same files make the same bytes, whenever and wherever, and the archive is the chart.
+// TestPackage: the same files make the same bytes, whenever and wherever, and the archive is the
+// chart.
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	copied := filepath.Join(t.TempDir(), "elsewhere")
@@ -56,7 +60,10 @@ func TestPackage(t *testing.T) {
 	old := time.Unix(1e9, 0)
 	require.NoError(t, os.Chtimes(filepath.Join(copied, "values.yaml"), old, old))
 	many := umbrella()
-	for name, dirs := range map[string][2]string{"openbao": {openbao, copied}, "dependencies": {write(t, many), write(t, many)}} {
+	for name, dirs := range map[string][2]string{"openbao": {openbao, copied}, "dependencies": {
+		write(t, many),
+		write(t, many),
+	}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first, err := chart.Package(dirs[0], t.TempDir())
@@ -79,7 +86,8 @@ func TestPackage(t *testing.T) {
 	}
 }
 
-// entries checks what the bytes of an archive depend on beside its files: Chart.yaml comes first, then the names in order, all of 1980.
+// entries checks what the bytes of an archive depend on beside its files: Chart.yaml comes first,
+// then the names in order, all of 1980.
 func entries(t *testing.T, archive string) {
 	t.Helper()
 	file, err := os.Open(archive)
@@ -103,7 +111,8 @@ func entries(t *testing.T, archive string) {
 	require.True(t, slices.IsSorted(names[1:]), "%v", names)
 }
 
-// TestDependencies: one that is missing is refused, one that values switch off is not rendered, and no rendering changes the next.
+// TestDependencies: one that is missing is refused, one that values switch off is not rendered, and
+// no rendering changes the next.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	files := umbrella()
@@ -130,19 +139,23 @@ func TestDependencies(t *testing.T) {
 	require.ErrorContains(t, err, "library")
 }
 
-// TestRemoteSchema: a chart whose schema leads to another host renders without it, still has its own part of the schema, and is packaged
-// as it is.
+// TestRemoteSchema: a chart whose schema leads to another host renders without it, still has its
+// own part of the schema, and is packaged as it is.
 func TestRemoteSchema(t *testing.T) {
 	t.Parallel()
 	asked := host(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("rendering used the network") }))
-	schema := `{"properties": {"probe": {"$ref": "http://` + asked + `/k8s.json#/definitions/Probe"}, "port": {"$ref": "#/definitions/port"}},
+	schema := `{"properties": {"probe": {"$ref": "http://` + asked +
+		`/k8s.json#/definitions/Probe"}, "port": {"$ref": "#/definitions/port"}},
 		"definitions": {"port": {"type": "integer", "maximum": 65535}}}`
 	files := umbrella()
 	files["values.schema.json"] = schema
 	dir := write(t, files)
 	c, err := chart.Load(dir)
 	require.NoError(t, err)
-	for assignment, want := range map[string]bool{"probe.path=/x": true, "port=1": true, "port=70000": false, "port=x": false} {
+	for assignment, want := range map[string]bool{
+		"probe.path=/x": true, "port=1": true, "port=70000": false,
+		"port=x": false,
+	} {
 		values, err := chart.ParseSet(assignment)
 		require.NoError(t, err)
 		_, err = c.Render("x", "x", values)
@@ -161,7 +174,8 @@ func TestKnows(t *testing.T) {
 	c, err := chart.Load(openbao)
 	require.NoError(t, err)
 	for path, want := range map[string]bool{
-		"image": true, "image.tag": true, "serviceActive.nodePort": true, "image.tag.x": false, "moon": false, "image.moon": false, "": false,
+		"image": true, "image.tag": true, "serviceActive.nodePort": true, "image.tag.x": false, "moon": false,
+		"image.moon": false, "": false,
 	} {
 		require.Equal(t, want, c.Knows(path), path)
 	}
@@ -229,7 +243,10 @@ func TestReadKeyRefuses(t *testing.T) {
 	locked, public := key(t, false, "open sesame")
 	text := filepath.Join(t.TempDir(), "text")
 	require.NoError(t, os.WriteFile(text, []byte("-----BEGIN NOTHING"), 0o600))
-	for file, want := range map[string]string{"/nowhere": "no such file", public: "secret part", text: "no PGP key", locked: "cannot be unlocked"} {
+	for file, want := range map[string]string{
+		"/nowhere": "no such file", public: "secret part", text: "no PGP key",
+		locked: "cannot be unlocked",
+	} {
 		_, err := chart.ReadKey(file, func() ([]byte, error) { return []byte("hunter2"), nil })
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 		require.ErrorContains(t, err, want)

@@ -19,8 +19,8 @@ type Target struct {
 	ref     string // REGISTRY/PATH/NAME:VERSION
 }
 
-// NewTarget names where an archive goes: registry is oci://HOST/PATH, the chart's name and version follow. The archive is read from file
-// when it is pushed. The error is of code exit.Invalid.
+// NewTarget names where an archive goes: registry is oci://HOST/PATH, the chart's name and version
+// follow. The archive is read from file when it is pushed. The error is of code exit.Invalid.
 func NewTarget(oci, file string, archive Archive) (Target, error) {
 	base := strings.TrimSuffix(oci, "/")
 	hint := "use oci://REGISTRY/PATH, without the chart's name"
@@ -28,7 +28,8 @@ func NewTarget(oci, file string, archive Archive) (Target, error) {
 		return Target{}, exit.Invalidf("registry", hint, "it does not start with oci://")
 	}
 	if strings.Contains(base, "@") {
-		return Target{}, exit.Invalidf("registry", "helm registry login keeps credentials where Steamer looks", "credentials do not belong in a URL")
+		return Target{}, exit.Invalidf("registry", "helm registry login keeps credentials where Steamer looks",
+			"credentials do not belong in a URL")
 	}
 	ref, err := Source{Name: base + "/" + archive.Name, Version: archive.Version}.reference()
 	if err != nil {
@@ -41,8 +42,8 @@ func NewTarget(oci, file string, archive Archive) (Target, error) {
 // String is the reference that users pull.
 func (t Target) String() string { return registry.OCIScheme + "://" + t.ref }
 
-// Pushed reports whether the registry has this version already. One with another archive is an exit.Invalid error: a version that is
-// out never changes.
+// Pushed reports whether the registry has this version already. One with another archive is an
+// exit.Invalid error: a version that is out never changes.
 func (t Target) Pushed(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, PullTimeout)
 	defer cancel()
@@ -57,14 +58,16 @@ func (t Target) Pushed(ctx context.Context) (bool, error) {
 	case err != nil:
 		return false, t.unreachable(err)
 	case there.Chart.Digest != t.archive.Digest:
-		return false, exit.Invalidf("version "+t.archive.Version+" of chart "+t.archive.Name, "raise version in its Chart.yaml",
+		return false, exit.Invalidf("version "+t.archive.Version+" of chart "+t.archive.Name,
+			"raise version in its Chart.yaml",
 			"%s is released already, with the archive %s; this tree makes %s", t, there.Chart.Digest, t.archive.Digest)
 	}
 	return true, nil
 }
 
-// Push uploads the archive, with its provenance file where there is one, pulls it back and compares. It returns the manifest's digest.
-// at is the time in the manifest: a fixed one makes pushing repeatable.
+// Push uploads the archive, with its provenance file where there is one, pulls it back and
+// compares. It returns the manifest's digest. at is the time in the manifest: a fixed one makes
+// pushing repeatable.
 func (t Target) Push(ctx context.Context, at time.Time) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, PullTimeout)
 	defer cancel()
@@ -76,7 +79,10 @@ func (t Target) Push(ctx context.Context, at time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	options := []registry.PushOption{registry.PushOptCreationTime(at.UTC().Format(time.RFC3339)), registry.PushOptStrictMode(false)}
+	options := []registry.PushOption{
+		registry.PushOptCreationTime(at.UTC().Format(time.RFC3339)),
+		registry.PushOptStrictMode(false),
+	}
 	prov, err := os.ReadFile(t.archive.Path + ".prov")
 	if err == nil {
 		options = append(options, registry.PushOptProvData(prov))
@@ -100,5 +106,6 @@ func (t Target) Push(ctx context.Context, at time.Time) (string, error) {
 
 func (t Target) unreachable(err error) error {
 	host, _, _ := strings.Cut(t.ref, "/")
-	return exit.Environmentf(t.String(), "look at the address; helm registry login "+host+" keeps credentials where Steamer looks", "%w", err)
+	return exit.Environmentf(t.String(), "look at the address; helm registry login "+host+
+		" keeps credentials where Steamer looks", "%w", err)
 }

@@ -34,7 +34,8 @@ type Document struct {
 // ErrValues marks an error of RenderDocuments that values not fitting the chart's schema caused.
 var ErrValues = errors.New("values do not fit the chart's schema")
 
-// Renderer renders one chart many times, without network. It is not safe for concurrent use: Helm's engine is not.
+// Renderer renders one chart many times, without network. It is not safe for concurrent use: Helm's
+// engine is not.
 type Renderer struct {
 	chart   *Chart
 	schemas *schemas
@@ -55,12 +56,12 @@ func (c *Chart) Renderer() (*Renderer, error) {
 	return &Renderer{&own, compiled}, nil
 }
 
-// RemoteSchemas lists what the schemas of the chart refer to outside of themselves. Helm fetches it whenever it validates values; a
-// Renderer takes it to fit.
+// RemoteSchemas lists what the schemas of the chart refer to outside of themselves. Helm fetches it
+// whenever it validates values; a Renderer takes it to fit.
 func (r *Renderer) RemoteSchemas() []string { return r.schemas.remote }
 
-// RenderDocuments renders the chart as Helm would install it, sub-charts and CRDs included, and splits the result; empty
-// documents and notes are left out. The error is an exit.Invalid error.
+// RenderDocuments renders the chart as Helm would install it, sub-charts and CRDs included, and
+// splits the result; empty documents and notes are left out. The error is an exit.Invalid error.
 func (r *Renderer) RenderDocuments(as Rendering, values map[string]any) ([]Document, error) {
 	loaded, source := r.chart.helm, r.chart.source
 	if len(loaded.Dependencies()) > 0 { // processing dependencies changes the chart
@@ -92,11 +93,13 @@ func (r *Renderer) RenderDocuments(as Rendering, values map[string]any) ([]Docum
 		err = r.validate(top)
 	}
 	if err != nil {
-		return nil, exit.Invalidf("values of chart "+source, "correct the values, or the chart's values.schema.json", "%w: %w", ErrValues, err)
+		return nil, exit.Invalidf("values of chart "+source, "correct the values, or the chart's values.schema.json",
+			"%w: %w", ErrValues, err)
 	}
 	files, err := engine.RenderWithClientProvider(loaded, top, existing(as.Existing))
 	if err != nil {
-		return nil, exit.Invalidf("chart "+source, "helm template shows the same error with the same values", "it does not render: %w", err)
+		return nil, exit.Invalidf("chart "+source, "helm template shows the same error with the same values",
+			"it does not render: %w", err)
 	}
 	return split(loaded, files), nil
 }
@@ -129,7 +132,10 @@ func split(c *chart.Chart, files map[string]string) []Document {
 			return
 		}
 		if !strings.Contains(text, "---") { // spares Helm's regular expression
-			documents = append(documents, Document{Template: strings.TrimPrefix(template, c.Name()+"/"), Text: strings.TrimSpace(text)})
+			documents = append(documents, Document{
+				Template: strings.TrimPrefix(template, c.Name()+"/"),
+				Text:     strings.TrimSpace(text),
+			})
 			return
 		}
 		manifests := releaseutil.SplitManifests(text)
@@ -166,11 +172,12 @@ func hasContent(text string) bool {
 	return false
 }
 
-// Installable checks that the chart wants the Kubernetes version; the rest of what Helm checks before it renders, Load has
-// checked. The error is an exit.Invalid error.
+// Installable checks that the chart wants the Kubernetes version; the rest of what Helm checks
+// before it renders, Load has checked. The error is an exit.Invalid error.
 func (c *Chart) Installable(kubeVersion string) error {
 	if wanted := c.helm.Metadata.KubeVersion; wanted != "" && !chartutil.IsCompatibleRange(wanted, kubeVersion) {
-		return exit.Invalidf("chart "+c.source, "choose another --kube-version", "it wants Kubernetes %s, not %s", wanted, kubeVersion)
+		return exit.Invalidf("chart "+c.source, "choose another --kube-version", "it wants Kubernetes %s, not %s", wanted,
+			kubeVersion)
 	}
 	return nil
 }

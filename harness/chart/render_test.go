@@ -38,7 +38,8 @@ func documents(t *testing.T, c *chart.Chart, as chart.Rendering, values map[stri
 	return rendered
 }
 
-// TestRenderDocuments splits what Helm would install, and leaves out notes, partials and empty documents.
+// TestRenderDocuments splits what Helm would install, and leaves out notes, partials and empty
+// documents.
 func TestRenderDocuments(t *testing.T) {
 	t.Parallel()
 	c := made(t, map[string]string{
@@ -75,7 +76,8 @@ func TestSubcharts(t *testing.T) {
 	renderer, err := c.Renderer()
 	require.NoError(t, err)
 	for _, on := range []bool{false, true, false} {
-		got, err := renderer.RenderDocuments(chart.Rendering{Release: "r"}, map[string]any{"sub": map[string]any{"enabled": on}})
+		got, err := renderer.RenderDocuments(chart.Rendering{Release: "r"},
+			map[string]any{"sub": map[string]any{"enabled": on}})
 		require.NoError(t, err)
 		require.Len(t, got, map[bool]int{true: 2, false: 1}[on])
 	}
@@ -107,7 +109,8 @@ func TestErrValues(t *testing.T) {
 	require.Equal(t, 2, line)
 }
 
-// TestLookup finds objects by kind, namespace and name, and a Secret's clear text encoded, as a cluster would answer.
+// TestLookup finds objects by kind, namespace and name, and a Secret's clear text encoded, as a
+// cluster would answer.
 func TestLookup(t *testing.T) {
 	t.Parallel()
 	c := made(t, map[string]string{"templates/a.yaml": strings.Join([]string{
@@ -124,8 +127,10 @@ func TestLookup(t *testing.T) {
 			"stringData": map[string]any{"key": "open"},
 		}
 	}
-	got := documents(t, c, chart.Rendering{Release: "r", Existing: []map[string]any{secret("n", "a"), secret("x", "c")}}, nil)
-	require.Equal(t, "found: \"b3Blbg==\"\nmissing: true\notherNamespace: true\notherKind: true\nlist: 1\nnone: 0", got[0].Text)
+	got := documents(t, c, chart.Rendering{Release: "r", Existing: []map[string]any{secret("n", "a"), secret("x", "c")}},
+		nil)
+	require.Equal(t, "found: \"b3Blbg==\"\nmissing: true\notherNamespace: true\notherKind: true\nlist: 1\nnone: 0",
+		got[0].Text)
 }
 
 // TestInstallable refuses what Helm would not install.

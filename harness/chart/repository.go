@@ -17,7 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// pullRepo pulls a chart from a Helm repository and checks the archive against the digest in its index.
+// pullRepo pulls a chart from a Helm repository and checks the archive against the digest in its
+// index.
 func pullRepo(ctx context.Context, source Source) (PulledChart, error) {
 	repository, err := openRepo(ctx, source)
 	if err != nil {
@@ -25,7 +26,8 @@ func pullRepo(ctx context.Context, source Source) (PulledChart, error) {
 	}
 	index, err := readIndex(repository)
 	if err != nil {
-		return PulledChart{}, exit.Invalidf("--repo "+source.Repo, "helm repo add shows the same error; credentials come from what it keeps",
+		return PulledChart{}, exit.Invalidf("--repo "+source.Repo,
+			"helm repo add shows the same error; credentials come from what it keeps",
 			"its index.yaml cannot be had: %w", err)
 	}
 	entry, err := find(index, source)
@@ -37,11 +39,13 @@ func pullRepo(ctx context.Context, source Source) (PulledChart, error) {
 		stated = "sha256:" + stated
 	}
 	if len(entry.URLs) == 0 {
-		return PulledChart{}, exit.Invalidf("chart "+source.String(), "tell who runs the repository", "its index names no URL for it")
+		return PulledChart{}, exit.Invalidf("chart "+source.String(), "tell who runs the repository",
+			"its index names no URL for it")
 	}
 	address, err := repo.ResolveReferenceURL(source.Repo, entry.URLs[0])
 	if err != nil {
-		return PulledChart{}, exit.Invalidf("chart "+source.String(), "tell who runs the repository", "its URL in the index: %w", err)
+		return PulledChart{}, exit.Invalidf("chart "+source.String(), "tell who runs the repository",
+			"its URL in the index: %w", err)
 	}
 	if registry.IsOCI(address) { // some indexes lead to a registry
 		pulled, err := pullOCI(ctx, Source{Name: address, Version: entry.Version})
@@ -52,7 +56,8 @@ func pullRepo(ctx context.Context, source Source) (PulledChart, error) {
 	}
 	archive, err := repository.Client.Get(address, getter.WithAcceptHeader("application/gzip,application/octet-stream"))
 	if err != nil {
-		return PulledChart{}, exit.Invalidf("chart "+source.String(), "helm pull shows the same error", "it cannot be pulled: %w", err)
+		return PulledChart{}, exit.Invalidf("chart "+source.String(), "helm pull shows the same error",
+			"it cannot be pulled: %w", err)
 	}
 	return PulledChart{Archive: archive.Bytes(), Stated: stated}, nil
 }
@@ -131,7 +136,8 @@ func readIndex(repository *repo.ChartRepository) (*repo.IndexFile, error) {
 func find(index *repo.IndexFile, source Source) (*repo.ChartVersion, error) {
 	versions, ok := index.Entries[source.Name]
 	if !ok {
-		return nil, exit.Invalidf("--chart "+source.Name, "helm search repo lists what there is", "repository %s has no such chart", source.Repo)
+		return nil, exit.Invalidf("--chart "+source.Name, "helm search repo lists what there is",
+			"repository %s has no such chart", source.Repo)
 	}
 	var known []string
 	for _, entry := range versions {
@@ -143,5 +149,6 @@ func find(index *repo.IndexFile, source Source) (*repo.ChartVersion, error) {
 	if source.Version == "" {
 		return nil, exit.Invalidf("chart "+source.Name+" of "+source.Repo, versionMend(known), "no version is named")
 	}
-	return nil, exit.Invalidf("--version "+source.Version, versionMend(known), "chart %s of %s has no such version", source.Name, source.Repo)
+	return nil, exit.Invalidf("--version "+source.Version, versionMend(known), "chart %s of %s has no such version",
+		source.Name, source.Repo)
 }

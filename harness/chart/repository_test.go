@@ -20,7 +20,8 @@ func basic(user, password string) string {
 	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }
 
-// index makes the files of a Helm repository that holds one archive and states a digest for it; further entries name no URL that exists.
+// index makes the files of a Helm repository that holds one archive and states a digest for it;
+// further entries name no URL that exists.
 func index(t *testing.T, archive chart.Archive, digest string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -37,7 +38,8 @@ func index(t *testing.T, archive chart.Archive, digest string) string {
 	return dir
 }
 
-// TestPullRepo pulls from an HTTP repository, and expects the chart that the archive was packaged from.
+// TestPullRepo pulls from an HTTP repository, and expects the chart that the archive was packaged
+// from.
 func TestPullRepo(t *testing.T) {
 	t.Parallel()
 	archive, err := chart.Package(openbao, t.TempDir())
@@ -65,7 +67,8 @@ func TestPullRepoToOCI(t *testing.T) {
 	t.Parallel()
 	registry := host(t, newRegistry())
 	archive := released(t, registry)
-	for stated, want := range map[string]string{archive.Digest: "", "sha256:" + strings.Repeat("0", 64): "but sha256:000"} {
+	for stated, want := range map[string]string{archive.Digest: "", "sha256:" + strings.Repeat("0",
+		64): "but sha256:000"} {
 		dir := index(t, archive, stated)
 		file := filepath.Join(dir, "index.yaml")
 		text, err := os.ReadFile(file)
@@ -94,7 +97,10 @@ func TestPullRepoRefuses(t *testing.T) {
 	other := archive
 	other.Path = broken
 	good := "http://" + host(t, http.FileServer(http.Dir(index(t, archive, archive.Digest))))
-	html := "http://" + host(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>no index</html>")) }))
+	html := "http://" + host(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = w.Write([]byte("<html>no index</html>"))
+	}))
 	for name, tc := range map[string]struct {
 		name, repo, version string
 		want                []string
@@ -111,7 +117,10 @@ func TestPullRepoRefuses(t *testing.T) {
 			"openbao", "http://" + host(t, http.FileServer(http.Dir(index(t, other, archive.Digest)))), archive.Version,
 			[]string{"was stated", archive.Digest},
 		},
-		"broken archive": {"openbao", "http://" + host(t, http.FileServer(http.Dir(index(t, other, "")))), archive.Version, []string{"broken"}},
+		"broken archive": {
+			"openbao", "http://" + host(t, http.FileServer(http.Dir(index(t, other, "")))), archive.Version,
+			[]string{"broken"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,9 +8,10 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 )
 
-// localSchema takes references to other documents out of a chart's schemas and its dependencies': what they describe may then be anything.
-// GitLab's chart refers to Kubernetes' definitions on another host. Helm would fetch them for every rendering and fail without a
-// network; and what is not in the chart's bytes can change between two runs. The API server checks the same fields.
+// localSchema takes references to other documents out of a chart's schemas and its dependencies':
+// what they describe may then be anything. GitLab's chart refers to Kubernetes' definitions on
+// another host. Helm would fetch them for every rendering and fail without a network; and what is
+// not in the chart's bytes can change between two runs. The API server checks the same fields.
 func localSchema(c *chart.Chart) error {
 	for _, dependency := range c.Dependencies() {
 		if err := localSchema(dependency); err != nil {

@@ -14,8 +14,9 @@ import (
 // Key is a PGP key that signs charts.
 type Key struct{ signatory *provenance.Signatory }
 
-// ReadKey reads a PGP secret key, binary or armoured as gpg --export-secret-keys writes it. The passphrase is asked for only when the
-// key has one. The error is of code exit.Invalid and holds neither.
+// ReadKey reads a PGP secret key, binary or armoured as gpg --export-secret-keys writes it. The
+// passphrase is asked for only when the key has one. The error is of code exit.Invalid and holds
+// neither.
 func ReadKey(file string, passphrase func() ([]byte, error)) (*Key, error) {
 	input, hint := "signing key "+file, "export one with gpg --export-secret-keys ID"
 	data, err := os.ReadFile(file)
@@ -44,7 +45,8 @@ func ReadKey(file string, passphrase func() ([]byte, error)) (*Key, error) {
 	return &Key{signatory}, nil
 }
 
-// Sign writes Helm's provenance file beside an archive, ARCHIVE.prov, which helm verify checks, and returns its path.
+// Sign writes Helm's provenance file beside an archive, ARCHIVE.prov, which helm verify checks, and
+// returns its path.
 func (k *Key) Sign(archive string) (string, error) {
 	text, err := k.signatory.ClearSign(archive)
 	if err != nil {

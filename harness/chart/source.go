@@ -15,8 +15,8 @@ import (
 
 // Source names a chart: by a path, by its name in a Helm repository, or by an OCI reference.
 type Source struct {
-	// Name is a directory, an archive (.tgz), oci://REGISTRY/PATH/NAME with or without :VERSION or @sha256:DIGEST, or, with Repo, the
-	// chart's name there.
+	// Name is a directory, an archive (.tgz), oci://REGISTRY/PATH/NAME with or without :VERSION or
+	// @sha256:DIGEST, or, with Repo, the chart's name there.
 	Name    string
 	Repo    string // URL of a Helm repository, http or https; empty for everything else
 	Version string // exact version; empty for a path, and where Name holds it
@@ -37,7 +37,8 @@ func (s Source) String() string {
 	}
 }
 
-// Check refuses what no chart could be found by. It looks at nothing but the fields; the error is of code exit.Invalid.
+// Check refuses what no chart could be found by. It looks at nothing but the fields; the error is
+// of code exit.Invalid.
 func (s Source) Check() error {
 	switch {
 	case s.Repo != "":
@@ -57,10 +58,12 @@ func (s Source) checkRepo() error {
 	u, err := url.Parse(s.Repo)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		// The URL is not repeated: what cannot be parsed may hold a password.
-		return exit.Invalidf("--repo", "name a repository that helm repo add accepts, or --chart oci://REGISTRY/PATH/NAME", "it is no http(s) URL")
+		return exit.Invalidf("--repo", "name a repository that helm repo add accepts, or --chart oci://REGISTRY/PATH/NAME",
+			"it is no http(s) URL")
 	}
 	if u.User != nil || u.RawQuery != "" {
-		return exit.Invalidf("--repo "+u.Scheme+"://"+u.Host, "helm repo add NAME URL --username … keeps them where Steamer looks",
+		return exit.Invalidf("--repo "+u.Scheme+"://"+u.Host,
+			"helm repo add NAME URL --username … keeps them where Steamer looks",
 			"credentials do not belong in a URL, which ends in logs and reports")
 	}
 	if s.Name == "" || strings.ContainsAny(s.Name, "/:@ ") {
@@ -70,7 +73,8 @@ func (s Source) checkRepo() error {
 	return nil
 }
 
-// reference is the OCI reference to pull, HOST/PATH/NAME:TAG or HOST/PATH/NAME@DIGEST; without either where only Name is given.
+// reference is the OCI reference to pull, HOST/PATH/NAME:TAG or HOST/PATH/NAME@DIGEST; without
+// either where only Name is given.
 func (s Source) reference() (string, error) {
 	hint := "use oci://REGISTRY/PATH/NAME with --version VERSION, :VERSION or @sha256:DIGEST"
 	path := strings.TrimPrefix(s.Name, registry.OCIScheme+"://")
@@ -84,7 +88,8 @@ func (s Source) reference() (string, error) {
 			"what follows its @ is no sha256 digest")
 	}
 	if tag != "" && s.Version != "" && tag != s.Version {
-		return "", exit.Invalidf("--version "+s.Version, "give the version once", "chart %s already names version %s", s.Name, tag)
+		return "", exit.Invalidf("--version "+s.Version, "give the version once", "chart %s already names version %s", s.Name,
+			tag)
 	}
 	if tag == "" {
 		tag = s.Version
@@ -118,21 +123,24 @@ func (s Source) wanted() string {
 	return ""
 }
 
-// PullTimeout bounds the whole download of a chart, index included. Charts are kilobytes: what takes longer does not answer.
+// PullTimeout bounds the whole download of a chart, index included. Charts are kilobytes: what
+// takes longer does not answer.
 const PullTimeout = time.Minute
 
 // quietFor is how long a download may take before it is announced.
 const quietFor = 2 * time.Second
 
-// Fetcher finds charts wherever they are. Credentials come from where Helm keeps them (helm registry login, helm repo add, Docker's
-// configuration) and from nowhere else. What is pulled stays in memory: a chart is small, and a cache could serve yesterday's.
+// Fetcher finds charts wherever they are. Credentials come from where Helm keeps them (helm
+// registry login, helm repo add, Docker's configuration) and from nowhere else. What is pulled
+// stays in memory: a chart is small, and a cache could serve yesterday's.
 type Fetcher struct {
 	Log     func(string)  // told when a download takes more than two seconds; nil drops it
 	Timeout time.Duration // 0 means PullTimeout
 	Pulled  Pulled        // keeps what is pulled, and is asked first; nil keeps nothing
 }
 
-// Pulled are charts that a command has pulled, by their sources, for the part of the same command that has no network.
+// Pulled are charts that a command has pulled, by their sources, for the part of the same command
+// that has no network.
 type Pulled map[string]PulledChart
 
 // PulledChart is an archive and the digests that go with it.
@@ -142,8 +150,8 @@ type PulledChart struct {
 	Manifest string `json:"manifest"` // of an OCI chart
 }
 
-// Load reads or pulls a chart, checks its archive against the digest that the repository or registry states, and that it is whole.
-// Errors are of code exit.Invalid, except the context's own.
+// Load reads or pulls a chart, checks its archive against the digest that the repository or
+// registry states, and that it is whole. Errors are of code exit.Invalid, except the context's own.
 func (f Fetcher) Load(ctx context.Context, source Source) (*Chart, error) {
 	if err := source.Check(); err != nil {
 		return nil, err
@@ -161,7 +169,10 @@ func (f Fetcher) Load(ctx context.Context, source Source) (*Chart, error) {
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if f.Log != nil {
-		announce := time.AfterFunc(quietFor, func() { f.Log("pulling chart " + source.String() + ", for " + timeout.String() + " at most") })
+		announce := time.AfterFunc(quietFor, func() {
+			f.Log("pulling chart " + source.String() + ", for " + timeout.String() +
+				" at most")
+		})
 		defer announce.Stop()
 	}
 	pull := pullOCI
@@ -182,7 +193,8 @@ func (f Fetcher) Load(ctx context.Context, source Source) (*Chart, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(bounded.Err(), context.DeadlineExceeded):
-		return nil, exit.Invalidf("chart "+source.String(), "look at the address, the network and HTTPS_PROXY", "there was no answer within %s", timeout)
+		return nil, exit.Invalidf("chart "+source.String(), "look at the address, the network and HTTPS_PROXY",
+			"there was no answer within %s", timeout)
 	default:
 		return nil, err
 	}

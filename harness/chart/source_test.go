@@ -49,7 +49,8 @@ func released(t *testing.T, host string) chart.Archive {
 	return archive
 }
 
-// TestPullOCI pulls by each kind of reference, and expects the chart that was pushed and the digests that identify it.
+// TestPullOCI pulls by each kind of reference, and expects the chart that was pushed and the
+// digests that identify it.
 func TestPullOCI(t *testing.T) {
 	t.Parallel()
 	host := host(t, newRegistry())
@@ -81,7 +82,8 @@ func TestPullOCI(t *testing.T) {
 	require.ErrorContains(t, err, "its Chart.yaml says version "+archive.Version)
 }
 
-// TestPulledIsKept: what was pulled is found again where nothing answers any more, with all its digests.
+// TestPulledIsKept: what was pulled is found again where nothing answers any more, with all its
+// digests.
 func TestPulledIsKept(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(newRegistry())
@@ -139,16 +141,32 @@ func TestPullOCIRefuses(t *testing.T) {
 		source chart.Source
 		want   []string
 	}{
-		"no version":      {chart.Source{Name: "oci://" + good + "/charts/openbao"}, []string{"neither a version nor a digest", archive.Version}},
-		"no such version": {chart.Source{Name: "oci://" + good + "/charts/openbao", Version: "9.9.9"}, []string{"9.9.9", "not found", archive.Version}},
-		"no such chart":   {chart.Source{Name: "oci://" + good + "/charts/moon", Version: "1.0.0"}, []string{"moon", "not found"}},
-		"no such digest": {
-			chart.Source{Name: "oci://" + good + "/charts/openbao@sha256:" + strings.Repeat("0", 64)}, []string{"not found", "registry login"},
+		"no version": {
+			chart.Source{Name: "oci://" + good + "/charts/openbao"},
+			[]string{"neither a version nor a digest", archive.Version},
 		},
-		"changed bytes": {chart.Source{Name: "oci://" + bad + "/charts/openbao", Version: archive.Version}, []string{"mismatch"}},
-		"no chart":      {chart.Source{Name: "oci://" + good + "/charts/image:1.0.0"}, []string{"it cannot be pulled"}},
-		"locked":        {chart.Source{Name: "oci://" + locked + "/charts/openbao:1.0.0"}, []string{"credential not found", "helm registry login " + locked}},
-		"nobody there":  {chart.Source{Name: "oci://127.0.0.1:1/charts/openbao:1.0.0"}, []string{"refused"}},
+		"no such version": {
+			chart.Source{Name: "oci://" + good + "/charts/openbao", Version: "9.9.9"},
+			[]string{"9.9.9", "not found", archive.Version},
+		},
+		"no such chart": {
+			chart.Source{Name: "oci://" + good + "/charts/moon", Version: "1.0.0"},
+			[]string{"moon", "not found"},
+		},
+		"no such digest": {
+			chart.Source{Name: "oci://" + good + "/charts/openbao@sha256:" + strings.Repeat("0", 64)},
+			[]string{"not found", "registry login"},
+		},
+		"changed bytes": {
+			chart.Source{Name: "oci://" + bad + "/charts/openbao", Version: archive.Version},
+			[]string{"mismatch"},
+		},
+		"no chart": {chart.Source{Name: "oci://" + good + "/charts/image:1.0.0"}, []string{"it cannot be pulled"}},
+		"locked": {chart.Source{Name: "oci://" + locked + "/charts/openbao:1.0.0"}, []string{
+			"credential not found",
+			"helm registry login " + locked,
+		}},
+		"nobody there": {chart.Source{Name: "oci://127.0.0.1:1/charts/openbao:1.0.0"}, []string{"refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +188,8 @@ func silent(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// TestPullEnds: a registry or repository that accepts connections and says nothing costs the timeout and no more, and Ctrl-C ends it.
+// TestPullEnds: a registry or repository that accepts connections and says nothing costs the
+// timeout and no more, and Ctrl-C ends it.
 func TestPullEnds(t *testing.T) {
 	t.Parallel()
 	for name, source := range map[string]chart.Source{
@@ -226,10 +245,13 @@ func TestSourceCheck(t *testing.T) {
 		"oci as repo":          {chart.Source{Name: "openbao", Repo: "oci://charts.example"}, "--chart oci://"},
 		"oci in a repo":        {chart.Source{Name: "oci://a.example/b", Repo: "https://charts.example"}, "no chart name"},
 		"repository and slash": {chart.Source{Name: "gitlab/openbao", Repo: "https://charts.example"}, "no chart name"},
-		"two versions":         {chart.Source{Name: "oci://a.example/b:1.0.0", Version: "2.0.0"}, "already names version 1.0.0"},
-		"no path":              {chart.Source{Name: "oci://a.example", Version: "1.0.0"}, "invalid"},
-		"bad tag":              {chart.Source{Name: "oci://a.example/b", Version: "a b"}, "invalid"},
-		"short digest":         {chart.Source{Name: "oci://a.example/b@sha256:abc"}, "invalid"},
+		"two versions": {
+			chart.Source{Name: "oci://a.example/b:1.0.0", Version: "2.0.0"},
+			"already names version 1.0.0",
+		},
+		"no path":      {chart.Source{Name: "oci://a.example", Version: "1.0.0"}, "invalid"},
+		"bad tag":      {chart.Source{Name: "oci://a.example/b", Version: "a b"}, "invalid"},
+		"short digest": {chart.Source{Name: "oci://a.example/b@sha256:abc"}, "invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -268,7 +290,8 @@ func FuzzSourceCheck(f *testing.F) {
 	})
 }
 
-// TestCredentials: what Helm keeps is used, and no error repeats it. Not parallel: Helm reads the paths from the environment.
+// TestCredentials: what Helm keeps is used, and no error repeats it. Not parallel: Helm reads the
+// paths from the environment.
 func TestCredentials(t *testing.T) {
 	inner := newRegistry()
 	archive := released(t, host(t, inner))
@@ -285,7 +308,8 @@ func TestCredentials(t *testing.T) {
 	}
 	registry, repo := guard(inner), "http://"+guard(http.FileServer(http.Dir(files)))
 	for _, source := range []chart.Source{
-		{Name: "oci://" + registry + "/charts/openbao", Version: archive.Version}, {Name: "openbao", Repo: repo, Version: archive.Version},
+		{Name: "oci://" + registry + "/charts/openbao", Version: archive.Version},
+		{Name: "openbao", Repo: repo, Version: archive.Version},
 	} {
 		for password, want := range map[string]bool{"hunter2": true, "hunter3": false} {
 			dir := t.TempDir()
@@ -293,7 +317,8 @@ func TestCredentials(t *testing.T) {
 			auth := `{"auths": {"` + registry + `": {"auth": "` + basic("reader", password) + `"}}}`
 			require.NoError(t, os.WriteFile(login, []byte(auth), 0o600))
 			kept := filepath.Join(dir, "repositories.yaml")
-			entry := "apiVersion: v1\nrepositories:\n- {name: mine, url: \"" + repo + "/\", username: reader, password: " + password + "}\n"
+			entry := "apiVersion: v1\nrepositories:\n- {name: mine, url: \"" + repo + "/\", username: reader, password: " +
+				password + "}\n"
 			require.NoError(t, os.WriteFile(kept, []byte(entry), 0o600))
 			t.Setenv("HELM_REGISTRY_CONFIG", login)
 			t.Setenv("HELM_REPOSITORY_CONFIG", kept)

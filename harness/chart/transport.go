@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// transport is an HTTP transport whose connections end with ctx: Helm's own clients take no context.
+// transport is an HTTP transport whose connections end with ctx: Helm's own clients take no
+// context.
 func transport(ctx context.Context, config *tls.Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &http.Transport{

@@ -21,7 +21,10 @@ func TestBaselineOfAChart(t *testing.T) {
 		return steamer(t, t.TempDir(), append([]string{"charts", "check"}, args...)...)
 	}
 	writes := func(more ...string) []string {
-		return append([]string{chart, "--write-baseline", path, "--owner", "team-secrets", "--reason", "known upstream", "--expires", soon}, more...)
+		return append([]string{
+			chart, "--write-baseline", path, "--owner", "team-secrets", "--reason", "known upstream",
+			"--expires", soon,
+		}, more...)
 	}
 	for name, args := range map[string][]string{
 		"no owner":           {chart, "--write-baseline", path, "--reason", "r", "--expires", soon},
@@ -51,6 +54,7 @@ func TestBaselineOfAChart(t *testing.T) {
 	require.Equal(t, exit.Fail, worse.code, "a new finding fails")
 	require.Contains(t, worse.stdout, "1 errors")
 
-	gate := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--baseline", path, "--output", t.TempDir())
+	gate := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--baseline", path, "--output",
+		t.TempDir())
 	require.Equal(t, exit.Invalid, gate.code, "it is of another chart: %s", gate.stderr)
 }

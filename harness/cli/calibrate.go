@@ -47,7 +47,8 @@ type calibrateFlags struct {
 func newCalibrate(state *State) *cobra.Command {
 	f := &calibrateFlags{compareFlags: compareFlags{design: compare.DefaultDesign()}}
 	command := &cobra.Command{
-		Use: "calibrate", Short: "How often is steamer compare wrong here, and what can it see?", Long: calibrateLong, Args: cobra.NoArgs,
+		Use: "calibrate", Short: "How often is steamer compare wrong here, and what can it see?", Long: calibrateLong,
+		Args: cobra.NoArgs,
 		Example: `  steamer calibrate --local --same 20 --effect 10,20 --each 20 --margin 5
   steamer calibrate --local --same 5 --cpu-limit 0.5 --each 5 --gate fetch_p95_ms --slice 34s
   steamer calibrate --base charts/openbao --same 5
@@ -57,15 +58,18 @@ func newCalibrate(state *State) *cobra.Command {
 	}
 	f.designFlags(command)
 	flags := command.Flags()
-	flags.BoolVar(&f.local, "local", false, "calibrate for OpenBao processes on this machine instead of a chart on a cluster")
+	flags.BoolVar(&f.local, "local", false,
+		"calibrate for OpenBao processes on this machine instead of a chart on a cluster")
 	flags.StringVar(&f.base, "base", "", "chart to install twice, as CHART or CHART@VALUES[,VALUES]")
 	flags.StringVar(&f.baseConfig, "base-config", "", "with --local: JSON Patch of both servers' configuration")
 	flags.StringVar(&f.baseBinary, "base-binary", "", "with --local: OpenBao program of both")
 	flags.IntVar(&f.plan.Same, "same", 10, "comparisons of the system with itself")
 	flags.Float64SliceVar(&f.effects, "effect", nil, "regressions to inject, in % of the median latency, e.g. 5,10,20")
-	flags.Float64SliceVar(&f.plan.Limits, "cpu-limit", nil, "with --local: cores to limit the head's OpenBao to, e.g. 0.5,0.25")
+	flags.Float64SliceVar(&f.plan.Limits, "cpu-limit", nil,
+		"with --local: cores to limit the head's OpenBao to, e.g. 0.5,0.25")
 	flags.IntVar(&f.plan.Each, "each", 10, "comparisons for each effect and each limit")
-	flags.StringVar(&f.fromDir, "from", "", "directory of comparisons, or campaign.json, to judge again; nothing is driven")
+	flags.StringVar(&f.fromDir, "from", "",
+		"directory of comparisons, or campaign.json, to judge again; nothing is driven")
 	flags.StringVar(&f.resume, "resume", "", "directory of an interrupted campaign to go on with")
 	flags.StringVar(&f.writeQuarantine, "write-quarantine", "", "file for the metrics that cannot show the margin")
 	flags.DurationVar(&f.quarantineFor, "quarantine-for", compare.LongestQuarantine,
@@ -74,7 +78,8 @@ func newCalibrate(state *State) *cobra.Command {
 	return command
 }
 
-// measured are the flags that say how a campaign is to be made, and so mean nothing for one that is.
+// measured are the flags that say how a campaign is to be made, and so mean nothing for one that
+// is.
 func measured() []string {
 	return append(measuring(), "margin", "gate", "alpha", "look-every", "same", "effect", "cpu-limit", "each", "resume")
 }
@@ -140,7 +145,8 @@ func (f *calibrateFlags) onProcesses(ctx context.Context, state *State) (err err
 // onCluster calibrates with one chart installed twice.
 func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 	if len(f.plan.Limits) > 0 {
-		return exit.Invalidf("--cpu-limit", "add --local, or leave it out", "only processes of this machine can be limited from one comparison to the next")
+		return exit.Invalidf("--cpu-limit", "add --local, or leave it out",
+			"only processes of this machine can be limited from one comparison to the next")
 	}
 	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
 	if err != nil {
@@ -157,13 +163,19 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 		return err
 	}
 	return r.Use(ctx, frame.ID, func(ctx context.Context, site *run.Site) error {
-		arms := f.cluster.arms(site, sides, compare.Generator{K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"), Dir: logs}, &f.design, r.UI.Note)
+		arms := f.cluster.arms(site, sides, compare.Generator{
+			K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"),
+			Dir: logs,
+		}, &f.design, r.UI.Note)
 		for i, name := range []string{"A", "B"} {
 			arms[i].Proxied = true
 			site.UndoLater("arm "+name, arms[i].Close)
 		}
 		engine := &compare.Engine{A: arms[0], B: arms[1], Validity: judge.DefaultValidity(), Log: r.UI.Note}
-		if err := site.Step(ctx, "install and provision both", func(ctx context.Context) error { return engine.Prepare(ctx, frame) }); err != nil {
+		if err := site.Step(ctx, "install and provision both", func(ctx context.Context) error {
+			return engine.Prepare(ctx,
+				frame)
+		}); err != nil {
 			return err
 		}
 		return f.compareAll(ctx, state, engine, arms[1], frame, dir)
@@ -171,9 +183,12 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 }
 
 // compareAll makes the comparisons, keeps each, and reports. frame is what all of them begin with.
-func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *compare.Engine, b calibrate.Delayer, frame *compare.Comparison, dir string) (err error) {
+func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *compare.Engine, b calibrate.Delayer,
+	frame *compare.Comparison, dir string,
+) (err error) {
 	if why := frame.A.Unfit + frame.B.Unfit; why != "" {
-		return exit.Environmentf("the system to calibrate with", "see what steamer compare says about it", "it does not come up: %s", why)
+		return exit.Environmentf("the system to calibrate with", "see what steamer compare says about it",
+			"it does not come up: %s", why)
 	}
 	logs := filepath.Join(dir, "slices")
 	runner := calibrate.Runner{
@@ -207,7 +222,8 @@ func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *c
 func (f *calibrateFlags) beginOrResume(state *State) (frame *compare.Comparison, dir, logs string, err error) {
 	if f.writeQuarantine != "" { // found out now, and not after hours
 		if err := writable(f.writeQuarantine); err != nil {
-			return nil, "", "", exit.Invalidf("--write-quarantine "+f.writeQuarantine, "name a file that can be written", "%w", err)
+			return nil, "", "", exit.Invalidf("--write-quarantine "+f.writeQuarantine, "name a file that can be written", "%w",
+				err)
 		}
 	}
 	if f.resume == "" {
@@ -215,7 +231,8 @@ func (f *calibrateFlags) beginOrResume(state *State) (frame *compare.Comparison,
 	}
 	id, found := strings.CutPrefix(filepath.Base(f.resume), "calibrate-")
 	if !found {
-		return nil, "", "", exit.Invalidf("--resume "+f.resume, "name the directory that the campaign made, calibrate-…", "it is none")
+		return nil, "", "", exit.Invalidf("--resume "+f.resume, "name the directory that the campaign made, calibrate-…",
+			"it is none")
 	}
 	if _, err := f.done(id); err != nil { // found out now, and not with both up
 		return nil, "", "", err

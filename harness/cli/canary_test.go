@@ -43,7 +43,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/trend"
 )
 
-// The canaries, each in a place of its own. Their characters are escaped differently by every format.
+// The canaries, each in a place of its own. Their characters are escaped differently by every
+// format.
 const (
 	inSet    = `kanari"set<1>/+=&é`
 	inValues = `kanari"values<2>/+=&é`
@@ -52,14 +53,18 @@ const (
 	inURL    = "kanari5inURL"
 )
 
-// plant has the process meet the canaries the way it does in a run, and returns the arguments of that run.
+// plant has the process meet the canaries the way it does in a run, and returns the arguments of
+// that run.
 func plant(t *testing.T) []string {
 	t.Helper()
 	assignment := "postgresql.auth.password=" + inSet
 	_, err := chart.ParseSet(assignment)
 	require.NoError(t, err)
 	values := filepath.Join(t.TempDir(), "values.yaml")
-	text, err := json.Marshal(map[string]any{"audit": map[string]any{"authToken": inValues}, "extra": []any{map[string]any{"url": "postgres://u:" + inURL + "@h/d"}}})
+	text, err := json.Marshal(map[string]any{
+		"audit": map[string]any{"authToken": inValues},
+		"extra": []any{map[string]any{"url": "postgres://u:" + inURL + "@h/d"}},
+	})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(values, text, 0o600))
 	_, err = chart.ReadValues(values)
@@ -82,7 +87,8 @@ func forms(canary string) []string {
 	}
 }
 
-// poison is a text with every canary in every form, such as an error of Helm that quotes what it rendered.
+// poison is a text with every canary in every form, such as an error of Helm that quotes what it
+// rendered.
 func poison() string {
 	var all []string
 	for _, canary := range []string{inSet, inValues, inSecret, inAudit, inURL} {
@@ -94,7 +100,10 @@ func poison() string {
 // requireClean fails where any part of a canary is left.
 func requireClean(t *testing.T, name string, data []byte) {
 	t.Helper()
-	for _, trace := range []string{"kanari", "KANARI", base64.StdEncoding.EncodeToString([]byte("kanari"))[:7], base64.StdEncoding.EncodeToString([]byte("xykanari"))[4:9]} {
+	for _, trace := range []string{
+		"kanari", "KANARI", base64.StdEncoding.EncodeToString([]byte("kanari"))[:7],
+		base64.StdEncoding.EncodeToString([]byte("xykanari"))[4:9],
+	} {
 		if i := bytes.Index(data, []byte(trace)); i >= 0 {
 			require.Fail(t, "a canary is left", "in %s: …%s…", name, data[max(0, i-40):min(len(data), i+80)])
 		}
@@ -116,7 +125,8 @@ func poisoned(v reflect.Value) {
 		for i := range v.NumField() {
 			field, name := v.Field(i), v.Type().Field(i).Name
 			foreign := slices.Contains([]string{
-				"Reason", "Reasons", "Error", "Log", "Detail", "Description", "Explains", "Partial", "NotMeasured", "Target", "About", "Engine", "Title",
+				"Reason", "Reasons", "Error", "Log", "Detail", "Description", "Explains", "Partial", "NotMeasured", "Target",
+				"About", "Engine", "Title",
 				"Measured", "Message", "Hint", "Apart", "Since", "Base", "Head", "Summary",
 			}, name)
 			switch {
@@ -150,7 +160,10 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		}
 		return list
 	}
-	outcomes := []mutation.Outcome{{Mutant: mutation.Mutant{ID: "a", Kind: mutation.Chart, Breaks: poison()}, Status: mutation.Broken, Reason: poison()}}
+	outcomes := []mutation.Outcome{{
+		Mutant: mutation.Mutant{ID: "a", Kind: mutation.Chart, Breaks: poison()},
+		Status: mutation.Broken, Reason: poison(),
+	}}
 	return map[string]func(t *testing.T, dir string){
 		"result/codec.go": func(t *testing.T, dir string) {
 			path := filepath.Join(dir, "result.json")
@@ -162,7 +175,8 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"report/decision.go": func(t *testing.T, dir string) {
 			d := &gate.Decision{
 				APIVersion: gate.APIVersion, Kind: gate.Kind, Verdict: result.Fail, Reproduce: line, Reasons: []string{""},
-				Criteria: []gate.Criterion{{ID: gate.Load, Verdict: result.Fail, Reasons: []string{""}}}, Runs: []gate.Judged{{Recorded: result.Pass, Derived: result.Fail}},
+				Criteria: []gate.Criterion{{ID: gate.Load, Verdict: result.Fail, Reasons: []string{""}}},
+				Runs:     []gate.Judged{{Recorded: result.Pass, Derived: result.Fail}},
 			}
 			poisoned(reflect.ValueOf(d))
 			require.NoError(t, report.WriteDecision(dir, d))
@@ -182,25 +196,38 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			require.NoError(t, err)
 		},
 		"capacity/plot.go": func(t *testing.T, dir string) {
-			r := &capacity.Report{Points: []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}}, Target: poison()}
+			r := &capacity.Report{
+				Points: []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}},
+				Target: poison(),
+			}
 			_, err := r.WritePlots(dir)
 			require.NoError(t, err)
 		},
 		"history/plot.go": func(t *testing.T, dir string) {
-			s := trend.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []trend.Point{{At: time.Unix(0, 0), Value: 1}, {At: time.Unix(9, 0), Value: 2}}}
+			s := trend.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []trend.Point{
+				{At: time.Unix(0, 0), Value: 1},
+				{At: time.Unix(9, 0), Value: 2},
+			}}
 			require.NoError(t, trend.Plot(dir, "svg", s))
 			require.NoError(t, trend.Plot(dir, "png", s))
 		},
 		"topology/diagnose.go": func(t *testing.T, dir string) {
-			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "steamer-cn", Annotations: map[string]string{"a": poison()}}}
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+				Name: "p", Namespace: "steamer-cn",
+				Annotations: map[string]string{"a": poison()},
+			}}
 			e := &topology.Environment{
-				Spec: topology.Spec{Topology: topology.CloudNative}, Namespace: "steamer-cn", Cluster: &cluster.Cluster{Client: fake.NewClientset(pod)},
+				Spec: topology.Spec{Topology: topology.CloudNative}, Namespace: "steamer-cn",
+				Cluster: &cluster.Cluster{Client: fake.NewClientset(pod)},
 			}
 			require.NoError(t, e.Diagnose(t.Context(), dir, func(text string) string { return text }))
 		},
 		"check/baseline.go": func(t *testing.T, dir string) {
 			finding := lint.Finding{Rule: "x", Severity: lint.Error, Object: poison(), Path: poison(), Message: poison()}
-			b := lint.NewBaseline(&lint.Report{Findings: []lint.Finding{finding}}, lint.Acceptance{Reason: poison(), Owner: poison()})
+			b := lint.NewBaseline(&lint.Report{Findings: []lint.Finding{finding}}, lint.Acceptance{
+				Reason: poison(),
+				Owner:  poison(),
+			})
 			require.NoError(t, b.Write(filepath.Join(dir, "baseline.yaml"), false))
 		},
 		"cli/lab.go": func(t *testing.T, dir string) {
@@ -214,14 +241,16 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		},
 		"cli/findings.go": func(t *testing.T, dir string) {
 			f := findingsFlags{markdown: filepath.Join(dir, "findings.md")}
-			require.NoError(t, f.write(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, findings.NewReport(line, poison()), ""))
+			require.NoError(t, f.write(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, findings.NewReport(line, poison()),
+				""))
 		},
 		"cli/mutants.go": func(t *testing.T, dir string) {
 			f := mutantsFlags{json: filepath.Join(dir, "m.json"), markdown: filepath.Join(dir, "m.md")}
 			require.NoError(t, f.write(outcomes))
 		},
 		"cli/trend.go": func(t *testing.T, dir string) {
-			require.NoError(t, writeTrends(dir, "svg", []trend.Series{{Subject: trend.Subject{}, Metric: "p50", Title: poison()}}))
+			require.NoError(t, writeTrends(dir, "svg",
+				[]trend.Series{{Subject: trend.Subject{}, Metric: "p50", Title: poison()}}))
 		},
 		"cli/calibrate.go": func(t *testing.T, dir string) {
 			f := calibrateFlags{writeQuarantine: filepath.Join(dir, "q.yaml"), quarantineFor: time.Hour}
@@ -232,7 +261,8 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"cli/check.go": func(t *testing.T, dir string) {
 			for _, format := range []string{"json", "junit", "table"} {
 				r := &lint.Report{Findings: []lint.Finding{{Rule: "x", Severity: lint.Error, Message: poison(), Hint: poison()}}}
-				require.NoError(t, writeReport(&State{}, r, checkFlags{format: format, output: filepath.Join(dir, "check."+format)}))
+				require.NoError(t, writeReport(&State{}, r,
+					checkFlags{format: format, output: filepath.Join(dir, "check."+format)}))
 			}
 		},
 	}
@@ -271,12 +301,14 @@ func TestCanaries(t *testing.T) {
 				}
 				data, err := os.ReadFile(path)
 				written++
-				telling = telling || filepath.Ext(path) == ".png" || bytes.Contains(data, []byte("end of poison")) || bytes.Contains(data, []byte(secret.Redacted))
+				telling = telling || filepath.Ext(path) == ".png" || bytes.Contains(data, []byte("end of poison")) ||
+					bytes.Contains(data, []byte(secret.Redacted))
 				requireClean(t, path, data)
 				return err
 			}))
 			require.Positive(t, written)
-			require.True(t, telling || name == "cli/calibrate.go" || name == "cli/trend.go", "the poison reached the file, and was cleaned there")
+			require.True(t, telling || name == "cli/calibrate.go" || name == "cli/trend.go",
+				"the poison reached the file, and was cleaned there")
 		})
 	}
 }
@@ -299,7 +331,10 @@ func TestCanariesOfProgress(t *testing.T) {
 	requireClean(t, "progress", out.Bytes())
 
 	var stdout, stderr bytes.Buffer
-	code := Main(t.Context(), &State{Args: append(plant(t), "--no-such-flag="+inSet), Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv})
+	code := Main(t.Context(), &State{
+		Args: append(plant(t), "--no-such-flag="+inSet), Stdout: &stdout, Stderr: &stderr,
+		Getenv: os.Getenv,
+	})
 	require.Equal(t, exit.Invalid, code)
 	requireClean(t, "messages", append(stdout.Bytes(), stderr.Bytes()...))
 }

@@ -43,7 +43,8 @@ type capacityFlags struct {
 }
 
 func newCapacity(state *State) *cobra.Command {
-	command, p := runCommand(state, scenario.None, "capacity", "Find the highest rate of fetches that holds the objectives, and what limits it")
+	command, p := runCommand(state, scenario.None, "capacity",
+		"Find the highest rate of fetches that holds the objectives, and what limits it")
 	f := &capacityFlags{runFlags: p, options: capacity.Default()}
 	command.Long = capacityLong
 	command.Example = `  steamer capacity --local
@@ -54,7 +55,8 @@ func newCapacity(state *State) *cobra.Command {
 	flags.Lookup("tier").DefValue = o.Tier
 	hide(command, chosenRates()...)
 	flags.BoolVar(&f.local, "local", false, "OpenBao and PostgreSQL as processes instead of on a cluster")
-	flags.Float64Var(&f.cpus, "openbao-cpus", 0, "with --local: CPU limit of OpenBao in cores, a CFS quota as a container has; 0 is none")
+	flags.Float64Var(&f.cpus, "openbao-cpus", 0,
+		"with --local: CPU limit of OpenBao in cores, a CFS quota as a container has; 0 is none")
 	flags.StringVar(&o.Mode, "mode", o.Mode, "way to fetch: "+strings.Join(load.Modes(), ", "))
 	flags.BoolVar(&o.Reuse, "keep-alive", false, "keep connections; GitLab Runner opens one per job")
 	flags.Float64Var(&o.Start, "start", o.Start, "first rate, in fetches per second")
@@ -94,7 +96,9 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 		return err
 	}
 	p.Tier = f.options.Tier
-	return state.onTopologies(ctx, root, p, "capacity", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text, dir string) (result.Verdict, error) {
+	return state.onTopologies(ctx, root, p, "capacity", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text,
+		dir string,
+	) (result.Verdict, error) {
 		target := fmt.Sprintf("%s, %d tenants, limits of tier %s", d.Name(), d.Tenants(), p.Tier)
 		return f.search(ctx, state, ui, capacity.Installed(d), target, dir)
 	})
@@ -113,11 +117,14 @@ func (f *capacityFlags) onProcesses(ctx context.Context, c *cobra.Command, state
 	}
 	if f.dryRun {
 		fmt.Fprintf(state.Stdout, "%d tenants, tier %s, from %g to %g fetches/s, trials of %s, %d confirmations of %s\n",
-			p.Tenants, f.options.Tier, f.options.Start, f.options.Max, f.options.Trial, f.options.Confirmations, f.options.Confirm)
+			p.Tenants, f.options.Tier, f.options.Start, f.options.Max, f.options.Trial, f.options.Confirmations,
+			f.options.Confirm)
 		return nil
 	}
 	spec := lab.Spec{CPUs: f.cpus, Tenants: p.Tenants, Secrets: p.Secrets}
-	return state.onLab(ctx, p.Output, "capacity", spec, func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict, error) {
+	return state.onLab(ctx, p.Output, "capacity", spec, func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict,
+		error,
+	) {
 		driver, err := capacity.Local(l, f.interval(ui))
 		if err != nil {
 			return "", err
@@ -147,7 +154,9 @@ func (f *capacityFlags) interval(ui *run.Text) func(result.Interval) {
 }
 
 // search runs one search and writes its files.
-func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, d capacity.Driver, target, dir string) (result.Verdict, error) {
+func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, d capacity.Driver, target,
+	dir string,
+) (result.Verdict, error) {
 	o := f.options
 	o.Progress = func(p capacity.Point) {
 		ui.Note(fmt.Sprintf("%-7s %7.1f/s offered, %7.1f/s achieved, p95 %.1f ms, p99 %.1f ms, OpenBao %.2f, PostgreSQL %.2f, k6 %.2f cores: %s %s",

@@ -38,7 +38,8 @@ func newChartsCheck(state *State) *cobra.Command {
 	var flags checkFlags
 	options := lint.Options{}
 	command := &cobra.Command{
-		Use: "check CHART", Short: "Check a chart: schema, API, security, wiring, upgrades, values", Long: checkLong, Args: cobra.ExactArgs(1),
+		Use: "check CHART", Short: "Check a chart: schema, API, security, wiring, upgrades, values", Long: checkLong,
+		Args: cobra.ExactArgs(1),
 		Example: "  steamer charts check charts/openbao\n" +
 			"  steamer charts check oci://registry.example/charts/openbao --version 1.2.3\n" +
 			"  steamer charts check ./openbao-0.12.3.tgz --values mine.yaml --format junit --output junit.xml\n" +
@@ -54,17 +55,22 @@ func newChartsCheck(state *State) *cobra.Command {
 	f.StringArrayVar(&flags.sets, "set", nil, "value in the form key.path=value, over the files'")
 	f.StringVar(&flags.repo, "repo", "", "URL of the Helm repository that CHART is in")
 	f.StringVar(&flags.version, "version", "", "exact version of a chart in --repo or at an oci:// reference")
-	f.StringVar(&options.Dialect, "dialect", lint.Auto, "values dialect that the chart follows: gitlab, community, auto (the first that fits) or none")
-	f.StringVar(&options.KubeVersion, "kube-version", "", "Kubernetes version to check against: "+strings.Join(kubeapi.Versions(),
-		", ")+" (default the newest)")
-	f.StringVar(&options.AllowRBAC, "allow-rbac", "", "YAML file with the rights that the chart may have beyond the usual ones")
+	f.StringVar(&options.Dialect, "dialect", lint.Auto,
+		"values dialect that the chart follows: gitlab, community, auto (the first that fits) or none")
+	f.StringVar(&options.KubeVersion, "kube-version", "", "Kubernetes version to check against: "+
+		strings.Join(kubeapi.Versions(),
+			", ")+" (default the newest)")
+	f.StringVar(&options.AllowRBAC, "allow-rbac", "",
+		"YAML file with the rights that the chart may have beyond the usual ones")
 	f.StringArrayVar(&flags.skips, "skip", nil, "rule to leave out, in the form RULE=REASON")
-	f.StringVar(&flags.baseline, "baseline", "", "file of findings that are accepted for a while; only others fail the check")
+	f.StringVar(&flags.baseline, "baseline", "",
+		"file of findings that are accepted for a while; only others fail the check")
 	f.StringVar(&flags.write, "write-baseline", "",
 		"accept all errors and warnings, and write them to this file; the file of --baseline is brought up to date, any other that exists is refused")
 	f.StringVar(&flags.acceptance.Owner, "owner", "", "of --write-baseline: whom to ask about the findings")
 	f.StringVar(&flags.acceptance.Reason, "reason", "", "of --write-baseline: why they are accepted")
-	f.StringVar(&flags.acceptance.Expires, "expires", "", "of --write-baseline: the last day on which they are accepted, such as 2027-01-31, a year from now at most")
+	f.StringVar(&flags.acceptance.Expires, "expires", "",
+		"of --write-baseline: the last day on which they are accepted, such as 2027-01-31, a year from now at most")
 	f.BoolVar(&options.Strict, "strict", false, "let warnings fail the check too")
 	f.StringVar(&flags.format, "format", "table", "table, json or junit")
 	f.StringVar(&flags.output, "output", "", "file to write to instead of the standard output")
@@ -90,7 +96,8 @@ func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, o
 	if err != nil {
 		return err
 	}
-	// Hundreds of renders make garbage that is gone with the process a few seconds later: collecting less of it saves a third of the CPU.
+	// Hundreds of renders make garbage that is gone with the process a few seconds later:
+	// collecting less of it saves a third of the CPU.
 	debug.SetGCPercent(checkGCPercent)
 	outcome, err := lint.Run(c.Context(), loaded, options)
 	if err == nil && baseline != nil {
@@ -116,12 +123,14 @@ func runCheck(c *cobra.Command, state *State, source string, flags checkFlags, o
 func (f checkFlags) baselines() (*lint.Baseline, error) {
 	if f.write == "" {
 		if f.acceptance != (lint.Acceptance{}) {
-			return nil, exit.Invalidf("--owner, --reason, --expires", "add --write-baseline FILE, or leave them out", "there is no baseline to write")
+			return nil, exit.Invalidf("--owner, --reason, --expires", "add --write-baseline FILE, or leave them out",
+				"there is no baseline to write")
 		}
 		return lint.ReadBaseline(f.baseline)
 	}
 	if err := f.acceptance.Check(time.Now()); err != nil {
-		return nil, exit.Invalidf("--write-baseline "+f.write, "add --owner, --reason and --expires", "what is accepted needs all three: %w", err)
+		return nil, exit.Invalidf("--write-baseline "+f.write, "add --owner, --reason and --expires",
+			"what is accepted needs all three: %w", err)
 	}
 	if err := lint.Writable(f.write, f.write == f.baseline); err != nil {
 		return nil, err
@@ -152,7 +161,8 @@ func userValues(files, assignments []string) (map[string]any, error) {
 	return values, nil
 }
 
-// parseSkips reads RULE=REASON; whether the rule is one, and the reason not empty, is the check's to say.
+// parseSkips reads RULE=REASON; whether the rule is one, and the reason not empty, is the check's
+// to say.
 func parseSkips(skips []string) map[string]string {
 	reasons := map[string]string{}
 	for _, skip := range skips {
@@ -194,7 +204,8 @@ func newChartsRules(state *State) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			if explain == "" {
 				for _, rule := range lint.Rules() {
-					fmt.Fprintf(state.Stdout, "%-24s %-8s %s\n%-33s protects: %s\n", rule.ID, rule.Severity, rule.Title, "", rule.Protects)
+					fmt.Fprintf(state.Stdout, "%-24s %-8s %s\n%-33s protects: %s\n", rule.ID, rule.Severity, rule.Title, "",
+						rule.Protects)
 				}
 				return nil
 			}

@@ -36,11 +36,15 @@ func TestChartsCheck(t *testing.T) {
 		code exit.Code
 		want string
 	}{
-		"clean":          {[]string{clean}, exit.Pass, "CLEAN: 0 errors, 0 warnings"},
-		"defect":         {[]string{defect}, exit.Fail, "ConfigMap/openbao-a: dada"},
-		"warning":        {[]string{schemaless}, exit.Pass, "WARNING  helm/values-schema"},
-		"strict":         {[]string{schemaless, "--strict"}, exit.Fail, "WARNING  helm/values-schema"},
-		"skipped":        {[]string{defect, "--skip", "kube/schema=on purpose"}, exit.Pass, "skipped  kube/schema: on purpose"},
+		"clean":   {[]string{clean}, exit.Pass, "CLEAN: 0 errors, 0 warnings"},
+		"defect":  {[]string{defect}, exit.Fail, "ConfigMap/openbao-a: dada"},
+		"warning": {[]string{schemaless}, exit.Pass, "WARNING  helm/values-schema"},
+		"strict":  {[]string{schemaless, "--strict"}, exit.Fail, "WARNING  helm/values-schema"},
+		"skipped": {
+			[]string{defect, "--skip", "kube/schema=on purpose"},
+			exit.Pass,
+			"skipped  kube/schema: on purpose",
+		},
 		"older API":      {[]string{clean, "--kube-version", "1.36"}, exit.Pass, "Kubernetes 1.36.3"},
 		"values":         {[]string{clean, "--set", "text=bye"}, exit.Pass, "1 set by"},
 		"json":           {[]string{defect, "--format", "json"}, exit.Fail, `"path": "dada"`},
@@ -69,7 +73,8 @@ func TestChartsCheck(t *testing.T) {
 	require.False(t, report.Passed)
 }
 
-// TestChartsCheckRefuses: bad input is exit code 3 with input, cause and hint, and nothing on the standard output.
+// TestChartsCheckRefuses: bad input is exit code 3 with input, cause and hint, and nothing on the
+// standard output.
 func TestChartsCheckRefuses(t *testing.T) {
 	t.Parallel()
 	clean := miniature(t, "")

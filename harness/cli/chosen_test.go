@@ -9,8 +9,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestChosenInPlan: a plan that leaves name and port open is printed as such, after what would be chosen; one that
-// names both is printed alone.
+// TestChosenInPlan: a plan that leaves name and port open is printed as such, after what would be
+// chosen; one that names both is printed alone.
 func TestChosenInPlan(t *testing.T) {
 	t.Parallel()
 	cache := t.TempDir()

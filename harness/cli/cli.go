@@ -63,7 +63,8 @@ func Main(ctx context.Context, state *State) exit.Code {
 	}
 	if !state.started && exit.CodeOf(err) == exit.Internal {
 		// What cobra itself refuses, before any command runs, is the caller's input.
-		err = exit.Invalidf("command line", "steamer --help lists the commands, steamer COMMAND --help their arguments", "%w", err)
+		err = exit.Invalidf("command line", "steamer --help lists the commands, steamer COMMAND --help their arguments", "%w",
+			err)
 	}
 	fmt.Fprintln(state.Stderr, "steamer:", err)
 	if ctx.Err() != nil {
@@ -72,14 +73,16 @@ func Main(ctx context.Context, state *State) exit.Code {
 	return exit.CodeOf(err)
 }
 
-// group makes a command that only holds others refuse what it does not know; cobra would print its help and succeed.
+// group makes a command that only holds others refuse what it does not know; cobra would print its
+// help and succeed.
 func group(command *cobra.Command) *cobra.Command {
 	command.Args = cobra.NoArgs
 	command.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return command
 }
 
-// verdictError carries the exit code of a command that did its work and judged: nothing is left to print.
+// verdictError carries the exit code of a command that did its work and judged: nothing is left to
+// print.
 type verdictError exit.Code
 
 func (v verdictError) Error() string { return fmt.Sprintf("exit code %d", int(v)) }
@@ -111,7 +114,8 @@ func newRoot(state *State) *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&state.root, "root", state.Getenv("STEAMER_ROOT"), "Steamer's source tree (default: found from the working directory)")
+	flags.StringVar(&state.root, "root", state.Getenv("STEAMER_ROOT"),
+		"Steamer's source tree (default: found from the working directory)")
 	flags.StringVar(&state.images, "image-source", string(images.FromAuto),
 		"pull images by digest, build them here, or auto: pull where a registry answers, else build")
 	flags.StringVar(&state.cache, "cache", state.Getenv("STEAMER_CACHE"),
@@ -119,7 +123,9 @@ func newRoot(state *State) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit.Invalidf(c.CommandPath(), c.CommandPath()+" --help lists the flags", "%w", err)
 	})
-	root.AddCommand(newRun(state), newTest(state), newCompare(state), newCalibrate(state), newTrend(state), newMutants(state), newCapacity(state), newSizing(state), newFindings(state), newImages(state), newCluster(state), newCharts(state), newEngine(state), newDoctor(state),
+	root.AddCommand(newRun(state), newTest(state), newCompare(state), newCalibrate(state), newTrend(state),
+		newMutants(state), newCapacity(state), newSizing(state), newFindings(state), newImages(state), newCluster(state),
+		newCharts(state), newEngine(state), newDoctor(state),
 		newSetup(state), newSLO(state), newReport(state), newGate(state), newLoad(state))
 	return root
 }

@@ -51,8 +51,9 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// TestBadInput gives run what it has to refuse. Each refusal is exit code 3, names the input, the cause and the hint, and leaves no
-// file behind: neither a run directory nor anything in the cache, where a private engine and images would be.
+// TestBadInput gives run what it has to refuse. Each refusal is exit code 3, names the input, the
+// cause and the hint, and leaves no file behind: neither a run directory nor anything in the cache,
+// where a private engine and images would be.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	files := t.TempDir()
@@ -65,7 +66,8 @@ func TestBadInput(t *testing.T) {
 	kind := write(t, files, "kind.yaml", "apiVersion: steamer/v1\nkind: Plan\ncluster: {config: /nowhere/kind.yaml}\n")
 	gitlab, err := os.ReadFile("../topology/dialects/gitlab.yaml")
 	require.NoError(t, err)
-	unfit := write(t, files, "unfit.yaml", strings.Replace(string(gitlab), "container: openbao-server", "container: moon", 1))
+	unfit := write(t, files, "unfit.yaml", strings.Replace(string(gitlab), "container: openbao-server", "container: moon",
+		1))
 	needy := "apiVersion: v2\nname: needy\nversion: 1.0.0\ndependencies: [{name: moon, version: 1.0.0, repository: \"https://charts.example\"}]\n"
 	write(t, files, "needy/Chart.yaml", needy)
 	archive := write(t, files, "broken.tgz", "no archive")
@@ -78,61 +80,107 @@ func TestBadInput(t *testing.T) {
 		args []string
 		want []string // input and cause
 	}{
-		"topology":           {[]string{"--topology", "moon"}, []string{"--topology moon", "no such topology", "cloud-native-hybrid"}},
-		"topology twice":     {[]string{"--topology", "cloud-native,cloud-native"}, []string{"named twice"}},
-		"image source":       {[]string{"--image-source", "moon"}, []string{"image source moon", "auto, build or pull"}},
-		"tier":               {[]string{"--tier", "13"}, []string{"tier 13", "150"}},
-		"profile":            {[]string{"--profile", "moon"}, []string{"moon"}},
-		"dialect":            {[]string{"--dialect", "moon"}, []string{"--dialect moon", "no such dialect", "gitlab"}},
-		"dialect file":       {[]string{"--dialect", "/nowhere.yaml"}, []string{"--dialect /nowhere.yaml", "no such file"}},
-		"dialect parse":      {[]string{"--dialect", schema}, []string{"--dialect " + schema, "replicaCount", "docs/dialects.md"}},
-		"dialect unfit":      {[]string{"--dialect", unfit}, []string{"with chart openbao", "they do not fit", "Deployment openbao has no container moon"}},
-		"another's dialect":  {[]string{"--dialect", "community"}, []string{"additional properties", "'server'", "--dialect"}},
-		"chart dependency":   {[]string{"--chart", filepath.Join(files, "needy")}, []string{"dependencies are missing", "moon", "helm dependency build"}},
-		"chart archive":      {[]string{"--chart", archive}, []string{"chart " + archive, "gzip"}},
-		"chart nobody there": {[]string{"--chart", "oci://127.0.0.1:1/charts/openbao:1.0.0"}, []string{"chart oci://127.0.0.1:1/charts/openbao:1.0.0", "refused"}},
-		"chart versionless":  {[]string{"--chart", "oci://127.0.0.1:1/charts/openbao"}, []string{"neither a version nor a digest", "--version"}},
-		"chart repository":   {[]string{"--chart", "x", "--repo", "http://127.0.0.1:1", "--version", "1"}, []string{"--repo http://127.0.0.1:1", "refused"}},
-		"repository URL":     {[]string{"--chart", "x", "--repo", "moon"}, []string{"--repo", "no http(s) URL"}},
-		"version of a path":  {[]string{"--version", "1.0.0"}, []string{"--version 1.0.0", "Chart.yaml"}},
-		"tenants":            {[]string{"--tenants", "0"}, []string{"--tenants 0", "out of range", "1 to 10000"}},
-		"secrets":            {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
-		"ready timeout":      {[]string{"--ready-timeout", "-1s"}, []string{"--ready-timeout -1s", "is negative"}},
-		"rate":               {[]string{"--rate", "-1"}, []string{"--rate -1", "out of range"}},
-		"size alone":         {[]string{"--size", "10k"}, []string{"--size 10k", "does not follow", "--adoption"}},
-		"adoption alone":     {[]string{"--adoption", "0.2"}, []string{"--adoption", "--size"}},
-		"size and rate":      {[]string{"--size", "10k", "--adoption", "0.2", "--rate", "7"}, []string{"--rate 7", "say the rate as well"}},
-		"size and tier":      {[]string{"--size", "10k", "--adoption", "0.5", "--tier", "12"}, []string{"--tier 12", "means 30 fetches per second"}},
-		"size too large":     {[]string{"--size", "50k", "--adoption", "1"}, []string{"--size 50k --adoption 1", "ends at 150", "at most 0.5"}},
-		"mode":               {[]string{"--mode", "fast"}, []string{"--mode fast", "login-read-revoke"}},
-		"mode mixed":         {[]string{"--mode", "mixed"}, []string{"--mode mixed", "use a profile with weights"}},
-		"environment":        {[]string{"--environment-latency", "2s"}, []string{"--environment-latency 2s", "out of range", "0s to 1s"}},
-		"port range":         {[]string{"--port", "70000"}, []string{"--port 70000", "out of range"}},
-		"port taken":         {[]string{"--port", taken}, []string{"port " + taken, "in use", "--port"}},
-		"cluster name":       {[]string{"--cluster", "Not_A_Host"}, []string{"Not_A_Host", "host names"}},
-		"no chart":           {[]string{"--chart", "/nowhere"}, []string{"chart /nowhere", "no such file"}},
-		"not a chart":        {[]string{"--chart", files}, []string{"chart " + files, "Chart.yaml"}},
-		"chart breaks":       {[]string{"--chart", filepath.Join(files, "broken")}, []string{"does not render", "the name of the moon"}},
-		"schema":             {[]string{"--values", schema}, []string{"replicaCount", "--values"}},
-		"values missing":     {[]string{"--values", "/nowhere.yaml"}, []string{"/nowhere.yaml", "no such file"}},
-		"values no mapping":  {[]string{"--values", list}, []string{list, "YAML mapping"}},
-		"set":                {[]string{"--set", "a"}, []string{"--set a", "key.path=value"}},
-		"set schema":         {[]string{"--set", "image.pullPolicy=Sometimes"}, []string{"pullPolicy"}},
-		"scenarios":          {[]string{"--scenarios", "^moon/"}, []string{"--scenarios ^moon/", "--list"}},
-		"scenarios regexp":   {[]string{"--scenarios", "("}, []string{"--scenarios (", "missing closing"}},
-		"slo":                {[]string{"--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
-		"plan missing":       {[]string{"--plan", "/nowhere.yaml"}, []string{"--plan /nowhere.yaml", "no such file"}},
-		"plan unknown key":   {[]string{"--plan", unknown}, []string{unknown, "tenant", "--dry-run"}},
-		"plan anonymous":     {[]string{"--plan", anonymous}, []string{anonymous, "apiVersion"}},
-		"kind config":        {[]string{"--plan", kind}, []string{"/nowhere/kind.yaml"}},
-		"image":              {[]string{"--image", "moon=a:1"}, []string{"--image moon=a:1", "no such image"}},
-		"node of existing":   {[]string{"--context", "moon", "--image", "node=kindest/node:v1.35.0"}, []string{"--image node=", "are there"}},
+		"topology": {[]string{"--topology", "moon"}, []string{
+			"--topology moon", "no such topology",
+			"cloud-native-hybrid",
+		}},
+		"topology twice": {[]string{"--topology", "cloud-native,cloud-native"}, []string{"named twice"}},
+		"image source":   {[]string{"--image-source", "moon"}, []string{"image source moon", "auto, build or pull"}},
+		"tier":           {[]string{"--tier", "13"}, []string{"tier 13", "150"}},
+		"profile":        {[]string{"--profile", "moon"}, []string{"moon"}},
+		"dialect":        {[]string{"--dialect", "moon"}, []string{"--dialect moon", "no such dialect", "gitlab"}},
+		"dialect file":   {[]string{"--dialect", "/nowhere.yaml"}, []string{"--dialect /nowhere.yaml", "no such file"}},
+		"dialect parse": {[]string{"--dialect", schema}, []string{
+			"--dialect " + schema, "replicaCount",
+			"docs/dialects.md",
+		}},
+		"dialect unfit": {[]string{"--dialect", unfit}, []string{
+			"with chart openbao", "they do not fit",
+			"Deployment openbao has no container moon",
+		}},
+		"another's dialect": {[]string{"--dialect", "community"}, []string{
+			"additional properties", "'server'",
+			"--dialect",
+		}},
+		"chart dependency": {[]string{"--chart", filepath.Join(files, "needy")}, []string{
+			"dependencies are missing",
+			"moon", "helm dependency build",
+		}},
+		"chart archive": {[]string{"--chart", archive}, []string{"chart " + archive, "gzip"}},
+		"chart nobody there": {
+			[]string{"--chart", "oci://127.0.0.1:1/charts/openbao:1.0.0"},
+			[]string{"chart oci://127.0.0.1:1/charts/openbao:1.0.0", "refused"},
+		},
+		"chart versionless": {
+			[]string{"--chart", "oci://127.0.0.1:1/charts/openbao"},
+			[]string{"neither a version nor a digest", "--version"},
+		},
+		"chart repository": {
+			[]string{"--chart", "x", "--repo", "http://127.0.0.1:1", "--version", "1"},
+			[]string{"--repo http://127.0.0.1:1", "refused"},
+		},
+		"repository URL":    {[]string{"--chart", "x", "--repo", "moon"}, []string{"--repo", "no http(s) URL"}},
+		"version of a path": {[]string{"--version", "1.0.0"}, []string{"--version 1.0.0", "Chart.yaml"}},
+		"tenants":           {[]string{"--tenants", "0"}, []string{"--tenants 0", "out of range", "1 to 10000"}},
+		"secrets":           {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
+		"ready timeout":     {[]string{"--ready-timeout", "-1s"}, []string{"--ready-timeout -1s", "is negative"}},
+		"rate":              {[]string{"--rate", "-1"}, []string{"--rate -1", "out of range"}},
+		"size alone":        {[]string{"--size", "10k"}, []string{"--size 10k", "does not follow", "--adoption"}},
+		"adoption alone":    {[]string{"--adoption", "0.2"}, []string{"--adoption", "--size"}},
+		"size and rate": {
+			[]string{"--size", "10k", "--adoption", "0.2", "--rate", "7"},
+			[]string{"--rate 7", "say the rate as well"},
+		},
+		"size and tier": {
+			[]string{"--size", "10k", "--adoption", "0.5", "--tier", "12"},
+			[]string{"--tier 12", "means 30 fetches per second"},
+		},
+		"size too large": {[]string{"--size", "50k", "--adoption", "1"}, []string{
+			"--size 50k --adoption 1",
+			"ends at 150", "at most 0.5",
+		}},
+		"mode":       {[]string{"--mode", "fast"}, []string{"--mode fast", "login-read-revoke"}},
+		"mode mixed": {[]string{"--mode", "mixed"}, []string{"--mode mixed", "use a profile with weights"}},
+		"environment": {[]string{"--environment-latency", "2s"}, []string{
+			"--environment-latency 2s", "out of range",
+			"0s to 1s",
+		}},
+		"port range":   {[]string{"--port", "70000"}, []string{"--port 70000", "out of range"}},
+		"port taken":   {[]string{"--port", taken}, []string{"port " + taken, "in use", "--port"}},
+		"cluster name": {[]string{"--cluster", "Not_A_Host"}, []string{"Not_A_Host", "host names"}},
+		"no chart":     {[]string{"--chart", "/nowhere"}, []string{"chart /nowhere", "no such file"}},
+		"not a chart":  {[]string{"--chart", files}, []string{"chart " + files, "Chart.yaml"}},
+		"chart breaks": {
+			[]string{"--chart", filepath.Join(files, "broken")},
+			[]string{"does not render", "the name of the moon"},
+		},
+		"schema":            {[]string{"--values", schema}, []string{"replicaCount", "--values"}},
+		"values missing":    {[]string{"--values", "/nowhere.yaml"}, []string{"/nowhere.yaml", "no such file"}},
+		"values no mapping": {[]string{"--values", list}, []string{list, "YAML mapping"}},
+		"set":               {[]string{"--set", "a"}, []string{"--set a", "key.path=value"}},
+		"set schema":        {[]string{"--set", "image.pullPolicy=Sometimes"}, []string{"pullPolicy"}},
+		"scenarios":         {[]string{"--scenarios", "^moon/"}, []string{"--scenarios ^moon/", "--list"}},
+		"scenarios regexp":  {[]string{"--scenarios", "("}, []string{"--scenarios (", "missing closing"}},
+		"slo":               {[]string{"--slo", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
+		"plan missing":      {[]string{"--plan", "/nowhere.yaml"}, []string{"--plan /nowhere.yaml", "no such file"}},
+		"plan unknown key":  {[]string{"--plan", unknown}, []string{unknown, "tenant", "--dry-run"}},
+		"plan anonymous":    {[]string{"--plan", anonymous}, []string{anonymous, "apiVersion"}},
+		"kind config":       {[]string{"--plan", kind}, []string{"/nowhere/kind.yaml"}},
+		"image":             {[]string{"--image", "moon=a:1"}, []string{"--image moon=a:1", "no such image"}},
+		"node of existing": {
+			[]string{"--context", "moon", "--image", "node=kindest/node:v1.35.0"},
+			[]string{"--image node=", "are there"},
+		},
 		"image reference":    {[]string{"--image", "openbao=A b"}, []string{"--image openbao=A b", "REPOSITORY:TAG"}},
 		"image untagged":     {[]string{"--image", "openbao=a/b"}, []string{"neither tag nor digest"}},
 		"existing, no image": {[]string{"--context", "moon"}, []string{"--image openbao", "cannot see"}},
-		"existing hybrid":    {[]string{"--context", "moon", "--topology", "all"}, []string{"--topology cloud-native-hybrid", "no engine"}},
+		"existing hybrid": {[]string{"--context", "moon", "--topology", "all"}, []string{
+			"--topology cloud-native-hybrid",
+			"no engine",
+		}},
 		"kubeconfig": {
-			[]string{"--kubeconfig", "/nowhere", "--image", "openbao=a:1,postgresql=b:1,gitlab-stub=c:1"}, []string{"kubeconfig /nowhere", "no such file"},
+			[]string{"--kubeconfig", "/nowhere", "--image", "openbao=a:1,postgresql=b:1,gitlab-stub=c:1"},
+			[]string{"kubeconfig /nowhere", "no such file"},
 		},
 		"unknown flag": {[]string{"--moon"}, []string{"--moon", "--help"}},
 		"flag type":    {[]string{"--tenants", "many"}, []string{"many", "--help"}},
@@ -155,7 +203,8 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestUnknownCommand covers what cobra itself answers, with success where a group only prints its help.
+// TestUnknownCommand covers what cobra itself answers, with success where a group only prints its
+// help.
 func TestUnknownCommand(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
@@ -181,7 +230,8 @@ func TestUnknownCommand(t *testing.T) {
 	}
 }
 
-// TestDryRun reads the printed plan back and expects the same plan, flags included, and nothing on disk.
+// TestDryRun reads the printed plan back and expects the same plan, flags included, and nothing on
+// disk.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -190,10 +240,14 @@ func TestDryRun(t *testing.T) {
 		"defaults": {"run", "--dry-run", "--port", port},
 		"test":     {"test", "--dry-run", "--port", port, "--scenarios", "^access/", "--topology", "cloud-native"},
 		"flags": {
-			"run", "--dry-run", "--port", port, "--set", "replicaCount=3", "--set", "podAnnotations.a=b", "--tier", "30", "--rate", "7.5",
+			"run", "--dry-run", "--port", port, "--set", "replicaCount=3", "--set", "podAnnotations.a=b", "--tier", "30",
+			"--rate", "7.5",
 			"--tenants", "3", "--cluster", "other", "--keep", "--environment-latency", "2.5ms",
 		},
-		"workload": {"perf", "--dry-run", "--port", port, "--profile", "spike", "--size", "10k", "--adoption", "0.5", "--mode", "login-read", "--retries"},
+		"workload": {
+			"perf", "--dry-run", "--port", port, "--profile", "spike", "--size", "10k", "--adoption", "0.5",
+			"--mode", "login-read", "--retries",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

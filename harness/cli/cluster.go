@@ -29,12 +29,13 @@ func newCluster(state *State) *cobra.Command {
 time to live. Only what carries the mark of this machine, user, checkout and cache is yours, and only that is ever
 reused or removed, whatever its name. What belongs to others, or has a mark that cannot be read, is listed and left alone.`,
 	})
-	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state), newClusterExec(state), newClusterProxy(state))
+	command.AddCommand(newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state),
+		newClusterExec(state), newClusterProxy(state))
 	return command
 }
 
-// identity is the owner of what the commands make: this user, with the checkout that the command works with, if
-// any, and the cache.
+// identity is the owner of what the commands make: this user, with the checkout that the command
+// works with, if any, and the cache.
 func (s *State) identity() (cluster.Identity, error) {
 	cache, err := s.cacheDir()
 	if err != nil {
@@ -147,9 +148,9 @@ func newClusterDown(state *State) *cobra.Command {
 	return command
 }
 
-// kindToClear is kindOn for removing clusters. A private engine that died took its clusters' containers down and
-// kept their data, and the next run would find them there: so it is started where marks say that there is something
-// to remove. Without marks and engine k is nil.
+// kindToClear is kindOn for removing clusters. A private engine that died took its clusters'
+// containers down and kept their data, and the next run would find them there: so it is started
+// where marks say that there is something to remove. Without marks and engine k is nil.
 func (s *State) kindToClear(ctx context.Context) (*cluster.Kind, *engine.Engine, error) {
 	me, err := s.identity()
 	if err != nil {
@@ -252,7 +253,8 @@ func listClusters(w io.Writer, found []cluster.Found, now time.Time) error {
 	return table.Flush()
 }
 
-// alsoPrivate makes the command begin again inside the private engine's network namespace if there is one beside the engine that was seen to.
+// alsoPrivate makes the command begin again inside the private engine's network namespace if there
+// is one beside the engine that was seen to.
 func (s *State) alsoPrivate(ctx context.Context) error {
 	opts, err := s.engineOptions()
 	if err != nil {
@@ -310,7 +312,8 @@ machine. --dry-run lists them and stops.`,
 		},
 	}
 	command.Flags().BoolVar(&all, "all", false, "remove all clusters of yours that no process uses, kept ones, too")
-	command.Flags().StringVar(&on.context, "context", "", "kubeconfig context of an existing cluster to remove left namespaces from")
+	command.Flags().StringVar(&on.context, "context", "",
+		"kubeconfig context of an existing cluster to remove left namespaces from")
 	command.Flags().StringVar(&on.kubeconfig, "kubeconfig", "", "kubeconfig of such a cluster")
 	command.Flags().StringVar(&on.run, "run", "", "ID of the run whose namespaces are removed, whoever made them")
 	command.Flags().BoolVar(&on.dryRun, "dry-run", false, "list the namespaces of runs on the existing cluster, and stop")

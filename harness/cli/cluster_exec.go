@@ -18,7 +18,8 @@ import (
 func newClusterExec(state *State) *cobra.Command {
 	var name string
 	command := &cobra.Command{
-		Use: "exec [--name NAME] -- COMMAND [ARGUMENT...]", Short: "Run a command where it reaches a cluster of Steamer's", Args: cobra.MinimumNArgs(1),
+		Use: "exec [--name NAME] -- COMMAND [ARGUMENT...]", Short: "Run a command where it reaches a cluster of Steamer's",
+		Args: cobra.MinimumNArgs(1),
 		Long: `Runs a command with KUBECONFIG set to the cluster's, and inside the private engine's network namespace where the cluster is
 there: its API server and ports are on that namespace's loopback address, and it has no way out to any network. DOCKER_HOST leads to
 the engine. The command takes Steamer's place: terminal, signals and exit code are its own. While it runs the engine stays.`,
@@ -26,7 +27,8 @@ the engine. The command takes Steamer's place: terminal, signals and exit code a
 		RunE: func(c *cobra.Command, args []string) error {
 			program, err := exec.LookPath(args[0])
 			if err != nil {
-				return exit.Invalidf(args[0], "install it; the node has a kubectl of its own: steamer cluster exec -- docker exec "+name+"-control-plane kubectl get pods", "%w", err)
+				return exit.Invalidf(args[0], "install it; the node has a kubectl of its own: steamer cluster exec -- docker exec "+
+					name+"-control-plane kubectl get pods", "%w", err)
 			}
 			made, e, err := state.open(c.Context(), name)
 			if err != nil {

@@ -24,7 +24,8 @@ func newClusterProxy(state *State) *cobra.Command {
 	var name string
 	var port, apiPort int
 	command := &cobra.Command{
-		Use: "proxy", Short: "Lead this machine's loopback to a cluster on the private engine, until interrupted", Args: cobra.NoArgs,
+		Use: "proxy", Short: "Lead this machine's loopback to a cluster on the private engine, until interrupted",
+		Args: cobra.NoArgs,
 		Long: `A cluster on the private engine is in a network namespace of its own, with its API server and OpenBao's port on that namespace's
 loopback address. proxy listens on this machine's loopback address and leads connections there, for browsers, kubectl and scripts that
 stay outside. Load belongs inside: a proxy is one more hop.`,
@@ -54,7 +55,8 @@ func (s *State) proxy(ctx context.Context, name string, port, apiPort int) error
 		return err
 	}
 	if len(s.sockets) != 2 {
-		return exit.Invalidf("steamer cluster proxy", "call it outside", "it was called inside the private engine's network namespace")
+		return exit.Invalidf("steamer cluster proxy", "call it outside",
+			"it was called inside the private engine's network namespace")
 	}
 	api, err := url.Parse(made.REST.Host)
 	if err != nil {
@@ -63,8 +65,8 @@ func (s *State) proxy(ctx context.Context, name string, port, apiPort int) error
 	return s.serve(ctx, made, api.Host)
 }
 
-// listeners are sockets on this machine's loopback, which the second part of the command inherits: OpenBao's and
-// the API server's. There are none where no private engine is.
+// listeners are sockets on this machine's loopback, which the second part of the command inherits:
+// OpenBao's and the API server's. There are none where no private engine is.
 func (s *State) listeners(ctx context.Context, ports ...int) ([]int, error) {
 	private, err := s.elsewhere(ctx)
 	if err != nil || !private {
@@ -93,7 +95,8 @@ func (s *State) listeners(ctx context.Context, ports ...int) ([]int, error) {
 	return descriptors, nil
 }
 
-// serve leads what comes in on the inherited sockets to OpenBao and to the API server, until ctx ends.
+// serve leads what comes in on the inherited sockets to OpenBao and to the API server, until ctx
+// ends.
 func (s *State) serve(ctx context.Context, made *cluster.Cluster, api string) error {
 	dir, err := os.MkdirTemp("", "steamer-proxy-")
 	if err != nil {

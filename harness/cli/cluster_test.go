@@ -11,7 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 )
 
-// TestListClusters: the table says whose each cluster is, whether it is used and until when it is kept.
+// TestListClusters: the table says whose each cluster is, whether it is used and until when it is
+// kept.
 func TestListClusters(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)

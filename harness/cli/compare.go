@@ -61,7 +61,8 @@ type compareFlags struct {
 func newCompare(state *State) *cobra.Command {
 	f := &compareFlags{design: compare.DefaultDesign()}
 	command := &cobra.Command{
-		Use: "compare", Short: "Is B slower or dearer than A? Drive both in turns and judge by statistics", Long: compareLong, Args: cobra.NoArgs,
+		Use: "compare", Short: "Is B slower or dearer than A? Drive both in turns and judge by statistics", Long: compareLong,
+		Args: cobra.NoArgs,
 		Example: `  steamer compare --base openbao-1.2.3.tgz --head charts/openbao
   steamer compare --base charts/openbao --head charts/openbao@fast.yaml --margin 2 --pairs 120
   steamer compare --base charts/openbao --head charts/openbao --head-image openbao=registry.example/openbao:2.4.5
@@ -78,8 +79,9 @@ func newCompare(state *State) *cobra.Command {
 	flags.StringVar(&f.from, "from", "", "comparison.json to judge again; nothing is driven")
 	flags.StringVar(&f.quarantine, "quarantine", "",
 		"file of metrics that are too noisy to have to pass, as steamer calibrate --write-quarantine writes it; they can still fail")
-	flags.StringVar(&f.suite, "scenarios", observing, "scenarios to run on both after the load: observing (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
-		"the charts are not upgraded")
+	flags.StringVar(&f.suite, "scenarios", observing,
+		"scenarios to run on both after the load: observing (those that only observe and take seconds), core, all, none, or a regular expression over IDs; "+
+			"the charts are not upgraded")
 	f.cluster.add(command)
 	f.cluster.addImages(command)
 	return command
@@ -105,7 +107,8 @@ func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags.Float64Var(&f.margin, "margin", 100*compare.DefaultMargin, "by how many % a gate metric of B may exceed A's")
 	flags.StringSliceVar(&f.gate, "gate", defaultGate(),
 		"metrics that decide, at most 6; NAME=15 gives one a margin of its own, in %")
-	flags.Float64Var(&d.Alpha, "alpha", d.Alpha, "largest chance of a wrong FAIL, over all metrics and looks; and of a wrong PASS")
+	flags.Float64Var(&d.Alpha, "alpha", d.Alpha,
+		"largest chance of a wrong FAIL, over all metrics and looks; and of a wrong PASS")
 	flags.IntVar(&d.MaxPairs, "pairs", d.MaxPairs, "most pairs to drive, an even number")
 	flags.IntVar(&d.LookEvery, "look-every", d.LookEvery, "pairs from one look to the next, an even number")
 	flags.DurationVar(&f.budget, "budget", seconds(d.Budget), "time after which no more slices are begun; 0 for none")
@@ -113,21 +116,25 @@ func (f *compareFlags) designFlags(command *cobra.Command) {
 	flags.DurationVar(&f.slice, "slice", seconds(d.Slice), "measured part of a slice")
 	flags.DurationVar(&f.warmup, "warmup", seconds(d.Warmup), "warm-up of every slice")
 	flags.DurationVar(&f.idle, "idle", seconds(d.Idle), "pause between slices; 100ms or more with --turns")
-	flags.BoolVar(&d.Turns, "turns", d.Turns, "with --local: one load generator drives both by turns, so that slices may be 1s long and follow one another at once")
+	flags.BoolVar(&d.Turns, "turns", d.Turns,
+		"with --local: one load generator drives both by turns, so that slices may be 1s long and follow one another at once")
 	flags.StringVar(&d.Mode, "mode", d.Mode, "way to fetch: "+strings.Join(load.Modes(), ", "))
 	flags.BoolVar(&d.Reuse, "reuse-connections", false, "keep connections between fetches, which GitLab Runner does not")
 	flags.IntVar(&d.Tenants, "tenants", d.Tenants, "GitLab projects to provision on each side")
 	flags.IntVar(&d.Secrets, "secrets", d.Secrets, "secrets of each project")
-	flags.BoolVar(&d.BatchTokens, "batch-tokens", false, "let jobs' logins give batch tokens; with the service tokens of GitLab's role OpenBao before 2.6 keeps a lease in memory of every inline fetch for 15 min")
-	flags.StringVar(&d.Recipe, "recipe", d.Recipe, "the one recipe by which projects are provisioned, e.g. two-level-jwt (default: all in turn)")
+	flags.BoolVar(&d.BatchTokens, "batch-tokens", false,
+		"let jobs' logins give batch tokens; with the service tokens of GitLab's role OpenBao before 2.6 keeps a lease in memory of every inline fetch for 15 min")
+	flags.StringVar(&d.Recipe, "recipe", d.Recipe,
+		"the one recipe by which projects are provisioned, e.g. two-level-jwt (default: all in turn)")
 	flags.Uint64Var(&d.Seed, "seed", d.Seed, "seed of the order of the slices")
-	flags.StringVar(&f.output, "output", plan.Default(".").Output, "directory that the directory of this comparison is made in")
+	flags.StringVar(&f.output, "output", plan.Default(".").Output,
+		"directory that the directory of this comparison is made in")
 	flags.BoolVar(&f.keepLogs, "keep-logs", false, "keep k6's interval log of every slice")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, print the design, and stop")
 }
 
-// defaultGate writes the metrics that decide unless told otherwise as --gate does: those with a margin of their own
-// say so, the others have that of --margin.
+// defaultGate writes the metrics that decide unless told otherwise as --gate does: those with a
+// margin of their own say so, the others have that of --margin.
 func defaultGate() []string {
 	var out []string
 	for _, g := range compare.DefaultGate(compare.DefaultMargin) {
@@ -192,11 +199,14 @@ func (f *compareFlags) run(ctx context.Context, c *cobra.Command, state *State) 
 	return f.runCluster(ctx, c, state, quarantine)
 }
 
-// measuring are the flags that say what to measure and how, and so mean nothing for what is measured.
+// measuring are the flags that say what to measure and how, and so mean nothing for what is
+// measured.
 func measuring() []string {
 	return slices.Concat(clusterOnly(), []string{
-		"pairs", "budget", "rate", "slice", "warmup", "idle", "turns", "mode", "reuse-connections", "tenants", "secrets", "batch-tokens", "recipe", "seed",
-		"keep-logs", "dry-run", "local", "base", "base-config", "base-binary", "head", "head-config", "head-binary", "scenarios", "output",
+		"pairs", "budget", "rate", "slice", "warmup", "idle", "turns", "mode", "reuse-connections", "tenants", "secrets",
+		"batch-tokens", "recipe", "seed",
+		"keep-logs", "dry-run", "local", "base", "base-config", "base-binary", "head", "head-config", "head-binary",
+		"scenarios", "output",
 	})
 }
 

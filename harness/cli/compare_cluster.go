@@ -34,31 +34,39 @@ func (f *clusterFlags) add(command *cobra.Command) {
 	flags, d := command.Flags(), plan.Default(".")
 	f.plan = d
 	f.plan.Cluster.Config = "" // the source tree's
-	flags.StringVar(&f.topology, "topology", topology.CloudNative, "topology of both: "+strings.Join(topology.Names(), " or "))
-	flags.StringVar(&f.plan.Dialect, "dialect", d.Dialect, "values dialect of both charts: "+strings.Join(topology.Dialects(), ", ")+", or a file")
+	flags.StringVar(&f.topology, "topology", topology.CloudNative, "topology of both: "+strings.Join(topology.Names(),
+		" or "))
+	flags.StringVar(&f.plan.Dialect, "dialect", d.Dialect, "values dialect of both charts: "+
+		strings.Join(topology.Dialects(), ", ")+", or a file")
 	flags.StringVar(&f.plan.Tier, "tier", d.Tier, "GitLab sizing tier whose CPU and memory limits both get")
 	flags.StringArrayVar(&f.plan.Set, "set", nil, "value for both, in helm's --set syntax; repeatable")
 	flags.StringVar(&f.plan.Cluster.Name, "cluster", "", chosenName)
 	flags.IntVar(&f.plan.Cluster.Port, "port", 0, fmt.Sprintf(chosenPort, "A"))
 	flags.IntVar(&f.secondPort, "second-port", 0, fmt.Sprintf(chosenPort, "B"))
-	flags.BoolVar(&f.plan.Cluster.Reuse, "reuse", false, "use a kept comparison cluster of yours that no process uses, of this name if one is given, if there is one")
+	flags.BoolVar(&f.plan.Cluster.Reuse, "reuse", false,
+		"use a kept comparison cluster of yours that no process uses, of this name if one is given, if there is one")
 	flags.BoolVar(&f.plan.Cluster.Keep, "keep", false, "leave the cluster and the engine running")
-	flags.StringVar(&f.plan.Cluster.Context, "context", "", "use the existing cluster of this kubeconfig context instead of kind")
-	flags.StringVar(&f.plan.Cluster.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to use instead of kind")
-	flags.StringToStringVar(&f.plan.Images, "image", nil, "NAME=REFERENCE to use on both sides instead of the image Steamer builds: openbao, postgresql, gitlab-stub")
+	flags.StringVar(&f.plan.Cluster.Context, "context", "",
+		"use the existing cluster of this kubeconfig context instead of kind")
+	flags.StringVar(&f.plan.Cluster.Kubeconfig, "kubeconfig", "",
+		"kubeconfig of an existing cluster to use instead of kind")
+	flags.StringToStringVar(&f.plan.Images, "image", nil,
+		"NAME=REFERENCE to use on both sides instead of the image Steamer builds: openbao, postgresql, gitlab-stub")
 }
 
 // clusterOnly are the flags that mean something on a cluster only.
 func clusterOnly() []string {
 	return []string{
-		"topology", "dialect", "tier", "set", "cluster", "port", "second-port", "reuse", "keep", "context", "kubeconfig", "image", "base-image", "head-image",
+		"topology", "dialect", "tier", "set", "cluster", "port", "second-port", "reuse", "keep", "context", "kubeconfig",
+		"image", "base-image", "head-image",
 	}
 }
 
 // addImages adds what may differ beside the charts.
 func (f *clusterFlags) addImages(command *cobra.Command) {
 	for i, name := range []string{"base", "head"} {
-		command.Flags().StringToStringVar(&f.images[i], name+"-image", nil, fmt.Sprintf("NAME=REFERENCE that %s alone gets: openbao, postgresql; the cluster pulls it", []string{"A", "B"}[i]))
+		command.Flags().StringToStringVar(&f.images[i], name+"-image", nil,
+			fmt.Sprintf("NAME=REFERENCE that %s alone gets: openbao, postgresql; the cluster pulls it", []string{"A", "B"}[i]))
 	}
 }
 
@@ -85,7 +93,8 @@ type side struct {
 	overrides map[string]any
 }
 
-// side reads CHART or CHART@VALUES[,VALUES]. An oci:// reference may hold an @ of its own only before the values.
+// side reads CHART or CHART@VALUES[,VALUES]. An oci:// reference may hold an @ of its own only
+// before the values.
 func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.Fetcher) (side, error) {
 	if text == "" {
 		return side{}, exit.Invalidf(flag, "name a chart: a directory, a .tgz or oci://REGISTRY/PATH/NAME:VERSION, with @VALUES.yaml if wanted", "it is missing")
@@ -121,9 +130,12 @@ func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.
 }
 
 // resolve reads both sides and a plan for the ground they stand on.
-func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (r *run.Run, sides [2]side, err error) {
+func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (r *run.Run,
+	sides [2]side, err error,
+) {
 	if d.Turns {
-		return nil, sides, exit.Invalidf("--turns", "add --local, or leave it out", "a chart's pods are observed too coarsely for it")
+		return nil, sides, exit.Invalidf("--turns", "add --local, or leave it out",
+			"a chart's pods are observed too coarsely for it")
 	}
 	if err := f.checkImages(); err != nil {
 		return nil, sides, err
@@ -138,13 +150,16 @@ func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head str
 	return r, sides, err
 }
 
-// coarsest is the shortest slice in seconds on an existing cluster, whose kubelets tell only every 10 to 15 s what pods use.
+// coarsest is the shortest slice in seconds on an existing cluster, whose kubelets tell only every
+// 10 to 15 s what pods use.
 const coarsest = 120
 
-// ground makes the run that both sides stand on, and looks at everything before anything is touched.
+// ground makes the run that both sides stand on, and looks at everything before anything is
+// touched.
 func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, d *compare.Design) (*run.Run, error) {
 	if f.plan.Cluster.Existing() && d.Slice < coarsest {
-		return nil, exit.Invalidf(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use --slice %ds --warmup 20s or more, and --budget 0 or enough for the pairs", coarsest),
+		return nil, exit.Invalidf(fmt.Sprintf("--slice %gs", d.Slice),
+			fmt.Sprintf("use --slice %ds --warmup 20s or more, and --budget 0 or enough for the pairs", coarsest),
 			"on an existing cluster the kubelets tell only every 10 to 15 s what pods use, and shorter slices would all be discarded")
 	}
 	builder, err := state.builder()
@@ -198,19 +213,25 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 	return f.finish(ctx, state, doc, dir, driven)
 }
 
-// drive compares the sides and writes what came out into a directory of its own. The error is what kept it from its end; without one that could be made,
-// there is no comparison either.
-func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, sides [2]side, q *compare.Quarantine) (doc *compare.Comparison, dir string, err error) {
+// drive compares the sides and writes what came out into a directory of its own. The error is what
+// kept it from its end; without one that could be made, there is no comparison either.
+func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, sides [2]side, q *compare.Quarantine) (
+	doc *compare.Comparison, dir string, err error,
+) {
 	doc, dir, logs, err := f.begin(state, "compare")
 	if err != nil {
 		return nil, "", err
 	}
 	doc.NotMeasured = []string{"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one cluster"}
 	if len(f.cluster.images[0])+len(f.cluster.images[1]) == 0 {
-		doc.NotMeasured = append(doc.NotMeasured, "another OpenBao that either chart may name by itself: both ran the same image")
+		doc.NotMeasured = append(doc.NotMeasured,
+			"another OpenBao that either chart may name by itself: both ran the same image")
 	}
 	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
-		arms := f.cluster.arms(site, sides, compare.Generator{K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"), Dir: logs}, &f.design, r.UI.Note)
+		arms := f.cluster.arms(site, sides, compare.Generator{
+			K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"),
+			Dir: logs,
+		}, &f.design, r.UI.Note)
 		engine := &compare.Engine{
 			A: arms[0], B: arms[1], Scenarios: f.scenarios, Validity: judge.DefaultValidity(), Quarantine: q, Log: r.UI.Note,
 			Save: func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) },
@@ -218,7 +239,10 @@ func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, side
 		for i, name := range []string{"A", "B"} {
 			site.UndoLater("arm "+name, arms[i].Close)
 		}
-		if err := site.Step(ctx, "install and provision A and B", func(ctx context.Context) error { return engine.Prepare(ctx, doc) }); err != nil {
+		if err := site.Step(ctx, "install and provision A and B", func(ctx context.Context) error {
+			return engine.Prepare(ctx,
+				doc)
+		}); err != nil {
 			return err
 		}
 		return site.Step(ctx, "drive them in turns", func(ctx context.Context) error { return engine.Drive(ctx, doc) })
@@ -227,14 +251,17 @@ func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, side
 }
 
 // arms are both sides on the site.
-func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, d *compare.Design, log func(string)) [2]*compare.ClusterArm {
+func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, d *compare.Design,
+	log func(string),
+) [2]*compare.ClusterArm {
 	var arms [2]*compare.ClusterArm
 	for i, s := range sides {
 		spec, port := site.Spec(s.chart, s.overrides, i == 1)
 		spec.Images.OpenBao = cmp.Or(site.Image(f.images[i][images.OpenBao]), spec.Images.OpenBao)
 		spec.Images.PostgreSQL = cmp.Or(site.Image(f.images[i][images.PostgreSQL]), spec.Images.PostgreSQL)
 		info := s.chart.Info()
-		description, pulled := fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version), slices.Sorted(maps.Keys(f.images[i]))
+		description, pulled := fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version),
+			slices.Sorted(maps.Keys(f.images[i]))
 		for _, name := range pulled {
 			description += fmt.Sprintf(", image %s=%s", name, f.images[i][name])
 		}

@@ -25,10 +25,12 @@ type localPair struct {
 	generator compare.Generator
 }
 
-// localPair reads what the flags name, before anything is started. The arms still lack the directory for logs.
+// localPair reads what the flags name, before anything is started. The arms still lack the
+// directory for logs.
 func (f *compareFlags) localPair(state *State) (*localPair, error) {
 	if f.base != "" || f.head != "" {
-		return nil, exit.Invalidf("--base, --head", "leave them out, or --local", "with --local no chart is installed; --base-config and --head-config change the server")
+		return nil, exit.Invalidf("--base, --head", "leave them out, or --local",
+			"with --local no chart is installed; --base-config and --head-config change the server")
 	}
 	pair := &localPair{}
 	for _, arm := range []struct {
@@ -37,7 +39,8 @@ func (f *compareFlags) localPair(state *State) (*localPair, error) {
 		config, binary string
 	}{{&pair.a, "--base", f.baseConfig, f.baseBinary}, {&pair.b, "--head", f.headConfig, f.headBinary}} {
 		l := &compare.LocalArm{
-			Description: "OpenBao as a process", Binary: arm.binary, Tenants: f.design.Tenants, Secrets: f.design.Secrets, Recipe: f.design.Recipe, BatchTokens: f.design.BatchTokens,
+			Description: "OpenBao as a process", Binary: arm.binary, Tenants: f.design.Tenants, Secrets: f.design.Secrets,
+			Recipe: f.design.Recipe, BatchTokens: f.design.BatchTokens,
 		}
 		if arm.binary != "" {
 			if info, err := os.Stat(arm.binary); err != nil || info.IsDir() {
@@ -51,7 +54,8 @@ func (f *compareFlags) localPair(state *State) (*localPair, error) {
 				err = localbao.CheckPatch(patch)
 			}
 			if err != nil {
-				return nil, exit.Invalidf(arm.flag+"-config "+arm.config, "name a file with a JSON Patch (RFC 6902) of OpenBao's configuration", "%w", err)
+				return nil, exit.Invalidf(arm.flag+"-config "+arm.config,
+					"name a file with a JSON Patch (RFC 6902) of OpenBao's configuration", "%w", err)
 			}
 			l.Patch, l.Description = patch, l.Description+" with "+arm.config
 		}
@@ -100,7 +104,9 @@ func (p *localPair) close(ctx context.Context) error {
 	return errors.Join(p.a.Close(ctx), p.b.Close(ctx))
 }
 
-func (f *compareFlags) runLocal(ctx context.Context, c *cobra.Command, state *State, q *compare.Quarantine) (err error) {
+func (f *compareFlags) runLocal(ctx context.Context, c *cobra.Command, state *State, q *compare.Quarantine) (
+	err error,
+) {
 	if err := refuse(c, "with --local no chart is installed", clusterOnly()...); err != nil {
 		return err
 	}
@@ -167,8 +173,11 @@ func (f *compareFlags) write(c *compare.Comparison, dir string) error {
 	return err
 }
 
-// finish writes the reports of a comparison that was driven, and prints it. driven is what kept it from its end.
-func (f *compareFlags) finish(ctx context.Context, state *State, c *compare.Comparison, dir string, driven error) error {
+// finish writes the reports of a comparison that was driven, and prints it. driven is what kept it
+// from its end.
+func (f *compareFlags) finish(ctx context.Context, state *State, c *compare.Comparison, dir string,
+	driven error,
+) error {
 	if err := errors.Join(driven, f.write(c, dir)); err != nil && c.Verdict != result.Fail {
 		return err
 	}

@@ -41,7 +41,10 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"--margin -5", []string{"compare", "--local", "--margin", "-5"}},
 		{"--mode", []string{"compare", "--local", "--mode", "x"}},
 		{"--base-config", []string{"compare", "--local", "--base-config", filepath.Join(dir, "none.json")}},
-		{"--head-config", []string{"compare", "--local", "--head-config", write("patch.json", `[{"op": "replace", "path": "/nowhere", "value": 1}]`)}},
+		{"--head-config", []string{
+			"compare", "--local", "--head-config",
+			write("patch.json", `[{"op": "replace", "path": "/nowhere", "value": 1}]`),
+		}},
 		{"--head-config", []string{"compare", "--local", "--head-config", write("no.json", `{"a": 1}`)}},
 		{"--head-binary", []string{"compare", "--local", "--head-binary", dir}},
 		{"--base, --head", []string{"compare", "--local", "--base", "charts/openbao"}},
@@ -51,7 +54,10 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"neither tag nor digest", []string{"compare", "--base", "x", "--head", "y", "--base-image", "openbao=x"}},
 		{"with --local no chart", []string{"compare", "--local", "--tier", "30"}},
 		{"--base-image", []string{"compare", "--local", "--base-image", "openbao=x:1"}},
-		{"values", []string{"compare", "--base", "../../charts/openbao@" + filepath.Join(dir, "none.yaml"), "--head", "../../charts/openbao"}},
+		{"values", []string{
+			"compare", "--base", "../../charts/openbao@" + filepath.Join(dir, "none.yaml"), "--head",
+			"../../charts/openbao",
+		}},
 		{"quarantine", []string{"compare", "--local", "--quarantine", write("quarantine.yaml", "metrics: []")}},
 		{"not a complete JSON document", []string{"compare", "--from", write("cut.json", `{"apiVersion": "steamer`)}},
 		{"--rate", []string{"compare", "--from", "x", "--rate", "5"}},
@@ -138,7 +144,8 @@ func TestDryRun(t *testing.T) {
 	require.Equal(t, exit.Pass, code, message)
 	require.Contains(t, out, "maxPairs: 12")
 	require.Contains(t, out, "a first look after")
-	code, out, message = call(t, "--root", "../..", "compare", "--dry-run", "--base", "../../charts/openbao", "--head", "../../charts/openbao", "--set", "replicaCount=2",
+	code, out, message = call(t, "--root", "../..", "compare", "--dry-run", "--base", "../../charts/openbao", "--head",
+		"../../charts/openbao", "--set", "replicaCount=2",
 		"--port", "39871", "--second-port", "39872")
 	require.Equal(t, exit.Pass, code, message)
 	require.Contains(t, out, "where: cloud-native")

@@ -15,7 +15,8 @@ func printDesign(w io.Writer, d compare.Design) error {
 	if err != nil {
 		return err
 	}
-	// k6 takes about a second to start, for every slice or by turns once for all pairs up to a look; on a cluster there is one more until pods are observed to the end.
+	// k6 takes about a second to start, for every slice or by turns once for all pairs up to a
+	// look; on a cluster there is one more until pods are observed to the end.
 	pair := 2 * (d.Slice + d.Warmup + d.Idle + 1)
 	if d.Where != "local" {
 		pair += 2

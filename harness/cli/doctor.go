@@ -59,6 +59,7 @@ func newSetup(state *State) *cobra.Command {
 		},
 	}
 	command.Flags().BoolVar(&tests, "tests", false, "what the repository's own tests need, instead of a run")
-	command.Flags().BoolVar(&bench, "bench", false, "what the comparison of load generators needs (wrk), instead of a run; left out where it cannot be installed")
+	command.Flags().BoolVar(&bench, "bench", false,
+		"what the comparison of load generators needs (wrk), instead of a run; left out where it cannot be installed")
 	return command
 }

@@ -20,7 +20,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/source"
 )
 
-const findingsLong = `Runs the experiments of ` + findings.Dir + `: the same load on servers that differ in one setting, OpenBao and
+const findingsLong = `Runs the experiments of ` + findings.Dir +
+	`: the same load on servers that differ in one setting, OpenBao and
 PostgreSQL as processes of this machine, in turns on separate databases, and the ratio of each to a base with
 its interval. The page says what a chart's maintainer should change and by how much.
 
@@ -37,7 +38,8 @@ type findingsFlags struct {
 func newFindings(state *State) *cobra.Command {
 	f := &findingsFlags{}
 	command := &cobra.Command{
-		Use: "findings", Short: "Run the experiments, and say what to change and by how much", Long: findingsLong, Args: cobra.NoArgs,
+		Use: "findings", Short: "Run the experiments, and say what to change and by how much", Long: findingsLong,
+		Args: cobra.NoArgs,
 		Example: `  steamer findings --markdown docs/findings.md
   steamer findings --run '^pool' --rounds 12
   steamer findings --from runs/findings-20261125-151857,runs/findings-20261125-152502 --markdown docs/findings.md
@@ -49,7 +51,8 @@ func newFindings(state *State) *cobra.Command {
 	flags.IntVar(&f.rounds, "rounds", 0, "rounds of each experiment instead of its own, 6 to 50")
 	flags.StringVar(&f.markdown, "markdown", "", "file for the page")
 	flags.StringVar(&f.output, "output", "runs", "directory that the run's directory is made in")
-	flags.StringSliceVar(&f.from, "from", nil, "run nothing: judge the experiments of these run directories again, and write the page of all")
+	flags.StringSliceVar(&f.from, "from", nil,
+		"run nothing: judge the experiments of these run directories again, and write the page of all")
 	flags.BoolVar(&f.list, "list", false, "list the experiments, and stop")
 	return command
 }
@@ -155,7 +158,8 @@ func hostLine() string {
 	}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
-		release, _, _ := strings.Cut(unix.ByteSliceToString(name.Release[:]), "-") // what follows names a distribution's or a host's own build
+		release, _, _ := strings.Cut(unix.ByteSliceToString(name.Release[:]),
+			"-") // what follows names a distribution's or a host's own build
 		text += ", " + unix.ByteSliceToString(name.Sysname[:]) + " " + release
 	}
 	return text

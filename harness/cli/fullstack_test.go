@@ -65,7 +65,10 @@ func (s *site) test(t *testing.T, token, jwt string, args ...string) (out outcom
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	dir = t.TempDir()
-	env := map[string]string{"STEAMER_ROOT": root, "STEAMER_CACHE": t.TempDir(), "GITLAB_TOKEN": token, "STEAMER_JOB_JWT": jwt}
+	env := map[string]string{
+		"STEAMER_ROOT": root, "STEAMER_CACHE": t.TempDir(), "GITLAB_TOKEN": token,
+		"STEAMER_JOB_JWT": jwt,
+	}
 	var stdout, stderr bytes.Buffer
 	code := cli.Main(t.Context(), &cli.State{
 		Args:   append([]string{"test", "--output", dir, "--openbao-url", s.openbao}, args...),
@@ -74,8 +77,9 @@ func (s *site) test(t *testing.T, token, jwt string, args ...string) (out outcom
 	return outcome{code, stdout.String(), stderr.String()}, dir
 }
 
-// TestFullStack points the scenarios at a GitLab: they pass, say so in every report, keep the tokens to themselves, and leave the project
-// as they found it. Where OpenBao does not do what GitLab says, they fail.
+// TestFullStack points the scenarios at a GitLab: they pass, say so in every report, keep the
+// tokens to themselves, and leave the project as they found it. Where OpenBao does not do what
+// GitLab says, they fail.
 func TestFullStack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -98,7 +102,8 @@ func TestFullStack(t *testing.T) {
 	}
 	require.NotContains(t, out.stdout+out.stderr, s.jwt)
 
-	// A job of another project gets nothing, so that what GitLab says and OpenBao does are two things.
+	// A job of another project gets nothing, so that what GitLab says and OpenBao does are two
+	// things.
 	stranger := s.tenant
 	stranger.Project, stranger.User = 8, 10
 	job := gitlab.DefaultJob()
@@ -132,19 +137,40 @@ func TestFullStackBadInput(t *testing.T) {
 		args       []string
 		want       string
 	}{
-		"no token":          {"", s.jwt, []string{"--gitlab-url", s.url}, "GITLAB_TOKEN: --gitlab-url needs it"},
-		"no job":            {s.token, "", []string{"--gitlab-url", s.url}, "STEAMER_JOB_JWT: --gitlab-url needs it"},
-		"no JWT":            {s.token, "glpat-instead-of-it", []string{"--gitlab-url", s.url}, "STEAMER_JOB_JWT: it is no JWT"},
-		"expired":           {s.token, old, []string{"--gitlab-url", s.url}, "it expired at"},
-		"user's":            {s.token, user, []string{"--gitlab-url", s.url}, "names no project"},
-		"wrong token":       {"glpat-wrong", s.jwt, []string{"--gitlab-url", s.url}, "GitLab refused projectSecretsManager: Invalid token"},
-		"unknown project":   {s.token, unknown, []string{"--gitlab-url", s.url}, "does not exist or you don't have permission"},
-		"no GitLab":         {s.token, s.jwt, []string{"--gitlab-url", web.URL}, "status 404 and no GraphQL answer"},
-		"nobody there":      {s.token, s.jwt, []string{"--gitlab-url", "http://127.0.0.1:1"}, "connection refused"},
-		"no URL":            {s.token, s.jwt, []string{"--gitlab-url", "gitlab"}, "--gitlab-url gitlab: it is no URL"},
-		"no OpenBao":        {s.token, s.jwt, []string{"--gitlab-url", s.url, "--openbao-url", web.URL}, "--openbao-url " + web.URL},
-		"unknown recipe":    {s.token, s.jwt, []string{"--gitlab-url", s.url, "--recipe", "moon"}, "--recipe moon: no such recipe"},
-		"cluster flag":      {s.token, s.jwt, []string{"--gitlab-url", s.url, "--tenants", "7"}, "--tenants: with --gitlab-url nothing is installed"},
+		"no token": {"", s.jwt, []string{"--gitlab-url", s.url}, "GITLAB_TOKEN: --gitlab-url needs it"},
+		"no job":   {s.token, "", []string{"--gitlab-url", s.url}, "STEAMER_JOB_JWT: --gitlab-url needs it"},
+		"no JWT": {
+			s.token, "glpat-instead-of-it",
+			[]string{"--gitlab-url", s.url},
+			"STEAMER_JOB_JWT: it is no JWT",
+		},
+		"expired": {s.token, old, []string{"--gitlab-url", s.url}, "it expired at"},
+		"user's":  {s.token, user, []string{"--gitlab-url", s.url}, "names no project"},
+		"wrong token": {
+			"glpat-wrong", s.jwt,
+			[]string{"--gitlab-url", s.url},
+			"GitLab refused projectSecretsManager: Invalid token",
+		},
+		"unknown project": {
+			s.token, unknown,
+			[]string{"--gitlab-url", s.url},
+			"does not exist or you don't have permission",
+		},
+		"no GitLab":    {s.token, s.jwt, []string{"--gitlab-url", web.URL}, "status 404 and no GraphQL answer"},
+		"nobody there": {s.token, s.jwt, []string{"--gitlab-url", "http://127.0.0.1:1"}, "connection refused"},
+		"no URL":       {s.token, s.jwt, []string{"--gitlab-url", "gitlab"}, "--gitlab-url gitlab: it is no URL"},
+		"no OpenBao": {s.token, s.jwt, []string{"--gitlab-url", s.url, "--openbao-url", web.URL}, "--openbao-url " +
+			web.URL},
+		"unknown recipe": {
+			s.token, s.jwt,
+			[]string{"--gitlab-url", s.url, "--recipe", "moon"},
+			"--recipe moon: no such recipe",
+		},
+		"cluster flag": {
+			s.token, s.jwt,
+			[]string{"--gitlab-url", s.url, "--tenants", "7"},
+			"--tenants: with --gitlab-url nothing is installed",
+		},
 		"unknown scenario":  {s.token, s.jwt, []string{"--gitlab-url", s.url, "--run", "^moon/"}, "moon"},
 		"broken expression": {s.token, s.jwt, []string{"--gitlab-url", s.url, "--run", "("}, "("},
 	} {

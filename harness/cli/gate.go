@@ -64,14 +64,19 @@ func newGate(state *State) *cobra.Command {
   steamer gate --from runs/20261125-151000-abcd runs/compare-20261125-160000-9f3a/comparison.json --tier 12
   steamer gate --from runs/gate-20261125-160000/gate.json      # derive that decision again`
 	flags := command.Flags()
-	flags.StringArrayVar(&f.from, "from", nil, "judge finished work and run nothing: a run directory or a file; repeatable, and more may follow as arguments")
-	flags.StringArrayVar(&f.with, "with", nil, "further evidence beside what the gate runs itself, such as comparison.json; repeatable")
+	flags.StringArrayVar(&f.from, "from", nil,
+		"judge finished work and run nothing: a run directory or a file; repeatable, and more may follow as arguments")
+	flags.StringArrayVar(&f.with, "with", nil,
+		"further evidence beside what the gate runs itself, such as comparison.json; repeatable")
 	flags.StringVar(&f.quarantine, "quarantine", "",
 		"file of metrics too noisy to have to pass in a comparison, as steamer calibrate --write-quarantine writes it; they can still fail")
-	flags.StringVar(&f.baseline, "baseline", "", "file of findings that the static checks may have, as steamer charts check --write-baseline writes it")
+	flags.StringVar(&f.baseline, "baseline", "",
+		"file of findings that the static checks may have, as steamer charts check --write-baseline writes it")
 	flags.StringSliceVar(&f.require, "require", gate.DefaultRequired(),
-		"criteria that have to be met: "+strings.Join(gate.Criteria(), ", ")+"; +NAME adds one to the default, -NAME takes one away")
-	flags.StringVar(&f.mutants, "mutants", "local", "mutants to try: none, local (no cluster, a minute) or all (half an hour)")
+		"criteria that have to be met: "+strings.Join(gate.Criteria(), ", ")+
+			"; +NAME adds one to the default, -NAME takes one away")
+	flags.StringVar(&f.mutants, "mutants", "local",
+		"mutants to try: none, local (no cluster, a minute) or all (half an hour)")
 	flags.BoolVar(&f.compare, "compare", true, "compare the chart with --previous, unless --with has a comparison")
 	command.RunE = func(c *cobra.Command, args []string) error { return f.run(c.Context(), c, state, run, args) }
 	return command
@@ -94,7 +99,8 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 		return f.offline(c, state, run, slices.Concat(f.from, args, f.with))
 	}
 	if len(args) > 0 {
-		return exit.Invalidf(strings.Join(args, " "), "name finished work with --from", "steamer gate takes no arguments without --from")
+		return exit.Invalidf(strings.Join(args, " "), "name finished work with --from",
+			"steamer gate takes no arguments without --from")
 	}
 	root, err := source.Find(state.root)
 	if err != nil {
@@ -183,7 +189,8 @@ func (f *gateFlags) offline(c *cobra.Command, state *State, run *runFlags, paths
 	return f.decide(state, policy, evidence, "", run.flagged.Output)
 }
 
-// decide concludes from evidence; dir is where the decision goes, or empty for a new directory below output.
+// decide concludes from evidence; dir is where the decision goes, or empty for a new directory
+// below output.
 func (f *gateFlags) decide(state *State, policy gate.Policy, evidence *gate.Evidence, dir, output string) error {
 	d, err := gate.Decide(evidence, policy)
 	if err != nil {
@@ -192,8 +199,8 @@ func (f *gateFlags) decide(state *State, policy gate.Policy, evidence *gate.Evid
 	return f.conclude(state, d, dir, output)
 }
 
-// interrupted decides on what was recorded before an interrupt: a FAIL that it proves stands, and is written. Otherwise there is no decision, and why is
-// what the gate ends with.
+// interrupted decides on what was recorded before an interrupt: a FAIL that it proves stands, and
+// is written. Otherwise there is no decision, and why is what the gate ends with.
 func (f *gateFlags) interrupted(state *State, policy gate.Policy, paths []string, dir, output string, why error) error {
 	evidence, err := gate.Read(paths...)
 	if err != nil {

@@ -18,8 +18,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
-// collect runs what the gate judges, with the evidence that is there already; stop says that only the plan was to be printed.
-func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *gate.Evidence, policy *gate.Policy, dryRun bool) (paths []string, dir string, stop bool, err error) {
+// collect runs what the gate judges, with the evidence that is there already; stop says that only
+// the plan was to be printed.
+func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *gate.Evidence,
+	policy *gate.Policy, dryRun bool,
+) (paths []string, dir string, stop bool, err error) {
 	r, _, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return nil, "", false, err
@@ -34,15 +37,18 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 		switch values := chart.DigestValues(r.Plan.Overrides); {
 		case err != nil || about.Digest == "":
 		case about.Digest != r.Plan.Chart.Info().Digest:
-			err = exit.Invalidf("--with", "leave it out, or judge the chart that it is about", "it is about %s %s (%s), and the chart to judge is another (%s)",
+			err = exit.Invalidf("--with", "leave it out, or judge the chart that it is about",
+				"it is about %s %s (%s), and the chart to judge is another (%s)",
 				about.Name, about.Version, about.Digest, r.Plan.Chart.Info().Digest)
 		case about.Values != values:
-			err = exit.Invalidf("--with", "leave it out, or judge the chart with the values that it is about", "it is about the chart with other values than --values and --set lay over it (%q, %q)",
+			err = exit.Invalidf("--with", "leave it out, or judge the chart with the values that it is about",
+				"it is about the chart with other values than --values and --set lay over it (%q, %q)",
 				about.Values, values)
 		}
 		for _, b := range with.Baselines {
 			if name := r.Plan.Chart.Info().Name; err == nil && b.Doc.Chart != name {
-				err = exit.Invalidf("--baseline "+b.Path, "use the one that was made for this chart", "it is of chart %q, and the chart to judge is %q", b.Doc.Chart, name)
+				err = exit.Invalidf("--baseline "+b.Path, "use the one that was made for this chart",
+					"it is of chart %q, and the chart to judge is %q", b.Doc.Chart, name)
 			}
 		}
 		if err != nil {
@@ -98,7 +104,10 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	}
 	if f.mutants != "none" {
 		work.Mutants = func(ctx context.Context) ([]mutation.Outcome, error) {
-			m := &mutantsFlags{local: f.mutants == "local", cluster: beside(p.Cluster.Name, "-mutants"), port: p.Cluster.Port, output: dir}
+			m := &mutantsFlags{
+				local: f.mutants == "local", cluster: beside(p.Cluster.Name, "-mutants"), port: p.Cluster.Port,
+				output: dir,
+			}
 			return m.try(ctx, state)
 		}
 	}
@@ -106,7 +115,8 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	return paths, dir, false, err
 }
 
-// enter provides everything that the gate will run, and makes it begin again where its clusters can be.
+// enter provides everything that the gate will run, and makes it begin again where its clusters can
+// be.
 func (f *gateFlags) enter(ctx context.Context, state *State, r *run.Run, comparison *gateComparison) error {
 	runs := []*run.Run{r}
 	if comparison != nil {

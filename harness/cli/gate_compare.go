@@ -17,8 +17,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
-// gateDesign is how the gate compares a chart with its previous release: as steamer compare does, but for 36 pairs at most, 10 min, and with the largest
-// margin that a gate accepts, which that many pairs can decide on a noisy machine, too.
+// gateDesign is how the gate compares a chart with its previous release: as steamer compare does,
+// but for 36 pairs at most, 10 min, and with the largest margin that a gate accepts, which that
+// many pairs can decide on a noisy machine, too.
 func gateDesign() compare.Design {
 	d := compare.DefaultDesign()
 	d.MaxPairs, d.Budget = 36, 12*60
@@ -33,8 +34,9 @@ type gateComparison struct {
 	sides [2]side
 }
 
-// compares says why the gate compares nothing; it is empty where it does: unless told otherwise where it knows the previous release, was given no
-// comparison, and has a cluster of its own. given says that --compare is.
+// compares says why the gate compares nothing; it is empty where it does: unless told otherwise
+// where it knows the previous release, was given no comparison, and has a cluster of its own. given
+// says that --compare is.
 func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why string, err error) {
 	refused := func(hint, format string, args ...any) error { return exit.Invalidf("--compare", hint, format, args...) }
 	switch {
@@ -42,9 +44,11 @@ func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why 
 		return "--compare=false", nil
 	case p.Cluster.Existing():
 		why, err = "on an existing cluster pods are observed too coarsely, and fetches go through its API server",
-			refused("hand in a comparison made elsewhere with --with", "the gate compares charts on a cluster of its own, not on an existing one")
+			refused("hand in a comparison made elsewhere with --with",
+				"the gate compares charts on a cluster of its own, not on an existing one")
 	case p.Previous == "":
-		why, err = "the chart's previous release is not known; --previous names it", refused("name it with --previous", "the previous release is not known")
+		why, err = "the chart's previous release is not known; --previous names it", refused("name it with --previous",
+			"the previous release is not known")
 	case !given && with != nil && len(with.Comparisons) > 0:
 		return "--with has a comparison", nil
 	}
@@ -54,8 +58,9 @@ func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why 
 	return why, err
 }
 
-// comparison prepares the comparison with p.Previous, and refuses what would keep it from its end, before anything is run. r is the gate's run.
-// The sides get the same values, and a cluster beside the run's, which may be kept.
+// comparison prepares the comparison with p.Previous, and refuses what would keep it from its end,
+// before anything is run. r is the gate's run. The sides get the same values, and a cluster beside
+// the run's, which may be kept.
 func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p plan.Plan) (*gateComparison, error) {
 	base, err := chart.Load(p.Previous)
 	if err != nil {
@@ -77,8 +82,12 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p 
 		port, cluster.secondPort = p.Cluster.Port+1, p.Cluster.Port+2
 	}
 	cluster.plan = plan.Plan{ // what is about the load of the run, or about its cluster's life, stays with the run
-		APIVersion: d.APIVersion, Kind: d.Kind, Dialect: p.Dialect, Tier: p.Tier, Profile: d.Profile, ReadyTimeout: p.ReadyTimeout, Images: maps.Clone(p.Images),
-		Cluster: plan.ClusterPlan{Name: beside(p.Cluster.Name, "-gate"), Config: p.Cluster.Config, Port: port, TTL: p.Cluster.TTL},
+		APIVersion: d.APIVersion, Kind: d.Kind, Dialect: p.Dialect, Tier: p.Tier, Profile: d.Profile,
+		ReadyTimeout: p.ReadyTimeout, Images: maps.Clone(p.Images),
+		Cluster: plan.ClusterPlan{
+			Name: beside(p.Cluster.Name, "-gate"), Config: p.Cluster.Config, Port: port,
+			TTL: p.Cluster.TTL,
+		},
 	}
 	delete(cluster.plan.Images, images.K6) // of load from pods, which a comparison does not have
 	for i, s := range []*chart.Chart{base, r.Plan.Chart} {
@@ -99,7 +108,8 @@ func beside(name, suffix string) string {
 	return name + suffix
 }
 
-// near is a path as the user would write it: relative where it lies below the working directory. Reports need not say where on a machine that is.
+// near is a path as the user would write it: relative where it lies below the working directory.
+// Reports need not say where on a machine that is.
 func near(path string) string {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -112,7 +122,9 @@ func near(path string) string {
 }
 
 // do compares below dir, and returns the record if there is one that says what was compared.
-func (c *gateComparison) do(ctx context.Context, state *State, dir string, q *compare.Quarantine) (path string, err error) {
+func (c *gateComparison) do(ctx context.Context, state *State, dir string, q *compare.Quarantine) (path string,
+	err error,
+) {
 	c.flags.output = dir
 	doc, own, driven := c.flags.drive(ctx, state, c.run, c.sides, q)
 	if doc == nil {

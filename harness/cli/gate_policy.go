@@ -28,7 +28,8 @@ func readAll(paths []string) (*gate.Evidence, error) {
 // onlyOffline refuses flags that say how to run something.
 func onlyOffline(c *cobra.Command) error {
 	for _, name := range slices.Concat(inCluster(), []string{
-		"with", "mutants", "compare", "plan", "profile", "duration", "rate", "size", "adoption", "mode", "retries", "cluster", "port", "dry-run", "ready-timeout",
+		"with", "mutants", "compare", "plan", "profile", "duration", "rate", "size", "adoption", "mode", "retries", "cluster",
+		"port", "dry-run", "ready-timeout",
 		"environment-latency",
 	}) {
 		if name != "topology" && name != "previous" && c.Flags().Changed(name) {
@@ -42,7 +43,8 @@ func onlyOffline(c *cobra.Command) error {
 func (f *gateFlags) policy(state *State, slo, tier, suite string, topologies []string) (gate.Policy, error) {
 	p := gate.Policy{Validity: judge.DefaultValidity(), Topologies: topologies, Tier: tier, Scenarios: suite}
 	if len(topologies) == 0 {
-		return p, exit.Invalidf("--topology", "name one, or leave it out for both", "no topology is named, so that nothing would have to be shown")
+		return p, exit.Invalidf("--topology", "name one, or leave it out for both",
+			"no topology is named, so that nothing would have to be shown")
 	}
 	var err error
 	if tier != "" {
@@ -85,9 +87,9 @@ func releaseAt(path string) (*result.Chart, error) {
 	return &info, nil
 }
 
-// declared is the release before that finished comparisons have to be with: that of --previous, that of the decision
-// that is derived again, or of this source tree where it is its chart that they are about; nil where nobody declared
-// one.
+// declared is the release before that finished comparisons have to be with: that of --previous,
+// that of the decision that is derived again, or of this source tree where it is its chart that
+// they are about; nil where nobody declared one.
 func declared(state *State, given bool, path string, e *gate.Evidence) (*result.Chart, error) {
 	switch {
 	case given:
@@ -118,7 +120,8 @@ func required(list []string) ([]string, error) {
 	for _, entry := range list {
 		name := strings.TrimLeft(entry, "+-")
 		if !slices.Contains(gate.Criteria(), name) {
-			return nil, exit.Invalidf("--require "+entry, "choose from "+strings.Join(gate.Criteria(), ", "), "there is no such criterion")
+			return nil, exit.Invalidf("--require "+entry, "choose from "+strings.Join(gate.Criteria(), ", "),
+				"there is no such criterion")
 		}
 		switch {
 		case strings.HasPrefix(entry, "+"):
@@ -135,5 +138,6 @@ func required(list []string) ([]string, error) {
 	case len(plain) == len(list):
 		return plain, nil
 	}
-	return nil, exit.Invalidf("--require "+strings.Join(list, ","), "give a list, or changes with + and - to the default", "it is both")
+	return nil, exit.Invalidf("--require "+strings.Join(list, ","), "give a list, or changes with + and - to the default",
+		"it is both")
 }

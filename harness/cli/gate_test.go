@@ -40,7 +40,8 @@ func TestGateFrom(t *testing.T) {
 	t.Parallel()
 	out, suite := t.TempDir(), suiteOf(t)
 	const short = "--slo=../readiness/testdata/slo.yaml" // objectives that a minute of load can hold
-	got := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--scenarios", suite, "--output", out)
+	got := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--scenarios", suite, "--output",
+		out)
 	require.Equal(t, exit.Pass, got.code, got.stdout+got.stderr)
 	require.Contains(t, got.stdout, "Steamer gate: PASS   openbao 0.2.0")
 	dirs, err := filepath.Glob(filepath.Join(out, "gate-*"))
@@ -60,7 +61,8 @@ func TestGateFrom(t *testing.T) {
 	require.Equal(t, exit.Pass, again.code, "the same suite is asked for: "+again.stdout)
 
 	strictly := t.TempDir()
-	got = steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--scenarios", suite, "--require", "+comparison", "--output", strictly)
+	got = steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--scenarios", suite, "--require",
+		"+comparison", "--output", strictly)
 	require.Equal(t, exit.Inconclusive, got.code, got.stdout)
 	dirs, err = filepath.Glob(filepath.Join(strictly, "gate-*"))
 	require.NoError(t, err)
@@ -70,7 +72,8 @@ func TestGateFrom(t *testing.T) {
 	whole := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--output", out)
 	require.Equal(t, exit.Inconclusive, whole.code, "the recorded run did not try the whole suite")
 	require.Contains(t, whole.stdout, "scenarios of the suite were not tried")
-	less := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, "--scenarios", suite, "--output", out, "--require=-charts,-defects")
+	less := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, "--scenarios", suite, "--output", out,
+		"--require=-charts,-defects")
 	require.Equal(t, exit.Pass, less.code, less.stdout)
 
 	var doc map[string]any
@@ -80,12 +83,14 @@ func TestGateFrom(t *testing.T) {
 	doc["topologies"].([]any)[0].(map[string]any)["load"].(map[string]any)["wrong"] = 1
 	run, err = json.Marshal(doc)
 	require.NoError(t, err)
-	wrong := steamer(t, t.TempDir(), "gate", short, "--from", write(t, out, "wrong.json", string(run)), "--scenarios", suite, "--output", out)
+	wrong := steamer(t, t.TempDir(), "gate", short, "--from", write(t, out, "wrong.json", string(run)), "--scenarios",
+		suite, "--output", out)
 	require.Equal(t, exit.Fail, wrong.code, wrong.stderr)
 	require.Contains(t, wrong.stdout, "1 fetches were answered with a wrong value")
 
 	shipped := steamer(t, t.TempDir(), "gate", "--from", recordedRun, recordedCheck, "--scenarios", suite, "--output", out)
-	require.Equal(t, exit.Inconclusive, shipped.code, "its minute of load is too short for the p95 and p99 of perf/slo.yaml")
+	require.Equal(t, exit.Inconclusive, shipped.code,
+		"its minute of load is too short for the p95 and p99 of perf/slo.yaml")
 	require.Contains(t, shipped.stdout, "to hold it takes at least 10m0s of this load")
 }
 
@@ -228,7 +233,8 @@ func TestReport(t *testing.T) {
 	require.Equal(t, exit.Pass, got.code, got.stderr)
 	require.Contains(t, got.stdout, "20261125-143138-fbc5: PASS, reports in "+dir)
 	for _, name := range []string{
-		"report.html", "report.md", "junit.xml", "metrics.txt", "benchstat.txt", "gpt.txt", "latency-cloud-native.png", "percentiles-cloud-native-hybrid.png",
+		"report.html", "report.md", "junit.xml", "metrics.txt", "benchstat.txt", "gpt.txt", "latency-cloud-native.png",
+		"percentiles-cloud-native-hybrid.png",
 		"load-performance-cloud-native.json",
 	} {
 		require.FileExists(t, filepath.Join(dir, name))
@@ -247,7 +253,13 @@ func TestReport(t *testing.T) {
 	require.Contains(t, got.stdout, "y against x: INCONCLUSIVE", "it has no pairs, whatever it says")
 	require.FileExists(t, filepath.Join(dir, "comparison.html"))
 
-	for _, args := range [][]string{{}, {"/nowhere"}, {t.TempDir()}, {write(t, dir, "cut.json", string(raw[:len(raw)/3]))}, {filepath.Join(dir, "result.json"), "--output", "/proc/x"}} {
+	for _, args := range [][]string{
+		{},
+		{"/nowhere"},
+		{t.TempDir()},
+		{write(t, dir, "cut.json", string(raw[:len(raw)/3]))},
+		{filepath.Join(dir, "result.json"), "--output", "/proc/x"},
+	} {
 		got := steamer(t, t.TempDir(), append([]string{"report"}, args...)...)
 		require.Equal(t, exit.Invalid, got.code, "%v: %s", args, got.stderr)
 		require.Contains(t, got.stderr, "hint: ")
@@ -284,8 +296,8 @@ func TestGateComparesUnlessTold(t *testing.T) {
 	}
 }
 
-// TestGateNeedsTheComparisonThatItWasGiven: one that could not tell holds a release up, also where the decision is
-// derived again.
+// TestGateNeedsTheComparisonThatItWasGiven: one that could not tell holds a release up, also where
+// the decision is derived again.
 func TestGateNeedsTheComparisonThatItWasGiven(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
@@ -316,8 +328,8 @@ func eternal(t *testing.T) string {
 		{metric: fetch_p50_ms, reason: x, since: "2026-11-01T00:00:00Z", expires: "9999-12-31T00:00:00Z"}]}`)
 }
 
-// releaseComparison is a comparison of charts/openbao with what is at a path, by the chart's name. It has no pairs,
-// so that it decides nothing.
+// releaseComparison is a comparison of charts/openbao with what is at a path, by the chart's name.
+// It has no pairs, so that it decides nothing.
 func releaseComparison(t *testing.T, base string) string {
 	t.Helper()
 	before, err := chart.Load(base)

@@ -15,9 +15,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
-// A private engine is in a network namespace without a way out, and so is all that talks to its clusters. A command
-// that needs one therefore runs twice: first outside, until everything that takes the host's network is in the
-// cache; then the same process begins again inside, with the same arguments, and finds it there.
+// A private engine is in a network namespace without a way out, and so is all that talks to its
+// clusters. A command that needs one therefore runs twice: first outside, until everything that
+// takes the host's network is in the cache; then the same process begins again inside, with the
+// same arguments, and finds it there.
 
 // handover is what the first part of a command leaves for the second, beside the cache.
 type handover struct {
@@ -29,8 +30,8 @@ type handover struct {
 	Listeners []int `json:"listeners"`
 }
 
-// arrive finds out whether this process is inside the private engine's network namespace, and takes over what it
-// left for itself.
+// arrive finds out whether this process is inside the private engine's network namespace, and takes
+// over what it left for itself.
 func (s *State) arrive() error {
 	s.versions = &images.Versions{}
 	opts, err := s.engineOptions()
@@ -54,7 +55,8 @@ func (s *State) arrive() error {
 
 func (s *State) note(line string) { fmt.Fprintln(s.Stderr, line) }
 
-// leave ends the use of the private engine. What it says is about the machine and no part of the command's verdict.
+// leave ends the use of the private engine. What it says is about the machine and no part of the
+// command's verdict.
 func (s *State) leave(ctx context.Context) {
 	if s.namespace == nil {
 		return
@@ -66,8 +68,9 @@ func (s *State) leave(ctx context.Context) {
 	}
 }
 
-// place decides where the cluster of a run is, and tells the run. An engine that cannot work is refused now; a
-// machine that can have none says so when the run asks for it, after everything that may be wrong with the plan.
+// place decides where the cluster of a run is, and tells the run. An engine that cannot work is
+// refused now; a machine that can have none says so when the run asks for it, after everything that
+// may be wrong with the plan.
 func (s *State) place(ctx context.Context, r *run.Run) error {
 	if !r.NeedsEngine() {
 		return nil
@@ -80,7 +83,8 @@ func (s *State) place(ctx context.Context, r *run.Run) error {
 	return err
 }
 
-// elsewhere reports whether what needs an engine has to be done inside the private engine's network namespace.
+// elsewhere reports whether what needs an engine has to be done inside the private engine's network
+// namespace.
 func (s *State) elsewhere(ctx context.Context) (bool, error) {
 	opts, err := s.engineOptions()
 	if err != nil {
@@ -98,15 +102,16 @@ func (s *State) repeatable() error {
 	for _, arg := range s.Args {
 		for _, path := range strings.FieldsFunc(arg, func(r rune) bool { return r == '=' || r == ',' || r == '@' }) {
 			if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
-				return exit.Invalidf(path, "name a regular file", "it is a pipe, and with a private engine arguments are read twice")
+				return exit.Invalidf(path, "name a regular file",
+					"it is a pipe, and with a private engine arguments are read twice")
 			}
 		}
 	}
 	return nil
 }
 
-// enter provides what runs need from the host's network, and makes this process begin again inside. It returns on
-// errors only.
+// enter provides what runs need from the host's network, and makes this process begin again inside.
+// It returns on errors only.
 func (s *State) enter(ctx context.Context, runs ...*run.Run) error {
 	left := handover{Charts: s.pulled, Images: map[string]images.Image{}}
 	for _, r := range runs {
@@ -136,8 +141,8 @@ func (s *State) begin(ctx context.Context, left handover) error {
 	return engine.Enter(ctx, opts, data)
 }
 
-// enterExisting makes this process begin again inside the private engine's network namespace, where there is one
-// and no other engine is chosen. wanted says that one is needed in any case.
+// enterExisting makes this process begin again inside the private engine's network namespace, where
+// there is one and no other engine is chosen. wanted says that one is needed in any case.
 func (s *State) enterExisting(ctx context.Context, wanted bool) error {
 	if s.namespace != nil {
 		return nil

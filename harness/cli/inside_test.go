@@ -11,7 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestRepeatable: what a second reading of the arguments would find empty is refused, wherever it stands in an argument.
+// TestRepeatable: what a second reading of the arguments would find empty is refused, wherever it
+// stands in an argument.
 func TestRepeatable(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -77,7 +77,8 @@ func hide(c *cobra.Command, names ...string) {
 // labFlags are run's flags that mean nothing for processes.
 func labFlags() []string {
 	return []string{
-		"plan", "topology", "chart", "repo", "version", "dialect", "values", "set", "image", "context", "kubeconfig", "keep", "reuse", "cluster", "port",
+		"plan", "topology", "chart", "repo", "version", "dialect", "values", "set", "image", "context", "kubeconfig", "keep",
+		"reuse", "cluster", "port",
 		"previous", "scenarios", "ready-timeout",
 	}
 }
@@ -90,7 +91,8 @@ func judged(ctx context.Context, verdict result.Verdict, err error) error {
 // bound checks a number that a flag gives.
 func bound(flag string, value, least, most int) error {
 	if value < least || value > most {
-		return exit.Invalidf(fmt.Sprintf("--%s %d", flag, value), fmt.Sprintf("use %d to %d", least, most), "it is out of range")
+		return exit.Invalidf(fmt.Sprintf("--%s %d", flag, value), fmt.Sprintf("use %d to %d", least, most),
+			"it is out of range")
 	}
 	return nil
 }

@@ -38,7 +38,8 @@ func (f *loadFlags) bind(c *cobra.Command) {
 	flags.Float64Var(&f.rate, "rate", 0, "fetches per second of all processes together, instead of the profile's")
 }
 
-// read returns the profile and the rate, and the source tree that the profile and its scripts are in.
+// read returns the profile and the rate, and the source tree that the profile and its scripts are
+// in.
 func (f *loadFlags) read(state *State) (root string, p load.Profile, rate float64, err error) {
 	if root, err = source.Find(state.root); err != nil {
 		return "", p, 0, err
@@ -55,7 +56,8 @@ func (f *loadFlags) read(state *State) (root string, p load.Profile, rate float6
 		return "", p, 0, err
 	}
 	if !(f.rate >= 0 && f.rate <= 100_000) { // NaN is neither
-		return "", p, 0, exit.Invalidf("--rate", "use 0 (the profile's) to 100000 fetches per second", "%g is out of range", f.rate)
+		return "", p, 0, exit.Invalidf("--rate", "use 0 (the profile's) to 100000 fetches per second", "%g is out of range",
+			f.rate)
 	}
 	rate = f.rate
 	if rate == 0 {

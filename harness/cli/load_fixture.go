@@ -29,7 +29,8 @@ const (
 )
 
 func newLoadFixture(state *State) *cobra.Command {
-	command, f := runCommand(state, scenario.None, "fixture", "Install, provision, and write what a load generator needs to know")
+	command, f := runCommand(state, scenario.None, "fixture",
+		"Install, provision, and write what a load generator needs to know")
 	command.Long = fixtureLong
 	command.Example = `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --tier 150 --parallelism 4
   steamer load fixture --topology cloud-native-hybrid --tenants 200 --profile steady --valid 30m | my-generator`
@@ -43,7 +44,8 @@ func newLoadFixture(state *State) *cobra.Command {
 			return exit.Invalidf("--valid "+valid.String(), "use 1m to 24h, little longer than the load", "it is out of range")
 		}
 		if isTerminal(state.Stdout) && !f.dryRun {
-			return exit.Invalidf("standard output", "pipe it into steamer load manifests --fixture -", "the fixture holds tokens, which do not belong on a terminal")
+			return exit.Invalidf("standard output", "pipe it into steamer load manifests --fixture -",
+				"the fixture holds tokens, which do not belong on a terminal")
 		}
 		if err := refuse(c, "a fixture is for load that others drive and judge", driven()...); err != nil {
 			return err
@@ -68,7 +70,8 @@ func (f *runFlags) fixture(ctx context.Context, c *cobra.Command, state *State, 
 		p.Topologies = f.topologies
 	}
 	if len(p.Topologies) != 1 {
-		return exit.Invalidf("--topology", "name the one that is to be loaded", "a fixture is of one topology, and the plan has %d", len(p.Topologies))
+		return exit.Invalidf("--topology", "name the one that is to be loaded",
+			"a fixture is of one topology, and the plan has %d", len(p.Topologies))
 	}
 	p.Load, p.Cluster.Keep = false, true
 	r, _, err := state.prepare(ctx, root, p)

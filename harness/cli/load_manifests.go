@@ -40,7 +40,8 @@ type manifestsFlags struct {
 func newLoadManifests(state *State) *cobra.Command {
 	f := &manifestsFlags{}
 	command := &cobra.Command{
-		Use: "manifests", Short: "Write a TestRun of the k6-operator, with its ConfigMap and Secret", Args: cobra.NoArgs, Long: manifestsLong,
+		Use: "manifests", Short: "Write a TestRun of the k6-operator, with its ConfigMap and Secret", Args: cobra.NoArgs,
+		Long: manifestsLong,
 		Example: `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --profile steady --tier 150 --parallelism 4
   steamer load manifests --fixture fixture.json --target http://openbao-active.openbao.svc:8200 --image … --rate 900 --output load/
   kubectl apply --server-side -f load/       # not without --server-side: that would copy the tokens into an annotation
@@ -84,7 +85,10 @@ func (f *manifestsFlags) run(_ context.Context, state *State, stdin io.Reader) e
 	}
 	delete(scripts, pods.MainScript) // the operator's runners get their share by arguments
 	limits := corev1.ResourceList{}
-	for name, quantity := range map[corev1.ResourceName]string{corev1.ResourceCPU: f.generators.CPU, corev1.ResourceMemory: f.generators.Memory} {
+	for name, quantity := range map[corev1.ResourceName]string{
+		corev1.ResourceCPU:    f.generators.CPU,
+		corev1.ResourceMemory: f.generators.Memory,
+	} {
 		if quantity != "" {
 			limits[name] = resource.MustParse(quantity) // checked above
 		}
@@ -106,7 +110,9 @@ func (f *manifestsFlags) run(_ context.Context, state *State, stdin io.Reader) e
 func (f *manifestsFlags) document(stdin io.Reader) ([]byte, error) {
 	switch f.fixture {
 	case "":
-		return nil, exit.Invalidf("--fixture", "name the file with the load generator's fixture, or - for standard input; perf/README.md describes it", "it is missing")
+		return nil, exit.Invalidf("--fixture",
+			"name the file with the load generator's fixture, or - for standard input; perf/README.md describes it",
+			"it is missing")
 	case "-":
 		data, err := io.ReadAll(io.LimitReader(stdin, 64<<20))
 		if err != nil {
@@ -116,7 +122,8 @@ func (f *manifestsFlags) document(stdin io.Reader) ([]byte, error) {
 	}
 	data, err := os.ReadFile(f.fixture)
 	if err != nil {
-		return nil, exit.Invalidf("--fixture "+f.fixture, "name the file with the load generator's fixture, or - for standard input", "%w", err)
+		return nil, exit.Invalidf("--fixture "+f.fixture,
+			"name the file with the load generator's fixture, or - for standard input", "%w", err)
 	}
 	return data, nil
 }

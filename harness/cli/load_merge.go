@@ -45,7 +45,8 @@ type mergeFlags struct {
 func newLoadMerge(state *State) *cobra.Command {
 	f := &mergeFlags{}
 	command := &cobra.Command{
-		Use: "merge LOG|DIR...", Short: "Merge the logs of several load generators into one result and judge it", Args: cobra.MinimumNArgs(1), Long: mergeLong,
+		Use: "merge LOG|DIR...", Short: "Merge the logs of several load generators into one result and judge it",
+		Args: cobra.MinimumNArgs(1), Long: mergeLong,
 		Example: `  steamer load merge logs/ --profile steady --tier 150 --openbao 2.4.0 --unobserved
   steamer load merge runner-1.log runner-2.log runner-3.log --rate 900 --of runs/20261125-151000-abcd --topology cloud-native
   kubectl logs --follow steamer-load-1-x7k2p > logs/1.log      # one file for each runner, from the beginning
@@ -54,14 +55,18 @@ func newLoadMerge(state *State) *cobra.Command {
 	f.bind(command)
 	flags := command.Flags()
 	flags.StringVar(&f.of, "of", "", "run directory or result.json of the environment that the load was driven at")
-	flags.StringVar(&f.topology, "topology", "", "topology of that run (default: its only one); without --of: of the objectives (default: cloud-native)")
+	flags.StringVar(&f.topology, "topology", "",
+		"topology of that run (default: its only one); without --of: of the objectives (default: cloud-native)")
 	flags.StringVar(&f.openbao, "openbao", "", "without --of: version of OpenBao, which chooses the objectives")
 	flags.StringVar(&f.chart, "chart-version", "", "without --of: version of the chart")
 	flags.StringVar(&f.target, "target", "", "where the load went, for the record")
-	flags.DurationVar(&f.tolerance, "tolerance", load.DefaultTolerance, "how much later than the first a process may begin, 0s to 1m")
-	flags.BoolVar(&f.unobserved, "unobserved", false, "judge although nobody watched OpenBao: restarts and its CPU stay unknown. steamer gate does not accept that")
+	flags.DurationVar(&f.tolerance, "tolerance", load.DefaultTolerance,
+		"how much later than the first a process may begin, 0s to 1m")
+	flags.BoolVar(&f.unobserved, "unobserved", false,
+		"judge although nobody watched OpenBao: restarts and its CPU stay unknown. steamer gate does not accept that")
 	flags.StringVar(&f.slo, "slo", "", "file of objectives (default: perf/slo.yaml)")
-	flags.DurationVar(&f.latency, "environment-latency", 0, "added to every latency limit: what the way between client and OpenBao costs, 0 to 1s")
+	flags.DurationVar(&f.latency, "environment-latency", 0,
+		"added to every latency limit: what the way between client and OpenBao costs, 0 to 1s")
 	flags.StringVar(&f.output, "output", "runs", "directory that the run directory is made in")
 	command.RunE = func(c *cobra.Command, args []string) error { return f.run(c.Context(), state, args) }
 	return command
@@ -93,7 +98,8 @@ func (f *mergeFlags) run(ctx context.Context, state *State, args []string) error
 		return err
 	}
 	for _, p := range r.Topologies[0].Load.Parts {
-		fmt.Fprintf(state.Stdout, "%s: share %s, %d fetches, began %.0f s after the first%s\n", p.Name, p.Segment, p.Fetches, p.LateSeconds, because(p.Problem))
+		fmt.Fprintf(state.Stdout, "%s: share %s, %d fetches, began %.0f s after the first%s\n", p.Name, p.Segment, p.Fetches,
+			p.LateSeconds, because(p.Problem))
 	}
 	fmt.Fprintf(state.Stdout, "\nRun directory: %s\n", dir)
 	return judged(ctx, r.Verdict, nil)
@@ -112,9 +118,13 @@ func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
 	if err != nil {
 		return merged.Spec{}, err
 	}
-	for flag, d := range map[string]struct{ value, most time.Duration }{"tolerance": {f.tolerance, time.Minute}, "environment-latency": {f.latency, time.Second}} {
+	for flag, d := range map[string]struct{ value, most time.Duration }{
+		"tolerance":           {f.tolerance, time.Minute},
+		"environment-latency": {f.latency, time.Second},
+	} {
 		if d.value < 0 || d.value > d.most {
-			return merged.Spec{}, exit.Invalidf(fmt.Sprintf("--%s %s", flag, d.value), "use 0s to "+d.most.String(), "it is out of range")
+			return merged.Spec{}, exit.Invalidf(fmt.Sprintf("--%s %s", flag, d.value), "use 0s to "+d.most.String(),
+				"it is out of range")
 		}
 	}
 	logs, err := merged.Find(args)
@@ -129,7 +139,10 @@ func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
 	if err != nil {
 		return merged.Spec{}, err
 	}
-	spec := merged.Spec{Logs: logs, Profile: profile, Rate: rate, Tolerance: f.tolerance, Target: f.target, SLO: slo, Unobserved: f.unobserved}
+	spec := merged.Spec{
+		Logs: logs, Profile: profile, Rate: rate, Tolerance: f.tolerance, Target: f.target, SLO: slo,
+		Unobserved: f.unobserved,
+	}
 	if spec.Environment, err = f.environment(); err != nil {
 		return merged.Spec{}, err
 	}
@@ -137,7 +150,8 @@ func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
 	spec.Frame = result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind, Steps: []result.Step{},
 		Run: result.Run{
-			ID: id, Profile: profile.Name, Tier: f.tier, Steamer: buildVersion(), Reproduce: state.commandLine(), Host: run.ThisHost(),
+			ID: id, Profile: profile.Name, Tier: f.tier, Steamer: buildVersion(), Reproduce: state.commandLine(),
+			Host:               run.ThisHost(),
 			EnvironmentLatency: f.latency.Seconds() * 1000,
 		},
 		NotMeasured: []string{"functional scenarios: this result was merged from logs of load generators"},
@@ -153,16 +167,21 @@ func (f *mergeFlags) environment() (result.Topology, error) {
 			name = judge.Topologies()[0]
 		}
 		if !slices.Contains(judge.Topologies(), name) {
-			return result.Topology{}, exit.Invalidf("--topology "+name, "choose from "+strings.Join(judge.Topologies(), ", "), "there is no such topology")
+			return result.Topology{}, exit.Invalidf("--topology "+name, "choose from "+strings.Join(judge.Topologies(), ", "),
+				"there is no such topology")
 		}
-		t := result.Topology{Name: name, Versions: map[string]string{}, Images: map[string]string{}, Chart: result.Chart{Version: f.chart}}
+		t := result.Topology{
+			Name: name, Versions: map[string]string{}, Images: map[string]string{},
+			Chart: result.Chart{Version: f.chart},
+		}
 		if f.openbao != "" {
 			t.Versions["openbao"] = strings.TrimPrefix(f.openbao, "v")
 		}
 		return t, nil
 	}
 	if f.openbao != "" || f.chart != "" {
-		return result.Topology{}, exit.Invalidf("--of "+f.of, "leave --openbao and --chart-version out", "the run says which versions it had")
+		return result.Topology{}, exit.Invalidf("--of "+f.of, "leave --openbao and --chart-version out",
+			"the run says which versions it had")
 	}
 	path := f.of
 	if info, err := os.Stat(path); err == nil && info.IsDir() {

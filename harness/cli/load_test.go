@@ -19,10 +19,16 @@ func TestLoadManifests(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	fixture, out := write(t, dir, "fixture.json", fixtureDocument), filepath.Join(dir, "load")
-	good := []string{"load", "manifests", "--fixture", fixture, "--image", "registry.example/k6:1", "--tier", "150", "--parallelism", "4", "--output", out}
+	good := []string{
+		"load", "manifests", "--fixture", fixture, "--image", "registry.example/k6:1", "--tier", "150",
+		"--parallelism", "4", "--output", out,
+	}
 	got := steamer(t, t.TempDir(), good...)
 	require.Equal(t, exit.Pass, got.code, got.stderr)
-	for _, want := range []string{"4 pods, 150 fetches/s together", "readable for you alone", "kubectl apply --server-side", "seq 4", "steamer load merge logs/ --profile smoke --tier 150"} {
+	for _, want := range []string{
+		"4 pods, 150 fetches/s together", "readable for you alone",
+		"kubectl apply --server-side", "seq 4", "steamer load merge logs/ --profile smoke --tier 150",
+	} {
 		require.Contains(t, got.stdout, want)
 	}
 	require.NotContains(t, got.stdout+got.stderr, "eyJ")
@@ -80,7 +86,8 @@ func bareLog(segment string, fetches int) string {
 		if s >= 15 {
 			phase = "measure"
 		}
-		text += fmt.Sprintf(`{"v":1,"kind":"interval","start_ms":%d,"end_ms":%d,"phase":%q,"count":{"fetches":%d}}`+"\n", 1_800_000_000_000+s*1000, 1_800_000_001_000+s*1000, phase, fetches)
+		text += fmt.Sprintf(`{"v":1,"kind":"interval","start_ms":%d,"end_ms":%d,"phase":%q,"count":{"fetches":%d}}`+"\n",
+			1_800_000_000_000+s*1000, 1_800_000_001_000+s*1000, phase, fetches)
 	}
 	return text + `{"v":1,"kind":"summary","max_vus":5,"k6":"v2.1.0","cpu_s":2,"cpus":2}` + "\n"
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestMain makes no engine answer and none start: what a test passes as good input must not find a machine to work
-// on.
+// TestMain makes no engine answer and none start: what a test passes as good input must not find a
+// machine to work on.
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "steamer-cli-")
 	if err == nil {

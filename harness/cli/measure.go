@@ -14,8 +14,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/run"
 )
 
-// onLab opens a lab as spec says, and measures it; files go to a directory that begins with name. A measure that came to no verdict returns "".
-func (s *State) onLab(ctx context.Context, output, name string, spec lab.Spec, measure func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict, error)) error {
+// onLab opens a lab as spec says, and measures it; files go to a directory that begins with name. A
+// measure that came to no verdict returns "".
+func (s *State) onLab(ctx context.Context, output, name string, spec lab.Spec, measure func(l *lab.Lab, ui *run.Text,
+	dir string) (result.Verdict, error),
+) error {
 	dir, err := measureDir(output, name)
 	if err != nil {
 		return err
@@ -39,8 +42,8 @@ func (s *State) onLab(ctx context.Context, output, name string, spec lab.Spec, m
 	return judged(ctx, verdict, err)
 }
 
-// onTopologies installs each topology of a plan and measures it in place of the load; files go to directories that begin with name. A measure that
-// came to no verdict returns "".
+// onTopologies installs each topology of a plan and measures it in place of the load; files go to
+// directories that begin with name. A measure that came to no verdict returns "".
 func (s *State) onTopologies(ctx context.Context, root string, p plan.Plan, name string, dryRun bool,
 	measure func(ctx context.Context, d *run.Driver, ui *run.Text, dir string) (result.Verdict, error),
 ) error {
@@ -64,8 +67,11 @@ func (s *State) onTopologies(ctx context.Context, root string, p plan.Plan, name
 	return doMeasured(ctx, s, r, p, dryRun, verdicts)
 }
 
-// doMeasured runs a plan whose topologies are measured in place of the load, or prints it, and concludes from their verdicts.
-func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryRun bool, verdicts map[string]result.Verdict) error {
+// doMeasured runs a plan whose topologies are measured in place of the load, or prints it, and
+// concludes from their verdicts.
+func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryRun bool,
+	verdicts map[string]result.Verdict,
+) error {
 	if err := state.place(ctx, r); err != nil {
 		return err
 	}
@@ -87,7 +93,8 @@ func doMeasured(ctx context.Context, state *State, r *run.Run, p plan.Plan, dryR
 	return judged(ctx, worst(verdicts, len(p.Topologies), outcome.Verdict), err)
 }
 
-// worst is the verdict over all topologies and the run itself; a topology that was not measured makes it INCONCLUSIVE.
+// worst is the verdict over all topologies and the run itself; a topology that was not measured
+// makes it INCONCLUSIVE.
 func worst(measured map[string]result.Verdict, expected int, run result.Verdict) result.Verdict {
 	all := append(slices.Collect(maps.Values(measured)), run)
 	switch {

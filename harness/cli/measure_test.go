@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestMeasurementsRefuse gives capacity, sizing and findings what they have to refuse: before anything is built, started or written.
+// TestMeasurementsRefuse gives capacity, sizing and findings what they have to refuse: before
+// anything is built, started or written.
 func TestMeasurementsRefuse(t *testing.T) {
 	t.Parallel()
 	cache, output := t.TempDir(), filepath.Join(t.TempDir(), "runs")
@@ -79,7 +80,8 @@ func TestMeasurementsSayWhatTheyWouldDo(t *testing.T) {
 	}
 }
 
-// TestHelpLeavesRefusedFlagsOut: what a command inherits and refuses is not offered, and the tier that it takes is the one that help names.
+// TestHelpLeavesRefusedFlagsOut: what a command inherits and refuses is not offered, and the tier
+// that it takes is the one that help names.
 func TestHelpLeavesRefusedFlagsOut(t *testing.T) {
 	t.Parallel()
 	for flag, args := range map[string][]string{

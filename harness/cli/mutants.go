@@ -45,7 +45,8 @@ type mutantsFlags struct {
 func newMutants(state *State) *cobra.Command {
 	f := &mutantsFlags{}
 	command := &cobra.Command{
-		Use: "mutants", Short: "Prove that the scenarios can fail: break things on purpose and see who notices", Long: mutantsLong, Args: cobra.NoArgs,
+		Use: "mutants", Short: "Prove that the scenarios can fail: break things on purpose and see who notices",
+		Long: mutantsLong, Args: cobra.NoArgs,
 		Example: `  steamer mutants
   steamer mutants --local                  # without a cluster: a minute
   steamer mutants --run '^service-' --keep
@@ -61,7 +62,8 @@ func newMutants(state *State) *cobra.Command {
 	flags.StringVar(&f.json, "json", "", "file for the outcomes as JSON, which steamer gate reads")
 	flags.StringVar(&f.cluster, "cluster", "", chosenName+"; a kept one of yours is reused")
 	flags.IntVar(&f.port, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
-	flags.StringVar(&f.output, "output", filepath.Join(d.Output, "mutants"), "directory that the run directories are made in")
+	flags.StringVar(&f.output, "output", filepath.Join(d.Output, "mutants"),
+		"directory that the run directories are made in")
 	return command
 }
 
@@ -120,7 +122,9 @@ func (f *mutantsFlags) try(ctx context.Context, state *State) ([]mutation.Outcom
 	return f.tryAll(ctx, state, builder, list)
 }
 
-func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images.Builder, list []mutation.Mutant) ([]mutation.Outcome, error) {
+func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images.Builder, list []mutation.Mutant) (
+	[]mutation.Outcome, error,
+) {
 	builder.Progress = progressLines(state.Stderr)
 	binary, err := builder.OpenBaoBinary(ctx)
 	if err != nil {
@@ -135,7 +139,8 @@ func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images
 	defer local.Close()
 	report := func(o mutation.Outcome) {
 		mark := map[bool]string{true: "✓", false: "✗"}[o.Sound()]
-		fmt.Fprintf(state.Stderr, "%s %-9s %s (%.1f s) %s %s\n", mark, o.Status, o.Mutant.ID, o.Seconds, o.By, firstLine(o.Reason))
+		fmt.Fprintf(state.Stderr, "%s %-9s %s (%.1f s) %s %s\n", mark, o.Status, o.Mutant.ID, o.Seconds, o.By,
+			firstLine(o.Reason))
 	}
 	here, there := split(list)
 	outcomes, err := mutation.Each(ctx, here, local.Try, report)
@@ -207,7 +212,9 @@ func split(list []mutation.Mutant) (local, cluster []mutation.Mutant) {
 }
 
 // onCluster tries mutants of charts, and removes the cluster in the end unless it is to stay.
-func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutation.Mutant, report func(mutation.Outcome)) (outcomes []mutation.Outcome, err error) {
+func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutation.Mutant,
+	report func(mutation.Outcome),
+) (outcomes []mutation.Outcome, err error) {
 	root, err := source.Find(state.root)
 	if err != nil {
 		return nil, err
@@ -216,14 +223,19 @@ func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutat
 	if err != nil {
 		return nil, err
 	}
-	c := &mutation.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result, error) {
+	c := &mutation.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result,
+		error,
+	) {
 		return state.quietRun(ctx, p)
 	}}
 	if !f.keep {
 		defer func() {
 			cleanUp, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
 			defer cancel()
-			if downErr := state.down(cleanUp, func(ctx context.Context, k *cluster.Kind) error { return k.DeleteMade(ctx, f.cluster) }); downErr != nil && err == nil {
+			if downErr := state.down(cleanUp, func(ctx context.Context, k *cluster.Kind) error {
+				return k.DeleteMade(ctx,
+					f.cluster)
+			}); downErr != nil && err == nil {
 				err = downErr
 			}
 		}()

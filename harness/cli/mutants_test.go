@@ -17,9 +17,15 @@ func TestMutantsInput(t *testing.T) {
 	}{
 		"no such mutant": {[]string{"--run", "^moon"}, []string{"--run ^moon", "no mutant's ID matches", "--list"}},
 		"expression":     {[]string{"--run", "("}, []string{"--run (", "missing closing"}},
-		"page":           {[]string{"--markdown", "/nowhere/page.md"}, []string{"--markdown /nowhere/page.md", "no such file"}},
-		"record":         {[]string{"--json", "/nowhere/mutants.json"}, []string{"--json /nowhere/mutants.json", "no such file"}},
-		"source tree":    {[]string{"--root", "/"}, []string{"source tree"}},
+		"page": {[]string{"--markdown", "/nowhere/page.md"}, []string{
+			"--markdown /nowhere/page.md",
+			"no such file",
+		}},
+		"record": {[]string{"--json", "/nowhere/mutants.json"}, []string{
+			"--json /nowhere/mutants.json",
+			"no such file",
+		}},
+		"source tree": {[]string{"--root", "/"}, []string{"source tree"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/source"
 )
 
-// Environment variables of steamer charts release. The key is a file, so that no secret is ever an argument.
+// Environment variables of steamer charts release. The key is a file, so that no secret is ever an
+// argument.
 const (
 	envSignKey        = "STEAMER_SIGN_KEY"
 	envSignPassphrase = "STEAMER_SIGN_PASSPHRASE_FILE"

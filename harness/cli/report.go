@@ -16,7 +16,8 @@ import (
 func newReport(state *State) *cobra.Command {
 	var output string
 	command := &cobra.Command{
-		Use: "report RUN_DIR|RESULT.json|COMPARISON.json", Short: "Write the reports of a finished run or comparison again, offline", Args: cobra.ExactArgs(1),
+		Use:   "report RUN_DIR|RESULT.json|COMPARISON.json",
+		Short: "Write the reports of a finished run or comparison again, offline", Args: cobra.ExactArgs(1),
 		Long: `Reads the result.json of a finished run and writes every report that follows from it: report.html, report.md, junit.xml,
 metrics.txt (OpenMetrics), benchstat.txt, gpt.txt, and for each topology with load GitLab's load-performance JSON and plots as
 PNG. Of a comparison.json it writes comparison.html: the ratios with their intervals, the slices of both sides, and what stands behind them.
@@ -51,7 +52,8 @@ func again(state *State, path, dir string) error {
 		if err != nil {
 			return err
 		}
-		what, verdict, write = c.Head+" against "+c.Base, c.Verdict, func() error { return report.WriteComparison(dir, c, whole) }
+		what, verdict, write = c.Head+" against "+c.Base, c.Verdict,
+			func() error { return report.WriteComparison(dir, c, whole) }
 	} else {
 		r, err := result.Decode(path, data)
 		if err != nil {

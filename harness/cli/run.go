@@ -84,35 +84,45 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 	flags.StringSliceVar(&f.topologies, "topology", []string{"all"}, "cloud-native, cloud-native-hybrid or all")
 	flags.StringVar(&f.flagged.Chart, "chart", "",
 		"chart under test: directory, .tgz, oci://REGISTRY/PATH/NAME, or its name in --repo (default: charts/openbao)")
-	flags.StringVar(&f.flagged.Repo, "repo", "", "URL of the Helm repository that --chart is in; credentials come from helm's own configuration")
+	flags.StringVar(&f.flagged.Repo, "repo", "",
+		"URL of the Helm repository that --chart is in; credentials come from helm's own configuration")
 	flags.StringVar(&f.flagged.Version, "version", "", "exact version of a chart from --repo or oci://")
-	flags.StringVar(&f.flagged.Dialect, "dialect", d.Dialect, "values dialect of the chart: "+strings.Join(topology.Dialects(), ", ")+", or a file")
+	flags.StringVar(&f.flagged.Dialect, "dialect", d.Dialect, "values dialect of the chart: "+
+		strings.Join(topology.Dialects(), ", ")+", or a file")
 	flags.StringArrayVar(&f.flagged.Values, "values", nil, "values file over the dialect's values; repeatable")
 	flags.StringArrayVar(&f.flagged.Set, "set", nil, "value over the files, in helm's --set syntax; repeatable")
 	flags.StringVar(&f.flagged.Profile, "profile", d.Profile, "load profile: a name in perf/profiles or a file")
-	flags.StringVar(&f.flagged.Tier, "tier", d.Tier, "GitLab sizing tier, by its fetches per second: 3, 6, 12, 30, 60, 150")
+	flags.StringVar(&f.flagged.Tier, "tier", d.Tier,
+		"GitLab sizing tier, by its fetches per second: 3, 6, 12, 30, 60, 150")
 	flags.Float64Var(&f.flagged.Rate, "rate", 0, "fetches per second instead of the profile's")
-	flags.BoolVar(&f.inCluster, "in-cluster", false, "drive the load by pods of the cluster instead of a process beside Steamer")
+	flags.BoolVar(&f.inCluster, "in-cluster", false,
+		"drive the load by pods of the cluster instead of a process beside Steamer")
 	flags.IntVar(&f.generators.Parallelism, "parallelism", 1, "how many such pods share the load")
 	flags.StringVar(&f.generators.CPU, "generator-cpu", "", "CPU limit of each such pod, e.g. 500m (default: none)")
 	flags.StringVar(&f.generators.Memory, "generator-memory", "1Gi", "memory limit of each such pod")
 	flags.IntVar(&f.flagged.Tenants, "tenants", d.Tenants, "GitLab projects to provision")
 	flags.IntVar(&f.flagged.Secrets, "secrets", d.Secrets, "secrets of each project")
-	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite, "core (all but the slow ones), all, none, or a regular expression over scenario IDs")
-	flags.StringVar(&f.flagged.Previous, "previous", "", "previous release of the chart, a directory or .tgz, for the upgrade scenario and the gate's comparison (default: that of charts/openbao)")
-	flags.DurationVar(&f.readyTimeout, "ready-timeout", topology.InstallTimeout, "how long the installed chart may take until it is ready")
+	flags.StringVar(&f.flagged.Scenarios, "scenarios", suite,
+		"core (all but the slow ones), all, none, or a regular expression over scenario IDs")
+	flags.StringVar(&f.flagged.Previous, "previous", "",
+		"previous release of the chart, a directory or .tgz, for the upgrade scenario and the gate's comparison (default: that of charts/openbao)")
+	flags.DurationVar(&f.readyTimeout, "ready-timeout", topology.InstallTimeout,
+		"how long the installed chart may take until it is ready")
 	flags.StringVar(&f.flagged.Cluster.Name, "cluster", "", chosenName)
 	flags.IntVar(&f.flagged.Cluster.Port, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
-	flags.BoolVar(&f.flagged.Cluster.Reuse, "reuse", false, "use a kept cluster of yours that no process uses, of this name if one is given, if there is one")
+	flags.BoolVar(&f.flagged.Cluster.Reuse, "reuse", false,
+		"use a kept cluster of yours that no process uses, of this name if one is given, if there is one")
 	flags.BoolVar(&f.flagged.Cluster.Keep, "keep", false, "leave the cluster and the engine running")
 	flags.StringVar(&f.flagged.Cluster.Context, "context", "",
 		"use the existing cluster of this kubeconfig context instead of kind; cloud-native only")
-	flags.StringVar(&f.flagged.Cluster.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to use instead of kind")
+	flags.StringVar(&f.flagged.Cluster.Kubeconfig, "kubeconfig", "",
+		"kubeconfig of an existing cluster to use instead of kind")
 	flags.StringToStringVar(&f.flagged.Images, "image", nil,
 		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub, node (a kind node of another Kubernetes), and k6 for --in-cluster on an existing cluster")
 	flags.StringVar(&f.flagged.Output, "output", d.Output, "directory that run directories are made in")
 	flags.StringVar(&f.flagged.SLO, "slo", "", "file of objectives (default: perf/slo.yaml)")
-	flags.DurationVar(&f.environmentLatency, "environment-latency", 0, "added to every latency limit: what the way between client and OpenBao costs, 0 to 1s")
+	flags.DurationVar(&f.environmentLatency, "environment-latency", 0,
+		"added to every latency limit: what the way between client and OpenBao costs, 0 to 1s")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print the plan, and stop")
 	return command, f
 }
@@ -120,11 +130,16 @@ func runCommand(state *State, suite, use, short string) (*cobra.Command, *runFla
 // workload adds the flags that say what the load does, for commands that drive one profile.
 func (f *runFlags) workload(command *cobra.Command) {
 	flags := command.Flags()
-	flags.StringVar(&f.flagged.Size, "size", "", "rate and tier of a GitLab of this size: 1k, 2k, 3k, 5k, 10k, 25k, 50k users; with --adoption")
-	flags.Float64Var(&f.flagged.Adoption, "adoption", 0, "share of its CI jobs that fetch secrets, above 0 to 1; fetches/s = Git pulls/s of the size x adoption x 3")
-	flags.StringVar(&f.flagged.Mode, "mode", "", "what the load does instead of the profile's mode: "+strings.Join(load.ProfileModes(), ", "))
-	flags.DurationVar(&f.duration, "duration", 0, "how long the load is measured instead of the profile's duration, e.g. 10m; not for profiles with stages")
-	flags.BoolVar(&f.retries, "retries", false, "repeat failed calls as GitLab Runner does, or with =false do not, whatever the profile says")
+	flags.StringVar(&f.flagged.Size, "size", "",
+		"rate and tier of a GitLab of this size: 1k, 2k, 3k, 5k, 10k, 25k, 50k users; with --adoption")
+	flags.Float64Var(&f.flagged.Adoption, "adoption", 0,
+		"share of its CI jobs that fetch secrets, above 0 to 1; fetches/s = Git pulls/s of the size x adoption x 3")
+	flags.StringVar(&f.flagged.Mode, "mode", "", "what the load does instead of the profile's mode: "+
+		strings.Join(load.ProfileModes(), ", "))
+	flags.DurationVar(&f.duration, "duration", 0,
+		"how long the load is measured instead of the profile's duration, e.g. 10m; not for profiles with stages")
+	flags.BoolVar(&f.retries, "retries", false,
+		"repeat failed calls as GitLab Runner does, or with =false do not, whatever the profile says")
 }
 
 // plan combines defaults, plan file and flags.
@@ -148,19 +163,25 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		p.Repo, p.Version = "", ""
 	}
 	for name, set := range map[string]func(){
-		"chart": func() { p.Chart = g.Chart }, "repo": func() { p.Repo = g.Repo }, "version": func() { p.Version = g.Version },
+		"chart": func() { p.Chart = g.Chart }, "repo": func() { p.Repo = g.Repo },
+		"version": func() { p.Version = g.Version },
 		"dialect": func() { p.Dialect = g.Dialect }, "values": func() { p.Values = g.Values },
 		"set": func() { p.Set = g.Set }, "profile": func() { p.Profile = g.Profile }, "tier": func() { p.Tier = g.Tier },
-		"mode": func() { p.Mode = g.Mode }, "retries": func() { p.Retries = &f.retries }, "tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
-		"scenarios": func() { p.Scenarios = g.Scenarios }, "run": func() { p.Scenarios = g.Scenarios }, "previous": func() { p.Previous = g.Previous },
+		"mode": func() { p.Mode = g.Mode }, "retries": func() { p.Retries = &f.retries },
+		"tenants": func() { p.Tenants = g.Tenants }, "secrets": func() { p.Secrets = g.Secrets },
+		"scenarios": func() { p.Scenarios = g.Scenarios }, "run": func() { p.Scenarios = g.Scenarios },
+		"previous":      func() { p.Previous = g.Previous },
 		"duration":      func() { p.Duration = document.Duration(f.duration) },
 		"ready-timeout": func() { p.ReadyTimeout = document.Duration(f.readyTimeout) },
-		"repeat":        func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle }, "cluster": func() { p.Cluster.Name = g.Cluster.Name },
-		"port": func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
-		"context": func() { p.Cluster.Context = g.Cluster.Context }, "kubeconfig": func() { p.Cluster.Kubeconfig = g.Cluster.Kubeconfig },
+		"repeat":        func() { p.Repeat = g.Repeat }, "shuffle": func() { p.Shuffle = g.Shuffle },
+		"cluster": func() { p.Cluster.Name = g.Cluster.Name },
+		"port":    func() { p.Cluster.Port = g.Cluster.Port }, "reuse": func() { p.Cluster.Reuse = g.Cluster.Reuse },
+		"context":             func() { p.Cluster.Context = g.Cluster.Context },
+		"kubeconfig":          func() { p.Cluster.Kubeconfig = g.Cluster.Kubeconfig },
 		"environment-latency": func() { p.EnvironmentLatency = document.Duration(f.environmentLatency) },
 		"image":               func() { p.Images = g.Images },
-		"keep":                func() { p.Cluster.Keep = g.Cluster.Keep }, "output": func() { p.Output = g.Output }, "slo": func() { p.SLO = g.SLO },
+		"keep":                func() { p.Cluster.Keep = g.Cluster.Keep }, "output": func() { p.Output = g.Output },
+		"slo": func() { p.SLO = g.SLO },
 	} {
 		if given(name) {
 			set()
@@ -173,7 +194,8 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 		p.InCluster = &f.generators
 	}
 	if !f.inCluster && (given("parallelism") || given("generator-cpu") || given("generator-memory")) {
-		return p, exit.Invalidf("--parallelism", "add --in-cluster", "it says how pods drive the load, and a process beside Steamer does")
+		return p, exit.Invalidf("--parallelism", "add --in-cluster",
+			"it says how pods drive the load, and a process beside Steamer does")
 	}
 	if d := plan.Default(root); !given("previous") && p.Previous == d.Previous && p.Chart != d.Chart {
 		p.Previous = "" // another chart's history is not known
@@ -184,7 +206,8 @@ func (f *runFlags) plan(c *cobra.Command, root string) (plan.Plan, error) {
 	return p, nil
 }
 
-// rate sets what says the rate: a flag replaces all of the plan file's ways to say it. The size brings its own tier.
+// rate sets what says the rate: a flag replaces all of the plan file's ways to say it. The size
+// brings its own tier.
 func (f *runFlags) rate(c *cobra.Command, p *plan.Plan) error {
 	given, g := c.Flags().Changed, f.flagged
 	if given("rate") || given("size") || given("adoption") {
@@ -251,8 +274,9 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	return conclude(ctx, outcome, err)
 }
 
-// printPlan prints a plan as YAML. As comments it says what would be chosen for it now, which is no part of it, since a plan that is run again chooses again, and
-// the outlook: which objectives its load can decide.
+// printPlan prints a plan as YAML. As comments it says what would be chosen for it now, which is no
+// part of it, since a plan that is run again chooses again, and the outlook: which objectives its
+// load can decide.
 func (s *State) printPlan(p plan.Plan, outlook []string) error {
 	text, err := p.YAML()
 	if err != nil {
@@ -305,7 +329,8 @@ func (s *State) newRunOf(p *plan.Resolved, ui run.UI) (*run.Run, error) {
 // commandLine is the command that repeats what this process does, secrets withheld.
 func (s *State) commandLine() string { return secret.CommandLine("steamer", s.Args) }
 
-// conclude turns a finished run into the process's outcome. A FAIL that was proven stands, whatever came after it.
+// conclude turns a finished run into the process's outcome. A FAIL that was proven stands, whatever
+// came after it.
 func conclude(ctx context.Context, outcome *result.Result, err error) error {
 	if outcome.Verdict == result.Fail {
 		return verdictError(exit.Fail)

@@ -39,7 +39,8 @@ type sizingFlags struct {
 }
 
 func newSizing(state *State) *cobra.Command {
-	command, p := runCommand(state, scenario.None, "sizing", "Measure how OpenBao grows with tenants, beside GitLab's published numbers")
+	command, p := runCommand(state, scenario.None, "sizing",
+		"Measure how OpenBao grows with tenants, beside GitLab's published numbers")
 	f := &sizingFlags{runFlags: p, options: sizing.Default()}
 	command.Long = sizingLong
 	command.Example = `  steamer sizing --local --max-tenants 1000
@@ -77,7 +78,9 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 	}
 	if !f.local {
 		p.Tenants = 2 // the sizes come later
-		return state.onTopologies(ctx, root, p, "sizing", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text, dir string) (result.Verdict, error) {
+		return state.onTopologies(ctx, root, p, "sizing", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text,
+			dir string,
+		) (result.Verdict, error) {
 			site, done, err := sizing.Installed(d)
 			if err != nil {
 				return "", err
@@ -90,16 +93,21 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 		return err
 	}
 	if f.dryRun {
-		fmt.Fprintf(state.Stdout, "%v tenants of %d secrets, fetches at %g/s for %s\n", sizing.Ladder(f.options.MaxTenants), p.Secrets, f.options.Rate, f.options.Length)
+		fmt.Fprintf(state.Stdout, "%v tenants of %d secrets, fetches at %g/s for %s\n", sizing.Ladder(f.options.MaxTenants),
+			p.Secrets, f.options.Rate, f.options.Length)
 		return nil
 	}
-	return state.onLab(ctx, p.Output, "sizing", lab.Spec{Standby: true, Tenants: 2, Secrets: p.Secrets}, func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict, error) {
-		return f.measure(ctx, state, ui, sizing.Local(l), fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL", l.Version), dir)
-	})
+	return state.onLab(ctx, p.Output, "sizing", lab.Spec{Standby: true, Tenants: 2, Secrets: p.Secrets},
+		func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict, error) {
+			return f.measure(ctx, state, ui, sizing.Local(l), fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL",
+				l.Version), dir)
+		})
 }
 
 // measure measures one site and writes the files.
-func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, site sizing.Site, target, dir string) (result.Verdict, error) {
+func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, site sizing.Site, target,
+	dir string,
+) (result.Verdict, error) {
 	o := f.options
 	o.Progress = ui.Note
 	report, err := sizing.Measure(ctx, site, o)

@@ -62,7 +62,8 @@ func newSLOExplain(state *State) *cobra.Command {
 	var file string
 	u := judge.Subject{}
 	command := &cobra.Command{
-		Use: "explain", Short: "Show the entry that would judge a run, and why the ones before it would not", Args: cobra.NoArgs,
+		Use: "explain", Short: "Show the entry that would judge a run, and why the ones before it would not",
+		Args: cobra.NoArgs,
 		Example: `  steamer slo explain --openbao 2.4.0 --tier 12 --topology cloud-native
   steamer slo explain --chart 0.12.3 --openbao 2.5.1 --tier 150 --topology cloud-native-hybrid --slo my-slo.yaml`,
 		RunE: func(*cobra.Command, []string) error {
@@ -93,7 +94,8 @@ func topologyKnown(name string) error {
 	if slices.Contains(topology.Names(), name) {
 		return nil
 	}
-	return exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", "), "there is no such topology")
+	return exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", "),
+		"there is no such topology")
 }
 
 // slo reads the file of objectives at path, or the source tree's where path is empty.

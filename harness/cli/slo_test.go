@@ -54,12 +54,16 @@ func TestSLOExplain(t *testing.T) {
 		want []string
 	}{
 		"first": {[]string{"--openbao", "2.4.0", "--tier", "12", "--topology", "cloud-native"}, exit.Pass, []string{
-			"entries[2] of ", "fetch_mean_ms", "<= 100", "to hold it takes 10m0s of load; Steamer proposal", "sized as", "500m CPU, 4G memory, 2 pods", "normal 3-7",
+			"entries[2] of ", "fetch_mean_ms", "<= 100", "to hold it takes 10m0s of load; Steamer proposal", "sized as",
+			"500m CPU, 4G memory, 2 pods", "normal 3-7",
 		}},
 		"second": {[]string{"--openbao", "2.4.0", "--tier", "150"}, exit.Pass, []string{
 			`entries[2] does not apply: tier "150" is none of [3 6 12 30]`, "entries[3] of ", "<= 150", "31G memory",
 		}},
-		"none":     {[]string{"--openbao", "2.3.0"}, exit.Inconclusive, []string{"No entry of ", "INCONCLUSIVE", `OpenBao version "2.3.0" is not in ">=2.4.0"`}},
+		"none": {[]string{"--openbao", "2.3.0"}, exit.Inconclusive, []string{
+			"No entry of ", "INCONCLUSIVE",
+			`OpenBao version "2.3.0" is not in ">=2.4.0"`,
+		}},
 		"topology": {[]string{"--topology", "moon"}, exit.Invalid, []string{"--topology moon", "cloud-native-hybrid"}},
 		"tier":     {[]string{"--tier", "13"}, exit.Invalid, []string{"tier 13"}},
 		"file":     {[]string{"--slo", "/nowhere.yaml"}, exit.Invalid, []string{"/nowhere.yaml"}},

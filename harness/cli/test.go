@@ -41,11 +41,16 @@ func newTest(state *State) *cobra.Command {
 	flags.StringVar(&p.flagged.Scenarios, "run", scenario.All, "the same as --scenarios")
 	flags.IntVar(&p.flagged.Repeat, "repeat", 0, "run the scenarios this many times in a row")
 	flags.Uint64Var(&p.flagged.Shuffle, "shuffle", 0, "seed of another order for each round; 0 keeps the order")
-	flags.StringVar(&p.fullStack.GitLab, "gitlab-url", "", "no cluster: manage secrets by this GitLab's API and fetch them as one of its jobs")
-	flags.StringVar(&p.fullStack.OpenBao, "openbao-url", "", "with --gitlab-url: where runners reach OpenBao (default: the audience of the job's token)")
-	flags.StringVar(&p.fullStack.Recipe, "recipe", "two-level-jwt", "with --gitlab-url: how that GitLab lays out projects in OpenBao")
-	flags.IntVar(&p.fullStack.Group, "gitlab-group", 0, "with --gitlab-url: ID of the project's top-level group (default: the token's namespace)")
-	flags.IntVar(&p.fullStack.Organization, "gitlab-organization", 1, "with --gitlab-url: ID of the project's organisation")
+	flags.StringVar(&p.fullStack.GitLab, "gitlab-url", "",
+		"no cluster: manage secrets by this GitLab's API and fetch them as one of its jobs")
+	flags.StringVar(&p.fullStack.OpenBao, "openbao-url", "",
+		"with --gitlab-url: where runners reach OpenBao (default: the audience of the job's token)")
+	flags.StringVar(&p.fullStack.Recipe, "recipe", "two-level-jwt",
+		"with --gitlab-url: how that GitLab lays out projects in OpenBao")
+	flags.IntVar(&p.fullStack.Group, "gitlab-group", 0,
+		"with --gitlab-url: ID of the project's top-level group (default: the token's namespace)")
+	flags.IntVar(&p.fullStack.Organization, "gitlab-organization", 1,
+		"with --gitlab-url: ID of the project's organisation")
 	list := flags.Bool("list", false, "list the scenarios and what each protects, and stop")
 	explain := flags.String("explain", "", "say everything about the scenario with this ID, and stop")
 	inner := command.RunE
@@ -103,7 +108,10 @@ func explainScenario(w io.Writer, id string) error {
 
 // inCluster are the flags that mean nothing without a cluster.
 func inCluster() []string {
-	return []string{"topology", "chart", "repo", "version", "dialect", "values", "set", "image", "context", "kubeconfig", "keep", "reuse", "tenants", "secrets", "previous"}
+	return []string{
+		"topology", "chart", "repo", "version", "dialect", "values", "set", "image", "context", "kubeconfig",
+		"keep", "reuse", "tenants", "secrets", "previous",
+	}
 }
 
 // fullStackOf completes what the flags say by what only the environment may.
@@ -116,7 +124,8 @@ func (f *runFlags) fullStackOf(c *cobra.Command, state *State) (*run.FullStack, 
 	full := f.fullStack
 	for name, into := range map[string]*string{"GITLAB_TOKEN": &full.Token, "STEAMER_JOB_JWT": &full.JWT} {
 		if *into = state.Getenv(name); *into == "" {
-			return nil, exit.Invalidf(name, "docs/full-stack.md tells where it comes from", "--gitlab-url needs it in the environment")
+			return nil, exit.Invalidf(name, "docs/full-stack.md tells where it comes from",
+				"--gitlab-url needs it in the environment")
 		}
 	}
 	secret.Learn(full.Token, full.JWT)

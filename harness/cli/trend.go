@@ -31,7 +31,8 @@ func newTrend(state *State) *cobra.Command {
 	var output, format string
 	var minChange float64
 	command := &cobra.Command{
-		Use: "trend DIR", Short: "From which run on is something slower? Change points over nightly results", Long: trendLong, Args: cobra.ExactArgs(1),
+		Use: "trend DIR", Short: "From which run on is something slower? Change points over nightly results", Long: trendLong,
+		Args: cobra.ExactArgs(1),
 		Example: `  steamer trend runs
   steamer trend /mnt/history --add runs/20261125-160000-9f3a/result.json --output public/trends`,
 		RunE: func(_ *cobra.Command, args []string) error {

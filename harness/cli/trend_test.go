@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestTrendOutputFirst: where the trends cannot be written nothing is added, so that the command can be repeated.
+// TestTrendOutputFirst: where the trends cannot be written nothing is added, so that the command
+// can be repeated.
 func TestTrendOutputFirst(t *testing.T) {
 	t.Parallel()
 	const run = "../result/testdata/run-v1.json"

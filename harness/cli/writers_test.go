@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// elsewhere are the source files that make files which are no report of what was done, and why no secret leaves by them.
+// elsewhere are the source files that make files which are no report of what was done, and why no
+// secret leaves by them.
 func elsewhere() map[string]string {
 	return map[string]string{
 		"secret/file.go":                  "the one writer",
@@ -61,7 +62,8 @@ func elsewhere() map[string]string {
 	}
 }
 
-// TestEveryWriterIsKnown: whoever writes a file either does it by package secret, and then a canary is sent through it, or is in elsewhere.
+// TestEveryWriterIsKnown: whoever writes a file either does it by package secret, and then a canary
+// is sent through it, or is in elsewhere.
 func TestEveryWriterIsKnown(t *testing.T) {
 	t.Parallel()
 	known := writers("")
@@ -71,7 +73,8 @@ func TestEveryWriterIsKnown(t *testing.T) {
 			return err
 		}
 		if entry.IsDir() {
-			if _, statErr := os.Stat(filepath.Join(path, "go.mod")); statErr == nil || entry.Name() == "testdata" || strings.HasSuffix(entry.Name(), "test") {
+			if _, statErr := os.Stat(filepath.Join(path, "go.mod")); statErr == nil || entry.Name() == "testdata" ||
+				strings.HasSuffix(entry.Name(), "test") {
 				return fs.SkipDir // programs of images, and helpers of tests
 			}
 			return nil
@@ -93,7 +96,10 @@ func TestEveryWriterIsKnown(t *testing.T) {
 			switch {
 			case from != nil && from.Name == "secret" && slices.Contains([]string{"WriteFile", "Clean"}, call.Sel.Name):
 				through = append(through, name)
-			case from != nil && from.Name == "os" && slices.Contains([]string{"WriteFile", "Create", "CreateTemp", "OpenFile", "NewFile", "Link", "CopyFS"}, call.Sel.Name),
+			case from != nil && from.Name == "os" && slices.Contains([]string{
+				"WriteFile", "Create", "CreateTemp", "OpenFile",
+				"NewFile", "Link", "CopyFS",
+			}, call.Sel.Name),
 				call.Sel.Name == "Save" && plots(file), slices.Contains([]string{"WriteToFile", "MultiWriteToFile"}, call.Sel.Name):
 				beside = append(beside, name)
 			}
@@ -102,7 +108,9 @@ func TestEveryWriterIsKnown(t *testing.T) {
 		return nil
 	}))
 	slices.Sort(through)
-	require.Equal(t, slices.Sorted(maps.Keys(known)), slices.Compact(through), "a writer without a canary, or one that is gone")
+	require.Equal(t, slices.Sorted(maps.Keys(known)), slices.Compact(through),
+		"a writer without a canary, or one that is gone")
 	slices.Sort(beside)
-	require.Equal(t, slices.Sorted(maps.Keys(elsewhere())), slices.Compact(beside), "a file that is written past package secret, or one that is gone")
+	require.Equal(t, slices.Sorted(maps.Keys(elsewhere())), slices.Compact(beside),
+		"a file that is written past package secret, or one that is gone")
 }

@@ -16,8 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestIdentity: an owner is a machine, a user, a checkout and a cache; symbolic links and names for people make no
-// other.
+// TestIdentity: an owner is a machine, a user, a checkout and a cache; symbolic links and names for
+// people make no other.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	dir, err := realPath(t.TempDir())
@@ -73,8 +73,8 @@ func TestFreePort(t *testing.T) {
 	require.Equal(t, exit.Environment, exit.CodeOf(err))
 }
 
-// TestChoose: names and ports that are left open are ones that nothing on the engine has or claims, by whomever;
-// those that are given stay.
+// TestChoose: names and ports that are left open are ones that nothing on the engine has or claims,
+// by whomever; those that are given stay.
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	k, e, _ := newFake(t, someone(t))
@@ -105,8 +105,8 @@ func TestChoose(t *testing.T) {
 	require.Equal(t, given, choose(given))
 }
 
-// TestUp: a cluster that cannot be made leaves nothing, whoever has the name now, and is begun again with another
-// choice where one was left open.
+// TestUp: a cluster that cannot be made leaves nothing, whoever has the name now, and is begun
+// again with another choice where one was left open.
 func TestUp(t *testing.T) {
 	t.Parallel()
 	const (
@@ -155,7 +155,10 @@ func TestUp(t *testing.T) {
 				theirs.UID, theirs.HostPort, theirs.SecondPort = 1001, 1, 0 // only the engine says that the port is taken
 				others = append(others, e.node(name, theirs.source("/b")))
 				// As kind says it: what the engine said is no part of the error's text.
-				run := &kindexec.RunError{Command: []string{"docker", "run", "--name", "a"}, Output: []byte(tc.says), Inner: errors.New("exit status 125")}
+				run := &kindexec.RunError{
+					Command: []string{"docker", "run", "--name", "a"}, Output: []byte(tc.says),
+					Inner: errors.New("exit status 125"),
+				}
 				return kinderrors.NewAggregate([]error{kinderrors.Wrap(run, "failed"), errors.New("the other node: too")})
 			}
 			_, err := k.Up(t.Context(), opts)
@@ -181,8 +184,8 @@ func TestUp(t *testing.T) {
 	}
 }
 
-// TestSameNameTwice: of two processes of one owner that make a cluster of one name, the one that fails removes
-// nothing of the other's.
+// TestSameNameTwice: of two processes of one owner that make a cluster of one name, the one that
+// fails removes nothing of the other's.
 func TestSameNameTwice(t *testing.T) {
 	t.Parallel()
 	k, e, f := newFake(t, someone(t))
@@ -206,7 +209,10 @@ func TestCheck(t *testing.T) {
 		source func(k *Kind) string
 		says   []string
 	}{
-		"mine": {func(k *Kind) string { return markOf(k.me).source("/b") }, []string{"run r1", "--reuse", "cluster down --name a"}},
+		"mine": {
+			func(k *Kind) string { return markOf(k.me).source("/b") },
+			[]string{"run r1", "--reuse", "cluster down --name a"},
+		},
 		"mine in use": {func(k *Kind) string {
 			o := markOf(k.me)
 			o.PID = alivePID
@@ -235,8 +241,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestReusable: without a name, a run takes the first cluster of its own kind and owner that nobody uses, and never
-// one of a name that was given.
+// TestReusable: without a name, a run takes the first cluster of its own kind and owner that nobody
+// uses, and never one of a name that was given.
 func TestReusable(t *testing.T) {
 	t.Parallel()
 	k, e, _ := newFake(t, someone(t))

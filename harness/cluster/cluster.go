@@ -16,7 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// NodePort is the port of a node that leads to the OpenBao under test; kind-config.yaml maps it to the host.
+// NodePort is the port of a node that leads to the OpenBao under test; kind-config.yaml maps it to
+// the host.
 const NodePort = 30820
 
 // SecondNodePort leads to a second OpenBao beside it, on clusters that are made for comparisons.
@@ -44,8 +45,8 @@ type Cluster struct {
 	mark   string         // owner mark as text; empty on existing clusters
 }
 
-// MachineLabels are the labels, as NAME=VALUE, of a container that stands for a machine beside the cluster: it is
-// its owner's and goes with it.
+// MachineLabels are the labels, as NAME=VALUE, of a container that stands for a machine beside the
+// cluster: it is its owner's and goes with it.
 func (c *Cluster) MachineLabels() []string {
 	return []string{MachineLabel + "=" + c.Name, MarkLabel + "=" + c.mark}
 }
@@ -56,12 +57,14 @@ func (c *Cluster) connect(context string) error {
 	if c.Kubeconfig == "" {
 		loader = clientcmd.NewDefaultClientConfigLoadingRules()
 	}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loader, &clientcmd.ConfigOverrides{CurrentContext: context}).ClientConfig()
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loader,
+		&clientcmd.ConfigOverrides{CurrentContext: context}).ClientConfig()
 	if err != nil {
-		return exit.Invalidf("kubeconfig "+cmp.Or(c.Kubeconfig, "(default)"), "kubectl config get-contexts lists the contexts", "%w", err)
+		return exit.Invalidf("kubeconfig "+cmp.Or(c.Kubeconfig, "(default)"),
+			"kubectl config get-contexts lists the contexts", "%w", err)
 	}
-	// Scenarios and observers share this client; the defaults of 5 requests per second would throttle them, not the
-	// server.
+	// Scenarios and observers share this client; the defaults of 5 requests per second would
+	// throttle them, not the server.
 	config.QPS, config.Burst, config.UserAgent = 100, 200, "steamer"
 	config.WarningHandler = rest.NoWarnings{}
 	client, err := kubernetes.NewForConfig(config)
@@ -76,7 +79,8 @@ func (c *Cluster) connect(context string) error {
 	}
 	version, err := probeClient.Discovery().ServerVersion()
 	if err != nil {
-		return exit.Environmentf("cluster "+c.Name, "kubectl cluster-info shows whether it is reachable", "it does not answer: %w", err)
+		return exit.Environmentf("cluster "+c.Name, "kubectl cluster-info shows whether it is reachable",
+			"it does not answer: %w", err)
 	}
 	c.REST, c.Client, c.Version = config, client, version.GitVersion
 	return nil
@@ -85,7 +89,8 @@ func (c *Cluster) connect(context string) error {
 // checkName refuses a name that kind could not use.
 func checkName(name string) error {
 	if len(name) > MaxNameLength || !validName.MatchString(name) {
-		hint := fmt.Sprintf("use at most %d lower-case letters, digits, dots and dashes, with a letter or digit at both ends", MaxNameLength)
+		hint := fmt.Sprintf("use at most %d lower-case letters, digits, dots and dashes, with a letter or digit at both ends",
+			MaxNameLength)
 		return exit.Invalidf(fmt.Sprintf("--cluster %q", name), hint, "it cannot be part of host names")
 	}
 	return nil

@@ -26,7 +26,8 @@ func (c *Cluster) nodeContainers(ctx context.Context) ([]string, error) {
 	return strings.Fields(out), err
 }
 
-// NodeNames returns the names of the node containers of a kind cluster, and nothing for an existing cluster.
+// NodeNames returns the names of the node containers of a kind cluster, and nothing for an existing
+// cluster.
 func (c *Cluster) NodeNames(ctx context.Context) ([]string, error) {
 	if c.engine == nil {
 		return nil, nil
@@ -35,8 +36,8 @@ func (c *Cluster) NodeNames(ctx context.Context) ([]string, error) {
 }
 
 // configureCNI gives each node a bridge-less network of its own pod range (point-to-point links and
-// routes) and a route to every other node's range. It stands in for kindnet, which exists only inside kind's own
-// node image; like kindnet's oldest form it enforces no NetworkPolicy.
+// routes) and a route to every other node's range. It stands in for kindnet, which exists only
+// inside kind's own node image; like kindnet's oldest form it enforces no NetworkPolicy.
 func (c *Cluster) configureCNI(ctx context.Context) error {
 	nodes, err := c.nodesWithPodCIDR(ctx)
 	if err != nil {
@@ -51,7 +52,8 @@ func (c *Cluster) configureCNI(ctx context.Context) error {
 			return err
 		}
 		script := "mkdir -p /etc/cni/net.d && cat > " + cniConfig
-		if _, err := c.engine.RunInput(ctx, strings.NewReader(config), "exec", "-i", node.Name, "sh", "-c", script); err != nil {
+		if _, err := c.engine.RunInput(ctx, strings.NewReader(config), "exec", "-i", node.Name, "sh", "-c",
+			script); err != nil {
 			return exit.Environmentf("CNI of node "+node.Name, "", "%w", err)
 		}
 		if err := c.join(ctx, node, nodes); err != nil {
@@ -70,15 +72,17 @@ func (c *Cluster) join(ctx context.Context, node corev1.Node, nodes []corev1.Nod
 		if peer.Name == node.Name {
 			continue
 		}
-		if _, err := c.engine.Run(ctx, "exec", node.Name, "ip", "route", "replace", peer.Spec.PodCIDR, "via", internalIP(peer)); err != nil {
+		if _, err := c.engine.Run(ctx, "exec", node.Name, "ip", "route", "replace", peer.Spec.PodCIDR, "via",
+			internalIP(peer)); err != nil {
 			return exit.Environmentf("pod routes of node "+node.Name, "", "%w", err)
 		}
 	}
 	return nil
 }
 
-// Rejoin gives nodes whose containers were started again, with the engine for instance, the routes and rules that they lost with their
-// network. It waits until the cluster is Ready. Clusters with a CNI of their own restore these by themselves.
+// Rejoin gives nodes whose containers were started again, with the engine for instance, the routes
+// and rules that they lost with their network. It waits until the cluster is Ready. Clusters with a
+// CNI of their own restore these by themselves.
 func (c *Cluster) Rejoin(ctx context.Context) error {
 	nodes, err := c.nodesWithPodCIDR(ctx)
 	if err != nil {
@@ -95,12 +99,13 @@ func (c *Cluster) Rejoin(ctx context.Context) error {
 	return c.awaitReady(ctx)
 }
 
-// masquerade lets pods talk to machines outside the cluster under their node's address; pod to pod keeps the pods' own. It adds its rule
-// where that is missing.
+// masquerade lets pods talk to machines outside the cluster under their node's address; pod to pod
+// keeps the pods' own. It adds its rule where that is missing.
 func (c *Cluster) masquerade(ctx context.Context, node string) error {
 	rule := "POSTROUTING --source " + podRange + " ! --destination " + podRange +
 		" --match comment --comment 'steamer: pods leave the cluster as their node' --jump MASQUERADE"
-	_, err := c.engine.Run(ctx, "exec", node, "sh", "-c", "iptables --table nat --check "+rule+" 2>/dev/null || iptables --table nat --append "+rule)
+	_, err := c.engine.Run(ctx, "exec", node, "sh", "-c", "iptables --table nat --check "+rule+
+		" 2>/dev/null || iptables --table nat --append "+rule)
 	if err != nil {
 		return exit.Environmentf("masquerading on node "+node, "", "%w", err)
 	}
@@ -124,16 +129,18 @@ func (c *Cluster) nodesWithPodCIDR(ctx context.Context) ([]corev1.Node, error) {
 	return nodes, err
 }
 
-// awaitServiceRules waits until kube-proxy has programmed a node for the API's own Service, whether by iptables or nftables. A pod that
-// connects before that leaves a connection in the kernel's table that is never translated, and waits for its time-out of 30 s: with
-// CoreDNS that made a cluster Ready half a minute late.
+// awaitServiceRules waits until kube-proxy has programmed a node for the API's own Service, whether
+// by iptables or nftables. A pod that connects before that leaves a connection in the kernel's
+// table that is never translated, and waits for its time-out of 30 s: with CoreDNS that made a
+// cluster Ready half a minute late.
 func (c *Cluster) awaitServiceRules(ctx context.Context, node string) error {
 	return c.await(ctx, "kube-proxy has programmed node "+node, func(ctx context.Context) error {
 		service, err := c.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		rules, err := c.engine.Run(ctx, "exec", node, "sh", "-c", "iptables-save --table nat; nft list ruleset 2>/dev/null || true")
+		rules, err := c.engine.Run(ctx, "exec", node, "sh", "-c",
+			"iptables-save --table nat; nft list ruleset 2>/dev/null || true")
 		if err == nil && !strings.Contains(rules, service.Spec.ClusterIP) {
 			err = fmt.Errorf("no packet rule leads to Service kubernetes at %s", service.Spec.ClusterIP)
 		}

@@ -149,10 +149,14 @@ func someone(t testing.TB) Identity {
 	return Identity{Machine: "m1", Host: "ci7", UID: 1000, User: "anna", Checkout: "/home/anna/steamer", Cache: cache}
 }
 
-// markOf is a mark of a cluster "a" that was made an hour ago, for two hours, by a process that has ended.
+// markOf is a mark of a cluster "a" that was made an hour ago, for two hours, by a process that has
+// ended.
 func markOf(me Identity) Owner {
 	return Owner{
-		Version: markVersion, Name: "a", Identity: me, Process: Process{Boot: here, Namespace: "pid:[1]", PID: gonePID, Start: startTick},
+		Version: markVersion, Name: "a", Identity: me, Process: Process{
+			Boot: here, Namespace: "pid:[1]", PID: gonePID,
+			Start: startTick,
+		},
 		Run: "r1", Created: noon.Add(-time.Hour), TTL: 2 * time.Hour, HostPort: 18200,
 	}
 }
@@ -187,7 +191,8 @@ func newFake(t testing.TB, me Identity) (*Kind, *fakeEngine, *fakeKind) {
 	t.Helper()
 	e := &fakeEngine{t: t, networks: true}
 	k := &Kind{
-		engine: e, registry: newRegistry(me), me: me, system: fakeSystem(t), pid: alivePID, now: func() time.Time { return noon }, log: func(string) {},
+		engine: e, registry: newRegistry(me), me: me, system: fakeSystem(t), pid: alivePID,
+		now: func() time.Time { return noon }, log: func(string) {},
 	}
 	f := &fakeKind{k: k, engine: e}
 	k.provider = f

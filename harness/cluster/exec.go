@@ -17,25 +17,38 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// Exec runs a command in a container of a pod with input on its stdin (nil for none) and returns its stdout. The error holds the end of its stderr.
-func (c *Cluster) Exec(ctx context.Context, namespace, pod, container string, input io.Reader, command ...string) ([]byte, error) {
+// Exec runs a command in a container of a pod with input on its stdin (nil for none) and returns
+// its stdout. The error holds the end of its stderr.
+func (c *Cluster) Exec(ctx context.Context, namespace, pod, container string, input io.Reader, command ...string) (
+	[]byte, error,
+) {
 	var stdout bytes.Buffer
 	err := c.ExecStream(ctx, namespace, pod, container, input, &stdout, command...)
 	return stdout.Bytes(), err
 }
 
-// ExecStream is Exec for a command that one talks to while it runs: its stdout goes to output as it comes.
-func (c *Cluster) ExecStream(ctx context.Context, namespace, pod, container string, input io.Reader, output io.Writer, command ...string) error {
-	options := &corev1.PodExecOptions{Container: container, Command: command, Stdin: input != nil, Stdout: true, Stderr: true}
+// ExecStream is Exec for a command that one talks to while it runs: its stdout goes to output as it
+// comes.
+func (c *Cluster) ExecStream(ctx context.Context, namespace, pod, container string, input io.Reader, output io.Writer,
+	command ...string,
+) error {
+	options := &corev1.PodExecOptions{
+		Container: container, Command: command, Stdin: input != nil, Stdout: true,
+		Stderr: true,
+	}
 	var stderr bytes.Buffer
-	err := c.stream(ctx, namespace, pod, "exec", options, remotecommand.StreamOptions{Stdin: input, Stdout: output, Stderr: &stderr})
+	err := c.stream(ctx, namespace, pod, "exec", options, remotecommand.StreamOptions{
+		Stdin: input, Stdout: output,
+		Stderr: &stderr,
+	})
 	if err != nil {
 		return fmt.Errorf("%s in pod %s/%s: %w: %s", command[0], namespace, pod, err, tail(stderr.String()))
 	}
 	return nil
 }
 
-// Feed writes input to the standard input of a container that was started with one, and closes it at input's end.
+// Feed writes input to the standard input of a container that was started with one, and closes it
+// at input's end.
 func (c *Cluster) Feed(ctx context.Context, namespace, pod, container string, input io.Reader) error {
 	options := &corev1.PodAttachOptions{Container: container, Stdin: true}
 	if err := c.stream(ctx, namespace, pod, "attach", options, remotecommand.StreamOptions{Stdin: input}); err != nil {
@@ -45,8 +58,11 @@ func (c *Cluster) Feed(ctx context.Context, namespace, pod, container string, in
 }
 
 // stream connects streams to a subresource of a pod.
-func (c *Cluster) stream(ctx context.Context, namespace, pod, subresource string, options runtime.Object, streams remotecommand.StreamOptions) error {
-	request := c.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource(subresource).
+func (c *Cluster) stream(ctx context.Context, namespace, pod, subresource string, options runtime.Object,
+	streams remotecommand.StreamOptions,
+) error {
+	request := c.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource(
+		subresource).
 		VersionedParams(options, scheme.ParameterCodec)
 	websocket, err := remotecommand.NewWebSocketExecutor(c.REST, "GET", request.URL().String())
 	if err != nil {
@@ -64,7 +80,8 @@ func (c *Cluster) stream(ctx context.Context, namespace, pod, subresource string
 	return executor.StreamWithContext(silent(ctx), streams)
 }
 
-// silent keeps client-go from printing on standard error what its errors say anyway, such as that a pod has gone.
+// silent keeps client-go from printing on standard error what its errors say anyway, such as that a
+// pod has gone.
 func silent(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }
 
 // stderrLimit bounds how much of a command's stderr an error shows, in bytes.

@@ -23,7 +23,8 @@ type Existing struct {
 	Needs      []Need // rights that the run will use
 }
 
-// Need is something that a run does on a cluster: verbs on a resource, or on the objects of a kind, which the cluster knows the resource of.
+// Need is something that a run does on a cluster: verbs on a resource, or on the objects of a kind,
+// which the cluster knows the resource of.
 type Need struct {
 	Verbs            string // with spaces between, e.g. "get list"
 	Group, Resource  string // the resource in the plural, with its subresource after a slash
@@ -32,13 +33,17 @@ type Need struct {
 	For              string // the object or scenario that needs it
 }
 
-// OpenExisting connects to a cluster and asks its API server whether the kubeconfig's user may do what a run does. It changes nothing
-// there. Errors are of code exit.Invalid; exit.Environment when the cluster does not answer.
+// OpenExisting connects to a cluster and asks its API server whether the kubeconfig's user may do
+// what a run does. It changes nothing there. Errors are of code exit.Invalid; exit.Environment when
+// the cluster does not answer.
 func OpenExisting(ctx context.Context, e Existing) (*Cluster, error) {
 	if err := (Options{HostPort: e.HostPort, Second: e.SecondPort != 0, SecondPort: e.SecondPort}).portsFree(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{Name: e.name(), Kubeconfig: e.Kubeconfig, Context: e.Context, HostPort: e.HostPort, SecondPort: e.SecondPort}
+	c := &Cluster{
+		Name: e.name(), Kubeconfig: e.Kubeconfig, Context: e.Context, HostPort: e.HostPort,
+		SecondPort: e.SecondPort,
+	}
 	if err := c.connect(e.Context); err != nil {
 		return nil, err
 	}
@@ -51,7 +56,8 @@ func OpenExisting(ctx context.Context, e Existing) (*Cluster, error) {
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &right.ResourceAttributes}}
 		answer, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		if err != nil {
-			return nil, exit.Environmentf(c.Name, "kubectl auth can-i --list shows the user's rights", "its rights cannot be asked for: %w", err)
+			return nil, exit.Environmentf(c.Name, "kubectl auth can-i --list shows the user's rights",
+				"its rights cannot be asked for: %w", err)
 		}
 		if !answer.Status.Allowed {
 			refused = append(refused, right.describe())
@@ -81,8 +87,8 @@ type right struct {
 	needers []string
 }
 
-// rights resolves needs to rights, each once, in the order in which they were first needed. A kind that the cluster does not know is an error of code
-// exit.Invalid: an install would fail half way.
+// rights resolves needs to rights, each once, in the order in which they were first needed. A kind
+// that the cluster does not know is an error of code exit.Invalid: an install would fail half way.
 func (c *Cluster) rights(needs []Need) ([]*right, error) {
 	var all []*right
 	seen := map[authorizationv1.ResourceAttributes]*right{}
@@ -92,7 +98,8 @@ func (c *Cluster) rights(needs []Need) ([]*right, error) {
 		if need.Kind != "" {
 			resource, err := c.resourceOf(need.APIVersion, need.Kind)
 			if err != nil {
-				return nil, exit.Invalidf(c.Name, "install what defines it, or switch it off in the chart's values", "%s: %w", need.For, err)
+				return nil, exit.Invalidf(c.Name, "install what defines it, or switch it off in the chart's values", "%s: %w",
+					need.For, err)
 			}
 			attributes.Group, attributes.Resource = resource.Group, resource.Name
 			if !resource.Namespaced {

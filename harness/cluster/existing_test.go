@@ -19,7 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// apiServer answers what OpenExisting asks and fails the test on any other request: nothing may be touched.
+// apiServer answers what OpenExisting asks and fails the test on any other request: nothing may be
+// touched.
 func apiServer(t *testing.T, allowed func(authorizationv1.ResourceAttributes) bool) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,12 +30,18 @@ func apiServer(t *testing.T, allowed func(authorizationv1.ResourceAttributes) bo
 			_ = json.NewEncoder(w).Encode(version.Info{GitVersion: "v1.36.3"})
 		case "GET /apis/apps/v1":
 			_ = json.NewEncoder(w).Encode(metav1.APIResourceList{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{
-				{Name: "deployments", Kind: "Deployment", Namespaced: true}, {Name: "deployments/scale", Kind: "Scale", Namespaced: true},
+				{Name: "deployments", Kind: "Deployment", Namespaced: true}, {
+					Name: "deployments/scale", Kind: "Scale",
+					Namespaced: true,
+				},
 			}})
 		case "GET /apis/rbac.authorization.k8s.io/v1":
-			_ = json.NewEncoder(w).Encode(metav1.APIResourceList{GroupVersion: "rbac.authorization.k8s.io/v1", APIResources: []metav1.APIResource{
-				{Name: "clusterroles", Kind: "ClusterRole"},
-			}})
+			_ = json.NewEncoder(w).Encode(metav1.APIResourceList{
+				GroupVersion: "rbac.authorization.k8s.io/v1",
+				APIResources: []metav1.APIResource{
+					{Name: "clusterroles", Kind: "ClusterRole"},
+				},
+			})
 		case "GET /apis/monitoring.coreos.com/v1":
 			w.WriteHeader(http.StatusNotFound)
 		case "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
@@ -69,7 +76,10 @@ func TestOpenExisting(t *testing.T) {
 		{Verbs: "get create", Resource: "namespaces", For: "the run"},
 		{Verbs: "get create", APIVersion: "apps/v1", Kind: "Deployment", Namespace: "n", For: "Deployment a"},
 		{Verbs: "create", APIVersion: "apps/v1", Kind: "Deployment", Namespace: "n", For: "Deployment b"},
-		{Verbs: "create", APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole", Namespace: "n", For: "ClusterRole c"},
+		{
+			Verbs: "create", APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole", Namespace: "n",
+			For: "ClusterRole c",
+		},
 		{Verbs: "create", Resource: "pods/eviction", Namespace: "n", For: "scenario resilience/drain"},
 	}
 	c, err := OpenExisting(t.Context(), Existing{Kubeconfig: kubeconfig, Context: "good", Needs: needs})
@@ -96,11 +106,19 @@ func TestOpenExisting(t *testing.T) {
 		"create namespaces, for the run": func(r authorizationv1.ResourceAttributes) bool {
 			return r.Verb == "create" && r.Resource == "namespaces"
 		},
-		"create deployments.apps in namespace n, for Deployment a, Deployment b": func(r authorizationv1.ResourceAttributes) bool { return r.Group == "apps" },
+		"create deployments.apps in namespace n, for Deployment a, Deployment b": func(
+			r authorizationv1.ResourceAttributes,
+		) bool {
+			return r.Group == "apps"
+		},
 		"create clusterroles.rbac.authorization.k8s.io, for ClusterRole c": func(r authorizationv1.ResourceAttributes) bool {
 			return r.Resource == "clusterroles" && r.Namespace == ""
 		},
-		"create pods/eviction in namespace n, for scenario resilience/drain": func(r authorizationv1.ResourceAttributes) bool { return r.Subresource == "eviction" },
+		"create pods/eviction in namespace n, for scenario resilience/drain": func(
+			r authorizationv1.ResourceAttributes,
+		) bool {
+			return r.Subresource == "eviction"
+		},
 	} {
 		asked := map[authorizationv1.ResourceAttributes]int{}
 		limited := apiServer(t, func(r authorizationv1.ResourceAttributes) bool {

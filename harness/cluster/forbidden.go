@@ -8,12 +8,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// forbidden is how the API server says that a user may not do something, also where Helm or a scenario has made plain text of it. The user of a
-// workload is a service account of its own.
+// forbidden is how the API server says that a user may not do something, also where Helm or a
+// scenario has made plain text of it. The user of a workload is a service account of its own.
 var forbidden = regexp.MustCompile(`is forbidden: User "([^"]*)" cannot [a-z]+ resource "[^"]*"[^\n]*`)
 
-// Forbidden returns the words by which an error says that the kubeconfig's user may not do something; "" where it says nothing of the kind. That is
-// never the chart's fault: nobody gave the user the right.
+// Forbidden returns the words by which an error says that the kubeconfig's user may not do
+// something; "" where it says nothing of the kind. That is never the chart's fault: nobody gave the
+// user the right.
 func Forbidden(err error) string {
 	if err == nil {
 		return ""
@@ -48,5 +49,6 @@ func byWorkload(text string) bool {
 	return false
 }
 
-// ownWorkload reports whether a user is a service account in a namespace that a run made: what that may do, the chart says.
+// ownWorkload reports whether a user is a service account in a namespace that a run made: what that
+// may do, the chart says.
 func ownWorkload(user string) bool { return strings.HasPrefix(user, "system:serviceaccount:steamer-") }

@@ -13,8 +13,10 @@ import (
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	pods := schema.GroupResource{Resource: "pods"}
-	rbac := apierrors.NewForbidden(pods, "p", errors.New(`User "jane" cannot create resource "pods/eviction" in API group "" in the namespace "steamer-cn"`))
-	own := apierrors.NewForbidden(pods, "p", errors.New(`User "system:serviceaccount:steamer-cn:openbao" cannot patch resource "pods" in API group ""`))
+	rbac := apierrors.NewForbidden(pods, "p",
+		errors.New(`User "jane" cannot create resource "pods/eviction" in API group "" in the namespace "steamer-cn"`))
+	own := apierrors.NewForbidden(pods, "p",
+		errors.New(`User "system:serviceaccount:steamer-cn:openbao" cannot patch resource "pods" in API group ""`))
 	for name, test := range map[string]struct {
 		err  error
 		want bool

@@ -20,14 +20,16 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// forwardPoll is how often a Forward asks which pod its Service leads to; forwardDial bounds the first round trip to it.
+// forwardPoll is how often a Forward asks which pod its Service leads to; forwardDial bounds the
+// first round trip to it.
 const (
 	forwardPoll = 500 * time.Millisecond
 	forwardDial = 10 * time.Second
 )
 
-// Forward leads a loopback port to the pod behind a Service, by the API server, and follows the Service to another pod. Connections
-// to the old pod end then, as they do when a leader dies. While no pod answers, connections are closed at once.
+// Forward leads a loopback port to the pod behind a Service, by the API server, and follows the
+// Service to another pod. Connections to the old pod end then, as they do when a leader dies. While
+// no pod answers, connections are closed at once.
 type Forward struct {
 	cluster            *Cluster
 	namespace, service string
@@ -49,8 +51,9 @@ type tunnel struct {
 	done    chan struct{} // closed when the connection to the pod is gone
 }
 
-// ForwardService begins to forward 127.0.0.1:HostPort to the Service until Close or the end of ctx. A pod takes part only after a full HTTP
-// round trip to the path probe. The error is of code exit.Invalid: the port cannot be bound.
+// ForwardService begins to forward 127.0.0.1:HostPort to the Service until Close or the end of ctx.
+// A pod takes part only after a full HTTP round trip to the path probe. The error is of code
+// exit.Invalid: the port cannot be bound.
 func (c *Cluster) ForwardService(ctx context.Context, namespace, service, probe string) (*Forward, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.HostPort)))
 	if err != nil {
@@ -147,7 +150,8 @@ func (f *Forward) endpoint(ctx context.Context) (pod string, port int32, err err
 	for _, slice := range slices.Items {
 		for _, endpoint := range slice.Endpoints {
 			ready := endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready
-			if ready && endpoint.TargetRef != nil && endpoint.TargetRef.Kind == "Pod" && len(slice.Ports) > 0 && slice.Ports[0].Port != nil {
+			if ready && endpoint.TargetRef != nil && endpoint.TargetRef.Kind == "Pod" && len(slice.Ports) > 0 &&
+				slice.Ports[0].Port != nil {
 				return endpoint.TargetRef.Name, *slice.Ports[0].Port, nil
 			}
 		}
@@ -161,12 +165,14 @@ func (f *Forward) open(ctx context.Context, pod string, port int32) (*tunnel, er
 	if err != nil {
 		return nil, err
 	}
-	target := f.cluster.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(f.namespace).Name(pod).SubResource("portforward").URL()
+	target := f.cluster.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(f.namespace).Name(pod).SubResource(
+		"portforward").URL()
 	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
 	ready, done, failed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	own, stop := context.WithCancel(silent(ctx)) // a pod that goes away is expected here
 	ports := []string{fmt.Sprintf("0:%d", port)}
-	forwarder, err := portforward.NewOnAddressesWithContext(own, dialer, []string{"127.0.0.1"}, ports, ready, io.Discard, io.Discard)
+	forwarder, err := portforward.NewOnAddressesWithContext(own, dialer, []string{"127.0.0.1"}, ports, ready, io.Discard,
+		io.Discard)
 	if err != nil {
 		stop()
 		return nil, err
@@ -198,7 +204,8 @@ func (f *Forward) open(ctx context.Context, pod string, port int32) (*tunnel, er
 
 // roundTrip makes one request on a connection of its own; any status is an answer.
 func roundTrip(ctx context.Context, address, path string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, (&url.URL{Scheme: "http", Host: address, Path: path}).String(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		(&url.URL{Scheme: "http", Host: address, Path: path}).String(), nil)
 	if err != nil {
 		return err
 	}

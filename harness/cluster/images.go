@@ -13,8 +13,8 @@ import (
 // imagesPath is where nodes see the directory of image archives.
 const imagesPath = "/kind/steamer-images"
 
-// Load imports image archives into every node of a kind cluster; on an existing cluster it does nothing,
-// because its nodes pull for themselves, as all nodes do for images without an archive.
+// Load imports image archives into every node of a kind cluster; on an existing cluster it does
+// nothing, because its nodes pull for themselves, as all nodes do for images without an archive.
 func (c *Cluster) Load(ctx context.Context, list ...images.Image) error {
 	if c.engine == nil {
 		return nil

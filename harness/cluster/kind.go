@@ -22,11 +22,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/images"
 )
 
-// DeleteTimeout bounds the removal of a cluster, which has to work while everything else is being cancelled.
+// DeleteTimeout bounds the removal of a cluster, which has to work while everything else is being
+// cancelled.
 const DeleteTimeout = 2 * time.Minute
 
-// Kind manages kind clusters on one engine, for one owner. kind runs the engine's client with this process's
-// environment, so NewKind sets DOCKER_HOST there.
+// Kind manages kind clusters on one engine, for one owner. kind runs the engine's client with this
+// process's environment, so NewKind sets DOCKER_HOST there.
 type Kind struct {
 	docker   *engine.Engine
 	engine   runner // docker, but in tests
@@ -50,8 +51,8 @@ type creator interface {
 	Create(name string, options ...kind.CreateOption) error
 }
 
-// NewKind returns a manager that keeps mark files and kubeconfigs in the cache of its owner, whose are the clusters
-// that it makes.
+// NewKind returns a manager that keeps mark files and kubeconfigs in the cache of its owner, whose
+// are the clusters that it makes.
 func NewKind(e *engine.Engine, me Identity, log func(string)) (*Kind, error) {
 	for _, variable := range e.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
@@ -80,7 +81,8 @@ type Options struct {
 	Config   string        // path of the kind configuration
 	Node     *images.Image // node image that Steamer built; nil for kind's own
 	ImageDir string        // directory of image archives, mounted read-only in the nodes; optional
-	// Images are imported into every node while the cluster becomes Ready; each needs an archive in ImageDir.
+	// Images are imported into every node while the cluster becomes Ready; each needs an archive in
+	// ImageDir.
 	Images     []images.Image
 	HostPort   int  // loopback port for NodePort; 0: a free one is chosen
 	Second     bool // map SecondNodePort, too
@@ -89,8 +91,8 @@ type Options struct {
 	Keep       bool
 }
 
-// Check validates the options without any side effect: the name and the ports that they name are free, the
-// configuration parses. It returns exit.Invalid errors.
+// Check validates the options without any side effect: the name and the ports that they name are
+// free, the configuration parses. It returns exit.Invalid errors.
 func (k *Kind) Check(ctx context.Context, opts Options) error {
 	if err := opts.check(); err != nil {
 		return err
@@ -110,15 +112,17 @@ func (k *Kind) Check(ctx context.Context, opts Options) error {
 // taken says that a cluster's name is not free.
 func (f Found) taken() error {
 	if f.Whose == Mine && f.Life != Alive {
-		hint := "use it with --reuse, remove it with steamer cluster down --name " + f.Name + ", or choose another --cluster NAME"
+		hint := "use it with --reuse, remove it with steamer cluster down --name " + f.Name +
+			", or choose another --cluster NAME"
 		return exit.Invalidf("cluster "+f.Name, hint, "a cluster of this name exists (run %s)", f.Owner.Run)
 	}
 	const another = "choose another --cluster NAME, or none to have a free one chosen"
 	return exit.Invalidf("cluster "+f.Name, another, "a cluster of this name exists: %s", f.claim())
 }
 
-// CheckInput validates what needs no engine: the name, the configuration and that the ports are free, unless a mark
-// of a cluster of this name is in the cache, which may hold them. It returns exit.Invalid errors.
+// CheckInput validates what needs no engine: the name, the configuration and that the ports are
+// free, unless a mark of a cluster of this name is in the cache, which may hold them. It returns
+// exit.Invalid errors.
 func CheckInput(me Identity, opts Options) error {
 	if err := opts.check(); err != nil {
 		return err
@@ -140,8 +144,8 @@ func (opts Options) check() error {
 	return err
 }
 
-// config reads the base configuration and adds what depends on the host; mark is the path that carries the owner
-// mark.
+// config reads the base configuration and adds what depends on the host; mark is the path that
+// carries the owner mark.
 func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 	data, err := os.ReadFile(opts.Config)
 	if err != nil {
@@ -149,12 +153,14 @@ func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 	}
 	config := &v1alpha4.Cluster{}
 	if err := yaml.UnmarshalStrict(data, config); err != nil {
-		return nil, exit.Invalidf("kind configuration "+opts.Config, "it has to be a kind.x-k8s.io/v1alpha4 Cluster", "%w", err)
+		return nil, exit.Invalidf("kind configuration "+opts.Config, "it has to be a kind.x-k8s.io/v1alpha4 Cluster", "%w",
+			err)
 	}
 	if len(config.Nodes) == 0 {
 		config.Nodes = []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}}
 	}
-	config.Networking.DisableDefaultCNI = opts.Node != nil && !opts.Node.Pulled // kindnet is part of kind's own node image only
+	config.Networking.DisableDefaultCNI = opts.Node != nil &&
+		!opts.Node.Pulled // kindnet is part of kind's own node image only
 	mapped, planes := false, 0
 	for i := range config.Nodes {
 		node := &config.Nodes[i]
@@ -190,13 +196,13 @@ func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 	return config, nil
 }
 
-// upTries is how often a cluster is begun where others take the name or the ports that were chosen for it, or this
-// process is slower than them.
+// upTries is how often a cluster is begun where others take the name or the ports that were chosen
+// for it, or this process is slower than them.
 const upTries = 5
 
-// Up makes a cluster and waits until its nodes are Ready and DNS answers. A name or port that the options leave
-// open is chosen, and chosen again if another takes it meanwhile. On an error, and when ctx is cancelled, nothing
-// of it is left.
+// Up makes a cluster and waits until its nodes are Ready and DNS answers. A name or port that the
+// options leave open is chosen, and chosen again if another takes it meanwhile. On an error, and
+// when ctx is cancelled, nothing of it is left.
 func (k *Kind) Up(ctx context.Context, opts Options) (*Cluster, error) {
 	if err := k.Check(ctx, opts); err != nil {
 		return nil, err
@@ -236,7 +242,8 @@ func (opts Options) outrun(err error) bool {
 func (k *Kind) make(ctx context.Context, opts Options) (*Cluster, error) {
 	owner := Owner{
 		Version: markVersion, Name: opts.Name, Identity: k.me, Process: k.system.process(k.pid), Run: opts.Run,
-		Created: k.now().UTC().Truncate(time.Second), TTL: opts.TTL, Keep: opts.Keep, HostPort: opts.HostPort, SecondPort: opts.SecondPort,
+		Created: k.now().UTC().Truncate(time.Second), TTL: opts.TTL, Keep: opts.Keep, HostPort: opts.HostPort,
+		SecondPort: opts.SecondPort,
 	}
 	config, err := opts.config(owner.source(k.registry.dir))
 	if err != nil {
@@ -299,7 +306,8 @@ func (k *Kind) up(ctx context.Context, config *v1alpha4.Cluster, opts Options, o
 	return cluster, group.Wait()
 }
 
-// create runs kind, which knows no context: on cancellation its nodes are removed under it, which ends it.
+// create runs kind, which knows no context: on cancellation its nodes are removed under it, which
+// ends it.
 func (k *Kind) create(ctx context.Context, owner Owner, options []kind.CreateOption) error {
 	done := make(chan error, 1)
 	go func() { done <- k.provider.Create(owner.Name, options...) }()
@@ -324,8 +332,8 @@ func (k *Kind) create(ctx context.Context, owner Owner, options []kind.CreateOpt
 	}
 }
 
-// said is an error of kind with the last words of the program that failed, which kind keeps apart, in place of that
-// program's arguments.
+// said is an error of kind with the last words of the program that failed, which kind keeps apart,
+// in place of that program's arguments.
 func said(err error) error {
 	if all := kinderrors.Errors(err); len(all) > 0 { // of several nodes
 		for i := range all {
@@ -343,18 +351,20 @@ func said(err error) error {
 
 // loadNodeImage puts a node image that Steamer built into the engine, unless it is there.
 func (k *Kind) loadNodeImage(ctx context.Context, image images.Image) error {
-	if _, err := k.engine.Run(ctx, "image", "inspect", "--format", "{{.Id}}", image.Ref); err == nil || image.Archive == "" {
+	if _, err := k.engine.Run(ctx, "image", "inspect", "--format", "{{.Id}}", image.Ref); err == nil ||
+		image.Archive == "" {
 		return nil // without an archive, kind pulls it
 	}
 	k.log("loading the node image into the engine")
 	if _, err := k.engine.Run(ctx, "load", "--quiet", "--input", image.Archive); err != nil {
-		return exit.Environmentf("node image", "free space for the engine's data; steamer doctor shows how much there is", "%w", err)
+		return exit.Environmentf("node image", "free space for the engine's data; steamer doctor shows how much there is",
+			"%w", err)
 	}
 	return nil
 }
 
-// removeNetwork removes kind's network from a private engine once no cluster uses it. On other engines it is the
-// user's.
+// removeNetwork removes kind's network from a private engine once no cluster uses it. On other
+// engines it is the user's.
 func (k *Kind) removeNetwork(ctx context.Context) error {
 	if !k.private {
 		return nil

@@ -25,7 +25,8 @@ const (
 	Unreadable Whose = "unreadable" // it has a mark that this Steamer cannot read
 )
 
-// Found is what one owner has on the engine under the name of a cluster: nodes, and machines beside them.
+// Found is what one owner has on the engine under the name of a cluster: nodes, and machines beside
+// them.
 type Found struct {
 	Name    string `json:"name"`
 	Whose   Whose  `json:"whose"`
@@ -39,8 +40,9 @@ type Found struct {
 	own        bool     // this process made it
 }
 
-// expired reports whether nobody wants a cluster any more: whoever used it is gone, and it was not meant to be
-// kept, or not for so long. A live owner's cluster never expires, whatever its time to live.
+// expired reports whether nobody wants a cluster any more: whoever used it is gone, and it was not
+// meant to be kept, or not for so long. A live owner's cluster never expires, whatever its time to
+// live.
 func expired(o Owner, life Life, now time.Time) bool {
 	return life == Gone && (!o.Keep || now.After(o.Created.Add(o.TTL)))
 }
@@ -84,8 +86,8 @@ func (c container) mark() (o Owner, marked bool, err error) {
 	return o, true, err
 }
 
-// List returns all kind clusters of the engine, and machines beside them, ours and others'. Containers of one name
-// that carry different marks are listed apart.
+// List returns all kind clusters of the engine, and machines beside them, ours and others'.
+// Containers of one name that carry different marks are listed apart.
 func (k *Kind) List(ctx context.Context) ([]Found, error) {
 	containers, err := k.containers(ctx)
 	if err != nil {
@@ -145,7 +147,8 @@ func (k *Kind) life(o Owner) Life {
 	}
 }
 
-// containers asks the engine for all nodes and machines. One that goes between two questions is not there.
+// containers asks the engine for all nodes and machines. One that goes between two questions is not
+// there.
 func (k *Kind) containers(ctx context.Context) ([]container, error) {
 	var err error
 	for range 5 {
@@ -178,9 +181,10 @@ func (k *Kind) containers(ctx context.Context) ([]container, error) {
 	return nil, err
 }
 
-// GC removes my clusters that have expired, or with all those that nobody uses, and returns their names and those
-// of mine that stay because somebody uses them or may use them. With all, marks of mine that no cluster of this
-// engine carries are forgotten as well: what they were for is gone with the engine's data.
+// GC removes my clusters that have expired, or with all those that nobody uses, and returns their
+// names and those of mine that stay because somebody uses them or may use them. With all, marks of
+// mine that no cluster of this engine carries are forgotten as well: what they were for is gone
+// with the engine's data.
 func (k *Kind) GC(ctx context.Context, all bool) (removed, used []string, err error) {
 	found, err := k.List(ctx)
 	if err != nil {
@@ -204,7 +208,8 @@ func (k *Kind) GC(ctx context.Context, all bool) (removed, used []string, err er
 	return removed, used, errors.Join(failures...)
 }
 
-// forgetStray forgets marks of mine that nothing carries and nobody uses. A kept cluster may be on another engine, so that its mark goes with all only.
+// forgetStray forgets marks of mine that nothing carries and nobody uses. A kept cluster may be on
+// another engine, so that its mark goes with all only.
 func (k *Kind) forgetStray(found []Found, all bool) error {
 	marks, err := k.registry.marks(k.me)
 	failures := []error{err}
@@ -217,8 +222,9 @@ func (k *Kind) forgetStray(found []Found, all bool) error {
 	return errors.Join(failures...)
 }
 
-// Delete removes a cluster of mine with its machines and volumes. Removing one that is gone is no error. It refuses
-// what is not mine, and what another process of mine uses, with exit.Invalid errors.
+// Delete removes a cluster of mine with its machines and volumes. Removing one that is gone is no
+// error. It refuses what is not mine, and what another process of mine uses, with exit.Invalid
+// errors.
 func (k *Kind) Delete(ctx context.Context, name string) error {
 	found, err := k.named(ctx, name)
 	if err != nil {
@@ -308,10 +314,10 @@ func (k *Kind) Open(ctx context.Context, name string) (*Cluster, error) {
 	return c, c.connect("")
 }
 
-// Reusable returns the name of the cluster that a run with these options may use instead of making one, "" where
-// there is none. It has to be mine, with the ports that the options want, and in use by no other process. One that
-// is named and cannot be used is an exit.Invalid error; where no name is given, mine that others use are passed
-// over.
+// Reusable returns the name of the cluster that a run with these options may use instead of making
+// one, "" where there is none. It has to be mine, with the ports that the options want, and in use
+// by no other process. One that is named and cannot be used is an exit.Invalid error; where no name
+// is given, mine that others use are passed over.
 func (k *Kind) Reusable(ctx context.Context, opts Options) (string, error) {
 	found, err := k.List(ctx)
 	if err != nil {
@@ -336,8 +342,8 @@ func (k *Kind) chosen(opts Options, f Found) bool {
 	return f.Whose == Mine && (f.Name == base || numbered && err == nil)
 }
 
-// RemoveAbandoned removes clusters of mine that earlier runs left behind: of the name that the options give, or of
-// the names that are chosen. It returns their names.
+// RemoveAbandoned removes clusters of mine that earlier runs left behind: of the name that the
+// options give, or of the names that are chosen. It returns their names.
 func (k *Kind) RemoveAbandoned(ctx context.Context, opts Options) ([]string, error) {
 	found, err := k.List(ctx)
 	if err != nil {

@@ -18,15 +18,17 @@ import (
 	"time"
 )
 
-// ownerPath is where a node shows the mark of its owner to people. Steamer itself reads the mark from the source of
-// this mount, which is part of the container from the moment of its creation until its removal: see markDir.
+// ownerPath is where a node shows the mark of its owner to people. Steamer itself reads the mark
+// from the source of this mount, which is part of the container from the moment of its creation
+// until its removal: see markDir.
 const ownerPath = "/kind/steamer-owner.json"
 
-// markVersion is the version of marks that this Steamer writes and reads. Of any other it knows nothing, so they
-// are somebody else's.
+// markVersion is the version of marks that this Steamer writes and reads. Of any other it knows
+// nothing, so they are somebody else's.
 const markVersion = 2
 
-// Identity is who makes clusters: a user on a machine, with a checkout and a cache. It stays the same over a reboot.
+// Identity is who makes clusters: a user on a machine, with a checkout and a cache. It stays the
+// same over a reboot.
 type Identity struct {
 	Machine  string `json:"machine"`  // digest of its ID and host name: a container is another machine than its host
 	Host     string `json:"host"`     // host name, for people
@@ -68,7 +70,8 @@ func thisMachine() (machine, host string, err error) {
 	return digest(strings.TrimSpace(string(id)), host), host, nil
 }
 
-// same reports whether two identities are the same owner. Names of hosts and users are for people only.
+// same reports whether two identities are the same owner. Names of hosts and users are for people
+// only.
 func (i Identity) same(other Identity) bool {
 	return i.Machine == other.Machine && i.UID == other.UID && i.Checkout == other.Checkout && i.Cache == other.Cache
 }
@@ -78,8 +81,8 @@ func (i Identity) String() string {
 	return fmt.Sprintf("%s on %s, checkout %s, cache %s", i.User, i.Host, cmp.Or(i.Checkout, "none"), i.Cache)
 }
 
-// DefaultName is the name that this owner's clusters get unless they are given one: no two checkouts and no two
-// users share it.
+// DefaultName is the name that this owner's clusters get unless they are given one: no two
+// checkouts and no two users share it.
 func (i Identity) DefaultName() string {
 	return "steamer-" + digest(i.Machine, strconv.Itoa(i.UID), i.Checkout, i.Cache)[:6]
 }
@@ -103,7 +106,8 @@ func realPath(path string) (string, error) {
 	return real, err
 }
 
-// Owner is the mark on everything that Steamer makes on a container engine: who made it and until when it is wanted.
+// Owner is the mark on everything that Steamer makes on a container engine: who made it and until
+// when it is wanted.
 type Owner struct {
 	Version int    `json:"version"`
 	Name    string `json:"name"` // of the cluster
@@ -113,7 +117,8 @@ type Owner struct {
 	Created time.Time     `json:"created"`
 	TTL     time.Duration `json:"ttl"`  // after this, cluster gc removes a kept cluster
 	Keep    bool          `json:"keep"` // meant to outlive its run
-	// HostPort and SecondPort are the cluster's loopback ports; SecondPort is 0 where there is none.
+	// HostPort and SecondPort are the cluster's loopback ports; SecondPort is 0 where there is
+	// none.
 	HostPort   int `json:"hostPort"`
 	SecondPort int `json:"secondPort,omitempty"`
 }
@@ -127,8 +132,8 @@ func (o Owner) text() string {
 	return string(data)
 }
 
-// parseMark reads what text wrote. Everything else is an error, because a mark that is only half understood proves
-// nothing.
+// parseMark reads what text wrote. Everything else is an error, because a mark that is only half
+// understood proves nothing.
 func parseMark(text string) (Owner, error) {
 	var version struct {
 		Version int `json:"version"`
@@ -154,10 +159,10 @@ func parseMark(text string) (Owner, error) {
 	return o, nil
 }
 
-// markDir begins the part of a mount's source that is the mark: the text in URL-safe base 64, cut into names of
-// directories and of a file. kind gives its containers labels of its own only, and a file's content could be
-// changed or be unreadable; the source of a mount comes into being with the container, stays as it is, and the
-// daemon shows it to everybody who may delete the container.
+// markDir begins the part of a mount's source that is the mark: the text in URL-safe base 64, cut
+// into names of directories and of a file. kind gives its containers labels of its own only, and a
+// file's content could be changed or be unreadable; the source of a mount comes into being with the
+// container, stays as it is, and the daemon shows it to everybody who may delete the container.
 const markDir = "steamer-owner"
 
 // markName is how long the name of a directory may be; file systems allow 255 bytes.

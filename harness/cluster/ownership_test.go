@@ -31,7 +31,10 @@ var operations = map[string]operation{
 	"G": {"cluster gc", func(t *testing.T, k *Kind) error { _, _, err := k.GC(t.Context(), false); return err }},
 	"L": {"cluster gc --all", func(t *testing.T, k *Kind) error { _, _, err := k.GC(t.Context(), true); return err }},
 	"D": {"cluster down", func(t *testing.T, k *Kind) error { return k.Delete(t.Context(), "a") }},
-	"M": {"the end of this process's own run", func(t *testing.T, k *Kind) error { return k.DeleteMade(t.Context(), "a") }},
+	"M": {"the end of this process's own run", func(t *testing.T, k *Kind) error {
+		return k.DeleteMade(t.Context(),
+			"a")
+	}},
 	"R": {"run --reuse", func(t *testing.T, k *Kind) error {
 		name, err := k.Reusable(t.Context(), Options{Name: "a"})
 		if err == nil {
@@ -41,8 +44,8 @@ var operations = map[string]operation{
 	}},
 }
 
-// TestOwnership is the table of marks: whose each is, whether its owner lives, and which operations may have it.
-// Letters are those of operations.
+// TestOwnership is the table of marks: whose each is, whether its owner lives, and which operations
+// may have it. Letters are those of operations.
 func TestOwnership(t *testing.T) {
 	t.Parallel()
 	change := func(f func(o *Owner)) func(*testing.T, *Kind) string {
@@ -89,21 +92,42 @@ func TestOwnership(t *testing.T) {
 		expired bool
 		may     string
 	}{
-		"its run is gone":             {change(dead), Mine, Gone, true, "AGLDR"},
-		"its run is there":            {change(func(o *Owner) { o.PID = alivePID }), Mine, Alive, false, ""},
-		"there, with its time over":   {change(func(o *Owner) { o.PID, o.TTL = alivePID, time.Minute }), Mine, Alive, false, ""},
-		"another took its number":     {change(func(o *Owner) { o.PID, o.Start = alivePID, "778" }), Mine, Gone, true, "AGLDR"},
-		"a zombie":                    {change(func(o *Owner) { o.PID = zombiePID }), Mine, Gone, true, "AGLDR"},
-		"before the machine's boot":   {change(func(o *Owner) { o.PID, o.Boot = alivePID, "boot-0" }), Mine, Gone, true, "AGLDR"},
-		"kept":                        {change(func(o *Owner) { o.Keep = true }), Mine, Gone, false, "LDR"},
-		"kept too long":               {change(func(o *Owner) { o.Keep, o.TTL = true, time.Minute }), Mine, Gone, true, "AGLDR"},
-		"kept too long, and in use":   {change(func(o *Owner) { o.Keep, o.TTL, o.PID = true, time.Minute, alivePID }), Mine, Alive, false, ""},
-		"of another process space":    {change(elsewhere), Mine, Unknown, false, "DR"},
-		"the same, with its time up":  {change(func(o *Owner) { o.Namespace, o.TTL = "pid:[2]", time.Minute }), Mine, Unknown, false, "DR"},
-		"without a boot":              {change(func(o *Owner) { o.Boot = "" }), Mine, Unknown, false, "DR"},
-		"without a start":             {change(func(o *Owner) { o.Start = "" }), Mine, Unknown, false, "DR"},
-		"locked by another":           {locked(another, dead), Mine, Alive, false, ""},
-		"kept and locked by another":  {locked(another, func(o *Owner) { o.Keep, o.TTL = true, time.Minute }), Mine, Alive, false, ""},
+		"its run is gone":  {change(dead), Mine, Gone, true, "AGLDR"},
+		"its run is there": {change(func(o *Owner) { o.PID = alivePID }), Mine, Alive, false, ""},
+		"there, with its time over": {
+			change(func(o *Owner) { o.PID, o.TTL = alivePID, time.Minute }), Mine, Alive, false,
+			"",
+		},
+		"another took its number": {
+			change(func(o *Owner) { o.PID, o.Start = alivePID, "778" }), Mine, Gone, true,
+			"AGLDR",
+		},
+		"a zombie": {change(func(o *Owner) { o.PID = zombiePID }), Mine, Gone, true, "AGLDR"},
+		"before the machine's boot": {
+			change(func(o *Owner) { o.PID, o.Boot = alivePID, "boot-0" }), Mine, Gone, true,
+			"AGLDR",
+		},
+		"kept": {change(func(o *Owner) { o.Keep = true }), Mine, Gone, false, "LDR"},
+		"kept too long": {
+			change(func(o *Owner) { o.Keep, o.TTL = true, time.Minute }), Mine, Gone, true,
+			"AGLDR",
+		},
+		"kept too long, and in use": {
+			change(func(o *Owner) { o.Keep, o.TTL, o.PID = true, time.Minute, alivePID }), Mine,
+			Alive, false, "",
+		},
+		"of another process space": {change(elsewhere), Mine, Unknown, false, "DR"},
+		"the same, with its time up": {
+			change(func(o *Owner) { o.Namespace, o.TTL = "pid:[2]", time.Minute }), Mine, Unknown,
+			false, "DR",
+		},
+		"without a boot":    {change(func(o *Owner) { o.Boot = "" }), Mine, Unknown, false, "DR"},
+		"without a start":   {change(func(o *Owner) { o.Start = "" }), Mine, Unknown, false, "DR"},
+		"locked by another": {locked(another, dead), Mine, Alive, false, ""},
+		"kept and locked by another": {
+			locked(another, func(o *Owner) { o.Keep, o.TTL = true, time.Minute }), Mine, Alive,
+			false, "",
+		},
 		"locked in another space":     {locked(another, elsewhere), Mine, Alive, false, ""},
 		"locked by nobody":            {locked(nobody, dead), Mine, Gone, true, "AGLDR"},
 		"by nobody, in another space": {locked(nobody, elsewhere), Mine, Gone, true, "AGLDR"},
@@ -118,16 +142,31 @@ func TestOwnership(t *testing.T) {
 		"another machine":  {change(func(o *Owner) { o.Machine = "m2" }), Theirs, Unknown, false, ""},
 		"all over, theirs": {change(func(o *Owner) { o.UID, o.Boot, o.TTL = 1001, "boot-0", 1 }), Theirs, Unknown, false, ""},
 
-		"an earlier Steamer's":     {literal("/home/anna/.cache/steamer/clusters/a.json"), Unreadable, "", false, ""},
-		"a directory":              {literal("/var/lib/nothing"), Unreadable, "", false, ""},
-		"no base 64":               {literal("/cache/" + markDir + "/!!!"), Unreadable, "", false, ""},
-		"garbage":                  {changeText(func(string) string { return "\x00\xff" }), Unreadable, "", false, ""},
-		"no JSON":                  {changeText(func(text string) string { return text[:len(text)-1] }), Unreadable, "", false, ""},
-		"something after it":       {changeText(func(text string) string { return text + "{}" }), Unreadable, "", false, ""},
-		"version 1":                {changeText(func(text string) string { return strings.Replace(text, `"version":2`, `"version":1`, 1) }), Unreadable, "", false, ""},
-		"version 3":                {changeText(func(text string) string { return strings.Replace(text, `"version":2`, `"version":3`, 1) }), Unreadable, "", false, ""},
-		"an unknown field":         {changeText(func(text string) string { return strings.Replace(text, `"run"`, `"ran"`, 1) }), Unreadable, "", false, ""},
-		"another type":             {changeText(func(text string) string { return strings.Replace(text, `"uid":1000`, `"uid":"1000"`, 1) }), Unreadable, "", false, ""},
+		"an earlier Steamer's": {literal("/home/anna/.cache/steamer/clusters/a.json"), Unreadable, "", false, ""},
+		"a directory":          {literal("/var/lib/nothing"), Unreadable, "", false, ""},
+		"no base 64":           {literal("/cache/" + markDir + "/!!!"), Unreadable, "", false, ""},
+		"garbage":              {changeText(func(string) string { return "\x00\xff" }), Unreadable, "", false, ""},
+		"no JSON": {
+			changeText(func(text string) string { return text[:len(text)-1] }), Unreadable, "",
+			false, "",
+		},
+		"something after it": {changeText(func(text string) string { return text + "{}" }), Unreadable, "", false, ""},
+		"version 1": {changeText(func(text string) string {
+			return strings.Replace(text, `"version":2`,
+				`"version":1`, 1)
+		}), Unreadable, "", false, ""},
+		"version 3": {changeText(func(text string) string {
+			return strings.Replace(text, `"version":2`,
+				`"version":3`, 1)
+		}), Unreadable, "", false, ""},
+		"an unknown field": {changeText(func(text string) string {
+			return strings.Replace(text, `"run"`, `"ran"`,
+				1)
+		}), Unreadable, "", false, ""},
+		"another type": {changeText(func(text string) string {
+			return strings.Replace(text, `"uid":1000`,
+				`"uid":"1000"`, 1)
+		}), Unreadable, "", false, ""},
 		"another cluster's":        {change(func(o *Owner) { o.Name = "b" }), Unreadable, "", false, ""},
 		"no process":               {change(func(o *Owner) { o.PID = 0 }), Unreadable, "", false, ""},
 		"no time":                  {change(func(o *Owner) { o.Created = time.Time{} }), Unreadable, "", false, ""},
@@ -144,7 +183,8 @@ func TestOwnership(t *testing.T) {
 			found, err := k.List(t.Context())
 			require.NoError(t, err)
 			require.Len(t, found, 1)
-			require.Equal(t, []any{tc.whose, tc.life, tc.expired}, []any{found[0].Whose, found[0].Life, found[0].Expired}, "%+v", found[0])
+			require.Equal(t, []any{tc.whose, tc.life, tc.expired}, []any{found[0].Whose, found[0].Life, found[0].Expired}, "%+v",
+				found[0])
 			require.Equal(t, tc.whose == Unreadable, found[0].Problem != "")
 			for letter, op := range operations {
 				k, e, _ := newFake(t, someone(t))
@@ -182,8 +222,9 @@ func TestOwnership(t *testing.T) {
 	}
 }
 
-// TestNothingOfOthers: whatever the marks on an engine are, no operation removes a container that does not carry
-// the mark of this owner. Marks are drawn at random: fields of others, of this owner, damaged text.
+// TestNothingOfOthers: whatever the marks on an engine are, no operation removes a container that
+// does not carry the mark of this owner. Marks are drawn at random: fields of others, of this
+// owner, damaged text.
 func TestNothingOfOthers(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(16, 2))
@@ -198,7 +239,8 @@ func TestNothingOfOthers(t *testing.T) {
 			o := markOf(me)
 			o.Name, o.Run = pick("a", "b"), pick("r1", "r2")
 			o.UID = 1000 + random.IntN(8)/7
-			o.Checkout, o.Cache, o.Machine = pick(me.Checkout, me.Checkout, "/x"), pick(me.Cache, me.Cache, "/y"), pick("m1", "m1", "m2")
+			o.Checkout, o.Cache, o.Machine = pick(me.Checkout, me.Checkout, "/x"), pick(me.Cache, me.Cache, "/y"),
+				pick("m1", "m1", "m2")
 			o.PID, o.Namespace, o.Keep = alivePID+random.IntN(3), pick("pid:[1]", "pid:[2]"), random.IntN(2) == 0
 			o.TTL = time.Duration(1+random.IntN(180)) * time.Minute
 			text, ours := o.text(), o.same(me)
@@ -207,7 +249,8 @@ func TestNothingOfOthers(t *testing.T) {
 				damaged[random.IntN(len(damaged))] ^= byte(1 + random.IntN(255))
 				text = string(damaged)
 				p, err := parseMark(text)
-				ours = err == nil && p.Name == o.Name && p.Machine == me.Machine && p.UID == me.UID && p.Checkout == me.Checkout && p.Cache == me.Cache
+				ours = err == nil && p.Name == o.Name && p.Machine == me.Machine && p.UID == me.UID && p.Checkout == me.Checkout &&
+					p.Cache == me.Cache
 			}
 			var id string
 			if random.IntN(4) == 0 {
@@ -229,7 +272,8 @@ func TestNothingOfOthers(t *testing.T) {
 	require.Greater(t, removed, 100, "the draws have to be worth something")
 }
 
-// TestNameTakenOver: what is removed is what carried the mark when it was read, and not what has its name by then.
+// TestNameTakenOver: what is removed is what carried the mark when it was read, and not what has
+// its name by then.
 func TestNameTakenOver(t *testing.T) {
 	t.Parallel()
 	k, e, _ := newFake(t, someone(t))
@@ -249,7 +293,8 @@ func TestNameTakenOver(t *testing.T) {
 	require.Empty(t, e.removed)
 }
 
-// TestRemoveTakesEverything: all nodes and machines of a cluster go with it, and its files; the shared network stays.
+// TestRemoveTakesEverything: all nodes and machines of a cluster go with it, and its files; the
+// shared network stays.
 func TestRemoveTakesEverything(t *testing.T) {
 	t.Parallel()
 	for _, private := range []bool{false, true} {
@@ -275,8 +320,8 @@ func TestRemoveTakesEverything(t *testing.T) {
 	}
 }
 
-// TestStrayMarks: gc forgets marks of mine that nothing carries, those of kept clusters with --all only, unless a process uses their cluster on
-// another engine; others' stay.
+// TestStrayMarks: gc forgets marks of mine that nothing carries, those of kept clusters with --all
+// only, unless a process uses their cluster on another engine; others' stay.
 func TestStrayMarks(t *testing.T) {
 	t.Parallel()
 	k, _, _ := newFake(t, someone(t))

@@ -29,7 +29,8 @@ func kindFile(t *testing.T, text string) string {
 	return path
 }
 
-// TestConfig: every node gets the owner mark and the images, the mapped port is the run's, and the CNI goes with the node image.
+// TestConfig: every node gets the owner mark and the images, the mapped port is the run's, and the
+// CNI goes with the node image.
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	config, err := Options{Name: "a", Config: kindFile(t, mapped), HostPort: 4711, ImageDir: "/images"}.config("/marks/a")
@@ -38,20 +39,26 @@ func TestConfig(t *testing.T) {
 	require.Len(t, config.Nodes, 2)
 	for _, node := range config.Nodes {
 		require.Equal(t, []v1alpha4.Mount{
-			{HostPath: "/marks/a", ContainerPath: ownerPath, Readonly: true}, {HostPath: "/images", ContainerPath: imagesPath, Readonly: true},
+			{HostPath: "/marks/a", ContainerPath: ownerPath, Readonly: true}, {
+				HostPath: "/images", ContainerPath: imagesPath,
+				Readonly: true,
+			},
 		}, node.ExtraMounts)
 	}
 	require.Equal(t, int32(4711), config.Nodes[0].ExtraPortMappings[0].HostPort)
 
-	own, err := Options{Name: "a", Config: "../../kind-config.yaml", HostPort: 4711, Node: &images.Image{}}.config("/marks/a")
+	own, err := Options{Name: "a", Config: "../../kind-config.yaml", HostPort: 4711, Node: &images.Image{}}.config(
+		"/marks/a")
 	require.NoError(t, err, "the repository's own configuration")
 	require.True(t, own.Networking.DisableDefaultCNI)
 	require.Equal(t, "127.0.0.1", own.Nodes[0].ExtraPortMappings[0].ListenAddress)
 	require.Equal(t, podRange, own.Networking.PodSubnet)
 
 	for name, text := range map[string]string{
-		"no mapping": "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n", "unknown field": mapped + "moon: 1\n", "no YAML": "\t",
-		"two control planes": mapped + "- role: control-plane\n", "another port": strings.ReplaceAll(mapped, "30820", "30821"),
+		"no mapping": "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n", "unknown field": mapped + "moon: 1\n",
+		"no YAML":            "\t",
+		"two control planes": mapped + "- role: control-plane\n", "another port": strings.ReplaceAll(mapped, "30820",
+			"30821"),
 	} {
 		path := kindFile(t, text)
 		_, err := Options{Name: "a", Config: path}.config("/marks/a")
@@ -64,7 +71,8 @@ func TestCheckName(t *testing.T) {
 	t.Parallel()
 	for name, good := range map[string]bool{
 		"steamer": true, "a": true, "a-b.c1": true, strings.Repeat("a", MaxNameLength): true,
-		"": false, strings.Repeat("a", MaxNameLength+1): false, "A": false, "a_b": false, "-a": false, "a-": false, ".": false, "..": false,
+		"": false, strings.Repeat("a", MaxNameLength+1): false, "A": false, "a_b": false, "-a": false, "a-": false,
+		".": false, "..": false,
 		"a/b": false, "a b": false, "a\n": false, "ä": false,
 	} {
 		err := checkName(name)
@@ -75,8 +83,8 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
-// TestCheckInput: a port that is named and taken is refused, unless a mark in the cache is of the cluster that may hold it. One that is left to
-// choose never is.
+// TestCheckInput: a port that is named and taken is refused, unless a mark in the cache is of the
+// cluster that may hold it. One that is left to choose never is.
 func TestCheckInput(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Process identifies a process for good: numbers come back, after a reboot very soon, but not with the same boot
-// and start. A field that the system does not tell is empty.
+// Process identifies a process for good: numbers come back, after a reboot very soon, but not with
+// the same boot and start. A field that the system does not tell is empty.
 type Process struct {
 	Boot      string `json:"boot"`      // ID of the boot
 	Namespace string `json:"namespace"` // of process numbers, without which PID means nothing
@@ -72,8 +72,8 @@ func (s system) life(p Process) Life {
 	}
 }
 
-// startTime is the place of a process's start, in clock ticks since the boot, among the fields of /proc/PID/stat
-// that follow the command's name (proc(5): field 22, the name is field 2).
+// startTime is the place of a process's start, in clock ticks since the boot, among the fields of
+// /proc/PID/stat that follow the command's name (proc(5): field 22, the name is field 2).
 const startTime = 22 - 3
 
 // start is when a process began. A zombie has ended: its error is fs.ErrNotExist.

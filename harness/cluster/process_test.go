@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestProcess: on the machine itself, this process lives, and one that ended is gone though its number may come back.
+// TestProcess: on the machine itself, this process lives, and one that ended is gone though its
+// number may come back.
 func TestProcess(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, Alive, realSystem.life(realSystem.process(os.Getpid())))

@@ -34,8 +34,8 @@ func ownMark() (mark, error) {
 	return mark{Machine: machine, Host: host, UID: os.Getuid(), Process: realSystem.process(os.Getpid())}, err
 }
 
-// OwnMark is the annotation that says of a namespace that this process made it; nil where the process cannot be told from others, and then only its
-// run's ID leads back to the namespace.
+// OwnMark is the annotation that says of a namespace that this process made it; nil where the
+// process cannot be told from others, and then only its run's ID leads back to the namespace.
 func OwnMark() map[string]string {
 	own, err := ownMark()
 	if err != nil {
@@ -56,8 +56,9 @@ type Remains struct {
 	Why       string // why it is not ours to remove; empty where it is
 }
 
-// Remains lists the namespaces of runs, and says of each whether it may be removed: by its mark, or because run is its run's ID. What a live process of
-// this host made is never ours to remove, nor is what carries no run's label.
+// Remains lists the namespaces of runs, and says of each whether it may be removed: by its mark, or
+// because run is its run's ID. What a live process of this host made is never ours to remove, nor
+// is what carries no run's label.
 func (c *Cluster) Remains(ctx context.Context, run string) ([]Remains, error) {
 	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel})
 	if err != nil {
@@ -77,7 +78,8 @@ func (c *Cluster) Remains(ctx context.Context, run string) ([]Remains, error) {
 	return all, nil
 }
 
-// keeps says why a namespace is not to be removed; "" where it is. asked is the run that was named, "" for none.
+// keeps says why a namespace is not to be removed; "" where it is. asked is the run that was named,
+// "" for none.
 func keeps(text string, here mark, run, asked string) string {
 	var made mark
 	readable := json.Unmarshal([]byte(text), &made) == nil && made.Machine != "" && made.PID > 0
@@ -97,12 +99,14 @@ func keeps(text string, here mark, run, asked string) string {
 	case made.Machine != here.Machine || made.UID != here.UID:
 		return fmt.Sprintf("it is of user %d on host %s; --run %s names it", made.UID, made.Host, run)
 	case life == Unknown:
-		return fmt.Sprintf("whether its run goes on, in process %d, cannot be seen from here; --run %s names it", made.PID, run)
+		return fmt.Sprintf("whether its run goes on, in process %d, cannot be seen from here; --run %s names it", made.PID,
+			run)
 	}
 	return ""
 }
 
-// RemoveRemains begins to delete a namespace of a run, if it is still that run's, and what the run's charts made outside of it.
+// RemoveRemains begins to delete a namespace of a run, if it is still that run's, and what the
+// run's charts made outside of it.
 func (c *Cluster) RemoveRemains(ctx context.Context, r Remains) error {
 	all := c.Client.CoreV1().Namespaces()
 	n, err := all.Get(ctx, r.Namespace, metav1.GetOptions{})
@@ -127,8 +131,9 @@ func (c *Cluster) RemoveRemains(ctx context.Context, r Remains) error {
 // helmNamespace is where Helm says of an object that its release is.
 const helmNamespace = "meta.helm.sh/release-namespace"
 
-// RemoveOutside deletes the cluster-wide roles and bindings of the releases in a namespace, which has to be the run's: they do not go with it. Where the
-// user may not see any, there are none of ours.
+// RemoveOutside deletes the cluster-wide roles and bindings of the releases in a namespace, which
+// has to be the run's: they do not go with it. Where the user may not see any, there are none of
+// ours.
 func RemoveOutside(ctx context.Context, client kubernetes.Interface, namespace string) error {
 	var failures []error
 	bindings, err := client.RbacV1().ClusterRoleBindings().List(ctx, metav1.ListOptions{})
@@ -158,6 +163,9 @@ func RemoveOutside(ctx context.Context, client kubernetes.Interface, namespace s
 
 // Connect opens a cluster that is there, without asking for any right.
 func Connect(kubeconfig, kubeContext string) (*Cluster, error) {
-	c := &Cluster{Name: Existing{Kubeconfig: kubeconfig, Context: kubeContext}.name(), Kubeconfig: kubeconfig, Context: kubeContext}
+	c := &Cluster{
+		Name: Existing{Kubeconfig: kubeconfig, Context: kubeContext}.name(), Kubeconfig: kubeconfig,
+		Context: kubeContext,
+	}
 	return c, c.connect(kubeContext)
 }

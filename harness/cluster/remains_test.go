@@ -11,7 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-// TestRemains: only what is marked as this user's on this host, by a process that is gone, is ours; a run's ID names further ones with its label.
+// TestRemains: only what is marked as this user's on this host, by a process that is gone, is ours;
+// a run's ID names further ones with its label.
 func TestRemains(t *testing.T) {
 	t.Parallel()
 	here, err := ownMark()
@@ -41,9 +42,18 @@ func TestRemains(t *testing.T) {
 		namespace("unmarked", "r5", nil),
 		namespace("garbled", "r6", map[string]string{markAnnotation: "{"}),
 		namespace("foreign", "", text(func(*mark) {})),
-		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "of-mine", Annotations: map[string]string{helmNamespace: "mine"}}},
-		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "of-another", Annotations: map[string]string{helmNamespace: "foreign"}}},
-		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "of-mine", Annotations: map[string]string{helmNamespace: "mine"}}},
+		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{
+			Name:        "of-mine",
+			Annotations: map[string]string{helmNamespace: "mine"},
+		}},
+		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{
+			Name:        "of-another",
+			Annotations: map[string]string{helmNamespace: "foreign"},
+		}},
+		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{
+			Name:        "of-mine",
+			Annotations: map[string]string{helmNamespace: "mine"},
+		}},
 	)
 	c := &Cluster{Name: "c", Client: client}
 	ours := func(run string) (names []string) {

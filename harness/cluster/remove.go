@@ -14,15 +14,18 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// remove removes exactly the containers that carried a mark of mine when it was read, by their IDs: a name may be
-// another's by now.
+// remove removes exactly the containers that carried a mark of mine when it was read, by their IDs:
+// a name may be another's by now.
 func (k *Kind) remove(ctx context.Context, f Found) error {
 	if f.Whose != Mine {
 		return f.refusal("it is left alone")
 	}
 	ctx, cancel := context.WithTimeout(ctx, DeleteTimeout)
 	defer cancel()
-	_, err := wait.Until(ctx, wait.For{What: "the cluster's containers are removed", Interval: time.Second, Deadline: DeleteTimeout}, func(ctx context.Context) error {
+	_, err := wait.Until(ctx, wait.For{
+		What: "the cluster's containers are removed", Interval: time.Second,
+		Deadline: DeleteTimeout,
+	}, func(ctx context.Context) error {
 		return k.removeContainers(ctx, f.containers)
 	})
 	if err != nil {
@@ -31,7 +34,8 @@ func (k *Kind) remove(ctx context.Context, f Found) error {
 	return errors.Join(k.removeNetwork(ctx), k.registry.forget(*f.Owner))
 }
 
-// removeContainers removes containers by their IDs. It is no error if another process has removed them meanwhile.
+// removeContainers removes containers by their IDs. It is no error if another process has removed
+// them meanwhile.
 func (k *Kind) removeContainers(ctx context.Context, ids []string) error {
 	_, err := k.engine.Run(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...)
 	if err == nil {
@@ -48,9 +52,10 @@ func (k *Kind) removeContainers(ctx context.Context, ids []string) error {
 // freezers is where cgroup v1 has the freezer. In cgroup v2 a kill reaches what is frozen.
 const freezers = "/sys/fs/cgroup/freezer"
 
-// thaw wakes whatever is frozen in containers, by their IDs, that are being removed. With cgroup v1 the runc in a node freezes a pod for the moment
-// in which it sets the pod's device rules. A node that is killed in that moment leaves the pod frozen; what is frozen
-// never ends, and neither does the node. Only root may do it.
+// thaw wakes whatever is frozen in containers, by their IDs, that are being removed. With cgroup v1
+// the runc in a node freezes a pod for the moment in which it sets the pod's device rules. A node
+// that is killed in that moment leaves the pod frozen; what is frozen never ends, and neither does
+// the node. Only root may do it.
 func thaw(root string, ids []string) error {
 	var failures []error
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

@@ -8,10 +8,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestSecondPort: a comparison's cluster maps a second port on the node and the address of the first.
+// TestSecondPort: a comparison's cluster maps a second port on the node and the address of the
+// first.
 func TestSecondPort(t *testing.T) {
 	t.Parallel()
-	config, err := Options{Name: "a", Config: kindFile(t, mapped), HostPort: 4711, Second: true, SecondPort: 4712}.config("/marks/a")
+	config, err := Options{Name: "a", Config: kindFile(t, mapped), HostPort: 4711, Second: true, SecondPort: 4712}.config(
+		"/marks/a")
 	require.NoError(t, err)
 	ports := config.Nodes[0].ExtraPortMappings
 	require.Len(t, ports, 2)

@@ -17,7 +17,8 @@ type Arm interface {
 	Prepare(ctx context.Context) error
 	// Subject says what the system is; valid after Prepare.
 	Subject() Subject
-	// Drive puts a load on the system, and returns what it saw of it. name tells slices apart in file names.
+	// Drive puts a load on the system, and returns what it saw of it. name tells slices apart in
+	// file names.
 	Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error)
 	// Close removes everything Prepare made. It may be called twice.
 	Close(ctx context.Context) error
@@ -36,14 +37,15 @@ func overloadChecks() []string {
 	return []string{"valid/dropped-iterations", "valid/achieved-rate", "valid/interrupted-fetches", "valid/drain"}
 }
 
-// steady is the condition that compares the halves of a measurement. Halves of fewer fetches are no medians: they
-// differ by chance, and more the slower an arm is.
+// steady is the condition that compares the halves of a measurement. Halves of fewer fetches are no
+// medians: they differ by chance, and more the slower an arm is.
 const (
 	steady        = "valid/steady"
 	steadyFetches = 400 // in both
 )
 
-// turn is slice for one driven by turns. It is too short for halves that could be compared; that neighbours are is the point of turns.
+// turn is slice for one driven by turns. It is too short for halves that could be compared; that
+// neighbours are is the point of turns.
 func (m Measurement) turn(v judge.Validity) Slice {
 	s := m.slice(v)
 	s.Invalid = slices.DeleteFunc(s.Invalid, func(why string) bool { return why == "steady missed" })

@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// TestHalves: halves of a slice that are no medians are not held against each other; those that are, are.
+// TestHalves: halves of a slice that are no medians are not held against each other; those that
+// are, are.
 func TestHalves(t *testing.T) {
 	t.Parallel()
 	for fetches, want := range map[int64]bool{300: false, 398: false, 400: true, 1200: true} {
@@ -28,11 +29,13 @@ func TestHalves(t *testing.T) {
 	}
 }
 
-// TestSliceHasNumbersOnly: a reading that is not a number is missing, and does not keep a comparison from being written.
+// TestSliceHasNumbersOnly: a reading that is not a number is missing, and does not keep a
+// comparison from being written.
 func TestSliceHasNumbersOnly(t *testing.T) {
 	t.Parallel()
 	d := result.Distribution{Count: 300, Mean: math.NaN(), P50: 1, P90: math.Inf(1), P95: -1}
-	s := Measurement{Load: &result.Load{MeasuredSeconds: 5, Fetches: 300, Intended: d, Actual: d}}.slice(judge.DefaultValidity())
+	s := Measurement{Load: &result.Load{MeasuredSeconds: 5, Fetches: 300, Intended: d, Actual: d}}.slice(
+		judge.DefaultValidity())
 	require.Equal(t, 1., s.Values["fetch_p50_ms"])
 	for _, name := range []string{"fetch_mean_ms", "fetch_p90_ms", "fetch_p95_ms"} {
 		require.NotContains(t, s.Values, name)

@@ -28,8 +28,8 @@ func gateLike() Design {
 	return d
 }
 
-// drawn drives pairs until a look decides, as the engine does. Slices of a pair share most of what the machine does
-// to them, and the metrics of a slice a part of it; b multiplies what B takes.
+// drawn drives pairs until a look decides, as the engine does. Slices of a pair share most of what
+// the machine does to them, and the metrics of a slice a part of it; b multiplies what B takes.
 func drawn(rng *rand.Rand, d Design, sd noise, b noise, change func(i int, p *Pair)) *Comparison {
 	c := New("drawn", d)
 	for i := range d.MaxPairs {
@@ -81,8 +81,8 @@ func rates(seed uint64, tries int, d Design, sd, b noise, change func(*rand.Rand
 	return by, first
 }
 
-// TestGateDesign simulates what docs/method.md says of the gate's comparison: how often equals pass, how soon, and
-// what is found.
+// TestGateDesign simulates what docs/method.md says of the gate's comparison: how often equals
+// pass, how soon, and what is found.
 func TestGateDesign(t *testing.T) {
 	t.Parallel()
 	const tries = 300
@@ -118,9 +118,9 @@ func TestGateDesign(t *testing.T) {
 	}
 }
 
-// TestWrongFails is the promise about wrong FAILs, 5 % at most over all metrics, outcomes and looks, on data in which
-// A and B are one system: at a margin of 0, where every metric is at its edge, without failures and with ones that
-// both have alike, in bursts, too.
+// TestWrongFails is the promise about wrong FAILs, 5 % at most over all metrics, outcomes and
+// looks, on data in which A and B are one system: at a margin of 0, where every metric is at its
+// edge, without failures and with ones that both have alike, in bursts, too.
 func TestWrongFails(t *testing.T) {
 	t.Parallel()
 	const tries = 600
@@ -172,7 +172,8 @@ func TestWrongFails(t *testing.T) {
 	}
 }
 
-// TestAttacks: a good comparison with one true fault of B never passes, and one that is proven fails.
+// TestAttacks: a good comparison with one true fault of B never passes, and one that is proven
+// fails.
 func TestAttacks(t *testing.T) {
 	t.Parallel()
 	failing := func(s *Slice) { // B answers 503 to everything at once, which is quick and costs nothing

@@ -56,7 +56,10 @@ func (a *ClusterArm) Prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.driver = driver{Generator: a.Generator, address: env.Address, audience: env.Audience(), seed: rand.Text(), issuer: env.Issuer}
+	a.driver = driver{
+		Generator: a.Generator, address: env.Address, audience: env.Audience(), seed: rand.Text(),
+		issuer: env.Issuer,
+	}
 	client := openbao.New(env.Address, nil)
 	defer client.Close()
 	health, err := client.Health(ctx)
@@ -93,7 +96,8 @@ func (a *ClusterArm) Subject() Subject {
 	images := map[string]string{"openbao": a.Spec.Images.OpenBao, "postgresql": a.Spec.Images.PostgreSQL}
 	maps.Copy(images, a.running)
 	return Subject{
-		Description: a.Description, Chart: &info, Config: info.Values, Versions: a.versions, Delay: a.delayed(), Images: images,
+		Description: a.Description, Chart: &info, Config: info.Values, Versions: a.versions, Delay: a.delayed(),
+		Images: images,
 	}
 }
 

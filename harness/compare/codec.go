@@ -54,7 +54,8 @@ func decode(name string, data []byte, kind string, into any) error {
 			"apiVersion %q, kind %q: want %q, %q", head.APIVersion, head.Kind, result.APIVersion, kind)
 	}
 	if err := document.JSON(data, into); err != nil {
-		return exit.Invalidf(name, "use the Steamer release that wrote it", "not a Steamer %s of version %s: %w", kind, result.APIVersion, err)
+		return exit.Invalidf(name, "use the Steamer release that wrote it", "not a Steamer %s of version %s: %w", kind,
+			result.APIVersion, err)
 	}
 	return nil
 }

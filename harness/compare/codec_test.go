@@ -29,7 +29,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"fewer than none":  {strings.Replace(string(whole), `"failed": 0`, `"failed": -1`, 1), "a count is -1"},
 		"an unknown order": {strings.Replace(string(whole), `"order": "AB"`, `"order": "AA"`, 1), `order "AA"`},
 		"too many pairs":   {strings.Replace(string(whole), `"maxPairs": 40`, `"maxPairs": 4`, 1), "--pairs 4"},
-		"no verdict":       {strings.Replace(string(whole), `"verdict": "INCONCLUSIVE",`+"\n \"reasons\"", `"verdict": "GREEN",`+"\n \"reasons\"", 1), `unknown verdict "GREEN"`},
+		"no verdict": {strings.Replace(string(whole), `"verdict": "INCONCLUSIVE",`+"\n \"reasons\"",
+			`"verdict": "GREEN",`+"\n \"reasons\"", 1), `unknown verdict "GREEN"`},
 	} {
 		_, err := Decode("file.json", []byte(c.data))
 		require.ErrorContains(t, err, c.want, name)
@@ -60,16 +61,17 @@ func TestDesign(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, DefaultDesign().Check())
 	for want, change := range map[string]func(*Design){
-		"--pairs 7":               func(d *Design) { d.MaxPairs = 7 },
-		"--pairs 4":               func(d *Design) { d.MaxPairs = 4 },
-		"--look-every 5":          func(d *Design) { d.LookEvery = 5 },
-		"--alpha":                 func(d *Design) { d.Alpha = 1 },
-		"--slice 1s":              func(d *Design) { d.Slice = 1 },
-		"--warmup":                func(d *Design) { d.Warmup = -1 },
-		"--rate 0":                func(d *Design) { d.Rate = 0 },
-		"--tenants 0":             func(d *Design) { d.Tenants = 0 },
-		"--mode x":                func(d *Design) { d.Mode = "x" },
-		"--batch-tokens":          func(d *Design) { d.BatchTokens = true }, // not every recipe has a role that says what it gives
+		"--pairs 7":      func(d *Design) { d.MaxPairs = 7 },
+		"--pairs 4":      func(d *Design) { d.MaxPairs = 4 },
+		"--look-every 5": func(d *Design) { d.LookEvery = 5 },
+		"--alpha":        func(d *Design) { d.Alpha = 1 },
+		"--slice 1s":     func(d *Design) { d.Slice = 1 },
+		"--warmup":       func(d *Design) { d.Warmup = -1 },
+		"--rate 0":       func(d *Design) { d.Rate = 0 },
+		"--tenants 0":    func(d *Design) { d.Tenants = 0 },
+		"--mode x":       func(d *Design) { d.Mode = "x" },
+		"--batch-tokens": func(d *Design) { d.BatchTokens = true },
+		// not every recipe has a role that says what it gives
 		"--gate":                  func(d *Design) { d.GateMetrics = nil },
 		"--gate odd":              func(d *Design) { d.SetGate([]string{"odd"}, 0.1) },
 		"--gate fetch_p50_ms":     func(d *Design) { d.SetGate([]string{"fetch_p50_ms", "fetch_p50_ms"}, 0.1) },
@@ -112,7 +114,10 @@ func TestReports(t *testing.T) {
 	Judge(c, nil)
 	var text bytes.Buffer
 	require.NoError(t, Text(&text, c))
-	for _, want := range []string{"FAIL: B against A", "fetch_p50_ms", "10 %", "Discarded pairs: 1 × A: steady missed", "above the margin"} {
+	for _, want := range []string{
+		"FAIL: B against A", "fetch_p50_ms", "10 %", "Discarded pairs: 1 × A: steady missed",
+		"above the margin",
+	} {
 		require.Contains(t, text.String(), want)
 	}
 	var md bytes.Buffer

@@ -37,7 +37,8 @@ type Comparison struct {
 	B          Subject     `json:"b"`
 	Design     Design      `json:"design"`
 	Pairs      []Pair      `json:"pairs"` // in the order in which they were driven
-	// Functional is what became of the scenarios that were run on both after the load; none without any.
+	// Functional is what became of the scenarios that were run on both after the load; none without
+	// any.
 	Functional []Functional `json:"functional,omitempty"`
 	// The judgement, which Judge derives from everything above.
 	Verdict     result.Verdict `json:"verdict"`
@@ -99,8 +100,8 @@ type Pair struct {
 	B     Slice  `json:"b"`
 }
 
-// Slice is one short measurement of one arm. A slice with Invalid reasons, an overload, or fetches that failed or
-// got a wrong value takes its pair out of the metrics, but not out of the outcomes.
+// Slice is one short measurement of one arm. A slice with Invalid reasons, an overload, or fetches
+// that failed or got a wrong value takes its pair out of the metrics, but not out of the outcomes.
 type Slice struct {
 	Start    time.Time          `json:"start"` // of the warm-up
 	Fetches  int64              `json:"fetches"`
@@ -109,8 +110,8 @@ type Slice struct {
 	Dropped  int64              `json:"dropped"`
 	Achieved float64            `json:"achieved"` // fetches per second
 	Values   map[string]float64 `json:"values"`   // metric to value, in the metric's unit
-	// Thin is of comparisons before December 2026 and of campaigns, and heeded where Fetches is not known: why too
-	// few fetches support a quantile.
+	// Thin is of comparisons before December 2026 and of campaigns, and heeded where Fetches is not
+	// known: why too few fetches support a quantile.
 	Thin     map[string]string `json:"thin,omitempty"`
 	Invalid  []string          `json:"invalid,omitempty"`  // validity conditions that were missed
 	Overload string            `json:"overload,omitempty"` // why the arm did not carry the offered load, judged as an outcome
@@ -123,7 +124,8 @@ type Metric struct {
 	Title string `json:"title"`
 	Unit  string `json:"unit"`
 	Gate  bool   `json:"gate"` // takes part in the verdict
-	// Quarantine says why a metric of the gate does not have to pass, and until when; it may still FAIL.
+	// Quarantine says why a metric of the gate does not have to pass, and until when; it may still
+	// FAIL.
 	Quarantine string   `json:"quarantine,omitempty"`
 	Missing    string   `json:"missing,omitempty"` // how many valid pairs gave no ratio, and why
 	Margin     float64  `json:"margin,omitempty"`  // 0.1 is 10 %
@@ -146,8 +148,8 @@ type Metric struct {
 	Reason  string         `json:"reason,omitempty"` // why it is not PASS, or why the metric does not decide
 }
 
-// Outcome compares how much went wrong in either arm: failed fetches, or slices that were overloaded or disrupted.
-// PASS means that nothing did in B.
+// Outcome compares how much went wrong in either arm: failed fetches, or slices that were
+// overloaded or disrupted. PASS means that nothing did in B.
 type Outcome struct {
 	Name    string         `json:"name"`
 	Title   string         `json:"title"`

@@ -13,20 +13,22 @@ import (
 	"gitlab.com/steamer/steamer/harness/stats"
 )
 
-// DefaultMargin is by how much a metric that decides may be larger with B, unless told otherwise. It is half of the 10 % that a comparison has to
-// find: a regression as large as the margin is not detected, by design.
+// DefaultMargin is by how much a metric that decides may be larger with B, unless told otherwise.
+// It is half of the 10 % that a comparison has to find: a regression as large as the margin is not
+// detected, by design.
 const DefaultMargin = 0.05
 
-// TailMargin is the same for p95, which two cores measure with 2 to 4 times the noise of the median: with this margin
-// equals pass as soon as by the other metrics, see docs/method.md.
+// TailMargin is the same for p95, which two cores measure with 2 to 4 times the noise of the
+// median: with this margin equals pass as soon as by the other metrics, see docs/method.md.
 const TailMargin = 0.25
 
-// minBeyond is how many fetches of a slice have to lie beyond a quantile. A quantile of fewer is a matter of single
-// fetches. It need not be more, because the pair is the unit: what a slice leaves to chance is in the noise of the
-// pairs.
+// minBeyond is how many fetches of a slice have to lie beyond a quantile. A quantile of fewer is a
+// matter of single fetches. It need not be more, because the pair is the unit: what a slice leaves
+// to chance is in the noise of the pairs.
 const minBeyond = 10
 
-// fetchesFor is how many fetches of a slice a latency takes before it may decide; 0 for everything else.
+// fetchesFor is how many fetches of a slice a latency takes before it may decide; 0 for everything
+// else.
 func fetchesFor(metric string) int64 {
 	beyond := map[string]float64{"mean": 1, "p50": 0.5, "p90": 0.1, "p95": 0.05, "p99": 0.01}
 	name, latency := strings.CutPrefix(metric, "fetch_")
@@ -74,19 +76,27 @@ func (d Design) Check() error {
 	}
 	switch {
 	case d.MaxPairs < MinPairs || d.MaxPairs > maxPairs || d.MaxPairs%2 != 0:
-		return bad(fmt.Sprintf("--pairs %d", d.MaxPairs), fmt.Sprintf("use an even number from %d to %d", MinPairs, maxPairs), "blocks have two pairs, and %d are the least that say anything", MinPairs)
+		return bad(fmt.Sprintf("--pairs %d", d.MaxPairs), fmt.Sprintf("use an even number from %d to %d", MinPairs, maxPairs),
+			"blocks have two pairs, and %d are the least that say anything", MinPairs)
 	case d.LookEvery < MinPairs || d.LookEvery%2 != 0:
-		return bad(fmt.Sprintf("--look-every %d", d.LookEvery), fmt.Sprintf("use an even number from %d on", MinPairs), "a look at fewer pairs cannot decide")
+		return bad(fmt.Sprintf("--look-every %d", d.LookEvery), fmt.Sprintf("use an even number from %d on", MinPairs),
+			"a look at fewer pairs cannot decide")
 	case !(d.Slice >= d.minSlice() && d.Slice <= maxSlice):
-		return bad(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use %gs to %gs", d.minSlice(), maxSlice), "it is out of range")
+		return bad(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use %gs to %gs", d.minSlice(), maxSlice),
+			"it is out of range")
 	case d.Turns && !(d.Idle >= minTurnGap):
-		return bad(fmt.Sprintf("--idle %gs", d.Idle), fmt.Sprintf("use %gs or more", minTurnGap), "by turns, answers that are on their way would run into the other's slice")
-	case !(d.Warmup >= 0 && d.Warmup <= maxSlice) || !(d.Idle >= 0 && d.Idle <= maxSlice) || !(d.Budget >= 0) || math.IsInf(d.Budget, 0):
-		return bad("--warmup, --idle, --budget", "use durations from 0s on", "%g, %g, %g s: out of range", d.Warmup, d.Idle, d.Budget)
+		return bad(fmt.Sprintf("--idle %gs", d.Idle), fmt.Sprintf("use %gs or more", minTurnGap),
+			"by turns, answers that are on their way would run into the other's slice")
+	case !(d.Warmup >= 0 && d.Warmup <= maxSlice) || !(d.Idle >= 0 && d.Idle <= maxSlice) || !(d.Budget >= 0) ||
+		math.IsInf(d.Budget, 0):
+		return bad("--warmup, --idle, --budget", "use durations from 0s on", "%g, %g, %g s: out of range", d.Warmup, d.Idle,
+			d.Budget)
 	case !(d.Rate > 0 && d.Rate <= 100000):
-		return bad(fmt.Sprintf("--rate %g", d.Rate), "use more than 0 and at most 100000 fetches per second", "it is out of range")
+		return bad(fmt.Sprintf("--rate %g", d.Rate), "use more than 0 and at most 100000 fetches per second",
+			"it is out of range")
 	case d.Tenants < 1 || d.Tenants > 10000 || d.Secrets < 1 || d.Secrets > 100:
-		return bad(fmt.Sprintf("--tenants %d --secrets %d", d.Tenants, d.Secrets), "use 1 to 10000 and 1 to 100", "out of range")
+		return bad(fmt.Sprintf("--tenants %d --secrets %d", d.Tenants, d.Secrets), "use 1 to 10000 and 1 to 100",
+			"out of range")
 	case !slices.Contains(load.Modes(), d.Mode):
 		return bad("--mode "+d.Mode, "use one of "+strings.Join(load.Modes(), ", "), "there is no such way to fetch")
 	}
@@ -105,12 +115,14 @@ func (d Design) minSlice() float64 {
 
 func (d Design) checkGate() error {
 	if len(d.GateMetrics) == 0 || len(d.GateMetrics) > MaxGateMetrics {
-		return exit.Invalidf("--gate", fmt.Sprintf("name 1 to %d metrics", MaxGateMetrics), "%d metrics are to decide", len(d.GateMetrics))
+		return exit.Invalidf("--gate", fmt.Sprintf("name 1 to %d metrics", MaxGateMetrics), "%d metrics are to decide",
+			len(d.GateMetrics))
 	}
 	seen := map[string]bool{}
 	for _, g := range d.GateMetrics {
 		if !slices.Contains(Recorded(), g.Name) || seen[g.Name] {
-			return exit.Invalidf("--gate "+g.Name, "use each of these at most once: "+strings.Join(Recorded(), ", "), "no such metric, or named twice")
+			return exit.Invalidf("--gate "+g.Name, "use each of these at most once: "+strings.Join(Recorded(), ", "),
+				"no such metric, or named twice")
 		}
 		seen[g.Name] = true
 		if !(g.Margin >= 0 && g.Margin <= maxMargin) {
@@ -120,11 +132,13 @@ func (d Design) checkGate() error {
 	return nil
 }
 
-// CheckTails refuses a design whose slices put too few fetches beyond a quantile that is to decide; the error is of code exit.Invalid.
+// CheckTails refuses a design whose slices put too few fetches beyond a quantile that is to decide;
+// the error is of code exit.Invalid.
 func (d Design) CheckTails() error {
 	for _, g := range d.GateMetrics {
 		if have, need := int64(d.Rate*d.Slice), fetchesFor(g.Name); have < need {
-			return exit.Invalidf("--gate "+g.Name, fmt.Sprintf("use longer slices (--slice) or a higher --rate: together %d fetches a slice", need),
+			return exit.Invalidf("--gate "+g.Name,
+				fmt.Sprintf("use longer slices (--slice) or a higher --rate: together %d fetches a slice", need),
 				"a slice has %d fetches, too few for it to decide", have)
 		}
 	}

@@ -24,7 +24,8 @@ type Engine struct {
 	Quarantine *Quarantine
 	// Log takes lines of progress; nil drops them.
 	Log func(string)
-	// Save is called with the comparison after each block, so that a crash loses little; nil does nothing.
+	// Save is called with the comparison after each block, so that a crash loses little; nil does
+	// nothing.
 	Save func(*Comparison) error
 	// After is called with every pair that was driven; nil does nothing.
 	After func(Pair)
@@ -34,7 +35,8 @@ type Engine struct {
 func New(id string, d Design) *Comparison {
 	return &Comparison{
 		APIVersion: result.APIVersion, Kind: Kind, ID: id, Started: time.Now().UTC(), Design: d, Partial: true,
-		Pairs: []Pair{}, Verdict: result.Inconclusive, Reasons: []string{}, Metrics: []Metric{}, Outcomes: []Outcome{}, Looks: []Look{},
+		Pairs: []Pair{}, Verdict: result.Inconclusive, Reasons: []string{}, Metrics: []Metric{}, Outcomes: []Outcome{},
+		Looks: []Look{},
 	}
 }
 

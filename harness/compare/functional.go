@@ -33,14 +33,16 @@ type Functional struct {
 // regression reports whether a scenario passes with A and fails with B.
 func (f Functional) regression() bool { return f.A == result.Passed && f.B == result.Failed }
 
-// Observing returns the scenarios that only observe and take seconds. A comparison runs them by default.
+// Observing returns the scenarios that only observe and take seconds. A comparison runs them by
+// default.
 func Observing(list []scenario.Scenario) []scenario.Scenario {
 	return slices.DeleteFunc(slices.Clone(list), func(s scenario.Scenario) bool {
 		return s.Cost == scenario.Slow || s.Kind != scenario.Functional && s.Kind != scenario.Abuse
 	})
 }
 
-// functional runs the scenarios on both arms, after the load, so that they are no part of it. What fails with B alone is repeated on both.
+// functional runs the scenarios on both arms, after the load, so that they are no part of it. What
+// fails with B alone is repeated on both.
 func (e *Engine) functional(ctx context.Context, c *Comparison) error {
 	c.Functional = nil
 	found, err := e.check(ctx, e.Scenarios)
@@ -96,7 +98,8 @@ func (e *Engine) check(ctx context.Context, list []scenario.Scenario) ([]Functio
 	return out, nil
 }
 
-// regressions are the scenarios that pass with A and fail with B, and did so again when they were repeated.
+// regressions are the scenarios that pass with A and fail with B, and did so again when they were
+// repeated.
 func (c *Comparison) regressions() []string {
 	var out []string
 	for _, f := range c.Functional {
@@ -132,7 +135,8 @@ func (c *Comparison) functionalNotes() []string {
 // Check runs scenarios on the processes.
 func (l *LocalArm) Check(ctx context.Context, list []scenario.Scenario) ([]result.Scenario, error) {
 	env := &scenario.Env{
-		Topology: "local", Address: l.address, Issuer: l.issuer, Audience: l.audience, Tenants: l.tenants, Seed: l.seed, AuditFile: l.server.AuditLog(),
+		Topology: "local", Address: l.address, Issuer: l.issuer, Audience: l.audience, Tenants: l.tenants, Seed: l.seed,
+		AuditFile: l.server.AuditLog(),
 	}
 	return runScenarios(ctx, env, list)
 }

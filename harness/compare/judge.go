@@ -29,8 +29,8 @@ const MinPairs = 6
 //     an interrupted comparison, a wrong value in A
 //  3. PASS: every gate metric's ratio lies below its margin
 //
-// A PASS needs no correction for the number of metrics, because all have to hold. A metric in quarantine may FAIL
-// like any other, but need not PASS.
+// A PASS needs no correction for the number of metrics, because all have to hold. A metric in
+// quarantine may FAIL like any other, but need not PASS.
 func Judge(c *Comparison, q *Quarantine) {
 	c.Looks, c.Metrics, c.Outcomes, c.Notes = nil, nil, nil, q.ended(c.Design)
 	plan := stats.Looks{Alpha: c.Design.Alpha, Every: c.Design.LookEvery, Max: c.Design.MaxPairs}
@@ -42,7 +42,8 @@ func Judge(c *Comparison, q *Quarantine) {
 		if !plan.Due(n) && !last {
 			continue
 		}
-		// That the end came here may be because this look decided: it is judged as any other first. Only what it leaves open may use what is left of alpha.
+		// That the end came here may be because this look decided: it is judged as any other first.
+		// Only what it leaves open may use what is left of alpha.
 		if plan.Due(n) {
 			v = c.look(n, plan.Level(seen, n, false), last, q)
 			if v.value != result.Inconclusive || !last || c.hopeless() {
@@ -58,7 +59,11 @@ func Judge(c *Comparison, q *Quarantine) {
 		}
 	}
 	if len(c.Looks) == 0 {
-		v = verdict{value: result.Inconclusive, reasons: []string{fmt.Sprintf("no judgement yet: %d pairs, the first look comes after %d", len(c.Pairs), min(plan.Every, plan.Max))}}
+		v = verdict{
+			value: result.Inconclusive,
+			reasons: []string{fmt.Sprintf("no judgement yet: %d pairs, the first look comes after %d", len(c.Pairs),
+				min(plan.Every, plan.Max))},
+		}
 		if len(c.Pairs) == 0 {
 			v.reasons = []string{"no pair was driven"}
 		}
@@ -76,8 +81,8 @@ func (c *Comparison) Decided() bool {
 	return last.Pairs == len(c.Pairs) && (last.Verdict != result.Inconclusive || c.hopeless())
 }
 
-// hopeless reports whether so few pairs of the last look were valid that going on is a waste of time. It is none
-// where it is B that spoils them: more pairs may prove it.
+// hopeless reports whether so few pairs of the last look were valid that going on is a waste of
+// time. It is none where it is B that spoils them: more pairs may prove it.
 func (c *Comparison) hopeless() bool {
 	last := c.Looks[len(c.Looks)-1]
 	return float64(last.Valid) < hopelessValid*float64(last.Pairs) &&
@@ -108,7 +113,8 @@ func (c *Comparison) beyondPairs(v verdict) verdict {
 	}
 	fails = append(fails, c.regressions()...)
 	if wrong[A] > 0 {
-		unsure = append(unsure, fmt.Sprintf("A answered %d fetches with a wrong value: it is no base to compare with", wrong[A]))
+		unsure = append(unsure, fmt.Sprintf("A answered %d fetches with a wrong value: it is no base to compare with",
+			wrong[A]))
 	}
 	switch {
 	case c.A.Unfit != "":

@@ -56,10 +56,22 @@ func TestJudge(t *testing.T) {
 		{"none", 0, 1, 0, nil, result.Inconclusive, "no pair was driven"},
 		{"interrupted", 40, 1, 0.05, func(c *Comparison) { c.Partial = true }, result.Inconclusive, "did not reach its end"},
 		{"interrupted, but clear", 40, 2, 0.05, func(c *Comparison) { c.Partial = true }, result.Fail, "above the margin"},
-		{"a wrong value", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].B.Wrong = 1 }, result.Fail, "1 fetches with a wrong value"},
-		{"a wrong value of the base", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].A.Wrong = 2 }, result.Inconclusive, "no base"},
-		{"B does not come up", 0, 1, 0, func(c *Comparison) { c.B.Unfit = "no PostgreSQL" }, result.Fail, "B does not: no PostgreSQL"},
-		{"A does not come up", 0, 1, 0, func(c *Comparison) { c.A.Unfit, c.B.Unfit = "x", "y" }, result.Inconclusive, "A did not come up"},
+		{
+			"a wrong value", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].B.Wrong = 1 }, result.Fail,
+			"1 fetches with a wrong value",
+		},
+		{
+			"a wrong value of the base", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].A.Wrong = 2 }, result.Inconclusive,
+			"no base",
+		},
+		{
+			"B does not come up", 0, 1, 0, func(c *Comparison) { c.B.Unfit = "no PostgreSQL" }, result.Fail,
+			"B does not: no PostgreSQL",
+		},
+		{
+			"A does not come up", 0, 1, 0, func(c *Comparison) { c.A.Unfit, c.B.Unfit = "x", "y" }, result.Inconclusive,
+			"A did not come up",
+		},
 		{
 			"B fails fetches", 40, 1, 0.05, each(func(p *Pair) { p.B.Failed = 5 }), result.Fail,
 			"failed fetches: 50 with B and 0 with A; more with B in 10 of 10 pairs",
@@ -82,7 +94,8 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			"B fails fetches after the pairs that decided", 40, 1, 0.02,
-			func(c *Comparison) { c.Pairs[39].B.Failed = 1 }, result.Inconclusive, "failed fetches: 1 with B after the pairs that decided",
+			func(c *Comparison) { c.Pairs[39].B.Failed = 1 }, result.Inconclusive,
+			"failed fetches: 1 with B after the pairs that decided",
 		},
 		{"A fails fetches in more", 40, 1, 0.02, func(c *Comparison) {
 			some(6, func(p *Pair) { p.A.Failed = 5 })(c)
@@ -119,8 +132,14 @@ func TestJudge(t *testing.T) {
 			"B does not carry the load", 40, 1, 0.05, each(func(p *Pair) { p.B.Overload = "dropped" }), result.Fail,
 			"not carried: 10 with B and 0 with A; more with B in 10 of 10 pairs",
 		},
-		{"invalid slices", 40, 1, 0.05, each(func(p *Pair) { p.A.Invalid = []string{"steady missed"} }), result.Inconclusive, "only 0 of 40 pairs are valid: 40 × A: steady missed"},
-		{"some invalid slices", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Invalid = []string{"steady missed"} }, result.Pass, ""},
+		{
+			"invalid slices", 40, 1, 0.05, each(func(p *Pair) { p.A.Invalid = []string{"steady missed"} }), result.Inconclusive,
+			"only 0 of 40 pairs are valid: 40 × A: steady missed",
+		},
+		{
+			"some invalid slices", 40, 1, 0.05, func(c *Comparison) { c.Pairs[0].A.Invalid = []string{"steady missed"} },
+			result.Pass, "",
+		},
 		{
 			"thin quantiles", 40, 1, 0.05, each(func(p *Pair) { p.A.Fetches = 199 }), result.Inconclusive,
 			"199 fetches in a slice are too few, it takes 200",
@@ -177,7 +196,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestEndKeepsTheLook: that a look decided is why the comparison ended, which gives it no more of alpha than it had.
+// TestEndKeepsTheLook: that a look decided is why the comparison ended, which gives it no more of
+// alpha than it had.
 func TestEndKeepsTheLook(t *testing.T) {
 	t.Parallel()
 	c := made(rand.New(rand.NewPCG(1, 2)), 10, 1, 0.02)

@@ -69,7 +69,10 @@ func (l *LocalArm) Prepare(ctx context.Context) error {
 	server.Publish(jwks)
 	client := openbao.New(server.Address, nil)
 	defer client.Close()
-	l.driver = driver{Generator: l.Generator, address: server.Address, audience: server.Audience, seed: rand.Text(), issuer: issuer}
+	l.driver = driver{
+		Generator: l.Generator, address: server.Address, audience: server.Audience, seed: rand.Text(),
+		issuer: issuer,
+	}
 	if l.tenants, err = provision(ctx, client, &l.driver, l.Tenants, l.Secrets, l.Recipe, l.BatchTokens); err != nil {
 		return UnfitError{err}
 	}
@@ -92,7 +95,9 @@ func (l *LocalArm) SetCPUs(cores float64) error {
 }
 
 // provision seeds tenants the way Rails does and fetches every secret once.
-func provision(ctx context.Context, client *openbao.Client, d *driver, tenants, secrets int, recipe string, batch bool) ([]gitlab.Tenant, error) {
+func provision(ctx context.Context, client *openbao.Client, d *driver, tenants, secrets int, recipe string,
+	batch bool,
+) ([]gitlab.Tenant, error) {
 	recipes, err := recipesOf(recipe, batch)
 	if err != nil {
 		return nil, err
@@ -119,13 +124,15 @@ func recipesOf(id string, batch bool) ([]*gitlab.Recipe, error) {
 		}
 		i := slices.Index(known, id)
 		if i < 0 {
-			return nil, exit.Invalidf("--recipe "+id, "use one of "+strings.Join(known, ", ")+", or none for all in turn", "there is no such recipe")
+			return nil, exit.Invalidf("--recipe "+id, "use one of "+strings.Join(known, ", ")+", or none for all in turn",
+				"there is no such recipe")
 		}
 		list = list[i : i+1]
 	}
 	for _, r := range list {
 		if batch && !r.SetTokens("batch", 0) {
-			return nil, exit.Invalidf("--batch-tokens", "add --recipe two-level-jwt", "recipe %s has no role that says what tokens it gives", r.ID)
+			return nil, exit.Invalidf("--batch-tokens", "add --recipe two-level-jwt",
+				"recipe %s has no role that says what tokens it gives", r.ID)
 		}
 	}
 	return list, nil
@@ -148,9 +155,11 @@ func digest(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// cutAudit empties the audit log, which grows by several hundred MB in a comparison and which nobody reads. OpenBao appends, so it may be cut.
+// cutAudit empties the audit log, which grows by several hundred MB in a comparison and which
+// nobody reads. OpenBao appends, so it may be cut.
 func (l *LocalArm) cutAudit() error {
-	if err := os.Truncate(l.server.AuditLog(), 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // the patch may have moved it
+	if err := os.Truncate(l.server.AuditLog(), 0); err != nil &&
+		!errors.Is(err, fs.ErrNotExist) { // the patch may have moved it
 		return fmt.Errorf("audit log: %w", err)
 	}
 	return nil

@@ -19,7 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// short is a design of half a minute. It is too small for a verdict, which a test beside others could not rely on anyway.
+// short is a design of half a minute. It is too small for a verdict, which a test beside others
+// could not rely on anyway.
 func short() Design {
 	d := DefaultDesign()
 	d.Where, d.Rate, d.Slice, d.Warmup, d.Idle, d.Tenants, d.Secrets = "local", 20, 3, 1, 0.1, 2, 1
@@ -38,11 +39,15 @@ func TestLocal(t *testing.T) {
 		Generator: g, Description: "head", Tenants: 2, Secrets: 1, Proxied: true,
 		Patch: []byte(`[{"op": "replace", "path": "/storage/postgresql/max_parallel", "value": "4"}]`),
 	}
-	// The test runs beside others: what it looks for survives noise that a measurement must not have.
+	// The test runs beside others: what it looks for survives noise that a measurement must not
+	// have.
 	tolerant := judge.Validity{MinAchieved: 0.9, MaxGeneratorCPU: 1, MaxDrift: 20}
 	const delay = 500 * time.Millisecond
 	saves := 0
-	e := &Engine{A: a, B: b, Validity: tolerant, Log: func(line string) { t.Log(line) }, Save: func(*Comparison) error { saves++; return nil }}
+	e := &Engine{
+		A: a, B: b, Validity: tolerant, Log: func(line string) { t.Log(line) },
+		Save: func(*Comparison) error { saves++; return nil },
+	}
 	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
 	c := New("local", short())
 	require.NoError(t, e.Prepare(t.Context(), c))
@@ -82,7 +87,8 @@ func TestLocal(t *testing.T) {
 	observed := 0
 	for _, p := range byTurns.Pairs {
 		require.Zero(t, p.A.Failed+p.B.Failed+p.A.Wrong+p.B.Wrong)
-		require.Equal(t, p.Order == "AB", p.A.Start.Before(p.B.Start), "the slices are told apart by their order: %s", p.Order)
+		require.Equal(t, p.Order == "AB", p.A.Start.Before(p.B.Start), "the slices are told apart by their order: %s",
+			p.Order)
 		if p.A.Values["openbao_cpu_ms_per_fetch"] > 0 {
 			observed++
 		}
@@ -99,7 +105,8 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-// delayed asks that every slice of B has the delay in it, which no noise takes away, and that A has a slice without.
+// delayed asks that every slice of B has the delay in it, which no noise takes away, and that A has
+// a slice without.
 func delayed(t *testing.T, pairs []Pair, by time.Duration) {
 	t.Helper()
 	ms := float64(by.Milliseconds())
@@ -115,7 +122,8 @@ func delayed(t *testing.T, pairs []Pair, by time.Duration) {
 func TestLocalUnfit(t *testing.T) {
 	t.Parallel()
 	a := &LocalArm{Tenants: 1, Secrets: 1}
-	b := &LocalArm{Tenants: 1, Secrets: 1, Patch: []byte(`[{"op": "replace", "path": "/storage", "value": {"nonsense": {}}}]`)}
+	b := &LocalArm{Tenants: 1, Secrets: 1, Patch: []byte(
+		`[{"op": "replace", "path": "/storage", "value": {"nonsense": {}}}]`)}
 	e := &Engine{A: a, B: b}
 	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
 	c := New("unfit", short())
@@ -126,12 +134,14 @@ func TestLocalUnfit(t *testing.T) {
 	require.Empty(t, c.Pairs)
 }
 
-// TestLocalFunctional runs scenarios on two real servers, of which B names its host in every answer: a scenario that asks for that not to be fails
-// with B alone, is repeated, and decides, whatever the pairs say.
+// TestLocalFunctional runs scenarios on two real servers, of which B names its host in every
+// answer: a scenario that asks for that not to be fails with B alone, is repeated, and decides,
+// whatever the pairs say.
 func TestLocalFunctional(t *testing.T) {
 	t.Parallel()
 	a := &LocalArm{Tenants: 2, Secrets: 1}
-	b := &LocalArm{Tenants: 2, Secrets: 1, Patch: []byte(`[{"op": "add", "path": "/enable_response_header_hostname", "value": true}]`)}
+	b := &LocalArm{Tenants: 2, Secrets: 1, Patch: []byte(
+		`[{"op": "add", "path": "/enable_response_header_hostname", "value": true}]`)}
 	runs := map[string]int{}
 	var mu sync.Mutex
 	list := []scenario.Scenario{

@@ -12,11 +12,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/stats"
 )
 
-// MaxGateMetrics bounds how many metrics may decide: the more there are, the more evidence each needs.
+// MaxGateMetrics bounds how many metrics may decide: the more there are, the more evidence each
+// needs.
 const MaxGateMetrics = 6
 
-// DefaultGate lists the metrics that decide unless told otherwise: those that a few minutes on two cores can decide.
-// p95 has a margin of its own.
+// DefaultGate lists the metrics that decide unless told otherwise: those that a few minutes on two
+// cores can decide. p95 has a margin of its own.
 func DefaultGate(margin float64) []GateMetric {
 	return []GateMetric{{"fetch_p50_ms", margin}, {"openbao_cpu_ms_per_fetch", margin}, {"fetch_p95_ms", max(margin,
 		TailMargin)}}
@@ -25,7 +26,8 @@ func DefaultGate(margin float64) []GateMetric {
 // Recorded lists the metrics that every slice records; those that do not decide are informational.
 func Recorded() []string {
 	return []string{
-		"fetch_p50_ms", "fetch_p90_ms", "fetch_p95_ms", "fetch_p99_ms", "fetch_mean_ms", "fetch_actual_p50_ms", "fetch_actual_p95_ms",
+		"fetch_p50_ms", "fetch_p90_ms", "fetch_p95_ms", "fetch_p99_ms", "fetch_mean_ms", "fetch_actual_p50_ms",
+		"fetch_actual_p95_ms",
 		"openbao_cpu_ms_per_fetch", "postgresql_cpu_ms_per_fetch", "openbao_memory_mib",
 	}
 }
@@ -47,10 +49,12 @@ func (c *Comparison) metrics(valid []Pair, level float64, q *Quarantine) []Metri
 	return out
 }
 
-// formerly began the reason of a metric in quarantine before December 2026, when it took no part in the verdict at all.
+// formerly began the reason of a metric in quarantine before December 2026, when it took no part in
+// the verdict at all.
 const formerly = "quarantined: "
 
-// Quarantined says why a metric that decides did not have to pass, and until when; empty where it had to.
+// Quarantined says why a metric that decides did not have to pass, and until when; empty where it
+// had to.
 func (m *Metric) Quarantined() string {
 	if why, was := strings.CutPrefix(m.Reason, formerly); was && m.Quarantine == "" {
 		return why
@@ -58,7 +62,8 @@ func (m *Metric) Quarantined() string {
 	return m.Quarantine
 }
 
-// Decides reports whether the metric took part in the verdict: one in quarantine does where it fails.
+// Decides reports whether the metric took part in the verdict: one in quarantine does where it
+// fails.
 func (m *Metric) Decides() bool { return m.Gate && (m.Quarantine == "" || m.Verdict == result.Fail) }
 
 // describe takes title and unit from the gate, which reads the metric.
@@ -72,8 +77,8 @@ func (m *Metric) describe() {
 	}
 }
 
-// ratio returns the values of a metric in a pair, or says why there is no ratio of them. What is to decide rests on
-// enough fetches, or on none.
+// ratio returns the values of a metric in a pair, or says why there is no ratio of them. What is to
+// decide rests on enough fetches, or on none.
 func (p Pair) ratio(metric string, decides bool) (a, b float64, missing string) {
 	for _, s := range []Slice{p.A, p.B} {
 		v, ok := s.Values[metric]
@@ -85,7 +90,8 @@ func (p Pair) ratio(metric string, decides bool) (a, b float64, missing string) 
 		case decides && s.Fetches == 0 && s.Thin[metric] != "":
 			missing = s.Thin[metric]
 		case decides && s.Fetches > 0 && s.Fetches < need:
-			missing = fmt.Sprintf("%d fetches in a slice are too few, it takes %d: use longer slices or a higher rate", s.Fetches, need)
+			missing = fmt.Sprintf("%d fetches in a slice are too few, it takes %d: use longer slices or a higher rate",
+				s.Fetches, need)
 		}
 	}
 	return p.A.Values[metric], p.B.Values[metric], missing
@@ -133,7 +139,8 @@ func (m *Metric) evaluate(valid []Pair, level float64) {
 	}
 }
 
-// decide gives the verdict at a level. Lo and Hi are not corrected for the number of metrics, PHolm is.
+// decide gives the verdict at a level. Lo and Hi are not corrected for the number of metrics, PHolm
+// is.
 func (m *Metric) decide(level float64) {
 	switch {
 	case m.Lo != nil && *m.Lo > 1:

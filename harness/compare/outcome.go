@@ -14,8 +14,9 @@ import (
 // disruption is the outcome that is tested only where there is one.
 const disruption = "disruption"
 
-// outcomes compares what either slice of a pair may show: failed fetches, an offered load that was not carried, and disruptions. They are judged on all
-// pairs, because what makes a slice invalid as a measurement may be the very regression.
+// outcomes compares what either slice of a pair may show: failed fetches, an offered load that was
+// not carried, and disruptions. They are judged on all pairs, because what makes a slice invalid as
+// a measurement may be the very regression.
 func outcomes(pairs []Pair) []Outcome {
 	var out []Outcome
 	for _, k := range []struct {
@@ -54,7 +55,8 @@ func outcomes(pairs []Pair) []Outcome {
 	return out
 }
 
-// disruptions are the reasons, as slices give them, for which something other than the load moved an arm.
+// disruptions are the reasons, as slices give them, for which something other than the load moved
+// an arm.
 func disruptions() []string {
 	return []string{"restart missed", "leadership missed", "database missed"} // conditions of package gate
 }
@@ -66,13 +68,15 @@ func oneIf(b bool) int64 {
 	return 0
 }
 
-// tested reports whether the outcome is one of the hypotheses of Holm's correction. A disruption in no pair could not
-// be rejected whatever its p-value had to be, so that it need not cost the others anything (Tarone, "A Modified
-// Bonferroni Method for Discrete Data", Biometrics 46 (1990), 515-522). The other two always count, as they did in
-// the campaigns whose error rates docs/method.md has.
+// tested reports whether the outcome is one of the hypotheses of Holm's correction. A disruption in
+// no pair could not be rejected whatever its p-value had to be, so that it need not cost the others
+// anything (Tarone, "A Modified Bonferroni Method for Discrete Data", Biometrics 46 (1990),
+// 515-522). The other two always count, as they did in the campaigns whose error rates
+// docs/method.md has.
 func (o *Outcome) tested() bool { return o.Name != disruption || o.OnlyA+o.OnlyB > 0 }
 
-// decide gives the verdict at a level: FAIL where B is proven to have more of it, INCONCLUSIVE where B has any.
+// decide gives the verdict at a level: FAIL where B is proven to have more of it, INCONCLUSIVE
+// where B has any.
 func (o *Outcome) decide(level float64) {
 	if o.TotalA+o.TotalB == 0 {
 		return
@@ -125,7 +129,8 @@ func (c *Comparison) Values(metric string) (a, b []float64) {
 	return a, b
 }
 
-// Discarded is how many pairs were discarded, and for which reasons and how often, the commonest first.
+// Discarded is how many pairs were discarded, and for which reasons and how often, the commonest
+// first.
 func Discarded(pairs []Pair) (n int, reasons []string) {
 	count := map[string]int{}
 	for _, p := range pairs {
@@ -134,7 +139,8 @@ func Discarded(pairs []Pair) (n int, reasons []string) {
 			count[why]++
 		}
 	}
-	reasons = slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Or(count[b]-count[a], strings.Compare(a, b)) })
+	reasons = slices.SortedFunc(maps.Keys(count),
+		func(a, b string) int { return cmp.Or(count[b]-count[a], strings.Compare(a, b)) })
 	for i, r := range reasons {
 		reasons[i] = fmt.Sprintf("%d × %s", count[r], r)
 	}

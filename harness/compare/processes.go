@@ -110,7 +110,8 @@ func usage(pid int, ended bool) (cpu, memory float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	// The name may hold spaces and brackets; fields count from after its last one, which is field 2.
+	// The name may hold spaces and brackets; fields count from after its last one, which is field
+	// 2.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	last := 13 // utime and stime are fields 14 and 15
 	if ended {

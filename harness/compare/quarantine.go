@@ -15,18 +15,19 @@ import (
 // QuarantineKind is the value of Quarantine.Kind.
 const QuarantineKind = "Quarantine"
 
-// LongestQuarantine is how long an entry may hold, from its beginning to its end. Whoever needs more calibrates again.
+// LongestQuarantine is how long an entry may hold, from its beginning to its end. Whoever needs
+// more calibrates again.
 const LongestQuarantine = 30 * 24 * time.Hour
 
-// Quarantine lists metrics that are too noisy to show that B is no worse. Until their expiry they need not pass, but
-// they fail a comparison like any other: what is too noisy to show equality can still show a regression. A nil
-// Quarantine holds none.
+// Quarantine lists metrics that are too noisy to show that B is no worse. Until their expiry they
+// need not pass, but they fail a comparison like any other: what is too noisy to show equality can
+// still show a regression. A nil Quarantine holds none.
 type Quarantine struct {
 	APIVersion string        `json:"apiVersion"` // result.APIVersion
 	Kind       string        `json:"kind"`
 	Metrics    []Quarantined `json:"metrics"`
-	// At is when the judgement is made, from which expiries are counted, whenever the comparison was; the zero value
-	// is now.
+	// At is when the judgement is made, from which expiries are counted, whenever the comparison
+	// was; the zero value is now.
 	At time.Time `json:"-"`
 }
 
@@ -75,9 +76,10 @@ func (q *Quarantine) ended(d Design) []string {
 	return out
 }
 
-// ParseQuarantine reads a quarantine file, YAML or JSON; errors are of code exit.Invalid. An entry without a reason,
-// a beginning and an end, and one that begins in the future or holds longer than LongestQuarantine is refused: a
-// metric must not leave the gate for ever, nor without anybody knowing why.
+// ParseQuarantine reads a quarantine file, YAML or JSON; errors are of code exit.Invalid. An entry
+// without a reason, a beginning and an end, and one that begins in the future or holds longer than
+// LongestQuarantine is refused: a metric must not leave the gate for ever, nor without anybody
+// knowing why.
 func ParseQuarantine(name string, data []byte) (*Quarantine, error) {
 	const hint = "steamer calibrate --write-quarantine writes one"
 	q := new(Quarantine)

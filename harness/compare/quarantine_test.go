@@ -33,7 +33,8 @@ func named(t *testing.T, c *Comparison, name string) Metric {
 	return Metric{}
 }
 
-// TestQuarantineNeedNotPass: a metric that cannot tell does not hold a PASS up, but what it proves is proven.
+// TestQuarantineNeedNotPass: a metric that cannot tell does not hold a PASS up, but what it proves
+// is proven.
 func TestQuarantineNeedNotPass(t *testing.T) {
 	t.Parallel()
 	noisy := func() *Comparison {
@@ -75,7 +76,8 @@ func TestQuarantineNeedNotPass(t *testing.T) {
 	Judge(c, q)
 	require.Equal(t, result.Inconclusive, c.Verdict, "an expired entry holds no longer")
 	require.Equal(t,
-		[]string{"the quarantine of fetch_p95_ms ended on 2026-12-01, so that it has to pass again (its MDE was 31 %)"}, c.Notes)
+		[]string{"the quarantine of fetch_p95_ms ended on 2026-12-01, so that it has to pass again (its MDE was 31 %)"},
+		c.Notes)
 	require.Empty(t, named(t, c, "fetch_p95_ms").Quarantine)
 
 	c = noisy()

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Text prints a comparison for a terminal: the verdict with its reasons, then the numbers behind it.
+// Text prints a comparison for a terminal: the verdict with its reasons, then the numbers behind
+// it.
 func Text(w io.Writer, c *Comparison) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: B against A\n", c.Verdict)
@@ -40,7 +41,8 @@ func Markdown(w io.Writer, c *Comparison) error {
 	for _, r := range c.Reasons {
 		fmt.Fprintf(&b, "- %s\n", cell(r))
 	}
-	fmt.Fprintf(&b, "\n| arm | what |\n|---|---|\n| A | %s |\n| B | %s |\n\n%s\n\n", cell(c.A.Description), cell(c.B.Description), c.setting())
+	fmt.Fprintf(&b, "\n| arm | what |\n|---|---|\n| A | %s |\n| B | %s |\n\n%s\n\n", cell(c.A.Description),
+		cell(c.B.Description), c.setting())
 	head := heading()
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
 	for i := range c.Metrics {
@@ -66,7 +68,8 @@ func cell(s string) string { return strings.NewReplacer("|", "\\|", "\n", " ").R
 func (c *Comparison) setting() string {
 	d := c.Design
 	discarded, _ := Discarded(c.Pairs)
-	s := fmt.Sprintf("%s, %s at %g fetches/s, slices of %gs after %gs: %d pairs", d.Where, d.Mode, d.Rate, d.Slice, d.Warmup, len(c.Pairs))
+	s := fmt.Sprintf("%s, %s at %g fetches/s, slices of %gs after %gs: %d pairs", d.Where, d.Mode, d.Rate, d.Slice,
+		d.Warmup, len(c.Pairs))
 	if discarded > 0 {
 		s += fmt.Sprintf(", %d discarded", discarded)
 	}

@@ -15,7 +15,8 @@ type Turner interface {
 	DriveTurns(ctx context.Context, name, order string, d Design) ([]Measurement, error)
 }
 
-// minTurnGap is the least pause between slices driven by turns, in seconds: answers still on their way belong to the slice before.
+// minTurnGap is the least pause between slices driven by turns, in seconds: answers still on their
+// way belong to the slice before.
 const minTurnGap = 0.1
 
 // turns drives pairs until the next look in one go.

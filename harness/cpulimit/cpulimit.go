@@ -1,4 +1,5 @@
-// Package cpulimit limits processes to a share of the CPUs the way the kubelet limits a container: by a control group with a CFS quota.
+// Package cpulimit limits processes to a share of the CPUs the way the kubelet limits a container:
+// by a control group with a CFS quota.
 package cpulimit
 
 import (
@@ -27,8 +28,9 @@ type Group struct {
 
 var groups atomic.Int64 //nolint:gochecknoglobals // numbers the groups of this process
 
-// New makes a group below the root of the hierarchy, cgroup v1 or v2, with a limit of some cores, 0 for none. Remove it in the end. The error is of
-// code exit.Environment: it takes root, and a cpu controller that can be written.
+// New makes a group below the root of the hierarchy, cgroup v1 or v2, with a limit of some cores, 0
+// for none. Remove it in the end. The error is of code exit.Environment: it takes root, and a cpu
+// controller that can be written.
 func New(cores float64) (*Group, error) {
 	g := &Group{quota: "cpu.cfs_quota_us", write: func(cores float64) string { return quota(cores, "-1") }}
 	root := "/sys/fs/cgroup/cpu"
@@ -52,7 +54,8 @@ func New(cores float64) (*Group, error) {
 }
 
 func unwritable(err error) error {
-	return exit.Environmentf("CPU limit", "run as root where the cpu controller of /sys/fs/cgroup can be written", "%w", err)
+	return exit.Environmentf("CPU limit", "run as root where the cpu controller of /sys/fs/cgroup can be written", "%w",
+		err)
 }
 
 // quota is the CPU time of a period in microseconds, or the word for no limit.
@@ -66,7 +69,8 @@ func quota(cores float64, none string) string {
 // Set changes the limit from now on: 0.01 cores or more, or 0 for none.
 func (g *Group) Set(cores float64) error {
 	if !(cores == 0 || cores >= 0.01 && cores <= 1024) {
-		return exit.Invalidf(fmt.Sprintf("CPU limit %g", cores), "use 0.01 to 1024 cores, or 0 for none", "it is out of range")
+		return exit.Invalidf(fmt.Sprintf("CPU limit %g", cores), "use 0.01 to 1024 cores, or 0 for none",
+			"it is out of range")
 	}
 	if err := os.WriteFile(filepath.Join(g.dir, g.quota), []byte(g.write(cores)), 0o644); err != nil {
 		return unwritable(err)

@@ -13,7 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/delay"
 )
 
-// BenchmarkDelay measures round trips 7 ms apart, as fetches at 140/s are, and reports by how much the median one is later than without the delay.
+// BenchmarkDelay measures round trips 7 ms apart, as fetches at 140/s are, and reports by how much
+// the median one is later than without the delay.
 func BenchmarkDelay(b *testing.B) {
 	address, stop := echo(b)
 	b.Cleanup(stop)
@@ -40,7 +41,10 @@ func BenchmarkDelay(b *testing.B) {
 		slices.Sort(took)
 		return float64(took[len(took)/2].Microseconds())
 	}
-	for _, d := range []time.Duration{200 * time.Microsecond, 450 * time.Microsecond, 900 * time.Microsecond, 2 * time.Millisecond} {
+	for _, d := range []time.Duration{
+		200 * time.Microsecond, 450 * time.Microsecond, 900 * time.Microsecond,
+		2 * time.Millisecond,
+	} {
 		b.Run(fmt.Sprint(d), func(b *testing.B) {
 			n := max(b.N, 100)
 			b.ReportMetric(trips(b, d, n)-trips(b, 0, n), "added-µs")

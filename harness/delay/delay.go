@@ -64,11 +64,13 @@ func (h *hold) wait(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 	return true
 }
 
-// fine is the end of a wait that Go's timers are too coarse for: an idle program waits for them in whole milliseconds of epoll_wait.
+// fine is the end of a wait that Go's timers are too coarse for: an idle program waits for them in
+// whole milliseconds of epoll_wait.
 const fine = 3 * time.Millisecond
 
-// lateness is by how much what is put off by sleep comes later to another goroutine than it was told, measured once: the timer's slack of 50 µs, and
-// waking a thread, its processor and the receiver. It would be a large part of delays that are a few per cent of a fetch.
+// lateness is by how much what is put off by sleep comes later to another goroutine than it was
+// told, measured once: the timer's slack of 50 µs, and waking a thread, its processor and the
+// receiver. It would be a large part of delays that are a few per cent of a fetch.
 var lateness = sync.OnceValue(func() time.Duration { //nolint:gochecknoglobals // a property of the machine
 	const told, tries = 300 * time.Microsecond, 31
 	passed := make(chan time.Time)

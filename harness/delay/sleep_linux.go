@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sleep waits by the kernel's high-resolution timer, which takes a thread meanwhile; not at all where d is not above 0.
+// sleep waits by the kernel's high-resolution timer, which takes a thread meanwhile; not at all
+// where d is not above 0.
 func sleep(d time.Duration) {
 	if d <= 0 {
 		return

@@ -28,14 +28,16 @@ type Finding struct {
 	Hint   string // how to fix it; empty when nothing needs doing
 }
 
-// Disk space that images, build caches and a cluster take, in GiB: about 10 for Go's caches, 5 for images and engine.
+// Disk space that images, build caches and a cluster take, in GiB: about 10 for Go's caches, 5 for
+// images and engine.
 const diskGiB = 20
 
-// Examine looks at everything a run depends on. cache is where images and the private engine's data go. A
-// finding is not OK when it would keep a run from starting.
+// Examine looks at everything a run depends on. cache is where images and the private engine's data
+// go. A finding is not OK when it would keep a run from starting.
 func Examine(ctx context.Context, cache string) []Finding {
 	findings := []Finding{
-		examineEngine(ctx, engine.Options{DataDir: filepath.Join(cache, "engine")}), examineCgroup(), examineCapabilities(), examineFiles(), examineDisk(cache),
+		examineEngine(ctx, engine.Options{DataDir: filepath.Join(cache, "engine")}), examineCgroup(), examineCapabilities(),
+		examineFiles(), examineDisk(cache),
 		examinePort(), examineModules(ctx), examineRegistries(ctx),
 	}
 	for _, r := range Requirements() {
@@ -55,7 +57,8 @@ func examineRequirement(ctx context.Context, r Requirement) Finding {
 		if slices.Contains(r.For, ForBench) {
 			flag = "--bench"
 		}
-		f.OK, f.Detail, f.Hint = true, "missing, and no run needs it: "+r.Why, "steamer setup "+flag+", or install "+strings.Join(r.Packages, ", ")
+		f.OK, f.Detail, f.Hint = true, "missing, and no run needs it: "+r.Why, "steamer setup "+flag+", or install "+
+			strings.Join(r.Packages, ", ")
 	}
 	return f
 }
@@ -94,7 +97,8 @@ func examineCapabilities() Finding {
 	if len(missing) == 0 {
 		return Finding{Name: "capabilities", OK: true, Detail: "the bounding set is complete"}
 	}
-	return Finding{Name: "capabilities", OK: true, Detail: "the bounding set lacks " + strings.Join(missing, ", ") + ": a private engine asks for no more than there is"}
+	return Finding{Name: "capabilities", OK: true, Detail: "the bounding set lacks " + strings.Join(missing, ", ") +
+		": a private engine asks for no more than there is"}
 }
 
 func examineFiles() Finding {
@@ -148,8 +152,8 @@ func examinePort() Finding {
 // moduleTimeout bounds how long the module proxy may take to answer.
 const moduleTimeout = 20 * time.Second
 
-// examineModules asks the configured Go module proxy for one small module's version. It uses an empty module
-// cache, because a filled one would answer in the proxy's place.
+// examineModules asks the configured Go module proxy for one small module's version. It uses an
+// empty module cache, because a filled one would answer in the proxy's place.
 func examineModules(ctx context.Context) Finding {
 	f := Finding{Name: "Go modules"}
 	dir, err := os.MkdirTemp("", "steamer-doctor-")
@@ -162,7 +166,8 @@ func examineModules(ctx context.Context) Finding {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "github.com/google/uuid@v1.6.0")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOMODCACHE="+filepath.Join(dir, "modules"))
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOMODCACHE="+
+		filepath.Join(dir, "modules"))
 	cmd.WaitDelay = time.Second
 	if output, err := cmd.CombinedOutput(); err != nil {
 		f.Detail = strings.TrimSpace(fmt.Sprintf("%v: %s", err, output))

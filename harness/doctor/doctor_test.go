@@ -89,10 +89,24 @@ func TestExamineRequirement(t *testing.T) {
 		ok          bool
 		hint        string
 	}{
-		"there":             {Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForRun}, Present: there}, true, ""},
-		"missing for runs":  {Requirement{Name: "x", Packages: []string{"p", "q"}, For: []Purpose{ForRun}, Present: absent}, false, "steamer setup, or install p, q"},
-		"missing for tests": {Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForTest}, Present: absent}, true, "steamer setup --tests, or install p"},
-		"missing for bench": {Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForBench}, Present: absent}, true, "steamer setup --bench, or install p"},
+		"there": {
+			Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForRun}, Present: there},
+			true,
+			"",
+		},
+		"missing for runs": {
+			Requirement{Name: "x", Packages: []string{"p", "q"}, For: []Purpose{ForRun}, Present: absent},
+			false, "steamer setup, or install p, q",
+		},
+		"missing for tests": {
+			Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForTest}, Present: absent},
+			true,
+			"steamer setup --tests, or install p",
+		},
+		"missing for bench": {
+			Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForBench}, Present: absent},
+			true, "steamer setup --bench, or install p",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,7 +124,10 @@ func TestExamineDisk(t *testing.T) {
 	t.Chdir(dir)
 	existing := examineDisk(dir)
 	require.Contains(t, existing.Detail, "GiB free for "+dir)
-	for name, cache := range map[string]string{"missing": filepath.Join(dir, "not", "yet"), "missing relative": "cache", "relative": "."} {
+	for name, cache := range map[string]string{
+		"missing": filepath.Join(dir, "not", "yet"), "missing relative": "cache",
+		"relative": ".",
+	} {
 		f := examineDisk(cache)
 		require.Contains(t, f.Detail, "GiB free for "+cache, name)
 		require.Equal(t, existing.OK, f.OK, name)
@@ -125,7 +142,8 @@ func TestExaminePort(t *testing.T) {
 	t.Parallel()
 	port, err := cluster.FreePort()
 	require.NoError(t, err)
-	if listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil { // else another process was quicker
+	if listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d",
+		port)); err == nil { // else another process was quicker
 		defer listener.Close()
 	}
 	f := examinePort()
@@ -157,7 +175,10 @@ func TestExamineNamesEverything(t *testing.T) {
 			require.NotEmpty(t, f.Hint, "%s has to say how to fix it", f.Name)
 		}
 	}
-	require.Equal(t, []string{"engine", "cgroup", "capabilities", "open files", "disk", "port", "Go modules", "registries"}, all[:8])
+	require.Equal(t, []string{
+		"engine", "cgroup", "capabilities", "open files", "disk", "port", "Go modules",
+		"registries",
+	}, all[:8])
 	require.Equal(t, names(Requirements()), all[8:])
 	require.False(t, strings.HasPrefix(findings[0].Detail, "docker"), "the engine that DOCKER_HOST names does not answer")
 }

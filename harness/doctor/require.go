@@ -1,4 +1,5 @@
-// Package doctor knows what a machine needs for a run, finds out what it lacks, and installs what can be installed.
+// Package doctor knows what a machine needs for a run, finds out what it lacks, and installs what
+// can be installed.
 package doctor
 
 import (
@@ -18,7 +19,8 @@ import (
 // Purpose is what a machine is set up for.
 type Purpose string
 
-// The purposes: a run with images built here, the repository's own tests, and the comparison of load generators.
+// The purposes: a run with images built here, the repository's own tests, and the comparison of
+// load generators.
 const (
 	ForRun   Purpose = "run"
 	ForTest  Purpose = "test"
@@ -50,10 +52,31 @@ func Requirements() []Requirement {
 			},
 			false,
 		},
-		{"mmdebstrap", "makes the root file systems of the node, OpenBao and PostgreSQL images", []string{"mmdebstrap"}, []Purpose{ForRun}, present("mmdebstrap"), false},
-		{"dpkg-deb and apt-get", "mmdebstrap fetches Debian packages by them", []string{"dpkg", "apt"}, []Purpose{ForRun}, present("dpkg-deb", "apt-get"), false},
-		{"PostgreSQL server", "integration tests run a real one", []string{"postgresql"}, []Purpose{ForTest}, func(context.Context) bool { return postgresql() }, false},
-		{"wrk", "the ceiling that load generators are compared with", []string{"wrk"}, []Purpose{ForBench}, present("wrk"), true},
+		{
+			"mmdebstrap", "makes the root file systems of the node, OpenBao and PostgreSQL images",
+			[]string{"mmdebstrap"},
+			[]Purpose{ForRun},
+			present("mmdebstrap"), false,
+		},
+		{
+			"dpkg-deb and apt-get", "mmdebstrap fetches Debian packages by them",
+			[]string{"dpkg", "apt"},
+			[]Purpose{ForRun},
+			present("dpkg-deb", "apt-get"), false,
+		},
+		{
+			"PostgreSQL server", "integration tests run a real one",
+			[]string{"postgresql"},
+			[]Purpose{ForTest},
+			func(context.Context) bool { return postgresql() }, false,
+		},
+		{
+			"wrk", "the ceiling that load generators are compared with",
+			[]string{"wrk"},
+			[]Purpose{ForBench},
+			present("wrk"),
+			true,
+		},
 	}
 }
 
@@ -61,7 +84,8 @@ func present(names ...string) func(context.Context) bool {
 	return func(context.Context) bool { return programs(names...) }
 }
 
-// programs reports whether all programs are on the PATH or where Debian puts those of the administrator.
+// programs reports whether all programs are on the PATH or where Debian puts those of the
+// administrator.
 func programs(names ...string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool {
 		if _, err := exec.LookPath(name); err == nil {
@@ -95,15 +119,17 @@ func Missing(ctx context.Context, purpose Purpose) []Requirement {
 	return missing
 }
 
-// Setup installs what is missing for the purposes, saying each thing before it does it. Where it cannot install (no apt-get, or
-// not root), it returns an exit.Environment error that says what to install.
+// Setup installs what is missing for the purposes, saying each thing before it does it. Where it
+// cannot install (no apt-get, or not root), it returns an exit.Environment error that says what to
+// install.
 func Setup(ctx context.Context, out io.Writer, purposes ...Purpose) error {
 	var packages []string
 	canInstall := os.Geteuid() == 0 && programs("apt-get")
 	for _, purpose := range purposes {
 		for _, r := range Missing(ctx, purpose) {
 			if r.Optional && !canInstall {
-				fmt.Fprintf(out, "left out: %s (%s): only root on Debian or Ubuntu can have it installed by Steamer\n", r.Name, r.Why)
+				fmt.Fprintf(out, "left out: %s (%s): only root on Debian or Ubuntu can have it installed by Steamer\n", r.Name,
+					r.Why)
 				continue
 			}
 			fmt.Fprintf(out, "missing: %s (%s): Debian packages %s\n", r.Name, r.Why, strings.Join(r.Packages, ", "))
@@ -118,7 +144,8 @@ func Setup(ctx context.Context, out io.Writer, purposes ...Purpose) error {
 	packages = slices.Compact(packages)
 	command := append([]string{"apt-get", "install", "--yes", "--no-install-recommends"}, packages...)
 	if !canInstall {
-		return exit.Environmentf("set-up", "on Debian or Ubuntu, as root: "+strings.Join(command, " ")+"; elsewhere install the same programs",
+		return exit.Environmentf("set-up", "on Debian or Ubuntu, as root: "+strings.Join(command, " ")+
+			"; elsewhere install the same programs",
 			"only root on Debian or Ubuntu can have them installed by Steamer")
 	}
 	for _, args := range [][]string{{"apt-get", "update"}, command} {

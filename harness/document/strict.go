@@ -66,7 +66,8 @@ func oneDocument(data []byte) error {
 // Duration is a time.Duration written as Go writes it, such as "1m30s".
 type Duration time.Duration
 
-// UnmarshalJSON parses a Go duration string. A bare number is refused, since its unit would be a guess.
+// UnmarshalJSON parses a Go duration string. A bare number is refused, since its unit would be a
+// guess.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {

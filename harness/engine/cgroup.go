@@ -12,13 +12,14 @@ import (
 // nestRounds bounds how often processes are moved: each may have made another one meanwhile.
 const nestRounds = 10
 
-// nestCgroups makes room for a daemon's containers in a cgroup v2 hierarchy whose root is a container's: inside a
-// privileged CI job the job's processes sit in that root, and a cgroup with processes in it cannot hand controllers
-// down ("no internal processes", cgroups(7)), so that the first container would fail. The processes move to a leaf
-// named init, then all controllers are enabled, as the entrypoint of Docker's dind image does.
+// nestCgroups makes room for a daemon's containers in a cgroup v2 hierarchy whose root is a
+// container's: inside a privileged CI job the job's processes sit in that root, and a cgroup with
+// processes in it cannot hand controllers down ("no internal processes", cgroups(7)), so that the
+// first container would fail. The processes move to a leaf named init, then all controllers are
+// enabled, as the entrypoint of Docker's dind image does.
 //
-// On cgroup v1, and at the root of the machine's own hierarchy, where the kernel has no file cgroup.type and allows
-// both, it does nothing. write has the signature of os.WriteFile.
+// On cgroup v1, and at the root of the machine's own hierarchy, where the kernel has no file
+// cgroup.type and allows both, it does nothing. write has the signature of os.WriteFile.
 func nestCgroups(root string, write func(name string, data []byte, mode os.FileMode) error) error {
 	controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,12 +53,13 @@ func nestCgroups(root string, write func(name string, data []byte, mode os.FileM
 			break
 		}
 		for _, pid := range pids { // the kernel takes one for each write
-			// One that has ended meanwhile is refused, and one that cannot be moved makes the last step fail, with
-			// the kernel's reason.
+			// One that has ended meanwhile is refused, and one that cannot be moved makes the last
+			// step fail, with the kernel's reason.
 			_ = write(filepath.Join(leaf, "cgroup.procs"), []byte(pid), 0o644)
 		}
 	}
-	if err := write(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+strings.Join(missing, " +")), 0o644); err != nil {
+	if err := write(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+strings.Join(missing, " +")),
+		0o644); err != nil {
 		return fmt.Errorf("cgroup v2: controllers %s cannot be handed down: %w", strings.Join(missing, ", "), err)
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hierarchy is a directory with the files that a kernel shows for the root of a cgroup v2 hierarchy. Its write does
-// with them what cgroups(7) says.
+// hierarchy is a directory with the files that a kernel shows for the root of a cgroup v2
+// hierarchy. Its write does with them what cgroups(7) says.
 type hierarchy struct {
 	t    *testing.T
 	root string
@@ -79,23 +79,38 @@ func TestNestCgroups(t *testing.T) {
 		enabled []string
 	}{
 		"a job container": {
-			files: map[string]string{"cgroup.controllers": controllers, "cgroup.type": "domain\n", "cgroup.procs": "1\n7\n", "cgroup.subtree_control": ""},
+			files: map[string]string{
+				"cgroup.controllers": controllers, "cgroup.type": "domain\n", "cgroup.procs": "1\n7\n",
+				"cgroup.subtree_control": "",
+			},
 			moved: []string{"1", "7"}, enabled: strings.Fields(controllers),
 		},
 		"a process is born meanwhile, and one ends": {
-			files: map[string]string{"cgroup.controllers": controllers, "cgroup.type": "domain\n", "cgroup.procs": "1\n13\n", "cgroup.subtree_control": ""},
-			born:  []string{"21"}, moved: []string{"1", "21"}, enabled: strings.Fields(controllers),
+			files: map[string]string{
+				"cgroup.controllers": controllers, "cgroup.type": "domain\n", "cgroup.procs": "1\n13\n",
+				"cgroup.subtree_control": "",
+			},
+			born: []string{"21"}, moved: []string{"1", "21"}, enabled: strings.Fields(controllers),
 		},
 		"some are enabled already": {
-			files: map[string]string{"cgroup.controllers": "cpu memory pids", "cgroup.type": "domain\n", "cgroup.procs": "", "cgroup.subtree_control": "memory\n"},
+			files: map[string]string{
+				"cgroup.controllers": "cpu memory pids", "cgroup.type": "domain\n", "cgroup.procs": "",
+				"cgroup.subtree_control": "memory\n",
+			},
 			moved: nil, enabled: []string{"memory", "cpu", "pids"},
 		},
 		"all are enabled already": {
-			files: map[string]string{"cgroup.controllers": "cpu memory", "cgroup.type": "domain\n", "cgroup.procs": "", "cgroup.subtree_control": "memory cpu\n"},
+			files: map[string]string{
+				"cgroup.controllers": "cpu memory", "cgroup.type": "domain\n", "cgroup.procs": "",
+				"cgroup.subtree_control": "memory cpu\n",
+			},
 			moved: nil, enabled: []string{"memory", "cpu"},
 		},
 		"the machine's own root, which systemd cares for": {
-			files: map[string]string{"cgroup.controllers": controllers, "cgroup.procs": "2\n3\n", "cgroup.subtree_control": "cpu\n"},
+			files: map[string]string{
+				"cgroup.controllers": controllers, "cgroup.procs": "2\n3\n",
+				"cgroup.subtree_control": "cpu\n",
+			},
 			moved: nil, enabled: []string{"cpu"},
 		},
 		"cgroup v1": {files: nil, moved: nil, enabled: nil},
@@ -111,11 +126,14 @@ func TestNestCgroups(t *testing.T) {
 	}
 }
 
-// TestNestCgroupsSaysWhatStaysBehind: a process that cannot be moved is the kernel's reason, and no silent half of
-// the work.
+// TestNestCgroupsSaysWhatStaysBehind: a process that cannot be moved is the kernel's reason, and no
+// silent half of the work.
 func TestNestCgroupsSaysWhatStaysBehind(t *testing.T) {
 	t.Parallel()
-	h := newHierarchy(t, map[string]string{"cgroup.controllers": "cpu", "cgroup.type": "domain\n", "cgroup.procs": "1\n", "cgroup.subtree_control": ""})
+	h := newHierarchy(t, map[string]string{
+		"cgroup.controllers": "cpu", "cgroup.type": "domain\n", "cgroup.procs": "1\n",
+		"cgroup.subtree_control": "",
+	})
 	stuck := func(path string, data []byte, mode os.FileMode) error {
 		if strings.HasSuffix(path, "init/cgroup.procs") {
 			return syscall.EPERM

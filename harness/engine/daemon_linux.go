@@ -24,7 +24,8 @@ import (
 func able() error {
 	const hint = "start Docker or Podman, or run as root with the packages docker.io and runc installed (steamer doctor lists what is missing)"
 	if os.Geteuid() != 0 {
-		return exit.Environmentf("container engine", hint, "neither Docker nor Podman answers, and only root can start a private daemon")
+		return exit.Environmentf("container engine", hint,
+			"neither Docker nor Podman answers, and only root can start a private daemon")
 	}
 	if _, err := lookPath("dockerd"); err != nil {
 		return exit.Environmentf("container engine", hint, "neither Docker nor Podman answers, and dockerd is not installed")
@@ -37,7 +38,8 @@ func (h home) engine() *Engine {
 	return &Engine{Binary: "docker", Host: h.socket(), Private: true}
 }
 
-// Engine returns the private engine, which it starts unless it runs. The error ends with the daemon's own last words.
+// Engine returns the private engine, which it starts unless it runs. The error ends with the
+// daemon's own last words.
 func (n *Namespace) Engine(ctx context.Context, log func(string)) (*Engine, error) {
 	if log == nil {
 		log = func(string) {}
@@ -58,7 +60,8 @@ func (n *Namespace) Engine(ctx context.Context, log func(string)) (*Engine, erro
 	if err := able(); err != nil {
 		return nil, err
 	}
-	log("starting a private Docker daemon (network namespace, socket and state in " + n.home.dir + ", data in " + n.home.data + ")")
+	log("starting a private Docker daemon (network namespace, socket and state in " + n.home.dir + ", data in " +
+		n.home.data + ")")
 	ended, err := n.home.start()
 	if err == nil {
 		err = e.await(ctx, n.home, ended)
@@ -79,14 +82,15 @@ var errEnded = errors.New("dockerd ended at once")
 func (e *Engine) await(ctx context.Context, h home, ended func() bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	_, err := wait.Until(ctx, wait.For{What: "the daemon answers", Interval: pollInterval, Deadline: StartTimeout}, func(probing context.Context) error {
-		gone := ended()
-		err := e.probe(probing)
-		if err != nil && gone {
-			cancel(errEnded)
-		}
-		return err
-	})
+	_, err := wait.Until(ctx, wait.For{What: "the daemon answers", Interval: pollInterval, Deadline: StartTimeout},
+		func(probing context.Context) error {
+			gone := ended()
+			err := e.probe(probing)
+			if err != nil && gone {
+				cancel(errEnded)
+			}
+			return err
+		})
 	switch cause := context.Cause(ctx); {
 	case err == nil:
 		return nil
@@ -95,13 +99,15 @@ func (e *Engine) await(ctx context.Context, h home, ended func() bool) error {
 	case cause != nil:
 		return cause
 	}
-	return exit.Environmentf("private engine", "steamer doctor", "%w; the end of its log:\n%s", err, tail(h.path("dockerd.log"), logLines))
+	return exit.Environmentf("private engine", "steamer doctor", "%w; the end of its log:\n%s", err,
+		tail(h.path("dockerd.log"), logLines))
 }
 
 // logLines is how much of the daemon's log an error shows.
 const logLines = 8
 
-// start starts the daemon in this process's network namespace. ended reports whether it has ended since.
+// start starts the daemon in this process's network namespace. ended reports whether it has ended
+// since.
 func (h home) start() (ended func() bool, err error) {
 	dockerd, err := lookPath("dockerd")
 	if err != nil {
@@ -111,7 +117,8 @@ func (h home) start() (ended func() bool, err error) {
 		return nil, exit.Environmentf("private engine", "make "+h.data+" writable for this process", "%w", err)
 	}
 	if err := nestCgroups("/sys/fs/cgroup", os.WriteFile); err != nil {
-		return nil, exit.Environmentf("private engine", "run the job with a cgroup namespace of its own, and privileged", "%w", err)
+		return nil, exit.Environmentf("private engine", "run the job with a cgroup namespace of its own, and privileged",
+			"%w", err)
 	}
 	config, err := daemonConfig()
 	if err != nil {
@@ -126,7 +133,8 @@ func (h home) start() (ended func() bool, err error) {
 		return nil, err
 	}
 	defer log.Close()
-	// Not CommandContext: the daemon outlives an interrupt, because clean-up needs it, and is stopped by stopDaemon.
+	// Not CommandContext: the daemon outlives an interrupt, because clean-up needs it, and is
+	// stopped by stopDaemon.
 	cmd := exec.Command(dockerd, "--config-file", configFile, "--data-root", h.data, "--exec-root", h.path("exec"),
 		"--pidfile", h.pidFile(), "--host", h.socket(), "--log-level", "warn", "--bridge", "none")
 	cmd.Stdout, cmd.Stderr = log, log
@@ -150,7 +158,8 @@ func (h home) start() (ended func() bool, err error) {
 // dockerdNoFile is the limit of open files that Docker's packaged service sets for containers.
 const dockerdNoFile = 1048576
 
-// daemonConfig registers Steamer's OCI runtime where the host cannot give a container what runc would ask for.
+// daemonConfig registers Steamer's OCI runtime where the host cannot give a container what runc
+// would ask for.
 func daemonConfig() ([]byte, error) {
 	config := map[string]any{}
 	var nofile unix.Rlimit
@@ -162,15 +171,18 @@ func daemonConfig() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		config["runtimes"] = map[string]any{"steamer": map[string]any{"path": self, "runtimeArgs": []string{ociruntime.Command}}}
+		config["runtimes"] = map[string]any{"steamer": map[string]any{
+			"path":        self,
+			"runtimeArgs": []string{ociruntime.Command},
+		}}
 		config["default-runtime"] = "steamer"
 	}
 	return json.Marshal(config)
 }
 
-// daemon returns the process ID of the daemon that runs, 0 if none does: the number in a file that a killed daemon
-// left may be another's by now. A daemon that has just been started has not written its file yet, and is found by
-// its arguments.
+// daemon returns the process ID of the daemon that runs, 0 if none does: the number in a file that
+// a killed daemon left may be another's by now. A daemon that has just been started has not written
+// its file yet, and is found by its arguments.
 func (h home) daemon() (int, error) {
 	data, err := os.ReadFile(h.pidFile())
 	if err == nil {
@@ -223,7 +235,8 @@ func terminate(ctx context.Context, pid int) error {
 		}
 		select {
 		case <-ctx.Done():
-			return exit.Environmentf("private engine", "end process "+strconv.Itoa(pid)+" by hand", "dockerd did not stop within %s: %w", StopTimeout, ctx.Err())
+			return exit.Environmentf("private engine", "end process "+strconv.Itoa(pid)+" by hand",
+				"dockerd did not stop within %s: %w", StopTimeout, ctx.Err())
 		case <-ticker.C:
 		}
 	}

@@ -77,7 +77,8 @@ func TestOwnsOnlyTheDaemon(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, p.owns(os.Getpid()), "a recycled process id is left alone")
 	daemon := child(t, "sh", "-c", "sleep 300; :", "dockerd", "--pidfile", p.pidFile())
-	// The kernel answers Start before it has written the new program's arguments: until then they read as empty.
+	// The kernel answers Start before it has written the new program's arguments: until then they
+	// read as empty.
 	require.Eventually(t, func() bool { return p.owns(daemon.Process.Pid) }, 10*time.Second, time.Millisecond)
 	require.False(t, p.owns(0))
 }

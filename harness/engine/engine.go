@@ -27,7 +27,8 @@ type Engine struct {
 	Cgroup  string // cgroup version the server reports, "v1" or "v2"
 }
 
-// Options says where a private daemon keeps its data, and which network namespace this process is in.
+// Options says where a private daemon keeps its data, and which network namespace this process is
+// in.
 type Options struct {
 	DataDir   string               // images and containers of a private daemon; survives the daemon
 	Log       func(message string) // progress, one line each; nil drops it
@@ -40,7 +41,8 @@ func (o Options) log(message string) {
 	}
 }
 
-// runRoot holds the directories of private engines. It is gone after a reboot, as the daemons and their namespaces are.
+// runRoot holds the directories of private engines. It is gone after a reboot, as the daemons and
+// their namespaces are.
 const runRoot = "/run/steamer"
 
 // AnswerTimeout bounds how long an engine may take to answer a version query.
@@ -53,11 +55,13 @@ const (
 	pollInterval = 100 * time.Millisecond
 )
 
-// clientDelay bounds the wait for a killed client's output, which a process that it started may still hold.
+// clientDelay bounds the wait for a killed client's output, which a process that it started may
+// still hold.
 const clientDelay = 5 * time.Second
 
-// Detect returns the engine to use: inside a private engine's network namespace that engine, which it starts unless
-// it runs; else what Running finds. It starts nothing outside: see Wanted and Enter.
+// Detect returns the engine to use: inside a private engine's network namespace that engine, which
+// it starts unless it runs; else what Running finds. It starts nothing outside: see Wanted and
+// Enter.
 func Detect(ctx context.Context, opts Options) (*Engine, error) {
 	if opts.Namespace != nil {
 		return opts.Namespace.Engine(ctx, opts.log)
@@ -89,11 +93,12 @@ func unanswered(ctx context.Context, opts Options, err error) error {
 }
 
 // errPrivate says that clusters can only be on a private engine, which is somewhere else.
-var errPrivate = exit.Environmentf("container engine", "leave the starting of a private one to the command that makes a cluster", "neither Docker nor Podman answers")
+var errPrivate = exit.Environmentf("container engine",
+	"leave the starting of a private one to the command that makes a cluster", "neither Docker nor Podman answers")
 
-// Wanted reports whether clusters of this process have to be on a private engine, because no other one answers. It
-// changes nothing. The error says what keeps this process from having either: of code exit.Invalid where an engine
-// was chosen that cannot work, else exit.Environment.
+// Wanted reports whether clusters of this process have to be on a private engine, because no other
+// one answers. It changes nothing. The error says what keeps this process from having either: of
+// code exit.Invalid where an engine was chosen that cannot work, else exit.Environment.
 func Wanted(ctx context.Context, opts Options) (bool, error) {
 	if opts.Namespace != nil {
 		return false, nil // it is there already
@@ -108,10 +113,10 @@ func Wanted(ctx context.Context, opts Options) (bool, error) {
 	return false, err
 }
 
-// Running returns an engine that answers already, without starting anything: inside a private engine's network
-// namespace that engine, else what DOCKER_HOST names, else Docker, else Podman. A DOCKER_HOST that does not answer
-// is an error: whoever sets it means that engine and no other. An engine that answers and cannot work is an error
-// of code exit.Invalid.
+// Running returns an engine that answers already, without starting anything: inside a private
+// engine's network namespace that engine, else what DOCKER_HOST names, else Docker, else Podman. A
+// DOCKER_HOST that does not answer is an error: whoever sets it means that engine and no other. An
+// engine that answers and cannot work is an error of code exit.Invalid.
 func Running(ctx context.Context, opts Options) (*Engine, error) {
 	var failures []error
 	for _, e := range candidates(opts) {
@@ -137,7 +142,8 @@ func (e *Engine) orNil(err error) *Engine {
 	return e
 }
 
-// candidates lists the engines to ask, best first. From inside a namespace no other engine's ports can be reached.
+// candidates lists the engines to ask, best first. From inside a namespace no other engine's ports
+// can be reached.
 func candidates(opts Options) []*Engine {
 	if opts.Namespace != nil {
 		return []*Engine{opts.Namespace.engine()}
@@ -154,7 +160,8 @@ func candidates(opts Options) []*Engine {
 // local refuses an engine by its address alone, before it is asked anything.
 func (e *Engine) local(ctx context.Context) error {
 	if strings.HasPrefix(e.Host, "unix://"+runRoot+"/") && !e.Private {
-		return exit.Invalidf("DOCKER_HOST="+e.Host, "unset DOCKER_HOST, or name that engine's cache with --cache (or STEAMER_CACHE)",
+		return exit.Invalidf("DOCKER_HOST="+e.Host,
+			"unset DOCKER_HOST, or name that engine's cache with --cache (or STEAMER_CACHE)",
 			"it is the private engine of another cache")
 	}
 	if e.Host != "" {
@@ -280,8 +287,8 @@ func (e *Engine) RunInput(ctx context.Context, stdin io.Reader, args ...string) 
 	return stdout.String(), nil
 }
 
-// Converse runs the client while stdin is being written, and returns when it ends, even if nobody closes stdin
-// then. What it prints goes to stdout as it comes.
+// Converse runs the client while stdin is being written, and returns when it ends, even if nobody
+// closes stdin then. What it prints goes to stdout as it comes.
 func (e *Engine) Converse(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
 	var stderr bytes.Buffer
 	cmd := e.Command(ctx, args...)

@@ -20,9 +20,13 @@ func TestStringAndEnviron(t *testing.T) {
 		environ []string
 	}{
 		"default": {Engine{Binary: "docker", Version: "28.0.1"}, "docker 28.0.1", nil},
-		"private": {Engine{Binary: "docker", Version: "20.10.24", Host: "unix:///x", Private: true}, "docker 20.10.24 (private)", []string{"DOCKER_HOST=unix:///x"}},
-		"podman":  {Engine{Binary: "podman", Version: "4.3.1"}, "podman 4.3.1", nil},
-		"silent":  {Engine{Binary: "docker"}, "docker", nil},
+		"private": {
+			Engine{Binary: "docker", Version: "20.10.24", Host: "unix:///x", Private: true},
+			"docker 20.10.24 (private)",
+			[]string{"DOCKER_HOST=unix:///x"},
+		},
+		"podman": {Engine{Binary: "podman", Version: "4.3.1"}, "podman 4.3.1", nil},
+		"silent": {Engine{Binary: "docker"}, "docker", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -34,8 +38,8 @@ func TestStringAndEnviron(t *testing.T) {
 	}
 }
 
-// client makes the named engine clients the only programs on the PATH: the machine's own where it has one, else a
-// process that fails as docker does when its server is away. No server is imitated.
+// client makes the named engine clients the only programs on the PATH: the machine's own where it
+// has one, else a process that fails as docker does when its server is away. No server is imitated.
 func client(t *testing.T, names ...string) {
 	t.Helper()
 	dir := t.TempDir()

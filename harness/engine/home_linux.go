@@ -16,26 +16,29 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// home is where the private engine of one cache lives: two caches have two engines, and each cache of a machine has
-// one.
+// home is where the private engine of one cache lives: two caches have two engines, and each cache
+// of a machine has one.
 type home struct {
 	dir  string // socket, process id, state, and the network namespace, pinned
 	data string // images and containers, in the cache
 }
 
-// mark is the file in a home that says whose it is. A directory without it, or with another cache's, is not ours.
+// mark is the file in a home that says whose it is. A directory without it, or with another
+// cache's, is not ours.
 type mark struct {
 	Data      string `json:"data"`      // see home
 	Namespace uint64 `json:"namespace"` // inode of the network namespace that is pinned; 0 before there is one
 }
 
-// homeOf names the engine's directory after its data, by a path that does not depend on how it was written.
+// homeOf names the engine's directory after its data, by a path that does not depend on how it was
+// written.
 func homeOf(data string) (home, error) {
 	abs, err := filepath.Abs(data)
 	if err != nil {
 		return home{}, err
 	}
-	for parent, rest := abs, ""; parent != "/"; parent, rest = filepath.Dir(parent), filepath.Join(filepath.Base(parent), rest) {
+	for parent, rest := abs, ""; parent != "/"; parent, rest = filepath.Dir(parent), filepath.Join(filepath.Base(parent),
+		rest) {
 		if real, err := filepath.EvalSymlinks(parent); err == nil { // the cache is made on demand
 			abs = filepath.Join(real, rest)
 			break
@@ -61,20 +64,21 @@ func (h home) pidFile() string         { return h.path("dockerd.pid") }
 func (h home) markFile() string        { return h.path("steamer.json") }
 func (h home) keepFile() string        { return h.path("keep") }
 
-// The locks lie beside the directory, which goes while they are held: changing is held while the engine is started
-// or stopped, by one process; using by all processes that are in the namespace, and alone by one that stops the
-// engine.
+// The locks lie beside the directory, which goes while they are held: changing is held while the
+// engine is started or stopped, by one process; using by all processes that are in the namespace,
+// and alone by one that stops the engine.
 func (h home) changing() string { return h.dir + ".lock" }
 func (h home) using() string    { return h.dir + ".use" }
 
 // foreign refuses what lies where the engine would, and is not Steamer's.
 func (h home) foreign(format string, args ...any) error {
-	return exit.Environmentf("private engine "+h.dir, "find out whose it is and remove it, or use another cache (--cache or STEAMER_CACHE)", "%w; nothing was touched",
+	return exit.Environmentf("private engine "+h.dir,
+		"find out whose it is and remove it, or use another cache (--cache or STEAMER_CACHE)", "%w; nothing was touched",
 		fmt.Errorf(format, args...))
 }
 
-// read returns the mark; it is nil where there is no engine. What is there without being ours is an error of code
-// exit.Environment.
+// read returns the mark; it is nil where there is no engine. What is there without being ours is an
+// error of code exit.Environment.
 func (h home) read() (*mark, error) {
 	var stat unix.Stat_t
 	err := unix.Lstat(h.dir, &stat)
@@ -128,8 +132,8 @@ func (h home) write(m mark) error {
 	return os.Rename(partial, h.markFile())
 }
 
-// remove removes what the engine had on the host outside its data: mounts first, among them those of containers
-// that a killed daemon left, and the namespace's pin.
+// remove removes what the engine had on the host outside its data: mounts first, among them those
+// of containers that a killed daemon left, and the namespace's pin.
 func (h home) remove() error {
 	failures := []error{unmountBelow(h.dir), unmountBelow(h.data)}
 	if errors.Join(failures...) == nil { // else RemoveAll would reach through a mount
@@ -147,15 +151,16 @@ func unmountBelow(dir string) error {
 	var failures []error
 	points := mountsBelow(string(data), dir)
 	for i := len(points) - 1; i >= 0; i-- {
-		if err := unix.Unmount(points[i], unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) { // not mounted any more
+		if err := unix.Unmount(points[i], unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil &&
+			!errors.Is(err, unix.EINVAL) { // not mounted any more
 			failures = append(failures, fmt.Errorf("unmount %s: %w", points[i], err))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// mountsBelow lists the mount points of a mountinfo (proc_pid_mountinfo(5)) that are a directory or below it, in
-// the order of mounting.
+// mountsBelow lists the mount points of a mountinfo (proc_pid_mountinfo(5)) that are a directory or
+// below it, in the order of mounting.
 func mountsBelow(mountinfo, dir string) []string {
 	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	var points []string

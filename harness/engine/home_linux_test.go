@@ -30,11 +30,12 @@ func TestHomeOfOneCache(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, one, same)
 	require.NotEqual(t, one.dir, other.dir)
-	require.Less(t, len(one.path("exec/containerd/containerd-debug.sock")), 108, "the kernel's limit for the path of a socket")
+	require.Less(t, len(one.path("exec/containerd/containerd-debug.sock")), 108,
+		"the kernel's limit for the path of a socket")
 }
 
-// TestLockOfALiveProcess: a lock that a live process holds is waited for, and then said to be its; when the process
-// dies it is free, and the file is removed while others wait for it.
+// TestLockOfALiveProcess: a lock that a live process holds is waited for, and then said to be its;
+// when the process dies it is free, and the file is removed while others wait for it.
 func TestLockOfALiveProcess(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
@@ -94,7 +95,8 @@ func TestMountsBelow(t *testing.T) {
 	t.Parallel()
 	mountinfo := "22 1 0:20 / /run rw shared:5 - tmpfs tmpfs rw\n23 22 0:4 net:[4026532] /run/steamer/engine-1/net rw - nsfs nsfs rw\n" +
 		"24 22 0:50 / /run/steamer/engine-1/a\\040b rw - overlay overlay rw\n25 22 0:4 net:[1] /run/steamer/engine-12/net rw - nsfs nsfs rw\nshort\n"
-	require.Equal(t, []string{"/run/steamer/engine-1/net", "/run/steamer/engine-1/a b"}, mountsBelow(mountinfo, "/run/steamer/engine-1"))
+	require.Equal(t, []string{"/run/steamer/engine-1/net", "/run/steamer/engine-1/a b"},
+		mountsBelow(mountinfo, "/run/steamer/engine-1"))
 }
 
 func TestWayOut(t *testing.T) {
@@ -104,11 +106,14 @@ func TestWayOut(t *testing.T) {
 	const none6 = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n"
 	require.Empty(t, wayOut("", ""))
 	require.Empty(t, wayOut(head+bridge, none6))
-	require.Equal(t, "default by eth0", wayOut(head+bridge+"eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n", none6))
-	require.Equal(t, "default (IPv6) by eth0", wayOut(head+bridge, none6+strings.Replace(none6, "      lo", "    eth0", 1)))
+	require.Equal(t, "default by eth0", wayOut(head+bridge+"eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",
+		none6))
+	require.Equal(t, "default (IPv6) by eth0", wayOut(head+bridge, none6+strings.Replace(none6, "      lo", "    eth0",
+		1)))
 }
 
-// TestListener: who listens on a socket is seen by its number, and not from outside its PID namespace.
+// TestListener: who listens on a socket is seen by its number, and not from outside its PID
+// namespace.
 func TestListener(t *testing.T) {
 	root(t)
 	socket := filepath.Join(t.TempDir(), "socket")
@@ -117,8 +122,8 @@ func TestListener(t *testing.T) {
 	require.Equal(t, beside.Process.Pid, listener(t.Context(), socket))
 	require.Equal(t, -1, listener(t.Context(), socket+".gone"))
 
-	// The other way round: a process that is alone in a PID namespace of its own, as a job's container is, does not
-	// see who listens.
+	// The other way round: a process that is alone in a PID namespace of its own, as a job's
+	// container is, does not see who listens.
 	self, err := os.Executable()
 	require.NoError(t, err)
 	alone := exec.CommandContext(t.Context(), self)

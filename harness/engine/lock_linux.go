@@ -16,18 +16,19 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// LockTimeout bounds the wait for a process that starts or stops the engine: longer than either may take.
+// LockTimeout bounds the wait for a process that starts or stops the engine: longer than either may
+// take.
 const LockTimeout = StartTimeout + StopTimeout + 30*time.Second
 
-// lock is a flock(2) on a file. The kernel releases it when the process dies, however that happens. Programs that
-// the process starts do not inherit it.
+// lock is a flock(2) on a file. The kernel releases it when the process dies, however that happens.
+// Programs that the process starts do not inherit it.
 type lock struct{ file *os.File }
 
 // errHeld says that another process has the lock.
 var errHeld = errors.New("another process holds the lock")
 
-// tryLock takes a lock, exclusive (unix.LOCK_EX) or shared (unix.LOCK_SH), or returns errHeld. The file is made on
-// demand; it may be removed by who holds it alone.
+// tryLock takes a lock, exclusive (unix.LOCK_EX) or shared (unix.LOCK_SH), or returns errHeld. The
+// file is made on demand; it may be removed by who holds it alone.
 func tryLock(path string, how int) (*lock, error) {
 	for {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -80,9 +81,11 @@ func (l *lock) at(path string) bool {
 
 func (l *lock) release() { _ = l.file.Close() }
 
-// awaitLock is tryLock that waits for at most limit. waiting is told once whom it waits for. The error is of code
-// exit.Environment.
-func awaitLock(ctx context.Context, path string, how int, limit time.Duration, waiting func(holders string)) (*lock, error) {
+// awaitLock is tryLock that waits for at most limit. waiting is told once whom it waits for. The
+// error is of code exit.Environment.
+func awaitLock(ctx context.Context, path string, how int, limit time.Duration, waiting func(holders string)) (*lock,
+	error,
+) {
 	deadline, ticker := time.NewTimer(limit), time.NewTicker(pollInterval)
 	defer deadline.Stop()
 	defer ticker.Stop()
@@ -99,13 +102,15 @@ func awaitLock(ctx context.Context, path string, how int, limit time.Duration, w
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-deadline.C:
-			return nil, exit.Environmentf("private engine", "wait for it or end it", "%s has held the lock %s for %s", holders(path), path, limit)
+			return nil, exit.Environmentf("private engine", "wait for it or end it", "%s has held the lock %s for %s",
+				holders(path), path, limit)
 		case <-ticker.C:
 		}
 	}
 }
 
-// holders names the processes that have a lock, without their arguments, which are nobody's business.
+// holders names the processes that have a lock, without their arguments, which are nobody's
+// business.
 func holders(path string) string {
 	unknown := "another process"
 	var stat unix.Stat_t

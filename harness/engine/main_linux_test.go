@@ -14,5 +14,6 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// programVariable makes the test's own program act as a part of a test that needs a process of its own.
+// programVariable makes the test's own program act as a part of a test that needs a process of its
+// own.
 const programVariable = "STEAMER_ENGINE_TEST"

@@ -19,10 +19,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// Namespace is the network namespace of a private engine, seen from a process inside it. While a process has one,
-// the engine is in use.
+// Namespace is the network namespace of a private engine, seen from a process inside it. While a
+// process has one, the engine is in use.
 type Namespace struct {
-	// Handover is what the process that entered left for this one; nil where it was entered by other means.
+	// Handover is what the process that entered left for this one; nil where it was entered by
+	// other means.
 	Handover []byte
 
 	home  home
@@ -30,11 +31,12 @@ type Namespace struct {
 	use   *lock // nil after Leave
 }
 
-// handoverVariable tells a process what it inherits from itself: the descriptors of the lock and of the handover.
+// handoverVariable tells a process what it inherits from itself: the descriptors of the lock and of
+// the handover.
 const handoverVariable = "STEAMER_HANDOVER"
 
-// Exists reports whether there is a private engine of these options, running or not. The error is of code
-// exit.Environment: what is there is not ours.
+// Exists reports whether there is a private engine of these options, running or not. The error is
+// of code exit.Environment: what is there is not ours.
 func Exists(opts Options) (bool, error) {
 	h, err := homeOf(opts.DataDir)
 	if err != nil {
@@ -44,8 +46,8 @@ func Exists(opts Options) (bool, error) {
 	return m != nil, err
 }
 
-// Arrived returns the network namespace that this process is in; nil where it is not that of the options' private
-// engine. It has to be called before anything else is started, once in a process.
+// Arrived returns the network namespace that this process is in; nil where it is not that of the
+// options' private engine. It has to be called before anything else is started, once in a process.
 func Arrived(opts Options) (*Namespace, error) {
 	use, handover, err := inherited()
 	if err != nil {
@@ -74,7 +76,8 @@ func Arrived(opts Options) (*Namespace, error) {
 	}
 	if use == nil || !use.at(h.using()) {
 		if use, err = tryLock(h.using(), unix.LOCK_SH); err != nil {
-			return nil, exit.Environmentf("private engine", "wait until it has stopped", "%s is stopping it: %w", holders(h.using()), err)
+			return nil, exit.Environmentf("private engine", "wait until it has stopped", "%s is stopping it: %w",
+				holders(h.using()), err)
 		}
 	}
 	return &Namespace{Handover: handover, home: h, inode: there, use: use}, nil
@@ -108,9 +111,9 @@ func inherited() (use *lock, handover []byte, err error) {
 	return &lock{os.NewFile(uintptr(lockFD), "lock")}, handover, nil
 }
 
-// Enter makes this process begin again with the same arguments, inside the private engine's network namespace,
-// which it makes where there is none. It keeps its process ID, terminal, standard streams and environment. It
-// returns on errors only.
+// Enter makes this process begin again with the same arguments, inside the private engine's network
+// namespace, which it makes where there is none. It keeps its process ID, terminal, standard
+// streams and environment. It returns on errors only.
 func Enter(ctx context.Context, opts Options, handover []byte) error {
 	h, err := homeOf(opts.DataDir)
 	if err != nil {
@@ -131,7 +134,8 @@ func Enter(ctx context.Context, opts Options, handover []byte) error {
 			return exit.Environmentf("private engine", "steamer cluster gc removes it", "%w", err)
 		}
 		// execve(2) ends all other threads and keeps this one, and its namespace with it.
-		return fmt.Errorf("begin again inside the private engine's network namespace: %w", syscall.Exec(program, os.Args, environ))
+		return fmt.Errorf("begin again inside the private engine's network namespace: %w", syscall.Exec(program, os.Args,
+			environ))
 	})
 }
 
@@ -186,8 +190,8 @@ func (h home) change(ctx context.Context, log func(string)) (*lock, error) {
 	})
 }
 
-// provide makes the directory and the namespace where they are missing; what is there and not ours is left alone.
-// It needs the lock of change.
+// provide makes the directory and the namespace where they are missing; what is there and not ours
+// is left alone. It needs the lock of change.
 func (h home) provide() error {
 	m, err := h.read()
 	if err != nil {
@@ -217,13 +221,14 @@ func (h home) provide() error {
 		err = h.write(mark{Data: h.data, Namespace: number})
 	}
 	if err != nil {
-		return exit.Environmentf("private engine", "run as root with CAP_SYS_ADMIN; in CI that is a privileged job", "%w", errors.Join(err, h.remove()))
+		return exit.Environmentf("private engine", "run as root with CAP_SYS_ADMIN; in CI that is a privileged job", "%w",
+			errors.Join(err, h.remove()))
 	}
 	return nil
 }
 
-// closed refuses a namespace that somebody gave a way out: a stray packet to a pod's address would reach machines
-// that are not ours.
+// closed refuses a namespace that somebody gave a way out: a stray packet to a pod's address would
+// reach machines that are not ours.
 func (h home) closed() error {
 	route, err := wayOutOf(h.pin())
 	if err != nil {
@@ -248,8 +253,9 @@ func (n *Namespace) Release() error {
 	return n.use.inheritable()
 }
 
-// Leave ends this process's use of the engine. The last one that leaves stops the engine, unless containers run on
-// it or Keep was called, and removes everything that it had on the host but its data.
+// Leave ends this process's use of the engine. The last one that leaves stops the engine, unless
+// containers run on it or Keep was called, and removes everything that it had on the host but its
+// data.
 func (n *Namespace) Leave(ctx context.Context) error {
 	if n == nil {
 		return nil
@@ -272,8 +278,8 @@ func (n *Namespace) Clear(ctx context.Context) error {
 
 var errInUse = errors.New("it is in use")
 
-// Stop is Clear that fails where others use the engine or containers run on it. The error is of code
-// exit.Environment.
+// Stop is Clear that fails where others use the engine or containers run on it. The error is of
+// code exit.Environment.
 func (n *Namespace) Stop(ctx context.Context) error {
 	if n == nil || n.use == nil {
 		return nil
@@ -344,8 +350,8 @@ func (n *Namespace) idle(ctx context.Context) error {
 	return nil
 }
 
-// others are the processes in the namespace but this one and its ancestors. Where nobody else uses the engine they
-// are orphans of runs that were killed, such as a load generator.
+// others are the processes in the namespace but this one and its ancestors. Where nobody else uses
+// the engine they are orphans of runs that were killed, such as a load generator.
 func (n *Namespace) others() []int {
 	own := ancestors()
 	return slices.DeleteFunc(membersOf(n.inode), func(pid int) bool { return own[pid] })
@@ -359,7 +365,10 @@ func (n *Namespace) endOthers(ctx context.Context) error {
 				return exit.Environmentf("private engine", "end it by hand", "process %d (%s): %w", pid, nameOf(pid), err)
 			}
 		}
-		_, err := wait.Until(ctx, wait.For{What: "nothing runs in the namespace", Interval: pollInterval, Deadline: orphanTimeout}, func(context.Context) error {
+		_, err := wait.Until(ctx, wait.For{
+			What: "nothing runs in the namespace", Interval: pollInterval,
+			Deadline: orphanTimeout,
+		}, func(context.Context) error {
 			if left := n.others(); len(left) > 0 {
 				return fmt.Errorf("process %d (%s) runs in it", left[0], nameOf(left[0]))
 			}

@@ -32,7 +32,8 @@ func runProgram(program string) int {
 func programs() map[string]func() error {
 	data := Options{DataDir: os.Getenv("STEAMER_ENGINE_TEST_DATA")}
 	return map[string]func() error{
-		// begins outside, begins again inside, says what it sees there, and leaves at the end of its input
+		// begins outside, begins again inside, says what it sees there, and leaves at the end of
+		// its input
 		"enter": func() error {
 			n, err := Arrived(data)
 			if err != nil {
@@ -104,7 +105,8 @@ func inside(n *Namespace) error {
 	}
 	defer listener.Close()
 	_, again := os.LookupEnv(handoverVariable)
-	fmt.Printf("pid %d up %v unreachable %t forward %v handover %q variable %t\n", os.Getpid(), up, errors.Is(out, unix.ENETUNREACH), forward, n.Handover, again)
+	fmt.Printf("pid %d up %v unreachable %t forward %v handover %q variable %t\n", os.Getpid(), up,
+		errors.Is(out, unix.ENETUNREACH), forward, n.Handover, again)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return n.Leave(context.Background())
 }
@@ -165,8 +167,8 @@ func hostNetwork(t *testing.T) string {
 	return strings.Join(all, "\n")
 }
 
-// TestTwoEnginesBesideEachOther: processes of two caches are in two namespaces with ports of their own and no way
-// out; the host sees nothing of it, and nothing is left.
+// TestTwoEnginesBesideEachOther: processes of two caches are in two namespaces with ports of their
+// own and no way out; the host sees nothing of it, and nothing is left.
 func TestTwoEnginesBesideEachOther(t *testing.T) {
 	root(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // taken on the host: inside it is free, twice
@@ -183,7 +185,8 @@ func TestTwoEnginesBesideEachOther(t *testing.T) {
 		homes = append(homes, h)
 		p := program(t, "enter", data, address).begin(t)
 		all = append(all, p)
-		require.Equal(t, fmt.Sprintf(`pid %d up [lo] unreachable true forward <nil> handover "left behind" variable false`, p.Process.Pid), p.line(t))
+		require.Equal(t, fmt.Sprintf(`pid %d up [lo] unreachable true forward <nil> handover "left behind" variable false`,
+			p.Process.Pid), p.line(t))
 	}
 	require.NotEqual(t, homes[0].dir, homes[1].dir)
 	for i, h := range homes {
@@ -212,8 +215,8 @@ func gone(t *testing.T, h home) {
 	require.NotContains(t, string(mounts), h.dir)
 }
 
-// TestTheLastOneStopsIt: of two processes in one namespace the first that leaves removes nothing; a killed one
-// holds nothing, and what it left is found.
+// TestTheLastOneStopsIt: of two processes in one namespace the first that leaves removes nothing; a
+// killed one holds nothing, and what it left is found.
 func TestTheLastOneStopsIt(t *testing.T) {
 	root(t)
 	data := filepath.Join(t.TempDir(), "engine")
@@ -311,7 +314,10 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 			require.NoError(t, h.write(mark{}))
 			require.NoError(t, os.WriteFile(h.markFile(), []byte("{"), 0o600))
 		}, "cannot be read"},
-		"another cache's": {func(t *testing.T, h home) { require.NoError(t, h.write(mark{Data: "/elsewhere"})) }, "/elsewhere"},
+		"another cache's": {
+			func(t *testing.T, h home) { require.NoError(t, h.write(mark{Data: "/elsewhere"})) },
+			"/elsewhere",
+		},
 		"another user's": {func(t *testing.T, h home) {
 			require.NoError(t, h.write(mark{Data: h.data}))
 			require.NoError(t, os.Chown(h.dir, 65534, 65534))
@@ -327,7 +333,11 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 				if err := enterNetwork(h.pin()); err != nil {
 					return err
 				}
-				for _, args := range [][]string{{"link", "add", "out0", "type", "veth"}, {"link", "set", "out0", "up"}, {"route", "add", "default", "dev", "out0"}} {
+				for _, args := range [][]string{
+					{"link", "add", "out0", "type", "veth"},
+					{"link", "set", "out0", "up"},
+					{"route", "add", "default", "dev", "out0"},
+				} {
 					if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
 						return fmt.Errorf("ip %v: %w: %s", args, err, out)
 					}
@@ -364,7 +374,8 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestInterruptedWhileMaking: whatever a process that died left half made is ours, and finished by the next.
+// TestInterruptedWhileMaking: whatever a process that died left half made is ours, and finished by
+// the next.
 func TestInterruptedWhileMaking(t *testing.T) {
 	root(t)
 	for name, half := range map[string]func(t *testing.T, h home){

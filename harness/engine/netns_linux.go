@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownNetwork is the network namespace of the calling thread. All threads of a process have the same but those that
-// work in inThread.
+// ownNetwork is the network namespace of the calling thread. All threads of a process have the same
+// but those that work in inThread.
 const ownNetwork = "/proc/thread-self/ns/net"
 
 // inode identifies a namespace.
@@ -38,8 +38,8 @@ func pinned(path string) (uint64, error) {
 	return inode(path)
 }
 
-// inThread calls do on a thread that ends with it, so that whatever do makes of the thread's namespaces is no
-// other's.
+// inThread calls do on a thread that ends with it, so that whatever do makes of the thread's
+// namespaces is no other's.
 func inThread(do func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -49,8 +49,8 @@ func inThread(do func() error) error {
 	return <-done
 }
 
-// pinNew makes a network namespace with nothing in it but the loopback device, and pins it at path. It returns its
-// inode.
+// pinNew makes a network namespace with nothing in it but the loopback device, and pins it at path.
+// It returns its inode.
 func pinNew(path string) (number uint64, err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o600)
 	if err != nil {
@@ -103,8 +103,8 @@ func enterNetwork(path string) error {
 	return nil
 }
 
-// wayOutOf returns the route by which a packet could leave the network namespace that is pinned at path; "" where
-// there is none.
+// wayOutOf returns the route by which a packet could leave the network namespace that is pinned at
+// path; "" where there is none.
 func wayOutOf(path string) (route string, err error) {
 	err = inThread(func() error {
 		if err := enterNetwork(path); err != nil {
@@ -124,8 +124,8 @@ func wayOutOf(path string) (route string, err error) {
 	return route, err
 }
 
-// wayOut finds a default route in the kernel's route tables, /proc/net/route and /proc/net/ipv6_route. Those of lo
-// lead nowhere.
+// wayOut finds a default route in the kernel's route tables, /proc/net/route and
+// /proc/net/ipv6_route. Those of lo lead nowhere.
 func wayOut(v4, v6 string) string {
 	for line := range strings.Lines(v4) { // Iface Destination Gateway Flags RefCnt Use Metric Mask …
 		if f := strings.Fields(line); len(f) >= 8 && f[1] == "00000000" && f[7] == "00000000" && f[0] != "lo" {
@@ -167,8 +167,8 @@ func ancestors() map[int]bool {
 	return all
 }
 
-// parentOf is a process's parent by /proc/PID/stat, in which the command's name, the second field, may hold
-// anything; 0 where there is none.
+// parentOf is a process's parent by /proc/PID/stat, in which the command's name, the second field,
+// may hold anything; 0 where there is none.
 func parentOf(pid int) int {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {

@@ -17,7 +17,8 @@ type Namespace struct {
 
 // able says why this process could not start a private engine.
 func able() error {
-	return exit.Environmentf("container engine", "start Docker or Podman", "neither answers, and Steamer starts an engine of its own on Linux only, not on %s", runtime.GOOS)
+	return exit.Environmentf("container engine", "start Docker or Podman",
+		"neither answers, and Steamer starts an engine of its own on Linux only, not on %s", runtime.GOOS)
 }
 
 func socketOf(Options) string { return "" }

@@ -9,14 +9,15 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// A cluster of kind needs a daemon that sees this machine's files, because images and the owner mark are mounted
-// into nodes by their paths, and whose published ports are on this process's loopback. Engines that have another
-// view are refused before anything is touched.
+// A cluster of kind needs a daemon that sees this machine's files, because images and the owner
+// mark are mounted into nodes by their paths, and whose published ports are on this process's
+// loopback. Engines that have another view are refused before anything is touched.
 
 const unsuitableMend = "run Steamer on the machine of the daemon; in CI use a privileged job without a socket or docker:dind, where Steamer starts an engine of its own " +
 	"(docs/ci.md)"
 
-// remote says why an endpoint of the form DOCKER_HOST has is another machine's; "" where it is a socket of this one.
+// remote says why an endpoint of the form DOCKER_HOST has is another machine's; "" where it is a
+// socket of this one.
 func remote(endpoint string) string {
 	parsed, err := url.Parse(endpoint)
 	switch {
@@ -31,11 +32,12 @@ func remote(endpoint string) string {
 	}
 }
 
-// refuseRemote returns an exit.Invalid error for an endpoint that is not a local socket. input is where it was
-// chosen.
+// refuseRemote returns an exit.Invalid error for an endpoint that is not a local socket. input is
+// where it was chosen.
 func refuseRemote(input, endpoint string) error {
 	if why := remote(endpoint); why != "" {
-		return exit.Invalidf(input, unsuitableMend, "%s: nodes could not mount this machine's files, and their ports would not be on its loopback address", why)
+		return exit.Invalidf(input, unsuitableMend,
+			"%s: nodes could not mount this machine's files, and their ports would not be on its loopback address", why)
 	}
 	return nil
 }
@@ -53,8 +55,8 @@ type host struct {
 	os     string            // GOOS
 	kernel string            // release of the kernel
 	isDir  func(string) bool // whether a path is a directory here
-	// peer is the process that listens on the engine's socket, as this process's PID namespace numbers it: 0 where
-	// that has no such process, -1 where it is not known.
+	// peer is the process that listens on the engine's socket, as this process's PID namespace
+	// numbers it: 0 where that has no such process, -1 where it is not known.
 	peer int
 }
 

@@ -14,10 +14,12 @@ import (
 func TestRemoteEndpoints(t *testing.T) {
 	t.Parallel()
 	for endpoint, refused := range map[string]string{
-		"": "", "unix:///var/run/docker.sock": "", "unix:///run/user/1000/docker.sock": "", "npipe:////./pipe/docker_engine": "", "fd://": "",
+		"": "", "unix:///var/run/docker.sock": "", "unix:///run/user/1000/docker.sock": "",
+		"npipe:////./pipe/docker_engine": "", "fd://": "",
 		"tcp://docker:2375":    "tcp://", // docker:dind as a CI service
 		"tcp://127.0.0.1:2375": "tcp://", // a tunnel looks the same
-		"ssh://me@build":       "ssh://", "https://docker.example": "https://", "http://docker.example": "http://", "\x7f": "cannot be read",
+		"ssh://me@build":       "ssh://", "https://docker.example": "https://", "http://docker.example": "http://",
+		"\x7f": "cannot be read",
 	} {
 		err := refuseRemote("DOCKER_HOST="+endpoint, endpoint)
 		if refused == "" {
@@ -30,8 +32,8 @@ func TestRemoteEndpoints(t *testing.T) {
 	}
 }
 
-// TestChosenHostElsewhere: an address of another machine is refused before it is asked anything, and by everything
-// that looks for an engine.
+// TestChosenHostElsewhere: an address of another machine is refused before it is asked anything,
+// and by everything that looks for an engine.
 func TestChosenHostElsewhere(t *testing.T) {
 	client(t, "docker", "podman")
 	for _, endpoint := range []string{"tcp://docker:2376", "ssh://me@build"} {
@@ -48,8 +50,8 @@ func TestChosenHostElsewhere(t *testing.T) {
 	}
 }
 
-// TestPrivateSocketAsChoice: the socket of this cache's own private engine is no other choice, and that of another
-// cache's cannot be used from here.
+// TestPrivateSocketAsChoice: the socket of this cache's own private engine is no other choice, and
+// that of another cache's cannot be used from here.
 func TestPrivateSocketAsChoice(t *testing.T) {
 	client(t, "docker", "podman")
 	opts := Options{DataDir: filepath.Join(t.TempDir(), "data")}
@@ -98,17 +100,27 @@ func TestElsewhere(t *testing.T) {
 		host host
 		why  string
 	}{
-		"beside this process":             {view{System: "Debian", Kernel: "6.1.0", Root: dir}, here, ""},
-		"unknown peer":                    {view{Kernel: "6.1.0", Root: dir}, in(func(h *host) { h.peer = -1 }), ""},
-		"an old daemon that says little":  {view{}, here, ""},
-		"podman":                          {view{Kernel: "6.1.0", Root: dir}, here, ""},
-		"Docker Desktop on Linux":         {view{System: "Docker Desktop", Kernel: "6.6.0-linuxkit", Root: "/nowhere"}, in(func(h *host) { h.peer = 0 }), ""},
-		"a Mac":                           {view{Kernel: "6.6.0-linuxkit", Root: "/nowhere"}, in(func(h *host) { h.os = "darwin" }), ""},
-		"socket mounted into a container": {view{Kernel: "6.1.0", Root: dir}, in(func(h *host) { h.peer = 0 }), "outside this container"},
-		"the same, with the host's PIDs":  {view{Kernel: "6.1.0", Root: filepath.Join(dir, "gone")}, here, "other files"},
-		"its data is a file here":         {view{Kernel: "6.1.0", Root: file}, here, "other files"},
-		"a socket that is a tunnel":       {view{Kernel: "5.10.0", Root: dir}, here, "another kernel (5.10.0, here 6.1.0)"},
-		"podman-remote":                   {view{Kernel: "6.1.0", Root: dir, Remote: true}, here, "elsewhere"},
+		"beside this process":            {view{System: "Debian", Kernel: "6.1.0", Root: dir}, here, ""},
+		"unknown peer":                   {view{Kernel: "6.1.0", Root: dir}, in(func(h *host) { h.peer = -1 }), ""},
+		"an old daemon that says little": {view{}, here, ""},
+		"podman":                         {view{Kernel: "6.1.0", Root: dir}, here, ""},
+		"Docker Desktop on Linux": {
+			view{System: "Docker Desktop", Kernel: "6.6.0-linuxkit", Root: "/nowhere"},
+			in(func(h *host) { h.peer = 0 }), "",
+		},
+		"a Mac": {
+			view{Kernel: "6.6.0-linuxkit", Root: "/nowhere"},
+			in(func(h *host) { h.os = "darwin" }), "",
+		},
+		"socket mounted into a container": {
+			view{Kernel: "6.1.0", Root: dir},
+			in(func(h *host) { h.peer = 0 }),
+			"outside this container",
+		},
+		"the same, with the host's PIDs": {view{Kernel: "6.1.0", Root: filepath.Join(dir, "gone")}, here, "other files"},
+		"its data is a file here":        {view{Kernel: "6.1.0", Root: file}, here, "other files"},
+		"a socket that is a tunnel":      {view{Kernel: "5.10.0", Root: dir}, here, "another kernel (5.10.0, here 6.1.0)"},
+		"podman-remote":                  {view{Kernel: "6.1.0", Root: dir, Remote: true}, here, "elsewhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
-// Package findings runs experiments: the same load on servers that differ in one setting, in turns on separate databases, with the
-// ratio of each to a base and its interval. Experiments are data (perf/experiments); the page that they make tells a chart's
-// maintainer what to change and by how much.
+// Package findings runs experiments: the same load on servers that differ in one setting, in turns
+// on separate databases, with the ratio of each to a base and its interval. Experiments are data
+// (perf/experiments); the page that they make tells a chart's maintainer what to change and by how
+// much.
 package findings
 
 import (
@@ -38,7 +39,8 @@ type Experiment struct {
 	Load       Load   `json:"load"`
 	Rounds     int    `json:"rounds"` // each arm once in each; 6 or more, for an interval of 95 %
 	Storm      *Storm `json:"storm,omitempty"`
-	// RotateEvery rotates the key of OpenBao's storage under the load, which takes the lock that every storage access needs; 0 does not.
+	// RotateEvery rotates the key of OpenBao's storage under the load, which takes the lock that
+	// every storage access needs; 0 does not.
 	RotateEvery document.Duration `json:"rotateEvery,omitempty"`
 	Arms        []Arm             `json:"arms"` // the first is what the others are compared with
 	Expect      []Expectation     `json:"expect,omitempty"`
@@ -54,7 +56,8 @@ type Load struct {
 	Tenants     int               `json:"tenants"`     // 1 to 1000
 }
 
-// Storm makes tokens that nobody revokes while the load runs, and looks at what happens to the load when they expire.
+// Storm makes tokens that nobody revokes while the load runs, and looks at what happens to the load
+// when they expire.
 type Storm struct {
 	After  document.Duration `json:"after"`  // of the measurement, until the logins begin; what lies before is the quiet time to compare with
 	Logins int               `json:"logins"` // how many
@@ -94,8 +97,8 @@ type Expectation struct {
 	AtMost  float64 `json:"atMost,omitempty"`
 }
 
-// Metrics are what an expectation can be about: fetches per second, CPU of OpenBao and PostgreSQL per fetch, and the share of the quiet throughput
-// throughput that is left in the storm.
+// Metrics are what an expectation can be about: fetches per second, CPU of OpenBao and PostgreSQL
+// per fetch, and the share of the quiet throughput throughput that is left in the storm.
 func Metrics() []string { return []string{"throughput", "cpu", "stormShare"} }
 
 // Limits of an experiment.
@@ -105,7 +108,8 @@ const (
 	maxArms   = 8
 )
 
-// Read reads the experiments of the source tree whose ID matches the pattern, in the order of the page.
+// Read reads the experiments of the source tree whose ID matches the pattern, in the order of the
+// page.
 func Read(root, pattern string) ([]Experiment, error) {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
@@ -169,7 +173,8 @@ func (e Experiment) validate() error {
 	case len(e.Arms) < 2 || len(e.Arms) > maxArms:
 		return fmt.Errorf("%d arms: want 2 to %d", len(e.Arms), maxArms)
 	}
-	if every := time.Duration(e.RotateEvery); every != 0 && (every < 500*time.Millisecond || every > duration) || every != 0 && e.Storm != nil {
+	if every := time.Duration(e.RotateEvery); every != 0 && (every < 500*time.Millisecond || every > duration) ||
+		every != 0 && e.Storm != nil {
 		return fmt.Errorf("rotateEvery %s: want 500ms to the load's %s, and no storm", every, duration)
 	}
 	for i, a := range e.Arms {
@@ -188,7 +193,8 @@ func (e Experiment) validate() error {
 	return e.Storm.validate(duration)
 }
 
-// Expected is about how long the experiment takes: a server is up and has its tenants after some seconds, and k6 starts in one or two.
+// Expected is about how long the experiment takes: a server is up and has its tenants after some
+// seconds, and k6 starts in one or two.
 func (e Experiment) Expected() time.Duration {
 	const up, start = 7 * time.Second, 2 * time.Second
 	slice := time.Duration(e.Load.Warmup) + time.Duration(e.Load.Duration) + start
@@ -299,7 +305,8 @@ func (a Arm) spec(e Experiment) (lab.Spec, error) {
 		return lab.Spec{}, err
 	}
 	s := lab.Spec{
-		Name: e.ID + "/" + a.Name, TLS: a.TLS, Latency: time.Duration(a.LatencyMs) * time.Millisecond, Proxy: a.Proxy, CPUs: a.CPUs,
+		Name: e.ID + "/" + a.Name, TLS: a.TLS, Latency: time.Duration(a.LatencyMs) * time.Millisecond, Proxy: a.Proxy,
+		CPUs:    a.CPUs,
 		Recipes: recipes, Tenants: e.Load.Tenants, Secrets: gitlab.DefaultSecrets,
 	}
 	for key, value := range a.Env {

@@ -111,7 +111,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestTokens: tokens are as the arm or the storm wants them, the storm's TTL first, and no other recipe is changed by that.
+// TestTokens: tokens are as the arm or the storm wants them, the storm's TTL first, and no other
+// recipe is changed by that.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	batch := &Tokens{Type: "batch", TTL: document.Duration(8 * time.Second)}
@@ -124,7 +125,11 @@ func TestTokens(t *testing.T) {
 		"the arm's":     {Arm{Tokens: batch}, nil, [3]any{"batch", "8s", "8s"}},
 		"only the TTL":  {Arm{Tokens: &Tokens{TTL: document.Duration(time.Minute)}}, nil, [3]any{"service", "1m0s", "1m0s"}},
 		"only the type": {Arm{Tokens: &Tokens{Type: "batch"}}, nil, [3]any{"batch", "15m", "15m"}},
-		"the storm's":   {Arm{Tokens: batch}, &Storm{TTL: document.Duration(10 * time.Second)}, [3]any{"batch", "10s", "10s"}},
+		"the storm's": {
+			Arm{Tokens: batch},
+			&Storm{TTL: document.Duration(10 * time.Second)},
+			[3]any{"batch", "10s", "10s"},
+		},
 	} {
 		recipes, err := tc.arm.recipes(tc.storm)
 		require.NoError(t, err, name)
@@ -182,11 +187,17 @@ func TestMeasureStorm(t *testing.T) {
 }
 
 func outcome(base, other []float64, expect ...Expectation) *Outcome {
-	o := &Outcome{Experiment: Experiment{ID: "x", Title: "X", Rounds: len(base), Expect: expect, Arms: []Arm{{Name: "a"}, {Name: "b"}}}}
+	o := &Outcome{Experiment: Experiment{
+		ID: "x", Title: "X", Rounds: len(base), Expect: expect,
+		Arms: []Arm{{Name: "a"}, {Name: "b"}},
+	}}
 	for i, values := range [][]float64{base, other} {
 		arm := ArmOutcome{Arm: Arm{Name: []string{"a", "b"}[i], Change: []string{"", "do it"}[i]}}
 		for round, v := range values {
-			arm.Slices = append(arm.Slices, Slice{Round: round, Throughput: v, OpenBao: 1 + 0.01*float64((round+i)%2), PostgreSQL: 1, P95: 1, Opened: 1})
+			arm.Slices = append(arm.Slices, Slice{
+				Round: round, Throughput: v, OpenBao: 1 + 0.01*float64((round+i)%2),
+				PostgreSQL: 1, P95: 1, Opened: 1,
+			})
 		}
 		o.Arms = append(o.Arms, arm)
 	}
@@ -204,12 +215,20 @@ func TestJudge(t *testing.T) {
 		expect  Expectation
 		verdict result.Verdict
 	}{
-		"found":          {twice, want, result.Pass},
-		"not found":      {base, want, result.Fail},
-		"the other way":  {twice, Expectation{Finding: "f", Of: "b", Over: "a", Metric: "throughput", AtMost: 0.9}, result.Fail},
-		"too few":        {twice[:4], want, result.Fail},
-		"no such metric": {twice, Expectation{Finding: "f", Of: "b", Over: "a", Metric: "thruput", AtLeast: 1.5}, result.Fail},
-		"absolute":       {twice, Expectation{Finding: "f", Of: "b", Metric: "throughput", AtLeast: 150}, result.Pass},
+		"found":     {twice, want, result.Pass},
+		"not found": {base, want, result.Fail},
+		"the other way": {
+			twice,
+			Expectation{Finding: "f", Of: "b", Over: "a", Metric: "throughput", AtMost: 0.9},
+			result.Fail,
+		},
+		"too few": {twice[:4], want, result.Fail},
+		"no such metric": {
+			twice,
+			Expectation{Finding: "f", Of: "b", Over: "a", Metric: "thruput", AtLeast: 1.5},
+			result.Fail,
+		},
+		"absolute": {twice, Expectation{Finding: "f", Of: "b", Metric: "throughput", AtLeast: 150}, result.Pass},
 	} {
 		o := outcome(base, c.other, c.expect)
 		r := NewReport("steamer findings", "2 CPUs")
@@ -232,13 +251,15 @@ func TestAdvice(t *testing.T) {
 	r.Finish()
 	page := r.Markdown()
 	for _, text := range []string{
-		"| do it | 2.0", "**yes**", "no effect shown", "), while the key is rotated every 2s | ", "no: it costs throughput", ", while the key is rotated every 2s; 6 rounds",
+		"| do it | 2.0", "**yes**", "no effect shown", "), while the key is rotated every 2s | ", "no: it costs throughput",
+		", while the key is rotated every 2s; 6 rounds",
 	} {
 		require.Contains(t, page, text)
 	}
 }
 
-// TestAdviceByCPU: what saves CPU is worth it, also where a crowded machine hides the gain in throughput.
+// TestAdviceByCPU: what saves CPU is worth it, also where a crowded machine hides the gain in
+// throughput.
 func TestAdviceByCPU(t *testing.T) {
 	t.Parallel()
 	base := []float64{100, 110, 90, 105, 95, 100}
@@ -255,10 +276,14 @@ func TestAdviceByCPU(t *testing.T) {
 	}
 }
 
-// TestEndings: a wrong value is FAIL, an experiment without its end INCONCLUSIVE, also when it would have found nothing.
+// TestEndings: a wrong value is FAIL, an experiment without its end INCONCLUSIVE, also when it
+// would have found nothing.
 func TestEndings(t *testing.T) {
 	t.Parallel()
-	o := outcome([]float64{1}, []float64{1}, Expectation{Finding: "f", Of: "b", Over: "a", Metric: "throughput", AtLeast: 1.5})
+	o := outcome([]float64{1}, []float64{1}, Expectation{
+		Finding: "f", Of: "b", Over: "a", Metric: "throughput",
+		AtLeast: 1.5,
+	})
 	o.Partial = "no more disk"
 	r := NewReport("", "")
 	r.Add(o)
@@ -271,7 +296,8 @@ func TestEndings(t *testing.T) {
 	require.Equal(t, result.Fail, r.Verdict)
 }
 
-// TestJoin: the page of several runs is that of all their experiments, judged again, the latest of each.
+// TestJoin: the page of several runs is that of all their experiments, judged again, the latest of
+// each.
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	base := []float64{100, 110, 90, 105, 95, 100}

@@ -12,8 +12,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Join reads the findings.json of several run directories and judges all their experiments again, for experiments that were run one at a
-// time. Of an experiment that ran more often the latest counts. Errors are of code exit.Invalid.
+// Join reads the findings.json of several run directories and judges all their experiments again,
+// for experiments that were run one at a time. Of an experiment that ran more often the latest
+// counts. Errors are of code exit.Invalid.
 func Join(dirs []string) (*Report, error) {
 	var runs []*Report
 	for _, dir := range dirs {

@@ -11,8 +11,8 @@ import (
 // alpha is the one-sided level of every bound: intervals of 95 %.
 const alpha = 0.025
 
-// worth is the least gain, by the bound of its interval, for which a change is recommended: in throughput, or in CPU per fetch,
-// which a crowded machine blurs less.
+// worth is the least gain, by the bound of its interval, for which a change is recommended: in
+// throughput, or in CPU per fetch, which a crowded machine blurs less.
 const worth = 1.03
 
 // Found is what became of an expectation.
@@ -25,7 +25,8 @@ type Found struct {
 	Explains string  `json:"explains"`
 }
 
-// values are an arm's readings of a metric, in the order of the rounds; none of a metric that does not exist, which is then never judged.
+// values are an arm's readings of a metric, in the order of the rounds; none of a metric that does
+// not exist, which is then never judged.
 func (a ArmOutcome) values(metric string) []float64 {
 	var out []float64
 	for _, s := range a.Slices {
@@ -57,7 +58,8 @@ func (a ArmOutcome) values(metric string) []float64 {
 	return out
 }
 
-// ratio is that of a metric of one arm over another, round by round. ok is false with too few rounds for an interval.
+// ratio is that of a metric of one arm over another, round by round. ok is false with too few
+// rounds for an interval.
 func ratio(of, over ArmOutcome, metric string) (stats.Ratio, bool) {
 	a, b := over.values(metric), of.values(metric)
 	n := min(len(a), len(b))

@@ -31,15 +31,16 @@ type Report struct {
 // NewReport begins a report.
 func NewReport(reproduce, host string) *Report {
 	return &Report{
-		APIVersion: result.APIVersion, Kind: ReportKind, Started: time.Now().UTC(), Reproduce: reproduce, Host: host, Outcomes: []*Outcome{}, Reasons: []string{},
+		APIVersion: result.APIVersion, Kind: ReportKind, Started: time.Now().UTC(), Reproduce: reproduce, Host: host,
+		Outcomes: []*Outcome{}, Reasons: []string{},
 	}
 }
 
 // Add adds an experiment that ran.
 func (r *Report) Add(o *Outcome) { r.Outcomes = append(r.Outcomes, o) }
 
-// Finish sets the end and the verdict: FAIL when an effect that an experiment has to find again was not found or a value was wrong, INCONCLUSIVE
-// when an experiment did not reach its end.
+// Finish sets the end and the verdict: FAIL when an effect that an experiment has to find again was
+// not found or a value was wrong, INCONCLUSIVE when an experiment did not reach its end.
 func (r *Report) Finish() {
 	r.Finished = time.Now().UTC()
 	var failed, unsure []string
@@ -93,7 +94,8 @@ func (r *Report) Markdown() string {
 	if len(r.Outcomes) > 0 {
 		version = ", OpenBao " + r.Outcomes[0].OpenBao
 	}
-	line("Measured on %s, %s%s, in %s. Outcome: **%s**.\n", r.Started.Format("2 January 2006"), r.Host, version, r.took(), r.Verdict)
+	line("Measured on %s, %s%s, in %s. Outcome: **%s**.\n", r.Started.Format("2 January 2006"), r.Host, version, r.took(),
+		r.Verdict)
 	for _, reason := range r.Reasons {
 		line("- %s", reason)
 	}
@@ -128,9 +130,11 @@ func (r *Report) advice(line func(string, ...any)) {
 		if a.While != "" {
 			gain += ", " + a.While
 		}
-		line("| %s | %s | %s | %s | %s | [%s](#%s) |", a.Change, gain, cpu, a.Verdict(), cmp.Or(a.Costs, "nothing seen"), a.Experiment, a.Experiment)
+		line("| %s | %s | %s | %s | %s | [%s](#%s) |", a.Change, gain, cpu, a.Verdict(), cmp.Or(a.Costs, "nothing seen"),
+			a.Experiment, a.Experiment)
 	}
-	line("\nWorth it: the throughput's lower bound is at least %.2f, or the CPU's upper bound at most %.2f.", worth, 1/worth)
+	line("\nWorth it: the throughput's lower bound is at least %.2f, or the CPU's upper bound at most %.2f.", worth,
+		1/worth)
 }
 
 func interval(r stats.Ratio) string { return fmt.Sprintf("%.2f (%.2f to %.2f)", r.Ratio, r.Lo, r.Hi) }
@@ -157,7 +161,8 @@ func (o *Outcome) section(line func(string, ...any)) {
 	if e.RotateEvery > 0 { // a storm's table says it itself
 		while = ", " + e.while()
 	}
-	line("%d connections, %s%s; %d rounds of %s after a warm-up of %s; %d tenants.", e.Load.Connections, map[bool]string{true: "kept", false: "one per fetch"}[e.Load.Reuse], while,
+	line("%d connections, %s%s; %d rounds of %s after a warm-up of %s; %d tenants.", e.Load.Connections,
+		map[bool]string{true: "kept", false: "one per fetch"}[e.Load.Reuse], while,
 		e.Rounds, time.Duration(e.Load.Duration), time.Duration(e.Load.Warmup), e.Load.Tenants)
 	if e.Storm != nil {
 		o.stormTable(line)
@@ -170,7 +175,8 @@ func (o *Outcome) section(line func(string, ...any)) {
 		}
 	}
 	if others := o.others(); len(others) > 0 {
-		line("\nOther processes of the machine used %.1f cores in the median slice and %.1f in the worst.", stats.Median(others), slices.Max(others))
+		line("\nOther processes of the machine used %.1f cores in the median slice and %.1f in the worst.",
+			stats.Median(others), slices.Max(others))
 	}
 	for _, gap := range e.NotMeasured {
 		line("\nNot measured: %s.", gap)
@@ -200,8 +206,10 @@ func (o *Outcome) table(line func(string, ...any)) {
 		if i > 0 {
 			throughput, cpu = ratioText(a, o.Arms[0], "throughput"), ratioText(a, o.Arms[0], "cpu")
 		}
-		line("| %s | %s | %s | %.2f + %.2f | %s | %.1f | %.0f | %.0f %% |", a.Name, spread(a.values("throughput")), throughput,
-			stats.Median(a.values("openbao")), stats.Median(a.values("postgresql")), cpu, stats.Median(a.values("p95")), stats.Median(a.values("opened")),
+		line("| %s | %s | %s | %.2f + %.2f | %s | %.1f | %.0f | %.0f %% |", a.Name, spread(a.values("throughput")),
+			throughput,
+			stats.Median(a.values("openbao")), stats.Median(a.values("postgresql")), cpu, stats.Median(a.values("p95")),
+			stats.Median(a.values("opened")),
 			100*stats.Median(a.values("throttled")))
 	}
 }
@@ -220,7 +228,8 @@ func (o *Outcome) stormTable(line func(string, ...any)) {
 		if i > 0 {
 			text = ratioText(a, o.Arms[0], "stormShare")
 		}
-		line("| %s | %s | %.0f %% (%.0f to %.0f) | %s |", a.Name, spread(a.values("quiet")), 100*stats.Median(left), 100*slices.Min(left), 100*slices.Max(left), text)
+		line("| %s | %s | %.0f %% (%.0f to %.0f) | %s |", a.Name, spread(a.values("quiet")), 100*stats.Median(left),
+			100*slices.Min(left), 100*slices.Max(left), text)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
-// rotate rotates the key with which OpenBao encrypts its storage, every so often until ctx ends, and returns how often it was done. As Rails may,
-// by inline authentication.
+// rotate rotates the key with which OpenBao encrypts its storage, every so often until ctx ends,
+// and returns how often it was done. As Rails may, by inline authentication.
 func rotate(ctx context.Context, l *lab.Lab, every time.Duration) (n int, err error) {
 	auth, err := l.Issuer.RailsAuth(l.Server.Audience)
 	if err != nil {

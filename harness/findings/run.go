@@ -27,7 +27,8 @@ type Slice struct {
 	Others     float64 `json:"others"`        // cores of the host's other processes
 	Failed     int64   `json:"failed"`
 	Wrong      int64   `json:"wrong"`
-	// StormShare is the least throughput of three seconds in the storm's window over that before the logins; Quiet is the latter.
+	// StormShare is the least throughput of three seconds in the storm's window over that before
+	// the logins; Quiet is the latter.
 	StormShare float64 `json:"stormShare,omitempty"`
 	Quiet      float64 `json:"quiet,omitempty"`
 	Logins     int     `json:"logins,omitempty"` // made for the storm
@@ -111,7 +112,8 @@ func (o *Outcome) compare(ctx context.Context, tools lab.Tools, progress func(st
 	return nil
 }
 
-// order is 0 to n-1, backwards in every second round, so that a machine that gets slower or faster favours no arm.
+// order is 0 to n-1, backwards in every second round, so that a machine that gets slower or faster
+// favours no arm.
 func order(n, round int) []int {
 	out := make([]int, n)
 	for i := range out {
@@ -190,7 +192,8 @@ func reading(r lab.Reading, round int) (Slice, error) {
 	for _, iv := range d.Series {
 		all += iv.Fetches
 	}
-	// Over the whole run: a server that stands idle before and after uses next to nothing, and no edge is cut off.
+	// Over the whole run: a server that stands idle before and after uses next to nothing, and no
+	// edge is cut off.
 	whole := result.Window{From: d.Start.Add(-time.Hour), To: d.Start.Add(24 * time.Hour)}
 	for i := range r.Resources {
 		used, _ := r.Resources[i].CPUSeconds(whole)

@@ -23,7 +23,8 @@ const loginsAtOnce = 16
 // stormSeconds is the length of the span whose mean throughput counts as the storm's.
 const stormSeconds = 3
 
-// storms drives all arms in turns, each time on a fresh lab: what one storm leaves behind must not reach the next.
+// storms drives all arms in turns, each time on a fresh lab: what one storm leaves behind must not
+// reach the next.
 func (o *Outcome) storms(ctx context.Context, tools lab.Tools, progress func(string)) error {
 	for round := range o.Experiment.Rounds {
 		for _, i := range order(len(o.Arms), round) {
@@ -39,7 +40,8 @@ func (o *Outcome) storms(ctx context.Context, tools lab.Tools, progress func(str
 	return nil
 }
 
-// storm is one run: fetches all the time, logins after a while, and then the expiry of their tokens.
+// storm is one run: fetches all the time, logins after a while, and then the expiry of their
+// tokens.
 func (o *Outcome) storm(ctx context.Context, tools lab.Tools, arm, round int) (Slice, error) {
 	l, err := o.open(ctx, tools, arm)
 	if err != nil {
@@ -97,7 +99,8 @@ func (o *Outcome) storm(ctx context.Context, tools lab.Tools, arm, round int) (S
 	return s, measureStorm(&s, driven.Load, first, time.Duration(plan.TTL), time.Duration(plan.Window))
 }
 
-// logins logs in as jobs do on the classic path of HashiCorp Vault: a service token for each, that nobody uses or revokes.
+// logins logs in as jobs do on the classic path of HashiCorp Vault: a service token for each, that
+// nobody uses or revokes.
 func logins(ctx context.Context, l *lab.Lab, n int) error {
 	client := openbao.New(l.Server.Address, l.Server.HTTPClient())
 	defer client.Close()
@@ -133,7 +136,8 @@ func logins(ctx context.Context, l *lab.Lab, n int) error {
 	return group.Wait()
 }
 
-// measureStorm finds the throughput before the logins began, and the lowest stormSeconds in the window after the first token expired.
+// measureStorm finds the throughput before the logins began, and the lowest stormSeconds in the
+// window after the first token expired.
 func measureStorm(s *Slice, l *result.Load, first time.Time, ttl, window time.Duration) error {
 	from := first.Sub(l.Start).Seconds()
 	quiet, n := 0.0, 0

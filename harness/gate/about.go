@@ -7,8 +7,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Chart is the one that all evidence is about. Runs against a whole GitLab installed none. Evidence of two charts, of a chart with different values or
-// of two versions of OpenBao is an error of code exit.Invalid.
+// Chart is the one that all evidence is about. Runs against a whole GitLab installed none. Evidence
+// of two charts, of a chart with different values or of two versions of OpenBao is an error of code
+// exit.Invalid.
 func (e *Evidence) Chart() (result.Chart, error) {
 	var one subject
 	for _, r := range e.Runs {
@@ -64,7 +65,8 @@ func (s *subject) add(path string, c result.Chart, openBao string) error {
 	case s.openBao == "":
 		s.openBao, s.baoFrom = openBao, path
 	default:
-		return exit.Invalidf(input, "judge the evidence of one OpenBao at a time", "it is about OpenBao %s, and %s about OpenBao %s", openBao, s.baoFrom, s.openBao)
+		return exit.Invalidf(input, "judge the evidence of one OpenBao at a time",
+			"it is about OpenBao %s, and %s about OpenBao %s", openBao, s.baoFrom, s.openBao)
 	}
 	return nil
 }
@@ -77,7 +79,8 @@ func laidOver(c result.Chart) string {
 	return "values laid over it (" + c.Values + ")"
 }
 
-// tier is the one of all loads, without any that of the first comparison, and empty where there is neither.
+// tier is the one of all loads, without any that of the first comparison, and empty where there is
+// neither.
 func (e *Evidence) tier() (string, error) {
 	tier, from := "", ""
 	for _, r := range e.Runs {
@@ -87,7 +90,8 @@ func (e *Evidence) tier() (string, error) {
 		case from == "":
 			tier, from = r.Doc.Run.Tier, r.Path
 		case tier != r.Doc.Run.Tier:
-			return "", exit.Invalidf("--from "+r.Path, "say which tier the release is for, with --tier", "its load is of tier %s, that of %s of tier %s: they do not add up",
+			return "", exit.Invalidf("--from "+r.Path, "say which tier the release is for, with --tier",
+				"its load is of tier %s, that of %s of tier %s: they do not add up",
 				r.Doc.Run.Tier, from, tier)
 		}
 	}

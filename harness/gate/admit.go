@@ -12,22 +12,24 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// What a comparison may ask for at most, unless the policy says otherwise. The error rate is what steamer compare
-// asks for by itself, the margin twice that; p95 may have compare.TailMargin.
+// What a comparison may ask for at most, unless the policy says otherwise. The error rate is what
+// steamer compare asks for by itself, the margin twice that; p95 may have compare.TailMargin.
 const (
 	DefaultMargin = 0.10
 	DefaultAlpha  = 0.05
 )
 
-// Admits refuses comparisons that were made under other conditions than those which the policy asks about, with an error of code exit.Invalid.
-// It needs no other evidence, so that it can be asked before anything is run.
+// Admits refuses comparisons that were made under other conditions than those which the policy asks
+// about, with an error of code exit.Invalid. It needs no other evidence, so that it can be asked
+// before anything is run.
 func (p Policy) Admits(e *Evidence) error {
 	for _, c := range e.Comparisons {
 		d := c.Doc.doc.Design
 		asked := strings.Join(p.Topologies, " or ")
 		switch {
 		case p.Tier != "" && d.Tier != p.Tier:
-			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --tier "+p.Tier+", or say which tier the release is for, with --tier",
+			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --tier "+p.Tier+
+				", or say which tier the release is for, with --tier",
 				"it compared at tier %q, and the release is judged at tier %q: they do not add up", d.Tier, p.Tier)
 		case !slices.Contains(p.Topologies, d.Where):
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --topology, which takes "+asked,
@@ -37,9 +39,11 @@ func (p Policy) Admits(e *Evidence) error {
 				"compare with that one (steamer compare --base), or name the release before with --previous",
 				"it compares with %s, and the declared previous release is %s", exactly(*c.Doc.doc.A.Chart), exactly(*p.Previous))
 		case d.Reuse:
-			return exit.Invalidf("--from "+c.Path, "repeat it without --reuse-connections", "it kept connections open, and each job opens its own")
+			return exit.Invalidf("--from "+c.Path, "repeat it without --reuse-connections",
+				"it kept connections open, and each job opens its own")
 		case d.Mode != load.Inline:
-			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --mode "+load.Inline, "it fetched in mode %q, and jobs fetch in mode %s", d.Mode, load.Inline)
+			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --mode "+load.Inline,
+				"it fetched in mode %q, and jobs fetch in mode %s", d.Mode, load.Inline)
 		}
 	}
 	return nil
@@ -50,8 +54,9 @@ func exactly(c result.Chart) string {
 	return fmt.Sprintf("%s (%s)", name(c), cmp.Or(c.Digest, "no digest"))
 }
 
-// rejudge judges a comparison by its pairs, and by what the policy lets it ask for. One that asks for less gives no PASS. A FAIL of it stands: what
-// exceeds a larger margin exceeds the smaller one, too, and a larger alpha errs to the safe side.
+// rejudge judges a comparison by its pairs, and by what the policy lets it ask for. One that asks
+// for less gives no PASS. A FAIL of it stands: what exceeds a larger margin exceeds the smaller
+// one, too, and a larger alpha errs to the safe side.
 func (p Policy) rejudge(c ComparisonEvidence, q *compare.Quarantine) rejudged {
 	r := c.judge(q)
 	if lax := p.lax(r); len(lax) > 0 && r.Verdict != result.Fail {
@@ -64,7 +69,8 @@ func (p Policy) rejudge(c ComparisonEvidence, q *compare.Quarantine) rejudged {
 	return r
 }
 
-// lax says in what a comparison asked for less than the policy does. A metric that need not pass may have any margin.
+// lax says in what a comparison asked for less than the policy does. A metric that need not pass
+// may have any margin.
 func (p Policy) lax(r rejudged) []string {
 	var out []string
 	margin, alpha := cmp.Or(p.Margin, DefaultMargin), cmp.Or(p.Alpha, DefaultAlpha)
@@ -91,7 +97,8 @@ func (p Policy) lax(r rejudged) []string {
 		}
 	}
 	if r.Design.Alpha > alpha {
-		out = append(out, fmt.Sprintf("the comparison has an error rate (alpha) of %g, the gate allows one of %g at most", r.Design.Alpha, alpha))
+		out = append(out, fmt.Sprintf("the comparison has an error rate (alpha) of %g, the gate allows one of %g at most",
+			r.Design.Alpha, alpha))
 	}
 	return out
 }

@@ -15,7 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// TestDecisionStandsForItsEvidence reads a decision instead of the files, and notices when one of them was changed.
+// TestDecisionStandsForItsEvidence reads a decision instead of the files, and notices when one of
+// them was changed.
 func TestDecisionStandsForItsEvidence(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -49,7 +50,8 @@ func TestDecisionStandsForItsEvidence(t *testing.T) {
 	raw, err := os.ReadFile("testdata/slo.yaml")
 	require.NoError(t, err)
 	stricter := filepath.Join(dir, "strict.yaml")
-	require.NoError(t, os.WriteFile(stricter, []byte(regexp.MustCompile(`(fetch_mean_ms, op: "<=", limit:) \d+`).ReplaceAllString(string(raw), "$1 0.001")), 0o600))
+	require.NoError(t, os.WriteFile(stricter,
+		[]byte(regexp.MustCompile(`(fetch_mean_ms, op: "<=", limit:) \d+`).ReplaceAllString(string(raw), "$1 0.001")), 0o600))
 	p := policy(t)
 	p.SLO, err = judge.ReadSLO(stricter)
 	require.NoError(t, err)
@@ -71,7 +73,10 @@ func TestDecisionStandsForItsEvidence(t *testing.T) {
 	p.Required = append(p.Required, gate.Mutants)
 	second, err = gate.Decide(more, p)
 	require.NoError(t, err)
-	require.Equal(t, []string{"1 file of evidence came in addition", "the question is another one: other required criteria, tier, topologies or scenarios"}, second.Since)
+	require.Equal(t, []string{
+		"1 file of evidence came in addition",
+		"the question is another one: other required criteria, tier, topologies or scenarios",
+	}, second.Since)
 	_, err = gate.Read(dir, filepath.Join(dir, "gate.json"))
 	require.ErrorContains(t, err, "one decision again at a time")
 	require.NoError(t, os.Truncate(run, 100))

@@ -10,8 +10,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// TestOnlyWhatJobsDoIsEvidence gives the gate loads that are not as jobs make them. Alone none gives a PASS; beside a standard one each is listed,
-// and what it misses counts where the chart had it no harder.
+// TestOnlyWhatJobsDoIsEvidence gives the gate loads that are not as jobs make them. Alone none
+// gives a PASS; beside a standard one each is listed, and what it misses counts where the chart had
+// it no harder.
 func TestOnlyWhatJobsDoIsEvidence(t *testing.T) {
 	t.Parallel()
 	jobs := func(key string, value any) func(map[string]any) {
@@ -28,12 +29,24 @@ func TestOnlyWhatJobsDoIsEvidence(t *testing.T) {
 		"one secret":            {change: jobs("secrets", 1), why: "1 secret"},
 		"hot tenants":           {change: jobs("choice", "hot"), why: `"hot"`, other: true},
 		"another signature":     {change: jobs("signing", "ES256"), why: `"ES256"`, other: true},
-		"limits stretched":      {change: func(doc map[string]any) { of(doc, "run")["environmentLatency"] = 1000 }, why: "1000 ms added to every latency limit"},
+		"limits stretched": {
+			change: func(doc map[string]any) { of(doc, "run")["environmentLatency"] = 1000 },
+			why:    "1000 ms added to every latency limit",
+		},
 		"excursions": {change: each(func(top map[string]any) {
-			of(top, "load")["excursion"] = map[string]any{"seconds": 1, "offered": 1, "fetches": 0, "failed": 0, "wrong": 0, "dropped": 0}
+			of(top, "load")["excursion"] = map[string]any{
+				"seconds": 1, "offered": 1, "fetches": 0, "failed": 0, "wrong": 0,
+				"dropped": 0,
+			}
 		}), why: "excursions"},
-		"nothing recorded": {change: each(func(top map[string]any) { delete(of(top, "load"), "jobs") }), why: "does not say what its jobs did"},
-		"a higher rate":    {change: each(func(top map[string]any) { of(top, "load")["offered"] = 13 }), why: "ends at 12", other: true},
+		"nothing recorded": {
+			change: each(func(top map[string]any) { delete(of(top, "load"), "jobs") }),
+			why:    "does not say what its jobs did",
+		},
+		"a higher rate": {
+			change: each(func(top map[string]any) { of(top, "load")["offered"] = 13 }), why: "ends at 12",
+			other: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +97,8 @@ func TestOnlyWhatJobsDoIsEvidence(t *testing.T) {
 	}
 }
 
-// TestOldEvidence judges a record from before what jobs do was recorded: no PASS, and a FAIL where it shows one.
+// TestOldEvidence judges a record from before what jobs do was recorded: no PASS, and a FAIL where
+// it shows one.
 func TestOldEvidence(t *testing.T) {
 	t.Parallel()
 	for want, path := range map[result.Verdict]string{

@@ -19,7 +19,10 @@ func defective(t *testing.T) string {
 	t.Helper()
 	return changed(t, checkFile, func(doc map[string]any) {
 		doc["findings"] = append(doc["findings"].([]any),
-			map[string]any{"rule": "kube/schema", "severity": "error", "object": "Pod/a", "path": "spec.x", "line": 7, "message": "no such field, 1 of 3"},
+			map[string]any{
+				"rule": "kube/schema", "severity": "error", "object": "Pod/a", "path": "spec.x", "line": 7,
+				"message": "no such field, 1 of 3",
+			},
 			map[string]any{"rule": "openbao/audit-token", "severity": "error", "object": "Secret/b", "message": "renewed"})
 		of(doc, "counts")["errors"], doc["passed"] = 2, false
 		for _, r := range doc["rules"].([]any) {
@@ -41,7 +44,8 @@ func baseline(t *testing.T, chart, expires string, entries ...string) string {
 	return path
 }
 
-// TestAForeignChartCanPass judges a chart with findings: it fails, it passes with all of them accepted, and it fails with one more.
+// TestAForeignChartCanPass judges a chart with findings: it fails, it passes with all of them
+// accepted, and it fails with one more.
 func TestAForeignChartCanPass(t *testing.T) {
 	t.Parallel()
 	const (
@@ -77,7 +81,8 @@ func TestAForeignChartCanPass(t *testing.T) {
 			for _, a := range d.Accepted {
 				require.Equal(t, []string{"known upstream", "team-secrets", soon}, []string{a.Reason, a.Owner, a.Expires})
 			}
-			require.Equal(t, len(tc.entries) == 3, strings.Contains(strings.Join(d.NotJudged, "\n"), "not there any more: openbao/audit-token Secret/gone"))
+			require.Equal(t, len(tc.entries) == 3, strings.Contains(strings.Join(d.NotJudged, "\n"),
+				"not there any more: openbao/audit-token Secret/gone"))
 			for _, c := range d.Criteria {
 				if c.ID == gate.Defects && tc.want == result.Pass {
 					require.Equal(t, "7 absent, 0 present, 1 accepted", c.Measured)
@@ -91,7 +96,8 @@ func TestAForeignChartCanPass(t *testing.T) {
 	}
 }
 
-// TestBaselinesAreRefused gives the gate baselines that it may not heed, and a check that claims an acceptance of its own.
+// TestBaselinesAreRefused gives the gate baselines that it may not heed, and a check that claims an
+// acceptance of its own.
 func TestBaselinesAreRefused(t *testing.T) {
 	t.Parallel()
 	const field = `rule: kube/schema, object: Pod/a, path: spec.x, message: "no such field, # of #"`

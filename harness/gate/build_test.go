@@ -68,8 +68,8 @@ func of(top map[string]any, key string) map[string]any { return top[key].(map[st
 // decisive are metrics that decide, a noisy one among them.
 func decisive() []string { return []string{"fetch_p50_ms", "fetch_p95_ms", "openbao_cpu_ms_per_fetch"} }
 
-// compared writes a comparison of two charts as steamer compare does: 12 pairs in which the head takes ratio times as long, with a noise of 2 %,
-// and another one in p95.
+// compared writes a comparison of two charts as steamer compare does: 12 pairs in which the head
+// takes ratio times as long, with a noise of 2 %, and another one in p95.
 func compared(t *testing.T, ratio, p95 float64, digest string, change func(*compare.Comparison)) string {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -77,7 +77,10 @@ func compared(t *testing.T, ratio, p95 float64, digest string, change func(*comp
 	d.Where, d.Tier, d.MaxPairs, d.LookEvery = "cloud-native", "12", 12, 12
 	d.SetGate(decisive(), 0.10)
 	c := compare.New("kept", d)
-	c.A = compare.Subject{Description: "openbao 0.1.0", Chart: &result.Chart{Name: "openbao", Version: "0.1.0", Digest: "sha256:a"}}
+	c.A = compare.Subject{Description: "openbao 0.1.0", Chart: &result.Chart{
+		Name: "openbao", Version: "0.1.0",
+		Digest: "sha256:a",
+	}}
 	c.B = compare.Subject{Chart: &result.Chart{Name: "openbao", Version: "0.2.0", Digest: digest}}
 	for range d.MaxPairs {
 		slice := func(by float64) compare.Slice {
@@ -115,7 +118,8 @@ func quarantine(t *testing.T, expires time.Time) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "quarantine.yaml")
 	text := "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n  reason: 12 pairs could not have shown less than 30 %\n" +
-		"  since: " + expires.Add(-compare.LongestQuarantine).Format(time.RFC3339) + "\n  expires: " + expires.Format(time.RFC3339) + "\n"
+		"  since: " + expires.Add(-compare.LongestQuarantine).Format(time.RFC3339) + "\n  expires: " +
+		expires.Format(time.RFC3339) + "\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }

@@ -22,13 +22,16 @@ func Encode(d *Decision) ([]byte, error) {
 func Decode(name string, data []byte) (*Decision, error) {
 	d := new(Decision)
 	if err := document.JSON(data, d); err != nil {
-		return nil, exit.Invalidf(name, "use a gate.json that this release of Steamer wrote", "not a complete decision: %w", err)
+		return nil, exit.Invalidf(name, "use a gate.json that this release of Steamer wrote", "not a complete decision: %w",
+			err)
 	}
 	switch {
 	case d.APIVersion != APIVersion || d.Kind != Kind:
-		return nil, exit.Invalidf(name, "use the Steamer release that wrote it", "apiVersion %q, kind %q: want %q, %q", d.APIVersion, d.Kind, APIVersion, Kind)
+		return nil, exit.Invalidf(name, "use the Steamer release that wrote it", "apiVersion %q, kind %q: want %q, %q",
+			d.APIVersion, d.Kind, APIVersion, Kind)
 	case d.Verdict != result.Pass && d.Verdict != result.Fail && d.Verdict != result.Inconclusive:
-		return nil, exit.Invalidf(name, "use a gate.json that Steamer wrote and nobody edited", "unknown verdict %q", string(d.Verdict))
+		return nil, exit.Invalidf(name, "use a gate.json that Steamer wrote and nobody edited", "unknown verdict %q",
+			string(d.Verdict))
 	case len(d.Evidence) == 0:
 		return nil, exit.Invalidf(name, "use a gate.json that Steamer wrote and nobody edited", "it names no evidence")
 	}

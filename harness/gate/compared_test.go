@@ -20,14 +20,21 @@ func TestDecideOnComparisons(t *testing.T) {
 	t.Parallel()
 	head := released(t)
 	for name, tc := range map[string]decideCase{
-		"comparison passed": {more: []string{compared(t, 0.95, 0.02, head, nil)}, require: []string{gate.Comparison}, want: result.Pass},
-		"comparison failed": {more: []string{compared(t, 1.3, 0.02, head, nil)}, want: result.Fail, reason: "above the margin of 10 %"},
+		"comparison passed": {
+			more: []string{compared(t, 0.95, 0.02, head, nil)}, require: []string{gate.Comparison},
+			want: result.Pass,
+		},
+		"comparison failed": {
+			more: []string{compared(t, 1.3, 0.02, head, nil)}, want: result.Fail,
+			reason: "above the margin of 10 %",
+		},
 		"comparison is unsure": {
 			more: []string{compared(t, 1.1, 0.02, head, nil)}, want: result.Inconclusive,
 			reason: "reaches across the margin",
 		},
 		"comparison, required": {
-			more: []string{compared(t, 1.1, 0.02, head, nil)}, require: []string{gate.Comparison}, want: result.Inconclusive, reason: "reaches across the margin",
+			more: []string{compared(t, 1.1, 0.02, head, nil)}, require: []string{gate.Comparison}, want: result.Inconclusive,
+			reason: "reaches across the margin",
 		},
 		"comparison reached no end": {
 			more: []string{compared(t, 0.95, 0.02, head, cutShort)},
@@ -79,23 +86,30 @@ func TestDecideOnComparisons(t *testing.T) {
 			want: result.Inconclusive, reason: "openbao_cpu_ms_per_fetch did not decide in the comparison",
 		},
 		"comparison states a PASS that its pairs do not give": {
-			more: []string{compared(t, 1.3, 0.02, head, states(result.Pass))}, want: result.Fail, reason: "above the margin of 10 %",
+			more: []string{compared(t, 1.3, 0.02, head, states(result.Pass))}, want: result.Fail,
+			reason: "above the margin of 10 %",
 		},
 		"comparison states a FAIL that its pairs do not give": {
-			more: []string{compared(t, 0.95, 0.02, head, states(result.Fail))}, require: []string{gate.Comparison}, want: result.Inconclusive,
+			more: []string{compared(t, 0.95, 0.02, head, states(result.Fail))}, require: []string{gate.Comparison},
+			want:   result.Inconclusive,
 			reason: "its file says FAIL, which does not follow from its pairs by the rules of this release: they say PASS",
 		},
 		"comparison too noisy": {
-			more: []string{compared(t, 1.04, 0.4, head, nil)}, require: []string{gate.Comparison}, want: result.Inconclusive, reason: "p95",
+			more: []string{compared(t, 1.04, 0.4, head, nil)}, require: []string{gate.Comparison}, want: result.Inconclusive,
+			reason: "p95",
 		},
 		"the same with its noisy metric in quarantine": {
-			more: []string{compared(t, 1.04, 0.4, head, nil), quarantine(t, time.Now().Add(time.Hour))}, require: []string{gate.Comparison}, want: result.Pass,
+			more:    []string{compared(t, 1.04, 0.4, head, nil), quarantine(t, time.Now().Add(time.Hour))},
+			require: []string{gate.Comparison}, want: result.Pass,
 		},
 		"the same when the quarantine has ended": {
 			more:    []string{compared(t, 1.04, 0.4, head, nil), quarantine(t, time.Now().Add(-time.Hour))},
 			require: []string{gate.Comparison}, want: result.Inconclusive, reason: "p95",
 		},
-		"no comparison, though": {require: []string{gate.Comparison}, want: result.Inconclusive, reason: "no comparison was given"},
+		"no comparison, though": {
+			require: []string{gate.Comparison}, want: result.Inconclusive,
+			reason: "no comparison was given",
+		},
 	} {
 		t.Run(name, tc.decide)
 	}
@@ -110,7 +124,8 @@ func TestQuarantineIsTold(t *testing.T) {
 	require.Contains(t, evidence.Files[1].About, "fetch_p95_ms until")
 	d, err := gate.Decide(evidence, policy(t))
 	require.NoError(t, err)
-	require.Contains(t, strings.Join(d.NotJudged, "\n"), "fetch_p95_ms quarantined: 12 pairs could not have shown less than 30 % (until ")
+	require.Contains(t, strings.Join(d.NotJudged, "\n"),
+		"fetch_p95_ms quarantined: 12 pairs could not have shown less than 30 % (until ")
 	require.Equal(t, result.Pass, d.Compared[0].Verdict)
 	i := slices.IndexFunc(d.Criteria, func(c gate.Criterion) bool { return c.ID == gate.Comparison })
 	require.Contains(t, d.Criteria[i].Measured, "its file says INCONCLUSIVE, judged without the quarantine")

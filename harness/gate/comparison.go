@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// ComparisonEvidence is a comparison as its file states it. What it is worth is derived from its pairs.
+// ComparisonEvidence is a comparison as its file states it. What it is worth is derived from its
+// pairs.
 type ComparisonEvidence struct{ doc *compare.Comparison }
 
 func decodeComparison(path string, data []byte) (ComparisonEvidence, error) {
@@ -26,10 +27,10 @@ func decodeChartComparison(path string, data []byte) (ComparisonEvidence, error)
 	return ComparedCharts(path, doc)
 }
 
-// ComparedCharts takes a comparison for evidence; path is used in errors, which are of code exit.Invalid. It asks that
-// two releases of a chart were compared, both with the same values or none: what processes on one machine do, a chart
-// against itself or another, one with values that the other has not, and a comparison to calibrate with say nothing
-// about a release.
+// ComparedCharts takes a comparison for evidence; path is used in errors, which are of code
+// exit.Invalid. It asks that two releases of a chart were compared, both with the same values or
+// none: what processes on one machine do, a chart against itself or another, one with values that
+// the other has not, and a comparison to calibrate with say nothing about a release.
 func ComparedCharts(path string, doc *compare.Comparison) (c ComparisonEvidence, err error) {
 	c.doc = doc
 	if doc.A.Chart == nil || doc.B.Chart == nil || doc.B.Chart.Digest == "" {
@@ -39,11 +40,14 @@ func ComparedCharts(path string, doc *compare.Comparison) (c ComparisonEvidence,
 	case a.Chart.Digest == b.Chart.Digest:
 		err = exit.Invalidf(path, "compare the chart with the last release", "it compares the chart with itself")
 	case a.Chart.Name != b.Chart.Name:
-		err = exit.Invalidf(path, "compare the chart with its own last release", "it compares %s with %s, which is no release of that chart", name(*b.Chart), name(*a.Chart))
+		err = exit.Invalidf(path, "compare the chart with its own last release",
+			"it compares %s with %s, which is no release of that chart", name(*b.Chart), name(*a.Chart))
 	case a.Delay+b.Delay+a.Injected+b.Injected+a.CPUs+b.CPUs > 0:
-		err = exit.Invalidf(path, "use what steamer compare wrote", "it is part of a calibration: one side was slowed down on purpose")
+		err = exit.Invalidf(path, "use what steamer compare wrote",
+			"it is part of a calibration: one side was slowed down on purpose")
 	case a.Config != b.Config:
-		err = exit.Invalidf(path, "repeat it with the same @VALUES for --base and --head, or none", "the values laid over %s are not those laid over %s", name(*b.Chart), name(*a.Chart))
+		err = exit.Invalidf(path, "repeat it with the same @VALUES for --base and --head, or none",
+			"the values laid over %s are not those laid over %s", name(*b.Chart), name(*a.Chart))
 	}
 	if err == nil {
 		c.doc.B.Chart.Values = c.doc.B.Config // which comparisons had before charts did
@@ -72,7 +76,8 @@ func (c ComparisonEvidence) judge(q *compare.Quarantine) rejudged {
 	case r.stated == plain.Verdict:
 		r.differs = fmt.Sprintf("its file says %s, judged without the quarantine", r.stated)
 	case len(before) > 0:
-		r.differs = fmt.Sprintf("its file says %s, judged with a quarantine (%s); --quarantine names one", r.stated, strings.Join(before, "; "))
+		r.differs = fmt.Sprintf("its file says %s, judged with a quarantine (%s); --quarantine names one", r.stated,
+			strings.Join(before, "; "))
 	default:
 		r.differs, r.edited = fmt.Sprintf("its file says %s, which does not follow from its pairs by the rules of this release: they say %s", r.stated, again.Verdict), true
 	}
@@ -90,8 +95,8 @@ func quarantined(c *compare.Comparison) []string {
 	return out
 }
 
-// ReadComparison reads and judges a comparison for its report, which shows short and looks up more in whole; name is used in errors, which are of
-// code exit.Invalid.
+// ReadComparison reads and judges a comparison for its report, which shows short and looks up more
+// in whole; name is used in errors, which are of code exit.Invalid.
 func ReadComparison(name string, data []byte) (short *Compared, whole *compare.Comparison, err error) {
 	c, err := decodeComparison(name, data)
 	if err != nil {
@@ -125,8 +130,9 @@ func (r rejudged) show(path string) Compared {
 			m.Reason = "in quarantine, so that it need not pass: " + m.Quarantine
 		}
 		out.Metrics = append(out.Metrics, Ratio{
-			Name: m.Name, Title: m.Title, Unit: m.Unit, Gate: m.Decides(), Margin: m.Margin, Base: m.A, Head: m.B, Ratio: m.Ratio,
-			Lo: m.Lo, Hi: m.Hi, MDE: m.MDE, Verdict: m.Verdict, Reason: m.Reason,
+			Name: m.Name, Title: m.Title, Unit: m.Unit, Gate: m.Decides(), Margin: m.Margin, Base: m.A, Head: m.B,
+			Ratio: m.Ratio,
+			Lo:    m.Lo, Hi: m.Hi, MDE: m.MDE, Verdict: m.Verdict, Reason: m.Reason,
 		})
 		if a, b := r.Values(m.Name); len(a) > 0 {
 			out.Slices[m.Name] = [2][]float64{a, b}

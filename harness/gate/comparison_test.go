@@ -40,7 +40,8 @@ func criterion(t *testing.T, d *gate.Decision, id string) gate.Criterion {
 	return d.Criteria[i]
 }
 
-// TestRefusesOtherComparisons: a comparison that says nothing of this release is no evidence, however well it went.
+// TestRefusesOtherComparisons: a comparison that says nothing of this release is no evidence,
+// however well it went.
 func TestRefusesOtherComparisons(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -52,11 +53,18 @@ func TestRefusesOtherComparisons(t *testing.T) {
 		want       []string
 	}{
 		"another tier than the loads": {
-			change: func(c *compare.Comparison) { c.Design.Tier = "60" }, want: []string{`compared at tier "60"`, `at tier "12"`, "do not add up"},
+			change: func(c *compare.Comparison) { c.Design.Tier = "60" }, want: []string{
+				`compared at tier "60"`, `at tier "12"`,
+				"do not add up",
+			},
 		},
-		"another tier than the policy": {alone: true, tier: "30", want: []string{`compared at tier "12"`, `at tier "30"`, "--tier 30"}},
+		"another tier than the policy": {alone: true, tier: "30", want: []string{
+			`compared at tier "12"`, `at tier "30"`,
+			"--tier 30",
+		}},
 		"two tiers in two comparisons": {
-			change: func(c *compare.Comparison) { c.Design.Tier = "60" }, alone: true, also: true, want: []string{`compared at tier "60"`, `at tier "12"`},
+			change: func(c *compare.Comparison) { c.Design.Tier = "60" }, alone: true, also: true,
+			want: []string{`compared at tier "60"`, `at tier "12"`},
 		},
 		"no tier": {
 			change: func(c *compare.Comparison) { c.Design.Tier = "" },
@@ -81,7 +89,10 @@ func TestRefusesOtherComparisons(t *testing.T) {
 		"another base": {change: func(c *compare.Comparison) {
 			c.A.Chart.Version, c.A.Chart.Digest = "0.0.1",
 				"sha256:slow"
-		}, want: []string{"openbao 0.0.1 (sha256:slow)", "the declared previous release is openbao 0.1.0 (sha256:a)", "--previous"}},
+		}, want: []string{
+			"openbao 0.0.1 (sha256:slow)", "the declared previous release is openbao 0.1.0 (sha256:a)",
+			"--previous",
+		}},
 		"a base of no content": {
 			change: func(c *compare.Comparison) { c.A.Chart.Digest = "" },
 			want:   []string{"openbao 0.1.0 (no digest)", "the declared previous release is openbao 0.1.0 (sha256:a)"},
@@ -141,15 +152,33 @@ func TestLaxComparison(t *testing.T) {
 		reason                 []string
 		quarantined, otherwise bool // its p95 alone has the margin; and is in quarantine
 	}{
-		"as the gate asks":          {ratio: 0.95, margin: 0.10, alpha: 0.05, verdict: result.Pass},
-		"stricter":                  {ratio: 0.95, margin: 0.05, alpha: 0.01, verdict: result.Pass},
-		"larger margin":             {ratio: 1.1, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 25 %", "one of 10 % at most"}},
-		"larger alpha":              {ratio: 0.95, margin: 0.10, alpha: 0.2, verdict: result.Inconclusive, reason: []string{"(alpha) of 0.2", "one of 0.05 at most"}},
-		"larger margin, and unsure": {ratio: 1.25, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 25 %", "reaches across"}},
-		"larger margin, and missed": {ratio: 1.6, margin: 0.25, alpha: 0.05, verdict: result.Fail, reason: []string{"above the margin of 25 %"}},
-		"the policy allows them":    {ratio: 1.1, margin: 0.25, alpha: 0.2, mostMargin: 0.25, mostAlpha: 0.2, verdict: result.Pass},
-		"the policy is stricter":    {ratio: 0.95, margin: 0.10, alpha: 0.05, mostMargin: 0.05, verdict: result.Inconclusive, reason: []string{"a margin of 10 %", "one of 5 % at most"}},
-		"one metric's margin":       {ratio: 0.95, margin: 0.25, alpha: 0.05, otherwise: true, verdict: result.Pass},
+		"as the gate asks": {ratio: 0.95, margin: 0.10, alpha: 0.05, verdict: result.Pass},
+		"stricter":         {ratio: 0.95, margin: 0.05, alpha: 0.01, verdict: result.Pass},
+		"larger margin": {
+			ratio: 1.1, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive,
+			reason: []string{"a margin of 25 %", "one of 10 % at most"},
+		},
+		"larger alpha": {
+			ratio: 0.95, margin: 0.10, alpha: 0.2, verdict: result.Inconclusive,
+			reason: []string{"(alpha) of 0.2", "one of 0.05 at most"},
+		},
+		"larger margin, and unsure": {
+			ratio: 1.25, margin: 0.25, alpha: 0.05, verdict: result.Inconclusive,
+			reason: []string{"a margin of 25 %", "reaches across"},
+		},
+		"larger margin, and missed": {
+			ratio: 1.6, margin: 0.25, alpha: 0.05, verdict: result.Fail,
+			reason: []string{"above the margin of 25 %"},
+		},
+		"the policy allows them": {
+			ratio: 1.1, margin: 0.25, alpha: 0.2, mostMargin: 0.25, mostAlpha: 0.2,
+			verdict: result.Pass,
+		},
+		"the policy is stricter": {
+			ratio: 0.95, margin: 0.10, alpha: 0.05, mostMargin: 0.05, verdict: result.Inconclusive,
+			reason: []string{"a margin of 10 %", "one of 5 % at most"},
+		},
+		"one metric's margin": {ratio: 0.95, margin: 0.25, alpha: 0.05, otherwise: true, verdict: result.Pass},
 		"one metric's larger margin": {
 			ratio: 0.95, margin: 0.5, alpha: 0.05, otherwise: true,
 			verdict: result.Inconclusive, reason: []string{"p95", "a margin of 50 %", "one of 25 % at most"},
@@ -192,8 +221,8 @@ func TestLaxComparison(t *testing.T) {
 	}
 }
 
-// TestUndeclaredBase: a comparison with a release that nobody declared to be the one before gives no PASS, but its
-// FAIL stands.
+// TestUndeclaredBase: a comparison with a release that nobody declared to be the one before gives
+// no PASS, but its FAIL stands.
 func TestUndeclaredBase(t *testing.T) {
 	t.Parallel()
 	for ratio, want := range map[float64]result.Verdict{0.95: result.Inconclusive, 1.6: result.Fail} {
@@ -213,8 +242,8 @@ func TestUndeclaredBase(t *testing.T) {
 	}
 }
 
-// TestQuarantineEnds: what was quarantined when the comparison was made is not when it is judged later, and the
-// decision says so.
+// TestQuarantineEnds: what was quarantined when the comparison was made is not when it is judged
+// later, and the decision says so.
 func TestQuarantineEnds(t *testing.T) {
 	t.Parallel()
 	file := compared(t, 1.04, 0.4, "sha256:b",

@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// charts asks for a check without errors. What a baseline accepts is listed in the decision and fails nothing.
+// charts asks for a check without errors. What a baseline accepts is listed in the decision and
+// fails nothing.
 func (p Policy) charts(d *Decision, e *Evidence) (string, finding) {
 	var f finding
 	var measured []string
@@ -45,8 +46,8 @@ func (p Policy) charts(d *Decision, e *Evidence) (string, finding) {
 	return strings.Join(measured, "; "), f
 }
 
-// defects looks at the rules that each stand for a defect that a released chart had. As in the check itself, what only warns fails only where
-// warnings do.
+// defects looks at the rules that each stand for a defect that a released chart had. As in the
+// check itself, what only warns fails only where warnings do.
 func (p Policy) defects(_ *Decision, e *Evidence) (string, finding) {
 	var f finding
 	known := lint.KnownDefects()
@@ -176,7 +177,8 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// maxReason is how much of a scenario's reason a criterion repeats, in bytes; the run's own report has all of it.
+// maxReason is how much of a scenario's reason a criterion repeats, in bytes; the run's own report
+// has all of it.
 const maxReason = 400
 
 func oneLine(text string) string {

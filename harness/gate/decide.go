@@ -1,6 +1,6 @@
-// Package gate judges the evidence of finished work: may a chart be released? The evidence is static checks, the
-// functional suite and the load in each topology, a comparison with the last release, and mutants. It measures nothing and
-// believes no verdict that it can derive again.
+// Package gate judges the evidence of finished work: may a chart be released? The evidence is
+// static checks, the functional suite and the load in each topology, a comparison with the last
+// release, and mutants. It measures nothing and believes no verdict that it can derive again.
 package gate
 
 import (
@@ -29,9 +29,10 @@ type Policy struct {
 	Alpha    float64 // largest error rate that a comparison may have; 0: DefaultAlpha
 }
 
-// DefaultRequired are the criteria that every release has to meet. A comparison needs a last release, and mutants say
-// more about the suite than about the chart; both fail a release where they are given and fail. A comparison that was
-// asked for or given holds a release up, too, where it could not tell.
+// DefaultRequired are the criteria that every release has to meet. A comparison needs a last
+// release, and mutants say more about the suite than about the chart; both fail a release where
+// they are given and fail. A comparison that was asked for or given holds a release up, too, where
+// it could not tell.
 func DefaultRequired() []string {
 	return []string{Charts, Defects, Complete, Functional, Load, Hygiene}
 }
@@ -42,8 +43,8 @@ func DefaultRequired() []string {
 //  2. a required criterion could not be judged, or nothing was given for it: INCONCLUSIVE; a comparison that was asked for or given is required
 //  3. otherwise PASS
 //
-// Evidence about different charts, loads of different tiers where the policy names none, and comparisons that the policy does not admit make no
-// decision: an error of code exit.Invalid.
+// Evidence about different charts, loads of different tiers where the policy names none, and
+// comparisons that the policy does not admit make no decision: an error of code exit.Invalid.
 func Decide(e *Evidence, p Policy) (*Decision, error) {
 	d := &Decision{
 		APIVersion: APIVersion, Kind: Kind, SLO: p.SLO.Name, Evidence: e.Files, Runs: []Judged{},
@@ -84,7 +85,8 @@ func Decide(e *Evidence, p Policy) (*Decision, error) {
 	} {
 		measured, f := c.judge(d, e)
 		d.Criteria = append(d.Criteria, Criterion{
-			ID: c.id, Title: c.title, Required: slices.Contains(p.Required, c.id), Verdict: f.verdict(), Measured: measured, Reasons: append(f.missed, f.unsure...),
+			ID: c.id, Title: c.title, Required: slices.Contains(p.Required, c.id), Verdict: f.verdict(), Measured: measured,
+			Reasons: append(f.missed, f.unsure...),
 		})
 	}
 	conclude(d)

@@ -1,5 +1,5 @@
-// Package gate decides about a release from evidence. It defines the versioned record of a gate's decision: whether a chart may be released, by which criteria,
-// and on what evidence.
+// Package gate decides about a release from evidence. It defines the versioned record of a gate's
+// decision: whether a chart may be released, by which criteria, and on what evidence.
 package gate
 
 import (
@@ -48,18 +48,21 @@ type Decision struct {
 	Topologies []string       `json:"topologies,omitempty"` // that had to be shown
 	Scenarios  string         `json:"scenarios,omitempty"`  // which of the suite had to be tried: the pattern that chose them
 	SLO        string         `json:"slo"`                  // name of the objectives
-	// Objectives is the file that the objectives are in; nil in decisions of Steamer releases that did not record it.
+	// Objectives is the file that the objectives are in; nil in decisions of Steamer releases that
+	// did not record it.
 	Objectives *File       `json:"objectives,omitempty"`
 	Criteria   []Criterion `json:"criteria"`
 	Runs       []Judged    `json:"runs"`
-	// Doubts are what runs leave open about the chart, and what no other run removes; the load's criterion has them among its reasons.
+	// Doubts are what runs leave open about the chart, and what no other run removes; the load's
+	// criterion has them among its reasons.
 	Doubts   []Doubt    `json:"doubts,omitempty"`
 	Compared []Compared `json:"compared,omitempty"`
 	Evidence []File     `json:"evidence"`
 	// Accepted are findings of the static checks that fail nothing, because a baseline holds them.
 	Accepted  []Accepted `json:"accepted,omitempty"`
 	NotJudged []string   `json:"notJudged,omitempty"`
-	// Since says what is not as in the earlier decision that this one derives again: its verdict, its objectives.
+	// Since says what is not as in the earlier decision that this one derives again: its verdict,
+	// its objectives.
 	Since []string `json:"since,omitempty"`
 }
 
@@ -101,9 +104,11 @@ type Judged struct {
 	Checks   []result.Check    `json:"checks,omitempty"`
 	Counts   bool              `json:"counts"`          // false: a load that says nothing of the tier, which this gate does not judge
 	Apart    string            `json:"apart,omitempty"` // why it does not count
-	// Lighter is a load of the tier that does not count because it asked for less: what broke under it breaks under the tier's, too.
+	// Lighter is a load of the tier that does not count because it asked for less: what broke under
+	// it breaks under the tier's, too.
 	Lighter bool `json:"lighter,omitempty"`
-	// Easier is set where a load that does not count was no harder than one that would: what it missed counts against the chart.
+	// Easier is set where a load that does not count was no harder than one that would: what it
+	// missed counts against the chart.
 	Easier bool `json:"easier,omitempty"`
 }
 
@@ -133,7 +138,8 @@ type Accepted struct {
 // String says all of it in a line.
 func (a Accepted) String() string {
 	where := strings.TrimSpace(a.File + " " + strings.Trim(a.Object+": "+a.Path, ": "))
-	return fmt.Sprintf("%s %s, %s: %s (accepted until %s by %s: %s)", a.Severity, a.Rule, where, a.Message, a.Expires, a.Owner, a.Reason)
+	return fmt.Sprintf("%s %s, %s: %s (accepted until %s by %s: %s)", a.Severity, a.Rule, where, a.Message, a.Expires,
+		a.Owner, a.Reason)
 }
 
 // Compared is a comparison of the chart with another.
@@ -145,7 +151,8 @@ type Compared struct {
 	Verdict result.Verdict `json:"verdict"`
 	Reasons []string       `json:"reasons,omitempty"`
 	Metrics []Ratio        `json:"metrics"`
-	// Slices are the single measurements by the metric's name, base and head, those of invalid pairs left out. They are for a picture and not kept.
+	// Slices are the single measurements by the metric's name, base and head, those of invalid
+	// pairs left out. They are for a picture and not kept.
 	Slices    map[string][2][]float64 `json:"-"`
 	Reproduce string                  `json:"-"`
 }

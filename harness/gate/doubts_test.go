@@ -12,7 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// machine has somebody watch the machine of both topologies: host is how many of its two CPUs are in use, of which the node takes a fifth.
+// machine has somebody watch the machine of both topologies: host is how many of its two CPUs are
+// in use, of which the node takes a fifth.
 func machine(host float64) func(map[string]any) {
 	return each(func(top map[string]any) {
 		start, err := time.Parse(time.RFC3339, of(top, "load")["start"].(string))
@@ -63,7 +64,8 @@ func together(changes ...func(map[string]any)) func(map[string]any) {
 	}
 }
 
-// TestNoRunRemovesAFinding: what is the machine's falls out, what is the chart's stays, whatever the other runs say.
+// TestNoRunRemovesAFinding: what is the machine's falls out, what is the chart's stays, whatever
+// the other runs say.
 func TestNoRunRemovesAFinding(t *testing.T) {
 	t.Parallel()
 	fine, strangers := machine(0.4), machine(1.7)
@@ -86,23 +88,64 @@ func TestNoRunRemovesAFinding(t *testing.T) {
 		told   string // part of what was not judged
 		doubts []int  // runs, and of how many, of each topology's one doubt
 	}{
-		"nine out of memory and one lucky": {append(repeat(9, together(fine, oom)), fine), result.Fail, "exceeded its own memory limit", "", nil},
-		"out of memory, nobody watched":    {[]change{oom, fine, fine}, result.Inconclusive, "cloud-native: 1 of 3 runs: unplanned restarts", "", []int{1, 3}},
-		"two of three take over":           {[]change{together(fine, takeover), fine, together(fine, takeover)}, result.Inconclusive, "cloud-native: 2 of 3 runs: unplanned changes of the active pod: run run-0: b leads after a", "", []int{2, 3}},
-		"every run takes over: no proof":   {repeat(6, together(fine, takeover)), result.Inconclusive, "6 of 6 runs", "", []int{6, 6}},
-		"a takeover beside strangers":      {[]change{together(strangers, takeover), fine}, result.Pass, "", "the load of run run-0 on cloud-native: its machine made it invalid: unplanned changes of the active pod", nil},
-		"out of memory beside strangers":   {[]change{together(strangers, oom), fine}, result.Inconclusive, "1 of 2 runs", "", []int{1, 2}},
-		"slow beside strangers":            {[]change{together(strangers, slow), fine}, result.Pass, "", "the load of run run-0 on cloud-native: its machine made it invalid: mean from the intended start: 5000 ms", nil},
-		"only slow beside strangers":       {[]change{together(strangers, slow)}, result.Inconclusive, "5000 ms against a limit of", "its machine made it invalid", nil},
-		"slow on a fine machine":           {[]change{together(fine, slow), fine}, result.Fail, "5000 ms", "", nil},
-		"out of memory at less":            {[]change{together(fine, oom, lighter), fine}, result.Fail, "exceeded its own memory limit", "", nil},
-		"out of memory at another tier":    {[]change{together(fine, oom, tier), fine}, result.Pass, "", "it is of tier 60", nil},
+		"nine out of memory and one lucky": {
+			append(repeat(9, together(fine, oom)), fine), result.Fail,
+			"exceeded its own memory limit", "", nil,
+		},
+		"out of memory, nobody watched": {
+			[]change{oom, fine, fine},
+			result.Inconclusive,
+			"cloud-native: 1 of 3 runs: unplanned restarts", "",
+			[]int{1, 3},
+		},
+		"two of three take over": {
+			[]change{together(fine, takeover), fine, together(fine, takeover)},
+			result.Inconclusive, "cloud-native: 2 of 3 runs: unplanned changes of the active pod: run run-0: b leads after a",
+			"",
+			[]int{2, 3},
+		},
+		"every run takes over: no proof": {
+			repeat(6, together(fine, takeover)), result.Inconclusive, "6 of 6 runs", "",
+			[]int{6, 6},
+		},
+		"a takeover beside strangers": {
+			[]change{together(strangers, takeover), fine},
+			result.Pass, "",
+			"the load of run run-0 on cloud-native: its machine made it invalid: unplanned changes of the active pod", nil,
+		},
+		"out of memory beside strangers": {
+			[]change{together(strangers, oom), fine},
+			result.Inconclusive, "1 of 2 runs", "",
+			[]int{1, 2},
+		},
+		"slow beside strangers": {
+			[]change{together(strangers, slow), fine},
+			result.Pass, "",
+			"the load of run run-0 on cloud-native: its machine made it invalid: mean from the intended start: 5000 ms", nil,
+		},
+		"only slow beside strangers": {
+			[]change{together(strangers, slow)},
+			result.Inconclusive,
+			"5000 ms against a limit of", "its machine made it invalid", nil,
+		},
+		"slow on a fine machine": {[]change{together(fine, slow), fine}, result.Fail, "5000 ms", "", nil},
+		"out of memory at less": {
+			[]change{together(fine, oom, lighter), fine},
+			result.Fail,
+			"exceeded its own memory limit", "", nil,
+		},
+		"out of memory at another tier": {
+			[]change{together(fine, oom, tier), fine},
+			result.Pass, "", "it is of tier 60",
+			nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			paths := []string{checkFile}
 			for i, c := range tc.runs {
-				paths = append(paths, changed(t, runFile, together(c, func(doc map[string]any) { of(doc, "run")["id"] = fmt.Sprintf("run-%d", i) })))
+				paths = append(paths, changed(t, runFile,
+					together(c, func(doc map[string]any) { of(doc, "run")["id"] = fmt.Sprintf("run-%d", i) })))
 			}
 			evidence, err := gate.Read(paths...)
 			require.NoError(t, err)

@@ -7,8 +7,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// floors are the shares of each group of scenarios, 0 to 1, that have to have passed at least once over all runs in a topology. A scenario may be
-// skipped for a reason that a chart, its dialect or the cluster declares; the floor says how much may be. It follows from what scenarios need
+// floors are the shares of each group of scenarios, 0 to 1, that have to have passed at least once
+// over all runs in a topology. A scenario may be skipped for a reason that a chart, its dialect or
+// the cluster declares; the floor says how much may be. It follows from what scenarios need
 // (docs/scenarios.md) and from the shipped dialects: a test holds both against it.
 //
 //   - access, abuse: they need OpenBao only, so that all have to pass.
@@ -21,7 +22,8 @@ import (
 //
 // A group that is not named has otherFloor.
 var floors = map[string]float64{ //nolint:gochecknoglobals // constant
-	"access": 1, "abuse": 1, "audit": 0.84, "config": 0.9, "resilience": 0.64, "lifecycle": 0.3, "stack": 0, hygieneGroup: 0,
+	"access": 1, "abuse": 1, "audit": 0.84, "config": 0.9, "resilience": 0.64, "lifecycle": 0.3, "stack": 0,
+	hygieneGroup: 0,
 }
 
 const (
@@ -29,7 +31,8 @@ const (
 	hygieneGroup = "hygiene"
 )
 
-// Floor is how many of n scenarios of a group have to have passed, 0 to n: at least one where its share is not 0, however few were asked for.
+// Floor is how many of n scenarios of a group have to have passed, 0 to n: at least one where its
+// share is not 0, however few were asked for.
 func Floor(group string, n int) int {
 	share, named := floors[group]
 	if !named {
@@ -77,7 +80,8 @@ func (p Policy) below(all []result.Scenario) []string {
 	var out []string
 	for _, g := range groups {
 		if least := Floor(g, size[g]); good[g] < least {
-			out = append(out, fmt.Sprintf("%d of %d scenarios of %s passed, and %d are the least%s", good[g], size[g], g, least, example[g]))
+			out = append(out, fmt.Sprintf("%d of %d scenarios of %s passed, and %d are the least%s", good[g], size[g], g, least,
+				example[g]))
 		}
 	}
 	return out

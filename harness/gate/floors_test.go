@@ -15,7 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-// can is an installer that knows a dialect's changes, but for those whose key the chart's values lack.
+// can is an installer that knows a dialect's changes, but for those whose key the chart's values
+// lack.
 type can struct {
 	suites.Installer
 	dialect *topology.Dialect
@@ -30,8 +31,8 @@ func (c can) Knows(change string) bool {
 	return ok
 }
 
-// environment is one of a dialect's, on a cluster that admits no signals, with an OpenBao before 2.5 and no previous release: what is skipped in it is
-// skipped for reasons that are declared.
+// environment is one of a dialect's, on a cluster that admits no signals, with an OpenBao before
+// 2.5 and no previous release: what is skipped in it is skipped for reasons that are declared.
 func environment(t *testing.T, dialect string, lacks ...string) *suites.Env {
 	t.Helper()
 	d, err := topology.DialectNamed(dialect)
@@ -51,7 +52,8 @@ func suite() []string {
 	return ids
 }
 
-// outcomes is the suite's in an environment in which everything passes that can run, after a change.
+// outcomes is the suite's in an environment in which everything passes that can run, after a
+// change.
 func outcomes(env *suites.Env, change func(*result.Scenario)) []any {
 	var out []any
 	for _, s := range scenarios.All() {
@@ -62,12 +64,16 @@ func outcomes(env *suites.Env, change func(*result.Scenario)) []any {
 		if change != nil {
 			change(&r)
 		}
-		out = append(out, map[string]any{"id": r.ID, "title": "t", "protects": "p", "seconds": 0, "status": string(r.Status), "reason": r.Reason})
+		out = append(out, map[string]any{
+			"id": r.ID, "title": "t", "protects": "p", "seconds": 0, "status": string(r.Status),
+			"reason": r.Reason,
+		})
 	}
 	return out
 }
 
-// functional is the criterion's verdict, and that of hygiene, on outcomes that both topologies have.
+// functional is the criterion's verdict, and that of hygiene, on outcomes that both topologies
+// have.
 func functional(t *testing.T, list []any) (suiteVerdict, hygiene result.Verdict, reasons string) {
 	t.Helper()
 	run := changed(t, runFile, each(func(top map[string]any) { top["scenarios"] = list }))
@@ -88,13 +94,15 @@ func functional(t *testing.T, list []any) (suiteVerdict, hygiene result.Verdict,
 	return suiteVerdict, hygiene, reasons
 }
 
-// TestFloorsLetShippedDialectsThrough runs what applies to each chart that Steamer knows. The keys are those that GitLab's chart 0.12.3 lacks.
+// TestFloorsLetShippedDialectsThrough runs what applies to each chart that Steamer knows. The keys
+// are those that GitLab's chart 0.12.3 lacks.
 func TestFloorsLetShippedDialectsThrough(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string]*suites.Env{
 		"charts/openbao": environment(t, "gitlab"),
 		"GitLab's chart 0.12.3": environment(t, "gitlab",
-			"strategy", "config.unseal.static.currentKeySecret", "prometheusRule", "config.audit.http.secret", "podDisruptionBudget"),
+			"strategy", "config.unseal.static.currentKeySecret", "prometheusRule", "config.audit.http.secret",
+			"podDisruptionBudget"),
 		"the community chart": environment(t, "community"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,8 +114,8 @@ func TestFloorsLetShippedDialectsThrough(t *testing.T) {
 	}
 }
 
-// TestSkipsAreCounted takes scenarios out of a suite that passed, one group at a time: none may be missing as a whole, and none of those that need
-// nothing which a chart may lack.
+// TestSkipsAreCounted takes scenarios out of a suite that passed, one group at a time: none may be
+// missing as a whole, and none of those that need nothing which a chart may lack.
 func TestSkipsAreCounted(t *testing.T) {
 	t.Parallel()
 	env := environment(t, "gitlab")
@@ -171,8 +179,8 @@ func TestSkipsAreCounted(t *testing.T) {
 	})
 }
 
-// TestFloorsFollowFromNeeds holds the floors against what scenarios need: what needs nothing that a chart, its OpenBao or a cluster may lack by
-// declaration has to pass.
+// TestFloorsFollowFromNeeds holds the floors against what scenarios need: what needs nothing that a
+// chart, its OpenBao or a cluster may lack by declaration has to pass.
 func TestFloorsFollowFromNeeds(t *testing.T) {
 	t.Parallel()
 	may := map[suites.Feature]bool{

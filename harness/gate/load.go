@@ -18,8 +18,8 @@ import (
 func (p Policy) load(d *Decision, _ *Evidence) (string, finding) {
 	var f finding
 	var measured []string
-	// No load is too small or in the wrong place for a wrong value, and one that is easier than the standard misses what it misses; those that count
-	// are judged below.
+	// No load is too small or in the wrong place for a wrong value, and one that is easier than the
+	// standard misses what it misses; those that count are judged below.
 	for _, j := range d.Runs {
 		asked := slices.Contains(p.Topologies, j.Topology)
 		if j.Counts && asked {
@@ -53,7 +53,8 @@ func (p Policy) load(d *Decision, _ *Evidence) (string, finding) {
 				open = append(open, fmt.Sprintf("%s, run %s: %s", topology, j.Run, why))
 			}
 			if len(m.invalid) > 0 {
-				d.NotJudged = append(d.NotJudged, fmt.Sprintf("the load of run %s on %s: its machine made it invalid: %s", j.Run, topology, strings.Join(m.invalid, "; ")))
+				d.NotJudged = append(d.NotJudged, fmt.Sprintf("the load of run %s on %s: its machine made it invalid: %s", j.Run,
+					topology, strings.Join(m.invalid, "; ")))
 			}
 			for _, c := range m.doubts {
 				doubts = tallied(doubts, topology, j.Run, c)
@@ -73,7 +74,8 @@ func (p Policy) load(d *Decision, _ *Evidence) (string, finding) {
 		case held == 0:
 			f.unsure = append(f.unsure, open...)
 		}
-		measured = append(measured, fmt.Sprintf("%s: %d of %d measurements at tier %s valid and within", topology, held, runs, p.Tier))
+		measured = append(measured, fmt.Sprintf("%s: %d of %d measurements at tier %s valid and within", topology, held, runs,
+			p.Tier))
 	}
 	return strings.Join(measured, "; "), f
 }

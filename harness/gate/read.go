@@ -55,7 +55,8 @@ func Read(paths ...string) (*Evidence, error) {
 	return e, e.accept()
 }
 
-// accept lets the checks have what the baselines hold, and nothing that a check says was accepted when it was made.
+// accept lets the checks have what the baselines hold, and nothing that a check says was accepted
+// when it was made.
 func (e *Evidence) accept() error {
 	var all []*lint.Baseline
 	for _, b := range e.Baselines {
@@ -87,14 +88,16 @@ func (e *Evidence) add(path string) error {
 	}
 	before := len(e.Files)
 	for _, file := range found {
-		if name := filepath.Base(file); name == "result.json" || name == "comparison.json" || name == "mutants.json" || strings.HasPrefix(name, "charts-check") {
+		if name := filepath.Base(file); name == "result.json" || name == "comparison.json" || name == "mutants.json" ||
+			strings.HasPrefix(name, "charts-check") {
 			if err := e.file(file, ""); err != nil {
 				return err
 			}
 		}
 	}
 	if len(e.Files) == before {
-		return exit.Invalidf("--from "+path, "name a directory that a finished run left behind", "it holds no result.json or other evidence")
+		return exit.Invalidf("--from "+path, "name a directory that a finished run left behind",
+			"it holds no result.json or other evidence")
 	}
 	return nil
 }
@@ -108,7 +111,8 @@ func (e *Evidence) file(path, want string) error {
 	sum := sha256.Sum256(data)
 	digest := hex.EncodeToString(sum[:])
 	if want != "" && want != digest {
-		return exit.Invalidf("--from "+path, "judge the files as they were, or make a new decision", "it is not the file that was judged: SHA-256 %s, not %s", digest, want)
+		return exit.Invalidf("--from "+path, "judge the files as they were, or make a new decision",
+			"it is not the file that was judged: SHA-256 %s, not %s", digest, want)
 	}
 	for _, f := range e.Files {
 		if f.SHA256 == digest {
@@ -125,18 +129,24 @@ func (e *Evidence) file(path, want string) error {
 		}
 	}
 	if err := json.Unmarshal(document, &head); err != nil {
-		return exit.Invalidf("--from "+path, "use the file as the run left it", "not a complete JSON document (truncated?): %w", err)
+		return exit.Invalidf("--from "+path, "use the file as the run left it",
+			"not a complete JSON document (truncated?): %w", err)
 	}
 	f := File{Path: path, Kind: head.Kind, SHA256: digest}
 	switch head.Kind {
 	case result.Kind:
 		err = keep(&e.Runs, path, data, result.Decode, &f, aboutRun)
 	case "ChartCheck":
-		err = keep(&e.Checks, path, data, decodeCheck, &f, func(r *lint.Report) string { return "static checks of " + name(r.Chart) })
+		err = keep(&e.Checks, path, data, decodeCheck, &f, func(r *lint.Report) string {
+			return "static checks of " +
+				name(r.Chart)
+		})
 	case mutation.RecordKind:
-		err = keep(&e.Mutants, path, data, mutation.Decode, &f, func(r *mutation.Record) string { return mutation.Summary(r.Outcomes) })
+		err = keep(&e.Mutants, path, data, mutation.Decode, &f,
+			func(r *mutation.Record) string { return mutation.Summary(r.Outcomes) })
 	case compare.Kind:
-		err = keep(&e.Comparisons, path, data, decodeChartComparison, &f, func(c ComparisonEvidence) string { return describe(c.doc.B) + " against " + describe(c.doc.A) })
+		err = keep(&e.Comparisons, path, data, decodeChartComparison, &f,
+			func(c ComparisonEvidence) string { return describe(c.doc.B) + " against " + describe(c.doc.A) })
 	case compare.QuarantineKind:
 		err = keep(&e.Quarantines, path, data, compare.ParseQuarantine, &f, aboutQuarantine)
 	case lint.BaselineKind:
@@ -151,13 +161,16 @@ func (e *Evidence) file(path, want string) error {
 		}
 		return e.again(path, data)
 	default:
-		return exit.Invalidf("--from "+path, "use a result.json or what charts check, compare, mutants or gate wrote", "kind %q is no evidence", head.Kind)
+		return exit.Invalidf("--from "+path, "use a result.json or what charts check, compare, mutants or gate wrote",
+			"kind %q is no evidence", head.Kind)
 	}
 	e.Files = append(e.Files, f)
 	return err
 }
 
-func keep[T any](to *[]Of[T], path string, data []byte, decode func(string, []byte) (T, error), f *File, about func(T) string) error {
+func keep[T any](to *[]Of[T], path string, data []byte, decode func(string, []byte) (T, error), f *File,
+	about func(T) string,
+) error {
 	doc, err := decode(path, data)
 	if err != nil {
 		return err
@@ -179,7 +192,8 @@ func (e *Evidence) again(path string, data []byte) error {
 	e.Earlier = d
 	for _, f := range d.Evidence {
 		if f.SHA256 == "" {
-			return exit.Invalidf("--from "+path, "use a gate.json that Steamer wrote and nobody edited", "it gives no SHA-256 of %s", f.Path)
+			return exit.Invalidf("--from "+path, "use a gate.json that Steamer wrote and nobody edited",
+				"it gives no SHA-256 of %s", f.Path)
 		}
 		at := f.Path
 		if !filepath.IsAbs(at) {
@@ -226,7 +240,8 @@ func name(c result.Chart) string { return strings.TrimSpace(c.Name + " " + c.Ver
 func decodeCheck(path string, data []byte) (*lint.Report, error) {
 	r := new(lint.Report)
 	if err := document.JSON(data, r); err != nil {
-		return nil, exit.Invalidf(path, "use what charts check --format json of this release wrote", "not a complete report of charts check: %w", err)
+		return nil, exit.Invalidf(path, "use what charts check --format json of this release wrote",
+			"not a complete report of charts check: %w", err)
 	}
 	var counted lint.Counts
 	for _, f := range r.Findings {
@@ -243,9 +258,12 @@ func decodeCheck(path string, data []byte) (*lint.Report, error) {
 	}
 	switch {
 	case r.APIVersion != lint.APIVersion:
-		return nil, exit.Invalidf(path, "use the Steamer release that wrote it", "apiVersion %q: want %q", r.APIVersion, lint.APIVersion)
-	case len(r.Rules) == 0 || counted != r.Counts || r.Passed != (counted.Errors == 0 && (!r.Strict || counted.Warnings == 0)):
-		return nil, exit.Invalidf(path, "use the file as charts check wrote it", "its verdict does not follow from its findings")
+		return nil, exit.Invalidf(path, "use the Steamer release that wrote it", "apiVersion %q: want %q", r.APIVersion,
+			lint.APIVersion)
+	case len(r.Rules) == 0 || counted != r.Counts || r.Passed != (counted.Errors == 0 &&
+		(!r.Strict || counted.Warnings == 0)):
+		return nil, exit.Invalidf(path, "use the file as charts check wrote it",
+			"its verdict does not follow from its findings")
 	}
 	return r, nil
 }

@@ -18,8 +18,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// The records are real: a run of both topologies, to which was added what its jobs did, the static checks of the same chart, and the mutants that
-// need no cluster. oldFile is that run as it was written, without what its jobs did.
+// The records are real: a run of both topologies, to which was added what its jobs did, the static
+// checks of the same chart, and the mutants that need no cluster. oldFile is that run as it was
+// written, without what its jobs did.
 const (
 	runFile     = "testdata/run.json"
 	oldFile     = "../result/testdata/run-v1.json"
@@ -40,7 +41,8 @@ func policy(t *testing.T) gate.Policy {
 	}
 }
 
-// decideCase is evidence, as it was recorded but for what is said here, and the decision that it has to get.
+// decideCase is evidence, as it was recorded but for what is said here, and the decision that it
+// has to get.
 type decideCase struct {
 	run, check, mutants func(map[string]any) // nil: as recorded
 	without             string               // a record to leave out
@@ -55,7 +57,10 @@ func (tc decideCase) decide(t *testing.T) {
 	t.Helper()
 	t.Parallel()
 	paths := append([]string{}, tc.more...)
-	for path, change := range map[string]func(map[string]any){runFile: tc.run, checkFile: tc.check, mutantsFile: tc.mutants} {
+	for path, change := range map[string]func(map[string]any){
+		runFile: tc.run, checkFile: tc.check,
+		mutantsFile: tc.mutants,
+	} {
 		if path == tc.without {
 			continue
 		}
@@ -88,7 +93,8 @@ func TestDecide(t *testing.T) {
 	for name, tc := range map[string]decideCase{
 		"as recorded": {want: result.Pass, reason: "static checks of the chart"},
 		"scenario failed": {
-			run: scenario("access/own-secret", "failed", "got 500"), want: result.Fail, reason: "cloud-native: access/own-secret: got 500",
+			run: scenario("access/own-secret", "failed", "got 500"), want: result.Fail,
+			reason: "cloud-native: access/own-secret: got 500",
 		},
 		"only in one topology": {
 			run:  func(doc map[string]any) { doc["topologies"] = doc["topologies"].([]any)[:1] },
@@ -101,10 +107,12 @@ func TestDecide(t *testing.T) {
 			want: result.Inconclusive, reason: "scenarios of the suite were not tried",
 		},
 		"secrets leak": {
-			run: scenario("hygiene/no-secret-leaks", "failed", "found in the pod's log"), want: result.Fail, reason: "hygiene/no-secret-leaks: found in the pod's log",
+			run: scenario("hygiene/no-secret-leaks", "failed", "found in the pod's log"), want: result.Fail,
+			reason: "hygiene/no-secret-leaks: found in the pod's log",
 		},
 		"nobody looked for secrets": {
-			run: scenario("hygiene/no-secret-leaks", "skipped", "not here"), want: result.Inconclusive, reason: "the scan hygiene/no-secret-leaks did not pass: it was skipped: not here",
+			run: scenario("hygiene/no-secret-leaks", "skipped", "not here"), want: result.Inconclusive,
+			reason: "the scan hygiene/no-secret-leaks did not pass: it was skipped: not here",
 		},
 		"objective missed, though the run says PASS": {
 			run: slowed(5000), want: result.Fail, reason: "mean from the intended start: 5000 ms",
@@ -125,13 +133,15 @@ func TestDecide(t *testing.T) {
 			want: result.Inconclusive, reason: `no load of tier "12" was given`,
 		},
 		"a wrong value at another tier": {
-			tier: "12", want: result.Fail, reason: "1 fetches were answered with a wrong value", more: []string{changed(t, runFile, func(doc map[string]any) {
+			tier: "12", want: result.Fail, reason: "1 fetches were answered with a wrong value",
+			more: []string{changed(t, runFile, func(doc map[string]any) {
 				of(doc, "run")["tier"], of(doc, "run")["id"] = "60", "other"
 				of(doc["topologies"].([]any)[1].(map[string]any), "load")["wrong"] = 1
 			})},
 		},
 		"a run elsewhere, where not all can run": {
-			want: result.Pass, reason: "static checks of the chart", more: []string{changed(t, runFile, func(doc map[string]any) {
+			want: result.Pass, reason: "static checks of the chart",
+			more: []string{changed(t, runFile, func(doc map[string]any) {
 				of(doc, "run")["id"] = "full"
 				top := doc["topologies"].([]any)[0].(map[string]any)
 				top["name"], top["scenarios"] = "full-stack", top["scenarios"].([]any)[:1]
@@ -141,18 +151,25 @@ func TestDecide(t *testing.T) {
 		},
 		"another tier": {tier: "60", want: result.Inconclusive, reason: `no load of tier "60" was given`},
 		"run stopped": {
-			run: func(doc map[string]any) { of(doc, "run")["partial"] = true }, want: result.Inconclusive, reason: "did not reach its end",
+			run: func(doc map[string]any) { of(doc, "run")["partial"] = true }, want: result.Inconclusive,
+			reason: "did not reach its end",
 		},
 		"chart check found something": {
 			check: func(doc map[string]any) {
-				doc["findings"] = append(doc["findings"].([]any), map[string]any{"rule": "kube/schema", "severity": "error", "message": "no such field"})
+				doc["findings"] = append(doc["findings"].([]any), map[string]any{
+					"rule": "kube/schema", "severity": "error",
+					"message": "no such field",
+				})
 				of(doc, "counts")["errors"], doc["passed"] = 1, false
 			},
 			want: result.Fail, reason: "kube/schema: no such field",
 		},
 		"known defect": {
 			check: func(doc map[string]any) {
-				doc["findings"] = append(doc["findings"].([]any), map[string]any{"rule": "openbao/audit-token", "severity": "error", "message": "renewed"})
+				doc["findings"] = append(doc["findings"].([]any), map[string]any{
+					"rule": "openbao/audit-token", "severity": "error",
+					"message": "renewed",
+				})
 				of(doc, "counts")["errors"], doc["passed"] = 1, false
 				for _, r := range doc["rules"].([]any) {
 					if m := r.(map[string]any); m["id"] == "openbao/audit-token" {
@@ -169,23 +186,32 @@ func TestDecide(t *testing.T) {
 			},
 			want: result.Inconclusive, reason: "was skipped: for now",
 		},
-		"no chart check":       {without: checkFile, want: result.Inconclusive, reason: "no report of charts check was given"},
-		"no run":               {without: runFile, want: result.Inconclusive, reason: "no run was given"},
-		"no mutants":           {without: mutantsFile, want: result.Pass},
-		"no mutants, required": {without: mutantsFile, require: []string{gate.Mutants}, want: result.Inconclusive, reason: "no record of mutants"},
+		"no chart check": {
+			without: checkFile, want: result.Inconclusive,
+			reason: "no report of charts check was given",
+		},
+		"no run":     {without: runFile, want: result.Inconclusive, reason: "no run was given"},
+		"no mutants": {without: mutantsFile, want: result.Pass},
+		"no mutants, required": {
+			without: mutantsFile, require: []string{gate.Mutants}, want: result.Inconclusive,
+			reason: "no record of mutants",
+		},
 		"a mutant survived": {
-			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "survived" }, want: result.Fail, reason: "nobody noticed",
+			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "survived" },
+			want:    result.Fail, reason: "nobody noticed",
 		},
 		"a mutant could not be tried": {
-			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "broken" }, want: result.Pass,
+			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "broken" },
+			want:    result.Pass,
 		},
 	} {
 		t.Run(name, tc.decide)
 	}
 }
 
-// TestQuantilesTakeTime judges the kept minute of load by the objectives of a release: nothing in it speaks against the quantiles, and it is
-// too short to hold them, whatever the profile says that it does not judge.
+// TestQuantilesTakeTime judges the kept minute of load by the objectives of a release: nothing in
+// it speaks against the quantiles, and it is too short to hold them, whatever the profile says that
+// it does not judge.
 func TestQuantilesTakeTime(t *testing.T) {
 	t.Parallel()
 	p := policy(t)
@@ -241,7 +267,9 @@ func TestRefuses(t *testing.T) {
 	other := changed(t, checkFile, func(doc map[string]any) { of(doc, "chart")["digest"] = "sha256:other" })
 	valued := changed(t, checkFile, func(doc map[string]any) { of(doc, "chart")["values"] = "sha256:values" })
 	edited := changed(t, checkFile, func(doc map[string]any) { of(doc, "counts")["errors"] = 3 })
-	status := changed(t, mutantsFile, func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "fine" })
+	status := changed(t, mutantsFile, func(doc map[string]any) {
+		doc["outcomes"].([]any)[0].(map[string]any)["status"] = "fine"
+	})
 	for name, tc := range map[string]struct {
 		paths []string
 		want  []string
@@ -253,29 +281,54 @@ func TestRefuses(t *testing.T) {
 		"empty":           {[]string{write("empty.json", "")}, []string{"empty.json", "not a complete JSON document"}},
 		"foreign":         {[]string{write("pod.json", `{"kind": "Pod"}`)}, []string{`kind "Pod" is no evidence`}},
 		"newer result":    {[]string{newer}, []string{`version "steamer/v2", newer than "steamer/v1"`}},
-		"unknown field":   {[]string{write("odd.json", strings.Replace(string(raw), `"partial"`, `"partly"`, 1))}, []string{"partly"}},
-		"twice":           {[]string{runFile, runFile}, []string{"the same content"}},
-		"two tiers":       {[]string{runFile, tier}, []string{"tier 60", "tier 12", "do not add up", "--tier"}},
-		"two charts":      {[]string{runFile, other}, []string{"sha256:other", "one chart at a time"}},
-		"other values":    {[]string{runFile, valued}, []string{"values laid over it (sha256:values)", "with no values laid over it", "the same --values and --set"}},
+		"unknown field": {
+			[]string{write("odd.json", strings.Replace(string(raw), `"partial"`, `"partly"`, 1))},
+			[]string{"partly"},
+		},
+		"twice":      {[]string{runFile, runFile}, []string{"the same content"}},
+		"two tiers":  {[]string{runFile, tier}, []string{"tier 60", "tier 12", "do not add up", "--tier"}},
+		"two charts": {[]string{runFile, other}, []string{"sha256:other", "one chart at a time"}},
+		"other values": {[]string{runFile, valued}, []string{
+			"values laid over it (sha256:values)",
+			"with no values laid over it", "the same --values and --set",
+		}},
 		"other OpenBao": {
-			[]string{runFile, compared(t, 1, 0.02, released(t), func(c *compare.Comparison) { c.B.Versions = map[string]string{"openbao": "9.9.9"} })},
+			[]string{runFile, compared(t, 1, 0.02, released(t),
+				func(c *compare.Comparison) { c.B.Versions = map[string]string{"openbao": "9.9.9"} })},
 			[]string{"about OpenBao 9.9.9", "one OpenBao at a time"},
 		},
 		"values compared": {
-			[]string{runFile, compared(t, 1, 0.02, released(t), func(c *compare.Comparison) { c.A.Config, c.B.Config = "sha256:values", "sha256:values" })},
+			[]string{runFile, compared(t, 1, 0.02, released(t), func(c *compare.Comparison) {
+				c.A.Config,
+					c.B.Config = "sha256:values", "sha256:values"
+			})},
 			[]string{"values laid over it (sha256:values)", "with no values laid over it"},
 		},
-		"another comparison": {[]string{runFile, compared(t, 1, 0.02, "sha256:elsewhere", nil)}, []string{"sha256:elsewhere"}},
-		"edited check":       {[]string{edited}, []string{"does not follow from its findings"}},
-		"edited mutants":     {[]string{status}, []string{`unknown status "fine"`}},
-		"odd comparison":     {[]string{compared(t, 1, 0.02, "sha256:a", states("GREEN"))}, []string{`unknown verdict "GREEN"`}},
-		"cut comparison":     {[]string{write("comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "pa`)}, []string{"truncated?"}},
-		"other quarantine": {[]string{write("q.yaml",
-			"apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")}, []string{"a reason, since and expires"}},
+		"another comparison": {
+			[]string{runFile, compared(t, 1, 0.02, "sha256:elsewhere", nil)},
+			[]string{"sha256:elsewhere"},
+		},
+		"edited check":   {[]string{edited}, []string{"does not follow from its findings"}},
+		"edited mutants": {[]string{status}, []string{`unknown status "fine"`}},
+		"odd comparison": {
+			[]string{compared(t, 1, 0.02, "sha256:a", states("GREEN"))},
+			[]string{`unknown verdict "GREEN"`},
+		},
+		"cut comparison": {
+			[]string{write("comparison.json", `{"apiVersion": "steamer/v1", "kind": "Comparison", "pa`)},
+			[]string{"truncated?"},
+		},
+		"other quarantine": {
+			[]string{write("q.yaml",
+				"apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n")},
+			[]string{"a reason, since and expires"},
+		},
 		"against itself": {[]string{compared(t, 1, 0.02, "sha256:a", nil)}, []string{"compares the chart with itself"}},
-		"calibration":    {[]string{compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) { c.B.Injected = 0.1 })}, []string{"part of a calibration"}},
-		"chartless":      {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
+		"calibration": {
+			[]string{compared(t, 1, 0.02, "sha256:b", func(c *compare.Comparison) { c.B.Injected = 0.1 })},
+			[]string{"part of a calibration"},
+		},
+		"chartless": {[]string{compared(t, 1, 0.02, "", nil)}, []string{"which charts it compared"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -297,7 +350,8 @@ func TestKnownDefectsAreRules(t *testing.T) {
 	for _, id := range lint.KnownDefects() {
 		rule, known := lint.RuleNamed(id)
 		require.True(t, known, id)
-		require.Contains(t, rule.Detail, "nown defect", "a rule that looks for no known defect makes the criterion say too much")
+		require.Contains(t, rule.Detail, "nown defect",
+			"a rule that looks for no known defect makes the criterion say too much")
 	}
 	_, err := mutation.Decode("x", []byte(`{"apiVersion": "steamer/v1", "kind": "Mutants", "outcomes": []}`))
 	require.ErrorContains(t, err, "no outcome")

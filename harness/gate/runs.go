@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// judge derives the verdict of each topology of a run again. The run's own verdicts are kept beside.
+// judge derives the verdict of each topology of a run again. The run's own verdicts are kept
+// beside.
 func (p Policy) judge(r Of[*result.Result]) []Judged {
 	fresh := *r.Doc
 	fresh.Topologies = slices.Clone(r.Doc.Topologies)
@@ -35,8 +36,8 @@ func (p Policy) judge(r Of[*result.Result]) []Judged {
 	return out
 }
 
-// apart says why a load says nothing good of the tier, "" where it counts; and whether what it missed counts all the same, because the chart had it
-// no harder than jobs make it.
+// apart says why a load says nothing good of the tier, "" where it counts; and whether what it
+// missed counts all the same, because the chart had it no harder than jobs make it.
 func (p Policy) apart(run result.Run, t *result.Topology) (why string, easier bool) {
 	if t.Load == nil {
 		return "", false

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// since says what is not as in the earlier decision that this one derives again: the verdict, and what may have changed it.
+// since says what is not as in the earlier decision that this one derives again: the verdict, and
+// what may have changed it.
 func since(earlier, d *Decision) []string {
 	if earlier == nil {
 		return nil
@@ -18,14 +19,16 @@ func since(earlier, d *Decision) []string {
 	}
 	switch then := earlier.Objectives; {
 	case then == nil:
-		out = append(out, fmt.Sprintf("the decision of %s does not say which objectives it used, so they may be others", made))
+		out = append(out, fmt.Sprintf("the decision of %s does not say which objectives it used, so they may be others",
+			made))
 	case then.SHA256 != d.Objectives.SHA256:
 		out = append(out, fmt.Sprintf("the objectives are others: SHA-256 %s then, %s now", then.SHA256, d.Objectives.SHA256))
 	}
 	if added := len(d.Evidence) - len(earlier.Evidence); added > 0 {
 		out = append(out, count(added, "file")+" of evidence came in addition")
 	}
-	if !slices.Equal(earlier.Required(), d.Required()) || earlier.Tier != d.Tier || earlier.Scenarios != d.Scenarios || !slices.Equal(earlier.Topologies, d.Topologies) {
+	if !slices.Equal(earlier.Required(), d.Required()) || earlier.Tier != d.Tier || earlier.Scenarios != d.Scenarios ||
+		!slices.Equal(earlier.Topologies, d.Topologies) {
 		out = append(out, "the question is another one: other required criteria, tier, topologies or scenarios")
 	}
 	return out

@@ -10,11 +10,13 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// unjudged is what nobody asked for and what no run tried, so that no decision claims to have looked at everything.
+// unjudged is what nobody asked for and what no run tried, so that no decision claims to have
+// looked at everything.
 func (p Policy) unjudged(e *Evidence) []string {
 	var out []string
 	if p.Scenarios != "" && p.Scenarios != scenario.All {
-		out = append(out, fmt.Sprintf("scenarios that --scenarios %s does not choose: nobody asked for them", oneLine(p.Scenarios)))
+		out = append(out, fmt.Sprintf("scenarios that --scenarios %s does not choose: nobody asked for them",
+			oneLine(p.Scenarios)))
 	}
 	named := p.named(e)
 	for _, where := range topology.Names() {
@@ -28,7 +30,8 @@ func (p Policy) unjudged(e *Evidence) []string {
 	return out
 }
 
-// skipped are the scenarios of a topology that every run left out, those with the same reason together.
+// skipped are the scenarios of a topology that every run left out, those with the same reason
+// together.
 func skipped(where string, all []result.Scenario) []string {
 	seen := map[string]bool{}
 	for _, s := range all {
@@ -51,7 +54,8 @@ func skipped(where string, all []result.Scenario) []string {
 	}
 	var out []string
 	for _, why := range reasons {
-		out = append(out, fmt.Sprintf("%s skipped on %s, %s: %s", count(len(ids[why]), "scenario"), where, strings.Join(ids[why], ", "), why))
+		out = append(out, fmt.Sprintf("%s skipped on %s, %s: %s", count(len(ids[why]), "scenario"), where,
+			strings.Join(ids[why], ", "), why))
 	}
 	return out
 }

@@ -52,14 +52,21 @@ func TestWhatWasNotJudgedIsTold(t *testing.T) {
 		"nothing was skipped": {run: whole("whole"), scenarios: "all", absent: "scenario"},
 		"no pattern":          {run: whole("whole"), absent: "--scenarios"},
 		"skipped for one reason": {
-			run: without("no second node", "access/other-project", "access/missing-policy"), scenarios: "all", absent: "--scenarios",
+			run: without("no second node", "access/other-project", "access/missing-policy"), scenarios: "all",
+			absent: "--scenarios",
 			want: []string{
 				"2 scenarios skipped on cloud-native, access/other-project, access/missing-policy: no second node",
 				"2 scenarios skipped on cloud-native-hybrid, access/other-project, access/missing-policy: no second node",
 			},
 		},
-		"skipped once, and tried once": {run: without("no second node", "access/other-project"), again: true, scenarios: "all", absent: "no second node"},
-		"some were chosen":             {run: whole("whole"), scenarios: "access/", want: []string{"scenarios that --scenarios access/ does not choose: nobody asked for them"}},
+		"skipped once, and tried once": {
+			run: without("no second node", "access/other-project"), again: true,
+			scenarios: "all", absent: "no second node",
+		},
+		"some were chosen": {
+			run: whole("whole"), scenarios: "access/",
+			want: []string{"scenarios that --scenarios access/ does not choose: nobody asked for them"},
+		},
 		"one topology": {
 			run:        func(doc map[string]any) { doc["topologies"] = doc["topologies"].([]any)[:1] },
 			topologies: []string{topology.CloudNative}, want: []string{"topology cloud-native-hybrid: nobody asked for it"},
@@ -95,7 +102,8 @@ func TestWhatWasNotJudgedIsTold(t *testing.T) {
 	}
 }
 
-// TestOnlyInlineLoadsCount: a load that does something else than jobs do is no load at the tier, whatever its rate, and the reports say so.
+// TestOnlyInlineLoadsCount: a load that does something else than jobs do is no load at the tier,
+// whatever its rate, and the reports say so.
 func TestOnlyInlineLoadsCount(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"rails", "mixed", "login-read"} {

@@ -94,14 +94,16 @@ func policyOf(what, path string, r *openbao.Response) (*document, error) {
 	return doc, nil
 }
 
-// upgrading reports the refusal of a new KV v2 mount that is not set up yet: OpenBao answers 400 for the moment that takes, which
-// a busy server stretches. Source: openbao/openbao, builtin/logical/kv/upgrade.go at v2.4.0.
+// upgrading reports the refusal of a new KV v2 mount that is not set up yet: OpenBao answers 400
+// for the moment that takes, which a busy server stretches. Source: openbao/openbao,
+// builtin/logical/kv/upgrade.go at v2.4.0.
 func upgrading(r *openbao.Response) bool {
-	return r.Status == http.StatusBadRequest && strings.Contains(r.Message(), "Upgrading from non-versioned to versioned data")
+	return r.Status == http.StatusBadRequest && strings.Contains(r.Message(),
+		"Upgrading from non-versioned to versioned data")
 }
 
-// send makes one request and repeats it on connection errors and 5xx answers
-// until the seeder's RetryFor has passed. Its error is then the last one that the deadline itself did not cause.
+// send makes one request and repeats it on connection errors and 5xx answers until the seeder's
+// RetryFor has passed. Its error is then the last one that the deadline itself did not cause.
 func (c *caller) send(ctx context.Context, method, path string, body any, asUser bool) (*openbao.Response, error) {
 	retryFor := c.seeder.RetryFor
 	if retryFor == 0 {

@@ -44,8 +44,8 @@ func DefaultJob() Job {
 	return Job{Environment: DefaultEnvironment, Ref: DefaultBranch, RefType: "branch", Protected: true}
 }
 
-// RailsAuth is the inline login of a request that Rails makes on its own behalf: the mount and the role that the chart's
-// self-initialisation makes, with a fresh JWT.
+// RailsAuth is the inline login of a request that Rails makes on its own behalf: the mount and the
+// role that the chart's self-initialisation makes, with a fresh JWT.
 func (i *Issuer) RailsAuth(audience string) (*openbao.InlineAuth, error) {
 	jwt, err := i.Privileged(audience)
 	return &openbao.InlineAuth{Path: railsPath, Role: railsRole, JWT: jwt}, err

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Versions of the Fixture format: the first for fetches with one token a tenant, the second for what FixtureOptions add.
+// Versions of the Fixture format: the first for fetches with one token a tenant, the second for
+// what FixtureOptions add.
 const (
 	FixtureVersion  = 1
 	FixtureVersion2 = 2
@@ -34,8 +35,8 @@ type FixtureTenant struct {
 	Secrets    []FixtureSecret `json:"secrets"`
 }
 
-// FixtureLogin is a login with JWTs that outlast the load. GitLab signs a fresh one for each call, which the generator
-// cannot: it has no private key. OpenBao verifies either in the same way.
+// FixtureLogin is a login with JWTs that outlast the load. GitLab signs a fresh one for each call,
+// which the generator cannot: it has no private key. OpenBao verifies either in the same way.
 type FixtureLogin struct {
 	AuthPath string   `json:"authPath"`
 	Role     string   `json:"role"`
@@ -63,15 +64,17 @@ func WithCA(pem string) FixtureOption { return func(o *fixtureOptions) { o.ca = 
 // WithJobs gives each tenant the JWTs of n jobs instead of one; n below 2 changes nothing.
 func WithJobs(n int) FixtureOption { return func(o *fixtureOptions) { o.jobs = n } }
 
-// WithRails gives the load generator what it takes to write secrets as Rails does: privileged JWTs, and those of each
-// project's owner. The recipes are those that provisioned the tenants.
+// WithRails gives the load generator what it takes to write secrets as Rails does: privileged JWTs,
+// and those of each project's owner. The recipes are those that provisioned the tenants.
 func WithRails(recipes []*Recipe) FixtureOption {
 	return func(o *fixtureOptions) { o.recipes = recipes }
 }
 
 // NewFixture makes the fixture for tenants laid out by Plan. ttl is how long the
 // JWTs stay valid; it must outlast the load.
-func NewFixture(target, seed, audience string, issuer *Issuer, tenants []Tenant, ttl time.Duration, options ...FixtureOption) (*Fixture, error) {
+func NewFixture(target, seed, audience string, issuer *Issuer, tenants []Tenant, ttl time.Duration,
+	options ...FixtureOption,
+) (*Fixture, error) {
 	o := fixtureOptions{jobs: 1}
 	for _, option := range options {
 		option(&o)
@@ -117,7 +120,9 @@ func NewFixture(target, seed, audience string, issuer *Issuer, tenants []Tenant,
 	return f, nil
 }
 
-func ownerLogin(recipes []*Recipe, issuer *Issuer, audience string, t Tenant, ttl time.Duration) (*FixtureLogin, error) {
+func ownerLogin(recipes []*Recipe, issuer *Issuer, audience string, t Tenant, ttl time.Duration) (*FixtureLogin,
+	error,
+) {
 	i := slices.IndexFunc(recipes, func(r *Recipe) bool { return r.ID == t.Recipe })
 	if i < 0 {
 		return nil, fmt.Errorf("fixture: tenant %s: unknown recipe %q", t.Name, t.Recipe)

@@ -10,13 +10,15 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// Store makes the calls by which Rails stores one secret of a provisioned tenant, with any value. What the recipe tolerates is no error:
-// whoever must not write over a secret looks first, as Rails does.
+// Store makes the calls by which Rails stores one secret of a provisioned tenant, with any value.
+// What the recipe tolerates is no error: whoever must not write over a secret looks first, as Rails
+// does.
 func (s *Seeder) Store(ctx context.Context, t Tenant, secret Secret, value string) error {
 	return s.replay(ctx, t, secret, value, func(Step) bool { return true })
 }
 
-// Grant makes those of Store's calls that let jobs read the secret: Rails repeats them when its environment or branch changes.
+// Grant makes those of Store's calls that let jobs read the secret: Rails repeats them when its
+// environment or branch changes.
 func (s *Seeder) Grant(ctx context.Context, t Tenant, secret Secret) error {
 	return s.replay(ctx, t, secret, "", func(step Step) bool { return step.Grant != nil })
 }
@@ -45,8 +47,8 @@ func (s *Seeder) replay(ctx context.Context, t Tenant, secret Secret, value stri
 	return nil
 }
 
-// Withdraw takes from jobs the permission to read a secret, as Rails does before it deletes one or changes its environment or branch. A
-// policy that permits nothing any more is deleted.
+// Withdraw takes from jobs the permission to read a secret, as Rails does before it deletes one or
+// changes its environment or branch. A policy that permits nothing any more is deleted.
 func (s *Seeder) Withdraw(ctx context.Context, t Tenant, secret Secret) error {
 	const what = "withdraw permission"
 	c, _, err := s.caller(t, &atomic.Int64{})

@@ -56,8 +56,10 @@ type Step struct {
 	Tolerate []string            `json:"tolerate,omitempty"` // texts of a 400 answer that mean "already done"
 }
 
-// SetTokens changes the tokens that the roles of the recipe give to jobs: their type, service or batch, where it is not "", and how long they live, where
-// ttl is not 0. It reports whether there is a role that says what tokens it gives; the answer of a CEL role is a program, which stays as it is.
+// SetTokens changes the tokens that the roles of the recipe give to jobs: their type, service or
+// batch, where it is not "", and how long they live, where ttl is not 0. It reports whether there
+// is a role that says what tokens it gives; the answer of a CEL role is a program, which stays as
+// it is.
 func (r *Recipe) SetTokens(kind string, ttl time.Duration) bool {
 	found := false
 	for _, step := range r.Provision {
@@ -98,8 +100,9 @@ func Recipes() ([]*Recipe, error) {
 	return recipes, nil
 }
 
-// GroupRecipe returns the recipe by which a group gets secrets of its own. Plan must not use it: its tenant's "project" is
-// a job's project, and a secret's Branch says "protected" or "unprotected", because group secrets know no branches.
+// GroupRecipe returns the recipe by which a group gets secrets of its own. Plan must not use it:
+// its tenant's "project" is a job's project, and a secret's Branch says "protected" or
+// "unprotected", because group secrets know no branches.
 func GroupRecipe() (*Recipe, error) {
 	const name = "recipes/group/three-level-cel.yaml"
 	raw, err := embedded.ReadFile(name)
@@ -116,7 +119,8 @@ func (r *Recipe) Place(t Tenant) (Tenant, error) {
 	return t, err
 }
 
-// UserAuth is the inline login of a request that Rails makes on behalf of the owner of a tenant of the recipe.
+// UserAuth is the inline login of a request that Rails makes on behalf of the owner of a tenant of
+// the recipe.
 func (r *Recipe) UserAuth(i *Issuer, audience string, t Tenant) (*openbao.InlineAuth, error) {
 	path, err := expand(r.User.Path, inputs{Tenant: t}.view())
 	if err != nil {

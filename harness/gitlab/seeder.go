@@ -125,7 +125,8 @@ func (s *Seeder) caller(t Tenant, calls *atomic.Int64) (*caller, inputs, error) 
 	if err != nil {
 		return nil, in, fmt.Errorf("user.path: %w", err)
 	}
-	return &caller{seeder: s, tenant: t, calls: calls, user: openbao.InlineAuth{Path: userPath, Role: r.User.Role}}, in, nil
+	return &caller{seeder: s, tenant: t, calls: calls, user: openbao.InlineAuth{Path: userPath, Role: r.User.Role}}, in,
+		nil
 }
 
 // verify fetches every secret of the tenant as a job that may read it.

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// clockTicks is the unit of CPU times in /proc, per second: USER_HZ, 100 on every architecture that Go supports.
+// clockTicks is the unit of CPU times in /proc, per second: USER_HZ, 100 on every architecture that
+// Go supports.
 const clockTicks = 100
 
 // Use is CPU time in seconds since the machine started, of the CPUs that this process may run on.
@@ -30,8 +31,8 @@ func Read() (Use, error) {
 	return parse(string(stat), string(status))
 }
 
-// parse adds up the lines "cpu3 user nice system idle iowait irq softirq steal ..." of /proc/stat, see proc(5), of
-// the CPUs that /proc/self/status allows; guests are part of user.
+// parse adds up the lines "cpu3 user nice system idle iowait irq softirq steal ..." of /proc/stat,
+// see proc(5), of the CPUs that /proc/self/status allows; guests are part of user.
 func parse(stat, status string) (Use, error) {
 	allowed, err := affinity(status)
 	if err != nil {

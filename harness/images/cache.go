@@ -24,8 +24,8 @@ func (b *Builder) pin(n string) (pin, error) {
 	return all[n], err
 }
 
-// describePulled names an image after the digest that it is pulled by, in the repository of built images:
-// nothing may mistake it for a tag to pull again.
+// describePulled names an image after the digest that it is pulled by, in the repository of built
+// images: nothing may mistake it for a tag to pull again.
 func (b *Builder) describePulled(n string, p pin) (Image, error) {
 	ref, err := p.digest()
 	if err != nil {
@@ -73,11 +73,13 @@ func fill(image Image) (Image, error) {
 	}
 	loaded, err := tarball.ImageFromPath(image.Archive, nil)
 	if err != nil {
-		return image, exit.Environmentf(image.Archive, "delete it; it is made again", "this cached image cannot be read: %w", err)
+		return image, exit.Environmentf(image.Archive, "delete it; it is made again", "this cached image cannot be read: %w",
+			err)
 	}
 	config, err := loaded.ConfigName() // unlike the manifest's digest it does not depend on compression
 	if err != nil {
-		return image, exit.Environmentf(image.Archive, "delete it; it is made again", "this cached image cannot be read: %w", err)
+		return image, exit.Environmentf(image.Archive, "delete it; it is made again", "this cached image cannot be read: %w",
+			err)
 	}
 	image.Size, image.Digest = info.Size(), config.String()
 	return image, nil
@@ -93,5 +95,6 @@ func cacheError(ctx context.Context, n string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return exit.Environmentf("image "+n, "free space for the cache, or name another with --cache (or STEAMER_CACHE)", "%w", err)
+	return exit.Environmentf("image "+n, "free space for the cache, or name another with --cache (or STEAMER_CACHE)", "%w",
+		err)
 }

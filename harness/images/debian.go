@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// suite is the Debian release of the images. Its systemd still boots on cgroup v1, which later ones do not by default.
+// suite is the Debian release of the images. Its systemd still boots on cgroup v1, which later ones
+// do not by default.
 const suite = "bookworm"
 
 // rootfs is a root file system made of Debian packages.
@@ -29,7 +30,8 @@ func (r rootfs) arguments(packages []string) []string {
 	args := []string{
 		"--variant=" + r.variant, "--include=" + strings.Join(packages, ","),
 		"--dpkgopt=force-unsafe-io", // a crash throws the tree away anyway
-		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+		"--dpkgopt=path-exclude=/usr/share/locale/*",
 	}
 	for _, hook := range r.hooks {
 		args = append(args, "--essential-hook="+hook)
@@ -43,8 +45,9 @@ func (b *Builder) debianPath(r rootfs, packages []string) (string, error) {
 	return filepath.Join(b.Cache, "rootfs", r.label+"-"+key+".tar"), err
 }
 
-// debianRoot makes a root file system of exactly these packages, each as name=version, and returns it as a tar in the cache.
-// The tar is a build product of its own: it stays valid when only programs change.
+// debianRoot makes a root file system of exactly these packages, each as name=version, and returns
+// it as a tar in the cache. The tar is a build product of its own: it stays valid when only
+// programs change.
 func (b *Builder) debianRoot(ctx context.Context, r rootfs, packages []string) (string, error) {
 	path, err := b.debianPath(r, packages)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// How often Debian's mirror is asked which versions it has, and how long a machine that knows some waits for the answer.
+// How often Debian's mirror is asked which versions it has, and how long a machine that knows some
+// waits for the answer.
 const (
 	askedDaily  = 24 * time.Hour
 	askedJust   = 10 * time.Minute // before packages are fetched: an old version leaves the mirror when a new one comes
@@ -24,8 +25,9 @@ const (
 	patienceAll = 5 * time.Minute // where nothing is known
 )
 
-// Versions are the versions of Debian packages that one command uses. It keeps to them however long it runs, and
-// whatever another process on the cache learns. The zero value is ready; it is safe for concurrent use. Nil keeps nothing.
+// Versions are the versions of Debian packages that one command uses. It keeps to them however long
+// it runs, and whatever another process on the cache learns. The zero value is ready; it is safe
+// for concurrent use. Nil keeps nothing.
 type Versions struct {
 	guard sync.Mutex
 	found map[string][]string // by the name of the kept file
@@ -69,14 +71,16 @@ func (v *Versions) set(name string, packages []string) {
 	v.found[name] = packages
 }
 
-// resolved is what the cache keeps about a root file system: the packages that the mirror would give for it.
+// resolved is what the cache keeps about a root file system: the packages that the mirror would
+// give for it.
 type resolved struct {
 	Packages []string  `json:"packages"` // name=version, sorted; dependencies included
 	Found    time.Time `json:"found"`    // when the mirror had them
 	Asked    time.Time `json:"asked"`    // when it was last asked, answered or not
 }
 
-// within reports whether the mirror was asked that short ago. A time to come is of a wrong clock and counts as long ago.
+// within reports whether the mirror was asked that short ago. A time to come is of a wrong clock
+// and counts as long ago.
 func (k *resolved) within(span time.Duration) bool {
 	age := time.Since(k.Asked)
 	return age >= 0 && age < span
@@ -85,7 +89,8 @@ func (k *resolved) within(span time.Duration) bool {
 // pinned is a package of one version as Debian's policy spells both.
 var pinned = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+=[0-9A-Za-z.+:~-]+$`)
 
-// complete reports whether the list can be the root's: whatever a file that was cut short or edited holds is not.
+// complete reports whether the list can be the root's: whatever a file that was cut short or edited
+// holds is not.
 func (r rootfs) complete(packages []string) bool {
 	for _, p := range packages {
 		if !pinned.MatchString(p) {
@@ -100,7 +105,8 @@ func (r rootfs) complete(packages []string) bool {
 	return len(packages) > 0
 }
 
-// keptPath is the file about a root file system. Another list of packages has another file. It is beside the images: whoever copies them copies it.
+// keptPath is the file about a root file system. Another list of packages has another file. It is
+// beside the images: whoever copies them copies it.
 func (b *Builder) keptPath(r rootfs) (string, error) {
 	key, err := b.key(r.arguments(r.packages))
 	return filepath.Join(b.Cache, "images", r.label+"-"+key+".versions.json"), err
@@ -139,7 +145,8 @@ func writeKept(path string, k *resolved) error {
 // errUnknownVersions is why a built image has no reference yet.
 var errUnknownVersions = errors.New("the versions of its Debian packages are not known yet")
 
-// known returns the packages of a recipe's root file systems, by label, as far as no mirror has to be asked.
+// known returns the packages of a recipe's root file systems, by label, as far as no mirror has to
+// be asked.
 func (b *Builder) known(roots []rootfs) (map[string][]string, error) {
 	all := map[string][]string{}
 	for _, r := range roots {
@@ -156,7 +163,8 @@ func (b *Builder) known(roots []rootfs) (map[string][]string, error) {
 	return all, nil
 }
 
-// packages returns the packages of a recipe's root file systems, by label. The mirror is asked for what was not asked within the span.
+// packages returns the packages of a recipe's root file systems, by label. The mirror is asked for
+// what was not asked within the span.
 func (b *Builder) packages(ctx context.Context, roots []rootfs, span time.Duration) (map[string][]string, error) {
 	all := map[string][]string{}
 	for _, r := range roots {
@@ -178,7 +186,8 @@ func (b *Builder) packages(ctx context.Context, roots []rootfs, span time.Durati
 	return all, nil
 }
 
-// ask returns the kept packages of a root file system, or else those of the mirror, which it keeps. Where the mirror does not answer, old ones do.
+// ask returns the kept packages of a root file system, or else those of the mirror, which it keeps.
+// Where the mirror does not answer, old ones do.
 func (b *Builder) ask(ctx context.Context, r rootfs, path string, span time.Duration) ([]string, error) {
 	if k := readKept(path, r); k != nil && (b.Offline || k.within(span)) {
 		return k.Packages, nil
@@ -216,15 +225,18 @@ func (b *Builder) ask(ctx context.Context, r rootfs, path string, span time.Dura
 	case k == nil:
 		return nil, err
 	default:
-		b.work(fmt.Sprintf("Debian's mirror does not answer: the versions of %s stay those of %s", r.label, k.Found.UTC().Format(time.DateTime+" UTC")))
+		b.work(fmt.Sprintf("Debian's mirror does not answer: the versions of %s stay those of %s", r.label,
+			k.Found.UTC().Format(time.DateTime+" UTC")))
 		k.Asked = now
 	}
 	return k.Packages, writeKept(path, k)
 }
 
-// simulated asks Debian's mirror by mmdebstrap, which also makes the root file system: nothing else chooses the same packages for certain.
+// simulated asks Debian's mirror by mmdebstrap, which also makes the root file system: nothing else
+// chooses the same packages for certain.
 func simulated(ctx context.Context, r rootfs) ([]string, error) {
-	output, err := run(exec.CommandContext(ctx, "mmdebstrap", append([]string{"--simulate", "--verbose"}, append(r.arguments(r.packages), "/dev/null")...)...))
+	output, err := run(exec.CommandContext(ctx, "mmdebstrap", append([]string{"--simulate", "--verbose"},
+		append(r.arguments(r.packages), "/dev/null")...)...))
 	if err != nil {
 		return nil, fmt.Errorf("mmdebstrap --simulate: %w", err)
 	}
@@ -235,7 +247,8 @@ func simulated(ctx context.Context, r rootfs) ([]string, error) {
 	return packages, nil
 }
 
-// installed are the packages that apt says it would install, in lines such as "Inst libc6 (2.36-9 Debian:12.15/oldstable [amd64])".
+// installed are the packages that apt says it would install, in lines such as "Inst libc6 (2.36-9
+// Debian:12.15/oldstable [amd64])".
 func installed(output string) []string {
 	var packages []string
 	for line := range strings.Lines(output) {

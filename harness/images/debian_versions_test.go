@@ -38,7 +38,8 @@ func (m *mirror) simulate(ctx context.Context, r rootfs) ([]string, error) {
 	return packages, ctx.Err()
 }
 
-// debianBuilder builds node and postgresql of Debian packages that a mirror has; its root file systems are files that say what they hold.
+// debianBuilder builds node and postgresql of Debian packages that a mirror has; its root file
+// systems are files that say what they hold.
 func debianBuilder(t *testing.T) (*Builder, *mirror, *atomic.Int64) {
 	t.Helper()
 	b, builds := testBuilder(t, FromBuild, "")
@@ -54,7 +55,8 @@ func debianBuilder(t *testing.T) (*Builder, *mirror, *atomic.Int64) {
 			if err != nil {
 				return nil, err
 			}
-			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(strings.Join(debian[root.label], "\n")), 0o600)); err != nil {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+				os.WriteFile(path, []byte(strings.Join(debian[root.label], "\n")), 0o600)); err != nil {
 				return nil, err
 			}
 			return inner(ctx, b, debian)
@@ -91,7 +93,8 @@ func ensureOne(t *testing.T, b *Builder, n string) Image {
 	return list[0]
 }
 
-// TestTagCoversVersions: what decides the tag and what is built, from one call of a command to another.
+// TestTagCoversVersions: what decides the tag and what is built, from one call of a command to
+// another.
 func TestTagCoversVersions(t *testing.T) {
 	t.Parallel()
 	const newer = "1:2.36-9+deb12u2"
@@ -100,21 +103,55 @@ func TestTagCoversVersions(t *testing.T) {
 		other   bool  // tag
 		asked   int64 // times in the second call
 	}{
-		"same day":                         {func(*testing.T, *Builder, *mirror) {}, false, 0},
-		"same day, newer versions":         {func(_ *testing.T, _ *Builder, m *mirror) { m.version.Store(newer) }, false, 0},
-		"same day, no mirror":              {func(_ *testing.T, _ *Builder, m *mirror) { m.down.Store(true) }, false, 0},
-		"next day, same versions":          {func(t *testing.T, b *Builder, _ *mirror) { age(t, b, askedDaily) }, false, 1},
-		"next day, newer versions":         {func(t *testing.T, b *Builder, m *mirror) { age(t, b, askedDaily); m.version.Store(newer) }, true, 1},
-		"next day, no mirror":              {func(t *testing.T, b *Builder, m *mirror) { age(t, b, askedDaily); m.down.Store(true) }, false, 1},
-		"a clock that was wrong":           {func(t *testing.T, b *Builder, m *mirror) { age(t, b, -time.Hour); m.version.Store(newer) }, true, 1},
-		"next day, without a network":      {func(t *testing.T, b *Builder, _ *mirror) { age(t, b, askedDaily); b.Offline = true }, false, 0},
-		"next year, without a network":     {func(t *testing.T, b *Builder, _ *mirror) { age(t, b, 365*askedDaily); b.Offline = true }, false, 0},
-		"an empty kept file":               {func(t *testing.T, b *Builder, _ *mirror) { overwrite(t, b, "") }, false, 1},
-		"a kept file cut short":            {func(t *testing.T, b *Builder, _ *mirror) { overwrite(t, b, `{"packages":["libc6=1"`) }, false, 1},
-		"a kept file without the package":  {func(t *testing.T, b *Builder, _ *mirror) { keep(t, b, "libc6=1") }, false, 1},
-		"a kept file without versions":     {func(t *testing.T, b *Builder, _ *mirror) { keep(t, b, "systemd=") }, false, 1},
-		"a kept file with other arguments": {func(t *testing.T, b *Builder, _ *mirror) { keep(t, b, "systemd=1", "--hook=rm") }, false, 1},
-		"a dependency's version alone":     {func(t *testing.T, b *Builder, _ *mirror) { keep(t, b, "libc6=2", "systemd=1:2.36-9+deb12u1") }, true, 0},
+		"same day":                 {func(*testing.T, *Builder, *mirror) {}, false, 0},
+		"same day, newer versions": {func(_ *testing.T, _ *Builder, m *mirror) { m.version.Store(newer) }, false, 0},
+		"same day, no mirror":      {func(_ *testing.T, _ *Builder, m *mirror) { m.down.Store(true) }, false, 0},
+		"next day, same versions":  {func(t *testing.T, b *Builder, _ *mirror) { age(t, b, askedDaily) }, false, 1},
+		"next day, newer versions": {func(t *testing.T, b *Builder,
+			m *mirror,
+		) {
+			age(t, b, askedDaily)
+			m.version.Store(newer)
+		}, true, 1},
+		"next day, no mirror": {func(t *testing.T, b *Builder, m *mirror) {
+			age(t, b, askedDaily)
+			m.down.Store(
+				true)
+		}, false, 1},
+		"a clock that was wrong": {func(t *testing.T, b *Builder,
+			m *mirror,
+		) {
+			age(t, b, -time.Hour)
+			m.version.Store(newer)
+		}, true, 1},
+		"next day, without a network": {func(t *testing.T, b *Builder,
+			_ *mirror,
+		) {
+			age(t, b, askedDaily)
+			b.Offline = true
+		}, false, 0},
+		"next year, without a network": {func(t *testing.T, b *Builder,
+			_ *mirror,
+		) {
+			age(t, b, 365*askedDaily)
+			b.Offline = true
+		}, false, 0},
+		"an empty kept file": {func(t *testing.T, b *Builder, _ *mirror) { overwrite(t, b, "") }, false, 1},
+		"a kept file cut short": {func(t *testing.T, b *Builder,
+			_ *mirror,
+		) {
+			overwrite(t, b, `{"packages":["libc6=1"`)
+		}, false, 1},
+		"a kept file without the package": {func(t *testing.T, b *Builder, _ *mirror) { keep(t, b, "libc6=1") }, false, 1},
+		"a kept file without versions":    {func(t *testing.T, b *Builder, _ *mirror) { keep(t, b, "systemd=") }, false, 1},
+		"a kept file with other arguments": {func(t *testing.T, b *Builder, _ *mirror) {
+			keep(t, b, "systemd=1",
+				"--hook=rm")
+		}, false, 1},
+		"a dependency's version alone": {func(t *testing.T, b *Builder, _ *mirror) {
+			keep(t, b, "libc6=2",
+				"systemd=1:2.36-9+deb12u1")
+		}, true, 0},
 		"the command keeps to its versions, whatever others learn": {func(t *testing.T, b *Builder, _ *mirror) {
 			b.Versions = &Versions{}
 			ensureOne(t, b, Node)
@@ -134,7 +171,8 @@ func TestTagCoversVersions(t *testing.T) {
 			b, m, builds := debianBuilder(t)
 			first := ensureOne(t, b, Node)
 			require.True(t, first.Built)
-			require.Equal(t, map[string][]string{"systemd": {"libc6=1:2.36-9+deb12u1", "systemd=1:2.36-9+deb12u1"}}, first.Packages)
+			require.Equal(t, map[string][]string{"systemd": {"libc6=1:2.36-9+deb12u1", "systemd=1:2.36-9+deb12u1"}},
+				first.Packages)
 			test.between(t, b, m)
 			asked := m.asked.Load()
 			second := ensureOne(t, b, Node)
@@ -209,7 +247,8 @@ func TestUnknownVersions(t *testing.T) {
 	}
 }
 
-// TestPulledNeedsNoVersions: an image that a registry has is pulled though Debian's mirror does not answer, and no mirror is asked once it is there.
+// TestPulledNeedsNoVersions: an image that a registry has is pulled though Debian's mirror does not
+// answer, and no mirror is asked once it is there.
 func TestPulledNeedsNoVersions(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)
@@ -232,10 +271,12 @@ func TestOldVersionsAreSaid(t *testing.T) {
 	var said []string
 	b.Progress = func(work string, _ float64) { said = append(said, work) }
 	ensureOne(t, b, Node)
-	require.Contains(t, strings.Join(said, "\n"), "does not answer: the versions of systemd stay those of "+time.Now().UTC().Format(time.DateOnly))
+	require.Contains(t, strings.Join(said, "\n"), "does not answer: the versions of systemd stay those of "+
+		time.Now().UTC().Format(time.DateOnly))
 }
 
-// TestVersionsBeforeFetching: an hour after the mirror was asked it may have newer packages and no old ones, so before any are fetched it is asked again.
+// TestVersionsBeforeFetching: an hour after the mirror was asked it may have newer packages and no
+// old ones, so before any are fetched it is asked again.
 func TestVersionsBeforeFetching(t *testing.T) {
 	t.Parallel()
 	b, m, _ := debianBuilder(t)
@@ -255,7 +296,8 @@ func TestVersionsBeforeFetching(t *testing.T) {
 	require.Equal(t, second.Ref, ensureOne(t, b, Node).Ref)
 }
 
-// TestVersionsAreAskedForOnce: processes that start together on a cache ask once, and choose the same image.
+// TestVersionsAreAskedForOnce: processes that start together on a cache ask once, and choose the
+// same image.
 func TestVersionsAreAskedForOnce(t *testing.T) {
 	t.Parallel()
 	b, m, builds := debianBuilder(t)
@@ -263,7 +305,10 @@ func TestVersionsAreAskedForOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range refs {
 		group.Go(func() {
-			other := &Builder{Root: b.Root, Cache: b.Cache, Source: b.Source, catalog: b.catalog, upstream: b.upstream, simulate: b.simulate}
+			other := &Builder{
+				Root: b.Root, Cache: b.Cache, Source: b.Source, catalog: b.catalog, upstream: b.upstream,
+				simulate: b.simulate,
+			}
 			path, err := other.keptPath(b.catalog[Node].debian[0])
 			if err == nil { // past the lock of the image, which would serialise them before
 				_, err = other.ask(t.Context(), b.catalog[Node].debian[0], path, askedDaily)
@@ -286,7 +331,8 @@ func TestVersionsAreAskedForOnce(t *testing.T) {
 	require.Empty(t, partial)
 }
 
-// TestVersionsTravel: a machine without any network knows the versions of images that it loaded; versions that do not belong to the tag are refused.
+// TestVersionsTravel: a machine without any network knows the versions of images that it loaded;
+// versions that do not belong to the tag are refused.
 func TestVersionsTravel(t *testing.T) {
 	t.Parallel()
 	b, _, _ := debianBuilder(t)
@@ -302,8 +348,9 @@ func TestVersionsTravel(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(dir, Manifest))
 	require.NoError(t, err)
 	for name, text := range map[string]string{
-		"other versions": strings.ReplaceAll(string(data), "deb12u1", "deb12u9"), "no versions": strings.ReplaceAll(string(data), `"packages"`, `"other"`),
-		"no reference": strings.ReplaceAll(strings.ReplaceAll(string(data), `"packages"`, `"other"`), `"ref"`, `"other"`),
+		"other versions": strings.ReplaceAll(string(data), "deb12u1", "deb12u9"),
+		"no versions":    strings.ReplaceAll(string(data), `"packages"`, `"other"`),
+		"no reference":   strings.ReplaceAll(strings.ReplaceAll(string(data), `"packages"`, `"other"`), `"ref"`, `"other"`),
 	} {
 		writeFile(t, dir, Manifest, text)
 		target := elsewhere(t, b)
@@ -317,7 +364,10 @@ func TestVersionsTravel(t *testing.T) {
 
 func TestInstalled(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"libc6=2.36-9+deb12u14", "libcap2=1:2.66-4+deb12u3+b1", "libgcrypt20=1.10.1-3+deb12u1", "tar=1.34-2"}, installed(`I: simulate downloading packages with apt...
+	require.Equal(t, []string{
+		"libc6=2.36-9+deb12u14", "libcap2=1:2.66-4+deb12u3+b1", "libgcrypt20=1.10.1-3+deb12u1",
+		"tar=1.34-2",
+	}, installed(`I: simulate downloading packages with apt...
 Inst libcap2 (1:2.66-4+deb12u3+b1 Debian:12.15/oldstable [amd64])
 Inst libc6 (2.36-9+deb12u14 Debian:12.15/oldstable [amd64]) []
 Conf libc6 (2.36-9+deb12u14 Debian:12.15/oldstable [amd64])
@@ -329,7 +379,8 @@ Inst nothing
 	require.Empty(t, installed("E: unable to locate package"))
 }
 
-// TestEveryDebianImageSaysItsPackages: a recipe that makes a root file system names it, so that the tag covers it; arguments hold packages and hooks.
+// TestEveryDebianImageSaysItsPackages: a recipe that makes a root file system names it, so that the
+// tag covers it; arguments hold packages and hooks.
 func TestEveryDebianImageSaysItsPackages(t *testing.T) {
 	t.Parallel()
 	labels := map[string]bool{}
@@ -376,7 +427,10 @@ func TestFileOf(t *testing.T) {
 
 // FuzzKept: whatever a kept file holds, it is no answer or one that can be the root's.
 func FuzzKept(f *testing.F) {
-	for _, text := range []string{"", "{", `{"packages":null}`, `{"packages":["systemd=252","libc6=1:2"]}`, `{"packages":["systemd=1 --hook"]}`} {
+	for _, text := range []string{
+		"", "{", `{"packages":null}`, `{"packages":["systemd=252","libc6=1:2"]}`,
+		`{"packages":["systemd=1 --hook"]}`,
+	} {
 		f.Add(text)
 	}
 	r := rootfs{label: "node", packages: []string{"systemd"}}

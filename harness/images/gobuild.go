@@ -44,11 +44,13 @@ func (b *Builder) binary(ctx context.Context, bin binary) (string, error) {
 	done := b.work("go build " + bin.name)
 	partial := path + ".partial"
 	defer os.Remove(partial)
-	// The linker drops debugging information in any case; a compiler that never makes it needs a seventh less CPU.
+	// The linker drops debugging information in any case; a compiler that never makes it needs a
+	// seventh less CPU.
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false",
 		"-ldflags", strings.Join(append([]string{"-s", "-w"}, bin.ldflags...), " "), "-o", partial, bin.pkg)
 	cmd.Dir = filepath.Join(b.Root, bin.module)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH, "GOWORK=off", "GOFLAGS=-mod=readonly")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH, "GOWORK=off",
+		"GOFLAGS=-mod=readonly")
 	if _, err := run(cmd); err != nil {
 		return "", fmt.Errorf("go build of %s in %s: %w", bin.name, bin.module, err)
 	}

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// tinyModule is a builder over a source tree of one real module, and how many Go builds it has started.
+// tinyModule is a builder over a source tree of one real module, and how many Go builds it has
+// started.
 func tinyModule(t *testing.T, source string) (*Builder, *atomic.Int64) {
 	t.Helper()
 	root := t.TempDir()
@@ -102,7 +103,8 @@ func TestCancelledWaitDoesNotSpoilTheBinary(t *testing.T) {
 	require.FileExists(t, path)
 }
 
-// A cancelled command takes along what it started: here a shell's child that ignores hang-ups and holds the output.
+// A cancelled command takes along what it started: here a shell's child that ignores hang-ups and
+// holds the output.
 func TestCancelEndsTheProcessGroup(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -40,11 +40,12 @@ type Image struct {
 	Size    int64  `json:"size"`    // of the archive, bytes
 	Version string `json:"version"` // of the software inside
 	Built   bool   `json:"built"`   // built by this call, not found in the cache
-	// Pulled says that the image is upstream's and not Steamer's own build. A node image that is pulled is
-	// kind's: it brings kindnet.
+	// Pulled says that the image is upstream's and not Steamer's own build. A node image that is
+	// pulled is kind's: it brings kindnet.
 	Pulled   bool   `json:"pulled,omitempty"`
 	Upstream string `json:"upstream,omitempty"` // reference with the digest that it was pulled by
-	// Packages are the Debian packages inside, each as name=version, by the label of the root file system that holds them. The tag of a built image covers them.
+	// Packages are the Debian packages inside, each as name=version, by the label of the root file
+	// system that holds them. The tag of a built image covers them.
 	Packages map[string][]string `json:"packages,omitempty"`
 }
 
@@ -75,7 +76,8 @@ type Builder struct {
 	Root   string // Steamer's source tree: the build modules are in it
 	Cache  string // cache directory, absolute; created on demand; several processes may share it
 	Source Source // where images come from
-	// Offline says that no network leads anywhere: versions of Debian packages are those that the cache knows, however old.
+	// Offline says that no network leads anywhere: versions of Debian packages are those that the
+	// cache knows, however old.
 	Offline bool
 	// Versions are kept to by every builder that shares them; nil goes by the cache alone.
 	Versions *Versions
@@ -123,8 +125,9 @@ func (b *Builder) names() []string {
 	return slices.DeleteFunc(Names(), func(n string) bool { _, ok := recipes[n]; return !ok })
 }
 
-// Ensure returns the named images, pulling or building the ones that the cache does not hold. An unknown
-// name or source is an exit.Invalid error; a failed pull or build is an exit.Environment error.
+// Ensure returns the named images, pulling or building the ones that the cache does not hold. An
+// unknown name or source is an exit.Invalid error; a failed pull or build is an exit.Environment
+// error.
 func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) {
 	if _, err := ParseSource(string(b.Source)); err != nil {
 		return nil, err
@@ -147,8 +150,9 @@ func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) 
 	return images, group.Wait()
 }
 
-// List returns what the cache holds of the images that Ensure would use, without pulling or building, and without
-// asking Debian's mirror: an image whose packages have unknown versions has no reference yet.
+// List returns what the cache holds of the images that Ensure would use, without pulling or
+// building, and without asking Debian's mirror: an image whose packages have unknown versions has
+// no reference yet.
 func (b *Builder) List() ([]Image, error) {
 	var found []Image
 	recipes := b.recipes()
@@ -184,7 +188,8 @@ func (b *Builder) listed(n string, r recipe) (Image, error) {
 	return b.describe(n, r, debian)
 }
 
-// pulled describes the form in which an image is pulled, and reports whether the source allows that.
+// pulled describes the form in which an image is pulled, and reports whether the source allows
+// that.
 func (b *Builder) pulled(n string) (Image, bool, error) {
 	p, err := b.pin(n)
 	if err != nil || p.Reference == "" || b.Source == FromBuild {
@@ -214,7 +219,8 @@ func (b *Builder) describe(n string, r recipe, debian map[string][]string) (Imag
 	}, nil
 }
 
-// address finds out which image would be built. The mirror is asked for versions that were not asked for within the span.
+// address finds out which image would be built. The mirror is asked for versions that were not
+// asked for within the span.
 func (b *Builder) address(ctx context.Context, n string, r recipe, span time.Duration) (Image, error) {
 	debian, err := b.packages(ctx, r.debian, span)
 	if err != nil {

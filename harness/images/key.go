@@ -50,7 +50,8 @@ func hashFile(sum io.Writer, relative, path string) error {
 	return err
 }
 
-// decides reports whether a file, by its path under the root, can change what is built from its directory.
+// decides reports whether a file, by its path under the root, can change what is built from its
+// directory.
 func decides(path string) bool {
 	switch filepath.Ext(path) {
 	case ".md", ".yaml", ".js", ".json", ".ts":

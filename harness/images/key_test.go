@@ -21,13 +21,22 @@ func TestKey(t *testing.T) {
 		change  func(t *testing.T, root string)
 		decides bool
 	}{
-		"nothing":        {func(*testing.T, string) {}, false},
-		"program":        {func(t *testing.T, root string) { writeFile(t, root, "module/main.go", "package main // changed") }, true},
-		"module file":    {func(t *testing.T, root string) { writeFile(t, root, "module/go.mod", "module other") }, true},
-		"new file":       {func(t *testing.T, root string) { writeFile(t, root, "module/sub/new.go", "package sub") }, true},
-		"shell script":   {func(t *testing.T, root string) { writeFile(t, root, "module/entrypoint.sh", "exit 1") }, true},
-		"test":           {func(t *testing.T, root string) { writeFile(t, root, "module/main_test.go", "package main") }, false},
-		"test data":      {func(t *testing.T, root string) { writeFile(t, root, "module/testdata/x.go", "package x") }, false},
+		"nothing": {func(*testing.T, string) {}, false},
+		"program": {func(t *testing.T, root string) {
+			writeFile(t, root, "module/main.go",
+				"package main // changed")
+		}, true},
+		"module file":  {func(t *testing.T, root string) { writeFile(t, root, "module/go.mod", "module other") }, true},
+		"new file":     {func(t *testing.T, root string) { writeFile(t, root, "module/sub/new.go", "package sub") }, true},
+		"shell script": {func(t *testing.T, root string) { writeFile(t, root, "module/entrypoint.sh", "exit 1") }, true},
+		"test": {
+			func(t *testing.T, root string) { writeFile(t, root, "module/main_test.go", "package main") },
+			false,
+		},
+		"test data": {
+			func(t *testing.T, root string) { writeFile(t, root, "module/testdata/x.go", "package x") },
+			false,
+		},
 		"document":       {func(t *testing.T, root string) { writeFile(t, root, "module/README.md", "# Other") }, false},
 		"k6 script":      {func(t *testing.T, root string) { writeFile(t, root, "module/script.js", "1") }, false},
 		"file elsewhere": {func(t *testing.T, root string) { writeFile(t, root, "other/main.go", "package main") }, false},

@@ -82,7 +82,10 @@ func writeParents(w *tar.Writer, dir string, seen map[string]bool, entries map[s
 }
 
 func writeEntry(w *tar.Writer, name string, e entry) error {
-	header := &tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: e.mode, Uid: e.uid, Gid: e.uid, ModTime: time.Unix(0, 0)}
+	header := &tar.Header{
+		Name: strings.TrimPrefix(name, "/"), Mode: e.mode, Uid: e.uid, Gid: e.uid,
+		ModTime: time.Unix(0, 0),
+	}
 	var content io.Reader = bytes.NewReader(e.data)
 	switch {
 	case e.dir:

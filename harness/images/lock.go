@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Locks that serialise kinds of work. Go builds use every core; package installs wait for disk and network, and so run beside them.
+// Locks that serialise kinds of work. Go builds use every core; package installs wait for disk and
+// network, and so run beside them.
 const (
 	goLane     = "go"
 	debianLane = "debian"

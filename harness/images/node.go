@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Versions of what a node image holds. They follow the modules' go.mod files; versions_test.go compares them.
+// Versions of what a node image holds. They follow the modules' go.mod files; versions_test.go
+// compares them.
 const (
 	KubernetesVersion = "v1.36.3"
 	containerdVersion = "v2.2.1"
@@ -51,7 +52,8 @@ func nodeRecipe() recipe {
 		version: KubernetesVersion,
 		inputs: []string{
 			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", "harness/images/kubernetes",
-			"harness/images/etcd", "harness/images/containerd", "harness/images/cni", "harness/images/coredns", "harness/images/pause",
+			"harness/images/etcd", "harness/images/containerd", "harness/images/cni", "harness/images/coredns",
+			"harness/images/pause",
 		},
 		debian: []rootfs{nodeRoot(), proxyRootfs()},
 		build:  buildNode,
@@ -64,7 +66,8 @@ func proxyRootfs() rootfs {
 	return rootfs{label: "kube-proxy", variant: "extract", packages: proxyPackages}
 }
 
-// nodeBinaries are built for the node image; the key is where each goes, "" for those that only go into control plane images.
+// nodeBinaries are built for the node image; the key is where each goes, "" for those that only go
+// into control plane images.
 func nodeBinaries() map[string]binary {
 	const images = "harness/images/"
 	component := "k8s.io/component-base/version."
@@ -88,7 +91,8 @@ func nodeBinaries() map[string]binary {
 	}
 	for _, plugin := range []string{"ipam/host-local", "main/loopback", "main/ptp", "meta/portmap"} {
 		binaries["/opt/cni/bin/"+path.Base(plugin)] = binary{
-			name: "cni-" + path.Base(plugin), module: images + "cni", pkg: "github.com/containernetworking/plugins/plugins/" + plugin,
+			name: "cni-" + path.Base(plugin), module: images + "cni", pkg: "github.com/containernetworking/plugins/plugins/" +
+				plugin,
 		}
 	}
 	return binaries
@@ -164,10 +168,14 @@ func (b *Builder) nodeFiles(files map[string]entry, imagesArchive, pause string)
 	}
 	files["/usr/local/bin/entrypoint"] = entry{data: files["/usr/local/bin/entrypoint"].data, mode: 0o755}
 	for _, unit := range []string{"containerd", "kubelet", "steamer-images"} {
-		files["/etc/systemd/system/multi-user.target.wants/"+unit+".service"] = entry{link: "/etc/systemd/system/" + unit + ".service"}
+		files["/etc/systemd/system/multi-user.target.wants/"+unit+".service"] = entry{link: "/etc/systemd/system/" + unit +
+			".service"}
 	}
 	// Units that a node in a container has no use for, and that would touch the host's devices.
-	for _, unit := range []string{"systemd-udevd.service", "systemd-logind.service", "getty@.service", "console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer"} {
+	for _, unit := range []string{
+		"systemd-udevd.service", "systemd-logind.service", "getty@.service",
+		"console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer",
+	} {
 		files["/etc/systemd/system/"+unit] = entry{link: "/dev/null"}
 	}
 	for _, program := range kubernetesPrograms {
@@ -188,11 +196,15 @@ func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]s
 	if err := os.Symlink(built["kubernetes"], kubeadm); err != nil {
 		return "", err
 	}
-	list, err := exec.CommandContext(ctx, kubeadm, "config", "images", "list", "--kubernetes-version", KubernetesVersion).Output()
+	list, err := exec.CommandContext(ctx, kubeadm, "config", "images", "list", "--kubernetes-version",
+		KubernetesVersion).Output()
 	if err != nil {
 		return "", fmt.Errorf("kubeadm config images list: %w", err)
 	}
-	kubernetesLayer := map[string]entry{"/usr/local/bin/kubernetes": {source: built["kubernetes"]}, "/tmp": {dir: true, mode: 0o1777}}
+	kubernetesLayer := map[string]entry{
+		"/usr/local/bin/kubernetes": {source: built["kubernetes"]},
+		"/tmp":                      {dir: true, mode: 0o1777},
+	}
 	for _, program := range kubernetesPrograms {
 		kubernetesLayer["/usr/local/bin/"+program] = entry{link: "kubernetes"}
 	}

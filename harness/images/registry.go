@@ -26,8 +26,8 @@ import (
 //go:embed registry.yaml
 var registryYAML []byte
 
-// RegistryTimeout bounds how long a registry may take to answer before images are built instead. A Builder
-// asks each registry once.
+// RegistryTimeout bounds how long a registry may take to answer before images are built instead. A
+// Builder asks each registry once.
 const RegistryTimeout = 3 * time.Second
 
 // PullTimeout bounds the download of one image.
@@ -57,7 +57,8 @@ func pins() (map[string]pin, error) {
 	return all, nil
 }
 
-// digest parses the reference, which has to name a digest: a tag alone can change under a run's feet.
+// digest parses the reference, which has to name a digest: a tag alone can change under a run's
+// feet.
 func (p pin) digest() (name.Digest, error) {
 	ref, err := name.NewDigest(p.Reference)
 	if err != nil {
@@ -66,8 +67,8 @@ func (p pin) digest() (name.Digest, error) {
 	return ref, nil
 }
 
-// Registries asks the registries that images can be pulled from for an answer, and returns the first that has
-// none, or nil. It takes at most RegistryTimeout for each.
+// Registries asks the registries that images can be pulled from for an answer, and returns the
+// first that has none, or nil. It takes at most RegistryTimeout for each.
 func Registries(ctx context.Context) error {
 	b := &Builder{}
 	all, err := pins()
@@ -89,8 +90,8 @@ func Registries(ctx context.Context) error {
 	return nil
 }
 
-// answers reports whether a registry speaks the registry protocol: GET /v2/ has to give 200 or ask for
-// credentials (https://github.com/opencontainers/distribution-spec, "Determining Support").
+// answers reports whether a registry speaks the registry protocol: GET /v2/ has to give 200 or ask
+// for credentials (https://github.com/opencontainers/distribution-spec, "Determining Support").
 func (b *Builder) answers(ctx context.Context, registry name.Registry) error {
 	b.asking.Lock()
 	defer b.asking.Unlock()
@@ -123,8 +124,8 @@ func newTransport() *http.Transport {
 	return &http.Transport{Proxy: http.ProxyFromEnvironment}
 }
 
-// pull downloads an image of this machine's architecture into the cache. Every byte is checked: the index or
-// manifest against the reference's digest, and what it names against the digests in it.
+// pull downloads an image of this machine's architecture into the cache. Every byte is checked: the
+// index or manifest against the reference's digest, and what it names against the digests in it.
 func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
 	ref, err := p.digest()
 	if err != nil {
@@ -138,7 +139,8 @@ func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
 	defer cancel()
 	client := newTransport()
 	defer client.CloseIdleConnections()
-	descriptor, err := remote.Get(ref, remote.WithContext(ctx), remote.WithTransport(client), remote.WithAuthFromKeychain(authn.DefaultKeychain),
+	descriptor, err := remote.Get(ref, remote.WithContext(ctx), remote.WithTransport(client),
+		remote.WithAuthFromKeychain(authn.DefaultKeychain),
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
 	if err != nil {
 		return err
@@ -157,8 +159,9 @@ func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
 	return nil
 }
 
-// Named pulls an image that the user names into the cache, and returns it under a reference that leads to nowhere else, made of its digest. What the
-// registry does not have is an error of code exit.Environment. A reference by digest that the cache holds takes no network.
+// Named pulls an image that the user names into the cache, and returns it under a reference that
+// leads to nowhere else, made of its digest. What the registry does not have is an error of code
+// exit.Environment. A reference by digest that the cache holds takes no network.
 func (b *Builder) Named(ctx context.Context, reference string) (Image, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
@@ -170,7 +173,8 @@ func (b *Builder) Named(ctx context.Context, reference string) (Image, error) {
 		defer client.CloseIdleConnections()
 		asking, cancel := context.WithTimeout(ctx, PullTimeout)
 		defer cancel()
-		descriptor, err := remote.Get(ref, remote.WithContext(asking), remote.WithTransport(client), remote.WithAuthFromKeychain(authn.DefaultKeychain))
+		descriptor, err := remote.Get(ref, remote.WithContext(asking), remote.WithTransport(client),
+			remote.WithAuthFromKeychain(authn.DefaultKeychain))
 		if err != nil {
 			return Image{}, namedError(ctx, reference, err)
 		}
@@ -179,7 +183,8 @@ func (b *Builder) Named(ctx context.Context, reference string) (Image, error) {
 	short := strings.TrimPrefix(pinned.DigestStr(), "sha256:")[:12]
 	image := Image{
 		Name: "named", Version: ref.Identifier(), Pulled: true, Upstream: pinned.String(),
-		Ref:     fmt.Sprintf("%s/named/%s:%s-%s", Repository, path.Base(ref.Context().RepositoryStr()), runtime.GOARCH, short),
+		Ref: fmt.Sprintf("%s/named/%s:%s-%s", Repository, path.Base(ref.Context().RepositoryStr()), runtime.GOARCH,
+			short),
 		Archive: filepath.Join(b.Cache, "images", fmt.Sprintf("named-%s-%s.tar", runtime.GOARCH, short)),
 	}
 	release, err := b.lock(ctx, "image-named-"+short)
@@ -199,7 +204,8 @@ func namedError(ctx context.Context, reference string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return exit.Environmentf("image "+reference, "check the reference, the network and the registry's credentials (docker login keeps them where Steamer looks)",
+	return exit.Environmentf("image "+reference,
+		"check the reference, the network and the registry's credentials (docker login keeps them where Steamer looks)",
 		"it cannot be pulled: %w", err)
 }
 

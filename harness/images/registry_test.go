@@ -63,8 +63,14 @@ func startRegistry(t *testing.T) *testRegistry {
 	other, err := random.Image(512, 1)
 	require.NoError(t, err)
 	index := mutate.AppendManifests(empty.Index,
-		mutate.IndexAddendum{Add: other, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}}},
-		mutate.IndexAddendum{Add: r.content, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}}})
+		mutate.IndexAddendum{Add: other, Descriptor: v1.Descriptor{Platform: &v1.Platform{
+			OS:           "linux",
+			Architecture: "s390x",
+		}}},
+		mutate.IndexAddendum{Add: r.content, Descriptor: v1.Descriptor{Platform: &v1.Platform{
+			OS:           "linux",
+			Architecture: runtime.GOARCH,
+		}}})
 	tag, err := name.NewTag(r.host + "/thing:1.2")
 	require.NoError(t, err)
 	client := newTransport()
@@ -78,27 +84,34 @@ func startRegistry(t *testing.T) *testRegistry {
 	return r
 }
 
-// testBuilder builds "thing" by a recipe that makes a real image of one file, and counts how often it ran.
+// testBuilder builds "thing" by a recipe that makes a real image of one file, and counts how often
+// it ran.
 func testBuilder(t *testing.T, source Source, reference string) (b *Builder, builds *atomic.Int64) {
 	t.Helper()
 	builds = &atomic.Int64{}
 	root := t.TempDir()
 	writeFile(t, root, "input.sh", "echo 1")
 	hello := func(n string) recipe {
-		return recipe{version: "1.2", inputs: []string{"input.sh"}, build: func(_ context.Context, b *Builder, _ map[string][]string) (v1.Image, error) {
+		return recipe{version: "1.2", inputs: []string{"input.sh"}, build: func(_ context.Context, b *Builder,
+			_ map[string][]string,
+		) (v1.Image, error) {
 			builds.Add(1)
 			return b.single(n, v1.Config{Entrypoint: []string{"/hello"}}, map[string]entry{"/hello": {data: []byte(n)}})
 		}}
 	}
 	b = &Builder{
 		Root: root, Cache: t.TempDir(), Source: source,
-		catalog:  map[string]recipe{Node: hello(Node), PostgreSQL: hello(PostgreSQL), K6: hello(K6)},
-		upstream: map[string]pin{Node: {Reference: reference}, PostgreSQL: {Reference: reference, Version: "15"}, K6: {Built: "it is our own"}},
+		catalog: map[string]recipe{Node: hello(Node), PostgreSQL: hello(PostgreSQL), K6: hello(K6)},
+		upstream: map[string]pin{
+			Node: {Reference: reference}, PostgreSQL: {Reference: reference, Version: "15"},
+			K6: {Built: "it is our own"},
+		},
 	}
 	return b, builds
 }
 
-// TestNamed: an image that the user names, by tag or digest, is an archive under a reference that nothing pulls again.
+// TestNamed: an image that the user names, by tag or digest, is an archive under a reference that
+// nothing pulls again.
 func TestNamed(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)
@@ -106,7 +119,8 @@ func TestNamed(t *testing.T) {
 	id, err := r.content.ConfigName()
 	require.NoError(t, err)
 	var refs []string
-	for _, reference := range []string{r.host + "/thing:1.2", r.host + "/thing@" + r.index, r.host + "/thing:1.2@" + r.index} {
+	for _, reference := range []string{r.host + "/thing:1.2", r.host + "/thing@" + r.index, r.host + "/thing:1.2@" +
+		r.index} {
 		image, err := b.Named(t.Context(), reference)
 		require.NoError(t, err, reference)
 		require.Equal(t, id.String(), image.Digest, reference)
@@ -172,7 +186,10 @@ func TestPullByDigest(t *testing.T) {
 			r.requests.Store(false)
 			listed, err := b.List()
 			require.NoError(t, err)
-			require.Equal(t, []Image{node, postgresql, {Name: K6, Ref: k6.Ref, Digest: k6.Digest, Archive: k6.Archive, Size: k6.Size, Version: "1.2"}}, listed)
+			require.Equal(t, []Image{node, postgresql, {
+				Name: K6, Ref: k6.Ref, Digest: k6.Digest, Archive: k6.Archive,
+				Size: k6.Size, Version: "1.2",
+			}}, listed)
 			again, err := b.Ensure(t.Context(), Node)
 			require.NoError(t, err)
 			require.Equal(t, node, again[0])
@@ -305,7 +322,8 @@ func TestUnknownSourceAndImage(t *testing.T) {
 	require.ErrorContains(t, err, "choose from")
 }
 
-// Each image is either pinned to a digest or says why it is built, and pins agree with what would be built.
+// Each image is either pinned to a digest or says why it is built, and pins agree with what would
+// be built.
 func TestPins(t *testing.T) {
 	t.Parallel()
 	all, err := pins()

@@ -73,7 +73,8 @@ func (b *Builder) Load(dir string) ([]Image, error) {
 			return nil, err
 		}
 		if image.Ref == "" || image.Ref != entry.Ref {
-			return nil, exit.Invalidf(entry.Ref, "save the images with the same version of Steamer", "this source tree makes another image")
+			return nil, exit.Invalidf(entry.Ref, "save the images with the same version of Steamer",
+				"this source tree makes another image")
 		}
 		if err := os.MkdirAll(filepath.Dir(image.Archive), 0o755); err != nil {
 			return nil, exit.Environmentf("cache "+b.Cache, "name another with --cache (or STEAMER_CACHE)", "%w", err)
@@ -97,8 +98,9 @@ func (b *Builder) Load(dir string) ([]Image, error) {
 	return b.List()
 }
 
-// expected describes the image that this source tree would make in place of one that was saved: pulled, or built of the same packages. It is described only:
-// loading also replaces a cached archive that cannot be read.
+// expected describes the image that this source tree would make in place of one that was saved:
+// pulled, or built of the same packages. It is described only: loading also replaces a cached
+// archive that cannot be read.
 func (b *Builder) expected(s Image) (Image, error) {
 	r, ok := b.recipes()[s.Name]
 	if !ok {
@@ -116,7 +118,8 @@ func (b *Builder) expected(s Image) (Image, error) {
 	return b.describe(s.Name, r, s.Packages)
 }
 
-// learn keeps the versions of an image that was loaded, as a mirror's answer of now would be: the machine may have no other way to know them.
+// learn keeps the versions of an image that was loaded, as a mirror's answer of now would be: the
+// machine may have no other way to know them.
 func (b *Builder) learn(image Image) error {
 	if image.Pulled {
 		return nil
@@ -140,7 +143,8 @@ func (b *Builder) learn(image Image) error {
 	return nil
 }
 
-// copyFile copies a file and returns the SHA-256 of what it copied, in hexadecimal. On an error it leaves no part of the copy.
+// copyFile copies a file and returns the SHA-256 of what it copied, in hexadecimal. On an error it
+// leaves no part of the copy.
 func copyFile(from, to string) (string, error) {
 	in, err := os.Open(from)
 	if err != nil {

@@ -22,7 +22,8 @@ func savedDirectory(t *testing.T) (b *Builder, dir string) {
 	return b, dir
 }
 
-// elsewhere is a builder of the same source tree on a machine with an empty cache, where nothing can be built.
+// elsewhere is a builder of the same source tree on a machine with an empty cache, where nothing
+// can be built.
 func elsewhere(t *testing.T, b *Builder) *Builder {
 	t.Helper()
 	return &Builder{Root: b.Root, Cache: t.TempDir(), Source: b.Source, catalog: b.catalog, upstream: b.upstream}

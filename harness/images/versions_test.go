@@ -52,7 +52,8 @@ func TestVersionsFollowTheModules(t *testing.T) {
 // The commit is the one that upstream tagged v2.4.0.
 func TestOpenBaoIsTheTaggedCommit(t *testing.T) {
 	t.Parallel()
-	require.True(t, strings.HasSuffix(required(t, "harness/images/openbao/go.mod", "github.com/openbao/openbao"), "-f9407a27fbee"))
+	require.True(t, strings.HasSuffix(required(t, "harness/images/openbao/go.mod", "github.com/openbao/openbao"),
+		"-f9407a27fbee"))
 	require.Equal(t, "2.4.0", OpenBaoVersion)
 }
 

@@ -18,8 +18,10 @@ const (
 
 // userland is what scripts in other people's charts call in an OpenBao image.
 var userland = []string{
-	"sh", "ash", "cat", "chmod", "cp", "cut", "date", "echo", "env", "false", "grep", "head", "hostname", "id", "kill", "ln",
-	"ls", "mkdir", "mktemp", "mv", "nc", "nslookup", "pgrep", "pidof", "printf", "ps", "pwd", "readlink", "rm", "sed", "seq",
+	"sh", "ash", "cat", "chmod", "cp", "cut", "date", "echo", "env", "false", "grep", "head", "hostname", "id", "kill",
+	"ln",
+	"ls", "mkdir", "mktemp", "mv", "nc", "nslookup", "pgrep", "pidof", "printf", "ps", "pwd", "readlink", "rm", "sed",
+	"seq",
 	"sleep", "sort", "tail", "tee", "test", "touch", "tr", "true", "uname", "wc", "wget", "which", "xargs", "awk",
 }
 
@@ -30,14 +32,16 @@ func openbaoBinary() binary {
 	}
 }
 
-// OpenBaoBinary returns the path of the OpenBao program, building it first if the cache does not hold it.
+// OpenBaoBinary returns the path of the OpenBao program, building it first if the cache does not
+// hold it.
 func (b *Builder) OpenBaoBinary(ctx context.Context) (string, error) {
 	return b.binary(ctx, openbaoBinary())
 }
 
 func k6Binary() binary { return binary{name: "k6", module: "perf", pkg: "./cmd/k6"} }
 
-// K6Binary returns the path of k6 with Steamer's extension, building it first if the cache does not hold it.
+// K6Binary returns the path of k6 with Steamer's extension, building it first if the cache does not
+// hold it.
 func (b *Builder) K6Binary(ctx context.Context) (string, error) { return b.binary(ctx, k6Binary()) }
 
 // openbaoRecipe makes an image on which GitLab's chart and the community chart run: any user, the
@@ -45,8 +49,11 @@ func (b *Builder) K6Binary(ctx context.Context) (string, error) { return b.binar
 func openbaoRecipe() recipe {
 	return recipe{
 		version: OpenBaoVersion,
-		inputs:  []string{"harness/images/workloads.go", "harness/images/layer.go", "harness/images/files/openbao", "harness/images/openbao"},
-		debian:  []rootfs{busyboxRoot()},
+		inputs: []string{
+			"harness/images/workloads.go", "harness/images/layer.go", "harness/images/files/openbao",
+			"harness/images/openbao",
+		},
+		debian: []rootfs{busyboxRoot()},
 		build: func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
 			bao, err := b.OpenBaoBinary(ctx)
 			if err != nil {
@@ -67,10 +74,11 @@ func openbaoRecipe() recipe {
 			files := map[string]entry{
 				"/bin/busybox": {data: busybox, mode: 0o755}, "/usr/bin/bao": {source: bao},
 				"/usr/local/bin/docker-entrypoint.sh": {data: entrypoint, mode: 0o755},
-				"/etc/passwd":                         {data: []byte("root:x:0:0::/:/bin/sh\nopenbao:x:100:1000::/openbao:/bin/sh\n")},
-				"/etc/group":                          {data: []byte("root:x:0:\nopenbao:x:1000:\n")},
-				"/tmp":                                {dir: true, mode: 0o1777},
-				"/openbao":                            {dir: true, mode: 0o755, uid: 100},
+				"/etc/passwd": {data: []byte(
+					"root:x:0:0::/:/bin/sh\nopenbao:x:100:1000::/openbao:/bin/sh\n")},
+				"/etc/group": {data: []byte("root:x:0:\nopenbao:x:1000:\n")},
+				"/tmp":       {dir: true, mode: 0o1777},
+				"/openbao":   {dir: true, mode: 0o755, uid: 100},
 			}
 			for _, applet := range userland {
 				files["/bin/"+applet] = entry{link: "busybox"}
@@ -91,7 +99,8 @@ func postgresqlRoot() rootfs {
 	return rootfs{
 		label: "postgresql", variant: "minbase", packages: []string{"postgresql-15", "pgbouncer"},
 		hooks: []string{
-			// The package keeps a user that exists; the tools that would add one are not installed yet.
+			// The package keeps a user that exists; the tools that would add one are not installed
+			// yet.
 			`echo "postgres:x:999:" >> "$1/etc/group"`,
 			`echo "postgres:x:999:999::/var/lib/postgresql:/bin/bash" >> "$1/etc/passwd"`,
 			// The image starts its own cluster; Debian's would be dead weight.
@@ -100,7 +109,8 @@ func postgresqlRoot() rootfs {
 	}
 }
 
-// postgresqlRecipe makes an image with the environment conventions of the official one, and its uid 999.
+// postgresqlRecipe makes an image with the environment conventions of the official one, and its uid
+// 999.
 func postgresqlRecipe() recipe {
 	return recipe{
 		version: PostgreSQLVersion,
@@ -170,7 +180,10 @@ func (b *Builder) static(ctx context.Context, image string, bin binary) (v1.Imag
 		return nil, err
 	}
 	target := "/usr/local/bin/" + bin.name
-	return b.single(image, v1.Config{Entrypoint: []string{target}, User: "65532:65532", Env: []string{"PATH=/usr/local/bin"}}, map[string]entry{
+	return b.single(image, v1.Config{
+		Entrypoint: []string{target}, User: "65532:65532",
+		Env: []string{"PATH=/usr/local/bin"},
+	}, map[string]entry{
 		target: {source: program}, "/tmp": {dir: true, mode: 0o1777},
 	})
 }

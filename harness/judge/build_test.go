@@ -28,15 +28,19 @@ func ordinary(_, k int) fetch {
 	return fetch{ms: 8}
 }
 
-// drive makes the record of a load as the recorder would: so many seconds of a constant rate, after warm-up.
+// drive makes the record of a load as the recorder would: so many seconds of a constant rate, after
+// warm-up.
 func drive(warmup, seconds, rate int, of func(second, k int) fetch, thresholds ...result.Threshold) *result.Load {
 	l := &result.Load{
-		Mode: "inline", Profile: "test", Start: time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC), WarmupSeconds: float64(warmup),
+		Mode: "inline", Profile: "test", Start: time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC),
+		WarmupSeconds:   float64(warmup),
 		MeasuredSeconds: float64(seconds), OfferedRate: float64(rate), Thresholds: thresholds,
 		Generator: result.Generator{CPUShare: 0.05}, Extra: map[string]float64{},
 	}
 	whole, known := hdrhistogram.New(1, 600_000_000, 3), map[float64][2]float64{}
-	recorded := func(ms float64) (quantile, mean float64) { // of a histogram of that one value, remembered since it is slow
+	recorded := func(ms float64) (quantile,
+		mean float64,
+	) { // of a histogram of that one value, remembered since it is slow
 		if _, ok := known[ms]; !ok {
 			h := hdrhistogram.New(1, 600_000_000, 3)
 			_ = h.RecordValue(int64(math.Round(ms * 1000)))
@@ -45,7 +49,10 @@ func drive(warmup, seconds, rate int, of func(second, k int) fetch, thresholds .
 		return known[ms][0], known[ms][1]
 	}
 	for i := range warmup + seconds {
-		iv := result.Interval{Offset: float64(i), Phase: "measure", Fetches: int64(rate), Above: make([]int64, len(thresholds))}
+		iv := result.Interval{
+			Offset: float64(i), Phase: "measure", Fetches: int64(rate),
+			Above: make([]int64, len(thresholds)),
+		}
 		if i < warmup {
 			iv.Phase = "warmup"
 		}
@@ -96,7 +103,10 @@ func replace(of func(second, k int) fetch) func(*result.Result) {
 		l := r.Topologies[0].Load
 		fresh := drive(10, 100, 200, of, l.Thresholds...)
 		fresh.Generator, fresh.Profile = l.Generator, l.Profile
-		fresh.Series = append(fresh.Series, result.Interval{Offset: 110, Phase: "measure", Above: make([]int64, len(l.Thresholds))})
+		fresh.Series = append(fresh.Series, result.Interval{
+			Offset: 110, Phase: "measure",
+			Above: make([]int64, len(l.Thresholds)),
+		})
 		r.Topologies[0].Load = fresh
 	}
 }

@@ -25,7 +25,10 @@ func (s *SLO) Gaps(tiers []float64) []string {
 				break
 			}
 		}
-		if !slices.ContainsFunc(later.Limits, func(l Limit) bool { return strings.HasPrefix(l.Metric, "fetch_") && !l.Informational }) {
+		if !slices.ContainsFunc(later.Limits, func(l Limit) bool {
+			return strings.HasPrefix(l.Metric, "fetch_") &&
+				!l.Informational
+		}) {
 			out = append(out, fmt.Sprintf("entries[%d] has no latency limit that is judged: its runs end INCONCLUSIVE", j))
 		}
 	}
@@ -45,8 +48,9 @@ func (s *SLO) Gaps(tiers []float64) []string {
 	return out
 }
 
-// serves reports whether e is for inline fetches of a tier in a topology, of some versions at least. An entry of another mode, such as
-// that of GitLab's writes, is for all tiers and says nothing about fetches.
+// serves reports whether e is for inline fetches of a tier in a topology, of some versions at
+// least. An entry of another mode, such as that of GitLab's writes, is for all tiers and says
+// nothing about fetches.
 func (e Entry) serves(topology string, tier float64) bool {
 	e.Chart, e.OpenBao = "", ""
 	return e.covers(Entry{Topology: topology, Mode: load.Inline, Tier: []float64{tier}})
@@ -55,7 +59,8 @@ func (e Entry) serves(topology string, tier float64) bool {
 // covers reports whether e matches whatever o matches. Version ranges are
 // compared as text, so a covering range that is written differently is not seen.
 func (e Entry) covers(o Entry) bool {
-	tiers := len(e.Tier) == 0 || len(o.Tier) > 0 && !slices.ContainsFunc(o.Tier, func(t float64) bool { return !slices.Contains(e.Tier, t) })
+	tiers := len(e.Tier) == 0 || len(o.Tier) > 0 && !slices.ContainsFunc(o.Tier,
+		func(t float64) bool { return !slices.Contains(e.Tier, t) })
 	all := func(s string) bool { return s == "" || s == Any }
 	return tiers && (all(e.Topology) || e.Topology == o.Topology) && (e.Mode == "" || e.Mode == o.Mode) &&
 		(e.Chart == "" || e.Chart == o.Chart) && (e.OpenBao == "" || e.OpenBao == o.OpenBao)

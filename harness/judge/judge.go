@@ -13,10 +13,11 @@ type Policy struct {
 	SLO      *SLO
 	Validity Validity
 	Expect   Expect
-	// WholeEntry asks for every objective of the entry, also those that the profile says it does not judge: what a release is decided on.
+	// WholeEntry asks for every objective of the entry, also those that the profile says it does
+	// not judge: what a release is decided on.
 	WholeEntry bool
-	// ByEstimate judges latencies by what was measured and not by bounds, for a search that asks the same question many times and needs an
-	// answer each time. No release is decided so.
+	// ByEstimate judges latencies by what was measured and not by bounds, for a search that asks
+	// the same question many times and needs an answer each time. No release is decided so.
 	ByEstimate bool
 }
 
@@ -35,10 +36,10 @@ type Expect struct {
 //     nothing run of what was expected, a run that did not reach its end: INCONCLUSIVE
 //  3. otherwise PASS
 //
-// Skipped scenarios, but for those that were not allowed, and informational checks change nothing. A latency limit
-// missed while the generator was saturated or the machine busy with something else
-// is INCONCLUSIVE, since that adds latency of its own; other validity misses only
-// hide latency, so a limit missed under them is missed.
+// Skipped scenarios, but for those that were not allowed, and informational checks change nothing.
+// A latency limit missed while the generator was saturated or the machine busy with something else
+// is INCONCLUSIVE, since that adds latency of its own; other validity misses only hide latency, so
+// a limit missed under them is missed.
 func Judge(r *result.Result, p Policy) {
 	var run verdict
 	for i := range r.Topologies {
@@ -116,7 +117,8 @@ func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 		}
 	}
 	if l := t.Load; l != nil {
-		v.pass(fmt.Sprintf("%s fetches/s for %s s: %d fetches, %d failed, 0 wrong", num(l.AchievedRate), num(l.MeasuredSeconds), l.Fetches, l.Failed))
+		v.pass(fmt.Sprintf("%s fetches/s for %s s: %d fetches, %d failed, 0 wrong", num(l.AchievedRate),
+			num(l.MeasuredSeconds), l.Fetches, l.Failed))
 		if e := l.Excursion; e != nil {
 			v.pass(fmt.Sprintf("excursion to %s fetches/s in the mean for %s s, not judged but for wrong values: %d fetches, %d failed, %d arrivals dropped",
 				num(e.Offered), num(e.Seconds), e.Fetches, e.Failed, e.Dropped))
@@ -125,7 +127,8 @@ func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 			v.pass(why)
 		}
 		if c, ok := tightest(t.Checks); ok {
-			v.pass(fmt.Sprintf("tightest objective: %s %s, limit %s (%s left)", c.Title, c.Measured, c.Limit, percent(c.Headroom)))
+			v.pass(fmt.Sprintf("tightest objective: %s %s, limit %s (%s left)", c.Title, c.Measured, c.Limit,
+				percent(c.Headroom)))
 		}
 	}
 	return v
@@ -135,7 +138,8 @@ func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 func NotJudged(t *result.Topology) []string {
 	var out []string
 	for _, c := range t.Checks {
-		if c.Kind == "slo" && c.Verdict == result.Inconclusive && c.Informational && slices.Contains(t.Load.NotJudged, metricOf(c)) {
+		if c.Kind == "slo" && c.Verdict == result.Inconclusive && c.Informational && slices.Contains(t.Load.NotJudged,
+			metricOf(c)) {
 			out = append(out, fmt.Sprintf("not judged: %s, limit %s: %s", c.Title, strings.TrimPrefix(c.Limit, "<= "), c.Reason))
 		}
 	}

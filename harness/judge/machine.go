@@ -12,9 +12,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// The conditions that decide how far latencies can be trusted: a generator short of CPU adds its own delay to them,
-// whether it takes the host's or is kept from it, and so does a machine that is too small, stands still or is busy
-// with something else.
+// The conditions that decide how far latencies can be trusted: a generator short of CPU adds its
+// own delay to them, whether it takes the host's or is kept from it, and so does a machine that is
+// too small, stands still or is busy with something else.
 const (
 	idGenerator  = "valid/generator-cpu"
 	idThrottling = "valid/generator-throttling"
@@ -22,9 +22,9 @@ const (
 	idRoom       = "valid/host-size"
 )
 
-// distortion is why latencies came out longer than the chart's, by the conditions of the machine; empty if nothing
-// says so. Conditions that somebody has accepted not to know excuse nothing; those of the host, which cost no run
-// its PASS, do excuse a miss.
+// distortion is why latencies came out longer than the chart's, by the conditions of the machine;
+// empty if nothing says so. Conditions that somebody has accepted not to know excuse nothing; those
+// of the host, which cost no run its PASS, do excuse a miss.
 func distortion(machine []result.Check) string {
 	for _, c := range machine {
 		switch {
@@ -38,11 +38,14 @@ func distortion(machine []result.Check) string {
 	return ""
 }
 
-// machine evaluates what the machine owes: a miss says nothing about the subject, in either direction.
+// machine evaluates what the machine owes: a miss says nothing about the subject, in either
+// direction.
 func (v Validity) machine(t *result.Topology, run result.Run) []result.Check {
 	l := t.Load
-	out := []result.Check{check("valid/complete", "the load ran to its end", orElse(l.Partial, "complete"), "complete", l.Partial == "", l.Partial)}
-	c := check(idGenerator, "generator's share of the host's CPUs", percent(l.Generator.CPUShare), "<= "+percent(v.MaxGeneratorCPU),
+	out := []result.Check{check("valid/complete", "the load ran to its end", orElse(l.Partial, "complete"), "complete",
+		l.Partial == "", l.Partial)}
+	c := check(idGenerator, "generator's share of the host's CPUs", percent(l.Generator.CPUShare),
+		"<= "+percent(v.MaxGeneratorCPU),
 		l.Generator.CPUShare > 0 && l.Generator.CPUShare <= v.MaxGeneratorCPU,
 		fmt.Sprintf("k6 used %s of the host: its own queueing is part of the latencies", percent(l.Generator.CPUShare)))
 	c.Headroom = headroom(l.Generator.CPUShare, v.MaxGeneratorCPU)
@@ -62,11 +65,12 @@ func (v Validity) machine(t *result.Topology, run result.Run) []result.Check {
 	return out
 }
 
-// observed asks whether the OpenBao pod that served was watched while measuring; without that nobody knows what it
-// used and what happened to it.
+// observed asks whether the OpenBao pod that served was watched while measuring; without that
+// nobody knows what it used and what happened to it.
 func (v Validity) observed(t *result.Topology) result.Check {
 	share := t.Serving(t.Load.Measured())
-	c := check("valid/observed", "time in which the OpenBao that served was observed", percent(share), ">= "+percent(result.MinCoverage), share >= result.MinCoverage,
+	c := check("valid/observed", "time in which the OpenBao that served was observed", percent(share),
+		">= "+percent(result.MinCoverage), share >= result.MinCoverage,
 		"the OpenBao that served was not watched throughout, so restarts may have been missed")
 	if v.Unobserved {
 		c.Informational, c.Verdict, c.Measured, c.Reason = true, result.Inconclusive, "unknown", nobodyWatched
@@ -76,7 +80,8 @@ func (v Validity) observed(t *result.Topology) result.Check {
 
 const nobodyWatched = "nobody watched OpenBao's pods"
 
-// unwatched are the conditions that only watching shows, where somebody has accepted that nobody did.
+// unwatched are the conditions that only watching shows, where somebody has accepted that nobody
+// did.
 func unwatched() []result.Check {
 	var out []result.Check
 	for _, kind := range incidentKinds() {
@@ -87,25 +92,26 @@ func unwatched() []result.Check {
 	return out
 }
 
-// quota asks whether Steamer, and k6 with it, was held back by the CPU quota of its own control group, as in a job
-// of CI.
+// quota asks whether Steamer, and k6 with it, was held back by the CPU quota of its own control
+// group, as in a job of CI.
 func quota(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 	if t.Own == nil {
 		return c, false
 	}
 	share, ok := t.Own.MeanThrottled(t.Load.Measured())
-	c = check(idQuota, "CPU throttling of Steamer's own control group", percent(share), "<= "+percent(maxGeneratorThrottled), share <= maxGeneratorThrottled,
+	c = check(idQuota, "CPU throttling of Steamer's own control group", percent(share),
+		"<= "+percent(maxGeneratorThrottled), share <= maxGeneratorThrottled,
 		fmt.Sprintf("Steamer and k6 were throttled in %s of their CPU periods: the job has too few CPUs", percent(share)))
 	return c, ok
 }
 
-// stillFor is how long a machine may stand still, seconds: beyond that a lease of 15 s that is renewed every 5 s is
-// at risk, and each fetch of that time waits as long. It is also beyond what a busy scheduler does to something that
-// wakes up once a second.
+// stillFor is how long a machine may stand still, seconds: beyond that a lease of 15 s that is
+// renewed every 5 s is at risk, and each fetch of that time waits as long. It is also beyond what a
+// busy scheduler does to something that wakes up once a second.
 const stillFor = 3
 
-// stalled asks whether the machine itself stood still: something that wakes up each second did not. It is shown
-// only, like crowd.
+// stalled asks whether the machine itself stood still: something that wakes up each second did not.
+// It is shown only, like crowd.
 func stalled(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 	if t.Host == nil {
 		return c, false
@@ -116,7 +122,8 @@ func stalled(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 			longest = max(longest, to.Sub(from).Seconds())
 		}
 	}
-	c = check(IDHostStalled, "longest time in which this machine stood still", num(longest)+" s", fmt.Sprintf("<= %d s", stillFor), longest <= stillFor,
+	c = check(IDHostStalled, "longest time in which this machine stood still", num(longest)+" s",
+		fmt.Sprintf("<= %d s", stillFor), longest <= stillFor,
 		fmt.Sprintf("this machine stood still for %s s", num(longest)))
 	c.Informational = true
 	return c, longest > 0
@@ -129,18 +136,19 @@ const (
 	maxCrowds = 0.05 // share of the spans: a p95 does not move by fewer
 )
 
-// othersCPUs is how many CPUs a machine should have beyond OpenBao's limit: for PostgreSQL, Kubernetes and the load
-// generator.
+// othersCPUs is how many CPUs a machine should have beyond OpenBao's limit: for PostgreSQL,
+// Kubernetes and the load generator.
 const othersCPUs = 1
 
-// fullCPU is the use of CPUs from which on they are full: at 85 % a queue with random arrivals is more than five
-// times as long as its server is busy (M/M/1: use/(1-use)).
+// fullCPU is the use of CPUs from which on they are full: at 85 % a queue with random arrivals is
+// more than five times as long as its server is busy (M/M/1: use/(1-use)).
 const fullCPU = 0.85
 
-// room asks whether the machine is large enough for what the tier allows OpenBao. Where it is not, and its CPUs were
-// full in more than maxCrowds of the measured time, OpenBao may have wanted more than there was. On a small machine
-// that was not full nobody lacked anything. It is shown only: a chart that holds its objectives on less holds them.
-// It is not known where the cluster has other machines than Steamer.
+// room asks whether the machine is large enough for what the tier allows OpenBao. Where it is not,
+// and its CPUs were full in more than maxCrowds of the measured time, OpenBao may have wanted more
+// than there was. On a small machine that was not full nobody lacked anything. It is shown only: a
+// chart that holds its objectives on less holds them. It is not known where the cluster has other
+// machines than Steamer.
 func room(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	tier, err := load.TierNamed(run.Tier)
 	cpus := run.Host.Usable()
@@ -154,7 +162,8 @@ func room(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	need := limit.AsApproximateFloat64() + othersCPUs
 	full := fullTime(t.Host, t.Load.Measured(), fullCPU*float64(run.Host.CPUs))
 	c = check(idRoom, "CPUs of the host, for what the tier allows OpenBao and one for everything else",
-		fmt.Sprintf("%s, full in %s of the time", num(cpus), percent(full)), fmt.Sprintf(">= %s, or full in <= %s", num(need), percent(maxCrowds)),
+		fmt.Sprintf("%s, full in %s of the time", num(cpus), percent(full)), fmt.Sprintf(">= %s, or full in <= %s", num(need),
+			percent(maxCrowds)),
 		cpus >= need || full <= maxCrowds,
 		fmt.Sprintf("the host has %s CPUs, fewer than the %s that tier %s allows OpenBao and one for everything else, and they were full in %s of the time",
 			num(cpus), num(need-othersCPUs), run.Tier, percent(full)))
@@ -175,8 +184,9 @@ func fullTime(host *result.ResourceSeries, w result.Window, cores float64) float
 	return full / math.Max(whole, 1e-9)
 }
 
-// strangers is the share of the CPUs that Steamer could use which others took from it, 0 to 1. Where a quota leaves
-// it a part of the machine, others take from that only what does not fit beside it.
+// strangers is the share of the CPUs that Steamer could use which others took from it, 0 to 1.
+// Where a quota leaves it a part of the machine, others take from that only what does not fit
+// beside it.
 func strangers(t *result.Topology, host result.Host, w result.Window) (share float64, ok bool) {
 	cpus := host.Usable()
 	if cpus <= 0 {
@@ -186,8 +196,8 @@ func strangers(t *result.Topology, host result.Host, w result.Window) (share flo
 	return math.Max(0, cores-math.Max(0, float64(host.CPUs)-cpus)) / cpus, ok
 }
 
-// crowd looks at what else the machine did while it measured. It is shown only, since a chart that holds its
-// objectives beside a build holds them; but see distortion.
+// crowd looks at what else the machine did while it measured. It is shown only, since a chart that
+// holds its objectives beside a build holds them; but see distortion.
 func crowd(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	w := t.Load.Measured()
 	spans, crowded, most := 0, 0, 0.0
@@ -205,7 +215,8 @@ func crowd(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	if spans == 0 {
 		return c, false
 	}
-	reason := fmt.Sprintf("other processes used more than %s of the host's CPUs in %d of %d spans of 10 s", percent(maxOthers), crowded, spans)
+	reason := fmt.Sprintf("other processes used more than %s of the host's CPUs in %d of %d spans of 10 s",
+		percent(maxOthers), crowded, spans)
 	if len(t.Nodes) == 0 {
 		reason += " (this record does not tell Kubernetes from strangers)"
 	}
@@ -215,8 +226,9 @@ func crowd(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	return c, true
 }
 
-// shortage reports whether the machine lacked the memory to let a container grow from what it used last to its
-// limit, in the minute before something was killed; known is false where that was not recorded.
+// shortage reports whether the machine lacked the memory to let a container grow from what it used
+// last to its limit, in the minute before something was killed; known is false where that was not
+// recorded.
 func shortage(t *result.Topology, container string, at time.Time) (short, known bool) {
 	w := result.Window{From: at.Add(-time.Minute), To: at.Add(time.Second)}
 	used, limit, seen := 0.0, 0.0, false

@@ -77,16 +77,27 @@ func TestGaps(t *testing.T) {
 		entries string
 		want    []string
 	}{
-		"sound":            {"- {tier: [3], " + limit + "}\n- {" + limit + "}\n", nil},
-		"hidden by all":    {"- {" + limit + "}\n- {tier: [3], " + limit + "}\n", []string{"entries[1] never applies: entries[0]"}},
-		"hidden by tiers":  {"- {tier: [3, 6], topology: any, " + limit + "}\n- {tier: [6], mode: inline, " + limit + "}\n- {" + limit + "}\n", []string{"entries[1] never applies"}},
+		"sound": {"- {tier: [3], " + limit + "}\n- {" + limit + "}\n", nil},
+		"hidden by all": {
+			"- {" + limit + "}\n- {tier: [3], " + limit + "}\n",
+			[]string{"entries[1] never applies: entries[0]"},
+		},
+		"hidden by tiers": {"- {tier: [3, 6], topology: any, " + limit + "}\n- {tier: [6], mode: inline, " + limit +
+			"}\n- {" + limit + "}\n", []string{"entries[1] never applies"}},
 		"another topology": {"- {topology: cloud-native, " + limit + "}\n- {" + limit + "}\n", nil},
 		"no tier left":     {"- {tier: [3], " + limit + "}\n", []string{"no entry for tier 6"}},
-		"writes only":      {"- {mode: rails, " + limit + "}\n- {tier: [3], " + limit + "}\n", []string{"no entry for tier 6: "}},
+		"writes only": {
+			"- {mode: rails, " + limit + "}\n- {tier: [3], " + limit + "}\n",
+			[]string{"no entry for tier 6: "},
+		},
 		"inline is enough": {"- {mode: rails, " + limit + "}\n- {mode: inline, " + limit + "}\n", nil},
-		"both that load":   {"- {topology: cloud-native, " + limit + "}\n- {topology: cloud-native-hybrid, " + limit + "}\n", nil},
-		"one topology":     {"- {topology: cloud-native, " + limit + "}\n- {topology: cloud-native-hybrid, tier: [3], " + limit + "}\n", []string{"no entry for tier 6 in cloud-native-hybrid: "}},
-		"judges nothing":   {"- limits: [{metric: error_rate, op: \"<=\", limit: 0, source: s}, {metric: fetch_p99_ms, op: \"<=\", limit: 1, source: s, informational: true}]\n", []string{"no latency limit that is judged"}},
+		"both that load": {
+			"- {topology: cloud-native, " + limit + "}\n- {topology: cloud-native-hybrid, " + limit + "}\n",
+			nil,
+		},
+		"one topology": {"- {topology: cloud-native, " + limit + "}\n- {topology: cloud-native-hybrid, tier: [3], " +
+			limit + "}\n", []string{"no entry for tier 6 in cloud-native-hybrid: "}},
+		"judges nothing": {"- limits: [{metric: error_rate, op: \"<=\", limit: 0, source: s}, {metric: fetch_p99_ms, op: \"<=\", limit: 1, source: s, informational: true}]\n", []string{"no latency limit that is judged"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,12 +119,16 @@ func TestShippedFileIsSound(t *testing.T) {
 	for i, tier := range load.Tiers() {
 		rates = append(rates, tier.Rate)
 		z := s.Sizing[i]
-		require.Equal(t, []any{tier.Rate, tier.CPURequest, tier.Memory, tier.Replicas}, []any{z.Tier, z.CPURequest, z.Memory, z.Pods})
+		require.Equal(t, []any{tier.Rate, tier.CPURequest, tier.Memory, tier.Replicas}, []any{
+			z.Tier, z.CPURequest, z.Memory,
+			z.Pods,
+		})
 	}
 	require.Len(t, s.Sizing, len(rates))
 	require.Empty(t, s.Gaps(rates))
 
-	// Its first entries are for writes at any tier. They must not pass for entries of a tier's fetches.
+	// Its first entries are for writes at any tier. They must not pass for entries of a tier's
+	// fetches.
 	require.Equal(t, "rails", s.Entries[0].Mode)
 	s.Entries = slices.DeleteFunc(s.Entries, func(e judge.Entry) bool { return slices.Contains(e.Tier, 60) })
 	require.Equal(t, []string{

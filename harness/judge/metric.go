@@ -43,8 +43,8 @@ type reading struct {
 }
 
 // minTail is how many fetches must lie beyond a quantile before two of its values are compared.
-// With fewer the estimate moves by more than 10 % from run to run by chance
-// alone (relative standard error of a count of 100 is 1/sqrt(100)). Objectives are judged by bounds instead.
+// With fewer the estimate moves by more than 10 % from run to run by chance alone (relative
+// standard error of a count of 100 is 1/sqrt(100)). Objectives are judged by bounds instead.
 const minTail = 100
 
 // read evaluates one of Metrics on a topology with load.
@@ -72,7 +72,10 @@ func read(metric string, t *result.Topology) reading {
 		return r
 	}
 	if metric == attemptErrors {
-		r := reading{title: "failed requests, before any repetition", unit: "%", missing: "requests were not counted apart from fetches"}
+		r := reading{
+			title: "failed requests, before any repetition", unit: "%",
+			missing: "requests were not counted apart from fetches",
+		}
 		if rate, ok := t.Load.Attempts.RawErrorRate(); ok {
 			r.value, r.missing = 100*rate, ""
 		}
@@ -81,8 +84,9 @@ func read(metric string, t *result.Topology) reading {
 	return container(metric, t)
 }
 
-// FetchesFor is how many fetches a latency among Metrics takes before its value is compared with another: those that put minTail of them beyond the
-// quantile, of a mean as many. known is false for every other metric.
+// FetchesFor is how many fetches a latency among Metrics takes before its value is compared with
+// another: those that put minTail of them beyond the quantile, of a mean as many. known is false
+// for every other metric.
 func FetchesFor(metric string) (n int64, known bool) {
 	q, known := quantileOf(metric)
 	if !known {
@@ -95,7 +99,10 @@ func FetchesFor(metric string) (n int64, known bool) {
 }
 
 func latency(metric, name, from string, l *result.Load, d result.Distribution) reading {
-	value := map[string]float64{"mean": d.Mean, "p50": d.P50, "p90": d.P90, "p95": d.P95, "p99": d.P99, "p999": d.P999}[name]
+	value := map[string]float64{
+		"mean": d.Mean, "p50": d.P50, "p90": d.P90, "p95": d.P95, "p99": d.P99,
+		"p999": d.P999,
+	}[name]
 	r := reading{title: strings.Replace(name, "p999", "p99.9", 1) + " " + from, value: value, unit: "ms", latency: true}
 	need, _ := FetchesFor(metric)
 	switch {
@@ -109,12 +116,14 @@ func latency(metric, name, from string, l *result.Load, d result.Distribution) r
 	return r
 }
 
-// container evaluates a metric of the OpenBao containers; the worst one counts. One that nobody sampled may be the worst, so that the metric is missing.
+// container evaluates a metric of the OpenBao containers; the worst one counts. One that nobody
+// sampled may be the worst, so that the metric is missing.
 func container(metric string, t *result.Topology) reading {
 	r := reading{unit: "%", missing: "OpenBao was not observed"}
 	r.title = map[string]string{
 		"openbao_throttled_ratio": "CPU throttling of OpenBao", "openbao_memory_mib": "peak memory of OpenBao",
-		"openbao_memory_of_limit": "peak memory of OpenBao, of its limit", "openbao_cpu_of_request": "CPU of OpenBao, of its request",
+		"openbao_memory_of_limit": "peak memory of OpenBao, of its limit",
+		"openbao_cpu_of_request":  "CPU of OpenBao, of its request",
 	}[metric]
 	w, judged := t.Load.Measured(), false
 	for i := range t.Resources {

@@ -26,12 +26,14 @@ func (p Policy) judgeLoad(t *result.Topology, run result.Run) []result.Check {
 	}
 	validity := v.conditions(t, run)
 	under := judging{
-		allowance: run.EnvironmentLatency + p.SLO.EnvironmentLatencyOf(entry), excuse: distortion(validity), byEstimate: p.ByEstimate, whole: p.WholeEntry,
+		allowance: run.EnvironmentLatency + p.SLO.EnvironmentLatencyOf(entry), excuse: distortion(validity),
+		byEstimate: p.ByEstimate, whole: p.WholeEntry,
 	}
 
 	out := []result.Check{judgeValues(t.Load)}
 	if t.Load.Extra["k6_thresholds_failed"] > 0 {
-		out = append(out, slo("slo/k6-thresholds", "thresholds of the k6 script", "crossed", "held", result.Fail, "k6 reported a crossed threshold"))
+		out = append(out, slo("slo/k6-thresholds", "thresholds of the k6 script", "crossed", "held", result.Fail,
+			"k6 reported a crossed threshold"))
 	}
 	if !slices.ContainsFunc(limits, func(l Limit) bool { return l.Metric == errorRate }) {
 		limits = append([]Limit{{Metric: errorRate, Source: "default: no fetch may fail"}}, limits...)
@@ -48,7 +50,8 @@ func (p Policy) judgeLoad(t *result.Topology, run result.Run) []result.Check {
 		}
 	}
 	if judged == 0 {
-		out = append(out, slo("slo/latency", "a latency objective", "none judged", "at least one", result.Inconclusive, unjudged(out, t, tier)))
+		out = append(out, slo("slo/latency", "a latency objective", "none judged", "at least one", result.Inconclusive,
+			unjudged(out, t, tier)))
 	}
 	return append(out, validity...)
 }
@@ -77,7 +80,8 @@ type judging struct {
 	whole      bool    // see Policy
 }
 
-// judge compares one metric with its limit; isLatency says that it is about latency, of which a miss is not the chart's where there is an excuse.
+// judge compares one metric with its limit; isLatency says that it is about latency, of which a
+// miss is not the chart's where there is an excuse.
 func (l Limit) judge(t *result.Topology, o judging) (c result.Check, isLatency bool) {
 	m := read(l.Metric, t)
 	c = slo("slo/"+strings.ReplaceAll(l.Metric, "_", "-"), m.title, "unknown", "", result.Pass, "")
@@ -118,8 +122,11 @@ func (l Limit) judge(t *result.Topology, o judging) (c result.Check, isLatency b
 	return c, m.latency
 }
 
-// decide says whether the limit is held, which is in the unit of the check; why begins with a semicolon where it is missed.
-func (l Limit) decide(d *result.Load, m reading, limit float64, c *result.Check, byEstimate bool) (v result.Verdict, why string) {
+// decide says whether the limit is held, which is in the unit of the check; why begins with a
+// semicolon where it is missed.
+func (l Limit) decide(d *result.Load, m reading, limit float64, c *result.Check, byEstimate bool) (v result.Verdict,
+	why string,
+) {
 	b, unknown := bounds(l.Metric, d, l.Limit)
 	switch {
 	case byEstimate && m.thin != "":
@@ -143,7 +150,8 @@ func (l Limit) decide(d *result.Load, m reading, limit float64, c *result.Check,
 	return result.Inconclusive, describe(b, m, limit) + l.short(d)
 }
 
-// short says how long the load would have to be, where it is too short to hold the limit whatever it shows.
+// short says how long the load would have to be, where it is too short to hold the limit whatever
+// it shows.
 func (l Limit) short(d *result.Load) string {
 	drive := Drive{Rate: cmp.Or(d.OfferedRate, d.AchievedRate), Seconds: d.MeasuredSeconds, Stages: d.Stages}
 	for _, s := range (Entry{Limits: []Limit{l}}).Supports(drive) {
@@ -157,7 +165,8 @@ func (l Limit) short(d *result.Load) string {
 // describe says in words what was measured and what follows from it.
 func describe(b *result.Bounds, m reading, limit float64) string {
 	if b.Of == "mean" {
-		return fmt.Sprintf("the mean of many such runs is %s to %s ms, and %s ms is allowed", num(b.Lower), num(b.Upper), num(b.Allowed))
+		return fmt.Sprintf("the mean of many such runs is %s to %s ms, and %s ms is allowed", num(b.Lower), num(b.Upper),
+			num(b.Allowed))
 	}
 	what := "failed"
 	if m.latency {

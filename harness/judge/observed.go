@@ -6,18 +6,20 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// maxObserver is how many CPU cores observing may use: what it takes, it takes from the chart on a shared host.
+// maxObserver is how many CPU cores observing may use: what it takes, it takes from the chart on a
+// shared host.
 const maxObserver = 0.02
 
-// maxGeneratorThrottled is the largest mean share of throttled CFS periods of a load generator's container. One that is held back starts
-// and times fetches late.
+// maxGeneratorThrottled is the largest mean share of throttled CFS periods of a load generator's
+// container. One that is held back starts and times fetches late.
 const maxGeneratorThrottled = 0.05
 
 // throttlingUnknown costs a run no PASS, but excuses a latency that is too long.
 const throttlingUnknown = "the kubelet's summary does not tell whether the load generators' pods were held back by their CPU limit"
 
-// observing judges what the measurement itself did: k6 in pods must not be held back by its own limit, and observing has to stay cheap.
-// The latter is shown only, since the display of progress is in the number as well.
+// observing judges what the measurement itself did: k6 in pods must not be held back by its own
+// limit, and observing has to stay cheap. The latter is shown only, since the display of progress
+// is in the number as well.
 func (v Validity) observing(t *result.Topology) []result.Check {
 	var out []result.Check
 	worst, pods, coarse := 0.0, 0, false
@@ -31,11 +33,14 @@ func (v Validity) observing(t *result.Topology) []result.Check {
 		}
 	}
 	if len(t.Load.Parts) > 0 {
-		c := check(idThrottling, "CPU throttling of the load generators", percent(worst), "<= "+percent(maxGeneratorThrottled),
+		c := check(idThrottling, "CPU throttling of the load generators", percent(worst),
+			"<= "+percent(maxGeneratorThrottled),
 			pods >= len(t.Load.Parts) && !coarse && worst <= maxGeneratorThrottled,
-			fmt.Sprintf("a load generator was throttled in %s of its CPU periods: raise its limit, or use more of them", percent(worst)))
+			fmt.Sprintf("a load generator was throttled in %s of its CPU periods: raise its limit, or use more of them",
+				percent(worst)))
 		if pods < len(t.Load.Parts) && worst <= maxGeneratorThrottled {
-			c.Measured, c.Reason, c.Informational = "unknown", "the load generators' pods were not all observed", v.UnobservedGenerators
+			c.Measured, c.Reason, c.Informational = "unknown", "the load generators' pods were not all observed",
+				v.UnobservedGenerators
 		} else if coarse {
 			c.Measured, c.Reason, c.Informational = "unknown", throttlingUnknown, true
 		}

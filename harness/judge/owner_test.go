@@ -11,7 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// watched is good on a machine that somebody watched, and that was fine: of 8 CPUs one is in use, 0.6 of it in the node, and memory is left.
+// watched is good on a machine that somebody watched, and that was fine: of 8 CPUs one is in use,
+// 0.6 of it in the node, and memory is left.
 func watched() *result.Result {
 	r := good()
 	t := &r.Topologies[0]
@@ -96,7 +97,10 @@ func TestOwners(t *testing.T) {
 			l.Series[i].Fetches = 188
 		}
 		for i := range 6 {
-			l.Series = append(l.Series, result.Interval{Offset: float64(111 + i), Phase: "measure", Fetches: 188, P50: 3, P99: 8})
+			l.Series = append(l.Series, result.Interval{
+				Offset: float64(111 + i), Phase: "measure", Fetches: 188, P50: 3,
+				P99: 8,
+			})
 		}
 	})
 	rising := ofLoad(func(l *result.Load) {
@@ -121,8 +125,14 @@ func TestOwners(t *testing.T) {
 		reason  string
 	}{
 		// The machine's.
-		"a partial load":        {ofLoad(func(l *result.Load) { l.Partial = "k6 was killed" }), "valid/complete", result.Inconclusive, machine, "k6 was killed"},
-		"a saturated generator": {ofLoad(func(l *result.Load) { l.Generator.CPUShare = 0.6 }), "valid/generator-cpu", result.Inconclusive, machine, "k6 used 60 %"},
+		"a partial load": {
+			ofLoad(func(l *result.Load) { l.Partial = "k6 was killed" }), "valid/complete",
+			result.Inconclusive, machine, "k6 was killed",
+		},
+		"a saturated generator": {
+			ofLoad(func(l *result.Load) { l.Generator.CPUShare = 0.6 }), "valid/generator-cpu",
+			result.Inconclusive, machine, "k6 used 60 %",
+		},
 		"a throttled job": {func(r *result.Result) {
 			s := r.Topologies[0].Own.Samples
 			for i := range s {
@@ -133,8 +143,11 @@ func TestOwners(t *testing.T) {
 			h := r.Topologies[0].Host
 			h.Samples = append(h.Samples[:50:50], h.Samples[58:]...)
 		}, "valid/host-stalled", result.Inconclusive, machine, "stood still for 9 s"},
-		"strangers":      {everywhere, "valid/host-crowded", result.Inconclusive, machine, "in 10 of 10 spans"},
-		"nobody watched": {func(r *result.Result) { r.Topologies[0].Resources = nil }, "valid/observed", result.Inconclusive, machine, "not watched throughout"},
+		"strangers": {everywhere, "valid/host-crowded", result.Inconclusive, machine, "in 10 of 10 spans"},
+		"nobody watched": {
+			func(r *result.Result) { r.Topologies[0].Resources = nil }, "valid/observed", result.Inconclusive,
+			machine, "not watched throughout",
+		},
 		"only the standby": {func(r *result.Result) {
 			top := &r.Topologies[0]
 			standby := good().Topologies[0].Resources[0]
@@ -142,77 +155,246 @@ func TestOwners(t *testing.T) {
 			top.Resources[0].Samples = top.Resources[0].Samples[:40]
 			top.Resources = append(top.Resources, standby)
 		}, "valid/observed", result.Inconclusive, machine, "not watched throughout"},
-		"fetches never started": {ofLoad(func(l *result.Load) { l.AchievedRate = 190; l.Fetches = 19_000 }), "valid/achieved-rate", result.Inconclusive, machine, "190 of 200 fetches/s"},
-		"a small, full host": {all(func(r *result.Result) { r.Run.Host = result.Host{CPUs: 2, UsableCPUs: 2} }, host(0, 111, func(s *result.ResourceSample) { s.CPUCores = 1.8 }), func(r *result.Result) {
-			n := r.Topologies[0].Nodes[0].Samples
-			for i := range n {
-				n[i].CPUCores = 1.6
-			}
-		}), "valid/host-size", result.Inconclusive, machine, "full in 100 % of the time"},
-		"a small, idle host":     {func(r *result.Result) { r.Run.Host = result.Host{CPUs: 2, UsableCPUs: 2} }, "valid/host-size", result.Pass, machine, ""},
-		"a part of a large host": {func(r *result.Result) { r.Run.Host = result.Host{CPUs: 64, UsableCPUs: 8} }, "valid/host-crowded", result.Pass, machine, ""},
+		"fetches never started": {
+			ofLoad(func(l *result.Load) { l.AchievedRate = 190; l.Fetches = 19_000 }),
+			"valid/achieved-rate", result.Inconclusive, machine, "190 of 200 fetches/s",
+		},
+		"a small, full host": {all(func(r *result.Result) { r.Run.Host = result.Host{CPUs: 2, UsableCPUs: 2} },
+			host(0, 111, func(s *result.ResourceSample) { s.CPUCores = 1.8 }), func(r *result.Result) {
+				n := r.Topologies[0].Nodes[0].Samples
+				for i := range n {
+					n[i].CPUCores = 1.6
+				}
+			}), "valid/host-size", result.Inconclusive, machine, "full in 100 % of the time"},
+		"a small, idle host": {
+			func(r *result.Result) { r.Run.Host = result.Host{CPUs: 2, UsableCPUs: 2} },
+			"valid/host-size", result.Pass, machine, "",
+		},
+		"a part of a large host": {
+			func(r *result.Result) { r.Run.Host = result.Host{CPUs: 64, UsableCPUs: 8} },
+			"valid/host-crowded", result.Pass, machine, "",
+		},
 		// Dropped arrivals.
-		"k6 owes drops":              {drops, "valid/dropped-iterations", result.Inconclusive, machine, "k6 owes them: its 200 VUs last for 1000 ms, and no request took more than 25 ms"},
-		"the server owes drops":      {all(drops, slowServer), "valid/dropped-iterations", result.Inconclusive, subject, "a request took up to 1500 ms"},
-		"requests that never ended":  {all(drops, ofLoad(func(l *result.Load) { l.Extra["interrupted"] = 1 })), "valid/dropped-iterations", result.Inconclusive, subject, "the server held the VUs"},
-		"drops beside strangers":     {all(drops, slowServer, everywhere), "valid/dropped-iterations", result.Inconclusive, machine, "other processes used"},
-		"drops of an older record":   {all(drops, ofLoad(func(l *result.Load) { l.Generator.InitialVUs = 0 })), "valid/dropped-iterations", result.Inconclusive, subject, "the server held the VUs"},
-		"cut off":                    {ofLoad(func(l *result.Load) { l.Extra["interrupted"] = 2 }), "valid/interrupted-fetches", result.Inconclusive, subject, "2 fetches were still running"},
-		"cut off beside strangers":   {all(everywhere, ofLoad(func(l *result.Load) { l.Extra["interrupted"] = 2 })), "valid/interrupted-fetches", result.Inconclusive, machine, "other processes"},
-		"drain":                      {drained, "valid/drain", result.Inconclusive, subject, "1128 fetches were answered only in the 6 s after the load had ended"},
-		"drain beside strangers":     {all(drained, everywhere), "valid/drain", result.Inconclusive, machine, "other processes"},
-		"less carried than offered":  {drained, "valid/achieved-rate", result.Inconclusive, subject, "189 of 200 fetches/s were completed in time"},
-		"less for k6's dropped ones": {all(ofLoad(func(l *result.Load) { l.Dropped, l.Fetches, l.AchievedRate = 1000, 19_000, 190 })), "valid/achieved-rate", result.Inconclusive, machine, "190 of 200"},
-		"less for the server's":      {all(slowServer, ofLoad(func(l *result.Load) { l.Dropped, l.Fetches, l.AchievedRate = 1000, 19_000, 190 })), "valid/achieved-rate", result.Inconclusive, subject, "190 of 200"},
+		"k6 owes drops": {
+			drops, "valid/dropped-iterations", result.Inconclusive, machine,
+			"k6 owes them: its 200 VUs last for 1000 ms, and no request took more than 25 ms",
+		},
+		"the server owes drops": {
+			all(drops, slowServer), "valid/dropped-iterations", result.Inconclusive, subject,
+			"a request took up to 1500 ms",
+		},
+		"requests that never ended": {
+			all(drops, ofLoad(func(l *result.Load) { l.Extra["interrupted"] = 1 })),
+			"valid/dropped-iterations", result.Inconclusive, subject, "the server held the VUs",
+		},
+		"drops beside strangers": {
+			all(drops, slowServer, everywhere), "valid/dropped-iterations", result.Inconclusive,
+			machine, "other processes used",
+		},
+		"drops of an older record": {
+			all(drops, ofLoad(func(l *result.Load) { l.Generator.InitialVUs = 0 })),
+			"valid/dropped-iterations", result.Inconclusive, subject, "the server held the VUs",
+		},
+		"cut off": {
+			ofLoad(func(l *result.Load) { l.Extra["interrupted"] = 2 }),
+			"valid/interrupted-fetches", result.Inconclusive, subject, "2 fetches were still running",
+		},
+		"cut off beside strangers": {
+			all(everywhere, ofLoad(func(l *result.Load) { l.Extra["interrupted"] = 2 })),
+			"valid/interrupted-fetches", result.Inconclusive, machine, "other processes",
+		},
+		"drain": {
+			drained, "valid/drain", result.Inconclusive, subject,
+			"1128 fetches were answered only in the 6 s after the load had ended",
+		},
+		"drain beside strangers": {
+			all(drained, everywhere), "valid/drain", result.Inconclusive, machine,
+			"other processes",
+		},
+		"less carried than offered": {
+			drained, "valid/achieved-rate", result.Inconclusive, subject,
+			"189 of 200 fetches/s were completed in time",
+		},
+		"less for k6's dropped ones": {all(ofLoad(func(l *result.Load) {
+			l.Dropped, l.Fetches, l.AchievedRate = 1000, 19_000,
+				190
+		})), "valid/achieved-rate", result.Inconclusive, machine, "190 of 200"},
+		"less for the server's": {
+			all(slowServer,
+				ofLoad(func(l *result.Load) { l.Dropped, l.Fetches, l.AchievedRate = 1000, 19_000, 190 })), "valid/achieved-rate",
+			result.Inconclusive, subject, "190 of 200",
+		},
 		// Restarts.
-		"out of its own memory":            {happened(50, oom), "valid/restart", result.Fail, subject, "exceeded its own memory limit"},
-		"PostgreSQL out of its memory":     {all(happened(50, of("postgresql", oom))), "valid/restart", result.Fail, subject, "exceeded its own memory limit"},
-		"out of the machine's memory":      {all(happened(50, oom), host(30, 50, func(s *result.ResourceSample) { s.AvailableMiB = 500 })), "valid/restart", result.Inconclusive, machine, "too little memory left"},
-		"memory was not watched":           {all(happened(50, oom), host(0, 111, func(s *result.ResourceSample) { s.AvailableMiB = 0 })), "valid/restart", result.Inconclusive, subject, "OOMKilled"},
-		"no limit, so whose memory?":       {all(happened(50, oom), func(r *result.Result) { r.Topologies[0].Resources[0].MemoryLimit = 0 }), "valid/restart", result.Inconclusive, subject, "OOMKilled"},
-		"OOM killed beside strangers":      {all(happened(50, oom), everywhere), "valid/restart", result.Inconclusive, subject, "other processes"},
-		"OOM killed on a strange machine":  {all(happened(50, oom), unwatched), "valid/restart", result.Inconclusive, subject, "OOMKilled"},
-		"an older record":                  {happened(50, result.Event{Kind: "restart", Detail: "n/a/openbao restarted (OOMKilled, exit code 137)"}), "valid/restart", result.Inconclusive, subject, "OOMKilled"},
-		"a panic":                          {happened(50, panicked), "valid/restart", result.Fail, subject, "it crashed, and the machine was fine"},
-		"a segmentation fault":             {happened(50, of("postgresql", restart("Error", 139))), "valid/restart", result.Fail, subject, "it crashed"},
-		"a panic for want of memory":       {all(happened(50, panicked), host(30, 50, func(s *result.ResourceSample) { s.AvailableMiB = 5 })), "valid/restart", result.Inconclusive, machine, "too little memory"},
-		"a panic beside strangers":         {all(happened(50, panicked), everywhere), "valid/restart", result.Inconclusive, subject, "other processes"},
-		"a panic on a strange machine":     {all(happened(50, panicked), unwatched), "valid/restart", result.Inconclusive, subject, "exit code 2"},
-		"ended with an error":              {happened(50, restart("Error", 1)), "valid/restart", result.Inconclusive, subject, "exit code 1"},
-		"killed":                           {happened(50, restart("Error", 137)), "valid/restart", result.Inconclusive, subject, "exit code 137"},
-		"killed beside strangers":          {all(happened(50, restart("Error", 137)), everywhere), "valid/restart", result.Inconclusive, machine, "other processes"},
-		"killed while strangers came by":   {all(happened(50, restart("Error", 137)), crowd(47, 53)), "valid/restart", result.Inconclusive, machine, "of the host's CPUs at that time"},
-		"a sidecar":                        {happened(50, of("logger", panicked)), "valid/restart", result.Inconclusive, subject, "exit code 2"},
-		"Steamer's stub":                   {happened(50, of("gitlab-stub", oom)), "valid/restart", result.Inconclusive, machine, "belongs to Steamer"},
-		"the proof decides among several":  {all(happened(40, of("gitlab-stub", oom)), happened(50, oom), happened(60, restart("Error", 1))), "valid/restart", result.Fail, subject, "exceeded its own memory limit"},
-		"a doubt decides over the machine": {all(happened(40, of("gitlab-stub", oom)), happened(60, restart("Error", 1))), "valid/restart", result.Inconclusive, subject, "exit code 1"},
-		"the node's OOM killer":            {happened(50, result.Event{Kind: "kubernetes", Detail: "Node n: SystemOOM: System OOM encountered"}), "valid/restart", result.Inconclusive, machine, "ran out of memory"},
-		"a warning of an OOM kill":         {happened(50, result.Event{Kind: "kubernetes", Detail: "OOMKilling postgresql-0"}), "valid/restart", result.Inconclusive, subject, "OOMKilling"},
+		"out of its own memory": {
+			happened(50, oom), "valid/restart", result.Fail, subject,
+			"exceeded its own memory limit",
+		},
+		"PostgreSQL out of its memory": {
+			all(happened(50, of("postgresql", oom))), "valid/restart", result.Fail, subject,
+			"exceeded its own memory limit",
+		},
+		"out of the machine's memory": {
+			all(happened(50, oom),
+				host(30, 50, func(s *result.ResourceSample) { s.AvailableMiB = 500 })), "valid/restart", result.Inconclusive,
+			machine, "too little memory left",
+		},
+		"memory was not watched": {
+			all(happened(50, oom),
+				host(0, 111, func(s *result.ResourceSample) { s.AvailableMiB = 0 })), "valid/restart", result.Inconclusive, subject,
+			"OOMKilled",
+		},
+		"no limit, so whose memory?": {
+			all(happened(50, oom),
+				func(r *result.Result) { r.Topologies[0].Resources[0].MemoryLimit = 0 }), "valid/restart", result.Inconclusive,
+			subject, "OOMKilled",
+		},
+		"OOM killed beside strangers": {
+			all(happened(50, oom), everywhere), "valid/restart", result.Inconclusive,
+			subject, "other processes",
+		},
+		"OOM killed on a strange machine": {
+			all(happened(50, oom), unwatched), "valid/restart", result.Inconclusive, subject,
+			"OOMKilled",
+		},
+		"an older record": {
+			happened(50,
+				result.Event{Kind: "restart", Detail: "n/a/openbao restarted (OOMKilled, exit code 137)"}), "valid/restart",
+			result.Inconclusive, subject, "OOMKilled",
+		},
+		"a panic": {
+			happened(50, panicked), "valid/restart", result.Fail, subject,
+			"it crashed, and the machine was fine",
+		},
+		"a segmentation fault": {
+			happened(50, of("postgresql", restart("Error", 139))), "valid/restart",
+			result.Fail, subject, "it crashed",
+		},
+		"a panic for want of memory": {
+			all(happened(50, panicked),
+				host(30, 50, func(s *result.ResourceSample) { s.AvailableMiB = 5 })), "valid/restart", result.Inconclusive, machine,
+			"too little memory",
+		},
+		"a panic beside strangers": {
+			all(happened(50, panicked), everywhere), "valid/restart", result.Inconclusive,
+			subject, "other processes",
+		},
+		"a panic on a strange machine": {
+			all(happened(50, panicked), unwatched), "valid/restart", result.Inconclusive,
+			subject, "exit code 2",
+		},
+		"ended with an error": {
+			happened(50, restart("Error", 1)), "valid/restart", result.Inconclusive, subject,
+			"exit code 1",
+		},
+		"killed": {
+			happened(50, restart("Error", 137)), "valid/restart", result.Inconclusive,
+			subject, "exit code 137",
+		},
+		"killed beside strangers": {
+			all(happened(50, restart("Error", 137)), everywhere), "valid/restart",
+			result.Inconclusive, machine, "other processes",
+		},
+		"killed while strangers came by": {
+			all(happened(50, restart("Error", 137)), crowd(47, 53)), "valid/restart",
+			result.Inconclusive, machine, "of the host's CPUs at that time",
+		},
+		"a sidecar": {
+			happened(50, of("logger", panicked)), "valid/restart", result.Inconclusive,
+			subject, "exit code 2",
+		},
+		"Steamer's stub": {
+			happened(50, of("gitlab-stub", oom)), "valid/restart", result.Inconclusive,
+			machine, "belongs to Steamer",
+		},
+		"the proof decides among several": {all(happened(40, of("gitlab-stub", oom)), happened(50, oom),
+			happened(60, restart("Error", 1))), "valid/restart", result.Fail, subject, "exceeded its own memory limit"},
+		"a doubt decides over the machine": {
+			all(happened(40, of("gitlab-stub", oom)), happened(60, restart("Error", 1))),
+			"valid/restart", result.Inconclusive, subject, "exit code 1",
+		},
+		"the node's OOM killer": {
+			happened(50, result.Event{
+				Kind:   "kubernetes",
+				Detail: "Node n: SystemOOM: System OOM encountered",
+			}), "valid/restart", result.Inconclusive, machine,
+			"ran out of memory",
+		},
+		"a warning of an OOM kill": {happened(50, result.Event{
+			Kind:   "kubernetes",
+			Detail: "OOMKilling postgresql-0",
+		}), "valid/restart", result.Inconclusive, subject, "OOMKilling"},
 		// Pods that were lost.
-		"evicted for its own disk":    {happened(50, lost("Evicted", `Usage of EmptyDir volume "data" exceeds the limit "1Gi". `)), "valid/replacement", result.Fail, subject, "exceeded a limit of its own"},
-		"evicted for its own storage": {happened(50, lost("Evicted", `Container openbao exceeded its local ephemeral storage limit "50Mi". `)), "valid/replacement", result.Fail, subject, "a limit of its own"},
-		"a sidecar's pod evicted":     {happened(50, of("logger", lost("Evicted", `Usage of EmptyDir volume "data" exceeds the limit "1Gi". `))), "valid/replacement", result.Inconclusive, subject, "a limit of its own"},
-		"evicted for the node's":      {happened(50, lost("Evicted", "The node was low on resource: memory. Container openbao was using 900Mi")), "valid/replacement", result.Inconclusive, machine, "the node or who runs the cluster"},
-		"preempted":                   {happened(50, lost("PreemptionByScheduler", "")), "valid/replacement", result.Inconclusive, machine, "the node or who runs the cluster"},
-		"deleted by someone":          {happened(50, lost("Deleted", "")), "valid/replacement", result.Inconclusive, subject, "Deleted"},
-		"the stub deleted":            {happened(50, of("gitlab-stub", lost("Deleted", ""))), "valid/replacement", result.Inconclusive, machine, "belongs to Steamer"},
-		"a new leader":                {happened(50, leads), "valid/leadership", result.Inconclusive, subject, "b leads after a"},
-		"a new leader, strangers":     {all(happened(50, leads), everywhere), "valid/leadership", result.Inconclusive, machine, "other processes"},
+		"evicted for its own disk": {
+			happened(50,
+				lost("Evicted", `Usage of EmptyDir volume "data" exceeds the limit "1Gi". `)), "valid/replacement", result.Fail,
+			subject, "exceeded a limit of its own",
+		},
+		"evicted for its own storage": {
+			happened(50,
+				lost("Evicted", `Container openbao exceeded its local ephemeral storage limit "50Mi". `)), "valid/replacement",
+			result.Fail, subject, "a limit of its own",
+		},
+		"a sidecar's pod evicted": {
+			happened(50,
+				of("logger", lost("Evicted", `Usage of EmptyDir volume "data" exceeds the limit "1Gi". `))), "valid/replacement",
+			result.Inconclusive, subject, "a limit of its own",
+		},
+		"evicted for the node's": {
+			happened(50,
+				lost("Evicted", "The node was low on resource: memory. Container openbao was using 900Mi")), "valid/replacement",
+			result.Inconclusive, machine, "the node or who runs the cluster",
+		},
+		"preempted": {
+			happened(50, lost("PreemptionByScheduler", "")), "valid/replacement",
+			result.Inconclusive, machine, "the node or who runs the cluster",
+		},
+		"deleted by someone": {
+			happened(50, lost("Deleted", "")), "valid/replacement", result.Inconclusive, subject,
+			"Deleted",
+		},
+		"the stub deleted": {
+			happened(50, of("gitlab-stub", lost("Deleted", ""))), "valid/replacement",
+			result.Inconclusive, machine, "belongs to Steamer",
+		},
+		"a new leader": {
+			happened(50, leads), "valid/leadership", result.Inconclusive, subject,
+			"b leads after a",
+		},
+		"a new leader, strangers": {
+			all(happened(50, leads), everywhere), "valid/leadership", result.Inconclusive,
+			machine, "other processes",
+		},
 		"a new leader after a halt": {all(happened(60, leads), func(r *result.Result) {
 			h := r.Topologies[0].Host
 			h.Samples = append(h.Samples[:40:40], h.Samples[58:]...)
 		}), "valid/leadership", result.Inconclusive, machine, "stood still for 19 s"},
-		"strangers at another time":    {all(happened(90, leads), crowd(10, 14)), "valid/leadership", result.Inconclusive, subject, "b leads after a"},
-		"a database at a standstill":   {happened(50, stood), "valid/database", result.Fail, subject, "stood still for 58 s at +50 s (the machine was fine)"},
-		"a standstill, strangers":      {all(happened(50, stood), everywhere), "valid/database", result.Inconclusive, machine, "other processes"},
-		"a standstill, brief stranger": {all(happened(50, stood), crowd(47, 53)), "valid/database", result.Inconclusive, machine, "of the host's CPUs at that time"},
-		"a standstill, who knows":      {all(happened(50, stood), unwatched), "valid/database", result.Inconclusive, subject, "stood still"},
+		"strangers at another time": {
+			all(happened(90, leads), crowd(10, 14)), "valid/leadership", result.Inconclusive,
+			subject, "b leads after a",
+		},
+		"a database at a standstill": {
+			happened(50, stood), "valid/database", result.Fail, subject,
+			"stood still for 58 s at +50 s (the machine was fine)",
+		},
+		"a standstill, strangers": {
+			all(happened(50, stood), everywhere), "valid/database", result.Inconclusive, machine,
+			"other processes",
+		},
+		"a standstill, brief stranger": {
+			all(happened(50, stood), crowd(47, 53)), "valid/database", result.Inconclusive,
+			machine, "of the host's CPUs at that time",
+		},
+		"a standstill, who knows": {
+			all(happened(50, stood), unwatched), "valid/database", result.Inconclusive, subject,
+			"stood still",
+		},
 		"a database out of sight": {func(r *result.Result) {
 			t := &r.Topologies[0]
 			t.Database = &result.DatabaseUse{}
 			for i := range 111 {
 				if i < 50 || i > 62 {
-					t.Database.Samples = append(t.Database.Samples, result.DatabaseSample{At: t.Load.Start.Add(time.Duration(i) * time.Second), Statements: 400})
+					t.Database.Samples = append(t.Database.Samples,
+						result.DatabaseSample{At: t.Load.Start.Add(time.Duration(i) * time.Second), Statements: 400})
 				}
 			}
 			for i := 52; i < 60; i++ {
@@ -223,7 +405,10 @@ func TestOwners(t *testing.T) {
 		"trend":                  {rising, "valid/trend", result.Inconclusive, subject, "the p50 went from 6"},
 		"trend beside strangers": {all(rising, everywhere), "valid/trend", result.Inconclusive, machine, "other processes"},
 		"a step up":              {stepTo(9), "valid/steady", result.Inconclusive, subject, "the median moved"},
-		"a step up, strangers":   {all(stepTo(9), everywhere), "valid/steady", result.Inconclusive, machine, "other processes"},
+		"a step up, strangers": {
+			all(stepTo(9), everywhere), "valid/steady", result.Inconclusive, machine,
+			"other processes",
+		},
 		"a step down": {all(ofLoad(func(l *result.Load) {
 			for i := range 60 {
 				l.Series[i].P50 = 9
@@ -243,7 +428,8 @@ func TestOwners(t *testing.T) {
 				if c.Kind == "validity" && c.Verdict != result.Pass {
 					require.NotEmpty(t, c.Owner, c.ID)
 				}
-				require.False(t, c.Verdict == result.Fail && c.Owner == result.OwnerMachine, "a machine's trouble is never a FAIL: %s", c.ID)
+				require.False(t, c.Verdict == result.Fail && c.Owner == result.OwnerMachine,
+					"a machine's trouble is never a FAIL: %s", c.ID)
 				if c.ID != tc.id {
 					continue
 				}
@@ -263,18 +449,23 @@ func TestOwners(t *testing.T) {
 	}
 }
 
-// TestWatchedIsGood: without a change all conditions hold, so that each of the cases above is due to its change.
+// TestWatchedIsGood: without a change all conditions hold, so that each of the cases above is due
+// to its change.
 func TestWatchedIsGood(t *testing.T) {
 	t.Parallel()
 	r := watched()
-	judge.Judge(r, judge.Policy{SLO: slos(t, sloFile), Validity: judge.DefaultValidity(), Expect: judge.Expect{Load: true}})
+	judge.Judge(r, judge.Policy{
+		SLO: slos(t, sloFile), Validity: judge.DefaultValidity(),
+		Expect: judge.Expect{Load: true},
+	})
 	require.Equal(t, result.Pass, r.Verdict, "%q", r.Reasons)
 	for _, c := range r.Topologies[0].Checks {
 		require.Equal(t, result.Pass, c.Verdict, "%s: %s", c.ID, c.Reason)
 	}
 }
 
-// TestExcuses: a missed latency limit is INCONCLUSIVE, and the machine's, only where the machine may have caused it.
+// TestExcuses: a missed latency limit is INCONCLUSIVE, and the machine's, only where the machine
+// may have caused it.
 func TestExcuses(t *testing.T) {
 	t.Parallel()
 	slow := replace(slower(0.2, 21))
@@ -291,12 +482,13 @@ func TestExcuses(t *testing.T) {
 	}{
 		"a fine machine":            {nil, result.Fail},
 		"a small host that is idle": {small, result.Fail},
-		"a small host that is full": {all(small, host(0, 111, func(s *result.ResourceSample) { s.CPUCores = 1.8 }), func(r *result.Result) {
-			n := r.Topologies[0].Nodes[0].Samples
-			for i := range n {
-				n[i].CPUCores = 1.6
-			}
-		}), result.Inconclusive},
+		"a small host that is full": {all(small, host(0, 111, func(s *result.ResourceSample) { s.CPUCores = 1.8 }),
+			func(r *result.Result) {
+				n := r.Topologies[0].Nodes[0].Samples
+				for i := range n {
+					n[i].CPUCores = 1.6
+				}
+			}), result.Inconclusive},
 		"strangers":                   {crowd(0, 111), result.Inconclusive},
 		"a chart that drives the log": {log, result.Fail},
 		"a job of few CPUs": {func(r *result.Result) {
@@ -305,7 +497,8 @@ func TestExcuses(t *testing.T) {
 				s[i].Throttled = 0.5
 			}
 		}, result.Inconclusive},
-		"strangers beside a quota": {all(crowd(0, 111), func(r *result.Result) { r.Run.Host = result.Host{CPUs: 64, UsableCPUs: 8} }), result.Fail},
+		"strangers beside a quota": {all(crowd(0, 111),
+			func(r *result.Result) { r.Run.Host = result.Host{CPUs: 64, UsableCPUs: 8} }), result.Fail},
 		"a halt of the machine": {func(r *result.Result) {
 			h := r.Topologies[0].Host
 			h.Samples = append(h.Samples[:50:50], h.Samples[58:]...)
@@ -318,7 +511,10 @@ func TestExcuses(t *testing.T) {
 			if tc.change != nil {
 				tc.change(r)
 			}
-			judge.Judge(r, judge.Policy{SLO: slos(t, sloFile), Validity: judge.DefaultValidity(), Expect: judge.Expect{Load: true}})
+			judge.Judge(r, judge.Policy{
+				SLO: slos(t, sloFile), Validity: judge.DefaultValidity(),
+				Expect: judge.Expect{Load: true},
+			})
 			require.Equal(t, tc.want, r.Verdict, "%q", r.Reasons)
 			for _, c := range r.Topologies[0].Checks {
 				if c.ID == "slo/fetch-p90-ms" {
@@ -332,10 +528,16 @@ func TestExcuses(t *testing.T) {
 // TestMissingIsNotZero: what was not sampled is no good news for an objective that judges it.
 func TestMissingIsNotZero(t *testing.T) {
 	t.Parallel()
-	for _, metric := range []string{"openbao_cpu_ms_per_fetch", "openbao_throttled_ratio", "openbao_cpu_of_request", "openbao_memory_of_limit", "openbao_memory_mib"} {
+	for _, metric := range []string{
+		"openbao_cpu_ms_per_fetch", "openbao_throttled_ratio", "openbao_cpu_of_request",
+		"openbao_memory_of_limit", "openbao_memory_mib",
+	} {
 		for name, change := range map[string]change{
 			"a standby without samples": func(r *result.Result) {
-				standby := result.ResourceSeries{Component: "openbao", Name: "openbao-1/openbao-server", CPURequest: 1, MemoryLimit: 1000}
+				standby := result.ResourceSeries{
+					Component: "openbao", Name: "openbao-1/openbao-server", CPURequest: 1,
+					MemoryLimit: 1000,
+				}
 				r.Topologies[0].Resources = append(r.Topologies[0].Resources, standby)
 			},
 			"samples of the warm-up only": func(r *result.Result) { s := &r.Topologies[0].Resources[0]; s.Samples = s.Samples[:8] },

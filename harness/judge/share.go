@@ -14,17 +14,17 @@ import (
 	"gitlab.com/steamer/steamer/harness/stats"
 )
 
-// levels are how often a bound may be wrong: the lower one, by which a limit is missed, and the upper one, by which
-// it is held. docs/method.md says what is reached.
+// levels are how often a bound may be wrong: the lower one, by which a limit is missed, and the
+// upper one, by which it is held. docs/method.md says what is reached.
 func levels() stats.Levels { return stats.Levels{Lower: 0.01, Upper: 0.05} }
 
-// unseenBurst is for how many seconds on end all fetches may have been above a limit without a run having seen any
-// of it. Longer spells are known by what causes them: valid/database reports 3 s without progress, and restarts and
-// changes of the leader have conditions of their own.
+// unseenBurst is for how many seconds on end all fetches may have been above a limit without a run
+// having seen any of it. Longer spells are known by what causes them: valid/database reports 3 s
+// without progress, and restarts and changes of the leader have conditions of their own.
 const unseenBurst = 2.0
 
-// quantile is what a latency metric asks: from which start, and which share of fetches may be above the limit. The
-// share is 0 for a mean.
+// quantile is what a latency metric asks: from which start, and which share of fetches may be above
+// the limit. The share is 0 for a mean.
 type quantile struct {
 	from    string
 	allowed float64
@@ -46,8 +46,8 @@ func quantileOf(metric string) (q quantile, ok bool) {
 	return q, ok && known
 }
 
-// series is what the seconds of a measurement say of a share. Where the number of hits is not known exactly, least
-// and most bound it.
+// series is what the seconds of a measurement say of a share. Where the number of hits is not known
+// exactly, least and most bound it.
 type series struct {
 	least, most []stats.Tally
 }
@@ -92,8 +92,9 @@ func above(l *result.Load, from string, limit float64) (s series, unknown string
 	return derived(l, measured, from, limit, hdr.Above(h, []float64{limit})[0])
 }
 
-// derived is above for results that lack the counts: the histogram has how many fetches were slow, and a second's
-// quantiles bound how many of them were its own. They are put where they lie closest together.
+// derived is above for results that lack the counts: the histogram has how many fetches were slow,
+// and a second's quantiles bound how many of them were its own. They are put where they lie closest
+// together.
 func derived(l *result.Load, measured []result.Interval, from string, limit float64, slow int64) (
 	s series, unknown string,
 ) {
@@ -163,14 +164,14 @@ func fetches(seconds []result.Interval) int64 {
 	return n
 }
 
-// burst is how many fetches a burst of unseenBurst seconds has that begins at any time of the load alike and was
-// seen by the fetches in it.
+// burst is how many fetches a burst of unseenBurst seconds has that begins at any time of the load
+// alike and was seen by the fetches in it.
 func burst(l *result.Load) float64 {
 	return unseenBurst * busyRate(l.Stages, cmp.Or(l.OfferedRate, l.AchievedRate))
 }
 
-// busyRate is the rate in fetches per second at which the mean fetch of what is judged begins: the integral of the
-// squared rate over that of the rate.
+// busyRate is the rate in fetches per second at which the mean fetch of what is judged begins: the
+// integral of the squared rate over that of the rate.
 func busyRate(stages []result.LoadStage, constant float64) float64 {
 	sum, squares := 0.0, 0.0
 	for _, s := range stages {
@@ -194,8 +195,9 @@ func (s series) share(burst, allowed float64) *result.Bounds {
 	}
 }
 
-// mean bounds a mean latency in ms, or says why that is impossible. A failed fetch counts with the time it took, and
-// towards the upper bound with the limit besides: a fast failure is no fast fetch.
+// mean bounds a mean latency in ms, or says why that is impossible. A failed fetch counts with the
+// time it took, and towards the upper bound with the limit besides: a fast failure is no fast
+// fetch.
 func mean(l *result.Load, from string, limit float64) (b *result.Bounds, unknown string) {
 	measured, d := measuredSeconds(l), l.Intended
 	of := func(iv result.Interval) (low, high float64) { return iv.Mean, iv.Mean }
@@ -241,7 +243,8 @@ func mean(l *result.Load, from string, limit float64) (b *result.Bounds, unknown
 // bucket is how exactly histograms know a latency.
 const bucket = 0.001
 
-// secondMean bounds the mean latency of a second by its quantiles, for results that have no more of it.
+// secondMean bounds the mean latency of a second by its quantiles, for results that have no more of
+// it.
 func secondMean(iv result.Interval) (low, high float64) {
 	if iv.Max <= 0 || iv.Fetches == 0 {
 		return 0, math.Inf(1)
@@ -258,7 +261,8 @@ func secondMean(iv result.Interval) (low, high float64) {
 	return low * (1 - bucket) / n, high * (1 + bucket) / n
 }
 
-// failures bounds the share of fetches, or of single requests, that failed, or says why that is impossible.
+// failures bounds the share of fetches, or of single requests, that failed, or says why that is
+// impossible.
 func failures(l *result.Load, metric string, allowed float64) (b *result.Bounds, unknown string) {
 	var s series
 	failed, all, size := l.Failed, l.Fetches, burst(l)
@@ -280,8 +284,8 @@ func failures(l *result.Load, metric string, allowed float64) (b *result.Bounds,
 	return s.share(size, allowed), ""
 }
 
-// bounds are what the limit of a metric is judged by, nil where its value is. The limit is in the metric's unit, a
-// share from 0 to 1.
+// bounds are what the limit of a metric is judged by, nil where its value is. The limit is in the
+// metric's unit, a share from 0 to 1.
 func bounds(metric string, l *result.Load, limit float64) (b *result.Bounds, unknown string) {
 	q, isLatency := quantileOf(metric)
 	switch {

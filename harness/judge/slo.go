@@ -43,7 +43,8 @@ type Entry struct {
 	Tier     []float64 `json:"tier,omitempty"`     // fetches per second, rows of the sizing table
 	Topology string    `json:"topology,omitempty"` // a topology's name, or "any"
 	Mode     string    `json:"mode,omitempty"`     // way to fetch, e.g. "inline"
-	// EnvironmentLatency replaces the file's for this entry, for example for a topology whose database is far away.
+	// EnvironmentLatency replaces the file's for this entry, for example for a topology whose
+	// database is far away.
 	EnvironmentLatency *float64 `json:"environmentLatency,omitempty"`
 	Limits             []Limit  `json:"limits"`
 }
@@ -90,8 +91,9 @@ func ParseSLO(name string, data []byte) (*SLO, error) {
 	return s, nil
 }
 
-// limitsGiven refuses a limit without its number. Decoded into a Limit it would read as 0, which bounds some metrics
-// as nobody meant to and switches the condition on the achieved rate off. Whatever else is wrong with the file is not asked here.
+// limitsGiven refuses a limit without its number. Decoded into a Limit it would read as 0, which
+// bounds some metrics as nobody meant to and switches the condition on the achieved rate off.
+// Whatever else is wrong with the file is not asked here.
 func limitsGiven(data []byte) error {
 	var file struct {
 		Entries []struct {

@@ -17,23 +17,32 @@ import (
 func TestParseSLORefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, with, wantErr string }{
-		"typo":             {"metric: fetch_p50_ms", "metrik: fetch_p50_ms", `unknown field`},
-		"version":          {"steamer/v1", "steamer/v2", `apiVersion "steamer/v2"`},
-		"kind":             {"kind: SLO", "kind: Profile", `kind "Profile"`},
-		"metric":           {"fetch_p50_ms", "fetch_p42_ms", `metric "fetch_p42_ms"`},
-		"metric twice":     {"fetch_p50_ms", "fetch_p90_ms", `metric "fetch_p90_ms"`},
-		"negative":         {"limit: 7", "limit: -7", "limit -7"},
-		"not a number":     {"limit: 7", "limit: .nan", "NaN"},
-		"wrong direction":  {`"<=", limit: 7`, `">=", limit: 7`, `op ">=": want "<="`},
-		"no direction":     {`op: "<=", limit: 7`, "limit: 7", `op "": want "<="`},
-		"ratio direction":  {`">="`, `"<="`, `achieved_ratio: op "<=": want ">="`},
-		"tolerates wrong":  {"wrong_values, op: \"<=\", limit: 0", "wrong_values, op: \"<=\", limit: 1", "never tolerable"},
-		"no limit":         {"limit: 7, ", "", `entries[0]: metric "fetch_p50_ms": limit is required`},
-		"null limit":       {"limit: 7,", "limit: null,", `entries[0]: metric "fetch_p50_ms": limit is required`},
-		"no ratio":         {"limit: 0.99, ", "", `entries[0]: metric "achieved_ratio": limit is required`},
-		"no zero":          {"wrong_values, op: \"<=\", limit: 0", "wrong_values, op: \"<=\"", `entries[0]: metric "wrong_values": limit is required`},
-		"ratio of zero":    {"limit: 0.99", "limit: 0", "entries[0]: achieved_ratio: limit 0: want a ratio above 0, at most 1"},
-		"ratio above one":  {"limit: 0.99", "limit: 99", "entries[0]: achieved_ratio: limit 99: want a ratio above 0, at most 1"},
+		"typo":            {"metric: fetch_p50_ms", "metrik: fetch_p50_ms", `unknown field`},
+		"version":         {"steamer/v1", "steamer/v2", `apiVersion "steamer/v2"`},
+		"kind":            {"kind: SLO", "kind: Profile", `kind "Profile"`},
+		"metric":          {"fetch_p50_ms", "fetch_p42_ms", `metric "fetch_p42_ms"`},
+		"metric twice":    {"fetch_p50_ms", "fetch_p90_ms", `metric "fetch_p90_ms"`},
+		"negative":        {"limit: 7", "limit: -7", "limit -7"},
+		"not a number":    {"limit: 7", "limit: .nan", "NaN"},
+		"wrong direction": {`"<=", limit: 7`, `">=", limit: 7`, `op ">=": want "<="`},
+		"no direction":    {`op: "<=", limit: 7`, "limit: 7", `op "": want "<="`},
+		"ratio direction": {`">="`, `"<="`, `achieved_ratio: op "<=": want ">="`},
+		"tolerates wrong": {"wrong_values, op: \"<=\", limit: 0", "wrong_values, op: \"<=\", limit: 1", "never tolerable"},
+		"no limit":        {"limit: 7, ", "", `entries[0]: metric "fetch_p50_ms": limit is required`},
+		"null limit":      {"limit: 7,", "limit: null,", `entries[0]: metric "fetch_p50_ms": limit is required`},
+		"no ratio":        {"limit: 0.99, ", "", `entries[0]: metric "achieved_ratio": limit is required`},
+		"no zero": {
+			"wrong_values, op: \"<=\", limit: 0", "wrong_values, op: \"<=\"",
+			`entries[0]: metric "wrong_values": limit is required`,
+		},
+		"ratio of zero": {
+			"limit: 0.99", "limit: 0",
+			"entries[0]: achieved_ratio: limit 0: want a ratio above 0, at most 1",
+		},
+		"ratio above one": {
+			"limit: 0.99", "limit: 99",
+			"entries[0]: achieved_ratio: limit 99: want a ratio above 0, at most 1",
+		},
 		"no source":        {"limit: 7, source: GitLab documentation", "limit: 7", "source is required"},
 		"negative latency": {"environmentLatency: 10", "environmentLatency: -1", "environmentLatency -1"},
 		"huge latency":     {"environmentLatency: 10", "environmentLatency: 5000", "want 0 to 1000 ms"},
@@ -68,7 +77,10 @@ func TestParseSLORefuses(t *testing.T) {
 func TestEntriesMatch(t *testing.T) {
 	t.Parallel()
 	file := "apiVersion: steamer/v1\nkind: SLO\nname: t\nenvironmentLatency: 0\nentries:\n"
-	for i, cond := range []string{`chart: ">=1.0.0"`, `openbao: "~2.5"`, `topology: cloud-native-hybrid`, `tier: [3, 6]`, `mode: login-read`, `topology: any`, `topology: any`} {
+	for i, cond := range []string{
+		`chart: ">=1.0.0"`, `openbao: "~2.5"`, `topology: cloud-native-hybrid`, `tier: [3, 6]`,
+		`mode: login-read`, `topology: any`, `topology: any`,
+	} {
 		file += fmt.Sprintf("- {%s, limits: [{metric: fetch_p50_ms, op: \"<=\", limit: %d, source: s}]}\n", cond, i+1)
 	}
 	for name, tc := range map[string]struct {
@@ -109,10 +121,13 @@ func TestEntriesMatch(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"fetch_mean_ms": "3.81 ms", "fetch_p50_ms": "3 ms", "fetch_p90_ms": "6 ms", "fetch_p95_ms": "6 ms", "fetch_p99_ms": "8 ms", "fetch_p999_ms": "8 ms",
-		"fetch_actual_mean_ms": "3.81 ms", "fetch_actual_p50_ms": "3 ms", "fetch_actual_p90_ms": "6 ms", "fetch_actual_p95_ms": "6 ms",
+		"fetch_mean_ms": "3.81 ms", "fetch_p50_ms": "3 ms", "fetch_p90_ms": "6 ms", "fetch_p95_ms": "6 ms",
+		"fetch_p99_ms": "8 ms", "fetch_p999_ms": "8 ms",
+		"fetch_actual_mean_ms": "3.81 ms", "fetch_actual_p50_ms": "3 ms", "fetch_actual_p90_ms": "6 ms",
+		"fetch_actual_p95_ms": "6 ms",
 		"fetch_actual_p99_ms": "8 ms", "fetch_actual_p999_ms": "8 ms",
-		"error_rate": "0.1 %", "attempt_error_rate": "2 %", "wrong_values": "0", "openbao_cpu_ms_per_fetch": "1 ms", "postgresql_cpu_ms_per_fetch": "unknown", "openbao_throttled_ratio": "1 %",
+		"error_rate": "0.1 %", "attempt_error_rate": "2 %", "wrong_values": "0", "openbao_cpu_ms_per_fetch": "1 ms",
+		"postgresql_cpu_ms_per_fetch": "unknown", "openbao_throttled_ratio": "1 %",
 		"openbao_cpu_of_request": "40 %", "openbao_memory_mib": "300 MiB", "openbao_memory_of_limit": "30 %",
 	}
 	text := "apiVersion: steamer/v1\nkind: SLO\nname: t\nenvironmentLatency: 0\nentries:\n- limits:\n"
@@ -156,10 +171,12 @@ func TestShippedFile(tt *testing.T) {
 		t := &r.Topologies[0]
 		rate := int(tier.Rate)
 		long := func(of func(second, k int) fetch) {
-			t.Load = drive(60, 600, rate, of, s.Thresholds(judge.Subject{Topology: t.Name, Mode: "inline", Tier: tier.Name}, 0)...)
+			t.Load = drive(60, 600, rate, of, s.Thresholds(judge.Subject{Topology: t.Name, Mode: "inline", Tier: tier.Name},
+				0)...)
 			t.Resources[0].Samples = nil
 			for i := range 661 {
-				t.Resources[0].Samples = append(t.Resources[0].Samples, result.ResourceSample{At: t.Load.Start.Add(time.Duration(i) * time.Second), CPUCores: 0.01})
+				t.Resources[0].Samples = append(t.Resources[0].Samples,
+					result.ResourceSample{At: t.Load.Start.Add(time.Duration(i) * time.Second), CPUCores: 0.01})
 			}
 		}
 		long(ordinary)

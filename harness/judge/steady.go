@@ -12,8 +12,8 @@ import (
 // the scheduler alone moves medians of a few milliseconds by that much.
 const driftFloor = 2.0
 
-// The search for a trend. A measurement is cut into equal blocks, of which each gives one value: so long that neighbours hardly depend on each
-// other, and so many that chance rarely orders them all.
+// The search for a trend. A measurement is cut into equal blocks, of which each gives one value: so
+// long that neighbours hardly depend on each other, and so many that chance rarely orders them all.
 const (
 	leastBlock  = 10.0  // seconds
 	leastBlocks = 6     // P of all six in order is 2/720
@@ -22,7 +22,8 @@ const (
 	tailDrift   = 1.333 // a p95 may move by so much more than a median: it rests on a twentieth of the fetches
 )
 
-// steady asks whether the measurement has one latency. Where the rate moves, latency does so too, and nothing is asked.
+// steady asks whether the measurement has one latency. Where the rate moves, latency does so too,
+// and nothing is asked.
 func (v Validity) steady(s *circumstances) []result.Check {
 	l := s.topology.Load
 	if len(l.Stages) > 0 {
@@ -31,7 +32,8 @@ func (v Validity) steady(s *circumstances) []result.Check {
 	return []result.Check{s.steadiness(v.drift(l)), s.steadiness(v.trend(l))}
 }
 
-// steadiness names the owner of a miss of drift or trend: a latency that falls says that the warm-up was too short.
+// steadiness names the owner of a miss of drift or trend: a latency that falls says that the
+// warm-up was too short.
 func (s *circumstances) steadiness(c result.Check, falls bool) result.Check {
 	if c.Verdict != result.Pass && falls {
 		return owned(result.OwnerMachine, c)
@@ -54,7 +56,8 @@ func (v Validity) drift(l *result.Load) (c result.Check, falls bool) {
 		}
 	}
 	if n[0] == 0 || n[1] == 0 {
-		return check("valid/steady", "median latency, second half against first", "unknown", fmt.Sprintf("within a factor of %s", num(v.MaxDrift)), false,
+		return check("valid/steady", "median latency, second half against first", "unknown",
+			fmt.Sprintf("within a factor of %s", num(v.MaxDrift)), false,
 			"one half of the measurement has no fetches"), false
 	}
 	a, b := sum[0]/n[0], sum[1]/n[1]
@@ -72,12 +75,15 @@ func (v Validity) moved(from, to float64) float64 {
 	return math.Max(from/to, to/from)
 }
 
-// trend looks for a latency that rises or falls throughout. A block's value is the median of its seconds' p50, and of their p95. There is a
-// trend where the blocks are in an order that chance has three times in a thousand (Mann-Kendall), and where the line through their logarithms
-// (Theil-Sen) moves from the first block to the last by more than MaxDrift and by more than driftFloor; of a p95 by a third and twice as much
-// more. Both are needed: a long run makes small moves significant, and noise makes large ones.
+// trend looks for a latency that rises or falls throughout. A block's value is the median of its
+// seconds' p50, and of their p95. There is a trend where the blocks are in an order that chance has
+// three times in a thousand (Mann-Kendall), and where the line through their logarithms (Theil-Sen)
+// moves from the first block to the last by more than MaxDrift and by more than driftFloor; of a
+// p95 by a third and twice as much more. Both are needed: a long run makes small moves significant,
+// and noise makes large ones.
 func (v Validity) trend(l *result.Load) (c result.Check, falls bool) {
-	title, limit := "trend of the latency from beginning to end", fmt.Sprintf("p50 within a factor of %s, p95 of %s", num(v.MaxDrift), num(v.MaxDrift*tailDrift))
+	title, limit := "trend of the latency from beginning to end", fmt.Sprintf("p50 within a factor of %s, p95 of %s",
+		num(v.MaxDrift), num(v.MaxDrift*tailDrift))
 	unknown := func(why string) (result.Check, bool) {
 		c := check("valid/trend", title, "not looked for: "+why, limit, true, "")
 		c.Informational = true
@@ -107,7 +113,8 @@ func (v Validity) trend(l *result.Load) (c result.Check, falls bool) {
 		moved += fmt.Sprintf("%s %s to %s ms", q.name, num(from), num(to))
 		if p <= maxTrendP && v.moved(from, to) > q.max && math.Abs(to-from) > q.floor && reason == "" {
 			falls = to < from
-			reason = fmt.Sprintf("the %s went from %s to %s ms, from block to block, while the load was constant", q.name, num(from), num(to))
+			reason = fmt.Sprintf("the %s went from %s to %s ms, from block to block, while the load was constant", q.name,
+				num(from), num(to))
 		}
 	}
 	if moved == "" {
@@ -116,7 +123,8 @@ func (v Validity) trend(l *result.Load) (c result.Check, falls bool) {
 	return check("valid/trend", title, moved, limit, reason == "", reason), falls
 }
 
-// blocks cuts what was measured into n parts of equal length and returns the median of each part's seconds; ok is false where one has none.
+// blocks cuts what was measured into n parts of equal length and returns the median of each part's
+// seconds; ok is false where one has none.
 func blocks(l *result.Load, n int, of func(result.Interval) float64) (values []float64, ok bool) {
 	parts := make([][]float64, n)
 	for _, iv := range l.Series {
@@ -136,8 +144,8 @@ func blocks(l *result.Load, n int, of func(result.Interval) float64) (values []f
 	return values, true
 }
 
-// fitted is where a straight line through the logarithms of the values begins and ends, in the values' unit, and the probability of so much
-// order without a trend.
+// fitted is where a straight line through the logarithms of the values begins and ends, in the
+// values' unit, and the probability of so much order without a trend.
 func fitted(values []float64) (from, to, p float64) {
 	logs := make([]float64, len(values))
 	for i, v := range values {

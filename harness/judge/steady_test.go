@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// noise is what a shared machine does to a latency: each second's own, and slow waves that come and go (an AR(1) process), both in the
-// logarithm.
+// noise is what a shared machine does to a latency: each second's own, and slow waves that come and
+// go (an AR(1) process), both in the logarithm.
 type noise struct {
 	second, wave float64 // standard deviations
 	memory       float64 // seconds until a wave has lost most of itself
@@ -62,7 +62,8 @@ func rising(by float64) func(float64) float64 {
 	return func(x float64) float64 { return 8 * (1 + (by-1)*x) }
 }
 
-// TestTrendFalseAlarms: what is steady is hardly ever called a trend, as short as smoke or as long as steady and soak.
+// TestTrendFalseAlarms: what is steady is hardly ever called a trend, as short as smoke or as long
+// as steady and soak.
 func TestTrendFalseAlarms(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -17,8 +17,8 @@ type circumstances struct {
 	watched  bool   // somebody watched the machine, so that no trouble means that there was none
 }
 
-// owner is whose a miss is that a machine in trouble can cause by itself: slow answers, lost leases, a database that
-// waits for its clients.
+// owner is whose a miss is that a machine in trouble can cause by itself: slow answers, lost
+// leases, a database that waits for its clients.
 func (s *circumstances) owner() string {
 	if s.trouble != "" {
 		return result.OwnerMachine
@@ -35,11 +35,12 @@ func (s *circumstances) because(c result.Check) result.Check {
 	return c
 }
 
-// carried asks whether the load was carried as it was offered: no arrival dropped, none cut off, none answered only
-// when the load was over.
+// carried asks whether the load was carried as it was offered: no arrival dropped, none cut off,
+// none answered only when the load was over.
 func (v Validity) carried(s *circumstances) []result.Check {
 	l := s.topology.Load
-	drops := check("valid/dropped-iterations", "arrivals k6 could not start on time", fmt.Sprint(l.Dropped), "0", l.Dropped == 0,
+	drops := check("valid/dropped-iterations", "arrivals k6 could not start on time", fmt.Sprint(l.Dropped), "0",
+		l.Dropped == 0,
 		fmt.Sprintf("%d arrivals were dropped: no VU was free, so the slowest fetches are missing", l.Dropped))
 	if l.Dropped > 0 {
 		drops = s.debtor(drops)
@@ -55,7 +56,8 @@ func (v Validity) carried(s *circumstances) []result.Check {
 	}
 	late, seconds := l.Drained()
 	allowed := (1 - v.MinAchieved) * l.OfferedRate * l.MeasuredSeconds
-	drain := s.because(check("valid/drain", "fetches answered only after the load had ended", fmt.Sprintf("%d in %s s", late, num(seconds)),
+	drain := s.because(check("valid/drain", "fetches answered only after the load had ended",
+		fmt.Sprintf("%d in %s s", late, num(seconds)),
 		fmt.Sprintf("<= %s of those offered", percent(1-v.MinAchieved)), float64(late) <= allowed+slack*l.MeasuredSeconds,
 		fmt.Sprintf("%d fetches were answered only in the %s s after the load had ended: the server carried less than it was asked for", late, num(seconds))))
 
@@ -77,11 +79,12 @@ func (v Validity) carried(s *circumstances) []result.Check {
 	return []result.Check{drops, interrupted, drain, achieved}
 }
 
-// debtor decides who owes dropped arrivals. An arrival is dropped where no VU is free. The server held the VUs where
-// requests took so long that those made before the start cannot have been enough: with V of them and r arrivals per
-// second all are busy at once only if one has been for V/r seconds, as each was started within the time that the
-// slowest takes. Where no request took that long, k6 itself was late; so it may have been where the machine was in
-// trouble. Requests that were cut off at the end took longer than any that was recorded.
+// debtor decides who owes dropped arrivals. An arrival is dropped where no VU is free. The server
+// held the VUs where requests took so long that those made before the start cannot have been
+// enough: with V of them and r arrivals per second all are busy at once only if one has been for
+// V/r seconds, as each was started within the time that the slowest takes. Where no request took
+// that long, k6 itself was late; so it may have been where the machine was in trouble. Requests
+// that were cut off at the end took longer than any that was recorded.
 func (s *circumstances) debtor(c result.Check) result.Check {
 	l := s.topology.Load
 	vus, slowest := float64(l.Generator.InitialVUs), l.Actual.Max
@@ -91,10 +94,12 @@ func (s *circumstances) debtor(c result.Check) result.Check {
 		return s.because(c)
 	case vus > 0 && l.Actual.Count > 0 && l.Extra["interrupted"] == 0 && slowest < patience:
 		c.Owner = result.OwnerMachine
-		c.Reason += fmt.Sprintf("; k6 owes them: its %s VUs last for %s ms, and no request took more than %s ms", num(vus), num(patience), num(slowest))
+		c.Reason += fmt.Sprintf("; k6 owes them: its %s VUs last for %s ms, and no request took more than %s ms", num(vus),
+			num(patience), num(slowest))
 	default:
 		c.Owner = result.OwnerSubject
-		c.Reason += fmt.Sprintf("; the server held the VUs: a request took up to %s ms, and the generator had CPU", num(slowest))
+		c.Reason += fmt.Sprintf("; the server held the VUs: a request took up to %s ms, and the generator had CPU",
+			num(slowest))
 	}
 	return c
 }
@@ -114,8 +119,9 @@ func incidentKinds() []incident {
 // maxNamed is how many events a reason names; the timeline has them all.
 const maxNamed = 5
 
-// incidents asks that nothing of each kind happened unplanned under load. The gravest event decides a kind: one that
-// proves a fault of the subject, then a doubt about the subject, then what the machine did.
+// incidents asks that nothing of each kind happened unplanned under load. The gravest event decides
+// a kind: one that proves a fault of the subject, then a doubt about the subject, then what the
+// machine did.
 func (s *circumstances) incidents() []result.Check {
 	var out []result.Check
 	for _, kind := range incidentKinds() {
@@ -166,8 +172,8 @@ func doubt(owner, why string) finding { return finding{result.Inconclusive, owne
 
 func proven(why string) finding { return finding{result.Fail, result.OwnerSubject, why} }
 
-// finding decides whether an event proves a fault of the subject, leaves a doubt about it, or is the machine's.
-// docs/verdict.md has the table.
+// finding decides whether an event proves a fault of the subject, leaves a doubt about it, or is
+// the machine's. docs/verdict.md has the table.
 func (s *circumstances) finding(e result.Event) finding {
 	switch {
 	case e.Kind == "replacement":
@@ -186,15 +192,16 @@ func (s *circumstances) finding(e result.Event) finding {
 	return doubt(result.OwnerSubject, "")
 }
 
-// What counts as a crowd about the time of an event: OpenBao renews its lock every 5 s, and loses it after 15.
+// What counts as a crowd about the time of an event: OpenBao renews its lock every 5 s, and loses
+// it after 15.
 const (
 	briefSpan = 5 * time.Second
 	before    = 20 * time.Second
 	after     = 5 * time.Second
 )
 
-// around is the machine's trouble during the load, or else about the time of an event: a short crowd moves no
-// quantile and may lose a lease.
+// around is the machine's trouble during the load, or else about the time of an event: a short
+// crowd moves no quantile and may lose a lease.
 func (s *circumstances) around(at time.Time) string {
 	if s.trouble != "" {
 		return s.trouble
@@ -208,7 +215,8 @@ func (s *circumstances) around(at time.Time) string {
 	return ""
 }
 
-// Exit codes of a container: 128 and the number of the signal that ended it, and what Go's runtime uses for a panic.
+// Exit codes of a container: 128 and the number of the signal that ended it, and what Go's runtime
+// uses for a panic.
 const (
 	exitPanic    = 2
 	exitAborted  = 134
@@ -216,15 +224,16 @@ const (
 	exitSegfault = 139
 )
 
-// crashed reports whether a process ended by a defect in itself: a panic, an abort or a segmentation fault. That it
-// ended with another error may be for want of a disk, a thread or a database.
+// crashed reports whether a process ended by a defect in itself: a panic, an abort or a
+// segmentation fault. That it ended with another error may be for want of a disk, a thread or a
+// database.
 func crashed(e result.Event) bool {
 	return e.ExitCode == exitAborted || e.ExitCode == exitSegfault || e.Component == "openbao" && e.ExitCode == exitPanic
 }
 
-// restarted: an out-of-memory kill is the container's own where the machine had the memory to let it reach its
-// limit; so is a crash, since a process that gets no memory ends in one, too. One that was told to end or killed was
-// so by someone, such as the kubelet for a probe that came late.
+// restarted: an out-of-memory kill is the container's own where the machine had the memory to let
+// it reach its limit; so is a crash, since a process that gets no memory ends in one, too. One that
+// was told to end or killed was so by someone, such as the kubelet for a probe that came late.
 func (s *circumstances) restarted(e result.Event) finding {
 	short, known := shortage(s.topology, e.Name, e.At)
 	trouble := s.around(e.At)
@@ -247,18 +256,24 @@ func (s *circumstances) restarted(e result.Event) finding {
 // judged reports whether a component is one of those that the tier's load is about.
 func judged(component string) bool { return component == "openbao" || component == "postgresql" }
 
-// ownLimits are how the kubelet says that a pod exceeded a limit of its own, and not that the node was short
-// (pkg/kubelet/eviction/helpers.go of Kubernetes: podEphemeralStorageMessageFmt,
+// ownLimits are how the kubelet says that a pod exceeded a limit of its own, and not that the node
+// was short (pkg/kubelet/eviction/helpers.go of Kubernetes: podEphemeralStorageMessageFmt,
 // containerEphemeralStorageMessageFmt, emptyDirMessageFmt).
 func ownLimits() []string {
-	return []string{"exceeds the total limit of containers", "exceeded its local ephemeral storage limit", "exceeds the limit"}
+	return []string{
+		"exceeds the total limit of containers", "exceeded its local ephemeral storage limit",
+		"exceeds the limit",
+	}
 }
 
-// ofTheNode are reasons for the end of a pod that its node, the scheduler or whoever runs the cluster gives.
+// ofTheNode are reasons for the end of a pod that its node, the scheduler or whoever runs the
+// cluster gives.
 func ofTheNode() []string {
 	return []string{
-		"Evicted", "TerminationByKubelet", "EvictionByEvictionAPI", "PreemptionByScheduler", "DeletionByTaintManager", "DeletionByPodGC",
-		"NodeShutdown", "Terminated", "NodeLost", "NodeAffinity", "UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory", "OutOfpods", "Preempting",
+		"Evicted", "TerminationByKubelet", "EvictionByEvictionAPI", "PreemptionByScheduler", "DeletionByTaintManager",
+		"DeletionByPodGC",
+		"NodeShutdown", "Terminated", "NodeLost", "NodeAffinity", "UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory",
+		"OutOfpods", "Preempting",
 	}
 }
 

@@ -9,9 +9,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/stats"
 )
 
-// Thresholds are the latency limits in ms by which u could be judged, whose violations have to be counted while it
-// is driven: of the entries that match u whatever the versions of chart and OpenBao are, each with and without the
-// allowance for the environment, of which the run's own share is in ms.
+// Thresholds are the latency limits in ms by which u could be judged, whose violations have to be
+// counted while it is driven: of the entries that match u whatever the versions of chart and
+// OpenBao are, each with and without the allowance for the environment, of which the run's own
+// share is in ms.
 func (s *SLO) Thresholds(u Subject, runLatency float64) []result.Threshold {
 	var out []result.Threshold
 	if s == nil {
@@ -42,7 +43,8 @@ func (e Entry) concerns(u Subject) bool {
 	return e.Mismatch(u) == ""
 }
 
-// FindUnversioned returns the index of the first entry that may judge u, whatever its versions; -1 when none does.
+// FindUnversioned returns the index of the first entry that may judge u, whatever its versions; -1
+// when none does.
 func (s *SLO) FindUnversioned(u Subject) int {
 	if s == nil {
 		return -1
@@ -56,8 +58,8 @@ type Drive struct {
 	Stages        []result.LoadStage
 }
 
-// fetches is how many fetches the load has to be judged at least: a schedule may begin and end one off the whole
-// second, and so may each stage.
+// fetches is how many fetches the load has to be judged at least: a schedule may begin and end one
+// off the whole second, and so may each stage.
 func (d Drive) fetches() float64 {
 	n := d.Rate * d.Seconds
 	if len(d.Stages) > 0 {
@@ -79,19 +81,20 @@ type Support struct {
 	Limit     Limit
 	Allowed   float64 // share of fetches that may be above the limit, or fail; 0 for a mean
 	Decidable bool    // the load is long enough to hold the objective
-	// Needs is how long the load has to be to hold it, where no fetch is above the limit; rounded up to 10 s. With
-	// stages, all of them together in proportion.
+	// Needs is how long the load has to be to hold it, where no fetch is above the limit; rounded
+	// up to 10 s. With stages, all of them together in proportion.
 	Needs time.Duration
-	// Passable is the share of fetches above the limit with which the load still holds the objective, where they
-	// come one by one; more in bursts do not. 0 for a mean.
+	// Passable is the share of fetches above the limit with which the load still holds the
+	// objective, where they come one by one; more in bursts do not. 0 for a mean.
 	Passable float64
 }
 
-// leastMean is how long a load has to be for a mean: two blocks for every unseen burst, see stats.MeanOf.
+// leastMean is how long a load has to be for a mean: two blocks for every unseen burst, see
+// stats.MeanOf.
 const leastMean = 10 * time.Second
 
-// Supports says of the objectives of an entry that fetches decide whether a load can hold them, in the order of the
-// entry.
+// Supports says of the objectives of an entry that fetches decide whether a load can hold them, in
+// the order of the entry.
 func (e Entry) Supports(d Drive) []Support {
 	var out []Support
 	for _, l := range e.Limits {
@@ -139,8 +142,8 @@ func passable(n, burst, allowed float64) float64 {
 	return low / n
 }
 
-// IsObjectiveOfFetches reports whether a metric is one that a profile may leave undecided: a latency, or a share of
-// fetches that failed.
+// IsObjectiveOfFetches reports whether a metric is one that a profile may leave undecided: a
+// latency, or a share of fetches that failed.
 func IsObjectiveOfFetches(metric string) bool {
 	_, isLatency := quantileOf(metric)
 	return isLatency || metric == errorRate || metric == attemptErrors

@@ -13,14 +13,17 @@ type Validity struct {
 	MinAchieved float64
 	// MaxGeneratorCPU is the largest share of all the host's CPUs that k6 may use.
 	MaxGeneratorCPU float64
-	// MaxDrift is the largest ratio between the median latencies of the two halves of the measurement, and between the ends of a trend in it.
+	// MaxDrift is the largest ratio between the median latencies of the two halves of the
+	// measurement, and between the ends of a trend in it.
 	MaxDrift float64
-	// FallMayBe accepts a latency that falls: what is known to begin before everything is warm, such as the short runs of a search, is
-	// judged by the whole of it, and is not overloaded.
+	// FallMayBe accepts a latency that falls: what is known to begin before everything is warm,
+	// such as the short runs of a search, is judged by the whole of it, and is not overloaded.
 	FallMayBe bool
-	// Unobserved accepts that nobody watched OpenBao: what only watching shows takes no part in the verdict.
+	// Unobserved accepts that nobody watched OpenBao: what only watching shows takes no part in the
+	// verdict.
 	Unobserved bool
-	// UnobservedGenerators accepts the same of the load generators' containers: their own account of their CPU time has to do.
+	// UnobservedGenerators accepts the same of the load generators' containers: their own account
+	// of their CPU time has to do.
 	UnobservedGenerators bool
 }
 
@@ -44,8 +47,8 @@ const (
 	IDWrongValues = "slo/wrong-values"   // fetches were answered with another secret
 )
 
-// conditions evaluates all validity conditions on a topology with load: those of the machine, then those of the subject, which a machine in trouble may
-// have caused.
+// conditions evaluates all validity conditions on a topology with load: those of the machine, then
+// those of the subject, which a machine in trouble may have caused.
 func (v Validity) conditions(t *result.Topology, run result.Run) []result.Check {
 	machine := v.machine(t, run)
 	s := circumstances{topology: t, host: run.Host, trouble: distortion(machine)}

@@ -30,7 +30,8 @@ type Reading struct {
 func (r Reading) Topology(l *Lab) result.Topology {
 	return result.Topology{
 		Name: "processes", Versions: map[string]string{"openbao": l.Version}, Images: map[string]string{},
-		Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{}, Load: r.Load, Resources: r.Resources, NotMeasured: r.NotMeasured,
+		Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{}, Load: r.Load, Resources: r.Resources,
+		NotMeasured: r.NotMeasured,
 	}
 }
 
@@ -47,8 +48,11 @@ func (l *Lab) Fixture(tenants []gitlab.Tenant) ([]byte, error) {
 	return json.Marshal(f)
 }
 
-// Drive runs k6 with a fixture while the processes are watched. As with load.Runner, a reading comes with an error where there is one.
-func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate float64, fixture []byte, progress func(result.Interval)) (Reading, error) {
+// Drive runs k6 with a fixture while the processes are watched. As with load.Runner, a reading
+// comes with an error where there is one.
+func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate float64, fixture []byte,
+	progress func(result.Interval),
+) (Reading, error) {
 	if err := l.tools.check(); err != nil {
 		return Reading{}, exit.Environmentf("load generator", "make k6", "%w", err)
 	}
@@ -57,7 +61,10 @@ func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate
 	busy, busyErr := hostcpu.Read()
 	own := ownCPU()
 	runner := load.Runner{Binary: l.tools.K6, Scripts: l.tools.Scripts, Dir: l.tools.Dir, Progress: progress}
-	driven, err := runner.Run(ctx, load.Job{Name: name, Profile: profile, Rate: rate, Target: l.Server.Address, Fixture: fixture})
+	driven, err := runner.Run(ctx, load.Job{
+		Name: name, Profile: profile, Rate: rate, Target: l.Server.Address,
+		Fixture: fixture,
+	})
 	reading := Reading{Load: driven}
 	if driven != nil {
 		settle(ctx, time.Until(driven.Measured().To))
@@ -86,8 +93,8 @@ func (l *Lab) Drive(ctx context.Context, name string, profile load.Profile, rate
 	return reading, err
 }
 
-// settle keeps the samples coming until the measured span has passed. k6's log begins with the first fetch that was answered, so
-// that its span may end a moment after k6 does.
+// settle keeps the samples coming until the measured span has passed. k6's log begins with the
+// first fetch that was answered, so that its span may end a moment after k6 does.
 func settle(ctx context.Context, left time.Duration) {
 	if left <= 0 || left > 5*time.Second {
 		return

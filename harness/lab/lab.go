@@ -1,6 +1,7 @@
-// Package lab measures a real OpenBao on a real PostgreSQL that run as processes on this machine: it provisions tenants the way
-// Rails does, drives k6 load, and samples what the processes use. It needs no cluster, so that it is quick, and says nothing about a
-// chart: capacity searches, sizing and experiments with a server's configuration use it.
+// Package lab measures a real OpenBao on a real PostgreSQL that run as processes on this machine:
+// it provisions tenants the way Rails does, drives k6 load, and samples what the processes use. It
+// needs no cluster, so that it is quick, and says nothing about a chart: capacity searches, sizing
+// and experiments with a server's configuration use it.
 package lab
 
 import (
@@ -28,7 +29,8 @@ type Tools struct {
 	Dir     string // existing directory for k6's interval logs
 }
 
-// Spec is one lab. The zero value is a server as GitLab's chart configures it, with a pool of 8 connections, all kept, without limits.
+// Spec is one lab. The zero value is a server as GitLab's chart configures it, with a pool of 8
+// connections, all kept, without limits.
 type Spec struct {
 	Name    string                // names the lab in k6's logs and in errors
 	Patch   json.RawMessage       // JSON Patch (RFC 6902) of OpenBao's configuration; nil changes nothing
@@ -165,7 +167,8 @@ func (l *Lab) Grow(ctx context.Context, total int) error {
 		return err
 	}
 	seeder := &gitlab.Seeder{
-		Client: l.client, Issuer: l.Issuer, Audience: l.Server.Audience, Seed: l.seed, Recipes: recipes, Replay: true, Progress: l.Seeded,
+		Client: l.client, Issuer: l.Issuer, Audience: l.Server.Audience, Seed: l.seed, Recipes: recipes, Replay: true,
+		Progress: l.Seeded,
 	}
 	if total <= len(l.Tenants) {
 		return nil
@@ -181,7 +184,8 @@ func (l *Lab) Grow(ctx context.Context, total int) error {
 	return nil
 }
 
-// Check fetches a secret as a job does, on the node at address, and returns why it did not get the right value.
+// Check fetches a secret as a job does, on the node at address, and returns why it did not get the
+// right value.
 func (l *Lab) Check(ctx context.Context, address string) error {
 	t := l.Tenants[0]
 	jwt, err := l.Issuer.Pipeline(l.Server.Audience, t, gitlab.DefaultJob())

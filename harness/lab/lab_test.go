@@ -23,7 +23,10 @@ func TestParseStat(t *testing.T) {
 	s, err := parseStat(good)
 	require.NoError(t, err)
 	require.Equal(t, stat{parent: 7, own: 2, reaped: 0.5, resident: 25 * int64(os.Getpagesize())}, s)
-	for _, bad := range []string{"", "42 (a) S 7", "42 a S 7", "42 (a) S x 1 1 0 -1 4194560 1 2 3 4 150 50 30 20 20 0 9 0 100 1000 25 0"} {
+	for _, bad := range []string{
+		"", "42 (a) S 7", "42 a S 7",
+		"42 (a) S x 1 1 0 -1 4194560 1 2 3 4 150 50 30 20 20 0 9 0 100 1000 25 0",
+	} {
 		_, err := parseStat(bad)
 		require.Error(t, err, bad)
 	}
@@ -92,15 +95,20 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// TestLab runs a server with everything a spec can ask for, and reads what its processes and its pool use.
+// TestLab runs a server with everything a spec can ask for, and reads what its processes and its
+// pool use.
 func TestLab(t *testing.T) {
 	ctx := t.Context()
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
-	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/storage/postgresql/max_parallel", "value": "4"}})
+	patch, err := json.Marshal([]map[string]any{{
+		"op": "replace", "path": "/storage/postgresql/max_parallel",
+		"value": "4",
+	}})
 	require.NoError(t, err)
 	spec := Spec{
-		Name: "test", Patch: patch, Env: []string{"GOMAXPROCS=1"}, TLS: true, Proxy: true, Recipes: recipes[:1], Tenants: 2, Secrets: 1,
+		Name: "test", Patch: patch, Env: []string{"GOMAXPROCS=1"}, TLS: true, Proxy: true, Recipes: recipes[:1], Tenants: 2,
+		Secrets: 1,
 	}
 	l, err := Open(ctx, Tools{}, spec)
 	require.NoError(t, err)

@@ -20,11 +20,13 @@ type PoolUse struct {
 // poolLook is how often PostgreSQL is asked for its connections.
 const poolLook = 250 * time.Millisecond
 
-// activity counts the busy connections of others. A connection that waits inside a transaction is as taken as one that runs.
+// activity counts the busy connections of others. A connection that waits inside a transaction is
+// as taken as one that runs.
 const activity = `SELECT count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity
 	WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
 
-// totals are counters of the whole database; our own connection adds one session and a few transactions.
+// totals are counters of the whole database; our own connection adds one session and a few
+// transactions.
 const totals = `SELECT sessions, xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`
 
 // watchPool looks at the connections until ctx ends.

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// clockTicks is the unit of CPU times in /proc, per second: USER_HZ, 100 on every architecture that Go supports.
+// clockTicks is the unit of CPU times in /proc, per second: USER_HZ, 100 on every architecture that
+// Go supports.
 const clockTicks = 100
 
 // counters are what a process, or a tree of them, has used.
@@ -26,8 +27,8 @@ func processUse(pid int) (counters, error) {
 	return counters{cpu: s.own, memory: float64(s.resident) / (1 << 20)}, err
 }
 
-// treeUse sums a process and its children, ended ones included: PostgreSQL has a process per connection, and their shared
-// buffers would be counted once for each.
+// treeUse sums a process and its children, ended ones included: PostgreSQL has a process per
+// connection, and their shared buffers would be counted once for each.
 func treeUse(pid int) (counters, error) {
 	parent, err := readStat(pid)
 	if err != nil {
@@ -68,7 +69,8 @@ func readStat(pid int) (stat, error) {
 	return parseStat(string(raw))
 }
 
-// parseStat reads the line after the program's name, which stands in parentheses and may hold anything.
+// parseStat reads the line after the program's name, which stands in parentheses and may hold
+// anything.
 func parseStat(line string) (stat, error) {
 	i := strings.LastIndexByte(line, ')')
 	if i < 0 {

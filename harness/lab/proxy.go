@@ -11,7 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// proxy stands between OpenBao and PostgreSQL and delays what the database answers, as a network's round trip would.
+// proxy stands between OpenBao and PostgreSQL and delays what the database answers, as a network's
+// round trip would.
 type proxy struct{ *toxiproxy.Proxy }
 
 // startProxy listens on a free loopback port.

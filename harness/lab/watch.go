@@ -78,7 +78,8 @@ func (w *watcher) stop() ([]result.ResourceSeries, PoolUse, []error) {
 func (w *watcher) sample(now time.Time) {
 	for i, node := range w.lab.Server.Nodes() {
 		if use, err := processUse(node.PID()); err == nil {
-			w.fold(now, result.ResourceSeries{Component: "openbao", Name: fmt.Sprintf("openbao-%d", i), CPULimit: w.lab.CPUs}, use)
+			w.fold(now, result.ResourceSeries{Component: "openbao", Name: fmt.Sprintf("openbao-%d", i), CPULimit: w.lab.CPUs},
+				use)
 		}
 	}
 	if use, err := treeUse(w.lab.Server.DatabasePID()); err == nil {
@@ -86,7 +87,8 @@ func (w *watcher) sample(now time.Time) {
 	}
 }
 
-// fold turns counters into rates. A process's first sample sets the base: it says from when on the next one counts.
+// fold turns counters into rates. A process's first sample sets the base: it says from when on the
+// next one counts.
 func (w *watcher) fold(now time.Time, described result.ResourceSeries, use counters) {
 	periods, throttled := 0.0, 0.0
 	if described.CPULimit > 0 && w.lab.limit != nil {

@@ -24,7 +24,8 @@ const BaselineKind = "Baseline"
 // MaxAcceptance is how long from today a finding may be accepted at most: a year.
 const MaxAcceptance = 366 * 24 * time.Hour
 
-// Baseline is a list of findings in a chart that somebody has accepted for a while. Only findings that are not in it fail.
+// Baseline is a list of findings in a chart that somebody has accepted for a while. Only findings
+// that are not in it fail.
 type Baseline struct {
 	APIVersion string     `json:"apiVersion"` // APIVersion
 	Kind       string     `json:"kind"`       // BaselineKind
@@ -32,8 +33,8 @@ type Baseline struct {
 	Findings   []Accepted `json:"findings"`
 }
 
-// Accepted is one accepted finding: where and what it is, and who takes it for how long. It has neither lines nor the numbers of a message, which
-// move with every edit.
+// Accepted is one accepted finding: where and what it is, and who takes it for how long. It has
+// neither lines nor the numbers of a message, which move with every edit.
 type Accepted struct {
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`         // error or warning; a finding that is graver is not accepted
@@ -59,7 +60,8 @@ func (a Accepted) Where() string {
 
 var numbers = regexp.MustCompile(`[0-9]+`)
 
-// accepted is the entry that a finding would have. Secrets are withheld before numbers are: afterwards nobody would know them.
+// accepted is the entry that a finding would have. Secrets are withheld before numbers are:
+// afterwards nobody would know them.
 func accepted(f Finding) Accepted {
 	return Accepted{
 		Rule: f.Rule, Severity: f.Severity, File: f.File, Object: f.Object, Path: f.Path,
@@ -72,7 +74,8 @@ func (a Accepted) key() string {
 	return strings.Join([]string{a.Rule, string(a.Severity), a.File, a.Object, a.Path, a.Message}, "\x00")
 }
 
-// Check refuses an acceptance without a reason or an owner, one that has expired at now, and one that reaches further than MaxAcceptance.
+// Check refuses an acceptance without a reason or an owner, one that has expired at now, and one
+// that reaches further than MaxAcceptance.
 func (a Acceptance) Check(now time.Time) error {
 	day, err := time.Parse(time.DateOnly, a.Expires)
 	switch {
@@ -101,7 +104,8 @@ func ParseBaseline(name string, data []byte, now time.Time) (*Baseline, error) {
 	}
 	switch {
 	case b.APIVersion != APIVersion || b.Kind != BaselineKind:
-		return refuse("steamer charts check --write-baseline writes one", "apiVersion %q, kind %q: want %q, %q", b.APIVersion, b.Kind, APIVersion, BaselineKind)
+		return refuse("steamer charts check --write-baseline writes one", "apiVersion %q, kind %q: want %q, %q", b.APIVersion,
+			b.Kind, APIVersion, BaselineKind)
 	case b.Chart == "":
 		return refuse("name the chart whose findings these are", "it names no chart")
 	}
@@ -141,13 +145,15 @@ func ReadBaseline(path string) (*Baseline, error) {
 	return ParseBaseline(path, data, time.Now())
 }
 
-// Accept marks the findings of a report that baselines hold, counts again what is left, and lists the entries that match nothing. It replaces what was
-// accepted before. A baseline of another chart is an error of code exit.Invalid.
+// Accept marks the findings of a report that baselines hold, counts again what is left, and lists
+// the entries that match nothing. It replaces what was accepted before. A baseline of another chart
+// is an error of code exit.Invalid.
 func (r *Report) Accept(baselines ...*Baseline) error {
 	left, order := map[string]*Accepted{}, []*Accepted{}
 	for _, b := range baselines {
 		if b.Chart != r.Chart.Name {
-			return exit.Invalidf("baseline of chart "+b.Chart, "use the one that was made for this chart", "the chart that is checked is %q", r.Chart.Name)
+			return exit.Invalidf("baseline of chart "+b.Chart, "use the one that was made for this chart",
+				"the chart that is checked is %q", r.Chart.Name)
 		}
 		for _, a := range b.Findings {
 			a.Count = max(a.Count, 1)
@@ -194,7 +200,8 @@ func (c *Counts) add(f Finding) {
 
 func (c Counts) passed(strictly bool) bool { return c.Errors == 0 && (!strictly || c.Warnings == 0) }
 
-// NewBaseline has an entry for every error and warning of a report: those that were accepted keep their acceptance, the others get the one given.
+// NewBaseline has an entry for every error and warning of a report: those that were accepted keep
+// their acceptance, the others get the one given.
 func NewBaseline(r *Report, with Acceptance) *Baseline {
 	b := &Baseline{APIVersion: APIVersion, Kind: BaselineKind, Chart: r.Chart.Name, Findings: []Accepted{}}
 	at := map[string]int{}
@@ -218,8 +225,8 @@ func NewBaseline(r *Report, with Acceptance) *Baseline {
 	return b
 }
 
-// Write writes the baseline as YAML, at once or not at all. A file that is there is replaced only where replace says so; else it is an error of code
-// exit.Invalid.
+// Write writes the baseline as YAML, at once or not at all. A file that is there is replaced only
+// where replace says so; else it is an error of code exit.Invalid.
 func (b *Baseline) Write(path string, replace bool) error {
 	if err := Writable(path, replace); err != nil {
 		return err
@@ -246,7 +253,8 @@ func (b *Baseline) Write(path string, replace bool) error {
 // Writable refuses to write over a file that is there, unless replace says so.
 func Writable(path string, replace bool) error {
 	if _, err := os.Lstat(path); err == nil && !replace {
-		return exit.Invalidf("--write-baseline "+path, "name the same file with --baseline to bring it up to date, or another file", "it exists")
+		return exit.Invalidf("--write-baseline "+path,
+			"name the same file with --baseline to bring it up to date, or another file", "it exists")
 	}
 	return nil
 }

@@ -28,7 +28,10 @@ func found(all ...lint.Finding) *lint.Report {
 }
 
 func at(rule, object, path, message string, line int) lint.Finding {
-	return lint.Finding{Rule: rule, Severity: lint.Error, File: "templates/a.yaml", Line: line, Object: object, Path: path, Message: message}
+	return lint.Finding{
+		Rule: rule, Severity: lint.Error, File: "templates/a.yaml", Line: line, Object: object, Path: path,
+		Message: message,
+	}
 }
 
 // TestOnlyNewFindingsFail accepts a finding, and then changes what is found.
@@ -37,7 +40,10 @@ func TestOnlyNewFindingsFail(t *testing.T) {
 	known := at("kube/schema", "Pod/a", "spec.x", "no such field, 1 of 3", 7)
 	graver := at("kube/schema", "Pod/a", "spec.y", "odd", 7)
 	graver.Severity = lint.Warning
-	baseline := lint.NewBaseline(found(known, graver, lint.Finding{Rule: "kube/schema", Severity: lint.Info, Message: "a remark"}), acceptance())
+	baseline := lint.NewBaseline(found(known, graver, lint.Finding{
+		Rule: "kube/schema", Severity: lint.Info,
+		Message: "a remark",
+	}), acceptance())
 	require.Len(t, baseline.Findings, 2, "a remark fails nothing and needs no acceptance")
 	change := func(do func(*lint.Finding)) lint.Finding {
 		f := known
@@ -51,16 +57,26 @@ func TestOnlyNewFindingsFail(t *testing.T) {
 		errors int
 		stale  int
 	}{
-		"the same":            {[]lint.Finding{known, graver}, 0, 0},
-		"moved":               {[]lint.Finding{change(func(f *lint.Finding) { f.Line = 99 }), graver}, 0, 0},
-		"other numbers":       {[]lint.Finding{change(func(f *lint.Finding) { f.Message = "no such  field, 2 of 4" }), graver}, 0, 0},
-		"seen in other cases": {[]lint.Finding{change(func(f *lint.Finding) { f.Cases = []string{"defaults"} }), graver}, 0, 0},
+		"the same": {[]lint.Finding{known, graver}, 0, 0},
+		"moved":    {[]lint.Finding{change(func(f *lint.Finding) { f.Line = 99 }), graver}, 0, 0},
+		"other numbers": {[]lint.Finding{
+			change(func(f *lint.Finding) { f.Message = "no such  field, 2 of 4" }),
+			graver,
+		}, 0, 0},
+		"seen in other cases": {
+			[]lint.Finding{change(func(f *lint.Finding) { f.Cases = []string{"defaults"} }), graver},
+			0,
+			0,
+		},
 		"another rule":        {[]lint.Finding{change(func(f *lint.Finding) { f.Rule = "kube/labels" }), graver}, 1, 1},
 		"another object":      {[]lint.Finding{change(func(f *lint.Finding) { f.Object = "Pod/b" }), graver}, 1, 1},
 		"another place":       {[]lint.Finding{change(func(f *lint.Finding) { f.Path = "spec.z" }), graver}, 1, 1},
 		"another fault there": {[]lint.Finding{change(func(f *lint.Finding) { f.Message = "privileged" }), graver}, 1, 1},
-		"one more like it":    {[]lint.Finding{known, change(func(f *lint.Finding) { f.Message = "no such field, 9 of 9" }), graver}, 1, 0},
-		"graver than before":  {[]lint.Finding{known, asError}, 1, 1},
+		"one more like it": {[]lint.Finding{
+			known, change(func(f *lint.Finding) { f.Message = "no such field, 9 of 9" }),
+			graver,
+		}, 1, 0},
+		"graver than before": {[]lint.Finding{known, asError}, 1, 1},
 		"fixed":              {nil, 0, 2},
 	} {
 		r := found(tc.now...)
@@ -111,7 +127,8 @@ func TestBaselineIsRefused(t *testing.T) {
 func TestBaselineIsWrittenAndKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "accepted.yaml")
-	first := lint.NewBaseline(found(at("kube/schema", "Pod/a", "x", "odd 1", 1), at("kube/schema", "Pod/a", "x", "odd 2", 2)), acceptance())
+	first := lint.NewBaseline(found(at("kube/schema", "Pod/a", "x", "odd 1", 1), at("kube/schema", "Pod/a", "x", "odd 2",
+		2)), acceptance())
 	require.Equal(t, 2, first.Findings[0].Count)
 	require.NoError(t, first.Write(path, false))
 	require.Equal(t, exit.Invalid, exit.CodeOf(first.Write(path, false)), "nothing is overwritten by mistake")
@@ -131,7 +148,8 @@ func TestBaselineIsWrittenAndKept(t *testing.T) {
 	for _, a := range next.Findings {
 		owners[a.Object] = a.Owner
 	}
-	require.Equal(t, map[string]string{"Pod/a": "team-secrets", "Pod/new": "somebody else"}, owners, "what was accepted keeps its owner")
+	require.Equal(t, map[string]string{"Pod/a": "team-secrets", "Pod/new": "somebody else"}, owners,
+		"what was accepted keeps its owner")
 }
 
 // FuzzParseBaseline reads anything: a baseline comes back as it was, or a clear error.

@@ -17,7 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// Auto tries the dialects in turn and takes the first that fits; None checks the chart without topologies.
+// Auto tries the dialects in turn and takes the first that fits; None checks the chart without
+// topologies.
 const (
 	Auto = "auto"
 	None = "none"
@@ -29,8 +30,8 @@ const defaultsCase = "defaults"
 // tried are the dialects that Auto looks for.
 var tried = []string{"gitlab", "community"}
 
-// baseCases renders the topologies, the ci files and the defaults. The error is an exit.Invalid error: the dialect does not fit, or
-// the user's values do not fit the schema.
+// baseCases renders the topologies, the ci files and the defaults. The error is an exit.Invalid
+// error: the dialect does not fit, or the user's values do not fit the schema.
 func (s *subject) baseCases(dialect string) error {
 	topologies, err := s.topologyCases(dialect)
 	if err != nil {
@@ -58,7 +59,8 @@ func (s *subject) baseCases(dialect string) error {
 	return nil
 }
 
-// overlay lays the user's values over a case; values that are the reason why it does not fit the schema are bad input.
+// overlay lays the user's values over a case; values that are the reason why it does not fit the
+// schema are bad input.
 func (s *subject) overlay(c *Case) error {
 	if len(s.user) == 0 {
 		return nil
@@ -72,7 +74,8 @@ func (s *subject) overlay(c *Case) error {
 	return nil
 }
 
-// topologyCases returns a case for each topology in a dialect that fits the chart, none where Auto finds no such dialect.
+// topologyCases returns a case for each topology in a dialect that fits the chart, none where Auto
+// finds no such dialect.
 func (s *subject) topologyCases(wanted string) ([]*Case, error) {
 	names := []string{wanted}
 	switch wanted {
@@ -97,7 +100,8 @@ func (s *subject) topologyCases(wanted string) ([]*Case, error) {
 	return nil, nil
 }
 
-// fit renders the topologies as a dialect says, and looks for what the dialect promises: OpenBao's pods and the active Service.
+// fit renders the topologies as a dialect says, and looks for what the dialect promises: OpenBao's
+// pods and the active Service.
 func (s *subject) fit(dialect *topology.Dialect) ([]*Case, error) {
 	var cases []*Case
 	for _, name := range topology.Names() {
@@ -113,7 +117,8 @@ func (s *subject) fit(dialect *topology.Dialect) ([]*Case, error) {
 			err = nil // the chart's own fault, or a value that it requires: rule helm/renders tells
 		}
 		if err != nil {
-			return nil, exit.Invalidf("--dialect "+dialect.Name, "name the dialect that the chart's values follow, or --dialect none",
+			return nil, exit.Invalidf("--dialect "+dialect.Name,
+				"name the dialect that the chart's values follow, or --dialect none",
 				"it does not fit in topology %s: %w", name, err)
 		}
 		cases = append(cases, c)
@@ -134,7 +139,8 @@ func promises(dialect *topology.Dialect, documents []chart.Document) error {
 			if p == nil || !selector.Matches(labels.Set(p.meta.Labels)) {
 				continue
 			}
-			pods = pods || slices.ContainsFunc(p.spec.Containers, func(c corev1.Container) bool { return c.Name == dialect.Container })
+			pods = pods || slices.ContainsFunc(p.spec.Containers,
+				func(c corev1.Container) bool { return c.Name == dialect.Container })
 		}
 	}
 	switch {
@@ -152,7 +158,8 @@ type valuesFile struct {
 	values map[string]any
 }
 
-// ciFiles returns the chart's ci/*-values.yaml. A directory's are read even where .helmignore leaves them out of the chart.
+// ciFiles returns the chart's ci/*-values.yaml. A directory's are read even where .helmignore
+// leaves them out of the chart.
 func (s *subject) ciFiles() ([]valuesFile, error) {
 	const pattern = "ci/*-values.yaml"
 	found := s.chart.Files(func(name string) bool {

@@ -59,7 +59,8 @@ func (c *Case) rendering(s *subject) chart.Rendering {
 	return chart.Rendering{Release: c.Release, Namespace: namespace, KubeVersion: s.api.Version}
 }
 
-// structural says whether a case renders other documents than its base, or documents of another length.
+// structural says whether a case renders other documents than its base, or documents of another
+// length.
 func (c *Case) structural() bool {
 	if len(c.documents) != len(c.from.documents) {
 		return true
@@ -106,8 +107,9 @@ func (s *subject) nameCases() {
 // maxChoices bounds the alternatives that are rendered of one switch.
 const maxChoices = 2
 
-// switchCases renders the first base with each switch of the values in another position. Where the chart then
-// demands another value by name, that is given. Switches of a securityContext are left alone: they are not features.
+// switchCases renders the first base with each switch of the values in another position. Where the
+// chart then demands another value by name, that is given. Switches of a securityContext are left
+// alone: they are not features.
 func (s *subject) switchCases() {
 	bases := s.bases()
 	if len(bases) == 0 {
@@ -154,8 +156,8 @@ func (s *subject) switched(from *Case, path mutate.Path, value any) *Case {
 // maxSupplied bounds how many demanded values are given to one case.
 const maxSupplied = 3
 
-// supply gives a case that does not render the values that the error names, one after the other, and keeps its first error where
-// that does not help.
+// supply gives a case that does not render the values that the error names, one after the other,
+// and keeps its first error where that does not help.
 func (s *subject) supply(c *Case) {
 	first, values, name := c.Err, c.Values, c.Name
 	for range maxSupplied {
@@ -168,7 +170,8 @@ func (s *subject) supply(c *Case) {
 	}
 }
 
-// supplyOne sets one value that the error names; it reports whether the case renders now or fails of something else.
+// supplyOne sets one value that the error names; it reports whether the case renders now or fails
+// of something else.
 func (s *subject) supplyOne(c *Case) bool {
 	text := c.Err.Error()
 	for _, leaf := range s.leaves {
@@ -193,7 +196,8 @@ func (s *subject) supplyOne(c *Case) bool {
 	return false
 }
 
-// named says whether an error names a key: by its path, or by its last part where that is long enough to mean it.
+// named says whether an error names a key: by its path, or by its last part where that is long
+// enough to mean it.
 func named(text string, path mutate.Path) bool {
 	last := path[len(path)-1]
 	if len(last) < 5 {

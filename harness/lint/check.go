@@ -1,5 +1,5 @@
-// Package lint looks at a Helm chart without a cluster: it renders the chart in many ways and has rules judge what comes out. Nothing it
-// reports holds a secret.
+// Package lint looks at a Helm chart without a cluster: it renders the chart in many ways and has
+// rules judge what comes out. Nothing it reports holds a secret.
 package lint
 
 import (
@@ -84,7 +84,8 @@ type Rendered struct {
 	Error   string   `json:"error,omitempty"` // why it does not render
 }
 
-// Run checks a chart. An error is an exit.Invalid error where the input is to blame; a chart with defects is a Report and no error.
+// Run checks a chart. An error is an exit.Invalid error where the input is to blame; a chart with
+// defects is a Report and no error.
 func Run(ctx context.Context, c *chart.Chart, o Options) (*Report, error) {
 	start := time.Now()
 	s, err := prepare(ctx, c, o)
@@ -110,7 +111,10 @@ func Run(ctx context.Context, c *chart.Chart, o Options) (*Report, error) {
 		}
 	}
 	report := &Report{
-		APIVersion: APIVersion, Kind: "ChartCheck", Chart: c.InfoWith(o.Values), Kubernetes: Kubernetes{s.api.Version, s.api.Source}, Strict: o.Strict,
+		APIVersion: APIVersion, Kind: "ChartCheck", Chart: c.InfoWith(o.Values), Kubernetes: Kubernetes{
+			s.api.Version,
+			s.api.Source,
+		}, Strict: o.Strict,
 	}
 	if s.dialect != nil {
 		report.Dialect = s.dialect.Name

@@ -101,7 +101,8 @@ func text(t testing.TB, r *lint.Report) string {
 	return b.String()
 }
 
-// TestSmallIsClean: without a seeded defect there is no finding, so that each finding below is the defect's.
+// TestSmallIsClean: without a seeded defect there is no finding, so that each finding below is the
+// defect's.
 func TestSmallIsClean(t *testing.T) {
 	t.Parallel()
 	report := run(t, write(t, small), lint.Options{Strict: true})
@@ -138,7 +139,8 @@ func TestReferenceIsClean(t *testing.T) {
 	}
 	for _, name := range []string{
 		"cloud-native", "cloud-native-hybrid", "ci/cloud-native-values.yaml", "ci/cloud-native-hybrid-values.yaml",
-		"release another", "release of 53 characters", "nameOverride", "fullnameOverride", "autoscaling.enabled=true", "bootstrap.enabled=false",
+		"release another", "release of 53 characters", "nameOverride", "fullnameOverride", "autoscaling.enabled=true",
+		"bootstrap.enabled=false",
 	} {
 		require.True(t, names[name], "%s is not among the rendered cases", name)
 	}
@@ -170,11 +172,13 @@ func edit(t *testing.T, name, old, replacement string) map[string]string {
 	return with(map[string]string{name: strings.Replace(small[name], old, replacement, 1)})
 }
 
-// requireFinding looks for a finding with the rule, severity, object and path, whose message has the words.
+// requireFinding looks for a finding with the rule, severity, object and path, whose message has
+// the words.
 func requireFinding(t *testing.T, r *lint.Report, rule string, severity lint.Severity, object, path, words string) {
 	t.Helper()
 	for _, f := range r.Findings {
-		if f.Rule == rule && f.Severity == severity && f.Object == object && f.Path == path && strings.Contains(f.Message, words) {
+		if f.Rule == rule && f.Severity == severity && f.Object == object && f.Path == path && strings.Contains(f.Message,
+			words) {
 			require.NotEmpty(t, f.Hint)
 			return
 		}
@@ -196,12 +200,16 @@ func TestRefuses(t *testing.T) {
 		"unknown value":         {small, lint.Options{Values: map[string]any{"moon": 1}}, "moon"},
 		"dialect unknown":       {small, lint.Options{Dialect: "moon"}, "no such dialect"},
 		"dialect schema":        {small, lint.Options{Dialect: "gitlab"}, "does not fit"},
-		"dialect objects":       {with(map[string]string{"values.schema.json": ""}), lint.Options{Dialect: "gitlab"}, "no pods labelled"},
-		"rule unknown":          {small, lint.Options{Skip: map[string]string{"moon/phase": "why not"}}, "no such rule"},
-		"skip without reason":   {small, lint.Options{Skip: map[string]string{"helm/lint": ""}}, "needs a reason"},
-		"Kubernetes version":    {small, lint.Options{KubeVersion: "1.2"}, "1.2"},
-		"allowance missing":     {small, lint.Options{AllowRBAC: "/nowhere.yaml"}, "/nowhere.yaml"},
-		"allowance malformed":   {small, lint.Options{AllowRBAC: allow}, "moon"},
+		"dialect objects": {
+			with(map[string]string{"values.schema.json": ""}),
+			lint.Options{Dialect: "gitlab"},
+			"no pods labelled",
+		},
+		"rule unknown":        {small, lint.Options{Skip: map[string]string{"moon/phase": "why not"}}, "no such rule"},
+		"skip without reason": {small, lint.Options{Skip: map[string]string{"helm/lint": ""}}, "needs a reason"},
+		"Kubernetes version":  {small, lint.Options{KubeVersion: "1.2"}, "1.2"},
+		"allowance missing":   {small, lint.Options{AllowRBAC: "/nowhere.yaml"}, "/nowhere.yaml"},
+		"allowance malformed": {small, lint.Options{AllowRBAC: allow}, "moon"},
 		"dependency": {
 			with(map[string]string{"Chart.yaml": small["Chart.yaml"] + "dependencies: [{name: moon, version: 1.0.0}]\n"}),
 			lint.Options{},

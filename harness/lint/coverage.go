@@ -32,9 +32,10 @@ const (
 	alive
 )
 
-// measure changes each key and fills the coverage: first in one base; then together with what the chart demands beside it, as a case of
-// its own; then with everything on, in the other bases and beside neighbouring switches; at last with everything on and the key's
-// empty neighbours set. A key that has had an effect is left alone.
+// measure changes each key and fills the coverage: first in one base; then together with what the
+// chart demands beside it, as a case of its own; then with everything on, in the other bases and
+// beside neighbouring switches; at last with everything on and the key's empty neighbours set. A
+// key that has had an effect is left alone.
 func (s *subject) measure() error {
 	s.coverage.Keys = len(s.leaves)
 	effects := make([]effect, len(s.leaves))
@@ -84,7 +85,9 @@ func (s *subject) measure() error {
 }
 
 // changeAll changes each key whose effect is less than settled in the cases that in names.
-func (s *subject) changeAll(effects []effect, settled effect, noise noise, in func(*chart.Renderer, mutate.Leaf) []*Case) error {
+func (s *subject) changeAll(effects []effect, settled effect, noise noise,
+	in func(*chart.Renderer, mutate.Leaf) []*Case,
+) error {
 	workers := runtime.GOMAXPROCS(0)
 	var group errgroup.Group
 	for worker := range workers {
@@ -137,7 +140,8 @@ func (s *subject) filled(renderer *chart.Renderer, leaf mutate.Leaf) []*Case {
 	full := s.everything
 	for _, neighbour := range s.leaves {
 		beside := len(neighbour.Path) == len(leaf.Path) && neighbour.Path.Shared(leaf.Path) == len(leaf.Path)-1
-		if current, set := mutate.Get(full.Values, neighbour.Path); !beside || set && !mutate.Empty(current) || !mutate.Empty(neighbour.Value) {
+		if current, set := mutate.Get(full.Values, neighbour.Path); !beside || set && !mutate.Empty(current) ||
+			!mutate.Empty(neighbour.Value) {
 			continue
 		}
 		for _, candidate := range neighbour.Candidates(neighbour.Value) {
@@ -192,7 +196,8 @@ func (s *subject) mutateIn(renderer *chart.Renderer, c *Case, leaf mutate.Leaf, 
 // In one case, this many values without an effect, or with which a template breaks, stand for all.
 const enough, tooMany = 2, 4
 
-// exercised says whether a topology, a ci values file or the user sets the key, one above or one below it.
+// exercised says whether a topology, a ci values file or the user sets the key, one above or one
+// below it.
 func (s *subject) exercised(path mutate.Path) bool {
 	return slices.ContainsFunc(s.cases, func(c *Case) bool {
 		if c.Kind != Base {
@@ -203,7 +208,8 @@ func (s *subject) exercised(path mutate.Path) bool {
 	})
 }
 
-// noise holds lines that differ from render to render, by template and position, because they are random.
+// noise holds lines that differ from render to render, by template and position, because they are
+// random.
 type noise map[string]bool
 
 func (s *subject) noise() noise {

@@ -14,7 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
 
-// broken is the finding of a probe that does not render. A chart that demands more than the probe gives is not to blame.
+// broken is the finding of a probe that does not render. A chart that demands more than the probe
+// gives is not to blame.
 func (s *subject) broken(path string, err error) []Finding {
 	finding := s.aboutValue(path, "setting it does not render: "+reason(err))
 	if demand(err) {
@@ -116,8 +117,10 @@ func timeouts(s *subject) []Finding {
 	return all
 }
 
-// libpqOnly are parameters of libpq's connection strings that pgx does not know and passes on to PostgreSQL.
-var libpqOnly = sets.New("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_count", "requiressl",
+// libpqOnly are parameters of libpq's connection strings that pgx does not know and passes on to
+// PostgreSQL.
+var libpqOnly = sets.New("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_count",
+	"requiressl",
 	"requirepeer", "gssencmode", "sslcompression", "sslcrl")
 
 func urlParameters(s *subject) []Finding {
@@ -174,7 +177,8 @@ func urlEscaping(s *subject) []Finding {
 	if server == nil {
 		return nil
 	}
-	place := at(server.object, server.path+".storage.postgresql.connection_url", "user and database are not escaped: with reserved characters pgx ")
+	place := at(server.object, server.path+".storage.postgresql.connection_url",
+		"user and database are not escaped: with reserved characters pgx ")
 	switch parsed, err := connection(server); {
 	case err != nil:
 		place.Message += "cannot parse it"

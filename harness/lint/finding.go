@@ -64,7 +64,8 @@ func (f *findings) sorted() []Finding {
 	slices.SortStableFunc(out, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(grave[a.Severity], grave[b.Severity]), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.File, b.File),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message),
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Path, b.Path),
+			cmp.Compare(a.Message, b.Message),
 		)
 	})
 	return out

@@ -17,11 +17,14 @@ func JSON(w io.Writer, r *Report) error {
 	return encoder.Encode(r)
 }
 
-// JUnit writes a report with one test case for each rule. A rule with errors, or with warnings where these fail too, is a failure; one that
-// was skipped or
-// has nothing to look at is skipped with the reason.
+// JUnit writes a report with one test case for each rule. A rule with errors, or with warnings
+// where these fail too, is a failure; one that was skipped or has nothing to look at is skipped
+// with the reason.
 func JUnit(w io.Writer, r *Report) error {
-	suite := junit.Testsuite{Name: "charts check " + r.Chart.Name + " " + r.Chart.Version, Time: fmt.Sprintf("%.3f", r.Seconds)}
+	suite := junit.Testsuite{
+		Name: "charts check " + r.Chart.Name + " " + r.Chart.Version,
+		Time: fmt.Sprintf("%.3f", r.Seconds),
+	}
 	for _, outcome := range r.Rules {
 		group, _, _ := strings.Cut(outcome.ID, "/")
 		c := junit.Testcase{Name: outcome.ID, Classname: "charts." + group, Time: "0.000"}

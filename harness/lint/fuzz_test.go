@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
 )
 
-// FuzzRules has every rule that looks at objects and cases judge documents of any form: findings or none, and never a panic.
+// FuzzRules has every rule that looks at objects and cases judge documents of any form: findings or
+// none, and never a panic.
 func FuzzRules(f *testing.F) {
 	for _, seed := range []string{
 		"", "a", "- a", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: ':'}], volumes: [{}]}",
@@ -29,7 +30,10 @@ func FuzzRules(f *testing.F) {
 	api, err := kubeapi.Load("")
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, text string) {
-		c := &Case{Name: "fuzz", Kind: Base, Release: release, documents: []chart.Document{{Template: "templates/a.yaml", Text: text}}}
+		c := &Case{
+			Name: "fuzz", Kind: Base, Release: release,
+			documents: []chart.Document{{Template: "templates/a.yaml", Text: text}},
+		}
 		for _, document := range c.documents {
 			c.Objects = append(c.Objects, parse(document)...)
 		}

@@ -23,8 +23,10 @@ func hookOrder(_ *subject, c *Case) []Finding {
 				switch {
 				case !slices.Contains(needed.hooks(), "pre-install"):
 					all = append(all, at(o, ref.path, "the pre-install hook needs "+needed.ID()+", which Helm creates after it"))
-				case needed.hookWeight() > o.hookWeight(), needed.hookWeight() == o.hookWeight() && !slices.Contains(before, needed.GVK.Kind):
-					all = append(all, at(o, ref.path, "the pre-install hook needs "+needed.ID()+", a hook that does not come before it"))
+				case needed.hookWeight() > o.hookWeight(), needed.hookWeight() == o.hookWeight() && !slices.Contains(before,
+					needed.GVK.Kind):
+					all = append(all, at(o, ref.path, "the pre-install hook needs "+needed.ID()+
+						", a hook that does not come before it"))
 				}
 			}
 		}

@@ -56,7 +56,8 @@ func (o *Object) hookWeight() int {
 
 func (o *Object) kept() bool { return o.notes["helm.sh/resource-policy"] == "keep" }
 
-// parse reads a document. What is no object at all is an Object with flaws only; a List yields its items.
+// parse reads a document. What is no object at all is an Object with flaws only; a List yields its
+// items.
 func parse(document chart.Document) []*Object {
 	broken := &Object{File: document.Template, Text: document.Text}
 	var tree map[string]any

@@ -11,7 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint"
 )
 
-// defect is a text of the reference chart replaced by what GitLab's chart 0.12.3 has in its place, and the finding that it causes.
+// defect is a text of the reference chart replaced by what GitLab's chart 0.12.3 has in its place,
+// and the finding that it causes.
 type defect struct {
 	file, old, replacement string
 	rule                   string
@@ -34,19 +35,23 @@ func broken(t *testing.T, defects []defect) string {
 	return dir
 }
 
-// TestKnownDefects finds each defect of GitLab's chart 0.12.3 in the reference chart, in two groups that do not cover each other.
+// TestKnownDefects finds each defect of GitLab's chart 0.12.3 in the reference chart, in two groups
+// that do not cover each other.
 func TestKnownDefects(t *testing.T) {
 	t.Parallel()
-	const config, database, url = "ConfigMap/openbao-config", "config.storage.postgresql.", "data[config.json].storage.postgresql.connection_url"
+	const config, database, url = "ConfigMap/openbao-config", "config.storage.postgresql.",
+		"data[config.json].storage.postgresql.connection_url"
 	for name, defects := range map[string][]defect{
 		"first": {
 			{
-				"templates/_config.tpl", `set $seal "previous_key_id" $s.previousKeyId`, `set "previous_key_id" $s.previousKeyId "" ""`,
+				"templates/_config.tpl", `set $seal "previous_key_id" $s.previousKeyId`,
+				`set "previous_key_id" $s.previousKeyId "" ""`,
 				"openbao/previous-key", lint.Error, "", "config.unseal.static.previousKeyId", "wrong number of args for set",
 			},
 			{
 				"values.yaml", "'-{{ .Values.config.telemetry.metricsPrefix }}.route'", "'-secrets_manager_openbao.route'",
-				"openbao/metric-filters", lint.Warning, config, "data[config.json].telemetry.prefix_filter", `1 of 4 filters never match`,
+				"openbao/metric-filters", lint.Warning, config, "data[config.json].telemetry.prefix_filter",
+				`1 of 4 filters never match`,
 			},
 			{
 				"templates/secret-http-audit.yaml", `dig "data" $http.secretKey`, `dig "data" "key"`,

@@ -12,13 +12,17 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint"
 )
 
-// TestFormats writes one report in every form; each names rule, object and path of the seeded defect.
+// TestFormats writes one report in every form; each names rule, object and path of the seeded
+// defect.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	report := run(t, write(t, edit(t, "templates/deployment.yaml", "small:1.0", "small:latest")), lint.Options{
 		Skip: map[string]string{"helm/lint": "as an example"},
 	})
-	want := []string{"security/images", "Deployment/openbao-small", "spec.template.spec.containers[0].image", "floats", "as an example"}
+	want := []string{
+		"security/images", "Deployment/openbao-small", "spec.template.spec.containers[0].image", "floats",
+		"as an example",
+	}
 
 	plain, coloured := text(t, report), &bytes.Buffer{}
 	require.NoError(t, lint.Table(coloured, report, true))
@@ -65,13 +69,15 @@ func TestFormats(t *testing.T) {
 // TestUnprintable keeps a report readable when a chart renders what XML cannot hold.
 func TestUnprintable(t *testing.T) {
 	t.Parallel()
-	report := run(t, write(t, edit(t, "templates/deployment.yaml", "registry.example/small:1.0", `"a\u0007b:latest"`)), lint.Options{})
+	report := run(t, write(t, edit(t, "templates/deployment.yaml", "registry.example/small:1.0", `"a\u0007b:latest"`)),
+		lint.Options{})
 	var out bytes.Buffer
 	require.NoError(t, lint.JUnit(&out, report))
 	require.NoError(t, xml.Unmarshal(out.Bytes(), new(any)))
 }
 
-// TestRules: IDs are unique, and every rule says what it protects, how it decides and how to fix its findings.
+// TestRules: IDs are unique, and every rule says what it protects, how it decides and how to fix
+// its findings.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -88,12 +94,14 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsPrinted plants secrets where rules find them, and looks for them in every form of the report.
+// TestNoSecretIsPrinted plants secrets where rules find them, and looks for them in every form of
+// the report.
 func TestNoSecretIsPrinted(t *testing.T) {
 	t.Parallel()
 	const secret = "correct-horse-battery"
 	report := run(t, write(t, with(map[string]string{
-		"templates/extra.yaml": object("v1", "ConfigMap", "data: {url: 'postgres://a:"+secret+"@b/c', token.json: '"+secret+"'}\n") + "---\n" +
+		"templates/extra.yaml": object("v1", "ConfigMap", "data: {url: 'postgres://a:"+secret+"@b/c', token.json: '"+secret+
+			"'}\n") + "---\n" +
 			object("v1", "Secret", "data: {a: '"+secret+" '}\n"),
 	})), lint.Options{})
 	require.Positive(t, report.Counts.Errors)
@@ -106,7 +114,10 @@ func TestNoSecretIsPrinted(t *testing.T) {
 
 // FuzzParseAllowance reads anything or refuses it.
 func FuzzParseAllowance(f *testing.F) {
-	for _, seed := range []string{"", "bindings: [a]", "namespaced: [{verbs: [get]}]", "cluster: 1", "- a", "bindings: [a]\nbindings: [b]"} {
+	for _, seed := range []string{
+		"", "bindings: [a]", "namespaced: [{verbs: [get]}]", "cluster: 1", "- a",
+		"bindings: [a]\nbindings: [b]",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

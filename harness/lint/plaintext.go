@@ -26,8 +26,10 @@ var patterns = []struct {
 	{"an AWS access key", regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`)},
 }
 
-// secretVariable fits environment variables that hold a secret; those that name a file of one do not end like it.
-var secretVariable = regexp.MustCompile(`(?i)(^|_)(PASSWORD|PGPASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|PRIVATE_KEY|ACCESS_KEY|API_KEY|CREDENTIALS?)$`)
+// secretVariable fits environment variables that hold a secret; those that name a file of one do
+// not end like it.
+var secretVariable = regexp.MustCompile(
+	`(?i)(^|_)(PASSWORD|PGPASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|PRIVATE_KEY|ACCESS_KEY|API_KEY|CREDENTIALS?)$`)
 
 // clear is a text that whoever may read the object sees.
 type clear struct{ path, text string }
@@ -87,7 +89,8 @@ func plaintext(_ *subject, o *Object) []Finding {
 
 // literal tells a value from nothing, a file's path and a reference to another variable.
 func literal(value string) bool {
-	return value != "" && !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "file://") && !strings.HasPrefix(value, "$(")
+	return value != "" && !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "file://") &&
+		!strings.HasPrefix(value, "$(")
 }
 
 // secretKey fits values that may hold a secret itself.
@@ -109,7 +112,8 @@ func canaries(s *subject) []Finding {
 		n++
 		text := fmt.Sprintf("canary-%d-b7f1c0", n)
 		for _, from := range slices.Concat(bases[:1], s.features(leaf.Path)) {
-			c := &Case{Name: from.Name + ", " + leaf.Path.String() + "=" + text, Values: mutate.Set(from.Values, leaf.Path, text), Release: from.Release}
+			c := &Case{Name: from.Name + ", " + leaf.Path.String() + "=" + text, Values: mutate.Set(from.Values, leaf.Path,
+				text), Release: from.Release}
 			if s.render(c); c.Err != nil {
 				continue
 			}

@@ -10,7 +10,10 @@ import (
 )
 
 // evaluator is Kubernetes' own judgement of pods; it has no state.
-var evaluator = sync.OnceValues(func() (policy.Evaluator, error) { return policy.NewEvaluator(policy.DefaultChecks(), nil) })
+var evaluator = sync.OnceValues(func() (policy.Evaluator, error) {
+	return policy.NewEvaluator(policy.DefaultChecks(),
+		nil)
+})
 
 func podSecurity(s *subject, o *Object) []Finding {
 	p := o.pod()

@@ -37,7 +37,8 @@ func probes(o *Object, path string, c *corev1.Container) []Finding {
 	look := func(where string, port intstr.IntOrString) {
 		named := slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == port.StrVal })
 		if port.Type == intstr.String && !named {
-			all = append(all, at(o, path+"."+where+".port", fmt.Sprintf("container %s has no port named %q", c.Name, port.StrVal)))
+			all = append(all, at(o, path+"."+where+".port", fmt.Sprintf("container %s has no port named %q", c.Name,
+				port.StrVal)))
 		}
 	}
 	handler := func(where string, http *corev1.HTTPGetAction, tcp *corev1.TCPSocketAction) {
@@ -57,7 +58,10 @@ func probes(o *Object, path string, c *corev1.Container) []Finding {
 		}
 	}
 	if c.Lifecycle != nil {
-		for name, hook := range map[string]*corev1.LifecycleHandler{"preStop": c.Lifecycle.PreStop, "postStart": c.Lifecycle.PostStart} {
+		for name, hook := range map[string]*corev1.LifecycleHandler{
+			"preStop":   c.Lifecycle.PreStop,
+			"postStart": c.Lifecycle.PostStart,
+		} {
 			if hook != nil {
 				handler("lifecycle."+name, hook.HTTPGet, hook.TCPSocket)
 			}
@@ -78,7 +82,8 @@ func targets(o *Object, service *corev1.Service, c *Case) []Finding {
 		if p == nil || len(candidate.hooks()) > 0 {
 			continue
 		}
-		if matched, err := matches(&metav1.LabelSelector{MatchLabels: service.Spec.Selector}, p.meta.Labels, false); err == nil && matched {
+		if matched, err := matches(&metav1.LabelSelector{MatchLabels: service.Spec.Selector}, p.meta.Labels,
+			false); err == nil && matched {
 			selected = true
 			p.containers(func(_ string, c *corev1.Container) { declared = append(declared, c.Ports...) })
 		}
@@ -93,11 +98,13 @@ func targets(o *Object, service *corev1.Service, c *Case) []Finding {
 			target = intstr.FromInt32(port.Port)
 		}
 		if slices.ContainsFunc(declared, func(p corev1.ContainerPort) bool {
-			return target.Type == intstr.String && p.Name == target.StrVal || target.Type == intstr.Int && p.ContainerPort == target.IntVal
+			return target.Type == intstr.String && p.Name == target.StrVal || target.Type == intstr.Int &&
+				p.ContainerPort == target.IntVal
 		}) {
 			continue
 		}
-		finding := at(o, fmt.Sprintf("spec.ports[%d].targetPort", i), "no container of the selected pods declares port "+target.String())
+		finding := at(o, fmt.Sprintf("spec.ports[%d].targetPort", i), "no container of the selected pods declares port "+
+			target.String())
 		if target.Type == intstr.Int {
 			finding.Severity = Warning // it works all the same when something listens there
 		}

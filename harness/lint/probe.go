@@ -29,7 +29,8 @@ func hasKeys(paths ...string) func(*subject) bool {
 	}
 }
 
-// probe renders the first base with some values set; keys that the chart does not have are left out.
+// probe renders the first base with some values set; keys that the chart does not have are left
+// out.
 func (s *subject) probe(values map[string]any) *Case {
 	from := s.bases()[0]
 	c := &Case{Name: from.Name, Values: from.Values, Release: from.Release, from: from}
@@ -66,7 +67,8 @@ func (c *config) get(path ...string) any {
 	return value
 }
 
-// serverConfig finds the configuration of the pods, in JSON, with PostgreSQL storage; nil without one.
+// serverConfig finds the configuration of the pods, in JSON, with PostgreSQL storage; nil without
+// one.
 func serverConfig(c *Case) *config {
 	for _, o := range c.Objects {
 		configMap, ok := o.typed.(*corev1.ConfigMap)
@@ -83,8 +85,8 @@ func serverConfig(c *Case) *config {
 	return nil
 }
 
-// connection has OpenBao's driver parse the rendered connection URL; nil where none is rendered. Certificates are
-// left out, because the files are not here.
+// connection has OpenBao's driver parse the rendered connection URL; nil where none is rendered.
+// Certificates are left out, because the files are not here.
 func connection(c *config) (*pgconn.Config, error) {
 	text, _ := c.get("storage", "postgresql", "connection_url").(string)
 	if text == "" {

@@ -26,7 +26,8 @@ var allowances embed.FS
 func ParseAllowance(input string, data []byte) (Allowance, error) {
 	var a Allowance
 	if err := yaml.UnmarshalStrict(data, &a); err != nil {
-		return Allowance{}, exit.Invalidf(input, "it holds namespaced, cluster (lists of RBAC rules) and bindings (names of ClusterRoles)", "%w", err)
+		return Allowance{}, exit.Invalidf(input,
+			"it holds namespaced, cluster (lists of RBAC rules) and bindings (names of ClusterRoles)", "%w", err)
 	}
 	return a, nil
 }
@@ -57,7 +58,10 @@ func builtIn(dialect string) (Allowance, error) {
 }
 
 func (a Allowance) and(b Allowance) Allowance {
-	return Allowance{slices.Concat(a.Namespaced, b.Namespaced), slices.Concat(a.Cluster, b.Cluster), slices.Concat(a.Bindings, b.Bindings)}
+	return Allowance{
+		slices.Concat(a.Namespaced, b.Namespaced), slices.Concat(a.Cluster, b.Cluster),
+		slices.Concat(a.Bindings, b.Bindings),
+	}
 }
 
 func rbac(s *subject, o *Object) []Finding {
@@ -82,7 +86,10 @@ func exceeding(o *Object, rules, allowed []rbacv1.PolicyRule) []Finding {
 		for _, verb := range rule.Verbs {
 			for _, group := range rule.APIGroups {
 				for _, resource := range rule.Resources {
-					if !slices.ContainsFunc(allowed, func(a rbacv1.PolicyRule) bool { return holds(a, group, resource, verb, rule.ResourceNames) }) {
+					if !slices.ContainsFunc(allowed, func(a rbacv1.PolicyRule) bool {
+						return holds(a, group, resource, verb,
+							rule.ResourceNames)
+					}) {
 						all = append(all, at(o, path, fmt.Sprintf("%s %s of API group %q is not allowed", verb, resource, group)))
 					}
 				}
@@ -99,8 +106,8 @@ func exceeding(o *Object, rules, allowed []rbacv1.PolicyRule) []Finding {
 	return all
 }
 
-// holds says whether an allowed rule holds a right. A wildcard is held by a wildcard only or by what stands for everything; an allowance for
-// named resources holds rules for some of these names.
+// holds says whether an allowed rule holds a right. A wildcard is held by a wildcard only or by
+// what stands for everything; an allowance for named resources holds rules for some of these names.
 func holds(a rbacv1.PolicyRule, group, resource, verb string, names []string) bool {
 	in := func(list []string, value string) bool {
 		return slices.Contains(list, value) || slices.Contains(list, "*")
@@ -111,7 +118,10 @@ func holds(a rbacv1.PolicyRule, group, resource, verb string, names []string) bo
 	if len(a.ResourceNames) == 0 {
 		return true
 	}
-	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(a.ResourceNames, name) })
+	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool {
+		return !slices.Contains(a.ResourceNames,
+			name)
+	})
 }
 
 // everybody are groups that take in accounts which are not the chart's.
@@ -119,7 +129,8 @@ var everybody = []string{"system:authenticated", "system:unauthenticated", "syst
 
 func (s *subject) binding(o *Object, role rbacv1.RoleRef, subjects []rbacv1.Subject) []Finding {
 	var all []Finding
-	if role.Kind == "ClusterRole" && !s.renders("ClusterRole", role.Name) && !slices.Contains(s.allowed.Bindings, role.Name) {
+	if role.Kind == "ClusterRole" && !s.renders("ClusterRole", role.Name) && !slices.Contains(s.allowed.Bindings,
+		role.Name) {
 		all = append(all, at(o, "roleRef", "binding ClusterRole "+role.Name+" is not allowed"))
 	}
 	for i, subject := range subjects {

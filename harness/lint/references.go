@@ -48,7 +48,8 @@ func (p *pod) references() []reference {
 					at(fmt.Sprintf("%sprojected.sources[%d].secret.name", path, j), "Secret", s.Name, s.Optional, itemKeys(s.Items)...)
 				}
 				if c := source.ConfigMap; c != nil {
-					at(fmt.Sprintf("%sprojected.sources[%d].configMap.name", path, j), "ConfigMap", c.Name, c.Optional, itemKeys(c.Items)...)
+					at(fmt.Sprintf("%sprojected.sources[%d].configMap.name", path, j), "ConfigMap", c.Name, c.Optional,
+						itemKeys(c.Items)...)
 				}
 			}
 		}
@@ -72,10 +73,16 @@ func environment(path string, c *corev1.Container) []reference {
 	set := func(optional *bool) bool { return optional != nil && *optional }
 	for i, source := range c.EnvFrom {
 		if s := source.SecretRef; s != nil {
-			all = append(all, reference{fmt.Sprintf("%s.envFrom[%d].secretRef", path, i), "Secret", s.Name, nil, set(s.Optional)})
+			all = append(all, reference{
+				fmt.Sprintf("%s.envFrom[%d].secretRef", path, i), "Secret", s.Name, nil,
+				set(s.Optional),
+			})
 		}
 		if m := source.ConfigMapRef; m != nil {
-			all = append(all, reference{fmt.Sprintf("%s.envFrom[%d].configMapRef", path, i), "ConfigMap", m.Name, nil, set(m.Optional)})
+			all = append(all, reference{
+				fmt.Sprintf("%s.envFrom[%d].configMapRef", path, i), "ConfigMap", m.Name, nil,
+				set(m.Optional),
+			})
 		}
 	}
 	for i, variable := range c.Env {
@@ -84,10 +91,18 @@ func environment(path string, c *corev1.Container) []reference {
 			continue
 		}
 		if s := from.SecretKeyRef; s != nil {
-			all = append(all, reference{fmt.Sprintf("%s.env[%d].valueFrom.secretKeyRef", path, i), "Secret", s.Name, []string{s.Key}, set(s.Optional)})
+			all = append(all, reference{
+				fmt.Sprintf("%s.env[%d].valueFrom.secretKeyRef", path, i), "Secret", s.Name,
+				[]string{s.Key},
+				set(s.Optional),
+			})
 		}
 		if m := from.ConfigMapKeyRef; m != nil {
-			all = append(all, reference{fmt.Sprintf("%s.env[%d].valueFrom.configMapKeyRef", path, i), "ConfigMap", m.Name, []string{m.Key}, set(m.Optional)})
+			all = append(all, reference{
+				fmt.Sprintf("%s.env[%d].valueFrom.configMapKeyRef", path, i), "ConfigMap", m.Name,
+				[]string{m.Key},
+				set(m.Optional),
+			})
 		}
 	}
 	return all
@@ -175,7 +190,8 @@ func dataKeys(o *Object) sets.Set[string] {
 	return keys
 }
 
-// certificate says whether cert-manager makes the Secret, as a Certificate or an annotated Ingress of the render asks.
+// certificate says whether cert-manager makes the Secret, as a Certificate or an annotated Ingress
+// of the render asks.
 func certificate(c *Case, name string) bool {
 	return slices.ContainsFunc(c.Objects, func(o *Object) bool {
 		spec, _ := o.Tree["spec"].(map[string]any)
@@ -187,12 +203,15 @@ func certificate(c *Case, name string) bool {
 	})
 }
 
-// keyWords are what the key of a value has to say for its text to be the name of an object of the kind.
+// keyWords are what the key of a value has to say for its text to be the name of an object of the
+// kind.
 var keyWords = map[string][]string{
-	"Secret": {"secret"}, "ConfigMap": {"configmap"}, "ServiceAccount": {"serviceaccount"}, "PersistentVolumeClaim": {"claim", "pvc"},
+	"Secret": {"secret"}, "ConfigMap": {"configmap"}, "ServiceAccount": {"serviceaccount"},
+	"PersistentVolumeClaim": {"claim", "pvc"},
 }
 
-// namedByValue says whether a value of the case names the object, so that whoever sets it supplies the object.
+// namedByValue says whether a value of the case names the object, so that whoever sets it supplies
+// the object.
 func (s *subject) namedByValue(c *Case, ref reference) bool {
 	coalesced, err := s.chart.Coalesced(c.Values)
 	if err != nil {
@@ -200,7 +219,8 @@ func (s *subject) namedByValue(c *Case, ref reference) bool {
 	}
 	return find(coalesced, nil, func(path mutate.Path, value string) bool {
 		key := strings.ToLower(path.String())
-		return value == ref.name && slices.ContainsFunc(keyWords[ref.kind], func(word string) bool { return strings.Contains(key, word) })
+		return value == ref.name && slices.ContainsFunc(keyWords[ref.kind],
+			func(word string) bool { return strings.Contains(key, word) })
 	})
 }
 
@@ -234,7 +254,8 @@ func mounts(p *pod) []Finding {
 	p.containers(func(path string, c *corev1.Container) {
 		for i, mount := range c.VolumeMounts {
 			if !volumes.Has(mount.Name) {
-				all = append(all, at(p.object, fmt.Sprintf("%s.volumeMounts[%d].name", path, i), fmt.Sprintf("there is no volume %q", mount.Name)))
+				all = append(all, at(p.object, fmt.Sprintf("%s.volumeMounts[%d].name", path, i),
+					fmt.Sprintf("there is no volume %q", mount.Name)))
 			}
 		}
 	})

@@ -14,7 +14,8 @@ func releases(s *subject) []Finding {
 	var all []Finding
 	for _, mine := range other.from.Objects {
 		for _, theirs := range other.Objects {
-			if mine.GVK.GroupKind() == theirs.GVK.GroupKind() && mine.Name == theirs.Name && mine.namespace == theirs.namespace && mine.Name != "" {
+			if mine.GVK.GroupKind() == theirs.GVK.GroupKind() && mine.Name == theirs.Name &&
+				mine.namespace == theirs.namespace && mine.Name != "" {
 				finding := at(mine, "metadata.name", "has the same name in every release")
 				finding.Cases = []string{other.Name}
 				all = append(all, finding)

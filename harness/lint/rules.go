@@ -21,7 +21,8 @@ type Rule struct {
 	chart  func(*subject) []Finding          // once
 }
 
-// KnownDefects lists the rules that each look for a defect that a released OpenBao chart had, by ID.
+// KnownDefects lists the rules that each look for a defect that a released OpenBao chart had, by
+// ID.
 func KnownDefects() []string {
 	ids := make([]string, 0, len(openbaoRules))
 	for _, rule := range openbaoRules {
@@ -104,14 +105,16 @@ func (s *subject) apply(rule Rule, found *findings) {
 	}
 }
 
-// news drops findings that others tell already of the same place in the templates, about objects with other names.
+// news drops findings that others tell already of the same place in the templates, about objects
+// with other names.
 func news(all, told []Finding) []Finding {
 	return slices.DeleteFunc(all, func(f Finding) bool {
 		return slices.ContainsFunc(told, func(t Finding) bool { return t.File == f.File && t.Path == f.Path })
 	})
 }
 
-// distinct lists the different objects of all cases in the order of rendering, and the cases that render each.
+// distinct lists the different objects of all cases in the order of rendering, and the cases that
+// render each.
 func (s *subject) distinct() ([]*Object, map[*Object][]*Case) {
 	var objects []*Object
 	cases := map[*Object][]*Case{}

@@ -81,13 +81,15 @@ func renders(s *subject) []Finding {
 	}
 	if len(s.bases()) == 0 {
 		all = append(all, Finding{
-			Message: "no case renders, so that no other rule had anything to look at", Hint: "--values FILE gives the values that the chart requires",
+			Message: "no case renders, so that no other rule had anything to look at",
+			Hint:    "--values FILE gives the values that the chart requires",
 		})
 	}
 	return all
 }
 
-// reason is the cause of an error on one line, without the hint; of nested template errors it is the innermost.
+// reason is the cause of an error on one line, without the hint; of nested template errors it is
+// the innermost.
 func reason(err error) string {
 	text, _, _ := strings.Cut(err.Error(), "\n  hint: ")
 	if i := strings.LastIndex(text, "executing \""); i >= 0 {
@@ -105,7 +107,8 @@ func valuesSchema(s *subject) []Finding {
 	}
 	for _, remote := range s.renderer.RemoteSchemas() {
 		all = append(all, Finding{
-			Severity: Warning, File: "values.schema.json", Message: "not checked: refers to " + remote + ", which Helm fetches at every " +
+			Severity: Warning, File: "values.schema.json", Message: "not checked: refers to " + remote +
+				", which Helm fetches at every " +
 				"installation and upgrade; without network both fail",
 			Hint: "put the definition into the schema itself",
 		})

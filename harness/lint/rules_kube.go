@@ -129,7 +129,8 @@ func unchecked(s *subject, o *Object) []Finding {
 	return []Finding{at(o, "", "not checked against a schema: "+o.GVK.GroupVersion().String()+" is a custom resource")}
 }
 
-// nameLimit is how long the name of a kind may be so that what Kubernetes makes from it is still valid; the default is 253.
+// nameLimit is how long the name of a kind may be so that what Kubernetes makes from it is still
+// valid; the default is 253.
 var nameLimit = map[string]int{"Service": 63, "CronJob": 52, "Job": 63, "StatefulSet": 52}
 
 func names(_ *subject, o *Object) []Finding {

@@ -51,7 +51,8 @@ var openbaoRules = []Rule{
 		Hint:     "escape both, such as with urlquery and a space as %20",
 		Detail: "Sets config.storage.postgresql.connection.username and database to names with reserved characters, and has pgx parse the rendered URL. " +
 			"Known defect of GitLab's chart 0.12.3.",
-		applies: hasKeys("config.storage.postgresql.connection.username", "config.storage.postgresql.connection.database"), chart: urlEscaping,
+		applies: hasKeys("config.storage.postgresql.connection.username", "config.storage.postgresql.connection.database"),
+		chart:   urlEscaping,
 	},
 	{
 		ID: "openbao/extra-volumes", Title: "extra volumes add to what the chart mounts", Severity: Error,

@@ -13,10 +13,12 @@ import (
 
 // object begins a document of a kind in the small chart, named after the release.
 func object(apiVersion, kind, body string) string {
-	return "apiVersion: " + apiVersion + "\nkind: " + kind + "\nmetadata:\n  name: {{ .Release.Name | trunc 40 }}-extra\n" + body
+	return "apiVersion: " + apiVersion + "\nkind: " + kind +
+		"\nmetadata:\n  name: {{ .Release.Name | trunc 40 }}-extra\n" + body
 }
 
-// pod is the spec of a pod that fits the level restricted, with one container and what follows in it.
+// pod is the spec of a pod that fits the level restricted, with one container and what follows in
+// it.
 func pod(container string) string {
 	return "spec:\n  automountServiceAccountToken: false\n  securityContext: {runAsNonRoot: true, seccompProfile: {type: " +
 		"RuntimeDefault}}\n  containers:\n" +
@@ -26,7 +28,8 @@ func pod(container string) string {
 
 const rbacGroup = "rbac.authorization.k8s.io/v1"
 
-// TestSeeded seeds one defect at a time; the rule that is made for it reports it with object and path.
+// TestSeeded seeds one defect at a time; the rule that is made for it reports it with object and
+// path.
 func TestSeeded(t *testing.T) {
 	t.Parallel()
 	const deployment, extra = "templates/deployment.yaml", "templates/extra.yaml"
@@ -51,15 +54,25 @@ func TestSeeded(t *testing.T) {
 			"helm/lint", lint.Error, "", "", "not a url",
 		},
 		"ci values break": {
-			with(map[string]string{"ci/a-values.yaml": "replicas: 3\n", extra: `{{ if eq (int .Values.replicas) 3 }}{{ set "a" }}{{ end }}`}),
+			with(map[string]string{
+				"ci/a-values.yaml": "replicas: 3\n",
+				extra:              `{{ if eq (int .Values.replicas) 3 }}{{ set "a" }}{{ end }}`,
+			}),
 			"helm/renders", lint.Error, "", "", "wrong number of args",
 		},
 		"switch breaks": {
-			valued("feature", "false", `{{ if .Values.feature }}{{ index (list) 3 }}{{ end }}`), "helm/renders", lint.Error, "", "feature",
+			valued("feature", "false", `{{ if .Values.feature }}{{ index (list) 3 }}{{ end }}`), "helm/renders", lint.Error, "",
+			"feature",
 			"index out of range",
 		},
-		"ci values against schema": {with(map[string]string{"ci/a-values.yaml": "moon: 3\n"}), "helm/values-schema", lint.Error, "", "", "moon"},
-		"no schema":                {with(map[string]string{"values.schema.json": ""}), "helm/values-schema", lint.Warning, "", "", "no schema"},
+		"ci values against schema": {
+			with(map[string]string{"ci/a-values.yaml": "moon: 3\n"}), "helm/values-schema",
+			lint.Error, "", "", "moon",
+		},
+		"no schema": {
+			with(map[string]string{"values.schema.json": ""}), "helm/values-schema", lint.Warning,
+			"", "", "no schema",
+		},
 		"remote schema": {
 			with(map[string]string{"values.schema.json": `{"properties": {"port": {"$ref": "https://schemas.example/a.json#/b"}}}`}),
 			"helm/values-schema", lint.Warning, "", "", "https://schemas.example/a.json",
@@ -80,7 +93,8 @@ func TestSeeded(t *testing.T) {
 		},
 		"wrong type": {
 			edit(t, deployment, "- name: small\n", "- name: small\n          terminationMessagePath: 3\n"), "kube/schema",
-			lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].terminationMessagePath", "has to be string",
+			lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].terminationMessagePath",
+			"has to be string",
 		},
 		"in a list": {add("apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: '{{ .Release.Name " +
 			"}}-l'}, dada: {}}\n"), "kube/schema", lint.Error, "ConfigMap/openbao-l", "dada", "unknown field"},
@@ -92,17 +106,22 @@ func TestSeeded(t *testing.T) {
 			add(object("v1", "Endpoints", "")), "kube/deprecated", lint.Warning, "Endpoints/openbao-extra", "apiVersion",
 			"deprecated since 1.33",
 		},
-		"custom resource": {add(object("moon.example/v1", "Phase", "")), "kube/unchecked", lint.Info, "Phase/openbao-extra", "", "custom resource"},
+		"custom resource": {
+			add(object("moon.example/v1", "Phase", "")), "kube/unchecked", lint.Info, "Phase/openbao-extra",
+			"", "custom resource",
+		},
 		"long name": {
 			add("apiVersion: v1\nkind: Service\nmetadata: {name: '{{ .Release.Name }}-a-long-suffix'}\n"),
-			"kube/names", lint.Error, "Service/l" + strings.Repeat("o", 49) + "ong-a-long-suffix", "metadata.name", "no more than 63",
+			"kube/names", lint.Error, "Service/l" + strings.Repeat("o", 49) + "ong-a-long-suffix", "metadata.name",
+			"no more than 63",
 		},
 		"label": {
 			edit(t, deployment, "labels: {app: small, release: {{ .Release.Name }}}\nspec", "labels: {app: a/b}\nspec"),
 			"kube/names", lint.Error, "Deployment/openbao-small", "metadata.labels[app]", "a valid label",
 		},
 		"config file": {
-			valued("feature", "true", object("v1", "ConfigMap", "data:\n  a.json: '{\"a\": {{ if .Values.feature }}1{{ end }} }'\n")),
+			valued("feature", "true", object("v1", "ConfigMap",
+				"data:\n  a.json: '{\"a\": {{ if .Values.feature }}1{{ end }} }'\n")),
 			"config/syntax", lint.Error, "ConfigMap/openbao-extra", "data[a.json]", "does not parse",
 		},
 		"own selector": {
@@ -110,11 +129,13 @@ func TestSeeded(t *testing.T) {
 			"Deployment/openbao-small", "spec.selector", "its own pods",
 		},
 		"service selector": {
-			edit(t, "templates/service.yaml", "app: small", "app: moon"), "wiring/selectors", lint.Error, "Service/openbao-small", "spec.selector",
+			edit(t, "templates/service.yaml", "app: small", "app: moon"), "wiring/selectors", lint.Error,
+			"Service/openbao-small", "spec.selector",
 			"selects no pods",
 		},
 		"selector under another name": {
-			edit(t, "templates/service.yaml", "release: {{ .Release.Name }}}", "release: openbao}"), "wiring/selectors", lint.Error,
+			edit(t, "templates/service.yaml", "release: {{ .Release.Name }}}", "release: openbao}"), "wiring/selectors",
+			lint.Error,
 			"Service/another-small", "spec.selector", "selects no pods",
 		},
 		"budget": {
@@ -130,8 +151,9 @@ func TestSeeded(t *testing.T) {
 			"wiring/selectors", lint.Error, "PodMonitor/openbao-extra", "spec.selector", "selects no pods",
 		},
 		"scaler": {
-			add(object("autoscaling/v2", "HorizontalPodAutoscaler", "spec: {maxReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: "+
-				"Deployment, name: moon}}\n")),
+			add(object("autoscaling/v2", "HorizontalPodAutoscaler",
+				"spec: {maxReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: "+
+					"Deployment, name: moon}}\n")),
 			"wiring/selectors", lint.Error, "HorizontalPodAutoscaler/openbao-extra", "spec.scaleTargetRef", "Deployment/moon",
 		},
 		"hook pod": {
@@ -139,7 +161,8 @@ func TestSeeded(t *testing.T) {
 			"wiring/selectors", lint.Warning, "Service/openbao-small", "spec.selector", "hook Pod/openbao-extra",
 		},
 		"other release": {
-			with(map[string]string{"templates/service.yaml": strings.Replace(small["templates/service.yaml"], ", release: {{ .Release.Name }}", "", 1)}),
+			with(map[string]string{"templates/service.yaml": strings.Replace(small["templates/service.yaml"],
+				", release: {{ .Release.Name }}", "", 1)}),
 			"wiring/releases", lint.Error, "Service/openbao-small", "spec.selector", "another release",
 		},
 		"same name": {
@@ -151,65 +174,82 @@ func TestSeeded(t *testing.T) {
 			"spec.template.spec.containers[0].readinessProbe.httpGet.port", `no port named "moon"`,
 		},
 		"target port": {
-			edit(t, "templates/service.yaml", "targetPort: api", "targetPort: moon"), "wiring/ports", lint.Error, "Service/openbao-small",
+			edit(t, "templates/service.yaml", "targetPort: api", "targetPort: moon"), "wiring/ports", lint.Error,
+			"Service/openbao-small",
 			"spec.ports[0].targetPort", "moon",
 		},
 		"target number": {
-			edit(t, "templates/service.yaml", "targetPort: api", "targetPort: 9999"), "wiring/ports", lint.Warning, "Service/openbao-small",
+			edit(t, "templates/service.yaml", "targetPort: api", "targetPort: 9999"), "wiring/ports", lint.Warning,
+			"Service/openbao-small",
 			"spec.ports[0].targetPort", "9999",
 		},
 		"ingress": {
-			add(object("networking.k8s.io/v1", "Ingress", "spec: {defaultBackend: {service: {name: moon, port: {number: 80}}}}\n")),
+			add(object("networking.k8s.io/v1", "Ingress",
+				"spec: {defaultBackend: {service: {name: moon, port: {number: 80}}}}\n")),
 			"wiring/ports", lint.Error, "Ingress/openbao-extra", "spec.defaultBackend", "Service/moon",
 		},
 		"ingress port": {
-			add(object("networking.k8s.io/v1", "Ingress", "spec:\n  rules:\n    - http: {paths: [{path: /, pathType: Prefix, backend: {service: "+
-				"{name: '{{ .Release.Name | trunc 40 }}-small', port: {name: moon}}}}]}\n")),
+			add(object("networking.k8s.io/v1", "Ingress",
+				"spec:\n  rules:\n    - http: {paths: [{path: /, pathType: Prefix, backend: {service: "+
+					"{name: '{{ .Release.Name | trunc 40 }}-small', port: {name: moon}}}}]}\n")),
 			"wiring/ports", lint.Error, "Ingress/openbao-extra", "spec.rules[0].http.paths[0].backend", "no port moon",
 		},
 		"route": {
-			add(object("gateway.networking.k8s.io/v1", "HTTPRoute", "spec: {rules: [{backendRefs: [{name: '{{ .Release.Name | trunc 40 "+
-				"}}-small', port: 81}]}]}\n")),
+			add(object("gateway.networking.k8s.io/v1", "HTTPRoute",
+				"spec: {rules: [{backendRefs: [{name: '{{ .Release.Name | trunc 40 "+
+					"}}-small', port: 81}]}]}\n")),
 			"wiring/ports", lint.Error, "HTTPRoute/openbao-extra", "spec.rules[0].backendRefs[0]", "no port 81",
 		},
 		"config map missing": {
 			edit(t, deployment, "{{ .Release.Name | trunc 40 }}-small, key", "moon, key"),
-			"wiring/references", lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef",
+			"wiring/references", lint.Error, "Deployment/openbao-small",
+			"spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef",
 			"ConfigMap/moon",
 		},
 		"key missing": {
 			edit(t, deployment, "key: greeting", "key: moon"),
-			"wiring/references", lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef", `no key "moon"`,
+			"wiring/references", lint.Error, "Deployment/openbao-small",
+			"spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef", `no key "moon"`,
 		},
 		"secret missing": {
-			edit(t, deployment, "      containers:", "      volumes: [{name: s, secret: {secretName: moon}}]\n      containers:"),
-			"wiring/references", lint.Error, "Deployment/openbao-small", "spec.template.spec.volumes[0].secret.secretName", "no value names it",
+			edit(t, deployment, "      containers:",
+				"      volumes: [{name: s, secret: {secretName: moon}}]\n      containers:"),
+			"wiring/references", lint.Error, "Deployment/openbao-small", "spec.template.spec.volumes[0].secret.secretName",
+			"no value names it",
 		},
 		"account missing": {
 			edit(t, deployment, "      containers:", "      serviceAccountName: moon\n      containers:"),
-			"wiring/references", lint.Error, "Deployment/openbao-small", "spec.template.spec.serviceAccountName", "ServiceAccount/moon",
+			"wiring/references", lint.Error, "Deployment/openbao-small", "spec.template.spec.serviceAccountName",
+			"ServiceAccount/moon",
 		},
 		"volume missing": {
 			edit(t, deployment, "          env:", "          volumeMounts: [{name: moon, mountPath: /m}]\n          env:"),
-			"wiring/references", lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].volumeMounts[0].name", `no volume "moon"`,
+			"wiring/references", lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].volumeMounts[0].name",
+			`no volume "moon"`,
 		},
 		"hook too early": {
-			add(object("v1", "Pod", "  annotations: {helm.sh/hook: pre-install}\n"+pod("      envFrom: [{configMapRef: {name: '{{ .Release.Name "+
-				"| trunc 40 }}-small'}}]\n"))),
-			"wiring/hook-order", lint.Error, "Pod/openbao-extra", "spec.containers[0].envFrom[0].configMapRef", "creates after it",
+			add(object("v1", "Pod", "  annotations: {helm.sh/hook: pre-install}\n"+
+				pod("      envFrom: [{configMapRef: {name: '{{ .Release.Name "+
+					"| trunc 40 }}-small'}}]\n"))),
+			"wiring/hook-order", lint.Error, "Pod/openbao-extra", "spec.containers[0].envFrom[0].configMapRef",
+			"creates after it",
 		},
 		"hook out of order": {
-			add(object("v1", "Pod", "  annotations: {helm.sh/hook: pre-install}\n"+pod("      envFrom: [{configMapRef: {name: '{{ .Release.Name "+
-				"| trunc 40 }}-extra'}}]\n")) +
+			add(object("v1", "Pod", "  annotations: {helm.sh/hook: pre-install}\n"+
+				pod("      envFrom: [{configMapRef: {name: '{{ .Release.Name "+
+					"| trunc 40 }}-extra'}}]\n")) +
 				"---\n" + object("v1", "ConfigMap", "  annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: \"1\"}\n")),
-			"wiring/hook-order", lint.Error, "Pod/openbao-extra", "spec.containers[0].envFrom[0].configMapRef", "does not come before",
+			"wiring/hook-order", lint.Error, "Pod/openbao-extra", "spec.containers[0].envFrom[0].configMapRef",
+			"does not come before",
 		},
 		"root": {
-			edit(t, deployment, "runAsNonRoot: true, ", ""), "security/pod-security", lint.Error, "Deployment/openbao-small", "spec.template.spec",
+			edit(t, deployment, "runAsNonRoot: true, ", ""), "security/pod-security", lint.Error, "Deployment/openbao-small",
+			"spec.template.spec",
 			"runAsNonRoot != true",
 		},
 		"host network by a switch": {
-			valued("host", "false", object("v1", "Pod", strings.Replace(pod(""), "spec:\n", "spec:\n  hostNetwork: {{ .Values.host }}\n", 1))),
+			valued("host", "false", object("v1", "Pod", strings.Replace(pod(""), "spec:\n",
+				"spec:\n  hostNetwork: {{ .Values.host }}\n", 1))),
 			"security/pod-security", lint.Warning, "Pod/openbao-extra", "spec", "hostNetwork",
 		},
 		"latest": {
@@ -230,11 +270,13 @@ func TestSeeded(t *testing.T) {
 		},
 		"password in a URL": {
 			edit(t, deployment, "          env:", "          args: ['postgres://a:b@c/d']\n          env:"),
-			"security/plaintext", lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].args[0]", "password in a URL",
+			"security/plaintext", lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].args[0]",
+			"password in a URL",
 		},
 		"literal token": {
 			edit(t, deployment, "          env:\n", "          env:\n            - {name: BAO_TOKEN, value: root}\n"),
-			"security/plaintext", lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].env[0].value", "BAO_TOKEN",
+			"security/plaintext", lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].env[0].value",
+			"BAO_TOKEN",
 		},
 		"canary": {
 			valued("dbPassword", `""`, object("v1", "ConfigMap", "data: {url: 'user={{ .Values.dbPassword }}'}\n")),
@@ -245,29 +287,36 @@ func TestSeeded(t *testing.T) {
 			"security/rbac", lint.Error, "Role/openbao-extra", "rules[0]", "get secrets",
 		},
 		"everything": {
-			add(object(rbacGroup, "Role", "rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]\n")), "security/rbac", lint.Error,
+			add(object(rbacGroup, "Role", "rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]\n")), "security/rbac",
+			lint.Error,
 			"Role/openbao-extra", "rules[0]", "* *",
 		},
 		"cluster role": {
-			add(object(rbacGroup, "ClusterRole", "rules: [{apiGroups: [\"\"], resources: [pods], verbs: [get]}]\n")), "security/rbac", lint.Error,
+			add(object(rbacGroup, "ClusterRole", "rules: [{apiGroups: [\"\"], resources: [pods], verbs: [get]}]\n")),
+			"security/rbac", lint.Error,
 			"ClusterRole/openbao-extra", "rules[0]", "get pods",
 		},
 		"binding": {
-			add(object(rbacGroup, "ClusterRoleBinding", "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "+
-				"cluster-admin}\nsubjects: [{kind: Group, name: 'system:authenticated'}]\n")),
+			add(object(rbacGroup, "ClusterRoleBinding",
+				"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "+
+					"cluster-admin}\nsubjects: [{kind: Group, name: 'system:authenticated'}]\n")),
 			"security/rbac", lint.Error, "ClusterRoleBinding/openbao-extra", "roleRef", "cluster-admin",
 		},
 		"binding to all": {
-			add(object(rbacGroup, "ClusterRoleBinding", "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "+
-				"cluster-admin}\nsubjects: [{kind: Group, name: 'system:authenticated'}]\n")),
+			add(object(rbacGroup, "ClusterRoleBinding",
+				"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "+
+					"cluster-admin}\nsubjects: [{kind: Group, name: 'system:authenticated'}]\n")),
 			"security/rbac", lint.Error, "ClusterRoleBinding/openbao-extra", "subjects[0]", "system:authenticated",
 		},
 		"random": {
-			edit(t, deployment, "      labels: {app: small", "      annotations: {roll: '{{ randAlpha 9 }}'}\n      labels: {app: small"),
-			"upgrade/deterministic", lint.Error, "Deployment/openbao-small", "spec.template.metadata.annotations.roll", "differs between two renders",
+			edit(t, deployment, "      labels: {app: small",
+				"      annotations: {roll: '{{ randAlpha 9 }}'}\n      labels: {app: small"),
+			"upgrade/deterministic", lint.Error, "Deployment/openbao-small", "spec.template.metadata.annotations.roll",
+			"differs between two renders",
 		},
 		"random secret": {
-			add(object("v1", "Secret", "stringData: {key: '{{ randAlpha 9 }}'}\n")), "upgrade/secrets", lint.Error, "Secret/openbao-extra",
+			add(object("v1", "Secret", "stringData: {key: '{{ randAlpha 9 }}'}\n")), "upgrade/secrets", lint.Error,
+			"Secret/openbao-extra",
 			"stringData.key", "generated again at each upgrade",
 		},
 		"secret kept by lookup": {
@@ -276,8 +325,9 @@ func TestSeeded(t *testing.T) {
 			"upgrade/secrets", lint.Info, "Secret/openbao-extra", "", "lookup finds it",
 		},
 		"secret deleted": {
-			add("{{- if not (lookup \"v1\" \"Secret\" .Release.Namespace (printf \"%s-extra\" .Release.Name)) }}\n" + object("v1", "Secret",
-				"stringData: {key: '{{ randAlpha 9 }}'}\n") + "{{- end }}\n"),
+			add("{{- if not (lookup \"v1\" \"Secret\" .Release.Namespace (printf \"%s-extra\" .Release.Name)) }}\n" +
+				object("v1", "Secret",
+					"stringData: {key: '{{ randAlpha 9 }}'}\n") + "{{- end }}\n"),
 			"upgrade/secrets", lint.Error, "Secret/openbao-extra", "", "Helm deletes it",
 		},
 		"upgrade differs": {
@@ -293,16 +343,21 @@ func TestSeeded(t *testing.T) {
 			"ConfigMap/openbao-extra", "", "only an upgrade",
 		},
 		"upgrade breaks": {
-			add("{{ if .Release.IsUpgrade }}{{ fail \"no upgrades\" }}{{ end }}"), "upgrade/stable", lint.Error, "", "", "no upgrades",
+			add("{{ if .Release.IsUpgrade }}{{ fail \"no upgrades\" }}{{ end }}"), "upgrade/stable", lint.Error, "", "",
+			"no upgrades",
 		},
-		"dead value":  {valued("unused", "1", "{{/* nothing */}}"), "values/dead", lint.Warning, "", "unused", "changes nothing"},
+		"dead value": {
+			valued("unused", "1", "{{/* nothing */}}"), "values/dead", lint.Warning, "", "unused",
+			"changes nothing",
+		},
 		"unexercised": {small, "values/unexercised", lint.Info, "", "", "3 of 3 keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			report := run(t, write(t, tc.files), lint.Options{})
 			requireFinding(t, report, tc.rule, tc.severity, tc.object, tc.path, tc.words)
-			require.Equal(t, tc.severity != lint.Error, report.Passed, "only an error fails the check, and the defect is the only one")
+			require.Equal(t, tc.severity != lint.Error, report.Passed,
+				"only an error fails the check, and the defect is the only one")
 		})
 	}
 }
@@ -318,8 +373,9 @@ func TestAllowRBAC(t *testing.T) {
 	}))
 	require.Equal(t, 3, run(t, dir, lint.Options{}).Counts.Errors)
 	allow := filepath.Join(t.TempDir(), "allow.yaml")
-	require.NoError(t, os.WriteFile(allow, []byte("bindings: ['system:auth-delegator']\nnamespaced: [{apiGroups: [''], resources: "+
-		"[secrets], resourceNames: [a, b], verbs: ['*']}]\n"), 0o600))
+	require.NoError(t, os.WriteFile(allow, []byte(
+		"bindings: ['system:auth-delegator']\nnamespaced: [{apiGroups: [''], resources: "+
+			"[secrets], resourceNames: [a, b], verbs: ['*']}]\n"), 0o600))
 	report := run(t, dir, lint.Options{AllowRBAC: allow})
 	require.Equal(t, 1, report.Counts.Errors, text(t, report))
 	requireFinding(t, report, "security/rbac", lint.Error, "Role/openbao-extra", "rules[1]", "get secrets")
@@ -329,13 +385,16 @@ func TestAllowRBAC(t *testing.T) {
 func TestPolicyOfHook(t *testing.T) {
 	t.Parallel()
 	report := run(t, write(t, with(map[string]string{
-		"templates/extra.yaml": object("v1", "Pod", "  labels: {job: '{{ .Release.Name }}'}\n  annotations: {helm.sh/hook: test}\n"+pod("")) + "---\n" +
-			object("networking.k8s.io/v1", "NetworkPolicy", "spec: {podSelector: {matchLabels: {job: '{{ .Release.Name }}'}}}\n"),
+		"templates/extra.yaml": object("v1", "Pod",
+			"  labels: {job: '{{ .Release.Name }}'}\n  annotations: {helm.sh/hook: test}\n"+pod("")) + "---\n" +
+			object("networking.k8s.io/v1", "NetworkPolicy",
+				"spec: {podSelector: {matchLabels: {job: '{{ .Release.Name }}'}}}\n"),
 	})), lint.Options{Strict: true})
 	require.True(t, report.Passed, text(t, report))
 }
 
-// TestRefusedValueIsRead: a key whose every other value the templates refuse is not dead, also where it does nothing by default.
+// TestRefusedValueIsRead: a key whose every other value the templates refuse is not dead, also
+// where it does nothing by default.
 func TestRefusedValueIsRead(t *testing.T) {
 	t.Parallel()
 	report := run(t, write(t, with(map[string]string{
@@ -354,8 +413,9 @@ func TestOutside(t *testing.T) {
 	report := run(t, write(t, with(map[string]string{
 		"values.yaml":        small["values.yaml"] + "existingSecret: theirs\n",
 		"values.schema.json": `{"type": "object"}`,
-		"templates/extra.yaml": object("v1", "Pod", pod("      envFrom:\n        - secretRef: {name: '{{ .Values.existingSecret }}'}\n"+
-			"        - configMapRef: {name: moon, optional: true}\n")),
+		"templates/extra.yaml": object("v1", "Pod",
+			pod("      envFrom:\n        - secretRef: {name: '{{ .Values.existingSecret }}'}\n"+
+				"        - configMapRef: {name: moon, optional: true}\n")),
 	})), lint.Options{})
 	require.True(t, report.Passed, text(t, report))
 }

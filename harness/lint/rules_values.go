@@ -41,7 +41,8 @@ func unexercised(s *subject) []Finding {
 		return nil
 	}
 	return []Finding{{
-		File:    "values.yaml",
-		Message: fmt.Sprintf("%d of %d keys are set by no topology, no ci values file and no --values", len(s.coverage.Unexercised), s.coverage.Keys),
+		File: "values.yaml",
+		Message: fmt.Sprintf("%d of %d keys are set by no topology, no ci values file and no --values",
+			len(s.coverage.Unexercised), s.coverage.Keys),
 	}}
 }

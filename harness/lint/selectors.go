@@ -15,7 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// runtimeLabels are set on OpenBao's pods by OpenBao itself when they run (Vault's names are what older versions set).
+// runtimeLabels are set on OpenBao's pods by OpenBao itself when they run (Vault's names are what
+// older versions set).
 func runtimeLabel(key string) bool {
 	for _, product := range []string{"openbao-", "vault-"} {
 		switch strings.TrimPrefix(key, product) {
@@ -35,7 +36,8 @@ type selection struct {
 	loose    bool // may match other pods without harm
 }
 
-// selections lists the selectors of an object. Those that are empty, and so match everything or nothing on purpose, are left out.
+// selections lists the selectors of an object. Those that are empty, and so match everything or
+// nothing on purpose, are left out.
 func selections(o *Object) []selection {
 	var all []selection
 	switch typed := o.typed.(type) {
@@ -46,7 +48,8 @@ func selections(o *Object) []selection {
 	case *networkingv1.NetworkPolicy:
 		all = append(all, selection{path: "spec.podSelector", selector: &typed.Spec.PodSelector, loose: true})
 	}
-	if group := o.GVK.Group; group == "monitoring.coreos.com" && (o.GVK.Kind == "PodMonitor" || o.GVK.Kind == "ServiceMonitor") {
+	if group := o.GVK.Group; group == "monitoring.coreos.com" && (o.GVK.Kind == "PodMonitor" ||
+		o.GVK.Kind == "ServiceMonitor") {
 		spec, _ := o.Tree["spec"].(map[string]any)
 		all = append(all, selection{
 			path: "spec.selector", selector: labelSelector(spec["selector"]), services: o.GVK.Kind == "ServiceMonitor",
@@ -88,30 +91,36 @@ func placement(p *pod) []selection {
 	}
 	terms := func(path string, required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
 		for i, term := range required {
-			add(fmt.Sprintf("affinity.%s.requiredDuringSchedulingIgnoredDuringExecution[%d].labelSelector", path, i), term.LabelSelector)
+			add(fmt.Sprintf("affinity.%s.requiredDuringSchedulingIgnoredDuringExecution[%d].labelSelector", path, i),
+				term.LabelSelector)
 		}
 		for i, term := range preferred {
-			add(fmt.Sprintf("affinity.%s.preferredDuringSchedulingIgnoredDuringExecution[%d].podAffinityTerm.labelSelector", path, i),
+			add(fmt.Sprintf("affinity.%s.preferredDuringSchedulingIgnoredDuringExecution[%d].podAffinityTerm.labelSelector",
+				path, i),
 				term.PodAffinityTerm.LabelSelector)
 		}
 	}
 	if affinity := p.spec.Affinity; affinity != nil {
 		if a := affinity.PodAffinity; a != nil {
-			terms("podAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution)
+			terms("podAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution,
+				a.PreferredDuringSchedulingIgnoredDuringExecution)
 		}
 		if a := affinity.PodAntiAffinity; a != nil {
-			terms("podAntiAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution)
+			terms("podAntiAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution,
+				a.PreferredDuringSchedulingIgnoredDuringExecution)
 		}
 	}
 	return all
 }
 
-// matches says whether a selector finds labels. Not strict, it does not ask for labels of the run time.
+// matches says whether a selector finds labels. Not strict, it does not ask for labels of the run
+// time.
 func matches(selector *metav1.LabelSelector, set map[string]string, strict bool) (bool, error) {
 	wanted := selector.DeepCopy()
 	if !strict {
 		maps.DeleteFunc(wanted.MatchLabels, func(key, _ string) bool { return runtimeLabel(key) })
-		wanted.MatchExpressions = slices.DeleteFunc(wanted.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool { return runtimeLabel(r.Key) })
+		wanted.MatchExpressions = slices.DeleteFunc(wanted.MatchExpressions,
+			func(r metav1.LabelSelectorRequirement) bool { return runtimeLabel(r.Key) })
 	}
 	parsed, err := metav1.LabelSelectorAsSelector(wanted)
 	if err != nil {
@@ -128,7 +137,10 @@ func selectors(_ *subject, c *Case) []Finding {
 		}
 		if scaler, ok := o.typed.(*autoscalingv2.HorizontalPodAutoscaler); ok {
 			target := scaler.Spec.ScaleTargetRef
-			if !slices.ContainsFunc(c.Objects, func(o *Object) bool { return o.GVK.Kind == target.Kind && o.Name == target.Name }) {
+			if !slices.ContainsFunc(c.Objects, func(o *Object) bool {
+				return o.GVK.Kind == target.Kind &&
+					o.Name == target.Name
+			}) {
 				all = append(all, at(o, "spec.scaleTargetRef", "scales "+target.Kind+"/"+target.Name+", which is not rendered"))
 			}
 		}

@@ -17,7 +17,8 @@ type again struct {
 	upgrade []*Object // as an upgrade, with lookup finding what the first render made
 }
 
-// repeated renders the bases and the cases that switch something on again, once for all rules that ask.
+// repeated renders the bases and the cases that switch something on again, once for all rules that
+// ask.
 func (s *subject) repeated() []again {
 	if s.again != nil {
 		return s.again
@@ -104,14 +105,16 @@ func secretsKept(s *subject) []Finding {
 			finding.Severity = Info
 			finding.Hint = "on a cluster, an upgrade shows the same; helm template has no lookup"
 			upgraded := counterpart(o, r.upgrade)
-			atUpgrade := len(o.hooks()) == 0 || slices.ContainsFunc(o.hooks(), func(hook string) bool { return strings.HasSuffix(hook, "-upgrade") })
+			atUpgrade := len(o.hooks()) == 0 || slices.ContainsFunc(o.hooks(),
+				func(hook string) bool { return strings.HasSuffix(hook, "-upgrade") })
 			switch {
 			case !atUpgrade:
 			case upgraded == nil && len(o.hooks()) == 0 && !o.kept():
 				finding = at(o, "", "an upgrade does not render it any more, so that Helm deletes it")
 			case upgraded == nil:
 			case len(differences(o.Tree, upgraded.Tree, nil)) > 0:
-				finding = at(o, differences(o.Tree, upgraded.Tree, nil)[0].String(), "is generated again at each upgrade, although the old value is there")
+				finding = at(o, differences(o.Tree, upgraded.Tree, nil)[0].String(),
+					"is generated again at each upgrade, although the old value is there")
 			}
 			all = append(all, seen(finding, r.Case))
 		}

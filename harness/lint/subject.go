@@ -60,7 +60,8 @@ func (s *subject) objectsOf(document chart.Document) []*Object {
 	return objects
 }
 
-// inParallel calls do for 0 to n-1, as many at a time as there are CPUs: renders do not depend on each other.
+// inParallel calls do for 0 to n-1, as many at a time as there are CPUs: renders do not depend on
+// each other.
 func inParallel(n int, do func(i int)) {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -81,7 +82,8 @@ func (s *subject) rendered() []*Case {
 	return all
 }
 
-// bases lists the cases that rendered and stand for an installation: defaults, topologies and ci files.
+// bases lists the cases that rendered and stand for an installation: defaults, topologies and ci
+// files.
 func (s *subject) bases() []*Case {
 	var all []*Case
 	for _, c := range s.rendered() {
@@ -95,7 +97,8 @@ func (s *subject) bases() []*Case {
 // maxFeatures bounds in how many switched cases one key is tried.
 const maxFeatures = 6
 
-// features lists the switched cases nearest to a key that render other objects, or that switch a neighbour of it.
+// features lists the switched cases nearest to a key that render other objects, or that switch a
+// neighbour of it.
 func (s *subject) features(near mutate.Path) []*Case {
 	var all []*Case
 	for _, c := range s.rendered() {
@@ -107,10 +110,14 @@ func (s *subject) features(near mutate.Path) []*Case {
 	return all[:min(len(all), maxFeatures)]
 }
 
-// together turns on as many switches as render together without an object going: some keys matter only when several are on.
+// together turns on as many switches as render together without an object going: some keys matter
+// only when several are on.
 func (s *subject) together() *Case {
 	bases := s.bases()
-	all := &Case{Name: "everything", Release: bases[0].Release, Values: bases[0].Values, from: bases[0], documents: bases[0].documents}
+	all := &Case{
+		Name: "everything", Release: bases[0].Release, Values: bases[0].Values, from: bases[0],
+		documents: bases[0].documents,
+	}
 	var on []*Case
 	for _, c := range s.rendered() {
 		if c.path == nil || len(c.documents) < len(c.from.documents) || c.Kind == SwitchedOff && c.lines() < c.from.lines() {
@@ -121,8 +128,8 @@ func (s *subject) together() *Case {
 	return s.join(all, on)
 }
 
-// join adds the changes of the cases to one case: all at once where that renders, else half by half, so that only what does not go
-// with the others is left out.
+// join adds the changes of the cases to one case: all at once where that renders, else half by
+// half, so that only what does not go with the others is left out.
 func (s *subject) join(all *Case, more []*Case) *Case {
 	if len(more) == 0 {
 		return all

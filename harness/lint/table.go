@@ -7,11 +7,13 @@ import (
 	"strings"
 )
 
-// Table writes a report for people: findings by rule, what was rendered and covered, and the verdict.
+// Table writes a report for people: findings by rule, what was rendered and covered, and the
+// verdict.
 func Table(w io.Writer, r *Report, coloured bool) error {
 	p := &printer{w: w, coloured: coloured}
 	dialect := cmp.Or(r.Dialect, "none: topologies not rendered")
-	p.line("Chart %s %s (%s), Kubernetes %s, dialect %s", r.Chart.Name, r.Chart.Version, r.Chart.Source, r.Kubernetes.Version, dialect)
+	p.line("Chart %s %s (%s), Kubernetes %s, dialect %s", r.Chart.Name, r.Chart.Version, r.Chart.Source,
+		r.Kubernetes.Version, dialect)
 	rendered, failed := 0, 0
 	for _, c := range r.Cases {
 		if c.Error == "" {
@@ -36,7 +38,8 @@ func Table(w io.Writer, r *Report, coloured bool) error {
 		}
 	}
 	c := r.Coverage
-	p.line("\nValues: %d keys, %d have an effect, %d dead, %d not tried; %d set by a topology, ci file or --values", c.Keys, c.Alive,
+	p.line("\nValues: %d keys, %d have an effect, %d dead, %d not tried; %d set by a topology, ci file or --values",
+		c.Keys, c.Alive,
 		len(c.Dead), len(c.Untried), c.Exercised)
 	if len(c.Unexercised) > 0 {
 		p.line("  never set: %s", shortened(c.Unexercised, 8))
@@ -58,7 +61,8 @@ func Table(w io.Writer, r *Report, coloured bool) error {
 	if n := r.Counts.Accepted; n > 0 {
 		accepted = fmt.Sprintf(", %d accepted", n)
 	}
-	p.line("\n%s: %d errors, %d warnings, %d remarks%s; %d rules ran in %.1f s", verdict, r.Counts.Errors, r.Counts.Warnings, r.Counts.Infos,
+	p.line("\n%s: %d errors, %d warnings, %d remarks%s; %d rules ran in %.1f s", verdict, r.Counts.Errors,
+		r.Counts.Warnings, r.Counts.Infos,
 		accepted, ran, r.Seconds)
 	return p.err
 }

@@ -14,12 +14,15 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// second is a line with latencies in microseconds, from both starts alike, of fetches that worked and of fetches
-// that failed.
+// second is a line with latencies in microseconds, from both starts alike, of fetches that worked
+// and of fetches that failed.
 func second(t testing.TB, ms int64, phase string, worked, failed []int64) string {
 	t.Helper()
 	hist := map[string]string{}
-	for name, values := range map[string][]int64{"fetch": append(append([]int64{}, worked...), failed...), "failed": failed} {
+	for name, values := range map[string][]int64{
+		"fetch":  append(append([]int64{}, worked...), failed...),
+		"failed": failed,
+	} {
 		h := hdrhistogram.New(1, 600_000_000, 3)
 		for _, v := range values {
 			require.NoError(t, h.RecordValue(v))
@@ -33,14 +36,15 @@ func second(t testing.TB, ms int64, phase string, worked, failed []int64) string
 	}
 	b, err := json.Marshal(map[string]any{
 		"v": 1, "kind": "interval", "start_ms": ms, "end_ms": ms + 1000, "phase": phase, "hist": hist,
-		"count": map[string]int{"fetches": len(worked) + len(failed), "failed": len(failed), "attempts": len(worked) + 2*len(failed), "attempts_failed": 2 * len(failed)},
+		"count": map[string]int{"fetches": len(worked) + len(failed), "failed": len(failed), "attempts": len(worked) +
+			2*len(failed), "attempts_failed": 2 * len(failed)},
 	})
 	require.NoError(t, err)
 	return string(b)
 }
 
-// TestAbove: each second has its fetches above each limit; a failed one is above however fast it failed, once, and
-// so it stays through a merge.
+// TestAbove: each second has its fetches above each limit; a failed one is above however fast it
+// failed, once, and so it stays through a merge.
 func TestAbove(t *testing.T) {
 	t.Parallel()
 	p := plan()
@@ -69,17 +73,22 @@ func TestAbove(t *testing.T) {
 	require.NoError(t, err)
 	both, err := load.Parse(strings.NewReader(merged.String()), p)
 	require.NoError(t, err)
-	require.Equal(t, [][]int64{{2, 2}, {6, 8}, {0, 2}}, [][]int64{both.Series[0].Above, both.Series[1].Above, both.Series[2].Above})
+	require.Equal(t, [][]int64{{2, 2}, {6, 8}, {0, 2}}, [][]int64{
+		both.Series[0].Above, both.Series[1].Above,
+		both.Series[2].Above,
+	})
 
 	// What an older extension wrote does not tell failed fetches from others: unknown, and not 0.
 	p.Duration = 1
 	text := strings.Join([]string{
 		header(), interval(2000, "measure", map[string]int64{"fetches": 2, "failed": 1}, 10_000, 20_000),
-		interval(3000, "measure", map[string]int64{"fetches": 1}, 10_000), interval(4000, "measure", map[string]int64{"fetches": 2}, 10_000), summary(""),
+		interval(3000, "measure", map[string]int64{"fetches": 1}, 10_000),
+		interval(4000, "measure", map[string]int64{"fetches": 2}, 10_000), summary(""),
 	}, "\n")
 	l, err = load.Parse(strings.NewReader(text), p)
 	require.NoError(t, err)
-	require.Equal(t, [][]int64{nil, {0, 0}, nil}, [][]int64{l.Series[0].Above, l.Series[1].Above, l.Series[2].Above}, "and so it is where a latency is missing")
+	require.Equal(t, [][]int64{nil, {0, 0}, nil}, [][]int64{l.Series[0].Above, l.Series[1].Above, l.Series[2].Above},
+		"and so it is where a latency is missing")
 }
 
 // TestNotJudged: the record says what its profile does not judge.

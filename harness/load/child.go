@@ -29,9 +29,9 @@ type child struct {
 	samples []result.GeneratorSample // valid after run
 }
 
-// run starts k6, hands it the fixture as file descriptor 3 and the second one, if there is one, as 4, runs follow beside
-// it and waits for everything. follow must return soon after its channel closes;
-// when it fails, k6 is stopped.
+// run starts k6, hands it the fixture as file descriptor 3 and the second one, if there is one, as
+// 4, runs follow beside it and waits for everything. follow must return soon after its channel
+// closes; when it fails, k6 is stopped.
 func (c *child) run(ctx context.Context, args, env []string, fixture []byte, follow func(<-chan struct{}) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -119,8 +119,10 @@ func meanings() map[int]string {
 	return map[int]string{
 		97: "a cloud run failed", 98: "the cloud did not tell its progress",
 		exitThresholds: "one or more of the script's thresholds failed",
-		100:            "the script's setup() took too long", 101: "the script's teardown() took too long", 102: "a timeout without a reason",
-		103: "the run was stopped through the REST API", 104: "the script's options are invalid", 105: "the run was aborted by a signal",
+		100:            "the script's setup() took too long", 101: "the script's teardown() took too long",
+		102: "a timeout without a reason",
+		103: "the run was stopped through the REST API", 104: "the script's options are invalid",
+		105: "the run was aborted by a signal",
 		106: "the REST API could not start", 107: "the script threw an exception", 108: "the script aborted the run",
 		109: "k6 panicked", 110: "the run was marked as failed",
 	}

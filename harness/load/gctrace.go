@@ -10,15 +10,18 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// gcTrace asks Go's runtime for a line on standard error after each collection. Its form is documented in package runtime:
+// gcTrace asks Go's runtime for a line on standard error after each collection. Its form is
+// documented in package runtime:
 //
 //	gc 3 @0.056s 2%: 0.026+0.39+0.10 ms clock, 0.21+0.88/0.52/0+0.84 ms cpu, 4->5->1 MB, 5 MB goal, …
 //
-// Number, time since the start, share of the CPU time available since the start; wall-clock times of the phases, of which the first
-// and the last stop the world; heap at the start and the end of the cycle, and what of it is live.
+// Number, time since the start, share of the CPU time available since the start; wall-clock times
+// of the phases, of which the first and the last stop the world; heap at the start and the end of
+// the cycle, and what of it is live.
 const gcTrace = "GODEBUG=gctrace=1"
 
-// Trace takes lines of k6's standard error, folds those of the garbage collector and hands the others on. It is safe for concurrent use.
+// Trace takes lines of k6's standard error, folds those of the garbage collector and hands the
+// others on. It is safe for concurrent use.
 type Trace struct {
 	to io.Writer
 
@@ -71,7 +74,8 @@ func (t *Trace) handOn() error {
 func (t *Trace) fold(line string) bool {
 	head, rest, ok := strings.Cut(line, ": ")
 	fields := strings.Fields(head)
-	if !ok || len(fields) != 4 || fields[0] != "gc" || !strings.HasPrefix(fields[2], "@") || !strings.HasSuffix(fields[3], "%") {
+	if !ok || len(fields) != 4 || fields[0] != "gc" || !strings.HasPrefix(fields[2], "@") || !strings.HasSuffix(fields[3],
+		"%") {
 		return false
 	}
 	cycle, err1 := strconv.Atoi(fields[1])

@@ -8,7 +8,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Digest is "sha256:" and the SHA-256 of what the profile does: its JSON without name and description, which change nothing.
+// Digest is "sha256:" and the SHA-256 of what the profile does: its JSON without name and
+// description, which change nothing.
 func (p Profile) Digest() string {
 	p.Name, p.Description = "", ""
 	data, err := json.Marshal(p)
@@ -19,10 +20,12 @@ func (p Profile) Digest() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// jobs is what the job's jobs do. Tenants and secrets are counted in the fixture, from which the generator draws.
+// jobs is what the job's jobs do. Tenants and secrets are counted in the fixture, from which the
+// generator draws.
 func (j Job) jobs() *result.Jobs {
 	out := &result.Jobs{
-		Reuse: j.Profile.Connections.Reuse, Retries: j.Profile.Retries, Choice: Uniform, Signing: string(j.Profile.Algorithm()), Profile: j.Profile.Digest(),
+		Reuse: j.Profile.Connections.Reuse, Retries: j.Profile.Retries, Choice: Uniform,
+		Signing: string(j.Profile.Algorithm()), Profile: j.Profile.Digest(),
 	}
 	if t := j.Profile.Tenants; t != nil {
 		out.Choice = t.Choice

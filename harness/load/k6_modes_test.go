@@ -48,12 +48,14 @@ func (r *rig) stages(t *testing.T) {
 		{Duration: document.Duration(4 * time.Second), Times: 1.5},
 	}
 	j.Profile.Duration = document.Duration(8 * time.Second)
-	j.Profile.APIVersion, j.Profile.Kind, j.Profile.Rate, j.Profile.Connections.Reuse = "steamer/v1", "Profile", load.Rate{PerSecond: 20}, true
+	j.Profile.APIVersion, j.Profile.Kind, j.Profile.Rate, j.Profile.Connections.Reuse = "steamer/v1", "Profile",
+		load.Rate{PerSecond: 20}, true
 	require.NoError(t, j.Profile.Validate())
 	l, err := r.runner.Run(t.Context(), j)
 	require.NoError(t, err)
 	require.Empty(t, l.Partial)
-	// k6's ramping schedule loses what a stalled machine was late for, by up to a stall's length at each of the three beginnings.
+	// k6's ramping schedule loses what a stalled machine was late for, by up to a stall's length at
+	// each of the three beginnings.
 	const stall = 10
 	require.InDelta(t, 120, arrivals(l), stall, "20/s for 2 s, and 4 s from 10/s to 30/s")
 	require.InDelta(t, 200, l.Excursion.Fetches+l.Excursion.Dropped, 2*stall, "100/s for 2 s")
@@ -70,7 +72,8 @@ func (r *rig) stages(t *testing.T) {
 	require.Greater(t, l.OfferedAt(l.Stages[2].At+3), 20.0)
 }
 
-// mixed: jobs fetch while Rails writes, with three jobs of each tenant, and the parts and kinds are told apart.
+// mixed: jobs fetch while Rails writes, with three jobs of each tenant, and the parts and kinds are
+// told apart.
 func (r *rig) mixed(t *testing.T) {
 	j := r.job("mixed", "k6", 6*time.Second)
 	j.Profile.Mode = "mixed"
@@ -97,7 +100,8 @@ func (r *rig) mixed(t *testing.T) {
 	require.Equal(t, l.Kinds["login-read-revoke"].Count, l.Steps["revoke"].Count)
 }
 
-// retries: what answers in front of OpenBao answers 503 for a moment, as a load balancer does without a healthy backend. Jobs do not see it.
+// retries: what answers in front of OpenBao answers 503 for a moment, as a load balancer does
+// without a healthy backend. Jobs do not see it.
 func (r *rig) retries(t *testing.T) {
 	backend, err := url.Parse(r.Server.Address)
 	require.NoError(t, err)
@@ -132,7 +136,8 @@ func (r *rig) retries(t *testing.T) {
 	}
 }
 
-// wrongValue: one of ten thousand answers has another value in it. k6 notices, and no share of right ones outweighs it.
+// wrongValue: one of ten thousand answers has another value in it. k6 notices, and no share of
+// right ones outweighs it.
 func (r *rig) wrongValue(t *testing.T) {
 	backend, err := url.Parse(r.Server.Address)
 	require.NoError(t, err)
@@ -161,7 +166,10 @@ func (r *rig) wrongValue(t *testing.T) {
 	require.InDelta(t, rate*seconds, arrivals(l), 10)
 	slo, err := judge.ReadSLO("../../perf/slo.yaml")
 	require.NoError(t, err)
-	judged := result.Result{Run: result.Run{Tier: "12"}, Topologies: []result.Topology{{Name: "cloud-native", Versions: map[string]string{"openbao": "2.4.0"}, Load: l}}}
+	judged := result.Result{
+		Run:        result.Run{Tier: "12"},
+		Topologies: []result.Topology{{Name: "cloud-native", Versions: map[string]string{"openbao": "2.4.0"}, Load: l}},
+	}
 	judge.Judge(&judged, judge.Policy{SLO: slo, Validity: judge.DefaultValidity(), Expect: judge.Expect{Load: true}})
 	require.Equal(t, result.Fail, judged.Verdict)
 	require.Contains(t, strings.Join(judged.Reasons, "\n"), "wrong value")

@@ -27,8 +27,10 @@ func TestRealK6(t *testing.T) {
 	dir := t.TempDir()
 	runner := load.Runner{Binary: loadtest.K6(t), Scripts: "../../perf/scripts", Dir: dir}
 	job := func(name, seed string, duration time.Duration) load.Job {
-		return load.Job{Name: name, Rate: 20, Target: site.Server.Address, Fixture: site.Fixture(t, site.Server.Address, seed), Profile: load.Profile{
-			Name: "test", Workload: "fetch", Mode: "inline", Warmup: document.Duration(2 * time.Second), Duration: document.Duration(duration), VUs: load.VUs{Initial: 50, Max: 50},
+		return load.Job{Name: name, Rate: 20, Target: site.Server.Address, Fixture: site.Fixture(t, site.Server.Address,
+			seed), Profile: load.Profile{
+			Name: "test", Workload: "fetch", Mode: "inline", Warmup: document.Duration(2 * time.Second),
+			Duration: document.Duration(duration), VUs: load.VUs{Initial: 50, Max: 50},
 		}}
 	}
 	rig := &rig{Site: site, runner: runner, job: job}
@@ -61,7 +63,8 @@ func TestRealK6(t *testing.T) {
 		require.Greater(t, l.Generator.MaxRSSMiB, 10.0)
 		require.Equal(t, l.Series, seen)
 		noToken(t, "end")
-		t.Logf("p50 %.1f ms, p99 %.1f ms; k6 used %.2f CPU s, %.0f MiB", l.Intended.P50, l.Intended.P99, l.Generator.CPUSeconds, l.Generator.MaxRSSMiB)
+		t.Logf("p50 %.1f ms, p99 %.1f ms; k6 used %.2f CPU s, %.0f MiB", l.Intended.P50, l.Intended.P99,
+			l.Generator.CPUSeconds, l.Generator.MaxRSSMiB)
 	})
 	t.Run("wrong values", func(t *testing.T) {
 		l, err := runner.Run(ctx, job("wrong", "another seed", 2*time.Second))

@@ -118,7 +118,10 @@ func interval(ms int64, phase string, count map[string]int64, micros ...int64) s
 		must(err)
 		hist[name] = enc
 	}
-	b, err := json.Marshal(map[string]any{"v": 1, "kind": "interval", "start_ms": ms, "end_ms": ms + 1000, "phase": phase, "hist": hist, "count": count, "vus": 3})
+	b, err := json.Marshal(map[string]any{
+		"v": 1, "kind": "interval", "start_ms": ms, "end_ms": ms + 1000, "phase": phase,
+		"hist": hist, "count": count, "vus": 3,
+	})
 	must(err)
 	return string(b)
 }

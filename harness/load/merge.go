@@ -15,8 +15,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// MergeLogs merges whole logs, by name, into to. Lines that are no JSON object are left out, as a container's log has them. It
-// returns what it found in each. The logs are read in step, so that memory does not grow with their length.
+// MergeLogs merges whole logs, by name, into to. Lines that are no JSON object are left out, as a
+// container's log has them. It returns what it found in each. The logs are read in step, so that
+// memory does not grow with their length.
 func MergeLogs(to io.Writer, names []string, logs []io.Reader) ([]result.LoadPart, error) {
 	m, err := mergeLogs(to, names, logs, func(int) io.Writer { return io.Discard })
 	if err != nil && !m.closed {
@@ -45,12 +46,14 @@ func (m *Merger) failed() bool {
 	return m.err != nil
 }
 
-// Merger folds the interval logs of k6 processes that shared a schedule by execution segments into the log that one process would have
-// written: counts are added and histograms merged bucket by bucket, second by second and phase by phase, so that every quantile of the
-// merged log is that of all fetches together. Seconds are those of the processes' own clocks.
+// Merger folds the interval logs of k6 processes that shared a schedule by execution segments into
+// the log that one process would have written: counts are added and histograms merged bucket by
+// bucket, second by second and phase by phase, so that every quantile of the merged log is that of
+// all fetches together. Seconds are those of the processes' own clocks.
 //
-// A second is written once all processes have gone beyond it; what is kept meanwhile are lines of a few KiB each. Parts may be written
-// from several goroutines; To is written to from whichever completes a second.
+// A second is written once all processes have gone beyond it; what is kept meanwhile are lines of a
+// few KiB each. Parts may be written from several goroutines; To is written to from whichever
+// completes a second.
 type Merger struct {
 	mu     sync.Mutex
 	to     io.Writer
@@ -88,7 +91,8 @@ type part struct {
 	foreign io.Writer // of lines that are no log; nil: they are an error
 }
 
-// NewMerger returns a Merger of the logs of the named processes, at least one, that writes the merged log to to, for example to a Recorder.
+// NewMerger returns a Merger of the logs of the named processes, at least one, that writes the
+// merged log to to, for example to a Recorder.
 func NewMerger(to io.Writer, names ...string) *Merger {
 	m := &Merger{to: to, open: map[slot][]*line{}}
 	for _, name := range names {
@@ -97,15 +101,17 @@ func NewMerger(to io.Writer, names ...string) *Merger {
 	return m
 }
 
-// Part is where the log of the i-th process goes. With a foreign writer lines that are no JSON object go there: a container's log holds k6's
-// messages as well. A log that cannot be read is refused from that line on.
+// Part is where the log of the i-th process goes. With a foreign writer lines that are no JSON
+// object go there: a container's log holds k6's messages as well. A log that cannot be read is
+// refused from that line on.
 func (m *Merger) Part(i int, foreign io.Writer) io.Writer {
 	p := m.parts[i]
 	p.foreign, p.lenient = foreign, foreign != nil
 	return p
 }
 
-// Write takes the next bytes of one process's log, which may end anywhere. An error is this part's, and kept for Parts.
+// Write takes the next bytes of one process's log, which may end anywhere. An error is this part's,
+// and kept for Parts.
 func (p *part) Write(b []byte) (int, error) {
 	m := p.merger
 	m.mu.Lock()
@@ -194,7 +200,8 @@ func (p *part) describe(to any) error {
 	return nil
 }
 
-// check refuses what the Recorder would refuse as well, but here the process that wrote it is known.
+// check refuses what the Recorder would refuse as well, but here the process that wrote it is
+// known.
 func (p *part) check(l *line) error {
 	switch {
 	case l.V != 1:
@@ -256,7 +263,10 @@ func (m *Merger) advance() error {
 
 // merge adds up the lines of one interval.
 func merge(lines []*line) (*line, error) {
-	out := &line{V: 1, Kind: "interval", StartMS: lines[0].StartMS, EndMS: lines[0].EndMS, Phase: lines[0].Phase, Hist: map[string]string{}, Count: map[string]int64{}}
+	out := &line{
+		V: 1, Kind: "interval", StartMS: lines[0].StartMS, EndMS: lines[0].EndMS, Phase: lines[0].Phase,
+		Hist: map[string]string{}, Count: map[string]int64{},
+	}
 	sums := map[string]*hdr.Sum{}
 	for _, l := range lines {
 		for name, n := range l.Count {
@@ -306,7 +316,8 @@ func (m *Merger) End(i int) error {
 	return m.err
 }
 
-// Close writes what is left and the summary. A part that is incomplete makes the summary partial, with the reason.
+// Close writes what is left and the summary. A part that is incomplete makes the summary partial,
+// with the reason.
 func (m *Merger) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -14,7 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// dealt is one recording of fetches, whole and dealt out to n processes at random: the parts together hold what the whole holds.
+// dealt is one recording of fetches, whole and dealt out to n processes at random: the parts
+// together hold what the whole holds.
 func dealt(n, seconds int) (whole string, parts []string) {
 	random := rand.New(rand.NewPCG(1, uint64(n)))
 	lines := make([][]string, n)
@@ -36,11 +37,17 @@ func dealt(n, seconds int) (whole string, parts []string) {
 		}
 		ms := int64(1_000_000 + 1000*s)
 		if len(together) > 0 {
-			all = append(all, interval(ms, phase, map[string]int64{"fetches": int64(len(together)), "status_200": int64(len(together))}, together...))
+			all = append(all, interval(ms, phase, map[string]int64{
+				"fetches":    int64(len(together)),
+				"status_200": int64(len(together)),
+			}, together...))
 		}
 		for i, micros := range each {
 			if len(micros) > 0 {
-				lines[i] = append(lines[i], interval(ms, phase, map[string]int64{"fetches": int64(len(micros)), "status_200": int64(len(micros))}, micros...))
+				lines[i] = append(lines[i], interval(ms, phase, map[string]int64{
+					"fetches":    int64(len(micros)),
+					"status_200": int64(len(micros)),
+				}, micros...))
 			}
 		}
 	}
@@ -57,7 +64,8 @@ func readers(parts []string) (names []string, logs []io.Reader) {
 	return names, logs
 }
 
-// TestMergeIsExact: what several processes recorded, merged, equals what one would have recorded, to the last bucket.
+// TestMergeIsExact: what several processes recorded, merged, equals what one would have recorded,
+// to the last bucket.
 func TestMergeIsExact(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 2, 3, 7} {
@@ -121,20 +129,30 @@ func TestMergeStreams(t *testing.T) {
 	require.Zero(t, m.Parts()[1].LateSeconds, "b began with a")
 }
 
-// TestMergeProblems: a process whose log is incomplete or wrong makes the merged log partial, names it, and leaves the others' numbers.
+// TestMergeProblems: a process whose log is incomplete or wrong makes the merged log partial, names
+// it, and leaves the others' numbers.
 func TestMergeProblems(t *testing.T) {
 	t.Parallel()
-	good := strings.Join([]string{header(), interval(1000, "measure", map[string]int64{"fetches": 2, "dropped": 1}, 5, 6), summary("")}, "\n") + "\n"
+	good := strings.Join([]string{
+		header(), interval(1000, "measure", map[string]int64{"fetches": 2, "dropped": 1}, 5, 6),
+		summary(""),
+	}, "\n") + "\n"
 	for name, tc := range map[string]struct{ log, want string }{
-		"nothing":        {"", "it wrote no log"},
-		"only messages":  {"ERRO no such file\n", "it wrote no log"},
-		"cut short":      {good[:len(good)-20], "no summary"},
-		"stopped":        {header() + "\n" + summary("signal: terminated") + "\n", "it stopped before the end: signal: terminated"},
-		"newer":          {`{"v":2,"kind":"header","unit":"us"}` + "\n", "format version 2"},
-		"no header":      {`{"v":1,"kind":"interval"}` + "\n", "where the header"},
-		"other unit":     {`{"v":1,"kind":"header","unit":"ns"}` + "\n", `"us"`},
-		"unknown kind":   {header() + "\n" + `{"v":1,"kind":"note"}` + "\n", "unknown kind"},
-		"backwards":      {header() + "\n" + interval(5000, "measure", nil) + "\n" + interval(4000, "measure", nil) + "\n", "after one at"},
+		"nothing":       {"", "it wrote no log"},
+		"only messages": {"ERRO no such file\n", "it wrote no log"},
+		"cut short":     {good[:len(good)-20], "no summary"},
+		"stopped": {
+			header() + "\n" + summary("signal: terminated") + "\n",
+			"it stopped before the end: signal: terminated",
+		},
+		"newer":        {`{"v":2,"kind":"header","unit":"us"}` + "\n", "format version 2"},
+		"no header":    {`{"v":1,"kind":"interval"}` + "\n", "where the header"},
+		"other unit":   {`{"v":1,"kind":"header","unit":"ns"}` + "\n", `"us"`},
+		"unknown kind": {header() + "\n" + `{"v":1,"kind":"note"}` + "\n", "unknown kind"},
+		"backwards": {
+			header() + "\n" + interval(5000, "measure", nil) + "\n" + interval(4000, "measure", nil) + "\n",
+			"after one at",
+		},
 		"after the end":  {good + interval(9000, "measure", nil) + "\n", "after the summary"},
 		"no JSON":        {header() + "\n" + `{"v":` + "\n", "not k6 interval output"},
 		"an endless one": {strings.Repeat("x", 5<<20), "longer than"},
@@ -185,7 +203,10 @@ func FuzzMerge(f *testing.F) {
 func TestSegments(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "0:1", load.Segment(0, 1))
-	require.Equal(t, []string{"0:1/3", "1/3:2/3", "2/3:1"}, []string{load.Segment(0, 3), load.Segment(1, 3), load.Segment(2, 3)})
+	require.Equal(t, []string{"0:1/3", "1/3:2/3", "2/3:1"}, []string{
+		load.Segment(0, 3), load.Segment(1, 3),
+		load.Segment(2, 3),
+	})
 	require.Equal(t, "0,1/3,2/3,1", load.SegmentSequence(3))
 	require.Equal(t, "0,1", load.SegmentSequence(1))
 }

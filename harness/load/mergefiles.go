@@ -12,9 +12,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// MergeFiles merges the interval logs in files into to, see MergeLogs, with what their garbage collectors traced where the files are the
-// logs of containers. Parts are named by their files. Errors are of code exit.Invalid for files that cannot be read, are no such log, or are
-// cut off; a log that is whole but for its end, because its process was killed, is a part with a problem.
+// MergeFiles merges the interval logs in files into to, see MergeLogs, with what their garbage
+// collectors traced where the files are the logs of containers. Parts are named by their files.
+// Errors are of code exit.Invalid for files that cannot be read, are no such log, or are cut off; a
+// log that is whole but for its end, because its process was killed, is a part with a problem.
 func MergeFiles(to io.Writer, paths []string) ([]result.LoadPart, error) {
 	files, names := make([]*os.File, 0, len(paths)), make([]string, 0, len(paths))
 	defer func() {
@@ -27,7 +28,8 @@ func MergeFiles(to io.Writer, paths []string) ([]result.LoadPart, error) {
 	for _, path := range paths {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, exit.Invalidf(path, "name the log of a load generator, as --out hdr wrote it or kubectl logs printed it", "%w", err)
+			return nil, exit.Invalidf(path, "name the log of a load generator, as --out hdr wrote it or kubectl logs printed it",
+				"%w", err)
 		}
 		files, names, logs = append(files, f), append(names, filepath.Base(path)), append(logs, f)
 		traces = append(traces, NewTrace(io.Discard))
@@ -39,7 +41,8 @@ func MergeFiles(to io.Writer, paths []string) ([]result.LoadPart, error) {
 		}
 	}
 	if err != nil {
-		return nil, exit.Invalidf("logs to merge", "use logs of one load, all written by the same release of the extension", "%w", err)
+		return nil, exit.Invalidf("logs to merge", "use logs of one load, all written by the same release of the extension",
+			"%w", err)
 	}
 	parts := m.Parts()
 	for i := range parts {
@@ -48,7 +51,8 @@ func MergeFiles(to io.Writer, paths []string) ([]result.LoadPart, error) {
 	return parts, nil
 }
 
-// refuse says why a file is no interval log, or not the whole of one; nil when it is one, even if its process did not end well.
+// refuse says why a file is no interval log, or not the whole of one; nil when it is one, even if
+// its process did not end well.
 func (p *part) refuse(path string) error {
 	switch {
 	case p.orphan:
@@ -56,7 +60,8 @@ func (p *part) refuse(path string) error {
 	case p.err != nil:
 		return exit.Invalidf(path, "name the log as --out hdr wrote it or kubectl logs printed it", "%w", p.err)
 	case !p.header:
-		return exit.Invalidf(path, "name the log as --out hdr wrote it or kubectl logs printed it", "it holds no interval log of k6")
+		return exit.Invalidf(path, "name the log as --out hdr wrote it or kubectl logs printed it",
+			"it holds no interval log of k6")
 	case len(p.pending) > 0 && p.pending[0] == logLine:
 		return exit.Invalidf(path, "copy the whole file again", "it is truncated: line %d is cut off", p.number+1)
 	}

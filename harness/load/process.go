@@ -11,7 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Units of /proc, see proc(5): CPU times are in USER_HZ, which is 100 on every architecture Steamer runs on; memory is in pages.
+// Units of /proc, see proc(5): CPU times are in USER_HZ, which is 100 on every architecture Steamer
+// runs on; memory is in pages.
 const clockTicks = 100
 
 // processSampler reads one process's use of the machine from /proc.
@@ -23,8 +24,8 @@ type processSampler struct {
 	out  []result.GeneratorSample
 }
 
-// watchProcess samples a process once a second until done is closed. What cannot be read any more, because the process has ended, is
-// left out.
+// watchProcess samples a process once a second until done is closed. What cannot be read any more,
+// because the process has ended, is left out.
 func watchProcess(pid int, done <-chan struct{}) []result.GeneratorSample {
 	s := processSampler{dir: filepath.Join("/proc", strconv.Itoa(pid))}
 	ticker := time.NewTicker(time.Second)
@@ -52,14 +53,15 @@ func (s *processSampler) sample(now time.Time) {
 	elapsed := now.Sub(s.at).Seconds()
 	if s.base && elapsed > 0 {
 		s.out = append(s.out, result.GeneratorSample{
-			At: now.UTC(), CPUCores: max(0, cpu-s.cpu) / elapsed, RSSMiB: pages * float64(os.Getpagesize()) / (1 << 20), Sockets: s.sockets(), Threads: threads,
+			At: now.UTC(), CPUCores: max(0, cpu-s.cpu) / elapsed, RSSMiB: pages * float64(os.Getpagesize()) / (1 << 20),
+			Sockets: s.sockets(), Threads: threads,
 		})
 	}
 	s.at, s.cpu, s.base = now, cpu, true
 }
 
-// parseStat reads CPU seconds, the number of threads and the resident pages from /proc/PID/stat: fields 14, 15, 20 and 24 of proc(5),
-// counted behind the name, which may hold anything.
+// parseStat reads CPU seconds, the number of threads and the resident pages from /proc/PID/stat:
+// fields 14, 15, 20 and 24 of proc(5), counted behind the name, which may hold anything.
 func parseStat(stat []byte) (cpu float64, threads int, pages float64, ok bool) {
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	const before = 3 // field 3 is the first behind the name

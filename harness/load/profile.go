@@ -28,14 +28,16 @@ type Profile struct {
 	VUs         VUs               `json:"vus,omitempty,omitzero"` // left out: as many as the rate needs, see VUs.At
 	// Stages move the rate after the warm-up; none: it stays.
 	Stages []Stage `json:"stages,omitempty"`
-	// Weights say how often mode mixed draws each of the other modes, Operations how often mode rails does each of its things.
+	// Weights say how often mode mixed draws each of the other modes, Operations how often mode
+	// rails does each of its things.
 	Weights    map[string]float64 `json:"weights,omitempty"`
 	Operations map[string]float64 `json:"operations,omitempty"`
 	Retries    bool               `json:"retries,omitempty"` // repeat failed calls as GitLab Runner does
 	JobTokens  *JobTokens         `json:"jobTokens,omitempty"`
 	Tenants    *Tenants           `json:"tenants,omitempty"` // how they are chosen; nil: uniformly
-	// NotJudged are metrics of the objectives, such as fetch_p99_ms, that the profile is too short for. A run of it fails where one is missed
-	// beyond doubt, says that it did not judge the others, and is no evidence for a release.
+	// NotJudged are metrics of the objectives, such as fetch_p99_ms, that the profile is too short
+	// for. A run of it fails where one is missed beyond doubt, says that it did not judge the
+	// others, and is no evidence for a release.
 	NotJudged []string `json:"notJudged,omitempty"`
 }
 
@@ -51,21 +53,23 @@ type Connections struct {
 	Reuse bool `json:"reuse"`
 }
 
-// VUs are k6's virtual users, each of which can have one fetch in flight. Both are given or neither.
+// VUs are k6's virtual users, each of which can have one fetch in flight. Both are given or
+// neither.
 type VUs struct {
 	Initial int `json:"initial"` // allocated before the start, 1 to Max
 	Max     int `json:"max"`     // up to 10,000; an arrival that finds none free is dropped
 }
 
-// Seconds without an answer that a load outlasts: with the VUs that are there from the start, and with those that k6 makes on the
-// way, one after the other, each at the price of a dropped arrival. A VU takes 0.15 MiB and a millisecond to make.
+// Seconds without an answer that a load outlasts: with the VUs that are there from the start, and
+// with those that k6 makes on the way, one after the other, each at the price of a dropped arrival.
+// A VU takes 0.15 MiB and a millisecond to make.
 const (
 	initialSeconds = 1
 	maxSeconds     = 4
 )
 
-// At returns v, or if it is zero the VUs for a load whose rate rises to perSecond: as many from the start as arrive in a second, 20 to 2,000, and
-// in the end as arrive in four, 200 to 10,000.
+// At returns v, or if it is zero the VUs for a load whose rate rises to perSecond: as many from the
+// start as arrive in a second, 20 to 2,000, and in the end as arrive in four, 200 to 10,000.
 func (v VUs) At(perSecond float64) VUs {
 	if v != (VUs{}) {
 		return v
@@ -82,7 +86,8 @@ const Inline = "inline"
 // Modes are the ways to fetch a secret that exist in the field.
 func Modes() []string { return []string{Inline, "login-read", "login-read-revoke"} }
 
-// ProfileModes are those, rails to write secrets as GitLab does, and mixed of all of them; perf/README.md describes them.
+// ProfileModes are those, rails to write secrets as GitLab does, and mixed of all of them;
+// perf/README.md describes them.
 func ProfileModes() []string { return append(Modes(), "rails", "mixed") }
 
 // MaxDuration is the longest load that a profile may have.
@@ -120,7 +125,8 @@ func ReadProfile(path string) (Profile, error) {
 	return ParseProfile(path, bytes.TrimPrefix(data, []byte("\ufeff")))
 }
 
-// PerSecond is the rate in fetches per second on the given tier that the warm-up has, and that stages are multiples of.
+// PerSecond is the rate in fetches per second on the given tier that the warm-up has, and that
+// stages are multiples of.
 func (p Profile) PerSecond(t Tier) float64 {
 	if p.Rate.Tier {
 		return t.Rate
@@ -163,7 +169,8 @@ func (p Profile) validate() error {
 		return fmt.Errorf("vus: initial %d, max %d: want 1 <= initial <= max <= %d", p.VUs.Initial, p.VUs.Max, maxVUs)
 	}
 	for i, metric := range p.NotJudged {
-		if !regexp.MustCompile(`^(fetch_[a-z0-9_]+_ms|error_rate|attempt_error_rate)$`).MatchString(metric) || slices.Contains(p.NotJudged[:i], metric) {
+		if !regexp.MustCompile(`^(fetch_[a-z0-9_]+_ms|error_rate|attempt_error_rate)$`).MatchString(metric) ||
+			slices.Contains(p.NotJudged[:i], metric) {
 			return fmt.Errorf("notJudged: %q: want metrics that fetches decide, such as fetch_p99_ms, each once", metric)
 		}
 	}

@@ -40,8 +40,9 @@ func TestVUs(t *testing.T) {
 	} {
 		require.Equal(t, tc.want, tc.given.At(tc.rate), name)
 	}
-	p, err := load.ParseProfile("spike.yaml", []byte(strings.Replace(strings.Replace(smoke, "vus: {initial: 20, max: 200}\n", "", 1),
-		"duration: 60s", "stages: [{duration: 30s, times: 1}, {duration: 30s, times: 10}]", 1)))
+	p, err := load.ParseProfile("spike.yaml",
+		[]byte(strings.Replace(strings.Replace(smoke, "vus: {initial: 20, max: 200}\n", "", 1),
+			"duration: 60s", "stages: [{duration: 30s, times: 1}, {duration: 30s, times: 10}]", 1)))
 	require.NoError(t, err)
 	settings := load.Settings(load.Job{Profile: p, Rate: 12})
 	require.Contains(t, settings, "STEAMER_VUS=120", "of the highest rate")
@@ -80,23 +81,47 @@ func TestParseProfile(t *testing.T) {
 		"all weights 0":   {"mode: inline", "mode: mixed\nweights: {inline: 0}", "weights: none is above 0"},
 		"negative weight": {"mode: inline", "mode: rails\noperations: {create: -1}", "operations: create is -1"},
 		"no operations":   {"mode: inline", "mode: inline\noperations: {create: 1}", "operations: only mode rails"},
-		"jobs":            {"mode: inline", "mode: inline\njobTokens: {perTenant: 101}", "jobTokens: perTenant 101: want 1 to 100"},
-		"algorithm":       {"mode: inline", "mode: inline\njobTokens: {algorithm: none}", `jobTokens: algorithm "none": want one of ["RS256" "ES256"]`},
-		"choice":          {"mode: inline", "mode: inline\ntenants: {choice: random}", `choice "random"`},
-		"no exponent":     {"mode: inline", "mode: inline\ntenants: {choice: zipf}", "exponent 0: want above 0 to 10 with zipf"},
-		"hot share":       {"mode: inline", "mode: inline\ntenants: {choice: hot, hot: 3, share: 2}", "share 2: want above 0 to 1"},
-		"unused hot set":  {"mode: inline", "mode: inline\ntenants: {choice: cold, hot: 3}", "hot 3: want 1 or more with hot"},
-		"stages too long": {"duration: 60s", "duration: 60s\nstages: [{duration: 30s, times: 1}]", "the sum of the stages, 30s"},
-		"two ways":        {"duration: 60s", "stages: [{duration: 30s, times: 1, perSecond: 3}]", "stages[0]: want either times or perSecond"},
-		"no way":          {"duration: 60s", "stages: [{duration: 30s}]", "stages[0]: want either times or perSecond"},
-		"backwards":       {"duration: 60s", "stages: [{duration: -30s, times: 1}]", "stages[0]: duration -30s: want 0s to"},
-		"microseconds":    {"duration: 60s", "stages: [{duration: 30s1us, times: 1}]", "whole milliseconds"},
-		"to nothing":      {"duration: 60s", "stages: [{duration: 30s, times: -1}]", "stages[0]: times -1: want above 0"},
-		"stage's rate":    {"duration: 60s", "stages: [{duration: 30s, perSecond: 1e6}]", "stages[0]: perSecond 1e+06: want"},
-		"nothing judged":  {"duration: 60s", "stages: [{duration: 30s, times: 2, excursion: true}]", "at least 1s to judge"},
-		"jump at the end": {"duration: 60s", "stages: [{duration: 30s, times: 1}, {duration: 0s, times: 2}]", "stages[1]: a jump with nothing after it"},
-		"stage's typo":    {"duration: 60s", "stages: [{duration: 30s, time: 1}]", `unknown field "stages[0].time"`},
-		"empty":           {smoke, "", "empty"},
+		"jobs": {
+			"mode: inline", "mode: inline\njobTokens: {perTenant: 101}",
+			"jobTokens: perTenant 101: want 1 to 100",
+		},
+		"algorithm": {
+			"mode: inline", "mode: inline\njobTokens: {algorithm: none}",
+			`jobTokens: algorithm "none": want one of ["RS256" "ES256"]`,
+		},
+		"choice": {"mode: inline", "mode: inline\ntenants: {choice: random}", `choice "random"`},
+		"no exponent": {
+			"mode: inline", "mode: inline\ntenants: {choice: zipf}",
+			"exponent 0: want above 0 to 10 with zipf",
+		},
+		"hot share": {
+			"mode: inline", "mode: inline\ntenants: {choice: hot, hot: 3, share: 2}",
+			"share 2: want above 0 to 1",
+		},
+		"unused hot set": {
+			"mode: inline", "mode: inline\ntenants: {choice: cold, hot: 3}",
+			"hot 3: want 1 or more with hot",
+		},
+		"stages too long": {
+			"duration: 60s", "duration: 60s\nstages: [{duration: 30s, times: 1}]",
+			"the sum of the stages, 30s",
+		},
+		"two ways": {
+			"duration: 60s", "stages: [{duration: 30s, times: 1, perSecond: 3}]",
+			"stages[0]: want either times or perSecond",
+		},
+		"no way":         {"duration: 60s", "stages: [{duration: 30s}]", "stages[0]: want either times or perSecond"},
+		"backwards":      {"duration: 60s", "stages: [{duration: -30s, times: 1}]", "stages[0]: duration -30s: want 0s to"},
+		"microseconds":   {"duration: 60s", "stages: [{duration: 30s1us, times: 1}]", "whole milliseconds"},
+		"to nothing":     {"duration: 60s", "stages: [{duration: 30s, times: -1}]", "stages[0]: times -1: want above 0"},
+		"stage's rate":   {"duration: 60s", "stages: [{duration: 30s, perSecond: 1e6}]", "stages[0]: perSecond 1e+06: want"},
+		"nothing judged": {"duration: 60s", "stages: [{duration: 30s, times: 2, excursion: true}]", "at least 1s to judge"},
+		"jump at the end": {
+			"duration: 60s", "stages: [{duration: 30s, times: 1}, {duration: 0s, times: 2}]",
+			"stages[1]: a jump with nothing after it",
+		},
+		"stage's typo": {"duration: 60s", "stages: [{duration: 30s, time: 1}]", `unknown field "stages[0].time"`},
+		"empty":        {smoke, "", "empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +139,8 @@ func TestTiersFollowGitLabsRules(t *testing.T) {
 	t.Parallel()
 	last := 0.0
 	for _, tier := range load.Tiers() {
-		req, limit, mem := resource.MustParse(tier.CPURequest), resource.MustParse(tier.CPULimit), resource.MustParse(tier.Memory)
+		req, limit, mem := resource.MustParse(tier.CPURequest), resource.MustParse(tier.CPULimit),
+			resource.MustParse(tier.Memory)
 		require.Equal(t, 2*req.MilliValue(), limit.MilliValue(), "the limit is twice the request")
 		require.GreaterOrEqual(t, mem.Value(), int64(2e9), "2 GB at least")
 		require.Greater(t, tier.Rate, last, "smallest first")
@@ -140,10 +166,13 @@ func TestSizing(t *testing.T) {
 		"all of the table":     {"50k", 0.5, 150, "150", ""},
 		"few":                  {"1k", 0.05, 0.3, "3", ""},
 		"no binary dust":       {"25k", 0.2, 30, "30", ""},
-		"beyond the table":     {"50k", 0.51, 0, "", "153 fetches per second are beyond GitLab's sizing table, which ends at 150"},
-		"unknown size":         {"4k", 0.5, 0, "", "use one of 1k, 2k, 3k, 5k, 10k, 25k, 50k"},
-		"percent":              {"10k", 50, 0, "", "above 0 to 1"},
-		"nothing":              {"10k", 0, 0, "", "above 0 to 1"},
+		"beyond the table": {
+			"50k", 0.51, 0, "",
+			"153 fetches per second are beyond GitLab's sizing table, which ends at 150",
+		},
+		"unknown size": {"4k", 0.5, 0, "", "use one of 1k, 2k, 3k, 5k, 10k, 25k, 50k"},
+		"percent":      {"10k", 50, 0, "", "above 0 to 1"},
+		"nothing":      {"10k", 0, 0, "", "above 0 to 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -160,11 +189,14 @@ func TestSizing(t *testing.T) {
 	}
 }
 
-// FuzzParseProfile: whatever is accepted can be handed to k6, which reads its settings from the environment.
+// FuzzParseProfile: whatever is accepted can be handed to k6, which reads its settings from the
+// environment.
 func FuzzParseProfile(f *testing.F) {
 	f.Add([]byte(smoke))
-	f.Add([]byte(strings.Replace(smoke, "duration: 60s", "stages: [{duration: 0s, times: 2}, {duration: 90s, perSecond: 0.5}, {duration: 1s, times: 9, excursion: true}]", 1)))
-	f.Add([]byte(strings.Replace(smoke, "mode: inline", "mode: mixed\nweights: {rails: 1}\noperations: {list: 1e5}\ntenants: {choice: zipf, exponent: 1.5}", 1)))
+	f.Add([]byte(strings.Replace(smoke, "duration: 60s",
+		"stages: [{duration: 0s, times: 2}, {duration: 90s, perSecond: 0.5}, {duration: 1s, times: 9, excursion: true}]", 1)))
+	f.Add([]byte(strings.Replace(smoke, "mode: inline",
+		"mode: mixed\nweights: {rails: 1}\noperations: {list: 1e5}\ntenants: {choice: zipf, exponent: 1.5}", 1)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := load.ParseProfile("some.yaml", data)
 		if err != nil {

@@ -28,7 +28,8 @@ const (
 	excursion = "excursion"
 )
 
-// maxNamed bounds the histograms by name, each of which takes up to 170 KiB; our k6 writes about 20.
+// maxNamed bounds the histograms by name, each of which takes up to 170 KiB; our k6 writes about
+// 20.
 const maxNamed = 64
 
 // Recorder folds k6's interval output, newline-delimited JSON, into totals as
@@ -250,8 +251,9 @@ func (r *Recorder) histograms(l *line, iv *result.Interval) error {
 	return nil
 }
 
-// above counts the fetches of an interval above each threshold, failed ones in any case; nil where the log does not have every fetch's latency, as
-// logs of before December 2026 do not where fetches failed.
+// above counts the fetches of an interval above each threshold, failed ones in any case; nil where
+// the log does not have every fetch's latency, as logs of before December 2026 do not where fetches
+// failed.
 func (r *Recorder) above(iv *result.Interval, all map[string]*hdrhistogram.Histogram) []int64 {
 	limits := make([]float64, len(r.Thresholds))
 	for i, th := range r.Thresholds {

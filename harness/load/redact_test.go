@@ -13,7 +13,10 @@ import (
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	inline := base64.RawURLEncoding.EncodeToString([]byte(`{"key":"jwt","value":"` + testJWT + `"}`))
-	for _, secret := range []string{testJWT, inline, "s.AbCdEfGhIjKlMnOpQrStUvWx", "hvs.CAESIJlU02fooBarBazQux", "b.AAAAAQLexample_batch-token"} {
+	for _, secret := range []string{
+		testJWT, inline, "s.AbCdEfGhIjKlMnOpQrStUvWx", "hvs.CAESIJlU02fooBarBazQux",
+		"b.AAAAAQLexample_batch-token",
+	} {
 		for _, around := range []string{"%s", "jwt=%s&x", `{"token":"%s"}`, "a\t%s\n"} {
 			got := load.Redact(fmt.Sprintf(around, secret))
 			require.NotContains(t, got, secret[4:], "%s", secret)

@@ -47,14 +47,16 @@ type Job struct {
 	Rate    float64 // fetches per second, see Profile.PerSecond
 	Target  string  // where the fixture points, for the record
 	Fixture []byte  // JSON for the extension; holds JWTs, so it only ever passes through a pipe
-	// Thresholds are the latency limits that will judge it: every second's fetches above them are counted.
+	// Thresholds are the latency limits that will judge it: every second's fetches above them are
+	// counted.
 	Thresholds []result.Threshold
 }
 
 // Plan is what the recording is measured against.
 func (j Job) Plan() Plan {
 	return Plan{
-		Warmup: time.Duration(j.Profile.Warmup), Duration: time.Duration(j.Profile.Duration), Rate: j.Rate, Stages: j.Profile.Course(j.Rate),
+		Warmup: time.Duration(j.Profile.Warmup), Duration: time.Duration(j.Profile.Duration), Rate: j.Rate,
+		Stages:     j.Profile.Course(j.Rate),
 		Thresholds: j.Thresholds,
 	}
 }
@@ -91,7 +93,8 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 	overrun := fallback(r.Overrun, DefaultOverrun)
 	limit := plan.Warmup + plan.Duration + overrun
 	ctx, cancel := context.WithTimeoutCause(ctx, limit,
-		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running %v after its planned end", overrun))
+		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running %v after its planned end",
+			overrun))
 	defer cancel()
 
 	rec := Recorder{Thresholds: j.Thresholds, OnInterval: func(iv result.Interval, _ int64) {
@@ -101,13 +104,15 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 	}}
 	began := time.Now()
 	c := &child{binary: r.Binary, stop: fallback(r.StopTimeout, DefaultStopTimeout)}
-	runErr := c.run(ctx, append(Arguments(log), script), environment(j), j.Fixture, func(done <-chan struct{}) error { return follow(done, log, &rec) })
+	runErr := c.run(ctx, append(Arguments(log), script), environment(j), j.Fixture,
+		func(done <-chan struct{}) error { return follow(done, log, &rec) })
 	l, err := rec.Finish(plan)
 	if err != nil && errors.Is(runErr, err) {
 		runErr = nil // the log is why k6 was stopped: say it once
 	}
 	if err != nil {
-		return nil, errors.Join(runErr, exit.Environmentf(log, "see k6's messages; keep the file for a bug report", "%w", err))
+		return nil, errors.Join(runErr, exit.Environmentf(log, "see k6's messages; keep the file for a bug report", "%w",
+			err))
 	}
 	j.Describe(l)
 	c.account(&l.Generator, time.Since(began))
@@ -122,16 +127,19 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 	return l, runErr
 }
 
-// Arguments is k6's command line but for the script, with the log's file. It must never hold a secret: argv is public.
+// Arguments is k6's command line but for the script, with the log's file. It must never hold a
+// secret: argv is public.
 func Arguments(log string) []string {
 	return []string{
 		"run", "--out", "hdr=" + log, "--no-usage-report", "--quiet", "--no-color",
-		// The gate judges from the interval log. With thresholds or a summary k6 would keep every sample in memory.
+		// The gate judges from the interval log. With thresholds or a summary k6 would keep every
+		// sample in memory.
 		"--no-thresholds", "--summary-mode=disabled", "--address=",
 	}
 }
 
-// Settings are the variables by which the scripts and k6 are told what a job is, wherever they run. STEAMER_FIXTURE is not among them.
+// Settings are the variables by which the scripts and k6 are told what a job is, wherever they run.
+// STEAMER_FIXTURE is not among them.
 func Settings(j Job) []string {
 	p := j.Profile
 	vus := p.VUs.At(slices.Max(append(p.rates(j.Rate), j.Rate)))

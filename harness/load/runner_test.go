@@ -30,8 +30,9 @@ func runner(t *testing.T, workload string) (load.Runner, load.Job) {
 	return r, load.Job{
 		Name: "t", Rate: 2.5, Target: "http://127.0.0.1:1", Fixture: []byte(`{"jwt":"` + testJWT + `"}`),
 		Profile: load.Profile{
-			Name: "smoke", Workload: workload, Mode: "inline", Warmup: document.Duration(time.Second), Duration: document.Duration(2 * time.Second),
-			VUs: load.VUs{Initial: 3, Max: 7}, Connections: load.Connections{Reuse: true},
+			Name: "smoke", Workload: workload, Mode: "inline", Warmup: document.Duration(time.Second),
+			Duration: document.Duration(2 * time.Second),
+			VUs:      load.VUs{Initial: 3, Max: 7}, Connections: load.Connections{Reuse: true},
 		},
 	}
 }
@@ -45,7 +46,10 @@ func TestRunPassesSettingsAndNothingElse(t *testing.T) {
 	l, err := r.Run(t.Context(), j)
 	require.NoError(t, err)
 	require.Empty(t, l.Partial)
-	require.Equal(t, []string{"environment", "smoke", "inline", "http://127.0.0.1:1"}, []string{l.Workload, l.Profile, l.Mode, l.Target})
+	require.Equal(t, []string{"environment", "smoke", "inline", "http://127.0.0.1:1"}, []string{
+		l.Workload, l.Profile,
+		l.Mode, l.Target,
+	})
 	require.Equal(t, [3]float64{2.5, 1, 2}, [3]float64{l.OfferedRate, l.WarmupSeconds, l.MeasuredSeconds})
 	require.Len(t, progress, 1)
 	require.Positive(t, l.Generator.CPUSeconds)
@@ -61,7 +65,10 @@ func TestRunPassesSettingsAndNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(b, &seen))
 	require.Equal(t, 1<<20, seen.Fixture)
-	for _, want := range []string{"STEAMER_RATE=2.5", "STEAMER_WARMUP=1s", "STEAMER_DURATION=2s", "STEAMER_VUS=3", "STEAMER_MAX_VUS=7", "STEAMER_REUSE=true", "STEAMER_MODE=inline", "STEAMER_FIXTURE=/dev/fd/3"} {
+	for _, want := range []string{
+		"STEAMER_RATE=2.5", "STEAMER_WARMUP=1s", "STEAMER_DURATION=2s", "STEAMER_VUS=3",
+		"STEAMER_MAX_VUS=7", "STEAMER_REUSE=true", "STEAMER_MODE=inline", "STEAMER_FIXTURE=/dev/fd/3",
+	} {
 		require.Contains(t, seen.Env, want)
 	}
 	require.False(t, slices.ContainsFunc(seen.Env, func(s string) bool { return strings.Contains(s, "must-not-leave") }))
@@ -76,7 +83,10 @@ func TestRunEndings(t *testing.T) {
 		partial string
 		noLoad  bool
 	}{
-		"exception":  {wantErr: "k6 ended with exit code 107: the script threw an exception", code: exit.Environment, partial: "k6 stopped before the end: exception"},
+		"exception": {
+			wantErr: "k6 ended with exit code 107: the script threw an exception", code: exit.Environment,
+			partial: "k6 stopped before the end: exception",
+		},
 		"mute":       {wantErr: "exit code 104: the script's options are invalid", code: exit.Environment, noLoad: true},
 		"thresholds": {},
 		"deaf":       {}, // ends well without having read its fixture

@@ -10,22 +10,25 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// DefaultTolerance is how much later than the first a process may begin: more than the seconds of the log and the time for making VUs explain.
+// DefaultTolerance is how much later than the first a process may begin: more than the seconds of
+// the log and the time for making VUs explain.
 const DefaultTolerance = 3 * time.Second
 
-// Late is how many seconds after the first a process with one of n shares of a rate may have its first fetch: a share of a low rate may
-// have it later.
+// Late is how many seconds after the first a process with one of n shares of a rate may have its
+// first fetch: a share of a low rate may have it later.
 func Late(tolerance time.Duration, n int, rate float64) float64 {
 	return tolerance.Seconds() + 2*float64(n)/rate
 }
 
-// CheckShares says why processes did not drive one load together: shares that are missing, that several had, or that a log does not tell, and
-// processes that began too late after the first. rate is of all, in fetches per second.
+// CheckShares says why processes did not drive one load together: shares that are missing, that
+// several had, or that a log does not tell, and processes that began too late after the first. rate
+// is of all, in fetches per second.
 func CheckShares(parts []result.LoadPart, tolerance time.Duration, rate float64) []string {
 	problems := coverage(parts)
 	for _, p := range parts {
 		if late := Late(tolerance, len(parts), rate); p.LateSeconds > late {
-			problems = append(problems, fmt.Sprintf("%s began %.0f s after the first, more than %.0f s", p.Name, p.LateSeconds, late))
+			problems = append(problems, fmt.Sprintf("%s began %.0f s after the first, more than %.0f s", p.Name, p.LateSeconds,
+				late))
 		}
 	}
 	return problems
@@ -81,7 +84,8 @@ func parseSegment(text string) (from, to *big.Rat, err error) {
 		var fromOK, toOK bool
 		from, fromOK = new(big.Rat).SetString(a)
 		to, toOK = new(big.Rat).SetString(b)
-		ok = fromOK && toOK && !strings.ContainsAny(text, "eEpP") && from.Sign() >= 0 && from.Cmp(to) < 0 && to.Cmp(big.NewRat(1, 1)) <= 0
+		ok = fromOK && toOK && !strings.ContainsAny(text, "eEpP") && from.Sign() >= 0 && from.Cmp(to) < 0 &&
+			to.Cmp(big.NewRat(1, 1)) <= 0
 	} else {
 		ok = false
 	}

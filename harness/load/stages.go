@@ -11,13 +11,15 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Stage is a span in which the rate moves in a straight line from where the stage before left it, at first the profile's rate, to its own: the
-// meaning that stages have in k6's ramping-arrival-rate. A stage of 0 s is a jump.
+// Stage is a span in which the rate moves in a straight line from where the stage before left it,
+// at first the profile's rate, to its own: the meaning that stages have in k6's
+// ramping-arrival-rate. A stage of 0 s is a jump.
 type Stage struct {
 	Duration  document.Duration `json:"duration"`            // 0s for a jump; whole milliseconds
 	Times     float64           `json:"times,omitempty"`     // rate at its end as a multiple of the profile's, above 0 to 1,000
 	PerSecond float64           `json:"perSecond,omitempty"` // or in fetches per second, above 0 to 100,000
-	// Excursion is load on purpose beyond what is judged: only wrong values count in it. At least one stage has to be none.
+	// Excursion is load on purpose beyond what is judged: only wrong values count in it. At least
+	// one stage has to be none.
 	Excursion bool `json:"excursion,omitempty"`
 }
 
@@ -72,7 +74,8 @@ func (p Profile) validateStages() error {
 	return nil
 }
 
-// rates are those at the ends of the stages where the profile's rate is the given one, in whole thousandths as k6 counts them.
+// rates are those at the ends of the stages where the profile's rate is the given one, in whole
+// thousandths as k6 counts them.
 func (p Profile) rates(rate float64) []float64 {
 	var all []float64
 	for _, s := range p.Stages {
@@ -109,7 +112,8 @@ func (p Profile) script(rate float64) string {
 	return strings.Join(out, ",")
 }
 
-// mean is the mean rate over the stages that are excursions, or that are not, and their length in seconds.
+// mean is the mean rate over the stages that are excursions, or that are not, and their length in
+// seconds.
 func mean(stages []result.LoadStage, excursions bool) (rate, seconds float64) {
 	for _, s := range stages {
 		if s.Excursion == excursions {
@@ -122,7 +126,8 @@ func mean(stages []result.LoadStage, excursions bool) (rate, seconds float64) {
 
 // Outline says in words what a load does at a rate in fetches per second, for progress.
 func (p Profile) Outline(rate float64) string {
-	text := fmt.Sprintf("mode %s, %g fetches/s for %s after a warm-up of %s", p.Mode, rate, time.Duration(p.Duration), time.Duration(p.Warmup))
+	text := fmt.Sprintf("mode %s, %g fetches/s for %s after a warm-up of %s", p.Mode, rate, time.Duration(p.Duration),
+		time.Duration(p.Warmup))
 	if all := p.rates(rate); len(all) > 0 {
 		text += fmt.Sprintf(", in %d stages from %g/s to %g/s", len(p.Course(rate)), slices.Min(all), slices.Max(all))
 	}

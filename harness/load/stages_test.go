@@ -40,10 +40,12 @@ func TestStages(t *testing.T) {
 	require.ErrorContains(t, p.Fits(0.0001, 50), "want 0.001")
 
 	odd := profile(t, "duration: 60s", "stages: [{duration: 1s, times: 1.4}, {duration: 1s, times: 2.8}]")
-	require.Contains(t, load.Settings(load.Job{Profile: odd, Rate: 12}), "STEAMER_STAGES=1000ms:16.8,1000ms:33.6", "no binary dust")
+	require.Contains(t, load.Settings(load.Job{Profile: odd, Rate: 12}), "STEAMER_STAGES=1000ms:16.8,1000ms:33.6",
+		"no binary dust")
 
 	own := profile(t, "duration: 60s", "duration: 60s\nstages: [{duration: 60s, perSecond: 2.5}]")
-	require.Equal(t, []result.LoadStage{{At: 15, Seconds: 60, From: 12, To: 2.5}}, load.Job{Profile: own, Rate: 12}.Plan().Stages)
+	require.Equal(t, []result.LoadStage{{At: 15, Seconds: 60, From: 12, To: 2.5}},
+		load.Job{Profile: own, Rate: 12}.Plan().Stages)
 }
 
 func TestWork(t *testing.T) {
@@ -52,7 +54,8 @@ func TestWork(t *testing.T) {
 		"jobTokens: {perTenant: 3, algorithm: ES256}\ntenants: {choice: hot, hot: 2, share: 0.9}")
 	settings := load.Settings(load.Job{Profile: p, Rate: 12})
 	require.Subset(t, settings, []string{
-		"STEAMER_MODE=mixed", "STEAMER_WEIGHTS=inline=9,rails=0.5", "STEAMER_OPERATIONS=create=1,list=4", "STEAMER_RETRIES=true",
+		"STEAMER_MODE=mixed", "STEAMER_WEIGHTS=inline=9,rails=0.5", "STEAMER_OPERATIONS=create=1,list=4",
+		"STEAMER_RETRIES=true",
 		"STEAMER_CHOICE=hot", "STEAMER_HOT_TENANTS=2", "STEAMER_HOT_SHARE=0.9",
 	})
 	require.True(t, p.Writes())
@@ -77,15 +80,22 @@ func TestWork(t *testing.T) {
 func TestParseStages(t *testing.T) {
 	t.Parallel()
 	count := func(failed, dropped, wrong int64) map[string]int64 {
-		return map[string]int64{"fetches": 2, "failed": failed, "dropped": dropped, "wrong": wrong, "status_200": 2, "attempts": 3, "attempts_failed": failed}
+		return map[string]int64{
+			"fetches": 2, "failed": failed, "dropped": dropped, "wrong": wrong, "status_200": 2,
+			"attempts": 3, "attempts_failed": failed,
+		}
 	}
 	log := []string{
-		header(), interval(1000, "warmup", count(0, 0, 0), 5000), interval(2000, "measure", count(0, 0, 0), 5000), interval(3000, "measure", count(0, 0, 0), 7000),
+		header(), interval(1000, "warmup", count(0, 0, 0), 5000), interval(2000, "measure", count(0, 0, 0), 5000),
+		interval(3000, "measure", count(0, 0, 0), 7000),
 		interval(4000, "excursion", count(0, 0, 0), 90_000), interval(5000, "excursion", count(1, 4, 1), 190_000),
-		interval(6000, "excursion", count(0, 0, 0), 50_000), interval(6000, "measure", count(0, 0, 0), 9000), interval(7000, "measure", count(0, 0, 0), 5000),
+		interval(6000, "excursion", count(0, 0, 0), 50_000), interval(6000, "measure", count(0, 0, 0), 9000),
+		interval(7000, "measure", count(0, 0, 0), 5000),
 	}
 	p := load.Plan{Warmup: time.Second, Duration: 6 * time.Second, Rate: 2, Stages: []result.LoadStage{
-		{At: 1, Seconds: 2, From: 2, To: 2}, {At: 3, Seconds: 2, From: 4, To: 8, Excursion: true}, {At: 5, Seconds: 2, From: 2, To: 2},
+		{At: 1, Seconds: 2, From: 2, To: 2},
+		{At: 3, Seconds: 2, From: 4, To: 8, Excursion: true},
+		{At: 5, Seconds: 2, From: 2, To: 2},
 	}}
 	parse := func(lines ...string) *result.Load {
 		l, err := load.Parse(strings.NewReader(strings.Join(lines, "\n")), p)
@@ -102,7 +112,8 @@ func TestParseStages(t *testing.T) {
 	require.Equal(t, [4]int64{6, 1, 4, 1}, [4]int64{e.Fetches, e.Failed, e.Dropped, e.Wrong})
 	require.Equal(t, [2]float64{2, 6}, [2]float64{e.Seconds, e.Offered})
 	require.InDelta(t, 191, e.Intended.Max, 1)
-	require.Equal(t, [2]int64{4, 4}, [2]int64{l.Stages[0].Fetches, l.Stages[2].Fetches}, "a second with two phases is told apart")
+	require.Equal(t, [2]int64{4, 4}, [2]int64{l.Stages[0].Fetches, l.Stages[2].Fetches},
+		"a second with two phases is told apart")
 	require.EqualValues(t, 4, l.Stages[1].Dropped)
 	require.InDelta(t, 91, l.Stages[1].P50, 2, "the median of three seconds")
 	require.Equal(t, 8*time.Second-time.Second-time.Second, l.Measured().To.Sub(l.Measured().From), "excursions included")
@@ -122,10 +133,16 @@ func TestParseStages(t *testing.T) {
 func TestParseParts(t *testing.T) {
 	t.Parallel()
 	part := func(phase string, ms int64) string {
-		line := interval(ms, phase, map[string]int64{"fetches": 1, "attempts": 3, "attempts_failed": 1, "retried": 1, "rescued": 1, "status_200": 1}, 9000)
+		line := interval(ms, phase, map[string]int64{
+			"fetches": 1, "attempts": 3, "attempts_failed": 1, "retried": 1,
+			"rescued": 1, "status_200": 1,
+		}, 9000)
 		return strings.NewReplacer(`"fetch_actual"`, `"step_login"`, `"fetch_intended"`, `"kind_create"`).Replace(line)
 	}
-	l, err := load.Parse(strings.NewReader(strings.Join([]string{header(), part("warmup", 1000), part("measure", 2000), part("measure", 3000), summary("")}, "\n")), plan())
+	l, err := load.Parse(strings.NewReader(strings.Join([]string{
+		header(), part("warmup", 1000), part("measure", 2000),
+		part("measure", 3000), summary(""),
+	}, "\n")), plan())
 	require.NoError(t, err)
 	require.Equal(t, &result.Attempts{Count: 6, Failed: 2, Retried: 2, Rescued: 2}, l.Attempts)
 	raw, ok := l.Attempts.RawErrorRate()
@@ -139,7 +156,8 @@ func TestParseParts(t *testing.T) {
 	require.Empty(t, l.Extra, "nothing is told twice")
 }
 
-// TestMergeStages: what two processes log of an excursion and of steps is added up like the rest, whichever phase a shared second has first.
+// TestMergeStages: what two processes log of an excursion and of steps is added up like the rest,
+// whichever phase a shared second has first.
 func TestMergeStages(t *testing.T) {
 	t.Parallel()
 	count := func(n int64) map[string]int64 { return map[string]int64{"fetches": n, "attempts": n, "dropped": n} }
@@ -155,7 +173,9 @@ func TestMergeStages(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 9, parts[1].Fetches)
 	l, err := load.Parse(&merged, load.Plan{Duration: 3 * time.Second, Stages: []result.LoadStage{
-		{At: 0, Seconds: 1.5, From: 5, To: 5}, {At: 1.5, Seconds: 1, From: 50, To: 50, Excursion: true}, {At: 2.5, Seconds: 0.5, From: 5, To: 5},
+		{At: 0, Seconds: 1.5, From: 5, To: 5},
+		{At: 1.5, Seconds: 1, From: 50, To: 50, Excursion: true},
+		{At: 2.5, Seconds: 0.5, From: 5, To: 5},
 	}})
 	require.NoError(t, err)
 	require.Empty(t, l.Partial)

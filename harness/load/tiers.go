@@ -44,10 +44,12 @@ func TierNamed(name string) (Tier, error) {
 		}
 		names = append(names, t.Name)
 	}
-	return Tier{}, exit.Invalidf("tier "+name, "use one of "+strings.Join(names, ", "), "GitLab's sizing table has no such tier")
+	return Tier{}, exit.Invalidf("tier "+name, "use one of "+strings.Join(names, ", "),
+		"GitLab's sizing table has no such tier")
 }
 
-// Above is the rate in fetches per second from which on the tier is meant: that of the next lower one, 0 for the lowest.
+// Above is the rate in fetches per second from which on the tier is meant: that of the next lower
+// one, 0 for the lowest.
 func (t Tier) Above() float64 {
 	above := 0.0
 	for _, other := range Tiers() {
@@ -66,8 +68,8 @@ type Size struct {
 
 // Sizes returns the reference architectures, smallest first.
 //
-// Source: GitLab documentation, "Reference architectures", target load of each ("Up to 200 RPS or 10,000 users": API 200 RPS, Web 20 RPS, Git
-// pull 20 RPS, Git push 4 RPS), as of GitLab 19.
+// Source: GitLab documentation, "Reference architectures", target load of each ("Up to 200 RPS or
+// 10,000 users": API 200 RPS, Web 20 RPS, Git pull 20 RPS, Git push 4 RPS), as of GitLab 19.
 func Sizes() []Size {
 	return []Size{{"1k", 2}, {"2k", 4}, {"3k", 6}, {"5k", 10}, {"10k", 20}, {"25k", 50}, {"50k", 100}}
 }
@@ -75,12 +77,15 @@ func Sizes() []Size {
 // SecretsPerJob is how many secrets a job with secrets fetches, as GitLab's sizing assumes.
 const SecretsPerJob = 3
 
-// Sizing is the rate of fetches per second that GitLab expects of an instance of a size, and the row of the sizing table for it: Git pulls per
-// second, each of which is taken for a job, times adoption, the share of jobs that use secrets (above 0 to 1), times SecretsPerJob; then the
-// row that meets or just exceeds it. Errors are of code exit.Invalid; a rate beyond the table's end is one.
+// Sizing is the rate of fetches per second that GitLab expects of an instance of a size, and the
+// row of the sizing table for it: Git pulls per second, each of which is taken for a job, times
+// adoption, the share of jobs that use secrets (above 0 to 1), times SecretsPerJob; then the row
+// that meets or just exceeds it. Errors are of code exit.Invalid; a rate beyond the table's end is
+// one.
 //
-// Source: GitLab documentation, "GitLab Secrets Manager (OpenBao)", section "Estimate your secret fetch rate", as of GitLab 19; its example is
-// 20 Git pulls per second at 20 %, which make 12 fetches per second and the row "Up to 12".
+// Source: GitLab documentation, "GitLab Secrets Manager (OpenBao)", section "Estimate your secret
+// fetch rate", as of GitLab 19; its example is 20 Git pulls per second at 20 %, which make 12
+// fetches per second and the row "Up to 12".
 func Sizing(size string, adoption float64) (float64, Tier, error) {
 	var names []string
 	pull := 0.0
@@ -91,10 +96,12 @@ func Sizing(size string, adoption float64) (float64, Tier, error) {
 		}
 	}
 	if pull == 0 {
-		return 0, Tier{}, exit.Invalidf("--size "+size, "use one of "+strings.Join(names, ", "), "GitLab has no such reference architecture")
+		return 0, Tier{}, exit.Invalidf("--size "+size, "use one of "+strings.Join(names, ", "),
+			"GitLab has no such reference architecture")
 	}
 	if !(adoption > 0) || adoption > 1 {
-		return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--adoption %g", adoption), "use the share of jobs that fetch secrets, above 0 to 1, e.g. 0.2",
+		return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--adoption %g", adoption),
+			"use the share of jobs that fetch secrets, above 0 to 1, e.g. 0.2",
 			"it is no share")
 	}
 	// Rounded to thousandths, in which k6 counts: 20 x 0.2 x 3 is not 12 in binary.
@@ -105,6 +112,8 @@ func Sizing(size string, adoption float64) (float64, Tier, error) {
 		}
 	}
 	last := Tiers()[len(Tiers())-1]
-	hint := fmt.Sprintf("use an adoption of at most %g, or --rate with the --tier of your own sizing", last.Rate/pull/SecretsPerJob)
-	return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--size %s --adoption %g", size, adoption), hint, "%g fetches per second are beyond GitLab's sizing table, which ends at %g", rate, last.Rate)
+	hint := fmt.Sprintf("use an adoption of at most %g, or --rate with the --tier of your own sizing",
+		last.Rate/pull/SecretsPerJob)
+	return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--size %s --adoption %g", size, adoption), hint,
+		"%g fetches per second are beyond GitLab's sizing table, which ends at %g", rate, last.Rate)
 }

@@ -67,7 +67,8 @@ func summaries(sums map[string]*hdr.Sum) (map[string]result.Distribution, error)
 	return out, nil
 }
 
-// stages completes a load whose rate moved: the stages' figures, the excursion, and what was judged of a log that ends early.
+// stages completes a load whose rate moved: the stages' figures, the excursion, and what was judged
+// of a log that ends early.
 func (r *Recorder) stages(l *result.Load, planned []result.LoadStage) error {
 	l.Stages = slices.Clone(planned)
 	if l.Partial != "" {
@@ -77,7 +78,10 @@ func (r *Recorder) stages(l *result.Load, planned []result.LoadStage) error {
 	if rate, seconds := mean(l.Stages, true); seconds > 0 {
 		var err1, err2 error
 		c := r.beyond.counts
-		e := &result.Excursion{Seconds: seconds, Offered: rate, Fetches: c["fetches"], Failed: c["failed"], Wrong: c["wrong"], Dropped: c["dropped"]}
+		e := &result.Excursion{
+			Seconds: seconds, Offered: rate, Fetches: c["fetches"], Failed: c["failed"], Wrong: c["wrong"],
+			Dropped: c["dropped"],
+		}
 		e.Actual, err1 = hdr.Summarise(r.beyond.actual.Histogram())
 		e.Intended, err2 = hdr.Summarise(r.beyond.intended.Histogram())
 		if err := errors.Join(err1, err2); err != nil {
@@ -92,7 +96,8 @@ func (r *Recorder) stages(l *result.Load, planned []result.LoadStage) error {
 			continue
 		}
 		s := &l.Stages[i]
-		s.Fetches, s.Failed, s.Wrong, s.Dropped = s.Fetches+iv.Fetches, s.Failed+iv.Failed, s.Wrong+iv.Wrong, s.Dropped+iv.Dropped
+		s.Fetches, s.Failed, s.Wrong, s.Dropped = s.Fetches+iv.Fetches, s.Failed+iv.Failed, s.Wrong+iv.Wrong,
+			s.Dropped+iv.Dropped
 		if iv.P50 > 0 {
 			p50[i], p95[i] = append(p50[i], iv.P50), append(p95[i], iv.P95)
 		}
@@ -125,8 +130,8 @@ func (r *Recorder) reached(stages []result.LoadStage) []result.LoadStage {
 	return out
 }
 
-// nearest is the stage of the interval's phase in which its middle lies, or the nearest one, since the seconds of the log are not aligned with the
-// schedule; -1 for the warm-up.
+// nearest is the stage of the interval's phase in which its middle lies, or the nearest one, since
+// the seconds of the log are not aligned with the schedule; -1 for the warm-up.
 func nearest(stages []result.LoadStage, iv result.Interval) int {
 	best, least := -1, math.Inf(1)
 	for i, s := range stages {

@@ -34,8 +34,9 @@ type Turns struct {
 // step is the time from one slice to the next.
 func (t Turns) step() time.Duration { return time.Duration(t.Profile.Duration) + t.Gap }
 
-// Turns drives two systems by turns and returns a load for each slice, in order. The loads share the generator's account, which is that of the
-// whole process. Errors are those of Run, and a log in which a slice is missing.
+// Turns drives two systems by turns and returns a load for each slice, in order. The loads share
+// the generator's account, which is that of the whole process. Errors are those of Run, and a log
+// in which a slice is missing.
 func (r Runner) Turns(ctx context.Context, t Turns) ([]*result.Load, error) {
 	if t.Order == "" || strings.Trim(t.Order, "AB") != "" {
 		return nil, exit.Invalidf("turns "+t.Order, "give the order as letters A and B", "it is none")
@@ -52,13 +53,16 @@ func (r Runner) Turns(ctx context.Context, t Turns) ([]*result.Load, error) {
 	}
 	overrun := fallback(r.Overrun, DefaultOverrun)
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(len(t.Order))*t.step()+overrun,
-		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running %v after its planned end", overrun))
+		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running %v after its planned end",
+			overrun))
 	defer cancel()
-	env := append(environment(Job{Profile: t.Profile, Rate: t.Rate}), "STEAMER_FIXTURE_B=/dev/fd/4", "STEAMER_TURNS="+t.Order,
+	env := append(environment(Job{Profile: t.Profile, Rate: t.Rate}), "STEAMER_FIXTURE_B=/dev/fd/4", "STEAMER_TURNS="+
+		t.Order,
 		"STEAMER_STEP_MS="+strconv.FormatInt(t.step().Milliseconds(), 10))
 	began := time.Now()
 	c := &child{binary: r.Binary, stop: fallback(r.StopTimeout, DefaultStopTimeout), second: t.Fixtures[1]}
-	err := c.run(ctx, append(Arguments(log), script), env, t.Fixtures[0], func(done <-chan struct{}) error { <-done; return nil })
+	err := c.run(ctx, append(Arguments(log), script), env, t.Fixtures[0],
+		func(done <-chan struct{}) error { <-done; return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -130,8 +134,9 @@ func (t Turns) fold(slices []Recorder, l *line) error {
 	return nil
 }
 
-// began is when the first slice began. The log has whole seconds only, but slice i began i steps later, within the first second that it has: every
-// slice bounds the beginning to one second, and where a step is no whole second they bound it together to a fraction of one.
+// began is when the first slice began. The log has whole seconds only, but slice i began i steps
+// later, within the first second that it has: every slice bounds the beginning to one second, and
+// where a step is no whole second they bound it together to a fraction of one.
 func (t Turns) began(loads []*result.Load) time.Time {
 	var earliest, latest time.Time
 	for i, l := range loads {

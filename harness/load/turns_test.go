@@ -20,7 +20,8 @@ func byTurns() load.Turns {
 	}
 }
 
-// logOf is the log of slices that began at a time, two fetches each, of which B's take 10 ms longer.
+// logOf is the log of slices that began at a time, two fetches each, of which B's take 10 ms
+// longer.
 func logOf(t load.Turns, began time.Time) []string {
 	lines := []string{header()}
 	for i, arm := range t.Order {
@@ -29,7 +30,10 @@ func logOf(t load.Turns, began time.Time) []string {
 		if arm == 'B' {
 			us = 30_000
 		}
-		lines = append(lines, interval(at.UnixMilli(), fmt.Sprintf("%04d", i), map[string]int64{"fetches": 2, "status_200": 2, "failed": int64(i % 2)}, us, us))
+		lines = append(lines, interval(at.UnixMilli(), fmt.Sprintf("%04d", i), map[string]int64{
+			"fetches": 2, "status_200": 2,
+			"failed": int64(i % 2),
+		}, us, us))
 	}
 	return append(lines, summary(""))
 }

@@ -37,7 +37,8 @@ func Choices() []string { return []string{Uniform, "zipf", "hot", "cold"} }
 // operations are what Rails does with secrets.
 func operations() []string { return []string{"create", "update", "list", "delete"} }
 
-// Writes reports whether the workload writes secrets as Rails does, and therefore needs Rails' logins.
+// Writes reports whether the workload writes secrets as Rails does, and therefore needs Rails'
+// logins.
 func (p Profile) Writes() bool { return p.Mode == "rails" || p.Weights["rails"] > 0 }
 
 // Algorithm is the signature of job tokens.
@@ -48,7 +49,8 @@ func (p Profile) Algorithm() gitlab.Algorithm {
 	return gitlab.RS256
 }
 
-// FixtureOptions are what the workload needs of a fixture beyond the least; recipes are those that provisioned the tenants.
+// FixtureOptions are what the workload needs of a fixture beyond the least; recipes are those that
+// provisioned the tenants.
 func (p Profile) FixtureOptions(recipes []*gitlab.Recipe) []gitlab.FixtureOption {
 	var options []gitlab.FixtureOption
 	if p.JobTokens != nil {
@@ -60,8 +62,8 @@ func (p Profile) FixtureOptions(recipes []*gitlab.Recipe) []gitlab.FixtureOption
 	return options
 }
 
-// WithMode is the profile in another mode. What only the old mode used, weights or operations, is dropped; mode mixed keeps the profile's
-// weights, and without any it is an error.
+// WithMode is the profile in another mode. What only the old mode used, weights or operations, is
+// dropped; mode mixed keeps the profile's weights, and without any it is an error.
 func (p Profile) WithMode(mode string) (Profile, error) {
 	p.Mode = mode
 	if mode != "mixed" {
@@ -133,7 +135,8 @@ func validateWeights(field string, weights map[string]float64, allowed []string)
 	return nil
 }
 
-// Fits checks what depends on the run: that the rates are possible and that there are enough tenants.
+// Fits checks what depends on the run: that the rates are possible and that there are enough
+// tenants.
 func (p Profile) Fits(rate float64, tenants int) error {
 	if t := p.Tenants; t != nil && t.Hot > tenants {
 		return fmt.Errorf("tenants: hot %d: there are only %d tenants", t.Hot, tenants)

@@ -64,7 +64,8 @@ func applyPatch(config, patch []byte) ([]byte, error) {
 // CheckPatch reports whether a JSON Patch can be applied to the configuration
 // that Start writes, without starting anything. What OpenBao makes of it is not known before.
 func CheckPatch(patch []byte) error {
-	sample, err := config("127.0.0.1:1", "127.0.0.1:2", "/key", "/audit", "http://issuer.invalid", "http://audience.invalid")
+	sample, err := config("127.0.0.1:1", "127.0.0.1:2", "/key", "/audit", "http://issuer.invalid",
+		"http://audience.invalid")
 	if err == nil {
 		_, err = applyPatch(sample, patch)
 	}

@@ -16,7 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
-// Node is one OpenBao process of a Server. All nodes of a server share its database, so that one is active and the others stand by.
+// Node is one OpenBao process of a Server. All nodes of a server share its database, so that one is
+// active and the others stand by.
 type Node struct {
 	Address string // base URL of its API
 	server  *Server
@@ -24,7 +25,8 @@ type Node struct {
 	process *process
 }
 
-// newNode chooses the ports of a further node and writes its configuration. The server knows it from then on.
+// newNode chooses the ports of a further node and writes its configuration. The server knows it
+// from then on.
 func (s *Server) newNode() (*Node, error) {
 	api, errAPI := freePort()
 	cluster, errCluster := freePort()
@@ -32,7 +34,10 @@ func (s *Server) newNode() (*Node, error) {
 		return nil, err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", api)
-	n := &Node{server: s, Address: "http://" + address, config: filepath.Join(s.dir, fmt.Sprintf("config-%d.json", len(s.nodes)))}
+	n := &Node{
+		server: s, Address: "http://" + address,
+		config: filepath.Join(s.dir, fmt.Sprintf("config-%d.json", len(s.nodes))),
+	}
 	if s.options.TLS {
 		n.Address = "https://" + address
 	}
@@ -77,7 +82,10 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.launch(); err != nil {
 		return err
 	}
-	return n.await(ctx, "OpenBao was unsealed", func(h openbao.Health) bool { return h.Active() || h.Status == http.StatusTooManyRequests })
+	return n.await(ctx, "OpenBao was unsealed", func(h openbao.Health) bool {
+		return h.Active() ||
+			h.Status == http.StatusTooManyRequests
+	})
 }
 
 func (n *Node) launch() (err error) {
@@ -111,7 +119,8 @@ func (n *Node) Config() ([]byte, error) { return os.ReadFile(n.config) }
 // PID is the node's process ID.
 func (n *Node) PID() int { return n.process.cmd.Process.Pid }
 
-// Stop ends the node in order, as a deleted pod ends: it gives up leadership. It returns when the process is gone.
+// Stop ends the node in order, as a deleted pod ends: it gives up leadership. It returns when the
+// process is gone.
 func (n *Node) Stop() {
 	if n.process != nil {
 		n.process.Stop()
@@ -124,7 +133,8 @@ func (n *Node) Kill() {
 	<-n.process.done
 }
 
-// HTTPClient is a client that keeps connections and trusts the server's certificate. Close its idle connections in the end.
+// HTTPClient is a client that keeps connections and trusts the server's certificate. Close its idle
+// connections in the end.
 func (s *Server) HTTPClient() *http.Client {
 	client := openbao.HTTPClient(true)
 	if s.CA != nil {

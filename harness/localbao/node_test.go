@@ -15,7 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// TestNodes runs two nodes over TLS on one database, reached by another name, and hands leadership over.
+// TestNodes runs two nodes over TLS on one database, reached by another name, and hands leadership
+// over.
 func TestNodes(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -33,8 +33,9 @@ type database struct {
 	secret  string
 }
 
-// startPostgres makes a cluster in a directory of its own under parent and
-// serves it on a free loopback port, with a random password and further settings (name=value). Durability is off: nothing outlives the test.
+// startPostgres makes a cluster in a directory of its own under parent and serves it on a free
+// loopback port, with a random password and further settings (name=value). Durability is off:
+// nothing outlives the test.
 func startPostgres(ctx context.Context, parent string, settings ...string) (*database, error) {
 	bin, err := postgresBin()
 	if err != nil {
@@ -170,7 +171,8 @@ func postgresBin() (string, error) {
 			return dir, nil
 		}
 	}
-	return "", exit.Environmentf("PostgreSQL", "apt-get install postgresql, or set "+EnvPostgres+" to the directory that holds initdb",
+	return "", exit.Environmentf("PostgreSQL", "apt-get install postgresql, or set "+EnvPostgres+
+		" to the directory that holds initdb",
 		"no initdb in $%s, PATH or /usr/lib/postgresql/*/bin", EnvPostgres)
 }
 

@@ -10,8 +10,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// PSQL is the command line of the psql that belongs to the server's PostgreSQL, connected to one of its databases as its
-// administrator and printing bare rows. The password goes into a file in dir, for arguments are public.
+// PSQL is the command line of the psql that belongs to the server's PostgreSQL, connected to one of
+// its databases as its administrator and printing bare rows. The password goes into a file in dir,
+// for arguments are public.
 func (s *Server) PSQL(dir, database string) (program string, args []string, err error) {
 	program, err = psql()
 	if err != nil {
@@ -26,13 +27,15 @@ func (s *Server) PSQL(dir, database string) (program string, args []string, err 
 	if err := os.WriteFile(file, []byte("*:*:*:*:"+password+"\n"), 0o600); err != nil {
 		return "", nil, err
 	}
-	connection := fmt.Sprintf("host=%s port=%s user=%s dbname=%s passfile=%s", at.Hostname(), at.Port(), at.User.Username(), database, file)
+	connection := fmt.Sprintf("host=%s port=%s user=%s dbname=%s passfile=%s", at.Hostname(), at.Port(),
+		at.User.Username(), database, file)
 	return program, []string{
 		"--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set", "ON_ERROR_STOP=1", "--dbname", connection,
 	}, nil
 }
 
-// psql finds the client. Debian puts it, or a wrapper that serves any version, into PATH; other builds put it beside the server.
+// psql finds the client. Debian puts it, or a wrapper that serves any version, into PATH; other
+// builds put it beside the server.
 func psql() (string, error) {
 	bin, err := postgresBin()
 	if err != nil {

@@ -29,14 +29,17 @@ type Options struct {
 	Binary  string        // OpenBao; "" takes $STEAMER_BAO, then bao on PATH
 	Dir     string        // parent of the temporary directories; "" is the system's
 	Timeout time.Duration // 0 is DefaultStartTimeout
-	// Statements loads pg_stat_statements into PostgreSQL. Debian's package has it; elsewhere it may be one of its own.
+	// Statements loads pg_stat_statements into PostgreSQL. Debian's package has it; elsewhere it
+	// may be one of its own.
 	Statements bool
 	Patch      []byte   // JSON Patch (RFC 6902) of OpenBao's configuration, for tests of what a wrong one does; nil changes nothing
 	Env        []string // further environment of OpenBao, e.g. "GOMAXPROCS=1"
 	TLS        bool     // serve the API over TLS, with a certificate made for the run; see Server.CA
-	// Through returns the address, host:port, at which OpenBao shall reach the PostgreSQL at the given one: a proxy; nil is directly.
+	// Through returns the address, host:port, at which OpenBao shall reach the PostgreSQL at the
+	// given one: a proxy; nil is directly.
 	Through func(postgres string) (string, error)
-	// Started is called with the process ID of each OpenBao as soon as it runs, e.g. to limit it; nil does nothing.
+	// Started is called with the process ID of each OpenBao as soon as it runs, e.g. to limit it;
+	// nil does nothing.
 	Started func(pid int) error
 }
 

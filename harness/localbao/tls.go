@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// writeCertificate makes a P-256 key and a certificate for 127.0.0.1 that signs itself, writes both into dir and returns the
-// certificate in PEM. It is good for a day, longer than any process here lives.
+// writeCertificate makes a P-256 key and a certificate for 127.0.0.1 that signs itself, writes both
+// into dir and returns the certificate in PEM. It is good for a day, longer than any process here
+// lives.
 func writeCertificate(dir string) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -28,8 +29,9 @@ func writeCertificate(dir string) ([]byte, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "steamer local OpenBao"},
 		NotBefore: now.Add(-time.Minute), NotAfter: now.Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA:        true, BasicConstraintsValid: true,
 	}
 	der, errCert := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	keyDER, errKey := x509.MarshalPKCS8PrivateKey(key)
@@ -39,7 +41,8 @@ func writeCertificate(dir string) ([]byte, error) {
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	err = errors.Join(
 		os.WriteFile(filepath.Join(dir, "tls.crt"), certificate, 0o600),
-		os.WriteFile(filepath.Join(dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600),
+		os.WriteFile(filepath.Join(dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+			0o600),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)

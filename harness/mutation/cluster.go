@@ -15,8 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// readyTimeout is how long a mutant's chart may take until it is ready: a sound one takes about 15 s on two cores, and one that never gets
-// there should not cost minutes.
+// readyTimeout is how long a mutant's chart may take until it is ready: a sound one takes about 15
+// s on two cores, and one that never gets there should not cost minutes.
 const readyTimeout = 75 * time.Second
 
 // Cluster tries mutants of charts on a kind cluster, each with an installation of its own.
@@ -45,7 +45,8 @@ func (c *Cluster) plan(topology, scenarios, dir string, values map[string]any) (
 	return r, nil
 }
 
-// Try tries a mutant. A chart that does not render or is refused is one that lifecycle/install catches.
+// Try tries a mutant. A chart that does not render or is refused is one that lifecycle/install
+// catches.
 func (c *Cluster) Try(ctx context.Context, m Mutant) (Outcome, error) {
 	started := time.Now()
 	dir, err := os.MkdirTemp("", "steamer-mutant-")
@@ -60,7 +61,10 @@ func (c *Cluster) Try(ctx context.Context, m Mutant) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fmt.Errorf("mutant %s: %w", m.ID, err)
 	}
-	for name, fixture := range map[string]**chart.Chart{"postgresql": &p.Fixtures.PostgreSQL, "gitlab-stub": &p.Fixtures.GitLabStub} {
+	for name, fixture := range map[string]**chart.Chart{
+		"postgresql":  &p.Fixtures.PostgreSQL,
+		"gitlab-stub": &p.Fixtures.GitLabStub,
+	} {
 		if *fixture, err = chart.Load(filepath.Join(dir, name)); err != nil {
 			return Outcome{}, fmt.Errorf("mutant %s: %w", m.ID, err)
 		}
@@ -70,7 +74,8 @@ func (c *Cluster) Try(ctx context.Context, m Mutant) (Outcome, error) {
 		return Outcome{}, ctx.Err()
 	}
 	if exit.CodeOf(err) == exit.Invalid && slices.Contains(m.Caught, install) {
-		return Outcome{Mutant: m, Status: Killed, By: install, Reason: err.Error(), Seconds: time.Since(started).Seconds()}, nil
+		return Outcome{Mutant: m, Status: Killed, By: install, Reason: err.Error(), Seconds: time.Since(started).Seconds()},
+			nil
 	}
 	if outcome == nil || len(outcome.Topologies) != 1 {
 		return Outcome{}, fmt.Errorf("mutant %s: it could not be tried: %w", m.ID, err)
@@ -80,8 +85,8 @@ func (c *Cluster) Try(ctx context.Context, m Mutant) (Outcome, error) {
 	return o, nil
 }
 
-// Control runs every scenario that the mutants of a topology name on the charts as they are. A scenario that fails there says nothing about
-// a mutant, so the error names it.
+// Control runs every scenario that the mutants of a topology name on the charts as they are. A
+// scenario that fails there says nothing about a mutant, so the error names it.
 func (c *Cluster) Control(ctx context.Context, topology string, list []Mutant) error {
 	var all Mutant
 	for _, m := range list {

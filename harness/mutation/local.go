@@ -19,10 +19,12 @@ import (
 // spacing is the distance of the numbers of two environments' tenants on one server.
 const spacing = 1000
 
-// seed keys the values of the secrets in local environments, which live as long as the server's process.
+// seed keys the values of the secrets in local environments, which live as long as the server's
+// process.
 const seed = "local"
 
-// Local tries mutants on a real OpenBao and PostgreSQL that run as processes. The zero value with Root set is ready; call Close in the end.
+// Local tries mutants on a real OpenBao and PostgreSQL that run as processes. The zero value with
+// Root set is ready; call Close in the end.
 type Local struct {
 	Root      string // source tree
 	Binary    string // OpenBao; "" takes what localbao takes
@@ -95,7 +97,8 @@ func (l *Local) Try(ctx context.Context, m Mutant) (Outcome, error) {
 	return o, ctx.Err()
 }
 
-// environment provisions tenants as the mutant would: on a server of its own where it changes that, else on the shared one.
+// environment provisions tenants as the mutant would: on a server of its own where it changes that,
+// else on the shared one.
 func (l *Local) environment(ctx context.Context, m Mutant) (*scenario.Env, func(), error) {
 	if len(m.Config) > 0 {
 		patch, err := json.Marshal(m.Config)
@@ -139,7 +142,10 @@ func (l *Local) seeded(ctx context.Context, on *site, m Mutant, base int) (*scen
 		return nil, nil, err
 	}
 	client := openbao.New(on.server.Address, nil)
-	seeder := &gitlab.Seeder{Client: client, Issuer: on.issuer, Audience: on.server.Audience, Seed: seed, Recipes: projects}
+	seeder := &gitlab.Seeder{
+		Client: client, Issuer: on.issuer, Audience: on.server.Audience, Seed: seed,
+		Recipes: projects,
+	}
 	if _, err := seeder.Run(ctx, plan); err != nil {
 		client.Close()
 		return nil, nil, seedError{err}

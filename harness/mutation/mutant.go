@@ -1,6 +1,7 @@
-// Package mutation proves that the functional suite can fail. A mutant is one deliberate defect, as data: an edit of a chart, of
-// its values, of a recipe or of a server's configuration, applied to a throw-away copy. It is killed when a scenario that
-// should catch it fails; one that survives shows what nobody would notice.
+// Package mutation proves that the functional suite can fail. A mutant is one deliberate defect, as
+// data: an edit of a chart, of its values, of a recipe or of a server's configuration, applied to a
+// throw-away copy. It is killed when a scenario that should catch it fails; one that survives shows
+// what nobody would notice.
 package mutation
 
 import (
@@ -24,7 +25,8 @@ const Dir = "scenarios/mutants"
 // Kind says what a mutant changes, and with that where it runs.
 type Kind string
 
-// The kinds. Recipe and Server mutants need no cluster: they run on a real OpenBao and PostgreSQL as processes.
+// The kinds. Recipe and Server mutants need no cluster: they run on a real OpenBao and PostgreSQL
+// as processes.
 const (
 	Recipe Kind = "recipe" // how Rails provisions tenants: edits of files in harness/gitlab/recipes
 	Server Kind = "server" // OpenBao's own configuration: a JSON Patch of it
@@ -61,8 +63,8 @@ const (
 	provision = "lifecycle/provision"
 )
 
-// Read reads every mutant of the source tree, in the order of file and position, and checks it against the scenarios there are.
-// Errors are of code exit.Invalid.
+// Read reads every mutant of the source tree, in the order of file and position, and checks it
+// against the scenarios there are. Errors are of code exit.Invalid.
 func Read(root string, known []scenario.Scenario) ([]Mutant, error) {
 	files, err := filepath.Glob(filepath.Join(root, Dir, "*.yaml"))
 	if err != nil || len(files) == 0 {
@@ -155,7 +157,8 @@ func (m Mutant) topology() string {
 	return m.Topology
 }
 
-// pattern matches the scenarios that should catch the mutant, or is scenario.None where a run reports them anyway.
+// pattern matches the scenarios that should catch the mutant, or is scenario.None where a run
+// reports them anyway.
 func (m Mutant) pattern() string {
 	var quoted []string
 	for _, id := range m.Caught {
@@ -169,7 +172,8 @@ func (m Mutant) pattern() string {
 	return "^(" + strings.Join(quoted, "|") + ")$"
 }
 
-// apply returns a file's text with the mutant's edits of it. Text that is not there is an error: the file has moved on.
+// apply returns a file's text with the mutant's edits of it. Text that is not there is an error:
+// the file has moved on.
 func (m Mutant) apply(file, text string) (string, error) {
 	for _, edit := range m.Edits {
 		if edit.File != file {

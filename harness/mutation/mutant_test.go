@@ -57,7 +57,8 @@ func TestRefused(t *testing.T) {
 			require.Contains(t, good, c.old)
 			dir := t.TempDir()
 			require.NoError(t, os.MkdirAll(filepath.Join(dir, Dir), 0o755))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, Dir, "a.yaml"), []byte(strings.Replace(good, c.old, c.new, 1)), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, Dir, "a.yaml"), []byte(strings.Replace(good, c.old, c.new, 1)),
+				0o600))
 			_, err := Read(dir, nil)
 			require.ErrorContains(t, err, c.reason)
 			require.Equal(t, exit.Invalid, exit.CodeOf(err))
@@ -76,7 +77,10 @@ func TestEditThatFindsNothing(t *testing.T) {
 func TestCopyCharts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	m := Mutant{ID: "a", Kind: Chart, Edits: []Edit{{File: "openbao/values.yaml", Old: "replicaCount: 2", New: "replicaCount: 7"}}}
+	m := Mutant{ID: "a", Kind: Chart, Edits: []Edit{{
+		File: "openbao/values.yaml", Old: "replicaCount: 2",
+		New: "replicaCount: 7",
+	}}}
 	require.NoError(t, m.copyCharts(root, dir))
 	raw, err := os.ReadFile(filepath.Join(dir, "openbao/values.yaml"))
 	require.NoError(t, err)
@@ -90,7 +94,8 @@ func TestCopyCharts(t *testing.T) {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	m := Mutant{ID: "a", Caught: []string{"x/one", "x/two"}, Because: "of this"}
-	passed, skipped := result.Scenario{ID: "x/one", Status: result.Passed}, result.Scenario{ID: "x/one", Status: result.Skipped}
+	passed, skipped := result.Scenario{ID: "x/one", Status: result.Passed},
+		result.Scenario{ID: "x/one", Status: result.Skipped}
 	failed := func(id, reason string, log ...string) result.Scenario {
 		return result.Scenario{ID: id, Status: result.Failed, Reason: reason, Log: log}
 	}
@@ -100,15 +105,19 @@ func TestJudge(t *testing.T) {
 		status  Status
 		by      string
 	}{
-		"killed":               {nil, []result.Scenario{passed, failed("x/two", "because of this")}, Killed, "x/two"},
-		"killed by its log":    {nil, []result.Scenario{failed("x/two", "hm", "because of this")}, Killed, "x/two"},
-		"another reason":       {nil, []result.Scenario{failed("x/two", "out of memory")}, Survived, ""},
-		"another scenario":     {nil, []result.Scenario{passed, failed("y/three", "because of this")}, Survived, ""},
-		"all pass":             {nil, []result.Scenario{passed}, Survived, ""},
-		"explained":            {func(m *Mutant) { m.Survives = "why" }, []result.Scenario{passed}, Explained, ""},
-		"explained and killed": {func(m *Mutant) { m.Survives = "why" }, []result.Scenario{failed("x/one", "of this")}, Killed, "x/one"},
-		"skipped":              {nil, []result.Scenario{skipped}, Broken, ""},
-		"nothing ran":          {nil, nil, Broken, ""},
+		"killed":            {nil, []result.Scenario{passed, failed("x/two", "because of this")}, Killed, "x/two"},
+		"killed by its log": {nil, []result.Scenario{failed("x/two", "hm", "because of this")}, Killed, "x/two"},
+		"another reason":    {nil, []result.Scenario{failed("x/two", "out of memory")}, Survived, ""},
+		"another scenario":  {nil, []result.Scenario{passed, failed("y/three", "because of this")}, Survived, ""},
+		"all pass":          {nil, []result.Scenario{passed}, Survived, ""},
+		"explained":         {func(m *Mutant) { m.Survives = "why" }, []result.Scenario{passed}, Explained, ""},
+		"explained and killed": {
+			func(m *Mutant) { m.Survives = "why" },
+			[]result.Scenario{failed("x/one", "of this")},
+			Killed, "x/one",
+		},
+		"skipped":     {nil, []result.Scenario{skipped}, Broken, ""},
+		"nothing ran": {nil, nil, Broken, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,9 +156,11 @@ func TestEach(t *testing.T) {
 	require.Contains(t, Summary(outcomes), "3 mutants: 2 killed, 0 survived, 0 explained, 1 broken")
 	var page strings.Builder
 	require.NoError(t, Markdown(&page, outcomes, "# Mutants"))
-	require.Less(t, strings.Index(page.String(), "no server"), strings.Index(page.String(), "`x/one`"), "what calls for work comes first")
+	require.Less(t, strings.Index(page.String(), "no server"), strings.Index(page.String(), "`x/one`"),
+		"what calls for work comes first")
 
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = Each(ctx, list, func(context.Context, Mutant) (Outcome, error) { cancel(); return Outcome{}, nil }, func(Outcome) {})
+	_, err = Each(ctx, list, func(context.Context, Mutant) (Outcome, error) { cancel(); return Outcome{}, nil },
+		func(Outcome) {})
 	require.ErrorIs(t, err, context.Canceled)
 }

@@ -31,7 +31,8 @@ func Summary(list []Outcome) string {
 // Markdown writes the outcomes as a page: what calls for work first, then by kind.
 func Markdown(w io.Writer, list []Outcome, heading string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n%s.\n\n| mutant | breaks | outcome | by | seconds |\n|---|---|---|---|---|\n", heading, Summary(list))
+	fmt.Fprintf(&b, "%s\n\n%s.\n\n| mutant | breaks | outcome | by | seconds |\n|---|---|---|---|---|\n", heading,
+		Summary(list))
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(x, y Outcome) int {
 		switch {
@@ -48,7 +49,8 @@ func Markdown(w io.Writer, list []Outcome, heading string) error {
 		if o.By != "" {
 			by = "`" + o.By + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` (%s) | %s | %s | %s | %.1f |\n", o.Mutant.ID, o.Mutant.Kind, cell(o.Mutant.Breaks), o.Status, cell(by), o.Seconds)
+		fmt.Fprintf(&b, "| `%s` (%s) | %s | %s | %s | %.1f |\n", o.Mutant.ID, o.Mutant.Kind, cell(o.Mutant.Breaks), o.Status,
+			cell(by), o.Seconds)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -15,15 +15,18 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Database reads PostgreSQL's own statistics about once a second, and each statement's before and after. It is a Source.
+// Database reads PostgreSQL's own statistics about once a second, and each statement's before and
+// after. It is a Source.
 type Database struct {
 	Name string // of OpenBao's database
-	// Session runs psql, connected to the database "postgres" as an administrator, until its standard input ends. The statistics of all
-	// databases can be read from there, and what Steamer does there does not count in OpenBao's.
+	// Session runs psql, connected to the database "postgres" as an administrator, until its
+	// standard input ends. The statistics of all databases can be read from there, and what Steamer
+	// does there does not count in OpenBao's.
 	Session func(ctx context.Context, stdin io.Reader, stdout io.Writer) error
 }
 
-// reopenDelay is the pause before a session that broke is opened again, as it has to be when the database restarts.
+// reopenDelay is the pause before a session that broke is opened again, as it has to be when the
+// database restarts.
 const reopenDelay = time.Second
 
 // lastLook bounds how long the statements after the load may take to read.
@@ -166,7 +169,8 @@ func (w *databaseWatcher) watch(ctx context.Context, query func(sql string, into
 	}
 }
 
-// fold turns cumulative counters into rates. Counters that went back were reset: they only set the base.
+// fold turns cumulative counters into rates. Counters that went back were reset: they only set the
+// base.
 func (w *databaseWatcher) fold(at time.Time, now tally) {
 	last, elapsed := w.base, at.Sub(w.at).Seconds()
 	w.base, w.at = &now, at
@@ -175,8 +179,10 @@ func (w *databaseWatcher) fold(at time.Time, now tally) {
 	}
 	rate := func(now, last float64) float64 { return max(0, now-last) / elapsed }
 	w.out.Samples = append(w.out.Samples, result.DatabaseSample{
-		At: at.UTC(), Statements: rate(now.Calls, last.Calls), Rows: rate(now.Rows, last.Rows), ExecMs: rate(now.Exec, last.Exec),
-		Commits: rate(now.Commits, last.Commits), Rollbacks: rate(now.Rollbacks, last.Rollbacks), Sessions: rate(now.Sessions, last.Sessions),
+		At: at.UTC(), Statements: rate(now.Calls, last.Calls), Rows: rate(now.Rows, last.Rows),
+		ExecMs:  rate(now.Exec, last.Exec),
+		Commits: rate(now.Commits, last.Commits), Rollbacks: rate(now.Rollbacks, last.Rollbacks),
+		Sessions:    rate(now.Sessions, last.Sessions),
 		Connections: now.Connections, Running: now.Running, InTx: now.InTx,
 	})
 }

@@ -13,7 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// Warnings adds the warning events that Kubernetes recorded about the observed namespaces to the events. It is a Source.
+// Warnings adds the warning events that Kubernetes recorded about the observed namespaces to the
+// events. It is a Source.
 type Warnings struct{}
 
 // listTimeout bounds the one listing, at the end.
@@ -33,7 +34,8 @@ func (Warnings) attach(ctx context.Context, o *Observer) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listTimeout)
 		defer cancel()
 		for _, namespace := range o.pods.source.Namespaces {
-			list, err := o.pods.source.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type=" + corev1.EventTypeWarning})
+			list, err := o.pods.source.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type=" +
+				corev1.EventTypeWarning})
 			if err != nil {
 				o.note(fmt.Errorf("events of namespace %s: %w", namespace, err))
 				continue
@@ -55,7 +57,8 @@ func (w *podWatcher) warned(since time.Time, events []corev1.Event) {
 			continue
 		}
 		added++
-		detail := fmt.Sprintf("%s %s: %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, secret.Redact(e.Message)) // before a cut that could leave half a secret
+		detail := fmt.Sprintf("%s %s: %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason,
+			secret.Redact(e.Message)) // before a cut that could leave half a secret
 		if len(detail) > maxDetail {
 			detail = strings.ToValidUTF8(detail[:maxDetail], "") + " …"
 		}

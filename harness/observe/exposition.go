@@ -11,7 +11,8 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// counters is one page of OpenBao's metrics, as far as it is used. Names are in result.ServerSample.
+// counters is one page of OpenBao's metrics, as far as it is used. Names are in
+// result.ServerSample.
 type counters struct {
 	requests, handleMs float64 // cumulative
 	inFlight           float64
@@ -21,9 +22,11 @@ type counters struct {
 	goroutines, leases float64
 }
 
-// wanted are the metrics read, without prefix, and the suffixes that Prometheus' text format gives the parts of a summary.
+// wanted are the metrics read, without prefix, and the suffixes that Prometheus' text format gives
+// the parts of a summary.
 var wanted = []string{ //nolint:gochecknoglobals // constant
-	"core_handle_request", "core_handle_request_sum", "core_handle_request_count", "core_in_flight_requests", "core_active", "core_unsealed",
+	"core_handle_request", "core_handle_request_sum", "core_handle_request_count", "core_in_flight_requests",
+	"core_active", "core_unsealed",
 	"core_leadership_lost", "core_leadership_lost_sum", "core_leadership_lost_count",
 	"runtime_alloc_bytes", "runtime_num_goroutines", "expire_num_leases",
 }
@@ -31,8 +34,8 @@ var wanted = []string{ //nolint:gochecknoglobals // constant
 // unsealed is the metric that every OpenBao has, sealed or not; what comes before it is the prefix.
 const unsealed = "core_unsealed"
 
-// parseExposition reads a page of metrics in Prometheus' text format. Lines that nobody asks for are dropped before the parser sees
-// them, because a page has hundreds and is read every second.
+// parseExposition reads a page of metrics in Prometheus' text format. Lines that nobody asks for
+// are dropped before the parser sees them, because a page has hundreds and is read every second.
 func parseExposition(page []byte) (counters, error) {
 	var c counters
 	kept := make([]byte, 0, 4<<10)
@@ -60,11 +63,13 @@ func parseExposition(page []byte) (counters, error) {
 	c.lost, _ = countAndSum(get("core_leadership_lost"))
 	c.inFlight = gauge(get("core_in_flight_requests"))
 	c.active, c.unsealed = gauge(get("core_active")) == 1, gauge(get(unsealed)) == 1
-	c.heap, c.goroutines, c.leases = gauge(get("runtime_alloc_bytes")), gauge(get("runtime_num_goroutines")), gauge(get("expire_num_leases"))
+	c.heap, c.goroutines, c.leases = gauge(get("runtime_alloc_bytes")), gauge(get("runtime_num_goroutines")),
+		gauge(get("expire_num_leases"))
 	return c, nil
 }
 
-// metricName is the name of the metric that a line of the text format is about; HELP lines are about none.
+// metricName is the name of the metric that a line of the text format is about; HELP lines are
+// about none.
 func metricName(line []byte) []byte {
 	if comment, ok := bytes.CutPrefix(line, []byte("# TYPE ")); ok {
 		line = comment
@@ -95,7 +100,8 @@ func countAndSum(family *dto.MetricFamily) (count, sum float64) {
 	return count, sum
 }
 
-// gauge is the last series' value: before OpenBao knows its cluster's name it has one without that label, which then no longer changes.
+// gauge is the last series' value: before OpenBao knows its cluster's name it has one without that
+// label, which then no longer changes.
 func gauge(family *dto.MetricFamily) float64 {
 	metrics := family.GetMetric()
 	if len(metrics) == 0 {

@@ -29,9 +29,9 @@ func hand(changed func(time.Time, *corev1.Pod, bool), object any, gone bool) {
 	}
 }
 
-// follow takes in one state of a pod. A pod that ran and is deleted, evicted or fails is an event, once: what
-// replaces it has another name or UID, and a restart count of 0. Jobs' pods end by themselves, and the load
-// generators' are Steamer's to remove.
+// follow takes in one state of a pod. A pod that ran and is deleted, evicted or fails is an event,
+// once: what replaces it has another name or UID, and a restart count of 0. Jobs' pods end by
+// themselves, and the load generators' are Steamer's to remove.
 func (w *podWatcher) follow(now time.Time, pod *corev1.Pod, gone bool) {
 	owned := slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "Job" })
 	component := pod.Labels["app.kubernetes.io/name"]

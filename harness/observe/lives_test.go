@@ -61,7 +61,10 @@ func TestReplacements(t *testing.T) {
 		return func(ctx context.Context, c kubernetes.Interface, p *corev1.Pod) error {
 			now := metav1.Now()
 			p.DeletionTimestamp, p.Finalizers = &now, []string{"x/y"}
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reason, Message: "made room"}}
+			p.Status.Conditions = []corev1.PodCondition{{
+				Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue,
+				Reason: reason, Message: "made room",
+			}}
 			_, err := c.CoreV1().Pods("n").Update(ctx, p, metav1.UpdateOptions{})
 			return err
 		}
@@ -71,10 +74,25 @@ func TestReplacements(t *testing.T) {
 		change func(context.Context, kubernetes.Interface, *corev1.Pod) error
 		want   []result.Event // without times and details
 	}{
-		"deleted":          {member("a", "openbao", "1", "ReplicaSet"), remove, []result.Event{{Component: "openbao", Name: "a", Reason: "Deleted"}}},
-		"of the same name": {member("a-0", "postgresql", "1", "StatefulSet"), replace, []result.Event{{Component: "postgresql", Name: "a-0", Reason: "Deleted"}}},
-		"evicted":          {member("a", "openbao", "1", "ReplicaSet"), evict("The node was low on resource: memory."), []result.Event{{Component: "openbao", Name: "a", Reason: "Evicted", Message: "The node was low on resource: memory."}}},
-		"preempted":        {member("a", "openbao", "1", "ReplicaSet"), disrupt("PreemptionByScheduler"), []result.Event{{Component: "openbao", Name: "a", Reason: "PreemptionByScheduler", Message: "made room"}}},
+		"deleted": {
+			member("a", "openbao", "1", "ReplicaSet"), remove,
+			[]result.Event{{Component: "openbao", Name: "a", Reason: "Deleted"}},
+		},
+		"of the same name": {
+			member("a-0", "postgresql", "1", "StatefulSet"), replace,
+			[]result.Event{{Component: "postgresql", Name: "a-0", Reason: "Deleted"}},
+		},
+		"evicted": {
+			member("a", "openbao", "1", "ReplicaSet"), evict("The node was low on resource: memory."),
+			[]result.Event{{
+				Component: "openbao", Name: "a", Reason: "Evicted",
+				Message: "The node was low on resource: memory.",
+			}},
+		},
+		"preempted": {
+			member("a", "openbao", "1", "ReplicaSet"), disrupt("PreemptionByScheduler"),
+			[]result.Event{{Component: "openbao", Name: "a", Reason: "PreemptionByScheduler", Message: "made room"}},
+		},
 		"a Job's pod":      {member("a", "openbao", "1", "Job"), remove, nil},
 		"a load generator": {member("a", "k6", "1", "Job"), remove, nil},
 		"one that never ran": {func() *corev1.Pod {
@@ -82,7 +100,11 @@ func TestReplacements(t *testing.T) {
 			p.Status.Phase = corev1.PodPending
 			return p
 		}(), remove, nil},
-		"one that only waits": {member("a", "openbao", "1", "ReplicaSet"), func(context.Context, kubernetes.Interface, *corev1.Pod) error { return nil }, nil},
+		"one that only waits": {member("a", "openbao", "1", "ReplicaSet"), func(context.Context, kubernetes.Interface,
+			*corev1.Pod,
+		) error {
+			return nil
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,18 +112,20 @@ func TestReplacements(t *testing.T) {
 			client := fake.NewClientset(tc.pod, sentinel)
 			o := Start(t.Context(), &engine.Engine{}, PodSource{Client: client, Namespaces: []string{"n"}}, nil, nil)
 			await := func(what string, ready func() bool) {
-				_, err := wait.Until(t.Context(), wait.For{What: what, Deadline: 20 * time.Second, Interval: 10 * time.Millisecond}, func(context.Context) error {
-					if !ready() {
-						return errors.New("not yet")
-					}
-					return nil
-				})
+				_, err := wait.Until(t.Context(), wait.For{What: what, Deadline: 20 * time.Second, Interval: 10 * time.Millisecond},
+					func(context.Context) error {
+						if !ready() {
+							return errors.New("not yet")
+						}
+						return nil
+					})
 				require.NoError(t, err)
 			}
 			await("both pods are known", func() bool {
 				o.pods.mu.Lock()
 				defer o.pods.mu.Unlock()
-				return len(o.pods.lives) >= 1 && o.pods.lives["sentinel"] != nil && (o.pods.lives[tc.pod.UID] != nil || tc.want == nil)
+				return len(o.pods.lives) >= 1 && o.pods.lives["sentinel"] != nil && (o.pods.lives[tc.pod.UID] != nil ||
+					tc.want == nil)
 			})
 			require.NoError(t, tc.change(t.Context(), client, tc.pod.DeepCopy()))
 			require.NoError(t, remove(t.Context(), client, sentinel)) // what comes after it has been seen, too
@@ -144,10 +168,14 @@ func TestEndedBefore(t *testing.T) {
 	require.Less(t, len(w.events()[0].Message), 2*maxDetail)
 }
 
-// TestUnsampled: what runs and was never sampled is there, without samples; what has ended is marked.
+// TestUnsampled: what runs and was never sampled is there, without samples; what has ended is
+// marked.
 func TestUnsampled(t *testing.T) {
 	t.Parallel()
-	o := &Observer{pods: newPodWatcher(PodSource{}), series: map[string]*series{}, machines: []result.ResourceSeries{{Component: "postgresql", Name: "db"}}}
+	o := &Observer{
+		pods: newPodWatcher(PodSource{}), series: map[string]*series{},
+		machines: []result.ResourceSeries{{Component: "postgresql", Name: "db"}},
+	}
 	a, b := member("a", "openbao", "1", "ReplicaSet"), member("b", "openbao", "2", "ReplicaSet")
 	all := []corev1.Pod{*a, *b}
 	now := time.Now()
@@ -157,7 +185,8 @@ func TestUnsampled(t *testing.T) {
 	o.fold("a", described, now, numbers{})
 	o.fold("a", described, now.Add(time.Second), numbers{1e9})
 	o.fold("gone", result.ResourceSeries{Component: "openbao", Name: "gone/openbao-server"}, now, numbers{})
-	o.fold("gone", result.ResourceSeries{Component: "openbao", Name: "gone/openbao-server"}, now.Add(time.Second), numbers{1e9})
+	o.fold("gone", result.ResourceSeries{Component: "openbao", Name: "gone/openbao-server"}, now.Add(time.Second),
+		numbers{1e9})
 	o.fold("node", machineOf("node-1"), now, numbers{})
 	o.fold("node", machineOf("node-1"), now.Add(time.Second), numbers{2e9})
 	got, _ := o.Since(time.Time{})
@@ -183,7 +212,8 @@ func TestActiveSamples(t *testing.T) {
 	o := &Observer{series: map[string]*series{}}
 	start := time.Now()
 	for second, role := range []string{"active", "active", "standby", "active"} {
-		o.fold("k", result.ResourceSeries{Component: "openbao", Role: role}, start.Add(time.Duration(second)*time.Second), numbers{})
+		o.fold("k", result.ResourceSeries{Component: "openbao", Role: role}, start.Add(time.Duration(second)*time.Second),
+			numbers{})
 	}
 	var got []bool
 	for _, s := range o.series["k"].out.Samples {
@@ -192,7 +222,8 @@ func TestActiveSamples(t *testing.T) {
 	require.Equal(t, []bool{true, false, true}, got)
 }
 
-// TestEngineReader adds up what forwards ports and the daemons that are Steamer's, from when each was first seen.
+// TestEngineReader adds up what forwards ports and the daemons that are Steamer's, from when each
+// was first seen.
 func TestEngineReader(t *testing.T) {
 	t.Parallel()
 	stat := func(ticks string) *fstest.MapFile {
@@ -201,7 +232,8 @@ func TestEngineReader(t *testing.T) {
 	text := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	files := fstest.MapFS{
 		"10/comm": text("docker-proxy\n"), "10/stat": stat("500"),
-		"11/comm": text("dockerd\n"), "11/cmdline": text("dockerd\x00--exec-root=/run/steamer/engine"), "11/stat": stat("900"),
+		"11/comm": text("dockerd\n"), "11/cmdline": text("dockerd\x00--exec-root=/run/steamer/engine"),
+		"11/stat": stat("900"),
 		"12/comm": text("dockerd\n"), "12/cmdline": text("/usr/bin/dockerd\x00-H\x00fd://"), "12/stat": stat("9000"),
 		"13/comm": text("bash\n"), "13/stat": stat("1"), "14/comm": text("docker-proxy\n"), "cpuinfo": text(""),
 	}
@@ -219,7 +251,8 @@ func TestEngineReader(t *testing.T) {
 // TestOwn reads this very process for two seconds.
 func TestOwn(t *testing.T) {
 	t.Parallel()
-	o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(), Namespaces: []string{"n"}}, nil, nil, Own{})
+	o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(), Namespaces: []string{"n"}}, nil, nil,
+		Own{})
 	_, err := wait.Until(t.Context(), wait.For{What: "a sample", Deadline: 20 * time.Second}, func(context.Context) error {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -237,7 +270,8 @@ func TestOwn(t *testing.T) {
 	require.Equal(t, "steamer", top.Own.Component)
 }
 
-// TestNodeScript runs a node's script on made-up control groups, v1 and v2: it prints the node and its pods' containers, and no machine that is no node.
+// TestNodeScript runs a node's script on made-up control groups, v1 and v2: it prints the node and
+// its pods' containers, and no machine that is no node.
 func TestNodeScript(t *testing.T) {
 	t.Parallel()
 	scope := "kubelet/pod1/cri-containerd-abc.scope"
@@ -246,17 +280,23 @@ func TestNodeScript(t *testing.T) {
 		want  map[string]numbers
 	}{
 		"v1": {map[string]string{
-			"cpuacct/cpuacct.usage": "9000", "memory/memory.usage_in_bytes": "700", "memory/memory.stat": "total_inactive_file 100", "cpu/cpu.stat": "nr_periods 0\nnr_throttled 0",
-			"cpuacct/" + scope + "/cpuacct.usage": "1000", "memory/" + scope + "/memory.usage_in_bytes": "50", "memory/" + scope + "/memory.stat": "total_inactive_file 20",
-			"cpu/" + scope + "/cpu.stat": "nr_periods 8\nnr_throttled 2",
+			"cpuacct/cpuacct.usage": "9000", "memory/memory.usage_in_bytes": "700",
+			"memory/memory.stat": "total_inactive_file 100", "cpu/cpu.stat": "nr_periods 0\nnr_throttled 0",
+			"cpuacct/" + scope + "/cpuacct.usage": "1000", "memory/" + scope + "/memory.usage_in_bytes": "50",
+			"memory/" + scope + "/memory.stat": "total_inactive_file 20",
+			"cpu/" + scope + "/cpu.stat":       "nr_periods 8\nnr_throttled 2",
 		}, map[string]numbers{"node": {9000, 600}, "abc": {1000, 30, 8, 2}}},
 		"v2": {map[string]string{
-			"cgroup.controllers": "cpu memory", "cpu.stat": "usage_usec 9\nnr_periods 0\nnr_throttled 0", "memory.current": "700", "memory.stat": "inactive_file 100",
-			scope + "/cpu.stat": "usage_usec 1\nnr_periods 8\nnr_throttled 2", scope + "/memory.current": "50", scope + "/memory.stat": "inactive_file 20",
+			"cgroup.controllers": "cpu memory", "cpu.stat": "usage_usec 9\nnr_periods 0\nnr_throttled 0",
+			"memory.current": "700", "memory.stat": "inactive_file 100",
+			scope + "/cpu.stat": "usage_usec 1\nnr_periods 8\nnr_throttled 2", scope + "/memory.current": "50",
+			scope + "/memory.stat": "inactive_file 20",
 		}, map[string]numbers{"node": {9000, 600}, "abc": {1000, 30, 8, 2}}},
 		"a machine": {map[string]string{
-			"cpuacct/cgroup.sane_behavior": "0", "cpuacct/cpuacct.usage": "9000", "memory/memory.usage_in_bytes": "700", "memory/memory.stat": "", "cpu/cpu.stat": "",
-			"cpuacct/" + scope + "/cpuacct.usage": "1000", "memory/" + scope + "/memory.usage_in_bytes": "50", "memory/" + scope + "/memory.stat": "", "cpu/" + scope + "/cpu.stat": "",
+			"cpuacct/cgroup.sane_behavior": "0", "cpuacct/cpuacct.usage": "9000", "memory/memory.usage_in_bytes": "700",
+			"memory/memory.stat": "", "cpu/cpu.stat": "",
+			"cpuacct/" + scope + "/cpuacct.usage": "1000", "memory/" + scope + "/memory.usage_in_bytes": "50",
+			"memory/" + scope + "/memory.stat": "", "cpu/" + scope + "/cpu.stat": "",
 		}, map[string]numbers{"abc": {1000, 50}}},
 	} {
 		t.Run(name, func(t *testing.T) {

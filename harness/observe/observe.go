@@ -1,6 +1,7 @@
 // Package observe samples what the system under test uses while it is driven: CPU, memory and
 // throttling of each container about once a second, restarts and changes of leadership, and from
-// the sources it is given OpenBao's own metrics, PostgreSQL's own statistics and Kubernetes' warnings.
+// the sources it is given OpenBao's own metrics, PostgreSQL's own statistics and Kubernetes'
+// warnings.
 package observe
 
 import (
@@ -20,7 +21,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Machine is a container of the engine to observe besides the pods, e.g. PostgreSQL of the hybrid topology.
+// Machine is a container of the engine to observe besides the pods, e.g. PostgreSQL of the hybrid
+// topology.
 type Machine struct{ Component, Name string }
 
 // Observer samples one environment until it is stopped.
@@ -56,9 +58,12 @@ type series struct {
 	periods, throttledPeriods float64 // CFS periods, cumulative
 }
 
-// Start begins to sample: node containers of a kind cluster for the pods' containers, and machines. Stop ends it. On
-// an existing cluster, where e is nil, the kubelets' summary API has to do, if it may be read. Fill has what the sources found.
-func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string, machines []Machine, sources ...Source) *Observer {
+// Start begins to sample: node containers of a kind cluster for the pods' containers, and machines.
+// Stop ends it. On an existing cluster, where e is nil, the kubelets' summary API has to do, if it
+// may be read. Fill has what the sources found.
+func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string, machines []Machine,
+	sources ...Source,
+) *Observer {
 	ctx, cancel := context.WithCancel(ctx)
 	o := &Observer{engine: e, pods: newPodWatcher(pods), series: map[string]*series{}, use: newSelfUse(), cancel: cancel}
 	for _, source := range sources {
@@ -77,7 +82,10 @@ func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string
 		described := result.ResourceSeries{Component: machine.Component, Name: machine.Name}
 		o.machines = append(o.machines, described)
 		o.group.Go(func() {
-			o.note(o.stream(ctx, machine.Name, selfScript, func(string) (result.ResourceSeries, bool) { return described, true }))
+			o.note(o.stream(ctx, machine.Name, selfScript, func(string) (result.ResourceSeries, bool) {
+				return described,
+					true
+			}))
 		})
 	}
 	return o
@@ -129,7 +137,9 @@ func (o *Observer) Fill(t *result.Topology) {
 }
 
 // stream runs a sampling script in a container and folds its lines in until ctx ends.
-func (o *Observer) stream(ctx context.Context, container, script string, resolve func(id string) (result.ResourceSeries, bool)) error {
+func (o *Observer) stream(ctx context.Context, container, script string, resolve func(id string) (result.ResourceSeries,
+	bool),
+) error {
 	cmd := o.engine.Command(ctx, "exec", "--interactive", container, "sh", "-c", script)
 	in, err := cmd.StdinPipe() // held open: the script ends with it
 	if err != nil {
@@ -151,10 +161,13 @@ func (o *Observer) stream(ctx context.Context, container, script string, resolve
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("observing %s ended early: %w", container, cmp.Or(errors.Join(readErr, waitErr), errors.New("its script stopped")))
+	return fmt.Errorf("observing %s ended early: %w", container, cmp.Or(errors.Join(readErr, waitErr),
+		errors.New("its script stopped")))
 }
 
-func (o *Observer) read(lines io.Reader, container string, resolve func(id string) (result.ResourceSeries, bool)) error {
+func (o *Observer) read(lines io.Reader, container string, resolve func(id string) (result.ResourceSeries,
+	bool),
+) error {
 	scanner := bufio.NewScanner(lines)
 	for scanner.Scan() {
 		if stat, ok := strings.CutPrefix(scanner.Text(), scriptPrefix); ok {
@@ -221,7 +234,8 @@ func (s *series) add(described result.ResourceSeries, at time.Time, n numbers) {
 		return
 	}
 	sample := result.ResourceSample{
-		At: at.UTC(), CPUCores: max(0, cpu-s.cpu) / elapsed, MemoryMiB: n[1] / (1 << 20), Active: described.Role == roleActive,
+		At: at.UTC(), CPUCores: max(0, cpu-s.cpu) / elapsed, MemoryMiB: n[1] / (1 << 20),
+		Active: described.Role == roleActive,
 	}
 	if periods := n[2] - s.periods; periods > 0 {
 		sample.Throttled = min(1, max(0, n[3]-s.throttledPeriods)/periods)

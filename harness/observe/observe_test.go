@@ -26,7 +26,8 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]*numbers{
 		"abc 1 2 3 4": {1, 2, 3, 4}, "abc 1e9 2 0 0": {1e9, 2, 0, 0},
-		"": nil, "abc": nil, "abc 1 2 3": nil, "abc 1 2 3 4 5": nil, "abc -1 2 3 4": nil, "abc x 2 3 4": nil, "abc NaN 2 3 4": nil, "abc 1 Inf 3 4": nil,
+		"": nil, "abc": nil, "abc 1 2 3": nil, "abc 1 2 3 4 5": nil, "abc -1 2 3 4": nil, "abc x 2 3 4": nil,
+		"abc NaN 2 3 4": nil, "abc 1 Inf 3 4": nil,
 	} {
 		id, got, ok := parse(line)
 		require.Equal(t, want != nil, ok, line)
@@ -37,7 +38,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// FuzzParse: what parses is finite and not negative, so that no rate computed from it can be anything else.
+// FuzzParse: what parses is finite and not negative, so that no rate computed from it can be
+// anything else.
 func FuzzParse(f *testing.F) {
 	f.Add("abc 1 2 3 4")
 	f.Add("abc NaN Inf -1 4")
@@ -96,7 +98,10 @@ func pod(name, active string, restarts int32) corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "n", Labels: labels},
 		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
 			Name: "openbao-server", ContainerID: "containerd://id-" + name, RestartCount: restarts,
-			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "OOMKilled", ExitCode: 137}},
+			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+				Reason:   "OOMKilled",
+				ExitCode: 137,
+			}},
 		}}},
 	}
 }
@@ -127,12 +132,21 @@ func TestEvents(t *testing.T) {
 	require.Equal(t, result.Event{At: now.Add(time.Second), Kind: "leadership", Detail: "b leads after a"}, events[1])
 }
 
-// TestTwoLeaders: a pod that lost the lock kept its label for a while. That is two events, however often it is seen.
+// TestTwoLeaders: a pod that lost the lock kept its label for a while. That is two events, however
+// often it is seen.
 func TestTwoLeaders(t *testing.T) {
 	t.Parallel()
 	w := newPodWatcher(PodSource{})
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for second, labels := range [][2]string{{"true", "false"}, {"true", "true"}, {"true", "true"}, {"true", "true"}, {"false", "false"}, {"false", "true"}, {"false", "true"}} {
+	for second, labels := range [][2]string{
+		{"true", "false"},
+		{"true", "true"},
+		{"true", "true"},
+		{"true", "true"},
+		{"false", "false"},
+		{"false", "true"},
+		{"false", "true"},
+	} {
 		w.see(now.Add(time.Duration(second)*time.Second), []corev1.Pod{pod("b", labels[1], 0), pod("a", labels[0], 0)})
 		w.see(now.Add(time.Duration(second)*time.Second), []corev1.Pod{pod("db", "", 0)})
 	}
@@ -142,7 +156,8 @@ func TestTwoLeaders(t *testing.T) {
 	}, w.events())
 }
 
-// TestSummary folds answers of a kubelet: one at the same time as the last adds nothing, and foreign pods are not ours.
+// TestSummary folds answers of a kubelet: one at the same time as the last adds nothing, and
+// foreign pods are not ours.
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	o := &Observer{series: map[string]*series{}, pods: newPodWatcher(PodSource{})}
@@ -171,8 +186,10 @@ func TestSummary(t *testing.T) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	p := pod("a", "true", 0)
-	o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(&p), Namespaces: []string{"n"}}, nil, nil)
-	require.Eventually(t, func() bool { _, ok := o.pods.container("id-a"); return ok }, 10*time.Second, 10*time.Millisecond)
+	o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(&p), Namespaces: []string{"n"}}, nil,
+		nil)
+	require.Eventually(t, func() bool { _, ok := o.pods.container("id-a"); return ok }, 10*time.Second,
+		10*time.Millisecond)
 	all, events, errs := o.Stop()
 	require.Empty(t, all)
 	require.Empty(t, events)
@@ -227,8 +244,9 @@ func TestOutlast(t *testing.T) {
 	o.Outlast(t.Context(), "openbao")
 }
 
-// TestSelfScript runs the script on this host's own cgroup and has it end with its standard input, as in a container whose client is gone.
-// Where the host's root has no such counters, nothing it prints may parse.
+// TestSelfScript runs the script on this host's own cgroup and has it end with its standard input,
+// as in a container whose client is gone. Where the host's root has no such counters, nothing it
+// prints may parse.
 func TestSelfScript(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -240,7 +258,8 @@ func TestSelfScript(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	o := &Observer{series: map[string]*series{}}
-	counters := exec.CommandContext(ctx, "sh", "-c", "cd /sys/fs/cgroup && { cat cpu.stat memory.current || cat cpuacct/cpuacct.usage; }").Run() == nil
+	counters := exec.CommandContext(ctx, "sh", "-c",
+		"cd /sys/fs/cgroup && { cat cpu.stat memory.current || cat cpuacct/cpuacct.usage; }").Run() == nil
 	lines := make([]byte, 256)
 	n, err := io.ReadAtLeast(out, lines, 5)
 	require.NoError(t, err)
@@ -259,7 +278,8 @@ func TestSelfScript(t *testing.T) {
 	require.NoError(t, ctx.Err(), "the script outlived its standard input")
 }
 
-// TestHost: the machine's CPU seconds become cores, and the first reading is only where to count from.
+// TestHost: the machine's CPU seconds become cores, and the first reading is only where to count
+// from.
 func TestHost(t *testing.T) {
 	t.Parallel()
 	var s series
@@ -269,7 +289,10 @@ func TestHost(t *testing.T) {
 	s.host(start.Add(2*time.Second), hostcpu.Use{Busy: 1003, Interrupts: 11}, 400)
 	s.host(start.Add(3*time.Second), hostcpu.Use{Busy: 1003.5, Interrupts: 11}, 0)
 	require.Equal(t, []result.ResourceSample{
-		{At: start.Add(2 * time.Second), CPUCores: 1.5, Interrupts: 0.5, AvailableMiB: 400}, {At: start.Add(3 * time.Second), CPUCores: 0.5},
+		{At: start.Add(2 * time.Second), CPUCores: 1.5, Interrupts: 0.5, AvailableMiB: 400}, {
+			At:       start.Add(3 * time.Second),
+			CPUCores: 0.5,
+		},
 	}, s.out.Samples)
 	ctx, cancel := context.WithCancel(t.Context())
 	o := &Observer{}

@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Own adds what Steamer's process and the container engine's use on this machine, and how often Steamer's control
-// group, which k6 is in as well, was held back by its CPU quota. It is a Source.
+// Own adds what Steamer's process and the container engine's use on this machine, and how often
+// Steamer's control group, which k6 is in as well, was held back by its CPU quota. It is a Source.
 type Own struct{}
 
 func (Own) attach(ctx context.Context, o *Observer) {
@@ -39,9 +39,9 @@ func (Own) attach(ctx context.Context, o *Observer) {
 	})
 }
 
-// engineReader adds up the CPU time of processes that a container engine runs beside containers on this machine's
-// behalf: what forwards ports to nodes, which all load goes through, and the daemons of an engine that Steamer
-// started. They are found again every rescan.
+// engineReader adds up the CPU time of processes that a container engine runs beside containers on
+// this machine's behalf: what forwards ports to nodes, which all load goes through, and the daemons
+// of an engine that Steamer started. They are found again every rescan.
 type engineReader struct {
 	proc  fs.FS
 	found []string // process IDs
@@ -53,7 +53,8 @@ type engineReader struct {
 // rescan is how often the processes are looked for: they live as long as a cluster.
 const rescan = 10 * time.Second
 
-// read returns the seconds used since the first time. Use before a process was first seen is not in it.
+// read returns the seconds used since the first time. Use before a process was first seen is not in
+// it.
 func (r *engineReader) read(now time.Time) float64 {
 	if !now.Before(r.next) {
 		r.next = now.Add(rescan)
@@ -103,8 +104,8 @@ func (r *engineReader) find() []string {
 	return found
 }
 
-// nodeID is the ID under which a node's script prints the node itself, and nodeComponent the component of that
-// series.
+// nodeID is the ID under which a node's script prints the node itself, and nodeComponent the
+// component of that series.
 const (
 	nodeID        = "node"
 	nodeComponent = "node"
@@ -125,8 +126,8 @@ func (o *Observer) ofNode(node string) func(id string) (result.ResourceSeries, b
 	}
 }
 
-// gaps are series without any sample of what runs and was never sampled since a time: what nobody watched is
-// unknown, and not absent.
+// gaps are series without any sample of what runs and was never sampled since a time: what nobody
+// watched is unknown, and not absent.
 func (o *Observer) gaps(all []result.ResourceSeries) []result.ResourceSeries {
 	seen := map[string]bool{}
 	for i := range all {

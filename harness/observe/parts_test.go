@@ -34,7 +34,10 @@ func TestParseExposition(t *testing.T) {
 	c, err := parseExposition([]byte(page))
 	require.NoError(t, err)
 	require.Equal(t, counters{requests: 100, handleMs: 700, active: true, unsealed: true, lost: 2, heap: 2 << 20}, c)
-	for name, wrong := range map[string]string{"empty": "", "of something else": "up 1\n", "broken": "openbao_core_unsealed x\n", "an error page": "{\"errors\":[]}"} {
+	for name, wrong := range map[string]string{
+		"empty": "", "of something else": "up 1\n",
+		"broken": "openbao_core_unsealed x\n", "an error page": "{\"errors\":[]}",
+	} {
 		_, err := parseExposition([]byte(wrong))
 		require.Error(t, err, name)
 	}
@@ -73,12 +76,18 @@ func TestDatabaseFold(t *testing.T) {
 	w := &databaseWatcher{}
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for second, now := range []tally{
-		{Calls: 10, Commits: 1}, {Calls: 17, Rows: 3, Exec: 2.5, Commits: 2, Rollbacks: 4, Sessions: 1, Connections: 5, Running: 2, InTx: 1}, {}, {Calls: 1},
+		{Calls: 10, Commits: 1}, {
+			Calls: 17, Rows: 3, Exec: 2.5, Commits: 2, Rollbacks: 4, Sessions: 1, Connections: 5,
+			Running: 2, InTx: 1,
+		}, {}, {Calls: 1},
 	} {
 		w.fold(start.Add(time.Duration(second)*time.Second), now)
 	}
 	require.Equal(t, []result.DatabaseSample{
-		{At: start.Add(time.Second), Statements: 7, Rows: 3, ExecMs: 2.5, Commits: 1, Rollbacks: 4, Sessions: 1, Connections: 5, Running: 2, InTx: 1},
+		{
+			At: start.Add(time.Second), Statements: 7, Rows: 3, ExecMs: 2.5, Commits: 1, Rollbacks: 4, Sessions: 1,
+			Connections: 5, Running: 2, InTx: 1,
+		},
 		{At: start.Add(3 * time.Second), Statements: 1},
 	}, w.out.Samples)
 }

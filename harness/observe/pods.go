@@ -71,7 +71,8 @@ func (w *podWatcher) started(selector labels.Selector) []podRef {
 	return found
 }
 
-// run looks at the pods every second until ctx ends. They are watched, not listed each time: decoding lists was half of what observing cost.
+// run looks at the pods every second until ctx ends. They are watched, not listed each time:
+// decoding lists was half of what observing cost.
 func (w *podWatcher) run(ctx context.Context) error {
 	followed := make([]*followedPods, len(w.source.Namespaces))
 	for i, namespace := range w.source.Namespaces {
@@ -111,10 +112,15 @@ type followedPods struct {
 }
 
 // follow watches the pods of a namespace and hands each state of each of them to changed, in order.
-func follow(ctx context.Context, client kubernetes.Interface, namespace string, changed func(now time.Time, pod *corev1.Pod, gone bool)) *followedPods {
-	f := &followedPods{factory: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))}
+func follow(ctx context.Context, client kubernetes.Interface, namespace string,
+	changed func(now time.Time, pod *corev1.Pod, gone bool),
+) *followedPods {
+	f := &followedPods{factory: informers.NewSharedInformerFactoryWithOptions(client, 0,
+		informers.WithNamespace(namespace))}
 	f.informer = f.factory.Core().V1().Pods().Informer()
-	_ = f.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { // fails for a started one only
+	_ = f.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector,
+		err error,
+	) { // fails for a started one only
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.failed = err
@@ -212,8 +218,9 @@ func describe(pod corev1.Pod, name, component, role string) result.ResourceSerie
 	return out
 }
 
-// lead takes in which pods are labelled as active. OpenBao labels its own pod, so that one that lost the lock and cannot reach the API server
-// keeps its label: the active Service then leads to both.
+// lead takes in which pods are labelled as active. OpenBao labels its own pod, so that one that
+// lost the lock and cannot reach the API server keeps its label: the active Service then leads to
+// both.
 func (w *podWatcher) lead(now time.Time, pods []string) {
 	slices.Sort(pods)
 	before := w.leaders

@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// selfUse adds up what observing costs: this process, the engine's clients that it keeps, and the scripts in the containers.
+// selfUse adds up what observing costs: this process, the engine's clients that it keeps, and the
+// scripts in the containers.
 type selfUse struct {
 	began   time.Time
 	own     float64 // CPU seconds of this process at began
@@ -39,14 +40,16 @@ func processSeconds() float64 {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
 }
 
-// scriptPrefix marks the line in which a script says what it cost itself: the content of its /proc/PID/stat.
+// scriptPrefix marks the line in which a script says what it cost itself: the content of its
+// /proc/PID/stat.
 const scriptPrefix = "script "
 
-// clockTicks is the unit of CPU times in /proc, USER_HZ, which is 100 on every architecture that kind runs on, see proc(5).
+// clockTicks is the unit of CPU times in /proc, USER_HZ, which is 100 on every architecture that
+// kind runs on, see proc(5).
 const clockTicks = 100
 
-// statSeconds is the CPU time of a process and of its children that have ended, from /proc/PID/stat: fields 14 to 17 of proc(5), counted
-// behind the name, which may hold anything.
+// statSeconds is the CPU time of a process and of its children that have ended, from
+// /proc/PID/stat: fields 14 to 17 of proc(5), counted behind the name, which may hold anything.
 func statSeconds(stat string) (float64, bool) {
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	const first = 14 - 3 // field 3 is the first behind the name

@@ -23,8 +23,8 @@ type Server struct {
 	Read func(ctx context.Context, namespace, pod string) ([]byte, error)
 }
 
-// PodMetrics reads metrics from a port of the pods through the API server's proxy, as the scenarios do: it needs no way into the
-// cluster's network.
+// PodMetrics reads metrics from a port of the pods through the API server's proxy, as the scenarios
+// do: it needs no way into the cluster's network.
 func PodMetrics(source PodSource, port int) func(ctx context.Context, namespace, pod string) ([]byte, error) {
 	return func(ctx context.Context, namespace, pod string) ([]byte, error) {
 		return source.Client.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").
@@ -33,8 +33,11 @@ func PodMetrics(source PodSource, port int) func(ctx context.Context, namespace,
 	}
 }
 
-// ActiveHeap is the Go heap in MiB, garbage included, of the active one of pods, by one reading of their metrics each.
-func ActiveHeap(ctx context.Context, read func(ctx context.Context, namespace, pod string) ([]byte, error), namespace string, pods []string) (float64, error) {
+// ActiveHeap is the Go heap in MiB, garbage included, of the active one of pods, by one reading of
+// their metrics each.
+func ActiveHeap(ctx context.Context, read func(ctx context.Context, namespace, pod string) ([]byte, error),
+	namespace string, pods []string,
+) (float64, error) {
 	var errs []error
 	for _, pod := range pods {
 		page, err := read(ctx, namespace, pod)
@@ -101,7 +104,8 @@ func (s *serverSeries) run(ctx context.Context, from Server, pods *podWatcher, s
 	}
 }
 
-// gap is why there is nothing at all. Pods come and go while faults are injected, so that single failures say nothing.
+// gap is why there is nothing at all. Pods come and go while faults are injected, so that single
+// failures say nothing.
 func (s *serverSeries) gap() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +130,8 @@ func (s *serverSeries) read(ctx context.Context, from Server, pod podRef) {
 	s.fold(pod, time.Now(), c)
 }
 
-// fold turns counters into a sample; the first page of a pod, and the first after its process began again, only sets the base.
+// fold turns counters into a sample; the first page of a pod, and the first after its process began
+// again, only sets the base.
 func (s *serverSeries) fold(pod podRef, at time.Time, c counters) {
 	key := pod.namespace + "/" + pod.name
 	p, ok := s.of[key]

@@ -23,8 +23,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// sources are a Server and a Database on a real OpenBao and its real PostgreSQL. OpenBao's database there is "postgres", so that Steamer's
-// session has to be in another.
+// sources are a Server and a Database on a real OpenBao and its real PostgreSQL. OpenBao's database
+// there is "postgres", so that Steamer's session has to be in another.
 func sources(t testing.TB, s *localbao.Server) (Server, Database) {
 	t.Helper()
 	program, arguments, err := s.PSQL(t.TempDir(), "template1")
@@ -68,12 +68,16 @@ func seeded(t testing.TB) (*localbao.Server, func(context.Context) error) {
 	}
 }
 
-// TestSources observes a real OpenBao and a real PostgreSQL while secrets are fetched, and finds every fetch in both.
+// TestSources observes a real OpenBao and a real PostgreSQL while secrets are fetched, and finds
+// every fetch in both.
 func TestSources(t *testing.T) {
 	s, fetch := seeded(t)
 	server, database := sources(t, s)
 	began := time.Now()
-	o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(runningPod()), Namespaces: []string{"n"}}, nil, nil, server, database, Warnings{})
+	o := Start(t.Context(), &engine.Engine{}, PodSource{
+		Client:     fake.NewClientset(runningPod()),
+		Namespaces: []string{"n"},
+	}, nil, nil, server, database, Warnings{})
 	await := func(what string, ready func() bool) {
 		_, err := wait.Until(t.Context(), wait.For{What: what, Deadline: 20 * time.Second}, func(context.Context) error {
 			if !ready() {
@@ -92,7 +96,8 @@ func TestSources(t *testing.T) {
 		return 0
 	}
 	await("a first sample", func() bool { return samples() > 0 })
-	// PostgreSQL's sessions report their transactions once a second while they are busy, and only after ten when they are not.
+	// PostgreSQL's sessions report their transactions once a second while they are busy, and only
+	// after ten when they are not.
 	fetches := 0.0
 	for before := samples(); samples() < before+4; fetches++ {
 		require.NoError(t, fetch(t.Context()))
@@ -140,18 +145,23 @@ func TestSources(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, reads, int64(2*fetches), "a fetch reads metadata and version")
 	require.Less(t, top.Observer.Cores(), 0.5, "the bound that matters is the gate's, of a process that does nothing else")
-	t.Logf("per fetch: %.1f statements, %.1f transactions; observer: %.4f cores", statements/fetches, transactions/fetches, top.Observer.Cores())
+	t.Logf("per fetch: %.1f statements, %.1f transactions; observer: %.4f cores", statements/fetches, transactions/fetches,
+		top.Observer.Cores())
 }
 
-// TestDatabaseGaps: a PostgreSQL without the module, and one that is not there, are gaps with their reason and no hang.
-// TestActiveHeap reads a real OpenBao's metrics; what a standby says is the same page with another value.
+// TestDatabaseGaps: a PostgreSQL without the module, and one that is not there, are gaps with their
+// reason and no hang. TestActiveHeap reads a real OpenBao's metrics; what a standby says is the
+// same page with another value.
 func TestActiveHeap(t *testing.T) {
 	s, err := localbao.Start(t.Context(), localbao.Options{})
 	require.NoError(t, err)
 	t.Cleanup(s.Stop)
 	server, _ := sources(t, s)
 	heap := 0.0
-	_, err = wait.Until(t.Context(), wait.For{What: "OpenBao says that it is active", Interval: 200 * time.Millisecond, Deadline: 30 * time.Second}, func(ctx context.Context) error {
+	_, err = wait.Until(t.Context(), wait.For{
+		What: "OpenBao says that it is active", Interval: 200 * time.Millisecond,
+		Deadline: 30 * time.Second,
+	}, func(ctx context.Context) error {
 		heap, err = ActiveHeap(ctx, server.Read, "openbao", []string{"openbao-0"})
 		return err
 	})
@@ -190,10 +200,14 @@ func TestDatabaseGaps(t *testing.T) {
 	for name, tc := range map[string]struct {
 		from Database
 		want string
-	}{"module not loaded": {without, "shared_preload_libraries"}, "no session": {absent, "closed pipe"}, "no answer": {deaf, "cancel"}} {
+	}{
+		"module not loaded": {without, "shared_preload_libraries"}, "no session": {absent, "closed pipe"},
+		"no answer": {deaf, "cancel"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(), Namespaces: []string{"n"}}, nil, nil, tc.from)
+			o := Start(t.Context(), &engine.Engine{}, PodSource{Client: fake.NewClientset(), Namespaces: []string{"n"}}, nil,
+				nil, tc.from)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // time to try
 			defer cancel()
 			<-ctx.Done()
@@ -214,7 +228,8 @@ func TestWarnings(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	event := func(name string, change func(*corev1.Event)) *corev1.Event {
 		e := &corev1.Event{
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "n", CreationTimestamp: metav1.NewTime(now)}, Type: "Warning", Reason: "BackOff",
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "n", CreationTimestamp: metav1.NewTime(now)}, Type: "Warning",
+			Reason:  "BackOff",
 			Message: "it " + strings.Repeat("fails ", 100), InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: name},
 		}
 		change(e)
@@ -243,8 +258,9 @@ func TestWarnings(t *testing.T) {
 	require.ElementsMatch(t, []string{"legacy:", "new:", "series:", "bare:"}, names)
 }
 
-// BenchmarkRound is what one second of observing costs this process: a page of real metrics of each of two pods, and one answer of a
-// real PostgreSQL. It has to stay below 20 ms, 2 % of a core, the listing of pods included.
+// BenchmarkRound is what one second of observing costs this process: a page of real metrics of each
+// of two pods, and one answer of a real PostgreSQL. It has to stay below 20 ms, 2 % of a core, the
+// listing of pods included.
 func BenchmarkRound(b *testing.B) {
 	s, fetch := seeded(b)
 	server, database := sources(b, s)
@@ -257,7 +273,8 @@ func BenchmarkRound(b *testing.B) {
 	before := processSeconds()
 	for b.Loop() {
 		for _, name := range []string{"a", "b"} {
-			series.read(b.Context(), Server{Read: func(context.Context, string, string) ([]byte, error) { return page, nil }}, podRef{"n", name, nil})
+			series.read(b.Context(), Server{Read: func(context.Context, string, string) ([]byte, error) { return page, nil }},
+				podRef{"n", name, nil})
 		}
 		w.fold(time.Now(), tally{Calls: 1, Commits: 1})
 	}

@@ -16,8 +16,9 @@ const period = time.Second
 // patience is how long Outlast waits for a sample: longer than a kubelet takes to look again.
 const patience = 20 * time.Second
 
-// Outlast waits until every container of a component that is observed, and at least one, has a sample that was taken after now, or until ctx or its
-// patience ends. What was measured before the first and after the last sample is in none, which for a few seconds of load is a large part.
+// Outlast waits until every container of a component that is observed, and at least one, has a
+// sample that was taken after now, or until ctx or its patience ends. What was measured before the
+// first and after the last sample is in none, which for a few seconds of load is a large part.
 func (o *Observer) Outlast(ctx context.Context, component string) {
 	now := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -33,7 +34,8 @@ func (o *Observer) Outlast(ctx context.Context, component string) {
 	}
 }
 
-// beyond reports whether the component's containers have samples after a time. One that had none for long has ended.
+// beyond reports whether the component's containers have samples after a time. One that had none
+// for long has ended.
 func (o *Observer) beyond(component string, at time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -69,8 +71,9 @@ func (o *Observer) nodes() []result.ResourceSeries {
 	return all
 }
 
-// Since returns the series and the events from a time on, while sampling goes on. Of each series the last two samples before are there, too,
-// because a sample stands for the time since the one before it. What runs and has no sample has a series without any.
+// Since returns the series and the events from a time on, while sampling goes on. Of each series
+// the last two samples before are there, too, because a sample stands for the time since the one
+// before it. What runs and has no sample has a series without any.
 func (o *Observer) Since(from time.Time) ([]result.ResourceSeries, []result.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

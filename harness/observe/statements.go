@@ -16,8 +16,8 @@ type tally struct {
 	Connections, Running, InTx   int
 }
 
-// tallySQL reads a tally. It leaves the texts of statements out, which PostgreSQL keeps in a file. pg_stat_database.sessions exists
-// since PostgreSQL 14.
+// tallySQL reads a tally. It leaves the texts of statements out, which PostgreSQL keeps in a file.
+// pg_stat_database.sessions exists since PostgreSQL 14.
 const tallySQL = `
 SELECT json_build_object('calls', s.calls, 'rows', s.rows, 'exec', s.exec, 'commits', d.xact_commit, 'rollbacks', d.xact_rollback,
 	'sessions', d.sessions, 'connections', a.connections, 'running', a.running, 'intx', a.intx)
@@ -48,8 +48,8 @@ FROM (SELECT s.queryid, left(min(s.query), %d) AS query, sum(s.calls) AS calls, 
 const ownSQL = `SELECT to_json(coalesce(sum(s.total_exec_time), 0)) FROM pg_stat_statements(false) s JOIN pg_database d ON d.oid = s.dbid
 WHERE d.datname = current_database()`
 
-// extensionSQL says whether the view is there, so that nothing has to be written where it is. That the module is loaded is up to whoever
-// starts PostgreSQL.
+// extensionSQL says whether the view is there, so that nothing has to be written where it is. That
+// the module is loaded is up to whoever starts PostgreSQL.
 const extensionSQL = `SELECT to_json(count(*)) FROM pg_extension WHERE extname = 'pg_stat_statements'`
 
 // createExtensionSQL answers with a line, as every query has to.
@@ -88,7 +88,8 @@ func difference(before, after map[string]statement) []result.Statement {
 		}
 		if now.Calls > was.Calls {
 			list = append(list, result.Statement{
-				Query: presentable(now.Query), Calls: now.Calls - was.Calls, Rows: now.Rows - was.Rows, ExecMs: max(0, now.Exec-was.Exec),
+				Query: presentable(now.Query), Calls: now.Calls - was.Calls, Rows: now.Rows - was.Rows,
+				ExecMs: max(0, now.Exec-was.Exec),
 			})
 		}
 	}
@@ -98,8 +99,9 @@ func difference(before, after map[string]statement) []result.Statement {
 	return list[:min(len(list), result.MaxStatements)]
 }
 
-// presentable is a statement's text on one line. PostgreSQL replaces the values only in statements that it plans; before version 16 others,
-// such as one that sets a password, are recorded as they were sent, so that only their first word is kept.
+// presentable is a statement's text on one line. PostgreSQL replaces the values only in statements
+// that it plans; before version 16 others, such as one that sets a password, are recorded as they
+// were sent, so that only their first word is kept.
 func presentable(query string) string {
 	words := strings.Fields(query)
 	if len(words) == 0 {

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// summaryPoll is how often the kubelets are asked. They look at their containers themselves only every 10 to 15 s; an answer that is no
-// newer than the last adds nothing.
+// summaryPoll is how often the kubelets are asked. They look at their containers themselves only
+// every 10 to 15 s; an answer that is no newer than the last adds nothing.
 const summaryPoll = 2 * time.Second
 
-// summary is what is used of a kubelet's summary API (k8s.io/kubelet/pkg/apis/stats/v1alpha1): cumulative CPU time in nanoseconds and the
-// working set in bytes. It knows nothing of throttling.
+// summary is what is used of a kubelet's summary API (k8s.io/kubelet/pkg/apis/stats/v1alpha1):
+// cumulative CPU time in nanoseconds and the working set in bytes. It knows nothing of throttling.
 type summary struct {
 	Pods []struct {
 		PodRef     struct{ Name, Namespace string }
@@ -27,14 +27,16 @@ type summary struct {
 	}
 }
 
-// summaries samples the pods through the API server where Steamer has no way into the nodes, until ctx ends or one kubelet refuses.
+// summaries samples the pods through the API server where Steamer has no way into the nodes, until
+// ctx ends or one kubelet refuses.
 func (o *Observer) summaries(ctx context.Context) error {
 	ticker := time.NewTicker(summaryPoll)
 	defer ticker.Stop()
 	for {
 		for _, node := range o.pods.nodeNames() {
 			path := "/api/v1/nodes/" + node + "/proxy/stats/summary"
-			data, err := o.pods.source.Client.CoreV1().RESTClient().Get().AbsPath(path).Param("only_cpu_and_memory", "true").DoRaw(ctx)
+			data, err := o.pods.source.Client.CoreV1().RESTClient().Get().AbsPath(path).Param("only_cpu_and_memory",
+				"true").DoRaw(ctx)
 			if ctx.Err() != nil {
 				return nil
 			}

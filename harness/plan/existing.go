@@ -22,7 +22,8 @@ func (p Plan) replaceable() []string {
 	return all
 }
 
-// CheckReference refuses what no engine could pull, or could pull today and not tomorrow; flag is the input that errors name. They are of code exit.Invalid.
+// CheckReference refuses what no engine could pull, or could pull today and not tomorrow; flag is
+// the input that errors name. They are of code exit.Invalid.
 func CheckReference(flag, ref string) error {
 	const hint = "use REPOSITORY:TAG or REPOSITORY@sha256:DIGEST"
 	if _, err := name.ParseReference(ref); err != nil {
@@ -34,7 +35,8 @@ func CheckReference(flag, ref string) error {
 	return nil
 }
 
-// checkImages refuses references that no engine could pull, and an existing cluster without references of its own.
+// checkImages refuses references that no engine could pull, and an existing cluster without
+// references of its own.
 func (p Plan) checkImages() error {
 	for _, image := range slices.Sorted(maps.Keys(p.Images)) {
 		flag, ref := fmt.Sprintf("--image %s=%s", image, p.Images[image]), p.Images[image]

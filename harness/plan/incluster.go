@@ -28,7 +28,8 @@ func (p Plan) checkInCluster() error {
 // Check refuses what no cluster would run; errors are of code exit.Invalid and name the flags.
 func (in *InCluster) Check() error {
 	if in.Parallelism < 1 || in.Parallelism > MaxParallelism {
-		return exit.Invalidf(fmt.Sprintf("--parallelism %d", in.Parallelism), fmt.Sprintf("use 1 to %d", MaxParallelism), "it is out of range")
+		return exit.Invalidf(fmt.Sprintf("--parallelism %d", in.Parallelism), fmt.Sprintf("use 1 to %d", MaxParallelism),
+			"it is out of range")
 	}
 	for flag, quantity := range map[string]string{"--generator-cpu": in.CPU, "--generator-memory": in.Memory} {
 		if quantity == "" {

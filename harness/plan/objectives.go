@@ -13,7 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// resolveDuration lays the plan's duration over the profile's, and checks what the profile says it does not judge.
+// resolveDuration lays the plan's duration over the profile's, and checks what the profile says it
+// does not judge.
 func (r *Resolved) resolveDuration() error {
 	for _, metric := range r.Profile.NotJudged {
 		if !judge.IsObjectiveOfFetches(metric) {
@@ -42,16 +43,17 @@ func (r *Resolved) subject(topology string) judge.Subject {
 	return judge.Subject{Topology: topology, Mode: r.Profile.Mode, Tier: r.Tier.Name}
 }
 
-// Thresholds are the latency limits that may judge a topology of the plan: fetches above them are counted.
+// Thresholds are the latency limits that may judge a topology of the plan: fetches above them are
+// counted.
 func (r *Resolved) Thresholds(topology string) []result.Threshold {
 	return r.Objectives.Thresholds(r.subject(topology), milliseconds(time.Duration(r.EnvironmentLatency)))
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// Supports says which objectives of a topology the load is long enough for, and the number of their entry in the
-// file; none where no entry is for it. The version of OpenBao is known only once it runs, so that an entry for some
-// versions alone counts as one for all.
+// Supports says which objectives of a topology the load is long enough for, and the number of their
+// entry in the file; none where no entry is for it. The version of OpenBao is known only once it
+// runs, so that an entry for some versions alone counts as one for all.
 func (r *Resolved) Supports(topology string) (entry int, supports []judge.Support) {
 	entry = r.Objectives.FindUnversioned(r.subject(topology))
 	if entry < 0 {
@@ -70,7 +72,8 @@ func (r *Resolved) Supports(topology string) (entry int, supports []judge.Suppor
 	return entry, r.Objectives.Entries[entry].Supports(d)
 }
 
-// leaveUndecided keeps of what the profile does not judge that for which this load is too short; the rest is judged.
+// leaveUndecided keeps of what the profile does not judge that for which this load is too short;
+// the rest is judged.
 func (r *Resolved) leaveUndecided() {
 	r.Profile.NotJudged = slices.DeleteFunc(slices.Clone(r.Profile.NotJudged), func(metric string) bool {
 		return !slices.ContainsFunc(r.Topologies, func(topology string) bool {
@@ -80,9 +83,10 @@ func (r *Resolved) leaveUndecided() {
 	})
 }
 
-// Lengthen makes the load so long that every required objective of its entry can be held, and reports from how long
-// to how long; both are 0 where it is long enough already, where there is no load, where no load may be so long, and
-// where the profile has stages, which nobody can lengthen without changing what they ask.
+// Lengthen makes the load so long that every required objective of its entry can be held, and
+// reports from how long to how long; both are 0 where it is long enough already, where there is no
+// load, where no load may be so long, and where the profile has stages, which nobody can lengthen
+// without changing what they ask.
 func (r *Resolved) Lengthen() (from, to time.Duration) {
 	if !r.Load || len(r.Profile.Stages) > 0 {
 		return 0, 0
@@ -104,8 +108,9 @@ func (r *Resolved) Lengthen() (from, to time.Duration) {
 	return from, longest
 }
 
-// Outlook says in words, before the run, which objectives its load can decide and how long it would have to be for
-// the others. Topologies with the same answers share theirs. It is empty without a load.
+// Outlook says in words, before the run, which objectives its load can decide and how long it would
+// have to be for the others. Topologies with the same answers share theirs. It is empty without a
+// load.
 func (r *Resolved) Outlook() []string {
 	if !r.Load {
 		return nil

@@ -23,12 +23,13 @@ func resolved(t *testing.T, change func(*plan.Plan)) (*plan.Resolved, error) {
 	return p.Resolve(t.Context(), root, chart.Fetcher{})
 }
 
-// TestOutlook: the plan says before the run which objectives its load can decide, and a length of its own changes
-// the answer.
+// TestOutlook: the plan says before the run which objectives its load can decide, and a length of
+// its own changes the answer.
 func TestOutlook(t *testing.T) {
 	t.Parallel()
 	silent := filepath.Join(t.TempDir(), "silent.yaml")
-	require.NoError(t, os.WriteFile(silent, []byte(`{apiVersion: steamer/v1, kind: Profile, name: silent, workload: fetch, mode: inline, duration: 60s, rate: {tier: true}, connections: {reuse: false}}`), 0o600))
+	require.NoError(t, os.WriteFile(silent,
+		[]byte(`{apiVersion: steamer/v1, kind: Profile, name: silent, workload: fetch, mode: inline, duration: 60s, rate: {tier: true}, connections: {reuse: false}}`), 0o600))
 	for name, tc := range map[string]struct {
 		change    func(*plan.Plan)
 		want, not []string
@@ -41,17 +42,48 @@ func TestOutlook(t *testing.T) {
 			[]string{"fetch_p95_ms", "fetch_p99_ms"},
 		},
 		"two minutes of it": {
-			func(p *plan.Plan) { p.Duration = document.Duration(2 * time.Minute) }, []string{"fetch_p95_ms: decidable (it takes 2m0s)"}, nil, []string{"fetch_p99_ms"},
+			func(p *plan.Plan) { p.Duration = document.Duration(2 * time.Minute) },
+			[]string{"fetch_p95_ms: decidable (it takes 2m0s)"},
+			nil,
+			[]string{"fetch_p99_ms"},
 		},
-		"ten minutes of it": {func(p *plan.Plan) { p.Duration = document.Duration(10 * time.Minute) }, []string{"fetch_p99_ms: decidable"}, []string{"not judged"}, nil},
-		"steady":            {func(p *plan.Plan) { p.Profile = "steady" }, []string{"held with up to 0.22 % of the fetches above the limit"}, []string{"not judged"}, nil},
-		"steady at tier 3":  {func(p *plan.Plan) { p.Profile, p.Tier = "steady", "3" }, []string{"fetch_p99_ms: decidable"}, []string{"not judged"}, nil},
+		"ten minutes of it": {
+			func(p *plan.Plan) { p.Duration = document.Duration(10 * time.Minute) },
+			[]string{"fetch_p99_ms: decidable"},
+			[]string{"not judged"},
+			nil,
+		},
+		"steady": {
+			func(p *plan.Plan) { p.Profile = "steady" },
+			[]string{"held with up to 0.22 % of the fetches above the limit"},
+			[]string{"not judged"},
+			nil,
+		},
+		"steady at tier 3": {
+			func(p *plan.Plan) { p.Profile, p.Tier = "steady", "3" },
+			[]string{"fetch_p99_ms: decidable"},
+			[]string{"not judged"},
+			nil,
+		},
 		"a profile that keeps it to itself": {
-			func(p *plan.Plan) { p.Profile = silent }, []string{"fetch_p95_ms: NOT decidable: to hold it takes 2m0s", "INCONCLUSIVE at best"}, nil, nil,
+			func(p *plan.Plan) { p.Profile = silent }, []string{
+				"fetch_p95_ms: NOT decidable: to hold it takes 2m0s",
+				"INCONCLUSIVE at best",
+			}, nil, nil,
 		},
-		"shown only":   {func(p *plan.Plan) { p.Profile = "mixed" }, []string{"fetch_p99_ms: too short to hold it, which takes 10m0s (shown, not judged)"}, []string{"NOT"}, nil},
-		"no load":      {func(p *plan.Plan) { p.Load = false }, nil, []string{"fetch"}, nil},
-		"one topology": {func(p *plan.Plan) { p.Topologies = p.Topologies[1:] }, []string{"cloud-native-hybrid: entries[2]"}, nil, []string{"fetch_p95_ms", "fetch_p99_ms"}},
+		"shown only": {
+			func(p *plan.Plan) { p.Profile = "mixed" },
+			[]string{"fetch_p99_ms: too short to hold it, which takes 10m0s (shown, not judged)"},
+			[]string{"NOT"},
+			nil,
+		},
+		"no load": {func(p *plan.Plan) { p.Load = false }, nil, []string{"fetch"}, nil},
+		"one topology": {
+			func(p *plan.Plan) { p.Topologies = p.Topologies[1:] },
+			[]string{"cloud-native-hybrid: entries[2]"},
+			nil,
+			[]string{"fetch_p95_ms", "fetch_p99_ms"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +103,8 @@ func TestOutlook(t *testing.T) {
 	}
 }
 
-// TestLengthen: the gate makes a load as long as the objectives need, never shorter, and leaves stages alone.
+// TestLengthen: the gate makes a load as long as the objectives need, never shorter, and leaves
+// stages alone.
 func TestLengthen(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -108,7 +141,8 @@ func TestLengthen(t *testing.T) {
 func TestDurationRefuses(t *testing.T) {
 	t.Parallel()
 	unknown := filepath.Join(t.TempDir(), "unknown.yaml")
-	require.NoError(t, os.WriteFile(unknown, []byte(`{apiVersion: steamer/v1, kind: Profile, name: unknown, workload: fetch, mode: inline, duration: 60s, rate: {tier: true}, connections: {reuse: false}, notJudged: [fetch_p42_ms]}`), 0o600))
+	require.NoError(t, os.WriteFile(unknown,
+		[]byte(`{apiVersion: steamer/v1, kind: Profile, name: unknown, workload: fetch, mode: inline, duration: 60s, rate: {tier: true}, connections: {reuse: false}, notJudged: [fetch_p42_ms]}`), 0o600))
 	for want, change := range map[string]func(*plan.Plan){
 		"has stages":               func(p *plan.Plan) { p.Profile, p.Duration = "spike", document.Duration(time.Hour) },
 		"out of range":             func(p *plan.Plan) { p.Duration = document.Duration(25 * time.Hour) },
@@ -121,7 +155,8 @@ func TestDurationRefuses(t *testing.T) {
 	}
 }
 
-// TestThresholds: the limits in force are counted, with the allowance for the environment and without.
+// TestThresholds: the limits in force are counted, with the allowance for the environment and
+// without.
 func TestThresholds(t *testing.T) {
 	t.Parallel()
 	r, err := resolved(t, func(p *plan.Plan) { p.EnvironmentLatency = document.Duration(7500 * time.Microsecond) })

@@ -42,7 +42,8 @@ type Plan struct {
 	Profile    string   `json:"profile"`           // name in perf/profiles, or a path
 	Tier       string   `json:"tier"`              // row of GitLab's sizing table, by its fetches per second
 	Rate       float64  `json:"rate,omitempty"`    // fetches per second instead of the tier's; 0: the profile's
-	// Duration is how long the load is measured instead of the profile's duration, 1s to 24h; 0: the profile's. A profile with stages has none.
+	// Duration is how long the load is measured instead of the profile's duration, 1s to 24h; 0:
+	// the profile's. A profile with stages has none.
 	Duration  document.Duration `json:"duration,omitempty"`
 	Size      string            `json:"size,omitempty"`     // or what an instance of this size, e.g. 10k, means with this share of jobs that
 	Adoption  float64           `json:"adoption,omitempty"` // fetch secrets, above 0 to 1: GitLab's sizing says the rate
@@ -53,20 +54,24 @@ type Plan struct {
 	Scenarios string            `json:"scenarios"`          // core, all, none, or a regular expression over scenario IDs
 	Repeat    int               `json:"repeat,omitempty"`   // how often the scenarios run, 0 to 1000; 0 is once
 	Shuffle   uint64            `json:"shuffle,omitempty"`  // seed of another order for each round; 0 keeps the order
-	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades from it; empty: the scenario is skipped.
+	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades
+	// from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
 	Load     bool   `json:"load"` // drive load
-	// InCluster drives the load by pods of the cluster under test; nil: by a process beside Steamer.
+	// InCluster drives the load by pods of the cluster under test; nil: by a process beside
+	// Steamer.
 	InCluster *InCluster `json:"inCluster,omitempty"`
-	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is topology.InstallTimeout.
+	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is
+	// topology.InstallTimeout.
 	ReadyTimeout document.Duration `json:"readyTimeout,omitempty"`
 	Cluster      ClusterPlan       `json:"cluster"`
-	// Images are references that replace the images Steamer builds: openbao, postgresql, gitlab-stub, and node, which sets the version of
-	// Kubernetes.
+	// Images are references that replace the images Steamer builds: openbao, postgresql,
+	// gitlab-stub, and node, which sets the version of Kubernetes.
 	Images map[string]string `json:"images,omitempty"`
 	Output string            `json:"output"` // directory of run directories
 	SLO    string            `json:"slo"`    // file of objectives
-	// EnvironmentLatency is added to every latency limit: what the way between client and OpenBao costs, 0 to 1s.
+	// EnvironmentLatency is added to every latency limit: what the way between client and OpenBao
+	// costs, 0 to 1s.
 	EnvironmentLatency document.Duration `json:"environmentLatency,omitempty"`
 }
 
@@ -78,7 +83,8 @@ type ClusterPlan struct {
 	Reuse  bool              `json:"reuse"`          // use a kept cluster of mine (of this name), else make it
 	Keep   bool              `json:"keep"`           // leave the cluster and the engine running
 	TTL    document.Duration `json:"ttl"`            // after which cluster gc may remove it, if no process uses it
-	// Context and Kubeconfig name a cluster that is not Steamer's; either makes the run use it instead of kind.
+	// Context and Kubeconfig name a cluster that is not Steamer's; either makes the run use it
+	// instead of kind.
 	Context    string `json:"context,omitempty"`
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 }
@@ -120,7 +126,8 @@ func Read(path string, base Plan) (Plan, error) {
 	return base, nil
 }
 
-// YAML prints the plan, secrets withheld: where a value of Set is one, somebody has to put it back before the plan can be used.
+// YAML prints the plan, secrets withheld: where a value of Set is one, somebody has to put it back
+// before the plan can be used.
 func (p Plan) YAML() (string, error) {
 	p.Set = slices.Clone(p.Set)
 	for i, assignment := range p.Set {
@@ -148,8 +155,9 @@ func (p Plan) Source() chart.Source {
 	return chart.Source{Name: p.Chart, Repo: p.Repo, Version: p.Version}
 }
 
-// Resolve validates the plan and reads what it names. root is the source tree. The network is used only for a chart that is elsewhere,
-// after everything else was found good. All errors are of code exit.Invalid, except the context's own.
+// Resolve validates the plan and reads what it names. root is the source tree. The network is used
+// only for a chart that is elsewhere, after everything else was found good. All errors are of code
+// exit.Invalid, except the context's own.
 func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*Resolved, error) {
 	r := &Resolved{Plan: p}
 	if err := p.checkNumbers(); err != nil {
@@ -201,7 +209,12 @@ func (p Plan) checkNumbers() error {
 		flag     string
 		value    int
 		min, max int
-	}{{"--tenants", p.Tenants, 1, 10000}, {"--secrets", p.Secrets, 1, 100}, {"--port", p.Cluster.Port, 0, 65535}, {"--repeat", p.Repeat, 0, 1000}} {
+	}{
+		{"--tenants", p.Tenants, 1, 10000},
+		{"--secrets", p.Secrets, 1, 100},
+		{"--port", p.Cluster.Port, 0, 65535},
+		{"--repeat", p.Repeat, 0, 1000},
+	} {
 		if bound.value < bound.min || bound.value > bound.max {
 			hint := fmt.Sprintf("use %d to %d", bound.min, bound.max)
 			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), hint, "it is out of range")
@@ -217,13 +230,15 @@ func (p Plan) checkNumbers() error {
 		return err
 	}
 	if p.ReadyTimeout < 0 {
-		return exit.Invalidf("--ready-timeout "+time.Duration(p.ReadyTimeout).String(), "use a positive duration such as 5m", "it is negative")
+		return exit.Invalidf("--ready-timeout "+time.Duration(p.ReadyTimeout).String(), "use a positive duration such as 5m",
+			"it is negative")
 	}
 	if e := time.Duration(p.EnvironmentLatency); e < 0 || e > time.Second {
 		return exit.Invalidf("--environment-latency "+e.String(), "use 0s to 1s", "it is out of range")
 	}
 	if p.Cluster.TTL <= 0 {
-		return exit.Invalidf("cluster.ttl", "use a positive duration such as 4h", "%s is not positive", time.Duration(p.Cluster.TTL))
+		return exit.Invalidf("cluster.ttl", "use a positive duration such as 4h", "%s is not positive",
+			time.Duration(p.Cluster.TTL))
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ func file(t testing.TB, text string) string {
 
 const head = "apiVersion: " + result.APIVersion + "\nkind: Plan\n"
 
-// TestRead overlays files on the default: what a file does not say stays, and what no plan knows is refused.
+// TestRead overlays files on the default: what a file does not say stays, and what no plan knows is
+// refused.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	base := plan.Default(root)
@@ -37,9 +38,12 @@ func TestRead(t *testing.T) {
 	require.Equal(t, 90*time.Minute, time.Duration(p.Cluster.TTL))
 
 	for name, text := range map[string]string{
-		"empty": "", "no kind": "apiVersion: " + result.APIVersion + "\n", "another kind": "apiVersion: " + result.APIVersion + "\nkind: Result\n",
-		"another version": "apiVersion: steamer/v0\nkind: Plan\n", "unknown field": head + "tenant: 1\n", "unknown nested field": head + "cluster: {prt: 1}\n",
-		"wrong type": head + "tenants: many\n", "named twice": head + "tenants: 1\ntenants: 2\n", "duration": head + "cluster: {ttl: soon}\n", "no YAML": head + "\t",
+		"empty": "", "no kind": "apiVersion: " + result.APIVersion + "\n", "another kind": "apiVersion: " +
+			result.APIVersion + "\nkind: Result\n",
+		"another version": "apiVersion: steamer/v0\nkind: Plan\n", "unknown field": head + "tenant: 1\n",
+		"unknown nested field": head + "cluster: {prt: 1}\n",
+		"wrong type":           head + "tenants: many\n", "named twice": head + "tenants: 1\ntenants: 2\n", "duration": head +
+			"cluster: {ttl: soon}\n", "no YAML": head + "\t",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,11 +104,15 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
-// FuzzRead: whatever the file holds, Read returns a plan that prints and reads back as itself, or an exit.Invalid error.
+// FuzzRead: whatever the file holds, Read returns a plan that prints and reads back as itself, or
+// an exit.Invalid error.
 func FuzzRead(f *testing.F) {
 	text, err := plan.Default(root).YAML()
 	require.NoError(f, err)
-	for _, seed := range []string{text, head, head + "set: [a=b]\n", head + "cluster: {ttl: 1h}\n", "{}", "\t", head + "rate: 1e309\n"} {
+	for _, seed := range []string{
+		text, head, head + "set: [a=b]\n", head + "cluster: {ttl: 1h}\n", "{}", "\t",
+		head + "rate: 1e309\n",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

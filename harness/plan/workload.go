@@ -13,20 +13,25 @@ import (
 // checkRate refuses what says the rate twice.
 func (p Plan) checkRate() error {
 	if p.Rate < 0 || p.Rate > 100000 {
-		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "use 0 (the profile's) to 100000 fetches per second", "it is out of range")
+		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "use 0 (the profile's) to 100000 fetches per second",
+			"it is out of range")
 	}
 	switch {
 	case p.Size == "" && p.Adoption != 0:
-		return exit.Invalidf("--adoption", "add --size, e.g. 10k", "it is a share of the jobs of an instance whose size is not given")
+		return exit.Invalidf("--adoption", "add --size, e.g. 10k",
+			"it is a share of the jobs of an instance whose size is not given")
 	case p.Size != "" && p.Adoption == 0:
-		return exit.Invalidf("--size "+p.Size, "add --adoption, the share of jobs that fetch secrets, e.g. 0.2", "the rate does not follow from the size alone")
+		return exit.Invalidf("--size "+p.Size, "add --adoption, the share of jobs that fetch secrets, e.g. 0.2",
+			"the rate does not follow from the size alone")
 	case p.Size != "" && p.Rate != 0:
-		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "leave out either", "--size and --adoption say the rate as well")
+		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "leave out either",
+			"--size and --adoption say the rate as well")
 	}
 	return nil
 }
 
-// resolveWorkload reads the profile, lays the plan's own settings over it, and finds the rate and the tier.
+// resolveWorkload reads the profile, lays the plan's own settings over it, and finds the rate and
+// the tier.
 func (r *Resolved) resolveWorkload(root string) error {
 	var err error
 	if r.Tier, err = load.TierNamed(r.Plan.Tier); err != nil {
@@ -63,7 +68,8 @@ func (r *Resolved) resolveWorkload(root string) error {
 		r.Profile.Retries = *r.Retries
 	}
 	if r.Rate > 0 && slices.ContainsFunc(r.Profile.Stages, func(s load.Stage) bool { return s.PerSecond != 0 }) {
-		return exit.Invalidf(fmt.Sprintf("a rate of %g for profile %s", r.Rate, r.Profile.Name), "leave the rate out, or have the profile's stages say times instead of perSecond",
+		return exit.Invalidf(fmt.Sprintf("a rate of %g for profile %s", r.Rate, r.Profile.Name),
+			"leave the rate out, or have the profile's stages say times instead of perSecond",
 			"its stages have rates of their own")
 	}
 	if err := r.resolveDuration(); err != nil {

@@ -16,8 +16,8 @@ import (
 // project is what the provenance calls this source tree.
 const project = "https://gitlab.com/steamer/steamer"
 
-// The statement is in-toto's, version 1 (github.com/in-toto/attestation), with SLSA's provenance predicate, version 1 (slsa.dev). It holds
-// no time, so that the same commit makes the same file.
+// The statement is in-toto's, version 1 (github.com/in-toto/attestation), with SLSA's provenance
+// predicate, version 1 (slsa.dev). It holds no time, so that the same commit makes the same file.
 type statement struct {
 	Type          string    `json:"_type"`
 	Subject       []subject `json:"subject"`
@@ -45,7 +45,8 @@ type predicate struct {
 	} `json:"runDetails"`
 }
 
-// provenance says which commit the archives were made of, and by what: gzip's output depends on the version of Go.
+// provenance says which commit the archives were made of, and by what: gzip's output depends on the
+// version of Go.
 func provenance(commit string, dirs []string, archives []chart.Archive, steamer string) ([]byte, error) {
 	s := statement{Type: "https://in-toto.io/Statement/v1", PredicateType: "https://slsa.dev/provenance/v1"}
 	for _, archive := range archives {
@@ -62,7 +63,8 @@ func provenance(commit string, dirs []string, archives []chart.Archive, steamer 
 	return append(data, '\n'), err
 }
 
-// writeSums writes the SHA-256 of every file of a directory in the form that sha256sum --check reads.
+// writeSums writes the SHA-256 of every file of a directory in the form that sha256sum --check
+// reads.
 func writeSums(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

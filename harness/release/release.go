@@ -1,5 +1,6 @@
-// Package release makes what users of the charts download: reproducible archives with checksums, provenance and changes, pushed to a
-// registry where one is named. A release comes from a commit, never from files that only this machine has.
+// Package release makes what users of the charts download: reproducible archives with checksums,
+// provenance and changes, pushed to a registry where one is named. A release comes from a commit,
+// never from files that only this machine has.
 package release
 
 import (
@@ -26,14 +27,15 @@ type Options struct {
 	Log      func(string) // told what is done, one line each
 }
 
-// Files that a release consists of, beside NAME-VERSION.tgz, its .prov where a key signs, and NAME-VERSION.changes.md.
+// Files that a release consists of, beside NAME-VERSION.tgz, its .prov where a key signs, and
+// NAME-VERSION.changes.md.
 const (
 	SumsFile       = "SHA256SUMS"
 	ProvenanceFile = "provenance.json"
 )
 
-// Make releases the charts. Bad input, a dirty work tree and a version that is out with another content are exit.Invalid errors, found
-// before anything is written to Output or pushed.
+// Make releases the charts. Bad input, a dirty work tree and a version that is out with another
+// content are exit.Invalid errors, found before anything is written to Output or pushed.
 func Make(ctx context.Context, o Options) error {
 	tree, err := openTree(ctx, o.Root)
 	if err != nil {
@@ -91,7 +93,8 @@ func (o Options) stage(ctx context.Context, tree *tree, staging string) ([]chart
 			return nil, err
 		}
 		if slices.ContainsFunc(archives, func(other chart.Archive) bool { return other.Path == archive.Path }) {
-			return nil, exit.Invalidf("chart "+dir, "name each chart once", "another one makes %s too", filepath.Base(archive.Path))
+			return nil, exit.Invalidf("chart "+dir, "name each chart once", "another one makes %s too",
+				filepath.Base(archive.Path))
 		}
 		archives = append(archives, archive)
 		if o.Key != nil {

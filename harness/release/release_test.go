@@ -45,8 +45,14 @@ func newRepository(t *testing.T) repository {
 func (r repository) git(args ...string) string {
 	r.t.Helper()
 	cmd := exec.CommandContext(r.t.Context(), "git", append([]string{"-C", r.root}, args...)...)
-	who := []string{"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org"}
-	when := []string{"GIT_AUTHOR_DATE=2026-11-01T12:00:00Z", "GIT_COMMITTER_DATE=2026-11-01T12:00:00Z", "GIT_CONFIG_GLOBAL=/dev/null"}
+	who := []string{
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a",
+		"GIT_COMMITTER_EMAIL=a@example.org",
+	}
+	when := []string{
+		"GIT_AUTHOR_DATE=2026-11-01T12:00:00Z", "GIT_COMMITTER_DATE=2026-11-01T12:00:00Z",
+		"GIT_CONFIG_GLOBAL=/dev/null",
+	}
 	cmd.Env = append(append(os.Environ(), who...), when...)
 	out, err := cmd.CombinedOutput()
 	require.NoError(r.t, err, "%s", out)
@@ -191,7 +197,8 @@ func TestPush(t *testing.T) {
 	info := source.Info()
 	pulled, err := chart.Fetcher{}.Load(t.Context(), chart.Source{Name: registry + "/openbao", Version: info.Version})
 	require.NoError(t, err)
-	require.Equal(t, fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(first["openbao-"+info.Version+".tgz"]))), pulled.Info().Archive)
+	require.Equal(t, fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(first["openbao-"+info.Version+".tgz"]))),
+		pulled.Info().Archive)
 
 	r.write("charts/openbao/README.md", "changed, without a new version")
 	r.commit("Forget to raise the version")
@@ -239,15 +246,27 @@ func TestMakeRefuses(t *testing.T) {
 		want   string
 		code   exit.Code
 	}{
-		"changed file":   {before: func(r repository) { r.write("charts/openbao/values.yaml", "a: 1") }, want: "M charts/openbao/values.yaml"},
-		"new file":       {before: func(r repository) { r.write("charts/openbao/new", "x") }, want: "?? charts/openbao/new"},
-		"elsewhere":      {before: func(r repository) { r.write("x", "x") }, want: "1 files differ from commit"},
-		"no repository":  {change: func(o *release.Options) { o.Root = os.TempDir() }, want: "not a git repository"},
-		"no chart":       {change: func(o *release.Options) { o.Charts = []string{"charts/moon"} }, want: "charts/moon"},
-		"outside":        {change: func(o *release.Options) { o.Charts = []string{"../charts/openbao"} }, want: "charts/openbao"},
-		"twice":          {change: func(o *release.Options) { o.Charts = append(o.Charts, "./charts/openbao") }, want: "name each chart once"},
-		"no registry":    {change: func(o *release.Options) { o.Registry = "https://registry.example" }, want: "oci://"},
-		"nobody there":   {change: func(o *release.Options) { o.Registry = "oci://127.0.0.1:1/charts" }, want: "refused", code: exit.Environment},
+		"changed file": {
+			before: func(r repository) { r.write("charts/openbao/values.yaml", "a: 1") },
+			want:   "M charts/openbao/values.yaml",
+		},
+		"new file":      {before: func(r repository) { r.write("charts/openbao/new", "x") }, want: "?? charts/openbao/new"},
+		"elsewhere":     {before: func(r repository) { r.write("x", "x") }, want: "1 files differ from commit"},
+		"no repository": {change: func(o *release.Options) { o.Root = os.TempDir() }, want: "not a git repository"},
+		"no chart":      {change: func(o *release.Options) { o.Charts = []string{"charts/moon"} }, want: "charts/moon"},
+		"outside": {
+			change: func(o *release.Options) { o.Charts = []string{"../charts/openbao"} },
+			want:   "charts/openbao",
+		},
+		"twice": {
+			change: func(o *release.Options) { o.Charts = append(o.Charts, "./charts/openbao") },
+			want:   "name each chart once",
+		},
+		"no registry": {change: func(o *release.Options) { o.Registry = "https://registry.example" }, want: "oci://"},
+		"nobody there": {
+			change: func(o *release.Options) { o.Registry = "oci://127.0.0.1:1/charts" }, want: "refused",
+			code: exit.Environment,
+		},
 		"cannot be made": {change: func(o *release.Options) { o.Output = "/dev/null/dist" }, want: "--output /dev/null/dist"},
 	} {
 		t.Run(name, func(t *testing.T) {

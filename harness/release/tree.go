@@ -26,7 +26,8 @@ type tree struct {
 	time   time.Time // of the commit
 }
 
-// openTree refuses what is no git work tree, and one with changes: its release could not be made again by anyone else.
+// openTree refuses what is no git work tree, and one with changes: its release could not be made
+// again by anyone else.
 func openTree(ctx context.Context, root string) (*tree, error) {
 	t := &tree{root: root}
 	head, err := t.git(ctx, "log", "-1", "--format=%H %ct")
@@ -70,10 +71,12 @@ func (t *tree) gitBytes(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// extract writes a directory as the commit has it below to: a file that git ignores cannot slip into an archive.
+// extract writes a directory as the commit has it below to: a file that git ignores cannot slip
+// into an archive.
 func (t *tree) extract(ctx context.Context, dir, to string) error {
 	if !filepath.IsLocal(dir) {
-		return exit.Invalidf("chart "+dir, "name a directory of the source tree, relative to its root", "it is outside the source tree")
+		return exit.Invalidf("chart "+dir, "name a directory of the source tree, relative to its root",
+			"it is outside the source tree")
 	}
 	data, err := t.gitBytes(ctx, "archive", "--format=tar", t.commit, "--", filepath.ToSlash(filepath.Clean(dir)))
 	if ctx.Err() != nil {
@@ -108,23 +111,29 @@ func (t *tree) extract(ctx context.Context, dir, to string) error {
 	}
 }
 
-// changes lists the commits that touched a chart since the release before, in Markdown. Releases are tagged NAME-VERSION.
+// changes lists the commits that touched a chart since the release before, in Markdown. Releases
+// are tagged NAME-VERSION.
 func (t *tree) changes(ctx context.Context, dir string, archive chart.Archive) (string, error) {
 	tags, err := t.git(ctx, "tag", "--list", archive.Name+"-[0-9]*", "--merged", t.commit, "--sort=-version:refname")
 	if err != nil {
 		return "", err
 	}
 	commits, since := t.commit, "in the whole history"
-	earlier := slices.DeleteFunc(strings.Fields(tags), func(tag string) bool { return tag == archive.Name+"-"+archive.Version })
+	earlier := slices.DeleteFunc(strings.Fields(tags), func(tag string) bool {
+		return tag == archive.Name+"-"+
+			archive.Version
+	})
 	if len(earlier) > 0 {
 		commits, since = earlier[0]+".."+t.commit, "since "+earlier[0]
 	}
-	subjects, err := t.git(ctx, "log", "--no-merges", "--format=- %s (%h)", commits, "--", filepath.ToSlash(filepath.Clean(dir)))
+	subjects, err := t.git(ctx, "log", "--no-merges", "--format=- %s (%h)", commits, "--",
+		filepath.ToSlash(filepath.Clean(dir)))
 	if err != nil {
 		return "", err
 	}
 	if subjects == "" {
 		subjects = "Nothing."
 	}
-	return fmt.Sprintf("# %s %s\n\nCommits that touched the chart %s:\n\n%s\n", archive.Name, archive.Version, since, subjects), nil
+	return fmt.Sprintf("# %s %s\n\nCommits that touched the chart %s:\n\n%s\n", archive.Name, archive.Version, since,
+		subjects), nil
 }

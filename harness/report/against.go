@@ -23,7 +23,8 @@ type againstView struct {
 	Strips []stripView
 }
 
-// stripView shows every slice of both sides on one axis from 0, which is how the distributions lie to one another.
+// stripView shows every slice of both sides on one axis from 0, which is how the distributions lie
+// to one another.
 type stripView struct {
 	Title, Top, Alt string
 	Sides           []sideView
@@ -37,8 +38,8 @@ type sideView struct {
 	Median float64
 }
 
-// ratioView is a metric's row. Positions are in % of the picture's width; the scale is logarithmic, so that half and double are equally far
-// from 1.
+// ratioView is a metric's row. Positions are in % of the picture's width; the scale is logarithmic,
+// so that half and double are equally far from 1.
 type ratioView struct {
 	gate.Ratio
 	Badge                      string // the verdict, or INFO where it does not decide
@@ -49,7 +50,8 @@ type ratioView struct {
 	Limited                    bool
 }
 
-// leastSpan is the least factor that the scale reaches from 1 on either side: smaller differences should look small.
+// leastSpan is the least factor that the scale reaches from 1 on either side: smaller differences
+// should look small.
 const leastSpan = 1.25
 
 func newAgainst(c gate.Compared) againstView {
@@ -65,7 +67,8 @@ func newAgainst(c gate.Compared) againstView {
 	at := func(x float64) float64 { return bound(50 + 48*math.Log(x)/span) }
 	for _, m := range c.Metrics {
 		r := ratioView{
-			Ratio: m, Badge: string(m.Verdict), A: withUnit(m.Base, m.Unit), B: withUnit(m.Head, m.Unit), Times: sig(m.Ratio), Interval: "too few pairs", One: at(1),
+			Ratio: m, Badge: string(m.Verdict), A: withUnit(m.Base, m.Unit), B: withUnit(m.Head, m.Unit), Times: sig(m.Ratio),
+			Interval: "too few pairs", One: at(1),
 		}
 		if !m.Gate {
 			r.Badge = "INFO"
@@ -162,9 +165,11 @@ type comparisonPage struct {
 	CSS    template.CSS
 }
 
-// ComparisonHTML writes a comparison as a self-contained page without any script: verdict, ratios with their intervals, and the slices of
-// both sides beside each other. With the judged comparison itself, whole, which may be nil, it also has what stands behind the ratios: the pairs that were
-// discarded, failed fetches and loads not carried, scenarios that differ, and what was not measured.
+// ComparisonHTML writes a comparison as a self-contained page without any script: verdict, ratios
+// with their intervals, and the slices of both sides beside each other. With the judged comparison
+// itself, whole, which may be nil, it also has what stands behind the ratios: the pairs that were
+// discarded, failed fetches and loads not carried, scenarios that differ, and what was not
+// measured.
 func ComparisonHTML(w io.Writer, c *gate.Compared, whole *compare.Comparison) error {
 	p := comparisonPage{againstView: newAgainst(*c), Word: string(c.Verdict)}
 	p.Reasons = typesetAll(c.Reasons)
@@ -198,7 +203,10 @@ func WriteComparison(dir string, c *gate.Compared, whole *compare.Comparison) er
 
 // plainPage is the template of a page without scripts, and the style of all pages.
 func plainPage(name string) (*template.Template, template.CSS, error) {
-	t, err := template.New(name).Funcs(template.FuncMap{"badge": badge, "joined": func(r row) string { return r.Cells[0] }}).ParseFS(assets, "assets/*.html.tmpl")
+	t, err := template.New(name).Funcs(template.FuncMap{
+		"badge":  badge,
+		"joined": func(r row) string { return r.Cells[0] },
+	}).ParseFS(assets, "assets/*.html.tmpl")
 	if err != nil {
 		return nil, "", err
 	}

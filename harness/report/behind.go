@@ -7,7 +7,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// behindView is what stands behind a comparison's ratios: what was driven and did not count, what went wrong, and what nobody looked at.
+// behindView is what stands behind a comparison's ratios: what was driven and did not count, what
+// went wrong, and what nobody looked at.
 type behindView struct {
 	Driven      string
 	Discarded   []string // reasons, the commonest first

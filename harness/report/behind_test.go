@@ -18,19 +18,26 @@ func driven() *compare.Comparison {
 		Pairs: []compare.Pair{{}, {B: unsteady}, {A: compare.Slice{Overload: "81 % of the offered rate"}}, {B: unsteady}, {}},
 		Looks: []compare.Look{{Pairs: 5, Valid: 2, Level: 0.05, Verdict: result.Inconclusive}},
 		Outcomes: []compare.Outcome{
-			{Name: "failed_fetches", Title: "failed fetches", OnlyA: 1, OnlyB: 3, Both: 4, Pairs: 5, PHolm: 0.3125, Verdict: result.Pass, Reason: "more with B, which may be chance"},
+			{
+				Name: "failed_fetches", Title: "failed fetches", OnlyA: 1, OnlyB: 3, Both: 4, Pairs: 5, PHolm: 0.3125,
+				Verdict: result.Pass, Reason: "more with B, which may be chance",
+			},
 			{Name: "overload", Title: "offered load not carried", OnlyA: 1, Pairs: 5, PHolm: 1, Verdict: result.Pass},
 		},
 		Functional: []compare.Functional{
 			{ID: "access/own-secret", Title: "A job reads its own secret", A: result.Passed, B: result.Passed},
-			{ID: "access/other", Title: "Another's is refused", A: result.Passed, B: result.Failed, Reason: "got 200 <script>", Twice: true},
+			{
+				ID: "access/other", Title: "Another's is refused", A: result.Passed, B: result.Failed, Reason: "got 200 <script>",
+				Twice: true,
+			},
 			{ID: "access/policy", Title: "Policies hold", A: result.Skipped, B: result.Skipped, Reason: "not here"},
 		},
 		NotMeasured: []string{"throttling <script>"},
 	}
 }
 
-// TestComparisonPageShowsWhatStandsBehindIt: what was discarded, failed, differs or was not measured is on the page, not the ratios alone.
+// TestComparisonPageShowsWhatStandsBehindIt: what was discarded, failed, differs or was not
+// measured is on the page, not the ratios alone.
 func TestComparisonPageShowsWhatStandsBehindIt(t *testing.T) {
 	t.Parallel()
 	quiet := &compare.Comparison{Pairs: []compare.Pair{{}}}
@@ -43,7 +50,8 @@ func TestComparisonPageShowsWhatStandsBehindIt(t *testing.T) {
 			"2 × B: steady missed &lt;script&gt;", "1 × A: 81 % of the offered rate",
 			`failed fetches<p class="reason">more with B, which may be chance</p></th><td>1</td><td>3</td><td>4</td><td>5</td><td>0.3125</td>`,
 			`offered load not carried</th><td>1</td><td>0</td><td>0</td><td>5</td><td>1.0000</td>`,
-			"3 scenarios: 1 passed, 0 failed and 1 were skipped with both; 1 differ.", "<code>access/other</code>", "run twice on both", "got 200 &lt;script&gt;",
+			"3 scenarios: 1 passed, 0 failed and 1 were skipped with both; 1 differ.", "<code>access/other</code>",
+			"run twice on both", "got 200 &lt;script&gt;",
 			"<li>throttling &lt;script&gt;</li>",
 		}, []string{"access/own-secret", "<script", "No gaps were recorded"}},
 		"little": {quiet, []string{

@@ -8,8 +8,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Benchstat writes each topology's load as one line of Go's benchmark format, with all that the line is about as configuration before it.
-// The files of several runs one after the other are what benchstat compares: a run is one sample.
+// Benchstat writes each topology's load as one line of Go's benchmark format, with all that the
+// line is about as configuration before it. The files of several runs one after the other are what
+// benchstat compares: a run is one sample.
 func Benchstat(w io.Writer, r *result.Result) error {
 	var b strings.Builder
 	for i := range r.Topologies {
@@ -33,7 +34,8 @@ func Benchstat(w io.Writer, r *result.Result) error {
 				fmt.Fprintf(&b, "%s: %s\n", c[0], value)
 			}
 		}
-		fmt.Fprintf(&b, "BenchmarkFetch/topology=%s/mode=%s/profile=%s/tier=%s %d", word(t.Name), word(t.Load.Mode), word(r.Run.Profile), word(r.Run.Tier), t.Load.Fetches)
+		fmt.Fprintf(&b, "BenchmarkFetch/topology=%s/mode=%s/profile=%s/tier=%s %d", word(t.Name), word(t.Load.Mode),
+			word(r.Run.Profile), word(r.Run.Tier), t.Load.Fetches)
 		for _, v := range benchValues(t) {
 			fmt.Fprintf(&b, " %s %s", number(v.value), v.unit)
 		}

@@ -57,7 +57,9 @@ func (w *watcher) listen(ctx context.Context) error {
 }
 
 // open shows the report of r from its file in a browser of its own.
-func open(t *testing.T, r *result.Result, scheme string, prepare ...chromedp.Action[chromedp.Void]) (context.Context, *watcher) {
+func open(t *testing.T, r *result.Result, scheme string, prepare ...chromedp.Action[chromedp.Void]) (context.Context,
+	*watcher,
+) {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, report.WriteAll(dir, r))
@@ -65,7 +67,9 @@ func open(t *testing.T, r *result.Result, scheme string, prepare ...chromedp.Act
 }
 
 // browse opens a file in a browser of its own and waits for an element.
-func browse(t *testing.T, path, scheme, ready string, prepare ...chromedp.Action[chromedp.Void]) (context.Context, *watcher) {
+func browse(t *testing.T, path, scheme, ready string, prepare ...chromedp.Action[chromedp.Void]) (context.Context,
+	*watcher,
+) {
 	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 900))
@@ -81,7 +85,8 @@ func browse(t *testing.T, path, scheme, ready string, prepare ...chromedp.Action
 	require.NoError(t, err)
 	_, err = chromedp.Call(ctx, log.Enable, cdp.Empty{})
 	require.NoError(t, err)
-	_, err = chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	_, err = chromedp.Call(ctx, emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 	require.NoError(t, err)
 	page := url.URL{Scheme: "file", Path: path}
 	steps := append(prepare, chromedp.Navigate(page.String()), chromedp.WaitReady(chromedp.CSS(ready)))
@@ -138,7 +143,8 @@ func TestBrowserDrawsThePlots(t *testing.T) {
 			}
 			want := map[string]string{"light": "rgb(244, 245, 247)", "dark": "rgb(18, 21, 26)"}[tc.scheme]
 			require.Equal(t, want, eval[string](t, ctx, `getComputedStyle(document.body).backgroundColor`))
-			require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out sideways")
+			require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`),
+				"nothing sticks out sideways")
 			w.clean(t)
 			shoot(t, ctx, strings.ReplaceAll(name, ", ", "-"))
 		})
@@ -156,7 +162,8 @@ func TestBrowserControls(t *testing.T) {
 	const visible = `[...document.querySelectorAll('#t-cloud-native-scenarios tbody tr')].filter((r) => r.checkVisibility()).length`
 	const status = `document.getElementById('t-cloud-native-scenarios-status').textContent`
 	require.Equal(t, 8, eval[int](t, ctx, visible))
-	require.NoError(t, chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(`[data-search="t-cloud-native-scenarios"]`), "jwt")))
+	require.NoError(t, chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(`[data-search="t-cloud-native-scenarios"]`),
+		"jwt")))
 	require.Equal(t, 2, eval[int](t, ctx, visible))
 	require.Equal(t, "2 of 8 shown", eval[string](t, ctx, status))
 	require.Equal(t, 1, eval[int](t, ctx, `[...document.querySelectorAll('#t-cloud-native-scenarios details.group')].filter((g) => g.checkVisibility()).length`))
@@ -168,7 +175,8 @@ func TestBrowserControls(t *testing.T) {
 	// The keyboard moves the cursor, and the legend reads out the values.
 	const legend = `[...document.querySelectorAll('.plot[data-kind=latency] .u-value')].map((e) => e.textContent).join('|')`
 	require.Equal(t, "|||", eval[string](t, ctx, legend))
-	require.NoError(t, chromedp.Do(ctx, chromedp.Focus(chromedp.CSS(`.plot[data-kind=latency]`)), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight)))
+	require.NoError(t, chromedp.Do(ctx, chromedp.Focus(chromedp.CSS(`.plot[data-kind=latency]`)),
+		chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight)))
 	require.Regexp(t, `^2 s\|[0-9.]+\|[0-9.]+\|[0-9.]+$`, eval[string](t, ctx, legend))
 
 	// The logarithmic scale redraws without complaint.
@@ -180,12 +188,14 @@ func TestBrowserControls(t *testing.T) {
 // TestBrowserNarrow looks at a telephone's width.
 func TestBrowserNarrow(t *testing.T) {
 	ctx, w := open(t, synthetic.Result(60, 12), "light", chromedp.EmulateViewport(390, 844))
-	require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out sideways")
+	require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`),
+		"nothing sticks out sideways")
 	require.Len(t, colours(t, ctx), 10)
 	w.clean(t)
 }
 
-// TestBrowserManyScenarios opens a suite of 340 scenarios: folded, quick to search, and unfolded on paper.
+// TestBrowserManyScenarios opens a suite of 340 scenarios: folded, quick to search, and unfolded on
+// paper.
 func TestBrowserManyScenarios(t *testing.T) {
 	r := synthetic.Result(60, 12)
 	for i := range 340 {
@@ -196,7 +206,8 @@ func TestBrowserManyScenarios(t *testing.T) {
 	ctx, w := open(t, r, "light")
 	const visible = `[...document.querySelectorAll('#t-cloud-native-scenarios tbody tr')].filter((r) => r.checkVisibility()).length`
 	require.Zero(t, eval[int](t, ctx, visible), "nothing failed, so everything is folded")
-	require.NoError(t, chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(`[data-search="t-cloud-native-scenarios"]`), "number-33")))
+	require.NoError(t, chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(`[data-search="t-cloud-native-scenarios"]`),
+		"number-33")))
 	require.Equal(t, 11, eval[int](t, ctx, visible), "33 and 330 to 339")
 	require.Equal(t, 348, eval[int](t, ctx, `(() => {
 	  const i = document.querySelector('[data-search="t-cloud-native-scenarios"]'); i.value = ''; i.dispatchEvent(new Event('input'));
@@ -207,7 +218,8 @@ func TestBrowserManyScenarios(t *testing.T) {
 	r.Topologies[0].Scenarios[200].Status, r.Topologies[0].Scenarios[200].Reason = result.Failed, "got 500"
 	ctx, w = open(t, r, "light")
 	require.Equal(t, 1, eval[int](t, ctx, visible), "only what failed, until someone asks for more")
-	require.Equal(t, "1 of 348 shown", eval[string](t, ctx, `document.getElementById('t-cloud-native-scenarios-status').textContent`))
+	require.Equal(t, "1 of 348 shown", eval[string](t, ctx,
+		`document.getElementById('t-cloud-native-scenarios-status').textContent`))
 	w.clean(t)
 }
 
@@ -220,7 +232,8 @@ func TestBrowserShowsTheDecision(t *testing.T) {
 		require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('a[href]')].map((a) => a.getAttribute('href')).filter((h) => !document.getElementById(h.slice(1))).join()`))
 		require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i).join()`), "ids are unique")
 		require.Zero(t, eval[int](t, ctx, `document.scripts.length`))
-		require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out sideways")
+		require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`),
+			"nothing sticks out sideways")
 		shoot(t, ctx, "gate-"+scheme)
 		w.clean(t)
 	}
@@ -234,7 +247,8 @@ func TestBrowserShowsTheComparison(t *testing.T) {
 	c.Slices = map[string][2][]float64{"p95": {{8, 7.9, 8.2}, {9.8, 9.6, 9.9}}}
 	require.NoError(t, report.WriteComparison(dir, &c, driven()))
 	ctx, w := browse(t, filepath.Join(dir, "comparison.html"), "light", "body")
-	require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out sideways")
+	require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`),
+		"nothing sticks out sideways")
 	require.True(t, eval[bool](t, ctx, `[...document.querySelectorAll('.strip svg')].every((s) => s.getBoundingClientRect().width > 100)`))
 	shoot(t, ctx, "comparison")
 	w.clean(t)

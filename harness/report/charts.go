@@ -92,7 +92,8 @@ func newCharts(t *result.Topology) *charts {
 		c.Alt = "Latency over time, from the intended start. No fetch was measured."
 		c.AltCurve = "Latency by percentile. No fetch was measured."
 	}
-	c.AltCPU = fmt.Sprintf("CPU and memory of %s over the same time; the table below has the figures.", plural(len(t.Resources), "container"))
+	c.AltCPU = fmt.Sprintf("CPU and memory of %s over the same time; the table below has the figures.",
+		plural(len(t.Resources), "container"))
 	c.costs(t)
 	return c
 }
@@ -211,7 +212,10 @@ func (c *charts) costs(t *result.Topology) {
 			values[name], most = v, max(most, v)
 		}
 	}
-	for _, b := range []struct{ id, label, class string }{{"openbao", "OpenBao", "bao"}, {"postgresql", "PostgreSQL", "pg"}} {
+	for _, b := range []struct{ id, label, class string }{
+		{"openbao", "OpenBao", "bao"},
+		{"postgresql", "PostgreSQL", "pg"},
+	} {
 		if v, ok := values[b.id]; ok && most > 0 {
 			c.Bars = append(c.Bars, costBar{b.label, ms(v), b.class, 100 * v / most})
 		}

@@ -17,7 +17,10 @@ func TestResourceLinesBreakOnlyWhereNothingWasSeen(t *testing.T) {
 	s := result.ResourceSeries{Component: "openbao", Name: "openbao"}
 	for at := 0.0; at < 60; at += 1.07 {
 		if at < 30 || at > 40 {
-			s.Samples = append(s.Samples, result.ResourceSample{At: start.Add(time.Duration(at * float64(time.Second))), CPUCores: at, MemoryMiB: 1})
+			s.Samples = append(s.Samples, result.ResourceSample{
+				At:       start.Add(time.Duration(at * float64(time.Second))),
+				CPUCores: at, MemoryMiB: 1,
+			})
 		}
 	}
 	top := &result.Topology{Load: &result.Load{Start: start, MeasuredSeconds: 60}, Resources: []result.ResourceSeries{s}}

@@ -6,7 +6,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// costs are what a fetch and a tenant cost on a topology; nil where nothing was derived, as in results of before November 2026.
+// costs are what a fetch and a tenant cost on a topology; nil where nothing was derived, as in
+// results of before November 2026.
 func costs(t *result.Topology) []row {
 	if t.Cost == nil {
 		return nil

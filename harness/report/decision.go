@@ -18,7 +18,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// WriteDecision writes a gate's decision into dir, which must exist: gate.json, gate.html, gate.md and gate.xml.
+// WriteDecision writes a gate's decision into dir, which must exist: gate.json, gate.html, gate.md
+// and gate.xml.
 func WriteDecision(dir string, d *gate.Decision) error {
 	d = secret.Scrub(d)
 	data, err := gate.Encode(d)
@@ -44,7 +45,8 @@ func WriteDecision(dir string, d *gate.Decision) error {
 	return errors.Join(errs...)
 }
 
-// decisionPage is a decision prepared for the templates, as text that each escapes for its own format.
+// decisionPage is a decision prepared for the templates, as text that each escapes for its own
+// format.
 type decisionPage struct {
 	*gate.Decision
 	Verdict   string
@@ -157,7 +159,8 @@ func DecisionJUnit(w io.Writer, d *gate.Decision) error {
 	return suites.WriteXML(w)
 }
 
-// DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to the verdicts.
+// DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to the
+// verdicts.
 func DecisionSummary(w io.Writer, d *gate.Decision, colour bool) error {
 	p := newDecisionPage(d)
 	var b strings.Builder

@@ -16,27 +16,43 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// decided is a decision with a missed, an open and a met criterion; its strings try to break out of every format.
+// decided is a decision with a missed, an open and a met criterion; its strings try to break out of
+// every format.
 func decided() *gate.Decision {
 	r := synthetic.Failed()
 	t := r.Topologies[0]
 	return &gate.Decision{
-		APIVersion: gate.APIVersion, Kind: gate.Kind, Made: synthetic.Start(), Steamer: "0.1.0 (synthetic test data)", Reproduce: "steamer gate --from x",
-		Verdict: result.Fail, Reasons: []string{"objectives: p99 <script>alert(1)</script> | @all", "b", "c", "d"}, Chart: t.Chart, Tier: "30", SLO: "secret-fetch",
+		APIVersion: gate.APIVersion, Kind: gate.Kind, Made: synthetic.Start(), Steamer: "0.1.0 (synthetic test data)",
+		Reproduce: "steamer gate --from x",
+		Verdict:   result.Fail, Reasons: []string{"objectives: p99 <script>alert(1)</script> | @all", "b", "c", "d"},
+		Chart: t.Chart, Tier: "30", SLO: "secret-fetch",
 		Criteria: []gate.Criterion{
 			{ID: gate.Charts, Title: "static checks", Required: true, Verdict: result.Pass, Measured: "clean"},
 			{ID: gate.Load, Title: "objectives", Required: true, Verdict: result.Fail, Reasons: []string{"p99 <= 10 ms"}},
-			{ID: gate.Hygiene, Title: "hygiene", Required: true, Verdict: result.Inconclusive, Reasons: []string{"no scan\x01]]>"}},
-			{ID: gate.Comparison, Title: "comparison", Verdict: result.Inconclusive, Reasons: []string{"no comparison was given"}},
+			{
+				ID: gate.Hygiene, Title: "hygiene", Required: true, Verdict: result.Inconclusive,
+				Reasons: []string{"no scan\x01]]>"},
+			},
+			{
+				ID: gate.Comparison, Title: "comparison", Verdict: result.Inconclusive,
+				Reasons: []string{"no comparison was given"},
+			},
 		},
 		Runs: []gate.Judged{{
-			Run: r.Run.ID, Path: "result.json", Topology: t.Name, Tier: "30", Profile: "steady", Recorded: result.Pass, Derived: result.Fail, Reasons: t.Reasons,
+			Run: r.Run.ID, Path: "result.json", Topology: t.Name, Tier: "30", Profile: "steady", Recorded: result.Pass,
+			Derived: result.Fail, Reasons: t.Reasons,
 			Passed: 6, Failed: 1, Failures: t.Scenarios[1:2], Checks: t.Checks, Counts: true,
 		}},
 		Compared: []gate.Compared{{
 			Base: "openbao 0.1.0", Head: "openbao 0.2.0", Where: "cloud-native", Verdict: result.Fail, Metrics: []gate.Ratio{
-				{Title: "p95", Unit: "ms", Gate: true, Margin: 0.1, Base: 8, Head: 9.7, Ratio: 1.21, Lo: ptr(1.15), Hi: ptr(1.28), MDE: ptr(0.04), Verdict: result.Fail, Reason: "above the margin"},
-				{Title: "CPU", Unit: "ms", Gate: true, Margin: 0.1, Base: 6, Head: 5, Ratio: 0.83, Lo: ptr(0.8), Hi: ptr(0.86), MDE: ptr(0.02), Verdict: result.Pass},
+				{
+					Title: "p95", Unit: "ms", Gate: true, Margin: 0.1, Base: 8, Head: 9.7, Ratio: 1.21, Lo: ptr(1.15), Hi: ptr(1.28),
+					MDE: ptr(0.04), Verdict: result.Fail, Reason: "above the margin",
+				},
+				{
+					Title: "CPU", Unit: "ms", Gate: true, Margin: 0.1, Base: 6, Head: 5, Ratio: 0.83, Lo: ptr(0.8), Hi: ptr(0.86),
+					MDE: ptr(0.02), Verdict: result.Pass,
+				},
 				{Title: "p99", Base: 20, Head: 21, Ratio: 1.05, Verdict: result.Inconclusive},
 			},
 		}},

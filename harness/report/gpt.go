@@ -9,13 +9,15 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// GPT writes the table that readers of the GitLab Performance Tool know: for each topology the rate, the time to first byte (mean and P90) and
-// the share of good answers, each beside its limit. A fetch's answer is one small body, so its whole latency from the
-// actual start stands for the time to first byte. A column without an objective shows no limit.
+// GPT writes the table that readers of the GitLab Performance Tool know: for each topology the
+// rate, the time to first byte (mean and P90) and the share of good answers, each beside its limit.
+// A fetch's answer is one small body, so its whole latency from the actual start stands for the
+// time to first byte. A column without an objective shows no limit.
 func GPT(w io.Writer, r *result.Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "* Environment:     %s\n* Option:          %s, tier %s\n* Date:            %s\n* Run Time:        %s\n* Steamer Version: %s\n\n",
-		plain(fmt.Sprintf("%s, %d CPUs", r.Run.Host.OS, r.Run.Host.CPUs)), plain(r.Run.Profile), plain(r.Run.Tier), moment(r.Run.Started),
+		plain(fmt.Sprintf("%s, %d CPUs", r.Run.Host.OS, r.Run.Host.CPUs)), plain(r.Run.Profile), plain(r.Run.Tier),
+		moment(r.Run.Started),
 		span(r.Run.Finished.Sub(r.Run.Started).Seconds()), plain(r.Run.Steamer))
 	rows := [][]string{{"NAME", "RPS", "RPS RESULT", "TTFB AVG", "TTFB P90", "REQ STATUS", "RESULT"}}
 	for i := range r.Topologies {
@@ -64,10 +66,14 @@ func gptRow(t *result.Topology) []string {
 	if l.Fetches > 0 {
 		good = fmt.Sprintf("%.2f%%", 100*float64(l.Fetches-l.Failed-l.Wrong)/float64(l.Fetches))
 	}
-	outcome := map[result.Verdict]string{result.Pass: "Passed", result.Fail: "FAILED", result.Inconclusive: "INCONCLUSIVE"}[t.Verdict]
+	outcome := map[result.Verdict]string{
+		result.Pass: "Passed", result.Fail: "FAILED",
+		result.Inconclusive: "INCONCLUSIVE",
+	}[t.Verdict]
 	return []string{
 		word("secret_fetch_" + l.Mode + "_" + t.Name), fmt.Sprintf("%s/s", number(l.OfferedRate)),
-		rate + limits["valid/achieved-rate"], mean + limits["slo/fetch-actual-mean-ms"], p90 + limits["slo/fetch-actual-p90-ms"],
+		rate + limits["valid/achieved-rate"], mean + limits["slo/fetch-actual-mean-ms"],
+		p90 + limits["slo/fetch-actual-p90-ms"],
 		good + strings.Replace(limits["slo/error-rate"], "≤", "errors ≤", 1), outcome,
 	}
 }

@@ -91,7 +91,8 @@ func checkCase(topology string, k result.Check) junit.Testcase {
 	switch {
 	case k.Verdict == result.Pass:
 	case k.Verdict == result.Fail && !k.Informational:
-		c.Failure = &junit.Result{Message: k.Reason, Type: k.Kind, Data: clean(k.Reason + "\n\n" + evidence + "\n" + k.Source)}
+		c.Failure = &junit.Result{Message: k.Reason, Type: k.Kind, Data: clean(k.Reason + "\n\n" + evidence + "\n" +
+			k.Source)}
 	default:
 		c.Skipped = &junit.Result{Message: string(k.Verdict) + ": " + k.Reason + " (" + evidence + ")"}
 	}

@@ -33,7 +33,8 @@ func Markdown(w io.Writer, r *result.Result) error {
 // and none of the mentions and references that GitLab would act on.
 func cell(s string) string {
 	s = strings.Join(strings.Fields(clean(s)), " ")
-	s = strings.NewReplacer("|", "\\|", "<", "&lt;", ">", "&gt;", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "$", "\\$").Replace(s)
+	s = strings.NewReplacer("|", "\\|", "<", "&lt;", ">", "&gt;", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]",
+		"\\]", "$", "\\$").Replace(s)
 	return regexp.MustCompile(`([@#!~%])([\pL\pN_])`).ReplaceAllStringFunc(s, func(ref string) string {
 		return ref[:1] + "\u200b" + ref[1:]
 	})

@@ -6,7 +6,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// notMeasured is the cell of what could have been measured and was not: a 0 in its place would be read as a figure.
+// notMeasured is the cell of what could have been measured and was not: a 0 in its place would be
+// read as a figure.
 const notMeasured = "not measured"
 
 // latency prints a latency in milliseconds that n fetches gave.
@@ -17,13 +18,14 @@ func latency(v float64, n int64) string {
 	return ms(v)
 }
 
-// rated reports whether a rate was measured. That no fetch was completed is one only where the load ran to its end: one that
-// stopped in its warm-up has measured nothing.
+// rated reports whether a rate was measured. That no fetch was completed is one only where the load
+// ran to its end: one that stopped in its warm-up has measured nothing.
 func rated(l *result.Load) bool {
 	return l.Fetches > 0 || l.Partial == "" && l.MeasuredSeconds > 0
 }
 
-// jobsText says what the jobs of a load did, as a sentence with a space before it; empty where that was not recorded.
+// jobsText says what the jobs of a load did, as a sentence with a space before it; empty where that
+// was not recorded.
 func jobsText(j *result.Jobs) string {
 	if j == nil {
 		return ""
@@ -38,5 +40,6 @@ func jobsText(j *result.Jobs) string {
 	if j.Retries {
 		repeats = "failed requests repeated"
 	}
-	return fmt.Sprintf(" Jobs: from %s, chosen by %s; %s, %s; tokens signed by %s.", from, j.Choice, connections, repeats, j.Signing)
+	return fmt.Sprintf(" Jobs: from %s, chosen by %s; %s, %s; tokens signed by %s.", from, j.Choice, connections, repeats,
+		j.Signing)
 }

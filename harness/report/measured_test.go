@@ -12,7 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// interrupted is a run that was stopped in the warm-up of its loads: there are seconds, but none that count.
+// interrupted is a run that was stopped in the warm-up of its loads: there are seconds, but none
+// that count.
 func interrupted() *result.Result {
 	r := synthetic.Result(60, 12)
 	r.Run.Partial = true
@@ -29,7 +30,8 @@ func interrupted() *result.Result {
 	return r
 }
 
-// TestNothingMeasuredIsNoFigure: a load without measured fetches has no latency and no rate, and above all not one of 0.
+// TestNothingMeasuredIsNoFigure: a load without measured fetches has no latency and no rate, and
+// above all not one of 0.
 func TestNothingMeasuredIsNoFigure(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -37,9 +39,17 @@ func TestNothingMeasuredIsNoFigure(t *testing.T) {
 		want   []string
 		absent string
 	}{
-		"openmetrics": {report.OpenMetrics, []string{`steamer_fetches{topology="cloud-native"} 0.0`}, `steamer_fetch_latency_milliseconds|steamer_fetch_rate`},
-		"benchstat":   {report.Benchstat, []string{"# cloud-native: not measured", "# cloud-native-hybrid: not measured"}, `(?m)^Benchmark|p50-ms`},
-		"gpt":         {report.GPT, []string{" | 12/s | not measured", "| not measured"}, `0\.00(ms|%|/s)`},
+		"openmetrics": {
+			report.OpenMetrics,
+			[]string{`steamer_fetches{topology="cloud-native"} 0.0`},
+			`steamer_fetch_latency_milliseconds|steamer_fetch_rate`,
+		},
+		"benchstat": {
+			report.Benchstat,
+			[]string{"# cloud-native: not measured", "# cloud-native-hybrid: not measured"},
+			`(?m)^Benchmark|p50-ms`,
+		},
+		"gpt": {report.GPT, []string{" | 12/s | not measured", "| not measured"}, `0\.00(ms|%|/s)`},
 		"markdown": {report.Markdown, []string{
 			"| **Latency** (from the intended start: p50, p95, p99) | not measured | not measured |",
 			"| **Fetches per second** (achieved of offered) | not measured | not measured |",
@@ -52,7 +62,10 @@ func TestNothingMeasuredIsNoFigure(t *testing.T) {
 		},
 		"html": {
 			report.HTML,
-			[]string{"Latency over time, from the intended start. No fetch was measured.", "Latency by percentile. No fetch was measured.", "<td>not measured</td>"},
+			[]string{
+				"Latency over time, from the intended start. No fetch was measured.",
+				"Latency by percentile. No fetch was measured.", "<td>not measured</td>",
+			},
 			`0 ms · 0 ms|median was 0 ms|p50 0 ms|<td>0 of (12|0)\b`,
 		},
 	} {
@@ -69,17 +82,27 @@ func TestNothingMeasuredIsNoFigure(t *testing.T) {
 	require.NoError(t, report.WriteAll(t.TempDir(), interrupted()), "plots included")
 }
 
-// TestLoadPerformanceWithoutFetches: GitLab gets a document, but no metric that was not measured. That a whole load completed nothing is a rate.
+// TestLoadPerformanceWithoutFetches: GitLab gets a document, but no metric that was not measured.
+// That a whole load completed nothing is a rate.
 func TestLoadPerformanceWithoutFetches(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		load result.Load
 		want string
 	}{
-		"stopped in the warm-up":       {result.Load{Partial: "k6 stopped before the end", OfferedRate: 12}, `{"metrics": {}}`},
-		"stopped before a stage ended": {result.Load{Partial: "k6 stopped before the end", MeasuredSeconds: 60}, `{"metrics": {}}`},
-		"no measured time":             {result.Load{}, `{"metrics": {}}`},
-		"hung throughout":              {result.Load{MeasuredSeconds: 60, OfferedRate: 12}, `{"metrics": {"http_reqs": {"count": 0, "rate": 0}}}`},
+		"stopped in the warm-up": {
+			result.Load{Partial: "k6 stopped before the end", OfferedRate: 12},
+			`{"metrics": {}}`,
+		},
+		"stopped before a stage ended": {
+			result.Load{Partial: "k6 stopped before the end", MeasuredSeconds: 60},
+			`{"metrics": {}}`,
+		},
+		"no measured time": {result.Load{}, `{"metrics": {}}`},
+		"hung throughout": {
+			result.Load{MeasuredSeconds: 60, OfferedRate: 12},
+			`{"metrics": {"http_reqs": {"count": 0, "rate": 0}}}`,
+		},
 		"failed without a latency": {
 			result.Load{MeasuredSeconds: 10, AchievedRate: 2, Fetches: 20, Failed: 20},
 			`{"metrics": {"http_reqs": {"count": 20, "rate": 2}, "checks": {"passes": 0, "fails": 20, "value": 0}}}`,

@@ -22,7 +22,10 @@ func Families() []Family {
 	return []Family{
 		{"steamer_cost", "What a fetch or 1,000 tenants cost, by the name in result.json.", []string{"topology", "cost"}},
 		{"steamer_cpu_milliseconds_per_fetch", "CPU time a component used per fetch.", []string{"topology", "component"}},
-		{"steamer_fetch_latency_milliseconds", "Latency of a secret fetch, from its actual or intended start.", []string{"topology", "start", "quantile"}},
+		{
+			"steamer_fetch_latency_milliseconds", "Latency of a secret fetch, from its actual or intended start.",
+			[]string{"topology", "start", "quantile"},
+		},
 		{"steamer_fetch_rate", "Completed fetches per second while measuring.", []string{"topology"}},
 		{"steamer_fetches", "Completed fetches while measuring.", []string{"topology"}},
 		{"steamer_fetches_dropped", "Arrivals that k6 could not start on time.", []string{"topology"}},
@@ -30,9 +33,15 @@ func Families() []Family {
 		{"steamer_fetches_wrong", "Fetches that got a wrong value while measuring.", []string{"topology"}},
 		{"steamer_objective_headroom_ratio", "What is left of a judged objective's limit, as a share of it; negative where it was missed.", []string{"topology", "objective"}},
 		{"steamer_openbao_memory_peak_mebibytes", "Largest working set of an OpenBao pod under load.", []string{"topology"}},
-		{"steamer_part_latency_milliseconds", "Latency of a part of a fetch, or of all of one kind of operation.", []string{"topology", "part", "quantile"}},
+		{
+			"steamer_part_latency_milliseconds", "Latency of a part of a fetch, or of all of one kind of operation.",
+			[]string{"topology", "part", "quantile"},
+		},
 		{"steamer_requests", "Single requests while measuring, repetitions included.", []string{"topology"}},
-		{"steamer_requests_failed", "Single requests that failed while measuring, whether a retry succeeded or not.", []string{"topology"}},
+		{
+			"steamer_requests_failed", "Single requests that failed while measuring, whether a retry succeeded or not.",
+			[]string{"topology"},
+		},
 		{"steamer_scenarios", "Scenarios by outcome.", []string{"topology", "status"}},
 		{"steamer_verdict", "Verdict of the run: 1 for the one it has.", []string{"verdict"}},
 	}
@@ -147,7 +156,8 @@ func (g gauges) parts(topology, prefix string, parts map[string]result.Distribut
 	}
 }
 
-// peakOpenBao is the largest working set of an OpenBao pod under load in MiB; ok is false where one of them was not seen.
+// peakOpenBao is the largest working set of an OpenBao pod under load in MiB; ok is false where one
+// of them was not seen.
 func peakOpenBao(t *result.Topology) (mib float64, ok bool) {
 	for i := range t.Resources {
 		if t.Resources[i].Component != "openbao" {

@@ -81,7 +81,8 @@ func newPage(r *result.Result) *page {
 	return p
 }
 
-// inTurn takes the reasons of the topologies in turn, so that the first few speak of all of them. Only good news is put in another order.
+// inTurn takes the reasons of the topologies in turn, so that the first few speak of all of them.
+// Only good news is put in another order.
 func inTurn(reasons []string) []string {
 	var order []string
 	of := map[string][]string{}

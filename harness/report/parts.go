@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// errorRates tells the errors of single requests from those of fetches; nil where they were not counted apart.
+// errorRates tells the errors of single requests from those of fetches; nil where they were not
+// counted apart.
 func errorRates(l *result.Load) []row {
 	a := l.Attempts
 	raw, ok := a.RawErrorRate()
@@ -27,7 +28,8 @@ func errorRates(l *result.Load) []row {
 	}
 	repeated := "off: a failed request is a failed fetch"
 	if a.Repeats {
-		repeated = fmt.Sprintf("on, as GitLab Runner: %s fetches repeated a request, %s of them succeeded", count(a.Retried), count(a.Rescued))
+		repeated = fmt.Sprintf("on, as GitLab Runner: %s fetches repeated a request, %s of them succeeded", count(a.Retried),
+			count(a.Rescued))
 	}
 	return append(rows, row{Label: "Repetitions", Cells: []string{repeated}})
 }
@@ -41,7 +43,8 @@ func partOrder() []string {
 	return []string{"connect", "tls", "first_byte", "login", "read", "revoke"}
 }
 
-// partsTable has the latency of what a load did and of its parts; no rows where neither was recorded.
+// partsTable has the latency of what a load did and of its parts; no rows where neither was
+// recorded.
 func partsTable(l *result.Load) table {
 	t := table{Head: []string{"Part", "Times", "Mean", "p50", "p95", "p99", "Largest"}}
 	add := func(what string, parts map[string]result.Distribution) {
@@ -51,9 +54,13 @@ func partsTable(l *result.Load) table {
 			}
 			return len(partOrder())
 		}
-		for _, name := range slices.SortedFunc(maps.Keys(parts), func(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) }) {
+		for _, name := range slices.SortedFunc(maps.Keys(parts),
+			func(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) }) {
 			d := parts[name]
-			t.Rows = append(t.Rows, []string{what + strings.ReplaceAll(name, "_", " "), count(d.Count), ms(d.Mean), ms(d.P50), ms(d.P95), ms(d.P99), ms(d.Max)})
+			t.Rows = append(t.Rows, []string{
+				what + strings.ReplaceAll(name, "_", " "), count(d.Count), ms(d.Mean), ms(d.P50),
+				ms(d.P95), ms(d.P99), ms(d.Max),
+			})
 		}
 	}
 	add("all of ", l.Kinds)
@@ -63,7 +70,10 @@ func partsTable(l *result.Load) table {
 
 // stageTable has how the load went in each stage; no rows where the rate stayed.
 func stageTable(l *result.Load) table {
-	t := table{Head: []string{"From", "Lasted", "Fetches/s offered", "Judged", "Fetches", "Failed", "Wrong", "Dropped", "p50", "p95"}}
+	t := table{Head: []string{
+		"From", "Lasted", "Fetches/s offered", "Judged", "Fetches", "Failed", "Wrong", "Dropped",
+		"p50", "p95",
+	}}
 	for _, s := range l.Stages {
 		rate, judged := sig(s.From), "yes"
 		if s.To != s.From {
@@ -73,7 +83,8 @@ func stageTable(l *result.Load) table {
 			judged = "wrong values only"
 		}
 		t.Rows = append(t.Rows, []string{
-			fmt.Sprintf("%.0f s", s.At), span(s.Seconds), rate, judged, count(s.Fetches), count(s.Failed), count(s.Wrong), count(s.Dropped), latency(s.P50, s.Fetches), latency(s.P95, s.Fetches),
+			fmt.Sprintf("%.0f s", s.At), span(s.Seconds), rate, judged, count(s.Fetches), count(s.Failed), count(s.Wrong),
+			count(s.Dropped), latency(s.P50, s.Fetches), latency(s.P95, s.Fetches),
 		})
 	}
 	return t
@@ -98,7 +109,8 @@ func excursionCell(_ *result.Topology, l *result.Load) string {
 	if e == nil {
 		return "none"
 	}
-	return fmt.Sprintf("%s/s in the mean for %s: %s fetches, %s failed, %s wrong, %s dropped", sig(e.Offered), span(e.Seconds), count(e.Fetches), count(e.Failed), count(e.Wrong), count(e.Dropped))
+	return fmt.Sprintf("%s/s in the mean for %s: %s fetches, %s failed, %s wrong, %s dropped", sig(e.Offered),
+		span(e.Seconds), count(e.Fetches), count(e.Failed), count(e.Wrong), count(e.Dropped))
 }
 
 // requestsCell is the glance at single requests.
@@ -119,7 +131,8 @@ func rateText(l *result.Load) string {
 	for _, s := range l.Stages {
 		least, most = min(least, s.From, s.To), max(most, s.From, s.To)
 	}
-	text := fmt.Sprintf("then %s in %s between %s and %s fetches per second offered", span(l.Spent()), plural(len(l.Stages), "stage"), sig(least), sig(most))
+	text := fmt.Sprintf("then %s in %s between %s and %s fetches per second offered", span(l.Spent()),
+		plural(len(l.Stages), "stage"), sig(least), sig(most))
 	if l.Excursion != nil {
 		text += fmt.Sprintf(", of which %s are judged", span(l.MeasuredSeconds))
 	}

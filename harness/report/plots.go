@@ -31,7 +31,8 @@ const (
 	plotDPI               = 96
 )
 
-// LatencyPNG draws the latency of a topology with load over time, with its warm-up shaded and its events marked.
+// LatencyPNG draws the latency of a topology with load over time, with its warm-up shaded and its
+// events marked.
 func LatencyPNG(w io.Writer, t *result.Topology) error {
 	c := newCharts(t)
 	p := newPlot("Latency from the intended start, " + plain(t.Name))
@@ -69,7 +70,8 @@ func LatencyPNG(w io.Writer, t *result.Topology) error {
 	return png(w, p)
 }
 
-// PercentilesPNG draws a topology's latency by percentile, from the actual and from the intended start.
+// PercentilesPNG draws a topology's latency by percentile, from the actual and from the intended
+// start.
 func PercentilesPNG(w io.Writer, t *result.Topology) error {
 	c := newCharts(t)
 	p := newPlot("Latency by percentile, " + plain(t.Name))
@@ -93,7 +95,10 @@ func newPlot(title string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text, p.Title.Padding = title, vg.Points(6)
 	p.Y.Label.Text, p.Y.Min = "ms", 0
-	for _, style := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
+	for _, style := range []*text.Style{
+		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label,
+		&p.Y.Tick.Label, &p.Legend.TextStyle,
+	} {
 		style.Font.Variant = "Sans"
 	}
 	p.X.Tick.Marker, p.Y.Tick.Marker = wholeTicks{}, wholeTicks{}
@@ -161,7 +166,8 @@ func addLine(p *plot.Plot, label string, colour color.Color, x []float64, y []*f
 }
 
 func png(w io.Writer, p *plot.Plot) error {
-	canvas := vgimg.NewWith(vgimg.UseWH(plotWidth, plotHeight), vgimg.UseDPI(plotDPI), vgimg.UseBackgroundColor(color.White))
+	canvas := vgimg.NewWith(vgimg.UseWH(plotWidth, plotHeight), vgimg.UseDPI(plotDPI),
+		vgimg.UseBackgroundColor(color.White))
 	p.Draw(draw.New(canvas))
 	_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
 	return err

@@ -40,7 +40,10 @@ func files(r *result.Result) []file {
 		of := func(write func(io.Writer, *result.Topology) error) func(io.Writer, *result.Result) error {
 			return func(w io.Writer, _ *result.Result) error { return write(w, t) }
 		}
-		all = append(all, file{"load-performance-" + name + ".json", of(LoadPerformance)}, file{"latency-" + name + ".png", of(LatencyPNG)})
+		all = append(all, file{"load-performance-" + name + ".json", of(LoadPerformance)}, file{
+			"latency-" + name + ".png",
+			of(LatencyPNG),
+		})
 		if t.Load.Intended.HDR != "" || t.Load.Actual.HDR != "" {
 			all = append(all, file{"percentiles-" + name + ".png", of(PercentilesPNG)})
 		}
@@ -51,8 +54,8 @@ func files(r *result.Result) []file {
 	return all
 }
 
-// WriteAll writes every report of r into dir, which must exist, side by side on the CPUs there are. One that fails does not keep the others
-// from being written.
+// WriteAll writes every report of r into dir, which must exist, side by side on the CPUs there are.
+// One that fails does not keep the others from being written.
 func WriteAll(dir string, r *result.Result) error {
 	r = secret.Scrub(r)
 	all := files(r)

@@ -23,7 +23,10 @@ import (
 
 func TestSyntheticResultsAreResults(t *testing.T) {
 	t.Parallel()
-	for want, r := range map[result.Verdict]*result.Result{result.Pass: synthetic.Result(60, 12), result.Fail: synthetic.Failed()} {
+	for want, r := range map[result.Verdict]*result.Result{
+		result.Pass: synthetic.Result(60, 12),
+		result.Fail: synthetic.Failed(),
+	} {
 		require.Equal(t, want, r.Verdict, "%q", r.Reasons)
 		_, err := result.Encode(r)
 		require.NoError(t, err)
@@ -41,7 +44,8 @@ func TestWriteAll(t *testing.T) {
 			dir := t.TempDir()
 			require.NoError(t, report.WriteAll(dir, r))
 			for f, want := range map[string]string{
-				"report.html": `<title>` + string(r.Verdict), "junit.xml": `name="run/verdict"`, "report.md": "## Steamer: " + string(r.Verdict),
+				"report.html": `<title>` + string(r.Verdict), "junit.xml": `name="run/verdict"`, "report.md": "## Steamer: " +
+					string(r.Verdict),
 				"metrics.txt": `verdict="` + strings.ToLower(string(r.Verdict)) + `"} 1.0`,
 			} {
 				b, err := os.ReadFile(filepath.Join(dir, f))
@@ -131,7 +135,8 @@ func TestJUnitFollowsGitLabsRules(t *testing.T) {
 			}
 		}
 	}
-	require.True(t, strings.HasPrefix(failed["access/other-project [cloud-native]"], "want 403, got 200"), "the reason comes first: %q", failed)
+	require.True(t, strings.HasPrefix(failed["access/other-project [cloud-native]"], "want 403, got 200"),
+		"the reason comes first: %q", failed)
 	require.Contains(t, failed["access/other-project [cloud-native]"], "one project's secrets from another's jobs")
 	require.Contains(t, failed, "slo/error-rate [cloud-native]")
 	require.Contains(t, skipped["valid/dropped-iterations [cloud-native]"], "INCONCLUSIVE: 14 arrivals were dropped")
@@ -234,7 +239,10 @@ func TestScenariosStayReadable(t *testing.T) {
 	r.Topologies[0].Scenarios = nil
 	for round := 1; round <= 3; round++ {
 		for i := range 340 {
-			s := result.Scenario{ID: fmt.Sprintf("group%d/number-%d", i%4, i), Title: fmt.Sprintf("Number %d holds", i), Status: result.Passed, Round: round, Seconds: 1}
+			s := result.Scenario{
+				ID: fmt.Sprintf("group%d/number-%d", i%4, i), Title: fmt.Sprintf("Number %d holds", i),
+				Status: result.Passed, Round: round, Seconds: 1,
+			}
 			switch {
 			case i == 203 && round > 1:
 				s.Status, s.Reason = result.Failed, fmt.Sprintf("got %d00", round)
@@ -250,7 +258,8 @@ func TestScenariosStayReadable(t *testing.T) {
 	require.Equal(t, 340, strings.Count(page, "<tr data-status="), "one row for all rounds")
 	require.Equal(t, 1, strings.Count(page, `<details class="group" open>`), "only the group with a failure is unfolded")
 	require.Less(t, strings.Index(page, "group3</span>"), strings.Index(page, "group0</span>"), "it comes first")
-	require.Less(t, strings.Index(page, "Number 203 holds"), strings.Index(page, "Number 3 holds"), "and so does the failure in it")
+	require.Less(t, strings.Index(page, "Number 203 holds"), strings.Index(page, "Number 3 holds"),
+		"and so does the failure in it")
 	require.Contains(t, page, "3 rounds: 1 passed, 2 failed, 0 skipped; failed in round 2, 3")
 	require.Contains(t, page, "round 3: got 300", "every failed round says why")
 	require.Less(t, len(page), 1_000_000)
@@ -320,7 +329,10 @@ func TestGPT(t *testing.T) {
 func TestPlots(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]*result.Result{"passed": synthetic.Result(60, 12), "failed": synthetic.Failed()} {
-		for what, write := range map[string]func(io.Writer, *result.Topology) error{"latency": report.LatencyPNG, "percentiles": report.PercentilesPNG} {
+		for what, write := range map[string]func(io.Writer, *result.Topology) error{
+			"latency":     report.LatencyPNG,
+			"percentiles": report.PercentilesPNG,
+		} {
 			var b bytes.Buffer
 			require.NoError(t, write(&b, &r.Topologies[0]))
 			img, err := png.Decode(&b)

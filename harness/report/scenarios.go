@@ -30,7 +30,8 @@ type scenarioView struct {
 	Failures []string // reasons of failed rounds other than the one shown
 }
 
-// groups puts a topology's scenarios into groups: those with failures first, then by first appearance.
+// groups puts a topology's scenarios into groups: those with failures first, then by first
+// appearance.
 func groups(list []result.Scenario) []scenarioGroup {
 	var out []scenarioGroup
 	rounds := map[string][]result.Scenario{}
@@ -59,7 +60,10 @@ func groups(list []result.Scenario) []scenarioGroup {
 		out[i].Scenarios = append(out[i].Scenarios, v)
 	}
 	for i := range out {
-		slices.SortStableFunc(out[i].Scenarios, func(a, b scenarioView) int { return cmp.Compare(urgency(a.Status), urgency(b.Status)) })
+		slices.SortStableFunc(out[i].Scenarios, func(a, b scenarioView) int {
+			return cmp.Compare(urgency(a.Status),
+				urgency(b.Status))
+		})
 		out[i].Open = out[i].Failed > 0 || len(order) < manyScenarios
 	}
 	slices.SortStableFunc(out, func(a, b scenarioGroup) int { return cmp.Compare(min(b.Failed, 1), min(a.Failed, 1)) })
@@ -74,7 +78,8 @@ func urgency(s result.Status) int {
 	return 1
 }
 
-// newScenario sums up the rounds of a scenario: it failed if one did, and passed if one did and none failed.
+// newScenario sums up the rounds of a scenario: it failed if one did, and passed if one did and
+// none failed.
 func newScenario(rounds []result.Scenario) scenarioView {
 	shown, total := 0, 0.0
 	count := map[result.Status]int{}
@@ -94,7 +99,8 @@ func newScenario(rounds []result.Scenario) scenarioView {
 	}
 	v := scenarioView{Scenario: rounds[shown], Took: span(total)}
 	if n := len(rounds); n > 1 {
-		v.Rounds = fmt.Sprintf("%d rounds: %d passed, %d failed, %d skipped", n, count[result.Passed], count[result.Failed], count[result.Skipped])
+		v.Rounds = fmt.Sprintf("%d rounds: %d passed, %d failed, %d skipped", n, count[result.Passed], count[result.Failed],
+			count[result.Skipped])
 		if len(failed) > 0 {
 			v.Rounds += "; failed in round " + strings.Join(failed, ", ")
 		}

@@ -25,7 +25,8 @@ func Summary(w io.Writer, r *result.Result, colour bool) error {
 	p := newPage(r)
 	paint := func(v string) string { return painted(v, colour) }
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nSteamer: %s   run %s, profile %s, tier %s, %s\n", paint(p.Verdict), r.Run.ID, r.Run.Profile, r.Run.Tier, p.Took)
+	fmt.Fprintf(&b, "\nSteamer: %s   run %s, profile %s, tier %s, %s\n", paint(p.Verdict), r.Run.ID, r.Run.Profile,
+		r.Run.Tier, p.Took)
 	label := 0
 	for _, g := range p.Glance {
 		label = max(label, len(g.Label))
@@ -66,7 +67,8 @@ func painted(v string, colour bool) string {
 // plain puts s on one line and takes away what a terminal would obey.
 func plain(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
 
-// slowestOf is how many of the slowest scenarios are shown, and with fewer than thrice as many nobody needs to ask.
+// slowestOf is how many of the slowest scenarios are shown, and with fewer than thrice as many
+// nobody needs to ask.
 const slowestOf = 10
 
 // writeSlowest names the scenarios that took longest.

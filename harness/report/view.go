@@ -52,7 +52,10 @@ type table struct {
 }
 
 func newView(t *result.Topology) view {
-	v := view{Topology: t, Reasons: typesetAll(t.Reasons), ID: slug(t.Name), Versions: sorted(t.Versions), Images: sorted(t.Images)}
+	v := view{
+		Topology: t, Reasons: typesetAll(t.Reasons), ID: slug(t.Name), Versions: sorted(t.Versions),
+		Images: sorted(t.Images),
+	}
 	v.Passed, v.Failed, v.Skipped = t.Count()
 	for _, c := range t.Checks {
 		if cv := newCheck(c); c.Kind == "slo" {
@@ -75,7 +78,8 @@ func newView(t *result.Topology) view {
 	}
 	sort.SliceStable(v.Events, func(i, j int) bool { return v.Events[i].At.Before(v.Events[j].At) })
 	if l := t.Load; l != nil {
-		v.Summary = fmt.Sprintf("Workload %q in mode %q against %s: %s of warm-up, %s.", l.Workload, l.Mode, l.Target, span(l.WarmupSeconds), rateText(l)) + jobsText(l.Jobs)
+		v.Summary = fmt.Sprintf("Workload %q in mode %q against %s: %s of warm-up, %s.", l.Workload, l.Mode, l.Target,
+			span(l.WarmupSeconds), rateText(l)) + jobsText(l.Jobs)
 		v.Errors, v.Parts, v.Stages, v.Trouble = errorRates(l), partsTable(l), stageTable(l), trouble(l)
 		for s, n := range l.Statuses {
 			v.Statuses = append(v.Statuses, row{Label: s, Cells: []string{count(n)}})
@@ -182,7 +186,10 @@ func resourceTable(t *result.Topology) table {
 		if share, ok := s.MeanThrottled(w); ok {
 			throttled = sig(100*share) + " %"
 		}
-		out.Rows = append(out.Rows, []string{s.Name, s.Role, cpu, or(s.CPULimit, " cores"), memory, or(s.MemoryLimit, " MiB"), throttled})
+		out.Rows = append(out.Rows, []string{
+			s.Name, s.Role, cpu, or(s.CPULimit, " cores"), memory, or(s.MemoryLimit, " MiB"),
+			throttled,
+		})
 	}
 	return out
 }

@@ -36,14 +36,16 @@ func Decode(name string, data []byte) (*Result, error) {
 		Kind       string `json:"kind"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, exit.Invalidf(name, "use a result.json that a finished run left behind", "not a complete Steamer result: %w", err)
+		return nil, exit.Invalidf(name, "use a result.json that a finished run left behind",
+			"not a complete Steamer result: %w", err)
 	}
 	if err := checkHead(name, head.APIVersion, head.Kind); err != nil {
 		return nil, err
 	}
 	r := new(Result)
 	if err := document.JSON(data, r); err != nil {
-		return nil, exit.Invalidf(name, "use the Steamer release that wrote it", "not a Steamer result of version %s: %w", APIVersion, err)
+		return nil, exit.Invalidf(name, "use the Steamer release that wrote it", "not a Steamer result of version %s: %w",
+			APIVersion, err)
 	}
 	if err := r.validate(); err != nil {
 		return nil, exit.Invalidf(name, "use a result.json that Steamer wrote and nobody edited", "%w", err)

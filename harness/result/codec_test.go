@@ -21,9 +21,12 @@ func small() *result.Result {
 		Run: result.Run{ID: "20261123-150000-abcd", Started: at, Finished: at.Add(time.Minute)},
 		Topologies: []result.Topology{{
 			Name: "cloud-native", Verdict: result.Fail, Reasons: []string{"p99"},
-			Scenarios: []result.Scenario{{ID: "access/own-secret", Status: result.Passed}, {ID: "x", Status: result.Skipped, Reason: "needs a NetworkPolicy enforcer"}},
-			Load:      &result.Load{Workload: "fetch", Start: at, OfferedRate: 12, Series: []result.Interval{{Phase: "warmup"}}},
-			Checks:    []result.Check{{ID: "slo/p99", Kind: "slo", Verdict: result.Fail}},
+			Scenarios: []result.Scenario{{ID: "access/own-secret", Status: result.Passed}, {
+				ID: "x", Status: result.Skipped,
+				Reason: "needs a NetworkPolicy enforcer",
+			}},
+			Load:   &result.Load{Workload: "fetch", Start: at, OfferedRate: 12, Series: []result.Interval{{Phase: "warmup"}}},
+			Checks: []result.Check{{ID: "slo/p99", Kind: "slo", Verdict: result.Fail}},
 		}},
 		Steps: []result.Step{{Name: "install", Started: at}},
 	}

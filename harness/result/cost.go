@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// Cost is what work cost while measuring. A nil field could not be measured; Unknown says why, by the field's JSON name.
+// Cost is what work cost while measuring. A nil field could not be measured; Unknown says why, by
+// the field's JSON name.
 type Cost struct {
 	OpenBaoCPU    *float64 `json:"openbaoCPU,omitempty"`    // CPU-ms of all OpenBao pods per fetch
 	PostgreSQLCPU *float64 `json:"postgresqlCPU,omitempty"` // CPU-ms of PostgreSQL per fetch
@@ -15,7 +16,8 @@ type Cost struct {
 	Rows          *float64 `json:"rows,omitempty"`          // that PostgreSQL returned or changed per fetch
 	ExecMs        *float64 `json:"execMs,omitempty"`        // execution time in PostgreSQL per fetch in ms
 	Sessions      *float64 `json:"sessions,omitempty"`      // connections opened to PostgreSQL per fetch
-	// MiBPer1000Tenants is the growth of the active pod's Go heap from before the seed to under load, per 1,000 tenants, in MiB.
+	// MiBPer1000Tenants is the growth of the active pod's Go heap from before the seed to under
+	// load, per 1,000 tenants, in MiB.
 	MiBPer1000Tenants *float64 `json:"mibPer1000Tenants,omitempty"`
 
 	Unknown map[string]string `json:"unknown,omitempty"`
@@ -49,11 +51,13 @@ func (c *Cost) Table() []CostRow {
 	return rows
 }
 
-// minTenants is how many tenants a difference of two heaps has to hold to be told from garbage: at the megabyte that GitLab's sizing
-// assumes for each, that many exceed what Go's collector lets a heap of this size grow to between two cycles.
+// minTenants is how many tenants a difference of two heaps has to hold to be told from garbage: at
+// the megabyte that GitLab's sizing assumes for each, that many exceed what Go's collector lets a
+// heap of this size grow to between two cycles.
 const minTenants = 200
 
-// minFetches is how many fetches a cost per fetch needs: background work of a second must not dominate it.
+// minFetches is how many fetches a cost per fetch needs: background work of a second must not
+// dominate it.
 const minFetches = 100
 
 // DeriveCost computes what the load on a topology cost from what was observed; nil without load.
@@ -141,7 +145,8 @@ func (t *Topology) heapGrowth() (float64, error) {
 		return 0, fmt.Errorf("the heap was not read before the seed")
 	}
 	if t.Seed.Tenants < minTenants {
-		return 0, fmt.Errorf("%d tenants are too few to tell their memory from garbage, it takes %d", t.Seed.Tenants, minTenants)
+		return 0, fmt.Errorf("%d tenants are too few to tell their memory from garbage, it takes %d", t.Seed.Tenants,
+			minTenants)
 	}
 	least := math.Inf(1)
 	for _, series := range t.Server {

@@ -26,8 +26,8 @@ func (w Window) overlap(from, to time.Time) float64 {
 	return max(0, to.Sub(from).Seconds())
 }
 
-// spans are the indices, end not included, of those of n samples in the order of time whose span since the sample before may lie in the window. Judges look
-// at a series in many short windows.
+// spans are the indices, end not included, of those of n samples in the order of time whose span
+// since the sample before may lie in the window. Judges look at a series in many short windows.
 func (w Window) spans(n int, at func(int) time.Time) (first, end int) {
 	first = max(1, sort.Search(n, func(i int) bool { return at(i).After(w.From) }))
 	return first, min(n, first+sort.Search(max(0, n-first), func(i int) bool { return !at(first + i).Before(w.To) })+1)
@@ -85,8 +85,8 @@ func (s *ResourceSeries) PeakMemory(w Window) (mib float64, ok bool) {
 	return mib, ok
 }
 
-// MeanThrottled is the mean share of throttled CFS periods in w, 0 to 1; ok is false without a sample in it, and where samples come from a kubelet's
-// summary, which does not have it.
+// MeanThrottled is the mean share of throttled CFS periods in w, 0 to 1; ok is false without a
+// sample in it, and where samples come from a kubelet's summary, which does not have it.
 func (s *ResourceSeries) MeanThrottled(w Window) (share float64, ok bool) {
 	sum, n := 0.0, 0
 	for _, x := range s.Samples {
@@ -100,10 +100,12 @@ func (s *ResourceSeries) MeanThrottled(w Window) (share float64, ok bool) {
 	return sum / float64(n), true
 }
 
-// MinCoverage is the share of a span that samples must cover before a figure is derived from them; less would compare different spans.
+// MinCoverage is the share of a span that samples must cover before a figure is derived from them;
+// less would compare different spans.
 const MinCoverage = 0.9
 
-// CPUCores is the mean use of a container in w in cores; ok is false where samples cover less than MinCoverage of it.
+// CPUCores is the mean use of a container in w in cores; ok is false where samples cover less than
+// MinCoverage of it.
 func (s *ResourceSeries) CPUCores(w Window) (cores float64, ok bool) {
 	used, covered := s.CPUSeconds(w)
 	if whole := w.To.Sub(w.From).Seconds(); whole <= 0 || covered < MinCoverage*whole {
@@ -112,10 +114,10 @@ func (s *ResourceSeries) CPUCores(w Window) (cores float64, ok bool) {
 	return used / covered, true
 }
 
-// CPUPerFetch is the CPU time in milliseconds that all containers of component
-// used per completed fetch while measuring: the integral of their CPU use over
-// the measured span, divided by the fetches. ok is false when there was no load
-// or the samples of one of its containers cover less than MinCoverage of the span: a container that nobody watched makes the sum unknown, not smaller.
+// CPUPerFetch is the CPU time in milliseconds that all containers of component used per completed
+// fetch while measuring: the integral of their CPU use over the measured span, divided by the
+// fetches. ok is false when there was no load or the samples of one of its containers cover less
+// than MinCoverage of the span: a container that nobody watched makes the sum unknown, not smaller.
 func (t *Topology) CPUPerFetch(component string) (ms float64, ok bool) {
 	if t.Load == nil || t.Load.Completed() == 0 {
 		return 0, false
@@ -149,16 +151,18 @@ func (t *Topology) Count() (passed, failed, skipped int) {
 	return passed, failed, skipped
 }
 
-// interrupted is the reason of scenarios that an interrupt kept from their end, in records from before Scenario.Untried.
+// interrupted is the reason of scenarios that an interrupt kept from their end, in records from
+// before Scenario.Untried.
 const interrupted = "interrupted"
 
-// Tried reports whether the scenario ran to an outcome, or was skipped for a reason that the environment declares.
+// Tried reports whether the scenario ran to an outcome, or was skipped for a reason that the
+// environment declares.
 func (s Scenario) Tried() bool {
 	return s.Status != Skipped || !s.Untried && s.Reason != interrupted
 }
 
-// Interrupted adds to a verdict that the run was interrupted. What had been proven by then stands: a FAIL stays one, anything else is
-// INCONCLUSIVE.
+// Interrupted adds to a verdict that the run was interrupted. What had been proven by then stands:
+// a FAIL stays one, anything else is INCONCLUSIVE.
 func (r *Result) Interrupted() {
 	const why = "the run was interrupted"
 	if r.Verdict == Fail {

@@ -12,7 +12,10 @@ import (
 func series(component string, start time.Time, cores ...float64) result.ResourceSeries {
 	s := result.ResourceSeries{Component: component, Name: component}
 	for i, c := range cores {
-		s.Samples = append(s.Samples, result.ResourceSample{At: start.Add(time.Duration(i) * time.Second), CPUCores: c, MemoryMiB: 100 + 10*float64(i), Throttled: c / 10})
+		s.Samples = append(s.Samples, result.ResourceSample{
+			At: start.Add(time.Duration(i) * time.Second), CPUCores: c,
+			MemoryMiB: 100 + 10*float64(i), Throttled: c / 10,
+		})
 	}
 	return s
 }
@@ -21,7 +24,10 @@ func TestCPUPerFetch(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	top := func(fetches int64, s ...result.ResourceSeries) *result.Topology {
-		return &result.Topology{Resources: s, Load: &result.Load{Start: start, WarmupSeconds: 2, MeasuredSeconds: 4, Fetches: fetches}}
+		return &result.Topology{Resources: s, Load: &result.Load{
+			Start: start, WarmupSeconds: 2, MeasuredSeconds: 4,
+			Fetches: fetches,
+		}}
 	}
 	whole := []float64{9, 9, 9, 1, 1, 2, 2, 9} // readings at 0..7 s; those at 3..6 s stand for the measured span
 
@@ -29,7 +35,8 @@ func TestCPUPerFetch(t *testing.T) {
 	require.True(t, ok)
 	require.InDelta(t, 60, ms, 1e-9, "6 CPU-seconds over 100 fetches")
 
-	ms, ok = top(100, series("openbao", start, whole...), series("openbao", start, whole...), series("postgresql", start, whole...)).CPUPerFetch("openbao")
+	ms, ok = top(100, series("openbao", start, whole...), series("openbao", start, whole...),
+		series("postgresql", start, whole...)).CPUPerFetch("openbao")
 	require.True(t, ok)
 	require.InDelta(t, 120, ms, 1e-9, "both pods count, other components do not")
 
@@ -42,7 +49,10 @@ func TestCPUPerFetch(t *testing.T) {
 
 	standby := series("openbao", start, whole...)
 	standby.Name = "standby"
-	for name, samples := range map[string][]result.ResourceSample{"never sampled": {}, "sampled in part": standby.Samples[:6]} {
+	for name, samples := range map[string][]result.ResourceSample{
+		"never sampled":   {},
+		"sampled in part": standby.Samples[:6],
+	} {
 		standby.Samples = samples
 		_, ok = top(100, series("openbao", start, whole...), standby).CPUPerFetch("openbao")
 		require.False(t, ok, "%s: a container that nobody watched makes the cost unknown, not smaller", name)
@@ -76,7 +86,10 @@ func TestPeaksAndCounts(t *testing.T) {
 	cores, ok := s.CPUCores(w)
 	require.True(t, ok)
 	require.InDelta(t, 3, cores, 1e-9)
-	for name, unknown := range map[string]*result.ResourceSeries{"no samples": {}, "samples before": {Samples: s.Samples[:1]}} {
+	for name, unknown := range map[string]*result.ResourceSeries{
+		"no samples":     {},
+		"samples before": {Samples: s.Samples[:1]},
+	} {
 		_, ok = unknown.PeakMemory(w)
 		require.False(t, ok, name)
 		_, ok = unknown.MeanThrottled(w)
@@ -87,7 +100,12 @@ func TestPeaksAndCounts(t *testing.T) {
 	s.Coarse = true
 	_, ok = s.MeanThrottled(w)
 	require.False(t, ok, "a kubelet's summary does not have it")
-	top := result.Topology{Scenarios: []result.Scenario{{Status: result.Passed}, {Status: result.Passed}, {Status: result.Failed}, {Status: result.Skipped}}}
+	top := result.Topology{Scenarios: []result.Scenario{
+		{Status: result.Passed},
+		{Status: result.Passed},
+		{Status: result.Failed},
+		{Status: result.Skipped},
+	}}
 	p, f, k := top.Count()
 	require.Equal(t, [3]int{2, 1, 1}, [3]int{p, f, k})
 }
@@ -127,24 +145,38 @@ func TestOthers(t *testing.T) {
 		want     float64
 		known    bool
 	}{
-		"a process": {result.Topology{Host: &host, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{openbao}}, 1.3, true},
-		"pods":      {result.Topology{Host: &host, Load: &result.Load{}, Resources: []result.ResourceSeries{openbao, k6}}, 1.3, true},
-		"no host":   {result.Topology{Load: &result.Load{}, Resources: []result.ResourceSeries{openbao}}, 0, false},
-		"no load":   {result.Topology{Host: &host, Resources: []result.ResourceSeries{openbao}}, 0, false},
+		"a process": {result.Topology{
+			Host: &host, Load: &result.Load{Generator: generator},
+			Resources: []result.ResourceSeries{openbao},
+		}, 1.3, true},
+		"pods": {
+			result.Topology{Host: &host, Load: &result.Load{}, Resources: []result.ResourceSeries{openbao, k6}},
+			1.3, true,
+		},
+		"no host": {result.Topology{Load: &result.Load{}, Resources: []result.ResourceSeries{openbao}}, 0, false},
+		"no load": {result.Topology{Host: &host, Resources: []result.ResourceSeries{openbao}}, 0, false},
 		"what the chart causes in the node is the chart's": {result.Topology{
 			Host: &host, Nodes: []result.ResourceSeries{node}, Own: &own, Load: &result.Load{Generator: generator},
 			Resources: []result.ResourceSeries{openbao, beside},
 		}, 0.5, true},
 		"generators in the node count once": {result.Topology{
-			Host: &host, Nodes: []result.ResourceSeries{node}, Load: &result.Load{}, Resources: []result.ResourceSeries{openbao, inNode},
+			Host: &host, Nodes: []result.ResourceSeries{node}, Load: &result.Load{}, Resources: []result.ResourceSeries{
+				openbao,
+				inNode,
+			},
 		}, 1.1, true},
 		"interrupts go to whoever uses the CPU": {result.Topology{
-			Host: &busy, Nodes: []result.ResourceSeries{node}, Own: &own, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{openbao},
+			Host: &busy, Nodes: []result.ResourceSeries{node}, Own: &own, Load: &result.Load{Generator: generator},
+			Resources: []result.ResourceSeries{openbao},
 		}, 0.4 + 0.4*0.4/1.6, true},
 		"a node that was not watched": {result.Topology{
-			Host: &host, Nodes: []result.ResourceSeries{blind}, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{openbao},
+			Host: &host, Nodes: []result.ResourceSeries{blind}, Load: &result.Load{Generator: generator},
+			Resources: []result.ResourceSeries{openbao},
 		}, 2 - 0.2 - 0.9*9/20, false},
-		"not throughout": {result.Topology{Host: &host, Load: &result.Load{Generator: generator}, Resources: []result.ResourceSeries{late}}, 1.425, false},
+		"not throughout": {result.Topology{
+			Host: &host, Load: &result.Load{Generator: generator},
+			Resources: []result.ResourceSeries{late},
+		}, 1.425, false},
 	} {
 		got, known := tc.topology.Others(w)
 		require.Equal(t, tc.known, known, name)

@@ -8,8 +8,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// TestOldResultsStayReadable reads a result of November 2026, as a run of both topologies wrote it (its chart's path shortened). A field may be
-// added to the schema; one that is there may neither go nor change its meaning.
+// TestOldResultsStayReadable reads a result of November 2026, as a run of both topologies wrote it
+// (its chart's path shortened). A field may be added to the schema; one that is there may neither
+// go nor change its meaning.
 func TestOldResultsStayReadable(t *testing.T) {
 	t.Parallel()
 	r, err := result.ReadFile("testdata/run-v1.json")

@@ -1,6 +1,7 @@
 package result
 
-// Jobs is what the jobs of a load did, as far as it decides whether their latency is that of CI jobs.
+// Jobs is what the jobs of a load did, as far as it decides whether their latency is that of CI
+// jobs.
 type Jobs struct {
 	Reuse   bool   `json:"reuse"`             // connections were kept open between fetches; GitLab Runner opens one for each
 	Retries bool   `json:"retries"`           // failed requests were repeated, so that a fetch may count as good though a request failed
@@ -8,6 +9,7 @@ type Jobs struct {
 	Signing string `json:"signing"`           // algorithm of the jobs' tokens, e.g. RS256
 	Tenants int    `json:"tenants,omitempty"` // that were fetched from; 0: not known, as of logs that others left behind
 	Secrets int    `json:"secrets,omitempty"` // of the tenant that has the fewest; 0: not known
-	// Profile is "sha256:" and the SHA-256 of the profile as it was driven, flags included, as JSON without its name and description.
+	// Profile is "sha256:" and the SHA-256 of the profile as it was driven, flags included, as JSON
+	// without its name and description.
 	Profile string `json:"profile"`
 }

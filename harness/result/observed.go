@@ -8,8 +8,9 @@ type ServerSeries struct {
 	Samples []ServerSample `json:"samples"`
 }
 
-// ServerSample is one reading of a pod's metrics. Names in brackets are OpenBao's, without their prefix. OpenBao's postgres_get is left
-// out: transactional reads, and so all fetches, do not count in it; DatabaseUse has them.
+// ServerSample is one reading of a pod's metrics. Names in brackets are OpenBao's, without their
+// prefix. OpenBao's postgres_get is left out: transactional reads, and so all fetches, do not count
+// in it; DatabaseUse has them.
 type ServerSample struct {
 	At             time.Time `json:"at"`
 	Requests       float64   `json:"rps"`                      // requests handled per second since the previous sample (core_handle_request)
@@ -23,10 +24,12 @@ type ServerSample struct {
 	Leases         int64     `json:"leases,omitempty"`         // that the expiration manager holds (expire_num_leases)
 }
 
-// DatabaseUse is what OpenBao's database did, by PostgreSQL's own statistics, those of Steamer's session left out.
+// DatabaseUse is what OpenBao's database did, by PostgreSQL's own statistics, those of Steamer's
+// session left out.
 type DatabaseUse struct {
 	Samples []DatabaseSample `json:"samples"` // about one a second
-	// Statements are the differences from before the load to after it, the longest total time first, at most MaxStatements.
+	// Statements are the differences from before the load to after it, the longest total time
+	// first, at most MaxStatements.
 	Statements []Statement `json:"statements,omitempty"`
 	Window     Window      `json:"window"` // that Statements are about
 }
@@ -50,8 +53,8 @@ type DatabaseSample struct {
 
 // Statement is one normalised statement's use of the database.
 type Statement struct {
-	// Query is the text as PostgreSQL normalised it: it has $1, $2, … in place of values. Of statements that PostgreSQL does not
-	// normalise there is only the first word.
+	// Query is the text as PostgreSQL normalised it: it has $1, $2, … in place of values. Of
+	// statements that PostgreSQL does not normalise there is only the first word.
 	Query  string  `json:"query"`
 	Calls  int64   `json:"calls"`
 	Rows   int64   `json:"rows"`
@@ -90,7 +93,8 @@ type LoadPart struct {
 	Problem     string       `json:"problem,omitempty"` // why its recording is incomplete
 }
 
-// ObserverUse is what observing cost: the CPU time of Steamer's own process and of the processes it keeps for observing, while load ran.
+// ObserverUse is what observing cost: the CPU time of Steamer's own process and of the processes it
+// keeps for observing, while load ran.
 type ObserverUse struct {
 	Seconds    float64 `json:"seconds"`    // that observation took
 	CPUSeconds float64 `json:"cpuSeconds"` // progress display and reading of k6's log included

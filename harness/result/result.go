@@ -46,7 +46,8 @@ type Run struct {
 	Tier      string    `json:"tier"`      // GitLab sizing tier, e.g. "12" fetches/s
 	Steamer   string    `json:"steamer"`   // Steamer's version and commit
 	Host      Host      `json:"host"`
-	// EnvironmentLatency in ms is added to every latency limit: what the user said the way to OpenBao costs.
+	// EnvironmentLatency in ms is added to every latency limit: what the user said the way to
+	// OpenBao costs.
 	EnvironmentLatency float64 `json:"environmentLatency,omitempty"`
 }
 
@@ -58,11 +59,13 @@ type Host struct {
 	MemoryMiB int64  `json:"memoryMiB"`
 	Cgroup    string `json:"cgroup"` // "v1" or "v2"
 	Engine    string `json:"engine"` // e.g. "docker 20.10.24 (private)"
-	// UsableCPUs is how many of CPUs Steamer can use at once, which the quota of its control group may bound; 0 in results that do not have it.
+	// UsableCPUs is how many of CPUs Steamer can use at once, which the quota of its control group
+	// may bound; 0 in results that do not have it.
 	UsableCPUs float64 `json:"usableCPUs,omitempty"`
 }
 
-// Usable is how many CPUs Steamer and what it started could use at once; 0 where nothing is known of the host.
+// Usable is how many CPUs Steamer and what it started could use at once; 0 where nothing is known
+// of the host.
 func (h Host) Usable() float64 {
 	if h.UsableCPUs > 0 {
 		return h.UsableCPUs
@@ -101,11 +104,13 @@ type Chart struct {
 	AppVersion string `json:"appVersion"`
 	Source     string `json:"source"` // as the user named it: directory, archive, repository or OCI reference
 	Digest     string `json:"digest"` // sha256 over the chart's files
-	// Archive is the SHA-256 of the .tgz, as the repository's index or the registry states it; empty for a directory.
+	// Archive is the SHA-256 of the .tgz, as the repository's index or the registry states it;
+	// empty for a directory.
 	Archive  string `json:"archive,omitempty"`
 	Manifest string `json:"manifest,omitempty"` // digest of the OCI manifest; empty for what came from no registry
-	// Values is "sha256:" and the SHA-256 of the user's values, as JSON, laid over the chart's and the dialect's; empty for the chart as it is released.
-	// Evidence from before it was recorded has none either.
+	// Values is "sha256:" and the SHA-256 of the user's values, as JSON, laid over the chart's and
+	// the dialect's; empty for the chart as it is released. Evidence from before it was recorded
+	// has none either.
 	Values string `json:"values,omitempty"`
 }
 
@@ -130,8 +135,8 @@ const (
 	Skipped Status = "skipped"
 )
 
-// NotAllowed begins the reason of a skipped scenario that the cluster's user lacks a right for. It was chosen and could not be tried, so its topology
-// does not pass.
+// NotAllowed begins the reason of a skipped scenario that the cluster's user lacks a right for. It
+// was chosen and could not be tried, so its topology does not pass.
 const NotAllowed = "not allowed: "
 
 // Scenario is the outcome of one scenario on one topology.
@@ -142,8 +147,9 @@ type Scenario struct {
 	Round    int    `json:"round,omitempty"` // from 1 where the suite was repeated
 	Status   Status `json:"status"`
 	Reason   string `json:"reason,omitempty"` // first failure or why it was skipped
-	// Untried is set where a skipped scenario says nothing: it was not reached, or what surrounds the chart failed under it. Other
-	// scenarios are skipped because the environment declares that it lacks what they need.
+	// Untried is set where a skipped scenario says nothing: it was not reached, or what surrounds
+	// the chart failed under it. Other scenarios are skipped because the environment declares that
+	// it lacks what they need.
 	Untried   bool               `json:"untried,omitempty"`
 	Seconds   float64            `json:"seconds"`
 	Log       []string           `json:"log,omitempty"`
@@ -183,10 +189,12 @@ type Load struct {
 	Excursion *Excursion              `json:"excursion,omitempty"` // what was driven beyond what is judged; not in the totals above
 	Jobs      *Jobs                   `json:"jobs,omitempty"`      // what the jobs did; nil: not recorded
 
-	// Thresholds are the latency limits of which every second has the number of fetches above, see Interval.Above.
+	// Thresholds are the latency limits of which every second has the number of fetches above, see
+	// Interval.Above.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
-	// NotJudged are the metrics whose objectives the profile is too short for and says so: missed beyond doubt they fail a run, undecided they
-	// cost it nothing. No release is decided on such a run.
+	// NotJudged are the metrics whose objectives the profile is too short for and says so: missed
+	// beyond doubt they fail a run, undecided they cost it nothing. No release is decided on such a
+	// run.
 	NotJudged []string `json:"notJudged,omitempty"`
 }
 
@@ -219,8 +227,9 @@ type Interval struct {
 
 	// What results of before December 2026 do not have.
 
-	// Above is how many fetches were above each of Load.Thresholds, in their order. A fetch that failed counts as above, however fast it did; so
-	// does one in the histogram's bucket that holds the limit, which is 0.1 % wide. Empty is unknown, as it is for all below that is 0.
+	// Above is how many fetches were above each of Load.Thresholds, in their order. A fetch that
+	// failed counts as above, however fast it did; so does one in the histogram's bucket that holds
+	// the limit, which is 0.1 % wide. Empty is unknown, as it is for all below that is 0.
 	Above []int64 `json:"above,omitempty"`
 	// Mean and ActualMean are mean latencies in ms, from the intended and from the actual start.
 	Mean       float64 `json:"mean,omitempty"`
@@ -250,7 +259,8 @@ type Generator struct {
 	CPUShare   float64 `json:"cpuShare"` // mean fraction of the host's CPUs that Steamer can use, used while it ran, 0 to 1; 0: unknown
 	MaxVUs     int     `json:"maxVUs"`
 	InitialVUs int     `json:"initialVUs,omitempty"` // made before the start; 0: unknown
-	// Samples are about one a second; Collections is nil where k6's trace was not read. Both are of a local k6 only, see LoadPart for pods.
+	// Samples are about one a second; Collections is nil where k6's trace was not read. Both are of
+	// a local k6 only, see LoadPart for pods.
 	Samples     []GeneratorSample `json:"samples,omitempty"`
 	Collections *Collections      `json:"collections,omitempty"`
 }
@@ -260,13 +270,16 @@ type ResourceSeries struct {
 	Component string `json:"component"` // openbao, postgresql or gitlab-stub
 	Name      string `json:"name"`      // pod/container or container name
 	Role      string `json:"role,omitempty"`
-	// CPURequest and CPULimit are in cores and MemoryLimit in MiB, as the container was started; 0 means none.
+	// CPURequest and CPULimit are in cores and MemoryLimit in MiB, as the container was started; 0
+	// means none.
 	CPURequest  float64 `json:"cpuRequest,omitempty"`
 	CPULimit    float64 `json:"cpuLimit,omitempty"`
 	MemoryLimit float64 `json:"memLimit,omitempty"`
-	// Coarse is true where the samples come from a kubelet's summary: 10 to 15 s apart, and without throttling.
+	// Coarse is true where the samples come from a kubelet's summary: 10 to 15 s apart, and without
+	// throttling.
 	Coarse bool `json:"coarse,omitempty"`
-	// Ended is when the container had ended, by its last sample; zero for one that ran until observation ended, and in results that do not have it.
+	// Ended is when the container had ended, by its last sample; zero for one that ran until
+	// observation ended, and in results that do not have it.
 	Ended   time.Time        `json:"ended,omitzero"`
 	Samples []ResourceSample `json:"samples"`
 }
@@ -278,7 +291,8 @@ type ResourceSample struct {
 	MemoryMiB float64   `json:"mem"`                 // working set
 	Throttled float64   `json:"throttled,omitempty"` // fraction of CFS periods throttled since the previous sample, 0 to 1
 	Active    bool      `json:"active,omitempty"`    // the pod was marked as the active one
-	// Of the host only: cores spent on interrupts and what follows them in the kernel, and memory in MiB that a process could still get.
+	// Of the host only: cores spent on interrupts and what follows them in the kernel, and memory
+	// in MiB that a process could still get.
 	Interrupts   float64 `json:"irq,omitempty"`
 	AvailableMiB float64 `json:"available,omitempty"`
 }
@@ -288,13 +302,15 @@ type Event struct {
 	At     time.Time `json:"at"`
 	Kind   string    `json:"kind"` // leadership, restart, replacement, fault, phase, kubernetes, database
 	Detail string    `json:"detail"`
-	// Of a restart or replacement, where it is known: what it happened to, and why in Kubernetes' own words.
+	// Of a restart or replacement, where it is known: what it happened to, and why in Kubernetes'
+	// own words.
 	Component string `json:"component,omitempty"` // openbao, postgresql, ...
 	Name      string `json:"name,omitempty"`      // pod/container, or pod
 	Reason    string `json:"reason,omitempty"`    // e.g. OOMKilled, Error, Evicted, PreemptionByScheduler
 	ExitCode  int    `json:"exitCode,omitempty"`  // of the container that ended
 	Message   string `json:"message,omitempty"`   // the kubelet's, of an eviction
-	// Planned is true when Steamer caused the event on purpose, so that it does not make a measurement invalid.
+	// Planned is true when Steamer caused the event on purpose, so that it does not make a
+	// measurement invalid.
 	Planned bool `json:"planned,omitempty"`
 }
 
@@ -312,28 +328,33 @@ type Check struct {
 	// Informational is true for a check that is shown but takes no part in the verdict,
 	// for example a quantile that the profile says it is too short for.
 	Informational bool `json:"informational,omitempty"`
-	// Owner is whose fault a missed validity condition is: OwnerMachine or OwnerSubject. Objectives, and evidence of Steamer releases that did not
-	// tell the two apart, have none.
+	// Owner is whose fault a missed validity condition is: OwnerMachine or OwnerSubject.
+	// Objectives, and evidence of Steamer releases that did not tell the two apart, have none.
 	Owner string `json:"owner,omitempty"`
-	// Bounds say what the measurement says of the process behind it; nil where it was not judged so.
+	// Bounds say what the measurement says of the process behind it; nil where it was not judged
+	// so.
 	Bounds *Bounds `json:"bounds,omitempty"`
 }
 
-// Bounds are one-sided bounds, each at a level of its own (docs/method.md), by which a check was judged.
+// Bounds are one-sided bounds, each at a level of its own (docs/method.md), by which a check was
+// judged.
 type Bounds struct {
-	// Of is what is bounded: "share" from 0 to 1 of fetches above the limit, or that failed; or "mean" in ms.
+	// Of is what is bounded: "share" from 0 to 1 of fetches above the limit, or that failed; or
+	// "mean" in ms.
 	Of       string  `json:"of"`
 	Measured float64 `json:"measured"`
 	Lower    float64 `json:"lower"`
 	Upper    float64 `json:"upper"`
 	Allowed  float64 `json:"allowed"` // missed where Lower is above it, held where Upper is not
-	// Count is the number of fetches that are in a share, Effective how many independent ones say as much as those that were measured.
+	// Count is the number of fetches that are in a share, Effective how many independent ones say
+	// as much as those that were measured.
 	Count     int64   `json:"count,omitempty"`
 	Effective float64 `json:"effective,omitempty"`
 }
 
-// The owners of a validity condition. What is the machine's makes the measurement say nothing and is only ever INCONCLUSIVE. What is the
-// subject's is a finding that no other run removes: FAIL where it is proven, else INCONCLUSIVE.
+// The owners of a validity condition. What is the machine's makes the measurement say nothing and
+// is only ever INCONCLUSIVE. What is the subject's is a finding that no other run removes: FAIL
+// where it is proven, else INCONCLUSIVE.
 const (
 	OwnerMachine = "machine"
 	OwnerSubject = "subject"

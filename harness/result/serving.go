@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// coverage is the share of w, or of what a container lived of it, that samples cover, 0 to 1, of each container of a
-// component by its name: one that restarted has several series.
+// coverage is the share of w, or of what a container lived of it, that samples cover, 0 to 1, of
+// each container of a component by its name: one that restarted has several series.
 func (t *Topology) coverage(component string, w Window) map[string]float64 {
 	seen := map[string]float64{}
 	for i := range t.Resources {
@@ -39,10 +39,10 @@ func least(shares map[string]float64) float64 {
 	return low
 }
 
-// Serving is the share of w, 0 to 1, in which the OpenBao pod that served was observed: the one that was marked as
-// active, which may be another one later. Samples say so themselves. In results that do not have that, it is the pod
-// that was active at the end, where the leader never changed. Where no pod is ever marked as active, each may be the
-// one, and the least observed counts.
+// Serving is the share of w, 0 to 1, in which the OpenBao pod that served was observed: the one
+// that was marked as active, which may be another one later. Samples say so themselves. In results
+// that do not have that, it is the pod that was active at the end, where the leader never changed.
+// Where no pod is ever marked as active, each may be the one, and the least observed counts.
 func (t *Topology) Serving(w Window) float64 {
 	whole := w.To.Sub(w.From).Seconds()
 	if whole <= 0 {
@@ -113,11 +113,12 @@ func (w Window) union(spans []Window) float64 {
 // inPod reports whether a series is of a container in a pod, and not of one beside the cluster.
 func (s *ResourceSeries) inPod() bool { return strings.Contains(s.Name, "/") }
 
-// Others is how many CPU cores of the machine were used in w on the mean by what is none of Steamer's business. All
-// that runs in the cluster's nodes is the chart's: a chart that writes much of a log drives the container runtime
-// and the journal, and one that asks for much the API server. Steamer, the load generator and the engine do not
-// count either, and interrupts, which belong to nobody, count in proportion. ok is false where the machine or the
-// cluster were not observed throughout. Of results without Nodes it is an upper bound: Kubernetes itself is in it.
+// Others is how many CPU cores of the machine were used in w on the mean by what is none of
+// Steamer's business. All that runs in the cluster's nodes is the chart's: a chart that writes much
+// of a log drives the container runtime and the journal, and one that asks for much the API server.
+// Steamer, the load generator and the engine do not count either, and interrupts, which belong to
+// nobody, count in proportion. ok is false where the machine or the cluster were not observed
+// throughout. Of results without Nodes it is an upper bound: Kubernetes itself is in it.
 func (t *Topology) Others(w Window) (cores float64, ok bool) {
 	whole := w.To.Sub(w.From).Seconds()
 	if t.Host == nil || t.Load == nil || whole <= 0 {

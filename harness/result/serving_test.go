@@ -18,7 +18,10 @@ func TestServing(t *testing.T) {
 	pod := func(name, role string, first, last, from, to int) result.ResourceSeries {
 		s := result.ResourceSeries{Component: "openbao", Name: name, Role: role, Samples: []result.ResourceSample{}}
 		for i := first; i <= last; i++ {
-			s.Samples = append(s.Samples, result.ResourceSample{At: start.Add(time.Duration(i) * time.Second), MemoryMiB: 64, Active: i > from && i <= to})
+			s.Samples = append(s.Samples, result.ResourceSample{
+				At: start.Add(time.Duration(i) * time.Second), MemoryMiB: 64,
+				Active: i > from && i <= to,
+			})
 		}
 		return s
 	}
@@ -28,25 +31,53 @@ func TestServing(t *testing.T) {
 		events []result.Event
 		want   float64
 	}{
-		"both":                               {[]result.ResourceSeries{pod("a", "active", 0, 20, 0, 20), pod("b", "standby", 0, 20, 0, 0)}, nil, 1},
-		"the standby is not the one":         {[]result.ResourceSeries{pod("a", "active", 0, 5, 0, 20), pod("b", "standby", 0, 20, 0, 0)}, nil, 0.25},
-		"the active one was never sampled":   {[]result.ResourceSeries{pod("a", "active", 0, -1, 0, 0), pod("b", "standby", 0, 20, 0, 0)}, nil, 0},
-		"a takeover":                         {[]result.ResourceSeries{pod("a", "standby", 0, 20, 0, 10), pod("b", "active", 0, 20, 12, 20)}, takeover, 0.9},
-		"the new leader was not watched":     {[]result.ResourceSeries{pod("a", "standby", 0, 20, 0, 10), pod("b", "active", 0, 9, 12, 20)}, takeover, 0.5},
-		"two at once count once":             {[]result.ResourceSeries{pod("a", "active", 0, 20, 0, 15), pod("b", "active", 0, 20, 10, 20)}, takeover, 1},
-		"a record that has roles at the end": {[]result.ResourceSeries{pod("a", "active", 0, 5, 0, 0), pod("b", "standby", 0, 20, 0, 0)}, nil, 0.25},
-		"such a record and a takeover":       {[]result.ResourceSeries{pod("a", "active", 0, 20, 0, 0), pod("b", "standby", 0, 5, 0, 0)}, takeover, 0.25},
-		"no roles: each may be the one":      {[]result.ResourceSeries{pod("a", "", 0, 20, 0, 0), pod("b", "", 0, 5, 0, 0)}, nil, 0.25},
-		"one process":                        {[]result.ResourceSeries{pod("a", "", 0, 20, 0, 0)}, nil, 1},
-		"nothing":                            {nil, nil, 0},
-		"only a standby":                     {[]result.ResourceSeries{pod("b", "standby", 0, 20, 0, 0)}, nil, 0},
+		"both": {[]result.ResourceSeries{
+			pod("a", "active", 0, 20, 0, 20),
+			pod("b", "standby", 0, 20, 0, 0),
+		}, nil, 1},
+		"the standby is not the one": {[]result.ResourceSeries{
+			pod("a", "active", 0, 5, 0, 20),
+			pod("b", "standby", 0, 20, 0, 0),
+		}, nil, 0.25},
+		"the active one was never sampled": {[]result.ResourceSeries{
+			pod("a", "active", 0, -1, 0, 0),
+			pod("b", "standby", 0, 20, 0, 0),
+		}, nil, 0},
+		"a takeover": {[]result.ResourceSeries{
+			pod("a", "standby", 0, 20, 0, 10),
+			pod("b", "active", 0, 20, 12, 20),
+		}, takeover, 0.9},
+		"the new leader was not watched": {[]result.ResourceSeries{
+			pod("a", "standby", 0, 20, 0, 10),
+			pod("b", "active", 0, 9, 12, 20),
+		}, takeover, 0.5},
+		"two at once count once": {[]result.ResourceSeries{
+			pod("a", "active", 0, 20, 0, 15),
+			pod("b", "active", 0, 20, 10, 20),
+		}, takeover, 1},
+		"a record that has roles at the end": {[]result.ResourceSeries{
+			pod("a", "active", 0, 5, 0, 0),
+			pod("b", "standby", 0, 20, 0, 0),
+		}, nil, 0.25},
+		"such a record and a takeover": {[]result.ResourceSeries{
+			pod("a", "active", 0, 20, 0, 0),
+			pod("b", "standby", 0, 5, 0, 0),
+		}, takeover, 0.25},
+		"no roles: each may be the one": {
+			[]result.ResourceSeries{pod("a", "", 0, 20, 0, 0), pod("b", "", 0, 5, 0, 0)},
+			nil, 0.25,
+		},
+		"one process":    {[]result.ResourceSeries{pod("a", "", 0, 20, 0, 0)}, nil, 1},
+		"nothing":        {nil, nil, 0},
+		"only a standby": {[]result.ResourceSeries{pod("b", "standby", 0, 20, 0, 0)}, nil, 0},
 	} {
 		top := result.Topology{Resources: tc.pods, Events: tc.events}
 		require.InDelta(t, tc.want, top.Serving(w), 1e-9, name)
 	}
 	require.Zero(t, (&result.Topology{}).Serving(result.Window{}))
 	restarted := []result.ResourceSeries{pod("a", "", 0, 9, 0, 0), pod("a", "", 9, 20, 0, 0)}
-	require.InDelta(t, 1, (&result.Topology{Resources: restarted}).Serving(w), 1e-9, "a container that restarted has two series")
+	require.InDelta(t, 1, (&result.Topology{Resources: restarted}).Serving(w), 1e-9,
+		"a container that restarted has two series")
 	gone := []result.ResourceSeries{pod("a", "", 0, 5, 0, 0)}
 	gone[0].Ended = start.Add(5 * time.Second)
 	require.InDelta(t, 0.25, (&result.Topology{Resources: gone}).Serving(w), 1e-9, "nobody watched what served after it")
@@ -102,10 +133,14 @@ func TestUnseenDatabase(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	record := func(gapFrom, gapTo, silentFrom, silentTo int, rate float64) *result.Topology {
-		top := &result.Topology{Database: &result.DatabaseUse{}, Load: &result.Load{Start: start, MeasuredSeconds: 30, OfferedRate: rate}}
+		top := &result.Topology{Database: &result.DatabaseUse{}, Load: &result.Load{
+			Start: start, MeasuredSeconds: 30,
+			OfferedRate: rate,
+		}}
 		for i := range 31 {
 			if i <= gapFrom || i >= gapTo {
-				top.Database.Samples = append(top.Database.Samples, result.DatabaseSample{At: start.Add(time.Duration(i) * time.Second)})
+				top.Database.Samples = append(top.Database.Samples,
+					result.DatabaseSample{At: start.Add(time.Duration(i) * time.Second)})
 			}
 			iv := result.Interval{Offset: float64(i), Phase: "measure", Fetches: 10}
 			if i >= silentFrom && i < silentTo {

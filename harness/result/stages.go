@@ -1,7 +1,8 @@
 package result
 
-// Attempts counts single requests, apart from fetches: a fetch that is repeated as GitLab Runner repeats it may succeed though a request
-// failed. Failed of Count is the raw error rate; Load.Failed of Load.Fetches is the one that jobs see.
+// Attempts counts single requests, apart from fetches: a fetch that is repeated as GitLab Runner
+// repeats it may succeed though a request failed. Failed of Count is the raw error rate;
+// Load.Failed of Load.Fetches is the one that jobs see.
 type Attempts struct {
 	Count  int64 `json:"count"`  // requests sent
 	Failed int64 `json:"failed"` // requests without a usable answer, whether a retry succeeded or not
@@ -19,8 +20,9 @@ func (a *Attempts) RawErrorRate() (rate float64, ok bool) {
 	return float64(a.Failed) / float64(a.Count), true
 }
 
-// LoadStage is one stage of a rate that moves. Its figures are sums over the seconds of the series that lie in it, so that a second at either
-// end may be its neighbour's; latencies are in milliseconds from the intended start.
+// LoadStage is one stage of a rate that moves. Its figures are sums over the seconds of the series
+// that lie in it, so that a second at either end may be its neighbour's; latencies are in
+// milliseconds from the intended start.
 type LoadStage struct {
 	At        float64 `json:"t"`       // seconds since Load.Start at which it begins
 	Seconds   float64 `json:"seconds"` // its length
@@ -35,7 +37,8 @@ type LoadStage struct {
 	P95       float64 `json:"p95"` // median over its seconds of the second's p95
 }
 
-// Excursion is what was driven on purpose beyond the rate that is judged: it may be slow and it may fail, but it may not be wrong.
+// Excursion is what was driven on purpose beyond the rate that is judged: it may be slow and it may
+// fail, but it may not be wrong.
 type Excursion struct {
 	Seconds  float64      `json:"seconds"`
 	Offered  float64      `json:"offered"` // mean fetches per second asked for
@@ -91,7 +94,8 @@ func (l *Load) JudgedRate() float64 {
 	return rate
 }
 
-// Completed is how many fetches ended in the span of Measured, excursions included: what the resources used in it were used for.
+// Completed is how many fetches ended in the span of Measured, excursions included: what the
+// resources used in it were used for.
 func (l *Load) Completed() int64 {
 	if l.Excursion == nil {
 		return l.Fetches

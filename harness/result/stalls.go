@@ -5,18 +5,22 @@ import (
 	"time"
 )
 
-// A database stands still when transactions are open and hardly a statement is executed for some time: each of them waits for its client.
+// A database stands still when transactions are open and hardly a statement is executed for some
+// time: each of them waits for its client.
 const (
 	stallSeconds    = 3
 	stallStatements = 10 // per second, below a hundredth of what a loaded OpenBao executes; its lock and health checks go on
 )
 
-// DatabaseUnseen begins the detail of an event about a time in which nobody saw the database and no fetch succeeded: it may have stood still.
+// DatabaseUnseen begins the detail of an event about a time in which nobody saw the database and no
+// fetch succeeded: it may have stood still.
 const DatabaseUnseen = "nobody saw OpenBao's database"
 
-// Stalls are the times in which OpenBao's sessions sat in open transactions and executed nothing. A request of OpenBao may hold a connection
-// of the pool for its transaction and wait for another; when transactions hold all of the pool, every request waits until the first client gives up
-// (the timeout of GitLab Runner is 60 s), and the lock of the active node, which is renewed through the same pool, is lost meanwhile.
+// Stalls are the times in which OpenBao's sessions sat in open transactions and executed nothing. A
+// request of OpenBao may hold a connection of the pool for its transaction and wait for another;
+// when transactions hold all of the pool, every request waits until the first client gives up (the
+// timeout of GitLab Runner is 60 s), and the lock of the active node, which is renewed through the
+// same pool, is lost meanwhile.
 func (d *DatabaseUse) Stalls() []Event {
 	if d == nil {
 		return nil
@@ -47,15 +51,17 @@ func (d *DatabaseUse) Stalls() []Event {
 	return out
 }
 
-// unseenSeconds is how long a gap between the database's samples is before it can hide a standstill: with the second on either side that a sample may
-// be late.
+// unseenSeconds is how long a gap between the database's samples is before it can hide a
+// standstill: with the second on either side that a sample may be late.
 const unseenSeconds = stallSeconds + 2
 
-// leastArrivals is how many fetches must have been due before it says something that none succeeded.
+// leastArrivals is how many fetches must have been due before it says something that none
+// succeeded.
 const leastArrivals = 10
 
-// UnseenDatabase are the gaps between the samples of a database that was watched in which no fetch succeeded for stallSeconds: a database that does not
-// answer its observer either leaves no sample of its standstill. Where fetches succeed meanwhile, only the observer was cut off.
+// UnseenDatabase are the gaps between the samples of a database that was watched in which no fetch
+// succeeded for stallSeconds: a database that does not answer its observer either leaves no sample
+// of its standstill. Where fetches succeed meanwhile, only the observer was cut off.
 func (t *Topology) UnseenDatabase() []Event {
 	if t.Database == nil || t.Load == nil {
 		return nil
@@ -87,7 +93,10 @@ func (t *Topology) UnseenDatabase() []Event {
 				longest = max(longest, silent)
 			}
 			if due := float64(longest) * t.Load.OfferedRate; longest >= stallSeconds && due >= leastArrivals {
-				out = append(out, Event{At: last, Kind: "database", Detail: fmt.Sprintf("%s for %.0f s, and for %d s of them no fetch succeeded", DatabaseUnseen, gap, longest)})
+				out = append(out, Event{
+					At: last, Kind: "database",
+					Detail: fmt.Sprintf("%s for %.0f s, and for %d s of them no fetch succeeded", DatabaseUnseen, gap, longest),
+				})
 			}
 		}
 		if at.After(last) {

@@ -25,15 +25,24 @@ func TestStalls(t *testing.T) {
 		use  *result.DatabaseUse
 		want []string
 	}{
-		"not observed":      {nil, nil},
-		"no samples":        {use(), nil},
-		"under load":        {use(busy, busy, busy, busy, busy), nil},
-		"idle":              {use(idle, idle, idle, idle, idle), nil},
-		"a slow statement":  {use(busy, result.DatabaseSample{InTx: 1, Running: 1}, result.DatabaseSample{InTx: 1, Running: 1}, result.DatabaseSample{InTx: 1, Running: 1}, result.DatabaseSample{InTx: 1, Running: 1}, busy), nil},
-		"short":             {use(busy, waiting, waiting, busy), nil},
-		"in the middle":     {use(busy, waiting, waiting, waiting, waiting, busy), []string{"stood still for 4 s: 8 transactions"}},
-		"up to the end":     {use(busy, waiting, waiting, waiting, waiting), []string{"stood still for 3 s: 8 transactions"}},
-		"twice, one longer": {use(waiting, waiting, waiting, busy, waiting, waiting, waiting, waiting, waiting, busy), []string{"for 3 s", "for 5 s"}},
+		"not observed": {nil, nil},
+		"no samples":   {use(), nil},
+		"under load":   {use(busy, busy, busy, busy, busy), nil},
+		"idle":         {use(idle, idle, idle, idle, idle), nil},
+		"a slow statement": {use(busy, result.DatabaseSample{InTx: 1, Running: 1}, result.DatabaseSample{
+			InTx:    1,
+			Running: 1,
+		}, result.DatabaseSample{InTx: 1, Running: 1}, result.DatabaseSample{InTx: 1, Running: 1}, busy), nil},
+		"short": {use(busy, waiting, waiting, busy), nil},
+		"in the middle": {
+			use(busy, waiting, waiting, waiting, waiting, busy),
+			[]string{"stood still for 4 s: 8 transactions"},
+		},
+		"up to the end": {use(busy, waiting, waiting, waiting, waiting), []string{"stood still for 3 s: 8 transactions"}},
+		"twice, one longer": {
+			use(waiting, waiting, waiting, busy, waiting, waiting, waiting, waiting, waiting, busy),
+			[]string{"for 3 s", "for 5 s"},
+		},
 	} {
 		events := tc.use.Stalls()
 		require.Len(t, events, len(tc.want), name)

@@ -84,7 +84,8 @@ func (l *Load) validateCounts() error {
 	return nil
 }
 
-// validateTotals refuses counts and latencies below 0, and seconds in which more went wrong than the totals admit.
+// validateTotals refuses counts and latencies below 0, and seconds in which more went wrong than
+// the totals admit.
 func (l *Load) validateTotals() error {
 	total := []int64{l.Failed, l.Wrong, l.Dropped, l.Fetches}
 	seconds := make([]int64, len(total))

@@ -34,8 +34,8 @@ func (s *stage) scenarioEnv() *scenario.Env {
 	return env
 }
 
-// capture saves the diagnostics of a failed scenario. The paths are relative to the working directory where that holds them, as GitLab
-// wants attachments.
+// capture saves the diagnostics of a failed scenario. The paths are relative to the working
+// directory where that holds them, as GitLab wants attachments.
 func (s *stage) capture(ctx context.Context, id string, redact func(string) string) ([]string, error) {
 	dir := filepath.Join(s.dir, "diagnostics", s.env.Spec.Topology, strings.ReplaceAll(id, "/", "-"))
 	err := s.env.Diagnose(ctx, dir, redact)
@@ -119,7 +119,8 @@ func (s *stage) scenarios(ctx context.Context) error {
 
 // fixture is what a load generator is told of the tenants, with tokens that are good for valid.
 func (s *stage) fixture(target string, valid time.Duration) ([]byte, error) {
-	f, err := gitlab.NewFixture(target, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, valid, s.Plan.Profile.FixtureOptions(s.recipes)...)
+	f, err := gitlab.NewFixture(target, s.seed, s.env.Audience(), s.env.Issuer, s.tenants, valid,
+		s.Plan.Profile.FixtureOptions(s.recipes)...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,9 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-// checkGround finds out before any side effect whether the plan's cluster can be had: an existing one is opened and its rights are asked
-// for; of a kind cluster everything is checked that needs no engine.
+// checkGround finds out before any side effect whether the plan's cluster can be had: an existing
+// one is opened and its rights are asked for; of a kind cluster everything is checked that needs no
+// engine.
 func (r *Run) checkGround(ctx context.Context, environments []*topology.Environment) error {
 	c := r.Plan.Cluster
 	if c.Existing() {
@@ -46,7 +47,8 @@ func (r *Run) checkGround(ctx context.Context, environments []*topology.Environm
 	return cluster.CheckInput(me, opts)
 }
 
-// forwardedPorts are the loopback ports of an existing cluster's forwards; the second is 0 where there is none.
+// forwardedPorts are the loopback ports of an existing cluster's forwards; the second is 0 where
+// there is none.
 func (r *Run) forwardedPorts() (port, second int, err error) {
 	if port = r.Plan.Cluster.Port; port == 0 {
 		if port, err = cluster.FreePort(r.SecondPort); err != nil {
@@ -79,7 +81,8 @@ func (r *Run) needs(environments []*topology.Environment) ([]cluster.Need, error
 	return all, nil
 }
 
-// nodePort is the port of the active Service: kind maps it to the host, an existing cluster is forwarded to instead.
+// nodePort is the port of the active Service: kind maps it to the host, an existing cluster is
+// forwarded to instead.
 func (r *Run) nodePort() int {
 	if r.Plan.Cluster.Existing() {
 		return 0
@@ -112,8 +115,8 @@ func (r *Run) named(name, ref string) images.Image {
 // NeedsEngine reports whether the run makes a cluster of its own.
 func (r *Run) NeedsEngine() bool { return r.FullStack == nil && !r.Plan.Cluster.Existing() }
 
-// Provide puts everything into the cache that the run needs from a network, so that the rest of it needs none. It returns the images that the plan names,
-// pulled into archives, by their references.
+// Provide puts everything into the cache that the run needs from a network, so that the rest of it
+// needs none. It returns the images that the plan names, pulled into archives, by their references.
 func (r *Run) Provide(ctx context.Context) (map[string]images.Image, error) {
 	r.frame("provide")
 	named := map[string]images.Image{}
@@ -133,7 +136,8 @@ func (r *Run) Provide(ctx context.Context) (map[string]images.Image, error) {
 	return named, err
 }
 
-// provideK6 is all that a run on an existing cluster needs to build: the cluster pulls its images itself.
+// provideK6 is all that a run on an existing cluster needs to build: the cluster pulls its images
+// itself.
 func (r *Run) provideK6(ctx context.Context) error {
 	r.Images.Progress = r.UI.Work
 	r.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub, images.K6)

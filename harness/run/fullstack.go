@@ -33,8 +33,9 @@ type FullStack struct {
 	OpenBao string // URL; "" is the audience of the job's token, which GitLab makes OpenBao's URL
 	Token   string // of GitLab's API, scope api, of an owner of the project; a secret
 	JWT     string // of a CI job of the project, as Runner presents it to OpenBao; a secret
-	// Recipe is the ID of the recipe by which this GitLab lays out projects in OpenBao; Organization and Group are the IDs it needs
-	// that no token holds. 0 as Group is the token's namespace, which is right for projects directly in a top-level group.
+	// Recipe is the ID of the recipe by which this GitLab lays out projects in OpenBao;
+	// Organization and Group are the IDs it needs that no token holds. 0 as Group is the token's
+	// namespace, which is right for projects directly in a top-level group.
 	Recipe       string
 	Organization int
 	Group        int
@@ -59,7 +60,8 @@ type jobClaims struct {
 
 const tokenMend = "give the JWT with which GitLab Runner would fetch the secrets of a job of the project"
 
-// Check reads the tokens and looks whether GitLab and OpenBao answer. It changes nothing; its errors are of code exit.Invalid.
+// Check reads the tokens and looks whether GitLab and OpenBao answer. It changes nothing; its
+// errors are of code exit.Invalid.
 func (f *FullStack) Check(ctx context.Context) error {
 	claims, err := f.claims()
 	if err != nil {
@@ -73,14 +75,16 @@ func (f *FullStack) Check(ctx context.Context) error {
 	f.stack.Token = func() (string, error) { return f.JWT, nil }
 	f.stack.API, f.stack.Nobody = graphql.New(f.GitLab, f.Token, nil), graphql.New(f.GitLab, "", nil)
 	for name, at := range map[string]string{"--gitlab-url": f.GitLab, "--openbao-url": f.address} {
-		if parsed, err := url.Parse(at); err != nil || !slices.Contains([]string{"http", "https"}, parsed.Scheme) || parsed.Host == "" {
+		if parsed, err := url.Parse(at); err != nil || !slices.Contains([]string{"http", "https"}, parsed.Scheme) ||
+			parsed.Host == "" {
 			return exit.Invalidf(name+" "+at, "give it as https://HOST", "it is no URL")
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if _, err := f.stack.API.Status(ctx, f.stack.Project); err != nil {
-		return exit.Invalidf("--gitlab-url "+f.GitLab, "the URL has to be reachable from here, and GITLAB_TOKEN a token of scope api of an owner of "+f.stack.Project,
+		return exit.Invalidf("--gitlab-url "+f.GitLab,
+			"the URL has to be reachable from here, and GITLAB_TOKEN a token of scope api of an owner of "+f.stack.Project,
 			"%w", err)
 	}
 	client := openbao.New(f.address, nil)
@@ -112,9 +116,11 @@ func (f *FullStack) claims() (*jobClaims, error) {
 	case c.ProjectPath == "" || c.Project == "":
 		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenMend, "it names no project")
 	case time.Unix(c.Expires, 0).Before(time.Now()):
-		return nil, exit.Invalidf("STEAMER_JOB_JWT", "a job's token lasts as long as the job may", "it expired at %s", time.Unix(c.Expires, 0).UTC().Format(time.RFC3339))
+		return nil, exit.Invalidf("STEAMER_JOB_JWT", "a job's token lasts as long as the job may", "it expired at %s",
+			time.Unix(c.Expires, 0).UTC().Format(time.RFC3339))
 	case c.Scope != "pipeline":
-		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenMend, "its secrets_manager_scope is %q and not \"pipeline\"", c.Scope)
+		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenMend, "its secrets_manager_scope is %q and not \"pipeline\"",
+			c.Scope)
 	}
 	f.address = f.OpenBao
 	if audience, ok := c.Audience.(string); ok && f.address == "" {
@@ -135,7 +141,8 @@ func (f *FullStack) place(c *jobClaims) (gitlab.Tenant, error) {
 	}
 	i := slices.Index(names, f.Recipe)
 	if i < 0 {
-		return gitlab.Tenant{}, exit.Invalidf("--recipe "+f.Recipe, "it is one of "+strings.Join(names, ", "), "no such recipe")
+		return gitlab.Tenant{}, exit.Invalidf("--recipe "+f.Recipe, "it is one of "+strings.Join(names, ", "),
+			"no such recipe")
 	}
 	t := gitlab.Tenant{Org: f.Organization, Group: f.Group}
 	for text, id := range map[string]*int{c.Project: &t.Project, c.User: &t.User, c.Namespace: &t.Group} {
@@ -157,7 +164,10 @@ func (r *Run) fullStack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	env := &scenario.Env{Topology: FullStackTopology, Address: f.address, Stacks: []scenario.Stack{f.stack}, Withhold: []string{f.Token, f.JWT}}
+	env := &scenario.Env{
+		Topology: FullStackTopology, Address: f.address, Stacks: []scenario.Stack{f.stack},
+		Withhold: []string{f.Token, f.JWT},
+	}
 	if r.Plan.Scenarios == scenario.All { // naming hundreds that cannot run here would hide those that do
 		list = slices.DeleteFunc(list, func(s scenario.Scenario) bool { return env.Skip(s) != "" })
 	}
@@ -174,7 +184,8 @@ func (r *Run) fullStack(ctx context.Context) error {
 		})
 	}
 	r.result.Topologies = append(r.result.Topologies, result.Topology{
-		Name: FullStackTopology, Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{}, Versions: map[string]string{}, Images: map[string]string{},
+		Name: FullStackTopology, Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
+		Versions: map[string]string{}, Images: map[string]string{},
 	})
 	out := &r.result.Topologies[0]
 	client := openbao.New(f.address, nil)

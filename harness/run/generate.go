@@ -76,7 +76,10 @@ func (s *stage) generate(ctx context.Context, j load.Job, progress func(result.I
 		return load.Runner{Binary: s.k6, Scripts: scripts, Dir: s.dir, Progress: progress}.Run(ctx, j)
 	}
 	limits := corev1.ResourceList{}
-	for name, quantity := range map[corev1.ResourceName]string{corev1.ResourceCPU: in.CPU, corev1.ResourceMemory: in.Memory} {
+	for name, quantity := range map[corev1.ResourceName]string{
+		corev1.ResourceCPU:    in.CPU,
+		corev1.ResourceMemory: in.Memory,
+	} {
 		if quantity == "" {
 			continue
 		}
@@ -88,7 +91,8 @@ func (s *stage) generate(ctx context.Context, j load.Job, progress func(result.I
 	}
 	runner := pods.Runner{
 		Client: s.cluster.Client, Feed: s.cluster.Feed, Image: s.images[images.K6].Ref, Namespace: s.loadNamespace(),
-		Labels: map[string]string{topology.OwnerLabel: s.env.Spec.Run}, Parallelism: in.Parallelism, Scripts: scripts, Dir: s.dir,
+		Labels: map[string]string{topology.OwnerLabel: s.env.Spec.Run}, Parallelism: in.Parallelism, Scripts: scripts,
+		Dir:       s.dir,
 		Resources: corev1.ResourceRequirements{Limits: limits}, Progress: progress, Note: s.UI.Note,
 	}
 	l, err := runner.Run(ctx, j)
@@ -98,7 +102,8 @@ func (s *stage) generate(ctx context.Context, j load.Job, progress func(result.I
 	return l, err
 }
 
-// accountPods completes what load generators in pods cost, from what was observed of their containers.
+// accountPods completes what load generators in pods cost, from what was observed of their
+// containers.
 func (s *stage) accountPods() {
 	l := s.out.Load
 	if s.Plan.InCluster == nil || l == nil {
@@ -127,7 +132,8 @@ func (s *stage) accountPods() {
 	}
 }
 
-// ownAccount is the CPU time in seconds of k6 processes by their own account; ok is false where one does not tell.
+// ownAccount is the CPU time in seconds of k6 processes by their own account; ok is false where one
+// does not tell.
 func ownAccount(parts []result.LoadPart) (seconds float64, ok bool) {
 	for _, p := range parts {
 		if p.CPUSeconds <= 0 {

@@ -11,14 +11,18 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// TestAccountPods: a load generator that nobody watched makes the share of the host's CPUs unknown, unless the processes tell it themselves.
+// TestAccountPods: a load generator that nobody watched makes the share of the host's CPUs unknown,
+// unless the processes tell it themselves.
 func TestAccountPods(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	series := func(name string, seconds int) result.ResourceSeries {
 		s := result.ResourceSeries{Component: pods.Component, Name: name}
 		for i := range seconds {
-			s.Samples = append(s.Samples, result.ResourceSample{At: start.Add(time.Duration(i) * time.Second), CPUCores: 0.2, MemoryMiB: 50})
+			s.Samples = append(s.Samples, result.ResourceSample{
+				At: start.Add(time.Duration(i) * time.Second), CPUCores: 0.2,
+				MemoryMiB: 50,
+			})
 		}
 		return s
 	}

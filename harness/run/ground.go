@@ -60,8 +60,8 @@ func (r *Run) reusable(ctx context.Context) (string, error) {
 	return r.kind.Reusable(ctx, r.clusterOptions())
 }
 
-// checkCluster finds out early, before minutes of building, that the cluster could not be made. What a crashed run
-// of the same owner left behind is removed.
+// checkCluster finds out early, before minutes of building, that the cluster could not be made.
+// What a crashed run of the same owner left behind is removed.
 func (r *Run) checkCluster(ctx context.Context) error {
 	removed, err := r.kind.RemoveAbandoned(ctx, r.clusterOptions())
 	for _, name := range removed {
@@ -100,8 +100,8 @@ func (r *Run) provideImages(ctx context.Context) error {
 	return nil
 }
 
-// upCluster makes or reuses the cluster with its images in it. Beside that, because making a cluster is mostly
-// waiting, the engine gets what it runs itself.
+// upCluster makes or reuses the cluster with its images in it. Beside that, because making a
+// cluster is mostly waiting, the engine gets what it runs itself.
 func (r *Run) upCluster(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.loadMachine(ctx) })

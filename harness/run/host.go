@@ -80,8 +80,11 @@ func moduleVersion(path string) string {
 	return ""
 }
 
-// resources gives OpenBao the tier's limits. Requests stay small: on a shared test host they would only keep the second pod from being
-// scheduled, and requests do not slow a pod down.
+// resources gives OpenBao the tier's limits. Requests stay small: on a shared test host they would
+// only keep the second pod from being scheduled, and requests do not slow a pod down.
 func resources(tier load.Tier) topology.Resources {
-	return topology.Resources{CPURequest: "100m", CPULimit: tier.CPULimit, MemoryRequest: "256Mi", MemoryLimit: tier.Memory}
+	return topology.Resources{
+		CPURequest: "100m", CPULimit: tier.CPULimit, MemoryRequest: "256Mi",
+		MemoryLimit: tier.Memory,
+	}
 }

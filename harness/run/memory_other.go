@@ -2,5 +2,6 @@
 
 package run
 
-// MemoryMiB is the machine's memory: not read here, where the engine's virtual machine has another amount.
+// MemoryMiB is the machine's memory: not read here, where the engine's virtual machine has another
+// amount.
 func MemoryMiB() int64 { return 0 }

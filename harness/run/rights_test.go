@@ -19,7 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// needsOf are the rights that a run of these scenarios on an existing cluster asks for, with values over the chart's.
+// needsOf are the rights that a run of these scenarios on an existing cluster asks for, with values
+// over the chart's.
 func needsOf(t *testing.T, scenarios string, values map[string]any) []cluster.Need {
 	t.Helper()
 	load := func(name string) *chart.Chart {
@@ -37,7 +38,10 @@ func needsOf(t *testing.T, scenarios string, values map[string]any) []cluster.Ne
 	preflightImages(&spec)
 	env, err := topology.New(nil, nil, spec, nil)
 	require.NoError(t, err)
-	r := &Run{Plan: &plan.Resolved{Plan: plan.Plan{Scenarios: scenarios, Load: true, InCluster: &plan.InCluster{Parallelism: 1}}}}
+	r := &Run{Plan: &plan.Resolved{Plan: plan.Plan{
+		Scenarios: scenarios, Load: true,
+		InCluster: &plan.InCluster{Parallelism: 1},
+	}}}
 	needs, err := r.needs([]*topology.Environment{env})
 	require.NoError(t, err)
 	return needs
@@ -49,7 +53,8 @@ func has(needs []cluster.Need, verb, what string) bool {
 	})
 }
 
-// TestNeedsFollow: what the chart renders and what the chosen scenarios do decides which rights are asked for.
+// TestNeedsFollow: what the chart renders and what the chosen scenarios do decides which rights are
+// asked for.
 func TestNeedsFollow(t *testing.T) {
 	t.Parallel()
 	none := needsOf(t, "none", nil)
@@ -69,7 +74,8 @@ func TestNeedsFollow(t *testing.T) {
 	require.True(t, has(policy, "create", "NetworkPolicy"))
 }
 
-// TestScenariosDeclareTheirRights reads what the scenarios' sources do with the API: no call is without a right that is asked for.
+// TestScenariosDeclareTheirRights reads what the scenarios' sources do with the API: no call is
+// without a right that is asked for.
 func TestScenariosDeclareTheirRights(t *testing.T) {
 	t.Parallel()
 	needs := needsOf(t, "all", nil)
@@ -113,7 +119,8 @@ func TestScenariosDeclareTheirRights(t *testing.T) {
 				verb = strings.ToLower(method.Sel.Name)
 			}
 			calls++
-			require.True(t, has(needs, verb, resource+subs[method.Sel.Name]), "%s: %s %s is not among the scenario's rights", path, verb, resource+subs[method.Sel.Name])
+			require.True(t, has(needs, verb, resource+subs[method.Sel.Name]), "%s: %s %s is not among the scenario's rights",
+				path, verb, resource+subs[method.Sel.Name])
 			return true
 		})
 		return nil

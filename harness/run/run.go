@@ -37,7 +37,8 @@ type Run struct {
 	// Suite runs the scenarios; nil is scenario.Run.
 	Suite func(context.Context, *scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario, error)
 
-	// Second makes place for a second environment beside the first, for Use; SecondPort is its loopback port, 0 for one that is chosen.
+	// Second makes place for a second environment beside the first, for Use; SecondPort is its
+	// loopback port, 0 for one that is chosen.
 	Second     bool
 	SecondPort int
 	// Measure takes the place of the load where it is set: it drives each topology itself.
@@ -48,9 +49,11 @@ type Run struct {
 	// FullStack points the run at a GitLab instead of a cluster; nil is a cluster.
 	FullStack *FullStack
 
-	// Elsewhere says that the cluster will be in another network namespace than this process is in: its ports are none of this one's.
+	// Elsewhere says that the cluster will be in another network namespace than this process is in:
+	// its ports are none of this one's.
 	Elsewhere bool
-	// Named are images that flags name, pulled into archives already, by their references. A cluster without a way out cannot pull them itself.
+	// Named are images that flags name, pulled into archives already, by their references. A
+	// cluster without a way out cannot pull them itself.
 	Named map[string]images.Image
 	// Also are references of further images that will be used beside the plan's.
 	Also []string
@@ -75,8 +78,9 @@ type cleanup struct {
 // CleanupTimeout bounds each clean-up, which has to work after the run was cancelled.
 const CleanupTimeout = 3 * time.Minute
 
-// Do runs the plan. It returns the result and the path of the run directory, also when the run failed
-// or was interrupted, unless the input turned out to be bad. The error is what kept the run from its end.
+// Do runs the plan. It returns the result and the path of the run directory, also when the run
+// failed or was interrupted, unless the input turned out to be bad. The error is what kept the run
+// from its end.
 func (r *Run) Do(ctx context.Context) (*result.Result, string, error) {
 	if err := r.begin(); err != nil {
 		return nil, "", err
@@ -113,7 +117,8 @@ func (r *Run) frame(id string) {
 	r.result = &result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind,
 		Run: result.Run{
-			ID: id, Started: time.Now().UTC(), Profile: r.Plan.Profile.Name, Tier: r.Plan.Tier.Name, Steamer: r.Steamer, Reproduce: r.Reproduce, Partial: true, Host: host(),
+			ID: id, Started: time.Now().UTC(), Profile: r.Plan.Profile.Name, Tier: r.Plan.Tier.Name, Steamer: r.Steamer,
+			Reproduce: r.Reproduce, Partial: true, Host: host(),
 			EnvironmentLatency: time.Duration(r.Plan.EnvironmentLatency).Seconds() * 1000,
 		},
 		Topologies: []result.Topology{}, Steps: []result.Step{},
@@ -230,7 +235,8 @@ func (r *Run) end(ctx context.Context, failed error) error {
 // maxReason is how much of an error a reason in the result holds, in bytes.
 const maxReason = 400
 
-// oneLine is an error's text on one line, without its hint, for steps and reasons. Helm's errors spread over several.
+// oneLine is an error's text on one line, without its hint, for steps and reasons. Helm's errors
+// spread over several.
 func oneLine(err error) string {
 	text, _, _ := strings.Cut(secret.Redact(err.Error()), "\n  hint: ") // before a cut that could leave half a secret
 	text = strings.Join(strings.Fields(text), " ")
@@ -247,13 +253,14 @@ func (r *Run) environmentSpec(name, id string) topology.Spec {
 		Resources: resources(r.Plan.Tier), Fixtures: r.Plan.Fixtures, NodePort: r.nodePort(),
 		ReadyTimeout: time.Duration(r.Plan.ReadyTimeout), Signing: r.Plan.Profile.Algorithm(),
 		Images: topology.Images{
-			OpenBao: r.images[images.OpenBao].Ref, PostgreSQL: r.images[images.PostgreSQL].Ref, GitLabStub: r.images[images.GitLabStub].Ref,
+			OpenBao: r.images[images.OpenBao].Ref, PostgreSQL: r.images[images.PostgreSQL].Ref,
+			GitLabStub: r.images[images.GitLabStub].Ref,
 		},
 	}
 }
 
-// Preflight renders the chart for every topology with the plan's values and looks at the cluster, before anything is touched. Of a
-// full-stack run it looks at GitLab and OpenBao.
+// Preflight renders the chart for every topology with the plan's values and looks at the cluster,
+// before anything is touched. Of a full-stack run it looks at GitLab and OpenBao.
 func (r *Run) Preflight(ctx context.Context) error {
 	if r.FullStack != nil {
 		return r.FullStack.Check(ctx)
@@ -277,7 +284,10 @@ func (r *Run) Preflight(ctx context.Context) error {
 // preflightImages names images where none are known yet, to render charts with.
 func preflightImages(spec *topology.Spec) {
 	i := &spec.Images
-	for name, ref := range map[string]*string{images.OpenBao: &i.OpenBao, images.PostgreSQL: &i.PostgreSQL, images.GitLabStub: &i.GitLabStub} {
+	for name, ref := range map[string]*string{
+		images.OpenBao: &i.OpenBao, images.PostgreSQL: &i.PostgreSQL,
+		images.GitLabStub: &i.GitLabStub,
+	} {
 		if *ref == "" {
 			*ref = images.Repository + "/" + name + ":preflight"
 		}

@@ -30,7 +30,8 @@ func TestStepsAreRecordedWithTheirErrors(t *testing.T) {
 	r := newTestRun(&out)
 	require.NoError(t, r.step(t.Context(), "", "images", func(context.Context) error { return nil }))
 	broken := errors.New("1 error occurred:\n\t* no space\n\n  hint: free some")
-	require.ErrorIs(t, r.step(t.Context(), "cloud-native", "install", func(context.Context) error { return broken }), broken)
+	require.ErrorIs(t, r.step(t.Context(), "cloud-native", "install", func(context.Context) error { return broken }),
+		broken)
 	require.Len(t, r.result.Steps, 2)
 	require.Equal(t, "1 error occurred: * no space", r.result.Steps[1].Error, "on one line, without the hint")
 	require.Equal(t, "cloud-native", r.result.Steps[1].Topology)
@@ -71,7 +72,8 @@ func TestCleanUpIsReverseAndSurvivesCancellationAndErrors(t *testing.T) {
 		})
 	}
 	require.ErrorIs(t, r.cleanUp(ctx), stuck)
-	require.Equal(t, []string{"topology", "cluster", "engine"}, order, "one that fails does not keep the others from running")
+	require.Equal(t, []string{"topology", "cluster", "engine"}, order,
+		"one that fails does not keep the others from running")
 	require.NoError(t, r.cleanUp(ctx), "nothing is undone twice")
 }
 
@@ -136,10 +138,14 @@ func TestTextOverwritesOnlyOnATerminal(t *testing.T) {
 	}
 }
 
-// TestAnInterruptDoesNotHideAFailure ends runs after an interrupt: what had failed by then is the verdict.
+// TestAnInterruptDoesNotHideAFailure ends runs after an interrupt: what had failed by then is the
+// verdict.
 func TestAnInterruptDoesNotHideAFailure(t *testing.T) {
 	t.Parallel()
-	for want, status := range map[result.Verdict]result.Status{result.Fail: result.Failed, result.Inconclusive: result.Passed} {
+	for want, status := range map[result.Verdict]result.Status{
+		result.Fail:         result.Failed,
+		result.Inconclusive: result.Passed,
+	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		r := newTestRun(&bytes.Buffer{})
@@ -147,7 +153,10 @@ func TestAnInterruptDoesNotHideAFailure(t *testing.T) {
 		r.Plan = &plan.Resolved{Plan: plan.Plan{SLO: "../../perf/slo.yaml", Scenarios: "all", Profile: "smoke"}}
 		r.frame("20261129-120000-0000")
 		r.result.Topologies = []result.Topology{{
-			Name: topology.CloudNative, Scenarios: []result.Scenario{{ID: "access/own-secret", Title: "t", Protects: "p", Status: status, Reason: "why"}},
+			Name: topology.CloudNative, Scenarios: []result.Scenario{{
+				ID: "access/own-secret", Title: "t", Protects: "p",
+				Status: status, Reason: "why",
+			}},
 		}}
 		require.NoError(t, r.end(ctx, ctx.Err()))
 		kept, err := result.ReadFile(r.dir + "/result.json")

@@ -25,13 +25,15 @@ type Site struct {
 	run *Run
 }
 
-// Use brings up engine, images and cluster as Do does, with Run.Second for a second environment, and calls do.
-// Then it undoes everything in reverse, also when do failed or ctx was cancelled. It writes no result.
+// Use brings up engine, images and cluster as Do does, with Run.Second for a second environment,
+// and calls do. Then it undoes everything in reverse, also when do failed or ctx was cancelled. It
+// writes no result.
 func (r *Run) Use(ctx context.Context, id string, do func(context.Context, *Site) error) error {
 	r.frame(id)
 	err := r.groundSteps(ctx)
 	if err == nil && !r.Plan.Cluster.Existing() && r.cluster.SecondPort == 0 {
-		err = exit.Invalidf("cluster "+r.cluster.Name, "leave --reuse out, or choose another --cluster", "it was made without a port for a second system")
+		err = exit.Invalidf("cluster "+r.cluster.Name, "leave --reuse out, or choose another --cluster",
+			"it was made without a port for a second system")
 	}
 	if err == nil {
 		site := &Site{ID: id, Cluster: r.cluster, Engine: r.engine, K6: r.k6, Images: map[string]string{}, run: r}
@@ -48,10 +50,12 @@ func (s *Site) Step(ctx context.Context, name string, do func(context.Context) e
 	return s.run.step(ctx, "", name, do)
 }
 
-// UndoLater registers what undoes a step; it runs before what is below it goes, also after a cancellation.
+// UndoLater registers what undoes a step; it runs before what is below it goes, also after a
+// cancellation.
 func (s *Site) UndoLater(name string, do func(context.Context) error) { s.run.undoLater(name, do) }
 
-// Spec is the environment of one side: the plan's with another chart and other values. The second side gets names and a port of its own.
+// Spec is the environment of one side: the plan's with another chart and other values. The second
+// side gets names and a port of its own.
 func (s *Site) Spec(c *chart.Chart, overrides map[string]any, second bool) (topology.Spec, int) {
 	port := s.Cluster.HostPort
 	if second {
@@ -87,5 +91,6 @@ func (r *Run) PreflightSide(c *chart.Chart, overrides map[string]any, second boo
 // Image is the reference by which the cluster has one of Run.Also.
 func (s *Site) Image(ref string) string { return s.run.named("", ref).Ref }
 
-// PreflightGround looks at the cluster and the ports before anything is touched, after PreflightSide of each side.
+// PreflightGround looks at the cluster and the ports before anything is touched, after
+// PreflightSide of each side.
 func (r *Run) PreflightGround(ctx context.Context) error { return r.checkGround(ctx, r.sides) }

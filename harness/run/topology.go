@@ -31,15 +31,16 @@ type stage struct {
 	seed    string // keys the secrets' values; never leaves the process
 }
 
-// topology installs, seeds, checks and loads one topology, saves diagnostics where something went wrong, and removes it. Its error
-// is nil when the run can go on with the next topology.
+// topology installs, seeds, checks and loads one topology, saves diagnostics where something went
+// wrong, and removes it. Its error is nil when the run can go on with the next topology.
 func (r *Run) topology(ctx context.Context, name string) error {
 	env, err := topology.New(r.cluster, r.engine, r.environmentSpec(name, r.result.Run.ID), r.UI.Note)
 	if err != nil {
 		return err
 	}
 	r.result.Topologies = append(r.result.Topologies, result.Topology{
-		Name: name, Chart: r.Plan.Chart.InfoWith(r.Plan.Overrides), Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
+		Name: name, Chart: r.Plan.Chart.InfoWith(r.Plan.Overrides), Scenarios: []result.Scenario{}, Checks: []result.Check{},
+		Reasons:  []string{},
 		Versions: map[string]string{"kubernetes": r.cluster.Version}, Images: map[string]string{},
 	})
 	s := &stage{Run: r, env: env, changer: env.Changer(), out: &r.result.Topologies[len(r.result.Topologies)-1]}
@@ -105,7 +106,8 @@ func (s *stage) story(ctx context.Context) error {
 // chartError is a failure of the chart under test: a finding, not a fault of the environment.
 type chartError struct{ error }
 
-// fatal keeps an error that would hit the next topology as well; a chart that does not come up is a finding of this topology.
+// fatal keeps an error that would hit the next topology as well; a chart that does not come up is a
+// finding of this topology.
 func (s *stage) fatal(err error) error {
 	var finding chartError
 	if errors.As(err, &finding) {
@@ -128,7 +130,8 @@ func (s *stage) install(ctx context.Context) error {
 	}
 	outcome := result.Scenario{
 		ID: "lifecycle/install", Title: "The chart installs and OpenBao becomes ready: initialised, unsealed, led by exactly one pod, reachable by Rails",
-		Protects: "everything: without it no job gets a secret", Status: result.Passed, Seconds: time.Since(started).Seconds(),
+		Protects: "everything: without it no job gets a secret", Status: result.Passed,
+		Seconds: time.Since(started).Seconds(),
 	}
 	if err != nil {
 		var chartFault *topology.ChartError
@@ -157,12 +160,14 @@ func (s *stage) versions(ctx context.Context) error {
 	}
 	maps.Copy(s.out.Images, running)
 	s.out.Versions["openbao"] = health.Version
-	if version, err := s.env.Database().Query(ctx, "SHOW server_version"); err == nil { // what runs, not what was asked for
+	if version, err := s.env.Database().Query(ctx,
+		"SHOW server_version"); err == nil { // what runs, not what was asked for
 		s.out.Versions["postgresql"] = version
 	} else {
 		s.UI.Note("PostgreSQL's version was not read: " + oneLine(err))
 	}
-	s.out.Versions["helm"], s.out.Versions["kind"], s.out.Versions["k6"] = moduleVersion("helm.sh/helm/v3"), moduleVersion("sigs.k8s.io/kind"), images.K6Version
+	s.out.Versions["helm"], s.out.Versions["kind"], s.out.Versions["k6"] = moduleVersion("helm.sh/helm/v3"),
+		moduleVersion("sigs.k8s.io/kind"), images.K6Version
 	return nil
 }
 
@@ -191,8 +196,9 @@ func (s *stage) provision(ctx context.Context) error {
 	}
 	if err = s.blame(ctx, err); errors.As(err, &chartError{}) {
 		s.out.Scenarios = append(s.out.Scenarios, result.Scenario{
-			ID: "lifecycle/provision", Title: "Rails can provision projects and their secrets, and a job fetches each", Protects: "every project's secrets",
-			Status: result.Failed, Reason: oneLine(err),
+			ID: "lifecycle/provision", Title: "Rails can provision projects and their secrets, and a job fetches each",
+			Protects: "every project's secrets",
+			Status:   result.Failed, Reason: oneLine(err),
 		})
 	}
 	return err
@@ -207,7 +213,8 @@ func (s *stage) blame(ctx context.Context, err error) error {
 	return err
 }
 
-// heap is the active pod's Go heap in MiB; 0, and a note, where it cannot be read, because without it a run only knows less.
+// heap is the active pod's Go heap in MiB; 0, and a note, where it cannot be read, because without
+// it a run only knows less.
 func (s *stage) heap(ctx context.Context) float64 {
 	dialect := s.env.Spec.Dialect
 	if dialect.MetricsPort == 0 {
@@ -215,7 +222,8 @@ func (s *stage) heap(ctx context.Context) float64 {
 	}
 	ctx, cancel := context.WithTimeout(ctx, heapTimeout)
 	defer cancel()
-	pods, err := s.cluster.Client.CoreV1().Pods(s.env.Namespace).List(ctx, metav1.ListOptions{LabelSelector: dialect.Selector})
+	pods, err := s.cluster.Client.CoreV1().Pods(s.env.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: dialect.Selector})
 	mib := 0.0
 	if err == nil {
 		var names []string
@@ -238,5 +246,8 @@ func (s *stage) saveDiagnostics(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CleanupTimeout)
 	defer cancel()
 	dir := filepath.Join(s.dir, "diagnostics", s.env.Spec.Topology)
-	_ = s.step(ctx, s.env.Spec.Topology, "diagnostics", func(ctx context.Context) error { return s.env.Diagnose(ctx, dir, s.redact()) })
+	_ = s.step(ctx, s.env.Spec.Topology, "diagnostics", func(ctx context.Context) error {
+		return s.env.Diagnose(ctx, dir,
+			s.redact())
+	})
 }

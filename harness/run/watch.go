@@ -9,7 +9,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// watch observes the environment until the function that it returns is called, which writes what was seen into the topology.
+// watch observes the environment until the function that it returns is called, which writes what
+// was seen into the topology.
 func (s *stage) watch(ctx context.Context) (stop func(), err error) {
 	nodes, err := s.cluster.NodeNames(ctx)
 	if err != nil {
@@ -26,7 +27,8 @@ func (s *stage) watch(ctx context.Context) (stop func(), err error) {
 	if s.Plan.InCluster != nil {
 		namespaces = append(namespaces, s.loadNamespace())
 	}
-	observer := observe.Start(ctx, s.engine, observe.PodSource{Client: s.cluster.Client, Namespaces: namespaces}, nodes, machines, s.sources()...)
+	observer := observe.Start(ctx, s.engine, observe.PodSource{Client: s.cluster.Client, Namespaces: namespaces}, nodes,
+		machines, s.sources()...)
 	return func() {
 		resources, events, gaps := observer.Stop()
 		observer.Fill(s.out)

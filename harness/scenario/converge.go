@@ -10,7 +10,8 @@ import (
 // Convergence says what a scenario waits for.
 type Convergence = wait.For
 
-// MustConverge waits until probe has succeeded often enough in a row, returns the time that took, and fails the scenario when the deadline passes first.
+// MustConverge waits until probe has succeeded often enough in a row, returns the time that took,
+// and fails the scenario when the deadline passes first.
 func MustConverge(ctx context.Context, t T, c Convergence, probe func(context.Context) error) time.Duration {
 	t.Helper()
 	took, err := wait.Until(ctx, c, probe)

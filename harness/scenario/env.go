@@ -46,14 +46,16 @@ type Env struct {
 	Features  []Feature // what cannot be told from the other fields, e.g. FeatureNetworkPolicy
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults
-	// Capture saves what explains the failure of the scenario with this ID and returns the files, the most telling first; nil saves nothing.
+	// Capture saves what explains the failure of the scenario with this ID and returns the files,
+	// the most telling first; nil saves nothing.
 	Capture func(ctx context.Context, id string) ([]string, error)
-	// Surroundings says what is wrong with what surrounds the chart, such as a node without disk space; "" for nothing. A scenario that failed
-	// meanwhile says nothing. nil is never asked.
+	// Surroundings says what is wrong with what surrounds the chart, such as a node without disk
+	// space; "" for nothing. A scenario that failed meanwhile says nothing. nil is never asked.
 	Surroundings func(ctx context.Context) string
 }
 
-// Prepare returns a copy whose zero fields have their defaults, for running scenarios on. Call the function in the end.
+// Prepare returns a copy whose zero fields have their defaults, for running scenarios on. Call the
+// function in the end.
 func (e *Env) Prepare() (*Env, func(), error) {
 	if e.Address == "" || (e.Issuer == nil || len(e.Tenants) == 0) && len(e.Stacks) == 0 {
 		return nil, nil, errors.New("scenario environment: address and either issuer and tenants or stacks must be set")
@@ -158,7 +160,8 @@ func (e *Env) Read(ctx context.Context, t gitlab.Tenant, s gitlab.Secret) (gitla
 	return a, nil
 }
 
-// Rails makes a request with Rails' privileges, within Timeouts.Fetch. A refusal is an answer and no error.
+// Rails makes a request with Rails' privileges, within Timeouts.Fetch. A refusal is an answer and
+// no error.
 func (e *Env) Rails(ctx context.Context, method, path string, body any) (*openbao.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
 	defer cancel()

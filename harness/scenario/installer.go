@@ -8,8 +8,9 @@ type Release struct {
 	Values map[string]any // over the environment's own values, nested like a values file
 }
 
-// Installer changes the installation under test. Its calls return when Helm is done, hooks included, and not when
-// the pods are ready. Whatever a scenario leaves installed, the environment's own values come back before load starts.
+// Installer changes the installation under test. Its calls return when Helm is done, hooks
+// included, and not when the pods are ready. Whatever a scenario leaves installed, the
+// environment's own values come back before load starts.
 type Installer interface {
 	// Upgrade upgrades the release. Values of earlier upgrades do not stay.
 	Upgrade(ctx context.Context, r Release) error
@@ -23,9 +24,11 @@ type Installer interface {
 	Adopt(values map[string]any)
 	// Knows reports whether the chart's dialect knows a change, see Change.
 	Knows(change string) bool
-	// Change returns the values that bring a change about in the chart's dialect, with what the change needs filled in.
+	// Change returns the values that bring a change about in the chart's dialect, with what the
+	// change needs filled in.
 	Change(change string, with map[string]any) (map[string]any, error)
-	// Render returns what the chart under test would install with these values over the environment's own, by template file.
+	// Render returns what the chart under test would install with these values over the
+	// environment's own, by template file.
 	Render(values map[string]any) (map[string]string, error)
 }
 
@@ -47,13 +50,17 @@ const (
 type Database interface {
 	// Dump returns a backup of OpenBao's database. It holds ciphertext only.
 	Dump(ctx context.Context) ([]byte, error)
-	// Restore replaces OpenBao's database by a backup; nil leaves it empty. Clients are disconnected.
+	// Restore replaces OpenBao's database by a backup; nil leaves it empty. Clients are
+	// disconnected.
 	Restore(ctx context.Context, dump []byte) error
-	// Query runs one SQL statement and returns its rows as psql prints them, unaligned and without headings.
+	// Query runs one SQL statement and returns its rows as psql prints them, unaligned and without
+	// headings.
 	Query(ctx context.Context, sql string) (string, error)
-	// Restart ends PostgreSQL's processes and connections and returns when it accepts connections to the same data again.
+	// Restart ends PostgreSQL's processes and connections and returns when it accepts connections
+	// to the same data again.
 	Restart(ctx context.Context) error
-	// Pause stops PostgreSQL's processes where they are, connections open, until Resume. Pods of PostgreSQL need FeatureSignals for it.
+	// Pause stops PostgreSQL's processes where they are, connections open, until Resume. Pods of
+	// PostgreSQL need FeatureSignals for it.
 	Pause(ctx context.Context) error
 	// Resume lets PostgreSQL go on. It does no harm where nothing is paused.
 	Resume(ctx context.Context) error

@@ -16,12 +16,16 @@ func TestReadable(t *testing.T) {
 		want string
 	}{
 		"testify": {
-			func(t T) { require.LessOrEqual(t, 881, 700, "series with %d projects", 50) }, `series with 50 projects: "881" is not less than or equal to "700"`,
+			func(t T) { require.LessOrEqual(t, 881, 700, "series with %d projects", 50) },
+			`series with 50 projects: "881" is not less than or equal to "700"`,
 		},
 		"testify, no message": {func(t T) { require.Empty(t, "x") }, "Should be empty, but was x"},
-		"testify, a diff":     {func(t T) { require.Equal(t, "a\nb", "a\nc", "the answer") }, `the answer: Not equal: expected: "a\nb" actual : "a\nc"`},
-		"own":                 {func(t T) { t.Errorf("got %d, want 403", 200) }, "got 200, want 403"},
-		"mentions an error":   {func(t T) { t.Errorf("first\nError: second") }, "first\nError: second"},
+		"testify, a diff": {
+			func(t T) { require.Equal(t, "a\nb", "a\nc", "the answer") },
+			`the answer: Not equal: expected: "a\nb" actual : "a\nc"`,
+		},
+		"own":               {func(t T) { t.Errorf("got %d, want 403", 200) }, "got 200, want 403"},
+		"mentions an error": {func(t T) { t.Errorf("first\nError: second") }, "first\nError: second"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package scenario
 
-// Right is what the user of a cluster has to be allowed to do there. Without ClusterWide it is in the namespaces of the environment.
+// Right is what the user of a cluster has to be allowed to do there. Without ClusterWide it is in
+// the namespaces of the environment.
 type Right struct {
 	Verbs       string // with spaces between, e.g. "get list"
 	Group       string // of the API; "" is the core's
@@ -8,8 +9,8 @@ type Right struct {
 	ClusterWide bool
 }
 
-// Rights are what a scenario that needs the feature does on a cluster. An environment grants a feature without looking at rights, so they are asked
-// for before a run.
+// Rights are what a scenario that needs the feature does on a cluster. An environment grants a
+// feature without looking at rights, so they are asked for before a run.
 func (f Feature) Rights() []Right {
 	switch f {
 	case FeatureCluster: // scenarios look at what is installed, and let pods go

@@ -21,7 +21,8 @@ const DefaultParallel = 4
 // Interrupted is the reason of scenarios that did not finish because the run was cancelled.
 const Interrupted = "interrupted"
 
-// ErrAbandoned says that a scenario outlived its budget and is still at work on the environment, so that nothing else may be done with it.
+// ErrAbandoned says that a scenario outlived its budget and is still at work on the environment, so
+// that nothing else may be done with it.
 var ErrAbandoned = errors.New("a scenario did not return, and may still be changing the environment")
 
 // errBudget is why the context of a scenario ended whose budget passed.
@@ -35,7 +36,8 @@ type Options struct {
 	// Progress is told when a scenario starts (r is nil) and when it ended. It is
 	// never called concurrently and may be nil.
 	Progress func(s Scenario, r *result.Scenario)
-	// Round is told the outcome of each round, counted from 1, when the list runs more than once; may be nil.
+	// Round is told the outcome of each round, counted from 1, when the list runs more than once;
+	// may be nil.
 	Round func(number int, outcome []result.Scenario, took time.Duration)
 }
 
@@ -156,8 +158,8 @@ func (r *runner) run(ctx context.Context, i int, s Scenario) {
 	r.progress(s, out)
 }
 
-// excuse takes back a failure that what surrounds the chart explains, such as a node without disk space: it says nothing of the chart. That something
-// was handed out or let in is never excused.
+// excuse takes back a failure that what surrounds the chart explains, such as a node without disk
+// space: it says nothing of the chart. That something was handed out or let in is never excused.
 func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
 	if r.env.Surroundings == nil || s.Kind == Abuse || s.Kind == Hygiene {
 		return
@@ -170,7 +172,8 @@ func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
 	}
 }
 
-// maxCaptures bounds how many failed scenarios of a round get diagnostics of their own: when everything fails, the first few say why.
+// maxCaptures bounds how many failed scenarios of a round get diagnostics of their own: when
+// everything fails, the first few say why.
 const maxCaptures = 5
 
 // capture saves what explains a failure while it can still be seen: the next scenario changes it.
@@ -241,8 +244,8 @@ func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	return why
 }
 
-// notAllowed returns the words by which a failure says that the cluster's user may not do what the scenario does. Nobody gave the user the right:
-// that says nothing about the chart.
+// notAllowed returns the words by which a failure says that the cluster's user may not do what the
+// scenario does. Nobody gave the user the right: that says nothing about the chart.
 func notAllowed(failed *result.Scenario) string { return cluster.ForbiddenText(failed.Reason) }
 
 // wait reports whether the scenario returned: until ctx ends, and for Grace after that.

@@ -70,17 +70,38 @@ func TestRunOutcomes(t *testing.T) {
 		"the chart's own rights": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
 			t.Errorf(`log: pods is forbidden: User "system:serviceaccount:steamer-cn:openbao" cannot patch resource "pods"`)
 		}, nil, result.Failed, "cannot patch"},
-		"FailNow alone": {func(_ context.Context, t scenario.T, _ *scenario.Env) { t.FailNow() }, nil, result.Failed, "without a message"},
-		"panic":         {func(context.Context, scenario.T, *scenario.Env) { panic("oh") }, nil, result.Failed, "panic: oh"},
-		"nil map panic": {func(context.Context, scenario.T, *scenario.Env) { func(m map[int]int) { m[1] = 1 }(nil) }, nil, result.Failed, "run_test.go"},
+		"FailNow alone": {
+			func(_ context.Context, t scenario.T, _ *scenario.Env) { t.FailNow() }, nil, result.Failed,
+			"without a message",
+		},
+		"panic": {func(context.Context, scenario.T, *scenario.Env) { panic("oh") }, nil, result.Failed, "panic: oh"},
+		"nil map panic": {
+			func(context.Context, scenario.T, *scenario.Env) { func(m map[int]int) { m[1] = 1 }(nil) }, nil,
+			result.Failed, "run_test.go",
+		},
 		"secret in failure": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
 			require.Equal(t, "x", canary)
 		}, nil, result.Failed, secret.Redacted},
-		"budget":       {func(ctx context.Context, _ scenario.T, _ *scenario.Env) { <-ctx.Done() }, nil, result.Failed, "budget of 200ms passed"},
-		"stuck":        {func(context.Context, scenario.T, *scenario.Env) { <-release }, nil, result.Failed, "did not return"},
-		"topology":     {nil, func(s *scenario.Scenario) { s.Topologies = []string{"cloud-native-hybrid"} }, result.Skipped, "topology cloud-native"},
-		"no cluster":   {nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureCluster} }, result.Skipped, "Kubernetes"},
-		"no enforcing": {nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureNetworkPolicy} }, result.Skipped, "NetworkPolicy"},
+		"budget": {
+			func(ctx context.Context, _ scenario.T, _ *scenario.Env) { <-ctx.Done() }, nil, result.Failed,
+			"budget of 200ms passed",
+		},
+		"stuck": {
+			func(context.Context, scenario.T, *scenario.Env) { <-release }, nil, result.Failed,
+			"did not return",
+		},
+		"topology": {
+			nil, func(s *scenario.Scenario) { s.Topologies = []string{"cloud-native-hybrid"} }, result.Skipped,
+			"topology cloud-native",
+		},
+		"no cluster": {
+			nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureCluster} },
+			result.Skipped, "Kubernetes",
+		},
+		"no enforcing": {
+			nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureNetworkPolicy} },
+			result.Skipped, "NetworkPolicy",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sc("group/name", false, c.test)
@@ -133,7 +154,8 @@ func TestRunOrder(t *testing.T) {
 	}
 	var started, ended int
 	out, err := scenario.Run(t.Context(), env(t), []scenario.Scenario{
-		sc("a/serial", false, serial), sc("a/one", true, parallel), sc("b/serial", false, serial), sc("b/two", true, parallel),
+		sc("a/serial", false, serial), sc("a/one", true, parallel), sc("b/serial", false, serial),
+		sc("b/two", true, parallel),
 	}, scenario.Options{Progress: func(_ scenario.Scenario, r *result.Scenario) {
 		if r == nil {
 			started++
@@ -178,9 +200,12 @@ func TestValidateAndSelect(t *testing.T) {
 		"group/name": sc("ab", false, ok),
 		"test must":  sc("a/b", false, nil),
 		"twice":      sc("a/a", false, ok),
-		"disturbs":   {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Parallel: true, Test: ok},
-		"budget":     {ID: "a/b", Title: "t", Protects: "p", Source: "s", Kind: scenario.Fault, Test: ok},
-		"kind":       {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: "odd", Test: ok},
+		"disturbs": {
+			ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Parallel: true,
+			Test: ok,
+		},
+		"budget": {ID: "a/b", Title: "t", Protects: "p", Source: "s", Kind: scenario.Fault, Test: ok},
+		"kind":   {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: "odd", Test: ok},
 	} {
 		require.ErrorContains(t, scenario.Validate([]scenario.Scenario{sc("a/a", false, ok), s}), want)
 	}
@@ -194,7 +219,8 @@ func TestValidateAndSelect(t *testing.T) {
 	}
 }
 
-// TestRepeatAndShuffle runs a list five times: each round is complete and numbered, and a seed makes one order for each round.
+// TestRepeatAndShuffle runs a list five times: each round is complete and numbered, and a seed
+// makes one order for each round.
 func TestRepeatAndShuffle(t *testing.T) {
 	t.Parallel()
 	orders := func(shuffle uint64) [][]string {
@@ -245,7 +271,11 @@ func TestCapture(t *testing.T) {
 	}
 	list := []scenario.Scenario{sc("group/fine", false, func(context.Context, scenario.T, *scenario.Env) {})}
 	for i := range 7 {
-		list = append(list, sc(fmt.Sprintf("group/bad-%d", i), false, func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Errorf("bad") }))
+		list = append(list, sc(fmt.Sprintf("group/bad-%d", i), false, func(_ context.Context, t scenario.T,
+			_ *scenario.Env,
+		) {
+			t.Errorf("bad")
+		}))
 	}
 	out, err := scenario.Run(t.Context(), e, list, scenario.Options{})
 	require.NoError(t, err)
@@ -256,7 +286,8 @@ func TestCapture(t *testing.T) {
 	require.Empty(t, out[7].Artifacts)
 }
 
-// TestInterruptAfterFailure cancels a run while a scenario is at work: what had failed by then has failed, and what fails because of it has not.
+// TestInterruptAfterFailure cancels a run while a scenario is at work: what had failed by then has
+// failed, and what fails because of it has not.
 func TestInterruptAfterFailure(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -283,7 +314,10 @@ func TestInterruptAfterFailure(t *testing.T) {
 			<-ctx.Done()
 			interrupt()
 		}, result.Failed, "the budget of 200ms passed"},
-		"interrupted and fine": {func(_ context.Context, _ scenario.T, interrupt func()) { interrupt() }, result.Skipped, scenario.Interrupted},
+		"interrupted and fine": {
+			func(_ context.Context, _ scenario.T, interrupt func()) { interrupt() }, result.Skipped,
+			scenario.Interrupted,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -304,7 +338,8 @@ func TestInterruptAfterFailure(t *testing.T) {
 	}
 }
 
-// TestAbandonedEnvironment lets a scenario not return: nothing else is begun on its environment, in no round, and the caller is told.
+// TestAbandonedEnvironment lets a scenario not return: nothing else is begun on its environment, in
+// no round, and the caller is told.
 func TestAbandonedEnvironment(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -317,7 +352,10 @@ func TestAbandonedEnvironment(t *testing.T) {
 	require.ErrorIs(t, err, scenario.ErrAbandoned)
 	require.ErrorContains(t, err, "a/stuck")
 	require.Len(t, out, 6)
-	for i, want := range []result.Status{result.Passed, result.Failed, result.Skipped, result.Skipped, result.Skipped, result.Skipped} {
+	for i, want := range []result.Status{
+		result.Passed, result.Failed, result.Skipped, result.Skipped, result.Skipped,
+		result.Skipped,
+	} {
 		require.Equal(t, want, out[i].Status, "%d: %s", i, out[i].Reason)
 		if want == result.Skipped {
 			require.Contains(t, out[i].Reason, "a/stuck did not return")
@@ -326,7 +364,8 @@ func TestAbandonedEnvironment(t *testing.T) {
 	}
 }
 
-// TestSurroundingsExcuse lets scenarios fail while something is wrong with what surrounds the chart.
+// TestSurroundingsExcuse lets scenarios fail while something is wrong with what surrounds the
+// chart.
 func TestSurroundingsExcuse(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

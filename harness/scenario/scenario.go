@@ -162,9 +162,9 @@ func Validate(list []Scenario) error {
 	return nil
 }
 
-// Select returns the scenarios whose ID matches the regular expression (RE2,
-// unanchored), in order, or those that Core, All or None stand for. A pattern that is malformed or matches nothing is
-// an exit.Invalid error.
+// Select returns the scenarios whose ID matches the regular expression (RE2, unanchored), in order,
+// or those that Core, All or None stand for. A pattern that is malformed or matches nothing is an
+// exit.Invalid error.
 func Select(list []Scenario, pattern string) ([]Scenario, error) {
 	switch pattern {
 	case None:
@@ -176,7 +176,8 @@ func Select(list []Scenario, pattern string) ([]Scenario, error) {
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, exit.Invalidf("--scenarios "+pattern, "use core, all, none or RE2 syntax, e.g. --scenarios '^access/'", "%w", err)
+		return nil, exit.Invalidf("--scenarios "+pattern, "use core, all, none or RE2 syntax, e.g. --scenarios '^access/'",
+			"%w", err)
 	}
 	selected := slices.DeleteFunc(slices.Clone(list), func(s Scenario) bool { return !re.MatchString(s.ID) })
 	if len(selected) == 0 {

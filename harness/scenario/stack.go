@@ -17,15 +17,17 @@ type Stack struct {
 	Project string          // full path
 	Tenant  gitlab.Tenant   // where the project lives in OpenBao; it has no secrets of its own
 	Job     gitlab.Job      // the job that Token speaks for
-	// Token returns the JWT of a CI job of the project. A real GitLab signs one for each job, and no other.
+	// Token returns the JWT of a CI job of the project. A real GitLab signs one for each job, and
+	// no other.
 	Token func() (string, error)
 }
 
 // stackID is far above the IDs of seeded tenants and far below those that scenarios make up.
 const stackID = 800_000
 
-// PlayStacks gives an environment a project of each recipe behind a GraphQL API that the stub plays, on a loopback port. Environments on
-// one server differ in base, from 0. The caller must stop it.
+// PlayStacks gives an environment a project of each recipe behind a GraphQL API that the stub
+// plays, on a loopback port. Environments on one server differ in base, from 0. The caller must
+// stop it.
 func PlayStacks(e *Env, base int, recipes []*gitlab.Recipe) (stop func(), err error) {
 	client := openbao.New(e.Address, nil)
 	stub := &graphql.Stub{

@@ -9,8 +9,9 @@ import (
 type Processes interface {
 	// Run runs a command in a container and returns what it wrote to its standard output.
 	Run(ctx context.Context, namespace, pod, container string, command ...string) ([]byte, error)
-	// Signal sends a signal, named without SIG, to every process of a container, the first included. It comes from outside the
-	// container: the kernel keeps a container's first process from KILL and STOP that others inside send. Needs FeatureSignals.
+	// Signal sends a signal, named without SIG, to every process of a container, the first
+	// included. It comes from outside the container: the kernel keeps a container's first process
+	// from KILL and STOP that others inside send. Needs FeatureSignals.
 	Signal(ctx context.Context, namespace, pod, container, signal string) error
 }
 
@@ -38,5 +39,6 @@ type GitLab interface {
 	Publish(ctx context.Context, jwks []byte) error
 }
 
-// Sink is GitLab's receiver of audit records, as OpenBao reaches it, and the Secret in the release's namespace with the token it expects.
+// Sink is GitLab's receiver of audit records, as OpenBao reaches it, and the Secret in the
+// release's namespace with the token it expects.
 type Sink struct{ URL, Secret, Key string }

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// CommandLine renders a command so that a shell reads its arguments back as they were, but for secrets, whose place Withheld takes: values of
-// flags and of --set assignments with a sensitive name, passwords in URLs, and whatever the process has learned.
+// CommandLine renders a command so that a shell reads its arguments back as they were, but for
+// secrets, whose place Withheld takes: values of flags and of --set assignments with a sensitive
+// name, passwords in URLs, and whatever the process has learned.
 func CommandLine(program string, args []string) string {
 	line := []string{program}
 	for _, arg := range withhold(args) {

@@ -42,8 +42,14 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{[]string{"run", "--secrets", "5", "--profile", "smoke"}, "steamer run --secrets 5 --profile smoke"},
 		{[]string{"--set", "a.password=x y"}, "steamer --set 'a.password=<withheld>'"},
-		{[]string{"--set=a.password=x", "--set-string", "b.token=y"}, "steamer '--set=a.password=<withheld>' --set-string 'b.token=<withheld>'"},
-		{[]string{"--token", "abc", "--admin-password=abc", "rest"}, "steamer --token '<withheld>' '--admin-password=<withheld>' rest"},
+		{
+			[]string{"--set=a.password=x", "--set-string", "b.token=y"},
+			"steamer '--set=a.password=<withheld>' --set-string 'b.token=<withheld>'",
+		},
+		{
+			[]string{"--token", "abc", "--admin-password=abc", "rest"},
+			"steamer --token '<withheld>' '--admin-password=<withheld>' rest",
+		},
 		{[]string{"--repo", "https://u:p@h/x"}, "steamer --repo 'https://<withheld>@h/x'"},
 		{[]string{"compare", "--base", "a.tgz@v.yaml"}, "steamer compare --base a.tgz@v.yaml"},
 		{[]string{"https://token-alone@h/x"}, "steamer 'https://<withheld>@h/x'"},
@@ -53,11 +59,15 @@ func TestCommandLine(t *testing.T) {
 	require.True(t, secret.IsWithheld("a.password="+secret.Withheld))
 }
 
-// TestLearnValues: what has a sensitive name is withheld wherever it appears later; names of Secrets and keys stay.
+// TestLearnValues: what has a sensitive name is withheld wherever it appears later; names of
+// Secrets and keys stay.
 func TestLearnValues(t *testing.T) {
 	t.Parallel()
 	secret.LearnValues(map[string]any{
-		"db":          map[string]any{"password": "kite-of-values", "existingSecret": "kite-secret-name", "username": "kite-user"},
+		"db": map[string]any{
+			"password": "kite-of-values", "existingSecret": "kite-secret-name",
+			"username": "kite-user",
+		},
 		"ref":         map[string]any{"password": map[string]any{"secret": "kite-ref-name", "key": "kite-ref-key"}},
 		"tolerations": []any{map[string]any{"key": "kite-dedicated"}},
 		"unseal":      map[string]any{"key": "kite9Zx0of+unseal="},
@@ -69,10 +79,16 @@ func TestLearnValues(t *testing.T) {
 		"username": []byte("kiteuser"), "any": []byte("kite7of3secret\n"), "raw": {0xff, 0xfe, 1, 2, 3, 4, 5, 6},
 		"config": []byte("storage:\n  password: kite-in-config\n"),
 	})
-	for _, hidden := range []string{"kite-of-values", "kite9Zx0of+unseal=", "kite-in-list", "kite-in-url", "kite7of3secret", "kite-in-config", "//4BAgMEBQ"} {
+	for _, hidden := range []string{
+		"kite-of-values", "kite9Zx0of+unseal=", "kite-in-list", "kite-in-url",
+		"kite7of3secret", "kite-in-config", "//4BAgMEBQ",
+	} {
 		require.NotContains(t, secret.Redact("before "+hidden+" after"), hidden)
 	}
-	for _, open := range []string{"kite-secret-name", "kite-user", "kite-ref-name", "kite-ref-key", "kite-dedicated", "postgres-password", "kiteuser"} {
+	for _, open := range []string{
+		"kite-secret-name", "kite-user", "kite-ref-name", "kite-ref-key", "kite-dedicated",
+		"postgres-password", "kiteuser",
+	} {
 		require.Contains(t, secret.Redact("before "+open+" after"), open)
 	}
 }
@@ -93,7 +109,11 @@ func TestCleanKeepsJSON(t *testing.T) {
 		Map  map[string]*[]string
 		Time []int
 	}
-	d := &document{"ki\"te<\\of&json\t", "ki\"te<\\of&json\t", map[string]*[]string{"k": {"a", "ki\"te<\\of&json\t"}}, []int{1}}
+	d := &document{
+		"ki\"te<\\of&json\t", "ki\"te<\\of&json\t",
+		map[string]*[]string{"k": {"a", "ki\"te<\\of&json\t"}},
+		[]int{1},
+	}
 	got := secret.Scrub(d)
 	require.Equal(t, &document{"[redacted]", "[redacted]", map[string]*[]string{"k": {"a", "[redacted]"}}, []int{1}}, got)
 	require.Equal(t, "ki\"te<\\of&json\t", d.Text, "the original stays")

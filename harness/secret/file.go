@@ -14,8 +14,9 @@ const (
 	PrivateDir os.FileMode = 0o700
 )
 
-// WriteFile writes a file of evidence without secrets, as text or, by its name, as JSON or as an image. Whatever Steamer writes about what it did goes
-// through here. A file that is there keeps no wider mode.
+// WriteFile writes a file of evidence without secrets, as text or, by its name, as JSON or as an
+// image. Whatever Steamer writes about what it did goes through here. A file that is there keeps no
+// wider mode.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
 	if err := os.WriteFile(path, Clean(path, data), mode); err != nil {
 		return err
@@ -34,7 +35,8 @@ func Clean(path string, data []byte) []byte {
 	return []byte(Redact(string(data)))
 }
 
-// Writer redacts what is written to another one, each piece by itself: progress and messages come in whole lines.
+// Writer redacts what is written to another one, each piece by itself: progress and messages come
+// in whole lines.
 type Writer struct{ To io.Writer }
 
 // Write implements io.Writer. The number is that of data.

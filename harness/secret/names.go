@@ -11,7 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Withheld takes the place of a value in a command line or plan that somebody has to complete before it can be used again.
+// Withheld takes the place of a value in a command line or plan that somebody has to complete
+// before it can be used again.
 const Withheld = "<withheld>"
 
 // IsWithheld reports whether a value that was given is only the place of one.
@@ -20,16 +21,20 @@ func IsWithheld(value string) bool { return strings.Contains(value, Withheld) }
 // secretWords make the name of a flag, variable or key that of a secret.
 func secretWords() []string {
 	return []string{
-		"password", "passwords", "passwd", "passphrase", "pass", "pwd", "secret", "secrets", "token", "tokens", "key", "keys", "apikey",
+		"password", "passwords", "passwd", "passphrase", "pass", "pwd", "secret", "secrets", "token", "tokens", "key", "keys",
+		"apikey",
 		"privatekey", "credential", "credentials", "creds", "dsn",
 	}
 }
 
-// aboutWords end names that say something about a secret and do not hold it, such as secretName or tokenTTL.
+// aboutWords end names that say something about a secret and do not hold it, such as secretName or
+// tokenTTL.
 func aboutWords() []string {
 	return []string{
-		"name", "names", "namespace", "ref", "file", "path", "mount", "id", "ttl", "type", "policy", "policies", "enabled", "create", "version", "size",
-		"algorithm", "class", "role", "roles", "user", "username", "method", "methods", "audience", "issuer", "shares", "threshold", "period", "url",
+		"name", "names", "namespace", "ref", "file", "path", "mount", "id", "ttl", "type", "policy", "policies", "enabled",
+		"create", "version", "size",
+		"algorithm", "class", "role", "roles", "user", "username", "method", "methods", "audience", "issuer", "shares",
+		"threshold", "period", "url",
 	}
 }
 
@@ -42,8 +47,9 @@ func words(name string) []string {
 	})
 }
 
-// Sensitive reports whether what has this name may be a secret: a key of values or of a Secret, a flag or a variable. Names that say where a
-// secret is, such as existingSecret or secretName, are none. It errs to the safe side.
+// Sensitive reports whether what has this name may be a secret: a key of values or of a Secret, a
+// flag or a variable. Names that say where a secret is, such as existingSecret or secretName, are
+// none. It errs to the safe side.
 func Sensitive(name string) bool {
 	all := words(name)
 	if len(all) == 0 || all[0] == "existing" || slices.Contains(aboutWords(), all[len(all)-1]) {
@@ -56,7 +62,8 @@ func Sensitive(name string) bool {
 	})
 }
 
-// sensitivePath is Sensitive of a path such as a.b[0].c: what is below a sensitive name is sensitive, unless its own name says otherwise.
+// sensitivePath is Sensitive of a path such as a.b[0].c: what is below a sensitive name is
+// sensitive, unless its own name says otherwise.
 func sensitivePath(path string) bool {
 	parts := strings.Split(path, ".")
 	last := words(parts[len(parts)-1])
@@ -66,14 +73,15 @@ func sensitivePath(path string) bool {
 	return slices.ContainsFunc(parts, Sensitive)
 }
 
-// ordinary reports whether a value is one that no name makes a secret: a switch, or words about secrets such as postgres-password, which is the
-// name of a key.
+// ordinary reports whether a value is one that no name makes a secret: a switch, or words about
+// secrets such as postgres-password, which is the name of a key.
 func ordinary(value string) bool {
 	switch strings.ToLower(value) {
 	case "", "true", "false", "null", "none":
 		return true
 	}
-	about := append(secretWords(), "postgres", "postgresql", "db", "database", "openbao", "bao", "vault", "gitlab", "root", "unseal", "admin", "static")
+	about := append(secretWords(), "postgres", "postgresql", "db", "database", "openbao", "bao", "vault", "gitlab", "root",
+		"unseal", "admin", "static")
 	for _, word := range words(value) {
 		if !slices.Contains(about, word) {
 			return false
@@ -124,8 +132,9 @@ func learnText(path, value string) {
 	}
 }
 
-// LearnSecret has the process withhold the data of a Kubernetes Secret. What only looks like a name under a name that is not sensitive stays: a
-// user "openbao" is no secret, and the word is everywhere. Of text with structure the sensitive keys are learned as well as the whole.
+// LearnSecret has the process withhold the data of a Kubernetes Secret. What only looks like a name
+// under a name that is not sensitive stays: a user "openbao" is no secret, and the word is
+// everywhere. Of text with structure the sensitive keys are learned as well as the whole.
 func LearnSecret(data map[string][]byte) {
 	for key, raw := range data {
 		text := string(raw)
@@ -143,7 +152,8 @@ func LearnSecret(data map[string][]byte) {
 	}
 }
 
-// onlyKey reports whether nothing but the word "key" makes a path sensitive: the key of a toleration is one of many that are not secret.
+// onlyKey reports whether nothing but the word "key" makes a path sensitive: the key of a
+// toleration is one of many that are not secret.
 func onlyKey(path string) bool {
 	for _, part := range strings.Split(path, ".") {
 		all := words(part)
@@ -157,7 +167,8 @@ func onlyKey(path string) bool {
 
 var nameWord = regexp.MustCompile(`^([A-Za-z]+|[0-9]{1,5})$`) //nolint:gochecknoglobals // constant
 
-// nameLike reports whether a value consists of words and small numbers, as names, hosts and addresses do.
+// nameLike reports whether a value consists of words and small numbers, as names, hosts and
+// addresses do.
 func nameLike(value string) bool {
 	for _, word := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune("-_.:/,", r) }) {
 		if !nameWord.MatchString(word) {

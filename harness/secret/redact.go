@@ -1,5 +1,6 @@
-// Package secret keeps secrets inside the process. It knows them by value, as those who read or make them have it learn,
-// and by shape; every file, every line of progress and every command line that leaves the process goes through it.
+// Package secret keeps secrets inside the process. It knows them by value, as those who read or
+// make them have it learn, and by shape; every file, every line of progress and every command line
+// that leaves the process goes through it.
 package secret
 
 import (
@@ -18,7 +19,8 @@ import (
 // Redacted replaces a secret in text.
 const Redacted = "[redacted]"
 
-// ValuePrefix starts every value of a secret that Steamer seeds, so that a leak is recognised without knowing the seed.
+// ValuePrefix starts every value of a secret that Steamer seeds, so that a leak is recognised
+// without knowing the seed.
 const ValuePrefix = "steamer-v1-"
 
 // ValuePattern is a regular expression (RE2) that matches every such value.
@@ -39,23 +41,28 @@ type Redactor struct {
 	known *strings.Replacer // over list; nil where list has grown
 }
 
-// process is what this process has learned. It is one for all, because a writer that nobody told of a secret must withhold it as well.
+// process is what this process has learned. It is one for all, because a writer that nobody told of
+// a secret must withhold it as well.
 var process = NewRedactor() //nolint:gochecknoglobals // see above
 
-// Learn makes everything that leaves the process withhold these values from now on. Those of fewer than six bytes are left to the shapes.
+// Learn makes everything that leaves the process withhold these values from now on. Those of fewer
+// than six bytes are left to the shapes.
 func Learn(secrets ...string) { process.learn(secrets...) }
 
-// Redact returns text without what the process has learned, and without what has the shape of a secret.
+// Redact returns text without what the process has learned, and without what has the shape of a
+// secret.
 func Redact(text string) string { return process.Redact(text) }
 
-// NewRedactor makes a redactor for the given secrets beside those that the process has learned. Those of fewer than six bytes are left
-// to the shapes.
+// NewRedactor makes a redactor for the given secrets beside those that the process has learned.
+// Those of fewer than six bytes are left to the shapes.
 func NewRedactor(secrets ...string) *Redactor {
 	r := &Redactor{
-		shape:   regexp.MustCompile(strings.Join(shapes(), "|")),
-		login:   regexp.MustCompile(`://[^\s/:@]*:[^\s/@]+@`),                                                  // a password in a URL
-		setting: regexp.MustCompile(`(?i)(pass(?:word|wd|phrase)=)('[^']+'|"[^"]+"|[^\s&"'<\[,;][^\s&"',;]*)`), // one in a DSN or in an environment
-		list:    map[string]bool{},
+		shape: regexp.MustCompile(strings.Join(shapes(), "|")),
+		login: regexp.MustCompile(`://[^\s/:@]*:[^\s/@]+@`),
+		// a password in a URL
+		setting: regexp.MustCompile(`(?i)(pass(?:word|wd|phrase)=)('[^']+'|"[^"]+"|[^\s&"'<\[,;][^\s&"',;]*)`),
+		// one in a DSN or in an environment
+		list: map[string]bool{},
 	}
 	r.learn(secrets...)
 	return r
@@ -119,8 +126,8 @@ func (r *Redactor) replacer() *strings.Replacer {
 	return r.known
 }
 
-// redactJSON redacts the strings of a JSON text, or of several after each other, and leaves the rest as it is: a secret is found however it is escaped,
-// and the text stays JSON.
+// redactJSON redacts the strings of a JSON text, or of several after each other, and leaves the
+// rest as it is: a secret is found however it is escaped, and the text stays JSON.
 func redactJSON(data []byte) []byte {
 	return regexp.MustCompile(`"(?:[^"\\]|\\.)*"`).ReplaceAllFunc(data, func(literal []byte) []byte {
 		var text string
@@ -149,7 +156,8 @@ func Encodings(secret string) []string {
 	quoted, _ := json.Marshal(secret) // a string has an encoding
 	plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(quoted))
 	for _, escaped := range []string{
-		url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), strings.Trim(string(quoted), `"`), strings.Trim(plain, `"`),
+		url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), strings.Trim(string(quoted), `"`),
+		strings.Trim(plain, `"`),
 	} {
 		if !slices.Contains(out, escaped) {
 			out = append(out, escaped)

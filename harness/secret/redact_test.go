@@ -27,7 +27,8 @@ func TestRedactEncodings(t *testing.T) {
 			plain := strings.Repeat("x", pad) + hidden + " and more"
 			for name, text := range map[string]string{
 				"plain": plain, "hex": hex.EncodeToString([]byte(plain)), "url": url.QueryEscape(plain),
-				"base64": base64.StdEncoding.EncodeToString([]byte(plain)), "base64url": base64.RawURLEncoding.EncodeToString([]byte(plain)),
+				"base64": base64.StdEncoding.EncodeToString([]byte(plain)), "base64url": base64.RawURLEncoding.EncodeToString(
+					[]byte(plain)),
 			} {
 				clean := r.Redact("before " + text + " after")
 				require.True(t, r.Leaks(text), name)
@@ -70,7 +71,8 @@ func TestRedactShapes(t *testing.T) {
 	}
 	for _, harmless := range []string{
 		"password=" + secret.Withheld, "oci://registry:5000/image@sha256:abc", "the password: it is wrong",
-		"status 403: permission denied", "group_1/project_2/secrets/kv/data/explicit/SECRET_1", "http://127.0.0.1:8200/v1/sys/health",
+		"status 403: permission denied", "group_1/project_2/secrets/kv/data/explicit/SECRET_1",
+		"http://127.0.0.1:8200/v1/sys/health",
 		"openbao-7d9f8c6b5d-x2x4z", "sha256:" + strings.Repeat("ab", 32),
 	} {
 		require.False(t, r.Leaks(harmless), harmless)

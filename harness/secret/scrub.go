@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Scrub returns a copy of a document without secrets in any of its texts, however deep. Who renders a document scrubs it first: a format's own
-// escapes, and cuts, could hide a secret from WriteFile.
+// Scrub returns a copy of a document without secrets in any of its texts, however deep. Who renders
+// a document scrubs it first: a format's own escapes, and cuts, could hide a secret from WriteFile.
 func Scrub[T any](document T) T {
 	v := reflect.ValueOf(&document).Elem()
 	v.Set(scrubbed(v))
@@ -63,7 +63,8 @@ func scrubbed(v reflect.Value) reflect.Value {
 	return out
 }
 
-// holdsText says of numbers, and slices and arrays of them, that they hold none; everything else may.
+// holdsText says of numbers, and slices and arrays of them, that they hold none; everything else
+// may.
 func holdsText(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Interface, reflect.Map, reflect.Pointer:

@@ -28,7 +28,8 @@ type Claim struct {
 	Reason    string         `json:"reason,omitempty"` // why it is not PASS
 }
 
-// Documented limits. Memory: 1 GB and 1 MB per namespace. Time: 5 s and 11 s per 1,000 namespaces. Database: 13 KB per secret.
+// Documented limits. Memory: 1 GB and 1 MB per namespace. Time: 5 s and 11 s per 1,000 namespaces.
+// Database: 13 KB per secret.
 func documentedMiB(namespaces int) float64 { return (1e9 + 1e6*float64(namespaces)) / (1 << 20) }
 
 func documentedStartup(namespaces int) float64 { return 5 + 0.011*float64(namespaces) }
@@ -40,7 +41,8 @@ const (
 	documentedMeanMs      = 20 // "investigate" above it; 3 to 7 is normal
 )
 
-// claims judges every claim at every measured step and keeps the worst: a number that holds at 50 tenants only does not hold.
+// claims judges every claim at every measured step and keeps the worst: a number that holds at 50
+// tenants only does not hold.
 func claims(steps []Step) []Claim {
 	if len(steps) == 0 {
 		return nil
@@ -62,18 +64,22 @@ func claims(steps []Step) []Claim {
 			func(s Step) (string, float64, float64) {
 				return fmt.Sprintf("%.1f s", s.Crash), s.Crash, documentedCrash(s.Namespaces)
 			}),
-		worst(steps, "rate for 100,000 secrets, at the secrets there are", fmt.Sprintf("%d fetches/s", PublishedRate), olderPage, func(s Step) (string, float64, float64) {
-			// A rate is met from above: judged as what is missing.
-			return fmt.Sprintf("%.1f of %g fetches/s, %d failed", s.Fetch.Achieved, s.Fetch.Offered, s.Fetch.Failed+s.Fetch.Wrong),
-				missing(s.Fetch), 0.01 * PublishedRate
-		}),
-		worst(steps, "mean latency of a fetch, at the client", fmt.Sprintf("server's mean up to %d ms", documentedMeanMs), "GitLab troubleshooting page: 3 to 7 ms is normal",
+		worst(steps, "rate for 100,000 secrets, at the secrets there are", fmt.Sprintf("%d fetches/s", PublishedRate),
+			olderPage, func(s Step) (string, float64, float64) {
+				// A rate is met from above: judged as what is missing.
+				return fmt.Sprintf("%.1f of %g fetches/s, %d failed", s.Fetch.Achieved, s.Fetch.Offered, s.Fetch.Failed+
+						s.Fetch.Wrong),
+					missing(s.Fetch), 0.01 * PublishedRate
+			}),
+		worst(steps, "mean latency of a fetch, at the client", fmt.Sprintf("server's mean up to %d ms", documentedMeanMs),
+			"GitLab troubleshooting page: 3 to 7 ms is normal",
 			func(s Step) (string, float64, float64) {
 				return fmt.Sprintf("%.1f ms", s.Fetch.Mean), s.Fetch.Mean, documentedMeanMs
 			}),
 	}
 	if slices.ContainsFunc(steps, func(s Step) bool { return s.MemoryMiB <= 0 }) {
-		all[0].Verdict, all[0].Reason, all[0].Measured = result.Inconclusive, "the nodes' memory was not observed at every size", "–"
+		all[0].Verdict, all[0].Reason, all[0].Measured = result.Inconclusive,
+			"the nodes' memory was not observed at every size", "–"
 	}
 	for i := range all[4:] {
 		unmeasured(&all[4+i], steps)
@@ -95,7 +101,8 @@ func missing(f Fetch) float64 {
 	return max(0, PublishedRate-f.Achieved)
 }
 
-// unmeasured makes a claim about fetches INCONCLUSIVE where the measurement of the fetches is not valid.
+// unmeasured makes a claim about fetches INCONCLUSIVE where the measurement of the fetches is not
+// valid.
 func unmeasured(c *Claim, steps []Step) {
 	for _, s := range steps {
 		if s.Fetch.Valid != "" && s.Fetch.Wrong == 0 {
@@ -120,7 +127,8 @@ func worst(steps []Step, title, published, source string, of func(Step) (text st
 	return c
 }
 
-// databaseClaim takes the growth between the first and the last step, which leaves out what an empty OpenBao holds.
+// databaseClaim takes the growth between the first and the last step, which leaves out what an
+// empty OpenBao holds.
 func databaseClaim(steps []Step) Claim {
 	first, last := steps[0], steps[len(steps)-1]
 	c := Claim{
@@ -135,18 +143,21 @@ func databaseClaim(steps []Step) Claim {
 	c.Measured = fmt.Sprintf("%.1f KB", kb)
 	if kb > documentedKBPerSecret {
 		c.Verdict = result.Fail
-		c.Reason = fmt.Sprintf("namespaces, mounts, roles and policies are in it: there are %.1f secrets per tenant here", float64(last.Secrets)/float64(last.Tenants))
+		c.Reason = fmt.Sprintf("namespaces, mounts, roles and policies are in it: there are %.1f secrets per tenant here",
+			float64(last.Secrets)/float64(last.Tenants))
 	}
 	return c
 }
 
-// invalid is why a measurement of fetches says nothing about the server, by the gate's validity conditions; drift is one.
+// invalid is why a measurement of fetches says nothing about the server, by the gate's validity
+// conditions; drift is one.
 func invalid(t result.Topology) string {
 	r := result.Result{Topologies: []result.Topology{t}}
 	judge.Judge(&r, judge.Policy{Validity: judge.DefaultValidity(), Expect: judge.Expect{Load: true}})
 	for _, c := range r.Topologies[0].Checks {
 		carried := c.ID == "valid/achieved-rate" || c.ID == "valid/dropped-iterations" || c.ID == "valid/drain"
-		if c.Kind == "validity" && c.Verdict != result.Pass && !c.Informational && (!carried || c.Owner == result.OwnerMachine) {
+		if c.Kind == "validity" && c.Verdict != result.Pass && !c.Informational &&
+			(!carried || c.Owner == result.OwnerMachine) {
 			return c.Title + ": " + c.Reason
 		}
 	}
@@ -159,7 +170,8 @@ func beyond() []int { return []int{1000, 5000, 10000} }
 // minForLine is how many sizes a line is laid through.
 const minForLine = 3
 
-// extrapolate computes sizes that were not reached from lines through the measured ones, by least squares over the namespaces.
+// extrapolate computes sizes that were not reached from lines through the measured ones, by least
+// squares over the namespaces.
 func extrapolate(steps []Step) []Step {
 	if len(steps) < minForLine {
 		return nil
@@ -176,7 +188,8 @@ func extrapolate(steps []Step) []Step {
 		}
 		per := float64(last.Namespaces) / float64(last.Tenants)
 		s := Step{
-			Tenants: tenants, Namespaces: int(per * float64(tenants)), Secrets: last.Secrets / last.Tenants * tenants, Extrapolated: true,
+			Tenants: tenants, Namespaces: int(per * float64(tenants)), Secrets: last.Secrets / last.Tenants * tenants,
+			Extrapolated: true,
 		}
 		for _, f := range []struct {
 			into *float64

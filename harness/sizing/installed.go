@@ -20,7 +20,8 @@ import (
 // labelActive is how OpenBao's service registration marks the pod that leads.
 const labelActive = "openbao-active"
 
-// installed is a topology on a cluster. Its times are those of clients: they include what Kubernetes takes to replace a pod.
+// installed is a topology on a cluster. Its times are those of clients: they include what
+// Kubernetes takes to replace a pod.
 type installed struct {
 	capacity.Driver
 	driver  *run.Driver
@@ -54,7 +55,8 @@ func (s *installed) Grow(ctx context.Context, total int) (Growth, error) {
 	g := Growth{Tenants: len(s.tenants) - before, Secrets: seed.Secrets, Calls: seed.Calls, Seconds: seed.Seconds}
 	if g.Tenants > 0 {
 		g.Limit = (&provisioning{
-			window: result.Window{From: began, To: time.Now()}, resources: seen.Resources, host: seen.Host, pool: pool(seen.Database), own: ownCPU() - own,
+			window: result.Window{From: began, To: time.Now()}, resources: seen.Resources, host: seen.Host,
+			pool: pool(seen.Database), own: ownCPU() - own,
 		}).limit()
 	}
 	return g, nil
@@ -106,15 +108,18 @@ func (s *installed) Failover(ctx context.Context, kill bool) (float64, error) {
 	return 0, errors.New("no pod is marked as the active one")
 }
 
-// outage disturbs, and returns the time from the first fetch that failed to the first that worked again, 0 when none failed within
-// the time after which all pods were ready and stayed so.
+// outage disturbs, and returns the time from the first fetch that failed to the first that worked
+// again, 0 when none failed within the time after which all pods were ready and stayed so.
 func (s *installed) outage(ctx context.Context, disturb func() error) (float64, error) {
 	if err := disturb(); err != nil {
 		return 0, err
 	}
 	var from, to time.Time
 	t := s.tenants[0]
-	_, err := wait.Until(ctx, wait.For{What: "all pods are ready and fetches work", Successes: 3, Interval: look, Deadline: disturbTimeout}, func(ctx context.Context) error {
+	_, err := wait.Until(ctx, wait.For{
+		What: "all pods are ready and fetches work", Successes: 3, Interval: look,
+		Deadline: disturbTimeout,
+	}, func(ctx context.Context) error {
 		before := time.Now()
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
@@ -140,7 +145,8 @@ func (s *installed) outage(ctx context.Context, disturb func() error) (float64, 
 	return to.Sub(from).Seconds(), nil
 }
 
-// ready reports what keeps the pods from being in their normal state: as many as before, all ready, one active.
+// ready reports what keeps the pods from being in their normal state: as many as before, all ready,
+// one active.
 func (s *installed) ready(ctx context.Context) error {
 	pods, err := s.pods(ctx)
 	if err != nil {

@@ -51,7 +51,8 @@ func (p *provisioning) limit() string {
 		evidence += fmt.Sprintf(", everything together %.2f", all)
 	}
 	if p.pool.Looks > 0 {
-		evidence += fmt.Sprintf("; the pool of %d connections was full in %.0f %% of the looks", p.pool.Limit, 100*p.pool.FullShare)
+		evidence += fmt.Sprintf("; the pool of %d connections was full in %.0f %% of the looks", p.pool.Limit,
+			100*p.pool.FullShare)
 	}
 	switch {
 	case all >= busy*cpus:
@@ -65,8 +66,8 @@ func (p *provisioning) limit() string {
 	}
 }
 
-// pool tells from PostgreSQL's sessions how OpenBao's pools were used. How large they may become is not known here: the most connections that were
-// open at once stand for it.
+// pool tells from PostgreSQL's sessions how OpenBao's pools were used. How large they may become is
+// not known here: the most connections that were open at once stand for it.
 func pool(d *result.DatabaseUse) lab.PoolUse {
 	if d == nil {
 		return lab.PoolUse{}

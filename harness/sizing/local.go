@@ -16,7 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// disturbTimeout bounds how long a node may take to come or come back. It is far above what is published for 10,000 namespaces.
+// disturbTimeout bounds how long a node may take to come or come back. It is far above what is
+// published for 10,000 namespaces.
 const disturbTimeout = 5 * time.Minute
 
 // look is how often a fetch is tried while the nodes change; it is the resolution of the times.
@@ -84,8 +85,8 @@ func (s local) Restart(ctx context.Context) (float64, error) {
 	return took, nil
 }
 
-// Failover ends the active node and waits for the other one. Then the ended one comes back as the standby, and the roles are
-// given back in order, so that each disturbance begins the same way.
+// Failover ends the active node and waits for the other one. Then the ended one comes back as the
+// standby, and the roles are given back in order, so that each disturbance begins the same way.
 func (s local) Failover(ctx context.Context, kill bool) (float64, error) {
 	nodes := s.lab.Server.Nodes()
 	took, err := s.takeOver(ctx, nodes[0], nodes[1], kill)
@@ -116,7 +117,10 @@ func (s local) takeOver(ctx context.Context, active, standby *localbao.Node, kil
 func (s local) serves(ctx context.Context, node *localbao.Node) error {
 	client := openbao.New(node.Address, s.lab.Server.HTTPClient())
 	defer client.Close()
-	_, err := wait.Until(ctx, wait.For{What: "the other node serves", Interval: look, Deadline: disturbTimeout, Each: 5 * time.Second}, func(ctx context.Context) error {
+	_, err := wait.Until(ctx, wait.For{
+		What: "the other node serves", Interval: look, Deadline: disturbTimeout,
+		Each: 5 * time.Second,
+	}, func(ctx context.Context) error {
 		h, err := client.Health(ctx)
 		if err == nil && !h.Active() {
 			err = fmt.Errorf("health answers %d", h.Status)

@@ -16,7 +16,10 @@ func TestLocal(t *testing.T) {
 	ctx := t.Context()
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
-	l, err := lab.Open(ctx, lab.Tools{}, lab.Spec{Name: "test", Standby: true, Recipes: recipes[:1], Tenants: 1, Secrets: 1})
+	l, err := lab.Open(ctx, lab.Tools{}, lab.Spec{
+		Name: "test", Standby: true, Recipes: recipes[:1], Tenants: 1,
+		Secrets: 1,
+	})
 	require.NoError(t, err)
 	defer l.Close()
 	site := sizing.Local(l)

@@ -31,7 +31,8 @@ type Report struct {
 
 func newReport(o Options) *Report {
 	return &Report{
-		APIVersion: result.APIVersion, Kind: Kind, Started: time.Now().UTC(), HostCPUs: o.HostCPUs, Steps: []Step{}, Beyond: []Step{}, Claims: []Claim{},
+		APIVersion: result.APIVersion, Kind: Kind, Started: time.Now().UTC(), HostCPUs: o.HostCPUs, Steps: []Step{},
+		Beyond: []Step{}, Claims: []Claim{},
 		Reasons: []string{}, Verdict: result.Inconclusive,
 	}
 }
@@ -69,7 +70,8 @@ func (r *Report) finish(interrupted bool, err error) {
 	case len(unsure) > 0 || len(r.Steps) == 0:
 		r.Verdict, r.Reasons = result.Inconclusive, unsure
 	default:
-		r.Verdict, r.Reasons = result.Pass, []string{fmt.Sprintf("every published number holds up to %d tenants", r.Steps[len(r.Steps)-1].Tenants)}
+		r.Verdict, r.Reasons = result.Pass, []string{fmt.Sprintf("every published number holds up to %d tenants",
+			r.Steps[len(r.Steps)-1].Tenants)}
 	}
 }
 
@@ -101,7 +103,8 @@ func (r *Report) Markdown() string {
 	}
 	for i := len(r.Steps) - 1; i >= 0; i-- {
 		if s := r.Steps[i]; s.SeedLimit != "" {
-			line("\nProvisioning took %.1f API calls a tenant. What limited it at %d tenants: %s.", s.SeedCalls, s.Tenants, s.SeedLimit)
+			line("\nProvisioning took %.1f API calls a tenant. What limited it at %d tenants: %s.", s.SeedCalls, s.Tenants,
+				s.SeedLimit)
 			break
 		}
 	}
@@ -143,7 +146,8 @@ func (s Step) row() string {
 		cells = append(cells, "–", "–")
 	} else {
 		value("%.1f", s.SeedRate, "")
-		cells = append(cells, fmt.Sprintf("%.1f / %.1f / %.1f ms at %.0f/s", s.Fetch.Mean, s.Fetch.P95, s.Fetch.P99, s.Fetch.Achieved))
+		cells = append(cells, fmt.Sprintf("%.1f / %.1f / %.1f ms at %.0f/s", s.Fetch.Mean, s.Fetch.P95, s.Fetch.P99,
+			s.Fetch.Achieved))
 	}
 	return "| " + strings.Join(cells, " | ") + " |"
 }

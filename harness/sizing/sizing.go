@@ -1,6 +1,6 @@
-// Package sizing measures how OpenBao grows with the number of tenants, and compares that with what GitLab publishes: memory,
-// seconds to start and to fail over, how fast tenants are provisioned, latency of a fetch. Beyond what the machine allows it
-// extrapolates, and marks it.
+// Package sizing measures how OpenBao grows with the number of tenants, and compares that with what
+// GitLab publishes: memory, seconds to start and to fail over, how fast tenants are provisioned,
+// latency of a fetch. Beyond what the machine allows it extrapolates, and marks it.
 package sizing
 
 import (
@@ -25,9 +25,11 @@ type Site interface {
 	Grow(ctx context.Context, total int) (Growth, error)
 	// Tenants are those provisioned so far.
 	Tenants() []gitlab.Tenant
-	// Restart ends all nodes in order and starts them again: until one is active and a fetch gets its value.
+	// Restart ends all nodes in order and starts them again: until one is active and a fetch gets
+	// its value.
 	Restart(ctx context.Context) (float64, error)
-	// Failover ends the active node, killed or in order, and returns how long no fetch was answered.
+	// Failover ends the active node, killed or in order, and returns how long no fetch was
+	// answered.
 	Failover(ctx context.Context, kill bool) (float64, error)
 	// DatabaseMiB is the size of OpenBao's tables with their indexes; 0 where it cannot be had.
 	DatabaseMiB(ctx context.Context) (float64, error)
@@ -52,12 +54,17 @@ type Options struct {
 	Progress   func(string)
 }
 
-// Default returns what the command starts with: up to 1,000 tenants, and GitLab's published 139 fetches per second for half a minute.
+// Default returns what the command starts with: up to 1,000 tenants, and GitLab's published 139
+// fetches per second for half a minute.
 func Default() Options {
-	return Options{MaxTenants: 1000, Rate: PublishedRate, Length: 30 * time.Second, Budget: time.Hour, Failovers: 1, Progress: func(string) {}}
+	return Options{
+		MaxTenants: 1000, Rate: PublishedRate, Length: 30 * time.Second, Budget: time.Hour, Failovers: 1,
+		Progress: func(string) {},
+	}
 }
 
-// PublishedRate is what GitLab gives for 100,000 secrets, each fetched about every 12 minutes, in fetches per second.
+// PublishedRate is what GitLab gives for 100,000 secrets, each fetched about every 12 minutes, in
+// fetches per second.
 const PublishedRate = 139
 
 // Validate refuses options that make no sense, with exit.Invalid.
@@ -88,7 +95,8 @@ func Ladder(most int) []int {
 	return append(steps, most)
 }
 
-// Step is one size. Seconds are 0 and Extrapolated is true for a size that was computed from the smaller ones.
+// Step is one size. Seconds are 0 and Extrapolated is true for a size that was computed from the
+// smaller ones.
 type Step struct {
 	Tenants      int     `json:"tenants"`
 	Namespaces   int     `json:"namespaces"`
@@ -138,8 +146,9 @@ func Measure(ctx context.Context, site Site, o Options) (*Report, error) {
 	began := time.Now()
 	for i, tenants := range Ladder(o.MaxTenants) {
 		if i > 0 && !affordable(r.Steps[i-1], tenants, o.Budget-time.Since(began)) {
-			r.NotMeasured = append(r.NotMeasured, fmt.Sprintf("%d tenants: at %.1f tenants a second they would take longer than what is left of --budget %s",
-				tenants, r.Steps[i-1].SeedRate, o.Budget))
+			r.NotMeasured = append(r.NotMeasured,
+				fmt.Sprintf("%d tenants: at %.1f tenants a second they would take longer than what is left of --budget %s",
+					tenants, r.Steps[i-1].SeedRate, o.Budget))
 			break
 		}
 		step, err := measure(ctx, site, o, tenants)
@@ -169,12 +178,16 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 	if err != nil {
 		return Step{}, fmt.Errorf("%d tenants: %w", tenants, err)
 	}
-	step := Step{Tenants: tenants, Namespaces: Namespaces(site.Tenants()), SeedLimit: growth.Limit, SeedMemory: growth.MemoryMiB}
+	step := Step{
+		Tenants: tenants, Namespaces: Namespaces(site.Tenants()), SeedLimit: growth.Limit,
+		SeedMemory: growth.MemoryMiB,
+	}
 	for _, t := range site.Tenants() {
 		step.Secrets += len(t.Secrets)
 	}
 	if growth.Seconds > 0 {
-		step.SeedRate, step.SeedCalls = float64(growth.Tenants)/growth.Seconds, float64(growth.Calls)/float64(max(growth.Tenants, 1))
+		step.SeedRate, step.SeedCalls = float64(growth.Tenants)/growth.Seconds,
+			float64(growth.Calls)/float64(max(growth.Tenants, 1))
 	}
 	if step.DatabaseMiB, err = site.DatabaseMiB(ctx); err != nil {
 		return step, fmt.Errorf("%d tenants: size of the database: %w", tenants, err)
@@ -184,8 +197,15 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 		into *float64
 		do   func(context.Context) (float64, error)
 	}{
-		{"the active node crashes", &step.Crash, func(ctx context.Context) (float64, error) { return site.Failover(ctx, true) }},
-		{"the active node ends in order", &step.Graceful, func(ctx context.Context) (float64, error) { return site.Failover(ctx, false) }},
+		{"the active node crashes", &step.Crash, func(ctx context.Context) (float64, error) {
+			return site.Failover(ctx,
+				true)
+		}},
+		{"the active node ends in order", &step.Graceful, func(ctx context.Context) (float64,
+			error,
+		) {
+			return site.Failover(ctx, false)
+		}},
 		{"all nodes restart", &step.Startup, site.Restart},
 	} {
 		o.Progress(fmt.Sprintf("%d tenants: %s", tenants, d.name))
@@ -200,7 +220,8 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 		slices.Sort(times)
 		*d.into = times[(len(times)-1)/2]
 	}
-	// Last, on a node that has loaded all namespaces again: what provisioning left on the heap is no need of the tenants.
+	// Last, on a node that has loaded all namespaces again: what provisioning left on the heap is
+	// no need of the tenants.
 	o.Progress(fmt.Sprintf("%d tenants: fetching at %g/s", tenants, o.Rate))
 	if step.Fetch, step.MemoryMiB, err = fetch(ctx, site, o, tenants); err != nil {
 		return step, fmt.Errorf("%d tenants: fetching: %w", tenants, err)
@@ -212,14 +233,18 @@ func measure(ctx context.Context, site Site, o Options, tenants int) (Step, erro
 func fetch(ctx context.Context, site Site, o Options, tenants int) (Fetch, float64, error) {
 	profile := load.Profile{
 		APIVersion: result.APIVersion, Kind: "Profile", Name: "sizing", Workload: "fetch", Mode: load.Inline,
-		Warmup: document.Duration(10 * time.Second), Duration: document.Duration(o.Length), Rate: load.Rate{PerSecond: o.Rate},
+		Warmup: document.Duration(10 * time.Second), Duration: document.Duration(o.Length),
+		Rate: load.Rate{PerSecond: o.Rate},
 	}
 	seen, err := site.Drive(ctx, capacity.Job{Name: fmt.Sprintf("sizing-%d", tenants), Profile: profile, Rate: o.Rate})
 	if err != nil {
 		return Fetch{}, 0, err
 	}
 	l := seen.Topology.Load
-	f := Fetch{Offered: o.Rate, Achieved: l.Achieved(), Failed: l.Failed, Wrong: l.Wrong, Mean: l.Intended.Mean, P95: l.Intended.P95, P99: l.Intended.P99}
+	f := Fetch{
+		Offered: o.Rate, Achieved: l.Achieved(), Failed: l.Failed, Wrong: l.Wrong, Mean: l.Intended.Mean,
+		P95: l.Intended.P95, P99: l.Intended.P99,
+	}
 	f.Valid = invalid(seen.Topology)
 	memory, w := 0.0, l.Measured()
 	for i := range seen.Topology.Resources {

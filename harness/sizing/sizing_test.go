@@ -16,7 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// linear is a site whose numbers are known lines over the namespaces, for the arithmetic to be tested on.
+// linear is a site whose numbers are known lines over the namespaces, for the arithmetic to be
+// tested on.
 type linear struct {
 	tenants []gitlab.Tenant
 	perNS   float64 // MiB
@@ -39,25 +40,38 @@ func (s *linear) Grow(_ context.Context, total int) (Growth, error) {
 	before := len(s.tenants)
 	s.tenants, err = gitlab.Plan(recipes[:1], total, 4)
 	n := total - before
-	return Growth{Tenants: n, Secrets: 4 * n, Calls: 30 * n, Seconds: float64(n) / s.rate, Limit: "the host's CPUs: all of them"}, err
+	return Growth{
+		Tenants: n, Secrets: 4 * n, Calls: 30 * n, Seconds: float64(n) / s.rate,
+		Limit: "the host's CPUs: all of them",
+	}, err
 }
 
 func (s *linear) Drive(_ context.Context, job capacity.Job) (capacity.Observation, error) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := result.Distribution{Count: 4170, Mean: 5, P50: 4, P95: 9, P99: 12}
 	l := &result.Load{
-		OfferedRate: job.Rate, AchievedRate: job.Rate, Start: at, WarmupSeconds: 10, MeasuredSeconds: 30, Fetches: 4170, Intended: d,
+		OfferedRate: job.Rate, AchievedRate: job.Rate, Start: at, WarmupSeconds: 10, MeasuredSeconds: 30, Fetches: 4170,
+		Intended:  d,
 		Generator: result.Generator{CPUShare: 0.05}, Extra: map[string]float64{},
 	}
 	for i := range 40 {
-		l.Series = append(l.Series, result.Interval{Offset: float64(i), Phase: map[bool]string{true: "warmup", false: "measure"}[i < 10], Fetches: 139, P50: 4})
+		l.Series = append(l.Series, result.Interval{Offset: float64(i), Phase: map[bool]string{
+			true:  "warmup",
+			false: "measure",
+		}[i < 10], Fetches: 139, P50: 4})
 	}
 	if s.load != nil {
 		s.load(l)
 	}
 	memory := 120 + s.perNS*float64(Namespaces(s.tenants))
-	samples := []result.ResourceSample{{At: at, MemoryMiB: memory}, {At: at.Add(20 * time.Second), CPUCores: 1, MemoryMiB: memory}, {At: at.Add(40 * time.Second), MemoryMiB: memory}}
-	return capacity.Observation{Topology: result.Topology{Load: l, Resources: []result.ResourceSeries{{Component: "openbao", Samples: samples}}}}, nil
+	samples := []result.ResourceSample{{At: at, MemoryMiB: memory}, {
+		At: at.Add(20 * time.Second), CPUCores: 1,
+		MemoryMiB: memory,
+	}, {At: at.Add(40 * time.Second), MemoryMiB: memory}}
+	return capacity.Observation{Topology: result.Topology{
+		Load:      l,
+		Resources: []result.ResourceSeries{{Component: "openbao", Samples: samples}},
+	}}, nil
 }
 
 func (s *linear) Restart(context.Context) (float64, error) {
@@ -95,7 +109,10 @@ func TestMeasure(t *testing.T) {
 	require.InDelta(t, 120+0.5*6000, r.Beyond[0].MemoryMiB, 1, "the line goes on to 5,000 tenants in 6,000 namespaces")
 	require.InDelta(t, 1+0.002*12000, r.Beyond[1].Startup, 0.1)
 	page := r.Markdown()
-	for _, text := range []string{"*(extrapolated)*", "the host's CPUs", "1 GB and 1 MB per namespace", "139 fetches/s", "PASS"} {
+	for _, text := range []string{
+		"*(extrapolated)*", "the host's CPUs", "1 GB and 1 MB per namespace", "139 fetches/s",
+		"PASS",
+	} {
 		require.Contains(t, page, text)
 	}
 }
@@ -107,11 +124,20 @@ func TestClaims(t *testing.T) {
 		site    *linear
 		verdict result.Verdict
 	}{
-		"memory of the active node":            {&linear{perNS: 3, rate: 20}, result.Fail},
-		"start, all nodes at once":             {&linear{start: 0.02, rate: 20}, result.Fail},
-		"rate for 100,000 secrets":             {&linear{rate: 20, load: func(l *result.Load) { l.AchievedRate, l.Dropped = 100, 1170 }}, result.Fail},
-		"mean latency of a fetch":              {&linear{rate: 20, load: func(l *result.Load) { l.Intended.Mean = 21 }}, result.Fail},
-		"mean latency of a fetch, at the cl":   {&linear{rate: 20, load: func(l *result.Load) { l.Generator.CPUShare = 0.5 }}, result.Inconclusive},
+		"memory of the active node": {&linear{perNS: 3, rate: 20}, result.Fail},
+		"start, all nodes at once":  {&linear{start: 0.02, rate: 20}, result.Fail},
+		"rate for 100,000 secrets": {&linear{rate: 20, load: func(l *result.Load) {
+			l.AchievedRate,
+				l.Dropped = 100, 1170
+		}}, result.Fail},
+		"mean latency of a fetch": {
+			&linear{rate: 20, load: func(l *result.Load) { l.Intended.Mean = 21 }},
+			result.Fail,
+		},
+		"mean latency of a fetch, at the cl": {
+			&linear{rate: 20, load: func(l *result.Load) { l.Generator.CPUShare = 0.5 }},
+			result.Inconclusive,
+		},
 		"rate for 100,000 secrets, at the sec": {&linear{rate: 20, load: func(l *result.Load) { l.Failed = 1 }}, result.Fail},
 	} {
 		r, err := Measure(t.Context(), c.site, options())
@@ -175,7 +201,8 @@ func TestValidate(t *testing.T) {
 	t.Parallel()
 	for _, change := range []func(*Options){
 		func(o *Options) { o.MaxTenants = 10 }, func(o *Options) { o.MaxTenants = 20000 }, func(o *Options) { o.Rate = 0 },
-		func(o *Options) { o.Length = time.Second }, func(o *Options) { o.Budget = time.Second }, func(o *Options) { o.Failovers = 0 },
+		func(o *Options) { o.Length = time.Second }, func(o *Options) { o.Budget = time.Second },
+		func(o *Options) { o.Failovers = 0 },
 	} {
 		o := options()
 		change(&o)
@@ -197,7 +224,10 @@ func TestProvisioningLimit(t *testing.T) {
 	w := result.Window{From: time.Now()}
 	w.To = w.From.Add(10 * time.Second)
 	cpu := func(cores, limit float64) []result.ResourceSeries {
-		return []result.ResourceSeries{{Component: "openbao", CPULimit: limit, Samples: []result.ResourceSample{{At: w.From}, {At: w.To, CPUCores: cores}}}}
+		return []result.ResourceSeries{{Component: "openbao", CPULimit: limit, Samples: []result.ResourceSample{
+			{At: w.From},
+			{At: w.To, CPUCores: cores},
+		}}}
 	}
 	sessions := func(counts ...int) *result.DatabaseUse {
 		var d result.DatabaseUse
@@ -210,13 +240,22 @@ func TestProvisioningLimit(t *testing.T) {
 		use  provisioning
 		want []string
 	}{
-		"processes":     {provisioning{resources: cpu(1000, 0)}, []string{"the host's CPUs: "}},
-		"whole machine": {provisioning{resources: cpu(0.1, 0), host: &cpu(1000, 0)[0]}, []string{"the host's CPUs: ", "everything together 1000.00"}},
-		"quota":         {provisioning{resources: cpu(0.048, 0.05)}, []string{"OpenBao's CPU limit: "}},
-		"pool":          {provisioning{resources: cpu(0.1, 1), pool: lab.PoolUse{FullShare: 0.9, Limit: 5, Looks: 9}}, []string{"pool of database connections: ", "5 connections was full in 90 %"}},
-		"sessions":      {provisioning{resources: cpu(0.1, 1), pool: pool(sessions(8, 8, 3))}, []string{"pool of database connections: ", "8 connections was full in 67 %"}},
-		"nothing":       {provisioning{resources: cpu(0.1, 1), pool: pool(sessions(8, 0, 3))}, []string{"waits", "33 %"}},
-		"not watched":   {provisioning{pool: pool(nil)}, []string{"waits", "of "}},
+		"processes": {provisioning{resources: cpu(1000, 0)}, []string{"the host's CPUs: "}},
+		"whole machine": {
+			provisioning{resources: cpu(0.1, 0), host: &cpu(1000, 0)[0]},
+			[]string{"the host's CPUs: ", "everything together 1000.00"},
+		},
+		"quota": {provisioning{resources: cpu(0.048, 0.05)}, []string{"OpenBao's CPU limit: "}},
+		"pool": {
+			provisioning{resources: cpu(0.1, 1), pool: lab.PoolUse{FullShare: 0.9, Limit: 5, Looks: 9}},
+			[]string{"pool of database connections: ", "5 connections was full in 90 %"},
+		},
+		"sessions": {
+			provisioning{resources: cpu(0.1, 1), pool: pool(sessions(8, 8, 3))},
+			[]string{"pool of database connections: ", "8 connections was full in 67 %"},
+		},
+		"nothing":     {provisioning{resources: cpu(0.1, 1), pool: pool(sessions(8, 0, 3))}, []string{"waits", "33 %"}},
+		"not watched": {provisioning{pool: pool(nil)}, []string{"waits", "of "}},
 	} {
 		c.use.window = w
 		for _, want := range c.want {
@@ -225,10 +264,14 @@ func TestProvisioningLimit(t *testing.T) {
 	}
 }
 
-// TestMemoryUnseen: memory that was not observed at every size holds no claim, and no line is laid through it.
+// TestMemoryUnseen: memory that was not observed at every size holds no claim, and no line is laid
+// through it.
 func TestMemoryUnseen(t *testing.T) {
 	t.Parallel()
-	steps := []Step{{Tenants: 50, Namespaces: 60, Secrets: 50, MemoryMiB: 100}, {Tenants: 200, Namespaces: 240, Secrets: 200}, {Tenants: 400, Namespaces: 480, Secrets: 400, MemoryMiB: 200}}
+	steps := []Step{{Tenants: 50, Namespaces: 60, Secrets: 50, MemoryMiB: 100}, {
+		Tenants: 200, Namespaces: 240,
+		Secrets: 200,
+	}, {Tenants: 400, Namespaces: 480, Secrets: 400, MemoryMiB: 200}}
 	memory := claims(steps)[0]
 	require.Equal(t, result.Inconclusive, memory.Verdict)
 	require.Contains(t, memory.Reason, "not observed at every size")

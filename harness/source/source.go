@@ -19,7 +19,8 @@ const module = "module gitlab.com/steamer/steamer"
 func Find(root string) (string, error) {
 	if root != "" {
 		if !isRoot(root) {
-			return "", exit.Invalidf("--root "+root, "name the directory that holds Steamer's go.mod", "this is not Steamer's source tree")
+			return "", exit.Invalidf("--root "+root, "name the directory that holds Steamer's go.mod",
+				"this is not Steamer's source tree")
 		}
 		return filepath.Abs(root)
 	}

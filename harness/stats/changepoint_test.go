@@ -12,9 +12,12 @@ import (
 // its well-known change in 1898 (Cobb, "The Problem of the Nile: Conditional
 // Solution to a Changepoint Problem", Biometrika 65 (1978), 243-251).
 var nile = []float64{
-	1120, 1160, 963, 1210, 1160, 1160, 813, 1230, 1370, 1140, 995, 935, 1110, 994, 1020, 960, 1180, 799, 958, 1140, 1100, 1210, 1150, 1250, 1260,
-	1220, 1030, 1100, 774, 840, 874, 694, 940, 833, 701, 916, 692, 1020, 1050, 969, 831, 726, 456, 824, 702, 1120, 1100, 832, 764, 821, 768, 845,
-	864, 862, 698, 845, 744, 796, 1040, 759, 781, 865, 845, 944, 984, 897, 822, 1010, 771, 676, 649, 846, 812, 742, 801, 1040, 860, 874, 848, 890,
+	1120, 1160, 963, 1210, 1160, 1160, 813, 1230, 1370, 1140, 995, 935, 1110, 994, 1020, 960, 1180, 799, 958, 1140, 1100,
+	1210, 1150, 1250, 1260,
+	1220, 1030, 1100, 774, 840, 874, 694, 940, 833, 701, 916, 692, 1020, 1050, 969, 831, 726, 456, 824, 702, 1120, 1100,
+	832, 764, 821, 768, 845,
+	864, 862, 698, 845, 744, 796, 1040, 759, 781, 865, 845, 944, 984, 897, 822, 1010, 771, 676, 649, 846, 812, 742, 801,
+	1040, 860, 874, 848, 890,
 	744, 749, 838, 1050, 918, 986, 797, 923, 975, 815, 1020, 906, 901, 1170, 912, 746, 919, 718, 714, 740,
 }
 
@@ -70,7 +73,8 @@ func TestChangePoints(t *testing.T) {
 	require.Empty(t, found, "one odd night is not a change")
 
 	for _, bad := range []error{
-		second(ChangePoints(make([]float64, maxSeries+1), Changes{})), second(ChangePoints([]float64{1, math.NaN()}, Changes{})),
+		second(ChangePoints(make([]float64, maxSeries+1), Changes{})),
+		second(ChangePoints([]float64{1, math.NaN()}, Changes{})),
 		second(ChangePoints(nil, Changes{MaxP: 0.01})), second(ChangePoints(nil, Changes{MaxP: 1, Shortest: 2})),
 	} {
 		require.Error(t, bad)
@@ -80,8 +84,8 @@ func TestChangePoints(t *testing.T) {
 	require.Empty(t, found)
 }
 
-// TestChangePointsAreWhereTheyWereTested: each is the best place between its neighbours, so that its p-value is its
-// own, and nobody else's.
+// TestChangePointsAreWhereTheyWereTested: each is the best place between its neighbours, so that
+// its p-value is its own, and nobody else's.
 func TestChangePointsAreWhereTheyWereTested(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(14, 14))

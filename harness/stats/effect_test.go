@@ -28,7 +28,8 @@ func TestDetectableShift(t *testing.T) {
 		near(c.k01, 0.005)
 	}
 	require.True(t, math.IsInf(DetectableShift(5, 0.025, DefaultPower), 1))
-	require.InEpsilon(t, DetectableShift(50, 0.025, 0.8), DetectableShift(51, 0.025, 0.8), 0.05, "simulation and formula join")
+	require.InEpsilon(t, DetectableShift(50, 0.025, 0.8), DetectableShift(51, 0.025, 0.8), 0.05,
+		"simulation and formula join")
 }
 
 // TestPower shifts fresh noise by k_n and counts how often the test finds it.

@@ -24,7 +24,8 @@ func EstimateRatio(a, b []float64, alpha float64) (Ratio, error) {
 	return RatioOf(d, alpha), nil
 }
 
-// RatioOf is EstimateRatio for log-ratios that are at hand; NaN and infinite where there are too few.
+// RatioOf is EstimateRatio for log-ratios that are at hand; NaN and infinite where there are too
+// few.
 func RatioOf(d []float64, alpha float64) Ratio {
 	if len(d) == 0 {
 		return Ratio{Ratio: math.NaN(), Interval: Interval{0, math.Inf(1), 1}, SD: math.NaN(), MDE: math.Inf(1)}
@@ -32,7 +33,8 @@ func RatioOf(d []float64, alpha float64) Ratio {
 	sorted := slices.Sorted(slices.Values(d))
 	i := interval(sorted, alpha)
 	r := Ratio{
-		Pairs: len(d), Ratio: math.Exp(centre(sorted)), Interval: Interval{math.Exp(i.Lo), math.Exp(i.Hi), i.Confidence}, SD: SD(d),
+		Pairs: len(d), Ratio: math.Exp(centre(sorted)), Interval: Interval{math.Exp(i.Lo), math.Exp(i.Hi), i.Confidence},
+		SD:  SD(d),
 		MDE: math.Inf(1),
 	}
 	if len(d) > 1 {

@@ -7,11 +7,12 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Tally is what one span of time, such as a second, adds to a share: Hits of Of observations. Both are 0 or more,
-// Hits at most Of.
+// Tally is what one span of time, such as a second, adds to a share: Hits of Of observations. Both
+// are 0 or more, Hits at most Of.
 type Tally struct{ Hits, Of float64 }
 
-// Levels are the probabilities with which a lower and an upper bound may be wrong, each above 0 and below 0.5.
+// Levels are the probabilities with which a lower and an upper bound may be wrong, each above 0 and
+// below 0.5.
 type Levels struct{ Lower, Upper float64 }
 
 // Share is what a series of tallies says about the share of hits in the process behind it.
@@ -22,9 +23,9 @@ type Share struct {
 	Effective    float64 // how many independent observations would say as much; at most Of
 }
 
-// Blocks of which a variance is estimated. With fewer than fullBlocks the estimate has too few degrees of freedom to
-// be corrected for them; it then counts as it is, where it is larger than those of shorter blocks: that is how long
-// bursts in a short series are seen.
+// Blocks of which a variance is estimated. With fewer than fullBlocks the estimate has too few
+// degrees of freedom to be corrected for them; it then counts as it is, where it is larger than
+// those of shorter blocks: that is how long bursts in a short series are seen.
 const (
 	leastBlocks = 4
 	fullBlocks  = 10
@@ -32,16 +33,18 @@ const (
 
 // ShareOf bounds a share from tallies of equal spans in the order of time.
 //
-// Hits come in bursts, so that spans are the units and not observations. The variance of the hits is that of the
-// ratio estimator between blocks of spans (Cochran, Sampling Techniques, 3rd ed., section 2.11), for blocks of 1, 2,
-// 4, 8, ... spans as long as there are four of them. Its ratio to the variance of independent observations is the
-// design effect, at least 1, and the length that leaves the fewest effective observations counts. The bounds are
-// those of Clopper and Pearson on the effective number; the lower one is also reduced for the degrees of freedom of
-// the variance (Korn and Graubard, Survey Methodology 24 (1998), 193-201).
+// Hits come in bursts, so that spans are the units and not observations. The variance of the hits
+// is that of the ratio estimator between blocks of spans (Cochran, Sampling Techniques, 3rd ed.,
+// section 2.11), for blocks of 1, 2, 4, 8, ... spans as long as there are four of them. Its ratio
+// to the variance of independent observations is the design effect, at least 1, and the length that
+// leaves the fewest effective observations counts. The bounds are those of Clopper and Pearson on
+// the effective number; the lower one is also reduced for the degrees of freedom of the variance
+// (Korn and Graubard, Survey Methodology 24 (1998), 193-201).
 //
-// A burst that was not seen has no variance. The upper bound therefore takes one more burst into the design effect,
-// of so many observations that are all hits, and is never below what a series without any hit gives: NoneBound of
-// Of/burst observations. burst is at least 1, which stands for hits that do not depend on each other.
+// A burst that was not seen has no variance. The upper bound therefore takes one more burst into
+// the design effect, of so many observations that are all hits, and is never below what a series
+// without any hit gives: NoneBound of Of/burst observations. burst is at least 1, which stands for
+// hits that do not depend on each other.
 func ShareOf(spans []Tally, burst float64, level Levels) Share {
 	var s Share
 	for _, t := range spans {
@@ -72,21 +75,23 @@ func ShareOf(spans []Tally, burst float64, level Levels) Share {
 	return s
 }
 
-// shareUpper is the upper bound of a share of n observations, whose hits have the variance most where independent
-// ones have the variance independent, with one more burst in both.
+// shareUpper is the upper bound of a share of n observations, whose hits have the variance most
+// where independent ones have the variance independent, with one more burst in both.
 func shareUpper(share, n, independent, most, burst, level float64) float64 {
 	effective := max(1, n*(independent+burst)/(most+burst*burst))
 	return max(clopperPearsonUpper(share*effective, effective, level), NoneBound(n/burst, level))
 }
 
-// SpreadBound is the upper bound that ShareOf gives where hits of n observations are spread as independent ones are.
+// SpreadBound is the upper bound that ShareOf gives where hits of n observations are spread as
+// independent ones are.
 func SpreadBound(hits, n, burst, level float64) float64 {
 	share := hits / n
 	independent := n * share * (1 - share)
 	return shareUpper(share, n, independent, independent, min(max(burst, 1), n), level)
 }
 
-// freedom is the share of observations that Korn and Graubard leave of them for a variance between so many blocks.
+// freedom is the share of observations that Korn and Graubard leave of them for a variance between
+// so many blocks.
 func freedom(level float64, blocks int) float64 {
 	if blocks < fullBlocks {
 		return 1
@@ -95,12 +100,12 @@ func freedom(level float64, blocks int) float64 {
 	return z * z / (t * t)
 }
 
-// NoneBound is the upper bound at a level of a share of which n independent observations show no hit: 1 -
-// level^(1/n), about 3/n at 5 %.
+// NoneBound is the upper bound at a level of a share of which n independent observations show no
+// hit: 1 - level^(1/n), about 3/n at 5 %.
 func NoneBound(n, level float64) float64 { return -math.Expm1(math.Log(level) / n) }
 
-// NoneNeeds is how many independent observations without a hit bound a share by bound, above 0 and below 1: the
-// inverse of NoneBound.
+// NoneNeeds is how many independent observations without a hit bound a share by bound, above 0 and
+// below 1: the inverse of NoneBound.
 func NoneNeeds(bound, level float64) float64 { return math.Log(level) / math.Log1p(-bound) }
 
 // blockVariance is the variance of a sum, estimated between so many blocks.
@@ -109,8 +114,9 @@ type blockVariance struct {
 	blocks int
 }
 
-// blockVariances estimates the variance of the sum of a series with mean 0 from blocks of 1, 2, 4, ... neighbours; a
-// last block that is not full belongs to the one before it. Of fewer than two values there is none.
+// blockVariances estimates the variance of the sum of a series with mean 0 from blocks of 1, 2, 4,
+// ... neighbours; a last block that is not full belongs to the one before it. Of fewer than two
+// values there is none.
 func blockVariances(x []float64) []blockVariance {
 	var out []blockVariance
 	for length := 1; len(x) >= 2; length *= 2 {
@@ -150,8 +156,8 @@ type studentKey struct {
 	blocks int
 }
 
-// clopperPearsonLower is the exact lower bound of a share of which n observations have hits; neither has to be whole.
-// Clopper and Pearson, Biometrika 26 (1934), 404-413.
+// clopperPearsonLower is the exact lower bound of a share of which n observations have hits;
+// neither has to be whole. Clopper and Pearson, Biometrika 26 (1934), 404-413.
 func clopperPearsonLower(hits, n, level float64) float64 {
 	if hits <= 0 {
 		return 0
@@ -175,12 +181,13 @@ type Mean struct {
 // Sum is what one span of time adds to a mean: the sum of so many values, each 0 or more.
 type Sum struct{ Sum, Of float64 }
 
-// MeanOf bounds a mean of values from 0 to most, the largest that was seen, from sums over equal spans in the order
-// of time: the ratio estimator with the variance between blocks, as ShareOf has it, and Student's t; the widest
-// counts. Values that are rare and large make such an upper bound too small, since they may not have been seen yet.
-// It therefore adds what ShareOf leaves possible without any hit, a share of NoneBound(Of/burst) of values like the
-// largest. No bound holds for values that nothing limits (Bahadur and Savage, Annals of Mathematical Statistics 27
-// (1956), 1115-1122).
+// MeanOf bounds a mean of values from 0 to most, the largest that was seen, from sums over equal
+// spans in the order of time: the ratio estimator with the variance between blocks, as ShareOf has
+// it, and Student's t; the widest counts. Values that are rare and large make such an upper bound
+// too small, since they may not have been seen yet. It therefore adds what ShareOf leaves possible
+// without any hit, a share of NoneBound(Of/burst) of values like the largest. No bound holds for
+// values that nothing limits (Bahadur and Savage, Annals of Mathematical Statistics 27 (1956),
+// 1115-1122).
 func MeanOf(spans []Sum, burst, most float64, level Levels) Mean {
 	sum, n := 0.0, 0.0
 	for _, s := range spans {

@@ -8,8 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// spells is a process with two states: for a share of the time all fetches are hits, in spells of a mean length in
-// seconds, exponentially distributed; with length 0 every fetch is one on its own. It begins in its steady state.
+// spells is a process with two states: for a share of the time all fetches are hits, in spells of a
+// mean length in seconds, exponentially distributed; with length 0 every fetch is one on its own.
+// It begins in its steady state.
 type spells struct{ share, length float64 }
 
 func (p spells) tallies(rng *rand.Rand, seconds, rate int) []Tally {
@@ -39,9 +40,9 @@ func (p spells) tallies(rng *rand.Rand, seconds, rate int) []Tally {
 	return out
 }
 
-// TestShareErrors holds the promises of docs/method.md, "Objectives of a share", by simulation: how often a limit
-// that is just held is called missed, and how often one that is just missed, or by half as much again, is called
-// held; with independent fetches and with bursts.
+// TestShareErrors holds the promises of docs/method.md, "Objectives of a share", by simulation: how
+// often a limit that is just held is called missed, and how often one that is just missed, or by
+// half as much again, is called held; with independent fetches and with bursts.
 func TestShareErrors(t *testing.T) {
 	t.Parallel()
 	const tries = 400
@@ -86,15 +87,18 @@ func TestShareErrors(t *testing.T) {
 				if s.Upper <= tc.limit {
 					held++
 				}
-				if ShareOf(spells{1.5 * tc.limit, tc.spell}.tallies(rng, tc.seconds, rate), 2*float64(rate), level).Upper <= tc.limit {
+				if ShareOf(spells{1.5 * tc.limit, tc.spell}.tallies(rng, tc.seconds, rate), 2*float64(rate),
+					level).Upper <= tc.limit {
 					above++
 				}
 			}
-			// Three standard errors of the simulation, and one run of it, on top of what is promised.
+			// Three standard errors of the simulation, and one run of it, on top of what is
+			// promised.
 			most := func(p float64) float64 { return p + 3*math.Sqrt(p*(1-p)/float64(n)) + 1/float64(n) }
 			require.LessOrEqual(t, float64(missed)/float64(n), most(tc.missed), "called missed: %+v at %d/s", tc, rate)
 			require.LessOrEqual(t, float64(held)/float64(n), most(tc.held), "called held: %+v at %d/s", tc, rate)
-			require.LessOrEqual(t, float64(above)/float64(n), most(tc.heldHalfAbove), "called held, half above: %+v at %d/s", tc, rate)
+			require.LessOrEqual(t, float64(above)/float64(n), most(tc.heldHalfAbove), "called held, half above: %+v at %d/s", tc,
+				rate)
 		}
 	}
 }

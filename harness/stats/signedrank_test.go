@@ -20,7 +20,8 @@ func TestCriticalValues(t *testing.T) {
 	}{
 		{0.05, 4, []int{-1, 0, 2, 3, 5, 8, 10, 13, 17, 21, 25, 30, 35, 41, 47, 53, 60}},
 		{0.025, 5, []int{
-			-1, 0, 2, 3, 5, 8, 10, 13, 17, 21, 25, 29, 34, 40, 46, 52, 58, 65, 73, 81, 89, 98, 107, 116, 126, 137, 147, 159, 170, 182, 195,
+			-1, 0, 2, 3, 5, 8, 10, 13, 17, 21, 25, 29, 34, 40, 46, 52, 58, 65, 73, 81, 89, 98, 107, 116, 126, 137, 147, 159, 170,
+			182, 195,
 			208, 221, 235, 249, 264, 279, 294, 310, 327, 343, 361, 378, 396, 415, 434,
 		}},
 		{0.025, 51, []int{453, 473, 494, 514, 536, 557, 579, 602, 625, 648, 672}}, // by the normal approximation
@@ -28,7 +29,8 @@ func TestCriticalValues(t *testing.T) {
 	} {
 		for i, want := range table.c {
 			c, p := criticalRank(table.from+i, table.alpha)
-			require.InDelta(t, want, c, map[bool]float64{true: 1}[table.from > maxExact], "n=%d alpha=%v", table.from+i, table.alpha)
+			require.InDelta(t, want, c, map[bool]float64{true: 1}[table.from > maxExact], "n=%d alpha=%v", table.from+i,
+				table.alpha)
 			require.LessOrEqual(t, p, table.alpha)
 		}
 	}
@@ -55,7 +57,8 @@ func TestPublishedExamples(t *testing.T) {
 	require.InDelta(t, 0.786, i.Hi, 1e-9)
 	require.InDelta(t, 0.961, i.Confidence, 5e-4)
 
-	// Darwin's maize (Fisher, The Design of Experiments, 1935); p-values as in SciPy's documentation of wilcoxon.
+	// Darwin's maize (Fisher, The Design of Experiments, 1935); p-values as in SciPy's
+	// documentation of wilcoxon.
 	maize := SignedRankTest([]float64{6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75}, 0)
 	require.Equal(t, 120.0-24, maize.Plus)
 	require.InDelta(t, 0.041259765625, maize.TwoSided, 1e-12)
@@ -176,5 +179,6 @@ func TestIntervalAgreesWithTest(t *testing.T) {
 		require.Equal(t, i.Lo > 0, SignedRankTest(d, 0).Greater <= 0.03, "%v", d)
 		require.Equal(t, i.Hi < 0.7, SignedRankTest(d, 0.7).Less <= 0.03, "%v", d)
 	}
-	require.True(t, math.IsInf(SignedRankInterval([]float64{1, 2, 3, 4, 5}, 0.025).Lo, -1), "5 pairs bound nothing at 0.025")
+	require.True(t, math.IsInf(SignedRankInterval([]float64{1, 2, 3, 4, 5}, 0.025).Lo, -1),
+		"5 pairs bound nothing at 0.025")
 }

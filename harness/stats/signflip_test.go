@@ -34,8 +34,8 @@ func TestSignFlipTest(t *testing.T) {
 	require.Equal(t, 1., SignFlipTest(many), "more than can be counted prove nothing")
 }
 
-// TestSignFlipTestEnumerates holds it against all sign patterns written out, also where it counts in larger units:
-// then it may be too large only.
+// TestSignFlipTestEnumerates holds it against all sign patterns written out, also where it counts
+// in larger units: then it may be too large only.
 func TestSignFlipTestEnumerates(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(12, 12))

@@ -11,12 +11,13 @@ type Trend struct {
 	P     float64 // two-sided probability of so much order in a series without any, 0 to 1
 }
 
-// TrendOf is the Mann-Kendall test with the Theil-Sen slope. It asks how many of all pairs of values rise, so that a few extreme ones move
-// neither. Values that depend on their neighbours make P too small: give it values far enough apart, and ask for a slope that matters as well.
-// A series of fewer than three values has P 1.
-// Sources: Mann, "Nonparametric Tests Against Trend", Econometrica 13 (1945), 245-259; Kendall, "Rank Correlation Methods", 4th ed. (1970),
-// for the exact distribution and the variance with ties; Sen, "Estimates of the Regression Coefficient Based on Kendall's
-// Tau", JASA 63 (1968), 1379-1389.
+// TrendOf is the Mann-Kendall test with the Theil-Sen slope. It asks how many of all pairs of
+// values rise, so that a few extreme ones move neither. Values that depend on their neighbours make
+// P too small: give it values far enough apart, and ask for a slope that matters as well. A series
+// of fewer than three values has P 1. Sources: Mann, "Nonparametric Tests Against Trend",
+// Econometrica 13 (1945), 245-259; Kendall, "Rank Correlation Methods", 4th ed. (1970), for the
+// exact distribution and the variance with ties; Sen, "Estimates of the Regression Coefficient
+// Based on Kendall's Tau", JASA 63 (1968), 1379-1389.
 func TrendOf(x []float64) Trend {
 	n := len(x)
 	if n < 3 {
@@ -44,7 +45,8 @@ func TrendOf(x []float64) Trend {
 	return t
 }
 
-// maxExactTrend is up to how many values the exact distribution is used; beyond, the normal one differs in the fourth digit.
+// maxExactTrend is up to how many values the exact distribution is used; beyond, the normal one
+// differs in the fourth digit.
 const maxExactTrend = 50
 
 // tied returns how many values are equal to each other, for each value that there is.
@@ -62,10 +64,12 @@ func tied(x []float64) []int {
 	return groups
 }
 
-// exactKendall is the two-sided probability of |S| or more among all orders of the values, which are equally likely. S is the number of pairs of
-// different values less twice the inversions, and the orders of a multiset with each number of inversions are the coefficients of the q-multinomial:
-// each group of equal values is put among those before it, in as many ways as there are partitions in a box of their numbers (MacMahon, "Combinatory
-// Analysis" I (1915), section 3; R. Stanley, "Enumerative Combinatorics" I, 1.7).
+// exactKendall is the two-sided probability of |S| or more among all orders of the values, which
+// are equally likely. S is the number of pairs of different values less twice the inversions, and
+// the orders of a multiset with each number of inversions are the coefficients of the
+// q-multinomial: each group of equal values is put among those before it, in as many ways as there
+// are partitions in a box of their numbers (MacMahon, "Combinatory Analysis" I (1915), section 3;
+// R. Stanley, "Enumerative Combinatorics" I, 1.7).
 func exactKendall(groups []int, s int) float64 {
 	p := []float64{1} // share of the orders of the groups so far with i inversions
 	before := 0
@@ -89,8 +93,8 @@ func exactKendall(groups []int, s int) float64 {
 	return min(1, 2*tail)
 }
 
-// partitions is, for each i, the share of the ways to merge a and b things in which i pairs are inverted: the partitions of i into at most b parts of at
-// most a each.
+// partitions is, for each i, the share of the ways to merge a and b things in which i pairs are
+// inverted: the partitions of i into at most b parts of at most a each.
 func partitions(a, b int) []float64 {
 	rows := make([][]float64, a+1) // rows[i] is for i and the things of the second kind so far
 	for i := range rows {

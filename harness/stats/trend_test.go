@@ -12,8 +12,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/stats"
 )
 
-// TestTrendTables compares with the upper tail probabilities of Kendall's S, Table A.30 of Hollander and Wolfe, "Nonparametric Statistical
-// Methods": P(S >= x) is 1/24 for n 4 and S 6, 1/120 for n 5 and S 10, 0.0083+0.0333 for S 8, and 1/720 for n 6 and S 15.
+// TestTrendTables compares with the upper tail probabilities of Kendall's S, Table A.30 of
+// Hollander and Wolfe, "Nonparametric Statistical Methods": P(S >= x) is 1/24 for n 4 and S 6,
+// 1/120 for n 5 and S 10, 0.0083+0.0333 for S 8, and 1/720 for n 6 and S 15.
 func TestTrendTables(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -42,7 +43,8 @@ func TestTrendTables(t *testing.T) {
 	require.InDelta(t, 2, stats.TrendOf([]float64{1, 3, 5, 7, 1e9, 11}).Slope, 1e-9, "Theil-Sen")
 }
 
-// TestTrendAllOrders: with ties or without, P is the share of all orders of the values whose S is as far from 0.
+// TestTrendAllOrders: with ties or without, P is the share of all orders of the values whose S is
+// as far from 0.
 func TestTrendAllOrders(t *testing.T) {
 	t.Parallel()
 	score := func(x []float64) (s int) {
@@ -82,7 +84,8 @@ func TestTrendAllOrders(t *testing.T) {
 	}
 }
 
-// TestTrendApproximationJoins: with one tie among many values the normal approximation is close to the exact distribution without.
+// TestTrendApproximationJoins: with one tie among many values the normal approximation is close to
+// the exact distribution without.
 func TestTrendApproximationJoins(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(7, 7))

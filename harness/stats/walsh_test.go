@@ -44,7 +44,8 @@ func TestHodgesLehmann(t *testing.T) {
 	require.True(t, math.IsNaN(HodgesLehmann(nil)))
 	require.Equal(t, 3.0, HodgesLehmann([]float64{3}))
 	require.Equal(t, 2.0, HodgesLehmann([]float64{1, 3})) // of 1, 2, 3
-	// Of 1 1 1 1.5 1.5 2 50.5 50.5 51 100, between the fifth and the sixth; and the same turned round.
+	// Of 1 1 1 1.5 1.5 2 50.5 50.5 51 100, between the fifth and the sixth; and the same turned
+	// round.
 	require.Equal(t, 1.75, HodgesLehmann([]float64{1, 1, 2, 100}))
 	require.Equal(t, -1.75, HodgesLehmann([]float64{-1, -1, -2, -100}))
 }

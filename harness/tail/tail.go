@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// Buffer keeps the last Limit bytes of what was written to it, whole lines of them. Its zero value keeps nothing; it is safe for concurrent use.
+// Buffer keeps the last Limit bytes of what was written to it, whole lines of them. Its zero value
+// keeps nothing; it is safe for concurrent use.
 type Buffer struct {
 	Limit int // in bytes, at least 1
 
@@ -29,8 +30,9 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns the end of what was written. Where bytes are missing before it, it begins with a line that says how many, and then with the first
-// whole line: half a line could be half a secret that nobody recognises.
+// String returns the end of what was written. Where bytes are missing before it, it begins with a
+// line that says how many, and then with the first whole line: half a line could be half a secret
+// that nobody recognises.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

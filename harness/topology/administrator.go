@@ -12,7 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// administrator reaches PostgreSQL through its own container, where the local socket asks for no password.
+// administrator reaches PostgreSQL through its own container, where the local socket asks for no
+// password.
 type administrator struct{ env *Environment }
 
 var _ scenario.Database = administrator{}
@@ -29,12 +30,15 @@ func (a administrator) Dump(ctx context.Context) ([]byte, error) {
 // Restore implements scenario.Database.
 func (a administrator) Restore(ctx context.Context, dump []byte) error {
 	in := a.env.inputs().Database
-	_, err := a.run(ctx, nil, "psql", "--no-psqlrc", "--quiet", "--username", in.User, "--dbname", "postgres", "--set", "ON_ERROR_STOP=1",
-		"--command", fmt.Sprintf("DROP DATABASE IF EXISTS %q WITH (FORCE)", in.Name), "--command", fmt.Sprintf("CREATE DATABASE %q", in.Name))
+	_, err := a.run(ctx, nil, "psql", "--no-psqlrc", "--quiet", "--username", in.User, "--dbname", "postgres", "--set",
+		"ON_ERROR_STOP=1",
+		"--command", fmt.Sprintf("DROP DATABASE IF EXISTS %q WITH (FORCE)", in.Name), "--command",
+		fmt.Sprintf("CREATE DATABASE %q", in.Name))
 	if err != nil || len(dump) == 0 {
 		return err
 	}
-	_, err = a.run(ctx, bytes.NewReader(dump), "psql", "--no-psqlrc", "--quiet", "--username", in.User, "--dbname", in.Name,
+	_, err = a.run(ctx, bytes.NewReader(dump), "psql", "--no-psqlrc", "--quiet", "--username", in.User, "--dbname",
+		in.Name,
 		"--set", "ON_ERROR_STOP=1", "--single-transaction", "--output", "/dev/null")
 	return err
 }
@@ -42,7 +46,8 @@ func (a administrator) Restore(ctx context.Context, dump []byte) error {
 // Query implements scenario.Database.
 func (a administrator) Query(ctx context.Context, sql string) (string, error) {
 	in := a.env.inputs().Database
-	out, err := a.run(ctx, nil, "psql", "--no-psqlrc", "--no-align", "--tuples-only", "--username", in.User, "--dbname", in.Name,
+	out, err := a.run(ctx, nil, "psql", "--no-psqlrc", "--no-align", "--tuples-only", "--username", in.User, "--dbname",
+		in.Name,
 		"--set", "ON_ERROR_STOP=1", "--command", sql)
 	return string(bytes.TrimSpace(out)), err
 }
@@ -53,7 +58,8 @@ func (a administrator) onMachine() bool { return a.env.Spec.Topology == CloudNat
 // pod is the name of the pod that runs PostgreSQL.
 func (a administrator) pod(ctx context.Context) (string, error) {
 	namespace := a.env.DatabaseNamespace()
-	pods, err := a.env.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: databaseSelector})
+	pods, err := a.env.Cluster.Client.CoreV1().Pods(namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: databaseSelector})
 	if err != nil {
 		return "", err
 	}
@@ -80,8 +86,9 @@ func (a administrator) run(ctx context.Context, input io.Reader, command ...stri
 	return a.env.Cluster.Exec(ctx, a.env.DatabaseNamespace(), pod, databaseContainer, input, command...)
 }
 
-// DatabaseSession runs psql where PostgreSQL runs, as its administrator and connected to the database "postgres", until stdin ends. Answers
-// come as bare lines; an error ends it. OpenBao's database is DatabaseName.
+// DatabaseSession runs psql where PostgreSQL runs, as its administrator and connected to the
+// database "postgres", until stdin ends. Answers come as bare lines; an error ends it. OpenBao's
+// database is DatabaseName.
 func (e *Environment) DatabaseSession(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	return administrator{e}.converse(ctx, "postgres", stdin, stdout)
 }
@@ -89,11 +96,13 @@ func (e *Environment) DatabaseSession(ctx context.Context, stdin io.Reader, stdo
 // converse runs psql on a database until stdin ends.
 func (a administrator) converse(ctx context.Context, database string, stdin io.Reader, stdout io.Writer) error {
 	command := []string{
-		"psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--username", a.env.inputs().Database.User, "--dbname", database,
+		"psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--username", a.env.inputs().Database.User,
+		"--dbname", database,
 		"--set", "ON_ERROR_STOP=1",
 	}
 	if a.onMachine() {
-		return a.env.Engine.Converse(ctx, stdin, stdout, append([]string{"exec", "--interactive", a.env.machine()}, command...)...)
+		return a.env.Engine.Converse(ctx, stdin, stdout, append([]string{"exec", "--interactive", a.env.machine()},
+			command...)...)
 	}
 	pod, err := a.pod(ctx)
 	if err != nil {

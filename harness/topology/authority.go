@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// authority is a certificate authority made for one run, with one server certificate. All fields are PEM; its own key is
-// never kept.
+// authority is a certificate authority made for one run, with one server certificate. All fields
+// are PEM; its own key is never kept.
 type authority struct{ ca, certificate, key []byte }
 
 // newAuthority makes a CA and a certificate for a server with these DNS names, valid for a day.
@@ -48,7 +48,10 @@ func newAuthority(names ...string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &authority{ca: block("CERTIFICATE", rootDER), certificate: block("CERTIFICATE", leafDER), key: block("PRIVATE KEY", keyDER)}, nil
+	return &authority{
+		ca: block("CERTIFICATE", rootDER), certificate: block("CERTIFICATE", leafDER),
+		key: block("PRIVATE KEY", keyDER),
+	}, nil
 }
 
 func block(kind string, der []byte) []byte {

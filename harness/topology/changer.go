@@ -15,7 +15,8 @@ type Changer struct {
 
 var _ scenario.Installer = (*Changer)(nil)
 
-// Changer returns what scenarios change the release through. The environment must have been installed.
+// Changer returns what scenarios change the release through. The environment must have been
+// installed.
 func (e *Environment) Changer() *Changer { return &Changer{env: e} }
 
 // Upgrade implements scenario.Installer.
@@ -28,7 +29,9 @@ func (c *Changer) Install(ctx context.Context, r scenario.Release) error {
 	return c.apply(ctx, r, c.env.install)
 }
 
-func (c *Changer) apply(ctx context.Context, r scenario.Release, do func(context.Context, *chart.Chart, map[string]any) error) error {
+func (c *Changer) apply(ctx context.Context, r scenario.Release, do func(context.Context, *chart.Chart,
+	map[string]any) error,
+) error {
 	what, err := c.env.Spec.Chart, error(nil)
 	if r.Chart != "" {
 		if what, err = chart.Load(r.Chart); err != nil {
@@ -72,7 +75,8 @@ func (c *Changer) Render(values map[string]any) (map[string]string, error) {
 	return c.env.Spec.Chart.Render(c.env.Spec.Dialect.Release, c.env.Namespace, chart.Merge(c.env.values, values))
 }
 
-// Restore brings back the chart under test with the environment's own values, if a scenario left anything else, and waits until it is ready.
+// Restore brings back the chart under test with the environment's own values, if a scenario left
+// anything else, and waits until it is ready.
 func (c *Changer) Restore(ctx context.Context) error {
 	if c.changed {
 		c.env.Log("going back to the chart under test with the run's own values")

@@ -9,7 +9,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// TestEveryChangeReachesTheChart renders the reference chart before and after each change that scenarios ask for.
+// TestEveryChangeReachesTheChart renders the reference chart before and after each change that
+// scenarios ask for.
 func TestEveryChangeReachesTheChart(t *testing.T) {
 	t.Parallel()
 	dialect, err := DialectNamed("gitlab")
@@ -65,6 +66,7 @@ func keys(id, secret, previousID, previousSecret string) map[string]any {
 		key = "key"
 	}
 	return map[string]any{
-		"id": id, "secret": secret, "key": "key", "previousId": previousID, "previousSecret": previousSecret, "previousKey": key,
+		"id": id, "secret": secret, "key": "key", "previousId": previousID, "previousSecret": previousSecret,
+		"previousKey": key,
 	}
 }

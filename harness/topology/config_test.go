@@ -30,9 +30,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
-// TestConfigRuns starts the real OpenBao with the configuration that each dialect makes, on an empty database of a real PostgreSQL, and
-// works with it as Rails does. The configuration is the chart's where there is one, else what the dialect puts into the values; only
-// what needs a cluster is replaced: addresses, the path of the key, the connection URL and service registration.
+// TestConfigRuns starts the real OpenBao with the configuration that each dialect makes, on an
+// empty database of a real PostgreSQL, and works with it as Rails does. The configuration is the
+// chart's where there is one, else what the dialect puts into the values; only what needs a cluster
+// is replaced: addresses, the path of the key, the connection URL and service registration.
 func TestConfigRuns(t *testing.T) {
 	t.Parallel()
 	local, err := localbao.Start(t.Context(), localbao.Options{})
@@ -57,7 +58,10 @@ func TestConfigRuns(t *testing.T) {
 		issuer, err := gitlab.NewIssuer(env.serviceURL("gitlab-stub", 8080), gitlab.RS256)
 		require.NoError(t, err)
 		env.Issuer = issuer
-		values, err := dialect.Render(Inputs{Issuer: issuer.URL(), Audience: env.Audience(), Database: Database{Host: "db", Port: 5432, SSLMode: "disable"}})
+		values, err := dialect.Render(Inputs{Issuer: issuer.URL(), Audience: env.Audience(), Database: Database{
+			Host: "db",
+			Port: 5432, SSLMode: "disable",
+		}})
 		require.NoError(t, err)
 		config := values["server"].(map[string]any)["ha"].(map[string]any)["config"].(string)
 		runConfig(t, local, env, map[string]string{"config.hcl": config}, "community_values")
@@ -129,7 +133,8 @@ func runConfig(t *testing.T, local *localbao.Server, env *Environment, files map
 	key := filepath.Join(dir, "key")
 	require.NoError(t, os.WriteFile(key, bytes.Repeat([]byte{7}, 32), 0o600))
 	adapt := strings.NewReplacer(
-		`"[::]:8200"`, `"`+api+`"`, `":8200"`, `"`+api+`"`, `"[::]:8209"`, `"`+metrics+`"`, `":8209"`, `"`+metrics+`"`, `"[::]:8201"`, `"`+address(t)+`"`,
+		`"[::]:8200"`, `"`+api+`"`, `":8200"`, `"`+api+`"`, `"[::]:8209"`, `"`+metrics+`"`, `":8209"`, `"`+metrics+`"`,
+		`"[::]:8201"`, `"`+address(t)+`"`,
 		"/openbao/unseal/key", key, "/srv/openbao/keys/static-unseal-1", key, env.Issuer.URL(), issuer.URL(),
 		`service_registration "kubernetes" {}`, "",
 	)
@@ -148,7 +153,8 @@ func runConfig(t *testing.T, local *localbao.Server, env *Environment, files map
 	cmd := exec.CommandContext(t.Context(), binary, "server", "-config="+config)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &log, &log, dir
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "BAO_PG_CONNECTION_URL=" + connection.String(), "BAO_API_ADDR=http://" + api, "BAO_CLUSTER_ADDR=https://" + address(t),
+		"PATH=" + os.Getenv("PATH"), "BAO_PG_CONNECTION_URL=" + connection.String(), "BAO_API_ADDR=http://" + api,
+		"BAO_CLUSTER_ADDR=https://" + address(t),
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
@@ -163,7 +169,8 @@ func runConfig(t *testing.T, local *localbao.Server, env *Environment, files map
 		defer cancel()
 		assert.NoError(c, env.asRails(ctx, client))
 	}, 30*time.Second, 100*time.Millisecond, "log:\n%s", &log)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+metrics+"/v1/sys/metrics?format=prometheus", http.NoBody)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+metrics+
+		"/v1/sys/metrics?format=prometheus", http.NoBody)
 	require.NoError(t, err)
 	answer, err := openbao.HTTPClient(false).Do(request)
 	require.NoError(t, err)

@@ -36,7 +36,8 @@ func (e *Environment) installDatabase(ctx context.Context) error {
 		return err
 	}
 	for _, namespace := range e.namespaces() {
-		if err := e.createSecret(ctx, namespace, passwordSecret, map[string][]byte{"password": []byte(password)}); err != nil {
+		if err := e.createSecret(ctx, namespace, passwordSecret,
+			map[string][]byte{"password": []byte(password)}); err != nil {
 			return err
 		}
 	}
@@ -99,31 +100,38 @@ func (e *Environment) createExtraSecrets(ctx context.Context) error {
 }
 
 // awaitPods waits until exactly count pods match the selector and all are Ready.
-func (e *Environment) awaitPods(ctx context.Context, namespace, selector string, count int, timeout time.Duration) error {
-	return await(ctx, timeout, fmt.Sprintf("pods %s in namespace %s", selector, namespace), func(ctx context.Context) error {
-		pods, err := e.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-		if err != nil {
-			return err
-		}
-		if len(pods.Items) != count {
-			return fmt.Errorf("%d pods, want %d", len(pods.Items), count)
-		}
-		for _, pod := range pods.Items {
-			if !cluster.PodReady(pod) {
-				return fmt.Errorf("pod %s is not Ready: %s", pod.Name, podState(pod))
+func (e *Environment) awaitPods(ctx context.Context, namespace, selector string, count int,
+	timeout time.Duration,
+) error {
+	return await(ctx, timeout, fmt.Sprintf("pods %s in namespace %s", selector, namespace),
+		func(ctx context.Context) error {
+			pods, err := e.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+			if err != nil {
+				return err
 			}
-		}
-		return nil
-	})
+			if len(pods.Items) != count {
+				return fmt.Errorf("%d pods, want %d", len(pods.Items), count)
+			}
+			for _, pod := range pods.Items {
+				if !cluster.PodReady(pod) {
+					return fmt.Errorf("pod %s is not Ready: %s", pod.Name, podState(pod))
+				}
+			}
+			return nil
+		})
 }
 
-// exposeMachine gives the machine outside the cluster a name inside it: a Service without a selector, as one
-// would for any database that GitLab's cloud-native hybrid reference architecture keeps outside.
+// exposeMachine gives the machine outside the cluster a name inside it: a Service without a
+// selector, as one would for any database that GitLab's cloud-native hybrid reference architecture
+// keeps outside.
 func (e *Environment) exposeMachine(ctx context.Context, ip string) error {
 	meta := metav1.ObjectMeta{Name: "postgresql", Labels: map[string]string{OwnerLabel: e.Spec.Run}}
-	_, err := e.Cluster.Client.CoreV1().Services(e.Namespace).Create(ctx, &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{
-		Ports: []corev1.ServicePort{{Name: "postgresql", Port: 5432}},
-	}}, metav1.CreateOptions{})
+	_, err := e.Cluster.Client.CoreV1().Services(e.Namespace).Create(ctx, &corev1.Service{
+		ObjectMeta: meta,
+		Spec: corev1.ServiceSpec{
+			Ports: []corev1.ServicePort{{Name: "postgresql", Port: 5432}},
+		},
+	}, metav1.CreateOptions{})
 	if err != nil {
 		return exit.Environmentf("Service postgresql", "", "%w", err)
 	}
@@ -133,7 +141,8 @@ func (e *Environment) exposeMachine(ctx context.Context, ip string) error {
 	slice.Labels[discoveryv1.LabelServiceName] = "postgresql"
 	_, err = e.Cluster.Client.DiscoveryV1().EndpointSlices(e.Namespace).Create(ctx, &discoveryv1.EndpointSlice{
 		ObjectMeta: *slice, AddressType: discoveryv1.AddressTypeIPv4,
-		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{ip}}}, Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
+		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{ip}}},
+		Ports:     []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return exit.Environmentf("EndpointSlice "+machineSlice, "", "%w", err)

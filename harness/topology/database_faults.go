@@ -16,11 +16,13 @@ import (
 // checkpointer is a process that PostgreSQL always has: its ID and when it started.
 const checkpointer = "SELECT pid, backend_start FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
 
-// restartPoll is the pause between two looks at a database that starts: a start takes about a second.
+// restartPoll is the pause between two looks at a database that starts: a start takes about a
+// second.
 const restartPoll = 100 * time.Millisecond
 
-// Restart implements scenario.Database. The machine's container is restarted in order. In a pod one process is killed, upon which
-// PostgreSQL ends all others and recovers: a container that ends would be held back longer each time, and a new pod has no data.
+// Restart implements scenario.Database. The machine's container is restarted in order. In a pod one
+// process is killed, upon which PostgreSQL ends all others and recovers: a container that ends
+// would be held back longer each time, and a new pod has no data.
 func (a administrator) Restart(ctx context.Context) error {
 	before, err := a.Query(ctx, checkpointer)
 	if err != nil {
@@ -37,7 +39,10 @@ func (a administrator) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = wait.Until(ctx, wait.For{What: "PostgreSQL has started again", Interval: restartPoll, Deadline: DatabaseTimeout}, func(ctx context.Context) error {
+	_, err = wait.Until(ctx, wait.For{
+		What: "PostgreSQL has started again", Interval: restartPoll,
+		Deadline: DatabaseTimeout,
+	}, func(ctx context.Context) error {
 		now, err := a.Query(ctx, checkpointer)
 		if err == nil && (now == "" || now == before) {
 			err = errors.New("it still runs as before")

@@ -17,7 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/tail"
 )
 
-// ChartError says that the chart under test did not come up; other errors of Install are faults of what surrounds it.
+// ChartError says that the chart under test did not come up; other errors of Install are faults of
+// what surrounds it.
 type ChartError struct{ Err error }
 
 // Error is the cause's text.
@@ -29,9 +30,11 @@ func (e *ChartError) Unwrap() error { return e.Err }
 // logLimit bounds the log kept of one container, in bytes from its end.
 const logLimit = 4 << 20
 
-// Diagnose saves what explains a failure: the end of the log of every container, also of its previous life, events and the
-// pods' state, for the user's eyes only. What the process has learned to be secret and what Secrets in the cluster hold is withheld, and what redact
-// removes besides. It saves what it can and returns what it could not; where the Secrets cannot be read, nothing is saved.
+// Diagnose saves what explains a failure: the end of the log of every container, also of its
+// previous life, events and the pods' state, for the user's eyes only. What the process has learned
+// to be secret and what Secrets in the cluster hold is withheld, and what redact removes besides.
+// It saves what it can and returns what it could not; where the Secrets cannot be read, nothing is
+// saved.
 func (e *Environment) Diagnose(ctx context.Context, dir string, redact func(string) string) error {
 	if err := e.LearnSecrets(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errUnknown, err)
@@ -74,7 +77,8 @@ func (e *Environment) Diagnose(ctx context.Context, dir string, redact func(stri
 func (e *Environment) logs(ctx context.Context, pod corev1.Pod, write func(name, text string)) {
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		for _, previous := range []bool{false, true} {
-			// The API's own limit in bytes counts from the start of a log, and a failure is at its end.
+			// The API's own limit in bytes counts from the start of a log, and a failure is at its
+			// end.
 			stream, err := e.Cluster.Client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
 				Container: container.Name, Previous: previous, Timestamps: true,
 			}).Stream(ctx)

@@ -29,16 +29,19 @@ type canaries struct {
 
 func planted() canaries {
 	return canaries{
-		secret: "cAnary/of+Secret=1", stringy: "cAnary2of&Other<Secret", nested: "cAnary3ofUrl", variable: "cAnary4ofVariable",
+		secret: "cAnary/of+Secret=1", stringy: "cAnary2of&Other<Secret", nested: "cAnary3ofUrl",
+		variable: "cAnary4ofVariable",
 	}
 }
 
-// server answers what Diagnose asks about one pod whose log is longer than what is kept and repeats every canary.
+// server answers what Diagnose asks about one pod whose log is longer than what is kept and repeats
+// every canary.
 func (c canaries) server(t *testing.T) kubernetes.Interface {
 	t.Helper()
 	end := "the last line says why\n"
 	for _, canary := range []string{c.secret, c.stringy, c.nested, c.variable} {
-		end += "plain " + canary + " base64 " + base64.StdEncoding.EncodeToString([]byte("x"+canary)) + " url " + url.QueryEscape(canary) + "\n"
+		end += "plain " + canary + " base64 " + base64.StdEncoding.EncodeToString([]byte("x"+canary)) + " url " +
+			url.QueryEscape(canary) + "\n"
 	}
 	log := "the first line\n" + strings.Repeat(strings.Repeat("x", 99)+"\n", logLimit/100) + end
 	answer := func(w http.ResponseWriter, object any) {
@@ -53,9 +56,13 @@ func (c canaries) server(t *testing.T) kubernetes.Interface {
 			w.WriteHeader(http.StatusForbidden)
 		case path == "secrets":
 			answer(w, corev1.SecretList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "SecretList"}, Items: []corev1.Secret{
-				{ObjectMeta: metav1.ObjectMeta{Name: "one"}, Data: map[string][]byte{"value": []byte(c.secret + "\n"), "password": []byte(c.stringy)}},
+				{ObjectMeta: metav1.ObjectMeta{Name: "one"}, Data: map[string][]byte{
+					"value":    []byte(c.secret + "\n"),
+					"password": []byte(c.stringy),
+				}},
 				{ObjectMeta: metav1.ObjectMeta{Name: "two"}, Data: map[string][]byte{
-					"config.json": []byte(`{"storage": {"url": "postgres://openbao:` + c.nested + `@db/openbao"}}`), "username": []byte("openbao"),
+					"config.json": []byte(`{"storage": {"url": "postgres://openbao:` + c.nested + `@db/openbao"}}`),
+					"username":    []byte("openbao"),
 				}},
 			}})
 		case path == "events":
@@ -66,7 +73,10 @@ func (c canaries) server(t *testing.T) kubernetes.Interface {
 			answer(w, corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, Items: []corev1.Pod{{
 				ObjectMeta: metav1.ObjectMeta{Name: "openbao-0", Namespace: "steamer-cn"},
 				Spec: corev1.PodSpec{Containers: []corev1.Container{{
-					Name: "openbao", Env: []corev1.EnvVar{{Name: "BAO_TOKEN", Value: c.variable}, {Name: "OTHER", Value: "of " + c.stringy}},
+					Name: "openbao", Env: []corev1.EnvVar{
+						{Name: "BAO_TOKEN", Value: c.variable},
+						{Name: "OTHER", Value: "of " + c.stringy},
+					},
 				}}},
 			}}})
 		case path == "pods/openbao-0/log" && r.URL.Query().Get("previous") != "true":
@@ -82,11 +92,15 @@ func (c canaries) server(t *testing.T) kubernetes.Interface {
 	return client
 }
 
-// TestDiagnose: of a log longer than what is kept the end is kept, no canary is in any file in any form, and the files are their owner's.
+// TestDiagnose: of a log longer than what is kept the end is kept, no canary is in any file in any
+// form, and the files are their owner's.
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	c := planted()
-	e := &Environment{Spec: Spec{Topology: CloudNative}, Namespace: "steamer-cn", Cluster: &cluster.Cluster{Client: c.server(t)}}
+	e := &Environment{
+		Spec: Spec{Topology: CloudNative}, Namespace: "steamer-cn",
+		Cluster: &cluster.Cluster{Client: c.server(t)},
+	}
 	dir := filepath.Join(t.TempDir(), "diagnostics")
 	require.NoError(t, e.Diagnose(t.Context(), dir, func(text string) string { return text }))
 	info, err := os.Stat(dir)
@@ -105,7 +119,10 @@ func TestDiagnose(t *testing.T) {
 		require.NotContains(t, string(data), base64.StdEncoding.EncodeToString([]byte("xcAn"))[2:], file)
 		names = append(names, filepath.Base(file))
 	}
-	require.Equal(t, []string{"steamer-cn-db-events.txt", "steamer-cn-events.txt", "steamer-cn-openbao-0-openbao.log", "steamer-cn-openbao-0.yaml"}, names)
+	require.Equal(t, []string{
+		"steamer-cn-db-events.txt", "steamer-cn-events.txt", "steamer-cn-openbao-0-openbao.log",
+		"steamer-cn-openbao-0.yaml",
+	}, names)
 	log, err := os.ReadFile(filepath.Join(dir, "steamer-cn-openbao-0-openbao.log"))
 	require.NoError(t, err)
 	require.Contains(t, string(log), "the last line says why")
@@ -121,7 +138,10 @@ func TestDiagnoseUnknown(t *testing.T) {
 	t.Parallel()
 	c := planted()
 	c.refused = true
-	e := &Environment{Spec: Spec{Topology: CloudNative}, Namespace: "steamer-cn", Cluster: &cluster.Cluster{Client: c.server(t)}}
+	e := &Environment{
+		Spec: Spec{Topology: CloudNative}, Namespace: "steamer-cn",
+		Cluster: &cluster.Cluster{Client: c.server(t)},
+	}
 	dir := filepath.Join(t.TempDir(), "diagnostics")
 	require.ErrorIs(t, e.Diagnose(t.Context(), dir, func(text string) string { return text }), errUnknown)
 	require.NoDirExists(t, dir)
@@ -131,7 +151,8 @@ func TestDiagnoseUnknown(t *testing.T) {
 func TestLearnRendered(t *testing.T) {
 	t.Parallel()
 	learnRendered(map[string]string{
-		"a.yaml": "kind: Secret\ndata:\n  password: " + base64.StdEncoding.EncodeToString([]byte("cAnary5rendered")) + "\nstringData:\n  x: cAnary6rendered\n",
+		"a.yaml": "kind: Secret\ndata:\n  password: " + base64.StdEncoding.EncodeToString([]byte("cAnary5rendered")) +
+			"\nstringData:\n  x: cAnary6rendered\n",
 		"b.yaml": "kind: Secret\ndata:\n  value: cAnary7not-encoded!\n---\nkind: Service\nname: cAnary8public\n",
 	})
 	said := secret.Redact("illegal base64 cAnary7not-encoded! in cAnary5rendered of cAnary6rendered, Service cAnary8public")

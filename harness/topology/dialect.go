@@ -24,8 +24,8 @@ import (
 //go:embed dialects/*.yaml
 var dialects embed.FS
 
-// Dialect says how a family of charts is told what a topology needs, and how its objects are found. It is data: one file of dialects/, or
-// the user's own. docs/dialects.md describes every field.
+// Dialect says how a family of charts is told what a topology needs, and how its objects are found.
+// It is data: one file of dialects/, or the user's own. docs/dialects.md describes every field.
 type Dialect struct {
 	Name          string `json:"-"`
 	Release       string `json:"release"`       // Helm release name that the object names below follow from
@@ -34,8 +34,8 @@ type Dialect struct {
 	ActiveService string `json:"activeService"` // Service that leads to the active pod only
 	MetricsPort   int    `json:"metricsPort"`   // of the pods; 0: they serve no metrics without a token
 	APIPort       int    `json:"apiPort"`       // of the pods, plain HTTP; 0 means 8200
-	// Unregistered says that the chart has no Kubernetes service registration: its pods carry no openbao-* labels, and are asked for their
-	// health through the API server instead.
+	// Unregistered says that the chart has no Kubernetes service registration: its pods carry no
+	// openbao-* labels, and are asked for their health through the API server instead.
 	Unregistered bool          `json:"unregistered"`
 	Secrets      []ExtraSecret `json:"secrets"`   // that the chart expects to find and does not make
 	Values       string        `json:"values"`    // text/template over Inputs that yields the chart's values in YAML
@@ -52,7 +52,8 @@ type Change struct {
 	Values string `json:"values"` // text/template over what package scenario says the change needs
 }
 
-// ExtraSecret is a Secret of random bytes that is made in the release's namespace before the chart is installed.
+// ExtraSecret is a Secret of random bytes that is made in the release's namespace before the chart
+// is installed.
 type ExtraSecret struct {
 	Name  string `json:"name"`
 	Key   string `json:"key"`
@@ -83,8 +84,8 @@ func FactsOf(c *chart.Chart) ChartFacts {
 	return ChartFacts{Name: info.Name, Version: info.Version, knows: c.Knows}
 }
 
-// Knows reports whether the chart's own values have a key, e.g. "serviceActive.nodePort". It tells versions of a chart apart by what
-// they can do.
+// Knows reports whether the chart's own values have a key, e.g. "serviceActive.nodePort". It tells
+// versions of a chart apart by what they can do.
 func (f ChartFacts) Knows(path string) bool { return f.knows != nil && f.knows(path) }
 
 // ImageRef is an image reference in the two parts that charts want.
@@ -136,13 +137,14 @@ func Dialects() []string {
 	return known
 }
 
-// DialectNamed returns a built-in dialect by its name, or reads one from a file, which is anything with a slash or a dot in it. The error
-// is of code exit.Invalid.
+// DialectNamed returns a built-in dialect by its name, or reads one from a file, which is anything
+// with a slash or a dot in it. The error is of code exit.Invalid.
 func DialectNamed(name string) (*Dialect, error) {
 	if strings.ContainsAny(name, "/.") {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, exit.Invalidf("--dialect "+name, "name a file that can be read, or one of "+strings.Join(Dialects(), ", "), "%w", err)
+			return nil, exit.Invalidf("--dialect "+name, "name a file that can be read, or one of "+strings.Join(Dialects(),
+				", "), "%w", err)
 		}
 		return ParseDialect(name, data)
 	}
@@ -154,7 +156,8 @@ func DialectNamed(name string) (*Dialect, error) {
 	return ParseDialect(name, data)
 }
 
-// ParseDialect reads a dialect. Unknown fields, missing ones and templates that cannot be parsed are errors of code exit.Invalid.
+// ParseDialect reads a dialect. Unknown fields, missing ones and templates that cannot be parsed
+// are errors of code exit.Invalid.
 func ParseDialect(name string, data []byte) (*Dialect, error) {
 	dialect := &Dialect{Name: name}
 	err := yaml.UnmarshalStrict(data, dialect)
@@ -168,7 +171,11 @@ func ParseDialect(name string, data []byte) (*Dialect, error) {
 }
 
 func (d *Dialect) check() error {
-	for _, name := range []struct{ field, value string }{{"release", d.Release}, {"container", d.Container}, {"activeService", d.ActiveService}} {
+	for _, name := range []struct{ field, value string }{
+		{"release", d.Release},
+		{"container", d.Container},
+		{"activeService", d.ActiveService},
+	} {
 		if problems := validation.IsDNS1123Label(name.value); len(problems) > 0 {
 			return fmt.Errorf("%s %q: %s", name.field, name.value, problems[0])
 		}
@@ -220,7 +227,8 @@ func (d *Dialect) parse(field, text string) (*template.Template, error) {
 // Render returns the chart values for the inputs.
 func (d *Dialect) Render(in Inputs) (map[string]any, error) { return d.render("values", d.Values, in) }
 
-// RenderBootstrap returns the values of the first installation, as an overlay over Render's; nil where there is none.
+// RenderBootstrap returns the values of the first installation, as an overlay over Render's; nil
+// where there is none.
 func (d *Dialect) RenderBootstrap(in Inputs) (map[string]any, error) {
 	if d.Bootstrap == "" {
 		return nil, nil
@@ -228,7 +236,8 @@ func (d *Dialect) RenderBootstrap(in Inputs) (map[string]any, error) {
 	return d.render("bootstrap", d.Bootstrap, in)
 }
 
-// Change returns the values that bring a change about; with fills its template. An unknown change is an error.
+// Change returns the values that bring a change about; with fills its template. An unknown change
+// is an error.
 func (d *Dialect) Change(name string, with map[string]any) (map[string]any, error) {
 	change, ok := d.Changes[name]
 	if !ok {

@@ -18,7 +18,8 @@ import (
 
 const reference = "../../charts/openbao"
 
-// envCharts names charts of other people for the tests below, "DIALECT=PATH,…", because none of them is kept here.
+// envCharts names charts of other people for the tests below, "DIALECT=PATH,…", because none of
+// them is kept here.
 const envCharts = "STEAMER_OUTSIDE_CHARTS"
 
 // pair is a chart with the dialect that it speaks.
@@ -70,7 +71,8 @@ func rendered(t *testing.T, env *Environment, values map[string]any) string {
 	return all.String()
 }
 
-// TestDialectFitsChart renders each chart with what each topology sets, and looks for what has to arrive.
+// TestDialectFitsChart renders each chart with what each topology sets, and looks for what has to
+// arrive.
 func TestDialectFitsChart(t *testing.T) {
 	t.Parallel()
 	for _, p := range pairs(t) {
@@ -81,7 +83,8 @@ func TestDialectFitsChart(t *testing.T) {
 				require.NoError(t, err)
 				all := rendered(t, env, env.values)
 				require.Contains(t, all, "host:5000/openbao:1")
-				require.NotEqual(t, env.ownPort, strings.Contains(all, "nodePort: 30820"), "the node port comes from the chart or from beside it")
+				require.NotEqual(t, env.ownPort, strings.Contains(all, "nodePort: 30820"),
+					"the node port comes from the chart or from beside it")
 				require.Equal(t, name == CloudNativeHybrid, strings.Contains(all, "verify-full"))
 				require.Equal(t, name == CloudNativeHybrid, strings.Contains(all, caSecret))
 				require.Contains(t, all, env.Issuer.URL())
@@ -102,10 +105,18 @@ func TestDialectDoesNotFit(t *testing.T) {
 		topology string
 		want     string
 	}{
-		"selector":  {[]string{"name=openbao,", "name=moon,"}, CloudNative, "no workload makes pods that match"},
-		"container": {[]string{"container: openbao-server", "container: moon"}, CloudNative, "has no container moon; there are openbao-server"},
-		"service":   {[]string{"activeService: openbao-active", "activeService: moon"}, CloudNative, "no Service moon; there are Service openbao-active"},
-		"release":   {[]string{"release: openbao", "release: moon"}, CloudNative, "no workload makes pods"},
+		"selector": {[]string{"name=openbao,", "name=moon,"}, CloudNative, "no workload makes pods that match"},
+		"container": {
+			[]string{"container: openbao-server", "container: moon"},
+			CloudNative,
+			"has no container moon; there are openbao-server",
+		},
+		"service": {
+			[]string{"activeService: openbao-active", "activeService: moon"},
+			CloudNative,
+			"no Service moon; there are Service openbao-active",
+		},
+		"release": {[]string{"release: openbao", "release: moon"}, CloudNative, "no workload makes pods"},
 		"password": {
 			[]string{"password: {secret: {{ .Database.PasswordSecret }}, key: password}", "password: {secret: moon}"},
 			CloudNativeHybrid,
@@ -117,11 +128,17 @@ func TestDialectDoesNotFit(t *testing.T) {
 			"refers to Secret openbao-postgresql-ca",
 		},
 		"extra": {
-			[]string{"metricsPort: 8209", "metricsPort: 8209\nsecrets: [{name: moon, key: key, bytes: 1}]"}, CloudNative, "refers to Secret moon",
+			[]string{"metricsPort: 8209", "metricsPort: 8209\nsecrets: [{name: moon, key: key, bytes: 1}]"},
+			CloudNative,
+			"refers to Secret moon",
 		},
-		"schema":    {[]string{"resources:", "replicaCount: many\n  resources:"}, CloudNative, "replicaCount"},
-		"bootstrap": {[]string{"metricsPort: 8209", "metricsPort: 8209\nbootstrap: \"fullnameOverride: moon\""}, CloudNative, "no Service openbao-active"},
-		"template":  {[]string{"{{ .Database.Port }}", "{{ .Database.Moon }}"}, CloudNative, "Moon"},
+		"schema": {[]string{"resources:", "replicaCount: many\n  resources:"}, CloudNative, "replicaCount"},
+		"bootstrap": {
+			[]string{"metricsPort: 8209", "metricsPort: 8209\nbootstrap: \"fullnameOverride: moon\""},
+			CloudNative,
+			"no Service openbao-active",
+		},
+		"template": {[]string{"{{ .Database.Port }}", "{{ .Database.Moon }}"}, CloudNative, "Moon"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -135,12 +152,16 @@ func TestDialectDoesNotFit(t *testing.T) {
 	require.Equal(t, exit.Invalid, exit.CodeOf(err), "the dialect of another chart: %v", err)
 }
 
-// TestOlderCharts has charts/openbao forget the keys that GitLab's chart does not have: the dialect has to do without.
+// TestOlderCharts has charts/openbao forget the keys that GitLab's chart does not have: the dialect
+// has to do without.
 func TestOlderCharts(t *testing.T) {
 	t.Parallel()
 	dialect, err := DialectNamed("gitlab")
 	require.NoError(t, err)
-	in := Inputs{ServiceType: "NodePort", NodePort: 30820, Database: Database{SSLMode: "verify-full", PasswordSecret: "p", CASecret: "ca", Port: 5432}}
+	in := Inputs{ServiceType: "NodePort", NodePort: 30820, Database: Database{
+		SSLMode: "verify-full", PasswordSecret: "p",
+		CASecret: "ca", Port: 5432,
+	}}
 	for _, knows := range []bool{false, true} {
 		in.Chart.knows = func(string) bool { return knows }
 		values, err := dialect.Render(in)
@@ -160,7 +181,8 @@ func TestOlderCharts(t *testing.T) {
 	}
 }
 
-// TestConnectionURL reads each dialect's URL as OpenBao's driver does: the hybrid topology checks name and CA.
+// TestConnectionURL reads each dialect's URL as OpenBao's driver does: the hybrid topology checks
+// name and CA.
 func TestConnectionURL(t *testing.T) {
 	t.Parallel()
 	a, err := newAuthority("db.example")
@@ -172,7 +194,10 @@ func TestConnectionURL(t *testing.T) {
 	for dialect, template := range map[string]string{"gitlab": asGitLab, "community": ""} {
 		d, err := DialectNamed(dialect)
 		require.NoError(t, err)
-		in := Inputs{Database: Database{Host: "db.example", Port: 5432, Name: "openbao", User: "openbao", SSLMode: "verify-full", CASecret: "ca"}}
+		in := Inputs{Database: Database{
+			Host: "db.example", Port: 5432, Name: "openbao", User: "openbao",
+			SSLMode: "verify-full", CASecret: "ca",
+		}}
 		values, err := d.Render(in)
 		require.NoError(t, err)
 		text, err := yaml.Marshal(values)
@@ -203,7 +228,8 @@ func TestConnectionURL(t *testing.T) {
 func TestImageRef(t *testing.T) {
 	t.Parallel()
 	for repository, want := range map[string][2]string{
-		"steamer.local/openbao": {"steamer.local", "openbao"}, "host:5000/a/b": {"host:5000", "a/b"}, "localhost/a": {"localhost", "a"},
+		"steamer.local/openbao": {"steamer.local", "openbao"}, "host:5000/a/b": {"host:5000", "a/b"},
+		"localhost/a":     {"localhost", "a"},
 		"openbao/openbao": {"docker.io", "openbao/openbao"}, "openbao": {"docker.io", "openbao"},
 	} {
 		ref := ImageRef{Repository: repository}

@@ -40,8 +40,9 @@ type object struct {
 	} `json:"spec"`
 }
 
-// fit renders the chart with values and checks that what the dialect says about its objects is true, and that what Steamer makes for the
-// chart arrives in it. It returns the active Service. The error is of code exit.Invalid.
+// fit renders the chart with values and checks that what the dialect says about its objects is
+// true, and that what Steamer makes for the chart arrives in it. It returns the active Service. The
+// error is of code exit.Invalid.
 func (e *Environment) fit(values map[string]any) (object, error) {
 	d := e.Spec.Dialect
 	files, err := e.Spec.Chart.Render(d.Release, e.Namespace, values)
@@ -56,14 +57,19 @@ func (e *Environment) fit(values map[string]any) (object, error) {
 	if err == nil {
 		err = e.checkSecrets(files)
 	}
-	i := slices.IndexFunc(objects, func(o object) bool { return o.Kind == "Service" && o.Metadata.Name == d.ActiveService })
+	i := slices.IndexFunc(objects, func(o object) bool {
+		return o.Kind == "Service" &&
+			o.Metadata.Name == d.ActiveService
+	})
 	if err == nil && i < 0 {
 		err = fmt.Errorf("it has no Service %s; there are %s", d.ActiveService, names(objects, "Service"))
 	}
 	if err != nil {
 		chart := e.Spec.Chart.Info()
-		return object{}, exit.Invalidf(fmt.Sprintf("--dialect %s with chart %s %s in topology %s", d.Name, chart.Name, chart.Version, e.Spec.Topology),
-			"choose the chart's dialect from "+strings.Join(Dialects(), ", ")+", or write one: docs/dialects.md", "they do not fit: %w", err)
+		return object{}, exit.Invalidf(fmt.Sprintf("--dialect %s with chart %s %s in topology %s", d.Name, chart.Name,
+			chart.Version, e.Spec.Topology),
+			"choose the chart's dialect from "+strings.Join(Dialects(), ", ")+", or write one: docs/dialects.md",
+			"they do not fit: %w", err)
 	}
 	return objects[i], nil
 }
@@ -82,17 +88,19 @@ func (e *Environment) checkWorkload(objects []object) error {
 			containers = append(containers, container.Name)
 		}
 		if !slices.Contains(containers, d.Container) {
-			return fmt.Errorf("%s %s has no container %s; there are %s", o.Kind, o.Metadata.Name, d.Container, strings.Join(containers, ", "))
+			return fmt.Errorf("%s %s has no container %s; there are %s", o.Kind, o.Metadata.Name, d.Container,
+				strings.Join(containers, ", "))
 		}
 	}
 	if !found {
-		return fmt.Errorf("no workload makes pods that match %s; there are %s", d.Selector, names(objects, "Deployment", "StatefulSet"))
+		return fmt.Errorf("no workload makes pods that match %s; there are %s", d.Selector,
+			names(objects, "Deployment", "StatefulSet"))
 	}
 	return nil
 }
 
-// checkSecrets looks for the names of the Secrets that Steamer makes: values that a chart does not know are dropped in silence, and
-// OpenBao would come up without its password, its CA or its key.
+// checkSecrets looks for the names of the Secrets that Steamer makes: values that a chart does not
+// know are dropped in silence, and OpenBao would come up without its password, its CA or its key.
 func (e *Environment) checkSecrets(files map[string]string) error {
 	wanted := []string{passwordSecret}
 	if e.Spec.Topology == CloudNativeHybrid {

@@ -30,14 +30,16 @@ const postgresUID = 999
 // machineFiles is where the machine's secrets are: in memory, see startMachine.
 const machineFiles = "/run/steamer"
 
-// awaitFiles is a shell script that becomes its arguments as soon as the machine has its files. A container's start hands nothing over, and the
-// engine has no way to put a file into a container's memory before it.
+// awaitFiles is a shell script that becomes its arguments as soon as the machine has its files. A
+// container's start hands nothing over, and the engine has no way to put a file into a container's
+// memory before it.
 const awaitFiles = `until [ -s ` + machineFiles + `/complete ]; do sleep 0.1; done; exec "$@"`
 
-// startMachine runs PostgreSQL in a container on the cluster's network, with TLS from a CA made for this
-// run. Password and key travel through a pipe into a file system in the container's memory: no argument, no environment and no
-// file of the engine's storage on the host holds them. What PostgreSQL itself stores of the password is a SCRAM verifier, in the container's own
-// layer, which goes with it.
+// startMachine runs PostgreSQL in a container on the cluster's network, with TLS from a CA made for
+// this run. Password and key travel through a pipe into a file system in the container's memory: no
+// argument, no environment and no file of the engine's storage on the host holds them. What
+// PostgreSQL itself stores of the password is a SCRAM verifier, in the container's own layer, which
+// goes with it.
 func (e *Environment) startMachine(ctx context.Context, password string) error {
 	if e.Engine == nil {
 		return exit.Invalidf("topology "+CloudNativeHybrid, "use --topology "+CloudNative+", or a kind cluster",
@@ -54,7 +56,8 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 	}
 	secret.Learn(string(authority.key))
 	e.files, err = archive(
-		map[string][]byte{"password": []byte(password), "tls.crt": authority.certificate, "tls.key": authority.key}, "complete")
+		map[string][]byte{"password": []byte(password), "tls.crt": authority.certificate, "tls.key": authority.key},
+		"complete")
 	if err != nil {
 		return err
 	}
@@ -62,7 +65,8 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 		return exit.Environmentf("container "+e.machine(), "steamer cluster gc", "%w", err)
 	}
 	err = await(ctx, DatabaseTimeout, "PostgreSQL in container "+e.machine(), func(ctx context.Context) error {
-		_, err := e.Engine.Run(ctx, "exec", e.machine(), "pg_isready", "--host", "127.0.0.1", "--username", "openbao", "--quiet")
+		_, err := e.Engine.Run(ctx, "exec", e.machine(), "pg_isready", "--host", "127.0.0.1", "--username", "openbao",
+			"--quiet")
 		return err
 	})
 	if err != nil {
@@ -88,7 +92,8 @@ func (e *Environment) runMachine(ctx context.Context) error {
 	args := []string{
 		"run", "--detach", "--name", e.machine(), "--network", "kind", "--label", OwnerLabel + "=" + e.Spec.Run,
 		"--tmpfs", machineFiles + ":rw,noexec,nosuid,nodev,size=1m,mode=0755",
-		"--env", "POSTGRES_USER=openbao", "--env", "POSTGRES_DB=openbao", "--env", "POSTGRES_PASSWORD_FILE=" + machineFiles + "/password",
+		"--env", "POSTGRES_USER=openbao", "--env", "POSTGRES_DB=openbao", "--env", "POSTGRES_PASSWORD_FILE=" + machineFiles +
+			"/password",
 	}
 	for _, label := range e.Cluster.MachineLabels() {
 		args = append(args, "--label", label)
@@ -105,7 +110,8 @@ func (e *Environment) runMachine(ctx context.Context) error {
 
 // fillMachine hands the machine its files, at each start: what is in memory goes with a stop.
 func (e *Environment) fillMachine(ctx context.Context) error {
-	_, err := e.Engine.RunInput(ctx, bytes.NewReader(e.files), "exec", "--interactive", "--user", "0:0", e.machine(), "tar", "-x", "-p", "-f", "-", "-C", machineFiles)
+	_, err := e.Engine.RunInput(ctx, bytes.NewReader(e.files), "exec", "--interactive", "--user", "0:0", e.machine(),
+		"tar", "-x", "-p", "-f", "-", "-C", machineFiles)
 	return err
 }
 
@@ -122,8 +128,8 @@ func (e *Environment) machineAddress(ctx context.Context) (string, error) {
 	return ip, nil
 }
 
-// archive is a tar of private files, owned by PostgreSQL's user. The one called last comes last and holds no more than a
-// word: where it is, the others are.
+// archive is a tar of private files, owned by PostgreSQL's user. The one called last comes last and
+// holds no more than a word: where it is, the others are.
 func archive(files map[string][]byte, last string) ([]byte, error) {
 	var buffer bytes.Buffer
 	w := tar.NewWriter(&buffer)

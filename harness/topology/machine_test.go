@@ -18,7 +18,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 )
 
-// TestArchive: PostgreSQL's user alone can read the files, and what says that they are there comes last.
+// TestArchive: PostgreSQL's user alone can read the files, and what says that they are there comes
+// last.
 func TestArchive(t *testing.T) {
 	t.Parallel()
 	files := map[string][]byte{"tls.key": []byte("key"), "password": []byte("secret"), "empty": nil}
@@ -45,7 +46,8 @@ func TestArchive(t *testing.T) {
 	require.Equal(t, []string{"empty", "password", "tls.key", "complete"}, names)
 }
 
-// fakeEngine is a client that keeps what it is told: its arguments, one call a line, and apart from them its standard input.
+// fakeEngine is a client that keeps what it is told: its arguments, one call a line, and apart from
+// them its standard input.
 const fakeEngine = `#!/bin/sh
 echo "$@" >> "$0.calls"
 case "$1" in
@@ -54,17 +56,19 @@ exec) cat >> "$0.input" ;;
 esac
 `
 
-// TestMachineSecrets: what is secret reaches the machine by standard input after its start, into memory, at each start; no argument holds it,
-// and nothing is copied into the container's layer.
+// TestMachineSecrets: what is secret reaches the machine by standard input after its start, into
+// memory, at each start; no argument holds it, and nothing is copied into the container's layer.
 func TestMachineSecrets(t *testing.T) {
 	t.Parallel()
 	client := filepath.Join(t.TempDir(), "docker")
 	require.NoError(t, os.WriteFile(client, []byte(fakeEngine), 0o700))
-	files, err := archive(map[string][]byte{"password": []byte("canary-of-machine"), "tls.key": []byte("canary-of-tls")}, "complete")
+	files, err := archive(map[string][]byte{"password": []byte("canary-of-machine"), "tls.key": []byte("canary-of-tls")},
+		"complete")
 	require.NoError(t, err)
 	e := &Environment{
-		Spec: Spec{Topology: CloudNativeHybrid, Run: "r", Images: Images{PostgreSQL: "pg:1"}}, Cluster: &cluster.Cluster{Name: "c"},
-		Engine: &engine.Engine{Binary: client}, files: files,
+		Spec:    Spec{Topology: CloudNativeHybrid, Run: "r", Images: Images{PostgreSQL: "pg:1"}},
+		Cluster: &cluster.Cluster{Name: "c"},
+		Engine:  &engine.Engine{Binary: client}, files: files,
 	}
 	require.NoError(t, e.runMachine(t.Context()))
 	require.NoError(t, e.fillMachine(t.Context()))
@@ -85,7 +89,8 @@ func TestMachineSecrets(t *testing.T) {
 	require.Equal(t, 2, bytes.Count(input, []byte("canary-of-machine")))
 }
 
-// TestAwaitFiles: the container's command waits until all of its files are there, and only then is the server.
+// TestAwaitFiles: the container's command waits until all of its files are there, and only then is
+// the server.
 func TestAwaitFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -18,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestAuthority checks the chain as PostgreSQL's verify-full does: by name, and against this run's CA only.
+// TestAuthority checks the chain as PostgreSQL's verify-full does: by name, and against this run's
+// CA only.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
 	a, err := newAuthority("db.example", "machine")

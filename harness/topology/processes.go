@@ -19,14 +19,16 @@ import (
 // signalTimeout bounds how long a pod that sends a signal may take.
 const signalTimeout = time.Minute
 
-// signalScript finds a container's processes by the container's ID, which is part of their cgroups' names, and signals each.
+// signalScript finds a container's processes by the container's ID, which is part of their cgroups'
+// names, and signals each.
 const signalScript = `sent=1
 for process in /proc/[0-9]*; do
   if grep -qs "$2" "$process/cgroup"; then kill "-$1" "${process#/proc/}" && sent=0; fi
 done
 exit $sent`
 
-// processes reaches processes through the Kubernetes API alone, so that it works on any cluster that allows it.
+// processes reaches processes through the Kubernetes API alone, so that it works on any cluster
+// that allows it.
 type processes struct{ env *Environment }
 
 var _ scenario.Processes = processes{}
@@ -39,8 +41,8 @@ func (p processes) Run(ctx context.Context, namespace, pod, container string, co
 	return p.env.Cluster.Exec(ctx, namespace, pod, container, nil, command...)
 }
 
-// Signal implements scenario.Processes by a pod on the same node that sees the node's processes. It needs no privilege beyond that:
-// its user is the container's own.
+// Signal implements scenario.Processes by a pod on the same node that sees the node's processes. It
+// needs no privilege beyond that: its user is the container's own.
 func (p processes) Signal(ctx context.Context, namespace, name, container, signal string) error {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
@@ -63,25 +65,28 @@ func (p processes) Signal(ctx context.Context, namespace, name, container, signa
 		defer done()
 		_ = pods.Delete(clean, made.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}) // it goes with the namespace at the latest
 	}()
-	_, err = wait.Until(ctx, wait.For{What: "pod " + made.Name + " has sent signal " + signal, Interval: pollInterval / 5}, func(ctx context.Context) error {
-		made, err = pods.Get(ctx, made.Name, metav1.GetOptions{})
-		switch {
-		case err != nil:
-			return err
-		case made.Status.Phase == corev1.PodFailed:
-			cancel() // it will not try again
-		case made.Status.Phase == corev1.PodSucceeded:
-			return nil
-		}
-		return errors.New(podState(*made))
-	})
+	_, err = wait.Until(ctx, wait.For{What: "pod " + made.Name + " has sent signal " + signal, Interval: pollInterval / 5},
+		func(ctx context.Context) error {
+			made, err = pods.Get(ctx, made.Name, metav1.GetOptions{})
+			switch {
+			case err != nil:
+				return err
+			case made.Status.Phase == corev1.PodFailed:
+				cancel() // it will not try again
+			case made.Status.Phase == corev1.PodSucceeded:
+				return nil
+			}
+			return errors.New(podState(*made))
+		})
 	return err
 }
 
-// signaller is a pod that sends a signal to a container's processes, in the container's own image, as its own user.
+// signaller is a pod that sends a signal to a container's processes, in the container's own image,
+// as its own user.
 func (p processes) signaller(target *corev1.Pod, container, signal string) (*corev1.Pod, error) {
 	i := slices.IndexFunc(target.Spec.Containers, func(c corev1.Container) bool { return c.Name == container })
-	status := slices.IndexFunc(target.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == container })
+	status := slices.IndexFunc(target.Status.ContainerStatuses,
+		func(s corev1.ContainerStatus) bool { return s.Name == container })
 	if i < 0 || status < 0 || target.Status.ContainerStatuses[status].State.Running == nil {
 		return nil, fmt.Errorf("container %s does not run", container)
 	}
@@ -92,7 +97,8 @@ func (p processes) signaller(target *corev1.Pod, container, signal string) (*cor
 		Spec: corev1.PodSpec{
 			NodeName: target.Spec.NodeName, HostPID: true, RestartPolicy: corev1.RestartPolicyNever,
 			AutomountServiceAccountToken: &no, EnableServiceLinks: &no,
-			SecurityContext: target.Spec.SecurityContext, ImagePullSecrets: target.Spec.ImagePullSecrets, Tolerations: target.Spec.Tolerations,
+			SecurityContext: target.Spec.SecurityContext, ImagePullSecrets: target.Spec.ImagePullSecrets,
+			Tolerations: target.Spec.Tolerations,
 			Containers: []corev1.Container{{
 				Name: "signal", Image: target.Spec.Containers[i].Image, ImagePullPolicy: corev1.PullIfNotPresent,
 				Command:         []string{"sh", "-c", signalScript, "signal", signal, id},

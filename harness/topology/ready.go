@@ -19,10 +19,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// InstallTimeout bounds how long an installed chart may take until it is ready, where nothing else is said.
+// InstallTimeout bounds how long an installed chart may take until it is ready, where nothing else
+// is said.
 const InstallTimeout = 3 * time.Minute
 
-// pollInterval is the pause between two looks at the cluster; settled is how many looks in a row have to agree.
+// pollInterval is the pause between two looks at the cluster; settled is how many looks in a row
+// have to agree.
 const (
 	pollInterval = 250 * time.Millisecond
 	settled      = 3
@@ -36,40 +38,45 @@ func await(ctx context.Context, timeout time.Duration, what string, probe func(c
 	return awaitN(ctx, timeout, what, 1, probe)
 }
 
-// awaitN is await until probe has succeeded n times in a row. The error is an exit.Environment error, or ctx's own.
+// awaitN is await until probe has succeeded n times in a row. The error is an exit.Environment
+// error, or ctx's own.
 func awaitN(ctx context.Context, timeout time.Duration, what string, n int, probe func(context.Context) error) error {
-	_, err := wait.Until(ctx, wait.For{What: what + " is ready", Successes: n, Interval: pollInterval, Deadline: timeout}, probe)
+	_, err := wait.Until(ctx, wait.For{What: what + " is ready", Successes: n, Interval: pollInterval, Deadline: timeout},
+		probe)
 	if err != nil && ctx.Err() == nil {
 		return exit.Environmentf(what, "the diagnostics in the run directory hold logs and events", "not ready: %w", err)
 	}
 	return cmp.Or(ctx.Err(), err)
 }
 
-// AwaitReady waits until OpenBao serves fetches: Helm's --wait proves little here. Ready means, three times in a row: the expected
-// pods are Ready, initialised and unsealed by their own account; exactly one is active; the active Service has exactly that
-// pod as its endpoint; and a login as Rails with a request behind it is answered through the address that load will use.
+// AwaitReady waits until OpenBao serves fetches: Helm's --wait proves little here. Ready means,
+// three times in a row: the expected pods are Ready, initialised and unsealed by their own account;
+// exactly one is active; the active Service has exactly that pod as its endpoint; and a login as
+// Rails with a request behind it is answered through the address that load will use.
 func (e *Environment) AwaitReady(ctx context.Context) error {
 	e.Log("waiting until OpenBao is initialised, unsealed, led by one pod and answers Rails")
 	client := openbao.New(e.Address, nil)
 	defer client.Close()
-	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), "OpenBao in topology "+e.Spec.Topology, settled, func(ctx context.Context) error {
-		active, err := e.leadership(ctx)
-		if err != nil {
-			return err
-		}
-		if err := e.endpoint(ctx, active); err != nil {
-			return err
-		}
-		if e.forward != nil && e.forward.Err() != nil {
-			return e.forward.Err()
-		}
-		return e.asRails(ctx, client)
-	})
+	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), "OpenBao in topology "+e.Spec.Topology, settled,
+		func(ctx context.Context) error {
+			active, err := e.leadership(ctx)
+			if err != nil {
+				return err
+			}
+			if err := e.endpoint(ctx, active); err != nil {
+				return err
+			}
+			if e.forward != nil && e.forward.Err() != nil {
+				return e.forward.Err()
+			}
+			return e.asRails(ctx, client)
+		})
 }
 
 // leadership checks the pods and returns the active one.
 func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
-	pods, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx, metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
+	pods, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +99,8 @@ func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
 		// What OpenBao says of itself explains more than the probe that fails because of it.
 		switch {
 		case labels["openbao-sealed"] == "true":
-			return nil, fmt.Errorf("pod %s is sealed (%s): is the unseal key the one the storage was initialised with?", pod.Name, podState(*pod))
+			return nil, fmt.Errorf("pod %s is sealed (%s): is the unseal key the one the storage was initialised with?",
+				pod.Name, podState(*pod))
 		case labels["openbao-initialized"] == "false":
 			return nil, fmt.Errorf("pod %s is not initialised (%s)", pod.Name, podState(*pod))
 		case !cluster.PodReady(*pod):
@@ -110,11 +118,16 @@ func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
 	return active[0], nil
 }
 
-// askHealth asks a pod's own sys/health, through the API server, for what service registration would have written into its labels.
+// askHealth asks a pod's own sys/health, through the API server, for what service registration
+// would have written into its labels.
 func (e *Environment) askHealth(ctx context.Context, pod *corev1.Pod) (map[string]string, error) {
-	all := map[string]string{"standbycode": "200", "sealedcode": "200", "uninitcode": "200"} // the answer matters, not the status
+	all := map[string]string{
+		"standbycode": "200", "sealedcode": "200",
+		"uninitcode": "200",
+	} // the answer matters, not the status
 	port := strconv.Itoa(e.Spec.Dialect.apiPort())
-	raw, err := e.Cluster.Client.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, port, "/v1/sys/health", all).DoRaw(ctx)
+	raw, err := e.Cluster.Client.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, port, "/v1/sys/health",
+		all).DoRaw(ctx)
 	var health openbao.Health
 	if err == nil {
 		err = json.Unmarshal(raw, &health)
@@ -123,8 +136,9 @@ func (e *Environment) askHealth(ctx context.Context, pod *corev1.Pod) (map[strin
 		return nil, fmt.Errorf("pod %s does not answer sys/health (%s): %w", pod.Name, podState(*pod), err)
 	}
 	return map[string]string{
-		"openbao-initialized": strconv.FormatBool(health.Initialized), "openbao-sealed": strconv.FormatBool(health.Initialized && health.Sealed),
-		"openbao-active": strconv.FormatBool(health.Initialized && !health.Sealed && !health.Standby),
+		"openbao-initialized": strconv.FormatBool(health.Initialized),
+		"openbao-sealed":      strconv.FormatBool(health.Initialized && health.Sealed),
+		"openbao-active":      strconv.FormatBool(health.Initialized && !health.Sealed && !health.Standby),
 	}, nil
 }
 
@@ -145,7 +159,8 @@ func (e *Environment) endpoint(ctx context.Context, active *corev1.Pod) error {
 		}
 	}
 	if len(addresses) != 1 || addresses[0] != active.Status.PodIP {
-		return fmt.Errorf("service %s leads to %v, want only the active pod %s at %s", service, addresses, active.Name, active.Status.PodIP)
+		return fmt.Errorf("service %s leads to %v, want only the active pod %s at %s", service, addresses, active.Name,
+			active.Status.PodIP)
 	}
 	return nil
 }

@@ -34,13 +34,17 @@ func baoPod(name, ip string, active bool) *corev1.Pod {
 			"openbao-active": fmt.Sprint(active), "openbao-sealed": "false", "openbao-initialized": "true",
 		}),
 		Status: corev1.PodStatus{
-			Phase: corev1.PodRunning, PodIP: ip, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			Phase: corev1.PodRunning, PodIP: ip, Conditions: []corev1.PodCondition{{
+				Type:   corev1.PodReady,
+				Status: corev1.ConditionTrue,
+			}},
 		},
 	}
 }
 
 func endpoints(ips ...string) *discoveryv1.EndpointSlice {
-	slice := &discoveryv1.EndpointSlice{ObjectMeta: meta("openbao-active-x", map[string]string{discoveryv1.LabelServiceName: "openbao-active"})}
+	slice := &discoveryv1.EndpointSlice{ObjectMeta: meta("openbao-active-x",
+		map[string]string{discoveryv1.LabelServiceName: "openbao-active"})}
 	for _, ip := range ips {
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{ip}})
 	}
@@ -58,22 +62,36 @@ type world struct {
 
 // scaler is an autoscaler with a minimum of two.
 func scaler(target string) *autoscalingv2.HorizontalPodAutoscaler {
-	return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: meta("openbao", nil), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-		MinReplicas: new(int32(2)), ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: target},
-	}}
+	return &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: meta("openbao", nil),
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			MinReplicas: new(int32(2)), ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{
+				Kind: "Deployment",
+				Name: target,
+			},
+		},
+	}
 }
 
 // check asks the fake API server as AwaitReady does, up to the first request.
 func (w world) check(t *testing.T) error {
 	t.Helper()
 	objects := []runtime.Object{w.endpoints}
-	// The workload's own labels say nothing: the community chart's StatefulSet lacks one that its pods have.
-	own, template := metav1.ObjectMeta{Name: "openbao", Namespace: "steamer-cn"}, corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels}}
+	// The workload's own labels say nothing: the community chart's StatefulSet lacks one that its
+	// pods have.
+	own, template := metav1.ObjectMeta{Name: "openbao", Namespace: "steamer-cn"},
+		corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels}}
 	switch {
 	case w.set:
-		objects = append(objects, &appsv1.StatefulSet{ObjectMeta: own, Spec: appsv1.StatefulSetSpec{Replicas: w.replicas, Template: template}})
+		objects = append(objects, &appsv1.StatefulSet{ObjectMeta: own, Spec: appsv1.StatefulSetSpec{
+			Replicas: w.replicas,
+			Template: template,
+		}})
 	case w.replicas != nil:
-		objects = append(objects, &appsv1.Deployment{ObjectMeta: own, Spec: appsv1.DeploymentSpec{Replicas: w.replicas, Template: template}})
+		objects = append(objects, &appsv1.Deployment{ObjectMeta: own, Spec: appsv1.DeploymentSpec{
+			Replicas: w.replicas,
+			Template: template,
+		}})
 	}
 	if w.scaler != nil {
 		objects = append(objects, w.scaler)
@@ -84,7 +102,8 @@ func (w world) check(t *testing.T) error {
 	dialect, err := DialectNamed("gitlab")
 	require.NoError(t, err)
 	env := &Environment{
-		Spec: Spec{Topology: CloudNative, Dialect: dialect}, Namespace: "steamer-cn", Cluster: &cluster.Cluster{Client: fake.NewClientset(objects...)},
+		Spec: Spec{Topology: CloudNative, Dialect: dialect}, Namespace: "steamer-cn",
+		Cluster: &cluster.Cluster{Client: fake.NewClientset(objects...)},
 	}
 	active, err := env.leadership(t.Context())
 	if err != nil {
@@ -100,25 +119,52 @@ func TestReadiness(t *testing.T) {
 		breaks func(w *world)
 		want   string // empty: ready
 	}{
-		"healthy":          {func(*world) {}, ""},
-		"no workload":      {func(w *world) { w.replicas = nil }, "no Deployment or StatefulSet"},
-		"stateful set":     {func(w *world) { w.set = true }, ""},
-		"set of three":     {func(w *world) { w.set, w.replicas = true, new(int32(3)) }, "2 OpenBao pods exist, the chart asks for 3"},
-		"not scaled yet":   {func(w *world) { w.replicas, w.pods, w.scaler = new(int32(1)), w.pods[:1], scaler("openbao") }, "1 OpenBao pods exist, the chart asks for 2"},
-		"scaled":           {func(w *world) { w.scaler = scaler("openbao") }, ""},
-		"another's scaler": {func(w *world) { w.replicas, w.pods, w.scaler = new(int32(1)), w.pods[:1], scaler("other") }, ""},
-		"a pod missing":    {func(w *world) { w.pods = w.pods[:1] }, "1 OpenBao pods exist, the chart asks for 2"},
-		"a pod too many":   {func(w *world) { w.pods = append(w.pods, baoPod("c", "10.0.0.3", false)) }, "3 OpenBao pods exist"},
-		"not ready":        {func(w *world) { w.pods[1].Status.Conditions[0].Status = corev1.ConditionFalse }, "pod b is not Ready: Running"},
-		"no condition":     {func(w *world) { w.pods[1].Status.Conditions = nil }, "pod b is not Ready"},
-		"uninitialised":    {func(w *world) { w.pods[1].Labels["openbao-initialized"] = "false" }, "pod b is not initialised"},
-		"unregistered":     {func(w *world) { delete(w.pods[0].Labels, "openbao-initialized") }, "pod a has no labels from OpenBao's service registration"},
-		"sealed":           {func(w *world) { w.pods[1].Labels["openbao-sealed"] = "true" }, "pod b is sealed"},
-		"two active":       {func(w *world) { w.pods[1].Labels["openbao-active"] = "true" }, "2 active pods, want exactly 1"},
-		"none active":      {func(w *world) { w.pods[0].Labels["openbao-active"] = "false" }, "0 active pods"},
-		"no endpoint":      {func(w *world) { w.endpoints = endpoints() }, "leads to []"},
-		"wrong endpoint":   {func(w *world) { w.endpoints = endpoints("10.0.0.2") }, "want only the active pod a at 10.0.0.1"},
-		"both endpoints":   {func(w *world) { w.endpoints = endpoints("10.0.0.1", "10.0.0.2") }, "leads to [10.0.0.1 10.0.0.2]"},
+		"healthy":      {func(*world) {}, ""},
+		"no workload":  {func(w *world) { w.replicas = nil }, "no Deployment or StatefulSet"},
+		"stateful set": {func(w *world) { w.set = true }, ""},
+		"set of three": {
+			func(w *world) { w.set, w.replicas = true, new(int32(3)) },
+			"2 OpenBao pods exist, the chart asks for 3",
+		},
+		"not scaled yet": {
+			func(w *world) { w.replicas, w.pods, w.scaler = new(int32(1)), w.pods[:1], scaler("openbao") },
+			"1 OpenBao pods exist, the chart asks for 2",
+		},
+		"scaled": {func(w *world) { w.scaler = scaler("openbao") }, ""},
+		"another's scaler": {
+			func(w *world) { w.replicas, w.pods, w.scaler = new(int32(1)), w.pods[:1], scaler("other") },
+			"",
+		},
+		"a pod missing": {func(w *world) { w.pods = w.pods[:1] }, "1 OpenBao pods exist, the chart asks for 2"},
+		"a pod too many": {
+			func(w *world) { w.pods = append(w.pods, baoPod("c", "10.0.0.3", false)) },
+			"3 OpenBao pods exist",
+		},
+		"not ready": {
+			func(w *world) { w.pods[1].Status.Conditions[0].Status = corev1.ConditionFalse },
+			"pod b is not Ready: Running",
+		},
+		"no condition": {func(w *world) { w.pods[1].Status.Conditions = nil }, "pod b is not Ready"},
+		"uninitialised": {
+			func(w *world) { w.pods[1].Labels["openbao-initialized"] = "false" },
+			"pod b is not initialised",
+		},
+		"unregistered": {
+			func(w *world) { delete(w.pods[0].Labels, "openbao-initialized") },
+			"pod a has no labels from OpenBao's service registration",
+		},
+		"sealed":      {func(w *world) { w.pods[1].Labels["openbao-sealed"] = "true" }, "pod b is sealed"},
+		"two active":  {func(w *world) { w.pods[1].Labels["openbao-active"] = "true" }, "2 active pods, want exactly 1"},
+		"none active": {func(w *world) { w.pods[0].Labels["openbao-active"] = "false" }, "0 active pods"},
+		"no endpoint": {func(w *world) { w.endpoints = endpoints() }, "leads to []"},
+		"wrong endpoint": {
+			func(w *world) { w.endpoints = endpoints("10.0.0.2") },
+			"want only the active pod a at 10.0.0.1",
+		},
+		"both endpoints": {
+			func(w *world) { w.endpoints = endpoints("10.0.0.1", "10.0.0.2") },
+			"leads to [10.0.0.1 10.0.0.2]",
+		},
 		"endpoint unready": {func(w *world) { w.endpoints.Endpoints[0].Conditions.Ready = new(bool) }, "leads to []"},
 		"crash loop": {func(w *world) {
 			w.pods[1].Status.Conditions = nil
@@ -130,7 +176,10 @@ func TestReadiness(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			two := int32(2)
-			w := world{replicas: &two, pods: []*corev1.Pod{baoPod("a", "10.0.0.1", true), baoPod("b", "10.0.0.2", false)}, endpoints: endpoints("10.0.0.1")}
+			w := world{
+				replicas: &two, pods: []*corev1.Pod{baoPod("a", "10.0.0.1", true), baoPod("b", "10.0.0.2", false)},
+				endpoints: endpoints("10.0.0.1"),
+			}
 			tc.breaks(&w)
 			err := w.check(t)
 			if tc.want == "" {

@@ -18,8 +18,9 @@ const (
 	hookVerbs   = "list watch"
 )
 
-// Needs are the rights by which the environment is installed, observed, checked by the scenarios and removed on an existing cluster. Those of the charts
-// follow from what they render with the environment's values.
+// Needs are the rights by which the environment is installed, observed, checked by the scenarios
+// and removed on an existing cluster. Those of the charts follow from what they render with the
+// environment's values.
 func (e *Environment) Needs(list []scenario.Scenario) ([]cluster.Need, error) {
 	var all []cluster.Need
 	for _, namespace := range e.namespaces() {
@@ -36,7 +37,8 @@ func (e *Environment) Needs(list []scenario.Scenario) ([]cluster.Need, error) {
 	}
 	if e.Spec.Topology == CloudNative {
 		one := rendered[2]
-		one.chart, one.release, one.namespace, one.values = e.Spec.Fixtures.PostgreSQL, "postgresql", e.DatabaseNamespace(), e.databaseValues()
+		one.chart, one.release, one.namespace, one.values = e.Spec.Fixtures.PostgreSQL, "postgresql", e.DatabaseNamespace(),
+			e.databaseValues()
 		rendered = append(rendered, one)
 	}
 	for _, r := range rendered {
@@ -72,7 +74,10 @@ func (e *Environment) Needs(list []scenario.Scenario) ([]cluster.Need, error) {
 // runNeeds are what every run does in a namespace, beside what charts and scenarios want.
 func runNeeds(namespace string) []cluster.Need {
 	needs := []cluster.Need{
-		{Verbs: "get list create update delete", Resource: "secrets", For: "Helm's records and what is withheld from reports"},
+		{
+			Verbs: "get list create update delete", Resource: "secrets",
+			For: "Helm's records and what is withheld from reports",
+		},
 		{Verbs: "get list delete", Resource: "services", For: "the Service of the active pod, and removal"},
 		{Verbs: "get list watch delete", Resource: "pods", For: "readiness"},
 		{Verbs: "get", Resource: "pods/log", For: "diagnostics"},
@@ -91,8 +96,8 @@ func runNeeds(namespace string) []cluster.Need {
 	return needs
 }
 
-// chartNeeds are the rights by which Helm installs, upgrades and removes what a chart renders. What it defines itself by a CRD is left out: the cluster
-// does not know it yet.
+// chartNeeds are the rights by which Helm installs, upgrades and removes what a chart renders. What
+// it defines itself by a CRD is left out: the cluster does not know it yet.
 func chartNeeds(name, namespace string, files map[string]string) ([]cluster.Need, error) {
 	type object struct {
 		APIVersion string `json:"apiVersion"`

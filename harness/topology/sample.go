@@ -2,19 +2,23 @@ package topology
 
 import "gitlab.com/steamer/steamer/harness/chart"
 
-// Sample is how a topology would install a chart, with made-up addresses: what there is to check before any cluster.
+// Sample is how a topology would install a chart, with made-up addresses: what there is to check
+// before any cluster.
 type Sample struct {
 	Values  map[string]any
 	Secrets []string // that the topology supplies in the release's namespace
 }
 
-// Sample returns the dialect's values for a chart in a topology, as far as they do not depend on a cluster.
+// Sample returns the dialect's values for a chart in a topology, as far as they do not depend on a
+// cluster.
 func (d *Dialect) Sample(c *chart.Chart, name string) (Sample, error) {
 	in := Inputs{
 		Chart: FactsOf(c),
-		Image: ImageRef{"registry.example/openbao", "2.4.0"}, ServiceType: "ClusterIP", Issuer: "http://gitlab.example", Audience: "http://openbao.example",
+		Image: ImageRef{"registry.example/openbao", "2.4.0"}, ServiceType: "ClusterIP", Issuer: "http://gitlab.example",
+		Audience: "http://openbao.example",
 		Database: Database{
-			Host: "postgresql.example", Port: 5432, Name: "openbao", User: "openbao", SSLMode: "disable", PasswordSecret: passwordSecret,
+			Host: "postgresql.example", Port: 5432, Name: "openbao", User: "openbao", SSLMode: "disable",
+			PasswordSecret: passwordSecret,
 		},
 		Resources: Resources{CPURequest: "500m", CPULimit: "1", MemoryRequest: "1Gi", MemoryLimit: "1Gi"},
 	}

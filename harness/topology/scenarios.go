@@ -5,14 +5,16 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// Scenarios is the installed environment as scenarios see it, with the tenants that were provisioned in it. Its release may not be changed unless
-// the caller sets Installer.
+// Scenarios is the installed environment as scenarios see it, with the tenants that were
+// provisioned in it. Its release may not be changed unless the caller sets Installer.
 func (e *Environment) Scenarios(tenants []gitlab.Tenant, seed string) *scenario.Env {
 	dialect := e.Spec.Dialect
 	env := &scenario.Env{
 		Topology: e.Spec.Topology, Address: e.Address, Issuer: e.Issuer, Audience: e.Audience(), Tenants: tenants, Seed: seed,
-		Kube: e.Cluster.Client, Namespace: e.Namespace, Release: dialect.Release, Selector: dialect.Selector, Active: dialect.ActiveService,
-		Container: dialect.Container, Unseal: dialect.UnsealKey, Database: e.Database(), Processes: e.Processes(), GitLab: e.GitLab(),
+		Kube: e.Cluster.Client, Namespace: e.Namespace, Release: dialect.Release, Selector: dialect.Selector,
+		Active:    dialect.ActiveService,
+		Container: dialect.Container, Unseal: dialect.UnsealKey, Database: e.Database(), Processes: e.Processes(),
+		GitLab:    e.GitLab(),
 		AuditSink: e.AuditSink(), Metrics: dialect.MetricsPort, Surroundings: e.Fault,
 	}
 	if database := e.DatabaseNamespace(); database != e.Namespace {

@@ -12,12 +12,14 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// OpenDatabase is Database with one psql that stays for all queries: the suite asks hundreds of times, and to start a psql in
-// a container costs far more than an answer. Call done in the end.
+// OpenDatabase is Database with one psql that stays for all queries: the suite asks hundreds of
+// times, and to start a psql in a container costs far more than an answer. Call done in the end.
 func (e *Environment) OpenDatabase(ctx context.Context) (database scenario.Database, done func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a := administrator{e}
-	s := &session{administrator: a, ctx: ctx, once: a.Query, start: func(ctx context.Context, in io.Reader, out io.Writer) error {
+	s := &session{administrator: a, ctx: ctx, once: a.Query, start: func(ctx context.Context, in io.Reader,
+		out io.Writer,
+	) error {
 		return a.converse(ctx, e.inputs().Database.Name, in, out)
 	}}
 	return s, func() {
@@ -48,8 +50,9 @@ type line struct {
 	ended     chan struct{}
 }
 
-// Query implements scenario.Database; the statement must only read, for where the conversation breaks off (PostgreSQL was
-// restarted, the statement is wrong) it is asked once more by a psql of its own, which says what is the matter.
+// Query implements scenario.Database; the statement must only read, for where the conversation
+// breaks off (PostgreSQL was restarted, the statement is wrong) it is asked once more by a psql of
+// its own, which says what is the matter.
 func (s *session) Query(ctx context.Context, sql string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

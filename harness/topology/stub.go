@@ -10,7 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// stub reaches the GitLab stub's own endpoints through the API server's proxy, which needs no port of the host.
+// stub reaches the GitLab stub's own endpoints through the API server's proxy, which needs no port
+// of the host.
 type stub struct{ env *Environment }
 
 var _ scenario.GitLab = stub{}
@@ -23,7 +24,10 @@ const (
 
 // AuditSink is where the stub receives audit records, by GitLab's path.
 func (e *Environment) AuditSink() scenario.Sink {
-	return scenario.Sink{URL: e.serviceURL("gitlab-stub", 8080) + "/api/v4/internal/secrets_manager/audit_logs", Secret: auditSecret, Key: auditKey}
+	return scenario.Sink{
+		URL:    e.serviceURL("gitlab-stub", 8080) + "/api/v4/internal/secrets_manager/audit_logs",
+		Secret: auditSecret, Key: auditKey,
+	}
 }
 
 // GitLab returns the stub that stands for GitLab.

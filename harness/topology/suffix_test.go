@@ -19,10 +19,14 @@ func TestSuffix(t *testing.T) {
 	for _, name := range Names() {
 		var seen []string
 		for i, suffix := range []string{"", "-b"} {
-			spec := Spec{Topology: name, Run: "r", Chart: c, Dialect: dialect, Images: Images{OpenBao: "x/openbao:1"}, Suffix: suffix, NodePort: 30820 + i}
+			spec := Spec{
+				Topology: name, Run: "r", Chart: c, Dialect: dialect, Images: Images{OpenBao: "x/openbao:1"},
+				Suffix: suffix, NodePort: 30820 + i,
+			}
 			e, err := New(&cluster.Cluster{Name: "c", HostPort: 1}, nil, spec, nil)
 			require.NoError(t, err)
-			for _, used := range append(e.namespaces(), e.MachineName(), e.Audience(), e.Issuer.URL(), e.inputs().Database.Host) {
+			for _, used := range append(e.namespaces(), e.MachineName(), e.Audience(), e.Issuer.URL(),
+				e.inputs().Database.Host) {
 				require.NotContains(t, seen, used)
 				seen = append(seen, used)
 			}

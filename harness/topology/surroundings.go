@@ -17,19 +17,22 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// Surroundings is what a cluster shows of itself while a chart does not come up, or a scenario fails.
+// Surroundings is what a cluster shows of itself while a chart does not come up, or a scenario
+// fails.
 type Surroundings struct {
 	Nodes  []corev1.Node
 	Pods   []corev1.Pod
 	Events []corev1.Event // of the namespaces of the pods
-	// Provided are the image references that Steamer built, or that the user named; that they can be had is not the chart's matter.
+	// Provided are the image references that Steamer built, or that the user named; that they can
+	// be had is not the chart's matter.
 	Provided []string
 	Allowed  Resources // what a pod may ask for: the tier's
 }
 
-// Fault is the first thing that is wrong with what surrounds the chart and keeps pods from running, with the object concerned; "" for nothing. What the
-// chart itself brings about is none: an image that does not exist, requests above the tier's, an affinity that no node meets, a
-// container that outgrows its limit.
+// Fault is the first thing that is wrong with what surrounds the chart and keeps pods from running,
+// with the object concerned; "" for nothing. What the chart itself brings about is none: an image
+// that does not exist, requests above the tier's, an affinity that no node meets, a container that
+// outgrows its limit.
 func (s Surroundings) Fault() string {
 	for i := range s.Nodes {
 		if why := nodeFault(&s.Nodes[i]); why != "" {
@@ -74,30 +77,39 @@ var ownLimit = regexp.MustCompile(`(?i)exceed\w* (the |its )?(total |local )?(li
 
 // evicted is why the kubelet or the scheduler ended a pod to help its node.
 func evicted(pod *corev1.Pod) string {
-	if slices.Contains([]string{"Evicted", "NodeLost", "NodeShutdown", "Terminated", "OutOfcpu", "OutOfmemory", "OutOfpods"}, pod.Status.Reason) &&
+	if slices.Contains([]string{
+		"Evicted", "NodeLost", "NodeShutdown", "Terminated", "OutOfcpu", "OutOfmemory",
+		"OutOfpods",
+	}, pod.Status.Reason) &&
 		!ownLimit.MatchString(pod.Status.Message) {
 		return pod.Status.Reason + ": " + brief(pod.Status.Message)
 	}
 	return ""
 }
 
-// noRoom is how the scheduler says that nodes are full or unwell, other than that the pod refuses them.
+// noRoom is how the scheduler says that nodes are full or unwell, other than that the pod refuses
+// them.
 var noRoom = regexp.MustCompile(`Insufficient (cpu|memory|ephemeral-storage|pods)|Too many pods|` +
 	`node\.kubernetes\.io/(disk-pressure|memory-pressure|pid-pressure|not-ready|unreachable|network-unavailable)|no nodes available`)
 
 // unscheduled is why no node takes a pod that asks for no more than it may.
 func (s Surroundings) unscheduled(pod *corev1.Pod) string {
 	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && noRoom.MatchString(c.Message) && !s.greedy(pod) {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && noRoom.MatchString(c.Message) &&
+			!s.greedy(pod) {
 			return "no room for it: " + brief(c.Message)
 		}
 	}
 	return ""
 }
 
-// greedy reports whether a pod's containers ask for more CPU or memory together than one pod may; false where nothing is allowed in particular.
+// greedy reports whether a pod's containers ask for more CPU or memory together than one pod may;
+// false where nothing is allowed in particular.
 func (s Surroundings) greedy(pod *corev1.Pod) bool {
-	for name, most := range map[corev1.ResourceName]string{corev1.ResourceCPU: s.Allowed.CPURequest, corev1.ResourceMemory: s.Allowed.MemoryRequest} {
+	for name, most := range map[corev1.ResourceName]string{
+		corev1.ResourceCPU:    s.Allowed.CPURequest,
+		corev1.ResourceMemory: s.Allowed.MemoryRequest,
+	} {
 		limit, err := resource.ParseQuantity(most)
 		if err != nil {
 			continue
@@ -115,14 +127,19 @@ func (s Surroundings) greedy(pod *corev1.Pod) bool {
 
 var (
 	// pulling are the reasons for which a container waits for its image.
-	pulling = []string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "InvalidImageName"}
-	// absent is how a registry says that it has no such image, and the kubelet that there can be none.
+	pulling = []string{
+		"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable",
+		"InvalidImageName",
+	}
+	// absent is how a registry says that it has no such image, and the kubelet that there can be
+	// none.
 	absent = regexp.MustCompile(`(?i)not ?found|manifest unknown|does not exist|InvalidImageName|invalid reference`)
 	// unreached is how it looks that no registry answered, whatever else is said.
 	unreached = regexp.MustCompile(`(?i)dial tcp|no such host|timeout|timed out|connection re(fused|set)|unreachable|too ?many ?requests|TLS handshake|x509`)
 )
 
-// unpulled is why a pod has no image. That an image does not exist is the chart's fault, unless Steamer or the user named it; that it cannot be had is not.
+// unpulled is why a pod has no image. That an image does not exist is the chart's fault, unless
+// Steamer or the user named it; that it cannot be had is not.
 func (s Surroundings) unpulled(pod *corev1.Pod) string {
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		waits := status.State.Waiting
@@ -152,7 +169,8 @@ func imageOf(pod *corev1.Pod, status corev1.ContainerStatus) string {
 	return status.Image
 }
 
-// unstarted is why the node does not start a pod: its image is still on the way, or it has no network for it.
+// unstarted is why the node does not start a pod: its image is still on the way, or it has no
+// network for it.
 func (s Surroundings) unstarted(pod *corev1.Pod) string {
 	if pod.Status.Phase != corev1.PodPending {
 		return ""
@@ -185,7 +203,8 @@ func brief(text string) string {
 	return text
 }
 
-// Fault is what is wrong with what surrounds the environment's chart, "" for nothing that can be seen. An API server that does not answer is wrong, too.
+// Fault is what is wrong with what surrounds the environment's chart, "" for nothing that can be
+// seen. An API server that does not answer is wrong, too.
 func (e *Environment) Fault(ctx context.Context) string {
 	images := e.Spec.Images
 	s := Surroundings{Provided: []string{images.OpenBao, images.PostgreSQL, images.GitLabStub}, Allowed: e.Spec.Resources}
@@ -212,19 +231,22 @@ func (e *Environment) Fault(ctx context.Context) string {
 // away reports whether a request got no answer of the API server's own.
 func away(err error) bool {
 	var status apierrors.APIStatus
-	return err != nil && (!errors.As(err, &status) || apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err) ||
+	return err != nil && (!errors.As(err, &status) || apierrors.IsServiceUnavailable(err) ||
+		apierrors.IsServerTimeout(err) ||
 		apierrors.IsTimeout(err) || apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err))
 }
 
 // faultTimeout bounds finding out what is wrong.
 const faultTimeout = 20 * time.Second
 
-// Blame says whose a failure of the chart is: an exit.Environment error where something is wrong with what surrounds it, else a *ChartError.
+// Blame says whose a failure of the chart is: an exit.Environment error where something is wrong
+// with what surrounds it, else a *ChartError.
 func (e *Environment) Blame(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(ctx, faultTimeout)
 	defer cancel()
 	if why := e.Fault(ctx); why != "" {
-		return exit.Environmentf("what surrounds the chart", "free disk, memory and CPU of the node, or name images that it can pull; then run again",
+		return exit.Environmentf("what surrounds the chart",
+			"free disk, memory and CPU of the node, or name images that it can pull; then run again",
 			"%s (the chart: %s)", why, brief(err.Error()))
 	}
 	return &ChartError{err}

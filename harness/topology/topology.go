@@ -39,7 +39,8 @@ var short = map[string]string{CloudNative: "cn", CloudNativeHybrid: "cnh"}
 
 func namespaceOf(topology string) string { return "steamer-" + short[topology] }
 
-// OwnerLabel marks every namespace and container that Steamer makes; its value is the ID of the run.
+// OwnerLabel marks every namespace and container that Steamer makes; its value is the ID of the
+// run.
 const OwnerLabel = cluster.RunLabel
 
 // Spec says what to install.
@@ -53,10 +54,12 @@ type Spec struct {
 	Images    Images
 	Fixtures  Fixtures
 	NodePort  int // of the active Service; 0 for a ClusterIP Service, which is reached by a port-forward
-	// Suffix ends the names of the environment's namespaces and machine, so that two environments of one topology can be on one
-	// cluster, e.g. "-b"; they need node ports or host ports of their own. Empty for the only one.
+	// Suffix ends the names of the environment's namespaces and machine, so that two environments
+	// of one topology can be on one cluster, e.g. "-b"; they need node ports or host ports of their
+	// own. Empty for the only one.
 	Suffix string
-	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is InstallTimeout.
+	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is
+	// InstallTimeout.
 	ReadyTimeout time.Duration
 	Signing      gitlab.Algorithm // of the issuer's tokens; empty is RS256, as GitLab signs
 }
@@ -85,8 +88,9 @@ type Environment struct {
 	files     []byte           // tar of what the machine gets at each start; secret
 }
 
-// New prepares an environment without touching anything: names, the issuer's key, and the values, with which it renders the chart to
-// check that chart and dialect fit. The error is an exit.Invalid error.
+// New prepares an environment without touching anything: names, the issuer's key, and the values,
+// with which it renders the chart to check that chart and dialect fit. The error is an exit.Invalid
+// error.
 func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*Environment, error) {
 	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: namespaceOf(spec.Topology) + spec.Suffix, Log: log}
 	if c != nil {
@@ -126,7 +130,8 @@ func (e *Environment) Audience() string {
 	return "http://openbao." + e.Namespace + ".svc.cluster.local"
 }
 
-// DatabaseNamespace is where PostgreSQL's pod is in the cloud-native topology, and the namespace itself in the hybrid one.
+// DatabaseNamespace is where PostgreSQL's pod is in the cloud-native topology, and the namespace
+// itself in the hybrid one.
 func (e *Environment) DatabaseNamespace() string {
 	if e.Spec.Topology == CloudNative {
 		return e.Namespace + "-db"
@@ -142,7 +147,8 @@ func (e *Environment) inputs() Inputs {
 	repository, tag := splitRef(e.Spec.Images.OpenBao)
 	in := Inputs{
 		Chart: FactsOf(e.Spec.Chart),
-		Image: ImageRef{repository, tag}, ServiceType: "ClusterIP", Issuer: e.Issuer.URL(), Audience: e.Audience(), Resources: e.Spec.Resources,
+		Image: ImageRef{repository, tag}, ServiceType: "ClusterIP", Issuer: e.Issuer.URL(), Audience: e.Audience(),
+		Resources: e.Spec.Resources,
 		Database: Database{
 			Host: "postgresql." + e.DatabaseNamespace() + ".svc.cluster.local", Port: 5432, Name: "openbao", User: "openbao",
 			SSLMode: "disable", PasswordSecret: passwordSecret,
@@ -171,8 +177,9 @@ const (
 	caSecret       = "openbao-postgresql-ca"
 )
 
-// Install installs the stub, PostgreSQL and OpenBao, and waits until OpenBao is ready. On an error what was made stays, for
-// diagnostics; Remove removes it. A *ChartError is the chart's fault; anything else its surroundings'.
+// Install installs the stub, PostgreSQL and OpenBao, and waits until OpenBao is ready. On an error
+// what was made stays, for diagnostics; Remove removes it. A *ChartError is the chart's fault;
+// anything else its surroundings'.
 func (e *Environment) Install(ctx context.Context) error {
 	if err := e.createNamespaces(ctx); err != nil {
 		return err
@@ -184,7 +191,8 @@ func (e *Environment) Install(ctx context.Context) error {
 	helm.HookTimeout = e.Spec.ReadyTimeout
 	e.helm = helm
 	if e.Spec.NodePort == 0 {
-		if e.forward, err = e.Cluster.ForwardService(ctx, e.Namespace, e.Spec.Dialect.ActiveService, "/v1/sys/health"); err != nil {
+		if e.forward, err = e.Cluster.ForwardService(ctx, e.Namespace, e.Spec.Dialect.ActiveService,
+			"/v1/sys/health"); err != nil {
 			return err
 		}
 	}
@@ -223,7 +231,10 @@ func (e *Environment) install(ctx context.Context, c *chart.Chart, values map[st
 	if e.bootstrap != nil {
 		e.Log("with the dialect's bootstrap values first")
 	}
-	err := e.learning(ctx, func() error { return e.helm.Install(ctx, e.Spec.Dialect.Release, c, chart.Merge(values, e.bootstrap)) })
+	err := e.learning(ctx, func() error {
+		return e.helm.Install(ctx, e.Spec.Dialect.Release, c,
+			chart.Merge(values, e.bootstrap))
+	})
 	if err != nil {
 		return err
 	}
@@ -242,7 +253,8 @@ func (e *Environment) install(ctx context.Context, c *chart.Chart, values map[st
 	return e.upgrade(ctx, c, values)
 }
 
-// upgrade upgrades the release. Where the chart leaves the replacement of its pods to an operator, that is done too.
+// upgrade upgrades the release. Where the chart leaves the replacement of its pods to an operator,
+// that is done too.
 func (e *Environment) upgrade(ctx context.Context, c *chart.Chart, values map[string]any) error {
 	err := e.learning(ctx, func() error { return e.helm.Upgrade(ctx, e.Spec.Dialect.Release, c, values) })
 	if err != nil {
@@ -298,19 +310,23 @@ func (e *Environment) createNamespaces(ctx context.Context) error {
 			return err
 		}
 		_, err := e.Cluster.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"}, Annotations: cluster.OwnMark(),
+			Name: name, Labels: map[string]string{OwnerLabel: e.Spec.Run, "pod-security.kubernetes.io/warn": "restricted"},
+			Annotations: cluster.OwnMark(),
 		}}, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
-			return exit.Environmentf("namespace "+name, "wait until the run that uses it ends, or remove what a killed run of yours left: steamer cluster gc, on an existing cluster with --context", "it exists already")
+			return exit.Environmentf("namespace "+name,
+				"wait until the run that uses it ends, or remove what a killed run of yours left: steamer cluster gc, on an existing cluster with --context", "it exists already")
 		}
 		if err != nil {
-			return exit.Environmentf("namespace "+name, "the kubeconfig's user has to be allowed to create namespaces", "%w", err)
+			return exit.Environmentf("namespace "+name, "the kubeconfig's user has to be allowed to create namespaces", "%w",
+				err)
 		}
 	}
 	return nil
 }
 
-// awaitLeaving waits for a namespace of an earlier run on a kept cluster, which has been deleted and is still going.
+// awaitLeaving waits for a namespace of an earlier run on a kept cluster, which has been deleted
+// and is still going.
 func (e *Environment) awaitLeaving(ctx context.Context, name string) error {
 	namespace, err := e.Cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	owner := namespace.GetLabels()[OwnerLabel]
@@ -325,8 +341,8 @@ func (e *Environment) awaitLeaving(ctx context.Context, name string) error {
 // RemoveTimeout bounds the removal of an environment.
 const RemoveTimeout = 2 * time.Minute
 
-// Remove begins to delete everything that Install made. When it returns the node port is free and the machine is gone; AwaitRemoved waits for
-// the rest, which Kubernetes takes its time for.
+// Remove begins to delete everything that Install made. When it returns the node port is free and
+// the machine is gone; AwaitRemoved waits for the rest, which Kubernetes takes its time for.
 func (e *Environment) Remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
 	defer cancel()
@@ -342,7 +358,8 @@ func (e *Environment) Remove(ctx context.Context) error {
 	return errors.Join(append(failures, e.RemoveMachine(ctx))...)
 }
 
-// removeNamespace begins to delete a namespace, if it is this run's: one of another run is not ours to delete.
+// removeNamespace begins to delete a namespace, if it is this run's: one of another run is not ours
+// to delete.
 func (e *Environment) removeNamespace(ctx context.Context, name string) error {
 	namespace, err := e.Cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if err != nil || namespace.Labels[OwnerLabel] != e.Spec.Run {
@@ -378,13 +395,14 @@ func (e *Environment) AwaitRemoved(ctx context.Context) error {
 }
 
 func awaitGone(ctx context.Context, client kubernetes.Interface, name, run string) error {
-	_, err := wait.Until(ctx, wait.For{What: "namespace " + name + " is gone", Interval: pollInterval}, func(ctx context.Context) error {
-		namespace, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) || (err == nil && namespace.Labels[OwnerLabel] != run) {
-			return nil
-		}
-		return cmp.Or(err, errors.New("something in it is not removed"))
-	})
+	_, err := wait.Until(ctx, wait.For{What: "namespace " + name + " is gone", Interval: pollInterval},
+		func(ctx context.Context) error {
+			namespace, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+			if apierrors.IsNotFound(err) || (err == nil && namespace.Labels[OwnerLabel] != run) {
+				return nil
+			}
+			return cmp.Or(err, errors.New("something in it is not removed"))
+		})
 	if err != nil {
 		return exit.Environmentf("namespace "+name, "kubectl get all --namespace "+name+" shows what holds it", "%w", err)
 	}

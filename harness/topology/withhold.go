@@ -14,13 +14,16 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// helmRelease is the type of the Secrets that Helm keeps its records in. They are packed manifests: what is secret in them is in other Secrets.
+// helmRelease is the type of the Secrets that Helm keeps its records in. They are packed manifests:
+// what is secret in them is in other Secrets.
 const helmRelease = "helm.sh/release.v1"
 
-// LearnSecrets has the process withhold the data of all Secrets in the environment's namespaces, whoever made them.
+// LearnSecrets has the process withhold the data of all Secrets in the environment's namespaces,
+// whoever made them.
 func (e *Environment) LearnSecrets(ctx context.Context) error {
 	for _, namespace := range e.namespaces() {
-		list, err := e.Cluster.Client.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type!=" + helmRelease})
+		list, err := e.Cluster.Client.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type!=" +
+			helmRelease})
 		if err != nil {
 			return fmt.Errorf("secrets of namespace %s, which have to be known to be withheld: %w", namespace, err)
 		}
@@ -42,7 +45,8 @@ func (e *Environment) learning(ctx context.Context, change func() error) error {
 	return err
 }
 
-// learnRendered has the process withhold the data of the Secrets that a chart renders: an error of an install may quote them.
+// learnRendered has the process withhold the data of the Secrets that a chart renders: an error of
+// an install may quote them.
 func learnRendered(files map[string]string) {
 	_ = eachDocument(files, func(document []byte) error {
 		var found struct {
@@ -78,5 +82,6 @@ func learnPod(pod *corev1.Pod) {
 	}
 }
 
-// errUnknown is returned where diagnostics are not saved because it is not known what they may not hold.
+// errUnknown is returned where diagnostics are not saved because it is not known what they may not
+// hold.
 var errUnknown = errors.New("no diagnostics were saved")

@@ -15,8 +15,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 )
 
-// replicas is how many OpenBao pods the release's workloads ask for. A workload is found by the labels that it gives its pods; its own may
-// be others. Where a HorizontalPodAutoscaler rules it, its minimum counts: on a fresh install the workload still says 1.
+// replicas is how many OpenBao pods the release's workloads ask for. A workload is found by the
+// labels that it gives its pods; its own may be others. Where a HorizontalPodAutoscaler rules it,
+// its minimum counts: on a fresh install the workload still says 1.
 func (e *Environment) replicas(ctx context.Context) (int, error) {
 	deployments, err := e.Cluster.Client.AppsV1().Deployments(e.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -51,20 +52,23 @@ func (e *Environment) statefulSets(ctx context.Context) ([]appsv1.StatefulSet, e
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(sets.Items, func(s appsv1.StatefulSet) bool { return !e.selects(s.Spec.Template.Labels) }), nil
+	return slices.DeleteFunc(sets.Items, func(s appsv1.StatefulSet) bool { return !e.selects(s.Spec.Template.Labels) }),
+		nil
 }
 
 func (e *Environment) selects(podLabels map[string]string) bool {
 	return selects(e.Spec.Dialect.Selector, podLabels)
 }
 
-// selects reports whether pods with these labels match a dialect's selector, which ParseDialect has parsed before.
+// selects reports whether pods with these labels match a dialect's selector, which ParseDialect has
+// parsed before.
 func selects(selector string, podLabels map[string]string) bool {
 	parsed, err := labels.Parse(selector)
 	return err == nil && parsed.Matches(labels.Set(podLabels))
 }
 
-// autoscaled is the least number of replicas that an autoscaler allows, by KIND/NAME of what it scales.
+// autoscaled is the least number of replicas that an autoscaler allows, by KIND/NAME of what it
+// scales.
 func (e *Environment) autoscaled(ctx context.Context) (map[string]int, error) {
 	least := map[string]int{}
 	scalers, err := e.Cluster.Client.AutoscalingV2().HorizontalPodAutoscalers(e.Namespace).List(ctx, metav1.ListOptions{})
@@ -88,8 +92,9 @@ func desired(replicas *int32) int {
 	return int(*replicas)
 }
 
-// replaceOutdated does after an upgrade what a StatefulSet with the strategy OnDelete leaves to its operator: it deletes the pods of the
-// old revision, standbys first and the active pod last, each after the one before it is Ready again.
+// replaceOutdated does after an upgrade what a StatefulSet with the strategy OnDelete leaves to its
+// operator: it deletes the pods of the old revision, standbys first and the active pod last, each
+// after the one before it is Ready again.
 func (e *Environment) replaceOutdated(ctx context.Context) error {
 	sets, err := e.statefulSets(ctx)
 	if err != nil {
@@ -103,7 +108,8 @@ func (e *Environment) replaceOutdated(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		pods, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx, metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
+		pods, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx,
+			metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
 		if err != nil {
 			return err
 		}
@@ -122,7 +128,8 @@ func (e *Environment) replaceOutdated(ctx context.Context) error {
 	return nil
 }
 
-// revision waits until the controller has seen the upgrade, and returns the revision that new pods get.
+// revision waits until the controller has seen the upgrade, and returns the revision that new pods
+// get.
 func (e *Environment) revision(ctx context.Context, name string) (revision string, err error) {
 	err = await(ctx, InstallTimeout, "StatefulSet "+name, func(ctx context.Context) error {
 		set, err := e.Cluster.Client.AppsV1().StatefulSets(e.Namespace).Get(ctx, name, metav1.GetOptions{})

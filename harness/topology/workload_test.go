@@ -35,14 +35,16 @@ func environment(t *testing.T, objects ...runtime.Object) (*Environment, *fake.C
 	}, client
 }
 
-// TestAutoscalersThatMayNotBeSeen: on an existing cluster the user may lack the right, and then has installed none.
+// TestAutoscalersThatMayNotBeSeen: on an existing cluster the user may lack the right, and then has
+// installed none.
 func TestAutoscalersThatMayNotBeSeen(t *testing.T) {
 	t.Parallel()
 	env, client := environment(t)
 	for forbidden, want := range map[bool]bool{true: true, false: false} {
 		client.PrependReactor("list", "horizontalpodautoscalers", func(kubetesting.Action) (bool, runtime.Object, error) {
 			if forbidden {
-				return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "horizontalpodautoscalers"}, "", errors.New("no"))
+				return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "horizontalpodautoscalers"}, "",
+					errors.New("no"))
 			}
 			return true, nil, errors.New("the API server is away")
 		})
@@ -78,8 +80,12 @@ func TestUnregistered(t *testing.T) {
 		"none active":   {standby, standby, "0 active pods"},
 		"sealed":        {active, health(true, true, true), "pod b is sealed"},
 		"uninitialised": {health(false, true, true), standby, "pod a is not initialised"},
-		"no answer":     {active, answer{err: errors.New("connection refused")}, "pod b does not answer sys/health (Running): connection refused"},
-		"no JSON":       {answer{body: "<html>"}, standby, "pod a does not answer"},
+		"no answer": {
+			active,
+			answer{err: errors.New("connection refused")},
+			"pod b does not answer sys/health (Running): connection refused",
+		},
+		"no JSON": {answer{body: "<html>"}, standby, "pod a does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +95,10 @@ func TestUnregistered(t *testing.T) {
 			}
 			env, client := environment(t, pods[0], pods[1], &appsv1.Deployment{
 				ObjectMeta: meta("openbao", nil),
-				Spec:       appsv1.DeploymentSpec{Replicas: new(int32(2)), Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels}}},
+				Spec: appsv1.DeploymentSpec{
+					Replicas: new(int32(2)),
+					Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels}},
+				},
 			})
 			env.Spec.Dialect.Unregistered = true
 			client.AddProxyReactor("pods", func(action kubetesting.Action) (bool, rest.ResponseWrapper, error) {
@@ -112,7 +121,8 @@ func TestUnregistered(t *testing.T) {
 	}
 }
 
-// TestReplaceOutdated plays the StatefulSet's controller, and expects standbys to go first and new pods to stay.
+// TestReplaceOutdated plays the StatefulSet's controller, and expects standbys to go first and new
+// pods to stay.
 func TestReplaceOutdated(t *testing.T) {
 	t.Parallel()
 	set := &appsv1.StatefulSet{
@@ -140,7 +150,8 @@ func TestReplaceOutdated(t *testing.T) {
 			own.Spec.UpdateStrategy.Type = tc.strategy
 			stranger := pod("stranger", "old", false)
 			stranger.OwnerReferences = nil
-			env, client := environment(t, own, pod("openbao-0", "old", true), pod("openbao-1", "old", false), pod("openbao-2", "new", false), stranger)
+			env, client := environment(t, own, pod("openbao-0", "old", true), pod("openbao-1", "old", false),
+				pod("openbao-2", "new", false), stranger)
 			var deleted []string
 			client.PrependReactor("delete", "pods", func(action kubetesting.Action) (bool, runtime.Object, error) {
 				name := action.(kubetesting.DeleteAction).GetName()

@@ -37,7 +37,8 @@ func Append(dir string, r *result.Result) (string, error) {
 	return path, result.WriteFile(path, r)
 }
 
-// Free reports whether a result can be appended to dir; that it is there already is an error of code exit.Invalid.
+// Free reports whether a result can be appended to dir; that it is there already is an error of
+// code exit.Invalid.
 func Free(dir string, r *result.Result) error {
 	path := pathOf(dir, r)
 	if _, err := os.Stat(path); err == nil {
@@ -108,8 +109,9 @@ func kindOf(data []byte) string {
 	return head.Kind
 }
 
-// Subject is what the runs of a series have in common: what was loaded, where, and how. The chart's version is not part of it, since that
-// it changes is what a series is for. What a run does not tell is empty, as is Kubernetes where OpenBao ran as a process.
+// Subject is what the runs of a series have in common: what was loaded, where, and how. The chart's
+// version is not part of it, since that it changes is what a series is for. What a run does not
+// tell is empty, as is Kubernetes where OpenBao ran as a process.
 type Subject struct {
 	Topology, Chart string // names
 	Kubernetes      string // minor version, e.g. "1.36": another patch is not another thing to measure
@@ -120,7 +122,8 @@ type Subject struct {
 
 func subjectOf(r *result.Result, t *result.Topology) Subject {
 	return Subject{
-		Topology: t.Name, Chart: t.Chart.Name, Kubernetes: minor(t.Versions["kubernetes"]), Profile: r.Run.Profile, Tier: r.Run.Tier,
+		Topology: t.Name, Chart: t.Chart.Name, Kubernetes: minor(t.Versions["kubernetes"]), Profile: r.Run.Profile,
+		Tier: r.Run.Tier,
 		Rate: rate(t.Load.OfferedRate), Mode: t.Load.Mode,
 	}
 }
@@ -140,7 +143,8 @@ func rate(perSecond float64) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
-// labels tell subjects apart, in words. A tier is a rate: the rate is said only where it is another.
+// labels tell subjects apart, in words. A tier is a rate: the rate is said only where it is
+// another.
 func (s Subject) labels() []string {
 	kubernetes, offered := "", s.Rate+"/s"
 	if s.Kubernetes != "" {
@@ -186,7 +190,8 @@ func (c Change) Ratio() float64 { return c.After / c.Before }
 // Metrics lists what is followed.
 func Metrics() []string {
 	return []string{
-		"fetch_mean_ms", "fetch_p50_ms", "fetch_p95_ms", "fetch_p99_ms", "openbao_cpu_ms_per_fetch", "postgresql_cpu_ms_per_fetch",
+		"fetch_mean_ms", "fetch_p50_ms", "fetch_p95_ms", "fetch_p99_ms", "openbao_cpu_ms_per_fetch",
+		"postgresql_cpu_ms_per_fetch",
 		"openbao_memory_mib",
 	}
 }
@@ -239,17 +244,20 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 	return out, errors.Join(failures...)
 }
 
-// valid reports whether every validity condition that was judged holds. Informational ones, such as a host smaller than the tier, are the same every
-// night; a host that is crowded or stands still is not, and would show as a change of the chart.
+// valid reports whether every validity condition that was judged holds. Informational ones, such as
+// a host smaller than the tier, are the same every night; a host that is crowded or stands still is
+// not, and would show as a change of the chart.
 func valid(t *result.Topology) bool {
 	return !slices.ContainsFunc(t.Checks, func(c result.Check) bool {
-		return c.Kind == "validity" && c.Verdict != result.Pass && (!c.Informational || c.ID == judge.IDHostCrowded || c.ID == judge.IDHostStalled)
+		return c.Kind == "validity" && c.Verdict != result.Pass && (!c.Informational || c.ID == judge.IDHostCrowded ||
+			c.ID == judge.IDHostStalled)
 	})
 }
 
-// LeastRuns is how many runs a series needs before anything can be seen in it. A step without any noise is one of at least two orders of
-// the same n values that are as extreme, up and down; by permutation p is their share of the orders that there are, which are C(n, n/2) if
-// the step is in the middle, and fewer else.
+// LeastRuns is how many runs a series needs before anything can be seen in it. A step without any
+// noise is one of at least two orders of the same n values that are as extreme, up and down; by
+// permutation p is their share of the orders that there are, which are C(n, n/2) if the step is in
+// the middle, and fewer else.
 func LeastRuns() int {
 	c := stats.DefaultChanges()
 	n := 2 * c.Shortest
@@ -259,7 +267,8 @@ func LeastRuns() int {
 	return n
 }
 
-// orders is C(n, n/2), in how many orders n values can come of which one half is high and the other low.
+// orders is C(n, n/2), in how many orders n values can come of which one half is high and the other
+// low.
 func orders(n int) float64 {
 	out := 1.0
 	for i := range n / 2 {

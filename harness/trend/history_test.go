@@ -25,7 +25,8 @@ func night(day int, mean float64, change func(*result.Result)) *result.Result {
 		APIVersion: result.APIVersion, Kind: result.Kind, Verdict: result.Pass, Reasons: []string{}, Steps: []result.Step{},
 		Run: result.Run{ID: fmt.Sprintf("night-%03d", day), Started: at, Profile: "steady", Tier: "12"},
 		Topologies: []result.Topology{{
-			Name: "cloud-native", Verdict: result.Pass, Chart: result.Chart{Name: "openbao", Version: fmt.Sprintf("0.%d.0", day)},
+			Name: "cloud-native", Verdict: result.Pass, Chart: result.Chart{Name: "openbao", Version: fmt.Sprintf("0.%d.0",
+				day)},
 			Versions: map[string]string{"kubernetes": "v1.36.3"},
 			Load: &result.Load{
 				Mode: "inline", OfferedRate: 12, Fetches: 1000,
@@ -56,10 +57,16 @@ func TestTrends(t *testing.T) {
 				r.Topologies[0].Checks = []result.Check{{ID: "valid/steady", Kind: "validity", Verdict: result.Inconclusive}}
 			}
 			if day == 10 { // the same every night on a small runner
-				r.Topologies[0].Checks = []result.Check{{ID: "valid/host-size", Kind: "validity", Verdict: result.Inconclusive, Informational: true}}
+				r.Topologies[0].Checks = []result.Check{{
+					ID: "valid/host-size", Kind: "validity", Verdict: result.Inconclusive,
+					Informational: true,
+				}}
 			}
 			if day == 11 {
-				r.Topologies[0].Checks = []result.Check{{ID: "valid/host-crowded", Kind: "validity", Verdict: result.Inconclusive, Informational: true}}
+				r.Topologies[0].Checks = []result.Check{{
+					ID: "valid/host-crowded", Kind: "validity", Verdict: result.Inconclusive,
+					Informational: true,
+				}}
 			}
 			if day == 9 {
 				r.Run.Tier = "30" // something else was measured
@@ -115,16 +122,34 @@ func TestSeriesAreOfOneThing(t *testing.T) {
 		change func(*result.Result)
 		want   []string
 	}{
-		"nothing":        {func(*result.Result) {}, []string{usual}},
-		"chart version":  {func(r *result.Result) { r.Topologies[0].Chart.Version = "7.0.0" }, []string{usual}},
-		"patch":          {func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "v1.36.4" }, []string{usual}},
-		"chart":          {func(r *result.Result) { r.Topologies[0].Chart.Name = "vault" }, []string{usual, "cloud-native, vault, Kubernetes 1.36, steady, tier 12, inline"}},
-		"Kubernetes":     {func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "v1.35.0" }, []string{"cloud-native, openbao, Kubernetes 1.35, steady, tier 12, inline", usual}},
-		"odd Kubernetes": {func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "main" }, []string{usual, "cloud-native, openbao, Kubernetes main, steady, tier 12, inline"}},
-		"processes":      {func(r *result.Result) { r.Topologies[0].Versions, r.Topologies[0].Chart.Name = nil, "" }, []string{usual, "cloud-native, steady, tier 12, inline"}},
-		"rate":           {func(r *result.Result) { r.Topologies[0].Load.OfferedRate = 1234.5 }, []string{"cloud-native, openbao, Kubernetes 1.36, steady, tier 12 at 1230/s, inline", usual}},
-		"rounding":       {func(r *result.Result) { r.Topologies[0].Load.OfferedRate = 12.000001 }, []string{usual}},
-		"no tier":        {func(r *result.Result) { r.Run.Tier = "" }, []string{"cloud-native, openbao, Kubernetes 1.36, steady, 12/s, inline", usual}},
+		"nothing":       {func(*result.Result) {}, []string{usual}},
+		"chart version": {func(r *result.Result) { r.Topologies[0].Chart.Version = "7.0.0" }, []string{usual}},
+		"patch":         {func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "v1.36.4" }, []string{usual}},
+		"chart": {
+			func(r *result.Result) { r.Topologies[0].Chart.Name = "vault" },
+			[]string{usual, "cloud-native, vault, Kubernetes 1.36, steady, tier 12, inline"},
+		},
+		"Kubernetes": {
+			func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "v1.35.0" },
+			[]string{"cloud-native, openbao, Kubernetes 1.35, steady, tier 12, inline", usual},
+		},
+		"odd Kubernetes": {
+			func(r *result.Result) { r.Topologies[0].Versions["kubernetes"] = "main" },
+			[]string{usual, "cloud-native, openbao, Kubernetes main, steady, tier 12, inline"},
+		},
+		"processes": {
+			func(r *result.Result) { r.Topologies[0].Versions, r.Topologies[0].Chart.Name = nil, "" },
+			[]string{usual, "cloud-native, steady, tier 12, inline"},
+		},
+		"rate": {
+			func(r *result.Result) { r.Topologies[0].Load.OfferedRate = 1234.5 },
+			[]string{"cloud-native, openbao, Kubernetes 1.36, steady, tier 12 at 1230/s, inline", usual},
+		},
+		"rounding": {func(r *result.Result) { r.Topologies[0].Load.OfferedRate = 12.000001 }, []string{usual}},
+		"no tier": {
+			func(r *result.Result) { r.Run.Tier = "" },
+			[]string{"cloud-native, openbao, Kubernetes 1.36, steady, 12/s, inline", usual},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +186,8 @@ func TestTooFewRuns(t *testing.T) {
 		runs = append(runs, night(day, 5, nil))
 	}
 	for n, want := range map[int]string{
-		1: "too few runs to see a change (1 of at least 14)", least - 1: "too few runs to see a change (13 of at least 14)", least: "none",
+		1: "too few runs to see a change (1 of at least 14)", least - 1: "too few runs to see a change (13 of at least 14)",
+		least: "none",
 	} {
 		list, err := trend.Trends(runs[:n], 0.05)
 		require.NoError(t, err)

@@ -67,7 +67,8 @@ func (s Series) row() []string {
 	}
 	var texts []string
 	for _, c := range s.Changes {
-		texts = append(texts, fmt.Sprintf("%s (run %s, chart %s): %s to %s %s, × %.2f", c.First.At.Format(time.DateOnly), c.First.Run, c.First.Chart,
+		texts = append(texts, fmt.Sprintf("%s (run %s, chart %s): %s to %s %s, × %.2f", c.First.At.Format(time.DateOnly),
+			c.First.Run, c.First.Chart,
 			number(c.Before), number(c.After), s.Unit, c.Ratio()))
 	}
 	if len(texts) > 0 {

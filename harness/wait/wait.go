@@ -1,4 +1,5 @@
-// Package wait waits until something holds, by looking at it again and again: the only way of waiting in Steamer.
+// Package wait waits until something holds, by looking at it again and again: the only way of
+// waiting in Steamer.
 package wait
 
 import (
@@ -20,10 +21,10 @@ type For struct {
 	Each      time.Duration // bounds one look, so that one that hangs does not use up the deadline; 0 bounds none
 }
 
-// Until calls probe until it succeeded often enough in a row. It returns the
-// time that took. When the deadline passes first, the error says how often it
-// looked, how close it came and what the last look found that the deadline itself did not cut short; when ctx
-// is cancelled, errors.Is finds context.Canceled in it.
+// Until calls probe until it succeeded often enough in a row. It returns the time that took. When
+// the deadline passes first, the error says how often it looked, how close it came and what the
+// last look found that the deadline itself did not cut short; when ctx is cancelled, errors.Is
+// finds context.Canceled in it.
 func Until(parent context.Context, f For, probe func(context.Context) error) (time.Duration, error) {
 	f.Successes = max(f.Successes, 1)
 	if f.Interval <= 0 {
@@ -83,7 +84,8 @@ func look(ctx context.Context, limit time.Duration, probe func(context.Context) 
 	return probe(ctx)
 }
 
-// over reports whether ctx has ended, or ends now: rate limiters refuse to begin what cannot end in time before the context itself knows.
+// over reports whether ctx has ended, or ends now: rate limiters refuse to begin what cannot end in
+// time before the context itself knows.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(deadline)

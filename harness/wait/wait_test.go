@@ -53,12 +53,13 @@ func TestUntil(t *testing.T) {
 
 	// A look that hangs is cut off, and the next one may work.
 	looks = 0
-	_, err = wait.Until(t.Context(), wait.For{What: "it answers", Each: 5 * time.Millisecond, Deadline: time.Minute}, func(ctx context.Context) error {
-		if looks++; looks == 1 {
-			<-ctx.Done()
-		}
-		return ctx.Err()
-	})
+	_, err = wait.Until(t.Context(), wait.For{What: "it answers", Each: 5 * time.Millisecond, Deadline: time.Minute},
+		func(ctx context.Context) error {
+			if looks++; looks == 1 {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		})
 	require.NoError(t, err)
 	require.Equal(t, 2, looks)
 

@@ -1,9 +1,11 @@
-// Command bench compares the extension with the same fetch written in plain k6 JavaScript, in client CPU per fetch.
+// Command bench compares the extension with the same fetch written in plain k6 JavaScript, in
+// client CPU per fetch.
 //
-// Both run as processes of their own, in turns (ABBA), against one real OpenBao on a real PostgreSQL, which it starts.
-// A process's cost is the CPU time the kernel accounted to it, user and system; what starting k6 costs is taken off
-// by running each script once more with few fetches. The table has one line per case and the ratio of the medians.
-// Then fetch.js runs at a constant rate, for k6's memory.
+// Both run as processes of their own, in turns (ABBA), against one real OpenBao on a real
+// PostgreSQL, which it starts. A process's cost is the CPU time the kernel accounted to it, user
+// and system; what starting k6 costs is taken off by running each script once more with few
+// fetches. The table has one line per case and the ratio of the medians. Then fetch.js runs at a
+// constant rate, for k6's memory.
 //
 //	go build -o k6 ./cmd/k6 && STEAMER_BAO=/path/to/bao go run ./bench -k6 ./k6
 package main
@@ -66,7 +68,8 @@ func parse(args []string) (settings, error) {
 	case s.rounds < 0 || s.rounds%2 != 0:
 		return s, fmt.Errorf("-rounds %d: want an even number, or 0", s.rounds)
 	case s.rate < 1 || s.steady < 0 || s.flat < 0:
-		return s, fmt.Errorf("-rate %d -steady %s -flat %g: want a rate of 1 or more, and nothing below 0", s.rate, s.steady, s.flat)
+		return s, fmt.Errorf("-rate %d -steady %s -flat %g: want a rate of 1 or more, and nothing below 0", s.rate, s.steady,
+			s.flat)
 	case s.iterations < 10*s.vus || s.vus < 1:
 		return s, fmt.Errorf("-fetches %d -vus %d: want at least ten fetches for each VU", s.iterations, s.vus)
 	}

@@ -15,7 +15,8 @@ import (
 // settled is when a run's memory should have stopped growing.
 const settled = 2 * time.Minute
 
-// constantRate runs fetch.js as a harness would and prints what k6 took, and how its memory went from the second minute on.
+// constantRate runs fetch.js as a harness would and prints what k6 took, and how its memory went
+// from the second minute on.
 func (b *bench) constantRate(ctx context.Context, w io.Writer) error {
 	var resident []int64 // bytes, one a second
 	u, err := b.watched(ctx, func(pid int) {
@@ -57,7 +58,8 @@ type growth struct{ first, least, most, last int64 }
 func (g growth) up() float64   { return float64(g.most-g.first) / float64(g.first) }
 func (g growth) down() float64 { return float64(g.least-g.first) / float64(g.first) }
 
-// growthOf takes samples of one a second; false if there are fewer than two minutes after the first skip.
+// growthOf takes samples of one a second; false if there are fewer than two minutes after the first
+// skip.
 func growthOf(samples []int64, skip int) (growth, bool) {
 	const minute = 60
 	var medians []int64

@@ -37,8 +37,8 @@ type comparison struct {
 	extRSS, plainRSS int64
 }
 
-// writeFixture puts the fixture into a file, since plain k6 reads it again for each VU; its tokens are good only for a
-// server that ends with this process.
+// writeFixture puts the fixture into a file, since plain k6 reads it again for each VU; its tokens
+// are good only for a server that ends with this process.
 func (b *bench) writeFixture() error {
 	data, err := json.Marshal(b.fixture)
 	if err != nil {
@@ -49,7 +49,8 @@ func (b *bench) writeFixture() error {
 
 func (b *bench) fixturePath() string { return filepath.Join(b.dir, "fixture.json") }
 
-// compare runs both scripts in the order ABBA ABBA …, so that a server that gets slower or faster favours neither.
+// compare runs both scripts in the order ABBA ABBA …, so that a server that gets slower or faster
+// favours neither.
 func (b *bench) compare(ctx context.Context, reuse bool) (comparison, error) {
 	c := comparison{name: "connection per fetch (as Runner)"}
 	if reuse {
@@ -81,8 +82,8 @@ func (b *bench) compare(ctx context.Context, reuse bool) (comparison, error) {
 	return c, nil
 }
 
-// k6 runs one of the two scripts to its end. Plain k6 writes no output at all, the extension its histograms: each does
-// the least it can do and still be of use.
+// k6 runs one of the two scripts to its end. Plain k6 writes no output at all, the extension its
+// histograms: each does the least it can do and still be of use.
 func (b *bench) k6(ctx context.Context, extension, reuse bool, iterations int) (usage, error) {
 	env := []string{
 		"STEAMER_VUS=" + strconv.Itoa(b.vus), "STEAMER_ITERATIONS=" + strconv.Itoa(iterations),
@@ -96,18 +97,23 @@ func (b *bench) k6(ctx context.Context, extension, reuse bool, iterations int) (
 
 func (b *bench) logPath() string { return filepath.Join(b.dir, "log") }
 
-// start runs a script with the flags that keep k6 from storing samples, and returns what the process took.
+// start runs a script with the flags that keep k6 from storing samples, and returns what the
+// process took.
 func (b *bench) start(ctx context.Context, script string, env []string, args ...string) (usage, error) {
 	return b.watched(ctx, nil, script, env, args...)
 }
 
-// watched does the same and calls look once a second meanwhile, if it is not nil, with the process's ID.
-func (b *bench) watched(ctx context.Context, look func(pid int), script string, env []string, args ...string) (usage, error) {
+// watched does the same and calls look once a second meanwhile, if it is not nil, with the
+// process's ID.
+func (b *bench) watched(ctx context.Context, look func(pid int), script string, env []string, args ...string) (usage,
+	error,
+) {
 	args = append([]string{
 		"run", "--quiet", "--address=", "--no-usage-report", "--no-thresholds", "--summary-mode=disabled",
 		"--log-format=json",
 	}, args...)
-	cmd := exec.CommandContext(ctx, b.settings.k6, append(args, filepath.Join(b.scripts, script))...) // #nosec G204 -- the developer names the program
+	cmd := exec.CommandContext(ctx, b.settings.k6,
+		append(args, filepath.Join(b.scripts, script))...) // #nosec G204 -- the developer names the program
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Env = append(append(os.Environ(), "STEAMER_FIXTURE="+b.fixturePath()), env...)
 	var out bytes.Buffer

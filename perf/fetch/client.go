@@ -13,13 +13,15 @@ import (
 	"gitlab.com/steamer/steamer/perf/wire"
 )
 
-// DefaultTimeout is how long GitLab Runner's OpenBao client waits for one call (openbao api/v2, DefaultConfig).
+// DefaultTimeout is how long GitLab Runner's OpenBao client waits for one call (openbao api/v2,
+// DefaultConfig).
 const DefaultTimeout = 60 * time.Second
 
 // DialFunc opens a TCP connection; net.Dialer.DialContext and k6's dialer have this form.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Client works over one connection at a time, as one CI job does. It is not safe for concurrent use.
+// Client works over one connection at a time, as one CI job does. It is not safe for concurrent
+// use.
 type Client struct {
 	// Plan says what can be fetched.
 	Plan *Plan
@@ -31,8 +33,8 @@ type Client struct {
 	CA *x509.CertPool
 	// Timeout bounds one call with its repetitions; 0 means DefaultTimeout.
 	Timeout time.Duration
-	// Reuse keeps the connection open. Runner does not: it makes a client for each secret, whose login and read share a
-	// connection. Rails makes one for each call.
+	// Reuse keeps the connection open. Runner does not: it makes a client for each secret, whose
+	// login and read share a connection. Rails makes one for each call.
 	Reuse bool
 	// Retry repeats failed calls of fetches as Runner's client does, see retry.go.
 	Retry bool
@@ -50,8 +52,8 @@ type Client struct {
 // errHandshake marks a failed TLS handshake.
 var errHandshake = errors.New("TLS handshake")
 
-// Fetch reads one secret in the given mode (not Rails, not Mixed) and checks its value. It never returns an error:
-// whatever goes wrong is the result.
+// Fetch reads one secret in the given mode (not Rails, not Mixed) and checks its value. It never
+// returns an error: whatever goes wrong is the result.
 func (c *Client) Fetch(ctx context.Context, mode Mode, choice Choice) Result {
 	res := Result{Start: time.Now(), Kind: string(mode), Steps: make([]StepTime, 0, 4)}
 	if mode == Inline {
@@ -74,9 +76,11 @@ func (c *Client) Close() {
 	}
 }
 
-// send exchanges the prepared request for its answer. As in net/http, a kept connection that turns out to have been
-// closed by the server is replaced once, if the request may be repeated.
-func (c *Client) send(ctx context.Context, res *Result, repeatable bool, deadline time.Time) (resp wire.Response, dialing bool, err error) {
+// send exchanges the prepared request for its answer. As in net/http, a kept connection that turns
+// out to have been closed by the server is replaced once, if the request may be repeated.
+func (c *Client) send(ctx context.Context, res *Result, repeatable bool, deadline time.Time) (resp wire.Response,
+	dialing bool, err error,
+) {
 	for {
 		if !c.open {
 			if err = c.connect(ctx, res, deadline); err != nil {

@@ -28,7 +28,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// These servers misbehave in ways that a real OpenBao cannot be made to; integration_test.go has the real one.
+// These servers misbehave in ways that a real OpenBao cannot be made to; integration_test.go has
+// the real one.
 
 const answer = `{"request_id":"1","lease_id":"","data":{"data":{"value":"s\u00fc\"\/ß"},"metadata":{"version":1}}}`
 
@@ -52,7 +53,10 @@ func fixtureFor(target string) *fixture.Fixture {
 
 func clientFor(t *testing.T, target string) *fetch.Client {
 	t.Helper()
-	c := &fetch.Client{Plan: planFor(t, target), Dial: (&net.Dialer{}).DialContext, Timeout: 10 * time.Second, Rand: rand.New(rand.NewPCG(1, 2))}
+	c := &fetch.Client{
+		Plan: planFor(t, target), Dial: (&net.Dialer{}).DialContext, Timeout: 10 * time.Second,
+		Rand: rand.New(rand.NewPCG(1, 2)),
+	}
 	t.Cleanup(c.Close)
 	return c
 }
@@ -93,13 +97,28 @@ func TestAnswers(t *testing.T) {
 		body   string
 		want   fetch.Result
 	}{
-		"right":          {200, answer, fetch.Result{Status: 200}},
-		"wrong":          {200, `{"data":{"data":{"value":"other"}}}`, fetch.Result{Status: 200, Outcome: fetch.Wrong, Class: fetch.ClassValue}},
-		"empty":          {200, `{"data":{"data":{"value":""}}}`, fetch.Result{Status: 200, Outcome: fetch.Wrong, Class: fetch.ClassValue}},
-		"no value":       {200, `{"data":{"data":{}}}`, fetch.Result{Status: 200, Outcome: fetch.Failed, Class: fetch.ClassMalformed}},
-		"not a string":   {200, `{"data":{"data":{"value":7}}}`, fetch.Result{Status: 200, Outcome: fetch.Failed, Class: fetch.ClassMalformed}},
-		"not JSON":       {200, `sign in`, fetch.Result{Status: 200, Outcome: fetch.Failed, Class: fetch.ClassMalformed}},
-		"denied":         {403, `{"errors":["permission denied"]}`, fetch.Result{Status: 403, Outcome: fetch.Failed, Class: fetch.ClassStatus}},
+		"right": {200, answer, fetch.Result{Status: 200}},
+		"wrong": {200, `{"data":{"data":{"value":"other"}}}`, fetch.Result{
+			Status: 200, Outcome: fetch.Wrong,
+			Class: fetch.ClassValue,
+		}},
+		"empty": {200, `{"data":{"data":{"value":""}}}`, fetch.Result{
+			Status: 200, Outcome: fetch.Wrong,
+			Class: fetch.ClassValue,
+		}},
+		"no value": {200, `{"data":{"data":{}}}`, fetch.Result{
+			Status: 200, Outcome: fetch.Failed,
+			Class: fetch.ClassMalformed,
+		}},
+		"not a string": {200, `{"data":{"data":{"value":7}}}`, fetch.Result{
+			Status: 200, Outcome: fetch.Failed,
+			Class: fetch.ClassMalformed,
+		}},
+		"not JSON": {200, `sign in`, fetch.Result{Status: 200, Outcome: fetch.Failed, Class: fetch.ClassMalformed}},
+		"denied": {403, `{"errors":["permission denied"]}`, fetch.Result{
+			Status: 403, Outcome: fetch.Failed,
+			Class: fetch.ClassStatus,
+		}},
 		"right, but 500": {500, answer, fetch.Result{Status: 500, Outcome: fetch.Failed, Class: fetch.ClassStatus}},
 		"redirect":       {307, answer, fetch.Result{Status: 307, Outcome: fetch.Failed, Class: fetch.ClassStatus}},
 	} {
@@ -115,7 +134,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestConnections counts what the server sees: one connection per fetch as Runner makes them, or one for all.
+// TestConnections counts what the server sees: one connection per fetch as Runner makes them, or
+// one for all.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	for reuse, want := range map[bool]int64{false: 5, true: 1} {
@@ -170,11 +190,14 @@ func TestTLS(t *testing.T) {
 		ca     string
 		want   fetch.Result
 	}{
-		"unknown CA":         {want: bad},
-		"k6's configuration": {client: fetch.Client{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}, want: good},
-		"CA of the fixture":  {ca: string(inline), want: good},
-		"CA of the client":   {client: fetch.Client{CA: pool}, want: good},
-		"another CA":         {client: fetch.Client{CA: x509.NewCertPool()}, ca: string(inline), want: bad},
+		"unknown CA": {want: bad},
+		"k6's configuration": {
+			client: fetch.Client{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
+			want:   good,
+		},
+		"CA of the fixture": {ca: string(inline), want: good},
+		"CA of the client":  {client: fetch.Client{CA: pool}, want: good},
+		"another CA":        {client: fetch.Client{CA: x509.NewCertPool()}, ca: string(inline), want: bad},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := tc.client
@@ -188,7 +211,8 @@ func TestTLS(t *testing.T) {
 			require.Zero(t, r.Retries, "a certificate that is not trusted will not be in a second")
 			require.Equal(t, tc.want, summary(r))
 			if tc.want.Outcome == fetch.OK {
-				require.Equal(t, []fetch.Step{fetch.StepConnect, fetch.StepTLS, fetch.StepFirstByte}, []fetch.Step{r.Steps[0].Step, r.Steps[1].Step, r.Steps[2].Step})
+				require.Equal(t, []fetch.Step{fetch.StepConnect, fetch.StepTLS, fetch.StepFirstByte},
+					[]fetch.Step{r.Steps[0].Step, r.Steps[1].Step, r.Steps[2].Step})
 			}
 		})
 	}
@@ -232,7 +256,10 @@ func TestFailures(t *testing.T) {
 		want    fetch.Class
 	}{
 		"nobody listens": {target: "http://" + closed.Addr().String(), want: fetch.ClassRefused},
-		"no answer":      {target: "http://" + silent.Addr().String(), timeout: 50 * time.Millisecond, want: fetch.ClassTimeout},
+		"no answer": {
+			target: "http://" + silent.Addr().String(), timeout: 50 * time.Millisecond,
+			want: fetch.ClassTimeout,
+		},
 		"closed at once": {target: scripted(t, func(net.Conn) {}), want: fetch.ClassReset},
 		"half an answer": {
 			target: scripted(t, func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")) }),
@@ -243,7 +270,10 @@ func TestFailures(t *testing.T) {
 				_ = tc.SetLinger(0)
 			}
 		}), want: fetch.ClassReset},
-		"not HTTP": {target: scripted(t, func(c net.Conn) { _, _ = c.Write([]byte("220 mail ESMTP\r\n")) }), want: fetch.ClassProtocol},
+		"not HTTP": {
+			target: scripted(t, func(c net.Conn) { _, _ = c.Write([]byte("220 mail ESMTP\r\n")) }),
+			want:   fetch.ClassProtocol,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -297,8 +327,8 @@ func TestInterrupted(t *testing.T) {
 	require.Equal(t, fetch.Result{Outcome: fetch.Interrupted}, summary(one(ctx, c)), "before it began")
 }
 
-// TestChoose checks that tenants are drawn uniformly, then secrets within the tenant, and the same again for the
-// same seed.
+// TestChoose checks that tenants are drawn uniformly, then secrets within the tenant, and the same
+// again for the same seed.
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	digest := fixture.Digest{1}

@@ -57,8 +57,8 @@ func TestOpenBao(t *testing.T) {
 	require.GreaterOrEqual(t, got.Status, 400)
 }
 
-// TestLogins fetches by login and read, with and without revocation, over one connection a fetch or one for all. A
-// revoked token leaves no lease behind, one that is not leaves one.
+// TestLogins fetches by login and read, with and without revocation, over one connection a fetch or
+// one for all. A revoked token leaves no lease behind, one that is not leaves one.
 func TestLogins(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -84,7 +84,10 @@ func TestLogins(t *testing.T) {
 		steps  []fetch.Step
 		leases int
 	}{
-		{fetch.LoginReadRevoke, false, []fetch.Step{"connect", "first_byte", "login", "first_byte", "read", "first_byte", "revoke"}, 0},
+		{fetch.LoginReadRevoke, false, []fetch.Step{
+			"connect", "first_byte", "login", "first_byte", "read", "first_byte",
+			"revoke",
+		}, 0},
 		{fetch.LoginRead, false, []fetch.Step{"connect", "first_byte", "login", "first_byte", "read"}, n},
 		{fetch.LoginRead, true, []fetch.Step{"first_byte", "login", "first_byte", "read"}, n},
 	} {
@@ -112,7 +115,8 @@ func TestLogins(t *testing.T) {
 		require.Equal(t, tc.leases, leases()-before, "%s", tc.mode)
 	}
 
-	// A wrong value is told although the revocation after it succeeds; a refused login is told as the step that failed.
+	// A wrong value is told although the revocation after it succeeds; a refused login is told as
+	// the step that failed.
 	require.NoError(t, server.Write(ctx, 1, 1, "another value"))
 	outcomes := map[fetch.Outcome]int{}
 	c := &fetch.Client{Plan: plan, Dial: (&net.Dialer{}).DialContext, Reuse: true, Rand: rng}
@@ -128,7 +132,8 @@ func TestLogins(t *testing.T) {
 	foreign, err := fetch.NewPlan(server.Fixture)
 	require.NoError(t, err)
 	c.Plan = foreign
-	r := c.Fetch(ctx, fetch.LoginRead, foreign.Select(&fetch.Selection{Choice: "hot", HotTenants: 1, HotShare: 1}, foreign.Whole(), rng))
+	r := c.Fetch(ctx, fetch.LoginRead, foreign.Select(&fetch.Selection{Choice: "hot", HotTenants: 1, HotShare: 1},
+		foreign.Whole(), rng))
 	require.Equal(t, fetch.StepLogin, r.FailedStep)
 	require.Equal(t, fetch.ClassStatus, r.Class)
 	require.Equal(t, 1, r.Attempts, "no read without a token")

@@ -14,10 +14,11 @@ type Mode string
 const (
 	// Inline is GitLab Runner's way: one GET that carries the job's token as inline authentication.
 	Inline Mode = "inline"
-	// LoginRead is Runner's way with HashiCorp Vault's protocol: a login, then a GET with the client token, which is
-	// left to expire.
+	// LoginRead is Runner's way with HashiCorp Vault's protocol: a login, then a GET with the
+	// client token, which is left to expire.
 	LoginRead Mode = "login-read"
-	// LoginReadRevoke is LoginRead by a client that revokes its token at the end, as Runner does not.
+	// LoginReadRevoke is LoginRead by a client that revokes its token at the end, as Runner does
+	// not.
 	LoginReadRevoke Mode = "login-read-revoke"
 	// Rails is GitLab itself writing secrets on a user's behalf.
 	Rails Mode = "rails"
@@ -52,8 +53,8 @@ type Weights struct {
 	upTo  []float64 // running sums
 }
 
-// NewWeights checks weights, which need not add up to anything: each is 0 or more, one at least is above 0, and all
-// names are of the allowed ones.
+// NewWeights checks weights, which need not add up to anything: each is 0 or more, one at least is
+// above 0, and all names are of the allowed ones.
 func NewWeights(weights map[string]float64, allowed []string) (*Weights, error) {
 	w, sum := &Weights{}, 0.0
 	for _, name := range allowed { // in a fixed order, so that a seed gives the same sequence

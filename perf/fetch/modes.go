@@ -20,8 +20,8 @@ func (c *Client) inline(ctx context.Context, choice Choice, res *Result) {
 	}
 }
 
-// loginRead is login, read and, if asked for, the token's revocation, which is made also after a failed read. A token
-// without revocation is left to expire, and the lease with it.
+// loginRead is login, read and, if asked for, the token's revocation, which is made also after a
+// failed read. A token without revocation is left to expire, and the lease with it.
 func (c *Client) loginRead(ctx context.Context, choice Choice, res *Result, revoke bool) {
 	c.request = c.Plan.appendLogin(c.request[:0], choice)
 	// Repeating a login leaves an unused token behind, which is what happens to Runner.
@@ -54,7 +54,9 @@ func (c *Client) loginRead(ctx context.Context, choice Choice, res *Result, revo
 }
 
 // timed is call, recorded as a step.
-func (c *Client) timed(ctx context.Context, res *Result, step Step, retry, repeatable bool, want ...int) (wire.Response, bool) {
+func (c *Client) timed(ctx context.Context, res *Result, step Step, retry, repeatable bool, want ...int) (wire.Response,
+	bool,
+) {
 	start := time.Now()
 	resp, ok := c.call(ctx, res, step, retry, repeatable, want...)
 	if res.Outcome != Interrupted {
@@ -63,8 +65,8 @@ func (c *Client) timed(ctx context.Context, res *Result, step Step, retry, repea
 	return resp, ok
 }
 
-// judge compares the answer with what is expected. KV v2 puts the secret at data.data, and GitLab stores a secret's
-// value in its field "value".
+// judge compares the answer with what is expected. KV v2 puts the secret at data.data, and GitLab
+// stores a secret's value in its field "value".
 func (c *Client) judge(want *fixture.Digest, resp wire.Response, res *Result) {
 	value := gjson.GetBytes(resp.Body, "data.data.value")
 	switch {

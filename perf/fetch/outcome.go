@@ -23,8 +23,8 @@ const (
 	Failed
 	// Wrong: status 200 with a value that is not the expected one.
 	Wrong
-	// Interrupted: the run ended while the fetch was under way. It counts neither for nor against the server,
-	// but it is a slow fetch whose latency is unknown.
+	// Interrupted: the run ended while the fetch was under way. It counts neither for nor against
+	// the server, but it is a slow fetch whose latency is unknown.
 	Interrupted
 )
 
@@ -51,8 +51,8 @@ const (
 	ClassMalformed Class = "malformed"
 	// ClassValue: the value is not the expected one.
 	ClassValue Class = "value"
-	// ClassBusy: in mode rails, another VU is writing to every tenant. Rails refuses a second write to a project while
-	// one is under way.
+	// ClassBusy: in mode rails, another VU is writing to every tenant. Rails refuses a second write
+	// to a project while one is under way.
 	ClassBusy Class = "busy"
 )
 
@@ -66,8 +66,8 @@ const (
 	StepFirstByte Step = "first_byte" // from sending the request to the first byte of the answer
 )
 
-// Steps of fetches that take more than one call; each lasts from before its connection, if it needs one, to its end,
-// repetitions included.
+// Steps of fetches that take more than one call; each lasts from before its connection, if it needs
+// one, to its end, repetitions included.
 const (
 	StepLogin  Step = "login"
 	StepRead   Step = "read"
@@ -106,7 +106,8 @@ type Failure struct {
 
 // Result is one unit of work: a fetch, or an operation of Rails.
 type Result struct {
-	// Start is when the first request was about to be sent: before connecting, if a connection had to be made.
+	// Start is when the first request was about to be sent: before connecting, if a connection had
+	// to be made.
 	Start time.Time
 	// Duration is the time from Start until the last answer was read.
 	Duration time.Duration

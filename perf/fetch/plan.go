@@ -1,6 +1,6 @@
-// Package fetch works with OpenBao as GitLab does: it fetches secrets as GitLab Runner does, by one GET with inline
-// authentication (https://openbao.org/docs/concepts/inline-auth/) or by login and read, it writes them as Rails does,
-// and it checks every value.
+// Package fetch works with OpenBao as GitLab does: it fetches secrets as GitLab Runner does, by one
+// GET with inline authentication (https://openbao.org/docs/concepts/inline-auth/) or by login and
+// read, it writes them as Rails does, and it checks every value.
 package fetch
 
 import (
@@ -16,8 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// Plan is a fixture with everything computed that does not change from one fetch to the next. It is shared by all VUs
-// of a process and safe for concurrent use.
+// Plan is a fixture with everything computed that does not change from one fetch to the next. It is
+// shared by all VUs of a process and safe for concurrent use.
 type Plan struct {
 	// addr is host:port to connect to, host what requests name.
 	addr, host string
@@ -48,7 +48,8 @@ type tenant struct {
 // job is one CI job.
 type job struct {
 	jwt string
-	// suffix is what follows the secret's name in an inline request: version, and the header with the authentication.
+	// suffix is what follows the secret's name in an inline request: version, and the header with
+	// the authentication.
 	suffix []byte
 }
 
@@ -120,7 +121,8 @@ func (p *Plan) Supports(m Mode) error {
 	case LoginReadRevoke:
 		for i := range p.tenants {
 			if p.tenants[i].revoke == nil {
-				return fmt.Errorf("tenant %s: its login path has no element \"auth\", so that the token's namespace is unknown", p.tenants[i].name)
+				return fmt.Errorf("tenant %s: its login path has no element \"auth\", so that the token's namespace is unknown",
+					p.tenants[i].name)
 			}
 		}
 	case Rails:

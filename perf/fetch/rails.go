@@ -13,12 +13,13 @@ import (
 	"gitlab.com/steamer/steamer/perf/wire"
 )
 
-// Operate makes one operation of Rails on a project: the wanted one, or the nearest that is possible there. The calls
-// and their order are those of GitLab EE: app/services/concerns/secrets_management/secrets/{create,update,delete}_
-// service_helpers.rb and ci_policies/base_secret_refresher.rb. Calls by the owner and by Rails itself alternate.
+// Operate makes one operation of Rails on a project: the wanted one, or the nearest that is
+// possible there. The calls and their order are those of GitLab EE:
+// app/services/concerns/secrets_management/secrets/{create,update,delete}_ service_helpers.rb and
+// ci_policies/base_secret_refresher.rb. Calls by the owner and by Rails itself alternate.
 //
-// As in Rails, a second write to a project is not begun while one is under way: the next free project from the chosen
-// one on takes its place, and if there is none the result is of class busy.
+// As in Rails, a second write to a project is not begun while one is under way: the next free
+// project from the chosen one on takes its place, and if there is none the result is of class busy.
 func (c *Client) Operate(ctx context.Context, want Operation, choice Choice, part Part) Result {
 	res := Result{Start: time.Now(), Kind: string(want), Steps: make([]StepTime, 0, 16)}
 	tenant, ok := c.Plan.lease(choice.tenant, part)
@@ -56,8 +57,8 @@ func (c *Client) Operate(ctx context.Context, want Operation, choice Choice, par
 	return res
 }
 
-// lease locks the first project of part that nobody works on, beginning with the one that the given number, counted
-// around, leads to.
+// lease locks the first project of part that nobody works on, beginning with the one that the given
+// number, counted around, leads to.
 func (p *Plan) lease(from int, part Part) (int, bool) {
 	n := part.to - part.from
 	for i := range n {
@@ -112,7 +113,8 @@ func (o *operation) create(slot int) *fixture.Digest {
 	if _, ok = o.request(StepReadMetadata, true, http.MethodGet, o.w.metadata+name, "", http.StatusNotFound); !ok {
 		return nil
 	}
-	if !o.writeValue(name, value, `{"cas":0}`) || !o.writeMetadata(name, `"description":"written under load"`, 0) || !o.grant(name) ||
+	if !o.writeValue(name, value, `{"cas":0}`) || !o.writeMetadata(name, `"description":"written under load"`, 0) ||
+		!o.grant(name) ||
 		!o.writeMetadata(name, `"description":"written under load","create_completed_at":"`+now()+`"`, 1) {
 		return nil
 	}
@@ -128,7 +130,8 @@ func (o *operation) update(slot int) *fixture.Digest {
 		return nil
 	}
 	version, started := gjson.GetBytes(resp.Body, "data.current_metadata_version").Int(), now()
-	fields := `"description":"written under load","create_completed_at":"` + started + `","update_started_at":"` + started + `"`
+	fields := `"description":"written under load","create_completed_at":"` + started + `","update_started_at":"` +
+		started + `"`
 	// Metadata first, since its version is what two writers would disagree about.
 	if !o.writeMetadata(name, fields, version) || !o.writeValue(name, value, "null") || !o.grant(name) ||
 		!o.writeMetadata(name, fields+`,"update_completed_at":"`+now()+`"`, version+1) {
@@ -157,8 +160,8 @@ func (o *operation) remove(slot int) {
 	o.withdraw(name)
 }
 
-// list asks for all secrets, and compares with what is known: a secret that was written and is not there, or the other
-// way round, is a wrong answer.
+// list asks for all secrets, and compares with what is known: a secret that was written and is not
+// there, or the other way round, is a wrong answer.
 func (o *operation) list() {
 	resp, ok := o.request(StepList, true, http.MethodGet, o.w.list, "", http.StatusOK, http.StatusNotFound)
 	if !ok {
@@ -175,7 +178,8 @@ func (o *operation) list() {
 	o.w.known, o.w.exists = true, seen
 }
 
-// globals counts the secrets of a list that are bound to nothing, which is what the policy pipelines/global holds.
+// globals counts the secrets of a list that are bound to nothing, which is what the policy
+// pipelines/global holds.
 func globals(body []byte) (n int) {
 	gjson.GetBytes(body, "data.key_info").ForEach(func(_, secret gjson.Result) bool {
 		custom := secret.Get("custom_metadata")
@@ -216,6 +220,7 @@ func (o *operation) value() (string, *fixture.Digest) {
 	return value, &digest
 }
 
-var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding) //nolint:gochecknoglobals // constant
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(
+	base32.NoPadding) //nolint:gochecknoglobals // constant
 
 func now() string { return time.Now().UTC().Format(time.RFC3339) }

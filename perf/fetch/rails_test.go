@@ -26,8 +26,8 @@ func steps(r fetch.Result) (names []fetch.Step) {
 	return names
 }
 
-// TestRails makes every operation against a real OpenBao: the calls are GitLab's, in number and order, and a job sees
-// what was written.
+// TestRails makes every operation against a real OpenBao: the calls are GitLab's, in number and
+// order, and a job sees what was written.
 func TestRails(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -55,7 +55,8 @@ func TestRails(t *testing.T) {
 		return r
 	}
 	create := []fetch.Step{
-		fetch.StepCount, fetch.StepReadMetadata, fetch.StepWriteValue, fetch.StepWriteMetadata, fetch.StepReadPolicy, fetch.StepWritePolicy,
+		fetch.StepCount, fetch.StepReadMetadata, fetch.StepWriteValue, fetch.StepWriteMetadata, fetch.StepReadPolicy,
+		fetch.StepWritePolicy,
 		fetch.StepWriteMetadata, fetch.StepVerify,
 	}
 	update := []fetch.Step{
@@ -71,7 +72,8 @@ func TestRails(t *testing.T) {
 	for range 10 {
 		operate(fetch.Create, fetch.Create, create...)
 	}
-	operate(fetch.Create, fetch.Delete, fetch.StepReadMetadata, fetch.StepDelete, fetch.StepList, fetch.StepReadPolicy, fetch.StepWritePolicy)
+	operate(fetch.Create, fetch.Delete, fetch.StepReadMetadata, fetch.StepDelete, fetch.StepList, fetch.StepReadPolicy,
+		fetch.StepWritePolicy)
 	operate(fetch.List, fetch.List, fetch.StepList)
 	c.Reuse = true
 	r := operate(fetch.Create, fetch.Create, create...)
@@ -99,7 +101,8 @@ func TestRails(t *testing.T) {
 	})
 }
 
-// together lets several VUs work on two projects at once: without the lease they would take each other's grants away.
+// together lets several VUs work on two projects at once: without the lease they would take each
+// other's grants away.
 func together(ctx context.Context, t *testing.T, plan *fetch.Plan) {
 	var wg sync.WaitGroup
 	for vu := range 4 {
@@ -125,7 +128,8 @@ func TestRailsNeedsItsLogins(t *testing.T) {
 	require.ErrorContains(t, plan.Supports(fetch.Rails), "no rails login")
 	login := &fixture.Login{AuthPath: "auth/x/login", Role: "r", JWTs: []string{"a.b.c"}}
 	fx := &fixture.Fixture{Version: 2, Target: "http://127.0.0.1:1", Rails: login, Tenants: []fixture.Tenant{{
-		Name: "t", SecretPath: "t/kv/data/x", AuthPath: "login", Role: "r", JWT: "a.b.c", Secrets: []fixture.Secret{{Name: "S"}},
+		Name: "t", SecretPath: "t/kv/data/x", AuthPath: "login", Role: "r", JWT: "a.b.c",
+		Secrets: []fixture.Secret{{Name: "S"}},
 	}}}
 	plan, err := fetch.NewPlan(fx)
 	require.NoError(t, err)

@@ -28,10 +28,13 @@ func (o *operation) writeValue(name, value, options string) bool {
 	return ok
 }
 
-// writeMetadata writes the metadata of a secret that is bound to nothing, if its version is still the given one.
+// writeMetadata writes the metadata of a secret that is bound to nothing, if its version is still
+// the given one.
 func (o *operation) writeMetadata(name, fields string, version int64) bool {
-	body := `{"custom_metadata":{` + fields + `,"environment":"*","branch":"*"},"metadata_cas":` + strconv.FormatInt(version, 10) + `}`
-	_, ok := o.request(StepWriteMetadata, true, http.MethodPost, o.w.metadata+name, body, http.StatusNoContent, http.StatusOK)
+	body := `{"custom_metadata":{` + fields + `,"environment":"*","branch":"*"},"metadata_cas":` +
+		strconv.FormatInt(version, 10) + `}`
+	_, ok := o.request(StepWriteMetadata, true, http.MethodPost, o.w.metadata+name, body, http.StatusNoContent,
+		http.StatusOK)
 	return ok
 }
 
@@ -52,7 +55,8 @@ func (o *operation) withdraw(name string) bool {
 	})
 }
 
-// changePolicy reads the policy in Rails' JSON form, changes its rules and writes it, changed or not.
+// changePolicy reads the policy in Rails' JSON form, changes its rules and writes it, changed or
+// not.
 func (o *operation) changePolicy(change func(map[string]json.RawMessage)) bool {
 	resp, ok := o.request(StepReadPolicy, false, http.MethodGet, o.w.policy, "", http.StatusOK, http.StatusNotFound)
 	if !ok {
@@ -78,6 +82,7 @@ func (o *operation) changePolicy(change func(map[string]json.RawMessage)) bool {
 		o.res.fail(StepWritePolicy, 0, ClassMalformed)
 		return false
 	}
-	_, ok = o.request(StepWritePolicy, false, http.MethodPost, o.w.policy, string(text), http.StatusNoContent, http.StatusOK)
+	_, ok = o.request(StepWritePolicy, false, http.MethodPost, o.w.policy, string(text), http.StatusNoContent,
+		http.StatusOK)
 	return ok
 }

@@ -10,15 +10,17 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// goClient are the header fields of Go's HTTP client under OpenBao's api/v2, with which GitLab Runner talks to OpenBao
-// (helpers/vault/client.go). The server sees and audits them, so they are part of the request.
+// goClient are the header fields of Go's HTTP client under OpenBao's api/v2, with which GitLab
+// Runner talks to OpenBao (helpers/vault/client.go). The server sees and audits them, so they are
+// part of the request.
 const (
 	userAgent = "\r\nUser-Agent: Go-http-client/1.1"
 	goClient  = "\r\nX-Vault-Request: true\r\nAccept-Encoding: gzip\r\n\r\n"
 )
 
-// parameters renders the header fields of inline authentication: the login path, and each parameter as unpadded
-// base64url of {"key":…,"value":…}. The names of the fields are free; Runner and Rails use different ones.
+// parameters renders the header fields of inline authentication: the login path, and each parameter
+// as unpadded base64url of {"key":…,"value":…}. The names of the fields are free; Runner and Rails
+// use different ones.
 func parameters(authPath string, params [2]struct{ field, key, value string }) ([]byte, error) {
 	buf := []byte("\r\nX-Vault-Inline-Auth-Path: " + authPath)
 	for _, p := range params {
@@ -37,7 +39,10 @@ func parameters(authPath string, params [2]struct{ field, key, value string }) (
 
 // runnerAuth renders what follows the URL in Runner's request.
 func runnerAuth(host string, t *fixture.Tenant, jwt string) ([]byte, error) {
-	auth, err := parameters(t.AuthPath, [2]struct{ field, key, value string }{{"jwt", "jwt", jwt}, {"role", "role", t.Role}})
+	auth, err := parameters(t.AuthPath, [2]struct{ field, key, value string }{
+		{"jwt", "jwt", jwt},
+		{"role", "role", t.Role},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +57,10 @@ func railsAuth(l *fixture.Login) ([][]byte, error) {
 	}
 	all := make([][]byte, 0, len(l.JWTs))
 	for _, jwt := range l.JWTs {
-		auth, err := parameters(l.AuthPath, [2]struct{ field, key, value string }{{"token", "jwt", jwt}, {"role", "role", l.Role}})
+		auth, err := parameters(l.AuthPath, [2]struct{ field, key, value string }{
+			{"token", "jwt", jwt},
+			{"role", "role", l.Role},
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -61,8 +69,8 @@ func railsAuth(l *fixture.Login) ([][]byte, error) {
 	return all, nil
 }
 
-// namespaceOf returns the namespace of a login path, ending in a slash unless it is the root. "auth" is a reserved word
-// that no namespace is named.
+// namespaceOf returns the namespace of a login path, ending in a slash unless it is the root.
+// "auth" is a reserved word that no namespace is named.
 func namespaceOf(authPath string) (string, bool) {
 	if strings.HasPrefix(authPath, "auth/") {
 		return "", true
@@ -82,7 +90,8 @@ func (p *Plan) appendInline(buf []byte, c Choice) []byte {
 	return append(buf, t.jobs[c.job].suffix...)
 }
 
-// loginHead is the login request up to the length of its body. PUT is what api/v2's Logical().Write sends.
+// loginHead is the login request up to the length of its body. PUT is what api/v2's Logical().Write
+// sends.
 func loginHead(host, authPath string) []byte {
 	return []byte("PUT /v1/" + authPath + " HTTP/1.1\r\nHost: " + host + userAgent + "\r\nContent-Length: ")
 }
@@ -112,8 +121,8 @@ func (p *Plan) appendRevoke(buf []byte, c Choice, token string) []byte {
 	return p.appendToken(buf, token)
 }
 
-// appendToken ends a request without a body. Content-Length is needed for PUT and does no harm to GET, but Go's client
-// sends none there.
+// appendToken ends a request without a body. Content-Length is needed for PUT and does no harm to
+// GET, but Go's client sends none there.
 func (p *Plan) appendToken(buf []byte, token string) []byte {
 	put := buf[0] == 'P'
 	buf = append(append(append(buf, " HTTP/1.1\r\nHost: "...), p.host...), userAgent...)

@@ -11,18 +11,21 @@ import (
 	"gitlab.com/steamer/steamer/perf/wire"
 )
 
-// GitLab Runner's client repeats a call up to twice, after 1.0 to 1.5 s and then 2.0 to 3.0 s, unless the server says
-// how long to wait. Source: openbao api/v2, DefaultConfig and DefaultRetryPolicy (MaxRetries 2, RetryWaitMin 1 s,
-// RetryWaitMax 1.5 s), and hashicorp/go-retryablehttp, RateLimitLinearJitterBackoff, at v0.7.8.
+// GitLab Runner's client repeats a call up to twice, after 1.0 to 1.5 s and then 2.0 to 3.0 s,
+// unless the server says how long to wait. Source: openbao api/v2, DefaultConfig and
+// DefaultRetryPolicy (MaxRetries 2, RetryWaitMin 1 s, RetryWaitMax 1.5 s), and
+// hashicorp/go-retryablehttp, RateLimitLinearJitterBackoff, at v0.7.8.
 const (
 	maxRetries   = 2
 	retryWaitMin = time.Second
 	retryWaitMax = 1500 * time.Millisecond
 )
 
-// call makes one call, repeated if retry is set and worth it, until an answer has one of the wanted statuses. On false
-// res says why, with step.
-func (c *Client) call(ctx context.Context, res *Result, step Step, retry, repeatable bool, want ...int) (wire.Response, bool) {
+// call makes one call, repeated if retry is set and worth it, until an answer has one of the wanted
+// statuses. On false res says why, with step.
+func (c *Client) call(ctx context.Context, res *Result, step Step, retry, repeatable bool, want ...int) (wire.Response,
+	bool,
+) {
 	timeout := c.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
@@ -60,8 +63,8 @@ func (c *Client) call(ctx context.Context, res *Result, step Step, retry, repeat
 	}
 }
 
-// worthRepeating is DefaultRetryPolicy: connection errors, but not certificates that are not trusted nor a timeout,
-// which is that of all attempts together; 412, 429, and 5xx but 501.
+// worthRepeating is DefaultRetryPolicy: connection errors, but not certificates that are not
+// trusted nor a timeout, which is that of all attempts together; 412, 429, and 5xx but 501.
 func worthRepeating(status int, class Class, err error) bool {
 	var untrusted *tls.CertificateVerificationError
 	switch {

@@ -13,7 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fetch"
 )
 
-// answering serves the statuses one after the other, the last for ever; 0 breaks the connection off.
+// answering serves the statuses one after the other, the last for ever; 0 breaks the connection
+// off.
 func answering(t *testing.T, statuses ...int) (string, *atomic.Int64) {
 	t.Helper()
 	requests := &atomic.Int64{}
@@ -33,8 +34,8 @@ func answering(t *testing.T, statuses ...int) (string, *atomic.Int64) {
 	return server.URL, requests
 }
 
-// TestRetry checks Runner's policy: what is repeated, how often and after how long, and that the failed attempts are
-// told also when the fetch succeeds.
+// TestRetry checks Runner's policy: what is repeated, how often and after how long, and that the
+// failed attempts are told also when the fetch succeeds.
 func TestRetry(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -60,8 +61,13 @@ func TestRetry(t *testing.T) {
 			atLeast: time.Second, most: 1400 * time.Millisecond,
 		},
 		"500 for ever": {
-			statuses: []int{500}, outcome: fetch.Failed, class: fetch.ClassStatus, requests: 3, atLeast: 3 * time.Second, most: 6 * time.Second,
-			failures: []fetch.Failure{{Status: 500, Class: fetch.ClassStatus}, {Status: 500, Class: fetch.ClassStatus}, {Status: 500, Class: fetch.ClassStatus}},
+			statuses: []int{500}, outcome: fetch.Failed, class: fetch.ClassStatus, requests: 3, atLeast: 3 * time.Second,
+			most: 6 * time.Second,
+			failures: []fetch.Failure{
+				{Status: 500, Class: fetch.ClassStatus},
+				{Status: 500, Class: fetch.ClassStatus},
+				{Status: 500, Class: fetch.ClassStatus},
+			},
 		},
 		"412 once": {
 			statuses: []int{412, 200}, requests: 2, failures: []fetch.Failure{{Status: 412, Class: fetch.ClassStatus}},
@@ -77,7 +83,8 @@ func TestRetry(t *testing.T) {
 		},
 		"the timeout is that of all attempts": {
 			statuses: []int{503}, timeout: 500 * time.Millisecond, outcome: fetch.Failed, class: fetch.ClassTimeout, requests: 1,
-			failures: []fetch.Failure{{Status: 503, Class: fetch.ClassStatus}}, atLeast: 500 * time.Millisecond, most: 990 * time.Millisecond,
+			failures: []fetch.Failure{{Status: 503, Class: fetch.ClassStatus}}, atLeast: 500 * time.Millisecond,
+			most: 990 * time.Millisecond,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 type Selection struct {
 	// Choice is "uniform" (or empty), "zipf", "hot" or "cold".
 	Choice string
-	// Exponent s of zipf: the tenant of rank k, the k-th of the fixture, is drawn in proportion to 1/k^s. Above 0, at
-	// most 10.
+	// Exponent s of zipf: the tenant of rank k, the k-th of the fixture, is drawn in proportion to
+	// 1/k^s. Above 0, at most 10.
 	Exponent float64
 	// HotTenants is how many tenants, the first of the fixture, are the hot set.
 	HotTenants int
@@ -43,8 +43,9 @@ func (s Selection) Check(p *Plan) error {
 	return nil
 }
 
-// Part is the share of the tenants that belongs to one process of several, where tenants must not be shared: in the
-// mode rails, whose exclusive lease is held in memory, and for "cold". Parts of adjoining execution segments adjoin.
+// Part is the share of the tenants that belongs to one process of several, where tenants must not
+// be shared: in the mode rails, whose exclusive lease is held in memory, and for "cold". Parts of
+// adjoining execution segments adjoin.
 type Part struct{ from, to int }
 
 // PartOf returns the tenants from × n to to × n, for 0 <= from < to <= 1.

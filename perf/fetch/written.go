@@ -9,19 +9,21 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// perTenant is how many secrets the mode rails keeps in a project, beside those of the fixture. GitLab allows 100.
+// perTenant is how many secrets the mode rails keeps in a project, beside those of the fixture.
+// GitLab allows 100.
 const perTenant = 10
 
-// written is what the mode rails knows about one project, and the exclusive lease that Rails takes for each write. Only
-// one process may write to a project, see Part.
+// written is what the mode rails knows about one project, and the exclusive lease that Rails takes
+// for each write. Only one process may write to a project, see Part.
 type written struct {
 	mu     sync.Mutex
 	known  bool // whether exists is true to the server
 	exists [perTenant]bool
 
 	owner [][]byte // header fields of the owner's login, one entry a token
-	// URL paths: names are appended to the first two, the next two are the lists, policy is pipelines/global, which
-	// holds the secrets that are bound neither to an environment nor to a branch.
+	// URL paths: names are appended to the first two, the next two are the lists, policy is
+	// pipelines/global, which holds the secrets that are bound neither to an environment nor to a
+	// branch.
 	data, metadata, names, list, policy string
 	// dataRule and metadataRule are what names are appended to in the policy.
 	dataRule, metadataRule string
@@ -75,8 +77,8 @@ func (w *written) nth(exists bool, n int) int {
 	return -1
 }
 
-// possible returns the operation nearest to the wanted one: what is not known has to be listed first, where nothing is
-// nothing can be changed, and a full project takes no more.
+// possible returns the operation nearest to the wanted one: what is not known has to be listed
+// first, where nothing is nothing can be changed, and a full project takes no more.
 func (w *written) possible(want Operation) Operation {
 	n := w.count()
 	switch {

@@ -5,15 +5,18 @@ import (
 	"time"
 )
 
-// keptDrops is how many moments with drops are remembered for each scenario; at one a millisecond the last minute and more.
-// Fetches that began before that find the count of the earliest moment kept.
+// keptDrops is how many moments with drops are remembered for each scenario; at one a millisecond
+// the last minute and more. Fetches that began before that find the count of the earliest moment
+// kept.
 const keptDrops = 1 << 17
 
-// drops counts a scenario's dropped arrivals over time, to tell how many there were before a fetch began. k6 hands on a
-// drop before the next arrival, so that when a fetch ends all drops before it are known.
+// drops counts a scenario's dropped arrivals over time, to tell how many there were before a fetch
+// began. k6 hands on a drop before the next arrival, so that when a fetch ends all drops before it
+// are known.
 //
-// In a burst of late arrivals an iteration may begin microseconds after drops that came after it. It then counts
-// them, and its latency from the intended start comes out too short: with drops that latency is a lower bound.
+// In a burst of late arrivals an iteration may begin microseconds after drops that came after it.
+// It then counts them, and its latency from the intended start comes out too short: with drops that
+// latency is a lower bound.
 type drops struct {
 	moments []moment
 	before  uint64 // the count before the earliest moment kept

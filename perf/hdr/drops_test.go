@@ -32,8 +32,9 @@ func TestDrops(t *testing.T) {
 	require.Positive(t, many.before)
 }
 
-// TestIntendedAfterDrops: at 10/s the arrivals 3 to 5 of a scenario were dropped, so that its iteration 3 is arrival 6. What other scenarios drop is
-// nothing to it, nor what is dropped after its start.
+// TestIntendedAfterDrops: at 10/s the arrivals 3 to 5 of a scenario were dropped, so that its
+// iteration 3 is arrival 6. What other scenarios drop is nothing to it, nor what is dropped after
+// its start.
 func TestIntendedAfterDrops(t *testing.T) {
 	t.Parallel()
 	o := start(t)
@@ -47,8 +48,9 @@ func TestIntendedAfterDrops(t *testing.T) {
 	drop("main", 10.7)
 	fetched := func(number uint64, begin float64) {
 		o.AddMetricSamples([]metrics.SampleContainer{&openbao.Observation{
-			Result: fetch.Result{Status: 200, Start: at(begin), Duration: 50 * time.Millisecond}, Arrival: arrival(at(10), number),
-			Tags: o.registry.RootTagSet().With("phase", "measure").With("scenario", "main"),
+			Result:  fetch.Result{Status: 200, Start: at(begin), Duration: 50 * time.Millisecond},
+			Arrival: arrival(at(10), number),
+			Tags:    o.registry.RootTagSet().With("phase", "measure").With("scenario", "main"),
 		}})
 	}
 	fetched(2, 10.2)

@@ -10,8 +10,9 @@ import (
 	"gitlab.com/steamer/steamer/perf/openbao"
 )
 
-// Histograms count microseconds from 1 to ten minutes with three significant digits: every value is known to 0.1 %,
-// and histograms of equal range merge exactly. Longer latencies are recorded as ten minutes and counted as clamped.
+// Histograms count microseconds from 1 to ten minutes with three significant digits: every value is
+// known to 0.1 %, and histograms of equal range merge exactly. Longer latencies are recorded as ten
+// minutes and counted as clamped.
 const (
 	lowestMicros  = 1
 	highestMicros = int64(10 * time.Minute / time.Microsecond)
@@ -28,11 +29,12 @@ type interval struct {
 	count            map[string]int64
 }
 
-// failures are the latencies of failed fetches once more, apart from the others: whoever counts slow fetches must not take a fast failure for a
-// fast fetch.
+// failures are the latencies of failed fetches once more, apart from the others: whoever counts
+// slow fetches must not take a fast failure for a fast fetch.
 type failures struct{ actual, intended *hdrhistogram.Histogram }
 
-// key identifies an interval: the second it covers, in Unix time, and the phase the samples were tagged with.
+// key identifies an interval: the second it covers, in Unix time, and the phase the samples were
+// tagged with.
 type key struct {
 	second int64
 	phase  string
@@ -76,8 +78,8 @@ func (iv *interval) reset(k key) {
 	clear(iv.count)
 }
 
-// add takes in one fetch, or operation of Rails, before which so many arrivals were dropped. Latencies of failed ones count
-// too: a timeout is a latency the job has seen.
+// add takes in one fetch, or operation of Rails, before which so many arrivals were dropped.
+// Latencies of failed ones count too: a timeout is a latency the job has seen.
 func (iv *interval) add(o *openbao.Observation, dropped uint64) {
 	r := &o.Result
 	if r.Outcome == fetch.Interrupted {
@@ -112,7 +114,8 @@ func (iv *interval) add(o *openbao.Observation, dropped uint64) {
 	}
 }
 
-// attempts counts requests apart from fetches: with repetitions, a fetch may succeed though requests failed.
+// attempts counts requests apart from fetches: with repetitions, a fetch may succeed though
+// requests failed.
 func (iv *interval) attempts(r *fetch.Result) {
 	iv.count["attempts"] += int64(r.Attempts)
 	iv.count["attempts_failed"] += int64(len(r.Failures))

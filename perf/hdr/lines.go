@@ -18,12 +18,13 @@ type headerLine struct {
 	Kind  string    `json:"kind"` // "header"
 	Start time.Time `json:"start"`
 	Unit  string    `json:"unit"` // of the histograms: "us"
-	// Segment is k6's execution segment: which share of the schedule this process had, "0:1" for all of it.
+	// Segment is k6's execution segment: which share of the schedule this process had, "0:1" for
+	// all of it.
 	Segment string `json:"segment"`
 }
 
-// intervalLine is one second of one phase. Histograms are in HdrHistogram's V2 compressed encoding, base64; empty
-// ones are left out.
+// intervalLine is one second of one phase. Histograms are in HdrHistogram's V2 compressed encoding,
+// base64; empty ones are left out.
 type intervalLine struct {
 	V       int               `json:"v"`
 	Kind    string            `json:"kind"` // "interval"
@@ -47,7 +48,8 @@ type summaryLine struct {
 	usage
 }
 
-// usage is what the process has used of its machine since it began; what the operating system does not tell is left out.
+// usage is what the process has used of its machine since it began; what the operating system does
+// not tell is left out.
 type usage struct {
 	CPUSeconds float64 `json:"cpu_s,omitempty"` // user and system
 	MaxRSSMiB  float64 `json:"max_rss_mib,omitempty"`
@@ -79,7 +81,8 @@ func (iv *interval) line(vus int64) (intervalLine, error) {
 		l.Count[name] += 0
 	}
 	all := map[string]*hdrhistogram.Histogram{
-		"fetch_actual": iv.actual, "fetch_intended": iv.intended, "failed_actual": iv.failed.actual, "failed_intended": iv.failed.intended,
+		"fetch_actual": iv.actual, "fetch_intended": iv.intended, "failed_actual": iv.failed.actual,
+		"failed_intended": iv.failed.intended,
 	}
 	for name, h := range iv.steps {
 		all["step_"+string(name)] = h

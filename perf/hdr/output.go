@@ -1,10 +1,10 @@
-// Package hdr is the k6 output "hdr": it folds the fetches of k6/x/openbao into one HDR histogram per second and
-// phase, in bounded memory, and appends them as lines of JSON to a file:
+// Package hdr is the k6 output "hdr": it folds the fetches of k6/x/openbao into one HDR histogram
+// per second and phase, in bounded memory, and appends them as lines of JSON to a file:
 //
 //	k6 run --out hdr=intervals.ndjson script.js
 //
-// Histograms of several processes merge exactly, which percentiles do not. A second is written two seconds after
-// it ended; the file is complete up to there even if the process is killed.
+// Histograms of several processes merge exactly, which percentiles do not. A second is written two
+// seconds after it ended; the file is complete up to there even if the process is killed.
 package hdr
 
 import (
@@ -24,14 +24,16 @@ import (
 	"gitlab.com/steamer/steamer/perf/openbao"
 )
 
-// settle is how long after its end an interval stays open. k6 hands samples on every 50 ms, so that only a process
-// starved for two seconds has later ones; those are counted into the oldest second still open.
+// settle is how long after its end an interval stays open. k6 hands samples on every 50 ms, so that
+// only a process starved for two seconds has later ones; those are counted into the oldest second
+// still open.
 const settle = 2 * time.Second
 
 // fileMode: the log has no secrets, yet is nobody else's business.
 const fileMode fs.FileMode = 0o600
 
-// Output is the k6 output. k6 calls AddMetricSamples from one goroutine, the flusher runs in another.
+// Output is the k6 output. k6 calls AddMetricSamples from one goroutine, the flusher runs in
+// another.
 type Output struct {
 	path   string
 	share  string            // k6's execution segment
@@ -68,8 +70,9 @@ func New(p output.Params) (output.Output, error) {
 		phases[name] = scenario.GetTags()["phase"]
 	}
 	return &Output{
-		path: p.ConfigArgument, share: p.ScriptOptions.ExecutionSegment.String(), phases: phases, dropped: map[string]*drops{},
-		abort: func(error) {}, now: time.Now,
+		path: p.ConfigArgument, share: p.ScriptOptions.ExecutionSegment.String(), phases: phases,
+		dropped: map[string]*drops{},
+		abort:   func(error) {}, now: time.Now,
 		create: func(path string) (io.WriteCloser, error) {
 			return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode) // #nosec G304 -- the user names the file
 		},
@@ -79,8 +82,8 @@ func New(p output.Params) (output.Output, error) {
 // Description is what k6 prints before the run.
 func (o *Output) Description() string { return fmt.Sprintf("hdr (%s)", o.path) }
 
-// SetTestRunStopCallback takes k6's way to stop the run, used when the file cannot be written any more: a run whose
-// measurement is lost should not go on.
+// SetTestRunStopCallback takes k6's way to stop the run, used when the file cannot be written any
+// more: a run whose measurement is lost should not go on.
 func (o *Output) SetTestRunStopCallback(stop func(error)) { o.abort = stop }
 
 // Start creates the file, writes the header and begins to flush.
@@ -90,7 +93,10 @@ func (o *Output) Start() error {
 		return fmt.Errorf("output hdr: %w", err)
 	}
 	o.file = f
-	if err := writeLine(f, headerLine{V: formatVersion, Kind: "header", Start: o.now(), Unit: "us", Segment: o.share}); err != nil {
+	if err := writeLine(f, headerLine{
+		V: formatVersion, Kind: "header", Start: o.now(), Unit: "us",
+		Segment: o.share,
+	}); err != nil {
 		_ = f.Close()
 		return fmt.Errorf("output hdr: %w", err)
 	}
@@ -160,8 +166,8 @@ func (o *Output) at(t time.Time, tags *metrics.TagSet) *interval {
 	return iv
 }
 
-// phase returns the phase a sample belongs to. k6 does not put a scenario's own tags on its dropped iterations, only
-// the scenario's name.
+// phase returns the phase a sample belongs to. k6 does not put a scenario's own tags on its dropped
+// iterations, only the scenario's name.
 func (o *Output) phase(tags *metrics.TagSet) string {
 	if phase, ok := tags.Get("phase"); ok {
 		return phase
@@ -223,7 +229,8 @@ func (o *Output) write(due []*interval, vus int64) error {
 // Stop ends a run that went to its end.
 func (o *Output) Stop() error { return o.StopWithTestError(nil) }
 
-// StopWithTestError writes what is left and the summary, marked partial if the run did not go to its end.
+// StopWithTestError writes what is left and the summary, marked partial if the run did not go to
+// its end.
 func (o *Output) StopWithTestError(runErr error) error {
 	o.flusher.Stop()
 	o.mu.Lock()

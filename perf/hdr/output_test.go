@@ -55,7 +55,8 @@ func start(t *testing.T) fixture {
 	return fixture{Output: o, path: path, registry: registry, builtin: metrics.RegisterBuiltinMetrics(registry)}
 }
 
-// fetch adds a fetch that ended at the given second, with a latency from the intended start unless that is negative.
+// fetch adds a fetch that ended at the given second, with a latency from the intended start unless
+// that is negative.
 func (f fixture) fetch(phase string, end float64, r fetch.Result, intended time.Duration) {
 	r.Start = at(end).Add(-r.Duration)
 	o := &openbao.Observation{Result: r, Tags: f.registry.RootTagSet().With("phase", phase)}
@@ -125,7 +126,8 @@ func TestIntervals(t *testing.T) {
 	o.fetch("measure", 10.95, ms(4), 9*time.Millisecond) // behind the others, yet within its second
 	o.fetch("measure", 10.96, fetch.Result{Status: 403, Outcome: fetch.Failed, Class: fetch.ClassStatus, Duration: 1}, 0)
 	o.fetch("measure", 10.97, fetch.Result{Status: 200, Outcome: fetch.Wrong, Class: fetch.ClassValue, Duration: 1}, 0)
-	o.fetch("measure", 10.98, fetch.Result{Outcome: fetch.Failed, Class: fetch.ClassTimeout, Duration: time.Hour}, time.Hour)
+	o.fetch("measure", 10.98, fetch.Result{Outcome: fetch.Failed, Class: fetch.ClassTimeout, Duration: time.Hour},
+		time.Hour)
 	o.fetch("measure", 10.99, fetch.Result{Outcome: fetch.Interrupted, Duration: time.Second}, time.Second)
 	o.sample(o.builtin.DroppedIterations, 12.1, 1, map[string]string{"scenario": "main"})
 	o.sample(o.builtin.DroppedIterations, 12.2, 1, map[string]string{"scenario": "main"})
@@ -143,12 +145,19 @@ func TestIntervals(t *testing.T) {
 		start int64
 		count map[string]int64
 	}{
-		{"warmup", start, map[string]int64{"fetches": 1, "failed": 0, "wrong": 0, "dropped": 0, "attempts": 0, "attempts_failed": 0, "status_200": 1}},
+		{"warmup", start, map[string]int64{
+			"fetches": 1, "failed": 0, "wrong": 0, "dropped": 0, "attempts": 0,
+			"attempts_failed": 0, "status_200": 1,
+		}},
 		{"measure", start, map[string]int64{
-			"fetches": 5, "failed": 2, "wrong": 1, "dropped": 0, "attempts": 0, "attempts_failed": 0, "interrupted": 1, "clamped": 2,
+			"fetches": 5, "failed": 2, "wrong": 1, "dropped": 0, "attempts": 0, "attempts_failed": 0, "interrupted": 1,
+			"clamped":    2,
 			"status_200": 3, "status_403": 1, "status_0": 1, "error_status": 1, "error_value": 1, "error_timeout": 1,
 		}},
-		{"measure", start + 2000, map[string]int64{"fetches": 1, "failed": 0, "wrong": 0, "dropped": 2, "attempts": 0, "attempts_failed": 0, "status_200": 1}},
+		{"measure", start + 2000, map[string]int64{
+			"fetches": 1, "failed": 0, "wrong": 0, "dropped": 2, "attempts": 0,
+			"attempts_failed": 0, "status_200": 1,
+		}},
 	} {
 		require.Equal(t, want.phase, lines[i].Phase)
 		require.Equal(t, want.start, lines[i].StartMs)
@@ -167,7 +176,8 @@ func TestIntervals(t *testing.T) {
 	require.InEpsilon(t, highestMicros, actual.Max(), 0.001)
 	for name, want := range map[string]int64{"failed_actual": 2, "failed_intended": 2} {
 		failed := histogram(t, lines[1].Hist[name])
-		require.Equal(t, want, failed.TotalCount(), "failed fetches once more, so that a fast one is not taken for a fast fetch")
+		require.Equal(t, want, failed.TotalCount(),
+			"failed fetches once more, so that a fast one is not taken for a fast fetch")
 		require.Equal(t, int64(1), failed.Min())
 	}
 	require.NotContains(t, lines[2].Hist, "failed_actual")
@@ -185,12 +195,18 @@ func TestParts(t *testing.T) {
 		}})
 	}
 	add(false, fetch.Result{Kind: "login-read", Status: 200, Duration: 30 * ms, Attempts: 2, Steps: []fetch.StepTime{
-		{Step: fetch.StepConnect, Duration: ms}, {Step: fetch.StepLogin, Duration: 20 * ms}, {Step: fetch.StepRead, Duration: 10 * ms},
+		{Step: fetch.StepConnect, Duration: ms},
+		{Step: fetch.StepLogin, Duration: 20 * ms},
+		{Step: fetch.StepRead, Duration: 10 * ms},
 	}})
 	unavailable := fetch.Failure{Status: 503, Class: fetch.ClassStatus}
-	add(true, fetch.Result{Kind: "inline", Status: 200, Duration: 1300 * ms, Attempts: 2, Retries: 1, Failures: []fetch.Failure{unavailable}})
 	add(true, fetch.Result{
-		Kind: "create", Status: 0, Duration: 4000 * ms, Attempts: 3, Retries: 2, Outcome: fetch.Failed, Class: fetch.ClassReset,
+		Kind: "inline", Status: 200, Duration: 1300 * ms, Attempts: 2, Retries: 1,
+		Failures: []fetch.Failure{unavailable},
+	})
+	add(true, fetch.Result{
+		Kind: "create", Status: 0, Duration: 4000 * ms, Attempts: 3, Retries: 2, Outcome: fetch.Failed,
+		Class:    fetch.ClassReset,
 		Failures: []fetch.Failure{unavailable, unavailable, {Class: fetch.ClassReset}},
 	})
 	require.NoError(t, o.Stop())
@@ -198,7 +214,8 @@ func TestParts(t *testing.T) {
 	require.Len(t, lines, 1)
 	require.Equal(t, map[string]int64{
 		"fetches": 3, "failed": 1, "wrong": 0, "dropped": 0, "attempts": 7, "attempts_failed": 4, "retried": 2, "rescued": 1,
-		"attempt_error_status": 3, "attempt_error_reset": 1, "attempt_status_503": 3, "status_200": 2, "status_0": 1, "error_reset": 1,
+		"attempt_error_status": 3, "attempt_error_reset": 1, "attempt_status_503": 3, "status_200": 2, "status_0": 1,
+		"error_reset": 1,
 	}, lines[0].Count)
 	for name, want := range map[string]time.Duration{
 		"step_connect": ms, "step_login": 20 * ms, "step_read": 10 * ms, "kind_inline": 1300 * ms, "kind_create": 4000 * ms,
@@ -210,8 +227,8 @@ func TestParts(t *testing.T) {
 	require.Len(t, lines[0].Hist, 7, "and fetch_actual and failed_actual")
 }
 
-// TestFlush checks that intervals are written while the run goes on, and that a sample for a second already written
-// is not lost.
+// TestFlush checks that intervals are written while the run goes on, and that a sample for a second
+// already written is not lost.
 func TestFlush(t *testing.T) {
 	t.Parallel()
 	o := start(t)
@@ -232,10 +249,14 @@ func TestFlush(t *testing.T) {
 	require.Positive(t, last.CPUSeconds)
 	require.Greater(t, last.MaxRSSMiB, 1.0)
 	require.Positive(t, last.CPUs)
-	require.Equal(t, summaryLine{V: 1, Kind: "summary", K6: last.K6, Partial: true, Reason: "interrupted by a signal", usage: last.usage}, last)
+	require.Equal(t, summaryLine{
+		V: 1, Kind: "summary", K6: last.K6, Partial: true, Reason: "interrupted by a signal",
+		usage: last.usage,
+	}, last)
 }
 
-// TestMerge checks what the output is for: histograms of two processes add up to that of one, exactly.
+// TestMerge checks what the output is for: histograms of two processes add up to that of one,
+// exactly.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	one, a, b := start(t), start(t), start(t)

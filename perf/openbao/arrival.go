@@ -6,7 +6,8 @@ import (
 	"go.k6.io/k6/v2/lib"
 )
 
-// Arrival is the scheduled start of an iteration. The zero value is that of an iteration without one.
+// Arrival is the scheduled start of an iteration. The zero value is that of an iteration without
+// one.
 type Arrival struct {
 	timetable *timetable
 	start     time.Time // of the scenario
@@ -19,8 +20,8 @@ type timetable struct {
 	stripe stripe
 }
 
-// ArrivalOf is the arrival of iteration number of a scenario that began at start; without a schedule if the scenario has none or is not among
-// the options.
+// ArrivalOf is the arrival of iteration number of a scenario that began at start; without a
+// schedule if the scenario has none or is not among the options.
 func ArrivalOf(o lib.Options, scenario string, start time.Time, number uint64) Arrival {
 	return Arrival{timetableOf(o, scenario), start, number}
 }
@@ -33,10 +34,11 @@ func timetableOf(o lib.Options, scenario string) *timetable {
 	return &timetable{offset, stripeOf(o)}
 }
 
-// Due returns when the iteration was due if drops arrivals of its scenario were dropped in this process before it; false
-// where no schedule applies.
+// Due returns when the iteration was due if drops arrivals of its scenario were dropped in this
+// process before it; false where no schedule applies.
 //
-// A dropped iteration takes no number (grafana/k6#2308), so that iteration n of a process is arrival n + drops.
+// A dropped iteration takes no number (grafana/k6#2308), so that iteration n of a process is
+// arrival n + drops.
 func (a Arrival) Due(drops uint64) (time.Time, bool) {
 	if a.timetable == nil {
 		return time.Time{}, false
@@ -45,8 +47,9 @@ func (a Arrival) Due(drops uint64) (time.Time, bool) {
 	return a.start.Add(offset), ok
 }
 
-// stripe is how k6 deals the arrivals to the segments, see ExecutionTuple.GetStripedOffsets of k6 v2.1.0: a process has arrival start, then
-// always the one that lies the next of steps further, over and over. The zero value is a process that has them all.
+// stripe is how k6 deals the arrivals to the segments, see ExecutionTuple.GetStripedOffsets of k6
+// v2.1.0: a process has arrival start, then always the one that lies the next of steps further,
+// over and over. The zero value is a process that has them all.
 type stripe struct {
 	start, cycle uint64 // cycle is the sum of the steps
 	steps        []uint64

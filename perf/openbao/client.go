@@ -15,7 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fetch"
 )
 
-// Client is what fixture.client returns to the script: one CI job's (or Rails') view of OpenBao, owned by one VU.
+// Client is what fixture.client returns to the script: one CI job's (or Rails') view of OpenBao,
+// owned by one VU.
 type Client struct {
 	settings
 	vu       *instance
@@ -55,9 +56,9 @@ type Result struct {
 	Duration float64 `js:"duration"`
 }
 
-// Fetch is client.fetch(): one unit of work as the mode says, on a tenant and a secret chosen by a generator that
-// depends on the seed and the VU's number only. It emits the metrics. It throws when called outside an iteration; a
-// failure is a result, not an exception.
+// Fetch is client.fetch(): one unit of work as the mode says, on a tenant and a secret chosen by a
+// generator that depends on the seed and the VU's number only. It emits the metrics. It throws when
+// called outside an iteration; a failure is a result, not an exception.
 func (c *Client) Fetch() (*Result, error) {
 	state := c.vu.vu.State()
 	if state == nil {
@@ -99,7 +100,8 @@ func (c *Client) activate(ctx context.Context, state *lib.State) error {
 	return nil
 }
 
-// divide finds the tenants this process may use: all, or those of its execution segment where processes must not meet.
+// divide finds the tenants this process may use: all, or those of its execution segment where
+// processes must not meet.
 func (c *Client) divide(state *lib.State) (err error) {
 	c.part = c.http.Plan.Whole()
 	if segment := state.Options.ExecutionSegment; c.exclusive() && segment != nil {
@@ -116,8 +118,8 @@ func (c *Client) divide(state *lib.State) (err error) {
 
 func (c *Client) emit(state *lib.State, r fetch.Result) {
 	current := state.Tags.GetCurrentValues()
-	// The channel is open as long as an iteration runs, also after the run was cancelled; an interrupted fetch is
-	// worth knowing.
+	// The channel is open as long as an iteration runs, also after the run was cancelled; an
+	// interrupted fetch is worth knowing.
 	state.Samples <- &Observation{
 		Result:   r,
 		Arrival:  c.schedule.arrival(c.scenario, state),
@@ -128,8 +130,8 @@ func (c *Client) emit(state *lib.State, r fetch.Result) {
 	}
 }
 
-// explain logs the first failure of each class. It names no value and no token, and not the server's words either,
-// since those may quote claims.
+// explain logs the first failure of each class. It names no value and no token, and not the
+// server's words either, since those may quote claims.
 func (c *Client) explain(state *lib.State, choice fetch.Choice, r fetch.Result) {
 	w := warning{r.Kind, r.FailedStep, r.Class}
 	if r.Class == "" || c.warned[w] {

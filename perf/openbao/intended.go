@@ -10,23 +10,27 @@ import (
 
 // schedule knows when the iterations of an arrival-rate scenario were meant to start.
 //
-// k6 starts iteration i at a time that follows from the scenario's configuration, and does not tell the VU that time,
-// but start and i can be had: the scenario's start time and the iteration's number in the test. So
+// k6 starts iteration i at a time that follows from the scenario's configuration, and does not tell
+// the VU that time, but start and i can be had: the scenario's start time and the iteration's
+// number in the test. So
 //
 //	intended latency = end of the fetch − (start + offset(i))
 //
-// where offset(i) is i × period at a constant rate, and where the rate changes the moment at which its integral over
-// time reaches i + 1: k6 starts the first iteration at once in the one case, and when one is due in the other
-// (lib/executor/constant_arrival_rate.go and ramping_arrival_rate.go of k6 v2.1.0).
+// where offset(i) is i × period at a constant rate, and where the rate changes the moment at which
+// its integral over time reaches i + 1: k6 starts the first iteration at once in the one case, and
+// when one is due in the other (lib/executor/constant_arrival_rate.go and ramping_arrival_rate.go
+// of k6 v2.1.0).
 //
-// Arrivals that were dropped take no number, so that i is to be raised by how many there were before: Arrival.Due. The
-// output hdr knows them; to other outputs latency goes as if there were none, and then errs on the pessimistic side.
+// Arrivals that were dropped take no number, so that i is to be raised by how many there were
+// before: Arrival.Due. The output hdr knows them; to other outputs latency goes as if there were
+// none, and then errs on the pessimistic side.
 //
-// The fetch has to be the first of its iteration; later ones have no scheduled start and report none.
+// The fetch has to be the first of its iteration; later ones have no scheduled start and report
+// none.
 //
-// Other executors have no schedule. VUs that start at the same instant may swap numbers. That moves latency between two
-// fetches by the microseconds they lie apart, and leaves sum and count as they are, except that an intended latency is
-// never below the actual.
+// Other executors have no schedule. VUs that start at the same instant may swap numbers. That moves
+// latency between two fetches by the microseconds they lie apart, and leaves sum and count as they
+// are, except that an intended latency is never below the actual.
 type schedule struct {
 	scenario  string
 	timetable *timetable // nil: no schedule
@@ -49,8 +53,8 @@ func (s *schedule) arrival(scenario *lib.ScenarioState, state *lib.State) Arriva
 	return Arrival{s.timetable, scenario.StartTime, state.GetScenarioGlobalVUIter()}
 }
 
-// offsets returns when, from the scenario's start, iteration i of all segments together is due; nil for executors
-// without a schedule.
+// offsets returns when, from the scenario's start, iteration i of all segments together is due; nil
+// for executors without a schedule.
 func offsets(cfg lib.ExecutorConfig) func(i uint64) (time.Duration, bool) {
 	switch c := cfg.(type) {
 	case *executor.ConstantArrivalRateConfig:
@@ -59,7 +63,10 @@ func offsets(cfg lib.ExecutorConfig) func(i uint64) (time.Duration, bool) {
 		}
 		// Rounded down to nanoseconds, as k6's executor does.
 		period := c.TimeUnit.TimeDuration() / time.Duration(c.Rate.Int64)
-		return func(i uint64) (time.Duration, bool) { return time.Duration(i) * period, true } // #nosec G115 -- i counts up from 0
+		return func(i uint64) (time.Duration, bool) {
+			return time.Duration(i) * period,
+				true
+		} // #nosec G115 -- i counts up from 0
 	case *executor.RampingArrivalRateConfig:
 		return ramp(stagesOf(c)).offset
 	}
@@ -90,9 +97,9 @@ func stagesOf(c *executor.RampingArrivalRateConfig) []stage {
 	return stages
 }
 
-// offset solves "the integral of the rate is i + 1" for the time. With the area n left to cover in a stage of length d
-// whose rate moves from a to b, x is the root of (b−a)/2d·x² + a·x = n, written so that nothing cancels out:
-// 2n / (a + √(a² + 2n(b−a)/d)).
+// offset solves "the integral of the rate is i + 1" for the time. With the area n left to cover in
+// a stage of length d whose rate moves from a to b, x is the root of (b−a)/2d·x² + a·x = n, written
+// so that nothing cancels out: 2n / (a + √(a² + 2n(b−a)/d)).
 func (r ramp) offset(i uint64) (time.Duration, bool) {
 	due := float64(i + 1)
 	for _, s := range r {

@@ -28,8 +28,9 @@ func TestSchedule(t *testing.T) {
 		drops      uint64        // before it
 		want       time.Duration
 	}{
-		"first, on time":    {scenario("main"), 0, 0, 5 * ms, 0, 5 * ms},
-		"ninth, on time":    {scenario("main"), 9, 3000 * ms, 3005 * ms, 0, 3005*ms - 9*333_333_333}, // k6 rounds the period down to nanoseconds
+		"first, on time": {scenario("main"), 0, 0, 5 * ms, 0, 5 * ms},
+		"ninth, on time": {scenario("main"), 9, 3000 * ms, 3005 * ms, 0, 3005*ms - 9*333_333_333},
+		// k6 rounds the period down to nanoseconds
 		"late":              {scenario("main"), 0, 100 * ms, 105 * ms, 0, 105 * ms},
 		"swapped numbers":   {scenario("main"), 3, 999 * ms, 1005 * ms, 0, 6 * ms}, // not less than the actual latency
 		"after drops":       {scenario("main"), 6, 3000 * ms, 3005 * ms, 3, 3005*ms - 9*333_333_333},
@@ -45,7 +46,10 @@ func TestSchedule(t *testing.T) {
 			}
 			var s schedule
 			latency := func() time.Duration {
-				o := Observation{Result: fetch.Result{Start: start.Add(tc.begin), Duration: tc.end - tc.begin}, Arrival: s.arrival(tc.scenario, state)}
+				o := Observation{
+					Result:  fetch.Result{Start: start.Add(tc.begin), Duration: tc.end - tc.begin},
+					Arrival: s.arrival(tc.scenario, state),
+				}
 				if d, ok := o.Intended(tc.drops); ok {
 					return d
 				}
@@ -59,7 +63,8 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestStripe deals the first arrivals to the segments as k6 does, and steps from each to the ones after it.
+// TestStripe deals the first arrivals to the segments as k6 does, and steps from each to the ones
+// after it.
 func TestStripe(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

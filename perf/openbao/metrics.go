@@ -14,7 +14,8 @@ import (
 const (
 	// MetricDuration is a trend in milliseconds from the actual start of a fetch.
 	MetricDuration = "openbao_fetch_duration"
-	// MetricIntended is a trend in milliseconds from the scheduled start of a fetch, see intended.go.
+	// MetricIntended is a trend in milliseconds from the scheduled start of a fetch, see
+	// intended.go.
 	MetricIntended = "openbao_fetch_intended"
 	// MetricFetches counts fetches that ended.
 	MetricFetches = "openbao_fetches"
@@ -24,8 +25,8 @@ const (
 	MetricWrong = "openbao_wrong_values"
 	// MetricAttempts counts requests, repetitions included.
 	MetricAttempts = "openbao_attempts"
-	// MetricAttemptFailed is the share of requests that failed: the raw error rate, where MetricFailed is what is left of
-	// it after repetitions.
+	// MetricAttemptFailed is the share of requests that failed: the raw error rate, where
+	// MetricFailed is what is left of it after repetitions.
 	MetricAttemptFailed = "openbao_attempt_failed"
 	// MetricStep is a trend in milliseconds of the parts of a fetch, by tag step.
 	MetricStep = "openbao_step_duration"
@@ -64,14 +65,15 @@ func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
 	return m, nil
 }
 
-// Observation is one fetch on its way to the outputs. Outputs that know the type (hdr) read its fields; to all
-// others it is a container of ordinary k6 samples, made only when asked for.
+// Observation is one fetch on its way to the outputs. Outputs that know the type (hdr) read its
+// fields; to all others it is a container of ordinary k6 samples, made only when asked for.
 type Observation struct {
 	// Result is how the fetch went.
 	Result fetch.Result
 	// Arrival is the scheduled start.
 	Arrival Arrival
-	// ByKind says that the client does different things, so that its latencies are worth telling apart by Result.Kind.
+	// ByKind says that the client does different things, so that its latencies are worth telling
+	// apart by Result.Kind.
 	ByKind bool
 	// Tags are the VU's tags with kind and status, and error for a failure.
 	Tags *metrics.TagSet
@@ -89,8 +91,9 @@ func (o *Observation) GetTags() *metrics.TagSet { return o.Tags }
 // GetTime returns when the fetch ended.
 func (o *Observation) GetTime() time.Time { return o.Result.Start.Add(o.Result.Duration) }
 
-// Intended is the time from the scheduled start to the end, if so many arrivals of the scenario were dropped in this process
-// before the fetch began; false if no schedule applies. It is never below the actual latency.
+// Intended is the time from the scheduled start to the end, if so many arrivals of the scenario
+// were dropped in this process before the fetch began; false if no schedule applies. It is never
+// below the actual latency.
 func (o *Observation) Intended(drops uint64) (time.Duration, bool) {
 	due, ok := o.Arrival.Due(drops)
 	if !ok {
@@ -99,7 +102,8 @@ func (o *Observation) Intended(drops uint64) (time.Duration, bool) {
 	return max(o.Result.Duration, o.GetTime().Sub(due)), true
 }
 
-// GetSamples renders the fetch as k6 samples. An interrupted fetch has no latency and is counted apart.
+// GetSamples renders the fetch as k6 samples. An interrupted fetch has no latency and is counted
+// apart.
 func (o *Observation) GetSamples() []metrics.Sample {
 	if o.Result.Outcome == fetch.Interrupted {
 		return []metrics.Sample{o.sample(o.metrics.interrupted, 1)}
@@ -140,7 +144,8 @@ func (o *Observation) sample(m *metrics.Metric, value float64) metrics.Sample {
 	}
 }
 
-// tagger adds the result's tags to the VU's. Both rarely change from one fetch to the next, so the last set is kept.
+// tagger adds the result's tags to the VU's. Both rarely change from one fetch to the next, so the
+// last set is kept.
 type tagger struct {
 	base   *metrics.TagSet
 	kind   string

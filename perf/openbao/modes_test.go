@@ -80,21 +80,36 @@ func TestMisuseOfModes(t *testing.T) {
 	noCA := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(noCA, []byte("no certificate"), 0o600))
 	for name, tc := range map[string]struct{ code, want string }{
-		"rails without logins": {`fx.client({ mode: 'rails' })`, "mode rails: the fixture has no rails login; it needs version 2"},
-		"mixed with rails":     {`fx.client({ mode: 'mixed', weights: { inline: 1, rails: 1 } })`, "mode rails: the fixture has no rails login"},
-		"mixed of nothing":     {`fx.client({ mode: 'mixed' })`, "mode mixed needs the option weights"},
-		"weights of one":       {`fx.client({ weights: { inline: 1 } })`, "no other mode has it"},
-		"unknown weight":       {`fx.client({ mode: 'mixed', weights: { mixed: 1 } })`, `there is no "mixed"`},
-		"a word as weight":     {`fx.client({ mode: 'mixed', weights: { inline: 'much' } })`, "the weight of inline is no number"},
-		"a list of weights":    {`fx.client({ mode: 'mixed', weights: [1] })`, "want an object of names and weights"},
-		"no namespace":         {`fx.client({ mode: 'login-read-revoke' })`, `no element "auth"`},
-		"unknown choice":       {`fx.client({ choice: 'random' })`, `choice "random" is unknown; want uniform, zipf, hot, cold`},
-		"exponent":             {`fx.client({ choice: 'zipf', exponent: 'steep' })`, "exponent NaN: want above 0"},
-		"hot set of all":       {`fx.client({ choice: 'hot', hotTenants: 2, hotShare: 0.5 })`, "hotTenants 2: want 1 to fewer than the 1"},
-		"hot share":            {`fx.client({ choice: 'hot', hotTenants: 1, hotShare: 1.5 })`, "hotShare 1.5"},
-		"absent CA":            {`fx.client({ ca: '/nonexistent/ca' })`, "no such file"},
-		"empty CA":             {`fx.client({ ca: noCA })`, "there is no certificate in PEM in it"},
-		"unknown operation":    {`fx.client({ operations: { read: 1 } })`, `there is no "read"`},
+		"rails without logins": {
+			`fx.client({ mode: 'rails' })`,
+			"mode rails: the fixture has no rails login; it needs version 2",
+		},
+		"mixed with rails": {
+			`fx.client({ mode: 'mixed', weights: { inline: 1, rails: 1 } })`,
+			"mode rails: the fixture has no rails login",
+		},
+		"mixed of nothing": {`fx.client({ mode: 'mixed' })`, "mode mixed needs the option weights"},
+		"weights of one":   {`fx.client({ weights: { inline: 1 } })`, "no other mode has it"},
+		"unknown weight":   {`fx.client({ mode: 'mixed', weights: { mixed: 1 } })`, `there is no "mixed"`},
+		"a word as weight": {
+			`fx.client({ mode: 'mixed', weights: { inline: 'much' } })`,
+			"the weight of inline is no number",
+		},
+		"a list of weights": {`fx.client({ mode: 'mixed', weights: [1] })`, "want an object of names and weights"},
+		"no namespace":      {`fx.client({ mode: 'login-read-revoke' })`, `no element "auth"`},
+		"unknown choice": {
+			`fx.client({ choice: 'random' })`,
+			`choice "random" is unknown; want uniform, zipf, hot, cold`,
+		},
+		"exponent": {`fx.client({ choice: 'zipf', exponent: 'steep' })`, "exponent NaN: want above 0"},
+		"hot set of all": {
+			`fx.client({ choice: 'hot', hotTenants: 2, hotShare: 0.5 })`,
+			"hotTenants 2: want 1 to fewer than the 1",
+		},
+		"hot share":         {`fx.client({ choice: 'hot', hotTenants: 1, hotShare: 1.5 })`, "hotShare 1.5"},
+		"absent CA":         {`fx.client({ ca: '/nonexistent/ca' })`, "no such file"},
+		"empty CA":          {`fx.client({ ca: noCA })`, "there is no certificate in PEM in it"},
+		"unknown operation": {`fx.client({ operations: { read: 1 } })`, `there is no "read"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,7 +157,8 @@ func TestRetriedFetch(t *testing.T) {
 	require.InDelta(t, 1, values[MetricWrong], 0)
 }
 
-// TestSegment checks that a process of several keeps to its own tenants where they must not be shared.
+// TestSegment checks that a process of several keeps to its own tenants where they must not be
+// shared.
 func TestSegment(t *testing.T) {
 	t.Parallel()
 	fx := nobody()

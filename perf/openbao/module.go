@@ -1,4 +1,5 @@
-// Package openbao is the k6 module k6/x/openbao: it fetches secrets from OpenBao the way CI jobs do, in native Go.
+// Package openbao is the k6 module k6/x/openbao: it fetches secrets from OpenBao the way CI jobs
+// do, in native Go.
 package openbao
 
 import (
@@ -14,7 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// RootModule is the process-wide part of the module: it reads each fixture once and lets all VUs share it.
+// RootModule is the process-wide part of the module: it reads each fixture once and lets all VUs
+// share it.
 type RootModule struct {
 	mu    sync.Mutex
 	plans map[string]*loaded

@@ -120,7 +120,8 @@ func TestFetch(t *testing.T) {
 	require.Empty(t, v.logs.AllEntries())
 }
 
-// TestFailedFetch checks that a failure is a result and a log line, and that neither tells the token.
+// TestFailedFetch checks that a failure is a result and a log line, and that neither tells the
+// token.
 func TestFailedFetch(t *testing.T) {
 	t.Parallel()
 	v := newVU(t, New())
@@ -128,7 +129,8 @@ func TestFailedFetch(t *testing.T) {
 	v.run(t, `const client = openbao.fixture(path).client()`)
 	v.start(1)
 	for range 3 {
-		require.Equal(t, []any{false, int64(0), "refused"}, v.run(t, `(() => { const r = client.fetch(); return [r.ok, r.status, r.error] })()`))
+		require.Equal(t, []any{false, int64(0), "refused"},
+			v.run(t, `(() => { const r = client.fetch(); return [r.ok, r.status, r.error] })()`))
 	}
 	require.Len(t, v.logs.AllEntries(), 1, "the first of its kind")
 	line, err := v.logs.LastEntry().String()
@@ -176,8 +178,8 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
-// TestFixtureIsReadOnce hands the fixture over in a pipe, which can be read once only, to several VUs; the second
-// use of a bad one gives the first error again.
+// TestFixtureIsReadOnce hands the fixture over in a pipe, which can be read once only, to several
+// VUs; the second use of a bad one gives the first error again.
 func TestFixtureIsReadOnce(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]string{"good": "", "bad": "invalid character"} {

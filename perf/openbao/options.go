@@ -105,7 +105,8 @@ func (c *Client) check() error {
 	}
 	switch {
 	case !known:
-		return fmt.Errorf("openbao client option mode: %q is unknown; the modes are: %s", c.mode, strings.Join(fetch.Modes(), ", "))
+		return fmt.Errorf("openbao client option mode: %q is unknown; the modes are: %s", c.mode,
+			strings.Join(fetch.Modes(), ", "))
 	case (c.mode == fetch.Mixed) != (c.modes != nil):
 		return errors.New("openbao client: mode mixed needs the option weights, and no other mode has it")
 	}
@@ -114,8 +115,10 @@ func (c *Client) check() error {
 		c.modes, err = fetch.NewWeights(map[string]float64{string(c.mode): 1}, fetch.Modes())
 	}
 	if err == nil && c.operations == nil {
-		// Proposal: a secret is looked up more often than changed, and changed more often than made.
-		c.operations, err = fetch.NewWeights(map[string]float64{"create": 1, "update": 2, "list": 4, "delete": 1}, fetch.Operations())
+		// Proposal: a secret is looked up more often than changed, and changed more often than
+		// made.
+		c.operations, err = fetch.NewWeights(map[string]float64{"create": 1, "update": 2, "list": 4, "delete": 1},
+			fetch.Operations())
 	}
 	if err != nil {
 		return err

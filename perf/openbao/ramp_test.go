@@ -20,8 +20,9 @@ func to(target int64, d time.Duration) executor.Stage {
 	return executor.Stage{Target: null.IntFrom(target), Duration: types.NullDurationFrom(d)}
 }
 
-// TestRamp checks the schedule by what it must be by definition: the rate's integral up to the moment at which iteration
-// i is due is i + 1. TestRampOfK6 in cmd/k6 compares it with what k6 does.
+// TestRamp checks the schedule by what it must be by definition: the rate's integral up to the
+// moment at which iteration i is due is i + 1. TestRampOfK6 in cmd/k6 compares it with what k6
+// does.
 func TestRamp(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -29,15 +30,27 @@ func TestRamp(t *testing.T) {
 		total  uint64
 		at     map[uint64]time.Duration
 	}{
-		"constant": {ramping(10, to(10, 2*time.Second)), 20, map[uint64]time.Duration{0: 100 * time.Millisecond, 19: 2 * time.Second}},
+		"constant": {ramping(10, to(10, 2*time.Second)), 20, map[uint64]time.Duration{
+			0:  100 * time.Millisecond,
+			19: 2 * time.Second,
+		}},
 		"jump": {
 			ramping(1, to(1, 2*time.Second), to(10, 0), to(10, time.Second)), 12,
 			map[uint64]time.Duration{1: 2 * time.Second, 2: 2100 * time.Millisecond, 11: 3 * time.Second},
 		},
-		"from nothing": {ramping(0, to(20, 10*time.Second)), 100, map[uint64]time.Duration{0: time.Second, 3: 2 * time.Second, 99: 10 * time.Second}},
-		"to nothing":   {ramping(20, to(0, 10*time.Second)), 100, map[uint64]time.Duration{74: 5 * time.Second, 99: 10 * time.Second}},
-		"up and down":  {ramping(7, to(50, 3*time.Second), to(3, 5*time.Second), to(3, time.Second)), 221, nil},
-		"halves":       {ramping(1, to(1, 4900*time.Millisecond), to(2, 0), to(2, 5*time.Second)), 14, map[uint64]time.Duration{4: 4950 * time.Millisecond}},
+		"from nothing": {ramping(0, to(20, 10*time.Second)), 100, map[uint64]time.Duration{
+			0: time.Second, 3: 2 * time.Second,
+			99: 10 * time.Second,
+		}},
+		"to nothing": {ramping(20, to(0, 10*time.Second)), 100, map[uint64]time.Duration{
+			74: 5 * time.Second,
+			99: 10 * time.Second,
+		}},
+		"up and down": {ramping(7, to(50, 3*time.Second), to(3, 5*time.Second), to(3, time.Second)), 221, nil},
+		"halves": {
+			ramping(1, to(1, 4900*time.Millisecond), to(2, 0), to(2, 5*time.Second)), 14,
+			map[uint64]time.Duration{4: 4950 * time.Millisecond},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

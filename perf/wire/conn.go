@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// bufferBytes holds any header line OpenBao sends and most whole responses; longer lines are refused.
+// bufferBytes holds any header line OpenBao sends and most whole responses; longer lines are
+// refused.
 const bufferBytes = 8 << 10
 
 // Conn is one client connection. It is not safe for concurrent use.
@@ -23,19 +24,21 @@ func NewConn(nc net.Conn) *Conn {
 	return &Conn{nc: nc, br: bufio.NewReaderSize(nc, bufferBytes)}
 }
 
-// Reset puts another open connection in place of the old one, which must be closed, and keeps the buffers.
+// Reset puts another open connection in place of the old one, which must be closed, and keeps the
+// buffers.
 func (c *Conn) Reset(nc net.Conn) {
 	c.nc, c.used = nc, false
 	c.br.Reset(nc)
 }
 
-// Used reports whether a request was answered on this connection, so that it may have been closed by the server
-// while it lay idle.
+// Used reports whether a request was answered on this connection, so that it may have been closed
+// by the server while it lay idle.
 func (c *Conn) Used() bool { return c.used }
 
-// RoundTrip writes one complete request and reads its answer. It gives up at the deadline or when ctx ends,
-// whichever is first; the error is then the connection's timeout error, and ctx.Err tells which it was. After an
-// error, or a Response with Close, the connection must be closed. The body is valid until the next call.
+// RoundTrip writes one complete request and reads its answer. It gives up at the deadline or when
+// ctx ends, whichever is first; the error is then the connection's timeout error, and ctx.Err tells
+// which it was. After an error, or a Response with Close, the connection must be closed. The body
+// is valid until the next call.
 func (c *Conn) RoundTrip(ctx context.Context, request []byte, deadline time.Time) (Response, error) {
 	if err := c.nc.SetDeadline(deadline); err != nil {
 		return Response{}, err

@@ -19,7 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const request = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 
-// TestConnAgainstNetHTTP exchanges requests with Go's own server: short answers carry a length, long ones are chunked.
+// TestConnAgainstNetHTTP exchanges requests with Go's own server: short answers carry a length,
+// long ones are chunked.
 func TestConnAgainstNetHTTP(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 10_000)
@@ -42,7 +43,8 @@ func TestConnAgainstNetHTTP(t *testing.T) {
 	require.False(t, c.Used())
 	for range 3 {
 		for path, want := range map[string]string{"/short": "short", "/long": long, "/none": ""} {
-			resp, err := c.RoundTrip(t.Context(), []byte("GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n"), time.Now().Add(time.Minute))
+			resp, err := c.RoundTrip(t.Context(), []byte("GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n"),
+				time.Now().Add(time.Minute))
 			require.NoError(t, err)
 			require.Equal(t, 200, resp.Status)
 			require.Equal(t, want, string(resp.Body))

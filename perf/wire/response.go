@@ -1,8 +1,10 @@
-// Package wire is a small HTTP/1.1 client side for load generation: one connection, one request at a time, in the
-// calling goroutine, without the header maps and the two goroutines per connection that net/http spends.
+// Package wire is a small HTTP/1.1 client side for load generation: one connection, one request at
+// a time, in the calling goroutine, without the header maps and the two goroutines per connection
+// that net/http spends.
 //
-// It reads what OpenBao (Go's net/http server) and the proxies before it send, and refuses everything it is not
-// sure about. It follows no redirect, keeps no cookie and decompresses nothing.
+// It reads what OpenBao (Go's net/http server) and the proxies before it send, and refuses
+// everything it is not sure about. It follows no redirect, keeps no cookie and decompresses
+// nothing.
 package wire
 
 import (
@@ -21,8 +23,8 @@ var ErrProtocol = errors.New("malformed HTTP response")
 
 const (
 	maxHeaderBytes = 64 << 10
-	// MaxBody is the longest body accepted, in bytes. GitLab limits a secret's value to 10,000 bytes; an OpenBao
-	// request is limited to 768 KiB in GitLab's chart.
+	// MaxBody is the longest body accepted, in bytes. GitLab limits a secret's value to 10,000
+	// bytes; an OpenBao request is limited to 768 KiB in GitLab's chart.
 	MaxBody = 1 << 20
 )
 
@@ -34,15 +36,16 @@ type Response struct {
 	Body []byte
 	// Close says that the connection must not be used for another request.
 	Close bool
-	// RetryAfter is how long the server asks to wait (Retry-After in seconds, RFC 9110 §10.2.3), 0 if it does not.
+	// RetryAfter is how long the server asks to wait (Retry-After in seconds, RFC 9110 §10.2.3), 0
+	// if it does not.
 	RetryAfter time.Duration
 	// FirstByte is when the answer's first byte was there; set by RoundTrip.
 	FirstByte time.Time
 }
 
-// ReadResponse reads one response to any method but HEAD and CONNECT from br, appending the body to buf[:0]. It
-// returns io.EOF alone when the connection ended before the first byte, an error wrapping ErrProtocol when the answer
-// is malformed, and the reader's error otherwise.
+// ReadResponse reads one response to any method but HEAD and CONNECT from br, appending the body to
+// buf[:0]. It returns io.EOF alone when the connection ended before the first byte, an error
+// wrapping ErrProtocol when the answer is malformed, and the reader's error otherwise.
 func ReadResponse(br *bufio.Reader, buf []byte) (Response, error) {
 	for {
 		head, err := readHead(br)
@@ -115,8 +118,8 @@ func (h *head) parseStatus(line []byte) error {
 	return nil
 }
 
-// parseField takes in the header fields that decide where the message ends, whether the connection lives and when to
-// come again.
+// parseField takes in the header fields that decide where the message ends, whether the connection
+// lives and when to come again.
 func (h *head) parseField(line []byte) error {
 	colon := bytes.IndexByte(line, ':')
 	if colon < 1 || bytes.IndexByte(line[:colon], ' ') >= 0 || bytes.IndexByte(line[:colon], '\t') >= 0 {
@@ -160,7 +163,8 @@ func (h *head) parseConnection(value []byte) {
 	}
 }
 
-// parseRetry takes whole seconds up to a day; the other form, a date, is left aside: OpenBao does not send it.
+// parseRetry takes whole seconds up to a day; the other form, a date, is left aside: OpenBao does
+// not send it.
 func (h *head) parseRetry(value []byte) {
 	if n, err := strconv.ParseUint(string(value), 10, 32); err == nil && n <= 86400 {
 		h.retry = time.Duration(n) * time.Second //nolint:gosec // at most a day
@@ -185,7 +189,8 @@ func readBody(br *bufio.Reader, h head, buf []byte) (Response, error) {
 	switch {
 	case h.status == 204 || h.status == 304:
 	case h.chunked && (h.length >= 0 || h.http10):
-		// RFC 9112 §6.1 and §6.3: the framing of such a message is faulty; it is how responses are smuggled.
+		// RFC 9112 §6.1 and §6.3: the framing of such a message is faulty; it is how responses are
+		// smuggled.
 		return r, fmt.Errorf("%w: chunked, yet with Content-Length or in HTTP/1.0", ErrProtocol)
 	case h.chunked:
 		r.Body, err = readAll(httputil.NewChunkedReader(br), r.Body)
@@ -225,7 +230,8 @@ func readAll(r io.Reader, buf []byte) ([]byte, error) {
 	}
 }
 
-// skipTrailer reads what follows the last chunk: trailer fields, which we have no use for, and an empty line.
+// skipTrailer reads what follows the last chunk: trailer fields, which we have no use for, and an
+// empty line.
 func skipTrailer(br *bufio.Reader) error {
 	for total := 0; ; {
 		line, err := readLine(br)

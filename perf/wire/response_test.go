@@ -104,7 +104,10 @@ func TestReadResponseErrors(t *testing.T) {
 		{"signed length", "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\na", ErrProtocol},
 		{"empty length", "HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", ErrProtocol},
 		{"lengths that differ", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", ErrProtocol},
-		{"length and chunks", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ErrProtocol},
+		{
+			"length and chunks", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+			ErrProtocol,
+		},
 		{"chunks in HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ErrProtocol},
 		{"unknown encoding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", ErrProtocol},
 		{"too long a body", "HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n", ErrProtocol},
@@ -123,8 +126,8 @@ func TestReadResponseErrors(t *testing.T) {
 	}
 }
 
-// FuzzReadResponse holds ReadResponse against net/http: whatever ours accepts, theirs must accept, with the same
-// status, body, and end of message.
+// FuzzReadResponse holds ReadResponse against net/http: whatever ours accepts, theirs must accept,
+// with the same status, body, and end of message.
 func FuzzReadResponse(f *testing.F) {
 	for _, seed := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
@@ -161,8 +164,8 @@ func FuzzReadResponse(f *testing.F) {
 	})
 }
 
-// reference reads what net/http makes of the input; nil where it is the stricter of the two without any harm: it
-// checks header names and values we never look at.
+// reference reads what net/http makes of the input; nil where it is the stricter of the two without
+// any harm: it checks header names and values we never look at.
 func reference(t *testing.T, br *bufio.Reader) (*http.Response, []byte) {
 	t.Helper()
 	get := &http.Request{Method: http.MethodGet}

@@ -37,7 +37,8 @@ func flood() scenario.Scenario {
 			require.Greater(t, len(env.Tenants), 1, "there is only one tenant: nobody to flood")
 			noisy, quiet := env.Tenants[0], env.Tenants[len(env.Tenants)-1]
 			before := sideeffects.Observe(ctx, t, env, noisy)
-			jwt, err := env.Issuer.Pipeline(env.Audience, quiet, gitlab.DefaultJob()) // good, but not at the noisy project's door
+			jwt, err := env.Issuer.Pipeline(env.Audience, quiet,
+				gitlab.DefaultJob()) // good, but not at the noisy project's door
 			require.NoError(t, err)
 			group, groupCtx := errgroup.WithContext(ctx)
 			group.SetLimit(floodParallel + 1)
@@ -79,10 +80,12 @@ func lease() scenario.Scenario {
 		Kind:     scenario.Abuse,
 		Budget:   time.Minute,
 		Parallel: true,
-		// Catches: leases by the side door. Rails may do everything, so that only this rule is in the way.
+		// Catches: leases by the side door. Rails may do everything, so that only this rule is in
+		// the way.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			for _, tenant := range env.Sample(2) {
-				r, err := env.Rails(ctx, http.MethodPost, tenant.Name+"/auth/token/create", map[string]any{"ttl": "1m", "type": "service"})
+				r, err := env.Rails(ctx, http.MethodPost, tenant.Name+"/auth/token/create",
+					map[string]any{"ttl": "1m", "type": "service"})
 				require.NoError(t, err)
 				if r.OK() {
 					t.Errorf("%s: status %d, want the lease refused", tenant.Name, r.Status)
@@ -102,14 +105,18 @@ func cubbyhole() scenario.Scenario {
 		Kind:     scenario.Abuse,
 		Budget:   time.Minute,
 		Parallel: true,
-		// Catches: a store that inline tokens share. That the row outlives its token is a fault of OpenBao, which is measured
-		// and not judged; the namespace goes away afterwards and takes the row with it.
+		// Catches: a store that inline tokens share. That the row outlives its token is a fault of
+		// OpenBao, which is measured and not judged; the namespace goes away afterwards and takes
+		// the row with it.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			secrets := []gitlab.Secret{{Name: "SECRET_1", Environment: gitlab.Any, Branch: gitlab.Any, Version: 1}}
 			accepted := 0.0
 			tenancy.Each(ctx, t, env, secrets, func(tenant gitlab.Tenant) {
 				path := tenant.Name + "/cubbyhole/steamer"
-				w, err := tenancy.AsJob(ctx, env, tenant, openbao.Request{Method: http.MethodPost, Path: path, Body: map[string]any{"a": "b"}})
+				w, err := tenancy.AsJob(ctx, env, tenant, openbao.Request{
+					Method: http.MethodPost, Path: path,
+					Body: map[string]any{"a": "b"},
+				})
 				require.NoError(t, err)
 				if w.OK() {
 					accepted++

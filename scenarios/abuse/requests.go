@@ -38,32 +38,50 @@ func headerRows() []requestRow {
 	}
 	return []requestRow{
 		// Catches: two logins of which one is checked and the other used.
-		row("two-paths", "Two login paths are refused", "expected exactly one value", func(h h, a, _ tn) { h.Add(inline+"Path", a.AuthPath) }, 400, 500),
-		row("token", "A token beside an inline login is refused", "cannot layer", func(h h, _, _ tn) { h.Set(openbao.HeaderToken, "no-token") }, 400, 403, 500),
-		row("bearer", "A bearer token beside an inline login is refused", "cannot layer", func(h h, _, _ tn) { h.Set("Authorization", "Bearer no-token") }, 400, 403, 500),
-		// Catches: a missing login taken for none needed. OpenBao 2.4.0 answers as it does to any path that nobody mounted.
-		row("unknown-mount", "A login that nobody mounted is refused", "", func(h h, a, _ tn) { h.Set(inline+"Path", a.Name+"/auth/none/login") }, 403, 404),
+		row("two-paths", "Two login paths are refused", "expected exactly one value",
+			func(h h, a, _ tn) { h.Add(inline+"Path", a.AuthPath) }, 400, 500),
+		row("token", "A token beside an inline login is refused", "cannot layer",
+			func(h h, _, _ tn) { h.Set(openbao.HeaderToken, "no-token") }, 400, 403, 500),
+		row("bearer", "A bearer token beside an inline login is refused", "cannot layer",
+			func(h h, _, _ tn) { h.Set("Authorization", "Bearer no-token") }, 400, 403, 500),
+		// Catches: a missing login taken for none needed. OpenBao 2.4.0 answers as it does to any
+		// path that nobody mounted.
+		row("unknown-mount", "A login that nobody mounted is refused", "",
+			func(h h, a, _ tn) { h.Set(inline+"Path", a.Name+"/auth/none/login") }, 403, 404),
 		row("no-path", "An empty login path is refused", "", func(h h, _, _ tn) { h.Set(inline+"Path", "") }, 400, 403),
-		row("path-of-system", "A login path that is no login is refused", "", func(h h, _, _ tn) { h.Set(inline+"Path", "sys/health") }, 403, 404, 405),
+		row("path-of-system", "A login path that is no login is refused", "",
+			func(h h, _, _ tn) { h.Set(inline+"Path", "sys/health") }, 403, 404, 405),
 		row("path-of-other", "Another project's login is refused", "project", func(h h, _, b tn) {
 			h.Set(inline+"Path", b.AuthPath)
 			h.Set(inline+"Parameter-Role", openbao.Parameter("role", b.Role))
 		}, 400),
-		row("no-role", "A login without role is refused", "missing role", func(h h, _, _ tn) { h.Del(inline + "Parameter-Role") }, 400),
-		row("no-token", "A login without JWT is refused", "missing token", func(h h, _, _ tn) { h.Del(inline + "Parameter-Jwt") }, 400),
-		row("unknown-role", "A role that does not exist is refused", "could not be found", func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", openbao.Parameter("role", "none")) }, 400),
-		row("parameter-encoding", "A parameter that is no base64 is refused", "base64", func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", "!!!") }, 400, 500),
-		row("parameter-json", "A parameter that is no JSON is refused", "json", func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", "bm90IGpzb24") }, 400, 500),
+		row("no-role", "A login without role is refused", "missing role",
+			func(h h, _, _ tn) { h.Del(inline + "Parameter-Role") }, 400),
+		row("no-token", "A login without JWT is refused", "missing token",
+			func(h h, _, _ tn) { h.Del(inline + "Parameter-Jwt") }, 400),
+		row("unknown-role", "A role that does not exist is refused", "could not be found",
+			func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", openbao.Parameter("role", "none")) }, 400),
+		row("parameter-encoding", "A parameter that is no base64 is refused", "base64",
+			func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", "!!!") }, 400, 500),
+		row("parameter-json", "A parameter that is no JSON is refused", "json",
+			func(h h, _, _ tn) { h.Set(inline+"Parameter-Role", "bm90IGpzb24") }, 400, 500),
 		row("nothing", "A request without any login is refused", "permission denied", func(h h, _, _ tn) { clear(h) }, 403),
 		// Catches: a namespace header that moves a request, or its login, into another namespace.
-		row("namespace", "A namespace header on top of the path is refused", "permission denied", func(h h, a, _ tn) { h.Set("X-Vault-Namespace", a.Name) }, 403),
-		row("namespace-of-other", "Another project's namespace header is refused", "permission denied", func(h h, _, b tn) { h.Set("X-Vault-Namespace", b.Name) }, 403),
-		row("login-namespace-of-other", "Another project's namespace for the login is refused", "permission denied", func(h h, _, b tn) { h.Set(inline+"Namespace", b.Name) }, 403),
+		row("namespace", "A namespace header on top of the path is refused", "permission denied",
+			func(h h, a, _ tn) { h.Set("X-Vault-Namespace", a.Name) }, 403),
+		row("namespace-of-other", "Another project's namespace header is refused", "permission denied",
+			func(h h, _, b tn) { h.Set("X-Vault-Namespace", b.Name) }, 403),
+		row("login-namespace-of-other", "Another project's namespace for the login is refused", "permission denied",
+			func(h h, _, b tn) { h.Set(inline+"Namespace", b.Name) }, 403),
 		// Catches: internal operations reachable from outside.
-		row("operation-read", "A login by another operation is refused", "", func(h h, _, _ tn) { h.Set(inline+"Operation", "read") }, 400, 403, 405),
-		row("operation-revoke", "A login by an internal operation is refused", "", func(h h, _, _ tn) { h.Set(inline+"Operation", "revoke") }, 400, 403, 405, 500),
-		row("operation-rollback", "A login by rollback is refused", "", func(h h, _, _ tn) { h.Set(inline+"Operation", "rollback") }, 400, 403, 404, 405),
-		row("large", "Headers of more than 1 MiB are refused", "", func(h h, _, _ tn) { h.Set("X-Padding", strings.Repeat("x", 1<<20+8<<10)) }, 400, 413, 431),
+		row("operation-read", "A login by another operation is refused", "",
+			func(h h, _, _ tn) { h.Set(inline+"Operation", "read") }, 400, 403, 405),
+		row("operation-revoke", "A login by an internal operation is refused", "",
+			func(h h, _, _ tn) { h.Set(inline+"Operation", "revoke") }, 400, 403, 405, 500),
+		row("operation-rollback", "A login by rollback is refused", "",
+			func(h h, _, _ tn) { h.Set(inline+"Operation", "rollback") }, 400, 403, 404, 405),
+		row("large", "Headers of more than 1 MiB are refused", "",
+			func(h h, _, _ tn) { h.Set("X-Padding", strings.Repeat("x", 1<<20+8<<10)) }, 400, 413, 431),
 	}
 }
 
@@ -77,21 +95,30 @@ func pathRows() []requestRow {
 		return r
 	}
 	return []requestRow{
-		// Catches, for all: a path that is checked in one spelling and used in another. 307 is a redirect to the clean path, not followed.
+		// Catches, for all: a path that is checked in one spelling and used in another. 307 is a
+		// redirect to the clean path, not followed.
 		row("parent", "A path through a parent directory reads nothing", "{secret}/../OTHER", 307, 400, 403, 404),
-		row("parent-of-other", "A path from the own secret to another project's reads nothing", "{secret}/../../../../../../{other}", 307, 400, 403, 404),
+		row("parent-of-other", "A path from the own secret to another project's reads nothing",
+			"{secret}/../../../../../../{other}", 307, 400, 403, 404),
 		row("parent-encoded", "An encoded parent directory reads nothing", "{secret}/%2e%2e/OTHER", 307, 400, 403, 404),
-		row("parent-encoded-slash", "An encoded slash after a parent directory reads nothing", "{secret}/..%2f..%2f..%2f..%2f..%2f..%2f{other}", 307, 400, 403, 404),
-		row("parent-encoded-twice", "A path that is encoded twice reads nothing", "{secret}/%252e%252e/OTHER", 307, 400, 403, 404),
-		row("parent-overlong", "A parent directory in overlong UTF-8 reads nothing", "{secret}/%c0%ae%c0%ae/OTHER", 307, 400, 403, 404),
+		row("parent-encoded-slash", "An encoded slash after a parent directory reads nothing",
+			"{secret}/..%2f..%2f..%2f..%2f..%2f..%2f{other}", 307, 400, 403, 404),
+		row("parent-encoded-twice", "A path that is encoded twice reads nothing", "{secret}/%252e%252e/OTHER", 307, 400, 403,
+			404),
+		row("parent-overlong", "A parent directory in overlong UTF-8 reads nothing", "{secret}/%c0%ae%c0%ae/OTHER", 307, 400,
+			403, 404),
 		row("backslash", "A backslash is no slash", `{secret}\..\OTHER`, 400, 403, 404),
-		row("system", "A path from a secret to the system reads nothing", "{secret}/../../../../../../../sys/mounts", 307, 400, 403, 404),
-		row("system-encoded", "An encoded path from a secret to the system reads nothing", "{secret}/..%2f..%2f..%2f..%2f..%2f..%2fsys%2fmounts", 307, 400, 403, 404),
-		row("system-of-namespace", "A path from the own system to the instance's reads nothing", "{ns}/sys/../../../../sys/mounts", 307, 400, 403, 404),
+		row("system", "A path from a secret to the system reads nothing", "{secret}/../../../../../../../sys/mounts", 307,
+			400, 403, 404),
+		row("system-encoded", "An encoded path from a secret to the system reads nothing",
+			"{secret}/..%2f..%2f..%2f..%2f..%2f..%2fsys%2fmounts", 307, 400, 403, 404),
+		row("system-of-namespace", "A path from the own system to the instance's reads nothing",
+			"{ns}/sys/../../../../sys/mounts", 307, 400, 403, 404),
 		row("namespace-twice", "A namespace within itself is another", "{ns}/{secret}", 400, 403, 404),
 		row("namespace-root", "A namespace below root is another", "root/{secret}", 400, 403, 404),
 		row("namespace-of-other", "The own login reads nothing of another project", "{other}", 403),
-		row("namespace-encoded", "Encoded slashes do not lead from one namespace to another", "{ns}%2f..%2f..%2f..%2f{other}", 307, 400, 403, 404),
+		row("namespace-encoded", "Encoded slashes do not lead from one namespace to another", "{ns}%2f..%2f..%2f..%2f{other}",
+			307, 400, 403, 404),
 		row("trailing-slash", "A slash behind the name is another path", "{secret}/", 307, 400, 403, 404),
 		row("below", "A path below a secret is another", "{secret}/x", 400, 403, 404),
 		row("nul", "A NUL behind the name is refused", "{secret}%00", 400, 403, 404),
@@ -120,18 +147,23 @@ func bodyRows() []requestRow {
 	}
 	const no = http.StatusForbidden
 	return []requestRow{
-		// Catches: a limit of requests that was lost or raised: whoever may send a request could fill the memory.
-		row("body-large", "A body of more than 768 KiB is refused", "POST", "{secret}", map[string]any{"data": map[string]any{"value": strings.Repeat("x", 768<<10)}}, 400, 413),
-		row("body-deep", "A body nested 5,000 times is refused", "POST", "{secret}", json.RawMessage(strings.Repeat(`{"a":`, 5000)+"1"+strings.Repeat("}", 5000)), 400, no, 413),
+		// Catches: a limit of requests that was lost or raised: whoever may send a request could
+		// fill the memory.
+		row("body-large", "A body of more than 768 KiB is refused", "POST", "{secret}",
+			map[string]any{"data": map[string]any{"value": strings.Repeat("x", 768<<10)}}, 400, 413),
+		row("body-deep", "A body nested 5,000 times is refused", "POST", "{secret}",
+			json.RawMessage(strings.Repeat(`{"a":`, 5000)+"1"+strings.Repeat("}", 5000)), 400, no, 413),
 		row("body-wide", "A body of 20,000 fields is refused", "POST", "{secret}", wide, 400, no, 413),
 		row("body-list", "A body that is a list is refused", "POST", "{secret}", []int{1}, 400, no),
 		row("body-text", "A body that is text is refused", "POST", "{secret}", "x", 400, no),
-		row("body-with-get", "A body does not make a GET write", "GET", "{folder}/STEAMER_NONE", map[string]any{"data": map[string]any{"value": "x"}}, 400, no, 405),
+		row("body-with-get", "A body does not make a GET write", "GET", "{folder}/STEAMER_NONE",
+			map[string]any{"data": map[string]any{"value": "x"}}, 400, no, 405),
 		// Catches: a method that nobody thought of.
 		row("method-head", "HEAD of a secret is refused", "HEAD", "{secret}", nil, no, 405),
 		row("method-options", "OPTIONS of a secret is refused", "OPTIONS", "{secret}", nil, no, 405),
 		row("method-trace", "TRACE of a secret is refused", "TRACE", "{secret}", nil, no, 405),
-		row("method-patch", "PATCH of a secret is refused", "PATCH", "{secret}", map[string]any{"data": map[string]any{}}, 400, no, 405, 415),
+		row("method-patch", "PATCH of a secret is refused", "PATCH", "{secret}", map[string]any{"data": map[string]any{}},
+			400, no, 405, 415),
 		row("method-unknown", "A method that does not exist is refused", "STEAMER", "{secret}", nil, 400, no, 405, 501),
 	}
 }

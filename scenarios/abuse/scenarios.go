@@ -1,4 +1,5 @@
-// Package abuse holds the scenarios in which somebody tries what they may not. Most are rows of tables: a row is a scenario.
+// Package abuse holds the scenarios in which somebody tries what they may not. Most are rows of
+// tables: a row is a scenario.
 package abuse
 
 import (
@@ -12,7 +13,8 @@ func Scenarios() []scenario.Scenario {
 	return slices.Concat(core(tokens()), scenario.AllSlow(requests(), []scenario.Scenario{flood(), lease(), cubbyhole()}))
 }
 
-// coreTokens are the forgeries that every run tries: one of each kind that a role or a verifier has to refuse.
+// coreTokens are the forgeries that every run tries: one of each kind that a role or a verifier has
+// to refuse.
 var coreTokens = []string{
 	"expired", "not-yet-valid", "audience-wrong", "issuer-wrong", "scope-of-user", "project-wrong",
 	"unsigned", "hmac-public-key", "other-key", "other-key-true-id",

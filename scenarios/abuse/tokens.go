@@ -34,7 +34,8 @@ var taken = outcome{taken: true} //nolint:gochecknoglobals // constant
 
 func refused(text string) outcome { return outcome{text: text} }
 
-// tokenRow is one token that differs from a valid one in a single respect, and what the templated JWT role and the CEL role make of it.
+// tokenRow is one token that differs from a valid one in a single respect, and what the templated
+// JWT role and the CEL role make of it.
 type tokenRow struct {
 	name, title string
 	make        func(m maker) (string, error)
@@ -145,7 +146,8 @@ func (o outcome) judge(t scenario.T, tenant gitlab.Tenant, a gitlab.Answer) {
 	}
 }
 
-// duplicated writes a claim a second time behind its true value: parsers differ in which of the two counts.
+// duplicated writes a claim a second time behind its true value: parsers differ in which of the two
+// counts.
 func duplicated(claim, value string) func(maker) (string, error) {
 	return func(m maker) (string, error) {
 		raw, err := json.Marshal(m.claims())

@@ -13,7 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// change is something that happens to a secret, and what a job gets afterwards: a status, and where that is 200 a value.
+// change is something that happens to a secret, and what a job gets afterwards: a status, and where
+// that is 200 a value.
 type change struct {
 	name, title string
 	do          func(c changing)
@@ -50,10 +51,14 @@ func (c changing) user(method, path string) {
 }
 
 func changes() []scenario.Scenario {
-	const policy, data, metadata = "sys/policies/acl/pipelines/global", "secrets/kv/data/explicit/SECRET_1", "secrets/kv/metadata/explicit/SECRET_1"
+	const policy, data, metadata = "sys/policies/acl/pipelines/global", "secrets/kv/data/explicit/SECRET_1",
+		"secrets/kv/metadata/explicit/SECRET_1"
 	rows := []change{
 		// Catches: a cache that serves what was.
-		{"new-version", "A new value replaces the old one at once", func(c changing) { c.write("second", 1, http.StatusOK) }, http.StatusOK, "second"},
+		{
+			"new-version", "A new value replaces the old one at once", func(c changing) { c.write("second", 1, http.StatusOK) },
+			http.StatusOK, "second",
+		},
 		// Catches: a job that gets whatever version it happens to find.
 		{"many-versions", "The latest of twelve values counts, also where older ones are dropped", func(c changing) {
 			for version := 1; version < 12; version++ {
@@ -66,15 +71,24 @@ func changes() []scenario.Scenario {
 			c.write("lost", 1, http.StatusBadRequest)
 		}, http.StatusOK, "second"},
 		// Catches: a secret created over one that is there.
-		{"create-twice", "Creating a secret that exists is a 400 and changes nothing", func(c changing) { c.write("lost", 0, http.StatusBadRequest) }, http.StatusOK, ""},
+		{
+			"create-twice", "Creating a secret that exists is a 400 and changes nothing",
+			func(c changing) { c.write("lost", 0, http.StatusBadRequest) }, http.StatusOK, "",
+		},
 		// Catches: 403 and 404 that do not tell a missing permission from a missing secret.
-		{"deleted", "A deleted secret whose policy is still there is a 404", func(c changing) { c.user(http.MethodDelete, metadata) }, http.StatusNotFound, ""},
+		{
+			"deleted", "A deleted secret whose policy is still there is a 404",
+			func(c changing) { c.user(http.MethodDelete, metadata) }, http.StatusNotFound, "",
+		},
 		{"version-deleted", "A secret whose latest value is deleted is a 404, not the value before", func(c changing) {
 			c.write("second", 1, http.StatusOK)
 			c.user(http.MethodDelete, data)
 		}, http.StatusNotFound, ""},
 		// Catches: a policy cache that outlives its policy.
-		{"policy-deleted", "Without its policy a secret is a 403 at once, and never a 404", func(c changing) { c.rails(http.MethodDelete, policy, nil) }, http.StatusForbidden, ""},
+		{
+			"policy-deleted", "Without its policy a secret is a 403 at once, and never a 404",
+			func(c changing) { c.rails(http.MethodDelete, policy, nil) }, http.StatusForbidden, "",
+		},
 		{"policy-and-secret-deleted", "Without policy and secret a job gets 403 and learns nothing", func(c changing) {
 			c.user(http.MethodDelete, metadata)
 			c.rails(http.MethodDelete, policy, nil)
@@ -91,7 +105,10 @@ func changes() []scenario.Scenario {
 			c.write("again", 0, http.StatusOK)
 		}, http.StatusOK, "again"},
 		// Catches: access that ends with the role: deprovisioning must stop jobs at once.
-		{"engine-unmounted", "Without its secrets engine a project's job gets no value", func(c changing) { c.rails(http.MethodDelete, "sys/mounts/secrets/kv", nil) }, http.StatusNotFound, ""},
+		{
+			"engine-unmounted", "Without its secrets engine a project's job gets no value",
+			func(c changing) { c.rails(http.MethodDelete, "sys/mounts/secrets/kv", nil) }, http.StatusNotFound, "",
+		},
 	}
 	var out []scenario.Scenario
 	for _, row := range rows {
@@ -121,6 +138,7 @@ func (row change) judge(ctx context.Context, t scenario.T, env *scenario.Env, te
 		want = tenant.Value(env.Seed, tenant.Secrets[0])
 	}
 	if a.Status != row.want || a.InlineAuthFailed || a.OK() && a.Value() != want {
-		t.Errorf("afterwards, at %s: %v, KV version %d; want status %d and the right value", tenant.Name, a, a.Version, row.want)
+		t.Errorf("afterwards, at %s: %v, KV version %d; want status %d and the right value", tenant.Name, a, a.Version,
+			row.want)
 	}
 }

@@ -19,8 +19,9 @@ const (
 	unprotected = "unprotected"
 )
 
-// groupRow is a job, by what differs from the claims of one on a protected ref of the default environment, and what it
-// may read of a group's four secrets: protected and unprotected, each for all environments and for the default one.
+// groupRow is a job, by what differs from the claims of one on a protected ref of the default
+// environment, and what it may read of a group's four secrets: protected and unprotected, each for
+// all environments and for the default one.
 type groupRow struct {
 	name, title                 string
 	claims                      map[string]any // nil as value deletes the claim; {group} is the group's ID
@@ -34,21 +35,66 @@ func groupRows() []groupRow {
 		// Catches: a role that does not know its own group.
 		{"protected-ref", "A protected ref reads all secrets of its group", nil, true, true, true, true, ""},
 		// Catches: protection that is ignored.
-		{"unprotected-ref", "An unprotected ref reads no protected secret", map[string]any{"ref_protected": "false"}, false, false, true, true, ""},
+		{
+			"unprotected-ref", "An unprotected ref reads no protected secret",
+			map[string]any{"ref_protected": "false"},
+			false,
+			false, true, true, "",
+		},
 		// Catches: a missing claim taken for protected.
-		{"no-protection", "A job that does not say whether its ref is protected reads no protected secret", map[string]any{"ref_protected": nil}, false, false, true, true, ""},
+		{
+			"no-protection", "A job that does not say whether its ref is protected reads no protected secret",
+			map[string]any{"ref_protected": nil},
+			false, false, true, true, "",
+		},
 		// Catches: any text taken for true.
-		{"odd-protection", "Only the text true means protected", map[string]any{"ref_protected": "TRUE"}, false, false, true, true, ""},
+		{
+			"odd-protection", "Only the text true means protected",
+			map[string]any{"ref_protected": "TRUE"},
+			false, false, true,
+			true, "",
+		},
 		// Catches: an environment that is ignored where the ref is protected.
-		{"other-environment", "A job of another environment reads only what is for all", map[string]any{"environment": "staging"}, true, false, true, false, ""},
-		{"no-environment", "A job without environment reads only what is for all", map[string]any{"environment": nil}, true, false, true, false, ""},
+		{
+			"other-environment", "A job of another environment reads only what is for all",
+			map[string]any{"environment": "staging"},
+			true, false, true, false, "",
+		},
+		{
+			"no-environment", "A job without environment reads only what is for all",
+			map[string]any{"environment": nil},
+			true,
+			false, true, false, "",
+		},
 		// Catches: a role that lets in projects of all groups.
-		{"other-group", "A project of another group is refused at the login", map[string]any{"project_group_ids": []string{"1"}}, false, false, false, false, "project does not belong to group"},
-		{"longer-group", "A group whose ID begins with the right one is another", map[string]any{"project_group_ids": []string{"{group}0"}}, false, false, false, false, "project does not belong to group"},
-		{"no-groups", "A job that names no group is refused at the login", map[string]any{"project_group_ids": nil}, false, false, false, false, "missing project_group_ids claim"},
+		{
+			"other-group", "A project of another group is refused at the login",
+			map[string]any{"project_group_ids": []string{"1"}},
+			false, false, false, false, "project does not belong to group",
+		},
+		{
+			"longer-group", "A group whose ID begins with the right one is another",
+			map[string]any{"project_group_ids": []string{"{group}0"}},
+			false, false, false, false,
+			"project does not belong to group",
+		},
+		{
+			"no-groups", "A job that names no group is refused at the login",
+			map[string]any{"project_group_ids": nil},
+			false,
+			false, false, false, "missing project_group_ids claim",
+		},
 		// Catches: only the first of several groups looked at.
-		{"nested-group", "A project of a subgroup reads the secrets of the group above", map[string]any{"project_group_ids": []string{"1", "{group}"}}, true, true, true, true, ""},
-		{"user-scope", "An owner's token is refused at a group's login", map[string]any{"secrets_manager_scope": "user"}, false, false, false, false, "invalid secrets_manager_scope"},
+		{
+			"nested-group", "A project of a subgroup reads the secrets of the group above",
+			map[string]any{"project_group_ids": []string{"1", "{group}"}},
+			true, true, true, true, "",
+		},
+		{
+			"user-scope", "An owner's token is refused at a group's login",
+			map[string]any{"secrets_manager_scope": "user"},
+			false, false, false, false, "invalid secrets_manager_scope",
+		},
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// loginRow is a token of GitLab's presented where it does not belong. other is a tenant that is not the one asked.
+// loginRow is a token of GitLab's presented where it does not belong. other is a tenant that is not
+// the one asked.
 type loginRow struct {
 	name, title string
 	auth        func(env *scenario.Env, tenant, other gitlab.Tenant) (*openbao.InlineAuth, error)
@@ -50,33 +51,48 @@ func loginRows() []loginRow {
 	}
 	return []loginRow{
 		// Catches: scopes that are not told apart.
-		{"owner-at-pipeline", "An owner's token is refused at the pipelines' login", func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
-			jwt, err := env.Issuer.User(env.Audience, t)
-			return pipelineDoor(t, jwt), err
-		}},
+		{
+			"owner-at-pipeline", "An owner's token is refused at the pipelines' login",
+			func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
+				jwt, err := env.Issuer.User(env.Audience, t)
+				return pipelineDoor(t, jwt), err
+			},
+		},
 		// Catches: a privileged token that opens every door.
-		{"rails-at-pipeline", "Rails' privileged token is refused at the pipelines' login", func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
-			jwt, err := env.Issuer.Privileged(env.Audience)
-			return pipelineDoor(t, jwt), err
-		}},
+		{
+			"rails-at-pipeline", "Rails' privileged token is refused at the pipelines' login",
+			func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
+				jwt, err := env.Issuer.Privileged(env.Audience)
+				return pipelineDoor(t, jwt), err
+			},
+		},
 		// Catches: as above.
-		{"rails-at-user", "Rails' privileged token is refused at the users' login", func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
-			jwt, err := env.Issuer.Privileged(env.Audience)
-			if err != nil {
-				return nil, err
-			}
-			return userDoor(env, t, jwt)
-		}},
+		{
+			"rails-at-user", "Rails' privileged token is refused at the users' login",
+			func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
+				jwt, err := env.Issuer.Privileged(env.Audience)
+				if err != nil {
+					return nil, err
+				}
+				return userDoor(env, t, jwt)
+			},
+		},
 		// Catches: a job that writes secrets with the user's rights.
-		{"job-at-user", "A job's token is refused at the users' login", func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
+		{"job-at-user", "A job's token is refused at the users' login", func(env *scenario.Env, t, _ gitlab.Tenant) (
+			*openbao.InlineAuth, error,
+		) {
 			return userDoor(env, t, job(env, t))
 		}},
 		// Catches: a job that owns the whole instance.
-		{"job-at-rails", "A job's token is refused at Rails' login", func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
+		{"job-at-rails", "A job's token is refused at Rails' login", func(env *scenario.Env, t, _ gitlab.Tenant) (
+			*openbao.InlineAuth, error,
+		) {
 			return railsDoor(env, job(env, t))
 		}},
 		// Catches: a user who owns the whole instance.
-		{"owner-at-rails", "An owner's token is refused at Rails' login", func(env *scenario.Env, t, _ gitlab.Tenant) (*openbao.InlineAuth, error) {
+		{"owner-at-rails", "An owner's token is refused at Rails' login", func(env *scenario.Env, t, _ gitlab.Tenant) (
+			*openbao.InlineAuth, error,
+		) {
 			jwt, err := env.Issuer.User(env.Audience, t)
 			if err != nil {
 				return nil, err
@@ -84,13 +100,16 @@ func loginRows() []loginRow {
 			return railsDoor(env, jwt)
 		}},
 		// Catches: a user role without its project.
-		{"owner-of-other-project", "The owner of one project is refused at another's login", func(env *scenario.Env, t, other gitlab.Tenant) (*openbao.InlineAuth, error) {
-			jwt, err := env.Issuer.User(env.Audience, other)
-			if err != nil {
-				return nil, err
-			}
-			return userDoor(env, t, jwt)
-		}},
+		{
+			"owner-of-other-project", "The owner of one project is refused at another's login",
+			func(env *scenario.Env, t, other gitlab.Tenant) (*openbao.InlineAuth, error) {
+				jwt, err := env.Issuer.User(env.Audience, other)
+				if err != nil {
+					return nil, err
+				}
+				return userDoor(env, t, jwt)
+			},
+		},
 	}
 }
 

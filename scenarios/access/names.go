@@ -12,7 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// nameRow is a secret with an unusual name, environment or branch: who matches it exactly reads it, the others do not.
+// nameRow is a secret with an unusual name, environment or branch: who matches it exactly reads it,
+// the others do not.
 type nameRow struct {
 	name, title string
 	secret      gitlab.Secret // empty fields are ordinary
@@ -35,25 +36,72 @@ func nameRows() []nameRow {
 	type s = gitlab.Secret
 	long := strings.Repeat("n", 255) // GitLab's limit of all three names
 	return []nameRow{
-		// GitLab 18.9 and later compare hex with hex, so that a pattern is a name like any other; only a lone * is special.
-		// Fails when that changes: then either a wildcard works, which jobs will rely on, or a policy is too wide.
-		{"environment-wildcard", "A secret of prod* is read by a job whose environment is literally prod*", s{Environment: "prod*"}, env("production", "prod", "PROD*")},
-		{"branch-wildcard", "A secret of release-* is read by a job whose branch is literally release-*", s{Branch: "release-*"}, ref("release-1", "release-")},
-		// Catches, for the others: names that are not encoded as the hex of their UTF-8 bytes, or cut, folded, or normalised.
-		{"environment-unicode", "Environments beyond ASCII keep their secrets", s{Environment: "prüfung/東京 \U0001F680"}, env("prufung/東京 \U0001F680", "pru\u0308fung/東京 \U0001F680")},
+		// GitLab 18.9 and later compare hex with hex, so that a pattern is a name like any other;
+		// only a lone * is special. Fails when that changes: then either a wildcard works, which
+		// jobs will rely on, or a policy is too wide.
+		{
+			"environment-wildcard", "A secret of prod* is read by a job whose environment is literally prod*",
+			s{Environment: "prod*"},
+			env("production", "prod", "PROD*"),
+		},
+		{
+			"branch-wildcard", "A secret of release-* is read by a job whose branch is literally release-*",
+			s{Branch: "release-*"},
+			ref("release-1", "release-"),
+		},
+		// Catches, for the others: names that are not encoded as the hex of their UTF-8 bytes, or
+		// cut, folded, or normalised.
+		{
+			"environment-unicode", "Environments beyond ASCII keep their secrets",
+			s{Environment: "prüfung/東京 \U0001F680"},
+			env("prufung/東京 \U0001F680", "pru\u0308fung/東京 \U0001F680"),
+		},
 		{"environment-upper", "Environments in upper case keep their secrets", s{Environment: "PROD"}, env("prod", "Prod")},
-		{"environment-review", "Review apps keep their secrets", s{Environment: "review/feature-1"}, env("review/feature-10", "review", "review/*")},
-		{"environment-dots", "An environment called like a parent directory keeps its secrets", s{Environment: "../.."}, env("..", "../../")},
-		{"environment-quotes", "Quotes and braces in an environment are only letters", s{Environment: `a'b"c{{.}}\d`}, env("abc", `a'b"c`)},
-		{"environment-long", "An environment of 255 characters keeps its secrets", s{Environment: long}, env(long[1:], long[1:]+"m")},
-		// OpenBao keeps at most 512 bytes in a field of custom metadata, where Rails puts the name too.
-		{"environment-long-unicode", "An environment of 510 bytes in 170 characters keeps its secrets", s{Environment: strings.Repeat("京", 170)}, env(strings.Repeat("京", 169))},
+		{
+			"environment-review", "Review apps keep their secrets",
+			s{Environment: "review/feature-1"},
+			env("review/feature-10", "review", "review/*"),
+		},
+		{
+			"environment-dots", "An environment called like a parent directory keeps its secrets",
+			s{Environment: "../.."},
+			env("..", "../../"),
+		},
+		{
+			"environment-quotes", "Quotes and braces in an environment are only letters",
+			s{Environment: `a'b"c{{.}}\d`},
+			env("abc", `a'b"c`),
+		},
+		{
+			"environment-long", "An environment of 255 characters keeps its secrets",
+			s{Environment: long},
+			env(long[1:], long[1:]+"m"),
+		},
+		// OpenBao keeps at most 512 bytes in a field of custom metadata, where Rails puts the name
+		// too.
+		{
+			"environment-long-unicode", "An environment of 510 bytes in 170 characters keeps its secrets",
+			s{Environment: strings.Repeat("京", 170)},
+			env(strings.Repeat("京", 169)),
+		},
 		{"branch-unicode", "Branches beyond ASCII keep their secrets", s{Branch: "função/ß"}, ref("função/ss", "funcao/ß")},
-		{"branch-slashes", "Branches with slashes keep their secrets", s{Branch: "feature/a/b"}, ref("feature/a", "feature/a/b/c")},
+		{
+			"branch-slashes", "Branches with slashes keep their secrets",
+			s{Branch: "feature/a/b"},
+			ref("feature/a", "feature/a/b/c"),
+		},
 		{"branch-long", "A branch of 255 characters keeps its secrets", s{Branch: long}, ref(long[1:])},
-		{"both-unusual", "A secret bound to an unusual environment and branch needs both", s{Environment: "Üben", Branch: "Fix #1"}, append(env("üben"), ref("fix #1")...)},
+		{
+			"both-unusual", "A secret bound to an unusual environment and branch needs both",
+			s{Environment: "Üben", Branch: "Fix #1"},
+			append(env("üben"), ref("fix #1")...),
+		},
 		// A pair of names must not be read as another pair with the slash elsewhere.
-		{"both-shifted", "Environment and branch cannot be shifted into each other", s{Environment: "a/branch/b", Branch: "c"}, []gitlab.Job{{Environment: "a", Ref: "b/branch/c"}}},
+		{
+			"both-shifted", "Environment and branch cannot be shifted into each other",
+			s{Environment: "a/branch/b", Branch: "c"},
+			[]gitlab.Job{{Environment: "a", Ref: "b/branch/c"}},
+		},
 		{"secret-long", "A secret's name may have 255 characters", s{Name: strings.Repeat("N", 255)}, nil},
 		{"secret-short", "A secret's name may have one character", s{Name: "x"}, nil},
 		{"secret-digits", "A secret's name may be digits and underscores", s{Name: "_0_9"}, nil},
@@ -78,7 +126,10 @@ func names() []scenario.Scenario {
 func (row nameRow) test(ctx context.Context, t scenario.T, env *scenario.Env) {
 	s, match := row.secret, gitlab.DefaultJob()
 	s.Version = 1
-	for field, fallback := range map[*string]string{&s.Name: "SECRET_1", &s.Environment: gitlab.Any, &s.Branch: gitlab.Any} {
+	for field, fallback := range map[*string]string{
+		&s.Name: "SECRET_1", &s.Environment: gitlab.Any,
+		&s.Branch: gitlab.Any,
+	} {
 		if *field == "" {
 			*field = fallback
 		}

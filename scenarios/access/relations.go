@@ -11,7 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// relationRow is how a thief's project is related to the victim's. Both hold a secret of the same name.
+// relationRow is how a thief's project is related to the victim's. Both hold a secret of the same
+// name.
 type relationRow struct {
 	name, title string
 	thief       func(victim, fresh gitlab.Tenant) gitlab.Tenant
@@ -20,29 +21,44 @@ type relationRow struct {
 func relationRows() []relationRow {
 	return []relationRow{
 		// Catches: a namespace or a role of the group that its projects share.
-		{"sibling-project", "A project of the same group is refused, at the login and by the namespace", func(victim, thief gitlab.Tenant) gitlab.Tenant {
-			thief.Org, thief.Group = victim.Org, victim.Group
-			return thief
-		}},
+		{
+			"sibling-project", "A project of the same group is refused, at the login and by the namespace",
+			func(victim, thief gitlab.Tenant) gitlab.Tenant {
+				thief.Org, thief.Group = victim.Org, victim.Group
+				return thief
+			},
+		},
 		// Catches: a role that takes a fork for its origin.
-		{"fork-project", "A fork in another group is refused, at the login and by the namespace", func(victim, thief gitlab.Tenant) gitlab.Tenant {
-			thief.Org = victim.Org
-			return thief
-		}},
+		{
+			"fork-project", "A fork in another group is refused, at the login and by the namespace",
+			func(victim, thief gitlab.Tenant) gitlab.Tenant {
+				thief.Org = victim.Org
+				return thief
+			},
+		},
 		// Catches: an organisation that is only a part of a name.
-		{"other-organisation", "A project of another organisation is refused, at the login and by the namespace", func(_, thief gitlab.Tenant) gitlab.Tenant {
-			return thief
-		}},
+		{
+			"other-organisation", "A project of another organisation is refused, at the login and by the namespace",
+			func(_, thief gitlab.Tenant) gitlab.Tenant {
+				return thief
+			},
+		},
 		// Catches: a project ID compared as text that begins alike.
-		{"longer-project-id", "A project whose ID begins with the victim's ID is refused", func(victim, thief gitlab.Tenant) gitlab.Tenant {
-			thief.Org, thief.Group, thief.Project = victim.Org, victim.Group, victim.Project*10
-			return thief
-		}},
+		{
+			"longer-project-id", "A project whose ID begins with the victim's ID is refused",
+			func(victim, thief gitlab.Tenant) gitlab.Tenant {
+				thief.Org, thief.Group, thief.Project = victim.Org, victim.Group, victim.Project*10
+				return thief
+			},
+		},
 		// Catches: rights that follow the user into every project that they run jobs in.
-		{"same-user", "A job that the victim's owner runs in another project is refused", func(victim, thief gitlab.Tenant) gitlab.Tenant {
-			thief.User = victim.User
-			return thief
-		}},
+		{
+			"same-user", "A job that the victim's owner runs in another project is refused",
+			func(victim, thief gitlab.Tenant) gitlab.Tenant {
+				thief.User = victim.User
+				return thief
+			},
+		},
 	}
 }
 

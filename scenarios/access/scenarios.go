@@ -1,4 +1,5 @@
-// Package access holds the scenarios that say who may read which secret. Most are rows of tables: a row is a scenario.
+// Package access holds the scenarios that say who may read which secret. Most are rows of tables: a
+// row is a scenario.
 package access
 
 import (

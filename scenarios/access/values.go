@@ -22,7 +22,8 @@ func valueRows() []valueRow {
 		controls = append(controls, b)
 	}
 	return []valueRow{
-		// Catches, for all: a limit, an encoding or a proxy between job and storage that changes or refuses values.
+		// Catches, for all: a limit, an encoding or a proxy between job and storage that changes or
+		// refuses values.
 		{"largest", "A value of 10,000 bytes, GitLab's limit, comes back as it was", strings.Repeat("0123456789", 1000)},
 		{"largest-escaped", "10,000 bytes that JSON writes as 60,000 come back as they were", strings.Repeat("\x01", 10000)},
 		{"one-byte", "A value of one byte comes back", "x"},
@@ -68,9 +69,10 @@ func one() []gitlab.Secret {
 // write gives the tenant's first secret a value as its owner does, given the version that is there.
 func write(ctx context.Context, t scenario.T, env *scenario.Env, tenant gitlab.Tenant, value string, cas, want int) {
 	t.Helper()
-	r, err := tenancy.AsUser(ctx, env, tenant, http.MethodPost, tenant.SecretPath+"/"+tenant.Secrets[0].Name, map[string]any{
-		"data": map[string]any{"value": value}, "options": map[string]any{"cas": cas},
-	})
+	r, err := tenancy.AsUser(ctx, env, tenant, http.MethodPost, tenant.SecretPath+"/"+tenant.Secrets[0].Name,
+		map[string]any{
+			"data": map[string]any{"value": value}, "options": map[string]any{"cas": cas},
+		})
 	require.NoError(t, err)
 	if r.Status != want {
 		t.Errorf("writing with check-and-set %d at %s: status %d: %s; want %d", cas, tenant.Name, r.Status, r.Message(), want)

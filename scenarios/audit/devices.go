@@ -24,14 +24,18 @@ func devices() scenario.Scenario {
 		Cost:     scenario.Slow,
 		Budget:   time.Minute,
 		Parallel: true,
-		// Catches: audit off, log_raw left over from a search for an error, a filter that hides reads.
+		// Catches: audit off, log_raw left over from a search for an error, a filter that hides
+		// reads.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			devices, err := records.Devices(ctx, env)
 			require.NoError(t, err)
 			require.NotEmpty(t, devices, "nothing is recorded: no audit device is on")
 			for _, d := range devices {
 				t.Logf("%s is of type %s", d.Path, d.Type)
-				for option, harmless := range map[string]string{"log_raw": "false", "hmac_accessor": "true", "filter": "", "exclude": ""} {
+				for option, harmless := range map[string]string{
+					"log_raw": "false", "hmac_accessor": "true", "filter": "",
+					"exclude": "",
+				} {
 					if set, ok := d.Options[option]; ok && set != harmless {
 						t.Errorf("device %s has %s = %s", d.Path, option, set)
 					}
@@ -78,7 +82,8 @@ func everyFetch() scenario.Scenario {
 				}
 				for _, id := range made {
 					if seen[id+"update"] != 1 || seen[id+"read"] != 1 {
-						return fmt.Errorf("a fetch has %d answers of its login and %d of its read, want one each", seen[id+"update"], seen[id+"read"])
+						return fmt.Errorf("a fetch has %d answers of its login and %d of its read, want one each", seen[id+"update"],
+							seen[id+"read"])
 					}
 				}
 				return nil

@@ -27,12 +27,27 @@ const (
 
 func rows() []row {
 	return []row{
-		{"fetch-four-records", "A fetch leaves four records: login and answer, read and answer", investigators, broker, fetch, fourRecords},
-		{"fetch-attributed", "The records of a fetch name the project, the user, the role and GitLab's correlation ID", investigators, receiver, fetch, attributed},
-		{"fetch-located", "The records of a fetch name the secret's path, its namespace and the client's address", investigators, receiver, fetch, located},
-		{"fetch-hashed", "The records of a fetch hold the value and the JWT as hashes only, which can be recomputed", readers, hashes, fetch, hashed},
+		{
+			"fetch-four-records", "A fetch leaves four records: login and answer, read and answer", investigators, broker, fetch,
+			fourRecords,
+		},
+		{
+			"fetch-attributed", "The records of a fetch name the project, the user, the role and GitLab's correlation ID",
+			investigators, receiver, fetch, attributed,
+		},
+		{
+			"fetch-located", "The records of a fetch name the secret's path, its namespace and the client's address",
+			investigators, receiver, fetch, located,
+		},
+		{
+			"fetch-hashed", "The records of a fetch hold the value and the JWT as hashes only, which can be recomputed", readers,
+			hashes, fetch, hashed,
+		},
 		{"refused-login", "A login that is refused is recorded as refused", investigators, broker, expired, refusedLogin},
-		{"refused-read", "A read that a policy refuses is recorded with who asked and why it was refused", investigators, broker, forbidden, refusedRead},
+		{
+			"refused-read", "A read that a policy refuses is recorded with who asked and why it was refused", investigators,
+			broker, forbidden, refusedRead,
+		},
 		{"write-hashed", "A write is recorded, its value as a hash only", readers, hashes, write, written},
 		{"rails-recorded", "What Rails does on its own behalf is recorded as such", investigators, receiver, rails, byRails},
 	}
@@ -96,7 +111,8 @@ func write(ctx context.Context, w *witness) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	gone, err := tenancy.AsUser(ctx, w.env, w.tenant, http.MethodDelete, strings.Replace(w.tenant.SecretPath, "/data/", "/metadata/", 1)+"/"+name, nil)
+	gone, err := tenancy.AsUser(ctx, w.env, w.tenant, http.MethodDelete, strings.Replace(w.tenant.SecretPath, "/data/",
+		"/metadata/", 1)+"/"+name, nil)
 	if err == nil && !gone.OK() {
 		err = fmt.Errorf("clean-up: status %d: %s", gone.Status, gone.Message())
 	}
@@ -109,7 +125,10 @@ func rails(ctx context.Context, w *witness) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := w.env.Client.Do(ctx, openbao.Request{Method: http.MethodGet, Path: w.tenant.Name + "/sys/mounts", Auth: auth})
+	r, err := w.env.Client.Do(ctx, openbao.Request{
+		Method: http.MethodGet, Path: w.tenant.Name + "/sys/mounts",
+		Auth: auth,
+	})
 	if err == nil && !r.OK() {
 		err = fmt.Errorf("read of mounts: status %d: %s", r.Status, r.Message())
 	}
@@ -180,7 +199,8 @@ func refusedLogin(_ context.Context, t scenario.T, w *witness, act *records.Act)
 	last := act.Login[len(act.Login)-1]
 	require.Equal(t, w.tenant.AuthPath, last.Where())
 	// OpenBao 2.4.0 keeps the reason of the JWT login as data of the answer, and so as a hash.
-	require.True(t, last.Error != "" || last.Response.Data["error"] != nil, "the record does not say that the login was refused")
+	require.True(t, last.Error != "" || last.Response.Data["error"] != nil,
+		"the record does not say that the login was refused")
 	require.Empty(t, act.Request, "the request of a refused login was served: %v", act.Request)
 }
 

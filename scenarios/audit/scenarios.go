@@ -64,13 +64,16 @@ func (r row) scenario() scenario.Scenario {
 		ID: "audit/" + r.name, Title: r.title, Protects: r.protects, Source: r.source,
 		Features: []scenario.Feature{scenario.FeatureAudit},
 		Kind:     scenario.Functional, Cost: scenario.Slow, Budget: 2 * time.Minute, Parallel: true,
-		// Catches: an audit device that is off, raw, filtered or set up on one node only; a log that says who, but not on behalf
-		// of whom.
+		// Catches: an audit device that is off, raw, filtered or set up on one node only; a log
+		// that says who, but not on behalf of whom.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			trail, err := records.Follow(ctx, env)
 			require.NoError(t, err)
 			for _, tenant := range env.Sample(2) {
-				w := &witness{env: env, trail: trail, tenant: tenant, secret: tenant.Secrets[0], other: env.Tenants[len(env.Tenants)-1]}
+				w := &witness{
+					env: env, trail: trail, tenant: tenant, secret: tenant.Secrets[0],
+					other: env.Tenants[len(env.Tenants)-1],
+				}
 				if w.other.Name == tenant.Name {
 					w.other = env.Tenants[0]
 				}

@@ -18,7 +18,8 @@ const perFetch = 4
 // sinkFetches is how many fetches are made against each state of the sink.
 const sinkFetches = 10
 
-// sinkDelay is what a slow sink takes for a record. Devices are written one after the other, so that a fetch takes four times that longer.
+// sinkDelay is what a slow sink takes for a record. Devices are written one after the other, so
+// that a fetch takes four times that longer.
 const sinkDelay = 200 * time.Millisecond
 
 func httpSink() scenario.Scenario {
@@ -27,11 +28,13 @@ func httpSink() scenario.Scenario {
 		Title:    "GitLab's receiver gets every record, and fetches go on while it is slow, failing, black-holed, or back again",
 		Protects: "pipelines from a GitLab that is busy, and the audit trail from gaps that nobody sees",
 		Source:   "openbao/openbao, vault/audit_broker.go: one working device is enough; vault #5361: a black hole froze every request; openbao #2627",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab, scenario.FeatureAuditHTTP}, scenario.Changes(scenario.ChangeAuditHTTP)...),
-		Kind:     scenario.Fault,
-		Cost:     scenario.Slow,
-		Budget:   10 * time.Minute,
-		// Catches: a sink without token, a request that waits for the sink for ever, a device whose failure refuses requests.
+		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab, scenario.FeatureAuditHTTP},
+			scenario.Changes(scenario.ChangeAuditHTTP)...),
+		Kind:   scenario.Fault,
+		Cost:   scenario.Slow,
+		Budget: 10 * time.Minute,
+		// Catches: a sink without token, a request that waits for the sink for ever, a device whose
+		// failure refuses requests.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			defer withSink(ctx, t, env, env.AuditSink.URL)()
 			before := received(ctx, t, env)
@@ -69,11 +72,13 @@ func httpSinkAbsent() scenario.Scenario {
 		Title:    "Pods start, unseal and serve while nobody answers at GitLab's receiver",
 		Protects: "the start of a whole site, where OpenBao is up before GitLab",
 		Source:   "gitlab#582828: OpenBao before Webservice; openbao #2627 and #2628, skip_test",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureAuditHTTP}, scenario.Changes(scenario.ChangeAuditHTTP)...),
-		Kind:     scenario.Fault,
-		Cost:     scenario.Slow,
-		Budget:   10 * time.Minute,
-		// Catches: a device that is tested when it is made, an unseal that waits for its first record.
+		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureAuditHTTP},
+			scenario.Changes(scenario.ChangeAuditHTTP)...),
+		Kind:   scenario.Fault,
+		Cost:   scenario.Slow,
+		Budget: 10 * time.Minute,
+		// Catches: a device that is tested when it is made, an unseal that waits for its first
+		// record.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			defer withSink(ctx, t, env, "http://127.0.0.1:9/")() // in the pod: the discard port, where nobody listens
 			fetchAll(ctx, t, env, 0)
@@ -81,10 +86,12 @@ func httpSinkAbsent() scenario.Scenario {
 	}
 }
 
-// withSink installs an audit device of type http beside the others and waits until the new pods serve. Call back in the end.
+// withSink installs an audit device of type http beside the others and waits until the new pods
+// serve. Call back in the end.
 func withSink(ctx context.Context, t scenario.T, env *scenario.Env, url string) (back func()) {
 	t.Helper()
-	values, err := env.Installer.Change(scenario.ChangeAuditHTTP, map[string]any{"url": url, "secret": env.AuditSink.Secret, "key": env.AuditSink.Key})
+	values, err := env.Installer.Change(scenario.ChangeAuditHTTP,
+		map[string]any{"url": url, "secret": env.AuditSink.Secret, "key": env.AuditSink.Key})
 	require.NoError(t, err)
 	back = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Upgrade)
@@ -116,7 +123,8 @@ func received(ctx context.Context, t scenario.T, env *scenario.Env) int64 {
 	return requests[scenario.EndpointAudit]
 }
 
-// fetchAll fetches some secrets, each of which has to come, and no later than more after what is usual here.
+// fetchAll fetches some secrets, each of which has to come, and no later than more after what is
+// usual here.
 func fetchAll(ctx context.Context, t scenario.T, env *scenario.Env, more time.Duration) {
 	t.Helper()
 	for i := range sinkFetches {

@@ -103,8 +103,8 @@ func flood(ctx context.Context, env *scenario.Env) (most int, err error) {
 	}
 }
 
-// pools is how many connections the pods' pools allow together, from the configuration that the chart rendered. Each pod may hold one
-// more, for its lock.
+// pools is how many connections the pods' pools allow together, from the configuration that the
+// chart rendered. Each pod may hold one more, for its lock.
 func pools(ctx context.Context, env *scenario.Env) (int, error) {
 	maps, err := env.Kube.CoreV1().ConfigMaps(env.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -126,7 +126,8 @@ func pools(ctx context.Context, env *scenario.Env) (int, error) {
 			return (each + 1) * cluster.Wanted, err
 		}
 	}
-	return 0, fmt.Errorf("no ConfigMap in %s holds a configuration in JSON with storage.postgresql.max_parallel", env.Namespace)
+	return 0, fmt.Errorf("no ConfigMap in %s holds a configuration in JSON with storage.postgresql.max_parallel",
+		env.Namespace)
 }
 
 func count(ctx context.Context, env *scenario.Env, query string) (int, error) {
@@ -144,7 +145,8 @@ func oneLock() scenario.Scenario {
 		Protects: "data from two leaders",
 		Source:   "openbao/openbao, physical/postgresql: openbao_ha_locks",
 		Features: []scenario.Feature{scenario.FeatureDatabase, scenario.FeatureCluster},
-		// Catches: high availability that is off, two clusters on one database, labels that do not follow the lock.
+		// Catches: high availability that is off, two clusters on one database, labels that do not
+		// follow the lock.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			active := settled(ctx, t, env)
 			valid, err := count(ctx, env, "SELECT count(*) FROM openbao_ha_locks WHERE ha_key = 'core/lock' AND valid_until > now()")
@@ -159,7 +161,8 @@ func oneLock() scenario.Scenario {
 			_, raw, err := cluster.Ask(ctx, env, active.Name, g)
 			require.NoError(t, err)
 			require.NoError(t, json.Unmarshal(raw, &leader))
-			require.Contains(t, leader.Address, active.Status.PodIP, "the leader's address is another pod's than the one labelled active")
+			require.Contains(t, leader.Address, active.Status.PodIP,
+				"the leader's address is another pod's than the one labelled active")
 		},
 	})
 }

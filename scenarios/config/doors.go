@@ -36,7 +36,10 @@ func doors() []door {
 		{"seal", "Who is not logged in cannot seal the server", http.MethodPut, "sys/seal", shut},
 		{"step-down", "Who is not logged in cannot move leadership", http.MethodPut, "sys/step-down", shut},
 		{"introspection", "The server's own memory cannot be looked at", "", "sys/internal/inspect/router/root", shut},
-		{"initialise-again", "The server cannot be initialised a second time", http.MethodPut, "sys/init", []int{http.StatusBadRequest, http.StatusForbidden}},
+		{
+			"initialise-again", "The server cannot be initialised a second time", http.MethodPut, "sys/init",
+			[]int{http.StatusBadRequest, http.StatusForbidden},
+		},
 	}
 }
 
@@ -45,7 +48,8 @@ func (d door) scenario() scenario.Scenario {
 		ID: "config/door-" + d.name, Title: d.title, Protects: intruders,
 		Source: "OpenBao API: which paths need no token; openbao/openbao, http/handler.go at v2.4.0",
 		Kind:   scenario.Abuse, Cost: scenario.Slow, Budget: time.Minute, Parallel: true,
-		// Catches, for all: an option that opens a path to everybody, a policy of the anonymous, a proxy that adds a token.
+		// Catches, for all: an option that opens a path to everybody, a policy of the anonymous, a
+		// proxy that adds a token.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
 			defer cancel()
@@ -58,7 +62,8 @@ func (d door) scenario() scenario.Scenario {
 			}
 			r, err := env.Client.Do(ctx, openbao.Request{Method: method, Path: d.path, Body: body})
 			require.NoError(t, err)
-			require.True(t, slices.Contains(d.want, r.Status), "%s %s answers %d to everybody, want one of %v", method, d.path, r.Status, d.want)
+			require.True(t, slices.Contains(d.want, r.Status), "%s %s answers %d to everybody, want one of %v", method, d.path,
+				r.Status, d.want)
 		},
 	}
 }

@@ -43,9 +43,10 @@ func noUnknownFields() scenario.Scenario {
 // reread starts a second OpenBao on the configuration given and ends it after two seconds.
 const reread = `printf %s "$1" | timeout 2 bao server -config=/dev/stdin 2>&1; true`
 
-// opinion is what OpenBao says of a pod's configuration. It warns only when it reads a single file, which GitLab's charts do not give it: so
-// another one in the pod is given that configuration, without what would touch the first one's storage, key and ports. A configuration that
-// is no JSON is a file of its own in the charts that have one, and the pod's log holds the warning.
+// opinion is what OpenBao says of a pod's configuration. It warns only when it reads a single file,
+// which GitLab's charts do not give it: so another one in the pod is given that configuration,
+// without what would touch the first one's storage, key and ports. A configuration that is no JSON
+// is a file of its own in the charts that have one, and the pod's log holds the warning.
 func opinion(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	text, err := file(ctx, env, pod)
 	if err != nil {
@@ -65,8 +66,9 @@ func opinion(ctx context.Context, env *scenario.Env, pod string) (string, error)
 	return string(said), err
 }
 
-// detached is a JSON configuration as a server of its own can have it, with the fields that OpenBao checks left as they are: top level,
-// listeners and telemetry. It takes any field of storage, seal and the like.
+// detached is a JSON configuration as a server of its own can have it, with the fields that OpenBao
+// checks left as they are: top level, listeners and telemetry. It takes any field of storage, seal
+// and the like.
 func detached(text string) (string, error) {
 	var config map[string]any
 	if err := json.Unmarshal([]byte(text), &config); err != nil {

@@ -19,8 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// watched are the metrics that GitLab's administration guide and the chart's alerts go by, without prefix, and whether the standby
-// has them too.
+// watched are the metrics that GitLab's administration guide and the chart's alerts go by, without
+// prefix, and whether the standby has them too.
 func watched() map[string]bool {
 	return map[string]bool{
 		"core_unsealed": true, "core_active": true, "runtime_alloc_bytes": true, "runtime_num_goroutines": true,
@@ -50,7 +50,8 @@ func metricsNames() scenario.Scenario {
 		Protects: scrapers,
 		Source:   "GitLab's administration guide of the secrets manager, monitoring; GitLab's OpenBao chart, metricsPrefix",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureMetrics},
-		// Catches: telemetry off, a filter that drops what an alert needs, a prefix that differs from the alerts'.
+		// Catches: telemetry off, a filter that drops what an alert needs, a prefix that differs
+		// from the alerts'.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			active := settled(ctx, t, env)
 			require.NoError(t, env.Check(ctx, env.Tenants[0], env.Tenants[0].Secrets[0])) // so that there is something to count
@@ -105,9 +106,10 @@ func latest(family *dto.MetricFamily) float64 {
 	return metrics[len(metrics)-1].GetGauge().GetValue()
 }
 
-// The number of series that OpenBao may have: that of an empty server with a margin, and what each project adds.
-// OpenBao 2.4.0 had 134 with six projects, what the chart's filters drop left out; token.creation and identity.entity.creation alone had 384
-// each with 50 projects after the access scenarios, one for each mount and lifetime.
+// The number of series that OpenBao may have: that of an empty server with a margin, and what each
+// project adds. OpenBao 2.4.0 had 134 with six projects, what the chart's filters drop left out;
+// token.creation and identity.entity.creation alone had 384 each with 50 projects after the access
+// scenarios, one for each mount and lifetime.
 const (
 	seriesOfServer  = 300
 	seriesOfProject = 8
@@ -138,7 +140,8 @@ func metricsBounded() scenario.Scenario {
 			t.Measure("series", float64(series))
 			limit := seriesOfServer + seriesOfProject*len(env.Tenants)
 			if series > limit {
-				t.Errorf("%d series with %d projects, want at most %d; the largest families: %s", series, len(env.Tenants), limit, largest(found))
+				t.Errorf("%d series with %d projects, want at most %d; the largest families: %s", series, len(env.Tenants), limit,
+					largest(found))
 			}
 		},
 	})

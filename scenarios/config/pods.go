@@ -20,8 +20,12 @@ func rights() scenario.Scenario {
 		Title:    "The pods' ServiceAccount may label pods of its namespace, and nothing else",
 		Protects: "the cluster from whoever takes over an OpenBao pod",
 		Source:   "OpenBao service registration for Kubernetes: get, update and patch of pods",
-		Rights:   []scenario.Right{{Verbs: "create", Group: "authorization.k8s.io", Resource: "subjectaccessreviews", ClusterWide: true}},
-		// Catches: a Role that is too wide, a ClusterRole, rights to read Secrets, no rights at all.
+		Rights: []scenario.Right{{
+			Verbs: "create", Group: "authorization.k8s.io", Resource: "subjectaccessreviews",
+			ClusterWide: true,
+		}},
+		// Catches: a Role that is too wide, a ClusterRole, rights to read Secrets, no rights at
+		// all.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			pods, err := cluster.Pods(ctx, env)
 			require.NoError(t, err)
@@ -53,8 +57,12 @@ func rights() scenario.Scenario {
 				}
 				review, err := env.Kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
 					Spec: authorizationv1.SubjectAccessReviewSpec{
-						User: account, Groups: []string{"system:serviceaccounts", "system:authenticated", "system:serviceaccounts:" + env.Namespace},
-						ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: r.namespace, Verb: r.verb, Group: group, Resource: resource, Subresource: sub},
+						User: account, Groups: []string{"system:serviceaccounts", "system:authenticated", "system:serviceaccounts:" +
+							env.Namespace},
+						ResourceAttributes: &authorizationv1.ResourceAttributes{
+							Namespace: r.namespace, Verb: r.verb, Group: group,
+							Resource: resource, Subresource: sub,
+						},
 					},
 				}, metav1.CreateOptions{})
 				require.NoError(t, err)
@@ -95,7 +103,8 @@ func hardened() scenario.Scenario {
 				raw, err = env.Processes.Run(ctx, env.Namespace, p.Name, env.Container, "cat", "/proc/1/mounts")
 				require.NoError(t, err)
 				options := root(string(raw))
-				require.True(t, strings.HasPrefix(options, "ro,") || options == "ro", "pod %s can write to its image: / is mounted %s", p.Name, options)
+				require.True(t, strings.HasPrefix(options, "ro,") || options == "ro",
+					"pod %s can write to its image: / is mounted %s", p.Name, options)
 			}
 		},
 	})

@@ -16,7 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// configured is what a chart's config.json and the server's own account of its configuration have in common.
+// configured is what a chart's config.json and the server's own account of its configuration have
+// in common.
 type configured struct {
 	Cache    float64 `json:"cache_size"`
 	Level    string  `json:"log_level"`
@@ -31,8 +32,8 @@ func rendered() scenario.Scenario {
 		Protects: operators,
 		Source:   "OpenBao API: sys/config/state/sanitized; Kubernetes: a ConfigMap changes under running pods",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureExec},
-		// Catches: a ConfigMap that changed without new pods, a file that is mounted where nobody reads it, an argument or a
-		// variable that overrides it.
+		// Catches: a ConfigMap that changed without new pods, a file that is mounted where nobody
+		// reads it, an argument or a variable that overrides it.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			pods, err := cluster.Pods(ctx, env)
 			require.NoError(t, err)
@@ -72,7 +73,8 @@ func file(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	}
 	for _, arg := range strings.Split(string(raw), "\n") {
 		if _, path, ok := strings.Cut(arg, "-config="); ok {
-			text, err := env.Processes.Run(ctx, env.Namespace, pod, env.Container, "sh", "-c", `if [ -d "$1" ]; then cat "$1"/*; else cat "$1"; fi`, "cat", path)
+			text, err := env.Processes.Run(ctx, env.Namespace, pod, env.Container, "sh", "-c",
+				`if [ -d "$1" ]; then cat "$1"/*; else cat "$1"; fi`, "cat", path)
 			return string(text), err
 		}
 	}
@@ -97,7 +99,8 @@ func selfInitialised() scenario.Scenario {
 		Protects: "every call of GitLab: without its login all of them end in 401",
 		Source:   "GitLab's OpenBao chart, config.initialize; gitlab#592186; openbao #2908",
 		Budget:   time.Minute,
-		// Catches: an initialisation that two pods made halves of, a role that is bound to nothing, a login left over from set-up.
+		// Catches: an initialisation that two pods made halves of, a role that is bound to nothing,
+		// a login left over from set-up.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			var logins map[string]struct{ Type string }
 			read(ctx, t, env, "sys/auth", &logins)

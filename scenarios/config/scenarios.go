@@ -1,5 +1,6 @@
-// Package config holds the scenarios about what is really running: the configuration, the doors that are open, what the pods may do,
-// and whether labels, Services, probes and metrics agree with the state.
+// Package config holds the scenarios about what is really running: the configuration, the doors
+// that are open, what the pods may do, and whether labels, Services, probes and metrics agree with
+// the state.
 package config
 
 import (

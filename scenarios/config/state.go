@@ -31,7 +31,8 @@ func healthCodes() scenario.Scenario {
 		Title:    "The health endpoint tells the active pod, 200, from the standby, 429, and both are 200 where standbys may answer",
 		Protects: "load balancers and probes, which know a pod's state by this code alone",
 		Source:   "OpenBao API: sys/health; vault-helm #1173 and openbao-helm #189: 429 made standbys unready",
-		// Catches: a standby that calls itself active, a health endpoint that needs a token, labels that do not agree with it.
+		// Catches: a standby that calls itself active, a health endpoint that needs a token, labels
+		// that do not agree with it.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			settled(ctx, t, env)
 			pods, err := cluster.Pods(ctx, env)
@@ -50,17 +51,20 @@ func healthCodes() scenario.Scenario {
 					require.Equal(t, code, status, "%s of pod %s, labelled active=%s", path, p.Name, p.Labels[cluster.LabelActive])
 					var health struct{ Initialized, Sealed, Standby bool }
 					require.NoError(t, json.Unmarshal(raw, &health))
-					require.True(t, health.Initialized && !health.Sealed && health.Standby == (want == standbyCode), "%s of pod %s: %+v", path, p.Name, health)
+					require.True(t, health.Initialized && !health.Sealed && health.Standby == (want == standbyCode),
+						"%s of pod %s: %+v", path, p.Name, health)
 				}
 			}
 		},
 	})
 }
 
-// settled waits until the deployment is in its normal state, which a scenario before this one may have left a moment ago.
+// settled waits until the deployment is in its normal state, which a scenario before this one may
+// have left a moment ago.
 func settled(ctx context.Context, t scenario.T, env *scenario.Env) *corev1.Pod {
 	t.Helper()
-	return cluster.MustHealthy(ctx, t, env, "the deployment is healthy", scenario.Convergence{Deadline: env.Timeouts.Labels})
+	return cluster.MustHealthy(ctx, t, env, "the deployment is healthy",
+		scenario.Convergence{Deadline: env.Timeouts.Labels})
 }
 
 // api is a request to the port of a pod's API, which its readiness probe goes to as well.
@@ -81,7 +85,8 @@ func probes() scenario.Scenario {
 		Title:    "Readiness is asked of OpenBao's health, and every probe of every ready pod succeeds when made by hand",
 		Protects: "pods from being restarted or taken out of service for no reason, and jobs from pods that cannot serve",
 		Source:   "Kubernetes: container probes; build/CNG!3201: health answers within the probe's timeout",
-		// Catches: a probe on a path that always answers, on the wrong port, or that takes a standby for broken; no probe at all.
+		// Catches: a probe on a path that always answers, on the wrong port, or that takes a
+		// standby for broken; no probe at all.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			settled(ctx, t, env)
 			pods, err := cluster.Pods(ctx, env)
@@ -89,7 +94,10 @@ func probes() scenario.Scenario {
 			for _, p := range pods {
 				c, err := cluster.Server(env, p)
 				require.NoError(t, err)
-				for name, probe := range map[string]*corev1.Probe{"startup": c.StartupProbe, "readiness": c.ReadinessProbe, "liveness": c.LivenessProbe} {
+				for name, probe := range map[string]*corev1.Probe{
+					"startup": c.StartupProbe, "readiness": c.ReadinessProbe,
+					"liveness": c.LivenessProbe,
+				} {
 					if probe == nil {
 						require.NotEqual(t, "readiness", name, "pod %s has no readiness probe", p.Name)
 						continue
@@ -117,7 +125,8 @@ func serviceRoles() scenario.Scenario {
 		Title:    "The Services for active and inactive pods have exactly those behind them, on a port that is there",
 		Protects: "clients of either Service",
 		Source:   "openbao-helm #12 and #14: selectors that match no label; vault-helm #318; OpenBao service registration",
-		// Catches: a selector that misses the pods, or the wrong ones, a target port that no container has.
+		// Catches: a selector that misses the pods, or the wrong ones, a target port that no
+		// container has.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			active := settled(ctx, t, env)
 			services, err := env.Kube.CoreV1().Services(env.Namespace).List(ctx, metav1.ListOptions{})
@@ -135,13 +144,15 @@ func serviceRoles() scenario.Scenario {
 				for _, e := range endpoints {
 					require.True(t, e.Ready || s.Spec.PublishNotReadyAddresses, "pod %s behind Service %s is not ready", e.Pod, s.Name)
 					if wanted != "" {
-						require.Equal(t, wanted == "true", e.Pod == active.Name, "pod %s is behind Service %s; active is %s", e.Pod, s.Name, active.Name)
+						require.Equal(t, wanted == "true", e.Pod == active.Name, "pod %s is behind Service %s; active is %s", e.Pod,
+							s.Name, active.Name)
 					}
 				}
 				c, err := cluster.Server(env, *active)
 				require.NoError(t, err)
 				for _, port := range s.Spec.Ports {
-					require.True(t, has(c, port.TargetPort.String(), port.Port), "port %s of Service %s leads to %s, which no container has", port.Name, s.Name, port.TargetPort.String())
+					require.True(t, has(c, port.TargetPort.String(), port.Port),
+						"port %s of Service %s leads to %s, which no container has", port.Name, s.Name, port.TargetPort.String())
 				}
 			}
 			require.NotZero(t, looked, "no Service leads to OpenBao")
@@ -150,7 +161,8 @@ func serviceRoles() scenario.Scenario {
 	})
 }
 
-// role is the active pod's labels with the role that a Service asks for, so that Services for standbys are looked at as well.
+// role is the active pod's labels with the role that a Service asks for, so that Services for
+// standbys are looked at as well.
 func role(active *corev1.Pod, s corev1.Service) map[string]string {
 	out := map[string]string{}
 	for key, value := range active.Labels {
@@ -176,7 +188,8 @@ func portsInside() scenario.Scenario {
 		Protects: intruders,
 		Source:   "GitLab's OpenBao chart, comment at the metrics listener: before OpenBao 2.5 it serves the whole API",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureMetrics},
-		// Catches: a Service of type NodePort or LoadBalancer, a host port or the host's network that leads to the metrics.
+		// Catches: a Service of type NodePort or LoadBalancer, a host port or the host's network
+		// that leads to the metrics.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			active := settled(ctx, t, env)
 			c, err := cluster.Server(env, *active)

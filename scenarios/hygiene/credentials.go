@@ -16,7 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/leak"
 )
 
-// shortest is the length in bytes from which on a Secret's value is looked for: shorter ones occur by chance.
+// shortest is the length in bytes from which on a Secret's value is looked for: shorter ones occur
+// by chance.
 const shortest = 8
 
 func credentials() scenario.Scenario {
@@ -29,7 +30,8 @@ func credentials() scenario.Scenario {
 		Kind:     scenario.Hygiene,
 		Cost:     scenario.Slow,
 		Budget:   3 * time.Minute,
-		// Catches: a key that the chart renders, a connection URL in a ConfigMap or an argument, a password in an error's text.
+		// Catches: a key that the chart renders, a connection URL in a ConfigMap or an argument, a
+		// password in an error's text.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			canaries, generated, err := inSecrets(ctx, env)
 			require.NoError(t, err)
@@ -70,8 +72,9 @@ func namespaces(env *scenario.Env) []string {
 // managedBy is the label by which Helm's own objects are known.
 const managedBy = "app.kubernetes.io/managed-by"
 
-// inSecrets is what the environment's Secrets hold, but for Helm's records and certificates, which are public. Helm records what it
-// renders, and so every Secret that a chart generates: generated has their labels.
+// inSecrets is what the environment's Secrets hold, but for Helm's records and certificates, which
+// are public. Helm records what it renders, and so every Secret that a chart generates: generated
+// has their labels.
 func inSecrets(ctx context.Context, env *scenario.Env) (all []leak.Canary, generated map[string]bool, err error) {
 	generated = map[string]bool{}
 	for _, namespace := range namespaces(env) {
@@ -97,7 +100,9 @@ func inSecrets(ctx context.Context, env *scenario.Env) (all []leak.Canary, gener
 }
 
 // arguments searches the arguments of the processes in a namespace's running containers.
-func arguments(ctx context.Context, env *scenario.Env, scanner *leak.Scanner, namespace string) (found []leak.Finding, err error) {
+func arguments(ctx context.Context, env *scenario.Env, scanner *leak.Scanner, namespace string) (found []leak.Finding,
+	err error,
+) {
 	pods, err := env.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("pods of %s: %w", namespace, err)
@@ -107,8 +112,10 @@ func arguments(ctx context.Context, env *scenario.Env, scanner *leak.Scanner, na
 			if c.State.Running == nil {
 				continue
 			}
-			// A process may end while it is looked at; an image without a shell has no arguments to look at from inside.
-			raw, err := env.Processes.Run(ctx, namespace, p.Name, c.Name, "sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null; true")
+			// A process may end while it is looked at; an image without a shell has no arguments to
+			// look at from inside.
+			raw, err := env.Processes.Run(ctx, namespace, p.Name, c.Name, "sh", "-c",
+				"cat /proc/[0-9]*/cmdline 2>/dev/null; true")
 			if err != nil {
 				continue
 			}
@@ -132,7 +139,8 @@ func ciphertext() scenario.Scenario {
 		Kind:     scenario.Hygiene,
 		Cost:     scenario.Slow,
 		Budget:   3 * time.Minute,
-		// Catches: a storage that is not behind the barrier, an unseal key that is stored beside what it unseals.
+		// Catches: a storage that is not behind the barrier, an unseal key that is stored beside
+		// what it unseals.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			canaries, _, err := inSecrets(ctx, env)
 			require.NoError(t, err)
@@ -140,7 +148,8 @@ func ciphertext() scenario.Scenario {
 			require.NoError(t, leak.Control(canaries[len(canaries)-1:]))
 			dump, err := env.Database.Dump(ctx)
 			require.NoError(t, err)
-			require.True(t, bytes.Contains(dump, []byte("openbao_kv_store")), "the dump does not hold OpenBao's table: the search would prove nothing")
+			require.True(t, bytes.Contains(dump, []byte("openbao_kv_store")),
+				"the dump does not hold OpenBao's table: the search would prove nothing")
 			found, err := leak.NewScanner(canaries).Scan("dump of the database", bytes.NewReader(dump))
 			require.NoError(t, err)
 			t.Measure("searched_bytes", float64(len(dump)))

@@ -30,15 +30,20 @@ func backupRestore() scenario.Scenario {
 			scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureDatabase, scenario.FeatureUnsealKey,
 		},
 		Rights: []scenario.Right{
-			{Verbs: "update", Group: "apps", Resource: "deployments/scale"}, {Verbs: "update", Group: "apps", Resource: "statefulsets/scale"},
+			{Verbs: "update", Group: "apps", Resource: "deployments/scale"}, {
+				Verbs: "update", Group: "apps",
+				Resource: "statefulsets/scale",
+			},
 		},
 		Kind:   scenario.Lifecycle,
 		Cost:   scenario.Slow,
 		Budget: 15 * time.Minute,
-		// Catches: state outside the database and the unseal Secret, an install that cannot take over a restored
-		// database, a server that initialises itself again when it cannot read what is there.
+		// Catches: state outside the database and the unseal Secret, an install that cannot take
+		// over a restored database, a server that initialises itself again when it cannot read what
+		// is there.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the backup", scenario.Convergence{Deadline: env.Timeouts.Ready})
+			cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the backup",
+				scenario.Convergence{Deadline: env.Timeouts.Ready})
 			before, err := secrets.Fingerprint(ctx, env)
 			require.NoError(t, err)
 			key, err := unsealKey(ctx, env)
@@ -62,7 +67,8 @@ func backupRestore() scenario.Scenario {
 			require.NoError(t, env.Installer.Install(ctx, scenario.Release{}))
 			cluster.MustHealthy(ctx, t, env, "the fresh install is healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
 			scenario.MustConverge(ctx, t, scenario.Convergence{
-				What: "the fresh install refuses a fetch: it must not know the old secrets", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,
+				What: "the fresh install refuses a fetch: it must not know the old secrets", Interval: env.Timeouts.Poll,
+				Deadline: env.Timeouts.Failover,
 			}, func(ctx context.Context) error { return refused(ctx, env) })
 
 			t.Logf("restoring the database beside the fresh install's own unseal key, which is the wrong one")
@@ -94,7 +100,8 @@ func backupRestore() scenario.Scenario {
 	}
 }
 
-// stop scales the workload to nothing and waits until its pods are gone: nothing may write to a database that is being replaced.
+// stop scales the workload to nothing and waits until its pods are gone: nothing may write to a
+// database that is being replaced.
 func stop(ctx context.Context, t scenario.T, env *scenario.Env) {
 	require.NoError(t, cluster.Scale(ctx, env, 0))
 	scenario.MustConverge(ctx, t, scenario.Convergence{
@@ -108,13 +115,15 @@ func stop(ctx context.Context, t scenario.T, env *scenario.Env) {
 	})
 }
 
-// putKey writes the static unseal key into the Secret that the chart reads it from, and makes the Secret if it is not there.
+// putKey writes the static unseal key into the Secret that the chart reads it from, and makes the
+// Secret if it is not there.
 func putKey(ctx context.Context, env *scenario.Env, key []byte) error {
 	all, data := env.Kube.CoreV1().Secrets(env.Namespace), map[string][]byte{env.Unseal.Key: key}
 	secret, err := all.Get(ctx, env.Unseal.Secret, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		_, err = all.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: env.Unseal.Secret}, Data: data}, metav1.CreateOptions{})
+		_, err = all.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: env.Unseal.Secret}, Data: data},
+			metav1.CreateOptions{})
 	case err == nil:
 		secret.Data = data
 		_, err = all.Update(ctx, secret, metav1.UpdateOptions{})
@@ -135,7 +144,8 @@ func refused(ctx context.Context, env *scenario.Env) error {
 	return err
 }
 
-// refusesKey returns nil when a pod's log tells the operator that the unseal key does not fit the database.
+// refusesKey returns nil when a pod's log tells the operator that the unseal key does not fit the
+// database.
 func refusesKey(ctx context.Context, env *scenario.Env) error {
 	pods, err := cluster.Pods(ctx, env)
 	if err != nil {

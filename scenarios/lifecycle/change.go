@@ -16,11 +16,13 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/secrets"
 )
 
-// through makes a change to a healthy installation and holds the installation to what no change
-// may break: it ends healthy, with new pods where their template changed, every secret is what it was, and no fetch ever got a
-// wrong value. It measures how long fetches failed meanwhile, beside the budget that GitLab publishes.
+// through makes a change to a healthy installation and holds the installation to what no change may
+// break: it ends healthy, with new pods where their template changed, every secret is what it was,
+// and no fetch ever got a wrong value. It measures how long fetches failed meanwhile, beside the
+// budget that GitLab publishes.
 func through(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx context.Context) error) {
-	cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change", scenario.Convergence{Deadline: env.Timeouts.Ready})
+	cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change",
+		scenario.Convergence{Deadline: env.Timeouts.Ready})
 	before, err := secrets.Fingerprint(ctx, env)
 	require.NoError(t, err, "before the change")
 	watch := outage.Fetches(ctx, env)
@@ -73,7 +75,8 @@ func replaced(ctx context.Context, env *scenario.Env, old []types.UID) error {
 	return nil
 }
 
-// upgrade returns a change that upgrades the chart under test with the values of a change that the dialect knows.
+// upgrade returns a change that upgrades the chart under test with the values of a change that the
+// dialect knows.
 func upgrade(env *scenario.Env, change string, with map[string]any) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		values, err := env.Installer.Change(change, with)

@@ -22,9 +22,10 @@ func configChangeKeepsData() scenario.Scenario {
 		Title:    "A configuration change through helm upgrade replaces the pods and keeps every secret",
 		Protects: "all secrets during the most common operation on the chart",
 		Source:   "GitLab's OpenBao chart",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangeCacheSize)...),
-		Kind:     scenario.Lifecycle,
-		Budget:   10 * time.Minute,
+		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller},
+			scenario.Changes(scenario.ChangeCacheSize)...),
+		Kind:   scenario.Lifecycle,
+		Budget: 10 * time.Minute,
 		// Catches: a pod template without the configuration's checksum, an unseal key
 		// that the upgrade regenerates, a second self-initialisation, lost storage.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -24,12 +24,13 @@ func keyRotation() scenario.Scenario {
 		Title:    "The static unseal key is rotated, and the old one is no longer needed afterwards",
 		Protects: "operators who have to replace a key that may have leaked",
 		Source:   "GitLab's OpenBao chart, merge request 74; OpenBao's static seal: current_key and previous_key",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureUnsealKey}, scenario.Changes(scenario.ChangeUnsealKey)...),
-		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Slow,
-		Budget:   15 * time.Minute,
-		// Catches: templates that cannot render a previous key, a seal that is not rewrapped, so that
-		// the pods stay sealed once the old key is gone.
+		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureUnsealKey},
+			scenario.Changes(scenario.ChangeUnsealKey)...),
+		Kind:   scenario.Lifecycle,
+		Cost:   scenario.Slow,
+		Budget: 15 * time.Minute,
+		// Catches: templates that cannot render a previous key, a seal that is not rewrapped, so
+		// that the pods stay sealed once the old key is gone.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			fresh := make([]byte, keyBytes)
 			_, err := rand.Read(fresh)
@@ -47,7 +48,10 @@ func keyRotation() scenario.Scenario {
 				"previousId": env.Unseal.ID, "previousSecret": env.Unseal.Secret, "previousKey": env.Unseal.Key,
 			}
 			through(ctx, t, env, upgrade(env, scenario.ChangeUnsealKey, both))
-			only := map[string]any{"id": id, "secret": name, "key": env.Unseal.Key, "previousId": "", "previousSecret": "", "previousKey": ""}
+			only := map[string]any{
+				"id": id, "secret": name, "key": env.Unseal.Key, "previousId": "", "previousSecret": "",
+				"previousKey": "",
+			}
 			t.Logf("both keys work; dropping the old one")
 			through(ctx, t, env, upgrade(env, scenario.ChangeUnsealKey, only))
 
@@ -59,9 +63,10 @@ func keyRotation() scenario.Scenario {
 	}
 }
 
-// ensureRecoveryKey makes the recovery key that OpenBao insists on before it wraps anything with a new unseal key; a server that
-// initialised itself has none. GitLab has a rake task for it. The key itself is dropped: nothing here needs it again.
-// Source: openbao/openbao, vault/seal_autoseal.go (UpgradeKeys) and vault/rotate.go (InitRotation) at v2.4.0.
+// ensureRecoveryKey makes the recovery key that OpenBao insists on before it wraps anything with a
+// new unseal key; a server that initialised itself has none. GitLab has a rake task for it. The key
+// itself is dropped: nothing here needs it again. Source: openbao/openbao, vault/seal_autoseal.go
+// (UpgradeKeys) and vault/rotate.go (InitRotation) at v2.4.0.
 func ensureRecoveryKey(ctx context.Context, env *scenario.Env) error {
 	const path = "sys/rotate/recovery/init"
 	answer, err := env.Rails(ctx, http.MethodPost, path, map[string]any{"secret_shares": 1, "secret_threshold": 1})

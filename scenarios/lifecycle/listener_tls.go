@@ -33,13 +33,15 @@ func listenerTLS() scenario.Scenario {
 		Title:    "TLS at OpenBao's own listener can be switched on, its certificate replaced, and switched off again, and every secret stays",
 		Protects: "values and tokens on the way to the pods, and operators whose certificates expire",
 		Source:   "GitLab's OpenBao chart: config.tlsDisable and tlsSecretName; OpenBao reads its certificate when it starts",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller}, scenario.Changes(scenario.ChangeListenerTLS)...),
-		Rights:   []scenario.Right{{Verbs: "create update delete", Resource: "secrets"}},
-		Kind:     scenario.Lifecycle,
-		Cost:     scenario.Slow,
-		Budget:   10 * time.Minute,
-		// Catches: a certificate that is mounted where the server does not look, probes that go on in plain text, a listener
-		// that still answers in plain text, a new certificate that nobody reads.
+		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller},
+			scenario.Changes(scenario.ChangeListenerTLS)...),
+		Rights: []scenario.Right{{Verbs: "create update delete", Resource: "secrets"}},
+		Kind:   scenario.Lifecycle,
+		Cost:   scenario.Slow,
+		Budget: 10 * time.Minute,
+		// Catches: a certificate that is mounted where the server does not look, probes that go on
+		// in plain text, a listener that still answers in plain text, a new certificate that nobody
+		// reads.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, err := secrets.Fingerprint(ctx, env)
 			require.NoError(t, err)
@@ -53,7 +55,8 @@ func listenerTLS() scenario.Scenario {
 			defer closeFirst()
 			cluster.MustServe(ctx, t, secure)
 			t.Measure("switch_on_seconds", time.Since(started).Seconds())
-			require.Error(t, env.Check(ctx, env.Tenants[0], env.Tenants[0].Secrets[0]), "the listener still answers in plain text")
+			require.Error(t, env.Check(ctx, env.Tenants[0], env.Tenants[0].Secrets[0]),
+				"the listener still answers in plain text")
 
 			second := publish(ctx, t, env)
 			renew(ctx, t, env)
@@ -72,7 +75,8 @@ func listenerTLS() scenario.Scenario {
 	}
 }
 
-// publish makes a certificate for where the environment is reached, puts it into the Secret and returns it, which is its own CA as well.
+// publish makes a certificate for where the environment is reached, puts it into the Secret and
+// returns it, which is its own CA as well.
 func publish(ctx context.Context, t scenario.T, env *scenario.Env) []byte {
 	t.Helper()
 	at, err := url.Parse(env.Address)

@@ -22,7 +22,8 @@ func reinstallKeepsData() scenario.Scenario {
 		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: an unseal Secret that goes with the release, an install that makes a new key
-		// beside an old database, a bootstrap that initialises twice, left-over hooks that block the install.
+		// beside an old database, a bootstrap that initialises twice, left-over hooks that block
+		// the install.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, err := unsealKey(ctx, env)
 			require.NoError(t, err)
@@ -43,7 +44,8 @@ func reinstallKeepsData() scenario.Scenario {
 			})
 			after, err := unsealKey(ctx, env)
 			require.NoError(t, err)
-			require.True(t, string(before) == string(after), "the install changed the unseal key in Secret %s", env.Unseal.Secret)
+			require.True(t, string(before) == string(after), "the install changed the unseal key in Secret %s",
+				env.Unseal.Secret)
 		},
 	}
 }

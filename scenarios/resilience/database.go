@@ -22,7 +22,8 @@ func databaseRestarted() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
-		// Catches: a pool that keeps broken connections, a process that ends with its database, a database that forgets.
+		// Catches: a pool that keeps broken connections, a process that ends with its database, a
+		// database that forgets.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			disturb(ctx, t, env, env.Timeouts.Takeover, func(*stage) {
 				t.Logf("restarting PostgreSQL")
@@ -44,7 +45,8 @@ func databaseStalled() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
-		// Catches: a liveness probe that kills OpenBao for its database's sake, requests that hang for ever.
+		// Catches: a liveness probe that kills OpenBao for its database's sake, requests that hang
+		// for ever.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			disturb(ctx, t, env, env.Timeouts.Takeover, func(s *stage) {
 				defer func() {

@@ -23,10 +23,13 @@ type stage struct {
 	planned         []types.UID // pods whose containers the fault itself restarts
 }
 
-// disturb makes a fault in a healthy deployment and holds it to what no fault excuses: afterwards fetches work and one of two pods is
-// active; no fetch ever got a wrong value; every secret is what it was; no container restarted but those that the fault
-// ended; and fetches failed for no longer than limit in one go, see outage.Within. It returns the active pod of before and after.
-func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Duration, fault func(s *stage)) (before, after corev1.Pod) {
+// disturb makes a fault in a healthy deployment and holds it to what no fault excuses: afterwards
+// fetches work and one of two pods is active; no fetch ever got a wrong value; every secret is what
+// it was; no container restarted but those that the fault ended; and fetches failed for no longer
+// than limit in one go, see outage.Within. It returns the active pod of before and after.
+func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Duration, fault func(s *stage)) (before,
+	after corev1.Pod,
+) {
 	t.Helper()
 	s := &stage{active: *cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the fault",
 		scenario.Convergence{Deadline: env.Timeouts.Ready})}
@@ -45,7 +48,8 @@ func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Du
 	start := time.Now()
 	fault(s)
 	recovered(ctx, t, env)
-	after = *cluster.MustHealthy(ctx, t, env, "both pods are ready again", scenario.Convergence{Deadline: env.Timeouts.Ready})
+	after = *cluster.MustHealthy(ctx, t, env, "both pods are ready again",
+		scenario.Convergence{Deadline: env.Timeouts.Ready})
 	t.Measure("healthy_again_seconds", time.Since(start).Seconds())
 	outage.Recovered(ctx, t, env, s.watch)
 	report := s.watch.Stop()
@@ -96,7 +100,8 @@ func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.
 	t.Measure("new_active_seconds", took.Seconds())
 }
 
-// replacement waits until a pod that is neither the active one nor the old standby is there, and returns it.
+// replacement waits until a pod that is neither the active one nor the old standby is there, and
+// returns it.
 func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) (found corev1.Pod) {
 	t.Helper()
 	scenario.MustConverge(ctx, t, scenario.Convergence{
@@ -117,7 +122,8 @@ func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage)
 	return found
 }
 
-// interrupted waits until the fault has cost a fetch: until then the deployment looks as healthy as before.
+// interrupted waits until the fault has cost a fetch: until then the deployment looks as healthy as
+// before.
 func interrupted(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) {
 	t.Helper()
 	scenario.MustConverge(ctx, t, scenario.Convergence{

@@ -26,15 +26,17 @@ func drain() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
-		// Catches: no PodDisruptionBudget, one that selects nothing, one that lets both pods go or none ever, a standby
-		// that never becomes ready.
+		// Catches: no PodDisruptionBudget, one that selects nothing, one that lets both pods go or
+		// none ever, a standby that never becomes ready.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			// The budget counts ready pods, and a standby is ready: the second pod may be asked to go while it takes over, and leaves
-			// the lock to expire then. Seen in 1 of 17 rounds of the suite: 17.7 s without an answer.
+			// The budget counts ready pods, and a standby is ready: the second pod may be asked to
+			// go while it takes over, and leaves the lock to expire then. Seen in 1 of 17 rounds of
+			// the suite: 17.7 s without an answer.
 			disturb(ctx, t, env, env.Timeouts.Takeover, func(s *stage) {
 				require.NoError(t, evict(ctx, env, s.active), "the first of two pods cannot be evicted: a drain would never end")
 				err := evict(ctx, env, s.standby)
-				require.True(t, apierrors.IsTooManyRequests(err), "the second pod was asked for while the first was on its way out: %v, want it refused", err)
+				require.True(t, apierrors.IsTooManyRequests(err),
+					"the second pod was asked for while the first was on its way out: %v, want it refused", err)
 				t.Logf("the budget holds: %v", err)
 				refusals := 1.0
 				scenario.MustConverge(ctx, t, scenario.Convergence{

@@ -45,8 +45,8 @@ func failoverActiveKilled() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
-		// Catches: a lock that outlives its TTL, a standby that gives up waiting, a container that does not start again,
-		// a killed pod that keeps the active label.
+		// Catches: a lock that outlives its TTL, a standby that gives up waiting, a container that
+		// does not start again, a killed pod that keeps the active label.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			disturb(ctx, t, env, env.Timeouts.Takeover, func(s *stage) {
 				t.Logf("killing OpenBao in the active pod %s", s.active.Name)
@@ -68,7 +68,8 @@ func bothPodsLost() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
-		// Catches: an unseal key that only a running pod has, pods that wait for each other, a second self-initialisation.
+		// Catches: an unseal key that only a running pod has, pods that wait for each other, a
+		// second self-initialisation.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			disturb(ctx, t, env, env.Timeouts.Failover, func(s *stage) {
 				t.Logf("deleting both pods")
@@ -91,7 +92,8 @@ func standbyLost() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
-		// Catches: a Service that leads to standbys as well, a leader that gives way when its standby goes.
+		// Catches: a Service that leads to standbys as well, a leader that gives way when its
+		// standby goes.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, 0, func(s *stage) {
 				t.Logf("deleting the standby %s", s.standby.Name)

@@ -27,7 +27,8 @@ func issuerDown() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
-		// Catches: keys that are fetched for every login, an unseal or a probe that waits for GitLab, logins that never recover.
+		// Catches: keys that are fetched for every login, an unseal or a probe that waits for
+		// GitLab, logins that never recover.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, env.Timeouts.Ready, func(s *stage) {
 				for _, tenant := range env.Sample(4) {
@@ -35,14 +36,18 @@ func issuerDown() scenario.Scenario {
 				}
 				defer lift(ctx, t, env)
 				gone := scenario.Failure{Status: http.StatusServiceUnavailable}
-				require.NoError(t, env.GitLab.Disturb(ctx, map[string]scenario.Failure{scenario.EndpointDiscovery: gone, scenario.EndpointKeys: gone}))
+				require.NoError(t, env.GitLab.Disturb(ctx, map[string]scenario.Failure{
+					scenario.EndpointDiscovery: gone,
+					scenario.EndpointKeys:      gone,
+				}))
 				for _, tenant := range env.Sample(4) {
 					require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), "with keys it knows and GitLab gone")
 				}
 				t.Logf("deleting the active pod %s, so that no node knows a key", s.active.Name)
 				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.active.Name, metav1.DeleteOptions{}))
 				takenOver(ctx, t, env, s.active)
-				cluster.MustHealthy(ctx, t, env, "both pods are ready without GitLab", scenario.Convergence{Deadline: env.Timeouts.Ready})
+				cluster.MustHealthy(ctx, t, env, "both pods are ready without GitLab",
+					scenario.Convergence{Deadline: env.Timeouts.Ready})
 				lift(ctx, t, env)
 				started := time.Now()
 				recovered(ctx, t, env)
@@ -58,7 +63,10 @@ func lift(ctx context.Context, t scenario.T, env *scenario.Env) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Fetch)
 	defer cancel()
-	if err := env.GitLab.Disturb(ctx, map[string]scenario.Failure{scenario.EndpointDiscovery: {}, scenario.EndpointKeys: {}}); err != nil {
+	if err := env.GitLab.Disturb(ctx, map[string]scenario.Failure{
+		scenario.EndpointDiscovery: {},
+		scenario.EndpointKeys:      {},
+	}); err != nil {
 		t.Errorf("the issuer's faults could not be lifted: %v", err)
 	}
 }
@@ -73,7 +81,8 @@ func issuerKeyRotated() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   3 * time.Minute,
-		// Catches: keys that are cached for good, an unknown key ID that is refused without another look.
+		// Catches: keys that are cached for good, an unknown key ID that is refused without another
+		// look.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			second, err := gitlab.NewIssuer(env.Issuer.URL(), gitlab.RS256)
 			require.NoError(t, err)

@@ -6,6 +6,7 @@ import "gitlab.com/steamer/steamer/harness/scenario"
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
 	return []scenario.Scenario{
-		oneActive(), failoverActiveDeleted(), standbyLost(), failoverActiveKilled(), drain(), bothPodsLost(), wrongUnsealKey(), databaseRestarted(), databaseStalled(), issuerDown(), issuerKeyRotated(),
+		oneActive(), failoverActiveDeleted(), standbyLost(), failoverActiveKilled(), drain(), bothPodsLost(),
+		wrongUnsealKey(), databaseRestarted(), databaseStalled(), issuerDown(), issuerKeyRotated(),
 	}
 }

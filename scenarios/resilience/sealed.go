@@ -27,8 +27,9 @@ func wrongUnsealKey() scenario.Scenario {
 		Kind:     scenario.Fault,
 		Cost:     scenario.Slow,
 		Budget:   6 * time.Minute,
-		// Catches: probes that call a sealed pod ready, a Service that leads to it, no metric or no alert for it, a pod that
-		// ends over and over instead of saying what is wrong, a standby's trouble that reaches the active pod.
+		// Catches: probes that call a sealed pod ready, a Service that leads to it, no metric or no
+		// alert for it, a pod that ends over and over instead of saying what is wrong, a standby's
+		// trouble that reaches the active pod.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, 0, func(s *stage) {
 				restore, err := swapKey(ctx, env)
@@ -97,7 +98,8 @@ func swapKey(ctx context.Context, env *scenario.Env) (restore func(context.Conte
 	return func(ctx context.Context) error { _, err := put(ctx, right); return err }, nil
 }
 
-// tellsKey returns nil when a pod says in its log, its labels and its readiness that its key does not fit the database.
+// tellsKey returns nil when a pod says in its log, its labels and its readiness that its key does
+// not fit the database.
 func tellsKey(ctx context.Context, env *scenario.Env, name string) error {
 	pod, err := env.Kube.CoreV1().Pods(env.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -113,7 +115,8 @@ func tellsKey(ctx context.Context, env *scenario.Env, name string) error {
 	return err
 }
 
-// outOfService waits until no Service leads to a pod. Services that publish pods whatever their state do not count.
+// outOfService waits until no Service leads to a pod. Services that publish pods whatever their
+// state do not count.
 func outOfService(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
 	t.Helper()
 	scenario.MustConverge(ctx, t, scenario.Convergence{

@@ -28,13 +28,19 @@ func createThenFetch(p *project) {
 	found, err := p.API.Secret(p.Context, p.Project, name)
 	require.NoError(p.T, err)
 	require.NotNil(p.T, found)
-	require.Equal(p.T, graphql.Secret{Name: name, Description: found.Description, Environment: gitlab.Any, Branch: gitlab.Any, MetadataVersion: 2}, *found)
+	require.Equal(p.T, graphql.Secret{
+		Name: name, Description: found.Description, Environment: gitlab.Any,
+		Branch: gitlab.Any, MetadataVersion: 2,
+	}, *found)
 }
 
 func createTwice(p *project) {
 	name, remove := p.create("first", gitlab.Any, gitlab.Any)
 	defer remove()
-	err := p.API.Create(p.Context, p.Project, graphql.NewSecret{Name: name, Value: "second", Environment: gitlab.Any, Branch: gitlab.Any})
+	err := p.API.Create(p.Context, p.Project, graphql.NewSecret{
+		Name: name, Value: "second", Environment: gitlab.Any,
+		Branch: gitlab.Any,
+	})
 	p.refuses(err, "already exists")
 	p.gets(name, "first")
 }
@@ -53,7 +59,10 @@ func updateThenFetch(p *project) {
 	defer remove()
 	p.gets(name, "first")
 	second := "second"
-	require.NoError(p.T, p.API.Update(p.Context, p.Project, name, graphql.Change{Value: &second, MetadataCAS: p.version(name)}))
+	require.NoError(p.T, p.API.Update(p.Context, p.Project, name, graphql.Change{
+		Value:       &second,
+		MetadataCAS: p.version(name),
+	}))
 	p.gets(name, second)
 }
 
@@ -73,7 +82,8 @@ func deleteThenFetch(p *project) {
 	require.NoError(p.T, p.API.Delete(p.Context, p.Project, name))
 	a := p.fetch(name)
 	// With the permission of other secrets left a job may know that this one is not there.
-	require.True(p.T, a.Status == http.StatusForbidden || a.Status == http.StatusNotFound, "%s: %v, want 403 or 404", name, a)
+	require.True(p.T, a.Status == http.StatusForbidden || a.Status == http.StatusNotFound, "%s: %v, want 403 or 404", name,
+		a)
 	found, err := p.API.Secret(p.Context, p.Project, name)
 	require.NoError(p.T, err)
 	require.Nil(p.T, found, "GitLab still shows it")
@@ -103,13 +113,17 @@ func valueLimit(p *project) {
 	defer remove()
 	p.gets(name, longest)
 	longer := longest + "x"
-	p.refuses(p.API.Update(p.Context, p.Project, name, graphql.Change{Value: &longer, MetadataCAS: p.version(name)}), "10k bytes")
+	p.refuses(p.API.Update(p.Context, p.Project, name, graphql.Change{Value: &longer, MetadataCAS: p.version(name)}),
+		"10k bytes")
 	p.gets(name, longest)
 }
 
 func badName(p *project) {
 	for _, name := range []string{"", "WITH SPACE", "WITH-HYPHEN", "../UP", "A/B", "ÜMLAUT", strings.Repeat("A", 256)} {
-		err := p.API.Create(p.Context, p.Project, graphql.NewSecret{Name: name, Value: "x", Environment: gitlab.Any, Branch: gitlab.Any})
+		err := p.API.Create(p.Context, p.Project, graphql.NewSecret{
+			Name: name, Value: "x", Environment: gitlab.Any,
+			Branch: gitlab.Any,
+		})
 		p.refuses(err, "")
 	}
 }
@@ -176,9 +190,11 @@ func restrictionMoved(p *project) {
 	defer remove()
 	p.gets(name, "here")
 	away, back := elsewhere, gitlab.Any
-	require.NoError(p.T, p.API.Update(p.Context, p.Project, name, graphql.Change{Branch: &away, MetadataCAS: p.version(name)}))
+	require.NoError(p.T, p.API.Update(p.Context, p.Project, name,
+		graphql.Change{Branch: &away, MetadataCAS: p.version(name)}))
 	a := p.fetch(name)
 	require.Equal(p.T, http.StatusForbidden, a.Status, "%s is for another branch now: %v", name, a)
-	require.NoError(p.T, p.API.Update(p.Context, p.Project, name, graphql.Change{Branch: &back, MetadataCAS: p.version(name)}))
+	require.NoError(p.T, p.API.Update(p.Context, p.Project, name,
+		graphql.Change{Branch: &back, MetadataCAS: p.version(name)}))
 	p.gets(name, "here")
 }

@@ -1,4 +1,5 @@
-// Package stack holds the scenarios that go through GitLab: secrets are managed by its GraphQL API and fetched by its jobs.
+// Package stack holds the scenarios that go through GitLab: secrets are managed by its GraphQL API
+// and fetched by its jobs.
 package stack
 
 import (
@@ -20,14 +21,22 @@ const source = "GitLab EE, ee/app/graphql/mutations/secrets_management and its s
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
 	all := []scenario.Scenario{
-		of("manager-active", "A project's secrets manager becomes active, and a second one is refused", "projects that want to keep secrets", managerActive),
-		of("create-then-fetch", "A secret created in GitLab is what the project's job gets", "jobs that need their secrets", createThenFetch),
-		of("create-twice", "A secret is not created over another of its name", "values from people who do not know that they are there", createTwice),
-		of("update-then-fetch", "A new value given in GitLab is what the next job gets", "jobs from stale values", updateThenFetch),
-		of("update-conflict", "A change that knows an old version is refused and changes nothing", "two people from overwriting each other without noticing", updateConflict),
-		of("delete-then-fetch", "A secret deleted in GitLab is refused to the next job", "secrets that are no longer to be used", deleteThenFetch),
-		of("listing", "GitLab lists names and restrictions, and no values", "values from those who may only manage them", listing),
-		of("value-limit", "10,000 bytes are stored and fetched as they are, one more is refused", "users from values that are cut", valueLimit),
+		of("manager-active", "A project's secrets manager becomes active, and a second one is refused",
+			"projects that want to keep secrets", managerActive),
+		of("create-then-fetch", "A secret created in GitLab is what the project's job gets", "jobs that need their secrets",
+			createThenFetch),
+		of("create-twice", "A secret is not created over another of its name",
+			"values from people who do not know that they are there", createTwice),
+		of("update-then-fetch", "A new value given in GitLab is what the next job gets", "jobs from stale values",
+			updateThenFetch),
+		of("update-conflict", "A change that knows an old version is refused and changes nothing",
+			"two people from overwriting each other without noticing", updateConflict),
+		of("delete-then-fetch", "A secret deleted in GitLab is refused to the next job",
+			"secrets that are no longer to be used", deleteThenFetch),
+		of("listing", "GitLab lists names and restrictions, and no values", "values from those who may only manage them",
+			listing),
+		of("value-limit", "10,000 bytes are stored and fetched as they are, one more is refused",
+			"users from values that are cut", valueLimit),
 		of("bad-name", "A name that is no variable's is refused", "paths in OpenBao from what users type", badName),
 		of("nobody", "Who is not logged in to GitLab learns nothing and changes nothing", "every project's secrets", nobody),
 		of("job-matrix", "Of secrets with every restriction a job reads exactly those whose environment and branch are its own", "secrets that are restricted to an environment or a branch", jobMatrix),
@@ -40,9 +49,11 @@ func Scenarios() []scenario.Scenario {
 func of(name, title, protects string, test func(p *project)) scenario.Scenario {
 	return scenario.Scenario{
 		ID: "stack/" + name, Title: title, Protects: protects, Source: source,
-		Features: []scenario.Feature{scenario.FeatureStack}, Kind: scenario.Functional, Cost: scenario.Slow, Budget: 5 * time.Minute,
-		// Catches, for all: a GitLab and an OpenBao that each work, but not together: another audience, issuer, namespace or
-		// policy than the other side expects; a version of Rails whose calls this OpenBao does not take.
+		Features: []scenario.Feature{scenario.FeatureStack}, Kind: scenario.Functional, Cost: scenario.Slow,
+		Budget: 5 * time.Minute,
+		// Catches, for all: a GitLab and an OpenBao that each work, but not together: another
+		// audience, issuer, namespace or policy than the other side expects; a version of Rails
+		// whose calls this OpenBao does not take.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			for i := range env.Stacks {
 				p := &project{Context: ctx, T: t, env: env, Stack: &env.Stacks[i]}
@@ -70,7 +81,8 @@ func (p *project) activate() {
 		require.NoError(p.T, p.API.Initialize(p.Context, p.Project))
 	}
 	scenario.MustConverge(p.Context, p.T, scenario.Convergence{
-		What: "the secrets manager of " + p.Project + " is active", Interval: p.env.Timeouts.Poll, Deadline: p.env.Timeouts.Ready,
+		What: "the secrets manager of " + p.Project + " is active", Interval: p.env.Timeouts.Poll,
+		Deadline: p.env.Timeouts.Ready,
 	}, func(ctx context.Context) error {
 		status, err := p.API.Status(ctx, p.Project)
 		if err == nil && status != graphql.Active {
@@ -91,7 +103,8 @@ func (p *project) create(value, environment, branch string) (name string, remove
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.Context), p.env.Timeouts.Fetch)
 		defer cancel()
 		var refused *graphql.RefusedError
-		if err := p.API.Delete(ctx, p.Project, name); err != nil && !errors.As(err, &refused) { // the scenario may have deleted it
+		if err := p.API.Delete(ctx, p.Project, name); err != nil &&
+			!errors.As(err, &refused) { // the scenario may have deleted it
 			p.Errorf("clean-up of %s: %v", name, err)
 		}
 	}
@@ -112,7 +125,8 @@ func (p *project) gets(name, value string) {
 	p.Helper()
 	a := p.fetch(name)
 	require.True(p.T, a.OK(), "%s of %s: %v, want its value", name, p.Project, a)
-	require.True(p.T, a.Value() == value, "%s of %s: another value (%d bytes, want %d)", name, p.Project, len(a.Value()), len(value))
+	require.True(p.T, a.Value() == value, "%s of %s: another value (%d bytes, want %d)", name, p.Project, len(a.Value()),
+		len(value))
 }
 
 // refuses expects that GitLab refuses, for a reason with this text.

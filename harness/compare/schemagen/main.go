@@ -1,4 +1,5 @@
-// Schemagen writes the JSON schema of compare.Comparison. It must run in the directory of package compare, as go generate does.
+// Schemagen writes the JSON schema of compare.Comparison. It must run in the directory of package
+// compare, as go generate does.
 //
 // Usage: schemagen <output file>
 package main

@@ -1,10 +1,12 @@
-// Package schemadoc makes the published JSON schemas of Steamer's documents from their Go types, with the field comments of the source as descriptions.
+// Package schemadoc makes the published JSON schemas of Steamer's documents from their Go types,
+// with the field comments of the source as descriptions.
 package schemadoc
 
 import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 )
@@ -17,7 +19,8 @@ type Document struct {
 	Of    any    // pointer to the type of the whole
 	File  string // its name in docs/reference
 	Title string
-	// Comments are the packages to take descriptions from, by their paths below harness, with their directories.
+	// Comments are the packages to take descriptions from, by their paths below harness, with their
+	// directories.
 	Comments map[string]string
 	Enums    []Enum
 }
@@ -36,6 +39,7 @@ func (d Document) Generate() ([]byte, error) {
 			return nil, fmt.Errorf("read the comments of package %s: %w", pkg, err)
 		}
 	}
+	Unwrap(r.CommentMap)
 	s := r.Reflect(d.Of)
 	s.ID = jsonschema.ID("https://gitlab.com/steamer/steamer/-/raw/main/docs/reference/" + d.File)
 	s.Title = d.Title
@@ -57,7 +61,20 @@ func (d Document) Generate() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// nullable lets arrays and maps be null: that is how Go writes nil ones, and every reader must expect it.
+// Unwrap puts each paragraph of the comments on one line, so that where the source breaks a line
+// does not show in a schema.
+func Unwrap(comments map[string]string) {
+	for name, text := range comments {
+		paragraphs := strings.Split(text, "\n\n")
+		for i, p := range paragraphs {
+			paragraphs[i] = strings.ReplaceAll(p, "\n", " ")
+		}
+		comments[name] = strings.Join(paragraphs, "\n\n")
+	}
+}
+
+// nullable lets arrays and maps be null: that is how Go writes nil ones, and every reader must
+// expect it.
 func nullable(t *jsonschema.Schema) {
 	if t.Properties == nil {
 		return

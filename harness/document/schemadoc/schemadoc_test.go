@@ -16,7 +16,10 @@ type thing struct {
 
 func TestGenerate(t *testing.T) {
 	t.Parallel()
-	d := Document{Of: &thing{}, File: "thing.schema.json", Title: "A thing", Enums: []Enum{{"thing", "colour", []any{"red", "blue"}}}}
+	d := Document{
+		Of: &thing{}, File: "thing.schema.json", Title: "A thing",
+		Enums: []Enum{{"thing", "colour", []any{"red", "blue"}}},
+	}
 	got, err := d.Generate()
 	require.NoError(t, err)
 	for _, want := range []string{"docs/reference/thing.schema.json", `"title": "A thing"`, `"blue"`, `"type": "null"`} {

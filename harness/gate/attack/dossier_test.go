@@ -44,15 +44,16 @@ type dossier struct {
 	twice []string // files that are handed in as a copy, too
 }
 
-// trial is one run: what happened to the load of each topology, and the record of it, which has no load before it is
-// counted.
+// trial is one run: what happened to the load of each topology, and the record of it, which has no
+// load before it is counted.
 type trial struct {
 	loads map[string]*traffic
 	doc   *result.Result
 }
 
-// good is a release about which everything was shown: static checks, both topologies with the whole suite and ten
-// minutes of load at tier 12, a comparison with the release before, and the mutants that need no cluster.
+// good is a release about which everything was shown: static checks, both topologies with the whole
+// suite and ten minutes of load at tier 12, a comparison with the release before, and the mutants
+// that need no cluster.
 func good(t testing.TB, seed uint64) *dossier {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 16))
@@ -121,7 +122,8 @@ var suiteIDs = sync.OnceValue(func() []string {
 	return ids
 })
 
-// extract leaves every fifth scenario of the suite, and those that look for secrets, to ask for and in all records.
+// extract leaves every fifth scenario of the suite, and those that look for secrets, to ask for and
+// in all records.
 func (d *dossier) extract() {
 	d.policy.Suite = extractIDs()
 	for _, run := range d.runs {
@@ -206,8 +208,8 @@ func goodRun(t testing.TB, rng *rand.Rand, number int, rate, warmup, seconds flo
 	return run
 }
 
-// goodScenarios is what the whole suite gives for a good release: all pass but those that this OpenBao and this
-// cluster have nothing for.
+// goodScenarios is what the whole suite gives for a good release: all pass but those that this
+// OpenBao and this cluster have nothing for.
 func goodScenarios() []result.Scenario {
 	return slices.Clone(suiteOutcomes())
 }
@@ -228,8 +230,8 @@ var suiteOutcomes = sync.OnceValue(func() []result.Scenario {
 	return out
 })
 
-// goodComparison is one of two releases that are alike, on the first topology, with some noise of sd between the
-// slices of a pair.
+// goodComparison is one of two releases that are alike, on the first topology, with some noise of
+// sd between the slices of a pair.
 func goodComparison(t testing.TB, rng *rand.Rand, tier string, pairs int, sd float64) *compare.Comparison {
 	t.Helper()
 	d := compare.DefaultDesign()

@@ -33,7 +33,8 @@ func share(rng *rand.Rand, list []*fetched, of float64) []*fetched {
 	return out
 }
 
-// quantile draws one that is asked for: its limit in ms, and which share of fetches may be above it.
+// quantile draws one that is asked for: its limit in ms, and which share of fetches may be above
+// it.
 func (d *dossier) quantile(rng *rand.Rand) (limit, allowed float64) {
 	if d.brief || rng.IntN(2) == 0 {
 		return 250, 0.05
@@ -242,7 +243,8 @@ var suiteIlls = []ill{
 	}},
 }
 
-// skipGroup has every run leave out the scenarios of a topology that begin so, but for those that failed.
+// skipGroup has every run leave out the scenarios of a topology that begin so, but for those that
+// failed.
 func skipGroup(d *dossier, where, prefix string) {
 	for _, r := range d.runs {
 		for _, s := range slices.Clone(r.place(where).Scenarios) {

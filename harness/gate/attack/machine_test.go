@@ -6,8 +6,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// machineAttacks are troubles of the machine and of Steamer's own parts, which are no fault of the chart and no good
-// news about it either.
+// machineAttacks are troubles of the machine and of Steamer's own parts, which are no fault of the
+// chart and no good news about it either.
 func machineAttacks() []attack {
 	missed := func(d *dossier) { slow(spread(d.traffic(inside).measured(), 360), 5000) }
 	return []attack{

@@ -111,8 +111,8 @@ var looseIlls = func() map[string]bool {
 	return names
 }()
 
-// wrongly says which topology of which run got a verdict of its own, as steamer run gives it, that it must not get; ""
-// where none did.
+// wrongly says which topology of which run got a verdict of its own, as steamer run gives it, that
+// it must not get; "" where none did.
 func (d *draw) wrongly(got *gate.Decision) string {
 	for _, j := range got.Runs {
 		run := slices.IndexFunc(d.runs, func(r *trial) bool { return r.doc.Run.ID == j.Run })
@@ -248,8 +248,9 @@ var briefObjectives = sync.OnceValue(func() *judge.SLO {
 	return &brief
 })
 
-// mostOpen is the largest share of good evidence that may be INCONCLUSIVE: where a quarter of the loads has slow
-// fetches, up to a fifth of what is allowed, a few of these come so close together that they might be a burst.
+// mostOpen is the largest share of good evidence that may be INCONCLUSIVE: where a quarter of the
+// loads has slow fetches, up to a fifth of what is allowed, a few of these come so close together
+// that they might be a burst.
 const mostOpen = 0.05
 
 func TestRandomEvidence(t *testing.T) {

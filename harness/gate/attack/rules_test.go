@@ -32,8 +32,8 @@ func rules(t *testing.T) []string {
 	return ids
 }
 
-// TestEveryRuleIsAttacked: what docs/verdict.md says the judge does, an attack needs it to do; and no attack names a
-// rule that is not written down.
+// TestEveryRuleIsAttacked: what docs/verdict.md says the judge does, an attack needs it to do; and
+// no attack names a rule that is not written down.
 func TestEveryRuleIsAttacked(t *testing.T) {
 	t.Parallel()
 	known, named := rules(t), map[string]bool{}
@@ -48,7 +48,8 @@ func TestEveryRuleIsAttacked(t *testing.T) {
 	}
 }
 
-// TestRulesCanBeTakenOut: hack/prove-judge knows how to take each rule out, and the text that it takes out is there.
+// TestRulesCanBeTakenOut: hack/prove-judge knows how to take each rule out, and the text that it
+// takes out is there.
 func TestRulesCanBeTakenOut(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("testdata/rules.yaml")

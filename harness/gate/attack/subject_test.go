@@ -58,9 +58,9 @@ var (
 	}
 )
 
-// subjectAttacks are what happens to the chart's own parts under load. What is proven fails a release. What leaves a
-// doubt holds it up, however many runs were lucky. What the machine did makes a run say nothing, so that another one
-// can take its place.
+// subjectAttacks are what happens to the chart's own parts under load. What is proven fails a
+// release. What leaves a doubt holds it up, however many runs were lucky. What the machine did
+// makes a run say nothing, so that another one can take its place.
 func subjectAttacks() []attack {
 	const fail, open, pass = result.Fail, result.Inconclusive, result.Pass
 	var all []attack

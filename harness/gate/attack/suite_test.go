@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// skip has the first run leave out scenarios by the beginning of their ID, all but the first keep of them, in both
-// topologies.
+// skip has the first run leave out scenarios by the beginning of their ID, all but the first keep
+// of them, in both topologies.
 func (d *dossier) skip(prefix string, keep int) {
 	for _, place := range d.runs[0].doc.Topologies {
 		kept := 0

@@ -18,7 +18,8 @@ import (
 type attack struct {
 	rules string // of docs/verdict.md that catch it, by their IDs
 	name  string
-	// world changes what happened, before it is counted; record changes what was recorded of it. Either may be nil.
+	// world changes what happened, before it is counted; record changes what was recorded of it.
+	// Either may be nil.
 	world, record func(*dossier)
 	want          result.Verdict // or refused
 	says          string         // part of a reason, of the error where it is refused
@@ -57,8 +58,8 @@ func (d *dossier) judged(t *testing.T) (*gate.Decision, error) {
 	return gate.Decide(evidence, d.policy)
 }
 
-// onlyRule chooses attacks by a rule, for hack/prove-judge, which takes the rule out and wants one of them to be
-// noticed.
+// onlyRule chooses attacks by a rule, for hack/prove-judge, which takes the rule out and wants one
+// of them to be noticed.
 var onlyRule = flag.String("attack.rule", "", "make only the attacks that name this rule")
 
 func TestAttacks(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// SYNTHETIC TEST DATA: what is made here looks like what runs record, and nothing in it was measured.
+// SYNTHETIC TEST DATA: what is made here looks like what runs record, and nothing in it was
+// measured.
 
 // fetched is one arrival of a load.
 type fetched struct {
@@ -24,8 +25,8 @@ type fetched struct {
 	phase                  string
 }
 
-// traffic is everything that happened to one load, before it is counted: attacks change what happened, so that what is
-// recorded of it agrees.
+// traffic is everything that happened to one load, before it is counted: attacks change what
+// happened, so that what is recorded of it agrees.
 type traffic struct {
 	start           time.Time
 	rate            float64
@@ -111,8 +112,8 @@ func spread(list []*fetched, n int) []*fetched {
 	return out
 }
 
-// thresholds are the limits whose excess is counted second by second: those of perf/slo.yaml for p95 and p99 up to
-// tier 30.
+// thresholds are the limits whose excess is counted second by second: those of perf/slo.yaml for
+// p95 and p99 up to tier 30.
 var thresholds = []result.Threshold{{From: result.FromIntended, Limit: 250}, {From: result.FromIntended, Limit: 500}}
 
 // load counts what happened, as k6's output and the recorder do.

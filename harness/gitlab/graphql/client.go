@@ -1,5 +1,6 @@
-// Package graphql speaks the part of GitLab's GraphQL API that manages a project's secrets, and plays it: Client is what a full-stack
-// check uses against a real GitLab, Stub answers the same schema with the recipes by which Rails provisions OpenBao.
+// Package graphql speaks the part of GitLab's GraphQL API that manages a project's secrets, and
+// plays it: Client is what a full-stack check uses against a real GitLab, Stub answers the same
+// schema with the recipes by which Rails provisions OpenBao.
 package graphql
 
 import (
@@ -37,7 +38,8 @@ type Client struct {
 	http  *http.Client
 }
 
-// New returns a client for the GitLab at url, with a token of scope api ("" is nobody). A nil client takes one with a time-out of 60 s.
+// New returns a client for the GitLab at url, with a token of scope api ("" is nobody). A nil
+// client takes one with a time-out of 60 s.
 func New(url, token string, client *http.Client) *Client {
 	if client == nil {
 		client = &http.Client{Timeout: timeout}
@@ -45,7 +47,8 @@ func New(url, token string, client *http.Client) *Client {
 	return &Client{strings.TrimRight(url, "/"), token, client}
 }
 
-// RefusedError is what GitLab says when it does not do what it was asked: in the errors of a mutation, or in those of the request.
+// RefusedError is what GitLab says when it does not do what it was asked: in the errors of a
+// mutation, or in those of the request.
 type RefusedError struct {
 	Operation string
 	Errors    []string
@@ -89,7 +92,8 @@ func (c *Client) Status(ctx context.Context, project string) (string, error) {
 	var data struct {
 		Manager *struct{ Status string } `json:"projectSecretsManager"`
 	}
-	err := c.do(ctx, "projectSecretsManager", "query($p: ID!) { projectSecretsManager(projectPath: $p) { status } }", map[string]any{"p": project}, &data)
+	err := c.do(ctx, "projectSecretsManager", "query($p: ID!) { projectSecretsManager(projectPath: $p) { status } }",
+		map[string]any{"p": project}, &data)
 	if err != nil || data.Manager == nil {
 		return "", err
 	}
@@ -98,12 +102,14 @@ func (c *Client) Status(ctx context.Context, project string) (string, error) {
 
 // Initialize asks for a project's secrets manager, which takes a while: see Status.
 func (c *Client) Initialize(ctx context.Context, project string) error {
-	return c.mutate(ctx, "projectSecretsManagerInitialize", "ProjectSecretsManagerInitializeInput", map[string]any{"projectPath": project})
+	return c.mutate(ctx, "projectSecretsManagerInitialize", "ProjectSecretsManagerInitializeInput",
+		map[string]any{"projectPath": project})
 }
 
 // Deprovision removes a project's secrets manager with all its secrets, which takes a while.
 func (c *Client) Deprovision(ctx context.Context, project string) error {
-	return c.mutate(ctx, "projectSecretsManagerDeprovision", "ProjectSecretsManagerDeprovisionInput", map[string]any{"projectPath": project})
+	return c.mutate(ctx, "projectSecretsManagerDeprovision", "ProjectSecretsManagerDeprovisionInput",
+		map[string]any{"projectPath": project})
 }
 
 // Create creates a secret.
@@ -118,13 +124,17 @@ func (c *Client) Update(ctx context.Context, project, name string, change Change
 
 // Delete deletes a secret.
 func (c *Client) Delete(ctx context.Context, project, name string) error {
-	return c.mutate(ctx, "projectSecretDelete", "ProjectSecretDeleteInput", map[string]any{"projectPath": project, "name": name})
+	return c.mutate(ctx, "projectSecretDelete", "ProjectSecretDeleteInput", map[string]any{
+		"projectPath": project,
+		"name":        name,
+	})
 }
 
 // Secret returns a secret, or nil where there is none of this name.
 func (c *Client) Secret(ctx context.Context, project, name string) (*Secret, error) {
 	var data struct{ ProjectSecret *Secret }
-	err := c.do(ctx, "projectSecret", "query($p: ID!, $n: String!) { projectSecret(projectPath: $p, name: $n) "+fields+" }",
+	err := c.do(ctx, "projectSecret", "query($p: ID!, $n: String!) { projectSecret(projectPath: $p, name: $n) "+fields+
+		" }",
 		map[string]any{"p": project, "n": name}, &data)
 	return data.ProjectSecret, err
 }
@@ -134,7 +144,8 @@ func (c *Client) Secrets(ctx context.Context, project string) ([]Secret, error) 
 	var data struct {
 		ProjectSecrets struct{ Nodes []Secret }
 	}
-	err := c.do(ctx, "projectSecrets", "query($p: ID!) { projectSecrets(projectPath: $p) { nodes "+fields+" } }", map[string]any{"p": project}, &data)
+	err := c.do(ctx, "projectSecrets", "query($p: ID!) { projectSecrets(projectPath: $p) { nodes "+fields+" } }",
+		map[string]any{"p": project}, &data)
 	return data.ProjectSecrets.Nodes, err
 }
 

@@ -126,7 +126,10 @@ func (r *resolver) ProjectSecretUpdate(ctx context.Context, in struct {
 	if refused := check(in.Input.Name, value); refused != "" {
 		return refuse(refused)
 	}
-	return r.update(ctx, t, *old, content{Description: in.Input.Description, Secret: in.Input.Secret, Environment: in.Input.Environment, Branch: in.Input.Branch})
+	return r.update(ctx, t, *old, content{
+		Description: in.Input.Description, Secret: in.Input.Secret,
+		Environment: in.Input.Environment, Branch: in.Input.Branch,
+	})
 }
 
 // update is fail-closed: the permission of before goes first, that of after comes last.
@@ -153,7 +156,10 @@ func (r *resolver) update(ctx context.Context, t gitlab.Tenant, old Fields, c co
 	if c.Description != nil {
 		description = c.Description
 	}
-	metadata := map[string]any{"environment": after.Environment, "branch": after.Branch, "description": description, "create_completed_at": time.Now().UTC().Format(time.RFC3339)}
+	metadata := map[string]any{
+		"environment": after.Environment, "branch": after.Branch, "description": description,
+		"create_completed_at": time.Now().UTC().Format(time.RFC3339),
+	}
 	body := map[string]any{"custom_metadata": metadata, "metadata_cas": *old.MetadataVersion}
 	if answer, err := r.user(ctx, t, http.MethodPost, metadataOf(t)+"/"+old.Name, body); err != nil || !answer.OK() {
 		return failed(answer, err)
@@ -183,7 +189,10 @@ func (r *resolver) ProjectSecretDelete(ctx context.Context, in struct {
 	if old == nil {
 		return refuse("Project secret does not exist.")
 	}
-	if err := r.stub.Seeder.Withdraw(ctx, t, gitlab.Secret{Name: old.Name, Environment: old.Environment, Branch: old.Branch}); err != nil {
+	if err := r.stub.Seeder.Withdraw(ctx, t, gitlab.Secret{
+		Name: old.Name, Environment: old.Environment,
+		Branch: old.Branch,
+	}); err != nil {
 		return nil, err
 	}
 	if answer, err := r.user(ctx, t, http.MethodDelete, metadataOf(t)+"/"+old.Name, nil); err != nil || !answer.OK() {
@@ -222,7 +231,9 @@ func metadataOf(t gitlab.Tenant) string {
 }
 
 // user makes a request on behalf of the project's owner.
-func (r *resolver) user(ctx context.Context, t gitlab.Tenant, method, path string, body any) (*openbao.Response, error) {
+func (r *resolver) user(ctx context.Context, t gitlab.Tenant, method, path string, body any) (*openbao.Response,
+	error,
+) {
 	s := r.stub.Seeder
 	i := slices.IndexFunc(s.Recipes, func(r *gitlab.Recipe) bool { return r.ID == t.Recipe })
 	if i < 0 {
@@ -259,7 +270,8 @@ func (r *resolver) look(ctx context.Context, t gitlab.Tenant, name string) (*Fie
 }
 
 func (r *resolver) list(ctx context.Context, t gitlab.Tenant) ([]*Fields, error) {
-	answer, err := r.user(ctx, t, http.MethodGet, strings.Replace(t.SecretPath, "/data/", "/detailed-metadata/", 1)+"?list=true", nil)
+	answer, err := r.user(ctx, t, http.MethodGet, strings.Replace(t.SecretPath, "/data/", "/detailed-metadata/", 1)+
+		"?list=true", nil)
 	if err != nil || answer.Status == http.StatusNotFound {
 		return nil, err
 	}

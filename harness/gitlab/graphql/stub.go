@@ -24,10 +24,11 @@ var schema string
 // forbidden is what GitLab answers whoever may not know that something exists.
 const forbidden = "The resource that you are attempting to access does not exist or you don't have permission to perform this action"
 
-// Stub plays GitLab's GraphQL API for some projects. Behind it nothing is played: it makes the calls by which Rails provisions and
-// changes a real OpenBao.
+// Stub plays GitLab's GraphQL API for some projects. Behind it nothing is played: it makes the
+// calls by which Rails provisions and changes a real OpenBao.
 type Stub struct {
-	// Seeder makes the calls. Its recipes must hold those of the projects, and it must have Replay set.
+	// Seeder makes the calls. Its recipes must hold those of the projects, and it must have Replay
+	// set.
 	Seeder *gitlab.Seeder
 	// Projects are the projects there are, by full path.
 	Projects map[string]gitlab.Tenant
@@ -66,7 +67,8 @@ type userKey struct{}
 // resolver answers the queries and mutations of schema.graphql.
 type resolver struct{ stub *Stub }
 
-// tenant is the project that a request is about. Who may not see it is told what is told about one that does not exist.
+// tenant is the project that a request is about. Who may not see it is told what is told about one
+// that does not exist.
 func (r *resolver) tenant(ctx context.Context, path gql.ID) (gitlab.Tenant, error) {
 	known, _ := ctx.Value(userKey{}).(bool)
 	t, ok := r.stub.Projects[string(path)]
@@ -124,7 +126,8 @@ func (r *resolver) ProjectSecretsManager(ctx context.Context, in project) (*Mana
 	return manager(r.stub.state(string(in.ProjectPath))), nil
 }
 
-// ProjectSecretsManagerInitialize is the mutation of this name. Rails provisions in a background job, and so does this.
+// ProjectSecretsManagerInitialize is the mutation of this name. Rails provisions in a background
+// job, and so does this.
 func (r *resolver) ProjectSecretsManagerInitialize(ctx context.Context, in struct{ Input project }) (*Payload, error) {
 	t, err := r.tenant(ctx, in.Input.ProjectPath)
 	if err != nil {
@@ -175,7 +178,8 @@ func (r *resolver) rails(ctx context.Context, method, path string) (*openbao.Res
 	return r.stub.Seeder.Client.Do(ctx, openbao.Request{Method: method, Path: path, Auth: auth})
 }
 
-// Start serves the API on a loopback port of its own until stop is called, which waits for background jobs.
+// Start serves the API on a loopback port of its own until stop is called, which waits for
+// background jobs.
 func (s *Stub) Start() (url string, stop func(), err error) {
 	handler, err := s.Handler()
 	if err != nil {

@@ -49,7 +49,8 @@ func (s *stub) serveCounters(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, c)
 }
 
-// serveControl sets faults, for example {"audit":{"status":500,"delay":"100ms"}}; an empty object for an endpoint lifts its fault.
+// serveControl sets faults, for example {"audit":{"status":500,"delay":"100ms"}}; an empty object
+// for an endpoint lifts its fault.
 func (s *stub) serveControl(w http.ResponseWriter, r *http.Request) {
 	if err := s.setFaults(r.Body); err != nil {
 		fail(w, http.StatusBadRequest, "control: "+err.Error())

@@ -69,7 +69,8 @@ func TestUnusableKeys(t *testing.T) {
 	}
 }
 
-// TestPublish checks that a published key set counts at once, in place of the file's, until it is withdrawn.
+// TestPublish checks that a published key set counts at once, in place of the file's, until it is
+// withdrawn.
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -81,7 +82,8 @@ func TestPublish(t *testing.T) {
 		_, text := r.get(t, "/oauth/discovery/keys")
 		return text
 	}
-	for _, bad := range []string{"", "{}", `{"keys":[{"kty":"RSA","d":"AQAB"}]}`, `{"keys":[]}` + strings.Repeat(" ", maxKeys)} {
+	for _, bad := range []string{"", "{}", `{"keys":[{"kty":"RSA","d":"AQAB"}]}`, `{"keys":[]}` + strings.Repeat(" ",
+		maxKeys)} {
 		if status, text := put(bad); status != http.StatusBadRequest || served() != publicKeys {
 			t.Fatalf("%.40q: %d %s", bad, status, text)
 		}
@@ -94,7 +96,8 @@ func TestPublish(t *testing.T) {
 		t.Fatal("the file shows through")
 	}
 	write(t, r.keys, publicKeys)
-	if status, _ := r.do(t, t.Context(), http.MethodDelete, "/-/keys", "", http.Header{}); status != http.StatusNoContent || served() != publicKeys {
+	if status, _ := r.do(t, t.Context(), http.MethodDelete, "/-/keys", "",
+		http.Header{}); status != http.StatusNoContent || served() != publicKeys {
 		t.Fatalf("withdrawn: %d; serves %s", status, served())
 	}
 }
@@ -119,7 +122,10 @@ func TestFaultsAtStart(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"ISSUER": issuerURL, "LISTEN": address, "JWKS_FILE": dir + "/jwks.json", "FAULTS": `{"discovery":{"status":503}}`}
+	env := map[string]string{
+		"ISSUER": issuerURL, "LISTEN": address, "JWKS_FILE": dir + "/jwks.json",
+		"FAULTS": `{"discovery":{"status":503}}`,
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {

@@ -54,8 +54,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, usage i
 	flags.SetOutput(usage)
 	listen := flags.String("listen", env("LISTEN", ":8080"), "address to serve plain HTTP on (LISTEN)")
 	issuer := flags.String("issuer", env("ISSUER", ""), "issuer URL, as it stands in the tokens; required (ISSUER)")
-	jwks := flags.String("jwks", env("JWKS_FILE", "/etc/gitlab-stub/jwks.json"), "file with the public keys, read on each request (JWKS_FILE)")
-	token := flags.String("audit-token", env("AUDIT_TOKEN_FILE", ""), "file with the audit token; without it every record is refused (AUDIT_TOKEN_FILE)")
+	jwks := flags.String("jwks", env("JWKS_FILE", "/etc/gitlab-stub/jwks.json"),
+		"file with the public keys, read on each request (JWKS_FILE)")
+	token := flags.String("audit-token", env("AUDIT_TOKEN_FILE", ""),
+		"file with the audit token; without it every record is refused (AUDIT_TOKEN_FILE)")
 	faults := flags.String("faults", env("FAULTS", "{}"), "faults to begin with, as POST /-/control takes them (FAULTS)")
 	if err := flags.Parse(args); err != nil {
 		return err

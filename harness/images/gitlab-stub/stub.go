@@ -33,7 +33,8 @@ type stub struct {
 // 1.0, section 4.3), so a URL with a query, a fragment or a trailing slash can never match.
 func newStub(issuer, jwksPath, tokenPath string, log *slog.Logger) (*stub, error) {
 	u, err := url.Parse(issuer)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
+		u.User != nil {
 		return nil, fmt.Errorf("issuer %q: give an http or https URL with a host and without user, query or fragment (flag -issuer or ISSUER)", issuer)
 	}
 	if strings.HasSuffix(issuer, "/") {

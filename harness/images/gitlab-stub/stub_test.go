@@ -97,12 +97,16 @@ func (r *running) get(t *testing.T, path string) (int, string) {
 // record posts one audit record with the right token.
 func (r *running) record(t *testing.T, ctx context.Context, body string) (int, string) {
 	t.Helper()
-	return r.do(t, ctx, http.MethodPost, auditPath, body, http.Header{tokenHeader: {auditToken}, "Content-Type": {"application/json"}})
+	return r.do(t, ctx, http.MethodPost, auditPath, body, http.Header{
+		tokenHeader:    {auditToken},
+		"Content-Type": {"application/json"},
+	})
 }
 
 func (r *running) control(t *testing.T, body string) {
 	t.Helper()
-	if status, text := r.do(t, t.Context(), http.MethodPost, "/-/control", body, http.Header{}); status != http.StatusNoContent {
+	if status, text := r.do(t, t.Context(), http.MethodPost, "/-/control", body,
+		http.Header{}); status != http.StatusNoContent {
 		t.Fatalf("control %s: %d %s", body, status, text)
 	}
 }

@@ -45,7 +45,8 @@ var programs = map[string]func() int{
 
 func newKubelet() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }
 
-// runKubeadm does not return where kubeadm fails: HandleError exits with the code of the error's class.
+// runKubeadm does not return where kubeadm fails: HandleError exits with the code of the error's
+// class.
 func runKubeadm() int {
 	kubeadmutil.HandleError(kubeadm.Run())
 	return 0

@@ -1,6 +1,6 @@
-// Package kubeapi knows the Kubernetes API of some versions offline: which kinds each serves, what their fields
-// are, and which are deprecated. The data is a reduced copy of the OpenAPI document in the module
-// k8s.io/kubernetes, made by hack/kubeapi.
+// Package kubeapi knows the Kubernetes API of some versions offline: which kinds each serves, what
+// their fields are, and which are deprecated. The data is a reduced copy of the OpenAPI document in
+// the module k8s.io/kubernetes, made by hack/kubeapi.
 package kubeapi
 
 import (
@@ -60,8 +60,8 @@ func Versions() []string {
 	return versions
 }
 
-// Load returns the API of a version: "1.37.2", "v1.37.2" or "1.37"; "" is the newest. Any other version is an
-// exit.Invalid error.
+// Load returns the API of a version: "1.37.2", "v1.37.2" or "1.37"; "" is the newest. Any other
+// version is an exit.Invalid error.
 func Load(version string) (*API, error) {
 	known := Versions()
 	wanted := strings.TrimPrefix(version, "v")
@@ -69,7 +69,8 @@ func Load(version string) (*API, error) {
 		return version == "" || v == wanted || strings.HasPrefix(v, wanted+".") && strings.Count(wanted, ".") == 1
 	})
 	if i < 0 {
-		return nil, exit.Invalidf("--kube-version "+version, "choose from "+strings.Join(known, ", ")+", or add one with go run ./hack/kubeapi",
+		return nil, exit.Invalidf("--kube-version "+version, "choose from "+strings.Join(known, ", ")+
+			", or add one with go run ./hack/kubeapi",
 			"the API of this Kubernetes version is not built in")
 	}
 	doc, err := read(known[i])
@@ -85,7 +86,10 @@ func Load(version string) (*API, error) {
 	if err := compiler.AddResource(root, map[string]any{"definitions": doc.Definitions}); err != nil {
 		return nil, err
 	}
-	return &API{Version: doc.Version, Source: doc.Source, kinds: doc.Kinds, compiler: compiler, compiled: map[string]*jsonschema.Schema{}}, nil
+	return &API{
+		Version: doc.Version, Source: doc.Source, kinds: doc.Kinds, compiler: compiler,
+		compiled: map[string]*jsonschema.Schema{},
+	}, nil
 }
 
 func read(version string) (*Document, error) {
@@ -113,8 +117,8 @@ func key(gvk schema.GroupVersionKind) string {
 // Serves says whether this version serves the kind.
 func (a *API) Serves(gvk schema.GroupVersionKind) bool { return a.kinds[key(gvk)] != "" }
 
-// Native says whether the group is Kubernetes' own, in this version or in another that client-go knows: what is not is
-// a custom resource, of which nothing is known here.
+// Native says whether the group is Kubernetes' own, in this version or in another that client-go
+// knows: what is not is a custom resource, of which nothing is known here.
 func (a *API) Native(group string) bool {
 	if scheme.Scheme.IsGroupRegistered(group) {
 		return true

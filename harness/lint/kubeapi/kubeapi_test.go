@@ -91,7 +91,10 @@ func TestValidate(t *testing.T) {
 		"required": {
 			"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{image: a}]}}}",
 			[]kubeapi.Problem{
-				{"spec.selector", `required field "selector" is missing`}, {"spec.template.spec.containers[0].name", `required field "name" is missing`},
+				{"spec.selector", `required field "selector" is missing`}, {
+					"spec.template.spec.containers[0].name",
+					`required field "name" is missing`,
+				},
 			},
 		},
 		"null is absent": {
@@ -104,7 +107,10 @@ func TestValidate(t *testing.T) {
 				"is no valid quantity",
 			}},
 		},
-		"base64": {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a.b: '%'}", []kubeapi.Problem{{`data["a.b"]`, "is no valid byte"}}},
+		"base64": {
+			"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a.b: '%'}",
+			[]kubeapi.Problem{{`data["a.b"]`, "is no valid byte"}},
+		},
 		"int32": {
 			"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 8589934592}]}", []kubeapi.Problem{{
 				"spec.ports[0].port",
@@ -157,10 +163,18 @@ func TestLifecycle(t *testing.T) {
 			true, false,
 			"replaced by policy/v1 PodDisruptionBudget",
 		},
-		"extensions": {schema.GroupVersionKind{Group: "extensions", Version: "v1beta1", Kind: "Ingress"}, true, false, "removed in 1.22"},
+		"extensions": {
+			schema.GroupVersionKind{Group: "extensions", Version: "v1beta1", Kind: "Ingress"},
+			true, false,
+			"removed in 1.22",
+		},
 		"deprecated": {schema.GroupVersionKind{Version: "v1", Kind: "Endpoints"}, true, true, "deprecated since 1.33"},
 		"no kind":    {schema.GroupVersionKind{Version: "v1", Kind: "Moon"}, true, false, "does not serve it"},
-		"custom":     {schema.GroupVersionKind{Group: "monitoring.coreos.com", Version: "v1", Kind: "PodMonitor"}, false, false, "does not serve it"},
+		"custom": {
+			schema.GroupVersionKind{Group: "monitoring.coreos.com", Version: "v1", Kind: "PodMonitor"},
+			false,
+			false, "does not serve it",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,13 +191,15 @@ func TestLifecycle(t *testing.T) {
 	require.ErrorContains(t, err, "does not serve v1/Moon")
 }
 
-// FuzzValidate feeds trees of any form to the schema of a Deployment: a problem or none, and never a panic.
+// FuzzValidate feeds trees of any form to the schema of a Deployment: a problem or none, and never
+// a panic.
 func FuzzValidate(f *testing.F) {
 	api, err := kubeapi.Load("")
 	require.NoError(f, err)
 	for _, seed := range []string{
 		`{}`, `{"spec":[]}`,
-		`{"spec":{"template":{"spec":{"containers":[null,1,{"ports":[{"containerPort":1e99}]}]}}}}`, `{"metadata":{"labels":{"a":1}}}`,
+		`{"spec":{"template":{"spec":{"containers":[null,1,{"ports":[{"containerPort":1e99}]}]}}}}`,
+		`{"metadata":{"labels":{"a":1}}}`,
 	} {
 		f.Add(seed)
 	}

@@ -18,8 +18,9 @@ type (
 	}
 )
 
-// Lifecycle says where a kind of Kubernetes' own groups stands in this version: a description when it is deprecated
-// or not served, else "". What replaces it is in the description where that is known.
+// Lifecycle says where a kind of Kubernetes' own groups stands in this version: a description when
+// it is deprecated or not served, else "". What replaces it is in the description where that is
+// known.
 func (a *API) Lifecycle(gvk schema.GroupVersionKind) (description string, served bool) {
 	served = a.Serves(gvk)
 	object, err := scheme.Scheme.New(gvk)
@@ -43,7 +44,8 @@ func (a *API) Lifecycle(gvk schema.GroupVersionKind) (description string, served
 		parts = append(parts, fmt.Sprintf("removed in %d.%d", major, minor))
 	}
 	if r, ok := object.(replaced); ok && len(parts) > 0 {
-		parts = append(parts, "replaced by "+r.APILifecycleReplacement().GroupVersion().String()+" "+r.APILifecycleReplacement().Kind)
+		parts = append(parts, "replaced by "+r.APILifecycleReplacement().GroupVersion().String()+" "+
+			r.APILifecycleReplacement().Kind)
 	}
 	return strings.Join(parts, ", "), served
 }

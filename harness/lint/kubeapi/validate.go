@@ -18,14 +18,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Problem is one place where an object is not what the API says. Its message holds no value of the object, which may be secret.
+// Problem is one place where an object is not what the API says. Its message holds no value of the
+// object, which may be secret.
 type Problem struct {
 	Path    string // such as spec.template.spec.containers[0].image; empty for the object itself
 	Message string
 }
 
-// Validate compares an object with the schema of its kind, which this version has to serve. As the API server does, it
-// takes a null for an absent field.
+// Validate compares an object with the schema of its kind, which this version has to serve. As the
+// API server does, it takes a null for an absent field.
 func (a *API) Validate(gvk schema.GroupVersionKind, object map[string]any) ([]Problem, error) {
 	compiled, err := a.schema(key(gvk))
 	if err != nil {
@@ -145,7 +146,8 @@ func location(document any, steps []string) string {
 
 var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
-// join appends a key to a path; a key that is no plain word, such as an annotation's, is put in brackets.
+// join appends a key to a path; a key that is no plain word, such as an annotation's, is put in
+// brackets.
 func join(path, key string) string {
 	switch {
 	case !plainKey.MatchString(key):

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// Switch says whether a leaf turns something on and off or chooses among a few: a boolean, or a schema's enumeration.
+// Switch says whether a leaf turns something on and off or chooses among a few: a boolean, or a
+// schema's enumeration.
 func (l Leaf) Switch() bool {
 	_, isBool := l.Value.(bool)
 	return isBool || l.Schema.enum() != nil || l.Value == nil && l.Schema.accepts("boolean")
@@ -83,7 +84,8 @@ func (l Leaf) examples() []any {
 
 var version = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+$`)
 
-// texts proposes strings: names, numbers, durations, URLs, paths, and YAML and templates for values that charts evaluate.
+// texts proposes strings: names, numbers, durations, URLs, paths, and YAML and templates for values
+// that charts evaluate.
 func texts(value string) []any {
 	all := []any{"mutated"}
 	switch {
@@ -92,7 +94,8 @@ func texts(value string) []any {
 	case value != "":
 		all = []any{value + "x", "mutated"}
 	}
-	return append(all, "http://mutated.example", "/mutated/dir/file", "35m", "7", "99.0.0", "+mutated", "- name: mutated\n  emptyDir: {}",
+	return append(all, "http://mutated.example", "/mutated/dir/file", "35m", "7", "99.0.0", "+mutated",
+		"- name: mutated\n  emptyDir: {}",
 		"mutated: mutated")
 }
 

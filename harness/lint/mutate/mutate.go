@@ -1,5 +1,5 @@
-// Package mutate walks the values of a chart and proposes other values for each key, such as fit its type and, as far as
-// a proposal can, its schema. Whether they fit is for Helm to say.
+// Package mutate walks the values of a chart and proposes other values for each key, such as fit
+// its type and, as far as a proposal can, its schema. Whether they fit is for Helm to say.
 package mutate
 
 import (
@@ -81,7 +81,8 @@ func number(node *yaml.Node, above Path, lines map[string]int) {
 	}
 }
 
-// Set returns values with another value at the path; the argument is not changed. What is no map on the way becomes one.
+// Set returns values with another value at the path; the argument is not changed. What is no map on
+// the way becomes one.
 func Set(values map[string]any, path Path, value any) map[string]any {
 	out := make(map[string]any, len(values)+1)
 	for key, v := range values {

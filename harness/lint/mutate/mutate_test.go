@@ -32,7 +32,8 @@ func TestLeaves(t *testing.T) {
 	require.Equal(t, []found{{"a.b", 3}, {"a.c", 4}, {`d\.e`, 5}, {"f", 7}}, got)
 }
 
-// TestCandidates proposes what the schema and the type allow, never the value itself, and nothing twice.
+// TestCandidates proposes what the schema and the type allow, never the value itself, and nothing
+// twice.
 func TestCandidates(t *testing.T) {
 	t.Parallel()
 	schema := values(t, `
@@ -47,7 +48,8 @@ definitions:
 `)
 	text := "choice: b\nref: []\ncycle: ''\nmaybe: null\nmap: {}\nnumber: 3\nfraction: 0.5\nflag: true\ntext: t\n"
 	want := map[string]any{
-		"choice": "a", "ref": []any{map[string]any{"count": int64(6)}}, "cycle": "mutated", "maybe": true, "map": map[string]any{"mutated": "mutated"},
+		"choice": "a", "ref": []any{map[string]any{"count": int64(6)}}, "cycle": "mutated", "maybe": true,
+		"map":    map[string]any{"mutated": "mutated"},
 		"number": int64(4), "fraction": 1.5, "flag": false, "text": "tx",
 	}
 	switches := map[string]bool{"choice": true, "maybe": true, "flag": true}
@@ -89,7 +91,8 @@ func TestSetAndGet(t *testing.T) {
 	require.Equal(t, 1, mutate.Path{"a", "b"}.Shared(mutate.Path{"a", "c"}))
 }
 
-// FuzzLeaves walks any values and schema and asks each key for candidates: no panic, no endless recursion.
+// FuzzLeaves walks any values and schema and asks each key for candidates: no panic, no endless
+// recursion.
 func FuzzLeaves(f *testing.F) {
 	f.Add("a: {b: [1]}", `{"properties":{"a":{"$ref":"#"}}}`)
 	f.Add("a: null", `{"properties":{"a":{"$ref":"#/properties/a"}}}`)

@@ -49,7 +49,8 @@ func (s Schema) enum() []any {
 // maxParts bounds examples of schemas that are recursive or big.
 const maxParts = 200
 
-// example makes a value that the schema may accept, of no more parts than left; false where the schema says too little.
+// example makes a value that the schema may accept, of no more parts than left; false where the
+// schema says too little.
 func (s Schema) example(left *int) (any, bool) {
 	s = s.resolved()
 	if *left--; *left < 0 || len(s.node) == 0 {

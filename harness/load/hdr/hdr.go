@@ -103,8 +103,9 @@ func (s *Sum) Add(h *hdrhistogram.Histogram) error {
 // Histogram returns the sum, nil when nothing was added.
 func (s *Sum) Histogram() *hdrhistogram.Histogram { return s.h }
 
-// Above counts the values above each of the limits in milliseconds. A value is known by its bucket only, which is 0.1 % wide; one in the bucket
-// that holds a limit counts as above it, as it does for a quantile. nil has no values.
+// Above counts the values above each of the limits in milliseconds. A value is known by its bucket
+// only, which is 0.1 % wide; one in the bucket that holds a limit counts as above it, as it does
+// for a quantile. nil has no values.
 func Above(h *hdrhistogram.Histogram, limits []float64) []int64 {
 	above := make([]int64, len(limits))
 	if h == nil || len(limits) == 0 {

@@ -70,7 +70,16 @@ func TestSummarise(t *testing.T) {
 	d, err := hdr.Summarise(h)
 	require.NoError(t, err)
 	require.EqualValues(t, 1000, d.Count)
-	for _, q := range []struct{ got, want float64 }{{d.Mean, 5.005}, {d.P50, 5}, {d.P90, 9}, {d.P95, 9.5}, {d.P99, 9.9}, {d.P999, 9.99}, {d.Max, 10}, {d.Min, 0.01}} {
+	for _, q := range []struct{ got, want float64 }{
+		{d.Mean, 5.005},
+		{d.P50, 5},
+		{d.P90, 9},
+		{d.P95, 9.5},
+		{d.P99, 9.9},
+		{d.P999, 9.99},
+		{d.Max, 10},
+		{d.Min, 0.01},
+	} {
 		require.InEpsilon(t, q.want, q.got, 0.002, "three digits of resolution, milliseconds from microseconds")
 	}
 	back, err := hdr.Decode(d.HDR)
@@ -127,7 +136,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestAboveAgreesWithQuantiles: a quantile is above a limit exactly where more than its share of the values is counted above.
+// TestAboveAgreesWithQuantiles: a quantile is above a limit exactly where more than its share of
+// the values is counted above.
 func TestAboveAgreesWithQuantiles(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))

@@ -1,4 +1,5 @@
-// Package loadtest starts the real parts that tests of load need: k6 with our extension, and an OpenBao with tenants.
+// Package loadtest starts the real parts that tests of load need: k6 with our extension, and an
+// OpenBao with tenants.
 package loadtest
 
 import (
@@ -47,7 +48,8 @@ func root(t testing.TB) string {
 	}
 }
 
-// Site is a real OpenBao on a real PostgreSQL, provisioned as Rails does, and what its fixtures are made of.
+// Site is a real OpenBao on a real PostgreSQL, provisioned as Rails does, and what its fixtures are
+// made of.
 type Site struct {
 	Server  *localbao.Server
 	Client  *openbao.Client
@@ -80,7 +82,8 @@ func Start(t testing.TB, o localbao.Options, seed string, tenants, secrets int) 
 	return s
 }
 
-// Fixture is the load generator's document for a load that goes to target, with values keyed by seed and tokens that last an hour.
+// Fixture is the load generator's document for a load that goes to target, with values keyed by
+// seed and tokens that last an hour.
 func (s *Site) Fixture(t testing.TB, target, seed string, options ...gitlab.FixtureOption) []byte {
 	t.Helper()
 	fixture, err := gitlab.NewFixture(target, seed, s.Server.Audience, s.Issuer, s.Tenants, time.Hour, options...)

@@ -1,5 +1,6 @@
-// Package merged makes one result of the logs that several k6 processes left behind, wherever they ran: runners of the k6-operator, pods of a
-// Job, separate machines. It takes no part in driving them.
+// Package merged makes one result of the logs that several k6 processes left behind, wherever they
+// ran: runners of the k6-operator, pods of a Job, separate machines. It takes no part in driving
+// them.
 package merged
 
 import (
@@ -25,20 +26,22 @@ type Spec struct {
 	Rate      float64       // fetches per second of all processes together
 	Tolerance time.Duration // how much later than the first a process may begin
 	Target    string        // where the load went, for the record
-	// Environment is what the load was driven at, by name and versions; what was observed of it is used where its time is the load's.
+	// Environment is what the load was driven at, by name and versions; what was observed of it is
+	// used where its time is the load's.
 	Environment result.Topology
 	// Frame is the run that the result shall be of, without topologies.
 	Frame result.Result
 	SLO   *judge.SLO
-	// Unobserved accepts that nobody watched OpenBao while the load ran; without it such a result is INCONCLUSIVE at best.
+	// Unobserved accepts that nobody watched OpenBao while the load ran; without it such a result
+	// is INCONCLUSIVE at best.
 	Unobserved bool
 }
 
 // Extensions are what the names of logs in a directory end with.
 func Extensions() []string { return []string{".ndjson", ".log"} }
 
-// Find returns the logs that paths name: files as they are, directories by the files in them that end with one of Extensions. Errors are of code
-// exit.Invalid.
+// Find returns the logs that paths name: files as they are, directories by the files in them that
+// end with one of Extensions. Errors are of code exit.Invalid.
 func Find(paths []string) ([]string, error) {
 	var logs []string
 	for _, path := range paths {
@@ -59,7 +62,8 @@ func Find(paths []string) ([]string, error) {
 			logs = append(logs, found...)
 		}
 		if len(logs) == before {
-			return nil, exit.Invalidf(path, "name the logs themselves", "no file in it ends with %s", strings.Join(Extensions(), " or "))
+			return nil, exit.Invalidf(path, "name the logs themselves", "no file in it ends with %s",
+				strings.Join(Extensions(), " or "))
 		}
 	}
 	slices.Sort(logs)
@@ -71,8 +75,9 @@ func Find(paths []string) ([]string, error) {
 	return logs, nil
 }
 
-// Merge reads the logs twice: first to refuse what is none, with nothing written; then to write the merged log to what create returns. The
-// result is judged. Errors are of code exit.Invalid, or create's and its writer's own.
+// Merge reads the logs twice: first to refuse what is none, with nothing written; then to write the
+// merged log to what create returns. The result is judged. Errors are of code exit.Invalid, or
+// create's and its writer's own.
 func Merge(s Spec, create func(*result.Result) (io.WriteCloser, error)) (*result.Result, error) {
 	rec := &load.Recorder{Thresholds: s.thresholds()}
 	parts, err := load.MergeFiles(rec, s.Logs)
@@ -81,7 +86,8 @@ func Merge(s Spec, create func(*result.Result) (io.WriteCloser, error)) (*result
 	}
 	l, err := rec.Finish(s.job().Plan())
 	if err != nil {
-		return nil, exit.Invalidf("merged log", "use logs of one load, all written by the same release of the extension", "%w", err)
+		return nil, exit.Invalidf("merged log", "use logs of one load, all written by the same release of the extension",
+			"%w", err)
 	}
 	s.describe(l, parts)
 	r := s.result(l)
@@ -146,7 +152,10 @@ func (s Spec) result(l *result.Load) *result.Result {
 	t.Load, t.Scenarios, t.Checks, t.Reasons, t.Observer = l, []result.Scenario{}, []result.Check{}, []string{}, nil
 	t.NotMeasured = slices.Clone(t.NotMeasured)
 	watched := slices.ContainsFunc(t.Resources, func(r result.ResourceSeries) bool {
-		return slices.ContainsFunc(r.Samples, func(sample result.ResourceSample) bool { return l.Whole().Contains(sample.At) })
+		return slices.ContainsFunc(r.Samples, func(sample result.ResourceSample) bool {
+			return l.Whole().Contains(
+				sample.At)
+		})
 	})
 	if !watched {
 		t.Resources, t.Events, t.Server, t.Database = nil, nil, nil, nil
@@ -164,7 +173,8 @@ func (s Spec) result(l *result.Load) *result.Result {
 	return &r
 }
 
-// Environment picks the topology of a finished run that the load was driven at: name, or the only one. Errors are of code exit.Invalid.
+// Environment picks the topology of a finished run that the load was driven at: name, or the only
+// one. Errors are of code exit.Invalid.
 func Environment(path string, r *result.Result, name string) (result.Topology, error) {
 	var names []string
 	for _, t := range r.Topologies {
@@ -173,5 +183,6 @@ func Environment(path string, r *result.Result, name string) (result.Topology, e
 		}
 		names = append(names, t.Name)
 	}
-	return result.Topology{}, exit.Invalidf(path, "choose with --topology from "+strings.Join(names, ", "), "%s", fmt.Sprintf("it has no topology %q, or several", name))
+	return result.Topology{}, exit.Invalidf(path, "choose with --topology from "+strings.Join(names, ", "), "%s",
+		fmt.Sprintf("it has no topology %q, or several", name))
 }

@@ -28,7 +28,8 @@ const (
 	began   = 1_800_000_000
 )
 
-// log is what the i-th of n processes writes: its share of the rate for the whole time, each fetch of 5 ms.
+// log is what the i-th of n processes writes: its share of the rate for the whole time, each fetch
+// of 5 ms.
 func log(t *testing.T, i, n int) []string {
 	t.Helper()
 	return delayed(t, 0, i, n)
@@ -37,7 +38,10 @@ func log(t *testing.T, i, n int) []string {
 // delayed is the same of a process that began seconds too late.
 func delayed(t *testing.T, late, i, n int) []string {
 	t.Helper()
-	lines := []string{"WARN a message of k6's", fmt.Sprintf(`{"v":1,"kind":"header","start":"2027-01-15T08:00:00Z","unit":"us","segment":%q}`, load.Segment(i, n))}
+	lines := []string{
+		"WARN a message of k6's",
+		fmt.Sprintf(`{"v":1,"kind":"header","start":"2027-01-15T08:00:00Z","unit":"us","segment":%q}`, load.Segment(i, n)),
+	}
 	h := hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
 	for range rate / n {
 		require.NoError(t, h.RecordValue(5000))
@@ -46,8 +50,10 @@ func delayed(t *testing.T, late, i, n int) []string {
 	require.NoError(t, err)
 	for s := range seconds {
 		b, err := json.Marshal(map[string]any{
-			"v": 1, "kind": "interval", "start_ms": 1000 * (began + late + s), "end_ms": 1000 * (began + late + s + 1), "phase": "measure",
-			"hist": map[string]string{"fetch_actual": encoded, "fetch_intended": encoded}, "count": map[string]int{"fetches": rate / n, "status_200": rate / n},
+			"v": 1, "kind": "interval", "start_ms": 1000 * (began + late + s), "end_ms": 1000 * (began + late + s + 1),
+			"phase": "measure",
+			"hist":  map[string]string{"fetch_actual": encoded, "fetch_intended": encoded},
+			"count": map[string]int{"fetches": rate / n, "status_200": rate / n},
 		})
 		require.NoError(t, err)
 		lines = append(lines, string(b))
@@ -59,7 +65,8 @@ func spec(t *testing.T, logs ...[]string) merged.Spec {
 	t.Helper()
 	dir := t.TempDir()
 	for i, lines := range logs {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i+1)), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i+1)),
+			[]byte(strings.Join(lines, "\n")+"\n"), 0o600))
 	}
 	found, err := merged.Find([]string{dir})
 	require.NoError(t, err)
@@ -92,22 +99,58 @@ func TestMergeJudges(t *testing.T) {
 		"both":              {[][]string{a, b}, nil, result.Pass, "12000 fetches, 0 failed, 0 wrong"},
 		"one":               {[][]string{log(t, 0, 1)}, nil, result.Pass, "12000 fetches"},
 		"a part is missing": {[][]string{a}, nil, result.Inconclusive, "the share 1/2:1 is missing"},
-		"a gap":             {[][]string{log(t, 0, 3), log(t, 2, 3)}, nil, result.Inconclusive, "the share 1/3:2/3 is missing"},
-		"one twice":         {[][]string{a, a, b}, nil, result.Inconclusive, "1.log and 2.log had the same share"},
-		"in part":           {[][]string{a, log(t, 1, 3), log(t, 2, 3)}, nil, result.Inconclusive, "1.log and 2.log had the same share of the schedule, or part of it"},
-		"no shares":         {[][]string{edit(a, `"segment":"0:1/2"`, `"x":1`), b}, nil, result.Inconclusive, "1.log: its log does not say which share"},
+		"a gap": {
+			[][]string{log(t, 0, 3), log(t, 2, 3)},
+			nil, result.Inconclusive,
+			"the share 1/3:2/3 is missing",
+		},
+		"one twice": {[][]string{a, a, b}, nil, result.Inconclusive, "1.log and 2.log had the same share"},
+		"in part": {
+			[][]string{a, log(t, 1, 3), log(t, 2, 3)},
+			nil, result.Inconclusive,
+			"1.log and 2.log had the same share of the schedule, or part of it",
+		},
+		"no shares": {
+			[][]string{edit(a, `"segment":"0:1/2"`, `"x":1`), b},
+			nil, result.Inconclusive,
+			"1.log: its log does not say which share",
+		},
 		"a share that is none": {
 			[][]string{edit(a, "0:1/2", "1/2:0"), b}, nil, result.Inconclusive, `"1/2:0" is no share of a schedule`,
 		},
-		"late":              {[][]string{a, late}, nil, result.Inconclusive, "2.log began 9 s after the first, more than 3 s"},
+		"late": {
+			[][]string{a, late},
+			nil, result.Inconclusive,
+			"2.log began 9 s after the first, more than 3 s",
+		},
 		"late, and allowed": {[][]string{a, late}, func(s *merged.Spec) { s.Tolerance = 10 * time.Second }, result.Pass, ""},
 		"killed":            {[][]string{a, b[:len(b)-1]}, nil, result.Inconclusive, "2.log: no summary: it was killed"},
 		"wrong value":       {[][]string{a, edit(b, `"fetches"`, `"wrong":1,"fetches"`)}, nil, result.Fail, "wrong value"},
-		"another plan":      {[][]string{a, b}, func(s *merged.Spec) { s.Rate = 900 }, result.Inconclusive, "300 of 900 fetches/s"},
-		"nobody watched":    {[][]string{a, b}, func(s *merged.Spec) { s.Unobserved = false }, result.Inconclusive, "not watched throughout"},
-		"no CPU time":       {[][]string{a, edit(b, `"cpu_s":2.4,`, "")}, nil, result.Inconclusive, "CPU time was not recorded"},
-		"saturated":         {[][]string{a, edit(b, `"cpu_s":2.4`, `"cpu_s":33.4`)}, nil, result.Inconclusive, "k6 used 41.8 % of the host"},
-		"no objectives":     {[][]string{a, b}, func(s *merged.Spec) { s.Environment.Versions = nil }, result.Inconclusive, "the SLO file has none"},
+		"another plan": {
+			[][]string{a, b},
+			func(s *merged.Spec) { s.Rate = 900 }, result.Inconclusive,
+			"300 of 900 fetches/s",
+		},
+		"nobody watched": {
+			[][]string{a, b},
+			func(s *merged.Spec) { s.Unobserved = false }, result.Inconclusive,
+			"not watched throughout",
+		},
+		"no CPU time": {
+			[][]string{a, edit(b, `"cpu_s":2.4,`, "")},
+			nil, result.Inconclusive,
+			"CPU time was not recorded",
+		},
+		"saturated": {
+			[][]string{a, edit(b, `"cpu_s":2.4`, `"cpu_s":33.4`)},
+			nil, result.Inconclusive,
+			"k6 used 41.8 % of the host",
+		},
+		"no objectives": {
+			[][]string{a, b},
+			func(s *merged.Spec) { s.Environment.Versions = nil }, result.Inconclusive,
+			"the SLO file has none",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,9 +220,18 @@ func TestEnvironmentOfARun(t *testing.T) {
 	at := time.Unix(began, 0).UTC()
 	pod := result.ResourceSeries{Component: "openbao", Name: "openbao-0/openbao"}
 	for i := range seconds + 2 {
-		pod.Samples = append(pod.Samples, result.ResourceSample{At: at.Add(time.Duration(i-1) * time.Second), CPUCores: 0.2, MemoryMiB: 300})
+		pod.Samples = append(pod.Samples, result.ResourceSample{
+			At: at.Add(time.Duration(i-1) * time.Second), CPUCores: 0.2,
+			MemoryMiB: 300,
+		})
 	}
-	r := &result.Result{Topologies: []result.Topology{{Name: "cloud-native", Versions: map[string]string{"openbao": "2.4.0"}, Resources: []result.ResourceSeries{pod}}, {Name: "cloud-native-hybrid"}}}
+	r := &result.Result{Topologies: []result.Topology{
+		{
+			Name:     "cloud-native",
+			Versions: map[string]string{"openbao": "2.4.0"}, Resources: []result.ResourceSeries{pod},
+		},
+		{Name: "cloud-native-hybrid"},
+	}}
 	s := spec(t, log(t, 0, 2), log(t, 1, 2))
 	var err error
 	s.Environment, err = merged.Environment("result.json", r, "cloud-native")

@@ -79,13 +79,15 @@ func (d *drive) stop(ctx context.Context, r Runner) {
 	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
 	defer cancel()
 	background := metav1.DeletePropagationBackground
-	if err := r.Client.BatchV1().Jobs(r.Namespace).Delete(ctx, jobName, metav1.DeleteOptions{PropagationPolicy: &background}); err != nil {
+	if err := r.Client.BatchV1().Jobs(r.Namespace).Delete(ctx, jobName,
+		metav1.DeleteOptions{PropagationPolicy: &background}); err != nil {
 		r.note("stopping the load generators: " + err.Error()) // they end with the namespace
 	}
 }
 
-// feed hands every pod the fixture, and then the signal to begin. detach ends the connections to the pods; it may be called once the logs
-// have ended, because some container runtimes keep a connection as long as its container.
+// feed hands every pod the fixture, and then the signal to begin. detach ends the connections to
+// the pods; it may be called once the logs have ended, because some container runtimes keep a
+// connection as long as its container.
 func (d *drive) feed(ctx context.Context, r Runner, fixture []byte) (detach func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := newStarter(len(d.names))
@@ -104,7 +106,8 @@ func (d *drive) feed(ctx context.Context, r Runner, fixture []byte) (detach func
 		cancel()
 		_ = group.Wait()
 	}
-	handover, done := context.WithTimeoutCause(attached, HandoverTimeout, errors.New("handing the fixture over took too long"))
+	handover, done := context.WithTimeoutCause(attached, HandoverTimeout,
+		errors.New("handing the fixture over took too long"))
 	defer done()
 	if err = s.await(handover); err == nil {
 		d.begin, err = s.goAhead(handover)
@@ -113,7 +116,8 @@ func (d *drive) feed(ctx context.Context, r Runner, fixture []byte) (detach func
 		r.note("k6: all load generators begin at " + d.begin.UTC().Format(time.TimeOnly) + " UTC")
 		return detach, nil
 	}
-	return detach, exit.Environmentf("load generators", "see whether the API server lets Steamer attach to pods", "%w", err)
+	return detach, exit.Environmentf("load generators", "see whether the API server lets Steamer attach to pods", "%w",
+		err)
 }
 
 // look records which pods failed.

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// starter holds processes back that have read their fixture, until all have, and lets them go at once.
+// starter holds processes back that have read their fixture, until all have, and lets them go at
+// once.
 type starter struct {
 	fed  sync.WaitGroup // fixtures not yet handed over
 	open chan struct{}
@@ -20,7 +21,8 @@ func newStarter(processes int) *starter {
 	return s
 }
 
-// input is what one process reads: the fixture, and its end only once all processes may begin. Reading fails when ctx ends.
+// input is what one process reads: the fixture, and its end only once all processes may begin.
+// Reading fails when ctx ends.
 func (s *starter) input(ctx context.Context, fixture io.Reader) *heldInput {
 	return &heldInput{ctx: ctx, starter: s, rest: fixture}
 }
@@ -69,11 +71,12 @@ func (s *starter) await(ctx context.Context) error {
 	}
 }
 
-// latest is how far into an interval of the grid the signal may be given: the processes take the first multiple that is two seconds ahead
-// of when it reaches them, and have to choose the same.
+// latest is how far into an interval of the grid the signal may be given: the processes take the
+// first multiple that is two seconds ahead of when it reaches them, and have to choose the same.
 const latest = alignSeconds * time.Second / 2
 
-// goAhead lets all processes begin, and returns when that will be: the next instant on the grid that all will choose.
+// goAhead lets all processes begin, and returns when that will be: the next instant on the grid
+// that all will choose.
 func (s *starter) goAhead(ctx context.Context) (time.Time, error) {
 	now := time.Now()
 	begin := now.Truncate(alignSeconds * time.Second).Add(alignSeconds * time.Second)

@@ -15,8 +15,8 @@ import (
 // reopenDelay is the pause before a log whose stream broke is opened again.
 const reopenDelay = time.Second
 
-// follow copies a pod's log to to as it grows, until the pod has ended. A stream that breaks before, as when the API server restarts, is
-// opened again and taken up where it broke.
+// follow copies a pod's log to to as it grows, until the pod has ended. A stream that breaks
+// before, as when the API server restarts, is opened again and taken up where it broke.
 func (r Runner) follow(ctx context.Context, pod string, to io.Writer) error {
 	taken := int64(0)
 	for {
@@ -51,7 +51,10 @@ type writeError struct{ error }
 
 // read copies the log from its byte skip on, and returns how many it has copied.
 func (r Runner) read(ctx context.Context, pod string, skip int64, to io.Writer) (int64, error) {
-	stream, err := r.Client.CoreV1().Pods(r.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, Follow: true}).Stream(ctx)
+	stream, err := r.Client.CoreV1().Pods(r.Namespace).GetLogs(pod, &corev1.PodLogOptions{
+		Container: container,
+		Follow:    true,
+	}).Stream(ctx)
 	if err != nil {
 		return 0, err
 	}

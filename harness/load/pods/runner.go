@@ -1,5 +1,6 @@
-// Package pods drives k6 in a cluster, for more load than one process makes or from where jobs really come: an Indexed Job whose pods
-// share one schedule by k6's execution segments, begin together, and are merged into one result.
+// Package pods drives k6 in a cluster, for more load than one process makes or from where jobs
+// really come: an Indexed Job whose pods share one schedule by k6's execution segments, begin
+// together, and are merged into one result.
 package pods
 
 import (
@@ -43,7 +44,8 @@ const poll = 500 * time.Millisecond
 // Runner drives k6 by pods. All fields but the last ones are required.
 type Runner struct {
 	Client kubernetes.Interface
-	// Feed writes input to the standard input of a container that was started with one, and closes it at input's end.
+	// Feed writes input to the standard input of a container that was started with one, and closes
+	// it at input's end.
 	Feed        func(ctx context.Context, namespace, pod, container string, input io.Reader) error
 	Image       string // of k6 with the extension; its entrypoint is k6
 	Namespace   string // made for the run and removed by Remove
@@ -61,13 +63,15 @@ type Runner struct {
 	Overrun      time.Duration // 0 means load.DefaultOverrun
 }
 
-// Run drives one workload to its end and returns what all pods together measured. Like load.Runner.Run it returns what there is also with an
-// error, its Partial set, and asks k6 to end when ctx is cancelled. The generator's CPU time and memory are not in it: the pods are
-// observed like any others, see Component. Remove has to be called afterwards.
+// Run drives one workload to its end and returns what all pods together measured. Like
+// load.Runner.Run it returns what there is also with an error, its Partial set, and asks k6 to end
+// when ctx is cancelled. The generator's CPU time and memory are not in it: the pods are observed
+// like any others, see Component. Remove has to be called afterwards.
 func (r Runner) Run(ctx context.Context, j load.Job) (*result.Load, error) {
 	plan := j.Plan()
 	startTimeout := cmp.Or(r.StartTimeout, DefaultStartTimeout)
-	limit := startTimeout + HandoverTimeout + 2*alignSeconds*time.Second + plan.Warmup + plan.Duration + cmp.Or(r.Overrun, load.DefaultOverrun)
+	limit := startTimeout + HandoverTimeout + 2*alignSeconds*time.Second + plan.Warmup + plan.Duration +
+		cmp.Or(r.Overrun, load.DefaultOverrun)
 	if err := r.create(ctx, j, limit); err != nil {
 		return nil, err
 	}
@@ -76,7 +80,8 @@ func (r Runner) Run(ctx context.Context, j load.Job) (*result.Load, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running after %v", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit,
+		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running after %v", limit))
 	defer cancel()
 	path := filepath.Join(r.Dir, "k6-"+j.Name+".ndjson")
 	log, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -121,13 +126,15 @@ func (r Runner) create(ctx context.Context, j load.Job, limit time.Duration) err
 		_, err = r.Client.BatchV1().Jobs(r.Namespace).Create(ctx, r.job(j, scripts, limit), metav1.CreateOptions{})
 	}
 	if err != nil {
-		return exit.Environmentf("load generators in namespace "+r.Namespace, "the kubeconfig's user has to be allowed to create namespaces, config maps and jobs", "%w", err)
+		return exit.Environmentf("load generators in namespace "+r.Namespace,
+			"the kubeconfig's user has to be allowed to create namespaces, config maps and jobs", "%w", err)
 	}
 	return nil
 }
 
 func (r Runner) pods(ctx context.Context) ([]corev1.Pod, error) {
-	list, err := r.Client.CoreV1().Pods(r.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + Component})
+	list, err := r.Client.CoreV1().Pods(r.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + Component})
 	if err != nil {
 		return nil, err
 	}
@@ -139,17 +146,18 @@ func (r Runner) awaitRunning(ctx context.Context, timeout time.Duration) ([]stri
 	inVain, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var names []string
-	_, err := wait.Until(inVain, wait.For{What: "all load generators run", Interval: poll, Deadline: timeout}, func(ctx context.Context) error {
-		pods, err := r.pods(ctx)
-		if err != nil {
+	_, err := wait.Until(inVain, wait.For{What: "all load generators run", Interval: poll, Deadline: timeout},
+		func(ctx context.Context) error {
+			pods, err := r.pods(ctx)
+			if err != nil {
+				return err
+			}
+			fatal := false
+			if names, fatal, err = running(pods, r.Parallelism); fatal {
+				stop(err)
+			}
 			return err
-		}
-		fatal := false
-		if names, fatal, err = running(pods, r.Parallelism); fatal {
-			stop(err)
-		}
-		return err
-	})
+		})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -157,12 +165,14 @@ func (r Runner) awaitRunning(ctx context.Context, timeout time.Duration) ([]stri
 		err = cause
 	}
 	if err != nil {
-		return nil, exit.Environmentf("load generators", "kubectl describe pods --namespace "+r.Namespace+" says more on a kept cluster", "%w", err)
+		return nil, exit.Environmentf("load generators", "kubectl describe pods --namespace "+r.Namespace+
+			" says more on a kept cluster", "%w", err)
 	}
 	return names, nil
 }
 
-// Remove deletes the namespace with all that is in it, if it is this run's, and waits until it is gone.
+// Remove deletes the namespace with all that is in it, if it is this run's, and waits until it is
+// gone.
 func (r Runner) Remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
 	defer cancel()
@@ -185,12 +195,13 @@ func (r Runner) Remove(ctx context.Context) error {
 	if err := all.Delete(ctx, r.Namespace, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return exit.Environmentf("namespace "+r.Namespace, "kubectl delete namespace "+r.Namespace, "%w", err)
 	}
-	_, err := wait.Until(ctx, wait.For{What: "namespace " + r.Namespace + " is gone", Interval: poll}, func(ctx context.Context) error {
-		there, err := mine(ctx)
-		if err == nil && there {
-			err = errors.New("something in it is not removed")
-		}
-		return err
-	})
+	_, err := wait.Until(ctx, wait.For{What: "namespace " + r.Namespace + " is gone", Interval: poll},
+		func(ctx context.Context) error {
+			there, err := mine(ctx)
+			if err == nil && there {
+				err = errors.New("something in it is not removed")
+			}
+			return err
+		})
 	return err
 }

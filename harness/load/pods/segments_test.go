@@ -20,8 +20,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/localbao"
 )
 
-// TestProcesses drives three real k6 processes, each exactly as a pod of the Job would be, but as local processes, against a real OpenBao:
-// the fixture by standard input, its end the signal to begin, the log by standard output.
+// TestProcesses drives three real k6 processes, each exactly as a pod of the Job would be, but as
+// local processes, against a real OpenBao: the fixture by standard input, its end the signal to
+// begin, the log by standard output.
 func TestProcesses(t *testing.T) {
 	ctx := t.Context()
 	site := loadtest.Start(t, localbao.Options{}, "pods", 4, 2)
@@ -29,7 +30,8 @@ func TestProcesses(t *testing.T) {
 
 	const processes, rate, seconds = 3, 30, 6
 	r, j := sample()
-	j.Rate, j.Profile.Warmup, j.Profile.Duration, j.Profile.VUs = rate, document.Duration(2*time.Second), document.Duration(seconds*time.Second), load.VUs{Initial: 60, Max: 90}
+	j.Rate, j.Profile.Warmup, j.Profile.Duration, j.Profile.VUs = rate, document.Duration(2*time.Second),
+		document.Duration(seconds*time.Second), load.VUs{Initial: 60, Max: 90}
 	scripts, err := Scripts(r.Scripts, "fetch")
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -42,14 +44,17 @@ func TestProcesses(t *testing.T) {
 	rec := &load.Recorder{}
 	d := newDrive(io.MultiWriter(&log, rec), []string{"k6-0", "k6-1", "k6-2"})
 	var running errgroup.Group
-	// A fake cluster would prove nothing here: Feed runs the very command and environment of the pod's container instead.
+	// A fake cluster would prove nothing here: Feed runs the very command and environment of the
+	// pod's container instead.
 	r.Feed = func(ctx context.Context, _, name, _ string, in io.Reader) error {
 		index, err := strconv.Atoi(name[len("k6-"):])
 		if err != nil {
 			return err
 		}
-		cmd := exec.CommandContext(t.Context(), binary, append(load.Arguments("/dev/stdout"), filepath.Join(dir, MainScript))...)
-		cmd.Env = append(append(load.Settings(j), share(strconv.Itoa(processes), strconv.Itoa(alignSeconds))...), "STEAMER_SEGMENT_INDEX="+strconv.Itoa(index))
+		cmd := exec.CommandContext(t.Context(), binary, append(load.Arguments("/dev/stdout"),
+			filepath.Join(dir, MainScript))...)
+		cmd.Env = append(append(load.Settings(j), share(strconv.Itoa(processes), strconv.Itoa(alignSeconds))...),
+			"STEAMER_SEGMENT_INDEX="+strconv.Itoa(index))
 		cmd.Stdout, cmd.Stderr = d.merger.Part(index, d.traces[index]), d.traces[index]
 		stdin, err := cmd.StdinPipe()
 		if err != nil {
@@ -78,8 +83,10 @@ func TestProcesses(t *testing.T) {
 
 	require.Empty(t, l.Partial, "%s", d.tails[0])
 	const ends = 6 // arrivals that a busy machine puts before or after the measured time, for each process; another share would be 30 off
-	// A machine that stalls for seconds finds no free VU for an arrival: then it is dropped, and counted as that.
-	require.InDelta(t, rate*seconds, l.Fetches+l.Dropped, ends*processes, "all shares together are the whole rate; %d dropped", l.Dropped)
+	// A machine that stalls for seconds finds no free VU for an arrival: then it is dropped, and
+	// counted as that.
+	require.InDelta(t, rate*seconds, l.Fetches+l.Dropped, ends*processes,
+		"all shares together are the whole rate; %d dropped", l.Dropped)
 	require.Equal(t, [2]int64{}, [2]int64{l.Failed, l.Wrong})
 	require.Equal(t, [2]int64{l.Fetches, l.Fetches}, [2]int64{l.Actual.Count, l.Intended.Count})
 	require.Len(t, l.Parts, processes)
@@ -92,8 +99,12 @@ func TestProcesses(t *testing.T) {
 	require.GreaterOrEqual(t, first, time.Duration(0), "nobody begins before the agreed instant")
 	require.Less(t, first, Tolerance)
 	require.NotContains(t, log.String(), "eyJ")
-	again, err := load.Parse(bytes.NewReader(log.Bytes()), load.Plan{Warmup: 2 * time.Second, Duration: seconds * time.Second, Rate: rate})
+	again, err := load.Parse(bytes.NewReader(log.Bytes()), load.Plan{
+		Warmup:   2 * time.Second,
+		Duration: seconds * time.Second, Rate: rate,
+	})
 	require.NoError(t, err)
 	require.Equal(t, l.Intended, again.Intended, "the merged log is a log like any other")
-	t.Logf("begun %v after the agreed instant; p50 %.1f ms, p99 %.1f ms; parts %+v", first, l.Intended.P50, l.Intended.P99, l.Parts)
+	t.Logf("begun %v after the agreed instant; p50 %.1f ms, p99 %.1f ms; parts %+v", first, l.Intended.P50, l.Intended.P99,
+		l.Parts)
 }

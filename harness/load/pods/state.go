@@ -12,8 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 )
 
-// running returns the pods by their index once every index has one whose container runs. The error says what is missing; fatal means that
-// waiting is in vain.
+// running returns the pods by their index once every index has one whose container runs. The error
+// says what is missing; fatal means that waiting is in vain.
 func running(pods []corev1.Pod, n int) (names []string, fatal bool, err error) {
 	names = make([]string, n)
 	missing := "no pod yet"

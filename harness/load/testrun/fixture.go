@@ -22,8 +22,9 @@ type Fixture struct {
 	Expires  time.Time // when the first of its tokens does; zero where none says
 }
 
-// ReadFixture reads the load generator's document and points it at target, or leaves its own where that is empty. length is how long the load
-// takes; tokens that do not outlast it are refused. Errors are of code exit.Invalid and hold no token.
+// ReadFixture reads the load generator's document and points it at target, or leaves its own where
+// that is empty. length is how long the load takes; tokens that do not outlast it are refused.
+// Errors are of code exit.Invalid and hold no token.
 func ReadFixture(data []byte, target string, now time.Time, length time.Duration) (Fixture, error) {
 	const hint = "see perf/README.md for the document; make one with fresh tokens"
 	var doc gitlab.Fixture
@@ -31,7 +32,8 @@ func ReadFixture(data []byte, target string, now time.Time, length time.Duration
 		return Fixture{}, exit.Invalidf("--fixture", hint, "it is no fixture: %s", load.Redact(err.Error()))
 	}
 	if doc.Version < gitlab.FixtureVersion || doc.Version > gitlab.FixtureVersion2 {
-		return Fixture{}, exit.Invalidf("--fixture", hint, "it has version %d, want %d or %d", doc.Version, gitlab.FixtureVersion, gitlab.FixtureVersion2)
+		return Fixture{}, exit.Invalidf("--fixture", hint, "it has version %d, want %d or %d", doc.Version,
+			gitlab.FixtureVersion, gitlab.FixtureVersion2)
 	}
 	if len(doc.Tenants) == 0 {
 		return Fixture{}, exit.Invalidf("--fixture", hint, "it has no tenants")
@@ -39,8 +41,11 @@ func ReadFixture(data []byte, target string, now time.Time, length time.Duration
 	if target != "" {
 		doc.Target = target
 	}
-	if u, err := url.Parse(doc.Target); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" {
-		return Fixture{}, exit.Invalidf("--target", "use the URL at which pods reach OpenBao, such as http://openbao-active.openbao.svc:8200", "it is no base URL: scheme, host and port")
+	if u, err := url.Parse(doc.Target); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
+		strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" {
+		return Fixture{}, exit.Invalidf("--target",
+			"use the URL at which pods reach OpenBao, such as http://openbao-active.openbao.svc:8200",
+			"it is no base URL: scheme, host and port")
 	}
 	f := Fixture{Target: doc.Target, Tenants: len(doc.Tenants)}
 	for _, jwt := range tokens(&doc) {
@@ -49,7 +54,8 @@ func ReadFixture(data []byte, target string, now time.Time, length time.Duration
 		}
 	}
 	if !f.Expires.IsZero() && f.Expires.Before(now.Add(length)) {
-		return Fixture{}, exit.Invalidf("--fixture", "make one with fresh tokens that outlast the load, and apply the manifests soon",
+		return Fixture{}, exit.Invalidf("--fixture",
+			"make one with fresh tokens that outlast the load, and apply the manifests soon",
 			"a token expires at %s, before a load of %s that began now would end", f.Expires.UTC().Format(time.RFC3339), length)
 	}
 	document, err := json.Marshal(doc)
@@ -72,7 +78,8 @@ func tokens(f *gitlab.Fixture) []string {
 	return all
 }
 
-// expiry reads the claim exp of a JWT (RFC 7519 section 4.1.4), which OpenBao verifies and nobody here.
+// expiry reads the claim exp of a JWT (RFC 7519 section 4.1.4), which OpenBao verifies and nobody
+// here.
 func expiry(jwt string) (time.Time, bool) {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {

@@ -1,8 +1,10 @@
-// Package testrun writes what the k6-operator needs to drive a load: a TestRun, the script in a ConfigMap and the fixture in a Secret. The
-// operator runs k6 in pods, each with an equal share of the schedule, and begins them together; package merged makes one result of their logs.
+// Package testrun writes what the k6-operator needs to drive a load: a TestRun, the script in a
+// ConfigMap and the fixture in a Secret. The operator runs k6 in pods, each with an equal share of
+// the schedule, and begins them together; package merged makes one result of their logs.
 //
-// Facts about the operator are those of grafana/k6-operator v1.6.0 (commit cf0ae21f): its runners' command is
-// "k6 run --quiet --execution-segment=… --execution-segment-sequence=… ARGUMENTS /test/SCRIPT --address=0.0.0.0:6565 --paused --tag …".
+// Facts about the operator are those of grafana/k6-operator v1.6.0 (commit cf0ae21f): its runners'
+// command is "k6 run --quiet --execution-segment=… --execution-segment-sequence=… ARGUMENTS
+// /test/SCRIPT --address=0.0.0.0:6565 --paused --tag …".
 package testrun
 
 import (
@@ -20,7 +22,8 @@ const (
 	Kind       = "TestRun"
 )
 
-// SinceOperator is the first release of the operator that can leave its initializer out, which would need a shell and the fixture as well.
+// SinceOperator is the first release of the operator that can leave its initializer out, which
+// would need a shell and the fixture as well.
 const SinceOperator = "1.3.0"
 
 const (
@@ -88,24 +91,33 @@ type Metadata struct {
 }
 
 func (s Spec) meta() metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: s.Name, Namespace: s.Namespace, Labels: map[string]string{"app.kubernetes.io/name": "k6", "app.kubernetes.io/managed-by": "steamer"}}
+	return metav1.ObjectMeta{
+		Name: s.Name, Namespace: s.Namespace,
+		Labels: map[string]string{"app.kubernetes.io/name": "k6", "app.kubernetes.io/managed-by": "steamer"},
+	}
 }
 
 // Objects makes the three objects.
 func (s Spec) Objects() (TestRun, corev1.ConfigMap, corev1.Secret) {
-	scripts := corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: s.meta(), Data: s.Scripts}
+	scripts := corev1.ConfigMap{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: s.meta(),
+		Data: s.Scripts,
+	}
 	secret := corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: s.meta(), Type: corev1.SecretTypeOpaque,
 		Data: map[string][]byte{fixtureFile: s.Job.Fixture},
 	}
 	run := TestRun{TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: Kind}, ObjectMeta: s.meta()}
-	run.Spec = TestRunSpec{Parallelism: s.Parallelism, Arguments: strings.Join(arguments(), " "), Initializer: Pod{Disabled: true}, Starter: restricted(), Runner: s.runner()}
+	run.Spec = TestRunSpec{
+		Parallelism: s.Parallelism, Arguments: strings.Join(arguments(), " "),
+		Initializer: Pod{Disabled: true}, Starter: restricted(), Runner: s.runner(),
+	}
 	run.Spec.Script.ConfigMap.Name, run.Spec.Script.ConfigMap.File = s.Name, s.Job.Profile.Workload+".js"
 	return run, scripts, secret
 }
 
-// arguments are those of a local k6 without what the operator sets itself: the command, --quiet, and the address of the API by which its
-// starter lets the runners begin.
+// arguments are those of a local k6 without what the operator sets itself: the command, --quiet,
+// and the address of the API by which its starter lets the runners begin.
 func arguments() []string {
 	var kept []string
 	for _, a := range load.Arguments("/dev/stdout") {
@@ -122,9 +134,13 @@ func restricted() Pod {
 	return Pod{
 		AutomountServiceAccountToken: "false",
 		SecurityContext: &corev1.PodSecurityContext{
-			RunAsNonRoot: &yes, RunAsUser: &user, RunAsGroup: &user, FSGroup: &user, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			RunAsNonRoot: &yes, RunAsUser: &user, RunAsGroup: &user, FSGroup: &user,
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
-		ContainerSecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
+		ContainerSecurityContext: &corev1.SecurityContext{
+			AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
+			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		},
 	}
 }
 
@@ -138,11 +154,15 @@ func (s Spec) runner() Pod {
 		name, value, _ := strings.Cut(setting, "=")
 		p.Env = append(p.Env, corev1.EnvVar{Name: name, Value: value})
 	}
-	p.Volumes = []corev1.Volume{{Name: "fixture", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: s.Name, DefaultMode: &mode}}}}
+	p.Volumes = []corev1.Volume{{
+		Name:         "fixture",
+		VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: s.Name, DefaultMode: &mode}},
+	}}
 	p.VolumeMounts = []corev1.VolumeMount{{Name: "fixture", MountPath: fixtureDir, ReadOnly: true}}
 	p.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
 		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
-		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"k6_cr": s.Name, "runner": "true"}}, // the operator's own labels
+		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"k6_cr": s.Name, "runner": "true"}},
+		// the operator's own labels
 	}}
 	return p
 }

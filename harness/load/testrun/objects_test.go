@@ -27,10 +27,12 @@ import (
 
 func sample() Spec {
 	return Spec{
-		Name: "steamer-load", Namespace: "load", Image: "registry.example/k6:v2.1.0", Parallelism: 3, Scripts: map[string]string{"fetch.js": "// a script"},
+		Name: "steamer-load", Namespace: "load", Image: "registry.example/k6:v2.1.0", Parallelism: 3,
+		Scripts:   map[string]string{"fetch.js": "// a script"},
 		Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}},
 		Job: load.Job{Name: "steamer-load", Rate: 900, Fixture: []byte(`{"jwt":"eyJsecret"}`), Profile: load.Profile{
-			Name: "smoke", Workload: "fetch", Mode: "inline", Warmup: document.Duration(15 * time.Second), Duration: document.Duration(time.Minute), VUs: load.VUs{Initial: 20, Max: 200},
+			Name: "smoke", Workload: "fetch", Mode: "inline", Warmup: document.Duration(15 * time.Second),
+			Duration: document.Duration(time.Minute), VUs: load.VUs{Initial: 20, Max: 200},
 		}},
 	}
 }
@@ -46,7 +48,8 @@ func crd(t *testing.T) *apiextensions.CustomResourceValidation {
 	version := definition.Spec.Versions[0]
 	require.Equal(t, APIVersion, definition.Spec.Group+"/"+version.Name)
 	var internal apiextensions.CustomResourceValidation
-	require.NoError(t, apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(version.Schema, &internal, nil))
+	require.NoError(t, apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(
+		version.Schema, &internal, nil))
 	return &internal
 }
 
@@ -71,10 +74,12 @@ func problems(t *testing.T, object map[string]any) []string {
 	}
 	shape, err := structural.NewStructural(definition.OpenAPIV3Schema)
 	require.NoError(t, err)
-	return append(found, pruning.PruneWithOptions(object, shape, true, structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})...)
+	return append(found, pruning.PruneWithOptions(object, shape, true,
+		structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})...)
 }
 
-// TestObjects holds the manifests against the operator's CRD, the Kubernetes API's schema, its strictest pod security, and the golden file.
+// TestObjects holds the manifests against the operator's CRD, the Kubernetes API's schema, its
+// strictest pod security, and the golden file.
 func TestObjects(t *testing.T) {
 	t.Parallel()
 	run, scripts, secret := sample().Objects()
@@ -91,7 +96,10 @@ func TestObjects(t *testing.T) {
 		require.Empty(t, found, kind)
 	}
 	for _, pod := range []Pod{run.Spec.Runner, run.Spec.Starter} {
-		asPod := corev1.PodSpec{SecurityContext: pod.SecurityContext, Volumes: pod.Volumes, Containers: []corev1.Container{{Name: "k6", SecurityContext: pod.ContainerSecurityContext}}}
+		asPod := corev1.PodSpec{
+			SecurityContext: pod.SecurityContext, Volumes: pod.Volumes,
+			Containers: []corev1.Container{{Name: "k6", SecurityContext: pod.ContainerSecurityContext}},
+		}
 		loadtest.Restricted(t, &asPod)
 	}
 	loadtest.Golden(t, filepath.Join("testdata", "testrun.yaml"), run)

@@ -30,7 +30,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// runner is one k6 as the operator starts it, see the package comment: its volumes are directories, and its port is one of loopback.
+// runner is one k6 as the operator starts it, see the package comment: its volumes are directories,
+// and its port is one of loopback.
 type runner struct {
 	cmd     *exec.Cmd
 	address string
@@ -43,9 +44,13 @@ func start(t *testing.T, binary, dir string, run TestRun, i int) runner {
 	require.NoError(t, err)
 	r := runner{address: listener.Addr().String(), log: filepath.Join(dir, fmt.Sprintf("%d.log", i))}
 	require.NoError(t, listener.Close())
-	args := []string{"run", "--quiet", "--execution-segment=" + load.Segment(i, run.Spec.Parallelism), "--execution-segment-sequence=" + load.SegmentSequence(run.Spec.Parallelism)}
+	args := []string{
+		"run", "--quiet", "--execution-segment=" + load.Segment(i, run.Spec.Parallelism),
+		"--execution-segment-sequence=" + load.SegmentSequence(run.Spec.Parallelism),
+	}
 	args = append(args, strings.Fields(run.Spec.Arguments)...)
-	args = append(args, filepath.Join(dir, "test", run.Spec.Script.ConfigMap.File), "--address="+r.address, "--paused", "--tag", fmt.Sprintf("instance_id=%d", i+1), "--tag", "testrun_name="+run.Name)
+	args = append(args, filepath.Join(dir, "test", run.Spec.Script.ConfigMap.File), "--address="+r.address, "--paused",
+		"--tag", fmt.Sprintf("instance_id=%d", i+1), "--tag", "testrun_name="+run.Name)
 	r.cmd = exec.CommandContext(t.Context(), binary, args...)
 	for _, e := range run.Spec.Runner.Env {
 		r.cmd.Env = append(r.cmd.Env, e.Name+"="+strings.Replace(e.Value, fixtureDir, filepath.Join(dir, "secret"), 1))
@@ -64,7 +69,8 @@ func resume(t *testing.T, runners []runner) {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	ask := func(method, address, body string) error {
-		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+"/v1/status", strings.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+"/v1/status",
+			strings.NewReader(body))
 		if err != nil {
 			return err
 		}
@@ -79,23 +85,29 @@ func resume(t *testing.T, runners []runner) {
 		return nil
 	}
 	for _, r := range runners {
-		_, err := wait.Until(t.Context(), wait.For{What: "k6 is paused", Interval: 50 * time.Millisecond, Deadline: time.Minute}, func(context.Context) error { return ask(http.MethodGet, r.address, "") })
+		_, err := wait.Until(t.Context(), wait.For{
+			What: "k6 is paused", Interval: 50 * time.Millisecond,
+			Deadline: time.Minute,
+		}, func(context.Context) error { return ask(http.MethodGet, r.address, "") })
 		said, _ := os.ReadFile(r.log)
 		require.NoError(t, err, "%s", said)
 	}
 	for _, r := range runners {
-		require.NoError(t, ask(http.MethodPatch, r.address, `{"data":{"type":"status","id":"default","attributes":{"paused":false}}}`))
+		require.NoError(t, ask(http.MethodPatch, r.address,
+			`{"data":{"type":"status","id":"default","attributes":{"paused":false}}}`))
 	}
 }
 
-// TestRunners drives three real k6 processes as the operator would from the very manifests, against a real OpenBao, and merges their logs.
+// TestRunners drives three real k6 processes as the operator would from the very manifests, against
+// a real OpenBao, and merges their logs.
 func TestRunners(t *testing.T) {
 	dir := t.TempDir()
 	spec := sample()
 	const rate, seconds = 30, 6
 	site := loadtest.Start(t, localbao.Options{}, "testrun", 4, 2)
 	spec.Job.Fixture, spec.Job.Rate = site.Fixture(t, site.Server.Address, site.Seed), rate
-	spec.Job.Profile.Warmup, spec.Job.Profile.Duration, spec.Job.Profile.VUs = document.Duration(2*time.Second), document.Duration(seconds*time.Second), load.VUs{Initial: 30, Max: 60}
+	spec.Job.Profile.Warmup, spec.Job.Profile.Duration, spec.Job.Profile.VUs = document.Duration(2*time.Second),
+		document.Duration(seconds*time.Second), load.VUs{Initial: 30, Max: 60}
 	scripts, err := pods.Scripts("../../../perf/scripts", "fetch")
 	require.NoError(t, err)
 	delete(scripts, pods.MainScript)
@@ -138,8 +150,10 @@ func TestRunners(t *testing.T) {
 	l := r.Topologies[0].Load
 	require.Empty(t, l.Partial)
 	const ends = 6 // arrivals that a busy machine puts before or after the measured time, for each process; a lost share would be 60
-	// A crowded machine may find no free VU for an arrival: then it is dropped, and counted as that.
-	require.InDelta(t, rate*seconds, l.Fetches+l.Dropped, ends*float64(len(runners)), "all shares together are the whole rate; %d dropped", l.Dropped)
+	// A crowded machine may find no free VU for an arrival: then it is dropped, and counted as
+	// that.
+	require.InDelta(t, rate*seconds, l.Fetches+l.Dropped, ends*float64(len(runners)),
+		"all shares together are the whole rate; %d dropped", l.Dropped)
 	require.Equal(t, [2]int64{}, [2]int64{l.Failed, l.Wrong})
 	require.Equal(t, [2]int64{l.Fetches, l.Fetches}, [2]int64{l.Actual.Count, l.Intended.Count})
 	for i, p := range l.Parts {

@@ -31,10 +31,12 @@ func (s Spec) Check() error {
 		}
 	}
 	if longest := len(s.Name + "-service-100"); longest > validation.DNS1123LabelMaxLength {
-		return exit.Invalidf("--name "+s.Name, "use a shorter one", "the operator's Services would have names of %d characters", longest)
+		return exit.Invalidf("--name "+s.Name, "use a shorter one",
+			"the operator's Services would have names of %d characters", longest)
 	}
 	if s.Image == "" || strings.ContainsAny(s.Image, " \t\n") {
-		return exit.Invalidf(fmt.Sprintf("--image %q", s.Image), "name an image that has k6 with the extension on its PATH, see perf/README.md", "it is no image")
+		return exit.Invalidf(fmt.Sprintf("--image %q", s.Image),
+			"name an image that has k6 with the extension on its PATH, see perf/README.md", "it is no image")
 	}
 	scripts := 0
 	for path, text := range s.Scripts {
@@ -44,19 +46,22 @@ func (s Spec) Check() error {
 		}
 	}
 	if _, ok := s.Scripts[s.Job.Profile.Workload+".js"]; !ok {
-		return exit.Invalidf("workload "+s.Job.Profile.Workload, "name a script of perf/scripts in the profile", "there is no such script")
+		return exit.Invalidf("workload "+s.Job.Profile.Workload, "name a script of perf/scripts in the profile",
+			"there is no such script")
 	}
 	if scripts > maxSecret {
-		return exit.Invalidf("scripts", "leave those out that the workload does not import", "%d bytes do not fit in a ConfigMap, which takes %d", scripts, maxSecret)
+		return exit.Invalidf("scripts", "leave those out that the workload does not import",
+			"%d bytes do not fit in a ConfigMap, which takes %d", scripts, maxSecret)
 	}
 	if n := len(s.Job.Fixture); n > maxSecret {
-		return exit.Invalidf("--fixture", "make one for fewer tenants or with fewer tokens each", "%d bytes do not fit in a Secret, which takes %d", n, maxSecret)
+		return exit.Invalidf("--fixture", "make one for fewer tenants or with fewer tokens each",
+			"%d bytes do not fit in a Secret, which takes %d", n, maxSecret)
 	}
 	return nil
 }
 
-// Write writes the manifests into dir, which is made for its owner alone where it is not there. The Secret's file is its owner's alone from
-// the first byte on. Errors are of code exit.Environment.
+// Write writes the manifests into dir, which is made for its owner alone where it is not there. The
+// Secret's file is its owner's alone from the first byte on. Errors are of code exit.Environment.
 func (s Spec) Write(dir string) error {
 	run, scripts, secret := s.Objects()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -78,7 +83,8 @@ func (s Spec) Write(dir string) error {
 	return nil
 }
 
-// replace writes a new file: one that is there keeps neither its mode nor, where it is a link, its target.
+// replace writes a new file: one that is there keeps neither its mode nor, where it is a link, its
+// target.
 func replace(path string, data []byte, mode os.FileMode) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".steamer-*") // for its owner alone
 	if err != nil {

@@ -1,5 +1,5 @@
-// Schemagen writes the JSON schema of result.Result, so that other tools can check and read results.
-// It must run in the directory of package result, as go generate does.
+// Schemagen writes the JSON schema of result.Result, so that other tools can check and read
+// results. It must run in the directory of package result, as go generate does.
 //
 // Usage: schemagen <output file>
 package main
@@ -15,7 +15,8 @@ func main() { schemadoc.Main(generate) }
 func generate() ([]byte, error) {
 	verdicts := []any{result.Pass, result.Fail, result.Inconclusive}
 	return schemadoc.Document{
-		Of: &result.Result{}, File: "result.schema.json", Title: "Steamer result, " + result.APIVersion, Comments: map[string]string{"result": "."},
+		Of: &result.Result{}, File: "result.schema.json", Title: "Steamer result, " + result.APIVersion,
+		Comments: map[string]string{"result": "."},
 		Enums: []schemadoc.Enum{
 			{Type: "Result", Field: "verdict", Values: verdicts},
 			{Type: "Topology", Field: "verdict", Values: verdicts},

@@ -22,28 +22,41 @@ func TestSchema(t *testing.T) {
 	want, err := os.ReadFile(published)
 	require.NoError(t, err, "run go generate ./harness/result")
 	require.Equal(t, string(want), string(got), "the published schema is stale: run go generate ./harness/result")
-	require.Contains(t, string(got), "latency from the intended start: free of coordinated omission", "field comments are the descriptions")
+	require.Contains(t, string(got), "latency from the intended start: free of coordinated omission",
+		"field comments are the descriptions")
 
 	schema := compile(t, got)
 	for name, tc := range map[string]struct {
 		change func(*result.Result)
 		valid  bool
 	}{
-		"empty lists":     {func(*result.Result) {}, true},
-		"with a topology": {func(r *result.Result) { r.Topologies = []result.Topology{{Name: "a", Verdict: result.Pass}} }, true},
+		"empty lists": {func(*result.Result) {}, true},
+		"with a topology": {
+			func(r *result.Result) { r.Topologies = []result.Topology{{Name: "a", Verdict: result.Pass}} },
+			true,
+		},
 		"with load": {func(r *result.Result) {
-			r.Topologies = []result.Topology{{Name: "a", Verdict: result.Pass, Load: &result.Load{Series: []result.Interval{{Phase: "measure"}}}}}
+			r.Topologies = []result.Topology{{
+				Name: "a", Verdict: result.Pass,
+				Load: &result.Load{Series: []result.Interval{{Phase: "measure"}}},
+			}}
 		}, true},
 		"odd verdict":   {func(r *result.Result) { r.Verdict = "GREEN" }, false},
 		"newer version": {func(r *result.Result) { r.APIVersion = "steamer/v2" }, false},
 		"odd check kind": {func(r *result.Result) {
-			r.Topologies = []result.Topology{{Name: "a", Verdict: result.Pass, Checks: []result.Check{{Verdict: result.Pass, Kind: "x"}}}}
+			r.Topologies = []result.Topology{{
+				Name: "a", Verdict: result.Pass,
+				Checks: []result.Check{{Verdict: result.Pass, Kind: "x"}},
+			}}
 		}, false},
 		"odd scenario": {func(r *result.Result) {
 			r.Topologies = []result.Topology{{Name: "a", Verdict: result.Pass, Scenarios: []result.Scenario{{Status: "ok"}}}}
 		}, false},
 		"odd load phase": {func(r *result.Result) {
-			r.Topologies = []result.Topology{{Name: "a", Verdict: result.Pass, Load: &result.Load{Series: []result.Interval{{Phase: "x"}}}}}
+			r.Topologies = []result.Topology{{
+				Name: "a", Verdict: result.Pass,
+				Load: &result.Load{Series: []result.Interval{{Phase: "x"}}},
+			}}
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,5 @@
-// Package scenariotest runs scenarios under go test, so that a single one can be debugged on a kept cluster.
+// Package scenariotest runs scenarios under go test, so that a single one can be debugged on a kept
+// cluster.
 package scenariotest
 
 import (
@@ -10,10 +11,14 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// Suite returns a suite for run.Run that makes a subtest of every scenario, named by its ID. They run one by one, in order; options are ignored.
-func Suite(t *testing.T) func(context.Context, *scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario, error) {
+// Suite returns a suite for run.Run that makes a subtest of every scenario, named by its ID. They
+// run one by one, in order; options are ignored.
+func Suite(t *testing.T) func(context.Context, *scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario,
+	error) {
 	t.Helper()
-	return func(ctx context.Context, env *scenario.Env, list []scenario.Scenario, _ scenario.Options) ([]result.Scenario, error) {
+	return func(ctx context.Context, env *scenario.Env, list []scenario.Scenario, _ scenario.Options) ([]result.Scenario,
+		error,
+	) {
 		if err := scenario.Validate(list); err != nil {
 			return nil, err
 		}

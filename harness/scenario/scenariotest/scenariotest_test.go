@@ -13,11 +13,15 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario/scenariotest"
 )
 
-// TestSuite runs two scenarios as subtests; that a failed one fails its subtest is go test's own doing.
+// TestSuite runs two scenarios as subtests; that a failed one fails its subtest is go test's own
+// doing.
 func TestSuite(t *testing.T) {
 	issuer, err := gitlab.NewIssuer("http://127.0.0.1:1", gitlab.ES256)
 	require.NoError(t, err)
-	env := &scenario.Env{Topology: "cloud-native", Address: "http://127.0.0.1:1", Issuer: issuer, Tenants: make([]gitlab.Tenant, 1)}
+	env := &scenario.Env{
+		Topology: "cloud-native", Address: "http://127.0.0.1:1", Issuer: issuer,
+		Tenants: make([]gitlab.Tenant, 1),
+	}
 	list := []scenario.Scenario{
 		{ID: "group/fine", Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			deadline, ok := ctx.Deadline()
@@ -25,7 +29,9 @@ func TestSuite(t *testing.T) {
 			require.NotZero(t, env.Timeouts.Fetch)
 			t.Measure("seconds", 1)
 		}},
-		{ID: "group/elsewhere", Features: []scenario.Feature{scenario.FeatureCluster}, Test: func(context.Context, scenario.T, *scenario.Env) {
+		{ID: "group/elsewhere", Features: []scenario.Feature{scenario.FeatureCluster}, Test: func(context.Context, scenario.T,
+			*scenario.Env,
+		) {
 			panic("it does not run here")
 		}},
 	}

@@ -19,7 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// attackCommand makes this program a vegeta attack: it has to be a process of its own, for its CPU time to be known.
+// attackCommand makes this program a vegeta attack: it has to be a process of its own, for its CPU
+// time to be known.
 const attackCommand = "attack"
 
 // tally is what an attack prints.
@@ -38,8 +39,12 @@ func (b *bench) vegeta(ctx context.Context, reuse bool, n int) (usage, error) {
 }
 
 func (b *bench) vegetaOpen(ctx context.Context, reuse bool, rate int) (trial, error) {
-	u, t, err := b.startAttack(ctx, reuse, "-rate", strconv.Itoa(rate), "-length", b.trial.String(), "-workers", openWorkers(rate))
-	return trial{scheduled: b.scheduled(rate), done: t.Done, failed: t.Failed, cpuShare: u.cpu.Seconds() / max(u.wall.Seconds(), 1e-9)}, err
+	u, t, err := b.startAttack(ctx, reuse, "-rate", strconv.Itoa(rate), "-length", b.trial.String(), "-workers",
+		openWorkers(rate))
+	return trial{
+		scheduled: b.scheduled(rate), done: t.Done, failed: t.Failed,
+		cpuShare: u.cpu.Seconds() / max(u.wall.Seconds(), 1e-9),
+	}, err
 }
 
 func (b *bench) startAttack(ctx context.Context, reuse bool, args ...string) (usage, tally, error) {
@@ -47,7 +52,8 @@ func (b *bench) startAttack(ctx context.Context, reuse bool, args ...string) (us
 	if err != nil {
 		return usage{}, tally{}, err
 	}
-	args = append([]string{attackCommand, "-fixture", b.path("fixture.json"), "-reuse=" + strconv.FormatBool(reuse)}, args...)
+	args = append([]string{attackCommand, "-fixture", b.path("fixture.json"), "-reuse=" + strconv.FormatBool(reuse)},
+		args...)
 	u, out, err := b.start(ctx, nil, self, args...)
 	if err != nil {
 		return u, tally{}, err
@@ -102,7 +108,8 @@ func attack(ctx context.Context, args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(t)
 }
 
-// targets makes one request per secret, with all that can be computed beforehand, and the digests of the right values by URL.
+// targets makes one request per secret, with all that can be computed beforehand, and the digests
+// of the right values by URL.
 func targets(fx *fixture.Fixture) ([]vegeta.Target, map[string]fixture.Digest, error) {
 	var all []vegeta.Target
 	digests := map[string]fixture.Digest{}
@@ -120,7 +127,8 @@ func targets(fx *fixture.Fixture) ([]vegeta.Target, map[string]fixture.Digest, e
 	return all, digests, nil
 }
 
-// inlineHeader is OpenBao's inline authentication as GitLab Runner sends it: a path, and each parameter as base64url of a JSON object.
+// inlineHeader is OpenBao's inline authentication as GitLab Runner sends it: a path, and each
+// parameter as base64url of a JSON object.
 func inlineHeader(t fixture.Tenant) (http.Header, error) {
 	h := http.Header{"X-Vault-Request": {"true"}, "X-Vault-Inline-Auth-Path": {t.AuthPath}}
 	for key, value := range map[string]string{"jwt": t.JWT, "role": t.Role} {

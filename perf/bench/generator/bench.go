@@ -30,7 +30,8 @@ type usage struct {
 	maxRSS  int64         // bytes
 	fetches int
 	wall    time.Duration
-	// warnings are k6's: in a closed loop a fetch that failed, in an open one also that it had no free VU.
+	// warnings are k6's: in a closed loop a fetch that failed, in an open one also that it had no
+	// free VU.
 	warnings string
 }
 
@@ -51,7 +52,8 @@ type generator struct {
 	checks string // what it looks at in each answer
 	// closed makes about n fetches as fast as the connections allow.
 	closed func(ctx context.Context, reuse bool, n int) (usage, error)
-	// open starts fetches at a rate for the length of a trial; nil for a generator that has no such mode.
+	// open starts fetches at a rate for the length of a trial; nil for a generator that has no such
+	// mode.
 	open func(ctx context.Context, reuse bool, rate int) (trial, error)
 }
 
@@ -86,7 +88,8 @@ type comparison struct {
 	series []series
 }
 
-// compare measures every generator with and without connection reuse. Beside an error it returns what was measured until then.
+// compare measures every generator with and without connection reuse. Beside an error it returns
+// what was measured until then.
 func (b *bench) compare(ctx context.Context) ([]comparison, error) {
 	var out []comparison
 	for _, reuse := range []bool{false, true} {
@@ -113,7 +116,8 @@ func (b *bench) compare(ctx context.Context) ([]comparison, error) {
 	return out, nil
 }
 
-// inTurns visits all series, backwards in every second round, so that a machine that gets slower or faster favours none.
+// inTurns visits all series, backwards in every second round, so that a machine that gets slower or
+// faster favours none.
 func inTurns(round int, all []series, visit func(*series) error) error {
 	order := make([]int, len(all))
 	for i := range order {
@@ -141,18 +145,20 @@ func (b *bench) cost(ctx context.Context, s *series, reuse bool) error {
 		return err
 	}
 	if full.fetches <= start.fetches || full.wall <= start.wall {
-		return fmt.Errorf("%d fetches in %s after %d in %s measure nothing", full.fetches, full.wall, start.fetches, start.wall)
+		return fmt.Errorf("%d fetches in %s after %d in %s measure nothing", full.fetches, full.wall, start.fetches,
+			start.wall)
 	}
 	more := full.fetches - start.fetches
 	s.cost = append(s.cost, (full.cpu-start.cpu)/time.Duration(more))
 	s.through = append(s.through, float64(more)/(full.wall-start.wall).Seconds())
 	s.rss = max(s.rss, full.maxRSS)
-	fmt.Fprintf(os.Stderr, "  %-14s %6.1f µs of CPU per fetch, %5.0f fetches/s\n", s.name, micros(s.cost[len(s.cost)-1]), s.through[len(s.through)-1])
+	fmt.Fprintf(os.Stderr, "  %-14s %6.1f µs of CPU per fetch, %5.0f fetches/s\n", s.name, micros(s.cost[len(s.cost)-1]),
+		s.through[len(s.through)-1])
 	return nil
 }
 
-// writeFiles puts the fixture, and wrk's script, where the children find them. The tokens in them are good only for a server
-// that ends with this process, and the directory goes with it.
+// writeFiles puts the fixture, and wrk's script, where the children find them. The tokens in them
+// are good only for a server that ends with this process, and the directory goes with it.
 func (b *bench) writeFiles() error {
 	data, err := json.Marshal(b.fixture)
 	if err != nil {

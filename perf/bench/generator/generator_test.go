@@ -58,7 +58,8 @@ func TestRight(t *testing.T) {
 	t.Parallel()
 	digest := fixture.Digest(sha256.Sum256([]byte("v\"µ")))
 	for body, want := range map[string]bool{
-		`{"data":{"data":{"value":"v\"µ"}}}`: true, `{"data":{"data":{"value":"v"}}}`: false, `{"data":{"data":{}}}`: false, `{"errors":[]}`: false, `x`: false,
+		`{"data":{"data":{"value":"v\"µ"}}}`: true, `{"data":{"data":{"value":"v"}}}`: false, `{"data":{"data":{}}}`: false,
+		`{"errors":[]}`: false, `x`: false,
 	} {
 		require.Equal(t, want, right([]byte(body), digest), body)
 	}
@@ -72,7 +73,8 @@ func TestWrkRequests(t *testing.T) {
 	n, err := wrkRequests([]byte(good))
 	require.NoError(t, err)
 	require.Equal(t, 6500, n)
-	for _, bad := range []string{"", good + "  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 1\n" + good} {
+	for _, bad := range []string{"", good + "  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 1\n" +
+		good} {
 		_, err := wrkRequests([]byte(bad))
 		require.Error(t, err, bad)
 	}
@@ -80,7 +82,8 @@ func TestWrkRequests(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	t.Parallel()
-	got, err := counts([]byte(`{"kind":"header"}` + "\n" + `{"kind":"interval","count":{"fetches":3,"dropped":1}}` + "\n" + `{"kind":"interval","count":{"fetches":4}}` + "\n"))
+	got, err := counts([]byte(`{"kind":"header"}` + "\n" + `{"kind":"interval","count":{"fetches":3,"dropped":1}}` + "\n" +
+		`{"kind":"interval","count":{"fetches":4}}` + "\n"))
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"fetches": 7, "dropped": 1}, got)
 	_, err = counts([]byte("{"))
@@ -120,7 +123,10 @@ func TestParseRefuses(t *testing.T) {
 func TestRatio(t *testing.T) {
 	t.Parallel()
 	us := func(n int) time.Duration { return time.Duration(n) * time.Microsecond }
-	require.Equal(t, "2.00 (1.00 to 3.00)", ratio([]time.Duration{us(10), us(40), us(30)}, []time.Duration{us(10), us(20), us(10)}))
+	require.Equal(t, "2.00 (1.00 to 3.00)", ratio([]time.Duration{us(10), us(40), us(30)}, []time.Duration{
+		us(10), us(20),
+		us(10),
+	}))
 }
 
 // TestWarnings: what k6 merely says is no failure.

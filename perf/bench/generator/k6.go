@@ -16,13 +16,15 @@ func (b *bench) extension(ctx context.Context, reuse bool, n int) (usage, error)
 	return b.closedScript(ctx, "closed.js", reuse, n, "--summary-mode=disabled", "--out=hdr="+b.path("log"))
 }
 
-// plain runs plain.js, which writes no output at all: each does the least it can do and still be of use.
+// plain runs plain.js, which writes no output at all: each does the least it can do and still be of
+// use.
 func (b *bench) plain(ctx context.Context, reuse bool, n int) (usage, error) {
 	return b.closedScript(ctx, "plain.js", reuse, n, "--summary-mode=disabled")
 }
 
 func (b *bench) closedScript(ctx context.Context, script string, reuse bool, n int, args ...string) (usage, error) {
-	u, _, err := b.k6Run(ctx, script, reuse, []string{"STEAMER_VUS=" + strconv.Itoa(b.vus), "STEAMER_ITERATIONS=" + strconv.Itoa(n)}, args...)
+	u, _, err := b.k6Run(ctx, script, reuse, []string{"STEAMER_VUS=" + strconv.Itoa(b.vus), "STEAMER_ITERATIONS=" +
+		strconv.Itoa(n)}, args...)
 	u.fetches = n
 	if err == nil && u.warnings != "" {
 		err = fmt.Errorf("fetches failed: %s", u.warnings)
@@ -31,21 +33,26 @@ func (b *bench) closedScript(ctx context.Context, script string, reuse bool, n i
 }
 
 // k6Run runs a script with the flags that keep k6 from storing samples.
-func (b *bench) k6Run(ctx context.Context, script string, reuse bool, env []string, args ...string) (usage, []byte, error) {
-	all := append([]string{"run", "--quiet", "--address=", "--no-usage-report", "--no-thresholds", "--log-format=json"}, args...)
+func (b *bench) k6Run(ctx context.Context, script string, reuse bool, env []string, args ...string) (usage, []byte,
+	error,
+) {
+	all := append([]string{"run", "--quiet", "--address=", "--no-usage-report", "--no-thresholds", "--log-format=json"},
+		args...)
 	env = append(env, "STEAMER_REUSE="+strconv.FormatBool(reuse))
 	return b.start(ctx, env, b.k6, append(all, filepath.Join(b.scripts, script))...)
 }
 
-// openWorkers is how many requests a generator may have in flight at a rate, as many as fall due in a second. k6 drops an arrival that finds no
-// VU free, where vegeta starts a further worker, so that k6 has them all from the beginning.
+// openWorkers is how many requests a generator may have in flight at a rate, as many as fall due in
+// a second. k6 drops an arrival that finds no VU free, where vegeta starts a further worker, so
+// that k6 has them all from the beginning.
 func openWorkers(rate int) string { return strconv.Itoa(max(50, rate)) }
 
 // openEnv is the schedule of a trial, for both scripts.
 func (b *bench) openEnv(rate int) []string {
 	vus := openWorkers(rate)
 	return []string{
-		"STEAMER_RATE=" + strconv.Itoa(rate), "STEAMER_WARMUP=0s", "STEAMER_DURATION=" + b.trial.String(), "STEAMER_VUS=" + vus, "STEAMER_MAX_VUS=" + vus,
+		"STEAMER_RATE=" + strconv.Itoa(rate), "STEAMER_WARMUP=0s", "STEAMER_DURATION=" + b.trial.String(), "STEAMER_VUS=" +
+			vus, "STEAMER_MAX_VUS=" + vus,
 	}
 }
 
@@ -62,7 +69,8 @@ func (b *bench) extensionOpen(ctx context.Context, reuse bool, rate int) (trial,
 	}
 	n, err := counts(log)
 	return trial{
-		scheduled: b.scheduled(rate), done: n["fetches"], dropped: n["dropped"], failed: n["failed"] + n["wrong"] + n["interrupted"],
+		scheduled: b.scheduled(rate), done: n["fetches"], dropped: n["dropped"], failed: n["failed"] + n["wrong"] +
+			n["interrupted"],
 		cpuShare: u.cpu.Seconds() / u.wall.Seconds(),
 	}, err
 }
@@ -98,6 +106,7 @@ func (b *bench) plainOpen(ctx context.Context, reuse bool, rate int) (trial, err
 		return trial{}, fmt.Errorf("plain.js's summary: %w", err)
 	}
 	return trial{
-		scheduled: b.scheduled(rate), done: s.Iterations, dropped: s.Dropped, failed: s.Failed, cpuShare: u.cpu.Seconds() / u.wall.Seconds(),
+		scheduled: b.scheduled(rate), done: s.Iterations, dropped: s.Dropped, failed: s.Failed,
+		cpuShare: u.cpu.Seconds() / u.wall.Seconds(),
 	}, nil
 }

@@ -1,10 +1,11 @@
-// Command generator compares load generators in what one fetch costs the client, and in the highest rate at which each
-// still keeps its schedule: our extension, plain k6 JavaScript, a vegeta attack (the engine of HashiCorp's and OpenBao's
-// own benchmark programs) and wrk as the ceiling.
+// Command generator compares load generators in what one fetch costs the client, and in the highest
+// rate at which each still keeps its schedule: our extension, plain k6 JavaScript, a vegeta attack
+// (the engine of HashiCorp's and OpenBao's own benchmark programs) and wrk as the ceiling.
 //
-// All send GitLab Runner's inline fetch to one real OpenBao on a real PostgreSQL, which it starts, as processes of their
-// own and in turns. A process's cost is the CPU time the kernel accounted to it, user and system; what starting it costs
-// is taken off by running it once more with few fetches. k6 and vegeta check answers, wrk checks none.
+// All send GitLab Runner's inline fetch to one real OpenBao on a real PostgreSQL, which it starts,
+// as processes of their own and in turns. A process's cost is the CPU time the kernel accounted to
+// it, user and system; what starting it costs is taken off by running it once more with few
+// fetches. k6 and vegeta check answers, wrk checks none.
 //
 //	STEAMER_BAO=/path/to/bao go run . -k6 /path/to/k6 -scripts ../../scripts
 //
@@ -87,8 +88,10 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.searches, "searches", 2, "searches for the highest rate, for each generator; 0 leaves them out")
 	f.DurationVar(&s.trial, "trial", 5*time.Second, "length of one run of a search, 2s to 1m")
 	f.IntVar(&s.maxRate, "max-rate", 12800, "where a search stops, in fetches per second")
-	f.Float64Var(&s.atLeast, "at-least", 0, "fail if plain k6's cost is less than this many times the extension's; 0 only reports")
-	f.StringVar(&s.markdown, "markdown", "", "file with the marker lines between which the tables are written, e.g. docs/benchmarks.md")
+	f.Float64Var(&s.atLeast, "at-least", 0,
+		"fail if plain k6's cost is less than this many times the extension's; 0 only reports")
+	f.StringVar(&s.markdown, "markdown", "",
+		"file with the marker lines between which the tables are written, e.g. docs/benchmarks.md")
 	if err := f.Parse(args); err != nil {
 		return s, inputError{err}
 	}
@@ -103,7 +106,8 @@ func parse(args []string) (settings, error) {
 	case s.vus < 1 || s.fetches < 20*s.vus:
 		return s, invalid("-fetches %d -vus %d: want at least twenty fetches for each VU", s.fetches, s.vus)
 	case s.searches < 0 || s.trial < 2*time.Second || s.trial > time.Minute || s.maxRate < 2*firstRate:
-		return s, invalid("-searches %d -trial %s -max-rate %d: want 0 or more, 2s to 1m, and at least %d", s.searches, s.trial, s.maxRate, 2*firstRate)
+		return s, invalid("-searches %d -trial %s -max-rate %d: want 0 or more, 2s to 1m, and at least %d", s.searches,
+			s.trial, s.maxRate, 2*firstRate)
 	}
 	if s.markdown != "" {
 		if _, err := readMarked(s.markdown); err != nil {

@@ -16,12 +16,14 @@ const (
 	markEnd   = "<!-- make bench-generator: end -->"
 )
 
-// report prints the tables, writes them into the Markdown file if one is named, and fails if a ratio is below what was asked for.
+// report prints the tables, writes them into the Markdown file if one is named, and fails if a
+// ratio is below what was asked for.
 func report(w io.Writer, all []comparison, s settings) error {
 	var out bytes.Buffer
 	worst := 0.0
 	for i, c := range all {
-		fmt.Fprintf(&out, "**%s.** %d runs each of %d fetches by %d connections; median (least to most).\n\n", upper(c.name), s.rounds, s.fetches, s.vus)
+		fmt.Fprintf(&out, "**%s.** %d runs each of %d fetches by %d connections; median (least to most).\n\n", upper(c.name),
+			s.rounds, s.fetches, s.vus)
 		out.WriteString("| generator | checks | client CPU per fetch | against k6/x/openbao | fetches/s of one core | closed loop | highest honest rate | its CPU there | RSS |\n")
 		out.WriteString("|---|---|---|---|---|---|---|---|---|\n")
 		base := c.series[0]
@@ -29,7 +31,8 @@ func report(w io.Writer, all []comparison, s settings) error {
 			if len(g.cost) == 0 || len(base.cost) == 0 {
 				continue // cut off before its first run
 			}
-			fmt.Fprintf(&out, "| %s | %s | %s | %s | %.0f | %.0f/s | %s | %s | %d MiB |\n", g.name, g.checks, spread(g.cost), ratio(g.cost, base.cost),
+			fmt.Fprintf(&out, "| %s | %s | %s | %s | %.0f | %.0f/s | %s | %s | %d MiB |\n", g.name, g.checks, spread(g.cost),
+				ratio(g.cost, base.cost),
 				float64(time.Second)/float64(median(g.cost)), median(g.through), rates(g.honest), shares(g.honest), g.rss>>20)
 		}
 		out.WriteString("\n")

@@ -9,7 +9,8 @@ import (
 // firstRate is where a search begins, in fetches per second.
 const firstRate = 100
 
-// minAchieved is the least share of the scheduled fetches that has to be done in time: Steamer's validity condition.
+// minAchieved is the least share of the scheduled fetches that has to be done in time: Steamer's
+// validity condition.
 const minAchieved = 0.99
 
 // resolution ends a search: the bracket's upper end over its lower one.
@@ -24,12 +25,14 @@ type trial struct {
 	cpuShare  float64
 }
 
-// honest reports whether the generator did what it says: everything scheduled was started and answered, and rightly.
+// honest reports whether the generator did what it says: everything scheduled was started and
+// answered, and rightly.
 func (t trial) honest() bool {
 	return t.dropped == 0 && t.failed == 0 && float64(t.done) >= minAchieved*float64(t.scheduled)
 }
 
-// honest is the outcome of a search: the highest rate that was kept, and the lowest that was not, 0 if none was found.
+// honest is the outcome of a search: the highest rate that was kept, and the lowest that was not, 0
+// if none was found.
 type honest struct {
 	rate, broken int
 	cpuShare     float64 // of one core, at rate
@@ -43,7 +46,8 @@ func (b *bench) search(ctx context.Context, s *series, reuse bool) error {
 	h, err := findHonest(b.maxRate, func(rate int) (trial, error) {
 		t, err := s.open(ctx, reuse, rate)
 		if err == nil {
-			fmt.Fprintf(os.Stderr, "  %-14s %5d/s: %d of %d done, %d dropped, %d failed, %.2f core\n", s.name, rate, t.done, t.scheduled, t.dropped, t.failed, t.cpuShare)
+			fmt.Fprintf(os.Stderr, "  %-14s %5d/s: %d of %d done, %d dropped, %d failed, %.2f core\n", s.name, rate, t.done,
+				t.scheduled, t.dropped, t.failed, t.cpuShare)
 		}
 		return t, err
 	})
@@ -51,7 +55,8 @@ func (b *bench) search(ctx context.Context, s *series, reuse bool) error {
 	return err
 }
 
-// findHonest is the search itself. A rate that breaks once is tried again: a shared machine stumbles.
+// findHonest is the search itself. A rate that breaks once is tried again: a shared machine
+// stumbles.
 func findHonest(maxRate int, try func(rate int) (trial, error)) (honest, error) {
 	var h honest
 	attempt := func(rate int) error {

@@ -15,7 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// luaScript makes wrk go through all secrets in turn. wrk formats each request once, before it starts.
+// luaScript makes wrk go through all secrets in turn. wrk formats each request once, before it
+// starts.
 func luaScript(fx *fixture.Fixture) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString("local close = os.getenv('STEAMER_REUSE') ~= 'true'\nlocal list = {}\nlocal function add(path, headers)\n" +
@@ -41,7 +42,8 @@ func luaScript(fx *fixture.Fixture) ([]byte, error) {
 // wrkSeconds is how long wrk runs for the figures: it counts time, not requests.
 const wrkSeconds = 4
 
-// runWrk runs wrk for a second where few fetches are asked for, else for wrkSeconds. Starting it is part of both.
+// runWrk runs wrk for a second where few fetches are asked for, else for wrkSeconds. Starting it is
+// part of both.
 func (b *bench) runWrk(ctx context.Context, reuse bool, n int) (usage, error) {
 	seconds := wrkSeconds
 	if n <= b.few() {

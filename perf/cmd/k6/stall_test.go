@@ -15,8 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// stallingServer answers at once, except that a while after the first request it answers nobody for a while. A real
-// OpenBao cannot be stopped so exactly.
+// stallingServer answers at once, except that a while after the first request it answers nobody for
+// a while. A real OpenBao cannot be stopped so exactly.
 func stallingServer(t *testing.T, after, stall time.Duration) *fixture.Fixture {
 	t.Helper()
 	var once sync.Once
@@ -51,8 +51,9 @@ func above(h *hdrhistogram.Histogram, d time.Duration) int64 {
 	return n
 }
 
-// TestStall holds the server for a second at 100 fetches/s. Of the 100 fetches due in that second, half must show
-// more than half a second, a tenth more than nine tenths: that is what jobs would have seen.
+// TestStall holds the server for a second at 100 fetches/s. Of the 100 fetches due in that second,
+// half must show more than half a second, a tenth more than nine tenths: that is what jobs would
+// have seen.
 func TestStall(t *testing.T) {
 	t.Parallel()
 	const rate, stall = 100, time.Second
@@ -71,8 +72,9 @@ func TestStall(t *testing.T) {
 	require.InDelta(t, stall.Microseconds(), hist["fetch_intended"].Max(), 100_000)
 }
 
-// TestStallWithoutVUs is the same with five VUs: most fetches of that second are dropped. The latencies cannot show
-// the stall then, so the drops must. Those of later fetches are not lengthened by what was dropped before them.
+// TestStallWithoutVUs is the same with five VUs: most fetches of that second are dropped. The
+// latencies cannot show the stall then, so the drops must. Those of later fetches are not
+// lengthened by what was dropped before them.
 func TestStallWithoutVUs(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "log")
@@ -87,9 +89,9 @@ func TestStallWithoutVUs(t *testing.T) {
 	require.LessOrEqual(t, above(hist["fetch_intended"], 500*time.Millisecond), int64(5))
 }
 
-// TestLateStart has fetches start 50 ms after they were due, in one process and in one of three that share the load:
-// the intended latency must be the actual one plus 50 ms. A wrong number of the iteration, or a wrong period, would
-// be off by at least 33 ms more with every second.
+// TestLateStart has fetches start 50 ms after they were due, in one process and in one of three
+// that share the load: the intended latency must be the actual one plus 50 ms. A wrong number of
+// the iteration, or a wrong period, would be off by at least 33 ms more with every second.
 func TestLateStart(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -117,8 +119,9 @@ func TestLateStart(t *testing.T) {
 	}
 }
 
-// TestRampOfK6 is TestLateStart at a rate that moves: 120 fetches in all, 70 + 30 + 20. The schedule is a root of k6's
-// own, so the least and the most must be 50 ms too, with what starting takes.
+// TestRampOfK6 is TestLateStart at a rate that moves: 120 fetches in all, 70 + 30 + 20. The
+// schedule is a root of k6's own, so the least and the most must be 50 ms too, with what starting
+// takes.
 func TestRampOfK6(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -4,8 +4,8 @@ import "encoding/json"
 
 type object = map[string]any
 
-// serverConfig renders OpenBao's configuration in the form GitLab's chart gives it: PostgreSQL with HA, static seal,
-// self-initialisation with a JWT mount for the administrator.
+// serverConfig renders OpenBao's configuration in the form GitLab's chart gives it: PostgreSQL with
+// HA, static seal, self-initialisation with a JWT mount for the administrator.
 func serverConfig(addr, cluster, keyFile, publicKey string) ([]byte, error) {
 	request := func(name, path string, data object) object {
 		return object{name: object{"operation": "update", "path": path, "data": data}}
@@ -16,7 +16,8 @@ func serverConfig(addr, cluster, keyFile, publicKey string) ([]byte, error) {
 		"listener": []object{{"tcp": object{"address": addr, "cluster_address": cluster, "tls_disable": true}}},
 		"storage": object{"postgresql": object{ // the URL with the password is in the environment
 			"ha_enabled": "true", "max_parallel": "8", "max_idle_connections": "8", "max_connect_retries": "20",
-			// As many transactions as connections stand still when OpenBao stores its keyring, every five minutes (docs/benchmarks.md).
+			// As many transactions as connections stand still when OpenBao stores its keyring,
+			// every five minutes (docs/benchmarks.md).
 			"transaction_max_parallel": "6",
 		}},
 		"seal": object{"static": object{"current_key_id": "test-1", "current_key": "file://" + keyFile}},

@@ -88,7 +88,8 @@ func postgres(ctx context.Context, dir, password string) (*child, string, error)
 		return nil, "", err
 	}
 	data := filepath.Join(dir, "data")
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "openbao", "--no-sync", "-A", "trust") // #nosec G204 -- the developer names the program
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "openbao", "--no-sync", "-A",
+		"trust") // #nosec G204 -- the developer names the program
 	initdb.SysProcAttr, initdb.Dir = attr, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, "", fmt.Errorf("initdb: %w: %s", err, out)
@@ -97,7 +98,8 @@ func postgres(ctx context.Context, dir, password string) (*child, string, error)
 	if err != nil {
 		return nil, "", err
 	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", "", // #nosec G204 -- the developer names the program
+	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", "",
+		// #nosec G204 -- the developer names the program
 		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
 	cmd.SysProcAttr, cmd.Dir = attr, dir
 	c, err := start(dir, "postgres", cmd)
@@ -112,14 +114,16 @@ func postgresBin() (string, error) {
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	for _, dir := range append(candidates, debian...) {
-		if _, err := os.Stat(filepath.Join(dir, "initdb")); dir != "" && err == nil { // #nosec G703 -- the developer names the directory
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); dir != "" &&
+			err == nil { // #nosec G703 -- the developer names the directory
 			return dir, nil
 		}
 	}
 	return "", fmt.Errorf("PostgreSQL's initdb: %w: apt-get install postgresql, or set STEAMER_PG_BIN", fs.ErrNotExist)
 }
 
-// ordinaryUser gives dir to user postgres when we are root, since PostgreSQL refuses to run as root.
+// ordinaryUser gives dir to user postgres when we are root, since PostgreSQL refuses to run as
+// root.
 func ordinaryUser(dir string) (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
 	if os.Geteuid() != 0 {

@@ -13,8 +13,8 @@ const ownerPolicy = `{"path":{
  "secrets/kv/metadata/*":{"capabilities":["create","read","update","delete","list","scan"]},
  "secrets/kv/detailed-metadata/*":{"capabilities":["list"]}}}`
 
-// AddRails gives every tenant an owner login and returns the fixture in version 2: with it, with Rails' own login and
-// with three job tokens for each tenant.
+// AddRails gives every tenant an owner login and returns the fixture in version 2: with it, with
+// Rails' own login and with three job tokens for each tenant.
 func (s *Server) AddRails(ctx context.Context) (*fixture.Fixture, error) {
 	pub, err := s.keys.publicPEM()
 	if err != nil {
@@ -55,7 +55,10 @@ func (s *Server) AddRails(ctx context.Context) (*fixture.Fixture, error) {
 		t.Owner = &fixture.Login{AuthPath: t.Name + "/auth/user_jwt/login", Role: "all_users", JWTs: []string{owner}}
 		project := t.Name[len("group_1/"):]
 		for range 2 {
-			jwt, err := s.keys.sign(map[string]any{"sub": "project:" + project, "project_id": project, "secrets_manager_scope": "pipeline"})
+			jwt, err := s.keys.sign(map[string]any{
+				"sub": "project:" + project, "project_id": project,
+				"secrets_manager_scope": "pipeline",
+			})
 			if err != nil {
 				return nil, err
 			}

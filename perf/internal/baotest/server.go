@@ -1,5 +1,5 @@
-// Package baotest runs a real OpenBao on a real PostgreSQL with tenants as GitLab makes them, for this module's
-// tests and benchmarks.
+// Package baotest runs a real OpenBao on a real PostgreSQL with tenants as GitLab makes them, for
+// this module's tests and benchmarks.
 package baotest
 
 import (
@@ -36,8 +36,9 @@ type Server struct {
 // Option changes how a server is set up.
 type Option func(*Server)
 
-// BatchTokens makes job logins give batch tokens, of which OpenBao keeps nothing. With the service tokens of GitLab's role OpenBao 2.4.0 keeps a lease in
-// memory for each inline fetch until it would end, so that a server driven hard for 20 minutes gets slower all the time.
+// BatchTokens makes job logins give batch tokens, of which OpenBao keeps nothing. With the service
+// tokens of GitLab's role OpenBao 2.4.0 keeps a lease in memory for each inline fetch until it
+// would end, so that a server driven hard for 20 minutes gets slower all the time.
 func BatchTokens() Option { return func(s *Server) { s.tokenType = "batch" } }
 
 // Binary returns OpenBao's program: $STEAMER_BAO, or bao on the PATH.
@@ -52,8 +53,8 @@ func Binary() (string, error) {
 	return p, nil
 }
 
-// Start brings the server up with the given number of tenants, each with the given number of secrets. On error
-// nothing is left running.
+// Start brings the server up with the given number of tenants, each with the given number of
+// secrets. On error nothing is left running.
 func Start(ctx context.Context, tenants, secrets int, options ...Option) (_ *Server, err error) {
 	bao, err := Binary()
 	if err != nil {
@@ -144,8 +145,8 @@ func (s *Server) startBao(ctx context.Context, bao, storage string) error {
 	})
 }
 
-// seed makes the tenants one after the other, in the order Rails does: namespaces, mount, auth method, policy, role,
-// secrets.
+// seed makes the tenants one after the other, in the order Rails does: namespaces, mount, auth
+// method, policy, role, secrets.
 func (s *Server) seed(ctx context.Context, tenants, secrets int) error {
 	pub, err := s.keys.publicPEM()
 	if err != nil {
@@ -207,7 +208,8 @@ func (s *Server) seed(ctx context.Context, tenants, secrets int) error {
 // Value is the value of a seeded secret; it has the characters that JSON escapes.
 func Value(tenant, name string) string { return "value of <" + tenant + "> \"" + name + "\"\nµ" }
 
-// settle repeats a call while the KV mount upgrades itself to version 2, which takes a moment after mounting.
+// settle repeats a call while the KV mount upgrades itself to version 2, which takes a moment after
+// mounting.
 func (s *Server) settle(ctx context.Context, path string, body object) error {
 	return s.procs[len(s.procs)-1].until(ctx, func(ctx context.Context) error { return s.call(ctx, path, body, nil) })
 }

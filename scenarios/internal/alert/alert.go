@@ -1,5 +1,6 @@
-// Package alert says which alerts of a chart a pod's own metrics would fire. It knows the one form that such alerts have: a
-// metric compared with a number; rates and sums over several pods are not one pod's matter.
+// Package alert says which alerts of a chart a pod's own metrics would fire. It knows the one form
+// that such alerts have: a metric compared with a number; rates and sums over several pods are not
+// one pod's matter.
 package alert
 
 import (
@@ -62,7 +63,8 @@ func Rules(files map[string]string) (found []Rule, err error) {
 	return found, nil
 }
 
-// Firing returns the names of the rules that hold for a pod with these metrics, given in Prometheus' text format.
+// Firing returns the names of the rules that hold for a pod with these metrics, given in
+// Prometheus' text format.
 func Firing(rules []Rule, target Labels, metrics []byte) ([]string, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(string(metrics)))

@@ -13,7 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// Server returns the container of a pod that runs OpenBao. A pod without it is an error that names those it has.
+// Server returns the container of a pod that runs OpenBao. A pod without it is an error that names
+// those it has.
 func Server(env *scenario.Env, p corev1.Pod) (*corev1.Container, error) {
 	names := make([]string, 0, len(p.Spec.Containers))
 	for i, c := range p.Spec.Containers {
@@ -47,7 +48,8 @@ func Probed(c *corev1.Container, probe *corev1.HTTPGetAction) Get {
 	return g
 }
 
-// Ask makes the request through the API server's proxy, which reaches pods in any state. A refusal is a status and no error.
+// Ask makes the request through the API server's proxy, which reaches pods in any state. A refusal
+// is a status and no error.
 func Ask(ctx context.Context, env *scenario.Env, pod string, g Get) (status int, body []byte, err error) {
 	at, err := url.Parse(g.Path)
 	if err != nil {

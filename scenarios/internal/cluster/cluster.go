@@ -36,7 +36,8 @@ type Workload struct {
 	selector   *metav1.LabelSelector
 }
 
-// WorkloadOf returns the one workload that makes pods which the environment's selector matches; its own labels may be others.
+// WorkloadOf returns the one workload that makes pods which the environment's selector matches; its
+// own labels may be others.
 func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 	selector, err := labels.Parse(env.Selector)
 	if err != nil {
@@ -59,7 +60,8 @@ func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 	}
 	found = slices.DeleteFunc(found, func(w Workload) bool { return !selector.Matches(labels.Set(w.Template.Labels)) })
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%d deployments and stateful sets in %s make pods that match %s, want exactly one", len(found), env.Namespace, env.Selector)
+		return nil, fmt.Errorf("%d deployments and stateful sets in %s make pods that match %s, want exactly one", len(found),
+			env.Namespace, env.Selector)
 	}
 	return &found[0], nil
 }
@@ -72,13 +74,17 @@ func replicas(n *int32) int32 {
 	return *n
 }
 
-// Scale sets the number of pods. It returns when the API has it, not when the pods are there or gone.
+// Scale sets the number of pods. It returns when the API has it, not when the pods are there or
+// gone.
 func Scale(ctx context.Context, env *scenario.Env, n int32) error {
 	w, err := WorkloadOf(ctx, env)
 	if err != nil {
 		return err
 	}
-	to := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Name: w.Name, Namespace: env.Namespace}, Spec: autoscalingv1.ScaleSpec{Replicas: n}}
+	to := &autoscalingv1.Scale{
+		ObjectMeta: metav1.ObjectMeta{Name: w.Name, Namespace: env.Namespace},
+		Spec:       autoscalingv1.ScaleSpec{Replicas: n},
+	}
 	if w.Kind == "Deployment" {
 		_, err = env.Kube.AppsV1().Deployments(env.Namespace).UpdateScale(ctx, w.Name, to, metav1.UpdateOptions{})
 	} else {
@@ -104,7 +110,10 @@ func Pods(ctx context.Context, env *scenario.Env) ([]corev1.Pod, error) {
 	}
 	// A chart's test pod may carry the selector's labels, but no workload owns it.
 	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
-		return !slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "ReplicaSet" || o.Kind == "StatefulSet" })
+		return !slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool {
+			return o.Kind == "ReplicaSet" ||
+				o.Kind == "StatefulSet"
+		})
 	})
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return pods, nil

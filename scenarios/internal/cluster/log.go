@@ -16,7 +16,8 @@ import (
 // logLimit bounds how much is read of a log, in bytes.
 const logLimit = 4 << 20
 
-// Log returns the end of what OpenBao in a pod has written, before that the end of what it wrote in its previous life, if it had one.
+// Log returns the end of what OpenBao in a pod has written, before that the end of what it wrote in
+// its previous life, if it had one.
 func Log(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	return logs(ctx, env, pod, tail.Read)
 }
@@ -29,8 +30,11 @@ func Opening(ctx context.Context, env *scenario.Env, pod string) (string, error)
 	})
 }
 
-// logs reads both logs of a pod. The API's own limit in bytes counts from the start, so the streams are read.
-func logs(ctx context.Context, env *scenario.Env, pod string, read func(io.Reader, int) (string, error)) (string, error) {
+// logs reads both logs of a pod. The API's own limit in bytes counts from the start, so the streams
+// are read.
+func logs(ctx context.Context, env *scenario.Env, pod string, read func(io.Reader, int) (string, error)) (string,
+	error,
+) {
 	var b strings.Builder
 	for _, previous := range []bool{true, false} {
 		stream, err := env.Kube.CoreV1().Pods(env.Namespace).GetLogs(pod, &corev1.PodLogOptions{
@@ -51,7 +55,8 @@ func logs(ctx context.Context, env *scenario.Env, pod string, read func(io.Reade
 	return b.String(), nil
 }
 
-// Metrics returns what a pod's metrics port serves, in Prometheus' text format, whatever state the pod is in.
+// Metrics returns what a pod's metrics port serves, in Prometheus' text format, whatever state the
+// pod is in.
 func Metrics(ctx context.Context, env *scenario.Env, pod string) ([]byte, error) {
 	status, raw, err := Ask(ctx, env, pod, Get{Port: env.Metrics, Path: "/v1/sys/metrics?format=prometheus"})
 	if err == nil && status != http.StatusOK {

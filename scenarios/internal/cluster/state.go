@@ -92,7 +92,9 @@ func Restarts(p corev1.Pod) int32 {
 
 // MustHealthy waits until the deployment is in its normal state three looks in a
 // row and returns the active pod.
-func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what string, c scenario.Convergence) *corev1.Pod {
+func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what string,
+	c scenario.Convergence,
+) *corev1.Pod {
 	t.Helper()
 	var active *corev1.Pod
 	c.What, c.Successes, c.Interval = what, 3, env.Timeouts.Poll
@@ -103,12 +105,14 @@ func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what stri
 	return active
 }
 
-// MustServe waits until new pods are healthy and fetches reach them: the nodes' packet rules follow the endpoints a moment later.
+// MustServe waits until new pods are healthy and fetches reach them: the nodes' packet rules follow
+// the endpoints a moment later.
 func MustServe(ctx context.Context, t scenario.T, env *scenario.Env) {
 	t.Helper()
 	MustHealthy(ctx, t, env, "the new pods are healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
 	tenant := env.Tenants[0]
 	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "a secret can be fetched through the new pods", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover, Each: env.Timeouts.Try, Successes: 3,
+		What: "a secret can be fetched through the new pods", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,
+		Each: env.Timeouts.Try, Successes: 3,
 	}, func(ctx context.Context) error { return env.Check(ctx, tenant, tenant.Secrets[0]) })
 }

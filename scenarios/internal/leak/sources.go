@@ -24,7 +24,9 @@ const helmRelease = "helm.sh/release.v1"
 // Namespace searches everything in a namespace that operators read or ship
 // elsewhere: container logs (also of the previous container), events, ConfigMaps
 // and Helm's release records. It returns how many logs it read.
-func (s *Scanner) Namespace(ctx context.Context, kube kubernetes.Interface, namespace string) (found []Finding, logs int, err error) {
+func (s *Scanner) Namespace(ctx context.Context, kube kubernetes.Interface, namespace string) (found []Finding,
+	logs int, err error,
+) {
 	if found, logs, err = s.logs(ctx, kube, namespace); err != nil {
 		return found, logs, err
 	}
@@ -56,7 +58,9 @@ func (s *Scanner) Namespace(ctx context.Context, kube kubernetes.Interface, name
 	return append(found, more...), logs, err
 }
 
-func (s *Scanner) logs(ctx context.Context, kube kubernetes.Interface, namespace string) (found []Finding, logs int, err error) {
+func (s *Scanner) logs(ctx context.Context, kube kubernetes.Interface, namespace string) (found []Finding, logs int,
+	err error,
+) {
 	pods, err := kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, 0, fmt.Errorf("pods of %s: %w", namespace, err)
@@ -91,7 +95,9 @@ func (s *Scanner) logs(ctx context.Context, kube kubernetes.Interface, namespace
 }
 
 // releases searches Helm's records: values, rendered manifests and notes.
-func (s *Scanner) releases(ctx context.Context, kube kubernetes.Interface, namespace string) (found []Finding, err error) {
+func (s *Scanner) releases(ctx context.Context, kube kubernetes.Interface, namespace string) (found []Finding,
+	err error,
+) {
 	secrets, err := kube.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type=" + helmRelease})
 	if err != nil {
 		return nil, fmt.Errorf("releases of Helm in %s: %w", namespace, err)

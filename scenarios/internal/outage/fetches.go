@@ -41,8 +41,9 @@ func Fetches(ctx context.Context, env *scenario.Env) *Watch {
 // again is how many fetches of a watch have to work before an outage is over.
 const again = 3
 
-// Recovered waits until the watch's own fetches work. Others may well work before: a connection that was made while no pod was behind the
-// Service hangs until its probe's time is up, and a watch that is stopped in that time has not seen the end of the outage.
+// Recovered waits until the watch's own fetches work. Others may well work before: a connection
+// that was made while no pod was behind the Service hangs until its probe's time is up, and a watch
+// that is stopped in that time has not seen the end of the outage.
 func Recovered(ctx context.Context, t scenario.T, env *scenario.Env, w *Watch) {
 	t.Helper()
 	before := w.Worked()
@@ -56,8 +57,8 @@ func Recovered(ctx context.Context, t scenario.T, env *scenario.Env, w *Watch) {
 	})
 }
 
-// Budget is how long GitLab's documentation lets fetches fail while OpenBao restarts: 5 s, and the time to load the namespaces.
-// Source: GitLab's administration guide of the secrets manager.
+// Budget is how long GitLab's documentation lets fetches fail while OpenBao restarts: 5 s, and the
+// time to load the namespaces. Source: GitLab's administration guide of the secrets manager.
 func Budget(env *scenario.Env) time.Duration { return 5*time.Second + load(env) }
 
 // load is how long a node that becomes active loads namespaces: 11 s for each 1,000.
@@ -91,8 +92,8 @@ func Judge(t scenario.T, env *scenario.Env, r Report) {
 	}
 }
 
-// Within fails the scenario when fetches failed for longer in one go than limit, to which the time to load the namespaces is added.
-// A limit of 0 means that no fetch may fail.
+// Within fails the scenario when fetches failed for longer in one go than limit, to which the time
+// to load the namespaces is added. A limit of 0 means that no fetch may fail.
 func Within(t scenario.T, env *scenario.Env, r Report, limit time.Duration) {
 	t.Helper()
 	if limit == 0 {
@@ -102,6 +103,7 @@ func Within(t scenario.T, env *scenario.Env, r Report, limit time.Duration) {
 		return
 	}
 	if limit += load(env); r.Longest > limit {
-		t.Errorf("fetches failed for %.1f s in one go, want at most %.1f s; last error: %v", r.Longest.Seconds(), limit.Seconds(), r.Last)
+		t.Errorf("fetches failed for %.1f s in one go, want at most %.1f s; last error: %v", r.Longest.Seconds(),
+			limit.Seconds(), r.Last)
 	}
 }

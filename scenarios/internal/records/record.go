@@ -1,4 +1,5 @@
-// Package records reads OpenBao's audit log: the pods' standard output on a cluster, a file elsewhere.
+// Package records reads OpenBao's audit log: the pods' standard output on a cluster, a file
+// elsewhere.
 package records
 
 import (
@@ -62,8 +63,9 @@ func (r Record) String() string {
 	return text
 }
 
-// Parse returns the audit records among the lines of a log that hold one of the marks. Lines that are no records, a server's own
-// log among them, are passed over; a line that claims to be a record and cannot be read is an error.
+// Parse returns the audit records among the lines of a log that hold one of the marks. Lines that
+// are no records, a server's own log among them, are passed over; a line that claims to be a record
+// and cannot be read is an error.
 func Parse(log []byte, marks ...string) (found []Record, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(log))
 	lines.Buffer(nil, 4<<20) // a record holds at most a request of 768 KiB and its answer

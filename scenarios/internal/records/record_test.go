@@ -16,13 +16,21 @@ func TestParse(t *testing.T) {
 		want      []string
 		err       string
 	}{
-		"record":           {request, "data/A", []string{"request read g/p/kv/data/A"}, ""},
-		"other mark":       {request, "data/B", nil, ""},
-		"empty mark":       {request, "", nil, ""},
-		"server's own log": {`{"@level":"info","@message":"data/A"}` + "\nplain data/A\n" + request, "data/A", []string{"request read g/p/kv/data/A"}, ""},
-		"refused":          {`{"type":"response","error":"no","request":{"operation":"update","path":"x"}}`, "x", []string{"response update x (no)"}, ""},
-		"damaged":          {`{"type":"response","request":{"path":7}}`, "7", nil, "audit record"},
-		"torn":             {request[:60], "type", nil, ""},
+		"record":     {request, "data/A", []string{"request read g/p/kv/data/A"}, ""},
+		"other mark": {request, "data/B", nil, ""},
+		"empty mark": {request, "", nil, ""},
+		"server's own log": {
+			`{"@level":"info","@message":"data/A"}` + "\nplain data/A\n" + request, "data/A",
+			[]string{"request read g/p/kv/data/A"},
+			"",
+		},
+		"refused": {
+			`{"type":"response","error":"no","request":{"operation":"update","path":"x"}}`, "x",
+			[]string{"response update x (no)"},
+			"",
+		},
+		"damaged": {`{"type":"response","request":{"path":7}}`, "7", nil, "audit record"},
+		"torn":    {request[:60], "type", nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,8 +18,9 @@ import (
 // clockSkew is how far the nodes' clocks may be from this machine's.
 const clockSkew = time.Minute
 
-// tails follows the logs of the pods' containers as they grow, which costs less than reading them again at each poll and loses less to a kubelet
-// that rotates them. Steamer's own clusters rotate late enough for a run; elsewhere the default is 10 MiB.
+// tails follows the logs of the pods' containers as they grow, which costs less than reading them
+// again at each poll and loses less to a kubelet that rotates them. Steamer's own clusters rotate
+// late enough for a run; elsewhere the default is 10 MiB.
 type tails struct {
 	env   *scenario.Env
 	since metav1.Time
@@ -37,7 +38,8 @@ func newTails(env *scenario.Env) *tails {
 	return &tails{env: env, since: metav1.NewTime(time.Now().Add(-clockSkew)), all: map[string]*tail{}}
 }
 
-// follow begins to read the logs that are not yet read, until ctx ends. One whose reading failed is started again.
+// follow begins to read the logs that are not yet read, until ctx ends. One whose reading failed is
+// started again.
 func (t *tails) follow(ctx context.Context) error {
 	pods, err := cluster.Pods(ctx, t.env)
 	if err != nil {
@@ -45,7 +47,8 @@ func (t *tails) follow(ctx context.Context) error {
 	}
 	for _, p := range pods {
 		for _, status := range p.Status.ContainerStatuses {
-			if status.Name != t.env.Container || status.ContainerID == "" || t.all[status.ContainerID].sound(status.State.Running != nil) {
+			if status.Name != t.env.Container || status.ContainerID == "" ||
+				t.all[status.ContainerID].sound(status.State.Running != nil) {
 				continue
 			}
 			stream, err := t.env.Kube.CoreV1().Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{
@@ -73,7 +76,8 @@ func (t *tails) logs() [][]byte {
 	return all
 }
 
-// sound reports whether a tail is there and goes on reading, or has read all that a container wrote which no longer runs.
+// sound reports whether a tail is there and goes on reading, or has read all that a container wrote
+// which no longer runs.
 func (t *tail) sound(runs bool) bool {
 	if t == nil {
 		return false

@@ -43,15 +43,16 @@ func Devices(ctx context.Context, env *scenario.Env) ([]Device, error) {
 	return all, nil
 }
 
-// Trail finds the records of what a scenario does. Each record is found by the hash that the server itself makes of something only
-// the scenario knows, so that scenarios beside it do not disturb.
+// Trail finds the records of what a scenario does. Each record is found by the hash that the server
+// itself makes of something only the scenario knows, so that scenarios beside it do not disturb.
 type Trail struct {
 	env   *scenario.Env
 	file  Device
 	tails *tails // of the pods' logs; nil where the log is a file
 }
 
-// Follow begins a trail, which ends with ctx. It fails where no audit device writes to a file, which standard output is as well.
+// Follow begins a trail, which ends with ctx. It fails where no audit device writes to a file,
+// which standard output is as well.
 func Follow(ctx context.Context, env *scenario.Env) (*Trail, error) {
 	devices, err := Devices(ctx, env)
 	if err != nil {
@@ -112,8 +113,8 @@ type Act struct {
 	Request []Record // of the request; none where the login was refused
 }
 
-// Of returns the records of the request that carried the JWT of this hash, as soon as they are complete: a login and its answer, and,
-// where it was not refused, the request and its answer.
+// Of returns the records of the request that carried the JWT of this hash, as soon as they are
+// complete: a login and its answer, and, where it was not refused, the request and its answer.
 func (t *Trail) Of(ctx context.Context, hash string) (*Act, error) {
 	all, err := t.Read(ctx, hash)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// rows counts what logins leave in storage when they are not inline: tokens, their accessors and leases.
-// Source: table and paths of OpenBao's PostgreSQL storage, read at v2.4.0.
+// rows counts what logins leave in storage when they are not inline: tokens, their accessors and
+// leases. Source: table and paths of OpenBao's PostgreSQL storage, read at v2.4.0.
 const rows = `SELECT count(*) FROM openbao_kv_store WHERE path LIKE '%/sys/token/id/%' OR path LIKE '%/sys/token/accessor/%' OR path LIKE '%/sys/expire/id/%'`
 
 // Before is the state before an attack on some tenants.
@@ -29,8 +29,8 @@ type Before struct {
 // left is what an attack could have left behind.
 type left struct{ entities, pods, rows string }
 
-// Observe takes the state: once for all the tenants that a scenario attacks, for it costs more than an attack. The tenants'
-// entities are made first, by a valid fetch of each.
+// Observe takes the state: once for all the tenants that a scenario attacks, for it costs more than
+// an attack. The tenants' entities are made first, by a valid fetch of each.
 func Observe(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) *Before {
 	t.Helper()
 	for _, tenant := range tenants {
@@ -41,8 +41,8 @@ func Observe(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gi
 	return &Before{env: env, tenants: tenants, was: was}
 }
 
-// Unharmed expects that the tenants and another one still fetch, that nobody new is known to their namespaces, that no token or
-// lease was stored, and that no pod restarted or lost its leadership.
+// Unharmed expects that the tenants and another one still fetch, that nobody new is known to their
+// namespaces, that no token or lease was stored, and that no pod restarted or lost its leadership.
 func (b *Before) Unharmed(ctx context.Context, t scenario.T) {
 	t.Helper()
 	for _, tenant := range b.tenants {

@@ -1,4 +1,5 @@
-// Package tenancy provisions tenants that belong to one scenario, so that what it writes meets nobody else.
+// Package tenancy provisions tenants that belong to one scenario, so that what it writes meets
+// nobody else.
 package tenancy
 
 import (
@@ -20,11 +21,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// cleanUp bounds how long the removal of a tenant may take: OpenBao removes a namespace in the background.
+// cleanUp bounds how long the removal of a tenant may take: OpenBao removes a namespace in the
+// background.
 const cleanUp = 20 * time.Second
 
-// firstID is far above the IDs of any plan. IDs are random, so that neither a repeated run nor a scenario beside this one
-// meets what has not quite gone yet.
+// firstID is far above the IDs of any plan. IDs are random, so that neither a repeated run nor a
+// scenario beside this one meets what has not quite gone yet.
 const firstID = 1_000_000
 
 // Of returns the recipes for projects that scenarios provision with.
@@ -45,8 +47,11 @@ func Group(env *scenario.Env) (*gitlab.Recipe, error) {
 
 func isGroup(r *gitlab.Recipe) bool { return strings.HasPrefix(r.ID, "group-") }
 
-// Each provisions a tenant of every recipe with the secrets and calls test with it; afterwards the tenant is gone.
-func Each(ctx context.Context, t scenario.T, env *scenario.Env, secrets []gitlab.Secret, test func(tenant gitlab.Tenant)) {
+// Each provisions a tenant of every recipe with the secrets and calls test with it; afterwards the
+// tenant is gone.
+func Each(ctx context.Context, t scenario.T, env *scenario.Env, secrets []gitlab.Secret,
+	test func(tenant gitlab.Tenant),
+) {
 	t.Helper()
 	recipes, err := Of(env)
 	require.NoError(t, err)
@@ -72,7 +77,9 @@ func Fresh(secrets []gitlab.Secret) gitlab.Tenant {
 }
 
 // Make provisions tenants by a recipe. The scenario must call remove.
-func Make(ctx context.Context, t scenario.T, env *scenario.Env, r *gitlab.Recipe, wanted ...gitlab.Tenant) (made []gitlab.Tenant, remove func()) {
+func Make(ctx context.Context, t scenario.T, env *scenario.Env, r *gitlab.Recipe, wanted ...gitlab.Tenant) (
+	made []gitlab.Tenant, remove func(),
+) {
 	t.Helper()
 	for _, w := range wanted {
 		placed, err := r.Place(w)
@@ -91,8 +98,9 @@ func Make(ctx context.Context, t scenario.T, env *scenario.Env, r *gitlab.Recipe
 	return made, remove
 }
 
-// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended. One that the environment's tenants
-// live in stays. OpenBao deletes in the background; that is waited for only where the next level needs it.
+// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended. One that the
+// environment's tenants live in stays. OpenBao deletes in the background; that is waited for only
+// where the next level needs it.
 func Remove(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
@@ -105,14 +113,15 @@ func Remove(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...git
 	}
 	order := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return names[b] - names[a] })
 	for _, name := range order {
-		_, err := wait.Until(ctx, wait.For{What: "namespace " + name + " is deleted", Interval: env.Timeouts.Poll / 4}, func(ctx context.Context) error {
-			parent, leaf := path.Split(name)
-			r, err := env.Rails(ctx, http.MethodDelete, parent+"sys/namespaces/"+leaf, nil)
-			if err == nil && !r.OK() && r.Status != http.StatusNotFound { // among them: it still contains a child
-				err = fmt.Errorf("status %d: %s", r.Status, r.Message())
-			}
-			return err
-		})
+		_, err := wait.Until(ctx, wait.For{What: "namespace " + name + " is deleted", Interval: env.Timeouts.Poll / 4},
+			func(ctx context.Context) error {
+				parent, leaf := path.Split(name)
+				r, err := env.Rails(ctx, http.MethodDelete, parent+"sys/namespaces/"+leaf, nil)
+				if err == nil && !r.OK() && r.Status != http.StatusNotFound { // among them: it still contains a child
+					err = fmt.Errorf("status %d: %s", r.Status, r.Message())
+				}
+				return err
+			})
 		if err != nil {
 			t.Errorf("clean-up: %v", err)
 			return
@@ -140,7 +149,9 @@ func UserAuth(env *scenario.Env, tenant gitlab.Tenant) (*openbao.InlineAuth, err
 }
 
 // AsUser makes a request on behalf of the tenant's owner.
-func AsUser(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method, path string, body any) (*openbao.Response, error) {
+func AsUser(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method, path string,
+	body any,
+) (*openbao.Response, error) {
 	auth, err := UserAuth(env, tenant)
 	if err != nil {
 		return nil, err

@@ -6,8 +6,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Staged is a run of mode mixed with repetitions whose rate went beyond what is judged and back: from the 100th to the 119th second of the
-// measurement to four times its rate, where it broke.
+// Staged is a run of mode mixed with repetitions whose rate went beyond what is judged and back:
+// from the 100th to the 119th second of the measurement to four times its rate, where it broke.
 func Staged() *result.Result {
 	r := without(180, 30, 115, 135)
 	r.Run.Profile = "spike"
@@ -23,7 +23,8 @@ func Staged() *result.Result {
 						iv.Failed, iv.Dropped = 3, 7
 					}
 				}
-				stage.Fetches, stage.Failed, stage.Dropped = stage.Fetches+iv.Fetches, stage.Failed+iv.Failed, stage.Dropped+iv.Dropped
+				stage.Fetches, stage.Failed, stage.Dropped = stage.Fetches+iv.Fetches, stage.Failed+iv.Failed, stage.Dropped+
+					iv.Dropped
 				stage.P50, stage.P95 = iv.P50, iv.P95
 			}
 			return stage
@@ -37,11 +38,17 @@ func Staged() *result.Result {
 		x := l.Stages[1]
 		l.MeasuredSeconds, l.Fetches = 160, 160*30
 		l.Statuses = map[string]int64{"200": l.Fetches}
-		l.Excursion = &result.Excursion{Seconds: x.Seconds, Offered: 75, Fetches: x.Fetches, Failed: x.Failed, Dropped: x.Dropped, Actual: l.Actual, Intended: l.Intended}
+		l.Excursion = &result.Excursion{
+			Seconds: x.Seconds, Offered: 75, Fetches: x.Fetches, Failed: x.Failed,
+			Dropped: x.Dropped, Actual: l.Actual, Intended: l.Intended,
+		}
 		l.Attempts = &result.Attempts{Count: l.Fetches + 12, Failed: 12, Repeats: true, Retried: 12, Rescued: 12}
 		l.Steps = map[string]result.Distribution{"connect": l.Actual, "write_value": l.Actual, "login": l.Actual}
 		l.Kinds = map[string]result.Distribution{"inline": l.Actual, "create": l.Actual}
-		r.Topologies[i].Events = append(r.Topologies[i].Events, result.Event{At: l.Start.Add(200 * time.Second), Kind: "phase", Detail: "load ends", Planned: true})
+		r.Topologies[i].Events = append(r.Topologies[i].Events, result.Event{
+			At:   l.Start.Add(200 * time.Second),
+			Kind: "phase", Detail: "load ends", Planned: true,
+		})
 	}
 	Judge(r)
 	return r

@@ -31,9 +31,15 @@ func without(seconds, rate, from, to int) *result.Result {
 			ID: "20261123-143000-synt", Started: start, Finished: start.Add(time.Duration(2*seconds+340) * time.Second),
 			Reproduce: "steamer perf --chart charts/openbao --topology cloud-native,cloud-native-hybrid --profile steady --tier " + fmt.Sprint(rate),
 			Profile:   "steady", Tier: fmt.Sprint(rate), Steamer: "0.1.0 (synthetic test data)",
-			Host: result.Host{OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.18.5", CPUs: 2, MemoryMiB: 23952, Cgroup: "v1", Engine: "docker 20.10.24 (private)"},
+			Host: result.Host{
+				OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.18.5", CPUs: 2, MemoryMiB: 23952, Cgroup: "v1",
+				Engine: "docker 20.10.24 (private)",
+			},
 		},
-		NotMeasured: []string{"NetworkPolicy enforcement: the cluster's CNI does not enforce policies", "Regression against a previous chart: no base was given"},
+		NotMeasured: []string{
+			"NetworkPolicy enforcement: the cluster's CNI does not enforce policies",
+			"Regression against a previous chart: no base was given",
+		},
 	}
 	at := start
 	for i, name := range []string{"cloud-native", "cloud-native-hybrid"} {
@@ -41,7 +47,16 @@ func without(seconds, rate, from, to int) *result.Result {
 		for _, s := range []struct {
 			name string
 			sec  float64
-		}{{"cluster", 24}, {"images", 11}, {"install", 22.4}, {"seed", 9.1}, {"scenarios", 41.7}, {"load", float64(seconds + 15)}, {"capture", 2.2}, {"clean up", 6.3}} {
+		}{
+			{"cluster", 24},
+			{"images", 11},
+			{"install", 22.4},
+			{"seed", 9.1},
+			{"scenarios", 41.7},
+			{"load", float64(seconds + 15)},
+			{"capture", 2.2},
+			{"clean up", 6.3},
+		} {
 			if i > 0 && s.name == "images" {
 				continue
 			}
@@ -61,7 +76,10 @@ func Judge(r *result.Result) {
 		{Metric: "fetch_mean_ms", Op: "<=", Limit: 40, Source: "twice GitLab's 'investigate' mean"},
 		{Metric: "fetch_p95_ms", Op: "<=", Limit: 60, Source: "synthetic"},
 		{Metric: "fetch_p99_ms", Op: "<=", Limit: 90, Source: "synthetic"},
-		{Metric: "openbao_throttled_ratio", Op: "<=", Limit: 0.25, Source: "GitLab documentation, CPU throttling", Informational: true},
+		{
+			Metric: "openbao_throttled_ratio", Op: "<=", Limit: 0.25, Source: "GitLab documentation, CPU throttling",
+			Informational: true,
+		},
 	}
 	judge.Judge(r, judge.Policy{
 		SLO: &judge.SLO{EnvironmentLatency: 5, Entries: []judge.Entry{{Limits: limits}}}, Validity: judge.DefaultValidity(),
@@ -72,20 +90,62 @@ func Judge(r *result.Result) {
 func topology(name string, seed uint64, start time.Time, seconds, rate int, apart [2]int) result.Topology {
 	rng := rand.New(rand.NewPCG(seed, 42))
 	t := result.Topology{
-		Name:     name,
-		Chart:    result.Chart{Name: "openbao", Version: "0.1.0", AppVersion: "2.4.0", Source: "charts/openbao", Digest: digest(seed)},
-		Versions: map[string]string{"kubernetes": "v1.36.3", "openbao": "2.4.0", "postgresql": "15.14", "helm": "v3.22.0", "kind": "v0.33.0", "k6": "v2.1.0"},
-		Images:   map[string]string{"openbao": "steamer.local/openbao:2.4.0@" + digest(seed+10), "postgresql": "steamer.local/postgresql:15@" + digest(seed+20), "node": "steamer.local/node:v1.36.3@" + digest(seed+30)},
-		Seed:     &result.Seed{Tenants: 50, Secrets: 200, Recipes: map[string]int{"two-level-jwt": 25, "three-level-cel": 25}, Seconds: 9.1, Calls: 1212},
+		Name: name,
+		Chart: result.Chart{
+			Name: "openbao", Version: "0.1.0", AppVersion: "2.4.0", Source: "charts/openbao",
+			Digest: digest(seed),
+		},
+		Versions: map[string]string{
+			"kubernetes": "v1.36.3", "openbao": "2.4.0", "postgresql": "15.14", "helm": "v3.22.0",
+			"kind": "v0.33.0", "k6": "v2.1.0",
+		},
+		Images: map[string]string{
+			"openbao":    "steamer.local/openbao:2.4.0@" + digest(seed+10),
+			"postgresql": "steamer.local/postgresql:15@" + digest(seed+20), "node": "steamer.local/node:v1.36.3@" +
+				digest(seed+30),
+		},
+		Seed: &result.Seed{
+			Tenants: 50, Secrets: 200, Recipes: map[string]int{"two-level-jwt": 25, "three-level-cel": 25},
+			Seconds: 9.1, Calls: 1212,
+		},
 		Scenarios: []result.Scenario{
-			{ID: "access/own-secret", Title: "A job reads its own project's secret", Protects: "jobs get the value that was stored", Status: result.Passed, Seconds: 0.21},
-			{ID: "access/other-project", Title: "Another project's JWT is refused", Protects: "one project's secrets from another's jobs", Status: result.Passed, Seconds: 0.34},
-			{ID: "access/bad-tokens", Title: "Expired, wrong-audience and unsigned JWTs are refused", Protects: "secrets from forged tokens", Status: result.Passed, Seconds: 0.88},
-			{ID: "access/no-policy", Title: "A role without a policy gets 403", Protects: "least privilege", Status: result.Passed, Seconds: 0.19},
-			{ID: "lifecycle/one-active", Title: "Exactly one active pod stands behind the active Service", Protects: "writes from two leaders", Status: result.Passed, Seconds: 1.4},
-			{ID: "lifecycle/failover", Title: "Deleting the active pod fails over and the fetch works again", Protects: "availability while a node is drained", Status: result.Passed, Seconds: 12.6, Measured: map[string]float64{"unavailable_seconds": 1.42}, Log: []string{"deleted pod openbao-7d9f-x2x", "openbao-7d9f-k8s is active after 1.4 s"}},
-			{ID: "config/upgrade-keeps-data", Title: "A config change through helm upgrade keeps the data", Protects: "secrets during maintenance", Status: result.Passed, Seconds: 21.9},
-			{ID: "access/network-policy", Title: "Pods outside the allowed namespaces cannot connect", Protects: "the API from other workloads", Status: result.Skipped, Reason: "the cluster's CNI does not enforce NetworkPolicy"},
+			{
+				ID: "access/own-secret", Title: "A job reads its own project's secret",
+				Protects: "jobs get the value that was stored", Status: result.Passed, Seconds: 0.21,
+			},
+			{
+				ID: "access/other-project", Title: "Another project's JWT is refused",
+				Protects: "one project's secrets from another's jobs", Status: result.Passed, Seconds: 0.34,
+			},
+			{
+				ID: "access/bad-tokens", Title: "Expired, wrong-audience and unsigned JWTs are refused",
+				Protects: "secrets from forged tokens", Status: result.Passed, Seconds: 0.88,
+			},
+			{
+				ID: "access/no-policy", Title: "A role without a policy gets 403", Protects: "least privilege",
+				Status: result.Passed, Seconds: 0.19,
+			},
+			{
+				ID: "lifecycle/one-active", Title: "Exactly one active pod stands behind the active Service",
+				Protects: "writes from two leaders", Status: result.Passed, Seconds: 1.4,
+			},
+			{
+				ID: "lifecycle/failover", Title: "Deleting the active pod fails over and the fetch works again",
+				Protects: "availability while a node is drained", Status: result.Passed, Seconds: 12.6,
+				Measured: map[string]float64{"unavailable_seconds": 1.42}, Log: []string{
+					"deleted pod openbao-7d9f-x2x",
+					"openbao-7d9f-k8s is active after 1.4 s",
+				},
+			},
+			{
+				ID: "config/upgrade-keeps-data", Title: "A config change through helm upgrade keeps the data",
+				Protects: "secrets during maintenance", Status: result.Passed, Seconds: 21.9,
+			},
+			{
+				ID: "access/network-policy", Title: "Pods outside the allowed namespaces cannot connect",
+				Protects: "the API from other workloads", Status: result.Skipped,
+				Reason: "the cluster's CNI does not enforce NetworkPolicy",
+			},
 		},
 	}
 	t.Load = fetches(rng, start, seconds, rate, apart)
@@ -109,10 +169,15 @@ func topology(name string, seed uint64, start time.Time, seconds, rate int, apar
 func fetches(rng *rand.Rand, start time.Time, seconds, rate int, apart [2]int) *result.Load {
 	const warm = 15
 	l := &result.Load{
-		Workload: "fetch", Profile: "steady", Mode: "inline", Target: "http://127.0.0.1:18200", OfferedRate: float64(rate), AchievedRate: float64(rate),
-		Start: start, WarmupSeconds: warm, MeasuredSeconds: float64(seconds), Fetches: int64(seconds * rate), Statuses: map[string]int64{"200": int64(seconds * rate)},
-		Generator: result.Generator{Version: "v2.1.0", CPUSeconds: 0.0002 * float64((seconds+warm)*rate), MaxRSSMiB: 118, CPUShare: 0.0001*float64(rate) + 0.004, MaxVUs: 20},
-		Extra:     map[string]float64{},
+		Workload: "fetch", Profile: "steady", Mode: "inline", Target: "http://127.0.0.1:18200", OfferedRate: float64(rate),
+		AchievedRate: float64(rate),
+		Start:        start, WarmupSeconds: warm, MeasuredSeconds: float64(seconds), Fetches: int64(seconds * rate),
+		Statuses: map[string]int64{"200": int64(seconds * rate)},
+		Generator: result.Generator{
+			Version: "v2.1.0", CPUSeconds: 0.0002 * float64((seconds+warm)*rate), MaxRSSMiB: 118,
+			CPUShare: 0.0001*float64(rate) + 0.004, MaxVUs: 20,
+		},
+		Extra: map[string]float64{},
 		// The limits of Judge, with its allowance.
 		Thresholds: []result.Threshold{{From: result.FromIntended, Limit: 65}, {From: result.FromIntended, Limit: 95}},
 		NotJudged:  []string{"fetch_p95_ms", "fetch_p99_ms"},
@@ -137,7 +202,10 @@ func fetches(rng *rand.Rand, start time.Time, seconds, rate int, apart [2]int) *
 			}
 		}
 		q := func(p float64) float64 { return hdr.Milliseconds(h.ValueAtPercentile(p)) }
-		l.Series = append(l.Series, result.Interval{Offset: float64(s), Phase: phase, Fetches: int64(rate), P50: q(50), P95: q(95), P99: q(99), Max: q(100), Mean: h.Mean() / 1000, Above: hdr.Above(h, []float64{65, 95})})
+		l.Series = append(l.Series, result.Interval{
+			Offset: float64(s), Phase: phase, Fetches: int64(rate), P50: q(50),
+			P95: q(95), P99: q(99), Max: q(100), Mean: h.Mean() / 1000, Above: hdr.Above(h, []float64{65, 95}),
+		})
 	}
 	l.Actual, _ = hdr.Summarise(whole[0])
 	l.Intended, _ = hdr.Summarise(whole[1])
@@ -150,7 +218,9 @@ func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
 }
 
-func series(rng *rand.Rand, l *result.Load, component, name, role string, cpu, mem, request float64) result.ResourceSeries {
+func series(rng *rand.Rand, l *result.Load, component, name, role string, cpu, mem,
+	request float64,
+) result.ResourceSeries {
 	s := result.ResourceSeries{Component: component, Name: name, Role: role, CPURequest: request, CPULimit: 2 * request}
 	if component == "openbao" {
 		s.MemoryLimit = 4000
@@ -163,7 +233,8 @@ func series(rng *rand.Rand, l *result.Load, component, name, role string, cpu, m
 		}
 		s.Samples = append(s.Samples, result.ResourceSample{
 			At:       l.Start.Add(time.Duration(i)*time.Second + time.Duration(rng.IntN(90))*time.Millisecond),
-			CPUCores: use, MemoryMiB: mem + 0.02*float64(i) + 6*math.Abs(math.Sin(float64(i)/9)), Throttled: 0.01 * rng.Float64(),
+			CPUCores: use, MemoryMiB: mem + 0.02*float64(i) + 6*math.Abs(math.Sin(float64(i)/9)),
+			Throttled: 0.01 * rng.Float64(),
 		})
 	}
 	return s
