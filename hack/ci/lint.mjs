@@ -1,7 +1,7 @@
 // Reads .gitlab-ci.yml as GitLab would, with gitlab-ci-local: the schema, the includes with their inputs, the matrices and the rules, for each
 // occasion a pipeline is made for. Prints the jobs of each, and fails when they are not those of jobs.json: a job that nobody
 // meant to add to merge requests, or that a rule silently took away from the nightly, shows as a difference.
-// "node lint.mjs --write" writes jobs.json anew.
+// "node lint.mjs --write" rewrites jobs.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -190,7 +190,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"calibrate/files.go": func(t *testing.T, dir string) {
 			require.NoError(t, calibrate.Write(dir, calibrate.Judge(comparisons(t)), comparisons(t)))
 		},
-		"readiness/collect.go": func(t *testing.T, dir string) {
+		"gate/collect.go": func(t *testing.T, dir string) {
 			work := gate.Work{Dir: dir, Mutants: func(context.Context) ([]mutation.Outcome, error) { return outcomes, nil }}
 			_, err := work.Collect(t.Context())
 			require.NoError(t, err)
@@ -203,7 +203,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			_, err := r.WritePlots(dir)
 			require.NoError(t, err)
 		},
-		"history/plot.go": func(t *testing.T, dir string) {
+		"trend/plot.go": func(t *testing.T, dir string) {
 			s := trend.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []trend.Point{
 				{At: time.Unix(0, 0), Value: 1},
 				{At: time.Unix(9, 0), Value: 2},
@@ -222,7 +222,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			}
 			require.NoError(t, e.Diagnose(t.Context(), dir, func(text string) string { return text }))
 		},
-		"check/baseline.go": func(t *testing.T, dir string) {
+		"lint/baseline.go": func(t *testing.T, dir string) {
 			finding := lint.Finding{Rule: "x", Severity: lint.Error, Object: poison(), Path: poison(), Message: poison()}
 			b := lint.NewBaseline(&lint.Report{Findings: []lint.Finding{finding}}, lint.Acceptance{
 				Reason: poison(),

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	recordedRun   = "../readiness/testdata/run.json"
-	recordedCheck = "../readiness/testdata/charts-check.json"
+	recordedRun   = "../gate/testdata/run.json"
+	recordedCheck = "../gate/testdata/charts-check.json"
 )
 
 // suiteOf is a pattern of exactly the scenarios that the recorded run tried.
@@ -39,7 +39,7 @@ func suiteOf(t *testing.T) string {
 func TestGateFrom(t *testing.T) {
 	t.Parallel()
 	out, suite := t.TempDir(), suiteOf(t)
-	const short = "--slo=../readiness/testdata/slo.yaml" // objectives that a minute of load can hold
+	const short = "--slo=../gate/testdata/slo.yaml" // objectives that a minute of load can hold
 	got := steamer(t, t.TempDir(), "gate", short, "--from", recordedRun, recordedCheck, "--scenarios", suite, "--output",
 		out)
 	require.Equal(t, exit.Pass, got.code, got.stdout+got.stderr)
@@ -55,7 +55,7 @@ func TestGateFrom(t *testing.T) {
 	d, err := gate.Decode("gate.json", raw)
 	require.NoError(t, err)
 	require.Equal(t, "12", d.Tier)
-	require.Contains(t, d.Reproduce, "--from ../readiness/testdata/run.json")
+	require.Contains(t, d.Reproduce, "--from ../gate/testdata/run.json")
 
 	again := steamer(t, t.TempDir(), "gate", short, "--from", dirs[0], "--output", t.TempDir())
 	require.Equal(t, exit.Pass, again.code, "the same suite is asked for: "+again.stdout)

@@ -27,7 +27,7 @@ type Finding struct {
 	Object   string   `json:"object,omitempty"` // Kind/name
 	Path     string   `json:"path,omitempty"`   // in the object, or a key of the values where Object is empty
 	Message  string   `json:"message"`
-	Hint     string   `json:"hint,omitempty"`
+	Hint     string   `json:"mend,omitempty"`  // the key is what charts-check.json has had from the start
 	Cases    []string `json:"cases,omitempty"` // in which it was seen
 	// Accepted is set where a baseline holds the finding, which then fails nothing.
 	Accepted *Acceptance `json:"accepted,omitempty"`
