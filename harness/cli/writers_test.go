@@ -22,7 +22,7 @@ func elsewhere() map[string]string {
 		"secret/file.go":                  "the one writer",
 		"result/codec.go":                 "writes what secret.Clean returns, beside its place",
 		"compare/codec.go":                "writes what secret.Clean returns, beside its place",
-		"lint/baseline.go":               "writes what secret.Clean returns, beside its place",
+		"lint/baseline.go":                "writes what secret.Clean returns, beside its place",
 		"cli/cluster_proxy.go":            "sockets, no files",
 		"cli/calibrate.go":                "tries whether a file can be written",
 		"cli/findings.go":                 "tries whether a file can be written",
@@ -52,13 +52,13 @@ func elsewhere() map[string]string {
 		"chart/lint.go":                   "a copy of the chart to lint",
 		"chart/package.go":                "the chart's archive",
 		"chart/sign.go":                   "the chart's signature",
-		"mutation/mutant.go":                "a copy of the chart with a defect",
+		"mutation/mutant.go":              "a copy of the chart with a defect",
 		"cpulimit/cpulimit.go":            "the kernel's files",
 		"cluster/remove.go":               "the kernel's files",
 		"release/provenance.go":           "a release of Steamer",
 		"release/release.go":              "a release of Steamer",
 		"release/tree.go":                 "a release of Steamer",
-		"document/schemadoc/schemadoc.go":   "a generated document of Steamer's own",
+		"document/schemadoc/schemadoc.go": "a generated document of Steamer's own",
 	}
 }
 
