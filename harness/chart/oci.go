@@ -26,7 +26,8 @@ func registryClient(ctx context.Context, reference string) (*registry.Client, er
 	}
 	client, err := registry.NewClient(options...)
 	if err != nil {
-		return nil, exit.Invalidf("registry "+host, "look at helm's registry configuration, which helm env names", "%w", err)
+		return nil, exit.Invalidf("registry "+host, "check helm's registry configuration (helm env prints its path)", "%w",
+			err)
 	}
 	return client, nil
 }
@@ -50,7 +51,7 @@ func pullOCI(ctx context.Context, source Source) (PulledChart, error) {
 	pulled, err := client.Pull(reference)
 	if err != nil {
 		host, _, _ := strings.Cut(reference, "/")
-		hint := "look at the address; helm registry login " + host + " keeps credentials where Steamer looks"
+		hint := "check the address; helm registry login " + host + " stores credentials where Steamer reads them"
 		if !byDigest {
 			repository = strings.TrimSuffix(reference, reference[strings.LastIndex(reference, ":"):])
 			if known := tags(client, repository); len(known) > 0 {

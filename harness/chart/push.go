@@ -28,7 +28,7 @@ func NewTarget(oci, file string, archive Archive) (Target, error) {
 		return Target{}, exit.Invalidf("registry", hint, "it does not start with oci://")
 	}
 	if strings.Contains(base, "@") {
-		return Target{}, exit.Invalidf("registry", "helm registry login keeps credentials where Steamer looks",
+		return Target{}, exit.Invalidf("registry", "helm registry login stores credentials where Steamer reads them",
 			"credentials do not belong in a URL")
 	}
 	ref, err := Source{Name: base + "/" + archive.Name, Version: archive.Version}.reference()
@@ -98,7 +98,7 @@ func (t Target) Push(ctx context.Context, at time.Time) (string, error) {
 		return "", t.unreachable(err)
 	}
 	if back.Manifest.Digest != pushed.Manifest.Digest || sum(back.Chart.Data) != t.archive.Digest {
-		return "", exit.Environmentf("registry of "+t.String(), "do not announce this release; look at the registry",
+		return "", exit.Environmentf("registry of "+t.String(), "do not announce this release; check the registry",
 			"what comes back is not what was pushed: archive %s, manifest %s", sum(back.Chart.Data), back.Manifest.Digest)
 	}
 	return pushed.Manifest.Digest, nil
@@ -106,6 +106,6 @@ func (t Target) Push(ctx context.Context, at time.Time) (string, error) {
 
 func (t Target) unreachable(err error) error {
 	host, _, _ := strings.Cut(t.ref, "/")
-	return exit.Environmentf(t.String(), "look at the address; helm registry login "+host+
-		" keeps credentials where Steamer looks", "%w", err)
+	return exit.Environmentf(t.String(), "check the address; helm registry login "+host+
+		" stores credentials where Steamer reads them", "%w", err)
 }

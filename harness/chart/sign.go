@@ -29,7 +29,7 @@ func ReadKey(file string, passphrase func() ([]byte, error)) (*Key, error) {
 	}
 	ring, err := read(bytes.NewReader(data))
 	if err != nil {
-		return nil, exit.Invalidf(input, hint, "it is no PGP key: %w", err)
+		return nil, exit.Invalidf(input, hint, "not a PGP key: %w", err)
 	}
 	if len(ring) != 1 || ring[0].PrivateKey == nil {
 		return nil, exit.Invalidf(input, hint, "it has to hold exactly one key, with its secret part")

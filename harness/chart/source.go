@@ -59,7 +59,7 @@ func (s Source) checkRepo() error {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		// The URL is not repeated: what cannot be parsed may hold a password.
 		return exit.Invalidf("--repo", "name a repository that helm repo add accepts, or --chart oci://REGISTRY/PATH/NAME",
-			"it is no http(s) URL")
+			"not an http or https URL")
 	}
 	if u.User != nil || u.RawQuery != "" {
 		return exit.Invalidf("--repo "+u.Scheme+"://"+u.Host,
@@ -68,7 +68,7 @@ func (s Source) checkRepo() error {
 	}
 	if s.Name == "" || strings.ContainsAny(s.Name, "/:@ ") {
 		return exit.Invalidf("--chart "+s.Name, "name the chart as helm search repo shows it, without the repository's name",
-			"it is no chart name of repository %s", s.Repo)
+			"not the name of a chart in repository %s", s.Repo)
 	}
 	return nil
 }
@@ -84,8 +84,8 @@ func (s Source) reference() (string, error) {
 		path, tag = path[:i], path[i+1:]
 	}
 	if byDigest && !strings.HasPrefix(digest, "sha256:") { // the input is not repeated: it may be a password
-		return "", exit.Invalidf("--chart oci://", hint+"; helm registry login keeps credentials where Steamer looks",
-			"what follows its @ is no sha256 digest")
+		return "", exit.Invalidf("--chart oci://", hint+"; helm registry login stores credentials where Steamer reads them",
+			"the text after @ is not a sha256 digest")
 	}
 	if tag != "" && s.Version != "" && tag != s.Version {
 		return "", exit.Invalidf("--version "+s.Version, "give the version once", "chart %s already names version %s", s.Name,
@@ -193,7 +193,7 @@ func (f Fetcher) Load(ctx context.Context, source Source) (*Chart, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(bounded.Err(), context.DeadlineExceeded):
-		return nil, exit.Invalidf("chart "+source.String(), "look at the address, the network and HTTPS_PROXY",
+		return nil, exit.Invalidf("chart "+source.String(), "check the address, the network and HTTPS_PROXY",
 			"there was no answer within %s", timeout)
 	default:
 		return nil, err

@@ -81,7 +81,7 @@ func (c container) mark() (o Owner, marked bool, err error) {
 		o, err = parseMark(c.Config.Labels[MarkLabel])
 	}
 	if err == nil && o.Name != name {
-		err = fmt.Errorf("its mark is that of cluster %s", o.Name)
+		err = fmt.Errorf("its ownership mark names cluster %s", o.Name)
 	}
 	return o, true, err
 }

@@ -35,7 +35,7 @@ func Decode(name string, data []byte) (*Comparison, error) {
 		return nil, err
 	}
 	if err := c.check(); err != nil {
-		return nil, exit.Invalidf(name, "use a comparison.json that Steamer wrote and nobody edited", "%w", err)
+		return nil, exit.Invalidf(name, "use a comparison.json as Steamer wrote it, unedited", "%w", err)
 	}
 	return c, nil
 }

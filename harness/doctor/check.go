@@ -89,7 +89,7 @@ func examineCgroup() Finding {
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
 		return Finding{Name: "cgroup", OK: true, Detail: "v2"}
 	}
-	return Finding{Name: "cgroup", OK: true, Detail: "v1: the kubelet is told that this is meant (kind-config.yaml)"}
+	return Finding{Name: "cgroup", OK: true, Detail: "v1: kind-config.yaml tells the kubelet to accept it"}
 }
 
 func examineCapabilities() Finding {

@@ -74,9 +74,9 @@ func (s *subject) add(path string, c result.Chart, openBao string) error {
 // laidOver names the user's values of a chart by their digest.
 func laidOver(c result.Chart) string {
 	if c.Values == "" {
-		return "no values laid over it"
+		return "no values of its own"
 	}
-	return "values laid over it (" + c.Values + ")"
+	return "values of its own (" + c.Values + ")"
 }
 
 // tier is the one of all loads, without any that of the first comparison, and empty where there is
@@ -91,7 +91,7 @@ func (e *Evidence) tier() (string, error) {
 			tier, from = r.Doc.Run.Tier, r.Path
 		case tier != r.Doc.Run.Tier:
 			return "", exit.Invalidf("--from "+r.Path, "say which tier the release is for, with --tier",
-				"its load is of tier %s, that of %s of tier %s: they do not add up",
+				"tier mismatch: its load is at tier %s, the load of %s at tier %s",
 				r.Doc.Run.Tier, from, tier)
 		}
 	}

@@ -30,7 +30,7 @@ func (p Policy) Admits(e *Evidence) error {
 		case p.Tier != "" && d.Tier != p.Tier:
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --tier "+p.Tier+
 				", or say which tier the release is for, with --tier",
-				"it compared at tier %q, and the release is judged at tier %q: they do not add up", d.Tier, p.Tier)
+				"tier mismatch: the comparison ran at tier %q, the release is judged at tier %q", d.Tier, p.Tier)
 		case !slices.Contains(p.Topologies, d.Where):
 			return exit.Invalidf("--from "+c.Path, "repeat it with steamer compare --topology, which takes "+asked,
 				"it compared on %q, and the release is judged on %s", d.Where, asked)
@@ -76,7 +76,7 @@ func (p Policy) lax(r rejudged) []string {
 	margin, alpha := cmp.Or(p.Margin, DefaultMargin), cmp.Or(p.Alpha, DefaultAlpha)
 	if p.Previous == nil {
 		out = append(out,
-			fmt.Sprintf("which release came before is not declared (--previous), so that %s may be any other",
+			fmt.Sprintf("the previous release is not declared (--previous), so %s may be any release",
 				exactly(*r.A.Chart)))
 	}
 	asked := compare.DefaultGate(margin)

@@ -30,10 +30,10 @@ func Decode(name string, data []byte) (*Decision, error) {
 		return nil, exit.Invalidf(name, "use the Steamer release that wrote it", "apiVersion %q, kind %q: want %q, %q",
 			d.APIVersion, d.Kind, APIVersion, Kind)
 	case d.Verdict != result.Pass && d.Verdict != result.Fail && d.Verdict != result.Inconclusive:
-		return nil, exit.Invalidf(name, "use a gate.json that Steamer wrote and nobody edited", "unknown verdict %q",
+		return nil, exit.Invalidf(name, "use a gate.json as Steamer wrote it, unedited", "unknown verdict %q",
 			string(d.Verdict))
 	case len(d.Evidence) == 0:
-		return nil, exit.Invalidf(name, "use a gate.json that Steamer wrote and nobody edited", "it names no evidence")
+		return nil, exit.Invalidf(name, "use a gate.json as Steamer wrote it, unedited", "it names no evidence")
 	}
 	return d, nil
 }

@@ -41,13 +41,13 @@ func ComparedCharts(path string, doc *compare.Comparison) (c ComparisonEvidence,
 		err = exit.Invalidf(path, "compare the chart with the last release", "it compares the chart with itself")
 	case a.Chart.Name != b.Chart.Name:
 		err = exit.Invalidf(path, "compare the chart with its own last release",
-			"it compares %s with %s, which is no release of that chart", name(*b.Chart), name(*a.Chart))
+			"it compares %s with %s, which is a different chart", name(*b.Chart), name(*a.Chart))
 	case a.Delay+b.Delay+a.Injected+b.Injected+a.CPUs+b.CPUs > 0:
 		err = exit.Invalidf(path, "use what steamer compare wrote",
 			"it is part of a calibration: one side was slowed down on purpose")
 	case a.Config != b.Config:
 		err = exit.Invalidf(path, "repeat it with the same @VALUES for --base and --head, or none",
-			"the values laid over %s are not those laid over %s", name(*b.Chart), name(*a.Chart))
+			"%s and %s have different values", name(*b.Chart), name(*a.Chart))
 	}
 	if err == nil {
 		c.doc.B.Chart.Values = c.doc.B.Config // which comparisons had before charts did
@@ -127,7 +127,7 @@ func (r rejudged) show(path string) Compared {
 	out.Reasons = append(out.Reasons, r.Notes...)
 	for _, m := range r.Metrics {
 		if m.Quarantine != "" && !m.Decides() {
-			m.Reason = "in quarantine, so that it need not pass: " + m.Quarantine
+			m.Reason = "in quarantine, does not have to pass: " + m.Quarantine
 		}
 		out.Metrics = append(out.Metrics, Ratio{
 			Name: m.Name, Title: m.Title, Unit: m.Unit, Gate: m.Decides(), Margin: m.Margin, Base: m.A, Head: m.B,

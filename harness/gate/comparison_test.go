@@ -55,7 +55,7 @@ func TestRefusesOtherComparisons(t *testing.T) {
 		"another tier than the loads": {
 			change: func(c *compare.Comparison) { c.Design.Tier = "60" }, want: []string{
 				`compared at tier "60"`, `at tier "12"`,
-				"do not add up",
+				"tier mismatch",
 			},
 		},
 		"another tier than the policy": {alone: true, tier: "30", want: []string{
@@ -84,7 +84,7 @@ func TestRefusesOtherComparisons(t *testing.T) {
 		},
 		"another chart": {
 			change: func(c *compare.Comparison) { c.A.Chart.Name = "vault" },
-			want:   []string{"openbao 0.2.0 with vault 0.1.0", "no release of that chart"},
+			want:   []string{"openbao 0.2.0 with vault 0.1.0", "a different chart"},
 		},
 		"another base": {change: func(c *compare.Comparison) {
 			c.A.Chart.Version, c.A.Chart.Digest = "0.0.1",
@@ -99,7 +99,7 @@ func TestRefusesOtherComparisons(t *testing.T) {
 		},
 		"other values": {
 			change: func(c *compare.Comparison) { c.B.Config = "sha256:values" },
-			want:   []string{"are not those laid over", "@VALUES"},
+			want:   []string{"have different values", "@VALUES"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,7 +75,7 @@ func (p Policy) defects(_ *Decision, e *Evidence) (string, finding) {
 					f.miss("the chart has the one that %s looks for", id)
 				}
 			default:
-				f.doubt("nobody looked for %s", id)
+				f.doubt("no check looked for %s", id)
 			}
 		}
 	}
@@ -156,7 +156,7 @@ func (p Policy) mutants(_ *Decision, e *Evidence) (string, finding) {
 		for _, o := range m.Doc.Outcomes {
 			switch o.Status {
 			case mutation.Survived:
-				f.miss("nobody noticed %s: %s", o.Mutant.ID, o.Mutant.Breaks)
+				f.miss("no scenario detected %s: %s", o.Mutant.ID, o.Mutant.Breaks)
 			case mutation.Broken:
 				f.doubt("%s could not be tried: %s", o.Mutant.ID, o.Reason)
 			case mutation.Killed, mutation.Explained:

@@ -162,7 +162,7 @@ func (e *Evidence) file(path, want string) error {
 		return e.again(path, data)
 	default:
 		return exit.Invalidf("--from "+path, "use a result.json or what charts check, compare, mutants or gate wrote",
-			"kind %q is no evidence", head.Kind)
+			"kind %q is not evidence", head.Kind)
 	}
 	e.Files = append(e.Files, f)
 	return err
@@ -192,7 +192,7 @@ func (e *Evidence) again(path string, data []byte) error {
 	e.Earlier = d
 	for _, f := range d.Evidence {
 		if f.SHA256 == "" {
-			return exit.Invalidf("--from "+path, "use a gate.json that Steamer wrote and nobody edited",
+			return exit.Invalidf("--from "+path, "use a gate.json as Steamer wrote it, unedited",
 				"it gives no SHA-256 of %s", f.Path)
 		}
 		at := f.Path

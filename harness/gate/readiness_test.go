@@ -198,7 +198,7 @@ func TestDecide(t *testing.T) {
 		},
 		"a mutant survived": {
 			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "survived" },
-			want:    result.Fail, reason: "nobody noticed",
+			want:    result.Fail, reason: "no scenario detected",
 		},
 		"a mutant could not be tried": {
 			mutants: func(doc map[string]any) { doc["outcomes"].([]any)[0].(map[string]any)["status"] = "broken" },
@@ -279,18 +279,18 @@ func TestRefuses(t *testing.T) {
 		"empty directory": {[]string{t.TempDir()}, []string{"holds no result.json"}},
 		"truncated":       {[]string{write("cut.json", string(raw[:len(raw)/2]))}, []string{"cut.json", "truncated?"}},
 		"empty":           {[]string{write("empty.json", "")}, []string{"empty.json", "not a complete JSON document"}},
-		"foreign":         {[]string{write("pod.json", `{"kind": "Pod"}`)}, []string{`kind "Pod" is no evidence`}},
+		"foreign":         {[]string{write("pod.json", `{"kind": "Pod"}`)}, []string{`kind "Pod" is not evidence`}},
 		"newer result":    {[]string{newer}, []string{`version "steamer/v2", newer than "steamer/v1"`}},
 		"unknown field": {
 			[]string{write("odd.json", strings.Replace(string(raw), `"partial"`, `"partly"`, 1))},
 			[]string{"partly"},
 		},
 		"twice":      {[]string{runFile, runFile}, []string{"the same content"}},
-		"two tiers":  {[]string{runFile, tier}, []string{"tier 60", "tier 12", "do not add up", "--tier"}},
+		"two tiers":  {[]string{runFile, tier}, []string{"tier 60", "tier 12", "tier mismatch", "--tier"}},
 		"two charts": {[]string{runFile, other}, []string{"sha256:other", "one chart at a time"}},
 		"other values": {[]string{runFile, valued}, []string{
-			"values laid over it (sha256:values)",
-			"with no values laid over it", "the same --values and --set",
+			"values of its own (sha256:values)",
+			"with no values of its own", "the same --values and --set",
 		}},
 		"other OpenBao": {
 			[]string{runFile, compared(t, 1, 0.02, released(t),
@@ -302,7 +302,7 @@ func TestRefuses(t *testing.T) {
 				c.A.Config,
 					c.B.Config = "sha256:values", "sha256:values"
 			})},
-			[]string{"values laid over it (sha256:values)", "with no values laid over it"},
+			[]string{"values of its own (sha256:values)", "with no values of its own"},
 		},
 		"another comparison": {
 			[]string{runFile, compared(t, 1, 0.02, "sha256:elsewhere", nil)},

@@ -15,13 +15,13 @@ import (
 func (p Policy) unjudged(e *Evidence) []string {
 	var out []string
 	if p.Scenarios != "" && p.Scenarios != scenario.All {
-		out = append(out, fmt.Sprintf("scenarios that --scenarios %s does not choose: nobody asked for them",
+		out = append(out, fmt.Sprintf("scenarios that --scenarios %s does not select",
 			oneLine(p.Scenarios)))
 	}
 	named := p.named(e)
 	for _, where := range topology.Names() {
 		if !slices.Contains(named, where) {
-			out = append(out, fmt.Sprintf("topology %s: nobody asked for it", where))
+			out = append(out, fmt.Sprintf("topology %s: not requested", where))
 		}
 	}
 	for _, where := range named {

@@ -65,11 +65,11 @@ func TestWhatWasNotJudgedIsTold(t *testing.T) {
 		},
 		"some were chosen": {
 			run: whole("whole"), scenarios: "access/",
-			want: []string{"scenarios that --scenarios access/ does not choose: nobody asked for them"},
+			want: []string{"scenarios that --scenarios access/ does not select"},
 		},
 		"one topology": {
 			run:        func(doc map[string]any) { doc["topologies"] = doc["topologies"].([]any)[:1] },
-			topologies: []string{topology.CloudNative}, want: []string{"topology cloud-native-hybrid: nobody asked for it"},
+			topologies: []string{topology.CloudNative}, want: []string{"topology cloud-native-hybrid: not requested"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -193,7 +193,7 @@ func (b *Builder) ask(ctx context.Context, r rootfs, path string, span time.Dura
 		return k.Packages, nil
 	}
 	if b.Offline {
-		return nil, errors.New("they are not known, and there is no network in here to ask by")
+		return nil, errors.New("they are not known, and there is no network here to look them up")
 	}
 	release, err := b.lock(ctx, "versions-"+r.label)
 	if err != nil {
@@ -225,7 +225,7 @@ func (b *Builder) ask(ctx context.Context, r rootfs, path string, span time.Dura
 	case k == nil:
 		return nil, err
 	default:
-		b.work(fmt.Sprintf("Debian's mirror does not answer: the versions of %s stay those of %s", r.label,
+		b.work(fmt.Sprintf("Debian's mirror does not answer: keeping the versions of %s from %s", r.label,
 			k.Found.UTC().Format(time.DateTime+" UTC")))
 		k.Asked = now
 	}

@@ -225,7 +225,7 @@ func TestUnknownVersions(t *testing.T) {
 		says    string
 	}{
 		"no mirror":       {false, 1, "temporary failure resolving the mirror"},
-		"without network": {true, 0, "there is no network in here"},
+		"without network": {true, 0, "there is no network here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -271,7 +271,7 @@ func TestOldVersionsAreSaid(t *testing.T) {
 	var said []string
 	b.Progress = func(work string, _ float64) { said = append(said, work) }
 	ensureOne(t, b, Node)
-	require.Contains(t, strings.Join(said, "\n"), "does not answer: the versions of systemd stay those of "+
+	require.Contains(t, strings.Join(said, "\n"), "does not answer: keeping the versions of systemd from "+
 		time.Now().UTC().Format(time.DateOnly))
 }
 

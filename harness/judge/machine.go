@@ -78,7 +78,7 @@ func (v Validity) observed(t *result.Topology) result.Check {
 	return c
 }
 
-const nobodyWatched = "nobody watched OpenBao's pods"
+const nobodyWatched = "OpenBao's pods were not observed"
 
 // unwatched are the conditions that only watching shows, where somebody has accepted that nobody
 // did.

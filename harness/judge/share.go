@@ -87,7 +87,7 @@ func above(l *result.Load, from string, limit float64) (s series, unknown string
 		return s, ""
 	}
 	if h == nil {
-		return s, fmt.Sprintf("it was not counted how many fetches were above %s ms, and there is no histogram", num(limit))
+		return s, fmt.Sprintf("the number of fetches above %s ms was not recorded, and there is no histogram", num(limit))
 	}
 	return derived(l, measured, from, limit, hdr.Above(h, []float64{limit})[0])
 }

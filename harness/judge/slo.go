@@ -201,7 +201,7 @@ func (e Entry) validate() error {
 		case l.Metric == wrongValues && (l.Limit != 0 || l.Informational):
 			return fmt.Errorf("%s: a wrong secret is never tolerable: want limit 0", l.Metric)
 		case l.Source == "":
-			return fmt.Errorf("%s: a limit nobody can trace is not defended: source is required", l.Metric)
+			return fmt.Errorf("%s: source is required: say where the limit comes from", l.Metric)
 		}
 		seen[l.Metric] = true
 	}

@@ -90,7 +90,7 @@ func parseSegment(text string) (from, to *big.Rat, err error) {
 		ok = false
 	}
 	if !ok {
-		return nil, nil, fmt.Errorf("%q is no share of a schedule; want FROM:TO from 0 to 1", text)
+		return nil, nil, fmt.Errorf("%q is not a share of a schedule; want FROM:TO from 0 to 1", text)
 	}
 	return from, to, nil
 }

@@ -66,7 +66,7 @@ func (p Profile) validateStages() error {
 		return fmt.Errorf("duration %v: leave it out, or make it the sum of the stages, %v", time.Duration(p.Duration), sum)
 	}
 	if judged < time.Second {
-		return fmt.Errorf("stages: %v of them are no excursion: a run has to have at least 1s to judge", judged)
+		return fmt.Errorf("stages: only %v of them are judged; a run needs at least 1s outside excursions", judged)
 	}
 	if p.Stages[len(p.Stages)-1].Duration == 0 {
 		return fmt.Errorf("stages[%d]: a jump with nothing after it", len(p.Stages)-1)

@@ -102,7 +102,7 @@ func Sizing(size string, adoption float64) (float64, Tier, error) {
 	if !(adoption > 0) || adoption > 1 {
 		return 0, Tier{}, exit.Invalidf(fmt.Sprintf("--adoption %g", adoption),
 			"use the share of jobs that fetch secrets, above 0 to 1, e.g. 0.2",
-			"it is no share")
+			"not a share from 0 to 1")
 	}
 	// Rounded to thousandths, in which k6 counts: 20 x 0.2 x 3 is not 12 in binary.
 	rate, _ := strconv.ParseFloat(strconv.FormatFloat(pull*adoption*SecretsPerJob, 'f', 3, 64), 64)

@@ -153,7 +153,7 @@ func (r *Response) decode(raw []byte) error {
 		Warnings []string        `json:"warnings"`
 	}
 	if err := json.Unmarshal(raw, &envelope); err != nil {
-		return errors.New("the answer is no OpenBao JSON document")
+		return errors.New("the answer is not a JSON document of OpenBao")
 	}
 	r.Data, r.Errors = envelope.Data, append(envelope.Errors, envelope.Warnings...)
 	return nil

@@ -48,7 +48,7 @@ func Decode(name string, data []byte) (*Result, error) {
 			APIVersion, err)
 	}
 	if err := r.validate(); err != nil {
-		return nil, exit.Invalidf(name, "use a result.json that Steamer wrote and nobody edited", "%w", err)
+		return nil, exit.Invalidf(name, "use a result.json as Steamer wrote it, unedited", "%w", err)
 	}
 	return r, nil
 }

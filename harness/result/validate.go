@@ -68,7 +68,7 @@ func (l *Load) validateCounts() error {
 	}
 	for i, th := range l.Thresholds {
 		if th.From != FromIntended && th.From != FromActual || !(th.Limit > 0) {
-			return fmt.Errorf("load: thresholds[%d]: %v ms from the start %q is no limit", i, th.Limit, th.From)
+			return fmt.Errorf("load: thresholds[%d]: %v ms from the start %q is not a limit", i, th.Limit, th.From)
 		}
 	}
 	for _, iv := range l.Series {

@@ -256,7 +256,7 @@ func comparisonAttacks() []attack {
 			world: pairs(func(c *compare.Comparison) { c.A.Chart.Digest = c.B.Chart.Digest }),
 		},
 		{
-			rules: "compare-other", name: "the chart is compared with another", want: refused, says: "no release of that chart",
+			rules: "compare-other", name: "the chart is compared with another", want: refused, says: "a different chart",
 			world: pairs(func(c *compare.Comparison) { c.A.Chart.Name = "vault" }),
 		},
 		{
@@ -275,7 +275,7 @@ func comparisonAttacks() []attack {
 			world: pairs(func(c *compare.Comparison) { c.Design.GateMetrics = c.Design.GateMetrics[:2] }),
 		},
 		{
-			rules: "compare-values", name: "the sides have other values", want: refused, says: "are not those laid over",
+			rules: "compare-values", name: "the sides have other values", want: refused, says: "have different values",
 			world: pairs(func(c *compare.Comparison) { c.B.Config = "sha256:values" }),
 		},
 		{
@@ -283,7 +283,7 @@ func comparisonAttacks() []attack {
 			world: pairs(func(c *compare.Comparison) { c.A.Delay = 50 }),
 		},
 		{
-			rules: "compare-tier", name: "a comparison at another tier", want: refused, says: "do not add up",
+			rules: "compare-tier", name: "a comparison at another tier", want: refused, says: "tier mismatch",
 			world: pairs(func(c *compare.Comparison) { c.Design.Tier = "60" }),
 		},
 		{

@@ -61,7 +61,7 @@ func fileAttacks() []attack {
 			rules:  "whole-file",
 			name:   "something else than evidence",
 			want:   refused,
-			says:   "is no evidence",
+			says:   "is not evidence",
 			record: text(run, `"Result"`, `"Pod"`),
 		},
 		{
@@ -166,7 +166,7 @@ func fileAttacks() []attack {
 			record: func(d *dossier) { d.runs[0].doc.Run.Tier = "60" },
 		},
 		{
-			rules: "one-tier", name: "two tiers, and nobody says which", want: refused, says: "do not add up",
+			rules: "one-tier", name: "two tiers, and nobody says which", want: refused, says: "tier mismatch",
 			world:  func(d *dossier) { d.repeat(1) },
 			record: func(d *dossier) { d.runs[1].doc.Run.Tier, d.policy.Tier, d.comparisons = "60", "", nil },
 		},

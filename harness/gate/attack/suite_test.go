@@ -239,7 +239,7 @@ func staticAttacks() []attack {
 			record: func(d *dossier) { d.check.Counts.Warnings-- },
 		},
 		{
-			rules: "mutants", name: "a mutant survived", want: result.Fail, says: "nobody noticed",
+			rules: "mutants", name: "a mutant survived", want: result.Fail, says: "no scenario detected",
 			record: func(d *dossier) { d.mutants.Outcomes[0].Status = mutation.Survived },
 		},
 		{

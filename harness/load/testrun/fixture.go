@@ -29,7 +29,7 @@ func ReadFixture(data []byte, target string, now time.Time, length time.Duration
 	const hint = "see perf/README.md for the document; make one with fresh tokens"
 	var doc gitlab.Fixture
 	if err := document.JSON(data, &doc); err != nil {
-		return Fixture{}, exit.Invalidf("--fixture", hint, "it is no fixture: %s", load.Redact(err.Error()))
+		return Fixture{}, exit.Invalidf("--fixture", hint, "not a fixture: %s", load.Redact(err.Error()))
 	}
 	if doc.Version < gitlab.FixtureVersion || doc.Version > gitlab.FixtureVersion2 {
 		return Fixture{}, exit.Invalidf("--fixture", hint, "it has version %d, want %d or %d", doc.Version,
@@ -45,7 +45,7 @@ func ReadFixture(data []byte, target string, now time.Time, length time.Duration
 		strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" {
 		return Fixture{}, exit.Invalidf("--target",
 			"use the URL at which pods reach OpenBao, such as http://openbao-active.openbao.svc:8200",
-			"it is no base URL: scheme, host and port")
+			"not a base URL (scheme, host and port)")
 	}
 	f := Fixture{Target: doc.Target, Tenants: len(doc.Tenants)}
 	for _, jwt := range tokens(&doc) {

@@ -36,7 +36,7 @@ func (s Spec) Check() error {
 	}
 	if s.Image == "" || strings.ContainsAny(s.Image, " \t\n") {
 		return exit.Invalidf(fmt.Sprintf("--image %q", s.Image),
-			"name an image that has k6 with the extension on its PATH, see perf/README.md", "it is no image")
+			"name an image that has k6 with the extension on its PATH, see perf/README.md", "not an image reference")
 	}
 	scripts := 0
 	for path, text := range s.Scripts {
