@@ -37,7 +37,7 @@ func TestLoadManifests(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	for want, args := range map[string][]string{
 		"--fixture: it is missing": {"load", "manifests", "--image", "x"},
-		"not a fixture":         append(good, "--fixture", write(t, dir, "no.json", "{}x")),
+		"not a fixture":            append(good, "--fixture", write(t, dir, "no.json", "{}x")),
 		`--image ""`:               append(good, "--image", ""),
 		"--parallelism 0":          append(good, "--parallelism", "0"),
 		"--generator-memory much":  append(good, "--generator-memory", "much"),

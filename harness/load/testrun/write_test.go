@@ -87,11 +87,11 @@ func TestReadFixture(t *testing.T) {
 		doc, target string
 		length      time.Duration
 	}{
-		"not a fixture":   {`{"version":1`, "", 0},
+		"not a fixture":      {`{"version":1`, "", 0},
 		"unknown field":      {`{"version":1,"` + late + `":1}`, "", 0},
 		"it has version 9":   {fixtureText(9, bao, late, soon), "", 0},
 		"it has no tenants":  {`{"version":1,"target":"http://x"}`, "", 0},
-		"not a base URL":  {fixtureText(1, "openbao", late, soon), "", 0},
+		"not a base URL":     {fixtureText(1, "openbao", late, soon), "", 0},
 		"no base URL: ":      {fixtureText(1, bao, late, soon), "http://a/v1/sys", 0},
 		"a token expires at": {fixtureText(1, bao, late, soon), "", 11 * time.Minute},
 	} {
