@@ -244,7 +244,7 @@ func TestReadKeyRefuses(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "text")
 	require.NoError(t, os.WriteFile(text, []byte("-----BEGIN NOTHING"), 0o600))
 	for file, want := range map[string]string{
-		"/nowhere": "no such file", public: "secret part", text: "no PGP key",
+		"/nowhere": "no such file", public: "secret part", text: "not a PGP key",
 		locked: "cannot be unlocked",
 	} {
 		_, err := chart.ReadKey(file, func() ([]byte, error) { return []byte("hunter2"), nil })

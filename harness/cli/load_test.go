@@ -43,7 +43,7 @@ func TestLoadManifests(t *testing.T) {
 		"--generator-memory much":  append(good, "--generator-memory", "much"),
 		"--rate":                   append(good, "--rate", "NaN"),
 		"tier 7":                   append(good, "--tier", "7"),
-		"no base URL":              append(good, "--target", "openbao"),
+		"not a base URL":           append(good, "--target", "openbao"),
 	} {
 		refused := filepath.Join(t.TempDir(), "refused")
 		got := steamer(t, t.TempDir(), append(args, "--output", refused)...)

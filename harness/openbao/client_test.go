@@ -26,7 +26,7 @@ func TestDo(t *testing.T) {
 		"no content":   {204, "", "", ""},
 		"refusal":      {403, `{"errors":["permission denied"]}`, "permission denied", ""},
 		"proxy's page": {502, "<html>", "", ""},
-		"not OpenBao":  {200, "<html>", "", "no OpenBao JSON"},
+		"not OpenBao":  {200, "<html>", "", "not a JSON document of OpenBao"},
 		"too long":     {200, strings.Repeat(" ", openbao.MaxBody+1), "", "exceeds"},
 		"redirect":     {307, "", "", ""},
 	} {

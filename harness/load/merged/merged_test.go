@@ -116,7 +116,7 @@ func TestMergeJudges(t *testing.T) {
 			"1.log: its log does not say which share",
 		},
 		"a share that is none": {
-			[][]string{edit(a, "0:1/2", "1/2:0"), b}, nil, result.Inconclusive, `"1/2:0" is no share of a schedule`,
+			[][]string{edit(a, "0:1/2", "1/2:0"), b}, nil, result.Inconclusive, `"1/2:0" is not a share of a schedule`,
 		},
 		"late": {
 			[][]string{a, late},

@@ -92,7 +92,7 @@ func TestReadFixture(t *testing.T) {
 		"it has version 9":   {fixtureText(9, bao, late, soon), "", 0},
 		"it has no tenants":  {`{"version":1,"target":"http://x"}`, "", 0},
 		"not a base URL":     {fixtureText(1, "openbao", late, soon), "", 0},
-		"no base URL: ":      {fixtureText(1, bao, late, soon), "http://a/v1/sys", 0},
+		"not a base URL (":   {fixtureText(1, bao, late, soon), "http://a/v1/sys", 0},
 		"a token expires at": {fixtureText(1, bao, late, soon), "", 11 * time.Minute},
 	} {
 		_, err := ReadFixture([]byte(tc.doc), tc.target, now, tc.length)
