@@ -14,12 +14,6 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-func TestAllIsSound(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, scenario.Validate(scenarios.All()))
-	require.Greater(t, len(scenarios.All()), 200)
-}
-
 // TestLocal runs every scenario against a real OpenBao that is provisioned right:
 // all pass, but those that need a cluster, which say so.
 func TestLocal(t *testing.T) {

@@ -40,7 +40,7 @@ func render(list []scenario.Scenario) string {
 				strings.TrimSuffix(s.Protects, "."), strings.TrimSuffix(s.Source, "."))
 		}
 		cost := "cheap"
-		if s.Cost == scenario.Slow {
+		if !s.Core {
 			cost = "slow"
 		}
 		needs := append([]string{}, s.Topologies...)

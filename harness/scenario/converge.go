@@ -21,3 +21,11 @@ func MustConverge(ctx context.Context, t T, c Convergence, probe func(context.Co
 	}
 	return took
 }
+
+// Await is MustConverge that asks every Timeouts.Poll and takes the first success within limit.
+func (e *Env) Await(ctx context.Context, t T, what string, limit time.Duration,
+	probe func(context.Context) error,
+) time.Duration {
+	t.Helper()
+	return MustConverge(ctx, t, Convergence{What: what, Interval: e.Timeouts.Poll, Deadline: limit}, probe)
+}

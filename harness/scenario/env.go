@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/client-go/kubernetes"
 
@@ -75,36 +74,6 @@ type KeyRef struct {
 	Secret   string `json:"secret"`             // name of the Secret
 	Key      string `json:"key"`                // key in the Secret's data
 	External bool   `json:"external,omitempty"` // the chart makes no key: it has to be there before an install
-}
-
-// Has reports whether the environment has a feature.
-func (e *Env) Has(f Feature) bool {
-	switch f {
-	case FeatureCluster:
-		return e.Kube != nil
-	case FeatureInstaller:
-		return e.Kube != nil && e.Installer != nil
-	case FeatureDatabase:
-		return e.Database != nil
-	case FeaturePrevious:
-		return e.Previous != ""
-	case FeatureUnsealKey:
-		return e.Unseal.Secret != ""
-	case FeatureExec:
-		return e.Kube != nil && e.Processes != nil
-	case FeatureGitLab:
-		return e.GitLab != nil
-	case FeatureStack:
-		return len(e.Stacks) > 0
-	case FeatureAudit:
-		return e.Kube != nil || e.AuditFile != ""
-	case FeatureMetrics:
-		return e.Kube != nil && e.Metrics != 0
-	}
-	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
-		return e.Installer != nil && e.Installer.Knows(change)
-	}
-	return slices.Contains(e.Features, f)
 }
 
 // Skip returns why a scenario does not run here, or "".

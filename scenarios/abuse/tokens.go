@@ -11,7 +11,6 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/scenarios/internal/sideeffects"
 )
 
 // beyondLeeway is longer than the 60 s of clock skew that GitLab's roles allow.
@@ -33,14 +32,6 @@ type outcome struct {
 var taken = outcome{taken: true} //nolint:gochecknoglobals // constant
 
 func refused(text string) outcome { return outcome{text: text} }
-
-// tokenRow is one token that differs from a valid one in a single respect, and what the templated
-// JWT role and the CEL role make of it.
-type tokenRow struct {
-	name, title string
-	make        func(m maker) (string, error)
-	jwt, cel    outcome
-}
 
 // maker is what a token is made with.
 type maker struct {
@@ -101,34 +92,50 @@ const (
 	issuer    = "invalid issuer (iss) claim"
 )
 
-func tokens() []scenario.Scenario {
-	var out []scenario.Scenario
-	for _, row := range append(claimRows(), forgeryRows()...) {
-		out = append(out, scenario.Scenario{
-			ID: "abuse/token-" + row.name, Title: row.title,
-			Protects: "all secrets of a project from anyone who can make up, alter or replay a token",
-			Source:   "RFC 7519, RFC 8725; GitLab EE, pipeline role and its refusals",
-			Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
-			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-				attacked := env.Sample(2)
-				before := sideeffects.Observe(ctx, t, env, attacked...)
-				for _, tenant := range attacked {
-					token, err := row.make(maker{env, tenant})
-					require.NoError(t, err)
-					a, err := env.Send(ctx, gitlab.FetchOf(tenant, tenant.Secrets[0].Name, token))
-					require.NoError(t, err)
-					want := row.jwt
-					if strings.Contains(tenant.Recipe, "cel") {
-						want = row.cel
-					}
-					want.judge(t, tenant, a)
-				}
-				before.Unharmed(ctx, t)
-			},
-		})
+// tokenTable is what the tables of tokens have in common.
+func tokenTable() scenario.Scenario {
+	return scenario.Scenario{
+		Protects: "all secrets of a project from anyone who can make up, alter or replay a token",
+		Source:   "RFC 7519, RFC 8725; GitLab EE, pipeline role and its refusals",
+		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 	}
-	return out
 }
+
+// core marks the tokens that every run tries: one of each kind that a role or a verifier has to
+// refuse.
+func core(s scenario.Scenario) scenario.Scenario {
+	s.Core = true
+	return s
+}
+
+// token presents one that differs from a valid one in a single respect, and expects what the
+// templated JWT role and the CEL role make of it.
+func token(make func(m maker) (string, error), jwt, cel outcome) scenario.Test {
+	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
+		attacked := env.Sample(2)
+		before := observe(ctx, t, env, attacked...)
+		for _, tenant := range attacked {
+			token, err := make(maker{env, tenant})
+			require.NoError(t, err)
+			a, err := env.Send(ctx, gitlab.FetchOf(tenant, tenant.Secrets[0].Name, token))
+			require.NoError(t, err)
+			want := jwt
+			if strings.Contains(tenant.Recipe, "cel") {
+				want = cel
+			}
+			want.judge(t, tenant, a)
+		}
+		before.unharmed(ctx, t)
+	}
+}
+
+// tokenRefused is token for one that both roles refuse with this text.
+func tokenRefused(make func(m maker) (string, error), text string) scenario.Test {
+	return token(make, refused(text), refused(text))
+}
+
+// tokenWorks is token for one that both roles accept.
+func tokenWorks(make func(m maker) (string, error)) scenario.Test { return token(make, taken, taken) }
 
 func (o outcome) judge(t scenario.T, tenant gitlab.Tenant, a gitlab.Answer) {
 	t.Helper()

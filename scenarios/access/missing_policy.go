@@ -19,6 +19,7 @@ func missingPolicy() scenario.Scenario {
 		Protects: "secrets restricted to an environment or branch, and the names of secrets from guessing",
 		Source:   "GitLab Runner and EE specs",
 		Kind:     scenario.Abuse,
+		Core:     true,
 		Budget:   time.Minute,
 		Parallel: true,
 		// Catches: a policy that is too wide, an environment or branch that is ignored.

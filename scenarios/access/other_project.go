@@ -19,6 +19,7 @@ func otherProject() scenario.Scenario {
 		Protects: "the secrets of every project from every other project on the instance",
 		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb",
 		Kind:     scenario.Abuse,
+		Core:     true,
 		Budget:   time.Minute,
 		Parallel: true,
 		// Catches: a role without its project, a CEL program that lost the check, a

@@ -15,6 +15,7 @@ func ownSecret() scenario.Scenario {
 		Protects: "CI jobs that need their secrets: a wrong or missing value breaks or misleads every deployment",
 		Source:   "GitLab Runner's gitlab_secrets_manager resolver",
 		Kind:     scenario.Functional,
+		Core:     true,
 		Budget:   2 * time.Minute,
 		Parallel: true,
 		// Catches: a role that refuses its own project, a wrong policy, a mix-up of

@@ -12,6 +12,7 @@ import (
 func Scenarios() []scenario.Scenario {
 	return slices.Concat(
 		[]scenario.Scenario{ownSecret(), otherProject(), missingPolicy()},
-		scenario.AllSlow(jobs(), whatTheyMayDo(), logins(), relations(), names(), values(), changes(), groups()),
+		jobRestrictions(), jobCapabilities(), ownerCapabilities(), railsCapabilities(), logins(), relations(), names(),
+		values(), changes(), groups(),
 	)
 }

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -18,27 +19,14 @@ const (
 
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
-	all := []scenario.Scenario{
-		rendered(), noUnknownFields(), selfInitialised(),
-		healthCodes(), probes(), serviceRoles(), portsInside(),
-		metricsNames(), metricsBounded(), metricsNeedToken(),
-		rights(), hardened(), resources(),
-		databaseTLS(), databaseConnections(), oneLock(), webInterface(),
-	}
-	for _, d := range doors() {
-		all = append(all, d.scenario())
-	}
-	return all
-}
-
-// looking is a scenario that only looks at a cluster.
-func looking(s scenario.Scenario) scenario.Scenario {
-	s.Kind, s.Cost, s.Parallel = scenario.Functional, scenario.Slow, true
-	if s.Budget == 0 {
-		s.Budget = time.Minute
-	}
-	if len(s.Features) == 0 {
-		s.Features = []scenario.Feature{scenario.FeatureCluster}
-	}
-	return s
+	observing := scenario.Scenario{Kind: scenario.Functional, Budget: time.Minute, Parallel: true}
+	return slices.Concat(
+		scenario.Table(observing,
+			runningAsRendered(), noUnknownFields(), selfInitialised(), healthCodes(), probesAgree(), servicesByRole(),
+			metricsPortStaysInside(), metricsPresent(), metricsBounded(), metricsNeedToken(), serviceAccountRights(),
+			processHardened(), resourcesSet(), databaseTLS()),
+		[]scenario.Scenario{databaseConnections()},
+		scenario.Table(observing, oneLock(), doorWebInterface()),
+		doors(),
+	)
 }

@@ -5,5 +5,5 @@ import "gitlab.com/steamer/steamer/harness/scenario"
 
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
-	return []scenario.Scenario{noSecretLeaks(), credentials(), ciphertext()}
+	return []scenario.Scenario{noSecretLeaks(), credentialsStayInSecrets(), databaseHoldsCiphertext()}
 }

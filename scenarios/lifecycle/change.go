@@ -21,8 +21,7 @@ import (
 // and no fetch ever got a wrong value. It measures how long fetches failed meanwhile, beside the
 // budget that GitLab publishes.
 func through(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx context.Context) error) {
-	cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change",
-		scenario.Convergence{Deadline: env.Timeouts.Ready})
+	cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change", env.Timeouts.Ready)
 	before, err := secrets.Fingerprint(ctx, env)
 	require.NoError(t, err, "before the change")
 	watch := outage.Fetches(ctx, env)
@@ -51,9 +50,8 @@ func apply(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx
 	changed, err := cluster.WorkloadOf(ctx, env)
 	require.NoError(t, err)
 	if !reflect.DeepEqual(workload.Template, changed.Template) {
-		scenario.MustConverge(ctx, t, scenario.Convergence{
-			What: "every pod is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Upgrade,
-		}, func(ctx context.Context) error { return replaced(ctx, env, old) })
+		env.Await(ctx, t, "every pod is replaced", env.Timeouts.Upgrade,
+			func(ctx context.Context) error { return replaced(ctx, env, old) })
 	}
 	cluster.MustServe(ctx, t, env)
 }

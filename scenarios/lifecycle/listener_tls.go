@@ -33,11 +33,12 @@ func listenerTLS() scenario.Scenario {
 		Title:    "TLS at OpenBao's own listener can be switched on, its certificate replaced, and switched off again, and every secret stays",
 		Protects: "values and tokens on the way to the pods, and operators whose certificates expire",
 		Source:   "GitLab's OpenBao chart: config.tlsDisable and tlsSecretName; OpenBao reads its certificate when it starts",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller},
-			scenario.Changes(scenario.ChangeListenerTLS)...),
+		Features: []scenario.Feature{
+			scenario.FeatureCluster, scenario.FeatureInstaller,
+			scenario.Change(scenario.ChangeListenerTLS),
+		},
 		Rights: []scenario.Right{{Verbs: "create update delete", Resource: "secrets"}},
 		Kind:   scenario.Lifecycle,
-		Cost:   scenario.Slow,
 		Budget: 10 * time.Minute,
 		// Catches: a certificate that is mounted where the server does not look, probes that go on
 		// in plain text, a listener that still answers in plain text, a new certificate that nobody
@@ -118,20 +119,18 @@ func renew(ctx context.Context, t scenario.T, env *scenario.Env) {
 	pods, err := cluster.Pods(ctx, env)
 	require.NoError(t, err)
 	slices.SortStableFunc(pods, func(a, b corev1.Pod) int {
-		return strings.Compare(a.Labels[cluster.LabelActive], b.Labels[cluster.LabelActive])
+		return strings.Compare(a.Labels[openbao.LabelActive], b.Labels[openbao.LabelActive])
 	}) // "false", then "true"
 	for _, p := range pods {
 		require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}))
-		scenario.MustConverge(ctx, t, scenario.Convergence{
-			What: "pod " + p.Name + " is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
-		}, func(ctx context.Context) error {
+		env.Await(ctx, t, "pod "+p.Name+" is replaced", env.Timeouts.Ready, func(ctx context.Context) error {
 			now, err := cluster.Pods(ctx, env)
 			if err == nil && slices.Contains(cluster.UIDs(now), p.UID) {
 				err = fmt.Errorf("it is still there: %s", cluster.Describe(now))
 			}
 			return err
 		})
-		cluster.MustHealthy(ctx, t, env, "the new pod is healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
+		cluster.MustHealthy(ctx, t, env, "the new pod is healthy", env.Timeouts.Ready)
 	}
 }
 

@@ -16,10 +16,11 @@ func valuesOverride() scenario.Scenario {
 		Title:    "A value of one's own reaches the pods, and everything else stays as it was",
 		Protects: "those who adapt the chart: an ignored value is found in production",
 		Source:   "GitLab issue 594357 (overriding values lost mounts)",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller},
-			scenario.Changes(scenario.ChangePodLabel)...),
+		Features: []scenario.Feature{
+			scenario.FeatureCluster, scenario.FeatureInstaller,
+			scenario.Change(scenario.ChangePodLabel),
+		},
 		Kind:   scenario.Lifecycle,
-		Cost:   scenario.Slow,
 		Budget: 10 * time.Minute,
 		// Catches: values that templates ignore, labels that replace those which selectors
 		// need, an override that loses volumes or the configuration.

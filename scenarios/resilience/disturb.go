@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 	"gitlab.com/steamer/steamer/scenarios/internal/outage"
@@ -32,7 +33,7 @@ func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Du
 ) {
 	t.Helper()
 	s := &stage{active: *cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the fault",
-		scenario.Convergence{Deadline: env.Timeouts.Ready})}
+		env.Timeouts.Ready)}
 	pods, err := cluster.Pods(ctx, env)
 	require.NoError(t, err)
 	restarts := map[types.UID]int32{}
@@ -48,8 +49,7 @@ func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Du
 	start := time.Now()
 	fault(s)
 	recovered(ctx, t, env)
-	after = *cluster.MustHealthy(ctx, t, env, "both pods are ready again",
-		scenario.Convergence{Deadline: env.Timeouts.Ready})
+	after = *cluster.MustHealthy(ctx, t, env, "both pods are ready again", env.Timeouts.Ready)
 	t.Measure("healthy_again_seconds", time.Since(start).Seconds())
 	outage.Recovered(ctx, t, env, s.watch)
 	report := s.watch.Stop()
@@ -83,15 +83,13 @@ func recovered(ctx context.Context, t scenario.T, env *scenario.Env) {
 // takenOver waits until another pod than old is active and ready, and measures how long that takes.
 func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.Pod) {
 	t.Helper()
-	took := scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "another pod is active", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,
-	}, func(ctx context.Context) error {
+	took := env.Await(ctx, t, "another pod is active", env.Timeouts.Failover, func(ctx context.Context) error {
 		pods, err := cluster.Pods(ctx, env)
 		if err != nil {
 			return err
 		}
 		for _, p := range pods {
-			if p.UID != old.UID && p.Labels[cluster.LabelActive] == "true" && cluster.Ready(p) {
+			if p.UID != old.UID && p.Labels[openbao.LabelActive] == "true" && cluster.Ready(p) {
 				return nil
 			}
 		}
@@ -104,9 +102,7 @@ func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.
 // returns it.
 func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) (found corev1.Pod) {
 	t.Helper()
-	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "the standby is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
-	}, func(ctx context.Context) error {
+	env.Await(ctx, t, "the standby is replaced", env.Timeouts.Ready, func(ctx context.Context) error {
 		pods, err := cluster.Pods(ctx, env)
 		if err != nil {
 			return err
@@ -139,9 +135,7 @@ func interrupted(ctx context.Context, t scenario.T, env *scenario.Env, s *stage)
 // gone waits until the pods of before are no longer there.
 func gone(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) {
 	t.Helper()
-	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "the pods are gone", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
-	}, func(ctx context.Context) error {
+	env.Await(ctx, t, "the pods are gone", env.Timeouts.Ready, func(ctx context.Context) error {
 		pods, err := cluster.Pods(ctx, env)
 		for _, p := range pods {
 			if p.UID == s.active.UID || p.UID == s.standby.UID {

@@ -21,10 +21,9 @@ func drain() scenario.Scenario {
 		Title:    "A drain that asks for both pods at once gets one after the other, each when the other is ready",
 		Protects: "pipelines while a cluster's nodes are upgraded",
 		Source:   "Kubernetes' Eviction API, which kubectl drain uses; vault-helm #1173; openbao-helm #189",
-		Features: append([]scenario.Feature{scenario.FeatureCluster}, scenario.Changes(scenario.ChangeBudget)...),
+		Features: []scenario.Feature{scenario.FeatureCluster, scenario.Change(scenario.ChangeBudget)},
 		Rights:   []scenario.Right{{Verbs: "create", Resource: "pods/eviction"}},
 		Kind:     scenario.Fault,
-		Cost:     scenario.Slow,
 		Budget:   10 * time.Minute,
 		// Catches: no PodDisruptionBudget, one that selects nothing, one that lets both pods go or
 		// none ever, a standby that never becomes ready.
@@ -39,9 +38,7 @@ func drain() scenario.Scenario {
 					"the second pod was asked for while the first was on its way out: %v, want it refused", err)
 				t.Logf("the budget holds: %v", err)
 				refusals := 1.0
-				scenario.MustConverge(ctx, t, scenario.Convergence{
-					What: "the second pod may go as well", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
-				}, func(ctx context.Context) error {
+				env.Await(ctx, t, "the second pod may go as well", env.Timeouts.Ready, func(ctx context.Context) error {
 					err := evict(ctx, env, s.standby)
 					if err != nil {
 						refusals++

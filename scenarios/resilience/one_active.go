@@ -16,12 +16,12 @@ func oneActive() scenario.Scenario {
 		Source:   "GitLab's OpenBao chart; vault-helm #318, vault #18117",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Functional,
+		Core:     true,
 		Budget:   time.Minute,
 		// Catches: a wrong Service selector, missing rights to label pods, a second
 		// active label, a standby that is not ready, a sealed pod that gets traffic.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			active := cluster.MustHealthy(ctx, t, env, "one pod is active, the other a ready standby",
-				scenario.Convergence{Deadline: env.Timeouts.Labels})
+			active := cluster.MustHealthy(ctx, t, env, "one pod is active, the other a ready standby", env.Timeouts.Labels)
 			t.Logf("active: %s", active.Name)
 		},
 	}

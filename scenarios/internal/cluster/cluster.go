@@ -15,14 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/scenario"
-)
-
-// Labels that OpenBao's service registration keeps on its pod.
-const (
-	LabelActive      = "openbao-active"
-	LabelSealed      = "openbao-sealed"
-	LabelInitialized = "openbao-initialized"
 )
 
 // Wanted is how many pods the topologies run: one active and one standby.
@@ -31,7 +25,7 @@ const Wanted = 2
 // Workload is the Deployment or StatefulSet that makes the OpenBao pods.
 type Workload struct {
 	Kind, Name string
-	Replicas   int32
+	Replicas   *int32
 	Template   corev1.PodTemplateSpec
 	selector   *metav1.LabelSelector
 }
@@ -49,14 +43,14 @@ func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 		return nil, fmt.Errorf("deployments in %s: %w", env.Namespace, err)
 	}
 	for _, d := range deployments.Items {
-		found = append(found, Workload{"Deployment", d.Name, replicas(d.Spec.Replicas), d.Spec.Template, d.Spec.Selector})
+		found = append(found, Workload{"Deployment", d.Name, d.Spec.Replicas, d.Spec.Template, d.Spec.Selector})
 	}
 	sets, err := env.Kube.AppsV1().StatefulSets(env.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("stateful sets in %s: %w", env.Namespace, err)
 	}
 	for _, s := range sets.Items {
-		found = append(found, Workload{"StatefulSet", s.Name, replicas(s.Spec.Replicas), s.Spec.Template, s.Spec.Selector})
+		found = append(found, Workload{"StatefulSet", s.Name, s.Spec.Replicas, s.Spec.Template, s.Spec.Selector})
 	}
 	found = slices.DeleteFunc(found, func(w Workload) bool { return !selector.Matches(labels.Set(w.Template.Labels)) })
 	if len(found) != 1 {
@@ -64,14 +58,6 @@ func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 			env.Namespace, env.Selector)
 	}
 	return &found[0], nil
-}
-
-// replicas is a replica count with the API's default.
-func replicas(n *int32) int32 {
-	if n == nil {
-		return 1
-	}
-	return *n
 }
 
 // Scale sets the number of pods. It returns when the API has it, not when the pods are there or
@@ -121,9 +107,7 @@ func Pods(ctx context.Context, env *scenario.Env) ([]corev1.Pod, error) {
 
 // Ready reports whether a pod is ready and not on its way out.
 func Ready(p corev1.Pod) bool {
-	return p.DeletionTimestamp == nil && slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
+	return p.DeletionTimestamp == nil && cluster.PodReady(p)
 }
 
 // UIDs returns the pods' identities.

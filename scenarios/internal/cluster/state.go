@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -23,12 +25,12 @@ func Healthy(ctx context.Context, env *scenario.Env) (*corev1.Pod, error) {
 		if !Ready(p) {
 			return nil, fmt.Errorf("pod %s is not ready; pods: %s", p.Name, Describe(pods))
 		}
-		if p.Labels[LabelInitialized] != "true" || p.Labels[LabelSealed] != "false" {
+		if p.Labels[openbao.LabelInitialized] != "true" || p.Labels[openbao.LabelSealed] != "false" {
 			return nil, fmt.Errorf("pod %s is not labelled initialised and unsealed; pods: %s", p.Name, Describe(pods))
 		}
-		if p.Labels[LabelActive] == "true" {
+		if p.Labels[openbao.LabelActive] == "true" {
 			active = append(active, p)
-		} else if p.Labels[LabelActive] != "false" {
+		} else if p.Labels[openbao.LabelActive] != "false" {
 			return nil, fmt.Errorf("pod %s says neither that it is active nor that it is not; pods: %s", p.Name, Describe(pods))
 		}
 	}
@@ -76,7 +78,8 @@ func Describe(pods []corev1.Pod) string {
 			}
 		}
 		out = append(out, fmt.Sprintf("%s(%s active=%q sealed=%q initialized=%q restarts=%d)",
-			p.Name, state, p.Labels[LabelActive], p.Labels[LabelSealed], p.Labels[LabelInitialized], Restarts(p)))
+			p.Name, state, p.Labels[openbao.LabelActive], p.Labels[openbao.LabelSealed], p.Labels[openbao.LabelInitialized],
+			Restarts(p)))
 	}
 	return strings.Join(out, " ")
 }
@@ -90,15 +93,14 @@ func Restarts(p corev1.Pod) int32 {
 	return total
 }
 
-// MustHealthy waits until the deployment is in its normal state three looks in a
-// row and returns the active pod.
-func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what string,
-	c scenario.Convergence,
-) *corev1.Pod {
+// MustHealthy waits until the deployment is in its normal state three times in a row and returns the
+// active pod.
+func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what string, limit time.Duration) *corev1.Pod {
 	t.Helper()
 	var active *corev1.Pod
-	c.What, c.Successes, c.Interval = what, 3, env.Timeouts.Poll
-	scenario.MustConverge(ctx, t, c, func(ctx context.Context) (err error) {
+	scenario.MustConverge(ctx, t, scenario.Convergence{
+		What: what, Successes: 3, Interval: env.Timeouts.Poll, Deadline: limit,
+	}, func(ctx context.Context) (err error) {
 		active, err = Healthy(ctx, env)
 		return err
 	})
@@ -109,7 +111,7 @@ func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what stri
 // the endpoints a moment later.
 func MustServe(ctx context.Context, t scenario.T, env *scenario.Env) {
 	t.Helper()
-	MustHealthy(ctx, t, env, "the new pods are healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
+	MustHealthy(ctx, t, env, "the new pods are healthy", env.Timeouts.Ready)
 	tenant := env.Tenants[0]
 	scenario.MustConverge(ctx, t, scenario.Convergence{
 		What: "a secret can be fetched through the new pods", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,

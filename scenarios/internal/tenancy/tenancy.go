@@ -159,12 +159,14 @@ func AsUser(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method
 	return env.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: body, Auth: auth})
 }
 
-// AsJob makes a request with the login of a job that may read all the tenant's secrets.
-func AsJob(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, r openbao.Request) (*openbao.Response, error) {
+// AsJob makes a request on behalf of a job that may read all the tenant's secrets.
+func AsJob(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method, path string,
+	body any,
+) (*openbao.Response, error) {
 	jwt, err := env.Issuer.Pipeline(env.Audience, tenant, gitlab.DefaultJob())
 	if err != nil {
 		return nil, err
 	}
-	r.Auth = &openbao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}
-	return env.Client.Do(ctx, r)
+	auth := &openbao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}
+	return env.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: body, Auth: auth})
 }
