@@ -7,7 +7,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// Convergence says what a scenario waits for.
+// Convergence is what a scenario waits for.
 type Convergence = wait.For
 
 // MustConverge waits until probe has succeeded often enough in a row, returns the time that took,

@@ -13,11 +13,11 @@ const (
 	FeatureCluster       Feature = "cluster"       // OpenBao runs as pods of a Kubernetes API we can reach
 	FeatureInstaller     Feature = "installer"     // the release may be upgraded
 	FeatureNetworkPolicy Feature = "networkpolicy" // the CNI enforces NetworkPolicy
-	FeatureDatabase      Feature = "database"      // PostgreSQL's administrator can be had
+	FeatureDatabase      Feature = "database"      // there is administrator access to PostgreSQL
 	FeaturePrevious      Feature = "previous"      // the chart's previous release is known
 	FeatureUnsealKey     Feature = "unseal-key"    // the dialect names the Secret with the static unseal key
 	FeatureExec          Feature = "exec"          // commands can be run in the pods
-	FeatureSignals       Feature = "signals"       // the pods' processes can be sent any signal
+	FeatureSignals       Feature = "signals"       // the pods' processes can be signalled
 	FeatureGitLab        Feature = "gitlab-stub"   // the issuer is the stub, which can be disturbed
 	FeatureMetrics       Feature = "metrics"       // the pods serve metrics without a token
 	FeatureAudit         Feature = "audit"         // the audit log can be read
@@ -31,10 +31,10 @@ const changePrefix = "change:"
 // Change is the feature that the chart's dialect knows a change of values.
 func Change(name string) Feature { return Feature(changePrefix + name) }
 
-// Right is what the user of a cluster has to be allowed to do there. Without ClusterWide it is in
-// the namespaces of the environment.
+// Right is what the user of a cluster must be allowed to do. Without ClusterWide it is in the
+// environment's namespaces.
 type Right struct {
-	Verbs       string // with spaces between, e.g. "get list"
+	Verbs       string // separated by spaces, e.g. "get list"
 	Group       string // of the API; "" is the core's
 	Resource    string // in the plural, with its subresource after a slash, e.g. "pods/exec"
 	ClusterWide bool
@@ -53,9 +53,9 @@ type feature struct {
 func features() map[Feature]feature {
 	return map[Feature]feature{
 		FeatureCluster: {
-			lack: "OpenBao does not run on a Kubernetes cluster here",
+			lack: "OpenBao does not run on a Kubernetes cluster",
 			has:  func(e *Env) bool { return e.Kube != nil },
-			rights: []Right{ // scenarios look at what is installed, and let pods go
+			rights: []Right{ // scenarios read what is installed, and delete pods
 				{Verbs: "get list watch delete", Resource: "pods"},
 				{Verbs: "get", Resource: "pods/log"},
 				{Verbs: "get", Resource: "pods/proxy"},
@@ -68,17 +68,17 @@ func features() map[Feature]feature {
 			},
 		},
 		FeatureInstaller: {
-			lack: "this environment's release may not be upgraded",
+			lack: "the release must not be upgraded in this environment",
 			has:  func(e *Env) bool { return e.Kube != nil && e.Installer != nil },
 		},
 		FeatureNetworkPolicy: {lack: "the cluster's CNI does not enforce NetworkPolicy"},
 		FeatureDatabase: {
-			lack:   "PostgreSQL's administrator cannot be had here",
+			lack:   "there is no administrator access to PostgreSQL",
 			has:    func(e *Env) bool { return e.Database != nil },
 			rights: []Right{{Verbs: "create", Resource: "pods/exec"}},
 		},
 		FeaturePrevious: {
-			lack: "no previous release of the chart is known; --previous names one",
+			lack: "the chart's previous release is unknown; name it with --previous",
 			has:  func(e *Env) bool { return e.Previous != "" },
 		},
 		FeatureUnsealKey: {
@@ -87,7 +87,7 @@ func features() map[Feature]feature {
 			rights: []Right{{Verbs: "get create update delete", Resource: "secrets"}},
 		},
 		FeatureExec: {
-			lack:   "commands cannot be run in the pods here",
+			lack:   "commands cannot be run in the pods",
 			has:    func(e *Env) bool { return e.Kube != nil && e.Processes != nil },
 			rights: []Right{{Verbs: "create", Resource: "pods/exec"}},
 		},
@@ -96,7 +96,7 @@ func features() map[Feature]feature {
 			rights: []Right{{Verbs: "get create delete", Resource: "pods"}},
 		},
 		FeatureGitLab: {
-			lack:   "the issuer is no stub that could be disturbed",
+			lack:   "the issuer is not a stub that can be disturbed",
 			has:    func(e *Env) bool { return e.GitLab != nil },
 			rights: []Right{{Verbs: "get create update delete", Resource: "services/proxy"}},
 		},
@@ -106,13 +106,13 @@ func features() map[Feature]feature {
 			rights: []Right{{Verbs: "get", Resource: "pods/proxy"}},
 		},
 		FeatureAudit: {
-			lack:   "the audit log cannot be read here",
+			lack:   "the audit log cannot be read",
 			has:    func(e *Env) bool { return e.Kube != nil || e.AuditFile != "" },
 			rights: []Right{{Verbs: "get", Resource: "pods/log"}},
 		},
-		FeatureAuditHTTP: {lack: "this OpenBao has no HTTP audit device: 2.5 has one"},
+		FeatureAuditHTTP: {lack: "this OpenBao has no HTTP audit device; 2.5 and later have one"},
 		FeatureStack: {
-			lack: "no GitLab API is at hand; --gitlab-url names one",
+			lack: "there is no GitLab to manage secrets through; name one with --gitlab-url",
 			has:  func(e *Env) bool { return len(e.Stacks) > 0 },
 		},
 	}
@@ -129,10 +129,10 @@ func (e *Env) Has(f Feature) bool {
 	return slices.Contains(e.Features, f)
 }
 
-// Lack says why a scenario that needs a feature is skipped without it.
+// Lack returns why a scenario that needs a feature is skipped without it.
 func (f Feature) Lack() string {
 	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
-		return "the chart's dialect knows no values for the change " + change
+		return "the chart's dialect does not define the change " + change
 	}
 	return features()[f].lack
 }

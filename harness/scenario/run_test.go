@@ -269,14 +269,14 @@ func TestRepeatAndShuffle(t *testing.T) {
 		for _, id := range []string{"a/a", "a/b", "a/c", "a/d", "a/e", "a/f"} {
 			list = append(list, sc(id, false, func(context.Context, scenario.T, *scenario.Env) { ran = append(ran, id) }))
 		}
-		var told []int
+		var called []int
 		out, err := scenario.Run(t.Context(), env(t), list, scenario.Options{
 			Repeat: 5, Shuffle: shuffle, Round: func(number int, outcome []result.Scenario, _ time.Duration) {
 				require.Equal(t, number, outcome[len(outcome)-1].Round)
-				told = append(told, number)
+				called = append(called, number)
 			},
 		})
-		require.Equal(t, []int{1, 2, 3, 4, 5}, told)
+		require.Equal(t, []int{1, 2, 3, 4, 5}, called)
 		require.NoError(t, err)
 		require.Len(t, out, 5*len(list))
 		var rounds [][]string
@@ -364,7 +364,7 @@ func TestInterruptAfterFailure(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			e := env(t)
 			e.Capture = func(context.Context, string) ([]string, error) {
-				t.Error("who interrupts does not wait for diagnostics of one scenario")
+				t.Error("an interrupt must not wait for diagnostics")
 				return nil, nil
 			}
 			out, err := scenario.Run(ctx, e, []scenario.Scenario{
@@ -379,7 +379,7 @@ func TestInterruptAfterFailure(t *testing.T) {
 }
 
 // TestAbandonedEnvironment lets a scenario not return: nothing else is begun on its environment, in
-// no round, and the caller is told.
+// no round, and Run returns an error.
 func TestAbandonedEnvironment(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

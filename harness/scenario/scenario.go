@@ -15,7 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// Kind says what sort of check a scenario is.
+// Kind is the kind of check that a scenario is.
 type Kind string
 
 // The kinds. Faults and lifecycle scenarios disturb the environment and so run alone.
@@ -24,7 +24,7 @@ const (
 	Abuse      Kind = "abuse"      // observes what should be refused
 	Fault      Kind = "fault"      // breaks something and watches the recovery
 	Lifecycle  Kind = "lifecycle"  // changes the installation
-	Hygiene    Kind = "hygiene"    // looks for what should not be there
+	Hygiene    Kind = "hygiene"    // searches for leaked secrets
 )
 
 // Words that Select takes instead of a regular expression.
@@ -58,7 +58,8 @@ type Scenario struct {
 func Row(id, title string, test Test) Scenario { return Scenario{ID: id, Title: title, Test: test} }
 
 // Table returns the rows with what they have in common: a field that a row leaves out has the value
-// of common. Protects, Source, Topologies, Features, Rights, Kind, Budget and Parallel are such fields.
+// of common. Protects, Source, Topologies, Features, Rights, Kind, Budget and Parallel are such
+// fields.
 func Table(common Scenario, rows ...Scenario) []Scenario {
 	for i := range rows {
 		r := &rows[i]
@@ -80,8 +81,8 @@ func Table(common Scenario, rows ...Scenario) []Scenario {
 
 var scenarioID = regexp.MustCompile(`^[a-z]+/[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// Validate reports the first defect of a list of scenarios: missing fields,
-// malformed or repeated IDs, unknown features, a disturbing scenario that claims to run in parallel.
+// Validate reports the first defect of a list of scenarios: missing fields, malformed or repeated
+// IDs, unknown features, a disturbing scenario that claims to run in parallel.
 func Validate(list []Scenario) error {
 	seen := map[string]bool{}
 	for _, s := range list {
@@ -125,7 +126,7 @@ func Select(list []Scenario, pattern string) ([]Scenario, error) {
 	}
 	selected := slices.DeleteFunc(slices.Clone(list), func(s Scenario) bool { return !re.MatchString(s.ID) })
 	if len(selected) == 0 {
-		return nil, exit.Invalidf("--scenarios "+pattern, "steamer test --list shows the IDs", "no scenario's ID matches")
+		return nil, exit.Invalidf("--scenarios "+pattern, "steamer test --list shows the IDs", "no scenario ID matches")
 	}
 	return selected, nil
 }

@@ -2,7 +2,7 @@ package scenario
 
 // T is what a scenario reports to. It satisfies testify's require.TestingT.
 type T interface {
-	// Errorf records a failure; the scenario goes on.
+	// Errorf records a failure; the scenario continues.
 	Errorf(format string, args ...any)
 	// FailNow ends the scenario's goroutine. Call it only from there.
 	FailNow()
