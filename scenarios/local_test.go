@@ -15,7 +15,7 @@ import (
 )
 
 // TestLocal runs every scenario against a real OpenBao that is provisioned right:
-// all pass, but those that need a cluster, which say so.
+// all pass except those that need a cluster, which are skipped with that reason.
 func TestLocal(t *testing.T) {
 	env := seeded(t, 0, 12)
 	recipes, err := gitlab.Recipes()

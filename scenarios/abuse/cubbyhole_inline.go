@@ -15,15 +15,14 @@ import (
 func cubbyholeInline() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "abuse/cubbyhole-inline",
-		Title:    "What a job puts into its token's own store cannot be read by the next job",
-		Protects: "jobs from each other, where every login has a store of its own",
-		Source:   "OpenBao 2.4.0: the write is accepted and its row stays, since an inline token is never revoked",
+		Title:    "A job cannot read what an earlier job left in its token's cubbyhole",
+		Protects: "jobs from reading each other's temporary data",
+		Source:   "OpenBao 2.4.0 accepts the write and keeps its row, because an inline token is never revoked",
 		Kind:     scenario.Abuse,
 		Budget:   time.Minute,
 		Parallel: true,
-		// Catches: a store that inline tokens share. That the row outlives its token is a fault of
-		// OpenBao, which is measured and not judged; the namespace goes away afterwards and takes
-		// the row with it.
+		// Catches: a store that inline tokens share. OpenBao keeps the row after its token, which
+		// is measured but does not fail the scenario. The row is deleted with the namespace.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			secrets := []gitlab.Secret{{Name: "SECRET_1", Environment: gitlab.Any, Branch: gitlab.Any, Version: 1}}
 			accepted := 0.0
@@ -37,7 +36,7 @@ func cubbyholeInline() scenario.Scenario {
 				r, err := tenancy.AsJob(ctx, env, tenant, http.MethodGet, path, nil)
 				require.NoError(t, err)
 				if r.Status != http.StatusNotFound && r.Status != http.StatusForbidden {
-					t.Errorf("%s: the next job's look answers %d, want 404 or 403", tenant.Name, r.Status)
+					t.Errorf("%s: the next job's read got status %d, want 404 or 403", tenant.Name, r.Status)
 				}
 			})
 			t.Measure("rows_that_stay", accepted)

@@ -12,7 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// How much flood there is, and how much of others' work beside it.
+// The number of refused logins, how many run in parallel, and the fetches beside them.
 const (
 	floodLogins   = 200
 	floodParallel = 4
@@ -22,15 +22,15 @@ const (
 func floodOfRefusedLogins() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "abuse/flood-of-refused-logins",
-		Title:    "Refused logins of one project cost another project no fetch",
-		Protects: "the jobs of all projects from one that keeps knocking",
-		Source:   "OpenBao's user lockout knows no JWT logins, so nothing stops the flood but the server's own speed",
+		Title:    "A flood of refused logins of one project fails no fetch of another",
+		Protects: "the jobs of all projects from one project's flood of logins",
+		Source:   "OpenBao's user lockout does not cover JWT logins, so only the server's speed limits a flood",
 		Kind:     scenario.Abuse,
 		Budget:   2 * time.Minute,
 		Parallel: true,
-		// Catches: a lock held, or a pool drained, by logins that fail.
+		// Catches: failing logins that hold a lock or drain a pool.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			require.Greater(t, len(env.Tenants), 1, "there is only one tenant: nobody to flood")
+			require.Greater(t, len(env.Tenants), 1, "this scenario needs at least two tenants")
 			noisy, quiet := env.Tenants[0], env.Tenants[len(env.Tenants)-1]
 			before := observe(ctx, t, env, noisy)
 			jwt, err := env.Issuer.Pipeline(env.Audience, quiet,
@@ -43,7 +43,7 @@ func floodOfRefusedLogins() scenario.Scenario {
 				for range floodFetches {
 					a, err := env.Read(groupCtx, quiet, quiet.Secrets[0])
 					if err != nil {
-						return fmt.Errorf("beside the flood: %w", err)
+						return fmt.Errorf("during the flood: %w", err)
 					}
 					slowest = max(slowest, a.Latency)
 				}

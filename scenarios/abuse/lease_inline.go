@@ -13,14 +13,14 @@ import (
 func leaseInline() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "abuse/lease-inline",
-		Title:    "An inline login cannot make a token that lasts, whoever logs in",
-		Protects: "the storage from a token and a lease for every job",
+		Title:    "No inline login can create a long-lived token",
+		Protects: "the storage from one token and one lease per job",
 		Source:   "OpenBao: requests with inline authentication cannot generate leases",
 		Kind:     scenario.Abuse,
 		Budget:   time.Minute,
 		Parallel: true,
-		// Catches: leases by the side door. Rails may do everything, so that only this rule is in
-		// the way.
+		// Catches: leases created by inline logins. Rails may do everything, so only this rule
+		// prevents them.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			for _, tenant := range env.Sample(2) {
 				r, err := env.Rails(ctx, http.MethodPost, tenant.Name+"/auth/token/create",

@@ -16,12 +16,12 @@ func requestBodies() []scenario.Scenario {
 	}
 	const no = http.StatusForbidden
 	return scenario.Table(requestTable(),
-		// Catches: a limit of requests that was lost or raised: whoever may send a request could
-		// fill the memory.
+		// Catches: a request limit that is missing or too high, so that any sender can fill the
+		// memory.
 		scenario.Row("abuse/body-large", "A body of more than 768 KiB is refused",
 			message("POST", "{secret}", map[string]any{"data": map[string]any{"value": strings.Repeat("x", 768<<10)}}, 400,
 				413)),
-		scenario.Row("abuse/body-deep", "A body nested 5,000 times is refused",
+		scenario.Row("abuse/body-deep", "A body nested 5,000 levels deep is refused",
 			message("POST", "{secret}", json.RawMessage(strings.Repeat(`{"a":`, 5000)+"1"+strings.Repeat("}", 5000)), 400, no,
 				413)),
 		scenario.Row("abuse/body-wide", "A body of 20,000 fields is refused",
@@ -29,9 +29,9 @@ func requestBodies() []scenario.Scenario {
 		scenario.Row("abuse/body-list", "A body that is a list is refused",
 			message("POST", "{secret}", []int{1}, 400, no)),
 		scenario.Row("abuse/body-text", "A body that is text is refused", message("POST", "{secret}", "x", 400, no)),
-		scenario.Row("abuse/body-with-get", "A body does not make a GET write",
+		scenario.Row("abuse/body-with-get", "A GET with a body does not write",
 			message("GET", "{folder}/STEAMER_NONE", map[string]any{"data": map[string]any{"value": "x"}}, 400, no, 405)),
-		// Catches: a method that nobody thought of.
+		// Catches: a method without a handler of its own.
 		scenario.Row("abuse/method-head", "HEAD of a secret is refused", message("HEAD", "{secret}", nil, no, 405)),
 		scenario.Row("abuse/method-options", "OPTIONS of a secret is refused",
 			message("OPTIONS", "{secret}", nil, no, 405)),
@@ -39,7 +39,7 @@ func requestBodies() []scenario.Scenario {
 			message("TRACE", "{secret}", nil, no, 405)),
 		scenario.Row("abuse/method-patch", "PATCH of a secret is refused",
 			message("PATCH", "{secret}", map[string]any{"data": map[string]any{}}, 400, no, 405, 415)),
-		scenario.Row("abuse/method-unknown", "A method that does not exist is refused",
+		scenario.Row("abuse/method-unknown", "An unknown method is refused",
 			message("STEAMER", "{secret}", nil, 400, no, 405, 501)),
 	)
 }

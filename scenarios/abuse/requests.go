@@ -18,16 +18,18 @@ import (
 // requestTable is what the tables of requests have in common.
 func requestTable() scenario.Scenario {
 	return scenario.Scenario{
-		Protects: "secrets from requests that one part of the server reads differently than another, and the server from whoever sends them",
+		Protects: "secrets from requests that parts of the server interpret differently, and the server from their senders",
 		Source:   "OpenBao, inline authentication and request limits; RFC 3986; CWE-22",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 	}
 }
 
-// request is one with a good token that is malformed in a single respect.
+// request is a request with a valid token that is malformed in one respect.
 type request struct {
-	method  string // "" is GET
-	path    string // {secret} is the path of a secret that the job may read, {ns} its namespace, {other} another tenant's secret
+	method string // "" is GET
+	// {secret} is the path of a secret that the job may read, {folder} and {name} are its parts,
+	// {ns} its namespace, {other} another tenant's secret
+	path    string
 	body    any
 	headers func(h http.Header, tenant, other gitlab.Tenant)
 	want    []int // statuses; a 500 among them is what OpenBao 2.4.0 answers to a client's mistake
@@ -36,7 +38,7 @@ type request struct {
 }
 
 func (q request) test(ctx context.Context, t scenario.T, env *scenario.Env) {
-	require.Greater(t, len(env.Tenants), 1, "there is only one tenant: nobody else's secret to ask for")
+	require.Greater(t, len(env.Tenants), 1, "this scenario needs at least two tenants")
 	attacked := env.Sample(2)
 	before := observe(ctx, t, env, attacked...)
 	for i, tenant := range attacked {
@@ -66,16 +68,17 @@ func (q request) judge(t scenario.T, tenant gitlab.Tenant, r *openbao.Response, 
 	t.Helper()
 	switch {
 	case err != nil && slices.Contains(q.want, http.StatusRequestEntityTooLarge):
-		t.Logf("%s: cut off while sending", tenant.Name) // a server may close before it has read all
+		t.Logf("%s: the server closed the connection during the request",
+			tenant.Name) // a server may close before it has read all
 	case err != nil:
 		t.Errorf("%s: no answer", tenant.Name) // the error may hold a path of 10,000 letters
 	case !slices.Contains(q.want, r.Status):
 		t.Errorf("%s: status %d: %s, want one of %v", tenant.Name, r.Status, r.Message(), q.want)
 	case r.OK() && !q.value:
-		t.Errorf("%s: got an answer with status %d", tenant.Name, r.Status)
+		t.Errorf("%s: the request succeeded with status %d", tenant.Name, r.Status)
 	case !strings.Contains(strings.ToLower(r.Message()), q.text):
-		t.Errorf("%s: status %d for another reason than %q: %s", tenant.Name, r.Status, q.text, r.Message())
+		t.Errorf("%s: status %d for a reason other than %q: %s", tenant.Name, r.Status, q.text, r.Message())
 	case r.Status >= 500:
-		t.Logf("%s: OpenBao answers %d to a client's mistake, which Runner repeats: %s", tenant.Name, r.Status, r.Message())
+		t.Logf("%s: OpenBao answers %d to a client error, which Runner retries: %s", tenant.Name, r.Status, r.Message())
 	}
 }

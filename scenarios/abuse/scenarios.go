@@ -1,5 +1,4 @@
-// Package abuse holds the scenarios in which somebody tries what they may not. Most are rows of
-// tables: a row is a scenario.
+// Package abuse holds the scenarios that try forbidden requests. Most are rows of tables.
 package abuse
 
 import (

@@ -14,9 +14,10 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// storedRows counts what logins leave in storage when they are not inline: tokens, their accessors and
-// leases. Source: table and paths of OpenBao's PostgreSQL storage, read at v2.4.0.
-const storedRows = `SELECT count(*) FROM openbao_kv_store WHERE path LIKE '%/sys/token/id/%' OR path LIKE '%/sys/token/accessor/%' OR path LIKE '%/sys/expire/id/%'`
+// storedRows counts what logins leave in storage when they are not inline: tokens, their accessors
+// and leases. Source: table and paths of OpenBao's PostgreSQL storage, read at v2.4.0.
+const storedRows = `SELECT count(*) FROM openbao_kv_store 
+	WHERE path LIKE '%/sys/token/id/%' OR path LIKE '%/sys/token/accessor/%' OR path LIKE '%/sys/expire/id/%'`
 
 // before is the state before an attack on some tenants.
 type before struct {
@@ -25,11 +26,11 @@ type before struct {
 	was     left
 }
 
-// left is what an attack could have left behind.
+// left is what an attack could leave behind.
 type left struct{ entities, pods, rows string }
 
-// observe takes the state: once for all the tenants that a scenario attacks, for it costs more than
-// an attack. The tenants' entities are made first, by a valid fetch of each.
+// observe records the state, once for all tenants that a scenario attacks, because it costs more
+// than an attack. A valid fetch of each tenant creates its entity first.
 func observe(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) *before {
 	t.Helper()
 	for _, tenant := range tenants {
@@ -40,18 +41,18 @@ func observe(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gi
 	return &before{env: env, tenants: tenants, was: was}
 }
 
-// unharmed expects that the tenants and another one still fetch, that nobody new is known to their
-// namespaces, that no token or lease was stored, and that no pod restarted or lost its leadership.
+// unharmed expects that the tenants and another one still fetch, that their namespaces have no new
+// entities, that no token or lease was stored, and that no pod restarted or lost its leadership.
 func (b *before) unharmed(ctx context.Context, t scenario.T) {
 	t.Helper()
 	for _, tenant := range b.tenants {
 		if err := b.env.Check(ctx, tenant, tenant.Secrets[0]); err != nil {
-			t.Errorf("afterwards a valid job of %s does not work: %v", tenant.Name, err)
+			t.Errorf("after the attack, a valid job of %s fails: %v", tenant.Name, err)
 		}
 	}
 	other := b.env.Tenants[len(b.env.Tenants)-1]
 	if err := b.env.Check(ctx, other, other.Secrets[0]); err != nil {
-		t.Errorf("afterwards another project's job does not work: %v", err)
+		t.Errorf("after the attack, another project's job fails: %v", err)
 	}
 	is, err := sideEffects(ctx, b.env, b.tenants)
 	require.NoError(t, err)

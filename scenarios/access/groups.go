@@ -16,39 +16,39 @@ import (
 
 func groups() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
-		Protects: "secrets that a group shares with its projects, the protected ones from unprotected refs",
+		Protects: "secrets that a group shares with its projects, and protected ones from unprotected refs",
 		Source:   "GitLab EE, group_secrets_managers/pipeline_helper.rb",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 	},
-		// Catches: a role that does not know its own group.
-		scenario.Row("access/group-protected-ref", "A protected ref reads all secrets of its group",
+		// Catches: a role that refuses its own group.
+		scenario.Row("access/group-protected-ref", "A job on a protected ref reads all secrets of its group",
 			groupReads(nil, "P_ALL", "P_ENV", "U_ALL", "U_ENV")),
 		// Catches: protection that is ignored.
-		scenario.Row("access/group-unprotected-ref", "An unprotected ref reads no protected secret",
+		scenario.Row("access/group-unprotected-ref", "A job on an unprotected ref reads no protected secret",
 			groupReads(map[string]any{"ref_protected": "false"}, "U_ALL", "U_ENV")),
-		// Catches: a missing claim taken for protected.
-		scenario.Row("access/group-no-protection",
-			"A job that does not say whether its ref is protected reads no protected secret",
+		// Catches: a missing claim treated as protected.
+		scenario.Row("access/group-no-protection", "A job without the claim ref_protected reads no protected secret",
 			groupReads(map[string]any{"ref_protected": nil}, "U_ALL", "U_ENV")),
-		// Catches: any text taken for true.
-		scenario.Row("access/group-odd-protection", "Only the text true means protected",
+		// Catches: any text treated as true.
+		scenario.Row("access/group-odd-protection", "Only the text true counts as protected",
 			groupReads(map[string]any{"ref_protected": "TRUE"}, "U_ALL", "U_ENV")),
 		// Catches: an environment that is ignored where the ref is protected.
-		scenario.Row("access/group-other-environment", "A job of another environment reads only what is for all",
+		scenario.Row("access/group-other-environment",
+			"A job for another environment reads only secrets for all environments",
 			groupReads(map[string]any{"environment": "staging"}, "P_ALL", "U_ALL")),
-		scenario.Row("access/group-no-environment", "A job without environment reads only what is for all",
+		scenario.Row("access/group-no-environment", "A job without an environment reads only secrets for all environments",
 			groupReads(map[string]any{"environment": nil}, "P_ALL", "U_ALL")),
-		// Catches: a role that lets in projects of all groups.
+		// Catches: a role that accepts projects of all groups.
 		scenario.Row("access/group-other-group", "A project of another group is refused at the login",
 			groupRefuses(map[string]any{"project_group_ids": []string{"1"}}, "project does not belong to group")),
-		scenario.Row("access/group-longer-group", "A group whose ID begins with the right one is another",
+		scenario.Row("access/group-longer-group", "A group whose ID starts with the right ID is refused",
 			groupRefuses(map[string]any{"project_group_ids": []string{"{group}0"}}, "project does not belong to group")),
 		scenario.Row("access/group-no-groups", "A job that names no group is refused at the login",
 			groupRefuses(map[string]any{"project_group_ids": nil}, "missing project_group_ids claim")),
-		// Catches: only the first of several groups looked at.
-		scenario.Row("access/group-nested-group", "A project of a subgroup reads the secrets of the group above",
+		// Catches: a check of only the first of several groups.
+		scenario.Row("access/group-nested-group", "A project in a subgroup reads the secrets of the parent group",
 			groupReads(map[string]any{"project_group_ids": []string{"1", "{group}"}}, "P_ALL", "P_ENV", "U_ALL", "U_ENV")),
-		scenario.Row("access/group-user-scope", "An owner's token is refused at a group's login",
+		scenario.Row("access/group-user-scope", "An owner's token is refused at a group's pipeline login",
 			groupRefuses(map[string]any{"secrets_manager_scope": "user"}, "invalid secrets_manager_scope")),
 	)
 }
@@ -66,8 +66,8 @@ func groupSecrets() []gitlab.Secret {
 }
 
 // groupReads changes the claims of a job on a protected ref of the default environment, and expects
-// that it reads exactly these of its group's secrets. A nil value deletes a claim; {group} stands for
-// the group's ID.
+// that it reads exactly these of its group's secrets. A nil value deletes a claim; {group} stands
+// for the group's ID.
 func groupReads(claims map[string]any, names ...string) scenario.Test {
 	return groupJob(claims, func(t scenario.T, value, name string, a gitlab.Answer) {
 		switch {

@@ -19,87 +19,80 @@ func jobRestrictions() []scenario.Scenario {
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 	},
 		// Catches: a policy name that Rails and the role spell differently.
-		scenario.Row("access/job-matching", "A job whose environment and branch match reads everything",
+		scenario.Row("access/job-matching", "A job with the right environment and branch reads everything",
 			reads(nil, true, true)),
-		// Catches: protection, a property of group secrets, taken for one of project secrets.
-		scenario.Row("access/job-unprotected",
-			"An unprotected branch reads a project's secrets as a protected one does",
+		// Catches: protection, a property of group secrets, applied to project secrets.
+		scenario.Row("access/job-unprotected", "An unprotected branch reads a project's secrets like a protected one",
 			reads(func(j *gitlab.Job) { j.Protected = false }, true, true)),
 		// Catches: a role that ignores the environment.
-		scenario.Row("access/job-other-environment", "A job of another environment reads no secret of this one",
+		scenario.Row("access/job-other-environment", "A job for another environment cannot read this environment's secrets",
 			reads(environment("staging"), false, true)),
-		// Catches: a role that takes a missing claim for any.
-		scenario.Row("access/job-no-environment", "A job without environment reads no secret of an environment",
+		// Catches: a missing claim treated as any environment.
+		scenario.Row("access/job-no-environment", "A job without an environment cannot read an environment's secrets",
 			reads(environment(""), false, true)),
-		// Catches: names folded to one case: OpenBao lower-cases policy names, only hex keeps them
-		// apart.
-		scenario.Row("access/job-environment-other-case", "Environments are compared with their case",
+		// Catches: names compared without case. OpenBao lower-cases policy names, and only hex
+		// keeps them distinct.
+		scenario.Row("access/job-environment-other-case", "Environment names are case-sensitive",
 			reads(environment("Production"), false, true)),
 		// Catches: policies matched by prefix.
-		scenario.Row("access/job-environment-longer",
-			"An environment whose name begins with the right one is another",
+		scenario.Row("access/job-environment-longer", "A longer environment name with the same prefix does not match",
 			reads(environment("production/eu"), false, true)),
-		// Catches: policies matched by prefix, the other way round.
-		scenario.Row("access/job-environment-shorter",
-			"An environment whose name is the beginning of the right one is another",
+		// Catches: policies matched by prefix in the other direction.
+		scenario.Row("access/job-environment-shorter", "A prefix of an environment name does not match",
 			reads(environment("product"), false, true)),
 		// Catches: names trimmed on the way to the policy.
-		scenario.Row("access/job-environment-space", "A space belongs to an environment's name",
+		scenario.Row("access/job-environment-space", "A trailing space in an environment name is significant",
 			reads(environment("production "), false, true)),
-		// Catches: a job's own wildcard expanded to what others have.
-		scenario.Row("access/job-environment-star", "A job whose environment is called * gains nothing",
+		// Catches: a wildcard in the job's name that matches others.
+		scenario.Row("access/job-environment-star", "An environment named * does not act as a wildcard",
 			reads(environment("*"), false, true)),
-		// Catches: a wildcard that works on the job's side.
-		scenario.Row("access/job-environment-pattern", "A job whose environment is called prod* gains nothing",
+		// Catches: a pattern in the job's name that matches others.
+		scenario.Row("access/job-environment-pattern", "An environment named prod* does not act as a pattern",
 			reads(environment("prod*"), false, true)),
 		// Catches: a name that is inserted without being encoded.
 		scenario.Row("access/job-environment-encoded",
-			"A job whose environment is called as the code of another gains nothing",
+			"An environment named like another's hex code does not match it",
 			reads(environment("70726f64756374696f6e"), false, true)),
-		// Catches: a name that is inserted without being encoded, and walks to the policies of a
-		// branch or of all.
-		scenario.Row("access/job-environment-path", "A job whose environment is called like a path gains nothing",
+		// Catches: a name that is inserted without being encoded and reaches other policies.
+		scenario.Row("access/job-environment-path", "An environment named like a path does not match another policy",
 			reads(environment("../global"), false, true)),
-		// Catches: a list of policies made by joining text.
-		scenario.Row("access/job-environment-list", "A job whose environment holds a comma gains nothing",
+		// Catches: a list of policies built by joining text.
+		scenario.Row("access/job-environment-list", "An environment name with a comma does not match its parts",
 			reads(environment("x,production"), false, true)),
-		// Catches: a template or CEL text that is evaluated once more.
-		scenario.Row("access/job-environment-template",
-			"A job whose environment is called like a template gains nothing",
+		// Catches: template or CEL text that is evaluated twice.
+		scenario.Row("access/job-environment-template", "An environment named like a template is not evaluated",
 			reads(environment(`{{ "production" }}' + 'x`), false, true)),
 		// Catches: a role that ignores the branch.
-		scenario.Row("access/job-other-branch", "A job of another branch reads no secret of this one",
+		scenario.Row("access/job-other-branch", "A job on another branch cannot read this branch's secrets",
 			reads(branch("feature"), true, false)),
-		// Catches: names folded to one case.
-		scenario.Row("access/job-branch-other-case", "Branches are compared with their case",
+		// Catches: names compared without case.
+		scenario.Row("access/job-branch-other-case", "Branch names are case-sensitive",
 			reads(branch("Main"), true, false)),
-		// Catches: refs/heads/ added or cut off before the comparison.
-		scenario.Row("access/job-branch-full-name", "A branch called refs/heads/main is not main",
+		// Catches: refs/heads/ added or removed before the comparison.
+		scenario.Row("access/job-branch-full-name", "A branch named refs/heads/main does not match main",
 			reads(branch("refs/heads/main"), true, false)),
-		// Catches: a job's own wildcard expanded to what others have.
-		scenario.Row("access/job-branch-star", "A job whose branch is called * gains nothing",
+		// Catches: a wildcard in the job's name that matches others.
+		scenario.Row("access/job-branch-star", "A branch named * does not act as a wildcard",
 			reads(branch("*"), true, false)),
 		// Catches: policies matched by prefix.
-		scenario.Row("access/job-branch-longer", "A branch whose name begins with the right one is another",
+		scenario.Row("access/job-branch-longer", "A longer branch name with the same prefix does not match",
 			reads(branch("main-2"), true, false)),
-		// Catches: a missing ref taken for any.
-		scenario.Row("access/job-branch-empty", "A job with an empty ref reads no secret of a branch",
+		// Catches: a missing ref treated as any branch.
+		scenario.Row("access/job-branch-empty", "A job with an empty ref cannot read a branch's secrets",
 			reads(branch(""), true, false)),
-		// Catches: a ref type that is not looked at, so that whoever may tag reads what only the
-		// branch should.
-		scenario.Row("access/job-tag-of-same-name", "A tag that is called like the branch is no branch",
+		// Catches: an ignored ref type, so that users who may tag read what only the branch should.
+		scenario.Row("access/job-tag-of-same-name", "A tag with the branch's name does not match the branch",
 			reads(tag("main"), true, false)),
 		// Catches: as above.
-		scenario.Row("access/job-tag", "A job of a tag reads no secret of a branch",
+		scenario.Row("access/job-tag", "A job on a tag cannot read a branch's secrets",
 			reads(tag("v1.0.0"), true, false)),
-		// Catches: both conditions joined by or.
-		scenario.Row("access/job-neither", "A job of another environment and branch reads only what is unrestricted",
+		// Catches: conditions combined with or instead of and.
+		scenario.Row("access/job-neither", "A job with another environment and branch reads only unrestricted secrets",
 			reads(func(j *gitlab.Job) {
 				j.Environment, j.Ref = "staging", "feature"
 			}, false, false)),
-		// Catches: environment and branch mixed up.
-		scenario.Row("access/job-swapped",
-			"An environment called like the branch, and a branch called like the environment, are others",
+		// Catches: environment and branch confused with each other.
+		scenario.Row("access/job-swapped", "Swapping the names of environment and branch does not match",
 			reads(func(j *gitlab.Job) {
 				j.Environment, j.Ref = gitlab.DefaultBranch, gitlab.DefaultEnvironment
 			}, false, false)),

@@ -16,30 +16,30 @@ import (
 
 func logins() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
-		Protects: "the boundaries between jobs, users and Rails, which all carry tokens of the same issuer",
+		Protects: "the boundaries between jobs, users and Rails, whose tokens all come from the same issuer",
 		Source:   "GitLab EE spec authentication_boundaries_spec.rb",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 	},
-		// Catches: scopes that are not told apart.
-		scenario.Row("access/login-owner-at-pipeline", "An owner's token is refused at the pipelines' login",
+		// Catches: scopes that are not distinguished.
+		scenario.Row("access/login-owner-at-pipeline", "An owner's token is refused at the pipeline login",
 			loginRefused(ownerToken, pipelineLogin)),
-		// Catches: a privileged token that opens every door.
-		scenario.Row("access/login-rails-at-pipeline", "Rails' privileged token is refused at the pipelines' login",
+		// Catches: a privileged token that every login accepts.
+		scenario.Row("access/login-rails-at-pipeline", "Rails' privileged token is refused at the pipeline login",
 			loginRefused(railsToken, pipelineLogin)),
 		// Catches: as above.
-		scenario.Row("access/login-rails-at-user", "Rails' privileged token is refused at the users' login",
+		scenario.Row("access/login-rails-at-user", "Rails' privileged token is refused at the user login",
 			loginRefused(railsToken, tenancy.UserAuth)),
 		// Catches: a job that writes secrets with the user's rights.
-		scenario.Row("access/login-job-at-user", "A job's token is refused at the users' login",
+		scenario.Row("access/login-job-at-user", "A job's token is refused at the user login",
 			loginRefused(jobToken, tenancy.UserAuth)),
-		// Catches: a job that owns the whole instance.
+		// Catches: a job with Rails' rights on the whole instance.
 		scenario.Row("access/login-job-at-rails", "A job's token is refused at Rails' login",
 			loginRefused(jobToken, railsLogin)),
-		// Catches: a user who owns the whole instance.
+		// Catches: a user with Rails' rights on the whole instance.
 		scenario.Row("access/login-owner-at-rails", "An owner's token is refused at Rails' login",
 			loginRefused(ownerToken, railsLogin)),
-		// Catches: a user role without its project.
-		scenario.Row("access/login-owner-of-other-project", "The owner of one project is refused at another's login",
+		// Catches: a user role that does not check the project.
+		scenario.Row("access/login-owner-of-other-project", "An owner's token is refused at another project's user login",
 			loginRefused(otherOwnerToken, tenancy.UserAuth)),
 	)
 }
@@ -68,13 +68,12 @@ func railsLogin(env *scenario.Env, _ gitlab.Tenant) (*openbao.InlineAuth, error)
 	return env.Issuer.RailsAuth(env.Audience)
 }
 
-// loginRefused presents a token at a login that is not meant for it. other is a tenant that is not
-// the one asked.
+// loginRefused presents a token at a login for which it is not meant. other is a different tenant.
 func loginRefused(token func(env *scenario.Env, tenant, other gitlab.Tenant) (string, error),
 	login func(env *scenario.Env, tenant gitlab.Tenant) (*openbao.InlineAuth, error),
 ) scenario.Test {
 	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
-		require.Greater(t, len(env.Tenants), 1, "there is only one tenant: nobody to refuse")
+		require.Greater(t, len(env.Tenants), 1, "this scenario needs at least two tenants")
 		for i, tenant := range env.Sample(2) {
 			other := env.Tenants[0]
 			if other.Project == tenant.Project {

@@ -17,58 +17,56 @@ func names() []scenario.Scenario {
 	type s = gitlab.Secret
 	long := strings.Repeat("n", 255) // GitLab's limit of all three names
 	return scenario.Table(scenario.Scenario{
-		Protects: "secrets whose environment, branch or name is not plain ASCII, and everybody whose name is nearly theirs",
+		Protects: "secrets with unusual environments, branches or names, and secrets with similar names",
 		Source:   "GitLab EE: policies are named by the hex of UTF-8 bytes; names of secrets match [a-zA-Z0-9_]+ up to 255",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 	},
-		// GitLab 18.9 and later compare hex with hex, so that a pattern is a name like any other;
-		// only a lone * is special. Fails when that changes: then either a wildcard works, which
-		// jobs will rely on, or a policy is too wide.
+		// GitLab 18.9 and later compare hex with hex, so a pattern is an ordinary name; only a
+		// single * is special. These rows fail when that changes: then either a wildcard works, or
+		// a policy is too wide.
 		scenario.Row("access/name-environment-wildcard",
-			"A secret of prod* is read by a job whose environment is literally prod*",
+			"A secret for prod* is read only by a job whose environment is named prod*",
 			onlyMatching(s{Environment: "prod*"}, environments("production", "prod", "PROD*")...)),
 		scenario.Row("access/name-branch-wildcard",
-			"A secret of release-* is read by a job whose branch is literally release-*",
+			"A secret for release-* is read only by a job whose branch is named release-*",
 			onlyMatching(s{Branch: "release-*"}, branches("release-1", "release-")...)),
-		// Catches, for the others: names that are not encoded as the hex of their UTF-8 bytes, or
-		// cut, folded, or normalised.
-		scenario.Row("access/name-environment-unicode", "Environments beyond ASCII keep their secrets",
+		// The others catch names that are not encoded as the hex of their UTF-8 bytes, or that are
+		// truncated, lower-cased or normalised.
+		scenario.Row("access/name-environment-unicode", "Environment names outside ASCII work",
 			onlyMatching(s{Environment: "prüfung/東京 \U0001F680"}, environments("prufung/東京 \U0001F680",
 				"pru\u0308fung/東京 \U0001F680")...)),
-		scenario.Row("access/name-environment-upper", "Environments in upper case keep their secrets",
+		scenario.Row("access/name-environment-upper", "Environment names in upper case work",
 			onlyMatching(s{Environment: "PROD"}, environments("prod", "Prod")...)),
-		scenario.Row("access/name-environment-review", "Review apps keep their secrets",
+		scenario.Row("access/name-environment-review", "Environment names of review apps work",
 			onlyMatching(s{Environment: "review/feature-1"}, environments("review/feature-10", "review", "review/*")...)),
-		scenario.Row("access/name-environment-dots",
-			"An environment called like a parent directory keeps its secrets",
+		scenario.Row("access/name-environment-dots", "An environment named like a parent directory works",
 			onlyMatching(s{Environment: "../.."}, environments("..", "../../")...)),
-		scenario.Row("access/name-environment-quotes", "Quotes and braces in an environment are only letters",
+		scenario.Row("access/name-environment-quotes", "Environment names with quotes and braces work",
 			onlyMatching(s{Environment: `a'b"c{{.}}\d`}, environments("abc", `a'b"c`)...)),
-		scenario.Row("access/name-environment-long", "An environment of 255 characters keeps its secrets",
+		scenario.Row("access/name-environment-long", "An environment name of 255 characters works",
 			onlyMatching(s{Environment: long}, environments(long[1:], long[1:]+"m")...)),
 		// OpenBao keeps at most 512 bytes in a field of custom metadata, where Rails puts the name
 		// too.
 		scenario.Row("access/name-environment-long-unicode",
-			"An environment of 510 bytes in 170 characters keeps its secrets",
+			"An environment name of 170 characters in 510 bytes works",
 			onlyMatching(s{Environment: strings.Repeat("京", 170)}, environments(strings.Repeat("京", 169))...)),
-		scenario.Row("access/name-branch-unicode", "Branches beyond ASCII keep their secrets",
+		scenario.Row("access/name-branch-unicode", "Branch names outside ASCII work",
 			onlyMatching(s{Branch: "função/ß"}, branches("função/ss", "funcao/ß")...)),
-		scenario.Row("access/name-branch-slashes", "Branches with slashes keep their secrets",
+		scenario.Row("access/name-branch-slashes", "Branch names with slashes work",
 			onlyMatching(s{Branch: "feature/a/b"}, branches("feature/a", "feature/a/b/c")...)),
-		scenario.Row("access/name-branch-long", "A branch of 255 characters keeps its secrets",
+		scenario.Row("access/name-branch-long", "A branch name of 255 characters works",
 			onlyMatching(s{Branch: long}, branches(long[1:])...)),
-		scenario.Row("access/name-both-unusual", "A secret bound to an unusual environment and branch needs both",
+		scenario.Row("access/name-both-unusual", "A secret for an unusual environment and branch needs both",
 			onlyMatching(s{Environment: "Üben", Branch: "Fix #1"}, append(environments("üben"), branches("fix #1")...)...)),
-		// A pair of names must not be read as another pair with the slash elsewhere.
-		scenario.Row("access/name-both-shifted", "Environment and branch cannot be shifted into each other",
+		// A pair of names must not be read as another pair with the slash in another place.
+		scenario.Row("access/name-both-shifted", "Environment and branch names with slashes cannot be confused",
 			onlyMatching(s{Environment: "a/branch/b", Branch: "c"}, gitlab.Job{Environment: "a", Ref: "b/branch/c"})),
-		scenario.Row("access/name-secret-long", "A secret's name may have 255 characters",
+		scenario.Row("access/name-secret-long", "A secret name of 255 characters works",
 			onlyMatching(s{Name: strings.Repeat("N", 255)})),
-		scenario.Row("access/name-secret-short", "A secret's name may have one character",
-			onlyMatching(s{Name: "x"})),
-		scenario.Row("access/name-secret-digits", "A secret's name may be digits and underscores",
+		scenario.Row("access/name-secret-short", "A secret name of one character works", onlyMatching(s{Name: "x"})),
+		scenario.Row("access/name-secret-digits", "A secret name of digits and underscores works",
 			onlyMatching(s{Name: "_0_9"})),
-		scenario.Row("access/name-secret-case", "Names of secrets keep their case",
+		scenario.Row("access/name-secret-case", "Secret names are case-sensitive",
 			onlyMatching(s{Name: "MiXed_Case"})),
 	)
 }
@@ -87,9 +85,9 @@ func branches(names ...string) (jobs []gitlab.Job) {
 	return jobs
 }
 
-// onlyMatching makes a secret with an unusual name, environment or branch; empty fields become
-// ordinary ones. It expects that a job that matches exactly reads the secret, and that these others
-// do not, of which only the fields count that differ from the job that may read.
+// onlyMatching creates a secret with an unusual name, environment or branch; empty fields become
+// ordinary ones. It expects that a job that matches exactly reads the secret, and that the others
+// do not. An empty field of these has the matching job's value.
 func onlyMatching(s gitlab.Secret, others ...gitlab.Job) scenario.Test {
 	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
 		match := gitlab.DefaultJob()
@@ -102,7 +100,7 @@ func onlyMatching(s gitlab.Secret, others ...gitlab.Job) scenario.Test {
 			a, err := env.Fetch(ctx, tenant, secret.Name, match)
 			require.NoError(t, err)
 			if !a.OK() || a.Value() != tenant.Value(env.Seed, secret) {
-				t.Errorf("the job that matches, at %s: %v", tenant.Name, a)
+				t.Errorf("the matching job at %s: %v", tenant.Name, a)
 			}
 			for _, other := range others {
 				job := match
@@ -116,7 +114,7 @@ func onlyMatching(s gitlab.Secret, others ...gitlab.Job) scenario.Test {
 				if near != "" {
 					a, err := env.Fetch(ctx, tenant, near, match)
 					require.NoError(t, err)
-					denied(t, "a name near the secret's at "+tenant.Name, a)
+					denied(t, "a similar name at "+tenant.Name, a)
 				}
 			}
 		})

@@ -11,20 +11,19 @@ import (
 // cannot provision.
 func railsCapabilities() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
-		Protects: "GitLab's ability to provision projects and to change who may read what",
+		Protects: "GitLab's ability to provision projects and to change access to secrets",
 		Source:   capabilitySource,
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,
 	},
-		scenario.Row("access/rails-reads-policy", "Rails reads a project's policy, to add to it",
+		scenario.Row("access/rails-reads-policy", "Rails can read a project's policy",
 			request(asRails, "GET", "{ns}/sys/policies/acl/pipelines/global", nil, http.StatusOK)),
-		scenario.Row("access/rails-writes-policy", "Rails writes a project's policy",
+		scenario.Row("access/rails-writes-policy", "Rails can write a project's policy",
 			ownRequest(asRails, "POST", "{ns}/sys/policies/acl/pipelines/global", somePolicy(), http.StatusNoContent)),
-		scenario.Row("access/rails-deletes-policy", "Rails deletes a project's policy",
+		scenario.Row("access/rails-deletes-policy", "Rails can delete a project's policy",
 			ownRequest(asRails, "DELETE", "{ns}/sys/policies/acl/pipelines/global", nil, http.StatusNoContent)),
-		scenario.Row("access/rails-lists-secrets",
-			"Rails lists a project's secrets, to tell whether a policy is still needed",
+		scenario.Row("access/rails-lists-secrets", "Rails can list a project's secrets",
 			request(asRails, "GET", "{kv}/detailed-metadata/explicit?list=true", nil, http.StatusOK)),
-		scenario.Row("access/rails-reads-mounts", "Rails reads a project's mounts",
+		scenario.Row("access/rails-reads-mounts", "Rails can read a project's mounts",
 			request(asRails, "GET", "{ns}/sys/mounts", nil, http.StatusOK)),
 	)
 }

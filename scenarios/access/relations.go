@@ -13,35 +13,34 @@ import (
 
 func relations() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
-		Protects: "the secrets of every project from the projects closest to it",
+		Protects: "the secrets of every project from closely related projects",
 		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb: sibling project and fork",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 	},
-		// Catches: a namespace or a role of the group that its projects share.
-		scenario.Row("access/sibling-project",
-			"A project of the same group is refused, at the login and by the namespace",
+		// Catches: a namespace or a role that the projects of a group share.
+		scenario.Row("access/sibling-project", "A project in the same group is refused by login and namespace",
 			related(func(victim, thief gitlab.Tenant) gitlab.Tenant {
 				thief.Org, thief.Group = victim.Org, victim.Group
 				return thief
 			})),
-		// Catches: a role that takes a fork for its origin.
-		scenario.Row("access/fork-project", "A fork in another group is refused, at the login and by the namespace",
+		// Catches: a role that accepts a fork as its origin.
+		scenario.Row("access/fork-project", "A fork in another group is refused by login and namespace",
 			related(func(victim, thief gitlab.Tenant) gitlab.Tenant {
 				thief.Org = victim.Org
 				return thief
 			})),
-		// Catches: an organisation that is only a part of a name.
+		// Catches: an organisation that is only part of a name.
 		scenario.Row("access/other-organisation",
-			"A project of another organisation is refused, at the login and by the namespace",
+			"A project in another organisation is refused by login and namespace",
 			related(func(_, thief gitlab.Tenant) gitlab.Tenant { return thief })),
-		// Catches: a project ID compared as text that begins alike.
-		scenario.Row("access/longer-project-id", "A project whose ID begins with the victim's ID is refused",
+		// Catches: project IDs compared by prefix.
+		scenario.Row("access/longer-project-id", "A project whose ID starts with the victim's ID is refused",
 			related(func(victim, thief gitlab.Tenant) gitlab.Tenant {
 				thief.Org, thief.Group, thief.Project = victim.Org, victim.Group, victim.Project*10
 				return thief
 			})),
 		// Catches: rights that follow the user into every project that they run jobs in.
-		scenario.Row("access/same-user", "A job that the victim's owner runs in another project is refused",
+		scenario.Row("access/same-user", "A job of the victim's owner in another project is refused",
 			related(func(victim, thief gitlab.Tenant) gitlab.Tenant {
 				thief.User = victim.User
 				return thief
@@ -49,7 +48,7 @@ func relations() []scenario.Scenario {
 	)
 }
 
-// related makes a victim's project and a thief's that is related to it. Both hold a secret of the
+// related provisions a victim's project and a related thief's project. Both have a secret of the
 // same name. It expects that neither reads the other's.
 func related(thief func(victim, fresh gitlab.Tenant) gitlab.Tenant) scenario.Test {
 	return func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -1,5 +1,4 @@
-// Package access holds the scenarios that say who may read which secret. Most are rows of tables: a
-// row is a scenario.
+// Package access holds the scenarios about who may read which secret. Most are rows of tables.
 package access
 
 import (

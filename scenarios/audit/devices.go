@@ -12,15 +12,15 @@ import (
 func devices() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "audit/devices",
-		Title:    "At least one audit device is on, and none writes raw values, leaves records out or passes them on unhashed",
+		Title:    "At least one audit device is enabled, without raw values, filters or excluded fields",
 		Protects: readers,
 		Source:   "OpenBao, audit devices: log_raw, hmac_accessor, filter, exclude",
 		Features: []scenario.Feature{scenario.FeatureAudit},
 		Kind:     scenario.Functional,
 		Budget:   time.Minute,
 		Parallel: true,
-		// Catches: audit off, log_raw left over from a search for an error, a filter that hides
-		// reads.
+		// Catches: auditing that is off, log_raw that was left on after debugging, a filter that
+		// hides reads.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			devices, err := auditDevices(ctx, env)
 			require.NoError(t, err)

@@ -21,19 +21,19 @@ const (
 func everyFetch() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "audit/every-fetch",
-		Title:    "Of many fetches at once each one is recorded, none twice and none lost",
+		Title:    "Each of many parallel fetches is recorded exactly once",
 		Protects: investigators,
-		Source:   "openbao/openbao, vault/audit_broker.go: one record of each request and of each answer",
+		Source:   "openbao/openbao, vault/audit_broker.go: one record of each request and of each response",
 		Features: []scenario.Feature{scenario.FeatureAudit},
 		Kind:     scenario.Functional,
 		Budget:   2 * time.Minute,
-		// Catches: lines of the log that are torn or lost when several requests write at once.
+		// Catches: log lines that are damaged or lost when several requests write at once.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			trail, err := follow(ctx, env)
 			require.NoError(t, err)
 			made, err := fetchMany(ctx, env)
 			require.NoError(t, err)
-			env.Await(ctx, t, "the audit log tells of every fetch", env.Timeouts.Labels, func(ctx context.Context) error {
+			env.Await(ctx, t, "the audit log has every fetch", env.Timeouts.Labels, func(ctx context.Context) error {
 				found, err := trail.read(ctx, made...)
 				if err != nil {
 					return err
@@ -46,7 +46,7 @@ func everyFetch() scenario.Scenario {
 				}
 				for _, id := range made {
 					if seen[id+"update"] != 1 || seen[id+"read"] != 1 {
-						return fmt.Errorf("a fetch has %d answers of its login and %d of its read, want one each", seen[id+"update"],
+						return fmt.Errorf("a fetch has %d responses to its login and %d to its read, want one each", seen[id+"update"],
 							seen[id+"read"])
 					}
 				}

@@ -76,8 +76,8 @@ func (t *tails) logs() [][]byte {
 	return all
 }
 
-// sound reports whether a tail is there and goes on reading, or has read all that a container wrote
-// which no longer runs.
+// sound reports whether a tail exists and still reads, or has read the whole log of a container that
+// no longer runs.
 func (t *tail) sound(runs bool) bool {
 	if t == nil {
 		return false

@@ -18,7 +18,7 @@ const (
 // hashPrefix is how a value begins that the log holds as an HMAC.
 const hashPrefix = "hmac-sha256:"
 
-// record is what scenarios look at in an audit record.
+// record is the part of an audit record that scenarios check.
 // Source: openbao/openbao, audit/format.go at v2.4.0.
 type record struct {
 	Time time.Time `json:"time"`
@@ -61,9 +61,8 @@ func (r record) String() string {
 	return text
 }
 
-// parse returns the audit records among the lines of a log that hold one of the marks. Lines that
-// are no records, a server's own log among them, are passed over; a line that claims to be a record
-// and cannot be read is an error.
+// parse returns the audit records among the lines of a log that hold one of the marks. It skips
+// other lines, such as the server's own log. A damaged record is an error.
 func parse(log []byte, marks ...string) (found []record, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(log))
 	lines.Buffer(nil, 4<<20) // a record holds at most a request of 768 KiB and its answer

@@ -19,49 +19,50 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// records catch an audit device that is off, raw, filtered or set up on one node only, and a log
-// that says who, but not on behalf of whom.
+// records catch an audit device that is off, raw, filtered or enabled on only one node, and records
+// without the user on whose behalf a request was made.
 func records() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
 		Features: []scenario.Feature{scenario.FeatureAudit},
 		Kind:     scenario.Functional, Budget: 2 * time.Minute, Parallel: true,
 	},
 		scenario.Scenario{
-			ID: "audit/fetch-four-records", Title: "A fetch leaves four records: login and answer, read and answer",
+			ID: "audit/fetch-four-records", Title: "A fetch leaves four records: request and response of login and read",
 			Protects: investigators, Source: broker, Test: recorded(fetch, fourRecords),
 		},
 		scenario.Scenario{
-			ID: "audit/fetch-attributed", Title: "The records of a fetch name the project, the user, the role and GitLab's correlation ID",
+			ID: "audit/fetch-attributed", Title: "The records of a fetch name project, user, role and GitLab's correlation ID",
 			Protects: investigators, Source: receiver, Test: recorded(fetch, attributed),
 		},
 		scenario.Scenario{
-			ID: "audit/fetch-located", Title: "The records of a fetch name the secret's path, its namespace and the client's address",
+			ID:       "audit/fetch-located",
+			Title:    "The records of a fetch name the secret's path, the namespace and the client's address",
 			Protects: investigators, Source: receiver, Test: recorded(fetch, located),
 		},
 		scenario.Scenario{
-			ID: "audit/fetch-hashed", Title: "The records of a fetch hold the value and the JWT as hashes only, which can be recomputed",
+			ID: "audit/fetch-hashed", Title: "The records of a fetch contain value and JWT only as reproducible hashes",
 			Protects: readers, Source: hashes, Test: recorded(fetch, hashed),
 		},
 		scenario.Scenario{
-			ID: "audit/refused-login", Title: "A login that is refused is recorded as refused",
+			ID: "audit/refused-login", Title: "A refused login is recorded as refused",
 			Protects: investigators, Source: broker, Test: recorded(expired, refusedLogin),
 		},
 		scenario.Scenario{
-			ID: "audit/refused-read", Title: "A read that a policy refuses is recorded with who asked and why it was refused",
+			ID: "audit/refused-read", Title: "A read that a policy refuses is recorded with its project and the reason",
 			Protects: investigators, Source: broker, Test: recorded(forbidden, refusedRead),
 		},
 		scenario.Scenario{
-			ID: "audit/write-hashed", Title: "A write is recorded, its value as a hash only",
+			ID: "audit/write-hashed", Title: "A write is recorded with its value only as a hash",
 			Protects: readers, Source: hashes, Test: recorded(write, written),
 		},
 		scenario.Scenario{
-			ID: "audit/rails-recorded", Title: "What Rails does on its own behalf is recorded as such",
+			ID: "audit/rails-recorded", Title: "Requests that Rails makes for itself are recorded as Rails'",
 			Protects: investigators, Source: receiver, Test: recorded(rails, byRails),
 		},
 	)
 }
 
-// witness makes a request with a tenant and one of its secrets, and knows what the log has to say.
+// witness makes a request with a tenant and one of its secrets, and knows what must be recorded.
 type witness struct {
 	env    *scenario.Env
 	trail  *auditTrail
@@ -144,7 +145,7 @@ func refusal(a gitlab.Answer, err error) error {
 	return err
 }
 
-// write is what GitLab does when an owner creates a secret; it is deleted again.
+// write creates a secret as GitLab does for an owner, and deletes it again.
 func write(ctx context.Context, w *witness) (string, error) {
 	auth, err := tenancy.UserAuth(w.env, w.tenant)
 	if err != nil {
@@ -165,7 +166,7 @@ func write(ctx context.Context, w *witness) (string, error) {
 	gone, err := tenancy.AsUser(ctx, w.env, w.tenant, http.MethodDelete, strings.Replace(w.tenant.SecretPath, "/data/",
 		"/metadata/", 1)+"/"+name, nil)
 	if err == nil && !gone.OK() {
-		err = fmt.Errorf("clean-up: status %d: %s", gone.Status, gone.Message())
+		err = fmt.Errorf("cleanup: status %d: %s", gone.Status, gone.Message())
 	}
 	return auth.JWT, err
 }
@@ -191,8 +192,8 @@ func fourRecords(_ context.Context, t scenario.T, _ *witness, x *exchange) {
 		require.Len(t, pair, 2, "records: %v", pair)
 		require.Equal(t, typeRequest, pair[0].Type)
 		require.Equal(t, typeResponse, pair[1].Type)
-		require.Equal(t, pair[0].Request.ID, pair[1].Request.ID, "request and answer belong together")
-		require.False(t, pair[1].Time.Before(pair[0].Time), "the answer was recorded before its request")
+		require.Equal(t, pair[0].Request.ID, pair[1].Request.ID, "IDs of request and response")
+		require.False(t, pair[1].Time.Before(pair[0].Time), "the response was recorded before its request")
 		require.Empty(t, pair[1].Error)
 	}
 }
@@ -227,7 +228,7 @@ func hashed(ctx context.Context, t scenario.T, w *witness, x *exchange) {
 		for _, hidden := range []string{value, w.jwt, w.jwt[strings.LastIndexByte(w.jwt, '.')+1:]} {
 			for _, form := range secret.Encodings(hidden) {
 				if strings.Contains(r.Line, form) {
-					t.Errorf("%v holds the value or the JWT in the clear", r)
+					t.Errorf("%v contains the value or the JWT in plain text", r)
 					return
 				}
 			}
@@ -240,18 +241,19 @@ func onlyHashed(ctx context.Context, t scenario.T, w *witness, line, secret stri
 	t.Helper()
 	hash, err := w.trail.hash(ctx, secret)
 	require.NoError(t, err)
-	require.True(t, strings.HasPrefix(hash, hashPrefix), "the server hashes by another function than HMAC-SHA256")
+	require.True(t, strings.HasPrefix(hash, hashPrefix), "the server does not hash with HMAC-SHA256")
 	if !strings.Contains(line, hash) {
-		t.Errorf("the record does not hold the secret's hash, by which it could be recognised")
+		t.Errorf("the record does not contain the hash of the secret")
 	}
 }
 
 func refusedLogin(_ context.Context, t scenario.T, w *witness, x *exchange) {
 	last := x.Login[len(x.Login)-1]
 	require.Equal(t, w.tenant.AuthPath, last.Where())
-	// OpenBao 2.4.0 keeps the reason of the JWT login as data of the answer, and so as a hash.
+	// OpenBao 2.4.0 records the reason of a refused JWT login in the data of the response, and so
+	// as a hash.
 	require.True(t, last.Error != "" || last.Response.Data["error"] != nil,
-		"the record does not say that the login was refused")
+		"the record does not show the refusal")
 	require.Empty(t, x.Request, "the request of a refused login was served: %v", x.Request)
 }
 
@@ -260,7 +262,7 @@ func refusedRead(_ context.Context, t scenario.T, w *witness, x *exchange) {
 	require.Equal(t, w.other.SecretPath+"/"+w.secret.Name, last.Where())
 	require.Contains(t, last.Error, "permission denied")
 	require.Nil(t, last.Response.Data["data"], "the refused read has a value")
-	require.Equal(t, w.claims["project_id"], last.Auth.Metadata["project_id"], "the record does not say whose job it was")
+	require.Equal(t, w.claims["project_id"], last.Auth.Metadata["project_id"], "the record does not have the project")
 }
 
 func written(ctx context.Context, t scenario.T, w *witness, x *exchange) {
@@ -286,7 +288,7 @@ func byRails(_ context.Context, t scenario.T, w *witness, x *exchange) {
 func correlation(jwt string) (string, error) {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {
-		return "", fmt.Errorf("a JWT has three parts, this one %d", len(parts))
+		return "", fmt.Errorf("a JWT has three parts, this one has %d", len(parts))
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {

@@ -9,14 +9,15 @@ import (
 
 // What the group protects.
 const (
-	investigators = "investigators, who must be able to tell what happened after the fact"
-	readers       = "secrets and tokens from everybody who may read logs"
+	investigators = "investigators, who must be able to reconstruct what happened"
+	readers       = "secrets and tokens from everyone who may read logs"
 )
 
 // Where the requirements come from.
 const (
-	broker   = "openbao/openbao, vault/audit_broker.go and audit/format.go: a record of the request before it is served, one of the answer after"
-	receiver = "GitLab EE, ee/lib/api/internal/secrets_manager.rb: what the receiver of audit records reads from them"
+	broker = "openbao/openbao, vault/audit_broker.go and audit/format.go: one record of the request before " +
+		"it is served, and one of the response"
+	receiver = "GitLab EE, ee/lib/api/internal/secrets_manager.rb: the fields that the receiver of audit records reads"
 	hashes   = "OpenBao API: sys/audit-hash; CVE-2026-46358 (inline-auth headers in audit logs)"
 )
 

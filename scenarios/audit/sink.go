@@ -13,33 +13,33 @@ import (
 // sinkFetches is how many fetches are made against each state of the sink.
 const sinkFetches = 10
 
-// withSink installs an audit device of type http beside the others and waits until the new pods
-// serve. Call back in the end.
-func withSink(ctx context.Context, t scenario.T, env *scenario.Env, url string) (back func()) {
+// withSink installs an additional audit device of type http and waits until the new pods serve. The
+// caller must call restore when done.
+func withSink(ctx context.Context, t scenario.T, env *scenario.Env, url string) (restore func()) {
 	t.Helper()
 	values, err := env.Installer.Change(scenario.ChangeAuditHTTP,
 		map[string]any{"url": url, "secret": env.AuditSink.Secret, "key": env.AuditSink.Key})
 	require.NoError(t, err)
-	back = func() {
+	restore = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Upgrade)
 		defer cancel()
 		if env.GitLab != nil {
 			if err := env.GitLab.Disturb(ctx, map[string]scenario.Failure{scenario.EndpointAudit: {}}); err != nil {
-				t.Errorf("the sink's fault could not be lifted: %v", err)
+				t.Errorf("removing the audit sink's fault: %v", err)
 			}
 		}
 		if err := env.Installer.Upgrade(ctx, scenario.Release{}); err != nil {
-			t.Errorf("the environment could not be brought back: %v", err)
+			t.Errorf("restoring the environment: %v", err)
 			return
 		}
 		cluster.MustServe(ctx, t, env)
 	}
 	if err := env.Installer.Upgrade(ctx, scenario.Release{Values: values}); err != nil {
-		back()
+		restore()
 		require.NoError(t, err)
 	}
 	cluster.MustServe(ctx, t, env)
-	return back
+	return restore
 }
 
 // received is how many requests the sink has got.
@@ -50,8 +50,7 @@ func received(ctx context.Context, t scenario.T, env *scenario.Env) int64 {
 	return requests[scenario.EndpointAudit]
 }
 
-// fetchAll fetches some secrets, each of which has to come, and no later than more after what is
-// usual here.
+// fetchAll fetches some secrets and expects each within Timeouts.Try and this much more.
 func fetchAll(ctx context.Context, t scenario.T, env *scenario.Env, more time.Duration) {
 	t.Helper()
 	for i := range sinkFetches {

@@ -16,7 +16,7 @@ import (
 
 // device is an audit device as the server lists it.
 type device struct {
-	Path    string            `json:"path"` // without a slash in the end
+	Path    string            `json:"path"` // without a trailing slash
 	Type    string            `json:"type"`
 	Options map[string]string `json:"options"`
 }
@@ -43,16 +43,16 @@ func auditDevices(ctx context.Context, env *scenario.Env) ([]device, error) {
 	return all, nil
 }
 
-// auditTrail finds the records of what a scenario does. Each record is found by the hash that the server
-// itself makes of something only the scenario knows, so that scenarios beside it do not disturb.
+// auditTrail finds the records of what a scenario does. Each record is found by the hash that the
+// server itself makes of something only the scenario knows, so parallel scenarios do not interfere.
 type auditTrail struct {
 	env   *scenario.Env
 	file  device
 	tails *tails // of the pods' logs; nil where the log is a file
 }
 
-// follow begins a trail, which ends with ctx. It fails where no audit device writes to a file,
-// which standard output is as well.
+// follow begins a trail, which ends with ctx. It fails where no audit device writes to a file or to
+// standard output.
 func follow(ctx context.Context, env *scenario.Env) (*auditTrail, error) {
 	devices, err := auditDevices(ctx, env)
 	if err != nil {
@@ -107,14 +107,14 @@ func (t *auditTrail) read(ctx context.Context, marks ...string) ([]record, error
 	return all, nil
 }
 
-// exchange is one request with an inline login, as the log tells it.
+// exchange holds the records of one request with an inline login.
 type exchange struct {
 	Login   []record // of the login
 	Request []record // of the request; none where the login was refused
 }
 
-// of returns the records of the request that carried the JWT of this hash, as soon as they are
-// complete: a login and its answer, and, where it was not refused, the request and its answer.
+// of returns the records of the request that carried the JWT of this hash, once they are complete:
+// request and response of the login, and of the request itself if the login was not refused.
 func (t *auditTrail) of(ctx context.Context, hash string) (*exchange, error) {
 	all, err := t.read(ctx, hash)
 	if err != nil {
@@ -122,7 +122,7 @@ func (t *auditTrail) of(ctx context.Context, hash string) (*exchange, error) {
 	}
 	var act exchange
 	for _, r := range all {
-		if r.Request.Data["jwt"] == hash { // whoever asks for a hash leaves it in the log as well
+		if r.Request.Data["jwt"] == hash { // the request for the hash is in the log as well
 			act.Login = append(act.Login, r)
 		}
 	}
@@ -153,9 +153,10 @@ func (t *auditTrail) await(ctx context.Context, st scenario.T, what, jwt string)
 	hash, err := t.hash(ctx, jwt)
 	require.NoError(st, err)
 	var act *exchange
-	t.env.Await(ctx, st, "the audit log tells of "+what, t.env.Timeouts.Labels, func(ctx context.Context) (err error) {
-		act, err = t.of(ctx, hash)
-		return err
-	})
+	t.env.Await(ctx, st, "the audit log has the records of "+what, t.env.Timeouts.Labels,
+		func(ctx context.Context) (err error) {
+			act, err = t.of(ctx, hash)
+			return err
+		})
 	return act
 }

@@ -22,26 +22,26 @@ const burst = 40
 func databaseConnections() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/database-connections",
-		Title:    "However many fetches come at once, OpenBao holds no more connections than its pools allow",
+		Title:    "Under parallel fetches, OpenBao opens no more connections than its pools allow",
 		Protects: "GitLab's own database, whose max_connections OpenBao shares",
-		Source:   "openbao/openbao, physical/postgresql: max_parallel; GitLab's administration guide: 2 pools while pods are replaced",
+		Source:   "openbao/openbao, physical/postgresql: max_parallel; GitLab's administration guide: two pools in upgrades",
 		Features: []scenario.Feature{scenario.FeatureDatabase, scenario.FeatureCluster},
 		Kind:     scenario.Functional,
 		Budget:   time.Minute,
-		// Catches: a pool without limit, a limit that the chart does not pass on.
+		// Catches: a pool without a limit, a limit that the chart does not pass on.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			limit, err := pools(ctx, env)
 			require.NoError(t, err)
 			most, err := flood(ctx, env)
 			require.NoError(t, err)
 			t.Measure("connections", float64(most))
-			t.Logf("at most %d connections were seen, %d are allowed", most, limit)
+			t.Logf("saw at most %d connections, %d are allowed", most, limit)
 			require.LessOrEqual(t, most, limit)
 		},
 	}
 }
 
-// flood fetches burst times at once and returns how many connections were seen meanwhile.
+// flood makes burst fetches at once and returns the largest number of connections seen meanwhile.
 func flood(ctx context.Context, env *scenario.Env) (most int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
 	defer cancel()
@@ -91,6 +91,6 @@ func pools(ctx context.Context, env *scenario.Env) (int, error) {
 			return (each + 1) * cluster.Wanted, err
 		}
 	}
-	return 0, fmt.Errorf("no ConfigMap in %s holds a configuration in JSON with storage.postgresql.max_parallel",
+	return 0, fmt.Errorf("no ConfigMap in %s has a JSON configuration with storage.postgresql.max_parallel",
 		env.Namespace)
 }

@@ -11,8 +11,8 @@ import (
 func databaseTLS() scenario.Scenario {
 	return scenario.Scenario{
 		ID:         "config/database-tls",
-		Title:      "Every connection from OpenBao to the PostgreSQL outside the cluster is encrypted",
-		Protects:   "what OpenBao stores, and its password, from whoever listens between the cluster and the database",
+		Title:      "Every connection from OpenBao to the external PostgreSQL is encrypted",
+		Protects:   "stored data and the database password from anyone who listens between cluster and database",
 		Source:     "GitLab reference architectures, Cloud Native Hybrid: PostgreSQL outside; PostgreSQL: pg_stat_ssl",
 		Topologies: []string{"cloud-native-hybrid"},
 		Features:   []scenario.Feature{scenario.FeatureDatabase, scenario.FeatureCluster},
@@ -23,12 +23,12 @@ func databaseTLS() scenario.Scenario {
 			require.NoError(t, err)
 			all, err := count(ctx, env, "SELECT count(*) "+remote)
 			require.NoError(t, err)
-			require.NotZero(t, all, "nobody is connected over the network")
+			require.NotZero(t, all, "there is no connection over the network")
 			require.Zero(t, plain, "%d of %d connections are not encrypted", plain, all)
 			version, err := env.Database.Query(ctx, "SELECT string_agg(DISTINCT s.version, ' ') "+remote)
 			require.NoError(t, err)
 			require.NotContains(t, version, "TLSv1.1")
-			t.Logf("%d connections by %s", all, version)
+			t.Logf("%d connections with %s", all, version)
 		},
 	}
 }

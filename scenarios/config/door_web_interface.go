@@ -16,7 +16,7 @@ func doorWebInterface() scenario.Scenario {
 		ID: "config/door-web-interface", Title: "The web interface is off", Protects: intruders,
 		Source: "GitLab's OpenBao chart: config.ui is false; openbao/openbao, http/handler.go: /ui/",
 		Kind:   scenario.Abuse, Budget: time.Minute, Parallel: true,
-		// Catches: the interface switched on to look at something, and left on.
+		// Catches: an interface that was enabled temporarily and left on.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
 			defer cancel()

@@ -22,7 +22,7 @@ const (
 func healthCodes() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/health-codes",
-		Title:    "The health endpoint tells the active pod, 200, from the standby, 429, and both are 200 where standbys may answer",
+		Title:    "The health endpoint returns 200 on the active pod and 429 on the standby",
 		Protects: "load balancers and probes, which know a pod's state by this code alone",
 		Source:   "OpenBao API: sys/health; vault-helm #1173 and openbao-helm #189: 429 made standbys unready",
 		Features: []scenario.Feature{scenario.FeatureCluster},

@@ -16,10 +16,10 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// The number of series that OpenBao may have: that of an empty server with a margin, and what each
-// project adds. OpenBao 2.4.0 had 134 with six projects, what the chart's filters drop left out;
-// token.creation and identity.entity.creation alone had 384 each with 50 projects after the access
-// scenarios, one for each mount and lifetime.
+// The number of series that OpenBao may have: an empty server with a margin, and what each project
+// adds. OpenBao 2.4.0 had 134 with six projects after the chart's filters; token.creation and
+// identity.entity.creation alone had 384 each with 50 projects after the access scenarios, one for
+// each mount and lifetime.
 const (
 	seriesOfServer  = 300
 	seriesOfProject = 8
@@ -28,11 +28,11 @@ const (
 func metricsBounded() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/metrics-bounded",
-		Title:    "No project's name is part of a metric's name, and a project adds a handful of series at most",
-		Protects: "Prometheus, which thousands of projects would fill otherwise",
+		Title:    "No metric name contains a project, and a project adds only a few series",
+		Protects: "Prometheus from a number of series that grows with every project",
 		Source:   "GitLab's OpenBao chart, prefixFilter: route and rollback metrics carry the mount's path in their name",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureMetrics},
-		// Catches: a prefix filter that is missing, or that does not fit the prefix.
+		// Catches: a prefix filter that is missing or does not match the prefix.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			active := settled(ctx, t, env)
 			found, err := cluster.Metrics(ctx, env, active.Name)
@@ -42,7 +42,7 @@ func metricsBounded() scenario.Scenario {
 				series += len(family.GetMetric())
 				for _, tenant := range env.Tenants {
 					if strings.Contains(name, strings.NewReplacer("/", "_", "-", "_").Replace(tenant.Name)) {
-						t.Errorf("the metric %s carries the name of project %s", name, tenant.Name)
+						t.Errorf("the metric name %s contains the name of project %s", name, tenant.Name)
 						return
 					}
 				}

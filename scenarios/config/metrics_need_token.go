@@ -12,7 +12,7 @@ import (
 func metricsNeedToken() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/metrics-need-token",
-		Title:    "The API's own port gives metrics to nobody without a token",
+		Title:    "The API port serves no metrics without a token",
 		Protects: intruders,
 		Source:   "OpenBao: listener, telemetry, unauthenticated_metrics_access",
 		Features: []scenario.Feature{scenario.FeatureCluster},

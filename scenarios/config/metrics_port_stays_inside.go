@@ -19,7 +19,7 @@ import (
 func metricsPortStaysInside() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/metrics-port-stays-inside",
-		Title:    "The port of the metrics, which needs no token, is reachable on the pods' network only",
+		Title:    "The metrics port, which needs no token, is reachable only on the pod network",
 		Protects: intruders,
 		Source:   "GitLab's OpenBao chart, comment at the metrics listener: before OpenBao 2.5 it serves the whole API",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureMetrics},
@@ -32,7 +32,7 @@ func metricsPortStaysInside() scenario.Scenario {
 			require.False(t, active.Spec.HostNetwork, "the pods use the host's network")
 			names := []string{fmt.Sprint(env.Metrics)}
 			for _, p := range c.Ports {
-				require.Zero(t, p.HostPort, "port %s is a port of the host", p.Name)
+				require.Zero(t, p.HostPort, "port %s is exposed on the host", p.Name)
 				if int(p.ContainerPort) == env.Metrics {
 					names = append(names, p.Name)
 				}

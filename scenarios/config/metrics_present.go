@@ -13,8 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// watched are the metrics that GitLab's administration guide and the chart's alerts go by, without
-// prefix, and whether the standby has them too.
+// watched are the metrics that GitLab's administration guide and the chart's alerts use, without
+// their prefix, and whether the standby has them too.
 func watched() map[string]bool {
 	return map[string]bool{
 		"core_unsealed": true, "core_active": true, "runtime_alloc_bytes": true, "runtime_num_goroutines": true,
@@ -26,7 +26,7 @@ func watched() map[string]bool {
 func metricsPresent() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/metrics-present",
-		Title:    "Every pod serves the metrics that alerts go by, under one prefix, and they tell its state",
+		Title:    "Every pod serves the metrics that alerts use, and they match its state",
 		Protects: scrapers,
 		Source:   "GitLab's administration guide of the secrets manager, monitoring; GitLab's OpenBao chart, metricsPrefix",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureMetrics},
@@ -58,7 +58,7 @@ func metricsPresent() scenario.Scenario {
 							return fmt.Errorf("%score_unsealed is %v", prefix, state)
 						}
 						if state := latest(found[prefix+"core_active"]); (state == 1) != leads {
-							return fmt.Errorf("%score_active is %v, and it leads: %t", prefix, state, leads)
+							return fmt.Errorf("%score_active is %v, but the pod is active: %t", prefix, state, leads)
 						}
 						return nil
 					})
@@ -74,7 +74,7 @@ func prefixOf(found map[string]*dto.MetricFamily) (string, error) {
 			return prefix, nil
 		}
 	}
-	return "", fmt.Errorf("among %d metrics there is no core_unsealed", len(found))
+	return "", fmt.Errorf("none of %d metrics is core_unsealed", len(found))
 }
 
 func latest(family *dto.MetricFamily) float64 {

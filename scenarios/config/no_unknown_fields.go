@@ -18,11 +18,11 @@ const unknownField = "unknown or unsupported field"
 func noUnknownFields() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/no-unknown-fields",
-		Title:    "OpenBao knows every field of its configuration",
+		Title:    "OpenBao's configuration has no unknown fields",
 		Protects: operators,
 		Source:   "openbao/openbao, command/server.go: unknown or unsupported field found in configuration",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureExec},
-		// Catches: a field of another version, a typing error that switches a limit off.
+		// Catches: a field of another version, a typing error that disables a limit.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			pods, err := cluster.Pods(ctx, env)
 			require.NoError(t, err)
@@ -43,10 +43,10 @@ func noUnknownFields() scenario.Scenario {
 // reread starts a second OpenBao on the configuration given and ends it after two seconds.
 const reread = `printf %s "$1" | timeout 2 bao server -config=/dev/stdin 2>&1; true`
 
-// opinion is what OpenBao says of a pod's configuration. It warns only when it reads a single file,
-// which GitLab's charts do not give it: so another one in the pod is given that configuration,
-// without what would touch the first one's storage, key and ports. A configuration that is no JSON
-// is a file of its own in the charts that have one, and the pod's log holds the warning.
+// opinion is what OpenBao reports about a pod's configuration. It warns only when it reads a single
+// file, which GitLab's charts do not use. So a second OpenBao in the pod reads that configuration,
+// without the parts that would touch the first one's storage, key and ports. Charts with an HCL
+// configuration pass a single file, so the pod's log has the warning.
 func opinion(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	text, err := file(ctx, env, pod)
 	if err != nil {
@@ -61,14 +61,14 @@ func opinion(ctx context.Context, env *scenario.Env, pod string) (string, error)
 	}
 	said, err := env.Processes.Run(ctx, env.Namespace, pod, env.Container, "sh", "-c", reread, "sh", harmless)
 	if err == nil && !strings.Contains(string(said), "server configuration:") {
-		err = fmt.Errorf("OpenBao did not say what it makes of the configuration: %s", said)
+		err = fmt.Errorf("OpenBao did not report its configuration: %s", said)
 	}
 	return string(said), err
 }
 
-// detached is a JSON configuration as a server of its own can have it, with the fields that OpenBao
-// checks left as they are: top level, listeners and telemetry. It takes any field of storage, seal
-// and the like.
+// detached returns a JSON configuration for a second, independent server. The fields that OpenBao
+// checks stay as they are: top level, listeners and telemetry. OpenBao accepts any field of storage
+// and seal.
 func detached(text string) (string, error) {
 	var config map[string]any
 	if err := json.Unmarshal([]byte(text), &config); err != nil {

@@ -10,14 +10,14 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// settled waits until the deployment is in its normal state, which a scenario before this one may
-// have left a moment ago.
+// settled waits until the deployment is in its normal state, because the previous scenario may have
+// disturbed it.
 func settled(ctx context.Context, t scenario.T, env *scenario.Env) *corev1.Pod {
 	t.Helper()
 	return cluster.MustHealthy(ctx, t, env, "the deployment is healthy", env.Timeouts.Labels)
 }
 
-// api is a request to the port of a pod's API, which its readiness probe goes to as well.
+// api is a request to the port of a pod's API, which its readiness probe uses as well.
 func api(env *scenario.Env, p corev1.Pod) (cluster.Get, error) {
 	c, err := cluster.Server(env, p)
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 func probesAgree() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/probes-agree",
-		Title:    "Readiness is asked of OpenBao's health, and every probe of every ready pod succeeds when made by hand",
+		Title:    "Probes use OpenBao's health endpoint and succeed on every ready pod",
 		Protects: "pods from being restarted or taken out of service for no reason, and jobs from pods that cannot serve",
 		Source:   "Kubernetes: container probes; build/CNG!3201: health answers within the probe's timeout",
 		Features: []scenario.Feature{scenario.FeatureCluster},
-		// Catches: a probe on a path that always answers, on the wrong port, or that takes a
-		// standby for broken; no probe at all.
+		// Catches: a probe on a path that always answers, or on the wrong port, or that fails on a
+		// standby; no probe.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			settled(ctx, t, env)
 			pods, err := cluster.Pods(ctx, env)
@@ -36,7 +36,7 @@ func probesAgree() scenario.Scenario {
 						continue
 					}
 					if probe.HTTPGet == nil {
-						t.Logf("%s probe of %s is no HTTP request", name, p.Name)
+						t.Logf("%s probe of %s is not an HTTP request", name, p.Name)
 						continue
 					}
 					g := cluster.Probed(c, probe.HTTPGet)

@@ -10,12 +10,12 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// processHardened looks at the running process, not at what was asked for.
+// processHardened checks the running process, not the pod's specification.
 func processHardened() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/process-hardened",
-		Title:    "OpenBao's process runs as an ordinary user without capabilities, cannot gain any, and cannot write to its image",
-		Protects: "the node from whoever takes over an OpenBao pod",
+		Title:    "OpenBao runs as non-root, without capabilities, and cannot write to its image",
+		Protects: "the node from anyone who takes over an OpenBao pod",
 		Source:   "Kubernetes Pod Security Standards, restricted; /proc/1/status of Linux",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureExec},
 		// Catches: a security context that is missing, overridden, or on another container.

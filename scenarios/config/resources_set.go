@@ -13,8 +13,8 @@ import (
 func resourcesSet() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/resources-set",
-		Title:    "Every OpenBao pod has requests for CPU and memory and a limit for memory",
-		Protects: "OpenBao from being the first to be evicted, and its node from OpenBao",
+		Title:    "Every OpenBao pod has CPU and memory requests and a memory limit",
+		Protects: "OpenBao from being evicted first, and its node from OpenBao",
 		Source:   "GitLab's administration guide of the secrets manager, sizing; Kubernetes: quality of service classes",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		// Catches: a values file that empties the resources.

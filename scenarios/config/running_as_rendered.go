@@ -15,8 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// configured is what a chart's config.json and the server's own account of its configuration have
-// in common.
+// configured has the fields that are both in a chart's config.json and in the server's sanitised
+// state.
 type configured struct {
 	Cache    float64 `json:"cache_size"`
 	Level    string  `json:"log_level"`
@@ -27,12 +27,12 @@ type configured struct {
 func runningAsRendered() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/running-as-rendered",
-		Title:    "Every pod has the configuration of the chart, and the active one says that it runs with it",
+		Title:    "Every pod runs with the configuration that the chart rendered",
 		Protects: operators,
 		Source:   "OpenBao API: sys/config/state/sanitized; Kubernetes: a ConfigMap changes under running pods",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureExec},
-		// Catches: a ConfigMap that changed without new pods, a file that is mounted where nobody
-		// reads it, an argument or a variable that overrides it.
+		// Catches: a ConfigMap that changed without new pods, a file mounted in the wrong place, an
+		// argument or a variable that overrides it.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			pods, err := cluster.Pods(ctx, env)
 			require.NoError(t, err)
@@ -42,16 +42,17 @@ func runningAsRendered() scenario.Scenario {
 			for _, p := range pods {
 				text, err := file(ctx, env, p.Name)
 				require.NoError(t, err)
-				require.True(t, inMaps(maps.Items, text), "what pod %s reads is in no ConfigMap of the namespace", p.Name)
+				require.True(t, inMaps(maps.Items, text), "the configuration of pod %s is not in any ConfigMap of the namespace",
+					p.Name)
 				if first == "" {
 					first = text
 				}
-				require.Equal(t, len(first), len(text), "the pods read different files")
-				require.True(t, first == text, "the pods read different files")
+				require.Equal(t, len(first), len(text), "the pods have different configurations")
+				require.True(t, first == text, "the pods have different configurations")
 			}
 			var want configured
 			if json.Unmarshal([]byte(first), &want) != nil {
-				t.Logf("the configuration is HCL: the server's own account of it is not compared")
+				t.Logf("the configuration is HCL, so it is not compared with the server's state")
 				return
 			}
 			r, err := env.Rails(ctx, http.MethodGet, "sys/config/state/sanitized", nil)
@@ -59,7 +60,7 @@ func runningAsRendered() scenario.Scenario {
 			require.True(t, r.OK(), "sys/config/state/sanitized: status %d: %s", r.Status, r.Message())
 			var got configured
 			require.NoError(t, json.Unmarshal(r.Data, &got))
-			require.Equal(t, want, got, "the server runs with another configuration than it was given")
+			require.Equal(t, want, got, "the server runs with a different configuration")
 		},
 	}
 }

@@ -1,5 +1,5 @@
-// Package config holds the scenarios about what is really running: the configuration, the doors
-// that are open, what the pods may do, and whether labels, Services, probes and metrics agree with
+// Package config holds the scenarios about what is really running: the configuration, the exposed
+// endpoints, the rights of the pods, and whether labels, Services, probes and metrics agree with
 // the state.
 package config
 
@@ -12,9 +12,9 @@ import (
 
 // Whom the group protects.
 const (
-	operators = "operators, who go by what the chart says"
-	scrapers  = "whoever is to be woken by an alert"
-	intruders = "the instance from whoever reaches a port, or gets into a pod"
+	operators = "operators, who rely on the configuration that the chart renders"
+	scrapers  = "operators, who rely on alerts"
+	intruders = "the instance from anyone who can reach a port or get into a pod"
 )
 
 // Scenarios returns the group's scenarios.

@@ -14,14 +14,14 @@ import (
 func selfInitialised() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/self-initialised",
-		Title:    "Self-initialisation made Rails' login, role and policy, and nothing else",
-		Protects: "every call of GitLab: without its login all of them end in 401",
+		Title:    "Self-initialisation created Rails' login, role and policy, and nothing else",
+		Protects: "every request of GitLab, which gets 401 without its login",
 		Source:   "GitLab's OpenBao chart, config.initialize; gitlab#592186; openbao #2908",
 		Kind:     scenario.Functional,
 		Budget:   time.Minute,
 		Parallel: true,
-		// Catches: an initialisation that two pods made halves of, a role that is bound to nothing,
-		// a login left over from set-up.
+		// Catches: an initialisation that two pods did in part, a role without bound claims, a
+		// login left over from setup.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			var logins map[string]struct{ Type string }
 			read(ctx, t, env, "sys/auth", &logins)

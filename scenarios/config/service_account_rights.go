@@ -16,8 +16,8 @@ import (
 func serviceAccountRights() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/service-account-rights",
-		Title:    "The pods' ServiceAccount may label pods of its namespace, and nothing else",
-		Protects: "the cluster from whoever takes over an OpenBao pod",
+		Title:    "The pods' ServiceAccount can label pods in its namespace and do nothing else",
+		Protects: "the cluster from anyone who takes over an OpenBao pod",
 		Source:   "OpenBao service registration for Kubernetes: get, update and patch of pods",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Rights: []scenario.Right{{

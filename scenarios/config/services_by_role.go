@@ -18,7 +18,7 @@ import (
 func servicesByRole() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/services-by-role",
-		Title:    "The Services for active and inactive pods have exactly those behind them, on a port that is there",
+		Title:    "Each Service for active or standby pods leads to exactly those pods and an existing port",
 		Protects: "clients of either Service",
 		Source:   "openbao-helm #12 and #14: selectors that match no label; vault-helm #318; OpenBao service registration",
 		Features: []scenario.Feature{scenario.FeatureCluster},
@@ -36,12 +36,14 @@ func servicesByRole() scenario.Scenario {
 				looked++
 				endpoints, err := cluster.Endpoints(ctx, env, s.Name)
 				require.NoError(t, err)
-				require.NotEmpty(t, endpoints, "nobody is behind Service %s", s.Name)
+				require.NotEmpty(t, endpoints, "Service %s has no endpoints", s.Name)
 				wanted := s.Spec.Selector[openbao.LabelActive]
 				for _, e := range endpoints {
-					require.True(t, e.Ready || s.Spec.PublishNotReadyAddresses, "pod %s behind Service %s is not ready", e.Pod, s.Name)
+					require.True(t, e.Ready || s.Spec.PublishNotReadyAddresses, "pod %s, an endpoint of Service %s, is not ready",
+						e.Pod, s.Name)
 					if wanted != "" {
-						require.Equal(t, wanted == "true", e.Pod == active.Name, "pod %s is behind Service %s; active is %s", e.Pod,
+						require.Equal(t, wanted == "true", e.Pod == active.Name,
+							"pod %s is an endpoint of Service %s; the active pod is %s", e.Pod,
 							s.Name, active.Name)
 					}
 				}
@@ -53,13 +55,13 @@ func servicesByRole() scenario.Scenario {
 				}
 			}
 			require.NotZero(t, looked, "no Service leads to OpenBao")
-			t.Logf("looked at %d Services", looked)
+			t.Logf("checked %d Services", looked)
 		},
 	}
 }
 
-// role is the active pod's labels with the role that a Service asks for, so that Services for
-// standbys are looked at as well.
+// role returns the active pod's labels with the role that a Service selects, so that Services for
+// standbys match as well.
 func role(active *corev1.Pod, s corev1.Service) map[string]string {
 	out := map[string]string{}
 	for key, value := range active.Labels {

@@ -8,9 +8,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// control proves that a scanner for the canaries would find each of them, in each
-// encoding, even across the seam between two reads. A search without it could
-// report "nothing found" because it finds nothing ever.
+// control proves that a scanner for the canaries would find each of them, in each encoding, even
+// across the boundary between two reads. Without it, a broken search would report that it found
+// nothing.
 func control(canaries []canary) error {
 	if len(canaries) == 0 {
 		return errors.New("positive control: no canary was planted")

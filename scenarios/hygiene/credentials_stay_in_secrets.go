@@ -15,16 +15,16 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// shortest is the length in bytes from which on a Secret's value is looked for: shorter ones occur
-// by chance.
+// shortest is the least length in bytes of a value that is searched for. Shorter ones occur by
+// chance.
 const shortest = 8
 
 func credentialsStayInSecrets() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "hygiene/credentials-stay-in-secrets",
-		Title:    "No password and no key of any Secret is in logs, events, ConfigMaps, Helm records, process arguments or Steamer's files",
+		Title:    "No password or key from a Secret appears in logs, events, ConfigMaps, Helm releases, arguments or files",
 		Protects: "the unseal key and the database's password from everyone who may read anything but Secrets",
-		Source:   "GitLab's OpenBao chart: the unseal key and the password are mounted from Secrets; Helm keeps what it renders",
+		Source:   "GitLab's OpenBao chart: unseal key and password are mounted from Secrets; Helm records what it renders",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureExec},
 		Kind:     scenario.Hygiene,
 		Budget:   3 * time.Minute,
@@ -50,10 +50,10 @@ func credentialsStayInSecrets() scenario.Scenario {
 				found = append(found, more...)
 			}
 			sources, _ := scanner.scanned()
-			t.Logf("searched %d sources for what %d Secrets' keys hold", sources, len(canaries))
+			t.Logf("searched %d sources for the values of %d Secret keys", sources, len(canaries))
 			for _, f := range found {
 				if generated[f.Label] && strings.HasPrefix(f.Source, "Helm release ") {
-					t.Logf("not held against the chart, which generated it: %v; make the Secret yourself to keep it out of there", f)
+					t.Logf("ignored: %v: the chart generated this Secret, which Helm records; create it yourself to avoid that", f)
 					continue
 				}
 				t.Errorf("%v", f)
@@ -70,9 +70,9 @@ func namespaces(env *scenario.Env) []string {
 // managedBy is the label by which Helm's own objects are known.
 const managedBy = "app.kubernetes.io/managed-by"
 
-// inSecrets is what the environment's Secrets hold, but for Helm's records and certificates, which
-// are public. Helm records what it renders, and so every Secret that a chart generates: generated
-// has their labels.
+// inSecrets returns the values in the environment's Secrets, except Helm's records and
+// certificates, which are public. Helm records what it renders, and so every Secret that a chart
+// generates: generated has the labels of those.
 func inSecrets(ctx context.Context, env *scenario.Env) (all []canary, generated map[string]bool, err error) {
 	generated = map[string]bool{}
 	for _, namespace := range namespaces(env) {
@@ -110,8 +110,8 @@ func arguments(ctx context.Context, env *scenario.Env, scanner *scanner, namespa
 			if c.State.Running == nil {
 				continue
 			}
-			// A process may end while it is looked at; an image without a shell has no arguments to
-			// look at from inside.
+			// A process may end during the search, and an image without a shell cannot be searched
+			// from inside.
 			raw, err := env.Processes.Run(ctx, namespace, p.Name, c.Name, "sh", "-c",
 				"cat /proc/[0-9]*/cmdline 2>/dev/null; true")
 			if err != nil {

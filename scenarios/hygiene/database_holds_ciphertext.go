@@ -13,14 +13,14 @@ import (
 func databaseHoldsCiphertext() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "hygiene/database-holds-ciphertext",
-		Title:    "A dump of the database holds no value, no key and no password in the clear",
+		Title:    "A database dump contains no value, key or password in plain text",
 		Protects: "secrets from everyone who gets a backup or may query the database",
-		Source:   "OpenBao: the barrier encrypts everything before it is stored; GitLab's backup guide: dumps leave the instance",
+		Source:   "OpenBao: the barrier encrypts all stored data; GitLab's backup guide: dumps leave the instance",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureDatabase},
 		Kind:     scenario.Hygiene,
 		Budget:   3 * time.Minute,
-		// Catches: a storage that is not behind the barrier, an unseal key that is stored beside
-		// what it unseals.
+		// Catches: storage without encryption, an unseal key stored beside the data that it
+		// unseals.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			canaries, _, err := inSecrets(ctx, env)
 			require.NoError(t, err)

@@ -15,8 +15,8 @@ import (
 func noSecretLeaks() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "hygiene/no-secret-leaks",
-		Title:    "No planted secret and no JWT is in logs, events, ConfigMaps, Helm records or Steamer's output",
-		Protects: "secrets from everyone who may read logs or releases but not secrets",
+		Title:    "No seeded value and no JWT appears in logs, events, ConfigMaps, Helm releases or Steamer's files",
+		Protects: "secrets from everyone who may read logs or Helm releases but not Secrets",
 		Source:   "CVE-2026-46358 (inline-auth headers in audit logs)",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Hygiene,
@@ -49,7 +49,7 @@ func noSecretLeaks() scenario.Scenario {
 			t.Logf("searched %d sources for %d canaries", sources, len(canaries))
 			t.Measure("searched_bytes", float64(size))
 			t.Measure("container_logs", float64(logs))
-			require.NotZero(t, logs, "no container log was read: the search proves nothing")
+			require.NotZero(t, logs, "no container log was read, so the search proves nothing")
 			for _, f := range found {
 				t.Errorf("%v", f)
 			}
@@ -71,9 +71,8 @@ func values(env *scenario.Env) []canary {
 	return out
 }
 
-// plant sends JWTs down every path on which a server may be tempted to log one: a
-// fetch that works, a refused login and a refused read. It returns the tokens'
-// signatures, which no one can guess and everyone could replay.
+// plant sends JWTs on every path where a server might log one: a fetch that works, a refused login
+// and a refused read. It returns the tokens' signatures, which cannot be guessed.
 func plant(ctx context.Context, env *scenario.Env) ([]canary, error) {
 	var out []canary
 	for _, tenant := range env.Sample(2) {

@@ -32,7 +32,7 @@ func (f finding) String() string {
 
 const (
 	chunk   = 1 << 20
-	overlap = 8 << 10 // longer than any canary in any encoding, so that none hides at a seam
+	overlap = 8 << 10 // longer than any canary in any encoding, so that none is split between two reads
 )
 
 // scanner looks for canaries in the encodings of secret.Encodings, and for
@@ -110,9 +110,9 @@ func (s *scanner) scan(source string, r io.Reader) ([]finding, error) {
 	}
 }
 
-// likely returns what is worth searching for in buf. There are hundreds of values
-// in a dozen encodings each; looking for their common beginning first makes the
-// search of a big log take seconds instead of minutes.
+// likely returns the needles that buf may contain. There are hundreds of values in a dozen
+// encodings each. A first search for their common prefix makes the search of a large log take
+// seconds instead of minutes.
 func (s *scanner) likely(buf []byte) []needle {
 	if slices.ContainsFunc(s.prefix, func(p string) bool { return bytes.Contains(buf, []byte(p)) }) {
 		return slices.Concat(s.needles, s.values)

@@ -1,4 +1,4 @@
-// Package hygiene holds the scenarios that look for what should not be there.
+// Package hygiene holds the scenarios that search for leaked secrets.
 package hygiene
 
 import "gitlab.com/steamer/steamer/harness/scenario"

@@ -100,7 +100,7 @@ func (s *scanner) releases(ctx context.Context, kube kubernetes.Interface, names
 ) {
 	secrets, err := kube.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type=" + helmRelease})
 	if err != nil {
-		return nil, fmt.Errorf("releases of Helm in %s: %w", namespace, err)
+		return nil, fmt.Errorf("Helm releases in %s: %w", namespace, err)
 	}
 	for _, secret := range secrets.Items {
 		if secret.Type != helmRelease {
@@ -120,8 +120,8 @@ func (s *scanner) releases(ctx context.Context, kube kubernetes.Interface, names
 	return found, nil
 }
 
-// decodeRelease undoes Helm's own base64 and gzip. What is inside is JSON whose
-// chart files are base64 once more, which the scanner's encodings cover.
+// decodeRelease decodes Helm's base64 and gzip. The JSON inside has chart files in base64, which
+// the scanner's encodings cover.
 func decodeRelease(data []byte) ([]byte, error) {
 	zipped, err := base64.StdEncoding.DecodeString(string(data))
 	if err != nil {

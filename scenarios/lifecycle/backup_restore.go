@@ -18,11 +18,10 @@ import (
 
 func backupRestore() scenario.Scenario {
 	return scenario.Scenario{
-		ID:    "lifecycle/backup-restore",
-		Title: "A backup of database and unseal key brings every secret back into a fresh install; the wrong key is refused loudly",
-		Protects: "the last line of defence: a backup that cannot be restored is found out on the worst day, " +
-			"and a wrong key must not look like an empty vault",
-		Source: "GitLab's OpenBao chart, backup and restore; troubleshooting: cipher: message authentication failed",
+		ID:       "lifecycle/backup-restore",
+		Title:    "A backup of database and unseal key restores every secret, and a wrong key is reported",
+		Protects: "recovery from a disaster: a backup must be restorable, and a wrong key must be noticed",
+		Source:   "GitLab's OpenBao chart, backup and restore; troubleshooting: cipher: message authentication failed",
 		Features: []scenario.Feature{
 			scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureDatabase, scenario.FeatureUnsealKey,
 		},
@@ -49,23 +48,23 @@ func backupRestore() scenario.Scenario {
 			watch := outage.Fetches(ctx, env)
 			defer func() { watch.Stop() }()
 
-			t.Logf("losing everything: release, unseal key, database")
+			t.Logf("deleting the release, the unseal key and the database")
 			require.NoError(t, env.Installer.Uninstall(ctx))
 			require.NoError(t, env.Kube.CoreV1().Secrets(env.Namespace).Delete(ctx, env.Unseal.Secret, metav1.DeleteOptions{}))
 			require.NoError(t, env.Database.Restore(ctx, nil))
-			if env.Unseal.External { // the chart makes no key of its own: the operator brings one
+			if env.Unseal.External { // the chart creates no key, so the operator provides one
 				require.NoError(t, cluster.PutUnsealKey(ctx, env, cluster.NewUnsealKey()))
 			}
 			require.NoError(t, env.Installer.Install(ctx, scenario.Release{}))
-			cluster.MustHealthy(ctx, t, env, "the fresh install is healthy", env.Timeouts.Ready)
-			env.Await(ctx, t, "the fresh install refuses a fetch: it must not know the old secrets", env.Timeouts.Failover,
+			cluster.MustHealthy(ctx, t, env, "the new install is healthy", env.Timeouts.Ready)
+			env.Await(ctx, t, "the new install refuses a fetch of an old secret", env.Timeouts.Failover,
 				func(ctx context.Context) error { return refused(ctx, env) })
 
-			t.Logf("restoring the database beside the fresh install's own unseal key, which is the wrong one")
+			t.Logf("restoring the database with the new install's unseal key, which is wrong")
 			stop(ctx, t, env)
 			require.NoError(t, env.Database.Restore(ctx, dump))
 			require.NoError(t, cluster.Scale(ctx, env, cluster.Wanted))
-			env.Await(ctx, t, "a pod says that it cannot decrypt the database", env.Timeouts.Ready,
+			env.Await(ctx, t, "a pod reports that it cannot decrypt the database", env.Timeouts.Ready,
 				func(ctx context.Context) error { return refusesKey(ctx, env) })
 			pods, err := cluster.Pods(ctx, env)
 			require.NoError(t, err)
@@ -89,14 +88,14 @@ func backupRestore() scenario.Scenario {
 	}
 }
 
-// stop scales the workload to nothing and waits until its pods are gone: nothing may write to a
-// database that is being replaced.
+// stop scales the workload to zero and waits until its pods are gone, because nothing may write to
+// a database that is being replaced.
 func stop(ctx context.Context, t scenario.T, env *scenario.Env) {
 	require.NoError(t, cluster.Scale(ctx, env, 0))
 	env.Await(ctx, t, "no pod is left", env.Timeouts.Ready, func(ctx context.Context) error {
 		pods, err := cluster.Pods(ctx, env)
 		if err == nil && len(pods) > 0 {
-			err = fmt.Errorf("still there: %s", cluster.Describe(pods))
+			err = fmt.Errorf("still running: %s", cluster.Describe(pods))
 		}
 		return err
 	})
@@ -112,8 +111,7 @@ func refused(ctx context.Context, env *scenario.Env) error {
 	return err
 }
 
-// refusesKey returns nil when a pod's log tells the operator that the unseal key does not fit the
-// database.
+// refusesKey returns nil when a pod's log reports that the unseal key does not match the database.
 func refusesKey(ctx context.Context, env *scenario.Env) error {
 	pods, err := cluster.Pods(ctx, env)
 	if err != nil {
@@ -125,5 +123,5 @@ func refusesKey(ctx context.Context, env *scenario.Env) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no log says so: %s", cluster.Describe(pods))
+	return fmt.Errorf("no log reports it: %s", cluster.Describe(pods))
 }

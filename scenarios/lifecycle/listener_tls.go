@@ -30,7 +30,7 @@ const listenerSecret = "steamer-listener"
 func listenerTLS() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/listener-tls",
-		Title:    "TLS at OpenBao's own listener can be switched on, its certificate replaced, and switched off again, and every secret stays",
+		Title:    "TLS on OpenBao's listener can be enabled, renewed and disabled, and every secret remains",
 		Protects: "values and tokens on the way to the pods, and operators whose certificates expire",
 		Source:   "GitLab's OpenBao chart: config.tlsDisable and tlsSecretName; OpenBao reads its certificate when it starts",
 		Features: []scenario.Feature{
@@ -40,9 +40,8 @@ func listenerTLS() scenario.Scenario {
 		Rights: []scenario.Right{{Verbs: "create update delete", Resource: "secrets"}},
 		Kind:   scenario.Lifecycle,
 		Budget: 10 * time.Minute,
-		// Catches: a certificate that is mounted where the server does not look, probes that go on
-		// in plain text, a listener that still answers in plain text, a new certificate that nobody
-		// reads.
+		// Catches: a certificate mounted in the wrong place, probes that still use plain text, a
+		// listener that still answers plain text, a new certificate that is not read.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, err := secrets.Fingerprint(ctx, env)
 			require.NoError(t, err)
@@ -76,8 +75,8 @@ func listenerTLS() scenario.Scenario {
 	}
 }
 
-// publish makes a certificate for where the environment is reached, puts it into the Secret and
-// returns it, which is its own CA as well.
+// publish makes a self-signed certificate for the environment's address, writes it into the Secret
+// and returns it.
 func publish(ctx context.Context, t scenario.T, env *scenario.Env) []byte {
 	t.Helper()
 	at, err := url.Parse(env.Address)
@@ -126,7 +125,7 @@ func renew(ctx context.Context, t scenario.T, env *scenario.Env) {
 		env.Await(ctx, t, "pod "+p.Name+" is replaced", env.Timeouts.Ready, func(ctx context.Context) error {
 			now, err := cluster.Pods(ctx, env)
 			if err == nil && slices.Contains(cluster.UIDs(now), p.UID) {
-				err = fmt.Errorf("it is still there: %s", cluster.Describe(now))
+				err = fmt.Errorf("the old pod still exists: %s", cluster.Describe(now))
 			}
 			return err
 		})
@@ -134,7 +133,7 @@ func renew(ctx context.Context, t scenario.T, env *scenario.Env) {
 	}
 }
 
-// plain goes back to the environment's own values, also when ctx has ended.
+// plain restores the environment's own values, also when ctx has ended.
 func plain(ctx context.Context, t scenario.T, env *scenario.Env) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Upgrade)
 	defer cancel()
@@ -143,7 +142,7 @@ func plain(ctx context.Context, t scenario.T, env *scenario.Env) {
 		err = gone
 	}
 	if err != nil {
-		t.Errorf("the environment could not be brought back: %v", err)
+		t.Errorf("restoring the environment: %v", err)
 		return
 	}
 	cluster.MustServe(ctx, t, env)

@@ -14,15 +14,14 @@ import (
 func reinstallKeepsData() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/reinstall-keeps-data",
-		Title:    "helm uninstall keeps the unseal key, and an install on the same database finds every secret",
-		Protects: "all secrets from a command that looks harmless: without its key the database is noise",
+		Title:    "helm uninstall keeps the unseal key, and a new install on the same database has every secret",
+		Protects: "all secrets from a command that looks harmless: without its key the database is unreadable",
 		Source:   "GitLab's OpenBao chart: the unseal Secret has the resource policy keep",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureUnsealKey},
 		Kind:     scenario.Lifecycle,
 		Budget:   10 * time.Minute,
-		// Catches: an unseal Secret that goes with the release, an install that makes a new key
-		// beside an old database, a bootstrap that initialises twice, left-over hooks that block
-		// the install.
+		// Catches: an unseal Secret that is deleted with the release, an install that creates a new key
+		// for an old database, an initialisation that runs twice, hooks that block the install.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, err := cluster.UnsealKey(ctx, env)
 			require.NoError(t, err)

@@ -10,8 +10,8 @@ import (
 func rollingUpgrade() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/rolling-upgrade",
-		Title:    "With the rolling strategy an upgrade replaces one pod after the other and keeps every secret",
-		Protects: "pipelines during an upgrade that is meant to be short",
+		Title:    "An upgrade with the rolling strategy replaces pods one by one and keeps every secret",
+		Protects: "pipelines during an upgrade",
 		Source:   "GitLab issue 595721 (upgrades without downtime)",
 		Features: []scenario.Feature{
 			scenario.FeatureCluster, scenario.FeatureInstaller,

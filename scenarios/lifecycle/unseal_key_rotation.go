@@ -18,7 +18,7 @@ import (
 func unsealKeyRotation() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/unseal-key-rotation",
-		Title:    "The static unseal key is rotated, and the old one is no longer needed afterwards",
+		Title:    "The static unseal key can be rotated, and the old key is not needed afterwards",
 		Protects: "operators who have to replace a key that may have leaked",
 		Source:   "GitLab's OpenBao chart, merge request 74; OpenBao's static seal: current_key and previous_key",
 		Features: []scenario.Feature{
@@ -59,9 +59,9 @@ func unsealKeyRotation() scenario.Scenario {
 	}
 }
 
-// ensureRecoveryKey makes the recovery key that OpenBao insists on before it wraps anything with a
-// new unseal key; a server that initialised itself has none. GitLab has a rake task for it. The key
-// itself is dropped: nothing here needs it again. Source: openbao/openbao, vault/seal_autoseal.go
+// ensureRecoveryKey creates the recovery key that OpenBao requires before it uses a new unseal key.
+// A server that initialised itself has none. GitLab has a rake task for it. The key itself is
+// discarded, because nothing needs it again. Source: openbao/openbao, vault/seal_autoseal.go
 // (UpgradeKeys) and vault/rotate.go (InitRotation) at v2.4.0.
 func ensureRecoveryKey(ctx context.Context, env *scenario.Env) error {
 	const path = "sys/rotate/recovery/init"
@@ -78,7 +78,7 @@ func ensureRecoveryKey(ctx context.Context, env *scenario.Env) error {
 	if err := json.Unmarshal(answer.Data, &data); err != nil || data.Complete {
 		return err
 	}
-	// There was a recovery key already, and a rotation of it has begun.
+	// There was a recovery key, and its rotation has begun. Cancel it.
 	answer, err = env.Rails(ctx, http.MethodDelete, path, nil)
 	if err == nil && !answer.OK() {
 		err = fmt.Errorf("recovery key: DELETE %s: status %d: %s", path, answer.Status, answer.Message())

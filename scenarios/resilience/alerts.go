@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// alertRule is an alerting rule of a PrometheusRule. One form of expression is known: a metric compared
-// with a number. Rates and sums over several pods are not one pod's matter.
+// alertRule is an alerting rule of a PrometheusRule. One form of expression is known: a metric
+// compared with a number. Rates and sums over several pods cannot be decided for one pod.
 type alertRule struct {
 	Alert string `json:"alert"`
 	Expr  string `json:"expr"`

@@ -13,8 +13,8 @@ import (
 func bothPodsLost() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/both-pods-lost",
-		Title:    "When both pods go at once new ones come up, unseal themselves and serve",
-		Protects: "pipelines after a power cut or a cluster's restart, with nobody there to unseal",
+		Title:    "After losing both pods, new ones start, unseal themselves and serve",
+		Protects: "pipelines after a power failure or a cluster restart, when no operator unseals",
 		Source:   "GitLab's administration guide of the secrets manager: restarts",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Fault,

@@ -9,20 +9,21 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// renewalSource says what OpenBao does when the database goes.
-const renewalSource = "openbao/openbao, physical/postgresql: a lock whose renewal fails is lost; the next leader waits out its TTL of 15 s, and the one that lost it 10 s"
+// renewalSource is how OpenBao behaves without its database.
+const renewalSource = "openbao/openbao, physical/postgresql: a lock whose renewal fails is lost; " +
+	"the next leader waits for its TTL of 15 s, and the previous one for 10 s"
 
 func databaseRestarted() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/database-restarted",
-		Title:    "When PostgreSQL restarts fetches come back without a restart of OpenBao, and nothing is lost",
+		Title:    "Fetches recover after a restart of PostgreSQL without restarting OpenBao",
 		Protects: "pipelines during maintenance of the database",
 		Source:   renewalSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureDatabase},
 		Kind:     scenario.Fault,
 		Budget:   6 * time.Minute,
-		// Catches: a pool that keeps broken connections, a process that ends with its database, a
-		// database that forgets.
+		// Catches: a pool that keeps broken connections, a process that exits with its database, a
+		// database that loses data.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			disturb(ctx, t, env, env.Timeouts.Takeover, func(*stage) {
 				t.Logf("restarting PostgreSQL")

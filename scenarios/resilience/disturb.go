@@ -24,10 +24,10 @@ type stage struct {
 	planned         []types.UID // pods whose containers the fault itself restarts
 }
 
-// disturb makes a fault in a healthy deployment and holds it to what no fault excuses: afterwards
-// fetches work and one of two pods is active; no fetch ever got a wrong value; every secret is what
-// it was; no container restarted but those that the fault ended; and fetches failed for no longer
-// than limit in one go, see outage.Within. It returns the active pod of before and after.
+// disturb causes a fault in a healthy deployment and checks what must hold after any fault: fetches
+// work and one of two pods is active; no fetch got a wrong value; every secret is unchanged; no
+// container restarted except those that the fault ended; and no outage was longer than limit, see
+// outage.Within. It returns the active pod of before and after.
 func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Duration, fault func(s *stage)) (before,
 	after corev1.Pod,
 ) {
@@ -65,7 +65,7 @@ func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Du
 	}
 	for _, p := range pods {
 		if was, same := restarts[p.UID]; same && cluster.Restarts(p) != was {
-			t.Errorf("pod %s restarted, which nobody asked it to: %s", p.Name, cluster.Describe(pods))
+			t.Errorf("pod %s restarted unexpectedly: %s", p.Name, cluster.Describe(pods))
 		}
 	}
 	return s.active, after
@@ -98,8 +98,7 @@ func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.
 	t.Measure("new_active_seconds", took.Seconds())
 }
 
-// replacement waits until a pod that is neither the active one nor the old standby is there, and
-// returns it.
+// replacement waits for a pod that is neither the active one nor the old standby, and returns it.
 func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) (found corev1.Pod) {
 	t.Helper()
 	env.Await(ctx, t, "the standby is replaced", env.Timeouts.Ready, func(ctx context.Context) error {
@@ -118,12 +117,11 @@ func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage)
 	return found
 }
 
-// interrupted waits until the fault has cost a fetch: until then the deployment looks as healthy as
-// before.
+// interrupted waits until a fetch has failed. Until then the deployment looks healthy.
 func interrupted(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) {
 	t.Helper()
 	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "the fault is felt", Interval: env.Timeouts.Poll / 4, Deadline: env.Timeouts.Labels,
+		What: "a fetch fails because of the fault", Interval: env.Timeouts.Poll / 4, Deadline: env.Timeouts.Labels,
 	}, func(context.Context) error {
 		if s.watch.Failed() == 0 {
 			return errors.New("no fetch has failed")
@@ -132,14 +130,14 @@ func interrupted(ctx context.Context, t scenario.T, env *scenario.Env, s *stage)
 	})
 }
 
-// gone waits until the pods of before are no longer there.
+// gone waits until the previous pods no longer exist.
 func gone(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) {
 	t.Helper()
 	env.Await(ctx, t, "the pods are gone", env.Timeouts.Ready, func(ctx context.Context) error {
 		pods, err := cluster.Pods(ctx, env)
 		for _, p := range pods {
 			if p.UID == s.active.UID || p.UID == s.standby.UID {
-				return fmt.Errorf("%s is still there: %s", p.Name, cluster.Describe(pods))
+				return fmt.Errorf("%s still exists: %s", p.Name, cluster.Describe(pods))
 			}
 		}
 		return err

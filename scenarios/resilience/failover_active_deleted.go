@@ -10,21 +10,21 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// lockSource is where the limits of the fail-over scenarios come from.
-const lockSource = "OpenBao's PostgreSQL HA lock: a clean shutdown gives it up at once, a crash leaves it for its TTL of 15 s"
+// lockSource is the source of the limits of the failover scenarios.
+const lockSource = "OpenBao's PostgreSQL HA lock: a clean shutdown releases it, a crash leaves it for its TTL of 15 s"
 
 func failoverActiveDeleted() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/failover-active-deleted",
-		Title:    "When the active pod is deleted the standby takes over and fetches work again",
-		Protects: "pipelines during node drains, evictions and roll-outs",
+		Title:    "After the active pod is deleted, the standby takes over and fetches work again",
+		Protects: "pipelines during node drains, evictions and rollouts",
 		Source:   lockSource,
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Fault,
 		Core:     true,
 		Budget:   6 * time.Minute,
-		// Catches: a standby that cannot unseal or take the lock, labels that do not
-		// follow, an unclean shutdown that waits out the lock, a deployment of one.
+		// Catches: a standby that cannot unseal or take the lock, labels that do not follow, an
+		// unclean shutdown after which the lock must expire, a deployment of one pod.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, env.Timeouts.Handover, func(s *stage) {
 				t.Logf("deleting the active pod %s", s.active.Name)

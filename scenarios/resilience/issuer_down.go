@@ -12,13 +12,14 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-const issuerSource = "openbao/openbao, builtin/credential/jwt: keys are fetched when a login first needs them, and again for an unknown key ID"
+const issuerSource = "openbao/openbao, builtin/credential/jwt: keys are fetched when a login first needs " +
+	"them, and again for an unknown key ID"
 
 func issuerDown() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/issuer-down",
-		Title:    "While GitLab serves no keys OpenBao goes on with those it knows, survives a fail-over, and needs nothing but GitLab's return",
-		Protects: "jobs that run during an upgrade of GitLab, and whoever would have to restart OpenBao after it",
+		Title:    "Fetches work with known keys while GitLab is down, and recover after a failover when it returns",
+		Protects: "jobs during an upgrade of GitLab, and operators from restarting OpenBao after it",
 		Source:   issuerSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab},
 		Kind:     scenario.Fault,
@@ -28,7 +29,7 @@ func issuerDown() scenario.Scenario {
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, env.Timeouts.Ready, func(s *stage) {
 				for _, tenant := range env.Sample(4) {
-					require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), "with GitLab there")
+					require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), "while GitLab serves keys")
 				}
 				defer lift(ctx, t, env)
 				gone := scenario.Failure{Status: http.StatusServiceUnavailable}
@@ -37,9 +38,9 @@ func issuerDown() scenario.Scenario {
 					scenario.EndpointKeys:      gone,
 				}))
 				for _, tenant := range env.Sample(4) {
-					require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), "with keys it knows and GitLab gone")
+					require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), "with known keys while GitLab serves none")
 				}
-				t.Logf("deleting the active pod %s, so that no node knows a key", s.active.Name)
+				t.Logf("deleting the active pod %s, so that no node has cached keys", s.active.Name)
 				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.active.Name, metav1.DeleteOptions{}))
 				takenOver(ctx, t, env, s.active)
 				cluster.MustHealthy(ctx, t, env, "both pods are ready without GitLab", env.Timeouts.Ready)
@@ -53,7 +54,7 @@ func issuerDown() scenario.Scenario {
 	}
 }
 
-// lift takes the faults of the issuer back, also when ctx has ended.
+// lift removes the issuer's faults, also when ctx has ended.
 func lift(ctx context.Context, t scenario.T, env *scenario.Env) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Fetch)
@@ -62,6 +63,6 @@ func lift(ctx context.Context, t scenario.T, env *scenario.Env) {
 		scenario.EndpointDiscovery: {},
 		scenario.EndpointKeys:      {},
 	}); err != nil {
-		t.Errorf("the issuer's faults could not be lifted: %v", err)
+		t.Errorf("removing the issuer's faults: %v", err)
 	}
 }

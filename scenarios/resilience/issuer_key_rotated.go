@@ -15,14 +15,14 @@ import (
 func issuerKeyRotated() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/issuer-key-rotated",
-		Title:    "When GitLab signs with a new key, tokens of the new one and of the one before are taken, and a stranger's are not",
+		Title:    "After GitLab rotates its signing key, tokens of both keys work and no others do",
 		Protects: "every job after GitLab's signing key was rotated",
 		Source:   issuerSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab},
 		Kind:     scenario.Fault,
 		Budget:   3 * time.Minute,
-		// Catches: keys that are cached for good, an unknown key ID that is refused without another
-		// look.
+		// Catches: keys that are cached forever, an unknown key ID that is refused without fetching
+		// the keys again.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			second, err := gitlab.NewIssuer(env.Issuer.URL(), gitlab.RS256)
 			require.NoError(t, err)
@@ -34,7 +34,7 @@ func issuerKeyRotated() scenario.Scenario {
 				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Fetch)
 				defer cancel()
 				if err := env.GitLab.Publish(ctx, nil); err != nil {
-					t.Errorf("the run's own keys could not be published again: %v", err)
+					t.Errorf("publishing the run's own keys again: %v", err)
 				}
 			}()
 			require.NoError(t, env.GitLab.Publish(ctx, both))
@@ -42,7 +42,7 @@ func issuerKeyRotated() scenario.Scenario {
 				took := env.Await(ctx, t, "a token of the new key works at "+tenant.Name, env.Timeouts.Labels,
 					func(ctx context.Context) error { return signedBy(ctx, env, second, tenant) })
 				t.Measure("new_key_seconds", took.Seconds())
-				require.NoError(t, signedBy(ctx, env, env.Issuer, tenant), "a token of the key before")
+				require.NoError(t, signedBy(ctx, env, env.Issuer, tenant), "a token of the previous key")
 				require.Error(t, signedBy(ctx, env, stranger, tenant), "a token of a key that was never published works")
 			}
 		},

@@ -11,8 +11,8 @@ import (
 func oneActive() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/one-active",
-		Title:    "Exactly one pod is active and exactly that one is behind the active Service",
-		Protects: "every fetch: requests that reach a standby or a sealed pod fail or take a detour, two leaders corrupt data",
+		Title:    "Exactly one pod is active, and the active Service leads only to that pod",
+		Protects: "every fetch: requests to a standby or a sealed pod fail or are slow, and two active nodes corrupt data",
 		Source:   "GitLab's OpenBao chart; vault-helm #318, vault #18117",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Functional,

@@ -13,21 +13,21 @@ import (
 func standbyLost() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/standby-lost",
-		Title:    "When the standby goes no fetch fails, and another one takes its place",
-		Protects: "pipelines from what should not concern them",
-		Source:   "GitLab's OpenBao chart: the active Service leads to the active pod only",
+		Title:    "Losing the standby fails no fetch, and a new standby replaces it",
+		Protects: "pipelines from a failure that should not affect them",
+		Source:   "GitLab's OpenBao chart: the active Service leads only to the active pod",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Fault,
 		Budget:   6 * time.Minute,
-		// Catches: a Service that leads to standbys as well, a leader that gives way when its
-		// standby goes.
+		// Catches: a Service that also leads to standbys, an active pod that steps down when its
+		// standby is lost.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, 0, func(s *stage) {
 				t.Logf("deleting the standby %s", s.standby.Name)
 				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.standby.Name, metav1.DeleteOptions{}))
 				replacement(ctx, t, env, s)
 			})
-			require.Equal(t, before.UID, after.UID, "leadership moved although only the standby went")
+			require.Equal(t, before.UID, after.UID, "leadership moved although only the standby was deleted")
 		},
 	}
 }

@@ -19,15 +19,15 @@ import (
 func wrongUnsealKey() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/wrong-unseal-key",
-		Title:    "A pod with the wrong unseal key says so, gets no traffic, raises the alert, and recovers with the right key",
-		Protects: "operators from a broken standby that nobody notices until the active pod goes",
+		Title:    "A pod with the wrong unseal key reports it, gets no traffic, raises an alert and recovers",
+		Protects: "operators from a broken standby that goes unnoticed until the active pod fails",
 		Source:   "GitLab's OpenBao chart, troubleshooting: cipher: message authentication failed; metric core.unsealed",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureUnsealKey, scenario.FeatureMetrics},
 		Kind:     scenario.Fault,
 		Budget:   6 * time.Minute,
 		// Catches: probes that call a sealed pod ready, a Service that leads to it, no metric or no
-		// alert for it, a pod that ends over and over instead of saying what is wrong, a standby's
-		// trouble that reaches the active pod.
+		// alert for it, a pod that restarts repeatedly instead of reporting the error, a standby
+		// whose failure affects the active pod.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, 0, func(s *stage) {
 				right, err := cluster.UnsealKey(ctx, env)
@@ -36,15 +36,15 @@ func wrongUnsealKey() scenario.Scenario {
 				var name string
 				defer func() {
 					if err := cluster.PutUnsealKey(context.WithoutCancel(ctx), env, right); err != nil {
-						t.Errorf("the right unseal key could not be put back: %v", err)
+						t.Errorf("restoring the unseal key: %v", err)
 					}
 					remove(ctx, t, env, name)
 				}()
 				t.Logf("replacing the standby %s by one with the wrong key", s.standby.Name)
 				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.standby.Name, metav1.DeleteOptions{}))
 				name = replacement(ctx, t, env, s).Name
-				took := env.Await(ctx, t, "the pod with the wrong key tells what is wrong", env.Timeouts.Ready,
-					func(ctx context.Context) error { return tellsKey(ctx, env, name) })
+				took := env.Await(ctx, t, "the pod with the wrong key reports it", env.Timeouts.Ready,
+					func(ctx context.Context) error { return reportsKey(ctx, env, name) })
 				t.Measure("visible_seconds", took.Seconds())
 				outOfService(ctx, t, env, name)
 				raisesAlert(ctx, t, env, name)
@@ -63,23 +63,23 @@ func remove(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Fetch)
 	defer cancel()
 	if err := env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
-		t.Errorf("the sealed pod could not be deleted: %v", err)
+		t.Errorf("deleting the sealed pod: %v", err)
 	}
 }
 
-// tellsKey returns nil when a pod says in its log, its labels and its readiness that its key does
-// not fit the database.
-func tellsKey(ctx context.Context, env *scenario.Env, name string) error {
+// reportsKey returns nil when a pod's log, labels and readiness report that its key does not match
+// the database.
+func reportsKey(ctx context.Context, env *scenario.Env, name string) error {
 	pod, err := env.Kube.CoreV1().Pods(env.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
 	if cluster.Ready(*pod) || pod.Labels[openbao.LabelSealed] != "true" {
-		return fmt.Errorf("it is not both unready and labelled sealed: %s", cluster.Describe([]corev1.Pod{*pod}))
+		return fmt.Errorf("the pod must be unready and labelled sealed: %s", cluster.Describe([]corev1.Pod{*pod}))
 	}
 	log, err := cluster.Log(ctx, env, name)
 	if err == nil && !strings.Contains(log, "message authentication failed") {
-		err = errors.New("its log does not say that the key fails")
+		err = errors.New("its log does not report that the key is wrong")
 	}
 	return err
 }
@@ -103,7 +103,7 @@ func outOfService(ctx context.Context, t scenario.T, env *scenario.Env, name str
 			}
 			for _, e := range endpoints {
 				if e.Pod == name && e.Ready {
-					return fmt.Errorf("service %s leads to it", service.Name)
+					return fmt.Errorf("service %s leads to the pod", service.Name)
 				}
 			}
 		}
@@ -115,9 +115,9 @@ func outOfService(ctx context.Context, t scenario.T, env *scenario.Env, name str
 func raisesAlert(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
 	t.Helper()
 	metrics, err := cluster.Metrics(ctx, env, name)
-	require.NoError(t, err, "a sealed pod has to be visible in its metrics")
+	require.NoError(t, err, "a sealed pod must serve metrics")
 	if !env.Has(scenario.Change(scenario.ChangeAlerts)) {
-		t.Logf("not looked at: %s", scenario.Change(scenario.ChangeAlerts).Lack())
+		t.Logf("alerts are not checked: %s", scenario.Change(scenario.ChangeAlerts).Lack())
 		return
 	}
 	values, err := env.Installer.Change(scenario.ChangeAlerts, nil)

@@ -21,7 +21,7 @@ type project struct {
 	env *scenario.Env
 }
 
-// activate makes the project's secrets manager if it has none.
+// activate creates the project's secrets manager if it has none.
 func (p *project) activate() {
 	p.Helper()
 	status, err := p.API.Status(p.Context, p.Project)
@@ -33,7 +33,7 @@ func (p *project) activate() {
 		func(ctx context.Context) error {
 			status, err := p.API.Status(ctx, p.Project)
 			if err == nil && status != graphql.Active {
-				err = fmt.Errorf("it is %q", status)
+				err = fmt.Errorf("its state is %q", status)
 			}
 			return err
 		})
@@ -52,7 +52,7 @@ func (p *project) create(value, environment, branch string) (name string, remove
 		var refused *graphql.RefusedError
 		if err := p.API.Delete(ctx, p.Project, name); err != nil &&
 			!errors.As(err, &refused) { // the scenario may have deleted it
-			p.Errorf("clean-up of %s: %v", name, err)
+			p.Errorf("cleanup of %s: %v", name, err)
 		}
 	}
 }
@@ -72,7 +72,7 @@ func (p *project) gets(name, value string) {
 	p.Helper()
 	a := p.fetch(name)
 	require.True(p.T, a.OK(), "%s of %s: %v, want its value", name, p.Project, a)
-	require.True(p.T, a.Value() == value, "%s of %s: another value (%d bytes, want %d)", name, p.Project, len(a.Value()),
+	require.True(p.T, a.Value() == value, "%s of %s: wrong value (%d bytes, want %d)", name, p.Project, len(a.Value()),
 		len(value))
 }
 

@@ -1,5 +1,5 @@
-// Package cluster reads from Kubernetes what scenarios judge: the OpenBao pods,
-// their labels and readiness, and whom the active Service sends requests to.
+// Package cluster reads from Kubernetes what scenarios check: the OpenBao pods, their labels and
+// readiness, and the endpoints of Services.
 package cluster
 
 import (
@@ -30,8 +30,8 @@ type Workload struct {
 	selector   *metav1.LabelSelector
 }
 
-// WorkloadOf returns the one workload that makes pods which the environment's selector matches; its
-// own labels may be others.
+// WorkloadOf returns the one workload whose pods match the environment's selector. Its own labels
+// may differ.
 func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 	selector, err := labels.Parse(env.Selector)
 	if err != nil {
@@ -105,7 +105,7 @@ func Pods(ctx context.Context, env *scenario.Env) ([]corev1.Pod, error) {
 	return pods, nil
 }
 
-// Ready reports whether a pod is ready and not on its way out.
+// Ready reports whether a pod is ready and not terminating.
 func Ready(p corev1.Pod) bool {
 	return p.DeletionTimestamp == nil && cluster.PodReady(p)
 }
@@ -125,7 +125,7 @@ type Endpoint struct {
 	Ready bool
 }
 
-// Endpoints returns who is behind a Service, by pod name.
+// Endpoints returns the endpoints of a Service, sorted by pod name.
 func Endpoints(ctx context.Context, env *scenario.Env, service string) ([]Endpoint, error) {
 	found, err := env.Kube.DiscoveryV1().EndpointSlices(env.Namespace).List(ctx, metav1.ListOptions{
 		LabelSelector: discoveryv1.LabelServiceName + "=" + service,

@@ -20,13 +20,13 @@ import (
 // logLimit bounds how much is read of a log, in bytes.
 const logLimit = 4 << 20
 
-// Log returns the end of what OpenBao in a pod has written, before that the end of what it wrote in
-// its previous life, if it had one.
+// Log returns the end of OpenBao's log in a pod. The end of the previous container's log comes
+// first, if there was one.
 func Log(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	return logs(ctx, env, pod, tail.Read)
 }
 
-// Opening is Log for what OpenBao says when it starts: it returns the beginnings.
+// Opening is Log with the beginnings of the logs, where OpenBao reports its configuration.
 func Opening(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	return logs(ctx, env, pod, func(log io.Reader, limit int) (string, error) {
 		data, err := io.ReadAll(io.LimitReader(log, int64(limit)))

@@ -31,7 +31,7 @@ func Healthy(ctx context.Context, env *scenario.Env) (*corev1.Pod, error) {
 		if p.Labels[openbao.LabelActive] == "true" {
 			active = append(active, p)
 		} else if p.Labels[openbao.LabelActive] != "false" {
-			return nil, fmt.Errorf("pod %s says neither that it is active nor that it is not; pods: %s", p.Name, Describe(pods))
+			return nil, fmt.Errorf("pod %s is labelled neither active nor standby; pods: %s", p.Name, Describe(pods))
 		}
 	}
 	if len(pods) != Wanted {
@@ -46,7 +46,7 @@ func Healthy(ctx context.Context, env *scenario.Env) (*corev1.Pod, error) {
 	return &active[0], nil
 }
 
-// behind checks that exactly one pod, and a ready one, is behind a Service.
+// behind checks that a Service has exactly one endpoint, which is a ready pod.
 func behind(ctx context.Context, env *scenario.Env, service, pod string) error {
 	endpoints, err := Endpoints(ctx, env, service)
 	if err != nil {
@@ -84,7 +84,7 @@ func Describe(pods []corev1.Pod) string {
 	return strings.Join(out, " ")
 }
 
-// Restarts is how often the containers of a pod were started again.
+// Restarts is how often the containers of a pod were restarted.
 func Restarts(p corev1.Pod) int32 {
 	total := int32(0)
 	for _, c := range p.Status.ContainerStatuses {
@@ -93,8 +93,8 @@ func Restarts(p corev1.Pod) int32 {
 	return total
 }
 
-// MustHealthy waits until the deployment is in its normal state three times in a row and returns the
-// active pod.
+// MustHealthy waits until the deployment is in its normal state three times in a row and returns
+// the active pod.
 func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what string, limit time.Duration) *corev1.Pod {
 	t.Helper()
 	var active *corev1.Pod
@@ -108,7 +108,7 @@ func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what stri
 }
 
 // MustServe waits until new pods are healthy and fetches reach them: the nodes' packet rules follow
-// the endpoints a moment later.
+// the endpoints with a delay.
 func MustServe(ctx context.Context, t scenario.T, env *scenario.Env) {
 	t.Helper()
 	MustHealthy(ctx, t, env, "the new pods are healthy", env.Timeouts.Ready)

@@ -32,8 +32,8 @@ func UnsealKey(ctx context.Context, env *scenario.Env) ([]byte, error) {
 	return key, nil
 }
 
-// PutUnsealKey writes the static unseal key into the Secret from which the chart reads it, and makes
-// the Secret if it is not there.
+// PutUnsealKey writes the static unseal key into the Secret from which the chart reads it, and
+// creates the Secret if it does not exist.
 func PutUnsealKey(ctx context.Context, env *scenario.Env, key []byte) error {
 	all := env.Kube.CoreV1().Secrets(env.Namespace)
 	secret, err := all.Get(ctx, env.Unseal.Secret, metav1.GetOptions{})
