@@ -18,9 +18,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/stack"
 )
 
-// All returns every scenario in the order in which serial ones run: what only
-// looks comes first, what disturbs later, and the search for leaks last, when
-// there is most to search.
+// All returns every scenario in the order in which serial ones run. Those that only observe come
+// first, those that disturb later, and the search for leaks last, when there is most to search.
 func All() []scenario.Scenario {
 	return slices.Concat(
 		access.Scenarios(),

@@ -141,7 +141,7 @@ func TestOneActive(t *testing.T) {
 		"none active":        {[]runtime.Object{pod("a", false)}, "0 pods are labelled active"},
 		"standby not ready":  {[]runtime.Object{notReady}, "pod b is not ready"},
 		"standby sealed":     {[]runtime.Object{sealed}, "not labelled initialised and unsealed"},
-		"no label":           {[]runtime.Object{unlabelled}, "neither that it is active"},
+		"no label":           {[]runtime.Object{unlabelled}, "neither active nor standby"},
 		"three pods":         {[]runtime.Object{pod("c", false)}, "3 pods, want 2"},
 		"wrong selector":     {[]runtime.Object{endpoints("a", "b")}, "want exactly the active pod a"},
 		"points at standby":  {[]runtime.Object{endpoints("b")}, "want exactly the active pod a"},
@@ -170,7 +170,7 @@ func TestFailover(t *testing.T) {
 		require.Contains(t, r.Measured, "unavailable_seconds")
 		require.Positive(t, r.Measured["fetches"])
 	})
-	t.Run("nobody takes over", func(t *testing.T) {
+	t.Run("no pod takes over", func(t *testing.T) {
 		w := newWorld(t, 30000)
 		judge(t, run(t, w.Env, "resilience/failover-active-deleted"), "no other pod is active and ready")
 	})
@@ -239,7 +239,7 @@ func TestConfigChange(t *testing.T) {
 			config(t, w, o)
 			template(t, w, "two")
 			return nil
-		}, "from before the change is still there"},
+		}, "from before the change still exists"},
 		"checksum stays": {func(t *testing.T, w *world, o map[string]any) error {
 			config(t, w, o)
 			roll(t, w, "one")

@@ -22,8 +22,7 @@ func main() {
 	}
 }
 
-// render lists scenarios by group, and says what a group's scenarios protect once for all that
-// share it.
+// render lists scenarios by group. Scenarios that share what they protect are in one table.
 func render(list []scenario.Scenario) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Scenarios\n\nWritten by `go generate ./scenarios`; a test fails when it is stale. %d scenarios.\n",
@@ -39,8 +38,8 @@ func render(list []scenario.Scenario) string {
 			fmt.Fprintf(&b, "\nProtects %s.\nSource: %s.\n\n| ID | holds | kind | cost | needs |\n|---|---|---|---|---|\n",
 				strings.TrimSuffix(s.Protects, "."), strings.TrimSuffix(s.Source, "."))
 		}
-		cost := "cheap"
-		if s.Cost == scenario.Slow {
+		cost := "–"
+		if !s.Core {
 			cost = "slow"
 		}
 		needs := append([]string{}, s.Topologies...)

@@ -71,7 +71,7 @@ func listScenarios(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range scenarios.All() {
 		cost := ""
-		if s.Cost == scenario.Slow {
+		if !s.Core {
 			cost = "slow"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\n", s.ID, cost, s.Title)
@@ -92,7 +92,7 @@ func explainScenario(w io.Writer, id string) error {
 		row("source", s.Source)
 		row("kind", string(s.Kind))
 		row("budget", s.Budget.Round(time.Second).String())
-		if s.Cost == scenario.Slow {
+		if !s.Core {
 			row("cost", "slow: not in the core suite that steamer run starts with")
 		}
 		if len(s.Topologies) > 0 {

@@ -37,7 +37,7 @@ func (f Functional) regression() bool { return f.A == result.Passed && f.B == re
 // default.
 func Observing(list []scenario.Scenario) []scenario.Scenario {
 	return slices.DeleteFunc(slices.Clone(list), func(s scenario.Scenario) bool {
-		return s.Cost == scenario.Slow || s.Kind != scenario.Functional && s.Kind != scenario.Abuse
+		return !s.Core || s.Kind != scenario.Functional && s.Kind != scenario.Abuse
 	})
 }
 

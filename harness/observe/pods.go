@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -183,10 +184,10 @@ func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
 	for _, pod := range pods {
 		component := pod.Labels["app.kubernetes.io/name"]
 		role := ""
-		if pod.Labels["openbao-active"] == "true" {
+		if pod.Labels[openbao.LabelActive] == "true" {
 			role = roleActive
 			leaders = append(leaders, pod.Name)
-		} else if _, registered := pod.Labels["openbao-active"]; registered {
+		} else if _, registered := pod.Labels[openbao.LabelActive]; registered {
 			role = "standby"
 		}
 		if pod.Spec.NodeName != "" {

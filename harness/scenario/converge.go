@@ -7,7 +7,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// Convergence says what a scenario waits for.
+// Convergence is what a scenario waits for.
 type Convergence = wait.For
 
 // MustConverge waits until probe has succeeded often enough in a row, returns the time that took,
@@ -20,4 +20,12 @@ func MustConverge(ctx context.Context, t T, c Convergence, probe func(context.Co
 		t.FailNow()
 	}
 	return took
+}
+
+// Await is MustConverge that asks every Timeouts.Poll and takes the first success within limit.
+func (e *Env) Await(ctx context.Context, t T, what string, limit time.Duration,
+	probe func(context.Context) error,
+) time.Duration {
+	t.Helper()
+	return MustConverge(ctx, t, Convergence{What: what, Interval: e.Timeouts.Poll, Deadline: limit}, probe)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/client-go/kubernetes"
 
@@ -23,7 +22,7 @@ type Env struct {
 	Issuer    *gitlab.Issuer  // signs what GitLab signs; nil where a real GitLab does, and then only Stacks can be used
 	Audience  string          // claim aud that OpenBao expects
 	Tenants   []gitlab.Tenant
-	Recipes   []*gitlab.Recipe // by which scenarios provision tenants of their own; nil takes those that come with Steamer
+	Recipes   []*gitlab.Recipe // for tenants that scenarios provision; nil takes those that come with Steamer
 	Seed      string           // keys the secrets' values
 	Withhold  []string         // further secrets that no report may hold
 	Kube      kubernetes.Interface
@@ -33,7 +32,7 @@ type Env struct {
 	Selector  string    // label selector of the OpenBao pods and of the workload that makes them
 	Active    string    // Service that leads to the active pod only
 	Container string    // container of a pod that runs OpenBao
-	Unseal    KeyRef    // Secret that holds the static unseal key; zero where the dialect does not say
+	Unseal    KeyRef    // Secret with the static unseal key; zero where the dialect names none
 	Installer Installer // nil where the release must not be changed
 	Database  Database  // nil where PostgreSQL's administrator cannot be had
 	Processes Processes // nil where nothing can be run in pods
@@ -43,19 +42,19 @@ type Env struct {
 	Stacks    []Stack   // projects behind GitLab's API
 	Metrics   int       // port of the pods that serves metrics without a token; 0 where none does
 	Previous  string    // archive or directory of the chart's previous release; "" where there is none
-	Features  []Feature // what cannot be told from the other fields, e.g. FeatureNetworkPolicy
+	Features  []Feature // those that do not follow from the other fields, e.g. FeatureNetworkPolicy
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults
-	// Capture saves what explains the failure of the scenario with this ID and returns the files,
-	// the most telling first; nil saves nothing.
+	// Capture saves diagnostics of the failed scenario with this ID and returns the files, the most
+	// useful first; nil saves nothing.
 	Capture func(ctx context.Context, id string) ([]string, error)
-	// Surroundings says what is wrong with what surrounds the chart, such as a node without disk
-	// space; "" for nothing. A scenario that failed meanwhile says nothing. nil is never asked.
+	// Surroundings returns what is wrong with the environment of the chart, such as a node without
+	// disk space, or "". A scenario that fails meanwhile is not the chart's failure. It may be nil.
 	Surroundings func(ctx context.Context) string
 }
 
-// Prepare returns a copy whose zero fields have their defaults, for running scenarios on. Call the
-// function in the end.
+// Prepare returns a copy whose zero fields have their defaults, for running scenarios. The caller
+// must call the returned function when done.
 func (e *Env) Prepare() (*Env, func(), error) {
 	if e.Address == "" || (e.Issuer == nil || len(e.Tenants) == 0) && len(e.Stacks) == 0 {
 		return nil, nil, errors.New("scenario environment: address and either issuer and tenants or stacks must be set")
@@ -69,42 +68,12 @@ func (e *Env) Prepare() (*Env, func(), error) {
 	return &own, done, nil
 }
 
-// KeyRef says where the static unseal key is: a Secret in the release's namespace.
+// KeyRef names the static unseal key in a Secret of the release's namespace.
 type KeyRef struct {
-	ID       string `json:"id"`                 // by which OpenBao's configuration calls the key
+	ID       string `json:"id"`                 // of the key in OpenBao's configuration
 	Secret   string `json:"secret"`             // name of the Secret
 	Key      string `json:"key"`                // key in the Secret's data
-	External bool   `json:"external,omitempty"` // the chart makes no key: it has to be there before an install
-}
-
-// Has reports whether the environment has a feature.
-func (e *Env) Has(f Feature) bool {
-	switch f {
-	case FeatureCluster:
-		return e.Kube != nil
-	case FeatureInstaller:
-		return e.Kube != nil && e.Installer != nil
-	case FeatureDatabase:
-		return e.Database != nil
-	case FeaturePrevious:
-		return e.Previous != ""
-	case FeatureUnsealKey:
-		return e.Unseal.Secret != ""
-	case FeatureExec:
-		return e.Kube != nil && e.Processes != nil
-	case FeatureGitLab:
-		return e.GitLab != nil
-	case FeatureStack:
-		return len(e.Stacks) > 0
-	case FeatureAudit:
-		return e.Kube != nil || e.AuditFile != ""
-	case FeatureMetrics:
-		return e.Kube != nil && e.Metrics != 0
-	}
-	if change, ok := strings.CutPrefix(string(f), changePrefix); ok {
-		return e.Installer != nil && e.Installer.Knows(change)
-	}
-	return slices.Contains(e.Features, f)
+	External bool   `json:"external,omitempty"` // the chart creates no key: it must exist before an install
 }
 
 // Skip returns why a scenario does not run here, or "".
@@ -118,7 +87,7 @@ func (e *Env) Skip(s Scenario) string {
 		}
 	}
 	if e.Issuer == nil && !slices.Contains(s.Features, FeatureStack) {
-		return "it needs tokens of any claims, and a real GitLab signs those of its own jobs only"
+		return "it needs tokens with arbitrary claims, and a real GitLab signs only those of its own jobs"
 	}
 	return ""
 }
@@ -132,7 +101,7 @@ func (e *Env) Fetch(ctx context.Context, t gitlab.Tenant, name string, job gitla
 	return e.Send(ctx, gitlab.FetchOf(t, name, jwt))
 }
 
-// Send makes a fetch that the scenario put together itself.
+// Send makes a fetch that the scenario composed, within Timeouts.Fetch.
 func (e *Env) Send(ctx context.Context, f gitlab.Fetch) (gitlab.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
 	defer cancel()
@@ -160,8 +129,8 @@ func (e *Env) Read(ctx context.Context, t gitlab.Tenant, s gitlab.Secret) (gitla
 	return a, nil
 }
 
-// Rails makes a request with Rails' privileges, within Timeouts.Fetch. A refusal is an answer and
-// no error.
+// Rails makes a request with Rails' privileges, within Timeouts.Fetch. A refusal is a response, not
+// an error.
 func (e *Env) Rails(ctx context.Context, method, path string, body any) (*openbao.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
 	defer cancel()

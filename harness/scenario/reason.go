@@ -10,8 +10,7 @@ import (
 var section = regexp.MustCompile(`^\t?(Error Trace|Error|Test|Messages):\s*(.*)$`)
 
 // readable turns testify's message, whose first lines are a stack, into one sentence: what was
-// asked, and what was wrong with the answer. Other messages stay as they are. The whole message is
-// in the log.
+// expected, and what was wrong. Other messages stay as they are. The whole message is in the log.
 func readable(message string) string {
 	if !strings.HasPrefix(message, "Error Trace:") {
 		return message

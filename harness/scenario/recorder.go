@@ -15,10 +15,10 @@ import (
 // maxLog bounds the lines kept per scenario; the oldest go first.
 const maxLog = 500
 
-// recorder is the T of the command line. Everything it keeps went through the redactor.
+// recorder is the T that Run gives to scenarios. Everything it keeps went through the redactor.
 type recorder struct {
 	redact *secret.Redactor
-	inTime func() bool // whether no interrupt has come yet; nil: there is none
+	inTime func() bool // reports whether there was no interrupt yet; nil: there is none
 
 	mu       sync.Mutex
 	sealed   bool // the result was taken; what comes later is dropped

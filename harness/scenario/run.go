@@ -21,11 +21,11 @@ const DefaultParallel = 4
 // Interrupted is the reason of scenarios that did not finish because the run was cancelled.
 const Interrupted = "interrupted"
 
-// ErrAbandoned says that a scenario outlived its budget and is still at work on the environment, so
-// that nothing else may be done with it.
+// ErrAbandoned means that a scenario did not return after its budget. It may still change the
+// environment, so nothing else may use it.
 var ErrAbandoned = errors.New("a scenario did not return, and may still be changing the environment")
 
-// errBudget is why the context of a scenario ended whose budget passed.
+// errBudget is the cause of a context that ended because the budget passed.
 var errBudget = errors.New("the budget passed")
 
 // Options change how Run works.
@@ -33,11 +33,11 @@ type Options struct {
 	Parallel int    // parallel scenarios at a time; 0 is DefaultParallel
 	Repeat   int    // how often the whole list runs; 0 is once
 	Shuffle  uint64 // seed of another order for each round; 0 keeps the order given
-	// Progress is told when a scenario starts (r is nil) and when it ended. It is
-	// never called concurrently and may be nil.
-	Progress func(s Scenario, r *result.Scenario)
-	// Round is told the outcome of each round, counted from 1, when the list runs more than once;
+	// Progress is called when a scenario starts (r is nil) and when it ends, never concurrently. It
 	// may be nil.
+	Progress func(s Scenario, r *result.Scenario)
+	// Round is called with the outcome of each round, counted from 1, when the list runs more than
+	// once. It may be nil.
 	Round func(number int, outcome []result.Scenario, took time.Duration)
 }
 
@@ -46,8 +46,8 @@ type Options struct {
 // order given, whatever happens: a panic is a failure with its stack, a passed
 // budget is a failure, a cancelled ctx skips the rest as Interrupted; what had
 // failed by then has failed. With Repeat the results of each round follow those of the one before.
-// A scenario that does not return when its budget has passed takes the environment
-// with it: no other begins, and ErrAbandoned comes with the results.
+// After a scenario that does not return when its budget has passed, no other begins, and the
+// results come with ErrAbandoned.
 // Any other error reports a defect in the list or the environment; then nothing ran.
 func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Scenario, error) {
 	if err := Validate(list); err != nil {
@@ -114,12 +114,12 @@ type runner struct {
 	redact   *secret.Redactor
 	options  Options
 	results  []result.Scenario
-	mu       sync.Mutex // guards Progress and what follows
+	mu       sync.Mutex // guards Progress and the fields below
 	captured int
 	stuck    string // ID of the scenario that did not return; "" while all did
 }
 
-// untried says why no scenario may begin; "" where one may.
+// untried returns why no scenario may begin, or "".
 func (r *runner) untried(ctx context.Context) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,7 +150,7 @@ func (r *runner) run(ctx context.Context, i int, s Scenario) {
 		start := time.Now()
 		r.one(ctx, s, out)
 		out.Seconds = time.Since(start).Seconds()
-		if out.Status == result.Failed && ctx.Err() == nil { // who interrupts does not want to wait
+		if out.Status == result.Failed && ctx.Err() == nil { // an interrupt must not wait
 			r.excuse(ctx, s, out)
 			r.capture(ctx, s, out)
 		}
@@ -158,8 +158,8 @@ func (r *runner) run(ctx context.Context, i int, s Scenario) {
 	r.progress(s, out)
 }
 
-// excuse takes back a failure that what surrounds the chart explains, such as a node without disk
-// space: it says nothing of the chart. That something was handed out or let in is never excused.
+// excuse turns a failure into a skip where the environment explains it, such as a node without disk
+// space. A leak or a forbidden access is never excused.
 func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
 	if r.env.Surroundings == nil || s.Kind == Abuse || s.Kind == Hygiene {
 		return
@@ -168,15 +168,15 @@ func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
 	defer cancel()
 	if why := r.env.Surroundings(ctx); why != "" {
 		out.Log = append(out.Log, "it had failed: "+out.Reason)
-		out.Status, out.Untried, out.Reason = result.Skipped, true, r.redact.Redact("what surrounds the chart failed: "+why)
+		out.Status, out.Untried, out.Reason = result.Skipped, true, r.redact.Redact("the environment failed: "+why)
 	}
 }
 
-// maxCaptures bounds how many failed scenarios of a round get diagnostics of their own: when
-// everything fails, the first few say why.
+// maxCaptures bounds how many failed scenarios of a round get diagnostics: when everything fails,
+// the first few explain it.
 const maxCaptures = 5
 
-// capture saves what explains a failure while it can still be seen: the next scenario changes it.
+// capture saves diagnostics before the next scenario changes the environment.
 func (r *runner) capture(ctx context.Context, s Scenario, out *result.Scenario) {
 	r.mu.Lock()
 	r.captured++
@@ -232,7 +232,7 @@ func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
 	}
 }
 
-// outlived says that a scenario's budget passed, and what it had found until then.
+// outlived returns the reason of a scenario whose budget passed, with what it had found until then.
 func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	why := fmt.Sprintf("the budget of %v passed", s.Budget)
 	if stuck {
@@ -244,8 +244,8 @@ func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	return why
 }
 
-// notAllowed returns the words by which a failure says that the cluster's user may not do what the
-// scenario does. Nobody gave the user the right: that says nothing about the chart.
+// notAllowed returns the part of a failure that names a right that the cluster's user lacks. Such a
+// failure is not the chart's.
 func notAllowed(failed *result.Scenario) string { return cluster.ForbiddenText(failed.Reason) }
 
 // wait reports whether the scenario returned: until ctx ends, and for Grace after that.

@@ -98,6 +98,14 @@ func TestRunOutcomes(t *testing.T) {
 			nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureCluster} },
 			result.Skipped, "Kubernetes",
 		},
+		"no GitLab": {
+			nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureStack} },
+			result.Skipped, "--gitlab-url",
+		},
+		"no such change": {
+			nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.Change("pod-label")} },
+			result.Skipped, "change pod-label",
+		},
 		"no enforcing": {
 			nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureNetworkPolicy} },
 			result.Skipped, "NetworkPolicy",
@@ -204,19 +212,51 @@ func TestValidateAndSelect(t *testing.T) {
 			ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Parallel: true,
 			Test: ok,
 		},
+		"unknown feature": {
+			ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Test: ok,
+			Features: []scenario.Feature{"odd"},
+		},
 		"budget": {ID: "a/b", Title: "t", Protects: "p", Source: "s", Kind: scenario.Fault, Test: ok},
 		"kind":   {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: "odd", Test: ok},
 	} {
 		require.ErrorContains(t, scenario.Validate([]scenario.Scenario{sc("a/a", false, ok), s}), want)
 	}
 	list := []scenario.Scenario{sc("access/x", true, ok), sc("abuse/x", true, ok)}
-	got, err := scenario.Select(list, "^abuse/")
-	require.NoError(t, err)
-	require.Len(t, got, 1)
+	list[0].Core = true
+	for pattern, want := range map[string][]string{
+		"^abuse/": {"abuse/x"}, scenario.Core: {"access/x"}, scenario.All: {"access/x", "abuse/x"}, scenario.None: nil,
+	} {
+		got, err := scenario.Select(list, pattern)
+		require.NoError(t, err)
+		var ids []string
+		for _, s := range got {
+			ids = append(ids, s.ID)
+		}
+		require.Equal(t, want, ids, pattern)
+	}
 	for _, bad := range []string{"nothing", "("} {
-		_, err = scenario.Select(list, bad)
+		_, err := scenario.Select(list, bad)
 		require.Error(t, err)
 	}
+}
+
+// TestTable fills in what rows leave out, and nothing else.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	common := scenario.Scenario{
+		Protects: "p", Source: "s", Topologies: []string{"cloud-native"}, Features: []scenario.Feature{scenario.FeatureCluster},
+		Rights: []scenario.Right{{Resource: "pods"}}, Kind: scenario.Abuse, Budget: time.Minute, Parallel: true,
+	}
+	own := scenario.Scenario{
+		ID: "a/own", Title: "t", Protects: "p2", Source: "s2", Topologies: []string{"cloud-native-hybrid"},
+		Features: []scenario.Feature{scenario.FeatureExec}, Rights: []scenario.Right{{Resource: "secrets"}},
+		Kind: scenario.Functional, Core: true, Budget: time.Second, Parallel: true,
+	}
+	all := scenario.Table(common, scenario.Row("a/b", "t", nil), own)
+	want := common
+	want.ID, want.Title = "a/b", "t"
+	require.Equal(t, []scenario.Scenario{want, own}, all)
+	require.Equal(t, []scenario.Right{{Verbs: "create", Resource: "pods/exec"}}, all[1].Needs()[1:])
 }
 
 // TestRepeatAndShuffle runs a list five times: each round is complete and numbered, and a seed
@@ -229,14 +269,14 @@ func TestRepeatAndShuffle(t *testing.T) {
 		for _, id := range []string{"a/a", "a/b", "a/c", "a/d", "a/e", "a/f"} {
 			list = append(list, sc(id, false, func(context.Context, scenario.T, *scenario.Env) { ran = append(ran, id) }))
 		}
-		var told []int
+		var called []int
 		out, err := scenario.Run(t.Context(), env(t), list, scenario.Options{
 			Repeat: 5, Shuffle: shuffle, Round: func(number int, outcome []result.Scenario, _ time.Duration) {
 				require.Equal(t, number, outcome[len(outcome)-1].Round)
-				told = append(told, number)
+				called = append(called, number)
 			},
 		})
-		require.Equal(t, []int{1, 2, 3, 4, 5}, told)
+		require.Equal(t, []int{1, 2, 3, 4, 5}, called)
 		require.NoError(t, err)
 		require.Len(t, out, 5*len(list))
 		var rounds [][]string
@@ -324,7 +364,7 @@ func TestInterruptAfterFailure(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			e := env(t)
 			e.Capture = func(context.Context, string) ([]string, error) {
-				t.Error("who interrupts does not wait for diagnostics of one scenario")
+				t.Error("an interrupt must not wait for diagnostics")
 				return nil, nil
 			}
 			out, err := scenario.Run(ctx, e, []scenario.Scenario{
@@ -339,7 +379,7 @@ func TestInterruptAfterFailure(t *testing.T) {
 }
 
 // TestAbandonedEnvironment lets a scenario not return: nothing else is begun on its environment, in
-// no round, and the caller is told.
+// no round, and Run returns an error.
 func TestAbandonedEnvironment(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

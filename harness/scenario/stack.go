@@ -16,13 +16,13 @@ type Stack struct {
 	Nobody  *graphql.Client // the same without a token
 	Project string          // full path
 	Tenant  gitlab.Tenant   // where the project lives in OpenBao; it has no secrets of its own
-	Job     gitlab.Job      // the job that Token speaks for
+	Job     gitlab.Job      // the job that Token belongs to
 	// Token returns the JWT of a CI job of the project. A real GitLab signs one for each job, and
 	// no other.
 	Token func() (string, error)
 }
 
-// stackID is far above the IDs of seeded tenants and far below those that scenarios make up.
+// stackID is far above the IDs of seeded tenants and far below those that scenarios generate.
 const stackID = 800_000
 
 // PlayStacks gives an environment a project of each recipe behind a GraphQL API that the stub

@@ -10,8 +10,8 @@ type Processes interface {
 	// Run runs a command in a container and returns what it wrote to its standard output.
 	Run(ctx context.Context, namespace, pod, container string, command ...string) ([]byte, error)
 	// Signal sends a signal, named without SIG, to every process of a container, the first
-	// included. It comes from outside the container: the kernel keeps a container's first process
-	// from KILL and STOP that others inside send. Needs FeatureSignals.
+	// included. It comes from outside the container, because the kernel protects a container's
+	// first process from KILL and STOP of others inside. Needs FeatureSignals.
 	Signal(ctx context.Context, namespace, pod, container, signal string) error
 }
 

@@ -2,17 +2,32 @@ package scenario
 
 import "time"
 
-// Timeouts names every duration that scenarios wait for, so that a slow
-// environment can stretch them in one place. A zero field takes its default.
+// Timeouts has every duration that scenarios wait for, so that a slow
+// environment can extend them in one place. A zero field takes its default.
 type Timeouts struct {
-	Fetch    time.Duration // one fetch; default 10 s: a healthy one takes milliseconds, a node being promoted may hold it
-	Try      time.Duration // one fetch of those that are repeated until they work; default 2 s: a connection to a pod that is gone may hang
-	Poll     time.Duration // between two looks at something that should change; default 200 ms
-	Probe    time.Duration // between two fetches that measure an outage; default 50 ms, 20 a second, the measurement's resolution
-	Labels   time.Duration // until pod labels and endpoints follow a state; default 30 s: OpenBao retries labels every 5 s
-	Handover time.Duration // for which fetches may fail in one go while the active pod leaves in order; default 8 s: it gives the lock up. Namespaces come on top
-	Takeover time.Duration // the same after a crash; default 30 s: the lock's TTL of 15 s, and as much again for a busy machine
-	Failover time.Duration // until fetches work again after the active pod went; default 60 s: lock TTL 15 s, unseal, namespaces
+	// Fetch is one fetch; default 10 s. A healthy one takes milliseconds, a node that is being
+	// promoted may hold it.
+	Fetch time.Duration
+	// Try is one fetch of those that are repeated until they work; default 2 s. A connection to a
+	// deleted pod may hang.
+	Try time.Duration
+	// Poll is between two checks of something that should change; default 200 ms.
+	Poll time.Duration
+	// Probe is between two fetches that measure an outage; default 50 ms, which is the resolution of
+	// the measurement.
+	Probe time.Duration
+	// Labels is until pod labels and endpoints follow a state; default 30 s. OpenBao retries labels
+	// every 5 s.
+	Labels time.Duration
+	// Handover is the longest outage while the active pod shuts down cleanly; default 8 s. It
+	// releases the lock. The time to load namespaces is added.
+	Handover time.Duration
+	// Takeover is the longest outage after a crash; default 30 s: the lock's TTL of 15 s, and as
+	// much again for a busy machine.
+	Takeover time.Duration
+	// Failover is until fetches work again after the active pod is lost; default 60 s: the lock's
+	// TTL of 15 s, unsealing, namespaces.
+	Failover time.Duration
 	Ready    time.Duration // until all pods are ready again; default 3 min
 	Upgrade  time.Duration // until an upgrade has replaced all pods and they are ready; default 4 min
 	Capture  time.Duration // for the diagnostics of a failed scenario; default 30 s

@@ -98,17 +98,17 @@ func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
 		}
 		// What OpenBao says of itself explains more than the probe that fails because of it.
 		switch {
-		case labels["openbao-sealed"] == "true":
+		case labels[openbao.LabelSealed] == "true":
 			return nil, fmt.Errorf("pod %s is sealed (%s): is the unseal key the one the storage was initialised with?",
 				pod.Name, podState(*pod))
-		case labels["openbao-initialized"] == "false":
+		case labels[openbao.LabelInitialized] == "false":
 			return nil, fmt.Errorf("pod %s is not initialised (%s)", pod.Name, podState(*pod))
 		case !cluster.PodReady(*pod):
 			return nil, fmt.Errorf("pod %s is not Ready: %s", pod.Name, podState(*pod))
-		case labels["openbao-sealed"] == "" || labels["openbao-initialized"] == "":
+		case labels[openbao.LabelSealed] == "" || labels[openbao.LabelInitialized] == "":
 			return nil, fmt.Errorf("pod %s has no labels from OpenBao's service registration", pod.Name)
 		}
-		if labels["openbao-active"] == "true" {
+		if labels[openbao.LabelActive] == "true" {
 			active = append(active, pod)
 		}
 	}
@@ -136,9 +136,9 @@ func (e *Environment) askHealth(ctx context.Context, pod *corev1.Pod) (map[strin
 		return nil, fmt.Errorf("pod %s does not answer sys/health (%s): %w", pod.Name, podState(*pod), err)
 	}
 	return map[string]string{
-		"openbao-initialized": strconv.FormatBool(health.Initialized),
-		"openbao-sealed":      strconv.FormatBool(health.Initialized && health.Sealed),
-		"openbao-active":      strconv.FormatBool(health.Initialized && !health.Sealed && !health.Standby),
+		openbao.LabelInitialized: strconv.FormatBool(health.Initialized),
+		openbao.LabelSealed:      strconv.FormatBool(health.Initialized && health.Sealed),
+		openbao.LabelActive:      strconv.FormatBool(health.Initialized && !health.Sealed && !health.Standby),
 	}, nil
 }
 

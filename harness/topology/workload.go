@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // replicas is how many OpenBao pods the release's workloads ask for. A workload is found by the
@@ -117,7 +118,7 @@ func (e *Environment) replaceOutdated(ctx context.Context) error {
 			return !metav1.IsControlledBy(&pod, &set) || pod.Labels[appsv1.ControllerRevisionHashLabelKey] == revision
 		})
 		slices.SortStableFunc(outdated, func(a, b corev1.Pod) int {
-			return strings.Compare(a.Labels["openbao-active"], b.Labels["openbao-active"]) // "false" before "true"
+			return strings.Compare(a.Labels[openbao.LabelActive], b.Labels[openbao.LabelActive]) // "false" before "true"
 		})
 		for _, pod := range outdated {
 			if err := e.replace(ctx, pod); err != nil {

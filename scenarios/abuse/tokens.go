@@ -11,12 +11,11 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/scenarios/internal/sideeffects"
 )
 
-// beyondLeeway is longer than the 60 s of clock skew that GitLab's roles allow.
-// Their other two leeways, 150 s each, only stand in for claims that are absent
-// (hashicorp/cap, jwt.Validator), so that an exp is never stretched by them.
+// beyondLeeway is longer than the 60 s of clock skew that GitLab's roles allow. Their other two
+// leeways, 150 s each, only stand in for claims that are absent (hashicorp/cap, jwt.Validator), so
+// they never extend an exp.
 const beyondLeeway = 10 * time.Minute
 
 // withinLeeway is well within those 60 s.
@@ -33,14 +32,6 @@ type outcome struct {
 var taken = outcome{taken: true} //nolint:gochecknoglobals // constant
 
 func refused(text string) outcome { return outcome{text: text} }
-
-// tokenRow is one token that differs from a valid one in a single respect, and what the templated
-// JWT role and the CEL role make of it.
-type tokenRow struct {
-	name, title string
-	make        func(m maker) (string, error)
-	jwt, cel    outcome
-}
 
 // maker is what a token is made with.
 type maker struct {
@@ -61,7 +52,7 @@ func (m maker) claims() map[string]any {
 	return m.env.Issuer.PipelineClaims(m.env.Audience, m.tenant, gitlab.DefaultJob())
 }
 
-// set makes a truly signed token with one claim changed; a nil value leaves it out.
+// set makes a properly signed token with one claim changed. A nil value removes the claim.
 func set(claim string, value any) func(maker) (string, error) {
 	return with(func(c map[string]any) {
 		if c[claim] = value; value == nil {
@@ -78,12 +69,12 @@ func with(change func(c map[string]any)) func(maker) (string, error) {
 	}
 }
 
-// header makes a truly signed token with a header field added or replaced.
+// header makes a properly signed token with one header field added or replaced.
 func header(name string, value any) func(maker) (string, error) {
 	return func(m maker) (string, error) { return m.env.Issuer.Sign(m.claims(), map[string]any{name: value}) }
 }
 
-// cut makes a valid token and spoils its text.
+// cut makes a valid token and damages its text.
 func cut(spoil func(token string) string) func(maker) (string, error) {
 	return func(m maker) (string, error) {
 		token, err := m.env.Issuer.Sign(m.claims(), nil)
@@ -94,41 +85,57 @@ func cut(spoil func(token string) string) func(maker) (string, error) {
 // in is a time relative to now, as tokens write it.
 func in(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 
-// signature and audience are refusals of both roles, from before their own checks.
+// Texts with which both roles refuse a token before their own checks.
 const (
 	signature = "error verifying token signature"
 	audience  = "invalid audience (aud) claim"
 	issuer    = "invalid issuer (iss) claim"
 )
 
-func tokens() []scenario.Scenario {
-	var out []scenario.Scenario
-	for _, row := range append(claimRows(), forgeryRows()...) {
-		out = append(out, scenario.Scenario{
-			ID: "abuse/token-" + row.name, Title: row.title,
-			Protects: "all secrets of a project from anyone who can make up, alter or replay a token",
-			Source:   "RFC 7519, RFC 8725; GitLab EE, pipeline role and its refusals",
-			Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
-			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-				attacked := env.Sample(2)
-				before := sideeffects.Observe(ctx, t, env, attacked...)
-				for _, tenant := range attacked {
-					token, err := row.make(maker{env, tenant})
-					require.NoError(t, err)
-					a, err := env.Send(ctx, gitlab.FetchOf(tenant, tenant.Secrets[0].Name, token))
-					require.NoError(t, err)
-					want := row.jwt
-					if strings.Contains(tenant.Recipe, "cel") {
-						want = row.cel
-					}
-					want.judge(t, tenant, a)
-				}
-				before.Unharmed(ctx, t)
-			},
-		})
+// tokenTable is what the tables of tokens have in common.
+func tokenTable() scenario.Scenario {
+	return scenario.Scenario{
+		Protects: "all secrets of a project from anyone who can forge, alter or replay a token",
+		Source:   "RFC 7519, RFC 8725; GitLab EE, pipeline role and its refusals",
+		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
 	}
-	return out
 }
+
+// core marks the tokens that every run tries, one of each kind that a role or a verifier must
+// refuse.
+func core(s scenario.Scenario) scenario.Scenario {
+	s.Core = true
+	return s
+}
+
+// token presents a token that differs from a valid one in one respect, and expects an outcome from
+// the templated JWT role and one from the CEL role.
+func token(make func(m maker) (string, error), jwt, cel outcome) scenario.Test {
+	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
+		attacked := env.Sample(2)
+		before := observe(ctx, t, env, attacked...)
+		for _, tenant := range attacked {
+			token, err := make(maker{env, tenant})
+			require.NoError(t, err)
+			a, err := env.Send(ctx, gitlab.FetchOf(tenant, tenant.Secrets[0].Name, token))
+			require.NoError(t, err)
+			want := jwt
+			if strings.Contains(tenant.Recipe, "cel") {
+				want = cel
+			}
+			want.judge(t, tenant, a)
+		}
+		before.unharmed(ctx, t)
+	}
+}
+
+// tokenRefused is token where both roles refuse with this text.
+func tokenRefused(make func(m maker) (string, error), text string) scenario.Test {
+	return token(make, refused(text), refused(text))
+}
+
+// tokenWorks is token where both roles accept.
+func tokenWorks(make func(m maker) (string, error)) scenario.Test { return token(make, taken, taken) }
 
 func (o outcome) judge(t scenario.T, tenant gitlab.Tenant, a gitlab.Answer) {
 	t.Helper()
@@ -138,16 +145,15 @@ func (o outcome) judge(t scenario.T, tenant gitlab.Tenant, a gitlab.Answer) {
 	case o.taken:
 		t.Errorf("%s: %v, want the token accepted", tenant.Name, a)
 	case a.Status >= 500 && o.crash:
-		t.Logf("%s: OpenBao answers %d to a client's mistake, which Runner repeats: %s", tenant.Name, a.Status, text)
+		t.Logf("%s: OpenBao answers %d to a client error, which Runner retries: %s", tenant.Name, a.Status, text)
 	case a.Status < 400 || a.Status > 499 || !a.InlineAuthFailed:
 		t.Errorf("%s: %v, want the login refused with a 4xx", tenant.Name, a)
 	case !o.crash && !strings.Contains(text, strings.ToLower(o.text)):
-		t.Errorf("%s: refused for another reason than %q: %s", tenant.Name, o.text, text)
+		t.Errorf("%s: refused for a reason other than %q: %s", tenant.Name, o.text, text)
 	}
 }
 
-// duplicated writes a claim a second time behind its true value: parsers differ in which of the two
-// counts.
+// duplicated repeats a claim after its true value. Parsers differ in which of the two they use.
 func duplicated(claim, value string) func(maker) (string, error) {
 	return func(m maker) (string, error) {
 		raw, err := json.Marshal(m.claims())

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -13,13 +14,71 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// change is something that happens to a secret, and what a job gets afterwards: a status, and where
-// that is 200 a value.
-type change struct {
-	name, title string
-	do          func(c changing)
-	want        int
-	value       string // "" is the value that was seeded
+func changes() []scenario.Scenario {
+	const policy, data, metadata = "sys/policies/acl/pipelines/global", "secrets/kv/data/explicit/SECRET_1",
+		"secrets/kv/metadata/explicit/SECRET_1"
+	return scenario.Table(scenario.Scenario{
+		Protects: "jobs from stale values, and secrets from readers who lost their permission",
+		Source:   "KV v2 check-and-set; GitLab Runner: a missing policy is 403, a missing secret 404",
+		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,
+	},
+		// Catches: a cache that serves old values.
+		scenario.Row("access/change-new-version", "A new value replaces the old one immediately",
+			after(func(c changing) { c.write("second", 1, http.StatusOK) }, http.StatusOK, "second")),
+		// Catches: a job that gets a version other than the latest.
+		scenario.Row("access/change-many-versions",
+			"A job gets the latest of twelve values, after old versions were dropped",
+			after(func(c changing) {
+				for version := 1; version < 12; version++ {
+					c.write("value "+strings.Repeat("x", version), version, http.StatusOK)
+				}
+			}, http.StatusOK, "value "+strings.Repeat("x", 11))),
+		// Catches: users who overwrite each other's changes.
+		scenario.Row("access/change-conflict", "A write based on an old version gets 400 and changes nothing",
+			after(func(c changing) {
+				c.write("second", 1, http.StatusOK)
+				c.write("lost", 1, http.StatusBadRequest)
+			}, http.StatusOK, "second")),
+		// Catches: a secret created over an existing one.
+		scenario.Row("access/change-create-twice", "Creating an existing secret gets 400 and changes nothing",
+			after(func(c changing) { c.write("lost", 0, http.StatusBadRequest) }, http.StatusOK, "")),
+		// Catches: 403 and 404 that do not distinguish a missing permission from a missing secret.
+		scenario.Row("access/change-deleted", "A deleted secret whose policy remains gets 404",
+			after(func(c changing) { c.user(http.MethodDelete, metadata) }, http.StatusNotFound, "")),
+		scenario.Row("access/change-version-deleted",
+			"A secret whose latest version is deleted gets 404, not the previous value",
+			after(func(c changing) {
+				c.write("second", 1, http.StatusOK)
+				c.user(http.MethodDelete, data)
+			}, http.StatusNotFound, "")),
+		// Catches: a policy cache that outlives its policy.
+		scenario.Row("access/change-policy-deleted", "A secret whose policy is deleted gets 403 immediately, never 404",
+			after(func(c changing) { c.rails(http.MethodDelete, policy, nil) }, http.StatusForbidden, "")),
+		scenario.Row("access/change-policy-and-secret-deleted", "A job gets 403 after policy and secret are deleted",
+			after(func(c changing) {
+				c.user(http.MethodDelete, metadata)
+				c.rails(http.MethodDelete, policy, nil)
+			}, http.StatusForbidden, "")),
+		scenario.Row("access/change-policy-emptied", "An emptied policy refuses immediately",
+			after(func(c changing) {
+				c.rails(http.MethodPost, policy, map[string]any{"policy": `{"path":{}}`})
+			}, http.StatusForbidden, "")),
+		scenario.Row("access/change-policy-denies", "An explicit deny overrides a grant",
+			after(func(c changing) {
+				c.rails(http.MethodPost, policy, map[string]any{
+					"policy": `{"path":{"secrets/kv/data/explicit/SECRET_1":{"capabilities":["read","deny"]}}}`,
+				})
+			}, http.StatusForbidden, "")),
+		// Catches: remains of a deleted secret.
+		scenario.Row("access/change-recreated", "A secret that is created again has its new value at version 1",
+			after(func(c changing) {
+				c.user(http.MethodDelete, metadata)
+				c.write("again", 0, http.StatusOK)
+			}, http.StatusOK, "again")),
+		// Catches: access that outlives deprovisioning, which must stop jobs immediately.
+		scenario.Row("access/change-engine-unmounted", "A job gets no value after the secrets engine is unmounted",
+			after(func(c changing) { c.rails(http.MethodDelete, "sys/mounts/secrets/kv", nil) }, http.StatusNotFound, "")),
+	)
 }
 
 // changing is what a change may use.
@@ -50,95 +109,23 @@ func (c changing) user(method, path string) {
 	require.True(c.T, r.OK(), "%s %s: status %d: %s", method, path, r.Status, r.Message())
 }
 
-func changes() []scenario.Scenario {
-	const policy, data, metadata = "sys/policies/acl/pipelines/global", "secrets/kv/data/explicit/SECRET_1",
-		"secrets/kv/metadata/explicit/SECRET_1"
-	rows := []change{
-		// Catches: a cache that serves what was.
-		{
-			"new-version", "A new value replaces the old one at once", func(c changing) { c.write("second", 1, http.StatusOK) },
-			http.StatusOK, "second",
-		},
-		// Catches: a job that gets whatever version it happens to find.
-		{"many-versions", "The latest of twelve values counts, also where older ones are dropped", func(c changing) {
-			for version := 1; version < 12; version++ {
-				c.write("value "+strings.Repeat("x", version), version, http.StatusOK)
+// after makes a change to a secret and expects what a job gets afterwards: a status, and with 200
+// this value. "" is the value that was seeded.
+func after(change func(c changing), status int, value string) scenario.Test {
+	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
+		tenancy.Each(ctx, t, env, one(), func(tenant gitlab.Tenant) {
+			secret := tenant.Secrets[0]
+			// A fetch before the change fills every cache.
+			require.NoError(t, env.Check(ctx, tenant, secret))
+			change(changing{ctx, t, env, tenant})
+			a, err := env.Fetch(ctx, tenant, secret.Name, gitlab.DefaultJob())
+			require.NoError(t, err)
+			want := cmp.Or(value, tenant.Value(env.Seed, secret))
+			if a.Status != status || a.InlineAuthFailed || a.OK() && a.Value() != want {
+				t.Errorf("after the change, at %s: %v, KV version %d; want status %d and the right value", tenant.Name, a,
+					a.Version,
+					status)
 			}
-		}, http.StatusOK, "value " + strings.Repeat("x", 11)},
-		// Catches: two people who overwrite each other without noticing.
-		{"conflict", "A write that knows an old version is a 400 and changes nothing", func(c changing) {
-			c.write("second", 1, http.StatusOK)
-			c.write("lost", 1, http.StatusBadRequest)
-		}, http.StatusOK, "second"},
-		// Catches: a secret created over one that is there.
-		{
-			"create-twice", "Creating a secret that exists is a 400 and changes nothing",
-			func(c changing) { c.write("lost", 0, http.StatusBadRequest) }, http.StatusOK, "",
-		},
-		// Catches: 403 and 404 that do not tell a missing permission from a missing secret.
-		{
-			"deleted", "A deleted secret whose policy is still there is a 404",
-			func(c changing) { c.user(http.MethodDelete, metadata) }, http.StatusNotFound, "",
-		},
-		{"version-deleted", "A secret whose latest value is deleted is a 404, not the value before", func(c changing) {
-			c.write("second", 1, http.StatusOK)
-			c.user(http.MethodDelete, data)
-		}, http.StatusNotFound, ""},
-		// Catches: a policy cache that outlives its policy.
-		{
-			"policy-deleted", "Without its policy a secret is a 403 at once, and never a 404",
-			func(c changing) { c.rails(http.MethodDelete, policy, nil) }, http.StatusForbidden, "",
-		},
-		{"policy-and-secret-deleted", "Without policy and secret a job gets 403 and learns nothing", func(c changing) {
-			c.user(http.MethodDelete, metadata)
-			c.rails(http.MethodDelete, policy, nil)
-		}, http.StatusForbidden, ""},
-		{"policy-emptied", "A policy that grants nothing any more refuses at once", func(c changing) {
-			c.rails(http.MethodPost, policy, map[string]any{"policy": `{"path":{}}`})
-		}, http.StatusForbidden, ""},
-		{"policy-denies", "An explicit deny wins over a grant", func(c changing) {
-			c.rails(http.MethodPost, policy, map[string]any{"policy": `{"path":{"secrets/kv/data/explicit/SECRET_1":{"capabilities":["read","deny"]}}}`})
-		}, http.StatusForbidden, ""},
-		// Catches: leftovers of a secret's former life.
-		{"recreated", "A secret created again has its new value and version 1", func(c changing) {
-			c.user(http.MethodDelete, metadata)
-			c.write("again", 0, http.StatusOK)
-		}, http.StatusOK, "again"},
-		// Catches: access that ends with the role: deprovisioning must stop jobs at once.
-		{
-			"engine-unmounted", "Without its secrets engine a project's job gets no value",
-			func(c changing) { c.rails(http.MethodDelete, "sys/mounts/secrets/kv", nil) }, http.StatusNotFound, "",
-		},
-	}
-	var out []scenario.Scenario
-	for _, row := range rows {
-		out = append(out, scenario.Scenario{
-			ID: "access/change-" + row.name, Title: row.title,
-			Protects: "jobs from stale values, and secrets from readers whose permission has gone",
-			Source:   "KV v2 check-and-set; GitLab Runner: no policy is 403, a policy without secret 404",
-			Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,
-			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-				tenancy.Each(ctx, t, env, one(), func(tenant gitlab.Tenant) {
-					// A fetch before fills every cache there is.
-					require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]))
-					row.do(changing{ctx, t, env, tenant})
-					row.judge(ctx, t, env, tenant)
-				})
-			},
 		})
-	}
-	return out
-}
-
-func (row change) judge(ctx context.Context, t scenario.T, env *scenario.Env, tenant gitlab.Tenant) {
-	a, err := env.Fetch(ctx, tenant, tenant.Secrets[0].Name, gitlab.DefaultJob())
-	require.NoError(t, err)
-	want := row.value
-	if want == "" {
-		want = tenant.Value(env.Seed, tenant.Secrets[0])
-	}
-	if a.Status != row.want || a.InlineAuthFailed || a.OK() && a.Value() != want {
-		t.Errorf("afterwards, at %s: %v, KV version %d; want status %d and the right value", tenant.Name, a, a.Version,
-			row.want)
 	}
 }

@@ -15,10 +15,11 @@ import (
 func missingPolicy() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "access/missing-policy",
-		Title:    "Without a policy a job gets 403, whether the secret exists or not",
-		Protects: "secrets restricted to an environment or branch, and the names of secrets from guessing",
+		Title:    "Without a policy a job gets 403, whether or not the secret exists",
+		Protects: "secrets restricted to an environment or a branch, and secret names from being guessed",
 		Source:   "GitLab Runner and EE specs",
 		Kind:     scenario.Abuse,
+		Core:     true,
 		Budget:   time.Minute,
 		Parallel: true,
 		// Catches: a policy that is too wide, an environment or branch that is ignored.
@@ -26,7 +27,8 @@ func missingPolicy() scenario.Scenario {
 			stranger := gitlab.Job{Environment: "steamer-none", Ref: "steamer-none", RefType: "branch"}
 			checked := 0
 			for _, tenant := range env.Sample(10) {
-				// A login without rights shows that the refusals below are not the login's.
+				// The login works without any rights, so that the refusals below come from
+				// policies.
 				names := []string{"STEAMER_NO_SUCH_SECRET"}
 				for _, s := range tenant.Secrets {
 					if s.Environment != gitlab.Any || s.Branch != gitlab.Any {

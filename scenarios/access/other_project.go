@@ -15,14 +15,15 @@ import (
 func otherProject() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "access/other-project",
-		Title:    "A job of one project is refused the secrets of another",
+		Title:    "A job cannot read the secrets of another project",
 		Protects: "the secrets of every project from every other project on the instance",
 		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb",
 		Kind:     scenario.Abuse,
+		Core:     true,
 		Budget:   time.Minute,
 		Parallel: true,
-		// Catches: a role without its project, a CEL program that lost the check, a
-		// namespace that its neighbours share.
+		// Catches: a role or a CEL program that does not check the project, and a namespace that
+		// projects share.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			pairs := 0
 			for _, victim := range env.Sample(6) {
@@ -31,7 +32,7 @@ func otherProject() scenario.Scenario {
 					pairs++
 				}
 			}
-			require.NotZero(t, pairs, "there is only one tenant: nobody to refuse")
+			require.NotZero(t, pairs, "this scenario needs at least two tenants")
 			t.Measure("pairs", float64(pairs))
 		},
 	}
@@ -65,16 +66,16 @@ func steal(ctx context.Context, t scenario.T, env *scenario.Env, thief, victim g
 	require.NoError(t, err)
 	name := victim.Secrets[0].Name
 
-	// At the victim's own login: the role must see that the project is another.
+	// At the victim's login, the role must notice the wrong project.
 	a, err := env.Send(ctx, gitlab.FetchOf(victim, name, jwt))
 	require.NoError(t, err)
 	if a.Status < 400 || a.Status > 499 || !a.InlineAuthFailed {
 		t.Errorf("%s logged in at %s: %v, want the login refused with a 4xx", thief.Name, victim.Name, a)
 	} else if text := strings.Join(a.Errors, " "); !strings.Contains(text, "project_id") {
-		t.Errorf("%s at %s: refused for another reason than the project: %s", thief.Name, victim.Name, text)
+		t.Errorf("%s at %s: refused for a reason other than the project: %s", thief.Name, victim.Name, text)
 	}
 
-	// With its own, valid login: the namespace must not let it in.
+	// With its own valid login, the namespace must refuse it.
 	f := gitlab.FetchOf(thief, name, jwt)
 	f.SecretPath = victim.SecretPath
 	a, err = env.Send(ctx, f)

@@ -11,10 +11,11 @@ import (
 func ownSecret() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "access/own-secret",
-		Title:    "Every project's job gets the right value of its own secret",
+		Title:    "Every project's job reads the right value of its own secret",
 		Protects: "CI jobs that need their secrets: a wrong or missing value breaks or misleads every deployment",
 		Source:   "GitLab Runner's gitlab_secrets_manager resolver",
 		Kind:     scenario.Functional,
+		Core:     true,
 		Budget:   2 * time.Minute,
 		Parallel: true,
 		// Catches: a role that refuses its own project, a wrong policy, a mix-up of

@@ -11,80 +11,57 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// relationRow is how a thief's project is related to the victim's. Both hold a secret of the same
-// name.
-type relationRow struct {
-	name, title string
-	thief       func(victim, fresh gitlab.Tenant) gitlab.Tenant
-}
-
-func relationRows() []relationRow {
-	return []relationRow{
-		// Catches: a namespace or a role of the group that its projects share.
-		{
-			"sibling-project", "A project of the same group is refused, at the login and by the namespace",
-			func(victim, thief gitlab.Tenant) gitlab.Tenant {
+func relations() []scenario.Scenario {
+	return scenario.Table(scenario.Scenario{
+		Protects: "the secrets of every project from closely related projects",
+		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb: sibling project and fork",
+		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
+	},
+		// Catches: a namespace or a role that the projects of a group share.
+		scenario.Row("access/sibling-project", "A project in the same group is refused by login and namespace",
+			related(func(victim, thief gitlab.Tenant) gitlab.Tenant {
 				thief.Org, thief.Group = victim.Org, victim.Group
 				return thief
-			},
-		},
-		// Catches: a role that takes a fork for its origin.
-		{
-			"fork-project", "A fork in another group is refused, at the login and by the namespace",
-			func(victim, thief gitlab.Tenant) gitlab.Tenant {
+			})),
+		// Catches: a role that accepts a fork as its origin.
+		scenario.Row("access/fork-project", "A fork in another group is refused by login and namespace",
+			related(func(victim, thief gitlab.Tenant) gitlab.Tenant {
 				thief.Org = victim.Org
 				return thief
-			},
-		},
-		// Catches: an organisation that is only a part of a name.
-		{
-			"other-organisation", "A project of another organisation is refused, at the login and by the namespace",
-			func(_, thief gitlab.Tenant) gitlab.Tenant {
-				return thief
-			},
-		},
-		// Catches: a project ID compared as text that begins alike.
-		{
-			"longer-project-id", "A project whose ID begins with the victim's ID is refused",
-			func(victim, thief gitlab.Tenant) gitlab.Tenant {
+			})),
+		// Catches: an organisation that is only part of a name.
+		scenario.Row("access/other-organisation",
+			"A project in another organisation is refused by login and namespace",
+			related(func(_, thief gitlab.Tenant) gitlab.Tenant { return thief })),
+		// Catches: project IDs compared by prefix.
+		scenario.Row("access/longer-project-id", "A project whose ID starts with the victim's ID is refused",
+			related(func(victim, thief gitlab.Tenant) gitlab.Tenant {
 				thief.Org, thief.Group, thief.Project = victim.Org, victim.Group, victim.Project*10
 				return thief
-			},
-		},
+			})),
 		// Catches: rights that follow the user into every project that they run jobs in.
-		{
-			"same-user", "A job that the victim's owner runs in another project is refused",
-			func(victim, thief gitlab.Tenant) gitlab.Tenant {
+		scenario.Row("access/same-user", "A job of the victim's owner in another project is refused",
+			related(func(victim, thief gitlab.Tenant) gitlab.Tenant {
 				thief.User = victim.User
 				return thief
-			},
-		},
-	}
+			})),
+	)
 }
 
-func relations() []scenario.Scenario {
-	var out []scenario.Scenario
-	for _, row := range relationRows() {
-		out = append(out, scenario.Scenario{
-			ID: "access/" + row.name, Title: row.title,
-			Protects: "the secrets of every project from the projects closest to it",
-			Source:   "GitLab EE spec pipeline_secrets_access_spec.rb: sibling project and fork",
-			Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
-			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-				recipes, err := tenancy.Of(env)
-				require.NoError(t, err)
-				secrets := []gitlab.Secret{{Name: "SECRET_1", Environment: gitlab.Any, Branch: gitlab.Any, Version: 1}}
-				for _, r := range recipes {
-					victim := tenancy.Fresh(secrets)
-					made, remove := tenancy.Make(ctx, t, env, r, victim, row.thief(victim, tenancy.Fresh(secrets)))
-					func() {
-						defer remove()
-						steal(ctx, t, env, made[1], made[0])
-						steal(ctx, t, env, made[0], made[1])
-					}()
-				}
-			},
-		})
+// related provisions a victim's project and a related thief's project. Both have a secret of the
+// same name. It expects that neither reads the other's.
+func related(thief func(victim, fresh gitlab.Tenant) gitlab.Tenant) scenario.Test {
+	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
+		recipes, err := tenancy.Of(env)
+		require.NoError(t, err)
+		for _, r := range recipes {
+			victim := tenancy.Fresh(one())
+			made, remove := tenancy.Make(ctx, t, env, r, victim, thief(victim, tenancy.Fresh(one())))
+			func() {
+				defer remove()
+				steal(ctx, t, env, made[1], made[0])
+				steal(ctx, t, env, made[0], made[1])
+			}()
+		}
 	}
-	return out
 }

@@ -1,5 +1,4 @@
-// Package access holds the scenarios that say who may read which secret. Most are rows of tables: a
-// row is a scenario.
+// Package access holds the scenarios about who may read which secret. Most are rows of tables.
 package access
 
 import (
@@ -12,6 +11,7 @@ import (
 func Scenarios() []scenario.Scenario {
 	return slices.Concat(
 		[]scenario.Scenario{ownSecret(), otherProject(), missingPolicy()},
-		scenario.AllSlow(jobs(), whatTheyMayDo(), logins(), relations(), names(), values(), changes(), groups()),
+		jobRestrictions(), jobCapabilities(), ownerCapabilities(), railsCapabilities(), logins(), relations(), names(),
+		values(), changes(), groups(),
 	)
 }

@@ -12,78 +12,61 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// door is a path that nobody without a token may find open.
-type door struct {
-	name, title string
-	method      string // "" is GET
-	path        string // relative to /v1/
-	want        []int
+// doors catch an option that opens a path to everyone, a policy for unauthenticated requests, and a
+// proxy that adds a token.
+func doors() []scenario.Scenario {
+	return scenario.Table(scenario.Scenario{
+		Protects: intruders,
+		Source:   "OpenBao API: paths that need no token; openbao/openbao, http/handler.go at v2.4.0",
+		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
+	},
+		scenario.Row("config/door-mounts", "Mounts cannot be listed without a token",
+			closed(http.MethodGet, "sys/mounts")),
+		scenario.Row("config/door-host-info", "Information about the host cannot be read without a token",
+			closed(http.MethodGet, "sys/host-info")),
+		scenario.Row("config/door-profiles", "Profiles cannot be taken without a token",
+			closed(http.MethodGet, "sys/pprof/goroutine")),
+		scenario.Row("config/door-in-flight-requests", "Requests in flight cannot be listed without a token",
+			closed(http.MethodGet, "sys/in-flight-req")),
+		scenario.Row("config/door-ha-status", "Node addresses cannot be read without a token",
+			closed(http.MethodGet, "sys/ha-status")),
+		scenario.Row("config/door-storage", "The raw storage cannot be read without a token",
+			closed(http.MethodGet, "sys/raw/core")),
+		scenario.Row("config/door-audit-devices", "Audit devices cannot be listed without a token",
+			closed(http.MethodGet, "sys/audit")),
+		scenario.Row("config/door-namespaces", "Namespaces of groups and projects cannot be listed without a token",
+			closed(http.MethodGet, "sys/namespaces?list=true")),
+		scenario.Row("config/door-policies", "Policies cannot be listed without a token",
+			closed(http.MethodGet, "sys/policies/acl?list=true")),
+		scenario.Row("config/door-leases", "Leases cannot be listed without a token",
+			closed(http.MethodGet, "sys/leases/lookup?list=true")),
+		scenario.Row("config/door-seal", "The server cannot be sealed without a token",
+			closed(http.MethodPut, "sys/seal")),
+		scenario.Row("config/door-step-down", "Leadership cannot be moved without a token",
+			closed(http.MethodPut, "sys/step-down")),
+		scenario.Row("config/door-introspection", "The server's internal state cannot be inspected without a token",
+			closed(http.MethodGet, "sys/internal/inspect/router/root")),
+		scenario.Row("config/door-initialise-again", "The server cannot be initialised a second time",
+			closed(http.MethodPut, "sys/init", http.StatusBadRequest, http.StatusForbidden)),
+	)
 }
 
-func doors() []door {
-	shut := []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed}
-	return []door{
-		{"mounts", "Who is not logged in cannot list mounts", "", "sys/mounts", shut},
-		{"host-info", "Who is not logged in learns nothing about the host", "", "sys/host-info", shut},
-		{"profiles", "Who is not logged in cannot take profiles of the server", "", "sys/pprof/goroutine", shut},
-		{"in-flight-requests", "Who is not logged in cannot see other people's requests", "", "sys/in-flight-req", shut},
-		{"ha-status", "Who is not logged in learns no addresses of nodes", "", "sys/ha-status", shut},
-		{"storage", "Who is not logged in cannot read the storage", "", "sys/raw/core", shut},
-		{"audit-devices", "Who is not logged in cannot see or add audit devices", "", "sys/audit", shut},
-		{"namespaces", "Who is not logged in cannot list groups and projects", "", "sys/namespaces?list=true", shut},
-		{"policies", "Who is not logged in cannot list policies", "", "sys/policies/acl?list=true", shut},
-		{"leases", "Who is not logged in cannot look up leases", "", "sys/leases/lookup?list=true", shut},
-		{"seal", "Who is not logged in cannot seal the server", http.MethodPut, "sys/seal", shut},
-		{"step-down", "Who is not logged in cannot move leadership", http.MethodPut, "sys/step-down", shut},
-		{"introspection", "The server's own memory cannot be looked at", "", "sys/internal/inspect/router/root", shut},
-		{
-			"initialise-again", "The server cannot be initialised a second time", http.MethodPut, "sys/init",
-			[]int{http.StatusBadRequest, http.StatusForbidden},
-		},
+// closed makes a request without a token to a path relative to /v1/ and expects one of the
+// statuses. Without any it expects those of a path that is closed or does not exist.
+func closed(method, path string, want ...int) scenario.Test {
+	if len(want) == 0 {
+		want = []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed}
 	}
-}
-
-func (d door) scenario() scenario.Scenario {
-	return scenario.Scenario{
-		ID: "config/door-" + d.name, Title: d.title, Protects: intruders,
-		Source: "OpenBao API: which paths need no token; openbao/openbao, http/handler.go at v2.4.0",
-		Kind:   scenario.Abuse, Cost: scenario.Slow, Budget: time.Minute, Parallel: true,
-		// Catches, for all: an option that opens a path to everybody, a policy of the anonymous, a
-		// proxy that adds a token.
-		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
-			defer cancel()
-			method := d.method
-			body := any(nil)
-			if method == "" {
-				method = http.MethodGet
-			} else {
-				body = map[string]any{}
-			}
-			r, err := env.Client.Do(ctx, openbao.Request{Method: method, Path: d.path, Body: body})
-			require.NoError(t, err)
-			require.True(t, slices.Contains(d.want, r.Status), "%s %s answers %d to everybody, want one of %v", method, d.path,
-				r.Status, d.want)
-		},
-	}
-}
-
-func webInterface() scenario.Scenario {
-	return scenario.Scenario{
-		ID: "config/door-web-interface", Title: "The web interface is off", Protects: intruders,
-		Source: "GitLab's OpenBao chart: config.ui is false; openbao/openbao, http/handler.go: /ui/",
-		Kind:   scenario.Abuse, Cost: scenario.Slow, Budget: time.Minute, Parallel: true,
-		// Catches: the interface switched on to look at something, and left on.
-		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
-			defer cancel()
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, env.Address+"/ui/", nil)
-			require.NoError(t, err)
-			client := openbao.HTTPClient(false)
-			response, err := client.Do(request)
-			require.NoError(t, err)
-			_ = response.Body.Close()
-			require.Equal(t, http.StatusNotFound, response.StatusCode, "GET /ui/")
-		},
+	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
+		ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
+		defer cancel()
+		request := openbao.Request{Method: method, Path: path}
+		if method != http.MethodGet {
+			request.Body = map[string]any{}
+		}
+		r, err := env.Client.Do(ctx, request)
+		require.NoError(t, err)
+		require.True(t, slices.Contains(want, r.Status), "%s %s without a token: status %d, want one of %v", method, path,
+			r.Status, want)
 	}
 }

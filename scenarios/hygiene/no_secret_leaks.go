@@ -10,17 +10,17 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/scenarios/internal/leak"
 )
 
 func noSecretLeaks() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "hygiene/no-secret-leaks",
-		Title:    "No planted secret and no JWT is in logs, events, ConfigMaps, Helm records or Steamer's output",
-		Protects: "secrets from everyone who may read logs or releases but not secrets",
+		Title:    "No seeded value and no JWT appears in logs, events, ConfigMaps, Helm releases or Steamer's files",
+		Protects: "secrets from everyone who may read logs or Helm releases but not Secrets",
 		Source:   "CVE-2026-46358 (inline-auth headers in audit logs)",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Kind:     scenario.Hygiene,
+		Core:     true,
 		Budget:   3 * time.Minute,
 		// Catches: raw values in the audit log, JWTs in request logs, an unseal key or
 		// a password in a ConfigMap or release, secrets in Steamer's own files.
@@ -29,27 +29,27 @@ func noSecretLeaks() scenario.Scenario {
 			jwts, err := plant(ctx, env)
 			require.NoError(t, err)
 			canaries = append(canaries, jwts...)
-			require.NoError(t, leak.Control(canaries[len(canaries)-1:]))
-			require.NoError(t, leak.Control(canaries[:1]))
+			require.NoError(t, control(canaries[len(canaries)-1:]))
+			require.NoError(t, control(canaries[:1]))
 
-			scanner, logs := leak.NewScanner(canaries), 0
-			var found []leak.Finding
+			scanner, logs := newScanner(canaries), 0
+			var found []finding
 			for _, namespace := range namespaces(env) {
-				more, n, err := scanner.Namespace(ctx, env.Kube, namespace)
+				more, n, err := scanner.namespace(ctx, env.Kube, namespace)
 				require.NoError(t, err)
 				found = append(found, more...)
 				logs += n
 			}
 			if env.Artifacts != "" {
-				more, err := scanner.Directory(env.Artifacts)
+				more, err := scanner.directory(env.Artifacts)
 				require.NoError(t, err)
 				found = append(found, more...)
 			}
-			sources, size := scanner.Scanned()
+			sources, size := scanner.scanned()
 			t.Logf("searched %d sources for %d canaries", sources, len(canaries))
 			t.Measure("searched_bytes", float64(size))
 			t.Measure("container_logs", float64(logs))
-			require.NotZero(t, logs, "no container log was read: the search proves nothing")
+			require.NotZero(t, logs, "no container log was read, so the search proves nothing")
 			for _, f := range found {
 				t.Errorf("%v", f)
 			}
@@ -58,11 +58,11 @@ func noSecretLeaks() scenario.Scenario {
 }
 
 // values are the secrets that were seeded.
-func values(env *scenario.Env) []leak.Canary {
-	var out []leak.Canary
+func values(env *scenario.Env) []canary {
+	var out []canary
 	for _, tenant := range env.Sample(20) {
 		for _, secret := range tenant.Secrets {
-			out = append(out, leak.Canary{
+			out = append(out, canary{
 				Label:  fmt.Sprintf("value of %s of %s", secret.Name, tenant.Name),
 				Secret: tenant.Value(env.Seed, secret),
 			})
@@ -71,11 +71,10 @@ func values(env *scenario.Env) []leak.Canary {
 	return out
 }
 
-// plant sends JWTs down every path on which a server may be tempted to log one: a
-// fetch that works, a refused login and a refused read. It returns the tokens'
-// signatures, which no one can guess and everyone could replay.
-func plant(ctx context.Context, env *scenario.Env) ([]leak.Canary, error) {
-	var out []leak.Canary
+// plant sends JWTs on every path where a server might log one: a fetch that works, a refused login
+// and a refused read. It returns the tokens' signatures, which cannot be guessed.
+func plant(ctx context.Context, env *scenario.Env) ([]canary, error) {
+	var out []canary
 	for _, tenant := range env.Sample(2) {
 		expired := gitlab.DefaultJob()
 		expired.TTL = -time.Hour
@@ -94,7 +93,7 @@ func plant(ctx context.Context, env *scenario.Env) ([]leak.Canary, error) {
 			if _, err := env.Send(ctx, gitlab.FetchOf(tenant, f.name, jwt)); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.what, err)
 			}
-			out = append(out, leak.Canary{
+			out = append(out, canary{
 				Label:  "JWT of " + f.what + " by " + tenant.Name,
 				Secret: jwt[strings.LastIndexByte(jwt, '.')+1:],
 			})

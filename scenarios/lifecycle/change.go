@@ -16,13 +16,12 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/secrets"
 )
 
-// through makes a change to a healthy installation and holds the installation to what no change may
-// break: it ends healthy, with new pods where their template changed, every secret is what it was,
-// and no fetch ever got a wrong value. It measures how long fetches failed meanwhile, beside the
+// through makes a change to a healthy installation and checks what no change may break: the
+// installation is healthy afterwards, with new pods where their template changed, every secret is
+// unchanged, and no fetch got a wrong value. It measures for how long fetches failed, next to the
 // budget that GitLab publishes.
 func through(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx context.Context) error) {
-	cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change",
-		scenario.Convergence{Deadline: env.Timeouts.Ready})
+	cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change", env.Timeouts.Ready)
 	before, err := secrets.Fingerprint(ctx, env)
 	require.NoError(t, err, "before the change")
 	watch := outage.Fetches(ctx, env)
@@ -51,14 +50,13 @@ func apply(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx
 	changed, err := cluster.WorkloadOf(ctx, env)
 	require.NoError(t, err)
 	if !reflect.DeepEqual(workload.Template, changed.Template) {
-		scenario.MustConverge(ctx, t, scenario.Convergence{
-			What: "every pod is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Upgrade,
-		}, func(ctx context.Context) error { return replaced(ctx, env, old) })
+		env.Await(ctx, t, "every pod is replaced", env.Timeouts.Upgrade,
+			func(ctx context.Context) error { return replaced(ctx, env, old) })
 	}
 	cluster.MustServe(ctx, t, env)
 }
 
-// replaced returns what keeps the pods from being all new and all there.
+// replaced returns an error until all pods are new and all exist.
 func replaced(ctx context.Context, env *scenario.Env, old []types.UID) error {
 	pods, err := cluster.Pods(ctx, env)
 	if err != nil {
@@ -66,7 +64,7 @@ func replaced(ctx context.Context, env *scenario.Env, old []types.UID) error {
 	}
 	for _, pod := range pods {
 		if slices.Contains(old, pod.UID) {
-			return fmt.Errorf("pod %s from before the change is still there: %s", pod.Name, cluster.Describe(pods))
+			return fmt.Errorf("pod %s from before the change still exists: %s", pod.Name, cluster.Describe(pods))
 		}
 	}
 	if len(pods) < cluster.Wanted {

@@ -30,18 +30,18 @@ const listenerSecret = "steamer-listener"
 func listenerTLS() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/listener-tls",
-		Title:    "TLS at OpenBao's own listener can be switched on, its certificate replaced, and switched off again, and every secret stays",
+		Title:    "TLS on OpenBao's listener can be enabled, renewed and disabled, and every secret remains",
 		Protects: "values and tokens on the way to the pods, and operators whose certificates expire",
 		Source:   "GitLab's OpenBao chart: config.tlsDisable and tlsSecretName; OpenBao reads its certificate when it starts",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller},
-			scenario.Changes(scenario.ChangeListenerTLS)...),
+		Features: []scenario.Feature{
+			scenario.FeatureCluster, scenario.FeatureInstaller,
+			scenario.Change(scenario.ChangeListenerTLS),
+		},
 		Rights: []scenario.Right{{Verbs: "create update delete", Resource: "secrets"}},
 		Kind:   scenario.Lifecycle,
-		Cost:   scenario.Slow,
 		Budget: 10 * time.Minute,
-		// Catches: a certificate that is mounted where the server does not look, probes that go on
-		// in plain text, a listener that still answers in plain text, a new certificate that nobody
-		// reads.
+		// Catches: a certificate mounted in the wrong place, probes that still use plain text, a
+		// listener that still answers plain text, a new certificate that is not read.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, err := secrets.Fingerprint(ctx, env)
 			require.NoError(t, err)
@@ -75,8 +75,8 @@ func listenerTLS() scenario.Scenario {
 	}
 }
 
-// publish makes a certificate for where the environment is reached, puts it into the Secret and
-// returns it, which is its own CA as well.
+// publish makes a self-signed certificate for the environment's address, writes it into the Secret
+// and returns it.
 func publish(ctx context.Context, t scenario.T, env *scenario.Env) []byte {
 	t.Helper()
 	at, err := url.Parse(env.Address)
@@ -118,24 +118,22 @@ func renew(ctx context.Context, t scenario.T, env *scenario.Env) {
 	pods, err := cluster.Pods(ctx, env)
 	require.NoError(t, err)
 	slices.SortStableFunc(pods, func(a, b corev1.Pod) int {
-		return strings.Compare(a.Labels[cluster.LabelActive], b.Labels[cluster.LabelActive])
+		return strings.Compare(a.Labels[openbao.LabelActive], b.Labels[openbao.LabelActive])
 	}) // "false", then "true"
 	for _, p := range pods {
 		require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}))
-		scenario.MustConverge(ctx, t, scenario.Convergence{
-			What: "pod " + p.Name + " is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
-		}, func(ctx context.Context) error {
+		env.Await(ctx, t, "pod "+p.Name+" is replaced", env.Timeouts.Ready, func(ctx context.Context) error {
 			now, err := cluster.Pods(ctx, env)
 			if err == nil && slices.Contains(cluster.UIDs(now), p.UID) {
-				err = fmt.Errorf("it is still there: %s", cluster.Describe(now))
+				err = fmt.Errorf("the old pod still exists: %s", cluster.Describe(now))
 			}
 			return err
 		})
-		cluster.MustHealthy(ctx, t, env, "the new pod is healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
+		cluster.MustHealthy(ctx, t, env, "the new pod is healthy", env.Timeouts.Ready)
 	}
 }
 
-// plain goes back to the environment's own values, also when ctx has ended.
+// plain restores the environment's own values, also when ctx has ended.
 func plain(ctx context.Context, t scenario.T, env *scenario.Env) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Upgrade)
 	defer cancel()
@@ -144,7 +142,7 @@ func plain(ctx context.Context, t scenario.T, env *scenario.Env) {
 		err = gone
 	}
 	if err != nil {
-		t.Errorf("the environment could not be brought back: %v", err)
+		t.Errorf("restoring the environment: %v", err)
 		return
 	}
 	cluster.MustServe(ctx, t, env)

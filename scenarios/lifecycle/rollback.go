@@ -13,19 +13,19 @@ import (
 func rollback() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/rollback",
-		Title:    "helm rollback brings the configuration before back and keeps every secret",
-		Protects: "the way out of a bad change, under pressure and without a backup",
+		Title:    "helm rollback restores the previous configuration and keeps every secret",
+		Protects: "the way back from a bad change, without a backup",
 		Source:   "GitLab's administration guide of the secrets manager",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller},
-			scenario.Changes(scenario.ChangeCacheSize)...),
+		Features: []scenario.Feature{
+			scenario.FeatureCluster, scenario.FeatureInstaller,
+			scenario.Change(scenario.ChangeCacheSize),
+		},
 		Kind:   scenario.Lifecycle,
-		Cost:   scenario.Slow,
 		Budget: 10 * time.Minute,
-		// Catches: hooks that cannot run twice, an unseal Secret that the rollback takes away
-		// or generates again, a pod template that does not follow the configuration back.
+		// Catches: hooks that cannot run twice, an unseal Secret that the rollback takes away or
+		// generates again, a pod template that does not follow the restored configuration.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change",
-				scenario.Convergence{Deadline: env.Timeouts.Ready})
+			cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change", env.Timeouts.Ready)
 			before, err := snapshot(ctx, env)
 			require.NoError(t, err)
 			apply(ctx, t, env, upgrade(env, scenario.ChangeCacheSize, map[string]any{"size": before.cacheSize + 7}))

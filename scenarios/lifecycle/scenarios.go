@@ -11,10 +11,10 @@ func Scenarios() []scenario.Scenario {
 		listenerTLS(),
 		rollback(),
 		rollingUpgrade(),
-		rollingStandbyFirst(),
+		rollingUpgradeStandbyFirst(),
 		reinstallKeepsData(),
 		upgradeFromPrevious(),
-		keyRotation(),
+		unsealKeyRotation(),
 		backupRestore(),
 	}
 }

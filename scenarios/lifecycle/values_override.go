@@ -13,16 +13,17 @@ import (
 func valuesOverride() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/values-override",
-		Title:    "A value of one's own reaches the pods, and everything else stays as it was",
-		Protects: "those who adapt the chart: an ignored value is found in production",
+		Title:    "A user's value reaches the pods and changes nothing else",
+		Protects: "users who customise the chart: an ignored value is noticed only in production",
 		Source:   "GitLab issue 594357 (overriding values lost mounts)",
-		Features: append([]scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller},
-			scenario.Changes(scenario.ChangePodLabel)...),
+		Features: []scenario.Feature{
+			scenario.FeatureCluster, scenario.FeatureInstaller,
+			scenario.Change(scenario.ChangePodLabel),
+		},
 		Kind:   scenario.Lifecycle,
-		Cost:   scenario.Slow,
 		Budget: 10 * time.Minute,
-		// Catches: values that templates ignore, labels that replace those which selectors
-		// need, an override that loses volumes or the configuration.
+		// Catches: values that templates ignore, labels that replace the ones that selectors need,
+		// an override that loses volumes or the configuration.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			const name, value = "steamer-override", "here"
 			before, err := cluster.WorkloadOf(ctx, env)

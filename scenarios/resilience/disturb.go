@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 	"gitlab.com/steamer/steamer/scenarios/internal/outage"
@@ -23,16 +24,16 @@ type stage struct {
 	planned         []types.UID // pods whose containers the fault itself restarts
 }
 
-// disturb makes a fault in a healthy deployment and holds it to what no fault excuses: afterwards
-// fetches work and one of two pods is active; no fetch ever got a wrong value; every secret is what
-// it was; no container restarted but those that the fault ended; and fetches failed for no longer
-// than limit in one go, see outage.Within. It returns the active pod of before and after.
+// disturb causes a fault in a healthy deployment and checks what must hold after any fault: fetches
+// work and one of two pods is active; no fetch got a wrong value; every secret is unchanged; no
+// container restarted except those that the fault ended; and no outage was longer than limit, see
+// outage.Within. It returns the active pod of before and after.
 func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Duration, fault func(s *stage)) (before,
 	after corev1.Pod,
 ) {
 	t.Helper()
 	s := &stage{active: *cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the fault",
-		scenario.Convergence{Deadline: env.Timeouts.Ready})}
+		env.Timeouts.Ready)}
 	pods, err := cluster.Pods(ctx, env)
 	require.NoError(t, err)
 	restarts := map[types.UID]int32{}
@@ -48,8 +49,7 @@ func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Du
 	start := time.Now()
 	fault(s)
 	recovered(ctx, t, env)
-	after = *cluster.MustHealthy(ctx, t, env, "both pods are ready again",
-		scenario.Convergence{Deadline: env.Timeouts.Ready})
+	after = *cluster.MustHealthy(ctx, t, env, "both pods are ready again", env.Timeouts.Ready)
 	t.Measure("healthy_again_seconds", time.Since(start).Seconds())
 	outage.Recovered(ctx, t, env, s.watch)
 	report := s.watch.Stop()
@@ -65,7 +65,7 @@ func disturb(ctx context.Context, t scenario.T, env *scenario.Env, limit time.Du
 	}
 	for _, p := range pods {
 		if was, same := restarts[p.UID]; same && cluster.Restarts(p) != was {
-			t.Errorf("pod %s restarted, which nobody asked it to: %s", p.Name, cluster.Describe(pods))
+			t.Errorf("pod %s restarted unexpectedly: %s", p.Name, cluster.Describe(pods))
 		}
 	}
 	return s.active, after
@@ -83,15 +83,13 @@ func recovered(ctx context.Context, t scenario.T, env *scenario.Env) {
 // takenOver waits until another pod than old is active and ready, and measures how long that takes.
 func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.Pod) {
 	t.Helper()
-	took := scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "another pod is active", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,
-	}, func(ctx context.Context) error {
+	took := env.Await(ctx, t, "another pod is active", env.Timeouts.Failover, func(ctx context.Context) error {
 		pods, err := cluster.Pods(ctx, env)
 		if err != nil {
 			return err
 		}
 		for _, p := range pods {
-			if p.UID != old.UID && p.Labels[cluster.LabelActive] == "true" && cluster.Ready(p) {
+			if p.UID != old.UID && p.Labels[openbao.LabelActive] == "true" && cluster.Ready(p) {
 				return nil
 			}
 		}
@@ -100,13 +98,10 @@ func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.
 	t.Measure("new_active_seconds", took.Seconds())
 }
 
-// replacement waits until a pod that is neither the active one nor the old standby is there, and
-// returns it.
+// replacement waits for a pod that is neither the active one nor the old standby, and returns it.
 func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) (found corev1.Pod) {
 	t.Helper()
-	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "the standby is replaced", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
-	}, func(ctx context.Context) error {
+	env.Await(ctx, t, "the standby is replaced", env.Timeouts.Ready, func(ctx context.Context) error {
 		pods, err := cluster.Pods(ctx, env)
 		if err != nil {
 			return err
@@ -122,12 +117,11 @@ func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage)
 	return found
 }
 
-// interrupted waits until the fault has cost a fetch: until then the deployment looks as healthy as
-// before.
+// interrupted waits until a fetch has failed. Until then the deployment looks healthy.
 func interrupted(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) {
 	t.Helper()
 	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "the fault is felt", Interval: env.Timeouts.Poll / 4, Deadline: env.Timeouts.Labels,
+		What: "a fetch fails because of the fault", Interval: env.Timeouts.Poll / 4, Deadline: env.Timeouts.Labels,
 	}, func(context.Context) error {
 		if s.watch.Failed() == 0 {
 			return errors.New("no fetch has failed")
@@ -136,16 +130,14 @@ func interrupted(ctx context.Context, t scenario.T, env *scenario.Env, s *stage)
 	})
 }
 
-// gone waits until the pods of before are no longer there.
+// gone waits until the previous pods no longer exist.
 func gone(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) {
 	t.Helper()
-	scenario.MustConverge(ctx, t, scenario.Convergence{
-		What: "the pods are gone", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
-	}, func(ctx context.Context) error {
+	env.Await(ctx, t, "the pods are gone", env.Timeouts.Ready, func(ctx context.Context) error {
 		pods, err := cluster.Pods(ctx, env)
 		for _, p := range pods {
 			if p.UID == s.active.UID || p.UID == s.standby.UID {
-				return fmt.Errorf("%s is still there: %s", p.Name, cluster.Describe(pods))
+				return fmt.Errorf("%s still exists: %s", p.Name, cluster.Describe(pods))
 			}
 		}
 		return err

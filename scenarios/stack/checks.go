@@ -10,7 +10,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab/graphql"
 )
 
-// elsewhere is no job's environment or branch.
+// elsewhere is an environment and a branch that no job has.
 const elsewhere = "steamer-elsewhere"
 
 func managerActive(p *project) {
@@ -50,7 +50,7 @@ func (p *project) version(name string) int {
 	p.Helper()
 	found, err := p.API.Secret(p.Context, p.Project, name)
 	require.NoError(p.T, err)
-	require.NotNil(p.T, found, "%s is not there", name)
+	require.NotNil(p.T, found, "%s does not exist", name)
 	return found.MetadataVersion
 }
 
@@ -81,12 +81,12 @@ func deleteThenFetch(p *project) {
 	p.gets(name, "gone soon")
 	require.NoError(p.T, p.API.Delete(p.Context, p.Project, name))
 	a := p.fetch(name)
-	// With the permission of other secrets left a job may know that this one is not there.
+	// A job that may still read other secrets may learn that this one does not exist.
 	require.True(p.T, a.Status == http.StatusForbidden || a.Status == http.StatusNotFound, "%s: %v, want 403 or 404", name,
 		a)
 	found, err := p.API.Secret(p.Context, p.Project, name)
 	require.NoError(p.T, err)
-	require.Nil(p.T, found, "GitLab still shows it")
+	require.Nil(p.T, found, "GitLab still lists it")
 }
 
 func listing(p *project) {
@@ -177,7 +177,7 @@ func jobMatrix(p *project) {
 	p.Measure("refused", float64(refused))
 }
 
-// wild is a pattern that would match a name, if patterns were more than their own text.
+// wild is a pattern that would match a name if patterns were evaluated.
 func wild(name string) string {
 	if name == "" {
 		return ""

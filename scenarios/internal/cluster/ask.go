@@ -23,7 +23,7 @@ func Server(env *scenario.Env, p corev1.Pod) (*corev1.Container, error) {
 		}
 		names = append(names, c.Name)
 	}
-	return nil, fmt.Errorf("pod %s has no container %s but %v", p.Name, env.Container, names)
+	return nil, fmt.Errorf("pod %s has no container %s, only %v", p.Name, env.Container, names)
 }
 
 // Get is a GET request to a pod as the kubelet or Prometheus makes it.

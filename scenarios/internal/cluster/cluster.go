@@ -1,5 +1,5 @@
-// Package cluster reads from Kubernetes what scenarios judge: the OpenBao pods,
-// their labels and readiness, and whom the active Service sends requests to.
+// Package cluster reads from Kubernetes what scenarios check: the OpenBao pods, their labels and
+// readiness, and the endpoints of Services.
 package cluster
 
 import (
@@ -15,14 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
+	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/scenario"
-)
-
-// Labels that OpenBao's service registration keeps on its pod.
-const (
-	LabelActive      = "openbao-active"
-	LabelSealed      = "openbao-sealed"
-	LabelInitialized = "openbao-initialized"
 )
 
 // Wanted is how many pods the topologies run: one active and one standby.
@@ -31,13 +25,13 @@ const Wanted = 2
 // Workload is the Deployment or StatefulSet that makes the OpenBao pods.
 type Workload struct {
 	Kind, Name string
-	Replicas   int32
+	Replicas   *int32
 	Template   corev1.PodTemplateSpec
 	selector   *metav1.LabelSelector
 }
 
-// WorkloadOf returns the one workload that makes pods which the environment's selector matches; its
-// own labels may be others.
+// WorkloadOf returns the one workload whose pods match the environment's selector. Its own labels
+// may differ.
 func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 	selector, err := labels.Parse(env.Selector)
 	if err != nil {
@@ -49,14 +43,14 @@ func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 		return nil, fmt.Errorf("deployments in %s: %w", env.Namespace, err)
 	}
 	for _, d := range deployments.Items {
-		found = append(found, Workload{"Deployment", d.Name, replicas(d.Spec.Replicas), d.Spec.Template, d.Spec.Selector})
+		found = append(found, Workload{"Deployment", d.Name, d.Spec.Replicas, d.Spec.Template, d.Spec.Selector})
 	}
 	sets, err := env.Kube.AppsV1().StatefulSets(env.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("stateful sets in %s: %w", env.Namespace, err)
 	}
 	for _, s := range sets.Items {
-		found = append(found, Workload{"StatefulSet", s.Name, replicas(s.Spec.Replicas), s.Spec.Template, s.Spec.Selector})
+		found = append(found, Workload{"StatefulSet", s.Name, s.Spec.Replicas, s.Spec.Template, s.Spec.Selector})
 	}
 	found = slices.DeleteFunc(found, func(w Workload) bool { return !selector.Matches(labels.Set(w.Template.Labels)) })
 	if len(found) != 1 {
@@ -64,14 +58,6 @@ func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 			env.Namespace, env.Selector)
 	}
 	return &found[0], nil
-}
-
-// replicas is a replica count with the API's default.
-func replicas(n *int32) int32 {
-	if n == nil {
-		return 1
-	}
-	return *n
 }
 
 // Scale sets the number of pods. It returns when the API has it, not when the pods are there or
@@ -119,11 +105,9 @@ func Pods(ctx context.Context, env *scenario.Env) ([]corev1.Pod, error) {
 	return pods, nil
 }
 
-// Ready reports whether a pod is ready and not on its way out.
+// Ready reports whether a pod is ready and not terminating.
 func Ready(p corev1.Pod) bool {
-	return p.DeletionTimestamp == nil && slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
+	return p.DeletionTimestamp == nil && cluster.PodReady(p)
 }
 
 // UIDs returns the pods' identities.
@@ -141,7 +125,7 @@ type Endpoint struct {
 	Ready bool
 }
 
-// Endpoints returns who is behind a Service, by pod name.
+// Endpoints returns the endpoints of a Service, sorted by pod name.
 func Endpoints(ctx context.Context, env *scenario.Env, service string) ([]Endpoint, error) {
 	found, err := env.Kube.DiscoveryV1().EndpointSlices(env.Namespace).List(ctx, metav1.ListOptions{
 		LabelSelector: discoveryv1.LabelServiceName + "=" + service,

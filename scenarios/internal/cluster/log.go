@@ -1,12 +1,16 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	corev1 "k8s.io/api/core/v1"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -16,13 +20,13 @@ import (
 // logLimit bounds how much is read of a log, in bytes.
 const logLimit = 4 << 20
 
-// Log returns the end of what OpenBao in a pod has written, before that the end of what it wrote in
-// its previous life, if it had one.
+// Log returns the end of OpenBao's log in a pod. The end of the previous container's log comes
+// first, if there was one.
 func Log(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	return logs(ctx, env, pod, tail.Read)
 }
 
-// Opening is Log for what OpenBao says when it starts: it returns the beginnings.
+// Opening is Log with the beginnings of the logs, where OpenBao reports its configuration.
 func Opening(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	return logs(ctx, env, pod, func(log io.Reader, limit int) (string, error) {
 		data, err := io.ReadAll(io.LimitReader(log, int64(limit)))
@@ -55,12 +59,19 @@ func logs(ctx context.Context, env *scenario.Env, pod string, read func(io.Reade
 	return b.String(), nil
 }
 
-// Metrics returns what a pod's metrics port serves, in Prometheus' text format, whatever state the
-// pod is in.
-func Metrics(ctx context.Context, env *scenario.Env, pod string) ([]byte, error) {
+// Metrics returns what a pod's metrics port serves, by name, whatever state the pod is in.
+func Metrics(ctx context.Context, env *scenario.Env, pod string) (map[string]*dto.MetricFamily, error) {
 	status, raw, err := Ask(ctx, env, pod, Get{Port: env.Metrics, Path: "/v1/sys/metrics?format=prometheus"})
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("metrics of pod %s: status %d", pod, status)
+	if err != nil {
+		return nil, err
 	}
-	return raw, err
+	if status != http.StatusOK {
+		return nil, fmt.Errorf("metrics of pod %s: status %d", pod, status)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	found, err := parser.TextToMetricFamilies(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("metrics of pod %s: %w", pod, err)
+	}
+	return found, nil
 }

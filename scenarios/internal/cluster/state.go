@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -23,13 +25,13 @@ func Healthy(ctx context.Context, env *scenario.Env) (*corev1.Pod, error) {
 		if !Ready(p) {
 			return nil, fmt.Errorf("pod %s is not ready; pods: %s", p.Name, Describe(pods))
 		}
-		if p.Labels[LabelInitialized] != "true" || p.Labels[LabelSealed] != "false" {
+		if p.Labels[openbao.LabelInitialized] != "true" || p.Labels[openbao.LabelSealed] != "false" {
 			return nil, fmt.Errorf("pod %s is not labelled initialised and unsealed; pods: %s", p.Name, Describe(pods))
 		}
-		if p.Labels[LabelActive] == "true" {
+		if p.Labels[openbao.LabelActive] == "true" {
 			active = append(active, p)
-		} else if p.Labels[LabelActive] != "false" {
-			return nil, fmt.Errorf("pod %s says neither that it is active nor that it is not; pods: %s", p.Name, Describe(pods))
+		} else if p.Labels[openbao.LabelActive] != "false" {
+			return nil, fmt.Errorf("pod %s is labelled neither active nor standby; pods: %s", p.Name, Describe(pods))
 		}
 	}
 	if len(pods) != Wanted {
@@ -44,7 +46,7 @@ func Healthy(ctx context.Context, env *scenario.Env) (*corev1.Pod, error) {
 	return &active[0], nil
 }
 
-// behind checks that exactly one pod, and a ready one, is behind a Service.
+// behind checks that a Service has exactly one endpoint, which is a ready pod.
 func behind(ctx context.Context, env *scenario.Env, service, pod string) error {
 	endpoints, err := Endpoints(ctx, env, service)
 	if err != nil {
@@ -76,12 +78,13 @@ func Describe(pods []corev1.Pod) string {
 			}
 		}
 		out = append(out, fmt.Sprintf("%s(%s active=%q sealed=%q initialized=%q restarts=%d)",
-			p.Name, state, p.Labels[LabelActive], p.Labels[LabelSealed], p.Labels[LabelInitialized], Restarts(p)))
+			p.Name, state, p.Labels[openbao.LabelActive], p.Labels[openbao.LabelSealed], p.Labels[openbao.LabelInitialized],
+			Restarts(p)))
 	}
 	return strings.Join(out, " ")
 }
 
-// Restarts is how often the containers of a pod were started again.
+// Restarts is how often the containers of a pod were restarted.
 func Restarts(p corev1.Pod) int32 {
 	total := int32(0)
 	for _, c := range p.Status.ContainerStatuses {
@@ -90,15 +93,14 @@ func Restarts(p corev1.Pod) int32 {
 	return total
 }
 
-// MustHealthy waits until the deployment is in its normal state three looks in a
-// row and returns the active pod.
-func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what string,
-	c scenario.Convergence,
-) *corev1.Pod {
+// MustHealthy waits until the deployment is in its normal state three times in a row and returns
+// the active pod.
+func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what string, limit time.Duration) *corev1.Pod {
 	t.Helper()
 	var active *corev1.Pod
-	c.What, c.Successes, c.Interval = what, 3, env.Timeouts.Poll
-	scenario.MustConverge(ctx, t, c, func(ctx context.Context) (err error) {
+	scenario.MustConverge(ctx, t, scenario.Convergence{
+		What: what, Successes: 3, Interval: env.Timeouts.Poll, Deadline: limit,
+	}, func(ctx context.Context) (err error) {
 		active, err = Healthy(ctx, env)
 		return err
 	})
@@ -106,10 +108,10 @@ func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what stri
 }
 
 // MustServe waits until new pods are healthy and fetches reach them: the nodes' packet rules follow
-// the endpoints a moment later.
+// the endpoints with a delay.
 func MustServe(ctx context.Context, t scenario.T, env *scenario.Env) {
 	t.Helper()
-	MustHealthy(ctx, t, env, "the new pods are healthy", scenario.Convergence{Deadline: env.Timeouts.Ready})
+	MustHealthy(ctx, t, env, "the new pods are healthy", env.Timeouts.Ready)
 	tenant := env.Tenants[0]
 	scenario.MustConverge(ctx, t, scenario.Convergence{
 		What: "a secret can be fetched through the new pods", Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Failover,

@@ -1,4 +1,4 @@
-// Package secrets compares everything that was seeded before and after a disturbance.
+// Package secrets compares all seeded secrets before and after a disturbance.
 package secrets
 
 import (

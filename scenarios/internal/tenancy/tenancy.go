@@ -1,5 +1,4 @@
-// Package tenancy provisions tenants that belong to one scenario, so that what it writes meets
-// nobody else.
+// Package tenancy provisions tenants for a single scenario, so that its writes affect no other.
 package tenancy
 
 import (
@@ -26,7 +25,7 @@ import (
 const cleanUp = 20 * time.Second
 
 // firstID is far above the IDs of any plan. IDs are random, so that neither a repeated run nor a
-// scenario beside this one meets what has not quite gone yet.
+// parallel scenario meets a namespace that is still being removed.
 const firstID = 1_000_000
 
 // Of returns the recipes for projects that scenarios provision with.
@@ -58,7 +57,7 @@ func Each(ctx context.Context, t scenario.T, env *scenario.Env, secrets []gitlab
 	for _, r := range recipes {
 		wanted := Fresh(secrets)
 		for _, neighbour := range env.Tenants {
-			if neighbour.Recipe == r.ID { // in a group that is there already: a namespace less to make and to remove
+			if neighbour.Recipe == r.ID { // an existing group saves creating and removing a namespace
 				wanted.Org, wanted.Group = neighbour.Org, neighbour.Group
 			}
 		}
@@ -70,7 +69,7 @@ func Each(ctx context.Context, t scenario.T, env *scenario.Env, secrets []gitlab
 	}
 }
 
-// Fresh is a tenant with IDs that nobody else has; Make gives it a place.
+// Fresh returns a tenant with unique IDs. Make places and provisions it.
 func Fresh(secrets []gitlab.Secret) gitlab.Tenant {
 	id := firstID + rand.IntN(1<<30)
 	return gitlab.Tenant{Org: id, Group: id + 1, Project: id + 2, User: id + 3, Secrets: secrets}
@@ -92,14 +91,14 @@ func Make(ctx context.Context, t scenario.T, env *scenario.Env, r *gitlab.Recipe
 	}
 	if _, err := seeder.Run(ctx, made); err != nil {
 		remove()
-		t.Errorf("a tenant of the scenario's own: %v", err)
+		t.Errorf("provisioning a tenant for the scenario: %v", err)
 		t.FailNow()
 	}
 	return made, remove
 }
 
-// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended. One that the
-// environment's tenants live in stays. OpenBao deletes in the background; that is waited for only
+// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended. Namespaces of
+// the environment's tenants stay. OpenBao deletes in the background, and Remove waits for that only
 // where the next level needs it.
 func Remove(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) {
 	t.Helper()
@@ -123,7 +122,7 @@ func Remove(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...git
 				return err
 			})
 		if err != nil {
-			t.Errorf("clean-up: %v", err)
+			t.Errorf("cleanup: %v", err)
 			return
 		}
 	}
@@ -145,7 +144,7 @@ func UserAuth(env *scenario.Env, tenant gitlab.Tenant) (*openbao.InlineAuth, err
 			return r.UserAuth(env.Issuer, env.Audience, tenant)
 		}
 	}
-	return nil, fmt.Errorf("tenant %s: recipe %q is unknown here", tenant.Name, tenant.Recipe)
+	return nil, fmt.Errorf("tenant %s: unknown recipe %q", tenant.Name, tenant.Recipe)
 }
 
 // AsUser makes a request on behalf of the tenant's owner.
@@ -159,12 +158,14 @@ func AsUser(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method
 	return env.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: body, Auth: auth})
 }
 
-// AsJob makes a request with the login of a job that may read all the tenant's secrets.
-func AsJob(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, r openbao.Request) (*openbao.Response, error) {
+// AsJob makes a request on behalf of a job that may read all the tenant's secrets.
+func AsJob(ctx context.Context, env *scenario.Env, tenant gitlab.Tenant, method, path string,
+	body any,
+) (*openbao.Response, error) {
 	jwt, err := env.Issuer.Pipeline(env.Audience, tenant, gitlab.DefaultJob())
 	if err != nil {
 		return nil, err
 	}
-	r.Auth = &openbao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}
-	return env.Client.Do(ctx, r)
+	auth := &openbao.InlineAuth{Path: tenant.AuthPath, Role: tenant.Role, JWT: jwt}
+	return env.Client.Do(ctx, openbao.Request{Method: method, Path: path, Body: body, Auth: auth})
 }

@@ -1,0 +1,36 @@
+package abuse
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+func leaseInline() scenario.Scenario {
+	return scenario.Scenario{
+		ID:       "abuse/lease-inline",
+		Title:    "No inline login can create a long-lived token",
+		Protects: "the storage from one token and one lease per job",
+		Source:   "OpenBao: requests with inline authentication cannot generate leases",
+		Kind:     scenario.Abuse,
+		Budget:   time.Minute,
+		Parallel: true,
+		// Catches: leases created by inline logins. Rails may do everything, so only this rule
+		// prevents them.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+			for _, tenant := range env.Sample(2) {
+				r, err := env.Rails(ctx, http.MethodPost, tenant.Name+"/auth/token/create",
+					map[string]any{"ttl": "1m", "type": "service"})
+				require.NoError(t, err)
+				if r.OK() {
+					t.Errorf("%s: status %d, want the lease refused", tenant.Name, r.Status)
+				}
+				t.Logf("%s: status %d: %s", tenant.Name, r.Status, r.Message())
+			}
+		},
+	}
+}

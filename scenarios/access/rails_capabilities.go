@@ -1,0 +1,29 @@
+package access
+
+import (
+	"net/http"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+// railsCapabilities catch a privileged policy that does not reach into namespaces, so that GitLab
+// cannot provision.
+func railsCapabilities() []scenario.Scenario {
+	return scenario.Table(scenario.Scenario{
+		Protects: "GitLab's ability to provision projects and to change access to secrets",
+		Source:   capabilitySource,
+		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,
+	},
+		scenario.Row("access/rails-reads-policy", "Rails can read a project's policy",
+			request(asRails, "GET", "{ns}/sys/policies/acl/pipelines/global", nil, http.StatusOK)),
+		scenario.Row("access/rails-writes-policy", "Rails can write a project's policy",
+			ownRequest(asRails, "POST", "{ns}/sys/policies/acl/pipelines/global", somePolicy(), http.StatusNoContent)),
+		scenario.Row("access/rails-deletes-policy", "Rails can delete a project's policy",
+			ownRequest(asRails, "DELETE", "{ns}/sys/policies/acl/pipelines/global", nil, http.StatusNoContent)),
+		scenario.Row("access/rails-lists-secrets", "Rails can list a project's secrets",
+			request(asRails, "GET", "{kv}/detailed-metadata/explicit?list=true", nil, http.StatusOK)),
+		scenario.Row("access/rails-reads-mounts", "Rails can read a project's mounts",
+			request(asRails, "GET", "{ns}/sys/mounts", nil, http.StatusOK)),
+	)
+}

@@ -1,0 +1,68 @@
+package scenarios_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios"
+)
+
+func TestAllIsSound(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, scenario.Validate(scenarios.All()))
+	require.Greater(t, len(scenarios.All()), 200)
+}
+
+// TestIDsAreFound wants each ID as a literal where its scenario or row stands, and nowhere else, so
+// that a search for it leads there. A file with one scenario has the scenario's name.
+func TestIDsAreFound(t *testing.T) {
+	t.Parallel()
+	files := literals(t)
+	inFile := map[string][]string{}
+	for _, s := range scenarios.All() {
+		require.Len(t, files[s.ID], 1, "files with the literal %q", s.ID)
+		inFile[files[s.ID][0]] = append(inFile[files[s.ID][0]], s.ID)
+	}
+	for file, ids := range inFile {
+		require.Equal(t, path.Dir(ids[0]), path.Dir(file), "directory of %s", ids[0])
+		if len(ids) == 1 {
+			require.Equal(t, strings.ReplaceAll(ids[0], "-", "_")+".go", file, "file of the one scenario %s", ids[0])
+		}
+	}
+}
+
+// literals returns the files that hold a string literal, tests left out: a file for each time.
+func literals(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	err := filepath.WalkDir(".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil {
+					found[text] = append(found[text], filepath.ToSlash(name))
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	require.NoError(t, err)
+	return found
+}

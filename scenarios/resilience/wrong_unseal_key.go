@@ -1,0 +1,133 @@
+package resilience
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
+)
+
+func wrongUnsealKey() scenario.Scenario {
+	return scenario.Scenario{
+		ID:       "resilience/wrong-unseal-key",
+		Title:    "A pod with the wrong unseal key reports it, gets no traffic, raises an alert and recovers",
+		Protects: "operators from a broken standby that goes unnoticed until the active pod fails",
+		Source:   "GitLab's OpenBao chart, troubleshooting: cipher: message authentication failed; metric core.unsealed",
+		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureUnsealKey, scenario.FeatureMetrics},
+		Kind:     scenario.Fault,
+		Budget:   6 * time.Minute,
+		// Catches: probes that call a sealed pod ready, a Service that leads to it, no metric or no
+		// alert for it, a pod that restarts repeatedly instead of reporting the error, a standby
+		// whose failure affects the active pod.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
+			before, after := disturb(ctx, t, env, 0, func(s *stage) {
+				right, err := cluster.UnsealKey(ctx, env)
+				require.NoError(t, err)
+				require.NoError(t, cluster.PutUnsealKey(ctx, env, cluster.NewUnsealKey()))
+				var name string
+				defer func() {
+					if err := cluster.PutUnsealKey(context.WithoutCancel(ctx), env, right); err != nil {
+						t.Errorf("restoring the unseal key: %v", err)
+					}
+					remove(ctx, t, env, name)
+				}()
+				t.Logf("replacing the standby %s by one with the wrong key", s.standby.Name)
+				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.standby.Name, metav1.DeleteOptions{}))
+				name = replacement(ctx, t, env, s).Name
+				took := env.Await(ctx, t, "the pod with the wrong key reports it", env.Timeouts.Ready,
+					func(ctx context.Context) error { return reportsKey(ctx, env, name) })
+				t.Measure("visible_seconds", took.Seconds())
+				outOfService(ctx, t, env, name)
+				raisesAlert(ctx, t, env, name)
+			})
+			require.Equal(t, before.UID, after.UID, "leadership moved although only the standby had the wrong key")
+		},
+	}
+}
+
+// remove deletes a pod, so that its workload makes a new one, also when ctx has ended.
+func remove(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
+	t.Helper()
+	if name == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Fetch)
+	defer cancel()
+	if err := env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		t.Errorf("deleting the sealed pod: %v", err)
+	}
+}
+
+// reportsKey returns nil when a pod's log, labels and readiness report that its key does not match
+// the database.
+func reportsKey(ctx context.Context, env *scenario.Env, name string) error {
+	pod, err := env.Kube.CoreV1().Pods(env.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	if cluster.Ready(*pod) || pod.Labels[openbao.LabelSealed] != "true" {
+		return fmt.Errorf("the pod must be unready and labelled sealed: %s", cluster.Describe([]corev1.Pod{*pod}))
+	}
+	log, err := cluster.Log(ctx, env, name)
+	if err == nil && !strings.Contains(log, "message authentication failed") {
+		err = errors.New("its log does not report that the key is wrong")
+	}
+	return err
+}
+
+// outOfService waits until no Service leads to a pod. Services that publish pods whatever their
+// state do not count.
+func outOfService(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
+	t.Helper()
+	env.Await(ctx, t, "no Service leads to the sealed pod", env.Timeouts.Labels, func(ctx context.Context) error {
+		services, err := env.Kube.CoreV1().Services(env.Namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, service := range services.Items {
+			if service.Spec.PublishNotReadyAddresses {
+				continue
+			}
+			endpoints, err := cluster.Endpoints(ctx, env, service.Name)
+			if err != nil {
+				return err
+			}
+			for _, e := range endpoints {
+				if e.Pod == name && e.Ready {
+					return fmt.Errorf("service %s leads to the pod", service.Name)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// raisesAlert expects that a sealed pod's own metrics would fire one of the chart's alerts.
+func raisesAlert(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
+	t.Helper()
+	metrics, err := cluster.Metrics(ctx, env, name)
+	require.NoError(t, err, "a sealed pod must serve metrics")
+	if !env.Has(scenario.Change(scenario.ChangeAlerts)) {
+		t.Logf("alerts are not checked: %s", scenario.Change(scenario.ChangeAlerts).Lack())
+		return
+	}
+	values, err := env.Installer.Change(scenario.ChangeAlerts, nil)
+	require.NoError(t, err)
+	files, err := env.Installer.Render(values)
+	require.NoError(t, err)
+	rules, err := alertRules(files)
+	require.NoError(t, err)
+	names, err := firing(rules, podLabels{"namespace": env.Namespace, "pod": name}, metrics)
+	require.NoError(t, err)
+	t.Logf("alerts that this pod fires: %v", names)
+	require.NotEmpty(t, names, "none of %d alerts fires for a sealed pod", len(rules))
+}
