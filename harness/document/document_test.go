@@ -20,13 +20,13 @@ func TestYAML(t *testing.T) {
 		"good":             {"name: a\nwait: 1m30s\n", ""},
 		"unknown field":    {"nam: a\n", `unknown field "nam"`},
 		"wrong case":       {"Name: a\n", `unknown field "Name"`},
-		"duplicate":        {"name: a\nname: b\n", "already set"},
+		"duplicate":        {"name: a\nname: b\n", `line 2: the key "name" occurs twice`},
 		"two documents":    {"name: a\n---\nname: b\n", "more than one YAML document"},
 		"empty":            {"", "empty"},
 		"only a comment":   {"# nothing\n", "empty"},
 		"duration no unit": {"wait: 5\n", "needs a unit"},
 		"bad duration":     {"wait: soon\n", "invalid duration"},
-		"not a map":        {"- a\n", "cannot unmarshal"},
+		"not a map":        {"- a\n", "want a mapping, not a list"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
