@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/release"
+	"gitlab.com/steamer/steamer/harness/chart/release"
 	"gitlab.com/steamer/steamer/harness/source"
 )
 
