@@ -20,9 +20,8 @@ const Path = "/api/graphql"
 
 // The states of a secrets manager.
 const (
-	Provisioning   = "PROVISIONING"
-	Active         = "ACTIVE"
-	Deprovisioning = "DEPROVISIONING"
+	Provisioning = "PROVISIONING"
+	Active       = "ACTIVE"
 )
 
 // timeout bounds one request. GitLab ends its own at 60 s.
