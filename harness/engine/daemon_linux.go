@@ -22,7 +22,8 @@ import (
 
 // able says why this process could not start a private engine; nil where it could.
 func able() error {
-	const hint = "start Docker or Podman, or run as root with the packages docker.io and runc installed (steamer doctor lists what is missing)"
+	const hint = "start Docker or Podman, or run as root with the packages docker.io and runc installed (steamer " +
+		"doctor lists what is missing)"
 	if os.Geteuid() != 0 {
 		return exit.Environmentf("container engine", hint,
 			"neither Docker nor Podman answers, and only root can start a private daemon")

@@ -196,7 +196,8 @@ func (e *Engine) suits(ctx context.Context) error {
 	if e.Private {
 		return nil
 	}
-	format, endpoint := `{"System":{{json .OperatingSystem}},"Kernel":{{json .KernelVersion}},"Root":{{json .DockerRootDir}}}`, ""
+	format := `{"System":{{json .OperatingSystem}},"Kernel":{{json .KernelVersion}},"Root":{{json .DockerRootDir}}}`
+	endpoint := ""
 	if e.Binary == "podman" {
 		format = `{"Kernel":{{json .Host.Kernel}},"Root":{{json .Store.GraphRoot}},"Remote":{{json .Host.ServiceIsRemote}}}`
 	} else if found, err := e.endpoint(ctx); err == nil {
@@ -213,7 +214,7 @@ func (e *Engine) suits(ctx context.Context) error {
 		return fmt.Errorf("%s info: %w", e.Binary, err)
 	}
 	if why := v.elsewhere(here(ctx, endpoint)); why != "" {
-		return exit.Invalidf("container engine "+e.String(), unsuitableMend, "%s", why)
+		return exit.Invalidf("container engine "+e.String(), unsuitableHint, "%s", why)
 	}
 	return nil
 }

@@ -165,7 +165,8 @@ func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
 func (b *Builder) Named(ctx context.Context, reference string) (Image, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
-		return Image{}, exit.Invalidf("image "+reference, "write it as REGISTRY/REPOSITORY:TAG or …@sha256:DIGEST", "%w", err)
+		return Image{}, exit.Invalidf("image "+reference, "write it as REGISTRY/REPOSITORY:TAG or "+
+			"…@sha256:DIGEST", "%w", err)
 	}
 	pinned, ok := ref.(name.Digest)
 	if !ok {
@@ -210,5 +211,6 @@ func namedError(ctx context.Context, reference string, err error) error {
 }
 
 func pullError(n string, err error) error {
-	return exit.Environmentf("image "+n, "check the network and the registry's credentials, or let the image be built: image source auto or build", "it cannot be pulled: %w", err)
+	return exit.Environmentf("image "+n, "check the network and the registry's credentials, or let the image be built: "+
+		"image source auto or build", "it cannot be pulled: %w", err)
 }

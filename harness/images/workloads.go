@@ -104,7 +104,8 @@ func postgresqlRoot() rootfs {
 			`echo "postgres:x:999:" >> "$1/etc/group"`,
 			`echo "postgres:x:999:999::/var/lib/postgresql:/bin/bash" >> "$1/etc/passwd"`,
 			// The image starts its own cluster; Debian's would be dead weight.
-			`mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"`,
+			`mkdir -p "$1/etc/postgresql-common" && ` +
+				`echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"`,
 		},
 	}
 }

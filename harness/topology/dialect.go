@@ -37,9 +37,10 @@ type Dialect struct {
 	// Unregistered says that the chart has no Kubernetes service registration: its pods carry no
 	// openbao-* labels, and are asked for their health through the API server instead.
 	Unregistered bool          `json:"unregistered"`
-	Secrets      []ExtraSecret `json:"secrets"`   // that the chart expects to find and does not make
-	Values       string        `json:"values"`    // text/template over Inputs that yields the chart's values in YAML
-	Bootstrap    string        `json:"bootstrap"` // the same for an overlay with which the chart is installed first; empty for none
+	Secrets      []ExtraSecret `json:"secrets"` // that the chart expects to find and does not make
+	Values       string        `json:"values"`  // text/template over Inputs that yields the chart's values in YAML
+	// the same for an overlay with which the chart is installed first; empty for none
+	Bootstrap string `json:"bootstrap"`
 	// UnsealKey is where the chart keeps the static unseal key; empty where it has none.
 	UnsealKey scenario.KeyRef `json:"unsealKey"`
 	// Changes are what scenarios ask for, by the names that package scenario gives them.
@@ -48,7 +49,8 @@ type Dialect struct {
 
 // Change is how a chart is told a change that a scenario asks for.
 type Change struct {
-	Needs  string `json:"needs"`  // key of the chart's own values without which the chart cannot do it; empty: it always can
+	// key of the chart's own values without which the chart cannot do it; empty: it always can
+	Needs  string `json:"needs"`
 	Values string `json:"values"` // text/template over what package scenario says the change needs
 }
 

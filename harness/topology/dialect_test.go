@@ -166,7 +166,8 @@ func TestOlderCharts(t *testing.T) {
 		in.Chart.knows = func(string) bool { return knows }
 		values, err := dialect.Render(in)
 		require.NoError(t, err)
-		connection := values["config"].(map[string]any)["storage"].(map[string]any)["postgresql"].(map[string]any)["connection"].(map[string]any)
+		storage := values["config"].(map[string]any)["storage"].(map[string]any)
+		connection := storage["postgresql"].(map[string]any)["connection"].(map[string]any)
 		if knows {
 			require.Equal(t, "verify-full", connection["sslMode"])
 			require.Equal(t, map[string]any{"secret": "ca", "key": "ca.crt"}, connection["sslRootCert"])
@@ -208,7 +209,8 @@ func TestConnectionURL(t *testing.T) {
 			require.True(t, found)
 			connection, _, _ = strings.Cut(rest, `"`)
 		} else {
-			mode := values["config"].(map[string]any)["storage"].(map[string]any)["postgresql"].(map[string]any)["connection"].(map[string]any)["sslMode"]
+			storage := values["config"].(map[string]any)["storage"].(map[string]any)
+			mode := storage["postgresql"].(map[string]any)["connection"].(map[string]any)["sslMode"]
 			connection = fmt.Sprintf(template, "openbao", "db.example", 5432, "openbao", mode)
 		}
 		parsed, err := url.Parse(connection)

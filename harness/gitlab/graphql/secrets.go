@@ -83,7 +83,8 @@ func (r *resolver) ProjectSecretCreate(ctx context.Context, in struct {
 	case slices.ContainsFunc(there, func(f *Fields) bool { return f.Name == in.Input.Name }):
 		return refuse("Secret already exists.")
 	case len(there) >= maxSecrets:
-		return refuse(fmt.Sprintf("Maximum number of secrets (%d) for this project has been reached. Please delete unused secrets or contact your administrator to increase the limit.", maxSecrets))
+		return refuse(fmt.Sprintf("Maximum number of secrets (%d) for this project has been reached. Please delete unused "+
+			"secrets or contact your administrator to increase the limit.", maxSecrets))
 	}
 	secret := gitlab.Secret{Name: in.Input.Name, Environment: in.Input.Environment, Branch: in.Input.Branch, Version: 1}
 	if err := r.stub.Seeder.Store(ctx, t, secret, in.Input.Secret); err != nil {

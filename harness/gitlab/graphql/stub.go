@@ -22,7 +22,8 @@ import (
 var schema string
 
 // forbidden is what GitLab answers whoever may not know that something exists.
-const forbidden = "The resource that you are attempting to access does not exist or you don't have permission to perform this action"
+const forbidden = "The resource that you are attempting to access does not exist or you don't have permission to " +
+	"perform this action"
 
 // Stub plays GitLab's GraphQL API for some projects. Behind it nothing is played: it makes the
 // calls by which Rails provisions and changes a real OpenBao.

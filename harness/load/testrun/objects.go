@@ -53,8 +53,10 @@ type TestRun struct {
 
 // TestRunSpec says what to run; field names are the operator's.
 type TestRunSpec struct {
-	Parallelism int    `json:"parallelism"`
-	Arguments   string `json:"arguments"` // of k6, split at blanks; newer operators have args as well, older ones would drop those silently
+	Parallelism int `json:"parallelism"`
+	// of k6, split at blanks; newer operators have args as well, older ones would drop those
+	// silently
+	Arguments   string `json:"arguments"`
 	Script      Script `json:"script"`
 	Initializer Pod    `json:"initializer"`
 	Starter     Pod    `json:"starter"`

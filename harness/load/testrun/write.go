@@ -17,7 +17,7 @@ import (
 const (
 	TestRunFile   = "testrun.yaml"
 	ConfigMapFile = "configmap.yaml"
-	SecretFile    = "secret.yaml" //nolint:gosec // a file's name
+	SecretFile    = "secret.yaml"
 )
 
 // maxSecret is what Kubernetes admits in one Secret or ConfigMap, in bytes.
