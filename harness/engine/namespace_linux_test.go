@@ -293,7 +293,7 @@ func TestDaemonThatEndsAtOnce(t *testing.T) {
 	require.Contains(t, all, "line 1\n")
 	require.Contains(t, all, "Devices cgroup is not mounted")
 	require.NotContains(t, all, "the first line")
-	require.Less(t, time.Since(started), StartTimeout/2)
+	require.Less(t, time.Since(started), startTimeout/2)
 	gone(t, h)
 }
 

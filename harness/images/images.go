@@ -57,7 +57,7 @@ type Source string
 
 // The sources. The zero value means FromAuto.
 const (
-	// what the cache holds; else pulled where the registry answers within RegistryTimeout; else
+	// what the cache holds; else pulled where the registry answers within registryTimeout; else
 	// built
 	FromAuto  Source = "auto"
 	FromBuild Source = "build" // built here; no registry is asked

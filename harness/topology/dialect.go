@@ -64,7 +64,7 @@ type ExtraSecret struct {
 
 // Inputs is what a topology decides about an installation.
 type Inputs struct {
-	Chart       ChartFacts
+	Chart       chartFacts
 	Image       ImageRef
 	ServiceType string // of the active Service
 	NodePort    int    // 0: none
@@ -74,21 +74,21 @@ type Inputs struct {
 	Resources   Resources
 }
 
-// ChartFacts is what a dialect may ask about the chart it is used with.
-type ChartFacts struct {
+// chartFacts is what a dialect may ask about the chart it is used with.
+type chartFacts struct {
 	Name, Version string
 	knows         func(path string) bool
 }
 
-// FactsOf returns what a dialect may ask about a chart.
-func FactsOf(c *chart.Chart) ChartFacts {
+// factsOf returns what a dialect may ask about a chart.
+func factsOf(c *chart.Chart) chartFacts {
 	info := c.Info()
-	return ChartFacts{Name: info.Name, Version: info.Version, knows: c.Knows}
+	return chartFacts{Name: info.Name, Version: info.Version, knows: c.Knows}
 }
 
 // Knows reports whether the chart's own values have a key, e.g. "serviceActive.nodePort". It tells
 // versions of a chart apart by what they can do.
-func (f ChartFacts) Knows(path string) bool { return f.knows != nil && f.knows(path) }
+func (f chartFacts) Knows(path string) bool { return f.knows != nil && f.knows(path) }
 
 // ImageRef is an image reference in the two parts that charts want.
 type ImageRef struct{ Repository, Tag string }
@@ -148,19 +148,19 @@ func DialectNamed(name string) (*Dialect, error) {
 			return nil, exit.Invalidf("--dialect "+name, "name a file that can be read, or one of "+strings.Join(Dialects(),
 				", "), "%w", err)
 		}
-		return ParseDialect(name, data)
+		return parseDialect(name, data)
 	}
 	data, err := dialects.ReadFile("dialects/" + name + ".yaml")
 	if err != nil {
 		hint := "choose from " + strings.Join(Dialects(), ", ") + ", or name a file with --dialect ./FILE.yaml"
 		return nil, exit.Invalidf("--dialect "+name, hint, "there is no such dialect")
 	}
-	return ParseDialect(name, data)
+	return parseDialect(name, data)
 }
 
-// ParseDialect reads a dialect. Unknown fields, missing ones and templates that cannot be parsed
+// parseDialect reads a dialect. Unknown fields, missing ones and templates that cannot be parsed
 // are errors of code exit.Invalid.
-func ParseDialect(name string, data []byte) (*Dialect, error) {
+func parseDialect(name string, data []byte) (*Dialect, error) {
 	dialect := &Dialect{Name: name}
 	err := yaml.UnmarshalStrict(data, dialect)
 	if err == nil {

@@ -47,7 +47,7 @@ func segmentSequence(n int) string {
 	return strings.Join(append(bounds, "1"), ",")
 }
 
-func start(t *testing.T, binary, dir string, run TestRun, i int) runner {
+func start(t *testing.T, binary, dir string, run testRun, i int) runner {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
