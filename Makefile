@@ -59,6 +59,12 @@ test-race: $(STEAMER) helm ## The tests under the race detector (needs a C compi
 	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && \
 	for module in $(MODULES); do (cd $$module && go test -race ./...) || exit 1; done
 
+CLUSTER ?= steamer
+.PHONY: test-install
+test-install: $(STEAMER) helm ## Install, upgrade and roll back charts/openbao on a kept cluster, with terratest. First: bin/steamer cluster up --name steamer. CLUSTER
+	$(STEAMER) images build openbao postgresql gitlab-stub
+	$(STEAMER) cluster exec --name $(CLUSTER) -- go test -tags kind -run '^TestInstall$$' -count=1 -timeout 30m -v ./charts
+
 .PHONY: test-browser
 test-browser: ## The report in a headless Chromium (needs Chromium)
 	go test -tags browser ./harness/report/...

@@ -12,18 +12,22 @@ import (
 // serverConfig is the pods' config.json.
 func serverConfig(t *testing.T, values string) map[string]any {
 	t.Helper()
-	return parse(t, get[corev1.ConfigMap](t, renderOpenBao(t, values), "ConfigMap/openbao-config").Data["config.json"])
+	config := decode[*corev1.ConfigMap](t, renderOpenBao(t, values, "templates/configmap.yaml"), "openbao-config")
+	return parse(t, config.Data["config.json"])
 }
 
 // bootstrapConfig is the config.json of the Job that initialises.
 func bootstrapConfig(t *testing.T, values string) map[string]any {
 	t.Helper()
-	return parse(t, get[corev1.ConfigMap](t, renderOpenBao(t, values), "ConfigMap/openbao-bootstrap").Data["config.json"])
+	config := decode[*corev1.ConfigMap](t, renderOpenBao(t, values, "templates/bootstrap.yaml"), "openbao-bootstrap")
+	return parse(t, config.Data["config.json"])
 }
 
 // TestConfig checks one part of config.json per template branch.
 func TestConfig(t *testing.T) {
 	t.Parallel()
+	const httpAudit = `{openbaoVersion: 2.5.0,
+		config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}}`
 	api, metrics := []any{"listener", 0, "tcp"}, []any{"listener", 1, "tcp"}
 	cases := []struct {
 		name, values string
@@ -93,8 +97,8 @@ func TestConfig(t *testing.T) {
 			append(metrics, "tls_disable"), false,
 		},
 		{"settings the chart does not know", `config: {extra: {plugin_directory: /p}}`, []any{"plugin_directory"}, "/p"},
-		{"http audit never probes GitLab", `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}}`, []any{"audit", 1, "options", "skip_test"}, "true"},
-		{"http audit address unescaped", `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a?b&c"}}}}`, []any{"audit", 1, "options", "uri"}, "http://w/a?b&c"},
+		{"http audit never probes GitLab", httpAudit, []any{"audit", 1, "options", "skip_test"}, "true"},
+		{"http audit address unescaped", httpAudit, []any{"audit", 1, "options", "uri"}, "http://w/a?b&c"},
 	}
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
@@ -141,7 +145,7 @@ func TestInitialize(t *testing.T) {
 			require.Equal(t, "privileged", dig(t, role, "data", "bound_claims", "secrets_manager_scope"))
 		})
 	}
-	require.NotContains(t, renderOpenBao(t, pods), "Job/openbao-bootstrap")
+	absent(t, "templates/bootstrap.yaml", pods)
 	issuer := bootstrapConfig(t, `config: {initialize: {boundIssuer: ""}}`)
 	require.Equal(t, "http://gitlab-stub.steamer.svc.cluster.local:8080",
 		dig(t, issuer, "initialize", 0, "gitlab-auth", "request", 1, "configure-jwt", "data", "bound_issuer"),
@@ -154,7 +158,8 @@ func TestInitialize(t *testing.T) {
 // and asks GitLab nothing.
 func TestBootstrapConfigStaysInside(t *testing.T) {
 	t.Parallel()
-	config := bootstrapConfig(t, `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a"}}}}`)
+	config := bootstrapConfig(t,
+		`{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a"}}}}`)
 	require.Len(t, config["listener"], 1)
 	require.Equal(t, "127.0.0.1:8200", dig(t, config, "listener", 0, "tcp", "address"))
 	require.NotContains(t, config, "service_registration")
@@ -172,7 +177,8 @@ func TestConnectionURL(t *testing.T) {
 	}
 	t.Run("awkward names", func(t *testing.T) {
 		t.Parallel()
-		got, err := pgconn.ParseConfig(at(t, `{username: "u s:e/r@+", database: "d/b ?#+", parameters: {search_path: "a b&c", application_name: 7}}`))
+		got, err := pgconn.ParseConfig(at(t, `{username: "u s:e/r@+", database: "d/b ?#+",
+			parameters: {search_path: "a b&c", application_name: 7}}`))
 		require.NoError(t, err)
 		require.Equal(t, "u s:e/r@+", got.User)
 		require.Equal(t, "d/b ?#+", got.Database)
@@ -189,7 +195,8 @@ func TestConnectionURL(t *testing.T) {
 	})
 	t.Run("verify-full", func(t *testing.T) {
 		t.Parallel()
-		got, err := url.Parse(at(t, `{sslMode: verify-full, connectTimeout: 9, sslRootCert: {configMap: ca, key: root.pem}, sslClientCert: {secret: c}}`))
+		got, err := url.Parse(at(t, `{sslMode: verify-full, connectTimeout: 9,
+			sslRootCert: {configMap: ca, key: root.pem}, sslClientCert: {secret: c}}`))
 		require.NoError(t, err)
 		require.Equal(t, url.Values{
 			"sslmode":         {"verify-full"},

@@ -10,19 +10,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// fixture renders one of the fixture charts under its own name.
-func fixture(t *testing.T, chart, values string) objects {
+// fixture renders one of the fixture charts, all of its templates, under its own name.
+func fixture(t *testing.T, chart, values string) string {
 	t.Helper()
-	out, err := render(t, chart, chart, values)
+	out, err := render(t, input{chart: chart, release: chart, values: values})
 	require.NoError(t, err)
-	return split(t, out)
+	return out
 }
 
 // TestPostgreSQL checks each branch of the database fixture.
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
 	plain := fixture(t, "postgresql", "")
-	set := get[appsv1.StatefulSet](t, plain, "StatefulSet/postgresql")
+	set := decode[*appsv1.StatefulSet](t, plain, "postgresql")
 	server := set.Spec.Template.Spec.Containers[0]
 	require.Equal(t, []string{
 		"postgres", "-c", "shared_preload_libraries=pg_stat_statements", "-c",
@@ -32,12 +32,13 @@ func TestPostgreSQL(t *testing.T) {
 		"the Unix socket answers before the database exists")
 	require.NotNil(t, server.ReadinessProbe.TCPSocket, "a process every two seconds would show in what PostgreSQL uses")
 	require.EqualValues(t, 999, *set.Spec.Template.Spec.SecurityContext.RunAsUser)
-	require.Len(t, get[corev1.Secret](t, plain, "Secret/postgresql").Data["password"], 32)
-	require.Equal(t, "postgresql", get[corev1.Service](t, plain, "Service/postgresql").Spec.Ports[0].TargetPort.String())
+	require.Len(t, decode[*corev1.Secret](t, plain, "postgresql").Data["password"], 32)
+	require.Equal(t, "postgresql", decode[*corev1.Service](t, plain, "postgresql").Spec.Ports[0].TargetPort.String())
 	require.Empty(t, set.Spec.VolumeClaimTemplates)
 
-	full := fixture(t, "postgresql", "{auth: {existingSecret: pw, secretKey: p}, maxConnections: 7, settings: {fsync: false}, tls: {secret: crt}, persistence: {enabled: true}, runAsUser: 70, runAsGroup: 71}")
-	set = get[appsv1.StatefulSet](t, full, "StatefulSet/postgresql")
+	full := fixture(t, "postgresql", "{auth: {existingSecret: pw, secretKey: p}, maxConnections: 7, "+
+		"settings: {fsync: false}, tls: {secret: crt}, persistence: {enabled: true}, runAsUser: 70, runAsGroup: 71}")
+	set = decode[*appsv1.StatefulSet](t, full, "postgresql")
 	server = set.Spec.Template.Spec.Containers[0]
 	for _, arg := range []string{
 		"max_connections=7", "fsync=false", "ssl=on",
@@ -47,8 +48,8 @@ func TestPostgreSQL(t *testing.T) {
 	}
 	require.EqualValues(t, 70, *set.Spec.Template.Spec.SecurityContext.RunAsUser)
 	require.EqualValues(t, 71, *set.Spec.Template.Spec.SecurityContext.FSGroup)
-	require.NotContains(t, full, "Secret/pw")
-	require.NotContains(t, full, "Secret/postgresql")
+	require.NotContains(t, names(t, full), "Secret/pw")
+	require.NotContains(t, names(t, full), "Secret/postgresql")
 	require.Len(t, set.Spec.VolumeClaimTemplates, 1)
 	volumes := map[string]bool{"data": true} // the claim
 	for _, v := range set.Spec.Template.Spec.Volumes {
@@ -64,31 +65,35 @@ func TestPostgreSQL(t *testing.T) {
 // database is.
 func TestPgBouncer(t *testing.T) {
 	t.Parallel()
-	require.NotContains(t, fixture(t, "postgresql", ""), "Deployment/postgresql-pgbouncer")
-	all := fixture(t, "postgresql", `{auth: {username: u, database: d}, tls: {secret: s}, service: {port: 5433}, image: {repository: r, tag: t}, nodeSelector: {a: b},
-		pgbouncer: {enabled: true, port: 7000, poolMode: transaction, poolSize: 3, maxClientConnections: 9, settings: {query_wait_timeout: 5, auth_type: md5}, tls: {secret: c}}}`)
-	pod := get[appsv1.Deployment](t, all, "Deployment/postgresql-pgbouncer").Spec.Template
+	const name = "postgresql-pgbouncer"
+	require.NotContains(t, names(t, fixture(t, "postgresql", "")), "Deployment/"+name)
+	all := fixture(t, "postgresql", `{auth: {username: u, database: d}, tls: {secret: s}, service: {port: 5433},
+		image: {repository: r, tag: t}, nodeSelector: {a: b},
+		pgbouncer: {enabled: true, port: 7000, poolMode: transaction, poolSize: 3, maxClientConnections: 9,
+			settings: {query_wait_timeout: 5, auth_type: md5}, tls: {secret: c}}}`)
+	pod := decode[*appsv1.Deployment](t, all, name).Spec.Template
 	require.Equal(t, []string{"pgbouncer", "/etc/pgbouncer/pgbouncer.ini"}, pod.Spec.Containers[0].Command)
 	require.Equal(t, "r:t", pod.Spec.Containers[0].Image)
 	require.Equal(t, map[string]string{"a": "b"}, pod.Spec.NodeSelector)
 	require.Equal(t, corev1.StorageMediumMemory, pod.Spec.Volumes[1].EmptyDir.Medium, "it holds a password")
-	own := fixture(t, "postgresql", "pgbouncer: {enabled: true, image: {repository: b, tag: '1'}, resources: {requests: {cpu: 1m}}}")
-	server := get[appsv1.Deployment](t, own, "Deployment/postgresql-pgbouncer").Spec.Template.Spec.Containers[0]
+	own := fixture(t, "postgresql",
+		"pgbouncer: {enabled: true, image: {repository: b, tag: '1'}, resources: {requests: {cpu: 1m}}}")
+	server := decode[*appsv1.Deployment](t, own, name).Spec.Template.Spec.Containers[0]
 	require.Equal(t, "b:1", server.Image)
 	require.Equal(t, "1m", server.Resources.Requests.Cpu().String())
 
-	set := get[appsv1.StatefulSet](t, all, "StatefulSet/postgresql")
+	set := decode[*appsv1.StatefulSet](t, all, "postgresql")
 	for service, labels := range map[string]map[string]string{
 		"postgresql":           set.Spec.Template.Labels,
 		"postgresql-pgbouncer": pod.Labels,
 	} {
-		selector := &metav1.LabelSelector{MatchLabels: get[corev1.Service](t, all, "Service/"+service).Spec.Selector}
+		selector := &metav1.LabelSelector{MatchLabels: decode[*corev1.Service](t, all, service).Spec.Selector}
 		require.True(t, matches(t, selector, labels), service)
 		require.Equal(t, service == "postgresql", matches(t, selector, set.Spec.Template.Labels))
 	}
-	require.EqualValues(t, 7000, get[corev1.Service](t, all, "Service/postgresql-pgbouncer").Spec.Ports[0].Port)
+	require.EqualValues(t, 7000, decode[*corev1.Service](t, all, name).Spec.Ports[0].Port)
 
-	ini := get[corev1.ConfigMap](t, all, "ConfigMap/postgresql-pgbouncer").Data["pgbouncer.ini"]
+	ini := decode[*corev1.ConfigMap](t, all, name).Data["pgbouncer.ini"]
 	for _, line := range []string{
 		"d = host=postgresql port=5433", "pool_mode = transaction", "default_pool_size = 3", "max_client_conn = 9",
 		"query_wait_timeout = 5",
@@ -96,7 +101,7 @@ func TestPgBouncer(t *testing.T) {
 	} {
 		require.Contains(t, strings.Split(ini, "\n"), line)
 	}
-	plain := get[corev1.ConfigMap](t, own, "ConfigMap/postgresql-pgbouncer").Data["pgbouncer.ini"]
+	plain := decode[*corev1.ConfigMap](t, own, name).Data["pgbouncer.ini"]
 	require.Contains(t, plain, "server_tls_sslmode = disable")
 	require.NotContains(t, plain, "client_tls")
 }
@@ -106,7 +111,7 @@ func TestPgBouncer(t *testing.T) {
 func TestGitLabStub(t *testing.T) {
 	t.Parallel()
 	env := func(values string) map[string]string {
-		stub := get[appsv1.Deployment](t, fixture(t, "gitlab-stub", values), "Deployment/gitlab-stub")
+		stub := decode[*appsv1.Deployment](t, fixture(t, "gitlab-stub", values), "gitlab-stub")
 		vars := map[string]string{}
 		for _, v := range stub.Spec.Template.Spec.Containers[0].Env {
 			vars[v.Name] = v.Value
@@ -122,5 +127,5 @@ func TestGitLabStub(t *testing.T) {
 
 	const jwks = `{"keys":[{"kty":"EC","kid":"a"}]}`
 	all := fixture(t, "gitlab-stub", "jwks: '"+jwks+"'")
-	require.Equal(t, jwks, get[corev1.ConfigMap](t, all, "ConfigMap/gitlab-stub-jwks").Data["jwks.json"])
+	require.Equal(t, jwks, decode[*corev1.ConfigMap](t, all, "gitlab-stub-jwks").Data["jwks.json"])
 }

@@ -12,16 +12,29 @@ import (
 // defaults have.
 const gitlabOnly = "testdata/gitlab-dialect-values.yaml"
 
+// renderGitLab renders templates of charts/openbao with values on top of GitLab's keys alone.
+func renderGitLab(t *testing.T, values string, templates ...string) string {
+	t.Helper()
+	out, err := render(t, input{
+		chart: "openbao", release: release, values: values, files: []string{gitlabOnly}, templates: templates,
+	})
+	require.NoError(t, err)
+	return out
+}
+
+func gitlabDeployment(t *testing.T, values string) *appsv1.Deployment {
+	t.Helper()
+	return decode[*appsv1.Deployment](t, renderGitLab(t, values, "templates/deployment.yaml"), release)
+}
+
 // TestGitLabDialect gives the chart nothing but keys of GitLab's: all are accepted, nulls and
 // templates included, and what they say is done.
 func TestGitLabDialect(t *testing.T) {
 	t.Parallel()
-	out, err := render(t, "openbao", release, "", gitlabOnly)
-	require.NoError(t, err)
-	all := split(t, out)
-	require.NotContains(t, all, "Ingress/openbao", "null leaves the choice to the chart")
+	all := renderGitLab(t, "")
+	require.NotContains(t, names(t, all), "Ingress/openbao", "null leaves the choice to the chart")
 
-	pod := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Template.Spec
+	pod := gitlabDeployment(t, "").Spec.Template.Spec
 	server := pod.Containers[0]
 	require.Equal(t, "registry.test/openbao:2.4.4-gitlab2-fips", server.Image)
 	require.EqualValues(t, 30, server.LivenessProbe.FailureThreshold)
@@ -39,16 +52,17 @@ func TestGitLabDialect(t *testing.T) {
 		require.NotContains(t, []string{"static-unseal", "http-audit"}, volume.Name,
 			"generate is false: GitLab mounts the Secrets")
 	}
-	require.NotContains(t, all, "Secret/openbao-static-unseal")
+	require.NotContains(t, names(t, all), "Secret/openbao-static-unseal")
 
-	config := parse(t, get[corev1.ConfigMap](t, all, "ConfigMap/openbao-config").Data["config.json"])
+	config := parse(t, decode[*corev1.ConfigMap](t, all, "openbao-config").Data["config.json"])
 	require.Equal(t, "file:///srv/openbao/keys/gl-unseal-1", dig(t, config, "seal", "static", "current_key"))
 	require.Equal(t, 1048576.0, dig(t, config, "listener", 0, "tcp", "max_request_json_memory"), "2.4.4 knows it")
 	require.Equal(t, 5.0, dig(t, config, "storage", "postgresql", "max_parallel"))
 	require.NotContains(t, dig(t, config, "storage", "postgresql"), "table")
-	require.Equal(t, "https://workhorse.test/audit", dig(t, config, "audit", 1, "http", "gitlab_stream", "options", "uri"))
+	require.Equal(t, "https://workhorse.test/audit",
+		dig(t, config, "audit", 1, "http", "gitlab_stream", "options", "uri"))
 
-	bootstrap := parse(t, get[corev1.ConfigMap](t, all, "ConfigMap/openbao-bootstrap").Data["config.json"])
+	bootstrap := parse(t, decode[*corev1.ConfigMap](t, all, "openbao-bootstrap").Data["config.json"])
 	require.Len(t, bootstrap["audit"], 1, "GitLab need not be up")
 	require.Contains(t, dig(t, bootstrap, "audit", 0), "file")
 	role := dig(t, bootstrap, "initialize", 0, "gitlab-auth", "request", 0, "manager-role", "data")

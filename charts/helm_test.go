@@ -3,18 +3,24 @@ package charts_test
 import (
 	"debug/buildinfo"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gruntwork-io/terratest/modules/helm"
 	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/stretchr/testify/require"
-	"sigs.k8s.io/yaml"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 const (
@@ -30,84 +36,146 @@ const (
 	cloudNativeHybrid = "openbao/ci/cloud-native-hybrid-values.yaml"
 )
 
-// render runs "helm template" on one chart with values given as YAML text on top
-// of the values files.
-func render(t *testing.T, chart, name, values string, files ...string) (string, error) {
+// input is what "helm template" is given.
+type input struct {
+	chart, release string
+	values         string   // YAML text, on top of the files
+	files          []string // values files
+	templates      []string // paths inside the chart; none means all of them
+}
+
+// output is what "helm template" printed.
+type output struct {
+	once sync.Once
+	text string
+	err  error
+}
+
+// outputs keeps each output by its input. The tests ask for the same template of the same values
+// again and again, and each process of Helm takes a tenth of a second or more.
+var outputs sync.Map
+
+// render runs "helm template", once for the same input.
+func render(t *testing.T, in input) (string, error) {
 	t.Helper()
-	noticed(t, chart)
-	if values != "" {
-		files = append(files, valuesFile(t, values))
+	kept, _ := outputs.LoadOrStore(fmt.Sprintf("%q", in), &output{})
+	out := kept.(*output)
+	out.once.Do(func() { out.text, out.err = helmTemplate(t, in) })
+	return out.text, out.err
+}
+
+// helmTemplate runs "helm template".
+func helmTemplate(t *testing.T, in input) (string, error) {
+	t.Helper()
+	files := slices.Clone(in.files)
+	if in.values != "" {
+		// Helm splits the paths of values files at commas, which t.TempDir takes over from a
+		// test's name.
+		file, err := os.CreateTemp("", "values-*.yaml")
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = os.Remove(file.Name()) }()
+		if _, err := file.WriteString(in.values); err != nil {
+			return "", err
+		}
+		if err := file.Close(); err != nil {
+			return "", err
+		}
+		files = append(files, file.Name())
+	}
+	if err := noticed(append(slices.Clone(in.files), in.chart)...); err != nil {
+		return "", err
 	}
 	return helm.RenderTemplateContextE(t, t.Context(), &helm.Options{
 		ValuesFiles:    files,
 		KubectlOptions: k8s.NewKubectlOptions("", "", namespace),
 		Logger:         logger.Discard,
-	}, chart, name, nil, "--kube-version", kubeVersion)
+	}, in.chart, in.release, in.templates, "--kube-version", kubeVersion)
 }
 
-// noticed opens a chart's files, because go test takes a result from its cache unless a file
-// changed that the test itself opened: what the Helm process reads does not count.
-func noticed(t *testing.T, chart string) {
-	t.Helper()
-	require.NoError(t, filepath.WalkDir(chart, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() {
-			_, err = os.ReadFile(path)
+// noticed opens files and those of directories, because go test takes a result from its cache
+// unless a file changed that the test itself opened: what the Helm process reads does not count.
+func noticed(paths ...string) error {
+	for _, path := range paths {
+		err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				_, err = os.ReadFile(file)
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		return err
-	}))
+	}
+	return nil
 }
 
-// valuesFile writes values where Helm can read them: it splits the paths of values
-// files at commas, which t.TempDir takes over from a test's name.
-func valuesFile(t *testing.T, values string) string {
+// renderOpenBao renders templates of charts/openbao with values on top of the cloud-native ones.
+// Without templates it renders all of them.
+func renderOpenBao(t *testing.T, values string, templates ...string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "values-") //nolint:usetesting // see above
+	out, err := render(t, input{
+		chart: "openbao", release: release, values: values, files: []string{cloudNative}, templates: templates,
+	})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	file := filepath.Join(dir, "values.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(values), 0o600))
-	return file
+	return out
 }
 
-// renderOpenBao renders charts/openbao with values on top of the cloud-native ones.
-func renderOpenBao(t *testing.T, values string) objects {
+// absent checks that a template of charts/openbao makes nothing.
+func absent(t *testing.T, template, values string) {
 	t.Helper()
-	out, err := render(t, "openbao", release, values, cloudNative)
-	require.NoError(t, err)
-	return split(t, out)
+	_, err := render(t, input{
+		chart: "openbao", release: release, values: values, files: []string{cloudNative}, templates: []string{template},
+	})
+	require.ErrorContains(t, err, "could not find template "+template, values)
 }
 
-// objects are a chart's rendered objects by "Kind/name", as YAML.
-type objects map[string]string
+// strict decodes what the API server would take. Fields that it does not know are errors, while
+// the API server would drop them without a word.
+var strict = serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 
-// split takes a rendered chart apart. Two objects with one name are a defect.
-func split(t *testing.T, rendered string) objects {
+// decode reads rendered templates into the types of the Kubernetes API, all of them strictly, and
+// returns the object of type T that has the name.
+func decode[T metav1.Object](t *testing.T, rendered, name string) T {
 	t.Helper()
-	all := objects{}
-	for doc := range strings.SplitSeq("\n"+rendered, "\n---\n") {
-		var meta struct {
-			Kind     string
-			Metadata struct{ Name string }
+	var documents []json.RawMessage
+	helm.UnmarshalK8SYaml(t, rendered, &documents)
+	var found []T
+	for _, document := range documents {
+		object, _, err := strict.Decode(document, nil, nil)
+		if runtime.IsNotRegisteredError(err) {
+			continue // a kind of an operator's
 		}
-		require.NoError(t, yaml.Unmarshal([]byte(doc), &meta), doc)
-		if meta.Kind == "" {
-			continue
+		require.NoError(t, err, "%s", document)
+		if object, ok := object.(T); ok && object.GetName() == name {
+			found = append(found, object)
 		}
-		key := meta.Kind + "/" + meta.Metadata.Name
-		require.NotContains(t, all, key, "rendered twice")
-		all[key] = doc
+	}
+	require.Len(t, found, 1, "objects called %s in:\n%s", name, rendered)
+	return found[0]
+}
+
+// tree reads one rendered object of a kind that has no Go type here.
+func tree(t *testing.T, rendered string) map[string]any {
+	t.Helper()
+	var object map[string]any
+	helm.UnmarshalK8SYaml(t, rendered, &object)
+	return object
+}
+
+// names lists rendered objects as "Kind/name". Two objects of one name are a defect.
+func names(t *testing.T, rendered string) []string {
+	t.Helper()
+	var objects []metav1.PartialObjectMetadata
+	helm.UnmarshalK8SYaml(t, rendered, &objects)
+	var all []string
+	for _, object := range objects {
+		name := object.Kind + "/" + object.Name
+		require.NotContains(t, all, name, "rendered twice")
+		all = append(all, name)
 	}
 	return all
-}
-
-// get decodes one object. Fields that the type does not know fail the test:
-// the API server would drop them without a word.
-func get[T any](t *testing.T, all objects, key string) T {
-	t.Helper()
-	require.Contains(t, all, key)
-	var object T
-	require.NoError(t, yaml.UnmarshalStrict([]byte(all[key]), &object), key)
-	return object
 }
 
 // read is a file's text.

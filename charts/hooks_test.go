@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -14,8 +13,9 @@ import (
 // reach, and after what it mounts.
 func TestBootstrapJob(t *testing.T) {
 	t.Parallel()
-	all := renderOpenBao(t, "")
-	job := get[batchv1.Job](t, all, "Job/openbao-bootstrap")
+	const template = "templates/bootstrap.yaml"
+	all := renderOpenBao(t, "", template)
+	job := decode[*batchv1.Job](t, all, "openbao-bootstrap")
 	require.Equal(t, "pre-install,pre-upgrade", job.Annotations["helm.sh/hook"])
 	require.EqualValues(t, 1, *job.Spec.Parallelism)
 	require.EqualValues(t, 1, *job.Spec.Completions)
@@ -27,7 +27,7 @@ func TestBootstrapJob(t *testing.T) {
 	require.Equal(t, "50m", pod.Containers[0].Resources.Requests.Cpu().String(),
 		"not the pods' request: it must fit beside them")
 	require.Empty(t, pod.ServiceAccountName, "the release's account does not exist yet")
-	selector := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Selector.MatchLabels
+	selector := deployment(t, "").Spec.Selector.MatchLabels
 	require.NotEqual(t, selector["app.kubernetes.io/name"], job.Spec.Template.Labels["app.kubernetes.io/name"])
 
 	weight := func(annotations map[string]string) int {
@@ -35,32 +35,39 @@ func TestBootstrapJob(t *testing.T) {
 		require.NoError(t, err)
 		return n
 	}
-	key := get[corev1.Secret](t, all, "Secret/openbao-static-unseal")
-	config := get[corev1.ConfigMap](t, all, "ConfigMap/openbao-bootstrap")
+	key := unsealSecret(t)
+	config := decode[*corev1.ConfigMap](t, all, "openbao-bootstrap")
 	require.Less(t, weight(key.Annotations), weight(job.Annotations))
 	require.Less(t, weight(config.Annotations), weight(job.Annotations))
 	require.Contains(t, config.Data["bootstrap.sh"], "missing token")
 	for _, values := range []string{"config: {initialize: {enabled: false}}", "bootstrap: {enabled: false}"} {
-		require.NotContains(t, renderOpenBao(t, values), "Job/openbao-bootstrap", values)
+		absent(t, template, values)
 	}
+}
+
+const unsealSecretTemplate = "templates/secret-static-unseal.yaml"
+
+func unsealSecret(t *testing.T) *corev1.Secret {
+	t.Helper()
+	return decode[*corev1.Secret](t, renderOpenBao(t, "", unsealSecretTemplate), "openbao-static-unseal")
 }
 
 // TestStaticUnsealSecret checks the key's size and that Helm never removes it.
 func TestStaticUnsealSecret(t *testing.T) {
 	t.Parallel()
-	key := get[corev1.Secret](t, renderOpenBao(t, ""), "Secret/openbao-static-unseal")
+	key := unsealSecret(t)
 	require.Equal(t, "keep", key.Annotations["helm.sh/resource-policy"])
 	require.Len(t, key.Data["key"], 32, "AES-256")
 	require.NotContains(t, key.Annotations, "helm.sh/hook-delete-policy")
 	for _, values := range []string{
-		"{staticUnsealSecret: {generate: false}, extraVolumeMounts: [{name: k, mountPath: /srv/openbao/keys/static-unseal-1}]}",
+		"{staticUnsealSecret: {generate: false}, " +
+			"extraVolumeMounts: [{name: k, mountPath: /srv/openbao/keys/static-unseal-1}]}",
 		"config: {unseal: {static: {currentKeySecret: mine}}}",
 		"config: {unseal: {static: {enabled: false}}}",
 	} {
-		require.NotContains(t, renderOpenBao(t, values), "Secret/openbao-static-unseal", values)
+		absent(t, unsealSecretTemplate, values)
 	}
-	mine := get[appsv1.Deployment](t, renderOpenBao(t,
-		"config: {unseal: {static: {currentKeySecret: mine, currentKeySecretKey: k}}}"), "Deployment/openbao")
+	mine := deployment(t, "config: {unseal: {static: {currentKeySecret: mine, currentKeySecretKey: k}}}")
 	for _, v := range mine.Spec.Template.Spec.Volumes {
 		if v.Name == "static-unseal" {
 			require.Equal(t, "mine", v.Secret.SecretName)
@@ -75,7 +82,8 @@ func TestStaticUnsealSecret(t *testing.T) {
 // where OpenBao reads them.
 func TestUnsealKeys(t *testing.T) {
 	t.Parallel()
-	pod := deployment(t, "config: {unseal: {static: {previousKeyId: old, previousKeySecret: before, previousKeySecretKey: k}}}").Spec.Template.Spec
+	pod := deployment(t, "config: {unseal: {static: "+
+		"{previousKeyId: old, previousKeySecret: before, previousKeySecretKey: k}}}").Spec.Template.Spec
 	files := map[string]string{} // by path: the Secret and its key
 	for _, mount := range pod.Containers[0].VolumeMounts {
 		for _, volume := range pod.Volumes {
@@ -94,23 +102,23 @@ func TestUnsealKeys(t *testing.T) {
 // mounted.
 func TestHTTPAuditSecret(t *testing.T) {
 	t.Parallel()
-	const on = "openbaoVersion: 2.5.0\nconfig: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}"
-	all := renderOpenBao(t, on)
-	require.Len(t, get[corev1.Secret](t, all, "Secret/openbao-http-audit").Data["tok"], 48)
-	require.NotContains(t, renderOpenBao(t, ""), "Secret/openbao-http-audit")
-	require.NotContains(t, renderOpenBao(t,
-		on+"\nhttpAuditSecret: {generate: false}\nextraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]"),
-		"Secret/openbao-http-audit")
+	const template = "templates/secret-http-audit.yaml"
+	const on = "openbaoVersion: 2.5.0\n" +
+		"config: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}\n"
+	secret := decode[*corev1.Secret](t, renderOpenBao(t, on, template), "openbao-http-audit")
+	require.Len(t, secret.Data["tok"], 48)
+	absent(t, template, "")
+	absent(t, template, on+"httpAuditSecret: {generate: false}\n"+
+		"extraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]")
 }
 
 // TestStatusPod checks that "helm test" asks the active Service for its seal status.
 func TestStatusPod(t *testing.T) {
 	t.Parallel()
-	all := renderOpenBao(t, "")
-	pod := get[corev1.Pod](t, all, "Pod/openbao-test-status")
+	pod := decode[*corev1.Pod](t, renderOpenBao(t, "", "templates/tests/status.yaml"), "openbao-test-status")
 	require.Equal(t, "test", pod.Annotations["helm.sh/hook"])
 	require.Equal(t, []string{"bao", "status"}, pod.Spec.Containers[0].Command)
 	require.Contains(t, pod.Spec.Containers[0].Env, corev1.EnvVar{Name: "BAO_ADDR", Value: "http://openbao-active:8200"})
-	selector := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Selector.MatchLabels
+	selector := deployment(t, "").Spec.Selector.MatchLabels
 	require.NotEqual(t, selector["app.kubernetes.io/name"], pod.Labels["app.kubernetes.io/name"])
 }

@@ -92,9 +92,8 @@ func (s *site) fresh(t *testing.T, name string) string {
 	_, err = conn.Exec(t.Context(), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	require.NoError(t, err)
 
-	secret := get[corev1.Secret](t, renderOpenBao(t, ""), "Secret/openbao-static-unseal")
 	s.key = filepath.Join(t.TempDir(), "key")
-	require.NoError(t, os.WriteFile(s.key, secret.Data["key"], 0o600))
+	require.NoError(t, os.WriteFile(s.key, unsealSecret(t).Data["key"], 0o600))
 	values, err := s.values(name)
 	require.NoError(t, err)
 	return values
@@ -150,13 +149,11 @@ const mounts = "/srv/openbao/"
 
 // config writes config.json as a pod would see it, on loopback ports of its own and with
 // the mounted files below its directory, and returns the environment of its process.
-func (s *site) config(t *testing.T, configMap, values string, base int) (dir string, env []string) {
+func (s *site) config(t *testing.T, template, configMap, values string, base int) (dir string, env []string) {
 	t.Helper()
 	ports := fmt.Sprintf("{config: {apiPort: %d, clusterPort: %d, metricsListener: {port: %d}}}", base+apiPort,
 		base+clusterPort, base+metricsPort)
-	out, err := render(t, "openbao", release, ports, cloudNative, valuesFile(t, values))
-	require.NoError(t, err)
-	data := get[corev1.ConfigMap](t, split(t, out), configMap).Data
+	data := decode[*corev1.ConfigMap](t, renderOpenBao(t, with(t, values, ports), template), configMap).Data
 	dir = t.TempDir()
 	files := s.files
 	if files == "" {
@@ -183,7 +180,7 @@ func (s *site) config(t *testing.T, configMap, values string, base int) (dir str
 func (s *site) startNode(t *testing.T, values string) *node {
 	t.Helper()
 	base := freePorts(t, portsPerNode)
-	dir, env := s.config(t, "ConfigMap/openbao-config", values, base)
+	dir, env := s.config(t, "templates/configmap.yaml", "openbao-config", values, base)
 	return &node{
 		process: startProcess(t, filepath.Join(s.bin, "bao"), []string{"server", "-config=" + dir}, env...),
 		api:     fmt.Sprintf("http://127.0.0.1:%d", base+apiPort),
@@ -195,7 +192,7 @@ func (s *site) startNode(t *testing.T, values string) *node {
 // bootstrap runs what the hook Job runs, to its end.
 func (s *site) bootstrap(t *testing.T, values, active string) (string, error) {
 	t.Helper()
-	dir, env := s.config(t, "ConfigMap/openbao-bootstrap", values, freePorts(t, portsPerNode))
+	dir, env := s.config(t, "templates/bootstrap.yaml", "openbao-bootstrap", values, freePorts(t, portsPerNode))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", filepath.Join(dir, "bootstrap.sh"))

@@ -10,22 +10,16 @@ import (
 	"github.com/VictoriaMetrics/metricsql"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 )
-
-// tree decodes one object of a kind that has no Go type here.
-func tree(t *testing.T, all objects, key string) map[string]any {
-	t.Helper()
-	require.Contains(t, all, key)
-	var object map[string]any
-	require.NoError(t, yaml.Unmarshal([]byte(all[key]), &object), key)
-	return object
-}
 
 func TestPodMonitor(t *testing.T) {
 	t.Parallel()
-	all := renderOpenBao(t, "{tlsSecretName: t, config: {tlsDisable: false}, podMonitor: {enabled: true, additionalLabels: {l: m}, selectorLabels: {openbao-active: 'true'}, endpointConfig: {interval: 5s, tlsConfig: {insecureSkipVerify: true}}}}")
-	monitor := tree(t, all, "PodMonitor/openbao")
+	const template = "templates/podmonitor.yaml"
+	monitor := tree(t, renderOpenBao(t, "{tlsSecretName: t, config: {tlsDisable: false}, "+
+		"podMonitor: {enabled: true, additionalLabels: {l: m}, selectorLabels: {openbao-active: 'true'}, "+
+		"endpointConfig: {interval: 5s, tlsConfig: {insecureSkipVerify: true}}}}", template))
+	require.Equal(t, "PodMonitor", monitor["kind"])
+	require.Equal(t, release, dig(t, monitor, "metadata", "name"))
 	require.Equal(t, "m", dig(t, monitor, "metadata", "labels", "l"))
 	require.Equal(t, map[string]any{
 		"app.kubernetes.io/name": "openbao", "app.kubernetes.io/instance": "openbao", "openbao-active": "true",
@@ -35,8 +29,7 @@ func TestPodMonitor(t *testing.T) {
 		"params":   map[string]any{"format": []any{"prometheus"}},
 		"interval": "5s", "tlsConfig": map[string]any{"insecureSkipVerify": true},
 	}, dig(t, monitor, "spec", "podMetricsEndpoints", 0))
-	require.NotContains(t, renderOpenBao(t, "{podMonitor: {enabled: true}, config: {telemetry: {enabled: false}}}"),
-		"PodMonitor/openbao", "there is nothing to scrape")
+	absent(t, template, "{podMonitor: {enabled: true}, config: {telemetry: {enabled: false}}}") // nothing to scrape
 }
 
 // TestMetricsListener checks who may see what on the metrics port.
@@ -52,8 +45,10 @@ func TestMetricsListener(t *testing.T) {
 	} {
 		require.Equal(t, true, dig(t, listener(values), "telemetry", "metrics_only"), values)
 	}
-	require.NotContains(t, listener("{openbaoVersion: 2.6.2, config: {metricsListener: {metricsOnly: false}}}")["telemetry"], "metrics_only")
-	require.Equal(t, true, listener("{tlsSecretName: t, config: {tlsDisable: false, metricsListener: {tlsDisable: true}}}")["tls_disable"])
+	all := listener("{openbaoVersion: 2.6.2, config: {metricsListener: {metricsOnly: false}}}")
+	require.NotContains(t, all["telemetry"], "metrics_only")
+	plain := listener("{tlsSecretName: t, config: {tlsDisable: false, metricsListener: {tlsDisable: true}}}")
+	require.Equal(t, true, plain["tls_disable"])
 	require.Equal(t, "/srv/openbao/tls/tls.crt",
 		listener("{tlsSecretName: t, config: {metricsListener: {tlsDisable: false}}}")["tls_cert_file"])
 
@@ -68,21 +63,22 @@ func TestMetricsListener(t *testing.T) {
 	}
 }
 
-// rule is an alert of a PrometheusRule.
-type rule struct {
+// alert is a rule of a PrometheusRule.
+type alert struct {
 	Alert, Expr, For    string
 	Labels, Annotations map[string]string
 }
 
 // alerts are the rules by name.
-func alerts(t *testing.T, values string) map[string]rule {
+func alerts(t *testing.T, values string) map[string]alert {
 	t.Helper()
-	groups := dig(t, tree(t, renderOpenBao(t, values), "PrometheusRule/openbao"), "spec", "groups", 0, "rules")
+	rule := tree(t, renderOpenBao(t, values, "templates/prometheusrule.yaml"))
+	groups := dig(t, rule, "spec", "groups", 0, "rules")
 	text, err := json.Marshal(groups)
 	require.NoError(t, err)
-	var rules []rule
+	var rules []alert
 	require.NoError(t, json.Unmarshal(text, &rules))
-	byName := map[string]rule{}
+	byName := map[string]alert{}
 	for _, r := range rules {
 		require.NotContains(t, byName, r.Alert)
 		byName[r.Alert] = r
@@ -94,7 +90,8 @@ func alerts(t *testing.T, values string) map[string]rule {
 // release only, and that each says what is wrong.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
-	all := alerts(t, "prometheusRule: {enabled: true, thresholds: {requestMean: 21, requestP99: 11, inFlight: 6, postgresGet: 7, throttled: 0.26, cpu: 0.51, memory: 0.91}}")
+	all := alerts(t, "prometheusRule: {enabled: true, thresholds: {requestMean: 21, requestP99: 11, inFlight: 6, "+
+		"postgresGet: 7, throttled: 0.26, cpu: 0.51, memory: 0.91}}")
 	for name, limit := range map[string]string{
 		"OpenBaoRequestsSlow": "> 21", "OpenBaoRequestsSlowP99": "> 11", "OpenBaoRequestsInFlight": "> 6",
 		"OpenBaoDatabaseSlow": "> 7",
@@ -110,17 +107,18 @@ func TestAlerts(t *testing.T) {
 	}
 	require.Len(t, all, 12, "an alert is not tested")
 	require.NotContains(t, alerts(t, "prometheusRule: {enabled: true, disabled: [OpenBaoSealed]}"), "OpenBaoSealed")
-	require.Contains(t, alerts(t, "prometheusRule: {enabled: true, extraRules: [{alert: Mine, expr: up == 0}]}"), "Mine")
-	other := alerts(t, "{prometheusRule: {enabled: true}, config: {telemetry: {metricsPrefix: secrets_manager_openbao}}}")
+	require.Contains(t, alerts(t, "prometheusRule: {enabled: true, extraRules: [{alert: Mine, expr: up == 0}]}"),
+		"Mine")
+	other := alerts(t,
+		"{prometheusRule: {enabled: true}, config: {telemetry: {metricsPrefix: secrets_manager_openbao}}}")
 	require.Equal(t, []string{"secrets_manager_openbao_core_unsealed"}, metricNames(t, other["OpenBaoSealed"].Expr))
 }
 
 // TestDashboard checks the panels' queries, and that the sidecar finds the dashboard.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
-	config := get[corev1.ConfigMap](t, renderOpenBao(t,
-		"{grafanaDashboard: {enabled: true, annotations: {folder: Secrets}}, config: {telemetry: {metricsPrefix: sm}}}"),
-		"ConfigMap/openbao-dashboard")
+	config := dashboardConfig(t, "{grafanaDashboard: {enabled: true, annotations: {folder: Secrets}}, "+
+		"config: {telemetry: {metricsPrefix: sm}}}")
 	require.Equal(t, "1", config.Labels["grafana_dashboard"])
 	require.Equal(t, "Secrets", config.Annotations["folder"])
 	dashboard := parse(t, config.Data[namespace+"-openbao.json"])
@@ -133,6 +131,12 @@ func TestDashboard(t *testing.T) {
 	require.Len(t, ids, len(dashboard["panels"].([]any)), "two panels have one id")
 	require.Len(t, places, len(ids), "two panels in one place")
 	require.True(t, slices.Contains(dashboardMetrics(t, dashboard), "sm_core_active"))
+}
+
+func dashboardConfig(t *testing.T, values string) *corev1.ConfigMap {
+	t.Helper()
+	return decode[*corev1.ConfigMap](t, renderOpenBao(t, values, "templates/configmap-dashboard.yaml"),
+		"openbao-dashboard")
 }
 
 // dashboardMetrics are the names of the metrics in a dashboard's queries.

@@ -29,16 +29,21 @@ func ports(rule []networkingv1.NetworkPolicyPort) []string {
 	return names
 }
 
+const policyTemplate = "templates/networkpolicy.yaml"
+
 // TestNetworkPolicy checks who may reach which port: the chosen peers, this release's own helpers,
 // and the pods one another.
 func TestNetworkPolicy(t *testing.T) {
 	t.Parallel()
-	require.NotContains(t, renderOpenBao(t, ""), "NetworkPolicy/openbao")
-	all := renderOpenBao(t, "networkPolicy: {enabled: true, api: [{namespaceSelector: {matchLabels: {a: gitlab}}}], metrics: [{namespaceSelector: {matchLabels: {a: monitoring}}}]}")
-	policy := get[networkingv1.NetworkPolicy](t, all, "NetworkPolicy/openbao")
-	server := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Template.Labels
-	bootstrap := get[batchv1.Job](t, all, "Job/openbao-bootstrap").Spec.Template.Labels
-	status := get[corev1.Pod](t, all, "Pod/openbao-test-status").Labels
+	absent(t, policyTemplate, "")
+	const values = "networkPolicy: {enabled: true, api: [{namespaceSelector: {matchLabels: {a: gitlab}}}], " +
+		"metrics: [{namespaceSelector: {matchLabels: {a: monitoring}}}]}"
+	policy := decode[*networkingv1.NetworkPolicy](t, renderOpenBao(t, values, policyTemplate), release)
+	pods := renderOpenBao(t, values,
+		"templates/deployment.yaml", "templates/bootstrap.yaml", "templates/tests/status.yaml")
+	server := decode[*appsv1.Deployment](t, pods, release).Spec.Template.Labels
+	bootstrap := decode[*batchv1.Job](t, pods, "openbao-bootstrap").Spec.Template.Labels
+	status := decode[*corev1.Pod](t, pods, "openbao-test-status").Labels
 	require.True(t, matches(t, &policy.Spec.PodSelector, server))
 	require.False(t, matches(t, &policy.Spec.PodSelector, bootstrap))
 	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}, policy.Spec.PolicyTypes)
@@ -57,8 +62,8 @@ func TestNetworkPolicy(t *testing.T) {
 	require.Equal(t, []string{"metrics"}, ports(metrics.Ports))
 	require.Equal(t, "monitoring", metrics.From[0].NamespaceSelector.MatchLabels["a"])
 
-	closed := get[networkingv1.NetworkPolicy](t, renderOpenBao(t, "networkPolicy: {enabled: true}"),
-		"NetworkPolicy/openbao")
+	closed := decode[*networkingv1.NetworkPolicy](t,
+		renderOpenBao(t, "networkPolicy: {enabled: true}", policyTemplate), release)
 	require.Len(t, closed.Spec.Ingress, 2, "a rule without peers would let everybody scrape")
 	require.Len(t, closed.Spec.Ingress[0].From, 1)
 }
@@ -66,9 +71,13 @@ func TestNetworkPolicy(t *testing.T) {
 // TestEgress checks what the pods and the bootstrap Job may reach.
 func TestEgress(t *testing.T) {
 	t.Parallel()
-	const on = "networkPolicy: {enabled: true, egress: {enabled: true, postgresql: [{ipBlock: {cidr: 10.0.0.9/32}}], extra: [{ports: [{port: 1234}]}]}}"
-	all := renderOpenBao(t, on+"\nopenbaoVersion: 2.5.0\nconfig: {initialize: {oidcDiscoveryUrl: 'https://gitlab.test'}, audit: {http: {enabled: true, streamingUri: 'http://[fd00::1]:8181/a'}}, storage: {postgresql: {connection: {port: 6432}}}}")
-	policy := get[networkingv1.NetworkPolicy](t, all, "NetworkPolicy/openbao")
+	const on = "networkPolicy: {enabled: true, egress: {enabled: true, " +
+		"postgresql: [{ipBlock: {cidr: 10.0.0.9/32}}], extra: [{ports: [{port: 1234}]}]}}\n"
+	all := renderOpenBao(t, on+"openbaoVersion: 2.5.0\n"+
+		"config: {initialize: {oidcDiscoveryUrl: 'https://gitlab.test'}, "+
+		"audit: {http: {enabled: true, streamingUri: 'http://[fd00::1]:8181/a'}}, "+
+		"storage: {postgresql: {connection: {port: 6432}}}}", policyTemplate, "templates/bootstrap.yaml")
+	policy := decode[*networkingv1.NetworkPolicy](t, all, release)
 	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
 		policy.Spec.PolicyTypes)
 	byPort := map[string][]networkingv1.NetworkPolicyPeer{}
@@ -87,10 +96,10 @@ func TestEgress(t *testing.T) {
 		require.Len(t, byPort[own], 1)
 	}
 
-	job := get[networkingv1.NetworkPolicy](t, all, "NetworkPolicy/openbao-bootstrap")
+	job := decode[*networkingv1.NetworkPolicy](t, all, "openbao-bootstrap")
 	require.Equal(t, "pre-install,pre-upgrade", job.Annotations["helm.sh/hook"])
 	require.True(t, matches(t, &job.Spec.PodSelector,
-		get[batchv1.Job](t, all, "Job/openbao-bootstrap").Spec.Template.Labels))
+		decode[*batchv1.Job](t, all, "openbao-bootstrap").Spec.Template.Labels))
 	require.Empty(t, job.Spec.Ingress, "nobody asks the Job anything")
 	var jobPorts []string
 	for _, rule := range job.Spec.Egress {
@@ -98,17 +107,18 @@ func TestEgress(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"53", "53", "api", "cluster", "6432", "1234"}, jobPorts,
 		"neither GitLab nor Kubernetes")
-	require.NotContains(t, renderOpenBao(t, on+"\nbootstrap: {enabled: false}\nreplicaCount: 1"),
-		"NetworkPolicy/openbao-bootstrap")
+	alone := renderOpenBao(t, on+"bootstrap: {enabled: false}\nreplicaCount: 1", policyTemplate)
+	require.Equal(t, []string{"NetworkPolicy/openbao"}, names(t, alone))
 }
 
 func TestIngress(t *testing.T) {
 	t.Parallel()
-	ingress := func(values string) networkingv1.Ingress {
-		return get[networkingv1.Ingress](t, renderOpenBao(t, values), "Ingress/openbao")
+	const template = "templates/ingress.yaml"
+	ingress := func(values string) *networkingv1.Ingress {
+		return decode[*networkingv1.Ingress](t, renderOpenBao(t, values, template), release)
 	}
-	require.NotContains(t, renderOpenBao(t, ""), "Ingress/openbao")
-	require.NotContains(t, renderOpenBao(t, "ingress: {enabled: null}"), "Ingress/openbao")
+	absent(t, template, "")
+	absent(t, template, "ingress: {enabled: null}")
 
 	plain := ingress("ingress: {enabled: true, className: nginx, hostname: bao.test, annotations: {a: b}}")
 	require.Equal(t, "nginx", *plain.Spec.IngressClassName)
@@ -125,17 +135,20 @@ func TestIngress(t *testing.T) {
 
 	own := ingress("ingress: {enabled: true, tls: {secretName: mine}}")
 	require.Equal(t, "mine", own.Spec.TLS[0].SecretName)
-	require.Empty(t, own.Annotations, "cert-manager would write over a Secret of somebody else's")
-	require.Contains(t, ingress("ingress: {enabled: true, configureCertmanager: true, tls: {secretName: mine}}").Annotations, "cert-manager.io/issuer")
+	require.Empty(t, own.Annotations, "cert-manager would write over a Secret that is not the chart's")
+	issued := ingress("ingress: {enabled: true, configureCertmanager: true, tls: {secretName: mine}}")
+	require.Contains(t, issued.Annotations, "cert-manager.io/issuer")
 	require.Empty(t, ingress("ingress: {enabled: true, tls: {enabled: false}}").Spec.TLS)
 
-	end := renderOpenBao(t, "{ingress: {enabled: true, sslPassthroughNginx: true, annotations: {nginx.ingress.kubernetes.io/backend-protocol: GRPCS}}, config: {tlsDisable: false}, global: {ingress: {annotations: {c: d}, useNewIngressForCerts: true}}}")
-	annotations := get[networkingv1.Ingress](t, end, "Ingress/openbao").Annotations
+	const passthrough = "{ingress: {enabled: true, sslPassthroughNginx: true, " +
+		"annotations: {nginx.ingress.kubernetes.io/backend-protocol: GRPCS}}, config: {tlsDisable: false}, " +
+		"global: {ingress: {annotations: {c: d}, useNewIngressForCerts: true}}}"
+	annotations := ingress(passthrough).Annotations
 	require.Equal(t, "true", annotations["nginx.ingress.kubernetes.io/ssl-passthrough"])
 	require.Equal(t, "GRPCS", annotations["nginx.ingress.kubernetes.io/backend-protocol"], "the user's own wins")
 	require.Equal(t, "false", annotations["acme.cert-manager.io/http01-edit-in-place"])
 	require.Equal(t, "d", annotations["c"])
-	for _, volume := range get[appsv1.Deployment](t, end, "Deployment/openbao").Spec.Template.Spec.Volumes {
+	for _, volume := range deployment(t, passthrough).Spec.Template.Spec.Volumes {
 		if volume.Name == "tls" {
 			require.Equal(t, "openbao-openbao-tls", volume.Secret.SecretName, "the listener takes the Ingress' certificate")
 			return
@@ -146,8 +159,11 @@ func TestIngress(t *testing.T) {
 
 func TestHTTPRoute(t *testing.T) {
 	t.Parallel()
-	require.NotContains(t, renderOpenBao(t, "gatewayRoute: {enabled: null}"), "HTTPRoute/openbao")
-	route := tree(t, renderOpenBao(t, "{ingress: {hostname: bao.test}, gatewayRoute: {enabled: true, gatewayName: gw, gatewayNamespace: edge, annotations: {a: b}, timeouts: {request: 10s}}}"), "HTTPRoute/openbao")
+	const template = "templates/httproute.yaml"
+	absent(t, template, "gatewayRoute: {enabled: null}")
+	route := tree(t, renderOpenBao(t, "{ingress: {hostname: bao.test}, gatewayRoute: {enabled: true, gatewayName: gw, "+
+		"gatewayNamespace: edge, annotations: {a: b}, timeouts: {request: 10s}}}", template))
+	require.Equal(t, "HTTPRoute", route["kind"])
 	require.Equal(t, "gateway.networking.k8s.io/v1", route["apiVersion"])
 	require.Equal(t, map[string]any{"name": "gw", "namespace": "edge", "sectionName": "openbao-web"},
 		dig(t, route, "spec", "parentRefs", 0))
@@ -156,6 +172,6 @@ func TestHTTPRoute(t *testing.T) {
 		"backendRefs", 0))
 	require.Equal(t, "10s", dig(t, route, "spec", "rules", 0, "timeouts", "request"))
 	require.Equal(t, "b", dig(t, route, "metadata", "annotations", "a"))
-	bare := tree(t, renderOpenBao(t, "gatewayRoute: {enabled: true, sectionName: ''}"), "HTTPRoute/openbao")
+	bare := tree(t, renderOpenBao(t, "gatewayRoute: {enabled: true, sectionName: ''}", template))
 	require.Equal(t, map[string]any{"name": "gateway"}, dig(t, bare, "spec", "parentRefs", 0))
 }

@@ -12,9 +12,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-func deployment(t *testing.T, values string) appsv1.Deployment {
+func deployment(t *testing.T, values string) *appsv1.Deployment {
 	t.Helper()
-	return get[appsv1.Deployment](t, renderOpenBao(t, values), "Deployment/openbao")
+	return decode[*appsv1.Deployment](t, renderOpenBao(t, values, "templates/deployment.yaml"), release)
 }
 
 // TestDeploymentDefaults checks what GitLab's dialect promises to whoever watches the pods.
@@ -63,7 +63,8 @@ func TestPodIsConfined(t *testing.T) {
 // expands $(POD_IP) in no other order.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	env := deployment(t, "extraEnv: [{name: BAO_LEASE_REVOCATION_WORKERS, value: '2'}]").Spec.Template.Spec.Containers[0].Env
+	pod := deployment(t, "extraEnv: [{name: BAO_LEASE_REVOCATION_WORKERS, value: '2'}]").Spec.Template.Spec
+	env := pod.Containers[0].Env
 	at := func(name string) int {
 		i := slices.IndexFunc(env, func(v corev1.EnvVar) bool { return v.Name == name })
 		require.GreaterOrEqual(t, i, 0, name)
@@ -145,10 +146,12 @@ func TestConfigChangeRestartsPods(t *testing.T) {
 // standby.
 func TestServices(t *testing.T) {
 	t.Parallel()
-	all := renderOpenBao(t, "{nameOverride: bao, fullnameOverride: openbao, serviceActive: {type: NodePort, nodePort: 30820, annotations: {a: b}}, serviceInactive: {nodePort: 30821}}")
-	pods := get[appsv1.Deployment](t, all, "Deployment/openbao").Spec.Template.Labels
+	const values = "{nameOverride: bao, fullnameOverride: openbao, serviceInactive: {nodePort: 30821}, " +
+		"serviceActive: {type: NodePort, nodePort: 30820, annotations: {a: b}}}"
+	services := renderOpenBao(t, values, "templates/services.yaml")
+	pods := deployment(t, values).Spec.Template.Labels
 	for kind, active := range map[string]string{"active": "true", "inactive": "false"} {
-		service := get[corev1.Service](t, all, "Service/openbao-"+kind)
+		service := decode[*corev1.Service](t, services, "openbao-"+kind)
 		require.Equal(t, active, service.Spec.Selector["openbao-active"])
 		for key, value := range service.Spec.Selector {
 			if key != "openbao-active" {
@@ -159,47 +162,50 @@ func TestServices(t *testing.T) {
 		require.EqualValues(t, 8200, service.Spec.Ports[0].Port)
 	}
 	require.Equal(t, "false", pods["openbao-active"], "a pod that has not reported is not active")
-	require.EqualValues(t, 30820, get[corev1.Service](t, all, "Service/openbao-active").Spec.Ports[0].NodePort)
-	require.Zero(t, get[corev1.Service](t, all, "Service/openbao-inactive").Spec.Ports[0].NodePort, "a ClusterIP has none")
+	require.EqualValues(t, 30820, decode[*corev1.Service](t, services, "openbao-active").Spec.Ports[0].NodePort)
+	require.Zero(t, decode[*corev1.Service](t, services, "openbao-inactive").Spec.Ports[0].NodePort,
+		"a ClusterIP has none")
 }
 
 // TestAccess checks that the pods may change themselves and nothing else, and only when they must.
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	all := renderOpenBao(t, "")
-	role := get[rbacv1.Role](t, all, "Role/openbao")
+	const template = "templates/rbac.yaml"
+	all := renderOpenBao(t, "", template)
+	role := decode[*rbacv1.Role](t, all, release)
 	require.Equal(t, []rbacv1.PolicyRule{{
 		APIGroups: []string{""}, Resources: []string{"pods"},
 		Verbs: []string{"get", "update", "patch"},
 	}}, role.Rules)
-	binding := get[rbacv1.RoleBinding](t, all, "RoleBinding/openbao")
+	binding := decode[*rbacv1.RoleBinding](t, all, release)
 	require.Equal(t, role.Name, binding.RoleRef.Name)
 	require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: "openbao", Namespace: namespace}}, binding.Subjects)
-	require.False(t, *get[corev1.ServiceAccount](t, all, "ServiceAccount/openbao").AutomountServiceAccountToken)
+	require.False(t, *decode[*corev1.ServiceAccount](t, all, release).AutomountServiceAccountToken)
 	require.True(t, *deployment(t, "").Spec.Template.Spec.AutomountServiceAccountToken)
 
-	off := renderOpenBao(t, "config: {serviceRegistration: {enabled: false}}")
-	require.NotContains(t, off, "Role/openbao")
-	require.False(t, *get[appsv1.Deployment](t, off, "Deployment/openbao").Spec.Template.Spec.AutomountServiceAccountToken)
-	require.NotContains(t, get[corev1.Service](t, off, "Service/openbao-active").Spec.Selector, "openbao-active")
+	const off = "config: {serviceRegistration: {enabled: false}}"
+	require.Equal(t, []string{"ServiceAccount/openbao"}, names(t, renderOpenBao(t, off, template)))
+	require.False(t, *deployment(t, off).Spec.Template.Spec.AutomountServiceAccountToken)
+	active := decode[*corev1.Service](t, renderOpenBao(t, off, "templates/services.yaml"), "openbao-active")
+	require.NotContains(t, active.Spec.Selector, "openbao-active")
 
-	foreign := renderOpenBao(t, "serviceAccount: {create: false, name: other}")
-	require.NotContains(t, foreign, "ServiceAccount/openbao")
-	require.Equal(t, "other", get[rbacv1.RoleBinding](t, foreign, "RoleBinding/openbao").Subjects[0].Name)
+	foreign := renderOpenBao(t, "serviceAccount: {create: false, name: other}", template)
+	require.NotContains(t, names(t, foreign), "ServiceAccount/openbao")
+	require.Equal(t, "other", decode[*rbacv1.RoleBinding](t, foreign, release).Subjects[0].Name)
 }
 
 func TestDisruptionAndScaling(t *testing.T) {
 	t.Parallel()
-	all := renderOpenBao(t, "")
-	budget := get[policyv1.PodDisruptionBudget](t, all, "PodDisruptionBudget/openbao")
+	const budgets, scalers = "templates/poddisruptionbudget.yaml", "templates/horizontalpodautoscaler.yaml"
+	budget := decode[*policyv1.PodDisruptionBudget](t, renderOpenBao(t, "", budgets), release)
 	require.Equal(t, 1, budget.Spec.MaxUnavailable.IntValue(), "a drain never takes both pods")
-	require.NotContains(t, all, "HorizontalPodAutoscaler/openbao")
-	require.NotContains(t, renderOpenBao(t, "podDisruptionBudget: {enabled: false}"), "PodDisruptionBudget/openbao")
+	absent(t, budgets, "podDisruptionBudget: {enabled: false}")
 
-	scaled := renderOpenBao(t, "autoscaling: {enabled: true}")
-	require.Nil(t, get[appsv1.Deployment](t, scaled, "Deployment/openbao").Spec.Replicas, "the autoscaler owns it")
-	require.Equal(t, "openbao", get[autoscalingv2.HorizontalPodAutoscaler](t, scaled,
-		"HorizontalPodAutoscaler/openbao").Spec.ScaleTargetRef.Name)
+	const scaled = "autoscaling: {enabled: true}"
+	absent(t, scalers, "")
+	require.Nil(t, deployment(t, scaled).Spec.Replicas, "the autoscaler owns it")
+	scaler := decode[*autoscalingv2.HorizontalPodAutoscaler](t, renderOpenBao(t, scaled, scalers), release)
+	require.Equal(t, "openbao", scaler.Spec.ScaleTargetRef.Name)
 }
 
 // TestPlacement checks the anti-affinity presets and that a user's affinity wins.
@@ -214,7 +220,9 @@ func TestPlacement(t *testing.T) {
 	require.Nil(t, own.PodAntiAffinity)
 	require.NotNil(t, own.NodeAffinity)
 
-	pod := deployment(t, "{nodeSelector: {a: b}, tolerations: [{key: k}], topologySpreadConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedule}], priorityClassName: high, imagePullSecrets: [{name: p}], podLabels: {l: m}, podAnnotations: {note: o}}").Spec.Template
+	pod := deployment(t, "{nodeSelector: {a: b}, tolerations: [{key: k}], priorityClassName: high, "+
+		"topologySpreadConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedule}], "+
+		"imagePullSecrets: [{name: p}], podLabels: {l: m}, podAnnotations: {note: o}}").Spec.Template
 	require.Equal(t, map[string]string{"a": "b"}, pod.Spec.NodeSelector)
 	require.Equal(t, "k", pod.Spec.Tolerations[0].Key)
 	require.Equal(t, "z", pod.Spec.TopologySpreadConstraints[0].TopologyKey)

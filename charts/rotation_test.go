@@ -27,8 +27,8 @@ func (s *site) rotation(t *testing.T) {
 	_, err = rand.Read(key)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(renewed, key, 0o600))
-	both := with(t, values, fmt.Sprintf(
-		"config: {unseal: {static: {currentKeyId: new, currentKey: %s, previousKeyId: static-unseal-0, previousKey: %s, previousKeySecret: s}}}", renewed, s.key))
+	both := with(t, values, fmt.Sprintf("config: {unseal: {static: {currentKeyId: new, currentKey: %s, "+
+		"previousKeyId: static-unseal-0, previousKey: %s, previousKeySecret: s}}}", renewed, s.key))
 	alone := with(t, values, fmt.Sprintf("config: {unseal: {static: {currentKeyId: new, currentKey: %s}}}", renewed))
 
 	n := s.startNode(t, both)

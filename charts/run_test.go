@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
@@ -208,8 +207,7 @@ func monitored(t *testing.T) []string {
 	for _, alert := range alerts(t, "prometheusRule: {enabled: true}") {
 		names = append(names, metricNames(t, alert.Expr)...)
 	}
-	config := get[corev1.ConfigMap](t, renderOpenBao(t, "grafanaDashboard: {enabled: true}"),
-		"ConfigMap/openbao-dashboard")
+	config := dashboardConfig(t, "grafanaDashboard: {enabled: true}")
 	return append(names, dashboardMetrics(t, parse(t, config.Data[namespace+"-openbao.json"]))...)
 }
 

@@ -21,7 +21,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 )
 
 // tls runs OpenBao with TLS everywhere: its listener's certificate, PostgreSQL's under verify-full,
@@ -44,8 +43,9 @@ func (s *site) tls(t *testing.T) {
 	require.Error(t, err, "the database asks for no client certificate")
 	require.Contains(t, out, "connection requires a valid client certificate")
 
-	full := with(t, values, `{tlsSecretName: t, config: {tlsDisable: false, storage: {postgresql: {connection: {sslMode: verify-full,
-		sslRootCert: {secret: ca}, sslClientCert: {secret: c}, parameters: {tcp_keepalives_idle: 61}}}}}}`)
+	full := with(t, values, `{tlsSecretName: t, config: {tlsDisable: false, storage: {postgresql: {connection: {
+		sslMode: verify-full, sslRootCert: {secret: ca}, sslClientCert: {secret: c},
+		parameters: {tcp_keepalives_idle: 61}}}}}}`)
 	out, err = s.bootstrap(t, full, "http://127.0.0.1:1")
 	require.NoError(t, err, out)
 	s.serverKeepalive(t, full, "61")
@@ -114,9 +114,7 @@ func (s *site) requireTLS(t *testing.T, database, server string, ca []byte) {
 // chart says to use.
 func (s *site) serverKeepalive(t *testing.T, values, want string) {
 	t.Helper()
-	out, err := render(t, "openbao", release, values, cloudNative)
-	require.NoError(t, err)
-	config := parse(t, get[corev1.ConfigMap](t, split(t, out), "ConfigMap/openbao-config").Data["config.json"])
+	config := serverConfig(t, values)
 	address := dig(t, config, "storage", "postgresql", "connection_url").(string)
 	address = strings.ReplaceAll(address, url.QueryEscape(mounts), url.QueryEscape(s.files+"/"))
 	parsed, err := pgx.ParseConfig(address)

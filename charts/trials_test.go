@@ -57,6 +57,12 @@ var trials = map[string]trial{
 	},
 }
 
+// Values that several keys need.
+const (
+	tlsOn       = `tlsSecretName: t, config: {tlsDisable: false}`
+	httpAuditOn = `openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a"}}}`
+)
+
 var openbaoNeeded = map[string]string{
 	"serviceActive.nodePort":                   `serviceActive: {type: NodePort}`,
 	"serviceInactive.nodePort":                 `serviceInactive: {type: NodePort}`,
@@ -64,11 +70,11 @@ var openbaoNeeded = map[string]string{
 	"minReadySeconds":                          `strategy: {type: RollingUpdate}`,
 	"autoscaling.":                             `autoscaling: {enabled: true}`,
 	"ingress.":                                 `ingress: {enabled: true}`,
-	"ingress.sslPassthroughNginx":              `{tlsSecretName: t, config: {tlsDisable: false}}`,
-	"global.ingress.":                          `{ingress: {enabled: true}, tlsSecretName: t, config: {tlsDisable: false}}`,
+	"ingress.sslPassthroughNginx":              "{" + tlsOn + "}",
+	"global.ingress.":                          `{ingress: {enabled: true}, ` + tlsOn + "}",
 	"gatewayRoute.":                            `gatewayRoute: {enabled: true}`,
 	"networkPolicy.":                           `networkPolicy: {enabled: true, egress: {enabled: true}}`,
-	"tlsSecretName":                            `{tlsSecretName: t, config: {tlsDisable: false}}`,
+	"tlsSecretName":                            "{" + tlsOn + "}",
 	"resources":                                `{sizing: {tier: 0}, resources: {}}`,
 	"sizing.tier":                              `resources: null`,
 	"replicaCount":                             ``,
@@ -77,9 +83,9 @@ var openbaoNeeded = map[string]string{
 	"config.tlsDisable":                        `tlsSecretName: t`,
 	"config.unseal.static.currentKeySecretKey": `config: {unseal: {static: {currentKeySecret: s}}}`,
 	"config.unseal.static.previous":            `config: {unseal: {static: {previousKeyId: old, previousKeySecret: s}}}`,
-	"config.audit.http.":                       `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a"}}}}`,
+	"config.audit.http.":                       "{" + httpAuditOn + "}",
 	"config.audit.http.enabled":                `{openbaoVersion: 2.5.0, config: {audit: {http: {streamingUri: "http://w/a"}}}}`,
-	"httpAuditSecret":                          `{openbaoVersion: 2.5.0, config: {audit: {http: {enabled: true, streamingUri: "http://w/a"}}}, extraVolumeMounts: [{name: v, mountPath: /v}]}`,
+	"httpAuditSecret":                          "{" + httpAuditOn + ", extraVolumeMounts: [{name: v, mountPath: /v}]}",
 	"staticUnsealSecret":                       `extraVolumeMounts: [{name: v, mountPath: /v}]`,
 	"config.storage.postgresql.connection.sslRootCert.key": `config: {storage: {postgresql: {connection: {sslRootCert: {secret: ca}}}}}`,
 	"podMonitor.":       `podMonitor: {enabled: true}`,

@@ -51,7 +51,8 @@ func TestBadValues(t *testing.T) {
 		},
 		{
 			"nobody provides the audit token", "openbao",
-			`{openbaoVersion: 2.5.0, httpAuditSecret: {generate: false}, config: {audit: {http: {enabled: true, streamingUri: "http://w"}}}}`, "config.audit.http: no token",
+			`{openbaoVersion: 2.5.0, httpAuditSecret: {generate: false},
+				config: {audit: {http: {enabled: true, streamingUri: "http://w"}}}}`, "config.audit.http: no token",
 		},
 		{
 			"http audit that the version does not have", "openbao",
@@ -99,11 +100,11 @@ func TestBadValues(t *testing.T) {
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var files []string
+			in := input{chart: tt.chart, release: tt.chart, values: tt.values}
 			if tt.chart == "openbao" {
-				files = []string{cloudNative}
+				in.files = []string{cloudNative}
 			}
-			_, err := render(t, tt.chart, tt.chart, tt.values, files...)
+			_, err := render(t, in)
 			require.ErrorContains(t, err, tt.want)
 		})
 	}

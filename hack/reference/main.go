@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/plan"
 )
 
 //go:generate go run .
@@ -24,7 +24,7 @@ func main() {
 }
 
 func run() error {
-	root, err := source.Find("")
+	root, err := plan.FindRoot("")
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ const (
 func TestGroup(t *testing.T) {
 	t.Parallel()
 	bind := func(root string) string {
-		return "32 31 0:29 " + root + " /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+		return "32 31 0:29 " + root + " /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n35 31 0:32 / " +
+			"/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
 	}
 	for name, tc := range map[string]struct {
 		files              map[string]string

@@ -134,7 +134,8 @@ func TestDependencies(t *testing.T) {
 	for _, part := range []string{"dependencies are missing", "directory: b", "helm dependency build"} {
 		require.ErrorContains(t, err, part)
 	}
-	_, err = chart.Load(write(t, map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ntype: library\n"}))
+	_, err = chart.Load(write(t, map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ntype: " +
+		"library\n"}))
 	require.Equal(t, exit.Invalid, exit.CodeOf(err), "%v", err)
 	require.ErrorContains(t, err, "library")
 }

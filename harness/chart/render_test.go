@@ -46,7 +46,8 @@ func TestRenderDocuments(t *testing.T) {
 		"crds/a.yaml":         "kind: CRD",
 		"templates/_x.tpl":    `{{- define "x" }}x{{ end }}`,
 		"templates/NOTES.txt": "notes",
-		"templates/a.yaml": "# only a comment\n---\na: {{ .Release.Name }}/{{ .Release.Namespace }}/{{ .Release.IsUpgrade }}\n---\n\n---\n" +
+		"templates/a.yaml": "# only a comment\n---\na: {{ .Release.Name }}/{{ .Release.Namespace }}/{{ .Release.IsUpgrade " +
+			"}}\n---\n\n---\n" +
 			"b: {{ .Capabilities.KubeVersion.Version }} {{ .Release.Revision }}\n",
 		"templates/b.yaml": "{{ if false }}c: d{{ end }}",
 	})

@@ -145,8 +145,9 @@ type Pulled map[string]PulledChart
 
 // PulledChart is an archive and the digests that go with it.
 type PulledChart struct {
-	Archive  []byte `json:"archive"`
-	Stated   string `json:"stated"`   // digest of the archive that the repository or registry stated; empty where it did not
+	Archive []byte `json:"archive"`
+	// digest of the archive that the repository or registry stated; empty where it did not
+	Stated   string `json:"stated"`
 	Manifest string `json:"manifest"` // of an OCI chart
 }
 

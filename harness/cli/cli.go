@@ -17,8 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/source"
 )
 
 // State is what the commands take from their process.
@@ -142,7 +142,7 @@ func (s *State) cacheDir() (string, error) {
 }
 
 func (s *State) builder() (*images.Builder, error) {
-	root, err := source.Find(s.root)
+	root, err := plan.FindRoot(s.root)
 	if err != nil {
 		return nil, err
 	}

@@ -18,8 +18,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
-	"gitlab.com/steamer/steamer/harness/source"
 )
 
 func newCluster(state *State) *cobra.Command {
@@ -41,7 +41,7 @@ func (s *State) identity() (cluster.Identity, error) {
 	if err != nil {
 		return cluster.Identity{}, err
 	}
-	root, err := source.Find(s.root)
+	root, err := plan.FindRoot(s.root)
 	if err != nil && s.root != "" {
 		return cluster.Identity{}, err
 	}

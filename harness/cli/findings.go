@@ -15,10 +15,10 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/source"
 )
 
 const findingsLong = `Runs the experiments of ` + findings.Dir +
@@ -59,7 +59,7 @@ func newFindings(state *State) *cobra.Command {
 }
 
 func (f *findingsFlags) run(ctx context.Context, state *State) error {
-	root, err := source.Find(state.root)
+	root, err := plan.FindRoot(state.root)
 	if err != nil {
 		return err
 	}

@@ -15,10 +15,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/lint"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -102,7 +102,7 @@ func (f *gateFlags) run(ctx context.Context, c *cobra.Command, state *State, run
 		return exit.Invalidf(strings.Join(args, " "), "name finished work with --from",
 			"steamer gate takes no arguments without --from")
 	}
-	root, err := source.Find(state.root)
+	root, err := plan.FindRoot(state.root)
 	if err != nil {
 		return err
 	}

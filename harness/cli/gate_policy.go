@@ -14,7 +14,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
@@ -99,7 +98,7 @@ func declared(state *State, given bool, path string, e *gate.Evidence) (*result.
 	case len(e.Comparisons) == 0:
 		return nil, nil
 	}
-	root, err := source.Find(state.root)
+	root, err := plan.FindRoot(state.root)
 	if err != nil { // without a source tree none declares anything
 		return nil, nil
 	}

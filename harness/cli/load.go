@@ -9,7 +9,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/source"
 )
 
 func newLoad(state *State) *cobra.Command {
@@ -41,7 +40,7 @@ func (f *loadFlags) bind(c *cobra.Command) {
 // read returns the profile and the rate, and the source tree that the profile and its scripts are
 // in.
 func (f *loadFlags) read(state *State) (root string, p load.Profile, rate float64, err error) {
-	if root, err = source.Find(state.root); err != nil {
+	if root, err = plan.FindRoot(state.root); err != nil {
 		return "", p, 0, err
 	}
 	tier, err := load.TierNamed(f.tier)

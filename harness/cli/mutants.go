@@ -21,7 +21,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -215,7 +214,7 @@ func split(list []mutation.Mutant) (local, cluster []mutation.Mutant) {
 func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutation.Mutant,
 	report func(mutation.Outcome),
 ) (outcomes []mutation.Outcome, err error) {
-	root, err := source.Find(state.root)
+	root, err := plan.FindRoot(state.root)
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/release"
-	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/chart/release"
+	"gitlab.com/steamer/steamer/harness/plan"
 )
 
 // Environment variables of steamer charts release. The key is a file, so that no secret is ever an
@@ -54,7 +54,7 @@ A work tree with changes is refused.
 Credentials of the registry come from helm registry login. docs/release.md says more.`,
 		Example: "  steamer charts release --dry-run --registry oci://registry.example/charts\n  make release REGISTRY=oci://registry.example/charts",
 		RunE: func(c *cobra.Command, args []string) error {
-			root, err := source.Find(state.root)
+			root, err := plan.FindRoot(state.root)
 			if err != nil {
 				return err
 			}

@@ -24,7 +24,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -223,7 +222,7 @@ func (f *runFlags) rate(c *cobra.Command, p *plan.Plan) error {
 
 // read finds the source tree and makes the plan.
 func (f *runFlags) read(c *cobra.Command, state *State) (root string, p plan.Plan, err error) {
-	if root, err = source.Find(state.root); err != nil {
+	if root, err = plan.FindRoot(state.root); err != nil {
 		return "", p, err
 	}
 	p, err = f.plan(c, root)

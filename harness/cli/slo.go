@@ -15,7 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -101,7 +101,7 @@ func topologyKnown(name string) error {
 // slo reads the file of objectives at path, or the source tree's where path is empty.
 func (s *State) slo(path string) (string, *judge.SLO, error) {
 	if path == "" {
-		root, err := source.Find(s.root)
+		root, err := plan.FindRoot(s.root)
 		if err != nil {
 			return "", nil, err
 		}

@@ -52,9 +52,9 @@ func elsewhere() map[string]string {
 		"mutation/mutant.go":              "a copy of the chart with a defect",
 		"cpulimit/cpulimit.go":            "the kernel's files",
 		"cluster/remove.go":               "the kernel's files",
-		"release/provenance.go":           "a release of Steamer",
-		"release/release.go":              "a release of Steamer",
-		"release/tree.go":                 "a release of Steamer",
+		"chart/release/provenance.go":     "a release of Steamer",
+		"chart/release/release.go":        "a release of Steamer",
+		"chart/release/tree.go":           "a release of Steamer",
 		"document/schemadoc/schemadoc.go": "a generated document of Steamer's own",
 	}
 }

@@ -110,7 +110,8 @@ func TestChoose(t *testing.T) {
 func TestUp(t *testing.T) {
 	t.Parallel()
 	const (
-		port = "docker: Error response from daemon: driver failed programming external connectivity: Bind for 127.0.0.1:18200 failed: port is already allocated."
+		port = "docker: Error response from daemon: driver failed programming external connectivity: Bind for " +
+			"127.0.0.1:18200 failed: port is already allocated."
 		name = `docker: Error response from daemon: Conflict. The container name "/a-control-plane" is already in use by container "b".`
 		node = `node(s) already exist for a cluster with the name "a"`
 	)

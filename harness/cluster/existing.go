@@ -37,7 +37,8 @@ type Need struct {
 // what a run does. It changes nothing there. Errors are of code exit.Invalid; exit.Environment when
 // the cluster does not answer.
 func OpenExisting(ctx context.Context, e Existing) (*Cluster, error) {
-	if err := (Options{HostPort: e.HostPort, Second: e.SecondPort != 0, SecondPort: e.SecondPort}).portsFree(); err != nil {
+	ports := Options{HostPort: e.HostPort, Second: e.SecondPort != 0, SecondPort: e.SecondPort}
+	if err := ports.portsFree(); err != nil {
 		return nil, err
 	}
 	c := &Cluster{
@@ -53,7 +54,9 @@ func OpenExisting(ctx context.Context, e Existing) (*Cluster, error) {
 	}
 	var refused []string
 	for _, right := range rights {
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &right.ResourceAttributes}}
+		review := &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &right.ResourceAttributes},
+		}
 		answer, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		if err != nil {
 			return nil, exit.Environmentf(c.Name, "kubectl auth can-i --list shows the user's rights",
@@ -64,7 +67,8 @@ func OpenExisting(ctx context.Context, e Existing) (*Cluster, error) {
 		}
 	}
 	if len(refused) > 0 {
-		return nil, exit.Invalidf(c.Name, "bind the user to a role that allows it, use another --context, or leave scenarios out with --scenarios",
+		return nil, exit.Invalidf(c.Name, "bind the user to a role that allows it, use another --context, or leave "+
+			"scenarios out with --scenarios",
 			"its user may not\n  %s", strings.Join(refused, "\n  "))
 	}
 	return c, nil

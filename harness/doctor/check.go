@@ -40,13 +40,13 @@ func Examine(ctx context.Context, cache string) []Finding {
 		examineFiles(), examineDisk(cache),
 		examinePort(), examineModules(ctx), examineRegistries(ctx),
 	}
-	for _, r := range Requirements() {
+	for _, r := range requirements() {
 		findings = append(findings, examineRequirement(ctx, r))
 	}
 	return findings
 }
 
-func examineRequirement(ctx context.Context, r Requirement) Finding {
+func examineRequirement(ctx context.Context, r requirement) Finding {
 	f := Finding{Name: r.Name, OK: r.Present(ctx), Detail: r.Why}
 	if f.OK {
 		return f

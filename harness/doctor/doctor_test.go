@@ -27,7 +27,7 @@ func bare(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "docker.sock"))
 }
 
-func names(list []Requirement) []string {
+func names(list []requirement) []string {
 	var names []string
 	for _, r := range list {
 		names = append(names, r.Name)
@@ -85,26 +85,26 @@ func TestExamineRequirement(t *testing.T) {
 	absent := func(context.Context) bool { return false }
 	there := func(context.Context) bool { return true }
 	for name, test := range map[string]struct {
-		requirement Requirement
+		requirement requirement
 		ok          bool
 		hint        string
 	}{
 		"there": {
-			Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForRun}, Present: there},
+			requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForRun}, Present: there},
 			true,
 			"",
 		},
 		"missing for runs": {
-			Requirement{Name: "x", Packages: []string{"p", "q"}, For: []Purpose{ForRun}, Present: absent},
+			requirement{Name: "x", Packages: []string{"p", "q"}, For: []Purpose{ForRun}, Present: absent},
 			false, "steamer setup, or install p, q",
 		},
 		"missing for tests": {
-			Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForTest}, Present: absent},
+			requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForTest}, Present: absent},
 			true,
 			"steamer setup --tests, or install p",
 		},
 		"missing for bench": {
-			Requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForBench}, Present: absent},
+			requirement{Name: "x", Packages: []string{"p"}, For: []Purpose{ForBench}, Present: absent},
 			true, "steamer setup --bench, or install p",
 		},
 	} {
@@ -179,6 +179,6 @@ func TestExamineNamesEverything(t *testing.T) {
 		"engine", "cgroup", "capabilities", "open files", "disk", "port", "Go modules",
 		"registries",
 	}, all[:8])
-	require.Equal(t, names(Requirements()), all[8:])
+	require.Equal(t, names(requirements()), all[8:])
 	require.False(t, strings.HasPrefix(findings[0].Detail, "docker"), "the engine that DOCKER_HOST names does not answer")
 }

@@ -27,8 +27,8 @@ const (
 	ForBench Purpose = "bench"
 )
 
-// Requirement is one thing that a machine needs.
-type Requirement struct {
+// requirement is one thing that a machine needs.
+type requirement struct {
 	Name     string
 	Why      string
 	Packages []string // Debian packages that provide it
@@ -37,9 +37,9 @@ type Requirement struct {
 	Optional bool // where it cannot be installed, what needs it is left out
 }
 
-// Requirements lists everything besides Go, git and make, which build Steamer in the first place.
-func Requirements() []Requirement {
-	return []Requirement{
+// requirements lists everything besides Go, git and make, which build Steamer in the first place.
+func requirements() []requirement {
+	return []requirement{
 		{
 			"container engine", "kind's nodes are containers",
 			[]string{"docker.io", "runc", "iptables"},
@@ -109,9 +109,9 @@ func postgresql() bool {
 }
 
 // Missing returns the requirements of a purpose that the machine does not meet.
-func Missing(ctx context.Context, purpose Purpose) []Requirement {
-	var missing []Requirement
-	for _, r := range Requirements() {
+func Missing(ctx context.Context, purpose Purpose) []requirement {
+	var missing []requirement
+	for _, r := range requirements() {
 		if slices.Contains(r.For, purpose) && !r.Present(ctx) {
 			missing = append(missing, r)
 		}

@@ -22,7 +22,8 @@ import (
 
 // able says why this process could not start a private engine; nil where it could.
 func able() error {
-	const hint = "start Docker or Podman, or run as root with the packages docker.io and runc installed (steamer doctor lists what is missing)"
+	const hint = "start Docker or Podman, or run as root with the packages docker.io and runc installed (steamer " +
+		"doctor lists what is missing)"
 	if os.Geteuid() != 0 {
 		return exit.Environmentf("container engine", hint,
 			"neither Docker nor Podman answers, and only root can start a private daemon")
@@ -67,7 +68,7 @@ func (n *Namespace) Engine(ctx context.Context, log func(string)) (*Engine, erro
 		err = e.await(ctx, n.home, ended)
 	}
 	if err != nil {
-		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		return nil, errors.Join(err, n.home.stopDaemon(stopCtx))
 	}
@@ -82,7 +83,7 @@ var errEnded = errors.New("dockerd ended at once")
 func (e *Engine) await(ctx context.Context, h home, ended func() bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	_, err := wait.Until(ctx, wait.For{What: "the daemon answers", Interval: pollInterval, Deadline: StartTimeout},
+	_, err := wait.Until(ctx, wait.For{What: "the daemon answers", Interval: pollInterval, Deadline: startTimeout},
 		func(probing context.Context) error {
 			gone := ended()
 			err := e.probe(probing)
@@ -211,7 +212,7 @@ func (h home) owns(pid int) bool {
 	return err == nil && slices.Contains(strings.Split(string(arguments), "\x00"), h.pidFile())
 }
 
-// stopDaemon ends the daemon and waits until it is gone, for at most StopTimeout.
+// stopDaemon ends the daemon and waits until it is gone, for at most stopTimeout.
 func (h home) stopDaemon(ctx context.Context) error {
 	pid, err := h.daemon()
 	if err != nil || pid == 0 {
@@ -220,9 +221,9 @@ func (h home) stopDaemon(ctx context.Context) error {
 	return terminate(ctx, pid)
 }
 
-// terminate asks a process to end and waits until it is gone, for at most StopTimeout.
+// terminate asks a process to end and waits until it is gone, for at most stopTimeout.
 func terminate(ctx context.Context, pid int) error {
-	ctx, cancel := context.WithTimeout(ctx, StopTimeout)
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
 		return ignoreGone(err)
@@ -236,7 +237,7 @@ func terminate(ctx context.Context, pid int) error {
 		select {
 		case <-ctx.Done():
 			return exit.Environmentf("private engine", "end process "+strconv.Itoa(pid)+" by hand",
-				"dockerd did not stop within %s: %w", StopTimeout, ctx.Err())
+				"dockerd did not stop within %s: %w", stopTimeout, ctx.Err())
 		case <-ticker.C:
 		}
 	}

@@ -45,13 +45,13 @@ func (o Options) log(message string) {
 // their namespaces are.
 const runRoot = "/run/steamer"
 
-// AnswerTimeout bounds how long an engine may take to answer a version query.
-const AnswerTimeout = 10 * time.Second
+// answerTimeout bounds how long an engine may take to answer a version query.
+const answerTimeout = 10 * time.Second
 
 // How long a private daemon may take to answer, and to end.
 const (
-	StartTimeout = 60 * time.Second
-	StopTimeout  = 30 * time.Second
+	startTimeout = 60 * time.Second
+	stopTimeout  = 30 * time.Second
 	pollInterval = 100 * time.Millisecond
 )
 
@@ -182,7 +182,7 @@ func (e *Engine) endpoint(ctx context.Context) (string, error) {
 	if e.Host != "" {
 		return e.Host, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, AnswerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	out, err := e.Run(ctx, "context", "inspect")
 	if err != nil {
@@ -196,13 +196,14 @@ func (e *Engine) suits(ctx context.Context) error {
 	if e.Private {
 		return nil
 	}
-	format, endpoint := `{"System":{{json .OperatingSystem}},"Kernel":{{json .KernelVersion}},"Root":{{json .DockerRootDir}}}`, ""
+	format := `{"System":{{json .OperatingSystem}},"Kernel":{{json .KernelVersion}},"Root":{{json .DockerRootDir}}}`
+	endpoint := ""
 	if e.Binary == "podman" {
 		format = `{"Kernel":{{json .Host.Kernel}},"Root":{{json .Store.GraphRoot}},"Remote":{{json .Host.ServiceIsRemote}}}`
 	} else if found, err := e.endpoint(ctx); err == nil {
 		endpoint = found
 	}
-	ctx, cancel := context.WithTimeout(ctx, AnswerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	out, err := e.Run(ctx, "info", "--format", format)
 	if err != nil {
@@ -213,7 +214,7 @@ func (e *Engine) suits(ctx context.Context) error {
 		return fmt.Errorf("%s info: %w", e.Binary, err)
 	}
 	if why := v.elsewhere(here(ctx, endpoint)); why != "" {
-		return exit.Invalidf("container engine "+e.String(), unsuitableMend, "%s", why)
+		return exit.Invalidf("container engine "+e.String(), unsuitableHint, "%s", why)
 	}
 	return nil
 }
@@ -232,7 +233,7 @@ func (e *Engine) probe(ctx context.Context) error {
 	if _, err := exec.LookPath(e.Binary); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, AnswerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	format := "{{.ServerVersion}} {{.CgroupVersion}}"
 	if e.Binary == "podman" {

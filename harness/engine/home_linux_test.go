@@ -85,7 +85,8 @@ func TestLockedBy(t *testing.T) {
 	t.Parallel()
 	dev := unix.Mkdev(0xfe, 1)
 	locks := "1: FLOCK  ADVISORY  WRITE 12065 fe:01:4711 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 77 fe:01:4711 0 EOF\n" +
-		"2: OFDLCK ADVISORY  READ -1 fe:01:4711 0 EOF\n3: FLOCK  ADVISORY  READ 9 fe:01:47110 0 EOF\n4: POSIX  ADVISORY  READ 8 fe:01:4711 0 EOF\n" +
+		"2: OFDLCK ADVISORY  READ -1 fe:01:4711 0 EOF\n3: FLOCK  ADVISORY  READ 9 fe:01:47110 0 EOF\n4: POSIX  ADVISORY  " +
+		"READ 8 fe:01:4711 0 EOF\n" +
 		"5: FLOCK  ADVISORY  READ 31 fe:01:4711 0 EOF\nbroken\n"
 	require.Equal(t, []int{12065, 31}, lockedBy(locks, dev, 4711))
 	require.Empty(t, lockedBy("", dev, 4711))
@@ -93,8 +94,10 @@ func TestLockedBy(t *testing.T) {
 
 func TestMountsBelow(t *testing.T) {
 	t.Parallel()
-	mountinfo := "22 1 0:20 / /run rw shared:5 - tmpfs tmpfs rw\n23 22 0:4 net:[4026532] /run/steamer/engine-1/net rw - nsfs nsfs rw\n" +
-		"24 22 0:50 / /run/steamer/engine-1/a\\040b rw - overlay overlay rw\n25 22 0:4 net:[1] /run/steamer/engine-12/net rw - nsfs nsfs rw\nshort\n"
+	mountinfo := "22 1 0:20 / /run rw shared:5 - tmpfs tmpfs rw\n23 22 0:4 net:[4026532] /run/steamer/engine-1/net rw " +
+		"- nsfs nsfs rw\n" +
+		"24 22 0:50 / /run/steamer/engine-1/a\\040b rw - overlay overlay rw\n25 22 0:4 net:[1] /run/steamer/engine-12/net " +
+		"rw - nsfs nsfs rw\nshort\n"
 	require.Equal(t, []string{"/run/steamer/engine-1/net", "/run/steamer/engine-1/a b"},
 		mountsBelow(mountinfo, "/run/steamer/engine-1"))
 }
@@ -103,7 +106,8 @@ func TestWayOut(t *testing.T) {
 	t.Parallel()
 	const head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 	const bridge = "br-0123\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
-	const none6 = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n"
+	const none6 = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 " +
+		"00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n"
 	require.Empty(t, wayOut("", ""))
 	require.Empty(t, wayOut(head+bridge, none6))
 	require.Equal(t, "default by eth0", wayOut(head+bridge+"eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",

@@ -16,9 +16,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// LockTimeout bounds the wait for a process that starts or stops the engine: longer than either may
+// lockTimeout bounds the wait for a process that starts or stops the engine: longer than either may
 // take.
-const LockTimeout = StartTimeout + StopTimeout + 30*time.Second
+const lockTimeout = startTimeout + stopTimeout + 30*time.Second
 
 // lock is a flock(2) on a file. The kernel releases it when the process dies, however that happens.
 // Programs that the process starts do not inherit it.

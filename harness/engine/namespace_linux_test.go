@@ -276,7 +276,8 @@ func TestDaemonThatEndsAtOnce(t *testing.T) {
 	data, programs := filepath.Join(t.TempDir(), "engine"), t.TempDir()
 	h, err := homeOf(data)
 	require.NoError(t, err)
-	script := "#!/bin/sh\necho the first line >&2\nfor i in 1 2 3 4 5 6 7; do echo line $i >&2; done\necho Devices cgroup is not mounted >&2\nexit 1\n"
+	script := "#!/bin/sh\necho the first line >&2\nfor i in 1 2 3 4 5 6 7; do echo line $i >&2; done\necho Devices " +
+		"cgroup is not mounted >&2\nexit 1\n"
 	require.NoError(t, os.WriteFile(filepath.Join(programs, "dockerd"), []byte(script), 0o755))
 	p := program(t, "start", data, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"))
 	started := time.Now()
@@ -292,6 +293,6 @@ func TestDaemonThatEndsAtOnce(t *testing.T) {
 	require.Contains(t, all, "line 1\n")
 	require.Contains(t, all, "Devices cgroup is not mounted")
 	require.NotContains(t, all, "the first line")
-	require.Less(t, time.Since(started), StartTimeout/2)
+	require.Less(t, time.Since(started), startTimeout/2)
 	gone(t, h)
 }

@@ -31,7 +31,7 @@ func isDir(path string) bool {
 // listener returns the process that listens on a unix socket (SO_PEERCRED, unix(7)): 0 where this
 // process's PID namespace has no such process, -1 where it cannot be found out.
 func listener(ctx context.Context, path string) int {
-	dialer := net.Dialer{Timeout: AnswerTimeout}
+	dialer := net.Dialer{Timeout: answerTimeout}
 	connection, err := dialer.DialContext(ctx, "unix", path)
 	if err != nil {
 		return -1

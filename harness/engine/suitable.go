@@ -13,7 +13,8 @@ import (
 // mark are mounted into nodes by their paths, and whose published ports are on this process's
 // loopback. Engines that have another view are refused before anything is touched.
 
-const unsuitableMend = "run Steamer on the machine of the daemon; in CI use a privileged job without a socket or docker:dind, where Steamer starts an engine of its own " +
+const unsuitableHint = "run Steamer on the machine of the daemon; in CI use a privileged job without a socket or " +
+	"docker:dind, where Steamer starts an engine of its own " +
 	"(docs/ci.md)"
 
 // remote says why an endpoint of the form DOCKER_HOST has is another machine's; "" where it is a
@@ -36,7 +37,7 @@ func remote(endpoint string) string {
 // where it was chosen.
 func refuseRemote(input, endpoint string) error {
 	if why := remote(endpoint); why != "" {
-		return exit.Invalidf(input, unsuitableMend,
+		return exit.Invalidf(input, unsuitableHint,
 			"%s: nodes could not mount this machine's files, and their ports would not be on its loopback address", why)
 	}
 	return nil

@@ -57,7 +57,8 @@ func (s *subject) add(path string, c result.Chart, openBao string) error {
 		return exit.Invalidf(input, "judge the evidence of one chart at a time", "it is about %s (%s), and %s about %s (%s)",
 			name(c), c.Digest, s.chartFrom, name(known), known.Digest)
 	case c.Values != known.Values:
-		return exit.Invalidf(input, "give every part the same --values and --set (@VALUES in a comparison), and use records of this release of Steamer, which have them", "it is about %s with %s, and %s about that chart with %s",
+		return exit.Invalidf(input, "give every part the same --values and --set (@VALUES in a comparison), and use "+
+			"records of this release of Steamer, which have them", "it is about %s with %s, and %s about that chart with %s",
 			name(c), laidOver(c), s.chartFrom, laidOver(known))
 	}
 	switch {

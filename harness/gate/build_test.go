@@ -117,7 +117,8 @@ func states(v result.Verdict) func(*compare.Comparison) {
 func quarantine(t *testing.T, expires time.Time) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "quarantine.yaml")
-	text := "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n  reason: 12 pairs could not have shown less than 30 %\n" +
+	text := "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p95_ms\n  reason: 12 pairs could not " +
+		"have shown less than 30 %\n" +
 		"  since: " + expires.Add(-compare.LongestQuarantine).Format(time.RFC3339) + "\n  expires: " +
 		expires.Format(time.RFC3339) + "\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))

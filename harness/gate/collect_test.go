@@ -137,7 +137,8 @@ func TestCollectIsInterrupted(t *testing.T) {
 	}
 	paths, err := w.Collect(ctx)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Len(t, paths, 2, "what was recorded before the interrupt, the interrupted run included: it may have proven a fault")
+	require.Len(t, paths, 2, "what was recorded before the interrupt, the interrupted run included: it may have proven "+
+		"a fault")
 	require.Equal(t, []string{"static checks", "suite and load"}, notes)
 	_, err = os.Stat(filepath.Join(w.Dir, "mutants.json"))
 	require.ErrorIs(t, err, os.ErrNotExist)

@@ -79,7 +79,8 @@ func (c ComparisonEvidence) judge(q *compare.Quarantine) rejudged {
 		r.differs = fmt.Sprintf("its file says %s, judged with a quarantine (%s); --quarantine names one", r.stated,
 			strings.Join(before, "; "))
 	default:
-		r.differs, r.edited = fmt.Sprintf("its file says %s, which does not follow from its pairs by the rules of this release: they say %s", r.stated, again.Verdict), true
+		r.differs, r.edited = fmt.Sprintf("its file says %s, which does not follow from its pairs by the rules of this "+
+			"release: they say %s", r.stated, again.Verdict), true
 	}
 	return r
 }

@@ -40,7 +40,8 @@ func DefaultRequired() []string {
 // Decide judges the evidence. The first rule that applies decides:
 //
 //  1. a criterion is missed, required or not: FAIL
-//  2. a required criterion could not be judged, or nothing was given for it: INCONCLUSIVE; a comparison that was asked for or given is required
+//  2. a required criterion could not be judged, or nothing was given for it: INCONCLUSIVE; a
+//     comparison that was asked for or given is required
 //  3. otherwise PASS
 //
 // Evidence about different charts, loads of different tiers where the policy names none, and

@@ -43,11 +43,13 @@ type Decision struct {
 	Verdict    result.Verdict `json:"verdict"`
 	Reasons    []string       `json:"reasons"` // most important first
 	Chart      result.Chart   `json:"chart"`
-	Previous   *result.Chart  `json:"previous,omitempty"` // the release that was declared to be the one before; nil: none was
-	Tier       string         `json:"tier"`
-	Topologies []string       `json:"topologies,omitempty"` // that had to be shown
-	Scenarios  string         `json:"scenarios,omitempty"`  // which of the suite had to be tried: the pattern that chose them
-	SLO        string         `json:"slo"`                  // name of the objectives
+	// the release that was declared to be the one before; nil: none was
+	Previous   *result.Chart `json:"previous,omitempty"`
+	Tier       string        `json:"tier"`
+	Topologies []string      `json:"topologies,omitempty"` // that had to be shown
+	// which of the suite had to be tried: the pattern that chose them
+	Scenarios string `json:"scenarios,omitempty"`
+	SLO       string `json:"slo"` // name of the objectives
 	// Objectives is the file that the objectives are in; nil in decisions of Steamer releases that
 	// did not record it.
 	Objectives *File       `json:"objectives,omitempty"`
@@ -102,8 +104,9 @@ type Judged struct {
 	Skipped  int               `json:"skipped"`
 	Failures []result.Scenario `json:"failures,omitempty"`
 	Checks   []result.Check    `json:"checks,omitempty"`
-	Counts   bool              `json:"counts"`          // false: a load that says nothing of the tier, which this gate does not judge
-	Apart    string            `json:"apart,omitempty"` // why it does not count
+	// false: a load that says nothing of the tier, which this gate does not judge
+	Counts bool   `json:"counts"`
+	Apart  string `json:"apart,omitempty"` // why it does not count
 	// Lighter is a load of the tier that does not count because it asked for less: what broke under
 	// it breaks under the tier's, too.
 	Lighter bool `json:"lighter,omitempty"`

@@ -12,9 +12,11 @@ import (
 // load asks for one valid measurement that holds the objectives at the tier, in each topology.
 //
 //   - What a measurement proves against the chart, no other one removes: FAIL.
-//   - A doubt about the chart stands beside any number of measurements without it, counted: INCONCLUSIVE. Counting does not make it a FAIL: the runs
-//     of a decision share their machines, so that a cause in the machine that nobody saw would be in all of them, and no number of them bounds the error.
-//   - A measurement that the machine made invalid says nothing and harms nothing; it is told.
+//   - A doubt about the chart stands beside any number of measurements without it, counted:
+//     INCONCLUSIVE. Counting does not make it a FAIL: the runs of a decision share their machines,
+//     so that an unnoticed cause in the machine would be in all of them, and no number of them
+//     bounds the error.
+//   - A measurement that the machine made invalid says nothing and harms nothing; it is reported.
 func (p Policy) load(d *Decision, _ *Evidence) (string, finding) {
 	var f finding
 	var measured []string

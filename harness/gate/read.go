@@ -36,9 +36,11 @@ type Of[T any] struct {
 	Doc  T
 }
 
-// Read reads evidence: result.json of runs, what charts check --format json, compare and mutants --json wrote, the quarantine of a calibration, a baseline of findings,
-// gate.json of an earlier decision for all that it rests on, and directories that hold such files; a quarantine is read only by its own name. Errors are of code exit.Invalid: a file that is truncated,
-// foreign, of another version or given twice is refused by name.
+// Read reads evidence: result.json of runs, what charts check --format json, compare and mutants
+// --json wrote, the quarantine of a calibration, a baseline of findings, gate.json of an earlier
+// decision for all that it rests on, and directories that hold such files. A quarantine is read
+// only by its own name. Errors are of code exit.Invalid: a file that is truncated, foreign, of
+// another version or given twice is refused by name.
 func Read(paths ...string) (*Evidence, error) {
 	e := &Evidence{}
 	for _, path := range paths {
@@ -70,7 +72,8 @@ func (e *Evidence) accept() error {
 func (e *Evidence) add(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return exit.Invalidf("--from "+path, "name a run directory, or a file that steamer run, charts check, compare or mutants wrote", "%w", err)
+		return exit.Invalidf("--from "+path, "name a run directory, or a file that steamer run, charts check, compare or "+
+			"mutants wrote", "%w", err)
 	}
 	if !info.IsDir() {
 		return e.file(path, "")

@@ -74,7 +74,8 @@ func (p Policy) functional(_ *Decision, e *Evidence) (string, finding) {
 		}
 		missing := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return seen[id] })
 		below := p.below(scenariosOf(e, topology))
-		if !slices.Contains(p.Topologies, topology) { // more than was asked for, such as a run against a whole GitLab, where not all can run
+		// more than was asked for, such as a run against a whole GitLab, where not all can run
+		if !slices.Contains(p.Topologies, topology) {
 			missing, below = nil, nil
 		}
 		switch {

@@ -44,9 +44,11 @@ type Login struct {
 
 // Step is one API call. At most one of Body, Policy and Grant is set.
 type Step struct {
-	Name     string              `json:"name"`
-	As       string              `json:"as,omitempty"`       // "" or "privileged": Rails itself; "user": on behalf of the owner
-	ForEach  string              `json:"forEach,omitempty"`  // "namespace" repeats the step per level, with Parent and Leaf set
+	Name string `json:"name"`
+	// "" or "privileged": Rails itself; "user": on behalf of the owner
+	As string `json:"as,omitempty"`
+	// "namespace" repeats the step per level, with Parent and Leaf set
+	ForEach  string              `json:"forEach,omitempty"`
 	Method   string              `json:"method"`             // GET, POST or DELETE
 	Path     string              `json:"path"`               // template, relative to /v1/
 	Body     map[string]any      `json:"body,omitempty"`     // strings in it are templates

@@ -33,9 +33,12 @@ func Names() []string { return []string{Node, OpenBao, PostgreSQL, GitLabStub, K
 
 // Image is an image in the cache.
 type Image struct {
-	Name    string `json:"name"`
-	Ref     string `json:"ref"`     // repository:tag in the archive; the tag is the content address, or names the digest it was pulled by
-	Digest  string `json:"digest"`  // the image ID: the digest of its configuration, sha256:…; empty where the cache lacks it
+	Name string `json:"name"`
+	// repository:tag in the archive; the tag is the content address, or names the digest it was
+	// pulled by
+	Ref string `json:"ref"`
+	// the image ID: the digest of its configuration, sha256:…; empty where the cache lacks it
+	Digest  string `json:"digest"`
 	Archive string `json:"archive"` // docker-archive file that holds the image
 	Size    int64  `json:"size"`    // of the archive, bytes
 	Version string `json:"version"` // of the software inside
@@ -54,7 +57,9 @@ type Source string
 
 // The sources. The zero value means FromAuto.
 const (
-	FromAuto  Source = "auto"  // what the cache holds; else pulled where the registry answers within RegistryTimeout; else built
+	// what the cache holds; else pulled where the registry answers within registryTimeout; else
+	// built
+	FromAuto  Source = "auto"
 	FromBuild Source = "build" // built here; no registry is asked
 	FromPull  Source = "pull"  // pulled; what registry.yaml names no reference for is built
 )

@@ -18,7 +18,7 @@ import (
 // Versions of what a node image holds. They follow the modules' go.mod files; versions_test.go
 // compares them.
 const (
-	KubernetesVersion = "v1.36.3"
+	kubernetesVersion = "v1.36.3"
 	containerdVersion = "v2.2.1"
 )
 
@@ -49,7 +49,7 @@ func proxyLinks() map[string]entry {
 
 func nodeRecipe() recipe {
 	return recipe{
-		version: KubernetesVersion,
+		version: kubernetesVersion,
 		inputs: []string{
 			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", "harness/images/kubernetes",
 			"harness/images/etcd", "harness/images/containerd", "harness/images/cni", "harness/images/coredns",
@@ -79,7 +79,7 @@ func nodeBinaries() map[string]binary {
 	}
 	binaries := map[string]binary{
 		"/usr/bin/kubernetes": {name: "kubernetes", module: images + "kubernetes", pkg: ".", ldflags: []string{
-			"-X", component + "gitVersion=" + KubernetesVersion, "-X", component + "gitMajor=1", "-X", component + "gitMinor=36",
+			"-X", component + "gitVersion=" + kubernetesVersion, "-X", component + "gitMajor=1", "-X", component + "gitMinor=36",
 			"-X", component + "gitTreeState=clean",
 		}},
 		"etcd":    {name: "etcd", module: images + "etcd", pkg: "go.etcd.io/etcd/server/v3"},
@@ -181,7 +181,7 @@ func (b *Builder) nodeFiles(files map[string]entry, imagesArchive, pause string)
 	for _, program := range kubernetesPrograms {
 		files["/usr/bin/"+program] = entry{link: "kubernetes"}
 	}
-	files["/kind/version"] = entry{data: []byte(KubernetesVersion + "\n")}
+	files["/kind/version"] = entry{data: []byte(kubernetesVersion + "\n")}
 	files["/kind/images.tar"] = entry{source: imagesArchive, mode: 0o644}
 	files["/etc/kubernetes/manifests"] = entry{dir: true}
 	files["/etc/crictl.yaml"] = entry{data: []byte("runtime-endpoint: unix:///run/containerd/containerd.sock\n")}
@@ -197,7 +197,7 @@ func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]s
 		return "", err
 	}
 	list, err := exec.CommandContext(ctx, kubeadm, "config", "images", "list", "--kubernetes-version",
-		KubernetesVersion).Output()
+		kubernetesVersion).Output()
 	if err != nil {
 		return "", fmt.Errorf("kubeadm config images list: %w", err)
 	}

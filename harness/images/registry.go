@@ -26,12 +26,12 @@ import (
 //go:embed registry.yaml
 var registryYAML []byte
 
-// RegistryTimeout bounds how long a registry may take to answer before images are built instead. A
+// registryTimeout bounds how long a registry may take to answer before images are built instead. A
 // Builder asks each registry once.
-const RegistryTimeout = 3 * time.Second
+const registryTimeout = 3 * time.Second
 
-// PullTimeout bounds the download of one image.
-const PullTimeout = 15 * time.Minute
+// pullTimeout bounds the download of one image.
+const pullTimeout = 15 * time.Minute
 
 var errNoAnswer = errors.New("does not answer")
 
@@ -68,7 +68,7 @@ func (p pin) digest() (name.Digest, error) {
 }
 
 // Registries asks the registries that images can be pulled from for an answer, and returns the
-// first that has none, or nil. It takes at most RegistryTimeout for each.
+// first that has none, or nil. It takes at most registryTimeout for each.
 func Registries(ctx context.Context) error {
 	b := &Builder{}
 	all, err := pins()
@@ -100,7 +100,7 @@ func (b *Builder) answers(ctx context.Context, registry name.Registry) error {
 	}
 	client := newTransport()
 	defer client.CloseIdleConnections()
-	pingCtx, cancel := context.WithTimeout(ctx, RegistryTimeout)
+	pingCtx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	_, err := transport.Ping(pingCtx, registry, client)
 	if ctx.Err() != nil {
@@ -135,7 +135,7 @@ func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
 		return err
 	}
 	done := b.work("pull " + p.Reference)
-	ctx, cancel := context.WithTimeout(ctx, PullTimeout)
+	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
 	client := newTransport()
 	defer client.CloseIdleConnections()
@@ -165,13 +165,14 @@ func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
 func (b *Builder) Named(ctx context.Context, reference string) (Image, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
-		return Image{}, exit.Invalidf("image "+reference, "write it as REGISTRY/REPOSITORY:TAG or …@sha256:DIGEST", "%w", err)
+		return Image{}, exit.Invalidf("image "+reference, "write it as REGISTRY/REPOSITORY:TAG or "+
+			"…@sha256:DIGEST", "%w", err)
 	}
 	pinned, ok := ref.(name.Digest)
 	if !ok {
 		client := newTransport()
 		defer client.CloseIdleConnections()
-		asking, cancel := context.WithTimeout(ctx, PullTimeout)
+		asking, cancel := context.WithTimeout(ctx, pullTimeout)
 		defer cancel()
 		descriptor, err := remote.Get(ref, remote.WithContext(asking), remote.WithTransport(client),
 			remote.WithAuthFromKeychain(authn.DefaultKeychain))
@@ -210,5 +211,6 @@ func namedError(ctx context.Context, reference string, err error) error {
 }
 
 func pullError(n string, err error) error {
-	return exit.Environmentf("image "+n, "check the network and the registry's credentials, or let the image be built: image source auto or build", "it cannot be pulled: %w", err)
+	return exit.Environmentf("image "+n, "check the network and the registry's credentials, or let the image be built: "+
+		"image source auto or build", "it cannot be pulled: %w", err)
 }

@@ -219,7 +219,7 @@ func TestAutoBuildsWhereNoRegistryAnswers(t *testing.T) {
 			started := time.Now()
 			list, err := b.Ensure(t.Context(), Node, PostgreSQL, K6)
 			require.NoError(t, err)
-			require.Less(t, time.Since(started), 2*RegistryTimeout, "one wait, not one for each image")
+			require.Less(t, time.Since(started), 2*registryTimeout, "one wait, not one for each image")
 			for _, image := range list {
 				require.False(t, image.Pulled, image.Name)
 				require.True(t, image.Built, image.Name)

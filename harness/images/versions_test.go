@@ -7,13 +7,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"gitlab.com/steamer/steamer/harness/source"
 )
 
 func sourceTree(t *testing.T) string {
 	t.Helper()
-	root, err := source.Find("")
+	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	return root
 }
@@ -36,11 +34,11 @@ func required(t *testing.T, file, module string) string {
 func TestVersionsFollowTheModules(t *testing.T) {
 	t.Parallel()
 	for constant, test := range map[string]struct{ file, module, want string }{
-		"KubernetesVersion": {"harness/images/kubernetes/go.mod", "k8s.io/kubernetes", KubernetesVersion},
+		"KubernetesVersion": {"harness/images/kubernetes/go.mod", "k8s.io/kubernetes", kubernetesVersion},
 		"containerdVersion": {"harness/images/containerd/go.mod", "github.com/containerd/containerd/v2", containerdVersion},
 		"K6Version":         {"perf/go.mod", "go.k6.io/k6/v2", K6Version},
 		// The server's module has no tagged version; its api module is released with it.
-		"OpenBaoVersion": {"harness/images/openbao/go.mod", "github.com/openbao/openbao/api/v2", "v" + OpenBaoVersion},
+		"OpenBaoVersion": {"harness/images/openbao/go.mod", "github.com/openbao/openbao/api/v2", "v" + openBaoVersion},
 	} {
 		t.Run(constant, func(t *testing.T) {
 			t.Parallel()
@@ -54,13 +52,13 @@ func TestOpenBaoIsTheTaggedCommit(t *testing.T) {
 	t.Parallel()
 	require.True(t, strings.HasSuffix(required(t, "harness/images/openbao/go.mod", "github.com/openbao/openbao"),
 		"-f9407a27fbee"))
-	require.Equal(t, "2.4.0", OpenBaoVersion)
+	require.Equal(t, "2.4.0", openBaoVersion)
 }
 
 func TestPostgreSQLPackageIsOfItsVersion(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(filepath.Join(sourceTree(t), "harness/images/workloads.go"))
 	require.NoError(t, err)
-	require.Contains(t, string(data), `"postgresql-`+PostgreSQLVersion+`"`)
-	require.Contains(t, string(data), "/usr/lib/postgresql/"+PostgreSQLVersion+"/bin")
+	require.Contains(t, string(data), `"postgresql-`+postgreSQLVersion+`"`)
+	require.Contains(t, string(data), "/usr/lib/postgresql/"+postgreSQLVersion+"/bin")
 }

@@ -10,8 +10,8 @@ import (
 
 // Versions of the workload images, as their modules and packages pin them.
 const (
-	OpenBaoVersion    = "2.4.0"
-	PostgreSQLVersion = "15"
+	openBaoVersion    = "2.4.0"
+	postgreSQLVersion = "15"
 	K6Version         = "v2.1.0"
 	stubVersion       = "1"
 )
@@ -28,7 +28,7 @@ var userland = []string{
 func openbaoBinary() binary {
 	return binary{
 		name: "bao", module: "harness/images/openbao", pkg: "github.com/openbao/openbao",
-		ldflags: []string{"-X", "github.com/openbao/openbao/version.fullVersion=" + OpenBaoVersion},
+		ldflags: []string{"-X", "github.com/openbao/openbao/version.fullVersion=" + openBaoVersion},
 	}
 }
 
@@ -48,7 +48,7 @@ func (b *Builder) K6Binary(ctx context.Context) (string, error) { return b.binar
 // server as bao on the PATH, a small shell userland, and an entrypoint at the path they call.
 func openbaoRecipe() recipe {
 	return recipe{
-		version: OpenBaoVersion,
+		version: openBaoVersion,
 		inputs: []string{
 			"harness/images/workloads.go", "harness/images/layer.go", "harness/images/files/openbao",
 			"harness/images/openbao",
@@ -104,7 +104,8 @@ func postgresqlRoot() rootfs {
 			`echo "postgres:x:999:" >> "$1/etc/group"`,
 			`echo "postgres:x:999:999::/var/lib/postgresql:/bin/bash" >> "$1/etc/passwd"`,
 			// The image starts its own cluster; Debian's would be dead weight.
-			`mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"`,
+			`mkdir -p "$1/etc/postgresql-common" && ` +
+				`echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"`,
 		},
 	}
 }
@@ -113,7 +114,7 @@ func postgresqlRoot() rootfs {
 // 999.
 func postgresqlRecipe() recipe {
 	return recipe{
-		version: PostgreSQLVersion,
+		version: postgreSQLVersion,
 		inputs:  []string{"harness/images/workloads.go", "harness/images/layer.go", "harness/images/files/postgresql"},
 		debian:  []rootfs{postgresqlRoot()},
 		build: func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {

@@ -120,7 +120,8 @@ func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 		v.pass(fmt.Sprintf("%s fetches/s for %s s: %d fetches, %d failed, 0 wrong", num(l.AchievedRate),
 			num(l.MeasuredSeconds), l.Fetches, l.Failed))
 		if e := l.Excursion; e != nil {
-			v.pass(fmt.Sprintf("excursion to %s fetches/s in the mean for %s s, not judged but for wrong values: %d fetches, %d failed, %d arrivals dropped",
+			v.pass(fmt.Sprintf("excursion to %s fetches/s in the mean for %s s, not judged but for wrong values: %d fetches, "+
+				"%d failed, %d arrivals dropped",
 				num(e.Offered), num(e.Seconds), e.Fetches, e.Failed, e.Dropped))
 		}
 		for _, why := range NotJudged(t) {

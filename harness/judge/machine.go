@@ -165,7 +165,8 @@ func room(t *result.Topology, run result.Run) (c result.Check, known bool) {
 		fmt.Sprintf("%s, full in %s of the time", num(cpus), percent(full)), fmt.Sprintf(">= %s, or full in <= %s", num(need),
 			percent(maxCrowds)),
 		cpus >= need || full <= maxCrowds,
-		fmt.Sprintf("the host has %s CPUs, fewer than the %s that tier %s allows OpenBao and one for everything else, and they were full in %s of the time",
+		fmt.Sprintf("the host has %s CPUs, fewer than the %s that tier %s allows OpenBao and one for everything else, and "+
+			"they were full in %s of the time",
 			num(cpus), num(need-othersCPUs), run.Tier, percent(full)))
 	c.Informational = true
 	return c, true

@@ -56,7 +56,8 @@ func (e Entry) Mismatch(u Subject) string {
 	return ""
 }
 
-// EnvironmentLatencyOf is the allowance in ms of the entry with index i, or the file's where i is -1.
+// EnvironmentLatencyOf is the allowance in ms of the entry with index i, or of the file where i is
+// -1.
 func (s *SLO) EnvironmentLatencyOf(i int) float64 {
 	switch {
 	case s == nil:

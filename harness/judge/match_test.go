@@ -97,7 +97,8 @@ func TestGaps(t *testing.T) {
 		},
 		"one topology": {"- {topology: cloud-native, " + limit + "}\n- {topology: cloud-native-hybrid, tier: [3], " +
 			limit + "}\n", []string{"no entry for tier 6 in cloud-native-hybrid: "}},
-		"judges nothing": {"- limits: [{metric: error_rate, op: \"<=\", limit: 0, source: s}, {metric: fetch_p99_ms, op: \"<=\", limit: 1, source: s, informational: true}]\n", []string{"no latency limit that is judged"}},
+		"judges nothing": {"- limits: [{metric: error_rate, op: \"<=\", limit: 0, source: s}, {metric: fetch_p99_ms, op: " +
+			"\"<=\", limit: 1, source: s, informational: true}]\n", []string{"no latency limit that is judged"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -15,7 +15,8 @@ const maxObserver = 0.02
 const maxGeneratorThrottled = 0.05
 
 // throttlingUnknown costs a run no PASS, but excuses a latency that is too long.
-const throttlingUnknown = "the kubelet's summary does not tell whether the load generators' pods were held back by their CPU limit"
+const throttlingUnknown = "the kubelet's summary does not tell whether the load generators' pods were held back by " +
+	"their CPU limit"
 
 // observing judges what the measurement itself did: k6 in pods must not be held back by its own
 // limit, and observing has to stay cheap. The latter is shown only, since the display of progress

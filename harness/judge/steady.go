@@ -15,11 +15,13 @@ const driftFloor = 2.0
 // The search for a trend. A measurement is cut into equal blocks, of which each gives one value: so
 // long that neighbours hardly depend on each other, and so many that chance rarely orders them all.
 const (
-	leastBlock  = 10.0  // seconds
-	leastBlocks = 6     // P of all six in order is 2/720
-	mostBlocks  = 12    // more say little more, and depend on each other more
-	maxTrendP   = 0.003 // six blocks have to be in order without exception or tie (2/720), of twelve about five sixths of the pairs
-	tailDrift   = 1.333 // a p95 may move by so much more than a median: it rests on a twentieth of the fetches
+	leastBlock  = 10.0 // seconds
+	leastBlocks = 6    // P of all six in order is 2/720
+	mostBlocks  = 12   // more say little more, and depend on each other more
+	// six blocks have to be in order without exception or tie (2/720), of twelve about five sixths
+	// of the pairs
+	maxTrendP = 0.003
+	tailDrift = 1.333 // a p95 may move by so much more than a median: it rests on a twentieth of the fetches
 )
 
 // steady asks whether the measurement has one latency. Where the rate moves, latency does so too,

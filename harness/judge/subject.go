@@ -59,7 +59,8 @@ func (v Validity) carried(s *circumstances) []result.Check {
 	drain := s.because(check("valid/drain", "fetches answered only after the load had ended",
 		fmt.Sprintf("%d in %s s", late, num(seconds)),
 		fmt.Sprintf("<= %s of those offered", percent(1-v.MinAchieved)), float64(late) <= allowed+slack*l.MeasuredSeconds,
-		fmt.Sprintf("%d fetches were answered only in the %s s after the load had ended: the server carried less than it was asked for", late, num(seconds))))
+		fmt.Sprintf("%d fetches were answered only in the %s s after the load had ended: the server carried less than it "+
+			"was asked for", late, num(seconds))))
 
 	rate, share := l.Achieved(), 0.0
 	if l.OfferedRate > 0 {

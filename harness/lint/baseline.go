@@ -19,8 +19,8 @@ import (
 // BaselineKind is the kind of a Baseline.
 const BaselineKind = "Baseline"
 
-// MaxAcceptance is how long from today a finding may be accepted at most: a year.
-const MaxAcceptance = 366 * 24 * time.Hour
+// maxAcceptance is how long from today a finding may be accepted at most: a year.
+const maxAcceptance = 366 * 24 * time.Hour
 
 // Baseline is a list of findings in a chart that somebody has accepted for a while. Only findings
 // that are not in it fail.
@@ -73,7 +73,7 @@ func (a Accepted) key() string {
 }
 
 // Check refuses an acceptance without a reason or an owner, one that has expired at now, and one
-// that reaches further than MaxAcceptance.
+// that reaches further than maxAcceptance.
 func (a Acceptance) Check(now time.Time) error {
 	day, err := time.Parse(time.DateOnly, a.Expires)
 	switch {
@@ -85,7 +85,7 @@ func (a Acceptance) Check(now time.Time) error {
 		return fmt.Errorf("expires %q is not a date such as %s", a.Expires, now.UTC().Format(time.DateOnly))
 	case !now.Before(day.AddDate(0, 0, 1)):
 		return fmt.Errorf("it expired on %s (owner %s)", a.Expires, a.Owner)
-	case day.Sub(now) > MaxAcceptance:
+	case day.Sub(now) > maxAcceptance:
 		return fmt.Errorf("expires %s is more than a year away", a.Expires)
 	}
 	return nil

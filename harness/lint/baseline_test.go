@@ -94,7 +94,8 @@ func TestOnlyNewFindingsFail(t *testing.T) {
 
 func TestBaselineIsRefused(t *testing.T) {
 	t.Parallel()
-	const whole = "apiVersion: steamer/v1\nkind: Baseline\nchart: openbao\nfindings:\n- {rule: kube/schema, severity: error, message: no such field, reason: r, owner: o, expires: 2026-11-29}\n"
+	const whole = "apiVersion: steamer/v1\nkind: Baseline\nchart: openbao\nfindings:\n- {rule: kube/schema, severity: " +
+		"error, message: no such field, reason: r, owner: o, expires: 2026-11-29}\n"
 	_, err := lint.ParseBaseline("b.yaml", []byte(whole), today())
 	require.NoError(t, err, "it holds to the end of its last day")
 	for name, tc := range map[string]struct{ old, replacement, want string }{
@@ -113,7 +114,8 @@ func TestBaselineIsRefused(t *testing.T) {
 		"something else":  {"kind: Baseline", "kind: Quarantine", `kind "Quarantine"`},
 		"another version": {"steamer/v1", "steamer/v9", `apiVersion "steamer/v9"`},
 		"twice": {
-			"findings:\n", "findings:\n- {rule: kube/schema, severity: error, message: no such field, reason: r, owner: o, expires: 2026-11-29}\n",
+			"findings:\n", "findings:\n- {rule: kube/schema, severity: error, message: no such field, reason: r, owner: o, " +
+				"expires: 2026-11-29}\n",
 			"it stands twice",
 		},
 		"no YAML": {"apiVersion", "\t{", "b.yaml"},

@@ -14,15 +14,18 @@ import (
 // none, and never a panic.
 func FuzzRules(f *testing.F) {
 	for _, seed := range []string{
-		"", "a", "- a", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: ':'}], volumes: [{}]}",
+		"", "a", "- a", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: ':'}], " +
+			"volumes: [{}]}",
 		"apiVersion: v1\nkind: Service\nmetadata: {name: a, labels: {'': 1}}\nspec: {selector: {a: b}, ports: [{}]}",
 		"apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {matchExpressions: [{key: '?', operator: '?'}]}}",
 		"apiVersion: v1\nkind: List\nitems: [1, null, {kind: Secret}]",
 		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nspec: {rules: [{backendRefs: [1, {port: a}]}]}",
 		"apiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nspec: {selector: [1]}",
 		"apiVersion: v1\nkind: ConfigMap\ndata: {config.json: '{\"storage\":{\"postgresql\":{\"connection_url\":1}}}'}",
-		"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a, annotations: {helm.sh/hook: 'a,b'}}\nrules: [{verbs: ['*']}]",
-		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: x}}\nspec: " +
+		"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a, annotations: {helm.sh/hook: " +
+			"'a,b'}}\nrules: [{verbs: ['*']}]",
+		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install, " +
+			"helm.sh/hook-weight: x}}\nspec: " +
 			"{template: {spec: {containers: [{}]}}}",
 	} {
 		f.Add(seed)

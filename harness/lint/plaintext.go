@@ -94,7 +94,8 @@ func literal(value string) bool {
 }
 
 // secretKey fits values that may hold a secret itself.
-var secretKey = regexp.MustCompile(`(?i)(password|passwd|passphrase|token|secret|credentials?|privatekey|accesskey|secretkey|apikey)$`)
+var secretKey = regexp.MustCompile(`(?i)(password|passwd|passphrase|token|secret|credentials?|` +
+	`privatekey|accesskey|secretkey|apikey)$`)
 
 // canaries gives password-like values a text of their own and looks where it comes out.
 func canaries(s *subject) []Finding {

@@ -12,25 +12,26 @@ var helmRules = []Rule{
 		ID: "helm/lint", Title: "helm lint has no remark", Severity: Error,
 		Protects: "A chart that Helm itself refuses or warns about surprises whoever packages or installs it.",
 		Hint:     "helm lint shows the same remark with the same values",
-		Detail: "Runs helm lint of the Helm library with the values of each base case. Helm's warnings are warnings here. " +
-			"What Helm says of templates that do not render is left to helm/renders.",
+		Detail: "Runs helm lint of the Helm library with the values of each base case. Helm's warnings are warnings " +
+			"here. What Helm says of templates that do not render is left to helm/renders.",
 		chart: lint,
 	},
 	{
 		ID: "helm/renders", Title: "every topology and ci values file renders", Severity: Error,
 		Protects: "A template error stops the release at its first step, often in a feature that nobody turned on before.",
 		Hint:     "give the value that it asks for, or correct the template that the message names",
-		Detail: "Renders the topologies, the ci/*-values.yaml and the defaults; each switch of the values (a boolean or an enumeration) in its other " +
-			"position; and the first base under another release name, one of 53 characters, nameOverride and fullnameOverride. " +
-			"The defaults may need values, and a switch may need others beside it: that is said as information and is no fault.",
+		Detail: "Renders the topologies, the ci/*-values.yaml and the defaults; each switch of the values (a boolean or " +
+			"an enumeration) in its other position; and the first base under another release name, one of 53 characters, " +
+			"nameOverride and fullnameOverride. The defaults may need values, and a switch may need others beside it: that " +
+			"is said as information and is no fault.",
 		chart: renders,
 	},
 	{
 		ID: "helm/values-schema", Title: "the ci values fit the chart's schema", Severity: Error,
 		Protects: "Without a schema a mistyped key is ignored without a word; with a wrong one, valid values are refused.",
 		Hint:     "correct the values file or values.schema.json",
-		Detail: "A ci values file that the schema refuses is an error, a chart without values.schema.json a warning. References of the " +
-			"schema to other documents are not followed and reported.",
+		Detail: "A ci values file that the schema refuses is an error, a chart without values.schema.json a warning. " +
+			"References of the schema to other documents are not followed and reported.",
 		chart: valuesSchema,
 	},
 }
@@ -108,8 +109,7 @@ func valuesSchema(s *subject) []Finding {
 	for _, remote := range s.renderer.RemoteSchemas() {
 		all = append(all, Finding{
 			Severity: Warning, File: "values.schema.json", Message: "not checked: refers to " + remote +
-				", which Helm fetches at every " +
-				"installation and upgrade; without network both fail",
+				", which Helm fetches at every installation and upgrade; without network both fail",
 			Hint: "put the definition into the schema itself",
 		})
 	}

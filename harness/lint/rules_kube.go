@@ -13,10 +13,11 @@ import (
 var kubeRules = []Rule{
 	{
 		ID: "kube/yaml", Title: "every document is a Kubernetes object", Severity: Error,
-		Protects: "Of two equal keys Helm and Kubernetes keep the last; an object without a kind or a name stops the installation.",
-		Hint:     "helm template shows the document; look for a wrong indentation or a loop that writes a key twice",
-		Detail: "Parses each rendered document strictly: a mapping, no key twice, apiVersion, kind and metadata.name. A name may stand once " +
-			"in a release.",
+		Protects: "Of two equal keys Helm and Kubernetes keep the last; an object without a kind or a name stops the " +
+			"installation.",
+		Hint: "helm template shows the document; look for a wrong indentation or a loop that writes a key twice",
+		Detail: "Parses each rendered document strictly: a mapping, no key twice, apiVersion, kind and metadata.name. A " +
+			"name may stand once in a release.",
 		object: wellFormed,
 	},
 	{
@@ -28,42 +29,46 @@ var kubeRules = []Rule{
 	},
 	{
 		ID: "kube/schema", Title: "objects are as the Kubernetes API describes them", Severity: Error,
-		Protects: "The API server drops unknown fields with a warning that helm does not fail on, so that a mistyped setting has no effect; a " +
-			"wrong type stops the release.",
+		Protects: "The API server drops unknown fields with a warning that helm does not fail on, so that a mistyped " +
+			"setting has no effect; a wrong type stops the release.",
 		Hint: "kubectl explain KIND.PATH shows what belongs there",
-		Detail: "Compares every object with the OpenAPI of the chosen Kubernetes version, offline: unknown fields, wrong types, missing required fields, " +
-			"malformed quantities, base64 and times. It does not see what the API server checks beyond the types, such as ranges.",
+		Detail: "Compares every object with the OpenAPI of the chosen Kubernetes version, offline: unknown fields, wrong " +
+			"types, missing required fields, malformed quantities, base64 and times. It does not see what the API server " +
+			"checks beyond the types, such as ranges.",
 		object: apiSchema,
 	},
 	{
 		ID: "kube/deprecated", Title: "objects use APIs that the version serves", Severity: Error,
 		Protects: "An API that is gone stops the release; a deprecated one will.",
 		Hint:     "use the API that replaces it",
-		Detail: "A kind that the chosen Kubernetes version does not serve is an error, a deprecated one a warning. The life cycle comes " +
-			"with the Kubernetes API types.",
+		Detail: "A kind that the chosen Kubernetes version does not serve is an error, a deprecated one a warning. The " +
+			"life cycle comes with the Kubernetes API types.",
 		object: lifecycle,
 	},
 	{
 		ID: "kube/unchecked", Title: "custom resources are named", Severity: Info,
 		Protects: "Nobody takes silence for a check.",
 		Hint:     "kubectl apply --dry-run=server on a cluster with the resource's definition checks it",
-		Detail:   "Lists custom resources (PodMonitor, HTTPRoute, ...): their schemas are not in Kubernetes and not built in.",
-		object:   unchecked,
+		Detail: "Lists custom resources (PodMonitor, HTTPRoute, ...): their schemas are not in Kubernetes and not built " +
+			"in.",
+		object: unchecked,
 	},
 	{
 		ID: "kube/names", Title: "names and labels are valid, also with long release names", Severity: Error,
-		Protects: "A name or a label that is too long or malformed is refused by the API server, in the one environment with a long release name.",
-		Hint:     "shorten with trunc, and trim what must not stand at the end",
-		Detail: "Names have to be DNS subdomains (Services: DNS labels; pods' owners: 52 to 63 characters), label keys and values valid. " +
-			"One case has a release name of 53 characters.",
+		Protects: "A name or a label that is too long or malformed is refused by the API server, in the one environment " +
+			"with a long release name.",
+		Hint: "shorten with trunc, and trim what must not stand at the end",
+		Detail: "Names have to be DNS subdomains (Services: DNS labels; pods' owners: 52 to 63 characters), label keys " +
+			"and values valid. One case has a release name of 53 characters.",
 		renamed: true, object: names,
 	},
 	{
 		ID: "config/syntax", Title: "JSON and YAML files in ConfigMaps parse", Severity: Error,
-		Protects: "A configuration file that is put together from text breaks when a part of it is turned off, and the pods crash at their start.",
-		Hint:     "build the file as data and print it with toJson or toYaml",
-		Detail:   "Parses the ConfigMap keys that end with .json, .yaml and .yml, in every case.",
-		object:   configSyntax,
+		Protects: "A configuration file that is put together from text breaks when a part of it is turned off, and the " +
+			"pods crash at their start.",
+		Hint:   "build the file as data and print it with toJson or toYaml",
+		Detail: "Parses the ConfigMap keys that end with .json, .yaml and .yml, in every case.",
+		object: configSyntax,
 	},
 }
 

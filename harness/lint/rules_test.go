@@ -18,9 +18,11 @@ func object(apiVersion, kind, body string) string {
 // pod is the spec of a pod that fits the level restricted, with one container and what follows in
 // it.
 func pod(container string) string {
-	return "spec:\n  automountServiceAccountToken: false\n  securityContext: {runAsNonRoot: true, seccompProfile: {type: " +
+	return "spec:\n  automountServiceAccountToken: false\n  securityContext: {runAsNonRoot: true, seccompProfile: " +
+		"{type: " +
 		"RuntimeDefault}}\n  containers:\n" +
-		"    - name: extra\n      image: registry.example/extra:1.0\n      securityContext: {allowPrivilegeEscalation: false, capabilities: " +
+		"    - name: extra\n      image: registry.example/extra:1.0\n      securityContext: {allowPrivilegeEscalation: " +
+		"false, capabilities: " +
 		"{drop: [ALL]}}\n" + container
 }
 
@@ -94,7 +96,8 @@ func TestSeeded(t *testing.T) {
 			lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].terminationMessagePath",
 			"has to be string",
 		},
-		"in a list": {add("apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: '{{ .Release.Name " +
+		"in a list": {add("apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: '{{ " +
+			".Release.Name " +
 			"}}-l'}, dada: {}}\n"), "kube/schema", lint.Error, "ConfigMap/openbao-l", "dada", "unknown field"},
 		"removed": {
 			add(object("policy/v1beta1", "PodDisruptionBudget", "spec: {maxUnavailable: 1}\n")), "kube/deprecated", lint.Error,
@@ -155,7 +158,8 @@ func TestSeeded(t *testing.T) {
 			"wiring/selectors", lint.Error, "HorizontalPodAutoscaler/openbao-extra", "spec.scaleTargetRef", "Deployment/moon",
 		},
 		"hook pod": {
-			add(object("v1", "Pod", "  labels: {app: small, release: {{ .Release.Name }}}\n  annotations: {helm.sh/hook: test}\n"+pod(""))),
+			add(object("v1", "Pod", "  labels: {app: small, release: {{ .Release.Name }}}\n  annotations: {helm.sh/hook: "+
+				"test}\n"+pod(""))),
 			"wiring/selectors", lint.Warning, "Service/openbao-small", "spec.selector", "hook Pod/openbao-extra",
 		},
 		"other release": {
@@ -319,7 +323,8 @@ func TestSeeded(t *testing.T) {
 		},
 		"secret kept by lookup": {
 			add("{{- $name := printf \"%s-extra\" (.Release.Name | trunc 40) }}\n" + object("v1", "Secret",
-				"data: {key: '{{ dig \"data\" \"key\" (randAlpha 9 | b64enc) (lookup \"v1\" \"Secret\" .Release.Namespace $name) }}'}\n")),
+				"data: {key: '{{ dig \"data\" \"key\" (randAlpha 9 | b64enc) (lookup \"v1\" \"Secret\" .Release.Namespace "+
+					"$name) }}'}\n")),
 			"upgrade/secrets", lint.Info, "Secret/openbao-extra", "", "lookup finds it",
 		},
 		"secret deleted": {
@@ -367,7 +372,8 @@ func TestRefusedValueIsRead(t *testing.T) {
 	report := run(t, write(t, with(map[string]string{
 		"values.yaml":        small["values.yaml"] + "feature: false\nlimit: 1\n",
 		"values.schema.json": `{"type": "object"}`,
-		"templates/extra.yaml": "{{ if and .Values.feature (ne (int .Values.limit) 1) }}{{ fail \"limit\" }}{{ end }}{{ if .Values.feature " +
+		"templates/extra.yaml": "{{ if and .Values.feature (ne (int .Values.limit) 1) }}{{ fail \"limit\" }}{{ end }}{{ " +
+			"if .Values.feature " +
 			"}}\n" + object("v1", "ConfigMap", "") + "{{ end }}",
 	})), lint.Options{})
 	require.Equal(t, []string{"limit"}, report.Coverage.Untried, text(t, report))

@@ -7,19 +7,20 @@ var valuesRules = []Rule{
 		ID: "values/dead", Title: "every value has an effect", Severity: Warning,
 		Protects: "A value that changes nothing is a promise that the chart does not keep.",
 		Hint:     "render it, remove it, or set it in a ci/*-values.yaml where it matters",
-		Detail: "Changes each key of values.yaml, by its type and schema, in every base case, in the cases with neighbouring switches turned " +
-			"on and with as " +
-			"many switches on as render together, and compares the renders. A key that can be changed and never changes a render is dead. What only " +
-			"a parent chart or NOTES.txt reads looks dead too, and what takes certain words only, unless a ci values file sets it. " +
-			"Where no change renders, that is information.",
+		Detail: "Changes each key of values.yaml, by its type and schema, in every base case, in the cases with " +
+			"neighbouring switches turned on and with as many switches on as render together, and compares the renders. A " +
+			"key that can be changed and never changes a render is dead. What only a parent chart or NOTES.txt reads looks " +
+			"dead too, and what takes certain words only, unless a ci values file sets it. Where no change renders, that is " +
+			"information.",
 		chart: dead,
 	},
 	{
 		ID: "values/unexercised", Title: "values that no test sets", Severity: Info,
 		Protects: "What no topology and no ci values file sets is rendered with its default only.",
 		Hint:     "set it in a ci/*-values.yaml",
-		Detail:   "Counts the keys of values.yaml that neither the topologies' values nor a ci/*-values.yaml nor the user's values set.",
-		chart:    unexercised,
+		Detail: "Counts the keys of values.yaml that neither the topologies' values nor a ci/*-values.yaml nor the " +
+			"user's values set.",
+		chart: unexercised,
 	},
 }
 

@@ -3,48 +3,50 @@ package lint
 var wiringRules = []Rule{
 	{
 		ID: "wiring/selectors", Title: "selectors match the pods that they are meant for", Severity: Error,
-		Protects: "A Service, a disruption budget or a network policy that selects nothing fails without an error; one that selects too much " +
-			"catches other pods.",
+		Protects: "A Service, a disruption budget or a network policy that selects nothing fails without an error; one " +
+			"that selects too much catches other pods.",
 		Hint: "write the selector and the pods' labels from one template",
-		Detail: "Workloads select their own template's labels. Services, PodDisruptionBudgets, NetworkPolicies, pod affinities and spread " +
-			"constraints, PodMonitors and " +
-			"ServiceMonitors select at least one pod (or Service) of the release; labels that OpenBao's service registration sets at run time " +
-			"(openbao-active, -initialized, -sealed, -perf-standby, -version) are not asked for. Whatever also selects pods of a test hook or of another " +
-			"workload is a warning. A HorizontalPodAutoscaler's target is rendered. Also under other names.",
+		Detail: "Workloads select their own template's labels. Services, PodDisruptionBudgets, NetworkPolicies, pod " +
+			"affinities and spread constraints, PodMonitors and ServiceMonitors select at least one pod (or Service) of the " +
+			"release; labels that OpenBao's service registration sets at run time (openbao-active, -initialized, -sealed, " +
+			"-perf-standby, -version) are not asked for. Whatever also selects pods of a test hook or of another workload " +
+			"is a warning. A HorizontalPodAutoscaler's target is rendered. Also under other names.",
 		each: selectors,
 	},
 	{
 		ID: "wiring/releases", Title: "two releases in a namespace do not touch each other", Severity: Error,
 		Protects: "A second release in the namespace takes over objects, or its pods answer for the first one's Service.",
 		Hint:     "put the release's name into names and selectors",
-		Detail:   "Compares the first base with its render under another release name: no object has the same name, no selector matches the other's pods.",
-		chart:    releases,
+		Detail: "Compares the first base with its render under another release name: no object has the same name, no " +
+			"selector matches the other's pods.",
+		chart: releases,
 	},
 	{
 		ID: "wiring/ports", Title: "probes, Services and routes name ports that exist", Severity: Error,
 		Protects: "A probe of a port that nothing names kills the pod; a Service or a route to it leads nowhere.",
 		Hint:     "name a port of the container, or of the Service",
-		Detail: "Named ports of probes, lifecycle hooks and Service targets have to be declared by the container or pod, a numeric target " +
-			"that is not declared is a warning; " +
-			"Ingress and Gateway API backends have to be rendered Services with that port.",
+		Detail: "Named ports of probes, lifecycle hooks and Service targets have to be declared by the container or pod, " +
+			"a numeric target that is not declared is a warning; Ingress and Gateway API backends have to be rendered " +
+			"Services with that port.",
 		each: ports,
 	},
 	{
 		ID: "wiring/references", Title: "what pods refer to exists", Severity: Error,
 		Protects: "A pod whose Secret, ConfigMap, ServiceAccount or volume does not exist never starts.",
 		Hint:     "render it, or let a value name it so that its owner is known",
-		Detail: "Volumes, environment, image pull secrets and service accounts have to be rendered, optional, supplied by the topology, or " +
-			"named by a value (whose key says " +
-			"secret, configMap, serviceAccount or claim). Keys are checked in what is rendered. Mounts need their volume. Switches that are turned off are " +
-			"left out: turning off what makes an object promises to supply it.",
+		Detail: "Volumes, environment, image pull secrets and service accounts have to be rendered, optional, supplied " +
+			"by the topology, or named by a value (whose key says secret, configMap, serviceAccount or claim). Keys are " +
+			"checked in what is rendered. Mounts need their volume. Switches that are turned off are left out: turning off " +
+			"what makes an object promises to supply it.",
 		each: references,
 	},
 	{
 		ID: "wiring/hook-order", Title: "hooks need only what is there before them", Severity: Error,
-		Protects: "A pre-install hook runs before the release's objects exist; its pod waits for a ConfigMap until the installation times out.",
-		Hint:     "make what the hook needs a hook too, with a smaller helm.sh/hook-weight",
-		Detail: "Whatever a pre-install hook's pods refer to and the chart renders has to be a pre-install hook of a smaller weight, or of " +
-			"the same weight and a kind that Helm creates first.",
+		Protects: "A pre-install hook runs before the release's objects exist; its pod waits for a ConfigMap until the " +
+			"installation times out.",
+		Hint: "make what the hook needs a hook too, with a smaller helm.sh/hook-weight",
+		Detail: "Whatever a pre-install hook's pods refer to and the chart renders has to be a pre-install hook of a " +
+			"smaller weight, or of the same weight and a kind that Helm creates first.",
 		each: hookOrder,
 	},
 }

@@ -50,7 +50,8 @@ func TestTrace(t *testing.T) {
 
 func TestTraceHandsOn(t *testing.T) {
 	t.Parallel()
-	const collected = "gc 3 @0.056s 2%: 0.026+0.39+0.10 ms clock, 0.21+0.88/0.52/0+0.84 ms cpu, 4->5->1 MB, 5 MB goal, 0 MB stacks, 0 MB globals, 2 P\n"
+	const collected = "gc 3 @0.056s 2%: 0.026+0.39+0.10 ms clock, 0.21+0.88/0.52/0+0.84 ms cpu, 4->5->1 MB, 5 MB goal, " +
+		"0 MB stacks, 0 MB globals, 2 P\n"
 	said := "gc 3\ngc a b c: d\n: \ngc 3 @0.056s x%: 0.026+0.39+0.10 ms clock, \n" + strings.Repeat("long ", 1000) +
 		"\npanic: no newline"
 	var rest bytes.Buffer

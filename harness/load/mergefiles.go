@@ -56,7 +56,8 @@ func MergeFiles(to io.Writer, paths []string) ([]result.LoadPart, error) {
 func (p *part) refuse(path string) error {
 	switch {
 	case p.orphan:
-		return exit.Invalidf(path, "kubelets keep only the last 10 MiB of a container's log: follow it from the beginning, kubectl logs --follow POD > FILE", "its beginning is missing: %w", p.err)
+		return exit.Invalidf(path, "kubelets keep only the last 10 MiB of a container's log: follow it from the "+
+			"beginning, kubectl logs --follow POD > FILE", "its beginning is missing: %w", p.err)
 	case p.err != nil:
 		return exit.Invalidf(path, "name the log as --out hdr wrote it or kubectl logs printed it", "%w", p.err)
 	case !p.header:

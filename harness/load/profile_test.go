@@ -183,7 +183,7 @@ func TestSizing(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, tc.rate, rate) //nolint:testifylint // exact on purpose
+			require.Equal(t, tc.rate, rate, "exact on purpose")
 			require.Equal(t, tc.tier, tier.Name)
 		})
 	}

@@ -15,9 +15,10 @@ import (
 // at first the profile's rate, to its own: the meaning that stages have in k6's
 // ramping-arrival-rate. A stage of 0 s is a jump.
 type Stage struct {
-	Duration  document.Duration `json:"duration"`            // 0s for a jump; whole milliseconds
-	Times     float64           `json:"times,omitempty"`     // rate at its end as a multiple of the profile's, above 0 to 1,000
-	PerSecond float64           `json:"perSecond,omitempty"` // or in fetches per second, above 0 to 100,000
+	Duration document.Duration `json:"duration"` // 0s for a jump; whole milliseconds
+	// rate at its end as a multiple of the profile's, above 0 to 1,000
+	Times     float64 `json:"times,omitempty"`
+	PerSecond float64 `json:"perSecond,omitempty"` // or in fetches per second, above 0 to 100,000
 	// Excursion is load on purpose beyond what is judged: only wrong values count in it. At least
 	// one stage has to be none.
 	Excursion bool `json:"excursion,omitempty"`

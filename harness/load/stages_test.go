@@ -34,7 +34,8 @@ func TestStages(t *testing.T) {
 		{At: 105, Seconds: 10, From: 60, To: 12, Excursion: true},
 		{At: 115, Seconds: 60, From: 12, To: 12},
 	}, j.Plan().Stages)
-	require.Contains(t, load.Settings(j), "STEAMER_STAGES=60000ms:12,0ms:60,30000ms:60:excursion,10000ms:12:excursion,60000ms:12")
+	require.Contains(t, load.Settings(j),
+		"STEAMER_STAGES=60000ms:12,0ms:60,30000ms:60:excursion,10000ms:12:excursion,60000ms:12")
 	require.NoError(t, p.Fits(12, 50))
 	require.ErrorContains(t, p.Fits(30_000, 50), "a stage has 150000")
 	require.ErrorContains(t, p.Fits(0.0001, 50), "want 0.001")
@@ -50,7 +51,8 @@ func TestStages(t *testing.T) {
 
 func TestWork(t *testing.T) {
 	t.Parallel()
-	p := profile(t, "mode: inline", "mode: mixed\nweights: {inline: 9, rails: 0.5}\noperations: {list: 4, create: 1}\nretries: true\n"+
+	p := profile(t, "mode: inline", "mode: mixed\nweights: {inline: 9, rails: 0.5}\noperations: {list: 4, create: "+
+		"1}\nretries: true\n"+
 		"jobTokens: {perTenant: 3, algorithm: ES256}\ntenants: {choice: hot, hot: 2, share: 0.9}")
 	settings := load.Settings(load.Job{Profile: p, Rate: 12})
 	require.Subset(t, settings, []string{

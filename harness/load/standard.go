@@ -24,12 +24,14 @@ type Standard struct {
 // TierStandard is the one place that says what CI jobs do to OpenBao, which GitLab's sizing counts
 // on:
 //
-//   - A job logs in and reads in one request (mode inline) over a connection of its own: GitLab Runner makes a client for each secret and closes it.
-//   - A fetch counts as good if its one request was. Runner repeats failed requests, which hides from the job, and would hide from the
-//     objectives, that the server fails.
-//   - GitLab signs tokens by RS256, which takes OpenBao another time to verify than other algorithms.
-//   - Fetches come from many projects alike. GitLab publishes no number of projects for a tier: DefaultTenants and DefaultSecrets, which every
-//     calibration and each limit of perf/slo.yaml was made with, are the least.
+//   - A job logs in and reads in one request (mode inline) over a connection of its own: GitLab
+//     Runner makes a client for each secret and closes it.
+//   - A fetch counts as good if its one request was. Runner repeats failed requests, which hides
+//     from the job, and would hide from the objectives, that the server fails.
+//   - GitLab signs tokens by RS256. OpenBao needs another time to verify it than other algorithms.
+//   - Fetches come from many projects alike. GitLab publishes no number of projects for a tier:
+//     DefaultTenants and DefaultSecrets, which every calibration and each limit of perf/slo.yaml
+//     was made with, are the least.
 //   - The rate stays within the tier's all the time, and nothing is added to the limits.
 //
 // Sources: GitLab Runner's gitlab_secrets_manager resolver (a client for each secret, no
@@ -76,7 +78,8 @@ func (s Standard) Differences(tier string, run result.Run, t *result.Topology) [
 	add(true, beyond, "went beyond the tier's rate on the way (excursions)")
 	j := l.Jobs
 	if j == nil {
-		add(true, true, "does not say what its jobs did: connections, repetitions, tenants, signing; records of Steamer before December 2026 do not")
+		add(true, true, "does not say what its jobs did: connections, repetitions, tenants, signing; records of Steamer "+
+			"before December 2026 do not")
 		return out
 	}
 	add(true, j.Reuse, "kept connections open, and each job opens its own")

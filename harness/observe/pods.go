@@ -32,15 +32,16 @@ type podWatcher struct {
 	source PodSource
 
 	mu         sync.Mutex
-	containers map[string]result.ResourceSeries            // by container ID
-	byName     map[string]result.ResourceSeries            // by namespace/pod/container
-	nodes      map[string]bool                             // that the pods run on
-	restarts   map[string]int32                            // by namespace/pod/container
-	present    map[string][]podRef                         // pods that exist, by namespace
-	leaders    []string                                    // pods that are labelled as active, sorted; one but for a takeover that went wrong
-	running    map[string]map[string]result.ResourceSeries // containers that run, by namespace, then by pod/container
-	lives      map[types.UID]*life
-	timeline   []result.Event
+	containers map[string]result.ResourceSeries // by container ID
+	byName     map[string]result.ResourceSeries // by namespace/pod/container
+	nodes      map[string]bool                  // that the pods run on
+	restarts   map[string]int32                 // by namespace/pod/container
+	present    map[string][]podRef              // pods that exist, by namespace
+	// pods that are labelled as active, sorted; one but for a takeover that went wrong
+	leaders  []string
+	running  map[string]map[string]result.ResourceSeries // containers that run, by namespace, then by pod/container
+	lives    map[types.UID]*life
+	timeline []result.Event
 }
 
 func newPodWatcher(source PodSource) *podWatcher {

@@ -25,7 +25,8 @@ function sample(id, usage, memory, both, quota) { # id, v1 CPU use, v1 memory, v
 	if (n > 0) printf "%s %s %.0f %s %s\n", id, n, m - i, p, t # else it ended while it was looked at
 }'
 own() { read -r stat </proc/$$/stat; echo "script $stat"; }
-# Engines leave a process running whose client is gone. Its end shows on standard input; the count is for engines that hide it.
+# Engines leave a process running whose client is gone. Its end shows on standard input; the count is
+# for engines that hide it.
 exec 3<&0
 { cat <&3 >/dev/null; kill $$; } 2>/dev/null &
 left=86400

@@ -19,10 +19,12 @@ type tally struct {
 // tallySQL reads a tally. It leaves the texts of statements out, which PostgreSQL keeps in a file.
 // pg_stat_database.sessions exists since PostgreSQL 14.
 const tallySQL = `
-SELECT json_build_object('calls', s.calls, 'rows', s.rows, 'exec', s.exec, 'commits', d.xact_commit, 'rollbacks', d.xact_rollback,
+SELECT json_build_object('calls', s.calls, 'rows', s.rows, 'exec', s.exec,
+	'commits', d.xact_commit, 'rollbacks', d.xact_rollback,
 	'sessions', d.sessions, 'connections', a.connections, 'running', a.running, 'intx', a.intx)
 FROM pg_stat_database d
-CROSS JOIN LATERAL (SELECT coalesce(sum(calls), 0) AS calls, coalesce(sum(rows), 0) AS rows, coalesce(sum(total_exec_time), 0) AS exec
+CROSS JOIN LATERAL (SELECT coalesce(sum(calls), 0) AS calls, coalesce(sum(rows), 0) AS rows,
+	coalesce(sum(total_exec_time), 0) AS exec
 	FROM pg_stat_statements(false) WHERE dbid = d.datid) s
 CROSS JOIN LATERAL (SELECT count(*) AS connections, count(*) FILTER (WHERE state = 'active') AS running,
 	count(*) FILTER (WHERE state LIKE 'idle in transaction%%') AS intx
@@ -40,12 +42,16 @@ type statement struct {
 
 // statementsSQL reads each statement of a database. Several users' same statements are one.
 const statementsSQL = `
-SELECT coalesce(json_agg(json_build_object('id', q.queryid::text, 'query', q.query, 'calls', q.calls, 'rows', q.rows, 'exec', q.exec)), '[]'::json)
-FROM (SELECT s.queryid, left(min(s.query), %d) AS query, sum(s.calls) AS calls, sum(s.rows) AS rows, sum(s.total_exec_time) AS exec
-	FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = %s AND s.queryid IS NOT NULL GROUP BY s.queryid) q`
+SELECT coalesce(json_agg(json_build_object('id', q.queryid::text, 'query', q.query, 'calls', q.calls,
+	'rows', q.rows, 'exec', q.exec)), '[]'::json)
+FROM (SELECT s.queryid, left(min(s.query), %d) AS query, sum(s.calls) AS calls, sum(s.rows) AS rows,
+	sum(s.total_exec_time) AS exec
+	FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+	WHERE d.datname = %s AND s.queryid IS NOT NULL GROUP BY s.queryid) q`
 
 // ownSQL is the execution time in ms of everything in the database that Steamer asks in.
-const ownSQL = `SELECT to_json(coalesce(sum(s.total_exec_time), 0)) FROM pg_stat_statements(false) s JOIN pg_database d ON d.oid = s.dbid
+const ownSQL = `SELECT to_json(coalesce(sum(s.total_exec_time), 0))
+FROM pg_stat_statements(false) s JOIN pg_database d ON d.oid = s.dbid
 WHERE d.datname = current_database()`
 
 // extensionSQL says whether the view is there, so that nothing has to be written where it is. That

@@ -19,9 +19,9 @@ import (
 // most 10,000 bytes and a request at most 768 KiB; anything larger is a defect.
 const MaxBody = 4 << 20
 
-// DefaultTimeout bounds one request, connection set-up included. It is GitLab
+// defaultTimeout bounds one request, connection set-up included. It is GitLab
 // Runner's client timeout.
-const DefaultTimeout = 60 * time.Second
+const defaultTimeout = 60 * time.Second
 
 // Client sends requests to one OpenBao address. It is safe for concurrent use.
 type Client struct {
@@ -38,7 +38,7 @@ func New(address string, httpClient *http.Client) *Client {
 	return &Client{address: strings.TrimRight(address, "/"), http: httpClient}
 }
 
-// HTTPClient returns a client with DefaultTimeout, no proxy and no redirects: a
+// HTTPClient returns a client with defaultTimeout, no proxy and no redirects: a
 // standby's redirect names an address that only the cluster can reach. Without
 // keepAlive every request has its own connection, as in GitLab Runner.
 func HTTPClient(keepAlive bool) *http.Client {
@@ -48,7 +48,7 @@ func HTTPClient(keepAlive bool) *http.Client {
 	transport.DisableKeepAlives = !keepAlive
 	return &http.Client{
 		Transport:     transport,
-		Timeout:       DefaultTimeout,
+		Timeout:       defaultTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -106,7 +106,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	}
 	out := &Response{
 		Status:           res.StatusCode,
-		InlineAuthFailed: res.Header.Get(HeaderInlineAuthFailed) == "true",
+		InlineAuthFailed: res.Header.Get(headerInlineAuthFailed) == "true",
 		Latency:          time.Since(start),
 	}
 	if err := out.decode(raw); err != nil && out.OK() {

@@ -45,10 +45,10 @@ func TestDo(t *testing.T) {
 			r, err := client.Do(t.Context(), openbao.Request{
 				Method: http.MethodGet, Path: "/x", Auth: &openbao.InlineAuth{Path: "auth/p/login", Role: "r", JWT: "planted-jwt"},
 			})
-			raw, decodeErr := base64.RawURLEncoding.DecodeString(got.Get(openbao.HeaderInlineAuthParameter + "jwt"))
+			raw, decodeErr := base64.RawURLEncoding.DecodeString(got.Get("X-Vault-Inline-Auth-Parameter-jwt"))
 			require.NoError(t, decodeErr)
 			require.JSONEq(t, `{"key":"jwt","value":"planted-jwt"}`, string(raw))
-			require.Equal(t, "auth/p/login", got.Get(openbao.HeaderInlineAuthPath))
+			require.Equal(t, "auth/p/login", got.Get("X-Vault-Inline-Auth-Path"))
 			if c.err != "" {
 				require.ErrorContains(t, err, c.err)
 				require.NotContains(t, err.Error(), "planted-jwt")

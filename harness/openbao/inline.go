@@ -9,9 +9,9 @@ import (
 // Header names of OpenBao's inline authentication, see
 // https://openbao.org/docs/concepts/auth/ and domain facts on how GitLab uses them.
 const (
-	HeaderInlineAuthPath      = "X-Vault-Inline-Auth-Path"
-	HeaderInlineAuthParameter = "X-Vault-Inline-Auth-Parameter-" // any suffix; the JSON inside names the parameter
-	HeaderInlineAuthFailed    = "X-Vault-Inline-Auth-Failed"
+	headerInlineAuthPath      = "X-Vault-Inline-Auth-Path"
+	headerInlineAuthParameter = "X-Vault-Inline-Auth-Parameter-" // any suffix; the JSON inside names the parameter
+	headerInlineAuthFailed    = "X-Vault-Inline-Auth-Failed"
 	HeaderToken               = "X-Vault-Token"
 )
 
@@ -41,7 +41,7 @@ func (a *InlineAuth) Header() http.Header {
 }
 
 func (a *InlineAuth) set(h http.Header) {
-	h.Set(HeaderInlineAuthPath, a.Path)
-	h.Set(HeaderInlineAuthParameter+"jwt", Parameter("jwt", a.JWT))
-	h.Set(HeaderInlineAuthParameter+"role", Parameter("role", a.Role))
+	h.Set(headerInlineAuthPath, a.Path)
+	h.Set(headerInlineAuthParameter+"jwt", Parameter("jwt", a.JWT))
+	h.Set(headerInlineAuthParameter+"role", Parameter("role", a.Role))
 }

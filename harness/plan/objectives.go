@@ -157,7 +157,8 @@ func (r *Resolved) says(s judge.Support) string {
 	case s.Allowed == 0:
 		return "decidable: how high a mean it holds depends on how much latencies vary" + shown
 	}
-	return fmt.Sprintf("decidable (it takes %s): held with up to %s of the fetches above the limit, if they come one by one; "+
+	return fmt.Sprintf("decidable (it takes %s): held with up to %s of the fetches above the limit, if they come one "+
+		"by one; "+
 		"in the long run %s may be%s", s.Needs, percent(s.Passable), percent(s.Allowed), shown)
 }
 

@@ -36,24 +36,27 @@ type Plan struct {
 	Chart      string   `json:"chart"`             // directory, .tgz, oci:// reference, or the chart's name in Repo
 	Repo       string   `json:"repo,omitempty"`    // URL of a Helm repository
 	Version    string   `json:"version,omitempty"` // exact version of a chart in Repo or at an oci:// reference
-	Dialect    string   `json:"dialect"`           // how the chart is told what the topology needs: a built-in one, or a file
-	Values     []string `json:"values,omitempty"`  // values files, later ones win
-	Set        []string `json:"set,omitempty"`     // key.path=value, after the files; values are YAML
-	Profile    string   `json:"profile"`           // name in perf/profiles, or a path
-	Tier       string   `json:"tier"`              // row of GitLab's sizing table, by its fetches per second
-	Rate       float64  `json:"rate,omitempty"`    // fetches per second instead of the tier's; 0: the profile's
+	// how the chart is told what the topology needs: a built-in one, or a file
+	Dialect string   `json:"dialect"`
+	Values  []string `json:"values,omitempty"` // values files, later ones win
+	Set     []string `json:"set,omitempty"`    // key.path=value, after the files; values are YAML
+	Profile string   `json:"profile"`          // name in perf/profiles, or a path
+	Tier    string   `json:"tier"`             // row of GitLab's sizing table, by its fetches per second
+	Rate    float64  `json:"rate,omitempty"`   // fetches per second instead of the tier's; 0: the profile's
 	// Duration is how long the load is measured instead of the profile's duration, 1s to 24h; 0:
 	// the profile's. A profile with stages has none.
-	Duration  document.Duration `json:"duration,omitempty"`
-	Size      string            `json:"size,omitempty"`     // or what an instance of this size, e.g. 10k, means with this share of jobs that
-	Adoption  float64           `json:"adoption,omitempty"` // fetch secrets, above 0 to 1: GitLab's sizing says the rate
-	Mode      string            `json:"mode,omitempty"`     // what the load does, instead of the profile's
-	Retries   *bool             `json:"retries,omitempty"`  // repeat failed calls as GitLab Runner does, or not; nil: as the profile says
-	Tenants   int               `json:"tenants"`            // GitLab projects to provision, 1 to 10000
-	Secrets   int               `json:"secrets"`            // secrets of each, 1 to 100 as in GitLab
-	Scenarios string            `json:"scenarios"`          // core, all, none, or a regular expression over scenario IDs
-	Repeat    int               `json:"repeat,omitempty"`   // how often the scenarios run, 0 to 1000; 0 is once
-	Shuffle   uint64            `json:"shuffle,omitempty"`  // seed of another order for each round; 0 keeps the order
+	Duration document.Duration `json:"duration,omitempty"`
+	// or what an instance of this size, e.g. 10k, means with this share of jobs that
+	Size     string  `json:"size,omitempty"`
+	Adoption float64 `json:"adoption,omitempty"` // fetch secrets, above 0 to 1: GitLab's sizing says the rate
+	Mode     string  `json:"mode,omitempty"`     // what the load does, instead of the profile's
+	// repeat failed calls as GitLab Runner does, or not; nil: as the profile says
+	Retries   *bool  `json:"retries,omitempty"`
+	Tenants   int    `json:"tenants"`           // GitLab projects to provision, 1 to 10000
+	Secrets   int    `json:"secrets"`           // secrets of each, 1 to 100 as in GitLab
+	Scenarios string `json:"scenarios"`         // core, all, none, or a regular expression over scenario IDs
+	Repeat    int    `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
+	Shuffle   uint64 `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
 	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades
 	// from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`

@@ -11,11 +11,12 @@ type Cost struct {
 	OpenBaoCPU    *float64 `json:"openbaoCPU,omitempty"`    // CPU-ms of all OpenBao pods per fetch
 	PostgreSQLCPU *float64 `json:"postgresqlCPU,omitempty"` // CPU-ms of PostgreSQL per fetch
 	GeneratorCPU  *float64 `json:"generatorCPU,omitempty"`  // CPU-ms of k6 per fetch, its start and the warm-up included
-	Statements    *float64 `json:"statements,omitempty"`    // that PostgreSQL executed per fetch, BEGIN, COMMIT and ROLLBACK included
-	Transactions  *float64 `json:"transactions,omitempty"`  // commits and rollbacks per fetch
-	Rows          *float64 `json:"rows,omitempty"`          // that PostgreSQL returned or changed per fetch
-	ExecMs        *float64 `json:"execMs,omitempty"`        // execution time in PostgreSQL per fetch in ms
-	Sessions      *float64 `json:"sessions,omitempty"`      // connections opened to PostgreSQL per fetch
+	// that PostgreSQL executed per fetch, BEGIN, COMMIT and ROLLBACK included
+	Statements   *float64 `json:"statements,omitempty"`
+	Transactions *float64 `json:"transactions,omitempty"` // commits and rollbacks per fetch
+	Rows         *float64 `json:"rows,omitempty"`         // that PostgreSQL returned or changed per fetch
+	ExecMs       *float64 `json:"execMs,omitempty"`       // execution time in PostgreSQL per fetch in ms
+	Sessions     *float64 `json:"sessions,omitempty"`     // connections opened to PostgreSQL per fetch
 	// MiBPer1000Tenants is the growth of the active pod's Go heap from before the seed to under
 	// load, per 1,000 tenants, in MiB.
 	MiBPer1000Tenants *float64 `json:"mibPer1000Tenants,omitempty"`
@@ -84,7 +85,8 @@ func (c *Cost) cpu(t *Topology) {
 		if ms, ok := t.CPUPerFetch(of.component); ok {
 			*of.to = &ms
 		} else {
-			c.Unknown[id] = fmt.Sprintf("no fetches, or CPU samples of a container of %s cover less than %g %% of the measured time", of.component, 100*MinCoverage)
+			c.Unknown[id] = fmt.Sprintf("no fetches, or CPU samples of a container of %s cover less than %g %% of the "+
+				"measured time", of.component, 100*MinCoverage)
 		}
 	}
 	all := int64(0)

@@ -3,8 +3,10 @@ package result
 // Jobs is what the jobs of a load did, as far as it decides whether their latency is that of CI
 // jobs.
 type Jobs struct {
-	Reuse   bool   `json:"reuse"`             // connections were kept open between fetches; GitLab Runner opens one for each
-	Retries bool   `json:"retries"`           // failed requests were repeated, so that a fetch may count as good though a request failed
+	// connections were kept open between fetches; GitLab Runner opens one for each
+	Reuse bool `json:"reuse"`
+	// failed requests were repeated, so that a fetch may count as good though a request failed
+	Retries bool   `json:"retries"`
 	Choice  string `json:"choice"`            // how each fetch chose its tenant: uniform, zipf, hot or cold
 	Signing string `json:"signing"`           // algorithm of the jobs' tokens, e.g. RS256
 	Tenants int    `json:"tenants,omitempty"` // that were fetched from; 0: not known, as of logs that others left behind

@@ -12,16 +12,18 @@ type ServerSeries struct {
 // prefix. OpenBao's postgres_get is left out: transactional reads, and so all fetches, do not count
 // in it; DatabaseUse has them.
 type ServerSample struct {
-	At             time.Time `json:"at"`
-	Requests       float64   `json:"rps"`                      // requests handled per second since the previous sample (core_handle_request)
-	HandleMs       float64   `json:"handleMs,omitempty"`       // their mean time in OpenBao in ms; 0 where there was none
-	InFlight       float64   `json:"inFlight,omitempty"`       // requests being handled (core_in_flight_requests)
-	Active         bool      `json:"active,omitempty"`         // core_active
-	Unsealed       bool      `json:"unsealed,omitempty"`       // core_unsealed
-	LeadershipLost int64     `json:"leadershipLost,omitempty"` // times since the process started (core_leadership_lost)
-	HeapMiB        float64   `json:"heap"`                     // allocated Go objects, garbage included (runtime_alloc_bytes)
-	Goroutines     int64     `json:"goroutines"`               // runtime_num_goroutines
-	Leases         int64     `json:"leases,omitempty"`         // that the expiration manager holds (expire_num_leases)
+	At time.Time `json:"at"`
+	// requests handled per second since the previous sample (core_handle_request)
+	Requests       float64 `json:"rps"`
+	HandleMs       float64 `json:"handleMs,omitempty"`       // their mean time in OpenBao in ms; 0 where there was none
+	InFlight       float64 `json:"inFlight,omitempty"`       // requests being handled (core_in_flight_requests)
+	Active         bool    `json:"active,omitempty"`         // core_active
+	Unsealed       bool    `json:"unsealed,omitempty"`       // core_unsealed
+	LeadershipLost int64   `json:"leadershipLost,omitempty"` // times since the process started (core_leadership_lost)
+	// allocated Go objects, garbage included (runtime_alloc_bytes)
+	HeapMiB    float64 `json:"heap"`
+	Goroutines int64   `json:"goroutines"`       // runtime_num_goroutines
+	Leases     int64   `json:"leases,omitempty"` // that the expiration manager holds (expire_num_leases)
 }
 
 // DatabaseUse is what OpenBao's database did, by PostgreSQL's own statistics, those of Steamer's
@@ -39,16 +41,18 @@ const MaxStatements = 30
 
 // DatabaseSample is one reading. Rates are per second since the previous sample.
 type DatabaseSample struct {
-	At          time.Time `json:"at"`
-	Statements  float64   `json:"statements"`  // executed, BEGIN, COMMIT and ROLLBACK included (pg_stat_statements.calls)
-	Rows        float64   `json:"rows"`        // returned or changed
-	ExecMs      float64   `json:"execMs"`      // ms of execution per second (pg_stat_statements.total_exec_time)
-	Commits     float64   `json:"commits"`     // pg_stat_database.xact_commit; sessions report it once a second, idle ones after ten
-	Rollbacks   float64   `json:"rollbacks"`   // pg_stat_database.xact_rollback; OpenBao ends transactions that only read so
-	Sessions    float64   `json:"sessions"`    // connections opened per second
-	Connections int       `json:"connections"` // open (pg_stat_activity)
-	Running     int       `json:"running"`     // of them executing a statement
-	InTx        int       `json:"inTx"`        // of them idle in a transaction
+	At         time.Time `json:"at"`
+	Statements float64   `json:"statements"` // executed, BEGIN, COMMIT and ROLLBACK included (pg_stat_statements.calls)
+	Rows       float64   `json:"rows"`       // returned or changed
+	ExecMs     float64   `json:"execMs"`     // ms of execution per second (pg_stat_statements.total_exec_time)
+	// pg_stat_database.xact_commit; sessions report it once a second, idle ones after ten
+	Commits float64 `json:"commits"`
+	// pg_stat_database.xact_rollback; OpenBao ends transactions that only read so
+	Rollbacks   float64 `json:"rollbacks"`
+	Sessions    float64 `json:"sessions"`    // connections opened per second
+	Connections int     `json:"connections"` // open (pg_stat_activity)
+	Running     int     `json:"running"`     // of them executing a statement
+	InTx        int     `json:"inTx"`        // of them idle in a transaction
 }
 
 // Statement is one normalised statement's use of the database.

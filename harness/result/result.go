@@ -75,26 +75,30 @@ func (h Host) Usable() float64 {
 
 // Topology is one environment: what was installed and everything measured on it.
 type Topology struct {
-	Name        string            `json:"name"` // cloud-native or cloud-native-hybrid
-	Verdict     Verdict           `json:"verdict"`
-	Reasons     []string          `json:"reasons"`
-	Chart       Chart             `json:"chart"`
-	Versions    map[string]string `json:"versions"` // component to version: kubernetes, openbao, postgresql, helm, kind, k6
-	Images      map[string]string `json:"images"`   // component to image reference with digest
-	Seed        *Seed             `json:"seed,omitempty"`
-	Scenarios   []Scenario        `json:"scenarios"`
-	Load        *Load             `json:"load,omitempty"`
-	Resources   []ResourceSeries  `json:"resources,omitempty"`
-	Events      []Event           `json:"events,omitempty"`
-	Server      []ServerSeries    `json:"server,omitempty"`   // OpenBao's own metrics, by pod
-	Database    *DatabaseUse      `json:"database,omitempty"` // PostgreSQL's own statistics
-	Observer    *ObserverUse      `json:"observer,omitempty"` // what observing cost
-	Host        *ResourceSeries   `json:"host,omitempty"`     // CPU of the whole machine; only where cluster and Steamer share one
-	Nodes       []ResourceSeries  `json:"nodes,omitempty"`    // of a cluster in containers of this machine: everything in each node, the pods included
-	Own         *ResourceSeries   `json:"own,omitempty"`      // Steamer's process and the engine's; Throttled is that of Steamer's control group
-	Cost        *Cost             `json:"cost,omitempty"`     // derived from the above
-	Checks      []Check           `json:"checks"`             // validity conditions and SLOs
-	NotMeasured []string          `json:"notMeasured,omitempty"`
+	Name    string   `json:"name"` // cloud-native or cloud-native-hybrid
+	Verdict Verdict  `json:"verdict"`
+	Reasons []string `json:"reasons"`
+	Chart   Chart    `json:"chart"`
+	// component to version: kubernetes, openbao, postgresql, helm, kind, k6
+	Versions  map[string]string `json:"versions"`
+	Images    map[string]string `json:"images"` // component to image reference with digest
+	Seed      *Seed             `json:"seed,omitempty"`
+	Scenarios []Scenario        `json:"scenarios"`
+	Load      *Load             `json:"load,omitempty"`
+	Resources []ResourceSeries  `json:"resources,omitempty"`
+	Events    []Event           `json:"events,omitempty"`
+	Server    []ServerSeries    `json:"server,omitempty"`   // OpenBao's own metrics, by pod
+	Database  *DatabaseUse      `json:"database,omitempty"` // PostgreSQL's own statistics
+	Observer  *ObserverUse      `json:"observer,omitempty"` // what observing cost
+	// CPU of the whole machine; only where cluster and Steamer share one
+	Host *ResourceSeries `json:"host,omitempty"`
+	// of a cluster in containers of this machine: everything in each node, the pods included
+	Nodes []ResourceSeries `json:"nodes,omitempty"`
+	// Steamer's process and the engine's; Throttled is that of Steamer's control group
+	Own         *ResourceSeries `json:"own,omitempty"`
+	Cost        *Cost           `json:"cost,omitempty"` // derived from the above
+	Checks      []Check         `json:"checks"`         // validity conditions and SLOs
+	NotMeasured []string        `json:"notMeasured,omitempty"`
 }
 
 // Chart names a chart exactly enough to fetch the same bytes again.
@@ -159,35 +163,41 @@ type Scenario struct {
 
 // Load is one k6 run against one topology.
 type Load struct {
-	Workload        string             `json:"workload"` // script name, e.g. "fetch"
-	Profile         string             `json:"profile"`
-	Mode            string             `json:"mode"`              // inline, login-read, ...
-	Target          string             `json:"target"`            // where the generator sent its requests
-	OfferedRate     float64            `json:"offered"`           // fetches per second asked for
-	AchievedRate    float64            `json:"achieved"`          // fetches per second completed while measuring, see Achieved
-	Start           time.Time          `json:"start"`             // start of the warm-up
-	WarmupSeconds   float64            `json:"warmup"`            // seconds before measuring started
-	MeasuredSeconds float64            `json:"measured"`          // seconds measured and judged, excursions not included
-	Fetches         int64              `json:"fetches"`           // completed while measuring, successful or not
-	Failed          int64              `json:"failed"`            // fetches that got no secret
-	Wrong           int64              `json:"wrong"`             // fetches that got a wrong value
-	Dropped         int64              `json:"dropped"`           // iterations k6 could not start on time
-	Actual          Distribution       `json:"actual"`            // latency from the actual start of the request
-	Intended        Distribution       `json:"intended"`          // latency from the intended start: free of coordinated omission
-	Statuses        map[string]int64   `json:"statuses"`          // HTTP status (or "error") to fetches
-	Series          []Interval         `json:"series"`            // one entry per second, warm-up included
-	Generator       Generator          `json:"generator"`         // what producing the load cost
-	Partial         string             `json:"partial,omitempty"` // why the recording is incomplete; empty when it is complete
-	Extra           map[string]float64 `json:"extra,omitempty"`
-	Parts           []LoadPart         `json:"parts,omitempty"` // the k6 processes, where there were several
+	Workload    string  `json:"workload"` // script name, e.g. "fetch"
+	Profile     string  `json:"profile"`
+	Mode        string  `json:"mode"`    // inline, login-read, ...
+	Target      string  `json:"target"`  // where the generator sent its requests
+	OfferedRate float64 `json:"offered"` // fetches per second asked for
+	// fetches per second completed while measuring, see Achieved
+	AchievedRate    float64      `json:"achieved"`
+	Start           time.Time    `json:"start"`    // start of the warm-up
+	WarmupSeconds   float64      `json:"warmup"`   // seconds before measuring started
+	MeasuredSeconds float64      `json:"measured"` // seconds measured and judged, excursions not included
+	Fetches         int64        `json:"fetches"`  // completed while measuring, successful or not
+	Failed          int64        `json:"failed"`   // fetches that got no secret
+	Wrong           int64        `json:"wrong"`    // fetches that got a wrong value
+	Dropped         int64        `json:"dropped"`  // iterations k6 could not start on time
+	Actual          Distribution `json:"actual"`   // latency from the actual start of the request
+	// latency from the intended start: free of coordinated omission
+	Intended  Distribution     `json:"intended"`
+	Statuses  map[string]int64 `json:"statuses"`  // HTTP status (or "error") to fetches
+	Series    []Interval       `json:"series"`    // one entry per second, warm-up included
+	Generator Generator        `json:"generator"` // what producing the load cost
+	// why the recording is incomplete; empty when it is complete
+	Partial string             `json:"partial,omitempty"`
+	Extra   map[string]float64 `json:"extra,omitempty"`
+	Parts   []LoadPart         `json:"parts,omitempty"` // the k6 processes, where there were several
 
 	// What results of before late November 2026 do not have.
-	Steps     map[string]Distribution `json:"steps,omitempty"`     // parts of a fetch while measuring, by name: connect, login, read, ...
-	Kinds     map[string]Distribution `json:"kinds,omitempty"`     // of modes that do several things: latency from the actual start, by what was done
-	Attempts  *Attempts               `json:"attempts,omitempty"`  // single requests while measuring
-	Stages    []LoadStage             `json:"stages,omitempty"`    // where the rate moved: how it went in each stage
-	Excursion *Excursion              `json:"excursion,omitempty"` // what was driven beyond what is judged; not in the totals above
-	Jobs      *Jobs                   `json:"jobs,omitempty"`      // what the jobs did; nil: not recorded
+	// parts of a fetch while measuring, by name: connect, login, read, ...
+	Steps map[string]Distribution `json:"steps,omitempty"`
+	// of modes that do several things: latency from the actual start, by what was done
+	Kinds    map[string]Distribution `json:"kinds,omitempty"`
+	Attempts *Attempts               `json:"attempts,omitempty"` // single requests while measuring
+	Stages   []LoadStage             `json:"stages,omitempty"`   // where the rate moved: how it went in each stage
+	// what was driven beyond what is judged; not in the totals above
+	Excursion *Excursion `json:"excursion,omitempty"`
+	Jobs      *Jobs      `json:"jobs,omitempty"` // what the jobs did; nil: not recorded
 
 	// Thresholds are the latency limits of which every second has the number of fetches above, see
 	// Interval.Above.
@@ -256,7 +266,8 @@ type Generator struct {
 	Version    string  `json:"version"`    // k6's version line
 	CPUSeconds float64 `json:"cpuSeconds"` // user and system time of the whole k6 process
 	MaxRSSMiB  float64 `json:"maxRSSMiB"`
-	CPUShare   float64 `json:"cpuShare"` // mean fraction of the host's CPUs that Steamer can use, used while it ran, 0 to 1; 0: unknown
+	// mean fraction of the host's CPUs that Steamer can use, used while it ran, 0 to 1; 0: unknown
+	CPUShare   float64 `json:"cpuShare"`
 	MaxVUs     int     `json:"maxVUs"`
 	InitialVUs int     `json:"initialVUs,omitempty"` // made before the start; 0: unknown
 	// Samples are about one a second; Collections is nil where k6's trace was not read. Both are of

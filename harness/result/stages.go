@@ -40,14 +40,15 @@ type LoadStage struct {
 // Excursion is what was driven on purpose beyond the rate that is judged: it may be slow and it may
 // fail, but it may not be wrong.
 type Excursion struct {
-	Seconds  float64      `json:"seconds"`
-	Offered  float64      `json:"offered"` // mean fetches per second asked for
-	Fetches  int64        `json:"fetches"`
-	Failed   int64        `json:"failed"`
-	Wrong    int64        `json:"wrong"`
-	Dropped  int64        `json:"dropped"`
-	Actual   Distribution `json:"actual"`
-	Intended Distribution `json:"intended"` // of the fetches that could be started: a lower bound where arrivals were dropped
+	Seconds float64      `json:"seconds"`
+	Offered float64      `json:"offered"` // mean fetches per second asked for
+	Fetches int64        `json:"fetches"`
+	Failed  int64        `json:"failed"`
+	Wrong   int64        `json:"wrong"`
+	Dropped int64        `json:"dropped"`
+	Actual  Distribution `json:"actual"`
+	// of the fetches that could be started: a lower bound where arrivals were dropped
+	Intended Distribution `json:"intended"`
 }
 
 // Trouble is the first second of an excursion in which not every arrival was answered as it should.

@@ -8,8 +8,10 @@ import (
 // A database stands still when transactions are open and hardly a statement is executed for some
 // time: each of them waits for its client.
 const (
-	stallSeconds    = 3
-	stallStatements = 10 // per second, below a hundredth of what a loaded OpenBao executes; its lock and health checks go on
+	stallSeconds = 3
+	// per second, below a hundredth of what a loaded OpenBao executes; its lock and health checks
+	// go on
+	stallStatements = 10
 )
 
 // DatabaseUnseen begins the detail of an event about a time in which nobody saw the database and no
@@ -30,7 +32,8 @@ func (d *DatabaseUse) Stalls() []Event {
 	end := func(i int) {
 		if from >= 0 && d.Samples[i].At.Sub(d.Samples[from].At) >= stallSeconds*time.Second {
 			out = append(out, Event{At: d.Samples[from].At, Kind: "database", Detail: fmt.Sprintf(
-				"OpenBao's database stood still for %.0f s: %d transactions were open and executed nothing, as when each waits for one more connection of the pool",
+				"OpenBao's database stood still for %.0f s: %d transactions were open and executed nothing, as when each waits "+
+					"for one more connection of the pool",
 				d.Samples[i].At.Sub(d.Samples[from].At).Seconds(), held)})
 		}
 		from, held = -1, 0

@@ -82,7 +82,8 @@ func clean(value string) string {
 	return strings.ReplaceAll(Redact(value), Redacted, Withheld)
 }
 
-// Assignment returns a --set assignment, or several with commas between, with Withheld in place of the values that are secrets.
+// Assignment returns a --set assignment, or several with commas between, with Withheld in place of
+// the values that are secrets.
 func Assignment(text string) string {
 	parts := assignments(text)
 	for i, part := range parts {
@@ -113,7 +114,8 @@ func mentions(value string) bool {
 	return false
 }
 
-// assignments splits at the commas that Helm splits at: those that are neither escaped nor in braces or brackets.
+// assignments splits at the commas that Helm splits at: those that are neither escaped nor in
+// braces or brackets.
 func assignments(text string) []string {
 	var parts []string
 	depth, start, escaped := 0, 0, false

@@ -8,8 +8,10 @@ import (
 
 // Modes of files.
 const (
-	Public  os.FileMode = 0o644 // results and reports, which hold no secret
-	Private os.FileMode = 0o600 // logs and diagnostics: they hold what others wrote, and what is no secret to Steamer may be one to them
+	Public os.FileMode = 0o644 // results and reports, which hold no secret
+	// logs and diagnostics: they hold what others wrote, and what is no secret to Steamer may be
+	// one to them
+	Private os.FileMode = 0o600
 	// PrivateDir is the mode of a directory of private files.
 	PrivateDir os.FileMode = 0o700
 )

@@ -53,7 +53,7 @@ func (c *Changer) Uninstall(ctx context.Context) error {
 	if err := c.env.helm.Uninstall(ctx, c.env.Spec.Dialect.Release); err != nil {
 		return err
 	}
-	return c.env.awaitPods(ctx, c.env.Namespace, c.env.Spec.Dialect.Selector, 0, RemoveTimeout)
+	return c.env.awaitPods(ctx, c.env.Namespace, c.env.Spec.Dialect.Selector, 0, removeTimeout)
 }
 
 // Adopt implements scenario.Installer.

@@ -17,8 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// DatabaseTimeout bounds how long PostgreSQL may take to accept connections.
-const DatabaseTimeout = 3 * time.Minute
+// databaseTimeout bounds how long PostgreSQL may take to accept connections.
+const databaseTimeout = 3 * time.Minute
 
 // databaseContainer is the container of that pod that runs PostgreSQL.
 const databaseContainer = "postgresql"
@@ -52,7 +52,7 @@ func (e *Environment) installDatabase(ctx context.Context) error {
 	if err = helm.Install(ctx, "postgresql", e.Spec.Fixtures.PostgreSQL, e.databaseValues()); err != nil {
 		return err
 	}
-	return e.awaitPods(ctx, e.DatabaseNamespace(), databaseSelector, 1, DatabaseTimeout)
+	return e.awaitPods(ctx, e.DatabaseNamespace(), databaseSelector, 1, databaseTimeout)
 }
 
 // databaseValues are the values of PostgreSQL's chart.

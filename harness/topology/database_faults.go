@@ -41,7 +41,7 @@ func (a administrator) Restart(ctx context.Context) error {
 	}
 	_, err = wait.Until(ctx, wait.For{
 		What: "PostgreSQL has started again", Interval: restartPoll,
-		Deadline: DatabaseTimeout,
+		Deadline: databaseTimeout,
 	}, func(ctx context.Context) error {
 		now, err := a.Query(ctx, checkpointer)
 		if err == nil && (now == "" || now == before) {

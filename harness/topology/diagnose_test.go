@@ -155,7 +155,8 @@ func TestLearnRendered(t *testing.T) {
 			"\nstringData:\n  x: cAnary6rendered\n",
 		"b.yaml": "kind: Secret\ndata:\n  value: cAnary7not-encoded!\n---\nkind: Service\nname: cAnary8public\n",
 	})
-	said := secret.Redact("illegal base64 cAnary7not-encoded! in cAnary5rendered of cAnary6rendered, Service cAnary8public")
+	said := secret.Redact("illegal base64 cAnary7not-encoded! in cAnary5rendered of cAnary6rendered, Service " +
+		"cAnary8public")
 	require.NotContains(t, said, "rendered")
 	require.NotContains(t, said, "encoded!")
 	require.Contains(t, said, "cAnary8public")

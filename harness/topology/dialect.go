@@ -37,9 +37,10 @@ type Dialect struct {
 	// Unregistered says that the chart has no Kubernetes service registration: its pods carry no
 	// openbao-* labels, and are asked for their health through the API server instead.
 	Unregistered bool          `json:"unregistered"`
-	Secrets      []ExtraSecret `json:"secrets"`   // that the chart expects to find and does not make
-	Values       string        `json:"values"`    // text/template over Inputs that yields the chart's values in YAML
-	Bootstrap    string        `json:"bootstrap"` // the same for an overlay with which the chart is installed first; empty for none
+	Secrets      []ExtraSecret `json:"secrets"` // that the chart expects to find and does not make
+	Values       string        `json:"values"`  // text/template over Inputs that yields the chart's values in YAML
+	// the same for an overlay with which the chart is installed first; empty for none
+	Bootstrap string `json:"bootstrap"`
 	// UnsealKey is where the chart keeps the static unseal key; empty where it has none.
 	UnsealKey scenario.KeyRef `json:"unsealKey"`
 	// Changes are what scenarios ask for, by the names that package scenario gives them.
@@ -48,7 +49,8 @@ type Dialect struct {
 
 // Change is how a chart is told a change that a scenario asks for.
 type Change struct {
-	Needs  string `json:"needs"`  // key of the chart's own values without which the chart cannot do it; empty: it always can
+	// key of the chart's own values without which the chart cannot do it; empty: it always can
+	Needs  string `json:"needs"`
 	Values string `json:"values"` // text/template over what package scenario says the change needs
 }
 
@@ -62,7 +64,7 @@ type ExtraSecret struct {
 
 // Inputs is what a topology decides about an installation.
 type Inputs struct {
-	Chart       ChartFacts
+	Chart       chartFacts
 	Image       ImageRef
 	ServiceType string // of the active Service
 	NodePort    int    // 0: none
@@ -72,21 +74,21 @@ type Inputs struct {
 	Resources   Resources
 }
 
-// ChartFacts is what a dialect may ask about the chart it is used with.
-type ChartFacts struct {
+// chartFacts is what a dialect may ask about the chart it is used with.
+type chartFacts struct {
 	Name, Version string
 	knows         func(path string) bool
 }
 
-// FactsOf returns what a dialect may ask about a chart.
-func FactsOf(c *chart.Chart) ChartFacts {
+// factsOf returns what a dialect may ask about a chart.
+func factsOf(c *chart.Chart) chartFacts {
 	info := c.Info()
-	return ChartFacts{Name: info.Name, Version: info.Version, knows: c.Knows}
+	return chartFacts{Name: info.Name, Version: info.Version, knows: c.Knows}
 }
 
 // Knows reports whether the chart's own values have a key, e.g. "serviceActive.nodePort". It tells
 // versions of a chart apart by what they can do.
-func (f ChartFacts) Knows(path string) bool { return f.knows != nil && f.knows(path) }
+func (f chartFacts) Knows(path string) bool { return f.knows != nil && f.knows(path) }
 
 // ImageRef is an image reference in the two parts that charts want.
 type ImageRef struct{ Repository, Tag string }
@@ -146,19 +148,19 @@ func DialectNamed(name string) (*Dialect, error) {
 			return nil, exit.Invalidf("--dialect "+name, "name a file that can be read, or one of "+strings.Join(Dialects(),
 				", "), "%w", err)
 		}
-		return ParseDialect(name, data)
+		return parseDialect(name, data)
 	}
 	data, err := dialects.ReadFile("dialects/" + name + ".yaml")
 	if err != nil {
 		hint := "choose from " + strings.Join(Dialects(), ", ") + ", or name a file with --dialect ./FILE.yaml"
 		return nil, exit.Invalidf("--dialect "+name, hint, "there is no such dialect")
 	}
-	return ParseDialect(name, data)
+	return parseDialect(name, data)
 }
 
-// ParseDialect reads a dialect. Unknown fields, missing ones and templates that cannot be parsed
+// parseDialect reads a dialect. Unknown fields, missing ones and templates that cannot be parsed
 // are errors of code exit.Invalid.
-func ParseDialect(name string, data []byte) (*Dialect, error) {
+func parseDialect(name string, data []byte) (*Dialect, error) {
 	dialect := &Dialect{Name: name}
 	err := document.YAML(data, dialect)
 	if err == nil {

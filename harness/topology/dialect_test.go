@@ -49,7 +49,7 @@ func (p pair) prepare(t *testing.T, topology string, change ...string) (*Environ
 	if len(change) > 0 {
 		require.NotEqual(t, string(data), text)
 	}
-	dialect, err := ParseDialect(p.dialect, []byte(text))
+	dialect, err := parseDialect(p.dialect, []byte(text))
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,8 @@ func TestOlderCharts(t *testing.T) {
 		in.Chart.knows = func(string) bool { return knows }
 		values, err := dialect.Render(in)
 		require.NoError(t, err)
-		connection := values["config"].(map[string]any)["storage"].(map[string]any)["postgresql"].(map[string]any)["connection"].(map[string]any)
+		storage := values["config"].(map[string]any)["storage"].(map[string]any)
+		connection := storage["postgresql"].(map[string]any)["connection"].(map[string]any)
 		if knows {
 			require.Equal(t, "verify-full", connection["sslMode"])
 			require.Equal(t, map[string]any{"secret": "ca", "key": "ca.crt"}, connection["sslRootCert"])
@@ -208,7 +209,8 @@ func TestConnectionURL(t *testing.T) {
 			require.True(t, found)
 			connection, _, _ = strings.Cut(rest, `"`)
 		} else {
-			mode := values["config"].(map[string]any)["storage"].(map[string]any)["postgresql"].(map[string]any)["connection"].(map[string]any)["sslMode"]
+			storage := values["config"].(map[string]any)["storage"].(map[string]any)
+			mode := storage["postgresql"].(map[string]any)["connection"].(map[string]any)["sslMode"]
 			connection = fmt.Sprintf(template, "openbao", "db.example", 5432, "openbao", mode)
 		}
 		parsed, err := url.Parse(connection)
@@ -291,7 +293,7 @@ func FuzzParseDialect(f *testing.F) {
 	}
 	f.Add(minimal + "secrets: [{name: a, key: k, bytes: 32}]\nbootstrap: '{{ .Chart.Knows \"a\" }}'\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := ParseDialect("fuzz", []byte(text))
+		d, err := parseDialect("fuzz", []byte(text))
 		if err != nil {
 			require.Equal(t, exit.Invalid, exit.CodeOf(err))
 			return

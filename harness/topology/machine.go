@@ -64,7 +64,7 @@ func (e *Environment) startMachine(ctx context.Context, password string) error {
 	if err := e.runMachine(ctx); err != nil {
 		return exit.Environmentf("container "+e.machine(), "steamer cluster gc", "%w", err)
 	}
-	err = await(ctx, DatabaseTimeout, "PostgreSQL in container "+e.machine(), func(ctx context.Context) error {
+	err = await(ctx, databaseTimeout, "PostgreSQL in container "+e.machine(), func(ctx context.Context) error {
 		_, err := e.Engine.Run(ctx, "exec", e.machine(), "pg_isready", "--host", "127.0.0.1", "--username", "openbao",
 			"--quiet")
 		return err

@@ -17,10 +17,10 @@ import (
 )
 
 // Namespaces are the namespaces that environments of these topologies use.
-func Namespaces(topologies ...string) []string { return NamespacesWith("", topologies...) }
+func Namespaces(topologies ...string) []string { return namespacesWith("", topologies...) }
 
-// NamespacesWith are those of environments with a Spec.Suffix.
-func NamespacesWith(suffix string, topologies ...string) []string {
+// namespacesWith are those of environments with a Spec.Suffix.
+func namespacesWith(suffix string, topologies ...string) []string {
 	var all []string
 	for _, name := range topologies {
 		env := &Environment{Spec: Spec{Topology: name, Suffix: suffix}, Namespace: namespaceOf(name) + suffix}
@@ -65,18 +65,18 @@ func (e *Environment) awaitLeaving(ctx context.Context, name string) error {
 	if err != nil || namespace.DeletionTimestamp == nil || owner == "" {
 		return nil // what is wrong with it, its creation says
 	}
-	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
 	return awaitGone(ctx, e.Cluster.Client, name, owner)
 }
 
-// RemoveTimeout bounds the removal of an environment.
-const RemoveTimeout = 2 * time.Minute
+// removeTimeout bounds the removal of an environment.
+const removeTimeout = 2 * time.Minute
 
 // Remove begins to delete everything that Install made. When it returns the node port is free and
 // the machine is gone; AwaitRemoved waits for the rest, which Kubernetes takes its time for.
 func (e *Environment) Remove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
 	if e.forward != nil {
 		e.forward.Close()
@@ -117,7 +117,7 @@ func (e *Environment) removeNamespace(ctx context.Context, name string) error {
 
 // AwaitRemoved waits until what Remove has begun to delete is gone.
 func (e *Environment) AwaitRemoved(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
 	var failures []error
 	for _, name := range e.namespaces() {

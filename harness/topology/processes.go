@@ -63,7 +63,8 @@ func (p processes) Signal(ctx context.Context, namespace, name, container, signa
 		now := int64(0)
 		clean, done := context.WithTimeout(context.WithoutCancel(ctx), signalTimeout)
 		defer done()
-		_ = pods.Delete(clean, made.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}) // it goes with the namespace at the latest
+		// it goes with the namespace at the latest
+		_ = pods.Delete(clean, made.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
 	}()
 	_, err = wait.Until(ctx, wait.For{What: "pod " + made.Name + " has sent signal " + signal, Interval: pollInterval / 5},
 		func(ctx context.Context) error {

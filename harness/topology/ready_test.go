@@ -169,7 +169,10 @@ func TestReadiness(t *testing.T) {
 		"crash loop": {func(w *world) {
 			w.pods[1].Status.Conditions = nil
 			w.pods[1].Status.ContainerStatuses = []corev1.ContainerStatus{{
-				Name: "openbao-server", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off"}},
+				Name: "openbao-server",
+				State: corev1.ContainerState{
+					Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off"},
+				},
 			}}
 		}, "container openbao-server: CrashLoopBackOff back-off"},
 	} {

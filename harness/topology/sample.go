@@ -13,7 +13,7 @@ type Sample struct {
 // cluster.
 func (d *Dialect) Sample(c *chart.Chart, name string) (Sample, error) {
 	in := Inputs{
-		Chart: FactsOf(c),
+		Chart: factsOf(c),
 		Image: ImageRef{"registry.example/openbao", "2.4.0"}, ServiceType: "ClusterIP", Issuer: "http://gitlab.example",
 		Audience: "http://openbao.example",
 		Database: Database{

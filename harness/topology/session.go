@@ -33,7 +33,7 @@ func (e *Environment) OpenDatabase(ctx context.Context) (database scenario.Datab
 // session asks a psql that stays, one query at a time.
 type session struct {
 	administrator
-	ctx   context.Context                                              //nolint:containedctx // of the psql, which outlives every query
+	ctx   context.Context                                              // of the psql, which outlives every query
 	start func(ctx context.Context, in io.Reader, out io.Writer) error // runs psql until its input ends
 	once  func(ctx context.Context, sql string) (string, error)        // asks by a psql of its own
 	mu    sync.Mutex

@@ -30,7 +30,7 @@ func TestSuffix(t *testing.T) {
 				require.NotContains(t, seen, used)
 				seen = append(seen, used)
 			}
-			require.Equal(t, NamespacesWith(suffix, name), e.namespaces())
+			require.Equal(t, namespacesWith(suffix, name), e.namespaces())
 		}
 	}
 }

@@ -90,7 +90,8 @@ func evicted(pod *corev1.Pod) string {
 // noRoom is how the scheduler says that nodes are full or unwell, other than that the pod refuses
 // them.
 var noRoom = regexp.MustCompile(`Insufficient (cpu|memory|ephemeral-storage|pods)|Too many pods|` +
-	`node\.kubernetes\.io/(disk-pressure|memory-pressure|pid-pressure|not-ready|unreachable|network-unavailable)|no nodes available`)
+	`node\.kubernetes\.io/(disk-pressure|memory-pressure|pid-pressure|not-ready|unreachable|network-unavailable)|` +
+	`no nodes available`)
 
 // unscheduled is why no node takes a pod that asks for no more than it may.
 func (s Surroundings) unscheduled(pod *corev1.Pod) string {
@@ -135,7 +136,8 @@ var (
 	// none.
 	absent = regexp.MustCompile(`(?i)not ?found|manifest unknown|does not exist|InvalidImageName|invalid reference`)
 	// unreached is how it looks that no registry answered, whatever else is said.
-	unreached = regexp.MustCompile(`(?i)dial tcp|no such host|timeout|timed out|connection re(fused|set)|unreachable|too ?many ?requests|TLS handshake|x509`)
+	unreached = regexp.MustCompile(`(?i)dial tcp|no such host|timeout|timed out|connection re(fused|set)|unreachable|` +
+		`too ?many ?requests|TLS handshake|x509`)
 )
 
 // unpulled is why a pod has no image. That an image does not exist is the chart's fault, unless

@@ -112,7 +112,8 @@ func faults() map[string]struct {
 		"a good node":         {Surroundings{Nodes: nodeOf(corev1.NodeDiskPressure, corev1.ConditionFalse)}, ""},
 		"a node that is away": {Surroundings{Nodes: nodeOf(corev1.NodeReady, corev1.ConditionUnknown)}, "it is not ready"},
 		"evicted for the node": {
-			pods(podOf(gone("Evicted", "The node was low on resource: ephemeral-storage. Container openbao was using 8Mi, request is 0, has larger consumption of ephemeral-storage."))),
+			pods(podOf(gone("Evicted", "The node was low on resource: ephemeral-storage. Container openbao was using 8Mi, "+
+				"request is 0, has larger consumption of ephemeral-storage."))),
 			"pod openbao-0: Evicted: The node was low",
 		},
 		"evicted for its own limit": {pods(podOf(
@@ -133,7 +134,8 @@ func faults() map[string]struct {
 			"Too many pods",
 		},
 		"a tainted node": {
-			pods(podOf(unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }."))), "disk-pressure",
+			pods(podOf(unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint " +
+				"{node.kubernetes.io/disk-pressure: }."))), "disk-pressure",
 		},
 		"asks for more CPU than the tier": {pods(podOf(greedy(corev1.ResourceCPU, "64"),
 			unschedulable("0/1 nodes are available: 1 Insufficient cpu."))), ""},

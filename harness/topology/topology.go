@@ -139,7 +139,7 @@ func (e *Environment) serviceURL(service string, port int) string {
 func (e *Environment) inputs() Inputs {
 	repository, tag := splitRef(e.Spec.Images.OpenBao)
 	in := Inputs{
-		Chart: FactsOf(e.Spec.Chart),
+		Chart: factsOf(e.Spec.Chart),
 		Image: ImageRef{repository, tag}, ServiceType: "ClusterIP", Issuer: e.Issuer.URL(), Audience: e.Audience(),
 		Resources: e.Spec.Resources,
 		Database: Database{

@@ -127,8 +127,10 @@ func TestReplaceOutdated(t *testing.T) {
 	t.Parallel()
 	set := &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Name: "openbao", Namespace: "steamer-cn", UID: "set", Generation: 2},
-		Spec:       appsv1.StatefulSetSpec{Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels}}},
-		Status:     appsv1.StatefulSetStatus{UpdateRevision: "new", ObservedGeneration: 2},
+		Spec: appsv1.StatefulSetSpec{
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: podLabels}},
+		},
+		Status: appsv1.StatefulSetStatus{UpdateRevision: "new", ObservedGeneration: 2},
 	}
 	pod := func(name, revision string, active bool) *corev1.Pod {
 		p := baoPod(name, "10.0.0.1", active)

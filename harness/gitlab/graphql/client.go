@@ -15,14 +15,13 @@ import (
 	"time"
 )
 
-// Path is where GitLab serves GraphQL, relative to its URL.
-const Path = "/api/graphql"
+// graphqlPath is where GitLab serves GraphQL, relative to its URL.
+const graphqlPath = "/api/graphql"
 
 // The states of a secrets manager.
 const (
-	Provisioning   = "PROVISIONING"
-	Active         = "ACTIVE"
-	Deprovisioning = "DEPROVISIONING"
+	provisioning = "PROVISIONING"
+	Active       = "ACTIVE"
 )
 
 // timeout bounds one request. GitLab ends its own at 60 s.
@@ -183,7 +182,7 @@ func (c *Client) do(ctx context.Context, name, query string, variables map[strin
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+Path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+graphqlPath, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

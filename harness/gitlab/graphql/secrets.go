@@ -29,8 +29,8 @@ type content struct {
 	Description, Secret, Environment, Branch *string // nil stays as it is
 }
 
-// Connection is the type ProjectSecretConnection.
-type Connection struct{ Nodes *[]*Fields }
+// connection is the type ProjectSecretConnection.
+type connection struct{ Nodes *[]*Fields }
 
 // ProjectSecret is the query of this name.
 func (r *resolver) ProjectSecret(ctx context.Context, in struct {
@@ -46,13 +46,13 @@ func (r *resolver) ProjectSecret(ctx context.Context, in struct {
 }
 
 // ProjectSecrets is the query of this name.
-func (r *resolver) ProjectSecrets(ctx context.Context, in project) (*Connection, error) {
+func (r *resolver) ProjectSecrets(ctx context.Context, in project) (*connection, error) {
 	t, err := r.tenant(ctx, in.ProjectPath)
 	if err != nil {
 		return nil, err
 	}
 	nodes, err := r.list(ctx, t)
-	return &Connection{&nodes}, err
+	return &connection{&nodes}, err
 }
 
 // ProjectSecretCreate is the mutation of this name.
@@ -67,7 +67,7 @@ func (r *resolver) ProjectSecretCreate(ctx context.Context, in struct {
 		RotationIntervalDays *int32
 	}
 },
-) (*Payload, error) {
+) (*payload, error) {
 	t, err := r.tenant(ctx, in.Input.ProjectPath)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,8 @@ func (r *resolver) ProjectSecretCreate(ctx context.Context, in struct {
 	case slices.ContainsFunc(there, func(f *Fields) bool { return f.Name == in.Input.Name }):
 		return refuse("Secret already exists.")
 	case len(there) >= maxSecrets:
-		return refuse(fmt.Sprintf("Maximum number of secrets (%d) for this project has been reached. Please delete unused secrets or contact your administrator to increase the limit.", maxSecrets))
+		return refuse(fmt.Sprintf("Maximum number of secrets (%d) for this project has been reached. Please delete unused "+
+			"secrets or contact your administrator to increase the limit.", maxSecrets))
 	}
 	secret := gitlab.Secret{Name: in.Input.Name, Environment: in.Input.Environment, Branch: in.Input.Branch, Version: 1}
 	if err := r.stub.Seeder.Store(ctx, t, secret, in.Input.Secret); err != nil {
@@ -105,7 +106,7 @@ func (r *resolver) ProjectSecretUpdate(ctx context.Context, in struct {
 		MetadataCas          int32
 	}
 },
-) (*Payload, error) {
+) (*payload, error) {
 	t, err := r.tenant(ctx, in.Input.ProjectPath)
 	if err != nil {
 		return nil, err
@@ -133,7 +134,7 @@ func (r *resolver) ProjectSecretUpdate(ctx context.Context, in struct {
 }
 
 // update is fail-closed: the permission of before goes first, that of after comes last.
-func (r *resolver) update(ctx context.Context, t gitlab.Tenant, old Fields, c content) (*Payload, error) {
+func (r *resolver) update(ctx context.Context, t gitlab.Tenant, old Fields, c content) (*payload, error) {
 	before := gitlab.Secret{Name: old.Name, Environment: old.Environment, Branch: old.Branch}
 	after := before
 	for from, to := range map[*string]*string{c.Environment: &after.Environment, c.Branch: &after.Branch} {
@@ -177,7 +178,7 @@ func (r *resolver) ProjectSecretDelete(ctx context.Context, in struct {
 		Name        string
 	}
 },
-) (*Payload, error) {
+) (*payload, error) {
 	t, err := r.tenant(ctx, in.Input.ProjectPath)
 	if err != nil {
 		return nil, err
@@ -198,7 +199,7 @@ func (r *resolver) ProjectSecretDelete(ctx context.Context, in struct {
 	if answer, err := r.user(ctx, t, http.MethodDelete, metadataOf(t)+"/"+old.Name, nil); err != nil || !answer.OK() {
 		return failed(answer, err)
 	}
-	return &Payload{ProjectSecret: old, Errors: []string{}}, nil
+	return &payload{ProjectSecret: old, Errors: []string{}}, nil
 }
 
 func check(name, value string) string {
@@ -211,18 +212,18 @@ func check(name, value string) string {
 	return ""
 }
 
-func refuse(why string) (*Payload, error) { return &Payload{Errors: []string{why}}, nil }
+func refuse(why string) (*payload, error) { return &payload{Errors: []string{why}}, nil }
 
-func failed(answer *openbao.Response, err error) (*Payload, error) {
+func failed(answer *openbao.Response, err error) (*payload, error) {
 	if err != nil {
 		return nil, err
 	}
 	return refuse(answer.Message())
 }
 
-func (r *resolver) found(ctx context.Context, t gitlab.Tenant, name string) (*Payload, error) {
+func (r *resolver) found(ctx context.Context, t gitlab.Tenant, name string) (*payload, error) {
 	fields, err := r.look(ctx, t, name)
-	return &Payload{ProjectSecret: fields, Errors: []string{}}, err
+	return &payload{ProjectSecret: fields, Errors: []string{}}, err
 }
 
 // metadataOf is where the KV engine keeps what it knows about a tenant's secrets.

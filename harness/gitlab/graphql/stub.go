@@ -22,7 +22,8 @@ import (
 var schema string
 
 // forbidden is what GitLab answers whoever may not know that something exists.
-const forbidden = "The resource that you are attempting to access does not exist or you don't have permission to perform this action"
+const forbidden = "The resource that you are attempting to access does not exist or you don't have permission to " +
+	"perform this action"
 
 // Stub plays GitLab's GraphQL API for some projects. Behind it nothing is played: it makes the
 // calls by which Rails provisions and changes a real OpenBao.
@@ -40,14 +41,14 @@ type Stub struct {
 	jobs   sync.WaitGroup // background jobs
 }
 
-// Handler serves Path.
+// Handler serves graphqlPath.
 func (s *Stub) Handler() (http.Handler, error) {
 	parsed, err := gql.ParseSchema(schema, &resolver{s}, gql.UseFieldResolvers())
 	if err != nil {
 		return nil, err
 	}
 	mux, inner := http.NewServeMux(), &relay.Handler{Schema: parsed}
-	mux.HandleFunc("POST "+Path, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+graphqlPath, func(w http.ResponseWriter, r *http.Request) {
 		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		known := subtle.ConstantTimeCompare([]byte(given), []byte(s.Token)) == 1
 		if given != "" && !known {
@@ -100,8 +101,8 @@ func manager(status string) *Manager {
 	return &Manager{&status}
 }
 
-// Payload is what every mutation returns, with the one field that its type has.
-type Payload struct {
+// payload is what every mutation returns, with the one field that its type has.
+type payload struct {
 	ProjectSecretsManager *Manager
 	ProjectSecret         *Fields
 	Errors                []string
@@ -128,27 +129,27 @@ func (r *resolver) ProjectSecretsManager(ctx context.Context, in project) (*Mana
 
 // ProjectSecretsManagerInitialize is the mutation of this name. Rails provisions in a background
 // job, and so does this.
-func (r *resolver) ProjectSecretsManagerInitialize(ctx context.Context, in struct{ Input project }) (*Payload, error) {
+func (r *resolver) ProjectSecretsManagerInitialize(ctx context.Context, in struct{ Input project }) (*payload, error) {
 	t, err := r.tenant(ctx, in.Input.ProjectPath)
 	if err != nil {
 		return nil, err
 	}
 	path := string(in.Input.ProjectPath)
 	if r.stub.state(path) != "" {
-		return &Payload{Errors: []string{"Secrets manager already initialized for the project."}}, nil
+		return &payload{Errors: []string{"Secrets manager already initialized for the project."}}, nil
 	}
-	r.stub.state(path, Provisioning)
+	r.stub.state(path, provisioning)
 	r.stub.jobs.Go(func() {
 		t.Secrets = nil
 		if _, err := r.stub.Seeder.Run(context.WithoutCancel(ctx), []gitlab.Tenant{t}); err == nil {
 			r.stub.state(path, Active)
 		}
 	})
-	return &Payload{ProjectSecretsManager: manager(Provisioning), Errors: []string{}}, nil
+	return &payload{ProjectSecretsManager: manager(provisioning), Errors: []string{}}, nil
 }
 
 // ProjectSecretsManagerDeprovision is the mutation of this name.
-func (r *resolver) ProjectSecretsManagerDeprovision(ctx context.Context, in struct{ Input project }) (*Payload, error) {
+func (r *resolver) ProjectSecretsManagerDeprovision(ctx context.Context, in struct{ Input project }) (*payload, error) {
 	t, err := r.tenant(ctx, in.Input.ProjectPath)
 	if err != nil {
 		return nil, err
@@ -159,10 +160,10 @@ func (r *resolver) ProjectSecretsManagerDeprovision(ctx context.Context, in stru
 		return nil, err
 	}
 	if !answer.OK() {
-		return &Payload{Errors: []string{answer.Message()}}, nil
+		return &payload{Errors: []string{answer.Message()}}, nil
 	}
 	r.stub.state(string(in.Input.ProjectPath), "")
-	return &Payload{Errors: []string{}}, nil
+	return &payload{Errors: []string{}}, nil
 }
 
 func cutLast(name string) (parent, leaf string, nested bool) {

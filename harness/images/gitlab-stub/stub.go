@@ -35,7 +35,8 @@ func newStub(issuer, jwksPath, tokenPath string, log *slog.Logger) (*stub, error
 	u, err := url.Parse(issuer)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
 		u.User != nil {
-		return nil, fmt.Errorf("issuer %q: give an http or https URL with a host and without user, query or fragment (flag -issuer or ISSUER)", issuer)
+		return nil, fmt.Errorf("issuer %q: give an http or https URL with a host and without user, query or fragment "+
+			"(flag -issuer or ISSUER)", issuer)
 	}
 	if strings.HasSuffix(issuer, "/") {
 		return nil, fmt.Errorf("issuer %q: remove the trailing slash", issuer)

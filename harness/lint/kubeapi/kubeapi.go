@@ -26,9 +26,10 @@ var schemas embed.FS
 
 // Document is the embedded form of one version's API.
 type Document struct {
-	Version     string            `json:"version"`     // such as 1.37.2
-	Source      string            `json:"source"`      // module, file and checksum that it was made from
-	Kinds       map[string]string `json:"kinds"`       // group/version/kind, or version/kind of the core group, to definition
+	Version string `json:"version"` // such as 1.37.2
+	Source  string `json:"source"`  // module, file and checksum that it was made from
+	// group/version/kind, or version/kind of the core group, to definition
+	Kinds       map[string]string `json:"kinds"`
 	Definitions map[string]any    `json:"definitions"` // JSON schemas by name
 }
 

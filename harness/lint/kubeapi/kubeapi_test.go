@@ -98,7 +98,8 @@ func TestValidate(t *testing.T) {
 			},
 		},
 		"null is absent": {
-			"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {selector: null, template: {spec: {containers: [{name: a}]}}}",
+			"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {selector: null, template: {spec: " +
+				"{containers: [{name: a}]}}}",
 			[]kubeapi.Problem{{"spec.selector", `required field "selector" is missing`}},
 		},
 		"quantity": {
@@ -123,16 +124,19 @@ func TestValidate(t *testing.T) {
 				"is no valid date-time",
 			}},
 		},
-		"port by name or number": {"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 1, targetPort: api}, {port: 2, " +
+		"port by name or number": {"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 1, " +
+			"targetPort: api}, {port: 2, " +
 			"targetPort: 8200}]}", nil},
 		"port as a list": {
 			"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 1, targetPort: [1]}]}",
 			[]kubeapi.Problem{{"spec.ports[0].targetPort", "is array, has to be integer or string"}},
 		},
 		"definition of a resource": {
-			"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nspec:\n  group: a\n  scope: Namespaced\n  " +
+			"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nspec:\n  group: a\n  " +
+				"scope: Namespaced\n  " +
 				"names: {kind: A, plural: as}\n" +
-				"  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {a: {items: {type: string}}}}}}]",
+				"  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {a: " +
+				"{items: {type: string}}}}}}]",
 			nil,
 		},
 	} {

@@ -90,7 +90,8 @@ func (s *Sum) Add(h *hdrhistogram.Histogram) error {
 	if s.h == nil {
 		s.h = hdrhistogram.New(h.LowestTrackableValue(), h.HighestTrackableValue(), int(h.SignificantFigures()))
 	}
-	if s.h.LowestTrackableValue() != h.LowestTrackableValue() || s.h.HighestTrackableValue() != h.HighestTrackableValue() ||
+	if s.h.LowestTrackableValue() != h.LowestTrackableValue() ||
+		s.h.HighestTrackableValue() != h.HighestTrackableValue() ||
 		s.h.SignificantFigures() != h.SignificantFigures() {
 		return errors.New("histograms of different resolution or range cannot be merged exactly")
 	}

@@ -76,7 +76,7 @@ func (d *drive) run(ctx context.Context, r Runner, fixture []byte) error {
 
 // stop has Kubernetes ask all processes to end, for which k6 writes what it has.
 func (d *drive) stop(ctx context.Context, r Runner) {
-	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
 	background := metav1.DeletePropagationBackground
 	if err := r.Client.BatchV1().Jobs(r.Namespace).Delete(ctx, jobName,
@@ -106,7 +106,7 @@ func (d *drive) feed(ctx context.Context, r Runner, fixture []byte) (detach func
 		cancel()
 		_ = group.Wait()
 	}
-	handover, done := context.WithTimeoutCause(attached, HandoverTimeout,
+	handover, done := context.WithTimeoutCause(attached, handoverTimeout,
 		errors.New("handing the fixture over took too long"))
 	defer done()
 	if err = s.await(handover); err == nil {
@@ -159,7 +159,7 @@ func (d *drive) describe(l *result.Load, rate float64) {
 	l.Parts = d.merger.Parts()
 	l.Settle()
 	reasons := []string{l.Partial}
-	tolerance := load.Late(Tolerance, len(d.names), rate)
+	late := load.Late(tolerance, len(d.names), rate)
 	for i := range l.Parts {
 		p := &l.Parts[i]
 		p.Collections = d.traces[i].Collections()
@@ -168,7 +168,7 @@ func (d *drive) describe(l *result.Load, rate float64) {
 			p.Problem = strings.TrimPrefix(p.Problem+"; "+d.failed[i], "; ")
 			reasons = append(reasons, p.Name+": "+d.failed[i])
 		}
-		if p.LateSeconds > tolerance {
+		if p.LateSeconds > late {
 			reasons = append(reasons, fmt.Sprintf("%s began %.0f s after the first", p.Name, p.LateSeconds))
 		}
 	}

@@ -38,7 +38,7 @@ type heldInput struct {
 func (h *heldInput) Read(p []byte) (int, error) {
 	if !h.read {
 		n, err := h.rest.Read(p)
-		if err != io.EOF { //nolint:errorlint // readers return it bare
+		if err != io.EOF { // readers return it bare
 			return n, err
 		}
 		h.read = true

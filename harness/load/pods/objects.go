@@ -64,7 +64,7 @@ func (r Runner) configMap(scripts map[string]string) *corev1.ConfigMap {
 // job runs the load once: a pod that fails is not replaced, because a load with a hole measures
 // nothing. limit bounds its pods' life, also when nobody is left to remove them.
 func (r Runner) job(j load.Job, scripts map[string]string, limit time.Duration) *batchv1.Job {
-	n, none, seconds, after := int32(r.Parallelism), int32(0), int64(limit.Seconds()), int32(600) //nolint:gosec // checked
+	n, none, seconds, after := int32(r.Parallelism), int32(0), int64(limit.Seconds()), int32(600)
 	indexed := batchv1.IndexedCompletion
 	return &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: jobName, Namespace: r.Namespace, Labels: r.labels()},

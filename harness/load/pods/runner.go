@@ -26,16 +26,16 @@ import (
 
 // Timeouts of a load by pods, and how far apart its processes may begin.
 const (
-	// DefaultStartTimeout bounds the time until all pods run, the pull of their image included.
-	DefaultStartTimeout = 2 * time.Minute
-	// DefaultStopTimeout is how long k6 may take to end after it was asked to, before it is killed.
-	DefaultStopTimeout = 30 * time.Second
-	// HandoverTimeout bounds how long it may take to hand the fixture to all pods.
-	HandoverTimeout = time.Minute
-	// RemoveTimeout bounds the removal of the namespace.
-	RemoveTimeout = time.Minute
-	// Tolerance is how much later than the first a process may begin.
-	Tolerance = load.DefaultTolerance
+	// defaultStartTimeout bounds the time until all pods run, the pull of their image included.
+	defaultStartTimeout = 2 * time.Minute
+	// defaultStopTimeout is how long k6 may take to end after it was asked to, before it is killed.
+	defaultStopTimeout = 30 * time.Second
+	// handoverTimeout bounds how long it may take to hand the fixture to all pods.
+	handoverTimeout = time.Minute
+	// removeTimeout bounds the removal of the namespace.
+	removeTimeout = time.Minute
+	// tolerance is how much later than the first a process may begin.
+	tolerance = load.DefaultTolerance
 )
 
 // poll is the pause between two looks at pods.
@@ -58,8 +58,8 @@ type Runner struct {
 	Progress  func(result.Interval)       // called about once a second; may be nil
 	Note      func(string)                // what is being waited for; may be nil
 
-	StartTimeout time.Duration // 0 means DefaultStartTimeout
-	StopTimeout  time.Duration // 0 means DefaultStopTimeout
+	StartTimeout time.Duration // 0 means defaultStartTimeout
+	StopTimeout  time.Duration // 0 means defaultStopTimeout
 	Overrun      time.Duration // 0 means load.DefaultOverrun
 }
 
@@ -69,8 +69,8 @@ type Runner struct {
 // like any others, see Component. Remove has to be called afterwards.
 func (r Runner) Run(ctx context.Context, j load.Job) (*result.Load, error) {
 	plan := j.Plan()
-	startTimeout := cmp.Or(r.StartTimeout, DefaultStartTimeout)
-	limit := startTimeout + HandoverTimeout + 2*alignSeconds*time.Second + plan.Warmup + plan.Duration +
+	startTimeout := cmp.Or(r.StartTimeout, defaultStartTimeout)
+	limit := startTimeout + handoverTimeout + 2*alignSeconds*time.Second + plan.Warmup + plan.Duration +
 		cmp.Or(r.Overrun, load.DefaultOverrun)
 	if err := r.create(ctx, j, limit); err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (r Runner) note(text string) {
 	}
 }
 
-func (r Runner) stopTimeout() time.Duration { return cmp.Or(r.StopTimeout, DefaultStopTimeout) }
+func (r Runner) stopTimeout() time.Duration { return cmp.Or(r.StopTimeout, defaultStopTimeout) }
 
 // create makes the namespace, the scripts and the Job.
 func (r Runner) create(ctx context.Context, j load.Job, limit time.Duration) error {
@@ -174,7 +174,7 @@ func (r Runner) awaitRunning(ctx context.Context, timeout time.Duration) ([]stri
 // Remove deletes the namespace with all that is in it, if it is this run's, and waits until it is
 // gone.
 func (r Runner) Remove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
 	all := r.Client.CoreV1().Namespaces()
 	mine := func(ctx context.Context) (bool, error) {

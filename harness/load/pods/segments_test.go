@@ -82,7 +82,9 @@ func TestProcesses(t *testing.T) {
 	d.describe(l, rate)
 
 	require.Empty(t, l.Partial, "%s", d.tails[0])
-	const ends = 6 // arrivals that a busy machine puts before or after the measured time, for each process; another share would be 30 off
+	// arrivals that a busy machine puts before or after the measured time, for each process;
+	// another share would be 30 off
+	const ends = 6
 	// A machine that stalls for seconds finds no free VU for an arrival: then it is dropped, and
 	// counted as that.
 	require.InDelta(t, rate*seconds, l.Fetches+l.Dropped, ends*processes,
@@ -97,7 +99,7 @@ func TestProcesses(t *testing.T) {
 	}
 	first := l.Start.Sub(d.begin)
 	require.GreaterOrEqual(t, first, time.Duration(0), "nobody begins before the agreed instant")
-	require.Less(t, first, Tolerance)
+	require.Less(t, first, tolerance)
 	require.NotContains(t, log.String(), "eyJ")
 	again, err := load.Parse(bytes.NewReader(log.Bytes()), load.Plan{
 		Warmup:   2 * time.Second,

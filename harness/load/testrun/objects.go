@@ -16,9 +16,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 )
 
-// APIVersion and Kind are those of the operator's resource.
+// The version and the kind of the operator's resource.
 const (
-	APIVersion = "k6.io/v1alpha1"
+	apiVersion = "k6.io/v1alpha1"
 	Kind       = "TestRun"
 )
 
@@ -44,35 +44,37 @@ type Spec struct {
 	Resources   corev1.ResourceRequirements
 }
 
-// TestRun is the operator's resource, as far as it is used.
-type TestRun struct {
+// testRun is the operator's resource, as far as it is used.
+type testRun struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
-	Spec              TestRunSpec `json:"spec"`
+	Spec              testRunSpec `json:"spec"`
 }
 
-// TestRunSpec says what to run; field names are the operator's.
-type TestRunSpec struct {
-	Parallelism int    `json:"parallelism"`
-	Arguments   string `json:"arguments"` // of k6, split at blanks; newer operators have args as well, older ones would drop those silently
-	Script      Script `json:"script"`
-	Initializer Pod    `json:"initializer"`
-	Starter     Pod    `json:"starter"`
-	Runner      Pod    `json:"runner"`
+// testRunSpec says what to run; field names are the operator's.
+type testRunSpec struct {
+	Parallelism int `json:"parallelism"`
+	// of k6, split at blanks; newer operators have args as well, older ones would drop those
+	// silently
+	Arguments   string `json:"arguments"`
+	Script      script `json:"script"`
+	Initializer pod    `json:"initializer"`
+	Starter     pod    `json:"starter"`
+	Runner      pod    `json:"runner"`
 }
 
-// Script is where the runners find their script.
-type Script struct {
+// script is where the runners find their script.
+type script struct {
 	ConfigMap struct {
 		Name string `json:"name"`
 		File string `json:"file"`
 	} `json:"configMap"`
 }
 
-// Pod describes one of the operator's kinds of pods.
-type Pod struct {
+// pod describes one of the operator's kinds of pods.
+type pod struct {
 	Disabled                     bool                              `json:"disabled,omitempty"`
-	Metadata                     *Metadata                         `json:"metadata,omitempty"`
+	Metadata                     *metadata                         `json:"metadata,omitempty"`
 	AutomountServiceAccountToken string                            `json:"automountServiceAccountToken,omitempty"`
 	Image                        string                            `json:"image,omitempty"`
 	ImagePullPolicy              corev1.PullPolicy                 `json:"imagePullPolicy,omitempty"`
@@ -85,8 +87,8 @@ type Pod struct {
 	VolumeMounts                 []corev1.VolumeMount              `json:"volumeMounts,omitempty"`
 }
 
-// Metadata is what the operator adds to its pods' own.
-type Metadata struct {
+// metadata is what the operator adds to its pods' own.
+type metadata struct {
 	Labels map[string]string `json:"labels"`
 }
 
@@ -98,7 +100,7 @@ func (s Spec) meta() metav1.ObjectMeta {
 }
 
 // Objects makes the three objects.
-func (s Spec) Objects() (TestRun, corev1.ConfigMap, corev1.Secret) {
+func (s Spec) Objects() (testRun, corev1.ConfigMap, corev1.Secret) {
 	scripts := corev1.ConfigMap{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: s.meta(),
 		Data: s.Scripts,
@@ -107,10 +109,10 @@ func (s Spec) Objects() (TestRun, corev1.ConfigMap, corev1.Secret) {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: s.meta(), Type: corev1.SecretTypeOpaque,
 		Data: map[string][]byte{fixtureFile: s.Job.Fixture},
 	}
-	run := TestRun{TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: Kind}, ObjectMeta: s.meta()}
-	run.Spec = TestRunSpec{
+	run := testRun{TypeMeta: metav1.TypeMeta{APIVersion: apiVersion, Kind: Kind}, ObjectMeta: s.meta()}
+	run.Spec = testRunSpec{
 		Parallelism: s.Parallelism, Arguments: strings.Join(arguments(), " "),
-		Initializer: Pod{Disabled: true}, Starter: restricted(), Runner: s.runner(),
+		Initializer: pod{Disabled: true}, Starter: restricted(), Runner: s.runner(),
 	}
 	run.Spec.Script.ConfigMap.Name, run.Spec.Script.ConfigMap.File = s.Name, s.Job.Profile.Workload+".js"
 	return run, scripts, secret
@@ -129,9 +131,9 @@ func arguments() []string {
 }
 
 // restricted is a pod that Kubernetes' strictest profile admits.
-func restricted() Pod {
+func restricted() pod {
 	yes, no, user := true, false, int64(userID)
-	return Pod{
+	return pod{
 		AutomountServiceAccountToken: "false",
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot: &yes, RunAsUser: &user, RunAsGroup: &user, FSGroup: &user,
@@ -144,12 +146,12 @@ func restricted() Pod {
 	}
 }
 
-func (s Spec) runner() Pod {
+func (s Spec) runner() pod {
 	p := restricted()
 	// Readable for the pod's group only, which fsGroup makes k6's; the kubelet keeps it in memory.
 	mode := int32(0o440)
 	p.Image, p.ImagePullPolicy, p.Resources = s.Image, corev1.PullIfNotPresent, &s.Resources
-	p.Metadata = &Metadata{Labels: s.meta().Labels}
+	p.Metadata = &metadata{Labels: s.meta().Labels}
 	for _, setting := range append(load.Settings(s.Job), "STEAMER_FIXTURE="+fixtureDir+"/"+fixtureFile) {
 		name, value, _ := strings.Cut(setting, "=")
 		p.Env = append(p.Env, corev1.EnvVar{Name: name, Value: value})

@@ -46,7 +46,7 @@ func crd(t *testing.T) *apiextensions.CustomResourceValidation {
 	require.NoError(t, yaml.UnmarshalStrict(data, &definition))
 	require.Equal(t, Kind, definition.Spec.Names.Kind)
 	version := definition.Spec.Versions[0]
-	require.Equal(t, APIVersion, definition.Spec.Group+"/"+version.Name)
+	require.Equal(t, apiVersion, definition.Spec.Group+"/"+version.Name)
 	var internal apiextensions.CustomResourceValidation
 	require.NoError(t, apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(
 		version.Schema, &internal, nil))
@@ -95,7 +95,7 @@ func TestObjects(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, found, kind)
 	}
-	for _, pod := range []Pod{run.Spec.Runner, run.Spec.Starter} {
+	for _, pod := range []pod{run.Spec.Runner, run.Spec.Starter} {
 		asPod := corev1.PodSpec{
 			SecurityContext: pod.SecurityContext, Volumes: pod.Volumes,
 			Containers: []corev1.Container{{Name: "k6", SecurityContext: pod.ContainerSecurityContext}},

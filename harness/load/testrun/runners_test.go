@@ -38,7 +38,16 @@ type runner struct {
 	log     string // file with standard output and error together, as kubectl logs prints them
 }
 
-func start(t *testing.T, binary, dir string, run TestRun, i int) runner {
+// segmentSequence is the sequence of all n segments, as the operator gives it to k6.
+func segmentSequence(n int) string {
+	bounds := []string{"0"}
+	for i := 1; i < n; i++ {
+		bounds = append(bounds, fmt.Sprintf("%d/%d", i, n))
+	}
+	return strings.Join(append(bounds, "1"), ",")
+}
+
+func start(t *testing.T, binary, dir string, run testRun, i int) runner {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -46,7 +55,7 @@ func start(t *testing.T, binary, dir string, run TestRun, i int) runner {
 	require.NoError(t, listener.Close())
 	args := []string{
 		"run", "--quiet", "--execution-segment=" + load.Segment(i, run.Spec.Parallelism),
-		"--execution-segment-sequence=" + load.SegmentSequence(run.Spec.Parallelism),
+		"--execution-segment-sequence=" + segmentSequence(run.Spec.Parallelism),
 	}
 	args = append(args, strings.Fields(run.Spec.Arguments)...)
 	args = append(args, filepath.Join(dir, "test", run.Spec.Script.ConfigMap.File), "--address="+r.address, "--paused",
@@ -58,7 +67,8 @@ func start(t *testing.T, binary, dir string, run TestRun, i int) runner {
 	out, err := os.Create(r.log)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = out.Close() })
-	pipe := struct{ io.Writer }{out} // one for both, as a container's runtime has it; k6 would open a file again and truncate it
+	// one for both, as a container's runtime has it; k6 would open a file again and truncate it
+	pipe := struct{ io.Writer }{out}
 	r.cmd.Stdout, r.cmd.Stderr = pipe, pipe
 	require.NoError(t, r.cmd.Start())
 	return r
@@ -149,7 +159,9 @@ func TestRunners(t *testing.T) {
 	require.NoError(t, err)
 	l := r.Topologies[0].Load
 	require.Empty(t, l.Partial)
-	const ends = 6 // arrivals that a busy machine puts before or after the measured time, for each process; a lost share would be 60
+	// arrivals that a busy machine puts before or after the measured time, for each process; a lost
+	// share would be 60
+	const ends = 6
 	// A crowded machine may find no free VU for an arrival: then it is dropped, and counted as
 	// that.
 	require.InDelta(t, rate*seconds, l.Fetches+l.Dropped, ends*float64(len(runners)),

@@ -15,9 +15,9 @@ import (
 
 // Names of the files that Write makes.
 const (
-	TestRunFile   = "testrun.yaml"
-	ConfigMapFile = "configmap.yaml"
-	SecretFile    = "secret.yaml" //nolint:gosec // a file's name
+	testRunFile   = "testrun.yaml"
+	configMapFile = "configmap.yaml"
+	SecretFile    = "secret.yaml"
 )
 
 // maxSecret is what Kubernetes admits in one Secret or ConfigMap, in bytes.
@@ -71,7 +71,7 @@ func (s Spec) Write(dir string) error {
 		name   string
 		object any
 		mode   os.FileMode
-	}{{SecretFile, secret, 0o600}, {ConfigMapFile, scripts, 0o644}, {TestRunFile, run, 0o644}} {
+	}{{SecretFile, secret, 0o600}, {configMapFile, scripts, 0o644}, {testRunFile, run, 0o644}} {
 		data, err := yaml.Marshal(file.object)
 		if err == nil {
 			err = replace(filepath.Join(dir, file.name), data, file.mode)

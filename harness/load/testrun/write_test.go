@@ -23,8 +23,8 @@ func TestWriteKeepsTheSecret(t *testing.T) {
 	require.NoError(t, os.Chmod(secret, 0o644))
 	require.NoError(t, sample().Write(dir), "again, over what somebody made readable")
 	for name, mode := range map[string]os.FileMode{
-		".": 0o700, SecretFile: 0o600, ConfigMapFile: 0o644,
-		TestRunFile: 0o644,
+		".": 0o700, SecretFile: 0o600, configMapFile: 0o644,
+		testRunFile: 0o644,
 	} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		require.NoError(t, err)

@@ -22,8 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/chart/release"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/release"
 )
 
 // repository is a git repository of its own with charts/openbao in it.
@@ -36,7 +36,7 @@ func newRepository(t *testing.T) repository {
 	t.Helper()
 	r := repository{t, t.TempDir()}
 	r.git("init", "--quiet", "--initial-branch=main")
-	require.NoError(t, os.CopyFS(filepath.Join(r.root, "charts/openbao"), os.DirFS("../../charts/openbao")))
+	require.NoError(t, os.CopyFS(filepath.Join(r.root, "charts/openbao"), os.DirFS("../../../charts/openbao")))
 	r.write(".gitignore", "/dist/\n*.orig\n")
 	r.commit("Add the chart")
 	return r
@@ -109,7 +109,7 @@ func TestMake(t *testing.T) {
 	said, files, err := r.make(nil)
 	require.NoError(t, err)
 	require.Contains(t, said, "pushed nothing: no registry is named")
-	source, err := chart.Load("../../charts/openbao")
+	source, err := chart.Load("../../../charts/openbao")
 	require.NoError(t, err)
 	version := source.Info().Version
 	archive := "openbao-" + version + ".tgz"
@@ -192,7 +192,7 @@ func TestPush(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, said, "is there already, with the same archive")
 
-	source, err := chart.Load("../../charts/openbao")
+	source, err := chart.Load("../../../charts/openbao")
 	require.NoError(t, err)
 	info := source.Info()
 	pulled, err := chart.Fetcher{}.Load(t.Context(), chart.Source{Name: registry + "/openbao", Version: info.Version})
@@ -225,7 +225,7 @@ func TestSigned(t *testing.T) {
 	r, registry := newRepository(t), newRegistry(t)
 	_, files, err := r.make(func(o *release.Options) { o.Key, o.Registry = key, registry })
 	require.NoError(t, err)
-	source, err := chart.Load("../../charts/openbao")
+	source, err := chart.Load("../../../charts/openbao")
 	require.NoError(t, err)
 	prov := "openbao-" + source.Info().Version + ".tgz.prov"
 	require.Contains(t, files[prov], "-----BEGIN PGP SIGNED MESSAGE-----")

@@ -57,7 +57,7 @@ func provenance(commit string, dirs []string, archives []chart.Archive, steamer 
 	build.BuildType = project + "/-/blob/main/docs/release.md"
 	build.ExternalParameters = map[string][]string{"charts": dirs}
 	build.ResolvedDependencies = []subject{{URI: "git+" + project, Digest: map[string]string{"gitCommit": commit}}}
-	s.Predicate.RunDetails.Builder.ID = project + "/-/tree/main/harness/release"
+	s.Predicate.RunDetails.Builder.ID = project + "/-/tree/main/harness/chart/release"
 	s.Predicate.RunDetails.Builder.Version = map[string]string{"steamer": steamer, "go": runtime.Version()}
 	data, err := json.MarshalIndent(s, "", "  ")
 	return append(data, '\n'), err

@@ -1,4 +1,4 @@
-package source
+package plan
 
 import (
 	"os"
@@ -21,32 +21,32 @@ func tree(t *testing.T, goMod string) (root, deep string) {
 	return root, deep
 }
 
-func TestFindAboveTheWorkingDirectory(t *testing.T) {
+func TestFindRootAboveTheWorkingDirectory(t *testing.T) {
 	root, deep := tree(t, module+"\n\ngo 1.26\n")
 	require.NoError(t, os.WriteFile(filepath.Join(root, "harness", "go.mod"), []byte(module+"/harness\n"), 0o600))
 	t.Chdir(deep)
-	found, err := Find("")
+	found, err := FindRoot("")
 	require.NoError(t, err)
 	require.Equal(t, root, found, "a nested module is not the root")
 }
 
-func TestFindNamedRoot(t *testing.T) {
+func TestFindRootNamed(t *testing.T) {
 	root, deep := tree(t, module+"\r\n")
 	t.Chdir(deep)
-	found, err := Find("../..")
+	found, err := FindRoot("../..")
 	require.NoError(t, err)
 	require.Equal(t, root, found, "absolute, whatever was passed")
 
-	_, err = Find(deep)
+	_, err = FindRoot(deep)
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 	require.ErrorContains(t, err, "--root "+deep)
 	require.ErrorContains(t, err, "hint: ")
 }
 
-func TestFindNowhere(t *testing.T) {
+func TestFindRootNowhere(t *testing.T) {
 	_, deep := tree(t, "module example.org/other\n")
 	t.Chdir(deep)
-	_, err := Find("")
+	_, err := FindRoot("")
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 	require.ErrorContains(t, err, deep)
 	require.ErrorContains(t, err, "--root DIR")

@@ -24,7 +24,7 @@ type Options struct {
 	Key      *chart.Key   // signs the archives; nil signs nothing
 	Steamer  string       // version, for the provenance
 	DryRun   bool         // check everything, say what would be made and pushed, and stop
-	Log      func(string) // told what is done, one line each
+	Log      func(string) // gets a line for each thing that is done
 }
 
 // Files that a release consists of, beside NAME-VERSION.tgz, its .prov where a key signs, and

@@ -1,6 +1,4 @@
-// Package source finds Steamer's source tree: charts, profiles, SLOs and the modules
-// that images are built from are read from it.
-package source
+package plan
 
 import (
 	"os"
@@ -13,10 +11,11 @@ import (
 // module is the first line of the go.mod at the root of the tree.
 const module = "module gitlab.com/steamer/steamer"
 
-// Find returns the root of the source tree: root if it is not empty, else the nearest
-// directory above the working directory or above the running program that holds Steamer's
-// go.mod. It returns an exit.Invalid error where there is none.
-func Find(root string) (string, error) {
+// FindRoot returns the root of Steamer's source tree, from which charts, profiles, objectives and
+// the modules that images are built from are read: root if it is not empty, else the nearest
+// directory above the working directory or above the running program that holds Steamer's go.mod.
+// It returns an exit.Invalid error where there is none.
+func FindRoot(root string) (string, error) {
 	if root != "" {
 		if !isRoot(root) {
 			return "", exit.Invalidf("--root "+root, "name the directory that holds Steamer's go.mod",
