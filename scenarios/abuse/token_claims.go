@@ -22,9 +22,7 @@ func tokenClaims() []scenario.Scenario {
 			tokenRefused(set("aud", ""), audience)),
 		// Catches: audiences compared by prefix.
 		scenario.Row("abuse/token-audience-longer", "An audience that starts with the right one is refused",
-			tokenRefused(func(m maker) (string, error) {
-				return set("aud", m.env.Audience+".example")(m)
-			}, audience)),
+			tokenRefused(func(m maker) (string, error) { return set("aud", m.env.Audience+".example")(m) }, audience)),
 		// GitLab's CEL program converts aud to text, which fails for a list. The templated role
 		// accepts a list, as RFC 7519 says.
 		scenario.Row("abuse/token-audience-list", "The CEL role refuses a list of audiences",
@@ -37,9 +35,7 @@ func tokenClaims() []scenario.Scenario {
 		scenario.Row("abuse/token-issuer-missing", "A token without an issuer is refused",
 			tokenRefused(set("iss", nil), issuer)),
 		scenario.Row("abuse/token-issuer-slash", "An issuer with a trailing slash is refused",
-			tokenRefused(func(m maker) (string, error) {
-				return set("iss", m.env.Issuer.URL()+"/")(m)
-			}, issuer)),
+			tokenRefused(func(m maker) (string, error) { return set("iss", m.env.Issuer.URL()+"/")(m) }, issuer)),
 		// The templated role has no bound subject (GitLab 18.9), so only the CEL role checks it.
 		scenario.Row("abuse/token-subject-missing", "The CEL role refuses a token without a subject",
 			token(set("sub", nil), taken, refused("missing subject"))),
@@ -86,18 +82,16 @@ func tokenClaims() []scenario.Scenario {
 		scenario.Row("abuse/token-expired-long-ago", "A token that expired a week ago is refused",
 			tokenRefused(expires(-7*24*time.Hour), "token is expired")),
 		core(scenario.Row("abuse/token-not-yet-valid", "A token that is not valid yet is refused",
-			tokenRefused(func(m maker) (string, error) { return set("nbf", in(beyondLeeway))(m) }, "token not yet valid"))),
+			tokenRefused(at("nbf", beyondLeeway), "token not yet valid"))),
 		scenario.Row("abuse/token-issued-later", "A token issued in the future is refused",
-			tokenRefused(func(m maker) (string, error) { return set("iat", in(beyondLeeway))(m) },
+			tokenRefused(at("iat", beyondLeeway),
 				"token issued in the future")),
 		// Catches: a missing leeway, which breaks jobs when clocks differ by seconds.
 		scenario.Row("abuse/token-expired-within-leeway", "A token that expired within the leeway of 60 s works",
 			tokenWorks(expires(-withinLeeway))),
 		scenario.Row("abuse/token-not-yet-valid-within-leeway",
 			"A token that becomes valid within the leeway of 60 s works",
-			tokenWorks(func(m maker) (string, error) {
-				return set("nbf", in(withinLeeway))(m)
-			})),
+			tokenWorks(at("nbf", withinLeeway))),
 		// OpenBao derives a missing exp from nbf or iat and the leeway of 150 s.
 		scenario.Row("abuse/token-expiry-missing", "A fresh token without an expiry works within the leeway",
 			tokenWorks(set("exp", nil))),
@@ -125,9 +119,12 @@ func tokenClaims() []scenario.Scenario {
 	)
 }
 
+// at makes a properly signed token with one time claim relative to now.
+func at(claim string, d time.Duration) func(maker) (string, error) {
+	return with(func(c map[string]any) { c[claim] = in(d) })
+}
+
 // expires makes a token that expired, or will, and was issued an hour before.
 func expires(d time.Duration) func(maker) (string, error) {
-	return func(m maker) (string, error) {
-		return with(func(c map[string]any) { c["exp"], c["iat"], c["nbf"] = in(d), in(d-time.Hour), in(d-time.Hour) })(m)
-	}
+	return with(func(c map[string]any) { c["exp"], c["iat"], c["nbf"] = in(d), in(d-time.Hour), in(d-time.Hour) })
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -26,8 +25,6 @@ func credentialsStayInSecrets() scenario.Scenario {
 		Protects: "the unseal key and the database's password from everyone who may read anything but Secrets",
 		Source:   "GitLab's OpenBao chart: unseal key and password are mounted from Secrets; Helm records what it renders",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureExec},
-		Kind:     scenario.Hygiene,
-		Budget:   3 * time.Minute,
 		// Catches: a key that the chart renders, a connection URL in a ConfigMap or an argument, a
 		// password in an error's text.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

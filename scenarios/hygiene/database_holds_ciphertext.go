@@ -3,7 +3,6 @@ package hygiene
 import (
 	"bytes"
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,8 +16,6 @@ func databaseHoldsCiphertext() scenario.Scenario {
 		Protects: "secrets from everyone who gets a backup or may query the database",
 		Source:   "OpenBao: the barrier encrypts all stored data; GitLab's backup guide: dumps leave the instance",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureDatabase},
-		Kind:     scenario.Hygiene,
-		Budget:   3 * time.Minute,
 		// Catches: storage without encryption, an unseal key stored beside the data that it
 		// unseals.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -19,9 +19,7 @@ func noSecretLeaks() scenario.Scenario {
 		Protects: "secrets from everyone who may read logs or Helm releases but not Secrets",
 		Source:   "CVE-2026-46358 (inline-auth headers in audit logs)",
 		Features: []scenario.Feature{scenario.FeatureCluster},
-		Kind:     scenario.Hygiene,
 		Core:     true,
-		Budget:   3 * time.Minute,
 		// Catches: raw values in the audit log, JWTs in request logs, an unseal key or
 		// a password in a ConfigMap or release, secrets in Steamer's own files.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -1,9 +1,15 @@
 // Package hygiene holds the scenarios that search for leaked secrets.
 package hygiene
 
-import "gitlab.com/steamer/steamer/harness/scenario"
+import (
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
 
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
-	return []scenario.Scenario{noSecretLeaks(), credentialsStayInSecrets(), databaseHoldsCiphertext()}
+	return scenario.Table(scenario.Scenario{Kind: scenario.Hygiene, Budget: 3 * time.Minute},
+		noSecretLeaks(), credentialsStayInSecrets(), databaseHoldsCiphertext(),
+	)
 }

@@ -100,7 +100,7 @@ func (s *scanner) releases(ctx context.Context, kube kubernetes.Interface, names
 ) {
 	secrets, err := kube.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type=" + helmRelease})
 	if err != nil {
-		return nil, fmt.Errorf("Helm releases in %s: %w", namespace, err)
+		return nil, fmt.Errorf("reading Helm releases in %s: %w", namespace, err)
 	}
 	for _, secret := range secrets.Items {
 		if secret.Type != helmRelease {

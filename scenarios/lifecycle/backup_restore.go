@@ -31,7 +31,6 @@ func backupRestore() scenario.Scenario {
 				Resource: "statefulsets/scale",
 			},
 		},
-		Kind:   scenario.Lifecycle,
 		Budget: 15 * time.Minute,
 		// Catches: state outside the database and the unseal Secret, an install that cannot take
 		// over a restored database, a server that initialises itself again when it cannot read what

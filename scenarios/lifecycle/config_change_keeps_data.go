@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,9 +25,7 @@ func configChangeKeepsData() scenario.Scenario {
 			scenario.FeatureCluster, scenario.FeatureInstaller,
 			scenario.Change(scenario.ChangeCacheSize),
 		},
-		Kind:   scenario.Lifecycle,
-		Core:   true,
-		Budget: 10 * time.Minute,
+		Core: true,
 		// Catches: a pod template without the configuration's checksum, an unseal key
 		// that the upgrade regenerates, a second self-initialisation, lost storage.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

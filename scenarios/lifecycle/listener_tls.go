@@ -38,8 +38,6 @@ func listenerTLS() scenario.Scenario {
 			scenario.Change(scenario.ChangeListenerTLS),
 		},
 		Rights: []scenario.Right{{Verbs: "create update delete", Resource: "secrets"}},
-		Kind:   scenario.Lifecycle,
-		Budget: 10 * time.Minute,
 		// Catches: a certificate mounted in the wrong place, probes that still use plain text, a
 		// listener that still answers plain text, a new certificate that is not read.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
@@ -121,7 +119,7 @@ func renew(ctx context.Context, t scenario.T, env *scenario.Env) {
 		return strings.Compare(a.Labels[openbao.LabelActive], b.Labels[openbao.LabelActive])
 	}) // "false", then "true"
 	for _, p := range pods {
-		require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}))
+		require.NoError(t, cluster.DeletePod(ctx, env, p.Name))
 		env.Await(ctx, t, "pod "+p.Name+" is replaced", env.Timeouts.Ready, func(ctx context.Context) error {
 			now, err := cluster.Pods(ctx, env)
 			if err == nil && slices.Contains(cluster.UIDs(now), p.UID) {

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,8 +19,6 @@ func rollback() scenario.Scenario {
 			scenario.FeatureCluster, scenario.FeatureInstaller,
 			scenario.Change(scenario.ChangeCacheSize),
 		},
-		Kind:   scenario.Lifecycle,
-		Budget: 10 * time.Minute,
 		// Catches: hooks that cannot run twice, an unseal Secret that the rollback takes away or
 		// generates again, a pod template that does not follow the restored configuration.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -18,8 +18,6 @@ func rollingUpgrade() scenario.Scenario {
 			scenario.Change(scenario.ChangeRolling),
 		},
 		Rights: []scenario.Right{{Verbs: "patch", Resource: "pods"}},
-		Kind:   scenario.Lifecycle,
-		Budget: 10 * time.Minute,
 		// Catches: a strategy that the templates ignore, a surge pod that two nodes cannot hold,
 		// a readiness probe that lets the active pod go before a standby is unsealed.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) { through(ctx, t, env, roll(env)) },

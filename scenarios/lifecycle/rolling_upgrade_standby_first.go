@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,8 +22,6 @@ func rollingUpgradeStandbyFirst() scenario.Scenario {
 			scenario.Change(scenario.ChangeRolling),
 		},
 		Rights: []scenario.Right{{Verbs: "patch", Resource: "pods"}},
-		Kind:   scenario.Lifecycle,
-		Budget: 10 * time.Minute,
 		// Catches: what lifecycle/rolling-upgrade catches, and a rollout that ignores a pod's
 		// deletion cost.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

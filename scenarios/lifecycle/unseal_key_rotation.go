@@ -25,7 +25,6 @@ func unsealKeyRotation() scenario.Scenario {
 			scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureUnsealKey,
 			scenario.Change(scenario.ChangeUnsealKey),
 		},
-		Kind:   scenario.Lifecycle,
 		Budget: 15 * time.Minute,
 		// Catches: templates that cannot render a previous key, a seal that is not rewrapped, so
 		// that the pods stay sealed once the old key is gone.

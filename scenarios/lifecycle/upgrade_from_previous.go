@@ -17,7 +17,6 @@ func upgradeFromPrevious() scenario.Scenario {
 		Protects: "everyone who already runs the chart",
 		Source:   "GitLab issue 583856 (upgrades from earlier releases)",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeaturePrevious},
-		Kind:     scenario.Lifecycle,
 		Budget:   15 * time.Minute,
 		// Catches: a changed selector (immutable in Kubernetes), renamed Secrets, moved key
 		// paths, hooks that fail on an initialised database, values that no longer validate.

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,8 +19,6 @@ func valuesOverride() scenario.Scenario {
 			scenario.FeatureCluster, scenario.FeatureInstaller,
 			scenario.Change(scenario.ChangePodLabel),
 		},
-		Kind:   scenario.Lifecycle,
-		Budget: 10 * time.Minute,
 		// Catches: values that templates ignore, labels that replace the ones that selectors need,
 		// an override that loses volumes or the configuration.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -2,12 +2,11 @@ package resilience
 
 import (
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
 func bothPodsLost() scenario.Scenario {
@@ -17,15 +16,13 @@ func bothPodsLost() scenario.Scenario {
 		Protects: "pipelines after a power failure or a cluster restart, when no operator unseals",
 		Source:   "GitLab's administration guide of the secrets manager: restarts",
 		Features: []scenario.Feature{scenario.FeatureCluster},
-		Kind:     scenario.Fault,
-		Budget:   6 * time.Minute,
 		// Catches: an unseal key that only a running pod has, pods that wait for each other, a
 		// second self-initialisation.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			disturb(ctx, t, env, env.Timeouts.Failover, func(s *stage) {
 				t.Logf("deleting both pods")
 				for _, name := range []string{s.active.Name, s.standby.Name} {
-					require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, name, metav1.DeleteOptions{}))
+					require.NoError(t, cluster.DeletePod(ctx, env, name))
 				}
 				gone(ctx, t, env, s)
 			})

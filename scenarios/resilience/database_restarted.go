@@ -20,8 +20,6 @@ func databaseRestarted() scenario.Scenario {
 		Protects: "pipelines during maintenance of the database",
 		Source:   renewalSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureDatabase},
-		Kind:     scenario.Fault,
-		Budget:   6 * time.Minute,
 		// Catches: a pool that keeps broken connections, a process that exits with its database, a
 		// database that loses data.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

@@ -2,7 +2,6 @@ package resilience
 
 import (
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,8 +15,6 @@ func databaseStalled() scenario.Scenario {
 		Protects: "pipelines when the database's disk or node hangs briefly",
 		Source:   renewalSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureDatabase, scenario.FeatureSignals},
-		Kind:     scenario.Fault,
-		Budget:   6 * time.Minute,
 		// Catches: a liveness probe that restarts OpenBao because of its database, requests that
 		// hang forever.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

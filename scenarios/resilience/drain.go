@@ -23,7 +23,6 @@ func drain() scenario.Scenario {
 		Source:   "Kubernetes' Eviction API, which kubectl drain uses; vault-helm #1173; openbao-helm #189",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.Change(scenario.ChangeBudget)},
 		Rights:   []scenario.Right{{Verbs: "create", Resource: "pods/eviction"}},
-		Kind:     scenario.Fault,
 		Budget:   10 * time.Minute,
 		// Catches: a missing PodDisruptionBudget, one that selects no pods, one that allows both
 		// evictions or none, a standby that never becomes ready.

@@ -2,12 +2,11 @@ package resilience
 
 import (
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
 // lockSource is the source of the limits of the failover scenarios.
@@ -20,15 +19,13 @@ func failoverActiveDeleted() scenario.Scenario {
 		Protects: "pipelines during node drains, evictions and rollouts",
 		Source:   lockSource,
 		Features: []scenario.Feature{scenario.FeatureCluster},
-		Kind:     scenario.Fault,
 		Core:     true,
-		Budget:   6 * time.Minute,
 		// Catches: a standby that cannot unseal or take the lock, labels that do not follow, an
 		// unclean shutdown after which the lock must expire, a deployment of one pod.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, env.Timeouts.Handover, func(s *stage) {
 				t.Logf("deleting the active pod %s", s.active.Name)
-				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.active.Name, metav1.DeleteOptions{}))
+				require.NoError(t, cluster.DeletePod(ctx, env, s.active.Name))
 				takenOver(ctx, t, env, s.active)
 			})
 			require.NotEqual(t, before.UID, after.UID, "the deleted pod is still the active one")

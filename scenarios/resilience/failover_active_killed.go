@@ -2,7 +2,6 @@ package resilience
 
 import (
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,8 +15,6 @@ func failoverActiveKilled() scenario.Scenario {
 		Protects: "pipelines when OpenBao crashes, runs out of memory or loses its node",
 		Source:   lockSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureSignals},
-		Kind:     scenario.Fault,
-		Budget:   6 * time.Minute,
 		// Catches: a lock that outlives its TTL, a standby that gives up waiting, a container that
 		// does not restart, a killed pod that keeps the active label.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

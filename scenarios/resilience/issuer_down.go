@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
@@ -22,8 +21,6 @@ func issuerDown() scenario.Scenario {
 		Protects: "jobs during an upgrade of GitLab, and operators from restarting OpenBao after it",
 		Source:   issuerSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab},
-		Kind:     scenario.Fault,
-		Budget:   6 * time.Minute,
 		// Catches: keys that are fetched for every login, an unseal or a probe that waits for
 		// GitLab, logins that never recover.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
@@ -41,7 +38,7 @@ func issuerDown() scenario.Scenario {
 					require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), "with known keys while GitLab serves none")
 				}
 				t.Logf("deleting the active pod %s, so that no node has cached keys", s.active.Name)
-				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.active.Name, metav1.DeleteOptions{}))
+				require.NoError(t, cluster.DeletePod(ctx, env, s.active.Name))
 				takenOver(ctx, t, env, s.active)
 				cluster.MustHealthy(ctx, t, env, "both pods are ready without GitLab", env.Timeouts.Ready)
 				lift(ctx, t, env)

@@ -19,7 +19,6 @@ func issuerKeyRotated() scenario.Scenario {
 		Protects: "every job after GitLab's signing key was rotated",
 		Source:   issuerSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab},
-		Kind:     scenario.Fault,
 		Budget:   3 * time.Minute,
 		// Catches: keys that are cached forever, an unknown key ID that is refused without fetching
 		// the keys again.

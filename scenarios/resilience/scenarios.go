@@ -1,12 +1,16 @@
 // Package resilience holds the scenarios about staying available.
 package resilience
 
-import "gitlab.com/steamer/steamer/harness/scenario"
+import (
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
 
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
-	return []scenario.Scenario{
+	return scenario.Table(scenario.Scenario{Kind: scenario.Fault, Budget: 6 * time.Minute},
 		oneActive(), failoverActiveDeleted(), standbyLost(), failoverActiveKilled(), drain(), bothPodsLost(),
 		wrongUnsealKey(), databaseRestarted(), databaseStalled(), issuerDown(), issuerKeyRotated(),
-	}
+	)
 }

@@ -2,12 +2,11 @@ package resilience
 
 import (
 	"context"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
 func standbyLost() scenario.Scenario {
@@ -17,14 +16,12 @@ func standbyLost() scenario.Scenario {
 		Protects: "pipelines from a failure that should not affect them",
 		Source:   "GitLab's OpenBao chart: the active Service leads only to the active pod",
 		Features: []scenario.Feature{scenario.FeatureCluster},
-		Kind:     scenario.Fault,
-		Budget:   6 * time.Minute,
 		// Catches: a Service that also leads to standbys, an active pod that steps down when its
 		// standby is lost.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, 0, func(s *stage) {
 				t.Logf("deleting the standby %s", s.standby.Name)
-				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.standby.Name, metav1.DeleteOptions{}))
+				require.NoError(t, cluster.DeletePod(ctx, env, s.standby.Name))
 				replacement(ctx, t, env, s)
 			})
 			require.Equal(t, before.UID, after.UID, "leadership moved although only the standby was deleted")

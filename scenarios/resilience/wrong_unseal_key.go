@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -23,8 +22,6 @@ func wrongUnsealKey() scenario.Scenario {
 		Protects: "operators from a broken standby that goes unnoticed until the active pod fails",
 		Source:   "GitLab's OpenBao chart, troubleshooting: cipher: message authentication failed; metric core.unsealed",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureUnsealKey, scenario.FeatureMetrics},
-		Kind:     scenario.Fault,
-		Budget:   6 * time.Minute,
 		// Catches: probes that call a sealed pod ready, a Service that leads to it, no metric or no
 		// alert for it, a pod that restarts repeatedly instead of reporting the error, a standby
 		// whose failure affects the active pod.
@@ -41,7 +38,7 @@ func wrongUnsealKey() scenario.Scenario {
 					remove(ctx, t, env, name)
 				}()
 				t.Logf("replacing the standby %s by one with the wrong key", s.standby.Name)
-				require.NoError(t, env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, s.standby.Name, metav1.DeleteOptions{}))
+				require.NoError(t, cluster.DeletePod(ctx, env, s.standby.Name))
 				name = replacement(ctx, t, env, s).Name
 				took := env.Await(ctx, t, "the pod with the wrong key reports it", env.Timeouts.Ready,
 					func(ctx context.Context) error { return reportsKey(ctx, env, name) })
@@ -62,7 +59,7 @@ func remove(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Fetch)
 	defer cancel()
-	if err := env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+	if err := cluster.DeletePod(ctx, env, name); err != nil {
 		t.Errorf("deleting the sealed pod: %v", err)
 	}
 }

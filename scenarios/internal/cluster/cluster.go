@@ -105,6 +105,11 @@ func Pods(ctx context.Context, env *scenario.Env) ([]corev1.Pod, error) {
 	return pods, nil
 }
 
+// DeletePod asks for the deletion of a pod.
+func DeletePod(ctx context.Context, env *scenario.Env, name string) error {
+	return env.Kube.CoreV1().Pods(env.Namespace).Delete(ctx, name, metav1.DeleteOptions{})
+}
+
 // Ready reports whether a pod is ready and not terminating.
 func Ready(p corev1.Pod) bool {
 	return p.DeletionTimestamp == nil && cluster.PodReady(p)
