@@ -35,8 +35,7 @@ func TestRails(t *testing.T) {
 	server, err := baotest.Start(ctx, 2, 1)
 	require.NoError(t, err)
 	defer server.Stop()
-	fx, err := server.AddRails(ctx)
-	require.NoError(t, err)
+	fx := server.Fixture
 	plan, err := fetch.NewPlan(fx)
 	require.NoError(t, err)
 	require.NoError(t, plan.Supports(fetch.Rails))

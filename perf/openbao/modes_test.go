@@ -25,10 +25,8 @@ func TestModes(t *testing.T) {
 	server, err := baotest.Start(ctx, 3, 2)
 	require.NoError(t, err)
 	defer server.Stop()
-	fx, err := server.AddRails(ctx)
-	require.NoError(t, err)
 	v := newVU(t, New())
-	require.NoError(t, v.VU.Runtime().Set("path", write(t, fx)))
+	require.NoError(t, v.VU.Runtime().Set("path", write(t, server.Fixture)))
 	v.run(t, `
 		const fx = openbao.fixture(path);
 		const clients = {

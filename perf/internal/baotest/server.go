@@ -1,16 +1,19 @@
-// Package baotest runs a real OpenBao on a real PostgreSQL with tenants as GitLab makes them, for
-// this module's tests and benchmarks.
+// Package baotest runs a real OpenBao with tenants as GitLab makes them, for this module's tests and
+// benchmarks. It is OpenBao's development server, which keeps everything in memory: this module is
+// about the client.
 package baotest
 
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,16 +23,21 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// Server is a running OpenBao with its PostgreSQL.
+// rootToken of the server, which listens on loopback and ends with the test.
+const rootToken = "root"
+
+// Server is a running OpenBao.
 type Server struct {
-	// Fixture lists the tenants with valid job tokens.
+	// Fixture lists the tenants with valid tokens. Its version is 2.
 	Fixture *fixture.Fixture
 
-	dir   string
-	procs []*child
-	keys  *signer
-	token string
-
+	dir       string
+	cmd       *exec.Cmd
+	ended     chan error
+	client    *http.Client
+	keys      *signer
+	publicKey string
+	tls       bool
 	tokenType string // that job logins give
 }
 
@@ -40,6 +48,9 @@ type Option func(*Server)
 // tokens of GitLab's role OpenBao 2.4.0 keeps a lease in memory for each inline fetch until it
 // would end, so that a server driven hard for 20 minutes gets slower all the time.
 func BatchTokens() Option { return func(s *Server) { s.tokenType = "batch" } }
+
+// TLS makes the server listen with TLS. The fixture has its CA.
+func TLS() Option { return func(s *Server) { s.tls = true } }
 
 // Binary returns OpenBao's program: $STEAMER_BAO, or bao on the PATH.
 func Binary() (string, error) {
@@ -56,168 +67,126 @@ func Binary() (string, error) {
 // Start brings the server up with the given number of tenants, each with the given number of
 // secrets. On error nothing is left running.
 func Start(ctx context.Context, tenants, secrets int, options ...Option) (_ *Server, err error) {
+	s := &Server{tokenType: "service", ended: make(chan error, 1), client: &http.Client{Timeout: 20 * time.Second}}
+	for _, option := range options {
+		option(s)
+	}
 	bao, err := Binary()
 	if err != nil {
 		return nil, err
 	}
-	// Not TMPDIR's caller-owned directory: user postgres must be able to reach it.
-	dir, err := os.MkdirTemp("", "steamer-perf-")
+	if s.keys, s.publicKey, err = newSigner(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "steamer-perf-"); err != nil {
+		return nil, err
+	}
+	if err = s.run(ctx, bao); err == nil {
+		err = s.seed(ctx, tenants, secrets)
+	}
 	if err != nil {
-		return nil, err
-	}
-	s := &Server{dir: dir, tokenType: "service"}
-	for _, option := range options {
-		option(s)
-	}
-	defer func() {
-		if err != nil {
-			s.Stop()
-		}
-	}()
-	if s.keys, err = newSigner(); err != nil {
-		return nil, err
-	}
-	pg, url, err := postgres(ctx, dir, "unused")
-	if err != nil {
-		return nil, err
-	}
-	s.procs = append(s.procs, pg)
-	if err := s.startBao(ctx, bao, url); err != nil {
+		s.Stop()
 		return nil, fmt.Errorf("OpenBao: %w", err)
 	}
-	return s, s.seed(ctx, tenants, secrets)
+	return s, nil
 }
 
-// Stop ends both processes and removes their files.
-func (s *Server) Stop() {
-	for i := len(s.procs) - 1; i >= 0; i-- {
-		s.procs[i].stop()
-	}
-	_ = os.RemoveAll(s.dir)
-}
-
-func (s *Server) startBao(ctx context.Context, bao, storage string) error {
-	api, err := freePort()
+// run starts the server and waits until it answers.
+func (s *Server) run(ctx context.Context, bao string) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	cluster, err := freePort()
+	addr := l.Addr().String()
+	l.Close() // the port is free for the server
+	args := []string{
+		"server", "-dev", "-dev-no-store-token", "-dev-root-token-id=" + rootToken, "-dev-listen-address=" + addr,
+		"-log-level=warn",
+	}
+	s.Fixture = &fixture.Fixture{Version: fixture.MaxVersion, Target: "http://" + addr}
+	if s.tls {
+		s.Fixture.Target = "https://" + addr
+		args = append(args, "-dev-tls", "-dev-tls-cert-dir="+s.dir)
+	}
+	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
 		return err
 	}
-	addr := fmt.Sprintf("127.0.0.1:%d", api)
-	pub, err := s.keys.publicPEM()
-	if err != nil {
+	defer log.Close()
+	s.cmd = exec.Command(bao, args...) // #nosec G204 -- the developer names the program
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	endWithParent(s.cmd)
+	if err := s.cmd.Start(); err != nil {
+		s.cmd = nil
 		return err
 	}
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return err
-	}
-	keyFile, configFile := filepath.Join(s.dir, "unseal.key"), filepath.Join(s.dir, "config.json")
-	config, err := serverConfig(addr, fmt.Sprintf("127.0.0.1:%d", cluster), keyFile, pub)
-	if err := errors.Join(err, os.WriteFile(keyFile, key, 0o600), os.WriteFile(configFile, config, 0o600)); err != nil {
-		return err
-	}
-	cmd := exec.Command(bao, "server", "-config="+configFile) // #nosec G204 -- the developer names the program
-	cmd.Env = append(os.Environ(), "BAO_PG_CONNECTION_URL="+storage)
-	p, err := start(s.dir, "bao", cmd)
-	if err != nil {
-		return err
-	}
-	s.procs = append(s.procs, p)
-	s.Fixture = &fixture.Fixture{Version: fixture.Version, Target: "http://" + addr}
-	jwt, err := s.keys.sign(map[string]any{"sub": "admin"})
-	if err != nil {
-		return err
-	}
+	go func() { s.ended <- s.cmd.Wait() }()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return p.until(ctx, func(ctx context.Context) error {
-		var login struct {
-			Auth struct {
-				Token string `json:"client_token"`
-			} `json:"auth"`
-		}
-		err := s.call(ctx, "auth/admin_jwt/login", object{"role": "admin", "jwt": jwt}, &login)
-		s.token = login.Auth.Token
-		return err
-	})
-}
-
-// seed makes the tenants one after the other, in the order Rails does: namespaces, mount, auth
-// method, policy, role, secrets.
-func (s *Server) seed(ctx context.Context, tenants, secrets int) error {
-	pub, err := s.keys.publicPEM()
-	if err != nil {
-		return err
-	}
-	if err := s.call(ctx, "sys/namespaces/group_1", object{}, nil); err != nil {
-		return err
-	}
-	for i := range tenants {
-		project := fmt.Sprintf("project_%d", i+1)
-		ns := "group_1/" + project
-		claims := map[string]any{"sub": "project:" + project, "project_id": project, "secrets_manager_scope": "pipeline"}
-		jwt, err := s.keys.sign(claims)
-		if err != nil {
-			return err
-		}
-		t := fixture.Tenant{
-			Name: ns, SecretPath: ns + "/secrets/kv/data/explicit", AuthPath: ns + "/auth/pipeline_jwt/login",
-			Role: "all_pipelines", JWT: jwt,
-		}
-		steps := []struct {
-			path string
-			body object
-		}{
-			{"group_1/sys/namespaces/" + project, object{}},
-			{ns + "/sys/mounts/secrets/kv", object{"type": "kv-v2"}},
-			{ns + "/sys/auth/pipeline_jwt", object{"type": "jwt"}},
-			{ns + "/auth/pipeline_jwt/config", object{
-				"bound_issuer": issuer, "jwt_validation_pubkeys": []string{pub}, "jwt_supported_algs": []string{"ES256"},
-			}},
-			{ns + "/sys/policies/acl/pipelines", object{
-				"policy": `path "secrets/kv/data/explicit/SECRET_*" { capabilities = ["read"] }`,
-			}},
-			{ns + "/auth/pipeline_jwt/role/all_pipelines", object{
-				"role_type": "jwt", "user_claim": "project_id", "bound_audiences": []string{audience},
-				"bound_claims":   object{"project_id": project, "secrets_manager_scope": "pipeline"},
-				"token_policies": []string{"pipelines", "pipelines/global"}, "token_type": s.tokenType, "token_ttl": "15m",
-			}},
-		}
-		for n := range secrets {
-			name := fmt.Sprintf("SECRET_%d", n+1)
-			value := Value(ns, name)
-			steps = append(steps, struct {
-				path string
-				body object
-			}{t.SecretPath + "/" + name, object{"data": object{"value": value}}})
-			t.Secrets = append(t.Secrets, fixture.Secret{Name: name, SHA256: sha256.Sum256([]byte(value))})
-		}
-		for _, step := range steps {
-			if err := s.settle(ctx, step.path, step.body); err != nil {
+	return s.until(ctx, func() error {
+		if s.tls {
+			if err := s.trust(); err != nil {
 				return err
 			}
 		}
-		s.Fixture.Tenants = append(s.Fixture.Tenants, t)
+		return s.request(ctx, http.MethodGet, "sys/health", nil, nil)
+	})
+}
+
+// trust makes the client and the fixture trust the server's own CA.
+func (s *Server) trust() error {
+	pem, err := os.ReadFile(filepath.Join(s.dir, "vault-ca.pem"))
+	if err != nil {
+		return err
 	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return errors.New("the CA is not written yet")
+	}
+	s.Fixture.CA = string(pem)
+	s.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 	return nil
+}
+
+// Stop ends the server and removes its files.
+func (s *Server) Stop() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill() // it keeps nothing
+		<-s.ended
+	}
+	s.client.CloseIdleConnections()
+	_ = os.RemoveAll(s.dir)
+}
+
+// until repeats what does not succeed yet. It reports the last error when ctx ends or the server
+// does.
+func (s *Server) until(ctx context.Context, do func() error) error {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		last := do()
+		if last == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case err := <-s.ended:
+			s.ended <- err
+			output, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			return fmt.Errorf("ended early: %w; last: %w; output: %s", err, last, output[max(0, len(output)-2000):])
+		case <-ctx.Done():
+			return fmt.Errorf("%w; last: %w", ctx.Err(), last)
+		}
+	}
 }
 
 // Value is the value of a seeded secret; it has the characters that JSON escapes.
 func Value(tenant, name string) string { return "value of <" + tenant + "> \"" + name + "\"\nµ" }
 
-// settle repeats a call while the KV mount upgrades itself to version 2, which takes a moment after
-// mounting.
-func (s *Server) settle(ctx context.Context, path string, body object) error {
-	return s.procs[len(s.procs)-1].until(ctx, func(ctx context.Context) error { return s.call(ctx, path, body, nil) })
-}
-
 // Write stores another value for a seeded secret.
 func (s *Server) Write(ctx context.Context, tenant, secret int, value string) error {
 	t := s.Fixture.Tenants[tenant]
-	return s.settle(ctx, t.SecretPath+"/"+t.Secrets[secret].Name, object{"data": object{"value": value}})
+	return s.post(ctx, t.SecretPath+"/"+t.Secrets[secret].Name, object{"data": object{"value": value}})
 }
 
 // Leases counts the login leases of a tenant's jobs.
@@ -238,13 +207,17 @@ func (s *Server) Leases(ctx context.Context, tenant int) (int, error) {
 // errNotFound is a status 404, which is how OpenBao lists nothing.
 var errNotFound = errors.New("not found")
 
-func (s *Server) call(ctx context.Context, path string, body object, out any) error {
-	return s.request(ctx, http.MethodPost, path, body, out)
+type object = map[string]any
+
+// post repeats a call while the KV mount upgrades itself to version 2, which takes a moment after
+// mounting.
+func (s *Server) post(ctx context.Context, path string, body object) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return s.until(ctx, func() error { return s.request(ctx, http.MethodPost, path, body, nil) })
 }
 
 func (s *Server) request(ctx context.Context, method, path string, body object, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
 	b, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -253,26 +226,24 @@ func (s *Server) request(ctx context.Context, method, path string, body object, 
 	if err != nil {
 		return err
 	}
-	if s.token != "" {
-		req.Header.Set("X-Vault-Token", s.token)
-	}
-	resp, err := http.DefaultClient.Do(req)
+	req.Header.Set("X-Vault-Token", rootToken)
+	resp, err := s.client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if resp.StatusCode == http.StatusNotFound {
+	case resp.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("%s %s: %w: %s", method, path, errNotFound, answer)
-	}
-	if resp.StatusCode/100 != 2 {
+	case resp.StatusCode/100 != 2:
 		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
-	}
-	if out == nil {
+	case out == nil:
 		return nil
 	}
 	return json.Unmarshal(answer, out)
 }
+
+func digest(value string) fixture.Digest { return sha256.Sum256([]byte(value)) }

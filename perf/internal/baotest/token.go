@@ -22,21 +22,20 @@ const (
 // signer makes ES256 tokens (RFC 7515, RFC 7518 §3.4).
 type signer struct{ key *ecdsa.PrivateKey }
 
-func newSigner() (*signer, error) {
+// newSigner returns also the public key in PEM, with which OpenBao verifies tokens.
+func newSigner() (*signer, string, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	return &signer{key: key}, err
-}
-
-// publicPEM is the key OpenBao verifies tokens with.
-func (s *signer) publicPEM() (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(&s.key.PublicKey)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), err
+	if err != nil {
+		return nil, "", err
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	return &signer{key}, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), err
 }
 
 // sign makes a token with the given claims, good for an hour.
-func (s *signer) sign(claims map[string]any) (string, error) {
+func (s *signer) sign(claims object) (string, error) {
 	now := time.Now()
-	all := map[string]any{
+	all := object{
 		"iss": issuer, "aud": audience,
 		"iat": now.Unix(), "nbf": now.Add(-time.Minute).Unix(), "exp": now.Add(time.Hour).Unix(),
 	}
