@@ -14,7 +14,7 @@ STEAMER := $(BIN)/steamer
 LOAD    := $(if $(SIZE),--size $(SIZE) --adoption $(ADOPTION),--tier $(TIER))
 TOOLS   := -modfile=$(CURDIR)/hack/tools/go.mod
 # The modules of this repository that hold Go code with tests.
-MODULES := . perf perf/bench/generator harness/images/gitlab-stub
+MODULES := . perf harness/images/gitlab-stub
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -108,15 +108,14 @@ bench: $(STEAMER) ## Client CPU per fetch against plain k6 JavaScript, alternati
 
 .PHONY: bench-memory
 bench-memory: $(STEAMER) ## k6's memory over 20 minutes at 500 fetches/s: at most 300 MiB, within 5 % from the second minute on
-	$(STEAMER) setup --tests
 	bao="$$($(STEAMER) images build bao)" k6="$$($(STEAMER) images build k6)" && \
 	cd perf && STEAMER_BAO="$$bao" go run ./bench -k6 "$$k6" -rounds 0 -steady 20m -rate 500 -max-rss 300 -flat 5 $(ARGS)
 
 .PHONY: bench-generator
-bench-generator: $(STEAMER) ## Client CPU per fetch and highest honest rate: our extension, plain k6/http, vegeta, wrk; tables into docs/benchmarks.md. ARGS
-	$(STEAMER) setup --tests --bench
+bench-generator: $(STEAMER) ## Client CPU per fetch and highest honest rate: our extension, plain k6/http, wrk. ARGS
+	$(STEAMER) setup --bench
 	bao="$$($(STEAMER) images build bao)" k6="$$($(STEAMER) images build k6)" && \
-	cd perf/bench/generator && STEAMER_BAO="$$bao" go run . -k6 "$$k6" -markdown $(CURDIR)/docs/benchmarks.md $(ARGS)
+	cd perf && STEAMER_BAO="$$bao" go run ./bench -k6 "$$k6" -searches 2 -steady 0 $(ARGS)
 
 .PHONY: capacity
 capacity: $(STEAMER) ## The highest rate that holds the objectives, and what limits it; OpenBao and PostgreSQL as processes. ARGS

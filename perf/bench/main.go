@@ -1,13 +1,15 @@
-// Command bench compares the extension with the same fetch written in plain k6 JavaScript, in
-// client CPU per fetch.
+// Command bench measures what load generation costs: the client's CPU per fetch with the extension,
+// with the same fetch in plain k6 JavaScript and with wrk, the highest rate at which each keeps its
+// schedule, and k6's memory at a constant rate.
 //
-// Both run as processes of their own, in turns (ABBA), against one real OpenBao on a real
-// PostgreSQL, which it starts. A process's cost is the CPU time the kernel accounted to it, user
-// and system; what starting k6 costs is taken off by running each script once more with few
-// fetches. The table has one line per case and the ratio of the medians. Then fetch.js runs at a
-// constant rate, for k6's memory.
+// All send GitLab Runner's inline fetch to one real OpenBao, which it starts, as processes of their
+// own and in turns (ABC CBA). A process's cost is the CPU time the kernel accounted to it, user and
+// system. One more run with few fetches measures what starting costs, which is subtracted.
 //
 //	go build -o k6 ./cmd/k6 && STEAMER_BAO=/path/to/bao go run ./bench -k6 ./k6
+//
+// The table is in Markdown. With -against another build of k6 takes part, to compare two versions of
+// the extension.
 package main
 
 import (
@@ -16,64 +18,114 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"gitlab.com/steamer/steamer/perf/internal/baotest"
 )
 
+// Exit codes, as steamer's.
+const (
+	exitFail        = 1
+	exitInvalid     = 3
+	exitInterrupted = 130
+)
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	err := run(ctx, os.Args[1:])
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	var input inputError
+	switch {
+	case ctx.Err() != nil:
+		os.Exit(exitInterrupted)
+	case errors.As(err, &input):
+		os.Exit(exitInvalid)
+	}
+	os.Exit(exitFail)
 }
+
+// inputError is bad input, found before anything was started.
+type inputError struct{ error }
+
+func invalid(format string, args ...any) error { return inputError{fmt.Errorf(format, args...)} }
 
 // settings are the command line.
 type settings struct {
-	k6         string
-	scripts    string
-	rounds     int
-	iterations int
-	vus        int
-	atLeast    float64
-	steady     time.Duration
-	rate       int
-	maxRSS     int
-	flat       float64
+	k6       string
+	against  string // another k6, "" for none
+	scripts  string
+	wrk      string // "" where there is none
+	tls      bool
+	rounds   int
+	fetches  int
+	vus      int
+	atLeast  float64
+	searches int
+	trial    time.Duration
+	maxRate  int
+	steady   time.Duration
+	rate     int
+	maxRSS   int
+	flat     float64
 }
 
 func parse(args []string) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&s.k6, "k6", "", "k6 with the extension (cmd/k6); required")
-	f.StringVar(&s.scripts, "scripts", "scripts", "directory with closed.js and plain.js")
-	f.IntVar(&s.rounds, "rounds", 4, "runs of each script, in the order ABBA; even; 0 leaves the comparison out")
-	f.IntVar(&s.iterations, "fetches", 4000, "fetches per run")
-	f.IntVar(&s.vus, "vus", 8, "VUs")
-	f.Float64Var(&s.atLeast, "at-least", 0, "fail if the ratio of any case is below this; 0 only reports")
+	f.StringVar(&s.against, "against", "", "another k6 with the extension, to compare with")
+	f.StringVar(&s.scripts, "scripts", "scripts", "directory with closed.js, plain.js and fetch.js")
+	f.BoolVar(&s.tls, "tls", false, "fetch over TLS, with HTTP/2 where the generator has it")
+	f.IntVar(&s.rounds, "rounds", 4, "runs of each generator; even; 0 leaves the comparison out")
+	f.IntVar(&s.fetches, "fetches", 4000, "fetches per run")
+	f.IntVar(&s.vus, "vus", 8, "virtual users or connections")
+	f.Float64Var(&s.atLeast, "at-least", 0,
+		"fail if plain k6's cost is less than this many times the extension's; 0 only reports")
+	f.IntVar(&s.searches, "searches", 0, "searches for each generator's highest rate")
+	f.DurationVar(&s.trial, "trial", 5*time.Second, "length of one run of a search, 2s to 1m")
+	f.IntVar(&s.maxRate, "max-rate", 12800, "where a search stops, in fetches per second")
 	f.DurationVar(&s.steady, "steady", 30*time.Second, "length of the run of fetch.js at a constant rate; 0 leaves it out")
 	f.IntVar(&s.rate, "rate", 200, "fetches per second of that run")
 	f.IntVar(&s.maxRSS, "max-rss", 0, "fail if k6 takes more MiB than this in that run; 0 only reports")
-	f.Float64Var(&s.flat, "flat", 0, "fail if k6's memory moves by more % after the second minute of that run; 0 only reports")
+	f.Float64Var(&s.flat, "flat", 0,
+		"fail if k6's memory moves by more % after the second minute of that run; 0 only reports")
 	if err := f.Parse(args); err != nil {
-		return s, err
+		return s, inputError{err}
+	}
+	s.wrk, _ = exec.LookPath("wrk")
+	return s, s.check()
+}
+
+func (s *settings) check() error {
+	for _, name := range []string{s.k6, filepath.Join(s.scripts, "plain.js")} {
+		if _, err := os.Stat(name); err != nil {
+			return invalid("-k6 %q -scripts %q: %w: build k6 with go build ./cmd/k6", s.k6, s.scripts, err)
+		}
 	}
 	switch {
-	case s.k6 == "":
-		return s, errors.New("-k6 is missing: build it with go build -o k6 ./cmd/k6")
 	case s.rounds < 0 || s.rounds%2 != 0:
-		return s, fmt.Errorf("-rounds %d: want an even number, or 0", s.rounds)
+		return invalid("-rounds %d: want an even number, or 0", s.rounds)
+	case s.vus < 1 || s.fetches < 20*s.vus:
+		return invalid("-fetches %d -vus %d: want at least twenty fetches for each VU", s.fetches, s.vus)
+	case s.searches < 0 || s.trial < 2*time.Second || s.trial > time.Minute || s.maxRate < 2*firstRate:
+		return invalid("-searches %d -trial %s -max-rate %d: want 0 or more, 2s to 1m, and at least %d", s.searches,
+			s.trial, s.maxRate, 2*firstRate)
 	case s.rate < 1 || s.steady < 0 || s.flat < 0:
-		return s, fmt.Errorf("-rate %d -steady %s -flat %g: want a rate of 1 or more, and nothing below 0", s.rate, s.steady,
+		return invalid("-rate %d -steady %s -flat %g: want a rate of 1 or more, and nothing below 0", s.rate, s.steady,
 			s.flat)
-	case s.iterations < 10*s.vus || s.vus < 1:
-		return s, fmt.Errorf("-fetches %d -vus %d: want at least ten fetches for each VU", s.iterations, s.vus)
 	}
-	return s, nil
+	if _, err := baotest.Binary(); err != nil {
+		return inputError{err}
+	}
+	return nil
 }
 
 func run(ctx context.Context, args []string) error {
@@ -82,7 +134,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	var options []baotest.Option
-	if s.rounds == 0 { // k6's memory is the question, and VUs that wait for a server that gets slower are no answer
+	if s.tls {
+		options = append(options, baotest.TLS())
+	}
+	if s.rounds == 0 { // a server that gets slower would keep more VUs waiting, which takes memory
 		options = append(options, baotest.BatchTokens())
 	}
 	server, err := baotest.Start(ctx, 20, 4, options...)
@@ -90,27 +145,22 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer server.Stop()
-	b := bench{settings: s, fixture: server.Fixture}
+	b := &bench{settings: s, fixture: server.Fixture}
 	if b.dir, err = os.MkdirTemp("", "steamer-bench-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	if err := b.writeFixture(); err != nil {
+	if err := b.writeFiles(); err != nil {
 		return err
 	}
-	if s.rounds == 0 {
-		return b.constantRate(ctx, os.Stdout)
-	}
-	var results []comparison
-	for _, reuse := range []bool{false, true} {
-		c, err := b.compare(ctx, reuse)
-		if err != nil {
+	if s.rounds > 0 {
+		results, err := b.compare(ctx)
+		if err := errors.Join(err, report(os.Stdout, results, s)); err != nil { // what was measured is shown
 			return err
 		}
-		results = append(results, c)
 	}
-	if err := report(os.Stdout, results, s); err != nil || s.steady == 0 {
-		return err
+	if s.steady == 0 {
+		return nil
 	}
 	return b.constantRate(ctx, os.Stdout)
 }

@@ -19,14 +19,17 @@ const settled = 2 * time.Minute
 // from the second minute on.
 func (b *bench) constantRate(ctx context.Context, w io.Writer) error {
 	var resident []int64 // bytes, one a second
-	u, err := b.watched(ctx, func(pid int) {
+	u, _, err := b.k6Run(ctx, func(pid int) {
 		if n, err := residentBytes(pid); err == nil { // else it has just ended
 			resident = append(resident, n)
 		}
-	}, "fetch.js", []string{
+	}, b.k6, "fetch.js", false, []string{
 		"STEAMER_RATE=" + strconv.Itoa(b.rate), "STEAMER_WARMUP=0s", "STEAMER_DURATION=" + b.steady.String(),
 		"STEAMER_VUS=" + strconv.Itoa(max(20, b.rate)), "STEAMER_MAX_VUS=" + strconv.Itoa(4*max(50, b.rate)),
-	}, "--out=hdr="+b.logPath())
+	}, "--summary-mode=disabled", "--out=hdr="+b.path("log"))
+	if err == nil && u.warned != nil {
+		err = fmt.Errorf("fetches failed or were dropped: %s", u.warned)
+	}
 	if err != nil {
 		return err
 	}
@@ -42,8 +45,8 @@ func (b *bench) constantRate(ctx context.Context, w io.Writer) error {
 	if !known {
 		return nil
 	}
-	if _, err = fmt.Fprintf(w, "its memory, medians of minutes: %d MiB in the third, %d to %d MiB from there on (%+.1f to %+.1f %%), %d MiB in the last\n",
-		g.first>>20, g.least>>20, g.most>>20, 100*g.down(), 100*g.up(), g.last>>20); err != nil {
+	if _, err = fmt.Fprintf(w, "its memory, medians of minutes: %d MiB in the third, %d to %d MiB from there on "+
+		"(%+.1f to %+.1f %%), %d MiB in the last\n", g.first>>20, g.least>>20, g.most>>20, 100*g.down(), 100*g.up(), g.last>>20); err != nil {
 		return err
 	}
 	if b.flat > 0 && max(g.up(), -g.down()) > b.flat/100 {
@@ -71,6 +74,20 @@ func growthOf(samples []int64, skip int) (growth, bool) {
 		return growth{}, false
 	}
 	return growth{medians[0], slices.Min(medians), slices.Max(medians), medians[len(medians)-1]}, true
+}
+
+// everySecond calls do until ended is closed.
+func everySecond(ended <-chan struct{}, do func()) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			do()
+		case <-ended:
+			return
+		}
+	}
 }
 
 // residentBytes is the resident set of a process, see proc(5).

@@ -3,40 +3,36 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
-	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
 // luaScript makes wrk go through all secrets in turn. wrk formats each request once, before it
 // starts.
-func luaScript(fx *fixture.Fixture) ([]byte, error) {
+func luaScript(fx *fixture.Fixture) []byte {
 	var out bytes.Buffer
 	out.WriteString("local close = os.getenv('STEAMER_REUSE') ~= 'true'\nlocal list = {}\nlocal function add(path, headers)\n" +
 		"  if close then headers['Connection'] = 'close' end\n  list[#list + 1] = wrk.format('GET', path, headers)\nend\n" +
 		"function init(args)\n")
 	for _, t := range fx.Tenants {
-		header, err := inlineHeader(t)
-		if err != nil {
-			return nil, err
-		}
 		for _, s := range t.Secrets {
-			fmt.Fprintf(&out, "  add(%q, {", "/v1/"+t.SecretPath+"/"+s.Name)
-			for _, name := range slices.Sorted(maps.Keys(header)) {
-				fmt.Fprintf(&out, "[%q]=%q,", name, strings.Join(header[name], ","))
-			}
-			out.WriteString("})\n")
+			fmt.Fprintf(&out, "  add(%q, {['X-Vault-Request']='true',['X-Vault-Inline-Auth-Path']=%q,"+
+				"['X-Vault-Inline-Auth-Parameter-jwt']=%q,['X-Vault-Inline-Auth-Parameter-role']=%q})\n",
+				"/v1/"+t.SecretPath+"/"+s.Name, t.AuthPath, parameter("jwt", t.JWT), parameter("role", t.Role))
 		}
 	}
 	out.WriteString("end\nlocal i = 0\nfunction request()\n  i = i % #list + 1\n  return list[i]\nend\n")
-	return out.Bytes(), nil
+	return out.Bytes()
+}
+
+// parameter renders a parameter of inline authentication.
+func parameter(key, value string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(fmt.Sprintf(`{"key":%q,"value":%q}`, key, value)))
 }
 
 // wrkSeconds is how long wrk runs for the figures: it counts time, not requests.
@@ -49,13 +45,9 @@ func (b *bench) runWrk(ctx context.Context, reuse bool, n int) (usage, error) {
 	if n <= b.few() {
 		seconds = 1
 	}
-	u, err := url.Parse(b.fixture.Target)
-	if err != nil {
-		return usage{}, err
-	}
-	took, out, err := b.start(ctx, []string{"STEAMER_REUSE=" + strconv.FormatBool(reuse)}, b.wrk,
+	took, out, err := b.start(ctx, nil, []string{"STEAMER_REUSE=" + strconv.FormatBool(reuse)}, b.wrk,
 		"--threads", "1", "--connections", strconv.Itoa(b.vus), "--duration", strconv.Itoa(seconds)+"s", "--timeout", "30s",
-		"--script", b.path("wrk.lua"), u.String())
+		"--script", b.path("wrk.lua"), b.fixture.Target)
 	if err != nil {
 		return usage{}, err
 	}
@@ -65,7 +57,7 @@ func (b *bench) runWrk(ctx context.Context, reuse bool, n int) (usage, error) {
 
 var wrkCount = regexp.MustCompile(`(?m)^\s*(\d+) requests in `)
 
-// wrkRequests reads the number of requests out of wrk's report, which says so when some failed.
+// wrkRequests reads the number of requests out of wrk's report. It is an error when some failed.
 func wrkRequests(report []byte) (int, error) {
 	for _, trouble := range []string{"Non-2xx", "Socket errors"} {
 		if i := bytes.Index(report, []byte(trouble)); i >= 0 {

@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,20 +30,9 @@ type usage struct {
 	maxRSS  int64         // bytes
 	fetches int
 	wall    time.Duration
-	// warnings are k6's: in a closed loop a fetch that failed, in an open one also that it had no
-	// free VU.
-	warnings string
-}
-
-// warnings are the lines of k6's JSON log that are at least warnings.
-func warnings(log []byte) string {
-	var found []string
-	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, `"level":"warning"`) || strings.Contains(line, `"level":"error"`) {
-			found = append(found, strings.TrimSpace(line))
-		}
-	}
-	return strings.Join(found, "\n")
+	// warned is k6's log where it has a warning or an error: in a closed loop a fetch that failed, in
+	// an open one also that no VU was free.
+	warned []byte
 }
 
 // generator is one way to make load.
@@ -52,21 +41,23 @@ type generator struct {
 	checks string // what it looks at in each answer
 	// closed makes about n fetches as fast as the connections allow.
 	closed func(ctx context.Context, reuse bool, n int) (usage, error)
-	// open starts fetches at a rate for the length of a trial; nil for a generator that has no such
-	// mode.
+	// open starts fetches at a rate for the length of a trial; nil for a generator that cannot.
 	open func(ctx context.Context, reuse bool, rate int) (trial, error)
 }
 
 // few is the number of fetches of a run that measures what starting costs.
 func (b *bench) few() int { return 2 * b.vus }
 
-// generators in the order of the table; the first two are compared by -at-least.
+// plainK6 is what -at-least compares with.
+const plainK6 = "plain k6/http"
+
+// generators in the order of the table. The others are compared with the first.
 func (b *bench) generators() []generator {
-	list := []generator{
-		{"k6/x/openbao", "the value's SHA-256", b.extension, b.extensionOpen},
-		{"plain k6/http", "status and that a value came", b.plain, b.plainOpen},
-		{"vegeta", "the value's SHA-256", b.vegeta, b.vegetaOpen},
+	list := []generator{b.extension("k6/x/openbao", b.k6)}
+	if b.against != "" {
+		list = append(list, b.extension("the same of "+b.against, b.against))
 	}
+	list = append(list, generator{plainK6, "status and that a value came", b.plain, b.plainOpen})
 	if b.wrk != "" {
 		list = append(list, generator{"wrk", "the status", b.runWrk, nil})
 	}
@@ -93,14 +84,13 @@ type comparison struct {
 func (b *bench) compare(ctx context.Context) ([]comparison, error) {
 	var out []comparison
 	for _, reuse := range []bool{false, true} {
-		c := comparison{name: "a connection per fetch, as Runner"}
+		c := comparison{name: "A connection per fetch, as Runner"}
 		if reuse {
-			c.name = "connections kept"
+			c.name = "Connections kept"
 		}
 		for _, g := range b.generators() {
 			c.series = append(c.series, series{generator: g})
 		}
-		fmt.Fprintf(os.Stderr, "%s: %d runs of each generator\n", c.name, b.rounds)
 		for round := range b.rounds {
 			if err := inTurns(round, c.series, func(s *series) error { return b.cost(ctx, s, reuse) }); err != nil {
 				return append(out, c), err
@@ -116,7 +106,7 @@ func (b *bench) compare(ctx context.Context) ([]comparison, error) {
 	return out, nil
 }
 
-// inTurns visits all series, backwards in every second round, so that a machine that gets slower or
+// inTurns visits all series, in reverse in every second round, so that a machine that gets slower or
 // faster favours none.
 func inTurns(round int, all []series, visit func(*series) error) error {
 	order := make([]int, len(all))
@@ -152,8 +142,6 @@ func (b *bench) cost(ctx context.Context, s *series, reuse bool) error {
 	s.cost = append(s.cost, (full.cpu-start.cpu)/time.Duration(more))
 	s.through = append(s.through, float64(more)/(full.wall-start.wall).Seconds())
 	s.rss = max(s.rss, full.maxRSS)
-	fmt.Fprintf(os.Stderr, "  %-14s %6.1f µs of CPU per fetch, %5.0f fetches/s\n", s.name, micros(s.cost[len(s.cost)-1]),
-		s.through[len(s.through)-1])
 	return nil
 }
 
@@ -161,36 +149,52 @@ func (b *bench) cost(ctx context.Context, s *series, reuse bool) error {
 // are good only for a server that ends with this process, and the directory goes with it.
 func (b *bench) writeFiles() error {
 	data, err := json.Marshal(b.fixture)
-	if err != nil {
-		return err
-	}
-	script, err := luaScript(b.fixture)
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.WriteFile(b.path("fixture.json"), data, 0o600), os.WriteFile(b.path("wrk.lua"), script, 0o600))
+	return errors.Join(err, os.WriteFile(b.path("fixture.json"), data, 0o600),
+		os.WriteFile(b.path("ca.pem"), []byte(b.fixture.CA), 0o600),
+		os.WriteFile(b.path("wrk.lua"), luaScript(b.fixture), 0o600))
 }
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // start runs a program to its end and returns what it took and what it printed on standard output.
-func (b *bench) start(ctx context.Context, env []string, program string, args ...string) (usage, []byte, error) {
+// It calls watch once a second meanwhile, with the process ID, if watch is not nil.
+func (b *bench) start(ctx context.Context, watch func(pid int), env []string, program string, args ...string) (usage,
+	[]byte, error,
+) {
 	cmd := exec.CommandContext(ctx, program, args...) // #nosec G204 -- the developer names the program
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(append(os.Environ(), "STEAMER_FIXTURE="+b.path("fixture.json")), env...)
+	if b.tls {
+		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+b.path("ca.pem")) // for k6/http
+	}
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
+	err := cmd.Start()
+	if err == nil && watch != nil {
+		ended := make(chan struct{})
+		var watcher sync.WaitGroup
+		watcher.Go(func() { everySecond(ended, func() { watch(cmd.Process.Pid) }) })
+		err = cmd.Wait()
+		close(ended)
+		watcher.Wait()
+	} else if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
 		return usage{}, nil, fmt.Errorf("%s: %w: %s", filepath.Base(program), err, &problems)
 	}
 	ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
 		return usage{}, nil, errors.New("no resource usage on this system")
 	}
-	return usage{
+	u := usage{
 		cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), maxRSS: ru.Maxrss << 10, wall: time.Since(began),
-		warnings: warnings(problems.Bytes()),
-	}, out.Bytes(), nil
+	}
+	if log := problems.Bytes(); bytes.Contains(log, []byte(`"level":"warning"`)) ||
+		bytes.Contains(log, []byte(`"level":"error"`)) {
+		u.warned = log
+	}
+	return u, out.Bytes(), nil
 }

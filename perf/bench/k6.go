@@ -11,45 +11,49 @@ import (
 	"strconv"
 )
 
-// extension runs closed.js, which uses k6/x/openbao, with the histograms written.
-func (b *bench) extension(ctx context.Context, reuse bool, n int) (usage, error) {
-	return b.closedScript(ctx, "closed.js", reuse, n, "--summary-mode=disabled", "--out=hdr="+b.path("log"))
+// extension runs closed.js and fetch.js, which use k6/x/openbao, with the histograms written.
+func (b *bench) extension(name, k6 string) generator {
+	return generator{
+		name: name, checks: "the value's SHA-256",
+		closed: func(ctx context.Context, reuse bool, n int) (usage, error) {
+			return b.closedScript(ctx, k6, "closed.js", reuse, n, "--summary-mode=disabled", "--out=hdr="+b.path("log"))
+		},
+		open: func(ctx context.Context, reuse bool, rate int) (trial, error) {
+			return b.extensionOpen(ctx, k6, reuse, rate)
+		},
+	}
 }
 
 // plain runs plain.js, which writes no output at all: each does the least it can do and still be of
 // use.
 func (b *bench) plain(ctx context.Context, reuse bool, n int) (usage, error) {
-	return b.closedScript(ctx, "plain.js", reuse, n, "--summary-mode=disabled")
+	return b.closedScript(ctx, b.k6, "plain.js", reuse, n, "--summary-mode=disabled")
 }
 
-func (b *bench) closedScript(ctx context.Context, script string, reuse bool, n int, args ...string) (usage, error) {
-	u, _, err := b.k6Run(ctx, script, reuse, []string{"STEAMER_VUS=" + strconv.Itoa(b.vus), "STEAMER_ITERATIONS=" +
-		strconv.Itoa(n)}, args...)
+func (b *bench) closedScript(ctx context.Context, k6, script string, reuse bool, n int, args ...string) (usage, error) {
+	env := []string{"STEAMER_VUS=" + strconv.Itoa(b.vus), "STEAMER_ITERATIONS=" + strconv.Itoa(n)}
+	u, _, err := b.k6Run(ctx, nil, k6, script, reuse, env, args...)
 	u.fetches = n
-	if err == nil && u.warnings != "" {
-		err = fmt.Errorf("fetches failed: %s", u.warnings)
+	if err == nil && u.warned != nil {
+		err = fmt.Errorf("fetches failed: %s", u.warned)
 	}
 	return u, err
 }
 
 // k6Run runs a script with the flags that keep k6 from storing samples.
-func (b *bench) k6Run(ctx context.Context, script string, reuse bool, env []string, args ...string) (usage, []byte,
-	error,
-) {
+func (b *bench) k6Run(ctx context.Context, watch func(pid int), k6, script string, reuse bool, env []string,
+	args ...string,
+) (usage, []byte, error) {
 	all := append([]string{"run", "--quiet", "--address=", "--no-usage-report", "--no-thresholds", "--log-format=json"},
 		args...)
 	env = append(env, "STEAMER_REUSE="+strconv.FormatBool(reuse))
-	return b.start(ctx, env, b.k6, append(all, filepath.Join(b.scripts, script))...)
+	return b.start(ctx, watch, env, k6, append(all, filepath.Join(b.scripts, script))...)
 }
 
-// openWorkers is how many requests a generator may have in flight at a rate, as many as fall due in
-// a second. k6 drops an arrival that finds no VU free, where vegeta starts a further worker, so
-// that k6 has them all from the beginning.
-func openWorkers(rate int) string { return strconv.Itoa(max(50, rate)) }
-
-// openEnv is the schedule of a trial, for both scripts.
+// openEnv is the schedule of a trial, for both scripts. As many requests may be in flight as fall due
+// in a second.
 func (b *bench) openEnv(rate int) []string {
-	vus := openWorkers(rate)
+	vus := strconv.Itoa(max(50, rate))
 	return []string{
 		"STEAMER_RATE=" + strconv.Itoa(rate), "STEAMER_WARMUP=0s", "STEAMER_DURATION=" + b.trial.String(), "STEAMER_VUS=" +
 			vus, "STEAMER_MAX_VUS=" + vus,
@@ -58,8 +62,9 @@ func (b *bench) openEnv(rate int) []string {
 
 func (b *bench) scheduled(rate int) int { return int(float64(rate) * b.trial.Seconds()) }
 
-func (b *bench) extensionOpen(ctx context.Context, reuse bool, rate int) (trial, error) {
-	u, _, err := b.k6Run(ctx, "fetch.js", reuse, b.openEnv(rate), "--summary-mode=disabled", "--out=hdr="+b.path("log"))
+func (b *bench) extensionOpen(ctx context.Context, k6 string, reuse bool, rate int) (trial, error) {
+	u, _, err := b.k6Run(ctx, nil, k6, "fetch.js", reuse, b.openEnv(rate), "--summary-mode=disabled",
+		"--out=hdr="+b.path("log"))
 	if err != nil {
 		return trial{}, err
 	}
@@ -97,7 +102,7 @@ func counts(log []byte) (map[string]int, error) {
 
 // plainOpen runs plain.js on a schedule; its handleSummary prints the counters.
 func (b *bench) plainOpen(ctx context.Context, reuse bool, rate int) (trial, error) {
-	u, out, err := b.k6Run(ctx, "plain.js", reuse, b.openEnv(rate))
+	u, out, err := b.k6Run(ctx, nil, b.k6, "plain.js", reuse, b.openEnv(rate))
 	if err != nil {
 		return trial{}, err
 	}

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"context"
-	"fmt"
-	"os"
-)
+import "context"
 
 // firstRate is where a search begins, in fetches per second.
 const firstRate = 100
@@ -20,13 +16,13 @@ const resolution = 1.1
 type trial struct {
 	scheduled int
 	done      int // started within the trial's length, and answered
-	dropped   int // not started, for want of a free worker, as far as the generator says so
+	dropped   int // not started, because no worker was free, as far as the generator reports it
 	failed    int // no value, or a wrong one
 	cpuShare  float64
 }
 
 // honest reports whether the generator did what it says: everything scheduled was started and
-// answered, and rightly.
+// answered correctly.
 func (t trial) honest() bool {
 	return t.dropped == 0 && t.failed == 0 && float64(t.done) >= minAchieved*float64(t.scheduled)
 }
@@ -44,19 +40,14 @@ func (b *bench) search(ctx context.Context, s *series, reuse bool) error {
 		return nil
 	}
 	h, err := findHonest(b.maxRate, func(rate int) (trial, error) {
-		t, err := s.open(ctx, reuse, rate)
-		if err == nil {
-			fmt.Fprintf(os.Stderr, "  %-14s %5d/s: %d of %d done, %d dropped, %d failed, %.2f core\n", s.name, rate, t.done,
-				t.scheduled, t.dropped, t.failed, t.cpuShare)
-		}
-		return t, err
+		return s.open(ctx, reuse, rate)
 	})
 	s.honest = append(s.honest, h)
 	return err
 }
 
-// findHonest is the search itself. A rate that breaks once is tried again: a shared machine
-// stumbles.
+// findHonest is the search itself. A rate that breaks once is tried again, because other programs use
+// the machine too.
 func findHonest(maxRate int, try func(rate int) (trial, error)) (honest, error) {
 	var h honest
 	attempt := func(rate int) error {

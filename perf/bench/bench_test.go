@@ -2,15 +2,13 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
 // TestFindHonest searches generators that break at a known rate.
@@ -42,8 +40,8 @@ func TestHonest(t *testing.T) {
 	require.False(t, trial{scheduled: 1000, done: 1000, failed: 1}.honest())
 }
 
-// TestStumble: one bad run at a rate does not end a search.
-func TestStumble(t *testing.T) {
+// TestOneBadRun: one bad run at a rate does not end a search.
+func TestOneBadRun(t *testing.T) {
 	t.Parallel()
 	n := 0
 	got, err := findHonest(400, func(rate int) (trial, error) {
@@ -52,19 +50,6 @@ func TestStumble(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, 400, got.rate)
-}
-
-func TestRight(t *testing.T) {
-	t.Parallel()
-	digest := fixture.Digest(sha256.Sum256([]byte("v\"µ")))
-	for body, want := range map[string]bool{
-		`{"data":{"data":{"value":"v\"µ"}}}`: true, `{"data":{"data":{"value":"v"}}}`: false, `{"data":{"data":{}}}`: false,
-		`{"errors":[]}`: false, `x`: false,
-	} {
-		require.Equal(t, want, right([]byte(body), digest), body)
-	}
-	empty := fixture.Digest(sha256.Sum256(nil))
-	require.False(t, right([]byte(`{"data":{}}`), empty), "no value is not an empty value")
 }
 
 func TestWrkRequests(t *testing.T) {
@@ -90,19 +75,6 @@ func TestCounts(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestMarked replaces only what is between the marks, and refuses a file without them.
-func TestMarked(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "x.md")
-	require.NoError(t, os.WriteFile(path, []byte("a\n"+markBegin+"\nold\n"+markEnd+"\nz\n"), 0o600))
-	require.NoError(t, writeMarked(path, "new\n"))
-	got, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, "a\n"+markBegin+"\n\nnew\n"+markEnd+"\nz\n", string(got))
-	require.NoError(t, os.WriteFile(path, []byte("a"), 0o600))
-	require.Error(t, writeMarked(path, "new"))
-}
-
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	scripts := t.TempDir()
@@ -112,7 +84,7 @@ func TestParseRefuses(t *testing.T) {
 		{},
 		{"-k6", "/nowhere"},
 		append(good, "-rounds", "1"), append(good, "-fetches", "10"), append(good, "-trial", "1s"),
-		append(good, "-markdown", "/nowhere"), append(good, "-moon"),
+		append(good, "-rate", "0"), append(good, "-moon"),
 	} {
 		_, err := parse(bad)
 		var input inputError
@@ -129,14 +101,7 @@ func TestRatio(t *testing.T) {
 	}))
 }
 
-// TestWarnings: what k6 merely says is no failure.
-func TestWarnings(t *testing.T) {
-	t.Parallel()
-	require.Empty(t, warnings([]byte("{\"level\":\"info\",\"msg\":\"a\"}\n")))
-	require.Contains(t, warnings([]byte("{\"level\":\"info\"}\n{\"level\":\"warning\",\"msg\":\"b\"}\n")), "b")
-}
-
-// TestPartialReport shows what was measured of a run that was cut off.
+// TestPartialReport shows what was measured of a run that was interrupted.
 func TestPartialReport(t *testing.T) {
 	t.Parallel()
 	cost := []time.Duration{100 * time.Microsecond}
@@ -147,4 +112,32 @@ func TestPartialReport(t *testing.T) {
 	require.NoError(t, report(&out, []comparison{c}, settings{}))
 	require.Contains(t, out.String(), "ours")
 	require.NotContains(t, out.String(), "plain |")
+}
+
+// TestAtLeast: the plain script of the worst case decides.
+func TestAtLeast(t *testing.T) {
+	t.Parallel()
+	of := func(ours, plain time.Duration) comparison {
+		one := []float64{1}
+		return comparison{name: "x", series: []series{
+			{generator: generator{name: "ours"}, cost: []time.Duration{ours}, through: one},
+			{generator: generator{name: plainK6}, cost: []time.Duration{plain}, through: one},
+		}}
+	}
+	all := []comparison{of(100, 200), of(100, 140)}
+	require.NoError(t, report(io.Discard, all, settings{atLeast: 1.4}))
+	require.ErrorContains(t, report(io.Discard, all, settings{atLeast: 1.5}), "plain k6 costs 1.40 times the extension")
+}
+
+// TestInterval checks the ranks against the table of the sign test.
+func TestInterval(t *testing.T) {
+	t.Parallel()
+	for n, rank := range map[int]int{2: 1, 5: 1, 6: 1, 8: 1, 9: 2, 11: 2, 12: 3, 20: 6, 60: 22} {
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = float64(n - i)
+		}
+		low, high := interval(values)
+		require.Equal(t, [2]float64{float64(rank), float64(n + 1 - rank)}, [2]float64{low, high}, "%d values", n)
+	}
 }
