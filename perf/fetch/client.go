@@ -1,37 +1,31 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"time"
-
-	"gitlab.com/steamer/steamer/perf/wire"
 )
 
-// DefaultTimeout is how long GitLab Runner's OpenBao client waits for one call (openbao api/v2,
+// defaultTimeout is how long GitLab Runner's OpenBao client waits for one call (openbao api/v2,
 // DefaultConfig).
-const DefaultTimeout = 60 * time.Second
-
-// DialFunc opens a TCP connection; net.Dialer.DialContext and k6's dialer have this form.
-type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+const defaultTimeout = 60 * time.Second
 
 // Client works over one connection at a time, as one CI job does. It is not safe for concurrent
 // use.
 type Client struct {
 	// Plan says what can be fetched.
 	Plan *Plan
-	// Dial opens connections.
-	Dial DialFunc
+	// Dial opens TCP connections, as net.Dialer.DialContext does.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// TLS is cloned for https targets; nil means Go's defaults.
 	TLS *tls.Config
 	// CA replaces the certificates that TLS and the plan trust; nil leaves them.
 	CA *x509.CertPool
-	// Timeout bounds one call with its repetitions; 0 means DefaultTimeout.
+	// Timeout bounds one call with its repetitions; 0 means 60 s.
 	Timeout time.Duration
 	// Reuse keeps the connection open. Runner does not: it makes a client for each secret, whose
 	// login and read share a connection. Rails makes one for each call.
@@ -43,23 +37,18 @@ type Client struct {
 	// Rand draws tokens, values and back-offs.
 	Rand *rand.Rand
 
-	conn    *wire.Conn
-	open    bool
-	request []byte
-	config  *tls.Config
+	jobs, rails *connection  // nil: none was needed yet
+	body        bytes.Buffer // of the last answer
 }
 
-// errHandshake marks a failed TLS handshake.
-var errHandshake = errors.New("TLS handshake")
-
-// Fetch reads one secret in the given mode (not Rails, not Mixed) and checks its value. It never
+// Fetch reads one secret in the given mode (neither Rails nor Mixed) and checks its value. It never
 // returns an error: whatever goes wrong is the result.
 func (c *Client) Fetch(ctx context.Context, mode Mode, choice Choice) Result {
 	res := Result{Start: time.Now(), Kind: string(mode), Steps: make([]StepTime, 0, 4)}
 	if mode == Inline {
 		c.inline(ctx, choice, &res)
 	} else {
-		c.loginRead(ctx, choice, &res, mode == LoginReadRevoke)
+		c.loginRead(ctx, choice, &res, mode == loginReadRevoke)
 	}
 	res.Duration = time.Since(res.Start)
 	if !c.Reuse {
@@ -68,87 +57,54 @@ func (c *Client) Fetch(ctx context.Context, mode Mode, choice Choice) Result {
 	return res
 }
 
-// Close closes the connection, if one is open. The client may be used again.
+// Close closes the connections that are open. The client may be used again.
 func (c *Client) Close() {
-	if c.open {
-		c.open = false
-		_ = c.conn.Close() // nothing is lost with it: the answer has been read, or the failure recorded
+	for _, n := range []*connection{c.jobs, c.rails} {
+		if n != nil {
+			n.close()
+		}
 	}
 }
 
-// send exchanges the prepared request for its answer. As in net/http, a kept connection that turns
-// out to have been closed by the server is replaced once, if the request may be repeated.
-func (c *Client) send(ctx context.Context, res *Result, repeatable bool, deadline time.Time) (resp wire.Response,
-	dialing bool, err error,
+// send exchanges the request for its answer. As in net/http, a kept connection that turns out to
+// have been closed by the server is replaced once, if the request may be repeated.
+func (c *Client) send(ctx context.Context, q *request, res *Result, deadline time.Time) (a answer, class Class,
+	err error,
 ) {
-	for {
-		if !c.open {
-			if err = c.connect(ctx, res, deadline); err != nil {
-				return resp, true, err
-			}
-		}
-		kept, sent := c.conn.Used(), time.Now()
-		resp, err = c.conn.RoundTrip(ctx, c.request, deadline)
-		if err == nil {
-			res.step(StepFirstByte, resp.FirstByte.Sub(sent))
-		}
-		if err != nil || resp.Close {
-			c.Close()
-		}
-		if err == nil || !kept || !repeatable || !stale(err) || ctx.Err() != nil {
-			return resp, false, err
-		}
-	}
-}
-
-func (c *Client) connect(ctx context.Context, res *Result, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	start := time.Now()
-	nc, err := c.Dial(ctx, "tcp", c.Plan.addr)
+	n, err := c.connection(q.rails)
 	if err != nil {
-		return err
+		return a, classProtocol, err
 	}
-	connected := time.Now()
-	res.step(StepConnect, connected.Sub(start))
-	if c.Plan.serverName != "" {
-		if nc, err = c.handshake(ctx, nc); err != nil {
-			return err
+	for {
+		if !n.usable() {
+			n.close()
+			if err := n.open(ctx, res); err != nil {
+				n.close()
+				return a, classify(err, true, false), err
+			}
 		}
-		res.step(StepTLS, time.Since(connected))
-	}
-	if c.conn == nil {
-		c.conn = wire.NewConn(nc)
-	} else {
-		c.conn.Reset(nc)
-	}
-	c.open = true
-	return nil
-}
-
-func (c *Client) handshake(ctx context.Context, nc net.Conn) (net.Conn, error) {
-	if c.config == nil {
-		c.config = c.tlsConfig()
-	}
-	tc := tls.Client(nc, c.config)
-	if err := tc.HandshakeContext(ctx); err != nil {
-		_ = nc.Close()
-		return nil, fmt.Errorf("%w: %w", errHandshake, err)
-	}
-	return tc, nil
-}
-
-func (c *Client) tlsConfig() *tls.Config {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.TLS != nil {
-		cfg = c.TLS.Clone()
-	}
-	cfg.ServerName = c.Plan.serverName
-	cfg.NextProtos = []string{"http/1.1"}
-	for _, pool := range []*x509.CertPool{c.Plan.ca, c.CA} {
-		if pool != nil {
-			cfg.RootCAs = pool
+		kept := n.used
+		a, err = n.exchange(ctx, q, &c.body, res)
+		ended := err != nil && n.ended(err)
+		if err != nil || a.close {
+			n.close()
+		}
+		if err == nil || !kept || !q.repeatable || !ended || ctx.Err() != nil {
+			return a, classify(err, false, ended), err
 		}
 	}
-	return cfg
+}
+
+// connection returns the connection of jobs or of Rails, which are different programs.
+func (c *Client) connection(rails bool) (n *connection, err error) {
+	of := &c.jobs
+	if rails {
+		of = &c.rails
+	}
+	if *of == nil {
+		*of, err = c.newConnection(rails)
+	}
+	return *of, err
 }

@@ -1,4 +1,4 @@
-package fetch_test
+package fetch
 
 import (
 	"context"
@@ -22,20 +22,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"gitlab.com/steamer/steamer/perf/fetch"
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// These servers misbehave in ways that a real OpenBao cannot be made to; integration_test.go has
-// the real one.
+// These servers misbehave as a real OpenBao cannot be made to; integration_test.go has the real
+// one.
 
-const answer = `{"request_id":"1","lease_id":"","data":{"data":{"value":"s\u00fc\"\/ß"},"metadata":{"version":1}}}`
+const goodAnswer = `{"request_id":"1","lease_id":"","data":{"data":{"value":"s\u00fc\"\/ß"},"metadata":{"version":1}}}`
 
-func planFor(t *testing.T, target string) *fetch.Plan {
+func planFor(t *testing.T, target string) *Plan {
 	t.Helper()
-	plan, err := fetch.NewPlan(fixtureFor(target))
+	plan, err := NewPlan(fixtureFor(target))
 	require.NoError(t, err)
 	return plan
 }
@@ -51,9 +50,9 @@ func fixtureFor(target string) *fixture.Fixture {
 	}
 }
 
-func clientFor(t *testing.T, target string) *fetch.Client {
+func clientFor(t *testing.T, target string) *Client {
 	t.Helper()
-	c := &fetch.Client{
+	c := &Client{
 		Plan: planFor(t, target), Dial: (&net.Dialer{}).DialContext, Timeout: 10 * time.Second,
 		Rand: rand.New(rand.NewPCG(1, 2)),
 	}
@@ -61,8 +60,11 @@ func clientFor(t *testing.T, target string) *fetch.Client {
 	return c
 }
 
-func one(ctx context.Context, c *fetch.Client) fetch.Result {
-	return c.Fetch(ctx, fetch.Inline, c.Plan.Choose(rand.New(rand.NewPCG(1, 1))))
+// choose draws a tenant, one of its secrets and one of its jobs, each uniformly.
+func choose(p *Plan, rng *rand.Rand) Choice { return p.Select(&Selection{}, p.Whole(), rng) }
+
+func one(ctx context.Context, c *Client) Result {
+	return c.Fetch(ctx, Inline, choose(c.Plan, rand.New(rand.NewPCG(1, 1))))
 }
 
 // TestRequest checks the request against what GitLab Runner sends.
@@ -71,10 +73,10 @@ func TestRequest(t *testing.T) {
 	var got *http.Request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r
-		_, _ = w.Write([]byte(answer))
+		_, _ = w.Write([]byte(goodAnswer))
 	}))
 	defer server.Close()
-	require.Equal(t, fetch.Result{Status: 200}, summary(one(t.Context(), clientFor(t, server.URL))))
+	require.Equal(t, Result{Status: 200}, summary(one(t.Context(), clientFor(t, server.URL))))
 
 	require.Equal(t, http.MethodGet, got.Method)
 	require.Equal(t, "/v1/org_1/group_5/project_7/secrets/kv/data/explicit/TOKEN", got.RequestURI)
@@ -95,32 +97,32 @@ func TestAnswers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status int
 		body   string
-		want   fetch.Result
+		want   Result
 	}{
-		"right": {200, answer, fetch.Result{Status: 200}},
-		"wrong": {200, `{"data":{"data":{"value":"other"}}}`, fetch.Result{
-			Status: 200, Outcome: fetch.Wrong,
-			Class: fetch.ClassValue,
+		"right": {200, goodAnswer, Result{Status: 200}},
+		"wrong": {200, `{"data":{"data":{"value":"other"}}}`, Result{
+			Status: 200, Outcome: Wrong,
+			Class: classValue,
 		}},
-		"empty": {200, `{"data":{"data":{"value":""}}}`, fetch.Result{
-			Status: 200, Outcome: fetch.Wrong,
-			Class: fetch.ClassValue,
+		"empty": {200, `{"data":{"data":{"value":""}}}`, Result{
+			Status: 200, Outcome: Wrong,
+			Class: classValue,
 		}},
-		"no value": {200, `{"data":{"data":{}}}`, fetch.Result{
-			Status: 200, Outcome: fetch.Failed,
-			Class: fetch.ClassMalformed,
+		"no value": {200, `{"data":{"data":{}}}`, Result{
+			Status: 200, Outcome: Failed,
+			Class: classMalformed,
 		}},
-		"not a string": {200, `{"data":{"data":{"value":7}}}`, fetch.Result{
-			Status: 200, Outcome: fetch.Failed,
-			Class: fetch.ClassMalformed,
+		"not a string": {200, `{"data":{"data":{"value":7}}}`, Result{
+			Status: 200, Outcome: Failed,
+			Class: classMalformed,
 		}},
-		"not JSON": {200, `sign in`, fetch.Result{Status: 200, Outcome: fetch.Failed, Class: fetch.ClassMalformed}},
-		"denied": {403, `{"errors":["permission denied"]}`, fetch.Result{
-			Status: 403, Outcome: fetch.Failed,
-			Class: fetch.ClassStatus,
+		"not JSON": {200, `sign in`, Result{Status: 200, Outcome: Failed, Class: classMalformed}},
+		"denied": {403, `{"errors":["permission denied"]}`, Result{
+			Status: 403, Outcome: Failed,
+			Class: classStatus,
 		}},
-		"right, but 500": {500, answer, fetch.Result{Status: 500, Outcome: fetch.Failed, Class: fetch.ClassStatus}},
-		"redirect":       {307, answer, fetch.Result{Status: 307, Outcome: fetch.Failed, Class: fetch.ClassStatus}},
+		"right, but 500": {500, goodAnswer, Result{Status: 500, Outcome: Failed, Class: classStatus}},
+		"redirect":       {307, goodAnswer, Result{Status: 307, Outcome: Failed, Class: classStatus}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +145,7 @@ func TestConnections(t *testing.T) {
 			t.Parallel()
 			var conns atomic.Int64
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = w.Write([]byte(answer))
+				_, _ = w.Write([]byte(goodAnswer))
 			}))
 			server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 				if s == http.StateNew {
@@ -155,64 +157,100 @@ func TestConnections(t *testing.T) {
 			c := clientFor(t, server.URL)
 			c.Reuse = reuse
 			for range 5 {
-				require.Equal(t, fetch.OK, one(t.Context(), c).Outcome)
+				require.Equal(t, OK, one(t.Context(), c).Outcome)
 			}
 			require.Equal(t, want, conns.Load())
 
 			if reuse {
-				// A server that closes idle connections, as proxies do, is no failure.
+				// A server that closes idle connections, as proxies do, is not a failure.
 				server.CloseClientConnections()
-				require.Equal(t, fetch.OK, one(t.Context(), c).Outcome)
+				require.Equal(t, OK, one(t.Context(), c).Outcome)
 				require.Equal(t, want+1, conns.Load())
 			}
 		})
 	}
 }
 
-func TestTLS(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 1 {
-			w.WriteHeader(http.StatusHTTPVersionNotSupported)
-		}
-		_, _ = w.Write([]byte(answer))
+// tlsServer answers any request, over HTTP/2 too if it is to offer it.
+func tlsServer(t *testing.T, http2 bool) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(goodAnswer))
 	}))
-	server.EnableHTTP2 = true
+	server.EnableHTTP2 = http2
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of refused handshakes
 	server.StartTLS()
-	defer server.Close()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// TestHTTP2 checks that jobs speak HTTP/2 where the server offers it, and that Rails never does.
+func TestHTTP2(t *testing.T) {
+	t.Parallel()
+	for _, offered := range []bool{true, false} {
+		for _, reuse := range []bool{true, false} {
+			t.Run(fmt.Sprintf("offered=%v,reuse=%v", offered, reuse), func(t *testing.T) {
+				t.Parallel()
+				server := tlsServer(t, offered)
+				c := clientFor(t, server.URL)
+				c.Reuse, c.CA = reuse, x509.NewCertPool()
+				c.CA.AddCert(server.Certificate())
+				for i := range 3 {
+					r := one(t.Context(), c)
+					require.Equal(t, Result{Status: 200}, summary(r))
+					require.Equal(t, offered, r.HTTP2 == 1)
+					require.Equal(t, !reuse || i == 0, r.Steps[0].Step == stepConnect)
+				}
+				if reuse {
+					server.CloseClientConnections()
+					require.Equal(t, Result{Status: 200}, summary(one(t.Context(), c)), "a closed connection is replaced")
+				}
+				res := Result{}
+				_, ok := c.call(t.Context(), &res, "", &request{
+					method: http.MethodGet, path: "/", header: runner, rails: true,
+				}, false, 200)
+				require.True(t, ok)
+				require.Zero(t, res.HTTP2)
+			})
+		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	server := tlsServer(t, true)
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
-	good, bad := fetch.Result{Status: 200}, fetch.Result{Outcome: fetch.Failed, Class: fetch.ClassTLS}
+	good, bad := Result{Status: 200}, Result{Outcome: Failed, Class: classTLS}
 	inline := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	for name, tc := range map[string]struct {
-		client fetch.Client
+		client Client
 		ca     string
-		want   fetch.Result
+		want   Result
 	}{
 		"unknown CA": {want: bad},
 		"k6's configuration": {
-			client: fetch.Client{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
+			client: Client{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
 			want:   good,
 		},
 		"CA of the fixture": {ca: string(inline), want: good},
-		"CA of the client":  {client: fetch.Client{CA: pool}, want: good},
-		"another CA":        {client: fetch.Client{CA: x509.NewCertPool()}, ca: string(inline), want: bad},
+		"CA of the client":  {client: Client{CA: pool}, want: good},
+		"another CA":        {client: Client{CA: x509.NewCertPool()}, ca: string(inline), want: bad},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := tc.client
 			fx := fixtureFor(server.URL)
 			fx.CA = tc.ca
 			var err error
-			c.Plan, err = fetch.NewPlan(fx)
+			c.Plan, err = NewPlan(fx)
 			require.NoError(t, err)
 			c.Dial, c.Retry, c.Rand = (&net.Dialer{}).DialContext, true, rand.New(rand.NewPCG(1, 1))
 			r := one(t.Context(), &c)
 			require.Zero(t, r.Retries, "a certificate that is not trusted will not be in a second")
 			require.Equal(t, tc.want, summary(r))
-			if tc.want.Outcome == fetch.OK {
-				require.Equal(t, []fetch.Step{fetch.StepConnect, fetch.StepTLS, fetch.StepFirstByte},
-					[]fetch.Step{r.Steps[0].Step, r.Steps[1].Step, r.Steps[2].Step})
+			if tc.want.Outcome == OK {
+				require.Equal(t, []Step{stepConnect, stepTLS, stepFirstByte},
+					[]Step{r.Steps[0].Step, r.Steps[1].Step, r.Steps[2].Step})
 			}
 		})
 	}
@@ -253,26 +291,26 @@ func TestFailures(t *testing.T) {
 	for name, tc := range map[string]struct {
 		target  string
 		timeout time.Duration
-		want    fetch.Class
+		want    Class
 	}{
-		"nobody listens": {target: "http://" + closed.Addr().String(), want: fetch.ClassRefused},
+		"nothing listens": {target: "http://" + closed.Addr().String(), want: classRefused},
 		"no answer": {
 			target: "http://" + silent.Addr().String(), timeout: 50 * time.Millisecond,
-			want: fetch.ClassTimeout,
+			want: classTimeout,
 		},
-		"closed at once": {target: scripted(t, func(net.Conn) {}), want: fetch.ClassReset},
+		"closed at once": {target: scripted(t, func(net.Conn) {}), want: classReset},
 		"half an answer": {
 			target: scripted(t, func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")) }),
-			want:   fetch.ClassReset,
+			want:   classReset,
 		},
 		"reset": {target: scripted(t, func(c net.Conn) {
 			if tc, ok := c.(*net.TCPConn); ok {
 				_ = tc.SetLinger(0)
 			}
-		}), want: fetch.ClassReset},
+		}), want: classReset},
 		"not HTTP": {
 			target: scripted(t, func(c net.Conn) { _, _ = c.Write([]byte("220 mail ESMTP\r\n")) }),
-			want:   fetch.ClassProtocol,
+			want:   classProtocol,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -282,16 +320,16 @@ func TestFailures(t *testing.T) {
 			if tc.timeout > 0 {
 				c.Timeout = tc.timeout
 			}
-			require.Equal(t, fetch.Result{Outcome: fetch.Failed, Class: tc.want}, summary(one(t.Context(), c)))
+			require.Equal(t, Result{Outcome: Failed, Class: tc.want}, summary(one(t.Context(), c)))
 			// The broken connection is not used again.
-			require.Equal(t, fetch.Result{Outcome: fetch.Failed, Class: tc.want}, summary(one(t.Context(), c)))
+			require.Equal(t, Result{Outcome: Failed, Class: tc.want}, summary(one(t.Context(), c)))
 		})
 	}
 	t.Run("no connection", func(t *testing.T) {
 		t.Parallel()
 		c := clientFor(t, "http://127.0.0.1:1")
 		c.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("blocked host") }
-		require.Equal(t, fetch.ClassDial, one(t.Context(), c).Class)
+		require.Equal(t, classDial, one(t.Context(), c).Class)
 	})
 }
 
@@ -299,7 +337,7 @@ func TestFailures(t *testing.T) {
 func TestTimeoutIsKept(t *testing.T) {
 	t.Parallel()
 	c := clientFor(t, scripted(t, func(nc net.Conn) {
-		// A drop now and then keeps a per-read timeout from ever ending.
+		// A few bytes now and then keep a timeout of single reads from ever ending.
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for range tick.C {
@@ -310,7 +348,7 @@ func TestTimeoutIsKept(t *testing.T) {
 	}))
 	c.Timeout = 300 * time.Millisecond
 	r := one(t.Context(), c)
-	require.Equal(t, fetch.ClassTimeout, r.Class)
+	require.Equal(t, classTimeout, r.Class)
 	require.GreaterOrEqual(t, r.Duration, c.Timeout)
 	require.Less(t, r.Duration, 10*c.Timeout)
 }
@@ -323,8 +361,8 @@ func TestInterrupted(t *testing.T) {
 	c := clientFor(t, "http://"+silent.Addr().String())
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	require.Equal(t, fetch.Result{Outcome: fetch.Interrupted}, summary(one(ctx, c)))
-	require.Equal(t, fetch.Result{Outcome: fetch.Interrupted}, summary(one(ctx, c)), "before it began")
+	require.Equal(t, Result{Outcome: Interrupted}, summary(one(ctx, c)))
+	require.Equal(t, Result{Outcome: Interrupted}, summary(one(ctx, c)), "before it began")
 }
 
 // TestChoose checks that tenants are drawn uniformly, then secrets within the tenant, and the same
@@ -340,17 +378,17 @@ func TestChoose(t *testing.T) {
 		}
 		fx.Tenants = append(fx.Tenants, tenant)
 	}
-	plan, err := fetch.NewPlan(fx)
+	plan, err := NewPlan(fx)
 	require.NoError(t, err)
 	require.Equal(t, 4, plan.Tenants())
 	require.Equal(t, 10, plan.Secrets())
 
 	const draws = 40_000
 	rng, again := rand.New(rand.NewPCG(7, 3)), rand.New(rand.NewPCG(7, 3))
-	tenants, choices := map[string]int{}, map[fetch.Choice]int{}
+	tenants, choices := map[string]int{}, map[Choice]int{}
 	for range draws {
-		c := plan.Choose(rng)
-		require.Equal(t, c, plan.Choose(again))
+		c := choose(plan, rng)
+		require.Equal(t, c, choose(plan, again))
 		tenants[plan.Name(c)]++
 		choices[c]++
 	}

@@ -7,19 +7,18 @@ import (
 	"strings"
 )
 
-// Mode is a way of working with secrets that exists in the field.
+// Mode is what a client does with secrets.
 type Mode string
 
 // The modes.
 const (
-	// Inline is GitLab Runner's way: one GET that carries the job's token as inline authentication.
+	// Inline is what GitLab Runner does: one GET with the job's token as inline authentication.
 	Inline Mode = "inline"
-	// LoginRead is Runner's way with HashiCorp Vault's protocol: a login, then a GET with the
-	// client token, which is left to expire.
-	LoginRead Mode = "login-read"
-	// LoginReadRevoke is LoginRead by a client that revokes its token at the end, as Runner does
-	// not.
-	LoginReadRevoke Mode = "login-read-revoke"
+	// loginRead is what Runner does with HashiCorp Vault: a login, then a GET with the client
+	// token, which expires by itself.
+	loginRead Mode = "login-read"
+	// loginReadRevoke is loginRead with the token's revocation, which Runner does not send.
+	loginReadRevoke Mode = "login-read-revoke"
 	// Rails is GitLab itself writing secrets on a user's behalf.
 	Rails Mode = "rails"
 	// Mixed draws one of the others for each unit of work.
@@ -28,7 +27,7 @@ const (
 
 // Modes returns all modes.
 func Modes() []string {
-	return []string{string(Inline), string(LoginRead), string(LoginReadRevoke), string(Rails), string(Mixed)}
+	return []string{string(Inline), string(loginRead), string(loginReadRevoke), string(Rails), string(Mixed)}
 }
 
 // Operation is one thing that Rails does with secrets.
@@ -36,15 +35,15 @@ type Operation string
 
 // The operations.
 const (
-	Create Operation = "create"
-	Update Operation = "update"
-	List   Operation = "list"
-	Delete Operation = "delete"
+	opCreate Operation = "create"
+	opUpdate Operation = "update"
+	opList   Operation = "list"
+	opDelete Operation = "delete"
 )
 
 // Operations returns all operations.
 func Operations() []string {
-	return []string{string(Create), string(Update), string(List), string(Delete)}
+	return []string{string(opCreate), string(opUpdate), string(opList), string(opDelete)}
 }
 
 // Weights draws names in proportion to their weights. It is read-only after NewWeights.
@@ -53,8 +52,8 @@ type Weights struct {
 	upTo  []float64 // running sums
 }
 
-// NewWeights checks weights, which need not add up to anything: each is 0 or more, one at least is
-// above 0, and all names are of the allowed ones.
+// NewWeights checks weights, whose sum may be anything: each is 0 or more, at least one is above 0,
+// and all names are allowed ones.
 func NewWeights(weights map[string]float64, allowed []string) (*Weights, error) {
 	w, sum := &Weights{}, 0.0
 	for _, name := range allowed { // in a fixed order, so that a seed gives the same sequence
@@ -63,7 +62,7 @@ func NewWeights(weights map[string]float64, allowed []string) (*Weights, error) 
 		case !ok || weight == 0:
 			continue
 		case !(weight > 0) || weight > 1e9:
-			return nil, fmt.Errorf("weight of %s is %v: want 0 to a thousand million", name, weight)
+			return nil, fmt.Errorf("weight of %s is %v: want 0 to 1e9", name, weight)
 		}
 		sum += weight
 		w.names, w.upTo = append(w.names, name), append(w.upTo, sum)

@@ -3,16 +3,13 @@ package fetch
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"syscall"
 	"time"
-
-	"gitlab.com/steamer/steamer/perf/wire"
 )
 
-// Outcome says how a fetch ended.
+// Outcome is how a fetch ended.
 type Outcome uint8
 
 // The outcomes are disjoint: every fetch has exactly one.
@@ -23,8 +20,8 @@ const (
 	Failed
 	// Wrong: status 200 with a value that is not the expected one.
 	Wrong
-	// Interrupted: the run ended while the fetch was under way. It counts neither for nor against
-	// the server, but it is a slow fetch whose latency is unknown.
+	// Interrupted: the run ended during the fetch. It counts neither for nor against the server,
+	// but it is a slow fetch whose latency is unknown.
 	Interrupted
 )
 
@@ -33,27 +30,27 @@ type Class string
 
 // Causes of failure.
 const (
-	// ClassStatus: the answer had another status than 200.
-	ClassStatus Class = "status"
-	// ClassTimeout: no complete answer within the timeout.
-	ClassTimeout Class = "timeout"
-	// ClassRefused: nobody listens at the target.
-	ClassRefused Class = "refused"
-	// ClassReset: the connection was reset or ended in the middle.
-	ClassReset Class = "reset"
-	// ClassDial: no connection for another reason (name resolution, route, blocked host).
-	ClassDial Class = "dial"
-	// ClassTLS: the TLS handshake failed.
-	ClassTLS Class = "tls"
-	// ClassProtocol: the answer is not HTTP.
-	ClassProtocol Class = "protocol"
-	// ClassMalformed: status 200 without a string at data.data.value.
-	ClassMalformed Class = "malformed"
-	// ClassValue: the value is not the expected one.
-	ClassValue Class = "value"
-	// ClassBusy: in mode rails, another VU is writing to every tenant. Rails refuses a second write
-	// to a project while one is under way.
-	ClassBusy Class = "busy"
+	// classStatus: the answer had another status than 200.
+	classStatus Class = "status"
+	// classTimeout: no complete answer within the timeout.
+	classTimeout Class = "timeout"
+	// classRefused: nothing listens at the target.
+	classRefused Class = "refused"
+	// classReset: the connection was reset or ended in the middle.
+	classReset Class = "reset"
+	// classDial: no connection for another reason (name resolution, route, blocked host).
+	classDial Class = "dial"
+	// classTLS: the TLS handshake failed.
+	classTLS Class = "tls"
+	// classProtocol: the answer is not HTTP.
+	classProtocol Class = "protocol"
+	// classMalformed: status 200 without a string at data.data.value.
+	classMalformed Class = "malformed"
+	// classValue: the value is not the expected one.
+	classValue Class = "value"
+	// classBusy: in mode rails, other VUs are writing to every tenant. Rails refuses a second write
+	// to a project during the first.
+	classBusy Class = "busy"
 )
 
 // Step names a timed part of a unit of work.
@@ -61,31 +58,31 @@ type Step string
 
 // Steps of the connection, of each call.
 const (
-	StepConnect   Step = "connect"    // TCP connection; only where one had to be made
-	StepTLS       Step = "tls"        // TLS handshake; likewise
-	StepFirstByte Step = "first_byte" // from sending the request to the first byte of the answer
+	stepConnect   Step = "connect"    // TCP connection; only where one had to be made
+	stepTLS       Step = "tls"        // TLS handshake; likewise
+	stepFirstByte Step = "first_byte" // from sending the request to the answer's header
 )
 
 // Steps of fetches that take more than one call; each lasts from before its connection, if it needs
 // one, to its end, repetitions included.
 const (
-	StepLogin  Step = "login"
-	StepRead   Step = "read"
-	StepRevoke Step = "revoke"
+	stepLogin  Step = "login"
+	stepRead   Step = "read"
+	stepRevoke Step = "revoke"
 )
 
 // Steps of Rails' operations.
 const (
-	StepCount         Step = "count"          // LIST of names
-	StepList          Step = "list"           // LIST with metadata
-	StepReadMetadata  Step = "read_metadata"  // of one secret
-	StepWriteValue    Step = "write_value"    //
-	StepWriteMetadata Step = "write_metadata" // twice in creating and updating
-	StepReadPolicy    Step = "read_policy"    //
-	StepWritePolicy   Step = "write_policy"   //
-	StepDelete        Step = "delete"         // of value and metadata
-	StepDeletePolicy  Step = "delete_policy"  // when no other secret needs it
-	StepVerify        Step = "verify"         // a job's fetch of what was written; no part of the operation
+	stepCount         Step = "count"          // LIST of names
+	stepList          Step = "list"           // LIST with metadata
+	stepReadMetadata  Step = "read_metadata"  // of one secret
+	stepWriteValue    Step = "write_value"    //
+	stepWriteMetadata Step = "write_metadata" // twice in creating and updating
+	stepReadPolicy    Step = "read_policy"    //
+	stepWritePolicy   Step = "write_policy"   //
+	stepDelete        Step = "delete"         // of value and metadata
+	stepDeletePolicy  Step = "delete_policy"  // when no other secret needs it
+	stepVerify        Step = "verify"         // a job's fetch of what was written; no part of the operation
 )
 
 // StepTime is one timed step.
@@ -125,6 +122,9 @@ type Result struct {
 	Attempts int
 	// Retries is the number of repetitions among them.
 	Retries int
+	// HTTP2 is the number of requests that were answered over HTTP/2; the others were over
+	// HTTP/1.1.
+	HTTP2 int
 	// Failures are the attempts that failed, whether a retry succeeded or not.
 	Failures []Failure
 	// Steps are the timed parts, in the order in which they ended.
@@ -138,29 +138,24 @@ func (r *Result) fail(step Step, status int, class Class) {
 	r.Outcome, r.Status, r.Class, r.FailedStep = Failed, status, class, step
 }
 
-// classify names the cause of a transport error. dialing says that there was no connection yet.
-func classify(err error, dialing bool) Class {
+// classify names the cause of a transport error, nothing without one. dialing says that there was
+// no connection yet, ended that the other side closed it.
+func classify(err error, dialing, ended bool) Class {
 	var netErr net.Error
 	switch {
+	case err == nil:
+		return ""
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded),
 		errors.As(err, &netErr) && netErr.Timeout():
-		return ClassTimeout
+		return classTimeout
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return ClassRefused
+		return classRefused
 	case errors.Is(err, errHandshake):
-		return ClassTLS
+		return classTLS
 	case dialing:
-		return ClassDial
-	case errors.Is(err, wire.ErrProtocol):
-		return ClassProtocol
-	case stale(err):
-		return ClassReset
+		return classDial
+	case ended:
+		return classReset
 	}
-	return ClassProtocol
-}
-
-// stale reports whether err is how a connection looks that the other side closed.
-func stale(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
+	return classProtocol
 }

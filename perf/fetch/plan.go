@@ -7,8 +7,8 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -19,14 +19,12 @@ import (
 // Plan is a fixture with everything computed that does not change from one fetch to the next. It is
 // shared by all VUs of a process and safe for concurrent use.
 type Plan struct {
-	// addr is host:port to connect to, host what requests name.
-	addr, host string
-	// serverName is the host a TLS certificate must be valid for; empty without TLS.
-	serverName string
-	ca         *x509.CertPool // nil: none given
-	tenants    []tenant
-	secrets    int
-	rails      [][]byte // header fields of Rails' own login, one entry a token; nil: the fixture has none
+	target  *url.URL
+	addr    string         // host:port to connect to
+	ca      *x509.CertPool // nil: none given
+	tenants []tenant
+	secrets int
+	rails   []http.Header // with Rails' own login, one a token; nil: the fixture has none
 
 	passed atomic.Uint64 // tenants that choice "cold" has passed
 	sums   sync.Map      // of Zipf's law, by exponent
@@ -34,23 +32,19 @@ type Plan struct {
 
 type tenant struct {
 	name string
-	// path is the URL path up to the secret's name.
-	path []byte
-	// login is the login request up to the body's length, role the body's role in JSON.
-	login, role []byte
-	// revoke is the path at which a token of this tenant revokes itself; nil: unknown.
-	revoke  []byte
-	jobs    []job
-	secrets []fixture.Secret
-	written *written // for the mode rails; nil: the fixture says no owner
+	path string // URL path up to the secret's name
+	// login is the path of the login, role the role in JSON.
+	login, role string
+	revoke      string // path at which a token of this tenant revokes itself; empty: unknown
+	jobs        []job
+	secrets     []fixture.Secret
+	written     *written // for the mode rails; nil: the fixture has no owner
 }
 
 // job is one CI job.
 type job struct {
-	jwt string
-	// suffix is what follows the secret's name in an inline request: version, and the header with
-	// the authentication.
-	suffix []byte
+	jwt    string
+	header http.Header // of its inline requests
 }
 
 // NewPlan prepares a checked fixture.
@@ -59,10 +53,7 @@ func NewPlan(fx *fixture.Fixture) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("target: %w", err)
 	}
-	p := &Plan{addr: u.Host, host: u.Host, tenants: make([]tenant, len(fx.Tenants))}
-	if u.Scheme == "https" {
-		p.serverName = u.Hostname()
-	}
+	p := &Plan{target: u, addr: u.Host, tenants: make([]tenant, len(fx.Tenants))}
 	if u.Port() == "" {
 		p.addr = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	}
@@ -70,11 +61,11 @@ func NewPlan(fx *fixture.Fixture) (*Plan, error) {
 		p.ca = x509.NewCertPool()
 		p.ca.AppendCertsFromPEM([]byte(fx.CA)) // fixture.Read made sure that there is one
 	}
-	if p.rails, err = railsAuth(fx.Rails); err != nil {
+	if p.rails, err = railsHeaders(fx.Rails); err != nil {
 		return nil, fmt.Errorf("rails: %w", err)
 	}
 	for i := range fx.Tenants {
-		if err := p.tenants[i].prepare(u.Host, &fx.Tenants[i]); err != nil {
+		if err := p.tenants[i].prepare(&fx.Tenants[i]); err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", fx.Tenants[i].Name, err)
 		}
 		p.secrets += len(fx.Tenants[i].Secrets)
@@ -82,26 +73,26 @@ func NewPlan(fx *fixture.Fixture) (*Plan, error) {
 	return p, nil
 }
 
-func (t *tenant) prepare(host string, from *fixture.Tenant) error {
+func (t *tenant) prepare(from *fixture.Tenant) error {
 	role, err := json.Marshal(from.Role)
 	if err != nil {
 		return err
 	}
 	*t = tenant{
-		name: from.Name, path: []byte("/v1/" + from.SecretPath + "/"), login: loginHead(host, from.AuthPath), role: role,
+		name: from.Name, path: "/v1/" + from.SecretPath + "/", login: "/v1/" + from.AuthPath, role: string(role),
 		secrets: from.Secrets,
 	}
 	if namespace, ok := namespaceOf(from.AuthPath); ok {
-		t.revoke = []byte("/v1/" + namespace + "auth/token/revoke-self")
+		t.revoke = "/v1/" + namespace + "auth/token/revoke-self"
 	}
 	for _, jwt := range append([]string{from.JWT}, from.JWTs...) {
-		suffix, err := runnerAuth(host, from, jwt)
+		header, err := runnerHeader(from, jwt)
 		if err != nil {
 			return err
 		}
-		t.jobs = append(t.jobs, job{jwt, suffix})
+		t.jobs = append(t.jobs, job{jwt, header})
 	}
-	owner, err := railsAuth(from.Owner)
+	owner, err := railsHeaders(from.Owner)
 	if err != nil || owner == nil {
 		return err
 	}
@@ -118,9 +109,9 @@ func (p *Plan) Secrets() int { return p.secrets }
 // Supports reports why a mode cannot work with this fixture, nil if it can.
 func (p *Plan) Supports(m Mode) error {
 	switch m {
-	case LoginReadRevoke:
+	case loginReadRevoke:
 		for i := range p.tenants {
-			if p.tenants[i].revoke == nil {
+			if p.tenants[i].revoke == "" {
 				return fmt.Errorf("tenant %s: its login path has no element \"auth\", so that the token's namespace is unknown",
 					p.tenants[i].name)
 			}
@@ -140,9 +131,6 @@ func (p *Plan) Supports(m Mode) error {
 
 // Choice is one secret of one tenant, and one of the tenant's jobs to fetch it.
 type Choice struct{ tenant, secret, job int }
-
-// Choose draws a tenant, one of its secrets and one of its jobs, each uniformly.
-func (p *Plan) Choose(rng *rand.Rand) Choice { return p.Select(&Selection{}, p.Whole(), rng) }
 
 // Name returns the tenant's name, for messages.
 func (p *Plan) Name(c Choice) string { return p.tenants[c.tenant].name }

@@ -4,27 +4,27 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"maps"
 	"net/http"
 	"time"
 
 	"github.com/tidwall/gjson"
 
 	"gitlab.com/steamer/steamer/perf/fixture"
-	"gitlab.com/steamer/steamer/perf/wire"
 )
 
-// Operate makes one operation of Rails on a project: the wanted one, or the nearest that is
-// possible there. The calls and their order are those of GitLab EE:
+// Operate makes one operation of Rails on a project: the wanted one, or the nearest possible one.
+// The calls and their order are those of GitLab EE:
 // app/services/concerns/secrets_management/secrets/{create,update,delete}_ service_helpers.rb and
 // ci_policies/base_secret_refresher.rb. Calls by the owner and by Rails itself alternate.
 //
-// As in Rails, a second write to a project is not begun while one is under way: the next free
-// project from the chosen one on takes its place, and if there is none the result is of class busy.
+// As in Rails, a second write to a project does not begin while one is in progress: the next free
+// project after the chosen one takes its place. If none is free, the result is of class busy.
 func (c *Client) Operate(ctx context.Context, want Operation, choice Choice, part Part) Result {
 	res := Result{Start: time.Now(), Kind: string(want), Steps: make([]StepTime, 0, 16)}
 	tenant, ok := c.Plan.lease(choice.tenant, part)
 	if !ok {
-		res.fail("", 0, ClassBusy)
+		res.fail("", 0, classBusy)
 		return res
 	}
 	t := &c.Plan.tenants[tenant]
@@ -35,18 +35,18 @@ func (c *Client) Operate(ctx context.Context, want Operation, choice Choice, par
 	slot := o.choose(kind)
 	var digest *fixture.Digest
 	switch kind {
-	case Create:
+	case opCreate:
 		digest = o.create(slot)
-	case Update:
+	case opUpdate:
 		digest = o.update(slot)
-	case Delete:
+	case opDelete:
 		o.remove(slot)
-	case List:
+	case opList:
 		o.list()
 	}
 	res.Duration = time.Since(res.Start)
 	if res.Outcome == Failed || res.Outcome == Interrupted {
-		t.written.known = false // who knows how far it came: the next operation will look
+		t.written.known = false // how far it came is unknown: the next operation lists
 	}
 	if c.Verify && digest != nil && res.Outcome == OK {
 		o.verify(slot, digest)
@@ -57,8 +57,8 @@ func (c *Client) Operate(ctx context.Context, want Operation, choice Choice, par
 	return res
 }
 
-// lease locks the first project of part that nobody works on, beginning with the one that the given
-// number, counted around, leads to.
+// lease locks the first project of part that no VU works on. It begins with the one at the given
+// number, modulo the size of part.
 func (p *Plan) lease(from int, part Part) (int, bool) {
 	n := part.to - part.from
 	for i := range n {
@@ -70,7 +70,7 @@ func (p *Plan) lease(from int, part Part) (int, bool) {
 	return 0, false
 }
 
-// operation is one operation under way.
+// operation is one operation in progress.
 type operation struct {
 	*Client
 	ctx context.Context //nolint:containedctx // lives as long as the call of Operate
@@ -81,22 +81,26 @@ type operation struct {
 
 func (o *operation) choose(kind Operation) int {
 	switch n := o.w.count(); kind {
-	case Create:
+	case opCreate:
 		return o.w.nth(false, pick(o.Rand, perTenant-n))
-	case Update, Delete:
+	case opUpdate, opDelete:
 		return o.w.nth(true, pick(o.Rand, n))
 	}
 	return 0
 }
 
 // request makes one call by the owner, or by Rails itself.
-func (o *operation) request(step Step, owner bool, method, path, body string, want ...int) (wire.Response, bool) {
-	auth := o.Plan.rails
+func (o *operation) request(step Step, owner bool, method, path, body string, want ...int) (answer, bool) {
+	headers := o.Plan.rails
 	if owner {
-		auth = o.w.owner
+		headers = o.w.owner
 	}
-	o.Client.request = o.Plan.appendRails(o.Client.request[:0], method, path, auth[pick(o.Rand, len(auth))], body)
-	resp, ok := o.timed(o.ctx, o.res, step, false, false, want...)
+	q := &request{method: method, path: path, header: headers[pick(o.Rand, len(headers))], body: body, rails: true}
+	if body != "" {
+		q.header = maps.Clone(q.header)
+		q.header["Content-Type"] = []string{"application/json"}
+	}
+	resp, ok := o.timed(o.ctx, o.res, step, q, false, want...)
 	if !o.Reuse {
 		o.Close()
 	}
@@ -106,11 +110,11 @@ func (o *operation) request(step Step, owner bool, method, path, body string, wa
 func (o *operation) create(slot int) *fixture.Digest {
 	name := slotName(slot)
 	value, digest := o.value()
-	_, ok := o.request(StepCount, true, http.MethodGet, o.w.names, "", http.StatusOK, http.StatusNotFound)
+	_, ok := o.request(stepCount, true, http.MethodGet, o.w.names, "", http.StatusOK, http.StatusNotFound)
 	if !ok {
 		return nil
 	}
-	if _, ok = o.request(StepReadMetadata, true, http.MethodGet, o.w.metadata+name, "", http.StatusNotFound); !ok {
+	if _, ok = o.request(stepReadMetadata, true, http.MethodGet, o.w.metadata+name, "", http.StatusNotFound); !ok {
 		return nil
 	}
 	if !o.writeValue(name, value, `{"cas":0}`) || !o.writeMetadata(name, `"description":"written under load"`, 0) ||
@@ -125,11 +129,11 @@ func (o *operation) create(slot int) *fixture.Digest {
 func (o *operation) update(slot int) *fixture.Digest {
 	name := slotName(slot)
 	value, digest := o.value()
-	resp, ok := o.request(StepReadMetadata, true, http.MethodGet, o.w.metadata+name, "", http.StatusOK)
+	resp, ok := o.request(stepReadMetadata, true, http.MethodGet, o.w.metadata+name, "", http.StatusOK)
 	if !ok {
 		return nil
 	}
-	version, started := gjson.GetBytes(resp.Body, "data.current_metadata_version").Int(), now()
+	version, started := gjson.GetBytes(resp.body, "data.current_metadata_version").Int(), now()
 	fields := `"description":"written under load","create_completed_at":"` + started + `","update_started_at":"` +
 		started + `"`
 	// Metadata first, since its version is what two writers would disagree about.
@@ -142,38 +146,38 @@ func (o *operation) update(slot int) *fixture.Digest {
 
 func (o *operation) remove(slot int) {
 	name := slotName(slot)
-	if _, ok := o.request(StepReadMetadata, true, http.MethodGet, o.w.metadata+name, "", http.StatusOK); !ok {
+	if _, ok := o.request(stepReadMetadata, true, http.MethodGet, o.w.metadata+name, "", http.StatusOK); !ok {
 		return
 	}
-	if _, ok := o.request(StepDelete, true, http.MethodDelete, o.w.metadata+name, "", http.StatusNoContent); !ok {
+	if _, ok := o.request(stepDelete, true, http.MethodDelete, o.w.metadata+name, "", http.StatusNoContent); !ok {
 		return
 	}
 	o.w.exists[slot] = false
-	resp, ok := o.request(StepList, false, http.MethodGet, o.w.list, "", http.StatusOK, http.StatusNotFound)
+	resp, ok := o.request(stepList, false, http.MethodGet, o.w.list, "", http.StatusOK, http.StatusNotFound)
 	if !ok {
 		return
 	}
-	if globals(resp.Body) == 0 {
-		o.request(StepDeletePolicy, false, http.MethodDelete, o.w.policy, "", http.StatusNoContent, http.StatusNotFound)
+	if globals(resp.body) == 0 {
+		o.request(stepDeletePolicy, false, http.MethodDelete, o.w.policy, "", http.StatusNoContent, http.StatusNotFound)
 		return
 	}
 	o.withdraw(name)
 }
 
-// list asks for all secrets, and compares with what is known: a secret that was written and is not
-// there, or the other way round, is a wrong answer.
+// list asks for all secrets and compares them with what is known. A written secret that is missing
+// is a wrong answer, and so is a deleted one that is there.
 func (o *operation) list() {
-	resp, ok := o.request(StepList, true, http.MethodGet, o.w.list, "", http.StatusOK, http.StatusNotFound)
+	resp, ok := o.request(stepList, true, http.MethodGet, o.w.list, "", http.StatusOK, http.StatusNotFound)
 	if !ok {
 		return
 	}
 	var seen [perTenant]bool
-	info := gjson.GetBytes(resp.Body, "data.key_info")
+	info := gjson.GetBytes(resp.body, "data.key_info")
 	for i := range seen {
 		seen[i] = info.Get(slotName(i)).Exists()
 	}
 	if o.w.known && seen != o.w.exists {
-		o.res.Outcome, o.res.Class, o.res.FailedStep = Wrong, ClassValue, StepList
+		o.res.Outcome, o.res.Class, o.res.FailedStep = Wrong, classValue, stepList
 	}
 	o.w.known, o.w.exists = true, seen
 }
@@ -191,25 +195,27 @@ func globals(body []byte) (n int) {
 	return n
 }
 
-// verify lets a job fetch what was written. It is no part of the operation's duration.
+// verify lets a job fetch what was written. The operation's duration does not include it.
 func (o *operation) verify(slot int, digest *fixture.Digest) {
 	before := *o.res
-	buf := append(append(o.Client.request[:0], "GET "...), o.w.data...)
-	buf = append(buf, slotName(slot)...)
-	o.Client.request = append(buf, o.t.jobs[pick(o.Rand, len(o.t.jobs))].suffix...)
-	resp, ok := o.timed(o.ctx, o.res, StepVerify, o.Retry, true, http.StatusOK)
+	q := &request{
+		method: http.MethodGet, path: o.w.data + slotName(slot), header: o.t.jobs[pick(o.Rand, len(o.t.jobs))].header,
+		repeatable: true,
+	}
+	resp, ok := o.timed(o.ctx, o.res, stepVerify, q, o.Retry, http.StatusOK)
 	if ok {
 		o.judge(digest, resp, o.res)
 	}
 	switch o.res.Outcome {
-	case OK, Interrupted: // the operation itself had come to its end
+	case OK, Interrupted: // the operation itself was complete
 		o.res.Outcome, o.res.Status = before.Outcome, before.Status
 	default:
-		o.res.FailedStep = StepVerify
+		o.res.FailedStep = stepVerify
 	}
 }
 
-// value makes a new value of the form of all of Steamer's, so that a search for leaks finds it.
+// value makes a new value in the form of all of Steamer's values, so that a search for leaks finds
+// it.
 func (o *operation) value() (string, *fixture.Digest) {
 	var random [32]byte
 	for i := range random {

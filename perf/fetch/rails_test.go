@@ -1,4 +1,4 @@
-package fetch_test
+package fetch
 
 import (
 	"context"
@@ -11,15 +11,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/perf/fetch"
 	"gitlab.com/steamer/steamer/perf/fixture"
 	"gitlab.com/steamer/steamer/perf/internal/baotest"
 )
 
 // steps are the steps of an operation, without those of connections.
-func steps(r fetch.Result) (names []fetch.Step) {
+func steps(r Result) (names []Step) {
 	for _, s := range r.Steps {
-		if s.Step != fetch.StepConnect && s.Step != fetch.StepFirstByte {
+		if s.Step != stepConnect && s.Step != stepFirstByte {
 			names = append(names, s.Step)
 		}
 	}
@@ -36,83 +35,83 @@ func TestRails(t *testing.T) {
 	require.NoError(t, err)
 	defer server.Stop()
 	fx := server.Fixture
-	plan, err := fetch.NewPlan(fx)
+	plan, err := NewPlan(fx)
 	require.NoError(t, err)
-	require.NoError(t, plan.Supports(fetch.Rails))
+	require.NoError(t, plan.Supports(Rails))
 	rng := rand.New(rand.NewPCG(1, 1))
-	c := &fetch.Client{Plan: plan, Dial: (&net.Dialer{}).DialContext, Verify: true, Rand: rng}
+	c := &Client{Plan: plan, Dial: (&net.Dialer{}).DialContext, Verify: true, Rand: rng}
 	defer c.Close()
 	part, err := plan.PartOf(big.NewRat(0, 1), big.NewRat(1, 2)) // one tenant
 	require.NoError(t, err)
-	operate := func(want, made fetch.Operation, calls ...fetch.Step) fetch.Result {
+	operate := func(want, made Operation, calls ...Step) Result {
 		t.Helper()
-		r := c.Operate(ctx, want, plan.Choose(rng), part)
-		require.Equal(t, fetch.OK, r.Outcome, "%s at %s: status %d, %v", r.Kind, r.FailedStep, r.Status, r.Failures)
+		r := c.Operate(ctx, want, choose(plan, rng), part)
+		require.Equal(t, OK, r.Outcome, "%s at %s: status %d, %v", r.Kind, r.FailedStep, r.Status, r.Failures)
 		require.Equal(t, string(made), r.Kind)
 		require.Equal(t, calls, steps(r))
 		require.Equal(t, len(calls), r.Attempts)
 		return r
 	}
-	create := []fetch.Step{
-		fetch.StepCount, fetch.StepReadMetadata, fetch.StepWriteValue, fetch.StepWriteMetadata, fetch.StepReadPolicy,
-		fetch.StepWritePolicy,
-		fetch.StepWriteMetadata, fetch.StepVerify,
+	create := []Step{
+		stepCount, stepReadMetadata, stepWriteValue, stepWriteMetadata, stepReadPolicy,
+		stepWritePolicy,
+		stepWriteMetadata, stepVerify,
 	}
-	update := []fetch.Step{
-		fetch.StepReadMetadata, fetch.StepWriteMetadata, fetch.StepWriteValue, fetch.StepReadPolicy, fetch.StepWritePolicy,
-		fetch.StepWriteMetadata, fetch.StepVerify,
+	update := []Step{
+		stepReadMetadata, stepWriteMetadata, stepWriteValue, stepReadPolicy, stepWritePolicy,
+		stepWriteMetadata, stepVerify,
 	}
-	operate(fetch.Update, fetch.List, fetch.StepList) // what is there has to be seen first
-	operate(fetch.Update, fetch.Create, create...)    // and what is not there cannot be changed
-	operate(fetch.Update, fetch.Update, update...)
-	operate(fetch.Update, fetch.Update, update...)
-	operate(fetch.List, fetch.List, fetch.StepList)
-	operate(fetch.Delete, fetch.Delete, fetch.StepReadMetadata, fetch.StepDelete, fetch.StepList, fetch.StepDeletePolicy)
+	operate(opUpdate, opList, stepList)    // what is there has to be seen first
+	operate(opUpdate, opCreate, create...) // and what is not there cannot be changed
+	operate(opUpdate, opUpdate, update...)
+	operate(opUpdate, opUpdate, update...)
+	operate(opList, opList, stepList)
+	operate(opDelete, opDelete, stepReadMetadata, stepDelete, stepList, stepDeletePolicy)
 	for range 10 {
-		operate(fetch.Create, fetch.Create, create...)
+		operate(opCreate, opCreate, create...)
 	}
-	operate(fetch.Create, fetch.Delete, fetch.StepReadMetadata, fetch.StepDelete, fetch.StepList, fetch.StepReadPolicy,
-		fetch.StepWritePolicy)
-	operate(fetch.List, fetch.List, fetch.StepList)
+	operate(opCreate, opDelete, stepReadMetadata, stepDelete, stepList, stepReadPolicy,
+		stepWritePolicy)
+	operate(opList, opList, stepList)
 	c.Reuse = true
-	r := operate(fetch.Create, fetch.Create, create...)
-	require.Less(t, len(r.Steps)-len(r.Failures), 2*len(create)+2, "one connection")
+	r := operate(opCreate, opCreate, create...)
+	require.Less(t, len(r.Steps)-len(r.Failures), 2*len(create)+3, "one connection for Rails and one for the job")
 
 	t.Run("together", func(t *testing.T) { together(ctx, t, plan) })
 	t.Run("again", func(t *testing.T) {
 		// Another process comes later and takes over what the first one left.
-		again, err := fetch.NewPlan(fx)
+		again, err := NewPlan(fx)
 		require.NoError(t, err)
 		c.Plan = again
-		operate(fetch.List, fetch.List, fetch.StepList)
-		operate(fetch.Update, fetch.Update, update...)
+		operate(opList, opList, stepList)
+		operate(opUpdate, opUpdate, update...)
 	})
 	t.Run("behind the back", func(t *testing.T) {
 		other := *c
-		plan, err := fetch.NewPlan(fx)
+		plan, err := NewPlan(fx)
 		require.NoError(t, err)
 		other.Plan = plan
-		operate(fetch.List, fetch.List, fetch.StepList)
-		require.Equal(t, fetch.OK, other.Operate(ctx, fetch.List, plan.Choose(rng), part).Outcome)
-		require.Equal(t, "delete", other.Operate(ctx, fetch.Delete, plan.Choose(rng), part).Kind)
-		r := c.Operate(ctx, fetch.List, c.Plan.Choose(rng), part)
-		require.Equal(t, [2]any{fetch.Wrong, fetch.ClassValue}, [2]any{r.Outcome, r.Class}, "a written secret is not there")
+		operate(opList, opList, stepList)
+		require.Equal(t, OK, other.Operate(ctx, opList, choose(plan, rng), part).Outcome)
+		require.Equal(t, "delete", other.Operate(ctx, opDelete, choose(plan, rng), part).Kind)
+		r := c.Operate(ctx, opList, choose(c.Plan, rng), part)
+		require.Equal(t, [2]any{Wrong, classValue}, [2]any{r.Outcome, r.Class}, "a written secret is not there")
 	})
 }
 
 // together lets several VUs work on two projects at once: without the lease they would take each
 // other's grants away.
-func together(ctx context.Context, t *testing.T, plan *fetch.Plan) {
+func together(ctx context.Context, t *testing.T, plan *Plan) {
 	var wg sync.WaitGroup
 	for vu := range 4 {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(1, uint64(vu)))
-			c := &fetch.Client{Plan: plan, Dial: (&net.Dialer{}).DialContext, Verify: true, Rand: rng, Reuse: true}
+			c := &Client{Plan: plan, Dial: (&net.Dialer{}).DialContext, Verify: true, Rand: rng, Reuse: true}
 			defer c.Close()
 			for i := range 15 {
-				want := fetch.Operation(fetch.Operations()[i%4])
-				r := c.Operate(ctx, want, plan.Choose(rng), plan.Whole())
-				if r.Class != fetch.ClassBusy && r.Outcome != fetch.OK {
+				want := Operation(Operations()[i%4])
+				r := c.Operate(ctx, want, choose(plan, rng), plan.Whole())
+				if r.Class != classBusy && r.Outcome != OK {
 					t.Errorf("%s failed at %s: %s, %v", r.Kind, r.FailedStep, r.Class, r.Failures)
 				}
 			}
@@ -124,18 +123,18 @@ func together(ctx context.Context, t *testing.T, plan *fetch.Plan) {
 func TestRailsNeedsItsLogins(t *testing.T) {
 	t.Parallel()
 	plan := planFor(t, "http://127.0.0.1:1")
-	require.ErrorContains(t, plan.Supports(fetch.Rails), "no rails login")
+	require.ErrorContains(t, plan.Supports(Rails), "no rails login")
 	login := &fixture.Login{AuthPath: "auth/x/login", Role: "r", JWTs: []string{"a.b.c"}}
 	fx := &fixture.Fixture{Version: 2, Target: "http://127.0.0.1:1", Rails: login, Tenants: []fixture.Tenant{{
 		Name: "t", SecretPath: "t/kv/data/x", AuthPath: "login", Role: "r", JWT: "a.b.c",
 		Secrets: []fixture.Secret{{Name: "S"}},
 	}}}
-	plan, err := fetch.NewPlan(fx)
+	plan, err := NewPlan(fx)
 	require.NoError(t, err)
-	require.ErrorContains(t, plan.Supports(fetch.Rails), "tenant t of the fixture has no owner login")
-	require.ErrorContains(t, plan.Supports(fetch.LoginReadRevoke), `no element "auth"`)
+	require.ErrorContains(t, plan.Supports(Rails), "tenant t of the fixture has no owner login")
+	require.ErrorContains(t, plan.Supports(loginReadRevoke), `no element "auth"`)
 	fx.Tenants[0].Owner = login
 	fx.Tenants[0].SecretPath = "t/kv/x"
-	_, err = fetch.NewPlan(fx)
+	_, err = NewPlan(fx)
 	require.ErrorContains(t, err, "is not <namespace>/<mount>/data/<folder>")
 }

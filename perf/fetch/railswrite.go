@@ -6,25 +6,32 @@ import (
 	"strconv"
 
 	"github.com/tidwall/gjson"
+
+	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// railsClient are the header fields that Rails' HTTP client, Faraday on Ruby's Net::HTTP, adds.
-const railsClient = "\r\nUser-Agent: Faraday v2\r\nAccept: */*\r\nAccept-Encoding: gzip;q=1.0,deflate;q=0.6,identity;q=0.3\r\n"
-
-// appendRails appends a request of Rails to buf.
-func (p *Plan) appendRails(buf []byte, method, path string, auth []byte, body string) []byte {
-	buf = append(append(append(append(buf, method...), ' '), path...), " HTTP/1.1\r\nHost: "...)
-	buf = append(append(buf, p.host...), auth...)
-	if body != "" {
-		buf = append(buf, "\r\nContent-Type: application/json\r\nContent-Length: "...)
-		buf = strconv.AppendInt(buf, int64(len(body)), 10)
+// railsHeaders renders the header of each token of a login of Rails; nil for none. Rails' HTTP
+// client is Faraday on Ruby's Net::HTTP.
+func railsHeaders(l *fixture.Login) ([]http.Header, error) {
+	if l == nil {
+		return nil, nil
 	}
-	return append(append(append(buf, railsClient...), "\r\n"...), body...)
+	all := make([]http.Header, 0, len(l.JWTs))
+	for _, jwt := range l.JWTs {
+		h, err := inlineAuth(l.AuthPath, "Token", jwt, l.Role)
+		if err != nil {
+			return nil, err
+		}
+		h["User-Agent"], h["Accept"] = []string{"Faraday v2"}, []string{"*/*"}
+		h["Accept-Encoding"] = []string{"gzip;q=1.0,deflate;q=0.6,identity;q=0.3"}
+		all = append(all, h)
+	}
+	return all, nil
 }
 
 func (o *operation) writeValue(name, value, options string) bool {
 	body := `{"data":{"value":"` + value + `"},"options":` + options + `}`
-	_, ok := o.request(StepWriteValue, true, http.MethodPost, o.w.data+name, body, http.StatusOK)
+	_, ok := o.request(stepWriteValue, true, http.MethodPost, o.w.data+name, body, http.StatusOK)
 	return ok
 }
 
@@ -33,7 +40,7 @@ func (o *operation) writeValue(name, value, options string) bool {
 func (o *operation) writeMetadata(name, fields string, version int64) bool {
 	body := `{"custom_metadata":{` + fields + `,"environment":"*","branch":"*"},"metadata_cas":` +
 		strconv.FormatInt(version, 10) + `}`
-	_, ok := o.request(StepWriteMetadata, true, http.MethodPost, o.w.metadata+name, body, http.StatusNoContent,
+	_, ok := o.request(stepWriteMetadata, true, http.MethodPost, o.w.metadata+name, body, http.StatusNoContent,
 		http.StatusOK)
 	return ok
 }
@@ -55,21 +62,20 @@ func (o *operation) withdraw(name string) bool {
 	})
 }
 
-// changePolicy reads the policy in Rails' JSON form, changes its rules and writes it, changed or
-// not.
+// changePolicy reads the policy in Rails' JSON form, changes its rules and always writes it.
 func (o *operation) changePolicy(change func(map[string]json.RawMessage)) bool {
-	resp, ok := o.request(StepReadPolicy, false, http.MethodGet, o.w.policy, "", http.StatusOK, http.StatusNotFound)
+	resp, ok := o.request(stepReadPolicy, false, http.MethodGet, o.w.policy, "", http.StatusOK, http.StatusNotFound)
 	if !ok {
 		return false
 	}
 	policy := struct {
 		Path map[string]json.RawMessage `json:"path"`
 	}{Path: map[string]json.RawMessage{}}
-	if resp.Status == http.StatusOK {
-		err := json.Unmarshal([]byte(gjson.GetBytes(resp.Body, "data.policy").Str), &policy)
+	if resp.status == http.StatusOK {
+		err := json.Unmarshal([]byte(gjson.GetBytes(resp.body, "data.policy").Str), &policy)
 		if err != nil || policy.Path == nil {
-			o.res.Failures = append(o.res.Failures, Failure{resp.Status, ClassMalformed})
-			o.res.fail(StepReadPolicy, resp.Status, ClassMalformed)
+			o.res.Failures = append(o.res.Failures, Failure{resp.status, classMalformed})
+			o.res.fail(stepReadPolicy, resp.status, classMalformed)
 			return false
 		}
 	}
@@ -79,10 +85,10 @@ func (o *operation) changePolicy(change func(map[string]json.RawMessage)) bool {
 		text, err = json.Marshal(map[string]string{"policy": string(text)})
 	}
 	if err != nil { // raw JSON that was read before always encodes
-		o.res.fail(StepWritePolicy, 0, ClassMalformed)
+		o.res.fail(stepWritePolicy, 0, classMalformed)
 		return false
 	}
-	_, ok = o.request(StepWritePolicy, false, http.MethodPost, o.w.policy, string(text), http.StatusNoContent,
+	_, ok = o.request(stepWritePolicy, false, http.MethodPost, o.w.policy, string(text), http.StatusNoContent,
 		http.StatusOK)
 	return ok
 }

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"time"
-
-	"gitlab.com/steamer/steamer/perf/wire"
 )
 
 // GitLab Runner's client repeats a call up to twice, after 1.0 to 1.5 s and then 2.0 to 3.0 s,
@@ -21,33 +19,34 @@ const (
 	retryWaitMax = 1500 * time.Millisecond
 )
 
-// call makes one call, repeated if retry is set and worth it, until an answer has one of the wanted
-// statuses. On false res says why, with step.
-func (c *Client) call(ctx context.Context, res *Result, step Step, retry, repeatable bool, want ...int) (wire.Response,
-	bool,
-) {
+// call makes one call until an answer has one of the wanted statuses. With retry it repeats
+// failures as Runner does. On false res has the reason, with step.
+func (c *Client) call(ctx context.Context, res *Result, step Step, q *request, retry bool, want ...int) (answer, bool) {
 	timeout := c.Timeout
 	if timeout <= 0 {
-		timeout = DefaultTimeout
+		timeout = defaultTimeout
 	}
 	deadline := time.Now().Add(timeout)
 	for n := 1; ; n++ {
-		resp, dialing, err := c.send(ctx, res, repeatable, deadline)
+		resp, class, err := c.send(ctx, q, res, deadline)
 		if err != nil && ctx.Err() != nil {
 			res.Outcome, res.Class = Interrupted, ""
 			return resp, false
 		}
 		res.Attempts++
-		if err == nil && slices.Contains(want, resp.Status) {
-			res.Status = resp.Status
+		if resp.http2 {
+			res.HTTP2++
+		}
+		if err == nil && slices.Contains(want, resp.status) {
+			res.Status = resp.status
 			return resp, true
 		}
-		f := Failure{Class: ClassStatus, Status: resp.Status}
-		if err != nil {
-			f = Failure{Class: classify(err, dialing)}
+		f := Failure{Class: class, Status: resp.status}
+		if err == nil {
+			f.Class = classStatus
 		}
 		res.Failures = append(res.Failures, f)
-		if !retry || n > maxRetries || !worthRepeating(resp.Status, f.Class, err) {
+		if !retry || n > maxRetries || !worthRepeating(resp.status, f.Class, err) {
 			res.fail(step, f.Status, f.Class)
 			return resp, false
 		}
@@ -56,7 +55,7 @@ func (c *Client) call(ctx context.Context, res *Result, step Step, retry, repeat
 			res.Outcome, res.Class = Interrupted, ""
 			return resp, false
 		case late:
-			res.fail(step, f.Status, ClassTimeout)
+			res.fail(step, f.Status, classTimeout)
 			return resp, false
 		}
 		res.Retries++
@@ -69,7 +68,7 @@ func worthRepeating(status int, class Class, err error) bool {
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case err != nil:
-		return class != ClassTimeout && !errors.As(err, &untrusted)
+		return class != classTimeout && !errors.As(err, &untrusted)
 	case status == http.StatusPreconditionFailed, status == http.StatusTooManyRequests:
 		return true
 	}
@@ -77,9 +76,9 @@ func worthRepeating(status int, class Class, err error) bool {
 }
 
 // backOff is how long to wait after the n-th attempt.
-func (c *Client) backOff(n int, resp wire.Response) time.Duration {
-	if resp.RetryAfter > 0 && (resp.Status == http.StatusTooManyRequests || resp.Status == http.StatusServiceUnavailable) {
-		return resp.RetryAfter
+func (c *Client) backOff(n int, resp answer) time.Duration {
+	if resp.retryAfter > 0 && (resp.status == http.StatusTooManyRequests || resp.status == http.StatusServiceUnavailable) {
+		return resp.retryAfter
 	}
 	jitter := time.Duration(c.Rand.Float64() * float64(retryWaitMax-retryWaitMin))
 	return time.Duration(n) * (retryWaitMin + jitter)

@@ -1,4 +1,4 @@
-package fetch_test
+package fetch
 
 import (
 	"context"
@@ -9,12 +9,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"gitlab.com/steamer/steamer/perf/fetch"
 )
 
-// answering serves the statuses one after the other, the last for ever; 0 breaks the connection
-// off.
+// answering serves the statuses one after the other, the last for ever; 0 closes the
+// connection.
 func answering(t *testing.T, statuses ...int) (string, *atomic.Int64) {
 	t.Helper()
 	requests := &atomic.Int64{}
@@ -28,62 +26,62 @@ func answering(t *testing.T, statuses ...int) (string, *atomic.Int64) {
 			w.Header().Set("Retry-After", "1")
 		}
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(answer))
+		_, _ = w.Write([]byte(goodAnswer))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, requests
 }
 
 // TestRetry checks Runner's policy: what is repeated, how often and after how long, and that the
-// failed attempts are told also when the fetch succeeds.
+// failed attempts are reported also when the fetch succeeds.
 func TestRetry(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		statuses      []int
 		timeout       time.Duration
-		outcome       fetch.Outcome
-		class         fetch.Class
+		outcome       Outcome
+		class         Class
 		requests      int64
-		failures      []fetch.Failure
+		failures      []Failure
 		atLeast, most time.Duration
 	}{
 		"at once": {statuses: []int{200}, requests: 1, most: time.Second},
 		"503 once": {
-			statuses: []int{503, 200}, requests: 2, failures: []fetch.Failure{{Status: 503, Class: fetch.ClassStatus}},
+			statuses: []int{503, 200}, requests: 2, failures: []Failure{{Status: 503, Class: classStatus}},
 			atLeast: time.Second, most: 2500 * time.Millisecond,
 		},
 		"broken off once": {
-			statuses: []int{0, 200}, requests: 2, failures: []fetch.Failure{{Class: fetch.ClassReset}},
+			statuses: []int{0, 200}, requests: 2, failures: []Failure{{Class: classReset}},
 			atLeast: time.Second, most: 2500 * time.Millisecond,
 		},
 		"429 with Retry-After": {
-			statuses: []int{429, 200}, requests: 2, failures: []fetch.Failure{{Status: 429, Class: fetch.ClassStatus}},
+			statuses: []int{429, 200}, requests: 2, failures: []Failure{{Status: 429, Class: classStatus}},
 			atLeast: time.Second, most: 1400 * time.Millisecond,
 		},
-		"500 for ever": {
-			statuses: []int{500}, outcome: fetch.Failed, class: fetch.ClassStatus, requests: 3, atLeast: 3 * time.Second,
+		"always 500": {
+			statuses: []int{500}, outcome: Failed, class: classStatus, requests: 3, atLeast: 3 * time.Second,
 			most: 6 * time.Second,
-			failures: []fetch.Failure{
-				{Status: 500, Class: fetch.ClassStatus},
-				{Status: 500, Class: fetch.ClassStatus},
-				{Status: 500, Class: fetch.ClassStatus},
+			failures: []Failure{
+				{Status: 500, Class: classStatus},
+				{Status: 500, Class: classStatus},
+				{Status: 500, Class: classStatus},
 			},
 		},
 		"412 once": {
-			statuses: []int{412, 200}, requests: 2, failures: []fetch.Failure{{Status: 412, Class: fetch.ClassStatus}},
+			statuses: []int{412, 200}, requests: 2, failures: []Failure{{Status: 412, Class: classStatus}},
 			atLeast: time.Second, most: 2500 * time.Millisecond,
 		},
 		"501 is final": {
-			statuses: []int{501}, outcome: fetch.Failed, class: fetch.ClassStatus, requests: 1, most: time.Second,
-			failures: []fetch.Failure{{Status: 501, Class: fetch.ClassStatus}},
+			statuses: []int{501}, outcome: Failed, class: classStatus, requests: 1, most: time.Second,
+			failures: []Failure{{Status: 501, Class: classStatus}},
 		},
 		"403 is final": {
-			statuses: []int{403}, outcome: fetch.Failed, class: fetch.ClassStatus, requests: 1, most: time.Second,
-			failures: []fetch.Failure{{Status: 403, Class: fetch.ClassStatus}},
+			statuses: []int{403}, outcome: Failed, class: classStatus, requests: 1, most: time.Second,
+			failures: []Failure{{Status: 403, Class: classStatus}},
 		},
 		"the timeout is that of all attempts": {
-			statuses: []int{503}, timeout: 500 * time.Millisecond, outcome: fetch.Failed, class: fetch.ClassTimeout, requests: 1,
-			failures: []fetch.Failure{{Status: 503, Class: fetch.ClassStatus}}, atLeast: 500 * time.Millisecond,
+			statuses: []int{503}, timeout: 500 * time.Millisecond, outcome: Failed, class: classTimeout, requests: 1,
+			failures: []Failure{{Status: 503, Class: classStatus}}, atLeast: 500 * time.Millisecond,
 			most: 990 * time.Millisecond,
 		},
 	} {
@@ -111,8 +109,8 @@ func TestNoRetry(t *testing.T) {
 	t.Parallel()
 	url, requests := answering(t, 503, 200)
 	r := one(t.Context(), clientFor(t, url))
-	require.Equal(t, fetch.Failed, r.Outcome)
-	require.Equal(t, []fetch.Failure{{Status: 503, Class: fetch.ClassStatus}}, r.Failures)
+	require.Equal(t, Failed, r.Outcome)
+	require.Equal(t, []Failure{{Status: 503, Class: classStatus}}, r.Failures)
 	require.EqualValues(t, 1, requests.Load())
 }
 
@@ -125,6 +123,6 @@ func TestRetryEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	r := one(ctx, c)
-	require.Equal(t, fetch.Interrupted, r.Outcome)
+	require.Equal(t, Interrupted, r.Outcome)
 	require.Less(t, r.Duration, 900*time.Millisecond)
 }

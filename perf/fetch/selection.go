@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Selection says how tenants are chosen.
+// Selection is how tenants are chosen.
 type Selection struct {
 	// Choice is "uniform" (or empty), "zipf", "hot" or "cold".
 	Choice string
@@ -22,13 +22,13 @@ type Selection struct {
 	HotShare float64
 }
 
-// Choices returns the ways to choose.
-func Choices() []string { return []string{"uniform", "zipf", "hot", "cold"} }
+// choices are the values of Selection.Choice.
+func choices() []string { return []string{"uniform", "zipf", "hot", "cold"} }
 
 // Check refuses a selection that cannot be made from p.
 func (s Selection) Check(p *Plan) error {
-	if s.Choice != "" && !slices.Contains(Choices(), s.Choice) {
-		return fmt.Errorf("choice %q is unknown; want %s", s.Choice, strings.Join(Choices(), ", "))
+	if s.Choice != "" && !slices.Contains(choices(), s.Choice) {
+		return fmt.Errorf("choice %q is unknown; want %s", s.Choice, strings.Join(choices(), ", "))
 	}
 	switch {
 	case s.Choice == "zipf" && (!(s.Exponent > 0) || s.Exponent > 10):
@@ -43,9 +43,9 @@ func (s Selection) Check(p *Plan) error {
 	return nil
 }
 
-// Part is the share of the tenants that belongs to one process of several, where tenants must not
-// be shared: in the mode rails, whose exclusive lease is held in memory, and for "cold". Parts of
-// adjoining execution segments adjoin.
+// Part is the share of the tenants that belongs to one process of several, where processes must not
+// share tenants: in the mode rails, whose exclusive lease is held in memory, and for "cold".
+// Adjacent execution segments have adjacent parts.
 type Part struct{ from, to int }
 
 // PartOf returns the tenants from × n to to × n, for 0 <= from < to <= 1.
@@ -56,8 +56,8 @@ func (p *Plan) PartOf(from, to *big.Rat) (Part, error) {
 	}
 	part := Part{at(from), at(to)}
 	if part.from >= part.to {
-		return part, fmt.Errorf("none of the %d tenants is left for execution segment %s:%s: provision more tenants, or use fewer processes",
-			len(p.tenants), from.RatString(), to.RatString())
+		return part, fmt.Errorf("none of the %d tenants is left for execution segment %s:%s: "+
+			"provision more tenants, or use fewer processes", len(p.tenants), from.RatString(), to.RatString())
 	}
 	return part, nil
 }

@@ -1,4 +1,4 @@
-package fetch_test
+package fetch
 
 import (
 	"fmt"
@@ -9,12 +9,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/perf/fetch"
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
 // tenants makes a plan of n tenants named by their numbers, with one secret each.
-func tenants(t *testing.T, n int) *fetch.Plan {
+func tenants(t *testing.T, n int) *Plan {
 	t.Helper()
 	fx := &fixture.Fixture{Version: 2, Target: "http://127.0.0.1:1"}
 	for i := range n {
@@ -23,12 +22,12 @@ func tenants(t *testing.T, n int) *fetch.Plan {
 			Secrets: []fixture.Secret{{Name: "S"}},
 		})
 	}
-	plan, err := fetch.NewPlan(fx)
+	plan, err := NewPlan(fx)
 	require.NoError(t, err)
 	return plan
 }
 
-func draw(p *fetch.Plan, s fetch.Selection, part fetch.Part, n int) map[string]int {
+func draw(p *Plan, s Selection, part Part, n int) map[string]int {
 	rng, drawn := rand.New(rand.NewPCG(7, 3)), map[string]int{}
 	for range n {
 		drawn[p.Name(p.Select(&s, part, rng))]++
@@ -47,7 +46,7 @@ func TestSelections(t *testing.T) {
 	}
 	t.Run("zipf", func(t *testing.T) {
 		t.Parallel()
-		drawn, sum := draw(p, fetch.Selection{Choice: "zipf", Exponent: 1.2}, p.Whole(), draws), 0.0
+		drawn, sum := draw(p, Selection{Choice: "zipf", Exponent: 1.2}, p.Whole(), draws), 0.0
 		for k := range n {
 			sum += math.Pow(float64(k+1), -1.2)
 		}
@@ -57,7 +56,7 @@ func TestSelections(t *testing.T) {
 	})
 	t.Run("hot", func(t *testing.T) {
 		t.Parallel()
-		drawn := draw(p, fetch.Selection{Choice: "hot", HotTenants: 2, HotShare: 0.9}, p.Whole(), draws)
+		drawn := draw(p, Selection{Choice: "hot", HotTenants: 2, HotShare: 0.9}, p.Whole(), draws)
 		for k := range n {
 			share := 0.1 / (n - 2)
 			if k < 2 {
@@ -70,15 +69,15 @@ func TestSelections(t *testing.T) {
 		t.Parallel()
 		p := tenants(t, n) // which tenant comes next is the plan's to know
 		for pass := range 3 {
-			drawn := draw(p, fetch.Selection{Choice: "cold"}, p.Whole(), n)
+			drawn := draw(p, Selection{Choice: "cold"}, p.Whole(), n)
 			require.Len(t, drawn, n, "pass %d: each once", pass)
 		}
 	})
 	t.Run("jobs", func(t *testing.T) {
 		t.Parallel()
-		rng, seen := rand.New(rand.NewPCG(1, 1)), map[fetch.Choice]int{}
+		rng, seen := rand.New(rand.NewPCG(1, 1)), map[Choice]int{}
 		for range draws {
-			seen[p.Choose(rng)]++
+			seen[choose(p, rng)]++
 		}
 		require.Len(t, seen, 2*n, "two tokens of each tenant")
 	})
@@ -93,7 +92,7 @@ func TestParts(t *testing.T) {
 			part, err := p.PartOf(big.NewRat(i, 3), big.NewRat(i+1, 3))
 			require.NoError(t, err)
 			for range n { // more than the part has, in full passes only if it were the whole
-				seen[p.Name(p.Select(&fetch.Selection{Choice: "cold"}, part, rand.New(rand.NewPCG(1, 1))))] |= 1 << i
+				seen[p.Name(p.Select(&Selection{Choice: "cold"}, part, rand.New(rand.NewPCG(1, 1))))] |= 1 << i
 			}
 		}
 		require.Len(t, seen, n)
@@ -107,7 +106,7 @@ func TestParts(t *testing.T) {
 
 func TestWeights(t *testing.T) {
 	t.Parallel()
-	w, err := fetch.NewWeights(map[string]float64{"inline": 3, "rails": 1, "mixed": 0}, fetch.Modes())
+	w, err := NewWeights(map[string]float64{"inline": 3, "rails": 1, "mixed": 0}, Modes())
 	require.NoError(t, err)
 	drawn, rng := map[string]int{}, rand.New(rand.NewPCG(1, 1))
 	for range 40_000 {
@@ -124,7 +123,7 @@ func TestWeights(t *testing.T) {
 		"weight of inline is NaN":   {"inline": math.NaN()},
 		"no weight is above 0; nam": {},
 	} {
-		_, err := fetch.NewWeights(weights, fetch.Modes())
+		_, err := NewWeights(weights, Modes())
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,10 +18,10 @@ const perTenant = 10
 // for each write. Only one process may write to a project, see Part.
 type written struct {
 	mu     sync.Mutex
-	known  bool // whether exists is true to the server
+	known  bool // whether exists is what the server has
 	exists [perTenant]bool
 
-	owner [][]byte // header fields of the owner's login, one entry a token
+	owner []http.Header // with the owner's login, one a token
 	// URL paths: names are appended to the first two, the next two are the lists, policy is
 	// pipelines/global, which holds the secrets that are bound neither to an environment nor to a
 	// branch.
@@ -30,7 +31,7 @@ type written struct {
 }
 
 // newWritten derives the paths from the tenant's, in the form GitLab gives them.
-func newWritten(t *fixture.Tenant, owner [][]byte) (*written, error) {
+func newWritten(t *fixture.Tenant, owner []http.Header) (*written, error) {
 	namespace, ok := namespaceOf(t.Owner.AuthPath)
 	inside, below := strings.CutPrefix(t.SecretPath, namespace)
 	mount, folder, data := strings.Cut(inside, "/data/")
@@ -77,17 +78,17 @@ func (w *written) nth(exists bool, n int) int {
 	return -1
 }
 
-// possible returns the operation nearest to the wanted one: what is not known has to be listed
-// first, where nothing is nothing can be changed, and a full project takes no more.
+// possible returns the wanted operation, or the nearest one that is possible. An unknown project is
+// listed first, an empty one has nothing to change, and a full one takes no more.
 func (w *written) possible(want Operation) Operation {
 	n := w.count()
 	switch {
 	case !w.known:
-		return List
-	case n == 0 && (want == Update || want == Delete):
-		return Create
-	case n == perTenant && want == Create:
-		return Delete
+		return opList
+	case n == 0 && (want == opUpdate || want == opDelete):
+		return opCreate
+	case n == perTenant && want == opCreate:
+		return opDelete
 	}
 	return want
 }

@@ -24,13 +24,13 @@ type interval struct {
 	key
 	actual, intended *hdrhistogram.Histogram
 	failed           failures
-	steps            map[fetch.Step]*hdrhistogram.Histogram // made when first needed, then kept; the names are few and fixed
+	steps            map[fetch.Step]*hdrhistogram.Histogram // made when first needed, then kept; the names are few
 	kinds            map[string]*hdrhistogram.Histogram     // likewise, by what was done
 	count            map[string]int64
 }
 
-// failures are the latencies of failed fetches once more, apart from the others: whoever counts
-// slow fetches must not take a fast failure for a fast fetch.
+// failures are the latencies of failed fetches alone: a count of slow fetches must not take a fast
+// failure for a fast fetch.
 type failures struct{ actual, intended *hdrhistogram.Histogram }
 
 // key identifies an interval: the second it covers, in Unix time, and the phase the samples were
@@ -78,8 +78,8 @@ func (iv *interval) reset(k key) {
 	clear(iv.count)
 }
 
-// add takes in one fetch, or operation of Rails, before which so many arrivals were dropped.
-// Latencies of failed ones count too: a timeout is a latency the job has seen.
+// add records one fetch, or operation of Rails, before which so many arrivals were dropped.
+// Latencies of failed ones count too: a job waits for a timeout.
 func (iv *interval) add(o *openbao.Observation, dropped uint64) {
 	r := &o.Result
 	if r.Outcome == fetch.Interrupted {
@@ -114,7 +114,7 @@ func (iv *interval) add(o *openbao.Observation, dropped uint64) {
 	}
 }
 
-// attempts counts requests apart from fetches: with repetitions, a fetch may succeed though
+// attempts counts requests separately from fetches: with repetitions, a fetch may succeed although
 // requests failed.
 func (iv *interval) attempts(r *fetch.Result) {
 	iv.count["attempts"] += int64(r.Attempts)
@@ -124,6 +124,9 @@ func (iv *interval) attempts(r *fetch.Result) {
 		if f.Status != 0 {
 			iv.count["attempt_status_"+strconv.Itoa(f.Status)]++
 		}
+	}
+	if r.HTTP2 > 0 {
+		iv.count["http2"] += int64(r.HTTP2)
 	}
 	if r.Retries > 0 {
 		iv.count["retried"]++
@@ -147,7 +150,7 @@ func record(h *hdrhistogram.Histogram, d time.Duration) bool {
 	return micros > highestMicros
 }
 
-// add takes in one failed fetch, whose latencies were counted as clamped already where they were.
+// add records one failed fetch. Clamped latencies were counted already.
 func (f failures) add(actual, intended time.Duration, scheduled bool) {
 	record(f.actual, actual)
 	if scheduled {

@@ -124,9 +124,9 @@ func TestIntervals(t *testing.T) {
 	o.fetch("measure", 10.9, ms(3), -1)
 	o.fetch("measure", 12.5, ms(5), 5*time.Millisecond)
 	o.fetch("measure", 10.95, ms(4), 9*time.Millisecond) // behind the others, yet within its second
-	o.fetch("measure", 10.96, fetch.Result{Status: 403, Outcome: fetch.Failed, Class: fetch.ClassStatus, Duration: 1}, 0)
-	o.fetch("measure", 10.97, fetch.Result{Status: 200, Outcome: fetch.Wrong, Class: fetch.ClassValue, Duration: 1}, 0)
-	o.fetch("measure", 10.98, fetch.Result{Outcome: fetch.Failed, Class: fetch.ClassTimeout, Duration: time.Hour},
+	o.fetch("measure", 10.96, fetch.Result{Status: 403, Outcome: fetch.Failed, Class: "status", Duration: 1}, 0)
+	o.fetch("measure", 10.97, fetch.Result{Status: 200, Outcome: fetch.Wrong, Class: "value", Duration: 1}, 0)
+	o.fetch("measure", 10.98, fetch.Result{Outcome: fetch.Failed, Class: "timeout", Duration: time.Hour},
 		time.Hour)
 	o.fetch("measure", 10.99, fetch.Result{Outcome: fetch.Interrupted, Duration: time.Second}, time.Second)
 	o.sample(o.builtin.DroppedIterations, 12.1, 1, map[string]string{"scenario": "main"})
@@ -194,20 +194,22 @@ func TestParts(t *testing.T) {
 			Result: r, ByKind: byKind, Tags: o.registry.RootTagSet().With("phase", "measure"),
 		}})
 	}
-	add(false, fetch.Result{Kind: "login-read", Status: 200, Duration: 30 * ms, Attempts: 2, Steps: []fetch.StepTime{
-		{Step: fetch.StepConnect, Duration: ms},
-		{Step: fetch.StepLogin, Duration: 20 * ms},
-		{Step: fetch.StepRead, Duration: 10 * ms},
-	}})
-	unavailable := fetch.Failure{Status: 503, Class: fetch.ClassStatus}
+	add(false, fetch.Result{
+		Kind: "login-read", Status: 200, Duration: 30 * ms, Attempts: 2, HTTP2: 2, Steps: []fetch.StepTime{
+			{Step: "connect", Duration: ms},
+			{Step: "login", Duration: 20 * ms},
+			{Step: "read", Duration: 10 * ms},
+		},
+	})
+	unavailable := fetch.Failure{Status: 503, Class: "status"}
 	add(true, fetch.Result{
 		Kind: "inline", Status: 200, Duration: 1300 * ms, Attempts: 2, Retries: 1,
 		Failures: []fetch.Failure{unavailable},
 	})
 	add(true, fetch.Result{
 		Kind: "create", Status: 0, Duration: 4000 * ms, Attempts: 3, Retries: 2, Outcome: fetch.Failed,
-		Class:    fetch.ClassReset,
-		Failures: []fetch.Failure{unavailable, unavailable, {Class: fetch.ClassReset}},
+		Class:    "reset",
+		Failures: []fetch.Failure{unavailable, unavailable, {Class: "reset"}},
 	})
 	require.NoError(t, o.Stop())
 	lines, _ := o.lines(t)
@@ -215,7 +217,7 @@ func TestParts(t *testing.T) {
 	require.Equal(t, map[string]int64{
 		"fetches": 3, "failed": 1, "wrong": 0, "dropped": 0, "attempts": 7, "attempts_failed": 4, "retried": 2, "rescued": 1,
 		"attempt_error_status": 3, "attempt_error_reset": 1, "attempt_status_503": 3, "status_200": 2, "status_0": 1,
-		"error_reset": 1,
+		"error_reset": 1, "http2": 2,
 	}, lines[0].Count)
 	for name, want := range map[string]time.Duration{
 		"step_connect": ms, "step_login": 20 * ms, "step_read": 10 * ms, "kind_inline": 1300 * ms, "kind_create": 4000 * ms,
@@ -279,7 +281,7 @@ func TestMerge(t *testing.T) {
 	require.Equal(t, h[0].Distribution(), h[1].Distribution())
 }
 
-// TestBoundedMemory runs five minutes through the output and looks at what it keeps.
+// TestBoundedMemory runs five minutes through the output and checks what it keeps.
 func TestBoundedMemory(t *testing.T) {
 	t.Parallel()
 	o := start(t)
