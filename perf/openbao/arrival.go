@@ -14,7 +14,8 @@ type Arrival struct {
 	number    uint64    // of the iteration in the test
 }
 
-// timetable says when the arrivals of a scenario are due, and which of them are this process's.
+// timetable has the times at which the arrivals of a scenario are due, and which of them belong to
+// this process.
 type timetable struct {
 	offset func(i uint64) (time.Duration, bool) // from the scenario's start, of arrival i of all segments together
 	stripe stripe
@@ -47,9 +48,9 @@ func (a Arrival) Due(drops uint64) (time.Time, bool) {
 	return a.start.Add(offset), ok
 }
 
-// stripe is how k6 deals the arrivals to the segments, see ExecutionTuple.GetStripedOffsets of k6
-// v2.1.0: a process has arrival start, then always the one that lies the next of steps further,
-// over and over. The zero value is a process that has them all.
+// stripe is how k6 distributes the arrivals over the segments, see ExecutionTuple.GetStripedOffsets
+// of k6 v2.1.0. A process has arrival start, then the one that is the next of steps further, in a
+// cycle. The zero value is a process that has all arrivals.
 type stripe struct {
 	start, cycle uint64 // cycle is the sum of the steps
 	steps        []uint64

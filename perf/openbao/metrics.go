@@ -21,12 +21,12 @@ const (
 	MetricFetches = "openbao_fetches"
 	// MetricFailed is the share of fetches without a usable answer.
 	MetricFailed = "openbao_fetch_failed"
-	// MetricWrong counts answers with status 200 and another value than the expected one.
+	// MetricWrong counts answers with status 200 and a value other than the expected one.
 	MetricWrong = "openbao_wrong_values"
 	// MetricAttempts counts requests, repetitions included.
 	MetricAttempts = "openbao_attempts"
-	// MetricAttemptFailed is the share of requests that failed: the raw error rate, where
-	// MetricFailed is what is left of it after repetitions.
+	// MetricAttemptFailed is the share of requests that failed: the raw error rate. MetricFailed is
+	// the rate after repetitions.
 	MetricAttemptFailed = "openbao_attempt_failed"
 	// MetricStep is a trend in milliseconds of the parts of a fetch, by tag step.
 	MetricStep = "openbao_step_duration"
@@ -65,15 +65,15 @@ func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
 	return m, nil
 }
 
-// Observation is one fetch on its way to the outputs. Outputs that know the type (hdr) read its
-// fields; to all others it is a container of ordinary k6 samples, made only when asked for.
+// Observation is one fetch as the outputs get it. Outputs that know the type (hdr) read its fields.
+// For all others it is a container of ordinary k6 samples, made only when an output needs them.
 type Observation struct {
 	// Result is how the fetch went.
 	Result fetch.Result
 	// Arrival is the scheduled start.
 	Arrival Arrival
-	// ByKind says that the client does different things, so that its latencies are worth telling
-	// apart by Result.Kind.
+	// ByKind says that the client does different things, so that latencies are also recorded by
+	// Result.Kind.
 	ByKind bool
 	// Tags are the VU's tags with kind and status, and error for a failure.
 	Tags *metrics.TagSet

@@ -72,8 +72,8 @@ func write(t *testing.T, fx *fixture.Fixture) string {
 	return path
 }
 
-// nobody is a fixture whose target does not listen.
-func nobody() *fixture.Fixture {
+// unreachable is a fixture whose target does not listen.
+func unreachable() *fixture.Fixture {
 	return &fixture.Fixture{Version: 1, Target: "http://127.0.0.1:1", Tenants: []fixture.Tenant{{
 		Name: "group_1/project_1", SecretPath: "p", AuthPath: "a", Role: "r", JWT: "aaa.bbb.ccc",
 		Secrets: []fixture.Secret{{Name: "S", SHA256: fixture.Digest{1}}},
@@ -120,12 +120,12 @@ func TestFetch(t *testing.T) {
 	require.Empty(t, v.logs.AllEntries())
 }
 
-// TestFailedFetch checks that a failure is a result and a log line, and that neither tells the
+// TestFailedFetch checks that a failure is a result and a log line, and that neither contains the
 // token.
 func TestFailedFetch(t *testing.T) {
 	t.Parallel()
 	v := newVU(t, New())
-	require.NoError(t, v.VU.Runtime().Set("path", write(t, nobody())))
+	require.NoError(t, v.VU.Runtime().Set("path", write(t, unreachable())))
 	v.run(t, `const client = openbao.fixture(path).client()`)
 	v.start(1)
 	for range 3 {
@@ -146,7 +146,7 @@ func TestFailedFetch(t *testing.T) {
 func TestInterruptedFetch(t *testing.T) {
 	t.Parallel()
 	v := newVU(t, New())
-	require.NoError(t, v.VU.Runtime().Set("path", write(t, nobody())))
+	require.NoError(t, v.VU.Runtime().Set("path", write(t, unreachable())))
 	v.run(t, `const client = openbao.fixture(path).client()`)
 	v.start(1)
 	v.CancelContext()
@@ -170,7 +170,7 @@ func TestMisuse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newVU(t, New())
-			require.NoError(t, v.VU.Runtime().Set("path", write(t, nobody())))
+			require.NoError(t, v.VU.Runtime().Set("path", write(t, unreachable())))
 			v.run(t, `const fx = openbao.fixture(path)`)
 			_, err := v.VU.Runtime().RunString(tc.code)
 			require.ErrorContains(t, err, tc.want)
@@ -190,7 +190,7 @@ func TestFixtureIsReadOnce(t *testing.T) {
 			defer r.Close()
 			data := []byte("no JSON")
 			if want == "" {
-				data, err = json.Marshal(nobody())
+				data, err = json.Marshal(unreachable())
 				require.NoError(t, err)
 			}
 			_, err = w.Write(data)
@@ -214,7 +214,7 @@ func TestFixtureIsReadOnce(t *testing.T) {
 // TestSeed checks that VUs draw different secrets, and the same again in the next run.
 func TestSeed(t *testing.T) {
 	t.Parallel()
-	fx := nobody()
+	fx := unreachable()
 	for range 99 {
 		fx.Tenants = append(fx.Tenants, fx.Tenants[0])
 	}
