@@ -6,9 +6,15 @@ import (
 	"go.k6.io/k6/v2/lib"
 )
 
-// Arrival is the scheduled start of an iteration. The zero value is that of an iteration without
-// one.
-type Arrival struct {
+// Arrival is the scheduled start of an iteration.
+type Arrival interface {
+	// Due returns when the iteration was due if drops arrivals of its scenario were dropped in this
+	// process before it; false where no schedule applies.
+	Due(drops uint64) (time.Time, bool)
+}
+
+// arrival is the scheduled start of an iteration of k6.
+type arrival struct {
 	timetable *timetable
 	start     time.Time // of the scenario
 	number    uint64    // of the iteration in the test
@@ -21,12 +27,6 @@ type timetable struct {
 	stripe stripe
 }
 
-// ArrivalOf is the arrival of iteration number of a scenario that began at start; without a
-// schedule if the scenario has none or is not among the options.
-func ArrivalOf(o lib.Options, scenario string, start time.Time, number uint64) Arrival {
-	return Arrival{timetableOf(o, scenario), start, number}
-}
-
 func timetableOf(o lib.Options, scenario string) *timetable {
 	offset := offsets(o.Scenarios[scenario])
 	if offset == nil {
@@ -35,15 +35,9 @@ func timetableOf(o lib.Options, scenario string) *timetable {
 	return &timetable{offset, stripeOf(o)}
 }
 
-// Due returns when the iteration was due if drops arrivals of its scenario were dropped in this
-// process before it; false where no schedule applies.
-//
-// A dropped iteration takes no number (grafana/k6#2308), so that iteration n of a process is
-// arrival n + drops.
-func (a Arrival) Due(drops uint64) (time.Time, bool) {
-	if a.timetable == nil {
-		return time.Time{}, false
-	}
+// Due implements Arrival. A dropped iteration takes no number (grafana/k6#2308), so that iteration n
+// of a process is arrival n + drops.
+func (a arrival) Due(drops uint64) (time.Time, bool) {
 	offset, ok := a.timetable.offset(a.timetable.stripe.skip(a.number, drops))
 	return a.start.Add(offset), ok
 }

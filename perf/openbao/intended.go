@@ -39,16 +39,16 @@ type schedule struct {
 // arrival returns the scheduled start of the VU's iteration, once.
 func (s *schedule) arrival(scenario *lib.ScenarioState, state *lib.State) Arrival {
 	if scenario == nil || state.GetScenarioGlobalVUIter == nil {
-		return Arrival{}
+		return nil
 	}
 	if s.scenario != scenario.Name {
 		*s = schedule{scenario: scenario.Name, timetable: timetableOf(state.Options, scenario.Name)}
 	}
 	if s.timetable == nil || s.used && s.iteration == state.Iteration {
-		return Arrival{}
+		return nil
 	}
 	s.used, s.iteration = true, state.Iteration
-	return Arrival{s.timetable, scenario.StartTime, state.GetScenarioGlobalVUIter()}
+	return arrival{s.timetable, scenario.StartTime, state.GetScenarioGlobalVUIter()}
 }
 
 // offsets returns when, from the scenario's start, iteration i of all segments together is due; nil

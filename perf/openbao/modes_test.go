@@ -62,7 +62,7 @@ func TestModes(t *testing.T) {
 					samples[step]++
 				}
 			}
-			require.Equal(t, obs.Result.Attempts, samples[MetricAttemptFailed])
+			require.Equal(t, obs.Result.Attempts, samples[metricAttemptFailed])
 			require.Equal(t, obs.Result.Attempts, samples["first_byte"])
 		}
 	}
@@ -152,10 +152,10 @@ func TestRetriedFetch(t *testing.T) {
 	for _, s := range (<-v.samples).GetSamples() {
 		values[s.Metric.Name] += s.Value
 	}
-	require.InDelta(t, 0, values[MetricFailed], 0)
-	require.InDelta(t, 1, values[MetricAttemptFailed], 0)
-	require.InDelta(t, 2, values[MetricAttempts], 0)
-	require.InDelta(t, 1, values[MetricWrong], 0)
+	require.InDelta(t, 0, values[metricFailed], 0)
+	require.InDelta(t, 1, values[metricAttemptFailed], 0)
+	require.InDelta(t, 2, values[metricAttempts], 0)
+	require.InDelta(t, 1, values[metricWrong], 0)
 }
 
 // TestSegment checks that a process of several keeps to its own tenants where they must not be

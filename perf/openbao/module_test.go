@@ -109,13 +109,13 @@ func TestFetch(t *testing.T) {
 		require.Equal(t, "measure/200", phase+"/"+status)
 		require.True(t, s.Time.After(obs.Result.Start))
 	}
-	require.Equal(t, float64(1), byName[MetricFetches])
-	require.InDelta(t, 0, byName[MetricFailed], 0)
-	require.Greater(t, byName[MetricDuration], 0.1, "milliseconds")
-	require.GreaterOrEqual(t, byName[MetricIntended], byName[MetricDuration])
-	require.Equal(t, float64(1), byName[MetricAttempts])
-	require.InDelta(t, 0, byName[MetricAttemptFailed], 0)
-	require.Greater(t, byName[MetricStep], 0.01, "milliseconds to the first byte")
+	require.Equal(t, float64(1), byName[metricFetches])
+	require.InDelta(t, 0, byName[metricFailed], 0)
+	require.Greater(t, byName[metricDuration], 0.1, "milliseconds")
+	require.GreaterOrEqual(t, byName[metricIntended], byName[metricDuration])
+	require.Equal(t, float64(1), byName[metricAttempts])
+	require.InDelta(t, 0, byName[metricAttemptFailed], 0)
+	require.Greater(t, byName[metricStep], 0.01, "milliseconds to the first byte")
 	require.Len(t, byName, 7, "no wrong value, nothing interrupted")
 	require.Empty(t, v.logs.AllEntries())
 }
@@ -153,7 +153,7 @@ func TestInterruptedFetch(t *testing.T) {
 	v.run(t, `client.fetch()`)
 	samples := (<-v.samples).GetSamples()
 	require.Len(t, samples, 1, "no latency is known")
-	require.Equal(t, MetricInterrupted, samples[0].Metric.Name)
+	require.Equal(t, metricInterrupted, samples[0].Metric.Name)
 	require.Empty(t, v.logs.AllEntries(), "not a failure")
 }
 
