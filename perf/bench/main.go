@@ -86,7 +86,8 @@ func parse(args []string) (settings, error) {
 		"other builds of k6 with the extension, comma-separated; only builds are compared then")
 	f.StringVar(&s.scripts, "scripts", "scripts", "directory with closed.js, plain.js and fetch.js")
 	f.BoolVar(&s.tls, "tls", false, "fetch over TLS, with HTTP/2 where the generator has it")
-	f.IntVar(&s.rounds, "rounds", 4, "runs of each generator; even; 0 leaves the comparison out")
+	f.IntVar(&s.rounds, "rounds", 6,
+		"runs of each generator; even; 6 or more for intervals; 0 leaves the comparison out")
 	f.IntVar(&s.fetches, "fetches", 4000, "fetches per run")
 	f.IntVar(&s.vus, "vus", 8, "virtual users or connections")
 	f.Float64Var(&s.atLeast, "at-least", 0,
