@@ -30,8 +30,8 @@ type usage struct {
 	maxRSS  int64         // bytes
 	fetches int
 	wall    time.Duration
-	// warned is k6's log where it has a warning or an error: in a closed loop a fetch that failed, in
-	// an open one also that no VU was free.
+	// warned is k6's log where it has a warning or an error: in a closed loop a fetch that failed,
+	// in an open one also that no VU was free.
 	warned []byte
 }
 
@@ -54,8 +54,11 @@ const plainK6 = "plain k6/http"
 // generators in the order of the table. The others are compared with the first.
 func (b *bench) generators() []generator {
 	list := []generator{b.extension("k6/x/openbao", b.k6)}
-	if b.against != "" {
-		list = append(list, b.extension("the same of "+b.against, b.against))
+	for _, k6 := range b.against {
+		list = append(list, b.extension(k6, k6))
+	}
+	if len(b.against) > 0 {
+		return list
 	}
 	list = append(list, generator{plainK6, "status and that a value came", b.plain, b.plainOpen})
 	if b.wrk != "" {
@@ -106,8 +109,8 @@ func (b *bench) compare(ctx context.Context) ([]comparison, error) {
 	return out, nil
 }
 
-// inTurns visits all series, in reverse in every second round, so that a machine that gets slower or
-// faster favours none.
+// inTurns visits all series, in reverse in every second round, so that a machine that gets slower
+// or faster favours none.
 func inTurns(round int, all []series, visit func(*series) error) error {
 	order := make([]int, len(all))
 	for i := range order {

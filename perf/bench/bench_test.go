@@ -54,7 +54,8 @@ func TestOneBadRun(t *testing.T) {
 
 func TestWrkRequests(t *testing.T) {
 	t.Parallel()
-	good := "Running 4s test @ http://x\n  1 threads and 8 connections\n  6500 requests in 4.00s, 3.10MB read\nRequests/sec:   1625.0\n"
+	good := "Running 4s test @ http://x\n  1 threads and 8 connections\n  6500 requests in 4.00s, 3.10MB read\n" +
+		"Requests/sec:   1625.0\n"
 	n, err := wrkRequests([]byte(good))
 	require.NoError(t, err)
 	require.Equal(t, 6500, n)

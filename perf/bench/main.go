@@ -8,8 +8,8 @@
 //
 //	go build -o k6 ./cmd/k6 && STEAMER_BAO=/path/to/bao go run ./bench -k6 ./k6
 //
-// The table is in Markdown. With -against another build of k6 takes part, to compare two versions of
-// the extension.
+// The table is in Markdown. -against compares builds of k6, for example two versions of the
+// extension.
 package main
 
 import (
@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -60,7 +61,7 @@ func invalid(format string, args ...any) error { return inputError{fmt.Errorf(fo
 // settings are the command line.
 type settings struct {
 	k6       string
-	against  string // another k6, "" for none
+	against  []string // other builds of k6
 	scripts  string
 	wrk      string // "" where there is none
 	tls      bool
@@ -81,10 +82,12 @@ func parse(args []string) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&s.k6, "k6", "", "k6 with the extension (cmd/k6); required")
-	f.StringVar(&s.against, "against", "", "another k6 with the extension, to compare with")
+	against := f.String("against", "",
+		"other builds of k6 with the extension, comma-separated; only builds are compared then")
 	f.StringVar(&s.scripts, "scripts", "scripts", "directory with closed.js, plain.js and fetch.js")
 	f.BoolVar(&s.tls, "tls", false, "fetch over TLS, with HTTP/2 where the generator has it")
-	f.IntVar(&s.rounds, "rounds", 4, "runs of each generator; even; 0 leaves the comparison out")
+	f.IntVar(&s.rounds, "rounds", 6,
+		"runs of each generator; even; 6 or more for intervals; 0 leaves the comparison out")
 	f.IntVar(&s.fetches, "fetches", 4000, "fetches per run")
 	f.IntVar(&s.vus, "vus", 8, "virtual users or connections")
 	f.Float64Var(&s.atLeast, "at-least", 0,
@@ -100,14 +103,15 @@ func parse(args []string) (settings, error) {
 	if err := f.Parse(args); err != nil {
 		return s, inputError{err}
 	}
+	s.against = strings.FieldsFunc(*against, func(r rune) bool { return r == ',' })
 	s.wrk, _ = exec.LookPath("wrk")
 	return s, s.check()
 }
 
 func (s *settings) check() error {
-	for _, name := range []string{s.k6, filepath.Join(s.scripts, "plain.js")} {
+	for _, name := range append([]string{s.k6, filepath.Join(s.scripts, "plain.js")}, s.against...) {
 		if _, err := os.Stat(name); err != nil {
-			return invalid("-k6 %q -scripts %q: %w: build k6 with go build ./cmd/k6", s.k6, s.scripts, err)
+			return invalid("-k6, -against or -scripts: %w: build k6 with go build ./cmd/k6", err)
 		}
 	}
 	switch {

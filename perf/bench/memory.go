@@ -34,7 +34,8 @@ func (b *bench) constantRate(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	fetches := float64(b.rate) * b.steady.Seconds()
-	if _, err = fmt.Fprintf(w, "fetch.js at %d/s for %s: k6 took %d MiB at most and %.0f µs of CPU per fetch, starting included\n",
+	if _, err = fmt.Fprintf(w, "fetch.js at %d/s for %s: k6 took %d MiB at most and %.0f µs of CPU per fetch, "+
+		"starting included\n",
 		b.rate, b.steady, u.maxRSS>>20, u.cpu.Seconds()*1e6/fetches); err != nil {
 		return err
 	}
@@ -46,7 +47,8 @@ func (b *bench) constantRate(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	if _, err = fmt.Fprintf(w, "its memory, medians of minutes: %d MiB in the third, %d to %d MiB from there on "+
-		"(%+.1f to %+.1f %%), %d MiB in the last\n", g.first>>20, g.least>>20, g.most>>20, 100*g.down(), 100*g.up(), g.last>>20); err != nil {
+		"(%+.1f to %+.1f %%), %d MiB in the last\n", g.first>>20, g.least>>20, g.most>>20, 100*g.down(), 100*g.up(),
+		g.last>>20); err != nil {
 		return err
 	}
 	if b.flat > 0 && max(g.up(), -g.down()) > b.flat/100 {

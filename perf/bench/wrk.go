@@ -16,7 +16,8 @@ import (
 // starts.
 func luaScript(fx *fixture.Fixture) []byte {
 	var out bytes.Buffer
-	out.WriteString("local close = os.getenv('STEAMER_REUSE') ~= 'true'\nlocal list = {}\nlocal function add(path, headers)\n" +
+	out.WriteString("local close = os.getenv('STEAMER_REUSE') ~= 'true'\nlocal list = {}\n" +
+		"local function add(path, headers)\n" +
 		"  if close then headers['Connection'] = 'close' end\n  list[#list + 1] = wrk.format('GET', path, headers)\nend\n" +
 		"function init(args)\n")
 	for _, t := range fx.Tenants {

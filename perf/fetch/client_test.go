@@ -216,6 +216,33 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
+// TestHTTP2GivesUp checks that a fetch without an answer over HTTP/2 ends at its timeout, and at the end
+// of the run.
+func TestHTTP2GivesUp(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	for _, interrupt := range []bool{true, false} {
+		c := clientFor(t, server.URL)
+		c.Reuse, c.CA = true, x509.NewCertPool()
+		c.CA.AddCert(server.Certificate())
+		ctx, cancel := context.WithCancel(t.Context())
+		want := Result{Outcome: Interrupted}
+		if interrupt {
+			time.AfterFunc(100*time.Millisecond, cancel)
+		} else {
+			want = Result{Outcome: Failed, Class: classTimeout}
+			c.Timeout = 100 * time.Millisecond
+		}
+		require.Equal(t, want, summary(one(ctx, c)))
+		cancel()
+	}
+}
+
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	server := tlsServer(t, true)

@@ -10,9 +10,9 @@ import (
 // kept.
 const keptDrops = 1 << 17
 
-// drops counts a scenario's dropped arrivals over time, to tell how many there were before a fetch
-// began. k6 hands on a drop before the next arrival, so that when a fetch ends all drops before it
-// are known.
+// drops counts a scenario's dropped arrivals over time, to know how many there were before a fetch
+// began. k6 passes on a drop before the next arrival, so when a fetch ends all drops before it are
+// known.
 //
 // In a burst of late arrivals an iteration may begin microseconds after drops that came after it.
 // It then counts them, and its latency from the intended start comes out too short: with drops that

@@ -48,8 +48,8 @@ type summaryLine struct {
 	usage
 }
 
-// usage is what the process has used of its machine since it began; what the operating system does
-// not tell is left out.
+// usage is what the process has used of its machine since it began. What the operating system does
+// not report is left out.
 type usage struct {
 	CPUSeconds float64 `json:"cpu_s,omitempty"` // user and system
 	MaxRSSMiB  float64 `json:"max_rss_mib,omitempty"`
@@ -65,7 +65,7 @@ func writeLine(w io.Writer, line any) error {
 	return err
 }
 
-// always are the counts that are always there, so that a reader can tell zero from unknown.
+// always are the counts that every interval has, so that zero differs from unknown.
 func always() []string {
 	return []string{"fetches", "failed", "wrong", "dropped", "attempts", "attempts_failed"}
 }

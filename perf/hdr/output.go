@@ -29,7 +29,7 @@ import (
 // still open.
 const settle = 2 * time.Second
 
-// fileMode: the log has no secrets, yet is nobody else's business.
+// fileMode: the log has no secrets, but other users do not need it.
 const fileMode fs.FileMode = 0o600
 
 // Output is the k6 output. k6 calls AddMetricSamples from one goroutine, the flusher runs in
@@ -82,8 +82,8 @@ func New(p output.Params) (output.Output, error) {
 // Description is what k6 prints before the run.
 func (o *Output) Description() string { return fmt.Sprintf("hdr (%s)", o.path) }
 
-// SetTestRunStopCallback takes k6's way to stop the run, used when the file cannot be written any
-// more: a run whose measurement is lost should not go on.
+// SetTestRunStopCallback sets how to stop the run when the file cannot be written any more: a run
+// whose measurement is lost should not go on.
 func (o *Output) SetTestRunStopCallback(stop func(error)) { o.abort = stop }
 
 // Start creates the file, writes the header and begins to flush.
@@ -130,7 +130,7 @@ func (o *Output) droppedBefore(obs *openbao.Observation) uint64 {
 	return o.dropped[scenario].until(obs.Result.Start)
 }
 
-// builtin takes in the few of k6's own samples that say whether a run is valid.
+// builtin records the few of k6's own samples that decide whether a run is valid.
 func (o *Output) builtin(s metrics.Sample) {
 	switch s.Metric.Name {
 	case metrics.DroppedIterationsName:

@@ -13,11 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/lib/executor"
-	"go.k6.io/k6/v2/lib/types"
 	"go.k6.io/k6/v2/metrics"
 	"go.k6.io/k6/v2/output"
 	"go.uber.org/goleak"
-	"gopkg.in/guregu/null.v3"
 
 	"gitlab.com/steamer/steamer/perf/fetch"
 	"gitlab.com/steamer/steamer/perf/openbao"
@@ -66,11 +64,16 @@ func (f fixture) fetch(phase string, end float64, r fetch.Result, intended time.
 	f.AddMetricSamples([]metrics.SampleContainer{o})
 }
 
-// arrival is that of an iteration of a scenario that began at start, at 10/s.
-func arrival(start time.Time, number uint64) openbao.Arrival {
-	c := executor.NewConstantArrivalRateConfig("main")
-	c.Rate, c.TimeUnit = null.IntFrom(10), types.NullDurationFrom(time.Second)
-	return openbao.ArrivalOf(lib.Options{Scenarios: lib.ScenarioConfigs{"main": c}}, "main", start, number)
+// scheduled is an iteration of a scenario that began at start, at 10/s.
+type scheduled struct {
+	start  time.Time
+	number uint64
+}
+
+func arrival(start time.Time, number uint64) scheduled { return scheduled{start, number} }
+
+func (s scheduled) Due(drops uint64) (time.Time, bool) {
+	return s.start.Add(time.Duration(s.number+drops) * time.Second / 10), true
 }
 
 // sample adds one of k6's own samples.

@@ -6,24 +6,25 @@ import (
 	"go.k6.io/k6/v2/lib"
 )
 
-// Arrival is the scheduled start of an iteration. The zero value is that of an iteration without
-// one.
-type Arrival struct {
+// Arrival is the scheduled start of an iteration.
+type Arrival interface {
+	// Due returns when the iteration was due if drops arrivals of its scenario were dropped in this
+	// process before it; false where no schedule applies.
+	Due(drops uint64) (time.Time, bool)
+}
+
+// arrival is the scheduled start of an iteration of k6.
+type arrival struct {
 	timetable *timetable
 	start     time.Time // of the scenario
 	number    uint64    // of the iteration in the test
 }
 
-// timetable says when the arrivals of a scenario are due, and which of them are this process's.
+// timetable has the times at which the arrivals of a scenario are due, and which of them belong to
+// this process.
 type timetable struct {
 	offset func(i uint64) (time.Duration, bool) // from the scenario's start, of arrival i of all segments together
 	stripe stripe
-}
-
-// ArrivalOf is the arrival of iteration number of a scenario that began at start; without a
-// schedule if the scenario has none or is not among the options.
-func ArrivalOf(o lib.Options, scenario string, start time.Time, number uint64) Arrival {
-	return Arrival{timetableOf(o, scenario), start, number}
 }
 
 func timetableOf(o lib.Options, scenario string) *timetable {
@@ -34,22 +35,16 @@ func timetableOf(o lib.Options, scenario string) *timetable {
 	return &timetable{offset, stripeOf(o)}
 }
 
-// Due returns when the iteration was due if drops arrivals of its scenario were dropped in this
-// process before it; false where no schedule applies.
-//
-// A dropped iteration takes no number (grafana/k6#2308), so that iteration n of a process is
-// arrival n + drops.
-func (a Arrival) Due(drops uint64) (time.Time, bool) {
-	if a.timetable == nil {
-		return time.Time{}, false
-	}
+// Due implements Arrival. A dropped iteration takes no number (grafana/k6#2308), so that iteration n
+// of a process is arrival n + drops.
+func (a arrival) Due(drops uint64) (time.Time, bool) {
 	offset, ok := a.timetable.offset(a.timetable.stripe.skip(a.number, drops))
 	return a.start.Add(offset), ok
 }
 
-// stripe is how k6 deals the arrivals to the segments, see ExecutionTuple.GetStripedOffsets of k6
-// v2.1.0: a process has arrival start, then always the one that lies the next of steps further,
-// over and over. The zero value is a process that has them all.
+// stripe is how k6 distributes the arrivals over the segments, see ExecutionTuple.GetStripedOffsets
+// of k6 v2.1.0. A process has arrival start, then the one that is the next of steps further, in a
+// cycle. The zero value is a process that has all arrivals.
 type stripe struct {
 	start, cycle uint64 // cycle is the sum of the steps
 	steps        []uint64

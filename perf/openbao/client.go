@@ -15,8 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fetch"
 )
 
-// Client is what fixture.client returns to the script: one CI job's (or Rails') view of OpenBao,
-// owned by one VU.
+// Client is what fixture.client returns to the script. It acts as one CI job, or as Rails, and one
+// VU owns it.
 type Client struct {
 	settings
 	vu       *instance
@@ -29,7 +29,7 @@ type Client struct {
 	warned   map[warning]bool
 }
 
-// warning is a kind of failure, of which the first is logged.
+// warning is a kind of failure. Only the first of each kind is logged.
 type warning struct {
 	kind  string
 	step  fetch.Step
@@ -38,9 +38,9 @@ type warning struct {
 
 // Result is what client.fetch returns to the script.
 type Result struct {
-	// OK says that everything went as it should, the expected value included.
+	// OK is success, with the expected value.
 	OK bool `js:"ok"`
-	// Wrong says that another value came with status 200.
+	// Wrong is status 200 with a value other than the expected one.
 	Wrong bool `js:"wrong"`
 	// Kind is what was done: a mode, or an operation of Rails.
 	Kind string `js:"kind"`
@@ -84,13 +84,14 @@ func (c *Client) Fetch() (*Result, error) {
 	}, nil
 }
 
-// activate takes over what the VU offers only once it runs.
+// activate takes over what the VU has only while it runs.
 func (c *Client) activate(ctx context.Context, state *lib.State) error {
 	if c.http.Rand == nil {
 		if err := c.divide(state); err != nil {
 			return err
 		}
-		c.http.Rand = rand.New(rand.NewPCG(c.seed, state.VUIDGlobal)) // #nosec G404 -- choosing a secret to read is no secret
+		c.http.Rand = rand.New(rand.NewPCG(c.seed,
+			state.VUIDGlobal)) // #nosec G404 -- which secret is read is not confidential
 		c.http.Dial = state.Dialer.DialContext
 		c.http.TLS = state.TLSConfig
 	}
@@ -118,8 +119,8 @@ func (c *Client) divide(state *lib.State) (err error) {
 
 func (c *Client) emit(state *lib.State, r fetch.Result) {
 	current := state.Tags.GetCurrentValues()
-	// The channel is open as long as an iteration runs, also after the run was cancelled; an
-	// interrupted fetch is worth knowing.
+	// The channel is open as long as an iteration runs, also after the run was cancelled:
+	// interrupted fetches are counted.
 	state.Samples <- &Observation{
 		Result:   r,
 		Arrival:  c.schedule.arrival(c.scenario, state),
@@ -130,8 +131,8 @@ func (c *Client) emit(state *lib.State, r fetch.Result) {
 	}
 }
 
-// explain logs the first failure of each class. It names no value and no token, and not the
-// server's words either, since those may quote claims.
+// explain logs the first failure of each kind. It contains no value and no token. It does not
+// contain the server's message either, which may quote claims.
 func (c *Client) explain(state *lib.State, choice fetch.Choice, r fetch.Result) {
 	w := warning{r.Kind, r.FailedStep, r.Class}
 	if r.Class == "" || c.warned[w] {

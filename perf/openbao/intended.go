@@ -10,27 +10,25 @@ import (
 
 // schedule knows when the iterations of an arrival-rate scenario were meant to start.
 //
-// k6 starts iteration i at a time that follows from the scenario's configuration, and does not tell
-// the VU that time, but start and i can be had: the scenario's start time and the iteration's
-// number in the test. So
+// k6 starts iteration i at a time that follows from the scenario's configuration. The VU does not
+// get that time, but it knows the scenario's start and the iteration's number in the test. So
 //
 //	intended latency = end of the fetch − (start + offset(i))
 //
-// where offset(i) is i × period at a constant rate, and where the rate changes the moment at which
-// its integral over time reaches i + 1: k6 starts the first iteration at once in the one case, and
-// when one is due in the other (lib/executor/constant_arrival_rate.go and ramping_arrival_rate.go
+// At a constant rate offset(i) is i × period. Where the rate changes it is the moment at which the
+// integral of the rate reaches i + 1. k6 starts the first iteration at once in the first case, and
+// when one is due in the second (lib/executor/constant_arrival_rate.go and ramping_arrival_rate.go
 // of k6 v2.1.0).
 //
-// Arrivals that were dropped take no number, so that i is to be raised by how many there were
-// before: Arrival.Due. The output hdr knows them; to other outputs latency goes as if there were
-// none, and then errs on the pessimistic side.
+// Dropped arrivals take no number, so i must be raised by the number of drops before: Arrival.Due.
+// The output hdr knows that number. Other outputs get the latency without it, which is then too
+// pessimistic.
 //
-// The fetch has to be the first of its iteration; later ones have no scheduled start and report
-// none.
+// The fetch must be the first of its iteration; later ones have no scheduled start.
 //
 // Other executors have no schedule. VUs that start at the same instant may swap numbers. That moves
-// latency between two fetches by the microseconds they lie apart, and leaves sum and count as they
-// are, except that an intended latency is never below the actual.
+// some microseconds of latency from one fetch to the other. Sum and count stay the same, except
+// that an intended latency is never below the actual.
 type schedule struct {
 	scenario  string
 	timetable *timetable // nil: no schedule
@@ -41,16 +39,16 @@ type schedule struct {
 // arrival returns the scheduled start of the VU's iteration, once.
 func (s *schedule) arrival(scenario *lib.ScenarioState, state *lib.State) Arrival {
 	if scenario == nil || state.GetScenarioGlobalVUIter == nil {
-		return Arrival{}
+		return nil
 	}
 	if s.scenario != scenario.Name {
 		*s = schedule{scenario: scenario.Name, timetable: timetableOf(state.Options, scenario.Name)}
 	}
 	if s.timetable == nil || s.used && s.iteration == state.Iteration {
-		return Arrival{}
+		return nil
 	}
 	s.used, s.iteration = true, state.Iteration
-	return Arrival{s.timetable, scenario.StartTime, state.GetScenarioGlobalVUIter()}
+	return arrival{s.timetable, scenario.StartTime, state.GetScenarioGlobalVUIter()}
 }
 
 // offsets returns when, from the scenario's start, iteration i of all segments together is due; nil
@@ -97,9 +95,9 @@ func stagesOf(c *executor.RampingArrivalRateConfig) []stage {
 	return stages
 }
 
-// offset solves "the integral of the rate is i + 1" for the time. With the area n left to cover in
-// a stage of length d whose rate moves from a to b, x is the root of (b−a)/2d·x² + a·x = n, written
-// so that nothing cancels out: 2n / (a + √(a² + 2n(b−a)/d)).
+// offset solves "the integral of the rate is i + 1" for the time. With n arrivals left in a stage
+// of length d whose rate moves from a to b, the time x is the root of (b−a)/2d·x² + a·x = n. The
+// form 2n / (a + √(a² + 2n(b−a)/d)) avoids cancellation.
 func (r ramp) offset(i uint64) (time.Duration, bool) {
 	due := float64(i + 1)
 	for _, s := range r {

@@ -12,26 +12,26 @@ import (
 
 // Names of the k6 metrics this module emits.
 const (
-	// MetricDuration is a trend in milliseconds from the actual start of a fetch.
-	MetricDuration = "openbao_fetch_duration"
-	// MetricIntended is a trend in milliseconds from the scheduled start of a fetch, see
+	// metricDuration is a trend in milliseconds from the actual start of a fetch.
+	metricDuration = "openbao_fetch_duration"
+	// metricIntended is a trend in milliseconds from the scheduled start of a fetch, see
 	// intended.go.
-	MetricIntended = "openbao_fetch_intended"
-	// MetricFetches counts fetches that ended.
-	MetricFetches = "openbao_fetches"
-	// MetricFailed is the share of fetches without a usable answer.
-	MetricFailed = "openbao_fetch_failed"
-	// MetricWrong counts answers with status 200 and another value than the expected one.
-	MetricWrong = "openbao_wrong_values"
-	// MetricAttempts counts requests, repetitions included.
-	MetricAttempts = "openbao_attempts"
-	// MetricAttemptFailed is the share of requests that failed: the raw error rate, where
-	// MetricFailed is what is left of it after repetitions.
-	MetricAttemptFailed = "openbao_attempt_failed"
-	// MetricStep is a trend in milliseconds of the parts of a fetch, by tag step.
-	MetricStep = "openbao_step_duration"
-	// MetricInterrupted counts fetches cut off by the end of the run.
-	MetricInterrupted = "openbao_fetches_interrupted"
+	metricIntended = "openbao_fetch_intended"
+	// metricFetches counts fetches that ended.
+	metricFetches = "openbao_fetches"
+	// metricFailed is the share of fetches without a usable answer.
+	metricFailed = "openbao_fetch_failed"
+	// metricWrong counts answers with status 200 and a value other than the expected one.
+	metricWrong = "openbao_wrong_values"
+	// metricAttempts counts requests, repetitions included.
+	metricAttempts = "openbao_attempts"
+	// metricAttemptFailed is the share of requests that failed: the raw error rate. metricFailed is
+	// the rate after repetitions.
+	metricAttemptFailed = "openbao_attempt_failed"
+	// metricStep is a trend in milliseconds of the parts of a fetch, by tag step.
+	metricStep = "openbao_step_duration"
+	// metricInterrupted counts fetches cut off by the end of the run.
+	metricInterrupted = "openbao_fetches_interrupted"
 )
 
 type metricSet struct {
@@ -46,15 +46,15 @@ func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
 		typ  metrics.MetricType
 		val  metrics.ValueType
 	}{
-		{&m.duration, MetricDuration, metrics.Trend, metrics.Time},
-		{&m.intended, MetricIntended, metrics.Trend, metrics.Time},
-		{&m.fetches, MetricFetches, metrics.Counter, metrics.Default},
-		{&m.failed, MetricFailed, metrics.Rate, metrics.Default},
-		{&m.wrong, MetricWrong, metrics.Counter, metrics.Default},
-		{&m.attempts, MetricAttempts, metrics.Counter, metrics.Default},
-		{&m.attemptFailed, MetricAttemptFailed, metrics.Rate, metrics.Default},
-		{&m.step, MetricStep, metrics.Trend, metrics.Time},
-		{&m.interrupted, MetricInterrupted, metrics.Counter, metrics.Default},
+		{&m.duration, metricDuration, metrics.Trend, metrics.Time},
+		{&m.intended, metricIntended, metrics.Trend, metrics.Time},
+		{&m.fetches, metricFetches, metrics.Counter, metrics.Default},
+		{&m.failed, metricFailed, metrics.Rate, metrics.Default},
+		{&m.wrong, metricWrong, metrics.Counter, metrics.Default},
+		{&m.attempts, metricAttempts, metrics.Counter, metrics.Default},
+		{&m.attemptFailed, metricAttemptFailed, metrics.Rate, metrics.Default},
+		{&m.step, metricStep, metrics.Trend, metrics.Time},
+		{&m.interrupted, metricInterrupted, metrics.Counter, metrics.Default},
 	} {
 		metric, err := registry.NewMetric(d.name, d.typ, d.val)
 		if err != nil {
@@ -65,15 +65,15 @@ func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
 	return m, nil
 }
 
-// Observation is one fetch on its way to the outputs. Outputs that know the type (hdr) read its
-// fields; to all others it is a container of ordinary k6 samples, made only when asked for.
+// Observation is one fetch as the outputs get it. Outputs that know the type (hdr) read its fields.
+// For all others it is a container of ordinary k6 samples, made only when an output needs them.
 type Observation struct {
 	// Result is how the fetch went.
 	Result fetch.Result
-	// Arrival is the scheduled start.
+	// Arrival is the scheduled start; nil without one.
 	Arrival Arrival
-	// ByKind says that the client does different things, so that its latencies are worth telling
-	// apart by Result.Kind.
+	// ByKind says that the client does different things, so that latencies are also recorded by
+	// Result.Kind.
 	ByKind bool
 	// Tags are the VU's tags with kind and status, and error for a failure.
 	Tags *metrics.TagSet
@@ -95,6 +95,9 @@ func (o *Observation) GetTime() time.Time { return o.Result.Start.Add(o.Result.D
 // were dropped in this process before the fetch began; false if no schedule applies. It is never
 // below the actual latency.
 func (o *Observation) Intended(drops uint64) (time.Duration, bool) {
+	if o.Arrival == nil {
+		return 0, false
+	}
 	due, ok := o.Arrival.Due(drops)
 	if !ok {
 		return 0, false

@@ -42,7 +42,10 @@ func TestModes(t *testing.T) {
 		kinds[mode] = map[string]int{}
 		require.NoError(t, v.VU.Runtime().Set("mode", mode))
 		for range 25 {
-			got := v.run(t, `(() => { const r = clients[mode].fetch(); return [r.ok, r.error, r.kind, r.attempts, r.retries] })()`).([]any)
+			got := v.run(t, `(() => {
+				const r = clients[mode].fetch();
+				return [r.ok, r.error, r.kind, r.attempts, r.retries];
+			})()`).([]any)
 			require.Equal(t, []any{true, ""}, got[:2], "%s: %v: %v", mode, got, v.logs.LastEntry())
 			require.Zero(t, got[4])
 			kinds[mode][got[2].(string)]++
@@ -59,7 +62,7 @@ func TestModes(t *testing.T) {
 					samples[step]++
 				}
 			}
-			require.Equal(t, obs.Result.Attempts, samples[MetricAttemptFailed])
+			require.Equal(t, obs.Result.Attempts, samples[metricAttemptFailed])
 			require.Equal(t, obs.Result.Attempts, samples["first_byte"])
 		}
 	}
@@ -91,7 +94,7 @@ func TestMisuseOfModes(t *testing.T) {
 		"unknown weight":   {`fx.client({ mode: 'mixed', weights: { mixed: 1 } })`, `there is no "mixed"`},
 		"a word as weight": {
 			`fx.client({ mode: 'mixed', weights: { inline: 'much' } })`,
-			"the weight of inline is no number",
+			"the weight of inline is not a number",
 		},
 		"a list of weights": {`fx.client({ mode: 'mixed', weights: [1] })`, "want an object of names and weights"},
 		"no namespace":      {`fx.client({ mode: 'login-read-revoke' })`, `no element "auth"`},
@@ -106,13 +109,13 @@ func TestMisuseOfModes(t *testing.T) {
 		},
 		"hot share":         {`fx.client({ choice: 'hot', hotTenants: 1, hotShare: 1.5 })`, "hotShare 1.5"},
 		"absent CA":         {`fx.client({ ca: '/nonexistent/ca' })`, "no such file"},
-		"empty CA":          {`fx.client({ ca: noCA })`, "there is no certificate in PEM in it"},
+		"empty CA":          {`fx.client({ ca: noCA })`, "no certificate in PEM"},
 		"unknown operation": {`fx.client({ operations: { read: 1 } })`, `there is no "read"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newVU(t, New())
-			require.NoError(t, v.VU.Runtime().Set("path", write(t, nobody())))
+			require.NoError(t, v.VU.Runtime().Set("path", write(t, unreachable())))
 			require.NoError(t, v.VU.Runtime().Set("noCA", noCA))
 			v.run(t, `const fx = openbao.fixture(path)`)
 			_, err := v.VU.Runtime().RunString(tc.code)
@@ -121,7 +124,7 @@ func TestMisuseOfModes(t *testing.T) {
 	}
 }
 
-// TestRetriedFetch checks that the raw and the runner-like error rates are told apart.
+// TestRetriedFetch checks that the raw error rate and that of jobs are separate.
 func TestRetriedFetch(t *testing.T) {
 	t.Parallel()
 	requests := 0
@@ -136,7 +139,7 @@ func TestRetriedFetch(t *testing.T) {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	require.NoError(t, os.WriteFile(ca, block, 0o600))
-	fx := nobody()
+	fx := unreachable()
 	fx.Target = server.URL
 	v := newVU(t, New())
 	require.NoError(t, v.VU.Runtime().Set("path", write(t, fx)))
@@ -149,17 +152,17 @@ func TestRetriedFetch(t *testing.T) {
 	for _, s := range (<-v.samples).GetSamples() {
 		values[s.Metric.Name] += s.Value
 	}
-	require.InDelta(t, 0, values[MetricFailed], 0)
-	require.InDelta(t, 1, values[MetricAttemptFailed], 0)
-	require.InDelta(t, 2, values[MetricAttempts], 0)
-	require.InDelta(t, 1, values[MetricWrong], 0)
+	require.InDelta(t, 0, values[metricFailed], 0)
+	require.InDelta(t, 1, values[metricAttemptFailed], 0)
+	require.InDelta(t, 2, values[metricAttempts], 0)
+	require.InDelta(t, 1, values[metricWrong], 0)
 }
 
 // TestSegment checks that a process of several keeps to its own tenants where they must not be
 // shared.
 func TestSegment(t *testing.T) {
 	t.Parallel()
-	fx := nobody()
+	fx := unreachable()
 	for _, name := range []string{"b", "c"} {
 		tenant := fx.Tenants[0]
 		tenant.Name = name

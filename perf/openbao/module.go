@@ -1,5 +1,5 @@
-// Package openbao is the k6 module k6/x/openbao: it fetches secrets from OpenBao the way CI jobs
-// do, in native Go.
+// Package openbao is the k6 module k6/x/openbao: it fetches secrets from OpenBao as CI jobs do, in
+// native Go.
 package openbao
 
 import (

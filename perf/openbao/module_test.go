@@ -72,8 +72,8 @@ func write(t *testing.T, fx *fixture.Fixture) string {
 	return path
 }
 
-// nobody is a fixture whose target does not listen.
-func nobody() *fixture.Fixture {
+// unreachable is a fixture whose target does not listen.
+func unreachable() *fixture.Fixture {
 	return &fixture.Fixture{Version: 1, Target: "http://127.0.0.1:1", Tenants: []fixture.Tenant{{
 		Name: "group_1/project_1", SecretPath: "p", AuthPath: "a", Role: "r", JWT: "aaa.bbb.ccc",
 		Secrets: []fixture.Secret{{Name: "S", SHA256: fixture.Digest{1}}},
@@ -109,23 +109,23 @@ func TestFetch(t *testing.T) {
 		require.Equal(t, "measure/200", phase+"/"+status)
 		require.True(t, s.Time.After(obs.Result.Start))
 	}
-	require.Equal(t, float64(1), byName[MetricFetches])
-	require.InDelta(t, 0, byName[MetricFailed], 0)
-	require.Greater(t, byName[MetricDuration], 0.1, "milliseconds")
-	require.GreaterOrEqual(t, byName[MetricIntended], byName[MetricDuration])
-	require.Equal(t, float64(1), byName[MetricAttempts])
-	require.InDelta(t, 0, byName[MetricAttemptFailed], 0)
-	require.Greater(t, byName[MetricStep], 0.01, "milliseconds to the first byte")
+	require.Equal(t, float64(1), byName[metricFetches])
+	require.InDelta(t, 0, byName[metricFailed], 0)
+	require.Greater(t, byName[metricDuration], 0.1, "milliseconds")
+	require.GreaterOrEqual(t, byName[metricIntended], byName[metricDuration])
+	require.Equal(t, float64(1), byName[metricAttempts])
+	require.InDelta(t, 0, byName[metricAttemptFailed], 0)
+	require.Greater(t, byName[metricStep], 0.01, "milliseconds to the first byte")
 	require.Len(t, byName, 7, "no wrong value, nothing interrupted")
 	require.Empty(t, v.logs.AllEntries())
 }
 
-// TestFailedFetch checks that a failure is a result and a log line, and that neither tells the
+// TestFailedFetch checks that a failure is a result and a log line, and that neither contains the
 // token.
 func TestFailedFetch(t *testing.T) {
 	t.Parallel()
 	v := newVU(t, New())
-	require.NoError(t, v.VU.Runtime().Set("path", write(t, nobody())))
+	require.NoError(t, v.VU.Runtime().Set("path", write(t, unreachable())))
 	v.run(t, `const client = openbao.fixture(path).client()`)
 	v.start(1)
 	for range 3 {
@@ -146,14 +146,14 @@ func TestFailedFetch(t *testing.T) {
 func TestInterruptedFetch(t *testing.T) {
 	t.Parallel()
 	v := newVU(t, New())
-	require.NoError(t, v.VU.Runtime().Set("path", write(t, nobody())))
+	require.NoError(t, v.VU.Runtime().Set("path", write(t, unreachable())))
 	v.run(t, `const client = openbao.fixture(path).client()`)
 	v.start(1)
 	v.CancelContext()
 	v.run(t, `client.fetch()`)
 	samples := (<-v.samples).GetSamples()
 	require.Len(t, samples, 1, "no latency is known")
-	require.Equal(t, MetricInterrupted, samples[0].Metric.Name)
+	require.Equal(t, metricInterrupted, samples[0].Metric.Name)
 	require.Empty(t, v.logs.AllEntries(), "not a failure")
 }
 
@@ -170,7 +170,7 @@ func TestMisuse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newVU(t, New())
-			require.NoError(t, v.VU.Runtime().Set("path", write(t, nobody())))
+			require.NoError(t, v.VU.Runtime().Set("path", write(t, unreachable())))
 			v.run(t, `const fx = openbao.fixture(path)`)
 			_, err := v.VU.Runtime().RunString(tc.code)
 			require.ErrorContains(t, err, tc.want)
@@ -190,7 +190,7 @@ func TestFixtureIsReadOnce(t *testing.T) {
 			defer r.Close()
 			data := []byte("no JSON")
 			if want == "" {
-				data, err = json.Marshal(nobody())
+				data, err = json.Marshal(unreachable())
 				require.NoError(t, err)
 			}
 			_, err = w.Write(data)
@@ -214,7 +214,7 @@ func TestFixtureIsReadOnce(t *testing.T) {
 // TestSeed checks that VUs draw different secrets, and the same again in the next run.
 func TestSeed(t *testing.T) {
 	t.Parallel()
-	fx := nobody()
+	fx := unreachable()
 	for range 99 {
 		fx.Tenants = append(fx.Tenants, fx.Tenants[0])
 	}

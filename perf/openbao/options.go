@@ -22,7 +22,8 @@ type settings struct {
 }
 
 // optionNames are the options in the order of their documentation.
-const optionNames = "mode, weights, operations, reuse, retries, timeout, ca, choice, exponent, hotTenants, hotShare, verify and seed"
+const optionNames = "mode, weights, operations, reuse, retries, timeout, ca, choice, exponent, hotTenants, " +
+	"hotShare, verify and seed"
 
 // Client is fixture.client(options).
 func (f *Fixture) Client(options sobek.Value) (*Client, error) {
@@ -45,7 +46,7 @@ func (c *Client) set(key string, value sobek.Value) (err error) {
 	case "mode":
 		c.mode = fetch.Mode(value.String())
 	case "weights":
-		c.modes, err = weights(value, fetch.Modes()[:4]) // mixed is no part of itself
+		c.modes, err = weights(value, fetch.Modes()[:4]) // all but mixed
 	case "operations":
 		c.operations, err = weights(value, fetch.Operations())
 	case "reuse":
@@ -91,13 +92,13 @@ func weights(value sobek.Value, allowed []string) (*fetch.Weights, error) {
 		case float64:
 			w[name] = n
 		default:
-			return nil, fmt.Errorf("the weight of %s is no number", name)
+			return nil, fmt.Errorf("the weight of %s is not a number", name)
 		}
 	}
 	return fetch.NewWeights(w, allowed)
 }
 
-// check looks at the options together, and at whether the fixture has what they need.
+// check checks that the options fit together, and that the fixture has what they need.
 func (c *Client) check() error {
 	known := false
 	for _, mode := range fetch.Modes() {
@@ -115,8 +116,8 @@ func (c *Client) check() error {
 		c.modes, err = fetch.NewWeights(map[string]float64{string(c.mode): 1}, fetch.Modes())
 	}
 	if err == nil && c.operations == nil {
-		// Proposal: a secret is looked up more often than changed, and changed more often than
-		// made.
+		// Proposal: secrets are listed more often than updated, and updated more often than
+		// created.
 		c.operations, err = fetch.NewWeights(map[string]float64{"create": 1, "update": 2, "list": 4, "delete": 1},
 			fetch.Operations())
 	}
@@ -145,7 +146,7 @@ func (s *settings) exclusive() bool {
 func parseCA(pem []byte) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("there is no certificate in PEM in it")
+		return nil, errors.New("no certificate in PEM")
 	}
 	return pool, nil
 }

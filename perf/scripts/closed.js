@@ -1,9 +1,9 @@
-// Fetches a fixed number of secrets as fast as the VUs can, with k6/x/openbao: the counterpart of plain.js in
-// make bench. For measurements of a server use fetch.js: a closed loop hides how long jobs would have waited.
+// Fetches a fixed number of secrets as fast as the VUs can, with k6/x/openbao. make bench compares it with plain.js.
+// To measure a server, use fetch.js: a closed loop hides how long jobs would have waited.
 //
 //   STEAMER_FIXTURE     where to read tenants and job tokens (default /dev/fd/3)
-//   STEAMER_ITERATIONS  fetches in all   (default 1000)
-//   STEAMER_VUS         VUs              (default 10)
+//   STEAMER_ITERATIONS  number of fetches (default 1000)
+//   STEAMER_VUS         VUs               (default 10)
 //   STEAMER_REUSE       "true" keeps connections open (default false)
 import openbao from 'k6/x/openbao';
 

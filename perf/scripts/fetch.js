@@ -1,24 +1,24 @@
-// Fetches secrets from OpenBao at a given arrival rate, as CI jobs do: a warm-up first, then the measurement. All
-// settings come from the environment; durations are k6 durations such as "60s" or "10m".
+// Fetches secrets from OpenBao at a given arrival rate, as CI jobs do: first a warm-up, then the measurement. All
+// settings come from the environment. Durations are k6 durations such as "60s" or "10m".
 //
 //   STEAMER_FIXTURE      where to read tenants and job tokens            (default /dev/fd/3)
 //   STEAMER_RATE         fetches per second, fractions allowed           (default 10)
-//   STEAMER_STAGES       how the measurement's rate moves on from there: duration:rate of each stage, for example
-//                        "0s:20,1m:20,30s:5"; the rate is reached at the stage's end (default none: it stays). With a
+//   STEAMER_STAGES       how the measurement's rate moves from there: duration:rate of each stage, for example
+//                        "0s:20,1m:20,30s:5". The rate is reached at the stage's end (default none: it stays). With a
 //                        third part, "30s:90:excursion", the stage's samples have that phase instead of "measure"
 //   STEAMER_WARMUP       length of the warm-up, "0s" for none            (default 15s)
 //   STEAMER_DURATION     length of the measurement without stages        (default 60s)
 //   STEAMER_VUS          VUs made before the start                       (default 20)
-//   STEAMER_MAX_VUS      most VUs; the rest of the iterations is dropped (default 200)
+//   STEAMER_MAX_VUS      most VUs; other iterations are dropped          (default 200)
 //   STEAMER_MODE         what to do                                      (default inline)
-//   STEAMER_WEIGHTS      of mode mixed, for example "inline=9,rails=1"
+//   STEAMER_WEIGHTS      for mode mixed, for example "inline=9,rails=1"
 //   STEAMER_OPERATIONS   weights of Rails' operations, for example "create=1,update=2,list=4,delete=1"
 //   STEAMER_REUSE        "true" keeps connections open                   (default false, as GitLab Runner)
 //   STEAMER_RETRIES      "true" repeats failed calls as GitLab Runner    (default false)
 //   STEAMER_TIMEOUT      longest time for one call                       (default 60s, as GitLab Runner)
-//   STEAMER_CA           file with the certificates to trust, in PEM     (default: the fixture's, else k6's)
+//   STEAMER_CA           PEM file with the certificates to trust         (default: the fixture's, else k6's)
 //   STEAMER_CHOICE       of tenants: uniform, zipf, hot or cold          (default uniform)
-//   STEAMER_EXPONENT     of zipf                                         (default 1)
+//   STEAMER_EXPONENT     for zipf                                        (default 1)
 //   STEAMER_HOT_TENANTS, STEAMER_HOT_SHARE   size of the hot set, and its share of the fetches
 //   STEAMER_SEED         seed of the choice of secrets                   (default 1)
 import openbao from 'k6/x/openbao';
@@ -73,8 +73,8 @@ if (!/^0(ms|s|m|h)?$/.test(warmup)) {
   scenarios.warmup = scenario('warmup', '0s', '1s', constant(warmup));
 }
 
-// A change of phase starts a scenario of its own: its schedule starts again, which arrivals dropped before would have
-// put out of step, and k6 tags its samples. A stage of no length is a jump to where the next one begins.
+// Each change of phase starts a new scenario: its schedule starts again, so that arrivals dropped before do not shift it,
+// and k6 tags its samples. A stage without length is a jump to where the next stage begins.
 const parts = [];
 let from = rate;
 let jump = false;
@@ -93,7 +93,7 @@ stages.forEach(({ length, target, phase }) => {
   at += length;
 });
 
-// Slow fetches at the end are waited for, up to a limit; those cut off are counted as interrupted.
+// k6 waits for slow fetches at the end, up to a limit. Those cut off are counted as interrupted.
 const graceful = '10s';
 if (parts.length === 0) {
   scenarios.measure = scenario('measure', scenarios.warmup ? warmup : '0s', graceful, constant(env('DURATION', '60s')));

@@ -1,9 +1,9 @@
-// The fetch of fetch.js written in plain k6 JavaScript with k6/http, for comparison: make bench runs both in turns
-// against the same server. It checks that a value came, not which one: k6 would have to compute a SHA-256 for that.
+// The fetch of fetch.js written in plain k6 JavaScript with k6/http, for comparison. make bench runs both in turns
+// against the same server. It checks that a value came, but not which one: that needs a SHA-256.
 //
 //   STEAMER_FIXTURE     fixture file; a regular file, since k6 reads it once per VU
-//   STEAMER_ITERATIONS  fetches in all   (default 1000)
-//   STEAMER_VUS         VUs              (default 10)
+//   STEAMER_ITERATIONS  number of fetches (default 1000)
+//   STEAMER_VUS         VUs               (default 10)
 //   STEAMER_REUSE       "true" keeps connections open (default false)
 //   STEAMER_RATE        fetches per second: an open loop of STEAMER_DURATION (default 5s) with STEAMER_MAX_VUS (default 200)
 //                       instead of the closed one; its counters are printed as JSON

@@ -1,6 +1,6 @@
-// Fetches secrets as fast as a fixed number of connections can, for a fixed time: a closed loop, which shows how much a
-// server gets done at that concurrency and hides how long jobs would have waited. Steamer's experiments compare two
-// servers with it; for a verdict on latency use fetch.js.
+// Fetches secrets as fast as a fixed number of VUs can, for a fixed time. This closed loop shows the throughput of a
+// server at that concurrency, and hides how long jobs would have waited. Steamer's experiments compare two servers with
+// it. For a verdict on latency use fetch.js.
 //
 //   STEAMER_FIXTURE   where to read tenants and job tokens (default /dev/fd/3)
 //   STEAMER_WARMUP    length of the warm-up, "0s" for none (default 1s)
@@ -21,7 +21,7 @@ function scenario(phase, startTime, duration, gracefulStop) {
 
 const scenarios = {};
 if (!/^0(ms|s|m|h)?$/.test(warmup)) {
-  // Cut off after a second: what is still running would share the server with the measurement.
+  // Fetches still running after a second are cut off: they would share the server with the measurement.
   scenarios.warmup = scenario('warmup', '0s', warmup, '1s');
 }
 scenarios.measure = scenario('measure', scenarios.warmup ? warmup : '0s', env('DURATION', '5s'), '10s');

@@ -65,7 +65,7 @@ func Start(t testing.TB, o localbao.Options, seed string, tenants, secrets int) 
 	server, err := localbao.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	s := &Site{Server: server, Client: openbao.New(server.Address, nil), Seed: seed}
+	s := &Site{Server: server, Client: openbao.New(server.Address, server.HTTPClient()), Seed: seed}
 	t.Cleanup(s.Client.Close)
 	s.Issuer, err = gitlab.NewIssuer(server.Issuer, gitlab.RS256)
 	require.NoError(t, err)

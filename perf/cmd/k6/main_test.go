@@ -94,7 +94,7 @@ func merged(t *testing.T, lines []logLine, phase string) (map[string]int64, map[
 	return count, hist
 }
 
-// TestRun drives the whole chain for real: script, extension, OpenBao, PostgreSQL, output.
+// TestRun drives the whole chain for real: script, extension, OpenBao, output.
 func TestRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -140,7 +140,7 @@ func TestRun(t *testing.T) {
 			return bytes.Count(data, []byte("\n")) > 3
 		}, time.Minute, 50*time.Millisecond)
 		require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
-		require.Error(t, cmd.Wait(), "k6 tells by its exit code that it was interrupted")
+		require.Error(t, cmd.Wait(), "k6's exit code says that it was interrupted")
 
 		noTokens(t, server, out.Bytes())
 		lines := readLog(t, log)
@@ -149,7 +149,7 @@ func TestRun(t *testing.T) {
 		require.True(t, last.Partial)
 		count, hist := merged(t, lines, "measure")
 		require.Equal(t, count["fetches"], hist["fetch_actual"].TotalCount())
-		require.Zero(t, count["failed"], "what the interrupt cut off is no failure: %v", count)
+		require.Zero(t, count["failed"], "what the interrupt cut off is not a failure: %v", count)
 	})
 
 	t.Run("wrong value", func(t *testing.T) {
@@ -166,6 +166,29 @@ func TestRun(t *testing.T) {
 		require.Equal(t, count["wrong"], count["error_value"])
 		require.Zero(t, count["failed"])
 	})
+}
+
+// TestTLS fetches over TLS with the fixture's CA: over HTTP/2, as Runner does, unless k6 is told to
+// use HTTP/1.1.
+func TestTLS(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	server, err := baotest.Start(ctx, 3, 2, baotest.TLS())
+	require.NoError(t, err)
+	defer server.Stop()
+	for _, http2 := range []bool{true, false} {
+		log := filepath.Join(t.TempDir(), "log")
+		out, err := k6(t, server.Fixture, log, "STEAMER_RATE=20", "STEAMER_WARMUP=0s", "STEAMER_DURATION=2s",
+			"STEAMER_VUS=40", "GODEBUG=http2client="+map[bool]string{true: "1", false: "0"}[http2]).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		noTokens(t, server, out)
+		count, hist := merged(t, readLog(t, log), "measure")
+		require.InDelta(t, 40, count["fetches"], 2)
+		require.Equal(t, count["fetches"], count["status_200"], "%v", count)
+		require.Equal(t, count["fetches"], hist["step_tls"].TotalCount())
+		require.Equal(t, http2, count["http2"] == count["fetches"], "%v", count)
+		require.Equal(t, http2, count["http2"] > 0, "%v", count)
+	}
 }
 
 // noTokens fails if a job token or a secret's value is in what k6 printed.
