@@ -235,13 +235,16 @@ func (r *Run) end(ctx context.Context, failed error) error {
 // maxReason is how much of an error a reason in the result holds, in bytes.
 const maxReason = 400
 
-// oneLine is an error's text on one line, without its hint, for steps and reasons. Helm's errors
-// spread over several.
+// oneLine is an error's text on one line with its hint, for steps and reasons. Helm's errors spread
+// over several.
 func oneLine(err error) string {
-	text, _, _ := strings.Cut(secret.Redact(err.Error()), "\n  hint: ") // before a cut that could leave half a secret
+	text, hint, hinted := strings.Cut(secret.Redact(err.Error()), "\n  hint: ") // before a cut that could leave half a secret
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + " …"
+	}
+	if hint, _, _ = strings.Cut(hint, "\n"); hinted {
+		text += " (hint: " + hint + ")"
 	}
 	return text
 }
