@@ -31,7 +31,7 @@ func TestParseRecipeRefuses(t *testing.T) {
 	good := recipeFile(t)
 	for name, c := range map[string]struct{ old, new, want string }{
 		"unknown field":    {"title:", "titel:", `unknown field "titel"`},
-		"duplicate field":  {"\nsecretPath:", "\nid: twice\nsecretPath:", "already"},
+		"duplicate field":  {"\nsecretPath:", "\nid: twice\nsecretPath:", "occurs twice"},
 		"format":           {"steamer/recipe/v1", "steamer/recipe/v9", "apiVersion"},
 		"id":               {"id: two-level-jwt", "id: Two_Level", "lower-case words"},
 		"version":          {"version: 1", "version: 0", "1 or more"},
