@@ -205,7 +205,12 @@ func bad(t testing.TB, k kind, good string) map[string]string {
 	}
 	if !k.json {
 		all["10 MiB"] = good + "\n#" + strings.Repeat("x", 10<<20)
-		all["aliases"] = "a: &a [x, x, x, x, x, x, x, x, x]\n" + strings.Repeat("b: &b [*a, *a, *a]\n", 2)
+		bomb := "a0: &a0 [x]\n" // a billion laughs
+		for i := range 9 {
+			bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 9),
+				", "))
+		}
+		all["aliases"] = bomb
 	}
 	return all
 }

@@ -33,7 +33,7 @@ func TestStepsAreRecordedWithTheirErrors(t *testing.T) {
 	require.ErrorIs(t, r.step(t.Context(), "cloud-native", "install", func(context.Context) error { return broken }),
 		broken)
 	require.Len(t, r.result.Steps, 2)
-	require.Equal(t, "1 error occurred: * no space", r.result.Steps[1].Error, "on one line, without the hint")
+	require.Equal(t, "1 error occurred: * no space (hint: free some)", r.result.Steps[1].Error, "on one line, with the hint")
 	require.Equal(t, "cloud-native", r.result.Steps[1].Topology)
 	require.Contains(t, out.String(), "▶ images\n✓ images")
 	require.Contains(t, out.String(), "✗ cloud-native: install")
