@@ -20,7 +20,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// TestKept runs the scenarios as tests on the cluster that "steamer cluster up" or a run with --keep left, for example
+// TestKept runs the scenarios as tests on the cluster that "steamer cluster up" or a run with
+// --keep left, for example
 //
 //	STEAMER_TOPOLOGY=cloud-native go test -tags kept ./scenarios -run 'TestKept/lifecycle/rollback' -v
 //
