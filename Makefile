@@ -55,9 +55,9 @@ charts-check: $(STEAMER) ## Static checks of the three charts; other charts: bin
 		|| { $(STEAMER) charts check charts/$$chart; exit 1; }; echo "charts check: $$chart is clean"; done
 
 .PHONY: test-race
-test-race: $(STEAMER) helm ## The tests under the race detector (needs a C compiler)
-	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && \
-	for module in $(MODULES); do (cd $$module && go test -race ./...) || exit 1; done
+test-race: $(STEAMER) helm ## The tests under the race detector, with their coverage (needs a C compiler)
+	$(STEAMER) setup --tests
+	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && hack/race.sh $(MODULES)
 
 CLUSTER ?= steamer
 .PHONY: test-install

@@ -135,9 +135,7 @@ func (e edit) try(ctx context.Context) (noticed bool, told string, err error) {
 	} else {
 		args = append(args, e.In, "-run", e.Test)
 	}
-	out, err := exec.CommandContext(ctx, "go", args...).
-		CombinedOutput()
-		//nolint:gosec // the edits are part of the source tree
+	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	var failed *exec.ExitError
 	switch {
 	case ctx.Err() != nil:

@@ -39,9 +39,10 @@ func fetchesFor(metric string) int64 {
 	return int64(math.Round(minBeyond / share))
 }
 
-// DefaultDesign is a comparison of up to 60 pairs, about 15 minutes, whose first look comes after 12. Two cores carry
-// 60 fetches/s of two systems steadily, slices of 5 s make neighbours in time of A and B, and 300 fetches are enough
-// for a median and put 15 beyond p95: docs/method.md has what that was measured to see.
+// DefaultDesign is a comparison of up to 60 pairs, about 15 minutes, whose first interim analysis
+// comes after 12. Two cores carry 60 fetches/s of two systems steadily, slices of 5 s make
+// neighbours in time of A and B, and 300 fetches are enough for a median and put 15 beyond p95:
+// docs/method.md has what that was measured to see.
 func DefaultDesign() Design {
 	d := Design{
 		Profile: "slice", Mode: load.Inline, Rate: 60, Slice: 5, Warmup: 1, Idle: 0.1, Tenants: 20, Secrets: 2,

@@ -22,11 +22,12 @@ const MinPairs = 6
 // Judge fills in the judgement, replacing what was there, by going through the
 // looks in order until one decides. The rules at a look, first match wins:
 //
-//  1. FAIL: B did not come up, or answered a wrong value; a scenario passes with A and fails with B, twice; a gate metric's ratio
-//     lies above its margin, or B fails more fetches, does not carry the load or is disrupted more,
-//     each at the level of the look after Holm's correction over all of them
-//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs, any failed fetch, overload or disruption of B in any pair,
-//     an interrupted comparison, a wrong value in A
+//  1. FAIL: B did not come up, or answered a wrong value; a scenario passes with A and fails with
+//     B, twice; a gate metric's ratio lies above its margin, or B fails more fetches, does not
+//     carry the load or is disrupted more, each at the level of the look after Holm's correction
+//     over all of them
+//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs, any failed
+//     fetch, overload or disruption of B in any pair, an interrupted comparison, a wrong value in A
 //  3. PASS: every gate metric's ratio lies below its margin
 //
 // A PASS needs no correction for the number of metrics, because all have to hold. A metric in

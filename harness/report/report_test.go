@@ -230,7 +230,8 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// TestScenariosStayReadable has 340 scenarios in rounds: failures first, folded groups, one line for all rounds of a scenario.
+// TestScenariosStayReadable has 340 scenarios in rounds: failures first, folded groups, one line
+// for all rounds of a scenario.
 func TestScenariosStayReadable(t *testing.T) {
 	t.Parallel()
 	r := synthetic.Result(30, 12)
@@ -266,7 +267,8 @@ func TestScenariosStayReadable(t *testing.T) {
 	require.Contains(t, md.String(), "- **failed** `group3/number-203` Number 203 holds: got 200")
 }
 
-// TestBenchstat reads what benchstat would: configuration lines, then a name, a count and pairs of value and unit.
+// TestBenchstat reads what benchstat would: configuration lines, then a name, a count and pairs of
+// value and unit.
 func TestBenchstat(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

@@ -98,8 +98,8 @@ type Limiter interface {
 	SetCPUs(cores float64) error
 }
 
-// Delayer is a Target whose answers can be delayed. The way through its proxy takes time of its own,
-// so that both sides of a comparison need one, or neither.
+// Delayer is a Target whose answers can be delayed. The way through its proxy takes time of its
+// own, so that both sides of a comparison need one, or neither.
 type Delayer interface {
 	SetDelay(by time.Duration) error
 }
