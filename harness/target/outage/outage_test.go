@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"gitlab.com/steamer/steamer/scenarios/internal/outage"
+	"gitlab.com/steamer/steamer/harness/target/outage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
