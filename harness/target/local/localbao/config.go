@@ -1,0 +1,73 @@
+package localbao
+
+import (
+	"encoding/json"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+)
+
+// config renders the server's configuration: the shape GitLab's chart renders
+// (static seal, PostgreSQL with HA, self-initialisation), minus what needs Kubernetes.
+func config(address, cluster, keyFile, auditFile, issuer, audience string) ([]byte, error) {
+	type m = map[string]any
+	step := func(name, path string, data m) m {
+		return m{name: m{"operation": "update", "path": path, "data": data, "allow_failure": false}}
+	}
+	return json.MarshalIndent(m{
+		"ui":           false,
+		"log_level":    "info",
+		"api_addr":     "http://" + address,
+		"cluster_addr": "https://" + cluster,
+		"listener": []m{{"tcp": m{
+			"address": address, "cluster_address": cluster, "tls_disable": true,
+			"max_request_size": 786432, "max_request_json_memory": 1048576, // the chart's limits
+			"telemetry": m{"unauthenticated_metrics_access": true},
+		}}},
+		"telemetry": m{"disable_hostname": true, "prometheus_retention_time": "24h", "metrics_prefix": "openbao"},
+		"storage": m{"postgresql": m{ // the URL comes from BAO_PG_CONNECTION_URL: it holds the password
+			"ha_enabled": "true", "max_parallel": "8", "max_idle_connections": "8", "max_connect_retries": "5",
+		}},
+		"seal": m{"static": m{"current_key_id": "steamer-1", "current_key": "file://" + keyFile}},
+		// GitLab's chart always has a file device; its file is stdout.
+		"audit": []m{{"type": "file", "path": "stdout", "options": m{"file_path": auditFile}}},
+		// The four requests GitLab's chart makes on an empty store, in its order.
+		"initialize": []m{{"gitlab-auth": m{"request": []m{
+			step("enable-jwt", "sys/auth/gitlab_rails_jwt", m{"type": "jwt"}),
+			step("configure-jwt", "auth/gitlab_rails_jwt/config", m{
+				"oidc_discovery_url": issuer, "bound_issuer": issuer, "skip_jwks_validation": true,
+			}),
+			step("policy", "sys/policies/acl/secrets_manager", m{
+				"policy": `path "*" { capabilities = ["create","read","update","patch","delete","list","scan","sudo"] }`,
+			}),
+			step("role", "auth/gitlab_rails_jwt/role/app", m{
+				"role_type": "jwt", "bound_audiences": audience, "user_claim": "user_id",
+				"token_policies": "secrets_manager", "bound_subject": "gitlab_secrets_manager",
+				"bound_claims": m{"secrets_manager_scope": "privileged"},
+				"claim_mappings": m{
+					"correlation_id": "correlation_id", "project_id": "project_id", "group_id": "group_id",
+					"namespace_id": "namespace_id", "user_id": "user_id",
+				},
+			}),
+		}}}},
+	}, "", "  ")
+}
+
+// applyPatch applies a JSON Patch to a configuration.
+func applyPatch(config, patch []byte) ([]byte, error) {
+	operations, err := jsonpatch.DecodePatch(patch)
+	if err != nil {
+		return nil, err
+	}
+	return operations.Apply(config)
+}
+
+// CheckPatch reports whether a JSON Patch can be applied to the configuration
+// that Start writes, without starting anything. What OpenBao makes of it is not known before.
+func CheckPatch(patch []byte) error {
+	sample, err := config("127.0.0.1:1", "127.0.0.1:2", "/key", "/audit", "http://issuer.invalid",
+		"http://audience.invalid")
+	if err == nil {
+		_, err = applyPatch(sample, patch)
+	}
+	return err
+}

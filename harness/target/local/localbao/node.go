@@ -1,0 +1,162 @@
+package localbao
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"gitlab.com/steamer/steamer/harness/openbao"
+)
+
+// Node is one OpenBao process of a Server. All nodes of a server share its database, so that one is
+// active and the others stand by.
+type Node struct {
+	Address string // base URL of its API
+	server  *Server
+	config  string // file
+	process *process
+}
+
+// newNode chooses the ports of a further node and writes its configuration. The server knows it
+// from then on.
+func (s *Server) newNode() (*Node, error) {
+	api, errAPI := freePort()
+	cluster, errCluster := freePort()
+	if err := errors.Join(errAPI, errCluster); err != nil {
+		return nil, err
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", api)
+	n := &Node{
+		server: s, Address: "http://" + address,
+		config: filepath.Join(s.dir, fmt.Sprintf("config-%d.json", len(s.nodes))),
+	}
+	if s.options.TLS {
+		n.Address = "https://" + address
+	}
+	audience := s.Audience
+	if audience == "" {
+		audience = n.Address
+	}
+	raw, err := config(address, fmt.Sprintf("127.0.0.1:%d", cluster), s.keyFile(), s.AuditLog(), s.Issuer, audience)
+	if err == nil && s.options.TLS {
+		raw, err = applyPatch(raw, tlsPatch(s.dir, n.Address))
+	}
+	if err == nil && s.options.Patch != nil {
+		raw, err = applyPatch(raw, s.options.Patch)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if err := os.WriteFile(n.config, raw, 0o600); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	s.nodes = append(s.nodes, n)
+	return n, nil
+}
+
+// Join starts a further OpenBao on the server's database and returns once it stands by.
+func (s *Server) Join(ctx context.Context) (*Node, error) {
+	n, err := s.newNode()
+	if err == nil {
+		err = n.Start(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("local OpenBao, node %d: %w", len(s.nodes), err)
+	}
+	return n, nil
+}
+
+// Nodes are the server's OpenBao processes in the order they were started, ended ones included.
+func (s *Server) Nodes() []*Node { return append([]*Node(nil), s.nodes...) }
+
+// Start runs the node, again if it ran before, and returns once it is unsealed: active or standby.
+func (n *Node) Start(ctx context.Context) error {
+	if err := n.launch(); err != nil {
+		return err
+	}
+	return n.await(ctx, "OpenBao was unsealed", func(h openbao.Health) bool {
+		return h.Active() ||
+			h.Status == http.StatusTooManyRequests
+	})
+}
+
+func (n *Node) launch() (err error) {
+	cmd := exec.Command(n.server.binary, "server", "-config="+n.config)
+	cmd.Dir = n.server.dir
+	cmd.Env = environ(append([]string{"BAO_PG_CONNECTION_URL=" + n.server.storage}, n.server.options.Env...)...)
+	if n.process, err = startProcess("openbao", cmd, syscall.SIGTERM, syscall.SIGKILL); err != nil {
+		return err
+	}
+	if n.server.options.Started != nil {
+		return n.server.options.Started(n.PID())
+	}
+	return nil
+}
+
+func (n *Node) await(ctx context.Context, what string, good func(openbao.Health) bool) error {
+	client := openbao.New(n.Address, n.server.HTTPClient())
+	defer client.Close()
+	return n.process.until(ctx, what, func(ctx context.Context) error {
+		h, err := client.Health(ctx)
+		if err == nil && !good(h) {
+			err = fmt.Errorf("health answers %d", h.Status)
+		}
+		return err
+	})
+}
+
+// Config is the node's configuration. It names the file of the unseal key and holds no secret.
+func (n *Node) Config() ([]byte, error) { return os.ReadFile(n.config) }
+
+// PID is the node's process ID.
+func (n *Node) PID() int { return n.process.cmd.Process.Pid }
+
+// Stop ends the node in order, as a deleted pod ends: it gives up leadership. It returns when the
+// process is gone.
+func (n *Node) Stop() {
+	if n.process != nil {
+		n.process.Stop()
+	}
+}
+
+// Kill ends the node at once, as an out-of-memory kill does. It returns when the process is gone.
+func (n *Node) Kill() {
+	_ = n.process.cmd.Process.Kill() // an error means that it is gone already
+	<-n.process.done
+}
+
+// HTTPClient is a client that keeps connections and trusts the server's certificate. Close its idle
+// connections in the end.
+func (s *Server) HTTPClient() *http.Client {
+	client := openbao.HTTPClient(true)
+	if s.CA != nil {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(s.CA)
+		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return client
+}
+
+// DatabasePID is the process ID of PostgreSQL's postmaster, the parent of all its processes.
+func (s *Server) DatabasePID() int { return s.db.process.cmd.Process.Pid }
+
+// through returns the database's URL with its address replaced by what via returns for it.
+func (d *database) through(via func(string) (string, error)) (string, error) {
+	if via == nil {
+		return d.URL(), nil
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", d.port)
+	other, err := via(address)
+	if err != nil {
+		return "", fmt.Errorf("a way to PostgreSQL: %w", err)
+	}
+	return strings.Replace(d.URL(), address, other, 1), nil
+}

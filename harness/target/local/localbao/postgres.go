@@ -1,0 +1,189 @@
+package localbao
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/secret"
+)
+
+// EnvPostgres names a directory with initdb and postgres; it comes before PATH
+// and Debian's /usr/lib/postgresql/*/bin.
+const EnvPostgres = "STEAMER_PG_BIN"
+
+// database is a private PostgreSQL server on a loopback port.
+type database struct {
+	process *process
+	dir     string
+	port    int
+	secret  string
+}
+
+// startPostgres makes a cluster in a directory of its own under parent and serves it on a free
+// loopback port, with a random password and further settings (name=value). Durability is off:
+// nothing outlives the test.
+func startPostgres(ctx context.Context, parent string, settings ...string) (*database, error) {
+	bin, err := postgresBin()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(parent, "steamer-pg-")
+	if err != nil {
+		return nil, fmt.Errorf("making PostgreSQL's directory: %w", err)
+	}
+	db := &database{dir: dir, secret: randomHex(16)}
+	secret.Learn(db.secret)
+	if err := db.start(ctx, bin, settings); err != nil {
+		db.Stop()
+		return nil, err
+	}
+	return db, nil
+}
+
+func (d *database) start(ctx context.Context, bin string, settings []string) error {
+	attr, err := unprivileged(d.dir)
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(d.dir, "data")
+	// initdb takes a password only from a file (or a terminal); it lives for the call.
+	pwfile, err := d.passwordFile(attr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(pwfile) }()
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "openbao",
+		"-E", "UTF8", "--locale=C", "--no-sync", "--auth=scram-sha-256", "--pwfile="+pwfile)
+	initdb.Env, initdb.Dir, initdb.SysProcAttr = environ(), d.dir, attr
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	if d.port, err = freePort(); err != nil {
+		return err
+	}
+	args := []string{
+		"-D", data, "-p", strconv.Itoa(d.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=50",
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB",
+	}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	server := exec.Command(filepath.Join(bin, "postgres"), args...)
+	server.Env, server.Dir = environ(), d.dir
+	server.SysProcAttr, err = unprivileged(d.dir)
+	if err != nil {
+		return err
+	}
+	// SIGQUIT is PostgreSQL's immediate shutdown: it takes the workers along.
+	if d.process, err = startProcess("postgres", server, syscall.SIGQUIT, syscall.SIGQUIT); err != nil {
+		return err
+	}
+	return d.process.until(ctx, "PostgreSQL answered", func(ctx context.Context) error {
+		conn, err := pgx.Connect(ctx, d.URL())
+		if err != nil {
+			return errors.New("no connection yet")
+		}
+		return conn.Close(ctx)
+	})
+}
+
+// passwordFile writes the password where only the server's user can read it.
+func (d *database) passwordFile(attr *syscall.SysProcAttr) (string, error) {
+	file := filepath.Join(d.dir, "password")
+	if err := os.WriteFile(file, []byte(d.secret+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("PostgreSQL's password: %w", err)
+	}
+	if c := attr.Credential; c != nil {
+		if err := os.Chown(file, int(c.Uid), int(c.Gid)); err != nil {
+			return "", fmt.Errorf("PostgreSQL's password: %w", err)
+		}
+	}
+	return file, nil
+}
+
+// URL is the connection URL. It holds the password: never print it.
+func (d *database) URL() string {
+	u := url.URL{
+		Scheme: "postgres", Host: "127.0.0.1:" + strconv.Itoa(d.port), Path: "/postgres",
+		User: url.UserPassword("openbao", d.secret), RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// Stop ends the server and removes its directory.
+func (d *database) Stop() {
+	if d.process != nil {
+		d.process.Stop()
+	}
+	_ = os.RemoveAll(d.dir)
+}
+
+// unprivileged returns attributes that run a child as user postgres when we are
+// root, because PostgreSQL refuses to run as root, and gives that user dir.
+func unprivileged(dir string) (*syscall.SysProcAttr, error) {
+	if os.Geteuid() != 0 {
+		return &syscall.SysProcAttr{}, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, exit.Environmentf("user postgres", "apt-get install postgresql, or run the tests as an ordinary user",
+			"PostgreSQL does not run as root and there is no user to run it as: %w", err)
+	}
+	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
+	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
+	if err := errors.Join(errUID, errGID); err != nil {
+		return nil, fmt.Errorf("user postgres: %w", err)
+	}
+	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+		return nil, fmt.Errorf("handing %s to user postgres: %w", dir, err)
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+}
+
+// postgresBin finds the directory with the server's programs, newest first.
+func postgresBin() (string, error) {
+	dirs := []string{os.Getenv(EnvPostgres)}
+	if path, err := exec.LookPath("postgres"); err == nil {
+		dirs = append(dirs, filepath.Dir(path))
+	}
+	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is constant and well formed
+	sort.Slice(debian, func(i, j int) bool { return version(debian[i]) > version(debian[j]) })
+	for _, dir := range append(dirs, debian...) {
+		if dir == "" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", exit.Environmentf("PostgreSQL", "apt-get install postgresql, or set "+EnvPostgres+
+		" to the directory that holds initdb",
+		"no initdb in $%s, PATH or /usr/lib/postgresql/*/bin", EnvPostgres)
+}
+
+// version reads the major version out of Debian's directory layout.
+func version(bin string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(bin)))
+	return n
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails, see crypto/rand
+	return hex.EncodeToString(b)
+}
