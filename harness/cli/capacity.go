@@ -13,12 +13,13 @@ import (
 	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 const capacityLong = `Finds the highest rate of fetches at which the objectives of a tier (perf/slo.yaml) still hold: doubles the
@@ -99,12 +100,16 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 	return state.onTopologies(ctx, root, p, "capacity", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text,
 		dir string,
 	) (result.Verdict, error) {
-		target := fmt.Sprintf("%s, %d tenants, limits of tier %s", d.Name(), d.Tenants(), p.Tier)
-		return f.search(ctx, state, ui, capacity.Installed(d), target, dir)
+		t, done, err := capacity.Installed(d)
+		if err != nil {
+			return "", err
+		}
+		defer done()
+		return f.search(ctx, state, ui, t, fmt.Sprintf("%s, %d tenants, limits of tier %s", d.Name(), d.Tenants(), p.Tier), dir)
 	})
 }
 
-// onProcesses searches on a lab.
+// onProcesses searches on processes of this machine.
 func (f *capacityFlags) onProcesses(ctx context.Context, c *cobra.Command, state *State, p plan.Plan) error {
 	if err := refuse(c, "with --local nothing is installed", labFlags()...); err != nil {
 		return err
@@ -121,19 +126,17 @@ func (f *capacityFlags) onProcesses(ctx context.Context, c *cobra.Command, state
 			f.options.Confirm)
 		return nil
 	}
-	spec := lab.Spec{CPUs: f.cpus, Tenants: p.Tenants, Secrets: p.Secrets}
-	return state.onLab(ctx, p.Output, "capacity", spec, func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict,
-		error,
+	spec := local.Spec{CPUs: f.cpus, Secrets: p.Secrets, WatchPool: true}
+	return state.onProcesses(ctx, p.Output, "capacity", spec, p.Tenants, func(t target.Target, ui *run.Text, dir string) (
+		result.Verdict, error,
 	) {
-		driver, err := capacity.Local(l, f.interval(ui))
-		if err != nil {
-			return "", err
+		info := t.Info()
+		what := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", info.Versions["openbao"], p.Tenants)
+		if info.Limited != "" {
+			what += ", " + info.Limited
 		}
-		target := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", l.Version, p.Tenants)
-		if l.Limited != "" {
-			target += ", " + l.Limited
-		}
-		return f.search(ctx, state, ui, driver, target, dir)
+		f.options.Interval = f.interval(ui)
+		return f.search(ctx, state, ui, t, what, dir)
 	})
 }
 
@@ -154,7 +157,7 @@ func (f *capacityFlags) interval(ui *run.Text) func(result.Interval) {
 }
 
 // search runs one search and writes its files.
-func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, d capacity.Driver, target,
+func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, t target.Target, what,
 	dir string,
 ) (result.Verdict, error) {
 	o := f.options
@@ -162,11 +165,11 @@ func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, 
 		ui.Note(fmt.Sprintf("%-7s %7.1f/s offered, %7.1f/s achieved, p95 %.1f ms, p99 %.1f ms, OpenBao %.2f, PostgreSQL %.2f, k6 %.2f cores: %s %s",
 			p.Phase, p.Rate, p.Achieved, p.P95, p.P99, p.OpenBao.Cores, p.PostgreSQL.Cores, p.Generator, p.Outcome, p.Reason))
 	}
-	report, err := capacity.Search(ctx, d, o)
+	report, err := capacity.Search(ctx, t, o)
 	if report == nil {
 		return "", err
 	}
-	report.Target, report.Reproduce = target, state.commandLine()
+	report.Target, report.Reproduce = what, state.commandLine()
 	plotted, plotErr := report.WritePlots(dir)
 	picture := ""
 	if plotted {

@@ -19,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -228,17 +229,18 @@ func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, side
 			"another OpenBao that either chart may name by itself: both ran the same image")
 	}
 	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
-		arms := f.cluster.arms(site, sides, compare.Generator{
+		arms, err := f.cluster.arms(site, sides, target.Generator{
 			K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"),
 			Dir: logs,
-		}, &f.design, r.UI.Note)
+		}, &f.design, false, r.UI.Note)
+		if err != nil {
+			return err
+		}
 		engine := &compare.Engine{
 			A: arms[0], B: arms[1], Scenarios: f.scenarios, Validity: judge.DefaultValidity(), Quarantine: q, Log: r.UI.Note,
 			Save: func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) },
 		}
-		for i, name := range []string{"A", "B"} {
-			site.UndoLater("arm "+name, arms[i].Close)
-		}
+		site.UndoLater("A and B", engine.Close)
 		if err := site.Step(ctx, "install and provision A and B", func(ctx context.Context) error {
 			return engine.Prepare(ctx,
 				doc)
@@ -250,11 +252,14 @@ func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, side
 	return doc, dir, err
 }
 
-// arms are both sides on the site.
-func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, d *compare.Design,
+// arms are both sides on the site, behind a proxy each if their answers are to be delayed.
+func (f *clusterFlags) arms(site *run.Site, sides [2]side, g target.Generator, d *compare.Design, proxied bool,
 	log func(string),
-) [2]*compare.ClusterArm {
-	var arms [2]*compare.ClusterArm
+) (arms [2]compare.Side, err error) {
+	recipes, err := d.Recipes()
+	if err != nil {
+		return arms, err
+	}
 	for i, s := range sides {
 		spec, port := site.Spec(s.chart, s.overrides, i == 1)
 		spec.Images.OpenBao = cmp.Or(site.Image(f.images[i][images.OpenBao]), spec.Images.OpenBao)
@@ -265,11 +270,11 @@ func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, 
 		for _, name := range pulled {
 			description += fmt.Sprintf(", image %s=%s", name, f.images[i][name])
 		}
-		arms[i] = &compare.ClusterArm{
-			Generator: g, Description: description, Cluster: site.Cluster, Engine: site.Engine,
-			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets, Recipe: d.Recipe, BatchTokens: d.BatchTokens,
-			Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
+		arm := &compare.ClusterArm{
+			Generator: g, Cluster: site.Cluster, Engine: site.Engine, Spec: spec, Port: port, Secrets: d.Secrets,
+			Recipes: recipes, Proxied: proxied, Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
 		}
+		arms[i] = compare.Side{Description: description, Open: arm.Open}
 	}
-	return arms
+	return arms, nil
 }

@@ -18,6 +18,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 const findingsLong = `Runs the experiments of ` + findings.Dir +
@@ -95,14 +97,18 @@ func (f *findingsFlags) run(ctx context.Context, state *State) error {
 	if err != nil {
 		return err
 	}
-	tools, err := state.labTools(ctx, dir)
+	openbao, generator, err := state.programs(ctx, dir)
 	if err != nil {
 		return err
+	}
+	open := func(ctx context.Context, spec local.Spec) (target.Target, error) {
+		spec.Server.Binary, spec.Generator = openbao, generator
+		return local.Open(ctx, spec)
 	}
 	report := findings.NewReport(state.commandLine(), hostLine())
 	for i, e := range list {
 		fmt.Fprintf(state.Stderr, "▶ %d of %d: %s (%s)\n", i+1, len(list), e.ID, e.Title)
-		outcome, runErr := findings.Run(ctx, tools, e, func(text string) { fmt.Fprintln(state.Stderr, "    "+text) })
+		outcome, runErr := findings.Run(ctx, open, e, func(text string) { fmt.Fprintln(state.Stderr, "    "+text) })
 		report.Add(outcome)
 		mark := "✓"
 		if runErr != nil {

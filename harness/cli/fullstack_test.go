@@ -16,8 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/gitlab/graphql"
-	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // site is a GitLab that the stub plays in front of a real OpenBao, and a job of its one project.
@@ -34,11 +34,8 @@ func newSite(t *testing.T) *site {
 	server, err := localbao.Start(t.Context(), localbao.Options{})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	issuer, err := gitlab.NewIssuer(server.Issuer, gitlab.RS256)
+	issuer, err := server.Trust()
 	require.NoError(t, err)
-	jwks, err := issuer.JWKS()
-	require.NoError(t, err)
-	server.Publish(jwks)
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
 	tenant, err := recipes[0].Place(gitlab.Tenant{Org: 1, Group: 5, Project: 7, User: 9})

@@ -2,40 +2,44 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
-// onLab opens a lab as spec says, and measures it; files go to a directory that begins with name. A
-// measure that came to no verdict returns "".
-func (s *State) onLab(ctx context.Context, output, name string, spec lab.Spec, measure func(l *lab.Lab, ui *run.Text,
-	dir string) (result.Verdict, error),
-) error {
+// onProcesses opens a target as spec says, with some tenants, and measures it; files go to a
+// directory that begins with name. A measure that came to no verdict returns "".
+func (s *State) onProcesses(ctx context.Context, output, name string, spec local.Spec, tenants int,
+	measure func(t target.Target, ui *run.Text, dir string) (result.Verdict, error),
+) (err error) {
 	dir, err := measureDir(output, name)
 	if err != nil {
 		return err
 	}
-	tools, err := s.labTools(ctx, dir)
-	if err != nil {
+	if spec.Server.Binary, spec.Generator, err = s.programs(ctx, dir); err != nil {
 		return err
 	}
 	ui := &run.Text{W: s.Stderr, Terminal: isTerminal(s.Stderr)}
 	ui.Note("starting OpenBao and PostgreSQL")
-	spec.Name, spec.Seeded = name, func(done, total int) { ui.Progress("provisioned tenants", done, total) }
-	l, err := lab.Open(ctx, tools, spec)
+	spec.Seeded = func(done, total int) { ui.Progress("provisioned tenants", done, total) }
+	t, err := local.Open(ctx, spec)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	verdict, err := measure(l, ui, dir)
+	defer func() { err = errors.Join(err, t.Close(ctx)) }()
+	if _, _, err := t.Grow(ctx, tenants); err != nil {
+		return err
+	}
+	verdict, err := measure(t, ui, dir)
 	if verdict == "" {
 		return err
 	}

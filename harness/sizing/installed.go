@@ -9,63 +9,40 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // labelActive is how OpenBao's service registration marks the pod that leads.
 const labelActive = "openbao-active"
 
-// installed is a topology on a cluster. Its times are those of clients: they include what
+// Installed is a topology on a cluster. Its times are those of clients: they include what
 // Kubernetes takes to replace a pod.
-type installed struct {
-	capacity.Driver
-	driver  *run.Driver
+type Installed struct {
+	target.Target
 	env     *scenario.Env
 	tenants []gitlab.Tenant
 }
 
-// Installed makes a site of an installed topology. Call the function in the end.
-func Installed(d *run.Driver) (Site, func(), error) {
-	env, done, err := d.Env()
+// NewInstalled makes one of a target. Call the function when done.
+func NewInstalled(t target.Target) (*Installed, func(), error) {
+	env, done, err := t.Env()
 	if err != nil {
 		return nil, nil, err
 	}
-	return &installed{Driver: capacity.Installed(d), driver: d, env: env, tenants: env.Tenants}, done, nil
+	return &Installed{Target: t, env: env, tenants: env.Tenants}, done, nil
 }
 
-func (s *installed) Tenants() []gitlab.Tenant { return s.tenants }
+// disturbTimeout bounds how long pods may take to be ready again, and probeEvery is how often a
+// fetch is tried meanwhile.
+const (
+	disturbTimeout = 5 * time.Minute
+	probeEvery     = 20 * time.Millisecond
+)
 
-func (s *installed) Grow(ctx context.Context, total int) (Growth, error) {
-	before, own, began := len(s.tenants), ownCPU(), time.Now()
-	seed, seen, err := s.driver.Grow(ctx, total)
-	if err != nil {
-		return Growth{}, err
-	}
-	env, done, err := s.driver.Env()
-	if err != nil {
-		return Growth{}, err
-	}
-	done()
-	s.tenants = env.Tenants
-	g := Growth{Tenants: len(s.tenants) - before, Secrets: seed.Secrets, Calls: seed.Calls, Seconds: seed.Seconds}
-	if g.Tenants > 0 {
-		g.Limit = (&provisioning{
-			window: result.Window{From: began, To: time.Now()}, resources: seen.Resources, host: seen.Host,
-			pool: pool(seen.Database), own: ownCPU() - own,
-		}).limit()
-	}
-	return g, nil
-}
-
-// DatabaseMiB is not asked for on a cluster.
-func (s *installed) DatabaseMiB(context.Context) (float64, error) { return 0, nil }
-
-func (s *installed) pods(ctx context.Context) ([]corev1.Pod, error) {
+func (s *Installed) pods(ctx context.Context) ([]corev1.Pod, error) {
 	list, err := s.env.Kube.CoreV1().Pods(s.env.Namespace).List(ctx, metav1.ListOptions{LabelSelector: s.env.Selector})
 	if err != nil {
 		return nil, err
@@ -74,7 +51,7 @@ func (s *installed) pods(ctx context.Context) ([]corev1.Pod, error) {
 }
 
 // Restart deletes all pods.
-func (s *installed) Restart(ctx context.Context) (float64, error) {
+func (s *Installed) Restart(ctx context.Context) (float64, error) {
 	pods, err := s.pods(ctx)
 	if err != nil {
 		return 0, err
@@ -89,7 +66,7 @@ func (s *installed) Restart(ctx context.Context) (float64, error) {
 }
 
 // Failover deletes the active pod, or kills OpenBao in it.
-func (s *installed) Failover(ctx context.Context, kill bool) (float64, error) {
+func (s *Installed) Failover(ctx context.Context, kill bool) (float64, error) {
 	pods, err := s.pods(ctx)
 	if err != nil {
 		return 0, err
@@ -110,14 +87,14 @@ func (s *installed) Failover(ctx context.Context, kill bool) (float64, error) {
 
 // outage disturbs, and returns the time from the first fetch that failed to the first that worked
 // again, 0 when none failed within the time after which all pods were ready and stayed so.
-func (s *installed) outage(ctx context.Context, disturb func() error) (float64, error) {
+func (s *Installed) outage(ctx context.Context, disturb func() error) (float64, error) {
 	if err := disturb(); err != nil {
 		return 0, err
 	}
 	var from, to time.Time
 	t := s.tenants[0]
 	_, err := wait.Until(ctx, wait.For{
-		What: "all pods are ready and fetches work", Successes: 3, Interval: look,
+		What: "all pods are ready and fetches work", Successes: 3, Interval: probeEvery,
 		Deadline: disturbTimeout,
 	}, func(ctx context.Context) error {
 		before := time.Now()
@@ -147,7 +124,7 @@ func (s *installed) outage(ctx context.Context, disturb func() error) (float64, 
 
 // ready reports what keeps the pods from being in their normal state: as many as before, all ready,
 // one active.
-func (s *installed) ready(ctx context.Context) error {
+func (s *Installed) ready(ctx context.Context) error {
 	pods, err := s.pods(ctx)
 	if err != nil {
 		return err

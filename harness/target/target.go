@@ -16,7 +16,8 @@ import (
 
 // Target is a running OpenBao with its database and tenants. A target is open when its constructor
 // returns it: OpenBao is unsealed and active, and there are no tenants yet. A constructor that
-// returns an error has removed what it made. One caller uses a target at a time.
+// returns an error has removed what it made. One caller uses a target at a time; what Env
+// returned may be used while a job runs.
 //
 // An error that the subject itself is to blame for is an UnfitError; every other error is a fault
 // of the environment.
@@ -124,6 +125,14 @@ type Limiter interface {
 // takes time of its own, so that both sides of a comparison need one, or neither.
 type Delayer interface {
 	SetDelay(by time.Duration) error
+}
+
+// Turner is a Target that one generator can drive by turns with another of the same kind.
+type Turner interface {
+	// DriveTurns drives the target as A and b as B, observes both meanwhile, and returns an
+	// observation of each slice in order. The resources and events of each are those of its target
+	// over all slices. It fills in Targets and Fixtures of the turns.
+	DriveTurns(ctx context.Context, b Target, turns load.Turns) ([]Observation, error)
 }
 
 // Generator is what drives load from a process beside Steamer.

@@ -28,6 +28,14 @@ type Tenancy struct {
 	tenants []gitlab.Tenant
 }
 
+// Beside is a tenancy of the same OpenBao without tenants yet, whose numbers begin at first, with
+// recipes of its own.
+func (t *Tenancy) Beside(first int, recipes []*gitlab.Recipe) Tenancy {
+	other := *t
+	other.First, other.Recipes, other.tenants = first, recipes, nil
+	return other
+}
+
 // Tenants are those provisioned so far.
 func (t *Tenancy) Tenants() []gitlab.Tenant { return t.tenants }
 

@@ -41,7 +41,7 @@ func (t *Target) watchPool(ctx context.Context) (target.PoolUse, error) {
 	busy, full := 0, 0
 	ticker := time.NewTicker(poolEvery)
 	defer ticker.Stop()
-	for ctx.Err() == nil {
+	for more := true; more; { // once in any case
 		n := 0
 		if err := conn.QueryRow(background, activity).Scan(&n); err != nil {
 			return use, err
@@ -53,6 +53,7 @@ func (t *Target) watchPool(ctx context.Context) (target.PoolUse, error) {
 		}
 		select {
 		case <-ctx.Done():
+			more = false
 		case <-ticker.C:
 		}
 	}
