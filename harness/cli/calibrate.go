@@ -18,9 +18,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 const calibrateLong = `Finds out how far steamer compare can be trusted on this machine: compares a system with itself and
@@ -144,38 +143,30 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 		return exit.Invalidf("--cpu-limit", "add --local, or leave it out",
 			"only processes of this machine can be limited from one comparison to the next")
 	}
-	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
+	on, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
 	if err != nil {
 		return err
 	}
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
 	}
-	if r.Elsewhere {
-		return state.enter(ctx, r)
+	if on.Provider.Elsewhere {
+		return state.enter(ctx, on.Provider)
 	}
 	frame, dir, logs, err := f.beginOrResume(state)
 	if err != nil {
 		return err
 	}
-	return r.Use(ctx, frame.ID, func(ctx context.Context, site *run.Site) error {
-		arms, err := f.cluster.arms(site, sides, target.Generator{
-			K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"),
-			Dir: logs,
-		}, &f.design, true, r.UI.Note)
-		if err != nil {
-			return err
-		}
-		engine := &compare.Engine{A: arms[0], B: arms[1], Validity: judge.DefaultValidity(), Log: r.UI.Note}
-		site.UndoLater("A and B", engine.Close)
-		if err := site.Step(ctx, "install and provision both", func(ctx context.Context) error {
-			return engine.Prepare(ctx,
-				frame)
-		}); err != nil {
-			return err
-		}
+	on.Delayed = true
+	ui := state.ui()
+	engine := &compare.Engine{Validity: judge.DefaultValidity(), Log: ui.Note}
+	err = on.Run(ctx, frame, steps.New(ui), engine, logs, func(ctx context.Context) error {
 		return f.compareAll(ctx, state, engine, frame, dir)
 	})
+	if err != nil {
+		return err
+	}
+	return f.report(state, dir)
 }
 
 // compareAll makes the comparisons, keeps each, and reports. frame is what all of them begin with.

@@ -16,8 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/target/local"
 )
@@ -97,15 +97,11 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 		return err
 	}
 	p.Tier = f.options.Tier
-	return state.onTopologies(ctx, root, p, "capacity", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text,
-		dir string,
-	) (result.Verdict, error) {
-		t, done, err := capacity.Installed(d)
-		if err != nil {
-			return "", err
-		}
-		defer done()
-		return f.search(ctx, state, ui, t, fmt.Sprintf("%s, %d tenants, limits of tier %s", d.Name(), d.Tenants(), p.Tier), dir)
+	return state.onTopologies(ctx, root, p, onTopologies{
+		name: "capacity", dryRun: f.dryRun, measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
+			what := fmt.Sprintf("%s, %d tenants, limits of tier %s", on.Info().Name, len(on.Tenants()), p.Tier)
+			return f.search(ctx, state, on.ui, on.Target, what, on.dir)
+		},
 	})
 }
 
@@ -127,7 +123,7 @@ func (f *capacityFlags) onProcesses(ctx context.Context, c *cobra.Command, state
 		return nil
 	}
 	spec := local.Spec{CPUs: f.cpus, Secrets: p.Secrets, WatchPool: true}
-	return state.onProcesses(ctx, p.Output, "capacity", spec, p.Tenants, func(t target.Target, ui *run.Text, dir string) (
+	return state.onProcesses(ctx, p.Output, "capacity", spec, p.Tenants, func(t target.Target, ui *steps.Text, dir string) (
 		result.Verdict, error,
 	) {
 		info := t.Info()
@@ -148,7 +144,7 @@ func nonVerdict(r *capacity.Report, err error) error {
 	return err
 }
 
-func (f *capacityFlags) interval(ui *run.Text) func(result.Interval) {
+func (f *capacityFlags) interval(ui *steps.Text) func(result.Interval) {
 	return func(iv result.Interval) {
 		if ui.Terminal {
 			ui.Interval(iv, f.options.Warmup+f.options.Confirm)
@@ -157,7 +153,7 @@ func (f *capacityFlags) interval(ui *run.Text) func(result.Interval) {
 }
 
 // search runs one search and writes its files.
-func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, t target.Target, what,
+func (f *capacityFlags) search(ctx context.Context, state *State, ui *steps.Text, t target.Target, what,
 	dir string,
 ) (result.Verdict, error) {
 	o := f.options

@@ -14,8 +14,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/target/local"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
@@ -93,7 +94,7 @@ func (p *localPair) engine(state *State, q *compare.Quarantine) *compare.Engine 
 
 // closeEngine ends both sides, also after ctx was cancelled.
 func closeEngine(ctx context.Context, engine *compare.Engine) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), steps.CleanupTimeout)
 	defer cancel()
 	return engine.Close(ctx)
 }
@@ -135,10 +136,7 @@ func (f *compareFlags) runLocal(ctx context.Context, c *cobra.Command, state *St
 
 // begin makes the comparison's frame and directory.
 func (f *compareFlags) begin(state *State, kind string) (c *compare.Comparison, dir, logs string, err error) {
-	id, err := run.NewID(time.Now().UTC())
-	if err != nil {
-		return nil, "", "", err
-	}
+	id := result.NewID(time.Now().UTC())
 	if dir, logs, err = f.workDirectory(kind, id); err != nil {
 		return nil, "", "", err
 	}
@@ -148,7 +146,7 @@ func (f *compareFlags) begin(state *State, kind string) (c *compare.Comparison, 
 // frame is a comparison that has not begun.
 func (f *compareFlags) frame(state *State, id string) *compare.Comparison {
 	c := compare.New(id, f.design)
-	c.Reproduce, c.Steamer, c.Host = state.commandLine(), buildVersion(), run.ThisHost()
+	c.Reproduce, c.Steamer, c.Host = state.commandLine(), buildVersion(), platform.ThisHost()
 	return c
 }
 

@@ -15,7 +15,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/target"
@@ -159,7 +159,7 @@ func listExperiments(state *State, list []findings.Experiment) error {
 // hostLine describes this machine in a few words.
 func hostLine() string {
 	text := fmt.Sprintf("%d CPUs", runtime.NumCPU())
-	if memory := run.MemoryMiB(); memory > 0 {
+	if memory := platform.MemoryMiB(); memory > 0 {
 		text += fmt.Sprintf(", %d GiB", memory>>10)
 	}
 	var name unix.Utsname

@@ -139,7 +139,7 @@ func TestFullStackBadInput(t *testing.T) {
 		"no JWT": {
 			s.token, "glpat-instead-of-it",
 			[]string{"--gitlab-url", s.url},
-			"STEAMER_JOB_JWT: it is no JWT",
+			"STEAMER_JOB_JWT: not a JWT",
 		},
 		"expired": {s.token, old, []string{"--gitlab-url", s.url}, "it expired at"},
 		"user's":  {s.token, user, []string{"--gitlab-url", s.url}, "names no project"},
@@ -155,7 +155,7 @@ func TestFullStackBadInput(t *testing.T) {
 		},
 		"no GitLab":    {s.token, s.jwt, []string{"--gitlab-url", web.URL}, "status 404 and no GraphQL answer"},
 		"nobody there": {s.token, s.jwt, []string{"--gitlab-url", "http://127.0.0.1:1"}, "connection refused"},
-		"no URL":       {s.token, s.jwt, []string{"--gitlab-url", "gitlab"}, "--gitlab-url gitlab: it is no URL"},
+		"no URL":       {s.token, s.jwt, []string{"--gitlab-url", "gitlab"}, "--gitlab-url gitlab: not a valid URL"},
 		"no OpenBao": {s.token, s.jwt, []string{"--gitlab-url", s.url, "--openbao-url", web.URL}, "--openbao-url " +
 			web.URL},
 		"unknown recipe": {

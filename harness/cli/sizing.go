@@ -8,12 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/sizing"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/target/local"
 )
@@ -80,20 +79,11 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 	}
 	if !f.local {
 		p.Tenants = 2 // the sizes come later
-		return state.onTopologies(ctx, root, p, "sizing", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text,
-			dir string,
-		) (result.Verdict, error) {
-			t, done, err := capacity.Installed(d)
-			if err != nil {
-				return "", err
-			}
-			defer done()
-			installed, ended, err := sizing.NewInstalled(t)
-			if err != nil {
-				return "", err
-			}
-			defer ended()
-			return f.measure(ctx, state, ui, installed, fmt.Sprintf("%s, limits of tier %s", d.Name(), p.Tier), dir)
+		return state.onTopologies(ctx, root, p, onTopologies{
+			name: "sizing", dryRun: f.dryRun, measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
+				what := fmt.Sprintf("%s, limits of tier %s", on.Info().Name, p.Tier)
+				return f.measure(ctx, state, on.ui, on.Target, what, on.dir)
+			},
 		})
 	}
 	if err := refuse(c, "with --local nothing is installed", append(labFlags(), "tier", "slo")...); err != nil {
@@ -105,7 +95,7 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 		return nil
 	}
 	spec := local.Spec{Standby: true, Secrets: p.Secrets, WatchPool: true}
-	return state.onProcesses(ctx, p.Output, "sizing", spec, 2, func(t target.Target, ui *run.Text, dir string) (
+	return state.onProcesses(ctx, p.Output, "sizing", spec, 2, func(t target.Target, ui *steps.Text, dir string) (
 		result.Verdict, error,
 	) {
 		return f.measure(ctx, state, ui, t, fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL",
@@ -114,7 +104,7 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 }
 
 // measure measures one target and writes the files.
-func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, t target.Target, what,
+func (f *sizingFlags) measure(ctx context.Context, state *State, ui *steps.Text, t target.Target, what,
 	dir string,
 ) (result.Verdict, error) {
 	o := f.options

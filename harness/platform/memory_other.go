@@ -1,6 +1,6 @@
 //go:build !linux
 
-package run
+package platform
 
 // MemoryMiB is the machine's memory: not read here, where the engine's virtual machine has another
 // amount.

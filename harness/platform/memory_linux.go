@@ -1,4 +1,4 @@
-package run
+package platform
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,4 @@
-package run
+package platform
 
 import (
 	"go/ast"
@@ -35,10 +35,10 @@ func needsOf(t *testing.T, scenarios string, values map[string]any) []cluster.Ne
 		Resources: topology.Resources{CPURequest: "1", CPULimit: "1", MemoryRequest: "1Gi", MemoryLimit: "1Gi"},
 		Fixtures:  topology.Fixtures{PostgreSQL: load("postgresql"), GitLabStub: load("gitlab-stub")},
 	}
-	preflightImages(&spec)
+	spec.Images = (&Provider{Plan: &plan.Resolved{}}).Spec(topology.CloudNative).Images
 	env, err := topology.New(nil, nil, spec, nil)
 	require.NoError(t, err)
-	r := &Run{Plan: &plan.Resolved{Plan: plan.Plan{
+	r := &Provider{Plan: &plan.Resolved{Plan: plan.Plan{
 		Scenarios: scenarios, Load: true,
 		InCluster: &plan.InCluster{Parallelism: 1},
 	}}}

@@ -1,4 +1,4 @@
-package run
+package steps
 
 import (
 	"fmt"
