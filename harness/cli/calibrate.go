@@ -134,7 +134,10 @@ func (f *calibrateFlags) onProcesses(ctx context.Context, state *State) (err err
 	if err := engine.Prepare(ctx, frame); err != nil {
 		return err
 	}
-	return f.compareAll(ctx, state, engine, frame, dir)
+	if err := f.compareAll(ctx, state, engine, frame, dir); err != nil {
+		return err
+	}
+	return f.report(state, dir)
 }
 
 // onCluster calibrates with one chart installed twice.
@@ -169,7 +172,7 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 	return f.report(state, dir)
 }
 
-// compareAll makes the comparisons, keeps each, and reports. frame is what all of them begin with.
+// compareAll makes the comparisons and keeps each. frame is what all of them begin with.
 func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *compare.Engine,
 	frame *compare.Comparison, dir string,
 ) (err error) {
@@ -199,10 +202,7 @@ func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *c
 	if !f.keepLogs {
 		err = errors.Join(err, os.RemoveAll(logs))
 	}
-	if err != nil {
-		return err
-	}
-	return f.report(state, dir)
+	return err
 }
 
 // beginOrResume makes the frame and directory of a campaign, or takes those of an interrupted one.

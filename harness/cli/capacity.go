@@ -33,7 +33,7 @@ With --local OpenBao and PostgreSQL run as processes of this machine: minutes in
 compare configurations. Without it the chart is installed as in steamer run.`
 
 // chosenRates are the flags of a run in whose place a search chooses.
-func chosenRates() []string { return []string{"rate", "profile"} }
+func chosenRates() []string { return []string{"rate", "profile", "scenarios"} }
 
 // capacityFlags are the flags of steamer capacity; the plan's own are run's.
 type capacityFlags struct {
@@ -97,8 +97,10 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 		return err
 	}
 	p.Tier = f.options.Tier
+	p.Load = true // k6 is needed
 	return state.onTopologies(ctx, root, p, onTopologies{
-		name: "capacity", dryRun: f.dryRun, measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
+		name: "capacity", dryRun: f.dryRun,
+		measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
 			what := fmt.Sprintf("%s, %d tenants, limits of tier %s", on.Info().Name, len(on.Tenants()), p.Tier)
 			return f.search(ctx, state, on.ui, on.Target, what, on.dir)
 		},

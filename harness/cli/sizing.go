@@ -31,7 +31,7 @@ cluster see.`
 const sizingTier = "150"
 
 // fixedSizes are the flags of a run that the ladder of sizes leaves no room for.
-func fixedSizes() []string { return []string{"tenants", "profile"} }
+func fixedSizes() []string { return []string{"tenants", "profile", "scenarios"} }
 
 type sizingFlags struct {
 	*runFlags
@@ -79,8 +79,10 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 	}
 	if !f.local {
 		p.Tenants = 2 // the sizes come later
+		p.Load = true // k6 is needed
 		return state.onTopologies(ctx, root, p, onTopologies{
-			name: "sizing", dryRun: f.dryRun, measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
+			name: "sizing", dryRun: f.dryRun,
+			measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
 				what := fmt.Sprintf("%s, limits of tier %s", on.Info().Name, p.Tier)
 				return f.measure(ctx, state, on.ui, on.Target, what, on.dir)
 			},

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 
-	"gitlab.com/steamer/steamer/harness/target/delay"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/observe"
@@ -18,6 +17,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/delay"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
