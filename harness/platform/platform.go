@@ -103,7 +103,7 @@ func (p *Platform) Existing() bool { return p.Provider.Plan.Cluster.Existing() }
 // Ends reports whether the cluster is removed as a whole when the command ends.
 func (p *Platform) Ends() bool { return p.Cluster.Created && !p.Provider.Plan.Cluster.Keep }
 
-// WayIn tells a person how to reach a cluster that stays.
+// WayIn is the command by which a person reaches a cluster that stays.
 func WayIn(e *engine.Engine, c *cluster.Cluster) string {
 	if e != nil && e.Private { // its addresses mean nothing outside the engine's network namespace
 		return "steamer cluster exec --name " + c.Name + " -- kubectl get pods --all-namespaces"

@@ -15,154 +15,12 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
-	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
-
-// theater is a platform with its targets that write down what a run does with them.
-type theater struct {
-	calls     []string
-	fail      map[string]error       // by call: what it returns
-	interrupt func(call string)      // is called at each call; may be nil
-	measured  map[string]target.Info // by topology
-	load      map[string]result.Topology
-	outcomes  []result.Scenario // of the suite
-	done      []context.Context // of the calls that clean up
-}
-
-// call writes down a call, and returns what it has to return.
-func (f *theater) call(ctx context.Context, name string) error {
-	f.calls = append(f.calls, name)
-	if f.interrupt != nil {
-		f.interrupt(name)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return f.fail[name]
-}
-
-// Up registers two cleanups, as a cluster on an engine does.
-func (f *theater) Up(ctx context.Context, _ string, s *steps.Steps) error {
-	return s.Do(ctx, "", "cluster", func(ctx context.Context) error {
-		for _, name := range []string{"engine", "cluster"} {
-			s.Cleanup(name, func(ctx context.Context) error { return f.finally(ctx, "remove "+name) })
-		}
-		return f.call(ctx, "up")
-	})
-}
-
-// finally writes down a call that has to work after an interrupt.
-func (f *theater) finally(ctx context.Context, name string) error {
-	f.done = append(f.done, ctx)
-	return f.call(ctx, name)
-}
-
-func (f *theater) Describe() string { return "docker 1 (fake)" }
-
-func (f *theater) Target(name, _ string, last bool) (run.Target, error) {
-	call := "target " + name
-	if last {
-		call += ", the last"
-	}
-	return &actor{f, name}, f.call(context.Background(), call)
-}
-
-// actor is one target.
-type actor struct {
-	*theater
-	name string
-}
-
-func (a *actor) Info() target.Info { return a.measured[a.name] }
-
-func (a *actor) Install(ctx context.Context) error { return a.call(ctx, "install "+a.name) }
-
-func (a *actor) Seed(ctx context.Context, total int) (*result.Seed, error) {
-	return &result.Seed{Tenants: total}, a.call(ctx, "seed "+a.name)
-}
-
-func (a *actor) Suite(ctx context.Context) (*scenario.Env, func(), error) {
-	err := a.call(ctx, "environment "+a.name)
-	return &scenario.Env{Topology: a.name}, func() { a.calls = append(a.calls, "hang up "+a.name) }, err
-}
-
-func (a *actor) Restore(ctx context.Context) error { return a.call(ctx, "restore "+a.name) }
-
-func (a *actor) Drive(ctx context.Context, job target.Job) (target.Observation, error) {
-	job.Progress(result.Interval{Offset: 15})
-	return target.Observation{Topology: a.load[a.name]}, a.call(ctx, "drive "+job.Name)
-}
-
-func (a *actor) Diagnose(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return a.finally(ctx, "diagnose "+a.name)
-}
-
-func (a *actor) LearnSecrets(ctx context.Context) error { return a.call(ctx, "learn secrets "+a.name) }
-
-func (a *actor) Close(ctx context.Context) error { return a.finally(ctx, "remove "+a.name) }
-
-// objectives are those that the recorded loads are long enough for.
-const objectives = `apiVersion: steamer/v1
-kind: SLO
-name: test
-entries:
-  - openbao: ">=2.4.0"
-    tier: [12]
-    topology: any
-    limits:
-      - {metric: fetch_mean_ms, op: "<=", limit: 100, source: test}
-      - {metric: wrong_values, op: "<=", limit: 0, source: test}
-`
-
-// play returns a theater whose loads pass, and a runner of both topologies on it.
-func play(t *testing.T) (*theater, *run.Runner) {
-	t.Helper()
-	recorded, err := result.ReadFile("../result/testdata/run-v1.json")
-	require.NoError(t, err)
-	f := &theater{
-		fail: map[string]error{}, measured: map[string]target.Info{}, load: map[string]result.Topology{},
-		outcomes: []result.Scenario{{ID: "access/own-secret", Title: "t", Protects: "p", Status: result.Passed}},
-	}
-	for _, one := range recorded.Topologies {
-		f.load[one.Name] = one
-		f.measured[one.Name] = target.Info{Name: one.Name, Chart: one.Chart, Versions: one.Versions, Images: one.Images}
-	}
-	slo, err := judge.ParseSLO("slo.yaml", []byte(objectives))
-	require.NoError(t, err)
-	tier, err := load.TierNamed("12")
-	require.NoError(t, err)
-	profile, err := load.ReadProfile("../../perf/profiles/smoke.yaml")
-	require.NoError(t, err)
-	r := &run.Runner{
-		Plan: &plan.Resolved{
-			Plan: plan.Plan{
-				Topologies: topology.Names(), Scenarios: scenario.Core, Load: true, Tenants: 7, Profile: "smoke", Tier: "12",
-				Output: t.TempDir(),
-			},
-			Objectives: slo, Tier: tier, Profile: profile,
-		},
-		Platform: f, UI: steps.Quiet{}, Steamer: "test", Reproduce: "steamer run",
-	}
-	r.Suite = func(ctx context.Context, env *scenario.Env, _ []scenario.Scenario, o scenario.Options) ([]result.Scenario,
-		error,
-	) {
-		for i := range f.outcomes {
-			o.Progress(scenario.Scenario{}, &f.outcomes[i])
-		}
-		return slices.Clone(f.outcomes), f.call(ctx, "scenarios "+env.Topology)
-	}
-	return f, r
-}
 
 // exercised are the calls of a topology from its install to its load.
 func exercised(name string) []string {
@@ -184,13 +42,13 @@ const (
 // TestTheStory: everything in order, and all of it in the result.
 func TestTheStory(t *testing.T) {
 	t.Parallel()
-	f, r := play(t)
+	f, r := newFake(t)
 	res, dir, err := r.Run(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, slices.Concat(
 		[]string{"up", "target " + first}, exercised(first), []string{"learn secrets " + first, "remove " + first},
-		[]string{"target " + second + ", the last"}, exercised(second), []string{"learn secrets " + second, "remove " + second},
-		torn()), f.calls)
+		[]string{"target " + second + ", the last"}, exercised(second),
+		[]string{"learn secrets " + second, "remove " + second}, torn()), f.calls)
 	require.Equal(t, result.Pass, res.Verdict, res.Reasons)
 	require.Equal(t, exit.Pass, judge.ExitCode(t.Context(), res.Verdict, err))
 	require.False(t, res.Run.Partial)
@@ -224,7 +82,7 @@ func TestTheStory(t *testing.T) {
 // TestPartsThatAreNotWanted are left out, and not missed.
 func TestPartsThatAreNotWanted(t *testing.T) {
 	t.Parallel()
-	f, r := play(t)
+	f, r := newFake(t)
 	r.Plan.Topologies, r.Plan.Load, r.Plan.Scenarios = []string{second}, false, scenario.None
 	res, _, err := r.Run(t.Context())
 	require.NoError(t, err)
@@ -256,7 +114,7 @@ func TestAnErrorAtEachStep(t *testing.T) {
 		}
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			f, r := play(t)
+			f, r := newFake(t)
 			f.fail[call] = broken
 			res, dir, err := r.Run(t.Context())
 			require.ErrorIs(t, err, broken)
@@ -289,7 +147,7 @@ func TestAnInterruptAtEachStep(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			f, r := play(t)
+			f, r := newFake(t)
 			f.interrupt = func(now string) {
 				if now == call {
 					cancel()
@@ -327,7 +185,7 @@ func TestAChartThatIsUnfit(t *testing.T) {
 	} {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			f, r := play(t)
+			f, r := newFake(t)
 			f.fail[call] = target.UnfitError{Err: errors.New("1 error occurred:\n\t* it stays sealed\n\n  hint: look")}
 			if finding == "" { // a scenario that does not return
 				f.fail[call] = scenario.ErrAbandoned
@@ -356,7 +214,7 @@ func TestAChartThatIsUnfit(t *testing.T) {
 // TestAFailedScenario is a finding, too: load follows, and then the diagnostics.
 func TestAFailedScenario(t *testing.T) {
 	t.Parallel()
-	f, r := play(t)
+	f, r := newFake(t)
 	r.Plan.Topologies = []string{first}
 	f.outcomes[0].Status, f.outcomes[0].Reason = result.Failed, "a stranger got it"
 	res, _, err := r.Run(t.Context())
@@ -371,7 +229,7 @@ func TestAnInterruptDoesNotHideAFailure(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	f, r := play(t)
+	f, r := newFake(t)
 	f.outcomes[0].Status, f.outcomes[0].Reason = result.Failed, "a stranger got it"
 	f.interrupt = func(call string) {
 		if call == "drive "+first {
@@ -392,7 +250,7 @@ func TestARemovalThatFails(t *testing.T) {
 	for _, call := range []string{"remove " + first, "remove cluster"} {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			f, r := play(t)
+			f, r := newFake(t)
 			f.fail[call] = stuck
 			res, _, err := r.Run(t.Context())
 			require.ErrorIs(t, err, stuck)
@@ -408,7 +266,7 @@ func TestARemovalThatFails(t *testing.T) {
 func TestInvalidInputLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for _, call := range []string{"up", "target " + first} {
-		f, r := play(t)
+		f, r := newFake(t)
 		f.fail[call] = exit.Invalidf("--cluster x", "choose another", "taken")
 		res, dir, err := r.Run(t.Context())
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), call)
@@ -424,7 +282,7 @@ func TestInvalidInputLeavesNothing(t *testing.T) {
 // TestAPanicCleansUp: a defect of Steamer leaves no cluster behind.
 func TestAPanicCleansUp(t *testing.T) {
 	t.Parallel()
-	f, r := play(t)
+	f, r := newFake(t)
 	f.interrupt = func(call string) {
 		if call == "seed "+first {
 			panic("a defect")
@@ -436,7 +294,7 @@ func TestAPanicCleansUp(t *testing.T) {
 
 func TestAnOutputThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	f, r := play(t)
+	f, r := newFake(t)
 	r.Plan.Output = "/proc/nowhere"
 	_, _, err := r.Run(t.Context())
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
@@ -447,11 +305,13 @@ func TestAnOutputThatCannotBeWritten(t *testing.T) {
 // TestRounds shows what the rounds of a repeated suite came to.
 func TestRounds(t *testing.T) {
 	t.Parallel()
-	_, r := play(t)
+	_, r := newFake(t)
 	r.Plan.Repeat, r.Plan.Shuffle = 3, 9
 	var notes []string
 	r.UI = noted{steps.Quiet{}, &notes}
-	r.Suite = func(_ context.Context, _ *scenario.Env, _ []scenario.Scenario, o scenario.Options) ([]result.Scenario, error) {
+	r.Suite = func(_ context.Context, _ *scenario.Env, _ []scenario.Scenario, o scenario.Options) (
+		[]result.Scenario, error,
+	) {
 		require.Equal(t, 3, o.Repeat)
 		require.EqualValues(t, 9, o.Shuffle)
 		o.Round(2, []result.Scenario{{Status: result.Passed}, {Status: result.Skipped}}, 90*time.Second)

@@ -93,7 +93,9 @@ func (r *Runner) install(ctx context.Context, t *topology) error {
 	info := t.Info()
 	t.out.Versions, t.out.Images = info.Versions, info.Images
 	outcome := result.Scenario{
-		ID: "lifecycle/install", Title: "The chart installs and OpenBao becomes ready: initialised, unsealed, led by exactly one pod, reachable by Rails",
+		ID: "lifecycle/install",
+		Title: "The chart installs and OpenBao becomes ready: " +
+			"initialised, unsealed, led by exactly one pod, reachable by Rails",
 		Protects: "everything: without it no job gets a secret", Status: result.Passed,
 		Seconds: time.Since(started).Seconds(),
 	}

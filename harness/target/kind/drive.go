@@ -60,7 +60,8 @@ func observation(seen result.Topology) target.Observation {
 		return o
 	}
 	w := seen.Load.Measured()
-	if strangers, ok := seen.Others(w); ok && len(seen.Nodes) > 0 { // else Kubernetes is among them, which grows with the rate
+	// Without the nodes Kubernetes is among the others, and it grows with the rate.
+	if strangers, ok := seen.Others(w); ok && len(seen.Nodes) > 0 {
 		o.Strangers = &strangers
 	}
 	if seen.Host != nil {
