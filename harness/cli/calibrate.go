@@ -19,8 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 const calibrateLong = `Finds out how far steamer compare can be trusted on this machine: compares a system with itself and
@@ -111,16 +111,13 @@ func (f *calibrateFlags) run(ctx context.Context, c *cobra.Command, state *State
 // onProcesses calibrates with two processes of one configuration.
 func (f *calibrateFlags) onProcesses(ctx context.Context, state *State) (err error) {
 	f.headConfig, f.headBinary = f.baseConfig, f.baseBinary
-	builder, err := state.builder()
+	pair, err := f.localPair()
 	if err != nil {
 		return err
 	}
-	pair, err := f.localPair(state)
-	if err != nil {
-		return err
+	for i := range pair.specs {
+		pair.specs[i].Delays, pair.specs[i].Limits = true, len(f.plan.Limits) > 0
 	}
-	pair.a.Proxied, pair.b.Proxied = true, true
-	pair.a.Grouped, pair.b.Grouped = len(f.plan.Limits) > 0, len(f.plan.Limits) > 0
 	f.design.Where = "local"
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
@@ -129,18 +126,19 @@ func (f *calibrateFlags) onProcesses(ctx context.Context, state *State) (err err
 	if err != nil {
 		return err
 	}
-	builder.Progress = progressLines(state.Stderr)
-	if err := pair.programs(ctx, builder); err != nil {
+	if err := pair.programs(ctx, state, logs); err != nil {
 		return err
 	}
-	pair.logTo(logs)
-	defer func() { err = errors.Join(err, pair.close(ctx)) }()
 	engine := pair.engine(state, nil)
+	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
 	fmt.Fprintln(state.Stderr, "▶ starting and provisioning both")
 	if err := engine.Prepare(ctx, frame); err != nil {
 		return err
 	}
-	return f.compareAll(ctx, state, engine, pair.b, frame, dir)
+	if err := f.compareAll(ctx, state, engine, frame, dir); err != nil {
+		return err
+	}
+	return f.report(state, dir)
 }
 
 // onCluster calibrates with one chart installed twice.
@@ -149,42 +147,34 @@ func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
 		return exit.Invalidf("--cpu-limit", "add --local, or leave it out",
 			"only processes of this machine can be limited from one comparison to the next")
 	}
-	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
+	on, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
 	if err != nil {
 		return err
 	}
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
 	}
-	if r.Elsewhere {
-		return state.enter(ctx, r)
+	if on.Provider.Elsewhere {
+		return state.enter(ctx, on.Provider)
 	}
 	frame, dir, logs, err := f.beginOrResume(state)
 	if err != nil {
 		return err
 	}
-	return r.Use(ctx, frame.ID, func(ctx context.Context, site *run.Site) error {
-		arms := f.cluster.arms(site, sides, compare.Generator{
-			K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"),
-			Dir: logs,
-		}, &f.design, r.UI.Note)
-		for i, name := range []string{"A", "B"} {
-			arms[i].Proxied = true
-			site.UndoLater("arm "+name, arms[i].Close)
-		}
-		engine := &compare.Engine{A: arms[0], B: arms[1], Validity: judge.DefaultValidity(), Log: r.UI.Note}
-		if err := site.Step(ctx, "install and provision both", func(ctx context.Context) error {
-			return engine.Prepare(ctx,
-				frame)
-		}); err != nil {
-			return err
-		}
-		return f.compareAll(ctx, state, engine, arms[1], frame, dir)
+	on.Delayed = true
+	ui := state.ui()
+	engine := &compare.Engine{Validity: judge.DefaultValidity(), Log: ui.Note}
+	err = on.Run(ctx, frame, steps.New(ui), engine, logs, func(ctx context.Context) error {
+		return f.compareAll(ctx, state, engine, frame, dir)
 	})
+	if err != nil {
+		return err
+	}
+	return f.report(state, dir)
 }
 
-// compareAll makes the comparisons, keeps each, and reports. frame is what all of them begin with.
-func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *compare.Engine, b calibrate.Delayer,
+// compareAll makes the comparisons and keeps each. frame is what all of them begin with.
+func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *compare.Engine,
 	frame *compare.Comparison, dir string,
 ) (err error) {
 	if why := frame.A.Unfit + frame.B.Unfit; why != "" {
@@ -193,7 +183,7 @@ func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *c
 	}
 	logs := filepath.Join(dir, "slices")
 	runner := calibrate.Runner{
-		Engine: engine, B: b, Log: func(line string) { fmt.Fprintln(state.Stderr, "▶", line) },
+		Engine: engine, Log: func(line string) { fmt.Fprintln(state.Stderr, "▶", line) },
 		Begin: func(number int) (*compare.Comparison, error) {
 			doc := compare.New(fmt.Sprintf("%s-%03d", frame.ID, number), frame.Design)
 			doc.Reproduce, doc.Steamer, doc.Host = frame.Reproduce, frame.Steamer, frame.Host
@@ -213,10 +203,7 @@ func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *c
 	if !f.keepLogs {
 		err = errors.Join(err, os.RemoveAll(logs))
 	}
-	if err != nil {
-		return err
-	}
-	return f.report(state, dir)
+	return err
 }
 
 // beginOrResume makes the frame and directory of a campaign, or takes those of an interrupted one.

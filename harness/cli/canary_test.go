@@ -38,9 +38,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/sizing"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/harness/trend"
 )
@@ -323,7 +323,7 @@ func TestCanariesOfProgress(t *testing.T) {
 	t.Parallel()
 	plant(t)
 	var out bytes.Buffer
-	ui := &run.Text{W: secret.Writer{To: &out}, Terminal: true}
+	ui := &steps.Text{W: secret.Writer{To: &out}, Terminal: true}
 	ui.Start("cloud-native", "install")
 	ui.Note(poison())
 	ui.Work(poison(), 1)

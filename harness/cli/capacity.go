@@ -13,13 +13,14 @@ import (
 	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/steps"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 const capacityLong = `Finds the highest rate of fetches at which the objectives of a tier (perf/slo.yaml) still hold: doubles the
@@ -33,7 +34,7 @@ With --local OpenBao and PostgreSQL run as processes of this machine: minutes in
 compare configurations. Without it the chart is installed as in steamer run.`
 
 // chosenRates are the flags of a run in whose place a search chooses.
-func chosenRates() []string { return []string{"rate", "profile"} }
+func chosenRates() []string { return []string{"rate", "profile", "scenarios"} }
 
 // capacityFlags are the flags of steamer capacity; the plan's own are run's.
 type capacityFlags struct {
@@ -97,15 +98,17 @@ func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State)
 		return err
 	}
 	p.Tier = f.options.Tier
-	return state.onTopologies(ctx, root, p, "capacity", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text,
-		dir string,
-	) (result.Verdict, error) {
-		target := fmt.Sprintf("%s, %d tenants, limits of tier %s", d.Name(), d.Tenants(), p.Tier)
-		return f.search(ctx, state, ui, capacity.Installed(d), target, dir)
+	p.Load = true // k6 is needed
+	return state.onTopologies(ctx, root, p, onTopologies{
+		name: "capacity", dryRun: f.dryRun,
+		measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
+			what := fmt.Sprintf("%s, %d tenants, limits of tier %s", on.Info().Name, len(on.Tenants()), p.Tier)
+			return f.search(ctx, state, on.ui, on.Target, what, on.dir)
+		},
 	})
 }
 
-// onProcesses searches on a lab.
+// onProcesses searches on processes of this machine.
 func (f *capacityFlags) onProcesses(ctx context.Context, c *cobra.Command, state *State, p plan.Plan) error {
 	if err := refuse(c, "with --local nothing is installed", labFlags()...); err != nil {
 		return err
@@ -122,19 +125,17 @@ func (f *capacityFlags) onProcesses(ctx context.Context, c *cobra.Command, state
 			f.options.Confirm)
 		return nil
 	}
-	spec := lab.Spec{CPUs: f.cpus, Tenants: p.Tenants, Secrets: p.Secrets}
-	return state.onLab(ctx, p.Output, "capacity", spec, func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict,
-		error,
+	spec := local.Spec{CPUs: f.cpus, Secrets: p.Secrets, WatchPool: true}
+	return state.onProcesses(ctx, p.Output, "capacity", spec, p.Tenants, func(t target.Target, ui *steps.Text, dir string) (
+		result.Verdict, error,
 	) {
-		driver, err := capacity.Local(l, f.interval(ui))
-		if err != nil {
-			return "", err
+		info := t.Info()
+		what := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", info.Versions["openbao"], p.Tenants)
+		if info.Limited != "" {
+			what += ", " + info.Limited
 		}
-		target := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", l.Version, p.Tenants)
-		if l.Limited != "" {
-			target += ", " + l.Limited
-		}
-		return f.search(ctx, state, ui, driver, target, dir)
+		f.options.Interval = f.interval(ui)
+		return f.search(ctx, state, ui, t, what, dir)
 	})
 }
 
@@ -146,7 +147,7 @@ func nonVerdict(r *capacity.Report, err error) error {
 	return err
 }
 
-func (f *capacityFlags) interval(ui *run.Text) func(result.Interval) {
+func (f *capacityFlags) interval(ui *steps.Text) func(result.Interval) {
 	return func(iv result.Interval) {
 		if ui.Terminal {
 			ui.Interval(iv, f.options.Warmup+f.options.Confirm)
@@ -155,7 +156,7 @@ func (f *capacityFlags) interval(ui *run.Text) func(result.Interval) {
 }
 
 // search runs one search and writes its files.
-func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, d capacity.Driver, target,
+func (f *capacityFlags) search(ctx context.Context, state *State, ui *steps.Text, t target.Target, what,
 	dir string,
 ) (result.Verdict, error) {
 	o := f.options
@@ -163,11 +164,11 @@ func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, 
 		ui.Note(fmt.Sprintf("%-7s %7.1f/s offered, %7.1f/s achieved, p95 %.1f ms, p99 %.1f ms, OpenBao %.2f, PostgreSQL %.2f, k6 %.2f cores: %s %s",
 			p.Phase, p.Rate, p.Achieved, p.P95, p.P99, p.OpenBao.Cores, p.PostgreSQL.Cores, p.Generator, p.Outcome, p.Reason))
 	}
-	report, err := capacity.Search(ctx, d, o)
+	report, err := capacity.Search(ctx, t, o)
 	if report == nil {
 		return "", err
 	}
-	report.Target, report.Reproduce = target, state.commandLine()
+	report.Target, report.Reproduce = what, state.commandLine()
 	markdown, writeErr := campaign.WriteCapacity(dir, report)
 	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
 	return report.Verdict, errors.Join(nonVerdict(report, err), writeErr)

@@ -19,7 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
 )
 
 func newCluster(state *State) *cobra.Command {
@@ -118,7 +118,7 @@ func newClusterUp(state *State) *cobra.Command {
 				return err
 			}
 			_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s, port %d\n%s\n",
-				made.Name, time.Since(started).Seconds(), made.HostPort, run.WayIn(e, made))
+				made.Name, time.Since(started).Seconds(), made.HostPort, platform.WayIn(e, made))
 			return err
 		},
 	}

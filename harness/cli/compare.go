@@ -253,14 +253,7 @@ func (f *compareFlags) judgeAgain(c *cobra.Command, state *State, q *compare.Qua
 
 // concludeVerdict turns a verdict into the exit code.
 func concludeVerdict(v result.Verdict) error {
-	switch v {
-	case result.Pass:
-		return nil
-	case result.Fail:
-		return verdictError(exit.Fail)
-	default:
-		return verdictError(exit.Inconclusive)
-	}
+	return conclude(context.Background(), &result.Result{Verdict: v}, nil)
 }
 
 // workDirectory makes the directory of one comparison, with one for k6's logs in it.

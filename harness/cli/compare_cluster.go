@@ -17,8 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -86,37 +86,30 @@ func (f *clusterFlags) checkImages() error {
 	return nil
 }
 
-// side is a chart with values.
-type side struct {
-	text      string // as the user wrote it
-	chart     *chart.Chart
-	overrides map[string]any
-}
-
 // side reads CHART or CHART@VALUES[,VALUES]. An oci:// reference may hold an @ of its own only
 // before the values.
-func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.Fetcher) (side, error) {
+func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.Fetcher) (compare.ClusterSide, error) {
 	if text == "" {
-		return side{}, exit.Invalidf(flag, "name a chart: a directory, a .tgz or oci://REGISTRY/PATH/NAME:VERSION, with @VALUES.yaml if wanted", "it is missing")
+		return compare.ClusterSide{}, exit.Invalidf(flag, "name a chart: a directory, a .tgz or oci://REGISTRY/PATH/NAME:VERSION, with @VALUES.yaml if wanted", "it is missing")
 	}
 	name, files := text, ""
 	if i := strings.LastIndex(text, "@"); i >= 0 {
 		name, files = text[:i], text[i+1:]
 	}
-	s := side{text: text, overrides: map[string]any{}}
+	s := compare.ClusterSide{Name: text, Overrides: map[string]any{}}
 	for _, file := range strings.FieldsFunc(files, func(r rune) bool { return r == ',' }) {
 		values, err := chart.ReadValues(file)
 		if err != nil {
-			return side{}, err
+			return compare.ClusterSide{}, err
 		}
-		s.overrides = chart.Merge(s.overrides, values)
+		s.Overrides = chart.Merge(s.Overrides, values)
 	}
 	for _, assignment := range f.plan.Set {
 		values, err := chart.ParseSet(assignment)
 		if err != nil {
-			return side{}, err
+			return compare.ClusterSide{}, err
 		}
-		s.overrides = chart.Merge(s.overrides, values)
+		s.Overrides = chart.Merge(s.Overrides, values)
 	}
 	source := chart.Source{Name: name}
 	if rest, isOCI := strings.CutPrefix(name, "oci://"); isOCI {
@@ -125,42 +118,45 @@ func (f *clusterFlags) side(ctx context.Context, flag, text string, fetch chart.
 		}
 	}
 	var err error
-	s.chart, err = fetch.Load(ctx, source)
+	s.Chart, err = fetch.Load(ctx, source)
 	return s, err
 }
 
-// resolve reads both sides and a plan for the ground they stand on.
-func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (r *run.Run,
-	sides [2]side, err error,
+// resolve reads both sides, and a plan for the platform that they stand on.
+func (f *clusterFlags) resolve(ctx context.Context, state *State, base, head string, d *compare.Design) (
+	*compare.Cluster, error,
 ) {
 	if d.Turns {
-		return nil, sides, exit.Invalidf("--turns", "add --local, or leave it out",
+		return nil, exit.Invalidf("--turns", "add --local, or leave it out",
 			"a chart's pods are observed too coarsely for it")
 	}
 	if err := f.checkImages(); err != nil {
-		return nil, sides, err
+		return nil, err
 	}
 	fetch := state.fetcher()
+	var sides [2]compare.ClusterSide
 	for i, s := range []struct{ flag, text string }{{"--base", base}, {"--head", head}} {
+		var err error
 		if sides[i], err = f.side(ctx, s.flag, s.text, fetch); err != nil {
-			return nil, sides, err
+			return nil, err
 		}
+		sides[i].Images = f.images[i]
 	}
-	r, err = f.ground(ctx, state, sides, d)
-	return r, sides, err
+	return f.on(ctx, state, sides, d)
 }
 
-// coarsest is the shortest slice in seconds on an existing cluster, whose kubelets tell only every
+// coarsest is the shortest slice in seconds on an existing cluster, whose kubelets report only every
 // 10 to 15 s what pods use.
 const coarsest = 120
 
-// ground makes the run that both sides stand on, and looks at everything before anything is
-// touched.
-func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, d *compare.Design) (*run.Run, error) {
+// on prepares the cluster that both sides are on, and checks everything before anything is touched.
+func (f *clusterFlags) on(ctx context.Context, state *State, sides [2]compare.ClusterSide, d *compare.Design) (
+	*compare.Cluster, error,
+) {
 	if f.plan.Cluster.Existing() && d.Slice < coarsest {
 		return nil, exit.Invalidf(fmt.Sprintf("--slice %gs", d.Slice),
 			fmt.Sprintf("use --slice %ds --warmup 20s or more, and --budget 0 or enough for the pairs", coarsest),
-			"on an existing cluster the kubelets tell only every 10 to 15 s what pods use, and shorter slices would all be discarded")
+			"on an existing cluster the kubelets report only every 10 to 15 s what pods use, and shorter slices would all be discarded")
 	}
 	builder, err := state.builder()
 	if err != nil {
@@ -170,24 +166,20 @@ func (f *clusterFlags) ground(ctx context.Context, state *State, sides [2]side, 
 	p.Topologies, p.Scenarios, p.Load, p.Chart = []string{f.topology}, scenario.None, true, defaults.Chart
 	p.Cluster.Config, p.SLO, p.Previous = cmp.Or(p.Cluster.Config, defaults.Cluster.Config), defaults.SLO, ""
 	p.Tenants, p.Secrets, p.Set, p.Output = d.Tenants, d.Secrets, nil, "runs"
-	r, _, err := state.prepare(ctx, builder.Root, p)
+	provider, _, err := state.prepare(ctx, builder.Root, p)
 	if err != nil {
 		return nil, err
 	}
-	if err := state.place(ctx, r); err != nil {
+	if err := state.place(ctx, provider); err != nil {
 		return nil, err
 	}
-	r.Second, r.SecondPort = true, f.secondPort
-	for _, own := range f.images {
-		r.Also = slices.AppendSeq(r.Also, maps.Values(own))
+	provider.Second, provider.SecondPort = true, f.secondPort
+	for _, s := range sides {
+		provider.Also = slices.AppendSeq(provider.Also, maps.Values(s.Images))
 	}
-	d.Where, d.Tier = f.topology, r.Plan.Tier.Name
-	for i, s := range sides {
-		if err := r.PreflightSide(s.chart, s.overrides, i == 1); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.text, err)
-		}
-	}
-	return r, r.PreflightGround(ctx)
+	d.Where, d.Tier = f.topology, provider.Plan.Tier.Name
+	c := &compare.Cluster{Provider: provider, Sides: sides}
+	return c, c.Preflight(ctx)
 }
 
 func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *State, q *compare.Quarantine) error {
@@ -196,17 +188,17 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 			return exit.Invalidf("--"+name, "add --local, or change the charts' values", "it belongs to --local")
 		}
 	}
-	r, sides, err := f.cluster.resolve(ctx, state, f.base, f.head, &f.design)
+	on, err := f.cluster.resolve(ctx, state, f.base, f.head, &f.design)
 	if err != nil {
 		return err
 	}
 	if f.dryRun {
 		return printDesign(state.Stdout, f.design)
 	}
-	if r.Elsewhere {
-		return state.enter(ctx, r)
+	if on.Provider.Elsewhere {
+		return state.enter(ctx, on.Provider)
 	}
-	doc, dir, driven := f.drive(ctx, state, r, sides, q)
+	doc, dir, driven := f.drive(ctx, state, on, q)
 	if doc == nil {
 		return driven
 	}
@@ -215,7 +207,7 @@ func (f *compareFlags) runCluster(ctx context.Context, c *cobra.Command, state *
 
 // drive compares the sides and writes what came out into a directory of its own. The error is what
 // kept it from its end; without one that could be made, there is no comparison either.
-func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, sides [2]side, q *compare.Quarantine) (
+func (f *compareFlags) drive(ctx context.Context, state *State, on *compare.Cluster, q *compare.Quarantine) (
 	doc *compare.Comparison, dir string, err error,
 ) {
 	doc, dir, logs, err := f.begin(state, "compare")
@@ -223,53 +215,16 @@ func (f *compareFlags) drive(ctx context.Context, state *State, r *run.Run, side
 		return nil, "", err
 	}
 	doc.NotMeasured = []string{"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one cluster"}
-	if len(f.cluster.images[0])+len(f.cluster.images[1]) == 0 {
+	if len(on.Sides[0].Images)+len(on.Sides[1].Images) == 0 {
 		doc.NotMeasured = append(doc.NotMeasured,
 			"another OpenBao that either chart may name by itself: both ran the same image")
 	}
-	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
-		arms := f.cluster.arms(site, sides, compare.Generator{
-			K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"),
-			Dir: logs,
-		}, &f.design, r.UI.Note)
-		engine := &compare.Engine{
-			A: arms[0], B: arms[1], Scenarios: f.scenarios, Validity: judge.DefaultValidity(), Quarantine: q, Log: r.UI.Note,
-			Save: func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) },
-		}
-		for i, name := range []string{"A", "B"} {
-			site.UndoLater("arm "+name, arms[i].Close)
-		}
-		if err := site.Step(ctx, "install and provision A and B", func(ctx context.Context) error {
-			return engine.Prepare(ctx,
-				doc)
-		}); err != nil {
-			return err
-		}
-		return site.Step(ctx, "drive them in turns", func(ctx context.Context) error { return engine.Drive(ctx, doc) })
-	})
-	return doc, dir, err
-}
-
-// arms are both sides on the site.
-func (f *clusterFlags) arms(site *run.Site, sides [2]side, g compare.Generator, d *compare.Design,
-	log func(string),
-) [2]*compare.ClusterArm {
-	var arms [2]*compare.ClusterArm
-	for i, s := range sides {
-		spec, port := site.Spec(s.chart, s.overrides, i == 1)
-		spec.Images.OpenBao = cmp.Or(site.Image(f.images[i][images.OpenBao]), spec.Images.OpenBao)
-		spec.Images.PostgreSQL = cmp.Or(site.Image(f.images[i][images.PostgreSQL]), spec.Images.PostgreSQL)
-		info := s.chart.Info()
-		description, pulled := fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version),
-			slices.Sorted(maps.Keys(f.images[i]))
-		for _, name := range pulled {
-			description += fmt.Sprintf(", image %s=%s", name, f.images[i][name])
-		}
-		arms[i] = &compare.ClusterArm{
-			Generator: g, Description: description, Cluster: site.Cluster, Engine: site.Engine,
-			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets, Recipe: d.Recipe, BatchTokens: d.BatchTokens,
-			Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
-		}
+	ui := state.ui()
+	engine := &compare.Engine{
+		Scenarios: f.scenarios, Validity: judge.DefaultValidity(), Quarantine: q, Log: ui.Note,
+		Save: func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) },
 	}
-	return arms
+	return doc, dir, on.Run(ctx, doc, steps.New(ui), engine, logs, func(ctx context.Context) error {
+		return engine.Drive(ctx, doc)
+	})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,97 +13,91 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/judge"
-	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/steps"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // localPair is what --local compares, checked and with its programs found.
 type localPair struct {
-	a, b      *compare.LocalArm
-	generator compare.Generator
+	specs        [2]local.Spec
+	descriptions [2]string
 }
 
-// localPair reads what the flags name, before anything is started. The arms still lack the
+// localPair reads what the flags name, before anything is started. The targets still lack the
 // directory for logs.
-func (f *compareFlags) localPair(state *State) (*localPair, error) {
+func (f *compareFlags) localPair() (*localPair, error) {
 	if f.base != "" || f.head != "" {
 		return nil, exit.Invalidf("--base, --head", "leave them out, or --local",
 			"with --local no chart is installed; --base-config and --head-config change the server")
 	}
+	recipes, err := f.design.Recipes()
+	if err != nil {
+		return nil, err
+	}
 	pair := &localPair{}
-	for _, arm := range []struct {
-		into           **compare.LocalArm
-		flag           string
-		config, binary string
-	}{{&pair.a, "--base", f.baseConfig, f.baseBinary}, {&pair.b, "--head", f.headConfig, f.headBinary}} {
-		l := &compare.LocalArm{
-			Description: "OpenBao as a process", Binary: arm.binary, Tenants: f.design.Tenants, Secrets: f.design.Secrets,
-			Recipe: f.design.Recipe, BatchTokens: f.design.BatchTokens,
-		}
-		if arm.binary != "" {
-			if info, err := os.Stat(arm.binary); err != nil || info.IsDir() {
-				return nil, exit.Invalidf(arm.flag+"-binary "+arm.binary, "name an OpenBao program", "it is not a file: %v", err)
+	for i, side := range []struct{ flag, config, binary string }{
+		{"--base", f.baseConfig, f.baseBinary}, {"--head", f.headConfig, f.headBinary},
+	} {
+		spec, what := local.Spec{Recipes: recipes, Secrets: f.design.Secrets}, "OpenBao as a process"
+		if spec.Server.Binary = side.binary; side.binary != "" {
+			if info, err := os.Stat(side.binary); err != nil || info.IsDir() {
+				return nil, exit.Invalidf(side.flag+"-binary "+side.binary, "name an OpenBao program", "it is not a file: %v", err)
 			}
-			l.Description = "OpenBao " + arm.binary
+			what = "OpenBao " + side.binary
 		}
-		if arm.config != "" {
-			patch, err := os.ReadFile(arm.config)
+		if side.config != "" {
+			patch, err := os.ReadFile(side.config)
 			if err == nil {
 				err = localbao.CheckPatch(patch)
 			}
 			if err != nil {
-				return nil, exit.Invalidf(arm.flag+"-config "+arm.config,
+				return nil, exit.Invalidf(side.flag+"-config "+side.config,
 					"name a file with a JSON Patch (RFC 6902) of OpenBao's configuration", "%w", err)
 			}
-			l.Patch, l.Description = patch, l.Description+" with "+arm.config
+			spec.Server.Patch, what = patch, what+" with "+side.config
 		}
-		*arm.into = l
+		pair.specs[i], pair.descriptions[i] = spec, what
 	}
 	return pair, nil
 }
 
-// programs finds or builds what runs.
-func (p *localPair) programs(ctx context.Context, builder *images.Builder) error {
-	bao, err := builder.OpenBaoBinary(ctx)
+// programs finds or builds what runs; logs is the directory for k6's logs.
+func (p *localPair) programs(ctx context.Context, state *State, logs string) error {
+	bao, generator, err := state.programs(ctx, logs)
 	if err != nil {
-		return exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		return err
 	}
-	k6, err := builder.K6Binary(ctx)
-	if err != nil {
-		return exit.Environmentf("program k6", "steamer doctor", "%w", err)
+	for i := range p.specs {
+		spec := &p.specs[i]
+		spec.Server.Binary, spec.Generator = cmp.Or(spec.Server.Binary, bao), generator
 	}
-	for _, l := range []*compare.LocalArm{p.a, p.b} {
-		if l.Binary == "" {
-			l.Binary = bao
-		}
-	}
-	p.generator = compare.Generator{K6: k6, Scripts: filepath.Join(builder.Root, "perf/scripts")}
 	return nil
-}
-
-// logTo sets the directory for k6's logs.
-func (p *localPair) logTo(dir string) {
-	p.generator.Dir = dir
-	p.a.Generator, p.b.Generator = p.generator, p.generator
 }
 
 // engine drives the pair.
 func (p *localPair) engine(state *State, q *compare.Quarantine) *compare.Engine {
+	side := func(i int) compare.Side {
+		return compare.Side{Description: p.descriptions[i], Open: func(ctx context.Context) (target.Target, error) {
+			return local.Open(ctx, p.specs[i])
+		}}
+	}
 	return &compare.Engine{
-		A: p.a, B: p.b, Turns: compare.LocalTurns{A: p.a, B: p.b}, Validity: judge.DefaultValidity(), Quarantine: q,
+		A: side(0), B: side(1), Validity: judge.DefaultValidity(), Quarantine: q,
 		Log: func(line string) { fmt.Fprintln(state.Stderr, "   ", line) },
 	}
 }
 
-// close ends both arms, also after ctx was cancelled.
-func (p *localPair) close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
+// closeEngine ends both sides, also after ctx was cancelled.
+func closeEngine(ctx context.Context, engine *compare.Engine) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), steps.CleanupTimeout)
 	defer cancel()
-	return errors.Join(p.a.Close(ctx), p.b.Close(ctx))
+	return engine.Close(ctx)
 }
 
 func (f *compareFlags) runLocal(ctx context.Context, c *cobra.Command, state *State, q *compare.Quarantine) (
@@ -111,11 +106,7 @@ func (f *compareFlags) runLocal(ctx context.Context, c *cobra.Command, state *St
 	if err := refuse(c, "with --local no chart is installed", clusterOnly()...); err != nil {
 		return err
 	}
-	builder, err := state.builder()
-	if err != nil {
-		return err
-	}
-	pair, err := f.localPair(state)
+	pair, err := f.localPair()
 	if err != nil {
 		return err
 	}
@@ -127,13 +118,11 @@ func (f *compareFlags) runLocal(ctx context.Context, c *cobra.Command, state *St
 	if err != nil {
 		return err
 	}
-	builder.Progress = progressLines(state.Stderr)
-	if err := pair.programs(ctx, builder); err != nil {
+	if err := pair.programs(ctx, state, logs); err != nil {
 		return err
 	}
-	pair.logTo(logs)
-	defer func() { err = errors.Join(err, pair.close(ctx)) }()
 	engine := pair.engine(state, q)
+	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
 	engine.Scenarios = f.scenarios
 	engine.Save = func(c *compare.Comparison) error { return compare.WriteFile(filepath.Join(dir, compare.JSONFile), c) }
 	fmt.Fprintln(state.Stderr, "▶ starting and provisioning A and B")
@@ -148,10 +137,7 @@ func (f *compareFlags) runLocal(ctx context.Context, c *cobra.Command, state *St
 
 // begin makes the comparison's frame and directory.
 func (f *compareFlags) begin(state *State, kind string) (c *compare.Comparison, dir, logs string, err error) {
-	id, err := run.NewID(time.Now().UTC())
-	if err != nil {
-		return nil, "", "", err
-	}
+	id := result.NewID(time.Now().UTC())
 	if dir, logs, err = f.workDirectory(kind, id); err != nil {
 		return nil, "", "", err
 	}
@@ -161,7 +147,7 @@ func (f *compareFlags) begin(state *State, kind string) (c *compare.Comparison, 
 // frame is a comparison that has not begun.
 func (f *compareFlags) frame(state *State, id string) *compare.Comparison {
 	c := compare.New(id, f.design)
-	c.Reproduce, c.Steamer, c.Host = state.commandLine(), buildVersion(), run.ThisHost()
+	c.Reproduce, c.Steamer, c.Host = state.commandLine(), buildVersion(), platform.ThisHost()
 	return c
 }
 

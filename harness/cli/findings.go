@@ -16,9 +16,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report/campaign"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 const findingsLong = `Runs the experiments of ` + findings.Dir +
@@ -96,14 +98,18 @@ func (f *findingsFlags) run(ctx context.Context, state *State) error {
 	if err != nil {
 		return err
 	}
-	tools, err := state.labTools(ctx, dir)
+	openbao, generator, err := state.programs(ctx, dir)
 	if err != nil {
 		return err
+	}
+	open := func(ctx context.Context, spec local.Spec) (target.Target, error) {
+		spec.Server.Binary, spec.Generator = openbao, generator
+		return local.Open(ctx, spec)
 	}
 	report := findings.NewReport(state.commandLine(), hostLine())
 	for i, e := range list {
 		fmt.Fprintf(state.Stderr, "▶ %d of %d: %s (%s)\n", i+1, len(list), e.ID, e.Title)
-		outcome, runErr := findings.Run(ctx, tools, e, func(text string) { fmt.Fprintln(state.Stderr, "    "+text) })
+		outcome, runErr := findings.Run(ctx, open, e, func(text string) { fmt.Fprintln(state.Stderr, "    "+text) })
 		report.Add(outcome)
 		mark := "✓"
 		if runErr != nil {
@@ -153,7 +159,7 @@ func listExperiments(state *State, list []findings.Experiment) error {
 // hostLine describes this machine in a few words.
 func hostLine() string {
 	text := fmt.Sprintf("%d CPUs", runtime.NumCPU())
-	if memory := run.MemoryMiB(); memory > 0 {
+	if memory := platform.MemoryMiB(); memory > 0 {
 		text += fmt.Sprintf(", %d GiB", memory>>10)
 	}
 	var name unix.Utsname

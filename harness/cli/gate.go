@@ -241,14 +241,7 @@ func (f *gateFlags) conclude(state *State, d *gate.Decision, dir, output string)
 		return err
 	}
 	fmt.Fprintf(state.Stdout, "\nDirectory: %s\n", dir)
-	switch d.Verdict {
-	case result.Pass:
-		return nil
-	case result.Fail:
-		return verdictError(exit.Fail)
-	default:
-		return verdictError(exit.Inconclusive)
-	}
+	return concludeVerdict(d.Verdict)
 }
 
 // gateDir makes the directory of a decision below output.

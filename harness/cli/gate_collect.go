@@ -14,8 +14,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
 )
 
 // collect runs what the gate judges, with the evidence that is there already; stop says that only
@@ -23,7 +22,7 @@ import (
 func (f *gateFlags) collect(ctx context.Context, root string, state *State, p plan.Plan, with *gate.Evidence,
 	policy *gate.Policy, dryRun bool,
 ) (paths []string, dir string, stop bool, err error) {
-	r, _, err := state.prepare(ctx, root, p)
+	r, ui, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -70,7 +69,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	}
 	if dryRun {
 		if comparison != nil {
-			fmt.Fprintf(state.Stderr, "It would also be compared with %s.\n", comparison.sides[0].text)
+			fmt.Fprintf(state.Stderr, "It would also be compared with %s.\n", comparison.on.Sides[0].Name)
 		}
 		p.Duration = r.Plan.Plan.Duration // which the gate may have lengthened
 		return nil, "", true, state.printPlan(p, r.Plan.Outlook())
@@ -87,7 +86,7 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 	work := gate.Work{
 		Dir: dir, Steamer: buildVersion(), Note: func(what string) { fmt.Fprintf(state.Stderr, "▶ gate: %s\n", what) },
 		Check: func(ctx context.Context) (*lint.Report, error) { return checkResolved(ctx, r.Plan) },
-		Run:   func(ctx context.Context) (*result.Result, string, error) { return r.Do(ctx) },
+		Run:   state.runner(r, ui).Run,
 	}
 	if comparison != nil {
 		quarantine, err := compare.ReadQuarantine(f.quarantine)
@@ -117,17 +116,17 @@ func (f *gateFlags) collect(ctx context.Context, root string, state *State, p pl
 
 // enter provides everything that the gate will run, and makes it begin again where its clusters can
 // be.
-func (f *gateFlags) enter(ctx context.Context, state *State, r *run.Run, comparison *gateComparison) error {
-	runs := []*run.Run{r}
+func (f *gateFlags) enter(ctx context.Context, state *State, r *platform.Provider, comparison *gateComparison) error {
+	platforms := []*platform.Provider{r}
 	if comparison != nil {
-		runs = append(runs, comparison.run)
+		platforms = append(platforms, comparison.on.Provider)
 	}
 	if f.mutants != "none" {
-		if _, err := r.Images.OpenBaoBinary(ctx); err != nil {
+		if _, err := r.Builder.OpenBaoBinary(ctx); err != nil {
 			return exit.Environmentf("program bao", "steamer doctor", "%w", err)
 		}
 	}
-	return state.enter(ctx, runs...)
+	return state.enter(ctx, platforms...)
 }
 
 // checkResolved checks the chart of a plan as it is to be installed, its values included.

@@ -14,7 +14,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
 )
 
 // gateDesign is how the gate compares a chart with its previous release: as steamer compare does,
@@ -30,8 +30,7 @@ func gateDesign() compare.Design {
 // gateComparison compares the chart that the gate judges with its previous release.
 type gateComparison struct {
 	flags *compareFlags
-	run   *run.Run
-	sides [2]side
+	on    *compare.Cluster
 }
 
 // compares says why the gate compares nothing; it is empty where it does: unless told otherwise
@@ -59,9 +58,9 @@ func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why 
 }
 
 // comparison prepares the comparison with p.Previous, and refuses what would keep it from its end,
-// before anything is run. r is the gate's run. The sides get the same values, and a cluster beside
+// before anything is run. r brings up the platform of the gate's run. The sides get the same values, and a cluster beside
 // the run's, which may be kept.
-func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p plan.Plan) (*gateComparison, error) {
+func (f *gateFlags) comparison(ctx context.Context, state *State, r *platform.Provider, p plan.Plan) (*gateComparison, error) {
 	base, err := chart.Load(p.Previous)
 	if err != nil {
 		return nil, err
@@ -90,13 +89,14 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *run.Run, p 
 		},
 	}
 	delete(cluster.plan.Images, images.K6) // of load from pods, which a comparison does not have
+	var sides [2]compare.ClusterSide
 	for i, s := range []*chart.Chart{base, r.Plan.Chart} {
-		c.sides[i] = side{text: near([]string{p.Previous, p.Chart}[i]), chart: s, overrides: r.Plan.Overrides}
+		sides[i] = compare.ClusterSide{Name: near([]string{p.Previous, p.Chart}[i]), Chart: s, Overrides: r.Plan.Overrides}
 	}
-	if c.run, err = cluster.ground(ctx, state, c.sides, &c.flags.design); err != nil {
+	if c.on, err = cluster.on(ctx, state, sides, &c.flags.design); err != nil {
 		return nil, fmt.Errorf("comparison with the previous release (--compare=false leaves it out): %w", err)
 	}
-	c.run.Plan.Profile.JobTokens = r.Plan.Profile.JobTokens
+	c.on.Provider.Plan.Profile.JobTokens = r.Plan.Profile.JobTokens
 	return c, nil
 }
 
@@ -126,7 +126,7 @@ func (c *gateComparison) do(ctx context.Context, state *State, dir string, q *co
 	err error,
 ) {
 	c.flags.output = dir
-	doc, own, driven := c.flags.drive(ctx, state, c.run, c.sides, q)
+	doc, own, driven := c.flags.drive(ctx, state, c.on, q)
 	if doc == nil {
 		return "", driven
 	}

@@ -10,25 +10,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
 )
 
-// labTools builds the programs that a lab runs; dir keeps k6's logs.
-func (s *State) labTools(ctx context.Context, dir string) (lab.Tools, error) {
+// programs finds or builds what a target of processes runs; dir keeps k6's logs.
+func (s *State) programs(ctx context.Context, dir string) (openbao string, g target.Generator, err error) {
 	builder, err := s.builder()
 	if err != nil {
-		return lab.Tools{}, err
+		return "", g, err
 	}
 	builder.Progress = progressLines(s.Stderr)
-	tools := lab.Tools{Scripts: filepath.Join(builder.Root, "perf/scripts"), Dir: dir}
-	if tools.OpenBao, err = builder.OpenBaoBinary(ctx); err != nil {
-		return tools, exit.Environmentf("program bao", "steamer doctor", "%w", err)
+	g = target.Generator{Scripts: filepath.Join(builder.Root, "perf/scripts"), Dir: dir}
+	if openbao, err = builder.OpenBaoBinary(ctx); err != nil {
+		return "", g, exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
-	if tools.K6, err = builder.K6Binary(ctx); err != nil {
-		return tools, exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
+	if g.K6, err = builder.K6Binary(ctx); err != nil {
+		return "", g, exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
 	}
-	return tools, nil
+	return openbao, g, nil
 }
 
 // measureDir makes the directory of a measurement's files.

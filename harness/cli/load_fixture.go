@@ -2,14 +2,12 @@ package cli
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -74,35 +72,23 @@ func (f *runFlags) fixture(ctx context.Context, c *cobra.Command, state *State, 
 			"a fixture is of one topology, and the plan has %d", len(p.Topologies))
 	}
 	p.Load, p.Cluster.Keep = false, true
-	r, _, err := state.prepare(ctx, root, p)
-	if err != nil {
-		return err
-	}
-	r.Stay = true
-	verdicts := map[string]result.Verdict{}
-	r.Measure = func(ctx context.Context, d *run.Driver) error {
-		// The fixture is tokens, and who pipes it asked for them.
-		if err := writeFixture(ctx, secret.Unwrap(state.Stdout), d, valid); err != nil {
-			return err
-		}
-		verdicts[d.Name()] = result.Pass
-		return nil
-	}
 	messages := *state
 	messages.Stdout = state.Stderr // the document is all there is on standard output
 	if f.dryRun {
 		messages.Stdout = state.Stdout
 	}
-	return doMeasured(ctx, &messages, r, p, f.dryRun, verdicts)
-}
-
-func writeFixture(ctx context.Context, w io.Writer, d *run.Driver, valid time.Duration) error {
-	document, err := d.Fixture(ctx, valid)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(append(document, '\n')); err != nil {
-		return exit.Environmentf("standard output", "the program that was to read the fixture is gone", "%w", err)
-	}
-	return nil
+	return messages.onTopologies(ctx, root, p, onTopologies{
+		name: "fixture", dryRun: f.dryRun, keep: true,
+		measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
+			document, err := on.Fixture(ctx, on.plan.Profile, valid)
+			if err != nil {
+				return "", err
+			}
+			// The fixture is tokens, and who pipes it asked for them.
+			if _, err := secret.Unwrap(state.Stdout).Write(append(document, '\n')); err != nil {
+				return "", exit.Environmentf("standard output", "the program that was to read the fixture is gone", "%w", err)
+			}
+			return result.Pass, nil
+		},
+	})
 }

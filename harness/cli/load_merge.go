@@ -16,9 +16,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/merged"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 )
 
 const mergeLong = `Merges the interval logs of k6 processes that shared one schedule, second by second and bucket by bucket: every
@@ -146,12 +146,11 @@ func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
 	if spec.Environment, err = f.environment(); err != nil {
 		return merged.Spec{}, err
 	}
-	id, err := run.NewID(time.Now().UTC())
 	spec.Frame = result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind, Steps: []result.Step{},
 		Run: result.Run{
-			ID: id, Profile: profile.Name, Tier: f.tier, Steamer: buildVersion(), Reproduce: state.commandLine(),
-			Host:               run.ThisHost(),
+			ID: result.NewID(time.Now().UTC()), Profile: profile.Name, Tier: f.tier, Steamer: buildVersion(), Reproduce: state.commandLine(),
+			Host:               platform.ThisHost(),
 			EnvironmentLatency: f.latency.Seconds() * 1000,
 		},
 		NotMeasured: []string{"functional scenarios: this result was merged from logs of load generators"},

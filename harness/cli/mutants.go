@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,15 +13,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -62,7 +63,7 @@ func newMutants(state *State) *cobra.Command {
 	flags.StringVar(&f.cluster, "cluster", "", chosenName+"; a kept one of yours is reused")
 	flags.IntVar(&f.port, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
 	flags.StringVar(&f.output, "output", filepath.Join(d.Output, "mutants"),
-		"directory that the run directories are made in")
+		"directory for what explains failed scenarios")
 	return command
 }
 
@@ -129,8 +130,10 @@ func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images
 	if err != nil {
 		return nil, exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
-	if _, there := split(list); len(there) > 0 {
-		if err := f.place(ctx, state, builder.Root); err != nil {
+	here, there := split(list)
+	var provider *platform.Provider
+	if len(there) > 0 {
+		if provider, err = f.provider(ctx, state, builder.Root); err != nil {
 			return nil, err
 		}
 	}
@@ -141,45 +144,40 @@ func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images
 		fmt.Fprintf(state.Stderr, "%s %-9s %s (%.1f s) %s %s\n", mark, o.Status, o.Mutant.ID, o.Seconds, o.By,
 			firstLine(o.Reason))
 	}
-	here, there := split(list)
 	outcomes, err := mutation.Each(ctx, here, local.Try, report)
 	if err == nil && len(there) > 0 {
 		var more []mutation.Outcome
-		more, err = f.onCluster(ctx, state, there, report)
+		more, err = f.onCluster(ctx, state, provider, there, report)
 		outcomes = append(outcomes, more...)
 	}
 	return outcomes, err
 }
 
-// place makes the command begin again where its cluster can be, unless it is there.
-func (f *mutantsFlags) place(ctx context.Context, state *State, root string) error {
-	p, err := f.base(state, root)
-	if err != nil {
-		return err
-	}
-	p.Load = false
-	r, _, err := state.prepare(ctx, root, p)
-	if err != nil {
-		return err
-	}
-	if err := state.place(ctx, r); err != nil || !r.Elsewhere {
-		return err
-	}
-	return state.enter(ctx, r)
-}
-
-// base is the plan of the runs on a cluster, all of one name.
-func (f *mutantsFlags) base(state *State, root string) (plan.Plan, error) {
+// provider brings up the platform that mutants of charts are tried on. It makes the command begin
+// again where the cluster can be, unless it is there.
+func (f *mutantsFlags) provider(ctx context.Context, state *State, root string) (*platform.Provider, error) {
 	p := plan.Default(root)
 	if f.cluster == "" {
 		me, err := state.identity()
 		if err != nil {
-			return p, err
+			return nil, err
 		}
 		f.cluster = me.DefaultName() + "-mutants"
 	}
 	p.Cluster.Name, p.Cluster.Port, p.Output = f.cluster, f.port, f.output
-	return p, nil
+	p.Cluster.Reuse, p.Cluster.Keep = true, f.keep
+	p.Load = false
+	provider, _, err := state.prepare(ctx, root, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := state.place(ctx, provider); err != nil {
+		return nil, err
+	}
+	if provider.Elsewhere {
+		return nil, state.enter(ctx, provider)
+	}
+	return provider, provider.Preflight(ctx)
 }
 
 // selected reads the mutants and keeps those that the flags ask for.
@@ -210,35 +208,22 @@ func split(list []mutation.Mutant) (local, cluster []mutation.Mutant) {
 	return local, cluster
 }
 
-// onCluster tries mutants of charts, and removes the cluster in the end unless it is to stay.
-func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutation.Mutant,
-	report func(mutation.Outcome),
+// onCluster tries mutants of charts, and removes the cluster when done unless it is to stay.
+func (f *mutantsFlags) onCluster(ctx context.Context, state *State, provider *platform.Provider,
+	list []mutation.Mutant, report func(mutation.Outcome),
 ) (outcomes []mutation.Outcome, err error) {
-	root, err := plan.FindRoot(state.root)
+	id := result.NewID(time.Now().UTC())
+	dir := filepath.Join(f.output, id)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, exit.Invalidf("--output "+f.output, "name a directory that can be written", "%w", err)
+	}
+	s := steps.New(steps.Quiet{})
+	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
+	up, err := provider.Up(ctx, id, s)
 	if err != nil {
 		return nil, err
 	}
-	base, err := f.base(state, root)
-	if err != nil {
-		return nil, err
-	}
-	c := &mutation.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result,
-		error,
-	) {
-		return state.quietRun(ctx, p)
-	}}
-	if !f.keep {
-		defer func() {
-			cleanUp, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
-			defer cancel()
-			if downErr := state.down(cleanUp, func(ctx context.Context, k *cluster.Kind) error {
-				return k.DeleteMade(ctx,
-					f.cluster)
-			}); downErr != nil && err == nil {
-				err = downErr
-			}
-		}()
-	}
+	c := &mutation.Cluster{Root: provider.Root, Platform: up, Previous: provider.Plan.Previous, Dir: dir}
 	for _, name := range topology.Names() {
 		fmt.Fprintf(state.Stderr, "▶ %s: the charts as they are\n", name)
 		started := time.Now()
@@ -248,19 +233,6 @@ func (f *mutantsFlags) onCluster(ctx context.Context, state *State, list []mutat
 		fmt.Fprintf(state.Stderr, "✓ %s: they pass (%.1f s)\n", name, time.Since(started).Seconds())
 	}
 	return mutation.Each(ctx, list, c.Try, report)
-}
-
-// quietRun runs a plan whose progress nobody wants to read, on a cluster that stays.
-func (s *State) quietRun(ctx context.Context, p *plan.Resolved) (*result.Result, error) {
-	r, err := s.newRunOf(p, run.Quiet{})
-	if err != nil {
-		return nil, err
-	}
-	if err := r.Preflight(ctx); err != nil {
-		return nil, err
-	}
-	outcome, _, err := r.Do(ctx)
-	return outcome, err
 }
 
 // write writes the outcomes to the files that the flags name.

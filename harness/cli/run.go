@@ -17,13 +17,16 @@ import (
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -237,20 +240,28 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
 		return err
 	}
-	r, _, err := state.prepare(ctx, root, p)
+	provider, ui, err := state.prepare(ctx, root, p)
 	if err != nil {
 		return err
 	}
+	r := state.runner(provider, ui)
+	do := r.Run
 	if f.fullStack.GitLab != "" {
-		if r.FullStack, err = f.fullStackOf(c, state); err != nil {
+		full, err := f.fullStackOf(c, state)
+		if err != nil {
 			return err
 		}
-	}
-	if err := state.place(ctx, r); err != nil {
-		return err
-	}
-	if err := r.Preflight(ctx); err != nil {
-		return err
+		if err := full.Check(ctx); err != nil {
+			return err
+		}
+		do = func(ctx context.Context) (*result.Result, string, error) { return r.RunFullStack(ctx, full) }
+	} else {
+		if err := state.place(ctx, provider); err != nil {
+			return err
+		}
+		if err := provider.Preflight(ctx); err != nil {
+			return err
+		}
 	}
 	if f.dryRun {
 		return state.printPlan(p, r.Plan.Outlook())
@@ -258,11 +269,11 @@ func (f *runFlags) run(ctx context.Context, c *cobra.Command, state *State) erro
 	for _, line := range r.Plan.Outlook() {
 		fmt.Fprintln(state.Stderr, line)
 	}
-	if r.Elsewhere {
-		return state.enter(ctx, r)
+	if provider.Elsewhere {
+		return state.enter(ctx, provider)
 	}
 	started := time.Now()
-	outcome, dir, err := r.Do(ctx)
+	outcome, dir, err := do(ctx)
 	if outcome == nil {
 		return err
 	}
@@ -301,28 +312,36 @@ func (s *State) printPlan(p plan.Plan, outlook []string) error {
 	return err
 }
 
-// prepare resolves a plan and makes its run, whose progress goes to standard error.
-func (s *State) prepare(ctx context.Context, root string, p plan.Plan) (*run.Run, *run.Text, error) {
+// ui shows progress on standard error.
+func (s *State) ui() *steps.Text { return &steps.Text{W: s.Stderr, Terminal: isTerminal(s.Stderr)} }
+
+// prepare resolves a plan, and makes what brings up its platform.
+func (s *State) prepare(ctx context.Context, root string, p plan.Plan) (*platform.Provider, *steps.Text, error) {
 	resolved, err := p.Resolve(ctx, root, s.fetcher())
 	if err != nil {
 		return nil, nil, err
 	}
-	ui := &run.Text{W: s.Stderr, Terminal: isTerminal(s.Stderr)}
-	r, err := s.newRunOf(resolved, ui)
-	return r, ui, err
+	provider, err := s.provider(resolved)
+	return provider, s.ui(), err
 }
 
-// newRunOf makes a run of a plan with what the state knows.
-func (s *State) newRunOf(p *plan.Resolved, ui run.UI) (*run.Run, error) {
+// provider makes what brings up the platform of a plan, with what the state knows.
+func (s *State) provider(p *plan.Resolved) (*platform.Provider, error) {
 	builder, err := s.builder()
 	if err != nil {
 		return nil, err
 	}
 	engineOptions, err := s.engineOptions()
-	return &run.Run{
-		Plan: p, Root: builder.Root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: buildVersion(),
-		Reproduce: s.commandLine(), UI: ui, Named: s.named,
+	return &platform.Provider{
+		Plan: p, Root: builder.Root, Cache: builder.Cache, Builder: builder, Engine: engineOptions, Named: s.named,
 	}, err
+}
+
+// runner runs the plan of a platform on it.
+func (s *State) runner(p *platform.Provider, ui steps.UI) *run.Runner {
+	return &run.Runner{
+		Plan: p.Plan, Platform: run.OnCluster(p), Steamer: buildVersion(), Reproduce: s.commandLine(), UI: ui,
+	}
 }
 
 // commandLine is the command that repeats what this process does, secrets withheld.
@@ -331,16 +350,14 @@ func (s *State) commandLine() string { return secret.CommandLine("steamer", s.Ar
 // conclude turns a finished run into the process's outcome. A FAIL that was proven stands, whatever
 // came after it.
 func conclude(ctx context.Context, outcome *result.Result, err error) error {
-	if outcome.Verdict == result.Fail {
-		return verdictError(exit.Fail)
-	}
-	if ctx.Err() != nil {
-		return verdictError(exit.Interrupted)
-	}
-	if err != nil {
+	code := judge.ExitCode(ctx, outcome.Verdict, err)
+	switch {
+	case code == exit.Pass:
+		return nil
+	case err != nil && code == exit.CodeOf(err):
 		return err
 	}
-	return concludeVerdict(outcome.Verdict)
+	return verdictError(code)
 }
 
 // buildVersion is Steamer's version and commit, as far as the build recorded them.

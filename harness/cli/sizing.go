@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/cgroup"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/sizing"
+	"gitlab.com/steamer/steamer/harness/steps"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 const sizingLong = `Provisions 50, 200, 1,000 and 5,000 tenants as far as --max-tenants and --budget allow, and at each size measures
@@ -31,7 +32,7 @@ cluster see.`
 const sizingTier = "150"
 
 // fixedSizes are the flags of a run that the ladder of sizes leaves no room for.
-func fixedSizes() []string { return []string{"tenants", "profile"} }
+func fixedSizes() []string { return []string{"tenants", "profile", "scenarios"} }
 
 type sizingFlags struct {
 	*runFlags
@@ -79,15 +80,13 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 	}
 	if !f.local {
 		p.Tenants = 2 // the sizes come later
-		return state.onTopologies(ctx, root, p, "sizing", f.dryRun, func(ctx context.Context, d *run.Driver, ui *run.Text,
-			dir string,
-		) (result.Verdict, error) {
-			site, done, err := sizing.Installed(d)
-			if err != nil {
-				return "", err
-			}
-			defer done()
-			return f.measure(ctx, state, ui, site, fmt.Sprintf("%s, limits of tier %s", d.Name(), p.Tier), dir)
+		p.Load = true // k6 is needed
+		return state.onTopologies(ctx, root, p, onTopologies{
+			name: "sizing", dryRun: f.dryRun,
+			measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
+				what := fmt.Sprintf("%s, limits of tier %s", on.Info().Name, p.Tier)
+				return f.measure(ctx, state, on.ui, on.Target, what, on.dir)
+			},
 		})
 	}
 	if err := refuse(c, "with --local nothing is installed", append(labFlags(), "tier", "slo")...); err != nil {
@@ -98,24 +97,26 @@ func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) e
 			p.Secrets, f.options.Rate, f.options.Length)
 		return nil
 	}
-	return state.onLab(ctx, p.Output, "sizing", lab.Spec{Standby: true, Tenants: 2, Secrets: p.Secrets},
-		func(l *lab.Lab, ui *run.Text, dir string) (result.Verdict, error) {
-			return f.measure(ctx, state, ui, sizing.Local(l), fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL",
-				l.Version), dir)
-		})
+	spec := local.Spec{Standby: true, Secrets: p.Secrets, WatchPool: true}
+	return state.onProcesses(ctx, p.Output, "sizing", spec, 2, func(t target.Target, ui *steps.Text, dir string) (
+		result.Verdict, error,
+	) {
+		return f.measure(ctx, state, ui, t, fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL",
+			t.Info().Versions["openbao"]), dir)
+	})
 }
 
-// measure measures one site and writes the files.
-func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, site sizing.Site, target,
+// measure measures one target and writes the files.
+func (f *sizingFlags) measure(ctx context.Context, state *State, ui *steps.Text, t target.Target, what,
 	dir string,
 ) (result.Verdict, error) {
 	o := f.options
 	o.Progress = ui.Note
-	report, err := sizing.Measure(ctx, site, o)
+	report, err := sizing.Measure(ctx, t, o)
 	if report == nil {
 		return "", err
 	}
-	report.Target, report.Reproduce = target, state.commandLine()
+	report.Target, report.Reproduce = what, state.commandLine()
 	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", campaign.Sizing(report), dir)
 	return report.Verdict, errors.Join(err, campaign.WriteSizing(dir, report))
 }

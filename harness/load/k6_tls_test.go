@@ -10,7 +10,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
-	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // TestRealK6OverTLS drives an https target whose certificate only the fixture's CA vouches for. The

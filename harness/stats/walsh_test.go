@@ -9,6 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// hodgesLehmann estimates the centre of symmetry of d.
+func hodgesLehmann(d []float64) float64 { return centre(slices.Sorted(slices.Values(d))) }
+
+// signedRankInterval is the confidence interval for the centre of symmetry of d.
+func signedRankInterval(d []float64, alpha float64) Interval {
+	return interval(slices.Sorted(slices.Values(d)), alpha)
+}
+
 // TestWalshOrder compares with all averages written out, ties and infinities included.
 func TestWalshOrder(t *testing.T) {
 	t.Parallel()

@@ -12,8 +12,8 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target/outage"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
-	"gitlab.com/steamer/steamer/scenarios/internal/outage"
 	"gitlab.com/steamer/steamer/scenarios/internal/secrets"
 )
 
