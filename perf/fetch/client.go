@@ -71,8 +71,6 @@ func (c *Client) Close() {
 func (c *Client) send(ctx context.Context, q *request, res *Result, deadline time.Time) (a answer, class Class,
 	err error,
 ) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
 	n, err := c.connection(q.rails)
 	if err != nil {
 		return a, classProtocol, err
@@ -80,13 +78,13 @@ func (c *Client) send(ctx context.Context, q *request, res *Result, deadline tim
 	for {
 		if !n.usable() {
 			n.close()
-			if err := n.open(ctx, res); err != nil {
+			if err := n.open(ctx, res, deadline); err != nil {
 				n.close()
 				return a, classify(err, true, false), err
 			}
 		}
 		kept := n.used
-		a, err = n.exchange(ctx, q, &c.body, res)
+		a, err = n.exchange(ctx, q, &c.body, res, deadline)
 		ended := err != nil && n.ended(err)
 		if err != nil || a.close {
 			n.close()

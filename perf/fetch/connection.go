@@ -60,11 +60,11 @@ type answer struct {
 // HTTP/1.1 it uses net/http's reading and writing of messages in the calling goroutine, because
 // net/http's client costs two goroutines for each connection (docs/adr/0011).
 type connection struct {
-	target   *url.URL
-	addr     string // host:port
-	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
-	config   *tls.Config
-	template *http.Request
+	target  *url.URL
+	addr    string // host:port
+	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	config  *tls.Config
+	message *http.Request // what all requests have in common
 
 	nc   net.Conn // nil: closed
 	h2   *http.ClientConn
@@ -114,9 +114,9 @@ func (c *Client) newConnection(rails bool) (*connection, error) {
 			config.RootCAs = pool
 		}
 	}
-	template, err := http.NewRequest(http.MethodGet, c.Plan.target.String(), http.NoBody)
+	message, err := http.NewRequest(http.MethodGet, c.Plan.target.String(), http.NoBody)
 	n := &connection{
-		target: c.Plan.target, addr: c.Plan.addr, dial: c.Dial, config: config, template: template,
+		target: c.Plan.target, addr: c.Plan.addr, dial: c.Dial, config: config, message: message,
 		out: bufio.NewWriterSize(nil, bufferBytes),
 	}
 	n.in = bufio.NewReaderSize(&n.from, bufferBytes)
@@ -124,7 +124,9 @@ func (c *Client) newConnection(rails bool) (*connection, error) {
 }
 
 // open connects.
-func (n *connection) open(ctx context.Context, res *Result) error {
+func (n *connection) open(ctx context.Context, res *Result, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	start := time.Now()
 	nc, err := n.dial(ctx, "tcp", n.addr)
 	if err != nil {
@@ -184,13 +186,12 @@ func (n *connection) ended(err error) bool {
 // usable reports whether a request can be sent on the connection as it is.
 func (n *connection) usable() bool { return n.nc != nil && (n.h2 == nil || n.h2.Available() > 0) }
 
-// exchange sends the request and reads the whole answer. It appends the body to body.
-func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffer, res *Result) (answer, error) {
-	r := n.template.WithContext(ctx)
-	r.Method, r.Header = q.method, q.header
-	r.URL = &url.URL{Scheme: n.target.Scheme, Host: n.target.Host, Opaque: q.path}
-	if q.body != "" {
-		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(q.body)), int64(len(q.body))
+// exchange sends the request and reads the whole answer into body. It gives up at the deadline, and
+// when ctx ends.
+func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffer, res *Result, deadline time.Time,
+) (answer, error) {
+	if err := n.nc.SetDeadline(deadline); err != nil {
+		return answer{}, err
 	}
 	nc := n.nc // which is nil once the connection is closed
 	stop := context.AfterFunc(ctx, func() {
@@ -198,7 +199,7 @@ func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffe
 		_ = nc.SetDeadline(time.Unix(1, 0))
 	})
 	sent := time.Now()
-	resp, err := n.roundTrip(r)
+	resp, err := n.roundTrip(ctx, q)
 	if err == nil {
 		res.step(stepFirstByte, time.Since(sent))
 		err = readBody(resp, body)
@@ -206,6 +207,9 @@ func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffe
 	inTime := stop()
 	if err != nil {
 		return answer{}, err
+	}
+	if n.h2 != nil && inTime { // net/http reads also while the connection is idle
+		_ = nc.SetDeadline(time.Time{}) // an error means that it is closed, which usable notices
 	}
 	n.used = true
 	// After bytes that belong to no request, the next answer would not be that of the next request.
@@ -221,7 +225,15 @@ func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffe
 }
 
 // roundTrip sends the request and reads the answer's header.
-func (n *connection) roundTrip(r *http.Request) (*http.Response, error) {
+func (n *connection) roundTrip(ctx context.Context, q *request) (*http.Response, error) {
+	r := n.message
+	if n.h2 != nil { // which may still use the last one
+		r = n.message.Clone(ctx)
+	}
+	r.Method, r.Header, r.URL.Opaque, r.Body, r.ContentLength = q.method, q.header, q.path, http.NoBody, 0
+	if q.body != "" {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(q.body)), int64(len(q.body))
+	}
 	if n.h2 != nil {
 		return n.h2.RoundTrip(r)
 	}
