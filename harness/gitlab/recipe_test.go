@@ -42,7 +42,7 @@ func TestParseRecipeRefuses(t *testing.T) {
 		"broken template":  {"${.Parent}sys", "${.Parent sys", "create namespace"},
 		"tolerate all":     {"[path is already in use]", "['']", "every refusal"},
 		"two bodies":       {"    policy:\n", "    body: {}\n    policy:\n", "more than one of"},
-		"no yaml":          {"apiVersion", "\tapiVersion", "no recipe"},
+		"no yaml":          {"apiVersion", "\tapiVersion", "not valid YAML"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

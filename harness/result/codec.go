@@ -3,7 +3,7 @@ package result
 import "gitlab.com/steamer/steamer/harness/document"
 
 var codec = document.Codec[Result]{
-	APIVersion: APIVersion, Kind: Kind, Hint: "use the result.json of a finished run", Check: (*Result).validate,
+	APIVersion: APIVersion, Kind: Kind, Hint: "name the result.json of a finished run", Check: (*Result).validate,
 }
 
 // Encode renders r as indented JSON after checking it. It fails on values JSON
