@@ -1,12 +1,9 @@
 package calibrate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"image/color"
-	"image/png"
 	"io"
 	"maps"
 	"math"
@@ -86,36 +83,17 @@ func TestJudge(t *testing.T) {
 	for _, m := range c.Metrics {
 		require.Equal(t, m.Name == "fetch_p95_ms", m.Quarantine, "%+v", m)
 	}
-	require.NoError(t, Write(dir, c, list))
-	_, err = Read(dir)
-	require.NoError(t, err, "the calibration beside them is no comparison")
-	file, err := os.Open(filepath.Join(dir, PlotFile))
-	require.NoError(t, err)
-	defer func() { _ = file.Close() }()
-	picture, err := png.Decode(file)
-	require.NoError(t, err)
-	colours := map[color.Color]bool{}
-	for x := range picture.Bounds().Dx() {
-		for y := range picture.Bounds().Dy() {
-			colours[color.RGBAModel.Convert(picture.At(x, y))] = true
-		}
+	for _, name := range []string{File, CampaignFile} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("{}"), 0o644))
 	}
-	require.True(t, colours[verdictColours[0].colour] && colours[verdictColours[2].colour],
-		"comparisons without a verdict and FAILs are drawn")
-	drawn, err := WritePlot(t.TempDir(), nil)
-	require.NoError(t, err)
-	require.False(t, drawn)
-
+	_, err = Read(dir)
+	require.NoError(t, err, "the calibration beside them is not read as a comparison")
 	data, err := c.Quarantine(time.Now(), time.Hour)
 	require.NoError(t, err)
 	q, err := compare.ParseQuarantine("q", data)
 	require.NoError(t, err)
 	require.Len(t, q.Metrics, 1)
 	require.Equal(t, "fetch_p95_ms", q.Metrics[0].Metric)
-	var text bytes.Buffer
-	require.NoError(t, Text(&text, c))
-	require.Contains(t, text.String(), "30 % slower: FAIL")
-	require.Contains(t, text.String(), "quarantine: the margin cannot be seen")
 }
 
 func TestBadInput(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/document"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -58,6 +57,11 @@ func (o OddSlice) empty() bool {
 
 // none stands for a metric that a slice has no value of; real ones are not negative.
 const none = -1
+
+var campaigns = document.Codec[Campaign]{
+	APIVersion: result.APIVersion, Kind: CampaignKind, Hint: "use the campaign.json of a calibration",
+	Check: (*Campaign).check,
+}
 
 // NewCampaign puts comparisons of one design, of which there is at least one, into their smallest
 // form.
@@ -183,20 +187,10 @@ func EncodeCampaign(c *Campaign) ([]byte, error) {
 
 // DecodeCampaign reads what EncodeCampaign wrote; errors are of code exit.Invalid.
 func DecodeCampaign(name string, data []byte) (*Campaign, error) {
-	c := new(Campaign)
-	if err := document.JSON(data, c); err != nil {
-		return nil, exit.Invalidf(name, "steamer calibrate --write-campaign writes one", "no complete campaign: %w", err)
-	}
-	if err := c.check(); err != nil {
-		return nil, exit.Invalidf(name, "use a campaign that Steamer wrote and nobody edited", "%w", err)
-	}
-	return c, nil
+	return campaigns.Decode(name, data)
 }
 
 func (c *Campaign) check() error {
-	if c.APIVersion != result.APIVersion || c.Kind != CampaignKind {
-		return fmt.Errorf("apiVersion %q, kind %q: want %q, %q", c.APIVersion, c.Kind, result.APIVersion, CampaignKind)
-	}
 	if err := c.Design.Check(); err != nil {
 		return err
 	}

@@ -76,20 +76,21 @@ func (t treatment) delay(median float64) time.Duration {
 func (t treatment) what(median float64) string {
 	switch {
 	case t.CPUs > 0:
-		return "B " + t.label()
+		return "B " + Label(t.Effect, t.CPUs)
 	case t.Effect > 0:
 		return fmt.Sprintf("B slower by %g %% of the median, %s", 100*t.Effect, t.delay(median))
 	}
-	return t.label()
+	return Label(t.Effect, t.CPUs)
 }
 
-// label names it in a table or picture.
-func (t treatment) label() string {
+// Label names what was done to B: slower by a share of the median, limited to some cores, or with
+// both 0 nothing.
+func Label(effect, cpus float64) string {
 	switch {
-	case t.CPUs > 0:
-		return fmt.Sprintf("limited to %g cores", t.CPUs)
-	case t.Effect > 0:
-		return fmt.Sprintf("%g %% slower", 100*t.Effect)
+	case cpus > 0:
+		return fmt.Sprintf("limited to %g cores", cpus)
+	case effect > 0:
+		return fmt.Sprintf("%g %% slower", 100*effect)
 	}
 	return "the system with itself"
 }

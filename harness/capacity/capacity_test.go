@@ -3,10 +3,7 @@ package capacity
 import (
 	"context"
 	"errors"
-	"image/png"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -203,7 +200,6 @@ func TestSearchEndings(t *testing.T) {
 			if c.err != nil {
 				require.ErrorIs(t, err, c.err)
 			}
-			require.NotEmpty(t, r.Markdown("x.png"))
 		})
 	}
 }
@@ -258,7 +254,6 @@ func TestInterrupted(t *testing.T) {
 	require.Equal(t, []string{"the search was interrupted"}, r.Reasons)
 	require.Len(t, r.Points, 3)
 	require.True(t, r.Points[2].Partial)
-	require.Contains(t, r.Markdown(""), "**partial**")
 }
 
 func TestValidate(t *testing.T) {
@@ -351,30 +346,4 @@ func TestKnee(t *testing.T) {
 	require.False(t, ok)
 	_, ok = Knee(bent[:3])
 	require.False(t, ok)
-}
-
-// TestWritePlots draws both pictures, also of a curve with a latency of 0.
-func TestWritePlots(t *testing.T) {
-	t.Parallel()
-	r, err := Search(t.Context(), &queue{capacity: 700}, options(t))
-	require.NoError(t, err)
-	r.Points = append(r.Points, Point{Rate: 1})
-	dir := t.TempDir()
-	drawn, err := r.WritePlots(dir)
-	require.NoError(t, err)
-	require.True(t, drawn)
-	file, err := os.Open(filepath.Join(dir, "capacity.png"))
-	require.NoError(t, err)
-	defer func() { _ = file.Close() }()
-	picture, err := png.Decode(file)
-	require.NoError(t, err)
-	require.Greater(t, picture.Bounds().Dx(), 500)
-	svg, err := os.ReadFile(filepath.Join(dir, "capacity.svg"))
-	require.NoError(t, err)
-	require.Contains(t, string(svg), "offered fetches per second")
-
-	r.Points = r.Points[:1]
-	drawn, err = r.WritePlots(t.TempDir())
-	require.NoError(t, err)
-	require.False(t, drawn)
 }

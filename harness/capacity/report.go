@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -142,79 +141,4 @@ func breaking(points []Point) int {
 func firstLine(err error) string {
 	s, _, _ := strings.Cut(err.Error(), "\n")
 	return s
-}
-
-// Markdown renders the report; plot is the path of its picture relative to the document, or "".
-func (r *Report) Markdown(plot string) string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# Capacity of %s: %s\n", r.Target, r.Verdict)
-	for _, reason := range r.Reasons {
-		line("- %s", reason)
-	}
-	if r.Partial {
-		line("- **partial**: what follows is what was measured until then")
-	}
-	line("\nMode %s, connections %s, objectives of tier %s, host with %d CPUs.", r.Mode,
-		map[bool]string{true: "kept", false: "one per fetch"}[r.Reuse], r.Tier, r.HostCPUs)
-	if r.Confirmed {
-		line("The capacity lies between **%s**, at which all %d confirmations held, and %s, at which the objectives were missed. "+
-			"%d of %d says, with 95 %% confidence, that at least %.0f %% of such runs hold there (Clopper-Pearson).",
-			describeRate(r.Held), len(r.Confirmations), describeRate(r.Broken), len(r.Confirmations), len(r.Confirmations),
-			100*r.HoldsLower)
-		p95 := spread(r.Confirmations, func(p Point) float64 { return p.P95 })
-		line("Over the confirmations p95 was %s ms and p99 %s ms.", p95,
-			spread(r.Confirmations, func(p Point) float64 { return p.P99 }))
-	}
-	if r.Knee > 0 {
-		line("The p95 begins to rise steeply at %s (the knee).", describeRate(r.Knee))
-	}
-	if plot != "" {
-		line("\n![Latency and CPU against rate](%s)", plot)
-	}
-	if len(r.Saturated) > 0 {
-		line("\n## What was saturated at %s\n\n| resource | use | saturated | evidence |\n|---|---|---|---|",
-			describeRate(r.SaturatedAt))
-		for _, s := range r.Saturated {
-			line("| %s | %.0f %% | %s | %s |", s.Resource, 100*s.Use, map[bool]string{true: "**yes**", false: "no"}[s.Saturated],
-				s.Evidence)
-		}
-		if r.Broken > 0 && r.SaturatedAt > r.Broken {
-			line("\nAt %s, the lowest rate that missed the objectives, nothing that was watched was saturated yet.",
-				describeRate(r.Broken))
-		}
-		if !slices.ContainsFunc(r.Saturated, func(s Suspect) bool { return s.Saturated }) {
-			line("\nNothing that was watched was saturated: what limits is a wait, such as a lock or the way to the database, or was not watched.")
-		}
-	}
-	line("\n## Every run\n\n| phase | offered | achieved | p50 ms | p95 ms | p99 ms | OpenBao cores | throttled | PostgreSQL cores | generator cores | others' cores | pool full | outcome |")
-	line("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
-	for _, p := range r.Points {
-		pool, others := "–", "–"
-		if p.Others != nil {
-			others = fmt.Sprintf("%.2f", *p.Others)
-		}
-		if p.Pool != nil {
-			pool = fmt.Sprintf("%.0f %%", 100*p.Pool.FullShare)
-		}
-		line("| %s | %s | %.1f | %.1f | %.1f | %.1f | %.2f | %.0f %% | %.2f | %.2f | %s | %s | %s |", p.Phase,
-			describeRate(p.Rate), p.Achieved, p.P50, p.P95, p.P99,
-			p.OpenBao.Cores, 100*p.OpenBao.Throttled, p.PostgreSQL.Cores, p.Generator, others, pool,
-			strings.TrimSpace(string(p.Outcome)+" "+p.Reason))
-	}
-	for _, gap := range r.NotMeasured {
-		line("\nNot measured: %s", gap)
-	}
-	if r.Reproduce != "" {
-		line("\nReproduce: `%s`", r.Reproduce)
-	}
-	return b.String()
-}
-
-func spread(points []Point, of func(Point) float64) string {
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, p := range points {
-		lo, hi = min(lo, of(p)), max(hi, of(p))
-	}
-	return fmt.Sprintf("%.1f to %.1f", lo, hi)
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"sort"
@@ -20,6 +21,7 @@ import (
 	"helm.sh/helm/v3/pkg/strvals"
 	"sigs.k8s.io/yaml"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -183,7 +185,11 @@ func ReadValues(path string) (map[string]any, error) {
 // ParseValues parses values in YAML; input names them in the exit.Invalid error.
 func ParseValues(input string, data []byte) (map[string]any, error) {
 	values := map[string]any{}
-	if err := yaml.UnmarshalStrict(data, &values); err != nil {
+	err := document.YAML(data, &map[string]any{})
+	if err == nil { // again, since Helm's numbers are float64
+		err = yaml.Unmarshal(data, &values)
+	}
+	if err != nil && !errors.Is(err, document.ErrEmpty) {
 		return nil, exit.Invalidf("values "+input, "it has to be a YAML mapping", "%w", err)
 	}
 	return values, nil

@@ -17,6 +17,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
+	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -279,7 +280,7 @@ func (f *calibrateFlags) report(state *State, dir string) error {
 	}
 	outcome := calibrate.Judge(list)
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		if err := calibrate.Write(dir, outcome, list); err != nil {
+		if err := campaign.WriteCalibration(dir, outcome, list); err != nil {
 			return err
 		}
 	}
@@ -292,7 +293,7 @@ func (f *calibrateFlags) report(state *State, dir string) error {
 			return exit.Environmentf("--write-quarantine "+f.writeQuarantine, "", "%w", err)
 		}
 	}
-	if err := calibrate.Text(state.Stdout, outcome); err != nil {
+	if err := campaign.Calibration(state.Stdout, outcome); err != nil {
 		return err
 	}
 	fmt.Fprintf(state.Stdout, "\nFrom: %s\n", dir)

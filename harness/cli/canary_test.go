@@ -28,6 +28,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/gate"
@@ -35,6 +36,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -141,7 +143,8 @@ func poisoned(v reflect.Value) {
 	}
 }
 
-// writers run what writes files, by the source file that does; each is given an empty directory.
+// writers run what writes files, by the source file that does and a word where it writes several
+// things; each is given an empty directory.
 func writers(line string) map[string]func(t *testing.T, dir string) {
 	sample := func(t *testing.T) *result.Result {
 		r, err := result.ReadFile("../result/testdata/run-v1.json")
@@ -171,45 +174,54 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			_, err := result.ReadFile(path)
 			require.NoError(t, err, "it stays a result")
 		},
-		"report/report.go": func(t *testing.T, dir string) { require.NoError(t, report.WriteAll(dir, sample(t))) },
-		"report/decision.go": func(t *testing.T, dir string) {
+		"document/write.go": func(t *testing.T, dir string) {
+			require.NoError(t, document.WriteFile(filepath.Join(dir, "any.txt"), []byte(poison())))
+		},
+		"report/report.go run": func(t *testing.T, dir string) { require.NoError(t, report.WriteAll(dir, sample(t))) },
+		"report/report.go decision": func(t *testing.T, dir string) {
 			d := &gate.Decision{
 				APIVersion: gate.APIVersion, Kind: gate.Kind, Verdict: result.Fail, Reproduce: line, Reasons: []string{""},
+				Evidence: []gate.File{{Path: "result.json"}}, Compared: []gate.Compared{{Verdict: result.Fail}},
 				Criteria: []gate.Criterion{{ID: gate.Load, Verdict: result.Fail, Reasons: []string{""}}},
 				Runs:     []gate.Judged{{Recorded: result.Pass, Derived: result.Fail}},
 			}
 			poisoned(reflect.ValueOf(d))
 			require.NoError(t, report.WriteDecision(dir, d))
 		},
-		"report/against.go": func(t *testing.T, dir string) {
+		"report/report.go page": func(t *testing.T, dir string) {
 			c := &gate.Compared{Verdict: result.Fail, Reproduce: line}
 			poisoned(reflect.ValueOf(c))
-			require.NoError(t, report.WriteComparison(dir, c, nil))
+			require.NoError(t, report.WriteComparisonPage(dir, c, nil))
 		},
-		"compare/codec.go": func(t *testing.T, dir string) { require.NoError(t, compare.WriteAll(dir, comparisons(t)[0])) },
-		"calibrate/files.go": func(t *testing.T, dir string) {
-			require.NoError(t, calibrate.Write(dir, calibrate.Judge(comparisons(t)), comparisons(t)))
+		"report/report.go comparison": func(t *testing.T, dir string) {
+			require.NoError(t, report.WriteComparison(dir, comparisons(t)[0]))
+		},
+		"compare/codec.go": func(t *testing.T, dir string) {
+			require.NoError(t, compare.WriteFile(filepath.Join(dir, compare.JSONFile), comparisons(t)[0]))
+		},
+		"report/campaign/calibration.go": func(t *testing.T, dir string) {
+			require.NoError(t, campaign.WriteCalibration(dir, calibrate.Judge(comparisons(t)), comparisons(t)))
 		},
 		"gate/collect.go": func(t *testing.T, dir string) {
 			work := gate.Work{Dir: dir, Mutants: func(context.Context) ([]mutation.Outcome, error) { return outcomes, nil }}
 			_, err := work.Collect(t.Context())
 			require.NoError(t, err)
 		},
-		"capacity/plot.go": func(t *testing.T, dir string) {
+		"report/campaign/campaign.go capacity": func(t *testing.T, dir string) {
 			r := &capacity.Report{
-				Points: []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}},
-				Target: poison(),
+				Points:    []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}},
+				Reproduce: line, Target: poison(), Reasons: []string{poison()},
 			}
-			_, err := r.WritePlots(dir)
+			_, err := campaign.WriteCapacity(dir, r)
 			require.NoError(t, err)
 		},
-		"trend/plot.go": func(t *testing.T, dir string) {
+		"report/campaign/campaign.go trends": func(t *testing.T, dir string) {
 			s := trend.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []trend.Point{
 				{At: time.Unix(0, 0), Value: 1},
 				{At: time.Unix(9, 0), Value: 2},
 			}}
-			require.NoError(t, trend.Plot(dir, "svg", s))
-			require.NoError(t, trend.Plot(dir, "png", s))
+			require.NoError(t, campaign.WriteTrends(dir, "svg", []trend.Series{s}))
+			require.NoError(t, campaign.WriteTrends(dir, "png", []trend.Series{s}))
 		},
 		"topology/diagnose.go": func(t *testing.T, dir string) {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
@@ -230,14 +242,11 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			})
 			require.NoError(t, b.Write(filepath.Join(dir, "baseline.yaml"), false))
 		},
-		"cli/lab.go": func(t *testing.T, dir string) {
-			found := findings.NewReport(line, poison())
-			for name, doc := range map[string]any{
-				"capacity": &capacity.Report{Reproduce: line, Target: poison(), Reasons: []string{poison()}},
-				"sizing":   &sizing.Report{Reproduce: line, Target: poison()}, "findings": found,
-			} {
-				require.NoError(t, writeMeasurement(dir, name, doc, poison()))
-			}
+		"report/campaign/campaign.go sizing": func(t *testing.T, dir string) {
+			require.NoError(t, campaign.WriteSizing(dir, &sizing.Report{Reproduce: line, Target: poison()}))
+		},
+		"report/campaign/campaign.go findings": func(t *testing.T, dir string) {
+			require.NoError(t, campaign.WriteFindings(dir, findings.NewReport(line, poison())))
 		},
 		"cli/findings.go": func(t *testing.T, dir string) {
 			f := findingsFlags{markdown: filepath.Join(dir, "findings.md")}
@@ -247,10 +256,6 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"cli/mutants.go": func(t *testing.T, dir string) {
 			f := mutantsFlags{json: filepath.Join(dir, "m.json"), markdown: filepath.Join(dir, "m.md")}
 			require.NoError(t, f.write(outcomes))
-		},
-		"cli/trend.go": func(t *testing.T, dir string) {
-			require.NoError(t, writeTrends(dir, "svg",
-				[]trend.Series{{Subject: trend.Subject{}, Metric: "p50", Title: poison()}}))
 		},
 		"cli/calibrate.go": func(t *testing.T, dir string) {
 			f := calibrateFlags{writeQuarantine: filepath.Join(dir, "q.yaml"), quarantineFor: time.Hour}
@@ -307,7 +312,7 @@ func TestCanaries(t *testing.T) {
 				return err
 			}))
 			require.Positive(t, written)
-			require.True(t, telling || name == "cli/calibrate.go" || name == "cli/trend.go",
+			require.True(t, telling || name == "cli/calibrate.go" || name == "report/campaign/campaign.go trends",
 				"the poison reached the file, and was cleaned there")
 		})
 	}

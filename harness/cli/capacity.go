@@ -16,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -167,13 +168,7 @@ func (f *capacityFlags) search(ctx context.Context, state *State, ui *run.Text, 
 		return "", err
 	}
 	report.Target, report.Reproduce = target, state.commandLine()
-	plotted, plotErr := report.WritePlots(dir)
-	picture := ""
-	if plotted {
-		picture = "capacity.png"
-	}
-	markdown := report.Markdown(picture)
-	writeErr := errors.Join(plotErr, writeMeasurement(dir, "capacity", report, markdown))
+	markdown, writeErr := campaign.WriteCapacity(dir, report)
 	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
 	return report.Verdict, errors.Join(nonVerdict(report, err), writeErr)
 }

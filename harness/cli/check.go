@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
+	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -180,9 +181,9 @@ func writeReport(state *State, r *lint.Report, flags checkFlags) error {
 	case "json":
 		err = lint.JSON(&out, r)
 	case "junit":
-		err = lint.JUnit(&out, r)
+		err = report.FindingsJUnit(&out, r)
 	default:
-		err = lint.Table(&out, r, flags.output == "" && colourful(state.Stdout))
+		err = report.FindingsTable(&out, r, flags.output == "" && colourful(state.Stdout))
 	}
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -241,7 +242,7 @@ func (f *compareFlags) judgeAgain(c *cobra.Command, state *State, q *compare.Qua
 		return err
 	}
 	compare.Judge(old, q)
-	if err := compare.Text(state.Stdout, old); err != nil {
+	if err := report.ComparisonText(state.Stdout, old); err != nil {
 		return err
 	}
 	if changed {

@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 )
@@ -166,7 +167,7 @@ func (f *compareFlags) frame(state *State, id string) *compare.Comparison {
 
 // write writes the reports of a comparison that was driven.
 func (f *compareFlags) write(c *compare.Comparison, dir string) error {
-	err := compare.WriteAll(dir, c)
+	err := report.WriteComparison(dir, c)
 	if !f.keepLogs {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, "slices")))
 	}
@@ -182,7 +183,7 @@ func (f *compareFlags) finish(ctx context.Context, state *State, c *compare.Comp
 		return err
 	}
 	fmt.Fprintln(state.Stdout)
-	if err := compare.Text(state.Stdout, c); err != nil {
+	if err := report.ComparisonText(state.Stdout, c); err != nil {
 		return err
 	}
 	fmt.Fprintf(state.Stdout, "\nDirectory: %s\n", dir)

@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
+	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
@@ -124,13 +125,12 @@ func (f *findingsFlags) run(ctx context.Context, state *State) error {
 
 // write writes the files, and prints the verdict.
 func (f *findingsFlags) write(state *State, report *findings.Report, dir string) error {
-	page := report.Markdown()
 	var err error
 	if dir != "" {
-		err = writeMeasurement(dir, "findings", report, page)
+		err = campaign.WriteFindings(dir, report)
 	}
 	if f.markdown != "" {
-		err = errors.Join(err, secret.WriteFile(f.markdown, []byte(page), secret.Public))
+		err = errors.Join(err, secret.WriteFile(f.markdown, []byte(campaign.Findings(report)), secret.Public))
 	}
 	fmt.Fprintf(state.Stdout, "%s\n", report.Verdict)
 	for _, reason := range report.Reasons {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // labTools builds the programs that a lab runs; dir keeps k6's logs.
@@ -43,18 +41,6 @@ func measureDir(output, kind string) (string, error) {
 		return "", exit.Invalidf("--output "+output, "name a directory that can be written", "%w", err)
 	}
 	return dir, nil
-}
-
-// writeMeasurement writes a measurement as JSON and as Markdown.
-func writeMeasurement(dir, name string, report any, markdown string) error {
-	data, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := secret.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), secret.Public); err != nil {
-		return err
-	}
-	return secret.WriteFile(filepath.Join(dir, name+".md"), []byte(markdown), secret.Public)
 }
 
 // refuse says of each flag given that it means nothing here.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -279,17 +279,8 @@ func (f *mutantsFlags) write(outcomes []mutation.Outcome) error {
 	if f.markdown == "" {
 		return nil
 	}
-	var page bytes.Buffer
-	if err := mutation.Markdown(&page, outcomes, mutantsHeading); err != nil {
-		return err
-	}
-	return secret.WriteFile(f.markdown, page.Bytes(), secret.Public)
+	return secret.WriteFile(f.markdown, []byte(campaign.Mutants(outcomes)), secret.Public)
 }
-
-const mutantsHeading = `# Mutants
-
-What ` + "`make mutants`" + ` found at its last run here: deliberate defects, each tried on a throw-away copy, and who noticed. The mutants are data in
-` + "`scenarios/mutants`" + `; ` + "`steamer mutants --help`" + ` says how they are tried`
 
 func listMutants(state *State, list []mutation.Mutant) error {
 	table := tabwriter.NewWriter(state.Stdout, 0, 0, 2, ' ', 0)

@@ -53,7 +53,7 @@ func again(state *State, path, dir string) error {
 			return err
 		}
 		what, verdict, write = c.Head+" against "+c.Base, c.Verdict,
-			func() error { return report.WriteComparison(dir, c, whole) }
+			func() error { return report.WriteComparisonPage(dir, c, whole) }
 	} else {
 		r, err := result.Decode(path, data)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/lab"
+	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -115,7 +116,6 @@ func (f *sizingFlags) measure(ctx context.Context, state *State, ui *run.Text, s
 		return "", err
 	}
 	report.Target, report.Reproduce = target, state.commandLine()
-	markdown := report.Markdown()
-	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
-	return report.Verdict, errors.Join(err, writeMeasurement(dir, "sizing", report, markdown))
+	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", campaign.Sizing(report), dir)
+	return report.Verdict, errors.Join(err, campaign.WriteSizing(dir, report))
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -11,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/trend"
 )
 
@@ -69,7 +68,7 @@ func newTrend(state *State) *cobra.Command {
 					return err
 				}
 			}
-			return trend.Text(state.Stdout, list)
+			return campaign.TrendText(state.Stdout, list)
 		},
 	}
 	flags := command.Flags()
@@ -121,21 +120,5 @@ func writeTrends(dir, format string, list []trend.Series) error {
 	if err := makeOutput(dir); err != nil {
 		return err
 	}
-	list = secret.Scrub(list)
-	for _, s := range list {
-		if len(s.Points) < 2 {
-			continue
-		}
-		if err := trend.Plot(dir, format, s); err != nil {
-			return err
-		}
-	}
-	var page bytes.Buffer
-	if err := trend.Markdown(&page, list, func(s trend.Series) string { return trend.PlotFile(s, format) }); err != nil {
-		return err
-	}
-	if err := secret.WriteFile(filepath.Join(dir, "trends.md"), page.Bytes(), secret.Public); err != nil {
-		return exit.Environmentf("--output "+dir, "make it writable", "%w", err)
-	}
-	return nil
+	return campaign.WriteTrends(dir, format, list)
 }

@@ -15,8 +15,8 @@ import (
 	kind "sigs.k8s.io/kind/pkg/cluster"
 	kinderrors "sigs.k8s.io/kind/pkg/errors"
 	kindexec "sigs.k8s.io/kind/pkg/exec"
-	"sigs.k8s.io/yaml"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
@@ -152,7 +152,7 @@ func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 		return nil, exit.Invalidf("kind configuration "+opts.Config, "name a file that can be read", "%w", err)
 	}
 	config := &v1alpha4.Cluster{}
-	if err := yaml.UnmarshalStrict(data, config); err != nil {
+	if err := document.YAML(data, config); err != nil {
 		return nil, exit.Invalidf("kind configuration "+opts.Config, "it has to be a kind.x-k8s.io/v1alpha4 Cluster", "%w",
 			err)
 	}

@@ -1,15 +1,12 @@
 package compare
 
 import (
-	"bytes"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/perf/benchfmt"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 )
@@ -104,46 +101,4 @@ func TestBatchTokens(t *testing.T) {
 	service, batch := tokens(false), tokens(true)
 	require.Equal(t, "service", service[0], "as GitLab writes the role")
 	require.Equal(t, []any{"batch", service[1]}, batch)
-}
-
-func TestReports(t *testing.T) {
-	t.Parallel()
-	c := made(rand.New(rand.NewPCG(1, 1)), 10, 2, 0.05)
-	c.A.Description, c.B.Description, c.Reproduce = "base | one", "head", "steamer compare"
-	c.Pairs[4].A.Invalid = []string{"steady missed"}
-	Judge(c, nil)
-	var text bytes.Buffer
-	require.NoError(t, Text(&text, c))
-	for _, want := range []string{
-		"FAIL: B against A", "fetch_p50_ms", "10 %", "Discarded pairs: 1 × A: steady missed",
-		"above the margin",
-	} {
-		require.Contains(t, text.String(), want)
-	}
-	var md bytes.Buffer
-	require.NoError(t, Markdown(&md, c))
-	require.Contains(t, md.String(), `base \| one`)
-	require.Contains(t, md.String(), "Repeat: `steamer compare`")
-
-	dir := t.TempDir()
-	require.NoError(t, WriteAll(dir, c))
-	_, err := ReadFile(filepath.Join(dir, JSONFile))
-	require.NoError(t, err)
-	// benchstat's own reader has to understand it.
-	for file, median := range map[string]float64{BenchA: 1, BenchB: 2} {
-		f, err := os.Open(filepath.Join(dir, file))
-		require.NoError(t, err)
-		r, results := benchfmt.NewReader(f, file), 0
-		for r.Scan() {
-			rec, ok := r.Result().(*benchfmt.Result)
-			require.True(t, ok, "%v", r.Result())
-			v, ok := rec.Value("fetch-p50-sec")
-			require.True(t, ok)
-			require.InEpsilon(t, median/1000, v, 1.5)
-			results++
-		}
-		require.NoError(t, r.Err())
-		require.Equal(t, 9, results, "valid slices only")
-		require.NoError(t, f.Close())
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/openbao"
@@ -108,28 +107,6 @@ func (c *Comparison) regressions() []string {
 		}
 	}
 	return out
-}
-
-// functionalNotes says how the scenarios compare, and which differ.
-func (c *Comparison) functionalNotes() []string {
-	if len(c.Functional) == 0 {
-		return nil
-	}
-	same := map[result.Status]int{}
-	var differ []string
-	for _, f := range c.Functional {
-		if f.A == f.B {
-			same[f.A]++
-			continue
-		}
-		line := fmt.Sprintf("Scenario %s: A %s, B %s", f.ID, f.A, f.B)
-		if f.Reason != "" {
-			line += ": " + strings.Join(strings.Fields(f.Reason), " ")
-		}
-		differ = append(differ, line)
-	}
-	return append([]string{fmt.Sprintf("Scenarios: %d, of which %d passed, %d failed and %d were skipped with both, and %d differ.",
-		len(c.Functional), same[result.Passed], same[result.Failed], same[result.Skipped], len(differ))}, differ...)
 }
 
 // Check runs scenarios on the processes.

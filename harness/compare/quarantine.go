@@ -2,7 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -76,37 +75,37 @@ func (q *Quarantine) ended(d Design) []string {
 	return out
 }
 
+var quarantines = document.Codec[Quarantine]{
+	APIVersion: result.APIVersion, Kind: QuarantineKind, YAML: true,
+	Hint: "steamer calibrate --write-quarantine writes one", Check: (*Quarantine).check,
+}
+
 // ParseQuarantine reads a quarantine file, YAML or JSON; errors are of code exit.Invalid. An entry
 // without a reason, a beginning and an end, and one that begins in the future or holds longer than
-// LongestQuarantine is refused: a metric must not leave the gate for ever, nor without anybody
-// knowing why.
+// LongestQuarantine is refused: a metric must not leave the gate for ever, nor without a recorded
+// reason.
 func ParseQuarantine(name string, data []byte) (*Quarantine, error) {
-	const hint = "steamer calibrate --write-quarantine writes one"
-	q := new(Quarantine)
-	if err := document.YAML(data, q); err != nil {
-		return nil, exit.Invalidf(name, hint, "%w", err)
-	}
-	if q.APIVersion != result.APIVersion || q.Kind != QuarantineKind {
-		return nil, exit.Invalidf(name, hint, "apiVersion %q, kind %q: want %q, %q", q.APIVersion, q.Kind,
-			result.APIVersion, QuarantineKind)
-	}
-	for _, m := range q.Metrics {
+	return quarantines.Decode(name, data)
+}
+
+func (q *Quarantine) check() error {
+	for i, m := range q.Metrics {
+		at := fmt.Sprintf("metrics[%d]", i)
 		switch last := m.Expires.Sub(m.Since); { // which does not overflow, but ends at 292 years
 		case !slices.Contains(Recorded(), m.Metric):
-			return nil, exit.Invalidf(name, "use one of "+strings.Join(Recorded(), ", "), "there is no metric %q", m.Metric)
+			return exit.Invalidf(at, "use one of "+strings.Join(Recorded(), ", "), "there is no metric %q", m.Metric)
 		case strings.TrimSpace(m.Reason) == "" || m.Since.IsZero() || m.Expires.IsZero():
-			return nil, exit.Invalidf(name, "give each entry a reason, since and expires", "%s lacks one of them",
-				m.Metric)
+			return exit.Invalidf(at, "give each entry a reason, since and expires", "%s lacks one of them", m.Metric)
 		case m.Since.After(q.now()):
-			return nil, exit.Invalidf(name, "begin it when it was found to be noisy",
+			return exit.Invalidf(at, "begin it when it was found to be noisy",
 				"the quarantine of %s begins in the future, on %s", m.Metric, m.Since.Format(time.DateTime))
 		case last <= 0 || last > LongestQuarantine:
-			return nil, exit.Invalidf(name, "calibrate again, and let it end within 30 days of its beginning",
+			return exit.Invalidf(at, "calibrate again, and let it end within 30 days of its beginning",
 				"the quarantine of %s lasts from %s to %s",
 				m.Metric, m.Since.Format(time.DateOnly), m.Expires.Format(time.DateOnly))
 		}
 	}
-	return q, nil
+	return nil
 }
 
 // ReadQuarantine reads the quarantine file at path; "" gives none.
@@ -114,9 +113,5 @@ func ReadQuarantine(path string) (*Quarantine, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, exit.Invalidf(path, "name a file that can be read", "%w", err)
-	}
-	return ParseQuarantine(path, data)
+	return quarantines.ReadFile(path)
 }

@@ -146,20 +146,18 @@ func Read(root, pattern string) ([]Experiment, error) {
 // Parse reads one experiment strictly; name is used in errors, which are of code exit.Invalid.
 func Parse(name string, data []byte) (Experiment, error) {
 	var e Experiment
-	if err := document.YAML(data, &e); err != nil {
-		return e, exit.Invalidf(name, "compare it with the other files of "+Dir, "%w", err)
-	}
-	if err := e.validate(); err != nil {
-		return e, exit.Invalidf(name, "correct the experiment", "%w", err)
-	}
-	return e, nil
+	err := codec.DecodeInto(name, data, &e)
+	return e, err
+}
+
+var codec = document.Codec[Experiment]{
+	APIVersion: result.APIVersion, Kind: Kind, YAML: true, Hint: "compare it with the other files of " + Dir,
+	Check: func(e *Experiment) error { return e.validate() },
 }
 
 func (e Experiment) validate() error {
 	duration, warmup := time.Duration(e.Load.Duration), time.Duration(e.Load.Warmup)
 	switch {
-	case e.APIVersion != result.APIVersion || e.Kind != Kind:
-		return fmt.Errorf("apiVersion %q, kind %q: want %q, %q", e.APIVersion, e.Kind, result.APIVersion, Kind)
 	case !regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`).MatchString(e.ID):
 		return fmt.Errorf("id %q: want small letters, digits and dashes", e.ID)
 	case e.Title == "" || e.Question == "" || e.Source == "":
@@ -332,8 +330,8 @@ func (a Arm) profile(l Load) load.Profile {
 	}
 }
 
-// while is the condition that an experiment makes, in words; "" for none.
-func (e *Experiment) while() string {
+// While is the condition that an experiment makes, in words; "" for none.
+func (e *Experiment) While() string {
 	switch {
 	case e.Storm != nil:
 		return "while tokens expire"

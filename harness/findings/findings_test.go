@@ -235,26 +235,17 @@ func TestJudge(t *testing.T) {
 		r.Add(o)
 		r.Finish()
 		require.Equal(t, c.verdict, r.Verdict, "%s: %v", name, r.Reasons)
-		require.Contains(t, r.Markdown(), string(c.verdict))
 	}
 }
 
 func TestAdvice(t *testing.T) {
 	t.Parallel()
 	base := []float64{100, 110, 90, 105, 95, 100}
-	r := NewReport("steamer findings", "2 CPUs")
-	r.Add(outcome(base, []float64{200, 215, 185, 211, 189, 202}))
-	r.Add(outcome(base, []float64{101, 108, 92, 104, 96, 99}))
-	under := outcome(base, []float64{50, 56, 44, 52, 47, 51})
-	under.Experiment.RotateEvery = document.Duration(2 * time.Second)
-	r.Add(under)
-	r.Finish()
-	page := r.Markdown()
-	for _, text := range []string{
-		"| do it | 2.0", "**yes**", "no effect shown", "), while the key is rotated every 2s | ", "no: it costs throughput",
-		", while the key is rotated every 2s; 6 rounds",
+	for verdict, other := range map[string][]float64{
+		"**yes**": {200, 215, 185, 211, 189, 202}, "no effect shown": {101, 108, 92, 104, 96, 99},
+		"no: it costs throughput": {50, 56, 44, 52, 47, 51},
 	} {
-		require.Contains(t, page, text)
+		require.Equal(t, verdict, outcome(base, other).Advice()[0].Verdict())
 	}
 }
 
@@ -269,10 +260,7 @@ func TestAdviceByCPU(t *testing.T) {
 			o.Arms[1].Slices[i].OpenBao *= factor
 			o.Arms[1].Slices[i].PostgreSQL *= factor
 		}
-		r := NewReport("steamer findings", "2 CPUs")
-		r.Add(o)
-		r.Finish()
-		require.Contains(t, r.Markdown(), verdict)
+		require.Equal(t, verdict, o.Advice()[0].Verdict())
 	}
 }
 

@@ -1,16 +1,17 @@
 package findings
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/result"
 )
+
+var reports = document.Codec[Report]{
+	APIVersion: result.APIVersion, Kind: ReportKind, Hint: "name the directory of a run of steamer findings",
+}
 
 // Join reads the findings.json of several run directories and judges all their experiments again,
 // for experiments that were run one at a time. Of an experiment that ran more often the latest
@@ -19,16 +20,9 @@ func Join(dirs []string) (*Report, error) {
 	var runs []*Report
 	for _, dir := range dirs {
 		path := filepath.Join(dir, "findings.json")
-		data, err := os.ReadFile(path)
+		r, err := reports.ReadFile(path)
 		if err != nil {
-			return nil, exit.Invalidf("--from "+dir, "name the directory of a run of steamer findings", "%w", err)
-		}
-		r := new(Report)
-		if err := json.Unmarshal(data, r); err == nil && (r.APIVersion != result.APIVersion || r.Kind != ReportKind) {
-			err = fmt.Errorf("apiVersion %q, kind %q: want %q, %q", r.APIVersion, r.Kind, result.APIVersion, ReportKind)
-			return nil, exit.Invalidf(path, "name the directory of a run of steamer findings", "%w", err)
-		} else if err != nil {
-			return nil, exit.Invalidf(path, "name the directory of a run of steamer findings", "%w", err)
+			return nil, err
 		}
 		runs = append(runs, r)
 	}

@@ -11,9 +11,9 @@ import (
 // alpha is the one-sided level of every bound: intervals of 95 %.
 const alpha = 0.025
 
-// worth is the least gain, by the bound of its interval, for which a change is recommended: in
+// Worth is the least gain, by the bound of its interval, for which a change is recommended: in
 // throughput, or in CPU per fetch, which a crowded machine blurs less.
-const worth = 1.03
+const Worth = 1.03
 
 // Found is what became of an expectation.
 type Found struct {
@@ -25,9 +25,9 @@ type Found struct {
 	Explains string  `json:"explains"`
 }
 
-// values are an arm's readings of a metric, in the order of the rounds; none of a metric that does
+// Values are an arm's readings of a metric, in the order of the rounds; none of a metric that does
 // not exist, which is then never judged.
-func (a ArmOutcome) values(metric string) []float64 {
+func (a ArmOutcome) Values(metric string) []float64 {
 	var out []float64
 	for _, s := range a.Slices {
 		switch metric {
@@ -58,10 +58,10 @@ func (a ArmOutcome) values(metric string) []float64 {
 	return out
 }
 
-// ratio is that of a metric of one arm over another, round by round. ok is false with too few
+// Ratio is that of a metric of one arm over another, round by round. ok is false with too few
 // rounds for an interval.
-func ratio(of, over ArmOutcome, metric string) (stats.Ratio, bool) {
-	a, b := over.values(metric), of.values(metric)
+func Ratio(of, over ArmOutcome, metric string) (stats.Ratio, bool) {
+	a, b := over.Values(metric), of.Values(metric)
 	n := min(len(a), len(b))
 	r, err := stats.EstimateRatio(a[:n], b[:n], alpha)
 	if err != nil || n < minRounds || math.IsInf(r.Lo, 0) || math.IsInf(r.Hi, 0) || math.IsNaN(r.Lo) {
@@ -85,10 +85,10 @@ func (o *Outcome) judge() {
 		var ok bool
 		if x.Over != "" {
 			var r stats.Ratio
-			r, ok = ratio(o.arm(x.Of), o.arm(x.Over), x.Metric)
+			r, ok = Ratio(o.arm(x.Of), o.arm(x.Over), x.Metric)
 			f.Value, f.Lo, f.Hi = r.Ratio, r.Lo, r.Hi
 		} else {
-			median, interval, err := stats.MedianInterval(o.arm(x.Of).values(x.Metric), 1-2*alpha)
+			median, interval, err := stats.MedianInterval(o.arm(x.Of).Values(x.Metric), 1-2*alpha)
 			ok = err == nil && len(o.arm(x.Of).Slices) >= minRounds
 			f.Value, f.Lo, f.Hi = median, interval.Lo, interval.Hi
 		}
@@ -125,36 +125,36 @@ type Advice struct {
 
 // Verdict says whether the change is worth making.
 func (a Advice) Verdict() string {
-	faster, slower := a.Gain.Lo >= worth, a.Gain.Hi < 1
-	cheaper, dearer := a.CPU != nil && a.CPU.Hi <= 1/worth, a.CPU != nil && a.CPU.Lo > 1
+	faster, slower := a.Gain.Lo >= Worth, a.Gain.Hi < 1
+	saves, costs := a.CPU != nil && a.CPU.Hi <= 1/Worth, a.CPU != nil && a.CPU.Lo > 1
 	switch {
 	case slower:
 		return "no: it costs throughput"
-	case dearer:
+	case costs:
 		return "no: it costs CPU"
-	case faster || cheaper:
+	case faster || saves:
 		return "**yes**"
 	default:
 		return "no effect shown"
 	}
 }
 
-// advice says of each arm with a change what it brings.
-func (o *Outcome) advice() []Advice {
+// Advice says of each arm with a change what it brings.
+func (o *Outcome) Advice() []Advice {
 	var out []Advice
 	for _, arm := range o.Arms[1:] {
 		if arm.Change == "" {
 			continue
 		}
-		a := Advice{Change: arm.Change, Costs: arm.Costs, Experiment: o.Experiment.ID, While: o.Experiment.while()}
+		a := Advice{Change: arm.Change, Costs: arm.Costs, Experiment: o.Experiment.ID, While: o.Experiment.While()}
 		metric := "throughput"
 		if o.Experiment.Storm != nil {
 			metric = "stormShare"
-		} else if cpu, ok := ratio(arm, o.Arms[0], "cpu"); ok {
+		} else if cpu, ok := Ratio(arm, o.Arms[0], "cpu"); ok {
 			a.CPU = &cpu
 		}
 		var ok bool
-		if a.Gain, ok = ratio(arm, o.Arms[0], metric); ok {
+		if a.Gain, ok = Ratio(arm, o.Arms[0], metric); ok {
 			out = append(out, a)
 		}
 	}

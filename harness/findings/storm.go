@@ -20,8 +20,8 @@ import (
 // loginsAtOnce is how many logins of a storm are in flight.
 const loginsAtOnce = 16
 
-// stormSeconds is the length of the span whose mean throughput counts as the storm's.
-const stormSeconds = 3
+// StormSeconds is the length of the span whose mean throughput counts as the storm's.
+const StormSeconds = 3
 
 // storms drives all arms in turns, each time on a fresh lab: what one storm leaves behind must not
 // reach the next.
@@ -136,7 +136,7 @@ func logins(ctx context.Context, l *lab.Lab, n int) error {
 	return group.Wait()
 }
 
-// measureStorm finds the throughput before the logins began, and the lowest stormSeconds in the
+// measureStorm finds the throughput before the logins began, and the lowest StormSeconds in the
 // window after the first token expired.
 func measureStorm(s *Slice, l *result.Load, first time.Time, ttl, window time.Duration) error {
 	from := first.Sub(l.Start).Seconds()
@@ -151,18 +151,18 @@ func measureStorm(s *Slice, l *result.Load, first time.Time, ttl, window time.Du
 			during = append(during, float64(iv.Fetches))
 		}
 	}
-	if n == 0 || quiet == 0 || len(during) < stormSeconds {
+	if n == 0 || quiet == 0 || len(during) < StormSeconds {
 		return fmt.Errorf("%d seconds before the logins and %d after the expiry measure nothing", n, len(during))
 	}
 	least := math.Inf(1)
-	for i := 0; i+stormSeconds <= len(during); i++ {
+	for i := 0; i+StormSeconds <= len(during); i++ {
 		sum := 0.0
-		for _, x := range during[i : i+stormSeconds] {
+		for _, x := range during[i : i+StormSeconds] {
 			sum += x
 		}
-		least = min(least, sum/stormSeconds)
+		least = min(least, sum/StormSeconds)
 	}
 	s.Quiet = quiet / float64(n)
-	s.StormShare = max(least, 1.0/stormSeconds) / s.Quiet // none at all counts as one, for a ratio can have no zero
+	s.StormShare = max(least, 1.0/StormSeconds) / s.Quiet // none at all counts as one, for a ratio can have no zero
 	return nil
 }

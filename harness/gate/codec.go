@@ -1,39 +1,29 @@
 package gate
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"gitlab.com/steamer/steamer/harness/document"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Encode renders a decision as indented JSON.
-func Encode(d *Decision) ([]byte, error) {
-	b, err := json.MarshalIndent(d, "", " ")
-	if err != nil {
-		return nil, fmt.Errorf("the decision cannot be written as JSON: %w", err)
-	}
-	return append(b, '\n'), nil
+var codec = document.Codec[Decision]{
+	APIVersion: APIVersion, Kind: Kind, Hint: "use the gate.json of a decision", Check: (*Decision).check,
 }
 
+// Encode renders a decision as indented JSON.
+func Encode(d *Decision) ([]byte, error) { return codec.Encode(d) }
+
 // Decode reads what Encode wrote; name is used in errors, which are of code exit.Invalid.
-func Decode(name string, data []byte) (*Decision, error) {
-	d := new(Decision)
-	if err := document.JSON(data, d); err != nil {
-		return nil, exit.Invalidf(name, "use a gate.json that this release of Steamer wrote", "not a complete decision: %w",
-			err)
-	}
+func Decode(name string, data []byte) (*Decision, error) { return codec.Decode(name, data) }
+
+func (d *Decision) check() error {
 	switch {
-	case d.APIVersion != APIVersion || d.Kind != Kind:
-		return nil, exit.Invalidf(name, "use the Steamer release that wrote it", "apiVersion %q, kind %q: want %q, %q",
-			d.APIVersion, d.Kind, APIVersion, Kind)
 	case d.Verdict != result.Pass && d.Verdict != result.Fail && d.Verdict != result.Inconclusive:
-		return nil, exit.Invalidf(name, "use a gate.json that Steamer wrote and nobody edited", "unknown verdict %q",
-			string(d.Verdict))
+		return fmt.Errorf("unknown verdict %q", string(d.Verdict))
 	case len(d.Evidence) == 0:
-		return nil, exit.Invalidf(name, "use a gate.json that Steamer wrote and nobody edited", "it names no evidence")
+		return errors.New("it names no evidence")
 	}
-	return d, nil
+	return nil
 }

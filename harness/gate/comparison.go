@@ -1,11 +1,11 @@
 package gate
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -107,12 +107,16 @@ func ReadComparison(name string, data []byte) (short *Compared, whole *compare.C
 	return &out, r.Comparison, nil
 }
 
+// Shown is the short form of a comparison as it was judged.
+func Shown(c *compare.Comparison) *Compared {
+	short := rejudged{Comparison: c}.show(compare.JSONFile)
+	return &short
+}
+
 // IsComparison reports whether a JSON document says that it is a comparison.
 func IsComparison(data []byte) bool {
-	var head struct {
-		Kind string `json:"kind"`
-	}
-	return json.Unmarshal(data, &head) == nil && head.Kind == compare.Kind
+	head, err := document.HeadOf(data)
+	return err == nil && head.Kind == compare.Kind
 }
 
 // show puts a judged comparison into the form in which it is reported.

@@ -3,15 +3,12 @@ package gate
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/document"
@@ -119,28 +116,17 @@ func (e *Evidence) file(path, want string) error {
 			return exit.Invalidf("--from "+path, "name each piece of evidence once", "it has the same content as %s", f.Path)
 		}
 	}
-	var head struct {
-		Kind string `json:"kind"`
-	}
-	document := data
-	if ext := filepath.Ext(path); ext == ".yaml" || ext == ".yml" { // of a quarantine, which people edit
-		if document, err = yaml.YAMLToJSON(data); err != nil {
-			return exit.Invalidf("--from "+path, "steamer calibrate --write-quarantine writes one", "not YAML: %w", err)
-		}
-	}
-	if err := json.Unmarshal(document, &head); err != nil {
-		return exit.Invalidf("--from "+path, "use the file as the run left it",
-			"not a complete JSON document (truncated?): %w", err)
+	head, err := document.HeadOf(data)
+	if err != nil {
+		return exit.Invalidf("--from "+path, "use the file as the run left it", "%w", err)
 	}
 	f := File{Path: path, Kind: head.Kind, SHA256: digest}
 	switch head.Kind {
 	case result.Kind:
 		err = keep(&e.Runs, path, data, result.Decode, &f, aboutRun)
-	case "ChartCheck":
-		err = keep(&e.Checks, path, data, decodeCheck, &f, func(r *lint.Report) string {
-			return "static checks of " +
-				name(r.Chart)
-		})
+	case lint.Kind:
+		err = keep(&e.Checks, path, data, lint.Decode, &f,
+			func(r *lint.Report) string { return "static checks of " + name(r.Chart) })
 	case mutation.RecordKind:
 		err = keep(&e.Mutants, path, data, mutation.Decode, &f,
 			func(r *mutation.Record) string { return mutation.Summary(r.Outcomes) })
@@ -235,35 +221,3 @@ func (e *Evidence) quarantine() *compare.Quarantine {
 }
 
 func name(c result.Chart) string { return strings.TrimSpace(c.Name + " " + c.Version) }
-
-// decodeCheck reads the JSON form of a static check and counts its findings again.
-func decodeCheck(path string, data []byte) (*lint.Report, error) {
-	r := new(lint.Report)
-	if err := document.JSON(data, r); err != nil {
-		return nil, exit.Invalidf(path, "use what charts check --format json of this release wrote",
-			"not a complete report of charts check: %w", err)
-	}
-	var counted lint.Counts
-	for _, f := range r.Findings {
-		switch {
-		case f.Accepted != nil:
-			counted.Accepted++
-		case f.Severity == lint.Error:
-			counted.Errors++
-		case f.Severity == lint.Warning:
-			counted.Warnings++
-		case f.Severity == lint.Info:
-			counted.Infos++
-		}
-	}
-	switch {
-	case r.APIVersion != lint.APIVersion:
-		return nil, exit.Invalidf(path, "use the Steamer release that wrote it", "apiVersion %q: want %q", r.APIVersion,
-			lint.APIVersion)
-	case len(r.Rules) == 0 || counted != r.Counts || r.Passed != (counted.Errors == 0 &&
-		(!r.Strict || counted.Warnings == 0)):
-		return nil, exit.Invalidf(path, "use the file as charts check wrote it",
-			"its verdict does not follow from its findings")
-	}
-	return r, nil
-}

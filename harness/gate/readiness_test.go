@@ -280,7 +280,7 @@ func TestRefuses(t *testing.T) {
 		"truncated":       {[]string{write("cut.json", string(raw[:len(raw)/2]))}, []string{"cut.json", "truncated?"}},
 		"empty":           {[]string{write("empty.json", "")}, []string{"empty.json", "not a complete JSON document"}},
 		"foreign":         {[]string{write("pod.json", `{"kind": "Pod"}`)}, []string{`kind "Pod" is no evidence`}},
-		"newer result":    {[]string{newer}, []string{`version "steamer/v2", newer than "steamer/v1"`}},
+		"newer result":    {[]string{newer}, []string{`"steamer/v2" is newer than "steamer/v1"`}},
 		"unknown field": {
 			[]string{write("odd.json", strings.Replace(string(raw), `"partial"`, `"partly"`, 1))},
 			[]string{"partly"},

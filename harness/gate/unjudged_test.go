@@ -1,7 +1,8 @@
 package gate_test
 
 import (
-	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,10 +21,15 @@ func stillQuarantined() time.Time { return time.Now().Add(time.Hour) }
 // pages are the reports of a decision for people.
 func pages(t *testing.T, d *gate.Decision) []string {
 	t.Helper()
-	var html, md bytes.Buffer
-	require.NoError(t, report.DecisionHTML(&html, d))
-	require.NoError(t, report.DecisionMarkdown(&md, d))
-	return []string{html.String(), md.String()}
+	dir := t.TempDir()
+	require.NoError(t, report.WriteDecision(dir, d))
+	var out []string
+	for _, name := range []string{"gate.html", "gate.md"} {
+		page, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		out = append(out, string(page))
+	}
+	return out
 }
 
 // without has the run skip scenarios for a reason.

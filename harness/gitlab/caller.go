@@ -76,8 +76,8 @@ func (c *caller) merge(ctx context.Context, k call) (body any, changed bool, err
 }
 
 // policyOf reads the policy in the answer to a GET request. None is an empty one.
-func policyOf(what, path string, r *openbao.Response) (*document, error) {
-	doc := &document{Path: map[string]map[string]any{}}
+func policyOf(what, path string, r *openbao.Response) (*aclPolicy, error) {
+	doc := &aclPolicy{Path: map[string]map[string]any{}}
 	if r.Status == http.StatusNotFound {
 		return doc, nil
 	}

@@ -9,8 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
@@ -135,8 +134,8 @@ func (r *Recipe) UserAuth(i *Issuer, audience string, t Tenant) (*openbao.Inline
 // names the file in errors.
 func ParseRecipe(input string, raw []byte) (*Recipe, error) {
 	var r Recipe
-	if err := yaml.UnmarshalStrict(raw, &r); err != nil {
-		return nil, exit.Invalidf(input, "compare it with the recipes in harness/gitlab/recipes", "no recipe: %w", err)
+	if err := document.YAML(raw, &r); err != nil {
+		return nil, exit.Invalidf(input, "compare it with the recipes in harness/gitlab/recipes", "%w", err)
 	}
 	if err := r.validate(); err != nil {
 		return nil, exit.Invalidf(input, "compare it with the recipes in harness/gitlab/recipes", "%w", err)

@@ -31,7 +31,7 @@ func TestParseRecipeRefuses(t *testing.T) {
 	good := recipeFile(t)
 	for name, c := range map[string]struct{ old, new, want string }{
 		"unknown field":    {"title:", "titel:", `unknown field "titel"`},
-		"duplicate field":  {"\nsecretPath:", "\nid: twice\nsecretPath:", "already"},
+		"duplicate field":  {"\nsecretPath:", "\nid: twice\nsecretPath:", "occurs twice"},
 		"format":           {"steamer/recipe/v1", "steamer/recipe/v9", "apiVersion"},
 		"id":               {"id: two-level-jwt", "id: Two_Level", "lower-case words"},
 		"version":          {"version: 1", "version: 0", "1 or more"},
@@ -42,7 +42,7 @@ func TestParseRecipeRefuses(t *testing.T) {
 		"broken template":  {"${.Parent}sys", "${.Parent sys", "create namespace"},
 		"tolerate all":     {"[path is already in use]", "['']", "every refusal"},
 		"two bodies":       {"    policy:\n", "    body: {}\n    policy:\n", "more than one of"},
-		"no yaml":          {"apiVersion", "\tapiVersion", "no recipe"},
+		"no yaml":          {"apiVersion", "\tapiVersion", "not valid YAML"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

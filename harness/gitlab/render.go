@@ -145,15 +145,15 @@ func (s Step) render(v view) (c call, err error) {
 	return c, nil
 }
 
-// document is an ACL policy in the JSON form that Rails writes. Fields Steamer
+// aclPolicy is an ACL policy in the JSON form that Rails writes. Fields Steamer
 // does not know are kept, as Rails keeps them.
-type document struct {
+type aclPolicy struct {
 	Path map[string]map[string]any `json:"path"`
 }
 
 // policyBody adds rules to a policy and wraps it for sys/policies/acl.
-func policyBody(base *document, rules map[string][]string) map[string]any {
-	doc := document{Path: map[string]map[string]any{}}
+func policyBody(base *aclPolicy, rules map[string][]string) map[string]any {
+	doc := aclPolicy{Path: map[string]map[string]any{}}
 	if base != nil && base.Path != nil {
 		doc = *base
 	}

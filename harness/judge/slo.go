@@ -75,12 +75,16 @@ type Size struct {
 	Source     string  `json:"source"`
 }
 
+var codec = document.Codec[SLO]{
+	APIVersion: result.APIVersion, Kind: "SLO", YAML: true, Hint: "see docs/reference for the fields of an SLO file",
+}
+
 // ParseSLO reads an SLO file; name is used in errors, which are of code
 // exit.Invalid and name the entry.
 func ParseSLO(name string, data []byte) (*SLO, error) {
-	s := new(SLO)
-	if err := document.YAML(data, s); err != nil {
-		return nil, exit.Invalidf(name, "see docs/reference for the fields of an SLO file", "%w", err)
+	s, err := codec.Decode(name, data)
+	if err != nil {
+		return nil, err
 	}
 	if err := limitsGiven(data); err != nil {
 		return nil, exit.Invalidf(name, "give each limit a number; 0 is one", "%w", err)
@@ -136,8 +140,6 @@ const maxEnvironmentLatency = 1000
 
 func (s *SLO) validate() error {
 	switch e := s.EnvironmentLatency; {
-	case s.APIVersion != result.APIVersion || s.Kind != "SLO":
-		return fmt.Errorf("apiVersion %q, kind %q: want %q, \"SLO\"", s.APIVersion, s.Kind, result.APIVersion)
 	case !(e >= 0 && e <= maxEnvironmentLatency):
 		return fmt.Errorf("environmentLatency %v: want 0 to %d ms", e, maxEnvironmentLatency)
 	case len(s.Entries) == 0:

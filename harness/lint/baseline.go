@@ -1,11 +1,9 @@
 package lint
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -95,42 +93,41 @@ func (a Acceptance) Check(now time.Time) error {
 
 // ParseBaseline reads a baseline as of now; name is used in errors, which are of code exit.Invalid.
 func ParseBaseline(name string, data []byte, now time.Time) (*Baseline, error) {
-	b := new(Baseline)
-	refuse := func(hint, format string, args ...any) (*Baseline, error) {
-		return nil, exit.Invalidf("baseline "+name, hint, format, args...)
-	}
-	if err := document.YAML(bytes.TrimPrefix(data, []byte("\ufeff")), b); err != nil {
-		return refuse("steamer charts check --write-baseline writes one", "%w", err)
-	}
-	switch {
-	case b.APIVersion != APIVersion || b.Kind != BaselineKind:
-		return refuse("steamer charts check --write-baseline writes one", "apiVersion %q, kind %q: want %q, %q", b.APIVersion,
-			b.Kind, APIVersion, BaselineKind)
-	case b.Chart == "":
-		return refuse("name the chart whose findings these are", "it names no chart")
+	return document.Codec[Baseline]{
+		APIVersion: APIVersion, Kind: BaselineKind, YAML: true, Input: "baseline",
+		Hint:  "steamer charts check --write-baseline writes one",
+		Check: func(b *Baseline) error { return b.check(now) },
+	}.Decode(name, data)
+}
+
+func (b *Baseline) check(now time.Time) error {
+	if b.Chart == "" {
+		return exit.Invalidf("", "name the chart whose findings these are", "it names no chart")
 	}
 	seen := map[string]bool{}
 	for i, a := range b.Findings {
-		at := fmt.Sprintf("findings[%d], rule %q: ", i, a.Rule)
+		refuse := func(hint, format string, args ...any) error {
+			return exit.Invalidf(fmt.Sprintf("findings[%d], rule %q", i, a.Rule), hint, format, args...)
+		}
 		_, known := RuleNamed(a.Rule)
 		switch {
 		case !known:
-			return refuse("steamer charts rules lists the rules", "%sthere is no such rule", at)
+			return refuse("steamer charts rules lists the rules", "there is no such rule")
 		case a.Severity != Error && a.Severity != Warning:
-			return refuse("use error or warning", "%sseverity %q", at, a.Severity)
+			return refuse("use error or warning", "severity %q", a.Severity)
 		case a.Message == "":
-			return refuse("say which finding of the rule it is: the message, with # for each number", "%sit has no message", at)
+			return refuse("say which finding of the rule it is: the message, with # for each number", "it has no message")
 		case a.Count < 0:
-			return refuse("leave count out for one", "%scount %d is negative", at, a.Count)
+			return refuse("leave count out for one", "count %d is negative", a.Count)
 		case seen[a.key()]:
-			return refuse("name each finding once, with a count where there are several", "%sit stands twice", at)
+			return refuse("name each finding once, with a count where there are several", "it stands twice")
 		}
 		seen[a.key()] = true
 		if err := a.Check(now); err != nil {
-			return refuse("fix the finding, or have its owner accept it again: reason, owner and a new date", "%s%w", at, err)
+			return refuse("fix the finding, or have its owner accept it again: reason, owner and a new date", "%w", err)
 		}
 	}
-	return b, nil
+	return nil
 }
 
 // ReadBaseline reads the baseline in a file as of today; nil for "".
@@ -235,19 +232,7 @@ func (b *Baseline) Write(path string, replace bool) error {
 	if err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".baseline-*")
-	if err == nil {
-		_, err = temporary.Write(secret.Clean(path, data))
-		err = cmp.Or(err, temporary.Chmod(0o644), temporary.Close())
-		if err == nil {
-			err = os.Rename(temporary.Name(), path)
-		}
-		_ = os.Remove(temporary.Name()) // gone where it was renamed
-	}
-	if err != nil {
-		return exit.Environmentf("--write-baseline "+path, "name a file in a directory that can be written to", "%w", err)
-	}
-	return nil
+	return document.WriteFile(path, data)
 }
 
 // Writable refuses to write over a file that is there, unless replace says so.

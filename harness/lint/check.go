@@ -111,7 +111,7 @@ func Run(ctx context.Context, c *chart.Chart, o Options) (*Report, error) {
 		}
 	}
 	report := &Report{
-		APIVersion: APIVersion, Kind: "ChartCheck", Chart: c.InfoWith(o.Values), Kubernetes: Kubernetes{
+		APIVersion: APIVersion, Kind: Kind, Chart: c.InfoWith(o.Values), Kubernetes: Kubernetes{
 			s.api.Version,
 			s.api.Source,
 		}, Strict: o.Strict,

@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/lint"
+	reports "gitlab.com/steamer/steamer/harness/report"
 )
 
 const reference = "../../charts/openbao"
@@ -97,7 +98,7 @@ func run(t testing.TB, dir string, o lint.Options) *lint.Report {
 func text(t testing.TB, r *lint.Report) string {
 	t.Helper()
 	var b strings.Builder
-	require.NoError(t, lint.Table(&b, r, false))
+	require.NoError(t, reports.FindingsTable(&b, r, false))
 	return b.String()
 }
 

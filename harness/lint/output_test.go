@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/lint"
+	reports "gitlab.com/steamer/steamer/harness/report"
 )
 
 // TestFormats writes one report in every form; each names rule, object and path of the seeded
@@ -25,14 +26,14 @@ func TestFormats(t *testing.T) {
 	}
 
 	plain, coloured := text(t, report), &bytes.Buffer{}
-	require.NoError(t, lint.Table(coloured, report, true))
+	require.NoError(t, reports.FindingsTable(coloured, report, true))
 	require.NotContains(t, plain, "\x1b")
 	require.Contains(t, coloured.String(), "\x1b[31m")
 	require.Contains(t, plain, "FINDINGS: 1 errors")
 
 	var asJSON, asJUnit bytes.Buffer
 	require.NoError(t, lint.JSON(&asJSON, report))
-	require.NoError(t, lint.JUnit(&asJUnit, report))
+	require.NoError(t, reports.FindingsJUnit(&asJUnit, report))
 	for _, part := range want {
 		for name, out := range map[string]string{"table": plain, "json": asJSON.String(), "junit": asJUnit.String()} {
 			require.Contains(t, out, part, name)
@@ -72,7 +73,7 @@ func TestUnprintable(t *testing.T) {
 	report := run(t, write(t, edit(t, "templates/deployment.yaml", "registry.example/small:1.0", `"a\u0007b:latest"`)),
 		lint.Options{})
 	var out bytes.Buffer
-	require.NoError(t, lint.JUnit(&out, report))
+	require.NoError(t, reports.FindingsJUnit(&out, report))
 	require.NoError(t, xml.Unmarshal(out.Bytes(), new(any)))
 }
 
@@ -107,8 +108,8 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	require.Positive(t, report.Counts.Errors)
 	var out bytes.Buffer
 	require.NoError(t, lint.JSON(&out, report))
-	require.NoError(t, lint.JUnit(&out, report))
-	require.NoError(t, lint.Table(&out, report, true))
+	require.NoError(t, reports.FindingsJUnit(&out, report))
+	require.NoError(t, reports.FindingsTable(&out, report, true))
 	require.NotContains(t, out.String(), secret)
 }
 

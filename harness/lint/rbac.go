@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"sigs.k8s.io/yaml"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
@@ -25,7 +25,7 @@ var allowances embed.FS
 // ParseAllowance reads an allowance; input names it in the exit.Invalid error.
 func ParseAllowance(input string, data []byte) (Allowance, error) {
 	var a Allowance
-	if err := yaml.UnmarshalStrict(data, &a); err != nil {
+	if err := document.YAML(data, &a); err != nil {
 		return Allowance{}, exit.Invalidf(input,
 			"it holds namespaced, cluster (lists of RBAC rules) and bindings (names of ClusterRoles)", "%w", err)
 	}

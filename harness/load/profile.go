@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -100,12 +99,16 @@ const (
 	maxVUs    = 10_000
 )
 
+var codec = document.Codec[Profile]{
+	APIVersion: "steamer/v1", Kind: "Profile", YAML: true, Hint: "see docs/reference for the fields of a profile",
+}
+
 // ParseProfile reads a profile; name is used in errors, which are of code
 // exit.Invalid and name the field.
 func ParseProfile(name string, data []byte) (Profile, error) {
 	var p Profile
-	if err := document.YAML(data, &p); err != nil {
-		return Profile{}, exit.Invalidf(name, "see docs/reference for the fields of a profile", "%w", err)
+	if err := codec.DecodeInto(name, data, &p); err != nil {
+		return Profile{}, err
 	}
 	if p.Duration == 0 {
 		p.Duration = document.Duration(length(p.Stages))
@@ -122,7 +125,7 @@ func ReadProfile(path string) (Profile, error) {
 	if err != nil {
 		return Profile{}, exit.Invalidf(path, "name a file of perf/profiles", "%w", err)
 	}
-	return ParseProfile(path, bytes.TrimPrefix(data, []byte("\ufeff")))
+	return ParseProfile(path, data)
 }
 
 // PerSecond is the rate in fetches per second on the given tier that the warm-up has, and that
@@ -149,8 +152,6 @@ func (p Profile) validate() error {
 		return err
 	}
 	switch {
-	case p.APIVersion != "steamer/v1" || p.Kind != "Profile":
-		return fmt.Errorf("apiVersion %q, kind %q: want \"steamer/v1\", \"Profile\"", p.APIVersion, p.Kind)
 	case !word.MatchString(p.Name):
 		return fmt.Errorf("name %q: want small letters, digits and dashes, a letter first, at most 40", p.Name)
 	case !word.MatchString(p.Workload):

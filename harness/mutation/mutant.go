@@ -12,8 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -93,7 +92,7 @@ func Parse(raw []byte) ([]Mutant, error) {
 	var file struct {
 		Mutants []Mutant `json:"mutants"`
 	}
-	err := yaml.UnmarshalStrict(raw, &file)
+	err := document.YAML(raw, &file)
 	return file.Mutants, err
 }
 

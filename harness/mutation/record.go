@@ -1,12 +1,10 @@
 package mutation
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/document"
-	"gitlab.com/steamer/steamer/harness/exit"
 )
 
 // RecordKind is the value of Record.Kind.
@@ -24,29 +22,20 @@ type Record struct {
 	Outcomes   []Outcome `json:"outcomes"`
 }
 
+var codec = document.Codec[Record]{
+	APIVersion: recordVersion, Kind: RecordKind, Hint: "use what steamer mutants --json wrote", Check: (*Record).validate,
+}
+
 // Encode renders outcomes as a Record.
 func Encode(steamer string, finished time.Time, list []Outcome) ([]byte, error) {
-	b, err := json.MarshalIndent(Record{recordVersion, RecordKind, steamer, finished.UTC(), list}, "", " ")
-	return append(b, '\n'), err
+	return codec.Encode(&Record{recordVersion, RecordKind, steamer, finished.UTC(), list})
 }
 
 // Decode reads what Encode wrote; name is used in errors, which are of code exit.Invalid.
-func Decode(name string, data []byte) (*Record, error) {
-	r := new(Record)
-	if err := document.JSON(data, r); err != nil {
-		return nil, exit.Invalidf(name, "use what steamer mutants --json wrote", "not a complete record of mutants: %w", err)
-	}
-	if err := r.validate(); err != nil {
-		return nil, exit.Invalidf(name, "use what steamer mutants --json of the same release wrote", "%w", err)
-	}
-	return r, nil
-}
+func Decode(name string, data []byte) (*Record, error) { return codec.Decode(name, data) }
 
 func (r *Record) validate() error {
-	switch {
-	case r.APIVersion != recordVersion || r.Kind != RecordKind:
-		return fmt.Errorf("apiVersion %q, kind %q: want %q, %q", r.APIVersion, r.Kind, recordVersion, RecordKind)
-	case len(r.Outcomes) == 0:
+	if len(r.Outcomes) == 0 {
 		return fmt.Errorf("it holds no outcome")
 	}
 	for _, o := range r.Outcomes {
@@ -60,4 +49,15 @@ func (r *Record) validate() error {
 		}
 	}
 	return nil
+}
+
+// Summary is one line about all outcomes.
+func Summary(list []Outcome) string {
+	total, n := 0.0, map[Status]int{}
+	for _, o := range list {
+		total += o.Seconds
+		n[o.Status]++
+	}
+	return fmt.Sprintf("%d mutants: %d killed, %d survived, %d explained, %d broken, in %.0f s",
+		len(list), n[Killed], n[Survived], n[Explained], n[Broken], total)
 }

@@ -109,21 +109,20 @@ func Default(root string) Plan {
 	}
 }
 
-// Read overlays a plan file on base. Unknown fields are errors of code exit.Invalid.
+var codec = document.Codec[Plan]{
+	APIVersion: result.APIVersion, Kind: Kind, YAML: true, Input: "--plan",
+	Hint: "steamer run --dry-run prints a complete plan",
+}
+
+// Read overlays a plan file on base. Errors are of code exit.Invalid, as of a field that does not
+// exist.
 func Read(path string, base Plan) (Plan, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return base, exit.Invalidf("--plan "+path, "name a file that steamer run --dry-run printed", "%w", err)
 	}
-	base.APIVersion, base.Kind = "", "" // the file has to say what it is
-	if err := yaml.UnmarshalStrict(data, &base); err != nil {
-		return base, exit.Invalidf("--plan "+path, "steamer run --dry-run prints a complete plan", "%w", err)
-	}
-	if base.APIVersion != result.APIVersion || base.Kind != Kind {
-		hint := "start it with apiVersion: " + result.APIVersion + " and kind: " + Kind
-		return base, exit.Invalidf("--plan "+path, hint, "its apiVersion is %q and its kind %q", base.APIVersion, base.Kind)
-	}
-	return base, nil
+	err = codec.DecodeInto(path, data, &base)
+	return base, err
 }
 
 // YAML prints the plan, secrets withheld: where a value of Set is one, somebody has to put it back

@@ -1,19 +1,18 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
 	"io"
 	"math"
 	"path/filepath"
-	"slices"
 
 	"gitlab.com/steamer/steamer/harness/compare"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/stats"
 )
 
 // againstView is a comparison with its ratios drawn to one scale.
@@ -67,17 +66,18 @@ func newAgainst(c gate.Compared) againstView {
 	at := func(x float64) float64 { return bound(50 + 48*math.Log(x)/span) }
 	for _, m := range c.Metrics {
 		r := ratioView{
-			Ratio: m, Badge: string(m.Verdict), A: withUnit(m.Base, m.Unit), B: withUnit(m.Head, m.Unit), Times: sig(m.Ratio),
+			Ratio: m, Badge: string(m.Verdict), A: render.WithUnit(m.Base, m.Unit), B: render.WithUnit(m.Head, m.Unit),
+			Times:    render.Number(m.Ratio),
 			Interval: "too few pairs", One: at(1),
 		}
 		if !m.Gate {
 			r.Badge = "INFO"
 		}
 		if m.MDE != nil {
-			r.See = sig(100**m.MDE) + " %"
+			r.See = render.Number(100**m.MDE) + " %"
 		}
 		if m.Lo != nil && m.Hi != nil && *m.Lo > 0 && *m.Hi > 0 && m.Ratio > 0 {
-			r.Drawn, r.Interval = true, sig(*m.Lo)+" to "+sig(*m.Hi)
+			r.Drawn, r.Interval = true, render.Number(*m.Lo)+" to "+render.Number(*m.Hi)
 			r.Left, r.Dot = at(*m.Lo), at(m.Ratio)
 			r.Width = max(at(*m.Hi)-r.Left, 0.5)
 		}
@@ -109,31 +109,18 @@ func newStrip(c gate.Compared, m gate.Ratio) (stripView, bool) {
 	if !(top > 0) || math.IsInf(top, 0) {
 		return stripView{}, false
 	}
-	s := stripView{Title: m.Title, Top: withUnit(top, m.Unit)}
+	s := stripView{Title: m.Title, Top: render.WithUnit(top, m.Unit)}
 	for i, label := range []string{c.Base, c.Head} {
 		side := sideView{Label: label, Class: []string{"bao2", "bao"}[i]}
 		for _, x := range both[i] {
 			side.Dots = append(side.Dots, bound(100*x/top))
 		}
-		middle := median(both[i])
+		middle := stats.Median(both[i])
 		side.Median = bound(100 * middle / top)
 		s.Sides = append(s.Sides, side)
-		s.Alt += fmt.Sprintf("%s: %d slices, median %s. ", label, len(both[i]), withUnit(middle, m.Unit))
+		s.Alt += fmt.Sprintf("%s: %d slices, median %s. ", label, len(both[i]), render.WithUnit(middle, m.Unit))
 	}
 	return s, true
-}
-
-func median(list []float64) float64 {
-	sorted := slices.Sorted(slices.Values(list))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-func withUnit(v float64, unit string) string {
-	if unit == "" {
-		return sig(v)
-	}
-	return sig(v) + " " + unit
 }
 
 func deref(v *float64) float64 {
@@ -165,23 +152,23 @@ type comparisonPage struct {
 	CSS    template.CSS
 }
 
-// ComparisonHTML writes a comparison as a self-contained page without any script: verdict, ratios
+// comparisonHTML writes a comparison as a self-contained page without any script: verdict, ratios
 // with their intervals, and the slices of both sides beside each other. With the judged comparison
 // itself, whole, which may be nil, it also has what stands behind the ratios: the pairs that were
 // discarded, failed fetches and loads not carried, scenarios that differ, and what was not
 // measured.
-func ComparisonHTML(w io.Writer, c *gate.Compared, whole *compare.Comparison) error {
+func comparisonHTML(w io.Writer, c *gate.Compared, whole *compare.Comparison) error {
 	p := comparisonPage{againstView: newAgainst(*c), Word: string(c.Verdict)}
 	p.Reasons = typesetAll(c.Reasons)
 	if whole != nil {
 		p.Behind = newBehind(whole)
 	}
 	p.Lead = map[result.Verdict]string{
-		result.Pass:         "What decides is no worse than the base by more than its margin.",
-		result.Fail:         "Something that decides is worse than the base by more than its margin.",
-		result.Inconclusive: "The pairs do not say which.",
+		result.Pass:         "No metric that decides is worse than the base by more than its margin.",
+		result.Fail:         "A metric or an outcome that decides is worse than the base by more than its margin.",
+		result.Inconclusive: "The pairs do not show whether the head is worse.",
 	}[c.Verdict]
-	t, css, err := plainPage("comparison.html.tmpl")
+	t, css, err := pageTemplate("comparison.html.tmpl")
 	if err != nil {
 		return err
 	}
@@ -189,27 +176,17 @@ func ComparisonHTML(w io.Writer, c *gate.Compared, whole *compare.Comparison) er
 	return t.Execute(w, p)
 }
 
-// WriteComparison writes comparison.html into dir, which must exist; whole is as of ComparisonHTML.
-func WriteComparison(dir string, c *gate.Compared, whole *compare.Comparison) error {
-	var b bytes.Buffer
-	if err := ComparisonHTML(&b, secret.Scrub(c), secret.Scrub(whole)); err != nil {
-		return err
-	}
-	if err := secret.WriteFile(filepath.Join(dir, "comparison.html"), b.Bytes(), secret.Public); err != nil {
-		return exit.Environmentf("comparison.html", "make the directory writable and free some disk space", "%w", err)
-	}
-	return nil
+// WriteComparisonPage writes comparison.html into dir, which must exist, from the short form of a
+// comparison and the whole, which may be nil.
+func WriteComparisonPage(dir string, c *gate.Compared, whole *compare.Comparison) error {
+	return writeComparisonPage(dir, 0, secret.Scrub(c), secret.Scrub(whole))
 }
 
-// plainPage is the template of a page without scripts, and the style of all pages.
-func plainPage(name string) (*template.Template, template.CSS, error) {
-	t, err := template.New(name).Funcs(template.FuncMap{
-		"badge":  badge,
-		"joined": func(r row) string { return r.Cells[0] },
-	}).ParseFS(assets, "assets/*.html.tmpl")
-	if err != nil {
-		return nil, "", err
+// writeComparisonPage writes the page of one of several comparisons, which are numbered from 0.
+func writeComparisonPage(dir string, number int, c *gate.Compared, whole *compare.Comparison) error {
+	name := "comparison.html"
+	if number > 0 {
+		name = fmt.Sprintf("comparison-%d.html", number+1)
 	}
-	css, err := assets.ReadFile("assets/report.css")
-	return t, template.CSS(css), err
+	return writeTo(filepath.Join(dir, name), func(w io.Writer) error { return comparisonHTML(w, c, whole) })
 }

@@ -1,4 +1,4 @@
-package report_test
+package report
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/compare"
-	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -46,7 +45,8 @@ func TestComparisonPageShowsWhatStandsBehindIt(t *testing.T) {
 		want, absent []string
 	}{
 		"much": {driven(), []string{
-			"5 pairs driven, 2 valid and 3 discarded.", "Judged at look 1, each bound at a one-sided level of 0.0500.",
+			"5 pairs driven, 2 valid and 3 discarded.",
+			"Judged at interim analysis 1, each bound at a one-sided level of 0.0500.",
 			"2 × B: steady missed &lt;script&gt;", "1 × A: 81 % of the offered rate",
 			`failed fetches<p class="reason">more with B, which may be chance</p></th><td>1</td><td>3</td><td>4</td><td>5</td><td>0.3125</td>`,
 			`offered load not carried</th><td>1</td><td>0</td><td>0</td><td>5</td><td>1.0000</td>`,
@@ -62,7 +62,7 @@ func TestComparisonPageShowsWhatStandsBehindIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b bytes.Buffer
-			require.NoError(t, report.ComparisonHTML(&b, &decided().Compared[0], c.whole))
+			require.NoError(t, comparisonHTML(&b, &decided().Compared[0], c.whole))
 			for _, want := range c.want {
 				require.Contains(t, b.String(), want)
 			}

@@ -5,13 +5,14 @@ import (
 	"io"
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Benchstat writes each topology's load as one line of Go's benchmark format, with all that the
+// benchstat writes each topology's load as one line of Go's benchmark format, with all that the
 // line is about as configuration before it. The files of several runs one after the other are what
 // benchstat compares: a run is one sample.
-func Benchstat(w io.Writer, r *result.Result) error {
+func benchstat(w io.Writer, r *result.Result) error {
 	var b strings.Builder
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
@@ -19,7 +20,7 @@ func Benchstat(w io.Writer, r *result.Result) error {
 			continue
 		}
 		if t.Load.Fetches == 0 { // what benchstat takes for a sample has to be one; this line it skips
-			fmt.Fprintf(&b, "# %s: %s, no fetch was completed\n", plain(t.Name), notMeasured)
+			fmt.Fprintf(&b, "# %s: %s, no fetch was completed\n", render.Plain(t.Name), notMeasured)
 			continue
 		}
 		for _, c := range [][2]string{
@@ -30,7 +31,7 @@ func Benchstat(w io.Writer, r *result.Result) error {
 			{"steamer", r.Run.Steamer},
 			{"cpus", fmt.Sprint(r.Run.Host.CPUs)},
 		} {
-			if value := plain(c[1]); value != "" {
+			if value := render.Plain(c[1]); value != "" {
 				fmt.Fprintf(&b, "%s: %s\n", c[0], value)
 			}
 		}
@@ -80,7 +81,7 @@ func word(s string) string {
 			return '-'
 		}
 		return r
-	}, clean(s)); s == "" {
+	}, render.Clean(s)); s == "" {
 		return "unknown"
 	}
 	return s

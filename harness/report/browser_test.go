@@ -1,6 +1,6 @@
 //go:build browser
 
-package report_test
+package report
 
 import (
 	"context"
@@ -24,7 +24,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -62,7 +61,7 @@ func open(t *testing.T, r *result.Result, scheme string, prepare ...chromedp.Act
 ) {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, report.WriteAll(dir, r))
+	require.NoError(t, WriteAll(dir, r))
 	return browse(t, filepath.Join(dir, "report.html"), scheme, "html[data-plotted]", prepare...)
 }
 
@@ -227,7 +226,7 @@ func TestBrowserManyScenarios(t *testing.T) {
 func TestBrowserShowsTheDecision(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		dir := t.TempDir()
-		require.NoError(t, report.WriteDecision(dir, decided()))
+		require.NoError(t, WriteDecision(dir, decided()))
 		ctx, w := browse(t, filepath.Join(dir, "gate.html"), scheme, "body")
 		require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('a[href]')].map((a) => a.getAttribute('href')).filter((h) => !document.getElementById(h.slice(1))).join()`))
 		require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i).join()`), "ids are unique")
@@ -245,7 +244,7 @@ func TestBrowserShowsTheComparison(t *testing.T) {
 	c := decided().Compared[0]
 	c.Metrics[0].Name = "p95"
 	c.Slices = map[string][2][]float64{"p95": {{8, 7.9, 8.2}, {9.8, 9.6, 9.9}}}
-	require.NoError(t, report.WriteComparison(dir, &c, driven()))
+	require.NoError(t, WriteComparisonPage(dir, &c, driven()))
 	ctx, w := browse(t, filepath.Join(dir, "comparison.html"), "light", "body")
 	require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`),
 		"nothing sticks out sideways")

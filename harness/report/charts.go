@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"gitlab.com/steamer/steamer/harness/load/hdr"
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -85,15 +86,17 @@ func newCharts(t *result.Topology) *charts {
 		}
 	}
 	c.Alt = fmt.Sprintf("Latency over time, from the intended start. While measuring, the median was %s, p95 %s, p99 %s and the largest %s.",
-		ms(l.Intended.P50), ms(l.Intended.P95), ms(l.Intended.P99), ms(l.Intended.Max))
+		render.Milliseconds(l.Intended.P50), render.Milliseconds(l.Intended.P95), render.Milliseconds(l.Intended.P99),
+		render.Milliseconds(l.Intended.Max))
 	c.AltCurve = fmt.Sprintf("Latency by percentile. From the actual start: p50 %s, p99 %s. From the intended start: p50 %s, p99 %s.",
-		ms(l.Actual.P50), ms(l.Actual.P99), ms(l.Intended.P50), ms(l.Intended.P99))
+		render.Milliseconds(l.Actual.P50), render.Milliseconds(l.Actual.P99), render.Milliseconds(l.Intended.P50),
+		render.Milliseconds(l.Intended.P99))
 	if l.Intended.Count == 0 {
 		c.Alt = "Latency over time, from the intended start. No fetch was measured."
 		c.AltCurve = "Latency by percentile. No fetch was measured."
 	}
 	c.AltCPU = fmt.Sprintf("CPU and memory of %s over the same time; the table below has the figures.",
-		plural(len(t.Resources), "container"))
+		render.Plural(len(t.Resources), "container"))
 	c.costs(t)
 	return c
 }
@@ -217,7 +220,7 @@ func (c *charts) costs(t *result.Topology) {
 		{"postgresql", "PostgreSQL", "pg"},
 	} {
 		if v, ok := values[b.id]; ok && most > 0 {
-			c.Bars = append(c.Bars, costBar{b.label, ms(v), b.class, 100 * v / most})
+			c.Bars = append(c.Bars, costBar{b.label, render.Milliseconds(v), b.class, 100 * v / most})
 		}
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -16,7 +17,7 @@ func costs(t *result.Topology) []row {
 	for _, c := range t.Cost.Table() {
 		cell := notMeasured + ": " + c.Reason
 		if c.Value != nil {
-			cell = strings.TrimSpace(sig(*c.Value) + " " + c.Unit)
+			cell = strings.TrimSpace(render.Number(*c.Value) + " " + c.Unit)
 		}
 		out = append(out, row{Label: c.Title, Cells: []string{cell}})
 	}
@@ -28,5 +29,5 @@ func statements(t *result.Topology, _ *result.Load) string {
 	if t.Cost == nil || t.Cost.Statements == nil {
 		return notMeasured
 	}
-	return sig(*t.Cost.Statements)
+	return render.Number(*t.Cost.Statements)
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"html/template"
@@ -12,37 +11,32 @@ import (
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
 // WriteDecision writes a gate's decision into dir, which must exist: gate.json, gate.html, gate.md
-// and gate.xml.
+// gate.xml, and a page for each comparison.
 func WriteDecision(dir string, d *gate.Decision) error {
 	d = secret.Scrub(d)
 	data, err := gate.Encode(d)
 	if err != nil {
 		return err
 	}
-	var errs []error
 	for name, write := range map[string]func(io.Writer) error{
 		"gate.json": func(w io.Writer) error { _, err := w.Write(data); return err },
-		"gate.html": func(w io.Writer) error { return DecisionHTML(w, d) },
-		"gate.md":   func(w io.Writer) error { return DecisionMarkdown(w, d) },
-		"gate.xml":  func(w io.Writer) error { return DecisionJUnit(w, d) },
+		"gate.html": func(w io.Writer) error { return decisionHTML(w, d) },
+		"gate.md":   func(w io.Writer) error { return decisionMarkdown(w, d) },
+		"gate.xml":  func(w io.Writer) error { return decisionJUnit(w, d) },
 	} {
-		var b bytes.Buffer
-		err := write(&b)
-		if err == nil {
-			err = secret.WriteFile(filepath.Join(dir, name), b.Bytes(), secret.Public)
-		}
-		if err != nil {
-			errs = append(errs, exit.Environmentf(name, "make the directory writable and free some disk space", "%w", err))
-		}
+		err = errors.Join(err, writeTo(filepath.Join(dir, name), write))
 	}
-	return errors.Join(errs...)
+	for i := range d.Compared {
+		err = errors.Join(err, writeComparisonPage(dir, i, &d.Compared[i], nil))
+	}
+	return err
 }
 
 // decisionPage is a decision prepared for the templates, as text that each escapes for its own
@@ -71,7 +65,7 @@ type judgedView struct {
 }
 
 func newDecisionPage(d *gate.Decision) *decisionPage {
-	p := &decisionPage{Decision: d, Verdict: string(d.Verdict), When: moment(d.Made), Top: typesetAll(d.Reasons)}
+	p := &decisionPage{Decision: d, Verdict: string(d.Verdict), When: render.Moment(d.Made), Top: typesetAll(d.Reasons)}
 	p.Lead = map[result.Verdict]string{
 		result.Pass:         "Every required criterion is met, and none is missed.",
 		result.Fail:         "A criterion is missed. Do not ship before it is understood.",
@@ -106,9 +100,9 @@ func newDecisionPage(d *gate.Decision) *decisionPage {
 	return p
 }
 
-// DecisionHTML writes a self-contained page without any script.
-func DecisionHTML(w io.Writer, d *gate.Decision) error {
-	t, css, err := plainPage("gate.html.tmpl")
+// decisionHTML writes a self-contained page without any script.
+func decisionHTML(w io.Writer, d *gate.Decision) error {
+	t, css, err := pageTemplate("gate.html.tmpl")
 	if err != nil {
 		return err
 	}
@@ -117,25 +111,26 @@ func DecisionHTML(w io.Writer, d *gate.Decision) error {
 	return t.Execute(w, p)
 }
 
-// DecisionMarkdown writes what a release issue wants: verdict, criteria, evidence.
-func DecisionMarkdown(w io.Writer, d *gate.Decision) error {
+// decisionMarkdown writes what a release issue wants: verdict, criteria, evidence.
+func decisionMarkdown(w io.Writer, d *gate.Decision) error {
 	text, err := assets.ReadFile("assets/gate.md.tmpl")
 	if err != nil {
 		return err
 	}
-	t, err := texttemplate.New("gate.md").Funcs(texttemplate.FuncMap{"cell": cell, "code": code}).Parse(string(text))
+	t, err := texttemplate.New("gate.md").Funcs(texttemplate.FuncMap{"cell": render.Cell, "code": render.Code}).Parse(
+		string(text))
 	if err != nil {
 		return err
 	}
 	return t.Execute(w, newDecisionPage(d))
 }
 
-// DecisionJUnit writes each criterion as a case, and the verdict as one more.
-func DecisionJUnit(w io.Writer, d *gate.Decision) error {
+// decisionJUnit writes each criterion as a case, and the verdict as one more.
+func decisionJUnit(w io.Writer, d *gate.Decision) error {
 	s := junit.Testsuite{Name: "gate", Timestamp: d.Made.UTC().Format("2006-01-02T15:04:05")}
 	add := func(name string, v result.Verdict, counts bool, reasons []string) {
 		c := junit.Testcase{Name: name, Classname: "gate", Time: "0.000"}
-		all := clean(strings.Join(reasons, "\n"))
+		all := render.Clean(strings.Join(reasons, "\n"))
 		first, _, _ := strings.Cut(all, "\n")
 		switch {
 		case v == result.Fail:
@@ -151,12 +146,7 @@ func DecisionJUnit(w io.Writer, d *gate.Decision) error {
 		add("gate/"+c.ID, c.Verdict, c.Required, c.Reasons)
 	}
 	add("gate/verdict", d.Verdict, true, d.Reasons)
-	suites := junit.Testsuites{Name: "steamer gate"}
-	suites.AddSuite(s)
-	if _, err := io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"); err != nil {
-		return err
-	}
-	return suites.WriteXML(w)
+	return writeSuites(w, "steamer gate", s)
 }
 
 // DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to the
@@ -164,31 +154,32 @@ func DecisionJUnit(w io.Writer, d *gate.Decision) error {
 func DecisionSummary(w io.Writer, d *gate.Decision, colour bool) error {
 	p := newDecisionPage(d)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nSteamer gate: %s   %s\n\n", painted(p.Verdict, colour), plain(chartName(d.Chart)))
+	fmt.Fprintf(&b, "\nSteamer gate: %s   %s\n\n", painted(p.Verdict, colour), render.Plain(chartName(d.Chart)))
 	for _, r := range p.Rows {
 		name := r.ID
 		if r.Required {
 			name += " *"
 		}
-		fmt.Fprintf(&b, "  %-14s %s%*s%s\n", name, painted(r.Badge, colour), max(1, 14-len(r.Badge)), "", plain(r.Measured))
+		fmt.Fprintf(&b, "  %-14s %s%*s%s\n", name, painted(r.Badge, colour), max(1, 14-len(r.Badge)), "",
+			render.Plain(r.Measured))
 	}
 	b.WriteString("  (* required)\n\n  Why\n")
 	for _, s := range append(p.Top, p.More...) {
-		fmt.Fprintf(&b, "    - %s\n", plain(s))
+		fmt.Fprintf(&b, "    - %s\n", render.Plain(s))
 	}
 	for i, s := range d.Since {
 		if i == 0 {
 			b.WriteString("\n  Since the earlier decision\n")
 		}
-		fmt.Fprintf(&b, "    - %s\n", plain(s))
+		fmt.Fprintf(&b, "    - %s\n", render.Plain(s))
 	}
 	for i, a := range d.Accepted {
 		if i == 0 {
 			b.WriteString("\n  Accepted findings\n")
 		}
-		fmt.Fprintf(&b, "    - %s\n", plain(a.String()))
+		fmt.Fprintf(&b, "    - %s\n", render.Plain(a.String()))
 	}
-	fmt.Fprintf(&b, "\n  Decide again with: %s\n", plain(d.Reproduce))
+	fmt.Fprintf(&b, "\n  Decide again with: %s\n", render.Plain(d.Reproduce))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

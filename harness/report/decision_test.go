@@ -1,4 +1,4 @@
-package report_test
+package report
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gate"
-	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -67,7 +66,7 @@ func ptr(v float64) *float64 { return &v }
 func TestDecisionReports(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	require.NoError(t, report.WriteDecision(dir, decided()))
+	require.NoError(t, WriteDecision(dir, decided()))
 	read := func(name string) string {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
@@ -109,7 +108,7 @@ func TestDecisionReports(t *testing.T) {
 	require.Contains(t, got["gate/hygiene"], "INCONCLUSIVE: no scan")
 	require.Equal(t, "not judged: no comparison was given", got["gate/comparison"])
 	require.Equal(t, "failed", got["gate/verdict"])
-	require.Error(t, report.WriteDecision(filepath.Join(dir, "absent"), decided()))
+	require.Error(t, WriteDecision(filepath.Join(dir, "absent"), decided()))
 }
 
 func TestComparisonPage(t *testing.T) {
@@ -119,7 +118,7 @@ func TestComparisonPage(t *testing.T) {
 	c.Metrics[0].Name = "p95"
 	c.Slices = map[string][2][]float64{"p95": {{8, 7.9, 8.2}, {9.8, 9.6, 9.9}}}
 	dir := t.TempDir()
-	require.NoError(t, report.WriteComparison(dir, &c, nil))
+	require.NoError(t, WriteComparisonPage(dir, &c, nil))
 	b, err := os.ReadFile(filepath.Join(dir, "comparison.html"))
 	require.NoError(t, err)
 	page := string(b)
@@ -129,18 +128,18 @@ func TestComparisonPage(t *testing.T) {
 	require.Equal(t, 3, strings.Count(page, `class="ratio"`))
 	c.Slices = nil
 	var without bytes.Buffer
-	require.NoError(t, report.ComparisonHTML(&without, &c, nil))
+	require.NoError(t, comparisonHTML(&without, &c, nil))
 	require.Contains(t, without.String(), "Too few slices")
-	require.Error(t, report.WriteComparison(filepath.Join(dir, "absent"), &c, nil))
+	require.Error(t, WriteComparisonPage(filepath.Join(dir, "absent"), &c, nil))
 }
 
 func TestDecisionSummary(t *testing.T) {
 	t.Parallel()
 	var plain, colour bytes.Buffer
-	require.NoError(t, report.DecisionSummary(&plain, decided(), false))
+	require.NoError(t, DecisionSummary(&plain, decided(), false))
 	require.NotContains(t, plain.String(), "\x1b")
 	require.Regexp(t, `(?m)^  load \*  +FAIL`, plain.String())
 	require.Regexp(t, `(?m)^  comparison  +not judged`, plain.String())
-	require.NoError(t, report.DecisionSummary(&colour, decided(), true))
+	require.NoError(t, DecisionSummary(&colour, decided(), true))
 	require.Contains(t, colour.String(), "\x1b[1;31mFAIL\x1b[0m")
 }

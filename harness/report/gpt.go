@@ -6,19 +6,21 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// GPT writes the table that readers of the GitLab Performance Tool know: for each topology the
+// gptTable writes the table that readers of the GitLab Performance Tool know: for each topology the
 // rate, the time to first byte (mean and P90) and the share of good answers, each beside its limit.
 // A fetch's answer is one small body, so its whole latency from the actual start stands for the
 // time to first byte. A column without an objective shows no limit.
-func GPT(w io.Writer, r *result.Result) error {
+func gptTable(w io.Writer, r *result.Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "* Environment:     %s\n* Option:          %s, tier %s\n* Date:            %s\n* Run Time:        %s\n* Steamer Version: %s\n\n",
-		plain(fmt.Sprintf("%s, %d CPUs", r.Run.Host.OS, r.Run.Host.CPUs)), plain(r.Run.Profile), plain(r.Run.Tier),
-		moment(r.Run.Started),
-		span(r.Run.Finished.Sub(r.Run.Started).Seconds()), plain(r.Run.Steamer))
+		render.Plain(fmt.Sprintf("%s, %d CPUs", r.Run.Host.OS, r.Run.Host.CPUs)), render.Plain(r.Run.Profile),
+		render.Plain(r.Run.Tier),
+		render.Moment(r.Run.Started),
+		render.Span(r.Run.Finished.Sub(r.Run.Started).Seconds()), render.Plain(r.Run.Steamer))
 	rows := [][]string{{"NAME", "RPS", "RPS RESULT", "TTFB AVG", "TTFB P90", "REQ STATUS", "RESULT"}}
 	for i := range r.Topologies {
 		if t := &r.Topologies[i]; t.Load != nil {

@@ -26,18 +26,16 @@ type htmlPage struct {
 	Licences string
 }
 
-// HTML writes a self-contained page: it needs no network, no other file and, but
+// runHTML writes a self-contained page: it needs no network, no other file and, but
 // for its plots, no script. A content security policy keeps it that way, whatever
 // a cluster put into the names and messages it shows.
-func HTML(w io.Writer, r *result.Result) error {
-	t, err := template.New("report.html.tmpl").Funcs(template.FuncMap{
-		"badge": badge, "joined": func(r row) string { return r.Cells[0] },
-	}).ParseFS(assets, "assets/*.html.tmpl")
+func runHTML(w io.Writer, r *result.Result) error {
+	t, css, err := pageTemplate("report.html.tmpl")
 	if err != nil {
 		return err
 	}
 	text := map[string]string{}
-	for _, name := range []string{"report.css", "uPlot.min.css", "uPlot.iife.min.js", "report.js", "uPlot.LICENSE"} {
+	for _, name := range []string{"uPlot.min.css", "uPlot.iife.min.js", "report.js", "uPlot.LICENSE"} {
 		b, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			return err
@@ -46,7 +44,7 @@ func HTML(w io.Writer, r *result.Result) error {
 	}
 	p := htmlPage{
 		page: newPage(r), Data: map[string]*charts{}, Licences: text["uPlot.LICENSE"],
-		CSS:     template.CSS(text["uPlot.min.css"] + text["report.css"]),
+		CSS:     template.CSS(text["uPlot.min.css"]) + css,
 		Library: template.JS(text["uPlot.iife.min.js"]), Script: template.JS(text["report.js"]),
 	}
 	p.Policy = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src 'unsafe-inline'; script-src " +
@@ -62,6 +60,19 @@ func HTML(w io.Writer, r *result.Result) error {
 	}
 	_, err = b.WriteTo(w)
 	return err
+}
+
+// pageTemplate is the template of a page, and the style of all pages.
+func pageTemplate(name string) (*template.Template, template.CSS, error) {
+	t, err := template.New(name).Funcs(template.FuncMap{
+		"badge":  badge,
+		"joined": func(r row) string { return r.Cells[0] },
+	}).ParseFS(assets, "assets/*.html.tmpl")
+	if err != nil {
+		return nil, "", err
+	}
+	css, err := assets.ReadFile("assets/report.css")
+	return t, template.CSS(css), err
 }
 
 // hash is a CSP source that allows exactly this inline script.

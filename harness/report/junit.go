@@ -8,15 +8,16 @@ import (
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// JUnit writes JUnit XML the way GitLab reads it: it shows classname as the
+// runJUnit writes JUnit XML the way GitLab reads it: it shows classname as the
 // suite, keeps only the first of several cases with the same name, and shows
 // the failure's text, so the reason comes first. Checks are cases too. JUnit
 // knows no third value: what is INCONCLUSIVE is skipped with its reason.
-func JUnit(w io.Writer, r *result.Result) error {
-	suites := junit.Testsuites{Name: "steamer " + r.Run.ID}
+func runJUnit(w io.Writer, r *result.Result) error {
+	var suites []junit.Testsuite
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
 		s := junit.Testsuite{Name: t.Name, Timestamp: r.Run.Started.UTC().Format("2006-01-02T15:04:05")}
@@ -29,20 +30,16 @@ func JUnit(w io.Writer, r *result.Result) error {
 			s.AddTestcase(checkCase(t.Name, c))
 		}
 		s.Time = seconds(total)
-		suites.AddSuite(s)
+		suites = append(suites, s)
 	}
-	suites.AddSuite(verdictSuite(r))
-	if _, err := io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"); err != nil {
-		return err
-	}
-	return suites.WriteXML(w)
+	return writeSuites(w, "steamer "+r.Run.ID, append(suites, verdictSuite(r))...)
 }
 
 // verdictSuite holds the verdict of the run, which also covers what no single
 // case shows, such as a step that failed.
 func verdictSuite(r *result.Result) junit.Testsuite {
 	c := junit.Testcase{Name: "run/verdict", Classname: "run", Time: seconds(r.Run.Finished.Sub(r.Run.Started).Seconds())}
-	reasons := clean(strings.Join(r.Reasons, "\n"))
+	reasons := render.Clean(strings.Join(r.Reasons, "\n"))
 	first, _, _ := strings.Cut(reasons, "\n")
 	switch r.Verdict {
 	case result.Pass:
@@ -72,10 +69,10 @@ func scenarioCase(topology string, s result.Scenario) junit.Testcase {
 		for _, line := range s.Log {
 			b.WriteString(line + "\n")
 		}
-		c.Failure = &junit.Result{Message: s.Reason, Type: "scenario", Data: clean(b.String())}
+		c.Failure = &junit.Result{Message: s.Reason, Type: "scenario", Data: render.Clean(b.String())}
 		for _, a := range s.Artifacts {
 			// GitLab parses this form for failed cases, relative to the project directory.
-			c.SystemOut = &junit.Output{Data: "[[ATTACHMENT|" + clean(a) + "]]"}
+			c.SystemOut = &junit.Output{Data: "[[ATTACHMENT|" + render.Clean(a) + "]]"}
 			break
 		}
 	case result.Skipped:
@@ -91,22 +88,10 @@ func checkCase(topology string, k result.Check) junit.Testcase {
 	switch {
 	case k.Verdict == result.Pass:
 	case k.Verdict == result.Fail && !k.Informational:
-		c.Failure = &junit.Result{Message: k.Reason, Type: k.Kind, Data: clean(k.Reason + "\n\n" + evidence + "\n" +
+		c.Failure = &junit.Result{Message: k.Reason, Type: k.Kind, Data: render.Clean(k.Reason + "\n\n" + evidence + "\n" +
 			k.Source)}
 	default:
 		c.Skipped = &junit.Result{Message: string(k.Verdict) + ": " + k.Reason + " (" + evidence + ")"}
 	}
 	return c
-}
-
-// clean drops what may not be in CDATA even escaped: control characters other
-// than tab and newline (XML 1.0, section 2.2), and the end mark of CDATA.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r == '\uFFFE' || r == '\uFFFF' {
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.ReplaceAll(s, "]]>", "]] >")
 }

@@ -8,11 +8,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// LoadPerformance writes what GitLab's load-performance report reads, in the
+// loadPerformance writes what GitLab's load-performance report reads, in the
 // form of k6's summary: the rate, the latency from the actual start in ms, and
 // every fetch as a check that passes when it got the right value. t must have load.
 // What was not measured is left out, since GitLab would compare a 0 with the figures of other runs.
-func LoadPerformance(w io.Writer, t *result.Topology) error {
+func loadPerformance(w io.Writer, t *result.Topology) error {
 	l, d := t.Load, t.Load.Actual
 	bad := l.Failed + l.Wrong
 	type m map[string]any

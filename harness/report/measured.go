@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -15,7 +16,7 @@ func latency(v float64, n int64) string {
 	if n == 0 {
 		return notMeasured
 	}
-	return ms(v)
+	return render.Milliseconds(v)
 }
 
 // rated reports whether a rate was measured. That no fetch was completed is one only where the load

@@ -1,4 +1,4 @@
-package report_test
+package report
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -40,28 +39,28 @@ func TestNothingMeasuredIsNoFigure(t *testing.T) {
 		absent string
 	}{
 		"openmetrics": {
-			report.OpenMetrics,
+			openMetrics,
 			[]string{`steamer_fetches{topology="cloud-native"} 0.0`},
 			`steamer_fetch_latency_milliseconds|steamer_fetch_rate`,
 		},
 		"benchstat": {
-			report.Benchstat,
+			benchstat,
 			[]string{"# cloud-native: not measured", "# cloud-native-hybrid: not measured"},
 			`(?m)^Benchmark|p50-ms`,
 		},
-		"gpt": {report.GPT, []string{" | 12/s | not measured", "| not measured"}, `0\.00(ms|%|/s)`},
-		"markdown": {report.Markdown, []string{
+		"gpt": {gptTable, []string{" | 12/s | not measured", "| not measured"}, `0\.00(ms|%|/s)`},
+		"markdown": {runMarkdown, []string{
 			"| **Latency** (from the intended start: p50, p95, p99) | not measured | not measured |",
 			"| **Fetches per second** (achieved of offered) | not measured | not measured |",
 			"| Fetches that failed, as jobs see it | not measured: no fetch was completed |",
 		}, `0 ms · 0 ms|\| 0 of (12|0)\b`},
 		"summary": {
-			func(w io.Writer, r *result.Result) error { return report.Summary(w, r, false) },
+			func(w io.Writer, r *result.Result) error { return Summary(w, r, false) },
 			[]string{"not measured  (from the intended start: p50, p95, p99)", "not measured  (achieved of offered)"},
 			`0 ms · 0 ms|Fetches per second +0 of`,
 		},
 		"html": {
-			report.HTML,
+			runHTML,
 			[]string{
 				"Latency over time, from the intended start. No fetch was measured.",
 				"Latency by percentile. No fetch was measured.", "<td>not measured</td>",
@@ -79,7 +78,7 @@ func TestNothingMeasuredIsNoFigure(t *testing.T) {
 			require.NotRegexp(t, c.absent, b.String())
 		})
 	}
-	require.NoError(t, report.WriteAll(t.TempDir(), interrupted()), "plots included")
+	require.NoError(t, WriteAll(t.TempDir(), interrupted()), "plots included")
 }
 
 // TestLoadPerformanceWithoutFetches: GitLab gets a document, but no metric that was not measured.
@@ -111,7 +110,7 @@ func TestLoadPerformanceWithoutFetches(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b bytes.Buffer
-			require.NoError(t, report.LoadPerformance(&b, &result.Topology{Load: &c.load}))
+			require.NoError(t, loadPerformance(&b, &result.Topology{Load: &c.load}))
 			require.JSONEq(t, c.want, b.String())
 		})
 	}
@@ -134,7 +133,7 @@ func TestReportSaysWhatJobsDid(t *testing.T) {
 			r.Topologies[i].Load.Jobs = jobs
 		}
 		var page bytes.Buffer
-		require.NoError(t, report.HTML(&page, r))
+		require.NoError(t, runHTML(&page, r))
 		require.Contains(t, page.String(), want)
 		require.Equal(t, jobs != nil, bytes.Contains(page.Bytes(), []byte(" Jobs: from")))
 	}

@@ -67,10 +67,10 @@ func (g gauges) add(name string, value float64, values ...string) {
 	f.Metric = append(f.Metric, m)
 }
 
-// OpenMetrics writes the figures of the run as OpenMetrics text: a fixed set of
+// openMetrics writes the figures of the run as OpenMetrics text: a fixed set of
 // gauges, sorted, rounded and without timestamps, because GitLab's metrics
 // report compares two runs line by line as text.
-func OpenMetrics(w io.Writer, r *result.Result) error {
+func openMetrics(w io.Writer, r *result.Result) error {
 	g := gauges{}
 	g.add("steamer_verdict", one(r.Verdict == result.Pass), "pass")
 	g.add("steamer_verdict", one(r.Verdict == result.Fail), "fail")

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -44,12 +45,12 @@ const leadReasons = 3
 func newPage(r *result.Result) *page {
 	p := &page{
 		Result: r, Verdict: string(r.Verdict),
-		When: moment(r.Run.Started), Took: span(r.Run.Finished.Sub(r.Run.Started).Seconds()),
+		When: render.Moment(r.Run.Started), Took: render.Span(r.Run.Finished.Sub(r.Run.Started).Seconds()),
 	}
 	p.Lead = map[result.Verdict]string{
 		result.Pass:         "Every check that was judged held, and the measurement is valid.",
 		result.Fail:         "Something that must hold did not. Do not ship before it is understood.",
-		result.Inconclusive: "The run could not measure what it set out to measure. It is neither good nor bad news.",
+		result.Inconclusive: "The run could not measure what it set out to measure. It says nothing for or against the chart.",
 	}[r.Verdict]
 	p.Top = typesetAll(r.Reasons)
 	if r.Verdict == result.Pass {
@@ -74,7 +75,7 @@ func newPage(r *result.Result) *page {
 		{"Operating system", "", []string{h.OS}},
 		{"Kernel", "", []string{h.Kernel}},
 		{"CPUs", "", []string{fmt.Sprint(h.CPUs)}},
-		{"Memory", "", []string{sig(float64(h.MemoryMiB)/1024) + " GiB"}},
+		{"Memory", "", []string{render.Number(float64(h.MemoryMiB)/1024) + " GiB"}},
 		{"Control groups", "", []string{h.Cgroup}},
 		{"Container engine", "", []string{h.Engine}},
 	}
@@ -111,13 +112,16 @@ func steps(r *result.Result) []step {
 	}
 	var out []step
 	for _, s := range r.Steps {
-		v := step{Step: s, Took: span(s.Seconds)}
+		v := step{Step: s, Took: render.Span(s.Seconds)}
 		v.Left = bound(100 * s.Started.Sub(r.Run.Started).Seconds() / total)
 		v.Width = min(max(0.4, bound(100*s.Seconds/total)), 100-v.Left)
 		out = append(out, v)
 	}
 	return out
 }
+
+// typeset writes comparisons the way readers do.
+func typeset(s string) string { return strings.NewReplacer("<= ", "≤ ", ">= ", "≥ ").Replace(s) }
 
 func typesetAll(list []string) []string {
 	out := make([]string, 0, len(list))
@@ -146,7 +150,7 @@ func glance(r *result.Result) []row {
 	cost := func(component string) func(*result.Topology) string {
 		return load(func(t *result.Topology, _ *result.Load) string {
 			if v, ok := t.CPUPerFetch(component); ok {
-				return ms(v)
+				return render.Milliseconds(v)
 			}
 			return notMeasured
 		})
@@ -161,10 +165,10 @@ func glance(r *result.Result) []row {
 			if !rated(l) {
 				return notMeasured
 			}
-			return sig(l.AchievedRate) + " of " + sig(l.OfferedRate)
+			return render.Number(l.AchievedRate) + " of " + render.Number(l.OfferedRate)
 		})},
 		{"Fetches", "measured, without warm-up", load(func(_ *result.Topology, l *result.Load) string {
-			return fmt.Sprintf("%s, %s failed, %s wrong", count(l.Fetches), count(l.Failed), count(l.Wrong))
+			return fmt.Sprintf("%s, %s failed, %s wrong", render.Count(l.Fetches), render.Count(l.Failed), render.Count(l.Wrong))
 		})},
 		{"Excursion", "beyond what is judged", load(excursionCell)},
 		{"Requests", "repetitions included", load(requestsCell)},
@@ -172,7 +176,8 @@ func glance(r *result.Result) []row {
 			if l.Intended.Count == 0 {
 				return notMeasured
 			}
-			return ms(l.Intended.P50) + " · " + ms(l.Intended.P95) + " · " + ms(l.Intended.P99)
+			return render.Milliseconds(l.Intended.P50) + " · " + render.Milliseconds(l.Intended.P95) + " · " +
+				render.Milliseconds(l.Intended.P99)
 		})},
 		{"OpenBao CPU", "per fetch", cost("openbao")},
 		{"PostgreSQL CPU", "per fetch", cost("postgresql")},
@@ -182,13 +187,13 @@ func glance(r *result.Result) []row {
 			if !ok {
 				return notMeasured
 			}
-			return sig(peak) + " MiB"
+			return render.Number(peak) + " MiB"
 		})},
 		{"Load generator", "share of the host's CPUs, peak memory", load(func(_ *result.Topology, l *result.Load) string {
 			if l.Generator.CPUShare <= 0 {
 				return notMeasured
 			}
-			return sig(100*l.Generator.CPUShare) + " % · " + sig(l.Generator.MaxRSSMiB) + " MiB"
+			return render.Number(100*l.Generator.CPUShare) + " % · " + render.Number(l.Generator.MaxRSSMiB) + " MiB"
 		})},
 	}
 	var out []row

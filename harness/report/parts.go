@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -28,14 +29,15 @@ func errorRates(l *result.Load) []row {
 	}
 	repeated := "off: a failed request is a failed fetch"
 	if a.Repeats {
-		repeated = fmt.Sprintf("on, as GitLab Runner: %s fetches repeated a request, %s of them succeeded", count(a.Retried),
-			count(a.Rescued))
+		repeated = fmt.Sprintf("on, as GitLab Runner: %s fetches repeated a request, %s of them succeeded",
+			render.Count(a.Retried),
+			render.Count(a.Rescued))
 	}
 	return append(rows, row{Label: "Repetitions", Cells: []string{repeated}})
 }
 
 func ofAll(n, all int64, share float64) string {
-	return fmt.Sprintf("%s of %s (%s %%)", count(n), count(all), sig(100*share))
+	return fmt.Sprintf("%s of %s (%s %%)", render.Count(n), render.Count(all), render.Number(100*share))
 }
 
 // partOrder lists steps in the order in which they happen; others follow by name.
@@ -45,8 +47,8 @@ func partOrder() []string {
 
 // partsTable has the latency of what a load did and of its parts; no rows where neither was
 // recorded.
-func partsTable(l *result.Load) table {
-	t := table{Head: []string{"Part", "Times", "Mean", "p50", "p95", "p99", "Largest"}}
+func partsTable(l *result.Load) render.Table {
+	t := render.Table{Head: []string{"Part", "Times", "Mean", "p50", "p95", "p99", "Largest"}}
 	add := func(what string, parts map[string]result.Distribution) {
 		rank := func(name string) int {
 			if i := slices.Index(partOrder(), name); i >= 0 {
@@ -58,8 +60,9 @@ func partsTable(l *result.Load) table {
 			func(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) }) {
 			d := parts[name]
 			t.Rows = append(t.Rows, []string{
-				what + strings.ReplaceAll(name, "_", " "), count(d.Count), ms(d.Mean), ms(d.P50),
-				ms(d.P95), ms(d.P99), ms(d.Max),
+				what + strings.ReplaceAll(name, "_", " "), render.Count(d.Count), render.Milliseconds(d.Mean),
+				render.Milliseconds(d.P50),
+				render.Milliseconds(d.P95), render.Milliseconds(d.P99), render.Milliseconds(d.Max),
 			})
 		}
 	}
@@ -69,22 +72,23 @@ func partsTable(l *result.Load) table {
 }
 
 // stageTable has how the load went in each stage; no rows where the rate stayed.
-func stageTable(l *result.Load) table {
-	t := table{Head: []string{
+func stageTable(l *result.Load) render.Table {
+	t := render.Table{Head: []string{
 		"From", "Lasted", "Fetches/s offered", "Judged", "Fetches", "Failed", "Wrong", "Dropped",
 		"p50", "p95",
 	}}
 	for _, s := range l.Stages {
-		rate, judged := sig(s.From), "yes"
+		rate, judged := render.Number(s.From), "yes"
 		if s.To != s.From {
-			rate += " to " + sig(s.To)
+			rate += " to " + render.Number(s.To)
 		}
 		if s.Excursion {
 			judged = "wrong values only"
 		}
 		t.Rows = append(t.Rows, []string{
-			fmt.Sprintf("%.0f s", s.At), span(s.Seconds), rate, judged, count(s.Fetches), count(s.Failed), count(s.Wrong),
-			count(s.Dropped), latency(s.P50, s.Fetches), latency(s.P95, s.Fetches),
+			fmt.Sprintf("%.0f s", s.At), render.Span(s.Seconds), rate, judged, render.Count(s.Fetches), render.Count(s.Failed),
+			render.Count(s.Wrong),
+			render.Count(s.Dropped), latency(s.P50, s.Fetches), latency(s.P95, s.Fetches),
 		})
 	}
 	return t
@@ -100,7 +104,7 @@ func trouble(l *result.Load) string {
 		return "Every fetch of the excursion was answered, and every arrival could be started."
 	}
 	return fmt.Sprintf("The first arrivals that were not answered came %.0f s after the start, at %s fetches per second: %s failed and %s dropped in that second.",
-		t.At, sig(t.Rate), count(t.Failed), count(t.Dropped))
+		t.At, render.Number(t.Rate), render.Count(t.Failed), render.Count(t.Dropped))
 }
 
 // excursionCell is the glance at it.
@@ -109,8 +113,9 @@ func excursionCell(_ *result.Topology, l *result.Load) string {
 	if e == nil {
 		return "none"
 	}
-	return fmt.Sprintf("%s/s in the mean for %s: %s fetches, %s failed, %s wrong, %s dropped", sig(e.Offered),
-		span(e.Seconds), count(e.Fetches), count(e.Failed), count(e.Wrong), count(e.Dropped))
+	return fmt.Sprintf("%s/s in the mean for %s: %s fetches, %s failed, %s wrong, %s dropped", render.Number(e.Offered),
+		render.Span(e.Seconds), render.Count(e.Fetches), render.Count(e.Failed), render.Count(e.Wrong),
+		render.Count(e.Dropped))
 }
 
 // requestsCell is the glance at single requests.
@@ -119,22 +124,24 @@ func requestsCell(_ *result.Topology, l *result.Load) string {
 	if !ok {
 		return "not counted"
 	}
-	return fmt.Sprintf("%s, %s failed (%s %%)", count(l.Attempts.Count), count(l.Attempts.Failed), sig(100*raw))
+	return fmt.Sprintf("%s, %s failed (%s %%)", render.Count(l.Attempts.Count), render.Count(l.Attempts.Failed),
+		render.Number(100*raw))
 }
 
 // rateText is the offered rate in words.
 func rateText(l *result.Load) string {
 	if len(l.Stages) == 0 {
-		return fmt.Sprintf("then %s at %s fetches per second offered", span(l.MeasuredSeconds), sig(l.OfferedRate))
+		return fmt.Sprintf("then %s at %s fetches per second offered", render.Span(l.MeasuredSeconds),
+			render.Number(l.OfferedRate))
 	}
 	least, most := l.Stages[0].From, l.Stages[0].From
 	for _, s := range l.Stages {
 		least, most = min(least, s.From, s.To), max(most, s.From, s.To)
 	}
-	text := fmt.Sprintf("then %s in %s between %s and %s fetches per second offered", span(l.Spent()),
-		plural(len(l.Stages), "stage"), sig(least), sig(most))
+	text := fmt.Sprintf("then %s in %s between %s and %s fetches per second offered", render.Span(l.Spent()),
+		render.Plural(len(l.Stages), "stage"), render.Number(least), render.Number(most))
 	if l.Excursion != nil {
-		text += fmt.Sprintf(", of which %s are judged", span(l.MeasuredSeconds))
+		text += fmt.Sprintf(", of which %s are judged", render.Span(l.MeasuredSeconds))
 	}
 	return text
 }

@@ -1,4 +1,4 @@
-package report_test
+package report
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -21,10 +20,10 @@ func TestStagedLoad(t *testing.T) {
 	_, err := result.Encode(r)
 	require.NoError(t, err)
 	var html, md, metrics, summary bytes.Buffer
-	require.NoError(t, report.HTML(&html, r))
-	require.NoError(t, report.Markdown(&md, r))
-	require.NoError(t, report.OpenMetrics(&metrics, r))
-	require.NoError(t, report.Summary(&summary, r, false))
+	require.NoError(t, runHTML(&html, r))
+	require.NoError(t, runMarkdown(&md, r))
+	require.NoError(t, openMetrics(&metrics, r))
+	require.NoError(t, Summary(&summary, r, false))
 
 	for _, want := range []string{
 		"excursion to 75 fetches/s in the mean for 20 s, not judged but for wrong values",
@@ -58,7 +57,7 @@ func TestStagedLoad(t *testing.T) {
 	for i := range old.Topologies {
 		old.Topologies[i].Load.Attempts, old.Topologies[i].Load.Steps = nil, nil
 	}
-	require.NoError(t, report.Markdown(&md, old))
+	require.NoError(t, runMarkdown(&md, old))
 	for _, absent := range []string{"Excursion", "Fetches/s offered", "Latency by part", "before any repetition"} {
 		require.NotContains(t, md.String(), absent, "an older result has none")
 	}

@@ -1,8 +1,7 @@
-// Package report renders one result.Result for its readers: an HTML page, JUnit
-// XML, Markdown, OpenMetrics, GitLab's load-performance JSON, plots, the forms that
-// benchstat and readers of the GitLab Performance Tool know, and a summary for the
-// terminal; and a gate's decision likewise. Reports judge nothing and hold nothing
-// that the Result does not.
+// Package report writes what people and tools read of a run, a gate's decision, a comparison and a
+// check of a chart: HTML pages, JUnit XML, Markdown, OpenMetrics, GitLab's load-performance JSON,
+// plots, the forms that benchstat and readers of the GitLab Performance Tool know, and summaries
+// for the terminal. Reports judge nothing and hold nothing that the record does not.
 package report
 
 import (
@@ -15,7 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
@@ -28,7 +27,12 @@ type file struct {
 
 // files lists the reports of r: four for every run, and more where there was load.
 func files(r *result.Result) []file {
-	all := []file{{"report.html", HTML}, {"junit.xml", JUnit}, {"report.md", Markdown}, {"metrics.txt", OpenMetrics}}
+	all := []file{
+		{"report.html", runHTML},
+		{"junit.xml", runJUnit},
+		{"report.md", runMarkdown},
+		{"metrics.txt", openMetrics},
+	}
 	loaded := false
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
@@ -40,16 +44,16 @@ func files(r *result.Result) []file {
 		of := func(write func(io.Writer, *result.Topology) error) func(io.Writer, *result.Result) error {
 			return func(w io.Writer, _ *result.Result) error { return write(w, t) }
 		}
-		all = append(all, file{"load-performance-" + name + ".json", of(LoadPerformance)}, file{
+		all = append(all, file{"load-performance-" + name + ".json", of(loadPerformance)}, file{
 			"latency-" + name + ".png",
-			of(LatencyPNG),
+			of(latencyPNG),
 		})
 		if t.Load.Intended.HDR != "" || t.Load.Actual.HDR != "" {
-			all = append(all, file{"percentiles-" + name + ".png", of(PercentilesPNG)})
+			all = append(all, file{"percentiles-" + name + ".png", of(percentilesPNG)})
 		}
 	}
 	if loaded {
-		all = append(all, file{"benchstat.txt", Benchstat}, file{"gpt.txt", GPT})
+		all = append(all, file{"benchstat.txt", benchstat}, file{"gpt.txt", gptTable})
 	}
 	return all
 }
@@ -64,19 +68,18 @@ func WriteAll(dir string, r *result.Result) error {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, f := range all {
 		group.Go(func() error {
-			if err := writeFile(filepath.Join(dir, f.name), f, r); err != nil {
-				errs[i] = exit.Environmentf(f.name, "make the run directory writable and free some disk space", "%w", err)
-			}
+			errs[i] = writeTo(filepath.Join(dir, f.name), func(w io.Writer) error { return f.write(w, r) })
 			return nil
 		})
 	}
 	return errors.Join(append(errs, group.Wait())...)
 }
 
-func writeFile(path string, f file, r *result.Result) error {
-	var out bytes.Buffer
-	if err := f.write(&out, r); err != nil {
-		return fmt.Errorf("render: %w", err)
+// writeTo writes what a report prints to a file.
+func writeTo(path string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	return secret.WriteFile(path, out.Bytes(), secret.Public)
+	return document.WriteFile(path, b.Bytes())
 }

@@ -1,4 +1,4 @@
-package report_test
+package report
 
 import (
 	"bytes"
@@ -16,7 +16,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -42,7 +41,7 @@ func TestWriteAll(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			require.NoError(t, report.WriteAll(dir, r))
+			require.NoError(t, WriteAll(dir, r))
 			for f, want := range map[string]string{
 				"report.html": `<title>` + string(r.Verdict), "junit.xml": `name="run/verdict"`, "report.md": "## Steamer: " +
 					string(r.Verdict),
@@ -63,7 +62,7 @@ func TestWriteAll(t *testing.T) {
 			require.Len(t, loads, want)
 		})
 	}
-	require.Error(t, report.WriteAll(filepath.Join(t.TempDir(), "absent"), synthetic.Result(60, 12)))
+	require.Error(t, WriteAll(filepath.Join(t.TempDir(), "absent"), synthetic.Result(60, 12)))
 }
 
 // TestHostileStrings renders strings that try to break out of each format.
@@ -71,13 +70,13 @@ func TestHostileStrings(t *testing.T) {
 	t.Parallel()
 	r := synthetic.Failed()
 	var html, md, junit bytes.Buffer
-	require.NoError(t, report.HTML(&html, r))
+	require.NoError(t, runHTML(&html, r))
 	require.NotContains(t, html.String(), "<script>alert", "element text")
 	require.NotContains(t, html.String(), "<img src=x", "element text")
 	require.NotContains(t, html.String(), "is active </script>", "script data")
 	require.Contains(t, html.String(), "&lt;script&gt;alert(1)&lt;/script&gt;", "shown, as text")
 
-	require.NoError(t, report.Markdown(&md, r))
+	require.NoError(t, runMarkdown(&md, r))
 	require.NotContains(t, md.String(), "<script>")
 	require.NotContains(t, md.String(), "@all", "no mention")
 	require.Contains(t, md.String(), `got 200 &lt;script&gt;alert(1)&lt;/script&gt; \|`)
@@ -86,12 +85,12 @@ func TestHostileStrings(t *testing.T) {
 			require.Contains(t, l, "second line", "a cell stays on its line")
 		}
 	}
-	require.NoError(t, report.JUnit(&junit, r))
+	require.NoError(t, runJUnit(&junit, r))
 	require.NoError(t, xml.Unmarshal(junit.Bytes(), new(struct{})), "well-formed despite control characters and ]]>")
 
 	var term bytes.Buffer
 	r.Reasons = []string{"red \x1b[31m herring \u009b2J"}
-	require.NoError(t, report.Summary(&term, r, false))
+	require.NoError(t, Summary(&term, r, false))
 	require.NotContains(t, term.String(), "\x1b")
 	require.NotContains(t, term.String(), "\u009b")
 }
@@ -117,7 +116,7 @@ type junitFile struct {
 func TestJUnitFollowsGitLabsRules(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	require.NoError(t, report.JUnit(&b, synthetic.Failed()))
+	require.NoError(t, runJUnit(&b, synthetic.Failed()))
 	var doc junitFile
 	require.NoError(t, xml.Unmarshal(b.Bytes(), &doc))
 	names, failed, skipped := map[string]bool{}, map[string]string{}, map[string]string{}
@@ -147,7 +146,7 @@ func TestLoadPerformance(t *testing.T) {
 	t.Parallel()
 	r := synthetic.Failed()
 	var b bytes.Buffer
-	require.NoError(t, report.LoadPerformance(&b, &r.Topologies[0]))
+	require.NoError(t, loadPerformance(&b, &r.Topologies[0]))
 	var doc struct {
 		Metrics struct {
 			Reqs    struct{ Rate float64 }        `json:"http_reqs"`
@@ -167,8 +166,8 @@ func TestOpenMetrics(t *testing.T) {
 	t.Parallel()
 	var b, again bytes.Buffer
 	r := synthetic.Result(60, 12)
-	require.NoError(t, report.OpenMetrics(&b, r))
-	require.NoError(t, report.OpenMetrics(&again, r))
+	require.NoError(t, openMetrics(&b, r))
+	require.NoError(t, openMetrics(&again, r))
 	require.Equal(t, b.String(), again.String())
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 	require.Equal(t, "# EOF", lines[len(lines)-1])
@@ -182,7 +181,7 @@ func TestOpenMetrics(t *testing.T) {
 	require.Contains(t, b.String(), `steamer_verdict{verdict="pass"} 1.0`)
 	require.Contains(t, b.String(), `steamer_objective_headroom_ratio{topology="cloud-native",objective="slo/fetch-mean-ms"} 0.`)
 	previous := ""
-	for _, f := range report.Families() {
+	for _, f := range Families() {
 		require.Contains(t, b.String(), "# HELP "+f.Name+" "+f.Help+"\n", "a run with load has every family")
 		require.Greater(t, f.Name, previous, "by name")
 		previous = f.Name
@@ -193,11 +192,11 @@ func TestSummary(t *testing.T) {
 	t.Parallel()
 	var plain, colour bytes.Buffer
 	r := synthetic.Result(60, 12)
-	require.NoError(t, report.Summary(&plain, r, false))
+	require.NoError(t, Summary(&plain, r, false))
 	require.NotContains(t, plain.String(), "\x1b")
 	require.Contains(t, plain.String(), "Steamer: PASS   run 20261123-143000-synt, profile steady, tier 12, 7 min 40 s")
 	require.Contains(t, plain.String(), "\n    Scenarios              7 passed, 0 failed, 1 skipped\n")
-	require.NoError(t, report.Summary(&colour, r, true))
+	require.NoError(t, Summary(&colour, r, true))
 	require.Contains(t, colour.String(), "\x1b[1;32mPASS\x1b[0m")
 	require.Equal(t, plain.String(), regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(colour.String(), ""))
 }
@@ -206,13 +205,13 @@ func TestNoColour(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, f.Close()) }()
-	require.False(t, report.Colour(f), "not a terminal")
+	require.False(t, Colour(f), "not a terminal")
 }
 
 func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	require.NoError(t, report.Markdown(&b, synthetic.Result(60, 12)))
+	require.NoError(t, runMarkdown(&b, synthetic.Result(60, 12)))
 	md := b.String()
 	require.True(t, strings.HasPrefix(md, "## Steamer: PASS\n"), "the verdict comes first")
 	require.Contains(t, md, "| mean from the intended start | ≤ 45 ms (40 + 5 for the environment) |")
@@ -253,7 +252,7 @@ func TestScenariosStayReadable(t *testing.T) {
 		}
 	}
 	var html, md bytes.Buffer
-	require.NoError(t, report.HTML(&html, r))
+	require.NoError(t, runHTML(&html, r))
 	page := html.String()
 	require.Equal(t, 340, strings.Count(page, "<tr data-status="), "one row for all rounds")
 	require.Equal(t, 1, strings.Count(page, `<details class="group" open>`), "only the group with a failure is unfolded")
@@ -263,7 +262,7 @@ func TestScenariosStayReadable(t *testing.T) {
 	require.Contains(t, page, "3 rounds: 1 passed, 2 failed, 0 skipped; failed in round 2, 3")
 	require.Contains(t, page, "round 3: got 300", "every failed round says why")
 	require.Less(t, len(page), 1_000_000)
-	require.NoError(t, report.Markdown(&md, r))
+	require.NoError(t, runMarkdown(&md, r))
 	require.Contains(t, md.String(), "- **failed** `group3/number-203` Number 203 holds: got 200")
 }
 
@@ -272,7 +271,7 @@ func TestBenchstat(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	r := synthetic.Result(60, 12)
-	require.NoError(t, report.Benchstat(&b, r))
+	require.NoError(t, benchstat(&b, r))
 	lines := 0
 	for _, l := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
 		if !strings.HasPrefix(l, "Benchmark") {
@@ -300,18 +299,18 @@ func TestCosts(t *testing.T) {
 	t.Parallel()
 	r := synthetic.Result(60, 12)
 	var html, md, metrics, bench bytes.Buffer
-	require.NoError(t, report.HTML(&html, r))
+	require.NoError(t, runHTML(&html, r))
 	require.Contains(t, html.String(), "<dt>statements per fetch</dt><dd>4.02</dd>")
 	require.Contains(t, html.String(), "not measured: ")
-	require.NoError(t, report.Markdown(&md, r))
+	require.NoError(t, runMarkdown(&md, r))
 	require.Contains(t, md.String(), "| statements per fetch | 4.02 |")
-	require.NoError(t, report.OpenMetrics(&metrics, r))
+	require.NoError(t, openMetrics(&metrics, r))
 	require.Contains(t, metrics.String(), `steamer_cost{topology="cloud-native",cost="statements"} 4.02`)
-	require.NoError(t, report.Benchstat(&bench, r))
+	require.NoError(t, benchstat(&bench, r))
 	require.Contains(t, bench.String(), " 4.02 statements/fetch")
 	r.Topologies[0].Cost, r.Topologies[1].Cost = nil, nil
 	html.Reset()
-	require.NoError(t, report.HTML(&html, r))
+	require.NoError(t, runHTML(&html, r))
 	require.NotContains(t, html.String(), "What a fetch costs", "an old result has none")
 }
 
@@ -319,7 +318,7 @@ func TestGPT(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	r := synthetic.Failed()
-	require.NoError(t, report.GPT(&b, r))
+	require.NoError(t, gptTable(&b, r))
 	text := b.String()
 	require.Regexp(t, `(?m)^NAME +\| RPS +\| RPS RESULT +\| TTFB AVG +\| TTFB P90 +\| REQ STATUS +\| RESULT$`, text)
 	require.Regexp(t, `(?m)^secret_fetch_inline_cloud-native +\| 30/s \| 30\.00/s \(≥99 %\) \| [0-9.]+ms +\| [0-9.]+ms +\| 98\.00% \(errors ≤0 %\) +\| FAILED$`, text)
@@ -330,8 +329,8 @@ func TestPlots(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]*result.Result{"passed": synthetic.Result(60, 12), "failed": synthetic.Failed()} {
 		for what, write := range map[string]func(io.Writer, *result.Topology) error{
-			"latency":     report.LatencyPNG,
-			"percentiles": report.PercentilesPNG,
+			"latency":     latencyPNG,
+			"percentiles": percentilesPNG,
 		} {
 			var b bytes.Buffer
 			require.NoError(t, write(&b, &r.Topologies[0]))
@@ -354,7 +353,7 @@ func BenchmarkWriteAll(b *testing.B) {
 	r := synthetic.Result(1800, 150)
 	dir := b.TempDir()
 	for b.Loop() {
-		if err := report.WriteAll(dir, r); err != nil {
+		if err := WriteAll(dir, r); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -370,14 +369,14 @@ func TestSlowest(t *testing.T) {
 	t.Parallel()
 	r := synthetic.Result(30, 12)
 	var few, many bytes.Buffer
-	require.NoError(t, report.Summary(&few, r, false))
+	require.NoError(t, Summary(&few, r, false))
 	require.NotContains(t, few.String(), "slowest")
 	for i := range 40 {
 		r.Topologies[0].Scenarios = append(r.Topologies[0].Scenarios, result.Scenario{
 			ID: fmt.Sprintf("group/number-%d", i), Status: result.Passed, Seconds: 1000 + float64(i),
 		})
 	}
-	require.NoError(t, report.Summary(&many, r, false))
+	require.NoError(t, Summary(&many, r, false))
 	require.Contains(t, many.String(), "the slowest of")
 	require.Contains(t, many.String(), "1039.0 s  group/number-39")
 	require.Contains(t, many.String(), "group/number-30\n")

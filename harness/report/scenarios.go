@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -97,7 +98,7 @@ func newScenario(rounds []result.Scenario) scenarioView {
 			shown = i
 		}
 	}
-	v := scenarioView{Scenario: rounds[shown], Took: span(total)}
+	v := scenarioView{Scenario: rounds[shown], Took: render.Span(total)}
 	if n := len(rounds); n > 1 {
 		v.Rounds = fmt.Sprintf("%d rounds: %d passed, %d failed, %d skipped", n, count[result.Passed], count[result.Failed],
 			count[result.Skipped])
@@ -111,7 +112,7 @@ func newScenario(rounds []result.Scenario) scenarioView {
 		}
 	}
 	for k, x := range v.Scenario.Measured {
-		v.Measured = append(v.Measured, row{Label: strings.ReplaceAll(k, "_", " "), Cells: []string{sig(x)}})
+		v.Measured = append(v.Measured, row{Label: strings.ReplaceAll(k, "_", " "), Cells: []string{render.Number(x)}})
 	}
 	sort.Slice(v.Measured, func(i, j int) bool { return v.Measured[i].Label < v.Measured[j].Label })
 	return v

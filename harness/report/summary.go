@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -32,7 +33,7 @@ func Summary(w io.Writer, r *result.Result, colour bool) error {
 		label = max(label, len(g.Label))
 	}
 	for i := range p.Views {
-		fmt.Fprintf(&b, "\n  %s\n", plain(p.Views[i].Name))
+		fmt.Fprintf(&b, "\n  %s\n", render.Plain(p.Views[i].Name))
 		for _, g := range p.Glance {
 			note := ""
 			if g.Note != "" {
@@ -47,10 +48,10 @@ func Summary(w io.Writer, r *result.Result, colour bool) error {
 	if len(r.Reasons) > 0 {
 		b.WriteString("\n  Why\n")
 		for _, s := range r.Reasons {
-			fmt.Fprintf(&b, "    - %s\n", plain(s))
+			fmt.Fprintf(&b, "    - %s\n", render.Plain(s))
 		}
 	}
-	fmt.Fprintf(&b, "\n  Repeat with: %s\n", plain(r.Run.Reproduce))
+	fmt.Fprintf(&b, "\n  Repeat with: %s\n", render.Plain(r.Run.Reproduce))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -64,11 +65,7 @@ func painted(v string, colour bool) string {
 	return "\x1b[" + code + "m" + v + "\x1b[0m"
 }
 
-// plain puts s on one line and takes away what a terminal would obey.
-func plain(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
-
-// slowestOf is how many of the slowest scenarios are shown, and with fewer than thrice as many
-// nobody needs to ask.
+// slowestOf is how many of the slowest scenarios are shown; none with fewer than thrice as many.
 const slowestOf = 10
 
 // writeSlowest names the scenarios that took longest.
@@ -81,8 +78,9 @@ func writeSlowest(b *strings.Builder, t result.Topology) {
 	for _, s := range sorted {
 		total += s.Seconds
 	}
-	fmt.Fprintf(b, "\n  %s: the slowest of %d scenarios (%.0f s one after the other)\n", plain(t.Name), len(sorted), total)
+	fmt.Fprintf(b, "\n  %s: the slowest of %d scenarios (%.0f s one after the other)\n", render.Plain(t.Name), len(sorted),
+		total)
 	for _, s := range sorted[:slowestOf] {
-		fmt.Fprintf(b, "    %6.1f s  %s\n", s.Seconds, plain(s.ID))
+		fmt.Fprintf(b, "    %6.1f s  %s\n", s.Seconds, render.Plain(s.ID))
 	}
 }

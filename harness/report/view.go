@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -23,10 +24,10 @@ type view struct {
 	Statuses                []row
 	Costs                   []row // what a fetch cost, and why a cost is not known
 	Charts                  *charts
-	LatencyTable            table
-	ResourceTable           table
+	LatencyTable            render.Table
+	ResourceTable           render.Table
 	Errors                  []row // of fetches and of single requests
-	Parts, Stages           table
+	Parts, Stages           render.Table
 	Trouble                 string // where an excursion broke
 }
 
@@ -43,12 +44,6 @@ type eventView struct {
 	result.Event
 	When  string // relative to the start of the load
 	Label string
-}
-
-// table is a chart's data for those who cannot see the chart.
-type table struct {
-	Head []string
-	Rows [][]string
 }
 
 func newView(t *result.Topology) view {
@@ -79,10 +74,10 @@ func newView(t *result.Topology) view {
 	sort.SliceStable(v.Events, func(i, j int) bool { return v.Events[i].At.Before(v.Events[j].At) })
 	if l := t.Load; l != nil {
 		v.Summary = fmt.Sprintf("Workload %q in mode %q against %s: %s of warm-up, %s.", l.Workload, l.Mode, l.Target,
-			span(l.WarmupSeconds), rateText(l)) + jobsText(l.Jobs)
+			render.Span(l.WarmupSeconds), rateText(l)) + jobsText(l.Jobs)
 		v.Errors, v.Parts, v.Stages, v.Trouble = errorRates(l), partsTable(l), stageTable(l), trouble(l)
 		for s, n := range l.Statuses {
-			v.Statuses = append(v.Statuses, row{Label: s, Cells: []string{count(n)}})
+			v.Statuses = append(v.Statuses, row{Label: s, Cells: []string{render.Count(n)}})
 		}
 		sort.Slice(v.Statuses, func(i, j int) bool { return v.Statuses[i].Label < v.Statuses[j].Label })
 	}
@@ -108,9 +103,9 @@ func newCheck(c result.Check) checkView {
 	}
 	if c.Headroom != 0 {
 		v.Bar, v.Used = true, bound(100*(1-c.Headroom))
-		v.Headroom = sig(100*c.Headroom) + " % left"
+		v.Headroom = render.Number(100*c.Headroom) + " % left"
 		if c.Headroom < 0 {
-			v.Headroom = sig(-100*c.Headroom) + " % over"
+			v.Headroom = render.Number(-100*c.Headroom) + " % over"
 		}
 	}
 	return v
@@ -123,9 +118,10 @@ func measured(c result.Check) string {
 	case b == nil:
 		return c.Measured
 	case b.Of == "mean":
-		return fmt.Sprintf("%s (%s to %s)", c.Measured, sig(b.Lower), sig(b.Upper))
+		return fmt.Sprintf("%s (%s to %s)", c.Measured, render.Number(b.Lower), render.Number(b.Upper))
 	}
-	share := fmt.Sprintf("%s %% (%s to %s %%)", sig(100*b.Measured), sig(100*b.Lower), sig(100*b.Upper))
+	share := fmt.Sprintf("%s %% (%s to %s %%)", render.Number(100*b.Measured), render.Number(100*b.Lower),
+		render.Number(100*b.Upper))
 	if strings.HasSuffix(c.Measured, "%") { // the share itself
 		return share
 	}
@@ -137,8 +133,11 @@ func measured(c result.Check) string {
 const maxRows = 40
 
 // latencyTable condenses the series into at most maxRows spans.
-func latencyTable(l *result.Load) table {
-	t := table{Head: []string{"Time", "Phase", "Fetches", "Failed", "p50", "p95, worst second", "p99, worst second"}}
+func latencyTable(l *result.Load) render.Table {
+	t := render.Table{Head: []string{
+		"Time", "Phase", "Fetches", "Failed", "p50", "p95, worst second",
+		"p99, worst second",
+	}}
 	if l == nil || len(l.Series) == 0 {
 		return t
 	}
@@ -153,7 +152,8 @@ func latencyTable(l *result.Load) table {
 			p95, p99 = max(p95, iv.P95), max(p99, iv.P99)
 		}
 		t.Rows = append(t.Rows, []string{
-			fmt.Sprintf("%.0f–%.0f s", part[0].Offset, part[len(part)-1].Offset+1), part[0].Phase, count(n), count(failed),
+			fmt.Sprintf("%.0f–%.0f s", part[0].Offset, part[len(part)-1].Offset+1), part[0].Phase, render.Count(n),
+			render.Count(failed),
 			latency(p50/float64(max(n, 1)), n), latency(p95, n), latency(p99, n),
 		})
 	}
@@ -161,8 +161,11 @@ func latencyTable(l *result.Load) table {
 }
 
 // resourceTable summarises each container over the measured time.
-func resourceTable(t *result.Topology) table {
-	out := table{Head: []string{"Container", "Role", "Mean CPU", "CPU limit", "Peak memory", "Memory limit", "Throttled"}}
+func resourceTable(t *result.Topology) render.Table {
+	out := render.Table{Head: []string{
+		"Container", "Role", "Mean CPU", "CPU limit", "Peak memory", "Memory limit",
+		"Throttled",
+	}}
 	if t.Load == nil {
 		return out
 	}
@@ -171,20 +174,20 @@ func resourceTable(t *result.Topology) table {
 		if v == 0 {
 			return "none"
 		}
-		return sig(v) + unit
+		return render.Number(v) + unit
 	}
 	for i := range t.Resources {
 		s := &t.Resources[i]
 		used, covered := s.CPUSeconds(w)
 		cpu, memory, throttled := notMeasured, notMeasured, notMeasured
 		if covered > 0 {
-			cpu = sig(used/covered) + " cores"
+			cpu = render.Number(used/covered) + " cores"
 		}
 		if peak, ok := s.PeakMemory(w); ok {
-			memory = sig(peak) + " MiB"
+			memory = render.Number(peak) + " MiB"
 		}
 		if share, ok := s.MeanThrottled(w); ok {
-			throttled = sig(100*share) + " %"
+			throttled = render.Number(100*share) + " %"
 		}
 		out.Rows = append(out.Rows, []string{
 			s.Name, s.Role, cpu, or(s.CPULimit, " cores"), memory, or(s.MemoryLimit, " MiB"),

@@ -79,13 +79,13 @@ func TestDecodeRefuses(t *testing.T) {
 		data    []byte
 		wantErr string
 	}{
-		"empty":            {nil, "not a complete Steamer result"},
-		"truncated":        {good[:len(good)/2], "not a complete Steamer result"},
-		"one byte short":   {good[:len(good)-2], "not a complete Steamer result"},
+		"empty":            {nil, "not a complete JSON document"},
+		"truncated":        {good[:len(good)/2], "not a complete JSON document"},
+		"one byte short":   {good[:len(good)-2], "not a complete JSON document"},
 		"foreign JSON":     {[]byte(`{"metrics":{}}`), `apiVersion "", kind ""`},
-		"not an object":    {[]byte(`[]`), "not a complete Steamer result"},
-		"binary":           {[]byte("\x7fELF"), "not a complete Steamer result"},
-		"newer":            {sub(`"steamer/v1"`, `"steamer/v2"`), `result version "steamer/v2", newer than "steamer/v1"`},
+		"not an object":    {[]byte(`[]`), "not a complete JSON document"},
+		"binary":           {[]byte("\x7fELF"), "not a complete JSON document"},
+		"newer":            {sub(`"steamer/v1"`, `"steamer/v2"`), `apiVersion "steamer/v2" is newer than "steamer/v1"`},
 		"foreign version":  {sub(`"steamer/v1"`, `"k6/v1"`), `apiVersion "k6/v1"`},
 		"other kind":       {sub(`"Result"`, `"Plan"`), `kind "Plan"`},
 		"unknown field":    {sub(`"verdict"`, `"verdit"`), `unknown field "verdit"`},

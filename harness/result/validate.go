@@ -8,9 +8,6 @@ import (
 
 // validate checks what the types alone cannot say.
 func (r *Result) validate() error {
-	if r.APIVersion != APIVersion || r.Kind != Kind {
-		return fmt.Errorf("apiVersion %q, kind %q: want %q, %q", r.APIVersion, r.Kind, APIVersion, Kind)
-	}
 	if r.Run.ID == "" {
 		return fmt.Errorf("run.id is empty")
 	}

@@ -28,13 +28,16 @@ type Claim struct {
 	Reason    string         `json:"reason,omitempty"` // why it is not PASS
 }
 
-// Documented limits. Memory: 1 GB and 1 MB per namespace. Time: 5 s and 11 s per 1,000 namespaces.
-// Database: 13 KB per secret.
-func documentedMiB(namespaces int) float64 { return (1e9 + 1e6*float64(namespaces)) / (1 << 20) }
+// DocumentedMiB is GitLab's limit of the active node's memory: 1 GB and 1 MB per namespace.
+func DocumentedMiB(namespaces int) float64 { return (1e9 + 1e6*float64(namespaces)) / (1 << 20) }
 
-func documentedStartup(namespaces int) float64 { return 5 + 0.011*float64(namespaces) }
+// DocumentedStartup is GitLab's limit in seconds of a start and of a failover in order: 5 s and 11 s
+// per 1,000 namespaces.
+func DocumentedStartup(namespaces int) float64 { return 5 + 0.011*float64(namespaces) }
 
-func documentedCrash(namespaces int) float64 { return 16 + 0.011*float64(namespaces) }
+// DocumentedCrash is the limit in seconds of a failover after a crash: 16 s and 11 s per 1,000
+// namespaces.
+func DocumentedCrash(namespaces int) float64 { return 16 + 0.011*float64(namespaces) }
 
 const (
 	documentedKBPerSecret = 13
@@ -50,19 +53,19 @@ func claims(steps []Step) []Claim {
 	all := []Claim{
 		worst(steps, "memory of the active node", "1 GB and 1 MB per namespace, or less", sizingPage,
 			func(s Step) (string, float64, float64) {
-				return fmt.Sprintf("%.0f MiB", s.MemoryMiB), s.MemoryMiB, documentedMiB(s.Namespaces)
+				return fmt.Sprintf("%.0f MiB", s.MemoryMiB), s.MemoryMiB, DocumentedMiB(s.Namespaces)
 			}),
 		worst(steps, "start, all nodes at once", "5 s and 11 s per 1,000 namespaces, or less", sizingPage,
 			func(s Step) (string, float64, float64) {
-				return fmt.Sprintf("%.1f s", s.Startup), s.Startup, documentedStartup(s.Namespaces)
+				return fmt.Sprintf("%.1f s", s.Startup), s.Startup, DocumentedStartup(s.Namespaces)
 			}),
 		worst(steps, "failover, the active node ends in order", "5 s and 11 s per 1,000 namespaces, or less", sizingPage,
 			func(s Step) (string, float64, float64) {
-				return fmt.Sprintf("%.1f s", s.Graceful), s.Graceful, documentedStartup(s.Namespaces)
+				return fmt.Sprintf("%.1f s", s.Graceful), s.Graceful, DocumentedStartup(s.Namespaces)
 			}),
 		worst(steps, "failover, the active node crashes", "16 s and 11 s per 1,000 namespaces, or less", lockSource,
 			func(s Step) (string, float64, float64) {
-				return fmt.Sprintf("%.1f s", s.Crash), s.Crash, documentedCrash(s.Namespaces)
+				return fmt.Sprintf("%.1f s", s.Crash), s.Crash, DocumentedCrash(s.Namespaces)
 			}),
 		worst(steps, "rate for 100,000 secrets, at the secrets there are", fmt.Sprintf("%d fetches/s", PublishedRate),
 			olderPage, func(s Step) (string, float64, float64) {

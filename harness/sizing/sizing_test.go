@@ -108,13 +108,6 @@ func TestMeasure(t *testing.T) {
 	require.True(t, r.Beyond[0].Extrapolated)
 	require.InDelta(t, 120+0.5*6000, r.Beyond[0].MemoryMiB, 1, "the line goes on to 5,000 tenants in 6,000 namespaces")
 	require.InDelta(t, 1+0.002*12000, r.Beyond[1].Startup, 0.1)
-	page := r.Markdown()
-	for _, text := range []string{
-		"*(extrapolated)*", "the host's CPUs", "1 GB and 1 MB per namespace", "139 fetches/s",
-		"PASS",
-	} {
-		require.Contains(t, page, text)
-	}
 }
 
 // TestClaims breaks each published number and sees it fail, and only it.
@@ -194,7 +187,6 @@ func TestPartial(t *testing.T) {
 	require.Equal(t, result.Inconclusive, r.Verdict)
 	require.Len(t, r.Steps, 2)
 	require.Empty(t, r.Beyond, "two sizes make no line")
-	require.Contains(t, r.Markdown(), "**partial**")
 }
 
 func TestValidate(t *testing.T) {
@@ -278,5 +270,4 @@ func TestMemoryUnseen(t *testing.T) {
 	for _, beyond := range extrapolate(steps) {
 		require.Zero(t, beyond.MemoryMiB)
 	}
-	require.Contains(t, steps[1].row(), "| – |")
 }

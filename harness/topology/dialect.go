@@ -14,9 +14,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
@@ -160,7 +160,7 @@ func DialectNamed(name string) (*Dialect, error) {
 // are errors of code exit.Invalid.
 func ParseDialect(name string, data []byte) (*Dialect, error) {
 	dialect := &Dialect{Name: name}
-	err := yaml.UnmarshalStrict(data, dialect)
+	err := document.YAML(data, dialect)
 	if err == nil {
 		err = dialect.check()
 	}

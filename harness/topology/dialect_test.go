@@ -243,9 +243,9 @@ func TestParseDialect(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ text, want string }{
 		"minimal":          {minimal, ""},
-		"empty":            {"", "release"},
+		"empty":            {"", "the document is empty"},
 		"unknown field":    {minimal + "moon: 1\n", "moon"},
-		"named twice":      {minimal + "release: b\n", "already set"},
+		"named twice":      {minimal + "release: b\n", "occurs twice"},
 		"no object name":   {strings.Replace(minimal, "release: a", "release: A b", 1), "release"},
 		"every pod":        {strings.Replace(minimal, "a=b", "''", 1), "no particular pods"},
 		"no selector":      {strings.Replace(minimal, "a=b", "a==b==c", 1), "selector"},

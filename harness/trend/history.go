@@ -17,6 +17,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -98,14 +99,9 @@ func Read(dir string) ([]*result.Result, error) {
 	return list, err
 }
 
-// kindOf is the kind that a JSON document says it is of; empty if it says none.
+// kindOf is the kind that a document says it is of; empty if it says none, as a list does.
 func kindOf(data []byte) string {
-	var head struct {
-		Kind string `json:"kind"`
-	}
-	if json.Unmarshal(data, &head) != nil { // a list, say
-		return ""
-	}
+	head, _ := document.HeadOf(data)
 	return head.Kind
 }
 
@@ -139,13 +135,13 @@ func minor(version string) string {
 
 // rate rounds, because the mean of a rate that moves has digits that mean nothing.
 func rate(perSecond float64) string {
-	v, _ := strconv.ParseFloat(number(perSecond), 64) // cannot fail: it was written just now
+	v, _ := strconv.ParseFloat(strconv.FormatFloat(perSecond, 'g', 3, 64), 64) // cannot fail: it was written just now
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
-// labels tell subjects apart, in words. A tier is a rate: the rate is said only where it is
+// Labels tell subjects apart, in words. A tier is a rate: the rate is said only where it is
 // another.
-func (s Subject) labels() []string {
+func (s Subject) Labels() []string {
 	kubernetes, offered := "", s.Rate+"/s"
 	if s.Kubernetes != "" {
 		kubernetes = "Kubernetes " + s.Kubernetes
@@ -220,7 +216,7 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 				if err != nil {
 					return nil, err
 				}
-				key := strings.Join(append(subject.labels(), metric), "|")
+				key := strings.Join(append(subject.Labels(), metric), "|")
 				s := index[key]
 				if s == nil {
 					s = &Series{Subject: subject, Metric: metric, Title: reading.Title, Unit: reading.Unit}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/report/campaign"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/trend"
 )
@@ -96,22 +97,24 @@ func TestTrends(t *testing.T) {
 		require.Len(t, s.Changes, 1)
 		require.Equal(t, "night-015", s.Changes[0].First.Run, "days were counted backwards")
 		require.InDelta(t, 5.0/6, s.Changes[0].Ratio(), 0.03)
+		const picture = "cloud-native-openbao-Kubernetes-1.36-steady-tier-12-inline-fetch_mean_ms."
 		for _, format := range []string{"png", "svg"} {
-			require.NoError(t, trend.Plot(dir, format, s))
-			info, err := os.Stat(filepath.Join(dir, trend.PlotFile(s, format)))
+			require.NoError(t, campaign.WriteTrends(dir, format, []trend.Series{s}))
+			info, err := os.Stat(filepath.Join(dir, picture+format))
 			require.NoError(t, err)
 			require.Greater(t, info.Size(), int64(2000))
+			page, err := os.ReadFile(filepath.Join(dir, "trends.md"))
+			require.NoError(t, err)
+			require.Contains(t, string(page), "]("+picture+format+")")
 		}
 	}
 	require.True(t, found)
 	list, err = trend.Trends(runs, 0.5)
 	require.NoError(t, err)
-	var text, md bytes.Buffer
-	require.NoError(t, trend.Text(&text, list))
+	var text bytes.Buffer
+	require.NoError(t, campaign.TrendText(&text, list))
 	require.NotContains(t, text.String(), "night-015", "a change of 20 %% is below 50 %%")
 	require.Contains(t, text.String(), fmt.Sprintf("too few runs to see a change (1 of at least %d)", trend.LeastRuns()))
-	require.NoError(t, trend.Markdown(&md, list, func(s trend.Series) string { return trend.PlotFile(s, "svg") }))
-	require.Contains(t, md.String(), "](cloud-native-openbao-Kubernetes-1.36-steady-tier-12-inline-fetch_mean_ms.svg)")
 }
 
 // TestSeriesAreOfOneThing changes one thing about the second of two nights.
@@ -156,12 +159,10 @@ func TestSeriesAreOfOneThing(t *testing.T) {
 			list, err := trend.Trends([]*result.Result{night(0, 5, nil), night(1, 5, tc.change)}, 0.05)
 			require.NoError(t, err)
 			var got []string
-			files := map[string]bool{}
 			for _, s := range list {
-				files[trend.PlotFile(s, "svg")] = true
 				if s.Metric == "fetch_mean_ms" {
 					var text bytes.Buffer
-					require.NoError(t, trend.Text(&text, []trend.Series{s}))
+					require.NoError(t, campaign.TrendText(&text, []trend.Series{s}))
 					for _, want := range tc.want {
 						if strings.Contains(text.String(), want+"  ") {
 							got = append(got, want)
@@ -171,7 +172,15 @@ func TestSeriesAreOfOneThing(t *testing.T) {
 				}
 			}
 			require.Equal(t, tc.want, got)
-			require.Len(t, files, len(list), "each series has a plot of its own")
+			dir := t.TempDir()
+			require.NoError(t, campaign.WriteTrends(dir, "svg", list))
+			plots, err := filepath.Glob(filepath.Join(dir, "*.svg"))
+			require.NoError(t, err)
+			drawn := 0
+			for _, s := range list {
+				drawn += len(s.Points) / 2
+			}
+			require.Len(t, plots, drawn, "each series of two runs has a plot of its own")
 		})
 	}
 }
@@ -194,7 +203,7 @@ func TestTooFewRuns(t *testing.T) {
 		var text bytes.Buffer
 		for _, s := range list {
 			if s.Metric == "fetch_mean_ms" {
-				require.NoError(t, trend.Text(&text, []trend.Series{s}))
+				require.NoError(t, campaign.TrendText(&text, []trend.Series{s}))
 			}
 		}
 		require.Contains(t, text.String(), want, "%d runs", n)

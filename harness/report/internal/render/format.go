@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// sig prints three significant digits without exponent.
-func sig(v float64) string {
+// Number prints up to three significant digits without an exponent; small values have two.
+func Number(v float64) string {
 	a := math.Abs(v)
 	decimals := 2
 	switch {
@@ -18,7 +18,7 @@ func sig(v float64) string {
 	case a >= 10:
 		decimals = 1
 	case a < 0.1 && a > 0:
-		decimals = 3
+		decimals = min(max(3, 1-int(math.Floor(math.Log10(a)))), 9)
 	}
 	s := strconv.FormatFloat(v, 'f', decimals, 64)
 	if strings.Contains(s, ".") {
@@ -27,19 +27,25 @@ func sig(v float64) string {
 	return s
 }
 
-// ms prints milliseconds, from a second on as seconds.
-func ms(v float64) string {
+// Percent prints a share of 1.
+func Percent(share float64) string { return Number(100*share) + " %" }
+
+// WithUnit prints a number with its unit, which may be empty.
+func WithUnit(v float64, unit string) string { return strings.TrimSpace(Number(v) + " " + unit) }
+
+// Milliseconds prints milliseconds, from a second on as seconds.
+func Milliseconds(v float64) string {
 	if v >= 1000 {
-		return sig(v/1000) + " s"
+		return Number(v/1000) + " s"
 	}
-	return sig(v) + " ms"
+	return Number(v) + " ms"
 }
 
-// span prints seconds as a reader says them.
-func span(seconds float64) string {
+// Span prints seconds as a reader says them.
+func Span(seconds float64) string {
 	switch d := time.Duration(seconds * float64(time.Second)); {
 	case seconds < 60:
-		return sig(seconds) + " s"
+		return Number(seconds) + " s"
 	case d < time.Hour && int(d.Seconds())%60 == 0:
 		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < time.Hour:
@@ -49,16 +55,16 @@ func span(seconds float64) string {
 	}
 }
 
-// moment prints a time in UTC, since reports travel.
-func moment(t time.Time) string {
+// Moment prints a time in UTC, since reports travel.
+func Moment(t time.Time) string {
 	if t.IsZero() {
 		return "unknown"
 	}
 	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-// count prints an integer with thin groups of three digits.
-func count(n int64) string {
+// Count prints an integer with thin groups of three digits.
+func Count(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -66,13 +72,10 @@ func count(n int64) string {
 	return s
 }
 
-// plural prints a count with its noun.
-func plural(n int, noun string) string {
+// Plural prints a count with its noun.
+func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
-
-// typeset writes comparisons the way readers do.
-func typeset(s string) string { return strings.NewReplacer("<= ", "≤ ", ">= ", "≥ ").Replace(s) }
