@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -38,27 +39,32 @@ type manifestsFlags struct {
 }
 
 func newLoadManifests(state *State) *cobra.Command {
-	f := &manifestsFlags{}
+	f := &manifestsFlags{name: "steamer-load", namespace: "steamer-load", output: "load"}
 	command := &cobra.Command{
 		Use: "manifests", Short: "Write a TestRun of the k6-operator, with its ConfigMap and Secret", Args: cobra.NoArgs,
 		Long: manifestsLong,
 		Example: `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --profile steady --tier 150 --parallelism 4
-  steamer load manifests --fixture fixture.json --target http://openbao-active.openbao.svc:8200 --image … --rate 900 --output load/
+  steamer load manifests --fixture fixture.json --target http://openbao-active.openbao.svc:8200 --image … --rate 900 --output-dir load/
   kubectl apply --server-side -f load/       # not without --server-side: that would copy the tokens into an annotation
-  steamer load merge logs/ --rate 900 --openbao 2.4.0 --unobserved`,
+  steamer load merge logs/ --rate 900 --openbao-version 2.4.0 --unobserved`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state, c.InOrStdin()) },
 	}
-	f.bind(command)
-	flags := command.Flags()
-	flags.StringVar(&f.fixture, "fixture", "", "file with the load generator's fixture; - is standard input")
-	flags.StringVar(&f.target, "target", "", "URL at which the pods reach OpenBao (default: the fixture's)")
-	flags.StringVar(&f.image, "image", "", "image with k6 and the extension")
-	flags.IntVar(&f.generators.Parallelism, "parallelism", 2, "how many pods share the load")
-	flags.StringVar(&f.generators.CPU, "generator-cpu", "", "CPU limit of each pod, e.g. 500m (default: none)")
-	flags.StringVar(&f.generators.Memory, "generator-memory", "1Gi", "memory limit of each pod")
-	flags.StringVar(&f.name, "name", "steamer-load", "name of all three objects")
-	flags.StringVar(&f.namespace, "namespace", "steamer-load", "their namespace, which has to be there")
-	flags.StringVar(&f.output, "output", "load", "directory for the manifests")
-	command.RunE = func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state, c.InOrStdin()) }
+	f.add(command)
+	addFlags(command, "Target", func(set *pflag.FlagSet) {
+		set.StringVar(&f.fixture, "fixture", "", "file with the load generator's fixture; - is standard input")
+		set.StringVar(&f.target, "target", "", "URL at which the pods reach OpenBao (default: the fixture's)")
+	})
+	addFlags(command, "Load generator", func(set *pflag.FlagSet) {
+		set.StringVar(&f.image, "image", "", "image with k6 and the extension")
+		bindGenerators(set, &f.generators, 2, "")
+	})
+	addFlags(command, "Output", func(set *pflag.FlagSet) {
+		set.StringVar(&f.name, "name", f.name, "name of the TestRun, the ConfigMap and the Secret")
+		set.StringVarP(&f.namespace, "namespace", "n", f.namespace,
+			"namespace of the TestRun, the ConfigMap and the Secret, which has to be there")
+		set.StringVar(&f.output, "output-dir", f.output, "directory for the manifests")
+	})
+	oldNames(command, planNames())
 	return command
 }
 
@@ -134,9 +140,9 @@ func (f *manifestsFlags) explain(w io.Writer, fixture testrun.Fixture, rate floa
 	if !fixture.Expires.IsZero() {
 		expiry = "its first token expires at " + fixture.Expires.UTC().Format(time.RFC3339)
 	}
-	asked := []string{"--profile " + f.profile, "--tier " + f.tier}
-	if f.rate > 0 {
-		asked = append(asked, fmt.Sprintf("--rate %g", f.rate))
+	asked := []string{"--profile " + f.plan.Profile, "--tier " + f.plan.Tier}
+	if f.plan.Rate > 0 {
+		asked = append(asked, fmt.Sprintf("--rate %g", f.plan.Rate))
 	}
 	n := f.generators.Parallelism
 	_, err := fmt.Fprintf(w, `%[1]s: %[2]d pods, %[3]g fetches/s together for %[4]s, %[5]s
@@ -149,7 +155,7 @@ keep it out of version control, and delete it once it is applied.
     kubectl --namespace %[9]s logs --follow job/%[10]s-$i > logs/$i.log &
   done; wait
   kubectl --namespace %[9]s delete testrun/%[10]s secret/%[10]s configmap/%[10]s
-  steamer load merge logs/ %[11]s --openbao VERSION --unobserved
+  steamer load merge logs/ %[11]s --openbao-version VERSION --unobserved
 `, f.output, n, rate, length, fixture, testrun.SecretFile, expiry, testrun.SinceOperator, f.namespace, f.name, strings.Join(asked, " "))
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
@@ -19,56 +20,62 @@ import (
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/session"
 )
 
 const mergeLong = `Merges the interval logs of k6 processes that shared one schedule, second by second and bucket by bucket: every
 quantile of the merge is that of all fetches together. Logs are what --out hdr=FILE wrote, or what kubectl logs printed of a
 pod that wrote it to standard output; a directory stands for the .ndjson and .log files in it.
 
-Say with --profile, --tier and --rate what was asked for, as it was said to steamer load manifests. --of takes the
-environment's chart, versions and observations from a run; without it, --topology and --openbao choose the objectives.
+--profile, --tier and --rate say what load was requested, as in steamer load manifests. --run-dir takes the environment's
+chart, versions and observations from a run; without it, --topology and --openbao-version choose the objectives.
 
 FAIL: a wrong value, or an objective missed. INCONCLUSIVE: a part of the schedule is missing or was done twice, a process was
-killed or began more than --tolerance after the first, or any other validity condition of docs/verdict.md is missed. That
-nobody watched OpenBao is one of them, unless --unobserved accepts it. What is truncated, no such log, or another format
-is refused with exit code 3, and nothing is written.
+killed or began more than --tolerance after the first, or any other validity condition of docs/verdict.md is missed. One
+of them is that OpenBao was not observed, unless --unobserved accepts it. A log that is truncated, missing or of another
+format is refused with exit code 3, and nothing is written.
 
-Writes a run directory below --output, like a run: result.json, every report, and the merged log.`
+Writes a run directory below --output-dir, like a run: result.json, every report, and the merged log.`
 
 type mergeFlags struct {
 	loadFlags
-	of, topology, openbao, chart, target, slo, output string
-	tolerance, latency                                time.Duration
-	unobserved                                        bool
+	of, topology, openbao, chart, target, output string
+	tolerance                                    time.Duration
+	unobserved                                   bool
 }
 
 func newLoadMerge(state *State) *cobra.Command {
-	f := &mergeFlags{}
+	f := &mergeFlags{output: "runs", tolerance: load.DefaultTolerance}
 	command := &cobra.Command{
-		Use: "merge LOG|DIR...", Short: "Merge the logs of several load generators into one result and judge it",
+		Use: "merge LOG|DIRECTORY...", Short: "Make one judged result of the logs of several load generators",
 		Args: cobra.MinimumNArgs(1), Long: mergeLong,
-		Example: `  steamer load merge logs/ --profile steady --tier 150 --openbao 2.4.0 --unobserved
-  steamer load merge runner-1.log runner-2.log runner-3.log --rate 900 --of runs/20261125-151000-abcd --topology cloud-native
+		Example: `  steamer load merge logs/ --profile steady --tier 150 --openbao-version 2.4.0 --unobserved
+  steamer load merge runner-1.log runner-2.log runner-3.log --rate 900 --run-dir runs/20261125-151000-abcd --topology cloud-native
   kubectl logs --follow steamer-load-1-x7k2p > logs/1.log      # one file for each runner, from the beginning
   steamer report runs/20261125-160000-ef01                     # the reports again`,
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c.Context(), state, args) },
 	}
-	f.bind(command)
-	flags := command.Flags()
-	flags.StringVar(&f.of, "of", "", "run directory or result.json of the environment that the load was driven at")
-	flags.StringVar(&f.topology, "topology", "",
-		"topology of that run (default: its only one); without --of: of the objectives (default: cloud-native)")
-	flags.StringVar(&f.openbao, "openbao", "", "without --of: version of OpenBao, which chooses the objectives")
-	flags.StringVar(&f.chart, "chart-version", "", "without --of: version of the chart")
-	flags.StringVar(&f.target, "target", "", "where the load went, for the record")
-	flags.DurationVar(&f.tolerance, "tolerance", load.DefaultTolerance,
-		"how much later than the first a process may begin, 0s to 1m")
-	flags.BoolVar(&f.unobserved, "unobserved", false,
-		"judge although nobody watched OpenBao: restarts and its CPU stay unknown. steamer gate does not accept that")
-	flags.StringVar(&f.slo, "slo", "", "file of objectives (default: perf/slo.yaml)")
-	flags.DurationVar(&f.latency, "environment-latency", 0,
-		"added to every latency limit: what the way between client and OpenBao costs, 0 to 1s")
-	flags.StringVar(&f.output, "output", "runs", "directory that the run directory is made in")
-	command.RunE = func(c *cobra.Command, args []string) error { return f.run(c.Context(), state, args) }
+	f.add(command)
+	addFlags(command, "Environment under test", func(set *pflag.FlagSet) {
+		set.StringVar(&f.of, "run-dir", "", "run directory or result.json of the environment under test")
+		set.StringVar(&f.topology, "topology", "",
+			"topology of the run of --run-dir (default: its only one); without --run-dir: of the objectives (default: cloud-native)")
+		set.StringVar(&f.openbao, "openbao-version", "",
+			"without --run-dir: version of OpenBao, which chooses the objectives")
+		set.StringVar(&f.chart, "chart-version", "", "without --run-dir: version of the chart")
+		set.StringVar(&f.target, "target", "", "where the load went, for the record")
+	})
+	addFlags(command, "Objectives", func(set *pflag.FlagSet) {
+		set.DurationVar(&f.tolerance, "tolerance", f.tolerance,
+			"how much later than the first process another may begin, 0s to 1m")
+		set.BoolVar(&f.unobserved, "unobserved", false, "judge although nothing observed OpenBao: restarts and its CPU "+
+			"stay unknown. steamer gate does not accept that")
+		f.plan.SLO = ""
+		bindSLO(set, &f.plan)
+		bindLatency(set, &f.plan)
+	})
+	addOutput(command, &f.output, "directory that the run directory is made in")
+	oldNames(command, map[string]string{"of": "run-dir", "openbao": "openbao-version", "output": "output-dir"})
 	return command
 }
 
@@ -78,10 +85,10 @@ func (f *mergeFlags) run(ctx context.Context, state *State, args []string) error
 		return err
 	}
 	dir := filepath.Join(f.output, spec.Frame.Run.ID)
-	fmt.Fprintf(state.Stderr, "merging %d logs\n", len(spec.Logs))
+	state.Note(fmt.Sprintf("merging %d logs", len(spec.Logs)))
 	r, err := merged.Merge(spec, func(r *result.Result) (io.WriteCloser, error) {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, exit.Invalidf("--output "+f.output, "name a directory that can be written", "%w", err)
+		if err := session.MakeDirectory(dir); err != nil {
+			return nil, err
 		}
 		return os.OpenFile(filepath.Join(dir, "k6-"+r.Topologies[0].Name+".ndjson"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	})
@@ -94,7 +101,7 @@ func (f *mergeFlags) run(ctx context.Context, state *State, args []string) error
 	if err := report.WriteAll(dir, r); err != nil {
 		return err
 	}
-	if err := report.Summary(state.Stdout, r, colourful(state.Stdout)); err != nil {
+	if err := report.Summary(state.Stdout, r, state.Colour); err != nil {
 		return err
 	}
 	for _, p := range r.Topologies[0].Load.Parts {
@@ -102,7 +109,7 @@ func (f *mergeFlags) run(ctx context.Context, state *State, args []string) error
 			p.LateSeconds, because(p.Problem))
 	}
 	fmt.Fprintf(state.Stdout, "\nRun directory: %s\n", dir)
-	return judged(ctx, r.Verdict, nil)
+	return conclude(ctx, r.Verdict, nil)
 }
 
 func because(problem string) string {
@@ -114,13 +121,13 @@ func because(problem string) string {
 
 // spec reads and checks everything but the logs themselves.
 func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
-	root, profile, rate, err := f.read(state)
+	_, profile, rate, err := f.read(state)
 	if err != nil {
 		return merged.Spec{}, err
 	}
 	for flag, d := range map[string]struct{ value, most time.Duration }{
 		"tolerance":           {f.tolerance, time.Minute},
-		"environment-latency": {f.latency, time.Second},
+		"environment-latency": {time.Duration(f.plan.EnvironmentLatency), time.Second},
 	} {
 		if d.value < 0 || d.value > d.most {
 			return merged.Spec{}, exit.Invalidf(fmt.Sprintf("--%s %s", flag, d.value), "use 0s to "+d.most.String(),
@@ -131,11 +138,7 @@ func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
 	if err != nil {
 		return merged.Spec{}, err
 	}
-	path := f.slo
-	if path == "" {
-		path = filepath.Join(root, "perf/slo.yaml")
-	}
-	slo, err := judge.ReadSLO(path)
+	_, slo, err := state.SLO(f.plan.SLO)
 	if err != nil {
 		return merged.Spec{}, err
 	}
@@ -150,9 +153,9 @@ func (f *mergeFlags) spec(state *State, args []string) (merged.Spec, error) {
 	spec.Frame = result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind, Steps: []result.Step{},
 		Run: result.Run{
-			ID: id, Profile: profile.Name, Tier: f.tier, Steamer: buildVersion(), Reproduce: state.commandLine(),
+			ID: id, Profile: profile.Name, Tier: f.plan.Tier, Steamer: session.Version(), Reproduce: state.CommandLine(),
 			Host:               run.ThisHost(),
-			EnvironmentLatency: f.latency.Seconds() * 1000,
+			EnvironmentLatency: time.Duration(f.plan.EnvironmentLatency).Seconds() * 1000,
 		},
 		NotMeasured: []string{"functional scenarios: this result was merged from logs of load generators"},
 	}
@@ -180,7 +183,7 @@ func (f *mergeFlags) environment() (result.Topology, error) {
 		return t, nil
 	}
 	if f.openbao != "" || f.chart != "" {
-		return result.Topology{}, exit.Invalidf("--of "+f.of, "leave --openbao and --chart-version out",
+		return result.Topology{}, exit.Invalidf("--run-dir "+f.of, "leave --openbao-version and --chart-version out",
 			"the run says which versions it had")
 	}
 	path := f.of

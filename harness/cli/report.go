@@ -11,6 +11,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/session"
 )
 
 func newReport(state *State) *cobra.Command {
@@ -22,7 +23,7 @@ func newReport(state *State) *cobra.Command {
 metrics.txt (OpenMetrics), benchstat.txt, gpt.txt, and for each topology with load GitLab's load-performance JSON and plots as
 PNG. Of a comparison.json it writes comparison.html: the ratios with their intervals, the slices of both sides, and what stands behind them.
 Judges nothing: steamer gate --from does. The exit code says whether the reports were written, not what they say.`,
-		Example: "  steamer report runs/20261125-151000-abcd\n  steamer report old/result.json --output /tmp/again",
+		Example: "  steamer report runs/20261125-151000-abcd\n  steamer report old/result.json --output-dir /tmp/again",
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := args[0]
 			if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -31,7 +32,8 @@ Judges nothing: steamer gate --from does. The exit code says whether the reports
 			return again(state, path, output)
 		},
 	}
-	command.Flags().StringVar(&output, "output", "", "directory for the reports (default: beside the result)")
+	command.Flags().StringVar(&output, "output-dir", "", "directory for the reports (default: beside the result)")
+	oldNames(command, planNames())
 	return command
 }
 
@@ -61,8 +63,8 @@ func again(state *State, path, dir string) error {
 		}
 		what, verdict, write = r.Run.ID, r.Verdict, func() error { return report.WriteAll(dir, r) }
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return exit.Invalidf("--output "+dir, "name a directory that can be written", "%w", err)
+	if err := session.MakeDirectory(dir); err != nil {
+		return err
 	}
 	if err := write(); err != nil {
 		return err

@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -15,26 +13,27 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/source"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
 func newSLO(state *State) *cobra.Command {
-	command := group(&cobra.Command{Use: "slo", Short: "Check the file of objectives, and say which of them judge a run"})
-	command.AddCommand(newSLOCheck(state), newSLOExplain(state))
-	return command
+	return group(&cobra.Command{
+		Use: "slo", Short: "Check the file of objectives, and say which of them judge a run",
+		Example: "  steamer slo check my-slo.yaml\n  steamer slo explain --openbao-version 2.4.0 --tier 12",
+	}, newSLOCheck(state), newSLOExplain(state))
 }
 
 func newSLOCheck(state *State) *cobra.Command {
 	return &cobra.Command{
-		Use: "check [FILE]", Short: "Read a file of objectives strictly, and look for entries that never apply and tiers without one", Args: cobra.MaximumNArgs(1),
+		Use: "check [FILE]", Short: "Check a file of objectives: entries that never apply, tiers without one",
+		Args: cobra.MaximumNArgs(1),
 		Long: `Reads FILE (default: perf/slo.yaml) as a run does: unknown fields, metrics, topologies, version ranges and
 limits without a source are refused with exit code 3. Then looks for what reads well and is wrong all the
 same, with exit code 1: an entry that an earlier one hides, an entry that judges no latency, a tier of
 GitLab's sizing table without an entry.`,
 		Example: "  steamer slo check\n  steamer slo check my-slo.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
-			path, slo, err := state.slo(strings.Join(args, ""))
+			path, slo, err := state.SLO(strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
@@ -50,7 +49,7 @@ GitLab's sizing table without an entry.`,
 				fmt.Fprintln(state.Stdout, "✗", gap)
 			}
 			if len(gaps) > 0 {
-				return verdictError(exit.Fail)
+				return exit.Judged(exit.Fail)
 			}
 			fmt.Fprintf(state.Stdout, "%s: sound\n", path)
 			return nil
@@ -64,14 +63,14 @@ func newSLOExplain(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "explain", Short: "Show the entry that would judge a run, and why the ones before it would not",
 		Args: cobra.NoArgs,
-		Example: `  steamer slo explain --openbao 2.4.0 --tier 12 --topology cloud-native
-  steamer slo explain --chart 0.12.3 --openbao 2.5.1 --tier 150 --topology cloud-native-hybrid --slo my-slo.yaml`,
+		Example: `  steamer slo explain --openbao-version 2.4.0 --tier 12 --topology cloud-native
+  steamer slo explain --chart-version 0.12.3 --openbao-version 2.5.1 --tier 150 --topology cloud-native-hybrid --slo my-slo.yaml`,
 		RunE: func(*cobra.Command, []string) error {
-			path, slo, err := state.slo(file)
+			path, slo, err := state.SLO(file)
 			if err != nil {
 				return err
 			}
-			if err := topologyKnown(u.Topology); err != nil {
+			if err := choice("--topology", u.Topology, topology.Names()...); err != nil {
 				return err
 			}
 			if _, err := load.TierNamed(u.Tier); err != nil {
@@ -82,33 +81,13 @@ func newSLOExplain(state *State) *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.StringVar(&file, "slo", "", "file of objectives (default: perf/slo.yaml)")
-	flags.StringVar(&u.Chart, "chart", "", "version of the chart")
-	flags.StringVar(&u.OpenBao, "openbao", "", "version of OpenBao")
+	flags.StringVar(&u.Chart, "chart-version", "", "version of the chart")
+	flags.StringVar(&u.OpenBao, "openbao-version", "", "version of OpenBao")
 	flags.StringVar(&u.Topology, "topology", topology.CloudNative, strings.Join(topology.Names(), " or "))
 	flags.StringVar(&u.Tier, "tier", "12", "GitLab sizing tier, by its fetches per second")
 	flags.StringVar(&u.Mode, "mode", load.Inline, "what the load does: "+strings.Join(load.ProfileModes(), ", "))
+	oldNames(command, map[string]string{"chart": "chart-version", "openbao": "openbao-version"})
 	return command
-}
-
-func topologyKnown(name string) error {
-	if slices.Contains(topology.Names(), name) {
-		return nil
-	}
-	return exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", "),
-		"there is no such topology")
-}
-
-// slo reads the file of objectives at path, or the source tree's where path is empty.
-func (s *State) slo(path string) (string, *judge.SLO, error) {
-	if path == "" {
-		root, err := source.Find(s.root)
-		if err != nil {
-			return "", nil, err
-		}
-		path = filepath.Join(root, "perf/slo.yaml")
-	}
-	slo, err := judge.ReadSLO(path)
-	return path, slo, err
 }
 
 // rates are the tiers of GitLab's sizing table in fetches per second.
@@ -149,7 +128,7 @@ func explainSLO(w io.Writer, path string, slo *judge.SLO, u judge.Subject) error
 		fmt.Fprintf(w, "entries[%d] does not apply: %s\n", i, e.Mismatch(u))
 	}
 	if found < 0 {
-		return verdictError(exit.Inconclusive)
+		return exit.Judged(exit.Inconclusive)
 	}
 	e, extra := slo.Entries[found], slo.EnvironmentLatencyOf(found)
 	needs := map[string]time.Duration{}

@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"context"
@@ -30,22 +30,22 @@ type handover struct {
 	Listeners []int `json:"listeners"`
 }
 
-// arrive finds out whether this process is inside the private engine's network namespace, and takes
+// Arrive finds out whether this process is inside the private engine's network namespace, and takes
 // over what it left for itself.
-func (s *State) arrive() error {
+func (s *Session) Arrive() error {
 	s.versions = &images.Versions{}
-	opts, err := s.engineOptions()
+	opts, err := s.EngineOptions()
 	if err != nil {
 		return nil // without a cache there is no private engine; who needs the cache says so
 	}
-	if s.namespace, err = engine.Arrived(opts); err != nil {
+	if s.Namespace, err = engine.Arrived(opts); err != nil {
 		return err
 	}
-	if s.namespace == nil || len(s.namespace.Handover) == 0 {
+	if s.Namespace == nil || len(s.Namespace.Handover) == 0 {
 		return nil
 	}
 	var left handover
-	if err := json.Unmarshal(s.namespace.Handover, &left); err != nil {
+	if err := json.Unmarshal(s.Namespace.Handover, &left); err != nil {
 		return err
 	}
 	s.versions.Adopt(left.Versions)
@@ -53,29 +53,27 @@ func (s *State) arrive() error {
 	return nil
 }
 
-func (s *State) note(line string) { fmt.Fprintln(s.Stderr, line) }
-
-// leave ends the use of the private engine. What it says is about the machine and no part of the
+// Leave ends the use of the private engine. What it says is about the machine and no part of the
 // command's verdict.
-func (s *State) leave(ctx context.Context) {
-	if s.namespace == nil {
+func (s *Session) Leave(ctx context.Context) {
+	if s.Namespace == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
 	defer cancel()
-	if err := s.namespace.Leave(ctx); err != nil {
-		s.note("steamer: the private engine was not stopped: " + err.Error())
+	if err := s.Namespace.Leave(ctx); err != nil {
+		fmt.Fprintln(s.Stderr, "steamer: the private engine was not stopped:", err)
 	}
 }
 
-// place decides where the cluster of a run is, and tells the run. An engine that cannot work is
+// Place decides where the cluster of a run is, and tells the run. An engine that cannot work is
 // refused now; a machine that can have none says so when the run asks for it, after everything that
 // may be wrong with the plan.
-func (s *State) place(ctx context.Context, r *run.Run) error {
+func (s *Session) Place(ctx context.Context, r *run.Run) error {
 	if !r.NeedsEngine() {
 		return nil
 	}
-	elsewhere, err := s.elsewhere(ctx)
+	elsewhere, err := s.Elsewhere(ctx)
 	if exit.CodeOf(err) == exit.Environment {
 		return nil
 	}
@@ -83,10 +81,10 @@ func (s *State) place(ctx context.Context, r *run.Run) error {
 	return err
 }
 
-// elsewhere reports whether what needs an engine has to be done inside the private engine's network
+// Elsewhere reports whether what needs an engine has to be done inside the private engine's network
 // namespace.
-func (s *State) elsewhere(ctx context.Context) (bool, error) {
-	opts, err := s.engineOptions()
+func (s *Session) Elsewhere(ctx context.Context) (bool, error) {
+	opts, err := s.EngineOptions()
 	if err != nil {
 		return false, err
 	}
@@ -98,7 +96,7 @@ func (s *State) elsewhere(ctx context.Context) (bool, error) {
 }
 
 // repeatable refuses arguments that can be read only once, such as those of a shell's <(…).
-func (s *State) repeatable() error {
+func (s *Session) repeatable() error {
 	for _, arg := range s.Args {
 		for _, path := range strings.FieldsFunc(arg, func(r rune) bool { return r == '=' || r == ',' || r == '@' }) {
 			if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
@@ -110,9 +108,9 @@ func (s *State) repeatable() error {
 	return nil
 }
 
-// enter provides what runs need from the host's network, and makes this process begin again inside.
+// Enter provides what runs need from the host's network, and makes this process begin again inside.
 // It returns on errors only.
-func (s *State) enter(ctx context.Context, runs ...*run.Run) error {
+func (s *Session) Enter(ctx context.Context, runs ...*run.Run) error {
 	left := handover{Charts: s.pulled, Images: map[string]images.Image{}}
 	for _, r := range runs {
 		named, err := r.Provide(ctx)
@@ -125,8 +123,8 @@ func (s *State) enter(ctx context.Context, runs ...*run.Run) error {
 }
 
 // begin makes this process begin again inside the private engine's network namespace.
-func (s *State) begin(ctx context.Context, left handover) error {
-	opts, err := s.engineOptions()
+func (s *Session) begin(ctx context.Context, left handover) error {
+	opts, err := s.EngineOptions()
 	if err != nil {
 		return err
 	}
@@ -141,13 +139,13 @@ func (s *State) begin(ctx context.Context, left handover) error {
 	return engine.Enter(ctx, opts, data)
 }
 
-// enterExisting makes this process begin again inside the private engine's network namespace, where
+// EnterExisting makes this process begin again inside the private engine's network namespace, where
 // there is one and no other engine is chosen. wanted says that one is needed in any case.
-func (s *State) enterExisting(ctx context.Context, wanted bool) error {
-	if s.namespace != nil {
+func (s *Session) EnterExisting(ctx context.Context, wanted bool) error {
+	if s.Namespace != nil {
 		return nil
 	}
-	opts, err := s.engineOptions()
+	opts, err := s.EngineOptions()
 	if err != nil {
 		return err
 	}
@@ -155,20 +153,16 @@ func (s *State) enterExisting(ctx context.Context, wanted bool) error {
 	if err != nil || !there && !wanted {
 		return err
 	}
-	private, err := s.elsewhere(ctx)
+	private, err := s.Elsewhere(ctx)
 	if exit.CodeOf(err) == exit.Environment { // who asks for an engine is told why there is none
 		return nil
 	}
 	if err != nil || !private {
 		return err
 	}
-	return s.begin(ctx, handover{})
+	return s.Again(ctx)
 }
 
-// fetcher finds charts, and keeps what it pulls for the second part of the command.
-func (s *State) fetcher() chart.Fetcher {
-	if s.pulled == nil {
-		s.pulled = chart.Pulled{}
-	}
-	return chart.Fetcher{Log: s.note, Pulled: s.pulled}
-}
+// Again makes this process begin again inside the private engine's network namespace. It returns on
+// errors only.
+func (s *Session) Again(ctx context.Context) error { return s.begin(ctx, handover{}) }
