@@ -65,28 +65,17 @@ func (g *Ground) side(ctx context.Context, flag, text string, fetch chart.Fetche
 	if i := strings.LastIndex(text, "@"); i >= 0 {
 		name, files = text[:i], text[i+1:]
 	}
-	s := side{text: text, overrides: map[string]any{}}
-	for _, file := range strings.FieldsFunc(files, func(r rune) bool { return r == ',' }) {
-		values, err := chart.ReadValues(file)
-		if err != nil {
-			return side{}, err
-		}
-		s.overrides = chart.Merge(s.overrides, values)
+	values, err := chart.ReadOverrides(strings.FieldsFunc(files, func(r rune) bool { return r == ',' }), g.Plan.Set)
+	if err != nil {
+		return side{}, err
 	}
-	for _, assignment := range g.Plan.Set {
-		values, err := chart.ParseSet(assignment)
-		if err != nil {
-			return side{}, err
-		}
-		s.overrides = chart.Merge(s.overrides, values)
-	}
+	s := side{text: text, overrides: values}
 	source := chart.Source{Name: name}
 	if rest, isOCI := strings.CutPrefix(name, "oci://"); isOCI {
 		if i := strings.LastIndex(rest, ":"); i > strings.LastIndex(rest, "/") {
 			source.Name, source.Version = "oci://"+rest[:i], rest[i+1:]
 		}
 	}
-	var err error
 	s.chart, err = fetch.Load(ctx, source)
 	return s, err
 }
@@ -119,7 +108,8 @@ const coarsest = 120
 // ground makes the run that both sides stand on, and looks at everything before anything is
 // touched.
 func (g *Ground) ground(ctx context.Context, sess *session.Session, sides [2]side, d *compare.Design) (*run.Run,
-	error) {
+	error,
+) {
 	if g.Plan.Cluster.Existing() && d.Slice < coarsest {
 		return nil, exit.Invalidf(fmt.Sprintf("--slice %gs", d.Slice),
 			fmt.Sprintf("use --slice %ds --warmup 20s or more, and --budget 0 or enough for the pairs", coarsest),

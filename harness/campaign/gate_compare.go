@@ -63,7 +63,8 @@ func (g *Gate) compares(p plan.Plan, with *gate.Evidence) (why string, err error
 // before anything is run. r is the gate's run. The sides get the same values, and a cluster beside
 // the run's, which may be kept.
 func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *run.Run, p plan.Plan) (*gateComparison,
-	error) {
+	error,
+) {
 	base, err := chart.Load(p.Previous)
 	if err != nil {
 		return nil, err

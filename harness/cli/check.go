@@ -93,7 +93,7 @@ func (f *checkFlags) run(ctx context.Context, state *State) error {
 		return err
 	}
 	var err error
-	if f.options.Values, err = userValues(f.values, f.sets); err != nil {
+	if f.options.Values, err = chart.ReadOverrides(f.values, f.sets); err != nil {
 		return err
 	}
 	f.options.Skip = parseSkips(f.skips)
@@ -146,26 +146,6 @@ func (f *checkFlags) baselines() (*lint.Baseline, error) {
 
 // checkGCPercent is GOGC of charts check: live data stay below 50 MiB.
 const checkGCPercent = 600
-
-// userValues merges values files and assignments in their order.
-func userValues(files, assignments []string) (map[string]any, error) {
-	values := map[string]any{}
-	for _, file := range files {
-		more, err := chart.ReadValues(file)
-		if err != nil {
-			return nil, err
-		}
-		values = chart.Merge(values, more)
-	}
-	for _, assignment := range assignments {
-		more, err := chart.ParseSet(assignment)
-		if err != nil {
-			return nil, err
-		}
-		values = chart.Merge(values, more)
-	}
-	return values, nil
-}
 
 // parseSkips reads RULE=REASON; whether the rule is one, and the reason not empty, is the check's
 // to say.

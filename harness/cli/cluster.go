@@ -3,10 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,8 +12,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/images"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/session"
 )
 
 func newCluster(state *State) *cobra.Command {
@@ -34,7 +31,7 @@ func newClusterUp(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "up", Short: "Make a cluster and leave it running", Args: cobra.NoArgs,
 		Example: "  steamer cluster up\n  steamer run --reuse --keep",
-		RunE:    func(c *cobra.Command, _ []string) error { return clusterUp(c.Context(), state, o) },
+		RunE:    func(c *cobra.Command, _ []string) error { return state.Up(c.Context(), o) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&o.Name, "name", "", chosenName)
@@ -42,44 +39,6 @@ func newClusterUp(state *State) *cobra.Command {
 	flags.DurationVar(&o.TTL, "ttl", o.TTL, "time after which cluster gc may remove the cluster, if no process uses it")
 	oldNames(command, map[string]string{"cluster": "name"})
 	return command
-}
-
-func clusterUp(ctx context.Context, state *State, o cluster.Options) error {
-	b, err := state.Builder()
-	if err != nil {
-		return err
-	}
-	elsewhere, err := state.Elsewhere(ctx)
-	if err != nil {
-		return err
-	}
-	if elsewhere {
-		if _, err := b.Ensure(ctx, images.Node); err != nil {
-			return err
-		}
-		return state.Again(ctx)
-	}
-	k, e, err := state.KindOn(ctx, true)
-	if err != nil {
-		return err
-	}
-	o.Config, o.ImageDir = filepath.Join(b.Root, "kind-config.yaml"), filepath.Join(b.Cache, "images")
-	if err := k.Check(ctx, o); err != nil {
-		return err
-	}
-	list, err := b.Ensure(ctx, images.Node)
-	if err != nil {
-		return err
-	}
-	o.Node = &list[0]
-	started := time.Now()
-	made, err := k.Up(ctx, o)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(state.Stdout, "cluster %s is ready after %.1f s, port %d\n%s\n",
-		made.Name, time.Since(started).Seconds(), made.HostPort, run.WayIn(e, made))
-	return err
 }
 
 func newClusterDown(state *State) *cobra.Command {
@@ -136,7 +95,7 @@ func newClusterList(state *State) *cobra.Command {
 
 func newClusterGC(state *State) *cobra.Command {
 	var all bool
-	var on existingGC
+	var on session.Remains
 	var existing *pflag.FlagSet
 	command := &cobra.Command{
 		Use: "gc", Short: "Remove clusters of yours whose run is gone, and kept ones whose time is over", Args: cobra.NoArgs,
@@ -149,11 +108,11 @@ gone, with the cluster-wide roles of the charts in them. --run names a run of an
 --dry-run lists them and stops.`,
 		Example: "  steamer cluster gc\n  steamer cluster gc --all\n  steamer cluster gc --context eks --dry-run",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if on.context != "" || on.kubeconfig != "" {
+			if on.Context != "" || on.Kubeconfig != "" {
 				if all {
 					return exit.Invalidf("--all", "leave it out; --run names a run", "it is for kind clusters")
 				}
-				return on.collect(c.Context(), state)
+				return on.Remove(c.Context(), state)
 			}
 			if err := refuse("it is for existing clusters; add --context", existing); err != nil {
 				return err
@@ -173,49 +132,13 @@ gone, with the cluster-wide roles of the charts in them. --run names a run of an
 	command.Flags().BoolVar(&all, "all", false, "remove all clusters of yours that no process uses, kept ones, too")
 	const title = "Existing cluster"
 	addFlags(command, title, func(set *pflag.FlagSet) {
-		set.StringVar(&on.context, "context", "", "kubeconfig context of an existing cluster to remove left namespaces from")
-		set.StringVar(&on.kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to remove left namespaces from")
+		set.StringVar(&on.Context, "context", "", "kubeconfig context of an existing cluster to remove left namespaces from")
+		set.StringVar(&on.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to remove left namespaces from")
 	})
 	existing = addFlags(command, title, func(set *pflag.FlagSet) {
-		set.StringVar(&on.run, "run", "", "ID of the run whose namespaces are removed, whoever made them")
-		set.BoolVar(&on.dryRun, "dry-run", false, "list the namespaces of runs on the existing cluster, and stop")
+		set.StringVar(&on.Run, "run", "", "ID of the run whose namespaces are removed, whoever made them")
+		set.BoolVar(&on.DryRun, "dry-run", false, "list the namespaces of runs on the existing cluster, and stop")
 	})
 	oldNames(command, map[string]string{"kube-context": "context"})
 	return command
-}
-
-// existingGC removes what runs left on a cluster that is not Steamer's.
-type existingGC struct {
-	context, kubeconfig, run string
-	dryRun                   bool
-}
-
-func (g existingGC) collect(ctx context.Context, state *State) error {
-	on, err := cluster.Connect(g.kubeconfig, g.context)
-	if err != nil {
-		return err
-	}
-	found, err := on.Remains(ctx, g.run)
-	if err != nil {
-		return err
-	}
-	removed := 0
-	var failures []error
-	for _, r := range found {
-		what := "stays: " + r.Why
-		if r.Ours {
-			what = "is to be removed"
-		}
-		fmt.Fprintf(state.Stdout, "namespace %s of run %s %s\n", r.Namespace, r.Run, what)
-		if !r.Ours || g.dryRun {
-			continue
-		}
-		if err := on.RemoveRemains(ctx, r); err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		removed++
-	}
-	_, err = fmt.Fprintf(state.Stdout, "removed %d of %d namespaces of runs\n", removed, len(found))
-	return errors.Join(append(failures, err)...)
 }

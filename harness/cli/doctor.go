@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"slices"
 
@@ -27,7 +26,7 @@ func newDoctor(state *State) *cobra.Command {
 				return err
 			}
 			found := doctor.Examine(c.Context(), cache)
-			if err := printed(state, format, found, func(w io.Writer) error { return examined(w, found) }); err != nil {
+			if err := printed(state, format, found, func(w io.Writer) error { return doctor.Write(w, found) }); err != nil {
 				return err
 			}
 			if slices.ContainsFunc(found, func(f doctor.Finding) bool { return !f.OK }) {
@@ -38,20 +37,6 @@ func newDoctor(state *State) *cobra.Command {
 	}
 	addFormat(command, &format)
 	return command
-}
-
-func examined(w io.Writer, found []doctor.Finding) error {
-	for _, f := range found {
-		mark := "✓"
-		if !f.OK {
-			mark = "✗"
-		}
-		fmt.Fprintf(w, "%s %-22s %s\n", mark, f.Name, f.Detail)
-		if f.Hint != "" {
-			fmt.Fprintf(w, "  %-22s hint: %s\n", "", f.Hint)
-		}
-	}
-	return nil
 }
 
 func newSetup(state *State) *cobra.Command {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -53,7 +52,7 @@ func newImagesBuild(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printImages(state, built)
+			return images.WriteTable(state.Stdout, built)
 		},
 	}
 }
@@ -76,29 +75,13 @@ func newImagesList(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printed(state, format, list, func(io.Writer) error { return printImages(state, list) })
+			return printed(state, format, list, func(w io.Writer) error { return images.WriteTable(w, list) })
 		},
 	}
 	addFormat(command, &format)
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	_ = command.Flags().MarkHidden("json") // an older name of -o json
 	return command
-}
-
-func printImages(state *State, list []images.Image) error {
-	w := tabwriter.NewWriter(state.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "IMAGE\tREFERENCE\tSIZE\tID")
-	for _, image := range list {
-		size, digest := "not built", "-"
-		if image.Ref == "" { // its tag covers versions that Debian's mirror was not asked for yet
-			image.Ref = "-"
-		}
-		if image.Digest != "" {
-			size, digest = fmt.Sprintf("%d MiB", image.Size>>20), image.Digest[:19]
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", image.Name, image.Ref, size, digest)
-	}
-	return w.Flush()
 }
 
 func newImagesSave(state *State) *cobra.Command {
@@ -131,7 +114,7 @@ func newImagesLoad(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printImages(state, loaded)
+			return images.WriteTable(state.Stdout, loaded)
 		},
 	}
 }

@@ -1,19 +1,15 @@
 package cli
 
 import (
-	"context"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
@@ -39,7 +35,22 @@ func newLoadFixture(state *State) *cobra.Command {
 		Args: cobra.NoArgs,
 		Example: `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --tier 150 --parallelism 4
   steamer load fixture --topology cloud-native-hybrid --tenants 200 --profile steady --token-ttl 30m | my-generator`,
-		RunE: func(c *cobra.Command, _ []string) error { return f.fixture(c, state, ttl) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if ttl < time.Minute || ttl > maxTTL {
+				return exit.Invalidf("--token-ttl "+ttl.String(), "use 1m to 24h, little longer than the load",
+					"it is out of range")
+			}
+			if session.IsTerminal(state.Stdout) && !f.dryRun {
+				return exit.Invalidf("standard output", "pipe it into steamer load manifests --fixture -",
+					"the fixture holds tokens, and is not printed to a terminal")
+			}
+			root, p, err := f.read(c, state)
+			if err != nil {
+				return err
+			}
+			verdict, err := campaign.Fixture(c.Context(), state, root, p, ttl, f.dryRun)
+			return conclude(c.Context(), verdict, err)
+		},
 	}
 	f.addFile(command)
 	f.add(command, "Chart", bindTopology)
@@ -56,56 +67,4 @@ func newLoadFixture(state *State) *cobra.Command {
 	names["valid"] = "token-ttl"
 	oldNames(command, names)
 	return command
-}
-
-// fixture runs the plan up to the load and writes the document in its place.
-func (f *planFlags) fixture(c *cobra.Command, state *State, ttl time.Duration) error {
-	if ttl < time.Minute || ttl > maxTTL {
-		return exit.Invalidf("--token-ttl "+ttl.String(), "use 1m to 24h, little longer than the load", "it is out of range")
-	}
-	if session.IsTerminal(state.Stdout) && !f.dryRun {
-		return exit.Invalidf("standard output", "pipe it into steamer load manifests --fixture -",
-			"the fixture holds tokens, and is not printed to a terminal")
-	}
-	root, p, err := f.read(c, state)
-	if err != nil {
-		return err
-	}
-	if len(p.Topologies) != 1 {
-		return exit.Invalidf("--topology", "name the one that is to be loaded",
-			"a fixture is of one topology, and the plan has %d", len(p.Topologies))
-	}
-	p.Load, p.Cluster.Keep = false, true
-	r, err := state.Prepare(c.Context(), root, p)
-	if err != nil {
-		return err
-	}
-	r.Stay = true
-	verdicts := map[string]result.Verdict{}
-	r.Measure = func(ctx context.Context, d *run.Driver) error {
-		// The fixture is tokens, and who pipes it asked for them.
-		if err := writeFixture(ctx, secret.Unwrap(state.Stdout), d, ttl); err != nil {
-			return err
-		}
-		verdicts[d.Name()] = result.Pass
-		return nil
-	}
-	messages := *state
-	messages.Stdout = state.Stderr // the document is all there is on standard output
-	if f.dryRun {
-		messages.Stdout = state.Stdout
-	}
-	verdict, err := messages.Measure(c.Context(), r, p, f.dryRun, verdicts)
-	return conclude(c.Context(), verdict, err)
-}
-
-func writeFixture(ctx context.Context, w io.Writer, d *run.Driver, ttl time.Duration) error {
-	document, err := d.Fixture(ctx, ttl)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(append(document, '\n')); err != nil {
-		return exit.Environmentf("standard output", "the program that was to read the fixture is gone", "%w", err)
-	}
-	return nil
 }

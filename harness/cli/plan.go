@@ -110,7 +110,7 @@ func bindPrevious(set *pflag.FlagSet, p *plan.Plan) {
 
 func bindScenarios(set *pflag.FlagSet, p *plan.Plan) {
 	set.StringVar(&p.Scenarios, "scenarios", p.Scenarios,
-		"core (all but the slow ones), all, none, or a regular expression over scenario IDs")
+		"core (all except the slow ones), all, none, or a regular expression over scenario IDs")
 }
 
 func bindTier(set *pflag.FlagSet, p *plan.Plan) {

@@ -1,17 +1,11 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-
-	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gate"
-	"gitlab.com/steamer/steamer/harness/report"
-	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/campaign"
 )
 
 func newReport(state *State) *cobra.Command {
@@ -29,46 +23,10 @@ Judges nothing: steamer gate --from does. The exit code says whether the reports
 			if info, err := os.Stat(path); err == nil && info.IsDir() {
 				path = filepath.Join(path, "result.json")
 			}
-			return again(state, path, output)
+			return campaign.ReportAgain(state, path, output)
 		},
 	}
 	command.Flags().StringVar(&output, "output-dir", "", "directory for the reports (default: beside the result)")
 	oldNames(command, planNames())
 	return command
-}
-
-// again writes the reports of the file at path into dir, or beside it where dir is empty.
-func again(state *State, path, dir string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return exit.Invalidf(path, "name a run directory, its result.json, or a comparison.json", "%w", err)
-	}
-	if dir == "" {
-		dir = filepath.Dir(path)
-	}
-	var what string
-	var verdict result.Verdict
-	var write func() error
-	if gate.IsComparison(data) {
-		c, whole, err := gate.ReadComparison(path, data)
-		if err != nil {
-			return err
-		}
-		what, verdict, write = c.Head+" against "+c.Base, c.Verdict,
-			func() error { return report.WriteComparison(dir, c, whole) }
-	} else {
-		r, err := result.Decode(path, data)
-		if err != nil {
-			return err
-		}
-		what, verdict, write = r.Run.ID, r.Verdict, func() error { return report.WriteAll(dir, r) }
-	}
-	if err := session.MakeDirectory(dir); err != nil {
-		return err
-	}
-	if err := write(); err != nil {
-		return err
-	}
-	fmt.Fprintf(state.Stdout, "%s: %s, reports in %s\n", what, verdict, dir)
-	return nil
 }

@@ -1,15 +1,10 @@
 package cli
 
 import (
-	"context"
-	"fmt"
-	"time"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -72,38 +67,6 @@ func runPlan(c *cobra.Command, state *State, f *planFlags, full *run.FullStack) 
 	if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
 		return err
 	}
-	return f.run(c.Context(), state, root, p, full)
-}
-
-func (f *planFlags) run(ctx context.Context, state *State, root string, p plan.Plan, full *run.FullStack) error {
-	r, err := state.Prepare(ctx, root, p)
-	if err != nil {
-		return err
-	}
-	r.FullStack = full
-	if err := state.Place(ctx, r); err != nil {
-		return err
-	}
-	if err := r.Preflight(ctx); err != nil {
-		return err
-	}
-	if f.dryRun {
-		return state.PrintPlan(p, r.Plan.Outlook())
-	}
-	for _, line := range r.Plan.Outlook() {
-		state.Note(line)
-	}
-	if r.Elsewhere {
-		return state.Enter(ctx, r)
-	}
-	started := time.Now()
-	outcome, dir, err := r.Do(ctx)
-	if outcome == nil {
-		return err
-	}
-	if summaryErr := report.Summary(state.Stdout, outcome, state.Colour); summaryErr != nil {
-		return summaryErr
-	}
-	fmt.Fprintf(state.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
-	return conclude(ctx, outcome.Verdict, err)
+	verdict, err := campaign.Run(c.Context(), state, root, p, full, f.dryRun)
+	return conclude(c.Context(), verdict, err)
 }

@@ -2,17 +2,15 @@ package cli
 
 import (
 	"fmt"
-	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -39,7 +37,7 @@ GitLab's sizing table without an entry.`,
 			}
 			table := tabwriter.NewWriter(state.Stdout, 0, 0, 2, ' ', 0)
 			for i, e := range slo.Entries {
-				fmt.Fprintf(table, "entries[%d]\t%s\t%d limits\n", i, conditions(e), len(e.Limits))
+				fmt.Fprintf(table, "entries[%d]\t%s\t%d limits\n", i, e.Conditions(), len(e.Limits))
 			}
 			if err := table.Flush(); err != nil {
 				return err
@@ -76,7 +74,10 @@ func newSLOExplain(state *State) *cobra.Command {
 			if _, err := load.TierNamed(u.Tier); err != nil {
 				return err
 			}
-			return explainSLO(state.Stdout, path, slo, u)
+			if found, err := report.ExplainSLO(state.Stdout, path, slo, u); err != nil || found {
+				return err
+			}
+			return exit.Judged(exit.Inconclusive)
 		},
 	}
 	flags := command.Flags()
@@ -97,68 +98,4 @@ func rates() []float64 {
 		out = append(out, t.Rate)
 	}
 	return out
-}
-
-// conditions says what an entry matches.
-func conditions(e judge.Entry) string {
-	var parts []string
-	for _, c := range [][2]string{{"chart", e.Chart}, {"OpenBao", e.OpenBao}, {"topology", e.Topology}, {"mode", e.Mode}} {
-		if c[1] != "" {
-			parts = append(parts, c[0]+" "+c[1])
-		}
-	}
-	if len(e.Tier) > 0 {
-		parts = append(parts, "tier "+strings.Trim(fmt.Sprint(e.Tier), "[]"))
-	}
-	if len(parts) == 0 {
-		return "everything"
-	}
-	return strings.Join(parts, ", ")
-}
-
-func explainSLO(w io.Writer, path string, slo *judge.SLO, u judge.Subject) error {
-	found := slo.Find(u)
-	if found < 0 {
-		fmt.Fprintf(w, "No entry of %s judges it: the run would end INCONCLUSIVE.\n", path)
-	}
-	for i, e := range slo.Entries {
-		if i == found {
-			break
-		}
-		fmt.Fprintf(w, "entries[%d] does not apply: %s\n", i, e.Mismatch(u))
-	}
-	if found < 0 {
-		return exit.Judged(exit.Inconclusive)
-	}
-	e, extra := slo.Entries[found], slo.EnvironmentLatencyOf(found)
-	needs := map[string]time.Duration{}
-	if rate, err := strconv.ParseFloat(u.Tier, 64); err == nil {
-		for _, s := range e.Supports(judge.Drive{Rate: rate, Seconds: time.Hour.Seconds()}) {
-			needs[s.Limit.Metric] = s.Needs
-		}
-	}
-	fmt.Fprintf(w, "entries[%d] of %s judges it: %s\n\n", found, path, conditions(e))
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, l := range e.Limits {
-		limit, note := strconv.FormatFloat(l.Limit, 'g', -1, 64), ""
-		if extra > 0 && strings.HasPrefix(l.Metric, "fetch_") {
-			limit += fmt.Sprintf(" + %g", extra)
-		}
-		if l.Informational {
-			note = "shown, not judged; "
-		}
-		if d, ok := needs[l.Metric]; ok {
-			note += fmt.Sprintf("to hold it takes %s of load; ", d)
-		}
-		fmt.Fprintf(table, "%s\t%s %s\t%s%s\n", l.Metric, l.Op, limit, note, l.Source)
-	}
-	for _, z := range slo.Sizing {
-		if strconv.FormatFloat(z.Tier, 'g', -1, 64) == u.Tier {
-			fmt.Fprintf(table, "\t\t\nsized as\t%s CPU, %s memory, %d pods\t%s\n", z.CPURequest, z.Memory, z.Pods, z.Source)
-		}
-	}
-	for _, r := range slo.Reference {
-		fmt.Fprintf(table, "%s\tnormal %s\tnot seen by a client, not judged; %s\n", r.Metric, r.Normal, r.Source)
-	}
-	return table.Flush()
 }

@@ -25,7 +25,7 @@ func elsewhere() map[string]string {
 		"lint/baseline.go":                "writes what secret.Clean returns, beside its place",
 		"session/proxy.go":                "sockets, no files",
 		"session/lab.go":                  "tries whether a file can be written",
-		"cli/load_merge.go":               "the merged interval log: numbers",
+		"campaign/merge.go":               "the merged interval log: numbers",
 		"load/pods/runner.go":             "the merged interval log: numbers",
 		"load/testrun/write.go":           "the manifests that somebody asked for; the one with tokens is for the owner alone",
 		"localbao/node.go":                "OpenBao's own configuration, for the owner alone, removed with it",

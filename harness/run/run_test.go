@@ -119,7 +119,7 @@ func TestBeginRefusesAnOutputThatCannotBeWritten(t *testing.T) {
 	r := &Run{Plan: &plan.Resolved{Plan: plan.Plan{Output: "/proc/nowhere"}}, UI: &Text{W: &bytes.Buffer{}}}
 	_, _, err := r.Do(t.Context())
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
-	require.ErrorContains(t, err, "--output /proc/nowhere")
+	require.ErrorContains(t, err, "--output-dir /proc/nowhere")
 }
 
 func TestTextOverwritesOnlyOnATerminal(t *testing.T) {

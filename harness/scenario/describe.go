@@ -54,8 +54,13 @@ func (d Description) Write(w io.Writer) error {
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
-		{"ID", d.ID}, {"holds", d.Title}, {"protects", d.Protects}, {"source", d.Source}, {"kind", string(d.Kind)},
-		{"budget", time.Duration(d.Budget * float64(time.Second)).Round(time.Second).String()}, {"cost", cost},
+		{"ID", d.ID},
+		{"holds", d.Title},
+		{"protects", d.Protects},
+		{"source", d.Source},
+		{"kind", string(d.Kind)},
+		{"budget", time.Duration(d.Budget * float64(time.Second)).Round(time.Second).String()},
+		{"cost", cost},
 		{"topologies", strings.Join(d.Topologies, ", ")},
 	} {
 		if row[1] != "" {
