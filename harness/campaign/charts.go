@@ -28,6 +28,7 @@ type Ground struct {
 	Topology   string
 	SecondPort int                  // loopback port of B; 0 is a free one
 	Images     [2]map[string]string // of one side alone, by their names
+	Values     [2][]string          // values files of one side alone, over those of the plan
 }
 
 // checkImages reads the images of one side alone.
@@ -46,9 +47,9 @@ func (g *Ground) checkImages() error {
 	return nil
 }
 
-// side reads CHART or CHART@VALUES[,VALUES]. An oci:// reference may hold an @ of its own only
-// before the values.
-func (g *Ground) side(ctx context.Context, flag, text string, fetch chart.Fetcher) (
+// side reads CHART or CHART@VALUES[,VALUES]. What follows the @ of an oci:// reference may be a
+// digest.
+func (g *Ground) side(ctx context.Context, flag, text string, own []string, fetch chart.Fetcher) (
 	compare.ClusterSide, error,
 ) {
 	if text == "" {
@@ -57,17 +58,18 @@ func (g *Ground) side(ctx context.Context, flag, text string, fetch chart.Fetche
 			"it is missing")
 	}
 	name, files := text, ""
-	if i := strings.LastIndex(text, "@"); i >= 0 {
+	if i := strings.LastIndex(text, "@"); i >= 0 && !strings.HasPrefix(text[i:], "@sha256:") {
 		name, files = text[:i], text[i+1:]
 	}
-	values, err := chart.ReadOverrides(strings.FieldsFunc(files, func(r rune) bool { return r == ',' }), g.Plan.Set)
+	named := strings.FieldsFunc(files, func(r rune) bool { return r == ',' })
+	values, err := chart.ReadOverrides(slices.Concat(g.Plan.Values, named, own), g.Plan.Set)
 	if err != nil {
 		return compare.ClusterSide{}, err
 	}
 	s := compare.ClusterSide{Name: text, Overrides: values}
 	source := chart.Source{Name: name}
 	if rest, isOCI := strings.CutPrefix(name, "oci://"); isOCI {
-		if i := strings.LastIndex(rest, ":"); i > strings.LastIndex(rest, "/") {
+		if i := strings.LastIndex(rest, ":"); i > strings.LastIndex(rest, "/") && !strings.Contains(rest, "@") {
 			source.Name, source.Version = "oci://"+rest[:i], rest[i+1:]
 		}
 	}
@@ -90,7 +92,7 @@ func (g *Ground) resolve(ctx context.Context, sess *session.Session, base, head 
 	var sides [2]compare.ClusterSide
 	for i, s := range []struct{ flag, text string }{{"--base", base}, {"--head", head}} {
 		var err error
-		if sides[i], err = g.side(ctx, s.flag, s.text, fetch); err != nil {
+		if sides[i], err = g.side(ctx, s.flag, s.text, g.Values[i], fetch); err != nil {
 			return nil, err
 		}
 		sides[i].Images = g.Images[i]
@@ -118,7 +120,7 @@ func (g *Ground) on(ctx context.Context, sess *session.Session, sides [2]compare
 	p, defaults := g.Plan, plan.Default(builder.Root)
 	p.Topologies, p.Scenarios, p.Load, p.Chart = []string{g.Topology}, scenario.None, true, defaults.Chart
 	p.Cluster.Config, p.SLO, p.Previous = cmp.Or(p.Cluster.Config, defaults.Cluster.Config), defaults.SLO, ""
-	p.Tenants, p.Secrets, p.Set, p.Output = d.Tenants, d.Secrets, nil, "runs"
+	p.Tenants, p.Secrets, p.Values, p.Set, p.Output = d.Tenants, d.Secrets, nil, nil, "runs"
 	provider, err := sess.Prepare(ctx, builder.Root, p)
 	if err != nil {
 		return nil, err

@@ -76,11 +76,11 @@ func versionHint(known []string) string {
 	const shown = 5
 	switch {
 	case len(known) == 0:
-		return "name one with --version"
+		return "name one with --chart-version"
 	case len(known) > shown:
-		return "choose one with --version; the newest are " + strings.Join(known[:shown], ", ")
+		return "choose one with --chart-version; the newest are " + strings.Join(known[:shown], ", ")
 	default:
-		return "choose one with --version: there are " + strings.Join(known, ", ")
+		return "choose one with --chart-version: there are " + strings.Join(known, ", ")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/cgroup"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -117,5 +118,5 @@ func (f *capacityFlags) run(c *cobra.Command, state *State) error {
 		return err
 	}
 	verdict, err := f.Measure(c.Context(), state, root, p, f.local)
-	return conclude(c.Context(), verdict, err)
+	return exit.Conclude(c.Context(), verdict, err)
 }

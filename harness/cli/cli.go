@@ -19,7 +19,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/report"
-	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/steps"
@@ -167,23 +166,6 @@ func group(command *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	command.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	command.AddCommand(children...)
 	return command
-}
-
-// conclude turns what came out into the process's outcome. A FAIL that was proven stands, whatever
-// came after it. Without a verdict the error is all there is.
-func conclude(ctx context.Context, verdict result.Verdict, err error) error {
-	switch {
-	case verdict == result.Fail:
-		return exit.Judged(exit.Fail)
-	case verdict != "" && ctx.Err() != nil:
-		return exit.Judged(exit.Interrupted)
-	case verdict == "" || err != nil:
-		return err
-	}
-	if code := exit.OfVerdict(verdict); code != exit.Pass {
-		return exit.Judged(code)
-	}
-	return nil
 }
 
 // addOutput adds the directory that a command makes directories in.

@@ -281,3 +281,32 @@ func TestSizeBringsItsTier(t *testing.T) {
 	require.Equal(t, exit.Pass, got.code, got.stderr)
 	require.Contains(t, got.stdout, "tier: \"150\"")
 }
+
+// TestFlagsReplaceThePlanFile: lists and maps are replaced whole, by old names of flags, too.
+func TestFlagsReplaceThePlanFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := write(t, dir, "a.yaml", "replicaCount: 1\n"), write(t, dir, "b.yaml", "replicaCount: 2\n")
+	file := write(t, dir, "plan.yaml", "apiVersion: steamer/v1\nkind: Plan\nvalues: ["+a+"]\nset: [replicaCount=5]\n"+
+		"images: {node: 'n:1', openbao: 'o:1'}\ntopologies: [cloud-native-hybrid]\ntier: \"30\"\nretries: true\n"+
+		"readyTimeout: 5m\noutput: kept\n")
+	args := []string{"run", "--dry-run", "--port", freePort(t), "--plan", file}
+	got := steamer(t, t.TempDir(), args...)
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	for _, want := range []string{
+		a, "replicaCount=5", "node: n:1", "- cloud-native-hybrid\n", `tier: "30"`, "retries: true", "readyTimeout: 5m0s",
+		"output: kept",
+	} {
+		require.Contains(t, got.stdout, want)
+	}
+	got = steamer(t, t.TempDir(), append(args, "-f", b, "--set", "replicaCount=6", "--image", "openbao=p:2",
+		"--topology", "cloud-native", "--tier", "60", "--retries=false", "--ready-timeout", "7m", "--output", "other")...)
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	for _, want := range []string{
+		"values:\n- " + b + "\n", "set:\n- replicaCount=6\n", "images:\n  openbao: p:2\n", "topologies:\n- cloud-native\n",
+		`tier: "60"`, "retries: false", "readyTimeout: 7m0s", "output: other",
+	} {
+		require.Contains(t, got.stdout, want)
+	}
+	require.NotContains(t, got.stdout, a)
+}

@@ -68,7 +68,7 @@ func newCompare(state *State) *cobra.Command {
 		Use: "compare", Short: "Compare the performance of two charts or servers, side by side", Long: compareLong,
 		Args: cobra.NoArgs,
 		Example: `  steamer compare --base openbao-1.2.3.tgz --head charts/openbao
-  steamer compare --base charts/openbao --head charts/openbao@fast.yaml --margin 2 --pairs 120
+  steamer compare --base charts/openbao --head charts/openbao --head-values fast.yaml --margin 2 --pairs 120
   steamer compare --base charts/openbao --head charts/openbao --head-image openbao=registry.example/openbao:2.4.5
   steamer compare --local --base-config idle2.json --head-config idle8.json
   steamer compare --local --base-binary ./bao-2.4.0 --head-binary ./bao-2.4.1 --rate 500
@@ -79,6 +79,8 @@ func newCompare(state *State) *cobra.Command {
 		set.StringVar(&f.Base, "base", "", "chart of A, as CHART or CHART@VALUES[,VALUES]; CHART as in steamer run")
 		set.StringVar(&f.Head, "head", "", "chart of B, as CHART or CHART@VALUES[,VALUES]")
 		for i, name := range []string{"base", "head"} {
+			set.StringArrayVar(&f.Ground.Values[i], name+"-values", nil,
+				"values file of "+string("AB"[i])+" alone, over those of --values; repeatable")
 			set.StringToStringVar(&f.Ground.Images[i], name+"-image", nil,
 				"NAME=REFERENCE that "+string("AB"[i])+" alone gets: openbao, postgresql; the cluster pulls it")
 			set.Lookup(name + "-image").DefValue = ""
@@ -131,7 +133,8 @@ func (f *comparisonFlags) addCharts(c *cobra.Command, bind func(*pflag.FlagSet))
 	f.charts = []*pflag.FlagSet{addFlags(c, "Charts", func(set *pflag.FlagSet) {
 		bind(set)
 		bindDialect(set, &g.Plan, "both charts")
-		set.StringArrayVar(&g.Plan.Set, "set", nil, "value for both, in helm's --set syntax; repeatable")
+		set.StringArrayVarP(&g.Plan.Values, "values", "f", nil, "values file for both; repeatable")
+		set.StringArrayVar(&g.Plan.Set, "set", nil, "value for both, in helm's --set syntax, over all files; repeatable")
 		set.StringVar(&g.Topology, "topology", g.Topology, "topology of both: "+strings.Join(topology.Names(), " or "))
 		set.StringVar(&g.Plan.Tier, "tier", g.Plan.Tier, "GitLab sizing tier whose CPU and memory limits both get")
 	}), addFlags(c, "Cluster", func(set *pflag.FlagSet) {
@@ -250,7 +253,7 @@ func (f *compareFlags) run(c *cobra.Command, state *State) (err error) {
 		}
 		verdict, err = f.Charts(c.Context(), state)
 	}
-	return conclude(c.Context(), verdict, err)
+	return exit.Conclude(c.Context(), verdict, err)
 }
 
 // selectScenarios reads --scenarios.
@@ -301,5 +304,5 @@ func (f *compareFlags) judgeAgain(c *cobra.Command, state *State) error {
 		fmt.Fprintln(state.Stdout, "Judged with other settings than it was planned with: "+
 			"the error rates hold only for settings chosen before.")
 	}
-	return conclude(c.Context(), old.Verdict, nil)
+	return exit.Conclude(c.Context(), old.Verdict, nil)
 }

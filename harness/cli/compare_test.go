@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,6 +58,17 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"values", []string{
 			"compare", "--base", "../../charts/openbao@" + filepath.Join(dir, "none.yaml"), "--head",
 			"../../charts/openbao",
+		}},
+		{"none.yaml", []string{
+			"compare", "--base", "../../charts/openbao", "--head", "../../charts/openbao", "--head-values",
+			filepath.Join(dir, "none.yaml"),
+		}},
+		{"none.yaml", []string{
+			"compare", "--base", "../../charts/openbao", "--head", "../../charts/openbao", "-f",
+			filepath.Join(dir, "none.yaml"),
+		}},
+		{"chart oci://127.0.0.1:1/x@sha256:", []string{
+			"compare", "--base", "oci://127.0.0.1:1/x@sha256:" + strings.Repeat("0", 64), "--head", "../../charts/openbao",
 		}},
 		{"quarantine", []string{"compare", "--local", "--quarantine", write("quarantine.yaml", "metrics: []")}},
 		{"not a complete JSON document", []string{"compare", "--from", write("cut.json", `{"apiVersion": "steamer`)}},

@@ -49,7 +49,7 @@ func newLoadFixture(state *State) *cobra.Command {
 				return err
 			}
 			verdict, err := campaign.Fixture(c.Context(), state, root, p, ttl, f.dryRun)
-			return conclude(c.Context(), verdict, err)
+			return exit.Conclude(c.Context(), verdict, err)
 		},
 	}
 	f.addFile(command)

@@ -10,6 +10,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/cgroup"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/sizing"
@@ -84,5 +85,5 @@ func (f *sizingFlags) run(c *cobra.Command, state *State) error {
 		}
 	}
 	verdict, err := f.Measure(c.Context(), state, root, p, f.local)
-	return conclude(c.Context(), verdict, err)
+	return exit.Conclude(c.Context(), verdict, err)
 }
