@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"go/ast"
 	"html"
 	"io/fs"
@@ -24,6 +23,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"gitlab.com/steamer/steamer/harness/calibrate"
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
@@ -36,7 +36,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/report"
-	"gitlab.com/steamer/steamer/harness/report/campaign"
+	"gitlab.com/steamer/steamer/harness/report/pages"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/sizing"
@@ -143,8 +143,7 @@ func poisoned(v reflect.Value) {
 	}
 }
 
-// writers run what writes files, by the source file that does and a word where it writes several
-// things; each is given an empty directory.
+// writers run what writes files, by the source file that does; each is given an empty directory.
 func writers(line string) map[string]func(t *testing.T, dir string) {
 	sample := func(t *testing.T) *result.Result {
 		r, err := result.ReadFile("../result/testdata/run-v1.json")
@@ -199,29 +198,29 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"compare/codec.go": func(t *testing.T, dir string) {
 			require.NoError(t, compare.WriteFile(filepath.Join(dir, compare.JSONFile), comparisons(t)[0]))
 		},
-		"report/campaign/calibration.go": func(t *testing.T, dir string) {
-			require.NoError(t, campaign.WriteCalibration(dir, calibrate.Judge(comparisons(t)), comparisons(t)))
+		"report/pages/calibration.go": func(t *testing.T, dir string) {
+			require.NoError(t, pages.WriteCalibration(dir, calibrate.Judge(comparisons(t)), comparisons(t)))
 		},
 		"gate/collect.go": func(t *testing.T, dir string) {
 			work := gate.Work{Dir: dir, Mutants: func(context.Context) ([]mutation.Outcome, error) { return outcomes, nil }}
 			_, err := work.Collect(t.Context())
 			require.NoError(t, err)
 		},
-		"report/campaign/campaign.go capacity": func(t *testing.T, dir string) {
+		"report/pages/campaign.go capacity": func(t *testing.T, dir string) {
 			r := &capacity.Report{
 				Points:    []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}},
 				Reproduce: line, Target: poison(), Reasons: []string{poison()},
 			}
-			_, err := campaign.WriteCapacity(dir, r)
+			_, err := pages.WriteCapacity(dir, r)
 			require.NoError(t, err)
 		},
-		"report/campaign/campaign.go trends": func(t *testing.T, dir string) {
+		"report/pages/campaign.go trends": func(t *testing.T, dir string) {
 			s := trend.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []trend.Point{
 				{At: time.Unix(0, 0), Value: 1},
 				{At: time.Unix(9, 0), Value: 2},
 			}}
-			require.NoError(t, campaign.WriteTrends(dir, "svg", []trend.Series{s}))
-			require.NoError(t, campaign.WriteTrends(dir, "png", []trend.Series{s}))
+			require.NoError(t, pages.WriteTrends(dir, "svg", []trend.Series{s}))
+			require.NoError(t, pages.WriteTrends(dir, "png", []trend.Series{s}))
 		},
 		"topology/diagnose.go": func(t *testing.T, dir string) {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
@@ -242,32 +241,31 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			})
 			require.NoError(t, b.Write(filepath.Join(dir, "baseline.yaml"), false))
 		},
-		"report/campaign/campaign.go sizing": func(t *testing.T, dir string) {
-			require.NoError(t, campaign.WriteSizing(dir, &sizing.Report{Reproduce: line, Target: poison()}))
+		"report/pages/campaign.go sizing": func(t *testing.T, dir string) {
+			require.NoError(t, pages.WriteSizing(dir, &sizing.Report{Reproduce: line, Target: poison()}))
 		},
-		"report/campaign/campaign.go findings": func(t *testing.T, dir string) {
-			require.NoError(t, campaign.WriteFindings(dir, findings.NewReport(line, poison())))
+		"report/pages/campaign.go findings": func(t *testing.T, dir string) {
+			require.NoError(t, pages.WriteFindings(dir, findings.NewReport(line, poison())))
 		},
-		"cli/findings.go": func(t *testing.T, dir string) {
-			f := findingsFlags{markdown: filepath.Join(dir, "findings.md")}
-			require.NoError(t, f.write(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, findings.NewReport(line, poison()),
+		"campaign/findings.go": func(t *testing.T, dir string) {
+			f := campaign.Findings{Markdown: filepath.Join(dir, "findings.md")}
+			require.NoError(t, f.Write(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, findings.NewReport(line, poison()),
 				""))
 		},
-		"cli/mutants.go": func(t *testing.T, dir string) {
-			f := mutantsFlags{json: filepath.Join(dir, "m.json"), markdown: filepath.Join(dir, "m.md")}
-			require.NoError(t, f.write(outcomes))
+		"campaign/mutants.go": func(t *testing.T, dir string) {
+			f := campaign.Mutants{JSON: filepath.Join(dir, "m.json"), Markdown: filepath.Join(dir, "m.md")}
+			require.NoError(t, f.Write(outcomes))
 		},
-		"cli/calibrate.go": func(t *testing.T, dir string) {
-			f := calibrateFlags{writeQuarantine: filepath.Join(dir, "q.yaml"), quarantineFor: time.Hour}
-			err := f.report(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, "../calibrate/testdata/campaign-quiet.json")
-			var verdict verdictError
-			require.True(t, err == nil || errors.As(err, &verdict), "%v", err)
+		"campaign/calibrate.go": func(t *testing.T, dir string) {
+			f := campaign.Calibration{WriteQuarantine: filepath.Join(dir, "q.yaml"), QuarantineFor: time.Hour}
+			_, err := f.Judge(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, "../calibrate/testdata/campaign-quiet.json")
+			require.NoError(t, err)
 		},
 		"cli/check.go": func(t *testing.T, dir string) {
 			for _, format := range []string{"json", "junit", "table"} {
 				r := &lint.Report{Findings: []lint.Finding{{Rule: "x", Severity: lint.Error, Message: poison(), Hint: poison()}}}
-				require.NoError(t, writeReport(&State{}, r,
-					checkFlags{format: format, output: filepath.Join(dir, "check."+format)}))
+				f := checkFlags{format: format, output: filepath.Join(dir, "check."+format)}
+				require.NoError(t, f.report(&State{}, r))
 			}
 		},
 	}
@@ -289,7 +287,7 @@ func openIn(t *testing.T, dir string) *os.File {
 // TestCanaries: no canary is in anything that the real writers write.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
-	line := (&State{Args: plant(t)}).commandLine()
+	line := (&State{Args: plant(t)}).CommandLine()
 	requireClean(t, "command line", []byte(line))
 	require.Contains(t, line, "postgresql.auth.password="+secret.Withheld)
 	require.Contains(t, line, "a.b=c,x.token="+secret.Withheld)
@@ -312,7 +310,7 @@ func TestCanaries(t *testing.T) {
 				return err
 			}))
 			require.Positive(t, written)
-			require.True(t, telling || name == "cli/calibrate.go" || name == "report/campaign/campaign.go trends",
+			require.True(t, telling || name == "campaign/calibrate.go" || name == "trend/files.go",
 				"the poison reached the file, and was cleaned there")
 		})
 	}

@@ -113,14 +113,14 @@ func TestBadInput(t *testing.T) {
 		},
 		"chart versionless": {
 			[]string{"--chart", "oci://127.0.0.1:1/charts/openbao"},
-			[]string{"neither a version nor a digest", "--version"},
+			[]string{"neither a version nor a digest", "--chart-version"},
 		},
 		"chart repository": {
 			[]string{"--chart", "x", "--repo", "http://127.0.0.1:1", "--version", "1"},
 			[]string{"--repo http://127.0.0.1:1", "refused"},
 		},
-		"repository URL":    {[]string{"--chart", "x", "--repo", "moon"}, []string{"--repo", "not an http or https URL"}},
-		"version of a path": {[]string{"--version", "1.0.0"}, []string{"--version 1.0.0", "Chart.yaml"}},
+		"repository URL":    {[]string{"--chart", "x", "--repo", "moon"}, []string{"--repo", "no http(s) URL"}},
+		"version of a path": {[]string{"--version", "1.0.0"}, []string{"--chart-version 1.0.0", "Chart.yaml"}},
 		"tenants":           {[]string{"--tenants", "0"}, []string{"--tenants 0", "out of range", "1 to 10000"}},
 		"secrets":           {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
 		"ready timeout":     {[]string{"--ready-timeout", "-1s"}, []string{"--ready-timeout -1s", "is negative"}},
@@ -280,4 +280,33 @@ func TestSizeBringsItsTier(t *testing.T) {
 	got = steamer(t, cache, "perf", "--dry-run", "--plan", file, "--size", "50k", "--adoption", "0.2", "--tier", "150")
 	require.Equal(t, exit.Pass, got.code, got.stderr)
 	require.Contains(t, got.stdout, "tier: \"150\"")
+}
+
+// TestFlagsReplaceThePlanFile: lists and maps are replaced whole, by old names of flags, too.
+func TestFlagsReplaceThePlanFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := write(t, dir, "a.yaml", "replicaCount: 1\n"), write(t, dir, "b.yaml", "replicaCount: 2\n")
+	file := write(t, dir, "plan.yaml", "apiVersion: steamer/v1\nkind: Plan\nvalues: ["+a+"]\nset: [replicaCount=5]\n"+
+		"images: {node: 'n:1', openbao: 'o:1'}\ntopologies: [cloud-native-hybrid]\ntier: \"30\"\nretries: true\n"+
+		"readyTimeout: 5m\noutput: kept\n")
+	args := []string{"run", "--dry-run", "--port", freePort(t), "--plan", file}
+	got := steamer(t, t.TempDir(), args...)
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	for _, want := range []string{
+		a, "replicaCount=5", "node: n:1", "- cloud-native-hybrid\n", `tier: "30"`, "retries: true", "readyTimeout: 5m0s",
+		"output: kept",
+	} {
+		require.Contains(t, got.stdout, want)
+	}
+	got = steamer(t, t.TempDir(), append(args, "-f", b, "--set", "replicaCount=6", "--image", "openbao=p:2",
+		"--topology", "cloud-native", "--tier", "60", "--retries=false", "--ready-timeout", "7m", "--output", "other")...)
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	for _, want := range []string{
+		"values:\n- " + b + "\n", "set:\n- replicaCount=6\n", "images:\n  openbao: p:2\n", "topologies:\n- cloud-native\n",
+		`tier: "60"`, "retries: false", "readyTimeout: 7m0s", "output: other",
+	} {
+		require.Contains(t, got.stdout, want)
+	}
+	require.NotContains(t, got.stdout, a)
 }

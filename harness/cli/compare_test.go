@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,7 +48,7 @@ func TestComparisonsRefuse(t *testing.T) {
 		}},
 		{"--head-config", []string{"compare", "--local", "--head-config", write("no.json", `{"a": 1}`)}},
 		{"--head-binary", []string{"compare", "--local", "--head-binary", dir}},
-		{"--base, --head", []string{"compare", "--local", "--base", "charts/openbao"}},
+		{"--base", []string{"compare", "--local", "--base", "charts/openbao"}},
 		{"--base-config", []string{"compare", "--base-config", "x"}},
 		{"--base", []string{"compare"}},
 		{"--head-image k6=x:1", []string{"compare", "--base", "x", "--head", "y", "--head-image", "k6=x:1"}},
@@ -57,6 +58,17 @@ func TestComparisonsRefuse(t *testing.T) {
 		{"values", []string{
 			"compare", "--base", "../../charts/openbao@" + filepath.Join(dir, "none.yaml"), "--head",
 			"../../charts/openbao",
+		}},
+		{"none.yaml", []string{
+			"compare", "--base", "../../charts/openbao", "--head", "../../charts/openbao", "--head-values",
+			filepath.Join(dir, "none.yaml"),
+		}},
+		{"none.yaml", []string{
+			"compare", "--base", "../../charts/openbao", "--head", "../../charts/openbao", "-f",
+			filepath.Join(dir, "none.yaml"),
+		}},
+		{"chart oci://127.0.0.1:1/x@sha256:", []string{
+			"compare", "--base", "oci://127.0.0.1:1/x@sha256:" + strings.Repeat("0", 64), "--head", "../../charts/openbao",
 		}},
 		{"quarantine", []string{"compare", "--local", "--quarantine", write("quarantine.yaml", "metrics: []")}},
 		{"not a complete JSON document", []string{"compare", "--from", write("cut.json", `{"apiVersion": "steamer`)}},
@@ -143,10 +155,9 @@ func TestDryRun(t *testing.T) {
 	code, out, message := call(t, "--root", "../..", "compare", "--local", "--dry-run", "--pairs", "12", "--slice", "20s")
 	require.Equal(t, exit.Pass, code, message)
 	require.Contains(t, out, "maxPairs: 12")
-	require.Contains(t, out, "a first look after")
+	require.Contains(t, out, "first interim analysis after")
 	code, out, message = call(t, "--root", "../..", "compare", "--dry-run", "--base", "../../charts/openbao", "--head",
-		"../../charts/openbao", "--set", "replicaCount=2",
-		"--port", "39871", "--second-port", "39872")
+		"../../charts/openbao", "--set", "replicaCount=2")
 	require.Equal(t, exit.Pass, code, message)
 	require.Contains(t, out, "where: cloud-native")
 }

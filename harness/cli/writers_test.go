@@ -19,15 +19,17 @@ import (
 // secret leaves by them.
 func elsewhere() map[string]string {
 	return map[string]string{
-		"secret/file.go":                    "the one writer",
 		"document/write.go":                 "writes what secret.Clean returns, beside its place",
-		"cli/cluster_proxy.go":              "sockets, no files",
-		"cli/calibrate.go":                  "tries whether a file can be written",
-		"cli/findings.go":                   "tries whether a file can be written",
-		"cli/mutants.go":                    "tries whether a file can be written",
-		"cli/load_merge.go":                 "the merged interval log: numbers",
+		"secret/file.go":                    "the one writer",
+		"session/proxy.go":                  "sockets, no files",
+		"session/lab.go":                    "tries whether a file can be written",
+		"campaign/merge.go":                 "the merged interval log: numbers",
 		"load/pods/runner.go":               "the merged interval log: numbers",
 		"load/testrun/write.go":             "the manifests that somebody asked for; the one with tokens is for the owner alone",
+		"target/local/localbao/node.go":     "OpenBao's own configuration, for the owner alone, removed with it",
+		"target/local/localbao/postgres.go": "PostgreSQL's password file, for the owner alone, removed at once",
+		"target/local/localbao/server.go":   "OpenBao's own key file, for the owner alone, removed with it",
+		"target/local/localbao/tls.go":      "OpenBao's own key file, for the owner alone, removed with it",
 		"images/cache.go":                   "images: programs and packages",
 		"images/debian_versions.go":         "versions of Debian packages",
 		"images/layer.go":                   "images: programs and packages",
@@ -45,16 +47,12 @@ func elsewhere() map[string]string {
 		"chart/package.go":                  "the chart's archive",
 		"chart/sign.go":                     "the chart's signature",
 		"mutation/mutant.go":                "a copy of the chart with a defect",
+		"target/local/cpulimit/cpulimit.go": "the kernel's files",
 		"cluster/remove.go":                 "the kernel's files",
 		"chart/release/provenance.go":       "a release of Steamer",
 		"chart/release/release.go":          "a release of Steamer",
 		"chart/release/tree.go":             "a release of Steamer",
 		"document/schemadoc/schemadoc.go":   "a generated document of Steamer's own",
-		"target/local/localbao/node.go":     "OpenBao's own configuration, for the owner alone, removed with it",
-		"target/local/localbao/postgres.go": "PostgreSQL's password file, for the owner alone, removed at once",
-		"target/local/localbao/server.go":   "OpenBao's own key file, for the owner alone, removed with it",
-		"target/local/localbao/tls.go":      "OpenBao's own key file, for the owner alone, removed with it",
-		"target/local/cpulimit/cpulimit.go": "the kernel's files",
 	}
 }
 

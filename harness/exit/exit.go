@@ -59,6 +59,10 @@ func CodeOf(err error) Code {
 	if err == nil {
 		return Pass
 	}
+	var judged Judged
+	if errors.As(err, &judged) {
+		return Code(judged)
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code

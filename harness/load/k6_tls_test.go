@@ -22,7 +22,7 @@ func TestRealK6OverTLS(t *testing.T) {
 	runner := load.Runner{Binary: loadtest.K6(t), Scripts: "../../perf/scripts", Dir: t.TempDir()}
 	job := load.Job{
 		Name: "tls", Rate: 20, Target: address,
-		Fixture: site.Fixture(t, address, "tls", gitlab.WithCA(string(site.Server.CA))),
+		Fixture: site.Document(t, address, "tls", gitlab.WithCA(string(site.Server.CA))),
 		Profile: load.Profile{
 			Name: "test", Workload: "fetch", Mode: load.Inline, Duration: document.Duration(3 * time.Second),
 			VUs: load.VUs{Initial: 50, Max: 50},
@@ -36,7 +36,7 @@ func TestRealK6OverTLS(t *testing.T) {
 	require.Equal(t, l.Fetches, l.Steps["tls"].Count, "a connection for each fetch")
 	require.InDelta(t, l.Attempts.Count, l.Extra["http2"], 0)
 
-	job.Name, job.Fixture = "untrusted", site.Fixture(t, address, "tls")
+	job.Name, job.Fixture = "untrusted", site.Document(t, address, "tls")
 	l, err = runner.Run(t.Context(), job)
 	require.NoError(t, err)
 	require.Equal(t, l.Fetches, l.Failed, "the system's certificates do not vouch for it")

@@ -47,14 +47,6 @@ func TestWalshOrder(t *testing.T) {
 	}
 }
 
-// hodgesLehmann is the estimate of values in any order.
-func hodgesLehmann(d []float64) float64 { return centre(slices.Sorted(slices.Values(d))) }
-
-// signedRankInterval is the interval of values in any order.
-func signedRankInterval(d []float64, alpha float64) Interval {
-	return interval(slices.Sorted(slices.Values(d)), alpha)
-}
-
 func TestHodgesLehmann(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, 3.0, hodgesLehmann([]float64{3}))

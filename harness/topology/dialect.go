@@ -148,19 +148,19 @@ func DialectNamed(name string) (*Dialect, error) {
 			return nil, exit.Invalidf("--dialect "+name, "name a file that can be read, or one of "+strings.Join(Dialects(),
 				", "), "%w", err)
 		}
-		return parseDialect(name, data)
+		return ParseDialect(name, data)
 	}
 	data, err := dialects.ReadFile("dialects/" + name + ".yaml")
 	if err != nil {
 		hint := "choose from " + strings.Join(Dialects(), ", ") + ", or name a file with --dialect ./FILE.yaml"
 		return nil, exit.Invalidf("--dialect "+name, hint, "there is no such dialect")
 	}
-	return parseDialect(name, data)
+	return ParseDialect(name, data)
 }
 
-// parseDialect reads a dialect. Unknown fields, missing ones and templates that cannot be parsed
+// ParseDialect reads a dialect. Unknown fields, missing ones and templates that cannot be parsed
 // are errors of code exit.Invalid.
-func parseDialect(name string, data []byte) (*Dialect, error) {
+func ParseDialect(name string, data []byte) (*Dialect, error) {
 	dialect := &Dialect{Name: name}
 	err := document.YAML(data, dialect)
 	if err == nil {

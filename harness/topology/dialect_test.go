@@ -49,7 +49,7 @@ func (p pair) prepare(t *testing.T, topology string, change ...string) (*Environ
 	if len(change) > 0 {
 		require.NotEqual(t, string(data), text)
 	}
-	dialect, err := parseDialect(p.dialect, []byte(text))
+	dialect, err := ParseDialect(p.dialect, []byte(text))
 	if err != nil {
 		return nil, err
 	}
@@ -293,7 +293,7 @@ func FuzzParseDialect(f *testing.F) {
 	}
 	f.Add(minimal + "secrets: [{name: a, key: k, bytes: 32}]\nbootstrap: '{{ .Chart.Knows \"a\" }}'\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := parseDialect("fuzz", []byte(text))
+		d, err := ParseDialect("fuzz", []byte(text))
 		if err != nil {
 			require.Equal(t, exit.Invalid, exit.CodeOf(err))
 			return

@@ -61,7 +61,7 @@ func (e *Environment) selects(podLabels map[string]string) bool {
 	return selects(e.Spec.Dialect.Selector, podLabels)
 }
 
-// selects reports whether pods with these labels match a dialect's selector, which parseDialect has
+// selects reports whether pods with these labels match a dialect's selector, which ParseDialect has
 // parsed before.
 func selects(selector string, podLabels map[string]string) bool {
 	parsed, err := labels.Parse(selector)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/report/campaign"
+	"gitlab.com/steamer/steamer/harness/report/pages"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/trend"
 )
@@ -99,7 +99,7 @@ func TestTrends(t *testing.T) {
 		require.InDelta(t, 5.0/6, s.Changes[0].Ratio(), 0.03)
 		const picture = "cloud-native-openbao-Kubernetes-1.36-steady-tier-12-inline-fetch_mean_ms."
 		for _, format := range []string{"png", "svg"} {
-			require.NoError(t, campaign.WriteTrends(dir, format, []trend.Series{s}))
+			require.NoError(t, pages.WriteTrends(dir, format, []trend.Series{s}))
 			info, err := os.Stat(filepath.Join(dir, picture+format))
 			require.NoError(t, err)
 			require.Greater(t, info.Size(), int64(2000))
@@ -112,7 +112,7 @@ func TestTrends(t *testing.T) {
 	list, err = trend.Trends(runs, 0.5)
 	require.NoError(t, err)
 	var text bytes.Buffer
-	require.NoError(t, campaign.TrendText(&text, list))
+	require.NoError(t, pages.TrendText(&text, list))
 	require.NotContains(t, text.String(), "night-015", "a change of 20 %% is below 50 %%")
 	require.Contains(t, text.String(), fmt.Sprintf("too few runs to see a change (1 of at least %d)", trend.LeastRuns()))
 }
@@ -162,7 +162,7 @@ func TestSeriesAreOfOneThing(t *testing.T) {
 			for _, s := range list {
 				if s.Metric == "fetch_mean_ms" {
 					var text bytes.Buffer
-					require.NoError(t, campaign.TrendText(&text, []trend.Series{s}))
+					require.NoError(t, pages.TrendText(&text, []trend.Series{s}))
 					for _, want := range tc.want {
 						if strings.Contains(text.String(), want+"  ") {
 							got = append(got, want)
@@ -173,7 +173,7 @@ func TestSeriesAreOfOneThing(t *testing.T) {
 			}
 			require.Equal(t, tc.want, got)
 			dir := t.TempDir()
-			require.NoError(t, campaign.WriteTrends(dir, "svg", list))
+			require.NoError(t, pages.WriteTrends(dir, "svg", list))
 			plots, err := filepath.Glob(filepath.Join(dir, "*.svg"))
 			require.NoError(t, err)
 			drawn := 0
@@ -203,7 +203,7 @@ func TestTooFewRuns(t *testing.T) {
 		var text bytes.Buffer
 		for _, s := range list {
 			if s.Metric == "fetch_mean_ms" {
-				require.NoError(t, campaign.TrendText(&text, []trend.Series{s}))
+				require.NoError(t, pages.TrendText(&text, []trend.Series{s}))
 			}
 		}
 		require.Contains(t, text.String(), want, "%d runs", n)

@@ -1,0 +1,175 @@
+package pages
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+
+	"gitlab.com/steamer/steamer/harness/capacity"
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
+	"gitlab.com/steamer/steamer/harness/secret"
+)
+
+// WriteCapacity writes capacity.json and capacity.md into dir, which must exist, and with two rates
+// or more capacity.png and capacity.svg. It returns the Markdown, also beside an error.
+func WriteCapacity(dir string, r *capacity.Report) (markdown string, err error) {
+	r = secret.Scrub(r)
+	curve, picture := capacity.Curve(r.Points), ""
+	if len(curve) > 1 {
+		picture = "capacity.png"
+		for _, format := range []string{"png", "svg"} {
+			err = errors.Join(err, writeFile(filepath.Join(dir, "capacity."+format),
+				func(w io.Writer) error { return drawCapacity(w, format, r, curve) }))
+		}
+	}
+	markdown = capacityMarkdown(r, picture)
+	return markdown, errors.Join(err, writeMeasurement(dir, "capacity", r, markdown))
+}
+
+// perSecond prints a rate as the report's reasons do.
+func perSecond(rate float64) string { return fmt.Sprintf("%g/s", math.Round(rate*10)/10) }
+
+// capacityMarkdown is the report; picture is its file relative to the document, or "".
+func capacityMarkdown(r *capacity.Report, picture string) string {
+	t := &text{}
+	t.line("# Capacity of %s: %s\n", r.Target, r.Verdict)
+	t.list(r.Reasons, r.Partial)
+	t.line("\nMode %s, connections %s, objectives of tier %s, host with %d CPUs.", r.Mode, connections(r.Reuse), r.Tier,
+		r.HostCPUs)
+	if n := len(r.Confirmations); r.Confirmed {
+		t.line("The capacity lies between **%s**, at which all %d confirmations held, and %s, at which the objectives were missed. "+
+			"%d of %d says, with 95 %% confidence, that at least %.0f %% of such runs hold there (Clopper-Pearson).",
+			perSecond(r.Held), n, perSecond(r.Broken), n, n, 100*r.HoldsLower)
+		t.line("Over the confirmations p95 was %s ms and p99 %s ms.",
+			between(r.Confirmations, func(p capacity.Point) float64 { return p.P95 }),
+			between(r.Confirmations, func(p capacity.Point) float64 { return p.P99 }))
+	}
+	if r.Knee > 0 {
+		t.line("The p95 begins to rise steeply at %s (the knee).", perSecond(r.Knee))
+	}
+	if picture != "" {
+		t.line("\n![Latency and CPU against rate](%s)", picture)
+	}
+	writeSaturated(t, r)
+	runs := render.Table{Head: []string{
+		"phase", "offered", "achieved", "p50 ms", "p95 ms", "p99 ms", "OpenBao cores", "throttled", "PostgreSQL cores",
+		"generator cores", "others' cores", "pool full", "outcome",
+	}}
+	for _, p := range r.Points {
+		pool, others := "–", "–"
+		if p.Others != nil {
+			others = fmt.Sprintf("%.2f", *p.Others)
+		}
+		if p.Pool != nil {
+			pool = fmt.Sprintf("%.0f %%", 100*p.Pool.FullShare)
+		}
+		one := func(v float64) string { return fmt.Sprintf("%.1f", v) }
+		cores := func(v float64) string { return fmt.Sprintf("%.2f", v) }
+		runs.Add(p.Phase, perSecond(p.Rate), one(p.Achieved), one(p.P50), one(p.P95), one(p.P99), cores(p.OpenBao.Cores),
+			fmt.Sprintf("%.0f %%", 100*p.OpenBao.Throttled), cores(p.PostgreSQL.Cores), cores(p.Generator), others, pool,
+			strings.TrimSpace(string(p.Outcome)+" "+p.Reason))
+	}
+	t.line("\n## Every run\n\n%s", strings.TrimSuffix(runs.Safe().Markdown(), "\n"))
+	t.end(r.NotMeasured, r.Reproduce)
+	return t.String()
+}
+
+// writeSaturated says what was saturated, with the evidence.
+func writeSaturated(t *text, r *capacity.Report) {
+	if len(r.Saturated) == 0 {
+		return
+	}
+	table := render.Table{Head: []string{"resource", "use", "saturated", "evidence"}}
+	for _, s := range r.Saturated {
+		table.Add(s.Resource, fmt.Sprintf("%.0f %%", 100*s.Use), map[bool]string{true: "**yes**", false: "no"}[s.Saturated],
+			s.Evidence)
+	}
+	t.line("\n## What was saturated at %s\n\n%s", perSecond(r.SaturatedAt), strings.TrimSuffix(table.Markdown(), "\n"))
+	if r.Broken > 0 && r.SaturatedAt > r.Broken {
+		t.line("\nAt %s, the lowest rate that missed the objectives, nothing that was watched was saturated yet.",
+			perSecond(r.Broken))
+	}
+	if !slices.ContainsFunc(r.Saturated, func(s capacity.Suspect) bool { return s.Saturated }) {
+		t.line("\nNothing that was watched was saturated: what limits is a wait, such as a lock or the way to the database, or was not watched.")
+	}
+}
+
+func between(points []capacity.Point, of func(capacity.Point) float64) string {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, p := range points {
+		lo, hi = min(lo, of(p)), max(hi, of(p))
+	}
+	return fmt.Sprintf("%.1f to %.1f", lo, hi)
+}
+
+// curveOf is one line of a plot.
+type curveOf struct {
+	name   string
+	colour color.Color
+	of     func(capacity.Point) float64
+}
+
+// drawCapacity draws latency and CPU against the offered rate.
+func drawCapacity(w io.Writer, format string, r *capacity.Report, curve []capacity.Point) error {
+	title := fmt.Sprintf("%s, %s: capacity %s", r.Target, r.Mode, perSecond(r.Held))
+	latency, err := panel(title, "ms from the intended start", r.Held, curve, []curveOf{
+		{"p50", render.Light, func(p capacity.Point) float64 { return p.P50 }},
+		{"p95", render.Blue, func(p capacity.Point) float64 { return p.P95 }},
+		{"p99", render.Dark, func(p capacity.Point) float64 { return p.P99 }},
+	}, true)
+	if err != nil {
+		return err
+	}
+	cpu, err := panel("", "CPU cores", r.Held, curve, []curveOf{
+		{"OpenBao", render.Blue, func(p capacity.Point) float64 { return p.OpenBao.Cores }},
+		{"PostgreSQL", render.Orange, func(p capacity.Point) float64 { return p.PostgreSQL.Cores }},
+		{"generator", render.Grey, func(p capacity.Point) float64 { return p.Generator }},
+	}, false)
+	if err != nil {
+		return err
+	}
+	cpu.X.Label.Text = "offered fetches per second"
+	return render.Draw(w, format, 20*vg.Centimeter, 18*vg.Centimeter, latency, cpu)
+}
+
+// panel draws lines over the rate, with the capacity marked. A logarithmic axis shows a latency
+// that rises a hundredfold.
+func panel(title, label string, held float64, curve []capacity.Point, lines []curveOf, logarithmic bool) (*plot.Plot,
+	error,
+) {
+	p := render.NewPlot(title, label)
+	p.Legend.Left, p.Legend.XOffs = true, vg.Points(6)
+	lo, hi := math.Inf(1), 0.0
+	for _, l := range lines {
+		points := make(plotter.XYs, len(curve))
+		for i, point := range curve {
+			y := l.of(point)
+			if logarithmic {
+				y = max(y, 0.1)
+			}
+			points[i] = plotter.XY{X: point.Rate, Y: y}
+			lo, hi = min(lo, y), max(hi, y)
+		}
+		if err := render.Line(p, l.name, l.colour, 2, points); err != nil {
+			return nil, err
+		}
+	}
+	if logarithmic {
+		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	} else {
+		lo = 0
+	}
+	if held > 0 {
+		return p, render.Mark(p, "held", render.Amber, plotter.XY{X: held, Y: lo}, plotter.XY{X: held, Y: hi})
+	}
+	return p, nil
+}
