@@ -13,7 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
-var server localbao.Shared //nolint:gochecknoglobals // one server per test package
+var server localbao.Shared
 
 func TestMain(m *testing.M) {
 	code := m.Run()
