@@ -70,8 +70,12 @@ test-browser: ## The report in a headless Chromium (needs Chromium)
 	go test -tags browser ./harness/report/...
 
 .PHONY: lint
-lint: tools ## gofumpt, go vet, staticcheck, shell syntax
+lint: tools ## gofumpt, go vet, staticcheck, golangci-lint, sizes of files and comments, shell syntax
 	hack/lint.sh $(MODULES)
+
+.PHONY: exported
+exported: ## Exported names that no other package uses
+	go run ./hack/exported
 
 .PHONY: generate
 generate: ## Write again what is generated from code: docs/reference, docs/scenarios.md and the chart's README
@@ -161,9 +165,10 @@ helm: ## Build the Helm CLI that terratest needs from the Helm module in go.mod
 	go build -o $(BIN)/helm helm.sh/helm/v3/cmd/helm
 
 .PHONY: tools
-tools: ## Build the linters pinned in hack/tools/go.mod
+tools: ## Build the linters pinned in hack/tools
 	go build $(TOOLS) -o $(BIN)/gofumpt mvdan.cc/gofumpt
 	go build $(TOOLS) -o $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
+	cd hack/tools/golangci && go build -o $(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: images
 images: $(STEAMER) ## Build all container images into the cache

@@ -12,6 +12,12 @@ if [ -n "$long" ]; then
 	printf 'files over 400 lines:\n%s\n' "$long" >&2
 	exit 1
 fi
+wide=$(git ls-files -z --cached --others --exclude-standard '*.go' | LC_ALL=C.UTF-8 xargs -0 grep -nP \
+	'^(// .{98,}|\t// .{94,}|\t\t// .{90,}|\t\t\t// .{86,}|\t\t\t\t// .{82,})$' || true)
+if [ -n "$wide" ]; then # a tab counts as four
+	printf 'comments over 100 columns:\n%s\n' "$wide" >&2
+	exit 1
+fi
 git ls-files -z '*.sh' .ci/run | xargs -0 -n1 bash -n
 for module in "$@"; do
 	(
@@ -19,6 +25,7 @@ for module in "$@"; do
 		go vet ./...
 		staticcheck ./...
 		if [ "$module" = . ]; then # the harness is to compile and vet on a Mac as well
+			golangci-lint run ./...
 			GOOS=darwin GOARCH=arm64 go vet ./harness/... ./scenarios/...
 		fi
 	)

@@ -74,8 +74,8 @@ func stored(object *unstructured.Unstructured) *unstructured.Unstructured {
 	if object.GetKind() != "Secret" {
 		return object
 	}
-	clear, _, _ := unstructured.NestedStringMap(object.Object, "stringData")
-	for key, value := range clear {
+	texts, _, _ := unstructured.NestedStringMap(object.Object, "stringData")
+	for key, value := range texts {
 		encoded := base64.StdEncoding.EncodeToString([]byte(value))
 		_ = unstructured.SetNestedField(object.Object, encoded, "data", key) // fails only where data is no map
 	}

@@ -98,12 +98,12 @@ func realPath(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(path)
+	followed, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, os.ErrNotExist) && path != filepath.Dir(path) {
 		parent, err := realPath(filepath.Dir(path))
 		return filepath.Join(parent, filepath.Base(path)), err
 	}
-	return real, err
+	return followed, err
 }
 
 // Owner is the mark on everything that Steamer makes on a container engine: who made it and until

@@ -25,7 +25,7 @@ func (r registry) kubeconfig(o Owner) string {
 // uses are the mark files that this process has locked. A mark file is locked by everybody who uses
 // its cluster, shared, for as long as they live: the kernel takes the lock from a process that
 // dies, whatever namespace it was in.
-var uses = struct {
+var uses = struct { //nolint:gochecknoglobals // the locks are the process's own
 	sync.Mutex
 	files map[string]*os.File
 	made  map[string]bool // of clusters that this process made

@@ -37,10 +37,10 @@ func names(list []requirement) []string {
 
 func TestMissing(t *testing.T) {
 	bare(t)
-	missing := names(Missing(t.Context(), ForRun))
+	missing := names(lacking(t.Context(), ForRun))
 	require.Subset(t, missing, []string{"container engine", "mmdebstrap", "dpkg-deb and apt-get"})
 	require.NotContains(t, missing, "PostgreSQL server", "only tests need it")
-	require.Subset(t, []string{"PostgreSQL server"}, names(Missing(t.Context(), ForTest)))
+	require.Subset(t, []string{"PostgreSQL server"}, names(lacking(t.Context(), ForTest)))
 }
 
 func TestProgramsFindsTheAdministrators(t *testing.T) {
@@ -56,7 +56,7 @@ func TestSetupSaysWhatItCannotInstall(t *testing.T) {
 	err := Setup(t.Context(), &out, ForRun)
 	require.Equal(t, exit.Environment, exit.CodeOf(err))
 	require.ErrorContains(t, err, "apt-get install --yes --no-install-recommends")
-	for _, r := range Missing(t.Context(), ForRun) {
+	for _, r := range lacking(t.Context(), ForRun) {
 		require.Contains(t, out.String(), "missing: "+r.Name)
 		for _, p := range r.Packages {
 			require.ErrorContains(t, err, p)

@@ -108,8 +108,8 @@ func postgresql() bool {
 	return err == nil && len(found) > 0
 }
 
-// Missing returns the requirements of a purpose that the machine does not meet.
-func Missing(ctx context.Context, purpose Purpose) []requirement {
+// lacking returns the requirements of a purpose that the machine does not meet.
+func lacking(ctx context.Context, purpose Purpose) []requirement {
 	var missing []requirement
 	for _, r := range requirements() {
 		if slices.Contains(r.For, purpose) && !r.Present(ctx) {
@@ -126,7 +126,7 @@ func Setup(ctx context.Context, out io.Writer, purposes ...Purpose) error {
 	var packages []string
 	canInstall := os.Geteuid() == 0 && programs("apt-get")
 	for _, purpose := range purposes {
-		for _, r := range Missing(ctx, purpose) {
+		for _, r := range lacking(ctx, purpose) {
 			if r.Optional && !canInstall {
 				fmt.Fprintf(out, "left out: %s (%s): only root on Debian or Ubuntu can have it installed by Steamer\n", r.Name,
 					r.Why)

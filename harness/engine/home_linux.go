@@ -39,8 +39,9 @@ func homeOf(data string) (home, error) {
 	}
 	for parent, rest := abs, ""; parent != "/"; parent, rest = filepath.Dir(parent), filepath.Join(filepath.Base(parent),
 		rest) {
-		if real, err := filepath.EvalSymlinks(parent); err == nil { // the cache is made on demand
-			abs = filepath.Join(real, rest)
+		// The cache is made on demand.
+		if followed, err := filepath.EvalSymlinks(parent); err == nil {
+			abs = filepath.Join(followed, rest)
 			break
 		}
 	}

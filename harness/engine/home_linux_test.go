@@ -45,18 +45,18 @@ func TestLockOfALiveProcess(t *testing.T) {
 	_, err := tryLock(path, unix.LOCK_SH)
 	require.ErrorIs(t, err, errHeld)
 	var told string
-	_, err = awaitLock(t.Context(), path, unix.LOCK_EX, 3*pollInterval, func(holders string) { told += holders })
+	_, err = awaitLock(t.Context(), path, 3*pollInterval, func(holders string) { told += holders })
 	require.Equal(t, exit.Environment, exit.CodeOf(err))
 	require.ErrorContains(t, err, owner)
 	require.Contains(t, told, owner)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = awaitLock(ctx, path, unix.LOCK_EX, time.Minute, nil)
+	_, err = awaitLock(ctx, path, time.Minute, nil)
 	require.ErrorIs(t, err, context.Canceled)
 
 	got := make(chan *lock)
 	go func() {
-		l, err := awaitLock(t.Context(), path, unix.LOCK_EX, time.Minute, nil)
+		l, err := awaitLock(t.Context(), path, time.Minute, nil)
 		if err == nil {
 			got <- l
 		}

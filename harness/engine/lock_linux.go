@@ -81,16 +81,14 @@ func (l *lock) at(path string) bool {
 
 func (l *lock) release() { _ = l.file.Close() }
 
-// awaitLock is tryLock that waits for at most limit. waiting is told once whom it waits for. The
-// error is of code exit.Environment.
-func awaitLock(ctx context.Context, path string, how int, limit time.Duration, waiting func(holders string)) (*lock,
-	error,
-) {
+// awaitLock takes a lock that nobody shares, and waits for it for at most limit. waiting is called
+// once with those who hold it. The error is of code exit.Environment.
+func awaitLock(ctx context.Context, path string, limit time.Duration, waiting func(holders string)) (*lock, error) {
 	deadline, ticker := time.NewTimer(limit), time.NewTicker(pollInterval)
 	defer deadline.Stop()
 	defer ticker.Stop()
 	for told := false; ; {
-		l, err := tryLock(path, how)
+		l, err := tryLock(path, unix.LOCK_EX)
 		if !errors.Is(err, errHeld) {
 			return l, err
 		}

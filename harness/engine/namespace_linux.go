@@ -185,7 +185,7 @@ func (h home) prepare(ctx context.Context, log func(string)) (*lock, error) {
 
 // change takes the lock that starting and stopping need.
 func (h home) change(ctx context.Context, log func(string)) (*lock, error) {
-	return awaitLock(ctx, h.changing(), unix.LOCK_EX, lockTimeout, func(holders string) {
+	return awaitLock(ctx, h.changing(), lockTimeout, func(holders string) {
 		log("waiting for " + holders + ", which starts or stops the private engine")
 	})
 }

@@ -23,7 +23,7 @@ import (
 //   - hygiene has a criterion of its own, for which each scan has to pass.
 //
 // A group that is not named has otherFloor.
-var floors = map[string]float64{ //nolint:gochecknoglobals // constant
+var floors = map[string]float64{
 	"access": 1, "abuse": 1, "audit": 0.84, "config": 0.9, "resilience": 0.64, "lifecycle": 0.3, "stack": 0,
 	hygieneGroup: 0,
 }

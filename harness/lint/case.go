@@ -53,7 +53,7 @@ const (
 )
 
 // longRelease has the greatest length that Helm allows, 53.
-var longRelease = "l" + strings.Repeat("o", 49) + "ong"
+const longRelease = "loooooooooooooooooooooooooooooooooooooooooooooooooong"
 
 func (c *Case) rendering(s *subject) chart.Rendering {
 	return chart.Rendering{Release: c.Release, Namespace: namespace, KubeVersion: s.api.Version}

@@ -31,18 +31,18 @@ var patterns = []struct {
 var secretVariable = regexp.MustCompile(
 	`(?i)(^|_)(PASSWORD|PGPASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|PRIVATE_KEY|ACCESS_KEY|API_KEY|CREDENTIALS?)$`)
 
-// clear is a text that whoever may read the object sees.
-type clear struct{ path, text string }
+// readable is a text that whoever may read the object sees.
+type readable struct{ path, text string }
 
 // clears lists the places of an object where a secret must not be.
-func clears(o *Object) []clear {
-	var all []clear
+func clears(o *Object) []readable {
+	var all []readable
 	for key, text := range o.notes {
-		all = append(all, clear{"metadata.annotations[" + key + "]", text})
+		all = append(all, readable{"metadata.annotations[" + key + "]", text})
 	}
 	if config, ok := o.typed.(*corev1.ConfigMap); ok {
 		for key, text := range config.Data {
-			all = append(all, clear{"data[" + key + "]", text})
+			all = append(all, readable{"data[" + key + "]", text})
 		}
 	}
 	p := o.pod()
@@ -50,17 +50,17 @@ func clears(o *Object) []clear {
 		return all
 	}
 	for key, text := range p.meta.Annotations {
-		all = append(all, clear{p.path + "metadata.annotations[" + key + "]", text})
+		all = append(all, readable{p.path + "metadata.annotations[" + key + "]", text})
 	}
 	p.containers(func(path string, c *corev1.Container) {
 		for i, text := range c.Command {
-			all = append(all, clear{fmt.Sprintf("%s.command[%d]", path, i), text})
+			all = append(all, readable{fmt.Sprintf("%s.command[%d]", path, i), text})
 		}
 		for i, text := range c.Args {
-			all = append(all, clear{fmt.Sprintf("%s.args[%d]", path, i), text})
+			all = append(all, readable{fmt.Sprintf("%s.args[%d]", path, i), text})
 		}
 		for i, variable := range c.Env {
-			all = append(all, clear{fmt.Sprintf("%s.env[%d].value", path, i), variable.Value})
+			all = append(all, readable{fmt.Sprintf("%s.env[%d].value", path, i), variable.Value})
 		}
 	})
 	return all

@@ -1,3 +1,5 @@
+// Package load runs k6, reads the interval logs that it writes while it runs, and merges those of
+// processes that share a load.
 package load
 
 import (

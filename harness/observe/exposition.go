@@ -24,7 +24,7 @@ type counters struct {
 
 // wanted are the metrics read, without prefix, and the suffixes that Prometheus' text format gives
 // the parts of a summary.
-var wanted = []string{ //nolint:gochecknoglobals // constant
+var wanted = []string{
 	"core_handle_request", "core_handle_request_sum", "core_handle_request_count", "core_in_flight_requests",
 	"core_active", "core_unsealed",
 	"core_leadership_lost", "core_leadership_lost_sum", "core_leadership_lost_count",

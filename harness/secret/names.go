@@ -38,7 +38,7 @@ func aboutWords() []string {
 	}
 }
 
-var wordStart = regexp.MustCompile(`([a-z0-9])([A-Z])`) //nolint:gochecknoglobals // constant
+var wordStart = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 // words splits a name in camel case, kebab case or snake case, in lower case.
 func words(name string) []string {
@@ -165,7 +165,7 @@ func onlyKey(path string) bool {
 	return true
 }
 
-var nameWord = regexp.MustCompile(`^([A-Za-z]+|[0-9]{1,5})$`) //nolint:gochecknoglobals // constant
+var nameWord = regexp.MustCompile(`^([A-Za-z]+|[0-9]{1,5})$`)
 
 // nameLike reports whether a value consists of words and small numbers, as names, hosts and
 // addresses do.

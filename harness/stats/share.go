@@ -149,7 +149,7 @@ func studentT(level float64, blocks int) float64 {
 }
 
 // students remembers quantiles: those of a few lengths of series are asked for again and again.
-var students sync.Map
+var students sync.Map //nolint:gochecknoglobals // a cache of a pure function
 
 type studentKey struct {
 	level  float64

@@ -99,8 +99,8 @@ func (s Spec) meta() metav1.ObjectMeta {
 	}
 }
 
-// Objects makes the three objects.
-func (s Spec) Objects() (testRun, corev1.ConfigMap, corev1.Secret) {
+// objects makes the three objects.
+func (s Spec) objects() (testRun, corev1.ConfigMap, corev1.Secret) {
 	scripts := corev1.ConfigMap{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: s.meta(),
 		Data: s.Scripts,

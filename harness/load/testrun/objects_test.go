@@ -82,7 +82,7 @@ func problems(t *testing.T, object map[string]any) []string {
 // strictest pod security, and the golden file.
 func TestObjects(t *testing.T) {
 	t.Parallel()
-	run, scripts, secret := sample().Objects()
+	run, scripts, secret := sample().objects()
 	require.Empty(t, problems(t, fields(t, run)))
 	data, err := yaml.Marshal([]any{run, scripts})
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestProblems(t *testing.T) {
 		"spec.runner.stdin":          func(spec map[string]any) { spec["runner"].(map[string]any)["stdin"] = true },
 		"spec.initializer.disabled":  func(spec map[string]any) { spec["initializer"] = map[string]any{"disabled": "true"} },
 	} {
-		run, _, _ := sample().Objects()
+		run, _, _ := sample().objects()
 		object := fields(t, run)
 		change(object["spec"].(map[string]any))
 		found := problems(t, object)

@@ -123,7 +123,7 @@ func TestRunners(t *testing.T) {
 	delete(scripts, pods.MainScript)
 	spec.Scripts = scripts
 	require.NoError(t, spec.Check())
-	run, configMap, secret := spec.Objects()
+	run, configMap, secret := spec.objects()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "test"), 0o700))
 	for name, text := range configMap.Data {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "test", name), []byte(text), 0o600))

@@ -63,7 +63,7 @@ func (s Spec) Check() error {
 // Write writes the manifests into dir, which is made for its owner alone where it is not there. The
 // Secret's file is its owner's alone from the first byte on. Errors are of code exit.Environment.
 func (s Spec) Write(dir string) error {
-	run, scripts, secret := s.Objects()
+	run, scripts, secret := s.objects()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return exit.Environmentf(dir, "name a directory that can be written", "%w", err)
 	}
