@@ -81,7 +81,7 @@ func (d Design) Check() error {
 			"blocks have two pairs, and %d are the least that say anything", MinPairs)
 	case d.LookEvery < MinPairs || d.LookEvery%2 != 0:
 		return bad(fmt.Sprintf("--look-every %d", d.LookEvery), fmt.Sprintf("use an even number from %d on", MinPairs),
-			"a look at fewer pairs cannot decide")
+			"an interim analysis of fewer pairs cannot decide")
 	case !(d.Slice >= d.minSlice() && d.Slice <= maxSlice):
 		return bad(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use %gs to %gs", d.minSlice(), maxSlice),
 			"it is out of range")

@@ -170,7 +170,7 @@ func findBinary(binary string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// freePort asks the kernel for a loopback port that nobody listens on.
+// freePort asks the kernel for a loopback port without a listener.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
