@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/cobra/doc"
 
 	"gitlab.com/steamer/steamer/harness/cli"
 	"gitlab.com/steamer/steamer/harness/judge"
@@ -19,33 +18,64 @@ import (
 
 const written = "Written by `go generate ./hack/reference`; a test fails when it is stale.\n"
 
-// commandLine is cobra's own description of every command, on one page.
+// commandLine is every command on one page, with its flags in the sections of its help.
 func commandLine(string) ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteString("# Command line\n\n" + written + "\n")
+	b.WriteString("# Command line\n\n" + written)
 	root := cli.Reference()
-	anchor := func(file string) string {
-		return "#" + strings.ReplaceAll(strings.TrimSuffix(file, ".md"), "_", "-")
-	}
-	var walk func(*cobra.Command) error
-	walk = func(c *cobra.Command) error {
-		c.DisableAutoGenTag = true
-		if err := doc.GenMarkdownCustom(c, &b, anchor); err != nil {
-			return err
-		}
-		b.WriteString("\n")
+	root.InitDefaultVersionFlag()
+	b.WriteString("\nFlags of all commands stand with `steamer`. `steamer completion --help` says how a shell " +
+		"completes commands and values.\n")
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		describe(&b, c)
 		for _, child := range c.Commands() {
-			if !child.IsAvailableCommand() || child.IsAdditionalHelpTopicCommand() {
-				continue
-			}
-			if err := walk(child); err != nil {
-				return err
+			if child.IsAvailableCommand() {
+				walk(child)
 			}
 		}
-		return nil
 	}
-	err := walk(root)
-	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n'), err
+	walk(root)
+	return b.Bytes(), nil
+}
+
+// describe writes the part of one command.
+func describe(b *bytes.Buffer, c *cobra.Command) {
+	fmt.Fprintf(b, "\n## %s\n\n%s\n", c.CommandPath(), c.Short)
+	if c.Long != "" {
+		fmt.Fprintf(b, "\n%s\n", c.Long)
+	}
+	if !c.HasAvailableSubCommands() {
+		fmt.Fprintf(b, "\n```\n%s\n```\n", c.UseLine())
+	}
+	if c.HasExample() {
+		fmt.Fprintf(b, "\n### Examples\n\n```\n%s\n```\n", c.Example)
+	}
+	group := ""
+	for _, g := range c.Groups() {
+		group += fmt.Sprintf("\n%s:\n\n", g.Title) + children(c, g.ID)
+	}
+	if group == "" {
+		group = children(c, "")
+	}
+	if group != "" {
+		fmt.Fprintf(b, "\n### Commands\n\n%s", strings.TrimLeft(group, "\n"))
+	}
+	for _, s := range cli.Sections(c) {
+		fmt.Fprintf(b, "\n### %s\n\n```\n%s```\n", s.Title, s.Flags.FlagUsages())
+	}
+}
+
+// children lists the commands below c that are of a group.
+func children(c *cobra.Command, group string) string {
+	var b strings.Builder
+	for _, child := range c.Commands() {
+		if child.IsAvailableCommand() && child.GroupID == group {
+			anchor := strings.ReplaceAll(child.CommandPath(), " ", "-")
+			fmt.Fprintf(&b, "* [%s](#%s): %s\n", child.CommandPath(), anchor, child.Short)
+		}
+	}
+	return b.String()
 }
 
 // exitCodes reads the constants of package exit with their comments.

@@ -44,7 +44,7 @@ func pullOCI(ctx context.Context, source Source) (PulledChart, error) {
 	}
 	repository, _, byDigest := strings.Cut(reference, "@")
 	if !byDigest && source.wanted() == "" {
-		return PulledChart{}, exit.Invalidf("chart "+source.String(), versionMend(tags(client, repository)),
+		return PulledChart{}, exit.Invalidf("chart "+source.String(), versionHint(tags(client, repository)),
 			"it names neither a version nor a digest")
 	}
 	pulled, err := client.Pull(reference)
@@ -54,7 +54,7 @@ func pullOCI(ctx context.Context, source Source) (PulledChart, error) {
 		if !byDigest {
 			repository = strings.TrimSuffix(reference, reference[strings.LastIndex(reference, ":"):])
 			if known := tags(client, repository); len(known) > 0 {
-				hint = versionMend(known)
+				hint = versionHint(known)
 			}
 		}
 		return PulledChart{}, exit.Invalidf("chart "+source.String(), hint, "it cannot be pulled: %w", err)
@@ -71,8 +71,8 @@ func tags(client *registry.Client, repository string) []string {
 	return known
 }
 
-// versionMend tells which versions there are.
-func versionMend(known []string) string {
+// versionHint tells which versions there are.
+func versionHint(known []string) string {
 	const shown = 5
 	switch {
 	case len(known) == 0:

@@ -147,8 +147,8 @@ func find(index *repo.IndexFile, source Source) (*repo.ChartVersion, error) {
 		known = append(known, entry.Version)
 	}
 	if source.Version == "" {
-		return nil, exit.Invalidf("chart "+source.Name+" of "+source.Repo, versionMend(known), "no version is named")
+		return nil, exit.Invalidf("chart "+source.Name+" of "+source.Repo, versionHint(known), "no version is named")
 	}
-	return nil, exit.Invalidf("--version "+source.Version, versionMend(known), "chart %s of %s has no such version",
+	return nil, exit.Invalidf("--chart-version "+source.Version, versionHint(known), "chart %s of %s has no such version",
 		source.Name, source.Repo)
 }

@@ -106,7 +106,7 @@ func TestPullRepoRefuses(t *testing.T) {
 		want                []string
 	}{
 		"no version":      {"openbao", good, "", []string{"no version is named", archive.Version}},
-		"no such version": {"openbao", good, "9.9.9", []string{"--version 9.9.9", archive.Version}},
+		"no such version": {"openbao", good, "9.9.9", []string{"--chart-version 9.9.9", archive.Version}},
 		"a range":         {"openbao", good, ">0.0.0", []string{"no such version"}},
 		"no such chart":   {"moon", good, "1.0.0", []string{"--chart moon", "no such chart"}},
 		"no archive":      {"openbao", good, archive.Version + "-rc.1", []string{"404"}},

@@ -47,7 +47,7 @@ func (s Source) Check() error {
 		_, err := s.reference()
 		return err
 	case s.Version != "":
-		return exit.Invalidf("--version "+s.Version, "leave it out, or name a --repo or an oci:// chart",
+		return exit.Invalidf("--chart-version "+s.Version, "leave it out, or name a --repo or an oci:// chart",
 			"chart %s is a path, whose version stands in its Chart.yaml", s.Name)
 	default:
 		return nil
@@ -76,7 +76,7 @@ func (s Source) checkRepo() error {
 // reference is the OCI reference to pull, HOST/PATH/NAME:TAG or HOST/PATH/NAME@DIGEST; without
 // either where only Name is given.
 func (s Source) reference() (string, error) {
-	hint := "use oci://REGISTRY/PATH/NAME with --version VERSION, :VERSION or @sha256:DIGEST"
+	hint := "use oci://REGISTRY/PATH/NAME with --chart-version VERSION, :VERSION or @sha256:DIGEST"
 	path := strings.TrimPrefix(s.Name, registry.OCIScheme+"://")
 	path, digest, byDigest := strings.Cut(path, "@")
 	tag := ""
@@ -88,7 +88,7 @@ func (s Source) reference() (string, error) {
 			"what follows its @ is no sha256 digest")
 	}
 	if tag != "" && s.Version != "" && tag != s.Version {
-		return "", exit.Invalidf("--version "+s.Version, "give the version once", "chart %s already names version %s", s.Name,
+		return "", exit.Invalidf("--chart-version "+s.Version, "give the version once", "chart %s already names version %s", s.Name,
 			tag)
 	}
 	if tag == "" {

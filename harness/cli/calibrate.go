@@ -1,293 +1,120 @@
 package cli
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"gitlab.com/steamer/steamer/harness/calibrate"
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/steps"
 )
 
-const calibrateLong = `Finds out how far steamer compare can be trusted on this machine: compares a system with itself and
-counts the alarms, makes one side worse on purpose and counts what is found, and prints the noise
+const calibrateLong = `Measures how far steamer compare can be trusted on this machine: compares a system with itself and
+counts the false alarms, makes one side worse on purpose and counts what is found, and prints the noise
 and the minimum detectable effect of each metric. Both sides are driven through a proxy that adds
-the delay of --effect, 0 unless told otherwise. The delays are shares of the median latency, so they
+the delay of --effect, 0 unless it is given. The delays are shares of the median latency, so they
 show fully in p50 and less in p95. With --cpu-limit the head's OpenBao gets less CPU, as from a
 container's limit, which shows in the tails and in what load is carried.
 
 Every comparison is kept as a file; --from judges a directory of them again, also together with
 those of other days, or a campaign.json, which holds them all in their smallest form. --resume goes on
-with a campaign that was interrupted, with the flags it began with. --write-quarantine writes the metrics that cannot show the margin, for
-steamer compare --quarantine. Exit code 1: the lower bound of the false-alarm rate is above alpha.`
+with a campaign that was interrupted, with the flags it began with. --write-quarantine writes the metrics that cannot
+show the margin, for steamer compare --quarantine. Exit code 1: the lower bound of the false-alarm rate is above alpha.`
 
-// calibrateFlags are the flags of steamer calibrate besides those of compare.
+// calibrateFlags are the flags of steamer calibrate.
 type calibrateFlags struct {
-	compareFlags
-	plan            calibrate.Plan
-	effects         []float64
-	fromDir, resume string
-	writeQuarantine string
-	quarantineFor   time.Duration
+	comparisonFlags
+	campaign.Calibration
+	effects []float64
+	fromDir string
+	limits  *pflag.FlagSet // what means nothing for charts
 }
 
 func newCalibrate(state *State) *cobra.Command {
-	f := &calibrateFlags{compareFlags: compareFlags{design: compare.DefaultDesign()}}
+	f := &calibrateFlags{comparisonFlags: newComparisonFlags()}
+	f.Calibration.Comparison = f.comparisonFlags.Comparison
 	command := &cobra.Command{
-		Use: "calibrate", Short: "How often is steamer compare wrong here, and what can it see?", Long: calibrateLong,
-		Args: cobra.NoArgs,
+		Use: "calibrate", Short: "Measure how often steamer compare is wrong here, and what it can detect",
+		Long: calibrateLong, Args: cobra.NoArgs,
 		Example: `  steamer calibrate --local --same 20 --effect 10,20 --each 20 --margin 5
   steamer calibrate --local --same 5 --cpu-limit 0.5 --each 5 --gate fetch_p95_ms --slice 34s
   steamer calibrate --base charts/openbao --same 5
   steamer calibrate --local --same 20 --resume runs/calibrate-20261125-160000-9f3a
   steamer calibrate --from runs/calibrate-20261125-160000-9f3a --write-quarantine quarantine.yaml`,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c, state) },
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
-	f.designFlags(command)
-	flags := command.Flags()
-	flags.BoolVar(&f.local, "local", false,
-		"calibrate for OpenBao processes on this machine instead of a chart on a cluster")
-	flags.StringVar(&f.base, "base", "", "chart to install twice, as CHART or CHART@VALUES[,VALUES]")
-	flags.StringVar(&f.baseConfig, "base-config", "", "with --local: JSON Patch of both servers' configuration")
-	flags.StringVar(&f.baseBinary, "base-binary", "", "with --local: OpenBao program of both")
-	flags.IntVar(&f.plan.Same, "same", 10, "comparisons of the system with itself")
-	flags.Float64SliceVar(&f.effects, "effect", nil, "regressions to inject, in % of the median latency, e.g. 5,10,20")
-	flags.Float64SliceVar(&f.plan.Limits, "cpu-limit", nil,
-		"with --local: cores to limit the head's OpenBao to, e.g. 0.5,0.25")
-	flags.IntVar(&f.plan.Each, "each", 10, "comparisons for each effect and each limit")
-	flags.StringVar(&f.fromDir, "from", "",
-		"directory of comparisons, or campaign.json, to judge again; nothing is driven")
-	flags.StringVar(&f.resume, "resume", "", "directory of an interrupted campaign to go on with")
-	flags.StringVar(&f.writeQuarantine, "write-quarantine", "", "file for the metrics that cannot show the margin")
-	flags.DurationVar(&f.quarantineFor, "quarantine-for", compare.LongestQuarantine,
-		"how long they stay there, 720h (30 days) at most")
-	f.cluster.add(command)
+	f.addCampaign(command)
+	f.addCharts(command, func(set *pflag.FlagSet) {
+		set.StringVar(&f.comparisonFlags.Base, "base", "", "chart to install twice, as CHART or CHART@VALUES[,VALUES]")
+	})
+	f.addLocal(command, "calibrate for OpenBao processes on this machine instead of a chart on a cluster")
+	f.measuring = append(f.measuring, addFlags(command, "Processes", func(set *pflag.FlagSet) {
+		set.StringVar(&f.comparisonFlags.BaseConfig, "base-config", "",
+			"with --local: JSON Patch (RFC 6902) of both servers' configuration")
+		set.StringVar(&f.comparisonFlags.BaseBinary, "base-binary", "", "with --local: OpenBao program of both")
+	}))
+	f.addDesign(command)
+	addFlags(command, "Judgement", func(set *pflag.FlagSet) {
+		set.StringVar(&f.fromDir, "from", "",
+			"directory of comparisons, or campaign.json, to judge again; nothing is driven")
+		set.StringVar(&f.WriteQuarantine, "write-quarantine", "", "file for the metrics that cannot show the margin")
+		set.DurationVar(&f.QuarantineFor, "quarantine-for", compare.LongestQuarantine,
+			"with --write-quarantine: how long the metrics stay in quarantine, 720h (30 days) at most")
+	})
+	oldNames(command, comparisonNames())
 	return command
 }
 
-// measured are the flags that say how a campaign is to be made, and so mean nothing for one that
-// is.
-func measured() []string {
-	return append(measuring(), "margin", "gate", "alpha", "look-every", "same", "effect", "cpu-limit", "each", "resume")
+// addCampaign adds the flags about which comparisons are made.
+func (f *calibrateFlags) addCampaign(c *cobra.Command) {
+	const title = "Campaign"
+	f.measuring = append(f.measuring, addFlags(c, title, func(set *pflag.FlagSet) {
+		set.IntVar(&f.Plan.Same, "same", 10, "comparisons of the system with itself")
+		set.Float64SliceVar(&f.effects, "effect", nil, "regressions to inject, in % of the median latency, e.g. 5,10,20")
+		set.IntVar(&f.Plan.Each, "each", 10, "comparisons for each effect and each limit")
+		set.StringVar(&f.Resume, "resume", "", "directory of an interrupted campaign to go on with")
+	}))
+	f.limits = addFlags(c, title, func(set *pflag.FlagSet) {
+		set.Float64SliceVar(&f.Plan.Limits, "cpu-limit", nil,
+			"with --local: cores to limit the head's OpenBao to, e.g. 0.5,0.25")
+	})
+	f.measuring = append(f.measuring, f.limits)
 }
 
-func (f *calibrateFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
-	if f.quarantineFor <= 0 || f.quarantineFor > compare.LongestQuarantine {
-		return exit.Invalidf("--quarantine-for "+f.quarantineFor.String(), "use at most 720h, and calibrate again",
+func (f *calibrateFlags) run(c *cobra.Command, state *State) error {
+	if f.QuarantineFor <= 0 || f.QuarantineFor > compare.LongestQuarantine {
+		return exit.Invalidf("--quarantine-for "+f.QuarantineFor.String(), "use at most 720h, and calibrate again",
 			"a quarantine holds for 30 days at most")
 	}
 	if f.fromDir != "" {
-		if err := refuse(c, "--from judges by the design that was measured; steamer compare --from tries another margin on one comparison", measured()...); err != nil {
+		if err := refuse("--from judges by the design that was measured; steamer compare --from tries another margin on one comparison",
+			append(f.measuring, f.judging...)...); err != nil {
 			return err
 		}
-		return f.report(state, f.fromDir)
+		verdict, err := f.Judge(state, f.fromDir)
+		return conclude(c.Context(), verdict, err)
 	}
 	for _, e := range f.effects {
-		f.plan.Effects = append(f.plan.Effects, e/100)
+		f.Plan.Effects = append(f.Plan.Effects, e/100)
 	}
-	if err := errors.Join(f.complete(), f.plan.Check()); err != nil {
+	if err := errors.Join(f.complete(), f.Plan.Check()); err != nil {
 		return err
 	}
+	var verdict result.Verdict
+	var err error
 	if f.local {
-		return f.onProcesses(ctx, state)
-	}
-	return f.onCluster(ctx, state)
-}
-
-// onProcesses calibrates with two processes of one configuration.
-func (f *calibrateFlags) onProcesses(ctx context.Context, state *State) (err error) {
-	f.headConfig, f.headBinary = f.baseConfig, f.baseBinary
-	pair, err := f.localPair()
-	if err != nil {
-		return err
-	}
-	for i := range pair.specs {
-		pair.specs[i].Delays, pair.specs[i].Limits = true, len(f.plan.Limits) > 0
-	}
-	f.design.Where = "local"
-	if f.dryRun {
-		return printDesign(state.Stdout, f.design)
-	}
-	frame, dir, logs, err := f.beginOrResume(state)
-	if err != nil {
-		return err
-	}
-	if err := pair.programs(ctx, state, logs); err != nil {
-		return err
-	}
-	engine := pair.engine(state, nil)
-	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
-	fmt.Fprintln(state.Stderr, "▶ starting and provisioning both")
-	if err := engine.Prepare(ctx, frame); err != nil {
-		return err
-	}
-	if err := f.compareAll(ctx, state, engine, frame, dir); err != nil {
-		return err
-	}
-	return f.report(state, dir)
-}
-
-// onCluster calibrates with one chart installed twice.
-func (f *calibrateFlags) onCluster(ctx context.Context, state *State) error {
-	if len(f.plan.Limits) > 0 {
-		return exit.Invalidf("--cpu-limit", "add --local, or leave it out",
-			"only processes of this machine can be limited from one comparison to the next")
-	}
-	on, err := f.cluster.resolve(ctx, state, f.base, f.base, &f.design)
-	if err != nil {
-		return err
-	}
-	if f.dryRun {
-		return printDesign(state.Stdout, f.design)
-	}
-	if on.Provider.Elsewhere {
-		return state.enter(ctx, on.Provider)
-	}
-	frame, dir, logs, err := f.beginOrResume(state)
-	if err != nil {
-		return err
-	}
-	on.Delayed = true
-	ui := state.ui()
-	engine := &compare.Engine{Validity: judge.DefaultValidity(), Log: ui.Note}
-	err = on.Run(ctx, frame, steps.New(ui), engine, logs, func(ctx context.Context) error {
-		return f.compareAll(ctx, state, engine, frame, dir)
-	})
-	if err != nil {
-		return err
-	}
-	return f.report(state, dir)
-}
-
-// compareAll makes the comparisons and keeps each. frame is what all of them begin with.
-func (f *calibrateFlags) compareAll(ctx context.Context, state *State, engine *compare.Engine,
-	frame *compare.Comparison, dir string,
-) (err error) {
-	if why := frame.A.Unfit + frame.B.Unfit; why != "" {
-		return exit.Environmentf("the system to calibrate with", "see what steamer compare says about it",
-			"it does not come up: %s", why)
-	}
-	logs := filepath.Join(dir, "slices")
-	runner := calibrate.Runner{
-		Engine: engine, Log: func(line string) { fmt.Fprintln(state.Stderr, "▶", line) },
-		Begin: func(number int) (*compare.Comparison, error) {
-			doc := compare.New(fmt.Sprintf("%s-%03d", frame.ID, number), frame.Design)
-			doc.Reproduce, doc.Steamer, doc.Host = frame.Reproduce, frame.Steamer, frame.Host
-			return doc, nil
-		},
-		Finish: func(doc *compare.Comparison) error {
-			return compare.WriteFile(filepath.Join(dir, doc.ID+".json"), doc)
-		},
-	}
-	if f.resume != "" {
-		if runner.Done, err = f.done(frame.ID); err != nil {
+		if err := refuse("with --local no chart is installed", f.charts...); err != nil {
 			return err
 		}
-		runner.Log(fmt.Sprintf("%d comparisons are done", len(runner.Done)))
-	}
-	err = runner.Run(ctx, f.plan)
-	if !f.keepLogs {
-		err = errors.Join(err, os.RemoveAll(logs))
-	}
-	return err
-}
-
-// beginOrResume makes the frame and directory of a campaign, or takes those of an interrupted one.
-func (f *calibrateFlags) beginOrResume(state *State) (frame *compare.Comparison, dir, logs string, err error) {
-	if f.writeQuarantine != "" { // found out now, and not after hours
-		if err := writable(f.writeQuarantine); err != nil {
-			return nil, "", "", exit.Invalidf("--write-quarantine "+f.writeQuarantine, "name a file that can be written", "%w",
-				err)
-		}
-	}
-	if f.resume == "" {
-		return f.begin(state, "calibrate")
-	}
-	id, found := strings.CutPrefix(filepath.Base(f.resume), "calibrate-")
-	if !found {
-		return nil, "", "", exit.Invalidf("--resume "+f.resume, "name the directory that the campaign made, calibrate-…",
-			"it is none")
-	}
-	if _, err := f.done(id); err != nil { // found out now, and not with both up
-		return nil, "", "", err
-	}
-	logs = filepath.Join(f.resume, "slices")
-	if err := os.MkdirAll(logs, 0o755); err != nil {
-		return nil, "", "", exit.Invalidf("--resume "+f.resume, "name a directory that can be written", "%w", err)
-	}
-	return f.frame(state, id), f.resume, logs, nil
-}
-
-// writable reports whether a file can be written, and leaves none behind that was not there.
-func writable(path string) error {
-	_, statErr := os.Stat(path)
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	err = file.Close()
-	if errors.Is(statErr, fs.ErrNotExist) {
-		err = errors.Join(err, os.Remove(path))
-	}
-	return err
-}
-
-// done are the comparisons that an interrupted campaign has finished, by number.
-func (f *calibrateFlags) done(id string) (map[int]*compare.Comparison, error) {
-	list, err := calibrate.Read(f.resume)
-	if err != nil {
-		return nil, err
-	}
-	return f.plan.Resume(list, f.design, func(one string) (int, bool) {
-		digits, ours := strings.CutPrefix(one, id+"-")
-		n, err := strconv.Atoi(digits)
-		return n, ours && err == nil
-	})
-}
-
-// report judges what is in the directory.
-func (f *calibrateFlags) report(state *State, dir string) error {
-	list, err := calibrate.Read(dir)
-	if err != nil {
-		return err
-	}
-	outcome := calibrate.Judge(list)
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		if err := calibrate.Write(dir, outcome, list); err != nil {
+		verdict, err = f.Calibration.Processes(c.Context(), state)
+	} else {
+		if err := refuse("only processes of this machine can be limited; add --local", f.limits); err != nil {
 			return err
 		}
+		verdict, err = f.Calibration.Charts(c.Context(), state)
 	}
-	if f.writeQuarantine != "" {
-		data, err := outcome.Quarantine(time.Now(), f.quarantineFor)
-		if err != nil {
-			return err
-		}
-		if err := secret.WriteFile(f.writeQuarantine, data, secret.Public); err != nil {
-			return exit.Environmentf("--write-quarantine "+f.writeQuarantine, "", "%w", err)
-		}
-	}
-	if err := calibrate.Text(state.Stdout, outcome); err != nil {
-		return err
-	}
-	fmt.Fprintf(state.Stdout, "\nFrom: %s\n", dir)
-	switch {
-	case outcome.Same.Of == 0:
-		return concludeVerdict(result.Inconclusive)
-	case outcome.Same.Lower > outcome.Design.Alpha:
-		return concludeVerdict(result.Fail)
-	}
-	return nil
+	return conclude(c.Context(), verdict, err)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"go/ast"
 	"html"
 	"io/fs"
@@ -24,6 +23,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"gitlab.com/steamer/steamer/harness/calibrate"
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
@@ -37,6 +37,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/sizing"
 	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
@@ -230,39 +231,38 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			})
 			require.NoError(t, b.Write(filepath.Join(dir, "baseline.yaml"), false))
 		},
-		"cli/lab.go": func(t *testing.T, dir string) {
+		"session/lab.go": func(t *testing.T, dir string) {
 			found := findings.NewReport(line, poison())
 			for name, doc := range map[string]any{
 				"capacity": &capacity.Report{Reproduce: line, Target: poison(), Reasons: []string{poison()}},
 				"sizing":   &sizing.Report{Reproduce: line, Target: poison()}, "findings": found,
 			} {
-				require.NoError(t, writeMeasurement(dir, name, doc, poison()))
+				require.NoError(t, session.WriteMeasurement(dir, name, doc, poison()))
 			}
 		},
-		"cli/findings.go": func(t *testing.T, dir string) {
-			f := findingsFlags{markdown: filepath.Join(dir, "findings.md")}
-			require.NoError(t, f.write(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, findings.NewReport(line, poison()),
+		"campaign/findings.go": func(t *testing.T, dir string) {
+			f := campaign.Findings{Markdown: filepath.Join(dir, "findings.md")}
+			require.NoError(t, f.Write(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, findings.NewReport(line, poison()),
 				""))
 		},
-		"cli/mutants.go": func(t *testing.T, dir string) {
-			f := mutantsFlags{json: filepath.Join(dir, "m.json"), markdown: filepath.Join(dir, "m.md")}
-			require.NoError(t, f.write(outcomes))
+		"campaign/mutants.go": func(t *testing.T, dir string) {
+			f := campaign.Mutants{JSON: filepath.Join(dir, "m.json"), Markdown: filepath.Join(dir, "m.md")}
+			require.NoError(t, f.Write(outcomes))
 		},
-		"cli/trend.go": func(t *testing.T, dir string) {
-			require.NoError(t, writeTrends(dir, "svg",
+		"trend/files.go": func(t *testing.T, dir string) {
+			require.NoError(t, trend.Write(dir, "svg",
 				[]trend.Series{{Subject: trend.Subject{}, Metric: "p50", Title: poison()}}))
 		},
-		"cli/calibrate.go": func(t *testing.T, dir string) {
-			f := calibrateFlags{writeQuarantine: filepath.Join(dir, "q.yaml"), quarantineFor: time.Hour}
-			err := f.report(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, "../calibrate/testdata/campaign-quiet.json")
-			var verdict verdictError
-			require.True(t, err == nil || errors.As(err, &verdict), "%v", err)
+		"campaign/calibrate.go": func(t *testing.T, dir string) {
+			f := campaign.Calibration{WriteQuarantine: filepath.Join(dir, "q.yaml"), QuarantineFor: time.Hour}
+			_, err := f.Judge(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, "../calibrate/testdata/campaign-quiet.json")
+			require.NoError(t, err)
 		},
 		"cli/check.go": func(t *testing.T, dir string) {
 			for _, format := range []string{"json", "junit", "table"} {
 				r := &lint.Report{Findings: []lint.Finding{{Rule: "x", Severity: lint.Error, Message: poison(), Hint: poison()}}}
-				require.NoError(t, writeReport(&State{}, r,
-					checkFlags{format: format, output: filepath.Join(dir, "check."+format)}))
+				f := checkFlags{format: format, output: filepath.Join(dir, "check."+format)}
+				require.NoError(t, f.report(&State{}, r))
 			}
 		},
 	}
@@ -284,7 +284,7 @@ func openIn(t *testing.T, dir string) *os.File {
 // TestCanaries: no canary is in anything that the real writers write.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
-	line := (&State{Args: plant(t)}).commandLine()
+	line := (&State{Args: plant(t)}).CommandLine()
 	requireClean(t, "command line", []byte(line))
 	require.Contains(t, line, "postgresql.auth.password="+secret.Withheld)
 	require.Contains(t, line, "a.b=c,x.token="+secret.Withheld)
@@ -307,7 +307,7 @@ func TestCanaries(t *testing.T) {
 				return err
 			}))
 			require.Positive(t, written)
-			require.True(t, telling || name == "cli/calibrate.go" || name == "cli/trend.go",
+			require.True(t, telling || name == "campaign/calibrate.go" || name == "trend/files.go",
 				"the poison reached the file, and was cleaned there")
 		})
 	}

@@ -1,25 +1,20 @@
 package cli
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/cgroup"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/harness/steps"
-	"gitlab.com/steamer/steamer/harness/target"
-	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 const capacityLong = `Finds the highest rate of fetches at which the objectives of a tier (perf/slo.yaml) still hold: doubles the
@@ -32,149 +27,95 @@ A search in which the load generator is the first to be saturated ends INCONCLUS
 With --local OpenBao and PostgreSQL run as processes of this machine: minutes instead of a cluster, to
 compare configurations. Without it the chart is installed as in steamer run.`
 
-// chosenRates are the flags of a run in whose place a search chooses.
-func chosenRates() []string { return []string{"rate", "profile", "scenarios"} }
-
-// capacityFlags are the flags of steamer capacity; the plan's own are run's.
+// capacityFlags are the flags of steamer capacity.
 type capacityFlags struct {
-	*runFlags
-	local   bool
-	cpus    float64
-	options capacity.Options
+	*planFlags
+	campaign.Capacity
+	local     bool
+	installed []*pflag.FlagSet // what means nothing for processes
+	limits    *pflag.FlagSet   // what means nothing for a chart
 }
 
 func newCapacity(state *State) *cobra.Command {
-	command, p := runCommand(state, scenario.None, "capacity",
-		"Find the highest rate of fetches that holds the objectives, and what limits it")
-	f := &capacityFlags{runFlags: p, options: capacity.Default()}
-	command.Long = capacityLong
-	command.Example = `  steamer capacity --local
+	f := &capacityFlags{Capacity: campaign.Capacity{Options: capacity.Default()}}
+	f.planFlags = newPlanFlags(scenario.None, func(p *plan.Plan) { p.Tier = f.Options.Tier })
+	command := &cobra.Command{
+		Use: "capacity", Short: "Find the highest rate of fetches that holds the objectives, and what limits it",
+		Long: capacityLong, Args: cobra.NoArgs,
+		Example: `  steamer capacity --local
   steamer capacity --local --openbao-cpus 0.5 --tier 30 --start 20
   steamer capacity --topology cloud-native --tier 12
-  steamer capacity --local --at-least 150        # exit code 1 when it is less`
-	flags, o := command.Flags(), &f.options
-	flags.Lookup("tier").DefValue = o.Tier
-	hide(command, chosenRates()...)
-	flags.BoolVar(&f.local, "local", false, "OpenBao and PostgreSQL as processes instead of on a cluster")
-	flags.Float64Var(&f.cpus, "openbao-cpus", 0,
-		"with --local: CPU limit of OpenBao in cores, a CFS quota as a container has; 0 is none")
-	flags.StringVar(&o.Mode, "mode", o.Mode, "way to fetch: "+strings.Join(load.Modes(), ", "))
-	flags.BoolVar(&o.Reuse, "keep-alive", false, "keep connections; GitLab Runner opens one per job")
-	flags.Float64Var(&o.Start, "start", o.Start, "first rate, in fetches per second")
-	flags.Float64Var(&o.Max, "max", o.Max, "highest rate to try")
-	flags.Float64Var(&o.Resolution, "resolution", o.Resolution, "how narrow the bracket gets, 0.01 to 0.5")
-	flags.DurationVar(&o.Warmup, "warmup", o.Warmup, "warm-up of each run")
-	flags.DurationVar(&o.Trial, "trial", o.Trial, "length of a run of the search")
-	flags.DurationVar(&o.Confirm, "confirm", o.Confirm, "length of a confirmation")
-	flags.IntVar(&o.Confirmations, "confirmations", o.Confirmations, "runs that confirm the candidate, 3 or more")
-	flags.Float64Var(&o.AtLeast, "at-least", 0, "FAIL when the capacity is below this rate")
-	command.RunE = func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c, state) }
+  steamer capacity --local --at-least 150        # exit code 1 when it is less`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
+	}
+	f.limits = addFlags(command, "Where", func(set *pflag.FlagSet) {
+		set.Float64Var(&f.CPUs, "openbao-cpus", 0,
+			"with --local: CPU limit of OpenBao in cores, a CFS quota as a container has; 0 is none")
+	})
+	f.addSearch(command)
+	f.add(command, "Objectives", bindTier)
+	f.add(command, "Objectives", bindSLO)
+	hide(f.add(command, "Objectives", bindLatency), f.addGenerators(command)) // accepted by earlier releases
+	f.add(command, "Search", bindTenants)
+	f.installed = addInstalled(command, f.planFlags, &f.local)
+	f.add(command, "Output", bindOutput)
+	oldNames(command, planNames())
 	return command
 }
 
-func (f *capacityFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
+func (f *capacityFlags) addSearch(c *cobra.Command) {
+	addFlags(c, "Search", func(set *pflag.FlagSet) {
+		o := &f.Options
+		set.StringVar(&o.Mode, "mode", o.Mode, "way to fetch: "+strings.Join(load.Modes(), ", "))
+		set.BoolVar(&o.Reuse, "keep-alive", false, "keep connections; GitLab Runner opens one per job")
+		set.Float64Var(&o.Start, "start", o.Start, "first rate, in fetches per second")
+		set.Float64Var(&o.Max, "max", o.Max, "highest rate to try, in fetches per second")
+		set.Float64Var(&o.Resolution, "resolution", o.Resolution,
+			"stop the search when the bracket is narrower than this share of the rate, 0.01 to 0.5")
+		set.DurationVar(&o.Warmup, "warmup", o.Warmup, "warm-up of each run")
+		set.DurationVar(&o.Trial, "trial", o.Trial, "length of a run of the search")
+		set.DurationVar(&o.Confirm, "confirm", o.Confirm, "length of a run that confirms the candidate")
+		set.IntVar(&o.Confirmations, "confirmations", o.Confirmations, "runs that confirm the candidate, 3 or more")
+		set.Float64Var(&o.AtLeast, "at-least", 0, "FAIL when the capacity is below this rate")
+	})
+}
+
+// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with it.
+func addInstalled(c *cobra.Command, f *planFlags, local *bool) []*pflag.FlagSet {
+	addFlags(c, "Where", func(set *pflag.FlagSet) {
+		set.BoolVar(local, "local", false, "OpenBao and PostgreSQL as processes of this machine instead of on a cluster")
+	})
+	file, _ := f.addFile(c)
+	installed := []*pflag.FlagSet{
+		file, f.add(c, "Chart", bindTopology), f.add(c, "Chart", bindChart), f.add(c, "Chart", bindPrevious),
+		f.add(c, "Chart", bindScenarios), f.add(c, "Cluster", bindCluster),
+	}
+	hide(installed[3], installed[4]) // nothing is upgraded, and no scenario runs unless it is asked for
+	return installed
+}
+
+func (f *capacityFlags) run(c *cobra.Command, state *State) error {
 	root, p, err := f.read(c, state)
 	if err != nil {
 		return err
 	}
-	if err := refuse(c, "the search chooses its rates itself", chosenRates()...); err != nil {
+	f.DryRun = f.dryRun
+	f.Options.Tier, f.Options.HostCPUs = p.Tier, max(1, int(math.Round(cgroup.UsableCPUs())))
+	if f.Options.SLO, err = judge.ReadSLO(p.SLO); err != nil {
 		return err
 	}
-	f.options.Tier, f.options.HostCPUs = p.Tier, max(1, int(math.Round(cgroup.UsableCPUs())))
-	if f.options.SLO, err = judge.ReadSLO(p.SLO); err != nil {
-		return err
-	}
-	if f.planFile == "" && !c.Flags().Changed("tier") {
-		f.options.Tier = capacity.Default().Tier
-	}
-	if err := f.options.Validate(); err != nil {
+	if err := f.Options.Validate(); err != nil {
 		return err
 	}
 	if f.local {
-		return f.onProcesses(ctx, c, state, p)
+		err = errors.Join(refuse("with --local nothing is installed", f.installed...),
+			bound("tenants", p.Tenants, 1, 10000), bound("secrets", p.Secrets, 1, 100))
+	} else {
+		err = refuse("only --local can limit processes; a chart's limits are the tier's", f.limits)
 	}
-	if err := refuse(c, "only --local can limit processes; a chart's limits are the tier's", "openbao-cpus"); err != nil {
+	if err != nil {
 		return err
 	}
-	p.Tier = f.options.Tier
-	p.Load = true // k6 is needed
-	return state.onTopologies(ctx, root, p, onTopologies{
-		name: "capacity", dryRun: f.dryRun,
-		measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
-			what := fmt.Sprintf("%s, %d tenants, limits of tier %s", on.Info().Name, len(on.Tenants()), p.Tier)
-			return f.search(ctx, state, on.ui, on.Target, what, on.dir)
-		},
-	})
-}
-
-// onProcesses searches on processes of this machine.
-func (f *capacityFlags) onProcesses(ctx context.Context, c *cobra.Command, state *State, p plan.Plan) error {
-	if err := refuse(c, "with --local nothing is installed", labFlags()...); err != nil {
-		return err
-	}
-	if !(f.cpus >= 0) || f.cpus > 1024 || f.cpus > 0 && f.cpus < 0.05 {
-		return exit.Invalidf("--openbao-cpus", "use 0.05 cores or more, or 0 for no limit", "%g is out of range", f.cpus)
-	}
-	if err := errors.Join(bound("tenants", p.Tenants, 1, 10000), bound("secrets", p.Secrets, 1, 100)); err != nil {
-		return err
-	}
-	if f.dryRun {
-		fmt.Fprintf(state.Stdout, "%d tenants, tier %s, from %g to %g fetches/s, trials of %s, %d confirmations of %s\n",
-			p.Tenants, f.options.Tier, f.options.Start, f.options.Max, f.options.Trial, f.options.Confirmations,
-			f.options.Confirm)
-		return nil
-	}
-	spec := local.Spec{CPUs: f.cpus, Secrets: p.Secrets, WatchPool: true}
-	return state.onProcesses(ctx, p.Output, "capacity", spec, p.Tenants, func(t target.Target, ui *steps.Text, dir string) (
-		result.Verdict, error,
-	) {
-		info := t.Info()
-		what := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", info.Versions["openbao"], p.Tenants)
-		if info.Limited != "" {
-			what += ", " + info.Limited
-		}
-		f.options.Interval = f.interval(ui)
-		return f.search(ctx, state, ui, t, what, dir)
-	})
-}
-
-// nonVerdict drops the errors that the report's verdict already says.
-func nonVerdict(r *capacity.Report, err error) error {
-	if !r.Partial {
-		return nil
-	}
-	return err
-}
-
-func (f *capacityFlags) interval(ui *steps.Text) func(result.Interval) {
-	return func(iv result.Interval) {
-		if ui.Terminal {
-			ui.Interval(iv, f.options.Warmup+f.options.Confirm)
-		}
-	}
-}
-
-// search runs one search and writes its files.
-func (f *capacityFlags) search(ctx context.Context, state *State, ui *steps.Text, t target.Target, what,
-	dir string,
-) (result.Verdict, error) {
-	o := f.options
-	o.Progress = func(p capacity.Point) {
-		ui.Note(fmt.Sprintf("%-7s %7.1f/s offered, %7.1f/s achieved, p95 %.1f ms, p99 %.1f ms, OpenBao %.2f, PostgreSQL %.2f, k6 %.2f cores: %s %s",
-			p.Phase, p.Rate, p.Achieved, p.P95, p.P99, p.OpenBao.Cores, p.PostgreSQL.Cores, p.Generator, p.Outcome, p.Reason))
-	}
-	report, err := capacity.Search(ctx, t, o)
-	if report == nil {
-		return "", err
-	}
-	report.Target, report.Reproduce = what, state.commandLine()
-	plotted, plotErr := report.WritePlots(dir)
-	picture := ""
-	if plotted {
-		picture = "capacity.png"
-	}
-	markdown := report.Markdown(picture)
-	writeErr := errors.Join(plotErr, writeMeasurement(dir, "capacity", report, markdown))
-	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
-	return report.Verdict, errors.Join(nonVerdict(report, err), writeErr)
+	verdict, err := f.Measure(c.Context(), state, root, p, f.local)
+	return conclude(c.Context(), verdict, err)
 }

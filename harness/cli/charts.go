@@ -3,10 +3,8 @@ package cli
 import "github.com/spf13/cobra"
 
 func newCharts(state *State) *cobra.Command {
-	command := group(&cobra.Command{
-		Use:   "charts",
-		Short: "Check charts without a cluster; package and release this repository's",
-	})
-	command.AddCommand(newChartsCheck(state), newChartsRules(state), newChartsPackage(state), newChartsRelease(state))
-	return command
+	return group(&cobra.Command{
+		Use: "charts", Short: "Check charts without a cluster; package and release this repository's",
+		Example: "  steamer charts check ./my-chart\n  steamer charts rules --explain security/pod-security",
+	}, newChartsCheck(state), newChartsRules(state), newChartsPackage(state), newChartsRelease(state))
 }

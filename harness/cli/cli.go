@@ -1,45 +1,32 @@
-// Package cli is the steamer command line. Commands take everything they touch from a
-// State, so that they can be driven in tests without a process of their own.
+// Package cli is the steamer command line: one file for each command turns flags into options, and
+// what came out into an exit code. Commands take everything they touch from a State, so that they
+// can be driven in tests without a process of their own.
 package cli
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // State is what the commands take from their process.
-type State struct {
-	Args   []string // without the program's name
-	Stdout io.Writer
-	Stderr io.Writer
-	Getenv func(string) string
-
-	root   string // --root
-	cache  string // --cache
-	images string // --image-source
-
-	started   bool                    // a command accepted its arguments and began
-	namespace *engine.Namespace       // of the private engine, where this process is inside it
-	pulled    chart.Pulled            // charts that the command pulled
-	named     map[string]images.Image // images that flags name, in archives, by their references
-	versions  *images.Versions        // of Debian packages, that the command keeps to
-	inherit   []*os.File              // to stay open when this process begins again
-	sockets   []int                   // descriptors of listeners that this process inherited from itself
-}
+type State = session.Session
 
 // Main runs the command line and returns the process's exit code.
 func Main(ctx context.Context, state *State) exit.Code {
@@ -48,44 +35,35 @@ func Main(ctx context.Context, state *State) exit.Code {
 	}
 	secret.LearnArguments(state.Args)
 	state.Stdout, state.Stderr = secret.Writer{To: state.Stdout}, secret.Writer{To: state.Stderr}
-	command := newRoot(state)
+	command, options := newRoot(state)
 	command.SetArgs(state.Args)
 	command.SetOut(state.Stdout)
 	command.SetErr(state.Stderr)
 	err := command.ExecuteContext(ctx)
-	state.leave(ctx)
-	var verdict verdictError
-	if errors.As(err, &verdict) {
-		return exit.Code(verdict)
+	state.Leave(ctx)
+	var judged exit.Judged
+	if errors.As(err, &judged) {
+		return exit.Code(judged)
 	}
 	if err == nil {
 		return exit.Pass
 	}
-	if !state.started && exit.CodeOf(err) == exit.Internal {
+	if !options.started && exit.CodeOf(err) == exit.Internal {
 		// What cobra itself refuses, before any command runs, is the caller's input.
-		err = exit.Invalidf("command line", "steamer --help lists the commands, steamer COMMAND --help their arguments", "%w",
-			err)
+		err = exit.Invalidf("command line", "steamer --help lists the commands, steamer COMMAND --help their arguments",
+			"%w", err)
 	}
-	fmt.Fprintln(state.Stderr, "steamer:", err)
+	code := exit.CodeOf(err)
 	if ctx.Err() != nil {
-		return exit.Interrupted
+		code = exit.Interrupted
 	}
-	return exit.CodeOf(err)
+	if log, logs := state.UI.(steps.Log); logs {
+		log.Logger.Error(err.Error(), "code", code)
+	} else {
+		fmt.Fprintln(state.Stderr, "steamer:", err)
+	}
+	return code
 }
-
-// group makes a command that only holds others refuse what it does not know; cobra would print its
-// help and succeed.
-func group(command *cobra.Command) *cobra.Command {
-	command.Args = cobra.NoArgs
-	command.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	return command
-}
-
-// verdictError carries the exit code of a command that did its work and judged: nothing is left to
-// print.
-type verdictError exit.Code
-
-func (v verdictError) Error() string { return fmt.Sprintf("exit code %d", int(v)) }
 
 // ociRuntime becomes runc; it comes before cobra because its flags are runc's.
 func ociRuntime(state *State) exit.Code {
@@ -104,63 +82,111 @@ secret-fetch path and ends with a verdict: PASS, FAIL or INCONCLUSIVE.
 Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 invalid input (nothing was touched),
 4 environment error, 5 internal error, 130 interrupted and cleaned up.`
 
-func newRoot(state *State) *cobra.Command {
+// global are the flags of every command.
+type global struct {
+	quiet, verbose bool
+	color          string
+	logFormat      string
+	started        bool // a command accepted its arguments and began
+}
+
+func newRoot(state *State) (*cobra.Command, *global) {
+	g := &global{}
 	root := &cobra.Command{
 		Use: "steamer", Short: "Test and load OpenBao charts the way GitLab deploys them", Long: long,
-		SilenceUsage: true, SilenceErrors: true,
+		Example: `  steamer charts check ./my-chart          # seconds, no cluster
+  steamer run --chart ./my-chart           # install, check, load, judge
+  steamer compare --base openbao-1.2.3.tgz --head ./my-chart
+  steamer gate --chart ./my-chart --previous openbao-1.2.3.tgz`,
+		Version: session.Version(), SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
-			state.started = true
-			return state.arrive()
+			if err := g.apply(state); err != nil {
+				return err
+			}
+			g.started = true
+			return state.Arrive()
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&state.root, "root", state.Getenv("STEAMER_ROOT"),
+	flags.StringVar(&state.Root, "root", state.Getenv("STEAMER_ROOT"),
 		"Steamer's source tree (default: found from the working directory)")
-	flags.StringVar(&state.images, "image-source", string(images.FromAuto),
+	flags.StringVar(&state.ImageSource, "image-source", string(images.FromAuto),
 		"pull images by digest, build them here, or auto: pull where a registry answers, else build")
-	flags.StringVar(&state.cache, "cache", state.Getenv("STEAMER_CACHE"),
+	flags.StringVar(&state.CacheDir, "cache", state.Getenv("STEAMER_CACHE"),
 		"cache of images, programs and the private engine (default: the user's cache directory)")
+	flags.BoolVarP(&g.quiet, "quiet", "q", false, "show no progress, only what failed and what came out")
+	flags.BoolVarP(&g.verbose, "verbose", "v", false, "show every second of load and every count")
+	flags.StringVar(&g.color, "color", "auto", "colour of what is printed: auto, always or never; NO_COLOR turns auto off")
+	flags.StringVar(&g.logFormat, "log-format", "text", "form of progress and errors on standard error: text or json")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit.Invalidf(c.CommandPath(), c.CommandPath()+" --help lists the flags", "%w", err)
 	})
-	root.AddCommand(newRun(state), newTest(state), newCompare(state), newCalibrate(state), newTrend(state),
-		newMutants(state), newCapacity(state), newSizing(state), newFindings(state), newImages(state), newCluster(state),
-		newCharts(state), newEngine(state), newDoctor(state),
-		newSetup(state), newSLO(state), newReport(state), newGate(state), newLoad(state))
-	return root
+	addCommands(root, state)
+	complete(root, state)
+	return root, g
 }
 
-func (s *State) cacheDir() (string, error) {
-	if s.cache != "" {
-		return filepath.Abs(s.cache)
+// apply sets where messages go, and how.
+func (g *global) apply(state *State) error {
+	if err := errors.Join(choice("--color", g.color, "auto", "always", "never"),
+		choice("--log-format", g.logFormat, "text", "json")); err != nil {
+		return err
 	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", exit.Invalidf("--cache", "pass --cache DIR", "%w", err)
+	if g.quiet && g.verbose {
+		return exit.Invalidf("--quiet, --verbose", "choose one", "they exclude each other")
 	}
-	return filepath.Join(dir, "steamer"), nil
+	level := slog.LevelInfo
+	switch {
+	case g.quiet:
+		level = slog.LevelWarn
+	case g.verbose:
+		level = slog.LevelDebug
+	}
+	state.UI = &steps.Text{W: state.Stderr, Terminal: session.IsTerminal(state.Stderr), Level: level}
+	if g.logFormat == "json" {
+		state.UI = steps.Log{Logger: slog.New(slog.NewJSONHandler(state.Stderr, &slog.HandlerOptions{Level: level}))}
+	}
+	file, isFile := secret.Unwrap(state.Stdout).(*os.File)
+	state.Colour = g.color == "always" || g.color == "auto" && isFile && report.Colour(file)
+	return nil
 }
 
-func (s *State) builder() (*images.Builder, error) {
-	root, err := source.Find(s.root)
-	if err != nil {
-		return nil, err
+// choice refuses a flag's value that is none of those that it can have.
+func choice(flag, value string, values ...string) error {
+	if slices.Contains(values, value) {
+		return nil
 	}
-	cache, err := s.cacheDir()
-	if err != nil {
-		return nil, err
-	}
-	from, err := images.ParseSource(s.images)
-	if err != nil {
-		return nil, err
-	}
-	return &images.Builder{Root: root, Cache: cache, Source: from, Offline: s.namespace != nil, Versions: s.versions}, nil
+	return exit.Invalidf(strings.TrimSpace(flag+" "+value), "choose from "+strings.Join(values, ", "),
+		"it has no such value")
 }
 
-func (s *State) engineOptions() (engine.Options, error) {
-	cache, err := s.cacheDir()
-	return engine.Options{
-		DataDir: filepath.Join(cache, "engine"),
-		Log:     s.note, Namespace: s.namespace,
-	}, err
+// group makes a command that only holds others refuse what it does not know; cobra would print its
+// help and succeed.
+func group(command *cobra.Command, children ...*cobra.Command) *cobra.Command {
+	command.Args = cobra.NoArgs
+	command.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	command.AddCommand(children...)
+	return command
+}
+
+// conclude turns what came out into the process's outcome. A FAIL that was proven stands, whatever
+// came after it. Without a verdict the error is all there is.
+func conclude(ctx context.Context, verdict result.Verdict, err error) error {
+	switch {
+	case verdict == result.Fail:
+		return exit.Judged(exit.Fail)
+	case verdict != "" && ctx.Err() != nil:
+		return exit.Judged(exit.Interrupted)
+	case verdict == "" || err != nil:
+		return err
+	}
+	if code := exit.OfVerdict(verdict); code != exit.Pass {
+		return exit.Judged(code)
+	}
+	return nil
+}
+
+// addOutput adds the directory that a command makes directories in.
+func addOutput(c *cobra.Command, dir *string, usage string) *pflag.FlagSet {
+	return addFlags(c, "Output", func(set *pflag.FlagSet) { set.StringVar(dir, "output-dir", *dir, usage) })
 }

@@ -113,14 +113,14 @@ func TestBadInput(t *testing.T) {
 		},
 		"chart versionless": {
 			[]string{"--chart", "oci://127.0.0.1:1/charts/openbao"},
-			[]string{"neither a version nor a digest", "--version"},
+			[]string{"neither a version nor a digest", "--chart-version"},
 		},
 		"chart repository": {
 			[]string{"--chart", "x", "--repo", "http://127.0.0.1:1", "--version", "1"},
 			[]string{"--repo http://127.0.0.1:1", "refused"},
 		},
 		"repository URL":    {[]string{"--chart", "x", "--repo", "moon"}, []string{"--repo", "no http(s) URL"}},
-		"version of a path": {[]string{"--version", "1.0.0"}, []string{"--version 1.0.0", "Chart.yaml"}},
+		"version of a path": {[]string{"--version", "1.0.0"}, []string{"--chart-version 1.0.0", "Chart.yaml"}},
 		"tenants":           {[]string{"--tenants", "0"}, []string{"--tenants 0", "out of range", "1 to 10000"}},
 		"secrets":           {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
 		"ready timeout":     {[]string{"--ready-timeout", "-1s"}, []string{"--ready-timeout -1s", "is negative"}},

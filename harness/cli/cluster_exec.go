@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
-	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
@@ -30,14 +28,14 @@ the engine. The command takes Steamer's place: terminal, signals and exit code a
 				return exit.Invalidf(args[0], "install it; the node has a kubectl of its own: steamer cluster exec -- docker exec "+
 					name+"-control-plane kubectl get pods", "%w", err)
 			}
-			made, e, err := state.open(c.Context(), name)
+			made, e, err := state.Open(c.Context(), name)
 			if err != nil {
 				return err
 			}
 			environ := without(os.Environ(), "KUBECONFIG", "DOCKER_HOST")
 			environ = append(append(environ, "KUBECONFIG="+made.Kubeconfig), e.Environ()...)
-			if state.namespace != nil {
-				if err := state.namespace.Release(); err != nil {
+			if state.Namespace != nil {
+				if err := state.Namespace.Release(); err != nil {
 					return err
 				}
 			}
@@ -45,20 +43,8 @@ the engine. The command takes Steamer's place: terminal, signals and exit code a
 		},
 	}
 	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
+	oldNames(command, map[string]string{"cluster": "name"})
 	return command
-}
-
-// open connects to a cluster that runs, from where it can be reached.
-func (s *State) open(ctx context.Context, name string) (*cluster.Cluster, *engine.Engine, error) {
-	if err := s.enterExisting(ctx, false); err != nil {
-		return nil, nil, err
-	}
-	k, e, err := s.kindOn(ctx, false)
-	if err != nil {
-		return nil, nil, err
-	}
-	made, err := k.Open(ctx, name)
-	return made, e, err
 }
 
 // without is an environment without some of its variables.
@@ -67,4 +53,23 @@ func without(environ []string, names ...string) []string {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(names, name)
 	})
+}
+
+func newClusterProxy(state *State) *cobra.Command {
+	var name string
+	var port, apiPort int
+	command := &cobra.Command{
+		Use: "proxy", Short: "Lead this machine's loopback to a cluster on the private engine, until interrupted",
+		Args: cobra.NoArgs,
+		Long: `A cluster on the private engine is in a network namespace of its own, with its API server and OpenBao's port on that
+namespace's loopback address. proxy listens on this machine's loopback address and leads connections there, for
+browsers, kubectl and scripts that stay outside. Load belongs inside: a proxy is one more hop.`,
+		Example: "  steamer cluster proxy --name steamer-1a2b3c\n  steamer cluster proxy --port 8200 --api-port 6443",
+		RunE:    func(c *cobra.Command, _ []string) error { return state.Proxy(c.Context(), name, port, apiPort) },
+	}
+	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
+	command.Flags().IntVar(&port, "port", cluster.DefaultHostPort, "loopback port that is to lead to OpenBao")
+	command.Flags().IntVar(&apiPort, "api-port", 0, "loopback port that is to lead to the API server; 0 takes a free one")
+	oldNames(command, map[string]string{"cluster": "name"})
+	return command
 }

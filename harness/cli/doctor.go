@@ -1,7 +1,8 @@
 package cli
 
 import (
-	"fmt"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -10,32 +11,32 @@ import (
 )
 
 func newDoctor(state *State) *cobra.Command {
-	return &cobra.Command{
+	var format string
+	command := &cobra.Command{
 		Use: "doctor", Short: "Check what a run depends on, and say how to fix what is wrong", Args: cobra.NoArgs,
-		Long: "Looks at the engine, cgroups, capabilities, limits, disk, ports, registries and programs. Exit code 4 when a run could not start.",
+		Long: "Checks the engine, cgroups, capabilities, limits, disk, ports, registries and programs. " +
+			"Exit code 4 when a run could not start.",
+		Example: "  steamer doctor\n  steamer doctor -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			cache, err := state.cacheDir()
+			if err := choice("--format", format, "text", "json"); err != nil {
+				return err
+			}
+			cache, err := state.Cache()
 			if err != nil {
 				return err
 			}
-			wrong := 0
-			for _, f := range doctor.Examine(c.Context(), cache) {
-				mark := "✓"
-				if !f.OK {
-					mark = "✗"
-					wrong++
-				}
-				fmt.Fprintf(state.Stdout, "%s %-22s %s\n", mark, f.Name, f.Detail)
-				if f.Hint != "" {
-					fmt.Fprintf(state.Stdout, "  %-22s hint: %s\n", "", f.Hint)
-				}
+			found := doctor.Examine(c.Context(), cache)
+			if err := printed(state, format, found, func(w io.Writer) error { return doctor.Write(w, found) }); err != nil {
+				return err
 			}
-			if wrong > 0 {
-				return verdictError(exit.Environment)
+			if slices.ContainsFunc(found, func(f doctor.Finding) bool { return !f.OK }) {
+				return exit.Judged(exit.Environment)
 			}
 			return nil
 		},
 	}
+	addFormat(command, &format)
+	return command
 }
 
 func newSetup(state *State) *cobra.Command {
@@ -44,6 +45,7 @@ func newSetup(state *State) *cobra.Command {
 		Use: "setup", Short: "Install what a run needs and this machine lacks", Args: cobra.NoArgs,
 		Long: "On Debian and Ubuntu as root, installs only the missing packages and prints each before it does.\n" +
 			"Elsewhere it says exactly what to install.",
+		Example: "  steamer setup\n  steamer setup --tests",
 		RunE: func(c *cobra.Command, _ []string) error {
 			purposes := []doctor.Purpose{doctor.ForRun}
 			if tests || bench {

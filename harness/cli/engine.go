@@ -9,18 +9,21 @@ import (
 )
 
 func newEngine(state *State) *cobra.Command {
-	command := group(&cobra.Command{Use: "engine", Short: "Start and stop Steamer's private container engine"})
-	command.AddCommand(&cobra.Command{
+	return group(&cobra.Command{
+		Use: "engine", Short: "Start and stop Steamer's private container engine",
+		Example: "  steamer engine up\n  steamer engine down",
+	}, &cobra.Command{
 		Use: "up", Short: "Find a running engine, or start a private one that stays", Args: cobra.NoArgs,
+		Example: "  steamer engine up",
 		RunE: func(c *cobra.Command, _ []string) error {
-			elsewhere, err := state.elsewhere(c.Context())
+			elsewhere, err := state.Elsewhere(c.Context())
 			if err != nil {
 				return err
 			}
 			if elsewhere {
-				return state.begin(c.Context(), handover{})
+				return state.Again(c.Context())
 			}
-			opts, err := state.engineOptions()
+			opts, err := state.EngineOptions()
 			if err != nil {
 				return err
 			}
@@ -29,7 +32,7 @@ func newEngine(state *State) *cobra.Command {
 				return err
 			}
 			if e.Private {
-				if err := state.namespace.Keep(); err != nil {
+				if err := state.Namespace.Keep(); err != nil {
 					return err
 				}
 			}
@@ -41,12 +44,12 @@ func newEngine(state *State) *cobra.Command {
 		},
 	}, &cobra.Command{
 		Use: "down", Short: "Stop the private engine", Args: cobra.NoArgs,
+		Example: "  steamer engine down",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := state.enterExisting(c.Context(), false); err != nil {
+			if err := state.EnterExisting(c.Context(), false); err != nil {
 				return err
 			}
-			return state.namespace.Stop(c.Context()) // where there is none, that is what was asked for
+			return state.Namespace.Stop(c.Context()) // where there is none, nothing is left to do
 		},
 	})
-	return command
 }

@@ -2,24 +2,14 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"runtime"
-	"strings"
-	"text/tabwriter"
-	"time"
+	"io"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
+	"github.com/spf13/pflag"
 
-	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/findings"
-	"gitlab.com/steamer/steamer/harness/platform"
-	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
-	"gitlab.com/steamer/steamer/harness/target"
-	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 const findingsLong = `Runs the experiments of ` + findings.Dir +
@@ -31,14 +21,15 @@ Some experiments name effects that are known and have to be found again. Exit co
 experiment did not reach its end. An interrupted run still writes what it measured, marked partial.`
 
 type findingsFlags struct {
-	pattern, markdown, output string
-	from                      []string
-	list                      bool
-	rounds                    int
+	campaign.Findings
+	pattern, format string
+	list            bool
+	rounds          int
 }
 
 func newFindings(state *State) *cobra.Command {
 	f := &findingsFlags{}
+	f.Output = "runs"
 	command := &cobra.Command{
 		Use: "findings", Short: "Run the experiments, and say what to change and by how much", Long: findingsLong,
 		Args: cobra.NoArgs,
@@ -48,125 +39,43 @@ func newFindings(state *State) *cobra.Command {
   steamer findings --list`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
 	}
-	flags := command.Flags()
-	flags.StringVar(&f.pattern, "run", "", "only experiments whose ID matches this regular expression (RE2, unanchored)")
-	flags.IntVar(&f.rounds, "rounds", 0, "rounds of each experiment instead of its own, 6 to 50")
-	flags.StringVar(&f.markdown, "markdown", "", "file for the page")
-	flags.StringVar(&f.output, "output", "runs", "directory that the run's directory is made in")
-	flags.StringSliceVar(&f.from, "from", nil,
-		"run nothing: judge the experiments of these run directories again, and write the page of all")
-	flags.BoolVar(&f.list, "list", false, "list the experiments, and stop")
+	addFlags(command, "Experiments", func(set *pflag.FlagSet) {
+		set.StringVar(&f.pattern, "run", "", "only experiments whose ID matches this regular expression (RE2, unanchored)")
+		set.IntVar(&f.rounds, "rounds", 0, "rounds of each experiment instead of its own, 6 to 50")
+		set.StringSliceVar(&f.From, "from", nil,
+			"run nothing: judge the experiments of these run directories again, and write the page of all")
+		set.BoolVar(&f.list, "list", false, "list the experiments, and stop")
+		set.StringVarP(&f.format, "format", "o", "text", "with --list: text or json")
+	})
+	addFlags(command, "Output", func(set *pflag.FlagSet) {
+		set.StringVar(&f.Markdown, "markdown", "", "file for the page")
+		set.StringVar(&f.Output, "output-dir", f.Output, "directory that the run's directory is made in")
+	})
+	oldNames(command, planNames())
 	return command
 }
 
 func (f *findingsFlags) run(ctx context.Context, state *State) error {
-	root, err := source.Find(state.root)
+	root, err := source.Find(state.Root)
 	if err != nil {
 		return err
 	}
-	list, err := findings.Read(root, f.pattern)
-	if err != nil {
+	if f.Experiments, err = findings.Read(root, f.pattern); err != nil {
 		return err
 	}
 	if f.rounds != 0 {
 		if err := bound("rounds", f.rounds, 6, 50); err != nil {
 			return err
 		}
-		for i := range list {
-			list[i].Rounds = f.rounds
+		for i := range f.Experiments {
+			f.Experiments[i].Rounds = f.rounds
 		}
 	}
 	if f.list {
-		return listExperiments(state, list)
+		return printed(state, f.format, f.Experiments, func(w io.Writer) error {
+			return findings.WriteList(w, f.Experiments)
+		})
 	}
-	if len(f.from) > 0 {
-		report, err := findings.Join(f.from)
-		if err != nil {
-			return err
-		}
-		return judged(ctx, report.Verdict, f.write(state, report, ""))
-	}
-	if f.markdown != "" { // found out now, and not after half an hour
-		file, err := os.OpenFile(f.markdown, os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return exit.Invalidf("--markdown "+f.markdown, "name a file that can be written", "%w", err)
-		}
-		_ = file.Close()
-	}
-	dir, err := measureDir(f.output, "findings")
-	if err != nil {
-		return err
-	}
-	openbao, generator, err := state.programs(ctx, dir)
-	if err != nil {
-		return err
-	}
-	open := func(ctx context.Context, spec local.Spec) (target.Target, error) {
-		spec.Server.Binary, spec.Generator = openbao, generator
-		return local.Open(ctx, spec)
-	}
-	report := findings.NewReport(state.commandLine(), hostLine())
-	for i, e := range list {
-		fmt.Fprintf(state.Stderr, "▶ %d of %d: %s (%s)\n", i+1, len(list), e.ID, e.Title)
-		outcome, runErr := findings.Run(ctx, open, e, func(text string) { fmt.Fprintln(state.Stderr, "    "+text) })
-		report.Add(outcome)
-		mark := "✓"
-		if runErr != nil {
-			mark = "✗"
-			fmt.Fprintln(state.Stderr, "   ", runErr)
-		}
-		fmt.Fprintf(state.Stderr, "%s %s (%.0f s)\n", mark, e.ID, outcome.Seconds)
-		if errors.Is(runErr, findings.ErrWrong) || ctx.Err() != nil {
-			report.Partial = true
-			break
-		}
-		if exit.CodeOf(runErr) == exit.Environment {
-			err = errors.Join(err, runErr)
-		}
-	}
-	report.Finish()
-	return judged(ctx, report.Verdict, errors.Join(err, f.write(state, report, dir)))
-}
-
-// write writes the files, and prints the verdict.
-func (f *findingsFlags) write(state *State, report *findings.Report, dir string) error {
-	page := report.Markdown()
-	var err error
-	if dir != "" {
-		err = writeMeasurement(dir, "findings", report, page)
-	}
-	if f.markdown != "" {
-		err = errors.Join(err, secret.WriteFile(f.markdown, []byte(page), secret.Public))
-	}
-	fmt.Fprintf(state.Stdout, "%s\n", report.Verdict)
-	for _, reason := range report.Reasons {
-		fmt.Fprintf(state.Stdout, "  %s\n", reason)
-	}
-	if dir != "" {
-		fmt.Fprintf(state.Stdout, "Files: %s\n", dir)
-	}
-	return err
-}
-
-func listExperiments(state *State, list []findings.Experiment) error {
-	table := tabwriter.NewWriter(state.Stdout, 0, 0, 2, ' ', 0)
-	for _, e := range list {
-		fmt.Fprintf(table, "%s\t%d arms\tabout %s\t%s\n", e.ID, len(e.Arms), e.Expected().Round(10*time.Second), e.Title)
-	}
-	return table.Flush()
-}
-
-// hostLine describes this machine in a few words.
-func hostLine() string {
-	text := fmt.Sprintf("%d CPUs", runtime.NumCPU())
-	if memory := platform.MemoryMiB(); memory > 0 {
-		text += fmt.Sprintf(", %d GiB", memory>>10)
-	}
-	var name unix.Utsname
-	if unix.Uname(&name) == nil {
-		release, _, _ := strings.Cut(unix.ByteSliceToString(name.Release[:]),
-			"-") // what follows names a distribution's or a host's own build
-		text += ", " + unix.ByteSliceToString(name.Sysname[:]) + " " + release
-	}
-	return text
+	verdict, err := f.Run(ctx, state)
+	return conclude(ctx, verdict, err)
 }

@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -14,14 +13,13 @@ import (
 )
 
 func newImages(state *State) *cobra.Command {
-	command := group(&cobra.Command{
+	return group(&cobra.Command{
 		Use: "images", Short: "Build, list, save and load the container images of a run",
 		Long: `Steamer builds its images from checksummed Go modules and Debian packages where no registry
 answers. They are content-addressed: an image is built again only when something it is made
 of changes. save and load move them to a machine without any network.`,
-	})
-	command.AddCommand(newImagesBuild(state), newImagesList(state), newImagesSave(state), newImagesLoad(state))
-	return command
+		Example: "  steamer images list\n  steamer images build\n  steamer images save /media/usb/steamer",
+	}, newImagesBuild(state), newImagesList(state), newImagesSave(state), newImagesLoad(state))
 }
 
 func newImagesBuild(state *State) *cobra.Command {
@@ -31,11 +29,10 @@ func newImagesBuild(state *State) *cobra.Command {
 		Example: "  steamer images build\n  steamer images build openbao postgresql\n" +
 			"  steamer images build bao   # prints the path of the OpenBao program",
 		RunE: func(c *cobra.Command, args []string) error {
-			b, err := state.builder()
+			b, err := state.Builder()
 			if err != nil {
 				return err
 			}
-			b.Progress = progressLines(state.Stderr)
 			if len(args) == 1 && (args[0] == "bao" || args[0] == "k6") {
 				build := b.OpenBaoBinary
 				if args[0] == "k6" {
@@ -55,17 +52,22 @@ func newImagesBuild(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printImages(state, built)
+			return images.WriteTable(state.Stdout, built)
 		},
 	}
 }
 
 func newImagesList(state *State) *cobra.Command {
 	var asJSON bool
+	var format string
 	command := &cobra.Command{
 		Use: "list", Short: "List the images and whether the cache holds them", Args: cobra.NoArgs,
+		Example: "  steamer images list\n  steamer images list -o json",
 		RunE: func(*cobra.Command, []string) error {
-			b, err := state.builder()
+			if asJSON {
+				format = "json"
+			}
+			b, err := state.Builder()
 			if err != nil {
 				return err
 			}
@@ -73,43 +75,24 @@ func newImagesList(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				encoder := json.NewEncoder(state.Stdout)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(list)
-			}
-			return printImages(state, list)
+			return printed(state, format, list, func(w io.Writer) error { return images.WriteTable(w, list) })
 		},
 	}
+	addFormat(command, &format)
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	_ = command.Flags().MarkHidden("json") // an older name of -o json
 	return command
-}
-
-func printImages(state *State, list []images.Image) error {
-	w := tabwriter.NewWriter(state.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "IMAGE\tREFERENCE\tSIZE\tID")
-	for _, image := range list {
-		size, digest := "not built", "-"
-		if image.Ref == "" { // its tag covers versions that Debian's mirror was not asked for yet
-			image.Ref = "-"
-		}
-		if image.Digest != "" {
-			size, digest = fmt.Sprintf("%d MiB", image.Size>>20), image.Digest[:19]
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", image.Name, image.Ref, size, digest)
-	}
-	return w.Flush()
 }
 
 func newImagesSave(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "save DIRECTORY", Short: "Copy the images, built if need be, to a directory", Args: cobra.ExactArgs(1),
+		Example: "  steamer images save /media/usb/steamer",
 		RunE: func(c *cobra.Command, args []string) error {
-			b, err := state.builder()
+			b, err := state.Builder()
 			if err != nil {
 				return err
 			}
-			b.Progress = progressLines(state.Stderr)
 			return b.Save(c.Context(), args[0])
 		},
 	}
@@ -118,11 +101,12 @@ func newImagesSave(state *State) *cobra.Command {
 func newImagesLoad(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "load DIRECTORY", Short: "Put images that save copied into this machine's cache", Args: cobra.ExactArgs(1),
+		Example: "  steamer images load /media/usb/steamer",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if _, err := os.Stat(filepath.Join(args[0], images.Manifest)); err != nil {
 				return exit.Invalidf(args[0], "name a directory that steamer images save wrote", "%w", err)
 			}
-			b, err := state.builder()
+			b, err := state.Builder()
 			if err != nil {
 				return err
 			}
@@ -130,7 +114,7 @@ func newImagesLoad(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printImages(state, loaded)
+			return images.WriteTable(state.Stdout, loaded)
 		},
 	}
 }

@@ -57,8 +57,8 @@ func TestLoadManifests(t *testing.T) {
 func TestLoadFixture(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"--valid 10s":     {"--valid", "10s"},
-		"--valid 48h0m0s": {"--valid", "48h"},
+		"--token-ttl 10s": {"--valid", "10s"},
+		"--token-ttl 48h": {"--token-ttl", "48h"},
 		"the plan has 2":  {"--topology", "all"},
 		"--in-cluster":    {"--in-cluster"},
 		"fats.yaml":       {"--profile", "fats"},
@@ -123,14 +123,14 @@ func TestLoadMerge(t *testing.T) {
 		log  string
 		more []string
 	}{
-		"it is truncated":      {text[:len(text)-9], nil},
-		"no interval log":      {"hello\n", nil},
-		"its beginning is":     {text[strings.Index(text, "\n")+1:], nil},
-		"--tolerance 1h0m0s":   {text, []string{"--tolerance", "1h"}},
-		"no such topology":     {text, []string{"--topology", "moon"}},
-		"name the result.json": {text, []string{"--openbao", "", "--of", dir}},
-		"leave --openbao and":  {text, []string{"--of", filepath.Dir(found[0])}},
-		"no such file":         {text, []string{filepath.Join(dir, "none.log")}},
+		"it is truncated":         {text[:len(text)-9], nil},
+		"no interval log":         {"hello\n", nil},
+		"its beginning is":        {text[strings.Index(text, "\n")+1:], nil},
+		"--tolerance 1h0m0s":      {text, []string{"--tolerance", "1h"}},
+		"no such topology":        {text, []string{"--topology", "moon"}},
+		"name the result.json":    {text, []string{"--openbao", "", "--of", dir}},
+		"leave --openbao-version": {text, []string{"--of", filepath.Dir(found[0])}},
+		"no such file":            {text, []string{filepath.Join(dir, "none.log")}},
 	} {
 		require.NoError(t, os.WriteFile(second, []byte(tc.log), 0o600))
 		got := steamer(t, t.TempDir(), append(append(args, tc.more...), "--output", refused)...)

@@ -1,29 +1,18 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/platform"
-	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/steps"
-	"gitlab.com/steamer/steamer/harness/topology"
-	"gitlab.com/steamer/steamer/scenarios"
+	"gitlab.com/steamer/steamer/harness/source"
 )
 
 const mutantsLong = `Breaks the charts, the recipes and the server's configuration on purpose, one defect at a time and
@@ -37,15 +26,16 @@ says why it cannot be; 1: one survived.`
 
 // mutantsFlags are the flags of steamer mutants.
 type mutantsFlags struct {
-	pattern, markdown, json, cluster, output string
-	list, local, keep                        bool
-	port                                     int
+	campaign.Mutants
+	format string
+	list   bool
 }
 
 func newMutants(state *State) *cobra.Command {
 	f := &mutantsFlags{}
+	f.Output = filepath.Join(plan.Default(".").Output, "mutants")
 	command := &cobra.Command{
-		Use: "mutants", Short: "Prove that the scenarios can fail: break things on purpose and see who notices",
+		Use: "mutants", Short: "Prove that the scenarios can fail: break things on purpose and see which notice",
 		Long: mutantsLong, Args: cobra.NoArgs,
 		Example: `  steamer mutants
   steamer mutants --local                  # without a cluster: a minute
@@ -53,229 +43,38 @@ func newMutants(state *State) *cobra.Command {
   steamer mutants --markdown docs/mutants.md`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
 	}
-	flags, d := command.Flags(), plan.Default(".")
-	flags.StringVar(&f.pattern, "run", "", "only mutants whose ID matches this regular expression (RE2, unanchored)")
-	flags.BoolVar(&f.list, "list", false, "list the mutants and the scenarios that should catch them, and stop")
-	flags.BoolVar(&f.local, "local", false, "only the mutants that need no cluster")
-	flags.BoolVar(&f.keep, "keep", false, "leave the cluster and the engine running")
-	flags.StringVar(&f.markdown, "markdown", "", "file for the outcomes as Markdown")
-	flags.StringVar(&f.json, "json", "", "file for the outcomes as JSON, which steamer gate reads")
-	flags.StringVar(&f.cluster, "cluster", "", chosenName+"; a kept one of yours is reused")
-	flags.IntVar(&f.port, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
-	flags.StringVar(&f.output, "output", filepath.Join(d.Output, "mutants"),
-		"directory for what explains failed scenarios")
+	addFlags(command, "Mutants", func(set *pflag.FlagSet) {
+		set.StringVar(&f.Pattern, "run", "", "only mutants whose ID matches this regular expression (RE2, unanchored)")
+		set.BoolVar(&f.Local, "local", false, "only the mutants that need no cluster")
+		set.BoolVar(&f.list, "list", false, "list the mutants and the scenarios that should catch them, and stop")
+		set.StringVarP(&f.format, "format", "o", "text", "with --list: text or json")
+	})
+	addFlags(command, "Cluster", func(set *pflag.FlagSet) {
+		set.StringVar(&f.Cluster, "cluster", "", chosenName+"; a kept one of yours is reused")
+		set.IntVar(&f.Port, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
+		set.BoolVar(&f.Keep, "keep", false, "leave the cluster and the engine running")
+	})
+	addFlags(command, "Output", func(set *pflag.FlagSet) {
+		set.StringVar(&f.Markdown, "markdown", "", "file for the outcomes as Markdown")
+		set.StringVar(&f.JSON, "json", "", "file for the outcomes as JSON, which steamer gate reads")
+		set.StringVar(&f.Output, "output-dir", f.Output, "directory that the run directories are made in")
+	})
+	oldNames(command, planNames())
 	return command
 }
 
 func (f *mutantsFlags) run(ctx context.Context, state *State) error {
-	builder, err := state.builder()
+	root, err := source.Find(state.Root)
 	if err != nil {
 		return err
 	}
-	list, err := f.selected(builder.Root)
+	list, err := f.Selected(root)
 	if err != nil {
 		return err
 	}
 	if f.list {
-		return listMutants(state, list)
+		return printed(state, f.format, list, func(w io.Writer) error { return mutation.WriteList(w, list) })
 	}
-	for flag, path := range map[string]string{"--markdown ": f.markdown, "--json ": f.json} {
-		if path == "" {
-			continue
-		}
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644) // found out now, and not after half an hour
-		if err != nil {
-			return exit.Invalidf(flag+path, "name a file that can be written", "%w", err)
-		}
-		_ = file.Close()
-	}
-	outcomes, err := f.tryAll(ctx, state, builder, list)
-	survivor := slices.ContainsFunc(outcomes, func(o mutation.Outcome) bool { return o.Status == mutation.Survived })
-	if err != nil && survivor { // that one survived stands, whatever kept the others from being tried
-		fmt.Fprintln(state.Stderr, "steamer:", err)
-		fmt.Fprintln(state.Stdout, mutation.Summary(outcomes))
-		return verdictError(exit.Fail)
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(state.Stdout, mutation.Summary(outcomes))
-	if err := f.write(outcomes); err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(outcomes, func(o mutation.Outcome) bool { return !o.Sound() }) {
-		return nil
-	}
-	return verdictError(exit.Fail)
-}
-
-// try tries the mutants that the flags ask for and writes nothing.
-func (f *mutantsFlags) try(ctx context.Context, state *State) ([]mutation.Outcome, error) {
-	builder, err := state.builder()
-	if err != nil {
-		return nil, err
-	}
-	list, err := f.selected(builder.Root)
-	if err != nil {
-		return nil, err
-	}
-	return f.tryAll(ctx, state, builder, list)
-}
-
-func (f *mutantsFlags) tryAll(ctx context.Context, state *State, builder *images.Builder, list []mutation.Mutant) (
-	[]mutation.Outcome, error,
-) {
-	builder.Progress = progressLines(state.Stderr)
-	binary, err := builder.OpenBaoBinary(ctx)
-	if err != nil {
-		return nil, exit.Environmentf("program bao", "steamer doctor", "%w", err)
-	}
-	here, there := split(list)
-	var provider *platform.Provider
-	if len(there) > 0 {
-		if provider, err = f.provider(ctx, state, builder.Root); err != nil {
-			return nil, err
-		}
-	}
-	local := &mutation.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
-	defer local.Close()
-	report := func(o mutation.Outcome) {
-		mark := map[bool]string{true: "✓", false: "✗"}[o.Sound()]
-		fmt.Fprintf(state.Stderr, "%s %-9s %s (%.1f s) %s %s\n", mark, o.Status, o.Mutant.ID, o.Seconds, o.By,
-			firstLine(o.Reason))
-	}
-	outcomes, err := mutation.Each(ctx, here, local.Try, report)
-	if err == nil && len(there) > 0 {
-		var more []mutation.Outcome
-		more, err = f.onCluster(ctx, state, provider, there, report)
-		outcomes = append(outcomes, more...)
-	}
-	return outcomes, err
-}
-
-// provider brings up the platform that mutants of charts are tried on. It makes the command begin
-// again where the cluster can be, unless it is there.
-func (f *mutantsFlags) provider(ctx context.Context, state *State, root string) (*platform.Provider, error) {
-	p := plan.Default(root)
-	if f.cluster == "" {
-		me, err := state.identity()
-		if err != nil {
-			return nil, err
-		}
-		f.cluster = me.DefaultName() + "-mutants"
-	}
-	p.Cluster.Name, p.Cluster.Port, p.Output = f.cluster, f.port, f.output
-	p.Cluster.Reuse, p.Cluster.Keep = true, f.keep
-	p.Load = false
-	provider, _, err := state.prepare(ctx, root, p)
-	if err != nil {
-		return nil, err
-	}
-	if err := state.place(ctx, provider); err != nil {
-		return nil, err
-	}
-	if provider.Elsewhere {
-		return nil, state.enter(ctx, provider)
-	}
-	return provider, provider.Preflight(ctx)
-}
-
-// selected reads the mutants and keeps those that the flags ask for.
-func (f *mutantsFlags) selected(root string) ([]mutation.Mutant, error) {
-	list, err := mutation.Read(root, scenarios.All())
-	if err != nil {
-		return nil, err
-	}
-	re, err := regexp.Compile(f.pattern)
-	if err != nil {
-		return nil, exit.Invalidf("--run "+f.pattern, "use RE2 syntax, e.g. --run '^service-'", "%w", err)
-	}
-	list = slices.DeleteFunc(list, func(m mutation.Mutant) bool { return !re.MatchString(m.ID) || f.local && !m.Local() })
-	if len(list) == 0 {
-		return nil, exit.Invalidf("--run "+f.pattern, "steamer mutants --list shows the IDs", "no mutant's ID matches")
-	}
-	return list, nil
-}
-
-func split(list []mutation.Mutant) (local, cluster []mutation.Mutant) {
-	for _, m := range list {
-		if m.Local() {
-			local = append(local, m)
-		} else {
-			cluster = append(cluster, m)
-		}
-	}
-	return local, cluster
-}
-
-// onCluster tries mutants of charts, and removes the cluster when done unless it is to stay.
-func (f *mutantsFlags) onCluster(ctx context.Context, state *State, provider *platform.Provider,
-	list []mutation.Mutant, report func(mutation.Outcome),
-) (outcomes []mutation.Outcome, err error) {
-	id := result.NewID(time.Now().UTC())
-	dir := filepath.Join(f.output, id)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, exit.Invalidf("--output "+f.output, "name a directory that can be written", "%w", err)
-	}
-	s := steps.New(steps.Quiet{})
-	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
-	up, err := provider.Up(ctx, id, s)
-	if err != nil {
-		return nil, err
-	}
-	c := &mutation.Cluster{Root: provider.Root, Platform: up, Previous: provider.Plan.Previous, Dir: dir}
-	for _, name := range topology.Names() {
-		fmt.Fprintf(state.Stderr, "▶ %s: the charts as they are\n", name)
-		started := time.Now()
-		if err := c.Control(ctx, name, list); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(state.Stderr, "✓ %s: they pass (%.1f s)\n", name, time.Since(started).Seconds())
-	}
-	return mutation.Each(ctx, list, c.Try, report)
-}
-
-// write writes the outcomes to the files that the flags name.
-func (f *mutantsFlags) write(outcomes []mutation.Outcome) error {
-	outcomes = secret.Scrub(outcomes)
-	if f.json != "" {
-		data, err := mutation.Encode(buildVersion(), time.Now(), outcomes)
-		if err != nil {
-			return err
-		}
-		if err := secret.WriteFile(f.json, data, secret.Public); err != nil {
-			return err
-		}
-	}
-	if f.markdown == "" {
-		return nil
-	}
-	var page bytes.Buffer
-	if err := mutation.Markdown(&page, outcomes, mutantsHeading); err != nil {
-		return err
-	}
-	return secret.WriteFile(f.markdown, page.Bytes(), secret.Public)
-}
-
-const mutantsHeading = `# Mutants
-
-What ` + "`make mutants`" + ` found at its last run here: deliberate defects, each tried on a throw-away copy, and who noticed. The mutants are data in
-` + "`scenarios/mutants`" + `; ` + "`steamer mutants --help`" + ` says how they are tried`
-
-func listMutants(state *State, list []mutation.Mutant) error {
-	table := tabwriter.NewWriter(state.Stdout, 0, 0, 2, ' ', 0)
-	for _, m := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%v\n", m.ID, m.Kind, m.Breaks, m.Caught)
-	}
-	return table.Flush()
-}
-
-// firstLine shortens a reason for a progress line.
-func firstLine(text string) string {
-	const most = 160
-	line := regexp.MustCompile(`\s+`).ReplaceAllString(secret.Redact(text), " ")
-	if runes := []rune(line); len(runes) > most {
-		line = string(runes[:most]) + " …"
-	}
-	return line
+	verdict, err := f.Run(ctx, state, list)
+	return conclude(ctx, verdict, err)
 }

@@ -8,5 +8,6 @@ import (
 
 // Reference returns the command tree to describe, not to run: it takes nothing from the process.
 func Reference() *cobra.Command {
-	return newRoot(&State{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }})
+	root, _ := newRoot(&State{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }})
+	return root
 }

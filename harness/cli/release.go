@@ -9,6 +9,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/release"
+	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/source"
 )
 
@@ -25,7 +26,7 @@ func newChartsPackage(state *State) *cobra.Command {
 		Use: "package CHART...", Short: "Package chart directories reproducibly", Args: cobra.MinimumNArgs(1),
 		Long: `Packages as helm package does, except that the same files make the same bytes. Prints each
 archive's SHA-256 and path.`,
-		Example: "  steamer charts package charts/openbao --output dist",
+		Example: "  steamer charts package charts/openbao --output-dir dist",
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, dir := range args {
 				archive, err := chart.Package(dir, output)
@@ -37,7 +38,8 @@ archive's SHA-256 and path.`,
 			return nil
 		},
 	}
-	command.Flags().StringVar(&output, "output", ".", "directory for the archives")
+	command.Flags().StringVar(&output, "output-dir", ".", "directory for the archives")
+	oldNames(command, planNames())
 	return command
 }
 
@@ -45,7 +47,7 @@ func newChartsRelease(state *State) *cobra.Command {
 	var o release.Options
 	command := &cobra.Command{
 		Use: "release [CHART...]", Short: "Make the archives, checksums, provenance and changes of a release, and push them",
-		Long: `Releases charts (default: charts/openbao) from the commit that is checked out, into --output; with
+		Long: `Releases charts (default: charts/openbao) from the commit that is checked out, into --output-dir; with
 --registry also to an OCI registry, after asking it whether the version is out with another content.
 A work tree with changes is refused.
 
@@ -54,37 +56,38 @@ A work tree with changes is refused.
 Credentials of the registry come from helm registry login. docs/release.md says more.`,
 		Example: "  steamer charts release --dry-run --registry oci://registry.example/charts\n  make release REGISTRY=oci://registry.example/charts",
 		RunE: func(c *cobra.Command, args []string) error {
-			root, err := source.Find(state.root)
+			root, err := source.Find(state.Root)
 			if err != nil {
 				return err
 			}
-			o.Root, o.Charts, o.Steamer = root, args, buildVersion()
+			o.Root, o.Charts, o.Steamer = root, args, session.Version()
 			if len(args) == 0 {
 				o.Charts = []string{"charts/openbao"}
 			}
-			if o.Key, err = state.signKey(); err != nil {
+			if o.Key, err = signKey(state.Getenv); err != nil {
 				return err
 			}
 			o.Log = func(line string) { fmt.Fprintln(state.Stdout, line) }
 			return release.Make(c.Context(), o)
 		},
 	}
-	command.Flags().StringVar(&o.Output, "output", "dist", "directory for the files")
+	command.Flags().StringVar(&o.Output, "output-dir", "dist", "directory for the files")
 	command.Flags().StringVar(&o.Registry, "registry", "", "oci://REGISTRY/PATH to push to; empty pushes nothing")
 	command.Flags().BoolVar(&o.DryRun, "dry-run", false, "check everything, print what would be made and pushed, and stop")
+	oldNames(command, planNames())
 	return command
 }
 
 // signKey reads the key that the environment names; nil for none.
-func (s *State) signKey() (*chart.Key, error) {
-	file := s.Getenv(envSignKey)
+func signKey(getenv func(string) string) (*chart.Key, error) {
+	file := getenv(envSignKey)
 	if file == "" {
 		return nil, nil
 	}
 	return chart.ReadKey(file, func() ([]byte, error) {
-		if s.Getenv(envSignPassphrase) == "" {
+		if getenv(envSignPassphrase) == "" {
 			return nil, errors.New("the key has a passphrase; name a file that holds it in " + envSignPassphrase)
 		}
-		return os.ReadFile(s.Getenv(envSignPassphrase))
+		return os.ReadFile(getenv(envSignPassphrase))
 	})
 }

@@ -12,13 +12,14 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/session"
 )
 
 // TestCommandLine has a real shell read the reproducing command back.
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	args := []string{"run", "--set", "a=b c", "it's", "$HOME", "", "*", `back\slash`, "a;b", "plain", "日本"}
-	line := (&State{Args: args}).commandLine()
+	line := (&State{Args: args}).CommandLine()
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", `steamer() { printf '%s\n' "$@"; }; `+line).Output()
 	require.NoError(t, err)
 	var want bytes.Buffer
@@ -49,10 +50,10 @@ func TestConclude(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := conclude(tc.ctx, &result.Result{Verdict: tc.verdict}, tc.err)
-			var verdict verdictError
-			if errors.As(err, &verdict) {
-				require.Equal(t, tc.want, exit.Code(verdict))
+			err := conclude(tc.ctx, tc.verdict, tc.err)
+			var judged exit.Judged
+			if errors.As(err, &judged) {
+				require.Equal(t, tc.want, exit.Code(judged))
 				return
 			}
 			require.Equal(t, tc.want, exit.CodeOf(err))
@@ -66,6 +67,6 @@ func TestIsTerminal(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	require.NoError(t, err)
 	defer null.Close()
-	require.False(t, isTerminal(null))
-	require.False(t, isTerminal(&bytes.Buffer{}))
+	require.False(t, session.IsTerminal(null))
+	require.False(t, session.IsTerminal(&bytes.Buffer{}))
 }

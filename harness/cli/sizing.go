@@ -1,20 +1,18 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/cgroup"
-	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/sizing"
-	"gitlab.com/steamer/steamer/harness/steps"
-	"gitlab.com/steamer/steamer/harness/target"
-	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 const sizingLong = `Provisions 50, 200, 1,000 and 5,000 tenants as far as --max-tenants and --budget allow, and at each size measures
@@ -30,93 +28,61 @@ cluster see.`
 // sizingTier is the smallest tier whose rate reaches the published one.
 const sizingTier = "150"
 
-// fixedSizes are the flags of a run that the ladder of sizes leaves no room for.
-func fixedSizes() []string { return []string{"tenants", "profile", "scenarios"} }
-
 type sizingFlags struct {
-	*runFlags
-	local   bool
-	options sizing.Options
+	*planFlags
+	campaign.Sizing
+	local     bool
+	installed []*pflag.FlagSet // what means nothing for processes
 }
 
 func newSizing(state *State) *cobra.Command {
-	command, p := runCommand(state, scenario.None, "sizing",
-		"Measure how OpenBao grows with tenants, beside GitLab's published numbers")
-	f := &sizingFlags{runFlags: p, options: sizing.Default()}
-	command.Long = sizingLong
-	command.Example = `  steamer sizing --local --max-tenants 1000
+	f := &sizingFlags{Sizing: campaign.Sizing{Options: sizing.Default()}}
+	f.planFlags = newPlanFlags(scenario.None, func(p *plan.Plan) { p.Tier = sizingTier })
+	command := &cobra.Command{
+		Use: "sizing", Short: "Measure how OpenBao grows with tenants, beside GitLab's published numbers",
+		Long: sizingLong, Args: cobra.NoArgs,
+		Example: `  steamer sizing --local --max-tenants 1000
   steamer sizing --local --max-tenants 200 --failovers 5
-  steamer sizing --topology cloud-native --max-tenants 1000`
-	flags, o := command.Flags(), &f.options
-	flags.Lookup("tier").DefValue = sizingTier
-	hide(command, fixedSizes()...)
-	flags.BoolVar(&f.local, "local", false, "OpenBao and PostgreSQL as processes instead of on a cluster")
-	flags.IntVar(&o.MaxTenants, "max-tenants", o.MaxTenants, "largest size, 50 to 10000")
-	flags.DurationVar(&o.Length, "length", o.Length, "length of the measurement of fetches at each size")
-	flags.DurationVar(&o.Budget, "budget", o.Budget, "begin no size that would end after this")
-	flags.IntVar(&o.Failovers, "failovers", o.Failovers, "disturbances of each kind at each size; the median counts")
-	command.RunE = func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c, state) }
+  steamer sizing --topology cloud-native --max-tenants 1000`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
+	}
+	addFlags(command, "Sizes", func(set *pflag.FlagSet) {
+		o := &f.Options
+		set.IntVar(&o.MaxTenants, "max-tenants", o.MaxTenants, "largest size, 50 to 10000")
+		set.DurationVar(&o.Length, "length", o.Length, "length of the measurement of fetches at each size")
+		set.DurationVar(&o.Budget, "budget", o.Budget, "begin no size that would end after this time")
+		set.IntVar(&o.Failovers, "failovers", o.Failovers, "disturbances of each kind at each size; the median counts")
+	})
+	f.add(command, "Sizes", bindSecrets)
+	f.add(command, "Sizes", func(set *pflag.FlagSet, p *plan.Plan) {
+		set.Float64Var(&p.Rate, "rate", p.Rate, fmt.Sprintf("fetches per second at each size; 0 is %g", f.Options.Rate))
+	})
+	f.installed = addInstalled(command, f.planFlags, &f.local)
+	f.installed = append(f.installed, f.add(command, "Chart", bindTier), f.add(command, "Objectives", bindSLO))
+	hide(f.add(command, "Objectives", bindLatency), f.addGenerators(command)) // accepted by earlier releases
+	f.add(command, "Output", bindOutput)
+	oldNames(command, planNames())
 	return command
 }
 
-func (f *sizingFlags) run(ctx context.Context, c *cobra.Command, state *State) error {
+func (f *sizingFlags) run(c *cobra.Command, state *State) error {
 	root, p, err := f.read(c, state)
 	if err != nil {
 		return err
 	}
-	if err := refuse(c, "the sizes are --max-tenants and those below, the load is fixed", fixedSizes()...); err != nil {
-		return err
-	}
+	f.DryRun = f.dryRun
 	if p.Rate > 0 {
-		f.options.Rate = p.Rate
+		f.Options.Rate = p.Rate
 	}
-	if f.planFile == "" && !c.Flags().Changed("tier") {
-		p.Tier = sizingTier
-	}
-	f.options.HostCPUs = max(1, int(math.Round(cgroup.UsableCPUs())))
-	if err := errors.Join(f.options.Validate(), bound("secrets", p.Secrets, 1, 100)); err != nil {
+	f.Options.HostCPUs = max(1, int(math.Round(cgroup.UsableCPUs())))
+	if err := errors.Join(f.Options.Validate(), bound("secrets", p.Secrets, 1, 100)); err != nil {
 		return err
 	}
-	if !f.local {
-		p.Tenants = 2 // the sizes come later
-		p.Load = true // k6 is needed
-		return state.onTopologies(ctx, root, p, onTopologies{
-			name: "sizing", dryRun: f.dryRun,
-			measure: func(ctx context.Context, on topologyUnderTest) (result.Verdict, error) {
-				what := fmt.Sprintf("%s, limits of tier %s", on.Info().Name, p.Tier)
-				return f.measure(ctx, state, on.ui, on.Target, what, on.dir)
-			},
-		})
+	if f.local {
+		if err := refuse("with --local nothing is installed", f.installed...); err != nil {
+			return err
+		}
 	}
-	if err := refuse(c, "with --local nothing is installed", append(labFlags(), "tier", "slo")...); err != nil {
-		return err
-	}
-	if f.dryRun {
-		fmt.Fprintf(state.Stdout, "%v tenants of %d secrets, fetches at %g/s for %s\n", sizing.Ladder(f.options.MaxTenants),
-			p.Secrets, f.options.Rate, f.options.Length)
-		return nil
-	}
-	spec := local.Spec{Standby: true, Secrets: p.Secrets, WatchPool: true}
-	return state.onProcesses(ctx, p.Output, "sizing", spec, 2, func(t target.Target, ui *steps.Text, dir string) (
-		result.Verdict, error,
-	) {
-		return f.measure(ctx, state, ui, t, fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL",
-			t.Info().Versions["openbao"]), dir)
-	})
-}
-
-// measure measures one target and writes the files.
-func (f *sizingFlags) measure(ctx context.Context, state *State, ui *steps.Text, t target.Target, what,
-	dir string,
-) (result.Verdict, error) {
-	o := f.options
-	o.Progress = ui.Note
-	report, err := sizing.Measure(ctx, t, o)
-	if report == nil {
-		return "", err
-	}
-	report.Target, report.Reproduce = what, state.commandLine()
-	markdown := report.Markdown()
-	fmt.Fprintf(state.Stdout, "%s\nFiles: %s\n", markdown, dir)
-	return report.Verdict, errors.Join(err, writeMeasurement(dir, "sizing", report, markdown))
+	verdict, err := f.Measure(c.Context(), state, root, p, f.local)
+	return conclude(c.Context(), verdict, err)
 }

@@ -1,15 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -18,113 +16,122 @@ import (
 
 const testLong = `Runs like steamer run, without load: installs each topology and runs the scenarios, the slow ones included.
 
-With --gitlab-url nothing is installed. The scenarios of group stack create secrets in a project of that GitLab and fetch
-them from the OpenBao behind it. Two variables hold what no argument may: GITLAB_TOKEN, a token of scope api of an owner
-of the project, and STEAMER_JOB_JWT, the token of one of the project's jobs. docs/full-stack.md tells more.
+With --gitlab-url nothing is installed. The scenarios of group stack create secrets in a project of that GitLab and
+fetch them from the OpenBao behind it. Two variables hold what no argument may: GITLAB_TOKEN, a token of scope api of
+an owner of the project, and STEAMER_JOB_JWT, the token of one of the project's jobs. docs/full-stack.md explains more.
 
---shuffle with a number repeats the order that a run with --shuffle printed; 0 keeps the order of --list.
+` + runLong
 
-`
+// testFlags are the flags of steamer test beyond those of its plan.
+type testFlags struct {
+	*planFlags
+	full          run.FullStack // where its GitLab is set
+	list          bool
+	explain       string
+	format        string
+	installed     []*pflag.FlagSet // what means nothing where nothing is installed
+	only, stacked *pflag.FlagSet
+}
 
 func newTest(state *State) *cobra.Command {
-	command, p := runCommand(state, scenario.All, "test", "Run the scenarios without load")
-	command.Long = testLong + runLong
-	command.Example = `  steamer test --topology cloud-native
-  steamer test --run '^access/'                     # only some
-  steamer test --run '^lifecycle/' --keep --reuse
-  steamer test --repeat 20 --shuffle 7              # is any of them flaky?
+	f := &testFlags{planFlags: newPlanFlags(scenario.All, func(p *plan.Plan) { p.Load = false })}
+	command := &cobra.Command{
+		Use: "test", Short: "Run the scenarios without load", Long: testLong, Args: cobra.NoArgs,
+		Example: `  steamer test --topology cloud-native
+  steamer test --scenarios '^access/'                     # only some
+  steamer test --scenarios '^lifecycle/' --keep --reuse
+  steamer test --repeat 20 --shuffle 7                    # is any of them flaky?
   steamer test --gitlab-url https://gitlab.example.com    # the GitLab there, and the OpenBao behind it
   steamer test --list
-  steamer test --explain lifecycle/rollback`
-	p.load = false
-	flags := command.Flags()
-	flags.StringVar(&p.flagged.Scenarios, "run", scenario.All, "the same as --scenarios")
-	flags.IntVar(&p.flagged.Repeat, "repeat", 0, "run the scenarios this many times in a row")
-	flags.Uint64Var(&p.flagged.Shuffle, "shuffle", 0, "seed of another order for each round; 0 keeps the order")
-	flags.StringVar(&p.fullStack.GitLab, "gitlab-url", "",
-		"no cluster: manage secrets by this GitLab's API and fetch them as one of its jobs")
-	flags.StringVar(&p.fullStack.OpenBao, "openbao-url", "",
-		"with --gitlab-url: where runners reach OpenBao (default: the audience of the job's token)")
-	flags.StringVar(&p.fullStack.Recipe, "recipe", "two-level-jwt",
-		"with --gitlab-url: how that GitLab lays out projects in OpenBao")
-	flags.IntVar(&p.fullStack.Group, "gitlab-group", 0,
-		"with --gitlab-url: ID of the project's top-level group (default: the token's namespace)")
-	flags.IntVar(&p.fullStack.Organization, "gitlab-organization", 1,
-		"with --gitlab-url: ID of the project's organisation")
-	list := flags.Bool("list", false, "list the scenarios and what each protects, and stop")
-	explain := flags.String("explain", "", "say everything about the scenario with this ID, and stop")
-	inner := command.RunE
-	command.RunE = func(c *cobra.Command, args []string) error {
-		switch {
-		case *list:
-			return listScenarios(state.Stdout)
-		case *explain != "":
-			return explainScenario(state.Stdout, *explain)
-		default:
-			return inner(c, args)
-		}
+  steamer test --explain lifecycle/rollback`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
+	f.addFile(command)
+	f.installed = []*pflag.FlagSet{
+		f.add(command, "Chart", bindTopology), f.add(command, "Chart", bindChart), f.add(command, "Chart", bindPrevious),
+	}
+	f.add(command, "Chart", bindTier)
+	f.add(command, "Scenarios", bindScenarios)
+	f.add(command, "Scenarios", func(set *pflag.FlagSet, p *plan.Plan) {
+		set.IntVar(&p.Repeat, "repeat", p.Repeat, "run the scenarios this many times in a row; 0 is once")
+		set.Uint64Var(&p.Shuffle, "shuffle", p.Shuffle,
+			"seed of another order for each round, as a run with --shuffle printed it; 0 keeps the order of --list")
+	})
+	f.installed = append(f.installed, f.add(command, "Scenarios", bindTenants),
+		f.add(command, "Cluster", bindCluster))
+	f.addStack(command)
+	f.add(command, "Output", bindOutput)
+	f.addList(command)
+	// What the load does is accepted, as in earlier releases, and means nothing.
+	hide(f.add(command, "Load", bindProfile), f.add(command, "Load", bindRate),
+		f.addGenerators(command), f.add(command, "Load", bindSLO), f.add(command, "Load", bindLatency))
+	names := planNames()
+	names["run"] = "scenarios"
+	oldNames(command, names)
+	_ = command.RegisterFlagCompletionFunc("explain", values(func(*cobra.Command) []string { return scenarioIDs() }))
 	return command
 }
 
-func listScenarios(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, s := range scenarios.All() {
-		cost := ""
-		if s.Cost == scenario.Slow {
-			cost = "slow"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", s.ID, cost, s.Title)
-	}
-	return table.Flush()
+func (f *testFlags) addStack(c *cobra.Command) {
+	f.stacked = addFlags(c, "An installed GitLab", func(set *pflag.FlagSet) {
+		set.StringVar(&f.full.GitLab, "gitlab-url", "",
+			"no cluster: manage secrets by the API of the GitLab at this URL, and fetch them as one of its jobs")
+		set.StringVar(&f.full.OpenBao, "openbao-url", "",
+			"with --gitlab-url: where runners reach OpenBao (default: the audience of the job's token)")
+		set.StringVar(&f.full.Recipe, "recipe", "two-level-jwt",
+			"with --gitlab-url: how that GitLab lays out projects in OpenBao")
+		set.IntVar(&f.full.Group, "gitlab-group", 0,
+			"with --gitlab-url: ID of the project's top-level group (default: the token's namespace)")
+		set.IntVar(&f.full.Organization, "gitlab-organization", 1,
+			"with --gitlab-url: ID of the project's organisation")
+	})
 }
 
-func explainScenario(w io.Writer, id string) error {
-	for _, s := range scenarios.All() {
-		if s.ID != id {
-			continue
-		}
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		row := func(name, text string) { fmt.Fprintf(table, "%s\t%s\n", name, text) }
-		row("ID", s.ID)
-		row("holds", s.Title)
-		row("protects", s.Protects)
-		row("source", s.Source)
-		row("kind", string(s.Kind))
-		row("budget", s.Budget.Round(time.Second).String())
-		if s.Cost == scenario.Slow {
-			row("cost", "slow: not in the core suite that steamer run starts with")
-		}
-		if len(s.Topologies) > 0 {
-			row("topologies", strings.Join(s.Topologies, ", "))
-		}
-		for _, f := range s.Features {
-			row("needs", string(f)+": else it is skipped, because "+f.Lack())
-		}
-		return table.Flush()
-	}
-	return exit.Invalidf("--explain "+id, "steamer test --list shows the IDs", "there is no such scenario")
+func (f *testFlags) addList(c *cobra.Command) {
+	addFlags(c, "List", func(set *pflag.FlagSet) {
+		set.BoolVar(&f.list, "list", false, "list the scenarios and what each protects, and stop")
+		set.StringVar(&f.explain, "explain", "", "say everything about the scenario with this ID, and stop")
+	})
+	f.only = addFlags(c, "List", func(set *pflag.FlagSet) {
+		set.StringVarP(&f.format, "format", "o", "text", "with --list or --explain: text or json")
+	})
 }
 
-// inCluster are the flags that mean nothing without a cluster.
-func inCluster() []string {
-	return []string{
-		"topology", "chart", "repo", "version", "dialect", "values", "set", "image", "context", "kubeconfig",
-		"keep", "reuse", "tenants", "secrets", "previous",
+func (f *testFlags) run(c *cobra.Command, state *State) error {
+	switch {
+	case f.list:
+		list := scenario.Describe(scenarios.All()...)
+		return printed(state, f.format, list, func(w io.Writer) error { return scenario.WriteList(w, list) })
+	case f.explain != "":
+		for _, d := range scenario.Describe(scenarios.All()...) {
+			if d.ID == f.explain {
+				return printed(state, f.format, d, d.Write)
+			}
+		}
+		return exit.Invalidf("--explain "+f.explain, "steamer test --list shows the IDs", "there is no such scenario")
 	}
+	if err := refuse("it is for --list and --explain", f.only); err != nil {
+		return err
+	}
+	if f.full.GitLab == "" {
+		return runPlan(c, state, f.planFlags, nil)
+	}
+	full, err := f.stack(state)
+	if err != nil {
+		return err
+	}
+	return runPlan(c, state, f.planFlags, full)
 }
 
-// fullStackOf completes what the flags say by what only the environment may.
-func (f *runFlags) fullStackOf(c *cobra.Command, state *State) (*run.FullStack, error) {
-	for _, name := range inCluster() {
-		if c.Flags().Changed(name) {
-			return nil, exit.Invalidf("--"+name, "leave it out, or --gitlab-url", "with --gitlab-url nothing is installed")
-		}
+// stack completes what the flags say by what only the environment may.
+func (f *testFlags) stack(state *State) (*run.FullStack, error) {
+	if err := refuse("with --gitlab-url nothing is installed", f.installed...); err != nil {
+		return nil, err
 	}
-	full := f.fullStack
+	full := f.full
 	for name, into := range map[string]*string{"GITLAB_TOKEN": &full.Token, "STEAMER_JOB_JWT": &full.JWT} {
 		if *into = state.Getenv(name); *into == "" {
-			return nil, exit.Invalidf(name, "docs/full-stack.md tells where it comes from",
+			return nil, exit.Invalidf(name, "docs/full-stack.md says where it comes from",
 				"--gitlab-url needs it in the environment")
 		}
 	}

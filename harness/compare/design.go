@@ -65,14 +65,14 @@ const (
 func (d Design) Check() error {
 	bad := func(flag, hint, format string, args ...any) error { return exit.Invalidf(flag, hint, format, args...) }
 	if err := (stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}).Check(); err != nil {
-		return bad("--alpha, --look-every, --pairs", "the defaults are 0.05, 12 and 60", "%w", err)
+		return bad("--alpha, --interim-every, --pairs", "the defaults are 0.05, 12 and 60", "%w", err)
 	}
 	switch {
 	case d.MaxPairs < MinPairs || d.MaxPairs > maxPairs || d.MaxPairs%2 != 0:
 		return bad(fmt.Sprintf("--pairs %d", d.MaxPairs), fmt.Sprintf("use an even number from %d to %d", MinPairs, maxPairs),
 			"blocks have two pairs, and %d are the least that say anything", MinPairs)
 	case d.LookEvery < MinPairs || d.LookEvery%2 != 0:
-		return bad(fmt.Sprintf("--look-every %d", d.LookEvery), fmt.Sprintf("use an even number from %d on", MinPairs),
+		return bad(fmt.Sprintf("--interim-every %d", d.LookEvery), fmt.Sprintf("use an even number from %d on", MinPairs),
 			"an interim analysis of fewer pairs cannot decide")
 	case !(d.Slice >= d.minSlice() && d.Slice <= maxSlice):
 		return bad(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use %gs to %gs", d.minSlice(), maxSlice),

@@ -22,10 +22,10 @@ import (
 
 // Finding is one thing that doctor looked at.
 type Finding struct {
-	Name   string
-	OK     bool
-	Detail string
-	Hint   string // how to fix it; empty when nothing needs doing
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty"` // how to fix it; empty when nothing needs doing
 }
 
 // Disk space that images, build caches and a cluster take, in GiB: about 10 for Go's caches, 5 for

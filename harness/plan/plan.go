@@ -173,7 +173,7 @@ func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*R
 	if r.Dialect, err = topology.DialectNamed(p.Dialect); err != nil {
 		return nil, err
 	}
-	if r.Overrides, err = p.overrides(); err != nil {
+	if r.Overrides, err = chart.ReadOverrides(p.Values, p.Set); err != nil {
 		return nil, err
 	}
 	if p.Previous != "" {
@@ -241,24 +241,4 @@ func (p Plan) checkNumbers() error {
 			time.Duration(p.Cluster.TTL))
 	}
 	return nil
-}
-
-// overrides merges values files and --set assignments in the order in which Helm does.
-func (p Plan) overrides() (map[string]any, error) {
-	merged := map[string]any{}
-	for _, path := range p.Values {
-		values, err := chart.ReadValues(path)
-		if err != nil {
-			return nil, err
-		}
-		merged = chart.Merge(merged, values)
-	}
-	for _, assignment := range p.Set {
-		values, err := chart.ParseSet(assignment)
-		if err != nil {
-			return nil, err
-		}
-		merged = chart.Merge(merged, values)
-	}
-	return merged, nil
 }

@@ -177,10 +177,10 @@ func move(file, dir string) error {
 	}
 	hint := "name a directory that can be written"
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return exit.Invalidf("--output "+dir, hint, "%w", err)
+		return exit.Invalidf("--output-dir "+dir, hint, "%w", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), data, 0o644); err != nil {
-		return exit.Invalidf("--output "+dir, hint, "%w", err)
+		return exit.Invalidf("--output-dir "+dir, hint, "%w", err)
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (r *Runner) begin() error {
 		return err
 	}
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
-		return exit.Invalidf("--output "+r.Plan.Output, "name a directory that can be written", "%w", err)
+		return exit.Invalidf("--output-dir "+r.Plan.Output, "name a directory that can be written", "%w", err)
 	}
 	r.steps = steps.New(r.UI)
 	r.result = &result.Result{

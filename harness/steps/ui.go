@@ -3,6 +3,7 @@ package steps
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -24,12 +25,18 @@ type UI interface {
 type Text struct {
 	W        io.Writer
 	Terminal bool // W understands carriage returns
+	// Level is the least important that is shown: slog.LevelInfo, the zero value, is the usual
+	// amount; slog.LevelWarn only what failed; slog.LevelDebug every second of load.
+	Level slog.Level
 
 	mu   sync.Mutex
 	live bool // the cursor is on a line that may be overwritten
 }
 
-func (t *Text) line(format string, args ...any) {
+func (t *Text) line(level slog.Level, format string, args ...any) {
+	if level < t.Level {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.live {
@@ -40,7 +47,7 @@ func (t *Text) line(format string, args ...any) {
 }
 
 func (t *Text) status(format string, args ...any) {
-	if !t.Terminal {
+	if !t.Terminal || t.Level > slog.LevelInfo {
 		return
 	}
 	t.mu.Lock()
@@ -57,33 +64,33 @@ func label(topology, step string) string {
 }
 
 // Start announces a step.
-func (t *Text) Start(topology, step string) { t.line("▶ %s", label(topology, step)) }
+func (t *Text) Start(topology, step string) { t.line(slog.LevelInfo, "▶ %s", label(topology, step)) }
 
 // Done reports the end of a step and how long it took.
 func (t *Text) Done(topology, step string, took time.Duration, err error) {
 	if err != nil {
-		t.line("✗ %s (%.1f s): %v", label(topology, step), took.Seconds(), err)
+		t.line(slog.LevelError, "✗ %s (%.1f s): %v", label(topology, step), took.Seconds(), err)
 		return
 	}
-	t.line("✓ %s (%.1f s)", label(topology, step), took.Seconds())
+	t.line(slog.LevelInfo, "✓ %s (%.1f s)", label(topology, step), took.Seconds())
 }
 
 // Note prints a message below the step it belongs to.
-func (t *Text) Note(message string) { t.line("    %s", message) }
+func (t *Text) Note(message string) { t.line(slog.LevelInfo, "    %s", message) }
 
 // Work reports pieces of a step.
 func (t *Text) Work(what string, seconds float64) {
 	if seconds < 0 {
-		t.line("    … %s", what)
+		t.line(slog.LevelInfo, "    … %s", what)
 		return
 	}
-	t.line("    ✓ %s (%.1f s)", what, seconds)
+	t.line(slog.LevelInfo, "    ✓ %s (%.1f s)", what, seconds)
 }
 
 // Progress counts towards a total: on a terminal always, elsewhere at the quarters.
 func (t *Text) Progress(what string, done, total int) {
-	if quarter := max(1, total/4); done%quarter == 0 || done == total {
-		t.line("    %s: %d of %d", what, done, total)
+	if quarter := max(1, total/4); done%quarter == 0 || done == total || t.Level < slog.LevelInfo {
+		t.line(slog.LevelInfo, "    %s: %d of %d", what, done, total)
 		return
 	}
 	t.status("    %s: %d of %d", what, done, total)
@@ -93,18 +100,18 @@ func (t *Text) Progress(what string, done, total int) {
 func (t *Text) Scenario(s result.Scenario) {
 	mark := map[result.Status]string{result.Passed: "✓", result.Failed: "✗", result.Skipped: "–"}[s.Status]
 	if s.Reason != "" {
-		t.line("    %s %s (%.1f s): %s", mark, s.ID, s.Seconds, s.Reason)
+		t.line(scenarioLevel(s), "    %s %s (%.1f s): %s", mark, s.ID, s.Seconds, s.Reason)
 		return
 	}
-	t.line("    %s %s (%.1f s)", mark, s.ID, s.Seconds)
+	t.line(slog.LevelInfo, "    %s %s (%.1f s)", mark, s.ID, s.Seconds)
 }
 
 // Interval reports a second of load: on a terminal each, elsewhere every fifteenth.
 func (t *Text) Interval(iv result.Interval, length time.Duration) {
 	format := "    %3.0f of %.0f s, %s: %d fetches/s, p50 %.1f ms, p99 %.1f ms, %d failed, %d wrong"
 	args := []any{iv.Offset, length.Seconds(), iv.Phase, iv.Fetches, iv.P50, iv.P99, iv.Failed, iv.Wrong}
-	if int(iv.Offset)%15 == 0 {
-		t.line(format, args...)
+	if int(iv.Offset)%15 == 0 || t.Level < slog.LevelInfo {
+		t.line(slog.LevelInfo, format, args...)
 		return
 	}
 	t.status(format, args...)

@@ -1,4 +1,4 @@
-package cli
+package campaign
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ func printDesign(w io.Writer, d compare.Design) error {
 	if err != nil {
 		return err
 	}
-	// k6 takes about a second to start, for every slice or by turns once for all pairs up to a
-	// look; on a cluster there is one more until pods are observed to the end.
+	// k6 takes about a second to start, for every slice or by turns once for all pairs up to an
+	// interim analysis; on a cluster there is one more until pods are observed to the end.
 	pair := 2 * (d.Slice + d.Warmup + d.Idle + 1)
 	if d.Where != "local" {
 		pair += 2
@@ -24,7 +24,7 @@ func printDesign(w io.Writer, d compare.Design) error {
 	if d.Turns {
 		pair = 2*(d.Slice+d.Idle) + (d.Warmup+1)/float64(max(1, min(d.LookEvery, d.MaxPairs)))
 	}
-	_, err = fmt.Fprintf(w, "%s# about %.0f s a pair: a first look after %.0f min, all pairs in %.0f min\n",
+	_, err = fmt.Fprintf(w, "%s# about %.0f s a pair: first interim analysis after %.0f min, all pairs in %.0f min\n",
 		data, pair, pair*float64(min(d.LookEvery, d.MaxPairs))/60, pair*float64(d.MaxPairs)/60)
 	return err
 }

@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"context"
@@ -31,22 +31,22 @@ type handover struct {
 	Listeners []int `json:"listeners"`
 }
 
-// arrive finds out whether this process is inside the private engine's network namespace, and takes
+// Arrive finds out whether this process is inside the private engine's network namespace, and takes
 // over what it left for itself.
-func (s *State) arrive() error {
+func (s *Session) Arrive() error {
 	s.versions = &images.Versions{}
-	opts, err := s.engineOptions()
+	opts, err := s.EngineOptions()
 	if err != nil {
 		return nil // without a cache there is no private engine; who needs the cache says so
 	}
-	if s.namespace, err = engine.Arrived(opts); err != nil {
+	if s.Namespace, err = engine.Arrived(opts); err != nil {
 		return err
 	}
-	if s.namespace == nil || len(s.namespace.Handover) == 0 {
+	if s.Namespace == nil || len(s.Namespace.Handover) == 0 {
 		return nil
 	}
 	var left handover
-	if err := json.Unmarshal(s.namespace.Handover, &left); err != nil {
+	if err := json.Unmarshal(s.Namespace.Handover, &left); err != nil {
 		return err
 	}
 	s.versions.Adopt(left.Versions)
@@ -54,29 +54,27 @@ func (s *State) arrive() error {
 	return nil
 }
 
-func (s *State) note(line string) { fmt.Fprintln(s.Stderr, line) }
-
-// leave ends the use of the private engine. What it says is about the machine and no part of the
+// Leave ends the use of the private engine. What it says is about the machine and no part of the
 // command's verdict.
-func (s *State) leave(ctx context.Context) {
-	if s.namespace == nil {
+func (s *Session) Leave(ctx context.Context) {
+	if s.Namespace == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), steps.CleanupTimeout)
 	defer cancel()
-	if err := s.namespace.Leave(ctx); err != nil {
-		s.note("steamer: the private engine was not stopped: " + err.Error())
+	if err := s.Namespace.Leave(ctx); err != nil {
+		fmt.Fprintln(s.Stderr, "steamer: the private engine was not stopped:", err)
 	}
 }
 
-// place decides where the cluster of a platform is. An engine that cannot work is refused now; a
+// Place decides where the cluster of a platform is. An engine that cannot work is refused now; a
 // machine that can have none says so when the platform is brought up, after everything that may be
 // wrong with the plan.
-func (s *State) place(ctx context.Context, p *platform.Provider) error {
+func (s *Session) Place(ctx context.Context, p *platform.Provider) error {
 	if !p.NeedsEngine() {
 		return nil
 	}
-	elsewhere, err := s.elsewhere(ctx)
+	elsewhere, err := s.Elsewhere(ctx)
 	if exit.CodeOf(err) == exit.Environment {
 		return nil
 	}
@@ -84,10 +82,10 @@ func (s *State) place(ctx context.Context, p *platform.Provider) error {
 	return err
 }
 
-// elsewhere reports whether what needs an engine has to be done inside the private engine's network
+// Elsewhere reports whether what needs an engine has to be done inside the private engine's network
 // namespace.
-func (s *State) elsewhere(ctx context.Context) (bool, error) {
-	opts, err := s.engineOptions()
+func (s *Session) Elsewhere(ctx context.Context) (bool, error) {
+	opts, err := s.EngineOptions()
 	if err != nil {
 		return false, err
 	}
@@ -99,7 +97,7 @@ func (s *State) elsewhere(ctx context.Context) (bool, error) {
 }
 
 // repeatable refuses arguments that can be read only once, such as those of a shell's <(…).
-func (s *State) repeatable() error {
+func (s *Session) repeatable() error {
 	for _, arg := range s.Args {
 		for _, path := range strings.FieldsFunc(arg, func(r rune) bool { return r == '=' || r == ',' || r == '@' }) {
 			if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
@@ -111,12 +109,12 @@ func (s *State) repeatable() error {
 	return nil
 }
 
-// enter provides what platforms need from the host's network, and makes this process begin again
+// Enter provides what platforms need from the host's network, and makes this process begin again
 // inside. It returns on errors only.
-func (s *State) enter(ctx context.Context, platforms ...*platform.Provider) error {
+func (s *Session) Enter(ctx context.Context, platforms ...*platform.Provider) error {
 	left := handover{Charts: s.pulled, Images: map[string]images.Image{}}
 	for _, p := range platforms {
-		named, err := p.Provide(ctx, steps.New(s.ui()))
+		named, err := p.Provide(ctx, steps.New(s.Progress()))
 		if err != nil {
 			return err
 		}
@@ -126,8 +124,8 @@ func (s *State) enter(ctx context.Context, platforms ...*platform.Provider) erro
 }
 
 // begin makes this process begin again inside the private engine's network namespace.
-func (s *State) begin(ctx context.Context, left handover) error {
-	opts, err := s.engineOptions()
+func (s *Session) begin(ctx context.Context, left handover) error {
+	opts, err := s.EngineOptions()
 	if err != nil {
 		return err
 	}
@@ -142,13 +140,13 @@ func (s *State) begin(ctx context.Context, left handover) error {
 	return engine.Enter(ctx, opts, data)
 }
 
-// enterExisting makes this process begin again inside the private engine's network namespace, where
+// EnterExisting makes this process begin again inside the private engine's network namespace, where
 // there is one and no other engine is chosen. wanted says that one is needed in any case.
-func (s *State) enterExisting(ctx context.Context, wanted bool) error {
-	if s.namespace != nil {
+func (s *Session) EnterExisting(ctx context.Context, wanted bool) error {
+	if s.Namespace != nil {
 		return nil
 	}
-	opts, err := s.engineOptions()
+	opts, err := s.EngineOptions()
 	if err != nil {
 		return err
 	}
@@ -156,20 +154,16 @@ func (s *State) enterExisting(ctx context.Context, wanted bool) error {
 	if err != nil || !there && !wanted {
 		return err
 	}
-	private, err := s.elsewhere(ctx)
+	private, err := s.Elsewhere(ctx)
 	if exit.CodeOf(err) == exit.Environment { // who asks for an engine is told why there is none
 		return nil
 	}
 	if err != nil || !private {
 		return err
 	}
-	return s.begin(ctx, handover{})
+	return s.Again(ctx)
 }
 
-// fetcher finds charts, and keeps what it pulls for the second part of the command.
-func (s *State) fetcher() chart.Fetcher {
-	if s.pulled == nil {
-		s.pulled = chart.Pulled{}
-	}
-	return chart.Fetcher{Log: s.note, Pulled: s.pulled}
-}
+// Again makes this process begin again inside the private engine's network namespace. It returns on
+// errors only.
+func (s *Session) Again(ctx context.Context) error { return s.begin(ctx, handover{}) }

@@ -1,10 +1,9 @@
-package cli
+package campaign
 
 import (
+	"cmp"
 	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -14,7 +13,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
@@ -25,52 +26,85 @@ func readAll(paths []string) (*gate.Evidence, error) {
 	return gate.Read(paths...)
 }
 
-// onlyOffline refuses flags that say how to run something.
-func onlyOffline(c *cobra.Command) error {
-	for _, name := range slices.Concat(inCluster(), []string{
-		"with", "mutants", "compare", "plan", "profile", "duration", "rate", "size", "adoption", "mode", "retries", "cluster",
-		"port", "dry-run", "ready-timeout",
-		"environment-latency",
-	}) {
-		if name != "topology" && name != "previous" && c.Flags().Changed(name) {
-			return exit.Invalidf("--"+name, "leave it out, or --from", "with --from nothing is run")
+// Question is what a gate asks of a release. What is empty is the question of the decision that is
+// derived again, and else the default.
+type Question struct {
+	SLO        string   // file of objectives
+	Tier       string   // by default the tier that the work has
+	Topologies []string // nil for the default; none is an error
+	Scenarios  string
+	Require    []string // nil for the default
+	Previous   string   // chart of the release before, for comparisons
+}
+
+// Judge decides on finished work, and runs nothing. from names run directories and files.
+func (g *Gate) Judge(sess *session.Session, from []string, q Question, output string) (result.Verdict, error) {
+	files, err := g.evidence()
+	if err != nil {
+		return "", err
+	}
+	evidence, err := gate.Read(slices.Concat(from, files)...)
+	if err != nil {
+		return "", err
+	}
+	if e := evidence.Earlier; e != nil { // its question again, but for what flags say otherwise
+		q.Tier, q.Scenarios = cmp.Or(q.Tier, e.Tier), cmp.Or(q.Scenarios, e.Scenarios)
+		if q.Require == nil {
+			q.Require = e.Required()
+		}
+		if q.Topologies == nil && len(e.Topologies) > 0 {
+			q.Topologies = e.Topologies
 		}
 	}
-	return nil
+	if q.Topologies == nil {
+		q.Topologies = topology.Names()
+	}
+	q.Scenarios = cmp.Or(q.Scenarios, scenario.All)
+	policy, err := g.policy(sess, q)
+	if err != nil {
+		return "", err
+	}
+	if policy.Previous, err = declared(sess, q.Previous, evidence); err != nil {
+		return "", err
+	}
+	return decide(sess, policy, evidence, "", output)
 }
 
 // policy is what is asked of the release.
-func (f *gateFlags) policy(state *State, slo, tier, suite string, topologies []string) (gate.Policy, error) {
-	p := gate.Policy{Validity: judge.DefaultValidity(), Topologies: topologies, Tier: tier, Scenarios: suite}
-	if len(topologies) == 0 {
+func (g *Gate) policy(sess *session.Session, q Question) (gate.Policy, error) {
+	p := gate.Policy{
+		Validity: judge.DefaultValidity(), Topologies: q.Topologies, Tier: q.Tier, Scenarios: q.Scenarios,
+	}
+	if len(q.Topologies) == 0 {
 		return p, exit.Invalidf("--topology", "name one, or leave it out for both",
 			"no topology is named, so that nothing would have to be shown")
 	}
 	var err error
-	if tier != "" {
-		if _, err = load.TierNamed(tier); err != nil {
+	if q.Tier != "" {
+		if _, err = load.TierNamed(q.Tier); err != nil {
 			return p, err
 		}
 	}
-	if _, p.SLO, err = state.slo(slo); err != nil {
+	if _, p.SLO, err = sess.SLO(q.SLO); err != nil {
 		return p, err
 	}
 	for _, name := range p.Topologies {
-		if err := topologyKnown(name); err != nil {
-			return p, err
+		if !slices.Contains(topology.Names(), name) {
+			return p, exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", "),
+				"there is no such topology")
 		}
 	}
-	selected, err := scenario.Select(scenarios.All(), suite)
+	selected, err := scenario.Select(scenarios.All(), q.Scenarios)
 	if err != nil {
 		return p, err
 	}
 	for _, s := range selected {
 		p.Suite = append(p.Suite, s.ID)
 	}
-	if !slices.Contains([]string{"none", "local", "all"}, f.mutants) {
-		return p, exit.Invalidf("--mutants "+f.mutants, "choose from none, local and all", "there is no such choice")
+	if !slices.Contains(MutantChoices(), g.Mutants) {
+		return p, exit.Invalidf("--mutants "+g.Mutants, "choose from none, local and all", "there is no such choice")
 	}
-	p.Required, err = required(f.require)
+	p.Required, err = required(q.Require)
 	return p, err
 }
 
@@ -90,16 +124,16 @@ func releaseAt(path string) (*result.Chart, error) {
 // declared is the release before that finished comparisons have to be with: that of --previous,
 // that of the decision that is derived again, or of this source tree where it is its chart that
 // they are about; nil where nobody declared one.
-func declared(state *State, given bool, path string, e *gate.Evidence) (*result.Chart, error) {
+func declared(sess *session.Session, path string, e *gate.Evidence) (*result.Chart, error) {
 	switch {
-	case given:
+	case path != "":
 		return releaseAt(path)
 	case e.Earlier != nil && e.Earlier.Previous != nil:
 		return e.Earlier.Previous, nil
 	case len(e.Comparisons) == 0:
 		return nil, nil
 	}
-	root, err := source.Find(state.root)
+	root, err := source.Find(sess.Root)
 	if err != nil { // without a source tree none declares anything
 		return nil, nil
 	}

@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"os"
@@ -20,17 +20,11 @@ func TestRepeatable(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.NoError(t, unix.Mkfifo(pipe, 0o600))
 	for _, arg := range []string{file, "--values=" + file, "/dev/null", "key=value", ""} {
-		require.NoError(t, (&State{Args: []string{"run", arg}}).repeatable(), arg)
+		require.NoError(t, (&Session{Args: []string{"run", arg}}).repeatable(), arg)
 	}
 	for _, arg := range []string{pipe, "--values=" + pipe, "chart@" + file + "," + pipe} {
-		err := (&State{Args: []string{"run", arg}}).repeatable()
+		err := (&Session{Args: []string{"run", arg}}).repeatable()
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), arg)
 		require.ErrorContains(t, err, pipe)
 	}
-}
-
-func TestWithout(t *testing.T) {
-	t.Parallel()
-	environ := []string{"A=1", "KUBECONFIG=a", "DOCKER_HOST=", "KUBECONFIGS=x"}
-	require.Equal(t, []string{"A=1", "KUBECONFIGS=x"}, without(environ, "KUBECONFIG", "DOCKER_HOST"))
 }

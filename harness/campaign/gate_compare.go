@@ -1,4 +1,4 @@
-package cli
+package campaign
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/platform"
+	"gitlab.com/steamer/steamer/harness/session"
 )
 
 // gateDesign is how the gate compares a chart with its previous release: as steamer compare does,
@@ -29,17 +30,17 @@ func gateDesign() compare.Design {
 
 // gateComparison compares the chart that the gate judges with its previous release.
 type gateComparison struct {
-	flags *compareFlags
-	on    *compare.Cluster
+	comparison *Comparison
+	on         *compare.Cluster
 }
 
-// compares says why the gate compares nothing; it is empty where it does: unless told otherwise
-// where it knows the previous release, was given no comparison, and has a cluster of its own. given
-// says that --compare is.
-func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why string, err error) {
+// compares says why the gate compares nothing; it is empty where it does: where it knows the previous
+// release, was given no comparison, and has a cluster of its own. With Gate.Compared the reason is an
+// error of code exit.Invalid.
+func (g *Gate) compares(p plan.Plan, with *gate.Evidence) (why string, err error) {
 	refused := func(hint, format string, args ...any) error { return exit.Invalidf("--compare", hint, format, args...) }
 	switch {
-	case !f.compare:
+	case g.Uncompared:
 		return "--compare=false", nil
 	case p.Cluster.Existing():
 		why, err = "on an existing cluster pods are observed too coarsely, and fetches go through its API server",
@@ -48,10 +49,10 @@ func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why 
 	case p.Previous == "":
 		why, err = "the chart's previous release is not known; --previous names it", refused("name it with --previous",
 			"the previous release is not known")
-	case !given && with != nil && len(with.Comparisons) > 0:
+	case !g.Compared && with != nil && len(with.Comparisons) > 0:
 		return "--with has a comparison", nil
 	}
-	if !given {
+	if !g.Compared {
 		err = nil
 	}
 	return why, err
@@ -60,7 +61,9 @@ func (f *gateFlags) compares(given bool, p plan.Plan, with *gate.Evidence) (why 
 // comparison prepares the comparison with p.Previous, and refuses what would keep it from its end,
 // before anything is run. r brings up the platform of the gate's run. The sides get the same values, and a cluster beside
 // the run's, which may be kept.
-func (f *gateFlags) comparison(ctx context.Context, state *State, r *platform.Provider, p plan.Plan) (*gateComparison, error) {
+func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *platform.Provider, p plan.Plan) (*gateComparison,
+	error,
+) {
 	base, err := chart.Load(p.Previous)
 	if err != nil {
 		return nil, err
@@ -73,14 +76,18 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *platform.Pr
 	case a.Digest == b.Digest:
 		return nil, exit.Invalidf("--previous "+p.Previous, hint, "it is the chart to judge itself, %s %s", a.Name, a.Version)
 	}
-	c := &gateComparison{flags: &compareFlags{design: gateDesign()}}
-	cluster, d := &c.flags.cluster, plan.Default(r.Root)
-	cluster.topology = p.Topologies[0]
+	quarantine, err := compare.ReadQuarantine(g.Quarantine)
+	if err != nil {
+		return nil, err
+	}
+	c := &gateComparison{comparison: &Comparison{Design: gateDesign(), Quarantine: quarantine}}
+	ground, d := &c.comparison.Ground, plan.Default(r.Root)
+	ground.Topology = p.Topologies[0]
 	port := 0
 	if p.Cluster.Port != 0 { // else free ones are chosen
-		port, cluster.secondPort = p.Cluster.Port+1, p.Cluster.Port+2
+		port, ground.SecondPort = p.Cluster.Port+1, p.Cluster.Port+2
 	}
-	cluster.plan = plan.Plan{ // what is about the load of the run, or about its cluster's life, stays with the run
+	ground.Plan = plan.Plan{ // what is about the load of the run, or about its cluster's life, stays with the run
 		APIVersion: d.APIVersion, Kind: d.Kind, Dialect: p.Dialect, Tier: p.Tier, Profile: d.Profile,
 		ReadyTimeout: p.ReadyTimeout, Images: maps.Clone(p.Images),
 		Cluster: plan.ClusterPlan{
@@ -88,12 +95,12 @@ func (f *gateFlags) comparison(ctx context.Context, state *State, r *platform.Pr
 			TTL: p.Cluster.TTL,
 		},
 	}
-	delete(cluster.plan.Images, images.K6) // of load from pods, which a comparison does not have
+	delete(ground.Plan.Images, images.K6) // of load from pods, which a comparison does not have
 	var sides [2]compare.ClusterSide
 	for i, s := range []*chart.Chart{base, r.Plan.Chart} {
 		sides[i] = compare.ClusterSide{Name: near([]string{p.Previous, p.Chart}[i]), Chart: s, Overrides: r.Plan.Overrides}
 	}
-	if c.on, err = cluster.on(ctx, state, sides, &c.flags.design); err != nil {
+	if c.on, err = ground.on(ctx, sess, sides, &c.comparison.Design); err != nil {
 		return nil, fmt.Errorf("comparison with the previous release (--compare=false leaves it out): %w", err)
 	}
 	c.on.Provider.Plan.Profile.JobTokens = r.Plan.Profile.JobTokens
@@ -122,15 +129,13 @@ func near(path string) string {
 }
 
 // do compares below dir, and returns the record if there is one that says what was compared.
-func (c *gateComparison) do(ctx context.Context, state *State, dir string, q *compare.Quarantine) (path string,
-	err error,
-) {
-	c.flags.output = dir
-	doc, own, driven := c.flags.drive(ctx, state, c.on, q)
+func (c *gateComparison) do(ctx context.Context, sess *session.Session, dir string) (path string, err error) {
+	c.comparison.Output = dir
+	doc, own, driven := c.comparison.drive(ctx, sess, c.on)
 	if doc == nil {
 		return "", driven
 	}
-	err = errors.Join(driven, c.flags.write(doc, own))
+	err = errors.Join(driven, c.comparison.write(doc, own))
 	if doc.A.Chart == nil || doc.B.Chart == nil {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -20,36 +19,20 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-func newClusterProxy(state *State) *cobra.Command {
-	var name string
-	var port, apiPort int
-	command := &cobra.Command{
-		Use: "proxy", Short: "Lead this machine's loopback to a cluster on the private engine, until interrupted",
-		Args: cobra.NoArgs,
-		Long: `A cluster on the private engine is in a network namespace of its own, with its API server and OpenBao's port on that namespace's
-loopback address. proxy listens on this machine's loopback address and leads connections there, for browsers, kubectl and scripts that
-stay outside. Load belongs inside: a proxy is one more hop.`,
-		RunE: func(c *cobra.Command, _ []string) error { return state.proxy(c.Context(), name, port, apiPort) },
-	}
-	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
-	command.Flags().IntVar(&port, "port", cluster.DefaultHostPort, "loopback port that is to lead to OpenBao")
-	command.Flags().IntVar(&apiPort, "api-port", 0, "loopback port that is to lead to the API server; 0 takes a free one")
-	return command
-}
-
-// proxy listens outside the namespace and serves inside: a socket stays where it was made.
-func (s *State) proxy(ctx context.Context, name string, port, apiPort int) error {
-	if s.namespace == nil {
+// Proxy leads this machine's loopback ports to OpenBao and to the API server of a cluster, until ctx
+// ends. It listens outside the namespace and serves inside: a socket stays where it was made.
+func (s *Session) Proxy(ctx context.Context, name string, port, apiPort int) error {
+	if s.Namespace == nil {
 		listeners, err := s.listeners(ctx, port, apiPort)
 		if err != nil || listeners != nil {
 			return errors.Join(err, s.begin(ctx, handover{Listeners: listeners}))
 		}
 	}
-	made, _, err := s.open(ctx, name)
+	made, _, err := s.Open(ctx, name)
 	if err != nil {
 		return err
 	}
-	if s.namespace == nil {
+	if s.Namespace == nil {
 		_, err := fmt.Fprintf(s.Stdout, "no proxy is needed: the cluster's ports are on this machine's loopback address\nexport KUBECONFIG=%s\nexport BAO_ADDR=http://127.0.0.1:%d\n",
 			made.Kubeconfig, made.HostPort)
 		return err
@@ -67,8 +50,8 @@ func (s *State) proxy(ctx context.Context, name string, port, apiPort int) error
 
 // listeners are sockets on this machine's loopback, which the second part of the command inherits:
 // OpenBao's and the API server's. There are none where no private engine is.
-func (s *State) listeners(ctx context.Context, ports ...int) ([]int, error) {
-	private, err := s.elsewhere(ctx)
+func (s *Session) listeners(ctx context.Context, ports ...int) ([]int, error) {
+	private, err := s.Elsewhere(ctx)
 	if err != nil || !private {
 		return nil, err
 	}
@@ -97,7 +80,7 @@ func (s *State) listeners(ctx context.Context, ports ...int) ([]int, error) {
 
 // serve leads what comes in on the inherited sockets to OpenBao and to the API server, until ctx
 // ends.
-func (s *State) serve(ctx context.Context, made *cluster.Cluster, api string) error {
+func (s *Session) serve(ctx context.Context, made *cluster.Cluster, api string) error {
 	dir, err := os.MkdirTemp("", "steamer-proxy-")
 	if err != nil {
 		return err
@@ -124,7 +107,7 @@ func (s *State) serve(ctx context.Context, made *cluster.Cluster, api string) er
 		return err
 	}
 	fmt.Fprintf(s.Stdout, "export KUBECONFIG=%s\nexport BAO_ADDR=http://%s\n", kubeconfig, addresses[0])
-	s.note("until Ctrl-C these lead to cluster " + made.Name + ", OpenBao's while it is installed")
+	s.Note("until Ctrl-C these lead to cluster " + made.Name + ", OpenBao's while it is installed")
 	<-ctx.Done()
 	return nil
 }

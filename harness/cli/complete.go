@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"gitlab.com/steamer/steamer/harness/campaign"
+	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/lint"
+	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/scenarios"
+)
+
+// complete gives shells the values of the flags that have a list of them.
+func complete(root *cobra.Command, state *State) {
+	fixed := func(values ...string) func(*cobra.Command) []string {
+		return func(*cobra.Command) []string { return values }
+	}
+	lists := map[string]func(*cobra.Command) []string{
+		"topology":     fixed(append(topology.Names(), "all")...),
+		"tier":         fixed("3", "6", "12", "30", "60", "150"),
+		"size":         fixed("1k", "2k", "3k", "5k", "10k", "25k", "50k"),
+		"dialect":      fixed(append(topology.Dialects(), lint.Auto, "none")...),
+		"mode":         fixed(load.ProfileModes()...),
+		"mutants":      fixed(campaign.MutantChoices()...),
+		"require":      fixed(gate.Criteria()...),
+		"kube-version": fixed(kubeapi.Versions()...),
+		"plots":        fixed("svg", "png"),
+		"color":        fixed("auto", "always", "never"),
+		"log-format":   fixed("text", "json"),
+		"image-source": fixed(string(images.FromAuto), "build", "pull"),
+		"profile":      func(*cobra.Command) []string { return profiles(state) },
+		"scenarios":    func(*cobra.Command) []string { return append(scenarioIDs(), scenario.Core, scenario.All, "none") },
+		"skip":         func(*cobra.Command) []string { return ruleIDs("=") },
+		"context":      contexts,
+		"format":       fixed("text", "json"),
+	}
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for name, list := range lists {
+			if f := c.LocalFlags().Lookup(name); f != nil {
+				_ = c.RegisterFlagCompletionFunc(name, values(list)) // it fails only for a flag that is not there
+			}
+		}
+		for _, child := range c.Commands() {
+			walk(child)
+		}
+	}
+	walk(root)
+}
+
+// values completes from a list, with files beside it where nothing of the list fits.
+func values(list func(*cobra.Command) []string) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
+		fitting := slices.DeleteFunc(slices.Clone(list(c)), func(v string) bool { return !strings.HasPrefix(v, begin) })
+		if len(fitting) == 0 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return fitting, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func scenarioIDs() []string {
+	var ids []string
+	for _, s := range scenarios.All() {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+func ruleIDs(suffix string) []string {
+	var ids []string
+	for _, r := range lint.Rules() {
+		ids = append(ids, r.ID+suffix)
+	}
+	return ids
+}
+
+// profiles are those of the source tree.
+func profiles(state *State) []string {
+	root, err := source.Find(state.Root)
+	if err != nil {
+		return nil
+	}
+	paths, _ := filepath.Glob(filepath.Join(root, "perf/profiles/*.yaml"))
+	for i, path := range paths {
+		paths[i] = strings.TrimSuffix(filepath.Base(path), ".yaml")
+	}
+	return paths
+}
+
+// contexts are those of the kubeconfig.
+func contexts(c *cobra.Command) []string {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	if f := c.Flag("kubeconfig"); f != nil {
+		rules.ExplicitPath = f.Value.String()
+	}
+	config, err := rules.Load()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for name := range config.Contexts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,259 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/topology"
+)
+
+// planFlags are the flags that make a plan. Each is bound to a field of it, and replaces what the
+// plan file says where it is given.
+type planFlags struct {
+	plan     plan.Plan // the defaults with what flags say
+	defaults plan.Plan // of the command
+	file     string
+	dryRun   bool
+	binds    []func(*pflag.FlagSet, *plan.Plan)
+
+	inCluster  bool
+	generators plan.InCluster
+}
+
+// newPlanFlags are the flags of a command with scenarios as its default suite.
+func newPlanFlags(scenarios string, change func(*plan.Plan)) *planFlags {
+	f := &planFlags{plan: plan.Default(".")}
+	f.plan.Scenarios = scenarios
+	if change != nil {
+		change(&f.plan)
+	}
+	f.defaults = f.plan
+	return f
+}
+
+// add adds flags of the plan to a command.
+func (f *planFlags) add(c *cobra.Command, title string, bind func(*pflag.FlagSet, *plan.Plan)) *pflag.FlagSet {
+	f.binds = append(f.binds, bind)
+	return addFlags(c, title, func(set *pflag.FlagSet) { bind(set, &f.plan) })
+}
+
+// addFile adds the flags about the plan itself.
+func (f *planFlags) addFile(c *cobra.Command) (file, dryRun *pflag.FlagSet) {
+	const title = "Plan"
+	file = addFlags(c, title, func(set *pflag.FlagSet) {
+		set.StringVar(&f.file, "plan", "", "YAML file with a plan, as --dry-run prints it; flags override it")
+	})
+	return file, addFlags(c, title, func(set *pflag.FlagSet) {
+		set.BoolVar(&f.dryRun, "dry-run", false, "check and print the plan, and stop")
+	})
+}
+
+// addGenerators adds the flags about what drives the load.
+func (f *planFlags) addGenerators(c *cobra.Command) *pflag.FlagSet {
+	return addFlags(c, "Load generator", func(set *pflag.FlagSet) {
+		set.BoolVar(&f.inCluster, "in-cluster", false,
+			"drive the load by pods of the cluster instead of a process beside Steamer")
+		bindGenerators(set, &f.generators, 1, "with --in-cluster: ")
+	})
+}
+
+// bindGenerators binds how many pods drive a load, and what each may use.
+func bindGenerators(set *pflag.FlagSet, g *plan.InCluster, parallelism int, when string) {
+	set.IntVar(&g.Parallelism, "parallelism", parallelism, when+"how many pods share the load")
+	set.StringVar(&g.CPU, "generator-cpu", "", when+"CPU limit of each pod that drives load, e.g. 500m (default: none)")
+	set.StringVar(&g.Memory, "generator-memory", "1Gi", when+"memory limit of each pod that drives load")
+}
+
+func bindTopology(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringSliceVar(&p.Topologies, "topology", p.Topologies, "cloud-native, cloud-native-hybrid or all")
+	if slices.Equal(p.Topologies, topology.Names()) {
+		set.Lookup("topology").DefValue = "[all]"
+	}
+}
+
+// bindChart binds which chart is tested, with which values.
+func bindChart(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Chart, "chart", p.Chart,
+		"chart under test: directory, .tgz, oci://REGISTRY/PATH/NAME, or its name in --repo (default: charts/openbao)")
+	set.StringVar(&p.Repo, "repo", p.Repo,
+		"URL of the Helm repository that --chart is in; credentials come from helm's own configuration")
+	set.StringVar(&p.Version, "chart-version", p.Version, "exact version of a chart from --repo or oci://")
+	bindDialect(set, p, "the chart")
+	set.StringArrayVarP(&p.Values, "values", "f", p.Values, "values file over the dialect's values; repeatable")
+	set.StringArrayVar(&p.Set, "set", p.Set, "value over the values files, in helm's --set syntax; repeatable")
+	set.DurationVar((*time.Duration)(&p.ReadyTimeout), "ready-timeout", time.Duration(p.ReadyTimeout),
+		"how long the installed chart may take until it is ready")
+	set.Lookup("chart").DefValue = ""
+	set.Lookup("ready-timeout").DefValue = topology.InstallTimeout.String()
+}
+
+func bindDialect(set *pflag.FlagSet, p *plan.Plan, of string) {
+	set.StringVar(&p.Dialect, "dialect", p.Dialect, "how Steamer sets the values of "+of+": "+
+		strings.Join(topology.Dialects(), ", ")+", or a file with a dialect")
+}
+
+func bindPrevious(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Previous, "previous", p.Previous,
+		"previous release of the chart, a directory or .tgz, for the upgrade scenario and the gate's comparison "+
+			"(default: that of charts/openbao)")
+	set.Lookup("previous").DefValue = ""
+}
+
+func bindScenarios(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Scenarios, "scenarios", p.Scenarios,
+		"core (all except the slow ones), all, none, or a regular expression over scenario IDs")
+}
+
+func bindTier(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Tier, "tier", p.Tier,
+		"GitLab sizing tier, by its fetches per second: 3, 6, 12, 30, 60, 150")
+}
+
+func bindProfile(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Profile, "profile", p.Profile, "load profile: a name in perf/profiles or a file")
+}
+
+func bindRate(set *pflag.FlagSet, p *plan.Plan) {
+	set.Float64Var(&p.Rate, "rate", p.Rate, "fetches per second instead of the profile's")
+}
+
+// bindWorkload binds what the load does, for commands that drive one profile.
+func bindWorkload(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Size, "size", p.Size,
+		"rate and tier of a GitLab of this size: 1k, 2k, 3k, 5k, 10k, 25k, 50k users; with --adoption")
+	set.Float64Var(&p.Adoption, "adoption", p.Adoption,
+		"share of CI jobs that fetch secrets, above 0 to 1; fetches/s = Git pulls/s of --size x this share x 3")
+	set.StringVar(&p.Mode, "mode", p.Mode, "what the load does instead of the profile's mode: "+
+		strings.Join(load.ProfileModes(), ", "))
+	set.DurationVar((*time.Duration)(&p.Duration), "duration", time.Duration(p.Duration),
+		"how long the load is measured instead of the profile's duration, e.g. 10m; not for profiles with stages")
+	set.Var(optionalBool{&p.Retries}, "retries",
+		"repeat failed calls as GitLab Runner does, or with =false do not, whatever the profile says")
+	set.Lookup("retries").NoOptDefVal = "true"
+}
+
+func bindTenants(set *pflag.FlagSet, p *plan.Plan) {
+	set.IntVar(&p.Tenants, "tenants", p.Tenants, "GitLab projects to provision")
+	bindSecrets(set, p)
+}
+
+func bindSecrets(set *pflag.FlagSet, p *plan.Plan) {
+	set.IntVar(&p.Secrets, "secrets", p.Secrets, "secrets of each project")
+}
+
+// Texts of flags about clusters.
+const (
+	chosenName = "name of the kind cluster (default: one that no other checkout or user has)"
+	chosenPort = "loopback port that leads to %s (default: a free one)"
+)
+
+// bindCluster binds where a run is.
+func bindCluster(set *pflag.FlagSet, p *plan.Plan) {
+	bindClusterOf(set, p, "OpenBao")
+	set.StringToStringVar(&p.Images, "image", p.Images,
+		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub, "+
+			"node (a kind node of another Kubernetes), and k6 for --in-cluster on an existing cluster")
+	set.Lookup("image").DefValue = ""
+}
+
+// bindClusterOf binds which cluster is used; of is what the port leads to.
+func bindClusterOf(set *pflag.FlagSet, p *plan.Plan, of string) {
+	c := &p.Cluster
+	set.StringVar(&c.Name, "cluster", c.Name, chosenName)
+	set.IntVar(&c.Port, "port", c.Port, fmt.Sprintf(chosenPort, of))
+	set.BoolVar(&c.Reuse, "reuse", c.Reuse,
+		"use a kept cluster of yours that no process uses, of the name of --cluster if that is given, if there is one")
+	set.BoolVar(&c.Keep, "keep", c.Keep, "leave the cluster and the engine running")
+	set.StringVar(&c.Context, "context", c.Context,
+		"use the existing cluster of this kubeconfig context instead of kind; cloud-native only")
+	set.StringVar(&c.Kubeconfig, "kubeconfig", c.Kubeconfig, "kubeconfig of an existing cluster to use instead of kind")
+}
+
+// bindSLO binds by what a run is judged.
+func bindSLO(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.SLO, "slo", p.SLO, "file of objectives (default: perf/slo.yaml)")
+	set.Lookup("slo").DefValue = ""
+}
+
+func bindLatency(set *pflag.FlagSet, p *plan.Plan) {
+	set.DurationVar((*time.Duration)(&p.EnvironmentLatency), "environment-latency", time.Duration(p.EnvironmentLatency),
+		"added to every latency limit: the round trip between client and OpenBao, 0 to 1s")
+}
+
+func bindOutput(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Output, "output-dir", p.Output, "directory that run directories are made in")
+}
+
+// planNames are flags of plans by the names that they had in an earlier release.
+func planNames() map[string]string {
+	return map[string]string{"version": "chart-version", "output": "output-dir", "kube-context": "context"}
+}
+
+// read finds the source tree and makes the plan: the defaults, then the plan file, then the flags.
+func (f *planFlags) read(c *cobra.Command, state *State) (root string, p plan.Plan, err error) {
+	if root, err = source.Find(state.Root); err != nil {
+		return "", p, err
+	}
+	given := c.Flags().Changed
+	defaults := plan.Default(root)
+	p = defaults
+	p.Load, p.Scenarios = f.defaults.Load, f.defaults.Scenarios
+	if f.file == "" {
+		p.Tier, p.Topologies = f.defaults.Tier, f.defaults.Topologies
+	} else if p, err = plan.Read(f.file, p); err != nil {
+		return "", p, err
+	}
+	if given("chart") { // another chart than the plan file's comes from somewhere else
+		p.Repo, p.Version = "", ""
+	}
+	if given("rate") || given("size") || given("adoption") { // one replaces all that the file says of the rate
+		p.Rate, p.Size, p.Adoption = 0, "", 0
+	}
+	again := pflag.NewFlagSet("plan", pflag.ContinueOnError)
+	for _, bind := range f.binds {
+		bind(again, &p)
+	}
+	if err := replay(c.Flags(), again); err != nil {
+		return "", p, err
+	}
+	if given("topology") && slices.Equal(p.Topologies, []string{"all"}) {
+		p.Topologies = topology.Names()
+	}
+	if given("size") && !given("tier") && p.Adoption != 0 { // the size brings its tier
+		_, tier, err := load.Sizing(p.Size, p.Adoption)
+		if err != nil {
+			return "", p, err
+		}
+		p.Tier = tier.Name
+	}
+	if !given("previous") && p.Previous == defaults.Previous && p.Chart != defaults.Chart {
+		p.Previous = "" // another chart's history is not known
+	}
+	if p.Cluster.Existing() && f.file == "" && !given("topology") {
+		p.Topologies = []string{topology.CloudNative} // the only one that an existing cluster can have
+	}
+	return root, p, f.setGenerators(c, &p)
+}
+
+// setGenerators has pods drive the load where flags say so.
+func (f *planFlags) setGenerators(c *cobra.Command, p *plan.Plan) error {
+	if f.inCluster {
+		p.InCluster = &f.generators
+		return nil
+	}
+	for _, name := range []string{"parallelism", "generator-cpu", "generator-memory"} {
+		if c.Flags().Changed(name) {
+			return exit.Invalidf("--"+name, "add --in-cluster", "it only applies to load that pods drive")
+		}
+	}
+	return nil
+}

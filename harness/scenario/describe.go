@@ -1,0 +1,74 @@
+package scenario
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Description is what a person or a program wants to know of a scenario that is not running.
+type Description struct {
+	ID         string   `json:"id"`
+	Title      string   `json:"title"`
+	Protects   string   `json:"protects"`
+	Source     string   `json:"source"`
+	Kind       Kind     `json:"kind"`
+	Cost       Cost     `json:"cost,omitempty"`
+	Budget     float64  `json:"budgetSeconds"`
+	Topologies []string `json:"topologies,omitempty"`
+	Needs      []string `json:"needs,omitempty"` // features, and why it is skipped without them
+}
+
+// Describe describes scenarios.
+func Describe(list ...Scenario) []Description {
+	out := make([]Description, 0, len(list))
+	for _, s := range list {
+		d := Description{
+			ID: s.ID, Title: s.Title, Protects: s.Protects, Source: s.Source, Kind: s.Kind, Cost: s.Cost,
+			Budget: s.Budget.Seconds(), Topologies: s.Topologies,
+		}
+		for _, f := range s.Features {
+			d.Needs = append(d.Needs, string(f)+"; skipped otherwise: "+f.Lack())
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// WriteList writes a line for each scenario.
+func WriteList(w io.Writer, list []Description) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, d := range list {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", d.ID, d.Cost, d.Title)
+	}
+	return table.Flush()
+}
+
+// Write writes all of a description.
+func (d Description) Write(w io.Writer) error {
+	cost := ""
+	if d.Cost == Slow {
+		cost = "slow: not in the core suite that steamer run starts with"
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"ID", d.ID},
+		{"holds", d.Title},
+		{"protects", d.Protects},
+		{"source", d.Source},
+		{"kind", string(d.Kind)},
+		{"budget", time.Duration(d.Budget * float64(time.Second)).Round(time.Second).String()},
+		{"cost", cost},
+		{"topologies", strings.Join(d.Topologies, ", ")},
+	} {
+		if row[1] != "" {
+			fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+		}
+	}
+	for _, need := range d.Needs {
+		fmt.Fprintf(table, "needs\t%s\n", need)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,101 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/target"
+)
+
+// Programs finds or builds what a target of processes runs; dir keeps k6's logs.
+func (s *Session) Programs(ctx context.Context, dir string) (openbao string, g target.Generator, err error) {
+	builder, err := s.Builder()
+	if err != nil {
+		return "", g, err
+	}
+	g = target.Generator{Scripts: filepath.Join(builder.Root, "perf/scripts"), Dir: dir}
+	if openbao, err = builder.OpenBaoBinary(ctx); err != nil {
+		return "", g, exit.Environmentf("program bao", "steamer doctor", "%w", err)
+	}
+	if g.K6, err = builder.K6Binary(ctx); err != nil {
+		return "", g, exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
+	}
+	return openbao, g, nil
+}
+
+// Directory makes a directory below output for files of a kind, named by the time, and returns its
+// absolute path. Errors are of code exit.Invalid.
+func Directory(output, kind string) (string, error) {
+	dir := filepath.Join(output, kind+"-"+time.Now().UTC().Format("20060102-150405"))
+	if err := MakeDirectory(dir); err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
+}
+
+// FreshDirectory is Directory with a random end of its name, so that no other process has it.
+func FreshDirectory(output, kind string, at time.Time) (string, error) {
+	if err := MakeDirectory(output); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(output, at.Format(kind+"-20060102-150405-*"))
+	if err != nil {
+		return "", unwritable(output, err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
+}
+
+// MakeDirectory makes a directory that files go to. Errors are of code exit.Invalid.
+func MakeDirectory(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return unwritable(dir, err)
+	}
+	return nil
+}
+
+func unwritable(dir string, err error) error {
+	return exit.Invalidf("--output-dir "+dir, "name a directory that can be written", "%w", err)
+}
+
+// Writable refuses a file that could not be written, before the work whose outcome it is to hold.
+// It leaves no file that was not there. flag is the flag that names the file; an empty path is none.
+// Errors are of code exit.Invalid.
+func Writable(flag, path string) error {
+	if path == "" {
+		return nil
+	}
+	_, statErr := os.Stat(path)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		err = file.Close()
+		if errors.Is(statErr, fs.ErrNotExist) {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}
+	if err != nil {
+		return exit.Invalidf(flag+" "+path, "name a file that can be written", "%w", err)
+	}
+	return nil
+}
+
+// WriteMeasurement writes a measurement as JSON and as Markdown.
+func WriteMeasurement(dir, name string, report any, markdown string) error {
+	data, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := secret.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), secret.Public); err != nil {
+		return err
+	}
+	return secret.WriteFile(filepath.Join(dir, name+".md"), []byte(markdown), secret.Public)
+}
