@@ -58,22 +58,22 @@ func TestDesign(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, DefaultDesign().Check())
 	for want, change := range map[string]func(*Design){
-		"--pairs 7":      func(d *Design) { d.MaxPairs = 7 },
-		"--pairs 4":      func(d *Design) { d.MaxPairs = 4 },
+		"--pairs 7":         func(d *Design) { d.MaxPairs = 7 },
+		"--pairs 4":         func(d *Design) { d.MaxPairs = 4 },
 		"--interim-every 5": func(d *Design) { d.LookEvery = 5 },
-		"--alpha":        func(d *Design) { d.Alpha = 1 },
-		"--slice 1s":     func(d *Design) { d.Slice = 1 },
-		"--warmup":       func(d *Design) { d.Warmup = -1 },
-		"--rate 0":       func(d *Design) { d.Rate = 0 },
-		"--tenants 0":    func(d *Design) { d.Tenants = 0 },
-		"--mode x":       func(d *Design) { d.Mode = "x" },
-		"--batch-tokens": func(d *Design) { d.BatchTokens = true },
+		"--alpha":           func(d *Design) { d.Alpha = 1 },
+		"--slice 1s":        func(d *Design) { d.Slice = 1 },
+		"--warmup":          func(d *Design) { d.Warmup = -1 },
+		"--rate 0":          func(d *Design) { d.Rate = 0 },
+		"--tenants 0":       func(d *Design) { d.Tenants = 0 },
+		"--mode x":          func(d *Design) { d.Mode = "x" },
+		"--batch-tokens":    func(d *Design) { d.BatchTokens = true },
 		// not every recipe has a role that says what it gives
 		"--gate":                  func(d *Design) { d.GateMetrics = nil },
-		"--gate odd":              func(d *Design) { d.SetGate([]string{"odd"}, 0.1) },
-		"--gate fetch_p50_ms":     func(d *Design) { d.SetGate([]string{"fetch_p50_ms", "fetch_p50_ms"}, 0.1) },
+		"--gate odd":              func(d *Design) { d.GateMetrics = gates(0.1, "odd") },
+		"--gate fetch_p50_ms":     func(d *Design) { d.GateMetrics = gates(0.1, "fetch_p50_ms", "fetch_p50_ms") },
 		"--margin -1":             func(d *Design) { d.GateMetrics[0].Margin = -0.01 },
-		"7 metrics are to decide": func(d *Design) { d.SetGate(Recorded()[:7], 0.1) },
+		"7 metrics are to decide": func(d *Design) { d.GateMetrics = gates(0.1, Recorded()[:7]...) },
 	} {
 		d := DefaultDesign()
 		change(&d)

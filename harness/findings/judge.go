@@ -78,7 +78,7 @@ func (o *Outcome) arm(name string) ArmOutcome {
 	return o.Arms[i]
 }
 
-// judge looks for what the experiment has to find again.
+// judge judges what the experiment has to find again.
 func (o *Outcome) judge() {
 	for _, x := range o.Experiment.Expect {
 		f := Found{Expectation: x}

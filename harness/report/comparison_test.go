@@ -19,7 +19,7 @@ import (
 func slower() *compare.Comparison {
 	d := compare.DefaultDesign()
 	d.Where, d.MaxPairs, d.LookEvery = "made up", 40, 10
-	d.SetGate([]string{"fetch_p50_ms", "openbao_cpu_ms_per_fetch"}, 0.10)
+	d.GateMetrics = []compare.GateMetric{{Name: "fetch_p50_ms", Margin: 0.10}, {Name: "openbao_cpu_ms_per_fetch", Margin: 0.10}}
 	c := compare.New("test", d)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range 10 {
