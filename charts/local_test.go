@@ -23,7 +23,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 const audience = "http://openbao.steamer.svc.cluster.local"

@@ -17,7 +17,7 @@ func TestNoSecretInAuditLog(t *testing.T) {
 		judge(t, run(t, w.Env, id), "")
 	}
 	dir := t.TempDir()
-	raw, err := os.ReadFile(server.Get(t).AuditLog())
+	raw, err := os.ReadFile(w.AuditFile)
 	require.NoError(t, err)
 	require.Greater(t, bytes.Count(raw, []byte("\n")), 100, "there is an audit log to search")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "audit.log"), raw, 0o600))

@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"context"
 	"os"
 	"sync"
 	"testing"
@@ -8,60 +9,41 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/localbao"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target/local"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-var server localbao.Shared //nolint:gochecknoglobals // one server per test package
-
-// issuer is the one issuer whose keys the shared server sees.
-var issuer struct { //nolint:gochecknoglobals // belongs to server
+// server is the one target of this test package, which the first test opens.
+var server struct {
 	sync.Once
-	*gitlab.Issuer
-}
-
-func trusted(t *testing.T) *gitlab.Issuer {
-	t.Helper()
-	s := server.Get(t)
-	issuer.Do(func() {
-		made, err := gitlab.NewIssuer(s.Issuer, gitlab.RS256)
-		require.NoError(t, err)
-		jwks, err := made.JWKS()
-		require.NoError(t, err)
-		s.Publish(jwks)
-		issuer.Issuer = made
-	})
-	require.NotNil(t, issuer.Issuer)
-	return issuer.Issuer
+	*local.Target
+	err error
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	server.Stop()
+	if server.Target != nil {
+		_ = server.Close(context.Background()) // never fails
+	}
 	os.Exit(code)
 }
 
 // seeded returns an environment on the shared server with tenants whose numbers start at base.
 func seeded(t *testing.T, base, tenants int) *scenario.Env {
 	t.Helper()
-	s := server.Get(t)
-	issuer := trusted(t)
+	server.Do(func() { server.Target, server.err = local.Open(context.Background(), local.Spec{}) })
+	require.NoError(t, server.err)
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
-	plan, err := gitlab.PlanAt(recipes, base, tenants, 4)
+	own := server.Beside(base, recipes)
+	_, _, err = own.Grow(t.Context(), tenants)
 	require.NoError(t, err)
-	client := openbao.New(s.Address, nil)
-	t.Cleanup(client.Close)
-	seeder := &gitlab.Seeder{Client: client, Issuer: issuer, Audience: s.Audience, Seed: "test", Recipes: recipes}
-	_, err = seeder.Run(t.Context(), plan)
+	env, done, err := own.Env()
 	require.NoError(t, err)
-	return &scenario.Env{
-		Topology: "local", Address: s.Address, Client: client, Issuer: issuer,
-		Audience: s.Audience, Tenants: plan, Seed: "test", AuditFile: s.AuditLog(),
-	}
+	t.Cleanup(done)
+	return env
 }
 
 // run runs one scenario and returns its result.

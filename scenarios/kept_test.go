@@ -14,9 +14,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
-	harness "gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
+	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/scenario/scenariotest"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -37,12 +39,15 @@ func TestKept(t *testing.T) {
 	p.Cluster.Reuse, p.Cluster.Keep = true, true
 	resolved, err := p.Resolve(t.Context(), root, chart.Fetcher{})
 	require.NoError(t, err)
-	r := &harness.Run{
-		Plan: resolved, Root: root, Cache: cache, Images: &images.Builder{Root: root, Cache: cache, Source: images.FromAuto},
-		Engine: engine.Options{DataDir: filepath.Join(cache, "engine"), Log: func(line string) { t.Log(line) }},
-		UI:     &harness.Text{W: os.Stderr}, Suite: scenariotest.Suite(t),
+	provider := &platform.Provider{
+		Plan: resolved, Root: root, Cache: cache,
+		Builder: &images.Builder{Root: root, Cache: cache, Source: images.FromAuto},
+		Engine:  engine.Options{DataDir: filepath.Join(cache, "engine"), Log: func(line string) { t.Log(line) }},
 	}
-	require.NoError(t, r.Preflight(t.Context()))
-	_, _, err = r.Do(t.Context())
+	require.NoError(t, provider.Preflight(t.Context()))
+	r := &run.Runner{
+		Plan: resolved, Platform: run.OnCluster(provider), UI: &steps.Text{W: os.Stderr}, Suite: scenariotest.Suite(t),
+	}
+	_, _, err = r.Run(t.Context())
 	require.NoError(t, err)
 }

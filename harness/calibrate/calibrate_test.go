@@ -23,6 +23,8 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/targettest"
 )
 
 // decisive are metrics that decide, a noisy one among them.
@@ -148,24 +150,37 @@ func TestBadInput(t *testing.T) {
 	require.Zero(t, empty.Same.Of)
 }
 
-// noArm is an arm that cannot be delayed.
-type noArm struct{ compare.Arm }
+// rigid is a target that cannot be delayed, and not be limited either.
+type rigid struct{ targettest.Fake }
 
-func (noArm) SetDelay(time.Duration) error { return context.DeadlineExceeded }
+func (*rigid) SetDelay(time.Duration) error { return context.DeadlineExceeded }
+
+// against is an engine with both sides up.
+func against(t *testing.T, head target.Target) *compare.Engine {
+	t.Helper()
+	side := func(of target.Target) compare.Side {
+		return compare.Side{Open: func(context.Context) (target.Target, error) { return of, nil }}
+	}
+	e := &compare.Engine{A: side(&targettest.Fake{}), B: side(head)}
+	require.NoError(t, e.Prepare(t.Context(), compare.New("x", compare.DefaultDesign())))
+	return e
+}
 
 func TestRunStopsAtAnError(t *testing.T) {
 	t.Parallel()
-	err := Runner{B: noArm{}, Log: func(string) {}}.Run(t.Context(), Plan{Same: 1})
+	err := Runner{Engine: against(t, &rigid{}), Log: func(string) {}}.Run(t.Context(), Plan{Same: 1})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	err = Runner{Engine: against(t, &targettest.Fake{}), Log: func(string) {}}.Run(t.Context(), Plan{Same: 1})
+	require.ErrorContains(t, err, "cannot be delayed")
 	for _, plan := range []Plan{{Same: 1}, {Same: 1, Limits: []float64{0.5}, Each: 1}} {
-		err = Runner{B: willing{}, Log: func(string) {}, Begin: func(int) (*compare.Comparison, error) {
-			return nil,
-				io.EOF
-		}}.Run(t.Context(), plan)
+		err = Runner{
+			Engine: against(t, &willing{}), Log: func(string) {},
+			Begin: func(int) (*compare.Comparison, error) { return nil, io.EOF },
+		}.Run(t.Context(), plan)
 		require.ErrorIs(t, err, io.EOF, "before there is a median, none of it is added")
 	}
-	err = Runner{B: noArm{}}.Run(t.Context(), Plan{Same: 1, Limits: []float64{0.5}, Each: 1})
-	require.Equal(t, exit.Invalid, exit.CodeOf(err), "an arm that cannot be limited")
+	err = Runner{Engine: against(t, &rigid{})}.Run(t.Context(), Plan{Same: 1, Limits: []float64{0.5}, Each: 1})
+	require.Equal(t, exit.Invalid, exit.CodeOf(err), "a target that cannot be limited")
 }
 
 // TestResume goes on with an interrupted campaign: only what is missing is made.
@@ -190,7 +205,7 @@ func TestResume(t *testing.T) {
 
 	var begun []int
 	stop := errors.New("enough")
-	r := Runner{B: willing{}, Done: done, Log: func(string) {}, Begin: func(n int) (*compare.Comparison, error) {
+	r := Runner{Engine: against(t, &willing{}), Done: done, Log: func(string) {}, Begin: func(n int) (*compare.Comparison, error) {
 		begun = append(begun, n)
 		return nil, stop
 	}}
@@ -214,17 +229,16 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// willing is an arm that takes any treatment.
-type willing struct{ compare.Arm }
+// willing is a target that takes any treatment.
+type willing struct{ targettest.Fake }
 
-func (willing) SetDelay(d time.Duration) error {
+func (*willing) SetDelay(d time.Duration) error {
 	if d < 0 || d > time.Minute { // as of a real one
 		return fmt.Errorf("delay %s", d)
 	}
 	return nil
 }
-func (willing) SetCPUs(float64) error    { return nil }
-func (willing) Subject() compare.Subject { return compare.Subject{} }
+func (*willing) SetCPUs(float64) error { return nil }
 
 // TestCampaign: the smallest form gives the same judgement.
 func TestCampaign(t *testing.T) {

@@ -3,26 +3,17 @@ package calibrate
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/stats"
+	"gitlab.com/steamer/steamer/harness/target"
 )
 
-// Delayer is an arm that can be made slower.
-type Delayer interface {
-	compare.Arm
-	SetDelay(time.Duration) error
-}
-
-// Limiter is an arm whose CPUs can be limited, 0 for no limit.
-type Limiter interface{ SetCPUs(cores float64) error }
-
-// Runner makes comparisons with two arms that are up.
+// Runner makes comparisons with an engine whose targets are up: target.Delayer, and of B
+// target.Limiter as well where the plan has limits.
 type Runner struct {
 	Engine *compare.Engine
-	B      Delayer // a Limiter as well where the plan has limits
 	// Done are comparisons of the plan, by number, that were made before and are not made again.
 	Done map[int]*compare.Comparison
 	// Begin makes the frame of a comparison; Finish keeps a finished one.
@@ -35,7 +26,7 @@ type Runner struct {
 // whose median latency the delays are measured by, then the others. What was made before an error
 // stays kept.
 func (r Runner) Run(ctx context.Context, p Plan) error {
-	if _, can := r.B.(Limiter); len(p.Limits) > 0 && !can {
+	if _, can := r.Engine.Head().(target.Limiter); len(p.Limits) > 0 && !can {
 		return exit.Invalidf("--cpu-limit", "add --local",
 			"only processes of this machine can be limited from one comparison to the next")
 	}
@@ -69,10 +60,15 @@ func (r Runner) Run(ctx context.Context, p Plan) error {
 
 // apply makes B worse, or as good as A again.
 func (r Runner) apply(t treatment, median float64) error {
-	if err := r.B.SetDelay(t.delay(median)); err != nil {
+	head := r.Engine.Head()
+	delayer, can := head.(target.Delayer)
+	if !can {
+		return fmt.Errorf("answers of %s cannot be delayed", head.Info().Name)
+	}
+	if err := delayer.SetDelay(t.delay(median)); err != nil {
 		return err
 	}
-	if limiter, can := r.B.(Limiter); can && (t.CPUs > 0 || r.B.Subject().CPUs > 0) {
+	if limiter, can := head.(target.Limiter); can && (t.CPUs > 0 || head.Info().CPUs > 0) {
 		return limiter.SetCPUs(t.CPUs)
 	}
 	return nil
@@ -87,7 +83,7 @@ func (r Runner) compare(ctx context.Context, number, of int, t treatment, median
 		return nil, err
 	}
 	doc.Design.Seed += uint64(number)
-	doc.A, doc.B = r.Engine.A.Subject(), r.Engine.B.Subject()
+	doc.A, doc.B = r.Engine.Subjects()
 	doc.B.Injected = t.Effect
 	r.Log(fmt.Sprintf("comparison %d of %d: %s", number, of, t.what(median)))
 	err = r.Engine.Drive(ctx, doc)

@@ -15,9 +15,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // Calibration says how to find out how far comparisons can be trusted: Comparison.Base, or its
@@ -34,16 +34,13 @@ type Calibration struct {
 // Processes calibrates with two processes of one configuration.
 func (c *Calibration) Processes(ctx context.Context, sess *session.Session) (verdict result.Verdict, err error) {
 	c.HeadConfig, c.HeadBinary = c.BaseConfig, c.BaseBinary
-	builder, err := sess.Builder()
-	if err != nil {
-		return "", err
-	}
 	pair, err := c.localPair()
 	if err != nil {
 		return "", err
 	}
-	pair.a.Proxied, pair.b.Proxied = true, true
-	pair.a.Grouped, pair.b.Grouped = len(c.Plan.Limits) > 0, len(c.Plan.Limits) > 0
+	for i := range pair.specs {
+		pair.specs[i].Delays, pair.specs[i].Limits = true, len(c.Plan.Limits) > 0
+	}
 	c.Design.Where = "local"
 	if c.DryRun {
 		return "", printDesign(sess.Stdout, c.Design)
@@ -52,64 +49,57 @@ func (c *Calibration) Processes(ctx context.Context, sess *session.Session) (ver
 	if err != nil {
 		return "", err
 	}
-	if err := pair.programs(ctx, builder); err != nil {
+	if err := pair.programs(ctx, sess, logs); err != nil {
 		return "", err
 	}
-	pair.logTo(logs)
-	defer func() { err = errors.Join(err, pair.close(ctx)) }()
 	engine := pair.engine(sess, nil)
+	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
 	if err := step(sess, "start and provision both", func() error { return engine.Prepare(ctx, frame) }); err != nil {
 		return "", err
 	}
-	return c.compareAll(ctx, sess, engine, pair.b, frame, dir)
+	if err := c.compareAll(ctx, sess, engine, frame, dir); err != nil {
+		return "", err
+	}
+	return c.Judge(sess, dir)
 }
 
 // Charts calibrates with one chart installed twice.
-func (c *Calibration) Charts(ctx context.Context, sess *session.Session) (verdict result.Verdict, err error) {
-	r, sides, err := c.Ground.resolve(ctx, sess, c.Base, c.Base, &c.Design)
+func (c *Calibration) Charts(ctx context.Context, sess *session.Session) (result.Verdict, error) {
+	on, err := c.Ground.resolve(ctx, sess, c.Base, c.Base, &c.Design)
 	if err != nil {
 		return "", err
 	}
 	if c.DryRun {
 		return "", printDesign(sess.Stdout, c.Design)
 	}
-	if r.Elsewhere {
-		return "", sess.Enter(ctx, r)
+	if on.Provider.Elsewhere {
+		return "", sess.Enter(ctx, on.Provider)
 	}
 	frame, dir, logs, err := c.beginOrResume(sess)
 	if err != nil {
 		return "", err
 	}
-	err = r.Use(ctx, frame.ID, func(ctx context.Context, site *run.Site) error {
-		arms := c.Ground.arms(site, sides, compare.Generator{
-			K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"), Dir: logs,
-		}, &c.Design, r.UI.Note)
-		for i, name := range []string{"A", "B"} {
-			arms[i].Proxied = true
-			site.UndoLater("arm "+name, arms[i].Close)
-		}
-		engine := &compare.Engine{A: arms[0], B: arms[1], Validity: judge.DefaultValidity(), Log: r.UI.Note}
-		if err := site.Step(ctx, "install and provision both", func(ctx context.Context) error {
-			return engine.Prepare(ctx, frame)
-		}); err != nil {
-			return err
-		}
-		verdict, err = c.compareAll(ctx, sess, engine, arms[1], frame, dir)
-		return err
+	on.Delayed = true
+	engine := &compare.Engine{Validity: judge.DefaultValidity(), Log: sess.Note}
+	err = on.Run(ctx, frame, steps.New(sess.Progress()), engine, logs, func(ctx context.Context) error {
+		return c.compareAll(ctx, sess, engine, frame, dir)
 	})
-	return verdict, err
+	if err != nil {
+		return "", err
+	}
+	return c.Judge(sess, dir)
 }
 
-// compareAll makes the comparisons, keeps each, and reports. frame is what all of them begin with.
+// compareAll makes the comparisons and keeps each. frame is what all of them begin with.
 func (c *Calibration) compareAll(ctx context.Context, sess *session.Session, engine *compare.Engine,
-	b calibrate.Delayer, frame *compare.Comparison, dir string,
-) (verdict result.Verdict, err error) {
+	frame *compare.Comparison, dir string,
+) (err error) {
 	if why := frame.A.Unfit + frame.B.Unfit; why != "" {
-		return "", exit.Environmentf("the system to calibrate with", "see what steamer compare says about it",
+		return exit.Environmentf("the system to calibrate with", "see what steamer compare says about it",
 			"it does not come up: %s", why)
 	}
 	runner := calibrate.Runner{
-		Engine: engine, B: b, Log: sess.Note,
+		Engine: engine, Log: sess.Note,
 		Begin: func(number int) (*compare.Comparison, error) {
 			doc := compare.New(fmt.Sprintf("%s-%03d", frame.ID, number), frame.Design)
 			doc.Reproduce, doc.Steamer, doc.Host = frame.Reproduce, frame.Steamer, frame.Host
@@ -121,7 +111,7 @@ func (c *Calibration) compareAll(ctx context.Context, sess *session.Session, eng
 	}
 	if c.Resume != "" {
 		if runner.Done, err = c.done(frame.ID); err != nil {
-			return "", err
+			return err
 		}
 		runner.Log(fmt.Sprintf("%d comparisons are done", len(runner.Done)))
 	}
@@ -129,10 +119,7 @@ func (c *Calibration) compareAll(ctx context.Context, sess *session.Session, eng
 	if !c.KeepLogs {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, slicesDirectory)))
 	}
-	if err != nil {
-		return "", err
-	}
-	return c.Judge(sess, dir)
+	return err
 }
 
 // beginOrResume makes the frame and directory of a campaign, or takes those of an interrupted one.

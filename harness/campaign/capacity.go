@@ -7,11 +7,12 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/kind"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 // Capacity says how to search for the highest rate that holds.
@@ -29,14 +30,17 @@ func (c *Capacity) Measure(ctx context.Context, sess *session.Session, root stri
 	if local {
 		return c.processes(ctx, sess, p)
 	}
-	return sess.OnTopologies(ctx, root, p, "capacity", c.DryRun,
-		func(ctx context.Context, d *run.Driver, dir string) (result.Verdict, error) {
-			target := fmt.Sprintf("%s, %d tenants, limits of tier %s", d.Name(), d.Tenants(), p.Tier)
-			return c.search(ctx, sess, capacity.Installed(d), target, dir)
-		})
+	p.Load = true // k6 is needed
+	return sess.Measure(ctx, root, p, session.OnTopologies{
+		Name: "capacity", DryRun: c.DryRun,
+		Measure: func(ctx context.Context, t *kind.Target, _ *plan.Resolved, dir string) (result.Verdict, error) {
+			what := fmt.Sprintf("%s, %d tenants, limits of tier %s", t.Info().Name, len(t.Tenants()), p.Tier)
+			return c.search(ctx, sess, t, what, dir)
+		},
+	})
 }
 
-// processes searches on a lab.
+// processes searches on processes of this machine.
 func (c *Capacity) processes(ctx context.Context, sess *session.Session, p plan.Plan) (result.Verdict, error) {
 	if !(c.CPUs >= 0) || c.CPUs > 1024 || c.CPUs > 0 && c.CPUs < 0.05 {
 		return "", exit.Invalidf("--openbao-cpus", "use 0.05 cores or more, or 0 for no limit", "%g is out of range",
@@ -49,33 +53,30 @@ func (c *Capacity) processes(ctx context.Context, sess *session.Session, p plan.
 			p.Tenants, o.Tier, o.Start, o.Max, o.Trial, o.Confirmations, o.Confirm)
 		return "", err
 	}
-	spec := lab.Spec{CPUs: c.CPUs, Tenants: p.Tenants, Secrets: p.Secrets}
-	return sess.OnLab(ctx, p.Output, "capacity", spec, func(l *lab.Lab, dir string) (result.Verdict, error) {
-		driver, err := capacity.Local(l, func(iv result.Interval) {
-			sess.Progress().Interval(iv, o.Warmup+o.Confirm)
+	spec := local.Spec{CPUs: c.CPUs, Secrets: p.Secrets, WatchPool: true}
+	c.Options.Interval = func(iv result.Interval) { sess.Progress().Interval(iv, o.Warmup+o.Confirm) }
+	return sess.OnProcesses(ctx, p.Output, "capacity", spec, p.Tenants,
+		func(t target.Target, dir string) (result.Verdict, error) {
+			info := t.Info()
+			what := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", info.Versions["openbao"], p.Tenants)
+			if info.Limited != "" {
+				what += ", " + info.Limited
+			}
+			return c.search(ctx, sess, t, what, dir)
 		})
-		if err != nil {
-			return "", err
-		}
-		target := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", l.Version, p.Tenants)
-		if l.Limited != "" {
-			target += ", " + l.Limited
-		}
-		return c.search(ctx, sess, driver, target, dir)
-	})
 }
 
 // search runs one search and writes its files.
-func (c *Capacity) search(ctx context.Context, sess *session.Session, d capacity.Driver, target, dir string) (
+func (c *Capacity) search(ctx context.Context, sess *session.Session, t target.Target, what, dir string) (
 	result.Verdict, error,
 ) {
 	o := c.Options
 	o.Progress = func(p capacity.Point) { sess.Note(p.String()) }
-	report, err := capacity.Search(ctx, d, o)
+	report, err := capacity.Search(ctx, t, o)
 	if report == nil {
 		return "", err
 	}
-	report.Target, report.Reproduce = target, sess.CommandLine()
+	report.Target, report.Reproduce = what, sess.CommandLine()
 	plotted, plotErr := report.WritePlots(dir)
 	picture := ""
 	if plotted {

@@ -16,9 +16,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // Ground says where charts are compared.
@@ -47,17 +47,12 @@ func (g *Ground) checkImages() error {
 	return nil
 }
 
-// side is a chart with values.
-type side struct {
-	text      string // as the user wrote it
-	chart     *chart.Chart
-	overrides map[string]any
-}
-
 // side reads CHART or CHART@VALUES[,VALUES]. What follows the @ of an oci:// reference may be a digest.
-func (g *Ground) side(ctx context.Context, flag, text string, own []string, fetch chart.Fetcher) (side, error) {
+func (g *Ground) side(ctx context.Context, flag, text string, own []string, fetch chart.Fetcher) (
+	compare.ClusterSide, error,
+) {
 	if text == "" {
-		return side{}, exit.Invalidf(flag,
+		return compare.ClusterSide{}, exit.Invalidf(flag,
 			"name a chart: a directory, a .tgz or oci://REGISTRY/PATH/NAME:VERSION, with @VALUES.yaml if wanted",
 			"it is missing")
 	}
@@ -68,48 +63,49 @@ func (g *Ground) side(ctx context.Context, flag, text string, own []string, fetc
 	named := strings.FieldsFunc(files, func(r rune) bool { return r == ',' })
 	values, err := chart.ReadOverrides(slices.Concat(g.Plan.Values, named, own), g.Plan.Set)
 	if err != nil {
-		return side{}, err
+		return compare.ClusterSide{}, err
 	}
-	s := side{text: text, overrides: values}
+	s := compare.ClusterSide{Name: text, Overrides: values}
 	source := chart.Source{Name: name}
 	if rest, isOCI := strings.CutPrefix(name, "oci://"); isOCI {
 		if i := strings.LastIndex(rest, ":"); i > strings.LastIndex(rest, "/") && !strings.Contains(rest, "@") {
 			source.Name, source.Version = "oci://"+rest[:i], rest[i+1:]
 		}
 	}
-	s.chart, err = fetch.Load(ctx, source)
+	s.Chart, err = fetch.Load(ctx, source)
 	return s, err
 }
 
-// resolve reads both sides and a plan for the ground they stand on.
-func (g *Ground) resolve(ctx context.Context, sess *session.Session, base, head string, d *compare.Design) (r *run.Run,
-	sides [2]side, err error,
+// resolve reads both sides, and a plan for the platform that they stand on.
+func (g *Ground) resolve(ctx context.Context, sess *session.Session, base, head string, d *compare.Design) (
+	*compare.Cluster, error,
 ) {
 	if d.Turns {
-		return nil, sides, exit.Invalidf("--turns", "add --local, or leave it out",
+		return nil, exit.Invalidf("--turns", "add --local, or leave it out",
 			"pod metrics are too coarse for slices that follow one another at once")
 	}
 	if err := g.checkImages(); err != nil {
-		return nil, sides, err
+		return nil, err
 	}
 	fetch := sess.Fetcher()
+	var sides [2]compare.ClusterSide
 	for i, s := range []struct{ flag, text string }{{"--base", base}, {"--head", head}} {
+		var err error
 		if sides[i], err = g.side(ctx, s.flag, s.text, g.Values[i], fetch); err != nil {
-			return nil, sides, err
+			return nil, err
 		}
+		sides[i].Images = g.Images[i]
 	}
-	r, err = g.ground(ctx, sess, sides, d)
-	return r, sides, err
+	return g.on(ctx, sess, sides, d)
 }
 
 // coarsest is the shortest slice in seconds on an existing cluster, whose kubelets report only every
 // 10 to 15 s what pods use.
 const coarsest = 120
 
-// ground makes the run that both sides stand on, and looks at everything before anything is
-// touched.
-func (g *Ground) ground(ctx context.Context, sess *session.Session, sides [2]side, d *compare.Design) (*run.Run,
-	error,
+// on prepares the cluster that both sides are on, and checks everything before anything is touched.
+func (g *Ground) on(ctx context.Context, sess *session.Session, sides [2]compare.ClusterSide, d *compare.Design) (
+	*compare.Cluster, error,
 ) {
 	if g.Plan.Cluster.Existing() && d.Slice < coarsest {
 		return nil, exit.Invalidf(fmt.Sprintf("--slice %gs", d.Slice),
@@ -124,40 +120,36 @@ func (g *Ground) ground(ctx context.Context, sess *session.Session, sides [2]sid
 	p.Topologies, p.Scenarios, p.Load, p.Chart = []string{g.Topology}, scenario.None, true, defaults.Chart
 	p.Cluster.Config, p.SLO, p.Previous = cmp.Or(p.Cluster.Config, defaults.Cluster.Config), defaults.SLO, ""
 	p.Tenants, p.Secrets, p.Values, p.Set, p.Output = d.Tenants, d.Secrets, nil, nil, "runs"
-	r, err := sess.Prepare(ctx, builder.Root, p)
+	provider, err := sess.Prepare(ctx, builder.Root, p)
 	if err != nil {
 		return nil, err
 	}
-	if err := sess.Place(ctx, r); err != nil {
+	if err := sess.Place(ctx, provider); err != nil {
 		return nil, err
 	}
-	r.Second, r.SecondPort = true, g.SecondPort
-	for _, own := range g.Images {
-		r.Also = slices.AppendSeq(r.Also, maps.Values(own))
+	provider.Second, provider.SecondPort = true, g.SecondPort
+	for _, s := range sides {
+		provider.Also = slices.AppendSeq(provider.Also, maps.Values(s.Images))
 	}
-	d.Where, d.Tier = g.Topology, r.Plan.Tier.Name
-	for i, s := range sides {
-		if err := r.PreflightSide(s.chart, s.overrides, i == 1); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.text, err)
-		}
-	}
-	return r, r.PreflightGround(ctx)
+	d.Where, d.Tier = g.Topology, provider.Plan.Tier.Name
+	c := &compare.Cluster{Provider: provider, Sides: sides}
+	return c, c.Preflight(ctx)
 }
 
 // Charts compares two charts on a cluster and writes and prints what came out. The verdict is "" where
 // nothing was judged: a dry run, or what kept it from being driven.
 func (c *Comparison) Charts(ctx context.Context, sess *session.Session) (result.Verdict, error) {
-	r, sides, err := c.Ground.resolve(ctx, sess, c.Base, c.Head, &c.Design)
+	on, err := c.Ground.resolve(ctx, sess, c.Base, c.Head, &c.Design)
 	if err != nil {
 		return "", err
 	}
 	if c.DryRun {
 		return "", printDesign(sess.Stdout, c.Design)
 	}
-	if r.Elsewhere {
-		return "", sess.Enter(ctx, r)
+	if on.Provider.Elsewhere {
+		return "", sess.Enter(ctx, on.Provider)
 	}
-	doc, dir, driven := c.drive(ctx, sess, r, sides)
+	doc, dir, driven := c.drive(ctx, sess, on)
 	if doc == nil {
 		return "", driven
 	}
@@ -166,7 +158,7 @@ func (c *Comparison) Charts(ctx context.Context, sess *session.Session) (result.
 
 // drive compares the sides and writes what came out into a directory of its own. The error is what
 // kept it from its end; without one that could be made, there is no comparison either.
-func (c *Comparison) drive(ctx context.Context, sess *session.Session, r *run.Run, sides [2]side) (
+func (c *Comparison) drive(ctx context.Context, sess *session.Session, on *compare.Cluster) (
 	doc *compare.Comparison, dir string, err error,
 ) {
 	doc, dir, logs, err := c.begin(sess, "compare")
@@ -176,54 +168,17 @@ func (c *Comparison) drive(ctx context.Context, sess *session.Session, r *run.Ru
 	doc.NotMeasured = []string{
 		"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one cluster",
 	}
-	if len(c.Ground.Images[0])+len(c.Ground.Images[1]) == 0 {
+	if len(on.Sides[0].Images)+len(on.Sides[1].Images) == 0 {
 		doc.NotMeasured = append(doc.NotMeasured,
 			"another OpenBao that either chart may name by itself: both ran the same image")
 	}
-	err = r.Use(ctx, doc.ID, func(ctx context.Context, site *run.Site) error {
-		arms := c.Ground.arms(site, sides, compare.Generator{
-			K6: site.K6, Scripts: filepath.Join(r.Root, "perf/scripts"), Dir: logs,
-		}, &c.Design, r.UI.Note)
-		engine := &compare.Engine{
-			A: arms[0], B: arms[1], Scenarios: c.Scenarios, Validity: judge.DefaultValidity(),
-			Quarantine: c.Quarantine, Log: r.UI.Note,
-			Save: func(doc *compare.Comparison) error {
-				return compare.WriteFile(filepath.Join(dir, compare.JSONFile), doc)
-			},
-		}
-		for i, name := range []string{"A", "B"} {
-			site.UndoLater("arm "+name, arms[i].Close)
-		}
-		if err := site.Step(ctx, "install and provision A and B", func(ctx context.Context) error {
-			return engine.Prepare(ctx, doc)
-		}); err != nil {
-			return err
-		}
-		return site.Step(ctx, "drive them in turns", func(ctx context.Context) error { return engine.Drive(ctx, doc) })
-	})
-	return doc, dir, err
-}
-
-// arms are both sides on the site.
-func (g *Ground) arms(site *run.Site, sides [2]side, generator compare.Generator, d *compare.Design,
-	log func(string),
-) [2]*compare.ClusterArm {
-	var arms [2]*compare.ClusterArm
-	for i, s := range sides {
-		spec, port := site.Spec(s.chart, s.overrides, i == 1)
-		spec.Images.OpenBao = cmp.Or(site.Image(g.Images[i][images.OpenBao]), spec.Images.OpenBao)
-		spec.Images.PostgreSQL = cmp.Or(site.Image(g.Images[i][images.PostgreSQL]), spec.Images.PostgreSQL)
-		info := s.chart.Info()
-		description, pulled := fmt.Sprintf("%s (chart %s %s)", s.text, info.Name, info.Version),
-			slices.Sorted(maps.Keys(g.Images[i]))
-		for _, name := range pulled {
-			description += fmt.Sprintf(", image %s=%s", name, g.Images[i][name])
-		}
-		arms[i] = &compare.ClusterArm{
-			Generator: generator, Description: description, Cluster: site.Cluster, Engine: site.Engine,
-			Spec: spec, Port: port, Tenants: d.Tenants, Secrets: d.Secrets, Recipe: d.Recipe, BatchTokens: d.BatchTokens,
-			Log: func(line string) { log([]string{"A: ", "B: "}[i] + line) },
-		}
+	engine := &compare.Engine{
+		Scenarios: c.Scenarios, Validity: judge.DefaultValidity(), Quarantine: c.Quarantine, Log: sess.Note,
+		Save: func(doc *compare.Comparison) error {
+			return compare.WriteFile(filepath.Join(dir, compare.JSONFile), doc)
+		},
 	}
-	return arms
+	return doc, dir, on.Run(ctx, doc, steps.New(sess.Progress()), engine, logs, func(ctx context.Context) error {
+		return engine.Drive(ctx, doc)
+	})
 }

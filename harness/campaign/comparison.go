@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/session"
 )
@@ -38,10 +38,7 @@ type Comparison struct {
 func (c *Comparison) begin(sess *session.Session, kind string) (doc *compare.Comparison, dir, logs string,
 	err error,
 ) {
-	id, err := run.NewID(time.Now().UTC())
-	if err != nil {
-		return nil, "", "", err
-	}
+	id := result.NewID(time.Now().UTC())
 	dir = filepath.Join(c.Output, kind+"-"+id)
 	logs = filepath.Join(dir, slicesDirectory)
 	if err := session.MakeDirectory(logs); err != nil {
@@ -56,7 +53,7 @@ const slicesDirectory = "slices"
 // frame is a comparison that has not begun.
 func (c *Comparison) frame(sess *session.Session, id string) *compare.Comparison {
 	doc := compare.New(id, c.Design)
-	doc.Reproduce, doc.Steamer, doc.Host = sess.CommandLine(), session.Version(), run.ThisHost()
+	doc.Reproduce, doc.Steamer, doc.Host = sess.CommandLine(), session.Version(), platform.ThisHost()
 	return doc
 }
 

@@ -9,6 +9,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 // Findings says which experiments to run, or which run directories to judge again.
@@ -35,11 +37,15 @@ func (f *Findings) Run(ctx context.Context, sess *session.Session) (result.Verdi
 	if err != nil {
 		return "", err
 	}
-	tools, err := sess.LabTools(ctx, dir)
+	openbao, generator, err := sess.Programs(ctx, dir)
 	if err != nil {
 		return "", err
 	}
-	report, err := findings.All(ctx, tools, f.Experiments, sess.CommandLine(), sess.Progress())
+	open := func(ctx context.Context, spec local.Spec) (target.Target, error) {
+		spec.Server.Binary, spec.Generator = openbao, generator
+		return local.Open(ctx, spec)
+	}
+	report, err := findings.All(ctx, open, f.Experiments, sess.CommandLine(), sess.Progress())
 	return report.Verdict, errors.Join(err, f.Write(sess, report, dir))
 }
 

@@ -15,9 +15,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/session"
 )
 
@@ -137,7 +137,7 @@ func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, 
 	}
 	if dryRun {
 		if comparison != nil {
-			sess.Note(fmt.Sprintf("It would also be compared with %s.", comparison.sides[0].text))
+			sess.Note(fmt.Sprintf("It would also be compared with %s.", comparison.on.Sides[0].Name))
 		}
 		p.Duration = r.Plan.Plan.Duration // which the gate may have lengthened
 		return nil, "", sess.PrintPlan(p, r.Plan.Outlook())
@@ -155,14 +155,14 @@ func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, 
 	return paths, dir, err
 }
 
-// work is what the gate does; r is its run.
-func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *run.Run, comparison *gateComparison, dir string,
+// work is what the gate does; r brings up the platform of its run.
+func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform.Provider, comparison *gateComparison, dir string,
 	policy *gate.Policy,
 ) gate.Work {
 	work := gate.Work{
 		Dir: dir, Steamer: session.Version(), Note: func(what string) { sess.Progress().Start("gate", what) },
 		Check: func(ctx context.Context) (*lint.Report, error) { return checkResolved(ctx, r.Plan) },
-		Run:   func(ctx context.Context) (*result.Result, string, error) { return r.Do(ctx) },
+		Run:   sess.Runner(r).Run,
 	}
 	if comparison != nil {
 		work.Compare = func(ctx context.Context) (string, error) {
@@ -190,17 +190,17 @@ func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *run.Run,
 
 // enter provides everything that the gate will run, and makes it begin again where its clusters can
 // be.
-func (g *Gate) enter(ctx context.Context, sess *session.Session, r *run.Run, comparison *gateComparison) error {
-	runs := []*run.Run{r}
+func (g *Gate) enter(ctx context.Context, sess *session.Session, r *platform.Provider, comparison *gateComparison) error {
+	platforms := []*platform.Provider{r}
 	if comparison != nil {
-		runs = append(runs, comparison.run)
+		platforms = append(platforms, comparison.on.Provider)
 	}
 	if g.Mutants != "none" {
-		if _, err := r.Images.OpenBaoBinary(ctx); err != nil {
+		if _, err := r.Builder.OpenBaoBinary(ctx); err != nil {
 			return exit.Environmentf("program bao", "steamer doctor", "%w", err)
 		}
 	}
-	return sess.Enter(ctx, runs...)
+	return sess.Enter(ctx, platforms...)
 }
 
 // fits refuses evidence about another chart than the plan's, or about other values.

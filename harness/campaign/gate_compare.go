@@ -14,7 +14,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/session"
 )
 
@@ -31,8 +31,7 @@ func gateDesign() compare.Design {
 // gateComparison compares the chart that the gate judges with its previous release.
 type gateComparison struct {
 	comparison *Comparison
-	run        *run.Run
-	sides      [2]side
+	on         *compare.Cluster
 }
 
 // compares says why the gate compares nothing; it is empty where it does: where it knows the previous
@@ -60,9 +59,9 @@ func (g *Gate) compares(p plan.Plan, with *gate.Evidence) (why string, err error
 }
 
 // comparison prepares the comparison with p.Previous, and refuses what would keep it from its end,
-// before anything is run. r is the gate's run. The sides get the same values, and a cluster beside
+// before anything is run. r brings up the platform of the gate's run. The sides get the same values, and a cluster beside
 // the run's, which may be kept.
-func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *run.Run, p plan.Plan) (*gateComparison,
+func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *platform.Provider, p plan.Plan) (*gateComparison,
 	error,
 ) {
 	base, err := chart.Load(p.Previous)
@@ -97,13 +96,16 @@ func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *run.Run
 		},
 	}
 	delete(ground.Plan.Images, images.K6) // of load from pods, which a comparison does not have
+	var sides [2]compare.ClusterSide
 	for i, s := range []*chart.Chart{base, r.Plan.Chart} {
-		c.sides[i] = side{text: near([]string{p.Previous, p.Chart}[i]), chart: s, overrides: r.Plan.Overrides}
+		sides[i] = compare.ClusterSide{
+			Name: near([]string{p.Previous, p.Chart}[i]), Chart: s, Overrides: r.Plan.Overrides,
+		}
 	}
-	if c.run, err = ground.ground(ctx, sess, c.sides, &c.comparison.Design); err != nil {
+	if c.on, err = ground.on(ctx, sess, sides, &c.comparison.Design); err != nil {
 		return nil, fmt.Errorf("comparison with the previous release (--compare=false leaves it out): %w", err)
 	}
-	c.run.Plan.Profile.JobTokens = r.Plan.Profile.JobTokens
+	c.on.Provider.Plan.Profile.JobTokens = r.Plan.Profile.JobTokens
 	return c, nil
 }
 
@@ -131,7 +133,7 @@ func near(path string) string {
 // do compares below dir, and returns the record if there is one that says what was compared.
 func (c *gateComparison) do(ctx context.Context, sess *session.Session, dir string) (path string, err error) {
 	c.comparison.Output = dir
-	doc, own, driven := c.comparison.drive(ctx, sess, c.run, c.sides)
+	doc, own, driven := c.comparison.drive(ctx, sess, c.on)
 	if doc == nil {
 		return "", driven
 	}

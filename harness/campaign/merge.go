@@ -13,9 +13,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/session"
 )
 
@@ -105,12 +105,11 @@ func (m *Merge) spec(sess *session.Session, args []string) (merged.Spec, error) 
 	if spec.Environment, err = m.environment(); err != nil {
 		return merged.Spec{}, err
 	}
-	id, err := run.NewID(time.Now().UTC())
 	spec.Frame = result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind, Steps: []result.Step{},
 		Run: result.Run{
-			ID: id, Profile: profile.Name, Tier: m.Plan.Tier, Steamer: session.Version(), Reproduce: sess.CommandLine(),
-			Host:               run.ThisHost(),
+			ID: result.NewID(time.Now().UTC()), Profile: profile.Name, Tier: m.Plan.Tier, Steamer: session.Version(), Reproduce: sess.CommandLine(),
+			Host:               platform.ThisHost(),
 			EnvironmentLatency: time.Duration(m.Plan.EnvironmentLatency).Seconds() * 1000,
 		},
 		NotMeasured: []string{"functional scenarios: this result was merged from logs of load generators"},

@@ -5,18 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -71,8 +72,9 @@ func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutatio
 			there = append(there, one)
 		}
 	}
+	var provider *platform.Provider
 	if len(there) > 0 {
-		if err := m.place(ctx, sess, builder.Root); err != nil {
+		if provider, err = m.provider(ctx, sess, builder.Root); err != nil {
 			return nil, err
 		}
 	}
@@ -86,7 +88,7 @@ func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutatio
 	outcomes, err := mutation.Each(ctx, here, local.Try, report)
 	if err == nil && len(there) > 0 {
 		var more []mutation.Outcome
-		more, err = m.onCluster(ctx, sess, builder.Root, there, report)
+		more, err = m.onCluster(ctx, sess, provider, there, report)
 		outcomes = append(outcomes, more...)
 	}
 	return outcomes, err
@@ -145,59 +147,49 @@ const mutantsHeading = `# Mutants
 What ` + "`make mutants`" + ` found at its last run here: deliberate defects, each tried on a throw-away copy, and who noticed. The mutants are data in
 ` + "`scenarios/mutants`" + `; ` + "`steamer mutants --help`" + ` says how they are tried`
 
-// place makes the command begin again where its cluster can be, unless it is there.
-func (m *Mutants) place(ctx context.Context, sess *session.Session, root string) error {
-	p, err := m.base(sess, root)
-	if err != nil {
-		return err
-	}
-	p.Load = false
-	r, err := sess.Prepare(ctx, root, p)
-	if err != nil {
-		return err
-	}
-	if err := sess.Place(ctx, r); err != nil || !r.Elsewhere {
-		return err
-	}
-	return sess.Enter(ctx, r)
-}
-
-// base is the plan of the runs on a cluster, all of one name.
-func (m *Mutants) base(sess *session.Session, root string) (plan.Plan, error) {
+// provider brings up the platform that mutants of charts are tried on. It makes the command begin
+// again where the cluster can be, unless it is there.
+func (m *Mutants) provider(ctx context.Context, sess *session.Session, root string) (*platform.Provider, error) {
 	p := plan.Default(root)
 	if m.Cluster == "" {
 		me, err := sess.Identity()
 		if err != nil {
-			return p, err
+			return nil, err
 		}
 		m.Cluster = me.DefaultName() + "-mutants"
 	}
 	p.Cluster.Name, p.Cluster.Port, p.Output = m.Cluster, m.Port, m.Output
-	return p, nil
-}
-
-// onCluster tries mutants of charts, and then removes the cluster unless it is to stay.
-func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, root string, list []mutation.Mutant,
-	report func(mutation.Outcome),
-) (outcomes []mutation.Outcome, err error) {
-	base, err := m.base(sess, root)
+	p.Cluster.Reuse, p.Cluster.Keep = true, m.Keep
+	p.Load = false
+	provider, err := sess.Prepare(ctx, root, p)
 	if err != nil {
 		return nil, err
 	}
-	c := &mutation.Cluster{Root: root, Base: base, Run: func(ctx context.Context, p *plan.Resolved) (*result.Result,
-		error,
-	) {
-		return quietRun(ctx, sess, p)
-	}}
-	if !m.Keep {
-		defer func() {
-			cleanUp, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
-			defer cancel()
-			err = errors.Join(err, sess.Down(cleanUp, func(ctx context.Context, k *cluster.Kind) error {
-				return k.DeleteMade(ctx, m.Cluster)
-			}))
-		}()
+	if err := sess.Place(ctx, provider); err != nil {
+		return nil, err
 	}
+	if provider.Elsewhere {
+		return nil, sess.Enter(ctx, provider)
+	}
+	return provider, provider.Preflight(ctx)
+}
+
+// onCluster tries mutants of charts, and removes the cluster when done unless it is to stay.
+func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, provider *platform.Provider,
+	list []mutation.Mutant, report func(mutation.Outcome),
+) (outcomes []mutation.Outcome, err error) {
+	id := result.NewID(time.Now().UTC())
+	dir := filepath.Join(m.Output, id)
+	if err := session.MakeDirectory(dir); err != nil {
+		return nil, err
+	}
+	s := steps.New(steps.Quiet{})
+	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
+	up, err := provider.Up(ctx, id, s)
+	if err != nil {
+		return nil, err
+	}
+	c := &mutation.Cluster{Root: provider.Root, Platform: up, Previous: provider.Plan.Previous, Dir: dir}
 	for _, name := range topology.Names() {
 		if err := step(sess, name+": the charts as they are pass", func() error {
 			return c.Control(ctx, name, list)
@@ -206,19 +198,6 @@ func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, root str
 		}
 	}
 	return mutation.Each(ctx, list, c.Try, report)
-}
-
-// quietRun runs a plan without progress, on a cluster that stays.
-func quietRun(ctx context.Context, sess *session.Session, p *plan.Resolved) (*result.Result, error) {
-	r, err := sess.NewRun(p, run.Quiet{})
-	if err != nil {
-		return nil, err
-	}
-	if err := r.Preflight(ctx); err != nil {
-		return nil, err
-	}
-	outcome, _, err := r.Do(ctx)
-	return outcome, err
 }
 
 // firstLine shortens a reason for a progress line.

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -9,102 +10,91 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/judge"
-	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/steps"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // localPair is what --local compares, checked and with its programs found.
 type localPair struct {
-	a, b      *compare.LocalArm
-	generator compare.Generator
+	specs        [2]local.Spec
+	descriptions [2]string
 }
 
-// localPair reads what the flags name, before anything is started. The arms still lack the
+// localPair reads what the flags name, before anything is started. The targets still lack the
 // directory for logs.
 func (c *Comparison) localPair() (*localPair, error) {
+	recipes, err := c.Design.Recipes()
+	if err != nil {
+		return nil, err
+	}
 	pair := &localPair{}
-	for _, arm := range []struct {
-		into           **compare.LocalArm
-		flag           string
-		config, binary string
-	}{{&pair.a, "--base", c.BaseConfig, c.BaseBinary}, {&pair.b, "--head", c.HeadConfig, c.HeadBinary}} {
-		l := &compare.LocalArm{
-			Description: "OpenBao as a process", Binary: arm.binary, Tenants: c.Design.Tenants, Secrets: c.Design.Secrets,
-			Recipe: c.Design.Recipe, BatchTokens: c.Design.BatchTokens,
-		}
-		if arm.binary != "" {
-			if info, err := os.Stat(arm.binary); err != nil || info.IsDir() {
-				return nil, exit.Invalidf(arm.flag+"-binary "+arm.binary, "name an OpenBao program", "it is not a file: %v", err)
+	for i, side := range []struct{ flag, config, binary string }{
+		{"--base", c.BaseConfig, c.BaseBinary}, {"--head", c.HeadConfig, c.HeadBinary},
+	} {
+		spec, what := local.Spec{Recipes: recipes, Secrets: c.Design.Secrets}, "OpenBao as a process"
+		if spec.Server.Binary = side.binary; side.binary != "" {
+			if info, err := os.Stat(side.binary); err != nil || info.IsDir() {
+				return nil, exit.Invalidf(side.flag+"-binary "+side.binary, "name an OpenBao program", "it is not a file: %v", err)
 			}
-			l.Description = "OpenBao " + arm.binary
+			what = "OpenBao " + side.binary
 		}
-		if arm.config != "" {
-			patch, err := os.ReadFile(arm.config)
+		if side.config != "" {
+			patch, err := os.ReadFile(side.config)
 			if err == nil {
 				err = localbao.CheckPatch(patch)
 			}
 			if err != nil {
-				return nil, exit.Invalidf(arm.flag+"-config "+arm.config,
+				return nil, exit.Invalidf(side.flag+"-config "+side.config,
 					"name a file with a JSON Patch (RFC 6902) of OpenBao's configuration", "%w", err)
 			}
-			l.Patch, l.Description = patch, l.Description+" with "+arm.config
+			spec.Server.Patch, what = patch, what+" with "+side.config
 		}
-		*arm.into = l
+		pair.specs[i], pair.descriptions[i] = spec, what
 	}
 	return pair, nil
 }
 
-// programs finds or builds what runs.
-func (p *localPair) programs(ctx context.Context, builder *images.Builder) error {
-	bao, err := builder.OpenBaoBinary(ctx)
+// programs finds or builds what runs; logs is the directory for k6's logs.
+func (p *localPair) programs(ctx context.Context, sess *session.Session, logs string) error {
+	bao, generator, err := sess.Programs(ctx, logs)
 	if err != nil {
-		return exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		return err
 	}
-	k6, err := builder.K6Binary(ctx)
-	if err != nil {
-		return exit.Environmentf("program k6", "steamer doctor", "%w", err)
+	for i := range p.specs {
+		spec := &p.specs[i]
+		spec.Server.Binary, spec.Generator = cmp.Or(spec.Server.Binary, bao), generator
 	}
-	for _, l := range []*compare.LocalArm{p.a, p.b} {
-		if l.Binary == "" {
-			l.Binary = bao
-		}
-	}
-	p.generator = compare.Generator{K6: k6, Scripts: filepath.Join(builder.Root, "perf/scripts")}
 	return nil
-}
-
-// logTo sets the directory for k6's logs.
-func (p *localPair) logTo(dir string) {
-	p.generator.Dir = dir
-	p.a.Generator, p.b.Generator = p.generator, p.generator
 }
 
 // engine drives the pair.
 func (p *localPair) engine(sess *session.Session, q *compare.Quarantine) *compare.Engine {
+	side := func(i int) compare.Side {
+		return compare.Side{Description: p.descriptions[i], Open: func(ctx context.Context) (target.Target, error) {
+			return local.Open(ctx, p.specs[i])
+		}}
+	}
 	return &compare.Engine{
-		A: p.a, B: p.b, Turns: compare.LocalTurns{A: p.a, B: p.b}, Validity: judge.DefaultValidity(), Quarantine: q,
+		A: side(0), B: side(1), Validity: judge.DefaultValidity(), Quarantine: q,
 		Log: sess.Note,
 	}
 }
 
-// close ends both arms, also after ctx was cancelled.
-func (p *localPair) close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
+// closeEngine ends both sides, also after ctx was cancelled.
+func closeEngine(ctx context.Context, engine *compare.Engine) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), steps.CleanupTimeout)
 	defer cancel()
-	return errors.Join(p.a.Close(ctx), p.b.Close(ctx))
+	return engine.Close(ctx)
 }
 
 // Processes compares OpenBao processes of this machine and writes and prints what came out. The
 // verdict is "" where nothing was judged: a dry run, or what kept it from being driven.
 func (c *Comparison) Processes(ctx context.Context, sess *session.Session) (verdict result.Verdict, err error) {
-	builder, err := sess.Builder()
-	if err != nil {
-		return "", err
-	}
 	pair, err := c.localPair()
 	if err != nil {
 		return "", err
@@ -117,12 +107,11 @@ func (c *Comparison) Processes(ctx context.Context, sess *session.Session) (verd
 	if err != nil {
 		return "", err
 	}
-	if err := pair.programs(ctx, builder); err != nil {
+	if err := pair.programs(ctx, sess, logs); err != nil {
 		return "", err
 	}
-	pair.logTo(logs)
-	defer func() { err = errors.Join(err, pair.close(ctx)) }()
 	engine := pair.engine(sess, c.Quarantine)
+	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
 	engine.Scenarios = c.Scenarios
 	engine.Save = func(doc *compare.Comparison) error {
 		return compare.WriteFile(filepath.Join(dir, compare.JSONFile), doc)

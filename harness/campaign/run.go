@@ -17,15 +17,19 @@ import (
 func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, full *run.FullStack, dryRun bool) (
 	result.Verdict, error,
 ) {
-	r, err := sess.Prepare(ctx, root, p)
+	provider, err := sess.Prepare(ctx, root, p)
 	if err != nil {
 		return "", err
 	}
-	r.FullStack = full
-	if err := sess.Place(ctx, r); err != nil {
-		return "", err
+	r := sess.Runner(provider)
+	do := r.Run
+	if full != nil {
+		err = full.Check(ctx)
+		do = func(ctx context.Context) (*result.Result, string, error) { return r.RunFullStack(ctx, full) }
+	} else if err = sess.Place(ctx, provider); err == nil {
+		err = provider.Preflight(ctx)
 	}
-	if err := r.Preflight(ctx); err != nil {
+	if err != nil {
 		return "", err
 	}
 	if dryRun {
@@ -34,11 +38,11 @@ func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, f
 	for _, line := range r.Plan.Outlook() {
 		sess.Note(line)
 	}
-	if r.Elsewhere {
-		return "", sess.Enter(ctx, r)
+	if provider.Elsewhere {
+		return "", sess.Enter(ctx, provider)
 	}
 	started := time.Now()
-	outcome, dir, err := r.Do(ctx)
+	outcome, dir, err := do(ctx)
 	if outcome == nil {
 		return "", err
 	}

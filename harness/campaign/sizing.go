@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/sizing"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/kind"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 // Sizing says how to measure how OpenBao grows with tenants.
@@ -28,42 +29,40 @@ func (s *Sizing) Measure(ctx context.Context, sess *session.Session, root string
 		return s.processes(ctx, sess, p)
 	}
 	p.Tenants = 2 // the sizes come later
-	return sess.OnTopologies(ctx, root, p, "sizing", s.DryRun,
-		func(ctx context.Context, d *run.Driver, dir string) (result.Verdict, error) {
-			site, done, err := sizing.Installed(d)
-			if err != nil {
-				return "", err
-			}
-			defer done()
-			return s.measure(ctx, sess, site, fmt.Sprintf("%s, limits of tier %s", d.Name(), p.Tier), dir)
-		})
+	p.Load = true // k6 is needed
+	return sess.Measure(ctx, root, p, session.OnTopologies{
+		Name: "sizing", DryRun: s.DryRun,
+		Measure: func(ctx context.Context, t *kind.Target, _ *plan.Resolved, dir string) (result.Verdict, error) {
+			return s.measure(ctx, sess, t, fmt.Sprintf("%s, limits of tier %s", t.Info().Name, p.Tier), dir)
+		},
+	})
 }
 
-// processes measures a lab.
+// processes measures processes of this machine.
 func (s *Sizing) processes(ctx context.Context, sess *session.Session, p plan.Plan) (result.Verdict, error) {
 	if s.DryRun {
 		_, err := fmt.Fprintf(sess.Stdout, "%v tenants of %d secrets, fetches at %g/s for %s\n",
 			sizing.Ladder(s.Options.MaxTenants), p.Secrets, s.Options.Rate, s.Options.Length)
 		return "", err
 	}
-	spec := lab.Spec{Standby: true, Tenants: 2, Secrets: p.Secrets}
-	return sess.OnLab(ctx, p.Output, "sizing", spec, func(l *lab.Lab, dir string) (result.Verdict, error) {
-		return s.measure(ctx, sess, sizing.Local(l),
-			fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL", l.Version), dir)
+	spec := local.Spec{Standby: true, Secrets: p.Secrets, WatchPool: true}
+	return sess.OnProcesses(ctx, p.Output, "sizing", spec, 2, func(t target.Target, dir string) (result.Verdict, error) {
+		return s.measure(ctx, sess, t, fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL",
+			t.Info().Versions["openbao"]), dir)
 	})
 }
 
-// measure measures one site and writes the files.
-func (s *Sizing) measure(ctx context.Context, sess *session.Session, site sizing.Site, target, dir string) (
+// measure measures one target and writes the files.
+func (s *Sizing) measure(ctx context.Context, sess *session.Session, t target.Target, what, dir string) (
 	result.Verdict, error,
 ) {
 	o := s.Options
 	o.Progress = sess.Note
-	report, err := sizing.Measure(ctx, site, o)
+	report, err := sizing.Measure(ctx, t, o)
 	if report == nil {
 		return "", err
 	}
-	report.Target, report.Reproduce = target, sess.CommandLine()
+	report.Target, report.Reproduce = what, sess.CommandLine()
 	markdown := report.Markdown()
 	fmt.Fprintf(sess.Stdout, "%s\nFiles: %s\n", markdown, dir)
 	return report.Verdict, errors.Join(err, session.WriteMeasurement(dir, "sizing", report, markdown))

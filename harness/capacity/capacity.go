@@ -13,36 +13,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
 )
-
-// Driver drives load at one environment. Drive runs one job to its end and returns what it saw,
-// also beside an error where something was measured. An error ends the search.
-type Driver interface {
-	Drive(ctx context.Context, job Job) (Observation, error)
-}
-
-// Job is one run.
-type Job struct {
-	Name    string // unique in the search
-	Profile load.Profile
-	Rate    float64 // fetches per second
-}
-
-// Observation is what one run showed: a topology with its load, and the use of the connection pool
-// where that could be watched.
-type Observation struct {
-	Topology result.Topology
-	Pool     *lab.PoolUse
-	// Others is how many cores everything on the host but OpenBao, PostgreSQL and the generator
-	// used on the mean, Kubernetes included; nil where nobody watched the host.
-	Others *float64
-	// Strangers is how many of those had nothing to do with the environment; nil where that is not
-	// known.
-	Strangers *float64
-}
 
 // Options say how to search. See Default for the numbers.
 type Options struct {
@@ -59,7 +33,8 @@ type Options struct {
 	Confirmations int           // 3 or more
 	AtLeast       float64       // FAIL when the capacity is below this; 0 asks for nothing
 	HostCPUs      int
-	Progress      func(Point) // after each run; may be nil
+	Progress      func(Point)           // after each run; may be nil
+	Interval      func(result.Interval) // after each second of load; may be nil
 }
 
 // Default returns the options that the command starts with: 10 s runs after 3 s of warm-up narrow
@@ -112,12 +87,13 @@ func (o Options) profile(name string, rate float64, length time.Duration) load.P
 	}
 }
 
-// Search finds the capacity. The report is whole as far as the search came, also beside an error.
-func Search(ctx context.Context, d Driver, o Options) (*Report, error) {
+// Search finds the capacity of a target that has tenants. The report is whole as far as the search
+// came, also beside an error.
+func Search(ctx context.Context, t target.Target, o Options) (*Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	s := &search{Options: o, driver: d, report: newReport(o)}
+	s := &search{Options: o, target: t, report: newReport(o)}
 	err := s.run(ctx)
 	s.report.finish(o, ctx.Err() != nil, err)
 	return s.report, err

@@ -16,8 +16,9 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/targettest"
 )
 
 const slo = `apiVersion: steamer/v1
@@ -45,12 +46,13 @@ func options(t *testing.T) Options {
 // the search to be tested on what is known. change may spoil an observation; it hears how often a
 // rate was run.
 type queue struct {
+	targettest.Fake
 	capacity float64
-	change   func(rate float64, times int, o *Observation) error
+	change   func(rate float64, times int, o *target.Observation) error
 	runs     map[float64]int
 }
 
-func (q *queue) Drive(_ context.Context, job Job) (Observation, error) {
+func (q *queue) Drive(_ context.Context, job target.Job) (target.Observation, error) {
 	if q.runs == nil {
 		q.runs = map[float64]int{}
 	}
@@ -80,7 +82,7 @@ func (q *queue) Drive(_ context.Context, job Job) (Observation, error) {
 	samples := func(cores float64) []result.ResourceSample {
 		return []result.ResourceSample{{At: start}, {At: start.Add(time.Hour), CPUCores: cores, MemoryMiB: 200}}
 	}
-	o := Observation{
+	o := target.Observation{
 		Topology: result.Topology{
 			Name: "queue", Versions: map[string]string{"openbao": "2.4.0"}, Load: l,
 			Resources: []result.ResourceSeries{
@@ -88,7 +90,7 @@ func (q *queue) Drive(_ context.Context, job Job) (Observation, error) {
 				{Component: "postgresql", Name: "b", Samples: samples(0.2)},
 			},
 		},
-		Pool: &lab.PoolUse{Limit: 8, Busy: 2, Looks: 40},
+		Pool: &target.PoolUse{Limit: 8, Busy: 2, Samples: 40},
 	}
 	if q.change != nil {
 		return o, q.change(job.Rate, q.runs[job.Rate], &o)
@@ -116,7 +118,7 @@ func TestSearch(t *testing.T) {
 }
 
 // second multiplies the medians of the second half.
-func second(o *Observation, factor float64) error {
+func second(o *target.Observation, factor float64) error {
 	l := o.Topology.Load
 	for i := range l.Series {
 		l.Series[i].P50 = 40
@@ -133,46 +135,46 @@ func TestSearchEndings(t *testing.T) {
 	for name, c := range map[string]struct {
 		capacity float64
 		options  func(*Options)
-		change   func(rate float64, times int, o *Observation) error
+		change   func(rate float64, times int, o *target.Observation) error
 		verdict  result.Verdict
 		reason   string
 		err      error
 	}{
-		"the generator comes first": {capacity, nil, func(rate float64, _ int, o *Observation) error {
+		"the generator comes first": {capacity, nil, func(rate float64, _ int, o *target.Observation) error {
 			if rate > 300 {
 				o.Topology.Load.Generator.CPUShare = 0.5
 			}
 			return nil
 		}, result.Inconclusive, "the load generator was saturated", errGenerator},
-		"a wrong value": {capacity, nil, func(_ float64, _ int, o *Observation) error {
+		"a wrong value": {capacity, nil, func(_ float64, _ int, o *target.Observation) error {
 			o.Topology.Load.Wrong = 1
 			return nil
 		}, result.Fail, "a fetch got a wrong value", errWrong},
-		"disturbed each time": {capacity, nil, func(_ float64, _ int, o *Observation) error {
+		"disturbed each time": {capacity, nil, func(_ float64, _ int, o *target.Observation) error {
 			o.Topology.Events = []result.Event{{Kind: "restart", At: o.Topology.Load.Start.Add(5 * time.Second), Detail: "x"}}
 			return nil
 		}, result.Inconclusive, "disturbed twice", nil},
-		"disturbed once": {capacity, nil, func(_ float64, times int, o *Observation) error {
+		"disturbed once": {capacity, nil, func(_ float64, times int, o *target.Observation) error {
 			if times == 1 {
 				o.Topology.Resources = nil
 			}
 			return nil
 		}, result.Pass, "capacity", nil},
-		"stumbles once at each rate": {capacity, nil, func(rate float64, times int, o *Observation) error {
+		"stumbles once at each rate": {capacity, nil, func(rate float64, times int, o *target.Observation) error {
 			if times == 1 && rate < capacity {
 				o.Topology.Load.Dropped = 1
 			}
 			return nil
 		}, result.Pass, "capacity", nil},
 		"warm only in the end": {
-			capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 0.4) },
+			capacity, nil, func(_ float64, _ int, o *target.Observation) error { return second(o, 0.4) },
 			result.Pass, "capacity", nil,
 		},
 		"ever slower": {
-			capacity, nil, func(_ float64, _ int, o *Observation) error { return second(o, 2.5) },
+			capacity, nil, func(_ float64, _ int, o *target.Observation) error { return second(o, 2.5) },
 			result.Fail, "not even", nil,
 		},
-		"a crowded machine": {capacity, nil, func(_ float64, _ int, o *Observation) error {
+		"a crowded machine": {capacity, nil, func(_ float64, _ int, o *target.Observation) error {
 			others := 1.2
 			o.Others, o.Strangers = &others, &others
 			return nil
@@ -184,7 +186,7 @@ func TestSearchEndings(t *testing.T) {
 		},
 		"halves until it fits": {90, func(o *Options) { o.Start = 100 }, nil, result.Pass, "capacity", nil},
 		"no rate holds":        {10, nil, nil, result.Fail, "not even", nil},
-		"the driver fails": {capacity, nil, func(rate float64, _ int, o *Observation) error {
+		"the driver fails": {capacity, nil, func(rate float64, _ int, o *target.Observation) error {
 			if rate > 100 {
 				return errors.New("k6 is gone")
 			}
@@ -212,7 +214,7 @@ func TestSearchEndings(t *testing.T) {
 func TestCandidateBreaks(t *testing.T) {
 	t.Parallel()
 	broken := 0.0
-	r, err := Search(t.Context(), &queue{capacity: 1000, change: func(rate float64, _ int, o *Observation) error {
+	r, err := Search(t.Context(), &queue{capacity: 1000, change: func(rate float64, _ int, o *target.Observation) error {
 		if o.Topology.Load.MeasuredSeconds > 20 && (broken == 0 || rate == broken) {
 			broken = rate
 			o.Topology.Load.Intended.Mean = 100
@@ -228,7 +230,7 @@ func TestCandidateBreaks(t *testing.T) {
 // TestNoCandidateHolds: what is reported as held is a rate that held.
 func TestNoCandidateHolds(t *testing.T) {
 	t.Parallel()
-	r, err := Search(t.Context(), &queue{capacity: 1000, change: func(_ float64, _ int, o *Observation) error {
+	r, err := Search(t.Context(), &queue{capacity: 1000, change: func(_ float64, _ int, o *target.Observation) error {
 		if o.Topology.Load.MeasuredSeconds > 20 {
 			o.Topology.Load.Intended.Mean = 100
 		}
@@ -245,7 +247,7 @@ func TestNoCandidateHolds(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := Search(ctx, &queue{capacity: 1000, change: func(rate float64, _ int, _ *Observation) error {
+	r, err := Search(ctx, &queue{capacity: 1000, change: func(rate float64, _ int, _ *target.Observation) error {
 		if rate > 150 {
 			cancel()
 			return ctx.Err()
@@ -321,7 +323,7 @@ func TestSaturation(t *testing.T) {
 		"throttled": {func(p *Point) { p.OpenBao.Throttled = 0.3 }, "OpenBao's CPU"},
 		"database":  {func(p *Point) { p.PostgreSQL.Busiest, p.PostgreSQL.Cores = 1.8, 1.8 }, "PostgreSQL's CPU"},
 		"pool": {
-			func(p *Point) { p.Pool = &lab.PoolUse{Limit: 5, Busy: 4.6, FullShare: 0.7, Looks: 40} },
+			func(p *Point) { p.Pool = &target.PoolUse{Limit: 5, Busy: 4.6, FullShare: 0.7, Samples: 40} },
 			"OpenBao's pool of database connections",
 		},
 		"unseen": {func(p *Point) { p.OpenBao = Component{Unknown: true, Busiest: 0.9, Limit: 1} }, ""},

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"gitlab.com/steamer/steamer/harness/judge"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
 )
 
 // Outcome is what one run says about its rate.
@@ -23,25 +23,25 @@ const (
 // Point is one run of a search. Latencies are in milliseconds from the intended start, CPU in cores
 // while measuring.
 type Point struct {
-	Phase      string       `json:"phase"` // search or confirm
-	Rate       float64      `json:"rate"`  // offered, fetches per second
-	Achieved   float64      `json:"achieved"`
-	Seconds    float64      `json:"seconds"` // measured
-	Fetches    int64        `json:"fetches"`
-	Failed     int64        `json:"failed"`
-	Dropped    int64        `json:"dropped"`
-	Mean       float64      `json:"mean"`
-	P50        float64      `json:"p50"`
-	P95        float64      `json:"p95"`
-	P99        float64      `json:"p99"`
-	OpenBao    Component    `json:"openbao"`
-	PostgreSQL Component    `json:"postgresql"`
-	Generator  float64      `json:"generator"`        // cores
-	Others     *float64     `json:"others,omitempty"` // cores of everything else on the host; nil: unknown
-	Pool       *lab.PoolUse `json:"pool,omitempty"`
-	Outcome    Outcome      `json:"outcome"`
-	Reason     string       `json:"reason,omitempty"`  // why it is not held
-	Partial    bool         `json:"partial,omitempty"` // cut off
+	Phase      string          `json:"phase"` // search or confirm
+	Rate       float64         `json:"rate"`  // offered, fetches per second
+	Achieved   float64         `json:"achieved"`
+	Seconds    float64         `json:"seconds"` // measured
+	Fetches    int64           `json:"fetches"`
+	Failed     int64           `json:"failed"`
+	Dropped    int64           `json:"dropped"`
+	Mean       float64         `json:"mean"`
+	P50        float64         `json:"p50"`
+	P95        float64         `json:"p95"`
+	P99        float64         `json:"p99"`
+	OpenBao    Component       `json:"openbao"`
+	PostgreSQL Component       `json:"postgresql"`
+	Generator  float64         `json:"generator"`        // cores
+	Others     *float64        `json:"others,omitempty"` // cores of everything else on the host; nil: unknown
+	Pool       *target.PoolUse `json:"pool,omitempty"`
+	Outcome    Outcome         `json:"outcome"`
+	Reason     string          `json:"reason,omitempty"`  // why it is not held
+	Partial    bool            `json:"partial,omitempty"` // cut off
 }
 
 // Component is the CPU use of all containers or processes of one component.
@@ -69,7 +69,7 @@ func (p Point) fatal() error {
 }
 
 // judge derives the point from what was seen, by the gate's own rules.
-func (s *search) judge(o Observation, phase string, rate float64) Point {
+func (s *search) judge(o target.Observation, phase string, rate float64) Point {
 	t := o.Topology
 	r := result.Result{Run: result.Run{Tier: s.Tier}, Topologies: []result.Topology{t}}
 	validity := judge.DefaultValidity()
@@ -96,11 +96,10 @@ func (s *search) judge(o Observation, phase string, rate float64) Point {
 // is blamed on them.
 const maxOthers = 0.25
 
-// overload are the validity conditions that a server misses which is asked for too much; the others
-// are missed when a measurement is disturbed.
-var overload = map[string]bool{ //nolint:gochecknoglobals // constant
-	"valid/dropped-iterations": true, "valid/interrupted-fetches": true, "valid/achieved-rate": true, "valid/drain": true,
-	"valid/steady": true, "valid/trend": true,
+// overload reports whether a server misses the condition that is asked for too much: in a search, a
+// latency that grows is such a sign as well.
+func overload(condition string) bool {
+	return judge.Overload(condition) || condition == "valid/steady" || condition == "valid/trend"
 }
 
 // outcome sorts the checks. A saturated generator comes first: its own delay is in everything else.
@@ -116,7 +115,7 @@ func outcome(checks []result.Check) (Outcome, string) {
 			o = Generator
 		case c.Kind == "validity" && c.Verdict == result.Fail: // a crash, an out-of-memory kill, a database at a standstill
 			o = Broken
-		case c.Kind == "validity" && (!overload[c.ID] || c.Owner == result.OwnerMachine):
+		case c.Kind == "validity" && (!overload(c.ID) || c.Owner == result.OwnerMachine):
 			o = Disturbed
 		case c.Kind == "slo" && c.Verdict == result.Inconclusive:
 			o = Disturbed // an objective that could not be judged, or not be blamed on the server

@@ -20,7 +20,7 @@ type Suspect struct {
 const (
 	maxUse       = 0.85
 	maxThrottled = 0.25
-	maxFull      = 0.5 // of the looks found the pool without a free connection
+	maxFull      = 0.5 // of the samples found the pool without a free connection
 )
 
 // Saturation ranks what could limit the server at a point, the likeliest first.
@@ -47,12 +47,12 @@ func Saturation(p Point, hostCPUs int) []Suspect {
 		}
 		all = append(all, s)
 	}
-	if u := p.Pool; u != nil && u.Limit > 0 && u.Looks > 0 {
+	if u := p.Pool; u != nil && u.Limit > 0 && u.Samples > 0 {
 		all = append(all, Suspect{
 			Resource: "OpenBao's pool of database connections", Use: u.Busy / float64(u.Limit),
 			Saturated: u.FullShare >= maxFull,
-			Evidence: fmt.Sprintf("%.1f of %d connections busy on average; all of them in %.0f %% of %d looks (threshold %.0f %%)",
-				u.Busy, u.Limit, 100*u.FullShare, u.Looks, 100*maxFull),
+			Evidence: fmt.Sprintf("%.1f of %d connections busy on average; all of them in %.0f %% of %d samples (threshold %.0f %%)",
+				u.Busy, u.Limit, 100*u.FullShare, u.Samples, 100*maxFull),
 		})
 	}
 	const host = "the host's CPUs"

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"gitlab.com/steamer/steamer/harness/target"
 )
 
 // search is one search on its way.
 type search struct {
 	Options
-	driver Driver
+	target target.Target
 	report *Report
 	lo, hi float64 // highest rate that held, 0 for none; lowest that did not, 0 for none
 	runs   int
@@ -154,7 +156,9 @@ func (s *search) once(ctx context.Context, phase string, rate float64) (Point, e
 	for attempt := 1; ; attempt++ {
 		s.runs++
 		name := fmt.Sprintf("capacity-%03d", s.runs)
-		o, err := s.driver.Drive(ctx, Job{Name: name, Profile: s.profile("capacity", rate, length), Rate: rate})
+		o, err := s.target.Drive(ctx, target.Job{
+			Name: name, Profile: s.profile("capacity", rate, length), Rate: rate, Progress: s.Interval,
+		})
 		if o.Topology.Load != nil {
 			p := s.judge(o, phase, rate)
 			p.Partial = err != nil

@@ -36,10 +36,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/sizing"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/harness/trend"
 )
@@ -318,7 +318,7 @@ func TestCanariesOfProgress(t *testing.T) {
 	t.Parallel()
 	plant(t)
 	var out bytes.Buffer
-	ui := &run.Text{W: secret.Writer{To: &out}, Terminal: true}
+	ui := &steps.Text{W: secret.Writer{To: &out}, Terminal: true}
 	ui.Start("cloud-native", "install")
 	ui.Note(poison())
 	ui.Work(poison(), 1)

@@ -18,11 +18,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // State is what the commands take from their process.
@@ -57,7 +58,7 @@ func Main(ctx context.Context, state *State) exit.Code {
 	if ctx.Err() != nil {
 		code = exit.Interrupted
 	}
-	if log, logs := state.UI.(run.Log); logs {
+	if log, logs := state.UI.(steps.Log); logs {
 		log.Logger.Error(err.Error(), "code", code)
 	} else {
 		fmt.Fprintln(state.Stderr, "steamer:", err)
@@ -142,9 +143,9 @@ func (g *global) apply(state *State) error {
 	case g.verbose:
 		level = slog.LevelDebug
 	}
-	state.UI = &run.Text{W: state.Stderr, Terminal: session.IsTerminal(state.Stderr), Level: level}
+	state.UI = &steps.Text{W: state.Stderr, Terminal: session.IsTerminal(state.Stderr), Level: level}
 	if g.logFormat == "json" {
-		state.UI = run.Log{Logger: slog.New(slog.NewJSONHandler(state.Stderr, &slog.HandlerOptions{Level: level}))}
+		state.UI = steps.Log{Logger: slog.New(slog.NewJSONHandler(state.Stderr, &slog.HandlerOptions{Level: level}))}
 	}
 	file, isFile := secret.Unwrap(state.Stdout).(*os.File)
 	state.Colour = g.color == "always" || g.color == "auto" && isFile && report.Colour(file)
@@ -172,18 +173,17 @@ func group(command *cobra.Command, children ...*cobra.Command) *cobra.Command {
 // conclude turns what came out into the process's outcome. A FAIL that was proven stands, whatever
 // came after it. Without a verdict the error is all there is.
 func conclude(ctx context.Context, verdict result.Verdict, err error) error {
-	switch {
-	case verdict == result.Fail:
-		return exit.Judged(exit.Fail)
-	case verdict != "" && ctx.Err() != nil:
-		return exit.Judged(exit.Interrupted)
-	case verdict == "" || err != nil:
+	if verdict == "" {
 		return err
 	}
-	if code := exit.OfVerdict(verdict); code != exit.Pass {
-		return exit.Judged(code)
+	code := judge.ExitCode(ctx, verdict, err)
+	switch {
+	case code == exit.Pass:
+		return nil
+	case err != nil && code == exit.CodeOf(err):
+		return err
 	}
-	return nil
+	return exit.Judged(code)
 }
 
 // addOutput adds the directory that a command makes directories in.

@@ -16,8 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/gitlab/graphql"
-	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // site is a GitLab that the stub plays in front of a real OpenBao, and a job of its one project.
@@ -34,11 +34,8 @@ func newSite(t *testing.T) *site {
 	server, err := localbao.Start(t.Context(), localbao.Options{})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	issuer, err := gitlab.NewIssuer(server.Issuer, gitlab.RS256)
+	issuer, err := server.Trust()
 	require.NoError(t, err)
-	jwks, err := issuer.JWKS()
-	require.NoError(t, err)
-	server.Publish(jwks)
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
 	tenant, err := recipes[0].Place(gitlab.Tenant{Org: 1, Group: 5, Project: 7, User: 9})
@@ -142,7 +139,7 @@ func TestFullStackBadInput(t *testing.T) {
 		"no JWT": {
 			s.token, "glpat-instead-of-it",
 			[]string{"--gitlab-url", s.url},
-			"STEAMER_JOB_JWT: it is no JWT",
+			"STEAMER_JOB_JWT: not a JWT",
 		},
 		"expired": {s.token, old, []string{"--gitlab-url", s.url}, "it expired at"},
 		"user's":  {s.token, user, []string{"--gitlab-url", s.url}, "names no project"},
@@ -158,7 +155,7 @@ func TestFullStackBadInput(t *testing.T) {
 		},
 		"no GitLab":    {s.token, s.jwt, []string{"--gitlab-url", web.URL}, "status 404 and no GraphQL answer"},
 		"nobody there": {s.token, s.jwt, []string{"--gitlab-url", "http://127.0.0.1:1"}, "connection refused"},
-		"no URL":       {s.token, s.jwt, []string{"--gitlab-url", "gitlab"}, "--gitlab-url gitlab: it is no URL"},
+		"no URL":       {s.token, s.jwt, []string{"--gitlab-url", "gitlab"}, "--gitlab-url gitlab: not a valid URL"},
 		"no OpenBao": {s.token, s.jwt, []string{"--gitlab-url", s.url, "--openbao-url", web.URL}, "--openbao-url " +
 			web.URL},
 		"unknown recipe": {

@@ -57,7 +57,7 @@ func newMutants(state *State) *cobra.Command {
 	addFlags(command, "Output", func(set *pflag.FlagSet) {
 		set.StringVar(&f.Markdown, "markdown", "", "file for the outcomes as Markdown")
 		set.StringVar(&f.JSON, "json", "", "file for the outcomes as JSON, which steamer gate reads")
-		set.StringVar(&f.Output, "output-dir", f.Output, "directory that the run directories are made in")
+		set.StringVar(&f.Output, "output-dir", f.Output, "directory for what explains failed scenarios")
 	})
 	oldNames(command, planNames())
 	return command

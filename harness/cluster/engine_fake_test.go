@@ -171,11 +171,12 @@ func fakeSystem(t testing.TB) system {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
 	stat := func(pid int, state string) {
-		fields := make([]string, startTime+1)
+		const start, all = 22 - 3, 52 - 3 + 1 // of proc(5)'s fields, counted behind the name
+		fields := make([]string, all)
 		for i := range fields {
 			fields[i] = "0"
 		}
-		fields[0], fields[startTime] = state, startTick
+		fields[0], fields[start] = state, startTick
 		write(fmt.Sprintf("%d/stat", pid), fmt.Sprintf("%d (a name) S 9) %s\n", pid, strings.Join(fields, " ")))
 	}
 	write("sys/kernel/random/boot_id", here+"\n")

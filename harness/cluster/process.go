@@ -1,14 +1,14 @@
 package cluster
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"gitlab.com/steamer/steamer/harness/observe/proc"
 )
 
 // Process identifies a process for good: numbers come back, after a reboot very soon, but not with
@@ -72,24 +72,17 @@ func (s system) life(p Process) Life {
 	}
 }
 
-// startTime is the place of a process's start, in clock ticks since the boot, among the fields of
-// /proc/PID/stat that follow the command's name (proc(5): field 22, the name is field 2).
-const startTime = 22 - 3
-
 // start is when a process began. A zombie has ended: its error is fs.ErrNotExist.
 func (s system) start(pid int) (string, error) {
-	stat, err := os.ReadFile(s.path(strconv.Itoa(pid), "stat"))
+	raw, err := os.ReadFile(s.path(strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return "", err
 	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name itself may hold anything
-	if len(fields) <= startTime {
-		return "", fmt.Errorf("/proc/%d/stat has %d fields after the name", pid, len(fields))
+	stat, err := proc.ParseStat(string(raw))
+	if err == nil && (stat.State == "Z" || stat.State == "X") {
+		err = fs.ErrNotExist
 	}
-	if state := fields[0]; state == "Z" || state == "X" {
-		return "", fs.ErrNotExist
-	}
-	return fields[startTime], nil
+	return stat.Start, err
 }
 
 func (s system) path(elements ...string) string {

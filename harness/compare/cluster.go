@@ -1,156 +1,111 @@
 package compare
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
-	"time"
+	"slices"
 
-	"gitlab.com/steamer/steamer/harness/cluster"
-	"gitlab.com/steamer/steamer/harness/engine"
-	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/observe"
-	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/platform"
+	"gitlab.com/steamer/steamer/harness/steps"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/kind"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// ClusterArm is a chart installed on a cluster that the other arm is on, too, in
+// ClusterSide is a chart that is installed on the cluster that the other side is on, too, in
 // namespaces and with a database of its own.
-type ClusterArm struct {
-	Generator
-	Description string
-	Cluster     *cluster.Cluster
-	Engine      *engine.Engine // nil on an existing cluster
-	Spec        topology.Spec
-	Port        int // loopback port that leads to this arm
-	Tenants     int // to provision
-	Secrets     int // of each
-	Recipe      string
-	BatchTokens bool // see Design
-	Proxied     bool
-	Log         func(string)
-
-	driver
-	env      *topology.Environment
-	observer *observe.Observer // all the time: it takes seconds until it has seen everything, and slices are short
-	versions map[string]string
-	running  map[string]string // images of the pods
+type ClusterSide struct {
+	Name      string // as the user wrote it
+	Chart     *chart.Chart
+	Overrides map[string]any    // over the values of the dialect
+	Images    map[string]string // references that this side alone gets, by images.OpenBao and images.PostgreSQL
 }
 
-// Prepare installs the chart and provisions the tenants.
-func (a *ClusterArm) Prepare(ctx context.Context) error {
-	own := *a.Cluster // the same cluster by another port
-	own.HostPort = a.Port
-	env, err := topology.New(&own, a.Engine, a.Spec, a.Log)
+// describe names the chart and what is special about the side.
+func (s ClusterSide) describe() string {
+	info := s.Chart.Info()
+	text := fmt.Sprintf("%s (chart %s %s)", s.Name, info.Name, info.Version)
+	for _, name := range slices.Sorted(maps.Keys(s.Images)) {
+		text += fmt.Sprintf(", image %s=%s", name, s.Images[name])
+	}
+	return text
+}
+
+// Cluster compares two charts on one cluster.
+type Cluster struct {
+	Provider *platform.Provider // of a cluster with a second port, for one topology
+	Sides    [2]ClusterSide
+	Delayed  bool // drive both through a proxy, so that one can be delayed
+}
+
+// Preflight renders both charts, and finds out whether the cluster can be had.
+func (c *Cluster) Preflight(ctx context.Context) error {
+	name := c.Provider.Plan.Topologies[0]
+	a, b := c.Sides[0].spec(c.Provider.Spec(name)), c.Sides[1].spec(c.Provider.Spec(name))
+	return c.Provider.Preflight(ctx, platform.Wanted{Name: c.Sides[0].Name, Spec: a},
+		platform.Wanted{Name: c.Sides[1].Name, Spec: platform.Second(b)})
+}
+
+// spec is the plan's environment with the chart of the side.
+func (s ClusterSide) spec(planned topology.Spec) topology.Spec {
+	planned.Chart, planned.Overrides = s.Chart, s.Overrides
+	return planned
+}
+
+// Run brings up the cluster, opens both sides with the engine's other settings, and calls drive.
+// Then everything is removed, also after ctx was cancelled. The logs of k6 go into the directory
+// logs.
+func (c *Cluster) Run(ctx context.Context, doc *Comparison, s *steps.Steps, engine *Engine, logs string,
+	drive func(context.Context) error,
+) (err error) {
+	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
+	p, err := c.Provider.Up(ctx, doc.ID, s)
 	if err != nil {
 		return err
 	}
-	a.env = env
-	err = env.Install(ctx)
-	var fault *topology.ChartError
-	if errors.As(err, &fault) {
-		return UnfitError{err}
+	if engine.A, err = c.side(p, 0, doc.Design, logs); err != nil {
+		return err
 	}
+	if engine.B, err = c.side(p, 1, doc.Design, logs); err != nil {
+		return err
+	}
+	s.Cleanup("A and B", engine.Close)
+	err = s.Do(ctx, "", "install and provision A and B", func(ctx context.Context) error {
+		return engine.Prepare(ctx, doc)
+	})
 	if err != nil {
 		return err
 	}
-	a.driver = driver{
-		Generator: a.Generator, address: env.Address, audience: env.Audience(), seed: rand.Text(),
-		issuer: env.Issuer,
+	return s.Do(ctx, "", "drive A and B", drive)
+}
+
+// side is a side of the comparison on a platform that is up.
+func (c *Cluster) side(p *platform.Platform, i int, d Design, logs string) (Side, error) {
+	own := c.Sides[i]
+	spec := own.spec(p.Spec(c.Provider.Plan.Topologies[0]))
+	if i == 1 {
+		spec = platform.Second(spec)
 	}
-	client := openbao.New(env.Address, nil)
-	defer client.Close()
-	health, err := client.Health(ctx)
-	if err != nil {
-		return a.unfit(ctx, fmt.Errorf("health of OpenBao: %w", err))
-	}
-	if a.running, err = env.RunningImages(ctx); err != nil {
-		a.Log(err.Error()) // they are to be told, no more
-	}
-	a.versions = map[string]string{"openbao": health.Version, "kubernetes": a.Cluster.Version}
-	if a.tenants, err = provision(ctx, client, &a.driver, a.Tenants, a.Secrets, a.Recipe, a.BatchTokens); err != nil {
-		return a.unfit(ctx, err)
-	}
-	if a.Proxied {
-		if err := a.SetDelay(0); err != nil {
-			return err
+	spec.Images.OpenBao = cmp.Or(p.Image(own.Images[images.OpenBao]), spec.Images.OpenBao)
+	spec.Images.PostgreSQL = cmp.Or(p.Image(own.Images[images.PostgreSQL]), spec.Images.PostgreSQL)
+	recipes, err := d.Recipes()
+	return Side{Description: own.describe(), Open: func(ctx context.Context) (target.Target, error) {
+		t, err := kind.Open(ctx, p, kind.Options{
+			Spec: spec, Secrets: d.Secrets, Recipes: recipes, Dir: logs, Steady: true, Last: true, Label: arms[i] + ": ",
+		})
+		if err != nil {
+			return nil, err
 		}
-	}
-	return a.observe(ctx)
-}
-
-// unfit says whose a failure of this arm is: the chart's, or what surrounds it.
-func (a *ClusterArm) unfit(ctx context.Context, err error) error {
-	var fault *topology.ChartError
-	if err = a.env.Blame(ctx, err); errors.As(err, &fault) {
-		return UnfitError{err}
-	}
-	return err
-}
-
-// Subject says what is installed.
-func (a *ClusterArm) Subject() Subject {
-	info := a.Spec.Chart.InfoWith(a.Spec.Overrides)
-	images := map[string]string{"openbao": a.Spec.Images.OpenBao, "postgresql": a.Spec.Images.PostgreSQL}
-	maps.Copy(images, a.running)
-	return Subject{
-		Description: a.Description, Chart: &info, Config: info.Values, Versions: a.versions, Delay: a.delayed(),
-		Images: images,
-	}
-}
-
-// Drive runs k6 against the active Service while the pods are observed.
-func (a *ClusterArm) Drive(ctx context.Context, name string, p load.Profile, rate float64) (Measurement, error) {
-	if why := a.observer.Err(); why != nil { // started again, so that one hiccup costs a pair and not all that follow
-		a.Log("observing starts again: " + why.Error())
-		a.observer.Stop()
-		if err := a.observe(ctx); err != nil {
-			return Measurement{}, err
+		if c.Delayed {
+			if err := t.SetDelay(0); err != nil {
+				return nil, errors.Join(err, t.Close(ctx))
+			}
 		}
-	}
-	began := time.Now()
-	measured, err := a.drive(ctx, name, p, rate)
-	a.observer.Outlast(ctx, component)
-	resources, events := a.observer.Since(began) // a gap shows as a missed condition of the slice
-	return Measurement{Load: measured, Resources: resources, Events: events}, err
-}
-
-// component is what has to be observed to the end of each slice.
-const component = "openbao"
-
-// observe starts the observer, which Close ends, and waits until it has seen something.
-func (a *ClusterArm) observe(ctx context.Context) error {
-	nodes, err := a.Cluster.NodeNames(ctx)
-	if err != nil {
-		return err
-	}
-	namespaces := []string{a.env.Namespace}
-	if database := a.env.DatabaseNamespace(); database != a.env.Namespace {
-		namespaces = append(namespaces, database)
-	}
-	var machines []observe.Machine
-	if a.Spec.Topology == topology.CloudNativeHybrid {
-		machines = []observe.Machine{{Component: "postgresql", Name: a.env.MachineName()}}
-	}
-	source := observe.PodSource{Client: a.Cluster.Client, Namespaces: namespaces}
-	a.observer = observe.Start(context.WithoutCancel(ctx), a.Engine, source, nodes, machines)
-	a.observer.Outlast(ctx, component)
-	return nil
-}
-
-// Close removes the environment, and waits until it is gone.
-func (a *ClusterArm) Close(ctx context.Context) error {
-	a.closeProxy()
-	if a.observer != nil {
-		a.observer.Stop()
-		a.observer = nil
-	}
-	if a.env == nil {
-		return nil
-	}
-	env := a.env
-	a.env = nil
-	return errors.Join(env.Remove(ctx), env.AwaitRemoved(ctx))
+		return t, nil
+	}}, err
 }

@@ -90,7 +90,7 @@ func TestDesign(t *testing.T) {
 func TestBatchTokens(t *testing.T) {
 	t.Parallel()
 	tokens := func(batch bool) []any {
-		list, err := recipesOf("two-level-jwt", batch)
+		list, err := Design{Recipe: "two-level-jwt", BatchTokens: batch}.Recipes()
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 		var out []any

@@ -9,6 +9,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/stats"
 )
@@ -100,7 +101,7 @@ func (d Design) Check() error {
 	case !slices.Contains(load.Modes(), d.Mode):
 		return bad("--mode "+d.Mode, "use one of "+strings.Join(load.Modes(), ", "), "there is no such way to fetch")
 	}
-	if _, err := recipesOf(d.Recipe, d.BatchTokens); err != nil {
+	if _, err := d.Recipes(); err != nil {
 		return err
 	}
 	return d.checkGate()
@@ -157,3 +158,32 @@ func (d Design) profile() load.Profile {
 func seconds(s float64) document.Duration { return document.Duration(duration(s)) }
 
 func duration(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// Recipes are those by which the tenants of both sides are provisioned, in turn; errors are of code
+// exit.Invalid.
+func (d Design) Recipes() ([]*gitlab.Recipe, error) {
+	id, batch := d.Recipe, d.BatchTokens
+	list, err := gitlab.Recipes()
+	if err != nil {
+		return nil, err
+	}
+	if id != "" {
+		var known []string
+		for _, r := range list {
+			known = append(known, r.ID)
+		}
+		i := slices.Index(known, id)
+		if i < 0 {
+			return nil, exit.Invalidf("--recipe "+id, "use one of "+strings.Join(known, ", ")+", or none for all in turn",
+				"there is no such recipe")
+		}
+		list = list[i : i+1]
+	}
+	for _, r := range list {
+		if batch && !r.SetTokens("batch", 0) {
+			return nil, exit.Invalidf("--batch-tokens", "add --recipe two-level-jwt",
+				"recipe %s has no role that says what tokens it gives", r.ID)
+		}
+	}
+	return list, nil
+}

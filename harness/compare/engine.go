@@ -13,12 +13,19 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
 )
+
+// Side is one of the two systems of a comparison, which drives one at a time.
+type Side struct {
+	Description string // for people, e.g. "charts/openbao 0.2.0 with fast.yaml"
+	// Open brings the system up, without tenants. After an error nothing is left of it.
+	Open func(ctx context.Context) (target.Target, error)
+}
 
 // Engine drives a comparison.
 type Engine struct {
-	A, B       Arm
-	Turns      Turner              // drives both where the design says by turns
+	A, B       Side
 	Scenarios  []scenario.Scenario // to run on both after the load; none where empty
 	Validity   judge.Validity
 	Quarantine *Quarantine
@@ -27,8 +34,8 @@ type Engine struct {
 	// Save is called with the comparison after each block, so that a crash loses little; nil does
 	// nothing.
 	Save func(*Comparison) error
-	// After is called with every pair that was driven; nil does nothing.
-	After func(Pair)
+
+	targets [2]target.Target // of A and B, once they are open
 }
 
 // New returns a comparison that has not begun.
@@ -40,37 +47,72 @@ func New(id string, d Design) *Comparison {
 	}
 }
 
-// UnfitError is a system that does not come up or cannot be provisioned: a
-// finding about that system, not a fault of what surrounds it.
-type UnfitError struct{ error }
-
-// Unwrap returns what went wrong.
-func (u UnfitError) Unwrap() error { return u.error }
-
-// Prepare brings both arms up, at the same time, since that is mostly waiting. An
-// arm that is unfit is noted in c, and no error: Judge knows what it means.
+// Prepare brings both sides up and provisions them, at the same time, since that is mostly waiting.
+// A side that is unfit is noted in c, and no error: Judge knows what it means. Close the engine
+// also after an error.
 func (e *Engine) Prepare(ctx context.Context, c *Comparison) error {
 	group, both := errgroup.WithContext(ctx)
-	for _, arm := range []struct {
-		name    string
-		arm     Arm
-		subject *Subject
-	}{{A, e.A, &c.A}, {B, e.B, &c.B}} {
+	for i, subject := range []*Subject{&c.A, &c.B} {
 		group.Go(func() error {
-			err := arm.arm.Prepare(both)
-			*arm.subject = arm.arm.Subject()
-			var unfit UnfitError
+			err := e.open(both, i, c.Design.Tenants)
+			*subject = e.subject(i)
+			var unfit target.UnfitError
 			if errors.As(err, &unfit) && both.Err() == nil {
-				arm.subject.Unfit = strings.Join(strings.Fields(unfit.Error()), " ")
+				subject.Unfit = strings.Join(strings.Fields(unfit.Error()), " ")
 				return nil
 			}
 			if err != nil {
-				return fmt.Errorf("arm %s: %w", arm.name, err)
+				return fmt.Errorf("arm %s: %w", arms[i], err)
 			}
 			return nil
 		})
 	}
 	return group.Wait()
+}
+
+// arms are the names of the sides, by number.
+var arms = [2]string{A, B}
+
+func (e *Engine) open(ctx context.Context, i, tenants int) (err error) {
+	if e.targets[i], err = [2]Side{e.A, e.B}[i].Open(ctx); err != nil {
+		e.targets[i] = nil // and not an interface that holds a nil pointer
+		return err
+	}
+	_, _, err = e.targets[i].Grow(ctx, tenants)
+	return err
+}
+
+// subject describes a side as it is now.
+func (e *Engine) subject(i int) Subject {
+	s := Subject{Description: [2]Side{e.A, e.B}[i].Description}
+	if e.targets[i] == nil {
+		return s
+	}
+	info := e.targets[i].Info()
+	s.Config, s.Versions, s.Images, s.CPUs = info.Config, info.Versions, info.Images, info.CPUs
+	s.Delay = float64(info.Delay) / float64(time.Millisecond)
+	if info.Chart != (result.Chart{}) {
+		s.Chart = &info.Chart
+	}
+	return s
+}
+
+// Subjects describe both sides as they are now.
+func (e *Engine) Subjects() (a, b Subject) { return e.subject(0), e.subject(1) }
+
+// Head is B's target, nil before Prepare.
+func (e *Engine) Head() target.Target { return e.targets[1] }
+
+// Close closes both targets. It may be called twice, and works after ctx was cancelled.
+func (e *Engine) Close(ctx context.Context) error {
+	var errs []error
+	for i, t := range e.targets {
+		if t != nil {
+			errs = append(errs, t.Close(ctx))
+			e.targets[i] = nil
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Drive drives blocks of two pairs, ABBA or BAAB by chance, until a look decides,
@@ -144,9 +186,6 @@ func (e *Engine) apart(ctx context.Context, c *Comparison, orders []string) erro
 			return err
 		}
 		c.Pairs = append(c.Pairs, p)
-		if e.After != nil {
-			e.After(p)
-		}
 	}
 	return nil
 }
@@ -166,42 +205,17 @@ func (e *Engine) over(c *Comparison, elapsed time.Duration) bool {
 // pair drives a slice of either arm.
 func (e *Engine) pair(ctx context.Context, c *Comparison, order string) (Pair, error) {
 	p := Pair{Order: order}
-	for _, arm := range order {
-		if err := idle(ctx, duration(c.Design.Idle)); err != nil {
-			return p, err
-		}
-		name := fmt.Sprintf("%03d-%c", len(c.Pairs)+1, arm)
-		s, err := e.slice(ctx, c, name, map[rune]Arm{'A': e.A, 'B': e.B}[arm])
+	number := len(c.Pairs) + 1
+	err := target.Round(ctx, len(arms), order == "BA", duration(c.Design.Idle), func(i int) error {
+		name := fmt.Sprintf("%03d-%s", number, arms[i])
+		seen, err := e.targets[i].Drive(ctx, target.Job{Name: name, Profile: c.Design.profile(), Rate: c.Design.Rate})
 		if err != nil {
-			return p, fmt.Errorf("slice %s: %w", name, err)
+			return fmt.Errorf("slice %s: %w", name, err)
 		}
-		if arm == 'A' {
-			p.A = s
-		} else {
-			p.B = s
-		}
-	}
-	return p, nil
-}
-
-func (e *Engine) slice(ctx context.Context, c *Comparison, name string, arm Arm) (Slice, error) {
-	m, err := arm.Drive(ctx, name, c.Design.profile(), c.Design.Rate)
-	if err != nil {
-		return Slice{}, err
-	}
-	return m.slice(e.Validity), nil
-}
-
-// idle lets the machine settle between two slices.
-func idle(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+		*[]*Slice{&p.A, &p.B}[i] = slice(&seen.Topology, e.Validity)
+		return nil
+	})
+	return p, err
 }
 
 func (e *Engine) log(line string) {

@@ -2,23 +2,14 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
 )
-
-// Checker is an arm on which scenarios can be run.
-type Checker interface {
-	Arm
-	// Check runs scenarios, in order, and returns a result for each.
-	Check(ctx context.Context, list []scenario.Scenario) ([]result.Scenario, error)
-}
 
 // Functional is what became of a scenario on either arm.
 type Functional struct {
@@ -73,18 +64,14 @@ func (e *Engine) functional(ctx context.Context, c *Comparison) error {
 
 func (e *Engine) check(ctx context.Context, list []scenario.Scenario) ([]Functional, error) {
 	var both [2][]result.Scenario
-	for i, arm := range []Arm{e.A, e.B} {
-		checker, ok := arm.(Checker)
-		if !ok {
-			return nil, errors.New("scenarios cannot be run on this arm")
-		}
-		e.log(fmt.Sprintf("%d scenarios on %s", len(list), []string{A, B}[i]))
+	for i, t := range e.targets {
+		e.log(fmt.Sprintf("%d scenarios on %s", len(list), arms[i]))
 		var err error
-		if both[i], err = checker.Check(ctx, list); err == nil {
+		if both[i], err = run(ctx, t, list); err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("scenarios on %s: %w", []string{A, B}[i], err)
+			return nil, fmt.Errorf("scenarios on %s: %w", arms[i], err)
 		}
 	}
 	out := make([]Functional, len(list))
@@ -96,6 +83,15 @@ func (e *Engine) check(ctx context.Context, list []scenario.Scenario) ([]Functio
 		}
 	}
 	return out, nil
+}
+
+func run(ctx context.Context, t target.Target, list []scenario.Scenario) ([]result.Scenario, error) {
+	env, done, err := t.Env()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return scenario.Run(ctx, env, list, scenario.Options{})
 }
 
 // regressions are the scenarios that pass with A and fail with B, and did so again when they were
@@ -130,33 +126,4 @@ func (c *Comparison) functionalNotes() []string {
 	}
 	return append([]string{fmt.Sprintf("Scenarios: %d, of which %d passed, %d failed and %d were skipped with both, and %d differ.",
 		len(c.Functional), same[result.Passed], same[result.Failed], same[result.Skipped], len(differ))}, differ...)
-}
-
-// Check runs scenarios on the processes.
-func (l *LocalArm) Check(ctx context.Context, list []scenario.Scenario) ([]result.Scenario, error) {
-	env := &scenario.Env{
-		Topology: "local", Address: l.address, Issuer: l.issuer, Audience: l.audience, Tenants: l.tenants, Seed: l.seed,
-		AuditFile: l.server.AuditLog(),
-	}
-	return runScenarios(ctx, env, list)
-}
-
-// Check runs scenarios on the installed chart, whose release they may not change.
-func (a *ClusterArm) Check(ctx context.Context, list []scenario.Scenario) ([]result.Scenario, error) {
-	return runScenarios(ctx, a.env.Scenarios(a.tenants, a.seed), list)
-}
-
-func runScenarios(ctx context.Context, env *scenario.Env, list []scenario.Scenario) ([]result.Scenario, error) {
-	recipes, err := gitlab.Recipes()
-	if err != nil {
-		return nil, err
-	}
-	env.Client = openbao.New(env.Address, nil)
-	defer env.Client.Close()
-	stop, err := scenario.PlayStacks(env, 0, recipes)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	return scenario.Run(ctx, env, list, scenario.Options{})
 }

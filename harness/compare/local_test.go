@@ -2,7 +2,6 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"math"
 	"net/http"
 	"strings"
@@ -17,6 +16,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // short is a design of half a minute. It is too small for a verdict, which a test beside others
@@ -29,30 +31,35 @@ func short() Design {
 	return d
 }
 
+// local2 is an engine of two targets that run as processes. Close it when done.
+func local2(a, b local.Spec) *Engine {
+	side := func(what string, spec local.Spec) Side {
+		return Side{Description: what, Open: func(ctx context.Context) (target.Target, error) { return local.Open(ctx, spec) }}
+	}
+	return &Engine{A: side("base", a), B: side("head", b)}
+}
+
 // TestLocal compares real OpenBao processes: the same configuration behind a proxy
 // that delays B by 500 ms. It sees the delay, the cost and the ends of the processes.
 func TestLocal(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	g := Generator{K6: loadtest.K6(t), Scripts: "../../perf/scripts", Dir: t.TempDir()}
-	a := &LocalArm{Generator: g, Description: "base", Tenants: 2, Secrets: 1, Proxied: true}
-	b := &LocalArm{
-		Generator: g, Description: "head", Tenants: 2, Secrets: 1, Proxied: true,
-		Patch: []byte(`[{"op": "replace", "path": "/storage/postgresql/max_parallel", "value": "4"}]`),
-	}
+	g := target.Generator{K6: loadtest.K6(t), Scripts: "../../perf/scripts", Dir: t.TempDir()}
+	a := local.Spec{Generator: g, Secrets: 1, Delays: true}
+	b := a
+	b.Server.Patch = []byte(`[{"op": "replace", "path": "/storage/postgresql/max_parallel", "value": "4"}]`)
 	// The test runs beside others: what it looks for survives noise that a measurement must not
 	// have.
 	tolerant := judge.Validity{MinAchieved: 0.9, MaxGeneratorCPU: 1, MaxDrift: 20}
 	const delay = 500 * time.Millisecond
 	saves := 0
-	e := &Engine{
-		A: a, B: b, Validity: tolerant, Log: func(line string) { t.Log(line) },
-		Save: func(*Comparison) error { saves++; return nil },
-	}
-	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
+	e := local2(a, b)
+	e.Validity, e.Log = tolerant, func(line string) { t.Log(line) }
+	e.Save = func(*Comparison) error { saves++; return nil }
+	defer func() { require.NoError(t, e.Close(context.Background())) }()
 	c := New("local", short())
 	require.NoError(t, e.Prepare(t.Context(), c))
-	require.NoError(t, b.SetDelay(delay))
-	c.B = b.Subject()
+	require.NoError(t, e.Head().(target.Delayer).SetDelay(delay))
+	c.A, c.B = e.Subjects()
 	require.InDelta(t, 500, c.B.Delay, 1e-9)
 	require.Contains(t, c.B.Config, "sha256:")
 	require.NotEqual(t, "", c.A.Versions["openbao"])
@@ -81,7 +88,6 @@ func TestLocal(t *testing.T) {
 
 	byTurns := New("turns", short())
 	byTurns.Design.Turns, byTurns.Design.Slice = true, 1
-	e.Turns = LocalTurns{a, b}
 	require.NoError(t, e.Drive(t.Context(), byTurns))
 	require.Len(t, byTurns.Pairs, 4)
 	observed := 0
@@ -95,14 +101,6 @@ func TestLocal(t *testing.T) {
 	}
 	require.Positive(t, observed)
 	delayed(t, byTurns.Pairs, delay)
-
-	openbao, postgres := a.server.PIDs()
-	require.NoError(t, a.Close(t.Context()))
-	require.NoError(t, b.Close(t.Context()))
-	for _, pid := range []int{openbao, postgres} {
-		_, _, err := usage(pid, false)
-		require.Error(t, err, "process %d has ended", pid)
-	}
 }
 
 // delayed asks that every slice of B has the delay in it, which no noise takes away, and that A has
@@ -121,11 +119,9 @@ func delayed(t *testing.T, pairs []Pair, by time.Duration) {
 // TestLocalUnfit gives B a configuration that OpenBao does not start with.
 func TestLocalUnfit(t *testing.T) {
 	t.Parallel()
-	a := &LocalArm{Tenants: 1, Secrets: 1}
-	b := &LocalArm{Tenants: 1, Secrets: 1, Patch: []byte(
-		`[{"op": "replace", "path": "/storage", "value": {"nonsense": {}}}]`)}
-	e := &Engine{A: a, B: b}
-	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
+	e := local2(local.Spec{Secrets: 1}, local.Spec{Server: localbao.Options{Patch: []byte(
+		`[{"op": "replace", "path": "/storage", "value": {"nonsense": {}}}]`)}})
+	defer func() { require.NoError(t, e.Close(context.Background())) }()
 	c := New("unfit", short())
 	require.NoError(t, e.Prepare(t.Context(), c))
 	require.NoError(t, e.Drive(t.Context(), c))
@@ -139,9 +135,6 @@ func TestLocalUnfit(t *testing.T) {
 // whatever the pairs say.
 func TestLocalFunctional(t *testing.T) {
 	t.Parallel()
-	a := &LocalArm{Tenants: 2, Secrets: 1}
-	b := &LocalArm{Tenants: 2, Secrets: 1, Patch: []byte(
-		`[{"op": "add", "path": "/enable_response_header_hostname", "value": true}]`)}
 	runs := map[string]int{}
 	var mu sync.Mutex
 	list := []scenario.Scenario{
@@ -170,8 +163,10 @@ func TestLocalFunctional(t *testing.T) {
 			Features: []scenario.Feature{scenario.FeatureCluster}, Test: func(context.Context, scenario.T, *scenario.Env) {},
 		},
 	}
-	e := &Engine{A: a, B: b, Scenarios: list}
-	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
+	e := local2(local.Spec{Secrets: 1}, local.Spec{Secrets: 1, Server: localbao.Options{Patch: []byte(
+		`[{"op": "add", "path": "/enable_response_header_hostname", "value": true}]`)}})
+	e.Scenarios = list
+	defer func() { require.NoError(t, e.Close(context.Background())) }()
 	c := New("functional", short())
 	c.Design.MaxPairs, c.Design.LookEvery = MinPairs, MinPairs
 	require.NoError(t, e.Prepare(t.Context(), c))
@@ -179,7 +174,10 @@ func TestLocalFunctional(t *testing.T) {
 	Judge(c, nil)
 	require.Equal(t, result.Fail, c.Verdict)
 	require.Contains(t, c.Reasons[0], "scenario config/no-host passes with A and fails with B")
-	require.Equal(t, map[string]int{a.address: 2, b.address: 2}, runs, "it was repeated on both")
+	require.Len(t, runs, 2)
+	for address, times := range runs {
+		require.Equal(t, 2, times, "it was repeated on %s", address)
+	}
 	require.Equal(t, []result.Status{result.Passed, result.Passed}, []result.Status{c.Functional[0].A, c.Functional[0].B})
 	require.True(t, c.Functional[1].Twice)
 	require.Equal(t, result.Skipped, c.Functional[2].A)
@@ -198,10 +196,11 @@ func TestLocalFunctional(t *testing.T) {
 // TestLocalInterrupted cancels a comparison in its first slice.
 func TestLocalInterrupted(t *testing.T) {
 	t.Parallel()
-	g := Generator{K6: "/nowhere/k6", Scripts: "../../perf/scripts", Dir: t.TempDir()}
-	a, b := &LocalArm{Generator: g, Tenants: 1, Secrets: 1}, &LocalArm{Generator: g, Tenants: 1, Secrets: 1}
-	e := &Engine{A: a, B: b}
-	defer func() { require.NoError(t, errors.Join(a.Close(context.Background()), b.Close(context.Background()))) }()
+	spec := local.Spec{Secrets: 1, Generator: target.Generator{
+		K6: "/nowhere/k6", Scripts: "../../perf/scripts", Dir: t.TempDir(),
+	}}
+	e := local2(spec, spec)
+	defer func() { require.NoError(t, e.Close(context.Background())) }()
 	c := New("interrupted", short())
 	require.NoError(t, e.Prepare(t.Context(), c))
 	require.ErrorContains(t, e.Drive(t.Context(), c), "/nowhere/k6", "a generator that is missing is nobody's regression")

@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/lab"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
 )
 
 // UI is where the progress of experiments goes.
@@ -26,14 +25,14 @@ type UI interface {
 
 // All runs experiments one after the other, up to an interrupt or an error that would repeat itself.
 // The report is complete up to there. The error is that of an environment that failed.
-func All(ctx context.Context, tools lab.Tools, list []Experiment, reproduce string, ui UI) (*Report, error) {
+func All(ctx context.Context, open Open, list []Experiment, reproduce string, ui UI) (*Report, error) {
 	report := NewReport(reproduce, hostLine())
 	var all error
 	for i, e := range list {
 		step := fmt.Sprintf("%d of %d: %s (%s)", i+1, len(list), e.ID, e.Title)
 		ui.Start("", step)
 		started := time.Now()
-		outcome, err := Run(ctx, tools, e, ui.Note)
+		outcome, err := Run(ctx, open, e, ui.Note)
 		report.Add(outcome)
 		ui.Done("", step, time.Since(started), err)
 		if errors.Is(err, ErrWrong) || ctx.Err() != nil {
@@ -60,7 +59,7 @@ func WriteList(w io.Writer, list []Experiment) error {
 // hostLine describes this machine in a few words.
 func hostLine() string {
 	text := fmt.Sprintf("%d CPUs", runtime.NumCPU())
-	if memory := run.MemoryMiB(); memory > 0 {
+	if memory := platform.MemoryMiB(); memory > 0 {
 		text += fmt.Sprintf(", %d GiB", memory>>10)
 	}
 	var name unix.Utsname

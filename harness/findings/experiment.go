@@ -16,9 +16,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target/local"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // Dir holds the experiments, relative to the source tree.
@@ -298,23 +299,22 @@ func (t *Tokens) validate() error {
 	return nil
 }
 
-// spec is the arm's lab.
-func (a Arm) spec(e Experiment) (lab.Spec, error) {
+// spec is the arm's target.
+func (a Arm) spec(e Experiment) (local.Spec, error) {
 	recipes, err := a.recipes(e.Storm)
 	if err != nil {
-		return lab.Spec{}, err
+		return local.Spec{}, err
 	}
-	s := lab.Spec{
-		Name: e.ID + "/" + a.Name, TLS: a.TLS, Latency: time.Duration(a.LatencyMs) * time.Millisecond, Proxy: a.Proxy,
-		CPUs:    a.CPUs,
-		Recipes: recipes, Tenants: e.Load.Tenants, Secrets: gitlab.DefaultSecrets,
+	s := local.Spec{
+		Server: localbao.Options{TLS: a.TLS}, Latency: time.Duration(a.LatencyMs) * time.Millisecond, Proxy: a.Proxy,
+		CPUs: a.CPUs, WatchPool: true, Recipes: recipes,
 	}
 	for key, value := range a.Env {
-		s.Env = append(s.Env, key+"="+value)
+		s.Server.Env = append(s.Server.Env, key+"="+value)
 	}
-	slices.Sort(s.Env)
+	slices.Sort(s.Server.Env)
 	if len(a.Config) > 0 {
-		s.Patch, err = json.Marshal(a.Config)
+		s.Server.Patch, err = json.Marshal(a.Config)
 	}
 	return s, err
 }

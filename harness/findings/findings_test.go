@@ -145,12 +145,6 @@ func TestTokens(t *testing.T) {
 	require.ErrorContains(t, err, "no role that says what tokens it gives")
 }
 
-func TestOrder(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, []int{0, 1, 2}, order(3, 0))
-	require.Equal(t, []int{2, 1, 0}, order(3, 1))
-}
-
 // storm is a load of 30 s whose throughput is 1000/s, with a hole of the given length at second 14.
 func storm(hole int, left int64) *result.Load {
 	l := &result.Load{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}

@@ -6,19 +6,17 @@ import (
 	"net/http"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/lab"
-	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/target"
 )
 
 // rotate rotates the key with which OpenBao encrypts its storage, every so often until ctx ends,
 // and returns how often it was done. As Rails may, by inline authentication.
-func rotate(ctx context.Context, l *lab.Lab, every time.Duration) (n int, err error) {
-	auth, err := l.Issuer.RailsAuth(l.Server.Audience)
+func rotate(ctx context.Context, t target.Target, every time.Duration) (n int, err error) {
+	env, done, err := t.Env()
 	if err != nil {
 		return 0, err
 	}
-	client := openbao.New(l.Server.Address, l.Server.HTTPClient())
-	defer client.Close()
+	defer done()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -27,7 +25,7 @@ func rotate(ctx context.Context, l *lab.Lab, every time.Duration) (n int, err er
 		case <-ctx.Done():
 			return n, nil
 		}
-		r, err := client.Do(ctx, openbao.Request{Method: http.MethodPost, Path: "sys/rotate", Auth: auth})
+		r, err := env.Rails(ctx, http.MethodPost, "sys/rotate", nil)
 		switch {
 		case ctx.Err() != nil:
 			return n, nil

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
 )
 
 // loginsAtOnce is how many logins of a storm are in flight.
@@ -23,18 +23,13 @@ const loginsAtOnce = 16
 // stormSeconds is the length of the span whose mean throughput counts as the storm's.
 const stormSeconds = 3
 
-// storms drives all arms in turns, each time on a fresh lab: what one storm leaves behind must not
-// reach the next.
-func (o *Outcome) storms(ctx context.Context, tools lab.Tools, progress func(string)) error {
+// storms drives all arms in turns, each time on a fresh target: what one storm leaves behind must
+// not reach the next.
+func (o *Outcome) storms(ctx context.Context, open Open, progress func(string)) error {
 	for round := range o.Experiment.Rounds {
-		for _, i := range order(len(o.Arms), round) {
-			s, err := o.storm(ctx, tools, i, round)
-			if err != nil {
-				return fmt.Errorf("arm %s, round %d: %w", o.Arms[i].Name, round+1, err)
-			}
-			o.Arms[i].Slices = append(o.Arms[i].Slices, s)
-			progress(fmt.Sprintf("round %d of %d, %s: %d logins; %.0f fetches/s before, %.0f %% of that while their tokens expire",
-				round+1, o.Experiment.Rounds, o.Arms[i].Name, s.Logins, s.Quiet, 100*s.StormShare))
+		err := o.round(ctx, round, progress, func(i int) (Slice, error) { return o.storm(ctx, open, i, round) })
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -42,31 +37,27 @@ func (o *Outcome) storms(ctx context.Context, tools lab.Tools, progress func(str
 
 // storm is one run: fetches all the time, logins after a while, and then the expiry of their
 // tokens.
-func (o *Outcome) storm(ctx context.Context, tools lab.Tools, arm, round int) (Slice, error) {
-	l, err := o.open(ctx, tools, arm)
+func (o *Outcome) storm(ctx context.Context, open Open, arm, round int) (s Slice, err error) {
+	t, err := o.open(ctx, open, arm)
 	if err != nil {
 		return Slice{}, err
 	}
-	defer l.Close()
-	fixture, err := l.Fixture(l.Tenants)
-	if err != nil {
-		return Slice{}, err
-	}
+	defer func() { err = errors.Join(err, t.Close(ctx)) }()
 	plan := o.Experiment.Storm
-	name := fmt.Sprintf("%s-%d-%d", o.Experiment.ID, arm, round)
 	started := make(chan struct{})
 	var begun atomic.Bool
-	progress := func(iv result.Interval) {
+	job := o.job(arm, round)
+	job.Progress = func(iv result.Interval) {
 		if iv.Phase == "measure" && begun.CompareAndSwap(false, true) {
 			close(started)
 		}
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	over := make(chan struct{})
-	var driven lab.Reading
+	var seen target.Observation
 	group.Go(func() (err error) {
 		defer close(over)
-		driven, err = l.Drive(groupCtx, name, o.Arms[arm].profile(o.Experiment.Load), 1, fixture, progress)
+		seen, err = t.Drive(groupCtx, job)
 		return err
 	})
 	var first time.Time
@@ -86,28 +77,29 @@ func (o *Outcome) storm(ctx context.Context, tools lab.Tools, arm, round int) (S
 			return groupCtx.Err()
 		}
 		first = time.Now()
-		return logins(groupCtx, l, plan.Logins)
+		return logins(groupCtx, t, plan.Logins)
 	})
 	if err := group.Wait(); err != nil {
 		return Slice{}, err
 	}
-	s, err := reading(driven, round)
-	if err != nil {
+	if s, err = reading(seen, round); err != nil {
 		return s, err
 	}
 	s.Logins = plan.Logins
-	return s, measureStorm(&s, driven.Load, first, time.Duration(plan.TTL), time.Duration(plan.Window))
+	return s, measureStorm(&s, seen.Topology.Load, first, time.Duration(plan.TTL), time.Duration(plan.Window))
 }
 
-// logins logs in as jobs do on the classic path of HashiCorp Vault: a service token for each, that
-// nobody uses or revokes.
-func logins(ctx context.Context, l *lab.Lab, n int) error {
-	client := openbao.New(l.Server.Address, l.Server.HTTPClient())
-	defer client.Close()
-	tokens := make([]string, len(l.Tenants))
-	for i, t := range l.Tenants {
-		var err error
-		if tokens[i], err = l.Issuer.Pipeline(l.Server.Audience, t, gitlab.DefaultJob()); err != nil {
+// logins logs in as jobs do on the classic path of HashiCorp Vault: a service token for each, which
+// is never used or revoked.
+func logins(ctx context.Context, on target.Target, n int) error {
+	env, done, err := on.Env()
+	if err != nil {
+		return err
+	}
+	defer done()
+	tokens := make([]string, len(env.Tenants))
+	for i, t := range env.Tenants {
+		if tokens[i], err = env.Issuer.Pipeline(env.Audience, t, gitlab.DefaultJob()); err != nil {
 			return err
 		}
 	}
@@ -120,8 +112,8 @@ func logins(ctx context.Context, l *lab.Lab, n int) error {
 				if i >= n {
 					return nil
 				}
-				t := l.Tenants[i%len(l.Tenants)]
-				r, err := client.Do(ctx, openbao.Request{
+				t := env.Tenants[i%len(env.Tenants)]
+				r, err := env.Client.Do(ctx, openbao.Request{
 					Method: http.MethodPost, Path: t.AuthPath, Body: map[string]string{"role": t.Role, "jwt": tokens[i%len(tokens)]},
 				})
 				if err == nil && !r.OK() {

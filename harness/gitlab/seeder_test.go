@@ -1,23 +1,32 @@
 package gitlab_test
 
 import (
+	"context"
 	"net/http"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
-var server localbao.Shared //nolint:gochecknoglobals // one server per test package
+// server is the one server of this test package, which the first test starts.
+var server struct {
+	sync.Once
+	*localbao.Server
+	err error
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	server.Stop()
+	if server.Server != nil {
+		server.Stop()
+	}
 	os.Exit(code)
 }
 
@@ -25,12 +34,11 @@ const seed = "test"
 
 func newSeeder(t *testing.T) *gitlab.Seeder {
 	t.Helper()
-	s := server.Get(t)
-	issuer, err := gitlab.NewIssuer(s.Issuer, gitlab.RS256)
+	server.Do(func() { server.Server, server.err = localbao.Start(context.Background(), localbao.Options{}) })
+	require.NoError(t, server.err)
+	s := server.Server
+	issuer, err := s.Trust()
 	require.NoError(t, err)
-	jwks, err := issuer.JWKS()
-	require.NoError(t, err)
-	s.Publish(jwks)
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
 	client := openbao.New(s.Address, nil)

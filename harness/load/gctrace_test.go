@@ -69,7 +69,7 @@ func TestTraceHandsOn(t *testing.T) {
 // TestProcessSampler reads this process.
 func TestProcessSampler(t *testing.T) {
 	t.Parallel()
-	s := processSampler{dir: fmt.Sprintf("/proc/%d", os.Getpid())}
+	s := processSampler{pid: os.Getpid()}
 	now := time.Now()
 	s.sample(now)
 	s.sample(now) // at the same time: no rate
@@ -77,11 +77,7 @@ func TestProcessSampler(t *testing.T) {
 	require.Len(t, s.out, 1)
 	require.Greater(t, s.out[0].RSSMiB, 1.0)
 	require.Positive(t, s.out[0].Threads)
-	gone := processSampler{dir: "/proc/0"}
+	gone := processSampler{pid: 1 << 30}
 	gone.sample(now)
 	require.False(t, gone.base)
-	for _, wrong := range []string{"", "1 (a) S 1", "1 (a) S x x x x x x x x x x x x x x x x x x x x x x x x"} {
-		_, _, _, ok := parseStat([]byte(wrong))
-		require.False(t, ok, wrong)
-	}
 }

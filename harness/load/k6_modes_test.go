@@ -31,7 +31,7 @@ type rig struct {
 // fixture is what the job's profile needs, for a load that goes to target.
 func (r *rig) fixture(t *testing.T, j *load.Job, target string) {
 	t.Helper()
-	j.Target, j.Fixture = target, r.Fixture(t, target, r.Seed, j.Profile.FixtureOptions(r.Recipes)...)
+	j.Target, j.Fixture = target, r.Document(t, target, r.Seed, j.Profile.FixtureOptions(r.Recipes)...)
 }
 
 // arrivals are how many the schedule had while measuring; a busy machine drops some.

@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
-	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // TestRealK6 drives the real k6 with our extension against a real OpenBao on a
@@ -27,7 +27,7 @@ func TestRealK6(t *testing.T) {
 	dir := t.TempDir()
 	runner := load.Runner{Binary: loadtest.K6(t), Scripts: "../../perf/scripts", Dir: dir}
 	job := func(name, seed string, duration time.Duration) load.Job {
-		return load.Job{Name: name, Rate: 20, Target: site.Server.Address, Fixture: site.Fixture(t, site.Server.Address,
+		return load.Job{Name: name, Rate: 20, Target: site.Server.Address, Fixture: site.Document(t, site.Server.Address,
 			seed), Profile: load.Profile{
 			Name: "test", Workload: "fetch", Mode: "inline", Warmup: document.Duration(2 * time.Second),
 			Duration: document.Duration(duration), VUs: load.VUs{Initial: 50, Max: 50},

@@ -2,6 +2,7 @@ package mutation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,40 +10,29 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/chart"
-	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/kind"
+	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/scenarios"
 )
 
 // readyTimeout is how long a mutant's chart may take until it is ready: a sound one takes about 15
 // s on two cores, and one that never gets there should not cost minutes.
 const readyTimeout = 75 * time.Second
 
-// Cluster tries mutants of charts on a kind cluster, each with an installation of its own.
-type Cluster struct {
-	Root string    // source tree
-	Base plan.Plan // whose cluster and images are used
-	// Run runs a resolved plan.
-	Run func(ctx context.Context, p *plan.Resolved) (*result.Result, error)
-}
+// tenants is how many are provisioned for each mutant, with as many secrets each.
+const tenants = 4
 
-// plan is the run of a mutant whose charts are in dir, or of the charts as they are when dir is "".
-func (c *Cluster) plan(topology, scenarios, dir string, values map[string]any) (*plan.Resolved, error) {
-	p := c.Base
-	p.Topologies, p.Scenarios, p.Load = []string{topology}, scenarios, false
-	p.Tenants, p.Secrets = 4, 4
-	p.Cluster.Reuse, p.Cluster.Keep = true, true
-	p.ReadyTimeout = document.Duration(readyTimeout)
-	if dir != "" {
-		p.Chart = filepath.Join(dir, "openbao")
-	}
-	r, err := p.Resolve(context.Background(), c.Root, chart.Fetcher{})
-	if err != nil {
-		return nil, err
-	}
-	r.Overrides = chart.Merge(r.Overrides, values)
-	return r, nil
+// Cluster tries mutants of charts on one platform, each with an installation of its own.
+type Cluster struct {
+	Root     string             // source tree
+	Platform *platform.Platform // with the charts as they are
+	Previous string             // the chart's previous release; may be empty
+	Dir      string             // existing directory for what explains failed scenarios, by mutant
 }
 
 // Try tries a mutant. A chart that does not render or is refused is one that lifecycle/install
@@ -54,22 +44,11 @@ func (c *Cluster) Try(ctx context.Context, m Mutant) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := m.copyCharts(c.Root, dir); err != nil {
-		return Outcome{}, err
-	}
-	p, err := c.plan(m.topology(), m.pattern(), dir, m.Values)
+	spec, err := c.spec(m, dir)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("mutant %s: %w", m.ID, err)
 	}
-	for name, fixture := range map[string]**chart.Chart{
-		"postgresql":  &p.Fixtures.PostgreSQL,
-		"gitlab-stub": &p.Fixtures.GitLabStub,
-	} {
-		if *fixture, err = chart.Load(filepath.Join(dir, name)); err != nil {
-			return Outcome{}, fmt.Errorf("mutant %s: %w", m.ID, err)
-		}
-	}
-	outcome, err := c.Run(ctx, p)
+	results, err := c.run(ctx, spec, m.ID, m.pattern())
 	if ctx.Err() != nil {
 		return Outcome{}, ctx.Err()
 	}
@@ -77,12 +56,80 @@ func (c *Cluster) Try(ctx context.Context, m Mutant) (Outcome, error) {
 		return Outcome{Mutant: m, Status: Killed, By: install, Reason: err.Error(), Seconds: time.Since(started).Seconds()},
 			nil
 	}
-	if outcome == nil || len(outcome.Topologies) != 1 {
+	if err != nil {
 		return Outcome{}, fmt.Errorf("mutant %s: it could not be tried: %w", m.ID, err)
 	}
-	o := judge(m, outcome.Topologies[0].Scenarios)
+	o := judge(m, results)
 	o.Seconds = time.Since(started).Seconds()
 	return o, nil
+}
+
+// spec is what a mutant installs: the charts that it copies into dir and edits.
+func (c *Cluster) spec(m Mutant, dir string) (topology.Spec, error) {
+	spec := c.Platform.Spec(m.topology())
+	spec.ReadyTimeout = readyTimeout
+	if err := m.copyCharts(c.Root, dir); err != nil {
+		return spec, err
+	}
+	for name, into := range map[string]**chart.Chart{
+		"openbao": &spec.Chart, "postgresql": &spec.Fixtures.PostgreSQL, "gitlab-stub": &spec.Fixtures.GitLabStub,
+	} {
+		var err error
+		if *into, err = chart.Load(filepath.Join(dir, name)); err != nil {
+			return spec, err
+		}
+	}
+	spec.Overrides = chart.Merge(spec.Overrides, m.Values)
+	return spec, nil
+}
+
+// run installs an environment, runs the scenarios that a pattern chooses, and removes it. As in a
+// run, that it comes up and can be provisioned are scenarios as well. Errors of code exit.Invalid
+// are about the chart.
+func (c *Cluster) run(ctx context.Context, spec topology.Spec, name, pattern string) (
+	results []result.Scenario, err error,
+) {
+	list, err := scenario.Select(scenarios.All(), pattern)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(c.Dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	t, err := kind.New(c.Platform, kind.Options{Spec: spec, Secrets: tenants, Previous: c.Previous, Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, t.Close(ctx)) }()
+	for _, step := range []struct {
+		id string
+		do func(context.Context) error
+	}{
+		{install, t.Install},
+		{provision, func(ctx context.Context) error { _, err := t.Seed(ctx, tenants); return err }},
+	} {
+		err := step.do(ctx)
+		outcome := result.Scenario{ID: step.id, Status: result.Passed}
+		if errors.As(err, &target.UnfitError{}) {
+			outcome.Status, outcome.Reason = result.Failed, err.Error()
+			return append(results, outcome), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, outcome)
+	}
+	env, done, err := t.Suite(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	outcomes, err := scenario.Run(ctx, env, list, scenario.Options{})
+	if errors.Is(err, scenario.ErrAbandoned) { // it has failed, and the results say so
+		err = nil
+	}
+	return append(results, outcomes...), err
 }
 
 // Control runs every scenario that the mutants of a topology name on the charts as they are. A
@@ -99,15 +146,13 @@ func (c *Cluster) Control(ctx context.Context, topology string, list []Mutant) e
 	if len(all.Caught) == 0 {
 		return nil
 	}
-	p, err := c.plan(topology, all.pattern(), "", nil)
+	spec := c.Platform.Spec(topology)
+	spec.ReadyTimeout = readyTimeout
+	results, err := c.run(ctx, spec, "control-"+topology, all.pattern())
 	if err != nil {
 		return err
 	}
-	outcome, err := c.Run(ctx, p)
-	if err != nil {
-		return err
-	}
-	for _, s := range outcome.Topologies[0].Scenarios {
+	for _, s := range results {
 		if s.Status == result.Failed {
 			return fmt.Errorf("the chart without any mutation: %s fails: %s", s.ID, s.Reason)
 		}

@@ -10,62 +10,31 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/localbao"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
-// spacing is the distance of the numbers of two environments' tenants on one server.
+// spacing is the distance of the numbers of two mutants' tenants on one server.
 const spacing = 1000
 
-// seed keys the values of the secrets in local environments, which live as long as the server's
-// process.
-const seed = "local"
-
 // Local tries mutants on a real OpenBao and PostgreSQL that run as processes. The zero value with
-// Root set is ready; call Close in the end.
+// Root set is ready; call Close when done.
 type Local struct {
 	Root      string // source tree
 	Binary    string // OpenBao; "" takes what localbao takes
 	Scenarios []scenario.Scenario
 
-	shared *site
-	used   int // environments made on shared
+	shared *local.Target
+	used   int // mutants tried on shared
 }
-
-// site is a server with the issuer that it trusts.
-type site struct {
-	server *localbao.Server
-	issuer *gitlab.Issuer
-}
-
-func open(ctx context.Context, binary string, patch []byte) (*site, error) {
-	server, err := localbao.Start(ctx, localbao.Options{Binary: binary, Patch: patch})
-	if err != nil {
-		return nil, err
-	}
-	issuer, err := gitlab.NewIssuer(server.Issuer, gitlab.RS256)
-	if err == nil {
-		var jwks []byte
-		if jwks, err = issuer.JWKS(); err == nil {
-			server.Publish(jwks)
-		}
-	}
-	if err != nil {
-		server.Stop()
-		return nil, err
-	}
-	return &site{server, issuer}, nil
-}
-
-// seedError is a failure to provision tenants: what lifecycle/provision reports in a run.
-type seedError struct{ error }
 
 // Close stops the server.
 func (l *Local) Close() {
 	if l.shared != nil {
-		l.shared.server.Stop()
+		_ = l.shared.Close(context.Background()) // never fails
 		l.shared = nil
 	}
 }
@@ -77,19 +46,8 @@ func (l *Local) Try(ctx context.Context, m Mutant) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	env, closeEnv, err := l.environment(ctx, m)
-	var unfit seedError
-	if errors.As(err, &unfit) {
-		o := judge(m, []result.Scenario{{ID: provision, Status: result.Failed, Reason: err.Error()}})
-		o.Seconds = time.Since(started).Seconds()
-		return o, ctx.Err()
-	}
+	results, err := l.try(ctx, m, list)
 	if err != nil {
-		return Outcome{}, err
-	}
-	defer closeEnv()
-	results, err := scenario.Run(ctx, env, list, scenario.Options{})
-	if err != nil && !errors.Is(err, scenario.ErrAbandoned) { // who does not return has failed, and the results say so
 		return Outcome{}, err
 	}
 	o := judge(m, results)
@@ -97,69 +55,68 @@ func (l *Local) Try(ctx context.Context, m Mutant) (Outcome, error) {
 	return o, ctx.Err()
 }
 
-// environment provisions tenants as the mutant would: on a server of its own where it changes that,
-// else on the shared one.
-func (l *Local) environment(ctx context.Context, m Mutant) (*scenario.Env, func(), error) {
-	if len(m.Config) > 0 {
-		patch, err := json.Marshal(m.Config)
-		if err != nil {
-			return nil, nil, err
-		}
-		own, err := open(ctx, l.Binary, patch)
-		if err != nil {
-			return nil, nil, fmt.Errorf("mutant %s: %w", m.ID, err)
-		}
-		env, closeEnv, err := l.seeded(ctx, own, m, 0)
-		if err != nil {
-			own.server.Stop()
-			return nil, nil, err
-		}
-		return env, func() { closeEnv(); own.server.Stop() }, nil
-	}
-	if l.shared == nil {
-		var err error
-		if l.shared, err = open(ctx, l.Binary, nil); err != nil {
-			return nil, nil, err
-		}
-	}
-	l.used++
-	return l.seeded(ctx, l.shared, m, l.used*spacing)
-}
-
-// seeded provisions two tenants, one of each recipe, whose numbers start at base.
-func (l *Local) seeded(ctx context.Context, on *site, m Mutant, base int) (*scenario.Env, func(), error) {
+// try provisions a tenant of each recipe as the mutant would, and runs the scenarios.
+func (l *Local) try(ctx context.Context, m Mutant, list []scenario.Scenario) ([]result.Scenario, error) {
 	var recipes []*gitlab.Recipe
 	for _, file := range []string{"two-level-jwt.yaml", "three-level-cel.yaml", "group/three-level-cel.yaml"} {
 		recipe, err := l.recipe(m, file)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		recipes = append(recipes, recipe)
 	}
 	projects := recipes[:2:2]
-	plan, err := gitlab.PlanAt(projects, base, len(projects), gitlab.DefaultSecrets)
+	t, base, err := l.open(ctx, m, projects)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	client := openbao.New(on.server.Address, nil)
-	seeder := &gitlab.Seeder{
-		Client: client, Issuer: on.issuer, Audience: on.server.Audience, Seed: seed,
-		Recipes: projects,
+	defer func() { _ = t.Close(ctx) }() // never fails
+	_, _, err = t.Grow(ctx, len(projects))
+	var unfit target.UnfitError
+	if errors.As(err, &unfit) {
+		return []result.Scenario{{ID: provision, Status: result.Failed, Reason: err.Error()}}, nil
 	}
-	if _, err := seeder.Run(ctx, plan); err != nil {
-		client.Close()
-		return nil, nil, seedError{err}
+	if err != nil {
+		return nil, err
 	}
-	env := &scenario.Env{
-		Topology: "local", Address: on.server.Address, Client: client, Issuer: on.issuer, Audience: on.server.Audience,
-		Tenants: plan, Recipes: recipes, Seed: seed, AuditFile: on.server.AuditLog(),
+	env, done, err := t.Env()
+	if err != nil {
+		return nil, err
 	}
+	defer done()
+	env.Recipes = recipes
 	stop, err := scenario.PlayStacks(env, base, projects)
 	if err != nil {
-		client.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	return env, func() { stop(); client.Close() }, nil
+	defer stop()
+	results, err := scenario.Run(ctx, env, list, scenario.Options{})
+	if errors.Is(err, scenario.ErrAbandoned) { // what does not return has failed, and the results say so
+		err = nil
+	}
+	return results, err
+}
+
+// open returns a server of its own where the mutant changes that, else tenants of its own on the
+// shared one, whose numbers begin at base.
+func (l *Local) open(ctx context.Context, m Mutant, recipes []*gitlab.Recipe) (t *local.Target, base int, err error) {
+	spec := local.Spec{Server: localbao.Options{Binary: l.Binary}, Recipes: recipes}
+	if len(m.Config) > 0 {
+		if spec.Server.Patch, err = json.Marshal(m.Config); err == nil {
+			t, err = local.Open(ctx, spec)
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("mutant %s: %w", m.ID, err)
+		}
+		return t, 0, nil
+	}
+	if l.shared == nil {
+		if l.shared, err = local.Open(ctx, spec); err != nil {
+			return nil, 0, err
+		}
+	}
+	l.used++
+	return l.shared.Beside(l.used*spacing, recipes), l.used * spacing, nil
 }
 
 // recipe reads a recipe as the mutant changes it.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/cgroup"
-	"gitlab.com/steamer/steamer/harness/hostcpu"
+	"gitlab.com/steamer/steamer/harness/observe/proc"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -19,7 +19,7 @@ func (Host) attach(ctx context.Context, o *Observer) {
 	group, groupErr := cgroup.Own()
 	o.group.Go(func() {
 		o.note(everySecond(ctx, func() error {
-			use, err := hostcpu.Read()
+			use, err := proc.Host()
 			if err != nil {
 				return fmt.Errorf("CPU use of this machine: %w", err)
 			}
@@ -53,7 +53,7 @@ func everySecond(ctx context.Context, read func() error) error {
 
 // host turns the machine's CPU seconds into a sample; the first only sets the base. available is in
 // MiB, 0 where it is not known.
-func (s *series) host(at time.Time, use hostcpu.Use, available float64) {
+func (s *series) host(at time.Time, use proc.HostUse, available float64) {
 	if spent := at.Sub(s.at).Seconds(); !s.at.IsZero() && spent > 0 {
 		s.out.Samples = append(s.out.Samples, result.ResourceSample{
 			At: at, CPUCores: (use.Busy - s.cpu) / spent, Interrupts: (use.Interrupts - s.interrupts) / spent,

@@ -227,7 +227,7 @@ func TestActiveSamples(t *testing.T) {
 func TestEngineReader(t *testing.T) {
 	t.Parallel()
 	stat := func(ticks string) *fstest.MapFile {
-		return &fstest.MapFile{Data: []byte("7 (x) S 1 7 7 0 -1 4194304 100 0 0 0 " + ticks + " 0 0 0 20 0 1 0")}
+		return &fstest.MapFile{Data: []byte("7 (x) S 1 7 7 0 -1 4194304 100 0 0 0 " + ticks + " 0 0 0 20 0 1 0 100 1000 25")}
 	}
 	text := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	files := fstest.MapFS{

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/engine"
+	"gitlab.com/steamer/steamer/harness/observe/proc"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -187,10 +188,10 @@ func (o *Observer) read(lines io.Reader, container string, resolve func(id strin
 
 // script takes in what a script says about itself.
 func (o *Observer) script(container, stat string) {
-	if seconds, ok := statSeconds(stat); ok {
+	if s, err := proc.ParseStat(stat); err == nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.use.scripts[container] = seconds
+		o.use.scripts[container] = s.CPU + s.Reaped
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"gitlab.com/steamer/steamer/harness/engine"
-	"gitlab.com/steamer/steamer/harness/hostcpu"
+	"gitlab.com/steamer/steamer/harness/observe/proc"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -284,10 +284,10 @@ func TestHost(t *testing.T) {
 	t.Parallel()
 	var s series
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s.host(start, hostcpu.Use{Busy: 1000, Interrupts: 10}, 500)
+	s.host(start, proc.HostUse{Busy: 1000, Interrupts: 10}, 500)
 	require.Empty(t, s.out.Samples)
-	s.host(start.Add(2*time.Second), hostcpu.Use{Busy: 1003, Interrupts: 11}, 400)
-	s.host(start.Add(3*time.Second), hostcpu.Use{Busy: 1003.5, Interrupts: 11}, 0)
+	s.host(start.Add(2*time.Second), proc.HostUse{Busy: 1003, Interrupts: 11}, 400)
+	s.host(start.Add(3*time.Second), proc.HostUse{Busy: 1003.5, Interrupts: 11}, 0)
 	require.Equal(t, []result.ResourceSample{
 		{At: start.Add(2 * time.Second), CPUCores: 1.5, Interrupts: 0.5, AvailableMiB: 400}, {
 			At:       start.Add(3 * time.Second),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/cgroup"
+	"gitlab.com/steamer/steamer/harness/observe/proc"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -27,7 +28,7 @@ func (Own) attach(ctx context.Context, o *Observer) {
 	engines := engineReader{proc: os.DirFS("/proc"), last: map[string]float64{}}
 	o.group.Go(func() {
 		o.note(everySecond(ctx, func() error {
-			n := numbers{(processSeconds() + engines.read(time.Now())) * 1e9}
+			n := numbers{(proc.Own() + engines.read(time.Now())) * 1e9}
 			if group != nil {
 				n[2], n[3], _ = group.Throttling()
 			}
@@ -65,10 +66,11 @@ func (r *engineReader) read(now time.Time) float64 {
 		if err != nil {
 			continue // it has ended
 		}
-		seconds, ok := statSeconds(string(stat))
-		if !ok {
+		s, err := proc.ParseStat(string(stat))
+		if err != nil {
 			continue
 		}
+		seconds := s.CPU + s.Reaped
 		if before, known := r.last[pid]; known && seconds > before {
 			r.total += seconds - before
 		}

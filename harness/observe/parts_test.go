@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -112,19 +111,4 @@ func TestDifference(t *testing.T) {
 	require.Len(t, difference(nil, many), result.MaxStatements)
 	require.Empty(t, presentable(" "))
 	require.Equal(t, "'it''s'", literal("it's"))
-}
-
-func TestStatSeconds(t *testing.T) {
-	t.Parallel()
-	seconds, ok := statSeconds("7 (a (b) 1 2) S 1 7 7 0 -1 4194304 100 0 0 0 150 50 30 20 20 0 1 0")
-	require.True(t, ok)
-	require.InDelta(t, 2.5, seconds, 1e-9)
-	own, err := os.ReadFile("/proc/self/stat")
-	require.NoError(t, err)
-	_, ok = statSeconds(string(own))
-	require.True(t, ok)
-	for _, wrong := range []string{"", "7 (a) S 1", "7 (a) S 1 7 7 0 -1 4194304 100 0 0 0 x 50 30 20 20"} {
-		_, ok := statSeconds(wrong)
-		require.False(t, ok, wrong)
-	}
 }

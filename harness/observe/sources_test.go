@@ -18,8 +18,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
-	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/observe/proc"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -27,8 +28,7 @@ import (
 // there is "postgres", so that Steamer's session has to be in another.
 func sources(t testing.TB, s *localbao.Server) (Server, Database) {
 	t.Helper()
-	program, arguments, err := s.PSQL(t.TempDir(), "template1")
-	require.NoError(t, err)
+	program, arguments := loadtest.PSQL(t, s, "template1")
 	session := func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 		// The engine's way to run a client runs any program.
 		return (&engine.Engine{Binary: program}).Converse(ctx, stdin, stdout, arguments...)
@@ -58,8 +58,8 @@ func runningPod() *corev1.Pod {
 func seeded(t testing.TB) (*localbao.Server, func(context.Context) error) {
 	t.Helper()
 	site := loadtest.Start(t, localbao.Options{Statements: true}, "observe", 1, 1)
-	tenant := site.Tenants[0]
-	jwt, err := site.Issuer.Pipeline(site.Server.Audience, tenant, gitlab.DefaultJob())
+	tenant := site.Tenants()[0]
+	jwt, err := site.Issuer.Pipeline(site.Audience, tenant, gitlab.DefaultJob())
 	require.NoError(t, err)
 	fetch := gitlab.FetchOf(tenant, tenant.Secrets[0].Name, jwt)
 	return site.Server, func(ctx context.Context) error {
@@ -270,7 +270,7 @@ func BenchmarkRound(b *testing.B) {
 	b.Logf("a page has %d bytes", len(page))
 	w := &databaseWatcher{from: database, stop: make(chan struct{}), done: make(chan struct{})}
 	series := &serverSeries{of: map[string]*podMetrics{}}
-	before := processSeconds()
+	before := proc.Own()
 	for b.Loop() {
 		for _, name := range []string{"a", "b"} {
 			series.read(b.Context(), Server{Read: func(context.Context, string, string) ([]byte, error) { return page, nil }},
@@ -279,5 +279,5 @@ func BenchmarkRound(b *testing.B) {
 		w.fold(time.Now(), tally{Calls: 1, Commits: 1})
 	}
 	require.Len(b, series.of, 2)
-	b.ReportMetric(1000*(processSeconds()-before)/float64(b.N), "cpu-ms/round")
+	b.ReportMetric(1000*(proc.Own()-before)/float64(b.N), "cpu-ms/round")
 }

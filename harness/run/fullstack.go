@@ -24,7 +24,7 @@ import (
 // FullStackTopology is the name under which a full-stack run's scenarios are reported.
 const FullStackTopology = "full-stack"
 
-// connectTimeout bounds each of the first looks at GitLab and OpenBao.
+// connectTimeout bounds the first requests to GitLab and OpenBao together.
 const connectTimeout = 20 * time.Second
 
 // FullStack points a run at a GitLab and the OpenBao behind it: nothing is installed.
@@ -58,10 +58,10 @@ type jobClaims struct {
 	Scope       string `json:"secrets_manager_scope"`
 }
 
-const tokenMend = "give the JWT with which GitLab Runner would fetch the secrets of a job of the project"
+const tokenHint = "give the JWT with which GitLab Runner would fetch the secrets of a job of the project"
 
-// Check reads the tokens and looks whether GitLab and OpenBao answer. It changes nothing; its
-// errors are of code exit.Invalid.
+// Check reads the tokens, and checks that GitLab and OpenBao answer. It changes nothing; its errors
+// are of code exit.Invalid.
 func (f *FullStack) Check(ctx context.Context) error {
 	claims, err := f.claims()
 	if err != nil {
@@ -77,7 +77,7 @@ func (f *FullStack) Check(ctx context.Context) error {
 	for name, at := range map[string]string{"--gitlab-url": f.GitLab, "--openbao-url": f.address} {
 		if parsed, err := url.Parse(at); err != nil || !slices.Contains([]string{"http", "https"}, parsed.Scheme) ||
 			parsed.Host == "" {
-			return exit.Invalidf(name+" "+at, "give it as https://HOST", "it is no URL")
+			return exit.Invalidf(name+" "+at, "give it as https://HOST", "not a valid URL")
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -104,7 +104,7 @@ func (f *FullStack) claims() (*jobClaims, error) {
 	var c jobClaims
 	parts := strings.Split(f.JWT, ".")
 	if len(parts) != 3 {
-		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenMend, "it is no JWT")
+		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenHint, "not a JWT")
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err == nil {
@@ -112,14 +112,14 @@ func (f *FullStack) claims() (*jobClaims, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenMend, "its claims cannot be read")
+		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenHint, "its claims cannot be read")
 	case c.ProjectPath == "" || c.Project == "":
-		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenMend, "it names no project")
+		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenHint, "it names no project")
 	case time.Unix(c.Expires, 0).Before(time.Now()):
 		return nil, exit.Invalidf("STEAMER_JOB_JWT", "a job's token lasts as long as the job may", "it expired at %s",
 			time.Unix(c.Expires, 0).UTC().Format(time.RFC3339))
 	case c.Scope != "pipeline":
-		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenMend, "its secrets_manager_scope is %q and not \"pipeline\"",
+		return nil, exit.Invalidf("STEAMER_JOB_JWT", tokenHint, "its secrets_manager_scope is %q and not \"pipeline\"",
 			c.Scope)
 	}
 	f.address = f.OpenBao
@@ -148,7 +148,7 @@ func (f *FullStack) place(c *jobClaims) (gitlab.Tenant, error) {
 	for text, id := range map[string]*int{c.Project: &t.Project, c.User: &t.User, c.Namespace: &t.Group} {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return t, exit.Invalidf("STEAMER_JOB_JWT", tokenMend, "its IDs are no numbers")
+			return t, exit.Invalidf("STEAMER_JOB_JWT", tokenHint, "its IDs are not numbers")
 		}
 		if *id == 0 {
 			*id = n
@@ -157,9 +157,21 @@ func (f *FullStack) place(c *jobClaims) (gitlab.Tenant, error) {
 	return recipes[i].Place(t)
 }
 
-// fullStack runs the scenarios that need GitLab's API against a GitLab.
-func (r *Run) fullStack(ctx context.Context) error {
-	f := r.FullStack
+// RunFullStack runs the scenarios that need GitLab's API against a GitLab. It returns what Run
+// does. Call f.Check before it.
+func (r *Runner) RunFullStack(ctx context.Context, f *FullStack) (res *result.Result, dir string, err error) {
+	if err := r.begin(); err != nil {
+		return nil, "", err
+	}
+	defer func() { res, dir, err = r.finish(ctx, errors.Join(err, r.steps.Clean(ctx))) }()
+
+	err = r.steps.Do(ctx, FullStackTopology, "scenarios", func(ctx context.Context) error { return r.stack(ctx, f) })
+	r.result.Run.Partial = err != nil
+	return nil, "", err
+}
+
+// stack runs the scenarios, after which the project has a secrets manager only if it had one.
+func (r *Runner) stack(ctx context.Context, f *FullStack) error {
 	list, err := scenario.Select(scenarios.All(), r.Plan.Scenarios)
 	if err != nil {
 		return err
@@ -171,17 +183,8 @@ func (r *Run) fullStack(ctx context.Context) error {
 	if r.Plan.Scenarios == scenario.All { // naming hundreds that cannot run here would hide those that do
 		list = slices.DeleteFunc(list, func(s scenario.Scenario) bool { return env.Skip(s) != "" })
 	}
-	before, err := f.stack.API.Status(ctx, f.stack.Project)
-	if err != nil {
-		return exit.Environmentf("GitLab", "", "%w", err)
-	}
-	if before == "" {
-		r.undoLater("secrets manager of "+f.stack.Project, func(ctx context.Context) error {
-			if now, err := f.stack.API.Status(ctx, f.stack.Project); err != nil || now == "" {
-				return err
-			}
-			return f.stack.API.Deprovision(ctx, f.stack.Project)
-		})
+	if err := r.deprovisionLater(ctx, f); err != nil {
+		return err
 	}
 	r.result.Topologies = append(r.result.Topologies, result.Topology{
 		Name: FullStackTopology, Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
@@ -195,13 +198,7 @@ func (r *Run) fullStack(ctx context.Context) error {
 		return exit.Environmentf("OpenBao", "", "%w", err)
 	}
 	out.Versions["openbao"] = health.Version
-	out.Scenarios, err = scenario.Run(ctx, env, list, scenario.Options{
-		Repeat: r.Plan.Repeat, Shuffle: r.Plan.Shuffle, Progress: func(_ scenario.Scenario, one *result.Scenario) {
-			if one != nil {
-				r.UI.Scenario(*one)
-			}
-		},
-	})
+	out.Scenarios, err = r.suite(ctx, env, list)
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -209,4 +206,22 @@ func (r *Run) fullStack(ctx context.Context) error {
 		err = fmt.Errorf("no scenario can run without a cluster among those of %s", r.Plan.Scenarios)
 	}
 	return err
+}
+
+// deprovisionLater has the project's secrets manager removed when the run ends, if it has none now.
+func (r *Runner) deprovisionLater(ctx context.Context, f *FullStack) error {
+	before, err := f.stack.API.Status(ctx, f.stack.Project)
+	if err != nil {
+		return exit.Environmentf("GitLab", "", "%w", err)
+	}
+	if before != "" {
+		return nil
+	}
+	r.steps.Cleanup("secrets manager of "+f.stack.Project, func(ctx context.Context) error {
+		if now, err := f.stack.API.Status(ctx, f.stack.Project); err != nil || now == "" {
+			return err
+		}
+		return f.stack.API.Deprovision(ctx, f.stack.Project)
+	})
+	return nil
 }

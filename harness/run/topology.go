@@ -5,249 +5,211 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
-	"strings"
+	"runtime/debug"
+	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
-	"gitlab.com/steamer/steamer/harness/observe"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
-	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/harness/steps"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/kind"
+	"gitlab.com/steamer/steamer/scenarios"
 )
 
-// stage is one topology on its way through the run.
-type stage struct {
-	*Run
-	env     *topology.Environment
-	changer *topology.Changer
-	out     *result.Topology
-	tenants []gitlab.Tenant
-	recipes []*gitlab.Recipe
-	seed    string // keys the secrets' values; never leaves the process
+// topology is one topology on its way through the run.
+type topology struct {
+	Target
+	out    *result.Topology
+	remove *steps.Undo // closes the target
 }
 
-// topology installs, seeds, checks and loads one topology, saves diagnostics where something went
-// wrong, and removes it. Its error is nil when the run can go on with the next topology.
-func (r *Run) topology(ctx context.Context, name string) error {
-	env, err := topology.New(r.cluster, r.engine, r.environmentSpec(name, r.result.Run.ID), r.UI.Note)
+// open prepares a topology, and has what it will make removed when the run ends.
+func (r *Runner) open(name string, last bool) (*topology, error) {
+	t, err := r.Platform.Target(name, r.dir, last)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	info := t.Info()
 	r.result.Topologies = append(r.result.Topologies, result.Topology{
-		Name: name, Chart: r.Plan.Chart.InfoWith(r.Plan.Overrides), Scenarios: []result.Scenario{}, Checks: []result.Check{},
-		Reasons:  []string{},
-		Versions: map[string]string{"kubernetes": r.cluster.Version}, Images: map[string]string{},
+		Name: name, Chart: info.Chart, Versions: info.Versions, Images: info.Images,
+		Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
 	})
-	s := &stage{Run: r, env: env, changer: env.Changer(), out: &r.result.Topologies[len(r.result.Topologies)-1]}
-	for _, image := range r.images {
-		s.out.Images[image.Name] = image.Ref
-		if image.Digest != "" { // of an image that Steamer built; the cluster pulls others
-			s.out.Images[image.Name] += "@" + image.Digest
-		}
-	}
-	if s.seed, err = randomSeed(); err != nil {
-		return err
-	}
-	err = s.story(ctx)
-	if err != nil || s.failedScenarios() {
-		s.saveDiagnostics(ctx)
-	} else if unknown := env.LearnSecrets(ctx); unknown != nil && ctx.Err() == nil { // scenarios may have made some
-		r.UI.Note(unknown.Error())
-	}
-	if r.Stay && err == nil && ctx.Err() == nil {
-		r.UI.Note("what was installed stays, in " + strings.Join(topology.Namespaces(name), " and "))
-		return nil
-	}
-	remove := func(ctx context.Context) error {
-		if r.Plan.Cluster.Existing() { // on Steamer's own cluster nobody needs to wait: it goes, or the next run waits if it has to
-			r.undoLater("namespaces of "+name, env.AwaitRemoved)
-		}
-		return env.Remove(ctx)
-	}
-	last := name == r.Plan.Topologies[len(r.Plan.Topologies)-1]
-	if r.cluster.Created && !r.Plan.Cluster.Keep && (last || ctx.Err() != nil) {
-		remove = env.RemoveMachine // the cluster goes as a whole, and someone waits
-	}
-	removal := r.undo(ctx, cleanup{"topology " + name, remove})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return errors.Join(removal, s.fatal(err))
+	return &topology{
+		Target: t, out: &r.result.Topologies[len(r.result.Topologies)-1],
+		remove: r.steps.Cleanup("topology "+name, t.Close),
+	}, nil
 }
 
-// story is what happens on one topology, in order.
-func (s *stage) story(ctx context.Context) error {
-	name := s.env.Spec.Topology
-	if err := s.step(ctx, name, "install", s.install); err != nil {
-		return err
-	}
-	if err := s.step(ctx, name, "seed", s.provision); err != nil {
-		return err
-	}
-	if s.Plan.Scenarios != scenario.None {
-		if err := s.step(ctx, name, "scenarios", s.scenarios); err != nil {
+// exercise is what a run does with a topology, in order.
+func (r *Runner) exercise(ctx context.Context, t *topology) error {
+	for _, step := range []struct {
+		name   string
+		wanted bool
+		do     func(context.Context, *topology) error
+	}{
+		{"install", true, r.install},
+		{"seed", true, r.seed},
+		{"scenarios", r.Plan.Scenarios != scenario.None, r.scenarios},
+		{"load", r.Plan.Load, r.load},
+	} {
+		if !step.wanted {
+			continue
+		}
+		do := func(ctx context.Context) error { return step.do(ctx, t) }
+		if err := r.steps.Do(ctx, t.out.Name, step.name, do); err != nil {
 			return err
 		}
-	}
-	if s.Measure != nil {
-		return s.step(ctx, name, "measure", func(ctx context.Context) error { return s.Measure(ctx, &Driver{s}) })
-	}
-	if s.Plan.Load {
-		return s.step(ctx, name, "load", s.drive)
 	}
 	return nil
 }
 
-// chartError is a failure of the chart under test: a finding, not a fault of the environment.
-type chartError struct{ error }
-
-// fatal keeps an error that would hit the next topology as well; a chart that does not come up is a
-// finding of this topology.
-func (s *stage) fatal(err error) error {
-	var finding chartError
-	if errors.As(err, &finding) {
-		return nil
+// leave saves what explains a failure, and removes the topology. Its error keeps the run from going
+// on with the next one: a chart that does not come up does not, it is a finding about this
+// topology.
+func (r *Runner) leave(ctx context.Context, t *topology, failed error) error {
+	if _, failures, _ := t.out.Count(); failed != nil || failures > 0 {
+		_ = r.steps.Final(ctx, t.out.Name, "diagnostics", func(ctx context.Context) error {
+			return t.Diagnose(ctx, kind.Diagnostics(r.dir, t.out.Name))
+		})
+	} else if unknown := t.LearnSecrets(ctx); unknown != nil && ctx.Err() == nil { // scenarios may have made some
+		r.UI.Note(unknown.Error())
 	}
-	return err
-}
-
-func (s *stage) failedScenarios() bool {
-	_, failed, _ := s.out.Count()
-	return failed > 0
+	removal := t.remove.Now(ctx)
+	if errors.As(failed, &target.UnfitError{}) {
+		failed = nil
+	}
+	return errors.Join(ctx.Err(), removal, failed)
 }
 
 // install brings the chart up. That it comes up is the first scenario.
-func (s *stage) install(ctx context.Context) error {
+func (r *Runner) install(ctx context.Context, t *topology) error {
 	started := time.Now()
-	err := s.env.Install(ctx)
+	err := t.Install(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	info := t.Info()
+	t.out.Versions, t.out.Images = info.Versions, info.Images
 	outcome := result.Scenario{
-		ID: "lifecycle/install", Title: "The chart installs and OpenBao becomes ready: initialised, unsealed, led by exactly one pod, reachable by Rails",
+		ID: "lifecycle/install",
+		Title: "The chart installs and OpenBao becomes ready: " +
+			"initialised, unsealed, led by exactly one pod, reachable by Rails",
 		Protects: "everything: without it no job gets a secret", Status: result.Passed,
 		Seconds: time.Since(started).Seconds(),
 	}
-	if err != nil {
-		var chartFault *topology.ChartError
-		if !errors.As(err, &chartFault) {
-			return err
+	if errors.As(err, &target.UnfitError{}) {
+		outcome.Status, outcome.Reason = result.Failed, steps.OneLine(err)
+	} else if err != nil {
+		return err
+	}
+	t.out.Scenarios = append(t.out.Scenarios, outcome)
+	maps.Copy(t.out.Versions, tools())
+	return err
+}
+
+// tools are the versions of what Steamer itself uses.
+func tools() map[string]string {
+	all := map[string]string{"k6": images.K6Version}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return all
+	}
+	for _, dep := range info.Deps {
+		switch dep.Path {
+		case "helm.sh/helm/v3":
+			all["helm"] = dep.Version
+		case "sigs.k8s.io/kind":
+			all["kind"] = dep.Version
 		}
-		outcome.Status, outcome.Reason = result.Failed, oneLine(err)
-		s.out.Scenarios = append(s.out.Scenarios, outcome)
-		return chartError{err}
 	}
-	s.out.Scenarios = append(s.out.Scenarios, outcome)
-	return s.versions(ctx)
+	return all
 }
 
-// versions asks the installed software what it is.
-func (s *stage) versions(ctx context.Context) error {
-	client := openbao.New(s.env.Address, nil)
-	defer client.Close()
-	health, err := client.Health(ctx)
-	if err != nil {
-		return s.blame(ctx, fmt.Errorf("health of OpenBao: %w", err))
-	}
-	running, err := s.env.RunningImages(ctx)
-	if err != nil {
-		s.UI.Note(err.Error()) // they are to be told, no more
-	}
-	maps.Copy(s.out.Images, running)
-	s.out.Versions["openbao"] = health.Version
-	if version, err := s.env.Database().Query(ctx,
-		"SHOW server_version"); err == nil { // what runs, not what was asked for
-		s.out.Versions["postgresql"] = version
-	} else {
-		s.UI.Note("PostgreSQL's version was not read: " + oneLine(err))
-	}
-	s.out.Versions["helm"], s.out.Versions["kind"], s.out.Versions["k6"] = moduleVersion("helm.sh/helm/v3"),
-		moduleVersion("sigs.k8s.io/kind"), images.K6Version
-	return nil
-}
-
-// provision seeds the tenants the way Rails does and fetches every secret once.
-func (s *stage) provision(ctx context.Context) error {
-	var err error
-	if s.recipes, err = gitlab.Recipes(); err != nil {
-		return err
-	}
-	if s.tenants, err = gitlab.Plan(s.recipes, s.Plan.Tenants, s.Plan.Secrets); err != nil {
-		return err
-	}
-	client := openbao.New(s.env.Address, nil)
-	defer client.Close()
-	heap := s.heap(ctx)
-	seeder := &gitlab.Seeder{
-		Client: client, Issuer: s.env.Issuer, Audience: s.env.Audience(), Seed: s.seed, Recipes: s.recipes,
-		Progress: func(done, total int) { s.UI.Progress("provisioned tenants", done, total) },
-	}
-	s.out.Seed, err = seeder.Run(ctx, s.tenants)
-	if s.out.Seed != nil {
-		s.out.Seed.HeapBeforeMiB = heap
-	}
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	if err = s.blame(ctx, err); errors.As(err, &chartError{}) {
-		s.out.Scenarios = append(s.out.Scenarios, result.Scenario{
+// seed provisions the tenants the way Rails does and fetches every secret once.
+func (r *Runner) seed(ctx context.Context, t *topology) (err error) {
+	t.out.Seed, err = t.Seed(ctx, r.Plan.Tenants)
+	if errors.As(err, &target.UnfitError{}) {
+		t.out.Scenarios = append(t.out.Scenarios, result.Scenario{
 			ID: "lifecycle/provision", Title: "Rails can provision projects and their secrets, and a job fetches each",
 			Protects: "every project's secrets",
-			Status:   result.Failed, Reason: oneLine(err),
+			Status:   result.Failed, Reason: steps.OneLine(err),
 		})
 	}
 	return err
 }
 
-// blame is a chartError, or another error where something is wrong with what surrounds the chart.
-func (s *stage) blame(ctx context.Context, err error) error {
-	var fault *topology.ChartError
-	if err = s.env.Blame(ctx, err); errors.As(err, &fault) {
-		return chartError{err}
+// scenarios runs the functional suite. A failed scenario is a finding, not an error of the step.
+func (r *Runner) scenarios(ctx context.Context, t *topology) error {
+	list, err := scenario.Select(scenarios.All(), r.Plan.Scenarios)
+	if err != nil {
+		return err
 	}
+	env, done, err := t.Suite(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	outcomes, err := r.suite(ctx, env, list)
+	t.out.Scenarios = append(t.out.Scenarios, outcomes...)
+	if errors.Is(err, scenario.ErrAbandoned) { // the scenario has failed; the next topology has namespaces of its own
+		return target.UnfitError{Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return t.Restore(ctx)
+}
+
+// suite runs scenarios on an environment and shows what becomes of each.
+func (r *Runner) suite(ctx context.Context, env *scenario.Env, list []scenario.Scenario) ([]result.Scenario, error) {
+	suite := r.Suite
+	if suite == nil {
+		suite = scenario.Run
+	}
+	return suite(ctx, env, list, scenario.Options{
+		Repeat: r.Plan.Repeat, Shuffle: r.Plan.Shuffle,
+		Progress: func(_ scenario.Scenario, one *result.Scenario) {
+			if one != nil {
+				r.UI.Scenario(*one)
+			}
+		},
+		Round: func(number int, outcome []result.Scenario, took time.Duration) {
+			count := map[result.Status]int{}
+			for _, one := range outcome {
+				count[one.Status]++
+			}
+			r.UI.Note(fmt.Sprintf("round %d of %d: %d passed, %d failed, %d skipped, in %v", number, r.Plan.Repeat,
+				count[result.Passed], count[result.Failed], count[result.Skipped], took.Round(time.Second)))
+		},
+	})
+}
+
+// load drives the plan's profile at the topology.
+func (r *Runner) load(ctx context.Context, t *topology) error {
+	rate := r.Plan.Rate
+	if rate == 0 {
+		rate = r.Plan.Profile.PerSecond(r.Plan.Tier)
+	}
+	length := time.Duration(r.Plan.Profile.Warmup) + time.Duration(r.Plan.Profile.Duration)
+	r.UI.Note("k6: " + r.Plan.Profile.Outline(rate))
+	seen, err := t.Drive(ctx, target.Job{
+		Name: t.out.Name, Profile: r.Plan.Profile, Rate: rate, Thresholds: r.Plan.Thresholds(t.out.Name),
+		Progress: func(iv result.Interval) { r.UI.Interval(iv, length) },
+	})
+	adopt(t.out, seen.Topology)
 	return err
 }
 
-// heap is the active pod's Go heap in MiB; 0, and a note, where it cannot be read, because without
-// it a run only knows less.
-func (s *stage) heap(ctx context.Context) float64 {
-	dialect := s.env.Spec.Dialect
-	if dialect.MetricsPort == 0 {
-		return 0
-	}
-	ctx, cancel := context.WithTimeout(ctx, heapTimeout)
-	defer cancel()
-	pods, err := s.cluster.Client.CoreV1().Pods(s.env.Namespace).List(ctx,
-		metav1.ListOptions{LabelSelector: dialect.Selector})
-	mib := 0.0
-	if err == nil {
-		var names []string
-		for i := range pods.Items {
-			names = append(names, pods.Items[i].Name)
-		}
-		read := observe.PodMetrics(observe.PodSource{Client: s.cluster.Client}, dialect.MetricsPort)
-		mib, err = observe.ActiveHeap(ctx, read, s.env.Namespace, names)
-	}
-	if err != nil && ctx.Err() == nil {
-		s.UI.Note("OpenBao's heap before the seed was not read: " + oneLine(err))
-	}
-	return mib
-}
-
-// heapTimeout bounds reading the heap.
-const heapTimeout = 10 * time.Second
-
-func (s *stage) saveDiagnostics(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CleanupTimeout)
-	defer cancel()
-	dir := filepath.Join(s.dir, "diagnostics", s.env.Spec.Topology)
-	_ = s.step(ctx, s.env.Spec.Topology, "diagnostics", func(ctx context.Context) error {
-		return s.env.Diagnose(ctx, dir,
-			s.redact())
-	})
+// adopt takes what was measured over into the topology's result.
+func adopt(out *result.Topology, seen result.Topology) {
+	out.Load, out.Cost = seen.Load, seen.Cost
+	out.Resources, out.Events = seen.Resources, seen.Events
+	out.Server, out.Database, out.Observer = seen.Server, seen.Database, seen.Observer
+	out.Host, out.Nodes, out.Own = seen.Host, seen.Nodes, seen.Own
+	out.NotMeasured = slices.Concat(out.NotMeasured, seen.NotMeasured)
 }

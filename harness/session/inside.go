@@ -12,7 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // A private engine is in a network namespace without a way out, and so is all that talks to its
@@ -59,25 +60,25 @@ func (s *Session) Leave(ctx context.Context) {
 	if s.Namespace == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.CleanupTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), steps.CleanupTimeout)
 	defer cancel()
 	if err := s.Namespace.Leave(ctx); err != nil {
 		fmt.Fprintln(s.Stderr, "steamer: the private engine was not stopped:", err)
 	}
 }
 
-// Place decides where the cluster of a run is, and tells the run. An engine that cannot work is
-// refused now; a machine that can have none says so when the run asks for it, after everything that
-// may be wrong with the plan.
-func (s *Session) Place(ctx context.Context, r *run.Run) error {
-	if !r.NeedsEngine() {
+// Place decides where the cluster of a platform is. An engine that cannot work is refused now; a
+// machine that can have none says so when the platform is brought up, after everything that may be
+// wrong with the plan.
+func (s *Session) Place(ctx context.Context, p *platform.Provider) error {
+	if !p.NeedsEngine() {
 		return nil
 	}
 	elsewhere, err := s.Elsewhere(ctx)
 	if exit.CodeOf(err) == exit.Environment {
 		return nil
 	}
-	r.Elsewhere = elsewhere
+	p.Elsewhere = elsewhere
 	return err
 }
 
@@ -108,12 +109,12 @@ func (s *Session) repeatable() error {
 	return nil
 }
 
-// Enter provides what runs need from the host's network, and makes this process begin again inside.
-// It returns on errors only.
-func (s *Session) Enter(ctx context.Context, runs ...*run.Run) error {
+// Enter provides what platforms need from the host's network, and makes this process begin again
+// inside. It returns on errors only.
+func (s *Session) Enter(ctx context.Context, platforms ...*platform.Provider) error {
 	left := handover{Charts: s.pulled, Images: map[string]images.Image{}}
-	for _, r := range runs {
-		named, err := r.Provide(ctx)
+	for _, p := range platforms {
+		named, err := p.Provide(ctx, steps.New(s.Progress()))
 		if err != nil {
 			return err
 		}

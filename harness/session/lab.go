@@ -10,24 +10,24 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/target"
 )
 
-// LabTools builds the programs that a lab runs; dir keeps k6's logs.
-func (s *Session) LabTools(ctx context.Context, dir string) (lab.Tools, error) {
+// Programs finds or builds what a target of processes runs; dir keeps k6's logs.
+func (s *Session) Programs(ctx context.Context, dir string) (openbao string, g target.Generator, err error) {
 	builder, err := s.Builder()
 	if err != nil {
-		return lab.Tools{}, err
+		return "", g, err
 	}
-	tools := lab.Tools{Scripts: filepath.Join(builder.Root, "perf/scripts"), Dir: dir}
-	if tools.OpenBao, err = builder.OpenBaoBinary(ctx); err != nil {
-		return tools, exit.Environmentf("program bao", "steamer doctor", "%w", err)
+	g = target.Generator{Scripts: filepath.Join(builder.Root, "perf/scripts"), Dir: dir}
+	if openbao, err = builder.OpenBaoBinary(ctx); err != nil {
+		return "", g, exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
-	if tools.K6, err = builder.K6Binary(ctx); err != nil {
-		return tools, exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
+	if g.K6, err = builder.K6Binary(ctx); err != nil {
+		return "", g, exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
 	}
-	return tools, nil
+	return openbao, g, nil
 }
 
 // Directory makes a directory below output for files of a kind, named by the time, and returns its

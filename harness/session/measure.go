@@ -3,93 +3,81 @@ package session
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"path/filepath"
-	"slices"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/steps"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/kind"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
-// OnLab opens a lab as spec says, and measures it; files go to a directory that begins with name. A
-// measure that came to no verdict returns "", and so does OnLab.
-func (s *Session) OnLab(ctx context.Context, output, name string, spec lab.Spec,
-	measure func(l *lab.Lab, dir string) (result.Verdict, error),
-) (result.Verdict, error) {
+// OnProcesses opens a target as spec says, with some tenants, and measures it; files go to a
+// directory that begins with name. A measure that came to no verdict returns "", and so does
+// OnProcesses.
+func (s *Session) OnProcesses(ctx context.Context, output, name string, spec local.Spec, tenants int,
+	measure func(t target.Target, dir string) (result.Verdict, error),
+) (v result.Verdict, err error) {
 	dir, err := Directory(output, name)
 	if err != nil {
 		return "", err
 	}
-	tools, err := s.LabTools(ctx, dir)
-	if err != nil {
+	if spec.Server.Binary, spec.Generator, err = s.Programs(ctx, dir); err != nil {
 		return "", err
 	}
 	ui := s.Progress()
 	ui.Note("starting OpenBao and PostgreSQL")
-	spec.Name, spec.Seeded = name, func(done, total int) { ui.Progress("provisioned tenants", done, total) }
-	l, err := lab.Open(ctx, tools, spec)
+	spec.Seeded = func(done, total int) { ui.Progress("provisioned tenants", done, total) }
+	t, err := local.Open(ctx, spec)
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return measure(l, dir)
+	defer func() { err = errors.Join(err, t.Close(ctx)) }()
+	if _, _, err := t.Grow(ctx, tenants); err != nil {
+		return "", err
+	}
+	return measure(t, dir)
 }
 
-// OnTopologies installs each topology of a plan and measures it in place of the load; files go to
-// directories that begin with name. A measure that came to no verdict returns "", and so does a dry
-// run.
-func (s *Session) OnTopologies(ctx context.Context, root string, p plan.Plan, name string, dryRun bool,
-	measure func(ctx context.Context, d *run.Driver, dir string) (result.Verdict, error),
-) (result.Verdict, error) {
-	p.Load = true // k6 is needed
-	r, err := s.Prepare(ctx, root, p)
+// OnTopologies says how the topologies of a plan are measured in place of a load.
+type OnTopologies struct {
+	Name   string // begins the names of directories
+	DryRun bool   // check everything, print the plan, and stop
+	Keep   bool   // leave what was installed where nothing went wrong
+	// Measure measures one topology; files go to dir. It returns "" where it came to no verdict.
+	Measure func(ctx context.Context, t *kind.Target, p *plan.Resolved, dir string) (result.Verdict, error)
+}
+
+// Measure installs each topology of a plan and has it measured. The verdict is "" where nothing was
+// judged.
+func (s *Session) Measure(ctx context.Context, root string, p plan.Plan, o OnTopologies) (result.Verdict, error) {
+	provider, err := s.Prepare(ctx, root, p)
 	if err != nil {
 		return "", err
 	}
-	verdicts := map[string]result.Verdict{}
-	r.Measure = func(ctx context.Context, d *run.Driver) error {
-		dir, err := Directory(p.Output, name+"-"+d.Name())
-		if err != nil {
-			return err
-		}
-		verdict, err := measure(ctx, d, dir)
-		if verdict != "" {
-			verdicts[d.Name()] = verdict
-		}
-		return err
-	}
-	return s.Measure(ctx, r, p, dryRun, verdicts)
-}
-
-// Measure runs a plan whose topologies are measured in place of the load, or prints it, and returns
-// the verdict over all that the measurements leave in verdicts.
-func (s *Session) Measure(ctx context.Context, r *run.Run, p plan.Plan, dryRun bool,
-	verdicts map[string]result.Verdict,
-) (result.Verdict, error) {
-	if err := s.Place(ctx, r); err != nil {
+	if err := s.Place(ctx, provider); err != nil {
 		return "", err
 	}
-	if err := r.Preflight(ctx); err != nil {
+	if err := provider.Preflight(ctx); err != nil {
 		return "", err
 	}
-	if dryRun {
+	if o.DryRun {
 		return "", s.PrintPlan(p, nil)
 	}
-	if r.Elsewhere {
-		return "", s.Enter(ctx, r)
+	if provider.Elsewhere {
+		return "", s.Enter(ctx, provider)
 	}
-	started := time.Now()
-	outcome, dir, err := r.Do(ctx)
-	if outcome == nil {
-		return "", err
-	}
-	fmt.Fprintf(s.Stdout, "\nRun directory: %s (%s)\n", filepath.Clean(dir), time.Since(started).Round(time.Second))
-	return worst(verdicts, len(p.Topologies), outcome.Verdict), err
+	return kind.Measurement{
+		Provider: provider, Steps: steps.New(s.Progress()), ID: result.NewID(time.Now().UTC()), Keep: o.Keep,
+		Dir: func(topology string) (string, error) { return Directory(p.Output, o.Name+"-"+topology) },
+		Measure: func(ctx context.Context, t *kind.Target, dir string) (result.Verdict, error) {
+			return o.Measure(ctx, t, provider.Plan, dir)
+		},
+	}.Run(ctx)
 }
 
 // PrintPlan prints a plan as YAML. As comments it says what would be chosen for it now, which is no
@@ -119,17 +107,4 @@ func (s *Session) PrintPlan(p plan.Plan, outlook []string) error {
 	}
 	_, err = fmt.Fprint(s.Stdout, text)
 	return err
-}
-
-// worst is the verdict over all topologies and the run itself; a topology that was not measured
-// makes it INCONCLUSIVE.
-func worst(measured map[string]result.Verdict, expected int, run result.Verdict) result.Verdict {
-	all := append(slices.Collect(maps.Values(measured)), run)
-	switch {
-	case slices.Contains(all, result.Fail):
-		return result.Fail
-	case len(measured) < expected || slices.Contains(all, result.Inconclusive):
-		return result.Inconclusive
-	}
-	return result.Pass
 }

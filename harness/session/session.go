@@ -19,9 +19,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/source"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // Session is what commands take from their process.
@@ -31,11 +33,11 @@ type Session struct {
 	Stderr io.Writer
 	Getenv func(string) string
 
-	Root        string // --root
-	CacheDir    string // --cache
-	ImageSource string // --image-source
-	Colour      bool   // of what is written to Stdout
-	UI          run.UI // where progress goes; nil is lines on Stderr
+	Root        string   // --root
+	CacheDir    string   // --cache
+	ImageSource string   // --image-source
+	Colour      bool     // of what is written to Stdout
+	UI          steps.UI // where progress goes; nil is lines on Stderr
 
 	Namespace *engine.Namespace // of the private engine, where this process is inside it
 
@@ -110,32 +112,33 @@ func (s *Session) Fetcher() chart.Fetcher {
 	return chart.Fetcher{Log: s.Note, Pulled: s.pulled}
 }
 
-// Prepare resolves a plan and makes its run. Errors are of code exit.Invalid.
-func (s *Session) Prepare(ctx context.Context, root string, p plan.Plan) (*run.Run, error) {
+// Prepare resolves a plan, and makes what brings up its platform. Errors are of code exit.Invalid.
+func (s *Session) Prepare(ctx context.Context, root string, p plan.Plan) (*platform.Provider, error) {
 	resolved, err := p.Resolve(ctx, root, s.Fetcher())
 	if err != nil {
 		return nil, err
 	}
-	return s.NewRun(resolved, s.Progress())
-}
-
-// NewRun makes a run of a plan with what the session knows.
-func (s *Session) NewRun(p *plan.Resolved, ui run.UI) (*run.Run, error) {
 	builder, err := s.Builder()
 	if err != nil {
 		return nil, err
 	}
 	engineOptions, err := s.EngineOptions()
-	return &run.Run{
-		Plan: p, Root: builder.Root, Cache: builder.Cache, Images: builder, Engine: engineOptions, Steamer: Version(),
-		Reproduce: s.CommandLine(), UI: ui, Named: s.named,
+	return &platform.Provider{
+		Plan: resolved, Root: builder.Root, Cache: builder.Cache, Builder: builder, Engine: engineOptions, Named: s.named,
 	}, err
 }
 
+// Runner runs the plan of a platform on it.
+func (s *Session) Runner(p *platform.Provider) *run.Runner {
+	return &run.Runner{
+		Plan: p.Plan, Platform: run.OnCluster(p), Steamer: Version(), Reproduce: s.CommandLine(), UI: s.Progress(),
+	}
+}
+
 // Progress is where progress goes.
-func (s *Session) Progress() run.UI {
+func (s *Session) Progress() steps.UI {
 	if s.UI == nil {
-		s.UI = &run.Text{W: s.Stderr, Terminal: IsTerminal(s.Stderr)}
+		s.UI = &steps.Text{W: s.Stderr, Terminal: IsTerminal(s.Stderr)}
 	}
 	return s.UI
 }

@@ -9,7 +9,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/images"
-	"gitlab.com/steamer/steamer/harness/run"
+	"gitlab.com/steamer/steamer/harness/platform"
 )
 
 // Up makes a cluster and prints how it is reached. The options lack what the session knows.
@@ -47,7 +47,7 @@ func (s *Session) Up(ctx context.Context, o cluster.Options) error {
 		return err
 	}
 	_, err = fmt.Fprintf(s.Stdout, "cluster %s is ready after %.1f s, port %d\n%s\n",
-		made.Name, time.Since(started).Seconds(), made.HostPort, run.WayIn(e, made))
+		made.Name, time.Since(started).Seconds(), made.HostPort, platform.WayIn(e, made))
 	return err
 }
 

@@ -155,7 +155,7 @@ func invalid(t result.Topology) string {
 	r := result.Result{Topologies: []result.Topology{t}}
 	judge.Judge(&r, judge.Policy{Validity: judge.DefaultValidity(), Expect: judge.Expect{Load: true}})
 	for _, c := range r.Topologies[0].Checks {
-		carried := c.ID == "valid/achieved-rate" || c.ID == "valid/dropped-iterations" || c.ID == "valid/drain"
+		carried := judge.Overload(c.ID) && c.ID != "valid/interrupted-fetches" // cut off fetches hide their latency
 		if c.Kind == "validity" && c.Verdict != result.Pass && !c.Informational &&
 			(!carried || c.Owner == result.OwnerMachine) {
 			return c.Title + ": " + c.Reason

@@ -2,22 +2,11 @@ package sizing
 
 import (
 	"fmt"
-	"syscall"
-	"time"
 
 	"gitlab.com/steamer/steamer/harness/cgroup"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
 )
-
-// ownCPU is the CPU time of this process so far, in seconds: it signs a token for each call.
-func ownCPU() float64 {
-	var ru syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &ru) != nil {
-		return 0
-	}
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano()).Seconds()
-}
 
 // busy is the use of CPU from which on it is called what limits.
 const busy = 0.85
@@ -27,7 +16,7 @@ type provisioning struct {
 	window    result.Window
 	resources []result.ResourceSeries
 	host      *result.ResourceSeries // the whole machine; nil where only the resources and Steamer are known
-	pool      lab.PoolUse
+	pool      target.PoolUse
 	own       float64 // CPU time of this process in seconds
 }
 
@@ -50,8 +39,8 @@ func (p *provisioning) limit() string {
 		all = used / seconds
 		evidence += fmt.Sprintf(", everything together %.2f", all)
 	}
-	if p.pool.Looks > 0 {
-		evidence += fmt.Sprintf("; the pool of %d connections was full in %.0f %% of the looks", p.pool.Limit,
+	if p.pool.Samples > 0 {
+		evidence += fmt.Sprintf("; the pool of %d connections was full in %.0f %% of the samples", p.pool.Limit,
 			100*p.pool.FullShare)
 	}
 	switch {
@@ -66,20 +55,37 @@ func (p *provisioning) limit() string {
 	}
 }
 
-// pool tells from PostgreSQL's sessions how OpenBao's pools were used. How large they may become is
-// not known here: the most connections that were open at once stand for it.
-func pool(d *result.DatabaseUse) lab.PoolUse {
-	if d == nil {
-		return lab.PoolUse{}
+// memory is the peak in MiB of the node that used most, 0 where none was observed.
+func (p *provisioning) memory() float64 {
+	memory := 0.0
+	for i := range p.resources {
+		if s := &p.resources[i]; s.Component == "openbao" {
+			peak, _ := s.PeakMemory(p.window)
+			memory = max(memory, peak)
+		}
 	}
-	u := lab.PoolUse{Looks: len(d.Samples)}
+	return memory
+}
+
+// pool is how OpenBao's pools were used. Where the target did not watch that, PostgreSQL's sessions
+// say it: how large the pools may become is not known then, and the most connections that were open
+// at once stand for it.
+func pool(seen target.Observation) target.PoolUse {
+	d := seen.Topology.Database
+	switch {
+	case seen.Pool != nil:
+		return *seen.Pool
+	case d == nil:
+		return target.PoolUse{}
+	}
+	u := target.PoolUse{Samples: len(d.Samples)}
 	for _, s := range d.Samples {
 		u.Limit = max(u.Limit, s.Connections)
 	}
 	for _, s := range d.Samples {
-		u.Busy += float64(s.Running+s.InTx) / float64(u.Looks)
+		u.Busy += float64(s.Running+s.InTx) / float64(u.Samples)
 		if s.Running+s.InTx >= u.Limit {
-			u.FullShare += 1 / float64(u.Looks)
+			u.FullShare += 1 / float64(u.Samples)
 		}
 	}
 	return u

@@ -7,41 +7,12 @@ import (
 	"context"
 	"fmt"
 	gopath "path"
-	"slices"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/capacity"
-	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/load"
-	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
 )
-
-// Site is an environment that can be made larger and disturbed. Durations are in seconds.
-type Site interface {
-	capacity.Driver
-	// Grow provisions tenants until there are total.
-	Grow(ctx context.Context, total int) (Growth, error)
-	// Tenants are those provisioned so far.
-	Tenants() []gitlab.Tenant
-	// Restart ends all nodes in order and starts them again: until one is active and a fetch gets
-	// its value.
-	Restart(ctx context.Context) (float64, error)
-	// Failover ends the active node, killed or in order, and returns how long no fetch was
-	// answered.
-	Failover(ctx context.Context, kill bool) (float64, error)
-	// DatabaseMiB is the size of OpenBao's tables with their indexes; 0 where it cannot be had.
-	DatabaseMiB(ctx context.Context) (float64, error)
-}
-
-// Growth is what provisioning tenants took.
-type Growth struct {
-	Tenants, Secrets, Calls int
-	Seconds                 float64
-	MemoryMiB               float64 // peak of the active node meanwhile; 0 where that was not watched
-	Limit                   string  // what limited it, with the evidence; "" where that was not watched
-}
 
 // Options say how far to go.
 type Options struct {
@@ -137,8 +108,8 @@ func Namespaces(tenants []gitlab.Tenant) int {
 	return len(seen)
 }
 
-// Measure climbs the ladder. The report is whole as far as it came, also beside an error.
-func Measure(ctx context.Context, site Site, o Options) (*Report, error) {
+// Measure climbs the ladder with a target that is a target.Restarter. The report is whole as far as it came, also beside an error.
+func Measure(ctx context.Context, t target.Target, o Options) (*Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -151,7 +122,7 @@ func Measure(ctx context.Context, site Site, o Options) (*Report, error) {
 					tenants, r.Steps[i-1].SeedRate, o.Budget))
 			break
 		}
-		step, err := measure(ctx, site, o, tenants)
+		step, err := measure(ctx, t, o, tenants)
 		if err != nil {
 			r.finish(ctx.Err() != nil, err)
 			return r, err
@@ -169,92 +140,4 @@ func affordable(last Step, tenants int, left time.Duration) bool {
 	}
 	const rest = 3 * time.Minute // the disturbances and the fetches of a step
 	return time.Duration(float64(tenants-last.Tenants)/last.SeedRate*float64(time.Second))+rest <= left
-}
-
-// measure is one step: grow, fail over in both ways, restart, fetch.
-func measure(ctx context.Context, site Site, o Options, tenants int) (Step, error) {
-	o.Progress(fmt.Sprintf("%d tenants: provisioning", tenants))
-	growth, err := site.Grow(ctx, tenants)
-	if err != nil {
-		return Step{}, fmt.Errorf("%d tenants: %w", tenants, err)
-	}
-	step := Step{
-		Tenants: tenants, Namespaces: Namespaces(site.Tenants()), SeedLimit: growth.Limit,
-		SeedMemory: growth.MemoryMiB,
-	}
-	for _, t := range site.Tenants() {
-		step.Secrets += len(t.Secrets)
-	}
-	if growth.Seconds > 0 {
-		step.SeedRate, step.SeedCalls = float64(growth.Tenants)/growth.Seconds,
-			float64(growth.Calls)/float64(max(growth.Tenants, 1))
-	}
-	if step.DatabaseMiB, err = site.DatabaseMiB(ctx); err != nil {
-		return step, fmt.Errorf("%d tenants: size of the database: %w", tenants, err)
-	}
-	for _, d := range []struct {
-		name string
-		into *float64
-		do   func(context.Context) (float64, error)
-	}{
-		{"the active node crashes", &step.Crash, func(ctx context.Context) (float64, error) {
-			return site.Failover(ctx,
-				true)
-		}},
-		{"the active node ends in order", &step.Graceful, func(ctx context.Context) (float64,
-			error,
-		) {
-			return site.Failover(ctx, false)
-		}},
-		{"all nodes restart", &step.Startup, site.Restart},
-	} {
-		o.Progress(fmt.Sprintf("%d tenants: %s", tenants, d.name))
-		var times []float64
-		for range o.Failovers {
-			seconds, err := d.do(ctx)
-			if err != nil {
-				return step, fmt.Errorf("%d tenants: %s: %w", tenants, d.name, err)
-			}
-			times = append(times, seconds)
-		}
-		slices.Sort(times)
-		*d.into = times[(len(times)-1)/2]
-	}
-	// Last, on a node that has loaded all namespaces again: what provisioning left on the heap is
-	// no need of the tenants.
-	o.Progress(fmt.Sprintf("%d tenants: fetching at %g/s", tenants, o.Rate))
-	if step.Fetch, step.MemoryMiB, err = fetch(ctx, site, o, tenants); err != nil {
-		return step, fmt.Errorf("%d tenants: fetching: %w", tenants, err)
-	}
-	return step, nil
-}
-
-// fetch drives fetches over all tenants and reads the active node's memory.
-func fetch(ctx context.Context, site Site, o Options, tenants int) (Fetch, float64, error) {
-	profile := load.Profile{
-		APIVersion: result.APIVersion, Kind: "Profile", Name: "sizing", Workload: "fetch", Mode: load.Inline,
-		Warmup: document.Duration(10 * time.Second), Duration: document.Duration(o.Length),
-		Rate: load.Rate{PerSecond: o.Rate},
-	}
-	seen, err := site.Drive(ctx, capacity.Job{Name: fmt.Sprintf("sizing-%d", tenants), Profile: profile, Rate: o.Rate})
-	if err != nil {
-		return Fetch{}, 0, err
-	}
-	l := seen.Topology.Load
-	f := Fetch{
-		Offered: o.Rate, Achieved: l.Achieved(), Failed: l.Failed, Wrong: l.Wrong, Mean: l.Intended.Mean,
-		P95: l.Intended.P95, P99: l.Intended.P99,
-	}
-	f.Valid = invalid(seen.Topology)
-	memory, w := 0.0, l.Measured()
-	for i := range seen.Topology.Resources {
-		if s := &seen.Topology.Resources[i]; s.Component == "openbao" {
-			peak, ok := s.PeakMemory(w)
-			if !ok { // it may be the one that is active
-				return f, 0, nil
-			}
-			memory = max(memory, peak)
-		}
-	}
-	return f, memory, nil
 }

@@ -9,44 +9,41 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/lab"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/targettest"
 )
 
-// linear is a site whose numbers are known lines over the namespaces, for the arithmetic to be
+// linear is a target whose numbers are known lines over the namespaces, for the arithmetic to be
 // tested on.
 type linear struct {
-	tenants []gitlab.Tenant
-	perNS   float64 // MiB
-	start   float64 // seconds
-	rate    float64 // tenants per second
-	load    func(*result.Load)
-	failAt  int
+	targettest.Fake
+	perNS  float64 // MiB
+	start  float64 // seconds
+	rate   float64 // tenants per second
+	load   func(*result.Load)
+	failAt int
 }
 
-func (s *linear) Tenants() []gitlab.Tenant { return s.tenants }
-
-func (s *linear) Grow(_ context.Context, total int) (Growth, error) {
-	if s.failAt > 0 && total >= s.failAt {
-		return Growth{}, errors.New("out of disk")
+func (s *linear) Grow(ctx context.Context, total int) (*result.Seed, target.Observation, error) {
+	s.OnGrow = func(total, n int) (*result.Seed, target.Observation, error) {
+		if s.failAt > 0 && total >= s.failAt {
+			return nil, target.Observation{}, errors.New("out of disk")
+		}
+		now := time.Now()
+		used := []result.ResourceSample{
+			{At: now.Add(-time.Hour)}, {At: now, CPUCores: 1000, MemoryMiB: 150}, {At: now.Add(time.Hour), CPUCores: 1000},
+		}
+		return &result.Seed{Tenants: n, Secrets: 4 * n, Calls: 30 * n, Seconds: float64(n) / s.rate},
+			target.Observation{Topology: result.Topology{Resources: []result.ResourceSeries{
+				{Component: "openbao", Samples: used},
+			}}}, nil
 	}
-	recipes, err := gitlab.Recipes()
-	if err != nil {
-		return Growth{}, err
-	}
-	before := len(s.tenants)
-	s.tenants, err = gitlab.Plan(recipes[:1], total, 4)
-	n := total - before
-	return Growth{
-		Tenants: n, Secrets: 4 * n, Calls: 30 * n, Seconds: float64(n) / s.rate,
-		Limit: "the host's CPUs: all of them",
-	}, err
+	return s.Fake.Grow(ctx, total)
 }
 
-func (s *linear) Drive(_ context.Context, job capacity.Job) (capacity.Observation, error) {
+func (s *linear) Drive(_ context.Context, job target.Job) (target.Observation, error) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := result.Distribution{Count: 4170, Mean: 5, P50: 4, P95: 9, P99: 12}
 	l := &result.Load{
@@ -63,19 +60,19 @@ func (s *linear) Drive(_ context.Context, job capacity.Job) (capacity.Observatio
 	if s.load != nil {
 		s.load(l)
 	}
-	memory := 120 + s.perNS*float64(Namespaces(s.tenants))
+	memory := 120 + s.perNS*float64(Namespaces(s.Tenants()))
 	samples := []result.ResourceSample{{At: at, MemoryMiB: memory}, {
 		At: at.Add(20 * time.Second), CPUCores: 1,
 		MemoryMiB: memory,
 	}, {At: at.Add(40 * time.Second), MemoryMiB: memory}}
-	return capacity.Observation{Topology: result.Topology{
+	return target.Observation{Topology: result.Topology{
 		Load:      l,
 		Resources: []result.ResourceSeries{{Component: "openbao", Samples: samples}},
 	}}, nil
 }
 
 func (s *linear) Restart(context.Context) (float64, error) {
-	return 1 + s.start*float64(Namespaces(s.tenants)), nil
+	return 1 + s.start*float64(Namespaces(s.Tenants())), nil
 }
 
 func (s *linear) Failover(_ context.Context, kill bool) (float64, error) {
@@ -86,7 +83,7 @@ func (s *linear) Failover(_ context.Context, kill bool) (float64, error) {
 }
 
 func (s *linear) DatabaseMiB(context.Context) (float64, error) {
-	return 5 + 0.01*float64(len(s.tenants)), nil
+	return 5 + 0.01*float64(len(s.Tenants())), nil
 }
 
 func options() Options {
@@ -121,7 +118,7 @@ func TestMeasure(t *testing.T) {
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct {
-		site    *linear
+		target  *linear
 		verdict result.Verdict
 	}{
 		"memory of the active node": {&linear{perNS: 3, rate: 20}, result.Fail},
@@ -140,7 +137,7 @@ func TestClaims(t *testing.T) {
 		},
 		"rate for 100,000 secrets, at the sec": {&linear{rate: 20, load: func(l *result.Load) { l.Failed = 1 }}, result.Fail},
 	} {
-		r, err := Measure(t.Context(), c.site, options())
+		r, err := Measure(t.Context(), c.target, options())
 		require.NoError(t, err)
 		require.Equal(t, c.verdict, r.Verdict, "%s: %v", title, r.Reasons)
 		seen := false
@@ -229,12 +226,12 @@ func TestProvisioningLimit(t *testing.T) {
 			{At: w.To, CPUCores: cores},
 		}}}
 	}
-	sessions := func(counts ...int) *result.DatabaseUse {
+	sessions := func(counts ...int) target.Observation {
 		var d result.DatabaseUse
 		for _, n := range counts {
 			d.Samples = append(d.Samples, result.DatabaseSample{Connections: 8, Running: n / 2, InTx: n - n/2})
 		}
-		return &d
+		return target.Observation{Topology: result.Topology{Database: &d}}
 	}
 	for name, c := range map[string]struct {
 		use  provisioning
@@ -247,7 +244,7 @@ func TestProvisioningLimit(t *testing.T) {
 		},
 		"quota": {provisioning{resources: cpu(0.048, 0.05)}, []string{"OpenBao's CPU limit: "}},
 		"pool": {
-			provisioning{resources: cpu(0.1, 1), pool: lab.PoolUse{FullShare: 0.9, Limit: 5, Looks: 9}},
+			provisioning{resources: cpu(0.1, 1), pool: target.PoolUse{FullShare: 0.9, Limit: 5, Samples: 9}},
 			[]string{"pool of database connections: ", "5 connections was full in 90 %"},
 		},
 		"sessions": {
@@ -255,7 +252,7 @@ func TestProvisioningLimit(t *testing.T) {
 			[]string{"pool of database connections: ", "8 connections was full in 67 %"},
 		},
 		"nothing":     {provisioning{resources: cpu(0.1, 1), pool: pool(sessions(8, 0, 3))}, []string{"waits", "33 %"}},
-		"not watched": {provisioning{pool: pool(nil)}, []string{"waits", "of "}},
+		"not watched": {provisioning{pool: pool(target.Observation{})}, []string{"waits", "of "}},
 	} {
 		c.use.window = w
 		for _, want := range c.want {

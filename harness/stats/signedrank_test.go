@@ -51,8 +51,8 @@ func TestPublishedExamples(t *testing.T) {
 	require.Equal(t, 40.0, r.Plus)
 	require.InDelta(t, 0.01953, r.Greater, 5e-6)
 	require.InDelta(t, 0.03906, r.TwoSided, 5e-6)
-	require.InDelta(t, 0.46, HodgesLehmann(d), 1e-9)
-	i := SignedRankInterval(d, 0.025)
+	require.InDelta(t, 0.46, hodgesLehmann(d), 1e-9)
+	i := signedRankInterval(d, 0.025)
 	require.InDelta(t, 0.010, i.Lo, 1e-9)
 	require.InDelta(t, 0.786, i.Hi, 1e-9)
 	require.InDelta(t, 0.961, i.Confidence, 5e-4)
@@ -149,7 +149,7 @@ func TestCoverage(t *testing.T) {
 				for i := range d {
 					d[i] = 0.3 + draw()
 				}
-				i := SignedRankInterval(d, 0.025)
+				i := signedRankInterval(d, 0.025)
 				if i.Lo > 0.3 {
 					low++
 				}
@@ -175,10 +175,10 @@ func TestIntervalAgreesWithTest(t *testing.T) {
 		for i := range d {
 			d[i] = rng.NormFloat64() + 0.5
 		}
-		i := SignedRankInterval(d, 0.03)
+		i := signedRankInterval(d, 0.03)
 		require.Equal(t, i.Lo > 0, SignedRankTest(d, 0).Greater <= 0.03, "%v", d)
 		require.Equal(t, i.Hi < 0.7, SignedRankTest(d, 0.7).Less <= 0.03, "%v", d)
 	}
-	require.True(t, math.IsInf(SignedRankInterval([]float64{1, 2, 3, 4, 5}, 0.025).Lo, -1),
+	require.True(t, math.IsInf(signedRankInterval([]float64{1, 2, 3, 4, 5}, 0.025).Lo, -1),
 		"5 pairs bound nothing at 0.025")
 }

@@ -10,23 +10,16 @@ import (
 // cannot give a bound.
 type Interval struct{ Lo, Hi, Confidence float64 }
 
-// HodgesLehmann estimates the centre of symmetry of d: the median of the n(n+1)/2
-// Walsh averages (d[i]+d[j])/2, i <= j. NaN when d is empty.
+// centre estimates the centre of symmetry of sorted values by Hodges and Lehmann: the median of the
+// n(n+1)/2 Walsh averages (d[i]+d[j])/2, i <= j.
 // Source: Hodges and Lehmann, "Estimates of Location Based on Rank Tests", Annals
 // of Mathematical Statistics 34 (1963), 598-611.
-func HodgesLehmann(d []float64) float64 {
-	if len(d) == 0 {
-		return math.NaN()
-	}
-	return centre(slices.Sorted(slices.Values(d)))
-}
-
 func centre(sorted []float64) float64 {
 	m := pairCount(len(sorted))
 	return walsh(sorted, (m+1)/2)/2 + walsh(sorted, m/2+1)/2
 }
 
-// SignedRankInterval is the confidence interval for the centre of symmetry of d
+// interval is the confidence interval for the centre of symmetry of sorted values
 // that inverts the signed-rank test: each of its bounds is wrong with a
 // probability of at most alpha (so it is two-sided with 1-2·alpha). With c the
 // largest value for which P(W <= c) <= alpha, the bounds are the (c+1)st smallest
@@ -36,10 +29,6 @@ func centre(sorted []float64) float64 {
 // Tied values make it wider than need be, never narrower (Noether, "Wilcoxon
 // Confidence Intervals for Location Parameters in the Discrete Case", JASA 62
 // (1967), 184-188).
-func SignedRankInterval(d []float64, alpha float64) Interval {
-	return interval(slices.Sorted(slices.Values(d)), alpha)
-}
-
 func interval(sorted []float64, alpha float64) Interval {
 	n := len(sorted)
 	c, p := criticalRank(n, alpha)

@@ -14,43 +14,55 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// Target is a running OpenBao with its database and tenants. One caller uses it at a time.
+// Target is a running OpenBao with its database and tenants. A target is open when its constructor
+// returns it: OpenBao is unsealed and active, and there are no tenants yet. A constructor that
+// returns an error has removed what it made. One caller uses a target at a time; what Env
+// returned may be used while a job runs.
+//
+// An error that the subject itself is to blame for is an UnfitError; every other error is a fault
+// of the environment.
 type Target interface {
-	// Info says what runs. It is valid as soon as the target is open.
+	// Info describes what runs. It changes only by SetDelay and SetCPUs.
 	Info() Info
 	// Tenants are those provisioned so far.
 	Tenants() []gitlab.Tenant
 	// Grow provisions tenants as Rails does until there are total, fetches each of their secrets
-	// once, and observes the target meanwhile. It does nothing where there are as many already.
+	// once, and observes the target meanwhile. Where there are as many already it does nothing and
+	// returns a zero Seed.
 	Grow(ctx context.Context, total int) (*result.Seed, Observation, error)
-	// Env is the target as scenarios see it. The caller calls done when it no longer needs it.
+	// Env is the target as scenarios see it, with the defaults of scenario.Env.Prepare. The caller
+	// calls done when it no longer needs it.
 	Env() (env *scenario.Env, done func(), err error)
 	// Drive runs one job to its end and observes the target meanwhile. It returns what it saw also
-	// beside an error, where something was measured.
+	// beside an error: then Topology.Load is nil where nothing was measured.
 	Drive(ctx context.Context, job Job) (Observation, error)
 	// Close removes everything that opening the target made. It may be called twice, and works
 	// after ctx was cancelled.
 	Close(ctx context.Context) error
 }
 
-// Info says what a target is.
+// Info describes what a target is.
 type Info struct {
-	Name     string            // of the topology, or "processes"
+	Name     string            // of the topology, or Processes
 	Chart    result.Chart      // zero where no chart was installed
 	Versions map[string]string // by component: "openbao", "postgresql", "kubernetes" ...
-	Images   map[string]string // reference by name; empty for processes
-	Config   string            // what distinguishes it from others, for reports; may be empty
+	Images   map[string]string // reference by name; nil for processes
+	Config   string            // digest of the user's values or configuration patch; may be empty
 	Limited  string            // how a limit of its CPUs is enforced; "" without one
+	CPUs     float64           // cores that SetCPUs limits OpenBao to; 0 is no limit
+	Delay    time.Duration     // that SetDelay adds to every answer
 }
+
+// Processes is Info.Name of a target that runs as processes.
+const Processes = "processes"
 
 // Job is one load.
 type Job struct {
 	Name       string // unique among the jobs of a target; it names files
 	Profile    load.Profile
-	Rate       float64                        // fetches per second; 0 takes the profile's
+	Rate       float64                        // fetches per second, more than 0
 	Thresholds []result.Threshold             // latency limits whose excess is counted
-	Tenants    int                            // how many of the target's take part; 0 is all
-	Progress   func(interval result.Interval) // once a second; may be nil
+	Progress   func(interval result.Interval) // called once a second; may be nil
 }
 
 // Observation is what a target showed during one job or while it grew.
@@ -58,10 +70,10 @@ type Observation struct {
 	// Topology has the load, the resources, the events and the cost of this observation alone, in
 	// the form in which results are judged.
 	Topology result.Topology
-	// Pool is how the connection pool was used; nil where that could not be watched.
+	// Pool is how the connection pool was used; nil where that was not watched.
 	Pool *PoolUse
 	// Others is how many cores everything on the host but OpenBao, PostgreSQL and the generator
-	// used on average, Kubernetes included; nil where nobody watched the host.
+	// used on average, Kubernetes included; nil where the host was not watched.
 	Others *float64
 	// Strangers is how many of those had nothing to do with the target; nil where that is not
 	// known.
@@ -70,13 +82,23 @@ type Observation struct {
 
 // PoolUse is how OpenBao used its connections to PostgreSQL.
 type PoolUse struct {
-	Limit        int     `json:"limit"`        // the pool's size
+	Limit        int     `json:"limit"`        // the pool's size, or the most connections seen at once
 	Busy         float64 `json:"busy"`         // mean of connections in a statement or a transaction
 	FullShare    float64 `json:"fullShare"`    // share of the samples, 0 to 1, in which all were busy
-	Looks        int     `json:"looks"`        // number of samples
+	Samples      int     `json:"looks"`        // number of samples; 0 means that nothing is known
 	Opened       int64   `json:"opened"`       // connections opened meanwhile
 	Transactions int64   `json:"transactions"` // ended meanwhile, single statements included
 }
+
+// UnfitError is a failure of the subject: it does not start, or its tenants cannot be provisioned.
+// It is a finding about that subject, not a fault of what surrounds it.
+type UnfitError struct{ Err error }
+
+// Error is the text of what went wrong.
+func (u UnfitError) Error() string { return u.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (u UnfitError) Unwrap() error { return u.Err }
 
 // Restarter is a Target whose nodes can be ended and started again.
 type Restarter interface {
@@ -88,20 +110,29 @@ type Restarter interface {
 	Failover(ctx context.Context, kill bool) (seconds float64, err error)
 }
 
-// Sized is a Target that can tell the size of OpenBao's tables with their indexes.
+// Sized is a Target that knows the size of OpenBao's tables with their indexes.
 type Sized interface {
 	DatabaseMiB(ctx context.Context) (float64, error)
 }
 
-// Limiter is a Target whose OpenBao can be limited to some cores; 0 removes the limit.
+// Limiter is a Target whose OpenBao can be limited to some cores, 0.01 to 1024; 0 removes the
+// limit.
 type Limiter interface {
 	SetCPUs(cores float64) error
 }
 
-// Delayer is a Target whose answers can be delayed. The way through its proxy takes time of its own,
-// so that both sides of a comparison need one, or neither.
+// Delayer is a Target whose answers can be delayed, by 0 to 1 minute. The way through its proxy
+// takes time of its own, so that both sides of a comparison need one, or neither.
 type Delayer interface {
 	SetDelay(by time.Duration) error
+}
+
+// Turner is a Target that one generator can drive by turns with another of the same kind.
+type Turner interface {
+	// DriveTurns drives the target as A and b as B, observes both meanwhile, and returns an
+	// observation of each slice in order. The resources and events of each are those of its target
+	// over all slices. It fills in Targets and Fixtures of the turns.
+	DriveTurns(ctx context.Context, b Target, turns load.Turns) ([]Observation, error)
 }
 
 // Generator is what drives load from a process beside Steamer.

@@ -26,8 +26,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // TestConfigRuns starts the real OpenBao with the configuration that each dialect makes, on an
@@ -124,11 +124,8 @@ func runConfig(t *testing.T, local *localbao.Server, env *Environment, files map
 	require.NoError(t, conn.Close(t.Context()))
 	connection.Path = "/" + database
 
-	issuer, err := gitlab.NewIssuer(local.Discovery.URL(), gitlab.RS256)
+	issuer, err := local.Trust()
 	require.NoError(t, err)
-	jwks, err := issuer.JWKS()
-	require.NoError(t, err)
-	local.Publish(jwks)
 	dir, api, metrics := t.TempDir(), address(t), address(t)
 	key := filepath.Join(dir, "key")
 	require.NoError(t, os.WriteFile(key, bytes.Repeat([]byte{7}, 32), 0o600))

@@ -59,7 +59,7 @@ func (e *Environment) AwaitReady(ctx context.Context) error {
 	defer client.Close()
 	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), "OpenBao in topology "+e.Spec.Topology, settled,
 		func(ctx context.Context) error {
-			active, err := e.leadership(ctx)
+			active, err := e.Active(ctx)
 			if err != nil {
 				return err
 			}
@@ -73,8 +73,9 @@ func (e *Environment) AwaitReady(ctx context.Context) error {
 		})
 }
 
-// leadership checks the pods and returns the active one.
-func (e *Environment) leadership(ctx context.Context) (*corev1.Pod, error) {
+// Active returns the active pod. The error is what keeps the pods from being as many as the chart asks
+// for, all of them ready and exactly one of them active.
+func (e *Environment) Active(ctx context.Context) (*corev1.Pod, error) {
 	pods, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
 	if err != nil {

@@ -105,7 +105,7 @@ func (w world) check(t *testing.T) error {
 		Spec: Spec{Topology: CloudNative, Dialect: dialect}, Namespace: "steamer-cn",
 		Cluster: &cluster.Cluster{Client: fake.NewClientset(objects...)},
 	}
-	active, err := env.leadership(t.Context())
+	active, err := env.Active(t.Context())
 	if err != nil {
 		return err
 	}

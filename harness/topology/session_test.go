@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/engine"
-	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // TestSession asks the psql and the PostgreSQL of this machine.
@@ -18,8 +19,7 @@ func TestSession(t *testing.T) {
 	server, err := localbao.Start(t.Context(), localbao.Options{})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	psql, arguments, err := server.PSQL(t.TempDir(), "postgres")
-	require.NoError(t, err)
+	psql, arguments := loadtest.PSQL(t, server, "postgres")
 	client := &engine.Engine{Binary: psql} // the engine's way to run a client runs any program
 	ctx, end := context.WithCancel(t.Context())
 	defer end()

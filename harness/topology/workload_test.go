@@ -110,7 +110,7 @@ func TestUnregistered(t *testing.T) {
 				}
 				return true, tc.b, nil
 			})
-			found, err := env.leadership(t.Context())
+			found, err := env.Active(t.Context())
 			if tc.want != "" {
 				require.ErrorContains(t, err, tc.want)
 				return

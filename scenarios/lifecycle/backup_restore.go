@@ -14,8 +14,8 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target/outage"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
-	"gitlab.com/steamer/steamer/scenarios/internal/outage"
 	"gitlab.com/steamer/steamer/scenarios/internal/secrets"
 )
 

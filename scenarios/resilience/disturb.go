@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target/outage"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
-	"gitlab.com/steamer/steamer/scenarios/internal/outage"
 	"gitlab.com/steamer/steamer/scenarios/internal/secrets"
 )
 

@@ -13,8 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // EnvK6 names a k6 with our extension, for tests that are repeated: to build one takes a minute.
@@ -48,15 +49,10 @@ func root(t testing.TB) string {
 	}
 }
 
-// Site is a real OpenBao on a real PostgreSQL, provisioned as Rails does, and what its fixtures are
-// made of.
+// Site is a real OpenBao on a real PostgreSQL with the tenancy that it was provisioned for.
 type Site struct {
-	Server  *localbao.Server
-	Client  *openbao.Client
-	Issuer  *gitlab.Issuer
-	Recipes []*gitlab.Recipe
-	Tenants []gitlab.Tenant
-	Seed    string // keys the secrets' values
+	target.Tenancy
+	Server *localbao.Server
 }
 
 // Start makes a site with so many tenants of so many secrets each, which ends with the test.
@@ -65,28 +61,25 @@ func Start(t testing.TB, o localbao.Options, seed string, tenants, secrets int) 
 	server, err := localbao.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	s := &Site{Server: server, Client: openbao.New(server.Address, nil), Seed: seed}
+	issuer, err := server.Trust()
+	require.NoError(t, err)
+	recipes, err := gitlab.Recipes()
+	require.NoError(t, err)
+	s := &Site{Server: server, Tenancy: target.Tenancy{
+		Client: openbao.New(server.Address, nil), Issuer: issuer, Audience: server.Audience, Seed: seed, Recipes: recipes,
+		Secrets: secrets,
+	}}
 	t.Cleanup(s.Client.Close)
-	s.Issuer, err = gitlab.NewIssuer(server.Issuer, gitlab.RS256)
-	require.NoError(t, err)
-	jwks, err := s.Issuer.JWKS()
-	require.NoError(t, err)
-	server.Publish(jwks)
-	s.Recipes, err = gitlab.Recipes()
-	require.NoError(t, err)
-	s.Tenants, err = gitlab.Plan(s.Recipes, tenants, secrets)
-	require.NoError(t, err)
-	seeder := &gitlab.Seeder{Client: s.Client, Issuer: s.Issuer, Audience: server.Audience, Seed: seed, Recipes: s.Recipes}
-	_, err = seeder.Run(t.Context(), s.Tenants)
+	_, err = s.Grow(t.Context(), tenants)
 	require.NoError(t, err)
 	return s
 }
 
-// Fixture is the load generator's document for a load that goes to target, with values keyed by
-// seed and tokens that last an hour.
-func (s *Site) Fixture(t testing.TB, target, seed string, options ...gitlab.FixtureOption) []byte {
+// Document is the load generator's document for a load that goes to url, with values keyed by seed
+// and tokens that last an hour.
+func (s *Site) Document(t testing.TB, url, seed string, options ...gitlab.FixtureOption) []byte {
 	t.Helper()
-	fixture, err := gitlab.NewFixture(target, seed, s.Server.Audience, s.Issuer, s.Tenants, time.Hour, options...)
+	fixture, err := gitlab.NewFixture(url, seed, s.Audience, s.Issuer, s.Tenants(), time.Hour, options...)
 	require.NoError(t, err)
 	document, err := json.Marshal(fixture)
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
-	"gitlab.com/steamer/steamer/harness/localbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // TestProcesses drives three real k6 processes, each exactly as a pod of the Job would be, but as
@@ -26,7 +26,7 @@ import (
 func TestProcesses(t *testing.T) {
 	ctx := t.Context()
 	site := loadtest.Start(t, localbao.Options{}, "pods", 4, 2)
-	seeded := site.Fixture(t, site.Server.Address, site.Seed)
+	seeded := site.Document(t, site.Server.Address, site.Seed)
 
 	const processes, rate, seconds = 3, 30, 6
 	r, j := sample()

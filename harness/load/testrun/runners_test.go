@@ -23,8 +23,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/load/pods"
-	"gitlab.com/steamer/steamer/harness/localbao"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -105,7 +105,7 @@ func TestRunners(t *testing.T) {
 	spec := sample()
 	const rate, seconds = 30, 6
 	site := loadtest.Start(t, localbao.Options{}, "testrun", 4, 2)
-	spec.Job.Fixture, spec.Job.Rate = site.Fixture(t, site.Server.Address, site.Seed), rate
+	spec.Job.Fixture, spec.Job.Rate = site.Document(t, site.Server.Address, site.Seed), rate
 	spec.Job.Profile.Warmup, spec.Job.Profile.Duration, spec.Job.Profile.VUs = document.Duration(2*time.Second),
 		document.Duration(seconds*time.Second), load.VUs{Initial: 30, Max: 60}
 	scripts, err := pods.Scripts("../../../perf/scripts", "fetch")

@@ -1,0 +1,105 @@
+package platform
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/steps"
+)
+
+// NeedsEngine reports whether the platform has a cluster of its own.
+func (p *Provider) NeedsEngine() bool { return !p.Plan.Cluster.Existing() }
+
+// Provide puts everything into the cache that the platform needs from a network, so that Up needs
+// none. It returns the images that the plan names, pulled into archives, by their references.
+func (p *Provider) Provide(ctx context.Context, s *steps.Steps) (map[string]images.Image, error) {
+	named := map[string]images.Image{}
+	err := s.Do(ctx, "", "images", func(ctx context.Context) error {
+		part := &Platform{Images: map[string]images.Image{}, Provider: p, Steps: s}
+		if err := part.provideImages(ctx); err != nil {
+			return err
+		}
+		for _, ref := range append(slices.Collect(maps.Values(p.Plan.Images)), p.Also...) {
+			image, err := p.Builder.Named(ctx, ref)
+			if err != nil {
+				return err
+			}
+			named[ref] = image
+		}
+		return nil
+	})
+	return named, err
+}
+
+// provideImages builds or finds the images and k6.
+func (p *Platform) provideImages(ctx context.Context) error {
+	p.Provider.Builder.Progress = p.Steps.UI.Work
+	wanted := []string{images.OpenBao, images.PostgreSQL, images.GitLabStub, images.Node}
+	if p.Provider.Plan.InCluster != nil {
+		wanted = append(wanted, images.K6)
+	}
+	list, err := p.Provider.Builder.Ensure(ctx, p.replaced(wanted...)...)
+	if err != nil {
+		return err
+	}
+	for _, image := range list {
+		p.Images[image.Name] = image
+	}
+	return p.provideProgram(ctx)
+}
+
+// provideK6 is all that a platform on an existing cluster needs to build: the cluster pulls its
+// images itself.
+func (p *Platform) provideK6(ctx context.Context) error {
+	p.Provider.Builder.Progress = p.Steps.UI.Work
+	p.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub, images.K6)
+	return p.provideProgram(ctx)
+}
+
+// provideProgram builds or finds k6, where the plan has load.
+func (p *Platform) provideProgram(ctx context.Context) error {
+	if !p.Provider.Plan.Load {
+		return nil
+	}
+	var err error
+	if p.K6, err = p.Provider.Builder.K6Binary(ctx); err != nil {
+		return exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
+	}
+	return nil
+}
+
+// replaced takes the images that the plan replaces, and returns those that still have to be built.
+func (p *Platform) replaced(wanted ...string) []string {
+	return slices.DeleteFunc(wanted, func(name string) bool {
+		ref, ok := p.Provider.Plan.Images[name]
+		if ok {
+			p.Images[name] = p.Provider.named(name, ref)
+		}
+		return ok
+	})
+}
+
+// named is an image that a flag or the plan names.
+func (p *Provider) named(name, ref string) images.Image {
+	image, ok := p.Named[ref]
+	if !ok {
+		image = images.Image{Ref: ref, Pulled: true} // who runs it pulls it
+	}
+	image.Name = name
+	return image
+}
+
+// workloads are the images that pods use.
+func (p *Platform) workloads() []images.Image {
+	all := []images.Image{p.Images[images.OpenBao], p.Images[images.PostgreSQL], p.Images[images.GitLabStub]}
+	if p.Provider.Plan.InCluster != nil {
+		all = append(all, p.Images[images.K6])
+	}
+	for _, ref := range p.Provider.Also {
+		all = append(all, p.Provider.named("beside the plan's", ref))
+	}
+	return all
+}

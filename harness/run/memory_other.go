@@ -1,7 +1,0 @@
-//go:build !linux
-
-package run
-
-// MemoryMiB is the machine's memory: not read here, where the engine's virtual machine has another
-// amount.
-func MemoryMiB() int64 { return 0 }

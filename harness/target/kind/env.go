@@ -1,0 +1,75 @@
+package kind
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
+)
+
+// httpAuditSince is the first OpenBao with an audit device of type http.
+var httpAuditSince = semver.MustParse("2.5.0")
+
+// Env is the target as scenarios see it that leave its release as it is.
+func (t *Target) Env() (*scenario.Env, func(), error) {
+	return t.env.Scenarios(t.Tenants(), t.tenancy.Seed).Prepare()
+}
+
+// Suite is the target as the whole functional suite sees it: scenarios may change the release, have
+// one session with the database, and save what explains a failure. Call Restore after them.
+func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err error) {
+	env = t.env.Scenarios(t.Tenants(), t.tenancy.Seed)
+	env.Installer, env.Previous, env.Artifacts = t.changer, t.options.Previous, t.options.Dir
+	env.Capture = func(ctx context.Context, id string) ([]string, error) {
+		return t.capture(ctx, id, env.Redactor().Redact)
+	}
+	signals, err := t.env.Signals(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if signals {
+		env.Features = append(env.Features, scenario.FeatureSignals)
+	}
+	if version, err := semver.NewVersion(t.info.Versions["openbao"]); err == nil && !version.LessThan(httpAuditSince) {
+		env.Features = append(env.Features, scenario.FeatureAuditHTTP)
+	}
+	env.Database, done = t.env.OpenDatabase(ctx)
+	return env, done, nil
+}
+
+// Restore brings back the chart with the target's own values where scenarios left anything else,
+// and waits until it is ready. Scenarios kill and replace pods: what follows starts from a ready
+// target.
+func (t *Target) Restore(ctx context.Context) error { return t.changer.Restore(ctx) }
+
+// Diagnostics is the directory below dir for what explains failures of a topology.
+func Diagnostics(dir, topology string) string { return filepath.Join(dir, "diagnostics", topology) }
+
+// capture saves the diagnostics of a failed scenario. The paths are relative to the working
+// directory where that holds them, as GitLab wants attachments.
+func (t *Target) capture(ctx context.Context, id string, redact func(string) string) ([]string, error) {
+	dir := filepath.Join(Diagnostics(t.options.Dir, t.info.Name), strings.ReplaceAll(id, "/", "-"))
+	err := t.env.Diagnose(ctx, dir, redact)
+	files, globErr := filepath.Glob(filepath.Join(dir, "*"))
+	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(diagnosticOrder(a), diagnosticOrder(b)) })
+	if here, cwdErr := os.Getwd(); cwdErr == nil {
+		for i, file := range files {
+			if inside, relErr := filepath.Rel(here, file); relErr == nil && filepath.IsLocal(inside) {
+				files[i] = inside
+			}
+		}
+	}
+	return files, errors.Join(err, globErr)
+}
+
+// diagnosticOrder puts what explains most first: events, then logs, then objects.
+func diagnosticOrder(file string) int {
+	return slices.Index([]string{".txt", ".log", ".yaml"}, filepath.Ext(file))
+}

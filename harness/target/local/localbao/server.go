@@ -1,0 +1,181 @@
+// Package localbao starts a real OpenBao on a real PostgreSQL, both as processes on loopback,
+// configured the way GitLab's chart configures them. Package local makes targets of them;
+// integration tests also use them directly.
+package localbao
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/secret"
+)
+
+// EnvOpenBao names the OpenBao binary to run.
+const EnvOpenBao = "STEAMER_BAO"
+
+// startTimeout bounds the whole start: initdb, PostgreSQL, OpenBao, self-initialisation.
+const startTimeout = 60 * time.Second
+
+// Options change how Start works. The zero value is right for tests.
+type Options struct {
+	Binary string // OpenBao; "" takes $STEAMER_BAO, then bao on PATH
+	Dir    string // parent of the temporary directories; "" is the system's
+	// Statements loads pg_stat_statements into PostgreSQL. Debian's package has it; elsewhere it
+	// may be one of its own.
+	Statements bool
+	Patch      []byte   // JSON Patch (RFC 6902) of OpenBao's configuration, for tests of what a wrong one does; nil changes nothing
+	Env        []string // further environment of OpenBao, e.g. "GOMAXPROCS=1"
+	TLS        bool     // serve the API over TLS, with a certificate made for the run; see Server.CA
+	// Through returns the address, host:port, at which OpenBao shall reach the PostgreSQL at the
+	// given one: a proxy; nil is directly.
+	Through func(postgres string) (string, error)
+	// Started is called with the process ID of each OpenBao as soon as it runs, e.g. to limit it;
+	// nil does nothing.
+	Started func(pid int) error
+}
+
+// Server is a running OpenBao with its database and its OIDC issuer.
+type Server struct {
+	Address   string     // base URL of the API, e.g. "http://127.0.0.1:41234"
+	Issuer    string     // claim iss of the JWTs it trusts
+	Audience  string     // claim aud of the JWTs it trusts
+	Discovery *Discovery // publish the public keys here before the first login
+	CA        []byte     // PEM of the certificate that the API presents; nil without Options.TLS
+	nodes     []*Node
+	db        *database
+	storage   string // PostgreSQL's URL as OpenBao gets it
+	binary    string
+	options   Options
+	dir       string
+}
+
+// Start runs everything and returns once one initialised, unsealed, active node
+// answers. Call Stop in any case where the error is nil. The processes die when
+// this process does, even by SIGKILL; only then do temporary directories stay.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	binary, err := findBinary(o.Binary)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	s := &Server{binary: binary, options: o}
+	if err := s.start(ctx); err != nil {
+		s.Stop()
+		return nil, fmt.Errorf("local OpenBao: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) (err error) {
+	if s.Discovery, err = StartDiscovery(); err != nil {
+		return err
+	}
+	s.Issuer = s.Discovery.URL()
+	var settings []string
+	if s.options.Statements {
+		settings = []string{"shared_preload_libraries=pg_stat_statements"}
+	}
+	if s.db, err = startPostgres(ctx, s.options.Dir, settings...); err != nil {
+		return err
+	}
+	if s.storage, err = s.db.through(s.options.Through); err != nil {
+		return err
+	}
+	if s.dir, err = os.MkdirTemp(s.options.Dir, "steamer-bao-"); err != nil {
+		return fmt.Errorf("making OpenBao's directory: %w", err)
+	}
+	if s.options.TLS {
+		if s.CA, err = writeCertificate(s.dir); err != nil {
+			return err
+		}
+	}
+	key := make([]byte, 32) // AES-256-GCM
+	_, _ = rand.Read(key)   // never fails, see crypto/rand
+	secret.Learn(string(key))
+	if err := os.WriteFile(s.keyFile(), key, 0o600); err != nil {
+		return fmt.Errorf("unseal key: %w", err)
+	}
+	node, err := s.newNode()
+	if err != nil {
+		return err
+	}
+	s.Address, s.Audience = node.Address, node.Address
+	if err := node.launch(); err != nil {
+		return err
+	}
+	return node.await(ctx, "OpenBao was active", openbao.Health.Active)
+}
+
+func (s *Server) keyFile() string { return filepath.Join(s.dir, "unseal.key") }
+
+// Trust makes an issuer whose tokens OpenBao trusts from now on, and those of no other.
+func (s *Server) Trust() (*gitlab.Issuer, error) {
+	issuer, err := gitlab.NewIssuer(s.Issuer, gitlab.RS256)
+	if err != nil {
+		return nil, err
+	}
+	jwks, err := issuer.JWKS()
+	if err != nil {
+		return nil, err
+	}
+	s.Discovery.Publish(jwks)
+	return issuer, nil
+}
+
+// DatabaseURL is PostgreSQL's connection URL. It holds a password: never print it.
+func (s *Server) DatabaseURL() string { return s.db.URL() }
+
+// AuditLog is the file that the audit device writes. It grows without bound and
+// goes away with the server.
+func (s *Server) AuditLog() string { return filepath.Join(s.dir, "audit.log") }
+
+// Stop ends both processes and removes their directories. It may be called twice.
+func (s *Server) Stop() {
+	for _, node := range s.nodes {
+		node.Stop()
+	}
+	if s.db != nil {
+		s.db.Stop()
+	}
+	if s.Discovery != nil {
+		s.Discovery.Stop()
+	}
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+func findBinary(binary string) (string, error) {
+	if binary == "" {
+		binary = os.Getenv(EnvOpenBao)
+	}
+	if binary == "" {
+		binary = "bao"
+	}
+	path, err := exec.LookPath(binary)
+	if err != nil {
+		return "", exit.Environmentf("OpenBao binary", "run `make openbao`, or set "+EnvOpenBao+" to an OpenBao 2.4 or newer",
+			"%w", err)
+	}
+	return filepath.Abs(path)
+}
+
+// freePort asks the kernel for a loopback port that nobody listens on.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("finding a free port: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
