@@ -30,11 +30,19 @@ import (
 // decisive are metrics that decide, a noisy one among them.
 func decisive() []string { return []string{"fetch_p50_ms", "fetch_p95_ms", "openbao_cpu_ms_per_fetch"} }
 
+// gates are metrics that decide, all with one margin.
+func gates(margin float64, names ...string) (list []compare.GateMetric) {
+	for _, name := range names {
+		list = append(list, compare.GateMetric{Name: name, Margin: margin})
+	}
+	return list
+}
+
 // made is a comparison with noise of 5 % in which B's latency is ratio times A's.
 func made(rng *rand.Rand, id string, injected float64) *compare.Comparison {
 	d := compare.DefaultDesign()
 	d.MaxPairs, d.LookEvery = 20, 10
-	d.SetGate(decisive(), 0.05)
+	d.GateMetrics = gates(0.05, decisive()...)
 	c := compare.New(id, d)
 	c.B.Injected = injected
 	for range 20 {

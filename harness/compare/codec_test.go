@@ -73,10 +73,10 @@ func TestDesign(t *testing.T) {
 		"--batch-tokens": func(d *Design) { d.BatchTokens = true },
 		// not every recipe has a role that says what it gives
 		"--gate":                  func(d *Design) { d.GateMetrics = nil },
-		"--gate odd":              func(d *Design) { d.SetGate([]string{"odd"}, 0.1) },
-		"--gate fetch_p50_ms":     func(d *Design) { d.SetGate([]string{"fetch_p50_ms", "fetch_p50_ms"}, 0.1) },
+		"--gate odd":              func(d *Design) { d.GateMetrics = gates(0.1, "odd") },
+		"--gate fetch_p50_ms":     func(d *Design) { d.GateMetrics = gates(0.1, "fetch_p50_ms", "fetch_p50_ms") },
 		"--margin -1":             func(d *Design) { d.GateMetrics[0].Margin = -0.01 },
-		"7 metrics are to decide": func(d *Design) { d.SetGate(Recorded()[:7], 0.1) },
+		"7 metrics are to decide": func(d *Design) { d.GateMetrics = gates(0.1, Recorded()[:7]...) },
 	} {
 		d := DefaultDesign()
 		change(&d)

@@ -52,14 +52,6 @@ func DefaultDesign() Design {
 	return d
 }
 
-// SetGate makes the named metrics decide, all with one margin.
-func (d *Design) SetGate(names []string, margin float64) {
-	d.GateMetrics = nil
-	for _, name := range names {
-		d.GateMetrics = append(d.GateMetrics, GateMetric{name, margin})
-	}
-}
-
 // Limits of a design; beyond them a typing error is likelier than a wish.
 const (
 	minSlice  = 2.0    // seconds: the validity conditions compare two halves

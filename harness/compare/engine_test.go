@@ -55,7 +55,7 @@ func pair(a, b *targettest.Fake) (e *Engine, order *strings.Builder) {
 func quick(pairs int) Design {
 	d := DefaultDesign()
 	d.Idle, d.Budget, d.MaxPairs, d.LookEvery = 0, 0, pairs, MinPairs
-	d.SetGate([]string{"fetch_p50_ms"}, 0.1)
+	d.GateMetrics = gates(0.1, "fetch_p50_ms")
 	return d
 }
 

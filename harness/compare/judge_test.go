@@ -15,12 +15,20 @@ import (
 // decisive are metrics that decide, a noisy one among them.
 func decisive() []string { return []string{"fetch_p50_ms", "fetch_p95_ms", "openbao_cpu_ms_per_fetch"} }
 
+// gates are metrics that decide, all with one margin.
+func gates(margin float64, names ...string) (list []GateMetric) {
+	for _, name := range names {
+		list = append(list, GateMetric{Name: name, Margin: margin})
+	}
+	return list
+}
+
 // made is a comparison whose slices have B's metrics ratio times A's, with noise
 // of sd on the log scale that the slices of a pair partly share, as on a real machine.
 func made(rng *rand.Rand, pairs int, ratio, sd float64) *Comparison {
 	d := DefaultDesign()
 	d.Where, d.MaxPairs, d.LookEvery = "made up", 40, 10
-	d.SetGate(decisive(), 0.10)
+	d.GateMetrics = gates(0.10, decisive()...)
 	c := New("test", d)
 	for i := range pairs {
 		shared := rng.NormFloat64() * 0.3

@@ -27,7 +27,7 @@ func short() Design {
 	d := DefaultDesign()
 	d.Where, d.Rate, d.Slice, d.Warmup, d.Idle, d.Tenants, d.Secrets = "local", 20, 3, 1, 0.1, 2, 1
 	d.LookEvery, d.MaxPairs, d.Budget = 4, 4, 0
-	d.SetGate([]string{"fetch_mean_ms"}, 0.1)
+	d.GateMetrics = gates(0.1, "fetch_mean_ms")
 	return d
 }
 

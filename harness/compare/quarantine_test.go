@@ -81,7 +81,7 @@ func TestQuarantineNeedNotPass(t *testing.T) {
 	require.Empty(t, named(t, c, "fetch_p95_ms").Quarantine)
 
 	c = noisy()
-	c.Design.SetGate([]string{"fetch_p95_ms"}, 0.1)
+	c.Design.GateMetrics = gates(0.1, "fetch_p95_ms")
 	Judge(c, held(t, "fetch_p95_ms"))
 	require.Equal(t, result.Inconclusive, c.Verdict, "nothing that has to pass is no PASS")
 	require.Contains(t, c.Reasons[0],

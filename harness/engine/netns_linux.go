@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"gitlab.com/steamer/steamer/harness/observe/proc"
 )
 
 // ownNetwork is the network namespace of the calling thread. All threads of a process have the same
@@ -167,20 +169,11 @@ func ancestors() map[int]bool {
 	return all
 }
 
-// parentOf is a process's parent by /proc/PID/stat, in which the command's name, the second field,
-// may hold anything; 0 where there is none.
+// parentOf is a process's parent; 0 where there is none.
 func parentOf(pid int) int {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	stat, err := proc.Read(pid)
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 2 {
-		return 0
-	}
-	parent, err := strconv.Atoi(fields[1])
-	if err != nil {
-		return 0
-	}
-	return parent
+	return stat.Parent
 }

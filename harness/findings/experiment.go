@@ -57,8 +57,8 @@ type Load struct {
 	Tenants     int               `json:"tenants"`     // 1 to 1000
 }
 
-// Storm makes tokens that nobody revokes while the load runs, and looks at what happens to the load
-// when they expire.
+// Storm makes tokens that are never revoked while the load runs, and measures the load when they
+// expire.
 type Storm struct {
 	After  document.Duration `json:"after"`  // of the measurement, until the logins begin; what lies before is the quiet time to compare with
 	Logins int               `json:"logins"` // how many
@@ -267,7 +267,7 @@ func (a Arm) recipes(storm *Storm) ([]*gitlab.Recipe, error) {
 	}
 	i := slices.IndexFunc(all, func(r *gitlab.Recipe) bool { return r.ID == want })
 	if i < 0 {
-		return nil, fmt.Errorf("recipe %q: there is none of that ID", want)
+		return nil, fmt.Errorf("recipe %q: no recipe has that ID", want)
 	}
 	var tokens Tokens
 	if a.Tokens != nil {

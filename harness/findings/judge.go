@@ -78,7 +78,7 @@ func (o *Outcome) arm(name string) ArmOutcome {
 	return o.Arms[i]
 }
 
-// judge looks for what the experiment has to find again.
+// judge judges what the experiment has to find again.
 func (o *Outcome) judge() {
 	for _, x := range o.Experiment.Expect {
 		f := Found{Expectation: x}
@@ -126,11 +126,11 @@ type Advice struct {
 // Verdict says whether the change is worth making.
 func (a Advice) Verdict() string {
 	faster, slower := a.Gain.Lo >= worth, a.Gain.Hi < 1
-	cheaper, dearer := a.CPU != nil && a.CPU.Hi <= 1/worth, a.CPU != nil && a.CPU.Lo > 1
+	cheaper, costlier := a.CPU != nil && a.CPU.Hi <= 1/worth, a.CPU != nil && a.CPU.Lo > 1
 	switch {
 	case slower:
 		return "no: it costs throughput"
-	case dearer:
+	case costlier:
 		return "no: it costs CPU"
 	case faster || cheaper:
 		return "**yes**"

@@ -15,6 +15,14 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
+// gates are metrics that decide, all with one margin.
+func gates(margin float64, names ...string) (list []compare.GateMetric) {
+	for _, name := range names {
+		list = append(list, compare.GateMetric{Name: name, Margin: margin})
+	}
+	return list
+}
+
 // changed writes a copy of a record after a change of its JSON.
 func changed(t *testing.T, path string, change func(map[string]any)) string {
 	t.Helper()
@@ -75,7 +83,7 @@ func compared(t *testing.T, ratio, p95 float64, digest string, change func(*comp
 	rng := rand.New(rand.NewPCG(1, 1))
 	d := compare.DefaultDesign()
 	d.Where, d.Tier, d.MaxPairs, d.LookEvery = "cloud-native", "12", 12, 12
-	d.SetGate(decisive(), 0.10)
+	d.GateMetrics = gates(0.10, decisive()...)
 	c := compare.New("kept", d)
 	c.A = compare.Subject{Description: "openbao 0.1.0", Chart: &result.Chart{
 		Name: "openbao", Version: "0.1.0",

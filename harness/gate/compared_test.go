@@ -82,7 +82,7 @@ func TestDecideOnComparisons(t *testing.T) {
 		},
 		"p95 does not decide": {
 			more: []string{compared(t, 0.95, 0.02, head,
-				func(c *compare.Comparison) { c.Design.SetGate(decisive()[:1], 0.1) })},
+				func(c *compare.Comparison) { c.Design.GateMetrics = gates(0.1, decisive()[:1]...) })},
 			want: result.Inconclusive, reason: "openbao_cpu_ms_per_fetch did not decide in the comparison",
 		},
 		"comparison states a PASS that its pairs do not give": {

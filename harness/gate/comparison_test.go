@@ -26,7 +26,7 @@ func released(t *testing.T) string {
 // asks has a comparison be made with another margin and error rate.
 func asks(margin, alpha float64) func(*compare.Comparison) {
 	return func(c *compare.Comparison) {
-		c.Design.SetGate(decisive(), margin)
+		c.Design.GateMetrics = gates(margin, decisive()...)
 		c.Design.Alpha = alpha
 		compare.Judge(c, nil)
 	}

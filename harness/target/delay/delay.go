@@ -68,11 +68,11 @@ func (h *hold) wait(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 // whole milliseconds of epoll_wait.
 const fine = 3 * time.Millisecond
 
-// lateness is by how much what is put off by sleep comes later to another goroutine than it was
-// told, measured once: the timer's slack of 50 µs, and waking a thread, its processor and the
-// receiver. It would be a large part of delays that are a few per cent of a fetch.
+// lateness is the latency with which another goroutine sees the end of sleep, measured once: the
+// timer's slack of 50 µs, and waking a thread, its processor and the receiver. It would be a large
+// part of delays that are a few per cent of a fetch.
 var lateness = sync.OnceValue(func() time.Duration { //nolint:gochecknoglobals // a property of the machine
-	const told, tries = 300 * time.Microsecond, 31
+	const length, tries = 300 * time.Microsecond, 31
 	passed := make(chan time.Time)
 	go func() {
 		defer close(passed)
@@ -81,13 +81,13 @@ var lateness = sync.OnceValue(func() time.Duration { //nolint:gochecknoglobals /
 		for range tries {
 			<-pace.C
 			began := time.Now()
-			sleep(told)
+			sleep(length)
 			passed <- began
 		}
 	}()
 	var late []time.Duration
 	for began := range passed {
-		late = append(late, time.Since(began)-told)
+		late = append(late, time.Since(began)-length)
 	}
 	slices.Sort(late)
 	return late[tries/2]

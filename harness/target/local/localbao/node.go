@@ -134,7 +134,7 @@ func (n *Node) Kill() {
 }
 
 // HTTPClient is a client that keeps connections and trusts the server's certificate. Close its idle
-// connections in the end.
+// connections when done.
 func (s *Server) HTTPClient() *http.Client {
 	client := openbao.HTTPClient(true)
 	if s.CA != nil {

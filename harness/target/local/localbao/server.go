@@ -45,11 +45,11 @@ type Options struct {
 
 // Server is a running OpenBao with its database and its OIDC issuer.
 type Server struct {
-	Address   string     // base URL of the API, e.g. "http://127.0.0.1:41234"
-	Issuer    string     // claim iss of the JWTs it trusts
-	Audience  string     // claim aud of the JWTs it trusts
-	Discovery *Discovery // publish the public keys here before the first login
-	CA        []byte     // PEM of the certificate that the API presents; nil without Options.TLS
+	Address   string // base URL of the API, e.g. "http://127.0.0.1:41234"
+	Issuer    string // claim iss of the JWTs it trusts
+	Audience  string // claim aud of the JWTs it trusts
+	discovery *discovery
+	CA        []byte // PEM of the certificate that the API presents; nil without Options.TLS
 	nodes     []*Node
 	db        *database
 	storage   string // PostgreSQL's URL as OpenBao gets it
@@ -77,10 +77,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context) (err error) {
-	if s.Discovery, err = StartDiscovery(); err != nil {
+	if s.discovery, err = startDiscovery(); err != nil {
 		return err
 	}
-	s.Issuer = s.Discovery.URL()
+	s.Issuer = s.discovery.URL()
 	var settings []string
 	if s.options.Statements {
 		settings = []string{"shared_preload_libraries=pg_stat_statements"}
@@ -128,7 +128,7 @@ func (s *Server) Trust() (*gitlab.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Discovery.Publish(jwks)
+	s.discovery.Publish(jwks)
 	return issuer, nil
 }
 
@@ -147,8 +147,8 @@ func (s *Server) Stop() {
 	if s.db != nil {
 		s.db.Stop()
 	}
-	if s.Discovery != nil {
-		s.Discovery.Stop()
+	if s.discovery != nil {
+		s.discovery.Stop()
 	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
@@ -170,7 +170,7 @@ func findBinary(binary string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// freePort asks the kernel for a loopback port that nobody listens on.
+// freePort asks the kernel for a loopback port without a listener.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
