@@ -298,7 +298,7 @@ func TestAnOutputThatCannotBeWritten(t *testing.T) {
 	r.Plan.Output = "/proc/nowhere"
 	_, _, err := r.Run(t.Context())
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
-	require.ErrorContains(t, err, "--output /proc/nowhere")
+	require.ErrorContains(t, err, "--output-dir /proc/nowhere")
 	require.Empty(t, f.calls)
 }
 
