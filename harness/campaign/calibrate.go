@@ -65,7 +65,7 @@ func (c *Calibration) Processes(ctx context.Context, sess *session.Session) (ver
 }
 
 // Charts calibrates with one chart installed twice.
-func (c *Calibration) Charts(ctx context.Context, sess *session.Session) (verdict result.Verdict, err error) {
+func (c *Calibration) Charts(ctx context.Context, sess *session.Session) (result.Verdict, error) {
 	on, err := c.Ground.resolve(ctx, sess, c.Base, c.Base, &c.Design)
 	if err != nil {
 		return "", err

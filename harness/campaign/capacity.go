@@ -55,17 +55,16 @@ func (c *Capacity) processes(ctx context.Context, sess *session.Session, p plan.
 		return "", err
 	}
 	spec := local.Spec{CPUs: c.CPUs, Secrets: p.Secrets, WatchPool: true}
-	return sess.OnProcesses(ctx, p.Output, "capacity", spec, p.Tenants, func(t target.Target, dir string) (
-		result.Verdict, error,
-	) {
-		info := t.Info()
-		what := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", info.Versions["openbao"], p.Tenants)
-		if info.Limited != "" {
-			what += ", " + info.Limited
-		}
-		c.Options.Interval = func(iv result.Interval) { sess.Progress().Interval(iv, o.Warmup+o.Confirm) }
-		return c.search(ctx, sess, t, what, dir)
-	})
+	c.Options.Interval = func(iv result.Interval) { sess.Progress().Interval(iv, o.Warmup+o.Confirm) }
+	return sess.OnProcesses(ctx, p.Output, "capacity", spec, p.Tenants,
+		func(t target.Target, dir string) (result.Verdict, error) {
+			info := t.Info()
+			what := fmt.Sprintf("OpenBao %s and PostgreSQL as processes, %d tenants", info.Versions["openbao"], p.Tenants)
+			if info.Limited != "" {
+				what += ", " + info.Limited
+			}
+			return c.search(ctx, sess, t, what, dir)
+		})
 }
 
 // search runs one search and writes its files.

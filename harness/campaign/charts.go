@@ -47,8 +47,7 @@ func (g *Ground) checkImages() error {
 	return nil
 }
 
-// side reads CHART or CHART@VALUES[,VALUES]. What follows the @ of an oci:// reference may be a
-// digest.
+// side reads CHART or CHART@VALUES[,VALUES]. What follows the @ of an oci:// reference may be a digest.
 func (g *Ground) side(ctx context.Context, flag, text string, own []string, fetch chart.Fetcher) (
 	compare.ClusterSide, error,
 ) {

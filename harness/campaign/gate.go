@@ -155,7 +155,7 @@ func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, 
 	return paths, dir, err
 }
 
-// work is what the gate does; r brings up its platform.
+// work is what the gate does; r brings up the platform of its run.
 func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform.Provider, comparison *gateComparison, dir string,
 	policy *gate.Policy,
 ) gate.Work {

@@ -98,7 +98,9 @@ func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *platfor
 	delete(ground.Plan.Images, images.K6) // of load from pods, which a comparison does not have
 	var sides [2]compare.ClusterSide
 	for i, s := range []*chart.Chart{base, r.Plan.Chart} {
-		sides[i] = compare.ClusterSide{Name: near([]string{p.Previous, p.Chart}[i]), Chart: s, Overrides: r.Plan.Overrides}
+		sides[i] = compare.ClusterSide{
+			Name: near([]string{p.Previous, p.Chart}[i]), Chart: s, Overrides: r.Plan.Overrides,
+		}
 	}
 	if c.on, err = ground.on(ctx, sess, sides, &c.comparison.Design); err != nil {
 		return nil, fmt.Errorf("comparison with the previous release (--compare=false leaves it out): %w", err)

@@ -114,7 +114,7 @@ func (m *Merge) spec(sess *session.Session, args []string) (merged.Spec, error) 
 		},
 		NotMeasured: []string{"functional scenarios: this result was merged from logs of load generators"},
 	}
-	return spec, nil
+	return spec, err
 }
 
 // environment is what the load was driven at.

@@ -29,7 +29,7 @@ type Mutants struct {
 	Cluster string // name of the cluster; empty for one that is chosen
 	Port    int    // loopback port of the cluster; 0 for a free one
 	Keep    bool   // leave the cluster and the engine running
-	Output  string // directory for what explains failed scenarios
+	Output  string // directory of run directories
 
 	Markdown, JSON string // files for the outcomes; empty for none
 }
@@ -165,7 +165,7 @@ func (m *Mutants) provider(ctx context.Context, sess *session.Session, root stri
 	return provider, provider.Preflight(ctx)
 }
 
-// onCluster tries mutants of charts, and then removes the cluster unless it is to stay.
+// onCluster tries mutants of charts, and removes the cluster when done unless it is to stay.
 func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, provider *platform.Provider,
 	list []mutation.Mutant, report func(mutation.Outcome),
 ) (outcomes []mutation.Outcome, err error) {
@@ -174,9 +174,9 @@ func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, provider
 	if err := session.MakeDirectory(dir); err != nil {
 		return nil, err
 	}
-	quiet := steps.New(steps.Quiet{})
-	defer func() { err = errors.Join(err, quiet.Clean(ctx)) }()
-	up, err := provider.Up(ctx, id, quiet)
+	s := steps.New(steps.Quiet{})
+	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
+	up, err := provider.Up(ctx, id, s)
 	if err != nil {
 		return nil, err
 	}

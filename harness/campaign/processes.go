@@ -79,7 +79,10 @@ func (p *localPair) engine(sess *session.Session, q *compare.Quarantine) *compar
 			return local.Open(ctx, p.specs[i])
 		}}
 	}
-	return &compare.Engine{A: side(0), B: side(1), Validity: judge.DefaultValidity(), Quarantine: q, Log: sess.Note}
+	return &compare.Engine{
+		A: side(0), B: side(1), Validity: judge.DefaultValidity(), Quarantine: q,
+		Log: sess.Note,
+	}
 }
 
 // closeEngine ends both sides, also after ctx was cancelled.

@@ -24,8 +24,8 @@ func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, f
 	r := sess.Runner(provider)
 	do := r.Run
 	if full != nil {
-		do = func(ctx context.Context) (*result.Result, string, error) { return r.RunFullStack(ctx, full) }
 		err = full.Check(ctx)
+		do = func(ctx context.Context) (*result.Result, string, error) { return r.RunFullStack(ctx, full) }
 	} else if err = sess.Place(ctx, provider); err == nil {
 		err = provider.Preflight(ctx)
 	}

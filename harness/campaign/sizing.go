@@ -48,8 +48,8 @@ func (s *Sizing) processes(ctx context.Context, sess *session.Session, p plan.Pl
 	}
 	spec := local.Spec{Standby: true, Secrets: p.Secrets, WatchPool: true}
 	return sess.OnProcesses(ctx, p.Output, "sizing", spec, 2, func(t target.Target, dir string) (result.Verdict, error) {
-		return s.measure(ctx, sess, t,
-			fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL", t.Info().Versions["openbao"]), dir)
+		return s.measure(ctx, sess, t, fmt.Sprintf("OpenBao %s, two processes on one PostgreSQL",
+			t.Info().Versions["openbao"]), dir)
 	})
 }
 

@@ -95,7 +95,7 @@ func (f *calibrateFlags) run(c *cobra.Command, state *State) error {
 			return err
 		}
 		verdict, err := f.Judge(state, f.fromDir)
-		return exit.Conclude(c.Context(), verdict, err)
+		return conclude(c.Context(), verdict, err)
 	}
 	for _, e := range f.effects {
 		f.Plan.Effects = append(f.Plan.Effects, e/100)
@@ -116,5 +116,5 @@ func (f *calibrateFlags) run(c *cobra.Command, state *State) error {
 		}
 		verdict, err = f.Calibration.Charts(c.Context(), state)
 	}
-	return exit.Conclude(c.Context(), verdict, err)
+	return conclude(c.Context(), verdict, err)
 }

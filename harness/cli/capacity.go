@@ -11,7 +11,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/capacity"
 	"gitlab.com/steamer/steamer/harness/cgroup"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -35,6 +34,7 @@ type capacityFlags struct {
 	local     bool
 	installed []*pflag.FlagSet // what means nothing for processes
 	limits    *pflag.FlagSet   // what means nothing for a chart
+	scenarios *pflag.FlagSet
 }
 
 func newCapacity(state *State) *cobra.Command {
@@ -58,7 +58,7 @@ func newCapacity(state *State) *cobra.Command {
 	f.add(command, "Objectives", bindSLO)
 	hide(f.add(command, "Objectives", bindLatency), f.addGenerators(command)) // accepted by earlier releases
 	f.add(command, "Search", bindTenants)
-	f.installed = addInstalled(command, f.planFlags, &f.local)
+	f.installed, f.scenarios = addInstalled(command, f.planFlags, &f.local)
 	f.add(command, "Output", bindOutput)
 	oldNames(command, planNames())
 	return command
@@ -81,21 +81,25 @@ func (f *capacityFlags) addSearch(c *cobra.Command) {
 	})
 }
 
-// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with it.
-func addInstalled(c *cobra.Command, f *planFlags, local *bool) []*pflag.FlagSet {
+// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with it. The
+// scenarios are those that an earlier release accepted: nothing runs them.
+func addInstalled(c *cobra.Command, f *planFlags, local *bool) (installed []*pflag.FlagSet, scenarios *pflag.FlagSet) {
 	addFlags(c, "Where", func(set *pflag.FlagSet) {
 		set.BoolVar(local, "local", false, "OpenBao and PostgreSQL as processes of this machine instead of on a cluster")
 	})
 	file, _ := f.addFile(c)
-	installed := []*pflag.FlagSet{
-		file, f.add(c, "Chart", bindTopology), f.add(c, "Chart", bindChart), f.add(c, "Chart", bindPrevious),
-		f.add(c, "Chart", bindScenarios), f.add(c, "Cluster", bindCluster),
-	}
-	hide(installed[3], installed[4]) // nothing is upgraded, and no scenario runs unless it is asked for
-	return installed
+	previous := f.add(c, "Chart", bindPrevious)
+	scenarios = f.add(c, "Chart", bindScenarios)
+	hide(previous, scenarios)
+	return []*pflag.FlagSet{
+		file, previous, f.add(c, "Chart", bindTopology), f.add(c, "Chart", bindChart), f.add(c, "Cluster", bindCluster),
+	}, scenarios
 }
 
 func (f *capacityFlags) run(c *cobra.Command, state *State) error {
+	if err := refuse("no scenario is run", f.scenarios); err != nil {
+		return err
+	}
 	root, p, err := f.read(c, state)
 	if err != nil {
 		return err
@@ -118,5 +122,5 @@ func (f *capacityFlags) run(c *cobra.Command, state *State) error {
 		return err
 	}
 	verdict, err := f.Measure(c.Context(), state, root, p, f.local)
-	return exit.Conclude(c.Context(), verdict, err)
+	return conclude(c.Context(), verdict, err)
 }

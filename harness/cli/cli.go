@@ -18,7 +18,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/report"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/steps"
@@ -166,6 +168,22 @@ func group(command *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	command.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	command.AddCommand(children...)
 	return command
+}
+
+// conclude turns what came out into the process's outcome. A FAIL that was proven stands, whatever
+// came after it. Without a verdict the error is all there is.
+func conclude(ctx context.Context, verdict result.Verdict, err error) error {
+	if verdict == "" {
+		return err
+	}
+	code := judge.ExitCode(ctx, verdict, err)
+	switch {
+	case code == exit.Pass:
+		return nil
+	case err != nil && code == exit.CodeOf(err):
+		return err
+	}
+	return exit.Judged(code)
 }
 
 // addOutput adds the directory that a command makes directories in.

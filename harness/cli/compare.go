@@ -254,7 +254,7 @@ func (f *compareFlags) run(c *cobra.Command, state *State) (err error) {
 		}
 		verdict, err = f.Charts(c.Context(), state)
 	}
-	return exit.Conclude(c.Context(), verdict, err)
+	return conclude(c.Context(), verdict, err)
 }
 
 // selectScenarios reads --scenarios.
@@ -305,5 +305,5 @@ func (f *compareFlags) judgeAgain(c *cobra.Command, state *State) error {
 		fmt.Fprintln(state.Stdout, "Judged with other settings than it was planned with: "+
 			"the error rates hold only for settings chosen before.")
 	}
-	return exit.Conclude(c.Context(), old.Verdict, nil)
+	return conclude(c.Context(), old.Verdict, nil)
 }

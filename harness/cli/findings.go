@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/plan"
 )
@@ -78,5 +77,5 @@ func (f *findingsFlags) run(ctx context.Context, state *State) error {
 		})
 	}
 	verdict, err := f.Run(ctx, state)
-	return exit.Conclude(ctx, verdict, err)
+	return conclude(ctx, verdict, err)
 }

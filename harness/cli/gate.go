@@ -104,7 +104,7 @@ func (f *gateFlags) run(c *cobra.Command, state *State, args []string) error {
 			return err
 		}
 		verdict, err := f.Judge(state, slices.Concat(f.from, args), f.question(given), f.plan.Output)
-		return exit.Conclude(c.Context(), verdict, err)
+		return conclude(c.Context(), verdict, err)
 	}
 	if len(args) > 0 {
 		return exit.Invalidf(strings.Join(args, " "), "name finished work with --from",
@@ -116,7 +116,7 @@ func (f *gateFlags) run(c *cobra.Command, state *State, args []string) error {
 		return err
 	}
 	verdict, err := f.Run(c.Context(), state, root, p, f.dryRun)
-	return exit.Conclude(c.Context(), verdict, err)
+	return conclude(c.Context(), verdict, err)
 }
 
 // question is what flags ask of finished work.

@@ -30,12 +30,16 @@ const (
 func newLoadFixture(state *State) *cobra.Command {
 	f := newPlanFlags(scenario.None, func(p *plan.Plan) { p.Topologies = []string{topology.CloudNative} })
 	ttl := defaultTTL
+	var suite *pflag.FlagSet
 	command := &cobra.Command{
 		Use: "fixture", Short: "Install, provision, and write what a load generator needs to know", Long: fixtureLong,
 		Args: cobra.NoArgs,
 		Example: `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --tier 150 --parallelism 4
   steamer load fixture --topology cloud-native-hybrid --tenants 200 --profile steady --token-ttl 30m | my-generator`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := refuse("no scenario is run", suite); err != nil {
+				return err
+			}
 			if ttl < time.Minute || ttl > maxTTL {
 				return exit.Invalidf("--token-ttl "+ttl.String(), "use 1m to 24h, little longer than the load",
 					"it is out of range")
@@ -49,14 +53,15 @@ func newLoadFixture(state *State) *cobra.Command {
 				return err
 			}
 			verdict, err := campaign.Fixture(c.Context(), state, root, p, ttl, f.dryRun)
-			return exit.Conclude(c.Context(), verdict, err)
+			return conclude(c.Context(), verdict, err)
 		},
 	}
 	f.addFile(command)
 	f.add(command, "Chart", bindTopology)
 	f.add(command, "Chart", bindChart)
 	f.add(command, "Chart", bindPrevious)
-	f.add(command, "Scenarios", bindScenarios)
+	suite = f.add(command, "Scenarios", bindScenarios)
+	hide(suite) // earlier releases accepted it
 	addLoad(command, f)
 	addFlags(command, "Load", func(set *pflag.FlagSet) {
 		set.DurationVar(&ttl, "token-ttl", ttl, "how long the fixture's tokens are good, 1m to 24h")

@@ -5,7 +5,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 )
 
@@ -34,7 +33,7 @@ func newLoadMerge(state *State) *cobra.Command {
   steamer report runs/20261125-160000-ef01                     # the reports again`,
 		RunE: func(c *cobra.Command, args []string) error {
 			verdict, err := f.Run(state, args)
-			return exit.Conclude(c.Context(), verdict, err)
+			return conclude(c.Context(), verdict, err)
 		},
 	}
 	addForeignLoad(command, &f.Plan)

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/plan"
 )
@@ -76,5 +75,5 @@ func (f *mutantsFlags) run(ctx context.Context, state *State) error {
 		return printed(state, f.format, list, func(w io.Writer) error { return mutation.WriteList(w, list) })
 	}
 	verdict, err := f.Run(ctx, state, list)
-	return exit.Conclude(ctx, verdict, err)
+	return conclude(ctx, verdict, err)
 }

@@ -5,7 +5,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -69,5 +68,5 @@ func runPlan(c *cobra.Command, state *State, f *planFlags, full *run.FullStack) 
 		return err
 	}
 	verdict, err := campaign.Run(c.Context(), state, root, p, full, f.dryRun)
-	return exit.Conclude(c.Context(), verdict, err)
+	return conclude(c.Context(), verdict, err)
 }

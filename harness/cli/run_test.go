@@ -50,7 +50,7 @@ func TestConclude(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := exit.Conclude(tc.ctx, tc.verdict, tc.err)
+			err := conclude(tc.ctx, tc.verdict, tc.err)
 			var judged exit.Judged
 			if errors.As(err, &judged) {
 				require.Equal(t, tc.want, exit.Code(judged))

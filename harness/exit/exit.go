@@ -59,10 +59,6 @@ func CodeOf(err error) Code {
 	if err == nil {
 		return Pass
 	}
-	var judged Judged
-	if errors.As(err, &judged) {
-		return Code(judged)
-	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/steps"
@@ -49,7 +50,7 @@ func TestTheStory(t *testing.T) {
 		[]string{"target " + second + ", the last"}, exercised(second),
 		[]string{"learn secrets " + second, "remove " + second}, torn()), f.calls)
 	require.Equal(t, result.Pass, res.Verdict, res.Reasons)
-	require.Equal(t, exit.Pass, exit.CodeOf(exit.Conclude(t.Context(), res.Verdict, err)))
+	require.Equal(t, exit.Pass, judge.ExitCode(t.Context(), res.Verdict, err))
 	require.False(t, res.Run.Partial)
 	require.Equal(t, "docker 1 (fake)", res.Run.Host.Engine)
 	require.Len(t, res.Topologies, 2)
@@ -119,7 +120,7 @@ func TestAnErrorAtEachStep(t *testing.T) {
 			require.ErrorIs(t, err, broken)
 			require.Equal(t, slices.Concat(until(call), []string{"diagnose " + first, "remove " + first}, torn()), f.calls)
 			require.Equal(t, result.Inconclusive, res.Verdict, res.Reasons)
-			require.Equal(t, exit.Environment, exit.CodeOf(exit.Conclude(t.Context(), res.Verdict, err)))
+			require.Equal(t, exit.Environment, judge.ExitCode(t.Context(), res.Verdict, err))
 			require.True(t, res.Run.Partial)
 			require.Contains(t, strings.Join(res.Reasons, "\n"), "the disk is full")
 			require.DirExists(t, filepath.Join(dir, "diagnostics", first))
@@ -165,7 +166,7 @@ func TestAnInterruptAtEachStep(t *testing.T) {
 			}
 			require.Equal(t, result.Inconclusive, res.Verdict)
 			require.Contains(t, res.Reasons, "the run was interrupted")
-			require.Equal(t, exit.Interrupted, exit.CodeOf(exit.Conclude(ctx, res.Verdict, err)))
+			require.Equal(t, exit.Interrupted, judge.ExitCode(ctx, res.Verdict, err))
 			kept, err := result.ReadFile(filepath.Join(dir, "result.json"))
 			require.NoError(t, err)
 			require.True(t, kept.Run.Partial)
@@ -198,7 +199,7 @@ func TestAChartThatIsUnfit(t *testing.T) {
 			require.Contains(t, f.calls, "drive "+second)
 			require.Equal(t, torn(), f.calls[len(f.calls)-2:])
 			require.Equal(t, result.Fail, res.Verdict)
-			require.Equal(t, exit.Fail, exit.CodeOf(exit.Conclude(t.Context(), res.Verdict, err)))
+			require.Equal(t, exit.Fail, judge.ExitCode(t.Context(), res.Verdict, err))
 			require.False(t, res.Run.Partial)
 			found := res.Topologies[0].Scenarios
 			last := found[len(found)-1]
@@ -239,7 +240,7 @@ func TestAnInterruptDoesNotHideAFailure(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, result.Fail, res.Verdict)
 	require.Contains(t, res.Reasons, "the run was interrupted")
-	require.Equal(t, exit.Fail, exit.CodeOf(exit.Conclude(ctx, res.Verdict, err)))
+	require.Equal(t, exit.Fail, judge.ExitCode(ctx, res.Verdict, err))
 }
 
 // TestARemovalThatFails ends the run, and keeps nothing else from being removed.
@@ -256,7 +257,7 @@ func TestARemovalThatFails(t *testing.T) {
 			require.Equal(t, torn(), f.calls[len(f.calls)-2:])
 			require.Equal(t, call == "remove "+first, res.Run.Partial)
 			require.Equal(t, result.Inconclusive, res.Verdict)
-			require.Equal(t, exit.Environment, exit.CodeOf(exit.Conclude(t.Context(), res.Verdict, err)))
+			require.Equal(t, exit.Environment, judge.ExitCode(t.Context(), res.Verdict, err))
 		})
 	}
 }

@@ -21,7 +21,7 @@ import (
 // OnProcesses.
 func (s *Session) OnProcesses(ctx context.Context, output, name string, spec local.Spec, tenants int,
 	measure func(t target.Target, dir string) (result.Verdict, error),
-) (verdict result.Verdict, err error) {
+) (v result.Verdict, err error) {
 	dir, err := Directory(output, name)
 	if err != nil {
 		return "", err
@@ -46,13 +46,14 @@ func (s *Session) OnProcesses(ctx context.Context, output, name string, spec loc
 // OnTopologies says how the topologies of a plan are measured in place of a load.
 type OnTopologies struct {
 	Name   string // begins the names of directories
-	DryRun bool
-	Keep   bool // leave what was installed where nothing went wrong
+	DryRun bool   // check everything, print the plan, and stop
+	Keep   bool   // leave what was installed where nothing went wrong
 	// Measure measures one topology; files go to dir. It returns "" where it came to no verdict.
 	Measure func(ctx context.Context, t *kind.Target, p *plan.Resolved, dir string) (result.Verdict, error)
 }
 
-// Measure installs each topology of a plan and has it measured. A dry run returns "".
+// Measure installs each topology of a plan and has it measured. The verdict is "" where nothing was
+// judged.
 func (s *Session) Measure(ctx context.Context, root string, p plan.Plan, o OnTopologies) (result.Verdict, error) {
 	provider, err := s.Prepare(ctx, root, p)
 	if err != nil {
