@@ -83,13 +83,12 @@ func (f *capacityFlags) addSearch(c *cobra.Command) {
 
 // addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with it. The
 // scenarios are those that an earlier release accepted: nothing runs them.
-func addInstalled(c *cobra.Command, f *planFlags, local *bool) (installed []*pflag.FlagSet, scenarios *pflag.FlagSet) {
+func addInstalled(c *cobra.Command, f *planFlags, local *bool) ([]*pflag.FlagSet, *pflag.FlagSet) {
 	addFlags(c, "Where", func(set *pflag.FlagSet) {
 		set.BoolVar(local, "local", false, "OpenBao and PostgreSQL as processes of this machine instead of on a cluster")
 	})
 	file, _ := f.addFile(c)
-	previous := f.add(c, "Chart", bindPrevious)
-	scenarios = f.add(c, "Chart", bindScenarios)
+	previous, scenarios := f.add(c, "Chart", bindPrevious), f.add(c, "Chart", bindScenarios)
 	hide(previous, scenarios)
 	return []*pflag.FlagSet{
 		file, previous, f.add(c, "Chart", bindTopology), f.add(c, "Chart", bindChart), f.add(c, "Cluster", bindCluster),

@@ -21,6 +21,13 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
+func newCharts(state *State) *cobra.Command {
+	return group(&cobra.Command{
+		Use: "charts", Short: "Check charts without a cluster; package and release this repository's",
+		Example: "  steamer charts check ./my-chart\n  steamer charts rules --explain security/pod-security",
+	}, newChartsCheck(state), newChartsRules(state), newChartsPackage(state), newChartsRelease(state))
+}
+
 const checkLong = `Renders a chart in many ways, without a cluster, and for a local chart without network, and has rules judge what comes out:
 the topologies' values in the chart's dialect, every ci/*-values.yaml, the defaults, each switch of the
 values in its other position, other release names. steamer charts rules lists the rules.

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -177,16 +176,8 @@ func conclude(ctx context.Context, verdict result.Verdict, err error) error {
 		return err
 	}
 	code := judge.ExitCode(ctx, verdict, err)
-	switch {
-	case code == exit.Pass:
-		return nil
-	case err != nil && code == exit.CodeOf(err):
+	if code == exit.Pass || err != nil && code == exit.CodeOf(err) {
 		return err
 	}
 	return exit.Judged(code)
-}
-
-// addOutput adds the directory that a command makes directories in.
-func addOutput(c *cobra.Command, dir *string, usage string) *pflag.FlagSet {
-	return addFlags(c, "Output", func(set *pflag.FlagSet) { set.StringVar(dir, "output-dir", *dir, usage) })
 }

@@ -167,3 +167,9 @@ func commands(b *strings.Builder, c *cobra.Command, all bool) {
 		}
 	}
 }
+
+// Reference returns the command tree to describe, not to run: it takes nothing from the process.
+func Reference() *cobra.Command {
+	root, _ := newRoot(&State{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }})
+	return root
+}

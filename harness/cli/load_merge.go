@@ -55,7 +55,9 @@ func newLoadMerge(state *State) *cobra.Command {
 		bindSLO(set, &f.Plan)
 		bindLatency(set, &f.Plan)
 	})
-	addOutput(command, &f.Output, "directory that the run directory is made in")
+	addFlags(command, "Output", func(set *pflag.FlagSet) {
+		set.StringVar(&f.Output, "output-dir", f.Output, "directory that the run directory is made in")
+	})
 	oldNames(command, map[string]string{"of": "run-dir", "openbao": "openbao-version", "output": "output-dir"})
 	return command
 }
