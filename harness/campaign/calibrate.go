@@ -33,7 +33,7 @@ type Calibration struct {
 }
 
 // Processes calibrates with two processes of one configuration.
-func (c *Calibration) Processes(ctx context.Context, sess *session.Session) (verdict result.Verdict, err error) {
+func (c *Calibration) Processes(ctx context.Context, sess *session.Session) (result.Verdict, error) {
 	c.HeadConfig, c.HeadBinary = c.BaseConfig, c.BaseBinary
 	pair, err := c.localPair()
 	if err != nil {
@@ -50,15 +50,11 @@ func (c *Calibration) Processes(ctx context.Context, sess *session.Session) (ver
 	if err != nil {
 		return "", err
 	}
-	if err := pair.programs(ctx, sess, logs); err != nil {
-		return "", err
+	s, engine := steps.New(sess.Progress()), &compare.Engine{Validity: judge.DefaultValidity(), Log: sess.Note}
+	if err = pair.prepare(ctx, sess, s, engine, frame, logs); err == nil {
+		err = c.compareAll(ctx, sess, engine, frame, dir)
 	}
-	engine := pair.engine(sess, nil)
-	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
-	if err := step(sess, "start and provision both", func() error { return engine.Prepare(ctx, frame) }); err != nil {
-		return "", err
-	}
-	if err := c.compareAll(ctx, sess, engine, frame, dir); err != nil {
+	if err := errors.Join(err, s.Clean(ctx)); err != nil {
 		return "", err
 	}
 	return c.Judge(sess, dir)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,7 +12,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
-	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -172,12 +170,7 @@ func (c *Comparison) drive(ctx context.Context, sess *session.Session, on *compa
 		doc.NotMeasured = append(doc.NotMeasured,
 			"another OpenBao that either chart may name by itself: both ran the same image")
 	}
-	engine := &compare.Engine{
-		Scenarios: c.Scenarios, Validity: judge.DefaultValidity(), Quarantine: c.Quarantine, Log: sess.Note,
-		Save: func(doc *compare.Comparison) error {
-			return compare.WriteFile(filepath.Join(dir, compare.JSONFile), doc)
-		},
-	}
+	engine := c.engine(sess, dir)
 	return doc, dir, on.Run(ctx, doc, steps.New(sess.Progress()), engine, logs, func(ctx context.Context) error {
 		return engine.Drive(ctx, doc)
 	})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -56,6 +57,16 @@ func (c *Comparison) frame(sess *session.Session, id string) *compare.Comparison
 	doc := compare.New(id, c.Design)
 	doc.Reproduce, doc.Steamer, doc.Host = sess.CommandLine(), session.Version(), platform.ThisHost()
 	return doc
+}
+
+// engine drives the comparison, and keeps what it has after each block in dir.
+func (c *Comparison) engine(sess *session.Session, dir string) *compare.Engine {
+	return &compare.Engine{
+		Scenarios: c.Scenarios, Validity: judge.DefaultValidity(), Quarantine: c.Quarantine, Log: sess.Note,
+		Save: func(doc *compare.Comparison) error {
+			return compare.WriteFile(filepath.Join(dir, compare.JSONFile), doc)
+		},
+	}
 }
 
 // write writes the reports of a comparison that was driven.

@@ -156,8 +156,8 @@ func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, 
 }
 
 // work is what the gate does; r brings up the platform of its run.
-func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform.Provider, comparison *gateComparison, dir string,
-	policy *gate.Policy,
+func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform.Provider, comparison *gateComparison,
+	dir string, policy *gate.Policy,
 ) gate.Work {
 	work := gate.Work{
 		Dir: dir, Steamer: session.Version(), Note: func(what string) { sess.Progress().Start("gate", what) },
@@ -190,7 +190,9 @@ func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform
 
 // enter provides everything that the gate will run, and makes it begin again where its clusters can
 // be.
-func (g *Gate) enter(ctx context.Context, sess *session.Session, r *platform.Provider, comparison *gateComparison) error {
+func (g *Gate) enter(ctx context.Context, sess *session.Session, r *platform.Provider,
+	comparison *gateComparison,
+) error {
 	platforms := []*platform.Provider{r}
 	if comparison != nil {
 		platforms = append(platforms, comparison.on.Provider)

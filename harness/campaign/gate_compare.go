@@ -59,10 +59,10 @@ func (g *Gate) compares(p plan.Plan, with *gate.Evidence) (why string, err error
 }
 
 // comparison prepares the comparison with p.Previous, and refuses what would keep it from its end,
-// before anything is run. r brings up the platform of the gate's run. The sides get the same values, and a cluster beside
-// the run's, which may be kept.
-func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *platform.Provider, p plan.Plan) (*gateComparison,
-	error,
+// before anything is run. r brings up the platform of the gate's run. The sides get the same values,
+// and a cluster beside the run's, which may be kept.
+func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *platform.Provider, p plan.Plan) (
+	*gateComparison, error,
 ) {
 	base, err := chart.Load(p.Previous)
 	if err != nil {

@@ -108,8 +108,8 @@ func (m *Merge) spec(sess *session.Session, args []string) (merged.Spec, error) 
 	spec.Frame = result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind, Steps: []result.Step{},
 		Run: result.Run{
-			ID: result.NewID(time.Now().UTC()), Profile: profile.Name, Tier: m.Plan.Tier, Steamer: session.Version(), Reproduce: sess.CommandLine(),
-			Host:               platform.ThisHost(),
+			ID: result.NewID(time.Now().UTC()), Profile: profile.Name, Tier: m.Plan.Tier, Steamer: session.Version(),
+			Reproduce: sess.CommandLine(), Host: platform.ThisHost(),
 			EnvironmentLatency: time.Duration(m.Plan.EnvironmentLatency).Seconds() * 1000,
 		},
 		NotMeasured: []string{"functional scenarios: this result was merged from logs of load generators"},

@@ -181,10 +181,12 @@ func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, provider
 		return nil, err
 	}
 	c := &mutation.Cluster{Root: provider.Root, Platform: up, Previous: provider.Plan.Previous, Dir: dir}
+	shown := steps.New(sess.Progress())
 	for _, name := range topology.Names() {
-		if err := step(sess, name+": the charts as they are pass", func() error {
+		err := shown.Do(ctx, name, "the charts as they are pass", func(ctx context.Context) error {
 			return c.Control(ctx, name, list)
-		}); err != nil {
+		})
+		if err != nil {
 			return nil, err
 		}
 	}

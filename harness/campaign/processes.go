@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
-	"time"
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/steps"
@@ -19,14 +16,13 @@ import (
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
-// localPair is what --local compares, checked and with its programs found.
+// localPair is what --local compares, checked.
 type localPair struct {
 	specs        [2]local.Spec
 	descriptions [2]string
 }
 
-// localPair reads what the flags name, before anything is started. The targets still lack the
-// directory for logs.
+// localPair reads what the flags name, before anything is started.
 func (c *Comparison) localPair() (*localPair, error) {
 	recipes, err := c.Design.Recipes()
 	if err != nil {
@@ -59,37 +55,26 @@ func (c *Comparison) localPair() (*localPair, error) {
 	return pair, nil
 }
 
-// programs finds or builds what runs; logs is the directory for k6's logs.
-func (p *localPair) programs(ctx context.Context, sess *session.Session, logs string) error {
+// prepare finds or builds what runs, and starts and provisions both sides for the engine, which s
+// closes. logs is the directory for k6's logs.
+func (p *localPair) prepare(ctx context.Context, sess *session.Session, s *steps.Steps, engine *compare.Engine,
+	doc *compare.Comparison, logs string,
+) error {
 	bao, generator, err := sess.Programs(ctx, logs)
 	if err != nil {
 		return err
 	}
-	for i := range p.specs {
-		spec := &p.specs[i]
+	for i, side := range []*compare.Side{&engine.A, &engine.B} {
+		spec := p.specs[i]
 		spec.Server.Binary, spec.Generator = cmp.Or(spec.Server.Binary, bao), generator
-	}
-	return nil
-}
-
-// engine drives the pair.
-func (p *localPair) engine(sess *session.Session, q *compare.Quarantine) *compare.Engine {
-	side := func(i int) compare.Side {
-		return compare.Side{Description: p.descriptions[i], Open: func(ctx context.Context) (target.Target, error) {
-			return local.Open(ctx, p.specs[i])
+		*side = compare.Side{Description: p.descriptions[i], Open: func(ctx context.Context) (target.Target, error) {
+			return local.Open(ctx, spec)
 		}}
 	}
-	return &compare.Engine{
-		A: side(0), B: side(1), Validity: judge.DefaultValidity(), Quarantine: q,
-		Log: sess.Note,
-	}
-}
-
-// closeEngine ends both sides, also after ctx was cancelled.
-func closeEngine(ctx context.Context, engine *compare.Engine) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), steps.CleanupTimeout)
-	defer cancel()
-	return engine.Close(ctx)
+	s.Cleanup("A and B", engine.Close)
+	return s.Do(ctx, "", "start and provision A and B", func(ctx context.Context) error {
+		return engine.Prepare(ctx, doc)
+	})
 }
 
 // Processes compares OpenBao processes of this machine and writes and prints what came out. The
@@ -107,30 +92,14 @@ func (c *Comparison) Processes(ctx context.Context, sess *session.Session) (verd
 	if err != nil {
 		return "", err
 	}
-	if err := pair.programs(ctx, sess, logs); err != nil {
-		return "", err
-	}
-	engine := pair.engine(sess, c.Quarantine)
-	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
-	engine.Scenarios = c.Scenarios
-	engine.Save = func(doc *compare.Comparison) error {
-		return compare.WriteFile(filepath.Join(dir, compare.JSONFile), doc)
-	}
-	if err := step(sess, "start and provision A and B", func() error { return engine.Prepare(ctx, doc) }); err != nil {
+	s, engine := steps.New(sess.Progress()), c.engine(sess, dir)
+	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
+	if err := pair.prepare(ctx, sess, s, engine, doc, logs); err != nil {
 		return "", err
 	}
 	doc.NotMeasured = []string{
 		"anything of Kubernetes, of a network, and of CPU limits: both arms are plain processes on loopback",
 	}
-	driven := step(sess, "drive them in turns", func() error { return engine.Drive(ctx, doc) })
+	driven := s.Do(ctx, "", "drive A and B", func(ctx context.Context) error { return engine.Drive(ctx, doc) })
 	return c.finish(ctx, sess, doc, dir, driven)
-}
-
-// step runs one step with its progress shown.
-func step(sess *session.Session, name string, do func() error) error {
-	started := time.Now()
-	sess.Progress().Start("", name)
-	err := do()
-	sess.Progress().Done("", name, time.Since(started), err)
-	return err
 }

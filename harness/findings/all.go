@@ -14,18 +14,12 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/platform"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
-
-// UI is where the progress of experiments goes.
-type UI interface {
-	Start(topology, step string)
-	Done(topology, step string, took time.Duration, err error)
-	Note(message string)
-}
 
 // All runs experiments one after the other, up to an interrupt or an error that would repeat itself.
 // The report is complete up to there. The error is that of an environment that failed.
-func All(ctx context.Context, open Open, list []Experiment, reproduce string, ui UI) (*Report, error) {
+func All(ctx context.Context, open Open, list []Experiment, reproduce string, ui steps.UI) (*Report, error) {
 	report := NewReport(reproduce, hostLine())
 	var all error
 	for i, e := range list {

@@ -33,8 +33,8 @@ func (s *Session) Proxy(ctx context.Context, name string, port, apiPort int) err
 		return err
 	}
 	if s.Namespace == nil {
-		_, err := fmt.Fprintf(s.Stdout, "no proxy is needed: the cluster's ports are on this machine's loopback address\nexport KUBECONFIG=%s\nexport BAO_ADDR=http://127.0.0.1:%d\n",
-			made.Kubeconfig, made.HostPort)
+		_, err := fmt.Fprintf(s.Stdout, "no proxy is needed: the cluster's ports are on this machine's loopback address\n"+
+			"export KUBECONFIG=%s\nexport BAO_ADDR=http://127.0.0.1:%d\n", made.Kubeconfig, made.HostPort)
 		return err
 	}
 	if len(s.sockets) != 2 {
