@@ -4,12 +4,12 @@ import "slices"
 
 // Rule is one thing that a chart is checked for. Exactly one of its functions is set.
 type Rule struct {
-	ID       string `json:"id"`
-	Title    string `json:"title"` // what holds when it finds nothing
+	ID       string   `json:"id"`
+	Title    string   `json:"title"`    // what holds when it finds nothing
 	Severity Severity `json:"severity"` // of its findings, where one says nothing else
-	Protects string `json:"protects"` // what goes wrong on a cluster without it
-	Hint     string `json:"hint"` // of its findings, where one says nothing else
-	Detail   string `json:"detail"` // how it decides, and what it does not see
+	Protects string   `json:"protects"` // what goes wrong on a cluster without it
+	Hint     string   `json:"hint"`     // of its findings, where one says nothing else
+	Detail   string   `json:"detail"`   // how it decides, and what it does not see
 
 	renamed bool // looks at objects under other release names and overrides too, where it is about objects
 	lenient bool // findings that no base shows are warnings: somebody has to turn on what causes them

@@ -19,19 +19,19 @@ import (
 
 func sample() (Runner, load.Job) {
 	return Runner{
-			Image: "registry.example/k6:v2.1.0", Namespace: "steamer-load-r1",
-			Labels: map[string]string{"steamer.gitlab.com/run": "r1"}, Parallelism: 3,
-			Scripts: "../../../perf/scripts",
-			Resources: corev1.ResourceRequirements{
-				Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
-			},
-		}, load.Job{
-			Name: "cloud-native", Rate: 150, Target: "http://10.96.0.10:8200", Fixture: []byte(`{"jwt":"eyJsecret"}`),
-			Profile: load.Profile{
-				Name: "smoke", Workload: "fetch", Mode: "inline", Warmup: document.Duration(15 * time.Second),
-				Duration: document.Duration(time.Minute), VUs: load.VUs{Initial: 20, Max: 200},
-			},
-		}
+		Image: "registry.example/k6:v2.1.0", Namespace: "steamer-load-r1",
+		Labels: map[string]string{"steamer.gitlab.com/run": "r1"}, Parallelism: 3,
+		Scripts: "../../../perf/scripts",
+		Resources: corev1.ResourceRequirements{
+			Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
+		},
+	}, load.Job{
+		Name: "cloud-native", Rate: 150, Target: "http://10.96.0.10:8200", Fixture: []byte(`{"jwt":"eyJsecret"}`),
+		Profile: load.Profile{
+			Name: "smoke", Workload: "fetch", Mode: "inline", Warmup: document.Duration(15 * time.Second),
+			Duration: document.Duration(time.Minute), VUs: load.VUs{Initial: 20, Max: 200},
+		},
+	}
 }
 
 // TestObjects holds what is sent to Kubernetes against the API's own schema and its strictest pod
