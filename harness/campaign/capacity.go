@@ -23,8 +23,8 @@ type Capacity struct {
 	DryRun  bool             // check everything, print what would be done, and stop
 }
 
-// Measure searches with processes of this machine, or with what the plan installs. The verdict is ""
-// where nothing was judged.
+// Measure searches with processes of this machine, or with what the plan installs. The verdict is
+// "" where nothing was judged.
 func (c *Capacity) Measure(ctx context.Context, sess *session.Session, root string, p plan.Plan, local bool) (
 	result.Verdict, error,
 ) {

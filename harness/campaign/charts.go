@@ -45,7 +45,8 @@ func (g *Ground) checkImages() error {
 	return nil
 }
 
-// side reads CHART or CHART@VALUES[,VALUES]. What follows the @ of an oci:// reference may be a digest.
+// side reads CHART or CHART@VALUES[,VALUES]. What follows the @ of an oci:// reference may be a
+// digest.
 func (g *Ground) side(ctx context.Context, flag, text string, own []string, fetch chart.Fetcher) (
 	compare.ClusterSide, error,
 ) {
@@ -97,11 +98,12 @@ func (g *Ground) resolve(ctx context.Context, sess *session.Session, base, head 
 	return g.on(ctx, sess, sides, d)
 }
 
-// coarsest is the shortest slice in seconds on an existing cluster, whose kubelets report only every
-// 10 to 15 s what pods use.
+// coarsest is the shortest slice in seconds on an existing cluster, whose kubelets report only
+// every 10 to 15 s what pods use.
 const coarsest = 120
 
-// on prepares the cluster that both sides are on, and checks everything before anything is touched.
+// on prepares the cluster that both sides are on, and checks everything before anything is
+// touched.
 func (g *Ground) on(ctx context.Context, sess *session.Session, sides [2]compare.ClusterSide, d *compare.Design) (
 	*compare.Cluster, error,
 ) {
@@ -134,8 +136,8 @@ func (g *Ground) on(ctx context.Context, sess *session.Session, sides [2]compare
 	return c, c.Preflight(ctx)
 }
 
-// Charts compares two charts on a cluster and writes and prints what came out. The verdict is "" where
-// nothing was judged: a dry run, or what kept it from being driven.
+// Charts compares two charts on a cluster and writes and prints what came out. The verdict is ""
+// where nothing was judged: a dry run, or what kept it from being driven.
 func (c *Comparison) Charts(ctx context.Context, sess *session.Session) (result.Verdict, error) {
 	on, err := c.Ground.resolve(ctx, sess, c.Base, c.Head, &c.Design)
 	if err != nil {

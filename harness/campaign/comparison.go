@@ -1,6 +1,6 @@
 // Package campaign holds the programs that take longer than one run: a comparison of two charts or
-// servers, a calibration of comparisons, a release gate, and a test of the suite by mutants. Each takes
-// its options as a struct, and returns a verdict.
+// servers, a calibration of comparisons, a release gate, and a test of the suite by mutants. Each
+// takes its options as a struct, and returns a verdict.
 package campaign
 
 import (

@@ -36,8 +36,8 @@ type Gate struct {
 // MutantChoices are the values of Gate.Mutants.
 func MutantChoices() []string { return []string{"none", "local", "all"} }
 
-// evidence are the files that the gate was given. The quarantine and the baseline are evidence like
-// any other, so that gate.json names them and a decision can be derived again.
+// evidence are the files that the gate was given. The quarantine and the baseline are evidence
+// like any other, so that gate.json names them and a decision can be derived again.
 func (g *Gate) evidence() ([]string, error) {
 	with := slices.Clone(g.With)
 	if g.Quarantine != "" {
@@ -55,8 +55,8 @@ func (g *Gate) evidence() ([]string, error) {
 	return with, nil
 }
 
-// Run does what the gate judges, and decides. The verdict is "" where nothing was judged: a dry run,
-// or what kept it from a decision.
+// Run does what the gate judges, and decides. The verdict is "" where nothing was judged: a dry
+// run, or what kept it from a decision.
 func (g *Gate) Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, dryRun bool) (
 	result.Verdict, error,
 ) {
@@ -102,8 +102,8 @@ func (g *Gate) Run(ctx context.Context, sess *session.Session, root string, p pl
 	return decide(sess, policy, evidence, dir, p.Output)
 }
 
-// collect runs what the gate judges, with the evidence that is there already; dir is empty where only
-// the plan was to be printed.
+// collect runs what the gate judges, with the evidence that is there already; dir is empty where
+// only the plan was to be printed.
 func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, p plan.Plan, with *gate.Evidence,
 	policy *gate.Policy, dryRun bool,
 ) (paths []string, dir string, err error) {
@@ -188,8 +188,8 @@ func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform
 	return work
 }
 
-// enter provides everything that the gate will run, and makes it begin again where its clusters can
-// be.
+// enter provides everything that the gate will run, and makes it begin again where its clusters
+// can be.
 func (g *Gate) enter(ctx context.Context, sess *session.Session, r *platform.Provider,
 	comparison *gateComparison,
 ) error {

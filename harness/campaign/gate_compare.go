@@ -34,9 +34,9 @@ type gateComparison struct {
 	on         *compare.Cluster
 }
 
-// compares says why the gate compares nothing; it is empty where it does: where it knows the previous
-// release, was given no comparison, and has a cluster of its own. With Gate.Compared the reason is an
-// error of code exit.Invalid.
+// compares says why the gate compares nothing; it is empty where it does: where it knows the
+// previous release, was given no comparison, and has a cluster of its own. With Gate.Compared the
+// reason is an error of code exit.Invalid.
 func (g *Gate) compares(p plan.Plan, with *gate.Evidence) (why string, err error) {
 	refused := func(hint, format string, args ...any) error { return exit.Invalidf("--compare", hint, format, args...) }
 	switch {
@@ -59,8 +59,8 @@ func (g *Gate) compares(p plan.Plan, with *gate.Evidence) (why string, err error
 }
 
 // comparison prepares the comparison with p.Previous, and refuses what would keep it from its end,
-// before anything is run. r brings up the platform of the gate's run. The sides get the same values,
-// and a cluster beside the run's, which may be kept.
+// before anything is run. r brings up the platform of the gate's run. The sides get the same
+// values, and a cluster beside the run's, which may be kept.
 func (g *Gate) comparison(ctx context.Context, sess *session.Session, r *platform.Provider, p plan.Plan) (
 	*gateComparison, error,
 ) {

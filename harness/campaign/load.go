@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/session"
 )
 
-// requested reads what load a plan asks for: its profile and the rate of all processes together; and
-// the source tree that the profile and its scripts are in.
+// requested reads what load a plan asks for: its profile and the rate of all processes together;
+// and the source tree that the profile and its scripts are in.
 func requested(sess *session.Session, p plan.Plan) (root string, profile load.Profile, rate float64, err error) {
 	if root, err = plan.FindRoot(sess.Root); err != nil {
 		return "", profile, 0, err

@@ -31,8 +31,8 @@ type Manifests struct {
 	Output     string // directory for the manifests
 }
 
-// Write writes the manifests, and prints what to do with them. stdin has the fixture where Fixture is
-// "-". Errors are of code exit.Invalid.
+// Write writes the manifests, and prints what to do with them. stdin has the fixture where Fixture
+// is "-". Errors are of code exit.Invalid.
 func (m *Manifests) Write(sess *session.Session, stdin io.Reader) error {
 	root, profile, rate, err := requested(sess, m.Plan)
 	if err != nil {

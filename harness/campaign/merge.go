@@ -32,8 +32,8 @@ type Merge struct {
 	Output     string // directory that the run directory is made in
 }
 
-// Run merges logs, writes a run directory, and prints what came out. Errors are of code exit.Invalid
-// where a log or a flag is wrong.
+// Run merges logs, writes a run directory, and prints what came out. Errors are of code
+// exit.Invalid where a log or a flag is wrong.
 func (m *Merge) Run(sess *session.Session, logs []string) (result.Verdict, error) {
 	spec, err := m.spec(sess, logs)
 	if err != nil {

@@ -94,8 +94,8 @@ func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutatio
 	return outcomes, err
 }
 
-// Run tries mutants, and writes and prints the outcomes. The verdict is FAIL where one survived that
-// does not say why it cannot be killed.
+// Run tries mutants, and writes and prints the outcomes. The verdict is FAIL where one survived
+// that does not say why it cannot be killed.
 func (m *Mutants) Run(ctx context.Context, sess *session.Session, list []mutation.Mutant) (result.Verdict, error) {
 	if err := errors.Join(session.Writable("--markdown", m.Markdown), session.Writable("--json", m.JSON)); err != nil {
 		return "", err // found out before the half hour

@@ -12,8 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/session"
 )
 
-// ReportAgain writes the reports of a finished run or comparison into dir, or beside it where dir is
-// empty. path is its file.
+// ReportAgain writes the reports of a finished run or comparison into dir, or beside it where dir
+// is empty. path is its file.
 func ReportAgain(sess *session.Session, path, dir string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -81,8 +81,8 @@ func (f *capacityFlags) addSearch(c *cobra.Command) {
 	})
 }
 
-// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with it. The
-// scenarios are those that an earlier release accepted: nothing runs them.
+// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with
+// it. The scenarios are those that an earlier release accepted: nothing runs them.
 func addInstalled(c *cobra.Command, f *planFlags, local *bool) ([]*pflag.FlagSet, *pflag.FlagSet) {
 	addFlags(c, "Where", func(set *pflag.FlagSet) {
 		set.BoolVar(local, "local", false, "OpenBao and PostgreSQL as processes of this machine instead of on a cluster")

@@ -22,8 +22,8 @@ const (
 	forOthers   = "others"
 )
 
-// addCommands adds all commands in their groups. Those of people who work on Steamer itself are left
-// out of the first page of help, which steamer help --all shows whole.
+// addCommands adds all commands in their groups. Those of people who work on Steamer itself are
+// left out of the first page of help, which steamer help --all shows whole.
 func addCommands(root *cobra.Command, state *State) {
 	all := false
 	for _, g := range []struct {
@@ -84,8 +84,8 @@ type Section struct {
 	Flags *pflag.FlagSet
 }
 
-// Sections are the flags of a command that are not those of all commands, in the order in which its
-// help shows them.
+// Sections are the flags of a command that are not those of all commands, in the order in which
+// its help shows them.
 func Sections(c *cobra.Command) []Section {
 	var list []Section
 	c.LocalFlags().VisitAll(func(f *pflag.Flag) {

@@ -9,8 +9,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// steady is the condition that compares the halves of a measurement. Halves of fewer fetches are no
-// medians: they differ by chance, and more the slower an arm is.
+// steady is the condition that compares the halves of a measurement. Halves of fewer fetches are
+// no medians: they differ by chance, and more the slower an arm is.
 const (
 	steady        = "valid/steady"
 	steadyFetches = 400 // in both
@@ -25,8 +25,8 @@ func turn(t *result.Topology, v judge.Validity) Slice {
 }
 
 // slice takes from an observation what a comparison keeps of it: the load, the resources and the
-// events. What else a target may know of the machine is not asked for, so that every target's slices
-// are judged by the same conditions.
+// events. What else a target may know of the machine is not asked for, so that every target's
+// slices are judged by the same conditions.
 func slice(seen *result.Topology, v judge.Validity) Slice {
 	t := &result.Topology{Load: seen.Load, Resources: seen.Resources, Events: seen.Events}
 	l := t.Load

@@ -17,8 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/steps"
 )
 
-// All runs experiments one after the other, up to an interrupt or an error that would repeat itself.
-// The report is complete up to there. The error is that of an environment that failed.
+// All runs experiments one after the other, up to an interrupt or an error that would repeat
+// itself. The report is complete up to there. The error is that of an environment that failed.
 func All(ctx context.Context, open Open, list []Experiment, reproduce string, ui steps.UI) (*Report, error) {
 	report := NewReport(reproduce, hostLine())
 	var all error

@@ -68,7 +68,8 @@ type Outcome struct {
 // ErrWrong is a fetch that got a wrong value: no experiment goes on after that.
 var ErrWrong = errors.New("a fetch got a wrong value")
 
-// Open opens a target that runs as processes, without tenants. After an error nothing is left of it.
+// Open opens a target that runs as processes, without tenants. After an error nothing is left of
+// it.
 type Open func(ctx context.Context, spec local.Spec) (target.Target, error)
 
 // Run runs an experiment. The outcome is whole as far as it came, also beside an error.

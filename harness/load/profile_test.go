@@ -115,7 +115,7 @@ func TestParseProfile(t *testing.T) {
 		"microseconds":   {"duration: 60s", "stages: [{duration: 30s1us, times: 1}]", "whole milliseconds"},
 		"to nothing":     {"duration: 60s", "stages: [{duration: 30s, times: -1}]", "stages[0]: times -1: want above 0"},
 		"stage's rate":   {"duration: 60s", "stages: [{duration: 30s, perSecond: 1e6}]", "stages[0]: perSecond 1e+06: want"},
-		"nothing judged": {"duration: 60s", "stages: [{duration: 30s, times: 2, excursion: true}]", "at least 1s to judge"},
+		"nothing judged": {"duration: 60s", "stages: [{duration: 30s, times: 2, excursion: true}]", "at least 1s outside excursions"},
 		"jump at the end": {
 			"duration: 60s", "stages: [{duration: 30s, times: 1}, {duration: 0s, times: 2}]",
 			"stages[1]: a jump with nothing after it",

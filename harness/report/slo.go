@@ -11,8 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 )
 
-// ExplainSLO writes which entry of the objectives at path would judge a run, and why the ones before
-// it would not; found is whether there is one.
+// ExplainSLO writes which entry of the objectives at path would judge a run, and why the ones
+// before it would not; found is whether there is one.
 func ExplainSLO(w io.Writer, path string, slo *judge.SLO, u judge.Subject) (found bool, err error) {
 	entry := slo.Find(u)
 	if entry < 0 {

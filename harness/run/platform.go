@@ -17,8 +17,8 @@ type Platform interface {
 	Up(ctx context.Context, id string, s *steps.Steps) error
 	// Describe names the engine or the cluster, as far as Up came.
 	Describe() string
-	// Target prepares a topology without touching anything; dir is the run directory. last says that
-	// none follows.
+	// Target prepares a topology without touching anything; dir is the run directory. last says
+	// that none follows.
 	Target(name, dir string, last bool) (Target, error)
 }
 

@@ -13,11 +13,11 @@ type Timeouts struct {
 	Try time.Duration
 	// Poll is between two checks of something that should change; default 200 ms.
 	Poll time.Duration
-	// Probe is between two fetches that measure an outage; default 50 ms, which is the resolution of
-	// the measurement.
+	// Probe is between two fetches that measure an outage; default 50 ms, which is the resolution
+	// of the measurement.
 	Probe time.Duration
-	// Labels is until pod labels and endpoints follow a state; default 30 s. OpenBao retries labels
-	// every 5 s.
+	// Labels is until pod labels and endpoints follow a state; default 30 s. OpenBao retries
+	// labels every 5 s.
 	Labels time.Duration
 	// Handover is the longest outage while the active pod shuts down cleanly; default 8 s. It
 	// releases the lock. The time to load namespaces is added.

@@ -66,8 +66,8 @@ func unwritable(dir string, err error) error {
 }
 
 // Writable refuses a file that could not be written, before the work whose outcome it is to hold.
-// It leaves no file that was not there. flag is the flag that names the file; an empty path is none.
-// Errors are of code exit.Invalid.
+// It leaves no file that was not there. flag is the flag that names the file; an empty path is
+// none. Errors are of code exit.Invalid.
 func Writable(flag, path string) error {
 	if path == "" {
 		return nil

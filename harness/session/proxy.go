@@ -19,8 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// Proxy leads this machine's loopback ports to OpenBao and to the API server of a cluster, until ctx
-// ends. It listens outside the namespace and serves inside: a socket stays where it was made.
+// Proxy leads this machine's loopback ports to OpenBao and to the API server of a cluster, until
+// ctx ends. It listens outside the namespace and serves inside: a socket stays where it was made.
 func (s *Session) Proxy(ctx context.Context, name string, port, apiPort int) error {
 	if s.Namespace == nil {
 		listeners, err := s.listeners(ctx, port, apiPort)

@@ -31,8 +31,8 @@ type Claim struct {
 // DocumentedMiB is GitLab's limit of the active node's memory: 1 GB and 1 MB per namespace.
 func DocumentedMiB(namespaces int) float64 { return (1e9 + 1e6*float64(namespaces)) / (1 << 20) }
 
-// DocumentedStartup is GitLab's limit in seconds of a start and of a failover in order: 5 s and 11 s
-// per 1,000 namespaces.
+// DocumentedStartup is GitLab's limit in seconds of a start and of a failover in order: 5 s and 11
+// s per 1,000 namespaces.
 func DocumentedStartup(namespaces int) float64 { return 5 + 0.011*float64(namespaces) }
 
 // DocumentedCrash is the limit in seconds of a failover after a crash: 16 s and 11 s per 1,000

@@ -1,6 +1,6 @@
-// Package sizing measures how OpenBao grows with the number of tenants, and compares that with what
-// GitLab publishes: memory, seconds to start and to fail over, how fast tenants are provisioned,
-// latency of a fetch. Beyond what the machine allows it extrapolates, and marks it.
+// Package sizing measures how OpenBao grows with the number of tenants, and compares that with
+// what GitLab publishes: memory, seconds to start and to fail over, how fast tenants are
+// provisioned, latency of a fetch. Beyond what the machine allows it extrapolates, and marks it.
 package sizing
 
 import (
@@ -108,7 +108,8 @@ func Namespaces(tenants []gitlab.Tenant) int {
 	return len(seen)
 }
 
-// Measure climbs the ladder with a target that is a target.Restarter. The report is whole as far as it came, also beside an error.
+// Measure climbs the ladder with a target that is a target.Restarter. The report is whole as far
+// as it came, also beside an error.
 func Measure(ctx context.Context, t target.Target, o Options) (*Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err

@@ -50,9 +50,9 @@ func awaitN(ctx context.Context, timeout time.Duration, what string, n int, prob
 }
 
 // AwaitReady waits until OpenBao serves fetches: Helm's --wait proves little here. Ready means,
-// three times in a row: the expected pods are Ready, initialised and unsealed by their own account;
-// exactly one is active; the active Service has exactly that pod as its endpoint; and a login as
-// Rails with a request behind it is answered through the address that load will use.
+// three times in a row: the expected pods are Ready, initialised and unsealed by their own
+// account; exactly one is active; the active Service has exactly that pod as its endpoint; and a
+// login as Rails with a request behind it is answered through the address that load will use.
 func (e *Environment) AwaitReady(ctx context.Context) error {
 	e.Log("waiting until OpenBao is initialised, unsealed, led by one pod and answers Rails")
 	client := openbao.New(e.Address, nil)
@@ -73,8 +73,8 @@ func (e *Environment) AwaitReady(ctx context.Context) error {
 		})
 }
 
-// Active returns the active pod. The error is what keeps the pods from being as many as the chart asks
-// for, all of them ready and exactly one of them active.
+// Active returns the active pod. The error is what keeps the pods from being as many as the chart
+// asks for, all of them ready and exactly one of them active.
 func (e *Environment) Active(ctx context.Context) (*corev1.Pod, error) {
 	pods, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})

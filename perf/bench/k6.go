@@ -24,8 +24,8 @@ func (b *bench) extension(name, k6 string) generator {
 	}
 }
 
-// plain runs plain.js, which writes no output at all: each does the least it can do and still be of
-// use.
+// plain runs plain.js, which writes no output at all: each does the least it can do and still be
+// of use.
 func (b *bench) plain(ctx context.Context, reuse bool, n int) (usage, error) {
 	return b.closedScript(ctx, b.k6, "plain.js", reuse, n, "--summary-mode=disabled")
 }
@@ -50,8 +50,8 @@ func (b *bench) k6Run(ctx context.Context, watch func(pid int), k6, script strin
 	return b.start(ctx, watch, env, k6, append(all, filepath.Join(b.scripts, script))...)
 }
 
-// openEnv is the schedule of a trial, for both scripts. As many requests may be in flight as fall due
-// in a second.
+// openEnv is the schedule of a trial, for both scripts. As many requests may be in flight as fall
+// due in a second.
 func (b *bench) openEnv(rate int) []string {
 	vus := strconv.Itoa(max(50, rate))
 	return []string{

@@ -62,8 +62,8 @@ func ratio(of, to []time.Duration) string {
 }
 
 // interval is the smallest interval between two of the values that holds the median of their
-// distribution with 95 % confidence, whatever the distribution. Fewer than six values do not suffice:
-// it is then the least and the most.
+// distribution with 95 % confidence, whatever the distribution. Fewer than six values do not
+// suffice: it is then the least and the most.
 func interval(values []float64) (low, high float64) {
 	s := slices.Sorted(slices.Values(values))
 	n, k := len(s), 0

@@ -27,8 +27,8 @@ func (t trial) honest() bool {
 	return t.dropped == 0 && t.failed == 0 && float64(t.done) >= minAchieved*float64(t.scheduled)
 }
 
-// honest is the outcome of a search: the highest rate that was kept, and the lowest that was not, 0
-// if none was found.
+// honest is the outcome of a search: the highest rate that was kept, and the lowest that was not,
+// 0 if none was found.
 type honest struct {
 	rate, broken int
 	cpuShare     float64 // of one core, at rate
@@ -46,8 +46,8 @@ func (b *bench) search(ctx context.Context, s *series, reuse bool) error {
 	return err
 }
 
-// findHonest is the search itself. A rate that breaks once is tried again, because other programs use
-// the machine too.
+// findHonest is the search itself. A rate that breaks once is tried again, because other programs
+// use the machine too.
 func findHonest(maxRate int, try func(rate int) (trial, error)) (honest, error) {
 	var h honest
 	attempt := func(rate int) error {

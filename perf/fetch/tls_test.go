@@ -63,8 +63,8 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
-// TestHTTP2GivesUp checks that a fetch without an answer over HTTP/2 ends at its timeout, and at the end
-// of the run.
+// TestHTTP2GivesUp checks that a fetch without an answer over HTTP/2 ends at its timeout, and at
+// the end of the run.
 func TestHTTP2GivesUp(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

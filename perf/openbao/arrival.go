@@ -8,8 +8,8 @@ import (
 
 // Arrival is the scheduled start of an iteration.
 type Arrival interface {
-	// Due returns when the iteration was due if drops arrivals of its scenario were dropped in this
-	// process before it; false where no schedule applies.
+	// Due returns when the iteration was due if drops arrivals of its scenario were dropped in
+	// this process before it; false where no schedule applies.
 	Due(drops uint64) (time.Time, bool)
 }
 
@@ -35,16 +35,16 @@ func timetableOf(o lib.Options, scenario string) *timetable {
 	return &timetable{offset, stripeOf(o)}
 }
 
-// Due implements Arrival. A dropped iteration takes no number (grafana/k6#2308), so that iteration n
-// of a process is arrival n + drops.
+// Due implements Arrival. A dropped iteration takes no number (grafana/k6#2308), so that iteration
+// n of a process is arrival n + drops.
 func (a arrival) Due(drops uint64) (time.Time, bool) {
 	offset, ok := a.timetable.offset(a.timetable.stripe.skip(a.number, drops))
 	return a.start.Add(offset), ok
 }
 
-// stripe is how k6 distributes the arrivals over the segments, see ExecutionTuple.GetStripedOffsets
-// of k6 v2.1.0. A process has arrival start, then the one that is the next of steps further, in a
-// cycle. The zero value is a process that has all arrivals.
+// stripe is how k6 distributes the arrivals over the segments, see
+// ExecutionTuple.GetStripedOffsets of k6 v2.1.0. A process has arrival start, then the one that is
+// the next of steps further, in a cycle. The zero value is a process that has all arrivals.
 type stripe struct {
 	start, cycle uint64 // cycle is the sum of the steps
 	steps        []uint64

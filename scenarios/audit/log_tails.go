@@ -38,8 +38,8 @@ func newTails(env *scenario.Env) *tails {
 	return &tails{env: env, since: metav1.NewTime(time.Now().Add(-clockSkew)), all: map[string]*tail{}}
 }
 
-// follow begins to read the logs that are not yet read, until ctx ends. One whose reading failed is
-// started again.
+// follow begins to read the logs that are not yet read, until ctx ends. One whose reading failed
+// is started again.
 func (t *tails) follow(ctx context.Context) error {
 	pods, err := cluster.Pods(ctx, t.env)
 	if err != nil {
@@ -76,8 +76,8 @@ func (t *tails) logs() [][]byte {
 	return all
 }
 
-// sound reports whether a tail exists and still reads, or has read the whole log of a container that
-// no longer runs.
+// sound reports whether a tail exists and still reads, or has read the whole log of a container
+// that no longer runs.
 func (t *tail) sound(runs bool) bool {
 	if t == nil {
 		return false

@@ -18,8 +18,9 @@ func reinstallKeepsData() scenario.Scenario {
 		Protects: "all secrets from a command that looks harmless: without its key the database is unreadable",
 		Source:   "GitLab's OpenBao chart: the unseal Secret has the resource policy keep",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureInstaller, scenario.FeatureUnsealKey},
-		// Catches: an unseal Secret that is deleted with the release, an install that creates a new key
-		// for an old database, an initialisation that runs twice, hooks that block the install.
+		// Catches: an unseal Secret that is deleted with the release, an install that creates a
+		// new key for an old database, an initialisation that runs twice, hooks that block the
+		// install.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, err := cluster.UnsealKey(ctx, env)
 			require.NoError(t, err)

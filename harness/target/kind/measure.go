@@ -27,8 +27,8 @@ type Measurement struct {
 }
 
 // Run installs the topologies one after the other, has each measured, and removes what it made,
-// also after ctx was cancelled. It returns the worst of the verdicts: FAIL where a chart does not come
-// up, INCONCLUSIVE where a topology was not measured.
+// also after ctx was cancelled. It returns the worst of the verdicts: FAIL where a chart does not
+// come up, INCONCLUSIVE where a topology was not measured.
 func (m Measurement) Run(ctx context.Context) (v result.Verdict, err error) {
 	defer func() { err = errors.Join(err, m.Steps.Clean(ctx)) }()
 	p, err := m.Provider.Up(ctx, m.ID, m.Steps)

@@ -1,6 +1,6 @@
-// Package baotest runs a real OpenBao with tenants as GitLab makes them, for this module's tests and
-// benchmarks. It is OpenBao's development server, which keeps everything in memory: this module is
-// about the client.
+// Package baotest runs a real OpenBao with tenants as GitLab makes them, for this module's tests
+// and benchmarks. It is OpenBao's development server, which keeps everything in memory: this
+// module is about the client.
 package baotest
 
 import (
