@@ -119,7 +119,7 @@ func TestBadInput(t *testing.T) {
 			[]string{"--chart", "x", "--repo", "http://127.0.0.1:1", "--version", "1"},
 			[]string{"--repo http://127.0.0.1:1", "refused"},
 		},
-		"repository URL":    {[]string{"--chart", "x", "--repo", "moon"}, []string{"--repo", "no http(s) URL"}},
+		"repository URL":    {[]string{"--chart", "x", "--repo", "moon"}, []string{"--repo", "not an http or https URL"}},
 		"version of a path": {[]string{"--version", "1.0.0"}, []string{"--chart-version 1.0.0", "Chart.yaml"}},
 		"tenants":           {[]string{"--tenants", "0"}, []string{"--tenants 0", "out of range", "1 to 10000"}},
 		"secrets":           {[]string{"--secrets", "101"}, []string{"--secrets 101", "out of range"}},
