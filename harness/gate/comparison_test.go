@@ -54,21 +54,21 @@ func TestRefusesOtherComparisons(t *testing.T) {
 	}{
 		"another tier than the loads": {
 			change: func(c *compare.Comparison) { c.Design.Tier = "60" }, want: []string{
-				`compared at tier "60"`, `at tier "12"`,
+				`ran at tier "60"`, `at tier "12"`,
 				"tier mismatch",
 			},
 		},
 		"another tier than the policy": {alone: true, tier: "30", want: []string{
-			`compared at tier "12"`, `at tier "30"`,
+			`ran at tier "12"`, `at tier "30"`,
 			"--tier 30",
 		}},
 		"two tiers in two comparisons": {
 			change: func(c *compare.Comparison) { c.Design.Tier = "60" }, alone: true, also: true,
-			want: []string{`compared at tier "60"`, `at tier "12"`},
+			want: []string{`ran at tier "60"`, `at tier "12"`},
 		},
 		"no tier": {
 			change: func(c *compare.Comparison) { c.Design.Tier = "" },
-			want:   []string{`compared at tier ""`},
+			want:   []string{`ran at tier ""`},
 		},
 		"another topology": {
 			alone: true, topologies: []string{topology.CloudNativeHybrid},
@@ -237,7 +237,7 @@ func TestUndeclaredBase(t *testing.T) {
 		require.True(t, c.Required, "what was given has to decide")
 		if want == result.Inconclusive {
 			require.Contains(t, strings.Join(c.Reasons, "\n"),
-				"not declared (--previous), so that openbao 0.1.0 (sha256:a) may be any other")
+				"not declared (--previous), so openbao 0.1.0 (sha256:a) may be any release")
 		}
 	}
 }
