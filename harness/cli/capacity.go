@@ -34,7 +34,6 @@ type capacityFlags struct {
 	local     bool
 	installed []*pflag.FlagSet // what means nothing for processes
 	limits    *pflag.FlagSet   // what means nothing for a chart
-	scenarios *pflag.FlagSet
 }
 
 func newCapacity(state *State) *cobra.Command {
@@ -58,7 +57,7 @@ func newCapacity(state *State) *cobra.Command {
 	f.add(command, "Objectives", bindSLO)
 	hide(f.add(command, "Objectives", bindLatency), f.addGenerators(command)) // accepted by earlier releases
 	f.add(command, "Search", bindTenants)
-	f.installed, f.scenarios = addInstalled(command, f.planFlags, &f.local)
+	f.installed = addInstalled(command, f.planFlags, &f.local)
 	f.add(command, "Output", bindOutput)
 	oldNames(command, planNames())
 	return command
@@ -81,25 +80,21 @@ func (f *capacityFlags) addSearch(c *cobra.Command) {
 	})
 }
 
-// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with
-// it. The scenarios are those that an earlier release accepted: nothing runs them.
-func addInstalled(c *cobra.Command, f *planFlags, local *bool) ([]*pflag.FlagSet, *pflag.FlagSet) {
+// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with it.
+func addInstalled(c *cobra.Command, f *planFlags, local *bool) []*pflag.FlagSet {
 	addFlags(c, "Where", func(set *pflag.FlagSet) {
 		set.BoolVar(local, "local", false, "OpenBao and PostgreSQL as processes of this machine instead of on a cluster")
 	})
 	file, _ := f.addFile(c)
-	previous, scenarios := f.add(c, "Chart", bindPrevious), f.add(c, "Chart", bindScenarios)
-	hide(previous, scenarios)
+	previous := f.add(c, "Chart", bindPrevious)
+	hide(previous, f.add(c, "Chart", bindScenarios)) // accepted by earlier releases
 	return []*pflag.FlagSet{
 		file, previous, f.add(c, "Chart", bindTopology), f.add(c, "Chart", bindChart), f.add(c, "Cluster", bindCluster),
-	}, scenarios
+	}
 }
 
 func (f *capacityFlags) run(c *cobra.Command, state *State) error {
-	if err := refuse("no scenario is run", f.scenarios); err != nil {
-		return err
-	}
-	root, p, err := f.read(c, state)
+	root, p, err := f.readWithoutScenarios(c, state)
 	if err != nil {
 		return err
 	}

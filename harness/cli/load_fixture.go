@@ -30,16 +30,12 @@ const (
 func newLoadFixture(state *State) *cobra.Command {
 	f := newPlanFlags(scenario.None, func(p *plan.Plan) { p.Topologies = []string{topology.CloudNative} })
 	ttl := defaultTTL
-	var suite *pflag.FlagSet
 	command := &cobra.Command{
 		Use: "fixture", Short: "Install, provision, and write what a load generator needs to know", Long: fixtureLong,
 		Args: cobra.NoArgs,
 		Example: `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --tier 150 --parallelism 4
   steamer load fixture --topology cloud-native-hybrid --tenants 200 --profile steady --token-ttl 30m | my-generator`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := refuse("no scenario is run", suite); err != nil {
-				return err
-			}
 			if ttl < time.Minute || ttl > maxTTL {
 				return exit.Invalidf("--token-ttl "+ttl.String(), "use 1m to 24h, little longer than the load",
 					"it is out of range")
@@ -48,7 +44,7 @@ func newLoadFixture(state *State) *cobra.Command {
 				return exit.Invalidf("standard output", "pipe it into steamer load manifests --fixture -",
 					"the fixture holds tokens, and is not printed to a terminal")
 			}
-			root, p, err := f.read(c, state)
+			root, p, err := f.readWithoutScenarios(c, state)
 			if err != nil {
 				return err
 			}
@@ -60,8 +56,7 @@ func newLoadFixture(state *State) *cobra.Command {
 	f.add(command, "Chart", bindTopology)
 	f.add(command, "Chart", bindChart)
 	f.add(command, "Chart", bindPrevious)
-	suite = f.add(command, "Scenarios", bindScenarios)
-	hide(suite) // earlier releases accepted it
+	hide(f.add(command, "Scenarios", bindScenarios)) // accepted by earlier releases
 	addLoad(command, f)
 	addFlags(command, "Load", func(set *pflag.FlagSet) {
 		set.DurationVar(&ttl, "token-ttl", ttl, "how long the fixture's tokens are good, 1m to 24h")

@@ -81,6 +81,21 @@ func TestMeasurementsSayWhatTheyWouldDo(t *testing.T) {
 	}
 }
 
+// TestScenariosOfCommandsThatRunNone: only what asks for none is accepted.
+func TestScenariosOfCommandsThatRunNone(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"capacity", "--local"}, {"sizing", "--local"}, {"load", "fixture", "--port", freePort(t)},
+	} {
+		args = append(args, "--dry-run", "--scenarios")
+		got := steamer(t, t.TempDir(), append(args, "none")...)
+		require.Equal(t, exit.Pass, got.code, got.stderr)
+		got = steamer(t, t.TempDir(), append(args, "all")...)
+		require.Equal(t, exit.Invalid, got.code, args)
+		require.Contains(t, got.stderr, "--scenarios all: this command runs no scenario")
+	}
+}
+
 // TestHelpLeavesRefusedFlagsOut: what a command inherits and refuses is not offered, and the tier
 // that it takes is the one that help names.
 func TestHelpLeavesRefusedFlagsOut(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -241,6 +242,16 @@ func (f *planFlags) read(c *cobra.Command, state *State) (root string, p plan.Pl
 		p.Topologies = []string{topology.CloudNative} // the only one that an existing cluster can have
 	}
 	return root, p, f.setGenerators(c, &p)
+}
+
+// readWithoutScenarios is read for commands that run no scenario, and refuses --scenarios unless it
+// asks for none.
+func (f *planFlags) readWithoutScenarios(c *cobra.Command, state *State) (root string, p plan.Plan, err error) {
+	root, p, err = f.read(c, state)
+	if err == nil && c.Flags().Changed("scenarios") && p.Scenarios != scenario.None {
+		err = exit.Invalidf("--scenarios "+p.Scenarios, "leave it out, or use steamer run", "this command runs no scenario")
+	}
+	return root, p, err
 }
 
 // setGenerators has pods drive the load where flags say so.

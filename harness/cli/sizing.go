@@ -33,7 +33,6 @@ type sizingFlags struct {
 	campaign.Sizing
 	local     bool
 	installed []*pflag.FlagSet // what means nothing for processes
-	scenarios *pflag.FlagSet
 }
 
 func newSizing(state *State) *cobra.Command {
@@ -58,7 +57,7 @@ func newSizing(state *State) *cobra.Command {
 	f.add(command, "Sizes", func(set *pflag.FlagSet, p *plan.Plan) {
 		set.Float64Var(&p.Rate, "rate", p.Rate, fmt.Sprintf("fetches per second at each size; 0 is %g", f.Options.Rate))
 	})
-	f.installed, f.scenarios = addInstalled(command, f.planFlags, &f.local)
+	f.installed = addInstalled(command, f.planFlags, &f.local)
 	f.installed = append(f.installed, f.add(command, "Chart", bindTier), f.add(command, "Objectives", bindSLO))
 	hide(f.add(command, "Objectives", bindLatency), f.addGenerators(command)) // accepted by earlier releases
 	f.add(command, "Output", bindOutput)
@@ -67,10 +66,7 @@ func newSizing(state *State) *cobra.Command {
 }
 
 func (f *sizingFlags) run(c *cobra.Command, state *State) error {
-	if err := refuse("no scenario is run", f.scenarios); err != nil {
-		return err
-	}
-	root, p, err := f.read(c, state)
+	root, p, err := f.readWithoutScenarios(c, state)
 	if err != nil {
 		return err
 	}
