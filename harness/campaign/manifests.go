@@ -121,6 +121,7 @@ keep it out of version control, and delete it once it is applied.
   done; wait
   kubectl --namespace %[9]s delete testrun/%[10]s secret/%[10]s configmap/%[10]s
   steamer load merge logs/ %[11]s --openbao-version VERSION --unobserved
-`, m.Output, n, rate, length, fixture, testrun.SecretFile, expiry, testrun.SinceOperator, m.Namespace, m.Name, strings.Join(asked, " "))
+`, m.Output, n, rate, length, fixture, testrun.SecretFile, expiry, testrun.SinceOperator, m.Namespace, m.Name,
+		strings.Join(asked, " "))
 	return err
 }

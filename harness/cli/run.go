@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -51,10 +52,9 @@ func newRun(state *State) *cobra.Command {
 }
 
 // addLoad adds the flags about the load of one profile, and what it fetches.
-func addLoad(c *cobra.Command, f *planFlags) []*pflag.FlagSet {
-	return []*pflag.FlagSet{
-		f.add(c, "Load", bindProfile), f.add(c, "Load", bindTier), f.add(c, "Load", bindRate),
-		f.add(c, "Load", bindWorkload), f.add(c, "Load", bindTenants),
+func addLoad(c *cobra.Command, f *planFlags) {
+	for _, bind := range []func(*pflag.FlagSet, *plan.Plan){bindProfile, bindTier, bindRate, bindWorkload, bindTenants} {
+		f.add(c, "Load", bind)
 	}
 }
 

@@ -80,12 +80,14 @@ func kinds(t testing.TB) map[string]kind {
 			good: file("../perf/experiments/pool.yaml"), head: true, read: reads(findings.Parse),
 		},
 		"quarantine": {
-			good: fmt.Appendf(nil, "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n- metric: fetch_p50_ms\n  reason: noise\n"+
+			good: fmt.Appendf(nil, "apiVersion: steamer/v1\nkind: Quarantine\nmetrics:\n"+
+				"- metric: fetch_p50_ms\n  reason: noise\n"+
 				"  since: %sT00:00:00Z\n  expires: %sT00:00:00Z\n", day(-1), day(1)),
 			head: true, read: reads(compare.ParseQuarantine),
 		},
 		"baseline": {
-			good: fmt.Appendf(nil, "apiVersion: steamer/v1\nkind: Baseline\nchart: openbao\nfindings:\n- rule: security/images\n"+
+			good: fmt.Appendf(nil, "apiVersion: steamer/v1\nkind: Baseline\nchart: openbao\nfindings:\n"+
+				"- rule: security/images\n"+
 				"  severity: error\n  message: an image\n  reason: known\n  owner: me\n  expires: %s\n", day(30)),
 			head: true, read: func(_ testing.TB, name string, data []byte) error {
 				_, err := lint.ParseBaseline(name, data, time.Now())

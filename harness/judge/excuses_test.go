@@ -30,7 +30,9 @@ func TestExcuses(t *testing.T) {
 	t.Parallel()
 	slow := replace(slower(0.2, 21))
 	small := func(r *result.Result) { r.Run.Host = result.Host{CPUs: 2, UsableCPUs: 2} }
-	log := func(r *result.Result) { // the chart writes so much of a log that the runtime and the journal are busy: all of it in the node
+	// the chart writes so much of a log that the runtime and the journal are busy: all of it in the
+	// node
+	log := func(r *result.Result) {
 		top := &r.Topologies[0]
 		for i := range top.Host.Samples {
 			top.Host.Samples[i].CPUCores, top.Nodes[0].Samples[i].CPUCores = 7, 6.6
@@ -100,7 +102,10 @@ func TestMissingIsNotZero(t *testing.T) {
 				}
 				r.Topologies[0].Resources = append(r.Topologies[0].Resources, standby)
 			},
-			"samples of the warm-up only": func(r *result.Result) { s := &r.Topologies[0].Resources[0]; s.Samples = s.Samples[:8] },
+			"samples of the warm-up only": func(r *result.Result) {
+				s := &r.Topologies[0].Resources[0]
+				s.Samples = s.Samples[:8]
+			},
 		} {
 			r := watched()
 			r.Topologies[0].Resources[0].CPURequest = 1

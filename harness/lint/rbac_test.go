@@ -16,7 +16,8 @@ func TestAllowRBAC(t *testing.T) {
 	dir := write(t, with(map[string]string{
 		"templates/extra.yaml": object(rbacGroup, "ClusterRoleBinding",
 			"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: 'system:auth-delegator'}\n---\n") +
-			object(rbacGroup, "Role", "rules:\n  - {apiGroups: [\"\"], resources: [secrets], resourceNames: [a], verbs: [get]}\n  - {apiGroups: "+
+			object(rbacGroup, "Role", "rules:\n  - {apiGroups: [\"\"], resources: [secrets], resourceNames: [a], verbs: "+
+				"[get]}\n  - {apiGroups: "+
 				"[\"\"], resources: [secrets], verbs: [get]}\n"),
 	}))
 	require.Equal(t, 3, run(t, dir, lint.Options{}).Counts.Errors)

@@ -47,7 +47,8 @@ func (e *Environment) createNamespaces(ctx context.Context) error {
 		}}, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
 			return exit.Environmentf("namespace "+name,
-				"wait until the run that uses it ends, or remove what a killed run of yours left: steamer cluster gc, on an existing cluster with --context", "it exists already")
+				"wait until the run that uses it ends, or remove what a killed run of yours left: steamer cluster gc, "+
+					"on an existing cluster with --context", "it exists already")
 		}
 		if err != nil {
 			return exit.Environmentf("namespace "+name, "the kubeconfig's user has to be allowed to create namespaces", "%w",

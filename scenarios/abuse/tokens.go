@@ -110,12 +110,12 @@ func core(s scenario.Scenario) scenario.Scenario {
 
 // token presents a token that differs from a valid one in one respect, and expects an outcome from
 // the templated JWT role and one from the CEL role.
-func token(make func(m maker) (string, error), jwt, cel outcome) scenario.Test {
+func token(mint func(m maker) (string, error), jwt, cel outcome) scenario.Test {
 	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
 		attacked := env.Sample(2)
 		before := observe(ctx, t, env, attacked...)
 		for _, tenant := range attacked {
-			token, err := make(maker{env, tenant})
+			token, err := mint(maker{env, tenant})
 			require.NoError(t, err)
 			a, err := env.Send(ctx, gitlab.FetchOf(tenant, tenant.Secrets[0].Name, token))
 			require.NoError(t, err)
@@ -130,12 +130,12 @@ func token(make func(m maker) (string, error), jwt, cel outcome) scenario.Test {
 }
 
 // tokenRefused is token where both roles refuse with this text.
-func tokenRefused(make func(m maker) (string, error), text string) scenario.Test {
-	return token(make, refused(text), refused(text))
+func tokenRefused(mint func(m maker) (string, error), text string) scenario.Test {
+	return token(mint, refused(text), refused(text))
 }
 
 // tokenWorks is token where both roles accept.
-func tokenWorks(make func(m maker) (string, error)) scenario.Test { return token(make, taken, taken) }
+func tokenWorks(mint func(m maker) (string, error)) scenario.Test { return token(mint, taken, taken) }
 
 func (o outcome) judge(t scenario.T, tenant gitlab.Tenant, a gitlab.Answer) {
 	t.Helper()

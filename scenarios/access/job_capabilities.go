@@ -22,7 +22,7 @@ func jobCapabilities() []scenario.Scenario {
 	return slices.Concat(
 		scenario.Table(common,
 			scenario.Row("access/job-reads-metadata", "A job can read the metadata of a secret that it can read",
-				request(tenancy.AsJob, "GET", "{kv}/metadata/explicit/{secret}", nil, http.StatusOK)),
+				request(tenancy.AsJob, "GET", "{kv}/metadata/explicit/{secret}", http.StatusOK)),
 		),
 		scenario.Table(refused,
 			scenario.Row("access/job-lists", "A job cannot list the names of secrets",
@@ -95,7 +95,7 @@ func jobCapabilities() []scenario.Scenario {
 }
 
 func jobMayNot(method, path string) scenario.Test {
-	return request(tenancy.AsJob, method, path, nil, http.StatusForbidden)
+	return request(tenancy.AsJob, method, path, http.StatusForbidden)
 }
 
 func jobMayNotChange(method, path string, body any) scenario.Test {

@@ -16,14 +16,14 @@ func railsCapabilities() []scenario.Scenario {
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,
 	},
 		scenario.Row("access/rails-reads-policy", "Rails can read a project's policy",
-			request(asRails, "GET", "{ns}/sys/policies/acl/pipelines/global", nil, http.StatusOK)),
+			request(asRails, "GET", "{ns}/sys/policies/acl/pipelines/global", http.StatusOK)),
 		scenario.Row("access/rails-writes-policy", "Rails can write a project's policy",
 			ownRequest(asRails, "POST", "{ns}/sys/policies/acl/pipelines/global", somePolicy(), http.StatusNoContent)),
 		scenario.Row("access/rails-deletes-policy", "Rails can delete a project's policy",
 			ownRequest(asRails, "DELETE", "{ns}/sys/policies/acl/pipelines/global", nil, http.StatusNoContent)),
 		scenario.Row("access/rails-lists-secrets", "Rails can list a project's secrets",
-			request(asRails, "GET", "{kv}/detailed-metadata/explicit?list=true", nil, http.StatusOK)),
+			request(asRails, "GET", "{kv}/detailed-metadata/explicit?list=true", http.StatusOK)),
 		scenario.Row("access/rails-reads-mounts", "Rails can read a project's mounts",
-			request(asRails, "GET", "{ns}/sys/mounts", nil, http.StatusOK)),
+			request(asRails, "GET", "{ns}/sys/mounts", http.StatusOK)),
 	)
 }

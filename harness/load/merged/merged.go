@@ -159,7 +159,8 @@ func (s Spec) result(l *result.Load) *result.Result {
 	})
 	if !watched {
 		t.Resources, t.Events, t.Server, t.Database = nil, nil, nil, nil
-		t.NotMeasured = append(t.NotMeasured, "restarts, leadership, CPU and memory of OpenBao and PostgreSQL: this result was merged from logs of load generators, which do not observe them")
+		t.NotMeasured = append(t.NotMeasured, "restarts, leadership, CPU and memory of OpenBao and PostgreSQL: "+
+			"this result was merged from logs of load generators, which do not observe them")
 	}
 	t.Cost = nil
 	t.Cost = t.DeriveCost()

@@ -32,7 +32,7 @@ type Options struct {
 	// Statements loads pg_stat_statements into PostgreSQL. Debian's package has it; elsewhere it
 	// may be one of its own.
 	Statements bool
-	Patch      []byte   // JSON Patch (RFC 6902) of OpenBao's configuration, for tests of what a wrong one does; nil changes nothing
+	Patch      []byte   // JSON Patch (RFC 6902) of OpenBao's configuration; nil changes nothing
 	Env        []string // further environment of OpenBao, e.g. "GOMAXPROCS=1"
 	TLS        bool     // serve the API over TLS, with a certificate made for the run; see Server.CA
 	// Through returns the address, host:port, at which OpenBao shall reach the PostgreSQL at the
