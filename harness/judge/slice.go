@@ -20,7 +20,7 @@ type Reading struct {
 // topology with load. Another name is an error of code exit.Invalid.
 func Read(metric string, t *result.Topology) (Reading, error) {
 	if !slices.Contains(Metrics(), metric) || metric == wrongValues || metric == achievedRatio {
-		return Reading{}, exit.Invalidf("metric "+metric, "docs/verdict.md lists the metrics",
+		return Reading{}, exit.Invalidf("metric "+metric, "docs/reference/metrics.md lists the metrics",
 			"there is no such metric of one measurement")
 	}
 	r := read(metric, t)
