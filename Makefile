@@ -138,7 +138,7 @@ capacity: $(STEAMER) ## The highest rate that holds the objectives, and what lim
 calibrate: $(STEAMER) ## Count false alarms and found regressions of steamer compare on this machine; an hour. ARGS
 	$(STEAMER) setup --tests
 	$(STEAMER) calibrate --local --turns --recipe two-level-jwt --batch-tokens --reuse-connections --rate 140 --slice 1450ms --warmup 1s --idle 100ms \
-		--pairs 10 --look-every 10 --gate fetch_p50_ms --margin 0 --same 60 --effect 10,20 --each 20 $(ARGS)
+		--pairs 10 --interim-every 10 --gate fetch_p50_ms --margin 0 --same 60 --effect 10,20 --each 20 $(ARGS)
 
 .PHONY: sizing
 sizing: $(STEAMER) ## How OpenBao grows with tenants, beside GitLab's published numbers; as processes. ARGS

@@ -114,7 +114,7 @@ func (m *Manifests) explain(w io.Writer, fixture testrun.Fixture, rate float64, 
 %[1]s/%[6]s holds tokens (%[7]s). It is readable for you alone:
 keep it out of version control, and delete it once it is applied.
 
-  kubectl apply --server-side -f %[1]s/            # the k6-operator %[8]s or newer, and the namespace %[9]s, have to be there
+  kubectl apply --server-side -f %[1]s/   # needs k6-operator %[8]s or newer, and namespace %[9]s
   rm %[1]s/%[6]s; mkdir -p logs
   for i in $(seq %[2]d); do                        # as soon as the pods run; kubelets keep only the last 10 MiB
     kubectl --namespace %[9]s logs --follow job/%[10]s-$i > logs/$i.log &

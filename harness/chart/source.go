@@ -88,7 +88,8 @@ func (s Source) reference() (string, error) {
 			"the text after @ is not a sha256 digest")
 	}
 	if tag != "" && s.Version != "" && tag != s.Version {
-		return "", exit.Invalidf("--chart-version "+s.Version, "give the version once", "chart %s already names version %s", s.Name,
+		return "", exit.Invalidf("--chart-version "+s.Version, "give the version once",
+			"chart %s already names version %s", s.Name,
 			tag)
 	}
 	if tag == "" {

@@ -236,15 +236,21 @@ func TestSourceCheck(t *testing.T) {
 		source chart.Source
 		want   string // empty: good
 	}{
-		"directory":            {chart.Source{Name: "charts/openbao"}, ""},
-		"repository":           {chart.Source{Name: "openbao", Repo: "https://charts.example/a", Version: "1.0.0"}, ""},
-		"oci":                  {chart.Source{Name: "oci://registry.example/a/b", Version: "1.0.0+build"}, ""},
-		"oci digest":           {chart.Source{Name: "oci://registry.example:5000/a/b@" + digest}, ""},
-		"path and version":     {chart.Source{Name: "charts/openbao", Version: "1"}, "is a path"},
-		"no http":              {chart.Source{Name: "openbao", Repo: "ftp://charts.example"}, "not an http or https URL"},
-		"oci as repo":          {chart.Source{Name: "openbao", Repo: "oci://charts.example"}, "--chart oci://"},
-		"oci in a repo":        {chart.Source{Name: "oci://a.example/b", Repo: "https://charts.example"}, "not the name of a chart"},
-		"repository and slash": {chart.Source{Name: "gitlab/openbao", Repo: "https://charts.example"}, "not the name of a chart"},
+		"directory":        {chart.Source{Name: "charts/openbao"}, ""},
+		"repository":       {chart.Source{Name: "openbao", Repo: "https://charts.example/a", Version: "1.0.0"}, ""},
+		"oci":              {chart.Source{Name: "oci://registry.example/a/b", Version: "1.0.0+build"}, ""},
+		"oci digest":       {chart.Source{Name: "oci://registry.example:5000/a/b@" + digest}, ""},
+		"path and version": {chart.Source{Name: "charts/openbao", Version: "1"}, "is a path"},
+		"no http":          {chart.Source{Name: "openbao", Repo: "ftp://charts.example"}, "not an http or https URL"},
+		"oci as repo":      {chart.Source{Name: "openbao", Repo: "oci://charts.example"}, "--chart oci://"},
+		"oci in a repo": {
+			chart.Source{Name: "oci://a.example/b", Repo: "https://charts.example"},
+			"not the name of a chart",
+		},
+		"repository and slash": {
+			chart.Source{Name: "gitlab/openbao", Repo: "https://charts.example"},
+			"not the name of a chart",
+		},
 		"two versions": {
 			chart.Source{Name: "oci://a.example/b:1.0.0", Version: "2.0.0"},
 			"already names version 1.0.0",

@@ -267,7 +267,10 @@ func TestMakeRefuses(t *testing.T) {
 			change: func(o *release.Options) { o.Registry = "oci://127.0.0.1:1/charts" }, want: "refused",
 			code: exit.Environment,
 		},
-		"cannot be made": {change: func(o *release.Options) { o.Output = "/dev/null/dist" }, want: "--output-dir /dev/null/dist"},
+		"cannot be made": {
+			change: func(o *release.Options) { o.Output = "/dev/null/dist" },
+			want:   "--output-dir /dev/null/dist",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

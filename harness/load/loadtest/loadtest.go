@@ -66,7 +66,8 @@ func Start(t testing.TB, o localbao.Options, seed string, tenants, secrets int) 
 	recipes, err := gitlab.Recipes()
 	require.NoError(t, err)
 	s := &Site{Server: server, Tenancy: target.Tenancy{
-		Client: openbao.New(server.Address, server.HTTPClient()), Issuer: issuer, Audience: server.Audience, Seed: seed, Recipes: recipes,
+		Client: openbao.New(server.Address, server.HTTPClient()), Issuer: issuer, Audience: server.Audience,
+		Seed: seed, Recipes: recipes,
 		Secrets: secrets,
 	}}
 	t.Cleanup(s.Client.Close)
