@@ -1,0 +1,4 @@
+package delay
+
+// Lateness is what the proxy allows for waking up.
+var Lateness = lateness
