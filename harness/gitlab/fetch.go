@@ -3,6 +3,7 @@ package gitlab
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,6 +25,28 @@ type Fetch struct {
 // FetchOf addresses a secret of the tenant with the given JWT.
 func FetchOf(t Tenant, name, jwt string) Fetch {
 	return Fetch{SecretPath: t.SecretPath, AuthPath: t.AuthPath, Role: t.Role, JWT: jwt, Name: name}
+}
+
+// ErrWrongValue is an answer with another value than the secret has.
+var ErrWrongValue = errors.New("a wrong value")
+
+// Check fetches a secret as the default job, by client, and returns why the answer is not the right
+// value: ErrWrongValue where it is another. The reason never holds a value.
+func (i *Issuer) Check(ctx context.Context, client *openbao.Client, audience, seed string, t Tenant, s Secret) error {
+	jwt, err := i.Pipeline(audience, t, DefaultJob())
+	if err != nil {
+		return err
+	}
+	a, err := FetchOf(t, s.Name, jwt).Do(ctx, client)
+	switch {
+	case err != nil:
+		return err
+	case !a.OK():
+		return fmt.Errorf("%v", a)
+	case a.Value() != t.Value(seed, s):
+		return ErrWrongValue
+	}
+	return nil
 }
 
 // Answer is what a fetch got.

@@ -3,8 +3,6 @@ package target
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
@@ -80,19 +78,5 @@ func (t *Tenancy) Fixture(url string, profile load.Profile, length time.Duration
 // value. The reason never holds the value.
 func (t *Tenancy) Check(ctx context.Context, client *openbao.Client) error {
 	tenant := t.tenants[0]
-	secret := tenant.Secrets[0]
-	jwt, err := t.Issuer.Pipeline(t.Audience, tenant, gitlab.DefaultJob())
-	if err != nil {
-		return err
-	}
-	a, err := gitlab.FetchOf(tenant, secret.Name, jwt).Do(ctx, client)
-	switch {
-	case err != nil:
-		return err
-	case !a.OK():
-		return fmt.Errorf("%v", a)
-	case a.Value() != tenant.Value(t.Seed, secret):
-		return errors.New("a wrong value")
-	}
-	return nil
+	return t.Issuer.Check(ctx, client, t.Audience, t.Seed, tenant, tenant.Secrets[0])
 }

@@ -2,6 +2,7 @@ package outage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	gopath "path"
 	"sync/atomic"
@@ -21,20 +22,11 @@ func Fetches(ctx context.Context, env *scenario.Env) *Watch {
 	return Start(ctx, env.Timeouts.Probe, func(ctx context.Context) error {
 		tenant := tenants[int(n.Add(1))%len(tenants)]
 		secret := tenant.Secrets[0]
-		jwt, err := env.Issuer.Pipeline(env.Audience, tenant, gitlab.DefaultJob())
-		if err != nil {
-			return err
-		}
-		a, err := gitlab.FetchOf(tenant, secret.Name, jwt).Do(ctx, client)
-		switch {
-		case err != nil:
-			return err
-		case !a.OK():
-			return fmt.Errorf("%v", a)
-		case a.Value() != tenant.Value(env.Seed, secret):
+		err := env.Issuer.Check(ctx, client, env.Audience, env.Seed, tenant, secret)
+		if errors.Is(err, gitlab.ErrWrongValue) {
 			return fmt.Errorf("%s of %s: %w", secret.Name, tenant.Name, ErrWrong)
 		}
-		return nil
+		return err
 	})
 }
 
