@@ -64,8 +64,8 @@ func TestDelay(t *testing.T) {
 	fastest := time.Hour
 	for range 10 {
 		took := trip()
-		// The proxy wakes up earlier by as much as waking up took when it was measured, so that it can
-		// be early by that much at most.
+		// The proxy wakes up earlier by as much as waking up took when it was measured, so that it
+		// can be early by that much at most.
 		require.GreaterOrEqual(t, took, 2500*time.Microsecond-delay.Lateness())
 		fastest = min(fastest, took)
 	}
