@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -21,6 +23,25 @@ func TestAllIsSound(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, scenario.Validate(scenarios.All()))
 	require.Greater(t, len(scenarios.All()), 200)
+}
+
+// TestSubjects: the server's scenarios need no cluster, and what does is not the server's.
+func TestSubjects(t *testing.T) {
+	t.Parallel()
+	env := &scenario.Env{Issuer: &gitlab.Issuer{}, AuditFile: "audit.log"} // as on processes
+	count := map[result.Subject]int{}
+	for _, s := range scenarios.All() {
+		count[s.Subject]++
+		if s.Subject == scenario.SubjectServer {
+			require.Empty(t, env.Skip(s), s.ID)
+		}
+		if s.Subject == scenario.SubjectGitLab {
+			require.Contains(t, s.Features, scenario.FeatureStack, s.ID)
+		}
+	}
+	for _, subject := range scenario.Subjects() {
+		require.GreaterOrEqual(t, count[subject], 10, subject)
+	}
 }
 
 // TestIDsAreFound wants each ID as a literal where its scenario or row stands, and nowhere else, so

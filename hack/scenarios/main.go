@@ -5,8 +5,11 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/mutation"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -16,17 +19,69 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: scenarios FILE")
 		os.Exit(3)
 	}
-	if err := os.WriteFile(os.Args[1], []byte(render(scenarios.All())), 0o644); err != nil {
+	noticed, err := mutantsOf(root)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scenarios:", err)
+		os.Exit(3)
+	}
+	if err := os.WriteFile(os.Args[1], []byte(render(scenarios.All(), noticed)), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, "scenarios:", err)
 		os.Exit(4)
 	}
 }
 
+// root is the source tree, seen from scenarios, where go generate runs.
+const root = ".."
+
+// record is what the last run of steamer mutants found, beside the mutants.
+const record = "record.json"
+
+// mutantsOf returns the mutants that each scenario should notice, by its ID; those that the record
+// says it killed are marked.
+func mutantsOf(root string) (map[string][]string, error) {
+	list, err := mutation.Read(root, scenarios.All())
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(root, mutation.Dir, record)
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	found, err := mutation.Decode(file, raw)
+	if err != nil {
+		return nil, err
+	}
+	killed := map[string]string{}
+	for _, o := range found.Outcomes {
+		if o.Status == mutation.Killed {
+			killed[o.Mutant.ID] = o.By
+		}
+	}
+	out := map[string][]string{}
+	for _, m := range list {
+		for _, id := range m.Caught {
+			name := "`" + m.ID + "`"
+			if killed[m.ID] == id {
+				name = "**" + name + "**"
+			}
+			out[id] = append(out[id], name)
+		}
+	}
+	return out, nil
+}
+
 // render lists scenarios by group. Scenarios that share what they protect are in one table.
-func render(list []scenario.Scenario) string {
+func render(list []scenario.Scenario, mutants map[string][]string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Scenarios\n\nWritten by `go generate ./scenarios`; a test fails when it is stale. %d scenarios.\n",
-		len(list))
+	count := map[result.Subject]int{}
+	for _, s := range list {
+		count[s.Subject]++
+	}
+	fmt.Fprintf(&b, "# Scenarios\n\nWritten by `go generate ./scenarios`; a test fails when it is stale. %d scenarios: "+
+		"%d are about the chart, %d about the server and the recipes, %d about GitLab.\n\nMutants are deliberate defects that a "+
+		"scenario should notice; in bold those that it killed in the last recorded run.\n",
+		len(list), count[scenario.SubjectChart], count[scenario.SubjectServer], count[scenario.SubjectGitLab])
 	group, shared := "", ""
 	for _, s := range list {
 		if name, _, _ := strings.Cut(s.ID, "/"); name != group {
@@ -35,7 +90,7 @@ func render(list []scenario.Scenario) string {
 		}
 		if now := s.Protects + "\x00" + s.Source; now != shared {
 			shared = now
-			fmt.Fprintf(&b, "\nProtects %s.\nSource: %s.\n\n| ID | holds | kind | cost | needs |\n|---|---|---|---|---|\n",
+			fmt.Fprintf(&b, "\nProtects %s.\nSource: %s.\n\n| ID | holds | subject | kind | cost | needs | mutants |\n|---|---|---|---|---|---|---|\n",
 				strings.TrimSuffix(s.Protects, "."), strings.TrimSuffix(s.Source, "."))
 		}
 		cost := "–"
@@ -46,8 +101,8 @@ func render(list []scenario.Scenario) string {
 		for _, f := range s.Features {
 			needs = append(needs, string(f))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.ID, strings.ReplaceAll(s.Title, "|", `\|`), s.Kind, cost,
-			strings.Join(needs, ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", s.ID, strings.ReplaceAll(s.Title, "|", `\|`), s.Subject,
+			s.Kind, cost, strings.Join(needs, ", "), strings.Join(mutants[s.ID], ", "))
 	}
 	return b.String()
 }

@@ -97,8 +97,9 @@ func (g *Gate) policy(sess *session.Session, q Question) (gate.Policy, error) {
 	if err != nil {
 		return p, err
 	}
+	p.Subjects = map[string]result.Subject{}
 	for _, s := range selected {
-		p.Suite = append(p.Suite, s.ID)
+		p.Suite, p.Subjects[s.ID] = append(p.Suite, s.ID), s.Subject
 	}
 	if !slices.Contains(MutantChoices(), g.Mutants) {
 		return p, exit.Invalidf("--mutants "+g.Mutants, "choose from none, local and all", "there is no such choice")

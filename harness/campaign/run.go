@@ -3,13 +3,16 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/target/local"
 )
 
 // Run runs a plan, and prints what came out. full points it at a GitLab instead of a cluster. The
@@ -41,6 +44,35 @@ func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, f
 	if provider.Elsewhere {
 		return "", sess.Enter(ctx, provider)
 	}
+	return show(ctx, sess, do)
+}
+
+// RunProcesses runs the plan's scenarios that need no cluster on processes, and prints what came
+// out.
+func RunProcesses(ctx context.Context, sess *session.Session, root string, p plan.Plan, dryRun bool) (
+	result.Verdict, error,
+) {
+	provider, err := sess.Prepare(ctx, root, p)
+	if err != nil {
+		return "", err
+	}
+	r := sess.Runner(provider)
+	if dryRun {
+		return "", sess.PrintPlan(p, r.Plan.Outlook())
+	}
+	spec := local.Spec{Secrets: p.Secrets}
+	if os.Getenv("STEAMER_BAO") == "" {
+		if spec.Server.Binary, err = provider.Builder.OpenBaoBinary(ctx); err != nil {
+			return "", exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		}
+	}
+	return show(ctx, sess, func(ctx context.Context) (*result.Result, string, error) { return r.RunProcesses(ctx, spec) })
+}
+
+// show runs, and prints the outcome.
+func show(ctx context.Context, sess *session.Session, do func(context.Context) (*result.Result, string, error)) (
+	result.Verdict, error,
+) {
 	started := time.Now()
 	outcome, dir, err := do(ctx)
 	if outcome == nil {

@@ -113,6 +113,11 @@ func bindScenarios(set *pflag.FlagSet, p *plan.Plan) {
 		"core (all except the slow ones), all, none, or a regular expression over scenario IDs")
 }
 
+func bindSubject(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar((*string)(&p.Subject), "subject", string(p.Subject),
+		"only the scenarios about this: chart, server (OpenBao and recipes) or gitlab; empty is all")
+}
+
 func bindTier(set *pflag.FlagSet, p *plan.Plan) {
 	set.StringVar(&p.Tier, "tier", p.Tier,
 		"GitLab sizing tier, by its fetches per second: 3, 6, 12, 30, 60, 150")

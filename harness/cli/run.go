@@ -41,6 +41,7 @@ func newRun(state *State) *cobra.Command {
 	f.add(command, "Chart", bindChart)
 	f.add(command, "Chart", bindPrevious)
 	f.add(command, "Scenarios", bindScenarios)
+	f.add(command, "Scenarios", bindSubject)
 	addLoad(command, f)
 	f.addGenerators(command)
 	f.add(command, "Cluster", bindCluster)
@@ -64,7 +65,7 @@ func runPlan(c *cobra.Command, state *State, f *planFlags, full *run.FullStack) 
 	if err != nil {
 		return err
 	}
-	if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
+	if _, err := p.Select(scenarios.All()); err != nil {
 		return err
 	}
 	verdict, err := campaign.Run(c.Context(), state, root, p, full, f.dryRun)

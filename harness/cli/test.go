@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
@@ -26,10 +27,12 @@ an owner of the project, and STEAMER_JOB_JWT, the token of one of the project's 
 type testFlags struct {
 	*planFlags
 	full          run.FullStack // where its GitLab is set
+	local         bool
 	list          bool
 	explain       string
 	format        string
 	installed     []*pflag.FlagSet // what means nothing where nothing is installed
+	tenants       *pflag.FlagSet
 	only, stacked *pflag.FlagSet
 }
 
@@ -42,7 +45,8 @@ func newTest(state *State) *cobra.Command {
   steamer test --scenarios '^lifecycle/' --keep --reuse
   steamer test --repeat 20 --shuffle 7                    # is any of them flaky?
   steamer test --gitlab-url https://gitlab.example.com    # the GitLab there, and the OpenBao behind it
-  steamer test --list
+  steamer test --local --subject server                   # in a minute, without a cluster
+  steamer test --list --subject chart
   steamer test --explain lifecycle/rollback`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
@@ -52,13 +56,18 @@ func newTest(state *State) *cobra.Command {
 	}
 	f.add(command, "Chart", bindTier)
 	f.add(command, "Scenarios", bindScenarios)
+	f.add(command, "Scenarios", bindSubject)
+	addFlags(command, "Scenarios", func(set *pflag.FlagSet) {
+		set.BoolVar(&f.local, "local", false,
+			"no cluster: run the scenarios that need no chart on an OpenBao and a PostgreSQL of this machine, in a minute")
+	})
 	f.add(command, "Scenarios", func(set *pflag.FlagSet, p *plan.Plan) {
 		set.IntVar(&p.Repeat, "repeat", p.Repeat, "run the scenarios this many times in a row; 0 is once")
 		set.Uint64Var(&p.Shuffle, "shuffle", p.Shuffle,
 			"seed of another order for each round, as a run with --shuffle printed it; 0 keeps the order of --list")
 	})
-	f.installed = append(f.installed, f.add(command, "Scenarios", bindTenants),
-		f.add(command, "Cluster", bindCluster))
+	f.tenants = f.add(command, "Scenarios", bindTenants)
+	f.installed = append(f.installed, f.add(command, "Cluster", bindCluster))
 	f.addStack(command)
 	f.add(command, "Output", bindOutput)
 	f.addList(command)
@@ -100,7 +109,11 @@ func (f *testFlags) addList(c *cobra.Command) {
 func (f *testFlags) run(c *cobra.Command, state *State) error {
 	switch {
 	case f.list:
-		list := scenario.Describe(scenarios.All()...)
+		wanted, err := f.plan.Select(scenarios.All())
+		if err != nil {
+			return err
+		}
+		list := scenario.Describe(wanted...)
 		return printed(state, f.format, list, func(w io.Writer) error { return scenario.WriteList(w, list) })
 	case f.explain != "":
 		for _, d := range scenario.Describe(scenarios.All()...) {
@@ -113,6 +126,9 @@ func (f *testFlags) run(c *cobra.Command, state *State) error {
 	if err := refuse("it is for --list and --explain", f.only); err != nil {
 		return err
 	}
+	if f.local {
+		return f.onProcesses(c, state)
+	}
 	if f.full.GitLab == "" {
 		return runPlan(c, state, f.planFlags, nil)
 	}
@@ -123,9 +139,25 @@ func (f *testFlags) run(c *cobra.Command, state *State) error {
 	return runPlan(c, state, f.planFlags, full)
 }
 
+// onProcesses runs the scenarios that need no cluster.
+func (f *testFlags) onProcesses(c *cobra.Command, state *State) error {
+	if err := refuse("with --local nothing is installed", append(f.installed, f.stacked)...); err != nil {
+		return err
+	}
+	root, p, err := f.read(c, state)
+	if err == nil {
+		_, err = p.Select(scenarios.All())
+	}
+	if err != nil {
+		return err
+	}
+	verdict, err := campaign.RunProcesses(c.Context(), state, root, p, f.dryRun)
+	return conclude(c.Context(), verdict, err)
+}
+
 // stack completes what the flags say by what only the environment may.
 func (f *testFlags) stack(state *State) (*run.FullStack, error) {
-	if err := refuse("with --gitlab-url nothing is installed", f.installed...); err != nil {
+	if err := refuse("with --gitlab-url nothing is installed", append(f.installed, f.tenants)...); err != nil {
 		return nil, err
 	}
 	full := f.full

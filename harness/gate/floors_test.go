@@ -52,6 +52,14 @@ func suite() []string {
 	return ids
 }
 
+func subjects() map[string]result.Subject {
+	out := map[string]result.Subject{}
+	for _, s := range scenarios.All() {
+		out[s.ID] = s.Subject
+	}
+	return out
+}
+
 // outcomes is the suite's in an environment in which everything passes that can run, after a
 // change.
 func outcomes(env *suites.Env, change func(*result.Scenario)) []any {
@@ -76,11 +84,17 @@ func outcomes(env *suites.Env, change func(*result.Scenario)) []any {
 // have.
 func functional(t *testing.T, list []any) (suiteVerdict, hygiene result.Verdict, reasons string) {
 	t.Helper()
-	run := changed(t, runFile, each(func(top map[string]any) { top["scenarios"] = list }))
+	return functionalIn(t, map[string][]any{topology.CloudNative: list, topology.CloudNativeHybrid: list})
+}
+
+// functionalIn is functional on the outcomes of each topology.
+func functionalIn(t *testing.T, lists map[string][]any) (suiteVerdict, hygiene result.Verdict, reasons string) {
+	t.Helper()
+	run := changed(t, runFile, each(func(top map[string]any) { top["scenarios"] = lists[top["name"].(string)] }))
 	evidence, err := gate.Read(run, checkFile)
 	require.NoError(t, err)
 	p := policy(t)
-	p.Suite = suite()
+	p.Suite, p.Subjects = suite(), subjects()
 	d, err := gate.Decide(evidence, p)
 	require.NoError(t, err)
 	for _, c := range d.Criteria {
@@ -167,6 +181,38 @@ func TestSkipsAreCounted(t *testing.T) {
 			require.Equal(t, result.Inconclusive, verdict, reasons)
 		})
 	}
+	t.Run("server in one topology", func(t *testing.T) { // the other says where it ran
+		t.Parallel()
+		verdict, _, reasons := functionalIn(t, map[string][]any{
+			topology.CloudNative: outcomes(env, nil),
+			topology.CloudNativeHybrid: outcomes(env, func(r *result.Scenario) {
+				if subjects()[r.ID] == result.SubjectServer {
+					r.Status, r.Reason = result.Skipped, result.Elsewhere+topology.CloudNative
+				}
+			}),
+		})
+		require.Equal(t, result.Pass, verdict, reasons)
+	})
+	t.Run("server nowhere, whatever the record says", func(t *testing.T) {
+		t.Parallel()
+		verdict, _, reasons := functional(t, outcomes(env, func(r *result.Scenario) {
+			if subjects()[r.ID] == result.SubjectServer {
+				r.Status, r.Reason = result.Skipped, result.Elsewhere+topology.CloudNative
+			}
+		}))
+		require.Equal(t, result.Inconclusive, verdict)
+		require.Contains(t, reasons, "scenarios of access passed, and ")
+	})
+	t.Run("one failure of the server", func(t *testing.T) {
+		t.Parallel()
+		verdict, _, reasons := functional(t, outcomes(env, func(r *result.Scenario) {
+			if r.ID == "access/own-secret" {
+				r.Status, r.Reason = result.Failed, "wrong value"
+			}
+		}))
+		require.Equal(t, result.Fail, verdict)
+		require.Contains(t, reasons, "access/own-secret: wrong value")
+	})
 	t.Run("one scan", func(t *testing.T) {
 		t.Parallel()
 		_, hygiene, reasons := functional(t, outcomes(env, func(r *result.Scenario) {
@@ -187,9 +233,14 @@ func TestFloorsFollowFromNeeds(t *testing.T) {
 		suites.FeatureUnsealKey: true, suites.FeatureMetrics: true, suites.FeatureAuditHTTP: true, suites.FeatureStack: true,
 		suites.FeaturePrevious: true, suites.FeatureSignals: true, suites.FeatureNetworkPolicy: true,
 	}
-	size, firm := map[string]int{}, map[string]int{}
+	type part struct {
+		subject result.Subject
+		group   string
+	}
+	size, firm := map[part]int{}, map[part]int{}
 	for _, s := range scenarios.All() {
-		g, _, _ := strings.Cut(s.ID, "/")
+		name, _, _ := strings.Cut(s.ID, "/")
+		g := part{s.Subject, name}
 		size[g]++
 		optional := len(s.Topologies) > 0
 		for _, f := range s.Features {
@@ -200,10 +251,10 @@ func TestFloorsFollowFromNeeds(t *testing.T) {
 		}
 	}
 	for g, n := range size {
-		if g == "hygiene" { // its own criterion asks for all
+		if g.group == "hygiene" { // its own criterion asks for all
 			continue
 		}
-		require.GreaterOrEqual(t, gate.Floor(g, n), firm[g], "%s: so many scenarios need nothing that may be missing", g)
+		require.GreaterOrEqual(t, gate.Floor(g.subject, g.group, n), firm[g], "%s: so many scenarios need nothing that may be missing", g)
 	}
-	require.Equal(t, 1, gate.Floor("a-new-group", 3))
+	require.Equal(t, 1, gate.Floor(result.SubjectChart, "a-new-group", 3))
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,48 +52,86 @@ func (p Policy) apart(run result.Run, t *result.Topology) (why string, easier bo
 	return strings.Join(what, "; "), easier && len(differences) > 0
 }
 
-// functional asks for the whole suite, over all runs, in each topology.
+// functional asks for the suite, over all runs, in each topology. What is about the chart is counted
+// apart: OpenBao and the recipes are the same everywhere, so that a run tries them once. A failure
+// counts wherever it was.
 func (p Policy) functional(_ *Decision, e *Evidence) (string, finding) {
 	var f finding
 	var measured []string
+	var everywhere []result.Scenario
 	for _, topology := range p.named(e) {
-		seen, passed, failed, skipped := map[string]bool{}, 0, 0, 0
-		for _, s := range scenariosOf(e, topology) {
-			switch s.Status {
-			case result.Failed:
-				failed++
+		all := scenariosOf(e, topology)
+		everywhere = append(everywhere, all...)
+		for _, s := range all {
+			if s.Status == result.Failed {
 				f.miss("%s: %s: %s", topology, s.ID, oneLine(s.Reason))
-			case result.Passed:
-				passed++
-			case result.Skipped:
-				skipped++
 			}
-			if !s.Tried() {
-				continue
-			}
-			seen[s.ID] = true
 		}
-		missing := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return seen[id] })
-		below := p.below(scenariosOf(e, topology))
-		// more than was asked for, such as a run against a whole GitLab, where not all can run
-		if !slices.Contains(p.Topologies, topology) {
-			missing, below = nil, nil
-		}
-		switch {
-		case len(seen) == 0:
+		measured = append(measured, counted(topology, p.about(all, result.SubjectChart)))
+		switch passed, _, _ := result.Count(all); {
+		case !slices.ContainsFunc(all, result.Scenario.Tried):
 			f.doubt("%s: no scenario ran", topology)
-		case len(missing) > 0:
-			f.doubt("%s: %d scenarios of the suite were not tried, such as %s", topology, len(missing), missing[0])
 		case passed == 0:
 			f.doubt("%s: every scenario was skipped", topology)
-		default:
-			for _, why := range below {
-				f.doubt("%s: %s", topology, why)
-			}
+		case slices.Contains(p.Topologies, topology):
+			p.enough(&f, topology, p.borrowed(e, all))
+		default: // more than was asked for, such as a run against a whole GitLab, where not all can run
 		}
-		measured = append(measured, fmt.Sprintf("%s: %d passed, %d failed, %d skipped", topology, passed, failed, skipped))
+	}
+	for _, subject := range []result.Subject{result.SubjectServer, result.SubjectGitLab} {
+		if own := p.about(everywhere, subject); len(own) > 0 {
+			measured = append(measured, counted("about "+string(subject), own))
+		}
 	}
 	return strings.Join(measured, "; "), f
+}
+
+// borrowed puts passes of the topology that a record names in the place of what was skipped because
+// it ran there. Only scenarios about the server are the same in each.
+func (p Policy) borrowed(e *Evidence, all []result.Scenario) []result.Scenario {
+	all = slices.Clone(all)
+	for i, s := range all {
+		where, elsewhere := strings.CutPrefix(s.Reason, result.Elsewhere)
+		if s.Status != result.Skipped || !elsewhere || p.subject(s.ID) != result.SubjectServer {
+			continue
+		}
+		if slices.ContainsFunc(scenariosOf(e, where), func(there result.Scenario) bool {
+			return there.ID == s.ID && there.Status == result.Passed
+		}) {
+			all[i].Status, all[i].Reason = result.Passed, ""
+		}
+	}
+	return all
+}
+
+// enough doubts outcomes of a topology that leave out too much of the suite.
+func (p Policy) enough(f *finding, topology string, all []result.Scenario) {
+	tried := map[string]bool{}
+	for _, s := range all {
+		tried[s.ID] = tried[s.ID] || s.Tried()
+	}
+	missing := slices.DeleteFunc(slices.Clone(p.Suite), func(id string) bool { return tried[id] })
+	switch {
+	case len(missing) > 0:
+		f.doubt("%s: %d scenarios of the suite were not tried, such as %s", topology, len(missing), missing[0])
+	default:
+		for _, why := range p.below(all) {
+			f.doubt("%s: %s", topology, why)
+		}
+	}
+}
+
+// about are the outcomes about a subject. What this release knows of a scenario counts, not what a
+// record says.
+func (p Policy) about(all []result.Scenario, subject result.Subject) []result.Scenario {
+	return slices.DeleteFunc(slices.Clone(all), func(s result.Scenario) bool { return p.subject(s.ID) != subject })
+}
+
+func (p Policy) subject(id string) result.Subject { return cmp.Or(p.Subjects[id], result.SubjectChart) }
+
+func counted(what string, all []result.Scenario) string {
+	passed, failed, skipped := result.Count(all)
+	return fmt.Sprintf("%s: %d passed, %d failed, %d skipped", what, passed, failed, skipped)
 }
 
 // named are the topologies to look at: the required ones, and those that runs have besides.

@@ -24,8 +24,16 @@ func (p Policy) unjudged(e *Evidence) []string {
 			out = append(out, fmt.Sprintf("topology %s: not requested", where))
 		}
 	}
+	tried := map[string]bool{}
 	for _, where := range named {
-		out = append(out, skipped(where, scenariosOf(e, where))...)
+		for _, s := range scenariosOf(e, where) {
+			tried[s.ID] = tried[s.ID] || s.Status != result.Skipped
+		}
+	}
+	for _, where := range named {
+		out = append(out, skipped(where, slices.DeleteFunc(scenariosOf(e, where), func(s result.Scenario) bool {
+			return tried[s.ID] && strings.HasPrefix(s.Reason, result.Elsewhere)
+		}))...)
 	}
 	return out
 }

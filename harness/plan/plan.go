@@ -52,11 +52,13 @@ type Plan struct {
 	Mode     string  `json:"mode,omitempty"`     // what the load does, instead of the profile's
 	// repeat failed calls as GitLab Runner does, or not; nil: as the profile says
 	Retries   *bool  `json:"retries,omitempty"`
-	Tenants   int    `json:"tenants"`           // GitLab projects to provision, 1 to 10000
-	Secrets   int    `json:"secrets"`           // secrets of each, 1 to 100 as in GitLab
-	Scenarios string `json:"scenarios"`         // core, all, none, or a regular expression over scenario IDs
-	Repeat    int    `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
-	Shuffle   uint64 `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
+	Tenants   int    `json:"tenants"`   // GitLab projects to provision, 1 to 10000
+	Secrets   int    `json:"secrets"`   // secrets of each, 1 to 100 as in GitLab
+	Scenarios string `json:"scenarios"` // core, all, none, or a regular expression over scenario IDs
+	// Subject keeps of them those of one subject: chart, server or gitlab; empty: all.
+	Subject result.Subject `json:"subject,omitempty"`
+	Repeat  int            `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
+	Shuffle uint64         `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
 	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades
 	// from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
@@ -126,6 +128,20 @@ func Read(path string, base Plan) (Plan, error) {
 	}
 	err = codec.DecodeInto(path, data, &base)
 	return base, err
+}
+
+// Select returns the scenarios of a list that the plan asks for. Errors are of code exit.Invalid, as
+// where none is left.
+func (p Plan) Select(list []scenario.Scenario) ([]scenario.Scenario, error) {
+	list, err := scenario.Select(list, p.Scenarios)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	if list, err = scenario.Of(list, p.Subject); err == nil && len(list) == 0 {
+		err = exit.Invalidf("--subject "+string(p.Subject), "steamer test --list shows the subject of each scenario",
+			"no scenario of --scenarios %s has it", p.Scenarios)
+	}
+	return list, err
 }
 
 // YAML prints the plan, secrets withheld: where a value of Set is one, somebody has to put it back

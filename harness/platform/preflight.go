@@ -6,7 +6,6 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/load/pods"
-	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -84,7 +83,7 @@ func (p *Provider) forwardedPorts() (port, second int, err error) {
 
 // needs are all rights that are used on an existing cluster.
 func (p *Provider) needs(environments []*topology.Environment) ([]cluster.Need, error) {
-	list, err := scenario.Select(scenarios.All(), p.Plan.Scenarios)
+	list, err := p.Plan.Select(scenarios.All())
 	if err != nil {
 		return nil, err
 	}

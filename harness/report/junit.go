@@ -12,7 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// runJUnit writes JUnit XML the way GitLab reads it: it shows classname as the
+// runJUnit writes JUnit XML, a suite for each topology and subject, the way GitLab reads it: it shows classname as the
 // suite, keeps only the first of several cases with the same name, and shows
 // the failure's text, so the reason comes first. Checks are cases too. JUnit
 // knows no third value: what is INCONCLUSIVE is skipped with its reason.
@@ -20,17 +20,23 @@ func runJUnit(w io.Writer, r *result.Result) error {
 	var suites []junit.Testsuite
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
-		s := junit.Testsuite{Name: t.Name, Timestamp: r.Run.Started.UTC().Format("2006-01-02T15:04:05")}
-		total := 0.0
-		for _, sc := range t.Scenarios {
-			s.AddTestcase(scenarioCase(t.Name, sc))
-			total += sc.Seconds
+		for _, subject := range []result.Subject{result.SubjectChart, result.SubjectServer, result.SubjectGitLab} {
+			s := junit.Testsuite{Name: t.Name, Timestamp: r.Run.Started.UTC().Format("2006-01-02T15:04:05")}
+			total, own := 0.0, about(t.Scenarios, subject)
+			for _, sc := range own {
+				s.AddTestcase(scenarioCase(t.Name, sc))
+				total += sc.Seconds
+			}
+			s.Time = seconds(total)
+			if subject == result.SubjectChart { // with what the load showed of it
+				for _, c := range t.Checks {
+					s.AddTestcase(checkCase(t.Name, c))
+				}
+			} else if s.Name += ", " + string(subject); len(own) == 0 {
+				continue
+			}
+			suites = append(suites, s)
 		}
-		for _, c := range t.Checks {
-			s.AddTestcase(checkCase(t.Name, c))
-		}
-		s.Time = seconds(total)
-		suites = append(suites, s)
 	}
 	return writeSuites(w, "steamer "+r.Run.ID, append(suites, verdictSuite(r))...)
 }

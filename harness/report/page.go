@@ -158,8 +158,7 @@ func glance(r *result.Result) []row {
 	lines := []line{
 		{"Verdict", "", func(t *result.Topology) string { return string(t.Verdict) }},
 		{"Scenarios", "", func(t *result.Topology) string {
-			p, f, s := t.Count()
-			return fmt.Sprintf("%d passed, %d failed, %d skipped", p, f, s)
+			return bySubject(t.Scenarios)
 		}},
 		{"Fetches per second", "achieved of offered", load(func(_ *result.Topology, l *result.Load) string {
 			if !rated(l) {

@@ -195,7 +195,7 @@ func TestSummary(t *testing.T) {
 	require.NoError(t, Summary(&plain, r, false))
 	require.NotContains(t, plain.String(), "\x1b")
 	require.Contains(t, plain.String(), "Steamer: PASS   run 20261123-143000-synt, profile steady, tier 12, 7 min 40 s")
-	require.Contains(t, plain.String(), "\n    Scenarios              7 passed, 0 failed, 1 skipped\n")
+	require.Contains(t, plain.String(), "\n    Scenarios              chart: 7 passed, 0 failed, 1 skipped\n")
 	require.NoError(t, Summary(&colour, r, true))
 	require.Contains(t, colour.String(), "\x1b[1;32mPASS\x1b[0m")
 	require.Equal(t, plain.String(), regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(colour.String(), ""))

@@ -71,6 +71,22 @@ func groups(list []result.Scenario) []scenarioGroup {
 	return out
 }
 
+// bySubject says how the scenarios about each subject ended, those about the chart first.
+func bySubject(list []result.Scenario) string {
+	var out []string
+	for _, subject := range []result.Subject{result.SubjectChart, result.SubjectServer, result.SubjectGitLab} {
+		own := about(list, subject)
+		if p, f, s := result.Count(own); len(own) > 0 {
+			out = append(out, fmt.Sprintf("%s: %d passed, %d failed, %d skipped", subject, p, f, s))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+func about(list []result.Scenario, subject result.Subject) []result.Scenario {
+	return slices.DeleteFunc(slices.Clone(list), func(s result.Scenario) bool { return s.Of() != subject })
+}
+
 // urgency orders outcomes: failures first, the rest as it came.
 func urgency(s result.Status) int {
 	if s == result.Failed {

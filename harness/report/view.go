@@ -17,7 +17,8 @@ type view struct {
 	Summary                 string // one sentence on the load
 	SLOs, Validity          []checkView
 	Groups                  []scenarioGroup
-	OnlyFailed              bool // there are so many scenarios that the failed ones are shown first, alone
+	Subjects                string // outcomes by subject
+	OnlyFailed              bool   // there are so many scenarios that the failed ones are shown first, alone
 	Passed, Failed, Skipped int
 	Events                  []eventView
 	Versions, Images        []row
@@ -59,7 +60,7 @@ func newView(t *result.Topology) view {
 			v.Validity = append(v.Validity, cv)
 		}
 	}
-	v.Groups = groups(t.Scenarios)
+	v.Groups, v.Subjects = groups(t.Scenarios), bySubject(t.Scenarios)
 	v.OnlyFailed = v.Failed > 0 && len(t.Scenarios) >= manyScenarios
 	for _, e := range t.Events {
 		ev := eventView{Event: e, When: e.At.UTC().Format("15:04:05"), Label: e.Kind}

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"math"
 	"sort"
 	"time"
@@ -137,8 +138,11 @@ func (t *Topology) CPUPerFetch(component string) (ms float64, ok bool) {
 }
 
 // Count returns how many scenarios ended with each status.
-func (t *Topology) Count() (passed, failed, skipped int) {
-	for _, s := range t.Scenarios {
+func (t *Topology) Count() (passed, failed, skipped int) { return Count(t.Scenarios) }
+
+// Count returns how many scenarios of a list ended with each status.
+func Count(list []Scenario) (passed, failed, skipped int) {
+	for _, s := range list {
 		switch s.Status {
 		case Passed:
 			passed++
@@ -150,6 +154,9 @@ func (t *Topology) Count() (passed, failed, skipped int) {
 	}
 	return passed, failed, skipped
 }
+
+// Of returns the subject; records without one are about the chart.
+func (s Scenario) Of() Subject { return cmp.Or(s.Subject, SubjectChart) }
 
 // interrupted is the reason of scenarios that an interrupt kept from their end, in records from
 // before Scenario.Untried.

@@ -143,14 +143,30 @@ const (
 // was chosen and could not be tried, so its topology does not pass.
 const NotAllowed = "not allowed: "
 
+// Subject is what a scenario judges.
+type Subject string
+
+// The subjects of scenarios.
+const (
+	SubjectChart  Subject = "chart"  // the installed chart: its templates, values and self-initialisation
+	SubjectServer Subject = "server" // OpenBao and the recipes, which are the same on every chart
+	SubjectGitLab Subject = "gitlab" // a real GitLab with its OpenBao
+)
+
+// Elsewhere begins the reason of a scenario that was skipped because the same run tried it on
+// another topology, whose name follows.
+const Elsewhere = "OpenBao and the recipes are the same as where it ran: on "
+
 // Scenario is the outcome of one scenario on one topology.
 type Scenario struct {
-	ID       string `json:"id"`              // e.g. "access/own-secret"
-	Title    string `json:"title"`           // one sentence
-	Protects string `json:"protects"`        // what a user loses when it fails
-	Round    int    `json:"round,omitempty"` // from 1 where the suite was repeated
-	Status   Status `json:"status"`
-	Reason   string `json:"reason,omitempty"` // first failure or why it was skipped
+	ID string `json:"id"` // e.g. "access/own-secret"
+	// Subject is empty in records of earlier releases, and then counts as the chart.
+	Subject  Subject `json:"subject,omitempty"`
+	Title    string  `json:"title"`           // one sentence
+	Protects string  `json:"protects"`        // what a user loses when it fails
+	Round    int     `json:"round,omitempty"` // from 1 where the suite was repeated
+	Status   Status  `json:"status"`
+	Reason   string  `json:"reason,omitempty"` // first failure or why it was skipped
 	// Untried is set where a skipped scenario says nothing: it was not reached, or what surrounds
 	// the chart failed under it. Other scenarios are skipped because the environment declares that
 	// it lacks what they need.

@@ -43,6 +43,11 @@ func (t *Topology) validate() error {
 		default:
 			return fmt.Errorf("scenario %s: unknown status %q", s.ID, s.Status)
 		}
+		switch s.Subject {
+		case "", SubjectChart, SubjectServer, SubjectGitLab:
+		default:
+			return fmt.Errorf("scenario %s: unknown subject %q", s.ID, s.Subject)
+		}
 		if s.Status == Skipped && s.Reason == "" {
 			return fmt.Errorf("scenario %s: skipped without a reason", s.ID)
 		}

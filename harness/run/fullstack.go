@@ -172,7 +172,7 @@ func (r *Runner) RunFullStack(ctx context.Context, f *FullStack) (res *result.Re
 
 // stack runs the scenarios, after which the project has a secrets manager only if it had one.
 func (r *Runner) stack(ctx context.Context, f *FullStack) error {
-	list, err := scenario.Select(scenarios.All(), r.Plan.Scenarios)
+	list, err := r.Plan.Select(scenarios.All())
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (r *Runner) stack(ctx context.Context, f *FullStack) error {
 		return exit.Environmentf("OpenBao", "", "%w", err)
 	}
 	out.Versions["openbao"] = health.Version
-	out.Scenarios, err = r.suite(ctx, env, list)
+	out.Scenarios, err = r.suite(ctx, env, list, nil)
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}

@@ -329,3 +329,41 @@ type noted struct {
 }
 
 func (n noted) Note(line string) { *n.notes = append(*n.notes, line) }
+
+// TestTheServerIsTriedOnce: what the first topology tried of the server is left out in the second,
+// unless that has another OpenBao.
+func TestTheServerIsTriedOnce(t *testing.T) {
+	t.Parallel()
+	server := scenario.Scenario{ID: "access/a", Subject: scenario.SubjectServer}
+	chart := scenario.Scenario{ID: "config/a", Subject: scenario.SubjectChart}
+	for name, c := range map[string]struct {
+		first  result.Status
+		second string // OpenBao of the second topology
+		want   string
+	}{
+		"passed":        {result.Passed, "2.4.0", result.Elsewhere + first},
+		"failed":        {result.Failed, "2.4.0", result.Elsewhere + first},
+		"skipped":       {result.Skipped, "2.4.0", ""},
+		"other version": {result.Passed, "2.6.2", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, r := newFake(t)
+			for name, version := range map[string]string{first: "2.4.0", second: c.second} {
+				f.measured[name] = target.Info{Name: name, Versions: map[string]string{"openbao": version}}
+			}
+			var reasons [][2]string
+			r.Suite = func(_ context.Context, _ *scenario.Env, _ []scenario.Scenario, o scenario.Options) (
+				[]result.Scenario, error,
+			) {
+				reasons = append(reasons, [2]string{o.Elsewhere(server), o.Elsewhere(chart)})
+				return []result.Scenario{
+					{ID: server.ID, Subject: server.Subject, Status: c.first, Reason: "r"}, {ID: chart.ID, Status: result.Passed},
+				}, nil
+			}
+			_, _, err := r.Run(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, [][2]string{{}, {c.want, ""}}, reasons)
+		})
+	}
+}

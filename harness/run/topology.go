@@ -142,7 +142,7 @@ func (r *Runner) seed(ctx context.Context, t *topology) (err error) {
 
 // scenarios runs the functional suite. A failed scenario is a finding, not an error of the step.
 func (r *Runner) scenarios(ctx context.Context, t *topology) error {
-	list, err := scenario.Select(scenarios.All(), r.Plan.Scenarios)
+	list, err := r.Plan.Select(scenarios.All())
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (r *Runner) scenarios(ctx context.Context, t *topology) error {
 		return err
 	}
 	defer done()
-	outcomes, err := r.suite(ctx, env, list)
+	outcomes, err := r.suite(ctx, env, list, r.elsewhere(t.out))
 	t.out.Scenarios = append(t.out.Scenarios, outcomes...)
 	if errors.Is(err, scenario.ErrAbandoned) { // the scenario has failed; the next topology has namespaces of its own
 		return target.UnfitError{Err: err}
@@ -165,14 +165,41 @@ func (r *Runner) scenarios(ctx context.Context, t *topology) error {
 	return t.Restore(ctx)
 }
 
-// suite runs scenarios on an environment and shows what becomes of each.
-func (r *Runner) suite(ctx context.Context, env *scenario.Env, list []scenario.Scenario) ([]result.Scenario, error) {
+// elsewhere returns where this run has tried a scenario of the server on the same OpenBao, or "".
+// Recipes are those of the plan in every topology.
+func (r *Runner) elsewhere(here *result.Topology) func(scenario.Scenario) string {
+	tried := map[string]string{}
+	for i := range r.result.Topologies {
+		there := &r.result.Topologies[i]
+		if there == here || there.Images["openbao"] != here.Images["openbao"] ||
+			there.Versions["openbao"] != here.Versions["openbao"] {
+			continue
+		}
+		for _, s := range there.Scenarios {
+			if s.Status != result.Skipped {
+				tried[s.ID] = there.Name
+			}
+		}
+	}
+	return func(s scenario.Scenario) string {
+		if s.Subject != scenario.SubjectServer || tried[s.ID] == "" {
+			return ""
+		}
+		return result.Elsewhere + tried[s.ID]
+	}
+}
+
+// suite runs scenarios on an environment and shows what becomes of each. elsewhere may be nil, see
+// scenario.Options.
+func (r *Runner) suite(ctx context.Context, env *scenario.Env, list []scenario.Scenario,
+	elsewhere func(scenario.Scenario) string,
+) ([]result.Scenario, error) {
 	suite := r.Suite
 	if suite == nil {
 		suite = scenario.Run
 	}
 	return suite(ctx, env, list, scenario.Options{
-		Repeat: r.Plan.Repeat, Shuffle: r.Plan.Shuffle,
+		Repeat: r.Plan.Repeat, Shuffle: r.Plan.Shuffle, Elsewhere: elsewhere,
 		Progress: func(_ scenario.Scenario, one *result.Scenario) {
 			if one != nil {
 				r.UI.Scenario(*one)

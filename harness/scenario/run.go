@@ -33,6 +33,9 @@ type Options struct {
 	Parallel int    // parallel scenarios at a time; 0 is DefaultParallel
 	Repeat   int    // how often the whole list runs; 0 is once
 	Shuffle  uint64 // seed of another order for each round; 0 keeps the order given
+	// Elsewhere returns where a scenario was tried on the same subject, so that it is skipped here,
+	// or "". It may be nil.
+	Elsewhere func(s Scenario) string
 	// Progress is called when a scenario starts (r is nil) and when it ends, never concurrently. It
 	// may be nil.
 	Progress func(s Scenario, r *result.Scenario)
@@ -140,8 +143,8 @@ func (r *runner) abandon(id string) {
 
 func (r *runner) run(ctx context.Context, i int, s Scenario) {
 	out := &r.results[i]
-	*out = result.Scenario{ID: s.ID, Title: s.Title, Protects: s.Protects}
-	if skip := r.env.Skip(s); skip != "" {
+	*out = result.Scenario{ID: s.ID, Subject: s.Subject, Title: s.Title, Protects: s.Protects}
+	if skip := r.skip(s); skip != "" {
 		out.Status, out.Reason = result.Skipped, skip
 	} else if why := r.untried(ctx); why != "" {
 		out.Status, out.Reason, out.Untried = result.Skipped, why, true
@@ -156,6 +159,16 @@ func (r *runner) run(ctx context.Context, i int, s Scenario) {
 		}
 	}
 	r.progress(s, out)
+}
+
+// skip returns why a scenario is left out, or "".
+func (r *runner) skip(s Scenario) string {
+	if r.options.Elsewhere != nil {
+		if where := r.options.Elsewhere(s); where != "" {
+			return where
+		}
+	}
+	return r.env.Skip(s)
 }
 
 // excuse turns a failure into a skip where the environment explains it, such as a node without disk

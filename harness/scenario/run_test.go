@@ -24,7 +24,7 @@ type test = func(context.Context, scenario.T, *scenario.Env)
 
 func sc(id string, parallel bool, f test) scenario.Scenario {
 	return scenario.Scenario{
-		ID: id, Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional,
+		ID: id, Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional,
 		Budget: 200 * time.Millisecond, Parallel: parallel, Test: f,
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
 )
 
 // Kind is the kind of check that a scenario is.
@@ -39,7 +40,8 @@ type Test = func(ctx context.Context, t T, env *Env)
 
 // Scenario is one check.
 type Scenario struct {
-	ID         string        // group/name, e.g. "access/own-secret"; stable, tools refer to it
+	ID         string // group/name, e.g. "access/own-secret"; stable, tools refer to it
+	Subject    result.Subject
 	Title      string        // one sentence: what holds
 	Protects   string        // what a user loses when it does not
 	Source     string        // where the requirement comes from
@@ -57,14 +59,21 @@ type Scenario struct {
 // for it leads to the row.
 func Row(id, title string, test Test) Scenario { return Scenario{ID: id, Title: title, Test: test} }
 
+// About returns a row about another subject than the rest of its table.
+func About(subject result.Subject, row Scenario) Scenario {
+	row.Subject = subject
+	return row
+}
+
 // Table returns the rows with what they have in common: a field that a row leaves out has the value
-// of common. Protects, Source, Topologies, Features, Rights, Kind, Budget and Parallel are such
-// fields.
+// of common. Subject, Protects, Source, Topologies, Features, Rights, Kind, Budget and Parallel are
+// such fields.
 func Table(common Scenario, rows ...Scenario) []Scenario {
 	for i := range rows {
 		r := &rows[i]
 		r.Protects, r.Source = cmp.Or(r.Protects, common.Protects), cmp.Or(r.Source, common.Source)
 		r.Kind, r.Budget = cmp.Or(r.Kind, common.Kind), cmp.Or(r.Budget, common.Budget)
+		r.Subject = cmp.Or(r.Subject, common.Subject)
 		r.Parallel = r.Parallel || common.Parallel
 		if r.Topologies == nil {
 			r.Topologies = common.Topologies
@@ -82,7 +91,7 @@ func Table(common Scenario, rows ...Scenario) []Scenario {
 var scenarioID = regexp.MustCompile(`^[a-z]+/[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // Validate reports the first defect of a list of scenarios: missing fields, malformed or repeated
-// IDs, unknown features, a disturbing scenario that claims to run in parallel.
+// IDs, unknown subjects and features, a disturbing scenario that claims to run in parallel.
 func Validate(list []Scenario) error {
 	seen := map[string]bool{}
 	for _, s := range list {
@@ -93,6 +102,8 @@ func Validate(list []Scenario) error {
 			return fmt.Errorf("scenario %s: the ID occurs twice", s.ID)
 		case s.Title == "" || s.Protects == "" || s.Source == "" || s.Test == nil:
 			return fmt.Errorf("scenario %s: title, protects, source and test must be set", s.ID)
+		case !slices.Contains(Subjects(), s.Subject):
+			return fmt.Errorf("scenario %s: subject %q is none of %s", s.ID, s.Subject, join(Subjects()))
 		case s.Budget <= 0:
 			return fmt.Errorf("scenario %s: the budget must be positive", s.ID)
 		case !slices.Contains([]Kind{Functional, Abuse, Fault, Lifecycle, Hygiene}, s.Kind):

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -19,15 +21,16 @@ func TestValidateAndSelect(t *testing.T) {
 		"test must":  sc("a/b", false, nil),
 		"twice":      sc("a/a", false, ok),
 		"disturbs": {
-			ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Parallel: true,
+			ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Parallel: true,
 			Test: ok,
 		},
 		"unknown feature": {
-			ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Test: ok,
+			ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Test: ok,
 			Features: []scenario.Feature{"odd"},
 		},
-		"budget": {ID: "a/b", Title: "t", Protects: "p", Source: "s", Kind: scenario.Fault, Test: ok},
-		"kind":   {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: "odd", Test: ok},
+		"budget": {ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Kind: scenario.Fault, Test: ok},
+		"subject": {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Test: ok},
+		"kind":   {ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: "odd", Test: ok},
 	} {
 		require.ErrorContains(t, scenario.Validate([]scenario.Scenario{sc("a/a", false, ok), s}), want)
 	}
@@ -50,15 +53,28 @@ func TestValidateAndSelect(t *testing.T) {
 	}
 }
 
+func TestOf(t *testing.T) {
+	t.Parallel()
+	list := []scenario.Scenario{sc("a/chart", true, nil), sc("a/server", true, nil)}
+	list[1].Subject = scenario.SubjectServer
+	for subject, want := range map[result.Subject]int{"": 2, scenario.SubjectServer: 1, scenario.SubjectGitLab: 0} {
+		got, err := scenario.Of(list, subject)
+		require.NoError(t, err)
+		require.Len(t, got, want, subject)
+	}
+	_, err := scenario.Of(list, "moon")
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
 // TestTable fills in what rows leave out, and nothing else.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	common := scenario.Scenario{
-		Protects: "p", Source: "s", Topologies: []string{"cloud-native"}, Features: []scenario.Feature{scenario.FeatureCluster},
+		Subject: scenario.SubjectServer, Protects: "p", Source: "s", Topologies: []string{"cloud-native"}, Features: []scenario.Feature{scenario.FeatureCluster},
 		Rights: []scenario.Right{{Resource: "pods"}}, Kind: scenario.Abuse, Budget: time.Minute, Parallel: true,
 	}
 	own := scenario.Scenario{
-		ID: "a/own", Title: "t", Protects: "p2", Source: "s2", Topologies: []string{"cloud-native-hybrid"},
+		ID: "a/own", Subject: scenario.SubjectChart, Title: "t", Protects: "p2", Source: "s2", Topologies: []string{"cloud-native-hybrid"},
 		Features: []scenario.Feature{scenario.FeatureExec}, Rights: []scenario.Right{{Resource: "secrets"}},
 		Kind: scenario.Functional, Core: true, Budget: time.Second, Parallel: true,
 	}
@@ -66,5 +82,7 @@ func TestTable(t *testing.T) {
 	want := common
 	want.ID, want.Title = "a/b", "t"
 	require.Equal(t, []scenario.Scenario{want, own}, all)
+	about := scenario.About(scenario.SubjectChart, scenario.Row("a/b", "t", nil))
+	require.Equal(t, scenario.SubjectChart, scenario.Table(common, about)[0].Subject, "a row's own subject stays")
 	require.Equal(t, []scenario.Right{{Verbs: "create", Resource: "pods/exec"}}, all[1].Needs()[1:])
 }

@@ -15,6 +15,7 @@ import (
 func cubbyholeInline() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "abuse/cubbyhole-inline",
+		Subject:  scenario.SubjectServer,
 		Title:    "A job cannot read what an earlier job left in its token's cubbyhole",
 		Protects: "jobs from reading each other's temporary data",
 		Source:   "OpenBao 2.4.0 accepts the write and keeps its row, because an inline token is never revoked",

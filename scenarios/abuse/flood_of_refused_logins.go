@@ -22,6 +22,7 @@ const (
 func floodOfRefusedLogins() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "abuse/flood-of-refused-logins",
+		Subject:  scenario.SubjectServer,
 		Title:    "A flood of refused logins of one project fails no fetch of another",
 		Protects: "the jobs of all projects from one project's flood of logins",
 		Source:   "OpenBao's user lockout does not cover JWT logins, so only the server's speed limits a flood",

@@ -18,12 +18,12 @@ func requestBodies() []scenario.Scenario {
 	return scenario.Table(requestTable(),
 		// Catches: a request limit that is missing or too high, so that any sender can fill the
 		// memory.
-		scenario.Row("abuse/body-large", "A body of more than 768 KiB is refused",
+		scenario.About(scenario.SubjectChart, scenario.Row("abuse/body-large", "A body of more than 768 KiB is refused",
 			message("POST", "{secret}", map[string]any{"data": map[string]any{"value": strings.Repeat("x", 768<<10)}}, 400,
-				413)),
-		scenario.Row("abuse/body-deep", "A body nested 5,000 levels deep is refused",
+				413))),
+		scenario.About(scenario.SubjectChart, scenario.Row("abuse/body-deep", "A body nested 5,000 levels deep is refused",
 			message("POST", "{secret}", json.RawMessage(strings.Repeat(`{"a":`, 5000)+"1"+strings.Repeat("}", 5000)), 400, no,
-				413)),
+				413))),
 		scenario.Row("abuse/body-wide", "A body of 20,000 fields is refused",
 			message("POST", "{secret}", wide, 400, no, 413)),
 		scenario.Row("abuse/body-list", "A body that is a list is refused",

@@ -95,6 +95,7 @@ const (
 // tokenTable is what the tables of tokens have in common.
 func tokenTable() scenario.Scenario {
 	return scenario.Scenario{
+		Subject:  scenario.SubjectServer,
 		Protects: "all secrets of a project from anyone who can forge, alter or replay a token",
 		Source:   "RFC 7519, RFC 8725; GitLab EE, pipeline role and its refusals",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,

@@ -18,6 +18,7 @@ func changes() []scenario.Scenario {
 	const policy, data, metadata = "sys/policies/acl/pipelines/global", "secrets/kv/data/explicit/SECRET_1",
 		"secrets/kv/metadata/explicit/SECRET_1"
 	return scenario.Table(scenario.Scenario{
+		Subject:  scenario.SubjectServer,
 		Protects: "jobs from stale values, and secrets from readers who lost their permission",
 		Source:   "KV v2 check-and-set; GitLab Runner: a missing policy is 403, a missing secret 404",
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,

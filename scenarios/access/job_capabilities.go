@@ -13,6 +13,7 @@ import (
 func jobCapabilities() []scenario.Scenario {
 	firstVersion := map[string]any{"versions": []int{1}}
 	common := scenario.Scenario{
+		Subject:  scenario.SubjectServer,
 		Protects: "names, policies and values from a job that should read one value and nothing else",
 		Source:   capabilitySource,
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,

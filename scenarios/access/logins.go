@@ -16,6 +16,7 @@ import (
 
 func logins() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
+		Subject:  scenario.SubjectServer,
 		Protects: "the boundaries between jobs, users and Rails, whose tokens all come from the same issuer",
 		Source:   "GitLab EE spec authentication_boundaries_spec.rb",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
@@ -33,11 +34,13 @@ func logins() []scenario.Scenario {
 		scenario.Row("access/login-job-at-user", "A job's token is refused at the user login",
 			loginRefused(jobToken, tenancy.UserAuth)),
 		// Catches: a job with Rails' rights on the whole instance.
-		scenario.Row("access/login-job-at-rails", "A job's token is refused at Rails' login",
-			loginRefused(jobToken, railsLogin)),
+		scenario.About(scenario.SubjectChart, scenario.Row("access/login-job-at-rails",
+			"A job's token is refused at Rails' login",
+			loginRefused(jobToken, railsLogin))),
 		// Catches: a user with Rails' rights on the whole instance.
-		scenario.Row("access/login-owner-at-rails", "An owner's token is refused at Rails' login",
-			loginRefused(ownerToken, railsLogin)),
+		scenario.About(scenario.SubjectChart, scenario.Row("access/login-owner-at-rails",
+			"An owner's token is refused at Rails' login",
+			loginRefused(ownerToken, railsLogin))),
 		// Catches: a user role that does not check the project.
 		scenario.Row("access/login-owner-of-other-project", "An owner's token is refused at another project's user login",
 			loginRefused(otherOwnerToken, tenancy.UserAuth)),

@@ -13,6 +13,7 @@ import (
 func missingPolicy() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "access/missing-policy",
+		Subject:  scenario.SubjectServer,
 		Title:    "Without a policy a job gets 403, whether or not the secret exists",
 		Protects: "secrets restricted to an environment or a branch, and secret names from being guessed",
 		Source:   "GitLab Runner and EE specs",

@@ -15,6 +15,7 @@ import (
 func otherProject() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "access/other-project",
+		Subject:  scenario.SubjectServer,
 		Title:    "A job cannot read the secrets of another project",
 		Protects: "the secrets of every project from every other project on the instance",
 		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb",

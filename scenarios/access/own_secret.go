@@ -10,6 +10,7 @@ import (
 func ownSecret() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "access/own-secret",
+		Subject:  scenario.SubjectServer,
 		Title:    "Every project's job reads the right value of its own secret",
 		Protects: "CI jobs that need their secrets: a wrong or missing value breaks or misleads every deployment",
 		Source:   "GitLab Runner's gitlab_secrets_manager resolver",

@@ -13,6 +13,7 @@ import (
 // users see values.
 func ownerCapabilities() []scenario.Scenario {
 	common := scenario.Scenario{
+		Subject:  scenario.SubjectServer,
 		Protects: "GitLab's pages for secrets, and values from users who may only write them",
 		Source:   capabilitySource,
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,

@@ -11,6 +11,7 @@ import (
 // cannot provision.
 func railsCapabilities() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
+		Subject:  scenario.SubjectChart,
 		Protects: "GitLab's ability to provision projects and to change access to secrets",
 		Source:   capabilitySource,
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,

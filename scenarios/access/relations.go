@@ -13,6 +13,7 @@ import (
 
 func relations() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
+		Subject:  scenario.SubjectServer,
 		Protects: "the secrets of every project from closely related projects",
 		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb: sibling project and fork",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,

@@ -19,6 +19,7 @@ func values() []scenario.Scenario {
 		controls = append(controls, b)
 	}
 	return scenario.Table(scenario.Scenario{
+		Subject:  scenario.SubjectServer,
 		Protects: "certificates, keys and other values beyond simple words",
 		Source:   "GitLab EE: a value has at most 10,000 bytes and is not restricted otherwise",
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,

@@ -12,6 +12,7 @@ import (
 func devices() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "audit/devices",
+		Subject:  scenario.SubjectChart,
 		Title:    "At least one audit device is enabled, without raw values, filters or excluded fields",
 		Protects: readers,
 		Source:   "OpenBao, audit devices: log_raw, hmac_accessor, filter, exclude",

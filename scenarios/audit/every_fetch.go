@@ -21,6 +21,7 @@ const (
 func everyFetch() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "audit/every-fetch",
+		Subject:  scenario.SubjectChart,
 		Title:    "Each of many parallel fetches is recorded exactly once",
 		Protects: investigators,
 		Source:   "openbao/openbao, vault/audit_broker.go: one record of each request and of each response",

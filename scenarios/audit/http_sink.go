@@ -21,6 +21,7 @@ const sinkDelay = 200 * time.Millisecond
 func httpSink() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "audit/http-sink",
+		Subject:  scenario.SubjectChart,
 		Title:    "GitLab receives every audit record, and fetches work while its receiver fails",
 		Protects: "pipelines from a slow or failing GitLab, and the audit trail from unnoticed gaps",
 		Source: "openbao/openbao, vault/audit_broker.go: one working device is enough; vault #5361: a black hole froze " +

@@ -10,6 +10,7 @@ import (
 func httpSinkAbsent() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "audit/http-sink-absent",
+		Subject:  scenario.SubjectChart,
 		Title:    "Pods start, unseal and serve while GitLab's audit receiver is unreachable",
 		Protects: "the start of a whole site, in which OpenBao starts before GitLab",
 		Source:   "gitlab#582828: OpenBao before Webservice; openbao #2627 and #2628, skip_test",

@@ -23,6 +23,7 @@ import (
 // without the user on whose behalf a request was made.
 func records() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
+		Subject:  scenario.SubjectChart,
 		Features: []scenario.Feature{scenario.FeatureAudit},
 		Kind:     scenario.Functional, Budget: 2 * time.Minute, Parallel: true,
 	},
@@ -31,7 +32,8 @@ func records() []scenario.Scenario {
 			Protects: investigators, Source: broker, Test: recorded(fetch, fourRecords),
 		},
 		scenario.Scenario{
-			ID: "audit/fetch-attributed", Title: "The records of a fetch name project, user, role and GitLab's correlation ID",
+			ID: "audit/fetch-attributed", Subject: scenario.SubjectServer,
+			Title:    "The records of a fetch name project, user, role and GitLab's correlation ID",
 			Protects: investigators, Source: receiver, Test: recorded(fetch, attributed),
 		},
 		scenario.Scenario{
@@ -44,11 +46,13 @@ func records() []scenario.Scenario {
 			Protects: readers, Source: hashes, Test: recorded(fetch, hashed),
 		},
 		scenario.Scenario{
-			ID: "audit/refused-login", Title: "A refused login is recorded as refused",
+			ID: "audit/refused-login", Subject: scenario.SubjectServer,
+			Title:    "A refused login is recorded as refused",
 			Protects: investigators, Source: broker, Test: recorded(expired, refusedLogin),
 		},
 		scenario.Scenario{
-			ID: "audit/refused-read", Title: "A read that a policy refuses is recorded with its project and the reason",
+			ID: "audit/refused-read", Subject: scenario.SubjectServer,
+			Title:    "A read that a policy refuses is recorded with its project and the reason",
 			Protects: investigators, Source: broker, Test: recorded(forbidden, refusedRead),
 		},
 		scenario.Scenario{

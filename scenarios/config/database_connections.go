@@ -22,6 +22,7 @@ const burst = 40
 func databaseConnections() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/database-connections",
+		Subject:  scenario.SubjectChart,
 		Title:    "Under parallel fetches, OpenBao opens no more connections than its pools allow",
 		Protects: "GitLab's own database, whose max_connections OpenBao shares",
 		Source:   "openbao/openbao, physical/postgresql: max_parallel; GitLab's administration guide: two pools in upgrades",

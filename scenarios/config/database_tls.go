@@ -11,6 +11,7 @@ import (
 func databaseTLS() scenario.Scenario {
 	return scenario.Scenario{
 		ID:         "config/database-tls",
+		Subject:    scenario.SubjectChart,
 		Title:      "Every connection from OpenBao to the external PostgreSQL is encrypted",
 		Protects:   "stored data and the database password from anyone who listens between cluster and database",
 		Source:     "GitLab reference architectures, Cloud Native Hybrid: PostgreSQL outside; PostgreSQL: pg_stat_ssl",

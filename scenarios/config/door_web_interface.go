@@ -13,7 +13,8 @@ import (
 
 func doorWebInterface() scenario.Scenario {
 	return scenario.Scenario{
-		ID: "config/door-web-interface", Title: "The web interface is off", Protects: intruders,
+		ID: "config/door-web-interface", Subject: scenario.SubjectChart,
+		Title: "The web interface is off", Protects: intruders,
 		Source: "GitLab's OpenBao chart: config.ui is false; openbao/openbao, http/handler.go: /ui/",
 		Kind:   scenario.Abuse, Budget: time.Minute, Parallel: true,
 		// Catches: an interface that was enabled temporarily and left on.

@@ -16,6 +16,7 @@ import (
 // proxy that adds a token.
 func doors() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
+		Subject:  scenario.SubjectServer,
 		Protects: intruders,
 		Source:   "OpenBao API: paths that need no token; openbao/openbao, http/handler.go at v2.4.0",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,
@@ -24,10 +25,11 @@ func doors() []scenario.Scenario {
 			closed(http.MethodGet, "sys/mounts")),
 		scenario.Row("config/door-host-info", "Information about the host cannot be read without a token",
 			closed(http.MethodGet, "sys/host-info")),
-		scenario.Row("config/door-profiles", "Profiles cannot be taken without a token",
-			closed(http.MethodGet, "sys/pprof/goroutine")),
-		scenario.Row("config/door-in-flight-requests", "Requests in flight cannot be listed without a token",
-			closed(http.MethodGet, "sys/in-flight-req")),
+		scenario.About(scenario.SubjectChart, scenario.Row("config/door-profiles", "Profiles cannot be taken without a token",
+			closed(http.MethodGet, "sys/pprof/goroutine"))),
+		scenario.About(scenario.SubjectChart, scenario.Row("config/door-in-flight-requests",
+			"Requests in flight cannot be listed without a token",
+			closed(http.MethodGet, "sys/in-flight-req"))),
 		scenario.Row("config/door-ha-status", "Node addresses cannot be read without a token",
 			closed(http.MethodGet, "sys/ha-status")),
 		scenario.Row("config/door-storage", "The raw storage cannot be read without a token",

@@ -22,6 +22,7 @@ const (
 func healthCodes() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/health-codes",
+		Subject:  scenario.SubjectChart,
 		Title:    "The health endpoint returns 200 on the active pod and 429 on the standby",
 		Protects: "load balancers and probes, which know a pod's state by this code alone",
 		Source:   "OpenBao API: sys/health; vault-helm #1173 and openbao-helm #189: 429 made standbys unready",

@@ -28,6 +28,7 @@ const (
 func metricsBounded() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/metrics-bounded",
+		Subject:  scenario.SubjectChart,
 		Title:    "No metric name contains a project, and a project adds only a few series",
 		Protects: "Prometheus from a number of series that grows with every project",
 		Source:   "GitLab's OpenBao chart, prefixFilter: route and rollback metrics carry the mount's path in their name",

@@ -12,6 +12,7 @@ import (
 func metricsNeedToken() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/metrics-need-token",
+		Subject:  scenario.SubjectChart,
 		Title:    "The API port serves no metrics without a token",
 		Protects: intruders,
 		Source:   "OpenBao: listener, telemetry, unauthenticated_metrics_access",

@@ -19,6 +19,7 @@ import (
 func metricsPortStaysInside() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/metrics-port-stays-inside",
+		Subject:  scenario.SubjectChart,
 		Title:    "The metrics port, which needs no token, is reachable only on the pod network",
 		Protects: intruders,
 		Source:   "GitLab's OpenBao chart, comment at the metrics listener: before OpenBao 2.5 it serves the whole API",

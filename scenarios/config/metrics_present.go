@@ -26,6 +26,7 @@ func watched() map[string]bool {
 func metricsPresent() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/metrics-present",
+		Subject:  scenario.SubjectChart,
 		Title:    "Every pod serves the metrics that alerts use, and they match its state",
 		Protects: scrapers,
 		Source:   "GitLab's administration guide of the secrets manager, monitoring; GitLab's OpenBao chart, metricsPrefix",

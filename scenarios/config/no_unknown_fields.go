@@ -18,6 +18,7 @@ const unknownField = "unknown or unsupported field"
 func noUnknownFields() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/no-unknown-fields",
+		Subject:  scenario.SubjectChart,
 		Title:    "OpenBao's configuration has no unknown fields",
 		Protects: operators,
 		Source:   "openbao/openbao, command/server.go: unknown or unsupported field found in configuration",

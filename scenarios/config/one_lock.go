@@ -13,6 +13,7 @@ import (
 func oneLock() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/one-lock",
+		Subject:  scenario.SubjectChart,
 		Title:    "One lock in the database is valid, and the active pod holds it",
 		Protects: "data from two active nodes",
 		Source:   "openbao/openbao, physical/postgresql: openbao_ha_locks",

@@ -14,6 +14,7 @@ import (
 func probesAgree() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/probes-agree",
+		Subject:  scenario.SubjectChart,
 		Title:    "Probes use OpenBao's health endpoint and succeed on every ready pod",
 		Protects: "pods from being restarted or taken out of service for no reason, and jobs from pods that cannot serve",
 		Source:   "Kubernetes: container probes; build/CNG!3201: health answers within the probe's timeout",

@@ -14,6 +14,7 @@ import (
 func processHardened() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/process-hardened",
+		Subject:  scenario.SubjectChart,
 		Title:    "OpenBao runs as non-root, without capabilities, and cannot write to its image",
 		Protects: "the node from anyone who takes over an OpenBao pod",
 		Source:   "Kubernetes Pod Security Standards, restricted; /proc/1/status of Linux",

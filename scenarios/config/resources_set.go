@@ -13,6 +13,7 @@ import (
 func resourcesSet() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/resources-set",
+		Subject:  scenario.SubjectChart,
 		Title:    "Every OpenBao pod has CPU and memory requests and a memory limit",
 		Protects: "OpenBao from being evicted first, and its node from OpenBao",
 		Source:   "GitLab's administration guide of the secrets manager, sizing; Kubernetes: quality of service classes",

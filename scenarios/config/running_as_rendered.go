@@ -27,6 +27,7 @@ type configured struct {
 func runningAsRendered() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/running-as-rendered",
+		Subject:  scenario.SubjectChart,
 		Title:    "Every pod runs with the configuration that the chart rendered",
 		Protects: operators,
 		Source:   "OpenBao API: sys/config/state/sanitized; Kubernetes: a ConfigMap changes under running pods",

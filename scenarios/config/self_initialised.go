@@ -14,6 +14,7 @@ import (
 func selfInitialised() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/self-initialised",
+		Subject:  scenario.SubjectChart,
 		Title:    "Self-initialisation created Rails' login, role and policy, and nothing else",
 		Protects: "every request of GitLab, which gets 401 without its login",
 		Source:   "GitLab's OpenBao chart, config.initialize; gitlab#592186; openbao #2908",

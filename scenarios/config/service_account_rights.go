@@ -16,6 +16,7 @@ import (
 func serviceAccountRights() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/service-account-rights",
+		Subject:  scenario.SubjectChart,
 		Title:    "The pods' ServiceAccount can label pods in its namespace and do nothing else",
 		Protects: "the cluster from anyone who takes over an OpenBao pod",
 		Source:   "OpenBao service registration for Kubernetes: get, update and patch of pods",

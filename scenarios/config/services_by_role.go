@@ -18,6 +18,7 @@ import (
 func servicesByRole() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/services-by-role",
+		Subject:  scenario.SubjectChart,
 		Title:    "Each Service for active or standby pods leads to exactly those pods and an existing port",
 		Protects: "clients of either Service",
 		Source:   "openbao-helm #12 and #14: selectors that match no label; vault-helm #318; OpenBao service registration",

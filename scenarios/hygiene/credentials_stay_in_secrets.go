@@ -21,6 +21,7 @@ const shortest = 8
 func credentialsStayInSecrets() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "hygiene/credentials-stay-in-secrets",
+		Subject:  scenario.SubjectChart,
 		Title:    "No password or key from a Secret appears in logs, events, ConfigMaps, Helm releases, arguments or files",
 		Protects: "the unseal key and the database's password from everyone who may read anything but Secrets",
 		Source:   "GitLab's OpenBao chart: unseal key and password are mounted from Secrets; Helm records what it renders",

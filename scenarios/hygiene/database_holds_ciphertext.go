@@ -12,6 +12,7 @@ import (
 func databaseHoldsCiphertext() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "hygiene/database-holds-ciphertext",
+		Subject:  scenario.SubjectChart,
 		Title:    "A database dump contains no value, key or password in plain text",
 		Protects: "secrets from everyone who gets a backup or may query the database",
 		Source:   "OpenBao: the barrier encrypts all stored data; GitLab's backup guide: dumps leave the instance",

@@ -15,6 +15,7 @@ import (
 func noSecretLeaks() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "hygiene/no-secret-leaks",
+		Subject:  scenario.SubjectChart,
 		Title:    "No seeded value and no JWT appears in logs, events, ConfigMaps, Helm releases or Steamer's files",
 		Protects: "secrets from everyone who may read logs or Helm releases but not Secrets",
 		Source:   "CVE-2026-46358 (inline-auth headers in audit logs)",

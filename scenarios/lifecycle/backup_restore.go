@@ -19,6 +19,7 @@ import (
 func backupRestore() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/backup-restore",
+		Subject:  scenario.SubjectChart,
 		Title:    "A backup of database and unseal key restores every secret, and a wrong key is reported",
 		Protects: "recovery from a disaster: a backup must be restorable, and a wrong key must be noticed",
 		Source:   "GitLab's OpenBao chart, backup and restore; troubleshooting: cipher: message authentication failed",

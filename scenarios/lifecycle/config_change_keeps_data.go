@@ -18,6 +18,7 @@ const checksum = "checksum/config"
 func configChangeKeepsData() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/config-change-keeps-data",
+		Subject:  scenario.SubjectChart,
 		Title:    "A configuration change by helm upgrade replaces the pods and keeps every secret",
 		Protects: "all secrets during the most common operation on the chart",
 		Source:   "GitLab's OpenBao chart",

@@ -30,6 +30,7 @@ const listenerSecret = "steamer-listener"
 func listenerTLS() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/listener-tls",
+		Subject:  scenario.SubjectChart,
 		Title:    "TLS on OpenBao's listener can be enabled, renewed and disabled, and every secret remains",
 		Protects: "values and tokens on the way to the pods, and operators whose certificates expire",
 		Source:   "GitLab's OpenBao chart: config.tlsDisable and tlsSecretName; OpenBao reads its certificate when it starts",

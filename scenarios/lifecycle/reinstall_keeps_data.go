@@ -14,6 +14,7 @@ import (
 func reinstallKeepsData() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/reinstall-keeps-data",
+		Subject:  scenario.SubjectChart,
 		Title:    "helm uninstall keeps the unseal key, and a new install on the same database has every secret",
 		Protects: "all secrets from a command that looks harmless: without its key the database is unreadable",
 		Source:   "GitLab's OpenBao chart: the unseal Secret has the resource policy keep",

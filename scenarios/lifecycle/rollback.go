@@ -12,6 +12,7 @@ import (
 func rollback() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/rollback",
+		Subject:  scenario.SubjectChart,
 		Title:    "helm rollback restores the previous configuration and keeps every secret",
 		Protects: "the way back from a bad change, without a backup",
 		Source:   "GitLab's administration guide of the secrets manager",

@@ -10,6 +10,7 @@ import (
 func rollingUpgrade() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/rolling-upgrade",
+		Subject:  scenario.SubjectChart,
 		Title:    "An upgrade with the rolling strategy replaces pods one by one and keeps every secret",
 		Protects: "pipelines during an upgrade",
 		Source:   "GitLab issue 595721 (upgrades without downtime)",

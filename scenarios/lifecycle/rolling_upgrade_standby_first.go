@@ -14,6 +14,7 @@ import (
 func rollingUpgradeStandbyFirst() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/rolling-upgrade-standby-first",
+		Subject:  scenario.SubjectChart,
 		Title:    "A rolling upgrade that replaces the active pod last changes the leader once",
 		Protects: "pipelines during the upgrade with the shortest interruption that the chart offers",
 		Source:   "OpenBao's HA upgrade guide: standbys first, then the active node; Kubernetes' pod-deletion-cost",

@@ -18,6 +18,7 @@ import (
 func unsealKeyRotation() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/unseal-key-rotation",
+		Subject:  scenario.SubjectChart,
 		Title:    "The static unseal key can be rotated, and the old key is not needed afterwards",
 		Protects: "operators who have to replace a key that may have leaked",
 		Source:   "GitLab's OpenBao chart, merge request 74; OpenBao's static seal: current_key and previous_key",

@@ -13,6 +13,7 @@ import (
 func upgradeFromPrevious() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/upgrade-from-previous",
+		Subject:  scenario.SubjectChart,
 		Title:    "An upgrade from the chart's previous release keeps every secret",
 		Protects: "everyone who already runs the chart",
 		Source:   "GitLab issue 583856 (upgrades from earlier releases)",

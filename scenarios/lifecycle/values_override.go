@@ -12,6 +12,7 @@ import (
 func valuesOverride() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "lifecycle/values-override",
+		Subject:  scenario.SubjectChart,
 		Title:    "A user's value reaches the pods and changes nothing else",
 		Protects: "users who customise the chart: an ignored value is noticed only in production",
 		Source:   "GitLab issue 594357 (overriding values lost mounts)",

@@ -12,6 +12,7 @@ import (
 func bothPodsLost() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/both-pods-lost",
+		Subject:  scenario.SubjectChart,
 		Title:    "After losing both pods, new ones start, unseal themselves and serve",
 		Protects: "pipelines after a power failure or a cluster restart, when no operator unseals",
 		Source:   "GitLab's administration guide of the secrets manager: restarts",

@@ -16,6 +16,7 @@ const renewalSource = "openbao/openbao, physical/postgresql: a lock whose renewa
 func databaseRestarted() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/database-restarted",
+		Subject:  scenario.SubjectChart,
 		Title:    "Fetches recover after a restart of PostgreSQL without restarting OpenBao",
 		Protects: "pipelines during maintenance of the database",
 		Source:   renewalSource,

@@ -11,6 +11,7 @@ import (
 func databaseStalled() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/database-stalled",
+		Subject:  scenario.SubjectChart,
 		Title:    "Fetches recover after PostgreSQL stalls, without restarting OpenBao",
 		Protects: "pipelines when the database's disk or node hangs briefly",
 		Source:   renewalSource,

@@ -18,6 +18,7 @@ import (
 func drain() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/drain",
+		Subject:  scenario.SubjectChart,
 		Title:    "A drain evicts the second pod only when the first one's replacement is ready",
 		Protects: "pipelines while a cluster's nodes are upgraded",
 		Source:   "Kubernetes' Eviction API, which kubectl drain uses; vault-helm #1173; openbao-helm #189",

@@ -15,6 +15,7 @@ const lockSource = "OpenBao's PostgreSQL HA lock: a clean shutdown releases it, 
 func failoverActiveDeleted() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/failover-active-deleted",
+		Subject:  scenario.SubjectChart,
 		Title:    "After the active pod is deleted, the standby takes over and fetches work again",
 		Protects: "pipelines during node drains, evictions and rollouts",
 		Source:   lockSource,

@@ -11,6 +11,7 @@ import (
 func failoverActiveKilled() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/failover-active-killed",
+		Subject:  scenario.SubjectChart,
 		Title:    "After the active process is killed, the standby takes over when the lock expires",
 		Protects: "pipelines when OpenBao crashes, runs out of memory or loses its node",
 		Source:   lockSource,

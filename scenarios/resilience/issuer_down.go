@@ -17,6 +17,7 @@ const issuerSource = "openbao/openbao, builtin/credential/jwt: keys are fetched 
 func issuerDown() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/issuer-down",
+		Subject:  scenario.SubjectChart,
 		Title:    "Fetches work with known keys while GitLab is down, and recover after a failover when it returns",
 		Protects: "jobs during an upgrade of GitLab, and operators from restarting OpenBao after it",
 		Source:   issuerSource,

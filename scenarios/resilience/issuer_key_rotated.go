@@ -15,6 +15,7 @@ import (
 func issuerKeyRotated() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/issuer-key-rotated",
+		Subject:  scenario.SubjectChart,
 		Title:    "After GitLab rotates its signing key, tokens of both keys work and no others do",
 		Protects: "every job after GitLab's signing key was rotated",
 		Source:   issuerSource,

@@ -11,6 +11,7 @@ import (
 func oneActive() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/one-active",
+		Subject:  scenario.SubjectChart,
 		Title:    "Exactly one pod is active, and the active Service leads only to that pod",
 		Protects: "every fetch: requests to a standby or a sealed pod fail or are slow, and two active nodes corrupt data",
 		Source:   "GitLab's OpenBao chart; vault-helm #318, vault #18117",

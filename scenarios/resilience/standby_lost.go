@@ -12,6 +12,7 @@ import (
 func standbyLost() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/standby-lost",
+		Subject:  scenario.SubjectChart,
 		Title:    "Losing the standby fails no fetch, and a new standby replaces it",
 		Protects: "pipelines from a failure that should not affect them",
 		Source:   "GitLab's OpenBao chart: the active Service leads only to the active pod",

@@ -18,6 +18,7 @@ import (
 func wrongUnsealKey() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/wrong-unseal-key",
+		Subject:  scenario.SubjectChart,
 		Title:    "A pod with the wrong unseal key reports it, gets no traffic, raises an alert and recovers",
 		Protects: "operators from a broken standby that goes unnoticed until the active pod fails",
 		Source:   "GitLab's OpenBao chart, troubleshooting: cipher: message authentication failed; metric core.unsealed",

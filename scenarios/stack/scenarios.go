@@ -14,6 +14,7 @@ import (
 // version of Rails whose requests this OpenBao refuses.
 func Scenarios() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
+		Subject:  scenario.SubjectGitLab,
 		Source:   "GitLab EE, ee/app/graphql/mutations/secrets_management and its specs",
 		Features: []scenario.Feature{scenario.FeatureStack},
 		Kind:     scenario.Functional, Budget: 5 * time.Minute,

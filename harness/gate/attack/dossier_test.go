@@ -103,8 +103,16 @@ func releasePolicy(t testing.TB) gate.Policy {
 		Scenarios: scenario.All, Required: gate.DefaultRequired(),
 		Previous: &result.Chart{Name: "openbao", Version: "0.1.0", Digest: "sha256:previous"},
 	}
-	p.Suite = suiteIDs()
+	p.Suite, p.Subjects = suiteIDs(), subjects()
 	return p
+}
+
+func subjects() map[string]result.Subject {
+	out := map[string]result.Subject{}
+	for _, s := range suite() {
+		out[s.ID] = s.Subject
+	}
+	return out
 }
 
 var suiteIDs = sync.OnceValue(func() []string {
@@ -212,7 +220,7 @@ var suiteOutcomes = sync.OnceValue(func() []result.Scenario {
 		{ID: "lifecycle/install", Title: "The chart installs", Protects: "everything", Status: result.Passed, Seconds: 20},
 	}
 	for _, s := range suite() {
-		one := result.Scenario{ID: s.ID, Title: s.Title, Protects: s.Protects, Status: result.Passed, Seconds: 0.2}
+		one := result.Scenario{ID: s.ID, Subject: s.Subject, Title: s.Title, Protects: s.Protects, Status: result.Passed, Seconds: 0.2}
 		if slices.ContainsFunc(s.Features, func(f scenario.Feature) bool {
 			return f == scenario.FeatureAuditHTTP || f == scenario.FeatureNetworkPolicy
 		}) {

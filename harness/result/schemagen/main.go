@@ -22,6 +22,9 @@ func generate() ([]byte, error) {
 			{Type: "Topology", Field: "verdict", Values: verdicts},
 			{Type: "Check", Field: "verdict", Values: verdicts},
 			{Type: "Scenario", Field: "status", Values: []any{result.Passed, result.Failed, result.Skipped}},
+			{Type: "Scenario", Field: "subject", Values: []any{
+				result.SubjectChart, result.SubjectServer, result.SubjectGitLab,
+			}},
 			{Type: "Result", Field: "apiVersion", Values: []any{result.APIVersion}},
 			{Type: "Result", Field: "kind", Values: []any{result.Kind}},
 			{Type: "Check", Field: "kind", Values: []any{"slo", "validity"}},
