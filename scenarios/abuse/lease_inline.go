@@ -3,6 +3,7 @@ package abuse
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -27,8 +28,10 @@ func leaseInline() scenario.Scenario {
 				r, err := env.Rails(ctx, http.MethodPost, tenant.Name+"/auth/token/create",
 					map[string]any{"ttl": "1m", "type": "service"})
 				require.NoError(t, err)
-				if r.OK() {
-					t.Errorf("%s: status %d, want the lease refused", tenant.Name, r.Status)
+				// OpenBao 2.4.0 refuses earlier: an inline login's token is not stored, so it is no parent.
+				refused := strings.Contains(r.Message(), "lease") || strings.Contains(r.Message(), "no parent found")
+				if r.OK() || r.InlineAuthFailed || !refused {
+					t.Errorf("%s: status %d: %s, want the lease refused after the login", tenant.Name, r.Status, r.Message())
 				}
 				t.Logf("%s: status %d: %s", tenant.Name, r.Status, r.Message())
 			}

@@ -34,7 +34,9 @@ func requestBodies() []scenario.Scenario {
 		// Catches: a method without a handler of its own.
 		scenario.Row("abuse/method-head", "HEAD of a secret is refused", message("HEAD", "{secret}", nil, no, 405)),
 		scenario.Row("abuse/method-options", "OPTIONS of a secret is refused",
-			message("OPTIONS", "{secret}", nil, no, 405)),
+			request{
+				method: "OPTIONS", path: "{secret}", want: []int{no, 405}, later: answers{"2.6.2", []int{400}},
+			}.test),
 		scenario.Row("abuse/method-trace", "TRACE of a secret is refused",
 			message("TRACE", "{secret}", nil, no, 405)),
 		scenario.Row("abuse/method-patch", "PATCH of a secret is refused",

@@ -3,11 +3,16 @@ package abuse
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
@@ -36,10 +41,33 @@ type request struct {
 	want    []int // statuses; a 500 among them is what OpenBao 2.4.0 answers to a client's mistake
 	text    string
 	value   bool // the secret's value is a right answer
+	later   answers
+}
+
+// answers are further statuses of OpenBao from a version on.
+type answers struct {
+	since string // "" is never
+	want  []int
+}
+
+// known adds to the statuses those of the version that the server itself names.
+func (q request) known(ctx context.Context, t scenario.T, env *scenario.Env) request {
+	if q.later.since == "" {
+		return q
+	}
+	health, err := env.Client.Health(ctx)
+	require.NoError(t, err)
+	version, err := semver.NewVersion(health.Version)
+	require.NoError(t, err, "OpenBao's version")
+	if !version.LessThan(semver.MustParse(q.later.since)) {
+		q.want = append(slices.Clone(q.want), q.later.want...)
+	}
+	return q
 }
 
 func (q request) test(ctx context.Context, t scenario.T, env *scenario.Env) {
 	require.Greater(t, len(env.Tenants), 1, "this scenario needs at least two tenants")
+	q = q.known(ctx, t, env)
 	attacked := env.Sample(2)
 	before := observe(ctx, t, env, attacked...)
 	for i, tenant := range attacked {
@@ -60,15 +88,15 @@ func (q request) test(ctx context.Context, t scenario.T, env *scenario.Env) {
 			Method: cmp.Or(q.method, http.MethodGet), Path: path, Body: q.body,
 			Header: header,
 		})
-		q.judge(t, tenant, r, err)
+		q.judge(t, tenant, tenant.Value(env.Seed, tenant.Secrets[0]), r, err)
 	}
 	before.unharmed(ctx, t)
 }
 
-func (q request) judge(t scenario.T, tenant gitlab.Tenant, r *openbao.Response, err error) {
+func (q request) judge(t scenario.T, tenant gitlab.Tenant, value string, r *openbao.Response, err error) {
 	t.Helper()
 	switch {
-	case err != nil && slices.Contains(q.want, http.StatusRequestEntityTooLarge):
+	case err != nil && slices.Contains(q.want, http.StatusRequestEntityTooLarge) && cutOff(err):
 		t.Logf("%s: the server closed the connection during the request",
 			tenant.Name) // a server may close before it has read all
 	case err != nil:
@@ -77,9 +105,24 @@ func (q request) judge(t scenario.T, tenant gitlab.Tenant, r *openbao.Response, 
 		t.Errorf("%s: status %d: %s, want one of %v", tenant.Name, r.Status, r.Message(), q.want)
 	case r.OK() && !q.value:
 		t.Errorf("%s: the request succeeded with status %d", tenant.Name, r.Status)
+	case r.OK() && valueOf(r) != value:
+		t.Errorf("%s: status %d with a value that is not this secret's", tenant.Name, r.Status)
 	case !strings.Contains(strings.ToLower(r.Message()), q.text):
 		t.Errorf("%s: status %d for a reason other than %q: %s", tenant.Name, r.Status, q.text, r.Message())
 	case r.Status >= 500:
 		t.Logf("%s: OpenBao answers %d to a client error, which Runner retries: %s", tenant.Name, r.Status, r.Message())
 	}
+}
+
+// cutOff reports whether the server closed a connection that it had accepted.
+func cutOff(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// valueOf is the value in an answer of the secrets engine, or "".
+func valueOf(r *openbao.Response) string {
+	var secret struct{ Data struct{ Value string } }
+	_ = json.Unmarshal(r.Data, &secret) // what is no secret has no value
+	return secret.Data.Value
 }
