@@ -1,10 +1,12 @@
 package scenarios_test
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -14,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -42,6 +45,32 @@ func TestSubjects(t *testing.T) {
 	for _, subject := range scenario.Subjects() {
 		require.GreaterOrEqual(t, count[subject], 10, subject)
 	}
+}
+
+// TestChartScenariosHaveMutants: each scenario about the chart can fail, or the list says why no
+// mutant shows it. An entry that is no longer needed is a failure, too.
+func TestChartScenariosHaveMutants(t *testing.T) {
+	t.Parallel()
+	mutants, err := mutation.Read("..", scenarios.All())
+	require.NoError(t, err)
+	noticed := map[string]bool{}
+	for _, m := range mutants {
+		for _, id := range m.Caught {
+			noticed[id] = true
+		}
+	}
+	raw, err := os.ReadFile("testdata/without-mutant.json")
+	require.NoError(t, err)
+	var without map[string]string
+	require.NoError(t, json.Unmarshal(raw, &without))
+	for _, s := range scenarios.All() {
+		if s.Subject != scenario.SubjectChart {
+			continue
+		}
+		require.Equal(t, !noticed[s.ID], without[s.ID] != "", "%s: noticed %t, exception %q", s.ID, noticed[s.ID], without[s.ID])
+		delete(without, s.ID)
+	}
+	require.Empty(t, without, "exceptions for no scenario about the chart")
 }
 
 // TestIDsAreFound wants each ID as a literal where its scenario or row stands, and nowhere else, so
