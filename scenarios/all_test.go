@@ -67,7 +67,8 @@ func TestChartScenariosHaveMutants(t *testing.T) {
 		if s.Subject != scenario.SubjectChart {
 			continue
 		}
-		require.Equal(t, !noticed[s.ID], without[s.ID] != "", "%s: noticed %t, exception %q", s.ID, noticed[s.ID], without[s.ID])
+		require.Equal(t, !noticed[s.ID], without[s.ID] != "", "%s: noticed %t, exception %q", s.ID, noticed[s.ID],
+			without[s.ID])
 		delete(without, s.ID)
 	}
 	require.Empty(t, without, "exceptions for no scenario about the chart")

@@ -254,7 +254,8 @@ func TestFloorsFollowFromNeeds(t *testing.T) {
 		if g.group == "hygiene" { // its own criterion asks for all
 			continue
 		}
-		require.GreaterOrEqual(t, gate.Floor(g.subject, g.group, n), firm[g], "%s: so many scenarios need nothing that may be missing", g)
+		require.GreaterOrEqual(t, gate.Floor(g.subject, g.group, n), firm[g],
+			"%s: so many scenarios need nothing that may be missing", g)
 	}
 	require.Equal(t, 1, gate.Floor(result.SubjectChart, "a-new-group", 3))
 }

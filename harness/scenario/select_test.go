@@ -21,16 +21,24 @@ func TestValidateAndSelect(t *testing.T) {
 		"test must":  sc("a/b", false, nil),
 		"twice":      sc("a/a", false, ok),
 		"disturbs": {
-			ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Parallel: true,
-			Test: ok,
+			ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault,
+			Parallel: true,
+			Test:     ok,
 		},
 		"unknown feature": {
-			ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Test: ok,
+			ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault,
+			Test:     ok,
 			Features: []scenario.Feature{"odd"},
 		},
-		"budget": {ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Kind: scenario.Fault, Test: ok},
+		"budget": {
+			ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Kind: scenario.Fault,
+			Test: ok,
+		},
 		"subject": {ID: "a/b", Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: scenario.Fault, Test: ok},
-		"kind":   {ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: "odd", Test: ok},
+		"kind": {
+			ID: "a/b", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s", Budget: 1, Kind: "odd",
+			Test: ok,
+		},
 	} {
 		require.ErrorContains(t, scenario.Validate([]scenario.Scenario{sc("a/a", false, ok), s}), want)
 	}
@@ -70,12 +78,14 @@ func TestOf(t *testing.T) {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	common := scenario.Scenario{
-		Subject: scenario.SubjectServer, Protects: "p", Source: "s", Topologies: []string{"cloud-native"}, Features: []scenario.Feature{scenario.FeatureCluster},
-		Rights: []scenario.Right{{Resource: "pods"}}, Kind: scenario.Abuse, Budget: time.Minute, Parallel: true,
+		Subject: scenario.SubjectServer, Protects: "p", Source: "s", Topologies: []string{"cloud-native"},
+		Features: []scenario.Feature{scenario.FeatureCluster},
+		Rights:   []scenario.Right{{Resource: "pods"}}, Kind: scenario.Abuse, Budget: time.Minute, Parallel: true,
 	}
 	own := scenario.Scenario{
-		ID: "a/own", Subject: scenario.SubjectChart, Title: "t", Protects: "p2", Source: "s2", Topologies: []string{"cloud-native-hybrid"},
-		Features: []scenario.Feature{scenario.FeatureExec}, Rights: []scenario.Right{{Resource: "secrets"}},
+		ID: "a/own", Subject: scenario.SubjectChart, Title: "t", Protects: "p2", Source: "s2",
+		Topologies: []string{"cloud-native-hybrid"},
+		Features:   []scenario.Feature{scenario.FeatureExec}, Rights: []scenario.Right{{Resource: "secrets"}},
 		Kind: scenario.Functional, Core: true, Budget: time.Second, Parallel: true,
 	}
 	all := scenario.Table(common, scenario.Row("a/b", "t", nil), own)

@@ -220,7 +220,10 @@ var suiteOutcomes = sync.OnceValue(func() []result.Scenario {
 		{ID: "lifecycle/install", Title: "The chart installs", Protects: "everything", Status: result.Passed, Seconds: 20},
 	}
 	for _, s := range suite() {
-		one := result.Scenario{ID: s.ID, Subject: s.Subject, Title: s.Title, Protects: s.Protects, Status: result.Passed, Seconds: 0.2}
+		one := result.Scenario{
+			ID: s.ID, Subject: s.Subject, Title: s.Title, Protects: s.Protects, Status: result.Passed,
+			Seconds: 0.2,
+		}
 		if slices.ContainsFunc(s.Features, func(f scenario.Feature) bool {
 			return f == scenario.FeatureAuditHTTP || f == scenario.FeatureNetworkPolicy
 		}) {
