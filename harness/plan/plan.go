@@ -57,8 +57,8 @@ type Plan struct {
 	Scenarios string `json:"scenarios"`         // core, all, none, or a regular expression over scenario IDs
 	Repeat    int    `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
 	Shuffle   uint64 `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
-	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades
-	// from it; empty: the scenario is skipped.
+	// Previous is the chart's previous release, a directory or .tgz, for the scenario that
+	// upgrades from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
 	Load     bool   `json:"load"` // drive load
 	// InCluster drives the load by pods of the cluster under test; nil: by a process beside
@@ -168,6 +168,13 @@ func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*R
 	var err error
 	if r.Objectives, err = judge.ReadSLO(p.SLO); err != nil { // a run that could not be judged at its end should not start
 		return nil, err
+	}
+	if len(r.Objectives.Outages) == 0 { // written before there were budgets
+		shipped, err := judge.ReadSLO(filepath.Join(root, "perf/slo.yaml"))
+		if err != nil {
+			return nil, err
+		}
+		r.Objectives.Outages = shipped.Outages
 	}
 	if err = r.resolveWorkload(root); err != nil {
 		return nil, err
