@@ -33,8 +33,8 @@ type Options struct {
 	Parallel int    // parallel scenarios at a time; 0 is DefaultParallel
 	Repeat   int    // how often the whole list runs; 0 is once
 	Shuffle  uint64 // seed of another order for each round; 0 keeps the order given
-	// Progress is called when a scenario starts (r is nil) and when it ends, never concurrently. It
-	// may be nil.
+	// Progress is called when a scenario starts (r is nil) and when it ends, never concurrently.
+	// It may be nil.
 	Progress func(s Scenario, r *result.Scenario)
 	// Round is called with the outcome of each round, counted from 1, when the list runs more than
 	// once. It may be nil.
@@ -158,8 +158,8 @@ func (r *runner) run(ctx context.Context, i int, s Scenario) {
 	r.progress(s, out)
 }
 
-// excuse turns a failure into a skip where the environment explains it, such as a node without disk
-// space. A leak or a forbidden access is never excused.
+// excuse turns a failure into a skip where the environment explains it, such as a node without
+// disk space. A leak or a forbidden access is never excused.
 func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
 	if r.env.Surroundings == nil || s.Kind == Abuse || s.Kind == Hygiene {
 		return
@@ -227,12 +227,15 @@ func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
 		out.Reason = Interrupted
 	case failed:
 		out.Status = result.Failed
+	case rec.voided() != "":
+		out.Status, out.Untried, out.Reason = result.Skipped, true, rec.voided()
 	default:
 		out.Status = result.Passed
 	}
 }
 
-// outlived returns the reason of a scenario whose budget passed, with what it had found until then.
+// outlived returns the reason of a scenario whose budget passed, with what it had found until
+// then.
 func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	why := fmt.Sprintf("the budget of %v passed", s.Budget)
 	if stuck {
@@ -244,8 +247,8 @@ func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	return why
 }
 
-// notAllowed returns the part of a failure that names a right that the cluster's user lacks. Such a
-// failure is not the chart's.
+// notAllowed returns the part of a failure that names a right that the cluster's user lacks. Such
+// a failure is not the chart's.
 func notAllowed(failed *result.Scenario) string { return cluster.ForbiddenText(failed.Reason) }
 
 // wait reports whether the scenario returned: until ctx ends, and for Grace after that.

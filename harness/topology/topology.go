@@ -42,14 +42,15 @@ type Spec struct {
 	Run       string // ID of the run, for the owner labels
 	Chart     *chart.Chart
 	Dialect   *Dialect
+	Base      map[string]any // values below the dialect's, such as a file of the chart's ci directory
 	Overrides map[string]any // the user's values, over the dialect's
 	Resources Resources      // of each OpenBao pod
 	Images    Images
 	Fixtures  Fixtures
 	NodePort  int // of the active Service; 0 for a ClusterIP Service, which is reached by a port-forward
 	// Suffix ends the names of the environment's namespaces and machine, so that two environments
-	// of one topology can be on one cluster, e.g. "-b"; they need node ports or host ports of their
-	// own. Empty for the only one.
+	// of one topology can be on one cluster, e.g. "-b"; they need node ports or host ports of
+	// their own. Empty for the only one.
 	Suffix string
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is
 	// InstallTimeout.
@@ -82,8 +83,8 @@ type Environment struct {
 }
 
 // New prepares an environment without touching anything: names, the issuer's key, and the values,
-// with which it renders the chart to check that chart and dialect fit. The error is an exit.Invalid
-// error.
+// with which it renders the chart to check that chart and dialect fit. The error is an
+// exit.Invalid error.
 func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*Environment, error) {
 	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: namespaceOf(spec.Topology) + spec.Suffix, Log: log}
 	if c != nil {
@@ -94,28 +95,86 @@ func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*En
 		return nil, err
 	}
 	env.Issuer = issuer
-	values, err := spec.Dialect.Render(env.inputs())
-	if err != nil {
+	if err := env.resolve(); err != nil {
 		return nil, err
 	}
-	env.values = chart.Merge(values, spec.Overrides)
-	active, err := env.fit(env.values)
+	return env, nil
+}
+
+// resolve derives from the Spec what the chart is installed with. The error is of code
+// exit.Invalid.
+func (e *Environment) resolve() error {
+	spec := e.Spec
+	values, err := spec.Dialect.Render(e.inputs())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	env.ownPort = spec.NodePort != 0
+	e.values = chart.Merge(chart.Merge(spec.Base, values), spec.Overrides)
+	active, err := e.fit(e.values)
+	if err != nil {
+		return err
+	}
+	e.ownPort = spec.NodePort != 0
 	for _, port := range active.Spec.Ports {
 		if port.NodePort == spec.NodePort {
-			env.ownPort = false
+			e.ownPort = false
 		}
 	}
-	first, err := spec.Dialect.RenderBootstrap(env.inputs())
-	if err != nil || first == nil {
-		return env, err
+	e.bootstrap, err = spec.Dialect.RenderBootstrap(e.inputs())
+	if err == nil && e.bootstrap != nil {
+		_, err = e.fit(chart.Merge(e.values, e.bootstrap))
 	}
-	env.bootstrap = first
-	_, err = env.fit(chart.Merge(env.values, first))
-	return env, err
+	return err
+}
+
+// with is the environment with another Spec, before any of it is installed.
+func (e *Environment) with(spec Spec) (*Environment, error) {
+	other := *e
+	other.Spec = spec
+	return &other, other.resolve()
+}
+
+// Become upgrades the release to another chart, other values or another image of OpenBao; the rest
+// of the Spec has to be the same. It returns when Helm is done, hooks included, and not when the
+// pods are ready. Before anything is touched, an error of code exit.Invalid says that chart and
+// values do not fit.
+func (e *Environment) Become(ctx context.Context, spec Spec) error {
+	if e.ownPort { // the Service that has the node port stays
+		spec.NodePort = 0
+	}
+	other, err := e.with(spec)
+	if err != nil {
+		return err
+	}
+	e.Log("upgrading to chart " + spec.Chart.Info().Name + " " + spec.Chart.Info().Version)
+	if err := other.upgrade(ctx, spec.Chart, other.values); err != nil {
+		return err
+	}
+	if other.ownPort {
+		if err := other.exposeActive(ctx); err != nil {
+			return err
+		}
+	}
+	other.ownPort = other.ownPort || e.ownPort
+	*e = *other
+	return nil
+}
+
+// Back rolls the release back to the revision before its current one, which spec describes.
+func (e *Environment) Back(ctx context.Context, spec Spec) error {
+	other, err := e.with(spec)
+	if err == nil {
+		err = e.helm.Rollback(ctx, spec.Dialect.Release)
+	}
+	if err == nil {
+		err = e.replaceOutdated(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	other.ownPort = e.ownPort
+	*e = *other
+	return nil
 }
 
 // Audience is the claim aud of every JWT: OpenBao's URL as GitLab knows it.
