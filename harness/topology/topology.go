@@ -127,56 +127,6 @@ func (e *Environment) resolve() error {
 	return err
 }
 
-// with is the environment with another Spec, before any of it is installed.
-func (e *Environment) with(spec Spec) (*Environment, error) {
-	other := *e
-	other.Spec = spec
-	return &other, other.resolve()
-}
-
-// Become upgrades the release to another chart, other values or another image of OpenBao; the rest
-// of the Spec has to be the same. It returns when Helm is done, hooks included, and not when the
-// pods are ready. Before anything is touched, an error of code exit.Invalid says that chart and
-// values do not fit.
-func (e *Environment) Become(ctx context.Context, spec Spec) error {
-	if e.ownPort { // the Service that has the node port stays
-		spec.NodePort = 0
-	}
-	other, err := e.with(spec)
-	if err != nil {
-		return err
-	}
-	e.Log("upgrading to chart " + spec.Chart.Info().Name + " " + spec.Chart.Info().Version)
-	if err := other.upgrade(ctx, spec.Chart, other.values); err != nil {
-		return err
-	}
-	if other.ownPort {
-		if err := other.exposeActive(ctx); err != nil {
-			return err
-		}
-	}
-	other.ownPort = other.ownPort || e.ownPort
-	*e = *other
-	return nil
-}
-
-// Back rolls the release back to the revision before its current one, which spec describes.
-func (e *Environment) Back(ctx context.Context, spec Spec) error {
-	other, err := e.with(spec)
-	if err == nil {
-		err = e.helm.Rollback(ctx, spec.Dialect.Release)
-	}
-	if err == nil {
-		err = e.replaceOutdated(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	other.ownPort = e.ownPort
-	*e = *other
-	return nil
-}
-
 // Audience is the claim aud of every JWT: OpenBao's URL as GitLab knows it.
 func (e *Environment) Audience() string {
 	return "http://openbao." + e.Namespace + ".svc.cluster.local"

@@ -13,7 +13,6 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"gitlab.com/steamer/steamer/harness/cgroup"
-	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/observe"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -25,7 +24,9 @@ var httpAuditSince = semver.MustParse("2.5.0")
 
 // Env is the target as scenarios see it that leave its release as it is.
 func (t *Target) Env() (*scenario.Env, func(), error) {
-	return t.env.Scenarios(t.Tenants(), t.tenancy.Seed).Prepare()
+	env := t.env.Scenarios(t.Tenants(), t.tenancy.Seed)
+	env.WatchMachine, env.Outage = t.watchMachine, t.budgets
+	return env.Prepare()
 }
 
 // Suite is the target as the whole functional suite sees it: scenarios may change the release,
@@ -47,10 +48,7 @@ func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err
 		env.Features = append(env.Features, scenario.FeatureAuditHTTP)
 	}
 	env.Database, done = t.env.OpenDatabase(ctx)
-	env.WatchMachine, env.Outage = t.watchMachine, func(change, strategy string) (judge.Outage, bool) {
-		return judge.OutageFor(t.platform.Provider.Plan.Objectives.Outages, change, strategy, t.info.Chart.Version,
-			t.info.Versions[component])
-	}
+	env.WatchMachine, env.Outage = t.watchMachine, t.budgets
 	return env, done, nil
 }
 
