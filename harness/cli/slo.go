@@ -39,6 +39,9 @@ GitLab's sizing table without an entry, a kind of change without an outage budge
 			for i, e := range slo.Entries {
 				fmt.Fprintf(table, "entries[%d]\t%s\t%d limits\n", i, e.Conditions(), len(e.Limits))
 			}
+			if err := table.Flush(); err != nil {
+				return err
+			}
 			for i, o := range slo.Outages {
 				fmt.Fprintf(table, "outages[%d]\t%s\tlongest %g s, sum %g s, failed %g %%\n", i, o, o.Longest, o.Sum, o.Failed)
 			}

@@ -132,7 +132,6 @@ func (c *Confirmer) move(ctx context.Context, o *Outcome, change string, do func
 	}
 	if errors.As(err, &target.UnfitError{}) {
 		o.fail("%s on the cluster: %v", change, err)
-		err = nil
 		out.compare(ctx, env, before, o) // a failed upgrade can lose something, too
 		return nil, nil
 	}

@@ -72,7 +72,8 @@ func object(name, body string) [3]string {
 
 const (
 	plainSecret = "apiVersion: v1\nkind: Secret\nmetadata: {name: mine%s}\nstringData: {token: abc, other: def}\n"
-	claim       = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data%s}\nspec: {accessModes: [ReadWriteOnce]}\n"
+	claim       = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data%s}\n" +
+		"spec: {accessModes: [ReadWriteOnce]}\n"
 	set         = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: side}\nspec:\n  serviceName: side\n" +
 		"  selector: {matchLabels: {a: b}}\n  template: {metadata: {labels: {a: b}}, spec: {containers: []}}\n" +
 		"  volumeClaimTemplates: [{metadata: {name: %s}}]\n"
