@@ -41,7 +41,7 @@ type Upgrade struct {
 	FromValues, ToValues []string
 	Pairs                bool // also from each of the chart's ci/*-values.yaml to each other
 	Predict              bool // render only
-	Rollback             bool // roll each release back after its upgrade
+	Rollback             bool // roll each upgrade back, also where the chart does not say that it can
 	Most                 int  // edges that are confirmed at most; 0: all
 	Format               string
 }
@@ -132,6 +132,11 @@ func (u *Upgrade) edges(ctx context.Context, sess *session.Session, p *plan.Reso
 			if err := edge.CheckImages(); err != nil {
 				return nil, err
 			}
+			said, err := edge.RollsBack()
+			if err != nil {
+				return nil, err
+			}
+			edge.Back = u.Rollback || said
 			edges = append(edges, edge)
 		}
 	}
@@ -239,7 +244,6 @@ func (u *Upgrade) confirmer(provider *platform.Provider, on *platform.Platform, 
 ) *upgrade.Confirmer {
 	removal := map[*kind.Target]*steps.Undo{}
 	return &upgrade.Confirmer{
-		Rollback: u.Rollback,
 		Spec: func(stop upgrade.Stop) topology.Spec {
 			spec := with(on.Spec(r.Topology), stop)
 			if stop.Image != "" && stop.Image != provider.Plan.Images[images.OpenBao] {

@@ -63,7 +63,8 @@ func newUpgrade(state *State) *cobra.Command {
 			"upgrade from each of the chart's ci/*-values.yaml to each other, too, in one walk over all pairs")
 		set.BoolVar(&f.Predict, "predict", false, "predict by rendering only, without a cluster")
 		set.BoolVar(&f.Predict, "dry-run", false, "the same as --predict")
-		set.BoolVar(&f.Rollback, "rollback", false, "roll each release back after its upgrade, on the same database")
+		set.BoolVar(&f.Rollback, "rollback", false,
+			"roll each upgrade back on the same database, also where the chart has no annotation "+upgrade.RollbackAnnotation)
 		set.IntVar(&f.Most, "edges", 0, "confirm this many upgrades at most; 0: all")
 	})
 	f.add(command, "Chart", bindChart)

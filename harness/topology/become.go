@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -60,7 +61,7 @@ func (e *Environment) Back(ctx context.Context, spec Spec) error {
 
 // settle waits until every pod is of the release's last revision, and OpenBao is ready.
 func (e *Environment) settle(ctx context.Context) error {
-	if err := await(ctx, InstallTimeout, "the rollout", e.rolledOut); err != nil {
+	if err := await(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), "the rollout", e.rolledOut); err != nil {
 		return err
 	}
 	return e.AwaitReady(ctx)

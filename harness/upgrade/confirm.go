@@ -31,8 +31,6 @@ type Confirmer struct {
 	Close func(ctx context.Context, t *kind.Target) error
 	// Spec is what an end of an edge installs.
 	Spec func(stop Stop) topology.Spec
-	// Rollback has each edge between releases rolled back, and upgraded again where others follow.
-	Rollback bool
 
 	target *kind.Target
 	at     string // name of the stop that the target is at
@@ -62,7 +60,7 @@ func (c *Confirmer) Confirm(ctx context.Context, e Edge, o *Outcome) error {
 			c.Spec(e.To))
 	})
 	c.at = e.To.Name
-	if err == nil && o.Confirmed != nil && c.Rollback && change == judge.OutageUpgrade {
+	if err == nil && o.Confirmed != nil && e.Back {
 		o.RolledBack, err = c.move(ctx, o, judge.OutageRollback,
 			func(ctx context.Context) error { return c.target.Back(ctx, c.Spec(e.From)) })
 		c.at = e.From.Name

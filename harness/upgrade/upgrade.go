@@ -7,7 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
 	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/target/outage"
@@ -25,7 +28,30 @@ type Stop struct {
 }
 
 // Edge is one upgrade.
-type Edge struct{ From, To Stop }
+type Edge struct {
+	From, To Stop
+	Back     bool // roll it back afterwards, on the same database
+}
+
+// RollbackAnnotation is the annotation of a Chart.yaml by which a chart says to which of its
+// releases, as a range of versions, helm rollback leads back on the same database.
+const RollbackAnnotation = "steamer/rollback"
+
+// RollsBack reports whether the chart says that it can be rolled back along the edge. The error is
+// of code exit.Invalid.
+func (e Edge) RollsBack() (bool, error) {
+	to := e.To.Chart.Annotation(RollbackAnnotation)
+	if to == "" {
+		return false, nil
+	}
+	releases, err := semver.NewConstraint(to)
+	if err != nil {
+		return false, exit.Invalidf("chart "+e.To.Chart.Info().Source, "correct annotation "+RollbackAnnotation+
+			" in Chart.yaml, such as \">=1.2.0\"", "range of releases %q: %w", to, err)
+	}
+	version, err := semver.NewVersion(e.From.Chart.Info().Version)
+	return err == nil && releases.Check(version), nil
+}
 
 // String names the edge.
 func (e Edge) String() string { return e.From.Name + " -> " + e.To.Name }

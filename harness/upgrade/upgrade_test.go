@@ -74,7 +74,7 @@ const (
 	plainSecret = "apiVersion: v1\nkind: Secret\nmetadata: {name: mine%s}\nstringData: {token: abc, other: def}\n"
 	claim       = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data%s}\n" +
 		"spec: {accessModes: [ReadWriteOnce]}\n"
-	set         = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: side}\nspec:\n  serviceName: side\n" +
+	set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: side}\nspec:\n  serviceName: side\n" +
 		"  selector: {matchLabels: {a: b}}\n  template: {metadata: {labels: {a: b}}, spec: {containers: []}}\n" +
 		"  volumeClaimTemplates: [{metadata: {name: %s}}]\n"
 )
@@ -287,5 +287,21 @@ func TestFiles(t *testing.T) {
 	require.Contains(t, unfit["head tls"], "which someone else makes")
 	require.Contains(t, unfit["head rolling"], "a node of its own")
 	_, err = upgrade.Files("head", load(t, "../../charts/gitlab-stub"), "")
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
+// TestRollsBack: a chart says in its annotations to which releases it can be rolled back.
+func TestRollsBack(t *testing.T) {
+	t.Parallel()
+	edge := upgrade.Edge{From: upgrade.Stop{Chart: load(t, released)}, To: upgrade.Stop{Chart: load(t, reference)}}
+	for annotation, want := range map[string]bool{"": false, ">=0.1.0": true, ">=0.1.5": false} {
+		edit := [3]string{"Chart.yaml", "annotations:\n", "annotations:\n  steamer/rollback: '" + annotation + "'\n"}
+		edge.To.Chart = copied(t, edit)
+		can, err := edge.RollsBack()
+		require.NoError(t, err)
+		require.Equal(t, want, can, annotation)
+	}
+	edge.To.Chart = copied(t, [3]string{"Chart.yaml", "annotations:\n", "annotations:\n  steamer/rollback: two\n"})
+	_, err := edge.RollsBack()
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 }
