@@ -38,7 +38,8 @@ func sloSchema(root string) ([]byte, error) {
 		file: "slo.schema.json", title: "Steamer objectives", of: "harness/judge", value: &judge.SLO{},
 		enums: map[field][]string{
 			{"SLO", "apiVersion"}: {result.APIVersion}, {"SLO", "kind"}: {"SLO"}, {"Limit", "metric"}: judge.Metrics(),
-			{"Limit", "op"}:       {"<=", ">="},
+			{"Limit", "op"}:      {"<=", ">="},
+			{"Outage", "change"}: judge.OutageChanges(), {"Outage", "strategy"}: judge.OutageStrategies(),
 			{"Entry", "topology"}: append(judge.Topologies(), judge.Any), {"Entry", "mode"}: load.ProfileModes(),
 		},
 		optional: []field{{"SLO", "name"}, {"SLO", "environmentLatency"}, {"Reference", "investigate"}},

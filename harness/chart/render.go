@@ -219,3 +219,6 @@ func (c *Chart) Files(match func(name string) bool) map[string][]byte {
 	}
 	return found
 }
+
+// Annotation returns an annotation of the chart's Chart.yaml, "" where it has none of that name.
+func (c *Chart) Annotation(name string) string { return c.helm.Metadata.Annotations[name] }

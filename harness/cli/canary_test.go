@@ -43,6 +43,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/harness/trend"
+	"gitlab.com/steamer/steamer/harness/upgrade"
 )
 
 // The canaries, each in a place of its own. Their characters are escaped differently by every
@@ -213,6 +214,11 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			}
 			_, err := pages.WriteCapacity(dir, r)
 			require.NoError(t, err)
+		},
+		"report/pages/campaign.go upgrade": func(t *testing.T, dir string) {
+			require.NoError(t, pages.WriteUpgrade(dir, &upgrade.Report{Reproduce: line, Edges: []upgrade.Outcome{
+				{From: poison(), To: "head", Reasons: []string{poison()}, Skipped: poison()},
+			}}))
 		},
 		"report/pages/campaign.go trends": func(t *testing.T, dir string) {
 			s := trend.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []trend.Point{

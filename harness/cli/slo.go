@@ -28,7 +28,7 @@ func newSLOCheck(state *State) *cobra.Command {
 		Long: `Reads FILE (default: perf/slo.yaml) as a run does: unknown fields, metrics, topologies, version ranges and
 limits without a source are refused with exit code 3. Then looks for what reads well and is wrong all the
 same, with exit code 1: an entry that an earlier one hides, an entry that judges no latency, a tier of
-GitLab's sizing table without an entry.`,
+GitLab's sizing table without an entry, a kind of change without an outage budget.`,
 		Example: "  steamer slo check\n  steamer slo check my-slo.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			path, slo, err := state.SLO(strings.Join(args, ""))
@@ -38,6 +38,12 @@ GitLab's sizing table without an entry.`,
 			table := tabwriter.NewWriter(state.Stdout, 0, 0, 2, ' ', 0)
 			for i, e := range slo.Entries {
 				fmt.Fprintf(table, "entries[%d]\t%s\t%d limits\n", i, e.Conditions(), len(e.Limits))
+			}
+			if err := table.Flush(); err != nil {
+				return err
+			}
+			for i, o := range slo.Outages {
+				fmt.Fprintf(table, "outages[%d]\t%s\tlongest %g s, sum %g s, failed %g %%\n", i, o, o.Longest, o.Sum, o.Failed)
 			}
 			if err := table.Flush(); err != nil {
 				return err

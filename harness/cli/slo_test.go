@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"os"
 	"testing"
 
@@ -18,6 +19,7 @@ func TestSLOCheck(t *testing.T) {
 	require.Equal(t, exit.Pass, got.code, got.stderr)
 	require.Contains(t, got.stdout, "entries[2]  OpenBao >=2.4.0, topology any, tier 3 6 12 30")
 	require.Contains(t, got.stdout, "perf/slo.yaml: sound")
+	require.Contains(t, got.stdout, "outages[0]   outage budget of change config with strategy Recreate")
 
 	shipped, err := os.ReadFile("../../perf/slo.yaml")
 	require.NoError(t, err)
@@ -30,11 +32,13 @@ entries:
   - tier: [3]
     limits: [{metric: fetch_mean_ms, op: "<=", limit: 1, source: s}]
 `)
+	forgotten := write(t, dir, "forgotten.yaml", string(shipped[:bytes.Index(shipped, []byte("  - {change: crash"))])+"\n")
 	for name, tc := range map[string]struct {
 		args []string
 		code exit.Code
 		want string
 	}{
+		"no budget":    {[]string{forgotten}, exit.Fail, "no outage budget for change crash"},
 		"hidden entry": {[]string{hidden}, exit.Fail, "entries[1] never applies"},
 		"no such file": {[]string{"/nowhere.yaml"}, exit.Invalid, "no such file"},
 		"truncated":    {[]string{write(t, dir, "cut.yaml", string(shipped[:len(shipped)/2]))}, exit.Invalid, "cut.yaml"},

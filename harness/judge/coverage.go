@@ -11,11 +11,11 @@ import (
 // unloaded is the topology in which runs install nothing and load nothing.
 const unloaded = "full-stack"
 
-// Gaps says what is wrong with a file that reads well: an entry that can never
-// apply because an earlier one takes everything it would match, an entry
-// without a latency limit that is judged (its runs end INCONCLUSIVE), and rates
-// of tiers without an entry for inline fetches in one of the topologies with
-// load. tiers are fetches per second.
+// Gaps says what is wrong with a file that reads well: an entry that can never apply because an
+// earlier one takes everything it would match, an entry without a latency limit that is judged
+// (its runs end INCONCLUSIVE), and rates of tiers without an entry for inline fetches in one of
+// the topologies with load. tiers are fetches per second. Of outages, budgets that never apply and
+// changes without one.
 func (s *SLO) Gaps(tiers []float64) []string {
 	var out []string
 	for j, later := range s.Entries {
@@ -45,7 +45,7 @@ func (s *SLO) Gaps(tiers []float64) []string {
 			out = append(out, fmt.Sprintf("no entry for tier %v%s: its runs end INCONCLUSIVE", tier, where))
 		}
 	}
-	return out
+	return append(out, s.outageGaps()...)
 }
 
 // serves reports whether e is for inline fetches of a tier in a topology, of some versions at

@@ -29,6 +29,7 @@ type SLO struct {
 	// client and OpenBao costs and the chart must not be charged with.
 	EnvironmentLatency float64     `json:"environmentLatency"`
 	Entries            []Entry     `json:"entries"`             // the first that matches a topology applies
+	Outages            []Outage    `json:"outages,omitempty"`   // budgets of changes; empty: those of perf/slo.yaml
 	Sizing             []Size      `json:"sizing,omitempty"`    // rows of GitLab's sizing table; shown, not judged
 	Reference          []Reference `json:"reference,omitempty"` // published numbers to compare with by eye; not judged
 
@@ -106,6 +107,11 @@ func limitsGiven(data []byte) error {
 				Limit  *float64 `json:"limit"`
 			} `json:"limits"`
 		} `json:"entries"`
+		Outages []struct {
+			Longest *float64 `json:"longest"`
+			Sum     *float64 `json:"sum"`
+			Failed  *float64 `json:"failed"`
+		} `json:"outages"`
 	}
 	if err := yaml.Unmarshal(data, &file); err != nil {
 		return err
@@ -115,6 +121,11 @@ func limitsGiven(data []byte) error {
 			if l.Limit == nil {
 				return fmt.Errorf("entries[%d]: metric %q: limit is required", i, l.Metric)
 			}
+		}
+	}
+	for i, o := range file.Outages {
+		if o.Longest == nil || o.Sum == nil || o.Failed == nil {
+			return fmt.Errorf("outages[%d]: longest, sum and failed are required", i)
 		}
 	}
 	return nil
@@ -148,6 +159,11 @@ func (s *SLO) validate() error {
 	for i, e := range s.Entries {
 		if err := e.validate(); err != nil {
 			return fmt.Errorf("entries[%d]: %w", i, err)
+		}
+	}
+	for i, o := range s.Outages {
+		if err := o.validate(); err != nil {
+			return fmt.Errorf("outages[%d]: %w", i, err)
 		}
 	}
 	for i, z := range s.Sizing {

@@ -185,6 +185,13 @@ func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*R
 	if r.Objectives, err = judge.ReadSLO(p.SLO); err != nil { // a run that could not be judged at its end should not start
 		return nil, err
 	}
+	if len(r.Objectives.Outages) == 0 { // written before there were budgets
+		shipped, err := judge.ReadSLO(filepath.Join(root, "perf/slo.yaml"))
+		if err != nil {
+			return nil, err
+		}
+		r.Objectives.Outages = shipped.Outages
+	}
 	if err = r.resolveWorkload(root); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
@@ -45,11 +46,19 @@ type Env struct {
 	Features  []Feature // those that do not follow from the other fields, e.g. FeatureNetworkPolicy
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults
-	// Capture saves diagnostics of the failed scenario with this ID and returns the files, the most
-	// useful first; nil saves nothing.
+	// Capture saves diagnostics of the failed scenario with this ID and returns the files, the
+	// most useful first; nil saves nothing.
 	Capture func(ctx context.Context, id string) ([]string, error)
+	// Outage returns the budget of a change, one of judge.OutageChanges, whose pods are replaced
+	// by a strategy, and whether there is one. It may be nil: then outages are measured and not
+	// judged.
+	Outage func(change, strategy string) (judge.Outage, bool)
+	// WatchMachine begins to watch the machine that everything shares. end returns what on it
+	// keeps a measurement of that time from being the chart's, or "". It may be nil.
+	WatchMachine func(ctx context.Context) (end func() string)
 	// Surroundings returns what is wrong with the environment of the chart, such as a node without
-	// disk space, or "". A scenario that fails meanwhile is not the chart's failure. It may be nil.
+	// disk space, or "". A scenario that fails meanwhile is not the chart's failure. It may be
+	// nil.
 	Surroundings func(ctx context.Context) string
 }
 
@@ -129,8 +138,8 @@ func (e *Env) Read(ctx context.Context, t gitlab.Tenant, s gitlab.Secret) (gitla
 	return a, nil
 }
 
-// Rails makes a request with Rails' privileges, within Timeouts.Fetch. A refusal is a response, not
-// an error.
+// Rails makes a request with Rails' privileges, within Timeouts.Fetch. A refusal is a response,
+// not an error.
 func (e *Env) Rails(ctx context.Context, method, path string, body any) (*openbao.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
 	defer cancel()

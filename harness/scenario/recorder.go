@@ -25,6 +25,7 @@ type recorder struct {
 	failed   bool
 	early    bool   // it failed while inTime: an interrupt was not the reason
 	reason   string // the first failure
+	void     string // the first reason for no judgement
 	log      []string
 	measured map[string]float64
 }
@@ -37,6 +38,16 @@ func (r *recorder) Helper() {}
 
 func (r *recorder) Errorf(format string, args ...any) {
 	r.fail(fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Void(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	if !r.sealed && r.void == "" {
+		r.void = r.redact.Redact(text)
+	}
+	r.line("not judged: " + text)
 }
 
 func (r *recorder) FailNow() {
@@ -95,6 +106,13 @@ func (r *recorder) catch() {
 	if p := recover(); p != nil {
 		r.fail(fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
 	}
+}
+
+// voided is why there is no judgement, or "".
+func (r *recorder) voided() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.void
 }
 
 // seal ends recording and returns what was kept.

@@ -240,12 +240,15 @@ func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
 		out.Reason = Interrupted
 	case failed:
 		out.Status = result.Failed
+	case rec.voided() != "":
+		out.Status, out.Untried, out.Reason = result.Skipped, true, rec.voided()
 	default:
 		out.Status = result.Passed
 	}
 }
 
-// outlived returns the reason of a scenario whose budget passed, with what it had found until then.
+// outlived returns the reason of a scenario whose budget passed, with what it had found until
+// then.
 func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	why := fmt.Sprintf("the budget of %v passed", s.Budget)
 	if stuck {
@@ -257,8 +260,8 @@ func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 	return why
 }
 
-// notAllowed returns the part of a failure that names a right that the cluster's user lacks. Such a
-// failure is not the chart's.
+// notAllowed returns the part of a failure that names a right that the cluster's user lacks. Such
+// a failure is not the chart's.
 func notAllowed(failed *result.Scenario) string { return cluster.ForbiddenText(failed.Reason) }
 
 // wait reports whether the scenario returned: until ctx ends, and for Grace after that.

@@ -56,6 +56,13 @@ func TestRunOutcomes(t *testing.T) {
 		reason string
 	}{
 		"pass": {func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Logf("fine") }, nil, result.Passed, ""},
+		"void": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			t.Void("the machine slept")
+		}, nil, result.Skipped, "the machine slept"},
+		"a failure beside a void": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			t.Void("the machine slept")
+			t.Errorf("a wrong value")
+		}, nil, result.Failed, "a wrong value"},
 		"errorf goes on": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
 			t.Errorf("first")
 			t.Errorf("second")
@@ -319,8 +326,8 @@ func TestInterruptAfterFailure(t *testing.T) {
 	}
 }
 
-// TestAbandonedEnvironment lets a scenario not return: nothing else is begun on its environment, in
-// no round, and Run returns an error.
+// TestAbandonedEnvironment lets a scenario not return: nothing else is begun on its environment,
+// in no round, and Run returns an error.
 func TestAbandonedEnvironment(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

@@ -4,6 +4,9 @@ package scenario
 type T interface {
 	// Errorf records a failure; the scenario continues.
 	Errorf(format string, args ...any)
+	// Void records that a machine's trouble keeps the scenario from a judgement; the scenario
+	// continues, and a failure outranks it.
+	Void(format string, args ...any)
 	// FailNow ends the scenario's goroutine. Call it only from there.
 	FailNow()
 	// Failed reports whether Errorf, FailNow or a panic happened.

@@ -19,12 +19,6 @@ type Timeouts struct {
 	// Labels is until pod labels and endpoints follow a state; default 30 s. OpenBao retries
 	// labels every 5 s.
 	Labels time.Duration
-	// Handover is the longest outage while the active pod shuts down cleanly; default 8 s. It
-	// releases the lock. The time to load namespaces is added.
-	Handover time.Duration
-	// Takeover is the longest outage after a crash; default 30 s: the lock's TTL of 15 s, and as
-	// much again for a busy machine.
-	Takeover time.Duration
 	// Failover is until fetches work again after the active pod is lost; default 60 s: the lock's
 	// TTL of 15 s, unsealing, namespaces.
 	Failover time.Duration
@@ -42,8 +36,6 @@ func (t Timeouts) withDefaults() Timeouts {
 		&t.Poll:     200 * time.Millisecond,
 		&t.Probe:    50 * time.Millisecond,
 		&t.Labels:   30 * time.Second,
-		&t.Handover: 8 * time.Second,
-		&t.Takeover: 30 * time.Second,
 		&t.Failover: time.Minute,
 		&t.Ready:    3 * time.Minute,
 		&t.Upgrade:  4 * time.Minute,

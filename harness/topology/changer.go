@@ -7,9 +7,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// Changer changes an environment's release for scenarios and brings its own values back afterwards.
+// Changer changes an environment's release for scenarios and brings its own values back
+// afterwards.
 type Changer struct {
 	env     *Environment
+	adopted map[string]any // values that were added to the environment's own
 	changed bool
 }
 
@@ -21,25 +23,33 @@ func (e *Environment) Changer() *Changer { return &Changer{env: e} }
 
 // Upgrade implements scenario.Installer.
 func (c *Changer) Upgrade(ctx context.Context, r scenario.Release) error {
-	return c.apply(ctx, r, c.env.upgrade)
+	return c.apply(ctx, r, (*Environment).upgrade)
 }
 
 // Install implements scenario.Installer.
 func (c *Changer) Install(ctx context.Context, r scenario.Release) error {
-	return c.apply(ctx, r, c.env.install)
+	return c.apply(ctx, r, (*Environment).install)
 }
 
-func (c *Changer) apply(ctx context.Context, r scenario.Release, do func(context.Context, *chart.Chart,
-	map[string]any) error,
+// apply installs or upgrades. Another chart than the one under test gets the values that the
+// dialect has for it, and its own bootstrap.
+func (c *Changer) apply(ctx context.Context, r scenario.Release,
+	do func(*Environment, context.Context, *chart.Chart, map[string]any) error,
 ) error {
-	what, err := c.env.Spec.Chart, error(nil)
+	env := c.env
 	if r.Chart != "" {
-		if what, err = chart.Load(r.Chart); err != nil {
+		spec := env.Spec
+		var err error
+		if spec.Chart, err = chart.Load(r.Chart); err != nil {
 			return err
 		}
+		if env, err = env.with(spec); err != nil {
+			return err
+		}
+		env.values = chart.Merge(env.values, c.adopted)
 	}
 	c.changed = c.changed || r.Chart != "" || len(r.Values) > 0
-	return do(ctx, what, chart.Merge(c.env.values, r.Values))
+	return do(env, ctx, env.Spec.Chart, chart.Merge(env.values, r.Values))
 }
 
 // Rollback implements scenario.Installer.
@@ -57,7 +67,9 @@ func (c *Changer) Uninstall(ctx context.Context) error {
 }
 
 // Adopt implements scenario.Installer.
-func (c *Changer) Adopt(values map[string]any) { c.env.values = chart.Merge(c.env.values, values) }
+func (c *Changer) Adopt(values map[string]any) {
+	c.adopted, c.env.values = chart.Merge(c.adopted, values), chart.Merge(c.env.values, values)
+}
 
 // Knows implements scenario.Installer.
 func (c *Changer) Knows(change string) bool {

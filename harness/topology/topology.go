@@ -42,14 +42,15 @@ type Spec struct {
 	Run       string // ID of the run, for the owner labels
 	Chart     *chart.Chart
 	Dialect   *Dialect
+	Base      map[string]any // values below the dialect's, such as a file of the chart's ci directory
 	Overrides map[string]any // the user's values, over the dialect's
 	Resources Resources      // of each OpenBao pod
 	Images    Images
 	Fixtures  Fixtures
 	NodePort  int // of the active Service; 0 for a ClusterIP Service, which is reached by a port-forward
 	// Suffix ends the names of the environment's namespaces and machine, so that two environments
-	// of one topology can be on one cluster, e.g. "-b"; they need node ports or host ports of their
-	// own. Empty for the only one.
+	// of one topology can be on one cluster, e.g. "-b"; they need node ports or host ports of
+	// their own. Empty for the only one.
 	Suffix string
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is
 	// InstallTimeout.
@@ -82,8 +83,8 @@ type Environment struct {
 }
 
 // New prepares an environment without touching anything: names, the issuer's key, and the values,
-// with which it renders the chart to check that chart and dialect fit. The error is an exit.Invalid
-// error.
+// with which it renders the chart to check that chart and dialect fit. The error is an
+// exit.Invalid error.
 func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*Environment, error) {
 	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: namespaceOf(spec.Topology) + spec.Suffix, Log: log}
 	if c != nil {
@@ -94,28 +95,36 @@ func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*En
 		return nil, err
 	}
 	env.Issuer = issuer
-	values, err := spec.Dialect.Render(env.inputs())
-	if err != nil {
+	if err := env.resolve(); err != nil {
 		return nil, err
 	}
-	env.values = chart.Merge(values, spec.Overrides)
-	active, err := env.fit(env.values)
+	return env, nil
+}
+
+// resolve derives from the Spec what the chart is installed with. The error is of code
+// exit.Invalid.
+func (e *Environment) resolve() error {
+	spec := e.Spec
+	values, err := spec.Dialect.Render(e.inputs())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	env.ownPort = spec.NodePort != 0
+	e.values = chart.Merge(chart.Merge(spec.Base, values), spec.Overrides)
+	active, err := e.fit(e.values)
+	if err != nil {
+		return err
+	}
+	e.ownPort = spec.NodePort != 0
 	for _, port := range active.Spec.Ports {
 		if port.NodePort == spec.NodePort {
-			env.ownPort = false
+			e.ownPort = false
 		}
 	}
-	first, err := spec.Dialect.RenderBootstrap(env.inputs())
-	if err != nil || first == nil {
-		return env, err
+	e.bootstrap, err = spec.Dialect.RenderBootstrap(e.inputs())
+	if err == nil && e.bootstrap != nil {
+		_, err = e.fit(chart.Merge(e.values, e.bootstrap))
 	}
-	env.bootstrap = first
-	_, err = env.fit(chart.Merge(env.values, first))
-	return env, err
+	return err
 }
 
 // Audience is the claim aud of every JWT: OpenBao's URL as GitLab knows it.

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/target/outage"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
@@ -34,8 +35,8 @@ func backupRestore() scenario.Scenario {
 		},
 		Budget: 15 * time.Minute,
 		// Catches: state outside the database and the unseal Secret, an install that cannot take
-		// over a restored database, a server that initialises itself again when it cannot read what
-		// is there.
+		// over a restored database, a server that initialises itself again when it cannot read
+		// what is there.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the backup", env.Timeouts.Ready)
 			before, err := secrets.Fingerprint(ctx, env)
@@ -83,7 +84,7 @@ func backupRestore() scenario.Scenario {
 			require.NoError(t, err)
 			require.Equal(t, before, after, "hash over all secrets")
 			outage.Recovered(ctx, t, env, watch)
-			outage.Judge(t, env, watch.Stop())
+			outage.Judge(t, env, judge.OutageRestore, "", watch.Stop())
 		},
 	}
 }

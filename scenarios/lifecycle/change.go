@@ -18,29 +18,42 @@ import (
 
 // through makes a change to a healthy installation and checks what no change may break: the
 // installation is healthy afterwards, with new pods where their template changed, every secret is
-// unchanged, and no fetch got a wrong value. It measures for how long fetches failed, next to the
-// budget that GitLab publishes.
-func through(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx context.Context) error) {
+// unchanged, what an owner wrote before and meanwhile is there, no fetch got a wrong value, and
+// the outage was within the budget of the kind of change, one of judge.OutageChanges. It returns
+// what became of the pods.
+func through(ctx context.Context, t scenario.T, env *scenario.Env, kind string,
+	change func(ctx context.Context) error,
+) *cluster.Rollout {
 	cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the change", env.Timeouts.Ready)
 	before, err := secrets.Fingerprint(ctx, env)
 	require.NoError(t, err, "before the change")
+	owner := write(ctx, t, env)
+	defer owner.stop(ctx)
 	watch := outage.Fetches(ctx, env)
 	defer func() { watch.Stop() }()
+	ended, err := cluster.WatchRollout(ctx, env)
+	require.NoError(t, err)
 
 	start := time.Now()
-	apply(ctx, t, env, change)
+	strategy := apply(ctx, t, env, change)
 	t.Measure("change_seconds", time.Since(start).Seconds())
 	outage.Recovered(ctx, t, env, watch)
+	rollout, err := ended()
+	require.NoError(t, err)
+	t.Measure("leader_changes", float64(len(rollout.Leaders)))
 	report := watch.Stop()
 
 	after, err := secrets.Fingerprint(ctx, env)
 	require.NoError(t, err, "after the change")
 	require.Equal(t, before, after, "hash over all secrets")
-	outage.Judge(t, env, report)
+	owner.readBack(ctx, t)
+	outage.Judge(t, env, kind, strategy, report)
+	return rollout
 }
 
-// apply makes a change and waits until it has reached the pods and they serve.
-func apply(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx context.Context) error) {
+// apply makes a change and waits until it has reached the pods and they serve. It returns the
+// strategy by which the changed workload replaces its pods.
+func apply(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx context.Context) error) string {
 	workload, err := cluster.WorkloadOf(ctx, env)
 	require.NoError(t, err)
 	pods, err := cluster.Pods(ctx, env)
@@ -54,6 +67,7 @@ func apply(ctx context.Context, t scenario.T, env *scenario.Env, change func(ctx
 			func(ctx context.Context) error { return replaced(ctx, env, old) })
 	}
 	cluster.MustServe(ctx, t, env)
+	return changed.Strategy
 }
 
 // replaced returns an error until all pods are new and all exist.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -34,7 +35,7 @@ func configChangeKeepsData() scenario.Scenario {
 			require.NoError(t, err)
 			// One more cache entry: it changes the configuration and nothing else.
 			size := before.cacheSize + 1
-			through(ctx, t, env, upgrade(env, scenario.ChangeCacheSize, map[string]any{"size": size}))
+			through(ctx, t, env, judge.OutageConfig, upgrade(env, scenario.ChangeCacheSize, map[string]any{"size": size}))
 			after, err := snapshot(ctx, env)
 			require.NoError(t, err)
 			require.Equal(t, size, after.cacheSize, "cache_size of the configuration the pods mount")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -25,7 +26,7 @@ func reinstallKeepsData() scenario.Scenario {
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, err := cluster.UnsealKey(ctx, env)
 			require.NoError(t, err)
-			through(ctx, t, env, func(ctx context.Context) error {
+			through(ctx, t, env, judge.OutageReinstall, func(ctx context.Context) error {
 				start := time.Now()
 				if err := env.Installer.Uninstall(ctx); err != nil {
 					return err

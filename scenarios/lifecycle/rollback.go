@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -28,7 +29,7 @@ func rollback() scenario.Scenario {
 			require.NoError(t, err)
 			apply(ctx, t, env, upgrade(env, scenario.ChangeCacheSize, map[string]any{"size": before.cacheSize + 7}))
 
-			through(ctx, t, env, env.Installer.Rollback)
+			through(ctx, t, env, judge.OutageRollback, env.Installer.Rollback)
 			after, err := snapshot(ctx, env)
 			require.NoError(t, err)
 			require.Equal(t, before, after, "configuration after the rollback")

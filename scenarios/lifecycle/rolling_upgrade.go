@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
 func rollingUpgrade() scenario.Scenario {
@@ -19,10 +21,26 @@ func rollingUpgrade() scenario.Scenario {
 			scenario.Change(scenario.ChangeRolling),
 		},
 		Rights: []scenario.Right{{Verbs: "patch", Resource: "pods"}},
-		// Catches: a strategy that the templates ignore, a surge pod that two nodes cannot hold,
-		// a readiness probe that lets the active pod go before a standby is unsealed.
-		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) { through(ctx, t, env, roll(env)) },
+		// Catches: a strategy that the templates ignore, an outage over the budget, a surge pod
+		// that two nodes cannot hold, a readiness probe that lets the active pod go before a
+		// standby is unsealed.
+		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) { oneByOne(ctx, t, env) },
 	}
+}
+
+// oneByOne replaces the pods by the rolling strategy, and checks that one of them was always
+// there: it had been ready, and was not asked to end. Each of two pods can be replaced while it is
+// active.
+func oneByOne(ctx context.Context, t scenario.T, env *scenario.Env) *cluster.Rollout {
+	rollout := through(ctx, t, env, judge.OutageConfig, roll(env))
+	if rollout.Least < cluster.Wanted-1 {
+		t.Errorf("at a time %d of %d pods were left, want %d: the pods were not replaced one by one", rollout.Least,
+			cluster.Wanted, cluster.Wanted-1)
+	}
+	if n := len(rollout.Leaders); n < 1 || n > cluster.Wanted {
+		t.Errorf("the leader changed %d times, want 1 to %d", n, cluster.Wanted)
+	}
+	return rollout
 }
 
 // roll returns a change that replaces the pods by the rolling strategy and changes nothing else.

@@ -32,7 +32,11 @@ func rollingUpgradeStandbyFirst() scenario.Scenario {
 			_, err := env.Kube.CoreV1().Pods(env.Namespace).Patch(ctx, active.Name, types.StrategicMergePatchType, patch,
 				metav1.PatchOptions{})
 			require.NoError(t, err)
-			through(ctx, t, env, roll(env))
+			rollout := oneByOne(ctx, t, env)
+			require.Len(t, rollout.Ended, cluster.Wanted, "pods of before that were asked to end")
+			require.Equal(t, active.UID, rollout.Ended[cluster.Wanted-1], "the active pod %s is not the last to end",
+				active.Name)
+			require.Len(t, rollout.Leaders, 1, "changes of the leader")
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -43,13 +44,13 @@ func unsealKeyRotation() scenario.Scenario {
 				"id": id, "secret": name, "key": env.Unseal.Key,
 				"previousId": env.Unseal.ID, "previousSecret": env.Unseal.Secret, "previousKey": env.Unseal.Key,
 			}
-			through(ctx, t, env, upgrade(env, scenario.ChangeUnsealKey, both))
+			through(ctx, t, env, judge.OutageKeyRotation, upgrade(env, scenario.ChangeUnsealKey, both))
 			only := map[string]any{
 				"id": id, "secret": name, "key": env.Unseal.Key, "previousId": "", "previousSecret": "",
 				"previousKey": "",
 			}
 			t.Logf("both keys work; dropping the old one")
-			through(ctx, t, env, upgrade(env, scenario.ChangeUnsealKey, only))
+			through(ctx, t, env, judge.OutageKeyRotation, upgrade(env, scenario.ChangeUnsealKey, only))
 
 			values, err := env.Installer.Change(scenario.ChangeUnsealKey, only)
 			require.NoError(t, err)
@@ -59,8 +60,8 @@ func unsealKeyRotation() scenario.Scenario {
 	}
 }
 
-// ensureRecoveryKey creates the recovery key that OpenBao requires before it uses a new unseal key.
-// A server that initialised itself has none. GitLab has a rake task for it. The key itself is
+// ensureRecoveryKey creates the recovery key that OpenBao requires before it uses a new unseal
+// key. A server that initialised itself has none. GitLab has a rake task for it. The key itself is
 // discarded, because nothing needs it again. Source: openbao/openbao, vault/seal_autoseal.go
 // (UpgradeKeys) and vault/rotate.go (InitRotation) at v2.4.0.
 func ensureRecoveryKey(ctx context.Context, env *scenario.Env) error {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -20,7 +21,7 @@ func bothPodsLost() scenario.Scenario {
 		// Catches: an unseal key that only a running pod has, pods that wait for each other, a
 		// second self-initialisation.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			disturb(ctx, t, env, env.Timeouts.Failover, func(s *stage) {
+			disturb(ctx, t, env, judge.OutagePodsLost, func(s *stage) {
 				t.Logf("deleting both pods")
 				for _, name := range []string{s.active.Name, s.standby.Name} {
 					require.NoError(t, cluster.DeletePod(ctx, env, name))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -24,7 +25,7 @@ func databaseRestarted() scenario.Scenario {
 		// Catches: a pool that keeps broken connections, a process that exits with its database, a
 		// database that loses data.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			disturb(ctx, t, env, env.Timeouts.Takeover, func(*stage) {
+			disturb(ctx, t, env, judge.OutageDatabaseRestart, func(*stage) {
 				t.Logf("restarting PostgreSQL")
 				started := time.Now()
 				require.NoError(t, env.Database.Restart(ctx))

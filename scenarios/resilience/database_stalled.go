@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -19,7 +20,7 @@ func databaseStalled() scenario.Scenario {
 		// Catches: a liveness probe that restarts OpenBao because of its database, requests that
 		// hang forever.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			disturb(ctx, t, env, env.Timeouts.Takeover, func(s *stage) {
+			disturb(ctx, t, env, judge.OutageDatabaseStall, func(s *stage) {
 				defer func() {
 					if err := env.Database.Resume(context.WithoutCancel(ctx)); err != nil {
 						t.Errorf("resuming PostgreSQL: %v", err)

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -31,7 +32,7 @@ func drain() scenario.Scenario {
 			// The budget counts ready pods, and a standby is ready. So the second pod may be
 			// evicted while it takes over, and its lock must expire. Seen in 1 of 17 rounds of the
 			// suite: 17.7 s without a response.
-			disturb(ctx, t, env, env.Timeouts.Takeover, func(s *stage) {
+			disturb(ctx, t, env, judge.OutageDrain, func(s *stage) {
 				require.NoError(t, evict(ctx, env, s.active), "the first of two pods cannot be evicted, so a drain would never end")
 				err := evict(ctx, env, s.standby)
 				require.True(t, apierrors.IsTooManyRequests(err),

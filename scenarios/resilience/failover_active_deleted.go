@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -24,7 +25,7 @@ func failoverActiveDeleted() scenario.Scenario {
 		// Catches: a standby that cannot unseal or take the lock, labels that do not follow, an
 		// unclean shutdown after which the lock must expire, a deployment of one pod.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			before, after := disturb(ctx, t, env, env.Timeouts.Handover, func(s *stage) {
+			before, after := disturb(ctx, t, env, judge.OutageFailover, func(s *stage) {
 				t.Logf("deleting the active pod %s", s.active.Name)
 				require.NoError(t, cluster.DeletePod(ctx, env, s.active.Name))
 				takenOver(ctx, t, env, s.active)

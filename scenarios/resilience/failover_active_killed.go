@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -19,7 +20,7 @@ func failoverActiveKilled() scenario.Scenario {
 		// Catches: a lock that outlives its TTL, a standby that gives up waiting, a container that
 		// does not restart, a killed pod that keeps the active label.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			disturb(ctx, t, env, env.Timeouts.Takeover, func(s *stage) {
+			disturb(ctx, t, env, judge.OutageCrash, func(s *stage) {
 				t.Logf("killing OpenBao in the active pod %s", s.active.Name)
 				s.planned = append(s.planned, s.active.UID)
 				require.NoError(t, env.Processes.Signal(ctx, env.Namespace, s.active.Name, env.Container, "KILL"))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -25,7 +26,7 @@ func issuerDown() scenario.Scenario {
 		// Catches: keys that are fetched for every login, an unseal or a probe that waits for
 		// GitLab, logins that never recover.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			before, after := disturb(ctx, t, env, env.Timeouts.Ready, func(s *stage) {
+			before, after := disturb(ctx, t, env, judge.OutageIssuerDown, func(s *stage) {
 				for _, tenant := range env.Sample(4) {
 					require.NoError(t, env.Check(ctx, tenant, tenant.Secrets[0]), "while GitLab serves keys")
 				}

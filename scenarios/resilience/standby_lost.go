@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -20,7 +21,7 @@ func standbyLost() scenario.Scenario {
 		// Catches: a Service that also leads to standbys, an active pod that steps down when its
 		// standby is lost.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			before, after := disturb(ctx, t, env, 0, func(s *stage) {
+			before, after := disturb(ctx, t, env, judge.OutageStandbyLost, func(s *stage) {
 				t.Logf("deleting the standby %s", s.standby.Name)
 				require.NoError(t, cluster.DeletePod(ctx, env, s.standby.Name))
 				replacement(ctx, t, env, s)

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
@@ -23,11 +24,11 @@ func wrongUnsealKey() scenario.Scenario {
 		Protects: "operators from a broken standby that goes unnoticed until the active pod fails",
 		Source:   "GitLab's OpenBao chart, troubleshooting: cipher: message authentication failed; metric core.unsealed",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureUnsealKey, scenario.FeatureMetrics},
-		// Catches: probes that call a sealed pod ready, a Service that leads to it, no metric or no
-		// alert for it, a pod that restarts repeatedly instead of reporting the error, a standby
-		// whose failure affects the active pod.
+		// Catches: probes that call a sealed pod ready, a Service that leads to it, no metric or
+		// no alert for it, a pod that restarts repeatedly instead of reporting the error, a
+		// standby whose failure affects the active pod.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			before, after := disturb(ctx, t, env, 0, func(s *stage) {
+			before, after := disturb(ctx, t, env, judge.OutageStandbyLost, func(s *stage) {
 				right, err := cluster.UnsealKey(ctx, env)
 				require.NoError(t, err)
 				require.NoError(t, cluster.PutUnsealKey(ctx, env, cluster.NewUnsealKey()))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +12,11 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"gitlab.com/steamer/steamer/harness/cgroup"
+	"gitlab.com/steamer/steamer/harness/observe"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // httpAuditSince is the first OpenBao with an audit device of type http.
@@ -19,11 +24,13 @@ var httpAuditSince = semver.MustParse("2.5.0")
 
 // Env is the target as scenarios see it that leave its release as it is.
 func (t *Target) Env() (*scenario.Env, func(), error) {
-	return t.env.Scenarios(t.Tenants(), t.tenancy.Seed).Prepare()
+	env := t.env.Scenarios(t.Tenants(), t.tenancy.Seed)
+	env.WatchMachine, env.Outage = t.watchMachine, t.budgets
+	return env.Prepare()
 }
 
-// Suite is the target as the whole functional suite sees it: scenarios may change the release, have
-// one session with the database, and save what explains a failure. Call Restore after them.
+// Suite is the target as the whole functional suite sees it: scenarios may change the release,
+// have one session with the database, and save what explains a failure. Call Restore after them.
 func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err error) {
 	env = t.env.Scenarios(t.Tenants(), t.tenancy.Seed)
 	env.Installer, env.Previous, env.Artifacts = t.changer, t.options.Previous, t.options.Dir
@@ -41,7 +48,39 @@ func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err
 		env.Features = append(env.Features, scenario.FeatureAuditHTTP)
 	}
 	env.Database, done = t.env.OpenDatabase(ctx)
+	env.WatchMachine, env.Outage = t.watchMachine, t.budgets
 	return env, done, nil
+}
+
+// maxOthers is the share of the machine's CPUs that other processes may use while an outage is
+// measured; the judge of loads has the same.
+const maxOthers = 0.4
+
+// watchMachine watches what other processes use of the machine that everything shares. Where that
+// cannot be known, as on an existing cluster, it excuses nothing.
+func (t *Target) watchMachine(ctx context.Context) func() string {
+	if t.platform.Existing() {
+		return func() string { return "" }
+	}
+	observer, err := t.start(ctx, observe.Own{}, observe.Host{})
+	if err != nil {
+		t.note("the machine is not watched: " + steps.OneLine(err))
+		return func() string { return "" }
+	}
+	return func() string {
+		seen := result.Topology{Load: &result.Load{}} // no load generator runs
+		seen.Resources, _, _ = observer.Stop()
+		observer.Fill(&seen)
+		if seen.Host == nil || len(seen.Host.Samples) == 0 {
+			return ""
+		}
+		samples := seen.Host.Samples
+		cores, known := seen.Others(result.Window{From: samples[0].At, To: samples[len(samples)-1].At})
+		if cpus := cgroup.UsableCPUs(); known && cores > maxOthers*cpus {
+			return fmt.Sprintf("other processes used %.1f of this machine's %.3g CPUs", cores, cpus)
+		}
+		return ""
+	}
 }
 
 // Restore brings back the chart with the target's own values where scenarios left anything else,

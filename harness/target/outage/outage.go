@@ -16,22 +16,37 @@ var ErrWrong = errors.New("wrong answer")
 
 // Report is what a Watch saw.
 type Report struct {
-	Probes      int
-	Failed      int           // Wrong included
-	Wrong       int           // failed with ErrWrong
+	Probes int
+	Failed int // Wrong included
+	Wrong  int // failed with ErrWrong
+	// Due is how many probes were due, one an interval: one that hung stands for those that it
+	// held up. Lost is how many of them failed.
+	Due, Lost   int
 	Unavailable time.Duration // sum of the gaps
 	Longest     time.Duration // the longest gap
 	Last        error         // of the last failed probe
 }
 
+// FailedPercent is the share of failed probes in those that are due in a window, or in all that
+// were due where the watch lasted longer. What is due after the end of the watch counts as
+// answered: the caller has seen that probes work again.
+func (r Report) FailedPercent(interval, window time.Duration) float64 {
+	due := max(r.Due, int(window/interval))
+	if due == 0 {
+		return 0
+	}
+	return 100 * float64(r.Lost) / float64(due)
+}
+
 // Watch probes in the background until it is stopped.
 type Watch struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	mu     sync.Mutex
-	report Report
-	good   time.Time // end of the last success
-	broken bool      // a probe failed since then
+	interval time.Duration
+	cancel   context.CancelFunc
+	done     chan struct{}
+	mu       sync.Mutex
+	report   Report
+	good     time.Time // end of the last success
+	broken   bool      // a probe failed since then
 }
 
 // Start probes every interval, one after the other. A gap lasts from the end of
@@ -39,19 +54,20 @@ type Watch struct {
 // interval plus one probe.
 func Start(ctx context.Context, interval time.Duration, probe func(context.Context) error) *Watch {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &Watch{cancel: cancel, done: make(chan struct{}), good: time.Now()}
+	w := &Watch{interval: interval, cancel: cancel, done: make(chan struct{}), good: time.Now()}
 	go func() {
 		defer close(w.done)
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
+			began := time.Now()
 			one, stop := context.WithTimeout(ctx, probeTimeout)
 			err := probe(one)
 			stop()
 			if ctx.Err() != nil {
 				return // cut short: says nothing
 			}
-			w.note(err)
+			w.note(err, max(1, int(time.Since(began)/interval)))
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():
@@ -62,14 +78,17 @@ func Start(ctx context.Context, interval time.Duration, probe func(context.Conte
 	return w
 }
 
-func (w *Watch) note(err error) {
+// note records a probe that stands for as many as were due while it ran.
+func (w *Watch) note(err error, due int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
 	w.report.Probes++
+	w.report.Due += due
 	if err != nil {
 		w.broken = true
 		w.report.Failed++
+		w.report.Lost += due
 		w.report.Last = err
 		if errors.Is(err, ErrWrong) {
 			w.report.Wrong++

@@ -27,6 +27,7 @@ type Workload struct {
 	Kind, Name string
 	Replicas   *int32
 	Template   corev1.PodTemplateSpec
+	Strategy   string // by which its pods are replaced: Recreate, RollingUpdate or OnDelete
 	selector   *metav1.LabelSelector
 }
 
@@ -43,14 +44,18 @@ func WorkloadOf(ctx context.Context, env *scenario.Env) (*Workload, error) {
 		return nil, fmt.Errorf("deployments in %s: %w", env.Namespace, err)
 	}
 	for _, d := range deployments.Items {
-		found = append(found, Workload{"Deployment", d.Name, d.Spec.Replicas, d.Spec.Template, d.Spec.Selector})
+		found = append(found, Workload{
+			"Deployment", d.Name, d.Spec.Replicas, d.Spec.Template, string(d.Spec.Strategy.Type), d.Spec.Selector,
+		})
 	}
 	sets, err := env.Kube.AppsV1().StatefulSets(env.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("stateful sets in %s: %w", env.Namespace, err)
 	}
 	for _, s := range sets.Items {
-		found = append(found, Workload{"StatefulSet", s.Name, s.Spec.Replicas, s.Spec.Template, s.Spec.Selector})
+		found = append(found, Workload{
+			"StatefulSet", s.Name, s.Spec.Replicas, s.Spec.Template, string(s.Spec.UpdateStrategy.Type), s.Spec.Selector,
+		})
 	}
 	found = slices.DeleteFunc(found, func(w Workload) bool { return !selector.Matches(labels.Set(w.Template.Labels)) })
 	if len(found) != 1 {

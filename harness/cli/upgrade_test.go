@@ -1,0 +1,84 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/upgrade"
+)
+
+func TestUpgradePredicts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	unknown := write(t, dir, "unknown.yaml", "onlyHere: 1\n")
+	secret := write(t, dir, "secret.yaml", "config: {audit: {http: {enabled: true, streamingUri: https://gitlab.example}}}\n"+
+		"image: {tag: 2.5.0}\n")
+	for name, tc := range map[string]struct {
+		args []string
+		code exit.Code
+		want []string
+	}{
+		"release": {[]string{"--from", "0.1.0"}, exit.Pass, []string{
+			"0.1.0 → head", "nothing lost", "Recreate",
+			"PASS",
+		}},
+		"markdown": {
+			[]string{"--from", "0.1.0", "--markdown"},
+			exit.Pass,
+			[]string{"| 0.1.0 → head | nothing lost |"},
+		},
+		"pairs": {[]string{"--values-pairs"}, exit.Pass, []string{
+			"head tls → head networkpolicy",
+			"head networkpolicy → head tls",
+		}},
+		"a Secret lost": {
+			[]string{"--from", "head", "--from-values", secret},
+			exit.Fail,
+			[]string{"predicted secret-lost: Secret/openbao-http-audit", "FAIL"},
+		},
+		"no such release": {[]string{"--from", "9.9.9"}, exit.Invalid, []string{"--from 9.9.9", "choose from 0.1.0"}},
+		"no release":      {nil, exit.Invalid, []string{"--from", "--values-pairs"}},
+		"no such values": {
+			[]string{"--from", "0.1.0", "--to-values", "/nowhere.yaml"},
+			exit.Invalid,
+			[]string{"/nowhere.yaml"},
+		},
+		"values of one end": {
+			[]string{"--from", "0.1.0", "--from-values", unknown},
+			exit.Invalid,
+			[]string{"upgrade 0.1.0 unknown.yaml -> head: 0.1.0", "onlyHere"},
+		},
+		"older image": {
+			[]string{"--from", "0.1.0", "--from-image", "r/openbao:2.6.0", "--image", "openbao=r/openbao:2.4.0"},
+			exit.Invalid,
+			[]string{"older than the data"},
+		},
+		"format":         {[]string{"--from", "0.1.0", "-o", "xml"}, exit.Invalid, []string{"--format xml"}},
+		"two topologies": {[]string{"--from", "0.1.0", "--topology", "all"}, exit.Invalid, []string{"--topology"}},
+		"negative":       {[]string{"--from", "0.1.0", "--edges", "-1"}, exit.Invalid, []string{"--edges"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			work := t.TempDir()
+			got := steamer(t, work, append([]string{"upgrade", "--predict"}, tc.args...)...)
+			require.Equal(t, tc.code, got.code, got.stdout+got.stderr)
+			for _, want := range tc.want {
+				require.Contains(t, got.stdout+got.stderr, want)
+			}
+			left, err := os.ReadDir(work)
+			require.NoError(t, err)
+			require.Empty(t, left, "a prediction writes no file")
+		})
+	}
+	got := steamer(t, dir, "upgrade", "--dry-run", "--from", "0.1.0", "-o", "json")
+	var r upgrade.Report
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &r))
+	require.Equal(t, result.Pass, r.Verdict)
+	require.True(t, r.Predicted)
+	require.Equal(t, "0.1.0", r.Edges[0].FromChart.Version)
+}

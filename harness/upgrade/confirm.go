@@ -1,0 +1,236 @@
+package upgrade
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/judge"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/kind"
+	"gitlab.com/steamer/steamer/harness/target/outage"
+	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/harness/wait"
+)
+
+// Confirmer confirms edges on a cluster, each on what the one before has left where that fits.
+type Confirmer struct {
+	// Open installs what spec says on an empty database, and provisions the tenants.
+	Open func(ctx context.Context, spec topology.Spec) (*kind.Target, error)
+	// Close removes a target that Open made.
+	Close func(ctx context.Context, t *kind.Target) error
+	// Spec is what an end of an edge installs.
+	Spec func(stop Stop) topology.Spec
+
+	target *kind.Target
+	at     string // name of the stop that the target is at
+}
+
+// Confirm upgrades along an edge, and adds to its outcome what was seen. The error is of the
+// environment, or ctx's own; a fault of the chart is in the outcome.
+func (c *Confirmer) Confirm(ctx context.Context, e Edge, o *Outcome) error {
+	if err := c.arrive(ctx, e.From); err != nil {
+		if errors.As(err, &target.UnfitError{}) {
+			o.fail("%s was not installed: %v", e.From.Name, err)
+			return c.Leave(ctx)
+		}
+		return err
+	}
+	if wrote := c.target.Info().Versions["openbao"]; older(e.To.Image, wrote) {
+		return exit.Environmentf("upgrade "+e.String(), "name an image of version "+wrote+" or later; nothing was changed",
+			"image %s is older than the data, which OpenBao %s wrote", e.To.Image, wrote)
+	}
+	change := judge.OutageConfig
+	if e.From.Chart.Info().Digest != e.To.Chart.Info().Digest || e.From.Image != e.To.Image {
+		change = judge.OutageUpgrade
+	}
+	var err error
+	o.Confirmed, err = c.move(ctx, o, change, func(ctx context.Context) error {
+		return c.target.Become(ctx,
+			c.Spec(e.To))
+	})
+	c.at = e.To.Name
+	if err == nil && o.Confirmed != nil && e.Back {
+		o.RolledBack, err = c.move(ctx, o, judge.OutageRollback,
+			func(ctx context.Context) error { return c.target.Back(ctx, c.Spec(e.From)) })
+		c.at = e.From.Name
+	}
+	if err != nil || len(o.Reasons) > 0 { // what follows begins with a sound installation
+		return errors.Join(err, c.Leave(ctx))
+	}
+	return nil
+}
+
+// arrive has the target at a stop: it is there already, or is installed.
+func (c *Confirmer) arrive(ctx context.Context, stop Stop) (err error) {
+	if c.target != nil && c.at == stop.Name {
+		return nil
+	}
+	if err := c.Leave(ctx); err != nil {
+		return err
+	}
+	c.target, err = c.Open(ctx, c.Spec(stop))
+	c.at = stop.Name
+	return err
+}
+
+// Leave removes what is installed.
+func (c *Confirmer) Leave(ctx context.Context) error {
+	if c.target == nil {
+		return nil
+	}
+	t := c.target
+	c.target = nil
+	return c.Close(ctx, t)
+}
+
+// serveTimeout bounds how long it may take until fetches work after a change; it is far above what
+// is published for 10,000 namespaces.
+const serveTimeout = 5 * time.Minute
+
+// move makes a change while two clients fetch, and checks what it has kept. A nil Confirmation
+// beside no error says that the chart failed, for a reason that is in the outcome.
+func (c *Confirmer) move(ctx context.Context, o *Outcome, change string, do func(context.Context) error) (
+	*Confirmation, error,
+) {
+	env, done, err := c.target.Env()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	before, err := secrets(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	watch := outage.Fetches(ctx, env)
+	defer func() { watch.Stop() }()
+	started := time.Now()
+	if err = do(ctx); err == nil {
+		_, err = wait.Until(ctx, wait.For{
+			What: "fetches work again", Interval: env.Timeouts.Probe, Deadline: serveTimeout,
+		}, watch.Working())
+		if err != nil && ctx.Err() == nil {
+			err = target.UnfitError{Err: err}
+		}
+	}
+	seen := watch.Stop()
+	out := &Confirmation{
+		Seconds: time.Since(started).Seconds(), Strategy: c.target.Strategy(ctx), Clients: seen.Clients(),
+		Machine: seen.Machine,
+	}
+	if errors.As(err, &target.UnfitError{}) {
+		o.fail("%s on the cluster: %v", change, err)
+		out.compare(ctx, env, before, o) // a failed upgrade can lose something, too
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, finding := range seen.Findings() {
+		o.fail("%s on the cluster: %s", change, finding)
+	}
+	out.judge(env, change, seen, o)
+	out.compare(ctx, env, before, o)
+	out.readBack(ctx, env, o)
+	return out, ctx.Err()
+}
+
+// judge holds the outage against the budget of the change.
+func (c *Confirmation) judge(env *scenario.Env, change string, seen outage.Reports, o *Outcome) {
+	budget, ok := env.Outage(change, c.Strategy)
+	if !ok {
+		o.doubt("no outage budget for change %s with strategy %q: steamer slo check lists what is missing", change,
+			c.Strategy)
+		return
+	}
+	budget = budget.With(outage.Namespaces(env.Tenants))
+	c.Budget = &budget
+	for _, miss := range seen.Misses(budget) {
+		if seen.Machine != "" {
+			o.doubt("%s, while %s", miss, seen.Machine)
+			continue
+		}
+		o.fail("%s", miss)
+	}
+}
+
+// compare checks that every key of every Secret of before still has its value, unless the chart's
+// templates or values set another one.
+func (c *Confirmation) compare(ctx context.Context, env *scenario.Env, before map[[2]string]string, o *Outcome) {
+	after, err := secrets(ctx, env)
+	if err != nil {
+		o.doubt("the Secrets were not read after the change: %v", err)
+		return
+	}
+	c.Keys = len(before)
+	order := func(a, b [2]string) int { return strings.Compare(a[0]+"/"+a[1], b[0]+"/"+b[1]) }
+	for _, key := range slices.SortedFunc(maps.Keys(before), order) {
+		now, there := after[key]
+		switch {
+		case !there:
+			o.fail("on the cluster: key %s of Secret %s is gone", key[1], key[0])
+		case now != before[key] && !o.Predicted.has(RuleSecretValue, "Secret/"+key[0]):
+			o.fail("on the cluster: key %s of Secret %s has another value", key[1], key[0])
+		case now == before[key]:
+			c.Kept++
+		}
+	}
+}
+
+// readBack fetches every secret of every tenant, and checks its value.
+func (c *Confirmation) readBack(ctx context.Context, env *scenario.Env, o *Outcome) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	right := make([]int, len(env.Tenants))
+	for i, tenant := range env.Tenants {
+		c.Secrets += len(tenant.Secrets)
+		group.Go(func() error {
+			for _, secret := range tenant.Secrets {
+				if err := env.Check(ctx, tenant, secret); err != nil {
+					return err
+				}
+				right[i]++
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	for _, n := range right {
+		c.Read += n
+	}
+	if err != nil && ctx.Err() == nil || err != nil && !errors.Is(err, context.Canceled) {
+		o.fail("on the cluster: after the change a secret was not read back: %v", err)
+	}
+}
+
+// records begin the names of the Secrets in which Helm keeps its releases.
+const records = "sh.helm.release.v1."
+
+// secrets are digests of what the Secrets of the release's namespace hold, by Secret and key.
+func secrets(ctx context.Context, env *scenario.Env) (map[[2]string]string, error) {
+	list, err := env.Kube.CoreV1().Secrets(env.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("secrets in %s: %w", env.Namespace, err)
+	}
+	out := map[[2]string]string{}
+	for _, s := range list.Items {
+		if strings.HasPrefix(s.Name, records) {
+			continue
+		}
+		for key, value := range s.Data {
+			sum := sha256.Sum256(value)
+			out[[2]string{s.Name, key}] = string(sum[:])
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,307 @@
+package upgrade_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/harness/upgrade"
+)
+
+const (
+	reference = "../../charts/openbao"
+	released  = "../../scenarios/testdata/openbao-0.1.0.tgz"
+)
+
+func load(t *testing.T, source string) *chart.Chart {
+	t.Helper()
+	c, err := chart.Load(source)
+	require.NoError(t, err)
+	return c
+}
+
+func setting(t *testing.T) upgrade.Setting {
+	t.Helper()
+	dialect, err := topology.DialectNamed("gitlab")
+	require.NoError(t, err)
+	return upgrade.Setting{Dialect: dialect, Topology: topology.CloudNative}
+}
+
+// copied is a copy of the reference chart with edits, FILE: OLD -> NEW, each OLD exactly once; a
+// file that is not there is made of NEW.
+func copied(t *testing.T, edits ...[3]string) *chart.Chart {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "openbao")
+	require.NoError(t, filepath.WalkDir(reference, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		to := filepath.Join(dir, strings.TrimPrefix(path, reference))
+		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+		return os.WriteFile(to, data, 0o644)
+	}))
+	for _, edit := range edits {
+		file := filepath.Join(dir, edit[0])
+		data, err := os.ReadFile(file)
+		if edit[1] == "" {
+			require.Error(t, err)
+			require.NoError(t, os.WriteFile(file, []byte(edit[2]), 0o644))
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(string(data), edit[1]), "%s in %s", edit[1], edit[0])
+		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(data), edit[1], edit[2], 1)), 0o644))
+	}
+	return load(t, dir)
+}
+
+// object is a template with one object.
+func object(name, body string) [3]string {
+	return [3]string{"templates/extra-" + name + ".yaml", "", body}
+}
+
+const (
+	plainSecret = "apiVersion: v1\nkind: Secret\nmetadata: {name: mine%s}\nstringData: {token: abc, other: def}\n"
+	claim       = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data%s}\n" +
+		"spec: {accessModes: [ReadWriteOnce]}\n"
+	set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: side}\nspec:\n  serviceName: side\n" +
+		"  selector: {matchLabels: {a: b}}\n  template: {metadata: {labels: {a: b}}, spec: {containers: []}}\n" +
+		"  volumeClaimTemplates: [{metadata: {name: %s}}]\n"
+)
+
+// TestPredict upgrades from a sound copy of the chart to one with a defect. Each has to be found
+// by its rule and by no other.
+func TestPredict(t *testing.T) {
+	t.Parallel()
+	keep := strings.Replace(plainSecret, "{name: mine%s}", "{name: mine, annotations: {helm.sh/resource-policy: keep}}", 1)
+	hook := "apiVersion: v1\nkind: Secret\nmetadata: {name: mine%s, annotations: {helm.sh/hook: pre-install}}\n"
+	for name, tc := range map[string]struct {
+		from, to [][3]string
+		rule     string
+		object   string
+		text     string
+	}{
+		"nothing": {nil, nil, "", "", ""},
+		"selector": {
+			nil,
+			[][3]string{{
+				"templates/deployment.yaml",
+				"matchLabels: {{- include \"openbao.selectorLabels\" . | nindent 6 }}",
+				"matchLabels:\n      app.kubernetes.io/instance: {{ .Release.Name }}",
+			}},
+			upgrade.RuleSelector, "Deployment/openbao", "spec.selector changes, which Kubernetes refuses",
+		},
+		"unseal key in a renamed Secret": {
+			nil,
+			[][3]string{{
+				"templates/_helpers.tpl", `printf "%s-static-unseal"`,
+				`printf "%s-unseal"`,
+			}},
+			upgrade.RuleSecretRenamed, "Secret/openbao-unseal", "in place of Secret openbao-static-unseal",
+		},
+		"unseal key generated again": {
+			nil,
+			[][3]string{{
+				"templates/secret-static-unseal.yaml",
+				`{{- if not (lookup "v1" "Secret" .Release.Namespace $name) }}`, "{{- if true }}",
+			}},
+			upgrade.RuleSecretValue, "Secret/openbao-static-unseal", "generates its key key again",
+		},
+		"a Secret is deleted": {
+			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", ""))},
+			nil,
+			upgrade.RuleSecretLost, "Secret/mine", "the upgrade deletes it",
+		},
+		"a Secret is renamed": {
+			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", ""))},
+			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", "-2"))},
+			upgrade.RuleSecretLost, "Secret/mine", "the upgrade deletes it",
+		},
+		"a Secret is kept":      {[][3]string{object("s", keep)}, nil, "", "", ""},
+		"a hook's Secret stays": {[][3]string{object("s", strings.ReplaceAll(hook, "%s", ""))}, nil, "", "", ""},
+		"a key is lost": {
+			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", ""))},
+			[][3]string{object("s", strings.NewReplacer("%s", "", ", other: def", "").Replace(plainSecret))},
+			upgrade.RuleSecretKey, "Secret/mine", "removes its key other",
+		},
+		"the type of a Secret": {
+			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", ""))},
+			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", "")+"type: example.com/token\n")},
+			upgrade.RuleImmutable, "Secret/mine", "type changes",
+		},
+		"a claim is renamed": {
+			[][3]string{object("c", strings.ReplaceAll(claim, "%s", ""))},
+			[][3]string{object("c", strings.ReplaceAll(claim, "%s", "-2"))},
+			upgrade.RuleClaimLost, "PersistentVolumeClaim/data", "its volume with it",
+		},
+		"a claim template is renamed": {
+			[][3]string{object("c", strings.ReplaceAll(set, "%s", "a"))},
+			[][3]string{object("c", strings.ReplaceAll(set, "%s", "b"))},
+			upgrade.RuleClaimLost, "StatefulSet/side", "spec.volumeClaimTemplates changes",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			edge := upgrade.Edge{
+				From: upgrade.Stop{Name: "old", Chart: copied(t, tc.from...)},
+				To:   upgrade.Stop{Name: "new", Chart: copied(t, tc.to...)},
+			}
+			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, setting(t))
+			require.NoError(t, err)
+			require.Len(t, outcomes, 1)
+			var errors []upgrade.Finding
+			for _, f := range outcomes[0].Predicted.Findings {
+				if f.Severity == upgrade.Error {
+					errors = append(errors, f)
+				}
+			}
+			r := upgrade.Report{Edges: outcomes}
+			r.Conclude()
+			if tc.rule == "" {
+				require.Empty(t, errors)
+				require.Equal(t, result.Pass, r.Verdict)
+				return
+			}
+			require.Len(t, errors, 1, "%v", errors)
+			require.Equal(t, [2]string{tc.rule, tc.object}, [2]string{errors[0].Rule, errors[0].Object})
+			require.Contains(t, errors[0].Text, tc.text)
+			require.Equal(t, result.Fail, r.Verdict)
+			require.Contains(t, outcomes[0].Reasons[0], "predicted "+tc.rule)
+		})
+	}
+}
+
+// TestPredictTheReleaseBefore: the reference chart can be upgraded from its last release, which
+// restarts its pods.
+func TestPredictTheReleaseBefore(t *testing.T) {
+	t.Parallel()
+	edge := upgrade.Edge{From: upgrade.Stop{Name: "0.1.0", Chart: load(t, released)}, To: upgrade.Stop{
+		Name:  "head",
+		Chart: load(t, reference),
+	}}
+	predicted, err := upgrade.Predict(edge, setting(t))
+	require.NoError(t, err)
+	require.Equal(t, "Recreate", predicted.Strategy)
+	require.Greater(t, predicted.Objects, 5)
+
+	edge.To.Values = map[string]any{"onlyHere": 1}
+	_, err = upgrade.Predict(edge, setting(t))
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+	require.ErrorContains(t, err, "upgrade 0.1.0 -> head: head: ")
+	require.ErrorContains(t, err, "onlyHere")
+}
+
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, upgrade.Walk(0))
+	require.Empty(t, upgrade.Walk(1))
+	for n := 2; n <= 9; n++ {
+		walk := upgrade.Walk(n)
+		require.Len(t, walk, n*(n-1)+1)
+		seen := map[[2]int]bool{}
+		for i := 1; i < len(walk); i++ {
+			require.NotEqual(t, walk[i-1], walk[i])
+			seen[[2]int{walk[i-1], walk[i]}] = true
+		}
+		require.Len(t, seen, n*(n-1), "each pair in each direction once")
+	}
+}
+
+func TestCheckImages(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		from, to string
+		refused  bool
+	}{
+		"later":        {"r/openbao:2.4.0", "r/openbao:2.5.1", false},
+		"same":         {"r/openbao:2.4.0", "r/openbao:2.4.0", false},
+		"older":        {"r/openbao:v2.10.0", "other:5000/openbao:2.9.0", true},
+		"a digest":     {"r/openbao:2.5.0", "r/openbao@sha256:00", false},
+		"not a number": {"r/openbao:2.5.0", "r/openbao:latest", false},
+		"none":         {"", "", false},
+	} {
+		err := upgrade.Edge{From: upgrade.Stop{Image: tc.from}, To: upgrade.Stop{Image: tc.to}}.CheckImages()
+		require.Equal(t, tc.refused, err != nil, name)
+		if tc.refused {
+			require.Equal(t, exit.Invalid, exit.CodeOf(err))
+			require.ErrorContains(t, err, "is older than the data")
+		}
+	}
+}
+
+func TestReleases(t *testing.T) {
+	t.Parallel()
+	r := upgrade.Releases{Place: filepath.Dir(released), Head: load(t, reference)}
+	for _, place := range []string{r.Place, r.Place + "/index.yaml"} {
+		r.Place = place
+		found, err := r.Find(t.Context(), "--from", "0.1.0")
+		require.NoError(t, err)
+		require.Equal(t, "0.1.0", found.Info().Version)
+	}
+	head, err := r.Find(t.Context(), "--to", upgrade.Head)
+	require.NoError(t, err)
+	require.Same(t, r.Head, head)
+	path, err := r.Find(t.Context(), "--from", released)
+	require.NoError(t, err)
+	require.Equal(t, "0.1.0", path.Info().Version)
+	for name, tc := range map[string]struct{ place, version, want string }{
+		"no such release":   {filepath.Dir(released), "9.9.9", "choose from 0.1.0"},
+		"no such directory": {"/nowhere", "0.1.0", "no such file"},
+		"no releases":       {t.TempDir(), "0.1.0", "no releases of the chart"},
+		"no place":          {"", "0.1.0", "add --releases"},
+		"no such file":      {"", "./openbao-0.1.0.tgz", "no such file"},
+		"no such scheme":    {"ftp://charts", "0.1.0", "http or https"},
+	} {
+		r.Place = tc.place
+		_, err := r.Find(t.Context(), "--from", tc.version)
+		require.ErrorContains(t, err, tc.want, name)
+		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
+	}
+}
+
+// TestFiles: values that need what a test cluster does not have are predicted only.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	files, err := upgrade.Files("head", load(t, reference), "")
+	require.NoError(t, err)
+	unfit := map[string]string{}
+	for _, stop := range files {
+		why, err := setting(t).Unfit(stop)
+		require.NoError(t, err)
+		unfit[stop.Name] = why
+	}
+	require.Empty(t, unfit["head cloud-native"])
+	require.Empty(t, unfit["head networkpolicy"])
+	require.Contains(t, unfit["head gateway"], "HTTPRoute")
+	require.Contains(t, unfit["head monitoring"], "monitoring.coreos.com/v1")
+	require.Contains(t, unfit["head tls"], "which someone else makes")
+	require.Contains(t, unfit["head rolling"], "a node of its own")
+	_, err = upgrade.Files("head", load(t, "../../charts/gitlab-stub"), "")
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
+// TestRollsBack: a chart says in its annotations to which releases it can be rolled back.
+func TestRollsBack(t *testing.T) {
+	t.Parallel()
+	edge := upgrade.Edge{From: upgrade.Stop{Chart: load(t, released)}, To: upgrade.Stop{Chart: load(t, reference)}}
+	for annotation, want := range map[string]bool{"": false, ">=0.1.0": true, ">=0.1.5": false} {
+		edit := [3]string{"Chart.yaml", "annotations:\n", "annotations:\n  steamer/rollback: '" + annotation + "'\n"}
+		edge.To.Chart = copied(t, edit)
+		can, err := edge.RollsBack()
+		require.NoError(t, err)
+		require.Equal(t, want, can, annotation)
+	}
+	edge.To.Chart = copied(t, [3]string{"Chart.yaml", "annotations:\n", "annotations:\n  steamer/rollback: two\n"})
+	_, err := edge.RollsBack()
+	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
