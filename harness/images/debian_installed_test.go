@@ -28,8 +28,8 @@ Inst nothing
 	require.Empty(t, installed("E: unable to locate package"))
 }
 
-// TestEveryDebianImageSaysItsPackages: a recipe that makes a root file system names it, so that the
-// tag covers it; arguments hold packages and hooks.
+// TestEveryDebianImageSaysItsPackages: a recipe that makes a root file system names it, so that
+// the tag covers it; arguments hold packages and hooks.
 func TestEveryDebianImageSaysItsPackages(t *testing.T) {
 	t.Parallel()
 	labels := map[string]bool{}
