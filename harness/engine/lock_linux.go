@@ -107,7 +107,7 @@ func awaitLock(ctx context.Context, path string, limit time.Duration, waiting fu
 	}
 }
 
-// holders names the processes that have a lock, without their arguments, which are nobody's
+// holders names the processes that have a lock, without their arguments, which may hold
 // business.
 func holders(path string) string {
 	unknown := "another process"

@@ -74,7 +74,7 @@ func TestFileOf(t *testing.T) {
 	require.Error(t, err)
 }
 
-// FuzzKept: whatever a kept file holds, it is no answer or one that can be the root's.
+// FuzzKept: whatever a kept file holds is refused, or can be the root's.
 func FuzzKept(f *testing.F) {
 	for _, text := range []string{
 		"", "{", `{"packages":null}`, `{"packages":["systemd=252","libc6=1:2"]}`,
