@@ -108,7 +108,7 @@ func awaitLock(ctx context.Context, path string, limit time.Duration, waiting fu
 }
 
 // holders names the processes that have a lock, without their arguments, which may hold
-// business.
+// secrets.
 func holders(path string) string {
 	unknown := "another process"
 	var stat unix.Stat_t
