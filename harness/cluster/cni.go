@@ -5,20 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
 // cniConfig is the file on a node from which containerd takes the network that Steamer configures.
 const cniConfig = "/etc/cni/net.d/10-steamer.conflist"
-
-// podRange is podSubnet of kind-config.yaml, and kind's default.
-const podRange = "10.244.0.0/16"
 
 // nodeContainers returns the names of the node containers, which are also the nodes' names.
 func (c *Cluster) nodeContainers(ctx context.Context) ([]string, error) {
@@ -43,6 +42,10 @@ func (c *Cluster) configureCNI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	pods, err := c.podRange(ctx)
+	if err != nil {
+		return err
+	}
 	for _, node := range nodes {
 		if err := c.awaitServiceRules(ctx, node.Name); err != nil {
 			return err
@@ -56,16 +59,40 @@ func (c *Cluster) configureCNI(ctx context.Context) error {
 			script); err != nil {
 			return exit.Environmentf("CNI of node "+node.Name, "", "%w", err)
 		}
-		if err := c.join(ctx, node, nodes); err != nil {
+		if err := c.join(ctx, node, nodes, pods); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// join leads a node's pods to the other nodes' pods and out of the cluster.
-func (c *Cluster) join(ctx context.Context, node corev1.Node, nodes []corev1.Node) error {
-	if err := c.masquerade(ctx, node.Name); err != nil {
+// podRange is the cluster's range of pod addresses: kubeadm, which kind uses, keeps it in the
+// cluster.
+func (c *Cluster) podRange(ctx context.Context) (string, error) {
+	kept, err := c.Client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kubeadm-config", metav1.GetOptions{})
+	var config struct {
+		Networking struct {
+			PodSubnet string `json:"podSubnet"`
+		} `json:"networking"`
+	}
+	if err == nil {
+		err = yaml.Unmarshal([]byte(kept.Data["ClusterConfiguration"]), &config)
+	}
+	if err == nil {
+		for subnet := range strings.SplitSeq(config.Networking.PodSubnet, ",") {
+			if parsed, err := netip.ParsePrefix(strings.TrimSpace(subnet)); err == nil && parsed.Addr().Is4() {
+				return parsed.String(), nil
+			}
+		}
+		err = fmt.Errorf("podSubnet %q holds no IPv4 range", config.Networking.PodSubnet)
+	}
+	return "", exit.Environmentf("pod range of cluster "+c.Name, "", "%w", err)
+}
+
+// join leads a node's pods to the other nodes' pods and out of the cluster, whose pods have
+// addresses of a range.
+func (c *Cluster) join(ctx context.Context, node corev1.Node, nodes []corev1.Node, pods string) error {
+	if err := c.masquerade(ctx, node.Name, pods); err != nil {
 		return err
 	}
 	for _, peer := range nodes {
@@ -92,7 +119,11 @@ func (c *Cluster) Rejoin(ctx context.Context) error {
 		if _, err := c.engine.Run(ctx, "exec", node.Name, "test", "-e", cniConfig); err != nil {
 			continue
 		}
-		if err := c.join(ctx, node, nodes); err != nil {
+		pods, err := c.podRange(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.join(ctx, node, nodes, pods); err != nil {
 			return err
 		}
 	}
@@ -101,8 +132,8 @@ func (c *Cluster) Rejoin(ctx context.Context) error {
 
 // masquerade lets pods talk to machines outside the cluster under their node's address; pod to pod
 // keeps the pods' own. It adds its rule where that is missing.
-func (c *Cluster) masquerade(ctx context.Context, node string) error {
-	rule := "POSTROUTING --source " + podRange + " ! --destination " + podRange +
+func (c *Cluster) masquerade(ctx context.Context, node, pods string) error {
+	rule := "POSTROUTING --source " + pods + " ! --destination " + pods +
 		" --match comment --comment 'steamer: pods leave the cluster as their node' --jump MASQUERADE"
 	_, err := c.engine.Run(ctx, "exec", node, "sh", "-c", "iptables --table nat --check "+rule+
 		" 2>/dev/null || iptables --table nat --append "+rule)

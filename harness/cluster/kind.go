@@ -16,7 +16,6 @@ import (
 	kinderrors "sigs.k8s.io/kind/pkg/errors"
 	kindexec "sigs.k8s.io/kind/pkg/exec"
 
-	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
@@ -144,58 +143,6 @@ func (opts Options) check() error {
 	return err
 }
 
-// config reads the base configuration and adds what depends on the host; mark is the path that
-// carries the owner mark.
-func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
-	data, err := os.ReadFile(opts.Config)
-	if err != nil {
-		return nil, exit.Invalidf("kind configuration "+opts.Config, "name a file that can be read", "%w", err)
-	}
-	config := &v1alpha4.Cluster{}
-	if err := document.YAML(data, config); err != nil {
-		return nil, exit.Invalidf("kind configuration "+opts.Config, "it has to be a kind.x-k8s.io/v1alpha4 Cluster", "%w",
-			err)
-	}
-	if len(config.Nodes) == 0 {
-		config.Nodes = []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}}
-	}
-	config.Networking.DisableDefaultCNI = opts.Node != nil &&
-		!opts.Node.Pulled // kindnet is part of kind's own node image only
-	mapped, planes := false, 0
-	for i := range config.Nodes {
-		node := &config.Nodes[i]
-		if node.Role == v1alpha4.ControlPlaneRole {
-			planes++
-		}
-		mount := func(host, container string) {
-			node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{HostPath: host, ContainerPath: container, Readonly: true})
-		}
-		mount(mark, ownerPath)
-		if opts.ImageDir != "" {
-			mount(opts.ImageDir, imagesPath)
-		}
-		for j := range node.ExtraPortMappings {
-			if node.ExtraPortMappings[j].ContainerPort == NodePort {
-				node.ExtraPortMappings[j].HostPort, mapped = int32(opts.HostPort), true
-				if opts.Second { // the same way in, so that neither side of a comparison has a longer one
-					second := node.ExtraPortMappings[j]
-					second.ContainerPort, second.HostPort = SecondNodePort, int32(opts.SecondPort)
-					node.ExtraPortMappings = append(node.ExtraPortMappings, second)
-				}
-			}
-		}
-	}
-	if !mapped {
-		hint := fmt.Sprintf("add an extraPortMappings entry with containerPort: %d", NodePort)
-		return nil, exit.Invalidf("kind configuration "+opts.Config, hint, "no node maps the port that leads to OpenBao")
-	}
-	if planes > 1 { // kind puts a load balancer before them, a container without any mount that could carry the mark
-		return nil, exit.Invalidf("kind configuration "+opts.Config, "use one control-plane node",
-			"of a cluster with %d of them Steamer could not tell later whose it is", planes)
-	}
-	return config, nil
-}
-
 // upTries is how often a cluster is begun where others take the name or the ports that were chosen
 // for it, or this process is slower than them.
 const upTries = 5
@@ -255,6 +202,9 @@ func (k *Kind) make(ctx context.Context, opts Options) (*Cluster, error) {
 	k.log(fmt.Sprintf("cluster %s, port %d", opts.Name, opts.HostPort))
 	cluster, err := k.up(ctx, config, opts, owner)
 	if err != nil {
+		if ctx.Err() == nil { // another may have used them up since the check
+			err = errors.Join(CheckInotify(), err)
+		}
 		return nil, errors.Join(err, k.removeMarked(context.WithoutCancel(ctx), owner), k.registry.forget(owner))
 	}
 	return cluster, nil

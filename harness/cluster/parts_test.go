@@ -10,6 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/log"
 
@@ -52,12 +55,18 @@ func TestConfig(t *testing.T) {
 	require.NoError(t, err, "the repository's own configuration")
 	require.True(t, own.Networking.DisableDefaultCNI)
 	require.Equal(t, "127.0.0.1", own.Nodes[0].ExtraPortMappings[0].ListenAddress)
-	require.Equal(t, podRange, own.Networking.PodSubnet)
 
 	for name, text := range map[string]string{
 		"no mapping": "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n", "unknown field": mapped + "moon: 1\n",
-		"no YAML":            "\t",
-		"two control planes": mapped + "- role: control-plane\n", "another port": strings.ReplaceAll(mapped, "30820",
+		"no YAML":              "\t",
+		"IPv6":                 mapped + "networking: {ipFamily: ipv6}\n",
+		"no pod range":         mapped + "networking: {podSubnet: moon}\n",
+		"no service range":     mapped + "networking: {serviceSubnet: 10.96.0.0}\n",
+		"pods by IPv6":         mapped + "networking: {podSubnet: \"fd00:10::/56\"}\n",
+		"services of pods":     mapped + "networking: {podSubnet: 10.0.0.0/8}\n",
+		"pods of services":     mapped + "networking: {serviceSubnet: 10.244.1.0/24}\n",
+		"three control planes": mapped + "- role: control-plane\n- role: worker\n- role: control-plane\n",
+		"two control planes":   mapped + "- role: control-plane\n", "another port": strings.ReplaceAll(mapped, "30820",
 			"30821"),
 	} {
 		path := kindFile(t, text)
@@ -65,6 +74,30 @@ func TestConfig(t *testing.T) {
 		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
 		require.ErrorContains(t, err, path)
 	}
+}
+
+// TestPodRange: the cluster says which addresses its pods have, and Steamer's rules follow it.
+func TestPodRange(t *testing.T) {
+	t.Parallel()
+	for networking, want := range map[string]string{
+		"{podSubnet: 10.244.0.0/16, serviceSubnet: 10.96.0.0/16}": "10.244.0.0/16",
+		"{podSubnet: 10.32.0.0/16}":                               "10.32.0.0/16",
+		`{podSubnet: "fd00:10:244::/56,172.30.0.0/20"}`:           "172.30.0.0/20",
+		`{podSubnet: "fd00:10:244::/56"}`:                         "",
+		"{}":                                                      "",
+	} {
+		c := &Cluster{Client: fake.NewClientset(&corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-config", Namespace: "kube-system"},
+			Data:       map[string]string{"ClusterConfiguration": "kind: ClusterConfiguration\nnetworking: " + networking},
+		})}
+		pods, err := c.podRange(t.Context())
+		require.Equal(t, want, pods)
+		if want == "" {
+			require.Equal(t, exit.Environment, exit.CodeOf(err))
+		}
+	}
+	_, err := (&Cluster{Client: fake.NewClientset()}).podRange(t.Context())
+	require.ErrorContains(t, err, "kubeadm-config")
 }
 
 func TestCheckName(t *testing.T) {

@@ -59,7 +59,7 @@ func (c *Cluster) unready(ctx context.Context) ([]string, error) {
 		waiting = append(waiting, "kube-system has no pods")
 	}
 	for _, pod := range pods.Items {
-		if !PodReady(pod) {
+		if !PodReady(pod) && !PodEnded(pod) {
 			waiting = append(waiting, fmt.Sprintf("pod %s (%s)", pod.Name, pod.Status.Phase))
 		}
 	}
@@ -74,6 +74,12 @@ func nodeReady(node corev1.Node) bool {
 		}
 	}
 	return false
+}
+
+// PodEnded reports whether a pod has ended for good: a Job's that is done, or one that was evicted.
+// It stays in lists until it is deleted, and no workload counts it.
+func PodEnded(pod corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
 // PodReady reports whether the pod's condition Ready is true.

@@ -37,7 +37,7 @@ const diskGiB = 20
 func Examine(ctx context.Context, cache string) []Finding {
 	findings := []Finding{
 		examineEngine(ctx, engine.Options{DataDir: filepath.Join(cache, "engine")}), examineCgroup(), examineCapabilities(),
-		examineFiles(), examineDisk(cache),
+		examineFiles(), examineInotify(), examineDisk(cache),
 		examinePort(), examineModules(ctx), examineRegistries(ctx),
 	}
 	for _, r := range requirements() {
@@ -112,6 +112,15 @@ func examineFiles() Finding {
 	f.OK, f.Detail = limit.Max >= enough, fmt.Sprintf("hard limit %d, a node needs about %d", limit.Max, enough)
 	if !f.OK {
 		f.Hint = "raise the hard limit of open files (ulimit -Hn, or limits.conf)"
+	}
+	return f
+}
+
+func examineInotify() Finding {
+	f := Finding{Name: "inotify", OK: true, Detail: "there are instances enough for a node"}
+	var why *exit.Error
+	if err := cluster.CheckInotify(); errors.As(err, &why) {
+		f.OK, f.Detail, f.Hint = false, why.Input+": "+why.Cause.Error(), why.Hint
 	}
 	return f
 }

@@ -176,9 +176,9 @@ func TestExamineNamesEverything(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"engine", "cgroup", "capabilities", "open files", "disk", "port", "Go modules",
+		"engine", "cgroup", "capabilities", "open files", "inotify", "disk", "port", "Go modules",
 		"registries",
-	}, all[:8])
-	require.Equal(t, names(requirements()), all[8:])
+	}, all[:9])
+	require.Equal(t, names(requirements()), all[9:])
 	require.False(t, strings.HasPrefix(findings[0].Detail, "docker"), "the engine that DOCKER_HOST names does not answer")
 }

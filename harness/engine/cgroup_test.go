@@ -126,8 +126,8 @@ func TestNestCgroups(t *testing.T) {
 	}
 }
 
-// TestNestCgroupsSaysWhatStaysBehind: a process that cannot be moved is the kernel's reason, and no
-// silent half of the work.
+// TestNestCgroupsSaysWhatStaysBehind: a process that cannot be moved is the kernel's reason, and
+// no silent half of the work.
 func TestNestCgroupsSaysWhatStaysBehind(t *testing.T) {
 	t.Parallel()
 	h := newHierarchy(t, map[string]string{

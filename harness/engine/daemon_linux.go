@@ -182,8 +182,8 @@ func daemonConfig() ([]byte, error) {
 }
 
 // daemon returns the process ID of the daemon that runs, 0 if none does: the number in a file that
-// a killed daemon left may be another's by now. A daemon that has just been started has not written
-// its file yet, and is found by its arguments.
+// a killed daemon left may be another's by now. A daemon that has just been started has not
+// written its file yet, and is found by its arguments.
 func (h home) daemon() (int, error) {
 	data, err := os.ReadFile(h.pidFile())
 	if err == nil {

@@ -81,7 +81,11 @@ func unanswered(ctx context.Context, opts Options, err error) error {
 	case exit.CodeOf(err) == exit.Invalid:
 		return err
 	case host != "" && host != socketOf(opts):
-		return exit.Environmentf("DOCKER_HOST="+host, "start that engine, or unset DOCKER_HOST", "%w", err)
+		hint := "start that engine, or unset DOCKER_HOST"
+		if errors.Is(err, errPodman) || strings.Contains(host, "podman") {
+			hint = "DOCKER_HOST is Podman's: unset it, and Steamer uses podman"
+		}
+		return exit.Environmentf("DOCKER_HOST="+host, hint, "%w", err)
 	}
 	if err := able(); err != nil {
 		return err
@@ -123,6 +127,9 @@ func Running(ctx context.Context, opts Options) (*Engine, error) {
 		err := e.local(ctx)
 		if err == nil {
 			err = e.probe(ctx)
+		}
+		if err == nil {
+			err = e.named(ctx)
 		}
 		if err == nil {
 			err = e.suits(ctx)
@@ -206,6 +213,9 @@ func (e *Engine) suits(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	out, err := e.Run(ctx, "info", "--format", format)
+	if err != nil && e.Binary == "podman" && ctx.Err() == nil {
+		return nil // it answered before: its version names these fields in another way
+	}
 	if err != nil {
 		return err
 	}
@@ -217,6 +227,24 @@ func (e *Engine) suits(ctx context.Context) error {
 		return exit.Invalidf("container engine "+e.String(), unsuitableHint, "%s", why)
 	}
 	return nil
+}
+
+// errPodman says that Docker's client leads to Podman.
+var errPodman = errors.New("Podman answers, which kind supports by its client podman only")
+
+// named refuses Podman behind Docker's client: its API answers Docker's questions, and kind's
+// provider for Docker does not work with it.
+func (e *Engine) named(ctx context.Context) error {
+	if e.Private || e.Binary != "docker" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	out, err := e.Run(ctx, "version", "--format", "{{json .Server.Components}}")
+	if err == nil && strings.Contains(out, "Podman") {
+		return errPodman
+	}
+	return nil // a server that lists no components is older than Podman's API
 }
 
 // String names the engine for people, e.g. "docker 20.10.24 (private)".

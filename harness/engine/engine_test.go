@@ -39,7 +39,8 @@ func TestStringAndEnviron(t *testing.T) {
 }
 
 // client makes the named engine clients the only programs on the PATH: the machine's own where it
-// has one, else a process that fails as docker does when its server is away. No server is imitated.
+// has one, else a process that fails as docker does when its server is away. No server is
+// imitated.
 func client(t *testing.T, names ...string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -78,8 +78,8 @@ func (h home) foreign(format string, args ...any) error {
 		fmt.Errorf(format, args...))
 }
 
-// read returns the mark; it is nil where there is no engine. What is there without being ours is an
-// error of code exit.Environment.
+// read returns the mark; it is nil where there is no engine. What is there without being ours is
+// an error of code exit.Environment.
 func (h home) read() (*mark, error) {
 	var stat unix.Stat_t
 	err := unix.Lstat(h.dir, &stat)
@@ -136,15 +136,23 @@ func (h home) write(m mark) error {
 // remove removes what the engine had on the host outside its data: mounts first, among them those
 // of containers that a killed daemon left, and the namespace's pin.
 func (h home) remove() error {
-	failures := []error{unmountBelow(h.dir), unmountBelow(h.data)}
+	failures := []error{UnmountBelow(h.dir), UnmountBelow(h.data)}
 	if errors.Join(failures...) == nil { // else RemoveAll would reach through a mount
 		failures = append(failures, os.RemoveAll(h.dir))
 	}
 	return errors.Join(failures...)
 }
 
-// unmountBelow unmounts what is mounted at or below a directory, the last mount first.
-func unmountBelow(dir string) error {
+// UnmountBelow unmounts what is mounted at or below a directory, the last mount first. What does
+// not exist has no mounts.
+func UnmountBelow(dir string) error {
+	dir, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return err
@@ -160,8 +168,8 @@ func unmountBelow(dir string) error {
 	return errors.Join(failures...)
 }
 
-// mountsBelow lists the mount points of a mountinfo (proc_pid_mountinfo(5)) that are a directory or
-// below it, in the order of mounting.
+// mountsBelow lists the mount points of a mountinfo (proc_pid_mountinfo(5)) that are a directory
+// or below it, in the order of mounting.
 func mountsBelow(mountinfo, dir string) []string {
 	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	var points []string

@@ -16,12 +16,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// lockTimeout bounds the wait for a process that starts or stops the engine: longer than either may
-// take.
+// lockTimeout bounds the wait for a process that starts or stops the engine: longer than either
+// may take.
 const lockTimeout = startTimeout + stopTimeout + 30*time.Second
 
-// lock is a flock(2) on a file. The kernel releases it when the process dies, however that happens.
-// Programs that the process starts do not inherit it.
+// lock is a flock(2) on a file. The kernel releases it when the process dies, however that
+// happens. Programs that the process starts do not inherit it.
 type lock struct{ file *os.File }
 
 // errHeld says that another process has the lock.
@@ -107,8 +107,8 @@ func awaitLock(ctx context.Context, path string, limit time.Duration, waiting fu
 	}
 }
 
-// holders names the processes that have a lock, without their arguments, which are nobody's
-// business.
+// holders names the processes that have a lock, without their arguments, which may hold
+// secrets.
 func holders(path string) string {
 	unknown := "another process"
 	var stat unix.Stat_t

@@ -31,8 +31,8 @@ type Namespace struct {
 	use   *lock // nil after Leave
 }
 
-// handoverVariable tells a process what it inherits from itself: the descriptors of the lock and of
-// the handover.
+// handoverVariable tells a process what it inherits from itself: the descriptors of the lock and
+// of the handover.
 const handoverVariable = "STEAMER_HANDOVER"
 
 // Exists reports whether there is a private engine of these options, running or not. The error is
@@ -111,9 +111,9 @@ func inherited() (use *lock, handover []byte, err error) {
 	return &lock{os.NewFile(uintptr(lockFD), "lock")}, handover, nil
 }
 
-// Enter makes this process begin again with the same arguments, inside the private engine's network
-// namespace, which it makes where there is none. It keeps its process ID, terminal, standard
-// streams and environment. It returns on errors only.
+// Enter makes this process begin again with the same arguments, inside the private engine's
+// network namespace, which it makes where there is none. It keeps its process ID, terminal,
+// standard streams and environment. It returns on errors only.
 func Enter(ctx context.Context, opts Options, handover []byte) error {
 	h, err := homeOf(opts.DataDir)
 	if err != nil {
@@ -212,7 +212,7 @@ func (h home) provide() error {
 	case there != 0 && m.Namespace != 0:
 		return h.foreign("the network namespace at %s is not the one that Steamer made", h.pin())
 	case there != 0: // a process that was making it has died between two steps
-		if err := unmountBelow(h.pin()); err != nil {
+		if err := UnmountBelow(h.pin()); err != nil {
 			return err
 		}
 	}

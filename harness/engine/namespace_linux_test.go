@@ -215,8 +215,8 @@ func gone(t *testing.T, h home) {
 	require.NotContains(t, string(mounts), h.dir)
 }
 
-// TestTheLastOneStopsIt: of two processes in one namespace the first that leaves removes nothing; a
-// killed one holds nothing, and what it left is found.
+// TestTheLastOneStopsIt: of two processes in one namespace the first that leaves removes nothing;
+// a killed one holds nothing, and what it left is found.
 func TestTheLastOneStopsIt(t *testing.T) {
 	root(t)
 	data := filepath.Join(t.TempDir(), "engine")

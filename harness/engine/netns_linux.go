@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/observe/proc"
 )
 
-// ownNetwork is the network namespace of the calling thread. All threads of a process have the same
-// but those that work in inThread.
+// ownNetwork is the network namespace of the calling thread. All threads of a process have the
+// same but those that work in inThread.
 const ownNetwork = "/proc/thread-self/ns/net"
 
 // inode identifies a namespace.
@@ -51,8 +51,8 @@ func inThread(do func() error) error {
 	return <-done
 }
 
-// pinNew makes a network namespace with nothing in it but the loopback device, and pins it at path.
-// It returns its inode.
+// pinNew makes a network namespace with nothing in it but the loopback device, and pins it at
+// path. It returns its inode.
 func pinNew(path string) (number uint64, err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o600)
 	if err != nil {

@@ -28,6 +28,9 @@ func here(context.Context, string) host { return host{os: runtime.GOOS, peer: -1
 // Exists reports whether there is a private engine.
 func Exists(Options) (bool, error) { return false, nil }
 
+// UnmountBelow does nothing: Steamer mounts on Linux only.
+func UnmountBelow(string) error { return nil }
+
 // Arrived returns the network namespace of a private engine that this process is in: none.
 func Arrived(Options) (*Namespace, error) { return nil, nil }
 

@@ -48,7 +48,8 @@ func (b *Builder) describePulled(n string, p pin) (Image, error) {
 	}, nil
 }
 
-// save writes an archive under a temporary name first, so that the cache never holds half an image.
+// save writes an archive under a temporary name first, so that the cache never holds half an
+// image.
 func save(image Image, content v1.Image) error {
 	tag, err := name.NewTag(image.Ref)
 	if err != nil {

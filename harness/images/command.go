@@ -13,14 +13,16 @@ import (
 // tidyTime is what a cancelled build may take to remove its own temporary files and mounts.
 const tidyTime = 20 * time.Second
 
-// run runs a command made with exec.CommandContext and returns what it printed; its error ends with
-// the last lines of that. Cancelling asks the command's whole process group to end: go and
-// mmdebstrap start others, which would go on working, and mmdebstrap unmounts and removes its tree
-// first.
+// run runs a command made with exec.CommandContext and returns what it printed; its error ends
+// with the last lines of that. Cancelling asks the command's whole process group to end: go and
+// mmdebstrap start others, which would go on working, and mmdebstrap removes its tree first.
 func run(cmd *exec.Cmd) (string, error) {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	cancelled := false
 	cmd.Cancel = func() error {
 		cancelled = true

@@ -10,11 +10,14 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
+
+	"gitlab.com/steamer/steamer/harness/engine"
 )
 
-// suite is the Debian release of the images. Its systemd still boots on cgroup v1, which later ones
-// do not by default.
+// suite is the Debian release of the images. Its systemd still boots on cgroup v1, which later
+// ones do not by default.
 const suite = "bookworm"
 
 // rootfs is a root file system made of Debian packages.
@@ -56,9 +59,6 @@ func (b *Builder) debianRoot(ctx context.Context, r rootfs, packages []string) (
 	if exists(path) {
 		return path, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", err
-	}
 	release, err := b.lock(ctx, debianLane)
 	if err != nil {
 		return "", err
@@ -68,11 +68,13 @@ func (b *Builder) debianRoot(ctx context.Context, r rootfs, packages []string) (
 		return path, nil
 	}
 	done := b.work("Debian packages of " + r.label)
-	partial := strings.TrimSuffix(path, ".tar") + ".partial.tar"
-	defer os.Remove(partial)
-	cmd := exec.CommandContext(ctx, "mmdebstrap", append(r.arguments(packages), partial)...)
-	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(path))
-	if _, err := run(cmd); err != nil {
+	work, err := b.emptyDir("rootfs", debianLane)
+	if err != nil {
+		return "", err
+	}
+	defer removeTree(work)
+	partial := filepath.Join(work, "root.tar")
+	if _, err := mmdebstrap(ctx, work, append(r.arguments(packages), partial)...); err != nil {
 		return "", fmt.Errorf("mmdebstrap for %s: %w", r.label, err)
 	}
 	if err := os.Rename(partial, path); err != nil {
@@ -80,6 +82,37 @@ func (b *Builder) debianRoot(ctx context.Context, r rootfs, packages []string) (
 	}
 	done()
 	return path, nil
+}
+
+// mmdebstrap runs mmdebstrap with its temporary files in a directory of the cache, and returns
+// what it printed.
+func mmdebstrap(ctx context.Context, work string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+work)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	isolate(cmd)
+	return run(cmd)
+}
+
+// emptyDir returns an empty directory of the cache for temporary files. The caller holds a lock
+// that makes it the only one who uses the directory: what is in it was left by a process that
+// died.
+func (b *Builder) emptyDir(kind, name string) (string, error) {
+	dir := filepath.Join(b.Cache, kind, name)
+	if err := removeTree(dir); err != nil {
+		return "", err
+	}
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// removeTree removes a directory of the cache, and before that what is mounted in it: removing
+// would reach through a mount.
+func removeTree(dir string) error {
+	if err := engine.UnmountBelow(dir); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
 }
 
 // fileOf reads a file of a tar, by its path without a leading slash.

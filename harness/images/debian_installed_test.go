@@ -28,8 +28,8 @@ Inst nothing
 	require.Empty(t, installed("E: unable to locate package"))
 }
 
-// TestEveryDebianImageSaysItsPackages: a recipe that makes a root file system names it, so that the
-// tag covers it; arguments hold packages and hooks.
+// TestEveryDebianImageSaysItsPackages: a recipe that makes a root file system names it, so that
+// the tag covers it; arguments hold packages and hooks.
 func TestEveryDebianImageSaysItsPackages(t *testing.T) {
 	t.Parallel()
 	labels := map[string]bool{}
@@ -74,7 +74,7 @@ func TestFileOf(t *testing.T) {
 	require.Error(t, err)
 }
 
-// FuzzKept: whatever a kept file holds, it is no answer or one that can be the root's.
+// FuzzKept: whatever a kept file holds is refused, or can be the root's.
 func FuzzKept(f *testing.F) {
 	for _, text := range []string{
 		"", "{", `{"packages":null}`, `{"packages":["systemd=252","libc6=1:2"]}`,

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -25,9 +24,9 @@ const (
 	patienceAll = 5 * time.Minute // where nothing is known
 )
 
-// Versions are the versions of Debian packages that one command uses. It keeps to them however long
-// it runs, and whatever another process on the cache learns. The zero value is ready; it is safe
-// for concurrent use. Nil keeps nothing.
+// Versions are the versions of Debian packages that one command uses. It keeps to them however
+// long it runs, and whatever another process on the cache learns. The zero value is ready; it is
+// safe for concurrent use. Nil keeps nothing.
 type Versions struct {
 	guard sync.Mutex
 	found map[string][]string // by the name of the kept file
@@ -89,8 +88,8 @@ func (k *resolved) within(span time.Duration) bool {
 // pinned is a package of one version as Debian's policy spells both.
 var pinned = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+=[0-9A-Za-z.+:~-]+$`)
 
-// complete reports whether the list can be the root's: whatever a file that was cut short or edited
-// holds is not.
+// complete reports whether the list can be the root's: whatever a file that was cut short or
+// edited holds is not.
 func (r rootfs) complete(packages []string) bool {
 	for _, p := range packages {
 		if !pinned.MatchString(p) {
@@ -186,8 +185,11 @@ func (b *Builder) packages(ctx context.Context, roots []rootfs, span time.Durati
 	return all, nil
 }
 
-// ask returns the kept packages of a root file system, or else those of the mirror, which it keeps.
-// Where the mirror does not answer, old ones do.
+// versionsLane is the lock of the file about a root file system.
+func versionsLane(r rootfs) string { return "versions-" + r.label }
+
+// ask returns the kept packages of a root file system, or else those of the mirror, which it
+// keeps. Where the mirror does not answer, old ones do.
 func (b *Builder) ask(ctx context.Context, r rootfs, path string, span time.Duration) ([]string, error) {
 	if k := readKept(path, r); k != nil && (b.Offline || k.within(span)) {
 		return k.Packages, nil
@@ -195,7 +197,7 @@ func (b *Builder) ask(ctx context.Context, r rootfs, path string, span time.Dura
 	if b.Offline {
 		return nil, errors.New("they are not known, and there is no network here to look them up")
 	}
-	release, err := b.lock(ctx, "versions-"+r.label)
+	release, err := b.lock(ctx, versionsLane(r))
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +212,7 @@ func (b *Builder) ask(ctx context.Context, r rootfs, path string, span time.Dura
 	}
 	asking, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	simulate := simulated
+	simulate := b.simulated
 	if b.simulate != nil {
 		simulate = b.simulate
 	}
@@ -232,11 +234,16 @@ func (b *Builder) ask(ctx context.Context, r rootfs, path string, span time.Dura
 	return k.Packages, writeKept(path, k)
 }
 
-// simulated asks Debian's mirror by mmdebstrap, which also makes the root file system: nothing else
-// chooses the same packages for certain.
-func simulated(ctx context.Context, r rootfs) ([]string, error) {
-	output, err := run(exec.CommandContext(ctx, "mmdebstrap", append([]string{"--simulate", "--verbose"},
-		append(r.arguments(r.packages), "/dev/null")...)...))
+// simulated asks Debian's mirror by mmdebstrap, which also makes the root file system: nothing
+// else chooses the same packages for certain. The caller holds the lock of the root's versions.
+func (b *Builder) simulated(ctx context.Context, r rootfs) ([]string, error) {
+	work, err := b.emptyDir("rootfs", versionsLane(r))
+	if err != nil {
+		return nil, err
+	}
+	defer removeTree(work)
+	output, err := mmdebstrap(ctx, work, append([]string{"--simulate", "--verbose"},
+		append(r.arguments(r.packages), "/dev/null")...)...)
 	if err != nil {
 		return nil, fmt.Errorf("mmdebstrap --simulate: %w", err)
 	}

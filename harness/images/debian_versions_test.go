@@ -246,8 +246,8 @@ func TestUnknownVersions(t *testing.T) {
 	}
 }
 
-// TestPulledNeedsNoVersions: an image that a registry has is pulled though Debian's mirror does not
-// answer, and no mirror is asked once it is there.
+// TestPulledNeedsNoVersions: an image that a registry has is pulled though Debian's mirror does
+// not answer, and no mirror is asked once it is there.
 func TestPulledNeedsNoVersions(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"runtime"
 	"sort"
 	"strings"
@@ -30,14 +29,8 @@ type entry struct {
 }
 
 // layerDir returns an empty directory for the layers of an image. They are read when the
-// archive is written, after the recipe has returned; ensure removes them then.
-func (b *Builder) layerDir(image string) (string, error) {
-	dir := filepath.Join(b.Cache, "layers", image)
-	if err := os.RemoveAll(dir); err != nil {
-		return "", err
-	}
-	return dir, os.MkdirAll(dir, 0o755)
-}
+// archive is written, after the recipe has returned; build removes them then.
+func (b *Builder) layerDir(image string) (string, error) { return b.emptyDir("layers", image) }
 
 // writeLayer writes the entries as a reproducible tar: sorted, without times or owners' names.
 func writeLayer(file string, entries map[string]entry) error {

@@ -20,9 +20,9 @@ const (
 // lockPoll is how often a lock that someone else holds is tried again.
 const lockPoll = 50 * time.Millisecond
 
-// lock takes a lock of the cache, by name, against the goroutines of this process and against other
-// processes on the same cache, which would write the same temporary files. It returns what releases
-// it. A process that dies releases its locks.
+// lock takes a lock of the cache, by name, against the goroutines of this process and against
+// other processes on the same cache, which would write the same temporary files. It returns what
+// releases it. A process that dies releases its locks.
 func (b *Builder) lock(ctx context.Context, name string) (release func(), err error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

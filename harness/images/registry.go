@@ -124,8 +124,9 @@ func newTransport() *http.Transport {
 	return &http.Transport{Proxy: http.ProxyFromEnvironment}
 }
 
-// pull downloads an image of this machine's architecture into the cache. Every byte is checked: the
-// index or manifest against the reference's digest, and what it names against the digests in it.
+// pull downloads an image of this machine's architecture into the cache. Every byte is checked:
+// the index or manifest against the reference's digest, and what it names against the digests in
+// it.
 func (b *Builder) pull(ctx context.Context, image Image, p pin) error {
 	ref, err := p.digest()
 	if err != nil {

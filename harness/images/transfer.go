@@ -129,7 +129,7 @@ func (b *Builder) learn(image Image) error {
 		if err != nil {
 			return err
 		}
-		release, err := b.lock(context.Background(), "versions-"+root.label)
+		release, err := b.lock(context.Background(), versionsLane(root))
 		if err != nil {
 			return err
 		}

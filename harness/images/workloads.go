@@ -40,8 +40,8 @@ func (b *Builder) OpenBaoBinary(ctx context.Context) (string, error) {
 
 func k6Binary() binary { return binary{name: "k6", module: "perf", pkg: "./cmd/k6"} }
 
-// K6Binary returns the path of k6 with Steamer's extension, building it first if the cache does not
-// hold it.
+// K6Binary returns the path of k6 with Steamer's extension, building it first if the cache does
+// not hold it.
 func (b *Builder) K6Binary(ctx context.Context) (string, error) { return b.binary(ctx, k6Binary()) }
 
 // openbaoRecipe makes an image on which GitLab's chart and the community chart run: any user, the
@@ -110,8 +110,8 @@ func postgresqlRoot() rootfs {
 	}
 }
 
-// postgresqlRecipe makes an image with the environment conventions of the official one, and its uid
-// 999.
+// postgresqlRecipe makes an image with the environment conventions of the official one, and its
+// uid 999.
 func postgresqlRecipe() recipe {
 	return recipe{
 		version: postgreSQLVersion,

@@ -76,8 +76,7 @@ type part struct {
 	err     error
 	orphan  bool             // its first line belongs to a log whose beginning is not there
 	counts  map[string]int64 // of the measured phase
-	lenient bool
-	foreign io.Writer // of lines that are no log; nil: they are an error
+	foreign io.Writer        // of lines that are not of the log; nil: they are an error
 }
 
 // NewMerger returns a Merger of the logs of the named processes, at least one, that writes the
@@ -90,12 +89,12 @@ func NewMerger(to io.Writer, names ...string) *Merger {
 	return m
 }
 
-// Part is where the log of the i-th process goes. With a foreign writer lines that are no JSON
-// object go there: a container's log holds k6's messages as well. A log that cannot be read is
-// refused from that line on.
+// Part is where the log of the i-th process goes. With a foreign writer, lines that are not of the
+// log go there: a container's log holds k6's messages as well. A log that cannot be read is refused
+// from that line on.
 func (m *Merger) Part(i int, foreign io.Writer) io.Writer {
 	p := m.parts[i]
-	p.foreign, p.lenient = foreign, foreign != nil
+	p.foreign = foreign
 	return p
 }
 
@@ -130,16 +129,12 @@ func (p *part) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// logLine is how every line of the log begins; k6's own messages begin with a time.
-const logLine = '{'
-
 // take folds the pending line.
 func (p *part) take() error {
 	defer func() { p.pending = p.pending[:0] }()
 	p.number++
-	if p.lenient && (len(p.pending) == 0 || p.pending[0] != logLine) {
-		_, err := p.foreign.Write(append(p.pending, '\n'))
-		return err
+	if p.foreign != nil && !isLog(p.pending) {
+		return p.message()
 	}
 	l := &line{}
 	if err := json.Unmarshal(p.pending, l); err != nil {
@@ -346,7 +341,7 @@ func (p *part) problem() string {
 		return p.err.Error()
 	case !p.header:
 		return "it wrote no log"
-	case len(bytes.TrimSpace(p.pending)) > 0 && !p.lenient:
+	case len(bytes.TrimSpace(p.pending)) > 0 && p.foreign == nil:
 		return "its last line is cut off"
 	case p.summary == nil:
 		return "no summary: it was killed or could not write"

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +55,11 @@ func MergeFiles(to io.Writer, paths []string) ([]result.LoadPart, error) {
 // refuse says why a file is no interval log, or not the whole of one; nil when it is one, even if
 // its process did not end well.
 func (p *part) refuse(path string) error {
+	var front *frontError
 	switch {
+	case errors.As(p.err, &front):
+		return exit.Invalidf(path, "print it again by kubectl logs, without --timestamps and --prefix, or remove what other "+
+			"tools put in front", "%w", p.err)
 	case p.orphan:
 		return exit.Invalidf(path, "kubelets keep only the last 10 MiB of a container's log: follow it from the "+
 			"beginning, kubectl logs --follow POD > FILE", "its beginning is missing: %w", p.err)
@@ -63,7 +68,7 @@ func (p *part) refuse(path string) error {
 	case !p.header:
 		return exit.Invalidf(path, "name the log as --out hdr wrote it or kubectl logs printed it",
 			"it holds no interval log of k6")
-	case len(p.pending) > 0 && p.pending[0] == logLine:
+	case len(p.pending) > 0 && (isLog(p.pending) || bytes.HasPrefix([]byte(`{"v"`), p.pending)):
 		return exit.Invalidf(path, "copy the whole file again", "it is truncated: line %d is cut off", p.number+1)
 	}
 	return nil

@@ -53,15 +53,12 @@ func (p *Provider) checkCluster(ctx context.Context, environments []*topology.En
 		})
 		return err
 	}
-	if c.Reuse {
-		return nil // it holds its port itself
-	}
 	me, err := cluster.Me(p.Root, p.Cache)
 	if err != nil {
 		return err
 	}
 	opts := cluster.Options{Name: c.Name, Config: c.Config, HostPort: c.Port, Second: p.Second, SecondPort: p.SecondPort}
-	if p.Elsewhere {
+	if p.Elsewhere || c.Reuse { // a cluster to be used again holds its port itself
 		opts.HostPort, opts.SecondPort = 0, 0
 	}
 	return cluster.CheckInput(me, opts)

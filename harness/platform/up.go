@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"time"
@@ -73,7 +74,7 @@ func (p *Platform) checkCluster(ctx context.Context) error {
 	if err != nil || reuse != "" {
 		return err
 	}
-	return p.kind.Check(ctx, p.clusterOptions())
+	return errors.Join(cluster.CheckInotify(), p.kind.Check(ctx, p.clusterOptions()))
 }
 
 // upCluster makes or reuses the cluster with its images in it. Beside that, because making a

@@ -301,3 +301,14 @@ func FuzzParseDialect(f *testing.F) {
 		require.NotEmpty(t, d.Release+d.Values)
 	})
 }
+
+// TestDialectsNeedNoIPv6: a host may have booted without IPv6, where no listener opens on [::]. An
+// address without a host serves both families.
+func TestDialectsNeedNoIPv6(t *testing.T) {
+	t.Parallel()
+	for _, name := range Dialects() {
+		text, err := dialects.ReadFile("dialects/" + name + ".yaml")
+		require.NoError(t, err)
+		require.NotRegexp(t, `"\[[0-9a-fA-F:]*\]`, string(text), name)
+	}
+}

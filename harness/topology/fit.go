@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
@@ -143,10 +146,11 @@ func parseObjects(files map[string]string) ([]object, error) {
 	return objects, err
 }
 
-// eachDocument hands over the YAML documents of rendered templates, in the order of their names.
+// eachDocument hands over the objects of rendered templates, in the order of the files' names, as
+// Helm would install them: of every file but notes and partials, with lists taken apart.
 func eachDocument(files map[string]string, do func([]byte) error) error {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") {
+		if strings.HasSuffix(name, "NOTES.txt") || strings.HasPrefix(path.Base(name), "_") {
 			continue
 		}
 		reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader([]byte(files[name]))))
@@ -156,11 +160,40 @@ func eachDocument(files map[string]string, do func([]byte) error) error {
 				break
 			}
 			if err == nil {
-				err = do(document)
+				err = eachItem(document, do)
 			}
 			if err != nil {
 				return fmt.Errorf("template %s does not make Kubernetes objects: %w", name, err)
 			}
+		}
+	}
+	return nil
+}
+
+// eachItem hands over a document, or the items of a list, which may be lists.
+func eachItem(document []byte, do func([]byte) error) error {
+	data, err := yaml.YAMLToJSON(document)
+	if err != nil {
+		return err
+	}
+	decoded, _, err := unstructured.UnstructuredJSONScheme.Decode(data, nil, nil)
+	if runtime.IsMissingKind(err) {
+		return do(data) // an empty document, for instance
+	}
+	if err != nil {
+		return err
+	}
+	list, isList := decoded.(*unstructured.UnstructuredList)
+	if !isList {
+		return do(data)
+	}
+	for _, item := range list.Items {
+		data, err := item.MarshalJSON()
+		if err == nil {
+			err = eachItem(data, do)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

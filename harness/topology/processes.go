@@ -111,16 +111,15 @@ func (p processes) signaller(target *corev1.Pod, container, signal string) (*cor
 
 // Signals reports whether the cluster would admit the pods that send signals. It makes none.
 func (e *Environment) Signals(ctx context.Context) (bool, error) {
-	pods := e.Cluster.Client.CoreV1().Pods(e.Namespace)
-	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
-	if err != nil || len(list.Items) == 0 {
+	pods, err := e.Pods(ctx)
+	if err != nil || len(pods) == 0 {
 		return false, err
 	}
-	spec, err := processes{e}.signaller(&list.Items[0], e.Spec.Dialect.Container, "CONT")
+	spec, err := processes{e}.signaller(&pods[0], e.Spec.Dialect.Container, "CONT")
 	if err != nil {
 		return false, err
 	}
-	_, err = pods.Create(ctx, spec, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	_, err = e.Cluster.Client.CoreV1().Pods(e.Namespace).Create(ctx, spec, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 		return false, nil
 	}

@@ -73,11 +73,24 @@ func (e *Environment) AwaitReady(ctx context.Context) error {
 		})
 }
 
+// Pods are OpenBao's pods. Pods of Jobs do not count, though their labels may match, nor do pods
+// that have ended, such as evicted ones.
+func (e *Environment) Pods(ctx context.Context) ([]corev1.Pod, error) {
+	list, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool {
+		owner := metav1.GetControllerOf(&pod)
+		return cluster.PodEnded(pod) || owner != nil && owner.Kind == "Job"
+	}), nil
+}
+
 // Active returns the active pod. The error is what keeps the pods from being as many as the chart
 // asks for, all of them ready and exactly one of them active.
 func (e *Environment) Active(ctx context.Context) (*corev1.Pod, error) {
-	pods, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx,
-		metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
+	pods, err := e.Pods(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +98,12 @@ func (e *Environment) Active(ctx context.Context) (*corev1.Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(pods.Items) != deployed {
-		return nil, fmt.Errorf("%d OpenBao pods exist, the chart asks for %d", len(pods.Items), deployed)
+	if len(pods) != deployed {
+		return nil, fmt.Errorf("%d OpenBao pods exist, the chart asks for %d", len(pods), deployed)
 	}
 	var active []*corev1.Pod
-	for i := range pods.Items {
-		pod := &pods.Items[i]
+	for i := range pods {
+		pod := &pods[i]
 		labels := pod.Labels
 		if e.Spec.Dialect.Unregistered {
 			if labels, err = e.askHealth(ctx, pod); err != nil {

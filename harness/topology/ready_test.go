@@ -42,6 +42,15 @@ func baoPod(name, ip string, active bool) *corev1.Pod {
 	}
 }
 
+// otherPod has the labels of the servers, and a controller of a kind, "" for none.
+func otherPod(phase corev1.PodPhase, controller string) *corev1.Pod {
+	pod := &corev1.Pod{ObjectMeta: meta("other", nil), Status: corev1.PodStatus{Phase: phase}}
+	if controller != "" {
+		pod.OwnerReferences = []metav1.OwnerReference{{Kind: controller, Name: "x", Controller: new(true)}}
+	}
+	return pod
+}
+
 func endpoints(ips ...string) *discoveryv1.EndpointSlice {
 	slice := &discoveryv1.EndpointSlice{ObjectMeta: meta("openbao-active-x",
 		map[string]string{discoveryv1.LabelServiceName: "openbao-active"})}
@@ -139,6 +148,27 @@ func TestReadiness(t *testing.T) {
 		"a pod too many": {
 			func(w *world) { w.pods = append(w.pods, baoPod("c", "10.0.0.3", false)) },
 			"3 OpenBao pods exist",
+		},
+		"a Job's pod that is done": {
+			func(w *world) { w.pods = append(w.pods, otherPod(corev1.PodSucceeded, "Job")) }, "",
+		},
+		"a Job's pod that failed": {func(w *world) { w.pods = append(w.pods, otherPod(corev1.PodFailed, "Job")) }, ""},
+		"a Job's pod that runs":   {func(w *world) { w.pods = append(w.pods, otherPod(corev1.PodRunning, "Job")) }, ""},
+		"a test pod that is done": {func(w *world) { w.pods = append(w.pods, otherPod(corev1.PodSucceeded, "")) }, ""},
+		"an evicted pod": {
+			func(w *world) { w.pods = append(w.pods, otherPod(corev1.PodFailed, "ReplicaSet")) },
+			"",
+		},
+		"an evicted pod of a set": {
+			func(w *world) { w.pods = append(w.pods, otherPod(corev1.PodFailed, "StatefulSet")) },
+			"",
+		},
+		"a replica that starts": {
+			func(w *world) { w.pods = append(w.pods, otherPod(corev1.PodPending, "ReplicaSet")) }, "3 OpenBao pods exist",
+		},
+		"an evicted pod in place of another": {
+			func(w *world) { w.pods = append(w.pods[:1], otherPod(corev1.PodFailed, "ReplicaSet")) },
+			"1 OpenBao pods exist, the chart asks for 2",
 		},
 		"not ready": {
 			func(w *world) { w.pods[1].Status.Conditions[0].Status = corev1.ConditionFalse },

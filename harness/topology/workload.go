@@ -109,12 +109,11 @@ func (e *Environment) replaceOutdated(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		pods, err := e.Cluster.Client.CoreV1().Pods(e.Namespace).List(ctx,
-			metav1.ListOptions{LabelSelector: e.Spec.Dialect.Selector})
+		pods, err := e.Pods(ctx)
 		if err != nil {
 			return err
 		}
-		outdated := slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
+		outdated := slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
 			return !metav1.IsControlledBy(&pod, &set) || pod.Labels[appsv1.ControllerRevisionHashLabelKey] == revision
 		})
 		slices.SortStableFunc(outdated, func(a, b corev1.Pod) int {

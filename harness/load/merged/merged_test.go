@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +197,77 @@ func TestMergeRefuses(t *testing.T) {
 				return nil, os.ErrInvalid
 			})
 			require.ErrorContains(t, err, want)
+			require.Equal(t, exit.Invalid, exit.CodeOf(err))
+		})
+	}
+}
+
+// TestMergeLeavesMessagesOut: whatever k6 says among the lines of its log, in whichever format,
+// changes nothing.
+func TestMergeLeavesMessagesOut(t *testing.T) {
+	t.Parallel()
+	a, b := log(t, 0, 2), log(t, 1, 2)
+	control, err := merged.Merge(spec(t, a, b), merged.To(io.Discard))
+	require.NoError(t, err)
+	for name, message := range map[string]string{
+		"text":               `time="2026-11-26T04:30:00Z" level=warning msg="slow"`,
+		"JSON":               `{"level":"warning","msg":"slow","time":"2026-11-26T04:30:02Z"}`,
+		"spaced JSON":        `{ "msg": "slow", "level": "info" }`,
+		"JSON of a script":   `{"kind":"header","count":{"fetches":5}}`,
+		"a version alone":    `{"v":3,"msg":"slow"}`,
+		"JSON over lines":    "{\n  \"level\": \"info\"\n}",
+		"raw text":           `{not JSON`,
+		"an empty line":      "",
+		"an empty object":    "{}",
+		"JSON but no object": `["v","kind"]`,
+	} {
+		for place, at := range map[string]int{"first": 0, "in the middle": 2, "last": len(a)} {
+			t.Run(name+" "+place, func(t *testing.T) {
+				t.Parallel()
+				s := spec(t, slices.Insert(slices.Clone(a), at, message), b)
+				r, err := merged.Merge(s, merged.To(io.Discard))
+				require.NoError(t, err)
+				require.Equal(t, control.Verdict, r.Verdict, "%q", r.Reasons)
+				require.Equal(t, control.Reasons, r.Reasons)
+				require.Equal(t, control.Topologies[0].Load.Fetches, r.Topologies[0].Load.Fetches)
+				require.Empty(t, r.Topologies[0].Load.Partial)
+			})
+		}
+	}
+}
+
+// TestMergeNamesWhatIsInFront: tools put something before each line, or wrap it.
+func TestMergeNamesWhatIsInFront(t *testing.T) {
+	t.Parallel()
+	a, b := log(t, 0, 2), log(t, 1, 2)
+	prefixed := func(front string) func(string) string { return func(line string) string { return front + line } }
+	for name, tc := range map[string]struct {
+		change func(string) string
+		from   int // line
+		want   string
+	}{
+		"timestamps": {
+			prefixed("2026-11-26T04:30:00.000000000Z "), 0,
+			`line 2 of the log has "2026-11-26T04:30:00.000000000Z "`,
+		},
+		"prefixes":      {prefixed("[pod/steamer-load-1-x7k2p/k6] "), 0, `"[pod/steamer-load-1-x7k2p/k6] "`},
+		"a node's file": {prefixed("2026-11-26T04:30:00Z stdout F "), 0, `"2026-11-26T04:30:00Z stdout F "`},
+		"Compose":       {prefixed("k6-1  | "), 0, `"k6-1  | "`},
+		"an engine's file": {
+			func(line string) string { return fmt.Sprintf(`{"log":%q,"stream":"stdout"}`, line+"\n") }, 0,
+			`log`,
+		},
+		"from the middle": {prefixed("k6-1 | "), 3, `line 4 of the log has "k6-1 | "`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lines := slices.Clone(a)
+			for i := tc.from; i < len(lines); i++ {
+				lines[i] = tc.change(lines[i])
+			}
+			_, err := merged.Merge(spec(t, lines, b), merged.To(io.Discard))
+			require.ErrorContains(t, err, tc.want)
+			require.ErrorContains(t, err, "without --timestamps and --prefix")
 			require.Equal(t, exit.Invalid, exit.CodeOf(err))
 		})
 	}

@@ -26,11 +26,11 @@ func (t *Target) pods() typedcorev1.PodInterface {
 // Restart deletes all pods. The seconds are those that clients see: they include what Kubernetes
 // takes to replace the pods.
 func (t *Target) Restart(ctx context.Context) (float64, error) {
-	list, err := t.pods().List(ctx, metav1.ListOptions{LabelSelector: t.env.Spec.Dialect.Selector})
+	list, err := t.env.Pods(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return t.outage(ctx, func(ctx context.Context) error { return t.delete(ctx, list.Items) })
+	return t.outage(ctx, func(ctx context.Context) error { return t.delete(ctx, list) })
 }
 
 // Failover deletes the active pod, or kills OpenBao in it.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/observe"
@@ -62,15 +60,14 @@ func (t *Target) heap(ctx context.Context) float64 {
 	}
 	ctx, cancel := context.WithTimeout(ctx, heapTimeout)
 	defer cancel()
-	client := t.platform.Cluster.Client
-	pods, err := client.CoreV1().Pods(t.env.Namespace).List(ctx, metav1.ListOptions{LabelSelector: dialect.Selector})
+	pods, err := t.env.Pods(ctx)
 	mib := 0.0
 	if err == nil {
 		var names []string
-		for i := range pods.Items {
-			names = append(names, pods.Items[i].Name)
+		for i := range pods {
+			names = append(names, pods[i].Name)
 		}
-		read := observe.PodMetrics(observe.PodSource{Client: client}, dialect.MetricsPort)
+		read := observe.PodMetrics(observe.PodSource{Client: t.platform.Cluster.Client}, dialect.MetricsPort)
 		mib, err = observe.ActiveHeap(ctx, read, t.env.Namespace, names)
 	}
 	if err != nil && ctx.Err() == nil {

@@ -99,9 +99,10 @@ func Pods(ctx context.Context, env *scenario.Env) ([]corev1.Pod, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pods of %s/%s: %w", env.Namespace, w.Name, err)
 	}
-	// A chart's test pod may carry the selector's labels, but no workload owns it.
+	// A chart's test pod may carry the selector's labels, but no workload owns it. An evicted one
+	// is owned and does not come back.
 	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
-		return !slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool {
+		return cluster.PodEnded(p) || !slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool {
 			return o.Kind == "ReplicaSet" ||
 				o.Kind == "StatefulSet"
 		})
