@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/VictoriaMetrics/metricsql"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+
+	"gitlab.com/steamer/steamer/harness/alerts"
 )
 
 func TestPodMonitor(t *testing.T) {
@@ -69,8 +70,8 @@ type alert struct {
 	Labels, Annotations map[string]string
 }
 
-// alerts are the rules by name.
-func alerts(t *testing.T, values string) map[string]alert {
+// alertsOf are the rules by name.
+func alertsOf(t *testing.T, values string) map[string]alert {
 	t.Helper()
 	rule := tree(t, renderOpenBao(t, values, "templates/prometheusrule.yaml"))
 	groups := dig(t, rule, "spec", "groups", 0, "rules")
@@ -90,7 +91,7 @@ func alerts(t *testing.T, values string) map[string]alert {
 // release only, and that each says what is wrong.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
-	all := alerts(t, "prometheusRule: {enabled: true, thresholds: {requestMean: 21, requestP99: 11, inFlight: 6, "+
+	all := alertsOf(t, "prometheusRule: {enabled: true, thresholds: {requestMean: 21, requestP99: 11, inFlight: 6, "+
 		"postgresGet: 7, throttled: 0.26, cpu: 0.51, memory: 0.91}}")
 	for name, limit := range map[string]string{
 		"OpenBaoRequestsSlow": "> 21", "OpenBaoRequestsSlowP99": "> 11", "OpenBaoRequestsInFlight": "> 6",
@@ -106,10 +107,10 @@ func TestAlerts(t *testing.T) {
 		require.NotEmpty(t, all[name].Annotations["summary"], name)
 	}
 	require.Len(t, all, 12, "an alert is not tested")
-	require.NotContains(t, alerts(t, "prometheusRule: {enabled: true, disabled: [OpenBaoSealed]}"), "OpenBaoSealed")
-	require.Contains(t, alerts(t, "prometheusRule: {enabled: true, extraRules: [{alert: Mine, expr: up == 0}]}"),
+	require.NotContains(t, alertsOf(t, "prometheusRule: {enabled: true, disabled: [OpenBaoSealed]}"), "OpenBaoSealed")
+	require.Contains(t, alertsOf(t, "prometheusRule: {enabled: true, extraRules: [{alert: Mine, expr: up == 0}]}"),
 		"Mine")
-	other := alerts(t,
+	other := alertsOf(t,
 		"{prometheusRule: {enabled: true}, config: {telemetry: {metricsPrefix: secrets_manager_openbao}}}")
 	require.Equal(t, []string{"secrets_manager_openbao_core_unsealed"}, metricNames(t, other["OpenBaoSealed"].Expr))
 }
@@ -156,27 +157,22 @@ func dashboardMetrics(t *testing.T, dashboard map[string]any) []string {
 // release's pods.
 func metricNames(t *testing.T, query string) []string {
 	t.Helper()
-	parsed, err := metricsql.Parse(query)
+	selectors, err := alerts.Selectors(query)
 	require.NoError(t, err, query)
 	var names []string
-	metricsql.VisitAll(parsed, func(e metricsql.Expr) {
-		metric, ok := e.(*metricsql.MetricExpr)
-		if !ok {
-			return
-		}
-		text := string(metric.AppendString(nil))
+	for _, selector := range selectors {
+		text := selector.String()
 		require.Contains(t, text, `namespace="`+namespace+`"`)
 		require.Contains(t, text, `pod=~"openbao-`)
-		name, _, _ := strings.Cut(text, "{")
-		names = append(names, name)
-	})
+		names = append(names, selector.Name)
+	}
 	return names
 }
 
 // TestMonitoredPods checks the pattern of the pods' names on the names that Kubernetes gives.
 func TestMonitoredPods(t *testing.T) {
 	t.Parallel()
-	expr := alerts(t, "prometheusRule: {enabled: true}")["OpenBaoSealed"].Expr
+	expr := alertsOf(t, "prometheusRule: {enabled: true}")["OpenBaoSealed"].Expr
 	_, pattern, found := strings.Cut(expr, `pod=~"`)
 	require.True(t, found, expr)
 	pattern, _, _ = strings.Cut(pattern, `"`)

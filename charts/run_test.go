@@ -204,7 +204,7 @@ func metrics(t *testing.T, n *node) {
 func monitored(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, alert := range alerts(t, "prometheusRule: {enabled: true}") {
+	for _, alert := range alertsOf(t, "prometheusRule: {enabled: true}") {
 		names = append(names, metricNames(t, alert.Expr)...)
 	}
 	config := dashboardConfig(t, "grafanaDashboard: {enabled: true}")

@@ -21,6 +21,7 @@ const (
 	OutageRestore         = "restore"          // a backup is restored after everything was lost
 	OutageFailover        = "failover"         // the active pod is deleted
 	OutageCrash           = "crash"            // the active process is killed
+	OutageFrozen          = "frozen"           // the active process stands still, and keeps its label
 	OutageDrain           = "drain"            // all pods are evicted, one after the other
 	OutagePodsLost        = "pods-lost"        // all pods are deleted at once
 	OutageStandbyLost     = "standby-lost"     // the standby is deleted or broken
@@ -33,7 +34,7 @@ const (
 func OutageChanges() []string {
 	return []string{
 		OutageConfig, OutageUpgrade, OutageRollback, OutageKeyRotation, OutageReinstall, OutageRestore, OutageFailover,
-		OutageCrash, OutageDrain, OutagePodsLost, OutageStandbyLost, OutageDatabaseRestart, OutageDatabaseStall,
+		OutageCrash, OutageFrozen, OutageDrain, OutagePodsLost, OutageStandbyLost, OutageDatabaseRestart, OutageDatabaseStall,
 		OutageIssuerDown,
 	}
 }

@@ -73,6 +73,7 @@ type Response struct {
 	Status           int
 	InlineAuthFailed bool            // X-Vault-Inline-Auth-Failed: the login step refused, not the request itself
 	Data             json.RawMessage // .data of the answer; may hold secrets
+	Auth             json.RawMessage // .auth of the answer to a login; holds a token
 	Errors           []string        // .errors and .warnings of the answer
 	Latency          time.Duration   // from sending the request to the last byte of the body
 }
@@ -149,12 +150,13 @@ func (r *Response) decode(raw []byte) error {
 	}
 	var envelope struct {
 		Data     json.RawMessage `json:"data"`
+		Auth     json.RawMessage `json:"auth"`
 		Errors   []string        `json:"errors"`
 		Warnings []string        `json:"warnings"`
 	}
 	if err := json.Unmarshal(raw, &envelope); err != nil {
 		return errors.New("the answer is not a JSON document of OpenBao")
 	}
-	r.Data, r.Errors = envelope.Data, append(envelope.Errors, envelope.Warnings...)
+	r.Data, r.Auth, r.Errors = envelope.Data, envelope.Auth, append(envelope.Errors, envelope.Warnings...)
 	return nil
 }

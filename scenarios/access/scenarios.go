@@ -10,7 +10,7 @@ import (
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
 	return slices.Concat(
-		[]scenario.Scenario{ownSecret(), otherProject(), missingPolicy()},
+		[]scenario.Scenario{ownSecret(), otherProject(), missingPolicy(), boundedRailsToken(), defaultPolicy()},
 		jobRestrictions(), jobCapabilities(), ownerCapabilities(), railsCapabilities(), logins(), relations(), names(),
 		values(), changes(), groups(),
 	)

@@ -1,152 +1,83 @@
 package resilience
 
 import (
-	"bufio"
-	"errors"
-	"fmt"
-	"io"
-	"regexp"
-	"strings"
+	"context"
+	"slices"
+	"time"
 
-	"github.com/VictoriaMetrics/metricsql"
-	dto "github.com/prometheus/client_model/go"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/yaml"
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/alerts"
+	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// alertRule is an alerting rule of a PrometheusRule. One form of expression is known: a metric
-// compared with a number. Rates and sums over several pods cannot be decided for one pod.
-type alertRule struct {
-	Alert string `json:"alert"`
-	Expr  string `json:"expr"`
+// scrapes is how many scrapes decide whether an alert's expression holds.
+const scrapes = 3
+
+// raisesAlert expects that a faulty pod fires one of the chart's alerts that its healthy peer does
+// not, and that none holds for the peer. An alert fires when its condition lasts; how long is not
+// waited for.
+func raisesAlert(ctx context.Context, t scenario.T, env *scenario.Env, faulty, healthy string) {
+	t.Helper()
+	_, err := cluster.Metrics(ctx, env, faulty)
+	require.NoError(t, err, "a sealed pod must serve metrics")
+	if !env.Has(scenario.Change(scenario.ChangeAlerts)) {
+		t.Logf("alerts are not checked: %s", scenario.Change(scenario.ChangeAlerts).Lack())
+		return
+	}
+	rules := chartAlerts(t, env)
+	fired, unknown := holding(ctx, t, env, rules, faulty)
+	quiet, _ := holding(ctx, t, env, rules, healthy)
+	t.Logf("alerts that the faulty pod raises: %v; the healthy pod: %v; without metrics here: %v", fired, quiet, unknown)
+	fired = slices.DeleteFunc(fired, func(name string) bool { return slices.Contains(quiet, name) })
+	require.NotEmpty(t, fired, "none of %d alerts fires for a sealed pod", len(rules))
 }
 
-// podLabels are the labels that Prometheus adds to every sample of a pod it scrapes.
-type podLabels map[string]string
-
-// alertRules returns the alerting rules in a chart's rendered templates. None at all is an error.
-func alertRules(files map[string]string) (found []alertRule, err error) {
-	for name, text := range files {
-		documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
-		for {
-			document, err := documents.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			var object struct {
-				Kind string
-				Spec struct {
-					Groups []struct{ Rules []alertRule }
-				}
-			}
-			if err == nil && strings.Contains(string(document), "PrometheusRule") {
-				err = yaml.Unmarshal(document, &object)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("template %s: %w", name, err)
-			}
-			if object.Kind != "PrometheusRule" {
-				continue
-			}
-			for _, group := range object.Spec.Groups {
-				found = append(found, group.Rules...)
-			}
-		}
-	}
-	if len(found) == 0 {
-		return nil, errors.New("the chart renders no alert rules")
-	}
-	return found, nil
+// chartAlerts are the alerting rules of the chart, with alerts switched on.
+func chartAlerts(t scenario.T, env *scenario.Env) []alerts.Rule {
+	t.Helper()
+	values, err := env.Installer.Change(scenario.ChangeAlerts, nil)
+	require.NoError(t, err)
+	files, err := env.Installer.Render(values)
+	require.NoError(t, err)
+	rules, err := alerts.Rules(files)
+	require.NoError(t, err)
+	return rules
 }
 
-// firing returns the names of the rules that hold for a pod with these metrics.
-func firing(rules []alertRule, target podLabels, metrics map[string]*dto.MetricFamily) ([]string, error) {
-	var names []string
+// holding scrapes one pod several times and returns the alerts whose expression holds at every
+// scrape, and those all of whose metrics OpenBao does not serve.
+func holding(ctx context.Context, t scenario.T, env *scenario.Env, rules []alerts.Rule, pod string) (names,
+	unknown []string,
+) {
+	t.Helper()
+	var recording alerts.Recording
+	labels := map[string]string{"namespace": env.Namespace, "pod": pod, "container": env.Container}
+	for range scrapes {
+		scenario.MustConverge(ctx, t, scenario.Convergence{
+			What: "the metrics of pod " + pod, Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Labels,
+		}, func(ctx context.Context) error {
+			metrics, err := cluster.Metrics(ctx, env, pod)
+			if err == nil {
+				err = recording.Scrape(time.Now(), alerts.Target{Labels: labels, Metrics: metrics})
+			}
+			return err
+		})
+	}
 	for _, rule := range rules {
-		fires, err := alertHolds(rule.Expr, target, metrics)
-		if err != nil {
-			return nil, fmt.Errorf("alert %s: %w", rule.Alert, err)
+		metrics, err := alerts.Metrics(rule.Expr)
+		require.NoError(t, err)
+		if !slices.ContainsFunc(metrics, recording.Has) {
+			unknown = append(unknown, rule.Alert)
+			continue
 		}
-		if fires {
+		outcome, err := recording.Evaluate(ctx, []alerts.Rule{rule}, recording.Times())
+		require.NoError(t, err)
+		first, last := recording.Times()[0], recording.Times()[scrapes-1]
+		if outcome[0].Holds && outcome[0].Held == last.Sub(first) {
 			names = append(names, rule.Alert)
 		}
 	}
-	return names, nil
-}
-
-func alertHolds(expr string, target podLabels, families map[string]*dto.MetricFamily) (bool, error) {
-	parsed, err := metricsql.Parse(expr)
-	if err != nil {
-		return false, err
-	}
-	comparison, ok := parsed.(*metricsql.BinaryOpExpr)
-	if !ok {
-		return false, nil
-	}
-	metric, isMetric := comparison.Left.(*metricsql.MetricExpr)
-	number, isNumber := comparison.Right.(*metricsql.NumberExpr)
-	if !isMetric || !isNumber || len(metric.LabelFilterss) != 1 {
-		return false, nil
-	}
-	filters := metric.LabelFilterss[0]
-	if len(filters) == 0 || filters[0].Label != "__name__" {
-		return false, nil
-	}
-	for _, sample := range families[filters[0].Value].GetMetric() {
-		labels := map[string]string{}
-		for _, pair := range sample.GetLabel() {
-			labels[pair.GetName()] = pair.GetValue()
-		}
-		for name, value := range target {
-			labels[name] = value
-		}
-		matches, err := labelsMatch(filters[1:], labels)
-		if err != nil {
-			return false, err
-		}
-		if matches && compareTo(comparison.Op, sampleValue(sample), number.N) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-func labelsMatch(filters []metricsql.LabelFilter, labels map[string]string) (bool, error) {
-	for _, f := range filters {
-		equal := labels[f.Label] == f.Value
-		if f.IsRegexp {
-			pattern, err := regexp.Compile("^(?:" + f.Value + ")$") // Prometheus anchors its patterns
-			if err != nil {
-				return false, err
-			}
-			equal = pattern.MatchString(labels[f.Label])
-		}
-		if equal == f.IsNegative {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// sampleValue is a gauge's, a counter's or an untyped metric's value: those that have one.
-func sampleValue(m *dto.Metric) float64 {
-	return m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetUntyped().GetValue()
-}
-
-func compareTo(op string, a, b float64) bool {
-	switch op {
-	case "==":
-		return a == b
-	case "!=":
-		return a != b
-	case "<":
-		return a < b
-	case "<=":
-		return a <= b
-	case ">":
-		return a > b
-	case ">=":
-		return a >= b
-	}
-	return false
+	return names, unknown
 }

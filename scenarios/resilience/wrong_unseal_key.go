@@ -45,8 +45,8 @@ func wrongUnsealKey() scenario.Scenario {
 				took := env.Await(ctx, t, "the pod with the wrong key reports it", env.Timeouts.Ready,
 					func(ctx context.Context) error { return reportsKey(ctx, env, name) })
 				t.Measure("visible_seconds", took.Seconds())
-				outOfService(ctx, t, env, name)
-				raisesAlert(ctx, t, env, name)
+				outOfService(ctx, t, env, name, "sealed")
+				raisesAlert(ctx, t, env, name, s.active.Name)
 			})
 			require.Equal(t, before.UID, after.UID, "leadership moved although only the standby had the wrong key")
 		},
@@ -81,52 +81,4 @@ func reportsKey(ctx context.Context, env *scenario.Env, name string) error {
 		err = errors.New("its log does not report that the key is wrong")
 	}
 	return err
-}
-
-// outOfService waits until no Service leads to a pod. Services that publish pods whatever their
-// state do not count.
-func outOfService(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
-	t.Helper()
-	env.Await(ctx, t, "no Service leads to the sealed pod", env.Timeouts.Labels, func(ctx context.Context) error {
-		services, err := env.Kube.CoreV1().Services(env.Namespace).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return err
-		}
-		for _, service := range services.Items {
-			if service.Spec.PublishNotReadyAddresses {
-				continue
-			}
-			endpoints, err := cluster.Endpoints(ctx, env, service.Name)
-			if err != nil {
-				return err
-			}
-			for _, e := range endpoints {
-				if e.Pod == name && e.Ready {
-					return fmt.Errorf("service %s leads to the pod", service.Name)
-				}
-			}
-		}
-		return nil
-	})
-}
-
-// raisesAlert expects that a sealed pod's own metrics would fire one of the chart's alerts.
-func raisesAlert(ctx context.Context, t scenario.T, env *scenario.Env, name string) {
-	t.Helper()
-	metrics, err := cluster.Metrics(ctx, env, name)
-	require.NoError(t, err, "a sealed pod must serve metrics")
-	if !env.Has(scenario.Change(scenario.ChangeAlerts)) {
-		t.Logf("alerts are not checked: %s", scenario.Change(scenario.ChangeAlerts).Lack())
-		return
-	}
-	values, err := env.Installer.Change(scenario.ChangeAlerts, nil)
-	require.NoError(t, err)
-	files, err := env.Installer.Render(values)
-	require.NoError(t, err)
-	rules, err := alertRules(files)
-	require.NoError(t, err)
-	names, err := firing(rules, podLabels{"namespace": env.Namespace, "pod": name}, metrics)
-	require.NoError(t, err)
-	t.Logf("alerts that this pod fires: %v", names)
-	require.NotEmpty(t, names, "none of %d alerts fires for a sealed pod", len(rules))
 }
