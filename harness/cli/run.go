@@ -38,6 +38,7 @@ func newRun(state *State) *cobra.Command {
 	}
 	f.addFile(command)
 	f.add(command, "Chart", bindTopology)
+	f.add(command, "Chart", bindTLS)
 	f.add(command, "Chart", bindChart)
 	f.add(command, "Chart", bindPrevious)
 	f.add(command, "Scenarios", bindScenarios)

@@ -23,12 +23,12 @@ type Server struct {
 	Read func(ctx context.Context, namespace, pod string) ([]byte, error)
 }
 
-// PodMetrics reads metrics from a port of the pods through the API server's proxy, as the scenarios
+// PodMetrics reads metrics by a scheme, http or https, from a port of the pods through the API server's proxy, as the scenarios
 // do: it needs no way into the cluster's network.
-func PodMetrics(source PodSource, port int) func(ctx context.Context, namespace, pod string) ([]byte, error) {
+func PodMetrics(source PodSource, scheme string, port int) func(ctx context.Context, namespace, pod string) ([]byte, error) {
 	return func(ctx context.Context, namespace, pod string) ([]byte, error) {
 		return source.Client.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").
-			Name(net.JoinSchemeNamePort("", pod, strconv.Itoa(port))).SubResource("proxy").Suffix("v1", "sys", "metrics").
+			Name(net.JoinSchemeNamePort(scheme, pod, strconv.Itoa(port))).SubResource("proxy").Suffix("v1", "sys", "metrics").
 			Param("format", "prometheus").DoRaw(ctx)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/observe"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
@@ -25,7 +24,7 @@ func (t *Target) Seed(ctx context.Context, total int) (*result.Seed, error) {
 	if len(t.Tenants()) == 0 {
 		heap = t.heap(ctx)
 	}
-	t.tenancy.Client = openbao.New(t.env.Address, nil) // connections of before a restart lead nowhere
+	t.tenancy.Client = t.env.Client() // connections of before a restart lead nowhere
 	defer t.tenancy.Client.Close()
 	seed, err := t.tenancy.Grow(ctx, total)
 	if seed != nil {
@@ -70,7 +69,7 @@ func (t *Target) heap(ctx context.Context) float64 {
 		for i := range pods.Items {
 			names = append(names, pods.Items[i].Name)
 		}
-		read := observe.PodMetrics(observe.PodSource{Client: client}, dialect.MetricsPort)
+		read := observe.PodMetrics(observe.PodSource{Client: client}, t.env.Scheme(), dialect.MetricsPort)
 		mib, err = observe.ActiveHeap(ctx, read, t.env.Namespace, names)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -87,7 +86,7 @@ func (t *Target) Fixture(ctx context.Context, profile load.Profile, valid time.D
 		return nil, err
 	}
 	f, err := gitlab.NewFixture(service, t.tenancy.Seed, t.tenancy.Audience, t.tenancy.Issuer, t.Tenants(), valid,
-		profile.FixtureOptions(t.tenancy.Recipes)...)
+		append(profile.FixtureOptions(t.tenancy.Recipes), t.trust()...)...)
 	if err != nil {
 		return nil, err
 	}

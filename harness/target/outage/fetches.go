@@ -16,7 +16,7 @@ import (
 // Fetches watches secret fetches of both recipes in turn. Like Runner's, each has
 // a connection of its own: a kept one would hide what new jobs meet.
 func Fetches(ctx context.Context, env *scenario.Env) *Watch {
-	client := openbao.New(env.Address, openbao.HTTPClient(false))
+	client := openbao.New(env.Address, openbao.Trusting(false, env.CA))
 	tenants := env.Sample(4)
 	var n atomic.Int64
 	return Start(ctx, env.Timeouts.Probe, func(ctx context.Context) error {
