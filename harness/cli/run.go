@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -67,6 +68,10 @@ func runPlan(c *cobra.Command, state *State, f *planFlags, full *run.FullStack) 
 	}
 	if _, err := scenario.Select(scenarios.All(), p.Scenarios); err != nil {
 		return err
+	}
+	if full != nil && p.TLS {
+		return exit.Invalidf("tls: true", "leave it out: the URL of that OpenBao has its scheme",
+			"with --gitlab-url nothing is installed")
 	}
 	verdict, err := campaign.Run(c.Context(), state, root, p, full, f.dryRun)
 	return conclude(c.Context(), verdict, err)
