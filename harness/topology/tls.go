@@ -41,8 +41,8 @@ func (e *Environment) healthProbe() cluster.Probe {
 }
 
 // serveTLS makes the certificate of an environment with TLS, and has the values serve it: by the
-// dialect's change, where it has one, and by what its values do with Inputs.TLSSecret. The error is
-// of code exit.Invalid where the dialect or the chart has neither.
+// dialect's change, where it has one, and by what its values do with Inputs.TLSSecret. The error
+// is of code exit.Invalid where the dialect or the chart has neither.
 func (e *Environment) serveTLS(values map[string]any) (map[string]any, error) {
 	if !e.Spec.TLS {
 		return values, nil
@@ -69,8 +69,8 @@ func (e *Environment) serveTLS(values map[string]any) (map[string]any, error) {
 	return values, err
 }
 
-// listenerNames are the names of every Service in the namespace, of the pods, and of loopback, where
-// forwards and node ports end.
+// listenerNames are the names of every Service in the namespace, of the pods, and of loopback,
+// where forwards and node ports end.
 func (e *Environment) listenerNames() []string {
 	names := []string{
 		e.Spec.Dialect.ActiveService, e.Spec.Dialect.Release, ownService,

@@ -68,9 +68,13 @@ func TestTLSRefused(t *testing.T) {
 		want        string
 	}{
 		"dialect without the change": {nil, []string{"listener-tls:", "other:"}, "cannot have chart openbao"},
-		"chart without the option":   {nil, []string{"needs: tlsSecretName", "needs: noSuchKey"}, "cannot have chart openbao"},
+		"chart without the option": {
+			nil, []string{"needs: tlsSecretName", "needs: noSuchKey"}, "cannot have chart openbao",
+		},
 		"values that switch it off": {
-			[]string{"config.tlsDisable=true", "config.metricsListener.tlsDisable=true"}, nil, "refers to Secret " + listenerSecret,
+			[]string{"config.tlsDisable=true", "config.metricsListener.tlsDisable=true"},
+			nil,
+			"refers to Secret " + listenerSecret,
 		},
 	} {
 		_, err := secured(t, tc.set, tc.change...)

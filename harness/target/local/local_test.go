@@ -31,8 +31,8 @@ func patch(t *testing.T, path string, value any) []byte {
 	return raw
 }
 
-// TestTarget runs a server with everything a spec can ask for, and reads what its processes and its
-// pool use.
+// TestTarget runs a server with everything a spec can ask for, and reads what its processes and
+// its pool use.
 func TestTarget(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx := t.Context()
@@ -91,7 +91,8 @@ func TestTarget(t *testing.T) {
 	require.Equal(t, exit.Environment, exit.CodeOf(err), "there is no k6: %v", err)
 }
 
-// TestDriveTLS drives a real OpenBao over TLS with k6, which trusts only the certificate of the run.
+// TestDriveTLS drives a real OpenBao over TLS with k6, which trusts only the certificate of the
+// run.
 func TestDriveTLS(t *testing.T) {
 	ctx := t.Context()
 	generator := target.Generator{K6: loadtest.K6(t), Scripts: "../../../perf/scripts", Dir: t.TempDir()}
