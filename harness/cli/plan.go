@@ -80,6 +80,11 @@ func bindTopology(set *pflag.FlagSet, p *plan.Plan) {
 	}
 }
 
+// bindTLS binds how OpenBao's API is reached.
+func bindTLS(set *pflag.FlagSet, p *plan.Plan) {
+	set.BoolVar(&p.TLS, "tls", p.TLS, "have OpenBao serve its API and metrics over TLS, by a certificate made for the run")
+}
+
 // bindChart binds which chart is tested, with which values.
 func bindChart(set *pflag.FlagSet, p *plan.Plan) {
 	set.StringVar(&p.Chart, "chart", p.Chart,

@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -38,6 +39,7 @@ func newRun(state *State) *cobra.Command {
 	}
 	f.addFile(command)
 	f.add(command, "Chart", bindTopology)
+	f.add(command, "Chart", bindTLS)
 	f.add(command, "Chart", bindChart)
 	f.add(command, "Chart", bindPrevious)
 	f.add(command, "Scenarios", bindScenarios)
@@ -67,6 +69,10 @@ func runPlan(c *cobra.Command, state *State, f *planFlags, full *run.FullStack) 
 	}
 	if _, err := p.Select(scenarios.All()); err != nil {
 		return err
+	}
+	if full != nil && p.TLS {
+		return exit.Invalidf("tls: true", "leave it out: the URL of that OpenBao has its scheme",
+			"with --gitlab-url nothing is installed")
 	}
 	verdict, err := campaign.Run(c.Context(), state, root, p, full, f.dryRun)
 	return conclude(c.Context(), verdict, err)

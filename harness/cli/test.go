@@ -52,7 +52,8 @@ func newTest(state *State) *cobra.Command {
 	}
 	f.addFile(command)
 	f.installed = []*pflag.FlagSet{
-		f.add(command, "Chart", bindTopology), f.add(command, "Chart", bindChart), f.add(command, "Chart", bindPrevious),
+		f.add(command, "Chart", bindTopology), f.add(command, "Chart", bindTLS), f.add(command, "Chart", bindChart),
+		f.add(command, "Chart", bindPrevious),
 	}
 	f.add(command, "Chart", bindTier)
 	f.add(command, "Scenarios", bindScenarios)

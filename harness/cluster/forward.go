@@ -33,7 +33,7 @@ const (
 type Forward struct {
 	cluster            *Cluster
 	namespace, service string
-	probe              string // path that answers any HTTP status when the pod serves
+	probe              Probe
 
 	listener net.Listener
 	cancel   context.CancelFunc
@@ -51,10 +51,17 @@ type tunnel struct {
 	done    chan struct{} // closed when the connection to the pod is gone
 }
 
+// Probe is the request by which a forward proves a pod; any status is an answer.
+type Probe struct {
+	Scheme string // http or https
+	Path   string // of the URL
+	Client *http.Client
+}
+
 // ForwardService begins to forward 127.0.0.1:HostPort to the Service until Close or the end of ctx.
-// A pod takes part only after a full HTTP round trip to the path probe. The error is of code
-// exit.Invalid: the port cannot be bound.
-func (c *Cluster) ForwardService(ctx context.Context, namespace, service, probe string) (*Forward, error) {
+// A pod takes part only after it answered the probe. The error is of code exit.Invalid: the port
+// cannot be bound.
+func (c *Cluster) ForwardService(ctx context.Context, namespace, service string, probe Probe) (*Forward, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.HostPort)))
 	if err != nil {
 		return nil, exit.Invalidf("port "+strconv.Itoa(c.HostPort), "choose another with --port", "%w", err)
@@ -193,7 +200,7 @@ func (f *Forward) open(ctx context.Context, pod string, port int32) (*tunnel, er
 	forwarded, err := forwarder.GetPorts()
 	if err == nil {
 		t.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(int(forwarded[0].Local)))
-		err = roundTrip(ctx, t.address, f.probe)
+		err = f.probe.ask(ctx, t.address)
 	}
 	if err != nil {
 		t.stop()
@@ -202,14 +209,14 @@ func (f *Forward) open(ctx context.Context, pod string, port int32) (*tunnel, er
 	return t, nil
 }
 
-// roundTrip makes one request on a connection of its own; any status is an answer.
-func roundTrip(ctx context.Context, address, path string) error {
+// ask makes the request to an address.
+func (p Probe) ask(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		(&url.URL{Scheme: "http", Host: address, Path: path}).String(), nil)
+		(&url.URL{Scheme: p.Scheme, Host: address, Path: p.Path}).String(), nil)
 	if err != nil {
 		return err
 	}
-	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	response, err := p.Client.Do(request)
 	if err != nil {
 		return err
 	}

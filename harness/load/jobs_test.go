@@ -184,6 +184,10 @@ func TestDifferencesFromTheStandard(t *testing.T) {
 			change: func(_ *result.Run, t *result.Topology) { t.Load.Jobs.Secrets = 1 },
 			want:   "with 1 secret, and 4",
 		},
+		"over TLS": {
+			change: func(_ *result.Run, t *result.Topology) { t.TLS = true },
+			want:   "over TLS", harder: true,
+		},
 		"counted by the seed": {change: func(_ *result.Run, t *result.Topology) {
 			t.Load.Jobs.Tenants,
 				t.Load.Jobs.Secrets = 0, 0

@@ -64,6 +64,7 @@ func (s Standard) Differences(tier string, run result.Run, t *result.Topology) [
 		}
 	}
 	l := t.Load
+	add(false, t.TLS, "went to OpenBao over TLS, and the tier's load goes in plain text")
 	add(false, run.Tier != tier, "is of tier %s", run.Tier)
 	add(false, l.Mode != s.Mode, "is of mode %s, and jobs fetch in mode %s", l.Mode, s.Mode)
 	add(false, l.Workload != s.Workload, "ran the script %q, and jobs are played by %q", l.Workload, s.Workload)

@@ -6,6 +6,8 @@ package openbao
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,6 +53,18 @@ func HTTPClient(keepAlive bool) *http.Client {
 		Timeout:       defaultTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// Trusting is HTTPClient that trusts the certificate authorities in the PEM ca, and no others. With
+// an empty ca it trusts those of the system. Over TLS it speaks HTTP/2 where the server does.
+func Trusting(keepAlive bool, ca []byte) *http.Client {
+	client := HTTPClient(keepAlive)
+	if len(ca) > 0 {
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(ca)
+		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return client
 }
 
 // Address returns the base URL requests are sent to.

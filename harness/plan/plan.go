@@ -32,10 +32,12 @@ const Kind = "Plan"
 type Plan struct {
 	APIVersion string   `json:"apiVersion"`
 	Kind       string   `json:"kind"`
-	Topologies []string `json:"topologies"`        // one or both of topology.Names, in this order
-	Chart      string   `json:"chart"`             // directory, .tgz, oci:// reference, or the chart's name in Repo
-	Repo       string   `json:"repo,omitempty"`    // URL of a Helm repository
-	Version    string   `json:"version,omitempty"` // exact version of a chart in Repo or at an oci:// reference
+	Topologies []string `json:"topologies"` // one or both of topology.Names, in this order
+	// TLS has OpenBao serve its API and metrics over TLS, by a certificate made for the run.
+	TLS     bool   `json:"tls,omitempty"`
+	Chart   string `json:"chart"`             // directory, .tgz, oci:// reference, or the chart's name in Repo
+	Repo    string `json:"repo,omitempty"`    // URL of a Helm repository
+	Version string `json:"version,omitempty"` // exact version of a chart in Repo or at an oci:// reference
 	// how the chart is told what the topology needs: a built-in one, or a file
 	Dialect string   `json:"dialect"`
 	Values  []string `json:"values,omitempty"` // values files, later ones win

@@ -14,7 +14,7 @@ import (
 func (p *Provider) Spec(name string) topology.Spec {
 	return topology.Spec{
 		Topology: name, Run: "preflight", Chart: p.Plan.Chart, Dialect: p.Plan.Dialect, Overrides: p.Plan.Overrides,
-		Resources: resources(p.Plan.Tier), Fixtures: p.Plan.Fixtures, NodePort: p.nodePort(),
+		Resources: resources(p.Plan.Tier), Fixtures: p.Plan.Fixtures, NodePort: p.nodePort(), TLS: p.Plan.TLS,
 		ReadyTimeout: time.Duration(p.Plan.ReadyTimeout), Signing: p.Plan.Profile.Algorithm(),
 		Images: topology.Images{
 			OpenBao: p.reference(images.OpenBao), PostgreSQL: p.reference(images.PostgreSQL),

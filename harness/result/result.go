@@ -78,7 +78,9 @@ type Topology struct {
 	Name    string   `json:"name"` // cloud-native or cloud-native-hybrid
 	Verdict Verdict  `json:"verdict"`
 	Reasons []string `json:"reasons"`
-	Chart   Chart    `json:"chart"`
+	// TLS says that OpenBao served its API over TLS.
+	TLS   bool  `json:"tls,omitempty"`
+	Chart Chart `json:"chart"`
 	// component to version: kubernetes, openbao, postgresql, helm, kind, k6
 	Versions  map[string]string `json:"versions"`
 	Images    map[string]string `json:"images"` // component to image reference with digest

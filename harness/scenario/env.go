@@ -19,6 +19,7 @@ import (
 type Env struct {
 	Topology  string
 	Address   string          // base URL that reaches the active node, normally on loopback
+	CA        []byte          // PEM of the certificate authority behind Address and the pods' ports; nil for plain HTTP
 	Client    *openbao.Client // nil makes one for Address
 	Issuer    *gitlab.Issuer  // signs what GitLab signs; nil where a real GitLab does, and then only Stacks can be used
 	Audience  string          // claim aud that OpenBao expects
@@ -71,10 +72,18 @@ func (e *Env) Prepare() (*Env, func(), error) {
 	own, done := *e, func() {}
 	own.Timeouts = e.Timeouts.withDefaults()
 	if own.Client == nil {
-		own.Client = openbao.New(e.Address, nil)
+		own.Client = openbao.New(e.Address, openbao.Trusting(true, e.CA))
 		done = own.Client.Close
 	}
 	return &own, done, nil
+}
+
+// Scheme is what the pods' API and metrics are served by: "http" or "https".
+func (e *Env) Scheme() string {
+	if len(e.CA) > 0 {
+		return "https"
+	}
+	return "http"
 }
 
 // KeyRef names the static unseal key in a Secret of the release's namespace.

@@ -29,7 +29,7 @@ const stackID = 800_000
 // plays, on a loopback port. Environments on one server differ in base, from 0. The caller must
 // stop it.
 func PlayStacks(e *Env, base int, recipes []*gitlab.Recipe) (stop func(), err error) {
-	client := openbao.New(e.Address, nil)
+	client := openbao.New(e.Address, openbao.Trusting(true, e.CA))
 	stub := &graphql.Stub{
 		Seeder:   &gitlab.Seeder{Client: client, Issuer: e.Issuer, Audience: e.Audience, Recipes: recipes, Replay: true},
 		Projects: map[string]gitlab.Tenant{},

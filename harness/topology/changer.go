@@ -73,8 +73,10 @@ func (c *Changer) Adopt(values map[string]any) {
 
 // Knows implements scenario.Installer.
 func (c *Changer) Knows(change string) bool {
-	known, ok := c.env.Spec.Dialect.Changes[change]
-	return ok && (known.Needs == "" || c.env.Spec.Chart.Knows(known.Needs))
+	if change == scenario.ChangeListenerTLS && c.env.Spec.TLS {
+		return false // it would replace the certificate that the whole run trusts
+	}
+	return c.env.Spec.Dialect.able(change, c.env.Spec.Chart)
 }
 
 // Change implements scenario.Installer.

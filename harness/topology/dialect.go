@@ -33,7 +33,7 @@ type Dialect struct {
 	Container     string `json:"container"`     // container that runs OpenBao
 	ActiveService string `json:"activeService"` // Service that leads to the active pod only
 	MetricsPort   int    `json:"metricsPort"`   // of the pods; 0: they serve no metrics without a token
-	APIPort       int    `json:"apiPort"`       // of the pods, plain HTTP; 0 means 8200
+	APIPort       int    `json:"apiPort"`       // of the pods; 0 means 8200
 	// Unregistered says that the chart has no Kubernetes service registration: its pods carry no
 	// openbao-* labels, and are asked for their health through the API server instead.
 	Unregistered bool          `json:"unregistered"`
@@ -72,6 +72,9 @@ type Inputs struct {
 	Audience    string
 	Database    Database
 	Resources   Resources
+	// TLSSecret has the certificate "tls.crt" and the key "tls.key" of API and metrics; empty for
+	// plain HTTP.
+	TLSSecret string
 }
 
 // chartFacts is what a dialect may ask about the chart it is used with.
@@ -236,6 +239,12 @@ func (d *Dialect) RenderBootstrap(in Inputs) (map[string]any, error) {
 		return nil, nil
 	}
 	return d.render("bootstrap", d.Bootstrap, in)
+}
+
+// able reports whether a chart can do a change of the dialect.
+func (d *Dialect) able(change string, c *chart.Chart) bool {
+	known, ok := d.Changes[change]
+	return ok && (known.Needs == "" || c.Knows(known.Needs))
 }
 
 // Change returns the values that bring a change about; with fills its template. An unknown change

@@ -109,6 +109,9 @@ func (e *Environment) checkSecrets(files map[string]string) error {
 	if e.Spec.Topology == CloudNativeHybrid {
 		wanted = append(wanted, caSecret)
 	}
+	if e.Spec.TLS {
+		wanted = append(wanted, listenerSecret)
+	}
 	for _, secret := range e.Spec.Dialect.Secrets {
 		wanted = append(wanted, secret.Name)
 	}

@@ -55,7 +55,7 @@ func awaitN(ctx context.Context, timeout time.Duration, what string, n int, prob
 // login as Rails with a request behind it is answered through the address that load will use.
 func (e *Environment) AwaitReady(ctx context.Context) error {
 	e.Log("waiting until OpenBao is initialised, unsealed, led by one pod and answers Rails")
-	client := openbao.New(e.Address, nil)
+	client := e.Client()
 	defer client.Close()
 	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), "OpenBao in topology "+e.Spec.Topology, settled,
 		func(ctx context.Context) error {
@@ -140,7 +140,7 @@ func (e *Environment) askHealth(ctx context.Context, pod *corev1.Pod) (map[strin
 		"uninitcode": "200",
 	} // the answer matters, not the status
 	port := strconv.Itoa(e.Spec.Dialect.apiPort())
-	raw, err := e.Cluster.Client.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, port, "/v1/sys/health",
+	raw, err := e.Cluster.Client.CoreV1().Pods(pod.Namespace).ProxyGet(e.Scheme(), pod.Name, port, "/v1/sys/health",
 		all).DoRaw(ctx)
 	var health openbao.Health
 	if err == nil {

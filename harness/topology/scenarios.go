@@ -10,7 +10,8 @@ import (
 func (e *Environment) Scenarios(tenants []gitlab.Tenant, seed string) *scenario.Env {
 	dialect := e.Spec.Dialect
 	env := &scenario.Env{
-		Topology: e.Spec.Topology, Address: e.Address, Issuer: e.Issuer, Audience: e.Audience(), Tenants: tenants, Seed: seed,
+		Topology: e.Spec.Topology, Address: e.Address, CA: e.CA(),
+		Issuer: e.Issuer, Audience: e.Audience(), Tenants: tenants, Seed: seed,
 		Kube: e.Cluster.Client, Namespace: e.Namespace, Release: dialect.Release, Selector: dialect.Selector,
 		Active:    dialect.ActiveService,
 		Container: dialect.Container, Unseal: dialect.UnsealKey, Database: e.Database(), Processes: e.Processes(),

@@ -55,7 +55,10 @@ type Spec struct {
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is
 	// InstallTimeout.
 	ReadyTimeout time.Duration
-	Signing      gitlab.Algorithm // of the issuer's tokens; empty is RS256, as GitLab signs
+	// TLS has OpenBao serve its API and its metrics over TLS, by a certificate that is made for the
+	// installation.
+	TLS     bool
+	Signing gitlab.Algorithm // of the issuer's tokens; empty is RS256, as GitLab signs
 }
 
 // Images are the references of what is installed.
@@ -79,6 +82,7 @@ type Environment struct {
 	ownPort   bool           // the chart cannot fix the node port, so a Service beside its own has it
 	helm      *chart.Client
 	forward   *cluster.Forward // nil where a NodePort leads to the Service
+	listener  *authority       // of the API's certificate; nil without Spec.TLS
 	files     []byte           // tar of what the machine gets at each start; secret
 }
 
@@ -88,7 +92,7 @@ type Environment struct {
 func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*Environment, error) {
 	env := &Environment{Spec: spec, Cluster: c, Engine: e, Namespace: namespaceOf(spec.Topology) + spec.Suffix, Log: log}
 	if c != nil {
-		env.Address = fmt.Sprintf("http://127.0.0.1:%d", c.HostPort)
+		env.Address = fmt.Sprintf("%s://127.0.0.1:%d", env.Scheme(), c.HostPort)
 	}
 	issuer, err := gitlab.NewIssuer(env.serviceURL("gitlab-stub", 8080), cmp.Or(spec.Signing, gitlab.RS256))
 	if err != nil {
@@ -107,6 +111,9 @@ func (e *Environment) resolve() error {
 	spec := e.Spec
 	values, err := spec.Dialect.Render(e.inputs())
 	if err != nil {
+		return err
+	}
+	if values, err = e.serveTLS(values); err != nil {
 		return err
 	}
 	e.values = chart.Merge(chart.Merge(spec.Base, values), spec.Overrides)
@@ -129,7 +136,7 @@ func (e *Environment) resolve() error {
 
 // Audience is the claim aud of every JWT: OpenBao's URL as GitLab knows it.
 func (e *Environment) Audience() string {
-	return "http://openbao." + e.Namespace + ".svc.cluster.local"
+	return e.Scheme() + "://openbao." + e.Namespace + ".svc.cluster.local"
 }
 
 // DatabaseNamespace is where PostgreSQL's pod is in the cloud-native topology, and the namespace
@@ -156,6 +163,9 @@ func (e *Environment) inputs() Inputs {
 			SSLMode: "disable", PasswordSecret: passwordSecret,
 		},
 	}
+	if e.Spec.TLS {
+		in.TLSSecret = listenerSecret
+	}
 	if e.Spec.NodePort != 0 {
 		in.ServiceType, in.NodePort = "NodePort", e.Spec.NodePort
 	}
@@ -177,6 +187,7 @@ func splitRef(ref string) (repository, tag string) {
 const (
 	passwordSecret = "openbao-postgresql"
 	caSecret       = "openbao-postgresql-ca"
+	listenerSecret = "openbao-listener-tls"
 )
 
 // Install installs the stub, PostgreSQL and OpenBao, and waits until OpenBao is ready. On an error
@@ -194,7 +205,7 @@ func (e *Environment) Install(ctx context.Context) error {
 	e.helm = helm
 	if e.Spec.NodePort == 0 {
 		if e.forward, err = e.Cluster.ForwardService(ctx, e.Namespace, e.Spec.Dialect.ActiveService,
-			"/v1/sys/health"); err != nil {
+			e.healthProbe()); err != nil {
 			return err
 		}
 	}
@@ -205,6 +216,9 @@ func (e *Environment) Install(ctx context.Context) error {
 		return err
 	}
 	if err := e.createExtraSecrets(ctx); err != nil {
+		return err
+	}
+	if err := e.createListenerSecret(ctx); err != nil {
 		return err
 	}
 	if err := e.installChart(ctx); err != nil {

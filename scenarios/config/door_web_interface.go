@@ -23,7 +23,7 @@ func doorWebInterface() scenario.Scenario {
 			defer cancel()
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, env.Address+"/ui/", nil)
 			require.NoError(t, err)
-			client := openbao.HTTPClient(false)
+			client := openbao.Trusting(false, env.CA)
 			response, err := client.Do(request)
 			require.NoError(t, err)
 			_ = response.Body.Close()

@@ -48,7 +48,9 @@ func metricsPortStaysInside() scenario.Scenario {
 					}
 				}
 			}
-			status, _, err := cluster.Ask(ctx, env, active.Name, cluster.Get{Port: env.Metrics, Path: "/v1/sys/seal-status"})
+			status, _, err := cluster.Ask(ctx, env, active.Name, cluster.Get{
+				Scheme: env.Scheme(), Port: env.Metrics, Path: "/v1/sys/seal-status",
+			})
 			require.NoError(t, err)
 			t.Logf("the metrics listener answers the API with status %d (%s)", status, strings.ToLower(http.StatusText(status)))
 		},

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/pods"
@@ -32,7 +33,7 @@ func (t *Target) Drive(ctx context.Context, job target.Job) (target.Observation,
 		return target.Observation{}, err
 	}
 	length := time.Duration(job.Profile.Warmup) + time.Duration(job.Profile.Duration)
-	fixture, err := t.tenancy.Fixture(address, job.Profile, length)
+	fixture, err := t.tenancy.Fixture(address, job.Profile, length, t.trust()...)
 	if err != nil {
 		return target.Observation{}, err
 	}
@@ -93,12 +94,21 @@ func (t *Target) address(ctx context.Context) (string, error) {
 	case t.options.InCluster != nil:
 		return t.service(ctx)
 	case t.proxy != nil:
-		return "http://" + t.proxy.Address(), nil
+		return t.env.Scheme() + "://" + t.proxy.Address(), nil
 	}
 	return t.env.Address, nil
 }
 
-// service is the URL of the active Service by its own address, so that pods look up no name.
+// trust has load generators trust the certificate of a target with TLS.
+func (t *Target) trust() []gitlab.FixtureOption {
+	if ca := t.env.CA(); ca != nil {
+		return []gitlab.FixtureOption{gitlab.WithCA(string(ca))}
+	}
+	return nil
+}
+
+// service is the URL of the active Service: by its own address, so that pods look up no name, or by
+// the name that its certificate has.
 func (t *Target) service(ctx context.Context) (string, error) {
 	name := t.env.Spec.Dialect.ActiveService
 	service, err := t.platform.Cluster.Client.CoreV1().Services(t.env.Namespace).Get(ctx, name, metav1.GetOptions{})
@@ -109,10 +119,10 @@ func (t *Target) service(ctx context.Context) (string, error) {
 		return "", exit.Environmentf("Service "+name, "", "it has no port")
 	}
 	host := service.Spec.ClusterIP
-	if host == corev1.ClusterIPNone || host == "" {
+	if host == corev1.ClusterIPNone || host == "" || t.env.Spec.TLS { // the certificate names no ClusterIP
 		host = fmt.Sprintf("%s.%s.svc", name, t.env.Namespace)
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(int(service.Spec.Ports[0].Port))), nil
+	return t.env.Scheme() + "://" + net.JoinHostPort(host, strconv.Itoa(int(service.Spec.Ports[0].Port))), nil
 }
 
 // SetDelay delays every answer that a local k6 gets from now on.

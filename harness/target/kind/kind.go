@@ -12,7 +12,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/observe"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/steps"
@@ -137,7 +136,7 @@ func (t *Target) Install(ctx context.Context) error {
 
 // versions asks the installed software what it is.
 func (t *Target) versions(ctx context.Context) error {
-	client := openbao.New(t.env.Address, nil)
+	client := t.env.Client()
 	defer client.Close()
 	health, err := client.Health(ctx)
 	if err != nil {

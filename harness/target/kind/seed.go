@@ -8,7 +8,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/observe"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
@@ -23,7 +22,7 @@ func (t *Target) Seed(ctx context.Context, total int) (*result.Seed, error) {
 	if len(t.Tenants()) == 0 {
 		heap = t.heap(ctx)
 	}
-	t.tenancy.Client = openbao.New(t.env.Address, nil) // connections of before a restart lead nowhere
+	t.tenancy.Client = t.env.Client() // connections of before a restart lead nowhere
 	defer t.tenancy.Client.Close()
 	seed, err := t.tenancy.Grow(ctx, total)
 	if seed != nil {
@@ -67,7 +66,7 @@ func (t *Target) heap(ctx context.Context) float64 {
 		for i := range pods {
 			names = append(names, pods[i].Name)
 		}
-		read := observe.PodMetrics(observe.PodSource{Client: t.platform.Cluster.Client}, dialect.MetricsPort)
+		read := observe.PodMetrics(observe.PodSource{Client: t.platform.Cluster.Client}, t.env.Scheme(), dialect.MetricsPort)
 		mib, err = observe.ActiveHeap(ctx, read, t.env.Namespace, names)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -84,7 +83,7 @@ func (t *Target) Fixture(ctx context.Context, profile load.Profile, valid time.D
 		return nil, err
 	}
 	f, err := gitlab.NewFixture(service, t.tenancy.Seed, t.tenancy.Audience, t.tenancy.Issuer, t.Tenants(), valid,
-		profile.FixtureOptions(t.tenancy.Recipes)...)
+		append(profile.FixtureOptions(t.tenancy.Recipes), t.trust()...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,8 @@ func (t *Target) sources() []observe.Source {
 	}
 	if dialect := t.env.Spec.Dialect; dialect.MetricsPort != 0 {
 		source := observe.PodSource{Client: t.platform.Cluster.Client}
-		all = append(all, observe.Server{Selector: dialect.Selector, Read: observe.PodMetrics(source, dialect.MetricsPort)})
+		read := observe.PodMetrics(source, t.env.Scheme(), dialect.MetricsPort)
+		all = append(all, observe.Server{Selector: dialect.Selector, Read: read})
 	}
 	return all
 }
@@ -107,7 +108,7 @@ func (t *Target) since(ctx context.Context) (stop func() result.Topology, err er
 func (t *Target) frame() result.Topology {
 	info := t.Info()
 	return result.Topology{
-		Name: info.Name, Chart: info.Chart, Versions: info.Versions, Images: info.Images,
+		Name: info.Name, TLS: t.env.Spec.TLS, Chart: info.Chart, Versions: info.Versions, Images: info.Images,
 		Scenarios: []result.Scenario{}, Checks: []result.Check{}, Reasons: []string{},
 	}
 }

@@ -195,7 +195,7 @@ func (t *Target) Grow(ctx context.Context, total int) (*result.Seed, target.Obse
 func (t *Target) Env() (*scenario.Env, func(), error) {
 	client := openbao.New(t.server.Address, t.server.HTTPClient())
 	env := &scenario.Env{
-		Topology: "local", Address: t.server.Address, Client: client, Issuer: t.tenancy.Issuer,
+		Topology: "local", Address: t.server.Address, CA: t.server.CA, Client: client, Issuer: t.tenancy.Issuer,
 		Audience: t.tenancy.Audience, Tenants: t.Tenants(), Recipes: t.tenancy.Recipes, Seed: t.tenancy.Seed,
 		AuditFile: t.server.AuditLog(),
 	}

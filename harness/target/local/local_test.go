@@ -13,9 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
@@ -29,8 +31,8 @@ func patch(t *testing.T, path string, value any) []byte {
 	return raw
 }
 
-// TestTarget runs a server with everything a spec can ask for, and reads what its processes and its
-// pool use.
+// TestTarget runs a server with everything a spec can ask for, and reads what its processes and
+// its pool use.
 func TestTarget(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx := t.Context()
@@ -87,6 +89,29 @@ func TestTarget(t *testing.T) {
 
 	_, err = of.Drive(ctx, target.Job{Name: "x", Profile: load.Profile{Workload: "fetch"}, Rate: 1})
 	require.Equal(t, exit.Environment, exit.CodeOf(err), "there is no k6: %v", err)
+}
+
+// TestDriveTLS drives a real OpenBao over TLS with k6, which trusts only the certificate of the
+// run.
+func TestDriveTLS(t *testing.T) {
+	ctx := t.Context()
+	generator := target.Generator{K6: loadtest.K6(t), Scripts: "../../../perf/scripts", Dir: t.TempDir()}
+	recipes, err := gitlab.Recipes()
+	require.NoError(t, err)
+	of, _, err := openTest(ctx, Spec{
+		Server: localbao.Options{TLS: true}, Generator: generator, Delays: true, Recipes: recipes, Secrets: 1,
+	}, 2)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, of.Close(ctx)) }()
+	seen, err := of.Drive(ctx, target.Job{Name: "tls", Rate: 10, Profile: load.Profile{
+		Name: "tls", Workload: "fetch", Mode: load.Inline, Duration: document.Duration(3 * time.Second),
+		VUs: load.VUs{Initial: 20, Max: 20},
+	}})
+	require.NoError(t, err)
+	l := seen.Topology.Load
+	require.Positive(t, l.Fetches)
+	require.Equal(t, [2]int64{0, 0}, [2]int64{l.Failed, l.Wrong}, "%v", l.Extra)
+	require.InDelta(t, l.Attempts.Count, l.Extra["http2"], 0)
 }
 
 // openTest opens a target with some tenants.

@@ -61,7 +61,9 @@ func logs(ctx context.Context, env *scenario.Env, pod string, read func(io.Reade
 
 // Metrics returns what a pod's metrics port serves, by name, whatever state the pod is in.
 func Metrics(ctx context.Context, env *scenario.Env, pod string) (map[string]*dto.MetricFamily, error) {
-	status, raw, err := Ask(ctx, env, pod, Get{Port: env.Metrics, Path: "/v1/sys/metrics?format=prometheus"})
+	status, raw, err := Ask(ctx, env, pod, Get{
+		Scheme: env.Scheme(), Port: env.Metrics, Path: "/v1/sys/metrics?format=prometheus",
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package localbao
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -136,13 +134,7 @@ func (n *Node) Kill() {
 // HTTPClient is a client that keeps connections and trusts the server's certificate. Close its idle
 // connections when done.
 func (s *Server) HTTPClient() *http.Client {
-	client := openbao.HTTPClient(true)
-	if s.CA != nil {
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(s.CA)
-		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	}
-	return client
+	return openbao.Trusting(true, s.CA)
 }
 
 // DatabasePID is the process ID of PostgreSQL's postmaster, the parent of all its processes.
