@@ -67,6 +67,8 @@ func jobCapabilities() []scenario.Scenario {
 				jobMayNot("GET", "{ns}/sys/auth")),
 			scenario.Row("access/job-reads-login-configuration", "A job cannot read the configuration of its auth method",
 				jobMayNot("GET", "{ns}/auth/pipeline_jwt/config")),
+			scenario.Row("access/job-lists-roles", "A job cannot list the roles of its auth method",
+				jobMayNot("GET", "{ns}/auth/pipeline_jwt/role?list=true")),
 			scenario.Row("access/job-reads-policy", "A job cannot read its own policy",
 				jobMayNot("GET", "{ns}/sys/policies/acl/pipelines/global")),
 			scenario.Row("access/job-lists-policies",
