@@ -67,9 +67,17 @@ func (s *Session) Leave(ctx context.Context) {
 	}
 }
 
-// Place decides where the cluster of a platform is. An engine that cannot work is refused now; a
-// machine that can have none says so when the platform is brought up, after everything that may be
-// wrong with the plan.
+// Ready decides where the cluster of a platform is, and checks everything that can be checked before
+// anything is made.
+func (s *Session) Ready(ctx context.Context, p *platform.Provider) error {
+	if err := s.Place(ctx, p); err != nil {
+		return err
+	}
+	return p.Preflight(ctx)
+}
+
+// Place decides where the cluster of a platform is. It refuses an engine that cannot work. A machine
+// that can have none says so when the platform is brought up, after all errors of the plan.
 func (s *Session) Place(ctx context.Context, p *platform.Provider) error {
 	if !p.NeedsEngine() {
 		return nil
