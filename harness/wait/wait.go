@@ -12,7 +12,8 @@ import (
 // defaultInterval is the pause between two attempts.
 const defaultInterval = 200 * time.Millisecond
 
-// For says what to wait for: Successes attempts in a row that succeed, Interval apart, within Deadline.
+// For says what to wait for: Successes attempts in a row that succeed, Interval apart, within
+// Deadline.
 type For struct {
 	What      string        // completes "waiting until ..."
 	Successes int           // 0 is 1
@@ -84,8 +85,8 @@ func look(ctx context.Context, limit time.Duration, probe func(context.Context) 
 	return probe(ctx)
 }
 
-// over reports whether ctx has ended, or ends now: rate limiters refuse to begin what cannot end in
-// time before the context itself knows.
+// over reports whether ctx has ended, or ends now: rate limiters refuse to begin what cannot end
+// in time before the context itself knows.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(deadline)

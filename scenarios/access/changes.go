@@ -102,7 +102,8 @@ func (c changing) rails(method, path string, body any) {
 	require.True(c.T, r.OK(), "%s %s: status %d: %s", method, path, r.Status, r.Message())
 }
 
-// userDeletes deletes what is at a path below the tenant's namespace, as a user, and expects success.
+// userDeletes deletes what is at a path below the tenant's namespace, as a user, and expects
+// success.
 func (c changing) userDeletes(path string) {
 	c.Helper()
 	r, err := tenancy.AsUser(c.Context, c.env, c.tenant, http.MethodDelete, c.tenant.Name+"/"+path, nil)
