@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds steamer and k6 with the extension for each platform into the directory $1, with an SBOM for each (CycloneDX) and one list of
-# checksums. The same commit and the same Go make the same bytes: no path, no time, no build ID goes in.
+# Builds steamer and k6 with the extension for each platform into the directory $1, with an SBOM for
+# each (CycloneDX) and one list of checksums. The same commit and the same Go make the same bytes:
+# no path, no time, no build ID goes in.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$(realpath -m "${1:-dist}")

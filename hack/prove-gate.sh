@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Shows the gate six charts that are worse than charts/openbao, each in another way, and then the chart as it is. Each of the six has to end in
-# FAIL with the right reason, the last in PASS. It takes about two minutes a chart on two cores, eight for the one that is compared, and ten more for the
-# last, whose load has to hold the p99; the others need no objective to fail. They share a cluster, which is removed when done.
+# Gives the gate six charts that are worse than charts/openbao, each in another way, and then the
+# chart as it is. Each of the six has to end in FAIL with the right reason, and the last one in
+# PASS. It takes about two minutes a chart on two cores, eight for the one that is compared, and ten
+# more for the last, whose load has to hold the p99; the others need no objective to fail. They
+# share a cluster, which is removed when done.
 # Usage: hack/prove-gate.sh [NAME...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +12,8 @@ cluster=prove-gate-$$
 trap 'rm -rf "$work"; ! bin/steamer cluster list -o json 2>/dev/null | grep -q "\"$cluster\"" || bin/steamer cluster down --name "$cluster"' EXIT
 failed=0
 
-# edit FILE OLD NEW replaces text in the copy of the chart; text that is not there is an error, because the chart has moved on.
+# edit FILE OLD NEW replaces text in the copy of the chart; text that is not there is an error,
+# because the chart has moved on.
 edit() {
 	local file=$work/openbao/$1 text
 	text=$(<"$file")
@@ -22,7 +25,8 @@ edit() {
 prove() {
 	local name=$1 want=$2 reason=$3 scenarios=$4 code=0 decision
 	shift 4
-	# Else the gate would lengthen each load to the ten minutes that a p99 takes. A load of a few tenants would say nothing of the tier.
+	# Without this the gate would lengthen each load to the ten minutes that a p99 takes. A load of
+	# a few tenants would say nothing of the tier.
 	[ "$want" = 0 ] || set -- "$@" --require=-load --tenants 10
 	bin/steamer gate --chart "$work/openbao" --topology cloud-native --profile smoke --scenarios "$scenarios" --mutants none \
 		--keep --reuse --cluster "$cluster" --output "$work/$name" "$@" >"$work/log" 2>&1 || code=$?

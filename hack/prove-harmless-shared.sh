@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Proves that Steamer harms nobody on a Docker that it shares. A second dockerd, "the user's", is started in a network namespace of its own, with
-# containers, a network, a volume and a kind cluster of others on it. Then
-#   1. two users, root and one without rights, each run from a checkout and a cache of their own, at once, with nothing said about names and ports;
+# Proves that Steamer does not harm other users of a Docker that it shares. A second dockerd, "the
+# user's", is started in a network namespace of its own, with containers, a network, a volume and a
+# kind cluster of others on it. Then
+#   1. two users, root and one without rights, each run from a checkout and a cache of their own, at
+#      once, with nothing said about names and ports;
 #   2. the second keeps a cluster; the first tries to remove it, by name and by `cluster gc --all`;
-#   3. SIGINT, and SIGKILL followed by `steamer cluster gc` of the owner, at random moments of the first one's run.
-# Everything of others has to be as it was, running and with the same IDs, and nothing of the first user's may be left. Prints a table and fails on any difference.
-# Needs root, dockerd and the images in the cache. Usage: hack/prove-harmless-shared.sh [-i SIGINTS] [-k SIGKILLS] [-s SEED]
+#   3. SIGINT, and SIGKILL followed by `steamer cluster gc` of the owner, at random moments of the
+#      first one's run.
+# Everything of others has to be as it was, running and with the same IDs, and nothing of the first
+# user's may be left. Prints a table and fails on any difference.
+# Needs root, dockerd and the images in the cache. Usage: hack/prove-harmless-shared.sh [-i SIGINTS]
+# [-k SIGKILLS] [-s SEED]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 interrupts=3 kills=2 seed=$$
@@ -52,7 +57,8 @@ for ((n = 0; n < 300; n++)); do
 	read -r -t 0.2 <> <(:) || true
 done
 
-# user N COMMAND...: as the first or the second user, from a checkout and a cache of that user's own.
+# user N COMMAND...: as the first or the second user, from a checkout and a cache of that user's
+# own.
 user() {
 	local n=$1
 	shift
@@ -70,7 +76,8 @@ for n in 1 2; do
 done
 smallest=("$work/bin/steamer" test --topology cloud-native --scenarios none --tenants 10)
 
-# What others have: a service, a network, a volume, and a kind cluster whose node carries no mark of Steamer's.
+# What others have: a service, a network, a volume, and a kind cluster whose node carries no mark of
+# Steamer's.
 image=$(user 1 "$work/bin/steamer" images build postgresql | awk 'END { print $2 }')
 within docker load --quiet --input "$source_cache/images/$(basename "$image" | tr : -).tar" >/dev/null
 within docker network create theirs >/dev/null
@@ -79,7 +86,8 @@ within docker run --detach --name service --network theirs --volume theirs:/data
 within docker run --detach --name steamer-control-plane --label io.x-k8s.kind.cluster=steamer --label io.x-k8s.kind.role=control-plane --entrypoint sleep "$image" infinity >/dev/null
 within docker run --detach --name machine --label steamer.gitlab.com/cluster=steamer --entrypoint sleep "$image" infinity >/dev/null
 
-# Everything on the Docker but what the second user keeps, which is in $kept; kind's own network on a shared Docker is the user's and stays.
+# Everything on the Docker but what the second user keeps, which is in $kept; kind's own network on
+# a shared Docker is the user's and stays.
 kept='^$'
 state() {
 	within docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' | grep -vE "$kept" | sort
@@ -129,7 +137,8 @@ for words in 'gc' 'gc --all' 'down --name steamer'; do
 	judge "the first: cluster $words" "$code" "$((SECONDS - started))"
 done
 
-# interrupted SIGNAL: a run of the first user that gets a signal at a random moment, while the second one's cluster runs.
+# interrupted SIGNAL: a run of the first user that gets a signal at a random moment, while the
+# second one's cluster runs.
 interrupted() {
 	local signal=$1 at=$((RANDOM % usual + 1)) code=0 started=$SECONDS expected=' 130 0 '
 	(cd "$work/checkout-1" && STEAMER_CACHE=$work/cache-1 HOME=$work/home-1 exec nsenter --net="/proc/$holder/ns/net" "${smallest[@]}" >"$work/log-1" 2>&1) &

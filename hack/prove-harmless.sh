@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Proves that Steamer harms nobody on its host, on the private engine: with an administrator's rules in DOCKER-USER and on br-*, the host's packet filter, routes,
-# network settings, mounts, network namespaces and Steamer's own traces are recorded before and after
+# Proves that Steamer with the private engine does not change its host. An administrator's rules are
+# in DOCKER-USER and on br-*. The host's packet filter, routes, network settings, mounts, network
+# namespaces and Steamer's own traces are recorded before and after
 #   1. a run of each of two checkouts (caches) at once, with the same cluster name and port;
 #   2. SIGINT, and SIGKILL followed by `steamer cluster gc`, at random moments of a run.
-# Prints a table and fails on any difference. Then hack/prove-harmless-shared.sh does the like on a Docker that two users share.
+# Prints a table and fails on any difference. Then hack/prove-harmless-shared.sh does the same on a
+# Docker that two users share.
 # Needs root and a host without a running Docker. Images are taken from the cache, or built first.
 # Usage: hack/prove-harmless.sh [-i SIGINTS] [-k SIGKILLS] [-r REPEATS] [-s SEED] [-t TOPOLOGY]
 set -euo pipefail
@@ -62,7 +64,7 @@ traces() {
 
 row() { printf '%-44s %-10s %-8s %-9s %s\n' "$@" | tee -a "$table"; }
 
-# judge WHAT CODE SECONDS: compares the host with what it was, and looks for traces.
+# judge WHAT CODE SECONDS: compares the host with what it was, and searches for traces.
 judge() {
 	local network=same left=nothing
 	host >"$work/after"

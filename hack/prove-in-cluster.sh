@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Disturbs load that pods of the cluster drive, and checks what Steamer makes of it. About two minutes a case, on one cluster that goes in the end.
+# Disturbs load that pods of the cluster drive, and checks what Steamer makes of it. About two
+# minutes a case, on one cluster, which it removes.
 #
-#   log-broken     the API server, and with it the streams of the pods' logs, is killed under load: the logs are taken up where they broke
-#   pod-deleted    one of two load generators is deleted under load: the other is ended too, INCONCLUSIVE, exit code 4
+#   log-broken     the API server, and with it the streams of the pods' logs, is killed under load:
+#                  the logs continue where they broke
+#   pod-deleted    one of two load generators is deleted under load: the other is ended too,
+#                  INCONCLUSIVE, exit code 4
 #   interrupt      SIGINT under load: exit code 130, and no load generator left
 #
 # Usage: hack/prove-in-cluster.sh [CASE...]

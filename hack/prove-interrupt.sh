@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Interrupts a run with SIGINT when it announces each of several steps, and checks that it exits with
-# code 130 and leaves nothing behind: no container, network, process, namespace or file but the run directory; what of the host it changes hack/prove-harmless.sh tells.
+# Interrupts a run with SIGINT when it announces each of several steps, and checks that it exits
+# with code 130 and leaves nothing behind: no container, network, process, namespace or file but the
+# run directory. hack/prove-harmless.sh checks the host.
 # Usage: hack/prove-interrupt.sh [STEP...]   (text of a line that the run prints)
 set -euo pipefail
 cd "$(dirname "$0")/.."

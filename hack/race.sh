@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the modules named as arguments under the race detector, and prints the coverage of each; that of the first comes last, where GitLab
-# reads it. The profiles stay in bin/coverage.
+# Tests the modules named as arguments under the race detector, and prints the coverage of each;
+# that of the first comes last, where GitLab reads it. The profiles stay in bin/coverage.
 set -euo pipefail
 profiles=$PWD/bin/coverage
 rm -rf "$profiles"

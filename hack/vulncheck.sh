@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs govulncheck over the modules named as arguments. VULNDB is the database: a URL, or "module" for the one in the Go module
-# golang.org/x/vulndb, which the Go proxy and its checksums serve where the vulnerability database itself is out of reach.
+# Runs govulncheck over the modules named as arguments. VULNDB is the database: a URL, or "module"
+# for the one in the Go module golang.org/x/vulndb, which the Go proxy and its checksums serve where
+# the vulnerability database itself is out of reach.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 db=${VULNDB:-https://vuln.go.dev}

@@ -32,51 +32,18 @@ type Calibration struct {
 	QuarantineFor   time.Duration // how long they stay there, above 0 to compare.LongestQuarantine
 }
 
-// Processes calibrates with two processes of one configuration.
-func (c *Calibration) Processes(ctx context.Context, sess *session.Session) (result.Verdict, error) {
-	c.HeadConfig, c.HeadBinary = c.BaseConfig, c.BaseBinary
-	pair, err := c.localPair()
-	if err != nil {
+// Run calibrates with one chart installed twice, or with two processes of one configuration.
+func (c *Calibration) Run(ctx context.Context, sess *session.Session) (result.Verdict, error) {
+	c.Head, c.HeadConfig, c.HeadBinary = c.Base, c.BaseConfig, c.BaseBinary
+	c.delays, c.limits = true, len(c.Plan.Limits) > 0
+	on, err := c.ready(ctx, sess)
+	if on == nil {
 		return "", err
-	}
-	for i := range pair.specs {
-		pair.specs[i].Delays, pair.specs[i].Limits = true, len(c.Plan.Limits) > 0
-	}
-	c.Design.Where = "local"
-	if c.DryRun {
-		return "", printDesign(sess.Stdout, c.Design)
 	}
 	frame, dir, logs, err := c.beginOrResume(sess)
 	if err != nil {
 		return "", err
 	}
-	s, engine := steps.New(sess.Progress()), &compare.Engine{Validity: judge.DefaultValidity(), Log: sess.Note}
-	if err = pair.prepare(ctx, sess, s, engine, frame, logs); err == nil {
-		err = c.compareAll(ctx, sess, engine, frame, dir)
-	}
-	if err := errors.Join(err, s.Clean(ctx)); err != nil {
-		return "", err
-	}
-	return c.Judge(sess, dir)
-}
-
-// Charts calibrates with one chart installed twice.
-func (c *Calibration) Charts(ctx context.Context, sess *session.Session) (result.Verdict, error) {
-	on, err := c.Ground.resolve(ctx, sess, c.Base, c.Base, &c.Design)
-	if err != nil {
-		return "", err
-	}
-	if c.DryRun {
-		return "", printDesign(sess.Stdout, c.Design)
-	}
-	if on.Provider.Elsewhere {
-		return "", sess.Enter(ctx, on.Provider)
-	}
-	frame, dir, logs, err := c.beginOrResume(sess)
-	if err != nil {
-		return "", err
-	}
-	on.Delayed = true
 	engine := &compare.Engine{Validity: judge.DefaultValidity(), Log: sess.Note}
 	err = on.Run(ctx, frame, steps.New(sess.Progress()), engine, logs, func(ctx context.Context) error {
 		return c.compareAll(ctx, sess, engine, frame, dir)

@@ -13,10 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/plan"
-	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/session"
-	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // Ground says where charts are compared.
@@ -134,46 +132,4 @@ func (g *Ground) on(ctx context.Context, sess *session.Session, sides [2]compare
 	d.Where, d.Tier = g.Topology, provider.Plan.Tier.Name
 	c := &compare.Cluster{Provider: provider, Sides: sides}
 	return c, c.Preflight(ctx)
-}
-
-// Charts compares two charts on a cluster and writes and prints what came out. The verdict is ""
-// where nothing was judged: a dry run, or what kept it from being driven.
-func (c *Comparison) Charts(ctx context.Context, sess *session.Session) (result.Verdict, error) {
-	on, err := c.Ground.resolve(ctx, sess, c.Base, c.Head, &c.Design)
-	if err != nil {
-		return "", err
-	}
-	if c.DryRun {
-		return "", printDesign(sess.Stdout, c.Design)
-	}
-	if on.Provider.Elsewhere {
-		return "", sess.Enter(ctx, on.Provider)
-	}
-	doc, dir, driven := c.drive(ctx, sess, on)
-	if doc == nil {
-		return "", driven
-	}
-	return c.finish(ctx, sess, doc, dir, driven)
-}
-
-// drive compares the sides and writes what came out into a directory of its own. The error is what
-// kept it from its end; without one that could be made, there is no comparison either.
-func (c *Comparison) drive(ctx context.Context, sess *session.Session, on *compare.Cluster) (
-	doc *compare.Comparison, dir string, err error,
-) {
-	doc, dir, logs, err := c.begin(sess, "compare")
-	if err != nil {
-		return nil, "", err
-	}
-	doc.NotMeasured = []string{
-		"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one cluster",
-	}
-	if len(on.Sides[0].Images)+len(on.Sides[1].Images) == 0 {
-		doc.NotMeasured = append(doc.NotMeasured,
-			"another OpenBao that either chart may name by itself: both ran the same image")
-	}
-	engine := c.engine(sess, dir)
-	return doc, dir, on.Run(ctx, doc, steps.New(sess.Progress()), engine, logs, func(ctx context.Context) error {
-		return engine.Drive(ctx, doc)
-	})
 }

@@ -18,6 +18,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // Comparison says what to compare, and how.
@@ -29,11 +30,92 @@ type Comparison struct {
 	KeepLogs   bool                // keep k6's interval log of every slice
 	DryRun     bool                // check everything, print the design, and stop
 
+	Local bool // compare processes of this machine instead of charts
+
 	Ground     Ground // of charts
 	Base, Head string // charts, as CHART or CHART@VALUES[,VALUES]
 
 	BaseConfig, HeadConfig string // of processes: file of a JSON Patch; empty for none
 	BaseBinary, HeadBinary string // of processes: program; empty for the one that Steamer builds
+
+	delays, limits bool // drive both so that one can be delayed, and as processes limited
+}
+
+// place is where both sides are. Run opens them for the engine, calls drive, and removes what it
+// made, also after ctx was cancelled. The logs of k6 go into the directory logs.
+type place interface {
+	Run(ctx context.Context, doc *compare.Comparison, s *steps.Steps, engine *compare.Engine, logs string,
+		drive func(context.Context) error) error
+}
+
+// Run compares and writes and prints what came out. The verdict is "" where nothing was judged: a
+// dry run, or what kept it from being driven.
+func (c *Comparison) Run(ctx context.Context, sess *session.Session) (result.Verdict, error) {
+	on, err := c.ready(ctx, sess)
+	if on == nil {
+		return "", err
+	}
+	doc, dir, driven := c.drive(ctx, sess, on)
+	if doc == nil {
+		return "", driven
+	}
+	return c.finish(ctx, sess, doc, dir, driven)
+}
+
+// ready checks everything before anything is started. It returns nil where nothing is to be
+// compared: after an error and after a dry run. It makes the command begin again where its cluster
+// can be, unless it is there.
+func (c *Comparison) ready(ctx context.Context, sess *session.Session) (on place, err error) {
+	elsewhere := func() error { return nil }
+	if c.Local {
+		if on, err = c.localPair(sess); err != nil {
+			return nil, err
+		}
+		c.Design.Where = "local"
+	} else {
+		charts, err := c.Ground.resolve(ctx, sess, c.Base, c.Head, &c.Design)
+		if err != nil {
+			return nil, err
+		}
+		charts.Delayed = c.delays
+		if on = charts; charts.Provider.Elsewhere {
+			on, elsewhere = nil, func() error { return sess.Enter(ctx, charts.Provider) }
+		}
+	}
+	if c.DryRun {
+		return nil, printDesign(sess.Stdout, c.Design)
+	}
+	return on, elsewhere()
+}
+
+// drive compares the sides and writes what came out into a directory of its own. The error is what
+// kept it from its end; without one that could be made, there is no comparison either.
+func (c *Comparison) drive(ctx context.Context, sess *session.Session, on place) (
+	doc *compare.Comparison, dir string, err error,
+) {
+	doc, dir, logs, err := c.begin(sess, "compare")
+	if err != nil {
+		return nil, "", err
+	}
+	doc.NotMeasured = c.notMeasured()
+	engine := c.engine(sess, dir)
+	return doc, dir, on.Run(ctx, doc, steps.New(sess.Progress()), engine, logs, func(ctx context.Context) error {
+		return engine.Drive(ctx, doc)
+	})
+}
+
+// notMeasured says what the comparison says nothing about.
+func (c *Comparison) notMeasured() []string {
+	if c.Local {
+		return []string{
+			"anything of Kubernetes, of a network, and of CPU limits: both arms are plain processes on loopback",
+		}
+	}
+	out := []string{"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one cluster"}
+	if len(c.Ground.Images[0])+len(c.Ground.Images[1]) == 0 {
+		out = append(out, "another OpenBao that either chart may name by itself: both ran the same image")
+	}
+	return out
 }
 
 // begin makes the comparison's frame and directory, with one for k6's logs in it.

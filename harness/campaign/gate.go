@@ -122,10 +122,7 @@ func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, 
 			return nil, "", err
 		}
 	}
-	if err := sess.Place(ctx, r); err != nil {
-		return nil, "", err
-	}
-	if err := r.Preflight(ctx); err != nil {
+	if err := sess.Ready(ctx, r); err != nil {
 		return nil, "", err
 	}
 	var comparison *gateComparison

@@ -8,7 +8,6 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
@@ -18,21 +17,23 @@ import (
 
 // localPair is what --local compares, checked.
 type localPair struct {
+	sess         *session.Session
 	specs        [2]local.Spec
 	descriptions [2]string
 }
 
 // localPair reads what the flags name, before anything is started.
-func (c *Comparison) localPair() (*localPair, error) {
+func (c *Comparison) localPair(sess *session.Session) (*localPair, error) {
 	recipes, err := c.Design.Recipes()
 	if err != nil {
 		return nil, err
 	}
-	pair := &localPair{}
+	pair := &localPair{sess: sess}
 	for i, side := range []struct{ flag, config, binary string }{
 		{"--base", c.BaseConfig, c.BaseBinary}, {"--head", c.HeadConfig, c.HeadBinary},
 	} {
-		spec, what := local.Spec{Recipes: recipes, Secrets: c.Design.Secrets}, "OpenBao as a process"
+		spec := local.Spec{Recipes: recipes, Secrets: c.Design.Secrets, Delays: c.delays, Limits: c.limits}
+		what := "OpenBao as a process"
 		if spec.Server.Binary = side.binary; side.binary != "" {
 			if info, err := os.Stat(side.binary); err != nil || info.IsDir() {
 				return nil, exit.Invalidf(side.flag+"-binary "+side.binary, "name an OpenBao program", "it is not a file: %v", err)
@@ -55,12 +56,12 @@ func (c *Comparison) localPair() (*localPair, error) {
 	return pair, nil
 }
 
-// prepare finds or builds what runs, and starts and provisions both sides for the engine, which s
-// closes. logs is the directory for k6's logs.
-func (p *localPair) prepare(ctx context.Context, sess *session.Session, s *steps.Steps, engine *compare.Engine,
-	doc *compare.Comparison, logs string,
-) error {
-	bao, generator, err := sess.Programs(ctx, logs)
+// Run finds or builds what runs, starts and provisions both sides, and has them driven.
+func (p *localPair) Run(ctx context.Context, doc *compare.Comparison, s *steps.Steps, engine *compare.Engine,
+	logs string, drive func(context.Context) error,
+) (err error) {
+	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
+	bao, generator, err := p.sess.Programs(ctx, logs)
 	if err != nil {
 		return err
 	}
@@ -72,34 +73,11 @@ func (p *localPair) prepare(ctx context.Context, sess *session.Session, s *steps
 		}}
 	}
 	s.Cleanup("A and B", engine.Close)
-	return s.Do(ctx, "", "start and provision A and B", func(ctx context.Context) error {
+	err = s.Do(ctx, "", "start and provision A and B", func(ctx context.Context) error {
 		return engine.Prepare(ctx, doc)
 	})
-}
-
-// Processes compares OpenBao processes of this machine and writes and prints what came out. The
-// verdict is "" where nothing was judged: a dry run, or what kept it from being driven.
-func (c *Comparison) Processes(ctx context.Context, sess *session.Session) (verdict result.Verdict, err error) {
-	pair, err := c.localPair()
 	if err != nil {
-		return "", err
+		return err
 	}
-	c.Design.Where = "local"
-	if c.DryRun {
-		return "", printDesign(sess.Stdout, c.Design)
-	}
-	doc, dir, logs, err := c.begin(sess, "compare")
-	if err != nil {
-		return "", err
-	}
-	s, engine := steps.New(sess.Progress()), c.engine(sess, dir)
-	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
-	if err := pair.prepare(ctx, sess, s, engine, doc, logs); err != nil {
-		return "", err
-	}
-	doc.NotMeasured = []string{
-		"anything of Kubernetes, of a network, and of CPU limits: both arms are plain processes on loopback",
-	}
-	driven := s.Do(ctx, "", "drive A and B", func(ctx context.Context) error { return engine.Drive(ctx, doc) })
-	return c.finish(ctx, sess, doc, dir, driven)
+	return s.Do(ctx, "", "drive A and B", drive)
 }

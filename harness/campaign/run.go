@@ -29,8 +29,8 @@ func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, f
 	if full != nil {
 		err = full.Check(ctx)
 		do = func(ctx context.Context) (*result.Result, string, error) { return r.RunFullStack(ctx, full) }
-	} else if err = sess.Place(ctx, provider); err == nil {
-		err = provider.Preflight(ctx)
+	} else {
+		err = sess.Ready(ctx, provider)
 	}
 	if err != nil {
 		return "", err

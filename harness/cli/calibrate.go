@@ -9,7 +9,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/result"
 )
 
 const calibrateLong = `Measures how far steamer compare can be trusted on this machine: compares a system with itself and
@@ -103,18 +102,9 @@ func (f *calibrateFlags) run(c *cobra.Command, state *State) error {
 	if err := errors.Join(f.complete(), f.Plan.Check()); err != nil {
 		return err
 	}
-	var verdict result.Verdict
-	var err error
-	if f.local {
-		if err := refuse("with --local no chart is installed", f.charts...); err != nil {
-			return err
-		}
-		verdict, err = f.Calibration.Processes(c.Context(), state)
-	} else {
-		if err := refuse("only processes of this machine can be limited; add --local", f.limits); err != nil {
-			return err
-		}
-		verdict, err = f.Calibration.Charts(c.Context(), state)
+	if err := f.refuseOther("only processes of this machine can be limited; add --local", f.limits); err != nil {
+		return err
 	}
+	verdict, err := f.Calibration.Run(c.Context(), state)
 	return conclude(c.Context(), verdict, err)
 }

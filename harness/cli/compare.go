@@ -17,7 +17,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
-	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
@@ -46,7 +45,6 @@ const observing = "observing"
 // comparisonFlags are those that a comparison and a calibration have.
 type comparisonFlags struct {
 	*campaign.Comparison
-	local               bool
 	margin              float64
 	gate                []string
 	slice, warmup, idle time.Duration
@@ -150,7 +148,7 @@ func (f *comparisonFlags) addCharts(c *cobra.Command, bind func(*pflag.FlagSet))
 
 func (f *comparisonFlags) addLocal(c *cobra.Command, usage string) {
 	f.measuring = append(f.measuring, addFlags(c, "Processes", func(set *pflag.FlagSet) {
-		set.BoolVar(&f.local, "local", false, usage)
+		set.BoolVar(&f.Local, "local", false, usage)
 	}))
 }
 
@@ -242,19 +240,19 @@ func (f *compareFlags) run(c *cobra.Command, state *State) (err error) {
 	if err := errors.Join(f.complete(), f.selectScenarios()); err != nil {
 		return err
 	}
-	var verdict result.Verdict
-	if f.local {
-		if err := refuse("with --local no chart is installed", f.charts...); err != nil {
-			return err
-		}
-		verdict, err = f.Processes(c.Context(), state)
-	} else {
-		if err := refuse("it belongs to --local; values change charts", f.processes); err != nil {
-			return err
-		}
-		verdict, err = f.Charts(c.Context(), state)
+	if err := f.refuseOther("it belongs to --local; values change charts", f.processes); err != nil {
+		return err
 	}
+	verdict, err := f.Run(c.Context(), state)
 	return conclude(c.Context(), verdict, err)
+}
+
+// refuseOther refuses flags about charts with --local, and without it those about processes alone.
+func (f *comparisonFlags) refuseOther(why string, processes *pflag.FlagSet) error {
+	if f.Local {
+		return refuse("with --local no chart is installed", f.charts...)
+	}
+	return refuse(why, processes)
 }
 
 // selectScenarios reads --scenarios.

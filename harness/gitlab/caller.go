@@ -107,7 +107,7 @@ func upgrading(r *openbao.Response) bool {
 func (c *caller) send(ctx context.Context, method, path string, body any, asUser bool) (*openbao.Response, error) {
 	retryFor := c.seeder.RetryFor
 	if retryFor == 0 {
-		retryFor = DefaultRetryFor
+		retryFor = defaultRetryFor
 	}
 	ctx, cancel := context.WithTimeout(ctx, retryFor)
 	defer cancel()

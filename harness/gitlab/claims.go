@@ -12,8 +12,8 @@ import (
 
 // Lifetimes of the JWTs, as GitLab sets them.
 const (
-	ServiceTTL    = 30 * time.Second // privileged and user JWTs
-	DefaultJobTTL = time.Hour        // a job's JWT lives as long as the job may run; one hour is GitLab's default
+	serviceTTL    = 30 * time.Second // privileged and user JWTs
+	defaultJobTTL = time.Hour        // a job's JWT lives as long as the job may run; one hour is GitLab's default
 	notBeforeLead = 5 * time.Second  // pipeline JWTs: nbf = iat - 5 s
 )
 
@@ -36,7 +36,7 @@ type Job struct {
 	RefType     string        // "branch" or "tag"
 	Protected   bool          // whether the ref is protected
 	ID          int           // job ID; 0 becomes 1
-	TTL         time.Duration // 0 is DefaultJobTTL
+	TTL         time.Duration // 0 is defaultJobTTL
 }
 
 // DefaultJob may read every secret that Plan lays out.
@@ -53,7 +53,7 @@ func (i *Issuer) RailsAuth(audience string) (*openbao.InlineAuth, error) {
 
 // Privileged signs the JWT with which Rails acts on its own behalf.
 func (i *Issuer) Privileged(audience string) (string, error) {
-	return i.privileged(audience, ServiceTTL)
+	return i.privileged(audience, serviceTTL)
 }
 
 func (i *Issuer) privileged(audience string, ttl time.Duration) (string, error) {
@@ -72,7 +72,7 @@ func (i *Issuer) User(audience string, t Tenant) (string, error) {
 
 // UserClaims returns the claims of User, for checks that alter some.
 func (i *Issuer) UserClaims(audience string, t Tenant) map[string]any {
-	claims := i.base(audience, "user:owner-"+strconv.Itoa(t.User), ServiceTTL)
+	claims := i.base(audience, "user:owner-"+strconv.Itoa(t.User), serviceTTL)
 	claims[scopeClaim] = scopeUser
 	claims["correlation_id"] = rand.Text()
 	claims["user_id"] = strconv.Itoa(t.User)
@@ -93,7 +93,7 @@ func (i *Issuer) Pipeline(audience string, t Tenant, j Job) (string, error) {
 // IDs are strings but runner_id, as in GitLab's ID tokens.
 func (i *Issuer) PipelineClaims(audience string, t Tenant, j Job) map[string]any {
 	if j.TTL == 0 {
-		j.TTL = DefaultJobTTL
+		j.TTL = defaultJobTTL
 	}
 	if j.ID == 0 {
 		j.ID = 1

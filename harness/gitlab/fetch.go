@@ -92,11 +92,11 @@ func (f Fetch) Do(ctx context.Context, c *openbao.Client) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return AnswerOf(r)
+	return answerOf(r)
 }
 
-// AnswerOf reads a KV v2 answer.
-func AnswerOf(r *openbao.Response) (Answer, error) {
+// answerOf reads a KV v2 answer.
+func answerOf(r *openbao.Response) (Answer, error) {
 	a := Answer{Status: r.Status, InlineAuthFailed: r.InlineAuthFailed, Errors: r.Errors, Latency: r.Latency}
 	if r.Status != http.StatusOK {
 		return a, nil

@@ -113,7 +113,7 @@ func NewFixture(target, seed, audience string, issuer *Issuer, tenants []Tenant,
 			}
 		}
 		for _, s := range t.Secrets {
-			ft.Secrets = append(ft.Secrets, FixtureSecret{Name: s.Name, SHA256: SHA256(t.Value(seed, s))})
+			ft.Secrets = append(ft.Secrets, FixtureSecret{Name: s.Name, SHA256: digest(t.Value(seed, s))})
 		}
 		f.Tenants = append(f.Tenants, ft)
 	}

@@ -1,6 +1,8 @@
 package gitlab_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -83,7 +85,7 @@ func TestAnswerHidesValue(t *testing.T) {
 	require.NoError(t, err)
 	a, err := gitlab.FetchOf(tenants[0], "SECRET_1", jwt).Do(t.Context(), s.Client)
 	require.NoError(t, err)
-	require.Equal(t, gitlab.SHA256(a.Value()), gitlab.SHA256(tenants[0].Value(seed, tenants[0].Secrets[0])))
+	require.True(t, a.Value() == tenants[0].Value(seed, tenants[0].Secrets[0]), "a message would show the value")
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", a, a, a, a), gitlab.ValuePrefix)
 }
 
@@ -101,5 +103,6 @@ func TestFixture(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), gitlab.ValuePrefix, "the fixture tells digests, not values")
 	require.Len(t, f.Tenants, 3)
-	require.Equal(t, gitlab.SHA256(tenants[2].Value(seed, tenants[2].Secrets[1])), f.Tenants[2].Secrets[1].SHA256)
+	sum := sha256.Sum256([]byte(tenants[2].Value(seed, tenants[2].Secrets[1])))
+	require.Equal(t, hex.EncodeToString(sum[:]), f.Tenants[2].Secrets[1].SHA256)
 }

@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
-// RecipeAPIVersion is the only recipe format this version reads.
-const RecipeAPIVersion = "steamer/recipe/v1"
+// recipeAPIVersion is the only recipe format this version reads.
+const recipeAPIVersion = "steamer/recipe/v1"
 
 //go:embed recipes/*.yaml recipes/group/*.yaml
 var embedded embed.FS
@@ -149,8 +149,8 @@ var recipeID = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 func (r *Recipe) validate() error {
 	switch {
-	case r.APIVersion != RecipeAPIVersion:
-		return fmt.Errorf("apiVersion is %q, want %q", r.APIVersion, RecipeAPIVersion)
+	case r.APIVersion != recipeAPIVersion:
+		return fmt.Errorf("apiVersion is %q, want %q", r.APIVersion, recipeAPIVersion)
 	case !recipeID.MatchString(r.ID):
 		return fmt.Errorf("id %q must be lower-case words joined by hyphens", r.ID)
 	case r.Version < 1:

@@ -21,8 +21,8 @@ import (
 // Defaults of a Seeder. Four calls in flight keep GitLab's pool of five database
 // connections busy without queueing on it.
 const (
-	DefaultParallel = 4
-	DefaultRetryFor = 30 * time.Second
+	defaultParallel = 4
+	defaultRetryFor = 30 * time.Second
 )
 
 // Seeder provisions tenants and their secrets the way Rails does, and proves it
@@ -33,8 +33,8 @@ type Seeder struct {
 	Audience string
 	Seed     string                // keys Value
 	Recipes  []*Recipe             // must hold every recipe the tenants name
-	Parallel int                   // tenants at a time; 0 is DefaultParallel
-	RetryFor time.Duration         // how long one call is repeated on 5xx and connection errors; 0 is DefaultRetryFor
+	Parallel int                   // tenants at a time; 0 is defaultParallel
+	RetryFor time.Duration         // how long one call is repeated on 5xx and connection errors; 0 is defaultRetryFor
 	Replay   bool                  // make all calls even for a tenant whose secrets are already right
 	Progress func(done, total int) // called after each tenant, never concurrently; may be nil
 
@@ -46,10 +46,10 @@ type Seeder struct {
 // cannot be brought there; running it again continues.
 func (s *Seeder) Run(ctx context.Context, tenants []Tenant) (*result.Seed, error) {
 	if s.Parallel == 0 {
-		s.Parallel = DefaultParallel
+		s.Parallel = defaultParallel
 	}
 	if s.RetryFor == 0 {
-		s.RetryFor = DefaultRetryFor
+		s.RetryFor = defaultRetryFor
 	}
 	start, calls := time.Now(), &atomic.Int64{}
 	out := &result.Seed{Tenants: len(tenants), Recipes: map[string]int{}}

@@ -28,8 +28,8 @@ func Value(seed, tenant, name string, version int) string {
 	return ValuePrefix + strings.ToLower(text)
 }
 
-// SHA256 returns the hex digest of a value: what a fixture tells instead of the value.
-func SHA256(value string) string {
+// digest returns the hex digest of a value: what a fixture tells instead of the value.
+func digest(value string) string {
 	sum := sha256.Sum256([]byte(value))
 	return hex.EncodeToString(sum[:])
 }

@@ -20,17 +20,17 @@ import (
 type Database struct {
 	Name string // of OpenBao's database
 	// Session runs psql, connected to the database "postgres" as an administrator, until its
-	// standard input ends. The statistics of all databases can be read from there, and what Steamer
-	// does there does not count in OpenBao's.
+	// standard input ends. The statistics of all databases can be read from there, and what
+	// Steamer does there does not count in OpenBao's.
 	Session func(ctx context.Context, stdin io.Reader, stdout io.Writer) error
 }
 
-// reopenDelay is the pause before a session that broke is opened again, as it has to be when the
-// database restarts.
+// reopenDelay is the pause before a session that broke is opened again, for example because the
+// database restarted.
 const reopenDelay = time.Second
 
-// lastLook bounds how long the statements after the load may take to read.
-const lastLook = 5 * time.Second
+// lastQuery bounds how long the statements after the load may take to read.
+const lastQuery = 5 * time.Second
 
 func (d Database) attach(ctx context.Context, o *Observer) {
 	o.database = &databaseWatcher{from: d, stop: make(chan struct{}), done: make(chan struct{})}
@@ -58,7 +58,7 @@ type databaseWatcher struct {
 // seconds is the time that PostgreSQL spent on being observed.
 func (w *databaseWatcher) seconds() float64 { return max(0, w.ownAfter-w.ownBefore) / 1000 }
 
-// finish asks for the last look; it is taken by the time done is closed.
+// finish asks for the last query; its answer is there when done is closed.
 func (w *databaseWatcher) finish() { w.once.Do(func() { close(w.stop) }) }
 
 func (w *databaseWatcher) run(ctx context.Context) error {
@@ -194,7 +194,7 @@ func (w *databaseWatcher) giveUp(ctx context.Context, cancel context.CancelFunc)
 	case <-ctx.Done():
 		return
 	}
-	timer := time.NewTimer(lastLook)
+	timer := time.NewTimer(lastQuery)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -31,10 +31,11 @@ var wanted = []string{
 	"runtime_alloc_bytes", "runtime_num_goroutines", "expire_num_leases",
 }
 
-// unsealed is the metric that every OpenBao has, sealed or not; what comes before it is the prefix.
+// unsealed is the metric that every OpenBao has, sealed or not; what comes before it is the
+// prefix.
 const unsealed = "core_unsealed"
 
-// parseExposition reads a page of metrics in Prometheus' text format. Lines that nobody asks for
+// parseExposition reads a page of metrics in Prometheus' text format. Unused lines
 // are dropped before the parser sees them, because a page has hundreds and is read every second.
 func parseExposition(page []byte) (counters, error) {
 	var c counters

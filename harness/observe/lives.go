@@ -16,7 +16,7 @@ import (
 // life is what is known of one pod, which its UID tells from its replacement of the same name.
 type life struct {
 	ran  bool // it was seen running
-	told bool // its end is an event, or came before anybody watched
+	told bool // its end is an event, or came before the watch began
 }
 
 // hand gives a state of a pod to changed. A pod whose end was missed comes as it was seen last.
@@ -70,7 +70,7 @@ func (w *podWatcher) follow(now time.Time, pod *corev1.Pod, gone bool) {
 	w.timeline = append(w.timeline, event)
 }
 
-// runningContainers are the containers that ran when they were looked at last.
+// runningContainers are the containers that ran in the last state that was read.
 func (w *podWatcher) runningContainers() []result.ResourceSeries {
 	w.mu.Lock()
 	defer w.mu.Unlock()

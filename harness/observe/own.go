@@ -41,8 +41,8 @@ func (Own) attach(ctx context.Context, o *Observer) {
 }
 
 // engineReader adds up the CPU time of processes that a container engine runs beside containers on
-// this machine's behalf: what forwards ports to nodes, which all load goes through, and the daemons
-// of an engine that Steamer started. They are found again every rescan.
+// this machine's behalf: what forwards ports to nodes, which all load goes through, and the
+// daemons of an engine that Steamer started. They are found again every rescan.
 type engineReader struct {
 	proc  fs.FS
 	found []string // process IDs
@@ -51,11 +51,11 @@ type engineReader struct {
 	next  time.Time
 }
 
-// rescan is how often the processes are looked for: they live as long as a cluster.
+// rescan is how often the list of processes is read again: they live as long as a cluster.
 const rescan = 10 * time.Second
 
-// read returns the seconds used since the first time. Use before a process was first seen is not in
-// it.
+// read returns the seconds used since the first time. Use before a process was first seen is not
+// in it.
 func (r *engineReader) read(now time.Time) float64 {
 	if !now.Before(r.next) {
 		r.next = now.Add(rescan)
@@ -97,7 +97,7 @@ func (r *engineReader) find() []string {
 		case "docker-proxy", "rootlessport":
 			found = append(found, e.Name())
 		case "dockerd", "containerd":
-			// Somebody else's daemon may be busy with somebody else's build.
+			// A daemon of other users may be busy with their builds.
 			if line, err := fs.ReadFile(r.proc, e.Name()+"/cmdline"); err == nil && bytes.Contains(line, []byte("/steamer/")) {
 				found = append(found, e.Name())
 			}
@@ -118,7 +118,7 @@ func machineOf(node string) result.ResourceSeries {
 	return result.ResourceSeries{Component: nodeComponent, Name: node}
 }
 
-// ofNode reports whose a line of a node's script is: a container's of a pod, or the node's own.
+// ofNode describes what a line of a node's script is about: a container of a pod, or the node.
 func (o *Observer) ofNode(node string) func(id string) (result.ResourceSeries, bool) {
 	return func(id string) (result.ResourceSeries, bool) {
 		if id == nodeID {
@@ -128,8 +128,8 @@ func (o *Observer) ofNode(node string) func(id string) (result.ResourceSeries, b
 	}
 }
 
-// gaps are series without any sample of what runs and was never sampled since a time: what nobody
-// watched is unknown, and not absent.
+// gaps are series without samples, of what runs and was never sampled. Its use is unknown, and not
+// zero.
 func (o *Observer) gaps(all []result.ResourceSeries) []result.ResourceSeries {
 	seen := map[string]bool{}
 	for i := range all {

@@ -27,7 +27,8 @@ type PodSource struct {
 	Namespaces []string
 }
 
-// podWatcher follows the environment's pods: which container is whose, who leads, who restarted.
+// podWatcher follows the environment's pods: which component a container belongs to, which pod is
+// active, what restarted.
 type podWatcher struct {
 	source PodSource
 
@@ -73,8 +74,8 @@ func (w *podWatcher) started(selector labels.Selector) []podRef {
 	return found
 }
 
-// run looks at the pods every second until ctx ends. They are watched, not listed each time:
-// decoding lists was half of what observing cost.
+// run reads the states of the pods every second until ctx ends. It watches the pods, because
+// decoding a list each second was half the cost of observing.
 func (w *podWatcher) run(ctx context.Context) error {
 	followed := make([]*followedPods, len(w.source.Namespaces))
 	for i, namespace := range w.source.Namespaces {
@@ -113,7 +114,8 @@ type followedPods struct {
 	failed error
 }
 
-// follow watches the pods of a namespace and hands each state of each of them to changed, in order.
+// follow watches the pods of a namespace and hands each state of each of them to changed, in
+// order.
 func follow(ctx context.Context, client kubernetes.Interface, namespace string,
 	changed func(now time.Time, pod *corev1.Pod, gone bool),
 ) *followedPods {
@@ -260,7 +262,7 @@ func (w *podWatcher) restarted(now time.Time, container, component string, statu
 	w.timeline = append(w.timeline, event)
 }
 
-// container says whose a container ID is.
+// container describes the container with an ID.
 func (w *podWatcher) container(id string) (result.ResourceSeries, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -268,7 +270,7 @@ func (w *podWatcher) container(id string) (result.ResourceSeries, bool) {
 	return described, ok
 }
 
-// named says whose a container of the name namespace/pod/container is.
+// named describes the container with the name namespace/pod/container.
 func (w *podWatcher) named(name string) (result.ResourceSeries, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -10,10 +10,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// period is how often the scripts look.
+// period is how often the scripts take a sample.
 const period = time.Second
 
-// patience is how long Outlast waits for a sample: longer than a kubelet takes to look again.
+// patience is how long Outlast waits for a sample: longer than a kubelet takes between two
+// samples.
 const patience = 20 * time.Second
 
 // Outlast waits until every container of a component that is observed, and at least one, has a

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// summaryPoll is how often the kubelets are asked. They look at their containers themselves only
-// every 10 to 15 s; an answer that is no newer than the last adds nothing.
+// summaryPoll is how often the kubelets are asked. They sample their containers only every
+// 10 to 15 s. An answer that is as old as the last one adds nothing.
 const summaryPoll = 2 * time.Second
 
 // summary is what is used of a kubelet's summary API (k8s.io/kubelet/pkg/apis/stats/v1alpha1):

@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// MaxBody is the largest response body that is read, in bytes. A secret is at
+// maxBody is the largest response body that is read, in bytes. A secret is at
 // most 10,000 bytes and a request at most 768 KiB; anything larger is a defect.
-const MaxBody = 4 << 20
+const maxBody = 4 << 20
 
 // defaultTimeout bounds one request, connection set-up included. It is GitLab
 // Runner's client timeout.
@@ -112,12 +112,12 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, MaxBody+1))
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: reading the answer: %w", r.Method, r.Path, err)
 	}
-	if len(raw) > MaxBody {
-		return nil, fmt.Errorf("%s %s: answer exceeds %d bytes", r.Method, r.Path, MaxBody)
+	if len(raw) > maxBody {
+		return nil, fmt.Errorf("%s %s: answer exceeds %d bytes", r.Method, r.Path, maxBody)
 	}
 	out := &Response{
 		Status:           res.StatusCode,

@@ -27,7 +27,7 @@ func TestDo(t *testing.T) {
 		"refusal":      {403, `{"errors":["permission denied"]}`, "permission denied", ""},
 		"proxy's page": {502, "<html>", "", ""},
 		"not OpenBao":  {200, "<html>", "", "not a JSON document of OpenBao"},
-		"too long":     {200, strings.Repeat(" ", openbao.MaxBody+1), "", "exceeds"},
+		"too long":     {200, strings.Repeat(" ", 4<<20+1), "", "exceeds"},
 		"redirect":     {307, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

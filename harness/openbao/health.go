@@ -34,7 +34,7 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	h := Health{Status: res.StatusCode}
-	if err := json.NewDecoder(http.MaxBytesReader(nil, res.Body, MaxBody)).Decode(&h); err != nil {
+	if err := json.NewDecoder(http.MaxBytesReader(nil, res.Body, maxBody)).Decode(&h); err != nil {
 		return h, fmt.Errorf("sys/health: status %d and no JSON answer", res.StatusCode)
 	}
 	return h, nil

@@ -55,9 +55,9 @@ func withhold(args []string) []string {
 	return out
 }
 
-// sensitiveFlag is Sensitive for flags. Flags with a plural count.
+// sensitiveFlag is sensitive for flags. Flags with a plural count.
 func sensitiveFlag(name string) bool {
-	return strings.HasPrefix(name, "--") && !strings.HasSuffix(name, "s") && !takesAssignment(name) && Sensitive(name)
+	return strings.HasPrefix(name, "--") && !strings.HasSuffix(name, "s") && !takesAssignment(name) && sensitive(name)
 }
 
 // takesAssignment reports whether a flag's value is in the syntax of Helm's --set.
@@ -107,7 +107,7 @@ func isSwitch(value string) bool {
 // mentions reports whether a value with structure has a sensitive word in it.
 func mentions(value string) bool {
 	for _, word := range words(value) {
-		if Sensitive(word) {
+		if sensitive(word) {
 			return true
 		}
 	}

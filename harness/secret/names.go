@@ -47,10 +47,10 @@ func words(name string) []string {
 	})
 }
 
-// Sensitive reports whether what has this name may be a secret: a key of values or of a Secret, a
+// sensitive reports whether what has this name may be a secret: a key of values or of a Secret, a
 // flag or a variable. Names that say where a secret is, such as existingSecret or secretName, are
 // none. It errs to the safe side.
-func Sensitive(name string) bool {
+func sensitive(name string) bool {
 	all := words(name)
 	if len(all) == 0 || all[0] == "existing" || slices.Contains(aboutWords(), all[len(all)-1]) {
 		return false
@@ -62,7 +62,7 @@ func Sensitive(name string) bool {
 	})
 }
 
-// sensitivePath is Sensitive of a path such as a.b[0].c: what is below a sensitive name is
+// sensitivePath is sensitive of a path such as a.b[0].c: what is below a sensitive name is
 // sensitive, unless its own name says otherwise.
 func sensitivePath(path string) bool {
 	parts := strings.Split(path, ".")
@@ -70,7 +70,7 @@ func sensitivePath(path string) bool {
 	if len(last) > 0 && (last[0] == "existing" || slices.Contains(aboutWords(), last[len(last)-1])) {
 		return false
 	}
-	return slices.ContainsFunc(parts, Sensitive)
+	return slices.ContainsFunc(parts, sensitive)
 }
 
 // ordinary reports whether a value is one that no name makes a secret: a switch, or words about
@@ -158,7 +158,7 @@ func onlyKey(path string) bool {
 	for _, part := range strings.Split(path, ".") {
 		all := words(part)
 		rest := slices.DeleteFunc(all, func(w string) bool { return w == "key" || w == "keys" })
-		if Sensitive(strings.Join(rest, "-")) {
+		if sensitive(strings.Join(rest, "-")) {
 			return false
 		}
 	}

@@ -31,8 +31,8 @@ type handover struct {
 	Listeners []int `json:"listeners"`
 }
 
-// Arrive finds out whether this process is inside the private engine's network namespace, and takes
-// over what it left for itself.
+// Arrive finds out whether this process is inside the private engine's network namespace, and
+// takes over what it left for itself.
 func (s *Session) Arrive() error {
 	s.versions = &images.Versions{}
 	opts, err := s.EngineOptions()
@@ -67,9 +67,18 @@ func (s *Session) Leave(ctx context.Context) {
 	}
 }
 
-// Place decides where the cluster of a platform is. An engine that cannot work is refused now; a
-// machine that can have none says so when the platform is brought up, after everything that may be
-// wrong with the plan.
+// Ready decides where the cluster of a platform is, and checks everything that can be checked
+// before anything is made.
+func (s *Session) Ready(ctx context.Context, p *platform.Provider) error {
+	if err := s.Place(ctx, p); err != nil {
+		return err
+	}
+	return p.Preflight(ctx)
+}
+
+// Place decides where the cluster of a platform is. It refuses an engine that cannot work. A
+// machine that can have none says so when the platform is brought up, after all errors of the
+// plan.
 func (s *Session) Place(ctx context.Context, p *platform.Provider) error {
 	if !p.NeedsEngine() {
 		return nil
@@ -82,8 +91,8 @@ func (s *Session) Place(ctx context.Context, p *platform.Provider) error {
 	return err
 }
 
-// Elsewhere reports whether what needs an engine has to be done inside the private engine's network
-// namespace.
+// Elsewhere reports whether what needs an engine has to be done inside the private engine's
+// network namespace.
 func (s *Session) Elsewhere(ctx context.Context) (bool, error) {
 	opts, err := s.EngineOptions()
 	if err != nil {
@@ -140,8 +149,8 @@ func (s *Session) begin(ctx context.Context, left handover) error {
 	return engine.Enter(ctx, opts, data)
 }
 
-// EnterExisting makes this process begin again inside the private engine's network namespace, where
-// there is one and no other engine is chosen. wanted says that one is needed in any case.
+// EnterExisting makes this process begin again inside the private engine's network namespace,
+// where there is one and no other engine is chosen. wanted says that one is needed in any case.
 func (s *Session) EnterExisting(ctx context.Context, wanted bool) error {
 	if s.Namespace != nil {
 		return nil
@@ -164,6 +173,6 @@ func (s *Session) EnterExisting(ctx context.Context, wanted bool) error {
 	return s.Again(ctx)
 }
 
-// Again makes this process begin again inside the private engine's network namespace. It returns on
-// errors only.
+// Again makes this process begin again inside the private engine's network namespace. It returns
+// on errors only.
 func (s *Session) Again(ctx context.Context) error { return s.begin(ctx, handover{}) }

@@ -59,10 +59,7 @@ func (s *Session) Measure(ctx context.Context, root string, p plan.Plan, o OnTop
 	if err != nil {
 		return "", err
 	}
-	if err := s.Place(ctx, provider); err != nil {
-		return "", err
-	}
-	if err := provider.Preflight(ctx); err != nil {
+	if err := s.Ready(ctx, provider); err != nil {
 		return "", err
 	}
 	if o.DryRun {

@@ -47,8 +47,9 @@ type Session struct {
 	sockets  []int                   // descriptors of listeners that this process inherited from itself
 }
 
-// cache is the directory of images, programs and the private engine.
-func (s *Session) cache() (string, error) {
+// Cache returns the directory of images, programs and the private engine. Errors are of code
+// exit.Invalid.
+func (s *Session) Cache() (string, error) {
 	if s.CacheDir != "" {
 		return filepath.Abs(s.CacheDir)
 	}
@@ -59,17 +60,13 @@ func (s *Session) cache() (string, error) {
 	return filepath.Join(dir, "steamer"), nil
 }
 
-// Cache returns the directory of images, programs and the private engine. Errors are of code
-// exit.Invalid.
-func (s *Session) Cache() (string, error) { return s.cache() }
-
 // Builder builds and pulls images and programs. Errors are of code exit.Invalid.
 func (s *Session) Builder() (*images.Builder, error) {
 	root, err := plan.FindRoot(s.Root)
 	if err != nil {
 		return nil, err
 	}
-	cache, err := s.cache()
+	cache, err := s.Cache()
 	if err != nil {
 		return nil, err
 	}
@@ -85,14 +82,14 @@ func (s *Session) Builder() (*images.Builder, error) {
 
 // EngineOptions say where the private engine of this cache is.
 func (s *Session) EngineOptions() (engine.Options, error) {
-	cache, err := s.cache()
+	cache, err := s.Cache()
 	return engine.Options{DataDir: filepath.Join(cache, "engine"), Log: s.Note, Namespace: s.Namespace}, err
 }
 
 // Identity is the owner of what the commands make: this user, with the checkout that the command
 // works with, if any, and the cache.
 func (s *Session) Identity() (cluster.Identity, error) {
-	cache, err := s.cache()
+	cache, err := s.Cache()
 	if err != nil {
 		return cluster.Identity{}, err
 	}

@@ -1,4 +1,4 @@
-// Package wait waits until something holds, by looking at it again and again: the only way of
+// Package wait waits until something holds, by trying again and again: the only way of
 // waiting in Steamer.
 package wait
 
@@ -9,26 +9,27 @@ import (
 	"time"
 )
 
-// DefaultInterval is the pause between two looks.
-const DefaultInterval = 200 * time.Millisecond
+// defaultInterval is the pause between two attempts.
+const defaultInterval = 200 * time.Millisecond
 
-// For says what to wait for: Successes good looks in a row, Interval apart, within Deadline.
+// For says what to wait for: Successes attempts in a row that succeed, Interval apart, within
+// Deadline.
 type For struct {
 	What      string        // completes "waiting until ..."
 	Successes int           // 0 is 1
-	Interval  time.Duration // 0 is DefaultInterval
+	Interval  time.Duration // 0 is defaultInterval
 	Deadline  time.Duration // 0 is the context's
-	Each      time.Duration // bounds one look, so that one that hangs does not use up the deadline; 0 bounds none
+	Each      time.Duration // bounds one attempt, so that one that hangs does not use up the deadline; 0 bounds none
 }
 
 // Until calls probe until it succeeded often enough in a row. It returns the time that took. When
-// the deadline passes first, the error says how often it looked, how close it came and what the
-// last look found that the deadline itself did not cut short; when ctx is cancelled, errors.Is
+// the deadline passes first, the error says how often it tried, how close it came and what the
+// last attempt found that the deadline itself did not cut short; when ctx is cancelled, errors.Is
 // finds context.Canceled in it.
 func Until(parent context.Context, f For, probe func(context.Context) error) (time.Duration, error) {
 	f.Successes = max(f.Successes, 1)
 	if f.Interval <= 0 {
-		f.Interval = DefaultInterval
+		f.Interval = defaultInterval
 	}
 	ctx := parent
 	if f.Deadline > 0 {
@@ -84,8 +85,8 @@ func look(ctx context.Context, limit time.Duration, probe func(context.Context) 
 	return probe(ctx)
 }
 
-// over reports whether ctx has ended, or ends now: rate limiters refuse to begin what cannot end in
-// time before the context itself knows.
+// over reports whether ctx has ended, or ends now: rate limiters refuse to begin what cannot end
+// in time before the context itself knows.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(deadline)

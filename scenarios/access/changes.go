@@ -45,19 +45,19 @@ func changes() []scenario.Scenario {
 			after(func(c changing) { c.write("lost", 0, http.StatusBadRequest) }, http.StatusOK, "")),
 		// Catches: 403 and 404 that do not distinguish a missing permission from a missing secret.
 		scenario.Row("access/change-deleted", "A deleted secret whose policy remains gets 404",
-			after(func(c changing) { c.user(http.MethodDelete, metadata) }, http.StatusNotFound, "")),
+			after(func(c changing) { c.userDeletes(metadata) }, http.StatusNotFound, "")),
 		scenario.Row("access/change-version-deleted",
 			"A secret whose latest version is deleted gets 404, not the previous value",
 			after(func(c changing) {
 				c.write("second", 1, http.StatusOK)
-				c.user(http.MethodDelete, data)
+				c.userDeletes(data)
 			}, http.StatusNotFound, "")),
 		// Catches: a policy cache that outlives its policy.
 		scenario.Row("access/change-policy-deleted", "A secret whose policy is deleted gets 403 immediately, never 404",
 			after(func(c changing) { c.rails(http.MethodDelete, policy, nil) }, http.StatusForbidden, "")),
 		scenario.Row("access/change-policy-and-secret-deleted", "A job gets 403 after policy and secret are deleted",
 			after(func(c changing) {
-				c.user(http.MethodDelete, metadata)
+				c.userDeletes(metadata)
 				c.rails(http.MethodDelete, policy, nil)
 			}, http.StatusForbidden, "")),
 		scenario.Row("access/change-policy-emptied", "An emptied policy refuses immediately",
@@ -73,7 +73,7 @@ func changes() []scenario.Scenario {
 		// Catches: remains of a deleted secret.
 		scenario.Row("access/change-recreated", "A secret that is created again has its new value at version 1",
 			after(func(c changing) {
-				c.user(http.MethodDelete, metadata)
+				c.userDeletes(metadata)
 				c.write("again", 0, http.StatusOK)
 			}, http.StatusOK, "again")),
 		// Catches: access that outlives deprovisioning, which must stop jobs immediately.
@@ -95,7 +95,7 @@ func (c changing) write(value string, cas, want int) {
 	write(c.Context, c.T, c.env, c.tenant, value, cas, want)
 }
 
-// rails and user make a request below the tenant's namespace and expect success.
+// rails makes a request below the tenant's namespace and expects success.
 func (c changing) rails(method, path string, body any) {
 	c.Helper()
 	r, err := c.env.Rails(c.Context, method, c.tenant.Name+"/"+path, body)
@@ -103,11 +103,13 @@ func (c changing) rails(method, path string, body any) {
 	require.True(c.T, r.OK(), "%s %s: status %d: %s", method, path, r.Status, r.Message())
 }
 
-func (c changing) user(method, path string) {
+// userDeletes deletes what is at a path below the tenant's namespace, as a user, and expects
+// success.
+func (c changing) userDeletes(path string) {
 	c.Helper()
-	r, err := tenancy.AsUser(c.Context, c.env, c.tenant, method, c.tenant.Name+"/"+path, nil)
+	r, err := tenancy.AsUser(c.Context, c.env, c.tenant, http.MethodDelete, c.tenant.Name+"/"+path, nil)
 	require.NoError(c.T, err)
-	require.True(c.T, r.OK(), "%s %s: status %d: %s", method, path, r.Status, r.Message())
+	require.True(c.T, r.OK(), "DELETE %s: status %d: %s", path, r.Status, r.Message())
 }
 
 // after makes a change to a secret and expects what a job gets afterwards: a status, and with 200

@@ -30,14 +30,14 @@ type content struct {
 }
 
 // connection is the type ProjectSecretConnection.
-type connection struct{ Nodes *[]*Fields }
+type connection struct{ Nodes *[]*secretFields }
 
 // ProjectSecret is the query of this name.
 func (r *resolver) ProjectSecret(ctx context.Context, in struct {
 	ProjectPath gql.ID
 	Name        string
 },
-) (*Fields, error) {
+) (*secretFields, error) {
 	t, err := r.tenant(ctx, in.ProjectPath)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (r *resolver) ProjectSecretCreate(ctx context.Context, in struct {
 		return nil, err
 	}
 	switch {
-	case slices.ContainsFunc(there, func(f *Fields) bool { return f.Name == in.Input.Name }):
+	case slices.ContainsFunc(there, func(f *secretFields) bool { return f.Name == in.Input.Name }):
 		return refuse("Secret already exists.")
 	case len(there) >= maxSecrets:
 		return refuse(fmt.Sprintf("Maximum number of secrets (%d) for this project has been reached. Please delete unused "+
@@ -134,7 +134,7 @@ func (r *resolver) ProjectSecretUpdate(ctx context.Context, in struct {
 }
 
 // update is fail-closed: the permission of before goes first, that of after comes last.
-func (r *resolver) update(ctx context.Context, t gitlab.Tenant, old Fields, c content) (*payload, error) {
+func (r *resolver) update(ctx context.Context, t gitlab.Tenant, old secretFields, c content) (*payload, error) {
 	before := gitlab.Secret{Name: old.Name, Environment: old.Environment, Branch: old.Branch}
 	after := before
 	for from, to := range map[*string]*string{c.Environment: &after.Environment, c.Branch: &after.Branch} {
@@ -253,12 +253,12 @@ type metadata struct {
 	Version int32             `json:"current_metadata_version"`
 }
 
-func (m metadata) fields(name string) *Fields {
+func (m metadata) fields(name string) *secretFields {
 	description := m.Custom["description"]
-	return &Fields{name, &description, m.Custom["environment"], m.Custom["branch"], &m.Version}
+	return &secretFields{name, &description, m.Custom["environment"], m.Custom["branch"], &m.Version}
 }
 
-func (r *resolver) look(ctx context.Context, t gitlab.Tenant, name string) (*Fields, error) {
+func (r *resolver) look(ctx context.Context, t gitlab.Tenant, name string) (*secretFields, error) {
 	answer, err := r.user(ctx, t, http.MethodGet, metadataOf(t)+"/"+name, nil)
 	if err != nil || answer.Status == http.StatusNotFound {
 		return nil, err
@@ -270,7 +270,7 @@ func (r *resolver) look(ctx context.Context, t gitlab.Tenant, name string) (*Fie
 	return m.fields(name), nil
 }
 
-func (r *resolver) list(ctx context.Context, t gitlab.Tenant) ([]*Fields, error) {
+func (r *resolver) list(ctx context.Context, t gitlab.Tenant) ([]*secretFields, error) {
 	answer, err := r.user(ctx, t, http.MethodGet, strings.Replace(t.SecretPath, "/data/", "/detailed-metadata/", 1)+
 		"?list=true", nil)
 	if err != nil || answer.Status == http.StatusNotFound {
@@ -283,7 +283,7 @@ func (r *resolver) list(ctx context.Context, t gitlab.Tenant) ([]*Fields, error)
 	if err := json.Unmarshal(answer.Data, &data); err != nil || !answer.OK() {
 		return nil, fmt.Errorf("OpenBao answers %d: %s", answer.Status, answer.Message())
 	}
-	var all []*Fields
+	var all []*secretFields
 	for _, name := range data.Keys {
 		all = append(all, data.Info[name].fields(name))
 	}

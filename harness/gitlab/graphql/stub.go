@@ -91,25 +91,25 @@ func (s *Stub) state(project string, to ...string) string {
 	return s.status[project]
 }
 
-// Manager is the type ProjectSecretsManager.
-type Manager struct{ Status *string }
+// secretsManager is the type ProjectSecretsManager.
+type secretsManager struct{ Status *string }
 
-func manager(status string) *Manager {
+func manager(status string) *secretsManager {
 	if status == "" {
 		return nil
 	}
-	return &Manager{&status}
+	return &secretsManager{&status}
 }
 
 // payload is what every mutation returns, with the one field that its type has.
 type payload struct {
-	ProjectSecretsManager *Manager
-	ProjectSecret         *Fields
+	ProjectSecretsManager *secretsManager
+	ProjectSecret         *secretFields
 	Errors                []string
 }
 
-// Fields is the type ProjectSecret.
-type Fields struct {
+// secretFields is the type ProjectSecret.
+type secretFields struct {
 	Name            string
 	Description     *string
 	Environment     string
@@ -120,7 +120,7 @@ type Fields struct {
 type project struct{ ProjectPath gql.ID }
 
 // ProjectSecretsManager is the query of this name.
-func (r *resolver) ProjectSecretsManager(ctx context.Context, in project) (*Manager, error) {
+func (r *resolver) ProjectSecretsManager(ctx context.Context, in project) (*secretsManager, error) {
 	if _, err := r.tenant(ctx, in.ProjectPath); err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ const fine = 3 * time.Millisecond
 // lateness is the latency with which another goroutine sees the end of sleep, measured once: the
 // timer's slack of 50 µs, and waking a thread, its processor and the receiver. It would be a large
 // part of delays that are a few per cent of a fetch.
-var lateness = sync.OnceValue(func() time.Duration { //nolint:gochecknoglobals // a property of the machine
+var lateness = sync.OnceValue(func() time.Duration {
 	const length, tries = 300 * time.Microsecond, 31
 	passed := make(chan time.Time)
 	go func() {
