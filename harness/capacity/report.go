@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -81,7 +81,7 @@ func (r *Report) finish(o Options, interrupted bool, err error) {
 		say(result.Inconclusive, err.Error())
 	case err != nil:
 		r.Partial = true
-		say(result.Inconclusive, firstLine(err))
+		say(result.Inconclusive, exit.FirstLine(err.Error()))
 	case r.Held == 0:
 		say(result.Fail, fmt.Sprintf("not even %s holds the objectives", describeRate(r.Broken)))
 	case r.Broken == 0:
@@ -136,9 +136,4 @@ func breaking(points []Point) int {
 		}
 	}
 	return best
-}
-
-func firstLine(err error) string {
-	s, _, _ := strings.Cut(err.Error(), "\n")
-	return s
 }
