@@ -8,9 +8,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Kind is the value of Report.Kind.
-const Kind = "Sizing"
-
 // Report is the outcome.
 type Report struct {
 	APIVersion  string         `json:"apiVersion"`
@@ -31,7 +28,7 @@ type Report struct {
 
 func newReport(o Options) *Report {
 	return &Report{
-		APIVersion: result.APIVersion, Kind: Kind, Started: time.Now().UTC(), HostCPUs: o.HostCPUs, Steps: []Step{},
+		APIVersion: result.APIVersion, Kind: "Sizing", Started: time.Now().UTC(), HostCPUs: o.HostCPUs, Steps: []Step{},
 		Beyond: []Step{}, Claims: []Claim{},
 		Reasons: []string{}, Verdict: result.Inconclusive,
 	}

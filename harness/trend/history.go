@@ -31,16 +31,16 @@ func Append(dir string, r *result.Result) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", exit.Invalidf("history "+dir, "name a directory that can be written", "%w", err)
 	}
-	if err := Free(dir, r); err != nil {
+	if err := free(dir, r); err != nil {
 		return "", err
 	}
 	path := pathOf(dir, r)
 	return path, result.WriteFile(path, r)
 }
 
-// Free reports whether a result can be appended to dir; that it is there already is an error of
+// free reports whether a result can be appended to dir; that it is there already is an error of
 // code exit.Invalid.
-func Free(dir string, r *result.Result) error {
+func free(dir string, r *result.Result) error {
 	path := pathOf(dir, r)
 	if _, err := os.Stat(path); err == nil {
 		return exit.Invalidf(path, "leave it: the run is in the history", "it exists")
@@ -183,8 +183,8 @@ type Change struct {
 // Ratio is the new level over the old one.
 func (c Change) Ratio() float64 { return c.After / c.Before }
 
-// Metrics lists what is followed.
-func Metrics() []string {
+// followed lists what is followed.
+func followed() []string {
 	return []string{
 		"fetch_mean_ms", "fetch_p50_ms", "fetch_p95_ms", "fetch_p99_ms", "openbao_cpu_ms_per_fetch",
 		"postgresql_cpu_ms_per_fetch",
@@ -192,15 +192,15 @@ func Metrics() []string {
 	}
 }
 
-// MaxRuns is how many of the latest runs are looked at: more than a year of nights.
-const MaxRuns = 500
+// maxRuns is how many of the latest runs are looked at: more than a year of nights.
+const maxRuns = 500
 
 // Trends makes the series of runs and looks for changes of at least minChange,
 // 0.05 is 5 %. Runs of different Subject never share a series. A partial run, and
 // a measurement that missed a validity condition, are skipped and counted.
 func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
-	if len(runs) > MaxRuns {
-		runs = runs[len(runs)-MaxRuns:]
+	if len(runs) > maxRuns {
+		runs = runs[len(runs)-maxRuns:]
 	}
 	index := map[string]*Series{}
 	var order []string
@@ -211,7 +211,7 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 				continue
 			}
 			subject := subjectOf(r, t)
-			for _, metric := range Metrics() {
+			for _, metric := range followed() {
 				reading, err := judge.Read(metric, t)
 				if err != nil {
 					return nil, err

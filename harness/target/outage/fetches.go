@@ -49,9 +49,9 @@ func Recovered(ctx context.Context, t scenario.T, env *scenario.Env, w *Watch) {
 	})
 }
 
-// Budget is how long GitLab's documentation lets fetches fail while OpenBao restarts: 5 s, and the
+// budget is how long GitLab's documentation lets fetches fail while OpenBao restarts: 5 s, and the
 // time to load the namespaces. Source: GitLab's administration guide of the secrets manager.
-func Budget(env *scenario.Env) time.Duration { return 5*time.Second + load(env) }
+func budget(env *scenario.Env) time.Duration { return 5*time.Second + load(env) }
 
 // load is how long a node that becomes active loads namespaces: 11 s for each 1,000.
 func load(env *scenario.Env) time.Duration {
@@ -68,7 +68,7 @@ func load(env *scenario.Env) time.Duration {
 // excuses: a wrong value, or not a single fetch that worked.
 func Judge(t scenario.T, env *scenario.Env, r Report) {
 	t.Helper()
-	t.Measure("gitlab_budget_seconds", Budget(env).Seconds())
+	t.Measure("gitlab_budget_seconds", budget(env).Seconds())
 	t.Measure("unavailable_seconds", r.Unavailable.Seconds())
 	t.Measure("longest_gap_seconds", r.Longest.Seconds())
 	t.Measure("failed_fetches", float64(r.Failed))
