@@ -109,11 +109,13 @@ func kindOf(data []byte) string {
 // version is not part of it, since that it changes is what a series is for. What a run does not
 // tell is empty, as is Kubernetes where OpenBao ran as a process.
 type Subject struct {
-	Topology, Chart string // names
-	Kubernetes      string // minor version, e.g. "1.36": another patch is not another thing to measure
-	Profile, Tier   string
-	Rate            string // fetches per second offered, to three digits
-	Mode            string
+	Topology   string `json:"topology"`
+	Chart      string `json:"chart"`                // name
+	Kubernetes string `json:"kubernetes,omitempty"` // minor version, e.g. "1.36": another patch is not another thing to measure
+	Profile    string `json:"profile"`
+	Tier       string `json:"tier"`
+	Rate       string `json:"rate"` // fetches per second offered, to three digits
+	Mode       string `json:"mode"`
 }
 
 func subjectOf(r *result.Result, t *result.Topology) Subject {
@@ -160,28 +162,42 @@ func (s Subject) Labels() []string {
 // Series is one metric over the runs that measured the same thing.
 type Series struct {
 	Subject
-	Metric, Title, Unit string
-	Points              []Point
-	Skipped             int // runs whose measurement was not valid
-	Changes             []Change
+	Metric  string   `json:"metric"`
+	Title   string   `json:"title"`
+	Unit    string   `json:"unit"`
+	Points  []Point  `json:"points"`
+	Skipped int      `json:"skipped"` // runs whose measurement was not valid
+	Changes []Change `json:"changes"`
 }
 
 // Point is the metric of one run.
 type Point struct {
-	At    time.Time
-	Run   string
-	Chart string // version
-	Value float64
+	At    time.Time `json:"at"`
+	Run   string    `json:"run"`
+	Chart string    `json:"chart"` // version
+	Value float64   `json:"value"`
 }
 
 // Change is a change point with the run that begins the new level.
 type Change struct {
 	stats.ChangePoint
-	First Point
+	First Point `json:"first"`
 }
 
 // Ratio is the new level over the old one.
 func (c Change) Ratio() float64 { return c.After / c.Before }
+
+// Record is what trends.json holds.
+type Record struct {
+	APIVersion string   `json:"apiVersion"` // result.APIVersion
+	Kind       string   `json:"kind"`       // Trends
+	Series     []Series `json:"series"`
+}
+
+// NewRecord makes the record of trends.
+func NewRecord(list []Series) Record {
+	return Record{APIVersion: result.APIVersion, Kind: "Trends", Series: append([]Series{}, list...)}
+}
 
 // followed lists what is followed.
 func followed() []string {
@@ -219,7 +235,9 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 				key := strings.Join(append(subject.Labels(), metric), "|")
 				s := index[key]
 				if s == nil {
-					s = &Series{Subject: subject, Metric: metric, Title: reading.Title, Unit: reading.Unit}
+					s = &Series{
+						Subject: subject, Metric: metric, Title: reading.Title, Unit: reading.Unit, Points: []Point{}, Changes: []Change{},
+					}
 					index[key], order = s, append(order, key)
 				}
 				if reading.Missing != "" || r.Run.Partial || !valid(t) {
