@@ -101,7 +101,7 @@ func TestScenariosOfPlansForCommandsThatRunNone(t *testing.T) {
 	t.Parallel()
 	for scenarios, want := range map[string]exit.Code{"core": exit.Invalid, "none": exit.Pass} {
 		file := filepath.Join(t.TempDir(), "plan.yaml")
-		require.NoError(t, os.WriteFile(file, []byte("apiVersion: steamer/v1\nkind: Plan\nscenarios: "+scenarios+"\n"), 0o644))
+		require.NoError(t, os.WriteFile(file, []byte("apiVersion: steamer/v1\nkind: Plan\ntopologies: [cloud-native]\nscenarios: "+scenarios+"\n"), 0o644))
 		for _, args := range [][]string{{"capacity"}, {"sizing"}, {"load", "fixture"}} {
 			got := steamer(t, t.TempDir(), append(args, "--dry-run", "--port", freePort(t), "--plan", file)...)
 			require.Equal(t, want, got.code, "%v: %s", args, got.stderr)

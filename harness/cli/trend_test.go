@@ -45,8 +45,8 @@ func TestTrendOutputFirst(t *testing.T) {
 func TestRecordFormat(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"run", "compare", "gate", "trend"} {
-		got := steamer(t, t.TempDir(), name, "-o", "yaml")
-		require.Equal(t, exit.Invalid, got.code, name)
-		require.Contains(t, got.stderr, "yaml", name)
+		code, _, message := call(t, name, "-o", "yaml")
+		require.Equal(t, exit.Invalid, code, name)
+		require.Contains(t, message, "--format", name)
 	}
 }
