@@ -18,6 +18,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/hdr"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -159,13 +160,13 @@ func TestMergeJudges(t *testing.T) {
 				tc.change(&s)
 			}
 			var log strings.Builder
-			r, err := merged.Merge(s, merged.To(&log))
+			r, err := merged.Merge(s, loadtest.To(&log))
 			require.NoError(t, err)
 			require.Equal(t, tc.want, r.Verdict, "%q", r.Reasons)
 			require.Contains(t, strings.Join(r.Reasons, "; "), tc.reason)
 			_, err = result.Encode(r)
 			require.NoError(t, err)
-			again, err := load.Parse(strings.NewReader(log.String()), load.Plan{Duration: seconds * time.Second, Rate: s.Rate})
+			again, err := loadtest.Parse(strings.NewReader(log.String()), load.Plan{Duration: seconds * time.Second, Rate: s.Rate})
 			require.NoError(t, err)
 			require.Equal(t, r.Topologies[0].Load.Intended, again.Intended, "the merged log is a log like any other")
 		})
@@ -237,7 +238,7 @@ func TestEnvironmentOfARun(t *testing.T) {
 	s.Environment, err = merged.Environment("result.json", r, "cloud-native")
 	require.NoError(t, err)
 	s.Unobserved = false
-	got, err := merged.Merge(s, merged.To(io.Discard))
+	got, err := merged.Merge(s, loadtest.To(io.Discard))
 	require.NoError(t, err)
 	require.Equal(t, result.Pass, got.Verdict, "%q", got.Reasons)
 	require.NotNil(t, got.Topologies[0].Cost.OpenBaoCPU)
@@ -245,7 +246,7 @@ func TestEnvironmentOfARun(t *testing.T) {
 	for i := range pod.Samples {
 		pod.Samples[i].At = pod.Samples[i].At.Add(time.Hour)
 	}
-	got, err = merged.Merge(s, merged.To(io.Discard))
+	got, err = merged.Merge(s, loadtest.To(io.Discard))
 	require.NoError(t, err)
 	require.Equal(t, result.Inconclusive, got.Verdict)
 	require.Empty(t, got.Topologies[0].Resources, "observations of another time are no evidence")
