@@ -2,9 +2,9 @@ package sizing
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -57,7 +57,7 @@ func (r *Report) finish(interrupted bool, err error) {
 		r.Partial = true
 		reason := "interrupted"
 		if !interrupted {
-			reason, _, _ = strings.Cut(err.Error(), "\n")
+			reason = exit.FirstLine(err.Error())
 		}
 		unsure = append([]string{reason}, unsure...)
 	}
