@@ -13,7 +13,7 @@ type Outcome string
 
 // The outcomes. Only Held and Broken say something about the server.
 const (
-	Held      Outcome = "held"      // every objective was met and the measurement is valid
+	Held             Outcome = "held"      // every objective was met and the measurement is valid
 	outcomeBroken    Outcome = "broken"    // an objective was missed, or the server did not keep up with the schedule
 	outcomeGenerator Outcome = "generator" // the generator itself was saturated
 	outcomeDisturbed Outcome = "disturbed" // a restart, a change of leadership or missing samples: nothing can be said
