@@ -27,8 +27,8 @@ func TestCommandLine(t *testing.T) {
 	require.Equal(t, want.String(), string(out))
 }
 
-// TestConclude: a verdict becomes the exit code that judge.ExitCode gives, and an error stays itself
-// where it has that code.
+// TestConclude: a verdict becomes the exit code that judge.ExitCode gives, and an error stays
+// itself where it has that code.
 func TestConclude(t *testing.T) {
 	t.Parallel()
 	broken := exit.Environmentf("cluster", "", "gone")

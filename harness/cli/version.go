@@ -38,7 +38,8 @@ func addFormat(c *cobra.Command, format *string) {
 	c.Flags().StringVarP(format, "format", "o", "text", "text or json")
 }
 
-// recordFormat is the value of -o of a command that prints the record that it also writes to a file.
+// recordFormat is the value of -o of a command that prints the record that it also writes to a
+// file.
 type recordFormat struct{ state *State }
 
 func (f recordFormat) String() string {
