@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -168,11 +169,13 @@ func (c *Comparison) finish(ctx context.Context, sess *session.Session, doc *com
 	if err := errors.Join(driven, c.write(doc, dir)); err != nil && doc.Verdict != result.Fail {
 		return "", err
 	}
-	fmt.Fprintln(sess.Stdout)
-	if err := report.ComparisonText(sess.Stdout, doc); err != nil {
+	if err := session.Print(sess, doc, compare.Encode, func(w io.Writer) error {
+		fmt.Fprintln(w)
+		return report.ComparisonText(w, doc)
+	}); err != nil {
 		return "", err
 	}
-	fmt.Fprintf(sess.Stdout, "\nDirectory: %s\n", dir)
+	fmt.Fprintf(sess.Aside(), "\nDirectory: %s\n", dir)
 	if doc.Verdict != result.Fail {
 		return doc.Verdict, ctx.Err()
 	}

@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -282,9 +283,11 @@ func write(sess *session.Session, d *gate.Decision, dir, output string) (result.
 	if err := report.WriteDecision(dir, d); err != nil {
 		return "", err
 	}
-	if err := report.DecisionSummary(sess.Stdout, d, sess.Colour); err != nil {
+	if err := session.Print(sess, d, gate.Encode, func(w io.Writer) error {
+		return report.DecisionSummary(w, d, sess.Colour)
+	}); err != nil {
 		return "", err
 	}
-	_, err := fmt.Fprintf(sess.Stdout, "\nDirectory: %s\n", dir)
+	_, err := fmt.Fprintf(sess.Aside(), "\nDirectory: %s\n", dir)
 	return d.Verdict, err
 }

@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -78,9 +79,11 @@ func show(ctx context.Context, sess *session.Session, do func(context.Context) (
 	if outcome == nil {
 		return "", err
 	}
-	if summaryErr := report.Summary(sess.Stdout, outcome, sess.Colour); summaryErr != nil {
-		return "", summaryErr
+	if err := session.Print(sess, outcome, result.Encode, func(w io.Writer) error {
+		return report.Summary(w, outcome, sess.Colour)
+	}); err != nil {
+		return "", err
 	}
-	fmt.Fprintf(sess.Stdout, "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
+	fmt.Fprintf(sess.Aside(), "\nRun directory: %s (%s)\n", dir, time.Since(started).Round(time.Second))
 	return outcome.Verdict, err
 }

@@ -292,13 +292,13 @@ func TestBlame(t *testing.T) {
 	}{
 		"nothing ran":    {nil, 0, false},
 		"nothing broke":  {[]Point{at(50, 0.5, Held), at(100, 1.9, Held)}, 100, true},
-		"where it broke": {[]Point{at(200, 2, Broken), at(100, 1.8, Broken), at(50, 1, Held)}, 100, true},
+		"where it broke": {[]Point{at(200, 2, outcomeBroken), at(100, 1.8, outcomeBroken), at(50, 1, Held)}, 100, true},
 		"further up": {[]Point{
-			at(400, 2, Broken), at(200, 1.9, Broken), at(200, 1.9, Disturbed), at(100, 1, Broken),
+			at(400, 2, outcomeBroken), at(200, 1.9, outcomeBroken), at(200, 1.9, outcomeDisturbed), at(100, 1, outcomeBroken),
 			at(50, 1.9, Held),
 		}, 200, true},
-		"a wait":            {[]Point{at(200, 1, Broken), at(100, 1, Broken), at(50, 1, Held)}, 100, false},
-		"disturbed is none": {[]Point{at(200, 2, Disturbed), at(100, 1, Broken), at(50, 1, Held)}, 100, false},
+		"a wait":            {[]Point{at(200, 1, outcomeBroken), at(100, 1, outcomeBroken), at(50, 1, Held)}, 100, false},
+		"disturbed is none": {[]Point{at(200, 2, outcomeDisturbed), at(100, 1, outcomeBroken), at(50, 1, Held)}, 100, false},
 	} {
 		suspects, rate := blame(c.points, 2)
 		require.InDelta(t, c.rate, rate, 0, name)
@@ -326,7 +326,7 @@ func TestSaturation(t *testing.T) {
 	} {
 		p := free
 		c.change(&p)
-		got := Saturation(p, 2)
+		got := saturation(p, 2)
 		require.Equal(t, c.first != "", got[0].Saturated, name)
 		if c.first != "" {
 			require.Equal(t, c.first, got[0].Resource, name)
@@ -341,11 +341,11 @@ func TestKnee(t *testing.T) {
 		bent = append(bent, Point{Rate: rate, P95: 5 + 0.01*rate + math.Pow(10, (rate-400)/50)})
 		straight = append(straight, Point{Rate: rate, P95: rate})
 	}
-	rate, ok := Knee(bent)
+	rate, ok := knee(bent)
 	require.True(t, ok)
 	require.InDelta(t, 400, rate, 1)
-	_, ok = Knee(straight)
+	_, ok = knee(straight)
 	require.False(t, ok)
-	_, ok = Knee(bent[:3])
+	_, ok = knee(bent[:3])
 	require.False(t, ok)
 }

@@ -13,11 +13,11 @@ type Outcome string
 
 // The outcomes. Only Held and Broken say something about the server.
 const (
-	Held      Outcome = "held"      // every objective was met and the measurement is valid
-	Broken    Outcome = "broken"    // an objective was missed, or the server did not keep up with the schedule
-	Generator Outcome = "generator" // the generator itself was saturated
-	Disturbed Outcome = "disturbed" // a restart, a change of leadership or missing samples: nothing can be said
-	Wrong     Outcome = "wrong"     // a fetch was answered with a wrong value
+	Held             Outcome = "held"      // every objective was met and the measurement is valid
+	outcomeBroken    Outcome = "broken"    // an objective was missed, or the server did not keep up with the schedule
+	outcomeGenerator Outcome = "generator" // the generator itself was saturated
+	outcomeDisturbed Outcome = "disturbed" // a restart, a change of leadership or missing samples: nothing can be said
+	outcomeWrong     Outcome = "wrong"     // a fetch was answered with a wrong value
 )
 
 // Point is one run of a search. Latencies are in milliseconds from the intended start, CPU in cores
@@ -59,9 +59,9 @@ type Component struct {
 // fatal is the reason to end the search, nil for an outcome that says something about the rate.
 func (p Point) fatal() error {
 	switch p.Outcome {
-	case Generator:
+	case outcomeGenerator:
 		return errGenerator
-	case Wrong:
+	case outcomeWrong:
 		return errWrong
 	default:
 		return nil
@@ -85,8 +85,8 @@ func (s *search) judge(o target.Observation, phase string, rate float64) Point {
 		Generator: l.Generator.CPUShare * float64(s.HostCPUs),
 	}
 	p.Outcome, p.Reason = outcome(r.Topologies[0].Checks)
-	if others := o.Strangers; p.Outcome == Broken && others != nil && *others > maxOthers*float64(s.HostCPUs) {
-		p.Outcome, p.Reason = Disturbed, fmt.Sprintf("other processes used %.1f of the host's %d cores; %s", *others,
+	if others := o.Strangers; p.Outcome == outcomeBroken && others != nil && *others > maxOthers*float64(s.HostCPUs) {
+		p.Outcome, p.Reason = outcomeDisturbed, fmt.Sprintf("other processes used %.1f of the host's %d cores; %s", *others,
 			s.HostCPUs, p.Reason)
 	}
 	return p
@@ -110,23 +110,23 @@ func outcome(checks []result.Check) (Outcome, string) {
 		switch {
 		case c.Informational || c.Verdict == result.Pass:
 		case c.ID == "slo/wrong-values":
-			o = Wrong
+			o = outcomeWrong
 		case c.ID == "valid/generator-cpu", c.ID == "valid/dropped-iterations" && c.Owner == result.OwnerMachine:
-			o = Generator
+			o = outcomeGenerator
 		case c.Kind == "validity" && c.Verdict == result.Fail: // a crash, an out-of-memory kill, a database at a standstill
-			o = Broken
+			o = outcomeBroken
 		case c.Kind == "validity" && (!overload(c.ID) || c.Owner == result.OwnerMachine):
-			o = Disturbed
+			o = outcomeDisturbed
 		case c.Kind == "slo" && c.Verdict == result.Inconclusive:
-			o = Disturbed // an objective that could not be judged, or not be blamed on the server
+			o = outcomeDisturbed // an objective that could not be judged, or not be blamed on the server
 		default:
-			o = Broken
+			o = outcomeBroken
 		}
 		if _, ok := found[o]; !ok {
 			found[o] = c.Title + ": " + c.Reason
 		}
 	}
-	for _, o := range []Outcome{Wrong, Generator, Broken, Disturbed} {
+	for _, o := range []Outcome{outcomeWrong, outcomeGenerator, outcomeBroken, outcomeDisturbed} {
 		if reason, ok := found[o]; ok {
 			return o, reason
 		}

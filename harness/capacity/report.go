@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
-
-// Kind is the value of Report.Kind.
-const Kind = "Capacity"
 
 // Report is the outcome of a search, with everything that was measured.
 type Report struct {
@@ -45,23 +42,23 @@ type Report struct {
 
 func newReport(o Options) *Report {
 	return &Report{
-		APIVersion: result.APIVersion, Kind: Kind, Started: time.Now().UTC(), Tier: o.Tier, Mode: o.Mode, Reuse: o.Reuse,
+		APIVersion: result.APIVersion, Kind: "Capacity", Started: time.Now().UTC(), Tier: o.Tier, Mode: o.Mode, Reuse: o.Reuse,
 		HostCPUs: o.HostCPUs,
 		Points:   []Point{}, Confirmations: []Point{}, Reasons: []string{}, Verdict: result.Inconclusive,
 	}
 }
 
-// AllHeld is the lower end of the one-sided 95 % Clopper-Pearson interval of a share when n of n
+// allHeld is the lower end of the one-sided 95 % Clopper-Pearson interval of a share when n of n
 // trials succeeded: 0.05^(1/n).
-func AllHeld(n int) float64 { return math.Pow(0.05, 1/float64(n)) }
+func allHeld(n int) float64 { return math.Pow(0.05, 1/float64(n)) }
 
 // finish draws the conclusions.
 func (r *Report) finish(o Options, interrupted bool, err error) {
 	r.Finished = time.Now().UTC()
-	r.Knee, _ = Knee(r.Points)
+	r.Knee, _ = knee(r.Points)
 	r.Saturated, r.SaturatedAt = blame(r.Points, o.HostCPUs)
 	if r.Confirmed {
-		r.HoldsLower = AllHeld(len(r.Confirmations))
+		r.HoldsLower = allHeld(len(r.Confirmations))
 	}
 	var disturbed invalidError
 	lowerBound := fmt.Sprintf("%s held in the search, so that the capacity is at least about that", describeRate(r.Held))
@@ -81,7 +78,7 @@ func (r *Report) finish(o Options, interrupted bool, err error) {
 		say(result.Inconclusive, err.Error())
 	case err != nil:
 		r.Partial = true
-		say(result.Inconclusive, firstLine(err))
+		say(result.Inconclusive, exit.FirstLine(err.Error()))
 	case r.Held == 0:
 		say(result.Fail, fmt.Sprintf("not even %s holds the objectives", describeRate(r.Broken)))
 	case r.Broken == 0:
@@ -102,16 +99,16 @@ func blame(points []Point, hostCPUs int) ([]Suspect, float64) {
 	if first < 0 {
 		return nil, 0
 	}
-	suspects, rate := Saturation(points[first], hostCPUs), points[first].Rate
+	suspects, rate := saturation(points[first], hostCPUs), points[first].Rate
 	if points[first].Outcome == Held || suspects[0].Saturated {
 		return suspects, rate
 	}
 	up := 0.0
 	for _, p := range points {
-		if p.Partial || p.Outcome == Disturbed || p.Outcome == Held || p.Rate < rate || up > 0 && p.Rate >= up {
+		if p.Partial || p.Outcome == outcomeDisturbed || p.Outcome == Held || p.Rate < rate || up > 0 && p.Rate >= up {
 			continue
 		}
-		if s := Saturation(p, hostCPUs); s[0].Saturated {
+		if s := saturation(p, hostCPUs); s[0].Saturated {
 			suspects, up = s, p.Rate
 		}
 	}
@@ -124,7 +121,7 @@ func breaking(points []Point) int {
 	best := -1
 	for i, p := range points {
 		switch {
-		case p.Partial || p.Outcome == Disturbed:
+		case p.Partial || p.Outcome == outcomeDisturbed:
 		case best < 0:
 			best = i
 		case (p.Outcome == Held) != (points[best].Outcome == Held):
@@ -136,9 +133,4 @@ func breaking(points []Point) int {
 		}
 	}
 	return best
-}
-
-func firstLine(err error) string {
-	s, _, _ := strings.Cut(err.Error(), "\n")
-	return s
 }

@@ -23,8 +23,8 @@ const (
 	maxFull      = 0.5 // of the samples found the pool without a free connection
 )
 
-// Saturation ranks what could limit the server at a point, the likeliest first.
-func Saturation(p Point, hostCPUs int) []Suspect {
+// saturation ranks what could limit the server at a point, the likeliest first.
+func saturation(p Point, hostCPUs int) []Suspect {
 	var all []Suspect
 	for _, c := range []struct {
 		name string
@@ -80,11 +80,11 @@ func Saturation(p Point, hostCPUs int) []Suspect {
 	return all
 }
 
-// Knee is the rate at which the p95 begins to rise steeply: the point of the measured curve that
+// knee is the rate at which the p95 begins to rise steeply: the point of the measured curve that
 // lies farthest below the straight line from its first to its last point, both axes scaled to 0..1
 // (Satopää et al., "Finding a Kneedle in a Haystack", 2011). ok is false with fewer than four
 // rates, or when the curve has no bend.
-func Knee(points []Point) (rate float64, ok bool) {
+func knee(points []Point) (rate float64, ok bool) {
 	curve := Curve(points)
 	if len(curve) < 4 {
 		return 0, false
@@ -110,7 +110,7 @@ func Curve(points []Point) []Point {
 	byRate := map[float64][]Point{}
 	var rates []float64
 	for _, p := range points {
-		if p.Partial || p.Outcome == Disturbed {
+		if p.Partial || p.Outcome == outcomeDisturbed {
 			continue
 		}
 		if len(byRate[p.Rate]) == 0 {

@@ -166,7 +166,7 @@ func (s *search) once(ctx context.Context, phase string, rate float64) (Point, e
 			if s.Progress != nil {
 				s.Progress(p)
 			}
-			if err == nil && p.Outcome != Disturbed {
+			if err == nil && p.Outcome != outcomeDisturbed {
 				return p, p.fatal()
 			}
 			if err == nil && attempt == tries {

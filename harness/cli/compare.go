@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
@@ -105,6 +107,7 @@ func newCompare(state *State) *cobra.Command {
 				"they can still fail")
 		set.StringVar(&f.from, "from", "", "comparison.json to judge again; nothing is driven")
 	})
+	addRecordFormat(command, state)
 	oldNames(command, comparisonNames())
 	return command
 }
@@ -296,11 +299,13 @@ func (f *compareFlags) judgeAgain(c *cobra.Command, state *State) error {
 		return err
 	}
 	compare.Judge(old, f.Quarantine)
-	if err := report.ComparisonText(state.Stdout, old); err != nil {
+	if err := session.Print(state, old, compare.Encode, func(w io.Writer) error {
+		return report.ComparisonText(w, old)
+	}); err != nil {
 		return err
 	}
 	if slices.ContainsFunc([]string{"margin", "gate", "alpha", "interim-every"}, given) {
-		fmt.Fprintln(state.Stdout, "Judged with other settings than it was planned with: "+
+		fmt.Fprintln(state.Aside(), "Judged with other settings than it was planned with: "+
 			"the error rates hold only for settings chosen before.")
 	}
 	return conclude(c.Context(), old.Verdict, nil)

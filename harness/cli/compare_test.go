@@ -11,6 +11,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
 )
 
 // call runs the command line and returns its code and output.
@@ -127,6 +128,12 @@ func TestCompareFrom(t *testing.T) {
 	code, out, _ = call(t, "compare", "--from", path, "--margin", "50")
 	require.Equal(t, exit.Pass, code)
 	require.Contains(t, out, "the error rates hold only for settings chosen before")
+	code, out, message := call(t, "compare", "--from", path, "--margin", "50", "-o", "json")
+	require.Equal(t, exit.Pass, code)
+	again, err := compare.Decode("standard output", []byte(out))
+	require.NoError(t, err, "the record is all there is on standard output")
+	require.Equal(t, result.Pass, again.Verdict)
+	require.Contains(t, message, "the error rates hold only for settings chosen before")
 	code, _, _ = call(t, "compare", "--from", path, "--gate", "fetch_p50_ms=20")
 	require.Equal(t, exit.Fail, code)
 }

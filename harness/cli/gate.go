@@ -72,6 +72,7 @@ func newGate(state *State) *cobra.Command {
 	f.add(command, "Objectives", bindSLO)
 	f.working = append(f.working, f.add(command, "Objectives", bindLatency))
 	f.add(command, "Output", bindOutput)
+	addRecordFormat(command, state)
 	oldNames(command, planNames())
 	return command
 }

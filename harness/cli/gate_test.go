@@ -36,6 +36,20 @@ func suiteOf(t *testing.T) string {
 	return "^(" + strings.Join(ids, "|") + ")$"
 }
 
+// TestGatePrintsItsRecord: with -o json standard output is gate.json.
+func TestGatePrintsItsRecord(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	got := steamer(t, t.TempDir(), "gate", "--from", recordedRun, "--output-dir", out, "-o", "json")
+	files, err := filepath.Glob(filepath.Join(out, "gate-*", "gate.json"))
+	require.NoError(t, err)
+	require.Len(t, files, 1, got.stderr)
+	raw, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	require.Equal(t, string(raw), got.stdout)
+	require.Contains(t, got.stderr, "Directory: ")
+}
+
 func TestGateFrom(t *testing.T) {
 	t.Parallel()
 	out, suite := t.TempDir(), suiteOf(t)

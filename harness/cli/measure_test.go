@@ -96,6 +96,22 @@ func TestScenariosOfCommandsThatRunNone(t *testing.T) {
 	}
 }
 
+// TestScenariosOfPlansForCommandsThatRunNone: a plan file that asks for scenarios is refused too.
+func TestScenariosOfPlansForCommandsThatRunNone(t *testing.T) {
+	t.Parallel()
+	for scenarios, want := range map[string]exit.Code{"core": exit.Invalid, "none": exit.Pass} {
+		file := filepath.Join(t.TempDir(), "plan.yaml")
+		require.NoError(t, os.WriteFile(file, []byte("apiVersion: steamer/v1\nkind: Plan\ntopologies: [cloud-native]\nscenarios: "+scenarios+"\n"), 0o644))
+		for _, args := range [][]string{{"capacity"}, {"sizing"}, {"load", "fixture"}} {
+			got := steamer(t, t.TempDir(), append(args, "--dry-run", "--port", freePort(t), "--plan", file)...)
+			require.Equal(t, want, got.code, "%v: %s", args, got.stderr)
+			if want == exit.Invalid {
+				require.Contains(t, got.stderr, "--plan "+file+": it asks for scenarios (core), and this command runs none")
+			}
+		}
+	}
+}
+
 // TestHelpLeavesRefusedFlagsOut: what a command inherits and refuses is not offered, and the tier
 // that it takes is the one that help names.
 func TestHelpLeavesRefusedFlagsOut(t *testing.T) {

@@ -254,14 +254,19 @@ func (f *planFlags) read(c *cobra.Command, state *State) (root string, p plan.Pl
 	return root, p, f.setGenerators(c, &p)
 }
 
-// readWithoutScenarios is read for commands that run no scenario, and refuses --scenarios unless it
-// asks for none.
+// readWithoutScenarios is read for commands that run no scenario. It refuses --scenarios and a plan
+// file that ask for any.
 func (f *planFlags) readWithoutScenarios(c *cobra.Command, state *State) (root string, p plan.Plan, err error) {
 	root, p, err = f.read(c, state)
-	if err == nil && c.Flags().Changed("scenarios") && p.Scenarios != scenario.None {
-		err = exit.Invalidf("--scenarios "+p.Scenarios, "leave it out, or use steamer run", "this command runs no scenario")
+	if err != nil || p.Scenarios == scenario.None {
+		return root, p, err
 	}
-	return root, p, err
+	if c.Flags().Changed("scenarios") {
+		return "", p, exit.Invalidf("--scenarios "+p.Scenarios, "leave it out, or use steamer run",
+			"this command runs no scenario")
+	}
+	return "", p, exit.Invalidf("--plan "+f.file, "write \"scenarios: none\", or use steamer run",
+		"it asks for scenarios (%s), and this command runs none", p.Scenarios)
 }
 
 // setGenerators has pods drive the load where flags say so.

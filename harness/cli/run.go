@@ -50,6 +50,7 @@ func newRun(state *State) *cobra.Command {
 	f.add(command, "Objectives", bindSLO)
 	f.add(command, "Objectives", bindLatency)
 	f.add(command, "Output", bindOutput)
+	addRecordFormat(command, state)
 	oldNames(command, planNames())
 	return command
 }

@@ -39,9 +39,10 @@ func newTrend(state *State) *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.StringSliceVar(&f.add, "add", nil, "result.json to add to the directory first; repeatable")
-	flags.StringVar(&f.output, "output-dir", "", "directory for trends.md and a plot of each series")
+	flags.StringVar(&f.output, "output-dir", "", "directory for trends.md, trends.json and a plot of each series")
 	flags.StringVar(&f.format, "plots", "svg", "format of the plots: png or svg")
 	flags.Float64Var(&f.minChange, "min-change", 5, "smallest change in % that is reported")
+	addRecordFormat(command, state)
 	oldNames(command, planNames())
 	return command
 }
@@ -82,6 +83,9 @@ func (f *trendFlags) run(state *State, dir string) error {
 		if err := pages.WriteTrends(f.output, f.format, list); err != nil {
 			return err
 		}
+	}
+	if state.JSON {
+		return pages.TrendJSON(state.Stdout, list)
 	}
 	return pages.TrendText(state.Stdout, list)
 }

@@ -28,9 +28,25 @@ func TestTrendOutputFirst(t *testing.T) {
 	require.Contains(t, text, "cloud-native, openbao, Kubernetes 1.36, ")
 	files, err := os.ReadDir(output)
 	require.NoError(t, err)
-	require.Len(t, files, 1, "one run makes no plot, and nothing else is left behind")
-	require.Equal(t, "trends.md", files[0].Name())
+	require.Len(t, files, 2, "one run makes no plot, and nothing else is left behind")
+	require.Equal(t, []string{"trends.json", "trends.md"}, []string{files[0].Name(), files[1].Name()})
+	record, err := os.ReadFile(filepath.Join(output, "trends.json"))
+	require.NoError(t, err)
+	code, text, message = call(t, "trend", dir, "-o", "json")
+	require.Equal(t, exit.Pass, code, message)
+	require.JSONEq(t, string(record), text)
+	require.Contains(t, text, `"metric": "fetch_p95_ms"`)
 	added, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, added, 1)
+}
+
+// TestRecordFormat: what is neither text nor JSON is refused before anything is done.
+func TestRecordFormat(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"run", "compare", "gate", "trend"} {
+		code, _, message := call(t, name, "-o", "yaml")
+		require.Equal(t, exit.Invalid, code, name)
+		require.Contains(t, message, "--format", name)
+	}
 }

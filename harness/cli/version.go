@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/session"
 )
@@ -35,6 +36,31 @@ func newVersion(state *State) *cobra.Command {
 // addFormat adds the form in which a command prints data.
 func addFormat(c *cobra.Command, format *string) {
 	c.Flags().StringVarP(format, "format", "o", "text", "text or json")
+}
+
+// recordFormat is the value of -o of a command that prints the record that it also writes to a
+// file.
+type recordFormat struct{ state *State }
+
+func (f recordFormat) String() string {
+	if f.state != nil && f.state.JSON {
+		return "json"
+	}
+	return "text"
+}
+
+func (f recordFormat) Set(form string) error {
+	f.state.JSON = form == "json"
+	return choice("--format", form, "text", "json")
+}
+
+func (recordFormat) Type() string { return "string" }
+
+// addRecordFormat adds -o to a command that prints the record that it also writes to a file.
+func addRecordFormat(c *cobra.Command, state *State) {
+	addFlags(c, "Output", func(set *pflag.FlagSet) {
+		set.VarP(recordFormat{state}, "format", "o", "what is printed: text, or json for the record")
+	})
 }
 
 // printed prints data as text or as JSON.

@@ -114,7 +114,7 @@ func (c *Comparison) beyondPairs(v verdict) verdict {
 	}
 	fails = append(fails, c.regressions()...)
 	if wrong[A] > 0 {
-		unsure = append(unsure, fmt.Sprintf("A answered %d fetches with a wrong value: it is no base to compare with",
+		unsure = append(unsure, fmt.Sprintf("A answered %d fetches with a wrong value: it cannot be the base of a comparison",
 			wrong[A]))
 	}
 	switch {

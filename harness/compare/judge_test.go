@@ -70,7 +70,7 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			"a wrong value of the base", 40, 1, 0.05, func(c *Comparison) { c.Pairs[3].A.Wrong = 2 }, result.Inconclusive,
-			"no base",
+			"cannot be the base",
 		},
 		{
 			"B does not come up", 0, 1, 0, func(c *Comparison) { c.B.Unfit = "no PostgreSQL" }, result.Fail,
@@ -108,7 +108,7 @@ func TestJudge(t *testing.T) {
 		{"A fails fetches in more", 40, 1, 0.02, func(c *Comparison) {
 			some(6, func(p *Pair) { p.A.Failed = 5 })(c)
 			c.Pairs[8].B.Failed = 1
-		}, result.Inconclusive, "a base that has them is no base, and B has them as well"},
+		}, result.Inconclusive, "a base that has them cannot be the base, and B has them as well"},
 		{"both fail fetches, B more", 40, 1, 0.02, each(func(p *Pair) {
 			p.A.Fetches, p.B.Fetches, p.A.Failed, p.B.Failed = 2400, 2400, 1, 1200
 		}), result.Fail, "failed fetches: 12000 with B and 10 with A; more with B in 10 of 10 pairs"},
@@ -123,10 +123,10 @@ func TestJudge(t *testing.T) {
 		{"both restart", 40, 1, 0.02, func(c *Comparison) {
 			c.Design.LookEvery = 40
 			some(8, func(p *Pair) { p.A.Invalid, p.B.Invalid = []string{"leadership missed"}, []string{"restart missed"} })(c)
-		}, result.Inconclusive, "a base that has them is no base"},
+		}, result.Inconclusive, "a base that has them cannot be the base"},
 		{
 			"both fail fetches", 40, 1, 0.05, each(func(p *Pair) { p.A.Failed, p.B.Failed = 5, 5 }), result.Inconclusive,
-			"failed fetches: 200 with B and 200 with A; more with B in 0 of 40 pairs, more with A in 0: a base that has them is no base",
+			"failed fetches: 200 with B and 200 with A; more with B in 0 of 40 pairs, more with A in 0: a base that has them cannot be the base",
 		},
 		{"B is faster where it fails", 40, 1, 0.02, func(c *Comparison) {
 			each(func(p *Pair) { p.B.Values["fetch_p50_ms"] *= 1.5 })(c)

@@ -90,7 +90,7 @@ func (o *Outcome) decide(level float64) {
 		o.Reason += ", which says nothing against B"
 	case o.TotalA > 0:
 		o.Verdict = result.Inconclusive
-		o.Reason += ": a base that has them is no base, and B has them as well"
+		o.Reason += ": a base that has them cannot be the base, and B has them as well"
 	default:
 		o.Verdict = result.Inconclusive
 		o.Reason += ", which may be chance: too little to prove a regression, and too much for a PASS"

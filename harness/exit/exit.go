@@ -5,6 +5,7 @@ package exit
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is a process exit code of the steamer command. The values are a public
@@ -38,6 +39,12 @@ func (e *Error) Error() string {
 		s += "\n  hint: " + e.Hint
 	}
 	return s
+}
+
+// FirstLine is an error's text without its hint and what else follows on further lines.
+func FirstLine(text string) string {
+	first, _, _ := strings.Cut(text, "\n")
+	return first
 }
 
 // Unwrap returns the cause.

@@ -2,9 +2,9 @@ package findings
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -43,7 +43,7 @@ func (r *Report) Finish() {
 	var failed, unsure []string
 	for _, o := range r.Outcomes {
 		if o.Wrong {
-			failed = append(failed, fmt.Sprintf("%s: %s", o.Experiment.ID, firstLine(o.Partial)))
+			failed = append(failed, fmt.Sprintf("%s: %s", o.Experiment.ID, exit.FirstLine(o.Partial)))
 		}
 		for _, f := range o.Found {
 			if !f.OK && o.Partial == "" {
@@ -51,7 +51,7 @@ func (r *Report) Finish() {
 			}
 		}
 		if o.Partial != "" && !o.Wrong {
-			unsure = append(unsure, fmt.Sprintf("%s: %s", o.Experiment.ID, firstLine(o.Partial)))
+			unsure = append(unsure, fmt.Sprintf("%s: %s", o.Experiment.ID, exit.FirstLine(o.Partial)))
 		}
 	}
 	switch {
@@ -62,9 +62,4 @@ func (r *Report) Finish() {
 	default:
 		r.Verdict, r.Reasons = result.Pass, []string{"every experiment reached its end, and found again what it has to find"}
 	}
-}
-
-func firstLine(s string) string {
-	first, _, _ := strings.Cut(s, "\n")
-	return first
 }

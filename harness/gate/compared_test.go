@@ -62,7 +62,7 @@ func TestDecideOnComparisons(t *testing.T) {
 					c.Pairs[i].A.Failed, c.Pairs[i].B.Failed = 3, 3
 				}
 			})},
-			want: result.Inconclusive, reason: "no base",
+			want: result.Inconclusive, reason: "cannot be the base",
 		},
 		"p95 ten times as long": {
 			more: []string{compared(t, 0.95, 0.02, head, func(c *compare.Comparison) {

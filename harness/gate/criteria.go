@@ -176,15 +176,3 @@ func count(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %s", n, noun)
 }
-
-// maxReason is how much of a scenario's reason a criterion repeats, in bytes; the run's own report
-// has all of it.
-const maxReason = 400
-
-func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > maxReason {
-		text = strings.ToValidUTF8(text[:maxReason], "") + " …"
-	}
-	return text
-}

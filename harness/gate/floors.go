@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // floors are the shares of each group of scenarios about the chart, 0 to 1, that have to have passed
@@ -86,7 +87,7 @@ func (p Policy) below(all []result.Scenario) []string {
 		case passed[id]:
 			good[g]++
 		case example[g] == "" && skipped[id] != "":
-			example[g] = fmt.Sprintf("; %s was skipped: %s", id, oneLine(skipped[id]))
+			example[g] = fmt.Sprintf("; %s was skipped: %s", id, steps.Shorten(skipped[id]))
 		}
 	}
 	var out []string

@@ -19,9 +19,17 @@ import (
 //   - A measurement that the machine made invalid says nothing and harms nothing; it is reported.
 func (p Policy) load(d *Decision, _ *Evidence) (string, finding) {
 	var f finding
-	var measured []string
-	// No load is too small or in the wrong place for a wrong value, and one that is easier than the
-	// standard misses what it misses; those that count are judged below.
+	p.loadsApart(d, &f)
+	measured := make([]string, 0, len(p.Topologies))
+	for _, topology := range p.Topologies {
+		measured = append(measured, p.loadsOf(topology, d, &f))
+	}
+	return strings.Join(measured, "; "), f
+}
+
+// loadsApart judges the loads that do not count. No load is too small or in the wrong place for a
+// wrong value, and one that is easier than the standard misses what it misses.
+func (p Policy) loadsApart(d *Decision, f *finding) {
 	for _, j := range d.Runs {
 		asked := slices.Contains(p.Topologies, j.Topology)
 		if j.Counts && asked {
@@ -34,52 +42,52 @@ func (p Policy) load(d *Decision, _ *Evidence) (string, finding) {
 			}
 		}
 	}
-	for _, topology := range p.Topologies {
-		held, runs := 0, 0
-		var open, apart []string
-		var doubts []Doubt
-		for _, j := range d.Runs {
-			if j.Topology != topology || len(j.Checks) == 0 {
-				continue
-			}
-			if !j.Counts {
-				apart = append(apart, fmt.Sprintf("; run %s does not: %s", j.Run, j.Apart))
-				continue
-			}
-			runs++
-			m := sortOut(j.Checks)
-			for _, why := range m.missed {
-				f.miss("%s, run %s: %s", topology, j.Run, why)
-			}
-			for _, why := range append(m.invalid, m.open...) {
-				open = append(open, fmt.Sprintf("%s, run %s: %s", topology, j.Run, why))
-			}
-			if len(m.invalid) > 0 {
-				d.NotJudged = append(d.NotJudged, fmt.Sprintf("the load of run %s on %s: its machine made it invalid: %s", j.Run,
-					topology, strings.Join(m.invalid, "; ")))
-			}
-			for _, c := range m.doubts {
-				doubts = tallied(doubts, topology, j.Run, c)
-			}
-			if len(m.missed)+len(m.invalid)+len(m.open)+len(m.doubts) == 0 {
-				held++
-			}
+}
+
+// loadsOf judges the loads of a topology that count, and says how many held.
+func (p Policy) loadsOf(topology string, d *Decision, f *finding) string {
+	held, runs := 0, 0
+	var open, apart []string
+	var doubts []Doubt
+	for _, j := range d.Runs {
+		if j.Topology != topology || len(j.Checks) == 0 {
+			continue
 		}
-		for _, one := range doubts {
-			one.Of = runs
-			d.Doubts = append(d.Doubts, one)
-			f.doubt("%s: %d of %s: %s: %s", topology, one.Runs, count(runs, "run"), one.Title, one.Reasons[0])
+		if !j.Counts {
+			apart = append(apart, fmt.Sprintf("; run %s does not: %s", j.Run, j.Apart))
+			continue
 		}
-		switch {
-		case runs == 0:
-			f.doubt("%s: no load of tier %q was given that counts%s", topology, p.Tier, strings.Join(apart, ""))
-		case held == 0:
-			f.unsure = append(f.unsure, open...)
+		runs++
+		m := sortOut(j.Checks)
+		for _, why := range m.missed {
+			f.miss("%s, run %s: %s", topology, j.Run, why)
 		}
-		measured = append(measured, fmt.Sprintf("%s: %d of %d measurements at tier %s valid and within", topology, held, runs,
-			p.Tier))
+		for _, why := range append(m.invalid, m.open...) {
+			open = append(open, fmt.Sprintf("%s, run %s: %s", topology, j.Run, why))
+		}
+		if len(m.invalid) > 0 {
+			d.NotJudged = append(d.NotJudged, fmt.Sprintf("the load of run %s on %s: its machine made it invalid: %s", j.Run,
+				topology, strings.Join(m.invalid, "; ")))
+		}
+		for _, c := range m.doubts {
+			doubts = tallied(doubts, topology, j.Run, c)
+		}
+		if len(m.missed)+len(m.invalid)+len(m.open)+len(m.doubts) == 0 {
+			held++
+		}
 	}
-	return strings.Join(measured, "; "), f
+	for _, one := range doubts {
+		one.Of = runs
+		d.Doubts = append(d.Doubts, one)
+		f.doubt("%s: %d of %s: %s: %s", topology, one.Runs, count(runs, "run"), one.Title, one.Reasons[0])
+	}
+	switch {
+	case runs == 0:
+		f.doubt("%s: no load of tier %q was given that counts%s", topology, p.Tier, strings.Join(apart, ""))
+	case held == 0:
+		f.unsure = append(f.unsure, open...)
+	}
+	return fmt.Sprintf("%s: %d of %d measurements at tier %s valid and within", topology, held, runs, p.Tier)
 }
 
 // tallied adds a run's doubt to those of other runs about the same condition.

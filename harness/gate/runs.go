@@ -9,6 +9,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // judge derives the verdict of each topology of a run again. The run's own verdicts are kept
@@ -64,7 +65,7 @@ func (p Policy) functional(_ *Decision, e *Evidence) (string, finding) {
 		everywhere = append(everywhere, all...)
 		for _, s := range all {
 			if s.Status == result.Failed {
-				f.miss("%s: %s: %s", topology, s.ID, oneLine(s.Reason))
+				f.miss("%s: %s: %s", topology, s.ID, steps.Shorten(s.Reason))
 			}
 		}
 		measured = append(measured, counted(topology, p.about(all, result.SubjectChart)))
@@ -172,11 +173,11 @@ func (p Policy) hygiene(_ *Decision, e *Evidence) (string, finding) {
 			}
 			switch s.Status {
 			case result.Failed:
-				f.miss("%s: %s: %s", topology, s.ID, oneLine(s.Reason))
+				f.miss("%s: %s: %s", topology, s.ID, steps.Shorten(s.Reason))
 			case result.Passed:
 				found[s.ID] = true
 			case result.Skipped:
-				why[s.ID] = ": it was skipped: " + oneLine(s.Reason)
+				why[s.ID] = ": it was skipped: " + steps.Shorten(s.Reason)
 			}
 		}
 		passed += len(found)

@@ -7,6 +7,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
@@ -16,7 +17,7 @@ func (p Policy) unjudged(e *Evidence) []string {
 	var out []string
 	if p.Scenarios != "" && p.Scenarios != scenario.All {
 		out = append(out, fmt.Sprintf("scenarios that --scenarios %s does not select",
-			oneLine(p.Scenarios)))
+			steps.Shorten(p.Scenarios)))
 	}
 	named := p.named(e)
 	for _, where := range topology.Names() {
@@ -54,7 +55,7 @@ func skipped(where string, all []result.Scenario) []string {
 			continue
 		}
 		seen[s.ID] = true
-		why := oneLine(s.Reason)
+		why := steps.Shorten(s.Reason)
 		if len(ids[why]) == 0 {
 			reasons = append(reasons, why)
 		}

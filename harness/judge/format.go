@@ -22,10 +22,3 @@ func percent(share float64) string {
 func precise(share float64) string {
 	return strconv.FormatFloat(100*share, 'g', 2, 64) + " %"
 }
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}

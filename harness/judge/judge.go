@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,10 +154,10 @@ func scenarios(v *verdict, t *result.Topology, expected bool) {
 	var untried []string
 	for _, s := range t.Scenarios {
 		if s.Status == result.Failed {
-			v.fail(fmt.Sprintf("scenario %s failed: %s", s.ID, orElse(s.Reason, "no reason was given")))
+			v.fail(fmt.Sprintf("scenario %s failed: %s", s.ID, cmp.Or(s.Reason, "no reason was given")))
 		}
 		if !s.Tried() {
-			untried = append(untried, fmt.Sprintf("%s: %s", s.ID, orElse(s.Reason, "no reason was given")))
+			untried = append(untried, fmt.Sprintf("%s: %s", s.ID, cmp.Or(s.Reason, "no reason was given")))
 		}
 	}
 	if len(untried) > 0 {

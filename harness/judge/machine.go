@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -42,7 +43,7 @@ func distortion(machine []result.Check) string {
 // direction.
 func (v Validity) machine(t *result.Topology, run result.Run) []result.Check {
 	l := t.Load
-	out := []result.Check{check("valid/complete", "the load ran to its end", orElse(l.Partial, "complete"), "complete",
+	out := []result.Check{check("valid/complete", "the load ran to its end", cmp.Or(l.Partial, "complete"), "complete",
 		l.Partial == "", l.Partial)}
 	c := check(idGenerator, "generator's share of the host's CPUs", percent(l.Generator.CPUShare),
 		"<= "+percent(v.MaxGeneratorCPU),

@@ -69,7 +69,7 @@ func unjudged(checks []result.Check, t *result.Topology, tier string) string {
 		}
 	}
 	return fmt.Sprintf("the SLO file has none for chart %s, OpenBao %s, topology %s, tier %q",
-		orElse(t.Chart.Version, "of unknown version"), orElse(t.Versions["openbao"], "of unknown version"), t.Name, tier)
+		cmp.Or(t.Chart.Version, "of unknown version"), cmp.Or(t.Versions["openbao"], "of unknown version"), t.Name, tier)
 }
 
 // judging are what a limit is judged under.

@@ -13,7 +13,6 @@ type Reading struct {
 	Value   float64
 	Unit    string // "ms", "MiB" or "%"
 	Missing string // why there is no value; empty where there is one
-	Thin    string // why the value is no basis for a judgement, e.g. a quantile that too few fetches support
 }
 
 // Read evaluates one of Metrics, but wrong_values and achieved_ratio, on a
@@ -24,7 +23,7 @@ func Read(metric string, t *result.Topology) (Reading, error) {
 			"there is no such metric of one measurement")
 	}
 	r := read(metric, t)
-	return Reading{Title: r.title, Value: r.value, Unit: r.unit, Missing: r.missing, Thin: r.thin}, nil
+	return Reading{Title: r.title, Value: r.value, Unit: r.unit, Missing: r.missing}, nil
 }
 
 // Conditions evaluates the validity conditions on a topology with load, for

@@ -11,6 +11,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/hdr"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -58,7 +59,7 @@ func TestAbove(t *testing.T) {
 			summary(""),
 		}, "\n") + "\n"
 	}
-	l, err := load.Parse(strings.NewReader(part("0:1")), p)
+	l, err := loadtest.Parse(strings.NewReader(part("0:1")), p)
 	require.NoError(t, err)
 	require.Equal(t, p.Thresholds, l.Thresholds)
 	require.Equal(t, [][]int64{{1, 1}, {3, 4}, {0, 1}}, [][]int64{l.Series[0].Above, l.Series[1].Above, l.Series[2].Above})
@@ -71,7 +72,7 @@ func TestAbove(t *testing.T) {
 		strings.NewReader(part("0:1/2")), strings.NewReader(part("1/2:1")),
 	})
 	require.NoError(t, err)
-	both, err := load.Parse(strings.NewReader(merged.String()), p)
+	both, err := loadtest.Parse(strings.NewReader(merged.String()), p)
 	require.NoError(t, err)
 	require.Equal(t, [][]int64{{2, 2}, {6, 8}, {0, 2}}, [][]int64{
 		both.Series[0].Above, both.Series[1].Above,
@@ -85,7 +86,7 @@ func TestAbove(t *testing.T) {
 		interval(3000, "measure", map[string]int64{"fetches": 1}, 10_000),
 		interval(4000, "measure", map[string]int64{"fetches": 2}, 10_000), summary(""),
 	}, "\n")
-	l, err = load.Parse(strings.NewReader(text), p)
+	l, err = loadtest.Parse(strings.NewReader(text), p)
 	require.NoError(t, err)
 	require.Equal(t, [][]int64{nil, {0, 0}, nil}, [][]int64{l.Series[0].Above, l.Series[1].Above, l.Series[2].Above},
 		"and so it is where a latency is missing")

@@ -169,8 +169,3 @@ func (c *child) explain(err error) error {
 	}
 	return exit.Environmentf("k6", hint, "%w", k)
 }
-
-func firstLine(err error) string {
-	s, _, _ := strings.Cut(err.Error(), "\n")
-	return s
-}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -72,13 +73,13 @@ func TestMergeIsExact(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			whole, parts := dealt(n, 30)
-			want, err := load.Parse(strings.NewReader(whole), plan())
+			want, err := loadtest.Parse(strings.NewReader(whole), plan())
 			require.NoError(t, err)
 			var merged bytes.Buffer
 			names, logs := readers(parts)
 			found, err := load.MergeLogs(&merged, names, logs)
 			require.NoError(t, err)
-			got, err := load.Parse(iotest.OneByteReader(&merged), plan())
+			got, err := loadtest.Parse(iotest.OneByteReader(&merged), plan())
 			require.NoError(t, err)
 			require.Equal(t, 20*n, got.Generator.MaxVUs)
 			want.Generator.MaxVUs = got.Generator.MaxVUs
@@ -165,7 +166,7 @@ func TestMergeProblems(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, parts[0].Problem)
 			require.Contains(t, parts[1].Problem, tc.want)
-			l, err := load.Parse(&merged, plan())
+			l, err := loadtest.Parse(&merged, plan())
 			require.NoError(t, err)
 			require.Contains(t, l.Partial, "k6-1: ")
 			require.Contains(t, l.Partial, tc.want)
@@ -196,7 +197,7 @@ func FuzzMerge(f *testing.F) {
 		if _, err := load.MergeLogs(&merged, names, logs); err != nil {
 			return
 		}
-		_, _ = load.Parse(&merged, plan())
+		_, _ = loadtest.Parse(&merged, plan())
 	})
 }
 

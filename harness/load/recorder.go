@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -346,13 +345,4 @@ func (r *Recorder) Finish(p Plan) (*result.Load, error) {
 	err := r.measured.into(l)
 	l.Settle()
 	return l, err
-}
-
-// Parse reads a whole interval log, for judging a finished run again.
-func Parse(log io.Reader, p Plan) (*result.Load, error) {
-	r := Recorder{Thresholds: p.Thresholds}
-	if _, err := io.Copy(&r, log); err != nil {
-		return nil, err
-	}
-	return r.Finish(p)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 )
 
 func plan() load.Plan { return load.Plan{Warmup: 2 * time.Second, Duration: 3 * time.Second, Rate: 2} }
@@ -36,7 +37,7 @@ func TestParse(t *testing.T) {
 	for name, ending := range map[string]string{"newline at the end": "\n", "no newline at the end": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, err := load.Parse(iotest.OneByteReader(strings.NewReader(strings.Join(whole(), "\n")+ending)), plan())
+			l, err := loadtest.Parse(iotest.OneByteReader(strings.NewReader(strings.Join(whole(), "\n")+ending)), plan())
 			require.NoError(t, err)
 			require.Empty(t, l.Partial)
 			require.Equal(t, [4]int64{6, 2, 1, 1}, [4]int64{l.Fetches, l.Failed, l.Wrong, l.Dropped},
@@ -93,7 +94,7 @@ func TestParsePartial(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, err := load.Parse(strings.NewReader(tc.log), plan())
+			l, err := loadtest.Parse(strings.NewReader(tc.log), plan())
 			require.NoError(t, err)
 			require.Contains(t, l.Partial, tc.want)
 			require.Equal(t, tc.fetches, l.Fetches)
@@ -133,7 +134,7 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := load.Parse(strings.NewReader(tc.log), plan())
+			_, err := loadtest.Parse(strings.NewReader(tc.log), plan())
 			require.ErrorContains(t, err, tc.wantErr)
 		})
 	}
@@ -143,7 +144,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(strings.Join(whole(), "\n"))
 	f.Add(header() + "\n" + `{"v":1,"kind":"interval","phase":"measure","start_ms":5,"end_ms":9,"count":{"fetches":9223372036854775807}}`)
 	f.Fuzz(func(t *testing.T, in string) {
-		l, err := load.Parse(strings.NewReader(in), plan())
+		l, err := loadtest.Parse(strings.NewReader(in), plan())
 		if err == nil {
 			require.NotNil(t, l)
 			require.LessOrEqual(t, l.MeasuredSeconds, 3.0)

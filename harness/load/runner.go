@@ -124,7 +124,7 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 		runErr = nil
 	}
 	if runErr != nil && l.Partial == "" {
-		l.Partial = "k6 did not end well: " + firstLine(runErr)
+		l.Partial = "k6 did not end well: " + exit.FirstLine(runErr.Error())
 	}
 	return l, runErr
 }

@@ -11,6 +11,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -100,7 +101,7 @@ func TestParseStages(t *testing.T) {
 		{At: 5, Seconds: 2, From: 2, To: 2},
 	}}
 	parse := func(lines ...string) *result.Load {
-		l, err := load.Parse(strings.NewReader(strings.Join(lines, "\n")), p)
+		l, err := loadtest.Parse(strings.NewReader(strings.Join(lines, "\n")), p)
 		require.NoError(t, err)
 		return l
 	}
@@ -141,7 +142,7 @@ func TestParseParts(t *testing.T) {
 		}, 9000)
 		return strings.NewReplacer(`"fetch_actual"`, `"step_login"`, `"fetch_intended"`, `"kind_create"`).Replace(line)
 	}
-	l, err := load.Parse(strings.NewReader(strings.Join([]string{
+	l, err := loadtest.Parse(strings.NewReader(strings.Join([]string{
 		header(), part("warmup", 1000), part("measure", 2000),
 		part("measure", 3000), summary(""),
 	}, "\n")), plan())
@@ -174,7 +175,7 @@ func TestMergeStages(t *testing.T) {
 	parts, err := load.MergeLogs(&merged, []string{"a", "b"}, []io.Reader{part(2, 20), part(3, 30)})
 	require.NoError(t, err)
 	require.EqualValues(t, 9, parts[1].Fetches)
-	l, err := load.Parse(&merged, load.Plan{Duration: 3 * time.Second, Stages: []result.LoadStage{
+	l, err := loadtest.Parse(&merged, load.Plan{Duration: 3 * time.Second, Stages: []result.LoadStage{
 		{At: 0, Seconds: 1.5, From: 5, To: 5},
 		{At: 1.5, Seconds: 1, From: 50, To: 50, Excursion: true},
 		{At: 2.5, Seconds: 0.5, From: 5, To: 5},

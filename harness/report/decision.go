@@ -11,6 +11,7 @@ import (
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -131,7 +132,7 @@ func decisionJUnit(w io.Writer, d *gate.Decision) error {
 	add := func(name string, v result.Verdict, counts bool, reasons []string) {
 		c := junit.Testcase{Name: name, Classname: "gate", Time: "0.000"}
 		all := render.Clean(strings.Join(reasons, "\n"))
-		first, _, _ := strings.Cut(all, "\n")
+		first := exit.FirstLine(all)
 		switch {
 		case v == result.Fail:
 			c.Failure = &junit.Result{Message: first, Type: "criterion", Data: all}

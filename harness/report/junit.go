@@ -8,6 +8,7 @@ import (
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -46,7 +47,7 @@ func runJUnit(w io.Writer, r *result.Result) error {
 func verdictSuite(r *result.Result) junit.Testsuite {
 	c := junit.Testcase{Name: "run/verdict", Classname: "run", Time: seconds(r.Run.Finished.Sub(r.Run.Started).Seconds())}
 	reasons := render.Clean(strings.Join(r.Reasons, "\n"))
-	first, _, _ := strings.Cut(reasons, "\n")
+	first := exit.FirstLine(reasons)
 	switch r.Verdict {
 	case result.Pass:
 	case result.Fail:

@@ -135,68 +135,8 @@ func bound(percent float64) float64 { return min(max(percent, 0), 100) }
 
 // glance compares the topologies in one table.
 func glance(r *result.Result) []row {
-	type line struct {
-		label, note string
-		cell        func(*result.Topology) string
-	}
-	load := func(f func(*result.Topology, *result.Load) string) func(*result.Topology) string {
-		return func(t *result.Topology) string {
-			if t.Load == nil {
-				return noLoad
-			}
-			return f(t, t.Load)
-		}
-	}
-	cost := func(component string) func(*result.Topology) string {
-		return load(func(t *result.Topology, _ *result.Load) string {
-			if v, ok := t.CPUPerFetch(component); ok {
-				return render.Milliseconds(v)
-			}
-			return notMeasured
-		})
-	}
-	lines := []line{
-		{"Verdict", "", func(t *result.Topology) string { return string(t.Verdict) }},
-		{"Scenarios", "", func(t *result.Topology) string {
-			return bySubject(t.Scenarios)
-		}},
-		{"Fetches per second", "achieved of offered", load(func(_ *result.Topology, l *result.Load) string {
-			if !rated(l) {
-				return notMeasured
-			}
-			return render.Number(l.AchievedRate) + " of " + render.Number(l.OfferedRate)
-		})},
-		{"Fetches", "measured, without warm-up", load(func(_ *result.Topology, l *result.Load) string {
-			return fmt.Sprintf("%s, %s failed, %s wrong", render.Count(l.Fetches), render.Count(l.Failed), render.Count(l.Wrong))
-		})},
-		{"Excursion", "beyond what is judged", load(excursionCell)},
-		{"Requests", "repetitions included", load(requestsCell)},
-		{"Latency", "from the intended start: p50, p95, p99", load(func(_ *result.Topology, l *result.Load) string {
-			if l.Intended.Count == 0 {
-				return notMeasured
-			}
-			return render.Milliseconds(l.Intended.P50) + " · " + render.Milliseconds(l.Intended.P95) + " · " +
-				render.Milliseconds(l.Intended.P99)
-		})},
-		{"OpenBao CPU", "per fetch", cost("openbao")},
-		{"PostgreSQL CPU", "per fetch", cost("postgresql")},
-		{"PostgreSQL statements", "per fetch, BEGIN and ROLLBACK included", load(statements)},
-		{"OpenBao memory", "largest working set of a pod", load(func(t *result.Topology, _ *result.Load) string {
-			peak, ok := peakOpenBao(t)
-			if !ok {
-				return notMeasured
-			}
-			return render.Number(peak) + " MiB"
-		})},
-		{"Load generator", "share of the host's CPUs, peak memory", load(func(_ *result.Topology, l *result.Load) string {
-			if l.Generator.CPUShare <= 0 {
-				return notMeasured
-			}
-			return render.Number(100*l.Generator.CPUShare) + " % · " + render.Number(l.Generator.MaxRSSMiB) + " MiB"
-		})},
-	}
 	var out []row
-	for _, l := range lines {
+	for _, l := range glanceLines() {
 		w := row{Label: l.label, Note: l.note}
 		for i := range r.Topologies {
 			w.Cells = append(w.Cells, l.cell(&r.Topologies[i]))
@@ -206,6 +146,76 @@ func glance(r *result.Result) []row {
 		}
 	}
 	return out
+}
+
+// glanceLine is a row of the glance: what it says of a topology.
+type glanceLine struct {
+	label, note string
+	cell        func(*result.Topology) string
+}
+
+// ofLoad is a cell about a topology's load.
+func ofLoad(f func(*result.Topology, *result.Load) string) func(*result.Topology) string {
+	return func(t *result.Topology) string {
+		if t.Load == nil {
+			return noLoad
+		}
+		return f(t, t.Load)
+	}
+}
+
+// cpuCell is the cell about a component's CPU time per fetch.
+func cpuCell(component string) func(*result.Topology) string {
+	return ofLoad(func(t *result.Topology, _ *result.Load) string {
+		if v, ok := t.CPUPerFetch(component); ok {
+			return render.Milliseconds(v)
+		}
+		return notMeasured
+	})
+}
+
+// glanceLines are the rows in their order.
+func glanceLines() []glanceLine {
+	return []glanceLine{
+		{"Verdict", "", func(t *result.Topology) string { return string(t.Verdict) }},
+		{"Scenarios", "", func(t *result.Topology) string {
+			return bySubject(t.Scenarios)
+		}},
+		{"Fetches per second", "achieved of offered", ofLoad(func(_ *result.Topology, l *result.Load) string {
+			if !rated(l) {
+				return notMeasured
+			}
+			return render.Number(l.AchievedRate) + " of " + render.Number(l.OfferedRate)
+		})},
+		{"Fetches", "measured, without warm-up", ofLoad(func(_ *result.Topology, l *result.Load) string {
+			return fmt.Sprintf("%s, %s failed, %s wrong", render.Count(l.Fetches), render.Count(l.Failed), render.Count(l.Wrong))
+		})},
+		{"Excursion", "beyond what is judged", ofLoad(excursionCell)},
+		{"Requests", "repetitions included", ofLoad(requestsCell)},
+		{"Latency", "from the intended start: p50, p95, p99", ofLoad(func(_ *result.Topology, l *result.Load) string {
+			if l.Intended.Count == 0 {
+				return notMeasured
+			}
+			return render.Milliseconds(l.Intended.P50) + " · " + render.Milliseconds(l.Intended.P95) + " · " +
+				render.Milliseconds(l.Intended.P99)
+		})},
+		{"OpenBao CPU", "per fetch", cpuCell("openbao")},
+		{"PostgreSQL CPU", "per fetch", cpuCell("postgresql")},
+		{"PostgreSQL statements", "per fetch, BEGIN and ROLLBACK included", ofLoad(statements)},
+		{"OpenBao memory", "largest working set of a pod", ofLoad(func(t *result.Topology, _ *result.Load) string {
+			peak, ok := peakOpenBao(t)
+			if !ok {
+				return notMeasured
+			}
+			return render.Number(peak) + " MiB"
+		})},
+		{"Load generator", "share of the host's CPUs, peak memory", ofLoad(func(_ *result.Topology, l *result.Load) string {
+			if l.Generator.CPUShare <= 0 {
+				return notMeasured
+			}
+			return render.Number(100*l.Generator.CPUShare) + " % · " + render.Number(l.Generator.MaxRSSMiB) + " MiB"
+		})},
+	}
 }
 
 // noLoad is the cell of what only load measures.

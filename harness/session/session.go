@@ -36,6 +36,7 @@ type Session struct {
 	CacheDir    string   // --cache
 	ImageSource string   // --image-source
 	Colour      bool     // of what is written to Stdout
+	JSON        bool     // of -o json: Stdout is for the record that is written to a file
 	UI          steps.UI // where progress goes; nil is lines on Stderr
 
 	Namespace *engine.Namespace // of the private engine, where this process is inside it
@@ -141,6 +142,27 @@ func (s *Session) Progress() steps.UI {
 
 // Note reports one line of progress.
 func (s *Session) Note(line string) { s.Progress().Note(line) }
+
+// Aside is where a command prints what is not its record: Stdout, and Stderr with -o json.
+func (s *Session) Aside() io.Writer {
+	if s.JSON {
+		return s.Stderr
+	}
+	return s.Stdout
+}
+
+// Print prints a record as text, or with -o json as encode writes it to a file.
+func Print[T any](s *Session, record *T, encode func(*T) ([]byte, error), text func(io.Writer) error) error {
+	if !s.JSON {
+		return text(s.Stdout)
+	}
+	data, err := encode(secret.Scrub(record))
+	if err != nil {
+		return err
+	}
+	_, err = s.Stdout.Write(data)
+	return err
+}
 
 // CommandLine is the command that repeats what this process does, secrets withheld.
 func (s *Session) CommandLine() string { return secret.CommandLine("steamer", s.Args) }

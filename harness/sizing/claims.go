@@ -67,12 +67,12 @@ func claims(steps []Step) []Claim {
 			func(s Step) (string, float64, float64) {
 				return fmt.Sprintf("%.1f s", s.Crash), s.Crash, DocumentedCrash(s.Namespaces)
 			}),
-		worst(steps, "rate for 100,000 secrets, at the secrets there are", fmt.Sprintf("%d fetches/s", PublishedRate),
+		worst(steps, "rate for 100,000 secrets, at the secrets there are", fmt.Sprintf("%d fetches/s", publishedRate),
 			olderPage, func(s Step) (string, float64, float64) {
 				// A rate is met from above: judged as what is missing.
 				return fmt.Sprintf("%.1f of %g fetches/s, %d failed", s.Fetch.Achieved, s.Fetch.Offered, s.Fetch.Failed+
 						s.Fetch.Wrong),
-					missing(s.Fetch), 0.01 * PublishedRate
+					missing(s.Fetch), 0.01 * publishedRate
 			}),
 		worst(steps, "mean latency of a fetch, at the client", fmt.Sprintf("server's mean up to %d ms", documentedMeanMs),
 			"GitLab troubleshooting page: 3 to 7 ms is normal",
@@ -87,7 +87,7 @@ func claims(steps []Step) []Claim {
 	for i := range all[4:] {
 		unmeasured(&all[4+i], steps)
 	}
-	if offered := steps[len(steps)-1].Fetch.Offered; offered < PublishedRate {
+	if offered := steps[len(steps)-1].Fetch.Offered; offered < publishedRate {
 		all[4].Verdict, all[4].Reason = result.Inconclusive, fmt.Sprintf("only %g fetches/s were asked for", offered)
 	}
 	if steps[len(steps)-1].DatabaseMiB > 0 {
@@ -99,9 +99,9 @@ func claims(steps []Step) []Claim {
 // missing is how far the measurement stays behind the published rate, in fetches per second.
 func missing(f Fetch) float64 {
 	if f.Failed+f.Wrong > 0 {
-		return PublishedRate
+		return publishedRate
 	}
-	return max(0, PublishedRate-f.Achieved)
+	return max(0, publishedRate-f.Achieved)
 }
 
 // unmeasured makes a claim about fetches INCONCLUSIVE where the measurement of the fetches is not

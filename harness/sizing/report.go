@@ -2,14 +2,11 @@ package sizing
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 )
-
-// Kind is the value of Report.Kind.
-const Kind = "Sizing"
 
 // Report is the outcome.
 type Report struct {
@@ -31,7 +28,7 @@ type Report struct {
 
 func newReport(o Options) *Report {
 	return &Report{
-		APIVersion: result.APIVersion, Kind: Kind, Started: time.Now().UTC(), HostCPUs: o.HostCPUs, Steps: []Step{},
+		APIVersion: result.APIVersion, Kind: "Sizing", Started: time.Now().UTC(), HostCPUs: o.HostCPUs, Steps: []Step{},
 		Beyond: []Step{}, Claims: []Claim{},
 		Reasons: []string{}, Verdict: result.Inconclusive,
 	}
@@ -60,7 +57,7 @@ func (r *Report) finish(interrupted bool, err error) {
 		r.Partial = true
 		reason := "interrupted"
 		if !interrupted {
-			reason, _, _ = strings.Cut(err.Error(), "\n")
+			reason = exit.FirstLine(err.Error())
 		}
 		unsure = append([]string{reason}, unsure...)
 	}

@@ -29,14 +29,14 @@ type Options struct {
 // fetches per second for half a minute.
 func Default() Options {
 	return Options{
-		MaxTenants: 1000, Rate: PublishedRate, Length: 30 * time.Second, Budget: time.Hour, Failovers: 1,
+		MaxTenants: 1000, Rate: publishedRate, Length: 30 * time.Second, Budget: time.Hour, Failovers: 1,
 		Progress: func(string) {},
 	}
 }
 
-// PublishedRate is what GitLab gives for 100,000 secrets, each fetched about every 12 minutes, in
+// publishedRate is what GitLab gives for 100,000 secrets, each fetched about every 12 minutes, in
 // fetches per second.
-const PublishedRate = 139
+const publishedRate = 139
 
 // Validate refuses options that make no sense, with exit.Invalid.
 func (o Options) Validate() error {
@@ -97,8 +97,8 @@ type Fetch struct {
 	Valid    string  `json:"invalid,omitempty"` // why the measurement says nothing, "" when it does
 }
 
-// Namespaces counts the namespaces of tenants, parents included.
-func Namespaces(tenants []gitlab.Tenant) int {
+// countNamespaces counts the namespaces of tenants, parents included.
+func countNamespaces(tenants []gitlab.Tenant) int {
 	seen := map[string]bool{}
 	for _, t := range tenants {
 		for path := t.Name; path != "." && path != "/"; path = gopath.Dir(path) {

@@ -60,7 +60,7 @@ func (s *linear) Drive(_ context.Context, job target.Job) (target.Observation, e
 	if s.load != nil {
 		s.load(l)
 	}
-	memory := 120 + s.perNS*float64(Namespaces(s.Tenants()))
+	memory := 120 + s.perNS*float64(countNamespaces(s.Tenants()))
 	samples := []result.ResourceSample{{At: at, MemoryMiB: memory}, {
 		At: at.Add(20 * time.Second), CPUCores: 1,
 		MemoryMiB: memory,
@@ -72,7 +72,7 @@ func (s *linear) Drive(_ context.Context, job target.Job) (target.Observation, e
 }
 
 func (s *linear) Restart(context.Context) (float64, error) {
-	return 1 + s.start*float64(Namespaces(s.Tenants())), nil
+	return 1 + s.start*float64(countNamespaces(s.Tenants())), nil
 }
 
 func (s *linear) Failover(_ context.Context, kill bool) (float64, error) {

@@ -49,7 +49,7 @@ func (s *Step) grow(ctx context.Context, t target.Target, o Options) error {
 		window: result.Window{From: began, To: time.Now()}, resources: seen.Topology.Resources, host: seen.Topology.Host,
 		pool: pool(seen), own: proc.Own() - own,
 	}
-	s.Namespaces = Namespaces(t.Tenants())
+	s.Namespaces = countNamespaces(t.Tenants())
 	for _, tenant := range t.Tenants() {
 		s.Secrets += len(tenant.Secrets)
 	}

@@ -9,9 +9,10 @@ import (
 
 // ChangePoint is a place at which a series becomes another one.
 type ChangePoint struct {
-	Index         int     // of the first value after the change
-	Before, After float64 // medians of the stretches on both sides, up to the next change
-	P             float64 // of so large a change at any place of the stretch, were there none
+	Index  int     `json:"index"`  // of the first value after the change
+	Before float64 `json:"before"` // medians of the stretches on both sides, up to the next change
+	After  float64 `json:"after"`
+	P      float64 `json:"p"` // of so large a change at any place of the stretch, were there none
 }
 
 // Changes says how to look for change points. The zero value is DefaultChanges.

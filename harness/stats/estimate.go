@@ -7,7 +7,6 @@ import (
 
 // Ratio is what pairs of measurements say about B over A.
 type Ratio struct {
-	Pairs    int
 	Ratio    float64 // exp of the Hodges-Lehmann estimate of the log-ratios; 1.1 means B is 10 % larger
 	Interval         // of Ratio; each bound is wrong with a probability of at most the alpha asked for
 	SD       float64 // of the log-ratios: the noise of one pair
@@ -33,7 +32,7 @@ func RatioOf(d []float64, alpha float64) Ratio {
 	sorted := slices.Sorted(slices.Values(d))
 	i := interval(sorted, alpha)
 	r := Ratio{
-		Pairs: len(d), Ratio: math.Exp(centre(sorted)), Interval: Interval{math.Exp(i.Lo), math.Exp(i.Hi), i.Confidence},
+		Ratio: math.Exp(centre(sorted)), Interval: Interval{math.Exp(i.Lo), math.Exp(i.Hi), i.Confidence},
 		SD:  SD(d),
 		MDE: math.Inf(1),
 	}

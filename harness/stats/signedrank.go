@@ -17,12 +17,10 @@ const maxExact = 50
 // SignedRank is the outcome of Wilcoxon's signed-rank test of "the differences
 // are symmetric around mu".
 type SignedRank struct {
-	N        int     // differences from mu that are not 0
-	Plus     float64 // sum of the ranks of the positive ones
-	Greater  float64 // p-value against "they lie above mu"
-	Less     float64 // p-value against "they lie below mu"
-	TwoSided float64
-	Exact    bool // enumerated, not approximated
+	Plus    float64 // sum of the ranks of the positive ones
+	Greater float64 // p-value against "they lie above mu"
+	Less    float64 // p-value against "they lie below mu"
+	Exact   bool    // enumerated, not approximated
 }
 
 // SignedRankTest tests whether d is symmetric around mu (Wilcoxon, "Individual
@@ -36,13 +34,12 @@ type SignedRank struct {
 // Without any difference from mu every p-value is 1.
 func SignedRankTest(d []float64, mu float64) SignedRank {
 	ranks, plus := doubledRanks(d, mu)
-	r := SignedRank{N: len(ranks), Plus: float64(plus) / 2, Exact: len(ranks) <= maxExact}
+	r := SignedRank{Plus: float64(plus) / 2, Exact: len(ranks) <= maxExact}
 	if r.Exact {
 		r.Less, r.Greater = exactTails(ranks, plus)
 	} else {
 		r.Less, r.Greater = normalTails(ranks, plus)
 	}
-	r.TwoSided = min(1, 2*min(r.Less, r.Greater))
 	return r
 }
 

@@ -104,13 +104,18 @@ func (s *Steps) Final(ctx context.Context, topology, name string, do func(contex
 	return s.Do(ctx, topology, name, do)
 }
 
-// maxReason is how much of an error OneLine keeps, in bytes.
+// maxReason is how much of a text Shorten keeps, in bytes.
 const maxReason = 400
 
 // OneLine is an error's text on one line, without its hint and without secrets, for the steps and
 // the reasons of a result. Helm's errors spread over several lines.
 func OneLine(err error) string {
 	text, _, _ := strings.Cut(secret.Redact(err.Error()), "\n  hint: ") // before a cut that could leave half a secret
+	return Shorten(text)
+}
+
+// Shorten is a text on one line, cut after 400 bytes.
+func Shorten(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + " …"

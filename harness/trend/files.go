@@ -23,7 +23,7 @@ func ToAdd(dir string, files []string) ([]*result.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := Free(dir, r); err != nil {
+		if err := free(dir, r); err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(list, func(other *result.Result) bool { return other.Run.ID == r.Run.ID }) {

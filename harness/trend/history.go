@@ -31,16 +31,16 @@ func Append(dir string, r *result.Result) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", exit.Invalidf("history "+dir, "name a directory that can be written", "%w", err)
 	}
-	if err := Free(dir, r); err != nil {
+	if err := free(dir, r); err != nil {
 		return "", err
 	}
 	path := pathOf(dir, r)
 	return path, result.WriteFile(path, r)
 }
 
-// Free reports whether a result can be appended to dir; that it is there already is an error of
+// free reports whether a result can be appended to dir; that it is there already is an error of
 // code exit.Invalid.
-func Free(dir string, r *result.Result) error {
+func free(dir string, r *result.Result) error {
 	path := pathOf(dir, r)
 	if _, err := os.Stat(path); err == nil {
 		return exit.Invalidf(path, "leave it: the run is in the history", "it exists")
@@ -109,11 +109,13 @@ func kindOf(data []byte) string {
 // version is not part of it, since that it changes is what a series is for. What a run does not
 // tell is empty, as is Kubernetes where OpenBao ran as a process.
 type Subject struct {
-	Topology, Chart string // names
-	Kubernetes      string // minor version, e.g. "1.36": another patch is not another thing to measure
-	Profile, Tier   string
-	Rate            string // fetches per second offered, to three digits
-	Mode            string
+	Topology   string `json:"topology"`
+	Chart      string `json:"chart"`                // name
+	Kubernetes string `json:"kubernetes,omitempty"` // minor version, e.g. "1.36": another patch is not another thing to measure
+	Profile    string `json:"profile"`
+	Tier       string `json:"tier"`
+	Rate       string `json:"rate"` // fetches per second offered, to three digits
+	Mode       string `json:"mode"`
 }
 
 func subjectOf(r *result.Result, t *result.Topology) Subject {
@@ -160,31 +162,45 @@ func (s Subject) Labels() []string {
 // Series is one metric over the runs that measured the same thing.
 type Series struct {
 	Subject
-	Metric, Title, Unit string
-	Points              []Point
-	Skipped             int // runs whose measurement was not valid
-	Changes             []Change
+	Metric  string   `json:"metric"`
+	Title   string   `json:"title"`
+	Unit    string   `json:"unit"`
+	Points  []Point  `json:"points"`
+	Skipped int      `json:"skipped"` // runs whose measurement was not valid
+	Changes []Change `json:"changes"`
 }
 
 // Point is the metric of one run.
 type Point struct {
-	At    time.Time
-	Run   string
-	Chart string // version
-	Value float64
+	At    time.Time `json:"at"`
+	Run   string    `json:"run"`
+	Chart string    `json:"chart"` // version
+	Value float64   `json:"value"`
 }
 
 // Change is a change point with the run that begins the new level.
 type Change struct {
 	stats.ChangePoint
-	First Point
+	First Point `json:"first"`
 }
 
 // Ratio is the new level over the old one.
 func (c Change) Ratio() float64 { return c.After / c.Before }
 
-// Metrics lists what is followed.
-func Metrics() []string {
+// Record is what trends.json holds.
+type Record struct {
+	APIVersion string   `json:"apiVersion"` // result.APIVersion
+	Kind       string   `json:"kind"`       // Trends
+	Series     []Series `json:"series"`
+}
+
+// NewRecord makes the record of trends.
+func NewRecord(list []Series) Record {
+	return Record{APIVersion: result.APIVersion, Kind: "Trends", Series: append([]Series{}, list...)}
+}
+
+// followed lists what is followed.
+func followed() []string {
 	return []string{
 		"fetch_mean_ms", "fetch_p50_ms", "fetch_p95_ms", "fetch_p99_ms", "openbao_cpu_ms_per_fetch",
 		"postgresql_cpu_ms_per_fetch",
@@ -192,15 +208,15 @@ func Metrics() []string {
 	}
 }
 
-// MaxRuns is how many of the latest runs are looked at: more than a year of nights.
-const MaxRuns = 500
+// maxRuns is how many of the latest runs are looked at: more than a year of nights.
+const maxRuns = 500
 
 // Trends makes the series of runs and looks for changes of at least minChange,
 // 0.05 is 5 %. Runs of different Subject never share a series. A partial run, and
 // a measurement that missed a validity condition, are skipped and counted.
 func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
-	if len(runs) > MaxRuns {
-		runs = runs[len(runs)-MaxRuns:]
+	if len(runs) > maxRuns {
+		runs = runs[len(runs)-maxRuns:]
 	}
 	index := map[string]*Series{}
 	var order []string
@@ -211,7 +227,7 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 				continue
 			}
 			subject := subjectOf(r, t)
-			for _, metric := range Metrics() {
+			for _, metric := range followed() {
 				reading, err := judge.Read(metric, t)
 				if err != nil {
 					return nil, err
@@ -219,7 +235,9 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 				key := strings.Join(append(subject.Labels(), metric), "|")
 				s := index[key]
 				if s == nil {
-					s = &Series{Subject: subject, Metric: metric, Title: reading.Title, Unit: reading.Unit}
+					s = &Series{
+						Subject: subject, Metric: metric, Title: reading.Title, Unit: reading.Unit, Points: []Point{}, Changes: []Change{},
+					}
 					index[key], order = s, append(order, key)
 				}
 				if reading.Missing != "" || r.Run.Partial || !valid(t) {

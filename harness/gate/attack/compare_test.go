@@ -111,7 +111,7 @@ func comparisonAttacks() []attack {
 		},
 		{
 			rules: "compare-base", name: "both fail fetches alike",
-			want: result.Inconclusive, says: "a base that has them is no base",
+			want: result.Inconclusive, says: "a base that has them cannot be the base",
 			world: required(func(c *compare.Comparison) {
 				somePairs(c, 12, func(p *compare.Pair) { answers503(&p.A, 20); answers503(&p.B, 20) })
 			}),
@@ -161,7 +161,7 @@ func comparisonAttacks() []attack {
 			world: pairs(func(c *compare.Comparison) { c.Pairs[3].B.Wrong = 1 }),
 		},
 		{
-			rules: "compare-base", name: "A answers a wrong value", want: result.Inconclusive, says: "no base to compare with",
+			rules: "compare-base", name: "A answers a wrong value", want: result.Inconclusive, says: "cannot be the base",
 			world: required(func(c *compare.Comparison) { c.Pairs[3].A.Wrong = 1 }),
 		},
 		{

@@ -18,13 +18,13 @@ import (
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
-// EnvK6 names a k6 with our extension, for tests that are repeated: to build one takes a minute.
-const EnvK6 = "STEAMER_K6"
+// envK6 names a k6 with our extension, for tests that are repeated: to build one takes a minute.
+const envK6 = "STEAMER_K6"
 
 // K6 returns $STEAMER_K6, or builds our k6 into a directory of the test's own.
 func K6(t testing.TB) string {
 	t.Helper()
-	if path := os.Getenv(EnvK6); path != "" {
+	if path := os.Getenv(envK6); path != "" {
 		return path
 	}
 	path := filepath.Join(t.TempDir(), "k6")

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// EnvUpdate set to 1 rewrites golden files instead of comparing with them.
-const EnvUpdate = "UPDATE_GOLDEN"
+// envUpdate set to 1 rewrites golden files instead of comparing with them.
+const envUpdate = "UPDATE_GOLDEN"
 
 // Restricted fails the test if Kubernetes' strictest pod security would not let the pod in.
 func Restricted(t testing.TB, pod *corev1.PodSpec) {
@@ -31,10 +31,10 @@ func Golden(t testing.TB, file string, object any) {
 	t.Helper()
 	got, err := yaml.Marshal(object)
 	require.NoError(t, err)
-	if os.Getenv(EnvUpdate) == "1" {
+	if os.Getenv(envUpdate) == "1" {
 		require.NoError(t, os.WriteFile(file, got, 0o600))
 	}
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), "%s=1 go test rewrites it", EnvUpdate)
+	require.Equal(t, string(want), string(got), "%s=1 go test rewrites it", envUpdate)
 }

@@ -102,15 +102,6 @@ func Merge(s Spec, create func(*result.Result) (io.WriteCloser, error)) (*result
 	return r, log.Close()
 }
 
-// To is a create for Merge that writes the merged log to w, which stays open.
-func To(w io.Writer) func(*result.Result) (io.WriteCloser, error) {
-	return func(*result.Result) (io.WriteCloser, error) { return open{w}, nil }
-}
-
-type open struct{ io.Writer }
-
-func (open) Close() error { return nil }
-
 // thresholds are the latency limits that will judge the load.
 func (s Spec) thresholds() []result.Threshold {
 	u := judge.Subject{Topology: s.Environment.Name, Mode: s.Profile.Mode, Tier: s.Frame.Run.Tier}

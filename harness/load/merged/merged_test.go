@@ -19,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/load/hdr"
+	"gitlab.com/steamer/steamer/harness/load/loadtest"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -160,13 +161,13 @@ func TestMergeJudges(t *testing.T) {
 				tc.change(&s)
 			}
 			var log strings.Builder
-			r, err := merged.Merge(s, merged.To(&log))
+			r, err := merged.Merge(s, loadtest.To(&log))
 			require.NoError(t, err)
 			require.Equal(t, tc.want, r.Verdict, "%q", r.Reasons)
 			require.Contains(t, strings.Join(r.Reasons, "; "), tc.reason)
 			_, err = result.Encode(r)
 			require.NoError(t, err)
-			again, err := load.Parse(strings.NewReader(log.String()), load.Plan{Duration: seconds * time.Second, Rate: s.Rate})
+			again, err := loadtest.Parse(strings.NewReader(log.String()), load.Plan{Duration: seconds * time.Second, Rate: s.Rate})
 			require.NoError(t, err)
 			require.Equal(t, r.Topologies[0].Load.Intended, again.Intended, "the merged log is a log like any other")
 		})
@@ -207,7 +208,7 @@ func TestMergeRefuses(t *testing.T) {
 func TestMergeLeavesMessagesOut(t *testing.T) {
 	t.Parallel()
 	a, b := log(t, 0, 2), log(t, 1, 2)
-	control, err := merged.Merge(spec(t, a, b), merged.To(io.Discard))
+	control, err := merged.Merge(spec(t, a, b), loadtest.To(io.Discard))
 	require.NoError(t, err)
 	for name, message := range map[string]string{
 		"text":               `time="2026-11-26T04:30:00Z" level=warning msg="slow"`,
@@ -225,7 +226,7 @@ func TestMergeLeavesMessagesOut(t *testing.T) {
 			t.Run(name+" "+place, func(t *testing.T) {
 				t.Parallel()
 				s := spec(t, slices.Insert(slices.Clone(a), at, message), b)
-				r, err := merged.Merge(s, merged.To(io.Discard))
+				r, err := merged.Merge(s, loadtest.To(io.Discard))
 				require.NoError(t, err)
 				require.Equal(t, control.Verdict, r.Verdict, "%q", r.Reasons)
 				require.Equal(t, control.Reasons, r.Reasons)
@@ -265,7 +266,7 @@ func TestMergeNamesWhatIsInFront(t *testing.T) {
 			for i := tc.from; i < len(lines); i++ {
 				lines[i] = tc.change(lines[i])
 			}
-			_, err := merged.Merge(spec(t, lines, b), merged.To(io.Discard))
+			_, err := merged.Merge(spec(t, lines, b), loadtest.To(io.Discard))
 			require.ErrorContains(t, err, tc.want)
 			require.ErrorContains(t, err, "without --timestamps and --prefix")
 			require.Equal(t, exit.Invalid, exit.CodeOf(err))
@@ -309,7 +310,7 @@ func TestEnvironmentOfARun(t *testing.T) {
 	s.Environment, err = merged.Environment("result.json", r, "cloud-native")
 	require.NoError(t, err)
 	s.Unobserved = false
-	got, err := merged.Merge(s, merged.To(io.Discard))
+	got, err := merged.Merge(s, loadtest.To(io.Discard))
 	require.NoError(t, err)
 	require.Equal(t, result.Pass, got.Verdict, "%q", got.Reasons)
 	require.NotNil(t, got.Topologies[0].Cost.OpenBaoCPU)
@@ -317,7 +318,7 @@ func TestEnvironmentOfARun(t *testing.T) {
 	for i := range pod.Samples {
 		pod.Samples[i].At = pod.Samples[i].At.Add(time.Hour)
 	}
-	got, err = merged.Merge(s, merged.To(io.Discard))
+	got, err = merged.Merge(s, loadtest.To(io.Discard))
 	require.NoError(t, err)
 	require.Equal(t, result.Inconclusive, got.Verdict)
 	require.Empty(t, got.Topologies[0].Resources, "observations of another time are no evidence")

@@ -101,7 +101,7 @@ func TestProcesses(t *testing.T) {
 	require.GreaterOrEqual(t, first, time.Duration(0), "nobody begins before the agreed instant")
 	require.Less(t, first, tolerance)
 	require.NotContains(t, log.String(), "eyJ")
-	again, err := load.Parse(bytes.NewReader(log.Bytes()), load.Plan{
+	again, err := loadtest.Parse(bytes.NewReader(log.Bytes()), load.Plan{
 		Warmup:   2 * time.Second,
 		Duration: seconds * time.Second, Rate: rate,
 	})

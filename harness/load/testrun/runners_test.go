@@ -155,7 +155,7 @@ func TestRunners(t *testing.T) {
 		Frame:       result.Result{APIVersion: result.APIVersion, Kind: result.Kind, Run: result.Run{ID: "r", Tier: "30"}},
 	}
 	var log bytes.Buffer
-	r, err := merged.Merge(merge, merged.To(&log))
+	r, err := merged.Merge(merge, loadtest.To(&log))
 	require.NoError(t, err)
 	l := r.Topologies[0].Load
 	require.Empty(t, l.Partial)
@@ -178,7 +178,7 @@ func TestRunners(t *testing.T) {
 	require.NoError(t, err)
 
 	merge.Logs = logs[1:]
-	r, err = merged.Merge(merge, merged.To(&log))
+	r, err = merged.Merge(merge, loadtest.To(&log))
 	require.NoError(t, err)
 	require.NotEqual(t, result.Pass, r.Verdict) // FAIL where a crowded machine was slow as well
 	require.Contains(t, strings.Join(r.Reasons, "; "), "the share 0:1/3 is missing")

@@ -27,11 +27,14 @@ func writeFile(path string, write func(io.Writer) error) error {
 
 // writeRecord writes a record as JSON.
 func writeRecord(path string, record any) error {
-	return writeFile(path, func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(secret.Scrub(record))
-	})
+	return writeFile(path, func(w io.Writer) error { return encode(w, record) })
+}
+
+// encode prints a record as JSON.
+func encode(w io.Writer, record any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(secret.Scrub(record))
 }
 
 // writeMeasurement writes a record as JSON and its report as Markdown.

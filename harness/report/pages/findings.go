@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -119,7 +120,7 @@ func writeExperiment(t *text, o *findings.Outcome) {
 	}
 	t.end(e.NotMeasured, "")
 	if o.Partial != "" {
-		t.line("\n**Partial**: %s", render.FirstLine(o.Partial))
+		t.line("\n**Partial**: %s", exit.FirstLine(o.Partial))
 	}
 }
 

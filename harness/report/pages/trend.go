@@ -21,14 +21,18 @@ import (
 // TrendText prints trends for a terminal, those with changes first.
 func TrendText(w io.Writer, list []trend.Series) error { return trendTable(list).Text(w) }
 
-// WriteTrends writes trends.md and a plot of each series with two runs or more into dir, which must
-// exist; format is png or svg.
+// TrendJSON prints trends as trends.json holds them.
+func TrendJSON(w io.Writer, list []trend.Series) error { return encode(w, trend.NewRecord(list)) }
+
+// WriteTrends writes trends.json, trends.md and a plot of each series with two runs or more into
+// dir, which must exist; format is png or svg.
 func WriteTrends(dir, format string, list []trend.Series) error {
 	list = secret.Scrub(list)
-	err := writeFile(filepath.Join(dir, "trends.md"), func(w io.Writer) error {
+	err := writeRecord(filepath.Join(dir, "trends.json"), trend.NewRecord(list))
+	err = errors.Join(err, writeFile(filepath.Join(dir, "trends.md"), func(w io.Writer) error {
 		_, err := io.WriteString(w, trendMarkdown(list, format))
 		return err
-	})
+	}))
 	for _, s := range list {
 		if len(s.Points) > 1 {
 			err = errors.Join(err, writeFile(filepath.Join(dir, trendPlotFile(s, format)),

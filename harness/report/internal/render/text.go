@@ -38,9 +38,3 @@ func Cell(s string) string {
 func Code(s string) string {
 	return "`" + strings.NewReplacer("`", "'", "|", "\\|").Replace(Plain(s)) + "`"
 }
-
-// FirstLine is the first line of a text.
-func FirstLine(s string) string {
-	first, _, _ := strings.Cut(s, "\n")
-	return first
-}
