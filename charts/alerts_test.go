@@ -16,8 +16,8 @@ import (
 // series are metrics over forty minutes in promtool's notation, one value a minute.
 type series map[string]string
 
-// healthySeries are those of two pods, of which A is active and fetches are answered in 3 ms. Names
-// and labels are those that OpenBao 2.4.0, cAdvisor and kube-state-metrics serve.
+// healthySeries are those of two pods, of which A is active and fetches are answered in 3 ms.
+// Names and labels are those that OpenBao 2.4.0, cAdvisor and kube-state-metrics serve.
 func healthySeries() series {
 	return series{
 		"openbao_core_unsealed{A}": "1x40", "openbao_core_unsealed{B}": "1x40",
@@ -37,8 +37,8 @@ func healthySeries() series {
 	}
 }
 
-// TestAlertsFire evaluates every alert as Prometheus does: silent while all is well, and fired in the
-// fault that it is for, by that fault alone. Each fault lasts from the tenth minute on.
+// TestAlertsFire evaluates every alert as Prometheus does: silent while all is well, and fired in
+// the fault that it is for, by that fault alone. Each fault lasts from the tenth minute on.
 func TestAlertsFire(t *testing.T) {
 	t.Parallel()
 	rules, err := alerts.Rules(map[string]string{

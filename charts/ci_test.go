@@ -39,7 +39,8 @@ func TestFeatureSets(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreSmall checks that what needs something in the cluster, or reaches outside, is off.
+// TestDefaultsAreSmall checks that what needs something in the cluster, or reaches outside, is
+// off.
 func TestDefaultsAreSmall(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]bool{}

@@ -74,9 +74,9 @@ func nest(key string, value any) map[string]any {
 	return value.(map[string]any)
 }
 
-// TestEveryValueHasAnEffect changes each value of each values.yaml alone: the rendered objects have
-// to change with it, or it has to be refused. A key that no template reads, and one that is new and
-// not tried here, fails.
+// TestEveryValueHasAnEffect changes each value of each values.yaml alone: the rendered objects
+// have to change with it, or it has to be refused. A key that no template reads, and one that is
+// new and not tried here, fails.
 func TestEveryValueHasAnEffect(t *testing.T) {
 	t.Parallel()
 	for name, tr := range trials {

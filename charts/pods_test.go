@@ -95,8 +95,8 @@ func TestTopologySpread(t *testing.T) {
 	require.Empty(t, spread("topologySpreadPreset: none"))
 }
 
-// TestExtras checks that lists and templated text of lists, which GitLab's chart takes, come to the
-// same.
+// TestExtras checks that lists and templated text of lists, which GitLab's chart takes, come to
+// the same.
 func TestExtras(t *testing.T) {
 	t.Parallel()
 	const lists = `{extraVolumes: [{name: own-openbao, emptyDir: {}}],

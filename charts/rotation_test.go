@@ -15,8 +15,8 @@ import (
 )
 
 // rotation changes the unseal key as the README says, and proves what it warns of: after
-// self-initialisation there is no recovery key, and without one OpenBao does not encrypt its stored
-// keys again.
+// self-initialisation there is no recovery key, and without one OpenBao does not encrypt its
+// stored keys again.
 func (s *site) rotation(t *testing.T) {
 	values := s.fresh(t, "rotation")
 	out, err := s.bootstrap(t, values, "http://127.0.0.1:1")

@@ -23,8 +23,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tls runs OpenBao with TLS everywhere: its listener's certificate, PostgreSQL's under verify-full,
-// and a client certificate without which PostgreSQL lets nobody into this database.
+// tls runs OpenBao with TLS everywhere: its listener's certificate, PostgreSQL's under
+// verify-full, and a client certificate without which PostgreSQL lets nobody into this database.
 func (s *site) tls(t *testing.T) {
 	const database = "tls"
 	values := s.fresh(t, database)
@@ -76,8 +76,8 @@ func (s *site) tls(t *testing.T) {
 	require.Contains(t, out, "already initialised, an active server answers")
 }
 
-// requireTLS turns TLS on in the running PostgreSQL, which writes the files itself: its key must be
-// its own user's.
+// requireTLS turns TLS on in the running PostgreSQL, which writes the files itself: its key must
+// be its own user's.
 func (s *site) requireTLS(t *testing.T, database, server string, ca []byte) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.database.String())

@@ -74,8 +74,8 @@ func TestChartScenariosHaveMutants(t *testing.T) {
 	require.Empty(t, without, "exceptions for no scenario about the chart")
 }
 
-// TestIDsAreFound wants each ID as a literal where its scenario or row stands, and nowhere else, so
-// that a search for it leads there. A file with one scenario has the scenario's name.
+// TestIDsAreFound wants each ID as a literal where its scenario or row stands, and nowhere else,
+// so that a search for it leads there. A file with one scenario has the scenario's name.
 func TestIDsAreFound(t *testing.T) {
 	t.Parallel()
 	files := literals(t)

@@ -69,8 +69,8 @@ func TestTrendsJob(t *testing.T) {
 				put(name, text)
 			}
 			put("stub", "#!/bin/sh\necho \"$*\" >>calls\ncase \"$2\" in */"+tc.fails+") exit 3 ;; esac\n")
-			// The shell makes the program: one that this process has just written may still be open
-			// in a child of another test.
+			// The shell makes the program: one that this process has just written may still be
+			// open in a child of another test.
 			const install = "mkdir bin && cp stub bin/steamer && chmod +x bin/steamer\n"
 			cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", install+script)
 			cmd.Dir, cmd.Env = dir, append(os.Environ(), "STEAMER_HISTORY=history")

@@ -1,5 +1,5 @@
-// Command prove-judge takes the rules of docs/verdict.md out of the judge, one after the other, and
-// wants the attacks that name the rule to notice:
+// Command prove-judge takes the rules of docs/verdict.md out of the judge, one after the other,
+// and wants the attacks that name the rule to notice:
 //
 //	go run ./hack/prove-judge            # all rules, about a quarter of an hour on two cores
 //	go run ./hack/prove-judge RULE...

@@ -1,5 +1,5 @@
-// Command scenarios writes docs/scenarios.md from the registry of scenarios. Run it by `go generate
-// ./scenarios`.
+// Command scenarios writes docs/scenarios.md from the registry of scenarios. Run it by `go
+// generate ./scenarios`.
 package main
 
 import (

@@ -64,7 +64,8 @@ func TestEvaluateOneScrape(t *testing.T) {
 	require.ErrorContains(t, err, "alert A")
 }
 
-// TestEvaluateOverTime: the pod is sealed from the third minute to the sixth, and gone after the eighth.
+// TestEvaluateOverTime: the pod is sealed from the third minute to the sixth, and gone after the
+// eighth.
 func TestEvaluateOverTime(t *testing.T) {
 	t.Parallel()
 	var r Recording

@@ -27,7 +27,8 @@ type Outcome struct {
 	Missing []string
 }
 
-// Evaluate evaluates rules at each of the given times, in order, as Prometheus does at every interval.
+// Evaluate evaluates rules at each of the given times, in order, as Prometheus does at every
+// interval.
 func (r *Recording) Evaluate(ctx context.Context, rules []Rule, at []time.Time) ([]Outcome, error) {
 	engine := promql.NewEngine(promql.EngineOpts{
 		MaxSamples: maxSamples, Timeout: evaluationLimit, LookbackDelta: lookback,

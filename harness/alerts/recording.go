@@ -25,8 +25,8 @@ type Target struct {
 	Metrics map[string]*dto.MetricFamily
 }
 
-// Recording is a history of scrapes in memory. The zero value is empty. It must not be used at once
-// by several goroutines.
+// Recording is a history of scrapes in memory. The zero value is empty. It must not be used at
+// once by several goroutines.
 type Recording struct {
 	series map[uint64]*series
 	times  []time.Time

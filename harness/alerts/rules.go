@@ -1,5 +1,5 @@
-// Package alerts evaluates a chart's alerting rules over recorded metrics with Prometheus' own query
-// engine, as promtool does in unit tests of rules.
+// Package alerts evaluates a chart's alerting rules over recorded metrics with Prometheus' own
+// query engine, as promtool does in unit tests of rules.
 package alerts
 
 import (
@@ -38,8 +38,9 @@ type manifest struct {
 	}
 }
 
-// Rules returns the alerting rules in a chart's rendered templates, by file name. Recording rules are
-// left out. An expression or a duration that Prometheus refuses is an error, and so are no rules.
+// Rules returns the alerting rules in a chart's rendered templates, by file name. Recording rules
+// are left out. An expression or a duration that Prometheus refuses is an error, and so are no
+// rules.
 func Rules(files map[string]string) (found []Rule, err error) {
 	for name, text := range files {
 		documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))

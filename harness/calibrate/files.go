@@ -16,8 +16,8 @@ import (
 )
 
 // Read reads the comparisons of a directory, *.json but calibration.json and campaign.json, in the
-// order of their names, or those of a campaign's file. Errors are of code exit.Invalid: none there,
-// one that cannot be read, or two of different designs, whose rates must not be mixed.
+// order of their names, or those of a campaign's file. Errors are of code exit.Invalid: none
+// there, one that cannot be read, or two of different designs, whose rates must not be mixed.
 func Read(dir string) ([]*compare.Comparison, error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		data, err := os.ReadFile(dir)

@@ -100,9 +100,9 @@ func (t treatment) compare(other treatment) int {
 	return cmp.Or(cmp.Compare(t.Effect, other.Effect), cmp.Compare(other.CPUs, t.CPUs))
 }
 
-// Resume sorts the comparisons of an interrupted campaign by their number in the plan; number reads
-// it from an ID. Errors are of code exit.Invalid: a comparison that is not of this plan and design
-// must not be counted with it.
+// Resume sorts the comparisons of an interrupted campaign by their number in the plan; number
+// reads it from an ID. Errors are of code exit.Invalid: a comparison that is not of this plan and
+// design must not be counted with it.
 func (p Plan) Resume(list []*compare.Comparison, d compare.Design, number func(id string) (int, bool)) (
 	map[int]*compare.Comparison, error,
 ) {

@@ -57,9 +57,9 @@ func residuals() []float64 {
 	return recorded
 }
 
-// TestCampaignPower simulates the campaign: with a standard deviation of 7 % of a pair's log-ratio,
-// noise shaped as it was recorded or normal, 10 pairs find 10 % in at least 17 of 20 comparisons
-// and 20 % in practically all, and alarm no more often than α/3.
+// TestCampaignPower simulates the campaign: with a standard deviation of 7 % of a pair's
+// log-ratio, noise shaped as it was recorded or normal, 10 pairs find 10 % in at least 17 of 20
+// comparisons and 20 % in practically all, and alarm no more often than α/3.
 func TestCampaignPower(t *testing.T) {
 	t.Parallel()
 	const sd, runs = 0.07, 400

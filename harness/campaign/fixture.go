@@ -13,8 +13,8 @@ import (
 )
 
 // Fixture runs a plan of one topology up to the load, leaves it running, and writes the load
-// generator's fixture to standard output. Its tokens are good for ttl. The verdict is PASS where it
-// was written.
+// generator's fixture to standard output. Its tokens are good for ttl. The verdict is PASS where
+// it was written.
 func Fixture(ctx context.Context, sess *session.Session, root string, p plan.Plan, ttl time.Duration, dryRun bool) (
 	result.Verdict, error,
 ) {

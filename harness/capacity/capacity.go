@@ -1,6 +1,7 @@
 // Package capacity finds the highest rate of fetches at which an environment still holds its
-// objectives: it brackets it by doubling, narrows it by bisection with short runs, and confirms the
-// candidate with several longer ones. It says what was saturated beyond it, and why it thinks so.
+// objectives: it brackets it by doubling, narrows it by bisection with short runs, and confirms
+// the candidate with several longer ones. It says what was saturated beyond it, and why it thinks
+// so.
 package capacity
 
 import (

@@ -20,8 +20,8 @@ const (
 	outcomeWrong     Outcome = "wrong"     // a fetch was answered with a wrong value
 )
 
-// Point is one run of a search. Latencies are in milliseconds from the intended start, CPU in cores
-// while measuring.
+// Point is one run of a search. Latencies are in milliseconds from the intended start, CPU in
+// cores while measuring.
 type Point struct {
 	Phase      string          `json:"phase"` // search or confirm
 	Rate       float64         `json:"rate"`  // offered, fetches per second
@@ -96,13 +96,14 @@ func (s *search) judge(o target.Observation, phase string, rate float64) Point {
 // is blamed on them.
 const maxOthers = 0.25
 
-// overload reports whether a server misses the condition that is asked for too much: in a search, a
-// latency that grows is such a sign as well.
+// overload reports whether a server misses the condition that is asked for too much: in a search,
+// a latency that grows is such a sign as well.
 func overload(condition string) bool {
 	return judge.Overload(condition) || condition == "valid/steady" || condition == "valid/trend"
 }
 
-// outcome sorts the checks. A saturated generator comes first: its own delay is in everything else.
+// outcome sorts the checks. A saturated generator comes first: its own delay is in everything
+// else.
 func outcome(checks []result.Check) (Outcome, string) {
 	found := map[Outcome]string{}
 	for _, c := range checks {

@@ -91,9 +91,9 @@ func (r *Report) finish(o Options, interrupted bool, err error) {
 	}
 }
 
-// blame is what was saturated, and at which rate: in the run that breaking names. Where nothing was
-// in that one, as when a run just above the capacity broke by chance, it is the next rate up at
-// which something was.
+// blame is what was saturated, and at which rate: in the run that breaking names. Where nothing
+// was in that one, as when a run just above the capacity broke by chance, it is the next rate up
+// at which something was.
 func blame(points []Point, hostCPUs int) ([]Suspect, float64) {
 	first := breaking(points)
 	if first < 0 {

@@ -104,8 +104,8 @@ func knee(points []Point) (rate float64, ok bool) {
 	return rate, ok
 }
 
-// Curve is one point for each rate, the median by p95 where a rate was run more often, in the order
-// of the rates. Cut-off and disturbed runs are left out.
+// Curve is one point for each rate, the median by p95 where a rate was run more often, in the
+// order of the rates. Cut-off and disturbed runs are left out.
 func Curve(points []Point) []Point {
 	byRate := map[float64][]Point{}
 	var rates []float64

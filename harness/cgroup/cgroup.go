@@ -192,9 +192,9 @@ func (g *Group) Throttling() (periods, throttled float64, ok bool) {
 }
 
 // AvailableMiB is how much more memory this process and its children can get before something is
-// killed for it: what the machine has available (MemAvailable), and no more than what the limits of
-// the group and of those above leave, file cache that can be dropped included. ok is false where
-// the machine does not say.
+// killed for it: what the machine has available (MemAvailable), and no more than what the limits
+// of the group and of those above leave, file cache that can be dropped included. ok is false
+// where the machine does not say.
 func (g *Group) AvailableMiB() (mib float64, ok bool) {
 	kib, ok := g.field("proc/meminfo", "MemAvailable")
 	if !ok {

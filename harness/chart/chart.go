@@ -83,9 +83,9 @@ func sum(data []byte) string {
 	return "sha256:" + hex.EncodeToString(hash[:])
 }
 
-// digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike an
-// archive's own checksum it is the same for a directory and for the archive packaged from it: helm
-// package rewrites Chart.yaml from what it parsed, so here too its content counts and not its
+// digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike
+// an archive's own checksum it is the same for a directory and for the archive packaged from it:
+// helm package rewrites Chart.yaml from what it parsed, so here too its content counts and not its
 // bytes, and Chart.lock, which repeats it with a time, does not count.
 func digest(c *chart.Chart) string {
 	files := append([]*chart.File{}, c.Raw...)
@@ -215,7 +215,8 @@ func (c *Chart) InfoWith(values map[string]any) result.Chart {
 	return info
 }
 
-// Merge overlays values: maps are merged, everything else is replaced. Neither argument is changed.
+// Merge overlays values: maps are merged, everything else is replaced. Neither argument is
+// changed.
 func Merge(base, overlay map[string]any) map[string]any {
 	merged := make(map[string]any, len(base))
 	for key, value := range base {

@@ -82,8 +82,8 @@ func (c *Chart) Lint(namespace, kubeVersion string, values map[string]any) ([]Li
 	return messages, nil
 }
 
-// templatePlace reads the innermost file and line from an error of the template engine; file stands
-// where it names none.
+// templatePlace reads the innermost file and line from an error of the template engine; file
+// stands where it names none.
 func templatePlace(text, file string) (string, int) {
 	matches := templateLine.FindAllStringSubmatch(text, -1)
 	if len(matches) == 0 {

@@ -68,8 +68,8 @@ func (v *kindView) matching() []unstructured.Unstructured {
 	return found
 }
 
-// stored is an object as the API server would keep it, in the one respect that templates look at: a
-// Secret's stringData is in data.
+// stored is an object as the API server would keep it, in the one respect that templates look at:
+// a Secret's stringData is in data.
 func stored(object *unstructured.Unstructured) *unstructured.Unstructured {
 	if object.GetKind() != "Secret" {
 		return object

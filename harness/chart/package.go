@@ -28,8 +28,8 @@ type Archive struct {
 	Home    string // URL of the chart's project, from its Chart.yaml; may be empty
 }
 
-// packedAt is the time of every file in an archive, so that the same files make the same bytes. tar
-// warns of anything near 1970.
+// packedAt is the time of every file in an archive, so that the same files make the same bytes.
+// tar warns of anything near 1970.
 var packedAt = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Package writes a chart's archive into dir, as helm package would but reproducibly: the same
@@ -72,8 +72,8 @@ type packed struct {
 	data []byte
 }
 
-// reproducible packs an archive again without what differs from one packing to the next: times, and
-// the order of dependencies, which Helm keeps in a map.
+// reproducible packs an archive again without what differs from one packing to the next: times,
+// and the order of dependencies, which Helm keeps in a map.
 func reproducible(archive []byte) ([]byte, error) {
 	files, err := unpackAll(archive)
 	if err != nil {

@@ -111,8 +111,8 @@ func entries(t *testing.T, archive string) {
 	require.True(t, slices.IsSorted(names[1:]), "%v", names)
 }
 
-// TestDependencies: one that is missing is refused, one that values switch off is not rendered, and
-// no rendering changes the next.
+// TestDependencies: one that is missing is refused, one that values switch off is not rendered,
+// and no rendering changes the next.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	files := umbrella()

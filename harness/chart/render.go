@@ -34,8 +34,8 @@ type Document struct {
 // ErrValues marks an error of RenderDocuments that values not fitting the chart's schema caused.
 var ErrValues = errors.New("values do not fit the chart's schema")
 
-// Renderer renders one chart many times, without network. It is not safe for concurrent use: Helm's
-// engine is not.
+// Renderer renders one chart many times, without network. It is not safe for concurrent use:
+// Helm's engine is not.
 type Renderer struct {
 	chart   *Chart
 	schemas *schemas
@@ -56,8 +56,8 @@ func (c *Chart) Renderer() (*Renderer, error) {
 	return &Renderer{&own, compiled}, nil
 }
 
-// RemoteSchemas lists what the schemas of the chart refer to outside of themselves. Helm fetches it
-// whenever it validates values; a Renderer takes it to fit.
+// RemoteSchemas lists what the schemas of the chart refer to outside of themselves. Helm fetches
+// it whenever it validates values; a Renderer takes it to fit.
 func (r *Renderer) RemoteSchemas() []string { return r.schemas.remote }
 
 // RenderDocuments renders the chart as Helm would install it, sub-charts and CRDs included, and

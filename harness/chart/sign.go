@@ -45,8 +45,8 @@ func ReadKey(file string, passphrase func() ([]byte, error)) (*Key, error) {
 	return &Key{signatory}, nil
 }
 
-// Sign writes Helm's provenance file beside an archive, ARCHIVE.prov, which helm verify checks, and
-// returns its path.
+// Sign writes Helm's provenance file beside an archive, ARCHIVE.prov, which helm verify checks,
+// and returns its path.
 func (k *Key) Sign(archive string) (string, error) {
 	text, err := k.signatory.ClearSign(archive)
 	if err != nil {

@@ -153,7 +153,8 @@ type PulledChart struct {
 }
 
 // Load reads or pulls a chart, checks its archive against the digest that the repository or
-// registry states, and that it is whole. Errors are of code exit.Invalid, except the context's own.
+// registry states, and that it is whole. Errors are of code exit.Invalid, except the context's
+// own.
 func (f Fetcher) Load(ctx context.Context, source Source) (*Chart, error) {
 	if err := source.Check(); err != nil {
 		return nil, err

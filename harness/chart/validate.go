@@ -18,8 +18,8 @@ type schemas struct {
 	remote []string // other documents that they refer to; the references were left out
 }
 
-// compile reads schemas as Helm does, except that it goes nowhere for the documents that they refer
-// to: what is behind such a reference is taken to fit.
+// compile reads schemas as Helm does, except that it goes nowhere for the documents that they
+// refer to: what is behind such a reference is taken to fit.
 func compile(c *chart.Chart) (*schemas, error) {
 	out := &schemas{below: map[string]*schemas{}}
 	if c.Schema != nil {

@@ -80,7 +80,8 @@ func (f *capacityFlags) addSearch(c *cobra.Command) {
 	})
 }
 
-// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with it.
+// addInstalled adds --local, and the flags about a chart and its cluster that mean nothing with
+// it.
 func addInstalled(c *cobra.Command, f *planFlags, local *bool) []*pflag.FlagSet {
 	addFlags(c, "Where", func(set *pflag.FlagSet) {
 		set.BoolVar(local, "local", false, "OpenBao and PostgreSQL as processes of this machine instead of on a cluster")

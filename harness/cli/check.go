@@ -133,7 +133,8 @@ func (f *checkFlags) run(ctx context.Context, state *State) error {
 	return err
 }
 
-// baselines reads --baseline, and refuses what --write-baseline lacks, before anything is rendered.
+// baselines reads --baseline, and refuses what --write-baseline lacks, before anything is
+// rendered.
 func (f *checkFlags) baselines() (*lint.Baseline, error) {
 	if f.write == "" {
 		if f.acceptance != (lint.Acceptance{}) {

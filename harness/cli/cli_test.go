@@ -52,8 +52,8 @@ func freePort(t *testing.T) string {
 }
 
 // TestBadInput gives run what it has to refuse. Each refusal is exit code 3, names the input, the
-// cause and the hint, and leaves no file behind: neither a run directory nor anything in the cache,
-// where a private engine and images would be.
+// cause and the hint, and leaves no file behind: neither a run directory nor anything in the
+// cache, where a private engine and images would be.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	files := t.TempDir()

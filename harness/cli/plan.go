@@ -254,8 +254,8 @@ func (f *planFlags) read(c *cobra.Command, state *State) (root string, p plan.Pl
 	return root, p, f.setGenerators(c, &p)
 }
 
-// readWithoutScenarios is read for commands that run no scenario. It refuses --scenarios and a plan
-// file that ask for any.
+// readWithoutScenarios is read for commands that run no scenario. It refuses --scenarios and a
+// plan file that ask for any.
 func (f *planFlags) readWithoutScenarios(c *cobra.Command, state *State) (root string, p plan.Plan, err error) {
 	root, p, err = f.read(c, state)
 	if err != nil || p.Scenarios == scenario.None {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOldFlags: what a command of an earlier release understood it understands today, if by another
-// name, and takes a value of the same type.
+// TestOldFlags: what a command of an earlier release understood it understands today, if by
+// another name, and takes a value of the same type.
 func TestOldFlags(t *testing.T) {
 	t.Parallel()
 	root := Reference()

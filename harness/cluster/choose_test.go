@@ -16,8 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestIdentity: an owner is a machine, a user, a checkout and a cache; symbolic links and names for
-// people make no other.
+// TestIdentity: an owner is a machine, a user, a checkout and a cache; symbolic links and names
+// for people make no other.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	dir, err := realPath(t.TempDir())
@@ -73,8 +73,8 @@ func TestFreePort(t *testing.T) {
 	require.Equal(t, exit.Environment, exit.CodeOf(err))
 }
 
-// TestChoose: names and ports that are left open are ones that nothing on the engine has or claims,
-// by whomever; those that are given stay.
+// TestChoose: names and ports that are left open are ones that nothing on the engine has or
+// claims, by whomever; those that are given stay.
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	k, e, _ := newFake(t, someone(t))
@@ -242,8 +242,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestReusable: without a name, a run takes the first cluster of its own kind and owner that nobody
-// uses, and never one of a name that was given.
+// TestReusable: without a name, a run takes the first cluster of its own kind and owner that
+// nobody uses, and never one of a name that was given.
 func TestReusable(t *testing.T) {
 	t.Parallel()
 	k, e, _ := newFake(t, someone(t))

@@ -25,8 +25,8 @@ func (c *Cluster) nodeContainers(ctx context.Context) ([]string, error) {
 	return strings.Fields(out), err
 }
 
-// NodeNames returns the names of the node containers of a kind cluster, and nothing for an existing
-// cluster.
+// NodeNames returns the names of the node containers of a kind cluster, and nothing for an
+// existing cluster.
 func (c *Cluster) NodeNames(ctx context.Context) ([]string, error) {
 	if c.engine == nil {
 		return nil, nil
@@ -34,8 +34,8 @@ func (c *Cluster) NodeNames(ctx context.Context) ([]string, error) {
 	return c.nodeContainers(ctx)
 }
 
-// configureCNI gives each node a bridge-less network of its own pod range (point-to-point links and
-// routes) and a route to every other node's range. It stands in for kindnet, which exists only
+// configureCNI gives each node a bridge-less network of its own pod range (point-to-point links
+// and routes) and a route to every other node's range. It stands in for kindnet, which exists only
 // inside kind's own node image; like kindnet's oldest form it enforces no NetworkPolicy.
 func (c *Cluster) configureCNI(ctx context.Context) error {
 	nodes, err := c.nodesWithPodCIDR(ctx)
@@ -108,8 +108,8 @@ func (c *Cluster) join(ctx context.Context, node corev1.Node, nodes []corev1.Nod
 }
 
 // Rejoin gives nodes whose containers were started again, with the engine for instance, the routes
-// and rules that they lost with their network. It waits until the cluster is Ready. Clusters with a
-// CNI of their own restore these by themselves.
+// and rules that they lost with their network. It waits until the cluster is Ready. Clusters with
+// a CNI of their own restore these by themselves.
 func (c *Cluster) Rejoin(ctx context.Context) error {
 	nodes, err := c.nodesWithPodCIDR(ctx)
 	if err != nil {
@@ -160,10 +160,10 @@ func (c *Cluster) nodesWithPodCIDR(ctx context.Context) ([]corev1.Node, error) {
 	return nodes, err
 }
 
-// awaitServiceRules waits until kube-proxy has programmed a node for the API's own Service, whether
-// by iptables or nftables. A pod that connects before that leaves a connection in the kernel's
-// table that is never translated, and waits for its time-out of 30 s: with CoreDNS that made a
-// cluster Ready half a minute late.
+// awaitServiceRules waits until kube-proxy has programmed a node for the API's own Service,
+// whether by iptables or nftables. A pod that connects before that leaves a connection in the
+// kernel's table that is never translated, and waits for its time-out of 30 s: with CoreDNS that
+// made a cluster Ready half a minute late.
 func (c *Cluster) awaitServiceRules(ctx context.Context, node string) error {
 	return c.await(ctx, "kube-proxy has programmed node "+node, func(ctx context.Context) error {
 		service, err := c.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{})

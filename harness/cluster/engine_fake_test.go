@@ -149,8 +149,8 @@ func someone(t testing.TB) Identity {
 	return Identity{Machine: "m1", Host: "ci7", UID: 1000, User: "anna", Checkout: "/home/anna/steamer", Cache: cache}
 }
 
-// markOf is a mark of a cluster "a" that was made an hour ago, for two hours, by a process that has
-// ended.
+// markOf is a mark of a cluster "a" that was made an hour ago, for two hours, by a process that
+// has ended.
 func markOf(me Identity) Owner {
 	return Owner{
 		Version: markVersion, Name: "a", Identity: me, Process: Process{

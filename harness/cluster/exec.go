@@ -27,8 +27,8 @@ func (c *Cluster) Exec(ctx context.Context, namespace, pod, container string, in
 	return stdout.Bytes(), err
 }
 
-// ExecStream is Exec for a command that one talks to while it runs: its stdout goes to output as it
-// comes.
+// ExecStream is Exec for a command that one talks to while it runs: its stdout goes to output as
+// it comes.
 func (c *Cluster) ExecStream(ctx context.Context, namespace, pod, container string, input io.Reader, output io.Writer,
 	command ...string,
 ) error {
@@ -80,8 +80,8 @@ func (c *Cluster) stream(ctx context.Context, namespace, pod, subresource string
 	return executor.StreamWithContext(silent(ctx), streams)
 }
 
-// silent keeps client-go from printing on standard error what its errors say anyway, such as that a
-// pod has gone.
+// silent keeps client-go from printing on standard error what its errors say anyway, such as that
+// a pod has gone.
 func silent(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }
 
 // stderrLimit bounds how much of a command's stderr an error shows, in bytes.

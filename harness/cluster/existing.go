@@ -23,8 +23,8 @@ type Existing struct {
 	Needs      []Need // rights that the run will use
 }
 
-// Need is something that a run does on a cluster: verbs on a resource, or on the objects of a kind,
-// which the cluster knows the resource of.
+// Need is something that a run does on a cluster: verbs on a resource, or on the objects of a
+// kind, which the cluster knows the resource of.
 type Need struct {
 	Verbs            string // with spaces between, e.g. "get list"
 	Group, Resource  string // the resource in the plural, with its subresource after a slash
@@ -34,8 +34,8 @@ type Need struct {
 }
 
 // OpenExisting connects to a cluster and asks its API server whether the kubeconfig's user may do
-// what a run does. It changes nothing there. Errors are of code exit.Invalid; exit.Environment when
-// the cluster does not answer.
+// what a run does. It changes nothing there. Errors are of code exit.Invalid; exit.Environment
+// when the cluster does not answer.
 func OpenExisting(ctx context.Context, e Existing) (*Cluster, error) {
 	ports := Options{HostPort: e.HostPort, Second: e.SecondPort != 0, SecondPort: e.SecondPort}
 	if err := ports.portsFree(); err != nil {

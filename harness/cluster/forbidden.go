@@ -13,8 +13,8 @@ import (
 var forbidden = regexp.MustCompile(`is forbidden: User "([^"]*)" cannot [a-z]+ resource "[^"]*"[^\n]*`)
 
 // Forbidden returns the words by which an error says that the kubeconfig's user may not do
-// something; "" where it says nothing of the kind. That is never the chart's fault: nobody gave the
-// user the right.
+// something; "" where it says nothing of the kind. That is never the chart's fault: nobody gave
+// the user the right.
 func Forbidden(err error) string {
 	if err == nil {
 		return ""
@@ -49,6 +49,6 @@ func byWorkload(text string) bool {
 	return false
 }
 
-// ownWorkload reports whether a user is a service account in a namespace that a run made: what that
-// may do, the chart says.
+// ownWorkload reports whether a user is a service account in a namespace that a run made: what
+// that may do, the chart says.
 func ownWorkload(user string) bool { return strings.HasPrefix(user, "system:serviceaccount:steamer-") }

@@ -28,8 +28,8 @@ const (
 )
 
 // Forward leads a loopback port to the pod behind a Service, by the API server, and follows the
-// Service to another pod. Connections to the old pod end then, as they do when a leader dies. While
-// no pod answers, connections are closed at once.
+// Service to another pod. Connections to the old pod end then, as they do when a leader dies.
+// While no pod answers, connections are closed at once.
 type Forward struct {
 	cluster            *Cluster
 	namespace, service string
@@ -58,9 +58,9 @@ type Probe struct {
 	Client *http.Client
 }
 
-// ForwardService begins to forward 127.0.0.1:HostPort to the Service until Close or the end of ctx.
-// A pod takes part only after it answered the probe. The error is of code exit.Invalid: the port
-// cannot be bound.
+// ForwardService begins to forward 127.0.0.1:HostPort to the Service until Close or the end of
+// ctx. A pod takes part only after it answered the probe. The error is of code exit.Invalid: the
+// port cannot be bound.
 func (c *Cluster) ForwardService(ctx context.Context, namespace, service string, probe Probe) (*Forward, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.HostPort)))
 	if err != nil {

@@ -80,8 +80,8 @@ type Options struct {
 	Config   string        // path of the kind configuration
 	Node     *images.Image // node image that Steamer built; nil for kind's own
 	ImageDir string        // directory of image archives, mounted read-only in the nodes; optional
-	// Images are imported into every node while the cluster becomes Ready; each needs an archive in
-	// ImageDir.
+	// Images are imported into every node while the cluster becomes Ready; each needs an archive
+	// in ImageDir.
 	Images     []images.Image
 	HostPort   int  // loopback port for NodePort; 0: a free one is chosen
 	Second     bool // map SecondNodePort, too

@@ -25,8 +25,8 @@ const (
 	Unreadable Whose = "unreadable" // it has a mark that this Steamer cannot read
 )
 
-// Found is what one owner has on the engine under the name of a cluster: nodes, and machines beside
-// them.
+// Found is what one owner has on the engine under the name of a cluster: nodes, and machines
+// beside them.
 type Found struct {
 	Name    string `json:"name"`
 	Whose   Whose  `json:"whose"`
@@ -147,8 +147,8 @@ func (k *Kind) life(o Owner) Life {
 	}
 }
 
-// containers asks the engine for all nodes and machines. One that goes between two questions is not
-// there.
+// containers asks the engine for all nodes and machines. One that goes between two questions is
+// not there.
 func (k *Kind) containers(ctx context.Context) ([]container, error) {
 	var err error
 	for range 5 {
@@ -316,8 +316,8 @@ func (k *Kind) Open(ctx context.Context, name string) (*Cluster, error) {
 
 // Reusable returns the name of the cluster that a run with these options may use instead of making
 // one, "" where there is none. It has to be mine, with the ports that the options want, and in use
-// by no other process. One that is named and cannot be used is an exit.Invalid error; where no name
-// is given, mine that others use are passed over.
+// by no other process. One that is named and cannot be used is an exit.Invalid error; where no
+// name is given, mine that others use are passed over.
 func (k *Kind) Reusable(ctx context.Context, opts Options) (string, error) {
 	found, err := k.List(ctx)
 	if err != nil {

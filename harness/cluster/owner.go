@@ -161,8 +161,9 @@ func parseMark(text string) (Owner, error) {
 
 // markDir begins the part of a mount's source that is the mark: the text in URL-safe base 64, cut
 // into names of directories and of a file. kind gives its containers labels of its own only, and a
-// file's content could be changed or be unreadable; the source of a mount comes into being with the
-// container, stays as it is, and the daemon shows it to everybody who may delete the container.
+// file's content could be changed or be unreadable; the source of a mount comes into being with
+// the container, stays as it is, and the daemon shows it to everybody who may delete the
+// container.
 const markDir = "steamer-owner"
 
 // markName is how long the name of a directory may be; file systems allow 255 bytes.

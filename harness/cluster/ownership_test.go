@@ -44,8 +44,8 @@ var operations = map[string]operation{
 	}},
 }
 
-// TestOwnership is the table of marks: whose each is, whether its owner lives, and which operations
-// may have it. Letters are those of operations.
+// TestOwnership is the table of marks: whose each is, whether its owner lives, and which
+// operations may have it. Letters are those of operations.
 func TestOwnership(t *testing.T) {
 	t.Parallel()
 	change := func(f func(o *Owner)) func(*testing.T, *Kind) string {

@@ -15,9 +15,9 @@ const DefaultHostPort = 18200
 // hostPorts is how many ports are tried from DefaultHostPort on.
 const hostPorts = 800
 
-// FreePort returns the first loopback port from DefaultHostPort on that can be bound and is none of
-// taken. It asks the network namespace that the process is in. Another process may take the port
-// before it is used.
+// FreePort returns the first loopback port from DefaultHostPort on that can be bound and is none
+// of taken. It asks the network namespace that the process is in. Another process may take the
+// port before it is used.
 func FreePort(taken ...int) (int, error) {
 	for port := DefaultHostPort; port < DefaultHostPort+hostPorts; port++ {
 		if !slices.Contains(taken, port) && portFree(port) == nil {
@@ -83,8 +83,8 @@ func (k *Kind) choose(opts Options, found []Found, avoid ...int) (Options, error
 	return opts, err
 }
 
-// base is the first name that is tried. Comparisons have names of their own, because their clusters
-// have two ports.
+// base is the first name that is tried. Comparisons have names of their own, because their
+// clusters have two ports.
 func (k *Kind) base(opts Options) string {
 	if opts.Second {
 		return k.me.DefaultName() + "-compare"

@@ -76,8 +76,8 @@ func nodeReady(node corev1.Node) bool {
 	return false
 }
 
-// PodEnded reports whether a pod has ended for good: a Job's that is done, or one that was evicted.
-// It stays in lists until it is deleted, and no workload counts it.
+// PodEnded reports whether a pod has ended for good: a Job's that is done, or one that was
+// evicted. It stays in lists until it is deleted, and no workload counts it.
 func PodEnded(pod corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }

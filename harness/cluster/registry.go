@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// registry is the directory of mark files and kubeconfigs of one cache. It says nothing about whose
-// a cluster is: the cluster itself does.
+// registry is the directory of mark files and kubeconfigs of one cache. It says nothing about
+// whose a cluster is: the cluster itself does.
 type registry struct{ dir string }
 
 func newRegistry(me Identity) registry { return registry{filepath.Join(me.Cache, "clusters")} }
@@ -22,9 +22,9 @@ func (r registry) kubeconfig(o Owner) string {
 	return filepath.Join(r.dir, o.Name+"-"+digest(o.text())[:8]+".kubeconfig")
 }
 
-// uses are the mark files that this process has locked. A mark file is locked by everybody who uses
-// its cluster, shared, for as long as they live: the kernel takes the lock from a process that
-// dies, whatever namespace it was in.
+// uses are the mark files that this process has locked. A mark file is locked by everybody who
+// uses its cluster, shared, for as long as they live: the kernel takes the lock from a process
+// that dies, whatever namespace it was in.
 var uses = struct { //nolint:gochecknoglobals // the locks are the process's own
 	sync.Mutex
 	files map[string]*os.File
@@ -50,8 +50,8 @@ func (r registry) write(o Owner) error {
 	return r.use(o)
 }
 
-// use says that this process uses a cluster, until it ends or forgets the cluster. A mark without a
-// file has no lock.
+// use says that this process uses a cluster, until it ends or forgets the cluster. A mark without
+// a file has no lock.
 func (r registry) use(o Owner) error {
 	path := o.source(r.dir)
 	uses.Lock()

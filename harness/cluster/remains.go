@@ -56,9 +56,9 @@ type Remains struct {
 	Why       string // why it is not ours to remove; empty where it is
 }
 
-// Remains lists the namespaces of runs, and says of each whether it may be removed: by its mark, or
-// because run is its run's ID. What a live process of this host made is never ours to remove, nor
-// is what carries no run's label.
+// Remains lists the namespaces of runs, and says of each whether it may be removed: by its mark,
+// or because run is its run's ID. What a live process of this host made is never ours to remove,
+// nor is what carries no run's label.
 func (c *Cluster) Remains(ctx context.Context, run string) ([]Remains, error) {
 	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel})
 	if err != nil {
@@ -78,8 +78,8 @@ func (c *Cluster) Remains(ctx context.Context, run string) ([]Remains, error) {
 	return all, nil
 }
 
-// keeps says why a namespace is not to be removed; "" where it is. asked is the run that was named,
-// "" for none.
+// keeps says why a namespace is not to be removed; "" where it is. asked is the run that was
+// named, "" for none.
 func keeps(text string, here mark, run, asked string) string {
 	var made mark
 	readable := json.Unmarshal([]byte(text), &made) == nil && made.Machine != "" && made.PID > 0

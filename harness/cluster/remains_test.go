@@ -11,8 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-// TestRemains: only what is marked as this user's on this host, by a process that is gone, is ours;
-// a run's ID names further ones with its label.
+// TestRemains: only what is marked as this user's on this host, by a process that is gone, is
+// ours; a run's ID names further ones with its label.
 func TestRemains(t *testing.T) {
 	t.Parallel()
 	here, err := ownMark()

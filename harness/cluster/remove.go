@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// remove removes exactly the containers that carried a mark of mine when it was read, by their IDs:
-// a name may be another's by now.
+// remove removes exactly the containers that carried a mark of mine when it was read, by their
+// IDs: a name may be another's by now.
 func (k *Kind) remove(ctx context.Context, f Found) error {
 	if f.Whose != Mine {
 		return f.refusal("it is left alone")
@@ -52,10 +52,10 @@ func (k *Kind) removeContainers(ctx context.Context, ids []string) error {
 // freezers is where cgroup v1 has the freezer. In cgroup v2 a kill reaches what is frozen.
 const freezers = "/sys/fs/cgroup/freezer"
 
-// thaw wakes whatever is frozen in containers, by their IDs, that are being removed. With cgroup v1
-// the runc in a node freezes a pod for the moment in which it sets the pod's device rules. A node
-// that is killed in that moment leaves the pod frozen; what is frozen never ends, and neither does
-// the node. Only root may do it.
+// thaw wakes whatever is frozen in containers, by their IDs, that are being removed. With cgroup
+// v1 the runc in a node freezes a pod for the moment in which it sets the pod's device rules. A
+// node that is killed in that moment leaves the pod frozen; what is frozen never ends, and neither
+// does the node. Only root may do it.
 func thaw(root string, ids []string) error {
 	var failures []error
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

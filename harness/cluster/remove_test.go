@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThaw: what is frozen below a container that is removed wakes up, under either driver; nothing
-// else is touched.
+// TestThaw: what is frozen below a container that is removed wakes up, under either driver;
+// nothing else is touched.
 func TestThaw(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -37,8 +37,8 @@ type Comparison struct {
 	B          Subject     `json:"b"`
 	Design     Design      `json:"design"`
 	Pairs      []Pair      `json:"pairs"` // in the order in which they were driven
-	// Functional is what became of the scenarios that were run on both after the load; none without
-	// any.
+	// Functional is what became of the scenarios that were run on both after the load; none
+	// without any.
 	Functional []Functional `json:"functional,omitempty"`
 	// The judgement, which Judge derives from everything above.
 	Verdict     result.Verdict `json:"verdict"`
@@ -110,8 +110,8 @@ type Slice struct {
 	Dropped  int64              `json:"dropped"`
 	Achieved float64            `json:"achieved"` // fetches per second
 	Values   map[string]float64 `json:"values"`   // metric to value, in the metric's unit
-	// Thin is of comparisons before December 2026 and of campaigns, and heeded where Fetches is not
-	// known: why too few fetches support a quantile.
+	// Thin is of comparisons before December 2026 and of campaigns, and heeded where Fetches is
+	// not known: why too few fetches support a quantile.
 	Thin     map[string]string `json:"thin,omitempty"`
 	Invalid  []string          `json:"invalid,omitempty"`  // validity conditions that were missed
 	Overload string            `json:"overload,omitempty"` // why the arm did not carry the offered load, judged as an outcome

@@ -126,8 +126,8 @@ func (d Design) checkGate() error {
 	return nil
 }
 
-// CheckTails refuses a design whose slices put too few fetches beyond a quantile that is to decide;
-// the error is of code exit.Invalid.
+// CheckTails refuses a design whose slices put too few fetches beyond a quantile that is to
+// decide; the error is of code exit.Invalid.
 func (d Design) CheckTails() error {
 	for _, g := range d.GateMetrics {
 		if have, need := int64(d.Rate*d.Slice), fetchesFor(g.Name); have < need {
@@ -152,8 +152,8 @@ func seconds(s float64) document.Duration { return document.Duration(duration(s)
 
 func duration(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// Recipes are those by which the tenants of both sides are provisioned, in turn; errors are of code
-// exit.Invalid.
+// Recipes are those by which the tenants of both sides are provisioned, in turn; errors are of
+// code exit.Invalid.
 func (d Design) Recipes() ([]*gitlab.Recipe, error) {
 	id, batch := d.Recipe, d.BatchTokens
 	list, err := gitlab.Recipes()

@@ -47,9 +47,9 @@ func New(id string, d Design) *Comparison {
 	}
 }
 
-// Prepare brings both sides up and provisions them, at the same time, since that is mostly waiting.
-// A side that is unfit is noted in c, and no error: Judge knows what it means. Close the engine
-// also after an error.
+// Prepare brings both sides up and provisions them, at the same time, since that is mostly
+// waiting. A side that is unfit is noted in c, and no error: Judge knows what it means. Close the
+// engine also after an error.
 func (e *Engine) Prepare(ctx context.Context, c *Comparison) error {
 	group, both := errgroup.WithContext(ctx)
 	for i, subject := range []*Subject{&c.A, &c.B} {

@@ -43,8 +43,8 @@ func Judge(c *Comparison, q *Quarantine) {
 		if !plan.Due(n) && !last {
 			continue
 		}
-		// That the end came here may be because this look decided: it is judged as any other first.
-		// Only what it leaves open may use what is left of alpha.
+		// That the end came here may be because this look decided: it is judged as any other
+		// first. Only what it leaves open may use what is left of alpha.
 		if plan.Due(n) {
 			v = c.look(n, plan.Level(seen, n, false), last, q)
 			if v.value != result.Inconclusive || !last || c.hopeless() {

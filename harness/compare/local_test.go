@@ -102,8 +102,8 @@ func TestLocal(t *testing.T) {
 	delayed(t, byTurns.Pairs, delay)
 }
 
-// delayed asks that every slice of B has the delay in it, which no noise takes away, and that A has
-// a slice without.
+// delayed asks that every slice of B has the delay in it, which no noise takes away, and that A
+// has a slice without.
 func delayed(t *testing.T, pairs []Pair, by time.Duration) {
 	t.Helper()
 	ms := float64(by.Milliseconds())

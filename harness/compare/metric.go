@@ -49,8 +49,8 @@ func (c *Comparison) metrics(valid []Pair, level float64, q *Quarantine) []Metri
 	return out
 }
 
-// formerly began the reason of a metric in quarantine before December 2026, when it took no part in
-// the verdict at all.
+// formerly began the reason of a metric in quarantine before December 2026, when it took no part
+// in the verdict at all.
 const formerly = "quarantined: "
 
 // Quarantined says why a metric that decides did not have to pass, and until when; empty where it
@@ -77,8 +77,8 @@ func (m *Metric) describe() {
 	}
 }
 
-// ratio returns the values of a metric in a pair, or says why there is no ratio of them. What is to
-// decide rests on enough fetches, or on none.
+// ratio returns the values of a metric in a pair, or says why there is no ratio of them. What is
+// to decide rests on enough fetches, or on none.
 func (p Pair) ratio(metric string, decides bool) (a, b float64, missing string) {
 	for _, s := range []Slice{p.A, p.B} {
 		v, ok := s.Values[metric]
@@ -139,8 +139,8 @@ func (m *Metric) evaluate(valid []Pair, level float64) {
 	}
 }
 
-// decide gives the verdict at a level. Lo and Hi are not corrected for the number of metrics, PHolm
-// is.
+// decide gives the verdict at a level. Lo and Hi are not corrected for the number of metrics,
+// PHolm is.
 func (m *Metric) decide(level float64) {
 	switch {
 	case m.Lo != nil && *m.Lo > 1:

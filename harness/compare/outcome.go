@@ -15,8 +15,8 @@ import (
 const disruption = "disruption"
 
 // outcomes compares what either slice of a pair may show: failed fetches, an offered load that was
-// not carried, and disruptions. They are judged on all pairs, because what makes a slice invalid as
-// a measurement may be the very regression.
+// not carried, and disruptions. They are judged on all pairs, because what makes a slice invalid
+// as a measurement may be the very regression.
 func outcomes(pairs []Pair) []Outcome {
 	var out []Outcome
 	for _, k := range []struct {
@@ -68,9 +68,9 @@ func oneIf(b bool) int64 {
 	return 0
 }
 
-// tested reports whether the outcome is one of the hypotheses of Holm's correction. A disruption in
-// no pair could not be rejected whatever its p-value had to be, so that it need not cost the others
-// anything (Tarone, "A Modified Bonferroni Method for Discrete Data", Biometrics 46 (1990),
+// tested reports whether the outcome is one of the hypotheses of Holm's correction. A disruption
+// in no pair could not be rejected whatever its p-value had to be, so that it need not cost the
+// others anything (Tarone, "A Modified Bonferroni Method for Discrete Data", Biometrics 46 (1990),
 // 515-522). The other two always count, as they did in the campaigns whose error rates
 // docs/method.md has.
 func (o *Outcome) tested() bool { return o.Name != disruption || o.OnlyA+o.OnlyB > 0 }

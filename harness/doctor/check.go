@@ -32,8 +32,8 @@ type Finding struct {
 // images and engine.
 const diskGiB = 20
 
-// Examine looks at everything a run depends on. cache is where images and the private engine's data
-// go. A finding is not OK when it would keep a run from starting.
+// Examine looks at everything a run depends on. cache is where images and the private engine's
+// data go. A finding is not OK when it would keep a run from starting.
 func Examine(ctx context.Context, cache string) []Finding {
 	findings := []Finding{
 		examineEngine(ctx, engine.Options{DataDir: filepath.Join(cache, "engine")}), examineCgroup(), examineCapabilities(),

@@ -59,7 +59,8 @@ func strict(data []byte, v any, root *yamlv3.Node) error {
 	return errors.New(strings.Join(texts, "; "))
 }
 
-// plain words an error about the type of a value without Go's names; others it returns as they are.
+// plain words an error about the type of a value without Go's names; others it returns as they
+// are.
 func plain(err error, root *yamlv3.Node) error {
 	var mistyped *json.UnmarshalTypeError
 	if !errors.As(err, &mistyped) {
@@ -118,8 +119,8 @@ func convert(data []byte, v any) (root *yamlv3.Node, asJSON []byte, err error) {
 	}
 	var converted json.RawMessage
 	var decodeErr error
-	// The library keeps the conversion to itself, but lets an option see it. With null in its place
-	// the library then decodes nothing into v.
+	// The library keeps the conversion to itself, but lets an option see it. With null in its
+	// place the library then decodes nothing into v.
 	take := func(d *json.Decoder) *json.Decoder {
 		decodeErr = d.Decode(&converted)
 		return json.NewDecoder(strings.NewReader("null"))

@@ -145,7 +145,8 @@ func TestTokens(t *testing.T) {
 	require.ErrorContains(t, err, "no role that says what tokens it gives")
 }
 
-// storm is a load of 30 s whose throughput is 1000/s, with a hole of the given length at second 14.
+// storm is a load of 30 s whose throughput is 1000/s, with a hole of the given length at second
+// 14.
 func storm(hole int, left int64) *result.Load {
 	l := &result.Load{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	for i := range 30 {

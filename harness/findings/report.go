@@ -36,8 +36,8 @@ func NewReport(reproduce, host string) *Report {
 // Add adds an experiment that ran.
 func (r *Report) Add(o *Outcome) { r.Outcomes = append(r.Outcomes, o) }
 
-// Finish sets the end and the verdict: FAIL when an effect that an experiment has to find again was
-// not found or a value was wrong, INCONCLUSIVE when an experiment did not reach its end.
+// Finish sets the end and the verdict: FAIL when an effect that an experiment has to find again
+// was not found or a value was wrong, INCONCLUSIVE when an experiment did not reach its end.
 func (r *Report) Finish() {
 	r.Finished = time.Now().UTC()
 	var failed, unsure []string

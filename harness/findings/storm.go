@@ -89,8 +89,8 @@ func (o *Outcome) storm(ctx context.Context, open Open, arm, round int) (s Slice
 	return s, measureStorm(&s, seen.Topology.Load, first, time.Duration(plan.TTL), time.Duration(plan.Window))
 }
 
-// logins logs in as jobs do on the classic path of HashiCorp Vault: a service token for each, which
-// is never used or revoked.
+// logins logs in as jobs do on the classic path of HashiCorp Vault: a service token for each,
+// which is never used or revoked.
 func logins(ctx context.Context, on target.Target, n int) error {
 	env, done, err := on.Env()
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Chart is the one that all evidence is about. Runs against a whole GitLab installed none. Evidence
-// of two charts, of a chart with different values or of two versions of OpenBao is an error of code
-// exit.Invalid.
+// Chart is the one that all evidence is about. Runs against a whole GitLab installed none.
+// Evidence of two charts, of a chart with different values or of two versions of OpenBao is an
+// error of code exit.Invalid.
 func (e *Evidence) Chart() (result.Chart, error) {
 	var one subject
 	for _, r := range e.Runs {

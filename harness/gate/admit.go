@@ -19,9 +19,9 @@ const (
 	DefaultAlpha  = 0.05
 )
 
-// Admits refuses comparisons that were made under other conditions than those which the policy asks
-// about, with an error of code exit.Invalid. It needs no other evidence, so that it can be asked
-// before anything is run.
+// Admits refuses comparisons that were made under other conditions than those which the policy
+// asks about, with an error of code exit.Invalid. It needs no other evidence, so that it can be
+// asked before anything is run.
 func (p Policy) Admits(e *Evidence) error {
 	for _, c := range e.Comparisons {
 		d := c.Doc.doc.Design

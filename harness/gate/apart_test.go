@@ -11,8 +11,8 @@ import (
 )
 
 // TestOnlyWhatJobsDoIsEvidence gives the gate loads that are not as jobs make them. Alone none
-// gives a PASS; beside a standard one each is listed, and what it misses counts where the chart had
-// it no harder.
+// gives a PASS; beside a standard one each is listed, and what it misses counts where the chart
+// had it no harder.
 func TestOnlyWhatJobsDoIsEvidence(t *testing.T) {
 	t.Parallel()
 	jobs := func(key string, value any) func(map[string]any) {

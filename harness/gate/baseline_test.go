@@ -96,8 +96,8 @@ func TestAForeignChartCanPass(t *testing.T) {
 	}
 }
 
-// TestBaselinesAreRefused gives the gate baselines that it may not heed, and a check that claims an
-// acceptance of its own.
+// TestBaselinesAreRefused gives the gate baselines that it may not heed, and a check that claims
+// an acceptance of its own.
 func TestBaselinesAreRefused(t *testing.T) {
 	t.Parallel()
 	const field = `rule: kube/schema, object: Pod/a, path: spec.x, message: "no such field, # of #"`

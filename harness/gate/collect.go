@@ -22,9 +22,9 @@ type Work struct {
 	Check func(context.Context) (*lint.Report, error)
 	// Run installs, checks and loads the chart in every topology; dir is its run directory.
 	Run func(context.Context) (outcome *result.Result, dir string, err error)
-	// Compare compares the chart with its previous release; path is comparison.json, or empty where
-	// the failure left none that says what was compared. A failure costs the release nothing that
-	// is done: the decision is made without.
+	// Compare compares the chart with its previous release; path is comparison.json, or empty
+	// where the failure left none that says what was compared. A failure costs the release nothing
+	// that is done: the decision is made without.
 	Compare func(context.Context) (path string, err error)
 	// Mutants breaks things on purpose.
 	Mutants func(context.Context) ([]mutation.Outcome, error)
@@ -35,7 +35,8 @@ type Work struct {
 // Collect does the work and returns the paths of the evidence. The cheap part comes first. A part
 // that ends in bad news is evidence like any other, and the next one follows; so does one that
 // failed half way and left a record, since that record says so. An error is what left none: bad
-// input, a broken environment; or an interruption, beside the paths of what was recorded before it.
+// input, a broken environment; or an interruption, beside the paths of what was recorded before
+// it.
 func (w Work) Collect(ctx context.Context) ([]string, error) {
 	var paths []string
 	for _, part := range []struct {

@@ -17,8 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// recorded is the gate's work as it was once done: each part returns its record instead of doing it
-// again.
+// recorded is the gate's work as it was once done: each part returns its record instead of doing
+// it again.
 func recorded(t *testing.T) gate.Work {
 	t.Helper()
 	evidence, err := gate.Read(runFile, checkFile, mutantsFile)

@@ -142,7 +142,8 @@ func TestAdmitsBeforeAnythingRuns(t *testing.T) {
 	require.Equal(t, exit.Invalid, exit.CodeOf(p.Admits(evidence)))
 }
 
-// TestLaxComparison: one that asked for less than the gate does gives no PASS, but its FAIL stands.
+// TestLaxComparison: one that asked for less than the gate does gives no PASS, but its FAIL
+// stands.
 func TestLaxComparison(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

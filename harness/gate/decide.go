@@ -19,8 +19,8 @@ type Policy struct {
 	Topologies []string // each needs the suite and the load
 	Tier       string   // empty: the one that all loads have, or without any the first comparison
 	Scenarios  string   // the pattern that chose the suite, to be told
-	// Suite holds the IDs of the scenarios that must have run, or been skipped for a reason: those about
-	// the chart in each topology, the others in one.
+	// Suite holds the IDs of the scenarios that must have run, or been skipped for a reason: those
+	// about the chart in each topology, the others in one.
 	Suite []string
 	// Subjects are those of the suite's scenarios, by ID; one that is missing is about the chart.
 	Subjects   map[string]result.Subject

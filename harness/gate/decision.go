@@ -107,8 +107,8 @@ type Judged struct {
 	// false: a load that says nothing of the tier, which this gate does not judge
 	Counts bool   `json:"counts"`
 	Apart  string `json:"apart,omitempty"` // why it does not count
-	// Lighter is a load of the tier that does not count because it asked for less: what broke under
-	// it breaks under the tier's, too.
+	// Lighter is a load of the tier that does not count because it asked for less: what broke
+	// under it breaks under the tier's, too.
 	Lighter bool `json:"lighter,omitempty"`
 	// Easier is set where a load that does not count was no harder than one that would: what it
 	// missed counts against the chart.

@@ -8,9 +8,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/steps"
 )
 
-// floors are the shares of each group of scenarios about the chart, 0 to 1, that have to have passed
-// at least once over all runs in a topology. A scenario may be skipped for a reason that a chart,
-// its dialect or the cluster declares; the floor says how much may be. It follows from what
+// floors are the shares of each group of scenarios about the chart, 0 to 1, that have to have
+// passed at least once over all runs in a topology. A scenario may be skipped for a reason that a
+// chart, its dialect or the cluster declares; the floor says how much may be. It follows from what
 // scenarios need (docs/scenarios.md) and from the shipped dialects: a test holds both against it.
 //
 //   - access, abuse: they need OpenBao only, so that all have to pass.

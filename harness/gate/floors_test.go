@@ -225,8 +225,8 @@ func TestSkipsAreCounted(t *testing.T) {
 	})
 }
 
-// TestFloorsFollowFromNeeds holds the floors against what scenarios need: what needs nothing that a
-// chart, its OpenBao or a cluster may lack by declaration has to pass.
+// TestFloorsFollowFromNeeds holds the floors against what scenarios need: what needs nothing that
+// a chart, its OpenBao or a cluster may lack by declaration has to pass.
 func TestFloorsFollowFromNeeds(t *testing.T) {
 	t.Parallel()
 	may := map[suites.Feature]bool{

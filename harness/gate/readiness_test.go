@@ -210,8 +210,8 @@ func TestDecide(t *testing.T) {
 }
 
 // TestQuantilesTakeTime judges the kept minute of load by the objectives of a release: nothing in
-// it speaks against the quantiles, and it is too short to hold them, whatever the profile says that
-// it does not judge.
+// it speaks against the quantiles, and it is too short to hold them, whatever the profile says
+// that it does not judge.
 func TestQuantilesTakeTime(t *testing.T) {
 	t.Parallel()
 	p := policy(t)

@@ -53,9 +53,9 @@ func (p Policy) apart(run result.Run, t *result.Topology) (why string, easier bo
 	return strings.Join(what, "; "), easier && len(differences) > 0
 }
 
-// functional asks for the suite, over all runs, in each topology. What is about the chart is counted
-// apart: OpenBao and the recipes are the same everywhere, so that a run tries them once. A failure
-// counts wherever it was.
+// functional asks for the suite, over all runs, in each topology. What is about the chart is
+// counted apart: OpenBao and the recipes are the same everywhere, so that a run tries them once. A
+// failure counts wherever it was.
 func (p Policy) functional(_ *Decision, e *Evidence) (string, finding) {
 	var f finding
 	var measured []string
@@ -87,8 +87,8 @@ func (p Policy) functional(_ *Decision, e *Evidence) (string, finding) {
 	return strings.Join(measured, "; "), f
 }
 
-// borrowed puts passes of the topology that a record names in the place of what was skipped because
-// it ran there. Only scenarios about the server are the same in each.
+// borrowed puts passes of the topology that a record names in the place of what was skipped
+// because it ran there. Only scenarios about the server are the same in each.
 func (p Policy) borrowed(e *Evidence, all []result.Scenario) []result.Scenario {
 	all = slices.Clone(all)
 	for i, s := range all {

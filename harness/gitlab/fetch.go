@@ -30,8 +30,8 @@ func FetchOf(t Tenant, name, jwt string) Fetch {
 // ErrWrongValue is an answer with another value than the secret has.
 var ErrWrongValue = errors.New("a wrong value")
 
-// Check fetches a secret as the default job, by client, and returns why the answer is not the right
-// value: ErrWrongValue where it is another. The reason never holds a value.
+// Check fetches a secret as the default job, by client, and returns why the answer is not the
+// right value: ErrWrongValue where it is another. The reason never holds a value.
 func (i *Issuer) Check(ctx context.Context, client *openbao.Client, audience, seed string, t Tenant, s Secret) error {
 	jwt, err := i.Pipeline(audience, t, DefaultJob())
 	if err != nil {

@@ -64,8 +64,8 @@ func WithCA(pem string) FixtureOption { return func(o *fixtureOptions) { o.ca = 
 // WithJobs gives each tenant the JWTs of n jobs instead of one; n below 2 changes nothing.
 func WithJobs(n int) FixtureOption { return func(o *fixtureOptions) { o.jobs = n } }
 
-// WithRails gives the load generator what it takes to write secrets as Rails does: privileged JWTs,
-// and those of each project's owner. The recipes are those that provisioned the tenants.
+// WithRails gives the load generator what it takes to write secrets as Rails does: privileged
+// JWTs, and those of each project's owner. The recipes are those that provisioned the tenants.
 func WithRails(recipes []*Recipe) FixtureOption {
 	return func(o *fixtureOptions) { o.recipes = recipes }
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // Store makes the calls by which Rails stores one secret of a provisioned tenant, with any value.
-// What the recipe tolerates is no error: whoever must not write over a secret looks first, as Rails
-// does.
+// What the recipe tolerates is no error: whoever must not write over a secret looks first, as
+// Rails does.
 func (s *Seeder) Store(ctx context.Context, t Tenant, secret Secret, value string) error {
 	return s.replay(ctx, t, secret, value, func(Step) bool { return true })
 }

@@ -25,8 +25,8 @@ func TestAllowances(t *testing.T) {
 	require.Equal(t, result.Fail, r.Verdict, "latency allowances excuse no errors")
 }
 
-// TestUntriedScenarios judges scenarios that were not tried to their end: they support no PASS, and
-// hide no FAIL.
+// TestUntriedScenarios judges scenarios that were not tried to their end: they support no PASS,
+// and hide no FAIL.
 func TestUntriedScenarios(t *testing.T) {
 	t.Parallel()
 	passed, declared := result.Scenario{ID: "a/one", Status: result.Passed},

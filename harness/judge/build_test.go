@@ -28,8 +28,8 @@ func ordinary(_, k int) fetch {
 	return fetch{ms: 8}
 }
 
-// drive makes the record of a load as the recorder would: so many seconds of a constant rate, after
-// warm-up.
+// drive makes the record of a load as the recorder would: so many seconds of a constant rate,
+// after warm-up.
 func drive(warmup, seconds, rate int, of func(second, k int) fetch, thresholds ...result.Threshold) *result.Load {
 	l := &result.Load{
 		Mode: "inline", Profile: "test", Start: time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC),

@@ -30,8 +30,8 @@ func TestExcuses(t *testing.T) {
 	t.Parallel()
 	slow := replace(slower(0.2, 21))
 	small := func(r *result.Result) { r.Run.Host = result.Host{CPUs: 2, UsableCPUs: 2} }
-	// the chart writes so much of a log that the runtime and the journal are busy: all of it in the
-	// node
+	// the chart writes so much of a log that the runtime and the journal are busy: all of it in
+	// the node
 	log := func(r *result.Result) {
 		top := &r.Topologies[0]
 		for i := range top.Host.Samples {

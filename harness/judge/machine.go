@@ -24,8 +24,8 @@ const (
 )
 
 // distortion is why latencies came out longer than the chart's, by the conditions of the machine;
-// empty if nothing says so. Conditions that somebody has accepted not to know excuse nothing; those
-// of the host, which cost no run its PASS, do excuse a miss.
+// empty if nothing says so. Conditions that somebody has accepted not to know excuse nothing;
+// those of the host, which cost no run its PASS, do excuse a miss.
 func distortion(machine []result.Check) string {
 	for _, c := range machine {
 		switch {
@@ -107,12 +107,12 @@ func quota(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 }
 
 // stillFor is how long a machine may stand still, seconds: beyond that a lease of 15 s that is
-// renewed every 5 s is at risk, and each fetch of that time waits as long. It is also beyond what a
-// busy scheduler does to something that wakes up once a second.
+// renewed every 5 s is at risk, and each fetch of that time waits as long. It is also beyond what
+// a busy scheduler does to something that wakes up once a second.
 const stillFor = 3
 
-// stalled asks whether the machine itself stood still: something that wakes up each second did not.
-// It is shown only, like crowd.
+// stalled asks whether the machine itself stood still: something that wakes up each second did
+// not. It is shown only, like crowd.
 func stalled(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 	if t.Host == nil {
 		return c, false
@@ -252,5 +252,6 @@ func shortage(t *result.Topology, container string, at time.Time) (short, known 
 	return least < math.Max(0, limit-used), !math.IsInf(least, 1)
 }
 
-// fixture reports whether a component is Steamer's own, whose restart says nothing about the chart.
+// fixture reports whether a component is Steamer's own, whose restart says nothing about the
+// chart.
 func fixture(component string) bool { return slices.Contains([]string{"gitlab-stub", "k6"}, component) }

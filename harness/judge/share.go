@@ -23,8 +23,8 @@ func levels() stats.Levels { return stats.Levels{Lower: 0.01, Upper: 0.05} }
 // without progress, and restarts and changes of the leader have conditions of their own.
 const unseenBurst = 2.0
 
-// quantile is what a latency metric asks: from which start, and which share of fetches may be above
-// the limit. The share is 0 for a mean.
+// quantile is what a latency metric asks: from which start, and which share of fetches may be
+// above the limit. The share is 0 for a mean.
 type quantile struct {
 	from    string
 	allowed float64
@@ -46,8 +46,8 @@ func quantileOf(metric string) (q quantile, ok bool) {
 	return q, ok && known
 }
 
-// series is what the seconds of a measurement say of a share. Where the number of hits is not known
-// exactly, least and most bound it.
+// series is what the seconds of a measurement say of a share. Where the number of hits is not
+// known exactly, least and most bound it.
 type series struct {
 	least, most []stats.Tally
 }
@@ -93,8 +93,8 @@ func above(l *result.Load, from string, limit float64) (s series, unknown string
 }
 
 // derived is above for results that lack the counts: the histogram has how many fetches were slow,
-// and a second's quantiles bound how many of them were its own. They are put where they lie closest
-// together.
+// and a second's quantiles bound how many of them were its own. They are put where they lie
+// closest together.
 func derived(l *result.Load, measured []result.Interval, from string, limit float64, slow int64) (
 	s series, unknown string,
 ) {
@@ -243,8 +243,8 @@ func mean(l *result.Load, from string, limit float64) (b *result.Bounds, unknown
 // bucket is how exactly histograms know a latency.
 const bucket = 0.001
 
-// secondMean bounds the mean latency of a second by its quantiles, for results that have no more of
-// it.
+// secondMean bounds the mean latency of a second by its quantiles, for results that have no more
+// of it.
 func secondMean(iv result.Interval) (low, high float64) {
 	if iv.Max <= 0 || iv.Fetches == 0 {
 		return 0, math.Inf(1)

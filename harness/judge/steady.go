@@ -12,8 +12,9 @@ import (
 // the scheduler alone moves medians of a few milliseconds by that much.
 const driftFloor = 2.0
 
-// The search for a trend. A measurement is cut into equal blocks, of which each gives one value: so
-// long that neighbours hardly depend on each other, and so many that chance rarely orders them all.
+// The search for a trend. A measurement is cut into equal blocks, of which each gives one value:
+// so long that neighbours hardly depend on each other, and so many that chance rarely orders them
+// all.
 const (
 	leastBlock  = 10.0 // seconds
 	leastBlocks = 6    // P of all six in order is 2/720
@@ -78,11 +79,11 @@ func (v Validity) moved(from, to float64) float64 {
 }
 
 // trend looks for a latency that rises or falls throughout. A block's value is the median of its
-// seconds' p50, and of their p95. There is a trend where the blocks are in an order that chance has
-// three times in a thousand (Mann-Kendall), and where the line through their logarithms (Theil-Sen)
-// moves from the first block to the last by more than MaxDrift and by more than driftFloor; of a
-// p95 by a third and twice as much more. Both are needed: a long run makes small moves significant,
-// and noise makes large ones.
+// seconds' p50, and of their p95. There is a trend where the blocks are in an order that chance
+// has three times in a thousand (Mann-Kendall), and where the line through their logarithms
+// (Theil-Sen) moves from the first block to the last by more than MaxDrift and by more than
+// driftFloor; of a p95 by a third and twice as much more. Both are needed: a long run makes small
+// moves significant, and noise makes large ones.
 func (v Validity) trend(l *result.Load) (c result.Check, falls bool) {
 	title, limit := "trend of the latency from beginning to end", fmt.Sprintf("p50 within a factor of %s, p95 of %s",
 		num(v.MaxDrift), num(v.MaxDrift*tailDrift))

@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// noise is what a shared machine does to a latency: each second's own, and slow waves that come and
-// go (an AR(1) process), both in the logarithm.
+// noise is what a shared machine does to a latency: each second's own, and slow waves that come
+// and go (an AR(1) process), both in the logarithm.
 type noise struct {
 	second, wave float64 // standard deviations
 	memory       float64 // seconds until a wave has lost most of itself

@@ -120,9 +120,9 @@ func incidentKinds() []incident {
 // maxNamed is how many events a reason names; the timeline has them all.
 const maxNamed = 5
 
-// incidents asks that nothing of each kind happened unplanned under load. The gravest event decides
-// a kind: one that proves a fault of the subject, then a doubt about the subject, then what the
-// machine did.
+// incidents asks that nothing of each kind happened unplanned under load. The gravest event
+// decides a kind: one that proves a fault of the subject, then a doubt about the subject, then
+// what the machine did.
 func (s *circumstances) incidents() []result.Check {
 	var out []result.Check
 	for _, kind := range incidentKinds() {
@@ -233,8 +233,9 @@ func crashed(e result.Event) bool {
 }
 
 // restarted: an out-of-memory kill is the container's own where the machine had the memory to let
-// it reach its limit; so is a crash, since a process that gets no memory ends in one, too. One that
-// was told to end or killed was so by someone, such as the kubelet for a probe that came late.
+// it reach its limit; so is a crash, since a process that gets no memory ends in one, too. One
+// that was told to end or killed was so by someone, such as the kubelet for a probe that came
+// late.
 func (s *circumstances) restarted(e result.Event) finding {
 	short, known := shortage(s.topology, e.Name, e.At)
 	trouble := s.around(e.At)

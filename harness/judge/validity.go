@@ -19,8 +19,8 @@ type Validity struct {
 	// FallMayBe accepts a latency that falls: what is known to begin before everything is warm,
 	// such as the short runs of a search, is judged by the whole of it, and is not overloaded.
 	FallMayBe bool
-	// Unobserved accepts that nobody watched OpenBao: what only watching shows takes no part in the
-	// verdict.
+	// Unobserved accepts that nobody watched OpenBao: what only watching shows takes no part in
+	// the verdict.
 	Unobserved bool
 	// UnobservedGenerators accepts the same of the load generators' containers: their own account
 	// of their CPU time has to do.

@@ -91,7 +91,8 @@ func (a Acceptance) Check(now time.Time) error {
 	return nil
 }
 
-// ParseBaseline reads a baseline as of now; name is used in errors, which are of code exit.Invalid.
+// ParseBaseline reads a baseline as of now; name is used in errors, which are of code
+// exit.Invalid.
 func ParseBaseline(name string, data []byte, now time.Time) (*Baseline, error) {
 	return document.Codec[Baseline]{
 		APIVersion: APIVersion, Kind: BaselineKind, YAML: true, Input: "baseline",
@@ -143,8 +144,8 @@ func ReadBaseline(path string) (*Baseline, error) {
 }
 
 // Accept marks the findings of a report that baselines hold, counts again what is left, and lists
-// the entries that match nothing. It replaces what was accepted before. A baseline of another chart
-// is an error of code exit.Invalid.
+// the entries that match nothing. It replaces what was accepted before. A baseline of another
+// chart is an error of code exit.Invalid.
 func (r *Report) Accept(baselines ...*Baseline) error {
 	left, order := map[string]*Accepted{}, []*Accepted{}
 	for _, b := range baselines {

@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
 )
 
-// FuzzRules has every rule that looks at objects and cases judge documents of any form: findings or
-// none, and never a panic.
+// FuzzRules has every rule that looks at objects and cases judge documents of any form: findings
+// or none, and never a panic.
 func FuzzRules(f *testing.F) {
 	for _, seed := range []string{
 		"", "a", "- a", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: ':'}], " +

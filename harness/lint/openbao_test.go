@@ -35,8 +35,8 @@ func broken(t *testing.T, defects []defect) string {
 	return dir
 }
 
-// TestKnownDefects finds each defect of GitLab's chart 0.12.3 in the reference chart, in two groups
-// that do not cover each other.
+// TestKnownDefects finds each defect of GitLab's chart 0.12.3 in the reference chart, in two
+// groups that do not cover each other.
 func TestKnownDefects(t *testing.T) {
 	t.Parallel()
 	const config, database, url = "ConfigMap/openbao-config", "config.storage.postgresql.",

@@ -107,7 +107,8 @@ func exceeding(o *Object, rules, allowed []rbacv1.PolicyRule) []Finding {
 }
 
 // holds says whether an allowed rule holds a right. A wildcard is held by a wildcard only or by
-// what stands for everything; an allowance for named resources holds rules for some of these names.
+// what stands for everything; an allowance for named resources holds rules for some of these
+// names.
 func holds(a rbacv1.PolicyRule, group, resource, verb string, names []string) bool {
 	in := func(list []string, value string) bool {
 		return slices.Contains(list, value) || slices.Contains(list, "*")

@@ -54,8 +54,8 @@ func (r *rig) stages(t *testing.T) {
 	l, err := r.runner.Run(t.Context(), j)
 	require.NoError(t, err)
 	require.Empty(t, l.Partial)
-	// k6's ramping schedule loses what a stalled machine was late for, by up to a stall's length at
-	// each of the three beginnings.
+	// k6's ramping schedule loses what a stalled machine was late for, by up to a stall's length
+	// at each of the three beginnings.
 	const stall = 10
 	require.InDelta(t, 120, arrivals(l), stall, "20/s for 2 s, and 4 s from 10/s to 30/s")
 	require.InDelta(t, 200, l.Excursion.Fetches+l.Excursion.Dropped, 2*stall, "100/s for 2 s")
@@ -72,8 +72,8 @@ func (r *rig) stages(t *testing.T) {
 	require.Greater(t, l.OfferedAt(l.Stages[2].At+3), 20.0)
 }
 
-// mixed: jobs fetch while Rails writes, with three jobs of each tenant, and the parts and kinds are
-// told apart.
+// mixed: jobs fetch while Rails writes, with three jobs of each tenant, and the parts and kinds
+// are told apart.
 func (r *rig) mixed(t *testing.T) {
 	j := r.job("mixed", "k6", 6*time.Second)
 	j.Profile.Mode = "mixed"

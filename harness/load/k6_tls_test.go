@@ -13,8 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
-// TestRealK6OverTLS drives an https target whose certificate only the fixture's CA vouches for. The
-// load records that its requests were answered over HTTP/2, as Runner's are.
+// TestRealK6OverTLS drives an https target whose certificate only the fixture's CA vouches for.
+// The load records that its requests were answered over HTTP/2, as Runner's are.
 func TestRealK6OverTLS(t *testing.T) {
 	site := loadtest.Start(t, localbao.Options{TLS: true}, "tls", 4, 2)
 	address := site.Server.Address

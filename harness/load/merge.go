@@ -40,8 +40,8 @@ func (m *Merger) failed() bool {
 // bucket, second by second and phase by phase, so that every quantile of the merged log is that of
 // all fetches together. Seconds are those of the processes' own clocks.
 //
-// A second is written once all processes have gone beyond it; what is kept meanwhile are lines of a
-// few KiB each. Parts may be written from several goroutines; To is written to from whichever
+// A second is written once all processes have gone beyond it; what is kept meanwhile are lines of
+// a few KiB each. Parts may be written from several goroutines; To is written to from whichever
 // completes a second.
 type Merger struct {
 	mu     sync.Mutex
@@ -90,16 +90,16 @@ func NewMerger(to io.Writer, names ...string) *Merger {
 }
 
 // Part is where the log of the i-th process goes. With a foreign writer, lines that are not of the
-// log go there: a container's log holds k6's messages as well. A log that cannot be read is refused
-// from that line on.
+// log go there: a container's log holds k6's messages as well. A log that cannot be read is
+// refused from that line on.
 func (m *Merger) Part(i int, foreign io.Writer) io.Writer {
 	p := m.parts[i]
 	p.foreign = foreign
 	return p
 }
 
-// Write takes the next bytes of one process's log, which may end anywhere. An error is this part's,
-// and kept for Parts.
+// Write takes the next bytes of one process's log, which may end anywhere. An error is this
+// part's, and kept for Parts.
 func (p *part) Write(b []byte) (int, error) {
 	m := p.merger
 	m.mu.Lock()

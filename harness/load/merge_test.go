@@ -130,8 +130,8 @@ func TestMergeStreams(t *testing.T) {
 	require.Zero(t, m.Parts()[1].LateSeconds, "b began with a")
 }
 
-// TestMergeProblems: a process whose log is incomplete or wrong makes the merged log partial, names
-// it, and leaves the others' numbers.
+// TestMergeProblems: a process whose log is incomplete or wrong makes the merged log partial,
+// names it, and leaves the others' numbers.
 func TestMergeProblems(t *testing.T) {
 	t.Parallel()
 	good := strings.Join([]string{

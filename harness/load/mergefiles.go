@@ -15,8 +15,8 @@ import (
 
 // MergeFiles merges the interval logs in files into to, see MergeLogs, with what their garbage
 // collectors traced where the files are the logs of containers. Parts are named by their files.
-// Errors are of code exit.Invalid for files that cannot be read, are no such log, or are cut off; a
-// log that is whole but for its end, because its process was killed, is a part with a problem.
+// Errors are of code exit.Invalid for files that cannot be read, are no such log, or are cut off;
+// a log that is whole but for its end, because its process was killed, is a part with a problem.
 func MergeFiles(to io.Writer, paths []string) ([]result.LoadPart, error) {
 	files, names := make([]*os.File, 0, len(paths)), make([]string, 0, len(paths))
 	defer func() {

@@ -48,7 +48,8 @@ type Rate struct {
 
 // Connections says how the workload treats its TCP connections.
 type Connections struct {
-	// Reuse keeps connections open between fetches. GitLab Runner does not: each job opens its own.
+	// Reuse keeps connections open between fetches. GitLab Runner does not: each job opens its
+	// own.
 	Reuse bool `json:"reuse"`
 }
 
@@ -60,15 +61,15 @@ type VUs struct {
 }
 
 // Seconds without an answer that a load outlasts: with the VUs that are there from the start, and
-// with those that k6 makes on the way, one after the other, each at the price of a dropped arrival.
-// A VU takes 0.15 MiB and a millisecond to make.
+// with those that k6 makes on the way, one after the other, each at the price of a dropped
+// arrival. A VU takes 0.15 MiB and a millisecond to make.
 const (
 	initialSeconds = 1
 	maxSeconds     = 4
 )
 
-// At returns v, or if it is zero the VUs for a load whose rate rises to perSecond: as many from the
-// start as arrive in a second, 20 to 2,000, and in the end as arrive in four, 200 to 10,000.
+// At returns v, or if it is zero the VUs for a load whose rate rises to perSecond: as many from
+// the start as arrive in a second, 20 to 2,000, and in the end as arrive in four, 200 to 10,000.
 func (v VUs) At(perSecond float64) VUs {
 	if v != (VUs{}) {
 		return v

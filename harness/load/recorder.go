@@ -251,8 +251,8 @@ func (r *Recorder) histograms(l *line, iv *result.Interval) error {
 }
 
 // above counts the fetches of an interval above each threshold, failed ones in any case; nil where
-// the log does not have every fetch's latency, as logs of before December 2026 do not where fetches
-// failed.
+// the log does not have every fetch's latency, as logs of before December 2026 do not where
+// fetches failed.
 func (r *Recorder) above(iv *result.Interval, all map[string]*hdrhistogram.Histogram) []int64 {
 	limits := make([]float64, len(r.Thresholds))
 	for i, th := range r.Thresholds {

@@ -81,7 +81,8 @@ func secretLike() *regexp.Regexp {
 	return regexp.MustCompile(`eyJ[A-Za-z0-9_\-+/=.]*|\b(?:hv)?[sbr]\.[A-Za-z0-9_\-]{16,}`)
 }
 
-// Redact replaces everything in s that looks like a credential or that the process knows to be one.
+// Redact replaces everything in s that looks like a credential or that the process knows to be
+// one.
 func Redact(s string) string {
 	return secret.Redact(secretLike().ReplaceAllLiteralString(s, secret.Redacted))
 }

@@ -140,8 +140,8 @@ func Arguments(log string) []string {
 	}
 }
 
-// Settings are the variables by which the scripts and k6 are told what a job is, wherever they run.
-// STEAMER_FIXTURE is not among them.
+// Settings are the variables by which the scripts and k6 are told what a job is, wherever they
+// run. STEAMER_FIXTURE is not among them.
 func Settings(j Job) []string {
 	p := j.Profile
 	vus := p.VUs.At(slices.Max(append(p.rates(j.Rate), j.Rate)))

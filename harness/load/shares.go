@@ -21,8 +21,8 @@ func Late(tolerance time.Duration, n int, rate float64) float64 {
 }
 
 // CheckShares says why processes did not drive one load together: shares that are missing, that
-// several had, or that a log does not tell, and processes that began too late after the first. rate
-// is of all, in fetches per second.
+// several had, or that a log does not tell, and processes that began too late after the first.
+// rate is of all, in fetches per second.
 func CheckShares(parts []result.LoadPart, tolerance time.Duration, rate float64) []string {
 	problems := coverage(parts)
 	for _, p := range parts {

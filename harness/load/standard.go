@@ -54,8 +54,8 @@ type Difference struct {
 }
 
 // Differences lists how the load of a topology in a run differs from what is standard for a tier;
-// none: it is evidence for that tier. What is not recorded counts as different: missing never reads
-// as good.
+// none: it is evidence for that tier. What is not recorded counts as different: missing never
+// reads as good.
 func (s Standard) Differences(tier string, run result.Run, t *result.Topology) []Difference {
 	var out []Difference
 	add := func(easier, differs bool, format string, args ...any) {

@@ -67,8 +67,8 @@ func summaries(sums map[string]*hdr.Sum) (map[string]result.Distribution, error)
 	return out, nil
 }
 
-// stages completes a load whose rate moved: the stages' figures, the excursion, and what was judged
-// of a log that ends early.
+// stages completes a load whose rate moved: the stages' figures, the excursion, and what was
+// judged of a log that ends early.
 func (r *Recorder) stages(l *result.Load, planned []result.LoadStage) error {
 	l.Stages = slices.Clone(planned)
 	if l.Partial != "" {

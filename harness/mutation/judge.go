@@ -63,8 +63,8 @@ func judge(m Mutant, results []result.Scenario) Outcome {
 	return o
 }
 
-// Each tries mutants one after the other and tells report of each outcome. One that cannot be tried
-// is Broken and does not keep the others from being tried; the error is ctx's own.
+// Each tries mutants one after the other and tells report of each outcome. One that cannot be
+// tried is Broken and does not keep the others from being tried; the error is ctx's own.
 func Each(ctx context.Context, list []Mutant, try func(context.Context, Mutant) (Outcome, error),
 	report func(Outcome),
 ) ([]Outcome, error) {

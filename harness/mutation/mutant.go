@@ -1,7 +1,7 @@
-// Package mutation proves that the functional suite can fail. A mutant is one deliberate defect, as
-// data: an edit of a chart, of its values, of a recipe or of a server's configuration, applied to a
-// throw-away copy. It is killed when a scenario that should catch it fails; one that survives shows
-// what nobody would notice.
+// Package mutation proves that the functional suite can fail. A mutant is one deliberate defect,
+// as data: an edit of a chart, of its values, of a recipe or of a server's configuration, applied
+// to a throw-away copy. It is killed when a scenario that should catch it fails; one that survives
+// shows what nobody would notice.
 package mutation
 
 import (

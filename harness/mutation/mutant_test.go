@@ -18,7 +18,8 @@ import (
 
 const root = "../.."
 
-// TestMutantsAreSound reads the mutants there are, and applies the edits of each to what they edit.
+// TestMutantsAreSound reads the mutants there are, and applies the edits of each to what they
+// edit.
 func TestMutantsAreSound(t *testing.T) {
 	t.Parallel()
 	list, err := Read(root, scenarios.All())

@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Host adds the use of the whole machine that Steamer runs on, which the cluster has to run on too:
-// CPU, and the memory that is left. It is a Source.
+// Host adds the use of the whole machine that Steamer runs on, which the cluster has to run on
+// too: CPU, and the memory that is left. It is a Source.
 type Host struct{}
 
 func (Host) attach(ctx context.Context, o *Observer) {
@@ -51,8 +51,8 @@ func everySecond(ctx context.Context, read func() error) error {
 	}
 }
 
-// host turns the machine's CPU seconds into a sample; the first only sets the base. available is in
-// MiB, 0 where it is not known.
+// host turns the machine's CPU seconds into a sample; the first only sets the base. available is
+// in MiB, 0 where it is not known.
 func (s *series) host(at time.Time, use proc.HostUse, available float64) {
 	if spent := at.Sub(s.at).Seconds(); !s.at.IsZero() && spent > 0 {
 		s.out.Samples = append(s.out.Samples, result.ResourceSample{

@@ -59,9 +59,9 @@ type series struct {
 	periods, throttledPeriods float64 // CFS periods, cumulative
 }
 
-// Start begins to sample: node containers of a kind cluster for the pods' containers, and machines.
-// Stop ends it. On an existing cluster, where e is nil, the kubelets' summary API has to do, if it
-// may be read. Fill has what the sources found.
+// Start begins to sample: node containers of a kind cluster for the pods' containers, and
+// machines. Stop ends it. On an existing cluster, where e is nil, the kubelets' summary API has to
+// do, if it may be read. Fill has what the sources found.
 func Start(ctx context.Context, e *engine.Engine, pods PodSource, nodes []string, machines []Machine,
 	sources ...Source,
 ) *Observer {
@@ -115,7 +115,8 @@ func (o *Observer) Stop() ([]result.ResourceSeries, []result.Event, []error) {
 	return all, events, o.errs
 }
 
-// Fill writes what the sources found, and what observing cost, into a topology. Call it after Stop.
+// Fill writes what the sources found, and what observing cost, into a topology. Call it after
+// Stop.
 func (o *Observer) Fill(t *result.Topology) {
 	if o.host != nil && len(o.host.out.Samples) > 0 {
 		t.Host = &o.host.out

@@ -1,9 +1,9 @@
 package observe
 
-// Both scripts print one line per container and second: ID, CPU time in nanoseconds, memory without
-// inactive file cache in bytes (the kubelet's working set), CFS periods, throttled periods; then
-// one about themselves. One awk reads all files of a second: a shell's own read takes a file a byte
-// at a time, and a process per file would disturb what is measured.
+// Both scripts print one line per container and second: ID, CPU time in nanoseconds, memory
+// without inactive file cache in bytes (the kubelet's working set), CFS periods, throttled
+// periods; then one about themselves. One awk reads all files of a second: a shell's own read
+// takes a file a byte at a time, and a process per file would disturb what is measured.
 const common = `
 program='
 function first(file) { value = 0; if ((getline line < file) > 0) value = line; close(file); return value }

@@ -24,8 +24,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// sources are a Server and a Database on a real OpenBao and its real PostgreSQL. OpenBao's database
-// there is "postgres", so that Steamer's session has to be in another.
+// sources are a Server and a Database on a real OpenBao and its real PostgreSQL. OpenBao's
+// database there is "postgres", so that Steamer's session has to be in another.
 func sources(t testing.TB, s *localbao.Server) (Server, Database) {
 	t.Helper()
 	program, arguments := loadtest.PSQL(t, s, "template1")
@@ -149,9 +149,9 @@ func TestSources(t *testing.T) {
 		top.Observer.Cores())
 }
 
-// TestDatabaseGaps: a PostgreSQL without the module, and one that is not there, are gaps with their
-// reason and no hang. TestActiveHeap reads a real OpenBao's metrics; what a standby says is the
-// same page with another value.
+// TestDatabaseGaps: a PostgreSQL without the module, and one that is not there, are gaps with
+// their reason and no hang. TestActiveHeap reads a real OpenBao's metrics; what a standby says is
+// the same page with another value.
 func TestActiveHeap(t *testing.T) {
 	s, err := localbao.Start(t.Context(), localbao.Options{})
 	require.NoError(t, err)
@@ -258,9 +258,9 @@ func TestWarnings(t *testing.T) {
 	require.ElementsMatch(t, []string{"legacy:", "new:", "series:", "bare:"}, names)
 }
 
-// BenchmarkRound is what one second of observing costs this process: a page of real metrics of each
-// of two pods, and one answer of a real PostgreSQL. It has to stay below 20 ms, 2 % of a core, the
-// listing of pods included.
+// BenchmarkRound is what one second of observing costs this process: a page of real metrics of
+// each of two pods, and one answer of a real PostgreSQL. It has to stay below 20 ms, 2 % of a
+// core, the listing of pods included.
 func BenchmarkRound(b *testing.B) {
 	s, fetch := seeded(b)
 	server, database := sources(b, s)

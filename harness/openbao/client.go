@@ -55,8 +55,8 @@ func HTTPClient(keepAlive bool) *http.Client {
 	}
 }
 
-// Trusting is HTTPClient that trusts the certificate authorities in the PEM ca, and no others. With
-// an empty ca it trusts those of the system. Over TLS it speaks HTTP/2 where the server does.
+// Trusting is HTTPClient that trusts the certificate authorities in the PEM ca, and no others.
+// With an empty ca it trusts those of the system. Over TLS it speaks HTTP/2 where the server does.
 func Trusting(keepAlive bool, ca []byte) *http.Client {
 	client := HTTPClient(keepAlive)
 	if len(ca) > 0 {

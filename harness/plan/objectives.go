@@ -51,9 +51,9 @@ func (r *Resolved) Thresholds(topology string) []result.Threshold {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// Supports says which objectives of a topology the load is long enough for, and the number of their
-// entry in the file; none where no entry is for it. The version of OpenBao is known only once it
-// runs, so that an entry for some versions alone counts as one for all.
+// Supports says which objectives of a topology the load is long enough for, and the number of
+// their entry in the file; none where no entry is for it. The version of OpenBao is known only
+// once it runs, so that an entry for some versions alone counts as one for all.
 func (r *Resolved) Supports(topology string) (entry int, supports []judge.Support) {
 	entry = r.Objectives.FindUnversioned(r.subject(topology))
 	if entry < 0 {
@@ -108,9 +108,9 @@ func (r *Resolved) Lengthen() (from, to time.Duration) {
 	return from, longest
 }
 
-// Outlook says in words, before the run, which objectives its load can decide and how long it would
-// have to be for the others. Topologies with the same answers share theirs. It is empty without a
-// load.
+// Outlook says in words, before the run, which objectives its load can decide and how long it
+// would have to be for the others. Topologies with the same answers share theirs. It is empty
+// without a load.
 func (r *Resolved) Outlook() []string {
 	if !r.Load {
 		return nil

@@ -61,8 +61,8 @@ type Plan struct {
 	Subject result.Subject `json:"subject,omitempty"`
 	Repeat  int            `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
 	Shuffle uint64         `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
-	// Previous is the chart's previous release, a directory or .tgz, for the scenario that upgrades
-	// from it; empty: the scenario is skipped.
+	// Previous is the chart's previous release, a directory or .tgz, for the scenario that
+	// upgrades from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
 	Load     bool   `json:"load"` // drive load
 	// InCluster drives the load by pods of the cluster under test; nil: by a process beside
@@ -132,8 +132,8 @@ func Read(path string, base Plan) (Plan, error) {
 	return base, err
 }
 
-// Select returns the scenarios of a list that the plan asks for. Errors are of code exit.Invalid, as
-// where none is left.
+// Select returns the scenarios of a list that the plan asks for. Errors are of code exit.Invalid,
+// as where none is left.
 func (p Plan) Select(list []scenario.Scenario) ([]scenario.Scenario, error) {
 	list, err := scenario.Select(list, p.Scenarios)
 	if err != nil || len(list) == 0 {

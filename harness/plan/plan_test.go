@@ -25,8 +25,8 @@ func file(t testing.TB, text string) string {
 
 const head = "apiVersion: " + result.APIVersion + "\nkind: Plan\n"
 
-// TestRead overlays files on the default: what a file does not say stays, and what no plan knows is
-// refused.
+// TestRead overlays files on the default: what a file does not say stays, and what no plan knows
+// is refused.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	base := plan.Default(root)

@@ -28,8 +28,8 @@ type Provider struct {
 	// port, 0 for one that is chosen.
 	Second     bool
 	SecondPort int
-	// Elsewhere says that the cluster will be in another network namespace than this process is in:
-	// the ports of this one do not matter.
+	// Elsewhere says that the cluster will be in another network namespace than this process is
+	// in: the ports of this one do not matter.
 	Elsewhere bool
 	// Named are images that flags name, pulled into archives already, by their references. A
 	// cluster without a way out cannot pull them itself.

@@ -35,8 +35,8 @@ func (p *Provider) Preflight(ctx context.Context, all ...Wanted) error {
 }
 
 // checkCluster finds out before any side effect whether the plan's cluster can be had: an existing
-// one is opened and its rights are asked for; of a kind cluster everything is checked that needs no
-// engine.
+// one is opened and its rights are asked for; of a kind cluster everything is checked that needs
+// no engine.
 func (p *Provider) checkCluster(ctx context.Context, environments []*topology.Environment) error {
 	c := p.Plan.Cluster
 	if c.Existing() {

@@ -19,8 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-// needsOf are the rights that a run of these scenarios on an existing cluster asks for, with values
-// over the chart's.
+// needsOf are the rights that a run of these scenarios on an existing cluster asks for, with
+// values over the chart's.
 func needsOf(t *testing.T, scenarios string, values map[string]any) []cluster.Need {
 	t.Helper()
 	load := func(name string) *chart.Chart {
@@ -53,8 +53,8 @@ func has(needs []cluster.Need, verb, what string) bool {
 	})
 }
 
-// TestNeedsFollow: what the chart renders and what the chosen scenarios do decides which rights are
-// asked for.
+// TestNeedsFollow: what the chart renders and what the chosen scenarios do decides which rights
+// are asked for.
 func TestNeedsFollow(t *testing.T) {
 	t.Parallel()
 	none := needsOf(t, "none", nil)

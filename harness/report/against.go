@@ -37,8 +37,8 @@ type sideView struct {
 	Median float64
 }
 
-// ratioView is a metric's row. Positions are in % of the picture's width; the scale is logarithmic,
-// so that half and double are equally far from 1.
+// ratioView is a metric's row. Positions are in % of the picture's width; the scale is
+// logarithmic, so that half and double are equally far from 1.
 type ratioView struct {
 	gate.Ratio
 	Badge                      string // the verdict, or INFO where it does not decide

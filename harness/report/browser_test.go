@@ -193,8 +193,8 @@ func TestBrowserNarrow(t *testing.T) {
 	w.clean(t)
 }
 
-// TestBrowserManyScenarios opens a suite of 340 scenarios: folded, quick to search, and unfolded on
-// paper.
+// TestBrowserManyScenarios opens a suite of 340 scenarios: folded, quick to search, and unfolded
+// on paper.
 func TestBrowserManyScenarios(t *testing.T) {
 	r := synthetic.Result(60, 12)
 	for i := range 340 {

@@ -31,8 +31,8 @@ func WriteComparison(dir string, c *compare.Comparison) error {
 	return errors.Join(err, WriteComparisonPage(dir, gate.Shown(c), c))
 }
 
-// ComparisonText prints a comparison for a terminal: the verdict with its reasons, then the numbers
-// behind it.
+// ComparisonText prints a comparison for a terminal: the verdict with its reasons, then the
+// numbers behind it.
 func ComparisonText(w io.Writer, c *compare.Comparison) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: B against A\n", c.Verdict)
@@ -151,7 +151,8 @@ func notes(c *compare.Comparison) []string {
 	return out
 }
 
-// bothScenarios says how the scenarios that ran on both sides ended, and returns those that differ.
+// bothScenarios says how the scenarios that ran on both sides ended, and returns those that
+// differ.
 func bothScenarios(c *compare.Comparison) (text string, differ []compare.Functional) {
 	same := map[result.Status]int{}
 	for _, f := range c.Functional {

@@ -150,8 +150,8 @@ func decisionJUnit(w io.Writer, d *gate.Decision) error {
 	return writeSuites(w, "steamer gate", s)
 }
 
-// DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to the
-// verdicts.
+// DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to
+// the verdicts.
 func DecisionSummary(w io.Writer, d *gate.Decision, colour bool) error {
 	p := newDecisionPage(d)
 	var b strings.Builder

@@ -15,8 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// decided is a decision with a missed, an open and a met criterion; its strings try to break out of
-// every format.
+// decided is a decision with a missed, an open and a met criterion; its strings try to break out
+// of every format.
 func decided() *gate.Decision {
 	r := synthetic.Failed()
 	t := r.Topologies[0]

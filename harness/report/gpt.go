@@ -10,10 +10,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// gptTable writes the table that readers of the GitLab Performance Tool know: for each topology the
-// rate, the time to first byte (mean and P90) and the share of good answers, each beside its limit.
-// A fetch's answer is one small body, so its whole latency from the actual start stands for the
-// time to first byte. A column without an objective shows no limit.
+// gptTable writes the table that readers of the GitLab Performance Tool know: for each topology
+// the rate, the time to first byte (mean and P90) and the share of good answers, each beside its
+// limit. A fetch's answer is one small body, so its whole latency from the actual start stands for
+// the time to first byte. A column without an objective shows no limit.
 func gptTable(w io.Writer, r *result.Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "* Environment:     %s\n* Option:          %s, tier %s\n* Date:            %s\n* Run Time:        %s\n* Steamer Version: %s\n\n",

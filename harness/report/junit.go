@@ -13,10 +13,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// runJUnit writes JUnit XML, a suite for each topology and subject, the way GitLab reads it: it shows classname as the
-// suite, keeps only the first of several cases with the same name, and shows
-// the failure's text, so the reason comes first. Checks are cases too. JUnit
-// knows no third value: what is INCONCLUSIVE is skipped with its reason.
+// runJUnit writes JUnit XML, a suite for each topology and subject, the way GitLab reads it: it
+// shows classname as the suite, keeps only the first of several cases with the same name, and
+// shows the failure's text, so the reason comes first. Checks are cases too. JUnit knows no third
+// value: what is INCONCLUSIVE is skipped with its reason.
 func runJUnit(w io.Writer, r *result.Result) error {
 	var suites []junit.Testsuite
 	for i := range r.Topologies {

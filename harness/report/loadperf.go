@@ -8,10 +8,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// loadPerformance writes what GitLab's load-performance report reads, in the
-// form of k6's summary: the rate, the latency from the actual start in ms, and
-// every fetch as a check that passes when it got the right value. t must have load.
-// What was not measured is left out, since GitLab would compare a 0 with the figures of other runs.
+// loadPerformance writes what GitLab's load-performance report reads, in the form of k6's summary:
+// the rate, the latency from the actual start in ms, and every fetch as a check that passes when
+// it got the right value. t must have load. What was not measured is left out, since GitLab would
+// compare a 0 with the figures of other runs.
 func loadPerformance(w io.Writer, t *result.Topology) error {
 	l, d := t.Load, t.Load.Actual
 	bad := l.Failed + l.Wrong

@@ -19,14 +19,14 @@ func latency(v float64, n int64) string {
 	return render.Milliseconds(v)
 }
 
-// rated reports whether a rate was measured. That no fetch was completed is one only where the load
-// ran to its end: one that stopped in its warm-up has measured nothing.
+// rated reports whether a rate was measured. That no fetch was completed is one only where the
+// load ran to its end: one that stopped in its warm-up has measured nothing.
 func rated(l *result.Load) bool {
 	return l.Fetches > 0 || l.Partial == "" && l.MeasuredSeconds > 0
 }
 
-// jobsText says what the jobs of a load did, as a sentence with a space before it; empty where that
-// was not recorded.
+// jobsText says what the jobs of a load did, as a sentence with a space before it; empty where
+// that was not recorded.
 func jobsText(j *result.Jobs) string {
 	if j == nil {
 		return ""

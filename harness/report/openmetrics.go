@@ -156,8 +156,8 @@ func (g gauges) parts(topology, prefix string, parts map[string]result.Distribut
 	}
 }
 
-// peakOpenBao is the largest working set of an OpenBao pod under load in MiB; ok is false where one
-// of them was not seen.
+// peakOpenBao is the largest working set of an OpenBao pod under load in MiB; ok is false where
+// one of them was not seen.
 func peakOpenBao(t *result.Topology) (mib float64, ok bool) {
 	for i := range t.Resources {
 		if t.Resources[i].Component != "openbao" {

@@ -58,8 +58,8 @@ func files(r *result.Result) []file {
 	return all
 }
 
-// WriteAll writes every report of r into dir, which must exist, side by side on the CPUs there are.
-// One that fails does not keep the others from being written.
+// WriteAll writes every report of r into dir, which must exist, side by side on the CPUs there
+// are. One that fails does not keep the others from being written.
 func WriteAll(dir string, r *result.Result) error {
 	r = secret.Scrub(r)
 	all := files(r)

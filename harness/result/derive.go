@@ -118,7 +118,8 @@ func (s *ResourceSeries) CPUCores(w Window) (cores float64, ok bool) {
 // CPUPerFetch is the CPU time in milliseconds that all containers of component used per completed
 // fetch while measuring: the integral of their CPU use over the measured span, divided by the
 // fetches. ok is false when there was no load or the samples of one of its containers cover less
-// than MinCoverage of the span: a container that nobody watched makes the sum unknown, not smaller.
+// than MinCoverage of the span: a container that nobody watched makes the sum unknown, not
+// smaller.
 func (t *Topology) CPUPerFetch(component string) (ms float64, ok bool) {
 	if t.Load == nil || t.Load.Completed() == 0 {
 		return 0, false

@@ -11,7 +11,7 @@ type Jobs struct {
 	Signing string `json:"signing"`           // algorithm of the jobs' tokens, e.g. RS256
 	Tenants int    `json:"tenants,omitempty"` // that were fetched from; 0: not known, as of logs that others left behind
 	Secrets int    `json:"secrets,omitempty"` // of the tenant that has the fewest; 0: not known
-	// Profile is "sha256:" and the SHA-256 of the profile as it was driven, flags included, as JSON
-	// without its name and description.
+	// Profile is "sha256:" and the SHA-256 of the profile as it was driven, flags included, as
+	// JSON without its name and description.
 	Profile string `json:"profile"`
 }

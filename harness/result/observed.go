@@ -9,8 +9,8 @@ type ServerSeries struct {
 }
 
 // ServerSample is one reading of a pod's metrics. Names in brackets are OpenBao's, without their
-// prefix. OpenBao's postgres_get is left out: transactional reads, and so all fetches, do not count
-// in it; DatabaseUse has them.
+// prefix. OpenBao's postgres_get is left out: transactional reads, and so all fetches, do not
+// count in it; DatabaseUse has them.
 type ServerSample struct {
 	At time.Time `json:"at"`
 	// requests handled per second since the previous sample (core_handle_request)
@@ -97,8 +97,8 @@ type LoadPart struct {
 	Problem     string       `json:"problem,omitempty"` // why its recording is incomplete
 }
 
-// ObserverUse is what observing cost: the CPU time of Steamer's own process and of the processes it
-// keeps for observing, while load ran.
+// ObserverUse is what observing cost: the CPU time of Steamer's own process and of the processes
+// it keeps for observing, while load ran.
 type ObserverUse struct {
 	Seconds    float64 `json:"seconds"`    // that observation took
 	CPUSeconds float64 `json:"cpuSeconds"` // progress display and reading of k6's log included

@@ -221,8 +221,8 @@ type Load struct {
 	// Interval.Above.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// NotJudged are the metrics whose objectives the profile is too short for and says so: missed
-	// beyond doubt they fail a run, undecided they cost it nothing. No release is decided on such a
-	// run.
+	// beyond doubt they fail a run, undecided they cost it nothing. No release is decided on such
+	// a run.
 	NotJudged []string `json:"notJudged,omitempty"`
 }
 
@@ -256,8 +256,8 @@ type Interval struct {
 	// What results of before December 2026 do not have.
 
 	// Above is how many fetches were above each of Load.Thresholds, in their order. A fetch that
-	// failed counts as above, however fast it did; so does one in the histogram's bucket that holds
-	// the limit, which is 0.1 % wide. Empty is unknown, as it is for all below that is 0.
+	// failed counts as above, however fast it did; so does one in the histogram's bucket that
+	// holds the limit, which is 0.1 % wide. Empty is unknown, as it is for all below that is 0.
 	Above []int64 `json:"above,omitempty"`
 	// Mean and ActualMean are mean latencies in ms, from the intended and from the actual start.
 	Mean       float64 `json:"mean,omitempty"`
@@ -288,8 +288,8 @@ type Generator struct {
 	CPUShare   float64 `json:"cpuShare"`
 	MaxVUs     int     `json:"maxVUs"`
 	InitialVUs int     `json:"initialVUs,omitempty"` // made before the start; 0: unknown
-	// Samples are about one a second; Collections is nil where k6's trace was not read. Both are of
-	// a local k6 only, see LoadPart for pods.
+	// Samples are about one a second; Collections is nil where k6's trace was not read. Both are
+	// of a local k6 only, see LoadPart for pods.
 	Samples     []GeneratorSample `json:"samples,omitempty"`
 	Collections *Collections      `json:"collections,omitempty"`
 }
@@ -304,8 +304,8 @@ type ResourceSeries struct {
 	CPURequest  float64 `json:"cpuRequest,omitempty"`
 	CPULimit    float64 `json:"cpuLimit,omitempty"`
 	MemoryLimit float64 `json:"memLimit,omitempty"`
-	// Coarse is true where the samples come from a kubelet's summary: 10 to 15 s apart, and without
-	// throttling.
+	// Coarse is true where the samples come from a kubelet's summary: 10 to 15 s apart, and
+	// without throttling.
 	Coarse bool `json:"coarse,omitempty"`
 	// Ended is when the container had ended, by its last sample; zero for one that ran until
 	// observation ended, and in results that do not have it.

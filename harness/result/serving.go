@@ -114,11 +114,11 @@ func (w Window) union(spans []Window) float64 {
 func (s *ResourceSeries) inPod() bool { return strings.Contains(s.Name, "/") }
 
 // Others is how many CPU cores of the machine were used in w on the mean by what is none of
-// Steamer's business. All that runs in the cluster's nodes is the chart's: a chart that writes much
-// of a log drives the container runtime and the journal, and one that asks for much the API server.
-// Steamer, the load generator and the engine do not count either, and interrupts, which belong to
-// nobody, count in proportion. ok is false where the machine or the cluster were not observed
-// throughout. Of results without Nodes it is an upper bound: Kubernetes itself is in it.
+// Steamer's business. All that runs in the cluster's nodes is the chart's: a chart that writes
+// much of a log drives the container runtime and the journal, and one that asks for much the API
+// server. Steamer, the load generator and the engine do not count either, and interrupts, which
+// belong to nobody, count in proportion. ok is false where the machine or the cluster were not
+// observed throughout. Of results without Nodes it is an upper bound: Kubernetes itself is in it.
 func (t *Topology) Others(w Window) (cores float64, ok bool) {
 	whole := w.To.Sub(w.From).Seconds()
 	if t.Host == nil || t.Load == nil || whole <= 0 {

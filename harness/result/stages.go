@@ -37,8 +37,8 @@ type LoadStage struct {
 	P95       float64 `json:"p95"` // median over its seconds of the second's p95
 }
 
-// Excursion is what was driven on purpose beyond the rate that is judged: it may be slow and it may
-// fail, but it may not be wrong.
+// Excursion is what was driven on purpose beyond the rate that is judged: it may be slow and it
+// may fail, but it may not be wrong.
 type Excursion struct {
 	Seconds float64      `json:"seconds"`
 	Offered float64      `json:"offered"` // mean fetches per second asked for
@@ -51,7 +51,8 @@ type Excursion struct {
 	Intended Distribution `json:"intended"`
 }
 
-// Trouble is the first second of an excursion in which not every arrival was answered as it should.
+// Trouble is the first second of an excursion in which not every arrival was answered as it
+// should.
 type Trouble struct {
 	At      float64 // seconds since Load.Start
 	Rate    float64 // fetches per second offered at that time

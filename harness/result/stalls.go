@@ -14,12 +14,12 @@ const (
 	stallStatements = 10
 )
 
-// DatabaseUnseen begins the detail of an event about a time in which nobody saw the database and no
-// fetch succeeded: it may have stood still.
+// DatabaseUnseen begins the detail of an event about a time in which nobody saw the database and
+// no fetch succeeded: it may have stood still.
 const DatabaseUnseen = "nobody saw OpenBao's database"
 
-// Stalls are the times in which OpenBao's sessions sat in open transactions and executed nothing. A
-// request of OpenBao may hold a connection of the pool for its transaction and wait for another;
+// Stalls are the times in which OpenBao's sessions sat in open transactions and executed nothing.
+// A request of OpenBao may hold a connection of the pool for its transaction and wait for another;
 // when transactions hold all of the pool, every request waits until the first client gives up (the
 // timeout of GitLab Runner is 60 s), and the lock of the active node, which is renewed through the
 // same pool, is lost meanwhile.

@@ -60,8 +60,8 @@ type jobClaims struct {
 
 const tokenHint = "give the JWT with which GitLab Runner would fetch the secrets of a job of the project"
 
-// Check reads the tokens, and checks that GitLab and OpenBao answer. It changes nothing; its errors
-// are of code exit.Invalid.
+// Check reads the tokens, and checks that GitLab and OpenBao answer. It changes nothing; its
+// errors are of code exit.Invalid.
 func (f *FullStack) Check(ctx context.Context) error {
 	claims, err := f.claims()
 	if err != nil {
@@ -208,7 +208,8 @@ func (r *Runner) stack(ctx context.Context, f *FullStack) error {
 	return err
 }
 
-// deprovisionLater has the project's secrets manager removed when the run ends, if it has none now.
+// deprovisionLater has the project's secrets manager removed when the run ends, if it has none
+// now.
 func (r *Runner) deprovisionLater(ctx context.Context, f *FullStack) error {
 	before, err := f.stack.API.Status(ctx, f.stack.Project)
 	if err != nil {

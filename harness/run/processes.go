@@ -15,8 +15,8 @@ import (
 // ProcessesTopology is the name of the one topology in the result of RunProcesses.
 const ProcessesTopology = "processes"
 
-// RunProcesses runs the scenarios that need no cluster on an OpenBao and a PostgreSQL that it starts
-// as processes. It says nothing about a chart. It returns what Run does.
+// RunProcesses runs the scenarios that need no cluster on an OpenBao and a PostgreSQL that it
+// starts as processes. It says nothing about a chart. It returns what Run does.
 func (r *Runner) RunProcesses(ctx context.Context, spec local.Spec) (res *result.Result, dir string, err error) {
 	if err := r.begin(); err != nil {
 		return nil, "", err

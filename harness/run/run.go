@@ -36,8 +36,8 @@ type Runner struct {
 }
 
 // Run takes the plan to a verdict. Whatever happens on the way, the result is complete up to that
-// point, and what the run made is removed. It returns the result and the path of the run directory,
-// unless the input turned out to be bad. The error is what kept the run from its end.
+// point, and what the run made is removed. It returns the result and the path of the run
+// directory, unless the input turned out to be bad. The error is what kept the run from its end.
 func (r *Runner) Run(ctx context.Context) (res *result.Result, dir string, err error) {
 	if err := r.begin(); err != nil {
 		return nil, "", err

@@ -65,8 +65,8 @@ func (r *Runner) exercise(ctx context.Context, t *topology) error {
 	return nil
 }
 
-// leave saves what explains a failure, and removes the topology. Its error keeps the run from going
-// on with the next one: a chart that does not come up does not, it is a finding about this
+// leave saves what explains a failure, and removes the topology. Its error keeps the run from
+// going on with the next one: a chart that does not come up does not, it is a finding about this
 // topology.
 func (r *Runner) leave(ctx context.Context, t *topology, failed error) error {
 	if _, failures, _ := t.out.Count(); failed != nil || failures > 0 {

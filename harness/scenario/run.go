@@ -33,11 +33,11 @@ type Options struct {
 	Parallel int    // parallel scenarios at a time; 0 is DefaultParallel
 	Repeat   int    // how often the whole list runs; 0 is once
 	Shuffle  uint64 // seed of another order for each round; 0 keeps the order given
-	// Elsewhere returns where a scenario was tried on the same subject, so that it is skipped here,
-	// or "". It may be nil.
+	// Elsewhere returns where a scenario was tried on the same subject, so that it is skipped
+	// here, or "". It may be nil.
 	Elsewhere func(s Scenario) string
-	// Progress is called when a scenario starts (r is nil) and when it ends, never concurrently. It
-	// may be nil.
+	// Progress is called when a scenario starts (r is nil) and when it ends, never concurrently.
+	// It may be nil.
 	Progress func(s Scenario, r *result.Scenario)
 	// Round is called with the outcome of each round, counted from 1, when the list runs more than
 	// once. It may be nil.
@@ -171,8 +171,8 @@ func (r *runner) skip(s Scenario) string {
 	return r.env.Skip(s)
 }
 
-// excuse turns a failure into a skip where the environment explains it, such as a node without disk
-// space. A leak or a forbidden access is never excused.
+// excuse turns a failure into a skip where the environment explains it, such as a node without
+// disk space. A leak or a forbidden access is never excused.
 func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
 	if r.env.Surroundings == nil || s.Kind == Abuse || s.Kind == Hygiene {
 		return

@@ -65,9 +65,9 @@ func About(subject result.Subject, row Scenario) Scenario {
 	return row
 }
 
-// Table returns the rows with what they have in common: a field that a row leaves out has the value
-// of common. Subject, Protects, Source, Topologies, Features, Rights, Kind, Budget and Parallel are
-// such fields.
+// Table returns the rows with what they have in common: a field that a row leaves out has the
+// value of common. Subject, Protects, Source, Topologies, Features, Rights, Kind, Budget and
+// Parallel are such fields.
 func Table(common Scenario, rows ...Scenario) []Scenario {
 	for i := range rows {
 		r := &rows[i]
@@ -118,9 +118,9 @@ func Validate(list []Scenario) error {
 	return nil
 }
 
-// Select returns the scenarios whose ID matches the regular expression (RE2, unanchored), in order,
-// or those that Core, All or None stand for. A pattern that is malformed or matches nothing is an
-// exit.Invalid error.
+// Select returns the scenarios whose ID matches the regular expression (RE2, unanchored), in
+// order, or those that Core, All or None stand for. A pattern that is malformed or matches nothing
+// is an exit.Invalid error.
 func Select(list []Scenario, pattern string) ([]Scenario, error) {
 	switch pattern {
 	case None:

@@ -17,8 +17,8 @@ const (
 )
 
 // WriteFile writes a file of evidence without secrets, as text or, by its name, as JSON or as an
-// image. Whatever Steamer writes about what it did goes through here. A file that is there keeps no
-// wider mode.
+// image. Whatever Steamer writes about what it did goes through here. A file that is there keeps
+// no wider mode.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
 	if err := os.WriteFile(path, Clean(path, data), mode); err != nil {
 		return err

@@ -132,8 +132,8 @@ func learnText(path, value string) {
 	}
 }
 
-// LearnSecret has the process withhold the data of a Kubernetes Secret. What only looks like a name
-// under a name that is not sensitive stays: a user "openbao" is no secret, and the word is
+// LearnSecret has the process withhold the data of a Kubernetes Secret. What only looks like a
+// name under a name that is not sensitive stays: a user "openbao" is no secret, and the word is
 // everywhere. Of text with structure the sensitive keys are learned as well as the whole.
 func LearnSecret(data map[string][]byte) {
 	for key, raw := range data {

@@ -41,8 +41,8 @@ type Redactor struct {
 	known *strings.Replacer // over list; nil where list has grown
 }
 
-// process is what this process has learned. It is one for all, because a writer that nobody told of
-// a secret must withhold it as well.
+// process is what this process has learned. It is one for all, because a writer that nobody told
+// of a secret must withhold it as well.
 var process = NewRedactor() //nolint:gochecknoglobals // see above
 
 // Learn makes everything that leaves the process withhold these values from now on. Those of fewer

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Scrub returns a copy of a document without secrets in any of its texts, however deep. Who renders
-// a document scrubs it first: a format's own escapes, and cuts, could hide a secret from WriteFile.
+// Scrub returns a copy of a document without secrets in any of its texts, however deep. Who
+// renders a document scrubs it first: a format's own escapes, and cuts, could hide a secret from
+// WriteFile.
 func Scrub[T any](document T) T {
 	v := reflect.ValueOf(&document).Elem()
 	v.Set(scrubbed(v))

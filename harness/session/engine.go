@@ -72,8 +72,8 @@ func (s *Session) Down(ctx context.Context, remove func(context.Context, *cluste
 }
 
 // Collect removes clusters whose run is gone, and kept ones whose time is over; or with all every
-// one that no process uses. report gets the names of those that it removed and of those that are in
-// use, or nil and nil where there is neither an engine nor a mark.
+// one that no process uses. report gets the names of those that it removed and of those that are
+// in use, or nil and nil where there is neither an engine nor a mark.
 func (s *Session) Collect(ctx context.Context, all bool, report func(removed, used []string)) error {
 	k, err := s.KindToClear(ctx)
 	if err != nil {

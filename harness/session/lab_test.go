@@ -11,8 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-// TestDirectories: a directory is named by its kind and the time, a fresh one is nobody else's, and
-// one that cannot be made is bad input.
+// TestDirectories: a directory is named by its kind and the time, a fresh one is nobody else's,
+// and one that cannot be made is bad input.
 func TestDirectories(t *testing.T) {
 	t.Parallel()
 	output := filepath.Join(t.TempDir(), "runs")

@@ -52,8 +52,8 @@ type OnTopologies struct {
 	Measure func(ctx context.Context, t *kind.Target, p *plan.Resolved, dir string) (result.Verdict, error)
 }
 
-// Measure installs each topology of a plan and has it measured. The verdict is "" where nothing was
-// judged.
+// Measure installs each topology of a plan and has it measured. The verdict is "" where nothing
+// was judged.
 func (s *Session) Measure(ctx context.Context, root string, p plan.Plan, o OnTopologies) (result.Verdict, error) {
 	provider, err := s.Prepare(ctx, root, p)
 	if err != nil {
@@ -77,9 +77,9 @@ func (s *Session) Measure(ctx context.Context, root string, p plan.Plan, o OnTop
 	}.Run(ctx)
 }
 
-// PrintPlan prints a plan as YAML. As comments it says what would be chosen for it now, which is no
-// part of it, since a plan that is run again chooses again, and the outlook: which objectives its
-// load can decide.
+// PrintPlan prints a plan as YAML. As comments it says what would be chosen for it now, which is
+// no part of it, since a plan that is run again chooses again, and the outlook: which objectives
+// its load can decide.
 func (s *Session) PrintPlan(p plan.Plan, outlook []string) error {
 	text, err := p.YAML()
 	if err != nil {

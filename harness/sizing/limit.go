@@ -67,9 +67,9 @@ func (p *provisioning) memory() float64 {
 	return memory
 }
 
-// pool is how OpenBao's pools were used. Where the target did not watch that, PostgreSQL's sessions
-// say it: how large the pools may become is not known then, and the most connections that were open
-// at once stand for it.
+// pool is how OpenBao's pools were used. Where the target did not watch that, PostgreSQL's
+// sessions say it: how large the pools may become is not known then, and the most connections that
+// were open at once stand for it.
 func pool(seen target.Observation) target.PoolUse {
 	d := seen.Topology.Database
 	switch {

@@ -62,7 +62,8 @@ func (s *Step) grow(ctx context.Context, t target.Target, o Options) error {
 	return nil
 }
 
-// disturb crashes the active node, ends it in order and restarts all nodes, each o.Failovers times.
+// disturb crashes the active node, ends it in order and restarts all nodes, each o.Failovers
+// times.
 func (s *Step) disturb(ctx context.Context, t target.Target, o Options) error {
 	restarter, ok := t.(target.Restarter)
 	if !ok {

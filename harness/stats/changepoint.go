@@ -119,8 +119,8 @@ func stretch(places []int, i, n int) (from, to int) {
 }
 
 // settle moves every place to the best one between its neighbours, over and over until none moves.
-// It gives up where they go round in circles; merge then still tests each place by what lies on its
-// own two sides.
+// It gives up where they go round in circles; merge then still tests each place by what lies on
+// its own two sides.
 func (c Changes) settle(x []float64, places []int) {
 	for range maxSettle {
 		moved := false

@@ -11,8 +11,8 @@ import (
 // are 0 or more, Hits at most Of.
 type Tally struct{ Hits, Of float64 }
 
-// Levels are the probabilities with which a lower and an upper bound may be wrong, each above 0 and
-// below 0.5.
+// Levels are the probabilities with which a lower and an upper bound may be wrong, each above 0
+// and below 0.5.
 type Levels struct{ Lower, Upper float64 }
 
 // Share is what a series of tallies says about the share of hits in the process behind it.
@@ -36,10 +36,10 @@ const (
 // Hits come in bursts, so that spans are the units and not observations. The variance of the hits
 // is that of the ratio estimator between blocks of spans (Cochran, Sampling Techniques, 3rd ed.,
 // section 2.11), for blocks of 1, 2, 4, 8, ... spans as long as there are four of them. Its ratio
-// to the variance of independent observations is the design effect, at least 1, and the length that
-// leaves the fewest effective observations counts. The bounds are those of Clopper and Pearson on
-// the effective number; the lower one is also reduced for the degrees of freedom of the variance
-// (Korn and Graubard, Survey Methodology 24 (1998), 193-201).
+// to the variance of independent observations is the design effect, at least 1, and the length
+// that leaves the fewest effective observations counts. The bounds are those of Clopper and
+// Pearson on the effective number; the lower one is also reduced for the degrees of freedom of the
+// variance (Korn and Graubard, Survey Methodology 24 (1998), 193-201).
 //
 // A burst that was not seen has no variance. The upper bound therefore takes one more burst into
 // the design effect, of so many observations that are all hits, and is never below what a series

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// spells is a process with two states: for a share of the time all fetches are hits, in spells of a
-// mean length in seconds, exponentially distributed; with length 0 every fetch is one on its own.
-// It begins in its steady state.
+// spells is a process with two states: for a share of the time all fetches are hits, in spells of
+// a mean length in seconds, exponentially distributed; with length 0 every fetch is one on its
+// own. It begins in its steady state.
 type spells struct{ share, length float64 }
 
 func (p spells) tallies(rng *rand.Rand, seconds, rate int) []Tally {
@@ -40,9 +40,9 @@ func (p spells) tallies(rng *rand.Rand, seconds, rate int) []Tally {
 	return out
 }
 
-// TestShareErrors holds the promises of docs/method.md, "Objectives of a share", by simulation: how
-// often a limit that is just held is called missed, and how often one that is just missed, or by
-// half as much again, is called held; with independent fetches and with bursts.
+// TestShareErrors holds the promises of docs/method.md, "Objectives of a share", by simulation:
+// how often a limit that is just held is called missed, and how often one that is just missed, or
+// by half as much again, is called held; with independent fetches and with bursts.
 func TestShareErrors(t *testing.T) {
 	t.Parallel()
 	const tries = 400

@@ -11,11 +11,12 @@ const finest = 1 << 20
 
 // SignFlipTest is the one-sided p-value of "each of d is as likely to be above 0 as to be as far
 // below it" against "their sum is above 0": the share of all patterns of signs whose sum is as
-// large as the observed one (Fisher, The Design of Experiments (1935), section 21). It asks nothing
-// of the distribution of d, so that counts may come in bursts of any size: d are independent, what
-// is within one of them need not be. Of k differences, all above 0, it is 1/2^k, however large they
-// are. Differences of more than 2^20 in sum are rounded so that the p-value is too large, never too
-// small. Fewer than 1,024 differences are counted; more are an error of the caller and give 1.
+// large as the observed one (Fisher, The Design of Experiments (1935), section 21). It asks
+// nothing of the distribution of d, so that counts may come in bursts of any size: d are
+// independent, what is within one of them need not be. Of k differences, all above 0, it is 1/2^k,
+// however large they are. Differences of more than 2^20 in sum are rounded so that the p-value is
+// too large, never too small. Fewer than 1,024 differences are counted; more are an error of the
+// caller and give 1.
 func SignFlipTest(d []int64) float64 {
 	sizes, up, all := make([]uint64, 0, len(d)), uint64(0), uint64(0)
 	for _, v := range d {

@@ -12,9 +12,9 @@ type Trend struct {
 }
 
 // TrendOf is the Mann-Kendall test with the Theil-Sen slope. It asks how many of all pairs of
-// values rise, so that a few extreme ones move neither. Values that depend on their neighbours make
-// P too small: give it values far enough apart, and ask for a slope that matters as well. A series
-// of fewer than three values has P 1. Sources: Mann, "Nonparametric Tests Against Trend",
+// values rise, so that a few extreme ones move neither. Values that depend on their neighbours
+// make P too small: give it values far enough apart, and ask for a slope that matters as well. A
+// series of fewer than three values has P 1. Sources: Mann, "Nonparametric Tests Against Trend",
 // Econometrica 13 (1945), 245-259; Kendall, "Rank Correlation Methods", 4th ed. (1970), for the
 // exact distribution and the variance with ties; Sen, "Estimates of the Regression Coefficient
 // Based on Kendall's Tau", JASA 63 (1968), 1379-1389.

@@ -10,10 +10,9 @@ import (
 // cannot give a bound.
 type Interval struct{ Lo, Hi, Confidence float64 }
 
-// centre estimates the centre of symmetry of sorted values by Hodges and Lehmann: the median of the
-// n(n+1)/2 Walsh averages (d[i]+d[j])/2, i <= j.
-// Source: Hodges and Lehmann, "Estimates of Location Based on Rank Tests", Annals
-// of Mathematical Statistics 34 (1963), 598-611.
+// centre estimates the centre of symmetry of sorted values by Hodges and Lehmann: the median of
+// the n(n+1)/2 Walsh averages (d[i]+d[j])/2, i <= j. Source: Hodges and Lehmann, "Estimates of
+// Location Based on Rank Tests", Annals of Mathematical Statistics 34 (1963), 598-611.
 func centre(sorted []float64) float64 {
 	m := pairCount(len(sorted))
 	return walsh(sorted, (m+1)/2)/2 + walsh(sorted, m/2+1)/2

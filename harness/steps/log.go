@@ -64,8 +64,8 @@ func (l Log) Interval(iv result.Interval, length time.Duration) {
 		"wrong", iv.Wrong)
 }
 
-// scenarioLevel is how important an outcome is: one that failed is shown to those, too, who want to
-// see little.
+// scenarioLevel is how important an outcome is: one that failed is shown to those, too, who want
+// to see little.
 func scenarioLevel(s result.Scenario) slog.Level {
 	if s.Status == result.Failed {
 		return slog.LevelWarn

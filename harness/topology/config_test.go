@@ -32,8 +32,9 @@ import (
 
 // TestConfigRuns starts the real OpenBao with the configuration that each dialect makes, on an
 // empty database of a real PostgreSQL, and works with it as Rails does. The configuration is the
-// chart's where there is one, else what the dialect puts into the values; only what needs a cluster
-// is replaced: addresses, the path of the key, the connection URL and service registration.
+// chart's where there is one, else what the dialect puts into the values; only what needs a
+// cluster is replaced: addresses, the path of the key, the connection URL and service
+// registration.
 func TestConfigRuns(t *testing.T) {
 	t.Parallel()
 	local, err := localbao.Start(t.Context(), localbao.Options{})

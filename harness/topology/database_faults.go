@@ -20,8 +20,8 @@ const checkpointer = "SELECT pid, backend_start FROM pg_stat_activity WHERE back
 // second.
 const restartPoll = 100 * time.Millisecond
 
-// Restart implements scenario.Database. The machine's container is restarted in order. In a pod one
-// process is killed, upon which PostgreSQL ends all others and recovers: a container that ends
+// Restart implements scenario.Database. The machine's container is restarted in order. In a pod
+// one process is killed, upon which PostgreSQL ends all others and recovers: a container that ends
 // would be held back longer each time, and a new pod has no data.
 func (a administrator) Restart(ctx context.Context) error {
 	before, err := a.Query(ctx, checkpointer)

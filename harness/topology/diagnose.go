@@ -31,10 +31,10 @@ func (e *ChartError) Unwrap() error { return e.Err }
 const logLimit = 4 << 20
 
 // Diagnose saves what explains a failure: the end of the log of every container, also of its
-// previous life, events and the pods' state, for the user's eyes only. What the process has learned
-// to be secret and what Secrets in the cluster hold is withheld, and what redact removes besides.
-// It saves what it can and returns what it could not; where the Secrets cannot be read, nothing is
-// saved.
+// previous life, events and the pods' state, for the user's eyes only. What the process has
+// learned to be secret and what Secrets in the cluster hold is withheld, and what redact removes
+// besides. It saves what it can and returns what it could not; where the Secrets cannot be read,
+// nothing is saved.
 func (e *Environment) Diagnose(ctx context.Context, dir string, redact func(string) string) error {
 	if err := e.LearnSecrets(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errUnknown, err)

@@ -34,8 +34,8 @@ func planted() canaries {
 	}
 }
 
-// server answers what Diagnose asks about one pod whose log is longer than what is kept and repeats
-// every canary.
+// server answers what Diagnose asks about one pod whose log is longer than what is kept and
+// repeats every canary.
 func (c canaries) server(t *testing.T) kubernetes.Interface {
 	t.Helper()
 	end := "the last line says why\n"

@@ -24,8 +24,9 @@ import (
 //go:embed dialects/*.yaml
 var dialects embed.FS
 
-// Dialect says how a family of charts is told what a topology needs, and how its objects are found.
-// It is data: one file of dialects/, or the user's own. docs/dialects.md describes every field.
+// Dialect says how a family of charts is told what a topology needs, and how its objects are
+// found. It is data: one file of dialects/, or the user's own. docs/dialects.md describes every
+// field.
 type Dialect struct {
 	Name          string `json:"-"`
 	Release       string `json:"release"`       // Helm release name that the object names below follow from

@@ -152,8 +152,8 @@ func TestDialectDoesNotFit(t *testing.T) {
 	require.Equal(t, exit.Invalid, exit.CodeOf(err), "the dialect of another chart: %v", err)
 }
 
-// TestOlderCharts has charts/openbao forget the keys that GitLab's chart does not have: the dialect
-// has to do without.
+// TestOlderCharts has charts/openbao forget the keys that GitLab's chart does not have: the
+// dialect has to do without.
 func TestOlderCharts(t *testing.T) {
 	t.Parallel()
 	dialect, err := DialectNamed("gitlab")

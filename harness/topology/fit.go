@@ -44,8 +44,8 @@ type object struct {
 }
 
 // fit renders the chart with values and checks that what the dialect says about its objects is
-// true, and that what Steamer makes for the chart arrives in it. It returns the active Service. The
-// error is of code exit.Invalid.
+// true, and that what Steamer makes for the chart arrives in it. It returns the active Service.
+// The error is of code exit.Invalid.
 func (e *Environment) fit(values map[string]any) (object, error) {
 	d := e.Spec.Dialect
 	files, err := e.Spec.Chart.Render(d.Release, e.Namespace, values)

@@ -35,11 +35,11 @@ const machineFiles = "/run/steamer"
 // memory before it.
 const awaitFiles = `until [ -s ` + machineFiles + `/complete ]; do sleep 0.1; done; exec "$@"`
 
-// startMachine runs PostgreSQL in a container on the cluster's network, with TLS from a CA made for
-// this run. Password and key travel through a pipe into a file system in the container's memory: no
-// argument, no environment and no file of the engine's storage on the host holds them. What
-// PostgreSQL itself stores of the password is a SCRAM verifier, in the container's own layer, which
-// goes with it.
+// startMachine runs PostgreSQL in a container on the cluster's network, with TLS from a CA made
+// for this run. Password and key travel through a pipe into a file system in the container's
+// memory: no argument, no environment and no file of the engine's storage on the host holds them.
+// What PostgreSQL itself stores of the password is a SCRAM verifier, in the container's own layer,
+// which goes with it.
 func (e *Environment) startMachine(ctx context.Context, password string) error {
 	if e.Engine == nil {
 		return exit.Invalidf("topology "+CloudNativeHybrid, "use --topology "+CloudNative+", or a kind cluster",
@@ -128,8 +128,8 @@ func (e *Environment) machineAddress(ctx context.Context) (string, error) {
 	return ip, nil
 }
 
-// archive is a tar of private files, owned by PostgreSQL's user. The one called last comes last and
-// holds no more than a word: where it is, the others are.
+// archive is a tar of private files, owned by PostgreSQL's user. The one called last comes last
+// and holds no more than a word: where it is, the others are.
 func archive(files map[string][]byte, last string) ([]byte, error) {
 	var buffer bytes.Buffer
 	w := tar.NewWriter(&buffer)

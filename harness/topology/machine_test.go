@@ -46,8 +46,8 @@ func TestArchive(t *testing.T) {
 	require.Equal(t, []string{"empty", "password", "tls.key", "complete"}, names)
 }
 
-// fakeEngine is a client that keeps what it is told: its arguments, one call a line, and apart from
-// them its standard input.
+// fakeEngine is a client that keeps what it is told: its arguments, one call a line, and apart
+// from them its standard input.
 const fakeEngine = `#!/bin/sh
 echo "$@" >> "$0.calls"
 case "$1" in

@@ -91,8 +91,8 @@ func (e *Environment) Remove(ctx context.Context) error {
 	return errors.Join(append(failures, e.RemoveMachine(ctx))...)
 }
 
-// removeNamespace begins to delete a namespace, if it is this run's: one of another run is not ours
-// to delete.
+// removeNamespace begins to delete a namespace, if it is this run's: one of another run is not
+// ours to delete.
 func (e *Environment) removeNamespace(ctx context.Context, name string) error {
 	namespace, err := e.Cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if err != nil || namespace.Labels[OwnerLabel] != e.Spec.Run {

@@ -19,8 +19,8 @@ import (
 // signalTimeout bounds how long a pod that sends a signal may take.
 const signalTimeout = time.Minute
 
-// signalScript finds a container's processes by the container's ID, which is part of their cgroups'
-// names, and signals each.
+// signalScript finds a container's processes by the container's ID, which is part of their
+// cgroups' names, and signals each.
 const signalScript = `sent=1
 for process in /proc/[0-9]*; do
   if grep -qs "$2" "$process/cgroup"; then kill "-$1" "${process#/proc/}" && sent=0; fi
@@ -41,8 +41,8 @@ func (p processes) Run(ctx context.Context, namespace, pod, container string, co
 	return p.env.Cluster.Exec(ctx, namespace, pod, container, nil, command...)
 }
 
-// Signal implements scenario.Processes by a pod on the same node that sees the node's processes. It
-// needs no privilege beyond that: its user is the container's own.
+// Signal implements scenario.Processes by a pod on the same node that sees the node's processes.
+// It needs no privilege beyond that: its user is the container's own.
 func (p processes) Signal(ctx context.Context, namespace, name, container, signal string) error {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()

@@ -96,8 +96,8 @@ func runNeeds(namespace string) []cluster.Need {
 	return needs
 }
 
-// chartNeeds are the rights by which Helm installs, upgrades and removes what a chart renders. What
-// it defines itself by a CRD is left out: the cluster does not know it yet.
+// chartNeeds are the rights by which Helm installs, upgrades and removes what a chart renders.
+// What it defines itself by a CRD is left out: the cluster does not know it yet.
 func chartNeeds(name, namespace string, files map[string]string) ([]cluster.Need, error) {
 	type object struct {
 		APIVersion string `json:"apiVersion"`

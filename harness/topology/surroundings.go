@@ -29,10 +29,10 @@ type Surroundings struct {
 	Allowed  Resources // what a pod may ask for: the tier's
 }
 
-// Fault is the first thing that is wrong with what surrounds the chart and keeps pods from running,
-// with the object concerned; "" for nothing. What the chart itself brings about is none: an image
-// that does not exist, requests above the tier's, an affinity that no node meets, a container that
-// outgrows its limit.
+// Fault is the first thing that is wrong with what surrounds the chart and keeps pods from
+// running, with the object concerned; "" for nothing. What the chart itself brings about is none:
+// an image that does not exist, requests above the tier's, an affinity that no node meets, a
+// container that outgrows its limit.
 func (s Surroundings) Fault() string {
 	for i := range s.Nodes {
 		if why := nodeFault(&s.Nodes[i]); why != "" {

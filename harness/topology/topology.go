@@ -55,8 +55,8 @@ type Spec struct {
 	// ReadyTimeout bounds how long the installed chart may take until it is ready; 0 is
 	// InstallTimeout.
 	ReadyTimeout time.Duration
-	// TLS has OpenBao serve its API and its metrics over TLS, by a certificate that is made for the
-	// installation.
+	// TLS has OpenBao serve its API and its metrics over TLS, by a certificate that is made for
+	// the installation.
 	TLS     bool
 	Signing gitlab.Algorithm // of the issuer's tokens; empty is RS256, as GitLab signs
 }

@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// helmRelease is the type of the Secrets that Helm keeps its records in. They are packed manifests:
-// what is secret in them is in other Secrets.
+// helmRelease is the type of the Secrets that Helm keeps its records in. They are packed
+// manifests: what is secret in them is in other Secrets.
 const helmRelease = "helm.sh/release.v1"
 
 // LearnSecrets has the process withhold the data of all Secrets in the environment's namespaces,

@@ -61,8 +61,8 @@ func (e *Environment) selects(podLabels map[string]string) bool {
 	return selects(e.Spec.Dialect.Selector, podLabels)
 }
 
-// selects reports whether pods with these labels match a dialect's selector, which ParseDialect has
-// parsed before.
+// selects reports whether pods with these labels match a dialect's selector, which ParseDialect
+// has parsed before.
 func selects(selector string, podLabels map[string]string) bool {
 	parsed, err := labels.Parse(selector)
 	return err == nil && parsed.Matches(labels.Set(podLabels))
@@ -93,9 +93,9 @@ func desired(replicas *int32) int {
 	return int(*replicas)
 }
 
-// replaceOutdated does after an upgrade what a StatefulSet with the strategy OnDelete leaves to its
-// operator: it deletes the pods of the old revision, standbys first and the active pod last, each
-// after the one before it is Ready again.
+// replaceOutdated does after an upgrade what a StatefulSet with the strategy OnDelete leaves to
+// its operator: it deletes the pods of the old revision, standbys first and the active pod last,
+// each after the one before it is Ready again.
 func (e *Environment) replaceOutdated(ctx context.Context) error {
 	sets, err := e.statefulSets(ctx)
 	if err != nil {

@@ -35,8 +35,8 @@ func environment(t *testing.T, objects ...runtime.Object) (*Environment, *fake.C
 	}, client
 }
 
-// TestAutoscalersThatMayNotBeSeen: on an existing cluster the user may lack the right, and then has
-// installed none.
+// TestAutoscalersThatMayNotBeSeen: on an existing cluster the user may lack the right, and then
+// has installed none.
 func TestAutoscalersThatMayNotBeSeen(t *testing.T) {
 	t.Parallel()
 	env, client := environment(t)

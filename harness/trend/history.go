@@ -105,9 +105,9 @@ func kindOf(data []byte) string {
 	return head.Kind
 }
 
-// Subject is what the runs of a series have in common: what was loaded, where, and how. The chart's
-// version is not part of it, since that it changes is what a series is for. What a run does not
-// tell is empty, as is Kubernetes where OpenBao ran as a process.
+// Subject is what the runs of a series have in common: what was loaded, where, and how. The
+// chart's version is not part of it, since that it changes is what a series is for. What a run
+// does not tell is empty, as is Kubernetes where OpenBao ran as a process.
 type Subject struct {
 	Topology   string `json:"topology"`
 	Chart      string `json:"chart"`                // name
@@ -258,9 +258,9 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 	return out, errors.Join(failures...)
 }
 
-// valid reports whether every validity condition that was judged holds. Informational ones, such as
-// a host smaller than the tier, are the same every night; a host that is crowded or stands still is
-// not, and would show as a change of the chart.
+// valid reports whether every validity condition that was judged holds. Informational ones, such
+// as a host smaller than the tier, are the same every night; a host that is crowded or stands
+// still is not, and would show as a change of the chart.
 func valid(t *result.Topology) bool {
 	return !slices.ContainsFunc(t.Checks, func(c result.Check) bool {
 		return c.Kind == "validity" && c.Verdict != result.Pass && (!c.Informational || c.ID == judge.IDHostCrowded ||
@@ -281,8 +281,8 @@ func LeastRuns() int {
 	return n
 }
 
-// orders is C(n, n/2), in how many orders n values can come of which one half is high and the other
-// low.
+// orders is C(n, n/2), in how many orders n values can come of which one half is high and the
+// other low.
 func orders(n int) float64 {
 	out := 1.0
 	for i := range n / 2 {

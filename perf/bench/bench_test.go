@@ -31,7 +31,8 @@ func TestFindHonest(t *testing.T) {
 	}
 }
 
-// TestHonest: a schedule that was not kept, a dropped arrival and a wrong value are all not honest.
+// TestHonest: a schedule that was not kept, a dropped arrival and a wrong value are all not
+// honest.
 func TestHonest(t *testing.T) {
 	t.Parallel()
 	require.True(t, trial{scheduled: 1000, done: 990}.honest())

@@ -1,10 +1,11 @@
-// Command bench measures what load generation costs: the client's CPU per fetch with the extension,
-// with the same fetch in plain k6 JavaScript and with wrk, the highest rate at which each keeps its
-// schedule, and k6's memory at a constant rate.
+// Command bench measures what load generation costs: the client's CPU per fetch with the
+// extension, with the same fetch in plain k6 JavaScript and with wrk, the highest rate at which
+// each keeps its schedule, and k6's memory at a constant rate.
 //
-// All send GitLab Runner's inline fetch to one real OpenBao, which it starts, as processes of their
-// own and in turns (ABC CBA). A process's cost is the CPU time the kernel accounted to it, user and
-// system. One more run with few fetches measures what starting costs, which is subtracted.
+// All send GitLab Runner's inline fetch to one real OpenBao, which it starts, as processes of
+// their own and in turns (ABC CBA). A process's cost is the CPU time the kernel accounted to it,
+// user and system. One more run with few fetches measures what starting costs, which is
+// subtracted.
 //
 //	go build -o k6 ./cmd/k6 && STEAMER_BAO=/path/to/bao go run ./bench -k6 ./k6
 //

@@ -63,8 +63,8 @@ type growth struct{ first, least, most, last int64 }
 func (g growth) up() float64   { return float64(g.most-g.first) / float64(g.first) }
 func (g growth) down() float64 { return float64(g.least-g.first) / float64(g.first) }
 
-// growthOf takes samples of one a second; false if there are fewer than two minutes after the first
-// skip.
+// growthOf takes samples of one a second; false if there are fewer than two minutes after the
+// first skip.
 func growthOf(samples []int64, skip int) (growth, bool) {
 	const minute = 60
 	var medians []int64

@@ -39,8 +39,8 @@ func parameter(key, value string) string {
 // wrkSeconds is how long wrk runs for the figures: it counts time, not requests.
 const wrkSeconds = 4
 
-// runWrk runs wrk for a second where few fetches are asked for, else for wrkSeconds. Starting it is
-// part of both.
+// runWrk runs wrk for a second where few fetches are asked for, else for wrkSeconds. Starting it
+// is part of both.
 func (b *bench) runWrk(ctx context.Context, reuse bool, n int) (usage, error) {
 	seconds := wrkSeconds
 	if n <= b.few() {

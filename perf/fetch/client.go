@@ -41,8 +41,8 @@ type Client struct {
 	body        bytes.Buffer // of the last answer
 }
 
-// Fetch reads one secret in the given mode (neither Rails nor Mixed) and checks its value. It never
-// returns an error: whatever goes wrong is the result.
+// Fetch reads one secret in the given mode (neither Rails nor Mixed) and checks its value. It
+// never returns an error: whatever goes wrong is the result.
 func (c *Client) Fetch(ctx context.Context, mode Mode, choice Choice) Result {
 	res := Result{Start: time.Now(), Kind: string(mode), Steps: make([]StepTime, 0, 4)}
 	if mode == Inline {

@@ -186,8 +186,8 @@ func (n *connection) ended(err error) bool {
 // usable reports whether a request can be sent on the connection as it is.
 func (n *connection) usable() bool { return n.nc != nil && (n.h2 == nil || n.h2.Available() > 0) }
 
-// exchange sends the request and reads the whole answer into body. It gives up at the deadline, and
-// when ctx ends.
+// exchange sends the request and reads the whole answer into body. It gives up at the deadline,
+// and when ctx ends.
 func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffer, res *Result, deadline time.Time,
 ) (answer, error) {
 	if err := n.nc.SetDeadline(deadline); err != nil {
@@ -212,7 +212,8 @@ func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffe
 		_ = nc.SetDeadline(time.Time{}) // an error means that it is closed, which usable notices
 	}
 	n.used = true
-	// After bytes that belong to no request, the next answer would not be that of the next request.
+	// After bytes that belong to no request, the next answer would not be that of the next
+	// request.
 	a := answer{
 		status: resp.StatusCode, body: body.Bytes(), http2: resp.ProtoMajor == 2,
 		close: resp.Close || !inTime || n.in.Buffered() > 0,

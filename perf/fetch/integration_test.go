@@ -56,8 +56,8 @@ func TestOpenBao(t *testing.T) {
 	require.GreaterOrEqual(t, got.Status, 400)
 }
 
-// TestLogins fetches by login and read, with and without revocation, over one connection a fetch or
-// one for all. A revoked token leaves no lease behind, one that is not leaves one.
+// TestLogins fetches by login and read, with and without revocation, over one connection a fetch
+// or one for all. A revoked token leaves no lease behind, one that is not leaves one.
 func TestLogins(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

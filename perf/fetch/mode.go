@@ -52,8 +52,8 @@ type Weights struct {
 	upTo  []float64 // running sums
 }
 
-// NewWeights checks weights, whose sum may be anything: each is 0 or more, at least one is above 0,
-// and all names are allowed ones.
+// NewWeights checks weights, whose sum may be anything: each is 0 or more, at least one is above
+// 0, and all names are allowed ones.
 func NewWeights(weights map[string]float64, allowed []string) (*Weights, error) {
 	w, sum := &Weights{}, 0.0
 	for _, name := range allowed { // in a fixed order, so that a seed gives the same sequence

@@ -48,8 +48,8 @@ const (
 	classMalformed Class = "malformed"
 	// classValue: the value is not the expected one.
 	classValue Class = "value"
-	// classBusy: in mode rails, other VUs are writing to every tenant. Rails refuses a second write
-	// to a project during the first.
+	// classBusy: in mode rails, other VUs are writing to every tenant. Rails refuses a second
+	// write to a project during the first.
 	classBusy Class = "busy"
 )
 
@@ -63,8 +63,8 @@ const (
 	stepFirstByte Step = "first_byte" // from sending the request to the answer's header
 )
 
-// Steps of fetches that take more than one call; each lasts from before its connection, if it needs
-// one, to its end, repetitions included.
+// Steps of fetches that take more than one call; each lasts from before its connection, if it
+// needs one, to its end, repetitions included.
 const (
 	stepLogin  Step = "login"
 	stepRead   Step = "read"

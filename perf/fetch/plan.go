@@ -1,6 +1,6 @@
-// Package fetch works with OpenBao as GitLab does: it fetches secrets as GitLab Runner does, by one
-// GET with inline authentication (https://openbao.org/docs/concepts/inline-auth/) or by login and
-// read, it writes them as Rails does, and it checks every value.
+// Package fetch works with OpenBao as GitLab does: it fetches secrets as GitLab Runner does, by
+// one GET with inline authentication (https://openbao.org/docs/concepts/inline-auth/) or by login
+// and read, it writes them as Rails does, and it checks every value.
 package fetch
 
 import (
@@ -16,8 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// Plan is a fixture with everything computed that does not change from one fetch to the next. It is
-// shared by all VUs of a process and safe for concurrent use.
+// Plan is a fixture with everything computed that does not change from one fetch to the next. It
+// is shared by all VUs of a process and safe for concurrent use.
 type Plan struct {
 	target  *url.URL
 	addr    string         // host:port to connect to

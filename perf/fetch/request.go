@@ -16,8 +16,8 @@ import (
 var runner = http.Header{"X-Vault-Request": {"true"}, "Accept-Encoding": {"gzip"}}
 
 // inlineAuth renders the header of inline authentication: the login path, and each parameter as
-// unpadded base64url of {"key":…,"value":…}. The names of the fields are free; Runner and Rails use
-// different ones for the token.
+// unpadded base64url of {"key":…,"value":…}. The names of the fields are free; Runner and Rails
+// use different ones for the token.
 func inlineAuth(authPath, tokenField, jwt, role string) (http.Header, error) {
 	h := http.Header{"X-Vault-Inline-Auth-Path": {authPath}}
 	for _, p := range [2]struct{ field, key, value string }{{tokenField, "jwt", jwt}, {"Role", "role", role}} {

@@ -43,8 +43,8 @@ func (s Selection) Check(p *Plan) error {
 	return nil
 }
 
-// Part is the share of the tenants that belongs to one process of several, where processes must not
-// share tenants: in the mode rails, whose exclusive lease is held in memory, and for "cold".
+// Part is the share of the tenants that belongs to one process of several, where processes must
+// not share tenants: in the mode rails, whose exclusive lease is held in memory, and for "cold".
 // Adjacent execution segments have adjacent parts.
 type Part struct{ from, to int }
 

@@ -78,8 +78,8 @@ func (w *written) nth(exists bool, n int) int {
 	return -1
 }
 
-// possible returns the wanted operation, or the nearest one that is possible. An unknown project is
-// listed first, an empty one has nothing to change, and a full one takes no more.
+// possible returns the wanted operation, or the nearest one that is possible. An unknown project
+// is listed first, an empty one has nothing to change, and a full one takes no more.
 func (w *written) possible(want Operation) Operation {
 	n := w.count()
 	switch {

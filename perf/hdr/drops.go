@@ -15,8 +15,8 @@ const keptDrops = 1 << 17
 // known.
 //
 // In a burst of late arrivals an iteration may begin microseconds after drops that came after it.
-// It then counts them, and its latency from the intended start comes out too short: with drops that
-// latency is a lower bound.
+// It then counts them, and its latency from the intended start comes out too short: with drops
+// that latency is a lower bound.
 type drops struct {
 	moments []moment
 	before  uint64 // the count before the earliest moment kept

@@ -10,9 +10,9 @@ import (
 	"gitlab.com/steamer/steamer/perf/openbao"
 )
 
-// Histograms count microseconds from 1 to ten minutes with three significant digits: every value is
-// known to 0.1 %, and histograms of equal range merge exactly. Longer latencies are recorded as ten
-// minutes and counted as clamped.
+// Histograms count microseconds from 1 to ten minutes with three significant digits: every value
+// is known to 0.1 %, and histograms of equal range merge exactly. Longer latencies are recorded as
+// ten minutes and counted as clamped.
 const (
 	lowestMicros  = 1
 	highestMicros = int64(10 * time.Minute / time.Microsecond)

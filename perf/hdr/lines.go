@@ -23,8 +23,8 @@ type headerLine struct {
 	Segment string `json:"segment"`
 }
 
-// intervalLine is one second of one phase. Histograms are in HdrHistogram's V2 compressed encoding,
-// base64; empty ones are left out.
+// intervalLine is one second of one phase. Histograms are in HdrHistogram's V2 compressed
+// encoding, base64; empty ones are left out.
 type intervalLine struct {
 	V       int               `json:"v"`
 	Kind    string            `json:"kind"` // "interval"

@@ -24,9 +24,9 @@ import (
 	"gitlab.com/steamer/steamer/perf/openbao"
 )
 
-// settle is how long after its end an interval stays open. k6 hands samples on every 50 ms, so that
-// only a process starved for two seconds has later ones; those are counted into the oldest second
-// still open.
+// settle is how long after its end an interval stays open. k6 hands samples on every 50 ms, so
+// that only a process starved for two seconds has later ones; those are counted into the oldest
+// second still open.
 const settle = 2 * time.Second
 
 // fileMode: the log has no secrets, but other users do not need it.
@@ -166,8 +166,8 @@ func (o *Output) at(t time.Time, tags *metrics.TagSet) *interval {
 	return iv
 }
 
-// phase returns the phase a sample belongs to. k6 does not put a scenario's own tags on its dropped
-// iterations, only the scenario's name.
+// phase returns the phase a sample belongs to. k6 does not put a scenario's own tags on its
+// dropped iterations, only the scenario's name.
 func (o *Output) phase(tags *metrics.TagSet) string {
 	if phase, ok := tags.Get("phase"); ok {
 		return phase

@@ -232,8 +232,8 @@ func TestParts(t *testing.T) {
 	require.Len(t, lines[0].Hist, 7, "and fetch_actual and failed_actual")
 }
 
-// TestFlush checks that intervals are written while the run goes on, and that a sample for a second
-// already written is not lost.
+// TestFlush checks that intervals are written while the run goes on, and that a sample for a
+// second already written is not lost.
 func TestFlush(t *testing.T) {
 	t.Parallel()
 	o := start(t)

@@ -57,8 +57,8 @@ type Result struct {
 }
 
 // Fetch is client.fetch(): one unit of work as the mode says, on a tenant and a secret chosen by a
-// generator that depends on the seed and the VU's number only. It emits the metrics. It throws when
-// called outside an iteration; a failure is a result, not an exception.
+// generator that depends on the seed and the VU's number only. It emits the metrics. It throws
+// when called outside an iteration; a failure is a result, not an exception.
 func (c *Client) Fetch() (*Result, error) {
 	state := c.vu.vu.State()
 	if state == nil {

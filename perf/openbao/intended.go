@@ -26,9 +26,9 @@ import (
 //
 // The fetch must be the first of its iteration; later ones have no scheduled start.
 //
-// Other executors have no schedule. VUs that start at the same instant may swap numbers. That moves
-// some microseconds of latency from one fetch to the other. Sum and count stay the same, except
-// that an intended latency is never below the actual.
+// Other executors have no schedule. VUs that start at the same instant may swap numbers. That
+// moves some microseconds of latency from one fetch to the other. Sum and count stay the same,
+// except that an intended latency is never below the actual.
 type schedule struct {
 	scenario  string
 	timetable *timetable // nil: no schedule
@@ -51,8 +51,8 @@ func (s *schedule) arrival(scenario *lib.ScenarioState, state *lib.State) Arriva
 	return arrival{s.timetable, scenario.StartTime, state.GetScenarioGlobalVUIter()}
 }
 
-// offsets returns when, from the scenario's start, iteration i of all segments together is due; nil
-// for executors without a schedule.
+// offsets returns when, from the scenario's start, iteration i of all segments together is due;
+// nil for executors without a schedule.
 func offsets(cfg lib.ExecutorConfig) func(i uint64) (time.Duration, bool) {
 	switch c := cfg.(type) {
 	case *executor.ConstantArrivalRateConfig:

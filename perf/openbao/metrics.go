@@ -25,8 +25,8 @@ const (
 	metricWrong = "openbao_wrong_values"
 	// metricAttempts counts requests, repetitions included.
 	metricAttempts = "openbao_attempts"
-	// metricAttemptFailed is the share of requests that failed: the raw error rate. metricFailed is
-	// the rate after repetitions.
+	// metricAttemptFailed is the share of requests that failed: the raw error rate. metricFailed
+	// is the rate after repetitions.
 	metricAttemptFailed = "openbao_attempt_failed"
 	// metricStep is a trend in milliseconds of the parts of a fetch, by tag step.
 	metricStep = "openbao_step_duration"
@@ -65,8 +65,9 @@ func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
 	return m, nil
 }
 
-// Observation is one fetch as the outputs get it. Outputs that know the type (hdr) read its fields.
-// For all others it is a container of ordinary k6 samples, made only when an output needs them.
+// Observation is one fetch as the outputs get it. Outputs that know the type (hdr) read its
+// fields. For all others it is a container of ordinary k6 samples, made only when an output needs
+// them.
 type Observation struct {
 	// Result is how the fetch went.
 	Result fetch.Result

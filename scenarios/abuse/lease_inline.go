@@ -28,7 +28,8 @@ func leaseInline() scenario.Scenario {
 				r, err := env.Rails(ctx, http.MethodPost, tenant.Name+"/auth/token/create",
 					map[string]any{"ttl": "1m", "type": "service"})
 				require.NoError(t, err)
-				// OpenBao 2.4.0 refuses earlier: an inline login's token is not stored, so it is no parent.
+				// OpenBao 2.4.0 refuses earlier: an inline login's token is not stored, so it is
+				// no parent.
 				refused := strings.Contains(r.Message(), "lease") || strings.Contains(r.Message(), "no parent found")
 				if r.OK() || r.InlineAuthFailed || !refused {
 					t.Errorf("%s: status %d: %s, want the lease refused after the login", tenant.Name, r.Status, r.Message())

@@ -54,8 +54,8 @@ func groups() []scenario.Scenario {
 	)
 }
 
-// groupSecrets are protected (P) and unprotected (U) ones, for all environments and for the default
-// one.
+// groupSecrets are protected (P) and unprotected (U) ones, for all environments and for the
+// default one.
 func groupSecrets() []gitlab.Secret {
 	const protected, unprotected = "protected", "unprotected"
 	return []gitlab.Secret{
@@ -66,9 +66,9 @@ func groupSecrets() []gitlab.Secret {
 	}
 }
 
-// groupReads changes the claims of a job on a protected ref of the default environment, and expects
-// that it reads exactly these of its group's secrets. A nil value deletes a claim; {group} stands
-// for the group's ID.
+// groupReads changes the claims of a job on a protected ref of the default environment, and
+// expects that it reads exactly these of its group's secrets. A nil value deletes a claim; {group}
+// stands for the group's ID.
 func groupReads(claims map[string]any, names ...string) scenario.Test {
 	return groupJob(claims, func(t scenario.T, value, name string, a gitlab.Answer) {
 		switch {

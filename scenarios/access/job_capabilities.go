@@ -9,7 +9,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// jobCapabilities catch a policy that grants a job more than reading one secret, or in more places.
+// jobCapabilities catch a policy that grants a job more than reading one secret, or in more
+// places.
 func jobCapabilities() []scenario.Scenario {
 	firstVersion := map[string]any{"versions": []int{1}}
 	common := scenario.Scenario{

@@ -81,7 +81,8 @@ func jobRestrictions() []scenario.Scenario {
 		// Catches: a missing ref treated as any branch.
 		scenario.Row("access/job-branch-empty", "A job with an empty ref cannot read a branch's secrets",
 			reads(branch(""), true, false)),
-		// Catches: an ignored ref type, so that users who may tag read what only the branch should.
+		// Catches: an ignored ref type, so that users who may tag read what only the branch
+		// should.
 		scenario.Row("access/job-tag-of-same-name", "A tag with the branch's name does not match the branch",
 			reads(tag("main"), true, false)),
 		// Catches: as above.

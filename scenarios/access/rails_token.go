@@ -33,7 +33,8 @@ func boundedRailsToken() scenario.Scenario {
 		Protects: "every secret: whoever copies Rails' token has what Rails has, for as long as it lives",
 		Source:   "OpenBao, tokens: periodic tokens never reach a maximum; max_lease_ttl is 768 h",
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,
-		// Catches: a periodic role, one whose tokens outlive the server's own limit, root's policy.
+		// Catches: a periodic role, one whose tokens outlive the server's own limit, root's
+		// policy.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			got, err := env.Client.Do(ctx, openbao.Request{
 				Method: http.MethodGet, Path: "auth/token/lookup-self", Header: loginAsRails(ctx, t, env),

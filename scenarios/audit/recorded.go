@@ -19,8 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
-// records catch an audit device that is off, raw, filtered or enabled on only one node, and records
-// without the user on whose behalf a request was made.
+// records catch an audit device that is off, raw, filtered or enabled on only one node, and
+// records without the user on whose behalf a request was made.
 func records() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
 		Subject:  scenario.SubjectChart,

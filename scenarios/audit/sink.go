@@ -13,8 +13,8 @@ import (
 // sinkFetches is how many fetches are made against each state of the sink.
 const sinkFetches = 10
 
-// withSink installs an additional audit device of type http and waits until the new pods serve. The
-// caller must call restore when done.
+// withSink installs an additional audit device of type http and waits until the new pods serve.
+// The caller must call restore when done.
 func withSink(ctx context.Context, t scenario.T, env *scenario.Env, url string) (restore func()) {
 	t.Helper()
 	values, err := env.Installer.Change(scenario.ChangeAuditHTTP,

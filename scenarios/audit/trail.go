@@ -44,15 +44,16 @@ func auditDevices(ctx context.Context, env *scenario.Env) ([]device, error) {
 }
 
 // auditTrail finds the records of what a scenario does. Each record is found by the hash that the
-// server itself makes of something only the scenario knows, so parallel scenarios do not interfere.
+// server itself makes of something only the scenario knows, so parallel scenarios do not
+// interfere.
 type auditTrail struct {
 	env   *scenario.Env
 	file  device
 	tails *tails // of the pods' logs; nil where the log is a file
 }
 
-// follow begins a trail, which ends with ctx. It fails where no audit device writes to a file or to
-// standard output.
+// follow begins a trail, which ends with ctx. It fails where no audit device writes to a file or
+// to standard output.
 func follow(ctx context.Context, env *scenario.Env) (*auditTrail, error) {
 	devices, err := auditDevices(ctx, env)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// doors catch an option that opens a path to everyone, a policy for unauthenticated requests, and a
-// proxy that adds a token.
+// doors catch an option that opens a path to everyone, a policy for unauthenticated requests, and
+// a proxy that adds a token.
 func doors() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
 		Subject:  scenario.SubjectServer,

@@ -27,8 +27,8 @@ func healthCodes() scenario.Scenario {
 		Protects: "load balancers and probes, which know a pod's state by this code alone",
 		Source:   "OpenBao API: sys/health; vault-helm #1173 and openbao-helm #189: 429 made standbys unready",
 		Features: []scenario.Feature{scenario.FeatureCluster},
-		// Catches: a standby that calls itself active, a health endpoint that needs a token, labels
-		// that do not agree with it.
+		// Catches: a standby that calls itself active, a health endpoint that needs a token,
+		// labels that do not agree with it.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			settled(ctx, t, env)
 			pods, err := cluster.Pods(ctx, env)

@@ -44,10 +44,10 @@ func noUnknownFields() scenario.Scenario {
 // reread starts a second OpenBao on the configuration given and ends it after two seconds.
 const reread = `printf %s "$1" | timeout 2 bao server -config=/dev/stdin 2>&1; true`
 
-// opinion is what OpenBao reports about a pod's configuration. It warns only when it reads a single
-// file, which GitLab's charts do not use. So a second OpenBao in the pod reads that configuration,
-// without the parts that would touch the first one's storage, key and ports. Charts with an HCL
-// configuration pass a single file, so the pod's log has the warning.
+// opinion is what OpenBao reports about a pod's configuration. It warns only when it reads a
+// single file, which GitLab's charts do not use. So a second OpenBao in the pod reads that
+// configuration, without the parts that would touch the first one's storage, key and ports. Charts
+// with an HCL configuration pass a single file, so the pod's log has the warning.
 func opinion(ctx context.Context, env *scenario.Env, pod string) (string, error) {
 	text, err := file(ctx, env, pod)
 	if err != nil {
@@ -68,8 +68,8 @@ func opinion(ctx context.Context, env *scenario.Env, pod string) (string, error)
 }
 
 // detached returns a JSON configuration for a second, independent server. The fields that OpenBao
-// checks stay as they are: top level, listeners and telemetry. OpenBao accepts any field of storage
-// and seal.
+// checks stay as they are: top level, listeners and telemetry. OpenBao accepts any field of
+// storage and seal.
 func detached(text string) (string, error) {
 	var config map[string]any
 	if err := json.Unmarshal([]byte(text), &config); err != nil {

@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// settled waits until the deployment is in its normal state, because the previous scenario may have
-// disturbed it.
+// settled waits until the deployment is in its normal state, because the previous scenario may
+// have disturbed it.
 func settled(ctx context.Context, t scenario.T, env *scenario.Env) *corev1.Pod {
 	t.Helper()
 	return cluster.MustHealthy(ctx, t, env, "the deployment is healthy", env.Timeouts.Labels)

@@ -32,8 +32,8 @@ func runningAsRendered() scenario.Scenario {
 		Protects: operators,
 		Source:   "OpenBao API: sys/config/state/sanitized; Kubernetes: a ConfigMap changes under running pods",
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureExec},
-		// Catches: a ConfigMap that changed without new pods, a file mounted in the wrong place, an
-		// argument or a variable that overrides it.
+		// Catches: a ConfigMap that changed without new pods, a file mounted in the wrong place,
+		// an argument or a variable that overrides it.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			pods, err := cluster.Pods(ctx, env)
 			require.NoError(t, err)

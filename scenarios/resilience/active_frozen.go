@@ -18,8 +18,8 @@ func activeFrozen() scenario.Scenario {
 		Source: "OpenBao's service-registration/kubernetes: the active Service must not publish pods that are not ready; " +
 			lockSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureSignals},
-		// Catches: a Service that publishes unready pods behind the leader's label, readiness that a
-		// frozen server passes, a former leader that writes when it wakes up.
+		// Catches: a Service that publishes unready pods behind the leader's label, readiness that
+		// a frozen server passes, a former leader that writes when it wakes up.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			before, after := disturb(ctx, t, env, judge.OutageFrozen, func(s *stage) {
 				frozen := s.active.Name

@@ -21,8 +21,8 @@ func issuerKeyRotated() scenario.Scenario {
 		Source:   issuerSource,
 		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureGitLab},
 		Budget:   3 * time.Minute,
-		// Catches: keys that are cached forever, an unknown key ID that is refused without fetching
-		// the keys again.
+		// Catches: keys that are cached forever, an unknown key ID that is refused without
+		// fetching the keys again.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			second, err := gitlab.NewIssuer(env.Issuer.URL(), gitlab.RS256)
 			require.NoError(t, err)

@@ -11,9 +11,10 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// outOfService waits until no Service that clients use leads to a pod that cannot serve, and measures
-// how long one did. A Service that publishes pods whatever their state counts when it selects a role:
-// only the server's own label takes a pod out of it, and a frozen server changes no label.
+// outOfService waits until no Service that clients use leads to a pod that cannot serve, and
+// measures how long one did. A Service that publishes pods whatever their state counts when it
+// selects a role: only the server's own label takes a pod out of it, and a frozen server changes
+// no label.
 func outOfService(ctx context.Context, t scenario.T, env *scenario.Env, name, state string) {
 	t.Helper()
 	took := env.Await(ctx, t, "no Service leads to the "+state+" pod", env.Timeouts.Labels,
@@ -27,8 +28,8 @@ func outOfService(ctx context.Context, t scenario.T, env *scenario.Env, name, st
 	t.Measure(state+"_in_service_seconds", took.Seconds())
 }
 
-// leadingTo returns the Services that send clients to a pod. Those of peers do not count: they publish
-// pods whatever their state and select no role.
+// leadingTo returns the Services that send clients to a pod. Those of peers do not count: they
+// publish pods whatever their state and select no role.
 func leadingTo(ctx context.Context, env *scenario.Env, pod string) (leading []string, err error) {
 	services, err := env.Kube.CoreV1().Services(env.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {

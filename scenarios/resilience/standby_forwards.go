@@ -26,8 +26,8 @@ func standbyForwards() scenario.Scenario {
 		Protects: "clients of the second Service and of peers, whose requests reach a standby",
 		Source:   "OpenBao, High Availability: request forwarding by cluster_addr, redirection to api_addr",
 		Features: []scenario.Feature{scenario.FeatureCluster},
-		// Catches: pods that advertise a wrong, a shared or a fixed address; a cluster port that pods
-		// cannot reach.
+		// Catches: pods that advertise a wrong, a shared or a fixed address; a cluster port that
+		// pods cannot reach.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			forwards(ctx, t, env, "before the takeover")
 			before, after := disturb(ctx, t, env, judge.OutageFailover, func(s *stage) {
@@ -40,7 +40,8 @@ func standbyForwards() scenario.Scenario {
 	}
 }
 
-// forwards waits until every standby answers a fetch with the right value and names the active pod.
+// forwards waits until every standby answers a fetch with the right value and names the active
+// pod.
 func forwards(ctx context.Context, t scenario.T, env *scenario.Env, when string) {
 	t.Helper()
 	active := cluster.MustHealthy(ctx, t, env, "one pod is active, the other a ready standby", env.Timeouts.Ready)
@@ -89,8 +90,9 @@ func leadsTo(ctx context.Context, env *scenario.Env, standby, active corev1.Pod)
 	return nil
 }
 
-// namesPod returns nil when an address can be that of a pod: its IP addresses, its name as a host or
-// the first label of one, or another name that is no address, which peers have resolved already.
+// namesPod returns nil when an address can be that of a pod: its IP addresses, its name as a host
+// or the first label of one, or another name that is no address, which peers have resolved
+// already.
 func namesPod(address string, pod corev1.Pod) error {
 	at, err := url.Parse(address)
 	if err != nil || at.Hostname() == "" {

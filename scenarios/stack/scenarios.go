@@ -1,5 +1,5 @@
-// Package stack holds the scenarios that manage secrets through GitLab's GraphQL API and fetch them
-// as its jobs do.
+// Package stack holds the scenarios that manage secrets through GitLab's GraphQL API and fetch
+// them as its jobs do.
 package stack
 
 import (

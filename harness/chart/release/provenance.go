@@ -45,8 +45,8 @@ type predicate struct {
 	} `json:"runDetails"`
 }
 
-// provenance says which commit the archives were made of, and by what: gzip's output depends on the
-// version of Go.
+// provenance says which commit the archives were made of, and by what: gzip's output depends on
+// the version of Go.
 func provenance(commit string, dirs []string, archives []chart.Archive, steamer string) ([]byte, error) {
 	s := statement{Type: "https://in-toto.io/Statement/v1", PredicateType: "https://slsa.dev/provenance/v1"}
 	for _, archive := range archives {

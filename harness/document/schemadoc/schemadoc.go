@@ -19,8 +19,8 @@ type Document struct {
 	Of    any    // pointer to the type of the whole
 	File  string // its name in docs/reference
 	Title string
-	// Comments are the packages to take descriptions from, by their paths below harness, with their
-	// directories.
+	// Comments are the packages to take descriptions from, by their paths below harness, with
+	// their directories.
 	Comments map[string]string
 	Enums    []Enum
 }

@@ -63,8 +63,8 @@ func (d *dossier) noisyMedian() {
 
 // comparisonAttacks are about the comparison with the release before.
 func comparisonAttacks() []attack {
-	// compared wraps a change of the comparison. It happens before the verdicts are stated, so that
-	// the file's agrees.
+	// compared wraps a change of the comparison. It happens before the verdicts are stated, so
+	// that the file's agrees.
 	pairs := func(change func(*compare.Comparison)) func(*dossier) {
 		return func(d *dossier) { change(d.comparisons[0]) }
 	}

@@ -44,9 +44,9 @@ type dossier struct {
 	twice []string // files that are handed in as a copy, too
 }
 
-// good is a release about which everything was shown: static checks, both topologies with the whole
-// suite and ten minutes of load at tier 12, a comparison with the release before, and the mutants
-// that need no cluster.
+// good is a release about which everything was shown: static checks, both topologies with the
+// whole suite and ten minutes of load at tier 12, a comparison with the release before, and the
+// mutants that need no cluster.
 func good(t testing.TB, seed uint64) *dossier {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 16))
@@ -123,8 +123,8 @@ var suiteIDs = sync.OnceValue(func() []string {
 	return ids
 })
 
-// extract leaves every fifth scenario of the suite, and those that look for secrets, to ask for and
-// in all records.
+// extract leaves every fifth scenario of the suite, and those that look for secrets, to ask for
+// and in all records.
 func (d *dossier) extract() {
 	d.policy.Suite = extractIDs()
 	for _, run := range d.runs {

@@ -55,7 +55,8 @@ func controls() []attack {
 	}
 }
 
-// latencyAttacks are about the quantile objectives: p95 250 ms, p99 500 ms, mean 100 ms at tier 12.
+// latencyAttacks are about the quantile objectives: p95 250 ms, p99 500 ms, mean 100 ms at tier
+// 12.
 func latencyAttacks() []attack {
 	return []attack{
 		{
@@ -329,8 +330,8 @@ func fetchAttacks() []attack {
 	}
 }
 
-// stall is a server that answers nothing for some seconds from a time on. For what arrives then and
-// finds no VU, k6 makes one, at the price of a dropped arrival.
+// stall is a server that answers nothing for some seconds from a time on. For what arrives then
+// and finds no VU, k6 makes one, at the price of a dropped arrival.
 func stall(t *traffic, from, seconds float64) {
 	for i, f := range t.between(from, from+seconds) {
 		f.ms = (t.warmup+from+seconds-f.at)*1000 + 10

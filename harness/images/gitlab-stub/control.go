@@ -78,7 +78,8 @@ func (s *stub) setFaults(text io.Reader) error {
 	return nil
 }
 
-// servePublish replaces the key set at once, which a changed ConfigMap does within a minute or two.
+// servePublish replaces the key set at once, which a changed ConfigMap does within a minute or
+// two.
 func (s *stub) servePublish(w http.ResponseWriter, r *http.Request) {
 	keys, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxKeys))
 	if err == nil {

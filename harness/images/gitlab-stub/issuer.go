@@ -29,8 +29,8 @@ func (s *stub) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 // maxKeys bounds a published key set, in bytes.
 const maxKeys = 1 << 20
 
-// keySet is the published key set, else the one that the file has now: a changed ConfigMap needs no
-// restart.
+// keySet is the published key set, else the one that the file has now: a changed ConfigMap needs
+// no restart.
 func (s *stub) keySet() ([]byte, error) {
 	if published := s.published.Load(); published != nil {
 		return *published, nil

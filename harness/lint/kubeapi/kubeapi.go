@@ -1,6 +1,6 @@
 // Package kubeapi knows the Kubernetes API of some versions offline: which kinds each serves, what
-// their fields are, and which are deprecated. The data is a reduced copy of the OpenAPI document in
-// the module k8s.io/kubernetes, made by hack/kubeapi.
+// their fields are, and which are deprecated. The data is a reduced copy of the OpenAPI document
+// in the module k8s.io/kubernetes, made by hack/kubeapi.
 package kubeapi
 
 import (

@@ -125,7 +125,8 @@ func collect(e *jsonschema.ValidationError, document any, problems *[]Problem) {
 	}
 }
 
-// location writes where an error is. Positions in lists are told from keys of maps by the document.
+// location writes where an error is. Positions in lists are told from keys of maps by the
+// document.
 func location(document any, steps []string) string {
 	path := ""
 	for _, step := range steps {

@@ -84,8 +84,8 @@ func (l Leaf) examples() []any {
 
 var version = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+$`)
 
-// texts proposes strings: names, numbers, durations, URLs, paths, and YAML and templates for values
-// that charts evaluate.
+// texts proposes strings: names, numbers, durations, URLs, paths, and YAML and templates for
+// values that charts evaluate.
 func texts(value string) []any {
 	all := []any{"mutated"}
 	switch {

@@ -81,8 +81,8 @@ func number(node *yaml.Node, above Path, lines map[string]int) {
 	}
 }
 
-// Set returns values with another value at the path; the argument is not changed. What is no map on
-// the way becomes one.
+// Set returns values with another value at the path; the argument is not changed. What is no map
+// on the way becomes one.
 func Set(values map[string]any, path Path, value any) map[string]any {
 	out := make(map[string]any, len(values)+1)
 	for key, v := range values {

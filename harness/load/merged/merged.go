@@ -75,8 +75,8 @@ func Find(paths []string) ([]string, error) {
 	return logs, nil
 }
 
-// Merge reads the logs twice: first to refuse what is none, with nothing written; then to write the
-// merged log to what create returns. The result is judged. Errors are of code exit.Invalid, or
+// Merge reads the logs twice: first to refuse what is none, with nothing written; then to write
+// the merged log to what create returns. The result is judged. Errors are of code exit.Invalid, or
 // create's and its writer's own.
 func Merge(s Spec, create func(*result.Result) (io.WriteCloser, error)) (*result.Result, error) {
 	rec := &load.Recorder{Thresholds: s.thresholds()}

@@ -174,7 +174,8 @@ func TestMergeJudges(t *testing.T) {
 	}
 }
 
-// TestMergeRefuses: what is no log, or not the whole of one, is refused before anything is written.
+// TestMergeRefuses: what is no log, or not the whole of one, is refused before anything is
+// written.
 func TestMergeRefuses(t *testing.T) {
 	t.Parallel()
 	a, b := log(t, 0, 2), log(t, 1, 2)

@@ -103,8 +103,8 @@ func (r Runner) pod(j load.Job, scripts map[string]string) corev1.PodSpec {
 		}}}},
 		Containers: []corev1.Container{{
 			Name: container, Image: r.Image, ImagePullPolicy: corev1.PullIfNotPresent, Resources: r.Resources,
-			// The log goes to standard output, where the API server has it; the fixture comes in by
-			// standard input, whose end is the signal to begin. Neither is ever in a file.
+			// The log goes to standard output, where the API server has it; the fixture comes in
+			// by standard input, whose end is the signal to begin. Neither is ever in a file.
 			Args: append(load.Arguments("/dev/stdout"), scriptsDir+"/"+MainScript), Stdin: true, StdinOnce: true,
 			Env: r.environment(j),
 			SecurityContext: &corev1.SecurityContext{
@@ -116,7 +116,8 @@ func (r Runner) pod(j load.Job, scripts map[string]string) corev1.PodSpec {
 	}
 }
 
-// environment is that of a local k6, and which share of the load the pod has: its index in the Job.
+// environment is that of a local k6, and which share of the load the pod has: its index in the
+// Job.
 func (r Runner) environment(j load.Job) []corev1.EnvVar {
 	var env []corev1.EnvVar
 	for _, setting := range append(load.Settings(j), share(strconv.Itoa(r.Parallelism), strconv.Itoa(alignSeconds))...) {

@@ -28,7 +28,8 @@ import (
 const (
 	// defaultStartTimeout bounds the time until all pods run, the pull of their image included.
 	defaultStartTimeout = 2 * time.Minute
-	// defaultStopTimeout is how long k6 may take to end after it was asked to, before it is killed.
+	// defaultStopTimeout is how long k6 may take to end after it was asked to, before it is
+	// killed.
 	defaultStopTimeout = 30 * time.Second
 	// handoverTimeout bounds how long it may take to hand the fixture to all pods.
 	handoverTimeout = time.Minute

@@ -16,8 +16,8 @@ var wrapper string
 // MainScript is the script that a process with a share of a load runs.
 const MainScript = "steamer-share.js"
 
-// Scripts reads all scripts below dir, which may import one another, by their paths in it, and adds
-// MainScript, which runs a share of the workload. The error is of code exit.Environment.
+// Scripts reads all scripts below dir, which may import one another, by their paths in it, and
+// adds MainScript, which runs a share of the workload. The error is of code exit.Environment.
 func Scripts(dir, workload string) (map[string]string, error) {
 	files := map[string]string{}
 	root := os.DirFS(dir)

@@ -30,8 +30,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// runner is one k6 as the operator starts it, see the package comment: its volumes are directories,
-// and its port is one of loopback.
+// runner is one k6 as the operator starts it, see the package comment: its volumes are
+// directories, and its port is one of loopback.
 type runner struct {
 	cmd     *exec.Cmd
 	address string
@@ -108,8 +108,8 @@ func resume(t *testing.T, runners []runner) {
 	}
 }
 
-// TestRunners drives three real k6 processes as the operator would from the very manifests, against
-// a real OpenBao, and merges their logs.
+// TestRunners drives three real k6 processes as the operator would from the very manifests,
+// against a real OpenBao, and merges their logs.
 func TestRunners(t *testing.T) {
 	dir := t.TempDir()
 	spec := sample()
@@ -159,8 +159,8 @@ func TestRunners(t *testing.T) {
 	require.NoError(t, err)
 	l := r.Topologies[0].Load
 	require.Empty(t, l.Partial)
-	// arrivals that a busy machine puts before or after the measured time, for each process; a lost
-	// share would be 60
+	// arrivals that a busy machine puts before or after the measured time, for each process; a
+	// lost share would be 60
 	const ends = 6
 	// A crowded machine may find no free VU for an arrival: then it is dropped, and counted as
 	// that.

@@ -60,8 +60,9 @@ func (s Spec) Check() error {
 	return nil
 }
 
-// Write writes the manifests into dir, which is made for its owner alone where it is not there. The
-// Secret's file is its owner's alone from the first byte on. Errors are of code exit.Environment.
+// Write writes the manifests into dir, which is made for its owner alone where it is not there.
+// The Secret's file is its owner's alone from the first byte on. Errors are of code
+// exit.Environment.
 func (s Spec) Write(dir string) error {
 	run, scripts, secret := s.objects()
 	if err := os.MkdirAll(dir, 0o700); err != nil {

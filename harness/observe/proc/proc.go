@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// userHZ is the unit of CPU times in /proc, per second: 100 on every architecture that Go supports.
+// userHZ is the unit of CPU times in /proc, per second: 100 on every architecture that Go
+// supports.
 const userHZ = 100
 
 // Stat is what Steamer uses of /proc/PID/stat.

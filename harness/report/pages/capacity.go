@@ -19,8 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// WriteCapacity writes capacity.json and capacity.md into dir, which must exist, and with two rates
-// or more capacity.png and capacity.svg. It returns the Markdown, also beside an error.
+// WriteCapacity writes capacity.json and capacity.md into dir, which must exist, and with two
+// rates or more capacity.png and capacity.svg. It returns the Markdown, also beside an error.
 func WriteCapacity(dir string, r *capacity.Report) (markdown string, err error) {
 	r = secret.Scrub(r)
 	curve, picture := capacity.Curve(r.Points), ""

@@ -87,8 +87,8 @@ func cores(seen *result.Topology, w result.Window, components ...string) (sum fl
 	return sum
 }
 
-// address is where the load goes: the loopback port or the proxy in front of it for a local k6, the
-// active Service for pods.
+// address is where the load goes: the loopback port or the proxy in front of it for a local k6,
+// the active Service for pods.
 func (t *Target) address(ctx context.Context) (string, error) {
 	switch {
 	case t.options.InCluster != nil:
@@ -107,8 +107,8 @@ func (t *Target) trust() []gitlab.FixtureOption {
 	return nil
 }
 
-// service is the URL of the active Service: by its own address, so that pods look up no name, or by
-// the name that its certificate has.
+// service is the URL of the active Service: by its own address, so that pods look up no name, or
+// by the name that its certificate has.
 func (t *Target) service(ctx context.Context) (string, error) {
 	name := t.env.Spec.Dialect.ActiveService
 	service, err := t.platform.Cluster.Client.CoreV1().Services(t.env.Namespace).Get(ctx, name, metav1.GetOptions{})

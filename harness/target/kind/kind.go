@@ -1,5 +1,5 @@
-// Package kind has targets on a cluster: a chart installed in a topology, with the database and the
-// tenants that belong to it. The cluster is Steamer's own, made by kind, or an existing one.
+// Package kind has targets on a cluster: a chart installed in a topology, with the database and
+// the tenants that belong to it. The cluster is Steamer's own, made by kind, or an existing one.
 package kind
 
 import (
@@ -34,14 +34,15 @@ type Options struct {
 	// Steady observes the target all the time and not job by job: to begin takes seconds, which
 	// jobs of a few seconds do not have. Then only containers are observed.
 	Steady bool
-	// Last says that nothing is installed on the platform afterwards. What the target made may then
-	// go with the cluster.
+	// Last says that nothing is installed on the platform afterwards. What the target made may
+	// then go with the cluster.
 	Last bool
 	// Label begins each line of progress, to tell targets apart; may be empty.
 	Label string
 }
 
-// Target is a chart on a cluster. It implements target.Target, target.Restarter and target.Delayer.
+// Target is a chart on a cluster. It implements target.Target, target.Restarter and
+// target.Delayer.
 type Target struct {
 	options  Options
 	platform *platform.Platform
@@ -99,8 +100,8 @@ func Open(ctx context.Context, p *platform.Platform, o Options) (*Target, error)
 	return t, nil
 }
 
-// images are the references of what the platform has, with the digest of what Steamer built, and of
-// what the target has in their place.
+// images are the references of what the platform has, with the digest of what Steamer built, and
+// of what the target has in their place.
 func (t *Target) images() map[string]string {
 	all := map[string]string{}
 	for name, image := range t.platform.Images {
@@ -194,8 +195,8 @@ func (t *Target) Namespaces() []string {
 	return []string{t.env.Namespace}
 }
 
-// Close removes what Install made. On an existing cluster it waits until that is gone; on a cluster
-// of Steamer's own the next install waits, if it has to.
+// Close removes what Install made. On an existing cluster it waits until that is gone; on a
+// cluster of Steamer's own the next install waits, if it has to.
 func (t *Target) Close(ctx context.Context) error {
 	if t.proxy != nil {
 		t.proxy.Stop()

@@ -134,8 +134,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestAddress: a local k6 uses the port of the host, or the proxy that delays answers; pods use the
-// Service.
+// TestAddress: a local k6 uses the port of the host, or the proxy that delays answers; pods use
+// the Service.
 func TestAddress(t *testing.T) {
 	t.Parallel()
 	p := onFake(t, &bytes.Buffer{})

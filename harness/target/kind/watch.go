@@ -85,8 +85,8 @@ func (t *Target) watch(ctx context.Context) (stop func() result.Topology, err er
 	}, nil
 }
 
-// since is watch by the observer of a steady target. One that saw no more is started again, so that
-// one hiccup costs a job and not all that follow.
+// since is watch by the observer of a steady target. One that saw no more is started again, so
+// that one hiccup costs a job and not all that follow.
 func (t *Target) since(ctx context.Context) (stop func() result.Topology, err error) {
 	if why := t.observer.Err(); why != nil {
 		t.note("observing starts again: " + why.Error())

@@ -1,6 +1,6 @@
 // Package local has targets that run as processes on this machine: a real OpenBao on a real
-// PostgreSQL. They need no cluster, so that they are quick, and say nothing about a chart. Searches
-// for capacity, sizing, comparisons of configurations, mutants and experiments use them.
+// PostgreSQL. They need no cluster, so that they are quick, and say nothing about a chart.
+// Searches for capacity, sizing, comparisons of configurations, mutants and experiments use them.
 package local
 
 import (
@@ -43,8 +43,8 @@ type Spec struct {
 	Seeded    func(done, of int) // progress of Grow; may be nil
 }
 
-// Target is a running server with its tenants. It is a target.Target, Sized, Turner, with Standby a
-// Restarter, with Limits a Limiter and with Delays a Delayer.
+// Target is a running server with its tenants. It is a target.Target, Sized, Turner, with Standby
+// a Restarter, with Limits a Limiter and with Delays a Delayer.
 type Target struct {
 	spec    Spec
 	tenancy target.Tenancy

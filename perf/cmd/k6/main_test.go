@@ -168,8 +168,8 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestTLS fetches over TLS with the fixture's CA: over HTTP/2, as Runner does, unless k6 is told to
-// use HTTP/1.1.
+// TestTLS fetches over TLS with the fixture's CA: over HTTP/2, as Runner does, unless k6 is told
+// to use HTTP/1.1.
 func TestTLS(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

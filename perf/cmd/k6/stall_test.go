@@ -15,8 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/perf/fixture"
 )
 
-// stallingServer answers at once, except in one period after the first request, in which it answers
-// no request. A real OpenBao cannot be stopped so precisely.
+// stallingServer answers at once, except in one period after the first request, in which it
+// answers no request. A real OpenBao cannot be stopped so precisely.
 func stallingServer(t *testing.T, after, stall time.Duration) *fixture.Fixture {
 	t.Helper()
 	var once sync.Once

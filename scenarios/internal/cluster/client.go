@@ -15,8 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// Client returns a client that reaches one OpenBao pod through the API server's proxy, whatever its
-// role, at the port to which the active Service leads. It follows no redirect.
+// Client returns a client that reaches one OpenBao pod through the API server's proxy, whatever
+// its role, at the port to which the active Service leads. It follows no redirect.
 func Client(ctx context.Context, env *scenario.Env, p corev1.Pod) (*openbao.Client, error) {
 	c, err := Server(env, p)
 	if err != nil {

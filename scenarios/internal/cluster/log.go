@@ -34,8 +34,8 @@ func Opening(ctx context.Context, env *scenario.Env, pod string) (string, error)
 	})
 }
 
-// logs reads both logs of a pod. The API's own limit in bytes counts from the start, so the streams
-// are read.
+// logs reads both logs of a pod. The API's own limit in bytes counts from the start, so the
+// streams are read.
 func logs(ctx context.Context, env *scenario.Env, pod string, read func(io.Reader, int) (string, error)) (string,
 	error,
 ) {

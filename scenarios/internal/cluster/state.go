@@ -107,8 +107,8 @@ func MustHealthy(ctx context.Context, t scenario.T, env *scenario.Env, what stri
 	return active
 }
 
-// MustServe waits until new pods are healthy and fetches reach them: the nodes' packet rules follow
-// the endpoints with a delay.
+// MustServe waits until new pods are healthy and fetches reach them: the nodes' packet rules
+// follow the endpoints with a delay.
 func MustServe(ctx context.Context, t scenario.T, env *scenario.Env) {
 	t.Helper()
 	MustHealthy(ctx, t, env, "the new pods are healthy", env.Timeouts.Ready)

@@ -15,9 +15,9 @@ import (
 // parallel is how many fetches Fingerprint keeps in flight.
 const parallel = 8
 
-// Fingerprint fetches every seeded secret and returns a SHA-256 over what came back: two equal ones
-// mean that no secret changed. It is an error when a secret cannot be fetched or is not what was
-// seeded; the error never holds a value.
+// Fingerprint fetches every seeded secret and returns a SHA-256 over what came back: two equal
+// ones mean that no secret changed. It is an error when a secret cannot be fetched or is not what
+// was seeded; the error never holds a value.
 func Fingerprint(ctx context.Context, env *scenario.Env) (string, error) {
 	lines := make([][]string, len(env.Tenants))
 	group, ctx := errgroup.WithContext(ctx)

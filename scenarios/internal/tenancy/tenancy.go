@@ -97,9 +97,9 @@ func Make(ctx context.Context, t scenario.T, env *scenario.Env, r *gitlab.Recipe
 	return made, remove
 }
 
-// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended. Namespaces of
-// the environment's tenants stay. OpenBao deletes in the background, and Remove waits for that only
-// where the next level needs it.
+// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended. Namespaces
+// of the environment's tenants stay. OpenBao deletes in the background, and Remove waits for that
+// only where the next level needs it.
 func Remove(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)

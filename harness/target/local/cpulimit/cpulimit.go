@@ -28,8 +28,8 @@ type Group struct {
 
 var groups atomic.Int64 //nolint:gochecknoglobals // numbers the groups of this process
 
-// New makes a group below the root of the hierarchy, cgroup v1 or v2, with a limit of some cores, 0
-// for none. Remove it when done. The error is of code exit.Environment: it takes root, and a cpu
+// New makes a group below the root of the hierarchy, cgroup v1 or v2, with a limit of some cores,
+// 0 for none. Remove it when done. The error is of code exit.Environment: it takes root, and a cpu
 // controller that can be written.
 func New(cores float64) (*Group, error) {
 	g := &Group{quota: "cpu.cfs_quota_us", write: func(cores float64) string { return quota(cores, "-1") }}

@@ -14,8 +14,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
-// Node is one OpenBao process of a Server. All nodes of a server share its database, so that one is
-// active and the others stand by.
+// Node is one OpenBao process of a Server. All nodes of a server share its database, so that one
+// is active and the others stand by.
 type Node struct {
 	Address string // base URL of its API
 	server  *Server
@@ -131,8 +131,8 @@ func (n *Node) Kill() {
 	<-n.process.done
 }
 
-// HTTPClient is a client that keeps connections and trusts the server's certificate. Close its idle
-// connections when done.
+// HTTPClient is a client that keeps connections and trusts the server's certificate. Close its
+// idle connections when done.
 func (s *Server) HTTPClient() *http.Client {
 	return openbao.Trusting(true, s.CA)
 }

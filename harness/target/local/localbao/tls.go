@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// writeCertificate makes a P-256 key and a certificate for 127.0.0.1 that signs itself, writes both
-// into dir and returns the certificate in PEM. It is good for a day, longer than any process here
-// lives.
+// writeCertificate makes a P-256 key and a certificate for 127.0.0.1 that signs itself, writes
+// both into dir and returns the certificate in PEM. It is good for a day, longer than any process
+// here lives.
 func writeCertificate(dir string) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
