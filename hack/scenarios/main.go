@@ -79,8 +79,9 @@ func render(list []scenario.Scenario, mutants map[string][]string) string {
 		count[s.Subject]++
 	}
 	fmt.Fprintf(&b, "# Scenarios\n\nWritten by `go generate ./scenarios`; a test fails when it is stale. %d scenarios: "+
-		"%d are about the chart, %d about the server and the recipes, %d about GitLab.\n\nMutants are deliberate defects that a "+
-		"scenario should notice; in bold those that it killed in the last recorded run.\n",
+		"%d are about the chart, %d about the server and the recipes, %d about GitLab.\n\n"+
+		"Mutants are deliberate defects that a scenario should notice; "+
+		"in bold those that it killed in the last recorded run.\n",
 		len(list), count[scenario.SubjectChart], count[scenario.SubjectServer], count[scenario.SubjectGitLab])
 	group, shared := "", ""
 	for _, s := range list {
@@ -90,7 +91,8 @@ func render(list []scenario.Scenario, mutants map[string][]string) string {
 		}
 		if now := s.Protects + "\x00" + s.Source; now != shared {
 			shared = now
-			fmt.Fprintf(&b, "\nProtects %s.\nSource: %s.\n\n| ID | holds | subject | kind | cost | needs | mutants |\n|---|---|---|---|---|---|---|\n",
+			fmt.Fprintf(&b, "\nProtects %s.\nSource: %s.\n\n"+
+				"| ID | holds | subject | kind | cost | needs | mutants |\n|---|---|---|---|---|---|---|\n",
 				strings.TrimSuffix(s.Protects, "."), strings.TrimSuffix(s.Source, "."))
 		}
 		cost := "–"

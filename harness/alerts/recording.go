@@ -55,7 +55,8 @@ func (r *Recording) Scrape(at time.Time, targets ...Target) error {
 		for _, f := range target.Metrics {
 			families = append(families, f)
 		}
-		samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{Timestamp: model.TimeFromUnixNano(at.UnixNano())}, families...)
+		samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{Timestamp: model.TimeFromUnixNano(at.UnixNano())},
+			families...)
 		if err != nil {
 			return fmt.Errorf("metrics of %v: %w", target.Labels, err)
 		}
@@ -103,7 +104,7 @@ func (r *Recording) Times() []time.Time { return r.times }
 // Has reports whether a metric was ever recorded.
 func (r *Recording) Has(metric string) bool {
 	for _, s := range r.series {
-		if s.labels.Get(labels.MetricName) == metric {
+		if s.labels.Get(model.MetricNameLabel) == metric {
 			return true
 		}
 	}

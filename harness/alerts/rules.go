@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
@@ -120,7 +119,7 @@ func Selectors(expr string) (found []*parser.VectorSelector, err error) {
 		if s, ok := node.(*parser.VectorSelector); ok {
 			if s.Name == "" { // the name may stand among the matchers
 				for _, m := range s.LabelMatchers {
-					if m.Name == labels.MetricName {
+					if m.Name == model.MetricNameLabel {
 						s.Name = m.Value
 					}
 				}

@@ -33,6 +33,7 @@ entries:
     limits: [{metric: fetch_mean_ms, op: "<=", limit: 1, source: s}]
 `)
 	forgotten := write(t, dir, "forgotten.yaml", string(shipped[:bytes.Index(shipped, []byte("  - {change: crash"))])+"\n")
+	cut := write(t, dir, "cut.yaml", string(shipped[:bytes.Index(shipped, []byte("{change: crash"))+8])) // within an entry
 	for name, tc := range map[string]struct {
 		args []string
 		code exit.Code
@@ -41,7 +42,7 @@ entries:
 		"no budget":    {[]string{forgotten}, exit.Fail, "no outage budget for change crash"},
 		"hidden entry": {[]string{hidden}, exit.Fail, "entries[1] never applies"},
 		"no such file": {[]string{"/nowhere.yaml"}, exit.Invalid, "no such file"},
-		"truncated":    {[]string{write(t, dir, "cut.yaml", string(shipped[:len(shipped)/2]))}, exit.Invalid, "cut.yaml"},
+		"truncated":    {[]string{cut}, exit.Invalid, "cut.yaml"},
 		"two files":    {[]string{hidden, hidden}, exit.Invalid, "--help"},
 	} {
 		got := steamer(t, t.TempDir(), append([]string{"slo", "check"}, tc.args...)...)

@@ -138,13 +138,15 @@ func TestLocalFunctional(t *testing.T) {
 	var mu sync.Mutex
 	list := []scenario.Scenario{
 		{
-			ID: "access/fetch", Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional, Budget: time.Minute,
+			ID: "access/fetch", Subject: scenario.SubjectServer, Title: "t", Protects: "p", Source: "s",
+			Kind: scenario.Functional, Budget: time.Minute,
 			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 				require.NoError(t, env.Check(ctx, env.Tenants[0], env.Tenants[0].Secrets[0]))
 			},
 		},
 		{
-			ID: "config/no-host", Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional, Budget: time.Minute,
+			ID: "config/no-host", Subject: scenario.SubjectServer, Title: "t", Protects: "p", Source: "s",
+			Kind: scenario.Functional, Budget: time.Minute,
 			Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 				mu.Lock()
 				runs[env.Address]++
@@ -158,7 +160,8 @@ func TestLocalFunctional(t *testing.T) {
 			},
 		},
 		{
-			ID: "lifecycle/on-a-cluster", Title: "t", Protects: "p", Source: "s", Kind: scenario.Functional, Budget: time.Minute,
+			ID: "lifecycle/on-a-cluster", Subject: scenario.SubjectChart, Title: "t", Protects: "p", Source: "s",
+			Kind: scenario.Functional, Budget: time.Minute,
 			Features: []scenario.Feature{scenario.FeatureCluster}, Test: func(context.Context, scenario.T, *scenario.Env) {},
 		},
 	}

@@ -230,7 +230,7 @@ func (e *Engine) suits(ctx context.Context) error {
 }
 
 // errPodman says that Docker's client leads to Podman.
-var errPodman = errors.New("Podman answers, which kind supports by its client podman only")
+var errPodman = errors.New("the engine that answers is Podman, which kind supports by its client podman only")
 
 // named refuses Podman behind Docker's client: its API answers Docker's questions, and kind's
 // provider for Docker does not work with it.

@@ -156,8 +156,8 @@ func TestLearnRendered(t *testing.T) {
 		"b.yaml": "kind: Secret\ndata:\n  value: cAnary7not-encoded!\n---\nkind: Service\nname: cAnary8public\n",
 		"c.json": `{"kind": "List", "items": [{"kind": "Secret", "stringData": {"x": "cAnary9rendered"}}]}`,
 	})
-	said := secret.Redact("illegal base64 cAnary7not-encoded! in cAnary5rendered of cAnary6rendered, cAnary9rendered, Service " +
-		"cAnary8public")
+	said := secret.Redact("illegal base64 cAnary7not-encoded! in cAnary5rendered of cAnary6rendered, cAnary9rendered, " +
+		"Service cAnary8public")
 	require.NotContains(t, said, "rendered")
 	require.NotContains(t, said, "encoded!")
 	require.Contains(t, said, "cAnary8public")

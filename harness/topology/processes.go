@@ -119,7 +119,8 @@ func (e *Environment) Signals(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = e.Cluster.Client.CoreV1().Pods(e.Namespace).Create(ctx, spec, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	_, err = e.Cluster.Client.CoreV1().Pods(e.Namespace).Create(ctx, spec,
+		metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 		return false, nil
 	}

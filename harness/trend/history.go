@@ -236,7 +236,8 @@ func Trends(runs []*result.Result, minChange float64) ([]Series, error) {
 				s := index[key]
 				if s == nil {
 					s = &Series{
-						Subject: subject, Metric: metric, Title: reading.Title, Unit: reading.Unit, Points: []Point{}, Changes: []Change{},
+						Subject: subject, Metric: metric, Title: reading.Title, Unit: reading.Unit, Points: []Point{},
+						Changes: []Change{},
 					}
 					index[key], order = s, append(order, key)
 				}

@@ -22,7 +22,8 @@ const longestLease = 768 * time.Hour
 var openPaths = []string{
 	"auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self", "cubbyhole/", "identity/entity/id/{{",
 	"identity/entity/name/{{", "identity/oidc/provider/+/authorize", "sys/capabilities-self", "sys/control-group/request",
-	"sys/internal/ui/resultant-acl", "sys/leases/lookup", "sys/leases/renew", "sys/renew", "sys/tools/hash", "sys/wrapping/",
+	"sys/internal/ui/resultant-acl", "sys/leases/lookup", "sys/leases/renew", "sys/renew", "sys/tools/hash",
+	"sys/wrapping/",
 }
 
 func boundedRailsToken() scenario.Scenario {

@@ -167,7 +167,10 @@ func TestMergeJudges(t *testing.T) {
 			require.Contains(t, strings.Join(r.Reasons, "; "), tc.reason)
 			_, err = result.Encode(r)
 			require.NoError(t, err)
-			again, err := loadtest.Parse(strings.NewReader(log.String()), load.Plan{Duration: seconds * time.Second, Rate: s.Rate})
+			again, err := loadtest.Parse(strings.NewReader(log.String()), load.Plan{
+				Duration: seconds * time.Second,
+				Rate:     s.Rate,
+			})
 			require.NoError(t, err)
 			require.Equal(t, r.Topologies[0].Load.Intended, again.Intended, "the merged log is a log like any other")
 		})
