@@ -105,7 +105,8 @@ func firedBy(t *testing.T, rules []alerts.Rule, fault series) []string {
 	var times []time.Time
 	for name, values := range all {
 		metric, rest, _ := strings.Cut(name, "{")
-		of, sequence, err := parser.NewParser(parser.Options{}).ParseSeriesDesc(metric + "{" + labels.Replace(rest) + " " + values)
+		text := metric + "{" + labels.Replace(rest) + " " + values
+		of, sequence, err := parser.NewParser(parser.Options{}).ParseSeriesDesc(text)
 		require.NoError(t, err)
 		times = times[:0]
 		for minute, v := range sequence {
