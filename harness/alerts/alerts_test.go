@@ -60,6 +60,10 @@ func TestEvaluateOneScrape(t *testing.T) {
 	got, err := r.Evaluate(t.Context(), []Rule{{Alert: "A", Expr: "vault_core_unsealed + up > 0"}}, r.Times())
 	require.NoError(t, err)
 	require.Equal(t, []string{"vault_core_unsealed"}, got[0].Missing)
+	require.False(t, got[0].Blind, "one metric of two is there")
+	got, err = r.Evaluate(t.Context(), []Rule{{Alert: "A", Expr: "(sum(vault_core_active) or vector(0)) < 1"}}, r.Times())
+	require.NoError(t, err)
+	require.True(t, got[0].Holds && got[0].Blind, "it holds, and says nothing")
 	_, err = r.Evaluate(t.Context(), []Rule{{Alert: "A", Expr: "=="}}, r.Times())
 	require.ErrorContains(t, err, "alert A")
 }

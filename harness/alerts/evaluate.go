@@ -22,9 +22,9 @@ type Outcome struct {
 	Held  time.Duration // the longest time without a break in which the expression held; 0 also for a single evaluation
 	Holds bool          // at the last evaluation
 	Fired bool          // the expression held for Rule.For without a break
-	// Missing are the metrics of the expression that the recording never had. A rule all of whose
-	// metrics are missing can say nothing.
+	// Missing are the metrics of the expression that the recording never had.
 	Missing []string
+	Blind   bool // all are missing, so that the rule can say nothing
 }
 
 // Evaluate evaluates rules at each of the given times, in order, as Prometheus does at every
@@ -48,7 +48,7 @@ func (r *Recording) Evaluate(ctx context.Context, rules []Rule, at []time.Time) 
 
 func (r *Recording) evaluate(ctx context.Context, engine *promql.Engine, rule Rule, at []time.Time) (Outcome, error) {
 	o := Outcome{Rule: rule}
-	names, err := Metrics(rule.Expr)
+	names, err := metrics(rule.Expr)
 	if err != nil {
 		return o, err
 	}
@@ -57,6 +57,7 @@ func (r *Recording) evaluate(ctx context.Context, engine *promql.Engine, rule Ru
 			o.Missing = append(o.Missing, name)
 		}
 	}
+	o.Blind = len(o.Missing) == len(names)
 	var since time.Time
 	for _, now := range at {
 		o.Holds, err = r.holds(ctx, engine, rule.Expr, now)

@@ -44,7 +44,9 @@ func (r *Recording) Scrape(at time.Time, targets ...Target) error {
 	vanished := map[uint64]bool{}
 	for hash, s := range r.series {
 		last := s.samples[len(s.samples)-1]
-		vanished[hash] = !value.IsStaleNaN(last.F())
+		if !value.IsStaleNaN(last.F()) {
+			vanished[hash] = true
+		}
 	}
 	for _, target := range targets {
 		up := 0.0
@@ -74,10 +76,8 @@ func (r *Recording) Scrape(at time.Time, targets ...Target) error {
 			delete(vanished, r.Add(at, named.Labels(), float64(s.Value)))
 		}
 	}
-	for hash, ended := range vanished {
-		if ended {
-			r.Add(at, r.series[hash].labels, math.Float64frombits(value.StaleNaN))
-		}
+	for hash := range vanished {
+		r.Add(at, r.series[hash].labels, math.Float64frombits(value.StaleNaN))
 	}
 	r.times = append(r.times, at)
 	return nil
@@ -112,14 +112,20 @@ func (r *Recording) Has(metric string) bool {
 }
 
 // Querier implements storage.Queryable.
-func (r *Recording) Querier(int64, int64) (storage.Querier, error) { return querier{r}, nil }
+func (r *Recording) Querier(int64, int64) (storage.Querier, error) {
+	return querier{storage.NoopQuerier(), r}, nil
+}
 
-type querier struct{ *Recording }
+// querier selects from a recording. Evaluating an expression asks for nothing else.
+type querier struct {
+	storage.Querier
+	recording *Recording
+}
 
 // Select implements storage.Querier.
 func (q querier) Select(_ context.Context, _ bool, _ *storage.SelectHints, by ...*labels.Matcher) storage.SeriesSet {
 	set := &seriesSet{}
-	for _, s := range q.series {
+	for _, s := range q.recording.series {
 		if matches(s.labels, by) {
 			set.rest = append(set.rest, storage.NewListSeries(s.labels, s.samples))
 		}
@@ -135,23 +141,6 @@ func matches(of labels.Labels, by []*labels.Matcher) bool {
 	}
 	return true
 }
-
-// LabelValues implements storage.Querier; evaluating an expression does not ask for it.
-func (querier) LabelValues(context.Context, string, *storage.LabelHints, ...*labels.Matcher) ([]string,
-	annotations.Annotations, error,
-) {
-	return nil, nil, nil
-}
-
-// LabelNames implements storage.Querier; evaluating an expression does not ask for it.
-func (querier) LabelNames(context.Context, *storage.LabelHints, ...*labels.Matcher) ([]string,
-	annotations.Annotations, error,
-) {
-	return nil, nil, nil
-}
-
-// Close implements storage.Querier.
-func (querier) Close() error { return nil }
 
 type seriesSet struct {
 	rest    []storage.Series

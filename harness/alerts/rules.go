@@ -93,9 +93,9 @@ func add(found *[]Rule, document []byte) error {
 	return nil
 }
 
-// Metrics returns the names of the metrics that an expression reads, sorted. An expression that
+// metrics returns the names of the metrics that an expression reads, sorted. An expression that
 // Prometheus refuses is an error.
-func Metrics(expr string) ([]string, error) {
+func metrics(expr string) ([]string, error) {
 	selectors, err := Selectors(expr)
 	if err != nil {
 		return nil, err
