@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
@@ -48,6 +49,12 @@ func Probed(c *corev1.Container, probe *corev1.HTTPGetAction) Get {
 	return g
 }
 
+// proxied is a request to a pod's port through the API server's proxy.
+func proxied(env *scenario.Env, pod string, g Get) *rest.Request {
+	return env.Kube.CoreV1().RESTClient().Get().Namespace(env.Namespace).Resource("pods").
+		Name(net.JoinSchemeNamePort(g.Scheme, pod, strconv.Itoa(g.Port))).SubResource("proxy")
+}
+
 // Ask makes the request through the API server's proxy, which reaches pods in any state. A refusal
 // is a status and no error.
 func Ask(ctx context.Context, env *scenario.Env, pod string, g Get) (status int, body []byte, err error) {
@@ -57,8 +64,7 @@ func Ask(ctx context.Context, env *scenario.Env, pod string, g Get) (status int,
 	}
 	ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
 	defer cancel()
-	request := env.Kube.CoreV1().RESTClient().Get().Namespace(env.Namespace).Resource("pods").
-		Name(net.JoinSchemeNamePort(g.Scheme, pod, strconv.Itoa(g.Port))).SubResource("proxy").Suffix(at.Path)
+	request := proxied(env, pod, g).Suffix(at.Path)
 	for key, values := range at.Query() {
 		for _, value := range values {
 			request = request.Param(key, value)

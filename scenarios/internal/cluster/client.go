@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 
 	"gitlab.com/steamer/steamer/harness/openbao"
@@ -30,16 +28,12 @@ func Client(ctx context.Context, env *scenario.Env, p corev1.Pod) (*openbao.Clie
 		return nil, fmt.Errorf("service %s has no port", env.Active)
 	}
 	to := Probed(c, &corev1.HTTPGetAction{Port: service.Spec.Ports[0].TargetPort})
-	if probe := c.ReadinessProbe; probe != nil && probe.HTTPGet != nil {
-		to.Scheme = Probed(c, probe.HTTPGet).Scheme
-	}
+	to.Scheme = env.Scheme()
 	api, ok := env.Kube.CoreV1().RESTClient().(*rest.RESTClient)
 	if !ok || api.Client == nil {
 		return nil, fmt.Errorf("the Kubernetes client of type %T has no connection", env.Kube)
 	}
 	own := *api.Client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	at := api.Get().Namespace(env.Namespace).Resource("pods").
-		Name(utilnet.JoinSchemeNamePort(to.Scheme, p.Name, strconv.Itoa(to.Port))).SubResource("proxy").URL()
-	return openbao.New(at.String(), &own), nil
+	return openbao.New(proxied(env, p.Name, to).URL().String(), &own), nil
 }
