@@ -70,7 +70,7 @@ func (o object) at(path ...string) any {
 
 func (o object) annotation(name string) string { return o.text("metadata", "annotations", name) }
 
-// hook reports whether Helm makes the object as a hook, so that it is no part of the release.
+// hook reports whether Helm makes the object as a hook, so that it does not belong to the release.
 func (o object) hook() bool { return o.annotation("helm.sh/hook") != "" }
 
 // test reports whether the object exists only while helm test runs.
