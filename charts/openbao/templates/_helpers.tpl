@@ -43,6 +43,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- if semverCompare (printf ">=%s" (index . 1)) (include "openbao.version" (index . 0)) }}true{{ end }}
 {{- end }}
 
+{{/*
+Empty when lookup finds nothing because there is no cluster: with "helm template" and what builds on it, such as Argo CD.
+A list from a cluster has a kind, even when it is empty. Helm itself lists a namespace's Secrets to find its releases.
+*/}}
+{{- define "openbao.cluster" -}}
+{{- if lookup "v1" "Secret" .Release.Namespace "" }}true{{ end }}
+{{- end }}
+
 {{- define "openbao.serviceAccountName" -}}
 {{- $made := ternary (include "openbao.fullname" .) "default" .Values.serviceAccount.create }}
 {{- .Values.serviceAccount.name | default $made }}
