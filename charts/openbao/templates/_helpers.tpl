@@ -29,7 +29,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 
 {{- define "openbao.image" -}}
-{{- printf "%s:%s" .Values.image.repository (include "openbao.tag" .) }}
+{{- printf "%s:%s" .Values.image.repository (include "openbao.tag" .) }}{{ with .Values.image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/* The kubelet puts a pod's address in place of $(POD_IP); a URL wants that of IPv6 in brackets. */}}
+{{- define "openbao.podIP" -}}
+{{- ternary "[$(POD_IP)]" "$(POD_IP)" (eq .Values.config.podIPFamily "IPv6") }}
 {{- end }}
 
 {{/* The numbers of OpenBao's version alone: tags such as v2.4.4-gitlab2 would count as older than 2.4.4. */}}
