@@ -85,6 +85,38 @@ func onCluster(t *testing.T, values string, existing ...map[string]any) map[stri
 	return files
 }
 
+// TestBootstrapBesideThePods checks the Job of a sub-chart whose database is in the same release.
+func TestBootstrapBesideThePods(t *testing.T) {
+	t.Parallel()
+	job := func(values string) *batchv1.Job {
+		for _, name := range names(t, renderOpenBao(t, values, "templates/bootstrap.yaml")) {
+			if name, ok := strings.CutPrefix(name, "Job/"); ok {
+				return decode[*batchv1.Job](t, renderOpenBao(t, values, "templates/bootstrap.yaml"), name)
+			}
+		}
+		t.Fatal("no Job")
+		return nil
+	}
+	beside := job("bootstrap: {hook: false}")
+	require.Empty(t, beside.Annotations, "an install would wait for a database that is not there")
+	require.NotEqual(t, beside.Name, job("{bootstrap: {hook: false}, config: {cacheSize: 1}}").Name, "immutable")
+	long := job("{bootstrap: {hook: false}, fullnameOverride: " + strings.Repeat("a", 60) + "}")
+	require.LessOrEqual(t, len(long.Name), 63)
+	env := func(job *batchv1.Job) []corev1.EnvVar { return job.Spec.Template.Spec.Containers[0].Env }
+	require.Contains(t, env(beside), corev1.EnvVar{Name: "ALONE", Value: "false"})
+	require.Contains(t, env(job("")), corev1.EnvVar{Name: "ALONE", Value: "false"}, "no cluster tells")
+	first := decode[*batchv1.Job](t, onCluster(t, "")["templates/bootstrap.yaml"], "openbao-bootstrap")
+	require.Contains(t, env(first), corev1.EnvVar{Name: "ALONE", Value: "true"})
+	again := decode[*batchv1.Job](t, onCluster(t, "", map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": release, "namespace": namespace},
+	})["templates/bootstrap.yaml"], "openbao-bootstrap")
+	require.Contains(t, env(again), corev1.EnvVar{Name: "ALONE", Value: "false"}, "pods may be there")
+
+	const login = "LOGIN"
+	require.Contains(t, env(beside), corev1.EnvVar{Name: login, Value: "auth/gitlab_rails_jwt/login"})
+	require.Contains(t, env(job("initializeTpl: '- own: {request: []}'")), corev1.EnvVar{Name: login})
+}
+
 // stored is a Secret as a cluster has it.
 func stored(name, key, value string) map[string]any {
 	return map[string]any{

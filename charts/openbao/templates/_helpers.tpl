@@ -95,6 +95,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{/* Whose answer shows that initialisation is complete: Rails' role, unless blocks of one's own do not make it. */}}
+{{- define "openbao.bootstrap.login" -}}
+{{- if contains "auth/gitlab_rails_jwt/role/app" (include "openbao.config.initialize" .) }}auth/gitlab_rails_jwt/login{{ end }}
+{{- end }}
+
 {{- define "openbao.bootstrap.enabled" -}}
 {{- if and .Values.config.initialize.enabled .Values.bootstrap.enabled }}true{{ end }}
 {{- end }}
