@@ -97,8 +97,8 @@ func TestSizing(t *testing.T) {
 	require.Empty(t, own.Limits, "the tier adds nothing to resources of one's own")
 }
 
-// TestSecretChangeRestartsPods checks that OpenBao, which reads its files once, meets what is new in
-// a Secret of the user, and that nothing else restarts it.
+// TestSecretChangeRestartsPods checks that OpenBao, which reads its files once, meets what is new
+// in a Secret of the user, and that nothing else restarts it.
 func TestSecretChangeRestartsPods(t *testing.T) {
 	t.Parallel()
 	const values = "{tlsSecretName: tls, config: {tlsDisable: false, unseal: {static: {currentKeySecret: seal}}}}"
@@ -134,7 +134,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestImageDigest checks that a digest goes to every container, beside the tag that tells the version.
+// TestImageDigest checks that a digest goes to every container, beside the tag that tells the
+// version.
 func TestImageDigest(t *testing.T) {
 	t.Parallel()
 	digest := "sha256:" + strings.Repeat("a", 64)
