@@ -50,7 +50,7 @@ func TestDefaultsAreSmall(t *testing.T) {
 	}
 	require.Equal(t, map[string]bool{
 		"ConfigMap": true, "Deployment": true, "Job": true, "Pod": true, "PodDisruptionBudget": true, "Role": true,
-		"RoleBinding": true, "Secret": true, "Service": true, "ServiceAccount": true,
+		"RoleBinding": true, "Service": true, "ServiceAccount": true,
 	}, kinds)
 }
 

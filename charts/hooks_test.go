@@ -1,12 +1,16 @@
 package charts_test
 
 import (
+	"encoding/base64"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"gitlab.com/steamer/steamer/harness/chart"
 )
 
 // TestBootstrapJob checks that it runs before the pods, alone, out of every selector's
@@ -45,11 +49,100 @@ func TestBootstrapJob(t *testing.T) {
 	}
 }
 
-const unsealSecretTemplate = "templates/secret-static-unseal.yaml"
+const (
+	unsealSecretTemplate    = "templates/secret-static-unseal.yaml"
+	httpAuditSecretTemplate = "templates/secret-http-audit.yaml"
+	httpAudit               = "openbaoVersion: 2.5.0\n" +
+		"config: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}\n"
+)
 
 func unsealSecret(t *testing.T) *corev1.Secret {
 	t.Helper()
-	return decode[*corev1.Secret](t, renderOpenBao(t, "", unsealSecretTemplate), "openbao-static-unseal")
+	return decode[*corev1.Secret](t, onCluster(t, "")[unsealSecretTemplate], "openbao-static-unseal")
+}
+
+// onCluster renders charts/openbao as a cluster does that holds these objects, and returns the
+// documents by template, the path in the chart.
+func onCluster(t *testing.T, values string, existing ...map[string]any) map[string]string {
+	t.Helper()
+	loaded, err := chart.Load("openbao")
+	require.NoError(t, err)
+	base, err := chart.ReadValues(cloudNative)
+	require.NoError(t, err)
+	own, err := chart.ParseValues("values", []byte(values))
+	require.NoError(t, err)
+	renderer, err := loaded.Renderer()
+	require.NoError(t, err)
+	documents, err := renderer.RenderDocuments(chart.Rendering{
+		Release: release, Namespace: namespace, KubeVersion: kubeVersion, Existing: existing,
+	}, chart.Merge(base, own))
+	require.NoError(t, err)
+	files := map[string]string{}
+	for _, document := range documents {
+		_, template, _ := strings.Cut(document.Template, "templates/")
+		files["templates/"+template] += "---\n" + document.Text + "\n"
+	}
+	return files
+}
+
+// TestBootstrapBesideThePods checks the Job of a sub-chart whose database is in the same release.
+func TestBootstrapBesideThePods(t *testing.T) {
+	t.Parallel()
+	job := func(values string) *batchv1.Job {
+		for _, name := range names(t, renderOpenBao(t, values, "templates/bootstrap.yaml")) {
+			if name, ok := strings.CutPrefix(name, "Job/"); ok {
+				return decode[*batchv1.Job](t, renderOpenBao(t, values, "templates/bootstrap.yaml"), name)
+			}
+		}
+		t.Fatal("no Job")
+		return nil
+	}
+	beside := job("bootstrap: {hook: false}")
+	require.Empty(t, beside.Annotations, "an install would wait for a database that is not there")
+	require.NotEqual(t, beside.Name, job("{bootstrap: {hook: false}, config: {cacheSize: 1}}").Name, "immutable")
+	long := job("{bootstrap: {hook: false}, fullnameOverride: " + strings.Repeat("a", 60) + "}")
+	require.LessOrEqual(t, len(long.Name), 63)
+	env := func(job *batchv1.Job) []corev1.EnvVar { return job.Spec.Template.Spec.Containers[0].Env }
+	require.Contains(t, env(beside), corev1.EnvVar{Name: "ALONE", Value: "false"})
+	require.Contains(t, env(job("")), corev1.EnvVar{Name: "ALONE", Value: "false"}, "no cluster tells")
+	first := decode[*batchv1.Job](t, onCluster(t, "")["templates/bootstrap.yaml"], "openbao-bootstrap")
+	require.Contains(t, env(first), corev1.EnvVar{Name: "ALONE", Value: "true"})
+	again := decode[*batchv1.Job](t, onCluster(t, "", map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": release, "namespace": namespace},
+	})["templates/bootstrap.yaml"], "openbao-bootstrap")
+	require.Contains(t, env(again), corev1.EnvVar{Name: "ALONE", Value: "false"}, "pods may be there")
+
+	const login = "LOGIN"
+	require.Contains(t, env(beside), corev1.EnvVar{Name: login, Value: "auth/gitlab_rails_jwt/login"})
+	require.Contains(t, env(job("initializeTpl: '- own: {request: []}'")), corev1.EnvVar{Name: login})
+}
+
+// stored is a Secret as a cluster has it.
+func stored(name, key, value string) map[string]any {
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{
+			"name": name, "namespace": namespace, "uid": "uid-of-" + name,
+		},
+		"data": map[string]any{key: base64.StdEncoding.EncodeToString([]byte(value))},
+	}
+}
+
+// TestGeneratedSecretsNeedLookup checks that no Secret is generated where nothing tells whether it
+// exists: "helm template | kubectl apply" and Argo CD would replace it at each turn.
+func TestGeneratedSecretsNeedLookup(t *testing.T) {
+	t.Parallel()
+	require.NotContains(t, renderOpenBao(t, httpAudit), "kind: Secret")
+	first := onCluster(t, httpAudit)
+	for template, name := range map[string]string{
+		unsealSecretTemplate: "openbao-static-unseal", httpAuditSecretTemplate: "openbao-http-audit",
+	} {
+		decode[*corev1.Secret](t, first[template], name)
+	}
+	again := onCluster(t, httpAudit,
+		stored("openbao-static-unseal", "key", "old"), stored("openbao-http-audit", "tok", "old"))
+	require.Empty(t, again[unsealSecretTemplate])
+	kept := decode[*corev1.Secret](t, again[httpAuditSecretTemplate], "openbao-http-audit")
+	require.Equal(t, "old", string(kept.Data["tok"]))
 }
 
 // TestStaticUnsealSecret checks the key's size and that Helm never removes it.
@@ -65,7 +158,7 @@ func TestStaticUnsealSecret(t *testing.T) {
 		"config: {unseal: {static: {currentKeySecret: mine}}}",
 		"config: {unseal: {static: {enabled: false}}}",
 	} {
-		absent(t, unsealSecretTemplate, values)
+		require.Empty(t, onCluster(t, values)[unsealSecretTemplate], values)
 	}
 	mine := deployment(t, "config: {unseal: {static: {currentKeySecret: mine, currentKeySecretKey: k}}}")
 	for _, v := range mine.Spec.Template.Spec.Volumes {
@@ -102,14 +195,11 @@ func TestUnsealKeys(t *testing.T) {
 // mounted.
 func TestHTTPAuditSecret(t *testing.T) {
 	t.Parallel()
-	const template = "templates/secret-http-audit.yaml"
-	const on = "openbaoVersion: 2.5.0\n" +
-		"config: {audit: {http: {enabled: true, streamingUri: 'http://w', secretKey: tok}}}\n"
-	secret := decode[*corev1.Secret](t, renderOpenBao(t, on, template), "openbao-http-audit")
+	secret := decode[*corev1.Secret](t, onCluster(t, httpAudit)[httpAuditSecretTemplate], "openbao-http-audit")
 	require.Len(t, secret.Data["tok"], 48)
-	absent(t, template, "")
-	absent(t, template, on+"httpAuditSecret: {generate: false}\n"+
-		"extraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]")
+	require.Empty(t, onCluster(t, "")[httpAuditSecretTemplate])
+	require.Empty(t, onCluster(t, httpAudit+"httpAuditSecret: {generate: false}\n"+
+		"extraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]")[httpAuditSecretTemplate])
 }
 
 // TestStatusPod checks that "helm test" asks the active Service for its seal status.

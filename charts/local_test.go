@@ -164,6 +164,10 @@ func (s *site) config(t *testing.T, template, configMap, values string, base int
 		text = strings.ReplaceAll(text, url.QueryEscape(mounts), url.QueryEscape(files+"/"))
 		text = strings.ReplaceAll(text, `"address": ":`, `"address": "127.0.0.1:`)
 		text = strings.ReplaceAll(text, `"cluster_address": ":`, `"cluster_address": "127.0.0.1:`)
+		if name == "probe.json" { // the Job's volume has it there
+			name = filepath.Join("probe", "config.json")
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "probe"), 0o700))
+		}
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	password, _ := s.database.User.Password()
@@ -189,14 +193,16 @@ func (s *site) startNode(t *testing.T, values string) *node {
 	}
 }
 
-// bootstrap runs what the hook Job runs, to its end.
-func (s *site) bootstrap(t *testing.T, values, active string) (string, error) {
+// bootstrap runs what the hook Job runs when no pod can be there, to its end. More variables win.
+func (s *site) bootstrap(t *testing.T, values, active string, more ...string) (string, error) {
 	t.Helper()
 	dir, env := s.config(t, "templates/bootstrap.yaml", "openbao-bootstrap", values, freePorts(t, portsPerNode))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", filepath.Join(dir, "bootstrap.sh"))
-	cmd.Env = append(env, "ACTIVE_ADDR="+active)
+	cmd.Env = append(env, "ACTIVE_ADDR="+active, "ALONE=true", "LOGIN=auth/gitlab_rails_jwt/login",
+		"PROBE_KEY=the-key-of-a-server-that-cannot.")
+	cmd.Env = append(cmd.Env, more...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()

@@ -1,6 +1,9 @@
 package charts_test
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,6 +52,20 @@ func TestProbes(t *testing.T) {
 	require.GreaterOrEqual(t, budget(own.LivenessProbe), int32(230), "another period keeps the budget")
 	require.EqualValues(t, 9, own.ReadinessProbe.FailureThreshold)
 	require.EqualValues(t, 1, own.ReadinessProbe.InitialDelaySeconds)
+	// Another seal waits for an operator, who has as long as it takes. No traffic goes to it.
+	shamir := server("config: {unseal: {static: {enabled: false}}}")
+	for _, probe := range []*corev1.Probe{shamir.StartupProbe, shamir.LivenessProbe} {
+		require.Contains(t, probe.HTTPGet.Path, "sealedcode=204")
+		require.Contains(t, probe.HTTPGet.Path, "uninitcode=204")
+	}
+	require.NotContains(t, shamir.ReadinessProbe.HTTPGet.Path, "code=")
+	// Null: what the tier's memory holds; nobody knows that of resources of one's own.
+	for values, takeover := range map[string]int32{
+		"{resources: null, sizing: {tier: 3}}": 60, "{resources: null, sizing: {tier: 30}}": 190,
+		"{resources: null, sizing: {tier: 150}}": 670, "{resources: null, sizing: {tier: 0}}": 230, "": 230,
+	} {
+		require.Equal(t, takeover, budget(server(values).LivenessProbe), values)
+	}
 	exec := server("livenessProbe: {exec: {command: [bao, status]}}")
 	require.Nil(t, exec.LivenessProbe.HTTPGet)
 	require.Equal(t, []string{"bao", "status"}, exec.LivenessProbe.Exec.Command)
@@ -78,6 +95,61 @@ func TestSizing(t *testing.T) {
 	own := resources("{sizing: {tier: 150}, resources: {requests: {cpu: 1m}}}")
 	require.Equal(t, "1m", own.Requests.Cpu().String())
 	require.Empty(t, own.Limits, "the tier adds nothing to resources of one's own")
+}
+
+// TestSecretChangeRestartsPods checks that OpenBao, which reads its files once, meets what is new
+// in a Secret of the user, and that nothing else restarts it.
+func TestSecretChangeRestartsPods(t *testing.T) {
+	t.Parallel()
+	const values = "{tlsSecretName: tls, config: {tlsDisable: false, unseal: {static: {currentKeySecret: seal}}}}"
+	const checksum = "checksum/secrets"
+	pods := func(secrets ...map[string]any) map[string]string {
+		rendered := onCluster(t, values, secrets...)["templates/deployment.yaml"]
+		return decode[*appsv1.Deployment](t, rendered, release).Spec.Template.Annotations
+	}
+	require.NotContains(t, pods(), checksum)
+	secrets := map[string]map[string]any{
+		"openbao-postgresql": stored("openbao-postgresql", "password", "a"),
+		"tls":                stored("tls", "tls.crt", "a"), "seal": stored("seal", "key", "a"),
+		"other": stored("other", "key", "a"),
+	}
+	first := pods(slices.Collect(maps.Values(secrets))...)[checksum]
+	require.NotEmpty(t, first)
+	for name, secret := range secrets {
+		data := secret["data"]
+		secret["data"] = map[string]any{"key": "Yg=="}
+		now := pods(slices.Collect(maps.Values(secrets))...)[checksum]
+		secret["data"] = data
+		require.Equal(t, name == "other", now == first, name)
+	}
+}
+
+// TestAddresses checks what a pod advertises: a URL wants brackets around IPv6.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for family, host := range map[string]string{"IPv4": "$(POD_IP)", "IPv6": "[$(POD_IP)]"} {
+		env := deployment(t, "config: {podIPFamily: "+family+"}").Spec.Template.Spec.Containers[0].Env
+		require.Contains(t, env, corev1.EnvVar{Name: "BAO_API_ADDR", Value: "http://" + host + ":8200"})
+		require.Contains(t, env, corev1.EnvVar{Name: "BAO_CLUSTER_ADDR", Value: "https://" + host + ":8201"})
+	}
+}
+
+// TestImageDigest checks that a digest goes to every container, beside the tag that tells the
+// version.
+func TestImageDigest(t *testing.T) {
+	t.Parallel()
+	digest := "sha256:" + strings.Repeat("a", 64)
+	rendered := renderOpenBao(t, "image: {digest: '"+digest+"'}")
+	require.Equal(t, 3, strings.Count(rendered, "image: openbao/openbao:2.4.0@"+digest), "pods, Job and test")
+}
+
+// TestRevocationWorkers checks the limit of an expiry storm.
+func TestRevocationWorkers(t *testing.T) {
+	t.Parallel()
+	const name = "BAO_LEASE_REVOCATION_WORKERS"
+	env := deployment(t, "config: {leaseRevocationWorkers: 2}").Spec.Template.Spec.Containers[0].Env
+	require.Contains(t, env, corev1.EnvVar{Name: name, Value: "2"})
+	require.NotContains(t, renderOpenBao(t, ""), name)
 }
 
 // TestTopologySpread checks the presets over zones, and that a user's constraints win.

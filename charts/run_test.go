@@ -39,6 +39,7 @@ func TestRun(t *testing.T) {
 	t.Run("rotation of the unseal key", s.rotation)
 	t.Run("other audit devices", s.otherAudit)
 	t.Run("TLS", s.tls)
+	t.Run("bootstrap beside the pods", s.beside)
 }
 
 // install does what "helm install" does and checks what it promises. thorough adds
@@ -255,6 +256,29 @@ func (s *site) withoutBootstrap(t *testing.T) {
 	for _, n := range []*node{s.startNode(t, values), s.startNode(t, values)} {
 		becomes(t, n, http.StatusNotImplemented)
 	}
+}
+
+// beside proves that a Job beside pods initialises an empty database for them, and never leads one
+// that is initialised, even when nobody answers.
+func (s *site) beside(t *testing.T) {
+	values := s.fresh(t, "beside")
+	nodes := []*node{s.startNode(t, values), s.startNode(t, values)}
+	for _, n := range nodes {
+		becomes(t, n, http.StatusNotImplemented)
+	}
+	const nobody = "http://127.0.0.1:1"
+	out, err := s.bootstrap(t, values, nobody, "ALONE=false")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "GitLab's role is there")
+	active, _ := oneActive(t, nodes)
+	s.login(t, active)
+	for _, n := range nodes {
+		n.stop()
+	}
+	out, err = s.bootstrap(t, values, nobody, "ALONE=false")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "left to the pods")
+	require.NotContains(t, out, "acquired lock", "the Job led")
 }
 
 // interrupted proves that an initialised database without the role fails the release

@@ -1,5 +1,7 @@
 package charts_test
 
+import "strings"
+
 // change is another value than the default, in YAML. With a refusal the chart has to refuse it in
 // these words.
 type change struct{ to, refusal string }
@@ -106,6 +108,9 @@ var openbaoChanges = map[string]change{
 	"networkPolicy.egress.enabled":                               {to: "false"},
 	"networkPolicy.egress.extra":                                 {to: "[{ports: [{port: 1}]}]"},
 	"sizing.tier":                                                {to: "150"},
+	"sizing.expectedNamespaces":                                  {to: "20000"},
+	"image.digest":                                               {to: "sha256:" + strings.Repeat("a", 64)},
+	"config.podIPFamily":                                         {to: "IPv6"},
 	"podAntiAffinityPreset":                                      {to: "hard"},
 	"topologySpreadPreset":                                       {to: "hard"},
 	"extraContainers":                                            {to: "[{name: c, image: i}]"},

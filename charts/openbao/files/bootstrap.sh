@@ -1,13 +1,19 @@
 #!/bin/sh
-# Initialises an empty database as the only OpenBao process there is, then stops. Does nothing when
-# GitLab's role is there already. ACTIVE_ADDR is the active Service, asked ACTIVE_TRIES times, a second apart; BAO_ADDR
-# is the server started here.
+# Initialises an empty database as the only OpenBao process that can lead, then stops. Does nothing
+# when it is initialised already. ACTIVE_ADDR is the active Service, asked ACTIVE_TRIES times, a second apart; BAO_ADDR
+# is the server started here. ALONE says that no other server can be there; LOGIN is the path of Rails' login.
 set -u
 
-# role_app prints why a login without a token is refused: "missing token" comes only after OpenBao has
-# found the role, and OpenBao does not ask GitLab for it.
-role_app() {
-  bao write -address="$1" auth/gitlab_rails_jwt/login role=app 2>&1
+# asked prints how the server at an address answers a login without a token: "missing token" comes only
+# after OpenBao has found the role, and OpenBao does not ask GitLab for it. Without LOGIN, being unsealed will do.
+asked() {
+  if [ -n "$LOGIN" ]; then
+    bao write -address="$1" "$LOGIN" role=app 2>&1
+  elif bao status -address="$1" >/dev/null 2>&1; then
+    echo "missing token"
+  else
+    echo "sealed, or no answer"
+  fi
 }
 
 # Not at all on an install: nothing serves, and looking up a name that is not there can take seconds. More than once on an
@@ -20,7 +26,7 @@ esac
 tries=${ACTIVE_TRIES:-1}
 while [ "$tries" -gt 0 ]; do
   for address in "$ACTIVE_ADDR" "$before"; do
-    case "$(role_app "$address")" in
+    case "$(asked "$address")" in
       *"missing token"*)
         echo "bootstrap: already initialised, an active server answers"
         exit 0
@@ -31,6 +37,32 @@ while [ "$tries" -gt 0 ]; do
   [ "$tries" -eq 0 ] || sleep 1
 done
 
+# Beside other servers only an empty database may be touched, or this one could lead a database that is theirs. A server
+# that cannot unseal tells which it is: "init -status" exits with 2 when nothing is initialised, with 0 when it is.
+if [ "${ALONE:-false}" != true ]; then
+  bao server -config="${OPENBAO_CONFIG_DIRECTORY%/}/probe" >/dev/null 2>&1 &
+  server=$!
+  trap 'kill "$server" 2>/dev/null' EXIT
+  trap 'exit 143' TERM INT
+  while :; do
+    bao operator init -status >/dev/null 2>&1
+    status=$?
+    [ "$status" -eq 1 ] || break
+    if ! kill -0 "$server" 2>/dev/null; then
+      echo "bootstrap: cannot tell whether the database is initialised: it does not answer, or has another seal" >&2
+      echo "  hint: the pods' logs say more; without Rails' needs, set config.initialize.enabled=false" >&2
+      exit 1
+    fi
+    sleep 1
+  done
+  kill "$server"
+  wait "$server"
+  if [ "$status" -eq 0 ]; then
+    echo "bootstrap: the database is initialised, no active server answers: left to the pods"
+    exit 0
+  fi
+fi
+
 bao server -config="$OPENBAO_CONFIG_DIRECTORY" &
 server=$!
 trap 'kill "$server" 2>/dev/null' EXIT
@@ -38,7 +70,7 @@ trap 'exit 143' TERM INT
 
 # The listener opens after self-initialisation, so its first answer means that this is over.
 while :; do
-  answer=$(role_app "$BAO_ADDR")
+  answer=$(asked "$BAO_ADDR")
   case "$answer" in
     *"missing token"*)
       echo "bootstrap: initialised, GitLab's role is there"

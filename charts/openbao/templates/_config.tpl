@@ -35,6 +35,20 @@ initialize blocks, which the pods then do without. It has no http audit device, 
 {{- with include "openbao.config.audit" (dict "root" . "remote" false) | fromJsonArray }}
 {{- $_ := set $config "audit" . }}
 {{- end }}
+{{- /* Self-initialisation needs the seal, also one that the chart does not know. */}}
+{{- with .Values.config.extra.seal }}
+{{- $_ := set $config "seal" . }}
+{{- end }}
+{{- include "openbao.config.print" $config }}
+{{- end }}
+
+{{/*
+For one look at the database: initialised or not. A key that unseals nothing keeps this server from ever leading.
+*/}}
+{{- define "openbao.config.probe" -}}
+{{- $config := include "openbao.config.bootstrap" . | fromJson }}
+{{- $config = omit $config "initialize" "audit" }}
+{{- $_ := set $config "seal" (dict "static" (dict "current_key_id" "none" "current_key" "env://PROBE_KEY")) }}
 {{- include "openbao.config.print" $config }}
 {{- end }}
 

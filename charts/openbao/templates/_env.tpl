@@ -23,6 +23,10 @@
   value: {{ include "openbao.scheme" . }}://127.0.0.1:{{ .Values.config.apiPort }}
 - name: BAO_API_ADDR
   value: {{ tpl .Values.config.apiAddr . | quote }}
+{{- with .Values.config.leaseRevocationWorkers }}
+- name: BAO_LEASE_REVOCATION_WORKERS
+  value: {{ . | quote }}
+{{- end }}
 - name: BAO_K8S_POD_NAME
   valueFrom:
     fieldRef:

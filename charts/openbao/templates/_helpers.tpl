@@ -29,7 +29,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 
 {{- define "openbao.image" -}}
-{{- printf "%s:%s" .Values.image.repository (include "openbao.tag" .) }}
+{{- printf "%s:%s" .Values.image.repository (include "openbao.tag" .) }}{{ with .Values.image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/* The kubelet puts a pod's address in place of $(POD_IP); a URL wants that of IPv6 in brackets. */}}
+{{- define "openbao.podIP" -}}
+{{- ternary "[$(POD_IP)]" "$(POD_IP)" (eq .Values.config.podIPFamily "IPv6") }}
 {{- end }}
 
 {{/* The numbers of OpenBao's version alone: tags such as v2.4.4-gitlab2 would count as older than 2.4.4. */}}
@@ -41,6 +46,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{/* Arguments: root, version. Empty when OpenBao is older. */}}
 {{- define "openbao.since" -}}
 {{- if semverCompare (printf ">=%s" (index . 1)) (include "openbao.version" (index . 0)) }}true{{ end }}
+{{- end }}
+
+{{/*
+Empty when lookup finds nothing because there is no cluster: with "helm template" and what builds on it, such as Argo CD.
+A list from a cluster has a kind, even when it is empty. Helm itself lists a namespace's Secrets to find its releases.
+*/}}
+{{- define "openbao.cluster" -}}
+{{- if lookup "v1" "Secret" .Release.Namespace "" }}true{{ end }}
 {{- end }}
 
 {{- define "openbao.serviceAccountName" -}}
@@ -80,6 +93,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 app.kubernetes.io/name: {{ include "openbao.name" . }}-bootstrap
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* Whose answer shows that initialisation is complete: Rails' role, unless blocks of one's own do not make it. */}}
+{{- define "openbao.bootstrap.login" -}}
+{{- if contains "auth/gitlab_rails_jwt/role/app" (include "openbao.config.initialize" .) }}auth/gitlab_rails_jwt/login{{ end }}
 {{- end }}
 
 {{- define "openbao.bootstrap.enabled" -}}

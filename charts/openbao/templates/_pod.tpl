@@ -1,9 +1,16 @@
-{{/* Arguments: root, probe, seconds that the default of failureThreshold has to cover. */}}
+{{/*
+Arguments: root, probe, seconds that the default of failureThreshold has to cover, and whether a failure kills the pod.
+Killing helps a sealed pod only where the static key unseals the next one; an uninitialised one it never helps.
+*/}}
 {{- define "openbao.probe" -}}
 {{- $root := index . 0 }}
 {{- $probe := deepCopy (index . 1) }}
 {{- if not (or $probe.exec $probe.tcpSocket $probe.grpc) }}
-{{- $request := dict "path" "/v1/sys/health?standbyok=true" "port" "api" "scheme" (include "openbao.scheme" $root | upper) }}
+{{- $path := "/v1/sys/health?standbyok=true" }}
+{{- if index . 3 }}
+{{- $path = print $path "&uninitcode=204" (ternary "" "&sealedcode=204" $root.Values.config.unseal.static.enabled) }}
+{{- end }}
+{{- $request := dict "path" $path "port" "api" "scheme" (include "openbao.scheme" $root | upper) }}
 {{- $_ := set $probe "httpGet" (mergeOverwrite $request ($probe.httpGet | default dict)) }}
 {{- end }}
 {{- if not $probe.failureThreshold }}
@@ -14,7 +21,18 @@
 
 {{/* Seconds to load every namespace, from GitLab's figures (5 s and 11 s per 1,000 namespaces), twice over. */}}
 {{- define "openbao.loadSeconds" -}}
-{{- mulf 2 (addf 5 (mulf 0.011 .Values.sizing.expectedNamespaces)) | ceil | int }}
+{{- mulf 2 (addf 5 (mulf 0.011 (include "openbao.namespaces" . | int))) | ceil | int }}
+{{- end }}
+
+{{/* Namespaces to expect: those that fit the tier's memory, where the tier sets it. */}}
+{{- define "openbao.namespaces" -}}
+{{- $tier := index (include "openbao.tiers" . | fromYaml) (toString .Values.sizing.tier) }}
+{{- if not (kindIs "invalid" .Values.sizing.expectedNamespaces) }}
+{{- .Values.sizing.expectedNamespaces | int }}
+{{- else if or .Values.resources (not $tier) }}10000
+{{- else }}
+{{- $tier.namespaces | int }}
+{{- end }}
 {{- end }}
 
 {{/* A pod starts with the database's back-off (about 80 s) before it loads anything. */}}
@@ -27,19 +45,30 @@
 {{- max 60 (include "openbao.loadSeconds" . | int) }}
 {{- end }}
 
-{{/* GitLab's sizing table: CPU request in millicores (the limit is twice that), memory in GiB (request and limit). */}}
+{{/*
+GitLab's sizing table: CPU request in millicores (the limit is twice that), memory (request and limit), namespaces that
+fit it. GitLab counts in GB; GiB are 7 % more, for what the kernel counts on top of the heap.
+*/}}
+{{- define "openbao.tiers" -}}
+"3": {cpu: 500, memory: 2Gi, namespaces: 1000}
+"6": {cpu: 500, memory: 3Gi, namespaces: 2000}
+"12": {cpu: 500, memory: 4Gi, namespaces: 3000}
+"30": {cpu: 500, memory: 9Gi, namespaces: 8000}
+"60": {cpu: 1000, memory: 16Gi, namespaces: 15000}
+"150": {cpu: 2000, memory: 31Gi, namespaces: 30000}
+{{- end }}
+
 {{- define "openbao.resources" -}}
-{{- $tiers := dict "3" (list 500 2) "6" (list 500 3) "12" (list 500 4) "30" (list 500 9) "60" (list 1000 16) "150" (list 2000 31) }}
-{{- $tier := get $tiers (toString .Values.sizing.tier) }}
+{{- $tier := index (include "openbao.tiers" . | fromYaml) (toString .Values.sizing.tier) }}
 {{- if .Values.resources }}
 {{- toYaml .Values.resources }}
 {{- else if $tier }}
 requests:
-  cpu: {{ index $tier 0 }}m
-  memory: {{ index $tier 1 }}Gi
+  cpu: {{ $tier.cpu }}m
+  memory: {{ $tier.memory }}
 limits:
-  cpu: {{ mul 2 (index $tier 0) }}m
-  memory: {{ index $tier 1 }}Gi
+  cpu: {{ mul 2 $tier.cpu }}m
+  memory: {{ $tier.memory }}
 {{- end }}
 {{- end }}
 

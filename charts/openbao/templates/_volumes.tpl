@@ -116,6 +116,36 @@
         path: {{ base .file }}
 {{- end }}
 
+{{/*
+What OpenBao reads from your Secrets once, at its start; lookup sees none without a cluster, and then there is no
+checksum. Salted with the Secret's uid, so that the pods' annotation does not help to guess a password. The generated
+Secrets are left out: they never change, and are not there yet when an installation is rendered.
+*/}}
+{{- define "openbao.secretsChecksum" -}}
+{{- $c := .Values.config.storage.postgresql.connection }}
+{{- $static := .Values.config.unseal.static }}
+{{- $names := list $c.password.secret $c.sslRootCert.secret $c.sslClientCert.secret }}
+{{- if $static.enabled }}
+{{- $names = append $names $static.currentKeySecret }}
+{{- $names = append $names (ternary $static.previousKeySecret "" (ne $static.previousKeyId "")) }}
+{{- end }}
+{{- if .Values.config.audit.http.enabled }}
+{{- $names = append $names .Values.config.audit.http.secret }}
+{{- end }}
+{{- if include "openbao.tls.mounted" . }}
+{{- $names = append $names (include "openbao.tlsSecret" .) }}
+{{- end }}
+{{- $found := dict }}
+{{- range compact $names }}
+{{- with lookup "v1" "Secret" $.Release.Namespace . }}
+{{- $_ := set $found .metadata.name (list .metadata.uid .data) }}
+{{- end }}
+{{- end }}
+{{- if $found }}
+{{- $found | toRawJson | sha256sum }}
+{{- end }}
+{{- end }}
+
 {{- define "openbao.httpAudit.mounted" -}}
 {{- if and .Values.config.audit.http.enabled (include "openbao.httpAuditSecret" .) }}true{{ end }}
 {{- end }}
