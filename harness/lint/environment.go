@@ -15,7 +15,7 @@ var variableReference = regexp.MustCompile(`(\$+)\(([A-Za-z_.-][A-Za-z0-9_.-]*)\
 
 // serviceVariable is a variable that the kubelet makes from a Service.
 var serviceVariable = regexp.MustCompile(
-	`^(KUBERNETES|[A-Z0-9_]+)_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+	`^[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // expanded lists the variables that Kubernetes expands in a text.
 func expanded(text string) []string {
@@ -56,7 +56,8 @@ func environmentOrder(_ *subject, o *Object) []Finding {
 }
 
 // bareAddress is a variable as the host of a URL, without brackets.
-var bareAddress = regexp.MustCompile(`://(?:[^\s/@"']*@)?(?:\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?)`)
+var bareAddress = regexp.MustCompile(
+	`://(?:[^\s/@"']*@)?(?:\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?)`)
 
 // bareAddresses finds URLs whose host is an address of the pod or its node without brackets.
 func bareAddresses(_ *subject, o *Object) []Finding {
