@@ -73,14 +73,21 @@ func parse(document chart.Document) []*Object {
 		object.flaws = append(object.flaws, "a key stands twice, the last wins: "+oneLine(err.Error()))
 	}
 	items, isList := tree["items"].([]any)
-	if !isList || object.GVK.Kind != "List" {
+	itemKind, named := strings.CutSuffix(object.GVK.Kind, "List")
+	if !isList || !named {
 		return []*Object{object}
 	}
 	var objects []*Object
 	for _, item := range items {
-		if tree, ok := item.(map[string]any); ok {
-			objects = append(objects, describe(document, tree))
+		tree, ok := item.(map[string]any)
+		if !ok {
+			continue
 		}
+		// The items of a typed list may leave out what the list's kind says.
+		if itemKind != "" && tree["apiVersion"] == nil && tree["kind"] == nil {
+			tree["apiVersion"], tree["kind"] = object.GVK.GroupVersion().String(), itemKind
+		}
+		objects = append(objects, describe(document, tree))
 	}
 	return objects
 }
@@ -97,7 +104,7 @@ func describe(document chart.Document, tree map[string]any) *Object {
 	object.Name, _ = metadata["name"].(string)
 	object.namespace, _ = metadata["namespace"].(string)
 	object.labels, object.notes = texts(metadata["labels"]), texts(metadata["annotations"])
-	if object.Name == "" && kind != "List" && kind != "" {
+	if object.Name == "" && !strings.HasSuffix(kind, "List") && kind != "" {
 		object.flaws = append(object.flaws, "has no metadata.name")
 	}
 	data, err := json.Marshal(tree)

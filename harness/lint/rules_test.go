@@ -143,6 +143,30 @@ func TestSeeded(t *testing.T) {
 			add(object("policy/v1", "PodDisruptionBudget", "spec: {maxUnavailable: 1, selector: {matchLabels: {app: moon}}}\n")),
 			"wiring/selectors", lint.Error, "PodDisruptionBudget/openbao-extra", "spec.selector", "selects no pods",
 		},
+		"typed list": {
+			add("apiVersion: v1\nkind: ConfigMapList\nitems:\n  - {metadata: {name: '{{ .Release.Name }}-l'}, " +
+				"data: {a.json: '{'}}\n"), "config/syntax", lint.Error, "ConfigMap/openbao-l", "data[a.json]",
+			"does not parse",
+		},
+		"variable defined later": {
+			add(object("v1", "Pod", pod("      env: [{name: URL, value: 'a://$(PASS)@b'}, {name: PASS, value: b}]\n"))),
+			"wiring/environment", lint.Error, "Pod/openbao-extra", "spec.containers[0].env[0].value", "defined later",
+		},
+		"variable defined nowhere": {
+			add(object("v1", "Pod", pod("      env: [{name: URL, value: '$$(A) $(PASS)'}]\n"))),
+			"wiring/environment", lint.Error, "Pod/openbao-extra", "spec.containers[0].env[0].value",
+			"$(PASS), which the container does not define",
+		},
+		"address without brackets": {
+			add(object("v1", "Pod", pod("      env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}, "+
+				"{name: BAO_API_ADDR, value: 'https://$(IP):8200'}]\n"))),
+			"wiring/addresses", lint.Warning, "Pod/openbao-extra", "spec.containers[0].env[1].value", "without brackets",
+		},
+		"unready leader": {
+			add(object("v1", "Service", "spec: {publishNotReadyAddresses: true, ports: [{port: 1}], "+
+				"selector: {app: small, openbao-active: 'true'}}\n")),
+			"wiring/unready-leader", lint.Error, "Service/openbao-extra", "spec.publishNotReadyAddresses", "not ready",
+		},
 		"network policy": {
 			add(object("networking.k8s.io/v1", "NetworkPolicy", "spec: {podSelector: {matchLabels: {app: moon}}}\n")),
 			"wiring/selectors", lint.Error, "NetworkPolicy/openbao-extra", "spec.podSelector", "selects no pods",

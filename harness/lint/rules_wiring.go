@@ -49,4 +49,29 @@ var wiringRules = []Rule{
 			"smaller weight, or of the same weight and a kind that Helm creates first.",
 		each: hookOrder,
 	},
+	{
+		ID: "wiring/environment", Title: "variables refer to variables before them", Severity: Error,
+		Protects: "Kubernetes leaves $(NAME) as it stands where NAME is defined later or nowhere; the server then starts " +
+			"with that text, as its database's password for example.",
+		Hint: "define the variable earlier in env, or write $$(NAME) where the text is meant",
+		Detail: "Reads $(NAME) in the values of env. NAME has to stand earlier in env, in an envFrom (whose keys are " +
+			"not read), or be a variable that the kubelet makes from a Service.",
+		object: environmentOrder,
+	},
+	{
+		ID: "wiring/addresses", Title: "addresses of pods stand in brackets in URLs", Severity: Warning,
+		Protects: "On an IPv6 or dual-stack cluster a URL with a bare address does not parse, and the server does not start.",
+		Hint:     "write ://[$(NAME)]: on IPv6 clusters, or use the pod's DNS name",
+		Detail: "Reads env, command and args of containers for URLs whose host is a variable that holds status.podIP or " +
+			"status.hostIP.",
+		object: bareAddresses,
+	},
+	{
+		ID: "wiring/unready-leader", Title: "the leader's Service publishes only ready pods", Severity: Error,
+		Protects: "A leader that is frozen or gone keeps its label; a Service that publishes pods that are not ready " +
+			"sends requests to it until the label changes.",
+		Hint:   "leave out publishNotReadyAddresses in the Service that selects the leader",
+		Detail: "Finds Services with publishNotReadyAddresses whose selector has the label openbao-active or vault-active.",
+		object: unreadyLeader,
+	},
 }
