@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -23,6 +22,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/loopback"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
@@ -265,24 +265,7 @@ func startProcess(t *testing.T, binary string, args []string, env ...string) *pr
 // freePorts finds n consecutive loopback ports that nobody listens on and returns the first.
 func freePorts(t *testing.T, n int) int {
 	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		listeners := []net.Listener{first}
-		base := first.Addr().(*net.TCPAddr).Port
-		for i := 1; i < n && err == nil; i++ {
-			var next net.Listener
-			if next, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+i)); err == nil {
-				listeners = append(listeners, next)
-			}
-		}
-		for _, l := range listeners {
-			require.NoError(t, l.Close())
-		}
-		if err == nil {
-			return base
-		}
-	}
-	t.Fatalf("no %d consecutive free ports", n)
-	return 0
+	base, err := loopback.Ports(n)
+	require.NoError(t, err)
+	return base
 }

@@ -13,6 +13,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/cli"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/loopback"
 )
 
 // outcome is what one command line did.
@@ -45,10 +46,9 @@ func write(t *testing.T, dir, name, text string) string {
 // freePort is a loopback port that nothing listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := loopback.Ports(1)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	return strconv.Itoa(port)
 }
 
 // TestBadInput gives run what it has to refuse. Each refusal is exit code 3, names the input, the

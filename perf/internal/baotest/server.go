@@ -13,11 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"gitlab.com/steamer/steamer/perf/fixture"
@@ -93,12 +95,10 @@ func Start(ctx context.Context, tenants, secrets int, options ...Option) (_ *Ser
 
 // run starts the server and waits until it answers.
 func (s *Server) run(ctx context.Context, bao string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	addr := l.Addr().String()
-	l.Close() // the port is free for the server
 	args := []string{
 		"server", "-dev", "-dev-no-store-token", "-dev-root-token-id=" + rootToken, "-dev-listen-address=" + addr,
 		"-log-level=warn",
@@ -247,3 +247,17 @@ func (s *Server) request(ctx context.Context, method, path string, body object, 
 }
 
 func digest(value string) fixture.Digest { return sha256.Sum256([]byte(value)) }
+
+// freeAddress is a loopback address below the kernel's ephemeral ports: one of those may become the
+// local end of another test's connection before the server listens on it.
+func freeAddress() (string, error) {
+	for range 1000 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(10000)))
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		return addr, l.Close()
+	}
+	return "", errors.New("no free port on the loopback address")
+}

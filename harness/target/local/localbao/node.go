@@ -2,7 +2,6 @@ package localbao
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"gitlab.com/steamer/steamer/harness/loopback"
 	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
@@ -26,9 +26,8 @@ type Node struct {
 // newNode chooses the ports of a further node and writes its configuration. The server knows it
 // from then on.
 func (s *Server) newNode() (*Node, error) {
-	api, errAPI := freePort()
-	cluster, errCluster := freePort()
-	if err := errors.Join(errAPI, errCluster); err != nil {
+	api, err := loopback.Ports(2)
+	if err != nil {
 		return nil, err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", api)
@@ -43,7 +42,7 @@ func (s *Server) newNode() (*Node, error) {
 	if audience == "" {
 		audience = n.Address
 	}
-	raw, err := config(address, fmt.Sprintf("127.0.0.1:%d", cluster), s.keyFile(), s.AuditLog(), s.Issuer, audience)
+	raw, err := config(address, fmt.Sprintf("127.0.0.1:%d", api+1), s.keyFile(), s.AuditLog(), s.Issuer, audience)
 	if err == nil && s.options.TLS {
 		raw, err = applyPatch(raw, tlsPatch(s.dir, n.Address))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/loopback"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -72,7 +73,7 @@ func (d *database) start(ctx context.Context, bin string, settings []string) err
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	if d.port, err = freePort(); err != nil {
+	if d.port, err = loopback.Ports(1); err != nil {
 		return err
 	}
 	args := []string{
