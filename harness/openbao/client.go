@@ -32,39 +32,33 @@ type Client struct {
 }
 
 // New returns a client for address, for instance "http://127.0.0.1:8200". A nil
-// httpClient asks for HTTPClient(true).
+// httpClient asks for Trusting(true, nil).
 func New(address string, httpClient *http.Client) *Client {
 	if httpClient == nil {
-		httpClient = HTTPClient(true)
+		httpClient = Trusting(true, nil)
 	}
 	return &Client{address: strings.TrimRight(address, "/"), http: httpClient}
 }
 
-// HTTPClient returns a client with defaultTimeout, no proxy and no redirects: a
-// standby's redirect names an address that only the cluster can reach. Without
-// keepAlive every request has its own connection, as in GitLab Runner.
-func HTTPClient(keepAlive bool) *http.Client {
+// Trusting returns a client with defaultTimeout, no proxy and no redirects: a standby's redirect
+// names an address that only the cluster can reach. It trusts the certificate authorities in the
+// PEM ca and no others; with an empty ca those of the system. Without keepAlive every request has
+// its own connection, as in GitLab Runner. Over TLS it speaks HTTP/2 where the server does.
+func Trusting(keepAlive bool, ca []byte) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil
 	transport.MaxIdleConnsPerHost = 64
 	transport.DisableKeepAlives = !keepAlive
+	if len(ca) > 0 {
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(ca)
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
 	return &http.Client{
 		Transport:     transport,
 		Timeout:       defaultTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// Trusting is HTTPClient that trusts the certificate authorities in the PEM ca, and no others.
-// With an empty ca it trusts those of the system. Over TLS it speaks HTTP/2 where the server does.
-func Trusting(keepAlive bool, ca []byte) *http.Client {
-	client := HTTPClient(keepAlive)
-	if len(ca) > 0 {
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(ca)
-		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	}
-	return client
 }
 
 // Address returns the base URL requests are sent to.

@@ -170,7 +170,7 @@ func runConfig(t *testing.T, local *localbao.Server, env *Environment, files map
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+metrics+
 		"/v1/sys/metrics?format=prometheus", http.NoBody)
 	require.NoError(t, err)
-	answer, err := openbao.HTTPClient(false).Do(request)
+	answer, err := openbao.Trusting(false, nil).Do(request)
 	require.NoError(t, err)
 	text, err := io.ReadAll(answer.Body)
 	require.NoError(t, errors.Join(err, answer.Body.Close()))

@@ -2,11 +2,9 @@ package lifecycle
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -100,14 +98,9 @@ func over(t scenario.T, env *scenario.Env, certificate []byte) (secure *scenario
 	at, err := url.Parse(env.Address)
 	require.NoError(t, err)
 	at.Scheme = "https"
-	roots := x509.NewCertPool()
-	require.True(t, roots.AppendCertsFromPEM(certificate))
-	client := openbao.HTTPClient(false)
-	transport, ok := client.Transport.(*http.Transport)
-	require.True(t, ok)
-	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	own := *env
-	own.Address, own.Client = at.String(), openbao.New(at.String(), client)
+	own.Address, own.CA = at.String(), certificate
+	own.Client = openbao.New(own.Address, openbao.Trusting(false, own.CA))
 	return &own, own.Client.Close
 }
 
