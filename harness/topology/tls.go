@@ -2,6 +2,9 @@ package topology
 
 import (
 	"context"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/chart"
@@ -54,6 +57,10 @@ func (e *Environment) serveTLS(values map[string]any) (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if path, undone := overridden(change, e.Spec.Overrides); undone {
+			return nil, exit.Invalidf("--tls with "+path, "leave one of the two out",
+				"your values replace what has chart %s serve TLS", e.Spec.Chart.Info().Name)
+		}
 		values = chart.Merge(values, change)
 	case !strings.Contains(d.Values, ".TLSSecret"):
 		info := e.Spec.Chart.Info()
@@ -67,6 +74,29 @@ func (e *Environment) serveTLS(values map[string]any) (map[string]any, error) {
 		secret.Learn(string(e.listener.key))
 	}
 	return values, err
+}
+
+// overridden finds the first key path of change, in the order of its names, to which overrides give
+// another value.
+func overridden(change, overrides map[string]any) (path string, found bool) {
+	for _, key := range slices.Sorted(maps.Keys(change)) {
+		above, set := overrides[key]
+		if !set {
+			continue
+		}
+		below, isMap := change[key].(map[string]any)
+		over, alsoMap := above.(map[string]any)
+		if !isMap || !alsoMap {
+			if !reflect.DeepEqual(change[key], above) {
+				return key, true
+			}
+			continue
+		}
+		if path, found = overridden(below, over); found {
+			return key + "." + path, true
+		}
+	}
+	return "", false
 }
 
 // listenerNames are the names of every Service in the namespace, of the pods, and of loopback,

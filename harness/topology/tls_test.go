@@ -33,7 +33,7 @@ func secured(t *testing.T, set []string, change ...string) (*Environment, error)
 // certificate has every name by which someone comes.
 func TestTLSRenders(t *testing.T) {
 	t.Parallel()
-	env, err := secured(t, nil)
+	env, err := secured(t, []string{"config.tlsDisable=false", "config.logLevel=debug"}) // as --tls has it, and another
 	require.NoError(t, err)
 	text := joined(t, env)
 	require.Equal(t, 2, strings.Count(configMap(t, env)["config.json"], `"tls_disable": false`))
@@ -74,8 +74,11 @@ func TestTLSRefused(t *testing.T) {
 		"values that switch it off": {
 			[]string{"config.tlsDisable=true", "config.metricsListener.tlsDisable=true"},
 			nil,
-			"refers to Secret " + listenerSecret,
+			"--tls with config.metricsListener.tlsDisable: your values replace",
 		},
+		"values that switch the API off": {[]string{"config.tlsDisable=true"}, nil, "--tls with config.tlsDisable: "},
+		"values with another certificate": {[]string{"tlsSecretName=own"}, nil, "--tls with tlsSecretName: "},
+		"values that drop the listener": {[]string{"config.metricsListener=null"}, nil, "--tls with config.metricsListener: "},
 	} {
 		_, err := secured(t, tc.set, tc.change...)
 		require.ErrorContains(t, err, tc.want, name)
