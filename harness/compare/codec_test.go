@@ -64,6 +64,7 @@ func TestDesign(t *testing.T) {
 		"--alpha":           func(d *Design) { d.Alpha = 1 },
 		"--slice 1s":        func(d *Design) { d.Slice = 1 },
 		"--warmup":          func(d *Design) { d.Warmup = -1 },
+		"--warmup 0.5s":     func(d *Design) { d.Warmup = 0.5 },
 		"--rate 0":          func(d *Design) { d.Rate = 0 },
 		"--tenants 0":       func(d *Design) { d.Tenants = 0 },
 		"--mode x":          func(d *Design) { d.Mode = "x" },

@@ -81,10 +81,11 @@ func (d Design) Check() error {
 	case d.Turns && !(d.Idle >= minTurnGap):
 		return bad(fmt.Sprintf("--idle %gs", d.Idle), fmt.Sprintf("use %gs or more", minTurnGap),
 			"by turns, answers that are on their way would run into the other's slice")
-	case !(d.Warmup >= 0 && d.Warmup <= maxSlice) || !(d.Idle >= 0 && d.Idle <= maxSlice) || !(d.Budget >= 0) ||
+	case !(d.Warmup <= maxSlice) || !load.ValidWarmup(time.Duration(d.Warmup*float64(time.Second))):
+		return bad(fmt.Sprintf("--warmup %gs", d.Warmup), fmt.Sprintf("use 0s, or 1s to %gs", maxSlice), "it is out of range")
+	case !(d.Idle >= 0 && d.Idle <= maxSlice) || !(d.Budget >= 0) ||
 		math.IsInf(d.Budget, 0):
-		return bad("--warmup, --idle, --budget", "use durations from 0s on", "%g, %g, %g s: out of range", d.Warmup, d.Idle,
-			d.Budget)
+		return bad("--idle, --budget", "use durations from 0s on", "%g, %g s: out of range", d.Idle, d.Budget)
 	case !(d.Rate > 0 && d.Rate <= 100000):
 		return bad(fmt.Sprintf("--rate %g", d.Rate), "use more than 0 and at most 100000 fetches per second",
 			"it is out of range")

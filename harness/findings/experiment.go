@@ -52,7 +52,7 @@ type Experiment struct {
 type Load struct {
 	Connections int               `json:"connections"` // each with one fetch in flight, 1 to 256
 	Reuse       bool              `json:"reuse"`       // keep them open
-	Warmup      document.Duration `json:"warmup"`      // of each slice, not measured
+	Warmup      document.Duration `json:"warmup"`      // of each slice, not measured: 0, or 1 s to 1 min
 	Duration    document.Duration `json:"duration"`    // of each slice, measured
 	Tenants     int               `json:"tenants"`     // 1 to 1000
 }
@@ -165,8 +165,8 @@ func (e Experiment) validate() error {
 		return fmt.Errorf("title, question and source must be set")
 	case e.Load.Connections < 1 || e.Load.Connections > 256 || e.Load.Tenants < 1 || e.Load.Tenants > 1000:
 		return fmt.Errorf("load: %d connections, %d tenants: want 1 to 256 and 1 to 1000", e.Load.Connections, e.Load.Tenants)
-	case duration < 2*time.Second || duration > 10*time.Minute || warmup < 0 || warmup > time.Minute:
-		return fmt.Errorf("load: warmup %s, duration %s: want 0s to 1m, and 2s to 10m", warmup, duration)
+	case duration < 2*time.Second || duration > 10*time.Minute || !load.ValidWarmup(warmup) || warmup > time.Minute:
+		return fmt.Errorf("load: warmup %s, duration %s: want 0s or 1s to 1m, and 2s to 10m", warmup, duration)
 	case e.Rounds < minRounds || e.Rounds > maxRounds:
 		return fmt.Errorf("rounds %d: want %d to %d", e.Rounds, minRounds, maxRounds)
 	case len(e.Arms) < 2 || len(e.Arms) > maxArms:

@@ -20,7 +20,7 @@ type Profile struct {
 	Description string            `json:"description"` // one sentence on what it is good for
 	Workload    string            `json:"workload"`    // script without ".js", e.g. "fetch"
 	Mode        string            `json:"mode"`        // one of ProfileModes
-	Warmup      document.Duration `json:"warmup"`      // 0 to 1 h, not measured
+	Warmup      document.Duration `json:"warmup"`      // 0, or 1 s to 1 h; not measured
 	Duration    document.Duration `json:"duration"`    // 1 s to 24 h; with stages it is their sum and may be left out
 	Rate        Rate              `json:"rate"`
 	Connections Connections       `json:"connections"`
@@ -159,8 +159,8 @@ func (p Profile) validate() error {
 		return fmt.Errorf("workload %q: want the name of a script of perf/scripts without \".js\"", p.Workload)
 	case !slices.Contains(ProfileModes(), p.Mode):
 		return fmt.Errorf("mode %q: want one of %q", p.Mode, ProfileModes())
-	case warm < 0 || warm > maxWarmup:
-		return fmt.Errorf("warmup %v: want 0s to %v", warm, maxWarmup)
+	case !ValidWarmup(warm):
+		return fmt.Errorf("warmup %v: want 0s, or 1s to %v", warm, maxWarmup)
 	case dur < time.Second || dur > MaxDuration:
 		return fmt.Errorf("duration %v: want 1s to %v", dur, MaxDuration)
 	case p.Rate.Tier && p.Rate.PerSecond != 0:
@@ -177,4 +177,10 @@ func (p Profile) validate() error {
 		}
 	}
 	return p.validateWork()
+}
+
+// ValidWarmup reports whether a load can begin with a warm-up of d: none, or 1 s to 1 h. k6 takes no
+// scenario that is shorter than a second.
+func ValidWarmup(d time.Duration) bool {
+	return d == 0 || d >= time.Second && d <= maxWarmup
 }
