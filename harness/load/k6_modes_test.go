@@ -139,6 +139,7 @@ func (r *rig) retries(t *testing.T) {
 // wrongValue: one of ten thousand answers has another value in it. k6 notices, and no share of
 // right ones outweighs it.
 func (r *rig) wrongValue(t *testing.T) {
+	t.Parallel()
 	backend, err := url.Parse(r.Server.Address)
 	require.NoError(t, err)
 	const rate, seconds, chosen = 500, 20, 2000 // the warm-up is 2 s

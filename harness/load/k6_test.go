@@ -34,6 +34,7 @@ func TestRealK6(t *testing.T) {
 		}}
 	}
 	rig := &rig{Site: site, runner: runner, job: job}
+	// Those that count arrivals or measure a rate have the machine to themselves.
 	t.Run("stages", rig.stages)
 	t.Run("mixed", rig.mixed)
 	t.Run("retries", rig.retries)
@@ -67,12 +68,14 @@ func TestRealK6(t *testing.T) {
 			l.Generator.CPUSeconds, l.Generator.MaxRSSMiB)
 	})
 	t.Run("wrong values", func(t *testing.T) {
-		l, err := runner.Run(ctx, job("wrong", "another seed", 2*time.Second))
+		t.Parallel()
+		l, err := runner.Run(ctx, job("wrong-seed", "another seed", 2*time.Second))
 		require.NoError(t, err, "judging is the gate's work")
 		require.Equal(t, l.Fetches, l.Wrong)
 		require.Positive(t, l.Wrong)
 	})
 	t.Run("cancelled", func(t *testing.T) {
+		t.Parallel()
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		stop := errors.New("enough")
@@ -91,6 +94,7 @@ func TestRealK6(t *testing.T) {
 		noToken(t, "cancelled")
 	})
 	t.Run("broken fixture", func(t *testing.T) {
+		t.Parallel()
 		j := job("broken", "k6", 2*time.Second)
 		j.Fixture = []byte(strings.Replace(string(j.Fixture), `"version":1`, `"version":9`, 1))
 		_, err := runner.Run(ctx, j)

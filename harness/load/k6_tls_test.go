@@ -16,6 +16,7 @@ import (
 // TestRealK6OverTLS drives an https target whose certificate only the fixture's CA vouches for.
 // The load records that its requests were answered over HTTP/2, as Runner's are.
 func TestRealK6OverTLS(t *testing.T) {
+	t.Parallel()
 	site := loadtest.Start(t, localbao.Options{TLS: true}, "tls", 4, 2)
 	address := site.Server.Address
 	require.Contains(t, address, "https://")
