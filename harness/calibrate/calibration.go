@@ -58,7 +58,8 @@ type Rate struct {
 
 // rate makes a Rate.
 func rate(events, of int) Rate {
-	return Rate{events, of, stats.RateLowerBound(events, of, 0.95), stats.RateUpperBound(events, of, 0.95)}
+	k, n := float64(events), float64(of)
+	return Rate{events, of, stats.ClopperPearsonLower(k, n, 0.05), stats.ClopperPearsonUpper(k, n, 0.05)}
 }
 
 // Detection is how often a regression of one kind and size was found.

@@ -46,12 +46,12 @@ func TestHolmFamily(t *testing.T) {
 func TestRateBounds(t *testing.T) {
 	t.Parallel()
 	// Clopper-Pearson at 95 %, two-sided, 1 of 10 and 0 of 10 (R: binom.test).
-	require.InDelta(t, 0.4450161, RateUpperBound(1, 10, 0.975), 1e-6)
-	require.InDelta(t, 0.0025286, RateLowerBound(1, 10, 0.975), 1e-6)
-	require.InDelta(t, 0.3084971, RateUpperBound(0, 10, 0.975), 1e-6)
-	require.Zero(t, RateLowerBound(0, 10, 0.975))
-	require.Equal(t, 1.0, RateUpperBound(10, 10, 0.975))
-	require.InDelta(t, 1-math.Pow(0.05, 1.0/60), RateUpperBound(0, 60, 0.95), 1e-9)
+	require.InDelta(t, 0.4450161, ClopperPearsonUpper(1, 10, 0.025), 1e-6)
+	require.InDelta(t, 0.0025286, ClopperPearsonLower(1, 10, 0.025), 1e-6)
+	require.InDelta(t, 0.3084971, ClopperPearsonUpper(0, 10, 0.025), 1e-6)
+	require.Zero(t, ClopperPearsonLower(0, 10, 0.025))
+	require.Equal(t, 1.0, ClopperPearsonUpper(10, 10, 0.025))
+	require.InDelta(t, 1-math.Pow(0.05, 1.0/60), ClopperPearsonUpper(0, 60, 0.05), 1e-9)
 }
 
 func TestLooks(t *testing.T) {
