@@ -209,8 +209,8 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		},
 		"report/pages/campaign.go capacity": func(t *testing.T, dir string) {
 			r := &capacity.Report{
-				Points:    []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}},
-				Reproduce: line, Target: poison(), Reasons: []string{poison()},
+				Points: []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}},
+				Record: result.Record{Reproduce: line, Target: poison(), Reasons: []string{poison()}},
 			}
 			_, err := pages.WriteCapacity(dir, r)
 			require.NoError(t, err)
@@ -248,7 +248,9 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			require.NoError(t, b.Write(filepath.Join(dir, "baseline.yaml"), false))
 		},
 		"report/pages/campaign.go sizing": func(t *testing.T, dir string) {
-			require.NoError(t, pages.WriteSizing(dir, &sizing.Report{Reproduce: line, Target: poison()}))
+			require.NoError(t, pages.WriteSizing(dir, &sizing.Report{
+				Record: result.Record{Reproduce: line, Target: poison()},
+			}))
 		},
 		"report/pages/campaign.go findings": func(t *testing.T, dir string) {
 			require.NoError(t, pages.WriteFindings(dir, findings.NewReport(line, poison())))

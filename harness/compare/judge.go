@@ -182,13 +182,8 @@ func (c *Comparison) look(n int, level float64, last bool, q *Quarantine) verdic
 	if gates == 0 {
 		unsure = append(unsure, "no metric is left that has to pass: "+whyNone(c.Metrics))
 	}
-	v := verdict{result.Pass, good}
-	switch {
-	case len(fails) > 0:
-		v = verdict{result.Fail, append(fails, unsure...)}
-	case len(unsure) > 0:
-		v = verdict{result.Inconclusive, unsure}
-	}
+	var v verdict
+	v.value, v.reasons = result.Conclude(fails, unsure, good)
 	c.Looks = append(c.Looks, Look{Pairs: n, Valid: len(valid), Level: level, Verdict: v.value})
 	return v
 }
