@@ -77,7 +77,7 @@ type Metric struct {
 	SD    float64 `json:"sd"` // of a pair's log-ratio
 	CV    float64 `json:"cv"` // of the slices
 	Noise string  `json:"noise"`
-	MDE   float64 `json:"mde"` // with all planned pairs, at the level of the last look
+	MDE   float64 `json:"mde"` // with all planned pairs, at the level of the last analysis
 	// Quarantine says that the margin is below what all planned pairs can show.
 	Quarantine bool `json:"quarantine"`
 }
@@ -198,7 +198,7 @@ func noise(same []*compare.Comparison) []Metric {
 			continue
 		}
 		d := same[0].Design
-		last := stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}.Level((d.MaxPairs-1)/d.LookEvery*d.LookEvery,
+		last := stats.Interims{Alpha: d.Alpha, Every: d.InterimEvery, Max: d.MaxPairs}.Level((d.MaxPairs-1)/d.InterimEvery*d.InterimEvery,
 			d.MaxPairs, true)
 		m.SD, m.CV = stats.Median(sd), stats.Median(cv)
 		m.Noise = string(stats.NoiseOf(m.CV))

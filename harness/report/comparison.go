@@ -77,9 +77,9 @@ func setting(c *compare.Comparison) string {
 	if discarded > 0 {
 		s += fmt.Sprintf(", %d discarded", discarded)
 	}
-	if n := len(c.Looks); n > 0 {
+	if n := len(c.Interims); n > 0 {
 		s += fmt.Sprintf("; judged at interim analysis %d of at most %d, each bound at a level of %.4f", n,
-			(d.MaxPairs+d.LookEvery-1)/d.LookEvery, c.Looks[n-1].Level)
+			(d.MaxPairs+d.InterimEvery-1)/d.InterimEvery, c.Interims[n-1].Level)
 	}
 	if !c.Finished.IsZero() {
 		s += "; " + c.Finished.Sub(c.Started).Round(time.Second).String()
