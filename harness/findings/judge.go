@@ -111,7 +111,10 @@ type Advice struct {
 	While      string       // the condition that both hold under, such as "while tokens expire"; "" is any time
 }
 
-// Verdict says whether the change is worth making.
+// WorthIt is the Verdict on a change that is worth making.
+const WorthIt = "yes"
+
+// Verdict says whether the change is worth making: WorthIt, or why not.
 func (a Advice) Verdict() string {
 	faster, slower := a.Gain.Lo >= Worth, a.Gain.Hi < 1
 	saves, costs := a.CPU != nil && a.CPU.Hi <= 1/Worth, a.CPU != nil && a.CPU.Lo > 1
@@ -121,7 +124,7 @@ func (a Advice) Verdict() string {
 	case costs:
 		return "no: it costs CPU"
 	case faster || saves:
-		return "**yes**"
+		return WorthIt
 	default:
 		return "no effect shown"
 	}

@@ -14,7 +14,7 @@ import (
 func driven() *compare.Comparison {
 	unsteady := compare.Slice{Invalid: []string{"steady missed <script>"}}
 	return &compare.Comparison{
-		Pairs: []compare.Pair{{}, {B: unsteady}, {A: compare.Slice{Overload: "81 % of the offered rate"}}, {B: unsteady}, {}},
+		Pairs:    []compare.Pair{{}, {B: unsteady}, {A: compare.Slice{Overload: "81 % of the offered rate"}}, {B: unsteady}, {}},
 		Interims: []compare.Interim{{Pairs: 5, Valid: 2, Level: 0.05, Verdict: result.Inconclusive}},
 		Outcomes: []compare.Outcome{
 			{

@@ -32,7 +32,7 @@ func WriteDecision(dir string, d *gate.Decision) error {
 		"gate.md":   func(w io.Writer) error { return decisionMarkdown(w, d) },
 		"gate.xml":  func(w io.Writer) error { return decisionJUnit(w, d) },
 	} {
-		err = errors.Join(err, writeTo(filepath.Join(dir, name), write))
+		err = errors.Join(err, render.WriteFile(filepath.Join(dir, name), write))
 	}
 	for i := range d.Compared {
 		err = errors.Join(err, writeComparisonPage(dir, i, &d.Compared[i], nil))
