@@ -38,7 +38,7 @@ func gates(margin float64, names ...string) (list []compare.GateMetric) {
 // made is a comparison with noise of 5 % in which B's latency is ratio times A's.
 func made(rng *rand.Rand, id string, injected float64) *compare.Comparison {
 	d := compare.DefaultDesign()
-	d.MaxPairs, d.LookEvery = 20, 10
+	d.MaxPairs, d.InterimEvery = 20, 10
 	d.GateMetrics = gates(0.05, decisive()...)
 	c := compare.New(id, d)
 	c.B.Injected = injected

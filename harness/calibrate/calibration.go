@@ -58,7 +58,8 @@ type Rate struct {
 
 // rate makes a Rate.
 func rate(events, of int) Rate {
-	return Rate{events, of, stats.RateLowerBound(events, of, 0.95), stats.RateUpperBound(events, of, 0.95)}
+	k, n := float64(events), float64(of)
+	return Rate{events, of, stats.ClopperPearsonLower(k, n, 0.05), stats.ClopperPearsonUpper(k, n, 0.05)}
 }
 
 // Detection is how often a regression of one kind and size was found.
@@ -76,7 +77,7 @@ type Metric struct {
 	SD    float64 `json:"sd"` // of a pair's log-ratio
 	CV    float64 `json:"cv"` // of the slices
 	Noise string  `json:"noise"`
-	MDE   float64 `json:"mde"` // with all planned pairs, at the level of the last look
+	MDE   float64 `json:"mde"` // with all planned pairs, at the level of the last analysis
 	// Quarantine says that the margin is below what all planned pairs can show.
 	Quarantine bool `json:"quarantine"`
 }
@@ -197,7 +198,7 @@ func noise(same []*compare.Comparison) []Metric {
 			continue
 		}
 		d := same[0].Design
-		last := stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}.Level((d.MaxPairs-1)/d.LookEvery*d.LookEvery,
+		last := stats.Interims{Alpha: d.Alpha, Every: d.InterimEvery, Max: d.MaxPairs}.Level((d.MaxPairs-1)/d.InterimEvery*d.InterimEvery,
 			d.MaxPairs, true)
 		m.SD, m.CV = stats.Median(sd), stats.Median(cv)
 		m.Noise = string(stats.NoiseOf(m.CV))

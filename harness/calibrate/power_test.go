@@ -37,7 +37,7 @@ func campaignDesign(t *testing.T) compare.Design {
 	}
 	d := compare.DefaultDesign()
 	d.Turns, d.Slice, d.Idle, d.Rate = true, number("--slice")/1000, number("--idle")/1000, number("--rate")
-	d.MaxPairs, d.LookEvery = int(number("--pairs")), int(number("--interim-every"))
+	d.MaxPairs, d.InterimEvery = int(number("--pairs")), int(number("--interim-every"))
 	d.GateMetrics = gates(number("--margin")/100, "fetch_p50_ms")
 	require.NoError(t, d.Check())
 	return d

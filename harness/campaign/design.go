@@ -22,9 +22,9 @@ func printDesign(w io.Writer, d compare.Design) error {
 		pair += 2
 	}
 	if d.Turns {
-		pair = 2*(d.Slice+d.Idle) + (d.Warmup+1)/float64(max(1, min(d.LookEvery, d.MaxPairs)))
+		pair = 2*(d.Slice+d.Idle) + (d.Warmup+1)/float64(max(1, min(d.InterimEvery, d.MaxPairs)))
 	}
 	_, err = fmt.Fprintf(w, "%s# about %.0f s a pair: first interim analysis after %.0f min, all pairs in %.0f min\n",
-		data, pair, pair*float64(min(d.LookEvery, d.MaxPairs))/60, pair*float64(d.MaxPairs)/60)
+		data, pair, pair*float64(min(d.InterimEvery, d.MaxPairs))/60, pair*float64(d.MaxPairs)/60)
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/chart"
@@ -20,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // Gate says what a release gate does beside the run of its plan, and what it requires.
@@ -166,7 +166,7 @@ func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform
 		work.Compare = func(ctx context.Context) (string, error) {
 			path, err := comparison.do(ctx, sess, dir)
 			if err != nil {
-				policy.Uncompared = "it did not reach its end: " + strings.Join(strings.Fields(err.Error()), " ")
+				policy.Uncompared = "it did not reach its end: " + steps.OneLine(err)
 			}
 			return path, err
 		}

@@ -83,7 +83,7 @@ func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutatio
 	report := func(o mutation.Outcome) {
 		mark := map[bool]string{true: "✓", false: "✗"}[o.Sound()]
 		sess.Note(fmt.Sprintf("%s %-9s %s (%.1f s) %s %s", mark, o.Status, o.Mutant.ID, o.Seconds, o.By,
-			firstLine(o.Reason)))
+			steps.Shorten(secret.Redact(o.Reason))))
 	}
 	outcomes, err := mutation.Each(ctx, here, local.Try, report)
 	if err == nil && len(there) > 0 {
@@ -174,7 +174,7 @@ func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, provider
 	if err := session.MakeDirectory(dir); err != nil {
 		return nil, err
 	}
-	s := steps.New(steps.Quiet{})
+	s := steps.New(steps.Quiet())
 	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
 	up, err := provider.Up(ctx, id, s)
 	if err != nil {
@@ -191,14 +191,4 @@ func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, provider
 		}
 	}
 	return mutation.Each(ctx, list, c.Try, report)
-}
-
-// firstLine shortens a reason for a progress line.
-func firstLine(text string) string {
-	const most = 160
-	line := regexp.MustCompile(`\s+`).ReplaceAllString(secret.Redact(text), " ")
-	if runes := []rune(line); len(runes) > most {
-		line = string(runes[:most]) + " …"
-	}
-	return line
 }

@@ -3,28 +3,19 @@ package capacity
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/stats"
 )
 
 // Report is the outcome of a search, with everything that was measured.
 type Report struct {
-	APIVersion string         `json:"apiVersion"`
-	Kind       string         `json:"kind"`
-	Started    time.Time      `json:"started"`
-	Finished   time.Time      `json:"finished"`
-	Reproduce  string         `json:"reproduce,omitempty"`
-	Target     string         `json:"target"` // what was driven
-	Tier       string         `json:"tier"`
-	Mode       string         `json:"mode"`
-	Reuse      bool           `json:"reuse"`
-	HostCPUs   int            `json:"hostCPUs"`
-	Verdict    result.Verdict `json:"verdict"`
-	Reasons    []string       `json:"reasons"`
-	Partial    bool           `json:"partial"` // interrupted or ended by an error
+	result.Record
+	Tier  string `json:"tier"`
+	Mode  string `json:"mode"`
+	Reuse bool   `json:"reuse"`
 
 	Held      float64 `json:"held"`      // highest rate that held, fetches per second; 0 for none
 	Broken    float64 `json:"broken"`    // lowest rate that did not; 0 for none
@@ -34,23 +25,19 @@ type Report struct {
 	HoldsLower    float64   `json:"holdsLower,omitempty"`
 	Knee          float64   `json:"knee,omitempty"` // where the p95 begins to rise steeply
 	Saturated     []Suspect `json:"saturated,omitempty"`
-	SaturatedAt   float64   `json:"saturatedAt,omitempty"` // the rate at which Saturated was looked at
+	SaturatedAt   float64   `json:"saturatedAt,omitempty"` // the rate that Saturated is about
 	Confirmations []Point   `json:"confirmations"`
 	Points        []Point   `json:"points"` // every run, in order
-	NotMeasured   []string  `json:"notMeasured,omitempty"`
 }
 
 func newReport(o Options) *Report {
-	return &Report{
-		APIVersion: result.APIVersion, Kind: "Capacity", Started: time.Now().UTC(), Tier: o.Tier, Mode: o.Mode, Reuse: o.Reuse,
-		HostCPUs: o.HostCPUs,
-		Points:   []Point{}, Confirmations: []Point{}, Reasons: []string{}, Verdict: result.Inconclusive,
+	r := &Report{
+		Record: result.NewRecord("Capacity"), Tier: o.Tier, Mode: o.Mode, Reuse: o.Reuse,
+		Points: []Point{}, Confirmations: []Point{},
 	}
+	r.HostCPUs = o.HostCPUs
+	return r
 }
-
-// allHeld is the lower end of the one-sided 95 % Clopper-Pearson interval of a share when n of n
-// trials succeeded: 0.05^(1/n).
-func allHeld(n int) float64 { return math.Pow(0.05, 1/float64(n)) }
 
 // finish draws the conclusions.
 func (r *Report) finish(o Options, interrupted bool, err error) {
@@ -58,7 +45,8 @@ func (r *Report) finish(o Options, interrupted bool, err error) {
 	r.Knee, _ = knee(r.Points)
 	r.Saturated, r.SaturatedAt = blame(r.Points, o.HostCPUs)
 	if r.Confirmed {
-		r.HoldsLower = allHeld(len(r.Confirmations))
+		n := float64(len(r.Confirmations))
+		r.HoldsLower = stats.ClopperPearsonLower(n, n, 0.05)
 	}
 	var disturbed invalidError
 	lowerBound := fmt.Sprintf("%s held in the search, so that the capacity is at least about that", describeRate(r.Held))

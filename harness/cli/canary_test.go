@@ -177,8 +177,8 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"document/write.go": func(t *testing.T, dir string) {
 			require.NoError(t, document.WriteFile(filepath.Join(dir, "any.txt"), []byte(poison())))
 		},
-		"report/report.go run": func(t *testing.T, dir string) { require.NoError(t, report.WriteAll(dir, sample(t))) },
-		"report/report.go decision": func(t *testing.T, dir string) {
+		"report/internal/render/file.go run": func(t *testing.T, dir string) { require.NoError(t, report.WriteAll(dir, sample(t))) },
+		"report/internal/render/file.go decision": func(t *testing.T, dir string) {
 			d := &gate.Decision{
 				APIVersion: gate.APIVersion, Kind: gate.Kind, Verdict: result.Fail, Reproduce: line, Reasons: []string{""},
 				Evidence: []gate.File{{Path: "result.json"}}, Compared: []gate.Compared{{Verdict: result.Fail}},
@@ -188,12 +188,12 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			poisoned(reflect.ValueOf(d))
 			require.NoError(t, report.WriteDecision(dir, d))
 		},
-		"report/report.go page": func(t *testing.T, dir string) {
+		"report/internal/render/file.go page": func(t *testing.T, dir string) {
 			c := &gate.Compared{Verdict: result.Fail, Reproduce: line}
 			poisoned(reflect.ValueOf(c))
 			require.NoError(t, report.WriteComparisonPage(dir, c, nil))
 		},
-		"report/report.go comparison": func(t *testing.T, dir string) {
+		"report/internal/render/file.go comparison": func(t *testing.T, dir string) {
 			require.NoError(t, report.WriteComparison(dir, comparisons(t)[0]))
 		},
 		"compare/codec.go": func(t *testing.T, dir string) {
@@ -207,20 +207,20 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			_, err := work.Collect(t.Context())
 			require.NoError(t, err)
 		},
-		"report/pages/campaign.go capacity": func(t *testing.T, dir string) {
+		"report/internal/render/file.go capacity": func(t *testing.T, dir string) {
 			r := &capacity.Report{
-				Points:    []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}},
-				Reproduce: line, Target: poison(), Reasons: []string{poison()},
+				Points: []capacity.Point{{Rate: 1, P50: 1, P95: 1, P99: 1}, {Rate: 2, P50: 1, P95: 2, P99: 3}},
+				Record: result.Record{Reproduce: line, Target: poison(), Reasons: []string{poison()}},
 			}
 			_, err := pages.WriteCapacity(dir, r)
 			require.NoError(t, err)
 		},
-		"report/pages/campaign.go upgrade": func(t *testing.T, dir string) {
+		"report/internal/render/file.go upgrade": func(t *testing.T, dir string) {
 			require.NoError(t, pages.WriteUpgrade(dir, &upgrade.Report{Reproduce: line, Edges: []upgrade.Outcome{
 				{From: poison(), To: "head", Reasons: []string{poison()}, Skipped: poison()},
 			}}))
 		},
-		"report/pages/campaign.go trends": func(t *testing.T, dir string) {
+		"report/internal/render/file.go trends": func(t *testing.T, dir string) {
 			s := trend.Series{Metric: "p50", Unit: "ms", Title: poison(), Points: []trend.Point{
 				{At: time.Unix(0, 0), Value: 1},
 				{At: time.Unix(9, 0), Value: 2},
@@ -247,10 +247,12 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			})
 			require.NoError(t, b.Write(filepath.Join(dir, "baseline.yaml"), false))
 		},
-		"report/pages/campaign.go sizing": func(t *testing.T, dir string) {
-			require.NoError(t, pages.WriteSizing(dir, &sizing.Report{Reproduce: line, Target: poison()}))
+		"report/internal/render/file.go sizing": func(t *testing.T, dir string) {
+			require.NoError(t, pages.WriteSizing(dir, &sizing.Report{
+				Record: result.Record{Reproduce: line, Target: poison()},
+			}))
 		},
-		"report/pages/campaign.go findings": func(t *testing.T, dir string) {
+		"report/internal/render/file.go findings": func(t *testing.T, dir string) {
 			require.NoError(t, pages.WriteFindings(dir, findings.NewReport(line, poison())))
 		},
 		"campaign/findings.go": func(t *testing.T, dir string) {

@@ -165,7 +165,7 @@ func (f *comparisonFlags) addDesign(c *cobra.Command) {
 			"metrics that decide, at most 6; NAME=15 gives one a margin of its own, in %")
 		set.Float64Var(&d.Alpha, "alpha", d.Alpha,
 			"largest chance of a wrong FAIL, over all metrics and interim analyses; and of a wrong PASS")
-		set.IntVar(&d.LookEvery, "interim-every", d.LookEvery,
+		set.IntVar(&d.InterimEvery, "interim-every", d.InterimEvery,
 			"pairs from one interim analysis to the next, an even number")
 	}))
 	f.measuring = append(f.measuring, addFlags(c, "Measurement", func(set *pflag.FlagSet) {
@@ -293,7 +293,7 @@ func (f *compareFlags) judgeAgain(c *cobra.Command, state *State) error {
 		old.Design.Alpha = f.Design.Alpha
 	}
 	if given("interim-every") {
-		old.Design.LookEvery = f.Design.LookEvery
+		old.Design.InterimEvery = f.Design.InterimEvery
 	}
 	if err := old.Design.Check(); err != nil {
 		return err

@@ -28,7 +28,7 @@ func gateLike() Design {
 	return d
 }
 
-// drawn drives pairs until a look decides, as the engine does. Slices of a pair share most of what
+// drawn drives pairs until an interim analysis decides, as the engine does. Slices of a pair share most of what
 // the machine does to them, and the metrics of a slice a part of it; b multiplies what B takes.
 func drawn(rng *rand.Rand, d Design, sd noise, b noise, change func(i int, p *Pair)) *Comparison {
 	c := New("drawn", d)
@@ -50,7 +50,7 @@ func drawn(rng *rand.Rand, d Design, sd noise, b noise, change func(i int, p *Pa
 		if change != nil {
 			change(i, &p)
 		}
-		if c.Pairs = append(c.Pairs, p); len(c.Pairs)%d.LookEvery == 0 {
+		if c.Pairs = append(c.Pairs, p); len(c.Pairs)%d.InterimEvery == 0 {
 			if Judge(c, nil); c.Decided() {
 				break
 			}
@@ -61,7 +61,7 @@ func drawn(rng *rand.Rand, d Design, sd noise, b noise, change func(i int, p *Pa
 	return c
 }
 
-// rates counts verdicts over comparisons, and those that the first look decided.
+// rates counts verdicts over comparisons, and those that the first analysis decided.
 func rates(seed uint64, tries int, d Design, sd, b noise, change func(*rand.Rand) func(int,
 	*Pair),
 ) (by map[result.Verdict]float64, first float64) {
@@ -74,7 +74,7 @@ func rates(seed uint64, tries int, d Design, sd, b noise, change func(*rand.Rand
 		}
 		c := drawn(rng, d, sd, b, f)
 		by[c.Verdict] += 1 / float64(tries)
-		if c.Decided() && len(c.Pairs) == d.LookEvery {
+		if c.Decided() && len(c.Pairs) == d.InterimEvery {
 			first += 1 / float64(tries)
 		}
 	}
@@ -96,7 +96,7 @@ func TestGateDesign(t *testing.T) {
 		sd, b  noise
 		want   result.Verdict
 		least  float64 // how often it is the verdict
-		first  float64 // how often the first look decides
+		first  float64 // how often the first analysis decides
 	}{
 		{"equals, a quiet machine", gateLike(), quiet, nil, result.Pass, 0.99, 0.95},
 		{"equals, a noisy machine", gateLike(), measured(), nil, result.Pass, 0.97, 0.45},
@@ -111,7 +111,7 @@ func TestGateDesign(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			by, first := rates(21, tries, c.design, c.sd, c.b, nil)
-			t.Logf("%s: %v; the first look decides %.2f", c.name, by, first)
+			t.Logf("%s: %v; the first analysis decides %.2f", c.name, by, first)
 			require.GreaterOrEqual(t, by[c.want]+1e-9, c.least)
 			require.GreaterOrEqual(t, first+1e-9, c.first)
 		})
@@ -119,7 +119,7 @@ func TestGateDesign(t *testing.T) {
 }
 
 // TestWrongFails is the promise about wrong FAILs, 5 % at most over all metrics, outcomes and
-// looks, on data in which A and B are one system: at a margin of 0, where every metric is at its
+// interim analyses, on data in which A and B are one system: at a margin of 0, where every metric is at its
 // edge, without failures and with ones that both have alike, in bursts, too.
 func TestWrongFails(t *testing.T) {
 	t.Parallel()

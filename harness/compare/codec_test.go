@@ -60,7 +60,7 @@ func TestDesign(t *testing.T) {
 	for want, change := range map[string]func(*Design){
 		"--pairs 7":         func(d *Design) { d.MaxPairs = 7 },
 		"--pairs 4":         func(d *Design) { d.MaxPairs = 4 },
-		"--interim-every 5": func(d *Design) { d.LookEvery = 5 },
+		"--interim-every 5": func(d *Design) { d.InterimEvery = 5 },
 		"--alpha":           func(d *Design) { d.Alpha = 1 },
 		"--slice 1s":        func(d *Design) { d.Slice = 1 },
 		"--warmup":          func(d *Design) { d.Warmup = -1 },

@@ -1,7 +1,7 @@
 // Package compare compares two systems on one machine by driving them in turns:
 // randomised ABBA blocks of short slices, log-ratios of pairs, the signed-rank
-// interval against a margin, looks at the growing data that together keep their
-// error rate. A Comparison holds the evidence and can be judged again.
+// interval against a margin, interim analyses of the growing data that together
+// keep their error rate. A Comparison holds the evidence and can be judged again.
 // docs/method.md has the method with its sources.
 package compare
 
@@ -45,7 +45,7 @@ type Comparison struct {
 	Reasons     []string       `json:"reasons"` // most important first
 	Metrics     []Metric       `json:"metrics"`
 	Outcomes    []Outcome      `json:"outcomes"`
-	Looks       []Look         `json:"looks"`
+	Interims    []Interim      `json:"looks"`
 	Notes       []string       `json:"notes,omitempty"` // what a reader has to know beside: quarantines that have ended
 	NotMeasured []string       `json:"notMeasured,omitempty"`
 }
@@ -65,26 +65,26 @@ type Subject struct {
 
 // Design is what was decided before the first slice.
 type Design struct {
-	Where       string       `json:"where"` // "local" processes, or the topology
-	Profile     string       `json:"profile"`
-	Mode        string       `json:"mode"` // way to fetch
-	Tier        string       `json:"tier,omitempty"`
-	Rate        float64      `json:"rate"`            // fetches per second offered to either arm
-	Reuse       bool         `json:"reuse"`           // connections kept between fetches
-	Slice       float64      `json:"slice"`           // seconds measured in a slice
-	Warmup      float64      `json:"warmup"`          // seconds before them, not measured
-	Idle        float64      `json:"idle"`            // seconds between slices
-	Turns       bool         `json:"turns,omitempty"` // one load generator drives both by turns, without a start of its own for each slice; Warmup is before each look
-	Tenants     int          `json:"tenants"`
-	Secrets     int          `json:"secrets"`               // of each tenant
-	Recipe      string       `json:"recipe,omitempty"`      // by which tenants are provisioned; all in turn without one
-	BatchTokens bool         `json:"batchTokens,omitempty"` // jobs' logins give batch tokens; with service tokens OpenBao 2.4 and 2.5 keep a lease of every inline fetch until the token ends
-	Alpha       float64      `json:"alpha"`                 // error rate of a wrong FAIL, over all metrics and looks; the same for a wrong PASS
-	LookEvery   int          `json:"lookEvery"`
-	MaxPairs    int          `json:"maxPairs"`
-	Budget      float64      `json:"budget"` // seconds of driving after which no block is begun; 0 is none
-	Seed        uint64       `json:"seed"`   // of the order of the slices
-	GateMetrics []GateMetric `json:"gate"`
+	Where        string       `json:"where"` // "local" processes, or the topology
+	Profile      string       `json:"profile"`
+	Mode         string       `json:"mode"` // way to fetch
+	Tier         string       `json:"tier,omitempty"`
+	Rate         float64      `json:"rate"`            // fetches per second offered to either arm
+	Reuse        bool         `json:"reuse"`           // connections kept between fetches
+	Slice        float64      `json:"slice"`           // seconds measured in a slice
+	Warmup       float64      `json:"warmup"`          // seconds before them, not measured
+	Idle         float64      `json:"idle"`            // seconds between slices
+	Turns        bool         `json:"turns,omitempty"` // one load generator drives both by turns, without a start of its own for each slice; Warmup is before each interim analysis
+	Tenants      int          `json:"tenants"`
+	Secrets      int          `json:"secrets"`               // of each tenant
+	Recipe       string       `json:"recipe,omitempty"`      // by which tenants are provisioned; all in turn without one
+	BatchTokens  bool         `json:"batchTokens,omitempty"` // jobs' logins give batch tokens; with service tokens OpenBao 2.4 and 2.5 keep a lease of every inline fetch until the token ends
+	Alpha        float64      `json:"alpha"`                 // error rate of a wrong FAIL, over all metrics and interim analyses; the same for a wrong PASS
+	InterimEvery int          `json:"lookEvery"`
+	MaxPairs     int          `json:"maxPairs"`
+	Budget       float64      `json:"budget"` // seconds of driving after which no block is begun; 0 is none
+	Seed         uint64       `json:"seed"`   // of the order of the slices
+	GateMetrics  []GateMetric `json:"gate"`
 }
 
 // GateMetric is a metric that decides, and by how much B may exceed A: 0.1 is 10 %.
@@ -166,10 +166,10 @@ type Outcome struct {
 	Reason  string         `json:"reason,omitempty"`
 }
 
-// Look is one judgement on the way.
-type Look struct {
+// Interim is an interim analysis: one judgement on the way.
+type Interim struct {
 	Pairs   int            `json:"pairs"` // driven so far, discarded ones included
 	Valid   int            `json:"valid"`
-	Level   float64        `json:"level"` // one-sided level of every decision at this look
+	Level   float64        `json:"level"` // one-sided level of every decision in this analysis
 	Verdict result.Verdict `json:"verdict"`
 }

@@ -47,7 +47,7 @@ func fetchesFor(metric string) int64 {
 func DefaultDesign() Design {
 	d := Design{
 		Profile: "slice", Mode: load.Inline, Rate: 60, Slice: 5, Warmup: 1, Idle: 0.1, Tenants: 20, Secrets: 2,
-		Alpha: 0.05, LookEvery: 12, MaxPairs: 60, Budget: 30 * 60, Seed: 1,
+		Alpha: 0.05, InterimEvery: 12, MaxPairs: 60, Budget: 30 * 60, Seed: 1,
 	}
 	d.GateMetrics = DefaultGate(DefaultMargin)
 	return d
@@ -65,15 +65,15 @@ const (
 // Check refuses designs that cannot be carried out or judged; the error is of code exit.Invalid.
 func (d Design) Check() error {
 	bad := func(flag, hint, format string, args ...any) error { return exit.Invalidf(flag, hint, format, args...) }
-	if err := (stats.Looks{Alpha: d.Alpha, Every: d.LookEvery, Max: d.MaxPairs}).Check(); err != nil {
+	if err := (stats.Interims{Alpha: d.Alpha, Every: d.InterimEvery, Max: d.MaxPairs}).Check(); err != nil {
 		return bad("--alpha, --interim-every, --pairs", "the defaults are 0.05, 12 and 60", "%w", err)
 	}
 	switch {
 	case d.MaxPairs < MinPairs || d.MaxPairs > maxPairs || d.MaxPairs%2 != 0:
 		return bad(fmt.Sprintf("--pairs %d", d.MaxPairs), fmt.Sprintf("use an even number from %d to %d", MinPairs, maxPairs),
 			"blocks have two pairs, and %d are the least that say anything", MinPairs)
-	case d.LookEvery < MinPairs || d.LookEvery%2 != 0:
-		return bad(fmt.Sprintf("--interim-every %d", d.LookEvery), fmt.Sprintf("use an even number from %d on", MinPairs),
+	case d.InterimEvery < MinPairs || d.InterimEvery%2 != 0:
+		return bad(fmt.Sprintf("--interim-every %d", d.InterimEvery), fmt.Sprintf("use an even number from %d on", MinPairs),
 			"an interim analysis of fewer pairs cannot decide")
 	case !(d.Slice >= d.minSlice() && d.Slice <= maxSlice):
 		return bad(fmt.Sprintf("--slice %gs", d.Slice), fmt.Sprintf("use %gs to %gs", d.minSlice(), maxSlice),

@@ -43,7 +43,7 @@ func New(id string, d Design) *Comparison {
 	return &Comparison{
 		APIVersion: result.APIVersion, Kind: Kind, ID: id, Started: time.Now().UTC(), Design: d, Partial: true,
 		Pairs: []Pair{}, Verdict: result.Inconclusive, Reasons: []string{}, Metrics: []Metric{}, Outcomes: []Outcome{},
-		Looks: []Look{},
+		Interims: []Interim{},
 	}
 }
 
@@ -115,7 +115,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Drive drives blocks of two pairs, ABBA or BAAB by chance, until a look decides,
+// Drive drives blocks of two pairs, ABBA or BAAB by chance, until an interim analysis decides,
 // the planned pairs are there, or the budget is used up. Whatever ends it, c is
 // judged; the error is what kept it from its end.
 //
@@ -157,12 +157,12 @@ func (e *Engine) blocks(ctx context.Context, c *Comparison, rng *rand.Rand, bega
 	return nil
 }
 
-// next drives a block, or by turns all blocks until the next look.
+// next drives a block, or by turns all blocks until the next interim analysis.
 func (e *Engine) next(ctx context.Context, c *Comparison, rng *rand.Rand) error {
 	if !c.Design.Turns {
 		return e.apart(ctx, c, block(rng))
 	}
-	n := min(c.Design.LookEvery-len(c.Pairs)%c.Design.LookEvery, c.Design.MaxPairs-len(c.Pairs))
+	n := min(c.Design.InterimEvery-len(c.Pairs)%c.Design.InterimEvery, c.Design.MaxPairs-len(c.Pairs))
 	var orders []string
 	for len(orders) < n {
 		orders = append(orders, block(rng)...)
@@ -197,7 +197,7 @@ func (e *Engine) over(c *Comparison, elapsed time.Duration) bool {
 	}
 	step := 2
 	if c.Design.Turns {
-		step = min(c.Design.LookEvery, c.Design.MaxPairs-len(c.Pairs))
+		step = min(c.Design.InterimEvery, c.Design.MaxPairs-len(c.Pairs))
 	}
 	return elapsed+elapsed/time.Duration(len(c.Pairs))*time.Duration(step) > duration(c.Design.Budget)
 }
@@ -231,14 +231,14 @@ func (e *Engine) save(c *Comparison) error {
 	return e.Save(c)
 }
 
-// progress is a line on how far it has come and what it looks like.
+// progress is a line on how far it has come and what the pairs say so far.
 func (c *Comparison) progress(elapsed time.Duration) string {
 	line := fmt.Sprintf("%d of at most %d pairs, %s", len(c.Pairs), c.Design.MaxPairs, elapsed.Round(time.Second))
 	discarded, _ := Discarded(c.Pairs)
 	if discarded > 0 {
 		line += fmt.Sprintf(", %d discarded (%s)", discarded, discards(c.Pairs))
 	}
-	// What the pairs say so far, without any claim: the looks make those.
+	// What the pairs say so far, without any claim: interim analyses make those.
 	for _, g := range c.Design.GateMetrics {
 		m := Metric{Name: g.Name}
 		pairs := make([]Pair, 0, len(c.Pairs)-discarded)
@@ -251,8 +251,8 @@ func (c *Comparison) progress(elapsed time.Duration) string {
 			line += fmt.Sprintf("; %s B/A %.3f", g.Name, m.Ratio)
 		}
 	}
-	if n := len(c.Looks); n > 0 && c.Looks[n-1].Pairs == len(c.Pairs) {
-		line += fmt.Sprintf("; look: %s", c.Looks[n-1].Verdict)
+	if n := len(c.Interims); n > 0 && c.Interims[n-1].Pairs == len(c.Pairs) {
+		line += fmt.Sprintf("; interim analysis: %s", c.Interims[n-1].Verdict)
 	}
 	return line
 }

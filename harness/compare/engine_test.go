@@ -54,7 +54,7 @@ func pair(a, b *targettest.Fake) (e *Engine, order *strings.Builder) {
 // quick is a design without pauses, with few pairs between interim analyses.
 func quick(pairs int) Design {
 	d := DefaultDesign()
-	d.Idle, d.Budget, d.MaxPairs, d.LookEvery = 0, 0, pairs, MinPairs
+	d.Idle, d.Budget, d.MaxPairs, d.InterimEvery = 0, 0, pairs, MinPairs
 	d.GateMetrics = gates(0.1, "fetch_p50_ms")
 	return d
 }

@@ -20,21 +20,21 @@ const (
 const MinPairs = 6
 
 // Judge fills in the judgement, replacing what was there, by going through the
-// looks in order until one decides. The rules at a look, first match wins:
+// interim analyses in order until one decides. The rules in each, first match wins:
 //
 //  1. FAIL: B did not come up, or answered a wrong value; a scenario passes with A and fails with
 //     B, twice; a gate metric's ratio lies above its margin, or B fails more fetches, does not
-//     carry the load or is disrupted more, each at the level of the look after Holm's correction
+//     carry the load or is disrupted more, each at the level of the analysis after Holm's correction
 //     over all of them
-//  2. INCONCLUSIVE at the last look: anything undecided, fewer than 75 % valid pairs, any failed
+//  2. INCONCLUSIVE in the last analysis: anything undecided, fewer than 75 % valid pairs, any failed
 //     fetch, overload or disruption of B in any pair, an interrupted comparison, a wrong value in A
 //  3. PASS: every gate metric's ratio lies below its margin
 //
 // A PASS needs no correction for the number of metrics, because all have to hold. A metric in
 // quarantine may FAIL like any other, but need not PASS.
 func Judge(c *Comparison, q *Quarantine) {
-	c.Looks, c.Metrics, c.Outcomes, c.Notes = nil, nil, nil, q.ended(c.Design)
-	plan := stats.Looks{Alpha: c.Design.Alpha, Every: c.Design.LookEvery, Max: c.Design.MaxPairs}
+	c.Interims, c.Metrics, c.Outcomes, c.Notes = nil, nil, nil, q.ended(c.Design)
+	plan := stats.Interims{Alpha: c.Design.Alpha, Every: c.Design.InterimEvery, Max: c.Design.MaxPairs}
 	ended := !c.Finished.IsZero() || len(c.Pairs) >= plan.Max
 	seen := 0
 	var v verdict
@@ -43,26 +43,26 @@ func Judge(c *Comparison, q *Quarantine) {
 		if !plan.Due(n) && !last {
 			continue
 		}
-		// That the end came here may be because this look decided: it is judged as any other
+		// That the end came here may be because this analysis decided: it is judged as any other
 		// first. Only what it leaves open may use what is left of alpha.
 		if plan.Due(n) {
-			v = c.look(n, plan.Level(seen, n, false), last, q)
+			v = c.interim(n, plan.Level(seen, n, false), last, q)
 			if v.value != result.Inconclusive || !last || c.hopeless() {
 				if seen = n; v.value != result.Inconclusive {
 					break
 				}
 				continue
 			}
-			c.Looks = c.Looks[:len(c.Looks)-1]
+			c.Interims = c.Interims[:len(c.Interims)-1]
 		}
-		if v = c.look(n, plan.Level(seen, n, true), true, q); v.value != result.Inconclusive {
+		if v = c.interim(n, plan.Level(seen, n, true), true, q); v.value != result.Inconclusive {
 			break
 		}
 	}
-	if len(c.Looks) == 0 {
+	if len(c.Interims) == 0 {
 		v = verdict{
 			value: result.Inconclusive,
-			reasons: []string{fmt.Sprintf("no judgement yet: %d pairs, the first look comes after %d", len(c.Pairs),
+			reasons: []string{fmt.Sprintf("no judgement yet: %d pairs, the first interim analysis comes after %d", len(c.Pairs),
 				min(plan.Every, plan.Max))},
 		}
 		if len(c.Pairs) == 0 {
@@ -75,17 +75,17 @@ func Judge(c *Comparison, q *Quarantine) {
 
 // Decided reports whether the last judgement leaves nothing to find out by more pairs.
 func (c *Comparison) Decided() bool {
-	if len(c.Looks) == 0 {
+	if len(c.Interims) == 0 {
 		return false
 	}
-	last := c.Looks[len(c.Looks)-1]
+	last := c.Interims[len(c.Interims)-1]
 	return last.Pairs == len(c.Pairs) && (last.Verdict != result.Inconclusive || c.hopeless())
 }
 
-// hopeless reports whether so few pairs of the last look were valid that going on is a waste of
+// hopeless reports whether so few pairs of the last analysis were valid that going on is a waste of
 // time. It is none where it is B that spoils them: more pairs may prove it.
 func (c *Comparison) hopeless() bool {
-	last := c.Looks[len(c.Looks)-1]
+	last := c.Interims[len(c.Interims)-1]
 	return float64(last.Valid) < hopelessValid*float64(last.Pairs) &&
 		!slices.ContainsFunc(c.Outcomes, func(o Outcome) bool { return o.P <= c.Design.Alpha })
 }
@@ -102,7 +102,7 @@ func (c *Comparison) beyondPairs(v verdict) verdict {
 		wrong[A], wrong[B] = wrong[A]+p.A.Wrong, wrong[B]+p.B.Wrong
 	}
 	var fails, unsure []string
-	if v.value == result.Pass { // by an earlier look, which did not see all pairs
+	if v.value == result.Pass { // by an earlier analysis, which did not see all pairs
 		for _, o := range outcomes(c.Pairs) {
 			if o.TotalB > 0 {
 				unsure = append(unsure, fmt.Sprintf("%s: %d with B after the pairs that decided", o.Title, o.TotalB))
@@ -137,8 +137,8 @@ func (c *Comparison) beyondPairs(v verdict) verdict {
 	return v
 }
 
-// look judges the first n pairs at one level and records the look.
-func (c *Comparison) look(n int, level float64, last bool, q *Quarantine) verdict {
+// interim judges the first n pairs at one level and records the analysis.
+func (c *Comparison) interim(n int, level float64, last bool, q *Quarantine) verdict {
 	pairs := c.Pairs[:n]
 	valid := slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return p.discarded() != "" })
 	c.Metrics, c.Outcomes = c.metrics(valid, level, q), outcomes(pairs)
@@ -182,14 +182,9 @@ func (c *Comparison) look(n int, level float64, last bool, q *Quarantine) verdic
 	if gates == 0 {
 		unsure = append(unsure, "no metric is left that has to pass: "+whyNone(c.Metrics))
 	}
-	v := verdict{result.Pass, good}
-	switch {
-	case len(fails) > 0:
-		v = verdict{result.Fail, append(fails, unsure...)}
-	case len(unsure) > 0:
-		v = verdict{result.Inconclusive, unsure}
-	}
-	c.Looks = append(c.Looks, Look{Pairs: n, Valid: len(valid), Level: level, Verdict: v.value})
+	var v verdict
+	v.value, v.reasons = result.Conclude(fails, unsure, good)
+	c.Interims = append(c.Interims, Interim{Pairs: n, Valid: len(valid), Level: level, Verdict: v.value})
 	return v
 }
 

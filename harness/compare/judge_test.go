@@ -27,7 +27,7 @@ func gates(margin float64, names ...string) (list []GateMetric) {
 // of sd on the log scale that the slices of a pair partly share, as on a real machine.
 func made(rng *rand.Rand, pairs int, ratio, sd float64) *Comparison {
 	d := DefaultDesign()
-	d.Where, d.MaxPairs, d.LookEvery = "made up", 40, 10
+	d.Where, d.MaxPairs, d.InterimEvery = "made up", 40, 10
 	d.GateMetrics = gates(0.10, decisive()...)
 	c := New("test", d)
 	for i := range pairs {
@@ -113,7 +113,7 @@ func TestJudge(t *testing.T) {
 			p.A.Fetches, p.B.Fetches, p.A.Failed, p.B.Failed = 2400, 2400, 1, 1200
 		}), result.Fail, "failed fetches: 12000 with B and 10 with A; more with B in 10 of 10 pairs"},
 		{"B restarts", 40, 1, 0.02, func(c *Comparison) {
-			c.Design.LookEvery = 40
+			c.Design.InterimEvery = 40
 			some(8, func(p *Pair) { p.B.Invalid = []string{"restart missed"} })(c)
 		}, result.Fail, "a standstill of the database: 8 with B and 0 with A; more with B in 8 of 40 pairs"},
 		{
@@ -121,7 +121,7 @@ func TestJudge(t *testing.T) {
 			result.Inconclusive, "a restart, a change of leadership",
 		},
 		{"both restart", 40, 1, 0.02, func(c *Comparison) {
-			c.Design.LookEvery = 40
+			c.Design.InterimEvery = 40
 			some(8, func(p *Pair) { p.A.Invalid, p.B.Invalid = []string{"leadership missed"}, []string{"restart missed"} })(c)
 		}, result.Inconclusive, "a base that has them cannot be the base"},
 		{
@@ -204,9 +204,9 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestEndKeepsTheLook: that a look decided is why the comparison ended, which gives it no more of
+// TestEndKeepsTheAnalysis: that an analysis decided is why the comparison ended, which gives it no more of
 // alpha than it had.
-func TestEndKeepsTheLook(t *testing.T) {
+func TestEndKeepsTheAnalysis(t *testing.T) {
 	t.Parallel()
 	c := made(rand.New(rand.NewPCG(1, 2)), 10, 1, 0.02)
 	c.Design.MaxPairs, c.Finished = 30, time.Time{}
@@ -214,18 +214,18 @@ func TestEndKeepsTheLook(t *testing.T) {
 	Judge(c, nil)
 	level := c.Design.Alpha * 10 / 30
 	require.Equal(t, result.Inconclusive, c.Verdict, "%v", c.Reasons)
-	require.InDelta(t, level, c.Looks[0].Level, 1e-12)
+	require.InDelta(t, level, c.Interims[0].Level, 1e-12)
 	c.Finished = time.Now()
 	Judge(c, nil)
-	require.Len(t, c.Looks, 1)
-	require.InDelta(t, c.Design.Alpha, c.Looks[0].Level, 1e-12, "the time was up: what is left of alpha is free")
+	require.Len(t, c.Interims, 1)
+	require.InDelta(t, c.Design.Alpha, c.Interims[0].Level, 1e-12, "the time was up: what is left of alpha is free")
 	require.Equal(t, result.Fail, c.Verdict)
 
 	decided := made(rand.New(rand.NewPCG(1, 2)), 10, 1, 0.02)
 	decided.Design.MaxPairs = 30
 	Judge(decided, nil)
 	require.Equal(t, result.Pass, decided.Verdict)
-	require.InDelta(t, level, decided.Looks[0].Level, 1e-12, "decided at its own level, also when judged after the end")
+	require.InDelta(t, level, decided.Interims[0].Level, 1e-12, "decided at its own level, also when judged after the end")
 }
 
 // some changes the first n pairs.
@@ -287,13 +287,13 @@ func TestEarlyDecision(t *testing.T) {
 	Judge(c, nil)
 	require.True(t, c.Decided())
 	require.Equal(t, result.Fail, c.Verdict)
-	require.Len(t, c.Looks, 1)
+	require.Len(t, c.Interims, 1)
 
 	c = made(rand.New(rand.NewPCG(7, 8)), 8, 3, 0.05)
 	c.Finished = time.Time{}
 	Judge(c, nil)
-	require.False(t, c.Decided(), "no look is due")
-	require.Contains(t, c.Reasons[0], "the first look comes after 10")
+	require.False(t, c.Decided(), "no interim analysis is due")
+	require.Contains(t, c.Reasons[0], "the first interim analysis comes after 10")
 
 	c = made(rand.New(rand.NewPCG(7, 8)), 10, 1, 0.05)
 	c.Finished = time.Time{}

@@ -25,7 +25,7 @@ import (
 func short() Design {
 	d := DefaultDesign()
 	d.Where, d.Rate, d.Slice, d.Warmup, d.Idle, d.Tenants, d.Secrets = "local", 20, 3, 1, 0.1, 2, 1
-	d.LookEvery, d.MaxPairs, d.Budget = 4, 4, 0
+	d.InterimEvery, d.MaxPairs, d.Budget = 4, 4, 0
 	d.GateMetrics = gates(0.1, "fetch_mean_ms")
 	return d
 }
@@ -170,7 +170,7 @@ func TestLocalFunctional(t *testing.T) {
 	e.Scenarios = list
 	defer func() { require.NoError(t, e.Close(context.Background())) }()
 	c := New("functional", short())
-	c.Design.MaxPairs, c.Design.LookEvery = MinPairs, MinPairs
+	c.Design.MaxPairs, c.Design.InterimEvery = MinPairs, MinPairs
 	require.NoError(t, e.Prepare(t.Context(), c))
 	require.NoError(t, e.functional(t.Context(), c))
 	Judge(c, nil)

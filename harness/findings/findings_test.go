@@ -237,7 +237,7 @@ func TestAdvice(t *testing.T) {
 	t.Parallel()
 	base := []float64{100, 110, 90, 105, 95, 100}
 	for verdict, other := range map[string][]float64{
-		"**yes**": {200, 215, 185, 211, 189, 202}, "no effect shown": {101, 108, 92, 104, 96, 99},
+		WorthIt: {200, 215, 185, 211, 189, 202}, "no effect shown": {101, 108, 92, 104, 96, 99},
 		"no: it costs throughput": {50, 56, 44, 52, 47, 51},
 	} {
 		require.Equal(t, verdict, outcome(base, other).Advice()[0].Verdict())
@@ -249,7 +249,7 @@ func TestAdvice(t *testing.T) {
 func TestAdviceByCPU(t *testing.T) {
 	t.Parallel()
 	base := []float64{100, 110, 90, 105, 95, 100}
-	for verdict, factor := range map[string]float64{"**yes**": 0.5, "no: it costs CPU": 2} {
+	for verdict, factor := range map[string]float64{WorthIt: 0.5, "no: it costs CPU": 2} {
 		o := outcome(base, base)
 		for i := range o.Arms[1].Slices {
 			o.Arms[1].Slices[i].OpenBao *= factor

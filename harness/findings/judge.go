@@ -25,34 +25,22 @@ type Found struct {
 	Explains string  `json:"explains"`
 }
 
+// readings are the figures of a slice by the names of metrics.
+func (s Slice) readings() map[string]float64 {
+	return map[string]float64{
+		"throughput": s.Throughput, "openbao": s.OpenBao, "postgresql": s.PostgreSQL, "cpu": s.OpenBao + s.PostgreSQL,
+		"p95": s.P95, "opened": s.Opened, "others": s.Others, "throttled": s.Throttled, "quiet": s.Quiet,
+		"stormShare": s.StormShare,
+	}
+}
+
 // Values are an arm's readings of a metric, in the order of the rounds; none of a metric that does
 // not exist, which is then never judged.
 func (a ArmOutcome) Values(metric string) []float64 {
 	var out []float64
 	for _, s := range a.Slices {
-		switch metric {
-		case "stormShare":
-			out = append(out, s.StormShare)
-		case "cpu":
-			out = append(out, s.OpenBao+s.PostgreSQL)
-		case "openbao":
-			out = append(out, s.OpenBao)
-		case "postgresql":
-			out = append(out, s.PostgreSQL)
-		case "p95":
-			out = append(out, s.P95)
-		case "p99":
-			out = append(out, s.P99)
-		case "opened":
-			out = append(out, s.Opened)
-		case "quiet":
-			out = append(out, s.Quiet)
-		case "others":
-			out = append(out, s.Others)
-		case "throttled":
-			out = append(out, s.Throttled)
-		case "throughput":
-			out = append(out, s.Throughput)
+		if v, ok := s.readings()[metric]; ok {
+			out = append(out, v)
 		}
 	}
 	return out
@@ -123,7 +111,10 @@ type Advice struct {
 	While      string       // the condition that both hold under, such as "while tokens expire"; "" is any time
 }
 
-// Verdict says whether the change is worth making.
+// WorthIt is the Verdict on a change that is worth making.
+const WorthIt = "yes"
+
+// Verdict says whether the change is worth making: WorthIt, or why not.
 func (a Advice) Verdict() string {
 	faster, slower := a.Gain.Lo >= Worth, a.Gain.Hi < 1
 	saves, costs := a.CPU != nil && a.CPU.Hi <= 1/Worth, a.CPU != nil && a.CPU.Lo > 1
@@ -133,7 +124,7 @@ func (a Advice) Verdict() string {
 	case costs:
 		return "no: it costs CPU"
 	case faster || saves:
-		return "**yes**"
+		return WorthIt
 	default:
 		return "no effect shown"
 	}

@@ -2,7 +2,6 @@ package findings
 
 import (
 	"fmt"
-	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -13,24 +12,16 @@ const ReportKind = "Findings"
 
 // Report is all experiments of one run.
 type Report struct {
-	APIVersion string         `json:"apiVersion"`
-	Kind       string         `json:"kind"`
-	Started    time.Time      `json:"started"`
-	Finished   time.Time      `json:"finished"`
-	Reproduce  string         `json:"reproduce"`
-	Host       string         `json:"host"` // CPUs, memory, kernel
-	Verdict    result.Verdict `json:"verdict"`
-	Reasons    []string       `json:"reasons"`
-	Partial    bool           `json:"partial"`
-	Outcomes   []*Outcome     `json:"outcomes"`
+	result.Record
+	Host     string     `json:"host"` // CPUs, memory, kernel
+	Outcomes []*Outcome `json:"outcomes"`
 }
 
 // NewReport begins a report.
 func NewReport(reproduce, host string) *Report {
-	return &Report{
-		APIVersion: result.APIVersion, Kind: ReportKind, Started: time.Now().UTC(), Reproduce: reproduce, Host: host,
-		Outcomes: []*Outcome{}, Reasons: []string{},
-	}
+	r := &Report{Record: result.NewRecord(ReportKind), Host: host, Outcomes: []*Outcome{}}
+	r.Reproduce = reproduce
+	return r
 }
 
 // Add adds an experiment that ran.
@@ -39,7 +30,6 @@ func (r *Report) Add(o *Outcome) { r.Outcomes = append(r.Outcomes, o) }
 // Finish sets the end and the verdict: FAIL when an effect that an experiment has to find again
 // was not found or a value was wrong, INCONCLUSIVE when an experiment did not reach its end.
 func (r *Report) Finish() {
-	r.Finished = time.Now().UTC()
 	var failed, unsure []string
 	for _, o := range r.Outcomes {
 		if o.Wrong {
@@ -54,12 +44,8 @@ func (r *Report) Finish() {
 			unsure = append(unsure, fmt.Sprintf("%s: %s", o.Experiment.ID, exit.FirstLine(o.Partial)))
 		}
 	}
-	switch {
-	case len(failed) > 0:
-		r.Verdict, r.Reasons = result.Fail, append(failed, unsure...)
-	case len(unsure) > 0 || r.Partial:
-		r.Verdict, r.Reasons = result.Inconclusive, unsure
-	default:
-		r.Verdict, r.Reasons = result.Pass, []string{"every experiment reached its end, and found again what it has to find"}
+	if r.Partial && len(unsure) == 0 {
+		unsure = []string{"not every experiment was begun"}
 	}
+	r.Conclude(failed, unsure, []string{"every experiment reached its end, and found again what it has to find"})
 }

@@ -82,7 +82,7 @@ func compared(t *testing.T, ratio, p95 float64, digest string, change func(*comp
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 1))
 	d := compare.DefaultDesign()
-	d.Where, d.Tier, d.MaxPairs, d.LookEvery = "cloud-native", "12", 12, 12
+	d.Where, d.Tier, d.MaxPairs, d.InterimEvery = "cloud-native", "12", 12, 12
 	d.GateMetrics = gates(0.10, decisive()...)
 	c := compare.New("kept", d)
 	c.A = compare.Subject{Description: "openbao 0.1.0", Chart: &result.Chart{

@@ -112,13 +112,8 @@ func (f *finding) doubt(format string, args ...any) {
 }
 
 func (f *finding) verdict() result.Verdict {
-	switch {
-	case len(f.missed) > 0:
-		return result.Fail
-	case len(f.unsure) > 0:
-		return result.Inconclusive
-	}
-	return result.Pass
+	v, _ := result.Conclude(f.missed, f.unsure, nil)
+	return v
 }
 
 // conclude derives the verdict from the criteria.
@@ -145,12 +140,5 @@ func conclude(d *Decision) {
 			d.NotJudged = append(d.NotJudged, fmt.Sprintf("the load of run %s on %s: %s", j.Run, j.Topology, j.Apart))
 		}
 	}
-	switch {
-	case len(fails) > 0:
-		d.Verdict, d.Reasons = result.Fail, append(fails, unsure...)
-	case len(unsure) > 0:
-		d.Verdict, d.Reasons = result.Inconclusive, unsure
-	default:
-		d.Verdict, d.Reasons = result.Pass, good
-	}
+	d.Verdict, d.Reasons = result.Conclude(fails, unsure, good)
 }

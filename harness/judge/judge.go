@@ -81,16 +81,9 @@ func (v *verdict) merge(prefix string, o verdict) {
 	}
 }
 
-// conclude returns the verdict with its reasons, most important first. A FAIL
-// also lists what was inconclusive; what went well only explains a PASS.
+// conclude returns the verdict with its reasons, most important first.
 func (v *verdict) conclude() (result.Verdict, []string) {
-	switch {
-	case len(v.fails) > 0:
-		return result.Fail, append(append([]string{}, v.fails...), v.unsure...)
-	case len(v.unsure) > 0:
-		return result.Inconclusive, v.unsure
-	}
-	return result.Pass, v.good
+	return result.Conclude(v.fails, v.unsure, v.good)
 }
 
 func (p Policy) topology(t *result.Topology, run result.Run) verdict {

@@ -188,5 +188,5 @@ func writeComparisonPage(dir string, number int, c *gate.Compared, whole *compar
 	if number > 0 {
 		name = fmt.Sprintf("comparison-%d.html", number+1)
 	}
-	return writeTo(filepath.Join(dir, name), func(w io.Writer) error { return comparisonHTML(w, c, whole) })
+	return render.WriteFile(filepath.Join(dir, name), func(w io.Writer) error { return comparisonHTML(w, c, whole) })
 }

@@ -32,9 +32,9 @@ func newBehind(c *compare.Comparison) *behindView {
 			render.Plural(len(c.Pairs), "pair"), len(c.Pairs)-discarded, discarded),
 		Discarded: reasons, NotMeasured: c.NotMeasured,
 	}
-	if n := len(c.Looks); n > 0 {
+	if n := len(c.Interims); n > 0 {
 		v.Driven += fmt.Sprintf(" Judged at interim analysis %d, each bound at a one-sided level of %.4f.", n,
-			c.Looks[n-1].Level)
+			c.Interims[n-1].Level)
 	}
 	for _, o := range c.Outcomes {
 		v.Outcomes = append(v.Outcomes, outcomeView{Outcome: o, Badge: string(o.Verdict), Holm: fmt.Sprintf("%.4f", o.PHolm)})

@@ -14,8 +14,8 @@ import (
 func driven() *compare.Comparison {
 	unsteady := compare.Slice{Invalid: []string{"steady missed <script>"}}
 	return &compare.Comparison{
-		Pairs: []compare.Pair{{}, {B: unsteady}, {A: compare.Slice{Overload: "81 % of the offered rate"}}, {B: unsteady}, {}},
-		Looks: []compare.Look{{Pairs: 5, Valid: 2, Level: 0.05, Verdict: result.Inconclusive}},
+		Pairs:    []compare.Pair{{}, {B: unsteady}, {A: compare.Slice{Overload: "81 % of the offered rate"}}, {B: unsteady}, {}},
+		Interims: []compare.Interim{{Pairs: 5, Valid: 2, Level: 0.05, Verdict: result.Inconclusive}},
 		Outcomes: []compare.Outcome{
 			{
 				Name: "failed_fetches", Title: "failed fetches", OnlyA: 1, OnlyB: 3, Both: 4, Pairs: 5, PHolm: 0.3125,

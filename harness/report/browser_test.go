@@ -24,7 +24,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -129,9 +128,9 @@ func TestBrowserDrawsThePlots(t *testing.T) {
 		plots  int
 		scheme string
 	}{
-		"passed, light": {synthetic.Result(120, 12), 10, "light"},
-		"passed, dark":  {synthetic.Result(120, 12), 10, "dark"},
-		"failed":        {synthetic.Failed(), 5, "light"},
+		"passed, light": {syntheticRun(120, 12), 10, "light"},
+		"passed, dark":  {syntheticRun(120, 12), 10, "dark"},
+		"failed":        {syntheticFailed(), 5, "light"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, w := open(t, tc.result, tc.scheme)
@@ -151,7 +150,7 @@ func TestBrowserDrawsThePlots(t *testing.T) {
 }
 
 func TestBrowserControls(t *testing.T) {
-	ctx, w := open(t, synthetic.Failed(), "light")
+	ctx, w := open(t, syntheticFailed(), "light")
 	// Every link leads somewhere on the page.
 	require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('a[href]')].map((a) => a.getAttribute('href')).filter((h) => !h.startsWith('#') || !document.getElementById(h.slice(1))).join()`))
 	require.Empty(t, eval[string](t, ctx, `[...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i).join()`), "ids are unique")
@@ -186,7 +185,7 @@ func TestBrowserControls(t *testing.T) {
 
 // TestBrowserNarrow looks at a telephone's width.
 func TestBrowserNarrow(t *testing.T) {
-	ctx, w := open(t, synthetic.Result(60, 12), "light", chromedp.EmulateViewport(390, 844))
+	ctx, w := open(t, syntheticRun(60, 12), "light", chromedp.EmulateViewport(390, 844))
 	require.True(t, eval[bool](t, ctx, `document.documentElement.scrollWidth <= innerWidth`),
 		"nothing sticks out sideways")
 	require.Len(t, colours(t, ctx), 10)
@@ -196,7 +195,7 @@ func TestBrowserNarrow(t *testing.T) {
 // TestBrowserManyScenarios opens a suite of 340 scenarios: folded, quick to search, and unfolded
 // on paper.
 func TestBrowserManyScenarios(t *testing.T) {
-	r := synthetic.Result(60, 12)
+	r := syntheticRun(60, 12)
 	for i := range 340 {
 		r.Topologies[0].Scenarios = append(r.Topologies[0].Scenarios, result.Scenario{
 			ID: fmt.Sprintf("group%d/number-%d", i%5, i), Title: fmt.Sprintf("Number %d holds", i), Status: result.Passed,
@@ -267,7 +266,7 @@ func shoot(t *testing.T, ctx context.Context, name string) {
 
 // TestBrowserIsQuick opens half an hour at 150 fetches/s; the budget is 2 s.
 func TestBrowserIsQuick(t *testing.T) {
-	ctx, w := open(t, synthetic.Result(1800, 150), "light")
+	ctx, w := open(t, syntheticRun(1800, 150), "light")
 	w.clean(t)
 	best := math.Inf(1)
 	for range 3 { // the best of three, as other processes share the machine
@@ -280,7 +279,7 @@ func TestBrowserIsQuick(t *testing.T) {
 
 // TestBrowserTakesTenMegabytes opens the report of a result of 10 MB; the budget is 2 s as well.
 func TestBrowserTakesTenMegabytes(t *testing.T) {
-	r := synthetic.Result(14400, 12)
+	r := syntheticRun(14400, 12)
 	b, err := result.Encode(r)
 	require.NoError(t, err)
 	require.Greater(t, len(b), 10_000_000)

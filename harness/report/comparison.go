@@ -20,13 +20,13 @@ import (
 // reports comparison.md, comparison.html, and a.bench.txt and b.bench.txt for benchstat.
 func WriteComparison(dir string, c *compare.Comparison) error {
 	c = secret.Scrub(c)
-	err := compare.WriteFile(filepath.Join(dir, compare.JSONFile), c)
+	err := errors.Join(compare.WriteFile(filepath.Join(dir, compare.JSONFile), c),
+		comparisonDocument(c).WriteFile(filepath.Join(dir, "comparison.md")))
 	for name, write := range map[string]func(io.Writer) error{
-		"comparison.md": func(w io.Writer) error { return comparisonMarkdown(w, c) },
-		"a.bench.txt":   func(w io.Writer) error { return benchmarks(w, c, compare.A) },
-		"b.bench.txt":   func(w io.Writer) error { return benchmarks(w, c, compare.B) },
+		"a.bench.txt": func(w io.Writer) error { return benchmarks(w, c, compare.A) },
+		"b.bench.txt": func(w io.Writer) error { return benchmarks(w, c, compare.B) },
 	} {
-		err = errors.Join(err, writeTo(filepath.Join(dir, name), write))
+		err = errors.Join(err, render.WriteFile(filepath.Join(dir, name), write))
 	}
 	return errors.Join(err, WriteComparisonPage(dir, gate.Shown(c), c))
 }
@@ -34,38 +34,20 @@ func WriteComparison(dir string, c *compare.Comparison) error {
 // ComparisonText prints a comparison for a terminal: the verdict with its reasons, then the
 // numbers behind it.
 func ComparisonText(w io.Writer, c *compare.Comparison) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: B against A\n", c.Verdict)
-	for _, r := range c.Reasons {
-		fmt.Fprintf(&b, "  - %s\n", render.Plain(r))
-	}
-	fmt.Fprintf(&b, "\nA  %s\nB  %s\n%s\n\n", render.Plain(c.A.Description), render.Plain(c.B.Description), setting(c))
-	if err := metricTable(c).Text(&b); err != nil {
-		return err
-	}
-	b.WriteString("\n")
-	for _, line := range notes(c) {
-		fmt.Fprintln(&b, render.Plain(line))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return comparisonDocument(c).Text(w)
 }
 
-// comparisonMarkdown prints the same for a merge request.
-func comparisonMarkdown(w io.Writer, c *compare.Comparison) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "## %s: B against A\n\n", c.Verdict)
-	for _, r := range c.Reasons {
-		fmt.Fprintf(&b, "- %s\n", render.Cell(r))
-	}
-	sides := render.Table{Head: []string{"arm", "what"}, Rows: [][]string{{"A", c.A.Description}, {"B", c.B.Description}}}
-	fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", sides.Safe().Markdown(), setting(c), metricTable(c).Safe().Markdown())
-	for _, line := range notes(c) {
-		fmt.Fprintf(&b, "%s\n\n", render.Cell(line))
-	}
-	fmt.Fprintf(&b, "Repeat: %s\n", render.Code(c.Reproduce))
-	_, err := io.WriteString(w, b.String())
-	return err
+// comparisonDocument is a comparison to read.
+func comparisonDocument(c *compare.Comparison) *render.Document {
+	d := &render.Document{}
+	d.Title(2, "%s: B against A", c.Verdict)
+	d.List(c.Reasons...)
+	d.Table(render.Table{Head: []string{"arm", "what"}, Rows: [][]string{{"A", c.A.Description}, {"B", c.B.Description}}})
+	d.Say("%s", setting(c))
+	d.Table(metricTable(c))
+	d.List(notes(c)...)
+	d.Say("Repeat: %s", render.Literal(c.Reproduce))
+	return d
 }
 
 // setting is one line on the design and what came of it.
@@ -77,9 +59,9 @@ func setting(c *compare.Comparison) string {
 	if discarded > 0 {
 		s += fmt.Sprintf(", %d discarded", discarded)
 	}
-	if n := len(c.Looks); n > 0 {
+	if n := len(c.Interims); n > 0 {
 		s += fmt.Sprintf("; judged at interim analysis %d of at most %d, each bound at a level of %.4f", n,
-			(d.MaxPairs+d.LookEvery-1)/d.LookEvery, c.Looks[n-1].Level)
+			(d.MaxPairs+d.InterimEvery-1)/d.InterimEvery, c.Interims[n-1].Level)
 	}
 	if !c.Finished.IsZero() {
 		s += "; " + c.Finished.Sub(c.Started).Round(time.Second).String()

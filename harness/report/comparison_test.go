@@ -18,7 +18,7 @@ import (
 // slower is a judged comparison in which B is twice as slow, and a pair of which does not count.
 func slower() *compare.Comparison {
 	d := compare.DefaultDesign()
-	d.Where, d.MaxPairs, d.LookEvery = "made up", 40, 10
+	d.Where, d.MaxPairs, d.InterimEvery = "made up", 40, 10
 	d.GateMetrics = []compare.GateMetric{{Name: "fetch_p50_ms", Margin: 0.10}, {Name: "openbao_cpu_ms_per_fetch", Margin: 0.10}}
 	c := compare.New("test", d)
 	rng := rand.New(rand.NewPCG(1, 1))

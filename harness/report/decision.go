@@ -7,11 +7,9 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	texttemplate "text/template"
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -32,7 +30,7 @@ func WriteDecision(dir string, d *gate.Decision) error {
 		"gate.md":   func(w io.Writer) error { return decisionMarkdown(w, d) },
 		"gate.xml":  func(w io.Writer) error { return decisionJUnit(w, d) },
 	} {
-		err = errors.Join(err, writeTo(filepath.Join(dir, name), write))
+		err = errors.Join(err, render.WriteFile(filepath.Join(dir, name), write))
 	}
 	for i := range d.Compared {
 		err = errors.Join(err, writeComparisonPage(dir, i, &d.Compared[i], nil))
@@ -44,14 +42,13 @@ func WriteDecision(dir string, d *gate.Decision) error {
 // format.
 type decisionPage struct {
 	*gate.Decision
-	Verdict   string
-	Lead      string
-	When      string
-	Top, More []string
-	Rows      []criterionRow
-	Judged    []judgedView
-	Against   []againstView
-	CSS       template.CSS
+	head
+	Verdict string
+	When    string
+	Rows    []criterionRow
+	Judged  []judgedView
+	Against []againstView
+	CSS     template.CSS
 }
 
 type criterionRow struct {
@@ -66,15 +63,12 @@ type judgedView struct {
 }
 
 func newDecisionPage(d *gate.Decision) *decisionPage {
-	p := &decisionPage{Decision: d, Verdict: string(d.Verdict), When: render.Moment(d.Made), Top: typesetAll(d.Reasons)}
-	p.Lead = map[result.Verdict]string{
+	p := &decisionPage{Decision: d, Verdict: string(d.Verdict), When: render.Moment(d.Made)}
+	p.head = newHead(d.Verdict, typesetAll(d.Reasons), map[result.Verdict]string{
 		result.Pass:         "Every required criterion is met, and none is missed.",
 		result.Fail:         "A criterion is missed. Do not ship before it is understood.",
 		result.Inconclusive: "A required criterion could not be judged. Supply what is missing, and decide again.",
-	}[d.Verdict]
-	if len(p.Top) > leadReasons {
-		p.Top, p.More = p.Top[:leadReasons], p.Top[leadReasons:]
-	}
+	})
 	for _, c := range d.Criteria {
 		row := criterionRow{c, string(c.Verdict)}
 		if c.Verdict == result.Inconclusive && !c.Required {
@@ -89,13 +83,7 @@ func newDecisionPage(d *gate.Decision) *decisionPage {
 	for _, j := range d.Runs {
 		v := judgedView{Judged: j, Changed: j.Recorded != j.Derived}
 		v.Reasons = typesetAll(j.Reasons)
-		for _, c := range j.Checks {
-			if cv := newCheck(c); c.Kind == "slo" {
-				v.SLOs = append(v.SLOs, cv)
-			} else {
-				v.Validity = append(v.Validity, cv)
-			}
-		}
+		v.SLOs, v.Validity = newChecks(j.Checks)
 		p.Judged = append(p.Judged, v)
 	}
 	return p
@@ -114,39 +102,22 @@ func decisionHTML(w io.Writer, d *gate.Decision) error {
 
 // decisionMarkdown writes what a release issue wants: verdict, criteria, evidence.
 func decisionMarkdown(w io.Writer, d *gate.Decision) error {
-	text, err := assets.ReadFile("assets/gate.md.tmpl")
-	if err != nil {
-		return err
-	}
-	t, err := texttemplate.New("gate.md").Funcs(texttemplate.FuncMap{"cell": render.Cell, "code": render.Code}).Parse(
-		string(text))
-	if err != nil {
-		return err
-	}
-	return t.Execute(w, newDecisionPage(d))
+	return markdown(w, "gate.md.tmpl", newDecisionPage(d))
 }
 
 // decisionJUnit writes each criterion as a case, and the verdict as one more.
 func decisionJUnit(w io.Writer, d *gate.Decision) error {
-	s := junit.Testsuite{Name: "gate", Timestamp: d.Made.UTC().Format("2006-01-02T15:04:05")}
-	add := func(name string, v result.Verdict, counts bool, reasons []string) {
-		c := junit.Testcase{Name: name, Classname: "gate", Time: "0.000"}
-		all := render.Clean(strings.Join(reasons, "\n"))
-		first := exit.FirstLine(all)
-		switch {
-		case v == result.Fail:
-			c.Failure = &junit.Result{Message: first, Type: "criterion", Data: all}
-		case v == result.Inconclusive && counts:
-			c.Skipped = &junit.Result{Message: "INCONCLUSIVE: " + first}
-		case v == result.Inconclusive:
-			c.Skipped = &junit.Result{Message: "not judged: " + first}
-		}
-		s.AddTestcase(c)
-	}
+	s := junit.Testsuite{Name: "gate", Timestamp: timestamp(d.Made)}
 	for _, c := range d.Criteria {
-		add("gate/"+c.ID, c.Verdict, c.Required, c.Reasons)
+		unsure := string(c.Verdict)
+		if !c.Required {
+			unsure = "not judged"
+		}
+		s.AddTestcase(verdictCase(junit.Testcase{Name: "gate/" + c.ID, Classname: "gate", Time: seconds(0)}, "criterion",
+			c.Verdict, c.Reasons, unsure))
 	}
-	add("gate/verdict", d.Verdict, true, d.Reasons)
+	s.AddTestcase(verdictCase(junit.Testcase{Name: "gate/verdict", Classname: "gate", Time: seconds(0)}, "criterion",
+		d.Verdict, d.Reasons, string(d.Verdict)))
 	return writeSuites(w, "steamer gate", s)
 }
 

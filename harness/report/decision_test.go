@@ -11,17 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/gate"
-	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
 // decided is a decision with a missed, an open and a met criterion; its strings try to break out
 // of every format.
 func decided() *gate.Decision {
-	r := synthetic.Failed()
+	r := syntheticFailed()
 	t := r.Topologies[0]
 	return &gate.Decision{
-		APIVersion: gate.APIVersion, Kind: gate.Kind, Made: synthetic.Start(), Steamer: "0.1.0 (synthetic test data)",
+		APIVersion: gate.APIVersion, Kind: gate.Kind, Made: syntheticStart(), Steamer: "0.1.0 (synthetic test data)",
 		Reproduce: "steamer gate --from x",
 		Verdict:   result.Fail, Reasons: []string{"objectives: p99 <script>alert(1)</script> | @all", "b", "c", "d"},
 		Chart: t.Chart, Tier: "30", SLO: "secret-fetch",

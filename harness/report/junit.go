@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
@@ -22,7 +23,7 @@ func runJUnit(w io.Writer, r *result.Result) error {
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
 		for _, subject := range []result.Subject{result.SubjectChart, result.SubjectServer, result.SubjectGitLab} {
-			s := junit.Testsuite{Name: t.Name, Timestamp: r.Run.Started.UTC().Format("2006-01-02T15:04:05")}
+			s := junit.Testsuite{Name: t.Name, Timestamp: timestamp(r.Run.Started)}
 			total, own := 0.0, about(t.Scenarios, subject)
 			for _, sc := range own {
 				s.AddTestcase(scenarioCase(t.Name, sc))
@@ -46,19 +47,25 @@ func runJUnit(w io.Writer, r *result.Result) error {
 // case shows, such as a step that failed.
 func verdictSuite(r *result.Result) junit.Testsuite {
 	c := junit.Testcase{Name: "run/verdict", Classname: "run", Time: seconds(r.Run.Finished.Sub(r.Run.Started).Seconds())}
-	reasons := render.Clean(strings.Join(r.Reasons, "\n"))
-	first := exit.FirstLine(reasons)
-	switch r.Verdict {
-	case result.Pass:
-	case result.Fail:
-		c.Failure = &junit.Result{Message: first, Type: "verdict", Data: reasons}
-	case result.Inconclusive:
-		c.Skipped = &junit.Result{Message: "INCONCLUSIVE: " + first}
-	}
-	s := junit.Testsuite{Name: "run", Time: c.Time, Timestamp: r.Run.Started.UTC().Format("2006-01-02T15:04:05")}
-	s.AddTestcase(c)
+	s := junit.Testsuite{Name: "run", Time: c.Time, Timestamp: timestamp(r.Run.Started)}
+	s.AddTestcase(verdictCase(c, "verdict", r.Verdict, r.Reasons, string(r.Verdict)))
 	return s
 }
+
+// verdictCase is a case that ended with a verdict; unsure is the word for INCONCLUSIVE.
+func verdictCase(c junit.Testcase, kind string, v result.Verdict, reasons []string, unsure string) junit.Testcase {
+	all := render.Clean(strings.Join(reasons, "\n"))
+	switch first := exit.FirstLine(all); v {
+	case result.Pass:
+	case result.Fail:
+		c.Failure = &junit.Result{Message: first, Type: kind, Data: all}
+	case result.Inconclusive:
+		c.Skipped = &junit.Result{Message: unsure + ": " + first}
+	}
+	return c
+}
+
+func timestamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05") }
 
 func seconds(s float64) string { return strconv.FormatFloat(s, 'f', 3, 64) }
 

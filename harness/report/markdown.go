@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	_ "embed"
 	"io"
 	"text/template"
 
@@ -10,19 +9,21 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-//go:embed assets/report.md.tmpl
-var markdownTemplate string
-
 // runMarkdown writes a report to paste into a merge request or a readiness issue:
 // each indicator with its objective, what was measured, and the verdict.
 func runMarkdown(w io.Writer, r *result.Result) error {
-	t, err := template.New("report.md").Funcs(template.FuncMap{"cell": render.Cell, "code": render.Code}).Parse(
-		markdownTemplate)
+	return markdown(w, "report.md.tmpl", newPage(r))
+}
+
+// markdown writes a page by a template of assets.
+func markdown(w io.Writer, name string, page any) error {
+	t, err := template.New(name).Funcs(template.FuncMap{"cell": render.Cell, "code": render.Code}).ParseFS(assets,
+		"assets/"+name)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, newPage(r)); err != nil {
+	if err := t.Execute(&b, page); err != nil {
 		return err
 	}
 	_, err = b.WriteTo(w)

@@ -7,14 +7,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
 // interrupted is a run that was stopped in the warm-up of its loads: there are seconds, but none
 // that count.
 func interrupted() *result.Result {
-	r := synthetic.Result(60, 12)
+	r := syntheticRun(60, 12)
 	r.Run.Partial = true
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
@@ -25,7 +24,7 @@ func interrupted() *result.Result {
 		l.Attempts = &result.Attempts{Count: 3}
 		t.Cost = t.DeriveCost()
 	}
-	synthetic.Judge(r)
+	judgeSynthetic(r)
 	return r
 }
 
@@ -128,7 +127,7 @@ func TestReportSaysWhatJobsDid(t *testing.T) {
 		},
 		"fetches/s": nil,
 	} {
-		r := synthetic.Result(60, 12)
+		r := syntheticRun(60, 12)
 		for i := range r.Topologies {
 			r.Topologies[i].Load.Jobs = jobs
 		}

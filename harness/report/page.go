@@ -14,9 +14,8 @@ import (
 // unescaped, so that each template escapes for its own format.
 type page struct {
 	*result.Result
+	head
 	Verdict     string
-	Lead        string // what the verdict means for the reader
-	Top, More   []string
 	When, Took  string
 	Glance      []row
 	Views       []view
@@ -39,6 +38,18 @@ type step struct {
 	Left, Width float64
 }
 
+// head is what a page begins with.
+type head struct {
+	Lead      string   // what the verdict means for the reader
+	Top, More []string // reasons
+}
+
+// newHead puts the first leadReasons of the reasons at the top.
+func newHead(v result.Verdict, reasons []string, leads map[result.Verdict]string) head {
+	n := min(len(reasons), leadReasons)
+	return head{leads[v], reasons[:n], reasons[n:]}
+}
+
 // leadReasons is how many reasons stand beside the verdict; the rest folds away.
 const leadReasons = 3
 
@@ -47,18 +58,15 @@ func newPage(r *result.Result) *page {
 		Result: r, Verdict: string(r.Verdict),
 		When: render.Moment(r.Run.Started), Took: render.Span(r.Run.Finished.Sub(r.Run.Started).Seconds()),
 	}
-	p.Lead = map[result.Verdict]string{
+	reasons := typesetAll(r.Reasons)
+	if r.Verdict == result.Pass {
+		reasons = inTurn(reasons)
+	}
+	p.head = newHead(r.Verdict, reasons, map[result.Verdict]string{
 		result.Pass:         "Every check that was judged held, and the measurement is valid.",
 		result.Fail:         "Something that must hold did not. Do not ship before it is understood.",
 		result.Inconclusive: "The run could not measure what it set out to measure. It says nothing for or against the chart.",
-	}[r.Verdict]
-	p.Top = typesetAll(r.Reasons)
-	if r.Verdict == result.Pass {
-		p.Top = inTurn(p.Top)
-	}
-	if len(p.Top) > leadReasons {
-		p.Top, p.More = p.Top[:leadReasons], p.Top[leadReasons:]
-	}
+	})
 	for i := range r.Topologies {
 		v := newView(&r.Topologies[i])
 		p.Views = append(p.Views, v)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -15,7 +14,7 @@ import (
 // has the parts.
 func TestStagedLoad(t *testing.T) {
 	t.Parallel()
-	r := synthetic.Staged()
+	r := syntheticStaged()
 	require.Equal(t, result.Pass, r.Verdict, "%q", r.Reasons)
 	_, err := result.Encode(r)
 	require.NoError(t, err)
@@ -53,7 +52,7 @@ func TestStagedLoad(t *testing.T) {
 	require.Contains(t, summary.String(), "75/s in the mean for 20 s")
 
 	md.Reset()
-	old := synthetic.Result(60, 12)
+	old := syntheticRun(60, 12)
 	for i := range old.Topologies {
 		old.Topologies[i].Load.Attempts, old.Topologies[i].Load.Steps = nil, nil
 	}

@@ -5,16 +5,14 @@
 package report
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
-	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
@@ -68,18 +66,9 @@ func WriteAll(dir string, r *result.Result) error {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, f := range all {
 		group.Go(func() error {
-			errs[i] = writeTo(filepath.Join(dir, f.name), func(w io.Writer) error { return f.write(w, r) })
+			errs[i] = render.WriteFile(filepath.Join(dir, f.name), func(w io.Writer) error { return f.write(w, r) })
 			return nil
 		})
 	}
 	return errors.Join(append(errs, group.Wait())...)
-}
-
-// writeTo writes what a report prints to a file.
-func writeTo(path string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(path), err)
-	}
-	return document.WriteFile(path, b.Bytes())
 }

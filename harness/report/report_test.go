@@ -16,15 +16,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gitlab.com/steamer/steamer/harness/report/internal/synthetic"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
 func TestSyntheticResultsAreResults(t *testing.T) {
 	t.Parallel()
 	for want, r := range map[result.Verdict]*result.Result{
-		result.Pass: synthetic.Result(60, 12),
-		result.Fail: synthetic.Failed(),
+		result.Pass: syntheticRun(60, 12),
+		result.Fail: syntheticFailed(),
 	} {
 		require.Equal(t, want, r.Verdict, "%q", r.Reasons)
 		_, err := result.Encode(r)
@@ -35,7 +34,7 @@ func TestSyntheticResultsAreResults(t *testing.T) {
 func TestWriteAll(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]*result.Result{
-		"passed": synthetic.Result(60, 12), "failed": synthetic.Failed(),
+		"passed": syntheticRun(60, 12), "failed": syntheticFailed(),
 		"nothing": {APIVersion: result.APIVersion, Kind: result.Kind, Verdict: result.Inconclusive, Run: result.Run{ID: "x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,13 +61,13 @@ func TestWriteAll(t *testing.T) {
 			require.Len(t, loads, want)
 		})
 	}
-	require.Error(t, WriteAll(filepath.Join(t.TempDir(), "absent"), synthetic.Result(60, 12)))
+	require.Error(t, WriteAll(filepath.Join(t.TempDir(), "absent"), syntheticRun(60, 12)))
 }
 
 // TestHostileStrings renders strings that try to break out of each format.
 func TestHostileStrings(t *testing.T) {
 	t.Parallel()
-	r := synthetic.Failed()
+	r := syntheticFailed()
 	var html, md, junit bytes.Buffer
 	require.NoError(t, runHTML(&html, r))
 	require.NotContains(t, html.String(), "<script>alert", "element text")
@@ -116,7 +115,7 @@ type junitFile struct {
 func TestJUnitFollowsGitLabsRules(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	require.NoError(t, runJUnit(&b, synthetic.Failed()))
+	require.NoError(t, runJUnit(&b, syntheticFailed()))
 	var doc junitFile
 	require.NoError(t, xml.Unmarshal(b.Bytes(), &doc))
 	names, failed, skipped := map[string]bool{}, map[string]string{}, map[string]string{}
@@ -144,7 +143,7 @@ func TestJUnitFollowsGitLabsRules(t *testing.T) {
 
 func TestLoadPerformance(t *testing.T) {
 	t.Parallel()
-	r := synthetic.Failed()
+	r := syntheticFailed()
 	var b bytes.Buffer
 	require.NoError(t, loadPerformance(&b, &r.Topologies[0]))
 	var doc struct {
@@ -165,7 +164,7 @@ func TestLoadPerformance(t *testing.T) {
 func TestOpenMetrics(t *testing.T) {
 	t.Parallel()
 	var b, again bytes.Buffer
-	r := synthetic.Result(60, 12)
+	r := syntheticRun(60, 12)
 	require.NoError(t, openMetrics(&b, r))
 	require.NoError(t, openMetrics(&again, r))
 	require.Equal(t, b.String(), again.String())
@@ -191,7 +190,7 @@ func TestOpenMetrics(t *testing.T) {
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	var plain, colour bytes.Buffer
-	r := synthetic.Result(60, 12)
+	r := syntheticRun(60, 12)
 	require.NoError(t, Summary(&plain, r, false))
 	require.NotContains(t, plain.String(), "\x1b")
 	require.Contains(t, plain.String(), "Steamer: PASS   run 20261123-143000-synt, profile steady, tier 12, 7 min 40 s")
@@ -211,7 +210,7 @@ func TestNoColour(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	require.NoError(t, runMarkdown(&b, synthetic.Result(60, 12)))
+	require.NoError(t, runMarkdown(&b, syntheticRun(60, 12)))
 	md := b.String()
 	require.True(t, strings.HasPrefix(md, "## Steamer: PASS\n"), "the verdict comes first")
 	require.Contains(t, md, "| mean from the intended start | ≤ 45 ms (40 + 5 for the environment) |")
@@ -234,7 +233,7 @@ func TestMarkdown(t *testing.T) {
 // for all rounds of a scenario.
 func TestScenariosStayReadable(t *testing.T) {
 	t.Parallel()
-	r := synthetic.Result(30, 12)
+	r := syntheticRun(30, 12)
 	r.Topologies = r.Topologies[:1]
 	r.Topologies[0].Scenarios = nil
 	for round := 1; round <= 3; round++ {
@@ -272,7 +271,7 @@ func TestScenariosStayReadable(t *testing.T) {
 func TestBenchstat(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	r := synthetic.Result(60, 12)
+	r := syntheticRun(60, 12)
 	require.NoError(t, benchstat(&b, r))
 	lines := 0
 	for _, l := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
@@ -299,7 +298,7 @@ func TestBenchstat(t *testing.T) {
 // TestCosts shows what is known and says why the rest is not.
 func TestCosts(t *testing.T) {
 	t.Parallel()
-	r := synthetic.Result(60, 12)
+	r := syntheticRun(60, 12)
 	var html, md, metrics, bench bytes.Buffer
 	require.NoError(t, runHTML(&html, r))
 	require.Contains(t, html.String(), "<dt>statements per fetch</dt><dd>4.02</dd>")
@@ -319,7 +318,7 @@ func TestCosts(t *testing.T) {
 func TestGPT(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	r := synthetic.Failed()
+	r := syntheticFailed()
 	require.NoError(t, gptTable(&b, r))
 	text := b.String()
 	require.Regexp(t, `(?m)^NAME +\| RPS +\| RPS RESULT +\| TTFB AVG +\| TTFB P90 +\| REQ STATUS +\| RESULT$`, text)
@@ -329,7 +328,7 @@ func TestGPT(t *testing.T) {
 
 func TestPlots(t *testing.T) {
 	t.Parallel()
-	for name, r := range map[string]*result.Result{"passed": synthetic.Result(60, 12), "failed": synthetic.Failed()} {
+	for name, r := range map[string]*result.Result{"passed": syntheticRun(60, 12), "failed": syntheticFailed()} {
 		for what, write := range map[string]func(io.Writer, *result.Topology) error{
 			"latency":     latencyPNG,
 			"percentiles": percentilesPNG,
@@ -352,7 +351,7 @@ func TestPlots(t *testing.T) {
 
 // BenchmarkWriteAll renders 30 minutes at 150 fetches/s on both topologies; the budget is a second.
 func BenchmarkWriteAll(b *testing.B) {
-	r := synthetic.Result(1800, 150)
+	r := syntheticRun(1800, 150)
 	dir := b.TempDir()
 	for b.Loop() {
 		if err := WriteAll(dir, r); err != nil {
@@ -369,7 +368,7 @@ func BenchmarkWriteAll(b *testing.B) {
 // TestSlowest names the ten slowest of many scenarios, and none of few.
 func TestSlowest(t *testing.T) {
 	t.Parallel()
-	r := synthetic.Result(30, 12)
+	r := syntheticRun(30, 12)
 	var few, many bytes.Buffer
 	require.NoError(t, Summary(&few, r, false))
 	require.NotContains(t, few.String(), "slowest")

@@ -53,13 +53,7 @@ func newView(t *result.Topology) view {
 		Images: sorted(t.Images),
 	}
 	v.Passed, v.Failed, v.Skipped = t.Count()
-	for _, c := range t.Checks {
-		if cv := newCheck(c); c.Kind == "slo" {
-			v.SLOs = append(v.SLOs, cv)
-		} else {
-			v.Validity = append(v.Validity, cv)
-		}
-	}
+	v.SLOs, v.Validity = newChecks(t.Checks)
 	v.Groups, v.Subjects = groups(t.Scenarios), bySubject(t.Scenarios)
 	v.OnlyFailed = v.Failed > 0 && len(t.Scenarios) >= manyScenarios
 	for _, e := range t.Events {
@@ -87,6 +81,18 @@ func newView(t *result.Topology) view {
 	v.LatencyTable = latencyTable(t.Load)
 	v.ResourceTable = resourceTable(t)
 	return v
+}
+
+// newChecks parts objectives from conditions of a valid measurement.
+func newChecks(checks []result.Check) (slos, validity []checkView) {
+	for _, c := range checks {
+		if v := newCheck(c); c.Kind == "slo" {
+			slos = append(slos, v)
+		} else {
+			validity = append(validity, v)
+		}
+	}
+	return slos, validity
 }
 
 func newCheck(c result.Check) checkView {

@@ -147,7 +147,7 @@ func newFake(t *testing.T) (*fakePlatform, *run.Runner) {
 			},
 			Objectives: slo, Tier: tier, Profile: profile,
 		},
-		Platform: f, UI: steps.Quiet{}, Steamer: "test", Reproduce: "steamer run",
+		Platform: f, UI: steps.Quiet(), Steamer: "test", Reproduce: "steamer run",
 	}
 	r.Suite = func(ctx context.Context, env *scenario.Env, _ []scenario.Scenario, o scenario.Options) ([]result.Scenario,
 		error,

@@ -308,7 +308,7 @@ func TestRounds(t *testing.T) {
 	_, r := newFake(t)
 	r.Plan.Repeat, r.Plan.Shuffle = 3, 9
 	var notes []string
-	r.UI = noted{steps.Quiet{}, &notes}
+	r.UI = noted{steps.Quiet(), &notes}
 	r.Suite = func(_ context.Context, _ *scenario.Env, _ []scenario.Scenario, o scenario.Options) (
 		[]result.Scenario, error,
 	) {
@@ -324,7 +324,7 @@ func TestRounds(t *testing.T) {
 
 // noted keeps the notes.
 type noted struct {
-	steps.Quiet
+	steps.UI
 	notes *[]string
 }
 

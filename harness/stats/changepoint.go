@@ -15,7 +15,7 @@ type ChangePoint struct {
 	P      float64 `json:"p"` // of so large a change at any place of the stretch, were there none
 }
 
-// Changes says how to look for change points. The zero value is DefaultChanges.
+// Changes says how to search for change points. The zero value is DefaultChanges.
 type Changes struct {
 	MaxP     float64 // a change point's largest p-value
 	Shortest int     // length of the shortest stretch, 2 or more
@@ -48,7 +48,7 @@ func ChangePoints(x []float64, c Changes) ([]ChangePoint, error) {
 	}
 	switch {
 	case len(x) > maxSeries:
-		return nil, fmt.Errorf("%d values: at most %d are looked at", len(x), maxSeries)
+		return nil, fmt.Errorf("%d values: at most %d are searched", len(x), maxSeries)
 	case c.Shortest < 2:
 		return nil, fmt.Errorf("stretches of %d values: want 2 or more", c.Shortest)
 	case !(c.MaxP > 0 && c.MaxP < 1):
@@ -67,7 +67,7 @@ func ChangePoints(x []float64, c Changes) ([]ChangePoint, error) {
 // back later hardly shows in the whole series, only in its part.
 const weak = 10
 
-// split looks for a change in x, which begins at offset of the series, and then in both parts.
+// split searches for a change in x, which begins at offset of the series, and then in both parts.
 func (c Changes) split(x []float64, offset int, rng *rand.Rand, places *[]int) {
 	if len(x) < 2*c.Shortest {
 		return

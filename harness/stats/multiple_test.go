@@ -46,17 +46,17 @@ func TestHolmFamily(t *testing.T) {
 func TestRateBounds(t *testing.T) {
 	t.Parallel()
 	// Clopper-Pearson at 95 %, two-sided, 1 of 10 and 0 of 10 (R: binom.test).
-	require.InDelta(t, 0.4450161, RateUpperBound(1, 10, 0.975), 1e-6)
-	require.InDelta(t, 0.0025286, RateLowerBound(1, 10, 0.975), 1e-6)
-	require.InDelta(t, 0.3084971, RateUpperBound(0, 10, 0.975), 1e-6)
-	require.Zero(t, RateLowerBound(0, 10, 0.975))
-	require.Equal(t, 1.0, RateUpperBound(10, 10, 0.975))
-	require.InDelta(t, 1-math.Pow(0.05, 1.0/60), RateUpperBound(0, 60, 0.95), 1e-9)
+	require.InDelta(t, 0.4450161, ClopperPearsonUpper(1, 10, 0.025), 1e-6)
+	require.InDelta(t, 0.0025286, ClopperPearsonLower(1, 10, 0.025), 1e-6)
+	require.InDelta(t, 0.3084971, ClopperPearsonUpper(0, 10, 0.025), 1e-6)
+	require.Zero(t, ClopperPearsonLower(0, 10, 0.025))
+	require.Equal(t, 1.0, ClopperPearsonUpper(10, 10, 0.025))
+	require.InDelta(t, 1-math.Pow(0.05, 1.0/60), ClopperPearsonUpper(0, 60, 0.05), 1e-9)
 }
 
 func TestLooks(t *testing.T) {
 	t.Parallel()
-	l := Looks{Alpha: 0.05, Every: 10, Max: 36}
+	l := Interims{Alpha: 0.05, Every: 10, Max: 36}
 	require.NoError(t, l.Check())
 	spent, seen := 0.0, 0
 	for n := 1; n <= l.Max; n++ {
@@ -68,18 +68,18 @@ func TestLooks(t *testing.T) {
 	require.Equal(t, 36, seen)
 	require.InDelta(t, 0.05, spent, 1e-12)
 	require.InDelta(t, 0.05-0.05*20/36, l.Level(20, 23, true), 1e-12, "an early end may use what is left")
-	require.Zero(t, l.Level(36, 36, true), "a look without new pairs has nothing to use")
-	for _, bad := range []Looks{{0, 1, 1}, {0.5, 1, 1}, {math.NaN(), 1, 1}, {0.05, 0, 1}, {0.05, 1, 0}} {
+	require.Zero(t, l.Level(36, 36, true), "an analysis without new pairs has nothing to use")
+	for _, bad := range []Interims{{0, 1, 1}, {0.5, 1, 1}, {math.NaN(), 1, 1}, {0.05, 0, 1}, {0.05, 1, 0}} {
 		require.Error(t, bad.Check())
 	}
 }
 
-// TestOptionalStopping stops at the first look that rejects. Without spending,
-// five looks at 5 % each reject a true hypothesis in about 14 %.
+// TestOptionalStopping stops at the first interim analysis that rejects. Without spending,
+// five analyses at 5 % each reject a true hypothesis in about 14 %.
 func TestOptionalStopping(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 8))
-	l := Looks{Alpha: 0.05, Every: 8, Max: 40}
+	l := Interims{Alpha: 0.05, Every: 8, Max: 40}
 	const tries = 4000
 	for name, draw := range map[string]func() float64{
 		"normal": rng.NormFloat64,

@@ -153,8 +153,8 @@ func TestShareOf(t *testing.T) {
 	require.InDelta(t, 0.04870291, NoneBound(60, 0.05), 1e-7)
 	require.InDelta(t, 60, NoneNeeds(NoneBound(60, 0.05), 0.05), 1e-9)
 	// R: binom.test(10, 100): 90 % interval 0.0552627 to 0.1637103, one-sided 95 % each.
-	require.InDelta(t, 0.0552627, clopperPearsonLower(10, 100, 0.05), 1e-4)
-	require.InDelta(t, 0.1637, clopperPearsonUpper(10, 100, 0.05), 2e-3)
+	require.InDelta(t, 0.0552627, ClopperPearsonLower(10, 100, 0.05), 1e-4)
+	require.InDelta(t, 0.1637, ClopperPearsonUpper(10, 100, 0.05), 2e-3)
 	none := ShareOf(nil, 1, level)
 	require.True(t, math.IsNaN(none.Share) && none.Lower == 0 && none.Upper == 1)
 	one := ShareOf([]Tally{{Hits: 12, Of: 12}}, 24, level)

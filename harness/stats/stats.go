@@ -1,6 +1,6 @@
 // Package stats holds the statistics by which Steamer compares two systems: the
 // signed-rank test and its interval on log-ratios of paired measurements, what
-// such a comparison could have detected, looks at growing data, and change points
+// such a comparison could have detected, interim analyses of growing data, and change points
 // in a series of runs. All functions are pure; where chance is needed it comes
 // from a seed. docs/method.md says how they are put together.
 package stats

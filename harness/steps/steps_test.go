@@ -32,7 +32,7 @@ func TestNoStepStartsAfterCancellation(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s := steps.New(steps.Quiet{})
+	s := steps.New(steps.Quiet())
 	err := s.Do(ctx, "", "cluster", func(context.Context) error {
 		t.Error("the step ran")
 		return nil
@@ -45,7 +45,7 @@ func TestCleanIsReverseAndSurvivesCancellationAndErrors(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s := steps.New(steps.Quiet{})
+	s := steps.New(steps.Quiet())
 	var order []string
 	stuck := errors.New("stuck")
 	undo := map[string]*steps.Undo{}

@@ -118,25 +118,4 @@ func (t *Text) Interval(iv result.Interval, length time.Duration) {
 }
 
 // Quiet is a UI that shows nothing, for runs inside something that reports by itself.
-type Quiet struct{}
-
-// Start shows nothing.
-func (Quiet) Start(string, string) {}
-
-// Done shows nothing.
-func (Quiet) Done(string, string, time.Duration, error) {}
-
-// Note shows nothing.
-func (Quiet) Note(string) {}
-
-// Work shows nothing.
-func (Quiet) Work(string, float64) {}
-
-// Progress shows nothing.
-func (Quiet) Progress(string, int, int) {}
-
-// Scenario shows nothing.
-func (Quiet) Scenario(result.Scenario) {}
-
-// Interval shows nothing.
-func (Quiet) Interval(result.Interval, time.Duration) {}
+func Quiet() UI { return &Text{W: io.Discard} }

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // Surroundings is what a cluster shows of itself while a chart does not come up, or a scenario
@@ -50,7 +51,7 @@ func (s Surroundings) Fault() string {
 	for i := range s.Events {
 		e := &s.Events[i]
 		if e.Reason == "FailedCreate" && strings.Contains(e.Message, "exceeded quota") {
-			return fmt.Sprintf("%s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, brief(e.Message))
+			return fmt.Sprintf("%s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, steps.Shorten(e.Message))
 		}
 	}
 	return ""
@@ -64,9 +65,9 @@ func nodeFault(node *corev1.Node) string {
 		}, c.Type)
 		switch {
 		case pressed && c.Status == corev1.ConditionTrue:
-			return fmt.Sprintf("%s: %s", c.Type, brief(c.Message))
+			return fmt.Sprintf("%s: %s", c.Type, steps.Shorten(c.Message))
 		case c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue:
-			return "it is not ready: " + brief(c.Message)
+			return "it is not ready: " + steps.Shorten(c.Message)
 		}
 	}
 	return ""
@@ -82,7 +83,7 @@ func evicted(pod *corev1.Pod) string {
 		"OutOfpods",
 	}, pod.Status.Reason) &&
 		!ownLimit.MatchString(pod.Status.Message) {
-		return pod.Status.Reason + ": " + brief(pod.Status.Message)
+		return pod.Status.Reason + ": " + steps.Shorten(pod.Status.Message)
 	}
 	return ""
 }
@@ -98,7 +99,7 @@ func (s Surroundings) unscheduled(pod *corev1.Pod) string {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && noRoom.MatchString(c.Message) &&
 			!s.greedy(pod) {
-			return "no room for it: " + brief(c.Message)
+			return "no room for it: " + steps.Shorten(c.Message)
 		}
 	}
 	return ""
@@ -155,7 +156,7 @@ func (s Surroundings) unpulled(pod *corev1.Pod) string {
 			}
 		}
 		if slices.Contains(s.Provided, imageOf(pod, status)) || unreached.MatchString(said) || !absent.MatchString(said) {
-			return fmt.Sprintf("no image for container %s: %s", status.Name, brief(said))
+			return fmt.Sprintf("no image for container %s: %s", status.Name, steps.Shorten(said))
 		}
 	}
 	return ""
@@ -187,22 +188,12 @@ func (s Surroundings) unstarted(pod *corev1.Pod) string {
 		}
 	}
 	if e := last["any"]; e != nil && e.Reason == "Pulling" {
-		return "its image is still being pulled: " + brief(e.Message)
+		return "its image is still being pulled: " + steps.Shorten(e.Message)
 	}
 	if e := last["FailedCreatePodSandBox"]; e != nil && last["Started"] == nil {
-		return brief(e.Message)
+		return steps.Shorten(e.Message)
 	}
 	return ""
-}
-
-// brief is text on one line, not too long.
-func brief(text string) string {
-	const most = 300
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + " …"
-	}
-	return text
 }
 
 // Fault is what is wrong with what surrounds the environment's chart, "" for nothing that can be
@@ -218,7 +209,7 @@ func (e *Environment) Fault(ctx context.Context) string {
 		pods, podsErr := e.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 		events, eventsErr := e.Cluster.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{})
 		if err = errors.Join(podsErr, eventsErr); away(err) {
-			return "the API server does not answer: " + brief(err.Error())
+			return "the API server does not answer: " + steps.Shorten(err.Error())
 		}
 		if podsErr == nil {
 			s.Pods = append(s.Pods, pods.Items...)
@@ -249,7 +240,7 @@ func (e *Environment) Blame(ctx context.Context, err error) error {
 	if why := e.Fault(ctx); why != "" {
 		return exit.Environmentf("what surrounds the chart",
 			"free disk, memory and CPU of the node, or name images that it can pull; then run again",
-			"%s (the chart: %s)", why, brief(err.Error()))
+			"%s (the chart: %s)", why, steps.Shorten(err.Error()))
 	}
 	return &ChartError{err}
 }

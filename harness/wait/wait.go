@@ -44,7 +44,7 @@ func Until(parent context.Context, f For, probe func(context.Context) error) (ti
 	attempts, row, best := 0, 0, 0
 	for {
 		attempts++
-		err := look(ctx, f.Each, probe)
+		err := attempt(ctx, f.Each, probe)
 		switch {
 		case err == nil:
 			row++
@@ -53,7 +53,7 @@ func Until(parent context.Context, f For, probe func(context.Context) error) (ti
 				return time.Since(start), nil
 			}
 		case over(ctx) && last != nil:
-			row = 0 // the deadline cut this look short; the one before says more
+			row = 0 // the deadline cut this attempt short; the one before says more
 		default:
 			row, last = 0, err
 		}
@@ -65,9 +65,9 @@ func Until(parent context.Context, f For, probe func(context.Context) error) (ti
 		case <-ctx.Done():
 		}
 		if last == nil {
-			last = errors.New("none, the looks that were made succeeded")
+			last = errors.New("none, the attempts that were made succeeded")
 		}
-		err = fmt.Errorf("waiting until %s: gave up after %.1f s and %d looks, %d of %d successes in a row; last error: %w",
+		err = fmt.Errorf("waiting until %s: gave up after %.1f s and %d attempts, %d of %d successes in a row; last error: %w",
 			f.What, time.Since(start).Seconds(), attempts, best, f.Successes, last)
 		if parent.Err() != nil && !errors.Is(err, parent.Err()) {
 			err = fmt.Errorf("%w: %w", parent.Err(), err)
@@ -76,7 +76,7 @@ func Until(parent context.Context, f For, probe func(context.Context) error) (ti
 	}
 }
 
-func look(ctx context.Context, limit time.Duration, probe func(context.Context) error) error {
+func attempt(ctx context.Context, limit time.Duration, probe func(context.Context) error) error {
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)

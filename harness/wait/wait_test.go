@@ -15,16 +15,16 @@ func TestUntil(t *testing.T) {
 	t.Parallel()
 	fast := wait.For{What: "it holds", Successes: 3, Interval: time.Millisecond, Deadline: 2 * time.Second}
 	pattern := []bool{true, true, false, true, true, true}
-	looks := 0
+	attempts := 0
 	_, err := wait.Until(t.Context(), fast, func(context.Context) error {
-		looks++
-		if !pattern[looks-1] {
+		attempts++
+		if !pattern[attempts-1] {
 			return errors.New("flapped")
 		}
 		return nil
 	})
 	require.NoError(t, err)
-	require.Equal(t, 6, looks, "two successes before the flap do not count")
+	require.Equal(t, 6, attempts, "two successes before the flap do not count")
 
 	fast.Deadline = 30 * time.Millisecond
 	odd := false
@@ -39,7 +39,7 @@ func TestUntil(t *testing.T) {
 	require.ErrorContains(t, err, "1 of 3 successes in a row")
 	require.ErrorContains(t, err, "one pod, want two")
 
-	// The deadline cuts a look short: the error of the look before is reported.
+	// The deadline cuts an attempt short: the error of the one before is reported.
 	first := true
 	_, err = wait.Until(t.Context(), fast, func(ctx context.Context) error {
 		if first {
@@ -51,17 +51,17 @@ func TestUntil(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "the telling error")
 
-	// A look that hangs is cut off, and the next one may work.
-	looks = 0
+	// An attempt that hangs is cut off, and the next one may work.
+	attempts = 0
 	_, err = wait.Until(t.Context(), wait.For{What: "it answers", Each: 5 * time.Millisecond, Deadline: time.Minute},
 		func(ctx context.Context) error {
-			if looks++; looks == 1 {
+			if attempts++; attempts == 1 {
 				<-ctx.Done()
 			}
 			return ctx.Err()
 		})
 	require.NoError(t, err)
-	require.Equal(t, 2, looks)
+	require.Equal(t, 2, attempts)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -23,7 +23,7 @@ func generate() ([]byte, error) {
 			{Type: "Comparison", Field: "verdict", Values: verdicts},
 			{Type: "Metric", Field: "verdict", Values: verdicts},
 			{Type: "Outcome", Field: "verdict", Values: verdicts},
-			{Type: "Look", Field: "verdict", Values: verdicts},
+			{Type: "Interim", Field: "verdict", Values: verdicts},
 			{Type: "Comparison", Field: "apiVersion", Values: []any{result.APIVersion}},
 			{Type: "Comparison", Field: "kind", Values: []any{compare.Kind}},
 			{Type: "Functional", Field: "a", Values: statuses},

@@ -239,7 +239,7 @@ var suiteOutcomes = sync.OnceValue(func() []result.Scenario {
 func goodComparison(t testing.TB, rng *rand.Rand, tier string, pairs int, sd float64) *compare.Comparison {
 	t.Helper()
 	d := compare.DefaultDesign()
-	d.Where, d.Tier, d.MaxPairs, d.LookEvery = topology.CloudNative, tier, 36, 12
+	d.Where, d.Tier, d.MaxPairs, d.InterimEvery = topology.CloudNative, tier, 36, 12
 	d.GateMetrics = compare.DefaultGate(gate.DefaultMargin)
 	c := compare.New("compare-20261128", d)
 	c.Started = began().Add(-24 * time.Hour)

@@ -39,15 +39,15 @@ func WriteCalibration(dir string, c *calibrate.Calibration, list []*compare.Comp
 	if len(groups) == 0 {
 		return err
 	}
-	return errors.Join(err, writeFile(filepath.Join(dir, "calibration.png"),
+	return errors.Join(err, render.WriteFile(filepath.Join(dir, "calibration.png"),
 		func(w io.Writer) error { return drawCalibration(w, groups, gate) }))
 }
 
 // Calibration prints a calibration for a terminal.
 func Calibration(w io.Writer, c *calibrate.Calibration) error {
-	t := &text{}
+	doc := &render.Document{}
 	d := c.Design
-	t.line("%s, %g fetches/s, slices of %g s, at most %d pairs, alpha %g\n", d.Where, d.Rate, d.Slice, d.MaxPairs, d.Alpha)
+	doc.Say("%s, %g fetches/s, slices of %g s, at most %d pairs, alpha %g", d.Where, d.Rate, d.Slice, d.MaxPairs, d.Alpha)
 	rates := render.Table{Head: []string{"what", "of", "rate", "bounds (95 % each)"}}
 	add := func(name string, r calibrate.Rate, bounds string) {
 		if r.Of > 0 {
@@ -73,13 +73,9 @@ func Calibration(w io.Writer, c *calibrate.Calibration) error {
 		share := func(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }
 		metrics.Add(m.Name, share(m.SD), share(m.MDE), share(m.CV), m.Noise, note)
 	}
-	err := rates.Text(t)
-	t.line("")
-	err = errors.Join(err, metrics.Text(t))
-	if err == nil {
-		_, err = io.WriteString(w, t.String())
-	}
-	return err
+	doc.Table(rates)
+	doc.Table(metrics)
+	return doc.Text(w)
 }
 
 // treatment is what was done to B.

@@ -4,30 +4,20 @@
 package pages
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/report/internal/render"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// writeFile writes what a report prints to a file.
-func writeFile(path string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(path), err)
-	}
-	return document.WriteFile(path, b.Bytes())
-}
-
 // writeRecord writes a record as JSON.
 func writeRecord(path string, record any) error {
-	return writeFile(path, func(w io.Writer) error { return encode(w, record) })
+	return render.WriteFile(path, func(w io.Writer) error { return encode(w, record) })
 }
 
 // encode prints a record as JSON.
@@ -38,37 +28,28 @@ func encode(w io.Writer, record any) error {
 }
 
 // writeMeasurement writes a record as JSON and its report as Markdown.
-func writeMeasurement(dir, name string, record any, markdown string) error {
+func writeMeasurement(dir, name string, record any, d *render.Document) error {
 	if err := writeRecord(filepath.Join(dir, name+".json"), record); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, name+".md"), func(w io.Writer) error {
-		_, err := io.WriteString(w, markdown)
-		return err
-	})
+	return d.WriteFile(filepath.Join(dir, name+".md"))
 }
 
-// text collects lines.
-type text struct{ strings.Builder }
-
-func (t *text) line(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) }
-
-// list writes reasons, and that a campaign did not reach its end.
-func (t *text) list(reasons []string, partial bool) {
-	for _, reason := range reasons {
-		t.line("- %s", reason)
+// reasons lists why a campaign came to its verdict, and that it did not reach its end.
+func reasons(d *render.Document, r result.Record) {
+	list := slices.Clone(r.Reasons)
+	if r.Partial {
+		list = append(list, render.Strong("partial")+": what follows is what was measured until then")
 	}
-	if partial {
-		t.line("- **partial**: what follows is what was measured until then")
-	}
+	d.List(list...)
 }
 
-// end writes what was not measured, and how to repeat it.
-func (t *text) end(notMeasured []string, reproduce string) {
+// ending says what was not measured, and how to repeat it.
+func ending(d *render.Document, notMeasured []string, reproduce string) {
 	for _, gap := range notMeasured {
-		t.line("\nNot measured: %s.", strings.TrimSuffix(gap, "."))
+		d.Say("Not measured: %s.", strings.TrimSuffix(gap, "."))
 	}
 	if reproduce != "" {
-		t.line("\nReproduce: %s", render.Code(reproduce))
+		d.Say("Reproduce: %s", render.Literal(reproduce))
 	}
 }

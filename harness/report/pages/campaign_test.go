@@ -52,13 +52,16 @@ func TestCapacity(t *testing.T) {
 	others := 0.5
 	point := capacity.Point{Rate: 100, P50: 1, P95: 2, P99: 3, Outcome: capacity.Held, Phase: "search", Others: &others}
 	r := &capacity.Report{
-		Target: "a chart", Verdict: result.Pass, Reasons: []string{"capacity 100/s"}, Held: 100, Broken: 200, Confirmed: true,
+		Record: result.Record{
+			Target: "a chart", Verdict: result.Pass, Reasons: []string{"capacity 100/s"}, NotMeasured: []string{"a network"},
+			Reproduce: "steamer capacity",
+		},
+		Held: 100, Broken: 200, Confirmed: true,
 		HoldsLower: 0.37, Knee: 90, Confirmations: []capacity.Point{point, point, point}, SaturatedAt: 200, Mode: "inline",
 		Points: []capacity.Point{point, {Rate: 200, P50: 9, P95: 80, P99: 90, Reason: "p95 | missed"}, {Rate: 1}},
 		Saturated: []capacity.Suspect{
 			{Resource: "OpenBao's CPU", Use: 0.97, Saturated: true, Evidence: "0.97 of its limit of 1 cores"},
 		},
-		NotMeasured: []string{"a network"}, Reproduce: "steamer capacity",
 	}
 	dir := t.TempDir()
 	markdown, err := WriteCapacity(dir, r)
@@ -90,7 +93,7 @@ func TestCapacity(t *testing.T) {
 func TestSizing(t *testing.T) {
 	t.Parallel()
 	r := &sizing.Report{
-		Target: "a chart", Verdict: result.Pass, Partial: true,
+		Record: result.Record{Target: "a chart", Verdict: result.Pass, Partial: true},
 		Steps: []sizing.Step{{
 			Tenants: 50, Namespaces: 60, Secrets: 100, MemoryMiB: 120, Startup: 1, SeedLimit: "the host's CPUs", SeedCalls: 30,
 		}},
@@ -100,7 +103,7 @@ func TestSizing(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, WriteSizing(dir, r))
 	for _, want := range []string{
-		"| 50 | 60 | 100 | 120 MiB (1011 MiB) | – | 1.0 s (5.7 s) |", "| 1000 *(extrapolated)* | 1200 | 0 | – | – |",
+		"| 50 | 60 | 100 | 120 MiB (1011 MiB) | – | 1.0 s (5.7 s) |", "| 1000 (extrapolated) | 1200 | 0 | – | – |",
 		"**partial**",
 		"1 GB and 1 MB per namespace", "What limited it at 50 tenants: the host's CPUs.",
 	} {

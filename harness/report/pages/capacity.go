@@ -8,7 +8,6 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -27,44 +26,52 @@ func WriteCapacity(dir string, r *capacity.Report) (markdown string, err error) 
 	if len(curve) > 1 {
 		picture = "capacity.png"
 		for _, format := range []string{"png", "svg"} {
-			err = errors.Join(err, writeFile(filepath.Join(dir, "capacity."+format),
+			err = errors.Join(err, render.WriteFile(filepath.Join(dir, "capacity."+format),
 				func(w io.Writer) error { return drawCapacity(w, format, r, curve) }))
 		}
 	}
-	markdown = capacityMarkdown(r, picture)
-	return markdown, errors.Join(err, writeMeasurement(dir, "capacity", r, markdown))
+	d := capacityDocument(r, picture)
+	return d.Markdown(), errors.Join(err, writeMeasurement(dir, "capacity", r, d))
 }
 
 // perSecond prints a rate as the report's reasons do.
 func perSecond(rate float64) string { return fmt.Sprintf("%g/s", math.Round(rate*10)/10) }
 
-// capacityMarkdown is the report; picture is its file relative to the document, or "".
-func capacityMarkdown(r *capacity.Report, picture string) string {
-	t := &text{}
-	t.line("# Capacity of %s: %s\n", r.Target, r.Verdict)
-	t.list(r.Reasons, r.Partial)
-	t.line("\nMode %s, connections %s, objectives of tier %s, host with %d CPUs.", r.Mode, connections(r.Reuse), r.Tier,
+// capacityDocument is the report; picture is its file relative to the document, or "".
+func capacityDocument(r *capacity.Report, picture string) *render.Document {
+	d := &render.Document{}
+	d.Title(1, "Capacity of %s: %s", r.Target, r.Verdict)
+	reasons(d, r.Record)
+	d.Say("Mode %s, connections %s, objectives of tier %s, host with %d CPUs.", r.Mode, connections(r.Reuse), r.Tier,
 		r.HostCPUs)
 	if n := len(r.Confirmations); r.Confirmed {
-		t.line("The capacity lies between **%s**, at which all %d confirmations held, and %s, at which the objectives were missed. "+
+		d.Say("The capacity lies between %s, at which all %d confirmations held, and %s, at which the objectives were missed. "+
 			"%d of %d says, with 95 %% confidence, that at least %.0f %% of such runs hold there (Clopper-Pearson).",
-			perSecond(r.Held), n, perSecond(r.Broken), n, n, 100*r.HoldsLower)
-		t.line("Over the confirmations p95 was %s ms and p99 %s ms.",
+			render.Strong(perSecond(r.Held)), n, perSecond(r.Broken), n, n, 100*r.HoldsLower)
+		d.Say("Over the confirmations p95 was %s ms and p99 %s ms.",
 			between(r.Confirmations, func(p capacity.Point) float64 { return p.P95 }),
 			between(r.Confirmations, func(p capacity.Point) float64 { return p.P99 }))
 	}
 	if r.Knee > 0 {
-		t.line("The p95 begins to rise steeply at %s (the knee).", perSecond(r.Knee))
+		d.Say("The p95 begins to rise steeply at %s (the knee).", perSecond(r.Knee))
 	}
 	if picture != "" {
-		t.line("\n![Latency and CPU against rate](%s)", picture)
+		d.Picture("Latency and CPU against rate", picture)
 	}
-	writeSaturated(t, r)
+	saturated(d, r)
+	d.Title(2, "Every run")
+	d.Table(capacityRuns(r.Points))
+	ending(d, r.NotMeasured, r.Reproduce)
+	return d
+}
+
+// capacityRuns has a row for each run of a search.
+func capacityRuns(points []capacity.Point) render.Table {
 	runs := render.Table{Head: []string{
 		"phase", "offered", "achieved", "p50 ms", "p95 ms", "p99 ms", "OpenBao cores", "throttled", "PostgreSQL cores",
 		"generator cores", "others' cores", "pool full", "outcome",
 	}}
-	for _, p := range r.Points {
+	for _, p := range points {
 		pool, others := "–", "–"
 		if p.Others != nil {
 			others = fmt.Sprintf("%.2f", *p.Others)
@@ -76,30 +83,33 @@ func capacityMarkdown(r *capacity.Report, picture string) string {
 		cores := func(v float64) string { return fmt.Sprintf("%.2f", v) }
 		runs.Add(p.Phase, perSecond(p.Rate), one(p.Achieved), one(p.P50), one(p.P95), one(p.P99), cores(p.OpenBao.Cores),
 			fmt.Sprintf("%.0f %%", 100*p.OpenBao.Throttled), cores(p.PostgreSQL.Cores), cores(p.Generator), others, pool,
-			strings.TrimSpace(string(p.Outcome)+" "+p.Reason))
+			string(p.Outcome)+" "+p.Reason)
 	}
-	t.line("\n## Every run\n\n%s", strings.TrimSuffix(runs.Safe().Markdown(), "\n"))
-	t.end(r.NotMeasured, r.Reproduce)
-	return t.String()
+	return runs
 }
 
-// writeSaturated says what was saturated, with the evidence.
-func writeSaturated(t *text, r *capacity.Report) {
+// saturated says what was saturated, with the evidence.
+func saturated(d *render.Document, r *capacity.Report) {
 	if len(r.Saturated) == 0 {
 		return
 	}
 	table := render.Table{Head: []string{"resource", "use", "saturated", "evidence"}}
 	for _, s := range r.Saturated {
-		table.Add(s.Resource, fmt.Sprintf("%.0f %%", 100*s.Use), map[bool]string{true: "**yes**", false: "no"}[s.Saturated],
-			s.Evidence)
+		is := "no"
+		if s.Saturated {
+			is = render.Strong("yes")
+		}
+		table.Add(s.Resource, fmt.Sprintf("%.0f %%", 100*s.Use), is, s.Evidence)
 	}
-	t.line("\n## What was saturated at %s\n\n%s", perSecond(r.SaturatedAt), strings.TrimSuffix(table.Markdown(), "\n"))
+	d.Title(2, "What was saturated at %s", perSecond(r.SaturatedAt))
+	d.Table(table)
 	if r.Broken > 0 && r.SaturatedAt > r.Broken {
-		t.line("\nAt %s, the lowest rate that missed the objectives, nothing that was watched was saturated yet.",
+		d.Say("At %s, the lowest rate that missed the objectives, nothing that was watched was saturated yet.",
 			perSecond(r.Broken))
 	}
 	if !slices.ContainsFunc(r.Saturated, func(s capacity.Suspect) bool { return s.Saturated }) {
-		t.line("\nNothing that was watched was saturated: what limits is a wait, such as a lock or the way to the database, or was not watched.")
+		d.Say("Nothing that was watched was saturated: what limits is a wait, such as a lock or the way to the database, " +
+			"or was not watched.")
 	}
 }
 

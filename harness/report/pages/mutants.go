@@ -10,13 +10,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-const mutantsHeading = `# Mutants
-
-What ` + "`make mutants`" + ` found at its last run here: deliberate defects, each tried on a throw-away copy, and the scenario that noticed. The mutants are data in
-` + "`scenarios/mutants`" + `; ` + "`steamer mutants --help`" + ` says how they are tried.
-
-`
-
 // Mutants is the page of the outcomes of mutants: what needs work first, then by kind.
 func Mutants(list []mutation.Outcome) string {
 	list = secret.Scrub(list)
@@ -33,12 +26,19 @@ func Mutants(list []mutation.Outcome) string {
 	})
 	table := render.Table{Head: []string{"mutant", "breaks", "outcome", "by", "seconds"}}
 	for _, o := range sorted {
-		by := render.Cell(o.Reason)
+		by := o.Reason
 		if o.By != "" {
-			by = render.Code(o.By)
+			by = render.Literal(o.By)
 		}
-		table.Add(fmt.Sprintf("%s (%s)", render.Code(o.Mutant.ID), o.Mutant.Kind), render.Cell(o.Mutant.Breaks),
-			string(o.Status), by, fmt.Sprintf("%.1f", o.Seconds))
+		table.Add(fmt.Sprintf("%s (%s)", render.Literal(o.Mutant.ID), o.Mutant.Kind), o.Mutant.Breaks, string(o.Status), by,
+			fmt.Sprintf("%.1f", o.Seconds))
 	}
-	return mutantsHeading + mutation.Summary(list) + ".\n\n" + table.Markdown()
+	d := &render.Document{}
+	d.Title(1, "Mutants")
+	d.Say("What %s found at its last run here: deliberate defects, each tried on a throw-away copy, and the scenario that "+
+		"noticed. The mutants are data in %s; %s says how they are tried.", render.Literal("make mutants"),
+		render.Literal("scenarios/mutants"), render.Literal("steamer mutants --help"))
+	d.Say("%s.", mutation.Summary(list))
+	d.Table(table)
+	return d.Markdown()
 }

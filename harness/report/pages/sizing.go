@@ -10,11 +10,12 @@ import (
 )
 
 // Sizing is the report in Markdown, in the shape of GitLab's sizing tables.
-func Sizing(r *sizing.Report) string {
-	r = secret.Scrub(r)
-	t := &text{}
-	t.line("# Sizing of %s: %s\n", r.Target, r.Verdict)
-	t.list(r.Reasons, r.Partial)
+func Sizing(r *sizing.Report) string { return sizingDocument(secret.Scrub(r)).Markdown() }
+
+func sizingDocument(r *sizing.Report) *render.Document {
+	d := &render.Document{}
+	d.Title(1, "Sizing of %s: %s", r.Target, r.Verdict)
+	reasons(d, r.Record)
 	claims := render.Table{Head: []string{"claim", "published", "measured", "at", "verdict", "source"}}
 	for _, c := range r.Claims {
 		verdict := string(c.Verdict)
@@ -23,7 +24,8 @@ func Sizing(r *sizing.Report) string {
 		}
 		claims.Add(c.Title, c.Published, c.Measured, c.At, verdict, c.Source)
 	}
-	t.line("\n## Against what is published\n\n%s", claims.Safe().Markdown())
+	d.Title(2, "Against what is published")
+	d.Table(claims)
 	steps := render.Table{Head: []string{
 		"tenants", "namespaces", "secrets", "memory", "memory while provisioning", "start", "failover in order",
 		"failover after a crash", "database", "tenants/s provisioned", "fetch mean / p95 / p99",
@@ -31,22 +33,24 @@ func Sizing(r *sizing.Report) string {
 	for _, s := range slices.Concat(r.Steps, r.Beyond) {
 		steps.Add(sizingRow(s)...)
 	}
-	t.line("## By number of tenants\n\nIn brackets: what the published formulas give for that number of namespaces.\n\n%s",
-		steps.Markdown())
+	d.Title(2, "By number of tenants")
+	d.Say("In brackets: what the published formulas give for that number of namespaces.")
+	d.Table(steps)
 	for _, s := range slices.Backward(r.Steps) {
 		if s.SeedLimit != "" {
-			t.line("Provisioning took %.1f API calls a tenant. What limited it at %d tenants: %s.", s.SeedCalls, s.Tenants,
+			d.Say("Provisioning took %.1f API calls a tenant. What limited it at %d tenants: %s.", s.SeedCalls, s.Tenants,
 				s.SeedLimit)
 			break
 		}
 	}
-	t.end(r.NotMeasured, r.Reproduce)
-	return t.String()
+	ending(d, r.NotMeasured, r.Reproduce)
+	return d
 }
 
 // WriteSizing writes sizing.json and sizing.md into dir, which must exist.
 func WriteSizing(dir string, r *sizing.Report) error {
-	return writeMeasurement(dir, "sizing", r, Sizing(r))
+	r = secret.Scrub(r)
+	return writeMeasurement(dir, "sizing", r, sizingDocument(r))
 }
 
 func sizingRow(s sizing.Step) []string {
@@ -62,7 +66,7 @@ func sizingRow(s sizing.Step) []string {
 		fmt.Sprintf("%.1f / %.1f / %.1f ms at %.0f/s",
 			s.Fetch.Mean, s.Fetch.P95, s.Fetch.P99, s.Fetch.Achieved)
 	if s.Extrapolated {
-		tenants, rate, fetch = tenants+" *(extrapolated)*", "–", "–"
+		tenants, rate, fetch = tenants+" (extrapolated)", "–", "–"
 	}
 	return []string{
 		tenants, fmt.Sprint(s.Namespaces), fmt.Sprint(s.Secrets),

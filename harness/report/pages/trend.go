@@ -29,29 +29,28 @@ func TrendJSON(w io.Writer, list []trend.Series) error { return encode(w, trend.
 func WriteTrends(dir, format string, list []trend.Series) error {
 	list = secret.Scrub(list)
 	err := writeRecord(filepath.Join(dir, "trends.json"), trend.NewRecord(list))
-	err = errors.Join(err, writeFile(filepath.Join(dir, "trends.md"), func(w io.Writer) error {
-		_, err := io.WriteString(w, trendMarkdown(list, format))
-		return err
-	}))
+	err = errors.Join(err, trendDocument(list, format).WriteFile(filepath.Join(dir, "trends.md")))
 	for _, s := range list {
 		if len(s.Points) > 1 {
-			err = errors.Join(err, writeFile(filepath.Join(dir, trendPlotFile(s, format)),
+			err = errors.Join(err, render.WriteFile(filepath.Join(dir, trendPlotFile(s, format)),
 				func(w io.Writer) error { return drawTrend(w, format, s) }))
 		}
 	}
 	return err
 }
 
-func trendMarkdown(list []trend.Series, format string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Trends\n\n%s\n", trendTable(list).Safe().Markdown())
-	b.WriteString("A change is where the runs before and after differ by more than chance (E-divisive, p <= 0.001). It is a question, not a verdict.\n")
+func trendDocument(list []trend.Series, format string) *render.Document {
+	d := &render.Document{}
+	d.Title(1, "Trends")
+	d.Table(trendTable(list))
+	d.Say("A change is where the runs before and after differ by more than chance (E-divisive, p ≤ 0.001). " +
+		"It is a question, not a verdict.")
 	for _, s := range changedFirst(list) {
 		if len(s.Points) > 1 {
-			fmt.Fprintf(&b, "\n![%s](%s)\n", render.Cell(trendName(s)), trendPlotFile(s, format))
+			d.Picture(trendName(s), trendPlotFile(s, format))
 		}
 	}
-	return b.String()
+	return d
 }
 
 // changedFirst puts the series with changes first, else keeps the order.

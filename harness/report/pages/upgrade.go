@@ -13,31 +13,24 @@ import (
 // WriteUpgrade writes upgrade.json and upgrade.md into dir, which must exist.
 func WriteUpgrade(dir string, r *upgrade.Report) error {
 	r = secret.Scrub(r)
-	return writeMeasurement(dir, "upgrade", r, UpgradeMarkdown(r))
+	return writeMeasurement(dir, "upgrade", r, upgradeDocument(r))
 }
 
 // UpgradeMarkdown is the report in Markdown.
-func UpgradeMarkdown(r *upgrade.Report) string {
-	r = secret.Scrub(r)
-	t := &text{}
-	t.line("# Upgrades in topology %s: %s\n", r.Topology, r.Verdict)
-	t.WriteString(upgradeTable(r).Safe().Markdown())
-	upgradeNotes(t, r, "- ")
-	t.end(nil, r.Reproduce)
-	return t.String()
-}
+func UpgradeMarkdown(r *upgrade.Report) string { return upgradeDocument(secret.Scrub(r)).Markdown() }
 
 // UpgradeText prints the report for a terminal.
 func UpgradeText(w io.Writer, r *upgrade.Report) error {
-	r = secret.Scrub(r)
-	if err := upgradeTable(r).Text(w); err != nil {
-		return err
-	}
-	t := &text{}
-	upgradeNotes(t, r, "  ")
-	t.line("\nSteamer: %s", r.Verdict)
-	_, err := io.WriteString(w, t.String())
-	return err
+	return upgradeDocument(secret.Scrub(r)).Text(w)
+}
+
+func upgradeDocument(r *upgrade.Report) *render.Document {
+	d := &render.Document{}
+	d.Title(1, "Upgrades in topology %s: %s", r.Topology, r.Verdict)
+	d.Table(upgradeTable(r))
+	upgradeNotes(d, r)
+	ending(d, nil, r.Reproduce)
+	return d
 }
 
 // upgradeTable has a row for each edge, and one for each that was rolled back.
@@ -94,29 +87,27 @@ func confirmed(c *upgrade.Confirmation) []string {
 }
 
 // upgradeNotes writes why edges are not PASS, and which were not confirmed.
-func upgradeNotes(t *text, r *upgrade.Report, bullet string) {
-	skipped := map[string][]string{}
+func upgradeNotes(d *render.Document, r *upgrade.Report) {
+	skipped := map[string]int{}
 	var order []string
 	for _, o := range r.Edges {
 		if len(o.Reasons) > 0 {
-			t.line("\n%s → %s: %s", o.From, o.To, o.Verdict)
-		}
-		for _, reason := range o.Reasons {
-			t.line("%s%s", bullet, render.Plain(reason))
+			d.Say("%s → %s: %s", o.From, o.To, o.Verdict)
+			d.List(o.Reasons...)
 		}
 		if o.Skipped != "" {
-			if skipped[o.Skipped] == nil {
+			if skipped[o.Skipped]++; skipped[o.Skipped] == 1 {
 				order = append(order, o.Skipped)
 			}
-			skipped[o.Skipped] = append(skipped[o.Skipped], o.From+" → "+o.To)
 		}
+	}
+	if len(order) > 0 {
+		d.Say("Predicted only:")
 	}
 	for i, why := range order {
-		if i == 0 {
-			t.line("\nPredicted only:")
-		}
-		t.line("%s%s: %s", bullet, render.Plural(len(skipped[why]), "upgrade"), why)
+		order[i] = render.Plural(skipped[why], "upgrade") + ": " + why
 	}
+	d.List(order...)
 }
 
 func count(findings []upgrade.Finding, severity upgrade.Severity) int {

@@ -30,9 +30,10 @@ var (
 
 // Cell makes s safe inside a cell of a Markdown table or a list item: no structure, no HTML,
 // and none of the mentions and references that GitLab would act on.
-func Cell(s string) string {
-	return references.ReplaceAllString(markdown.Replace(Plain(s)), "$1\u200b$2")
-}
+func Cell(s string) string { return escape(Plain(s)) }
+
+// escape is Cell for a part of a line.
+func escape(s string) string { return references.ReplaceAllString(markdown.Replace(s), "$1\u200b$2") }
 
 // Code makes s an inline code span of Markdown.
 func Code(s string) string {

@@ -1,4 +1,4 @@
-package synthetic
+package report
 
 import (
 	"time"
@@ -6,10 +6,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Staged is a run of mode mixed with repetitions whose rate went beyond what is judged and back:
+// syntheticStaged is a run of mode mixed with repetitions whose rate went beyond what is judged and back:
 // from the 100th to the 119th second of the measurement to four times its rate, where it broke.
-func Staged() *result.Result {
-	r := without(180, 30, 115, 135)
+func syntheticStaged() *result.Result {
+	r := syntheticWithout(180, 30, 115, 135)
 	r.Run.Profile = "spike"
 	for i := range r.Topologies {
 		l := r.Topologies[i].Load
@@ -50,6 +50,6 @@ func Staged() *result.Result {
 			Kind: "phase", Detail: "load ends", Planned: true,
 		})
 	}
-	Judge(r)
+	judgeSynthetic(r)
 	return r
 }

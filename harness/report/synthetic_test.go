@@ -1,6 +1,6 @@
-// Package synthetic makes results that look like those of real runs, for tests
-// of the reports. SYNTHETIC TEST DATA: nothing in here was measured.
-package synthetic
+package report
+
+// SYNTHETIC TEST DATA: results that look like those of real runs. Nothing in here was measured.
 
 import (
 	"fmt"
@@ -15,16 +15,16 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// Start is when every synthetic run began.
-func Start() time.Time { return time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC) }
+// syntheticStart is when every synthetic run began.
+func syntheticStart() time.Time { return time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC) }
 
-// Result makes a run on both topologies with the given measured seconds and
+// syntheticRun makes a run on both topologies with the given measured seconds and
 // fetches per second, judged by limits that it holds.
-func Result(seconds, rate int) *result.Result { return without(seconds, rate, 0, 0) }
+func syntheticRun(seconds, rate int) *result.Result { return syntheticWithout(seconds, rate, 0, 0) }
 
-// without makes one whose totals do not have the seconds from and to of the series.
-func without(seconds, rate, from, to int) *result.Result {
-	start := Start()
+// syntheticWithout makes one whose totals do not have the seconds from and to of the series.
+func syntheticWithout(seconds, rate, from, to int) *result.Result {
+	start := syntheticStart()
 	r := &result.Result{
 		APIVersion: result.APIVersion, Kind: result.Kind,
 		Run: result.Run{
@@ -65,12 +65,12 @@ func without(seconds, rate, from, to int) *result.Result {
 		}
 		r.Topologies = append(r.Topologies, t)
 	}
-	Judge(r)
+	judgeSynthetic(r)
 	return r
 }
 
-// Judge judges r by limits like those of perf/slo.yaml.
-func Judge(r *result.Result) {
+// judgeSynthetic judges r by limits like those of perf/slo.yaml.
+func judgeSynthetic(r *result.Result) {
 	limits := []judge.Limit{
 		{Metric: "error_rate", Op: "<=", Source: "no fault is injected, so no job may fail"},
 		{Metric: "fetch_mean_ms", Op: "<=", Limit: 40, Source: "twice GitLab's 'investigate' mean"},
@@ -250,10 +250,10 @@ func digest(seed uint64) string {
 	return fmt.Sprintf("sha256:%016x%016x%016x%016x", rng.Uint64(), rng.Uint64(), rng.Uint64(), rng.Uint64())
 }
 
-// Failed is a run with a failed scenario, a fault under load, errors and a
+// syntheticFailed is a run with a failed scenario, a fault under load, errors and a
 // missed objective; its strings try to break out of every format.
-func Failed() *result.Result {
-	r := Result(120, 30)
+func syntheticFailed() *result.Result {
+	r := syntheticRun(120, 30)
 	t := &r.Topologies[0]
 	s := &t.Scenarios[1]
 	s.Status, s.Reason = result.Failed, "want 403, got 200 <script>alert(1)</script> | \x01 `x` @all\nsecond line"
@@ -274,6 +274,6 @@ func Failed() *result.Result {
 	r.Topologies[1].Scenarios = r.Topologies[1].Scenarios[:3]
 	r.Steps[len(r.Steps)-3].Error = "k6: the script threw an exception"
 	r.Run.Partial = true
-	Judge(r)
+	judgeSynthetic(r)
 	return r
 }
