@@ -142,6 +142,7 @@ var openbaoChanges = map[string]change{
 	"resources":                                                  {to: "{requests: {cpu: 1}}"},
 	"topologySpreadConstraints":                                  {to: "[{maxSkew: 2}]"},
 	"prometheusRule.extraRules":                                  {to: "[{alert: A}]"},
+	"config.initialize.policy":                                   {to: "scoped"},
 	"config.initialize.extra":                                    {to: "[{more: {request: []}}]"},
 	"config.unseal.static.enabled":                               {to: "false"},
 	"securityContext.capabilities.drop":                          {to: "[NET_RAW]"},
