@@ -31,6 +31,7 @@ func TestInstallSubchart(t *testing.T) {
 	values["openbao."+connection+"host"] = release + "-postgresql"
 	values["openbao."+connection+"password.secret"] = release + "-postgresql"
 	values["openbao.bootstrap.hook"] = "false"
+	values["openbao.role.ownPodOnly"] = "true"
 	values["openbao.enabled"], values["postgresql.enabled"] = "true", "true"
 	options := i.options("", values)
 	parent := umbrella(t, "openbao", "postgresql")
@@ -40,6 +41,7 @@ func TestInstallSubchart(t *testing.T) {
 	before := i.secrets(t)
 	require.Contains(t, before, release+"-static-unseal")
 	require.Contains(t, before, release+"-postgresql")
+	require.ErrorContains(t, i.patchPod(t), "may change no other pod")
 
 	options.SetValues["openbao.config.cacheSize"] = "65536"
 	helm.UpgradeContext(t, t.Context(), options, parent, release)
@@ -66,6 +68,7 @@ func TestInstallRendered(t *testing.T) {
 	i.makeKey(t)
 	i.ready(t)
 	value := i.secret(t)
+	require.NoError(t, i.patchPod(t), "the Role alone reaches every pod")
 	before, pods := i.secrets(t), i.pods(t)
 
 	require.Equal(t, rendered, i.apply(t, values), "rendered twice")
@@ -117,6 +120,17 @@ func (i *install) makeKey(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, key, 0o600))
 	k8s.RunKubectlContext(t, t.Context(), i.kubectl, "create", "secret", "generic", release+"-static-unseal",
 		"--from-file=key="+file)
+}
+
+// patchPod labels a pod of the database as OpenBao's account may.
+func (i *install) patchPod(t *testing.T) error {
+	t.Helper()
+	database := k8s.ListPodsContext(t, t.Context(), i.kubectl, metav1.ListOptions{
+		LabelSelector: "app.kubernetes.io/name=postgresql",
+	})
+	require.NotEmpty(t, database)
+	return k8s.RunKubectlContextE(t, t.Context(), i.kubectl, "label", "pod", database[0].Name, "steamer=here",
+		"--as", "system:serviceaccount:"+i.kubectl.Namespace+":"+release)
 }
 
 // secret waits until OpenBao serves, writes a secret and returns its value.

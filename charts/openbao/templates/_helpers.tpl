@@ -57,12 +57,27 @@ A list from a cluster has a kind, even when it is empty. Helm itself lists a nam
 {{- end }}
 
 {{- define "openbao.serviceAccountName" -}}
-{{- $made := ternary (include "openbao.fullname" .) "default" .Values.serviceAccount.create }}
-{{- .Values.serviceAccount.name | default $made }}
+{{- $made := ternary (include "openbao.fullname" .) "" .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default $made | required "serviceAccount.name is required when serviceAccount.create is false: the account that may label the pods; \"default\" would be every pod's" }}
 {{- end }}
 
 {{- define "openbao.scheme" -}}
 {{- ternary "http" "https" .Values.config.tlsDisable }}
+{{- end }}
+
+{{/* How "bao" checks the listener's certificate: the very one, by a name that it has. */}}
+{{- define "openbao.env.tls" -}}
+{{- if not .Values.config.tlsDisable }}
+{{- with .Values.config.tlsServerName }}
+- name: BAO_CACERT
+  value: /srv/openbao/tls/tls.crt
+- name: BAO_TLS_SERVER_NAME
+  value: {{ . | quote }}
+{{- else }}
+- name: BAO_SKIP_VERIFY
+  value: "true"
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "openbao.active" -}}
