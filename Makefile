@@ -61,9 +61,9 @@ test-race: $(STEAMER) helm ## The tests under the race detector, with their cove
 
 CLUSTER ?= steamer
 .PHONY: test-install
-test-install: $(STEAMER) helm ## Install, upgrade and roll back charts/openbao on a kept cluster, with terratest. First: bin/steamer cluster up --name steamer. CLUSTER
+test-install: $(STEAMER) helm ## Install charts/openbao by Helm, as a sub-chart and as GitOps does, upgrade it and roll it back, on a kept cluster, with terratest. First: bin/steamer cluster up --name steamer. CLUSTER
 	$(STEAMER) images build openbao postgresql gitlab-stub
-	$(STEAMER) cluster exec --name $(CLUSTER) -- go test -tags kind -run '^TestInstall$$' -count=1 -timeout 30m -v ./charts
+	$(STEAMER) cluster exec --name $(CLUSTER) -- go test -tags kind -run '^TestInstall' -count=1 -timeout 30m -v ./charts
 
 .PHONY: test-browser
 test-browser: ## The report in a headless Chromium (needs Chromium)

@@ -131,16 +131,23 @@ func stored(name, key, value string) map[string]any {
 // exists: "helm template | kubectl apply" and Argo CD would replace it at each turn.
 func TestGeneratedSecretsNeedLookup(t *testing.T) {
 	t.Parallel()
-	require.NotContains(t, renderOpenBao(t, httpAudit), "kind: Secret")
+	nowhere := renderOpenBao(t, httpAudit)
+	require.NotContains(t, nowhere, "kind: Secret")
 	first := onCluster(t, httpAudit)
 	for template, name := range map[string]string{
 		unsealSecretTemplate: "openbao-static-unseal", httpAuditSecretTemplate: "openbao-http-audit",
 	} {
 		decode[*corev1.Secret](t, first[template], name)
+		require.Contains(t, nowhere, "# No Secret "+name+" here", "what to do instead")
 	}
-	again := onCluster(t, httpAudit,
-		stored("openbao-static-unseal", "key", "old"), stored("openbao-http-audit", "tok", "old"))
+	require.NotContains(t, first["templates/deployment.yaml"], "# No Secret")
+	require.NotContains(t, renderOpenBao(t, ""), "openbao-http-audit here", "nothing mounts it")
+	token := stored("openbao-http-audit", "tok", "old")
+	again := onCluster(t, httpAudit, stored("openbao-static-unseal", "key", "old"), token)
 	require.Empty(t, again[unsealSecretTemplate])
+	require.Empty(t, again[httpAuditSecretTemplate], "Helm does not take over what the release did not make")
+	token["metadata"].(map[string]any)["annotations"] = map[string]any{"meta.helm.sh/release-name": release}
+	again = onCluster(t, httpAudit, token)
 	kept := decode[*corev1.Secret](t, again[httpAuditSecretTemplate], "openbao-http-audit")
 	require.Equal(t, "old", string(kept.Data["tok"]))
 }
@@ -197,6 +204,7 @@ func TestHTTPAuditSecret(t *testing.T) {
 	t.Parallel()
 	secret := decode[*corev1.Secret](t, onCluster(t, httpAudit)[httpAuditSecretTemplate], "openbao-http-audit")
 	require.Len(t, secret.Data["tok"], 48)
+	require.Equal(t, "keep", secret.Annotations["helm.sh/resource-policy"], "GitLab knows it, too")
 	require.Empty(t, onCluster(t, "")[httpAuditSecretTemplate])
 	require.Empty(t, onCluster(t, httpAudit+"httpAuditSecret: {generate: false}\n"+
 		"extraVolumeMounts: [{name: v, mountPath: /srv/openbao/audit/gitlab-auth}]")[httpAuditSecretTemplate])

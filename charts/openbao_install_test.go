@@ -46,11 +46,7 @@ func TestInstall(t *testing.T) {
 
 	options := i.options("openbao", i.openBao())
 	helm.InstallContext(t, t.Context(), options, "openbao", release)
-	i.ready(t)
-	i.rails(t, http.MethodPost, "sys/mounts/kv", map[string]any{"type": "kv", "options": map[string]any{"version": "2"}})
-	value := unique.UniqueID()
-	i.rails(t, http.MethodPost, "kv/data/ci", map[string]any{"data": map[string]any{"password": value}})
-	i.fetches(t, value)
+	value := i.secret(t)
 	installed := i.config(t)
 
 	options.SetValues["config.cacheSize"] = "65536"

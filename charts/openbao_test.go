@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -191,6 +192,15 @@ func TestAccess(t *testing.T) {
 	require.False(t, *deployment(t, off).Spec.Template.Spec.AutomountServiceAccountToken)
 	active := decode[*corev1.Service](t, renderOpenBao(t, off, "templates/services.yaml"), "openbao-active")
 	require.NotContains(t, active.Spec.Selector, "openbao-active")
+
+	own := renderOpenBao(t, "role: {ownPodOnly: true}", template)
+	rule := decode[*admissionv1.ValidatingAdmissionPolicy](t, own, release+"."+namespace)
+	require.Equal(t, "request.userInfo.username == 'system:serviceaccount:"+namespace+":openbao'",
+		rule.Spec.MatchConditions[0].Expression)
+	require.Equal(t, namespace, rule.Spec.MatchConstraints.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"])
+	bound := decode[*admissionv1.ValidatingAdmissionPolicyBinding](t, own, release+"."+namespace)
+	require.Equal(t, rule.Name, bound.Spec.PolicyName)
+	require.NotContains(t, all, "ValidatingAdmissionPolicy", "it is the cluster's, not the namespace's")
 
 	foreign := renderOpenBao(t, "serviceAccount: {create: false, name: other}", template)
 	require.NotContains(t, names(t, foreign), "ServiceAccount/openbao")

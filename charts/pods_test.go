@@ -92,6 +92,9 @@ func TestSizing(t *testing.T) {
 		require.Equal(t, r.Requests.Memory().String(), r.Limits.Memory().String(), tier)
 	}
 	require.Empty(t, resources("sizing: {tier: 0}"))
+	free := resources("sizing: {tier: 30, cpuLimit: false}")
+	require.Zero(t, free.Limits.Cpu().Value())
+	require.Equal(t, "9Gi", free.Limits.Memory().String())
 	own := resources("{sizing: {tier: 150}, resources: {requests: {cpu: 1m}}}")
 	require.Equal(t, "1m", own.Requests.Cpu().String())
 	require.Empty(t, own.Limits, "the tier adds nothing to resources of one's own")

@@ -79,6 +79,9 @@ var openbaoNeeded = map[string]string{
 	"tlsSecretName":                            "{" + tlsOn + "}",
 	"resources":                                `{sizing: {tier: 0}, resources: {}}`,
 	"sizing.tier":                              `resources: null`,
+	"sizing.cpuLimit":                          `resources: null`,
+	"config.tlsServerName":                     "{" + tlsOn + "}",
+	"serviceAccount.create":                    `serviceAccount: {name: a}`,
 	"replicaCount":                             ``,
 	"config.metricsListener.":                  `{openbaoVersion: 2.5.0, tlsSecretName: t}`,
 	"config.maxRequestJsonMemory":              `openbaoVersion: 2.4.1`,
@@ -142,6 +145,8 @@ var openbaoChanges = map[string]change{
 	"resources":                                                  {to: "{requests: {cpu: 1}}"},
 	"topologySpreadConstraints":                                  {to: "[{maxSkew: 2}]"},
 	"prometheusRule.extraRules":                                  {to: "[{alert: A}]"},
+	"role.ownPodOnly":                                            {"true", "needs Kubernetes 1.30"}, // trials render for 1.20
+	"config.initialize.policy":                                   {to: "scoped"},
 	"config.initialize.extra":                                    {to: "[{more: {request: []}}]"},
 	"config.unseal.static.enabled":                               {to: "false"},
 	"securityContext.capabilities.drop":                          {to: "[NET_RAW]"},

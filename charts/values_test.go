@@ -78,6 +78,13 @@ func TestBadValues(t *testing.T) {
 			"passthrough of no TLS", "openbao", `ingress: {enabled: true, sslPassthroughNginx: true}`,
 			"needs config.tlsDisable: false",
 		},
+		{
+			"a right for every pod of the namespace", "openbao", `serviceAccount: {create: false}`,
+			"serviceAccount.name is required",
+		},
+		{
+			"no time to give up the lock", "openbao", `terminationGracePeriodSeconds: 0`, "/terminationGracePeriodSeconds",
+		},
 		{"tier of no row", "openbao", `sizing: {tier: 7}`, "/sizing/tier"},
 		{
 			"filter without a sign", "openbao", `config: {telemetry: {prefixFilter: [route]}}`,

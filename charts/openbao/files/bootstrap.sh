@@ -38,26 +38,30 @@ while [ "$tries" -gt 0 ]; do
 done
 
 # Beside other servers only an empty database may be touched, or this one could lead a database that is theirs. A server
-# that cannot unseal tells which it is: "init -status" exits with 2 when nothing is initialised, with 0 when it is.
+# that cannot unseal tells which it is. Its answer decides, not an exit code: "bao" has the same one for "no connection".
 if [ "${ALONE:-false}" != true ]; then
   bao server -config="${OPENBAO_CONFIG_DIRECTORY%/}/probe" >/dev/null 2>&1 &
   server=$!
   trap 'kill "$server" 2>/dev/null' EXIT
   trap 'exit 143' TERM INT
-  while :; do
-    bao operator init -status >/dev/null 2>&1
-    status=$?
-    [ "$status" -eq 1 ] || break
-    if ! kill -0 "$server" 2>/dev/null; then
-      echo "bootstrap: cannot tell whether the database is initialised: it does not answer, or has another seal" >&2
-      echo "  hint: the pods' logs say more; without Rails' needs, set config.initialize.enabled=false" >&2
-      exit 1
-    fi
-    sleep 1
+  empty=
+  while [ -z "$empty" ]; do
+    case "$(bao status -format=json 2>/dev/null)" in
+      *'"initialized": true'*) empty=false ;;
+      *'"initialized": false'*) empty=true ;;
+      *)
+        if ! kill -0 "$server" 2>/dev/null; then
+          echo "bootstrap: cannot tell whether the database is initialised: it does not answer, or has another seal" >&2
+          echo "  hint: the pods' logs say more; without Rails' needs, set config.initialize.enabled=false" >&2
+          exit 1
+        fi
+        sleep 1
+        ;;
+    esac
   done
   kill "$server"
   wait "$server"
-  if [ "$status" -eq 0 ]; then
+  if [ "$empty" = false ]; then
     echo "bootstrap: the database is initialised, no active server answers: left to the pods"
     exit 0
   fi

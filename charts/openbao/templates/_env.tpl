@@ -35,9 +35,8 @@
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
-{{- if not .Values.config.tlsDisable }}
-# The loopback address is in no certificate; only "bao" commands inside this pod read this.
-- name: BAO_SKIP_VERIFY
-  value: "true"
+{{- with include "openbao.env.tls" . | trim }}
+# Only "bao" commands inside this pod read it.
+{{ . }}
 {{- end }}
 {{- end }}

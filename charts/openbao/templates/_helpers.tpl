@@ -57,12 +57,27 @@ A list from a cluster has a kind, even when it is empty. Helm itself lists a nam
 {{- end }}
 
 {{- define "openbao.serviceAccountName" -}}
-{{- $made := ternary (include "openbao.fullname" .) "default" .Values.serviceAccount.create }}
-{{- .Values.serviceAccount.name | default $made }}
+{{- $made := ternary (include "openbao.fullname" .) "" .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default $made | required "serviceAccount.name is required when serviceAccount.create is false: the account that may label the pods; \"default\" would be every pod's" }}
 {{- end }}
 
 {{- define "openbao.scheme" -}}
 {{- ternary "http" "https" .Values.config.tlsDisable }}
+{{- end }}
+
+{{/* How "bao" checks the listener's certificate: the very one, by a name that it has. */}}
+{{- define "openbao.env.tls" -}}
+{{- if not .Values.config.tlsDisable }}
+{{- with .Values.config.tlsServerName }}
+- name: BAO_CACERT
+  value: /srv/openbao/tls/tls.crt
+- name: BAO_TLS_SERVER_NAME
+  value: {{ . | quote }}
+{{- else }}
+- name: BAO_SKIP_VERIFY
+  value: "true"
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "openbao.active" -}}
@@ -78,6 +93,31 @@ A list from a cluster has a kind, even when it is empty. Helm itself lists a nam
 {{- define "openbao.httpAuditSecret" -}}
 {{- $made := ternary (printf "%s-http-audit" (include "openbao.fullname" .)) "" .Values.httpAuditSecret.generate }}
 {{- .Values.config.audit.http.secret | default $made }}
+{{- end }}
+
+{{- define "openbao.staticUnseal.generated" -}}
+{{- with .Values.config.unseal.static }}
+{{- if and .enabled $.Values.staticUnsealSecret.generate (not .currentKeySecret) }}true{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "openbao.httpAudit.generated" -}}
+{{- with .Values.config.audit.http }}
+{{- if and .enabled $.Values.httpAuditSecret.generate (not .secret) }}true{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* A comment, because "helm template" and Argo CD print no notes: which generated Secrets are not among what they print. */}}
+{{- define "openbao.secretsToMake" -}}
+{{- if not (include "openbao.cluster" .) }}
+{{- $ask := "No Secret %s here: without a cluster nothing tells whether it exists, and another one would replace it.\n# The pods wait for it. Make it once, elsewhere: %s in key %s. Or name yours in %s." }}
+{{- if include "openbao.staticUnseal.generated" . }}
+# {{ printf $ask (include "openbao.staticUnsealSecret" .) "32 random bytes" .Values.config.unseal.static.currentKeySecretKey "config.unseal.static.currentKeySecret" }}
+{{- end }}
+{{- if include "openbao.httpAudit.generated" . }}
+# {{ printf $ask (include "openbao.httpAuditSecret" .) "the token that GitLab expects" .Values.config.audit.http.secretKey "config.audit.http.secret" }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "openbao.tlsSecret" -}}

@@ -40,8 +40,12 @@ skip_jwks_validation lets OpenBao come up before GitLab does.
 {{- end }}
 {{- end }}
 
-{{/* Rails provisions namespaces, mounts, roles and policies at any depth; it never needs the raw store or the seal. */}}
 {{- define "openbao.secretsManagerPolicy" -}}
+{{- include (printf "openbao.secretsManagerPolicy.%s" .Values.config.initialize.policy) . }}
+{{- end }}
+
+{{/* Everything but the raw store and the seal, in every namespace. */}}
+{{- define "openbao.secretsManagerPolicy.all" -}}
 path:
   "*":
     capabilities: [create, read, update, patch, delete, list, scan, sudo]
@@ -51,4 +55,53 @@ path:
     capabilities: [deny]
   "sys/step-down":
     capabilities: [deny]
+{{- end }}
+
+{{/*
+Only what Rails calls; no value can be read. Namespaces are two levels deep (a group's project, an organisation's group)
+or three: a group's own is three, too. What is not named is refused anyway; deny is for what no other policy of the token may give back.
+*/}}
+{{- define "openbao.secretsManagerPolicy.scoped" -}}
+path:
+  "sys/namespaces/+":
+    capabilities: [create, update]
+  {{- range list "+/" "+/+/" }}
+  "{{ . }}sys/namespaces/+":
+    capabilities: [create, update, delete]
+  {{- end }}
+  {{- range $tenant := list "+/+/" "+/+/+/" }}
+  "{{ $tenant }}sys/mounts":
+    capabilities: [read]
+  "{{ $tenant }}sys/mounts/secrets/kv":
+    capabilities: [create, update]
+  "{{ $tenant }}sys/policies/acl/*":
+    capabilities: [create, read, update, delete]
+  {{- range list "pipeline_jwt" "user_jwt" }}
+  "{{ $tenant }}sys/auth/{{ . }}":
+    capabilities: [create, update, sudo]
+  "{{ $tenant }}auth/{{ . }}/config":
+    capabilities: [create, update]
+  {{- end }}
+  "{{ $tenant }}auth/user_jwt/cel/role/+":
+    capabilities: [create, update]
+  "{{ $tenant }}secrets/kv/detailed-metadata/explicit":
+    capabilities: [list]
+  {{- end }}
+  # With two levels, as GitLab before 18.10 has, jobs log in without CEL.
+  "+/+/auth/pipeline_jwt/role/+":
+    capabilities: [create, update]
+  "+/+/+/auth/pipeline_jwt/cel/role/+":
+    capabilities: [create, update]
+  # Of a group's secrets, Rails writes the values itself.
+  {{- range list "data" "metadata" }}
+  "+/+/+/secrets/kv/{{ . }}/explicit/+":
+    capabilities: [create, update]
+  {{- end }}
+  # The recovery key, once: without one the unseal key cannot be rotated.
+  "sys/rotate/recovery/init":
+    capabilities: [create, update]
+  {{- range list "sys/raw/*" "sys/seal" "sys/step-down" "sys/generate-root/*" "sys/policies/acl/secrets_manager" "auth/gitlab_rails_jwt/role/*" }}
+  "{{ . }}":
+    capabilities: [deny]
+  {{- end }}
 {{- end }}

@@ -67,7 +67,9 @@ requests:
   cpu: {{ $tier.cpu }}m
   memory: {{ $tier.memory }}
 limits:
+  {{- if .Values.sizing.cpuLimit }}
   cpu: {{ mul 2 $tier.cpu }}m
+  {{- end }}
   memory: {{ $tier.memory }}
 {{- end }}
 {{- end }}
