@@ -110,6 +110,17 @@ func (e *Env) Skip(s Scenario) string {
 	return ""
 }
 
+// AtLeast reports whether the OpenBao that answers is of a version or later.
+func (e *Env) AtLeast(ctx context.Context, version string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
+	defer cancel()
+	health, err := e.Client.Health(ctx)
+	if err != nil {
+		return false, err
+	}
+	return openbao.AtLeast(health.Version, version)
+}
+
 // Fetch gets a tenant's secret as a CI job does, within Timeouts.Fetch.
 func (e *Env) Fetch(ctx context.Context, t gitlab.Tenant, name string, job gitlab.Job) (gitlab.Answer, error) {
 	jwt, err := e.Issuer.Pipeline(e.Audience, t, job)
