@@ -44,6 +44,7 @@ type Env struct {
 	Stacks    []Stack   // projects behind GitLab's API
 	Metrics   int       // port of the pods that serves metrics without a token; 0 where none does
 	Previous  string    // archive or directory of the chart's previous release; "" where there is none
+	Logs      PodLogs   // nil: only the logs of containers that still exist can be read
 	Features  []Feature // those that do not follow from the other fields, e.g. FeatureNetworkPolicy
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults

@@ -46,9 +46,13 @@ func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err
 	case able:
 		env.Features = append(env.Features, scenario.FeatureAuditHTTP)
 	}
-	env.Database, done = t.env.OpenDatabase(ctx)
+	if t.logs != nil {
+		env.Logs = t.logs
+	}
+	var closeDatabase func()
+	env.Database, closeDatabase = t.env.OpenDatabase(ctx)
 	env.WatchMachine, env.Outage = t.watchMachine, t.budgets
-	return env, done, nil
+	return env, func() { closeDatabase(); t.stopLogs() }, nil
 }
 
 // maxOthers is the share of the machine's CPUs that other processes may use while an outage is
