@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +24,10 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
 
+	"gitlab.com/steamer/steamer/harness/follow"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // On a cluster these scenarios run against real pods (make e2e). Here they judge
@@ -298,6 +302,47 @@ func TestNoSecretLeaks(t *testing.T) {
 		})
 	}
 }
+
+// TestLeaksOfPodsThatAreGone searches what a pod wrote that was replaced before the search.
+func TestLeaksOfPodsThatAreGone(t *testing.T) {
+	w := newWorld(t, 30000)
+	value := w.Tenants[0].Value(w.Seed, w.Tenants[0].Secrets[0])
+	leak := []byte("read " + value)
+	w.kube.PrependReactor("get", "*", func(action ktesting.Action) (bool, runtime.Object, error) {
+		return action.GetSubresource() == "log" && leak != nil, &runtime.Unknown{Raw: leak}, nil
+	})
+	logs := follow.Start(t.Context(), w.kube, ns)
+	defer logs.Stop()
+	_, err := wait.Until(t.Context(), wait.For{What: "the log is kept", Interval: time.Millisecond, Deadline: time.Minute},
+		func(context.Context) error {
+			kept := 0
+			_, err := logs.Each(func(_ string, log io.Reader) error {
+				text, err := io.ReadAll(log)
+				if strings.Contains(string(text), value) {
+					kept++
+				}
+				return err
+			})
+			if kept < 2 {
+				err = errors.Join(err, fmt.Errorf("%d logs", kept))
+			}
+			return err
+		})
+	require.NoError(t, err)
+	logs.Stop()
+	leak = nil // the pods that are there now write nothing wrong
+	w.Logs = logs
+	judge(t, run(t, w.Env, "hygiene/no-secret-leaks"), "log of openbao/a/openbao-server (restart 0): value of SECRET_1")
+	w.Logs = gap{}
+	r := run(t, w.Env, "hygiene/no-secret-leaks")
+	require.Equal(t, result.Skipped, r.Status, "what was not searched is not clean")
+	require.Contains(t, r.Reason, "1 gaps in 0 followed logs, the first: no right")
+}
+
+// gap is logs that could not be kept.
+type gap struct{}
+
+func (gap) Each(func(string, io.Reader) error) ([]string, error) { return []string{"no right"}, nil }
 
 // judge expects a pass, or a failure for a reason.
 func judge(t *testing.T, r result.Scenario, reason string) {

@@ -72,3 +72,22 @@ func TestWrongValue(t *testing.T) {
 	require.Contains(t, r.Reason, "wrong value (63 bytes, KV version 1)")
 	require.NotContains(t, strings.Join(r.Log, "\n"), "steamer-v1-")
 }
+
+// TestOneSecret runs scenarios on projects with a single, unrestricted secret, as --secrets 1
+// seeds them: they still try what restricted secrets are refused to.
+func TestOneSecret(t *testing.T) {
+	env := seeded(t, 21000, 2)
+	for i := range env.Tenants {
+		env.Tenants[i].Secrets = env.Tenants[i].Secrets[:1]
+	}
+	for id, refused := range map[string]float64{
+		"access/job-matching": 0, "access/job-neither": 6, "access/job-other-branch": 4, "access/own-secret": 0,
+	} {
+		r := run(t, env, id)
+		require.Equal(t, result.Passed, r.Status, r.Reason)
+		require.Equal(t, refused, r.Measured["refused"], id)
+	}
+	r := run(t, env, "access/missing-policy")
+	require.Equal(t, result.Passed, r.Status, r.Reason)
+	require.Equal(t, 2.0, r.Measured["refusals"])
+}

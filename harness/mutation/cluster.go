@@ -97,7 +97,7 @@ func (c *Cluster) run(ctx context.Context, spec topology.Spec, name, pattern str
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	t, err := kind.New(c.Platform, kind.Options{Spec: spec, Secrets: tenants, Previous: c.Previous, Dir: dir})
+	t, err := kind.New(c.Platform, kind.Options{Spec: spec, Secrets: tenants, Previous: c.Previous, Dir: dir, Logs: true})
 	if err != nil {
 		return nil, err
 	}

@@ -55,5 +55,6 @@ func (c *onCluster) Target(name, dir string, last bool) (Target, error) {
 	p := c.provider.Plan
 	return kind.New(c.platform, kind.Options{
 		Spec: c.platform.Spec(name), Secrets: p.Secrets, Dir: dir, InCluster: p.InCluster, Previous: p.Previous, Last: last,
+		Logs: p.Scenarios != scenario.None,
 	})
 }

@@ -44,6 +44,7 @@ type Env struct {
 	Stacks    []Stack   // projects behind GitLab's API
 	Metrics   int       // port of the pods that serves metrics without a token; 0 where none does
 	Previous  string    // archive or directory of the chart's previous release; "" where there is none
+	Logs      PodLogs   // nil: only the logs of containers that still exist can be read
 	Features  []Feature // those that do not follow from the other fields, e.g. FeatureNetworkPolicy
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults
@@ -108,6 +109,17 @@ func (e *Env) Skip(s Scenario) string {
 		return "it needs tokens with arbitrary claims, and a real GitLab signs only those of its own jobs"
 	}
 	return ""
+}
+
+// AtLeast reports whether the OpenBao that answers is of a version or later.
+func (e *Env) AtLeast(ctx context.Context, version string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Fetch)
+	defer cancel()
+	health, err := e.Client.Health(ctx)
+	if err != nil {
+		return false, err
+	}
+	return openbao.AtLeast(health.Version, version)
 }
 
 // Fetch gets a tenant's secret as a CI job does, within Timeouts.Fetch.

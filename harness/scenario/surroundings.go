@@ -2,8 +2,16 @@ package scenario
 
 import (
 	"context"
+	"io"
 	"time"
 )
+
+// PodLogs has what the containers of the environment wrote since it was installed, also those that
+// are gone.
+type PodLogs interface {
+	// Each calls do with each log so far, from its beginning. It returns what is missing.
+	Each(do func(source string, log io.Reader) error) (gaps []string, err error)
+}
 
 // Processes reaches the processes in the environment's pods.
 type Processes interface {

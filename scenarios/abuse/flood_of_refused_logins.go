@@ -2,7 +2,9 @@ package abuse
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -12,11 +14,13 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// The number of refused logins, how many run in parallel, and the fetches beside them.
+// The flood lasts as long as the fetches beside it, at least so long. It needs a number of refused
+// logins to be one; so many run in parallel.
 const (
+	floodLasts    = 5 * time.Second
+	floodFetches  = 50
 	floodLogins   = 200
 	floodParallel = 4
-	floodFetches  = 50
 )
 
 func floodOfRefusedLogins() scenario.Scenario {
@@ -37,33 +41,53 @@ func floodOfRefusedLogins() scenario.Scenario {
 			jwt, err := env.Issuer.Pipeline(env.Audience, quiet,
 				gitlab.DefaultJob()) // good, but not at the noisy project's door
 			require.NoError(t, err)
-			group, groupCtx := errgroup.WithContext(ctx)
-			group.SetLimit(floodParallel + 1)
-			var slowest time.Duration
-			group.Go(func() error {
-				for range floodFetches {
-					a, err := env.Read(groupCtx, quiet, quiet.Secrets[0])
-					if err != nil {
-						return fmt.Errorf("during the flood: %w", err)
-					}
-					slowest = max(slowest, a.Latency)
-				}
-				return nil
-			})
-			for range floodLogins {
-				group.Go(func() error {
-					a, err := env.Send(groupCtx, gitlab.FetchOf(noisy, noisy.Secrets[0].Name, jwt))
-					if err == nil && (!a.InlineAuthFailed || a.Status >= 500) {
-						err = fmt.Errorf("%v, want the login refused with a 4xx", a)
-					}
-					return err
-				})
-			}
-			if err := group.Wait(); err != nil {
+			refused, slowest, err := flood(ctx, env, noisy, quiet, jwt)
+			if err != nil {
 				t.Errorf("%v", err)
 			}
 			before.unharmed(ctx, t)
 			t.Measure("slowest_fetch_ms", float64(slowest.Microseconds())/1000)
+			t.Measure("refused_logins", float64(refused))
+			if refused < floodLogins {
+				t.Void("only %d logins were refused while the fetches ran, want a flood of %d", refused, floodLogins)
+			}
 		},
 	}
+}
+
+// flood fetches a quiet project's secret one time after the other while logins at a noisy project
+// are refused. It returns how many were, and how long the slowest fetch took.
+func flood(ctx context.Context, env *scenario.Env, noisy, quiet gitlab.Tenant, jwt string) (refused int64,
+	slowest time.Duration, err error,
+) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	var over atomic.Bool
+	var logins atomic.Int64
+	for range floodParallel {
+		group.Go(func() error {
+			for !over.Load() {
+				a, err := env.Send(ctx, gitlab.FetchOf(noisy, noisy.Secrets[0].Name, jwt))
+				if err == nil && (!a.InlineAuthFailed || a.Status >= 500) {
+					err = fmt.Errorf("%v, want the login refused with a 4xx", a)
+				}
+				if err != nil {
+					return err
+				}
+				logins.Add(1)
+			}
+			return nil
+		})
+	}
+	began := time.Now()
+	for n := 0; err == nil && (n < floodFetches || time.Since(began) < floodLasts); n++ {
+		var a gitlab.Answer
+		if a, err = env.Read(ctx, quiet, quiet.Secrets[0]); err != nil {
+			err = fmt.Errorf("during the flood: %w", err)
+		}
+		slowest = max(slowest, a.Latency)
+	}
+	over.Store(true)
+	return logins.Load(), slowest, errors.Join(group.Wait(), err)
 }

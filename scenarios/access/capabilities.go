@@ -44,24 +44,51 @@ func request(as party, method, path string, want int) scenario.Test {
 	}
 }
 
-// ownRequest is request on tenants of its own, because the request changes something where it is
-// not refused. A refused one must change nothing.
+// ownRequest is request on tenants of its own, because the request may change something. A refused
+// one must change nothing.
 func ownRequest(as party, method, path string, body any, want int) scenario.Test {
+	return ownChange(as, method, path, body, want, func(c changing) {
+		if err := c.env.Check(c.Context, c.tenant, c.tenant.Secrets[0]); err != nil {
+			c.Errorf("after the refused request: %v", err)
+		}
+	})
+}
+
+// ownChange is ownRequest whose effect left checks: what an answer says is not what is stored.
+func ownChange(as party, method, path string, body any, want int, left func(c changing)) scenario.Test {
 	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
 		tenancy.Each(ctx, t, env, one(), func(tenant gitlab.Tenant) {
 			expect(ctx, t, env, as, tenant, method, path, body, want)
-			if want == http.StatusForbidden {
-				if err := env.Check(ctx, tenant, tenant.Secrets[0]); err != nil {
-					t.Errorf("after the refused request: %v", err)
-				}
-			}
+			left(changing{ctx, t, env, tenant})
 		})
+	}
+}
+
+// jobReads expects that a job gets a value of the tenant's first secret.
+func jobReads(value string) func(c changing) {
+	return func(c changing) {
+		a, err := c.env.Fetch(c.Context, c.tenant, c.tenant.Secrets[0].Name, gitlab.DefaultJob())
+		require.NoError(c, err)
+		if !a.OK() || a.Value() != value {
+			c.Errorf("after the request, a job of %s gets %v, KV version %d, want the value written", c.tenant.Name, a,
+				a.Version)
+		}
+	}
+}
+
+// thenReads makes a GET request as a party and expects a status, and a text in an answer of 200.
+func thenReads(as party, path string, want int, text string) func(c changing) {
+	return func(c changing) {
+		r := expect(c.Context, c, c.env, as, c.tenant, http.MethodGet, path, nil, want)
+		if r.OK() && !strings.Contains(string(r.Data), text) {
+			c.Errorf("after the request, GET %s at %s does not hold %s", path, c.tenant.Name, text)
+		}
 	}
 }
 
 func expect(ctx context.Context, t scenario.T, env *scenario.Env, as party, tenant gitlab.Tenant, method, path string,
 	body any, want int,
-) {
+) *openbao.Response {
 	t.Helper()
 	kv := strings.TrimSuffix(tenant.SecretPath, "/data/explicit")
 	full := strings.NewReplacer("{ns}", tenant.Name, "{kv}", kv, "{secret}", tenant.Secrets[0].Name).Replace(path)
@@ -71,4 +98,5 @@ func expect(ctx context.Context, t scenario.T, env *scenario.Env, as party, tena
 		t.Errorf("%s %s at %s: status %d, login failed: %t: %s; want %d", method, path, tenant.Name, r.Status,
 			r.InlineAuthFailed, r.Message(), want)
 	}
+	return r
 }

@@ -10,6 +10,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/scenario"
+	"gitlab.com/steamer/steamer/scenarios/internal/tenancy"
 )
 
 func jobRestrictions() []scenario.Scenario {
@@ -109,16 +110,28 @@ func tag(name string) func(*gitlab.Job) {
 	return func(j *gitlab.Job) { j.Ref, j.RefType = name, "tag" }
 }
 
-// reads changes a job and expects which of the secrets that every project has it may read: those
-// restricted to the default environment, and those restricted to the default branch. A secret
-// restricted to both needs both. An unrestricted one needs neither.
+// everyKind are secrets with each restriction that a project's secret can have.
+func everyKind() []gitlab.Secret {
+	const environment, branch = gitlab.DefaultEnvironment, gitlab.DefaultBranch
+	return []gitlab.Secret{
+		{Name: "SECRET_1", Environment: gitlab.Any, Branch: gitlab.Any, Version: 1},
+		{Name: "SECRET_2", Environment: environment, Branch: gitlab.Any, Version: 1},
+		{Name: "SECRET_3", Environment: gitlab.Any, Branch: branch, Version: 1},
+		{Name: "SECRET_4", Environment: environment, Branch: branch, Version: 1},
+	}
+}
+
+// reads changes a job and expects which secrets of a project it may read: those restricted to the
+// default environment, and those restricted to the default branch. A secret restricted to both
+// needs both. An unrestricted one needs neither. Projects that were seeded with fewer kinds of
+// secrets prove nothing, so that others are provisioned in their place.
 func reads(change func(j *gitlab.Job), environment, branch bool) scenario.Test {
 	return func(ctx context.Context, t scenario.T, env *scenario.Env) {
 		job, read, refused := gitlab.DefaultJob(), 0, 0
 		if change != nil {
 			change(&job)
 		}
-		for _, tenant := range env.Sample(2) {
+		test := func(tenant gitlab.Tenant) {
 			for _, s := range tenant.Secrets {
 				a, err := env.Fetch(ctx, tenant, s.Name, job)
 				require.NoError(t, err)
@@ -133,8 +146,17 @@ func reads(change func(j *gitlab.Job), environment, branch bool) scenario.Test {
 				denied(t, s.Name+" of "+tenant.Name, a)
 			}
 		}
+		if tenants := env.Sample(2); len(tenants[0].Secrets) >= len(everyKind()) {
+			for _, tenant := range tenants {
+				test(tenant)
+			}
+		} else {
+			tenancy.Each(ctx, t, env, everyKind(), test)
+		}
 		t.Measure("read", float64(read))
 		t.Measure("refused", float64(refused))
+		require.NotZero(t, read, "no secret was expected to be readable")
+		require.Equal(t, environment && branch, refused == 0, "secrets that had to be refused: %d", refused)
 	}
 }
 

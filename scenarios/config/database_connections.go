@@ -2,10 +2,13 @@ package config
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -16,62 +19,111 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
 
-// burst is how many fetches at once try to make OpenBao open more connections than it may.
-const burst = 40
+// A burst has this many requests more than the active pod's pool has connections, up to the most.
+const (
+	beyondPool = 8
+	mostBurst  = 64
+)
+
+// stall holds OpenBao's table, so that every request that needs it keeps its connection, and then
+// counts the connections by the address they come from.
+const stall = "BEGIN; LOCK TABLE openbao_kv_store IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1.5); " +
+	"SELECT host(a.client_addr) || '|' || count(*) " + remote + " GROUP BY a.client_addr; COMMIT"
 
 func databaseConnections() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "config/database-connections",
 		Subject:  scenario.SubjectChart,
-		Title:    "Under parallel fetches, OpenBao opens no more connections than its pools allow",
+		Title:    "While the database stalls, each pod opens as many connections as its pool allows, and no more",
 		Protects: "GitLab's own database, whose max_connections OpenBao shares",
 		Source:   "openbao/openbao, physical/postgresql: max_parallel; GitLab's administration guide: two pools in upgrades",
 		Features: []scenario.Feature{scenario.FeatureDatabase, scenario.FeatureCluster},
 		Kind:     scenario.Functional,
 		Budget:   time.Minute,
-		// Catches: a pool without a limit, a limit that the chart does not pass on.
+		// Catches: a pool without a limit, a limit that the chart does not pass on, or doubles.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
-			limit, err := pools(ctx, env)
+			pool, err := poolSize(ctx, env)
 			require.NoError(t, err)
-			most, err := flood(ctx, env)
+			pods, err := cluster.Pods(ctx, env)
 			require.NoError(t, err)
+			requests := min(pool+beyondPool, mostBurst)
+			opened, err := fill(ctx, env, requests)
+			require.NoError(t, err)
+			most := 0
+			for address, n := range opened {
+				limit, whose := cluster.Wanted*(pool+1), "all pods, at "+address // behind one address
+				for _, p := range pods {
+					if p.Status.PodIP == address {
+						limit, whose = pool+1, "pod "+p.Name // one more for its lock
+					}
+				}
+				t.Logf("%s: %d connections, %d are allowed", whose, n, limit)
+				require.LessOrEqual(t, n, limit, "connections of %s", whose)
+				most = max(most, n)
+			}
 			t.Measure("connections", float64(most))
-			t.Logf("saw at most %d connections, %d are allowed", most, limit)
-			require.LessOrEqual(t, most, limit)
+			if most < min(pool, requests) {
+				t.Void("%d requests opened %d connections at most, too few to reach the limit of %d", requests, most, pool)
+			}
 		},
 	}
 }
 
-// flood makes burst fetches at once and returns the largest number of connections seen meanwhile.
-func flood(ctx context.Context, env *scenario.Env) (most int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, env.Timeouts.Fetch)
+// fill stalls the database while so many requests at a time need it, and returns the connections
+// by address. The requests read policies that do not exist, which no cache has.
+func fill(ctx context.Context, env *scenario.Env, requests int) (map[string]int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*env.Timeouts.Fetch)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
-	for k := range burst {
+	counted := make(chan struct{})
+	for range requests {
 		group.Go(func() error {
-			tenant := env.Tenants[k%len(env.Tenants)]
-			return env.Check(ctx, tenant, tenant.Secrets[0])
+			for {
+				r, err := env.Rails(ctx, http.MethodGet, "sys/policies/acl/steamer-"+strings.ToLower(rand.Text()), nil)
+				if err == nil && r.Status != http.StatusNotFound {
+					err = fmt.Errorf("reading a policy that does not exist: status %d: %s", r.Status, r.Message())
+				}
+				if err != nil {
+					return err
+				}
+				select {
+				case <-counted:
+					return nil
+				default:
+				}
+			}
 		})
 	}
-	done := make(chan error, 1)
-	go func() { done <- group.Wait() }()
-	for {
-		now, failed := count(ctx, env, "SELECT count(*) "+remote)
-		if failed != nil && ctx.Err() == nil {
-			err = failed
-		}
-		most = max(most, now)
-		select {
-		case failed := <-done:
-			return most, errors.Join(err, failed)
-		default:
-		}
+	text, err := env.Database.Query(ctx, stall)
+	close(counted)
+	if err = errors.Join(err, group.Wait()); err != nil {
+		return nil, err
 	}
+	return byAddress(text)
 }
 
-// pools is how many connections the pods' pools allow together, from the configuration that the
-// chart rendered. Each pod may hold one more, for its lock.
-func pools(ctx context.Context, env *scenario.Env) (int, error) {
+// byAddress reads the counts among what psql prints.
+func byAddress(text string) (map[string]int, error) {
+	counts := map[string]int{}
+	for _, line := range strings.Split(text, "\n") {
+		address, n, found := strings.Cut(strings.TrimSpace(line), "|")
+		if !found {
+			continue
+		}
+		var err error
+		if counts[address], err = strconv.Atoi(n); err != nil {
+			return nil, fmt.Errorf("connections of %s: %w", address, err)
+		}
+	}
+	if len(counts) == 0 {
+		return nil, fmt.Errorf("OpenBao has no connection to the database: %q", text)
+	}
+	return counts, nil
+}
+
+// poolSize is how many connections each pod's pool allows, from the configuration that the chart
+// rendered.
+func poolSize(ctx context.Context, env *scenario.Env) (int, error) {
 	maps, err := env.Kube.CoreV1().ConfigMaps(env.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return 0, err
@@ -88,8 +140,7 @@ func pools(ctx context.Context, env *scenario.Env) (int, error) {
 			if json.Unmarshal([]byte(text), &config) != nil || config.Storage.PostgreSQL.Pool == nil {
 				continue
 			}
-			each, err := strconv.Atoi(fmt.Sprint(config.Storage.PostgreSQL.Pool))
-			return (each + 1) * cluster.Wanted, err
+			return strconv.Atoi(fmt.Sprint(config.Storage.PostgreSQL.Pool))
 		}
 	}
 	return 0, fmt.Errorf("no ConfigMap in %s has a JSON configuration with storage.postgresql.max_parallel",

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -53,6 +55,54 @@ func metricsPortStaysInside() scenario.Scenario {
 			})
 			require.NoError(t, err)
 			t.Logf("the metrics listener answers the API with status %d (%s)", status, strings.ToLower(http.StatusText(status)))
+			alone, err := metricsAlone(ctx, env)
+			require.NoError(t, err)
+			if alone && status < http.StatusBadRequest {
+				t.Errorf("the configuration says metrics_only, but the metrics port answers the API with status %d", status)
+			}
 		},
 	}
+}
+
+// metricsAlone reports whether the chart's configuration asks for a listener that serves nothing
+// but metrics, and the OpenBao that answers can do that.
+func metricsAlone(ctx context.Context, env *scenario.Env) (bool, error) {
+	able, err := env.AtLeast(ctx, openbao.MetricsOnlySince)
+	if err != nil || !able {
+		return false, err
+	}
+	maps, err := env.Kube.CoreV1().ConfigMaps(env.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return false, err
+	}
+	for _, m := range maps.Items {
+		for _, text := range m.Data {
+			if asksForMetricsAlone(text) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// asksForMetricsAlone reports whether a JSON configuration has a listener with metrics_only.
+func asksForMetricsAlone(text string) bool {
+	var config struct {
+		Listener []map[string]struct {
+			Telemetry struct {
+				Only bool `json:"metrics_only"`
+			}
+		}
+	}
+	if json.Unmarshal([]byte(text), &config) != nil {
+		return false
+	}
+	for _, kinds := range config.Listener {
+		for _, listener := range kinds {
+			if listener.Telemetry.Only {
+				return true
+			}
+		}
+	}
+	return false
 }

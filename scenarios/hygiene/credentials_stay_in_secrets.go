@@ -38,15 +38,11 @@ func credentialsStayInSecrets() scenario.Scenario {
 				more, _, err := scanner.namespace(ctx, env.Kube, namespace)
 				require.NoError(t, err)
 				found = append(found, more...)
-				more, err = arguments(ctx, env, scanner, namespace)
+				more, err = arguments(ctx, t, env, scanner, namespace)
 				require.NoError(t, err)
 				found = append(found, more...)
 			}
-			if env.Artifacts != "" {
-				more, err := scanner.directory(env.Artifacts)
-				require.NoError(t, err)
-				found = append(found, more...)
-			}
+			found = append(found, everything(t, env, scanner)...)
 			sources, _ := scanner.scanned()
 			t.Logf("searched %d sources for the values of %d Secret keys", sources, len(canaries))
 			for _, f := range found {
@@ -95,10 +91,12 @@ func inSecrets(ctx context.Context, env *scenario.Env) (all []canary, generated 
 	return all, generated, nil
 }
 
-// arguments searches the arguments of the processes in a namespace's running containers.
-func arguments(ctx context.Context, env *scenario.Env, scanner *scanner, namespace string) (found []finding,
-	err error,
+// arguments searches the arguments of the processes in a namespace's running containers. Those
+// that have no shell are named; OpenBao's own have to be searched.
+func arguments(ctx context.Context, t scenario.T, env *scenario.Env, scanner *scanner, namespace string) (
+	found []finding, err error,
 ) {
+	t.Helper()
 	pods, err := env.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("pods of %s: %w", namespace, err)
@@ -108,11 +106,14 @@ func arguments(ctx context.Context, env *scenario.Env, scanner *scanner, namespa
 			if c.State.Running == nil {
 				continue
 			}
-			// A process may end during the search, and an image without a shell cannot be searched
-			// from inside.
+			// A process may end during the search.
 			raw, err := env.Processes.Run(ctx, namespace, p.Name, c.Name, "sh", "-c",
 				"cat /proc/[0-9]*/cmdline 2>/dev/null; true")
 			if err != nil {
+				t.Logf("the arguments in %s/%s/%s were not searched: %v", namespace, p.Name, c.Name, err)
+				if c.Name == env.Container {
+					t.Void("the arguments in OpenBao's pod %s cannot be searched: %v", p.Name, err)
+				}
 				continue
 			}
 			more, err := scanner.scan(fmt.Sprintf("arguments in %s/%s/%s", namespace, p.Name, c.Name), bytes.NewReader(raw))

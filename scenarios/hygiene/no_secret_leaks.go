@@ -16,13 +16,13 @@ func noSecretLeaks() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "hygiene/no-secret-leaks",
 		Subject:  scenario.SubjectChart,
-		Title:    "No seeded value and no JWT appears in logs, events, ConfigMaps, Helm releases or Steamer's files",
+		Title:    "No seeded value and no JWT is in any pod's logs, events, ConfigMaps, Helm releases or Steamer's files",
 		Protects: "secrets from everyone who may read logs or Helm releases but not Secrets",
 		Source:   "CVE-2026-46358 (inline-auth headers in audit logs)",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Core:     true,
-		// Catches: raw values in the audit log, JWTs in request logs, an unseal key or
-		// a password in a ConfigMap or release, secrets in Steamer's own files.
+		// Catches: raw values in the audit log, JWTs in request logs, also of pods that are gone, an
+		// unseal key or a password in a ConfigMap or release, secrets in Steamer's own files.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			canaries := values(env)
 			jwts, err := plant(ctx, env)
@@ -39,11 +39,7 @@ func noSecretLeaks() scenario.Scenario {
 				found = append(found, more...)
 				logs += n
 			}
-			if env.Artifacts != "" {
-				more, err := scanner.directory(env.Artifacts)
-				require.NoError(t, err)
-				found = append(found, more...)
-			}
+			found = append(found, everything(t, env, scanner)...)
 			sources, size := scanner.scanned()
 			t.Logf("searched %d sources for %d canaries", sources, len(canaries))
 			t.Measure("searched_bytes", float64(size))
@@ -54,6 +50,27 @@ func noSecretLeaks() scenario.Scenario {
 			}
 		},
 	}
+}
+
+// everything searches the logs of the whole run and Steamer's own files. Where some of the logs
+// could not be kept, the scenario cannot pass.
+func everything(t scenario.T, env *scenario.Env, scanner *scanner) []finding {
+	t.Helper()
+	found, read, gaps, err := scanner.kept(env.Logs)
+	require.NoError(t, err)
+	t.Measure("followed_logs", float64(read))
+	for _, gap := range gaps {
+		t.Logf("not searched: %s", gap)
+	}
+	if len(gaps) > 0 {
+		t.Void("%d gaps in %d followed logs, the first: %s", len(gaps), read, gaps[0])
+	}
+	if env.Artifacts != "" {
+		more, err := scanner.directory(env.Artifacts)
+		require.NoError(t, err)
+		found = append(found, more...)
+	}
+	return found
 }
 
 // values are the secrets that were seeded.

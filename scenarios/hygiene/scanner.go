@@ -36,15 +36,25 @@ const (
 )
 
 // scanner looks for canaries in the encodings of secret.Encodings, and for
-// anything of the shape of a seeded value.
+// anything of the shape of a seeded value or of a signed token.
 type scanner struct {
 	needles []needle // searched always
 	values  []needle // seeded values, searched where something begins like one
 	prefix  []string // the beginning of a seeded value, in every encoding
-	shape   *regexp.Regexp
+	shapes  []shape
 	bytes   int64
 	sources int
 }
+
+// shape is what secrets look like that are not known.
+type shape struct {
+	label   string
+	pattern *regexp.Regexp
+}
+
+// token is a JWT with its signature. Rails, users, jobs and the load generator have their own,
+// which are too many to be canaries.
+const token = `eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}`
 
 type needle struct {
 	text  []byte
@@ -53,7 +63,13 @@ type needle struct {
 
 // newScanner prepares the search.
 func newScanner(canaries []canary) *scanner {
-	s := &scanner{shape: regexp.MustCompile(gitlab.ValuePattern), prefix: secret.Encodings(gitlab.ValuePrefix)}
+	s := &scanner{
+		shapes: []shape{
+			{"a seeded value of another run or seed", regexp.MustCompile(gitlab.ValuePattern)},
+			{"a signed token", regexp.MustCompile(token)},
+		},
+		prefix: secret.Encodings(gitlab.ValuePrefix),
+	}
 	seen := map[string]bool{}
 	for _, c := range canaries {
 		for _, form := range secret.Encodings(c.Secret) {
@@ -95,8 +111,10 @@ func (s *scanner) scan(source string, r io.Reader) ([]finding, error) {
 				report(needle.label, base+int64(at))
 			}
 		}
-		if at := s.shape.FindIndex(buf); at != nil && len(found) == 0 {
-			report("a seeded value of another run or seed", base+int64(at[0]))
+		for _, shape := range s.shapes {
+			if at := shape.pattern.FindIndex(buf); at != nil && len(found) == 0 {
+				report(shape.label, base+int64(at[0]))
+			}
 		}
 		switch {
 		case err == io.EOF || err == io.ErrUnexpectedEOF:

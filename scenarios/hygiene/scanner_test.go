@@ -39,7 +39,12 @@ func TestScan(t *testing.T) {
 		"base64":     {base64.StdEncoding.EncodeToString([]byte("xx" + value)), []string{"s: value at byte 3"}},
 		"signature":  {canaries()[1].Secret, []string{"s: signature at byte 0"}},
 		"other seed": {other, []string{"s: a seeded value of another run or seed at byte 0"}},
-		"far away":   {strings.Repeat(".", 3<<20) + value, []string{"s: value at byte 3145728"}},
+		"JWT": {
+			"login eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4IiwiYSI6MX0." + strings.Repeat("s", 40),
+			[]string{"s: a signed token at byte 6"},
+		},
+		"JWT without a signature": {"login eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4IiwiYSI6MX0.", nil},
+		"far away":                {strings.Repeat(".", 3<<20) + value, []string{"s: value at byte 3145728"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
 // helmRelease is the type of the Secrets in which Helm 3 keeps releases.
@@ -92,6 +94,21 @@ func (s *scanner) logs(ctx context.Context, kube kubernetes.Interface, namespace
 		}
 	}
 	return found, logs, nil
+}
+
+// kept searches the logs that were followed since the install, those of containers that are gone
+// included. It returns how many there were, and what is missing of them.
+func (s *scanner) kept(logs scenario.PodLogs) (found []finding, read int, gaps []string, err error) {
+	if logs == nil {
+		return nil, 0, nil, nil
+	}
+	gaps, err = logs.Each(func(source string, log io.Reader) error {
+		read++
+		more, err := s.scan(source, log)
+		found = append(found, more...)
+		return err
+	})
+	return found, read, gaps, err
 }
 
 // releases searches Helm's records: values, rendered manifests and notes.

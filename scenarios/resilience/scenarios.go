@@ -10,7 +10,8 @@ import (
 // Scenarios returns the group's scenarios.
 func Scenarios() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{Kind: scenario.Fault, Budget: 6 * time.Minute},
-		oneActive(), failoverActiveDeleted(), standbyLost(), failoverActiveKilled(), activeFrozen(), standbyForwards(), drain(), bothPodsLost(),
+		oneActive(), failoverActiveDeleted(), standbyLost(), failoverActiveKilled(), activeFrozen(),
+		standbyForwards(), sameAnswers(), drain(), bothPodsLost(),
 		wrongUnsealKey(), databaseRestarted(), databaseStalled(), issuerDown(), issuerKeyRotated(),
 	)
 }

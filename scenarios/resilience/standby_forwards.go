@@ -22,10 +22,11 @@ func standbyForwards() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "resilience/standby-forwards",
 		Subject:  scenario.SubjectChart,
-		Title:    "The standby forwards a fetch to the active pod and names that pod's address, also after a takeover",
+		Title:    "The standby forwards reads and writes to the active pod and names its address, also after a takeover",
 		Protects: "clients of the second Service and of peers, whose requests reach a standby",
 		Source:   "OpenBao, High Availability: request forwarding by cluster_addr, redirection to api_addr",
 		Features: []scenario.Feature{scenario.FeatureCluster},
+		Rights:   []scenario.Right{{Verbs: "create delete", Resource: "pods/proxy"}},
 		// Catches: pods that advertise a wrong, a shared or a fixed address; a cluster port that
 		// pods cannot reach.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
@@ -67,6 +68,9 @@ func leadsTo(ctx context.Context, env *scenario.Env, standby, active corev1.Pod)
 	if err := env.Issuer.Check(ctx, client, env.Audience, env.Seed, tenant, tenant.Secrets[0]); err != nil {
 		return fmt.Errorf("a fetch at %s: %w", standby.Name, err)
 	}
+	if err := forwardsWrite(ctx, env, client); err != nil {
+		return fmt.Errorf("a write at %s: %w", standby.Name, err)
+	}
 	got, err := client.Do(ctx, openbao.Request{Method: http.MethodGet, Path: "sys/leader"})
 	if err != nil {
 		return err
@@ -85,6 +89,32 @@ func leadsTo(ctx context.Context, env *scenario.Env, standby, active corev1.Pod)
 	for what, address := range map[string]string{"api_addr": leader.API, "cluster_addr": leader.Cluster} {
 		if err := namesPod(address, active); err != nil {
 			return fmt.Errorf("%s of the leader: %w", what, err)
+		}
+	}
+	return nil
+}
+
+// forwardsWrite writes a policy through a standby and removes it. A standby of a version with
+// reads of its own answers a fetch itself; a write it has to forward.
+func forwardsWrite(ctx context.Context, env *scenario.Env, client *openbao.Client) error {
+	const path = "sys/policies/acl/steamer-standby"
+	for _, step := range []struct {
+		method string
+		body   any
+	}{
+		{http.MethodPost, map[string]any{"policy": `path "steamer/none" { capabilities = ["deny"] }`}},
+		{http.MethodDelete, nil},
+	} {
+		auth, err := env.Issuer.RailsAuth(env.Audience)
+		if err != nil {
+			return err
+		}
+		got, err := client.Do(ctx, openbao.Request{Method: step.method, Path: path, Body: step.body, Auth: auth})
+		if err != nil {
+			return err
+		}
+		if !got.OK() {
+			return fmt.Errorf("%s %s: status %d: %s", step.method, path, got.Status, got.Message())
 		}
 	}
 	return nil

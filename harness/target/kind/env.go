@@ -10,17 +10,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/Masterminds/semver/v3"
-
 	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/observe"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/steps"
 )
-
-// httpAuditSince is the first OpenBao with an audit device of type http.
-var httpAuditSince = semver.MustParse("2.5.0")
 
 // Env is the target as scenarios see it that leave its release as it is.
 func (t *Target) Env() (*scenario.Env, func(), error) {
@@ -44,12 +40,19 @@ func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err
 	if signals {
 		env.Features = append(env.Features, scenario.FeatureSignals)
 	}
-	if version, err := semver.NewVersion(t.info.Versions["openbao"]); err == nil && !version.LessThan(httpAuditSince) {
+	switch able, err := openbao.AtLeast(t.info.Versions["openbao"], openbao.HTTPAuditSince); {
+	case err != nil:
+		t.note("scenarios of the HTTP audit device are skipped: " + steps.OneLine(err))
+	case able:
 		env.Features = append(env.Features, scenario.FeatureAuditHTTP)
 	}
-	env.Database, done = t.env.OpenDatabase(ctx)
+	if t.logs != nil {
+		env.Logs = t.logs
+	}
+	var closeDatabase func()
+	env.Database, closeDatabase = t.env.OpenDatabase(ctx)
 	env.WatchMachine, env.Outage = t.watchMachine, t.budgets
-	return env, done, nil
+	return env, func() { closeDatabase(); t.stopLogs() }, nil
 }
 
 // maxOthers is the share of the machine's CPUs that other processes may use while an outage is

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 
+	"gitlab.com/steamer/steamer/harness/follow"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/observe"
@@ -34,6 +35,9 @@ type Options struct {
 	// Steady observes the target all the time and not job by job: to begin takes seconds, which
 	// jobs of a few seconds do not have. Then only containers are observed.
 	Steady bool
+	// Logs keeps what containers write from the install on, for the scenarios that search it. The
+	// function that Suite returns ends that, so that no load pays for it.
+	Logs bool
 	// Last says that nothing is installed on the platform afterwards. What the target made may
 	// then go with the cluster.
 	Last bool
@@ -52,6 +56,7 @@ type Target struct {
 	info     target.Info
 	observer *observe.Observer // with Options.Steady
 	proxy    *delay.Proxy      // nil until SetDelay
+	logs     *follow.Pods      // nil without Options.Logs, and after the suite
 	closed   bool
 }
 
@@ -123,6 +128,9 @@ func (t *Target) images() map[string]string {
 // Install brings the chart up. A target.UnfitError is the chart's fault. After an error what was
 // made stays, for Diagnose; Close removes it.
 func (t *Target) Install(ctx context.Context) error {
+	if t.options.Logs {
+		t.logs = follow.Start(ctx, t.platform.Cluster.Client, t.Namespaces()...)
+	}
 	if err := t.env.Install(ctx); err != nil {
 		return unfit(err)
 	}
@@ -133,6 +141,14 @@ func (t *Target) Install(ctx context.Context) error {
 		return t.observe(ctx)
 	}
 	return nil
+}
+
+// stopLogs ends following the logs.
+func (t *Target) stopLogs() {
+	if t.logs != nil {
+		t.logs.Stop()
+		t.logs = nil
+	}
 }
 
 // versions asks the installed software what it is.
@@ -206,6 +222,7 @@ func (t *Target) Close(ctx context.Context) error {
 		t.observer.Stop()
 		t.observer = nil
 	}
+	t.stopLogs()
 	if t.closed {
 		return nil
 	}
