@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -121,7 +122,7 @@ func (h home) start() (ended func() bool, err error) {
 		return nil, exit.Environmentf("private engine", "run the job with a cgroup namespace of its own, and privileged",
 			"%w", err)
 	}
-	config, err := daemonConfig()
+	config, err := h.daemonConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -161,24 +162,49 @@ const dockerdNoFile = 1048576
 
 // daemonConfig registers Steamer's OCI runtime where the host cannot give a container what runc
 // would ask for.
-func daemonConfig() ([]byte, error) {
+func (h home) daemonConfig() ([]byte, error) {
 	config := map[string]any{}
 	var nofile unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &nofile); err != nil {
 		return nil, err
 	}
 	if len(ociruntime.Missing()) > 0 || nofile.Max < dockerdNoFile {
-		self, err := os.Executable()
+		path, err := h.runtime()
 		if err != nil {
 			return nil, err
 		}
 		config["runtimes"] = map[string]any{"steamer": map[string]any{
-			"path":        self,
+			"path":        path,
 			"runtimeArgs": []string{ociruntime.Command},
 		}}
 		config["default-runtime"] = "steamer"
 	}
 	return json.Marshal(config)
+}
+
+// runtime copies this program to where the daemon finds it as its OCI runtime. The daemon runs it
+// for each container and each command in one, and outlives the command that started it, whose
+// program may be built again or removed meanwhile: every "docker exec" would end with status 126.
+func (h home) runtime() (string, error) {
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return "", err
+	}
+	defer self.Close()
+	path := filepath.Join(h.data, "steamer-"+ociruntime.Command)
+	made, err := os.CreateTemp(h.data, ".steamer-")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(made, self)
+	if err = errors.Join(err, made.Chmod(0o755), made.Close()); err == nil {
+		err = os.Rename(made.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(made.Name())
+		return "", exit.Environmentf("private engine", "free 200 MB in "+h.data, "copying its OCI runtime: %w", err)
+	}
+	return path, nil
 }
 
 // daemon returns the process ID of the daemon that runs, 0 if none does: the number in a file that

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -17,7 +18,8 @@ import (
 
 func TestDaemonConfig(t *testing.T) {
 	t.Parallel()
-	data, err := daemonConfig()
+	h := home{data: t.TempDir()}
+	data, err := h.daemonConfig()
 	require.NoError(t, err)
 	var config struct {
 		Default  string `json:"default-runtime"`
@@ -36,9 +38,22 @@ func TestDaemonConfig(t *testing.T) {
 		return
 	}
 	require.Equal(t, "steamer", config.Default)
+	// The daemon outlives the program that started it, so it runs a copy.
+	path := config.Runtimes["steamer"].Path
+	require.Equal(t, h.data, filepath.Dir(path))
 	self, err := os.Executable()
 	require.NoError(t, err)
-	require.Equal(t, self, config.Runtimes["steamer"].Path)
+	want, err := os.ReadFile(self)
+	require.NoError(t, err)
+	copied, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want, copied), "the runtime is this program")
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o755), info.Mode().Perm())
+	left, err := os.ReadDir(h.data)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
 	require.Equal(t, []string{ociruntime.Command}, config.Runtimes["steamer"].Args)
 }
 

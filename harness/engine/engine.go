@@ -311,9 +311,19 @@ func (e *Engine) RunInput(ctx context.Context, stdin io.Reader, args ...string) 
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		return stdout.String(), fmt.Errorf("%s %s: %w: %s", e.Binary, args[0], err, strings.TrimSpace(stderr.String()))
+		said := strings.TrimSpace(stderr.String())
+		if said == "" { // Docker writes what its OCI runtime reports to standard output
+			said = lastLine(stdout.String())
+		}
+		return stdout.String(), fmt.Errorf("%s %s: %w: %s", e.Binary, args[0], err, said)
 	}
 	return stdout.String(), nil
+}
+
+// lastLine is the end of an output, for an error.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
 // Converse runs the client while stdin is being written, and returns when it ends, even if nobody

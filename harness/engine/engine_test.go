@@ -98,6 +98,16 @@ func TestRunReportsTheClientsWords(t *testing.T) {
 	require.NotContains(t, err.Error(), "--quiet", "arguments may hold what is not for logs")
 }
 
+// TestRunReportsTheRuntimesWords: Docker writes what its OCI runtime reports to standard output.
+func TestRunReportsTheRuntimesWords(t *testing.T) {
+	dir := t.TempDir()
+	script := "#!/bin/sh\necho before\necho 'OCI runtime exec failed: no such file'\nexit 126\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o755))
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	_, err := (&Engine{Binary: "docker"}).Run(t.Context(), "exec", "node", "true")
+	require.EqualError(t, err, "docker exec: exit status 126: OCI runtime exec failed: no such file")
+}
+
 func TestLookPathFindsTheAdministratorsPrograms(t *testing.T) {
 	expected, err := exec.LookPath("/usr/sbin/ldconfig") // every Debian and Ubuntu has it there
 	require.NoError(t, err)

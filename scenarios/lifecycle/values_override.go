@@ -40,6 +40,10 @@ func valuesOverride() scenario.Scenario {
 			require.Empty(t, plain.without(unstable).differences(changed.without(unstable)),
 				"what the chart renders with the label")
 
+			// Other scenarios leave the values of their own upgrades.
+			apply(ctx, t, env, func(ctx context.Context) error {
+				return env.Installer.Upgrade(ctx, scenario.Release{})
+			})
 			before, err := live(ctx, env, name)
 			require.NoError(t, err)
 			through(ctx, t, env, judge.OutageConfig, upgrade(env, scenario.ChangePodLabel,

@@ -71,7 +71,12 @@ func leadsTo(ctx context.Context, env *scenario.Env, standby, active corev1.Pod)
 	if err := forwardsWrite(ctx, env, client); err != nil {
 		return fmt.Errorf("a write at %s: %w", standby.Name, err)
 	}
-	got, err := client.Do(ctx, openbao.Request{Method: http.MethodGet, Path: "sys/leader"})
+	ask, err := cluster.API(ctx, env, standby)
+	if err != nil {
+		return err
+	}
+	ask.Path = "/v1/sys/leader"
+	status, raw, err := cluster.Ask(ctx, env, standby.Name, ask)
 	if err != nil {
 		return err
 	}
@@ -80,8 +85,8 @@ func leadsTo(ctx context.Context, env *scenario.Env, standby, active corev1.Pod)
 		API     string `json:"leader_address"`
 		Cluster string `json:"leader_cluster_address"`
 	}
-	if err := json.Unmarshal(got.Data, &leader); err != nil {
-		return fmt.Errorf("sys/leader of %s: status %d: %w", standby.Name, got.Status, err)
+	if err := json.Unmarshal(raw, &leader); err != nil { // its fields are not below "data", as those of others are
+		return fmt.Errorf("sys/leader of %s: status %d: %w", standby.Name, status, err)
 	}
 	if leader.IsSelf {
 		return errors.New("the standby calls itself the leader")
