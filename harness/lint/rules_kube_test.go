@@ -1,0 +1,96 @@
+package lint_test
+
+import (
+	"strings"
+	"testing"
+
+	"gitlab.com/steamer/steamer/harness/lint"
+)
+
+func TestSeededKube(t *testing.T) {
+	t.Parallel()
+	requireSeeded(t, map[string]seeded{
+		"lint": {
+			with(map[string]string{"Chart.yaml": strings.Replace(small["Chart.yaml"], "apiVersion: v2\n",
+				"apiVersion: v2\ntype: \"\"\nsources: [not a url]\n", 1)}),
+			"helm/lint", lint.Error, "", "", "not a url",
+		},
+		"ci values break": {
+			with(map[string]string{
+				"ci/a-values.yaml": "replicas: 3\n",
+				extra:              `{{ if eq (int .Values.replicas) 3 }}{{ set "a" }}{{ end }}`,
+			}),
+			"helm/renders", lint.Error, "", "", "wrong number of args",
+		},
+		"switch breaks": {
+			valued("feature", "false", `{{ if .Values.feature }}{{ index (list) 3 }}{{ end }}`), "helm/renders", lint.Error, "",
+			"feature",
+			"index out of range",
+		},
+		"ci values against schema": {
+			with(map[string]string{"ci/a-values.yaml": "moon: 3\n"}), "helm/values-schema",
+			lint.Error, "", "", "moon",
+		},
+		"no schema": {
+			with(map[string]string{"values.schema.json": ""}), "helm/values-schema", lint.Warning,
+			"", "", "no schema",
+		},
+		"remote schema": {
+			with(map[string]string{"values.schema.json": `{"properties": {"port": {"$ref": "https://schemas.example/a.json#/b"}}}`}),
+			"helm/values-schema", lint.Warning, "", "", "https://schemas.example/a.json",
+		},
+		"no mapping": {add("- a\n- b\n"), "kube/yaml", lint.Error, "", "", "no YAML mapping"},
+		"key twice": {
+			add(object("v1", "ConfigMap", "data: {a: b}\ndata: {a: c}\n")), "kube/yaml", lint.Error, "ConfigMap/openbao-extra",
+			"", "stands twice",
+		},
+		"no name": {add("apiVersion: v1\nkind: ConfigMap\n"), "kube/yaml", lint.Error, "ConfigMap/", "", "no metadata.name"},
+		"object twice": {
+			add(object("v1", "ConfigMap", "---\n") + object("v1", "ConfigMap", "")), "kube/duplicates", lint.Error,
+			"ConfigMap/openbao-extra", "metadata.name", "twice",
+		},
+		"unknown field": {
+			edit(t, deployment, "replicas:", "replicaz:"), "kube/schema", lint.Error, "Deployment/openbao-small",
+			"spec.replicaz", "unknown field",
+		},
+		"wrong type": {
+			edit(t, deployment, "- name: small\n", "- name: small\n          terminationMessagePath: 3\n"), "kube/schema",
+			lint.Error, "Deployment/openbao-small", "spec.template.spec.containers[0].terminationMessagePath",
+			"has to be string",
+		},
+		"in a list": {add("apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: '{{ " +
+			".Release.Name " +
+			"}}-l'}, dada: {}}\n"), "kube/schema", lint.Error, "ConfigMap/openbao-l", "dada", "unknown field"},
+		"removed": {
+			add(object("policy/v1beta1", "PodDisruptionBudget", "spec: {maxUnavailable: 1}\n")), "kube/deprecated", lint.Error,
+			"PodDisruptionBudget/openbao-extra", "apiVersion", "replaced by policy/v1",
+		},
+		"deprecated": {
+			add(object("v1", "Endpoints", "")), "kube/deprecated", lint.Warning, "Endpoints/openbao-extra", "apiVersion",
+			"deprecated since 1.33",
+		},
+		"custom resource": {
+			add(object("moon.example/v1", "Phase", "")), "kube/unchecked", lint.Info, "Phase/openbao-extra",
+			"", "custom resource",
+		},
+		"long name": {
+			add("apiVersion: v1\nkind: Service\nmetadata: {name: '{{ .Release.Name }}-a-long-suffix'}\n"),
+			"kube/names", lint.Error, "Service/l" + strings.Repeat("o", 49) + "ong-a-long-suffix", "metadata.name",
+			"no more than 63",
+		},
+		"label": {
+			edit(t, deployment, "labels: {app: small, release: {{ .Release.Name }}}\nspec", "labels: {app: a/b}\nspec"),
+			"kube/names", lint.Error, "Deployment/openbao-small", "metadata.labels[app]", "a valid label",
+		},
+		"config file": {
+			valued("feature", "true", object("v1", "ConfigMap",
+				"data:\n  a.json: '{\"a\": {{ if .Values.feature }}1{{ end }} }'\n")),
+			"config/syntax", lint.Error, "ConfigMap/openbao-extra", "data[a.json]", "does not parse",
+		},
+		"typed list": {
+			add("apiVersion: v1\nkind: ConfigMapList\nitems:\n  - {metadata: {name: '{{ .Release.Name }}-l'}, " +
+				"data: {a.json: '{'}}\n"), "config/syntax", lint.Error, "ConfigMap/openbao-l", "data[a.json]",
+			"does not parse",
+		},
+	})
+}
