@@ -30,28 +30,39 @@ func TestOutageIsJudged(t *testing.T) {
 		fresh, kept time.Duration
 		strategy    string
 		machine     string
+		least       float64
 		want        result.Verdict
 		reason      string
 	}{
-		"short": {5 * time.Second, 5 * time.Second, "Recreate", "", result.Pass, ""},
+		"short": {5 * time.Second, 5 * time.Second, "Recreate", "", 0, result.Pass, ""},
 		"long": {
-			48 * time.Second, 5 * time.Second, "Recreate", "", result.Fail,
+			48 * time.Second, 5 * time.Second, "Recreate", "", 0, result.Fail,
 			"outage budget of change upgrade with strategy Recreate missed: " +
 				"for a client with a connection per fetch the longest gap is 48.0 s",
 		},
-		"kept connection": {0, 16 * time.Second, "Recreate", "", result.Fail, "a kept connection"},
+		"kept connection": {0, 16 * time.Second, "Recreate", "", 0, result.Fail, "a kept connection"},
 		"the machine": {
-			48 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", result.Inconclusive,
+			48 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", 0, result.Inconclusive,
 			"while this machine stood still",
 		},
-		"no budget": {0, 0, "OnDelete", "", result.Inconclusive, "no outage budget"},
+		"the chart, whatever the machine does": {
+			48 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", 44, result.Fail,
+			"the longest gap is 48.0 s, at most 15.0 s; last error: <nil>; by the chart's own probes no fetch can work for 44 s",
+		},
+		"the chart within the budget": {
+			48 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", 14, result.Inconclusive, "while this machine",
+		},
+		"a gap that the chart's probes do not explain": {
+			20 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", 44, result.Inconclusive, "while this machine",
+		},
+		"no budget": {0, 0, "OnDelete", "", 0, result.Inconclusive, "no outage budget"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, c := Outcome{Verdict: result.Pass}, Confirmation{Strategy: tc.strategy}
 			c.judge(env, judge.OutageUpgrade, outage.Reports{
 				Fresh: down(tc.fresh), Kept: down(tc.kept), Interval: 50 * time.Millisecond, Machine: tc.machine,
-			}, &o)
+			}, tc.least, &o)
 			require.Equal(t, tc.want, o.Verdict)
 			require.Contains(t, strings.Join(o.Reasons, "\n"), tc.reason)
 		})

@@ -9,6 +9,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/topology"
 )
 
 // namespace is where charts are rendered to. No rule depends on it.
@@ -34,7 +35,9 @@ func Predict(e Edge, s Setting) (Prediction, error) {
 	if err != nil {
 		return Prediction{}, err
 	}
-	c := comparison{from: byKey(from), to: byKey(to), again: byKey(again), supplied: sample.Secrets}
+	c := comparison{
+		dialect: s.Dialect, from: byKey(from), to: byKey(to), again: byKey(again), supplied: sample.Secrets,
+	}
 	return c.compare(), nil
 }
 
@@ -66,6 +69,7 @@ func (s Setting) render(stop Stop, existing []object) ([]object, error) {
 
 // comparison compares the objects of before, of after, and of a second render of after.
 type comparison struct {
+	dialect         *topology.Dialect
 	from, to, again map[string]object
 	supplied        []string // Secrets that Steamer makes
 	out             Prediction
@@ -145,8 +149,8 @@ func (c *comparison) needs(before, after object) {
 			slices.ContainsFunc(old, func(o reference) bool { return o.name == ref.name }) {
 			continue // it is there, or was missing before
 		}
-		made := c.find(c.to, ref.name)
-		kept := c.find(c.from, ref.name)
+		made := c.find(c.to, "Secret", ref.name)
+		kept := c.find(c.from, "Secret", ref.name)
 		switch {
 		case made == nil && (kept == nil || !kept.kept()):
 			c.out.add(RuleSecretMissing, Note, after.id(), "the new pods need Secret %s, which neither release makes: it has "+
@@ -162,7 +166,7 @@ func (c *comparison) needs(before, after object) {
 func (c *comparison) renamed(old []reference, made, workload object) {
 	now := workload.template().references()
 	for _, ref := range old {
-		before := c.find(c.from, ref.name)
+		before := c.find(c.from, "Secret", ref.name)
 		if before == nil || slices.ContainsFunc(now, func(n reference) bool { return n.name == ref.name }) {
 			continue
 		}
@@ -176,9 +180,9 @@ func (c *comparison) renamed(old []reference, made, workload object) {
 	}
 }
 
-func (c *comparison) find(in map[string]object, secret string) object {
+func (c *comparison) find(in map[string]object, kind, name string) object {
 	for _, o := range in {
-		if o.kind() == "Secret" && o.name() == secret {
+		if o.kind() == kind && o.name() == name {
 			return o
 		}
 	}
@@ -190,6 +194,7 @@ func (c *comparison) restarts(before, after object) {
 	if template := after.template(); template != nil && !reflect.DeepEqual(before.template(), template) {
 		c.out.Strategy = after.strategy()
 		c.out.add(RuleRestart, Note, after.id(), "its pods are replaced, by strategy %s", c.out.Strategy)
+		c.unready(after)
 	}
 }
 

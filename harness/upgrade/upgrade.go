@@ -90,6 +90,7 @@ const (
 	RuleSecretMissing = "secret-missing" // pods need a Secret that nothing has made
 	RuleClaimLost     = "claim-lost"     // Helm deletes a volume claim, or pods claim other volumes
 	RuleRestart       = "restart"        // the pods are replaced
+	RuleOutage        = "outage"         // no pod can serve for a time that the chart itself sets
 )
 
 // Prediction is what rendering shows of an upgrade.
@@ -97,6 +98,8 @@ type Prediction struct {
 	Findings []Finding `json:"findings"`
 	Strategy string    `json:"strategy,omitempty"` // by which pods are replaced; empty where they are not
 	Objects  int       `json:"objects"`            // that were compared
+	// LeastOutage is for how many seconds no fetch can work, by the chart's own probes.
+	LeastOutage float64 `json:"leastOutageSeconds,omitempty"`
 }
 
 // Confirmation is what an upgrade did on a cluster.

@@ -113,7 +113,8 @@ func TestPredict(t *testing.T) {
 			nil,
 			[][3]string{{
 				"templates/secret-static-unseal.yaml",
-				`{{- if not (lookup "v1" "Secret" .Release.Namespace $name) }}`, "{{- if true }}",
+				`{{- if and (include "openbao.cluster" .) (not (lookup "v1" "Secret" .Release.Namespace $name)) }}`,
+				"{{- if true }}",
 			}},
 			upgrade.RuleSecretValue, "Secret/openbao-static-unseal", "generates its key key again",
 		},
@@ -304,4 +305,49 @@ func TestRollsBack(t *testing.T) {
 	edge.To.Chart = copied(t, [3]string{"Chart.yaml", "annotations:\n", "annotations:\n  steamer/rollback: two\n"})
 	_, err := edge.RollsBack()
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
+// TestLeastOutage: with strategy Recreate the new pods' probes are a lower bound of the outage.
+func TestLeastOutage(t *testing.T) {
+	t.Parallel()
+	probe := func(name string, fields map[string]any) map[string]any { return map[string]any{name: fields} }
+	for name, tc := range map[string]struct {
+		values map[string]any
+		want   float64
+	}{
+		"the chart's own": {nil, 0},
+		"a late readiness probe": {
+			probe("readinessProbe", map[string]any{"initialDelaySeconds": 45}), 44,
+		},
+		"a late startup probe": {probe("startupProbe", map[string]any{"initialDelaySeconds": 20}), 19},
+		"several successes": {
+			probe("readinessProbe", map[string]any{"initialDelaySeconds": 5, "successThreshold": 3, "periodSeconds": 6}), 16,
+		},
+		"pods one by one": {map[string]any{
+			"readinessProbe": map[string]any{"initialDelaySeconds": 45}, "strategy": map[string]any{"type": "RollingUpdate"},
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			head := load(t, reference)
+			predicted, err := upgrade.Predict(upgrade.Edge{
+				From: upgrade.Stop{Name: "0.1.0", Chart: load(t, released)},
+				To:   upgrade.Stop{Name: "head", Chart: head, Values: tc.values},
+			}, setting(t))
+			require.NoError(t, err)
+			require.InDelta(t, tc.want, predicted.LeastOutage, 1e-9)
+		})
+	}
+	unready := copied(t, [3]string{
+		"templates/services.yaml", "  type: {{ $service.type }}",
+		"  publishNotReadyAddresses: true\n" +
+			"  type: {{ $service.type }}",
+	})
+	predicted, err := upgrade.Predict(upgrade.Edge{
+		From: upgrade.Stop{Name: "0.1.0", Chart: load(t, released)},
+		To: upgrade.Stop{Name: "head", Chart: unready, Values: probe("readinessProbe",
+			map[string]any{"initialDelaySeconds": 45})},
+	}, setting(t))
+	require.NoError(t, err)
+	require.Zero(t, predicted.LeastOutage, "a Service that publishes unready pods has no such bound")
 }
