@@ -34,9 +34,10 @@ const (
 
 // Upgrade says which upgrades are tried.
 type Upgrade struct {
-	From, To  []string // versions, paths, or upgrade.Head
-	Releases  string   // where versions are, see upgrade.Releases
-	FromImage string   // of OpenBao before the upgrade; empty: that of the plan
+	From, To []string // versions, paths, or upgrade.Head
+	Releases string   // where versions are, see upgrade.Releases
+	// FromImage and ToImage are images of OpenBao at one end alone; empty: that of the plan.
+	FromImage, ToImage string
 	// FromValues and ToValues are values files of one end alone, over those of the plan.
 	FromValues, ToValues []string
 	Pairs                bool // also from each of the chart's ci/*-values.yaml to each other
@@ -119,7 +120,7 @@ func (u *Upgrade) edges(ctx context.Context, sess *session.Session, p *plan.Reso
 	}
 	var edges []upgrade.Edge
 	for _, to := range u.To {
-		last, err := stop("--to", to, image, u.ToValues)
+		last, err := stop("--to", to, cmp.Or(u.ToImage, image), u.ToValues)
 		if err != nil {
 			return nil, err
 		}
@@ -188,8 +189,10 @@ func (u *Upgrade) preflight(ctx context.Context, sess *session.Session, provider
 	if err := sess.Place(ctx, provider); err != nil {
 		return err
 	}
-	if u.FromImage != "" {
-		provider.Also = append(provider.Also, u.FromImage)
+	for _, image := range []string{u.FromImage, u.ToImage} {
+		if image != "" {
+			provider.Also = append(provider.Also, image)
+		}
 	}
 	var wanted []platform.Wanted
 	for i, e := range edges {

@@ -54,9 +54,12 @@ func newUpgrade(state *State) *cobra.Command {
 		set.StringSliceVar(&f.From, "from", nil, "releases to upgrade from: versions, paths, or head")
 		set.StringSliceVar(&f.To, "to", f.To, "releases to upgrade to: versions, paths, or head")
 		set.StringVar(&f.Releases, "releases", "", "where versions are: a directory of archives NAME-VERSION.tgz, its "+
-			"index.yaml, or the URL of a Helm repository (default: --repo, or what is known of charts/openbao)")
+			"index.yaml, the URL of a Helm repository, or oci://REGISTRY/PATH without the chart's name (default: --repo, "+
+			"or what is known of charts/openbao)")
 		set.StringVar(&f.FromImage, "from-image", "",
 			"image of OpenBao before the upgrade (default: that of --image openbao=)")
+		set.StringVar(&f.ToImage, "to-image", "",
+			"image of OpenBao after the upgrade (default: that of --image openbao=)")
 		set.StringArrayVar(&f.FromValues, "from-values", nil, "values file before the upgrade alone; repeatable")
 		set.StringArrayVar(&f.ToValues, "to-values", nil, "values file after the upgrade alone; repeatable")
 		set.BoolVar(&f.Pairs, "values-pairs", false,
@@ -102,8 +105,11 @@ func (f *upgradeFlags) run(c *cobra.Command, state *State) error {
 	case f.Most < 0:
 		return exit.Invalidf("--edges", "use 0 for all, or a number", "it is negative")
 	}
-	if f.FromImage != "" {
-		if err := plan.CheckReference("--from-image "+f.FromImage, f.FromImage); err != nil {
+	for _, image := range [][2]string{{"--from-image ", f.FromImage}, {"--to-image ", f.ToImage}} {
+		if image[1] == "" {
+			continue
+		}
+		if err := plan.CheckReference(image[0]+image[1], image[1]); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,9 @@ const Head = "head"
 
 // Releases are where a chart's releases are.
 type Releases struct {
-	Place string       // directory of archives NAME-VERSION.tgz, its index.yaml, or the URL of a Helm repository
+	// Place is a directory of archives NAME-VERSION.tgz, its index.yaml, the URL of a Helm
+	// repository, or oci://REGISTRY/PATH without the chart's name.
+	Place string
 	Head  *chart.Chart // the chart under test, which is called Head
 	Fetch chart.Fetcher
 }
@@ -37,7 +39,11 @@ func (r Releases) Find(ctx context.Context, flag, name string) (*chart.Chart, er
 		return nil, exit.Invalidf(flag+" "+name, "add --releases DIRECTORY or URL, or name a path to the archive",
 			"it is not known where the releases of chart %s are", r.Head.Info().Name)
 	case strings.Contains(r.Place, "://"):
-		c, err := r.Fetch.Load(ctx, chart.Source{Repo: r.Place, Name: r.Head.Info().Name, Version: name})
+		source := chart.Source{Repo: r.Place, Name: r.Head.Info().Name, Version: name}
+		if strings.HasPrefix(r.Place, "oci://") {
+			source.Repo, source.Name = "", strings.TrimSuffix(r.Place, "/")+"/"+source.Name
+		}
+		c, err := r.Fetch.Load(ctx, source)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", flag, name, err)
 		}

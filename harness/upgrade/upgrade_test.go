@@ -240,36 +240,6 @@ func TestCheckImages(t *testing.T) {
 	}
 }
 
-func TestReleases(t *testing.T) {
-	t.Parallel()
-	r := upgrade.Releases{Place: filepath.Dir(released), Head: load(t, reference)}
-	for _, place := range []string{r.Place, r.Place + "/index.yaml"} {
-		r.Place = place
-		found, err := r.Find(t.Context(), "--from", "0.1.0")
-		require.NoError(t, err)
-		require.Equal(t, "0.1.0", found.Info().Version)
-	}
-	head, err := r.Find(t.Context(), "--to", upgrade.Head)
-	require.NoError(t, err)
-	require.Same(t, r.Head, head)
-	path, err := r.Find(t.Context(), "--from", released)
-	require.NoError(t, err)
-	require.Equal(t, "0.1.0", path.Info().Version)
-	for name, tc := range map[string]struct{ place, version, want string }{
-		"no such release":   {filepath.Dir(released), "9.9.9", "choose from 0.1.0"},
-		"no such directory": {"/nowhere", "0.1.0", "no such file"},
-		"no releases":       {t.TempDir(), "0.1.0", "no releases of the chart"},
-		"no place":          {"", "0.1.0", "add --releases"},
-		"no such file":      {"", "./openbao-0.1.0.tgz", "no such file"},
-		"no such scheme":    {"ftp://charts", "0.1.0", "http or https"},
-	} {
-		r.Place = tc.place
-		_, err := r.Find(t.Context(), "--from", tc.version)
-		require.ErrorContains(t, err, tc.want, name)
-		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
-	}
-}
-
 // TestFiles: values that need what a test cluster does not have are predicted only.
 func TestFiles(t *testing.T) {
 	t.Parallel()
