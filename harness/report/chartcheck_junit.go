@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -21,7 +20,7 @@ func FindingsJUnit(w io.Writer, r *lint.Report) error {
 	for _, outcome := range r.Rules {
 		suite.AddTestcase(ruleCase(r, outcome))
 	}
-	return writeSuites(w, "steamer charts check", suite)
+	return render.Suites(w, "steamer charts check", suite)
 }
 
 // ruleCase is a rule with its findings.
@@ -59,16 +58,4 @@ func ruleCase(r *lint.Report, outcome lint.Outcome) junit.Testcase {
 		c.SystemOut = &junit.Output{Data: render.Clean(noted.String())}
 	}
 	return c
-}
-
-// writeSuites writes suites under one name.
-func writeSuites(w io.Writer, name string, list ...junit.Testsuite) error {
-	suites := junit.Testsuites{Name: name}
-	for _, s := range list {
-		suites.AddSuite(s)
-	}
-	if _, err := fmt.Fprintln(w, `<?xml version="1.0" encoding="UTF-8"?>`); err != nil {
-		return err
-	}
-	return suites.WriteXML(w)
 }

@@ -147,7 +147,7 @@ func decisionJUnit(w io.Writer, d *gate.Decision) error {
 		add("gate/"+c.ID, c.Verdict, c.Required, c.Reasons)
 	}
 	add("gate/verdict", d.Verdict, true, d.Reasons)
-	return writeSuites(w, "steamer gate", s)
+	return render.Suites(w, "steamer gate", s)
 }
 
 // DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to

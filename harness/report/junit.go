@@ -39,7 +39,7 @@ func runJUnit(w io.Writer, r *result.Result) error {
 			suites = append(suites, s)
 		}
 	}
-	return writeSuites(w, "steamer "+r.Run.ID, append(suites, verdictSuite(r))...)
+	return render.Suites(w, "steamer "+r.Run.ID, append(suites, verdictSuite(r))...)
 }
 
 // verdictSuite holds the verdict of the run, which also covers what no single

@@ -1,8 +1,10 @@
 package pages
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/report/internal/render"
@@ -10,10 +12,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/upgrade"
 )
 
-// WriteUpgrade writes upgrade.json and upgrade.md into dir, which must exist.
+// WriteUpgrade writes upgrade.json, upgrade.md and junit.xml into dir, which must exist.
 func WriteUpgrade(dir string, r *upgrade.Report) error {
 	r = secret.Scrub(r)
-	return writeMeasurement(dir, "upgrade", r, UpgradeMarkdown(r))
+	return errors.Join(writeMeasurement(dir, "upgrade", r, UpgradeMarkdown(r)),
+		writeFile(filepath.Join(dir, "junit.xml"), func(w io.Writer) error { return upgradeJUnit(w, r) }))
 }
 
 // UpgradeMarkdown is the report in Markdown.
@@ -23,6 +26,9 @@ func UpgradeMarkdown(r *upgrade.Report) string {
 	t.line("# Upgrades in topology %s: %s\n", r.Topology, r.Verdict)
 	t.WriteString(upgradeTable(r).Safe().Markdown())
 	upgradeNotes(t, r, "- ")
+	if lines := timelines(r); len(lines) > 0 {
+		t.line("\n## Outages, second by second\n\n```text\n%s\n```", strings.Join(lines, "\n"))
+	}
 	t.end(nil, r.Reproduce)
 	return t.String()
 }
@@ -35,6 +41,9 @@ func UpgradeText(w io.Writer, r *upgrade.Report) error {
 	}
 	t := &text{}
 	upgradeNotes(t, r, "  ")
+	if lines := timelines(r); len(lines) > 0 {
+		t.line("\n%s", strings.Join(lines, "\n"))
+	}
 	t.line("\nSteamer: %s", r.Verdict)
 	_, err := io.WriteString(w, t.String())
 	return err

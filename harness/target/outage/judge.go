@@ -20,16 +20,18 @@ type Figures struct {
 type Client struct {
 	Name string `json:"name"`
 	Figures
-	last error
+	Watched float64 `json:"watched"` // seconds for which it fetched
+	Gaps    []Gap   `json:"gaps,omitempty"`
+	last    error
 }
 
 // Clients returns the figures of both kinds of client.
 func (r Reports) Clients() []Client {
 	figures := func(name string, one Report) Client {
-		return Client{name, Figures{
+		return Client{Name: name, Figures: Figures{
 			Longest: one.Longest.Seconds(), Sum: one.Unavailable.Seconds(),
 			Failed: one.FailedPercent(r.Interval, judge.OutageWindow), Lost: one.Lost,
-		}, one.Last}
+		}, Watched: one.Watched.Seconds(), Gaps: one.Gaps, last: one.Last}
 	}
 	return []Client{figures(freshName, r.Fresh), figures(keptName, r.Kept)}
 }
