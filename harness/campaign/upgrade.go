@@ -229,11 +229,19 @@ func (u *Upgrade) confirm(ctx context.Context, provider *platform.Provider, s *s
 		return err
 	}
 	c := u.confirmer(provider, on, s, r, dir)
+	done, wanted := 0, 0
+	for i := range edges {
+		if r.Edges[i].Skipped == "" {
+			wanted++
+		}
+	}
 	for i, e := range edges {
 		if r.Edges[i].Skipped != "" {
 			continue
 		}
-		if err := s.Do(ctx, "", "upgrade "+e.String(), func(ctx context.Context) error {
+		done++
+		name := fmt.Sprintf("upgrade %d of %d, %s", done, wanted, e)
+		if err := s.Do(ctx, "", name, func(ctx context.Context) error {
 			return c.Confirm(ctx, e, &r.Edges[i])
 		}); err != nil {
 			return errors.Join(err, c.Leave(ctx))

@@ -53,10 +53,30 @@ func TestUpgradePredicts(t *testing.T) {
 			exit.Invalid,
 			[]string{"upgrade 0.1.0 unknown.yaml -> head: 0.1.0", "onlyHere"},
 		},
+		"values of the other end": {
+			[]string{"--from", "head", "--to", "0.1.0", "--to-values", unknown},
+			exit.Invalid,
+			[]string{"upgrade head -> 0.1.0 unknown.yaml: 0.1.0", "onlyHere"},
+		},
 		"older image": {
 			[]string{"--from", "0.1.0", "--from-image", "r/openbao:2.6.0", "--image", "openbao=r/openbao:2.4.0"},
 			exit.Invalid,
 			[]string{"older than the data"},
+		},
+		"older image of the end alone": {
+			[]string{"--from", "0.1.0", "--from-image", "r/openbao:2.6.0", "--to-image", "r/openbao:2.4.0"},
+			exit.Invalid,
+			[]string{"older than the data"},
+		},
+		"no tag": {
+			[]string{"--from", "0.1.0", "--to-image", "r/openbao"},
+			exit.Invalid,
+			[]string{"--to-image r/openbao"},
+		},
+		"no such registry": {
+			[]string{"--from", "9.9.9", "--releases", "oci://127.0.0.1:1/charts"},
+			exit.Invalid,
+			[]string{"--from 9.9.9"},
 		},
 		"format":         {[]string{"--from", "0.1.0", "-o", "xml"}, exit.Invalid, []string{"--format xml"}},
 		"two topologies": {[]string{"--from", "0.1.0", "--topology", "all"}, exit.Invalid, []string{"--topology"}},
@@ -70,9 +90,14 @@ func TestUpgradePredicts(t *testing.T) {
 			for _, want := range tc.want {
 				require.Contains(t, got.stdout+got.stderr, want)
 			}
+			if tc.code == exit.Invalid { // and nothing is touched without --predict
+				got = steamer(t, work, append([]string{"upgrade"}, tc.args...)...)
+				require.Equal(t, tc.code, got.code, got.stdout+got.stderr)
+				require.NotContains(t, got.stdout+got.stderr, "▶", "no step begins")
+			}
 			left, err := os.ReadDir(work)
 			require.NoError(t, err)
-			require.Empty(t, left, "a prediction writes no file")
+			require.Empty(t, left, "a prediction writes no file, and neither does invalid input")
 		})
 	}
 	got := steamer(t, dir, "upgrade", "--dry-run", "--from", "0.1.0", "-o", "json")
