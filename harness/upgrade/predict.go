@@ -275,9 +275,6 @@ func Outcomes(edges []Edge, s Setting) ([]Outcome, error) {
 // "": it needs kinds that not every cluster has, objects that someone else makes, or several
 // nodes.
 func (s Setting) Unfit(stop Stop) (string, error) {
-	if !stop.File {
-		return "", nil
-	}
 	objects, err := s.render(stop, nil)
 	if err != nil {
 		return "", err

@@ -133,7 +133,7 @@ func Files(name string, c *chart.Chart, image string) ([]Stop, error) {
 			return nil, err
 		}
 		short := strings.TrimSuffix(path.Base(file), "-values.yaml")
-		out = append(out, Stop{Name: name + " " + short, Chart: c, Image: image, Base: values, File: true})
+		out = append(out, Stop{Name: name + " " + short, Chart: c, Image: image, Base: values})
 	}
 	slices.SortFunc(out, func(a, b Stop) int { return strings.Compare(a.Name, b.Name) })
 	if len(out) < 2 {

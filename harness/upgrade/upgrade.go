@@ -24,7 +24,7 @@ type Stop struct {
 	Image  string         // reference of OpenBao; empty: the plan's
 	Base   map[string]any // values below the dialect's, such as a file of the chart's ci directory
 	Values map[string]any // the user's, over the dialect's
-	File   bool           // Base is a file of the ci directory: it may need what a test cluster has not
+	Unfit  string         // why a test cluster cannot have it, see Setting.Unfit; such a stop is predicted only
 }
 
 // Edge is one upgrade.
@@ -177,30 +177,6 @@ func (r *Report) Conclude() {
 	if len(r.Edges) == 0 {
 		r.Verdict = result.Inconclusive
 	}
-}
-
-// Walk returns a walk over n stops that takes each way from one to another exactly once: all
-// pairs, in both directions, with one installation.
-func Walk(n int) []int {
-	if n < 2 {
-		return nil
-	}
-	next := make([]int, n) // the way that is taken next from each stop
-	var stack, walk []int
-	for stack = []int{0}; len(stack) > 0; {
-		at := stack[len(stack)-1]
-		if next[at] == at {
-			next[at]++
-		}
-		if next[at] >= n {
-			walk, stack = append(walk, at), stack[:len(stack)-1]
-			continue
-		}
-		stack = append(stack, next[at])
-		next[at]++
-	}
-	slices.Reverse(walk)
-	return walk
 }
 
 // has reports whether the findings have one of a rule for an object.

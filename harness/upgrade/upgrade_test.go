@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -202,19 +203,31 @@ func TestPredictTheReleaseBefore(t *testing.T) {
 	require.ErrorContains(t, err, "onlyHere")
 }
 
-func TestWalk(t *testing.T) {
+// TestPairs: each pair in each direction once, those that a cluster can have as one walk.
+func TestPairs(t *testing.T) {
 	t.Parallel()
-	require.Empty(t, upgrade.Walk(0))
-	require.Empty(t, upgrade.Walk(1))
-	for n := 2; n <= 9; n++ {
-		walk := upgrade.Walk(n)
-		require.Len(t, walk, n*(n-1)+1)
-		seen := map[[2]int]bool{}
-		for i := 1; i < len(walk); i++ {
-			require.NotEqual(t, walk[i-1], walk[i])
-			seen[[2]int{walk[i-1], walk[i]}] = true
+	for _, tc := range [][2]int{{0, 0}, {1, 0}, {2, 0}, {2, 2}, {3, 1}, {8, 4}, {9, 0}} {
+		stops := make([]upgrade.Stop, tc[0])
+		for i := range stops {
+			stops[i].Name = strconv.Itoa(i)
+			if i%2 == 1 && i/2 < tc[1] {
+				stops[i].Unfit = "it needs more"
+			}
 		}
-		require.Len(t, seen, n*(n-1), "each pair in each direction once")
+		seen := map[string]bool{}
+		at, walking := "", true
+		for _, e := range upgrade.Pairs(stops) {
+			require.NotEqual(t, e.From.Name, e.To.Name)
+			seen[e.String()] = true
+			if e.From.Unfit != "" || e.To.Unfit != "" {
+				walking = false
+				continue
+			}
+			require.True(t, walking, "what a cluster can have comes first")
+			require.True(t, at == "" || at == e.From.Name, "%s does not begin at %s", e, at)
+			at = e.To.Name
+		}
+		require.Len(t, seen, max(0, tc[0]*(tc[0]-1)))
 	}
 }
 

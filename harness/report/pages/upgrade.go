@@ -51,10 +51,12 @@ func UpgradeText(w io.Writer, r *upgrade.Report) error {
 
 // upgradeTable has a row for each edge, and one for each that was rolled back.
 func upgradeTable(r *upgrade.Report) render.Table {
-	table := render.Table{Head: []string{
-		"upgrade", "predicted", "pods", "longest gap s", "sum s", "failed fetches", "budget s", "Secrets kept", "read back",
-		"verdict",
-	}}
+	measured := []string{"longest gap s", "sum s", "failed fetches", "budget s", "Secrets kept", "read back"}
+	cells := confirmed
+	if r.Predicted {
+		measured, cells = nil, func(*upgrade.Confirmation) []string { return nil }
+	}
+	table := render.Table{Head: append(append([]string{"upgrade", "predicted", "pods"}, measured...), "verdict")}
 	for i := range r.Edges {
 		o := &r.Edges[i]
 		predicted := "nothing lost"
@@ -65,7 +67,7 @@ func upgradeTable(r *upgrade.Report) render.Table {
 		if o.Predicted.Strategy != "" {
 			pods = o.Predicted.Strategy
 		}
-		row := append([]string{o.From + " → " + o.To, predicted, pods}, confirmed(o.Confirmed)...)
+		row := append([]string{o.From + " → " + o.To, predicted, pods}, cells(o.Confirmed)...)
 		table.Add(append(row, string(o.Verdict))...)
 		if o.RolledBack != nil {
 			row := append([]string{o.To + " → " + o.From + ", rolled back", "–", o.RolledBack.Strategy},
