@@ -62,8 +62,10 @@ func TestUpgradeReport(t *testing.T) {
 	cases := suites.Suites[0].Testcases
 	require.Equal(t, "1 → 2 [cloud-native]", cases[0].Name)
 	require.Equal(t, "7.000", cases[0].Time)
-	require.Equal(t, [2]string{"too long", "too long\nand lost"}, [2]string{cases[0].Failure.Message,
-		cases[0].Failure.Data})
+	require.Equal(t, [2]string{"too long", "too long\nand lost"}, [2]string{
+		cases[0].Failure.Message,
+		cases[0].Failure.Data,
+	})
 	require.Nil(t, cases[1].Failure)
 	require.Nil(t, cases[1].Skipped)
 	require.Equal(t, "predicted only: needs | two nodes", cases[2].Skipped.Message)
