@@ -55,7 +55,10 @@ func (u *Upgrade) Run(ctx context.Context, sess *session.Session, root string, p
 	if err != nil {
 		return "", err
 	}
-	setting := upgrade.Setting{Dialect: provider.Plan.Dialect, Topology: provider.Plan.Topologies[0]}
+	setting := upgrade.Setting{
+		Dialect: provider.Plan.Dialect, Topology: provider.Plan.Topologies[0], Outages: provider.Plan.Objectives.Outages,
+		Namespaces: 3 * p.Tenants, // organisation, group and project
+	}
 	edges, err := u.edges(ctx, sess, provider.Plan, setting)
 	if err != nil {
 		return "", err

@@ -50,15 +50,9 @@ func (c *Confirmer) Confirm(ctx context.Context, e Edge, o *Outcome) error {
 		return exit.Environmentf("upgrade "+e.String(), "name an image of version "+wrote+" or later; nothing was changed",
 			"image %s is older than the data, which OpenBao %s wrote", e.To.Image, wrote)
 	}
-	change := judge.OutageConfig
-	if e.From.Chart.Info().Digest != e.To.Chart.Info().Digest || e.From.Image != e.To.Image {
-		change = judge.OutageUpgrade
-	}
 	var err error
-	o.Confirmed, err = c.move(ctx, o, change, func(ctx context.Context) error {
-		return c.target.Become(ctx,
-			c.Spec(e.To))
-	})
+	o.Confirmed, err = c.move(ctx, o, e.change(),
+		func(ctx context.Context) error { return c.target.Become(ctx, c.Spec(e.To)) })
 	c.at = e.To.Name
 	if err == nil && o.Confirmed != nil && e.Back {
 		o.RolledBack, err = c.move(ctx, o, judge.OutageRollback,

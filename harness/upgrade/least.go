@@ -6,6 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"gitlab.com/steamer/steamer/harness/judge"
 )
 
 // unready notes the least time for which no pod can be behind the active Service while a workload
@@ -50,4 +52,11 @@ func firstReady(spec corev1.PodSpec) float64 {
 		last = max(last, ready-1) // the kubelet counts from the second in which the container started
 	}
 	return last
+}
+
+// tooLong returns the budget that the outage misses that the chart itself causes.
+func (s Setting) tooLong(e Edge, p Prediction) (budget judge.Outage, missed bool) {
+	budget, ok := judge.OutageFor(s.Outages, e.change(), p.Strategy, e.To.Chart.Info().Version, tag(e.To.Image))
+	budget = budget.With(s.Namespaces)
+	return budget, ok && p.LeastOutage > budget.Longest
 }

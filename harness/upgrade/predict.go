@@ -266,6 +266,10 @@ func Outcomes(edges []Edge, s Setting) ([]Outcome, error) {
 				o.fail("predicted %s: %s: %s", f.Rule, f.Object, f.Text)
 			}
 		}
+		if budget, missed := s.tooLong(e, predicted); missed {
+			o.fail("predicted %s: no fetch can work for %.0f s, and the %s is %.1f s", RuleOutage, predicted.LeastOutage, budget,
+				budget.Longest)
+		}
 		out = append(out, o)
 	}
 	return out, nil

@@ -53,13 +53,23 @@ func (e Edge) RollsBack() (bool, error) {
 	return err == nil && releases.Check(version), nil
 }
 
+// change is the kind of change that the edge is, by which its outage is judged.
+func (e Edge) change() string {
+	if e.From.Chart.Info().Digest != e.To.Chart.Info().Digest || e.From.Image != e.To.Image {
+		return judge.OutageUpgrade
+	}
+	return judge.OutageConfig
+}
+
 // String names the edge.
 func (e Edge) String() string { return e.From.Name + " -> " + e.To.Name }
 
 // Setting is where upgrades happen.
 type Setting struct {
-	Dialect  *topology.Dialect
-	Topology string
+	Dialect    *topology.Dialect
+	Topology   string
+	Outages    []judge.Outage // budgets; nil: no outage is predicted to be too long
+	Namespaces int            // that OpenBao loads at most
 }
 
 // Severity of a Finding.

@@ -1,6 +1,7 @@
 package upgrade_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/harness/upgrade"
@@ -302,6 +304,9 @@ func TestLeastOutage(t *testing.T) {
 		"a late readiness probe": {
 			probe("readinessProbe", map[string]any{"initialDelaySeconds": 45}), 44,
 		},
+		"late, and soon enough": {
+			probe("readinessProbe", map[string]any{"initialDelaySeconds": 10}), 9,
+		},
 		"a late startup probe": {probe("startupProbe", map[string]any{"initialDelaySeconds": 20}), 19},
 		"several successes": {
 			probe("readinessProbe", map[string]any{"initialDelaySeconds": 5, "successThreshold": 3, "periodSeconds": 6}), 16,
@@ -312,13 +317,26 @@ func TestLeastOutage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			head := load(t, reference)
-			predicted, err := upgrade.Predict(upgrade.Edge{
+			edge := upgrade.Edge{
 				From: upgrade.Stop{Name: "0.1.0", Chart: load(t, released)},
-				To:   upgrade.Stop{Name: "head", Chart: head, Values: tc.values},
-			}, setting(t))
+				To:   upgrade.Stop{Name: "head", Chart: load(t, reference), Values: tc.values},
+			}
+			in := setting(t)
+			in.Outages = []judge.Outage{
+				{Change: judge.OutageConfig, Longest: 1}, {Change: judge.OutageUpgrade, Longest: 10, PerNamespace: 100},
+			}
+			in.Namespaces = 50 // 15 s in all
+			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, in)
 			require.NoError(t, err)
-			require.InDelta(t, tc.want, predicted.LeastOutage, 1e-9)
+			require.InDelta(t, tc.want, outcomes[0].Predicted.LeastOutage, 1e-9)
+			if tc.want < 15 {
+				require.Empty(t, outcomes[0].Reasons)
+				return
+			}
+			require.Equal(t, []string{fmt.Sprintf(
+				"predicted outage: no fetch can work for %.0f s, and the outage budget of change "+
+					"upgrade is 15.0 s", tc.want)}, outcomes[0].Reasons)
+			require.Equal(t, result.Fail, outcomes[0].Verdict)
 		})
 	}
 	unready := copied(t, [3]string{
