@@ -46,15 +46,19 @@ func (c *Confirmer) Confirm(ctx context.Context, e Edge, o *Outcome) error {
 		}
 		return err
 	}
-	if wrote := c.target.Info().Versions["openbao"]; older(e.To.Image, wrote) {
-		return exit.Environmentf("upgrade "+e.String(), "name an image of version "+wrote+" or later; nothing was changed",
-			"image %s is older than the data, which OpenBao %s wrote", e.To.Image, wrote)
+	wrote := c.target.Info().Versions["openbao"]
+	if older(tag(e.To.Image), wrote) {
+		return olderImage(e, wrote, "nothing was changed", e.To.Image)
 	}
 	var err error
 	o.Confirmed, err = c.move(ctx, o, e.change(),
 		func(ctx context.Context) error { return c.target.Become(ctx, c.Spec(e.To)) })
 	c.at = e.To.Name
-	if err == nil && o.Confirmed != nil && e.Back {
+	back := false
+	if err == nil && o.Confirmed != nil {
+		back, err = reached(e, wrote, c.target.Info().Versions["openbao"], o)
+	}
+	if back {
 		o.RolledBack, err = c.move(ctx, o, judge.OutageRollback,
 			func(ctx context.Context) error { return c.target.Back(ctx, c.Spec(e.From)) })
 		c.at = e.From.Name
@@ -63,6 +67,29 @@ func (c *Confirmer) Confirm(ctx context.Context, e Edge, o *Outcome) error {
 		return errors.Join(err, c.Leave(ctx))
 	}
 	return nil
+}
+
+// reached compares the OpenBao that answers after an upgrade with the one that wrote the data. It
+// reports whether the edge is to be rolled back: never to an OpenBao older than what has written
+// by then.
+func reached(e Edge, wrote, now string, o *Outcome) (back bool, err error) {
+	switch {
+	case older(now, wrote):
+		o.doubt("image %s runs OpenBao %s, which is older than the data", e.To.Image, now)
+		return false, olderImage(e, wrote, "it ran on the database of this test alone",
+			fmt.Sprintf("%s (OpenBao %s)", e.To.Image, now))
+	case e.Back && older(wrote, now):
+		o.NotRolledBack = fmt.Sprintf("OpenBao does not promise that %s reads what %s wrote", wrote, now)
+		return false, nil
+	}
+	return e.Back, nil
+}
+
+// olderImage says that an image cannot follow the one that wrote the data. The error is of code
+// exit.Environment.
+func olderImage(e Edge, wrote, touched, image string) error {
+	return exit.Environmentf("upgrade "+e.String(), "name an image of version "+wrote+" or later; "+touched,
+		"image %s is older than the data, which OpenBao %s wrote", image, wrote)
 }
 
 // arrive has the target at a stop: it is there already, or is installed.

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"cmp"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -54,9 +55,17 @@ func firstReady(spec corev1.PodSpec) float64 {
 	return last
 }
 
-// tooLong returns the budget that the outage misses that the chart itself causes.
-func (s Setting) tooLong(e Edge, p Prediction) (budget judge.Outage, missed bool) {
+// judge makes an error of an outage that the chart itself causes and that misses its budget.
+func (s Setting) judge(e Edge, p *Prediction) {
 	budget, ok := judge.OutageFor(s.Outages, e.change(), p.Strategy, e.To.Chart.Info().Version, tag(e.To.Image))
 	budget = budget.With(s.Namespaces)
-	return budget, ok && p.LeastOutage > budget.Longest
+	if !ok || p.LeastOutage <= budget.Longest {
+		return
+	}
+	for i := range p.Findings {
+		if f := &p.Findings[i]; f.Rule == RuleOutage {
+			f.Severity = Error
+			f.Text += fmt.Sprintf("; the %s is %.1f s", budget, budget.Longest)
+		}
+	}
 }

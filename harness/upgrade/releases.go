@@ -83,22 +83,21 @@ func (r Releases) archive(ctx context.Context, flag, version string) (*chart.Cha
 // tags say so: OpenBao does not promise that an older version reads what a newer one wrote. The
 // error is of code exit.Invalid.
 func (e Edge) CheckImages() error {
-	if older(e.To.Image, tag(e.From.Image)) {
+	if older(tag(e.To.Image), tag(e.From.Image)) {
 		return exit.Invalidf("upgrade "+e.String(), "name an image of the same version or a later one",
 			"image %s is older than the data, which %s writes", e.To.Image, e.From.Image)
 	}
 	return nil
 }
 
-// older reports whether the version in an image's tag is before another version; false where
-// either cannot be read.
-func older(image, version string) bool {
-	to, err := semver.NewVersion(tag(image))
+// older reports whether one version is before another; false where either cannot be read.
+func older(version, than string) bool {
+	one, err := semver.NewVersion(version)
 	if err != nil {
 		return false
 	}
-	from, err := semver.NewVersion(version)
-	return err == nil && to.LessThan(from)
+	other, err := semver.NewVersion(than)
+	return err == nil && one.LessThan(other)
 }
 
 // tag is the tag of an image reference, "" without one.

@@ -127,16 +127,18 @@ type Confirmation struct {
 
 // Outcome is what became of one edge.
 type Outcome struct {
-	From       string         `json:"from"`
-	To         string         `json:"to"`
-	FromChart  result.Chart   `json:"fromChart"`
-	ToChart    result.Chart   `json:"toChart"`
-	Predicted  Prediction     `json:"predicted"`
-	Confirmed  *Confirmation  `json:"confirmed,omitempty"`
-	RolledBack *Confirmation  `json:"rolledBack,omitempty"`
-	Skipped    string         `json:"skipped,omitempty"` // why it was not confirmed
-	Verdict    result.Verdict `json:"verdict"`
-	Reasons    []string       `json:"reasons,omitempty"`
+	From       string        `json:"from"`
+	To         string        `json:"to"`
+	FromChart  result.Chart  `json:"fromChart"`
+	ToChart    result.Chart  `json:"toChart"`
+	Predicted  Prediction    `json:"predicted"`
+	Confirmed  *Confirmation `json:"confirmed,omitempty"`
+	RolledBack *Confirmation `json:"rolledBack,omitempty"`
+	// NotRolledBack is why an upgrade that was to be rolled back was not.
+	NotRolledBack string         `json:"notRolledBack,omitempty"`
+	Skipped       string         `json:"skipped,omitempty"` // why it was not confirmed
+	Verdict       result.Verdict `json:"verdict"`
+	Reasons       []string       `json:"reasons,omitempty"`
 }
 
 // APIVersion and Kind identify the JSON form of a Report.

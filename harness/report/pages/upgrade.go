@@ -115,6 +115,9 @@ func upgradeNotes(t *text, r *upgrade.Report, bullet string) {
 		for _, reason := range o.Reasons {
 			t.line("%s%s", bullet, render.Plain(reason))
 		}
+		if o.NotRolledBack != "" {
+			t.line("\n%s → %s was not rolled back: %s", o.From, o.To, o.NotRolledBack)
+		}
 		if o.Skipped != "" {
 			if skipped[o.Skipped] == nil {
 				order = append(order, o.Skipped)
