@@ -2,7 +2,10 @@ package cli_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -100,6 +103,20 @@ func TestUpgradePredicts(t *testing.T) {
 			require.Empty(t, left, "a prediction writes no file, and neither does invalid input")
 		})
 	}
+	data, err := os.ReadFile("../../scenarios/testdata/openbao-0.1.0.tgz")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "openbao-0.1.0.tgz"), data, 0o600))
+	write(t, dir, "index.yaml", "apiVersion: v1\nentries:\n  openbao:\n"+
+		"  - {apiVersion: v2, name: openbao, version: 0.1.0, urls: [openbao-0.1.0.tgz]}\n")
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	t.Cleanup(server.Close)
+	repository := []string{"upgrade", "--predict", "--releases", server.URL, "--from"}
+	found := steamer(t, dir, append(repository, "0.1.0")...)
+	require.Equal(t, exit.Pass, found.code, found.stdout+found.stderr)
+	missing := steamer(t, dir, append(repository, "0.0.9")...)
+	require.Equal(t, exit.Invalid, missing.code)
+	require.Contains(t, missing.stderr, "--from 0.0.9")
+
 	got := steamer(t, dir, "upgrade", "--dry-run", "--from", "0.1.0", "-o", "json")
 	var r upgrade.Report
 	require.NoError(t, json.Unmarshal([]byte(got.stdout), &r))
