@@ -3,18 +3,16 @@
 package alerts
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/yaml"
+
+	"gitlab.com/steamer/steamer/harness/chart"
 )
 
 // Rule is an alerting rule of a PrometheusRule.
@@ -26,34 +24,35 @@ type Rule struct {
 
 // manifest is what a PrometheusRule says of its rules.
 type manifest struct {
-	Kind string
 	Spec struct {
 		Groups []struct {
 			Rules []struct {
-				Alert, Expr string
-				For         string
-			}
-		}
-	}
+				Alert string `json:"alert"`
+				Expr  string `json:"expr"`
+				For   string `json:"for"`
+			} `json:"rules"`
+		} `json:"groups"`
+	} `json:"spec"`
 }
 
 // Rules returns the alerting rules in a chart's rendered templates, by file name. Recording rules
 // are left out. An expression or a duration that Prometheus refuses is an error, and so are no
 // rules.
 func Rules(files map[string]string) (found []Rule, err error) {
-	for name, text := range files {
-		documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
-		for {
-			document, err := documents.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err == nil {
-				err = add(&found, document)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("template %s: %w", name, err)
-			}
+	objects, err := chart.Objects(chart.Documents(files))
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		if o.GetKind() != "PrometheusRule" {
+			continue
+		}
+		var object manifest
+		if err = chart.As(o, &object); err == nil {
+			err = object.add(&found)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("PrometheusRule %s: %w", o.GetName(), err)
 		}
 	}
 	if len(found) == 0 {
@@ -63,15 +62,8 @@ func Rules(files map[string]string) (found []Rule, err error) {
 	return found, nil
 }
 
-func add(found *[]Rule, document []byte) error {
-	var object manifest
-	if !strings.Contains(string(document), "PrometheusRule") {
-		return nil // notes and other texts need not be YAML
-	}
-	if err := yaml.Unmarshal(document, &object); err != nil || object.Kind != "PrometheusRule" {
-		return err
-	}
-	for _, group := range object.Spec.Groups {
+func (m manifest) add(found *[]Rule) error {
+	for _, group := range m.Spec.Groups {
 		for _, r := range group.Rules {
 			if r.Alert == "" {
 				continue

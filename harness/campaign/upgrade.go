@@ -34,9 +34,10 @@ const (
 
 // Upgrade says which upgrades are tried.
 type Upgrade struct {
-	From, To  []string // versions, paths, or upgrade.Head
-	Releases  string   // where versions are, see upgrade.Releases
-	FromImage string   // of OpenBao before the upgrade; empty: that of the plan
+	From, To []string // versions, paths, or upgrade.Head
+	Releases string   // where versions are, see upgrade.Releases
+	// FromImage and ToImage are images of OpenBao at one end alone; empty: that of the plan.
+	FromImage, ToImage string
 	// FromValues and ToValues are values files of one end alone, over those of the plan.
 	FromValues, ToValues []string
 	Pairs                bool // also from each of the chart's ci/*-values.yaml to each other
@@ -54,11 +55,14 @@ func (u *Upgrade) Run(ctx context.Context, sess *session.Session, root string, p
 	if err != nil {
 		return "", err
 	}
-	edges, err := u.edges(ctx, sess, provider.Plan)
+	setting := upgrade.Setting{
+		Dialect: provider.Plan.Dialect, Topology: provider.Plan.Topologies[0], Outages: provider.Plan.Objectives.Outages,
+		Namespaces: 3 * p.Tenants, // organisation, group and project
+	}
+	edges, err := u.edges(ctx, sess, provider.Plan, setting)
 	if err != nil {
 		return "", err
 	}
-	setting := upgrade.Setting{Dialect: provider.Plan.Dialect, Topology: provider.Plan.Topologies[0]}
 	outcomes, err := upgrade.Outcomes(edges, setting)
 	if err != nil {
 		return "", err
@@ -72,9 +76,7 @@ func (u *Upgrade) Run(ctx context.Context, sess *session.Session, root string, p
 		r.Seconds = time.Since(started).Seconds()
 		return r.Verdict, u.print(sess.Stdout, r)
 	}
-	if err := u.skip(edges, r, setting); err != nil {
-		return "", err
-	}
+	u.skip(edges, r)
 	if err := u.preflight(ctx, sess, provider, edges, r); err != nil {
 		return "", err
 	}
@@ -96,7 +98,9 @@ func (u *Upgrade) Run(ctx context.Context, sess *session.Session, root string, p
 }
 
 // edges resolves what the flags name. Errors are of code exit.Invalid.
-func (u *Upgrade) edges(ctx context.Context, sess *session.Session, p *plan.Resolved) ([]upgrade.Edge, error) {
+func (u *Upgrade) edges(ctx context.Context, sess *session.Session, p *plan.Resolved, s upgrade.Setting) (
+	[]upgrade.Edge, error,
+) {
 	releases := upgrade.Releases{Place: cmp.Or(u.Releases, p.Repo), Head: p.Chart, Fetch: sess.Fetcher()}
 	image := p.Images[images.OpenBao]
 	stop := func(flag, name, image string, files []string) (upgrade.Stop, error) {
@@ -119,7 +123,7 @@ func (u *Upgrade) edges(ctx context.Context, sess *session.Session, p *plan.Reso
 	}
 	var edges []upgrade.Edge
 	for _, to := range u.To {
-		last, err := stop("--to", to, image, u.ToValues)
+		last, err := stop("--to", to, cmp.Or(u.ToImage, image), u.ToValues)
 		if err != nil {
 			return nil, err
 		}
@@ -143,42 +147,45 @@ func (u *Upgrade) edges(ctx context.Context, sess *session.Session, p *plan.Reso
 	if !u.Pairs {
 		return edges, nil
 	}
-	files, err := upgrade.Files(upgrade.Head, p.Chart, image)
+	pairs, err := u.pairs(p, s)
+	return append(edges, pairs...), err
+}
+
+// pairs are upgrades from each of the chart's values files to each other.
+func (u *Upgrade) pairs(p *plan.Resolved, s upgrade.Setting) ([]upgrade.Edge, error) {
+	files, err := upgrade.Files(upgrade.Head, p.Chart, p.Images[images.OpenBao])
 	if err != nil {
 		return nil, err
 	}
-	walk := upgrade.Walk(len(files))
-	for i := 1; i < len(walk); i++ {
-		from, to := files[walk[i-1]], files[walk[i]]
-		from.Values, to.Values = p.Overrides, p.Overrides
-		edges = append(edges, upgrade.Edge{From: from, To: to})
+	for i := range files {
+		files[i].Values = p.Overrides
+		if files[i].Unfit, err = s.Unfit(files[i]); err != nil {
+			return nil, err
+		}
+	}
+	edges := upgrade.Pairs(files)
+	for i := range edges {
+		edges[i].Back = u.Rollback
 	}
 	return edges, nil
 }
 
 // skip marks the edges that are not confirmed: those that a test cluster cannot have, and those
 // beyond the number that was asked for.
-func (u *Upgrade) skip(edges []upgrade.Edge, r *upgrade.Report, s upgrade.Setting) error {
+func (u *Upgrade) skip(edges []upgrade.Edge, r *upgrade.Report) {
 	confirmed := 0
 	for i, e := range edges {
-		for _, stop := range []upgrade.Stop{e.From, e.To} {
-			why, err := s.Unfit(stop)
-			if err != nil {
-				return err
-			}
-			if why != "" && r.Edges[i].Skipped == "" {
-				r.Edges[i].Skipped = stop.Name + ": " + why
-			}
-		}
 		switch {
-		case r.Edges[i].Skipped != "":
+		case e.From.Unfit != "":
+			r.Edges[i].Skipped = e.From.Name + ": " + e.From.Unfit
+		case e.To.Unfit != "":
+			r.Edges[i].Skipped = e.To.Name + ": " + e.To.Unfit
 		case u.Most > 0 && confirmed >= u.Most:
 			r.Edges[i].Skipped = fmt.Sprintf("only %d are confirmed, as --edges says", u.Most)
 		default:
 			confirmed++
 		}
 	}
-	return nil
 }
 
 // preflight renders every end that is installed, and finds out whether the cluster can be had.
@@ -188,8 +195,10 @@ func (u *Upgrade) preflight(ctx context.Context, sess *session.Session, provider
 	if err := sess.Place(ctx, provider); err != nil {
 		return err
 	}
-	if u.FromImage != "" {
-		provider.Also = append(provider.Also, u.FromImage)
+	for _, image := range []string{u.FromImage, u.ToImage} {
+		if image != "" {
+			provider.Also = append(provider.Also, image)
+		}
 	}
 	var wanted []platform.Wanted
 	for i, e := range edges {
@@ -226,11 +235,19 @@ func (u *Upgrade) confirm(ctx context.Context, provider *platform.Provider, s *s
 		return err
 	}
 	c := u.confirmer(provider, on, s, r, dir)
+	done, wanted := 0, 0
+	for i := range edges {
+		if r.Edges[i].Skipped == "" {
+			wanted++
+		}
+	}
 	for i, e := range edges {
 		if r.Edges[i].Skipped != "" {
 			continue
 		}
-		if err := s.Do(ctx, "", "upgrade "+e.String(), func(ctx context.Context) error {
+		done++
+		name := fmt.Sprintf("upgrade %d of %d, %s", done, wanted, e)
+		if err := s.Do(ctx, "", name, func(ctx context.Context) error {
 			return c.Confirm(ctx, e, &r.Edges[i])
 		}); err != nil {
 			return errors.Join(err, c.Leave(ctx))

@@ -19,16 +19,20 @@ const upgradeLong = `Tries upgrades of a chart: from each release of --from to e
 the chart's ci/*-values.yaml to each other.
 
 Each is predicted by rendering: fields that Kubernetes does not change, selectors, Secrets and volume claims
-that are deleted or renamed, keys that are lost or generated again. That takes seconds, and with --predict
-is all. Then each is confirmed on a cluster: the old release is installed with its own values on an empty
-database, provisioned as Rails does, and upgraded while two kinds of client fetch secrets. Every secret is
-read back, and the outage is judged by the budgets of --slo.
+that are deleted or renamed, keys that are lost or generated again, and probes that alone take longer than
+the outage budget. That takes seconds, and with --predict is all. Then each is confirmed on a cluster: the
+old release is installed with its own values and image on an empty database, provisioned as Rails does, and
+upgraded while two kinds of client fetch secrets. Every secret is read back, and the outage is judged by the
+budgets of --slo. upgrade.md, upgrade.json and junit.xml are in the directory that the last line names.
 
 A release is named by its version (of --releases or --repo), by a path, by an oci:// reference, or head for
-the chart under test. Values of --values and --set are for both ends.
+the chart under test. Values of --values and --set are for both ends. An upgrade is rolled back on the same
+database where annotation steamer/rollback of the new Chart.yaml has a range that the old release is in,
+such as ">=1.2.0", but never to an older OpenBao.
 
-Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 a release that does not exist, values that do not fit one of
-the ends, an image that is older than the data; 4 the environment.`
+Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, such as an outage on a machine that others used; 3 a release
+that does not exist, values that do not fit one of the ends, a tag that is older than the data: nothing was
+touched; 4 the environment, or an image that turns out to be older than the data.`
 
 // upgradeFlags are the flags of steamer upgrade.
 type upgradeFlags struct {
@@ -45,6 +49,7 @@ func newUpgrade(state *State) *cobra.Command {
 		Long: upgradeLong, Args: cobra.NoArgs,
 		Example: `  steamer upgrade --from 0.1.0 --predict                     # seconds, no cluster
   steamer upgrade --from 0.1.0 --to head
+  steamer upgrade --from head --to-image quay.io/openbao/openbao:2.6.2
   steamer upgrade --chart ./my-chart --releases https://charts.example.com --from 1.1.0,1.2.0
   steamer upgrade --from head --to head --from-values a.yaml --to-values b.yaml
   steamer upgrade --values-pairs --predict --markdown`,
@@ -54,9 +59,12 @@ func newUpgrade(state *State) *cobra.Command {
 		set.StringSliceVar(&f.From, "from", nil, "releases to upgrade from: versions, paths, or head")
 		set.StringSliceVar(&f.To, "to", f.To, "releases to upgrade to: versions, paths, or head")
 		set.StringVar(&f.Releases, "releases", "", "where versions are: a directory of archives NAME-VERSION.tgz, its "+
-			"index.yaml, or the URL of a Helm repository (default: --repo, or what is known of charts/openbao)")
+			"index.yaml, the URL of a Helm repository, or oci://REGISTRY/PATH without the chart's name (default: --repo, "+
+			"or what is known of charts/openbao)")
 		set.StringVar(&f.FromImage, "from-image", "",
 			"image of OpenBao before the upgrade (default: that of --image openbao=)")
+		set.StringVar(&f.ToImage, "to-image", "",
+			"image of OpenBao after the upgrade (default: that of --image openbao=)")
 		set.StringArrayVar(&f.FromValues, "from-values", nil, "values file before the upgrade alone; repeatable")
 		set.StringArrayVar(&f.ToValues, "to-values", nil, "values file after the upgrade alone; repeatable")
 		set.BoolVar(&f.Pairs, "values-pairs", false,
@@ -64,7 +72,7 @@ func newUpgrade(state *State) *cobra.Command {
 		set.BoolVar(&f.Predict, "predict", false, "predict by rendering only, without a cluster")
 		set.BoolVar(&f.Predict, "dry-run", false, "the same as --predict")
 		set.BoolVar(&f.Rollback, "rollback", false,
-			"roll each upgrade back on the same database, also where the chart has no annotation "+upgrade.RollbackAnnotation)
+			"roll each upgrade back on the same database, also where no annotation "+upgrade.RollbackAnnotation+" says so")
 		set.IntVar(&f.Most, "edges", 0, "confirm this many upgrades at most; 0: all")
 	})
 	f.add(command, "Chart", bindChart)
@@ -102,8 +110,11 @@ func (f *upgradeFlags) run(c *cobra.Command, state *State) error {
 	case f.Most < 0:
 		return exit.Invalidf("--edges", "use 0 for all, or a number", "it is negative")
 	}
-	if f.FromImage != "" {
-		if err := plan.CheckReference("--from-image "+f.FromImage, f.FromImage); err != nil {
+	for _, image := range [][2]string{{"--from-image ", f.FromImage}, {"--to-image ", f.ToImage}} {
+		if image[1] == "" {
+			continue
+		}
+		if err := plan.CheckReference(image[0]+image[1], image[1]); err != nil {
 			return err
 		}
 	}

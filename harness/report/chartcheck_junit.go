@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -16,18 +15,18 @@ import (
 // skipped with the reason.
 func FindingsJUnit(w io.Writer, r *lint.Report) error {
 	suite := junit.Testsuite{
-		Name: "charts check " + r.Chart.Name + " " + r.Chart.Version, Time: seconds(r.Seconds),
+		Name: "charts check " + r.Chart.Name + " " + r.Chart.Version, Time: render.Seconds(r.Seconds),
 	}
 	for _, outcome := range r.Rules {
 		suite.AddTestcase(ruleCase(r, outcome))
 	}
-	return writeSuites(w, "steamer charts check", suite)
+	return render.Suites(w, "steamer charts check", suite)
 }
 
 // ruleCase is a rule with its findings.
 func ruleCase(r *lint.Report, outcome lint.Outcome) junit.Testcase {
 	group, _, _ := strings.Cut(outcome.ID, "/")
-	c := junit.Testcase{Name: outcome.ID, Classname: "charts." + group, Time: seconds(0)}
+	c := junit.Testcase{Name: outcome.ID, Classname: "charts." + group, Time: render.Seconds(0)}
 	switch outcome.State {
 	case lint.Skipped:
 		c.Skipped = &junit.Result{Message: render.Clean(outcome.Reason)}
@@ -59,16 +58,4 @@ func ruleCase(r *lint.Report, outcome lint.Outcome) junit.Testcase {
 		c.SystemOut = &junit.Output{Data: render.Clean(noted.String())}
 	}
 	return c
-}
-
-// writeSuites writes suites under one name.
-func writeSuites(w io.Writer, name string, list ...junit.Testsuite) error {
-	suites := junit.Testsuites{Name: name}
-	for _, s := range list {
-		suites.AddSuite(s)
-	}
-	if _, err := fmt.Fprintln(w, `<?xml version="1.0" encoding="UTF-8"?>`); err != nil {
-		return err
-	}
-	return suites.WriteXML(w)
 }

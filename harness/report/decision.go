@@ -107,18 +107,18 @@ func decisionMarkdown(w io.Writer, d *gate.Decision) error {
 
 // decisionJUnit writes each criterion as a case, and the verdict as one more.
 func decisionJUnit(w io.Writer, d *gate.Decision) error {
-	s := junit.Testsuite{Name: "gate", Timestamp: timestamp(d.Made)}
+	s := junit.Testsuite{Name: "gate", Timestamp: render.Timestamp(d.Made)}
 	for _, c := range d.Criteria {
 		unsure := string(c.Verdict)
 		if !c.Required {
 			unsure = "not judged"
 		}
-		s.AddTestcase(verdictCase(junit.Testcase{Name: "gate/" + c.ID, Classname: "gate", Time: seconds(0)}, "criterion",
+		s.AddTestcase(render.VerdictCase(junit.Testcase{Name: "gate/" + c.ID, Classname: "gate", Time: render.Seconds(0)}, "criterion",
 			c.Verdict, c.Reasons, unsure))
 	}
-	s.AddTestcase(verdictCase(junit.Testcase{Name: "gate/verdict", Classname: "gate", Time: seconds(0)}, "criterion",
+	s.AddTestcase(render.VerdictCase(junit.Testcase{Name: "gate/verdict", Classname: "gate", Time: render.Seconds(0)}, "criterion",
 		d.Verdict, d.Reasons, string(d.Verdict)))
-	return writeSuites(w, "steamer gate", s)
+	return render.Suites(w, "steamer gate", s)
 }
 
 // DecisionSummary writes what a person at a terminal needs to know; colour adds ANSI colours to

@@ -3,13 +3,10 @@ package report
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/report/internal/render"
 	"gitlab.com/steamer/steamer/harness/result"
 )
@@ -23,13 +20,13 @@ func runJUnit(w io.Writer, r *result.Result) error {
 	for i := range r.Topologies {
 		t := &r.Topologies[i]
 		for _, subject := range []result.Subject{result.SubjectChart, result.SubjectServer, result.SubjectGitLab} {
-			s := junit.Testsuite{Name: t.Name, Timestamp: timestamp(r.Run.Started)}
+			s := junit.Testsuite{Name: t.Name, Timestamp: render.Timestamp(r.Run.Started)}
 			total, own := 0.0, about(t.Scenarios, subject)
 			for _, sc := range own {
 				s.AddTestcase(scenarioCase(t.Name, sc))
 				total += sc.Seconds
 			}
-			s.Time = seconds(total)
+			s.Time = render.Seconds(total)
 			if subject == result.SubjectChart { // with what the load showed of it
 				for _, c := range t.Checks {
 					s.AddTestcase(checkCase(t.Name, c))
@@ -40,34 +37,17 @@ func runJUnit(w io.Writer, r *result.Result) error {
 			suites = append(suites, s)
 		}
 	}
-	return writeSuites(w, "steamer "+r.Run.ID, append(suites, verdictSuite(r))...)
+	return render.Suites(w, "steamer "+r.Run.ID, append(suites, verdictSuite(r))...)
 }
 
 // verdictSuite holds the verdict of the run, which also covers what no single
 // case shows, such as a step that failed.
 func verdictSuite(r *result.Result) junit.Testsuite {
-	c := junit.Testcase{Name: "run/verdict", Classname: "run", Time: seconds(r.Run.Finished.Sub(r.Run.Started).Seconds())}
-	s := junit.Testsuite{Name: "run", Time: c.Time, Timestamp: timestamp(r.Run.Started)}
-	s.AddTestcase(verdictCase(c, "verdict", r.Verdict, r.Reasons, string(r.Verdict)))
+	c := junit.Testcase{Name: "run/verdict", Classname: "run", Time: render.Seconds(r.Run.Finished.Sub(r.Run.Started).Seconds())}
+	s := junit.Testsuite{Name: "run", Time: c.Time, Timestamp: render.Timestamp(r.Run.Started)}
+	s.AddTestcase(render.VerdictCase(c, "verdict", r.Verdict, r.Reasons, string(r.Verdict)))
 	return s
 }
-
-// verdictCase is a case that ended with a verdict; unsure is the word for INCONCLUSIVE.
-func verdictCase(c junit.Testcase, kind string, v result.Verdict, reasons []string, unsure string) junit.Testcase {
-	all := render.Clean(strings.Join(reasons, "\n"))
-	switch first := exit.FirstLine(all); v {
-	case result.Pass:
-	case result.Fail:
-		c.Failure = &junit.Result{Message: first, Type: kind, Data: all}
-	case result.Inconclusive:
-		c.Skipped = &junit.Result{Message: unsure + ": " + first}
-	}
-	return c
-}
-
-func timestamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05") }
-
-func seconds(s float64) string { return strconv.FormatFloat(s, 'f', 3, 64) }
 
 func scenarioCase(topology string, s result.Scenario) junit.Testcase {
 	group, _, _ := strings.Cut(s.ID, "/")
@@ -75,7 +55,7 @@ func scenarioCase(topology string, s result.Scenario) junit.Testcase {
 	if s.Round > 0 {
 		name += fmt.Sprintf(" #%d", s.Round)
 	}
-	c := junit.Testcase{Name: name, Classname: group + "." + topology, Time: seconds(s.Seconds)}
+	c := junit.Testcase{Name: name, Classname: group + "." + topology, Time: render.Seconds(s.Seconds)}
 	switch s.Status {
 	case result.Failed:
 		var b strings.Builder

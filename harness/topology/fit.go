@@ -1,22 +1,13 @@
 package topology
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/yaml"
-
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
@@ -68,9 +59,9 @@ func (e *Environment) fit(values map[string]any) (object, error) {
 		err = fmt.Errorf("it has no Service %s; there are %s", d.ActiveService, names(objects, "Service"))
 	}
 	if err != nil {
-		chart := e.Spec.Chart.Info()
-		return object{}, exit.Invalidf(fmt.Sprintf("--dialect %s with chart %s %s in topology %s", d.Name, chart.Name,
-			chart.Version, e.Spec.Topology),
+		info := e.Spec.Chart.Info()
+		return object{}, exit.Invalidf(fmt.Sprintf("--dialect %s with chart %s %s in topology %s", d.Name, info.Name,
+			info.Version, e.Spec.Topology),
 			"choose the chart's dialect from "+strings.Join(Dialects(), ", ")+", or write one: docs/dialects.md",
 			"they do not fit: %w", err)
 	}
@@ -139,65 +130,15 @@ func names(objects []object, kinds ...string) string {
 
 // parseObjects reads rendered templates in the order of their names.
 func parseObjects(files map[string]string) ([]object, error) {
-	var objects []object
-	err := eachDocument(files, func(document []byte) error {
-		var o object
-		err := yaml.Unmarshal(document, &o)
-		objects = append(objects, o)
-		return err
-	})
-	return objects, err
-}
-
-// eachDocument hands over the objects of rendered templates, in the order of the files' names, as
-// Helm would install them: of every file but notes and partials, with lists taken apart.
-func eachDocument(files map[string]string, do func([]byte) error) error {
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if strings.HasSuffix(name, "NOTES.txt") || strings.HasPrefix(path.Base(name), "_") {
-			continue
-		}
-		reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader([]byte(files[name]))))
-		for {
-			document, err := reader.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err == nil {
-				err = eachItem(document, do)
-			}
-			if err != nil {
-				return fmt.Errorf("template %s does not make Kubernetes objects: %w", name, err)
-			}
-		}
-	}
-	return nil
-}
-
-// eachItem hands over a document, or the items of a list, which may be lists.
-func eachItem(document []byte, do func([]byte) error) error {
-	data, err := yaml.YAMLToJSON(document)
+	decoded, err := chart.Objects(chart.Documents(files))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	decoded, _, err := unstructured.UnstructuredJSONScheme.Decode(data, nil, nil)
-	if runtime.IsMissingKind(err) {
-		return do(data) // an empty document, for instance
-	}
-	if err != nil {
-		return err
-	}
-	list, isList := decoded.(*unstructured.UnstructuredList)
-	if !isList {
-		return do(data)
-	}
-	for _, item := range list.Items {
-		data, err := item.MarshalJSON()
-		if err == nil {
-			err = eachItem(data, do)
-		}
-		if err != nil {
-			return err
+	objects := make([]object, len(decoded))
+	for i, o := range decoded {
+		if err := chart.As(o, &objects[i]); err != nil {
+			return nil, fmt.Errorf("%s %s is not as its kind says: %w", o.GetKind(), o.GetName(), err)
 		}
 	}
-	return nil
+	return objects, nil
 }

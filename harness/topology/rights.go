@@ -1,11 +1,12 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
@@ -99,48 +100,32 @@ func runNeeds(namespace string) []cluster.Need {
 // chartNeeds are the rights by which Helm installs, upgrades and removes what a chart renders.
 // What it defines itself by a CRD is left out: the cluster does not know it yet.
 func chartNeeds(name, namespace string, files map[string]string) ([]cluster.Need, error) {
-	type object struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Metadata   struct {
-			Name        string            `json:"name"`
-			Namespace   string            `json:"namespace"`
-			Annotations map[string]string `json:"annotations"`
-		} `json:"metadata"`
-		Spec struct {
-			Names struct {
-				Kind string `json:"kind"`
-			} `json:"names"`
-		} `json:"spec"`
+	objects, err := chart.Objects(chart.Documents(files))
+	if err != nil {
+		return nil, err
 	}
 	var all []cluster.Need
 	own := map[string]bool{}
-	err := eachDocument(files, func(document []byte) error {
-		var o object
-		if err := yaml.Unmarshal(document, &o); err != nil || o.Kind == "" {
-			return err
-		}
-		if o.Kind == "CustomResourceDefinition" {
-			own[o.Spec.Names.Kind] = true
+	for _, o := range objects {
+		if o.GetKind() == "CustomResourceDefinition" {
+			kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
+			own[kind] = true
 		}
 		need := cluster.Need{
-			Verbs: objectVerbs, APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace,
-			For: fmt.Sprintf("%s %s of chart %s", o.Kind, o.Metadata.Name, name),
+			Verbs: objectVerbs, APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
+			Namespace: cmp.Or(o.GetNamespace(), namespace),
+			For:       fmt.Sprintf("%s %s of chart %s", o.GetKind(), o.GetName(), name),
 		}
-		if o.Metadata.Namespace != "" {
-			need.Namespace = o.Metadata.Namespace
-		}
-		if hooks := o.Metadata.Annotations["helm.sh/hook"]; hooks != "" {
+		if hooks := o.GetAnnotations()["helm.sh/hook"]; hooks != "" {
 			if strings.HasPrefix(hooks, "test") && !strings.Contains(hooks, ",") {
-				return nil // nobody runs it
+				continue // nobody runs it
 			}
 			need.Verbs += " " + hookVerbs
 		}
-		if strings.HasPrefix(o.Kind, "ClusterRole") {
+		if strings.HasPrefix(o.GetKind(), "ClusterRole") {
 			need.Verbs += " list" // to find it again for its removal
 		}
 		all = append(all, need)
-		return nil
-	})
-	return slices.DeleteFunc(all, func(n cluster.Need) bool { return own[n.Kind] }), err
+	}
+	return slices.DeleteFunc(all, func(n cluster.Need) bool { return own[n.Kind] }), nil
 }

@@ -12,9 +12,15 @@ type Sample struct {
 // Sample returns the dialect's values for a chart in a topology, as far as they do not depend on a
 // cluster.
 func (d *Dialect) Sample(c *chart.Chart, name string) (Sample, error) {
+	return d.SampleWith(c, name, "registry.example/openbao:2.4.0")
+}
+
+// SampleWith is Sample with an image of OpenBao.
+func (d *Dialect) SampleWith(c *chart.Chart, name, image string) (Sample, error) {
+	repository, tag := splitRef(image)
 	in := Inputs{
 		Chart: factsOf(c),
-		Image: ImageRef{"registry.example/openbao", "2.4.0"}, ServiceType: "ClusterIP", Issuer: "http://gitlab.example",
+		Image: ImageRef{repository, tag}, ServiceType: "ClusterIP", Issuer: "http://gitlab.example",
 		Audience: "http://openbao.example",
 		Database: Database{
 			Host: "postgresql.example", Port: 5432, Name: "openbao", User: "openbao", SSLMode: "disable",

@@ -9,8 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -48,14 +48,14 @@ func (e *Environment) learning(ctx context.Context, change func() error) error {
 // learnRendered has the process withhold the data of the Secrets that a chart renders: an error of
 // an install may quote them.
 func learnRendered(files map[string]string) {
-	_ = eachDocument(files, func(document []byte) error {
+	objects, _ := chart.Objects(chart.Documents(files)) // what no objects can be made of, the fit says
+	for _, o := range objects {
 		var found struct {
-			Kind       string            `json:"kind"`
 			Data       map[string]string `json:"data"`
 			StringData map[string]string `json:"stringData"`
 		}
-		if yaml.Unmarshal(document, &found) != nil || found.Kind != "Secret" {
-			return nil // what no Secret can be made of, the fit says
+		if o.GetKind() != "Secret" || chart.As(o, &found) != nil {
+			continue
 		}
 		data := map[string][]byte{}
 		for key, encoded := range found.Data {
@@ -69,8 +69,7 @@ func learnRendered(files map[string]string) {
 			data[key] = []byte(text)
 		}
 		secret.LearnSecret(data)
-		return nil
-	})
+	}
 }
 
 // learnPod has the process withhold what a pod's variables with a sensitive name hold in clear.

@@ -46,21 +46,19 @@ func (c *Confirmer) Confirm(ctx context.Context, e Edge, o *Outcome) error {
 		}
 		return err
 	}
-	if wrote := c.target.Info().Versions["openbao"]; older(e.To.Image, wrote) {
-		return exit.Environmentf("upgrade "+e.String(), "name an image of version "+wrote+" or later; nothing was changed",
-			"image %s is older than the data, which OpenBao %s wrote", e.To.Image, wrote)
-	}
-	change := judge.OutageConfig
-	if e.From.Chart.Info().Digest != e.To.Chart.Info().Digest || e.From.Image != e.To.Image {
-		change = judge.OutageUpgrade
+	wrote := c.target.Info().Versions["openbao"]
+	if older(tag(e.To.Image), wrote) {
+		return olderImage(e, wrote, "nothing was changed", e.To.Image)
 	}
 	var err error
-	o.Confirmed, err = c.move(ctx, o, change, func(ctx context.Context) error {
-		return c.target.Become(ctx,
-			c.Spec(e.To))
-	})
+	o.Confirmed, err = c.move(ctx, o, e.change(),
+		func(ctx context.Context) error { return c.target.Become(ctx, c.Spec(e.To)) })
 	c.at = e.To.Name
-	if err == nil && o.Confirmed != nil && e.Back {
+	back := false
+	if err == nil && o.Confirmed != nil {
+		back, err = reached(e, wrote, c.target.Info().Versions["openbao"], o)
+	}
+	if back {
 		o.RolledBack, err = c.move(ctx, o, judge.OutageRollback,
 			func(ctx context.Context) error { return c.target.Back(ctx, c.Spec(e.From)) })
 		c.at = e.From.Name
@@ -69,6 +67,29 @@ func (c *Confirmer) Confirm(ctx context.Context, e Edge, o *Outcome) error {
 		return errors.Join(err, c.Leave(ctx))
 	}
 	return nil
+}
+
+// reached compares the OpenBao that answers after an upgrade with the one that wrote the data. It
+// reports whether the edge is to be rolled back: never to an OpenBao older than what has written
+// by then.
+func reached(e Edge, wrote, now string, o *Outcome) (back bool, err error) {
+	switch {
+	case older(now, wrote):
+		o.doubt("image %s runs OpenBao %s, which is older than the data", e.To.Image, now)
+		return false, olderImage(e, wrote, "it ran on the database of this test alone",
+			fmt.Sprintf("%s (OpenBao %s)", e.To.Image, now))
+	case e.Back && older(wrote, now):
+		o.NotRolledBack = fmt.Sprintf("OpenBao does not promise that %s reads what %s wrote", wrote, now)
+		return false, nil
+	}
+	return e.Back, nil
+}
+
+// olderImage says that an image cannot follow the one that wrote the data. The error is of code
+// exit.Environment.
+func olderImage(e Edge, wrote, touched, image string) error {
+	return exit.Environmentf("upgrade "+e.String(), "name an image of version "+wrote+" or later; "+touched,
+		"image %s is older than the data, which OpenBao %s wrote", image, wrote)
 }
 
 // arrive has the target at a stop: it is there already, or is installed.
@@ -139,14 +160,19 @@ func (c *Confirmer) move(ctx context.Context, o *Outcome, change string, do func
 	for _, finding := range seen.Findings() {
 		o.fail("%s on the cluster: %s", change, finding)
 	}
-	out.judge(env, change, seen, o)
+	least := o.Predicted.LeastOutage
+	if change == judge.OutageRollback {
+		least = 0 // it is of the other direction
+	}
+	out.judge(env, change, seen, least, o)
 	out.compare(ctx, env, before, o)
 	out.readBack(ctx, env, o)
 	return out, ctx.Err()
 }
 
-// judge holds the outage against the budget of the change.
-func (c *Confirmation) judge(env *scenario.Env, change string, seen outage.Reports, o *Outcome) {
+// judge holds the outage against the budget of the change. A machine in trouble excuses a miss,
+// unless the least seconds for which the chart itself kept its pods away are over the budget alone.
+func (c *Confirmation) judge(env *scenario.Env, change string, seen outage.Reports, least float64, o *Outcome) {
 	budget, ok := env.Outage(change, c.Strategy)
 	if !ok {
 		o.doubt("no outage budget for change %s with strategy %q: steamer slo check lists what is missing", change,
@@ -155,12 +181,16 @@ func (c *Confirmation) judge(env *scenario.Env, change string, seen outage.Repor
 	}
 	budget = budget.With(outage.Namespaces(env.Tenants))
 	c.Budget = &budget
+	own := least > budget.Longest && seen.Fresh.Longest.Seconds() >= least
 	for _, miss := range seen.Misses(budget) {
-		if seen.Machine != "" {
+		switch {
+		case own:
+			o.fail("%s; by the chart's own probes no fetch can work for %.0f s", miss, least)
+		case seen.Machine != "":
 			o.doubt("%s, while %s", miss, seen.Machine)
-			continue
+		default:
+			o.fail("%s", miss)
 		}
-		o.fail("%s", miss)
 	}
 }
 

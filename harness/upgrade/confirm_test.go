@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -30,28 +31,39 @@ func TestOutageIsJudged(t *testing.T) {
 		fresh, kept time.Duration
 		strategy    string
 		machine     string
+		least       float64
 		want        result.Verdict
 		reason      string
 	}{
-		"short": {5 * time.Second, 5 * time.Second, "Recreate", "", result.Pass, ""},
+		"short": {5 * time.Second, 5 * time.Second, "Recreate", "", 0, result.Pass, ""},
 		"long": {
-			48 * time.Second, 5 * time.Second, "Recreate", "", result.Fail,
+			48 * time.Second, 5 * time.Second, "Recreate", "", 0, result.Fail,
 			"outage budget of change upgrade with strategy Recreate missed: " +
 				"for a client with a connection per fetch the longest gap is 48.0 s",
 		},
-		"kept connection": {0, 16 * time.Second, "Recreate", "", result.Fail, "a kept connection"},
+		"kept connection": {0, 16 * time.Second, "Recreate", "", 0, result.Fail, "a kept connection"},
 		"the machine": {
-			48 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", result.Inconclusive,
+			48 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", 0, result.Inconclusive,
 			"while this machine stood still",
 		},
-		"no budget": {0, 0, "OnDelete", "", result.Inconclusive, "no outage budget"},
+		"the chart, whatever the machine does": {
+			48 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", 44, result.Fail,
+			"last error: <nil>; by the chart's own probes no fetch can work for 44 s",
+		},
+		"the chart within the budget": {
+			48 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", 14, result.Inconclusive, "while this machine",
+		},
+		"a gap that the chart's probes do not explain": {
+			20 * time.Second, 0, "Recreate", "this machine stood still for 9.0 s", 44, result.Inconclusive, "while this machine",
+		},
+		"no budget": {0, 0, "OnDelete", "", 0, result.Inconclusive, "no outage budget"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, c := Outcome{Verdict: result.Pass}, Confirmation{Strategy: tc.strategy}
 			c.judge(env, judge.OutageUpgrade, outage.Reports{
 				Fresh: down(tc.fresh), Kept: down(tc.kept), Interval: 50 * time.Millisecond, Machine: tc.machine,
-			}, &o)
+			}, tc.least, &o)
 			require.Equal(t, tc.want, o.Verdict)
 			require.Contains(t, strings.Join(o.Reasons, "\n"), tc.reason)
 		})
@@ -91,6 +103,47 @@ func TestSecretsAreCompared(t *testing.T) {
 			c.compare(t.Context(), &scenario.Env{Namespace: "n", Kube: fake.NewClientset(secret("s", tc.after))}, before, &o)
 			require.Equal(t, tc.want, o.Verdict, o.Reasons)
 			require.Equal(t, [2]int{tc.kept, 2}, [2]int{c.Kept, c.Keys})
+		})
+	}
+}
+
+// TestReached: an image that turns out to be older than the data is an error, and no upgrade is
+// rolled back to an OpenBao that is older than the one that has written.
+func TestReached(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		back       bool
+		wrote, now string
+		wantBack   bool
+		notBack    string
+		refused    bool
+	}{
+		"the same":                {true, "2.4.0", "2.4.0", true, "", false},
+		"the same, not back":      {false, "2.4.0", "2.4.0", false, "", false},
+		"later":                   {false, "2.4.0", "2.6.2", false, "", false},
+		"later, and back":         {true, "2.4.0", "2.6.2", false, "that 2.4.0 reads what 2.6.2 wrote", false},
+		"older":                   {true, "2.6.2", "2.4.0", false, "", true},
+		"what cannot be compared": {true, "2.6.2", "", true, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := Outcome{Verdict: result.Pass}
+			edge := Edge{From: Stop{Name: "a"}, To: Stop{Name: "b", Image: "r/openbao:stable"}, Back: tc.back}
+			back, err := reached(edge, tc.wrote, tc.now, &o)
+			require.Equal(t, tc.wantBack, back)
+			if tc.notBack == "" {
+				require.Empty(t, o.NotRolledBack)
+			} else {
+				require.Contains(t, o.NotRolledBack, tc.notBack)
+			}
+			if !tc.refused {
+				require.NoError(t, err)
+				require.Equal(t, result.Pass, o.Verdict)
+				return
+			}
+			require.Equal(t, exit.Environment, exit.CodeOf(err))
+			require.ErrorContains(t, err, "image r/openbao:stable (OpenBao 2.4.0) is older than the data, which OpenBao 2.6.2 wrote")
+			require.Equal(t, result.Inconclusive, o.Verdict)
 		})
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
-	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 )
@@ -18,26 +18,17 @@ import (
 // object is a rendered object.
 type object map[string]any
 
-// parse reads rendered documents; a document that is no object is an error.
+// parse decodes rendered documents; the error names a template that does not make objects.
 func parse(documents []chart.Document) ([]object, error) {
-	var all []object
-	for _, d := range documents {
-		var o object
-		if err := yaml.Unmarshal([]byte(d.Text), &o); err != nil {
-			return nil, fmt.Errorf("template %s does not make Kubernetes objects: %w", d.Template, err)
-		}
-		items, isList := o["items"].([]any)
-		if !isList || !strings.HasSuffix(o.kind(), "List") {
-			all = append(all, o)
-			continue
-		}
-		for _, item := range items {
-			if inner, isObject := item.(map[string]any); isObject {
-				all = append(all, inner)
-			}
-		}
+	decoded, err := chart.Objects(documents)
+	if err != nil {
+		return nil, err
 	}
-	return slices.DeleteFunc(all, func(o object) bool { return o.kind() == "" }), nil
+	all := make([]object, len(decoded))
+	for i, o := range decoded {
+		all[i] = o.Object
+	}
+	return all, nil
 }
 
 func (o object) text(path ...string) string { text, _ := o.at(path...).(string); return text }
@@ -105,6 +96,16 @@ func (o object) template() object {
 		return template
 	}
 	return nil
+}
+
+// labels are the labels of a pod template.
+func (o object) labels() labels.Set {
+	out := labels.Set{}
+	all, _ := o.at("metadata", "labels").(map[string]any)
+	for key, value := range all {
+		out[key] = fmt.Sprint(value)
+	}
+	return out
 }
 
 // strategy is how a workload replaces its pods, with the API's default.

@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -9,10 +10,14 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/topology"
 )
 
 // namespace is where charts are rendered to. No rule depends on it.
 const namespace = "steamer-upgrade"
+
+// builtImage stands for the image that Steamer builds.
+const builtImage = "steamer.local/openbao:2.4.0"
 
 // Predict renders both ends of an edge, the second as an upgrade that finds what the first made,
 // and compares them as Helm and Kubernetes do. An end that does not render, such as one whose
@@ -34,13 +39,15 @@ func Predict(e Edge, s Setting) (Prediction, error) {
 	if err != nil {
 		return Prediction{}, err
 	}
-	c := comparison{from: byKey(from), to: byKey(to), again: byKey(again), supplied: sample.Secrets}
+	c := comparison{
+		dialect: s.Dialect, from: byKey(from), to: byKey(to), again: byKey(again), supplied: sample.Secrets,
+	}
 	return c.compare(), nil
 }
 
 // render renders one end; existing is what lookup finds, and makes it an upgrade.
 func (s Setting) render(stop Stop, existing []object) ([]object, error) {
-	sample, err := s.Dialect.Sample(stop.Chart, s.Topology)
+	sample, err := s.Dialect.SampleWith(stop.Chart, s.Topology, cmp.Or(stop.Image, builtImage))
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +73,7 @@ func (s Setting) render(stop Stop, existing []object) ([]object, error) {
 
 // comparison compares the objects of before, of after, and of a second render of after.
 type comparison struct {
+	dialect         *topology.Dialect
 	from, to, again map[string]object
 	supplied        []string // Secrets that Steamer makes
 	out             Prediction
@@ -145,8 +153,8 @@ func (c *comparison) needs(before, after object) {
 			slices.ContainsFunc(old, func(o reference) bool { return o.name == ref.name }) {
 			continue // it is there, or was missing before
 		}
-		made := c.find(c.to, ref.name)
-		kept := c.find(c.from, ref.name)
+		made := c.find(c.to, "Secret", ref.name)
+		kept := c.find(c.from, "Secret", ref.name)
 		switch {
 		case made == nil && (kept == nil || !kept.kept()):
 			c.out.add(RuleSecretMissing, Note, after.id(), "the new pods need Secret %s, which neither release makes: it has "+
@@ -162,7 +170,7 @@ func (c *comparison) needs(before, after object) {
 func (c *comparison) renamed(old []reference, made, workload object) {
 	now := workload.template().references()
 	for _, ref := range old {
-		before := c.find(c.from, ref.name)
+		before := c.find(c.from, "Secret", ref.name)
 		if before == nil || slices.ContainsFunc(now, func(n reference) bool { return n.name == ref.name }) {
 			continue
 		}
@@ -176,9 +184,9 @@ func (c *comparison) renamed(old []reference, made, workload object) {
 	}
 }
 
-func (c *comparison) find(in map[string]object, secret string) object {
+func (c *comparison) find(in map[string]object, kind, name string) object {
 	for _, o := range in {
-		if o.kind() == "Secret" && o.name() == secret {
+		if o.kind() == kind && o.name() == name {
 			return o
 		}
 	}
@@ -190,6 +198,7 @@ func (c *comparison) restarts(before, after object) {
 	if template := after.template(); template != nil && !reflect.DeepEqual(before.template(), template) {
 		c.out.Strategy = after.strategy()
 		c.out.add(RuleRestart, Note, after.id(), "its pods are replaced, by strategy %s", c.out.Strategy)
+		c.unready(after)
 	}
 }
 
@@ -252,6 +261,7 @@ func Outcomes(edges []Edge, s Setting) ([]Outcome, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.judge(e, &predicted)
 		o := Outcome{
 			From: e.From.Name, To: e.To.Name, FromChart: e.From.Chart.Info(), ToChart: e.To.Chart.Info(), Predicted: predicted,
 			Verdict: result.Pass,
@@ -270,9 +280,6 @@ func Outcomes(edges []Edge, s Setting) ([]Outcome, error) {
 // "": it needs kinds that not every cluster has, objects that someone else makes, or several
 // nodes.
 func (s Setting) Unfit(stop Stop) (string, error) {
-	if !stop.File {
-		return "", nil
-	}
 	objects, err := s.render(stop, nil)
 	if err != nil {
 		return "", err

@@ -20,7 +20,9 @@ const Head = "head"
 
 // Releases are where a chart's releases are.
 type Releases struct {
-	Place string       // directory of archives NAME-VERSION.tgz, its index.yaml, or the URL of a Helm repository
+	// Place is a directory of archives NAME-VERSION.tgz, its index.yaml, the URL of a Helm
+	// repository, or oci://REGISTRY/PATH without the chart's name.
+	Place string
 	Head  *chart.Chart // the chart under test, which is called Head
 	Fetch chart.Fetcher
 }
@@ -37,7 +39,11 @@ func (r Releases) Find(ctx context.Context, flag, name string) (*chart.Chart, er
 		return nil, exit.Invalidf(flag+" "+name, "add --releases DIRECTORY or URL, or name a path to the archive",
 			"it is not known where the releases of chart %s are", r.Head.Info().Name)
 	case strings.Contains(r.Place, "://"):
-		c, err := r.Fetch.Load(ctx, chart.Source{Repo: r.Place, Name: r.Head.Info().Name, Version: name})
+		source := chart.Source{Repo: r.Place, Name: r.Head.Info().Name, Version: name}
+		if strings.HasPrefix(r.Place, "oci://") {
+			source.Repo, source.Name = "", strings.TrimSuffix(r.Place, "/")+"/"+source.Name
+		}
+		c, err := r.Fetch.Load(ctx, source)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", flag, name, err)
 		}
@@ -77,22 +83,21 @@ func (r Releases) archive(ctx context.Context, flag, version string) (*chart.Cha
 // tags say so: OpenBao does not promise that an older version reads what a newer one wrote. The
 // error is of code exit.Invalid.
 func (e Edge) CheckImages() error {
-	if older(e.To.Image, tag(e.From.Image)) {
+	if older(tag(e.To.Image), tag(e.From.Image)) {
 		return exit.Invalidf("upgrade "+e.String(), "name an image of the same version or a later one",
 			"image %s is older than the data, which %s writes", e.To.Image, e.From.Image)
 	}
 	return nil
 }
 
-// older reports whether the version in an image's tag is before another version; false where
-// either cannot be read.
-func older(image, version string) bool {
-	to, err := semver.NewVersion(tag(image))
+// older reports whether one version is before another; false where either cannot be read.
+func older(version, than string) bool {
+	one, err := semver.NewVersion(version)
 	if err != nil {
 		return false
 	}
-	from, err := semver.NewVersion(version)
-	return err == nil && to.LessThan(from)
+	other, err := semver.NewVersion(than)
+	return err == nil && one.LessThan(other)
 }
 
 // tag is the tag of an image reference, "" without one.
@@ -127,7 +132,7 @@ func Files(name string, c *chart.Chart, image string) ([]Stop, error) {
 			return nil, err
 		}
 		short := strings.TrimSuffix(path.Base(file), "-values.yaml")
-		out = append(out, Stop{Name: name + " " + short, Chart: c, Image: image, Base: values, File: true})
+		out = append(out, Stop{Name: name + " " + short, Chart: c, Image: image, Base: values})
 	}
 	slices.SortFunc(out, func(a, b Stop) int { return strings.Compare(a.Name, b.Name) })
 	if len(out) < 2 {

@@ -24,7 +24,7 @@ type Stop struct {
 	Image  string         // reference of OpenBao; empty: the plan's
 	Base   map[string]any // values below the dialect's, such as a file of the chart's ci directory
 	Values map[string]any // the user's, over the dialect's
-	File   bool           // Base is a file of the ci directory: it may need what a test cluster has not
+	Unfit  string         // why a test cluster cannot have it, see Setting.Unfit; such a stop is predicted only
 }
 
 // Edge is one upgrade.
@@ -53,13 +53,23 @@ func (e Edge) RollsBack() (bool, error) {
 	return err == nil && releases.Check(version), nil
 }
 
+// change is the kind of change that the edge is, by which its outage is judged.
+func (e Edge) change() string {
+	if e.From.Chart.Info().Digest != e.To.Chart.Info().Digest || e.From.Image != e.To.Image {
+		return judge.OutageUpgrade
+	}
+	return judge.OutageConfig
+}
+
 // String names the edge.
 func (e Edge) String() string { return e.From.Name + " -> " + e.To.Name }
 
 // Setting is where upgrades happen.
 type Setting struct {
-	Dialect  *topology.Dialect
-	Topology string
+	Dialect    *topology.Dialect
+	Topology   string
+	Outages    []judge.Outage // budgets; nil: no outage is predicted to be too long
+	Namespaces int            // that OpenBao loads at most
 }
 
 // Severity of a Finding.
@@ -90,6 +100,7 @@ const (
 	RuleSecretMissing = "secret-missing" // pods need a Secret that nothing has made
 	RuleClaimLost     = "claim-lost"     // Helm deletes a volume claim, or pods claim other volumes
 	RuleRestart       = "restart"        // the pods are replaced
+	RuleOutage        = "outage"         // no pod can serve for a time that the chart itself sets
 )
 
 // Prediction is what rendering shows of an upgrade.
@@ -97,6 +108,8 @@ type Prediction struct {
 	Findings []Finding `json:"findings"`
 	Strategy string    `json:"strategy,omitempty"` // by which pods are replaced; empty where they are not
 	Objects  int       `json:"objects"`            // that were compared
+	// LeastOutage is for how many seconds no fetch can work, by the chart's own probes.
+	LeastOutage float64 `json:"leastOutageSeconds,omitempty"`
 }
 
 // Confirmation is what an upgrade did on a cluster.
@@ -114,16 +127,18 @@ type Confirmation struct {
 
 // Outcome is what became of one edge.
 type Outcome struct {
-	From       string         `json:"from"`
-	To         string         `json:"to"`
-	FromChart  result.Chart   `json:"fromChart"`
-	ToChart    result.Chart   `json:"toChart"`
-	Predicted  Prediction     `json:"predicted"`
-	Confirmed  *Confirmation  `json:"confirmed,omitempty"`
-	RolledBack *Confirmation  `json:"rolledBack,omitempty"`
-	Skipped    string         `json:"skipped,omitempty"` // why it was not confirmed
-	Verdict    result.Verdict `json:"verdict"`
-	Reasons    []string       `json:"reasons,omitempty"`
+	From       string        `json:"from"`
+	To         string        `json:"to"`
+	FromChart  result.Chart  `json:"fromChart"`
+	ToChart    result.Chart  `json:"toChart"`
+	Predicted  Prediction    `json:"predicted"`
+	Confirmed  *Confirmation `json:"confirmed,omitempty"`
+	RolledBack *Confirmation `json:"rolledBack,omitempty"`
+	// NotRolledBack is why an upgrade that was to be rolled back was not.
+	NotRolledBack string         `json:"notRolledBack,omitempty"`
+	Skipped       string         `json:"skipped,omitempty"` // why it was not confirmed
+	Verdict       result.Verdict `json:"verdict"`
+	Reasons       []string       `json:"reasons,omitempty"`
 }
 
 // APIVersion and Kind identify the JSON form of a Report.
@@ -174,30 +189,6 @@ func (r *Report) Conclude() {
 	if len(r.Edges) == 0 {
 		r.Verdict = result.Inconclusive
 	}
-}
-
-// Walk returns a walk over n stops that takes each way from one to another exactly once: all
-// pairs, in both directions, with one installation.
-func Walk(n int) []int {
-	if n < 2 {
-		return nil
-	}
-	next := make([]int, n) // the way that is taken next from each stop
-	var stack, walk []int
-	for stack = []int{0}; len(stack) > 0; {
-		at := stack[len(stack)-1]
-		if next[at] == at {
-			next[at]++
-		}
-		if next[at] >= n {
-			walk, stack = append(walk, at), stack[:len(stack)-1]
-			continue
-		}
-		stack = append(stack, next[at])
-		next[at]++
-	}
-	slices.Reverse(walk)
-	return walk
 }
 
 // has reports whether the findings have one of a rule for an object.

@@ -1,9 +1,11 @@
 package upgrade_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/harness/upgrade"
@@ -113,7 +116,8 @@ func TestPredict(t *testing.T) {
 			nil,
 			[][3]string{{
 				"templates/secret-static-unseal.yaml",
-				`{{- if not (lookup "v1" "Secret" .Release.Namespace $name) }}`, "{{- if true }}",
+				`{{- if and (include "openbao.cluster" .) (not (lookup "v1" "Secret" .Release.Namespace $name)) }}`,
+				"{{- if true }}",
 			}},
 			upgrade.RuleSecretValue, "Secret/openbao-static-unseal", "generates its key key again",
 		},
@@ -201,19 +205,44 @@ func TestPredictTheReleaseBefore(t *testing.T) {
 	require.ErrorContains(t, err, "onlyHere")
 }
 
-func TestWalk(t *testing.T) {
+// TestPairs: each pair in each direction once, those that a cluster can have as one walk.
+func TestPairs(t *testing.T) {
 	t.Parallel()
-	require.Empty(t, upgrade.Walk(0))
-	require.Empty(t, upgrade.Walk(1))
-	for n := 2; n <= 9; n++ {
-		walk := upgrade.Walk(n)
-		require.Len(t, walk, n*(n-1)+1)
-		seen := map[[2]int]bool{}
-		for i := 1; i < len(walk); i++ {
-			require.NotEqual(t, walk[i-1], walk[i])
-			seen[[2]int{walk[i-1], walk[i]}] = true
+	for _, tc := range [][2]int{{0, 0}, {1, 0}, {2, 0}, {2, 2}, {3, 1}, {8, 4}, {9, 0}} {
+		stops := make([]upgrade.Stop, tc[0])
+		for i := range stops {
+			stops[i].Name = strconv.Itoa(i)
+			if i%2 == 1 && i/2 < tc[1] {
+				stops[i].Unfit = "it needs more"
+			}
 		}
-		require.Len(t, seen, n*(n-1), "each pair in each direction once")
+		seen := map[string]bool{}
+		at, walking := "", true
+		for _, e := range upgrade.Pairs(stops) {
+			require.NotEqual(t, e.From.Name, e.To.Name)
+			seen[e.String()] = true
+			if e.From.Unfit != "" || e.To.Unfit != "" {
+				walking = false
+				continue
+			}
+			require.True(t, walking, "what a cluster can have comes first")
+			require.True(t, at == "" || at == e.From.Name, "%s does not begin at %s", e, at)
+			at = e.To.Name
+		}
+		require.Len(t, seen, max(0, tc[0]*(tc[0]-1)))
+	}
+}
+
+// TestPredictAnotherImage: another image of OpenBao replaces the pods of the same chart.
+func TestPredictAnotherImage(t *testing.T) {
+	t.Parallel()
+	head := load(t, reference)
+	edge := upgrade.Edge{From: upgrade.Stop{Name: "head", Chart: head}, To: upgrade.Stop{Name: "head", Chart: head}}
+	for image, strategy := range map[string]string{"": "", "r/openbao:2.6.2": "Recreate"} {
+		edge.To.Image = image
+		predicted, err := upgrade.Predict(edge, setting(t))
+		require.NoError(t, err)
+		require.Equal(t, strategy, predicted.Strategy, image)
 	}
 }
 
@@ -236,36 +265,6 @@ func TestCheckImages(t *testing.T) {
 			require.Equal(t, exit.Invalid, exit.CodeOf(err))
 			require.ErrorContains(t, err, "is older than the data")
 		}
-	}
-}
-
-func TestReleases(t *testing.T) {
-	t.Parallel()
-	r := upgrade.Releases{Place: filepath.Dir(released), Head: load(t, reference)}
-	for _, place := range []string{r.Place, r.Place + "/index.yaml"} {
-		r.Place = place
-		found, err := r.Find(t.Context(), "--from", "0.1.0")
-		require.NoError(t, err)
-		require.Equal(t, "0.1.0", found.Info().Version)
-	}
-	head, err := r.Find(t.Context(), "--to", upgrade.Head)
-	require.NoError(t, err)
-	require.Same(t, r.Head, head)
-	path, err := r.Find(t.Context(), "--from", released)
-	require.NoError(t, err)
-	require.Equal(t, "0.1.0", path.Info().Version)
-	for name, tc := range map[string]struct{ place, version, want string }{
-		"no such release":   {filepath.Dir(released), "9.9.9", "choose from 0.1.0"},
-		"no such directory": {"/nowhere", "0.1.0", "no such file"},
-		"no releases":       {t.TempDir(), "0.1.0", "no releases of the chart"},
-		"no place":          {"", "0.1.0", "add --releases"},
-		"no such file":      {"", "./openbao-0.1.0.tgz", "no such file"},
-		"no such scheme":    {"ftp://charts", "0.1.0", "http or https"},
-	} {
-		r.Place = tc.place
-		_, err := r.Find(t.Context(), "--from", tc.version)
-		require.ErrorContains(t, err, tc.want, name)
-		require.Equal(t, exit.Invalid, exit.CodeOf(err), name)
 	}
 }
 
@@ -295,13 +294,75 @@ func TestRollsBack(t *testing.T) {
 	t.Parallel()
 	edge := upgrade.Edge{From: upgrade.Stop{Chart: load(t, released)}, To: upgrade.Stop{Chart: load(t, reference)}}
 	for annotation, want := range map[string]bool{"": false, ">=0.1.0": true, ">=0.1.5": false} {
-		edit := [3]string{"Chart.yaml", "annotations:\n", "annotations:\n  steamer/rollback: '" + annotation + "'\n"}
+		edit := [3]string{"Chart.yaml", `steamer/rollback: ">=0.1.0"`, "steamer/rollback: '" + annotation + "'"}
 		edge.To.Chart = copied(t, edit)
 		can, err := edge.RollsBack()
 		require.NoError(t, err)
 		require.Equal(t, want, can, annotation)
 	}
-	edge.To.Chart = copied(t, [3]string{"Chart.yaml", "annotations:\n", "annotations:\n  steamer/rollback: two\n"})
+	edge.To.Chart = copied(t, [3]string{"Chart.yaml", `steamer/rollback: ">=0.1.0"`, "steamer/rollback: two"})
 	_, err := edge.RollsBack()
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
+}
+
+// TestLeastOutage: with strategy Recreate the new pods' probes are a lower bound of the outage.
+func TestLeastOutage(t *testing.T) {
+	t.Parallel()
+	probe := func(name string, fields map[string]any) map[string]any { return map[string]any{name: fields} }
+	for name, tc := range map[string]struct {
+		values map[string]any
+		want   float64
+	}{
+		"the chart's own": {nil, 0},
+		"a late readiness probe": {
+			probe("readinessProbe", map[string]any{"initialDelaySeconds": 45}), 44,
+		},
+		"late, and soon enough": {
+			probe("readinessProbe", map[string]any{"initialDelaySeconds": 10}), 9,
+		},
+		"a late startup probe": {probe("startupProbe", map[string]any{"initialDelaySeconds": 20}), 19},
+		"several successes": {
+			probe("readinessProbe", map[string]any{"initialDelaySeconds": 5, "successThreshold": 3, "periodSeconds": 6}), 16,
+		},
+		"pods one by one": {map[string]any{
+			"readinessProbe": map[string]any{"initialDelaySeconds": 45}, "strategy": map[string]any{"type": "RollingUpdate"},
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			edge := upgrade.Edge{
+				From: upgrade.Stop{Name: "0.1.0", Chart: load(t, released)},
+				To:   upgrade.Stop{Name: "head", Chart: load(t, reference), Values: tc.values},
+			}
+			in := setting(t)
+			in.Outages = []judge.Outage{
+				{Change: judge.OutageConfig, Longest: 1}, {Change: judge.OutageUpgrade, Longest: 10, PerNamespace: 100},
+			}
+			in.Namespaces = 50 // 15 s in all
+			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, in)
+			require.NoError(t, err)
+			require.InDelta(t, tc.want, outcomes[0].Predicted.LeastOutage, 1e-9)
+			if tc.want < 15 {
+				require.Empty(t, outcomes[0].Reasons)
+				return
+			}
+			require.Len(t, outcomes[0].Reasons, 1)
+			require.Contains(t, outcomes[0].Reasons[0], fmt.Sprintf(
+				"predicted outage: Deployment/openbao: no fetch can work for %.0f s", tc.want))
+			require.Contains(t, outcomes[0].Reasons[0], "the outage budget of change upgrade is 15.0 s")
+			require.Equal(t, result.Fail, outcomes[0].Verdict)
+		})
+	}
+	unready := copied(t, [3]string{
+		"templates/services.yaml", "  type: {{ $service.type }}",
+		"  publishNotReadyAddresses: true\n" +
+			"  type: {{ $service.type }}",
+	})
+	predicted, err := upgrade.Predict(upgrade.Edge{
+		From: upgrade.Stop{Name: "0.1.0", Chart: load(t, released)},
+		To: upgrade.Stop{Name: "head", Chart: unready, Values: probe("readinessProbe",
+			map[string]any{"initialDelaySeconds": 45})},
+	}, setting(t))
+	require.NoError(t, err)
+	require.Zero(t, predicted.LeastOutage, "a Service that publishes unready pods has no such bound")
 }

@@ -1,19 +1,16 @@
 package lifecycle
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -28,25 +25,13 @@ func rendered(env *scenario.Env, values map[string]any, without string) (objects
 	if err != nil {
 		return nil, err
 	}
+	decoded, err := chart.Objects(chart.Documents(files))
+	if err != nil {
+		return nil, err
+	}
 	found := objects{}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") {
-			continue
-		}
-		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(files[name])), 4096)
-		for i := 0; ; i++ {
-			var object map[string]any
-			err := decoder.Decode(&object)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return nil, fmt.Errorf("template %s: %w", name, err)
-			}
-			if object != nil {
-				found[fmt.Sprintf("document %d of %s", i, name)] = strip(object, without)
-			}
-		}
+	for _, o := range decoded {
+		found[o.GetKind()+" "+path.Join(o.GetNamespace(), o.GetName())] = strip(o.Object, without)
 	}
 	return found, nil
 }

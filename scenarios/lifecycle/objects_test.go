@@ -19,27 +19,27 @@ func (r renders) Render(map[string]any) (map[string]string, error) { return r.fi
 // TestObjectsAreComparedWhole: whatever an override changes beside its label is named.
 func TestObjectsAreComparedWhole(t *testing.T) {
 	t.Parallel()
-	const before = "kind: Deployment\nspec: {volumes: [{name: a, secret: b}]}\n---\nkind: Secret\ndata: {k: c2VjcmV0}\n"
+	const before = "kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\n---\nkind: Secret\nmetadata: {name: b}\ndata: {k: c2VjcmV0}\n"
 	for name, tc := range map[string]struct {
 		after string
 		want  []string
 	}{
 		"the label alone": {
-			"kind: Deployment\nspec: {volumes: [{name: a, secret: b}]}\nlabels: {mine: here}\n---\nkind: Secret\n" +
+			"kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\nlabels: {mine: here}\n---\nkind: Secret\nmetadata: {name: b}\n" +
 				"data: {k: c2VjcmV0}\n", nil,
 		},
 		"a volume of another Secret": {
-			"kind: Deployment\nspec: {volumes: [{name: a, secret: c}]}\n---\nkind: Secret\ndata: {k: c2VjcmV0}\n",
-			[]string{"document 0 of all.yaml has changed"},
+			"kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: c}]}\n---\nkind: Secret\nmetadata: {name: b}\ndata: {k: c2VjcmV0}\n",
+			[]string{"Deployment a has changed"},
 		},
 		"a lost key": {
-			"kind: Deployment\nspec: {volumes: [{name: a, secret: b}]}\n---\nkind: Secret\ndata: {}\n",
-			[]string{"document 1 of all.yaml has changed"},
+			"kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\n---\nkind: Secret\nmetadata: {name: b}\ndata: {}\n",
+			[]string{"Secret b has changed"},
 		},
 		"a lost object": {
-			"kind: Deployment\nspec: {volumes: [{name: a, secret: b}]}\n", []string{"document 1 of all.yaml is gone"},
+			"kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\n", []string{"Secret b is gone"},
 		},
-		"a new object": {before + "---\nkind: Role\n", []string{"document 2 of all.yaml is new"}},
+		"a new object": {before + "---\nkind: Role\nmetadata: {name: c, namespace: d}\n", []string{"Role d/c is new"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,8 +1,10 @@
 package pages
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/report/internal/render"
@@ -10,10 +12,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/upgrade"
 )
 
-// WriteUpgrade writes upgrade.json and upgrade.md into dir, which must exist.
+// WriteUpgrade writes upgrade.json, upgrade.md and junit.xml into dir, which must exist.
 func WriteUpgrade(dir string, r *upgrade.Report) error {
 	r = secret.Scrub(r)
-	return writeMeasurement(dir, "upgrade", r, upgradeDocument(r))
+	return errors.Join(writeMeasurement(dir, "upgrade", r, upgradeDocument(r)),
+		render.WriteFile(filepath.Join(dir, "junit.xml"), func(w io.Writer) error { return upgradeJUnit(w, r) }))
 }
 
 // UpgradeMarkdown is the report in Markdown.
@@ -29,16 +32,22 @@ func upgradeDocument(r *upgrade.Report) *render.Document {
 	d.Title(1, "Upgrades in topology %s: %s", r.Topology, r.Verdict)
 	d.Table(upgradeTable(r))
 	upgradeNotes(d, r)
+	if lines := timelines(r); len(lines) > 0 {
+		d.Title(2, "Outages, second by second")
+		d.Verbatim(lines...)
+	}
 	ending(d, nil, r.Reproduce)
 	return d
 }
 
 // upgradeTable has a row for each edge, and one for each that was rolled back.
 func upgradeTable(r *upgrade.Report) render.Table {
-	table := render.Table{Head: []string{
-		"upgrade", "predicted", "pods", "longest gap s", "sum s", "failed fetches", "budget s", "Secrets kept", "read back",
-		"verdict",
-	}}
+	measured := []string{"longest gap s", "sum s", "failed fetches", "budget s", "Secrets kept", "read back"}
+	cells := confirmed
+	if r.Predicted {
+		measured, cells = nil, func(*upgrade.Confirmation) []string { return nil }
+	}
+	table := render.Table{Head: append(append([]string{"upgrade", "predicted", "pods"}, measured...), "verdict")}
 	for i := range r.Edges {
 		o := &r.Edges[i]
 		predicted := "nothing lost"
@@ -49,7 +58,7 @@ func upgradeTable(r *upgrade.Report) render.Table {
 		if o.Predicted.Strategy != "" {
 			pods = o.Predicted.Strategy
 		}
-		row := append([]string{o.From + " → " + o.To, predicted, pods}, confirmed(o.Confirmed)...)
+		row := append([]string{o.From + " → " + o.To, predicted, pods}, cells(o.Confirmed)...)
 		table.Add(append(row, string(o.Verdict))...)
 		if o.RolledBack != nil {
 			row := append([]string{o.To + " → " + o.From + ", rolled back", "–", o.RolledBack.Strategy},
@@ -94,6 +103,9 @@ func upgradeNotes(d *render.Document, r *upgrade.Report) {
 		if len(o.Reasons) > 0 {
 			d.Say("%s → %s: %s", o.From, o.To, o.Verdict)
 			d.List(o.Reasons...)
+		}
+		if o.NotRolledBack != "" {
+			d.Say("%s → %s was not rolled back: %s", o.From, o.To, o.NotRolledBack)
 		}
 		if o.Skipped != "" {
 			if skipped[o.Skipped]++; skipped[o.Skipped] == 1 {

@@ -2,6 +2,7 @@ package outage
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/judge"
@@ -20,16 +21,18 @@ type Figures struct {
 type Client struct {
 	Name string `json:"name"`
 	Figures
-	last error
+	Watched float64 `json:"watched"` // seconds for which it fetched
+	Gaps    []Gap   `json:"gaps,omitempty"`
+	last    error
 }
 
 // Clients returns the figures of both kinds of client.
 func (r Reports) Clients() []Client {
 	figures := func(name string, one Report) Client {
-		return Client{name, Figures{
+		return Client{Name: name, Figures: Figures{
 			Longest: one.Longest.Seconds(), Sum: one.Unavailable.Seconds(),
 			Failed: one.FailedPercent(r.Interval, judge.OutageWindow), Lost: one.Lost,
-		}, one.Last}
+		}, Watched: one.Watched.Seconds(), Gaps: one.Gaps, last: one.Last}
 	}
 	return []Client{figures(freshName, r.Fresh), figures(keptName, r.Kept)}
 }
@@ -55,14 +58,14 @@ func (r Reports) Findings() []string {
 	return out
 }
 
-// Misses returns how the clients missed a budget, in sentences that name it; nil where both kept
-// it.
+// Misses returns how the clients missed a budget, in a sentence for each that names it; nil where
+// both kept it.
 func (r Reports) Misses(budget judge.Outage) []string {
 	var out []string
 	for _, client := range r.Clients() {
-		for _, miss := range budget.Misses(client.Longest, client.Sum, client.Failed) {
-			out = append(out, fmt.Sprintf("%s missed: for a client with %s %s; last error: %v", budget, client.Name, miss,
-				client.last))
+		if missed := budget.Misses(client.Longest, client.Sum, client.Failed); len(missed) > 0 {
+			out = append(out, fmt.Sprintf("%s missed: for a client with %s %s; last error: %v", budget, client.Name,
+				strings.Join(missed, ", "), client.last))
 		}
 	}
 	return out

@@ -25,6 +25,14 @@ type Report struct {
 	Unavailable time.Duration // sum of the gaps
 	Longest     time.Duration // the longest gap
 	Last        error         // of the last failed probe
+	Gaps        []Gap         // in the order of time
+	Watched     time.Duration // how long the watch lasted
+}
+
+// Gap is a time without a probe that worked, in seconds.
+type Gap struct {
+	At      float64 `json:"at"` // after the watch began
+	Seconds float64 `json:"seconds"`
 }
 
 // FailedPercent is the share of failed probes in those that are due in a window, or in all that
@@ -43,6 +51,7 @@ type Watch struct {
 	interval time.Duration
 	cancel   context.CancelFunc
 	done     chan struct{}
+	began    time.Time
 	mu       sync.Mutex
 	report   Report
 	good     time.Time // end of the last success
@@ -54,7 +63,8 @@ type Watch struct {
 // interval plus one probe.
 func Start(ctx context.Context, interval time.Duration, probe func(context.Context) error) *Watch {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &Watch{interval: interval, cancel: cancel, done: make(chan struct{}), good: time.Now()}
+	now := time.Now()
+	w := &Watch{interval: interval, cancel: cancel, done: make(chan struct{}), began: now, good: now}
 	go func() {
 		defer close(w.done)
 		ticker := time.NewTicker(interval)
@@ -105,6 +115,7 @@ func (w *Watch) close(now time.Time) {
 		gap := now.Sub(w.good)
 		w.report.Unavailable += gap
 		w.report.Longest = max(w.report.Longest, gap)
+		w.report.Gaps = append(w.report.Gaps, Gap{At: w.good.Sub(w.began).Seconds(), Seconds: gap.Seconds()})
 		w.broken = false
 	}
 }
@@ -129,6 +140,8 @@ func (w *Watch) Stop() Report {
 	<-w.done
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.close(time.Now())
+	now := time.Now()
+	w.close(now)
+	w.report.Watched = now.Sub(w.began)
 	return w.report
 }

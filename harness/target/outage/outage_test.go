@@ -44,6 +44,10 @@ func TestWatch(t *testing.T) {
 	require.ErrorIs(t, r.Last, outage.ErrWrong)
 	require.InDelta(t, to.Sub(from).Seconds(), r.Unavailable.Seconds(), 0.04)
 	require.Equal(t, r.Unavailable, r.Longest)
+	require.Len(t, r.Gaps, 1)
+	require.InDelta(t, r.Longest.Seconds(), r.Gaps[0].Seconds, 1e-9)
+	require.Positive(t, r.Gaps[0].At)
+	require.Greater(t, r.Watched.Seconds(), r.Gaps[0].At+r.Gaps[0].Seconds)
 }
 
 // TestWatchOpenGap shows that an outage that never ended is not lost.

@@ -53,6 +53,12 @@ func (d *Document) Table(t Table) {
 	d.add(strings.TrimSuffix(t.Markdown(), "\n"), strings.TrimSuffix(text.String(), "\n"))
 }
 
+// Verbatim adds lines that keep their columns, such as a drawing of characters.
+func (d *Document) Verbatim(lines ...string) {
+	text := strings.ReplaceAll(Clean(strings.Join(lines, "\n")), "`", "'")
+	d.add("```text\n"+text+"\n```", text)
+}
+
 // Picture adds a picture with its name; file is relative to the document. A terminal shows none.
 func (d *Document) Picture(name, file string) {
 	d.add(fmt.Sprintf("![%s](%s)", markdownOf(name), file), "")

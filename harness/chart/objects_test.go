@@ -1,13 +1,15 @@
-package topology
+package chart_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/chart"
 )
 
-// TestParseObjects: rendered templates hold the objects that Helm would install.
-func TestParseObjects(t *testing.T) {
+// TestObjects: rendered templates hold the objects that Helm would install.
+func TestObjects(t *testing.T) {
 	t.Parallel()
 	const a, b = "kind: Service\napiVersion: v1\nmetadata: {name: a}\n", "kind: Role\nmetadata: {name: b}\n"
 	const items = "items:\n- {apiVersion: v1, kind: Service, metadata: {name: a}}\n- {kind: Role, metadata: {name: b}}\n"
@@ -57,7 +59,7 @@ func TestParseObjects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			objects, err := parseObjects(tc.files)
+			objects, err := chart.Objects(chart.Documents(tc.files))
 			if tc.fails {
 				require.ErrorContains(t, err, "template 1.yaml does not make Kubernetes objects")
 				return
@@ -65,11 +67,43 @@ func TestParseObjects(t *testing.T) {
 			require.NoError(t, err)
 			var found []string
 			for _, o := range objects {
-				if o.Kind != "" {
-					found = append(found, o.Kind+" "+o.Metadata.Name)
-				}
+				found = append(found, o.GetKind()+" "+o.GetName())
 			}
 			require.Equal(t, tc.want, found)
 		})
 	}
+}
+
+// TestObjectsBesideAnError: a template that makes no objects does not hide those of others.
+func TestObjectsBesideAnError(t *testing.T) {
+	t.Parallel()
+	objects, err := chart.Objects(chart.Documents(map[string]string{
+		"1.yaml": "moon", "2.yaml": "kind: Secret\nmetadata: {name: a}\n", "3.yaml": "kind: [\n",
+	}))
+	require.ErrorContains(t, err, "template 1.yaml")
+	require.ErrorContains(t, err, "template 3.yaml")
+	require.Len(t, objects, 1)
+	require.Equal(t, "a", objects[0].GetName())
+}
+
+// TestAs reads the fields that a struct has, and refuses those of another type.
+func TestAs(t *testing.T) {
+	t.Parallel()
+	objects, err := chart.Objects(chart.Documents(map[string]string{"1.yaml": "kind: A\nspec: {ports: [{nodePort: 3}]}\n"}))
+	require.NoError(t, err)
+	var number struct {
+		Spec struct {
+			Ports []struct {
+				NodePort int `json:"nodePort"`
+			} `json:"ports"`
+		} `json:"spec"`
+	}
+	require.NoError(t, chart.As(objects[0], &number))
+	require.Equal(t, 3, number.Spec.Ports[0].NodePort)
+	var text struct {
+		Spec struct {
+			Ports string `json:"ports"`
+		} `json:"spec"`
+	}
+	require.Error(t, chart.As(objects[0], &text))
 }
