@@ -110,7 +110,8 @@ func planSchema(root string) ([]byte, error) {
 
 func baselineSchema(root string) ([]byte, error) {
 	return schemaFile{
-		file: "baseline.schema.json", title: "Steamer baseline of findings", of: []string{"harness/lint"}, value: &lint.Baseline{},
+		file: "baseline.schema.json", title: "Steamer baseline of findings", of: []string{"harness/lint"},
+		value: &lint.Baseline{},
 		enums: map[field][]string{
 			{"Baseline", "apiVersion"}: {lint.APIVersion}, {"Baseline", "kind"}: {lint.BaselineKind},
 			{"Accepted", "severity"}: {string(lint.Error), string(lint.Warning)},

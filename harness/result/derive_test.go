@@ -211,9 +211,9 @@ func TestPeakMemory(t *testing.T) {
 		want float64
 		ok   bool
 	}{
-		"the largest":          {[]result.ResourceSeries{series("a", at, 3), series("a", at, 5), series("b", at, 9)}, 5, true},
-		"one that is not seen": {[]result.ResourceSeries{series("a", at, 3), series("a", at.Add(time.Hour), 5)}, 3, false},
-		"none":                 {[]result.ResourceSeries{series("b", at, 9)}, 0, false},
+		"largest":      {[]result.ResourceSeries{series("a", at, 3), series("a", at, 5), series("b", at, 9)}, 5, true},
+		"one not seen": {[]result.ResourceSeries{series("a", at, 3), series("a", at.Add(time.Hour), 5)}, 3, false},
+		"none":         {[]result.ResourceSeries{series("b", at, 9)}, 0, false},
 	} {
 		peak, ok := (&result.Topology{Resources: tc.of}).PeakMemory("a", w)
 		require.InDelta(t, tc.want, peak, 0, name)
