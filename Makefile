@@ -79,7 +79,7 @@ exported: ## Exported names that no other package uses
 
 .PHONY: generate
 generate: ## Write again what is generated from code: docs/reference, docs/scenarios.md and the chart's README
-	go generate ./harness/result ./harness/compare ./scenarios ./hack/reference ./charts
+	go generate ./scenarios ./hack/reference ./charts
 
 .PHONY: ci-lint
 ci-lint: ## Read .gitlab-ci.yml with gitlab-ci-local and list the jobs of each occasion (needs Node.js 20 and npm)

@@ -1,5 +1,5 @@
 // Command reference writes docs/reference from the code: the command line, the exit codes, the
-// metrics, and the JSON schemas of the files that users write. Run it by `go generate
+// metrics, and the JSON schemas of files. Run it by `go generate
 // ./hack/reference`; it works from any directory of the tree.
 package main
 
@@ -46,7 +46,8 @@ func generate(root string) (map[string][]byte, error) {
 	for name, write := range map[string]func(root string) ([]byte, error){
 		"cli.md": commandLine, "exit-codes.md": exitCodes, "metrics.md": metrics,
 		"slo.schema.json": sloSchema, "plan.schema.json": planSchema, "profile.schema.json": profileSchema,
-		"baseline.schema.json": baselineSchema,
+		"baseline.schema.json": baselineSchema, "result.schema.json": resultSchema,
+		"comparison.schema.json": comparisonSchema,
 	} {
 		text, err := write(root)
 		if err != nil {

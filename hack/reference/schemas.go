@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -10,8 +11,8 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/document"
-	"gitlab.com/steamer/steamer/harness/document/schemadoc"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/load"
@@ -27,15 +28,57 @@ type field struct{ def, property string }
 
 // schemaFile is a schema to generate.
 type schemaFile struct {
-	file, title, of string // of is the package's directory
-	value           any
-	enums           map[field][]string
-	optional        []field // what may be left out although its JSON name says nothing of that
+	file, title string
+	of          []string // directories of the packages that the types are of
+	value       any
+	enums       map[field][]string
+	optional    []field // what may be left out although its JSON name says nothing of that
+	// nullable lets arrays and maps be null: that is how Go writes nil ones, and every reader must
+	// expect it.
+	nullable bool
+}
+
+func resultSchema(root string) ([]byte, error) {
+	return schemaFile{
+		file: "result.schema.json", title: "Steamer result", of: []string{"harness/result"}, value: &result.Result{},
+		enums: map[field][]string{
+			{"Result", "apiVersion"}: {result.APIVersion}, {"Result", "kind"}: {result.Kind},
+			{"Result", "verdict"}: verdicts(), {"Topology", "verdict"}: verdicts(), {"Check", "verdict"}: verdicts(),
+			{"Check", "kind"}: {"slo", "validity"}, {"Scenario", "status"}: statuses(),
+			{"Scenario", "subject"}: {
+				string(result.SubjectChart), string(result.SubjectServer), string(result.SubjectGitLab),
+			},
+			{"Interval", "phase"}: {"warmup", "measure", "excursion"},
+		},
+		nullable: true,
+	}.generate(root)
+}
+
+func comparisonSchema(root string) ([]byte, error) {
+	return schemaFile{
+		file: "comparison.schema.json", title: "Steamer comparison", of: []string{"harness/compare", "harness/result"},
+		value: &compare.Comparison{},
+		enums: map[field][]string{
+			{"Comparison", "apiVersion"}: {result.APIVersion}, {"Comparison", "kind"}: {compare.Kind},
+			{"Comparison", "verdict"}: verdicts(), {"Metric", "verdict"}: verdicts(), {"Outcome", "verdict"}: verdicts(),
+			{"Interim", "verdict"}: verdicts(), {"Functional", "a"}: statuses(), {"Functional", "b"}: statuses(),
+			{"Pair", "order"}: {"AB", "BA"}, {"Metric", "change"}: {"more", "less", "none shown", ""},
+		},
+		nullable: true,
+	}.generate(root)
+}
+
+func verdicts() []string {
+	return []string{string(result.Pass), string(result.Fail), string(result.Inconclusive)}
+}
+
+func statuses() []string {
+	return []string{string(result.Passed), string(result.Failed), string(result.Skipped)}
 }
 
 func sloSchema(root string) ([]byte, error) {
 	return schemaFile{
-		file: "slo.schema.json", title: "Steamer objectives", of: "harness/judge", value: &judge.SLO{},
+		file: "slo.schema.json", title: "Steamer objectives", of: []string{"harness/judge"}, value: &judge.SLO{},
 		enums: map[field][]string{
 			{"SLO", "apiVersion"}: {result.APIVersion}, {"SLO", "kind"}: {"SLO"}, {"Limit", "metric"}: judge.Metrics(),
 			{"Limit", "op"}:      {"<=", ">="},
@@ -48,7 +91,7 @@ func sloSchema(root string) ([]byte, error) {
 
 func planSchema(root string) ([]byte, error) {
 	d := schemaFile{
-		file: "plan.schema.json", title: "Steamer plan", of: "harness/plan", value: &plan.Plan{},
+		file: "plan.schema.json", title: "Steamer plan", of: []string{"harness/plan"}, value: &plan.Plan{},
 		enums: map[field][]string{
 			{"Plan", "apiVersion"}: {result.APIVersion}, {"Plan", "kind"}: {plan.Kind},
 			{"Plan", "tier"}: tiers(),
@@ -67,7 +110,8 @@ func planSchema(root string) ([]byte, error) {
 
 func baselineSchema(root string) ([]byte, error) {
 	return schemaFile{
-		file: "baseline.schema.json", title: "Steamer baseline of findings", of: "harness/lint", value: &lint.Baseline{},
+		file: "baseline.schema.json", title: "Steamer baseline of findings", of: []string{"harness/lint"},
+		value: &lint.Baseline{},
 		enums: map[field][]string{
 			{"Baseline", "apiVersion"}: {lint.APIVersion}, {"Baseline", "kind"}: {lint.BaselineKind},
 			{"Accepted", "severity"}: {string(lint.Error), string(lint.Warning)},
@@ -77,7 +121,7 @@ func baselineSchema(root string) ([]byte, error) {
 
 func profileSchema(root string) ([]byte, error) {
 	return schemaFile{
-		file: "profile.schema.json", title: "Steamer load profile", of: "harness/load", value: &load.Profile{},
+		file: "profile.schema.json", title: "Steamer load profile", of: []string{"harness/load"}, value: &load.Profile{},
 		enums: map[field][]string{
 			{"Profile", "apiVersion"}: {result.APIVersion}, {"Profile", "kind"}: {"Profile"},
 			{"Profile", "mode"}:   load.ProfileModes(),
@@ -112,13 +156,15 @@ func (d schemaFile) generate(root string) ([]byte, error) {
 			Examples: []any{"15s", "1m30s"},
 		}
 	}}
-	if err := within(root, func() error {
-		return r.AddGoComments(module, d.of,
-			jsonschema.WithFullComment())
+	if err := within(root, func() (err error) {
+		for _, dir := range d.of {
+			err = errors.Join(err, r.AddGoComments(module, dir, jsonschema.WithFullComment()))
+		}
+		return err
 	}); err != nil {
 		return nil, err
 	}
-	schemadoc.Unwrap(r.CommentMap)
+	unwrap(r.CommentMap)
 	s := r.Reflect(d.value)
 	s.ID, s.Title = jsonschema.ID("https://"+module+"/-/raw/main/docs/reference/"+d.file), d.title+", "+result.APIVersion
 	for f, values := range d.enums {
@@ -130,7 +176,7 @@ func (d schemaFile) generate(root string) ([]byte, error) {
 			p.Enum = append(p.Enum, v)
 		}
 	}
-	if d.of == "harness/plan" {
+	if d.file == "plan.schema.json" {
 		p, err := field{"Plan", "topologies"}.find(s)
 		if err != nil {
 			return nil, err
@@ -146,8 +192,40 @@ func (d schemaFile) generate(root string) ([]byte, error) {
 		def := s.Definitions[f.def]
 		def.Required = slices.DeleteFunc(def.Required, func(name string) bool { return name == f.property })
 	}
+	for _, t := range s.Definitions {
+		if d.nullable {
+			nullable(t)
+		}
+	}
 	b, err := json.MarshalIndent(s, "", "  ")
 	return append(b, '\n'), err
+}
+
+// unwrap puts each paragraph of the comments on one line, so that where the source breaks a line
+// does not show in a schema.
+func unwrap(comments map[string]string) {
+	for name, text := range comments {
+		paragraphs := strings.Split(text, "\n\n")
+		for i, p := range paragraphs {
+			paragraphs[i] = strings.ReplaceAll(p, "\n", " ")
+		}
+		comments[name] = strings.Join(paragraphs, "\n\n")
+	}
+}
+
+// nullable lets arrays and maps of a type be null.
+func nullable(t *jsonschema.Schema) {
+	if t.Properties == nil {
+		return
+	}
+	for p := t.Properties.Oldest(); p != nil; p = p.Next() {
+		if p.Value.Type != "array" && (p.Value.Type != "object" || p.Value.AdditionalProperties == nil) {
+			continue
+		}
+		inner := *p.Value
+		inner.Description = ""
+		p.Value = &jsonschema.Schema{Description: p.Value.Description, OneOf: []*jsonschema.Schema{&inner, {Type: "null"}}}
+	}
 }
 
 // find returns the field's schema; an error when a renaming made this program stale.

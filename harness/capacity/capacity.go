@@ -111,4 +111,5 @@ type invalidError struct{ reason string }
 
 func (e invalidError) Error() string { return e.reason }
 
-func describeRate(rate float64) string { return fmt.Sprintf("%g/s", math.Round(rate*10)/10) }
+// PerSecond prints a rate of fetches with up to one decimal.
+func PerSecond(rate float64) string { return fmt.Sprintf("%g/s", math.Round(rate*10)/10) }

@@ -49,7 +49,7 @@ func (r *Report) finish(o Options, interrupted bool, err error) {
 		r.HoldsLower = stats.ClopperPearsonLower(n, n, 0.05)
 	}
 	var disturbed invalidError
-	lowerBound := fmt.Sprintf("%s held in the search, so that the capacity is at least about that", describeRate(r.Held))
+	lowerBound := fmt.Sprintf("%s held in the search, so that the capacity is at least about that", PerSecond(r.Held))
 	say := func(v result.Verdict, reasons ...string) { r.Verdict, r.Reasons = v, reasons }
 	switch {
 	case errors.Is(err, errWrong):
@@ -68,14 +68,14 @@ func (r *Report) finish(o Options, interrupted bool, err error) {
 		r.Partial = true
 		say(result.Inconclusive, exit.FirstLine(err.Error()))
 	case r.Held == 0:
-		say(result.Fail, fmt.Sprintf("not even %s holds the objectives", describeRate(r.Broken)))
+		say(result.Fail, fmt.Sprintf("not even %s holds the objectives", PerSecond(r.Broken)))
 	case r.Broken == 0:
-		say(result.Inconclusive, fmt.Sprintf("the highest rate allowed, %s, still held: raise --max", describeRate(r.Held)))
+		say(result.Inconclusive, fmt.Sprintf("the highest rate allowed, %s, still held: raise --max", PerSecond(r.Held)))
 	case r.Held < o.AtLeast:
-		say(result.Fail, fmt.Sprintf("capacity %s, below the %s asked for", describeRate(r.Held), describeRate(o.AtLeast)))
+		say(result.Fail, fmt.Sprintf("capacity %s, below the %s asked for", PerSecond(r.Held), PerSecond(o.AtLeast)))
 	default:
-		say(result.Pass, fmt.Sprintf("capacity %s: %d of %d runs held, and %s did not", describeRate(r.Held),
-			len(r.Confirmations), len(r.Confirmations), describeRate(r.Broken)))
+		say(result.Pass, fmt.Sprintf("capacity %s: %d of %d runs held, and %s did not", PerSecond(r.Held),
+			len(r.Confirmations), len(r.Confirmations), PerSecond(r.Broken)))
 	}
 }
 

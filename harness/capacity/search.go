@@ -170,7 +170,7 @@ func (s *search) once(ctx context.Context, phase string, rate float64) (Point, e
 				return p, p.fatal()
 			}
 			if err == nil && attempt == tries {
-				return p, invalidError{fmt.Sprintf("%s was disturbed twice: %s", describeRate(rate), p.Reason)}
+				return p, invalidError{fmt.Sprintf("%s was disturbed twice: %s", PerSecond(rate), p.Reason)}
 			}
 		}
 		if err != nil {

@@ -52,7 +52,6 @@ func elsewhere() map[string]string {
 		"chart/release/provenance.go":       "a release of Steamer",
 		"chart/release/release.go":          "a release of Steamer",
 		"chart/release/tree.go":             "a release of Steamer",
-		"document/schemadoc/schemadoc.go":   "a generated document of Steamer's own",
 	}
 }
 

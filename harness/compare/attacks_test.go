@@ -28,8 +28,9 @@ func gateLike() Design {
 	return d
 }
 
-// drawn drives pairs until an interim analysis decides, as the engine does. Slices of a pair share most of what
-// the machine does to them, and the metrics of a slice a part of it; b multiplies what B takes.
+// drawn drives pairs until an interim analysis decides, as the engine does. Slices of a pair share
+// most of what the machine does to them, and the metrics of a slice a part of it; b multiplies
+// what B takes.
 func drawn(rng *rand.Rand, d Design, sd noise, b noise, change func(i int, p *Pair)) *Comparison {
 	c := New("drawn", d)
 	for i := range d.MaxPairs {
@@ -119,8 +120,8 @@ func TestGateDesign(t *testing.T) {
 }
 
 // TestWrongFails is the promise about wrong FAILs, 5 % at most over all metrics, outcomes and
-// interim analyses, on data in which A and B are one system: at a margin of 0, where every metric is at its
-// edge, without failures and with ones that both have alike, in bursts, too.
+// interim analyses, on data in which A and B are one system: at a margin of 0, where every metric
+// is at its edge, without failures and with ones that both have alike, in bursts, too.
 func TestWrongFails(t *testing.T) {
 	t.Parallel()
 	const tries = 600

@@ -11,8 +11,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-//go:generate go run ./schemagen ../../docs/reference/comparison.schema.json
-
 // Kind is the value of Comparison.Kind.
 const Kind = "Comparison"
 

@@ -24,10 +24,11 @@ const MinPairs = 6
 //
 //  1. FAIL: B did not come up, or answered a wrong value; a scenario passes with A and fails with
 //     B, twice; a gate metric's ratio lies above its margin, or B fails more fetches, does not
-//     carry the load or is disrupted more, each at the level of the analysis after Holm's correction
-//     over all of them
-//  2. INCONCLUSIVE in the last analysis: anything undecided, fewer than 75 % valid pairs, any failed
-//     fetch, overload or disruption of B in any pair, an interrupted comparison, a wrong value in A
+//     carry the load or is disrupted more, each at the level of the analysis after Holm's
+//     correction over all of them
+//  2. INCONCLUSIVE in the last analysis: anything undecided, fewer than 75 % valid pairs, any
+//     failed fetch, overload or disruption of B in any pair, an interrupted comparison, a wrong
+//     value in A
 //  3. PASS: every gate metric's ratio lies below its margin
 //
 // A PASS needs no correction for the number of metrics, because all have to hold. A metric in

@@ -204,8 +204,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestEndKeepsTheAnalysis: that an analysis decided is why the comparison ended, which gives it no more of
-// alpha than it had.
+// TestEndKeepsTheAnalysis: that an analysis decided is why the comparison ended, which gives it no
+// more of alpha than it had.
 func TestEndKeepsTheAnalysis(t *testing.T) {
 	t.Parallel()
 	c := made(rand.New(rand.NewPCG(1, 2)), 10, 1, 0.02)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/judge"
@@ -164,7 +163,7 @@ func (m *Metric) decide(level float64) {
 
 // undecided says why a metric that is not PASS is not.
 func (m *Metric) undecided(level float64) string {
-	limit := fmt.Sprintf("the margin of %s", percent(m.Margin))
+	limit := fmt.Sprintf("the margin of %s", judge.Percent(m.Margin))
 	switch {
 	case m.Verdict == result.Fail:
 		return "above " + limit
@@ -173,7 +172,7 @@ func (m *Metric) undecided(level float64) string {
 	case m.PFail <= level:
 		return "above " + limit + " alone, but not after Holm's correction"
 	case m.MDE != nil && *m.MDE > m.Margin:
-		return fmt.Sprintf("the noise is too large to tell: less than %s could not have been seen", percent(*m.MDE))
+		return fmt.Sprintf("the noise is too large to tell: less than %s could not have been seen", judge.Percent(*m.MDE))
 	}
 	return "the interval reaches across " + limit
 }
@@ -185,7 +184,7 @@ func (m *Metric) sentence() string {
 	}
 	s := fmt.Sprintf("%s: B/A %.3f (%s)", m.Title, m.Ratio, m.Range())
 	if m.Verdict == result.Pass {
-		return s + ", below the margin of " + percent(m.Margin)
+		return s + ", below the margin of " + judge.Percent(m.Margin)
 	}
 	return s + ", " + m.Reason
 }
@@ -196,9 +195,4 @@ func (m *Metric) Range() string {
 		return "no interval"
 	}
 	return fmt.Sprintf("%.3f to %.3f", *m.Lo, *m.Hi)
-}
-
-// percent prints a share of 1 as a percentage with up to one decimal.
-func percent(share float64) string {
-	return strconv.FormatFloat(math.Round(share*1000)/10, 'f', -1, 64) + " %"
 }

@@ -13,8 +13,8 @@ func num(v float64) string {
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
-// percent prints a share of 1 with up to one decimal.
-func percent(share float64) string {
+// Percent prints a share of 1 as a percentage with up to one decimal.
+func Percent(share float64) string {
 	return strconv.FormatFloat(math.Round(share*1000)/10, 'f', -1, 64) + " %"
 }
 

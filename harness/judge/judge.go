@@ -123,7 +123,7 @@ func (p Policy) topology(t *result.Topology, run result.Run) verdict {
 		}
 		if c, ok := tightest(t.Checks); ok {
 			v.pass(fmt.Sprintf("tightest objective: %s %s, limit %s (%s left)", c.Title, c.Measured, c.Limit,
-				percent(c.Headroom)))
+				Percent(c.Headroom)))
 		}
 	}
 	return v

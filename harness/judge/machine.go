@@ -45,10 +45,10 @@ func (v Validity) machine(t *result.Topology, run result.Run) []result.Check {
 	l := t.Load
 	out := []result.Check{check("valid/complete", "the load ran to its end", cmp.Or(l.Partial, "complete"), "complete",
 		l.Partial == "", l.Partial)}
-	c := check(idGenerator, "generator's share of the host's CPUs", percent(l.Generator.CPUShare),
-		"<= "+percent(v.MaxGeneratorCPU),
+	c := check(idGenerator, "generator's share of the host's CPUs", Percent(l.Generator.CPUShare),
+		"<= "+Percent(v.MaxGeneratorCPU),
 		l.Generator.CPUShare > 0 && l.Generator.CPUShare <= v.MaxGeneratorCPU,
-		fmt.Sprintf("k6 used %s of the host: its own queueing is part of the latencies", percent(l.Generator.CPUShare)))
+		fmt.Sprintf("k6 used %s of the host: its own queueing is part of the latencies", Percent(l.Generator.CPUShare)))
 	c.Headroom = headroom(l.Generator.CPUShare, v.MaxGeneratorCPU)
 	if l.Generator.CPUShare <= 0 {
 		c.Measured, c.Reason = "unknown", "the generator's CPU time was not recorded"
@@ -70,8 +70,8 @@ func (v Validity) machine(t *result.Topology, run result.Run) []result.Check {
 // nobody knows what it used and what happened to it.
 func (v Validity) observed(t *result.Topology) result.Check {
 	share := t.Serving(t.Load.Measured())
-	c := check("valid/observed", "time in which the OpenBao that served was observed", percent(share),
-		">= "+percent(result.MinCoverage), share >= result.MinCoverage,
+	c := check("valid/observed", "time in which the OpenBao that served was observed", Percent(share),
+		">= "+Percent(result.MinCoverage), share >= result.MinCoverage,
 		"the OpenBao that served was not watched throughout, so restarts may have been missed")
 	if v.Unobserved {
 		c.Informational, c.Verdict, c.Measured, c.Reason = true, result.Inconclusive, "unknown", nobodyWatched
@@ -100,9 +100,9 @@ func quota(t *result.Topology, _ result.Run) (c result.Check, known bool) {
 		return c, false
 	}
 	share, ok := t.Own.MeanThrottled(t.Load.Measured())
-	c = check(idQuota, "CPU throttling of Steamer's own control group", percent(share),
-		"<= "+percent(maxGeneratorThrottled), share <= maxGeneratorThrottled,
-		fmt.Sprintf("Steamer and k6 were throttled in %s of their CPU periods: the job has too few CPUs", percent(share)))
+	c = check(idQuota, "CPU throttling of Steamer's own control group", Percent(share),
+		"<= "+Percent(maxGeneratorThrottled), share <= maxGeneratorThrottled,
+		fmt.Sprintf("Steamer and k6 were throttled in %s of their CPU periods: the job has too few CPUs", Percent(share)))
 	return c, ok
 }
 
@@ -163,12 +163,12 @@ func room(t *result.Topology, run result.Run) (c result.Check, known bool) {
 	need := limit.AsApproximateFloat64() + othersCPUs
 	full := fullTime(t.Host, t.Load.Measured(), fullCPU*float64(run.Host.CPUs))
 	c = check(idRoom, "CPUs of the host, for what the tier allows OpenBao and one for everything else",
-		fmt.Sprintf("%s, full in %s of the time", num(cpus), percent(full)), fmt.Sprintf(">= %s, or full in <= %s", num(need),
-			percent(maxCrowds)),
+		fmt.Sprintf("%s, full in %s of the time", num(cpus), Percent(full)), fmt.Sprintf(">= %s, or full in <= %s", num(need),
+			Percent(maxCrowds)),
 		cpus >= need || full <= maxCrowds,
 		fmt.Sprintf("the host has %s CPUs, fewer than the %s that tier %s allows OpenBao and one for everything else, and "+
 			"they were full in %s of the time",
-			num(cpus), num(need-othersCPUs), run.Tier, percent(full)))
+			num(cpus), num(need-othersCPUs), run.Tier, Percent(full)))
 	c.Informational = true
 	return c, true
 }
@@ -218,12 +218,12 @@ func crowd(t *result.Topology, run result.Run) (c result.Check, known bool) {
 		return c, false
 	}
 	reason := fmt.Sprintf("other processes used more than %s of the host's CPUs in %d of %d spans of 10 s",
-		percent(maxOthers), crowded, spans)
+		Percent(maxOthers), crowded, spans)
 	if len(t.Nodes) == 0 {
 		reason += " (this record does not tell Kubernetes from strangers)"
 	}
-	c = check(IDHostCrowded, "other processes' share of the host's CPUs, at its highest for 10 s", percent(most),
-		fmt.Sprintf("<= %s in 95 %% of the time", percent(maxOthers)), float64(crowded) <= maxCrowds*float64(spans), reason)
+	c = check(IDHostCrowded, "other processes' share of the host's CPUs, at its highest for 10 s", Percent(most),
+		fmt.Sprintf("<= %s in 95 %% of the time", Percent(maxOthers)), float64(crowded) <= maxCrowds*float64(spans), reason)
 	c.Informational = true
 	return c, true
 }

@@ -34,11 +34,11 @@ func (v Validity) observing(t *result.Topology) []result.Check {
 		}
 	}
 	if len(t.Load.Parts) > 0 {
-		c := check(idThrottling, "CPU throttling of the load generators", percent(worst),
-			"<= "+percent(maxGeneratorThrottled),
+		c := check(idThrottling, "CPU throttling of the load generators", Percent(worst),
+			"<= "+Percent(maxGeneratorThrottled),
 			pods >= len(t.Load.Parts) && !coarse && worst <= maxGeneratorThrottled,
 			fmt.Sprintf("a load generator was throttled in %s of its CPU periods: raise its limit, or use more of them",
-				percent(worst)))
+				Percent(worst)))
 		if pods < len(t.Load.Parts) && worst <= maxGeneratorThrottled {
 			c.Measured, c.Reason, c.Informational = "unknown", "the load generators' pods were not all observed",
 				v.UnobservedGenerators
@@ -50,7 +50,7 @@ func (v Validity) observing(t *result.Topology) []result.Check {
 	if t.Observer != nil {
 		cores := t.Observer.Cores()
 		c := check("valid/observer", "CPU of observing, in cores", num(cores), "<= "+num(maxObserver), cores <= maxObserver,
-			fmt.Sprintf("observing used %s of a core", percent(cores)))
+			fmt.Sprintf("observing used %s of a core", Percent(cores)))
 		c.Headroom, c.Informational = headroom(cores, maxObserver), true
 		out = append(out, c)
 	}

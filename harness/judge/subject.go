@@ -58,7 +58,7 @@ func (v Validity) carried(s *circumstances) []result.Check {
 	allowed := (1 - v.MinAchieved) * l.OfferedRate * l.MeasuredSeconds
 	drain := s.because(check("valid/drain", "fetches answered only after the load had ended",
 		fmt.Sprintf("%d in %s s", late, num(seconds)),
-		fmt.Sprintf("<= %s of those offered", percent(1-v.MinAchieved)), float64(late) <= allowed+slack*l.MeasuredSeconds,
+		fmt.Sprintf("<= %s of those offered", Percent(1-v.MinAchieved)), float64(late) <= allowed+slack*l.MeasuredSeconds,
 		fmt.Sprintf("%d fetches were answered only in the %s s after the load had ended: the server carried less than it "+
 			"was asked for", late, num(seconds))))
 
@@ -66,7 +66,7 @@ func (v Validity) carried(s *circumstances) []result.Check {
 	if l.OfferedRate > 0 {
 		share = rate / l.OfferedRate
 	}
-	achieved := check("valid/achieved-rate", "achieved of the offered rate", percent(share), ">= "+percent(v.MinAchieved),
+	achieved := check("valid/achieved-rate", "achieved of the offered rate", Percent(share), ">= "+Percent(v.MinAchieved),
 		l.OfferedRate > 0 && rate+slack >= v.MinAchieved*l.OfferedRate,
 		fmt.Sprintf("%s of %s fetches/s were completed in time", num(rate), num(l.OfferedRate)))
 	switch {
@@ -210,7 +210,7 @@ func (s *circumstances) around(at time.Time) string {
 	for from := at.Add(-before); !from.Add(briefSpan).After(at.Add(after)); from = from.Add(time.Second) {
 		share, ok := strangers(s.topology, s.host, result.Window{From: from, To: from.Add(briefSpan)})
 		if ok && share > maxOthers {
-			return fmt.Sprintf("other processes used %s of the host's CPUs at that time", percent(share))
+			return fmt.Sprintf("other processes used %s of the host's CPUs at that time", Percent(share))
 		}
 	}
 	return ""

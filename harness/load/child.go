@@ -19,29 +19,25 @@ import (
 
 // child is one k6 process.
 type child struct {
-	binary string
-	stop   time.Duration
-	second []byte // another fixture, for file descriptor 4; nil for none
-	cmd    *exec.Cmd
-	tail   Tail
-	trace  *Trace // of the collector, before tail
+	binary   string
+	stop     time.Duration // that it may take to end
+	env      []string
+	fixtures [][]byte  // for file descriptors from 3 on
+	cmd      *exec.Cmd // nil before it began
+	tail     Tail
+	trace    *Trace // of the collector, before tail
 
 	samples []result.GeneratorSample // valid after run
 }
 
-// run starts k6, hands it the fixture as file descriptor 3 and the second one, if there is one, as
-// 4, runs follow beside it and waits for everything. follow must return soon after its channel
-// closes; when it fails, k6 is stopped.
-func (c *child) run(ctx context.Context, args, env []string, fixture []byte, follow func(<-chan struct{}) error) error {
+// run starts k6, hands it the fixtures, runs follow beside it and waits for everything. follow must
+// return soon after its channel closes; when it fails, k6 is stopped.
+func (c *child) run(ctx context.Context, args []string, follow func(<-chan struct{}) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c.cmd = c.command(ctx, args, env)
-	fixtures := [][]byte{fixture}
-	if c.second != nil {
-		fixtures = append(fixtures, c.second)
-	}
+	c.cmd = c.command(ctx, args)
 	var outs []*os.File
-	for range fixtures {
+	for range c.fixtures {
 		in, out, err := os.Pipe()
 		if err != nil {
 			closeAll(append(c.cmd.ExtraFiles, outs...))
@@ -59,7 +55,7 @@ func (c *child) run(ctx context.Context, args, env []string, fixture []byte, fol
 	ended := make(chan struct{})
 	var g errgroup.Group
 	for i, out := range outs {
-		g.Go(func() error { return feed(out, fixtures[i], ended) })
+		g.Go(func() error { return feed(out, c.fixtures[i], ended) })
 	}
 	g.Go(func() error {
 		c.samples = watchProcess(c.cmd.Process.Pid, ended)

@@ -187,21 +187,11 @@ func (p *part) describe(to any) error {
 // check refuses what the Recorder would refuse as well, but here the process that wrote it is
 // known.
 func (p *part) check(l *line) error {
-	switch {
-	case l.V != 1:
-		return fmt.Errorf("format version %d, this Steamer reads 1", l.V)
-	case (l.Kind == "header") == p.header:
-		return fmt.Errorf("%q where the header, once and first, was expected", l.Kind)
-	case p.summary != nil:
-		return fmt.Errorf("%q after the summary", l.Kind)
-	case l.Kind == "header" && l.Unit != "us":
-		return fmt.Errorf("histograms in %q, want \"us\"", l.Unit)
-	case l.Kind != "header" && l.Kind != "interval" && l.Kind != "summary":
-		return fmt.Errorf("unknown kind %q", l.Kind)
-	case l.Kind == "interval" && l.StartMS < p.lastMS:
-		return fmt.Errorf("an interval that starts at %d ms after one at %d ms", l.StartMS, p.lastMS)
+	err := l.check(p.header, p.summary != nil)
+	if err == nil && l.Kind == "interval" && l.StartMS < p.lastMS {
+		err = fmt.Errorf("an interval that starts at %d ms after one at %d ms", l.StartMS, p.lastMS)
 	}
-	return nil
+	return err
 }
 
 // advance writes the intervals that all parts have gone beyond.

@@ -114,6 +114,23 @@ type line struct {
 	Reason  string            `json:"reason"`
 }
 
+// check refuses a line that a log cannot have where its header was read, and its end.
+func (l *line) check(header, ended bool) error {
+	switch {
+	case l.V != 1:
+		return fmt.Errorf("format version %d, this Steamer reads 1", l.V)
+	case (l.Kind == "header") == header:
+		return fmt.Errorf("%q where the header, once and first, was expected", l.Kind)
+	case ended:
+		return fmt.Errorf("%q after the summary", l.Kind)
+	case l.Kind == "header" && l.Unit != "us":
+		return fmt.Errorf("histograms in %q, want \"us\"", l.Unit)
+	case l.Kind != "header" && l.Kind != "interval" && l.Kind != "summary":
+		return fmt.Errorf("unknown kind %q", l.Kind)
+	}
+	return nil
+}
+
 // Write takes the next bytes, which may end anywhere. After the first error it
 // takes no more.
 func (r *Recorder) Write(p []byte) (int, error) {
@@ -155,27 +172,16 @@ func (r *Recorder) take(b []byte) error {
 }
 
 func (r *Recorder) fold(l *line) error {
-	if l.V != 1 {
-		return fmt.Errorf("format version %d, this Steamer reads 1", l.V)
-	}
-	if (l.Kind == "header") == r.sawHeader {
-		return fmt.Errorf("%q where the header, once and first, was expected", l.Kind)
-	}
-	if r.summary != nil {
-		return fmt.Errorf("%q after the summary", l.Kind)
+	if err := l.check(r.sawHeader, r.summary != nil); err != nil {
+		return err
 	}
 	switch l.Kind {
 	case "header":
-		if l.Unit != "us" {
-			return fmt.Errorf("histograms in %q, want \"us\"", l.Unit)
-		}
 		r.sawHeader = true
-	case "interval":
-		return r.interval(l)
 	case "summary":
 		r.summary = l
 	default:
-		return fmt.Errorf("unknown kind %q", l.Kind)
+		return r.interval(l)
 	}
 	return nil
 }

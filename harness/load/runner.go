@@ -3,6 +3,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -81,33 +82,20 @@ func (j Job) Describe(l *result.Load) {
 // work. With an error the Load is still returned when anything was recorded,
 // its Partial set. A cancelled ctx stops k6 and gives ctx's cause.
 func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
-	script := filepath.Join(r.Scripts, j.Profile.Workload+".js")
-	for _, f := range []string{r.Binary, script} {
-		if _, err := os.Stat(f); err != nil {
-			return nil, exit.Environmentf("k6", "build the load generator (make k6) and name its scripts", "%w", err)
-		}
-	}
 	plan := j.Plan()
-	log := filepath.Join(r.Dir, "k6-"+j.Name+".ndjson")
-	if err := os.Remove(log); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, exit.Environmentf(log, "make the run directory writable", "%w", err)
-	}
-	overrun := fallback(r.Overrun, DefaultOverrun)
-	limit := plan.Warmup + plan.Duration + overrun
-	ctx, cancel := context.WithTimeoutCause(ctx, limit,
-		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running %v after its planned end",
-			overrun))
-	defer cancel()
-
 	rec := Recorder{Thresholds: j.Thresholds, OnInterval: func(iv result.Interval, _ int64) {
 		if r.Progress != nil {
 			r.Progress(iv)
 		}
 	}}
 	began := time.Now()
-	c := &child{binary: r.Binary, stop: fallback(r.StopTimeout, DefaultStopTimeout)}
-	runErr := c.run(ctx, append(Arguments(log), script), environment(j), j.Fixture,
+	c := &child{env: environment(j), fixtures: [][]byte{j.Fixture}}
+	log := r.log(j.Name)
+	runErr := r.drive(ctx, c, j.Profile.Workload, log, plan.Warmup+plan.Duration,
 		func(done <-chan struct{}) error { return follow(done, log, &rec) })
+	if c.cmd == nil { // it never began
+		return nil, runErr
+	}
 	l, err := rec.Finish(plan)
 	if err != nil && errors.Is(runErr, err) {
 		runErr = nil // the log is why k6 was stopped: say it once
@@ -127,6 +115,32 @@ func (r Runner) Run(ctx context.Context, j Job) (*result.Load, error) {
 		l.Partial = "k6 did not end well: " + exit.FirstLine(runErr.Error())
 	}
 	return l, runErr
+}
+
+// log is the file of the interval log of that name.
+func (r Runner) log(name string) string { return filepath.Join(r.Dir, "k6-"+name+".ndjson") }
+
+// drive has the child run a script, whose schedule takes that long, until it ends or is overdue. A
+// log that is there is replaced.
+func (r Runner) drive(ctx context.Context, c *child, workload, log string, length time.Duration,
+	follow func(<-chan struct{}) error,
+) error {
+	script := filepath.Join(r.Scripts, workload+".js")
+	for _, f := range []string{r.Binary, script} {
+		if _, err := os.Stat(f); err != nil {
+			return exit.Environmentf("k6", "build the load generator (make k6) and name its scripts", "%w", err)
+		}
+	}
+	if err := os.Remove(log); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return exit.Environmentf(log, "make the run directory writable", "%w", err)
+	}
+	overrun := cmp.Or(r.Overrun, DefaultOverrun)
+	ctx, cancel := context.WithTimeoutCause(ctx, length+overrun,
+		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running %v after its planned end",
+			overrun))
+	defer cancel()
+	c.binary, c.stop = r.Binary, cmp.Or(r.StopTimeout, DefaultStopTimeout)
+	return c.run(ctx, append(Arguments(log), script), follow)
 }
 
 // Arguments is k6's command line but for the script, with the log's file. It must never hold a
@@ -174,7 +188,7 @@ func environment(j Job) []string {
 	return env
 }
 
-// tick is how often the log is looked at; k6 adds a line a second.
+// tick is how often the log is read; k6 adds a line a second.
 const tick = 250 * time.Millisecond
 
 // follow feeds the log to rec as it grows until done is closed, then to its end.
@@ -225,19 +239,12 @@ func (c *child) account(g *result.Generator, wall time.Duration) {
 
 // command prepares the process in its own group, so that a Ctrl-C in the
 // terminal reaches Steamer alone, which then stops k6 in order.
-func (c *child) command(ctx context.Context, args, env []string) *exec.Cmd {
+func (c *child) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.binary, args...)
 	c.trace = NewTrace(&c.tail)
-	cmd.Env, cmd.Stderr = env, c.trace
+	cmd.Env, cmd.Stderr = c.env, c.trace
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = c.stop
 	return cmd
-}
-
-func fallback(d, def time.Duration) time.Duration {
-	if d == 0 {
-		return def
-	}
-	return d
 }

@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -41,29 +39,13 @@ func (r Runner) Turns(ctx context.Context, t Turns) ([]*result.Load, error) {
 	if t.Order == "" || strings.Trim(t.Order, "AB") != "" {
 		return nil, exit.Invalidf("turns "+t.Order, "give the order as letters A and B", "it is none")
 	}
-	script := filepath.Join(r.Scripts, turnsScript+".js")
-	for _, f := range []string{r.Binary, script} {
-		if _, err := os.Stat(f); err != nil {
-			return nil, exit.Environmentf("k6", "build the load generator (make k6) and name its scripts", "%w", err)
-		}
-	}
-	log := filepath.Join(r.Dir, "k6-"+t.Name+".ndjson")
-	if err := os.Remove(log); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, exit.Environmentf(log, "make the run directory writable", "%w", err)
-	}
-	overrun := fallback(r.Overrun, DefaultOverrun)
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(len(t.Order))*t.step()+overrun,
-		exit.Environmentf("k6", "look for a stalled server in the run's logs", "still running %v after its planned end",
-			overrun))
-	defer cancel()
 	env := append(environment(Job{Profile: t.Profile, Rate: t.Rate}), "STEAMER_FIXTURE_B=/dev/fd/4", "STEAMER_TURNS="+
 		t.Order,
 		"STEAMER_STEP_MS="+strconv.FormatInt(t.step().Milliseconds(), 10))
 	began := time.Now()
-	c := &child{binary: r.Binary, stop: fallback(r.StopTimeout, DefaultStopTimeout), second: t.Fixtures[1]}
-	err := c.run(ctx, append(Arguments(log), script), env, t.Fixtures[0],
-		func(done <-chan struct{}) error { <-done; return nil })
-	if err != nil {
+	c, log := &child{env: env, fixtures: t.Fixtures[:]}, r.log(t.Name)
+	if err := r.drive(ctx, c, turnsScript, log, time.Duration(len(t.Order))*t.step(),
+		func(done <-chan struct{}) error { <-done; return nil }); err != nil {
 		return nil, err
 	}
 	file, err := os.Open(log)

@@ -143,7 +143,7 @@ func (g gauges) load(t *result.Topology) {
 			g.add("steamer_objective_headroom_ratio", c.Headroom, t.Name, c.ID)
 		}
 	}
-	if peak, ok := peakOpenBao(t); ok {
+	if peak, ok := t.PeakMemory("openbao", t.Load.Whole()); ok {
 		g.add("steamer_openbao_memory_peak_mebibytes", peak, t.Name)
 	}
 }
@@ -154,22 +154,6 @@ func (g gauges) parts(topology, prefix string, parts map[string]result.Distribut
 		g.add("steamer_part_latency_milliseconds", parts[name].P50, topology, prefix+name, "0.5")
 		g.add("steamer_part_latency_milliseconds", parts[name].P95, topology, prefix+name, "0.95")
 	}
-}
-
-// peakOpenBao is the largest working set of an OpenBao pod under load in MiB; ok is false where
-// one of them was not seen.
-func peakOpenBao(t *result.Topology) (mib float64, ok bool) {
-	for i := range t.Resources {
-		if t.Resources[i].Component != "openbao" {
-			continue
-		}
-		peak, seen := t.Resources[i].PeakMemory(t.Load.Whole())
-		if !seen {
-			return 0, false
-		}
-		mib, ok = max(mib, peak), true
-	}
-	return mib, ok
 }
 
 func one(b bool) float64 {

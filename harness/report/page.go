@@ -210,8 +210,8 @@ func glanceLines() []glanceLine {
 		{"OpenBao CPU", "per fetch", cpuCell("openbao")},
 		{"PostgreSQL CPU", "per fetch", cpuCell("postgresql")},
 		{"PostgreSQL statements", "per fetch, BEGIN and ROLLBACK included", ofLoad(statements)},
-		{"OpenBao memory", "largest working set of a pod", ofLoad(func(t *result.Topology, _ *result.Load) string {
-			peak, ok := peakOpenBao(t)
+		{"OpenBao memory", "largest working set of a pod", ofLoad(func(t *result.Topology, l *result.Load) string {
+			peak, ok := t.PeakMemory("openbao", l.Whole())
 			if !ok {
 				return notMeasured
 			}

@@ -6,8 +6,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// syntheticStaged is a run of mode mixed with repetitions whose rate went beyond what is judged and back:
-// from the 100th to the 119th second of the measurement to four times its rate, where it broke.
+// syntheticStaged is a run of mode mixed with repetitions whose rate went beyond what is judged
+// and back: from the 100th to the 119th second of the measurement to four times its rate, where it
+// broke.
 func syntheticStaged() *result.Result {
 	r := syntheticWithout(180, 30, 115, 135)
 	r.Run.Profile = "spike"

@@ -86,6 +86,19 @@ func (s *ResourceSeries) PeakMemory(w Window) (mib float64, ok bool) {
 	return mib, ok
 }
 
+// PeakMemory is the largest working set in w of a component's containers in MiB; ok is false where
+// one of them was not seen, and without any.
+func (t *Topology) PeakMemory(component string, w Window) (mib float64, ok bool) {
+	all, found := true, false
+	for i := range t.Resources {
+		if s := &t.Resources[i]; s.Component == component {
+			peak, seen := s.PeakMemory(w)
+			mib, all, found = max(mib, peak), all && seen, true
+		}
+	}
+	return mib, all && found
+}
+
 // MeanThrottled is the mean share of throttled CFS periods in w, 0 to 1; ok is false without a
 // sample in it, and where samples come from a kubelet's summary, which does not have it.
 func (s *ResourceSeries) MeanThrottled(w Window) (share float64, ok bool) {

@@ -197,3 +197,26 @@ func TestInterruptedKeepsWhatIsProven(t *testing.T) {
 		require.Equal(t, before == result.Fail, r.Reasons[0] == "found before", "the most important first")
 	}
 }
+
+// TestPeakMemory: a container that was not seen may be the largest, so the peak is not known.
+func TestPeakMemory(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(100, 0)
+	series := func(component string, at time.Time, mib float64) result.ResourceSeries {
+		return result.ResourceSeries{Component: component, Samples: []result.ResourceSample{{At: at, MemoryMiB: mib}}}
+	}
+	w := result.Window{From: at, To: at.Add(time.Second)}
+	for name, tc := range map[string]struct {
+		of   []result.ResourceSeries
+		want float64
+		ok   bool
+	}{
+		"largest":      {[]result.ResourceSeries{series("a", at, 3), series("a", at, 5), series("b", at, 9)}, 5, true},
+		"one not seen": {[]result.ResourceSeries{series("a", at, 3), series("a", at.Add(time.Hour), 5)}, 3, false},
+		"none":         {[]result.ResourceSeries{series("b", at, 9)}, 0, false},
+	} {
+		peak, ok := (&result.Topology{Resources: tc.of}).PeakMemory("a", w)
+		require.InDelta(t, tc.want, peak, 0, name)
+		require.Equal(t, tc.ok, ok, name)
+	}
+}

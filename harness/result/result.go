@@ -5,8 +5,6 @@ package result
 
 import "time"
 
-//go:generate go run ./schemagen ../../docs/reference/result.schema.json
-
 // APIVersion is the version of the Result schema that this package writes.
 const APIVersion = "steamer/v1"
 

@@ -55,18 +55,6 @@ func (p *provisioning) limit() string {
 	}
 }
 
-// memory is the peak in MiB of the node that used most, 0 where none was observed.
-func (p *provisioning) memory() float64 {
-	memory := 0.0
-	for i := range p.resources {
-		if s := &p.resources[i]; s.Component == "openbao" {
-			peak, _ := s.PeakMemory(p.window)
-			memory = max(memory, peak)
-		}
-	}
-	return memory
-}
-
 // pool is how OpenBao's pools were used. Where the target did not watch that, PostgreSQL's
 // sessions say it: how large the pools may become is not known then, and the most connections that
 // were open at once stand for it.

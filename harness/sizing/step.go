@@ -58,7 +58,8 @@ func (s *Step) grow(ctx context.Context, t target.Target, o Options) error {
 		return nil
 	}
 	s.SeedRate, s.SeedCalls = float64(n)/seed.Seconds, float64(seed.Calls)/float64(n)
-	s.SeedMemory, s.SeedLimit = use.memory(), use.limit()
+	s.SeedMemory, _ = seen.Topology.PeakMemory("openbao", use.window)
+	s.SeedLimit = use.limit()
 	return nil
 }
 
@@ -114,16 +115,8 @@ func (s *Step) fetch(ctx context.Context, t target.Target, o Options) error {
 		Offered: o.Rate, Achieved: l.Achieved(), Failed: l.Failed, Wrong: l.Wrong, Mean: l.Intended.Mean,
 		P95: l.Intended.P95, P99: l.Intended.P99, Valid: invalid(seen.Topology),
 	}
-	memory := 0.0
-	for i := range seen.Topology.Resources {
-		if series := &seen.Topology.Resources[i]; series.Component == "openbao" {
-			peak, ok := series.PeakMemory(l.Measured())
-			if !ok { // it may be the one that is active
-				return nil
-			}
-			memory = max(memory, peak)
-		}
+	if memory, ok := seen.Topology.PeakMemory("openbao", l.Measured()); ok { // else the active one may be missing
+		s.MemoryMiB = memory
 	}
-	s.MemoryMiB = memory
 	return nil
 }

@@ -67,7 +67,8 @@ func Until(parent context.Context, f For, probe func(context.Context) error) (ti
 		if last == nil {
 			last = errors.New("none, the attempts that were made succeeded")
 		}
-		err = fmt.Errorf("waiting until %s: gave up after %.1f s and %d attempts, %d of %d successes in a row; last error: %w",
+		err = fmt.Errorf("waiting until %s: gave up after %.1f s and %d attempts, %d of %d successes in a row; "+
+			"last error: %w",
 			f.What, time.Since(start).Seconds(), attempts, best, f.Successes, last)
 		if parent.Err() != nil && !errors.Is(err, parent.Err()) {
 			err = fmt.Errorf("%w: %w", parent.Err(), err)

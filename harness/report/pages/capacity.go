@@ -34,9 +34,6 @@ func WriteCapacity(dir string, r *capacity.Report) (markdown string, err error) 
 	return d.Markdown(), errors.Join(err, writeMeasurement(dir, "capacity", r, d))
 }
 
-// perSecond prints a rate as the report's reasons do.
-func perSecond(rate float64) string { return fmt.Sprintf("%g/s", math.Round(rate*10)/10) }
-
 // capacityDocument is the report; picture is its file relative to the document, or "".
 func capacityDocument(r *capacity.Report, picture string) *render.Document {
 	d := &render.Document{}
@@ -47,13 +44,13 @@ func capacityDocument(r *capacity.Report, picture string) *render.Document {
 	if n := len(r.Confirmations); r.Confirmed {
 		d.Say("The capacity lies between %s, at which all %d confirmations held, and %s, at which the objectives were missed. "+
 			"%d of %d says, with 95 %% confidence, that at least %.0f %% of such runs hold there (Clopper-Pearson).",
-			render.Strong(perSecond(r.Held)), n, perSecond(r.Broken), n, n, 100*r.HoldsLower)
+			render.Strong(capacity.PerSecond(r.Held)), n, capacity.PerSecond(r.Broken), n, n, 100*r.HoldsLower)
 		d.Say("Over the confirmations p95 was %s ms and p99 %s ms.",
 			between(r.Confirmations, func(p capacity.Point) float64 { return p.P95 }),
 			between(r.Confirmations, func(p capacity.Point) float64 { return p.P99 }))
 	}
 	if r.Knee > 0 {
-		d.Say("The p95 begins to rise steeply at %s (the knee).", perSecond(r.Knee))
+		d.Say("The p95 begins to rise steeply at %s (the knee).", capacity.PerSecond(r.Knee))
 	}
 	if picture != "" {
 		d.Picture("Latency and CPU against rate", picture)
@@ -81,7 +78,7 @@ func capacityRuns(points []capacity.Point) render.Table {
 		}
 		one := func(v float64) string { return fmt.Sprintf("%.1f", v) }
 		cores := func(v float64) string { return fmt.Sprintf("%.2f", v) }
-		runs.Add(p.Phase, perSecond(p.Rate), one(p.Achieved), one(p.P50), one(p.P95), one(p.P99), cores(p.OpenBao.Cores),
+		runs.Add(p.Phase, capacity.PerSecond(p.Rate), one(p.Achieved), one(p.P50), one(p.P95), one(p.P99), cores(p.OpenBao.Cores),
 			fmt.Sprintf("%.0f %%", 100*p.OpenBao.Throttled), cores(p.PostgreSQL.Cores), cores(p.Generator), others, pool,
 			string(p.Outcome)+" "+p.Reason)
 	}
@@ -101,11 +98,11 @@ func saturated(d *render.Document, r *capacity.Report) {
 		}
 		table.Add(s.Resource, fmt.Sprintf("%.0f %%", 100*s.Use), is, s.Evidence)
 	}
-	d.Title(2, "What was saturated at %s", perSecond(r.SaturatedAt))
+	d.Title(2, "What was saturated at %s", capacity.PerSecond(r.SaturatedAt))
 	d.Table(table)
 	if r.Broken > 0 && r.SaturatedAt > r.Broken {
 		d.Say("At %s, the lowest rate that missed the objectives, nothing that was watched was saturated yet.",
-			perSecond(r.Broken))
+			capacity.PerSecond(r.Broken))
 	}
 	if !slices.ContainsFunc(r.Saturated, func(s capacity.Suspect) bool { return s.Saturated }) {
 		d.Say("Nothing that was watched was saturated: what limits is a wait, such as a lock or the way to the database, " +
@@ -130,7 +127,7 @@ type curveOf struct {
 
 // drawCapacity draws latency and CPU against the offered rate.
 func drawCapacity(w io.Writer, format string, r *capacity.Report, curve []capacity.Point) error {
-	title := fmt.Sprintf("%s, %s: capacity %s", r.Target, r.Mode, perSecond(r.Held))
+	title := fmt.Sprintf("%s, %s: capacity %s", r.Target, r.Mode, capacity.PerSecond(r.Held))
 	latency, err := panel(title, "ms from the intended start", r.Held, curve, []curveOf{
 		{"p50", render.Light, func(p capacity.Point) float64 { return p.P50 }},
 		{"p95", render.Blue, func(p capacity.Point) float64 { return p.P95 }},
