@@ -86,7 +86,8 @@ func (s *site) status(t *testing.T, n *node, values, name string) int {
 	t.Helper()
 	values = with(t, values, "config: {tlsServerName: "+name+"}")
 	local := *n
-	local.env = slices.DeleteFunc(slices.Clone(n.env), func(v string) bool { return strings.HasPrefix(v, "BAO_SKIP_VERIFY") })
+	local.env = slices.DeleteFunc(slices.Clone(n.env),
+		func(v string) bool { return strings.HasPrefix(v, "BAO_SKIP_VERIFY") })
 	for _, v := range deployment(t, values).Spec.Template.Spec.Containers[0].Env {
 		if slices.Contains([]string{"BAO_CACERT", "BAO_TLS_SERVER_NAME", "BAO_SKIP_VERIFY"}, v.Name) {
 			local.env = append(local.env, v.Name+"="+strings.ReplaceAll(v.Value, mounts, s.files+"/"))
