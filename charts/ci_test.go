@@ -23,6 +23,8 @@ func TestFeatureSets(t *testing.T) {
 		"ingress":             {"Ingress/openbao"},
 		"gateway":             {"HTTPRoute/openbao"},
 		"rolling":             {"Deployment/openbao"},
+		"hardened":            {"ValidatingAdmissionPolicy/openbao.steamer", "NetworkPolicy/openbao"},
+		"subchart":            {"Deployment/openbao", "Role/openbao"},
 	}
 	files, err := filepath.Glob("openbao/ci/*-values.yaml")
 	require.NoError(t, err)

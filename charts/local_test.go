@@ -110,7 +110,7 @@ func (s *site) values(database string) (string, error) {
 		},
 		"storage": map[string]any{"postgresql": map[string]any{"connection": map[string]any{
 			"host": s.database.Hostname(), "port": json.Number(s.database.Port()),
-			"database": database, "username": s.database.User.Username(), "sslMode": "disable",
+			"database": database, "username": s.database.User.Username(),
 		}}},
 	}})
 	return string(text), err

@@ -78,7 +78,8 @@ func TestInstallRendered(t *testing.T) {
 	i.apply(t, values)
 	require.Eventually(t, func() bool {
 		now := i.pods(t)
-		return len(now) == len(pods) && !slices.ContainsFunc(now, func(name string) bool { return slices.Contains(pods, name) })
+		return len(now) == len(pods) && !slices.ContainsFunc(now,
+			func(name string) bool { return slices.Contains(pods, name) })
 	}, 2*startTime, podPause, "the pods are replaced")
 	i.ready(t)
 	i.fetches(t, value)

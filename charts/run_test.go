@@ -40,6 +40,7 @@ func TestRun(t *testing.T) {
 	t.Run("other audit devices", s.otherAudit)
 	t.Run("TLS", s.tls)
 	t.Run("bootstrap beside the pods", s.beside)
+	t.Run("initialisation of one's own", s.ownInitialisation)
 }
 
 // install does what "helm install" does and checks what it promises. thorough adds
@@ -279,6 +280,25 @@ func (s *site) beside(t *testing.T) {
 	require.NoError(t, err, out)
 	require.Contains(t, out, "left to the pods")
 	require.NotContains(t, out, "acquired lock", "the Job led")
+}
+
+// ownInitialisation proves that the Job takes blocks in place of GitLab's: on an install, on an
+// upgrade, and where the pods are away.
+func (s *site) ownInitialisation(t *testing.T) {
+	values := with(t, s.fresh(t, "own_initialisation"), `initializeTpl: '- own: {request: [
+		{mount: {operation: update, path: sys/auth/userpass, data: {type: userpass}}}]}'`)
+	const nobody = "http://127.0.0.1:1"
+	out, err := s.bootstrap(t, values, nobody, "LOGIN=")
+	require.NoError(t, err, out)
+	n := s.startNode(t, values)
+	becomes(t, n, http.StatusOK)
+	out, err = s.bootstrap(t, values, n.api, "LOGIN=")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "already initialised, an active server answers")
+	n.stop()
+	out, err = s.bootstrap(t, values, nobody, "ALONE=false", "LOGIN=")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "left to the pods")
 }
 
 // interrupted proves that an initialised database without the role fails the release

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,12 +69,32 @@ func (s *site) tls(t *testing.T) {
 		require.NoError(t, answer.Body.Close())
 		return answer.StatusCode == http.StatusOK
 	}, startTime, pollEvery, n.log())
+	require.Zero(t, s.status(t, n, full, "openbao"))
+	require.NotZero(t, s.status(t, n, full, "another.example.com"), "a name that is not in the certificate")
+	ca.issue(t, filepath.Join(s.files, "tls"), "openbao")
+	require.NotZero(t, s.status(t, n, full, "openbao"), "the server has another certificate than the Secret")
 
 	// An upgrade that switches TLS off again asks in plain text those that still serve TLS, and
 	// must not start a server beside them.
 	out, err = s.bootstrap(t, plain, strings.Replace(n.api, "https://", "http://", 1))
 	require.NoError(t, err, out)
 	require.Contains(t, out, "already initialised, an active server answers")
+}
+
+// status runs "bao status" as in a pod whose certificate has a name, and returns its exit code.
+func (s *site) status(t *testing.T, n *node, values, name string) int {
+	t.Helper()
+	values = with(t, values, "config: {tlsServerName: "+name+"}")
+	local := *n
+	local.env = slices.DeleteFunc(slices.Clone(n.env),
+		func(v string) bool { return strings.HasPrefix(v, "BAO_SKIP_VERIFY") })
+	for _, v := range deployment(t, values).Spec.Template.Spec.Containers[0].Env {
+		if slices.Contains([]string{"BAO_CACERT", "BAO_TLS_SERVER_NAME", "BAO_SKIP_VERIFY"}, v.Name) {
+			local.env = append(local.env, v.Name+"="+strings.ReplaceAll(v.Value, mounts, s.files+"/"))
+		}
+	}
+	local.env = append(local.env, "BAO_ADDR="+n.api)
+	return s.exitCode(t, &local, "status")
 }
 
 // requireTLS turns TLS on in the running PostgreSQL, which writes the files itself: its key must
@@ -148,7 +169,7 @@ func newCA(t *testing.T) *authority {
 	return &authority{cert: cert, key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
 }
 
-// issue writes tls.crt and tls.key for the loopback address into a directory.
+// issue writes tls.crt and tls.key for a name and the loopback address into a directory.
 func (a *authority) issue(t *testing.T, dir, name string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -156,7 +177,7 @@ func (a *authority) issue(t *testing.T, dir, name string) {
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotAfter:    time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{name}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, a.cert, &key.PublicKey, a.key)

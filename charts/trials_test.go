@@ -145,7 +145,6 @@ var openbaoChanges = map[string]change{
 	"resources":                                                  {to: "{requests: {cpu: 1}}"},
 	"topologySpreadConstraints":                                  {to: "[{maxSkew: 2}]"},
 	"prometheusRule.extraRules":                                  {to: "[{alert: A}]"},
-	"role.ownPodOnly":                                            {"true", "needs Kubernetes 1.30"}, // trials render for 1.20
 	"config.initialize.policy":                                   {to: "scoped"},
 	"config.initialize.extra":                                    {to: "[{more: {request: []}}]"},
 	"config.unseal.static.enabled":                               {to: "false"},
