@@ -33,7 +33,7 @@ func KnownDefects() []string {
 
 // Rules lists all rules in the order in which they run.
 func Rules() []Rule {
-	return slices.Concat(helmRules, kubeRules, wiringRules, securityRules, upgradeRules, openbaoRules, valuesRules)
+	return slices.Concat(helmRules, kubeRules, wiringRules, securityRules, upgradeRules, serverRules, openbaoRules, valuesRules)
 }
 
 // fits says whether the rule has something to look at in the chart.
@@ -71,10 +71,19 @@ func (s *subject) apply(rule Rule, found *findings) {
 	case rule.chart != nil:
 		add(rule.chart(s))
 	case rule.each != nil:
+		inBase := map[string]bool{}
 		for _, c := range s.rendered() {
 			all := rule.each(s, c)
 			if c.Kind == Renamed {
 				all = news(all, rule.each(s, c.from))
+			}
+			for i, f := range all {
+				key := f.File + "\x00" + f.Object + "\x00" + f.Path + "\x00" + f.Message
+				if c.Kind == Base {
+					inBase[key] = true
+				} else if rule.lenient && c.Kind != Renamed && !inBase[key] && f.Severity == "" {
+					all[i].Severity = Warning
+				}
 			}
 			add(all, c.Name)
 		}

@@ -1,13 +1,9 @@
 package lint
 
 import (
-	"encoding/json"
-	"path"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"sigs.k8s.io/yaml"
 )
 
 var kubeRules = []Rule{
@@ -46,11 +42,21 @@ var kubeRules = []Rule{
 		object: lifecycle,
 	},
 	{
+		ID: "kube/custom", Title: "custom resources fit the definitions in the chart", Severity: Error,
+		Protects: "The API server refuses a custom resource that does not fit its definition, and drops fields that the " +
+			"definition does not know.",
+		Hint: "correct the resource, or the definition in crds/",
+		Detail: "Validates custom resources with the API server's own library against the CustomResourceDefinitions in " +
+			"crds/, in the sub-charts' crds/ or rendered. Fields that it would drop are errors. Rules in CEL are not " +
+			"evaluated.",
+		object: customSchema,
+	},
+	{
 		ID: "kube/unchecked", Title: "custom resources are named", Severity: Info,
 		Protects: "Nobody takes silence for a check.",
 		Hint:     "kubectl apply --dry-run=server on a cluster with the resource's definition checks it",
-		Detail: "Lists custom resources (PodMonitor, HTTPRoute, ...): their schemas are not in Kubernetes and not built " +
-			"in.",
+		Detail: "Lists custom resources (PodMonitor, HTTPRoute, ...) whose definition the chart does not have: their " +
+			"schemas are not in Kubernetes and not built in.",
 		object: unchecked,
 	},
 	{
@@ -63,11 +69,25 @@ var kubeRules = []Rule{
 		renamed: true, object: names,
 	},
 	{
-		ID: "config/syntax", Title: "JSON and YAML files in ConfigMaps parse", Severity: Error,
+		ID: "kube/limits", Title: "ports, containers, volumes and keys keep Kubernetes' limits", Severity: Error,
+		Protects: "The API server refuses the object: a port's name beyond 15 characters, two ports of one name, a node " +
+			"port out of the range. The types in kube/schema do not show it.",
+		Hint: "shorten the name or correct the number; a name that holds the release's has to be cut with trunc",
+		Detail: "Checks with Kubernetes' own functions: names of containers, their ports (15 characters), volumes, " +
+			"Services' ports (63), variables, keys of ConfigMaps and Secrets, hosts of Ingresses and host names (253), values in selectors (63); " +
+			"names and ports that stand twice; port numbers, and node ports from 30000 to 32767, the default range. " +
+			"Also with a release name of 53 characters. Names that differ in case only are not compared.",
+		renamed: true, object: limits,
+	},
+	{
+		ID: "config/syntax", Title: "configuration files parse", Severity: Error,
 		Protects: "A configuration file that is put together from text breaks when a part of it is turned off, and the " +
 			"pods crash at their start.",
-		Hint:   "build the file as data and print it with toJson or toYaml",
-		Detail: "Parses the ConfigMap keys that end with .json, .yaml and .yml, in every case.",
+		Hint: "build the file as data and print it with toJson or toYaml",
+		Detail: "Parses the keys of ConfigMaps and Secrets that end with .json, .yaml, .yml and .hcl, the variables " +
+			"BAO_LOCAL_CONFIG and VAULT_LOCAL_CONFIG, and the here-documents by which arguments write such a file, in every " +
+			"case. HCL is parsed by OpenBao's own library. A key that stands twice in a mapping is an error: the parsers of " +
+			"different programs keep another one of the two. Of Secrets the message says no more than that.",
 		object: configSyntax,
 	},
 }
@@ -128,7 +148,7 @@ func lifecycle(s *subject, o *Object) []Finding {
 }
 
 func unchecked(s *subject, o *Object) []Finding {
-	if o.GVK.Kind == "" || s.api.Native(o.GVK.Group) {
+	if o.GVK.Kind == "" || s.api.Native(o.GVK.Group) || s.definitions()[o.GVK.GroupKind()] != nil {
 		return nil
 	}
 	return []Finding{at(o, "", "not checked against a schema: "+o.GVK.GroupVersion().String()+" is a custom resource")}
@@ -166,27 +186,6 @@ func names(_ *subject, o *Object) []Finding {
 	}
 	for key := range o.notes {
 		add("metadata.annotations["+key+"]", validation.IsQualifiedName(strings.ToLower(key)))
-	}
-	return all
-}
-
-func configSyntax(_ *subject, o *Object) []Finding {
-	config, ok := o.typed.(*corev1.ConfigMap)
-	if !ok {
-		return nil
-	}
-	var all []Finding
-	for key, text := range config.Data {
-		var err error
-		switch path.Ext(key) {
-		case ".json":
-			err = json.Unmarshal([]byte(text), new(any))
-		case ".yaml", ".yml":
-			err = yaml.Unmarshal([]byte(text), new(any))
-		}
-		if err != nil {
-			all = append(all, at(o, "data["+key+"]", "does not parse: "+oneLine(err.Error())))
-		}
 	}
 	return all
 }

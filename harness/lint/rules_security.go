@@ -21,10 +21,19 @@ var securityRules = []Rule{
 		Protects: "ConfigMaps, arguments and environment literals are readable to whoever may look at pods, and end in " +
 			"logs and backups.",
 		Hint: "put it into a Secret and refer to that",
-		Detail: "Looks in ConfigMaps, annotations, commands, arguments and environment literals for private keys, " +
-			"passwords in URLs, JWTs and the tokens of well-known services, and for environment variables named like a " +
-			"password that have a literal value. What is found is never printed.",
+		Detail: "Looks in ConfigMaps, annotations, commands, arguments, environment literals, probes and custom resources " +
+			"for private keys, JWTs, the tokens of well-known services and passwords: in URLs, as password=, with blanks and " +
+			"quotes, in JSON and in YAML. What is a reference or a template throughout, such as $(NAME), is none. Environment " +
+			"variables named like a password must not have a literal value. What is found is never printed.",
 		object: plaintext,
+	},
+	{
+		ID: "security/read-only", Title: "containers cannot write their root file system", Severity: Warning,
+		Protects: "Whoever gets into a container that can write to its image's files can leave programs there.",
+		Hint:     "set securityContext.readOnlyRootFilesystem, and mount an emptyDir where the program writes",
+		Detail: "A warning only: Pod Security does not ask for it, and some images write where no volume can be mounted. " +
+			"The pods of test hooks, which live for seconds, are left out.",
+		object: readOnly,
 	},
 	{
 		ID: "security/canary", Title: "password-like values stay inside Secrets", Severity: Error,

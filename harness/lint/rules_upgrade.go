@@ -28,4 +28,15 @@ var upgradeRules = []Rule{
 			"may differ.",
 		chart: stable,
 	},
+	{
+		ID: "upgrade/immutable", Title: "fields that cannot change do not hold the chart's version", Severity: Error,
+		Protects: "The chart installs, and the API server refuses every upgrade to another version of it.",
+		Hint: "keep version and appVersion out of selectors, claim templates and the templates of Jobs; make a Job a hook, " +
+			"or put the version into its name",
+		Detail: "Renders each base, and each case that switches objects on, once more with another version and appVersion " +
+			"in Chart.yaml, and compares the fields that Kubernetes never changes: selectors of workloads, serviceName and " +
+			"volumeClaimTemplates of StatefulSets, templates of Jobs, roleRef of bindings, types of Secrets, and the data " +
+			"of what is immutable. Hooks that Helm deletes before it creates them again are left out.",
+		chart: immutable,
+	},
 }

@@ -74,4 +74,42 @@ var wiringRules = []Rule{
 		Detail: "Finds Services with publishNotReadyAddresses whose selector has the label openbao-active or vault-active.",
 		object: unreadyLeader,
 	},
+	{
+		ID: "wiring/budgets", Title: "disruption budgets allow a disruption", Severity: Error,
+		Protects: "With a budget that never allows an eviction, draining a node waits for ever, and the cluster's upgrade with it.",
+		Hint:     "use maxUnavailable: 1, or minAvailable below the number of replicas",
+		Detail: "Counts the replicas of the Deployments and StatefulSets that a budget selects (the least of a " +
+			"HorizontalPodAutoscaler). minAvailable of all of them, maxUnavailable of none, both fields at once, an empty selector and " +
+			"two budgets for a pod are errors. What only a switch causes is a warning. Of a single replica it is a warning: every budget that protects it has this effect.",
+		lenient: true, each: budgets,
+	},
+	{
+		ID: "wiring/policies", Title: "network policies allow what the release needs", Severity: Error,
+		Protects: "A policy that forgets DNS, the database or the port of a Service cuts the pods off, only in clusters " +
+			"that enforce policies.",
+		Hint: "add the port to a rule of the policy",
+		Detail: "Named ports exist in the pods that a policy is about. Ports of Services that select a pod with policies for ingress " +
+			"stand in a rule of one. A pod with policies for egress may reach UDP port 53 and, if it mounts OpenBao's " +
+			"configuration, the port of its connection URL. Peers are not compared: who may come is the user's to say.",
+		each: policies,
+	},
+	{
+		ID: "wiring/probes", Title: "probes ask whether the pod can answer", Severity: Error,
+		Protects: "A probe that cannot fail, or that takes a sealed pod for ready, sends requests to pods that do not answer; " +
+			"one that fails in standbys kills them.",
+		Hint: "ask for /v1/sys/health?standbyok=true",
+		Detail: "Looks at the probes of pods behind a Service. Commands that always succeed, a readinessProbe whose " +
+			"sealedcode is a success and a livenessProbe of /v1/sys/health without standbyok are errors. A missing " +
+			"readinessProbe, and one of OpenBao that asks for an open port only, are warnings.",
+		lenient: true, each: probing,
+	},
+	{
+		ID: "wiring/monitors", Title: "monitors and alerts ask for what exists", Severity: Error,
+		Protects: "A PodMonitor of a port that no pod has collects nothing, and an alert on a metric that does not exist never fires.",
+		Hint:     "name a port of the pods, and build the metrics' names from the configured prefix",
+		Detail: "Ports of PodMonitors and ServiceMonitors are declared by what they select. Names of metrics in PrometheusRules and " +
+			"dashboards that begin with openbao_, vault_ or bao_ begin with telemetry.metrics_prefix of OpenBao's configuration. " +
+			"Whether such a metric exists is not known here.",
+		each: monitors,
+	},
 }
