@@ -53,7 +53,8 @@ func (s *subject) definitions() map[schema.GroupKind]*apiextensionsv1.CustomReso
 	return s.definitionsOf
 }
 
-// customSchema compares a custom resource with its definition in the chart, as the API server does.
+// customSchema compares a custom resource with its definition in the chart, as the API server
+// does.
 func customSchema(s *subject, o *Object) []Finding {
 	definition := s.definitions()[o.GVK.GroupKind()]
 	if definition == nil {
@@ -99,7 +100,8 @@ func custom(schema *apiextensionsv1.CustomResourceValidation, tree map[string]an
 	var all [][2]string
 	for _, problem := range validation.ValidateCustomResource(nil, tree, validator) {
 		// The value may be a secret; the rest of the message is the API server's.
-		all = append(all, [2]string{strings.TrimPrefix(problem.Field, "<nil>."), fmt.Sprint(problem.Type, ": ", problem.Detail)})
+		all = append(all, [2]string{strings.TrimPrefix(problem.Field, "<nil>."), fmt.Sprint(problem.Type, ": ",
+			problem.Detail)})
 	}
 	form, err := structural.NewStructural(internal.OpenAPIV3Schema)
 	if err != nil {

@@ -27,8 +27,8 @@ type file struct {
 // configuration, as JSON or HCL.
 var localConfig = []string{"BAO_LOCAL_CONFIG", "VAULT_LOCAL_CONFIG"}
 
-// files lists the files that an object carries: the keys of ConfigMaps and Secrets, and in pods the
-// variable of a configuration and the here-documents of scripts.
+// files lists the files that an object carries: the keys of ConfigMaps and Secrets, and in pods
+// the variable of a configuration and the here-documents of scripts.
 func files(o *Object) []file {
 	var all []file
 	add := func(field, name, text string) { all = append(all, file{field + "[" + name + "]", name, text}) }
@@ -76,8 +76,8 @@ var hereDocument = regexp.MustCompile(`^.*<<-?\s*['"]?(\w+)['"]?.*$`)
 // target is the file that such a line writes to.
 var target = regexp.MustCompile(`>>?\s*["']?([^\s"'<>]+\.(hcl|json|ya?ml))`)
 
-// hereDocuments finds the configuration files that a script writes. Those with substitutions of the
-// shell are left out: their text is not known.
+// hereDocuments finds the configuration files that a script writes. Those with substitutions of
+// the shell are left out: their text is not known.
 func hereDocuments(path, script string) []file {
 	var all []file
 	lines := strings.Split(script, "\n")

@@ -27,7 +27,8 @@ func FuzzRules(f *testing.F) {
 		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install, " +
 			"helm.sh/hook-weight: x}}\nspec: " +
 			"{template: {spec: {containers: [{}]}}}",
-		"apiVersion: v1\nkind: ConfigMap\ndata: {a.hcl: 'storage \"a\" {} listener {} listener \"tcp\" { address = 1 } 1 = 2', " +
+		"apiVersion: v1\nkind: ConfigMap\ndata: {a.hcl: 'storage \"a\" {} listener {} " +
+			"listener \"tcp\" { address = 1 } 1 = 2', " +
 			"b.json: '[{\"storage\": 1}]', c.json: '{\"storage\": [[1]], \"listener\": [1, {\"tcp\": null}], \"seal\": 1}'}",
 		"apiVersion: policy/v1\nkind: PodDisruptionBudget\nspec: {minAvailable: a%, selector: {matchLabels: {a: b}}}",
 		"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec: {ingress: [null], egress: [{ports: [{}], to: [{}]}]}",

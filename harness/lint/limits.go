@@ -137,7 +137,8 @@ func (l *limited) pod(p *pod) {
 			l.add(place+".containerPort", validation.IsValidPortNum(int(port.ContainerPort))...)
 			if port.HostPort != 0 {
 				l.add(place+".hostPort", validation.IsValidPortNum(int(port.HostPort))...)
-				l.once(hostPorts, place+".hostPort", fmt.Sprint(protocol(port.Protocol), port.HostIP, port.HostPort), "the host's port")
+				l.once(hostPorts, place+".hostPort", fmt.Sprint(protocol(port.Protocol), port.HostIP, port.HostPort),
+					"the host's port")
 			}
 		}
 		for i, variable := range c.Env {

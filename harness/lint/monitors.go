@@ -24,7 +24,8 @@ func monitors(_ *subject, c *Case) []Finding {
 		if config, ok := o.typed.(*corev1.ConfigMap); ok {
 			for name, text := range config.Data {
 				var tree any
-				if strings.HasSuffix(name, ".json") && strings.Contains(text, `"expr"`) && json.Unmarshal([]byte(text), &tree) == nil {
+				if strings.HasSuffix(name, ".json") && strings.Contains(text, `"expr"`) && json.Unmarshal([]byte(text),
+					&tree) == nil {
 					all = append(all, metrics(o, "data["+name+"]", tree, c)...)
 				}
 			}
@@ -71,7 +72,8 @@ func scraped(o *Object, c *Case) []Finding {
 	for i, endpoint := range endpoints {
 		endpoint, _ := endpoint.(map[string]any)
 		if port, _ := endpoint["port"].(string); port != "" && !slices.Contains(names, port) {
-			all = append(all, at(o, fmt.Sprintf("spec.%s[%d].port", field, i), fmt.Sprintf("nothing that it selects has a port named %q", port)))
+			all = append(all, at(o, fmt.Sprintf("spec.%s[%d].port", field, i),
+				fmt.Sprintf("nothing that it selects has a port named %q", port)))
 		}
 	}
 	return all

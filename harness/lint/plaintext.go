@@ -21,10 +21,14 @@ var passwords = []struct {
 	{"a password in a connection string", regexp.MustCompile(`[\w.-]+:([^\s/@:"']+)@(?:tcp|unix)\(`)},
 	{
 		"a password in a connection string",
-		regexp.MustCompile(`(?i)(?:password|passwd|passphrase|[^\w]pwd)\s*=\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s"'&;,)=~>\\][^\s"'&;,)\\]*)`),
+		regexp.MustCompile(`(?i)(?:password|passwd|passphrase|[^\w]pwd)\s*=\s*` +
+			`('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s"'&;,)=~>\\][^\s"'&;,)\\]*)`),
 	},
 	{"a password", regexp.MustCompile(`(?i)(?:password|passwd|passphrase)\\*"\s*:\s*\\*("(?:[^"\\])*)`)},
-	{"a password", regexp.MustCompile(`(?im)^[ \t]*(?:- )?'?[\w.-]*(?:password|passwd|passphrase)'?:[ \t]+([^\s#|>{\[&*!].*)$`)},
+	{
+		"a password",
+		regexp.MustCompile(`(?im)^[ \t]*(?:- )?'?[\w.-]*(?:password|passwd|passphrase)'?:[ \t]+([^\s#|>{\[&*!].*)$`),
+	},
 }
 
 // placeholders are what stands in a text for something that is put there later: references of
@@ -109,8 +113,8 @@ func clears(o *Object) []readable {
 	return all
 }
 
-// customTexts lists the texts of a custom resource, of which nothing is known: any may end in a file that
-// others read.
+// customTexts lists the texts of a custom resource, of which nothing is known: any may end in a
+// file that others read.
 func customTexts(path string, node any) []readable {
 	var all []readable
 	switch node := node.(type) {

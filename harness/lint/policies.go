@@ -44,7 +44,8 @@ func (p *pod) policies(c *Case, direction networkingv1.PolicyType) []*Object {
 		if !ok || !directions(&policy.Spec)[direction] {
 			continue
 		}
-		if policyOf := len(o.hooks()) == 0 || len(p.object.hooks()) > 0; policyOf && selects(&policy.Spec.PodSelector, p.object) {
+		if policyOf := len(o.hooks()) == 0 || len(p.object.hooks()) > 0; policyOf && selects(&policy.Spec.PodSelector,
+			p.object) {
 			all = append(all, o)
 		}
 	}
@@ -81,7 +82,8 @@ func namedPorts(o *Object, policy *networkingv1.NetworkPolicy, c *Case) []Findin
 				}
 				selected = true
 				candidate.pod().containers(func(_ string, c *corev1.Container) {
-					named = named || slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == port.Port.StrVal })
+					named = named || slices.ContainsFunc(c.Ports,
+						func(p corev1.ContainerPort) bool { return p.Name == port.Port.StrVal })
 				})
 			}
 			if selected && !named {

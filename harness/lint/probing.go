@@ -35,7 +35,8 @@ func probing(_ *subject, c *Case) []Finding {
 			})
 		})
 		if !asks {
-			finding := at(o, p.path+"spec.containers", "is behind a Service and has no readinessProbe: it gets requests from its start on")
+			finding := at(o, p.path+"spec.containers",
+				"is behind a Service and has no readinessProbe: it gets requests from its start on")
 			finding.Severity = Warning
 			all = append(all, finding)
 		}
@@ -47,7 +48,8 @@ func probing(_ *subject, c *Case) []Finding {
 func served(p *pod, c *Case) bool {
 	for _, o := range c.Objects {
 		service, ok := o.typed.(*corev1.Service)
-		if ok && len(service.Spec.Selector) > 0 && selects(&metav1.LabelSelector{MatchLabels: service.Spec.Selector}, p.object) {
+		if ok && len(service.Spec.Selector) > 0 && selects(&metav1.LabelSelector{MatchLabels: service.Spec.Selector},
+			p.object) {
 			return true
 		}
 	}
@@ -55,7 +57,8 @@ func served(p *pod, c *Case) bool {
 }
 
 // cannotFail fits the commands of probes that succeed whatever the program does.
-var cannotFail = regexp.MustCompile(`^(/bin/)?(true|:|echo\b[^;&|]*|exit 0)$|(\|\|\s*(true|:|exit 0)|;\s*(true|:|exit 0|echo\b[^;&|]*))\s*$`)
+var cannotFail = regexp.MustCompile(`^(/bin/)?(true|:|echo\b[^;&|]*|exit 0)$|` +
+	`(\|\|\s*(true|:|exit 0)|;\s*(true|:|exit 0|echo\b[^;&|]*))\s*$`)
 
 // asking judges one probe.
 func asking(o *Object, path, kind string, h handler, server bool) []Finding {
@@ -94,7 +97,8 @@ func health(o *Object, path, kind, text string) []Finding {
 	switch {
 	case kind == "readinessProbe" && succeeds("sealedcode"):
 		return []Finding{at(o, place, "calls a sealed pod ready, which answers no request")}
-	case kind == "livenessProbe" && query.Get("standbyok") == "" && query.Get("perfstandbyok") == "" && !succeeds("standbycode"):
+	case kind == "livenessProbe" && query.Get("standbyok") == "" && query.Get("perfstandbyok") == "" &&
+		!succeeds("standbycode"):
 		return []Finding{at(o, place, "fails in a standby, which is killed for it")}
 	}
 	return nil

@@ -140,11 +140,13 @@ func TestSeededKube(t *testing.T) {
 			"Secret/openbao-extra", "stringData[a.hcl]", "does not parse",
 		},
 		"HCL in a variable": {
-			add(object("v1", "Pod", pod("      env: [{name: BAO_LOCAL_CONFIG, value: 'listener \"tcp\" {'}]\n"))), "config/syntax",
+			add(object("v1", "Pod", pod("      env: [{name: BAO_LOCAL_CONFIG, value: 'listener \"tcp\" {'}]\n"))),
+			"config/syntax",
 			lint.Error, "Pod/openbao-extra", "spec.containers[0].env[0].value", "does not parse: ",
 		},
 		"HCL in a script": {
-			add(object("v1", "Pod", pod("      args:\n        - |\n          cat >/c/a.hcl <<EOF\n          listener \"tcp\" {\n"+
+			add(object("v1", "Pod", pod("      args:\n        - |\n          cat >/c/a.hcl <<EOF\n"+
+				"          listener \"tcp\" {\n"+
 				"          EOF\n          bao server\n"))), "config/syntax", lint.Error, "Pod/openbao-extra",
 			"spec.containers[0].args[0]", "does not parse: ",
 		},

@@ -69,7 +69,8 @@ func TestSeededLimits(t *testing.T) {
 
 func TestSeededBudgets(t *testing.T) {
 	t.Parallel()
-	const name, selector = "PodDisruptionBudget/openbao-extra", "selector: {matchLabels: {app: small, release: '{{ .Release.Name }}'}}"
+	const name, selector = "PodDisruptionBudget/openbao-extra",
+		"selector: {matchLabels: {app: small, release: '{{ .Release.Name }}'}}"
 	budget := func(replicas, spec string) map[string]string {
 		files := add(object("policy/v1", "PodDisruptionBudget", "spec: {"+spec+"}\n"))
 		files["values.yaml"] = strings.Replace(small["values.yaml"], "replicas: 1", "replicas: "+replicas, 1)
@@ -85,7 +86,8 @@ func TestSeededBudgets(t *testing.T) {
 		"one pod":          of(lint.Warning, "1", "minAvailable: 1, "+selector, "spec", "1 of 1 pods"),
 		"both fields":      of(lint.Error, "3", "minAvailable: 1, maxUnavailable: 1, "+selector, "spec", "refuses both"),
 		"no selector":      of(lint.Error, "3", "minAvailable: 1", "spec.selector", "is missing"),
-		"empty selector":   of(lint.Error, "3", "minAvailable: 1, selector: {}", "spec.selector", "every pod of the namespace"),
+		"empty selector": of(lint.Error, "3", "minAvailable: 1, selector: {}", "spec.selector",
+			"every pod of the namespace"),
 		"two budgets": {
 			with(map[string]string{
 				extra: object("policy/v1", "PodDisruptionBudget", "spec: {maxUnavailable: 1, "+selector+"}\n") + "---\n" +
@@ -119,7 +121,8 @@ func TestSeededPolicies(t *testing.T) {
 	t.Parallel()
 	const name = "NetworkPolicy/openbao-extra"
 	policy := func(spec string) map[string]string {
-		return add(object("networking.k8s.io/v1", "NetworkPolicy", "spec: {podSelector: {matchLabels: {app: small}}, "+spec+"}\n"))
+		return add(object("networking.k8s.io/v1", "NetworkPolicy", "spec: {podSelector: {matchLabels: {app: small}}, "+spec+
+			"}\n"))
 	}
 	const dns = "{ports: [{port: 53, protocol: UDP}]}"
 	withServer := func(egress string) map[string]string {
@@ -134,7 +137,8 @@ func TestSeededPolicies(t *testing.T) {
 			"spec.ingress[1].ports[0].port", `no pod that it is about has a port named "moon"`,
 		},
 		"named port of peers": {
-			policy("policyTypes: [Egress], egress: [{}, {ports: [{port: moon}], to: [{podSelector: {matchLabels: {app: small}}}]}]"),
+			policy("policyTypes: [Egress], egress: [{}, {ports: [{port: moon}], " +
+				"to: [{podSelector: {matchLabels: {app: small}}}]}]"),
 			"wiring/policies", lint.Error, name, "spec.egress[1].ports[0].port", `named "moon"`,
 		},
 		"port of a Service": {

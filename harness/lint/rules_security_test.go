@@ -148,11 +148,14 @@ func TestPlaces(t *testing.T) {
 	t.Parallel()
 	const text = "postgres://a:made-up@db/x"
 	for path, template := range map[string]string{
-		"metadata.annotations[a]":                          object("v1", "ConfigMap", "  annotations: {a: '"+text+"'}\n"),
-		"binaryData[a]":                                    object("v1", "ConfigMap", "binaryData: {a: '{{ b64enc \""+text+"\" }}'}\n"),
-		"spec.containers[0].command[0]":                    object("v1", "Pod", pod("      command: ['"+text+"']\n")),
-		"spec.containers[0].env[0].value":                  object("v1", "Pod", pod("      env: [{name: A, value: '"+text+"'}]\n")),
-		"spec.containers[0].livenessProbe.exec.command[0]": object("v1", "Pod", pod("      livenessProbe: {exec: {command: ['"+text+"']}}\n")),
+		"metadata.annotations[a]": object("v1", "ConfigMap", "  annotations: {a: '"+text+"'}\n"),
+		"binaryData[a]": object("v1", "ConfigMap", "binaryData: {a: '{{ b64enc \""+text+
+			"\" }}'}\n"),
+		"spec.containers[0].command[0]": object("v1", "Pod", pod("      command: ['"+text+"']\n")),
+		"spec.containers[0].env[0].value": object("v1", "Pod", pod("      env: [{name: A, value: '"+text+
+			"'}]\n")),
+		"spec.containers[0].livenessProbe.exec.command[0]": object("v1", "Pod",
+			pod("      livenessProbe: {exec: {command: ['"+text+"']}}\n")),
 		"spec.containers[0].lifecycle.preStop.exec.command[0]": object("v1", "Pod",
 			pod("      lifecycle: {preStop: {exec: {command: ['"+text+"']}}}\n")),
 		"spec.containers[0].livenessProbe.httpGet.httpHeaders[0]": object("v1", "Pod",

@@ -34,7 +34,8 @@ func servingText(config, env string) map[string]string {
 	indented := strings.ReplaceAll(strings.TrimSpace(config), "\n", "\n    ")
 	return with(map[string]string{
 		"templates/deployment.yaml": changed,
-		"templates/server.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name | trunc 40 }}-server'}\n" +
+		"templates/server.yaml": "apiVersion: v1\nkind: ConfigMap\n" +
+			"metadata: {name: '{{ .Release.Name | trunc 40 }}-server'}\n" +
 			"data:\n  server.hcl: |\n    " + indented + "\n",
 	})
 }
@@ -63,8 +64,8 @@ func TestSeededServer(t *testing.T) {
 	requireSeeded(t, map[string]seeded{
 		"mistyped setting": settings(lint.Warning, "uii is no setting of OpenBao, which ignores it (line 1)",
 			strings.Replace(good, "ui =", "uii =", 1)),
-		"mistyped in a listener": settings(lint.Warning, "adress is no setting of a listener",
-			strings.Replace(good, "tls_disable", "adress = \"x\"\n  tls_disable", 1)),
+		"mistyped in a listener": settings(lint.Warning, "adddress is no setting of a listener",
+			strings.Replace(good, "tls_disable", "adddress = \"x\"\n  tls_disable", 1)),
 		"mistyped in telemetry": settings(lint.Warning, "metric_prefix is no setting of telemetry",
 			good+"telemetry { metric_prefix = \"a\" }\n"),
 		"two storages": settings(lint.Error, "only one block storage is permitted, there are 2",
@@ -80,12 +81,14 @@ func TestSeededServer(t *testing.T) {
 		"scheme of a probe": {
 			servingText(strings.Replace(good, "tls_disable = true", "tls_cert_file = \"/a\"\n  tls_key_file = \"/b\"", 1), ""),
 			"server/listeners", lint.Error, "Deployment/openbao-small",
-			"spec.template.spec.containers[0].readinessProbe.httpGet.scheme", "is HTTP, but the listener of port 8200 has TLS on",
+			"spec.template.spec.containers[0].readinessProbe.httpGet.scheme",
+			"is HTTP, but the listener of port 8200 has TLS on",
 		},
 		"loopback":    address("leads every pod and client to itself", env("BAO_API_ADDR", "http://127.0.0.1:8200")),
 		"unspecified": address("leads every pod and client to itself", env("BAO_CLUSTER_ADDR", "https://[::]:8201")),
-		"scheme":      address("has the scheme https, but the listener of port 8200 has TLS off", env("BAO_API_ADDR", "https://a:8200")),
-		"no URL":      address("is not a valid URL", env("BAO_API_ADDR", "a:b:8200")),
+		"scheme": address("has the scheme https, but the listener of port 8200 has TLS off",
+			env("BAO_API_ADDR", "https://a:8200")),
+		"no URL": address("is not a valid URL", env("BAO_API_ADDR", "a:b:8200")),
 		"port of the pod": address("names port 8300 of the pod, on which no listener is",
 			servingText(good, "            - {name: BAO_API_ADDR, value: 'http://$(NAME).a:8300'}\n"+
 				"            - {name: NAME, value: a}\n")),
@@ -171,9 +174,11 @@ func TestSeededProbes(t *testing.T) {
 		"sealed": probe(lint.Error, readiness+".httpGet.path", "calls a sealed pod ready",
 			"readinessProbe: {httpGet: {path: '/v1/sys/health?standbyok=true&sealedcode=204', port: api}}"),
 		"standby": probe(lint.Error, "spec.template.spec.containers[0].livenessProbe.httpGet.path", "fails in a standby",
-			"livenessProbe: {httpGet: {path: /v1/sys/health, port: api}}\n          readinessProbe: {httpGet: {path: /, port: api}}"),
+			"livenessProbe: {httpGet: {path: /v1/sys/health, port: api}}\n"+
+				"          readinessProbe: {httpGet: {path: /, port: api}}"),
 		"open port": {
-			tcp, "wiring/probes", lint.Warning, "Deployment/openbao-small", readiness + ".tcpSocket", "which it is in a sealed pod",
+			tcp, "wiring/probes", lint.Warning, "Deployment/openbao-small", readiness + ".tcpSocket",
+			"which it is in a sealed pod",
 		},
 	})
 }
@@ -181,32 +186,38 @@ func TestSeededProbes(t *testing.T) {
 func TestSeededMonitors(t *testing.T) {
 	t.Parallel()
 	server := func(template string) map[string]string {
-		files := servingText(strings.Replace(goodServer, "URL", verifiedURL, 1)+"telemetry { metrics_prefix = \"openbao\" }\n", "")
+		files := servingText(strings.Replace(goodServer, "URL", verifiedURL, 1)+
+			"telemetry { metrics_prefix = \"openbao\" }\n", "")
 		files[extra] = template
 		return files
 	}
 	const monitoring = "monitoring.coreos.com/v1"
 	requireSeeded(t, map[string]seeded{
 		"port of pods": {
-			add(object(monitoring, "PodMonitor", "spec: {selector: {matchLabels: {app: small}}, podMetricsEndpoints: [{port: moon}]}\n")),
+			add(object(monitoring, "PodMonitor", "spec: {selector: {matchLabels: {app: small}}, "+
+				"podMetricsEndpoints: [{port: moon}]}\n")),
 			"wiring/monitors", lint.Error, "PodMonitor/openbao-extra", "spec.podMetricsEndpoints[0].port", `named "moon"`,
 		},
 		"port of a Service": {
 			func() map[string]string {
 				files := edit(t, "templates/service.yaml", "metadata: {", "metadata: {labels: {app: small}, ")
-				files[extra] = object(monitoring, "ServiceMonitor", "spec: {selector: {matchLabels: {app: small}}, endpoints: [{port: moon}]}\n")
+				files[extra] = object(monitoring, "ServiceMonitor",
+					"spec: {selector: {matchLabels: {app: small}}, endpoints: [{port: moon}]}\n")
 				return files
 			}(),
 			"wiring/monitors", lint.Error, "ServiceMonitor/openbao-extra", "spec.endpoints[0].port", `named "moon"`,
 		},
 		"metric of an alert": {
-			server(object(monitoring, "PrometheusRule", "spec: {groups: [{name: a, rules: [{alert: A, expr: 'vault_core_active == 0'}]}]}\n")),
+			server(object(monitoring, "PrometheusRule",
+				"spec: {groups: [{name: a, rules: [{alert: A, expr: 'vault_core_active == 0'}]}]}\n")),
 			"wiring/monitors", lint.Error, "PrometheusRule/openbao-extra", "spec.groups[0].rules[0].expr",
 			"asks for vault_core_active, but every metric begins with openbao_",
 		},
 		"metric of a dashboard": {
-			server(object("v1", "ConfigMap", "data: {a.json: '{\"panels\": [{\"expr\": \"vault_core_active{a=\\\"openbao_b\\\"}\"}]}'}\n")),
-			"wiring/monitors", lint.Error, "ConfigMap/openbao-extra", "data[a.json].panels[0].expr", "asks for vault_core_active",
+			server(object("v1", "ConfigMap", "data: {a.json: '"+
+				"{\"panels\": [{\"expr\": \"vault_core_active{a=\\\"openbao_b\\\"}\"}]}'}\n")),
+			"wiring/monitors", lint.Error, "ConfigMap/openbao-extra", "data[a.json].panels[0].expr",
+			"asks for vault_core_active",
 		},
 	})
 	requireNone(t, run(t, write(t, server(object(monitoring, "PrometheusRule",
@@ -217,8 +228,9 @@ func TestSeededMonitors(t *testing.T) {
 // TestAddressesWithBrackets: a chart that has brackets in another case is not warned of.
 func TestAddressesWithBrackets(t *testing.T) {
 	t.Parallel()
-	files := valued("family", "IPv4", object("v1", "Pod", pod("      env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}, "+
-		"{name: A, value: 'https://{{ ternary \"[$(IP)]\" \"$(IP)\" (eq .Values.family \"IPv6\") }}:8200'}]\n")))
+	files := valued("family", "IPv4", object("v1", "Pod",
+		pod("      env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}, "+
+			"{name: A, value: 'https://{{ ternary \"[$(IP)]\" \"$(IP)\" (eq .Values.family \"IPv6\") }}:8200'}]\n")))
 	files["values.schema.json"] = `{"type": "object", "properties": {"family": {"enum": ["IPv4", "IPv6"]}}}`
 	report := run(t, write(t, files), lint.Options{})
 	requireNone(t, report, "wiring/addresses")

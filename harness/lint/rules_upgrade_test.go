@@ -23,7 +23,8 @@ const statefulSet = `spec:
 
 // job is the spec of a Job.
 func job(image string) string {
-	return "spec:\n  template:\n    " + strings.ReplaceAll(strings.TrimSpace(strings.Replace(pod(""), "registry.example/extra:1.0", image, 1)),
+	return "spec:\n  template:\n    " + strings.ReplaceAll(
+		strings.TrimSpace(strings.Replace(pod(""), "registry.example/extra:1.0", image, 1)),
 		"\n", "\n    ") + "\n      restartPolicy: Never\n"
 }
 
@@ -128,7 +129,8 @@ func TestSeededUpgrade(t *testing.T) {
 			lint.Error, "ConfigMap/openbao-extra", "data", "is immutable and changes with the chart's version",
 		},
 		"another version breaks": {
-			add("{{ if ne .Chart.Version \"1.0.0\" }}{{ fail \"no upgrades\" }}{{ end }}"), "upgrade/immutable", lint.Error, "", "",
+			add("{{ if ne .Chart.Version \"1.0.0\" }}{{ fail \"no upgrades\" }}{{ end }}"), "upgrade/immutable", lint.Error, "",
+			"",
 			"no upgrades",
 		},
 		"seal key by its stanza": {

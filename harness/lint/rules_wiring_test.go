@@ -175,7 +175,8 @@ func TestSeededWiring(t *testing.T) {
 // release.
 func TestClusterNamesWithNamespace(t *testing.T) {
 	t.Parallel()
-	report := run(t, write(t, add("apiVersion: "+rbacGroup+"\nkind: ClusterRole\nmetadata: {name: '{{ .Release.Namespace }}-"+
+	report := run(t, write(t, add("apiVersion: "+rbacGroup+
+		"\nkind: ClusterRole\nmetadata: {name: '{{ .Release.Namespace }}-"+
 		"{{ .Release.Name }}'}\n")), lint.Options{})
 	requireNone(t, report, "wiring/releases")
 }

@@ -41,7 +41,8 @@ func (s *subject) sealSecrets(c *Case) sets.Set[string] {
 		p.containers(func(_ string, container *corev1.Container) {
 			for _, variable := range container.Env {
 				from := variable.ValueFrom
-				if from != nil && from.SecretKeyRef != nil && (variables.Has(variable.Name) || sealVariable.MatchString(variable.Name)) {
+				if from != nil && from.SecretKeyRef != nil && (variables.Has(variable.Name) ||
+					sealVariable.MatchString(variable.Name)) {
 					names.Insert(from.SecretKeyRef.Name)
 				}
 			}

@@ -51,8 +51,8 @@ func immutable(s *subject) []Finding {
 	return all
 }
 
-// replaced says whether Helm deletes the object before it creates it again: a hook, unless a policy
-// says otherwise.
+// replaced says whether Helm deletes the object before it creates it again: a hook, unless a
+// policy says otherwise.
 func replaced(o *Object) bool {
 	policy, set := o.notes["helm.sh/hook-delete-policy"]
 	return len(o.hooks()) > 0 && (!set || strings.Contains(policy, "before-hook-creation"))
@@ -74,10 +74,12 @@ func frozen(before, after, again *Object) []Finding {
 		all = append(all, at(before, changed[0].String(),
 			"holds the chart's version or appVersion; Kubernetes refuses to change it, and with it every upgrade"))
 	}
-	if (before.GVK.Kind == "ConfigMap" || before.GVK.Kind == "Secret") && before.Tree["immutable"] == true && again != nil &&
+	if (before.GVK.Kind == "ConfigMap" || before.GVK.Kind == "Secret") && before.Tree["immutable"] == true &&
+		again != nil &&
 		len(differences(before.Tree["data"], after.Tree["data"], nil)) > 0 &&
 		len(differences(before.Tree["data"], again.Tree["data"], nil)) == 0 {
-		all = append(all, at(before, "data", "is immutable and changes with the chart's version; Kubernetes refuses the upgrade"))
+		all = append(all, at(before, "data",
+			"is immutable and changes with the chart's version; Kubernetes refuses the upgrade"))
 	}
 	return all
 }

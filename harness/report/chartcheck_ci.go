@@ -22,7 +22,8 @@ const chartFile = "Chart.yaml"
 // 1 where it is not known, because both forms want one.
 func place(r *lint.Report, f lint.Finding) (string, int) {
 	file := cmp.Or(f.File, chartFile)
-	if source := r.Chart.Source; !path.IsAbs(source) && !strings.HasSuffix(source, ".tgz") && !strings.Contains(source, "://") {
+	if source := r.Chart.Source; !path.IsAbs(source) && !strings.HasSuffix(source, ".tgz") && !strings.Contains(source,
+		"://") {
 		file = path.Join(source, file)
 	}
 	return file, max(f.Line, 1)
