@@ -270,7 +270,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			require.NoError(t, err)
 		},
 		"cli/check.go": func(t *testing.T, dir string) {
-			for _, format := range []string{"json", "junit", "table"} {
+			for _, format := range []string{"json", "junit", "table", "sarif", "codequality"} {
 				r := &lint.Report{Findings: []lint.Finding{{Rule: "x", Severity: lint.Error, Message: poison(), Hint: poison()}}}
 				f := checkFlags{format: format, output: filepath.Join(dir, "check."+format)}
 				require.NoError(t, f.report(&State{}, r))

@@ -89,7 +89,8 @@ func newChartsCheck(state *State) *cobra.Command {
 			"the last day on which they are accepted, such as 2027-01-31, a year from now at most")
 	})
 	addFlags(command, "Output", func(set *pflag.FlagSet) {
-		set.StringVarP(&f.format, "format", "o", f.format, "table (or text), json or junit")
+		set.StringVarP(&f.format, "format", "o", f.format, "table (or text), json, junit, "+
+			"sarif (2.1.0) or codequality (GitLab's Code Quality)")
 		set.StringVar(&f.output, "output", "", "file to write to instead of the standard output")
 	})
 	oldNames(command, map[string]string{"version": "chart-version"})
@@ -97,7 +98,7 @@ func newChartsCheck(state *State) *cobra.Command {
 }
 
 func (f *checkFlags) run(ctx context.Context, state *State) error {
-	if err := choice("--format", f.format, "table", "text", "json", "junit"); err != nil {
+	if err := choice("--format", f.format, "table", "text", "json", "junit", "sarif", "codequality"); err != nil {
 		return err
 	}
 	var err error
@@ -177,6 +178,10 @@ func (f *checkFlags) report(state *State, r *lint.Report) error {
 		err = lint.JSON(&out, r)
 	case "junit":
 		err = report.FindingsJUnit(&out, r)
+	case "sarif":
+		err = report.FindingsSARIF(&out, r)
+	case "codequality":
+		err = report.FindingsCodeQuality(&out, r)
 	default:
 		err = report.FindingsTable(&out, r, f.output == "" && state.Colour)
 	}

@@ -48,6 +48,8 @@ func TestChartsCheck(t *testing.T) {
 		"older API":      {[]string{clean, "--kube-version", "1.36"}, exit.Pass, "Kubernetes 1.36.3"},
 		"values":         {[]string{clean, "--set", "text=bye"}, exit.Pass, "1 set by"},
 		"json":           {[]string{defect, "--format", "json"}, exit.Fail, `"path": "dada"`},
+		"sarif":          {[]string{defect, "--format", "sarif"}, exit.Fail, `"ruleId": "kube/schema"`},
+		"codequality":    {[]string{defect, "--format", "codequality"}, exit.Fail, `"check_name": "kube/schema"`},
 		"junit":          {[]string{defect, "--format", "junit"}, exit.Fail, `name="kube/schema"`},
 		"reference":      {[]string{"../../charts/openbao", "--dialect", "gitlab"}, exit.Pass, "dialect gitlab"},
 		"without values": {[]string{clean, "--dialect", "none"}, exit.Pass, "topologies not rendered"},

@@ -44,7 +44,7 @@ spec:
       containers:
         - name: small
           image: registry.example/small:1.0
-          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+          securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
           ports:
             - name: api
               containerPort: {{ .Values.port }}

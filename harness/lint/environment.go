@@ -60,7 +60,9 @@ var bareAddress = regexp.MustCompile(
 	`://(?:[^\s/@"']*@)?(?:\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?)`)
 
 // bareAddresses finds URLs whose host is an address of the pod or its node without brackets.
-func bareAddresses(_ *subject, o *Object) []Finding {
+// A chart that has brackets in another case, such as with a value that chooses IPv6, is not to
+// blame.
+func bareAddresses(s *subject, o *Object) []Finding {
 	p := o.pod()
 	if p == nil {
 		return nil
@@ -77,6 +79,9 @@ func bareAddresses(_ *subject, o *Object) []Finding {
 			for _, match := range bareAddress.FindAllStringSubmatch(text, -1) {
 				name := match[1] + match[2]
 				if field := fields[name]; field == "status.podIP" || field == "status.hostIP" {
+					if s.anyRender(o.File, "[$("+name+")]", "[${"+name+"}]", "[$"+name+"]") {
+						continue
+					}
 					all = append(all, at(o, place, "has "+name+" ("+field+") as the host of a URL without brackets"))
 				}
 			}
@@ -92,6 +97,18 @@ func bareAddresses(_ *subject, o *Object) []Finding {
 		}
 	})
 	return all
+}
+
+// anyRender says whether any case renders one of the texts from a template.
+func (s *subject) anyRender(file string, texts ...string) bool {
+	for _, c := range s.rendered() {
+		for _, o := range c.Objects {
+			if o.File == file && slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(o.Text, text) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unreadyLeader finds Services that choose the leader and still publish pods that are not ready.

@@ -27,10 +27,18 @@ func FuzzRules(f *testing.F) {
 		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install, " +
 			"helm.sh/hook-weight: x}}\nspec: " +
 			"{template: {spec: {containers: [{}]}}}",
+		"apiVersion: v1\nkind: ConfigMap\ndata: {a.hcl: 'storage \"a\" {} listener {} " +
+			"listener \"tcp\" { address = 1 } 1 = 2', " +
+			"b.json: '[{\"storage\": 1}]', c.json: '{\"storage\": [[1]], \"listener\": [1, {\"tcp\": null}], \"seal\": 1}'}",
+		"apiVersion: policy/v1\nkind: PodDisruptionBudget\nspec: {minAvailable: a%, selector: {matchLabels: {a: b}}}",
+		"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec: {ingress: [null], egress: [{ports: [{}], to: [{}]}]}",
+		"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec: {groups: [{rules: [{expr: 1}, {expr: ')'}]}]}",
 	} {
 		f.Add(seed)
 	}
 	api, err := kubeapi.Load("")
+	require.NoError(f, err)
+	loaded, err := chart.Load("../../charts/postgresql")
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, text string) {
 		c := &Case{
@@ -40,7 +48,7 @@ func FuzzRules(f *testing.F) {
 		for _, document := range c.documents {
 			c.Objects = append(c.Objects, parse(document)...)
 		}
-		s := &subject{ctx: context.Background(), api: api, cases: []*Case{c}, chart: &chart.Chart{}}
+		s := &subject{ctx: context.Background(), api: api, cases: []*Case{c}, chart: loaded}
 		for _, rule := range Rules() {
 			var found findings
 			switch {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/lint"
@@ -110,6 +111,8 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	require.NoError(t, lint.JSON(&out, report))
 	require.NoError(t, reports.FindingsJUnit(&out, report))
 	require.NoError(t, reports.FindingsTable(&out, report, true))
+	require.NoError(t, reports.FindingsSARIF(&out, report))
+	require.NoError(t, reports.FindingsCodeQuality(&out, report))
 	require.NotContains(t, out.String(), secret)
 }
 
@@ -128,4 +131,70 @@ func FuzzParseAllowance(f *testing.F) {
 			require.ErrorContains(t, err, "hint: ")
 		}
 	})
+}
+
+// TestFormatsOfCI writes a report as SARIF, which its own schema takes, and as Code Quality, with
+// what GitLab asks for.
+func TestFormatsOfCI(t *testing.T) {
+	t.Parallel()
+	dir := write(t, edit(t, "templates/deployment.yaml", "small:1.0", "small:latest"))
+	report := run(t, dir, lint.Options{Skip: map[string]string{"helm/lint": "as an example"}})
+
+	var out bytes.Buffer
+	require.NoError(t, reports.FindingsSARIF(&out, report))
+	parsed, err := sarif.FromBytes(out.Bytes())
+	require.NoError(t, err)
+	require.NoError(t, parsed.Validate())
+	require.Equal(t, "2.1.0", parsed.Version)
+	results, rules := parsed.Runs[0].Results, parsed.Runs[0].Tool.Driver.Rules
+	require.Len(t, results, len(report.Findings))
+	require.Equal(t, "security/images", *results[0].RuleID)
+	require.Equal(t, "error", results[0].Level)
+	require.Contains(t, *results[0].Message.Text, "floats")
+	place := results[0].Locations[0].PhysicalLocation
+	require.Equal(t, "templates/deployment.yaml", *place.ArtifactLocation.URI)
+	require.Positive(t, *place.Region.StartLine)
+	for _, rule := range rules {
+		require.NotEqual(t, "helm/lint", *rule.ID, "a skipped rule did not run")
+	}
+
+	out.Reset()
+	require.NoError(t, reports.FindingsCodeQuality(&out, report))
+	var issues []struct {
+		Description string `json:"description"`
+		CheckName   string `json:"check_name"`
+		Fingerprint string `json:"fingerprint"`
+		Severity    string `json:"severity"`
+		Location    struct {
+			Path  string `json:"path"`
+			Lines struct {
+				Begin int `json:"begin"`
+			} `json:"lines"`
+		} `json:"location"`
+	}
+	require.NoError(t, json.Unmarshal(out.Bytes(), &issues))
+	require.Len(t, issues, len(report.Findings))
+	fingerprints := map[string]bool{}
+	for _, issue := range issues {
+		require.NotEmpty(t, issue.Description)
+		require.Contains(t, []string{"info", "minor", "major", "critical", "blocker"}, issue.Severity)
+		require.Positive(t, issue.Location.Lines.Begin)
+		require.NotEmpty(t, issue.Location.Path)
+		require.Len(t, issue.Fingerprint, 64)
+		require.False(t, fingerprints[issue.Fingerprint], "two issues with one fingerprint")
+		fingerprints[issue.Fingerprint] = true
+	}
+	require.Equal(t, "security/images", issues[0].CheckName)
+
+	baseline := lint.NewBaseline(report, lint.Acceptance{Reason: "known", Owner: "team", Expires: "2099-01-01"})
+	require.NoError(t, report.Accept(baseline))
+	out.Reset()
+	require.NoError(t, reports.FindingsSARIF(&out, report))
+	parsed, err = sarif.FromBytes(out.Bytes())
+	require.NoError(t, err)
+	require.NoError(t, parsed.Validate())
+	require.Equal(t, "known", *parsed.Runs[0].Results[0].Suppressions[0].Justification)
+	out.Reset()
+	require.NoError(t, reports.FindingsCodeQuality(&out, report))
+	require.NotContains(t, out.String(), "security/images")
 }

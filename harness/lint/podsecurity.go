@@ -2,9 +2,11 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 )
@@ -35,5 +37,20 @@ func podSecurity(s *subject, o *Object) []Finding {
 			all = append(all, at(o, strings.TrimSuffix(p.path+"spec", "."), result.ForbiddenReason+": "+result.ForbiddenDetail))
 		}
 	}
+	return all
+}
+
+func readOnly(_ *subject, o *Object) []Finding {
+	p := o.pod()
+	if p == nil || slices.Contains(o.hooks(), "test") {
+		return nil
+	}
+	var all []Finding
+	p.containers(func(path string, c *corev1.Container) {
+		if s := c.SecurityContext; s == nil || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem {
+			all = append(all, at(o, path+".securityContext.readOnlyRootFilesystem",
+				"container "+c.Name+" can write its root file system"))
+		}
+	})
 	return all
 }

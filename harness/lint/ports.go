@@ -41,33 +41,44 @@ func probes(o *Object, path string, c *corev1.Container) []Finding {
 				port.StrVal)))
 		}
 	}
-	handler := func(where string, http *corev1.HTTPGetAction, tcp *corev1.TCPSocketAction) {
-		if http != nil {
-			look(where+".httpGet", http.Port)
+	handlers(c, func(where string, h handler) {
+		if h.http != nil {
+			look(where+".httpGet", h.http.Port)
 		}
-		if tcp != nil {
-			look(where+".tcpSocket", tcp.Port)
+		if h.tcp != nil {
+			look(where+".tcpSocket", h.tcp.Port)
 		}
-	}
-	for name, probe := range map[string]*corev1.Probe{
-		"startupProbe": c.StartupProbe, "livenessProbe": c.LivenessProbe,
-		"readinessProbe": c.ReadinessProbe,
-	} {
-		if probe != nil {
-			handler(name, probe.HTTPGet, probe.TCPSocket)
-		}
-	}
-	if c.Lifecycle != nil {
-		for name, hook := range map[string]*corev1.LifecycleHandler{
-			"preStop":   c.Lifecycle.PreStop,
-			"postStart": c.Lifecycle.PostStart,
-		} {
-			if hook != nil {
-				handler("lifecycle."+name, hook.HTTPGet, hook.TCPSocket)
-			}
-		}
-	}
+	})
 	return all
+}
+
+// handler is what a probe or a lifecycle hook does; all but one are nil.
+type handler struct {
+	http *corev1.HTTPGetAction
+	tcp  *corev1.TCPSocketAction
+	exec *corev1.ExecAction
+	grpc *corev1.GRPCAction
+}
+
+// handlers visits the probes and lifecycle hooks of a container with their place in it.
+func handlers(c *corev1.Container, visit func(where string, h handler)) {
+	for _, probe := range []struct {
+		where string
+		probe *corev1.Probe
+	}{{"startupProbe", c.StartupProbe}, {"livenessProbe", c.LivenessProbe}, {"readinessProbe", c.ReadinessProbe}} {
+		if p := probe.probe; p != nil {
+			visit(probe.where, handler{p.HTTPGet, p.TCPSocket, p.Exec, p.GRPC})
+		}
+	}
+	if c.Lifecycle == nil {
+		return
+	}
+	if h := c.Lifecycle.PreStop; h != nil {
+		visit("lifecycle.preStop", handler{http: h.HTTPGet, tcp: h.TCPSocket, exec: h.Exec})
+	}
+	if h := c.Lifecycle.PostStart; h != nil {
+		visit("lifecycle.postStart", handler{http: h.HTTPGet, tcp: h.TCPSocket, exec: h.Exec})
+	}
 }
 
 // targets checks that a Service's target ports are declared by the pods that it selects.

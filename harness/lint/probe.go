@@ -1,12 +1,10 @@
 package lint
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	corev1 "k8s.io/api/core/v1"
 
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
@@ -54,11 +52,12 @@ func (s *subject) aboutValue(path, message string) Finding {
 	return finding
 }
 
-// config is OpenBao's configuration as a ConfigMap of the release holds it.
+// config is OpenBao's configuration as a ConfigMap or Secret of the release holds it.
 type config struct {
 	object *Object
 	path   string
 	tree   map[string]any
+	text   string
 }
 
 // get walks the configuration; nil where there is nothing.
@@ -67,19 +66,12 @@ func (c *config) get(path ...string) any {
 	return value
 }
 
-// serverConfig finds the configuration of the pods, in JSON, with PostgreSQL storage; nil without
-// one.
+// serverConfig finds the configuration of the pods, in JSON or HCL, with PostgreSQL storage; nil
+// without one.
 func serverConfig(c *Case) *config {
-	for _, o := range c.Objects {
-		configMap, ok := o.typed.(*corev1.ConfigMap)
-		if !ok || len(o.hooks()) > 0 {
-			continue
-		}
-		for name, text := range configMap.Data {
-			found := &config{object: o, path: "data[" + name + "]"}
-			if json.Unmarshal([]byte(text), &found.tree) == nil && found.get("storage", "postgresql") != nil {
-				return found
-			}
+	for _, found := range serverConfigs(c) {
+		if found.get("storage", "postgresql") != nil {
+			return found
 		}
 	}
 	return nil

@@ -14,8 +14,9 @@ import (
 func TestAllowRBAC(t *testing.T) {
 	t.Parallel()
 	dir := write(t, with(map[string]string{
-		"templates/extra.yaml": object(rbacGroup, "ClusterRoleBinding",
-			"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: 'system:auth-delegator'}\n---\n") +
+		"templates/extra.yaml": "apiVersion: " + rbacGroup + "\nkind: ClusterRoleBinding\n" +
+			"metadata: {name: '{{ .Release.Namespace }}-{{ .Release.Name }}'}\n" +
+			"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: 'system:auth-delegator'}\n---\n" +
 			object(rbacGroup, "Role", "rules:\n  - {apiGroups: [\"\"], resources: [secrets], resourceNames: [a], verbs: "+
 				"[get]}\n  - {apiGroups: "+
 				"[\"\"], resources: [secrets], verbs: [get]}\n"),

@@ -1,40 +1,114 @@
 package lint
 
-// releases compares the first base with its render under another release name.
+import (
+	"regexp"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
+)
+
+// otherNamespace is where a second release of the same name is rendered to.
+const otherNamespace = "steamer-check-other"
+
+// releases compares the cases that render something of their own with two other releases: one with
+// another name in the same namespace, and one with the same name in another namespace.
 func releases(s *subject) []Finding {
-	var other *Case
+	var all []Finding
+	known := sets.New[string]()
 	for _, c := range s.rendered() {
-		if c.Kind == Renamed && c.Release == otherRelease {
-			other = c
+		if c.Kind == Renamed || !hasNew(c, known) {
+			continue
+		}
+		for _, other := range []struct {
+			rendering chart.Rendering
+			again     string // in what the name is there again
+		}{
+			{chart.Rendering{Release: otherRelease, Namespace: namespace}, "has the same name in every release"},
+			{
+				chart.Rendering{Release: c.Release, Namespace: otherNamespace},
+				"has the same name in a release of the same name in another namespace",
+			},
+		} {
+			other.rendering.KubeVersion = s.api.Version
+			documents, err := s.renderer.RenderDocuments(other.rendering, c.Values)
+			if err != nil {
+				continue // helm/renders
+			}
+			var objects []*Object
+			for _, document := range documents {
+				objects = append(objects, s.objectsOf(document)...)
+			}
+			for _, finding := range s.touching(c.Objects, objects, other.rendering.Namespace, other.again) {
+				all = append(all, seen(finding, c))
+			}
 		}
 	}
-	if other == nil {
-		return nil
+	return all
+}
+
+// hasNew says whether a case renders an object that no case before it has, and adds its objects.
+func hasNew(c *Case, known sets.Set[string]) bool {
+	before := len(known)
+	for _, o := range c.Objects {
+		known.Insert(o.ID() + "/" + o.namespace)
 	}
+	return len(known) > before
+}
+
+// touching lists the objects of one release that another release has too, or whose selectors find
+// the other's pods.
+func (s *subject) touching(mine, others []*Object, where, again string) []Finding {
 	var all []Finding
-	for _, mine := range other.from.Objects {
-		for _, theirs := range other.Objects {
-			if mine.GVK.GroupKind() == theirs.GVK.GroupKind() && mine.Name == theirs.Name &&
-				mine.namespace == theirs.namespace && mine.Name != "" {
-				finding := at(mine, "metadata.name", "has the same name in every release")
-				finding.Cases = []string{other.Name}
+	for _, own := range mine {
+		for _, other := range others {
+			if own.Name != "" && s.identity(own, namespace) == s.identity(other, where) {
+				finding := at(own, "metadata.name", again)
+				if own.GVK.Kind == "CustomResourceDefinition" || own.GVK.Kind == "APIService" {
+					finding.Severity, finding.Hint = Warning, "its name cannot vary: put it into crds/, or into a chart of its own"
+				}
 				all = append(all, finding)
 			}
-			p := theirs.pod()
-			if p == nil {
+			p := other.pod()
+			if p == nil || where != namespace {
 				continue
 			}
-			for _, selection := range selections(mine) {
+			for _, selection := range selections(own) {
 				if selection.services || selection.loose {
 					continue
 				}
 				if matched, err := matches(selection.selector, p.meta.Labels, false); err == nil && matched {
-					finding := at(mine, selection.path, "also selects the pods of "+theirs.ID()+" in another release")
-					finding.Cases = []string{other.Name}
-					all = append(all, finding)
+					all = append(all, at(own, selection.path, "also selects the pods of "+other.ID()+" in another release"))
 				}
 			}
 		}
 	}
 	return all
+}
+
+// identity is what may exist once in a cluster; in is the namespace of the release.
+func (s *subject) identity(o *Object, in string) string {
+	if o.namespace != "" {
+		in = o.namespace
+	}
+	if s.clusterScoped(o) {
+		in = ""
+	}
+	return o.GVK.GroupKind().String() + "/" + in + "/" + o.Name
+}
+
+// clusterKind fits the names that custom resources without a namespace have by custom.
+var clusterKind = regexp.MustCompile(`^Cluster[A-Z]|^GatewayClass$`)
+
+// clusterScoped says whether an object stands in no namespace. Of a custom resource, its
+// definition in the chart tells, else its name.
+func (s *subject) clusterScoped(o *Object) bool {
+	if s.api.Native(o.GVK.Group) {
+		return kubeapi.ClusterScoped(o.GVK.Kind)
+	}
+	if definition := s.definitions()[o.GVK.GroupKind()]; definition != nil {
+		return definition.Spec.Scope == "Cluster"
+	}
+	return clusterKind.MatchString(o.GVK.Kind)
 }

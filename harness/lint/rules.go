@@ -1,6 +1,9 @@
 package lint
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Rule is one thing that a chart is checked for. Exactly one of its functions is set.
 type Rule struct {
@@ -33,7 +36,8 @@ func KnownDefects() []string {
 
 // Rules lists all rules in the order in which they run.
 func Rules() []Rule {
-	return slices.Concat(helmRules, kubeRules, wiringRules, securityRules, upgradeRules, openbaoRules, valuesRules)
+	return slices.Concat(helmRules, kubeRules, wiringRules, securityRules, upgradeRules, serverRules, openbaoRules,
+		valuesRules)
 }
 
 // fits says whether the rule has something to look at in the chart.
@@ -71,13 +75,7 @@ func (s *subject) apply(rule Rule, found *findings) {
 	case rule.chart != nil:
 		add(rule.chart(s))
 	case rule.each != nil:
-		for _, c := range s.rendered() {
-			all := rule.each(s, c)
-			if c.Kind == Renamed {
-				all = news(all, rule.each(s, c.from))
-			}
-			add(all, c.Name)
-		}
+		s.applyEach(rule, add)
 	case rule.object != nil:
 		objects, cases := s.distinct()
 		var told []Finding
@@ -102,6 +100,27 @@ func (s *subject) apply(rule Rule, found *findings) {
 			}
 			add(all, caseNames(cases[o])...)
 		}
+	}
+}
+
+// applyEach runs a rule on each case that renders. Findings of a lenient rule that no base shows are
+// warnings.
+func (s *subject) applyEach(rule Rule, add func(all []Finding, cases ...string)) {
+	inBase := map[string]bool{}
+	for _, c := range s.rendered() {
+		all := rule.each(s, c)
+		if c.Kind == Renamed {
+			all = news(all, rule.each(s, c.from))
+		}
+		for i, f := range all {
+			key := strings.Join([]string{f.File, f.Object, f.Path, f.Message}, "\x00")
+			if c.Kind == Base {
+				inBase[key] = true
+			} else if rule.lenient && c.Kind != Renamed && !inBase[key] && f.Severity == "" {
+				all[i].Severity = Warning
+			}
+		}
+		add(all, c.Name)
 	}
 }
 

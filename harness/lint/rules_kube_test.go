@@ -7,6 +7,33 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint"
 )
 
+// definedMoon is the small chart with a custom resource whose definition is in crds/.
+func definedMoon(body string, apiVersion ...string) map[string]string {
+	return with(map[string]string{
+		extra: object(append(apiVersion, "moon.example/v1")[0], "Moon", body),
+		"crds/moon.yaml": `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: moons.moon.example}
+spec:
+  group: moon.example
+  scope: Namespaced
+  names: {kind: Moon, plural: moons}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              required: [phase]
+              properties: {phase: {type: string}, day: {type: integer, maximum: 31}}
+`,
+	})
+}
+
 func TestSeededKube(t *testing.T) {
 	t.Parallel()
 	requireSeeded(t, map[string]seeded{
@@ -92,5 +119,64 @@ func TestSeededKube(t *testing.T) {
 				"data: {a.json: '{'}}\n"), "config/syntax", lint.Error, "ConfigMap/openbao-l", "data[a.json]",
 			"does not parse",
 		},
+		"key twice in JSON": {
+			add(object("v1", "ConfigMap", "data: {a.json: '{\"a\": {\"b\": 1, \"b\": 2}}'}\n")), "config/syntax", lint.Error,
+			"ConfigMap/openbao-extra", "data[a.json]", `has a key twice, of which parsers keep one or refuse both: duplicate`,
+		},
+		"key twice in YAML": {
+			add(object("v1", "ConfigMap", "data:\n  a.yaml: |\n    a: 1\n    ---\n    b: 1\n    b: 2\n")), "config/syntax",
+			lint.Error, "ConfigMap/openbao-extra", "data[a.yaml]", `has a key twice`,
+		},
+		"HCL": {
+			add(object("v1", "ConfigMap", "data: {a.hcl: 'listener \"tcp\" {'}\n")), "config/syntax", lint.Error,
+			"ConfigMap/openbao-extra", "data[a.hcl]", "does not parse: ",
+		},
+		"JSON that goes on as HCL": {
+			add(object("v1", "ConfigMap", "data: {a.hcl: '{\"ui\": false} ui = true'}\n")), "config/syntax", lint.Error,
+			"ConfigMap/openbao-extra", "data[a.hcl]", "does not parse: ",
+		},
+		"HCL in a Secret": {
+			add(object("v1", "Secret", "stringData: {a.hcl: 'listener \"tcp\" {'}\n")), "config/syntax", lint.Error,
+			"Secret/openbao-extra", "stringData[a.hcl]", "does not parse",
+		},
+		"HCL in a variable": {
+			add(object("v1", "Pod", pod("      env: [{name: BAO_LOCAL_CONFIG, value: 'listener \"tcp\" {'}]\n"))),
+			"config/syntax",
+			lint.Error, "Pod/openbao-extra", "spec.containers[0].env[0].value", "does not parse: ",
+		},
+		"HCL in a script": {
+			add(object("v1", "Pod", pod("      args:\n        - |\n          cat >/c/a.hcl <<EOF\n"+
+				"          listener \"tcp\" {\n"+
+				"          EOF\n          bao server\n"))), "config/syntax", lint.Error, "Pod/openbao-extra",
+			"spec.containers[0].args[0]", "does not parse: ",
+		},
+		"field of a custom resource": {
+			definedMoon("spec: {phase: full, tide: high}\n"), "kube/custom", lint.Error, "Moon/openbao-extra", "spec.tide",
+			"unknown field",
+		},
+		"type of a custom resource": {
+			definedMoon("spec: {phase: 3}\n"), "kube/custom", lint.Error, "Moon/openbao-extra", "spec.phase",
+			"must be of type string",
+		},
+		"range of a custom resource": {
+			definedMoon("spec: {phase: full, day: 99}\n"), "kube/custom", lint.Error, "Moon/openbao-extra", "spec.day",
+			"should be less than or equal to 31",
+		},
+		"missing in a custom resource": {
+			definedMoon("spec: {day: 1}\n"), "kube/custom", lint.Error, "Moon/openbao-extra", "spec.phase", "Required",
+		},
+		"version of a custom resource": {
+			definedMoon("# apiVersion\n", "moon.example/v2"), "kube/custom", lint.Error, "Moon/openbao-extra", "apiVersion",
+			"has no version v2",
+		},
 	})
+}
+
+// TestCustomResourceFits: a custom resource that its definition in the chart takes has no finding,
+// and is not named as unchecked.
+func TestCustomResourceFits(t *testing.T) {
+	t.Parallel()
+	report := run(t, write(t, definedMoon("spec: {phase: full, day: 3}\n")), lint.Options{})
+	requireNone(t, report, "kube/custom")
+	requireNone(t, report, "kube/unchecked")
 }

@@ -21,7 +21,7 @@ func pod(container string) string {
 		"{type: " +
 		"RuntimeDefault}}\n  containers:\n" +
 		"    - name: extra\n      image: registry.example/extra:1.0\n      securityContext: {allowPrivilegeEscalation: " +
-		"false, capabilities: " +
+		"false, readOnlyRootFilesystem: true, capabilities: " +
 		"{drop: [ALL]}}\n" + container
 }
 

@@ -1,10 +1,57 @@
 package lint_test
 
 import (
+	"strings"
 	"testing"
 
 	"gitlab.com/steamer/steamer/harness/lint"
 )
+
+const statefulSet = `spec:
+  serviceName: a
+  selector: {matchLabels: {app: extra, release: '{{ .Release.Name }}'}}
+  template:
+    metadata: {labels: {app: extra, release: '{{ .Release.Name }}'}}
+    spec:
+      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: extra
+          image: registry.example/extra:1.0
+          securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+  volumeClaimTemplates: [{metadata: {name: data, labels: {a: b, CLAIM}}, spec: {}}]
+`
+
+// job is the spec of a Job.
+func job(image string) string {
+	return "spec:\n  template:\n    " + strings.ReplaceAll(
+		strings.TrimSpace(strings.Replace(pod(""), "registry.example/extra:1.0", image, 1)),
+		"\n", "\n    ") + "\n      restartPolicy: Never\n"
+}
+
+// keptByLookup is a Secret that is generated once.
+const keptByLookup = "{{- $name := printf \"%s-extra\" (.Release.Name | trunc 40) }}\n" + `apiVersion: v1
+kind: Secret
+metadata: {name: '{{ $name }}'}
+data: {key: '{{ dig "data" "key" (randAlpha 9 | b64enc) (lookup "v1" "Secret" .Release.Namespace $name) }}'}
+`
+
+// sealed is the small chart with a generated key of the seal.
+func sealed(stanza, env string) map[string]string {
+	files := servingText(strings.Replace(goodServer, "URL", verifiedURL, 1)+"seal \"static\" {\n  "+stanza+"\n}\n", env)
+	files[extra] = keptByLookup
+	return files
+}
+
+// TestSealKeyWithoutLookup: a chart that does not render the key where lookup finds no cluster is
+// not warned of.
+func TestSealKeyWithoutLookup(t *testing.T) {
+	t.Parallel()
+	files := sealed(`current_key = "file:///c/key"`, "")
+	files[extra] = "{{- if lookup \"v1\" \"Secret\" .Release.Namespace \"\" }}\n" +
+		strings.ReplaceAll(keptByLookup, "-extra", "-unseal") + "{{- end }}\n"
+	report := run(t, write(t, files), lint.Options{})
+	requireFinding(t, report, "upgrade/secrets", lint.Info, "Secret/openbao-unseal", "", "lookup finds it")
+}
 
 func TestSeededUpgrade(t *testing.T) {
 	t.Parallel()
@@ -53,5 +100,48 @@ func TestSeededUpgrade(t *testing.T) {
 			"changes nothing",
 		},
 		"unexercised": {small, "values/unexercised", lint.Info, "", "", "3 of 3 keys"},
+		"version in a selector": {
+			with(map[string]string{deployment: strings.ReplaceAll(small[deployment], "app: small,",
+				"app: small, v: 'v{{ .Chart.Version }}',")}),
+			"upgrade/immutable", lint.Error, "Deployment/openbao-small", "spec.selector.matchLabels.v", "refuses to change it",
+		},
+		"application's version in a selector": {
+			with(map[string]string{deployment: strings.ReplaceAll(small[deployment], "app: small,",
+				"app: small, v: 'v{{ .Chart.AppVersion }}',")}),
+			"upgrade/immutable", lint.Error, "Deployment/openbao-small", "spec.selector.matchLabels.v", "refuses to change it",
+		},
+		"version in a claim": {
+			add(object("apps/v1", "StatefulSet", strings.Replace(statefulSet, "CLAIM", "v: 'v{{ .Chart.Version }}'", 1))),
+			"upgrade/immutable", lint.Error, "StatefulSet/openbao-extra", "spec.volumeClaimTemplates.0.metadata.labels.v",
+			"refuses to change it",
+		},
+		"version in serviceName": {
+			add(object("apps/v1", "StatefulSet", strings.Replace(statefulSet, "serviceName: a",
+				"serviceName: 'a-{{ .Chart.Version | replace \".\" \"-\" }}'", 1))),
+			"upgrade/immutable", lint.Error, "StatefulSet/openbao-extra", "spec.serviceName", "refuses to change it",
+		},
+		"version in a Job": {
+			add(object("batch/v1", "Job", job("'extra:{{ .Chart.AppVersion }}'"))), "upgrade/immutable", lint.Error,
+			"Job/openbao-extra", "spec.template.spec.containers.0.image", "refuses to change it",
+		},
+		"version in immutable data": {
+			add(object("v1", "ConfigMap", "immutable: true\ndata: {a: '{{ .Chart.Version }}'}\n")), "upgrade/immutable",
+			lint.Error, "ConfigMap/openbao-extra", "data", "is immutable and changes with the chart's version",
+		},
+		"another version breaks": {
+			add("{{ if ne .Chart.Version \"1.0.0\" }}{{ fail \"no upgrades\" }}{{ end }}"), "upgrade/immutable", lint.Error, "",
+			"",
+			"no upgrades",
+		},
+		"seal key by its stanza": {
+			sealed(`current_key = "env://KEY"`, "            - {name: KEY, valueFrom: {secretKeyRef: {name: '{{ .Release.Name | "+
+				"trunc 40 }}-extra', key: key}}}\n"),
+			"upgrade/secrets", lint.Warning, "Secret/openbao-extra", "", "holds the seal's key",
+		},
+		"seal key by its variable": {
+			sealed("", "            - {name: BAO_STATIC_SEAL_CURRENT_KEY, valueFrom: {secretKeyRef: {name: '{{ .Release.Name | "+
+				"trunc 40 }}-extra', key: key}}}\n"),
+			"upgrade/secrets", lint.Warning, "Secret/openbao-extra", "", "holds the seal's key",
+		},
 	})
 }

@@ -148,5 +148,35 @@ func TestSeededWiring(t *testing.T) {
 			"wiring/hook-order", lint.Error, "Pod/openbao-extra", "spec.containers[0].envFrom[0].configMapRef",
 			"does not come before",
 		},
+		"cluster-wide name": {
+			add(object(rbacGroup, "ClusterRole", "")), "wiring/releases", lint.Error, "ClusterRole/openbao-extra",
+			"metadata.name", "the same name in a release of the same name in another namespace",
+		},
+		"cluster-wide name behind a switch": {
+			valued("feature", "false", "{{ if .Values.feature }}\n"+object(rbacGroup, "ClusterRole", "")+"{{ end }}"),
+			"wiring/releases", lint.Error, "ClusterRole/openbao-extra", "metadata.name", "in another namespace",
+		},
+		"cluster-wide custom resource": {
+			add(object("moon.example/v1", "ClusterMoon", "")), "wiring/releases", lint.Error, "ClusterMoon/openbao-extra",
+			"metadata.name", "in another namespace",
+		},
+		"name in another's namespace": {
+			add(object("v1", "ConfigMap", "  namespace: kube-system\n")), "wiring/releases", lint.Error,
+			"ConfigMap/openbao-extra", "metadata.name", "in another namespace",
+		},
+		"definition": {
+			add(definedMoon("")["crds/moon.yaml"]), "wiring/releases", lint.Warning,
+			"CustomResourceDefinition/moons.moon.example", "metadata.name", "in every release",
+		},
 	})
+}
+
+// TestClusterNamesWithNamespace: a cluster-wide name that holds the namespace touches no other
+// release.
+func TestClusterNamesWithNamespace(t *testing.T) {
+	t.Parallel()
+	report := run(t, write(t, add("apiVersion: "+rbacGroup+
+		"\nkind: ClusterRole\nmetadata: {name: '{{ .Release.Namespace }}-"+
+		"{{ .Release.Name }}'}\n")), lint.Options{})
+	requireNone(t, report, "wiring/releases")
 }

@@ -104,6 +104,12 @@ func secretsKept(s *subject) []Finding {
 			finding := at(o, "", "is generated at each render; an upgrade keeps it, because lookup finds it")
 			finding.Severity = Info
 			finding.Hint = "on a cluster, an upgrade shows the same; helm template has no lookup"
+			if s.sealSecrets(r.Case).Has(o.Name) && s.withoutLookup(r.Case, o) {
+				finding = at(o, "", "holds the seal's key and is generated at each render; only lookup keeps it. "+
+					"helm template and Argo CD have no lookup: each of their deployments makes another key, and all data are lost")
+				finding.Severity, finding.Hint = Warning,
+					"render it only where lookup works, or take the key from a Secret that the chart does not make"
+			}
 			upgraded := counterpart(o, r.upgrade)
 			atUpgrade := len(o.hooks()) == 0 || slices.ContainsFunc(o.hooks(),
 				func(hook string) bool { return strings.HasSuffix(hook, "-upgrade") })

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
@@ -31,6 +33,9 @@ type subject struct {
 	parsing  sync.Mutex           // guards parsed
 	parsed   map[string][]*Object // by template and text: many cases render the same
 	coverage Coverage
+
+	definitionsOnce sync.Once // guards definitionsOf
+	definitionsOf   map[schema.GroupKind]*apiextensionsv1.CustomResourceDefinition
 
 	again         []again   // filled by repeated
 	upgradeErrors []Finding // filled by repeated

@@ -1,0 +1,39 @@
+package chart_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/chart"
+)
+
+// TestWithVersion renders a chart as another version of it, and leaves the chart as it was.
+func TestWithVersion(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "small")
+	for name, text := range map[string]string{
+		"Chart.yaml":       "apiVersion: v2\nname: small\nversion: 1.0.0\nappVersion: \"1.0\"\nannotations: {kept: \"yes\"}\n",
+		"values.yaml":      "a: 1\n",
+		"templates/a.yaml": "v: '{{ .Chart.Version }} {{ .Chart.AppVersion }} {{ .Values.a }}'\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	loaded, err := chart.Load(dir)
+	require.NoError(t, err)
+	next, err := loaded.WithVersion("9.9.9", "9.8")
+	require.NoError(t, err)
+	require.Equal(t, "yes", next.Annotation("kept"))
+	for c, want := range map[*chart.Chart]string{loaded: "v: '1.0.0 1.0 1'", next: "v: '9.9.9 9.8 1'"} {
+		renderer, err := c.Renderer()
+		require.NoError(t, err)
+		documents, err := renderer.RenderDocuments(chart.Rendering{Release: "a", Namespace: "b"}, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, documents[0].Text)
+	}
+	_, err = loaded.WithVersion("no version", "")
+	require.Error(t, err)
+}

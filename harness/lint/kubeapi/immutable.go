@@ -1,0 +1,36 @@
+package kubeapi
+
+import "k8s.io/apimachinery/pkg/util/sets"
+
+// immutable are the fields that Kubernetes never changes once an object exists, by its kind.
+var immutable = map[string][][]string{
+	"Deployment": {{"spec", "selector"}}, "DaemonSet": {{"spec", "selector"}}, "ReplicaSet": {{"spec", "selector"}},
+	"StatefulSet": {
+		{"spec", "selector"}, {"spec", "serviceName"}, {"spec", "podManagementPolicy"}, {"spec", "volumeClaimTemplates"},
+	},
+	"Job":                   {{"spec", "selector"}, {"spec", "template"}, {"spec", "completionMode"}},
+	"Secret":                {{"type"}},
+	"RoleBinding":           {{"roleRef"}},
+	"ClusterRoleBinding":    {{"roleRef"}},
+	"PersistentVolumeClaim": {{"spec", "storageClassName"}, {"spec", "accessModes"}, {"spec", "volumeName"}},
+	"Service":               {{"spec", "clusterIP"}},
+	"StorageClass":          {{"provisioner"}, {"parameters"}, {"reclaimPolicy"}, {"volumeBindingMode"}},
+}
+
+// Immutable lists the fields, as paths of keys, that Kubernetes never changes in an object of a
+// kind; none for a kind without such fields.
+func Immutable(kind string) [][]string { return immutable[kind] }
+
+// clusterScoped are the kinds of Kubernetes' own groups that stand in no namespace.
+var clusterScoped = sets.New(
+	"APIService", "CSIDriver", "CSINode", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding",
+	"ClusterTrustBundle", "CustomResourceDefinition", "DeviceClass", "DeviceTaintRule", "FlowSchema", "IPAddress",
+	"IngressClass", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration",
+	"Namespace", "Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration", "ResourceSlice",
+	"RuntimeClass", "ServiceCIDR", "StorageClass", "StorageVersion", "StorageVersionMigration",
+	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
+	"VolumeAttachment", "VolumeAttributesClass",
+)
+
+// ClusterScoped says whether objects of a kind of Kubernetes' own groups stand in no namespace.
+func ClusterScoped(kind string) bool { return clusterScoped.Has(kind) }
