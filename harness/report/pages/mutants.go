@@ -12,7 +12,7 @@ import (
 
 const mutantsHeading = `# Mutants
 
-What ` + "`make mutants`" + ` found at its last run here: deliberate defects, each tried on a throw-away copy, and the scenario that noticed. The mutants are data in
+What ` + "`make mutants`" + ` found when each was last tried here: deliberate defects, each on a throw-away copy, and the scenario or rule of ` + "`charts check`" + ` that noticed. The mutants are data in
 ` + "`scenarios/mutants`" + `; ` + "`steamer mutants --help`" + ` says how they are tried.
 
 `
