@@ -225,7 +225,8 @@ func TestDraw(t *testing.T) {
 	require.Equal(t, there, sample.Size)
 }
 
-// TestChartsRender renders the chart of each chart mutant: a defect that is not installed shows nothing.
+// TestChartsRender renders the chart of each chart mutant: a defect that is not installed shows
+// nothing.
 func TestChartsRender(t *testing.T) {
 	t.Parallel()
 	list, err := Read(root, scenarios.All())
