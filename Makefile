@@ -32,9 +32,10 @@ e2e: $(STEAMER) ## Run the scenarios on kind, without load. TOPOLOGY, ARGS
 	$(STEAMER) test --topology $(TOPOLOGY) $(ARGS)
 
 .PHONY: mutants
-mutants: $(STEAMER) ## Break the chart, the recipes and the configuration on purpose and see which scenarios notice; half an hour. ARGS
+mutants: $(STEAMER) ## Break the chart, the recipes and the configuration on purpose and see which scenarios and checks notice; an hour. ARGS
 	$(STEAMER) setup
-	$(STEAMER) mutants --markdown docs/mutants.md $(ARGS)
+	$(STEAMER) mutants $(or $(ARGS),--json scenarios/mutants/record.json)
+	go generate ./scenarios
 
 .PHONY: gate
 gate: $(STEAMER) ## Decide whether the chart may be released: checks, the whole suite, load, comparison with the previous release, mutants. PROFILE, TIER or SIZE and ADOPTION, ARGS

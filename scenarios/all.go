@@ -2,7 +2,7 @@
 // Registration is explicit: a scenario runs because All names its group.
 package scenarios
 
-//go:generate go run ../hack/scenarios ../docs/scenarios.md
+//go:generate go run ../hack/scenarios ../docs/scenarios.md ../docs/mutants.md
 
 import (
 	"slices"

@@ -1,32 +1,38 @@
-// Command scenarios writes docs/scenarios.md from the registry of scenarios. Run it by `go
-// generate ./scenarios`.
+// Command scenarios writes docs/scenarios.md from the registry of scenarios, and docs/mutants.md
+// from the record of mutants. Run it by `go generate ./scenarios`.
 package main
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/mutation"
+	"gitlab.com/steamer/steamer/harness/report/pages"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: scenarios FILE")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: scenarios SCENARIOS-PAGE MUTANTS-PAGE")
 		os.Exit(3)
 	}
-	noticed, err := mutantsOf(root)
+	list, found, err := mutantsOf(root)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "scenarios:", err)
 		os.Exit(3)
 	}
-	if err := os.WriteFile(os.Args[1], []byte(render(scenarios.All(), noticed)), 0o644); err != nil {
-		fmt.Fprintln(os.Stderr, "scenarios:", err)
-		os.Exit(4)
+	for file, text := range map[string]string{
+		os.Args[1]: render(scenarios.All(), noticed(list, found)), os.Args[2]: page(list, found),
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, "scenarios:", err)
+			os.Exit(4)
+		}
 	}
 }
 
@@ -36,24 +42,29 @@ const root = ".."
 // record is what the last run of steamer mutants found, beside the mutants.
 const record = "record.json"
 
-// mutantsOf returns the mutants that each scenario should notice, by its ID; those that the record
-// says it killed are marked.
-func mutantsOf(root string) (map[string][]string, error) {
+// mutantsOf returns the mutants, and what became of those that were tried.
+func mutantsOf(root string) ([]mutation.Mutant, []mutation.Outcome, error) {
 	list, err := mutation.Read(root, scenarios.All())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	file := filepath.Join(root, mutation.Dir, record)
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found, err := mutation.Decode(file, raw)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	return list, found.Outcomes, nil
+}
+
+// noticed returns the mutants that each scenario should notice, by its ID; those that it killed are
+// marked.
+func noticed(list []mutation.Mutant, found []mutation.Outcome) map[string][]string {
 	killed := map[string]string{}
-	for _, o := range found.Outcomes {
+	for _, o := range found {
 		if o.Status == mutation.Killed {
 			killed[o.Mutant.ID] = o.By
 		}
@@ -68,7 +79,22 @@ func mutantsOf(root string) (map[string][]string, error) {
 			out[id] = append(out[id], name)
 		}
 	}
-	return out, nil
+	return out
+}
+
+// page is what became of the mutants, and which ones have no recorded outcome.
+func page(list []mutation.Mutant, found []mutation.Outcome) string {
+	var untried []string
+	for _, m := range list {
+		if !slices.ContainsFunc(found, func(o mutation.Outcome) bool { return o.Mutant.ID == m.ID }) {
+			untried = append(untried, "`"+m.ID+"`")
+		}
+	}
+	text := pages.Mutants(found)
+	if len(untried) > 0 {
+		text += fmt.Sprintf("\nNo outcome is recorded of %d more: %s.\n", len(untried), strings.Join(untried, ", "))
+	}
+	return text
 }
 
 // render lists scenarios by group. Scenarios that share what they protect are in one table.
@@ -81,7 +107,7 @@ func render(list []scenario.Scenario, mutants map[string][]string) string {
 	fmt.Fprintf(&b, "# Scenarios\n\nWritten by `go generate ./scenarios`; a test fails when it is stale. %d scenarios: "+
 		"%d are about the chart, %d about the server and the recipes, %d about GitLab.\n\n"+
 		"Mutants are deliberate defects that a scenario should notice; "+
-		"in bold those that it killed in the last recorded run.\n",
+		"in bold those that it killed when they were last tried.\n",
 		len(list), count[scenario.SubjectChart], count[scenario.SubjectServer], count[scenario.SubjectGitLab])
 	group, shared := "", ""
 	for _, s := range list {

@@ -9,13 +9,17 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-func TestDocumentIsFresh(t *testing.T) {
+func TestDocumentsAreFresh(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("../../docs/scenarios.md")
+	list, found, err := mutantsOf("../..")
 	require.NoError(t, err)
-	noticed, err := mutantsOf("../..")
-	require.NoError(t, err)
-	if string(raw) != render(scenarios.All(), noticed) {
-		t.Fatal("docs/scenarios.md is stale: run go generate ./scenarios")
+	for file, want := range map[string]string{
+		"scenarios.md": render(scenarios.All(), noticed(list, found)), "mutants.md": page(list, found),
+	} {
+		raw, err := os.ReadFile("../../docs/" + file)
+		require.NoError(t, err)
+		if string(raw) != want {
+			t.Errorf("docs/%s is stale: run go generate ./scenarios", file)
+		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 type Gate struct {
 	Require    []string // criteria, or changes to the default with + and -
 	Mutants    string   // one of MutantChoices
+	Seed       uint64   // draws the sample of mutants; 0 for a seed that is drawn
 	With       []string // files of further evidence
 	Quarantine string   // file of metrics too noisy to have to pass in a comparison; empty for none
 	Baseline   string   // file of findings that the static checks may have; empty for none
@@ -35,7 +36,11 @@ type Gate struct {
 }
 
 // MutantChoices are the values of Gate.Mutants.
-func MutantChoices() []string { return []string{"none", "local", "all"} }
+func MutantChoices() []string { return []string{"none", "local", "sample", "all"} }
+
+// gateSample is how many mutants of charts a gate tries, unless it tries all: about as many as fit
+// into ten minutes.
+const gateSample = 10
 
 // evidence are the files that the gate was given. The quarantine and the baseline are evidence
 // like any other, so that gate.json names them and a decision can be derived again.
@@ -172,15 +177,19 @@ func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform
 		}
 	}
 	if g.Mutants != "none" {
-		work.Mutants = func(ctx context.Context) ([]mutation.Outcome, error) {
+		work.Mutants = func(ctx context.Context) ([]mutation.Outcome, *mutation.Sample, error) {
 			m := &Mutants{
 				Local: g.Mutants == "local", Cluster: beside(p.Cluster.Name, "-mutants"), Port: p.Cluster.Port, Output: dir,
 			}
+			if g.Mutants == "sample" {
+				m.Sample, m.Seed = gateSample, g.Seed
+			}
 			list, err := m.Selected(root)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			return m.Try(ctx, sess, list)
+			outcomes, err := m.Try(ctx, sess, list)
+			return outcomes, m.Drawn(), err
 		}
 	}
 	return work

@@ -102,7 +102,8 @@ func (g *Gate) policy(sess *session.Session, q Question) (gate.Policy, error) {
 		p.Suite, p.Subjects[s.ID] = append(p.Suite, s.ID), s.Subject
 	}
 	if !slices.Contains(MutantChoices(), g.Mutants) {
-		return p, exit.Invalidf("--mutants "+g.Mutants, "choose from none, local and all", "there is no such choice")
+		return p, exit.Invalidf("--mutants "+g.Mutants, "choose from "+strings.Join(MutantChoices(), ", "),
+			"there is no such choice")
 	}
 	p.Required, err = required(q.Require)
 	return p, err

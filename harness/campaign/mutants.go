@@ -1,9 +1,11 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,7 +20,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/steps"
-	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
@@ -26,13 +27,20 @@ import (
 type Mutants struct {
 	Pattern string // only those whose ID matches this regular expression; empty for all
 	Local   bool   // only those that need no cluster
+	Sample  int    // of those that need a cluster only as many, drawn by Seed; 0 for all
+	Seed    uint64 // of the sample; 0 for one that is drawn
 	Cluster string // name of the cluster; empty for one that is chosen
 	Port    int    // loopback port of the cluster; 0 for a free one
 	Keep    bool   // leave the cluster and the engine running
 	Output  string // directory of run directories
 
 	Markdown, JSON string // files for the outcomes; empty for none
+
+	drawn *mutation.Sample // nil without Sample
 }
+
+// Drawn says which part was tried; nil for all.
+func (m *Mutants) Drawn() *mutation.Sample { return m.drawn }
 
 // Selected reads the mutants and keeps those that are asked for. Errors are of code exit.Invalid.
 func (m *Mutants) Selected(root string) ([]mutation.Mutant, error) {
@@ -49,6 +57,15 @@ func (m *Mutants) Selected(root string) ([]mutation.Mutant, error) {
 	})
 	if len(list) == 0 {
 		return nil, exit.Invalidf("--run "+m.Pattern, "steamer mutants --list shows the IDs", "no mutant's ID matches")
+	}
+	if m.Sample < 0 {
+		return nil, exit.Invalidf(fmt.Sprintf("--sample %d", m.Sample), "give how many mutants to draw", "it is negative")
+	}
+	if m.Sample > 0 {
+		if m.Seed == 0 {
+			m.Seed = rand.Uint64N(1<<32) + 1
+		}
+		list, m.drawn = mutation.Draw(list, m.Sample, m.Seed)
 	}
 	return list, nil
 }
@@ -78,53 +95,68 @@ func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutatio
 			return nil, err
 		}
 	}
-	local := &mutation.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
-	defer local.Close()
 	report := func(o mutation.Outcome) {
 		mark := map[bool]string{true: "✓", false: "✗"}[o.Sound()]
 		sess.Note(fmt.Sprintf("%s %-9s %s (%.1f s) %s %s", mark, o.Status, o.Mutant.ID, o.Seconds, o.By,
 			steps.Shorten(secret.Redact(o.Reason))))
 	}
-	outcomes, err := mutation.Each(ctx, here, local.Try, report)
+	if m.drawn != nil {
+		sess.Note(m.drawn.String())
+	}
+	var tries []mutation.Try
+	for range sideBySide {
+		local := &mutation.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
+		defer local.Close()
+		tries = append(tries, local.Try)
+	}
+	outcomes, err := mutation.Each(ctx, here, tries, report)
 	if err == nil && len(there) > 0 {
 		var more []mutation.Outcome
-		more, err = m.onCluster(ctx, sess, provider, there, report)
+		more, err = m.there(ctx, sess, provider, there, report)
 		outcomes = append(outcomes, more...)
 	}
 	return outcomes, err
 }
 
-// Run tries mutants, and writes and prints the outcomes. The verdict is FAIL where one survived
-// that does not say why it cannot be killed.
+// sideBySide is how many mutants are tried at once by processes, each with a server of its own.
+const sideBySide = 2
+
+// Run tries mutants, and writes and prints the outcomes, also those before an error. The verdict is
+// FAIL where one survived that does not say why it cannot be killed, and INCONCLUSIVE where one
+// could not be tried.
 func (m *Mutants) Run(ctx context.Context, sess *session.Session, list []mutation.Mutant) (result.Verdict, error) {
 	if err := errors.Join(session.Writable("--markdown", m.Markdown), session.Writable("--json", m.JSON)); err != nil {
 		return "", err // found out before the half hour
 	}
 	outcomes, err := m.Try(ctx, sess, list)
-	survivor := slices.ContainsFunc(outcomes, func(o mutation.Outcome) bool { return o.Status == mutation.Survived })
-	if err != nil && survivor { // that one survived stands, whatever kept the others from being tried
-		fmt.Fprintln(sess.Stderr, "steamer:", err)
+	if len(outcomes) > 0 {
 		fmt.Fprintln(sess.Stdout, mutation.Summary(outcomes))
-		return result.Fail, nil
+		err = errors.Join(err, m.Write(outcomes))
+	}
+	verdict := result.Verdict("")
+	for _, o := range outcomes {
+		switch {
+		case o.Status == mutation.Survived:
+			verdict = result.Fail
+		case !o.Sound() && verdict == "":
+			verdict = result.Inconclusive
+		}
+	}
+	if err != nil && verdict == result.Fail { // that one survived stands, whatever kept the others from being tried
+		fmt.Fprintln(sess.Stderr, "steamer:", err)
+		return verdict, nil
 	}
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintln(sess.Stdout, mutation.Summary(outcomes))
-	if err := m.Write(outcomes); err != nil {
-		return "", err
-	}
-	if slices.ContainsFunc(outcomes, func(o mutation.Outcome) bool { return !o.Sound() }) {
-		return result.Fail, nil
-	}
-	return "", nil
+	return verdict, nil
 }
 
 // Write writes the outcomes to the files that are named.
 func (m *Mutants) Write(outcomes []mutation.Outcome) error {
 	outcomes = secret.Scrub(outcomes)
 	if m.JSON != "" {
-		data, err := mutation.Encode(session.Version(), time.Now(), outcomes)
+		data, err := mutation.Encode(session.Version(), time.Now(), m.drawn, outcomes)
 		if err != nil {
 			return err
 		}
@@ -156,6 +188,7 @@ func (m *Mutants) provider(ctx context.Context, sess *session.Session, root stri
 	if err != nil {
 		return nil, err
 	}
+	provider.Second = true
 	if err := sess.Place(ctx, provider); err != nil {
 		return nil, err
 	}
@@ -165,30 +198,87 @@ func (m *Mutants) provider(ctx context.Context, sess *session.Session, root stri
 	return provider, provider.Preflight(ctx)
 }
 
-// onCluster tries mutants of charts, and removes the cluster when done unless it is to stay.
+// there tries mutants of charts on a cluster. Those that the machine or the cluster kept from being
+// tried are tried once more, on a fresh cluster; what fails then is an outcome of these mutants
+// alone. The error is ctx's own.
+func (m *Mutants) there(ctx context.Context, sess *session.Session, provider *platform.Provider,
+	list []mutation.Mutant, report func(mutation.Outcome),
+) ([]mutation.Outcome, error) {
+	var all []mutation.Outcome
+	kept := map[string]mutation.Outcome{} // the last of those that may be repeated
+	tell := func(o mutation.Outcome) {
+		if o.Repeatable() {
+			kept[o.Mutant.ID] = o
+			return
+		}
+		all = append(all, o)
+		report(o)
+	}
+	why := m.onCluster(ctx, sess, provider, list, tell)
+	left := untried(list, all)
+	if ctx.Err() != nil || len(left) == 0 {
+		return all, errors.Join(ctx.Err(), why)
+	}
+	sess.Note(fmt.Sprintf("%d mutants could not be tried there; once more on a fresh cluster: %v", len(left), why))
+	fresh := *m
+	fresh.Cluster, fresh.Keep, fresh.Port = m.Cluster+"-again", false, 0
+	again, err := fresh.provider(ctx, sess, provider.Root)
+	if err == nil {
+		err = fresh.onCluster(ctx, sess, again, left, tell)
+	}
+	if ctx.Err() != nil {
+		return all, ctx.Err()
+	}
+	for _, one := range untried(list, all) {
+		o, ok := kept[one.ID]
+		if !ok {
+			o = mutation.Outcome{Mutant: one, Status: mutation.Broken, Reason: fmt.Sprint(errors.Join(why, err))}
+		}
+		all = append(all, o)
+		report(o)
+	}
+	return all, nil
+}
+
+// untried are the mutants of list without an outcome.
+func untried(list []mutation.Mutant, outcomes []mutation.Outcome) []mutation.Mutant {
+	return slices.DeleteFunc(slices.Clone(list), func(one mutation.Mutant) bool {
+		return slices.ContainsFunc(outcomes, func(o mutation.Outcome) bool { return o.Mutant.ID == one.ID })
+	})
+}
+
+// onCluster tries mutants of charts, and removes the cluster when done unless it is to stay. The
+// error is why some have no outcome: the last one's, or what is wrong with the cluster.
 func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, provider *platform.Provider,
 	list []mutation.Mutant, report func(mutation.Outcome),
-) (outcomes []mutation.Outcome, err error) {
+) (err error) {
 	id := result.NewID(time.Now().UTC())
 	dir := filepath.Join(m.Output, id)
 	if err := session.MakeDirectory(dir); err != nil {
-		return nil, err
+		return err
 	}
 	s := steps.New(steps.Quiet())
 	defer func() { err = errors.Join(err, s.Clean(ctx)) }()
 	up, err := provider.Up(ctx, id, s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c := &mutation.Cluster{Root: provider.Root, Platform: up, Previous: provider.Plan.Previous, Dir: dir}
-	shown := steps.New(sess.Progress())
-	for _, name := range topology.Names() {
-		err := shown.Do(ctx, name, "the charts as they are pass", func(ctx context.Context) error {
-			return c.Control(ctx, name, list)
+	err = steps.New(sess.Progress()).Do(ctx, "control", "the charts as they are pass", func(ctx context.Context) error {
+		return c.Control(ctx, list, func(topology, scenario, reason string) {
+			sess.Note(fmt.Sprintf("%s fails in %s without any mutation, and judges none: %s", scenario, topology,
+				firstLine(reason)))
 		})
-		if err != nil {
-			return nil, err
-		}
+	})
+	if err != nil {
+		return err
 	}
-	return mutation.Each(ctx, list, c.Try, report)
+	var last error
+	_, err = mutation.Each(ctx, list, c.Tries(), func(o mutation.Outcome) {
+		if o.Repeatable() {
+			last = errors.New(o.Reason)
+		}
+		report(o)
+	})
+	return cmp.Or(err, last)
 }

@@ -203,7 +203,9 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			require.NoError(t, pages.WriteCalibration(dir, calibrate.Judge(comparisons(t)), comparisons(t)))
 		},
 		"gate/collect.go": func(t *testing.T, dir string) {
-			work := gate.Work{Dir: dir, Mutants: func(context.Context) ([]mutation.Outcome, error) { return outcomes, nil }}
+			work := gate.Work{Dir: dir, Mutants: func(context.Context) ([]mutation.Outcome, *mutation.Sample, error) {
+				return outcomes, nil, nil
+			}}
 			_, err := work.Collect(t.Context())
 			require.NoError(t, err)
 		},

@@ -46,7 +46,7 @@ type gateFlags struct {
 
 func newGate(state *State) *cobra.Command {
 	f := &gateFlags{planFlags: newPlanFlags(scenario.All, nil)}
-	f.Gate = campaign.Gate{Mutants: "local", Require: gate.DefaultRequired()}
+	f.Gate = campaign.Gate{Mutants: "sample", Require: gate.DefaultRequired()}
 	command := &cobra.Command{
 		Use: "gate [EVIDENCE...]", Short: "Decide whether a chart may be released", Long: gateLong,
 		Args: cobra.ArbitraryArgs,
@@ -93,7 +93,9 @@ func (f *gateFlags) addDecision(c *cobra.Command) {
 		set.StringArrayVar(&f.With, "with", nil,
 			"further evidence beside what the gate runs itself, such as comparison.json; repeatable")
 		set.StringVar(&f.Mutants, "mutants", f.Mutants,
-			"mutants to try: none, local (no cluster, a minute) or all (half an hour)")
+			"mutants to try: none, local (no cluster, two minutes), sample (also ten of charts, drawn) or all (an hour)")
+		set.Uint64Var(&f.Seed, "mutants-seed", 0,
+			"seed by which the sample of mutants is drawn, as mutants.json records it (default: a new one)")
 		set.BoolVar(&f.compare, "compare", true, "compare the chart with --previous, unless --with has a comparison")
 	}))
 }

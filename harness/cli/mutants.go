@@ -19,9 +19,11 @@ each on a throw-away copy, and runs the scenarios that should notice. A mutant t
 kills shows what the suite would let through.
 
 The mutants are data in ` + mutation.Dir + `. Those of recipes and of the server's configuration
-run on OpenBao and PostgreSQL processes; those of charts are installed on a kind cluster, after the
-charts as they are have passed the same scenarios there. Exit code 0: every mutant was killed or
-says why it cannot be; 1: one survived.`
+run on OpenBao and PostgreSQL processes; those of charts are judged by charts check where they name
+a rule, and else installed on a kind cluster, two at a time, after the charts as they are have
+passed the same scenarios there. What a machine or cluster keeps from being tried is tried once
+more on a fresh cluster. Exit code 0: every mutant was killed or says why it cannot be; 1: one
+survived; 2: one could not be tried.`
 
 // mutantsFlags are the flags of steamer mutants.
 type mutantsFlags struct {
@@ -37,7 +39,7 @@ func newMutants(state *State) *cobra.Command {
 		Use: "mutants", Short: "Prove that the scenarios can fail: break things on purpose and see which notice",
 		Long: mutantsLong, Args: cobra.NoArgs,
 		Example: `  steamer mutants
-  steamer mutants --local                  # without a cluster: a minute
+  steamer mutants --local                  # without a cluster: two minutes
   steamer mutants --run '^service-' --keep
   steamer mutants --markdown docs/mutants.md`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
@@ -45,6 +47,8 @@ func newMutants(state *State) *cobra.Command {
 	addFlags(command, "Mutants", func(set *pflag.FlagSet) {
 		set.StringVar(&f.Pattern, "run", "", "only mutants whose ID matches this regular expression (RE2, unanchored)")
 		set.BoolVar(&f.Local, "local", false, "only the mutants that need no cluster")
+		set.IntVar(&f.Sample, "sample", 0, "of the mutants that need a cluster only as many, drawn by --seed (default: all)")
+		set.Uint64Var(&f.Seed, "seed", 0, "seed of the sample, as its record has it (default: a new one)")
 		set.BoolVar(&f.list, "list", false, "list the mutants and the scenarios that should catch them, and stop")
 		set.StringVarP(&f.format, "format", "o", "text", "with --list: text or json")
 	})

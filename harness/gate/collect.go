@@ -26,8 +26,8 @@ type Work struct {
 	// where the failure left none that says what was compared. A failure costs the release nothing
 	// that is done: the decision is made without.
 	Compare func(context.Context) (path string, err error)
-	// Mutants breaks things on purpose.
-	Mutants func(context.Context) ([]mutation.Outcome, error)
+	// Mutants breaks things on purpose, and says which part of the mutants was tried; nil for all.
+	Mutants func(context.Context) ([]mutation.Outcome, *mutation.Sample, error)
 	// Note is told what begins; it may be nil.
 	Note func(string)
 }
@@ -106,11 +106,11 @@ func (w Work) compare(ctx context.Context) (string, error) {
 }
 
 func (w Work) mutants(ctx context.Context) (string, error) {
-	outcomes, err := w.Mutants(ctx)
+	outcomes, sample, err := w.Mutants(ctx)
 	if err != nil {
 		return "", err
 	}
-	data, err := mutation.Encode(w.Steamer, time.Now(), outcomes)
+	data, err := mutation.Encode(w.Steamer, time.Now(), sample, outcomes)
 	if err != nil {
 		return "", err
 	}

@@ -27,9 +27,11 @@ func recorded(t *testing.T) gate.Work {
 	require.NoError(t, result.WriteFile(filepath.Join(runDir, "result.json"), evidence.Runs[0].Doc))
 	return gate.Work{
 		Dir: t.TempDir(), Steamer: "test",
-		Check:   func(context.Context) (*lint.Report, error) { return evidence.Checks[0].Doc, nil },
-		Run:     func(context.Context) (*result.Result, string, error) { return evidence.Runs[0].Doc, runDir, nil },
-		Mutants: func(context.Context) ([]mutation.Outcome, error) { return evidence.Mutants[0].Doc.Outcomes, nil },
+		Check: func(context.Context) (*lint.Report, error) { return evidence.Checks[0].Doc, nil },
+		Run:   func(context.Context) (*result.Result, string, error) { return evidence.Runs[0].Doc, runDir, nil },
+		Mutants: func(context.Context) ([]mutation.Outcome, *mutation.Sample, error) {
+			return evidence.Mutants[0].Doc.Outcomes, nil, nil
+		},
 	}
 }
 
@@ -69,7 +71,11 @@ func TestCollect(t *testing.T) {
 		}, "", exit.Invalid, 0, false},
 		"run left nothing": {func(w *gate.Work) { w.Run = none(broken) }, "", exit.Environment, 1, false},
 		"mutants failed": {
-			func(w *gate.Work) { w.Mutants = failing[[]mutation.Outcome](errors.New("defect")) },
+			func(w *gate.Work) {
+				w.Mutants = func(context.Context) ([]mutation.Outcome, *mutation.Sample, error) {
+					return nil, nil, errors.New("defect")
+				}
+			},
 			"", exit.Internal, 2, false,
 		},
 		"directory is gone": {func(w *gate.Work) { w.Dir = "/nowhere" }, "", exit.Environment, 0, false},

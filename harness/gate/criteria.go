@@ -152,14 +152,18 @@ func (p Policy) mutants(_ *Decision, e *Evidence) (string, finding) {
 	var f finding
 	var measured []string
 	for _, m := range e.Mutants {
-		measured = append(measured, mutation.Summary(m.Doc.Outcomes))
+		summary := mutation.Summary(m.Doc.Outcomes)
+		if m.Doc.Sample != nil {
+			summary += " (" + m.Doc.Sample.String() + ")"
+		}
+		measured = append(measured, summary)
 		for _, o := range m.Doc.Outcomes {
 			switch o.Status {
 			case mutation.Survived:
 				f.miss("no scenario detected %s: %s", o.Mutant.ID, o.Mutant.Breaks)
 			case mutation.Broken:
 				f.doubt("%s could not be tried: %s", o.Mutant.ID, o.Reason)
-			case mutation.Killed, mutation.Explained:
+			case mutation.Killed, mutation.Explained, mutation.Skipped:
 			}
 		}
 	}

@@ -33,12 +33,32 @@ type Cluster struct {
 	Platform *platform.Platform // with the charts as they are
 	Previous string             // the chart's previous release; may be empty
 	Dir      string             // existing directory for what explains failed scenarios, by mutant
+
+	unsound map[string]map[string]string // see Control: reasons by topology and scenario
 }
 
-// Try tries a mutant. A chart that does not render or is refused is one that lifecycle/install
-// catches.
-func (c *Cluster) Try(ctx context.Context, m Mutant) (Outcome, error) {
+// Tries are what tries mutants side by side: the cluster has room for a second environment where
+// it has a port for it.
+func (c *Cluster) Tries() []Try {
+	tries := []Try{func(ctx context.Context, m Mutant) (Outcome, error) { return c.try(ctx, m, false) }}
+	if c.Platform.Cluster.SecondPort != 0 {
+		tries = append(tries, func(ctx context.Context, m Mutant) (Outcome, error) { return c.try(ctx, m, true) })
+	}
+	return tries
+}
+
+// try tries a mutant. A chart that does not render or is refused is one that lifecycle/install
+// catches. Scenarios that fail on the charts as they are say nothing about it.
+func (c *Cluster) try(ctx context.Context, m Mutant, second bool) (Outcome, error) {
 	started := time.Now()
+	whole := m
+	if m.Caught = c.sound(m); len(m.Caught) == 0 {
+		id := whole.Caught[0]
+		return Outcome{
+			Mutant: whole, Status: Broken,
+			Reason: "the chart without any mutation: " + id + " fails: " + c.unsound[m.topology()][id],
+		}, nil
+	}
 	dir, err := os.MkdirTemp("", "steamer-mutant-")
 	if err != nil {
 		return Outcome{}, err
@@ -48,20 +68,31 @@ func (c *Cluster) Try(ctx context.Context, m Mutant) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fmt.Errorf("mutant %s: %w", m.ID, err)
 	}
+	if second {
+		spec = platform.Second(spec)
+	}
 	results, err := c.run(ctx, spec, m.ID, m.pattern())
 	if ctx.Err() != nil {
 		return Outcome{}, ctx.Err()
 	}
 	if exit.CodeOf(err) == exit.Invalid && slices.Contains(m.Caught, install) {
-		return Outcome{Mutant: m, Status: Killed, By: install, Reason: err.Error(), Seconds: time.Since(started).Seconds()},
-			nil
+		return Outcome{
+			Mutant: whole, Status: Killed, By: install, Reason: err.Error(), Seconds: time.Since(started).Seconds(),
+		}, nil
 	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("mutant %s: it could not be tried: %w", m.ID, err)
 	}
 	o := judge(m, results)
-	o.Seconds = time.Since(started).Seconds()
+	o.Mutant, o.Seconds = whole, time.Since(started).Seconds()
 	return o, nil
+}
+
+// sound are the mutant's scenarios that hold on the charts as they are.
+func (c *Cluster) sound(m Mutant) []string {
+	return slices.DeleteFunc(slices.Clone(m.Caught), func(id string) bool {
+		return c.unsound[m.topology()][id] != ""
+	})
 }
 
 // spec is what a mutant installs: the charts that it copies into dir and edits.
@@ -132,29 +163,40 @@ func (c *Cluster) run(ctx context.Context, spec topology.Spec, name, pattern str
 	return append(results, outcomes...), err
 }
 
-// Control runs every scenario that the mutants of a topology name on the charts as they are. A
-// scenario that fails there says nothing about a mutant, so the error names it.
-func (c *Cluster) Control(ctx context.Context, topology string, list []Mutant) error {
-	var all Mutant
-	for _, m := range list {
-		if m.topology() == topology {
-			all.Caught = append(all.Caught, m.Caught...)
+// Control runs every scenario that the mutants name on the charts as they are, in each topology
+// that they need. A scenario that fails there says nothing about a mutant: tell is called for each,
+// and no mutant is judged by it. The error says why the charts as they are cannot be installed.
+func (c *Cluster) Control(ctx context.Context, list []Mutant, tell func(topology, scenario, reason string)) error {
+	c.unsound = map[string]map[string]string{}
+	for _, name := range topology.Names() {
+		var all Mutant
+		for _, m := range list {
+			if m.topology() == name {
+				all.Caught = append(all.Caught, m.Caught...)
+			}
 		}
-	}
-	slices.Sort(all.Caught)
-	all.Caught = slices.Compact(all.Caught)
-	if len(all.Caught) == 0 {
-		return nil
-	}
-	spec := c.Platform.Spec(topology)
-	spec.ReadyTimeout = readyTimeout
-	results, err := c.run(ctx, spec, "control-"+topology, all.pattern())
-	if err != nil {
-		return err
-	}
-	for _, s := range results {
-		if s.Status == result.Failed {
-			return fmt.Errorf("the chart without any mutation: %s fails: %s", s.ID, s.Reason)
+		if len(all.Caught) == 0 {
+			continue
+		}
+		slices.Sort(all.Caught)
+		all.Caught = slices.Compact(all.Caught)
+		spec := c.Platform.Spec(name)
+		spec.ReadyTimeout = topology.InstallTimeout
+		results, err := c.run(ctx, spec, "control-"+name, all.pattern())
+		if err != nil {
+			return err
+		}
+		c.unsound[name] = map[string]string{}
+		for _, s := range results {
+			switch {
+			case s.Status != result.Failed:
+			case s.ID == install || s.ID == provision:
+				return exit.Environmentf("the charts as they are", "steamer test shows what is wrong with them or this machine",
+					"%s fails in %s: %s", s.ID, name, s.Reason)
+			default:
+				c.unsound[name][s.ID] = s.Reason
+				tell(name, s.ID, s.Reason)
+			}
 		}
 	}
 	return nil

@@ -20,8 +20,9 @@ import (
 // spacing is the distance of the numbers of two mutants' tenants on one server.
 const spacing = 1000
 
-// Local tries mutants on a real OpenBao and PostgreSQL that run as processes. The zero value with
-// Root set is ready; call Close when done.
+// Local tries mutants on a real OpenBao and PostgreSQL that run as processes, or by charts check,
+// one at a time: several Locals try several side by side. The zero value with Root set is ready;
+// call Close when done.
 type Local struct {
 	Root      string // source tree
 	Binary    string // OpenBao; "" takes what localbao takes
@@ -29,6 +30,7 @@ type Local struct {
 
 	shared *local.Target
 	used   int // mutants tried on shared
+	checks checks
 }
 
 // Close stops the server.
@@ -41,6 +43,10 @@ func (l *Local) Close() {
 
 // Try tries a mutant that needs no cluster.
 func (l *Local) Try(ctx context.Context, m Mutant) (Outcome, error) {
+	if m.static() {
+		l.checks.root = l.Root
+		return l.checks.try(ctx, m)
+	}
 	started := time.Now()
 	list, err := scenario.Select(l.Scenarios, m.pattern())
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
@@ -44,7 +45,9 @@ type Mutant struct {
 	Values   map[string]any `json:"values,omitempty"`   // of the chart under test
 	Config   []any          `json:"config,omitempty"`   // JSON Patch (RFC 6902) of the configuration that package localbao writes
 	Topology string         `json:"topology,omitempty"` // of a Chart mutant; empty is cloud-native
-	Caught   []string       `json:"caught"`             // scenarios, one of which has to fail
+	Caught   []string       `json:"caught,omitempty"`   // scenarios, one of which has to fail
+	Rules    []string       `json:"rules,omitempty"`    // instead of Caught: rules of charts check, one of which has to find it
+	Needs    string         `json:"needs,omitempty"`    // feature without which its scenarios do not apply; empty for none
 	Because  string         `json:"because,omitempty"`  // text in the reason or the log of that scenario: killed for the right reason
 	Survives string         `json:"survives,omitempty"` // why no scenario can see it; such a mutant is expected to survive
 }
@@ -129,8 +132,17 @@ func (m Mutant) validate(scenarios []string) error {
 		return fmt.Errorf("edits belong to recipe and chart, config to server, values to chart")
 	case m.Topology != "" && (m.Kind != Chart || !slices.Contains(topology.Names(), m.Topology)):
 		return fmt.Errorf("topology %q: only chart mutants have one, of %s", m.Topology, strings.Join(topology.Names(), ", "))
-	case len(m.Caught) == 0:
-		return fmt.Errorf("it has to name the scenarios that should catch it")
+	case (len(m.Caught) == 0) == (len(m.Rules) == 0):
+		return fmt.Errorf("it has to name the scenarios that should catch it, or the rules of charts check")
+	case len(m.Rules) > 0 && m.Kind != Chart:
+		return fmt.Errorf("rules: only chart mutants have them")
+	case m.Needs != "" && len(m.Caught) == 0:
+		return fmt.Errorf("needs: only scenarios need a feature")
+	}
+	for _, id := range m.Rules {
+		if _, known := lint.RuleNamed(id); !known {
+			return fmt.Errorf("rules: charts check has no rule %s", id)
+		}
 	}
 	for _, edit := range m.Edits {
 		if edit.Old == "" || edit.Old == edit.New || !filepath.IsLocal(edit.File) {
@@ -146,7 +158,10 @@ func (m Mutant) validate(scenarios []string) error {
 }
 
 // Local reports whether the mutant needs no cluster.
-func (m Mutant) Local() bool { return m.Kind != Chart }
+func (m Mutant) Local() bool { return m.Kind != Chart || m.static() }
+
+// static reports whether charts check has to find the mutant, and nothing is installed.
+func (m Mutant) static() bool { return len(m.Rules) > 0 }
 
 // topology is where a Chart mutant is installed.
 func (m Mutant) topology() string {

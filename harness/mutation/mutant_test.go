@@ -3,13 +3,16 @@ package mutation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -24,7 +27,14 @@ func TestMutantsAreSound(t *testing.T) {
 	t.Parallel()
 	list, err := Read(root, scenarios.All())
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(list), 40)
+	require.GreaterOrEqual(t, len(list), 150)
+	charts := 0
+	for _, m := range list {
+		if m.Kind == Chart {
+			charts++
+		}
+	}
+	require.GreaterOrEqual(t, charts, 90)
 	for _, m := range list {
 		for _, edit := range m.Edits {
 			raw, err := os.ReadFile(filepath.Join(root, kinds[m.Kind], edit.File))
@@ -47,6 +57,10 @@ func TestRefused(t *testing.T) {
 		"values of recipe":  {"kind: recipe", "kind: recipe, values: {a: 1}", "values to chart"},
 		"topology":          {"kind: recipe", "kind: chart, topology: moon", "topology"},
 		"nothing catches":   {"[lifecycle/install]", "[]", "name the scenarios"},
+		"both catch":        {"caught:", "rules: [kube/yaml], caught:", "name the scenarios"},
+		"rules of recipe":   {"caught: [lifecycle/install]", "rules: [kube/yaml]", "only chart mutants"},
+		"unknown rule":      {"kind: recipe, edits: [{file: f, old: x, new: y}], caught: [lifecycle/install]", "kind: chart, values: {a: 1}, rules: [moon/one]", "no rule moon/one"},
+		"needs of rules":    {"kind: recipe, edits: [{file: f, old: x, new: y}], caught: [lifecycle/install]", "kind: chart, values: {a: 1}, needs: audit-http, rules: [kube/yaml]", "needs"},
 		"unknown scenario":  {"lifecycle/install", "lifecycle/nothing", "no scenario lifecycle/nothing"},
 		"edit of nothing":   {"old: x", "old: ''", "old must be there"},
 		"edit that is none": {"old: x", "old: y", "differ from new"},
@@ -144,20 +158,98 @@ func TestPattern(t *testing.T) {
 
 func TestEach(t *testing.T) {
 	t.Parallel()
-	list := []Mutant{{ID: "a"}, {ID: "b"}, {ID: "c"}}
+	list := []Mutant{{ID: "a"}, {ID: "b"}, {ID: "c"}, {ID: "d"}}
 	var told []string
-	outcomes, err := Each(t.Context(), list, func(_ context.Context, m Mutant) (Outcome, error) {
-		if m.ID == "b" {
-			return Outcome{}, errors.New("no server")
+	both := make(chan struct{}) // closed when two are tried at once
+	var once sync.Once
+	waiting := make(chan struct{}, 1)
+	try := func(_ context.Context, m Mutant) (Outcome, error) {
+		select {
+		case waiting <- struct{}{}:
+			<-both
+		default:
+			once.Do(func() { close(both) })
+		}
+		switch m.ID {
+		case "b":
+			return Outcome{}, errors.New("no such text")
+		case "c":
+			return Outcome{}, fmt.Errorf("mutant c: %w", exit.Environmentf("node", "", "docker exec: exit status 126"))
 		}
 		return Outcome{Mutant: m, Status: Killed, By: "x/one", Seconds: 2}, nil
-	}, func(o Outcome) { told = append(told, o.Mutant.ID+" "+string(o.Status)) })
+	}
+	outcomes, err := Each(t.Context(), list, []Try{try, try}, func(o Outcome) {
+		told = append(told, fmt.Sprint(o.Mutant.ID, " ", o.Status, " ", o.Repeatable()))
+	})
 	require.NoError(t, err)
-	require.Equal(t, []string{"a killed", "b broken", "c killed"}, told)
-	require.Contains(t, Summary(outcomes), "3 mutants: 2 killed, 0 survived, 0 explained, 1 broken")
+	require.ElementsMatch(t, []string{"a killed false", "b broken false", "c broken true", "d killed false"}, told)
+	var order []string
+	for _, o := range outcomes {
+		order = append(order, o.Mutant.ID)
+	}
+	require.Equal(t, []string{"a", "b", "c", "d"}, order)
+	require.Contains(t, Summary(outcomes), "4 mutants: 2 killed, 0 survived, 0 explained, 2 broken")
 
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = Each(ctx, list, func(context.Context, Mutant) (Outcome, error) { cancel(); return Outcome{}, nil },
-		func(Outcome) {})
+	outcomes, err = Each(ctx, list, []Try{func(_ context.Context, m Mutant) (Outcome, error) {
+		if m.ID == "b" {
+			cancel()
+		}
+		return Outcome{Mutant: m, Status: Killed, By: "x/one"}, nil
+	}}, func(Outcome) {})
 	require.ErrorIs(t, err, context.Canceled)
+	require.Len(t, outcomes, 1, "what was tried before stands")
+}
+
+// TestDraw: a sample is the same for the same seed, and keeps what needs no cluster.
+func TestDraw(t *testing.T) {
+	t.Parallel()
+	list, err := Read(root, scenarios.All())
+	require.NoError(t, err)
+	drawn, sample := Draw(list, 10, 7)
+	again, _ := Draw(list, 10, 7)
+	require.Equal(t, drawn, again)
+	other, _ := Draw(list, 10, 8)
+	require.NotEqual(t, drawn, other)
+	local, there := 0, 0
+	for _, m := range list {
+		if m.Local() {
+			local++
+		} else {
+			there++
+		}
+	}
+	require.Len(t, drawn, local+10)
+	require.Equal(t, Sample{Size: 10, Of: there, Seed: 7}, *sample)
+	_, sample = Draw(list, 10000, 7)
+	require.Equal(t, there, sample.Size)
+}
+
+// TestChartsRender renders the chart of each chart mutant: a defect that is not installed shows
+// nothing.
+func TestChartsRender(t *testing.T) {
+	t.Parallel()
+	list, err := Read(root, scenarios.All())
+	require.NoError(t, err)
+	for _, m := range list {
+		if m.Kind != Chart || m.static() {
+			continue
+		}
+		t.Run(m.ID, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			require.NoError(t, m.copyCharts(root, dir))
+			for _, name := range []string{"openbao", "postgresql"} {
+				_, err := chart.Load(filepath.Join(dir, name))
+				require.NoError(t, err, name)
+			}
+			c, err := chart.Load(filepath.Join(dir, "openbao"))
+			require.NoError(t, err)
+			values := chart.Merge(map[string]any{"config": map[string]any{"initialize": map[string]any{
+				"oidcDiscoveryUrl": "http://gitlab.invalid", "boundAudiences": "http://openbao.invalid",
+			}}}, m.Values)
+			_, err = c.Render("openbao", "steamer", values)
+			require.NoError(t, err)
+		})
+	}
 }

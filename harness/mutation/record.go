@@ -19,6 +19,7 @@ type Record struct {
 	Kind       string    `json:"kind"`
 	Steamer    string    `json:"steamer"` // version and commit
 	Finished   time.Time `json:"finished"`
+	Sample     *Sample   `json:"sample,omitempty"` // nil: every mutant that was chosen by other means was tried
 	Outcomes   []Outcome `json:"outcomes"`
 }
 
@@ -26,9 +27,9 @@ var codec = document.Codec[Record]{
 	APIVersion: recordVersion, Kind: RecordKind, Hint: "use what steamer mutants --json wrote", Check: (*Record).validate,
 }
 
-// Encode renders outcomes as a Record.
-func Encode(steamer string, finished time.Time, list []Outcome) ([]byte, error) {
-	return codec.Encode(&Record{recordVersion, RecordKind, steamer, finished.UTC(), list})
+// Encode renders outcomes as a Record; sample says how the mutants were chosen, nil for all.
+func Encode(steamer string, finished time.Time, sample *Sample, list []Outcome) ([]byte, error) {
+	return codec.Encode(&Record{recordVersion, RecordKind, steamer, finished.UTC(), sample, list})
 }
 
 // Decode reads what Encode wrote; name is used in errors, which are of code exit.Invalid.
@@ -44,7 +45,8 @@ func (r *Record) validate() error {
 			return fmt.Errorf("an outcome names no mutant")
 		case o.Status == Killed && o.By == "":
 			return fmt.Errorf("mutant %s: killed, and by no scenario", o.Mutant.ID)
-		case o.Status != Killed && o.Status != Survived && o.Status != Explained && o.Status != Broken:
+		case o.Status != Killed && o.Status != Survived && o.Status != Explained && o.Status != Broken &&
+			o.Status != Skipped:
 			return fmt.Errorf("mutant %s: unknown status %q", o.Mutant.ID, o.Status)
 		}
 	}
@@ -58,6 +60,10 @@ func Summary(list []Outcome) string {
 		total += o.Seconds
 		n[o.Status]++
 	}
-	return fmt.Sprintf("%d mutants: %d killed, %d survived, %d explained, %d broken, in %.0f s",
-		len(list), n[Killed], n[Survived], n[Explained], n[Broken], total)
+	skipped := ""
+	if n[Skipped] > 0 {
+		skipped = fmt.Sprintf("%d skipped, ", n[Skipped])
+	}
+	return fmt.Sprintf("%d mutants: %d killed, %d survived, %d explained, %s%d broken, in %.0f s",
+		len(list), n[Killed], n[Survived], n[Explained], skipped, n[Broken], total)
 }

@@ -2,6 +2,8 @@ package config
 
 import (
 	"context"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,7 +22,7 @@ func probesAgree() scenario.Scenario {
 		Source:   "Kubernetes: container probes; build/CNG!3201: health answers within the probe's timeout",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		// Catches: a probe on a path that always answers, or on the wrong port, or that fails on a
-		// standby; no probe.
+		// standby; no probe; a readiness probe that does not ask the server.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			settled(ctx, t, env)
 			pods, err := cluster.Pods(ctx, env)
@@ -37,6 +39,8 @@ func probesAgree() scenario.Scenario {
 						continue
 					}
 					if probe.HTTPGet == nil {
+						require.True(t, name != "readiness" || asksServer(probe),
+							"the readiness probe of pod %s does not ask OpenBao for its state", p.Name)
 						t.Logf("%s probe of %s is not an HTTP request", name, p.Name)
 						continue
 					}
@@ -51,4 +55,13 @@ func probesAgree() scenario.Scenario {
 			}
 		},
 	}
+}
+
+// asksServer reports whether a probe that is no HTTP request runs OpenBao's client or asks its API:
+// a port is open, and other commands succeed, whatever the server's state is.
+func asksServer(probe *corev1.Probe) bool {
+	if probe.Exec == nil {
+		return probe.GRPC != nil
+	}
+	return regexp.MustCompile(`\b(bao|vault)\b|/v1/sys/`).MatchString(strings.Join(probe.Exec.Command, " "))
 }

@@ -35,9 +35,9 @@ func Mutants(list []mutation.Outcome) string {
 	}
 	d := &render.Document{}
 	d.Title(1, "Mutants")
-	d.Say("What %s found at its last run here: deliberate defects, each tried on a throw-away copy, and the scenario that "+
-		"noticed. The mutants are data in %s; %s says how they are tried.", render.Literal("make mutants"),
-		render.Literal("scenarios/mutants"), render.Literal("steamer mutants --help"))
+	d.Say("What %s found when each was last tried here: deliberate defects, each on a throw-away copy, and the scenario or "+
+		"rule of %s that noticed. The mutants are data in %s; %s says how they are tried.", render.Literal("make mutants"),
+		render.Literal("charts check"), render.Literal("scenarios/mutants"), render.Literal("steamer mutants --help"))
 	d.Say("%s.", mutation.Summary(list))
 	d.Table(table)
 	return d.Markdown()
