@@ -83,7 +83,9 @@ func eventually(t *testing.T, p *follow.Pods, n int) {
 // TestKeepsLogsOfPodsThatAreGone deletes pods and restarts a container: all that they wrote stays.
 func TestKeepsLogsOfPodsThatAreGone(t *testing.T) {
 	t.Parallel()
-	kube := fake.NewClientset(pod("old", "1", 0, false))
+	signaller := pod("steamer-signal-x", "9", 0, false)
+	signaller.GenerateName = "steamer-signal-"
+	kube := fake.NewClientset(pod("old", "1", 0, false), signaller)
 	p := follow.Start(t.Context(), kube, ns)
 	defer p.Stop()
 	eventually(t, p, 1)
