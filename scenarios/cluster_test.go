@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +28,7 @@ import (
 	ktesting "k8s.io/client-go/testing"
 
 	"gitlab.com/steamer/steamer/harness/follow"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/wait"
@@ -174,6 +178,15 @@ func TestFailover(t *testing.T) {
 		require.Contains(t, r.Measured, "unavailable_seconds")
 		require.Positive(t, r.Measured["fetches"])
 	})
+	t.Run("kept connections hang", func(t *testing.T) {
+		w := newWorld(t, 30000)
+		through, freeze := freezing(t, w.Address)
+		w.Client, w.Timeouts.Try = openbao.New(through, nil), 100*time.Millisecond
+		t.Cleanup(w.Client.Close)
+		judge(t, run(t, w.Env, "access/own-secret"), "") // leaves a connection
+		deleted(w, func() { freeze(); w.put(t, pod("b", true), pod("c", false), endpoints("b")) })
+		judge(t, run(t, w.Env, "resilience/failover-active-deleted"), "")
+	})
 	t.Run("no pod takes over", func(t *testing.T) {
 		w := newWorld(t, 30000)
 		judge(t, run(t, w.Env, "resilience/failover-active-deleted"), "no other pod is active and ready")
@@ -183,6 +196,59 @@ func TestFailover(t *testing.T) {
 		deleted(w, func() { w.put(t, pod("b", true), endpoints("b")) })
 		judge(t, run(t, w.Env, "resilience/failover-active-deleted"), "1 pods, want 2")
 	})
+}
+
+// freezing forwards connections to a server. freeze keeps those that there are open and silent,
+// as one to a stopped process is.
+func freezing(t *testing.T, server string) (address string, freeze func()) {
+	t.Helper()
+	to, err := url.Parse(server)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var mu sync.Mutex
+	frozen := make(chan struct{})
+	t.Cleanup(func() { _ = listener.Close() })
+	forward := func(from, to net.Conn, until <-chan struct{}) {
+		buffer := make([]byte, 4096)
+		for {
+			n, err := from.Read(buffer)
+			select {
+			case <-until:
+				return
+			default:
+			}
+			if err != nil {
+				_ = to.Close()
+				return
+			}
+			_, _ = to.Write(buffer[:n])
+		}
+	}
+	go func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to.Host)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			mu.Lock()
+			until := frozen
+			mu.Unlock()
+			go forward(in, out, until)
+			go forward(out, in, until)
+		}
+	}()
+	return "http://" + listener.Addr().String(), func() {
+		mu.Lock()
+		defer mu.Unlock()
+		close(frozen)
+		frozen = make(chan struct{})
+	}
 }
 
 // installer plays helm: what it does to the world is up to the test.

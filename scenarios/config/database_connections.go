@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios/internal/cluster"
 )
@@ -83,18 +84,25 @@ func within(t scenario.T, pods []corev1.Pod, pool int, opened map[string]int) (m
 }
 
 // fill stalls the database while so many requests at a time need it, and returns the connections
-// by address. The requests read policies that do not exist, which no cache has.
+// by address. The requests are logins with roles that do not exist: no cache has them, and they
+// take no lock inside OpenBao, as a login that works does.
 func fill(ctx context.Context, env *scenario.Env, requests int) (map[string]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*env.Timeouts.Fetch)
 	defer cancel()
+	as, err := env.Issuer.RailsAuth(env.Audience)
+	if err != nil {
+		return nil, err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	counted := make(chan struct{})
 	for range requests {
 		group.Go(func() error {
 			for {
-				r, err := env.Rails(ctx, http.MethodGet, "sys/policies/acl/steamer-"+strings.ToLower(rand.Text()), nil)
-				if err == nil && r.Status != http.StatusNotFound {
-					err = fmt.Errorf("reading a policy that does not exist: status %d: %s", r.Status, r.Message())
+				r, err := env.Client.Do(ctx, openbao.Request{
+					Method: http.MethodPost, Path: as.Path, Body: map[string]string{"role": rand.Text(), "jwt": "none"},
+				})
+				if err == nil && (r.Status < http.StatusBadRequest || r.Status >= http.StatusInternalServerError) {
+					err = fmt.Errorf("a login with a role that does not exist: status %d: %s", r.Status, r.Message())
 				}
 				if err != nil {
 					return err
