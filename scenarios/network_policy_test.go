@@ -43,7 +43,8 @@ func TestNetworkPolicyHolds(t *testing.T) {
 		reason string
 	}{
 		"enforced": {func(labels map[string]string, own bool, chart map[string]string) bool {
-			return !(own && labels["steamer/probe"] == "cut-off") && (chart == nil || labels["steamer/probe"] == chart["steamer/probe"])
+			return !(own && labels["steamer/probe"] == "cut-off") &&
+				(chart == nil || labels["steamer/probe"] == chart["steamer/probe"])
 		}, result.Passed, ""},
 		"not enforced": {
 			func(map[string]string, bool, map[string]string) bool { return true }, result.Skipped,
@@ -65,9 +66,12 @@ func TestNetworkPolicyHolds(t *testing.T) {
 			for name, active := range map[string]bool{"a": true, "b": false} {
 				p := pod(name, active)
 				p.Status.PodIP = "10.0.0.1"
-				p.Spec.Containers = []corev1.Container{{Name: w.Container, ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{
-					HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromInt32(8200)},
-				}}}}
+				p.Spec.Containers = []corev1.Container{{
+					Name: w.Container,
+					ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{
+						HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromInt32(8200)},
+					}},
+				}}
 				w.put(t, p)
 			}
 			own := false // Steamer's policy is there

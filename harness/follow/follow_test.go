@@ -160,7 +160,8 @@ func TestFollowsWhileItRuns(t *testing.T) {
 			return false, nil, nil
 		}
 		options := action.(ktesting.GenericAction).GetValue().(*corev1.PodLogOptions)
-		return true, &runtime.Unknown{Raw: fmt.Appendf(nil, "follow %t, again %t;", options.Follow, options.SinceTime != nil)},
+		return true, &runtime.Unknown{Raw: fmt.Appendf(nil, "follow %t, again %t;", options.Follow,
+				options.SinceTime != nil)},
 			nil
 	})
 	p := follow.Start(t.Context(), kube, ns)
@@ -169,7 +170,8 @@ func TestFollowsWhileItRuns(t *testing.T) {
 		What: "the stream is opened again", Interval: time.Millisecond, Deadline: 20 * time.Second,
 	}, func(context.Context) error {
 		logs, _ := collect(t, p)
-		if text := logs["log of openbao/a/server (restart 0)"]; !strings.HasPrefix(text, "follow true, again false;follow true, again true;") {
+		if text := logs["log of openbao/a/server (restart 0)"]; !strings.HasPrefix(text,
+			"follow true, again false;follow true, again true;") {
 			return fmt.Errorf("read %q", text)
 		}
 		return nil

@@ -42,8 +42,8 @@ func networkPolicyHolds() scenario.Scenario {
 			{Verbs: "get create delete", Resource: "pods"},
 			{Verbs: "create delete", Group: "networking.k8s.io", Resource: "networkpolicies"},
 		},
-		// Catches: a policy that selects no pod, a rule for the wrong port, one that also shuts out
-		// those whom the values name.
+		// Catches: a policy that selects no pod, a rule for the wrong port, one that also shuts
+		// out those whom the values name.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			active := settled(ctx, t, env)
 			why, err := unenforced(ctx, env, *active)
@@ -51,7 +51,10 @@ func networkPolicyHolds() scenario.Scenario {
 			if why != "" {
 				t.Skip("%s", why)
 			}
-			values, err := env.Installer.Change(scenario.ChangeNetworkPolicy, map[string]any{"name": probeLabel, "value": friend})
+			values, err := env.Installer.Change(scenario.ChangeNetworkPolicy, map[string]any{
+				"name":  probeLabel,
+				"value": friend,
+			})
 			require.NoError(t, err)
 			defer func() {
 				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), env.Timeouts.Upgrade)

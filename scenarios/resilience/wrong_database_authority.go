@@ -56,7 +56,8 @@ func wrongDatabaseAuthority() scenario.Scenario {
 						connected, err = verifies(ctx, env, name)
 						return err
 					})
-				require.False(t, connected, "pod %s is ready: it connected to a database that its authority does not vouch for", name)
+				require.False(t, connected, "pod %s is ready: it connected to a database that its authority does not vouch for",
+					name)
 				t.Measure("visible_seconds", took.Seconds())
 			})
 		},

@@ -17,7 +17,8 @@ func TestSourceOf(t *testing.T) {
 	pod := corev1.Pod{Spec: corev1.PodSpec{Volumes: []corev1.Volume{
 		{Name: "ca", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "authority"}}},
 		{Name: "map", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: "public"}, Items: []corev1.KeyToPath{{Key: "root", Path: "ca.crt"}},
+			LocalObjectReference: corev1.LocalObjectReference{Name: "public"},
+			Items:                []corev1.KeyToPath{{Key: "root", Path: "ca.crt"}},
 		}}},
 		{Name: "tmp"},
 	}}}
@@ -49,7 +50,8 @@ func TestReplace(t *testing.T) {
 			Data:       map[string][]byte{"ca.crt": []byte("a CERTIFICATE"), "other": []byte("password")},
 		},
 		&corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Name: "authority", Namespace: "ns"}, Data: map[string]string{"ca.crt": "a CERTIFICATE"},
+			ObjectMeta: metav1.ObjectMeta{Name: "authority", Namespace: "ns"},
+			Data:       map[string]string{"ca.crt": "a CERTIFICATE"},
 		},
 	)
 	env := &scenario.Env{Kube: kube, Namespace: "ns"}

@@ -37,7 +37,8 @@ func Probe(ctx context.Context, env *scenario.Env, labels map[string]string, to 
 		err = errors.Join(err, pods.Delete(clean, made.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}))
 	}()
 	_, err = wait.Until(ctx, wait.For{
-		What: "pod " + made.Name + " has tried to reach " + to.Name, Interval: env.Timeouts.Poll, Deadline: env.Timeouts.Ready,
+		What: "pod " + made.Name + " has tried to reach " + to.Name, Interval: env.Timeouts.Poll,
+		Deadline: env.Timeouts.Ready,
 	}, func(ctx context.Context) error {
 		if made, err = pods.Get(ctx, made.Name, metav1.GetOptions{}); err != nil {
 			return err
@@ -80,8 +81,11 @@ func prober(env *scenario.Env, labels map[string]string, to corev1.Pod) (*corev1
 			Tolerations: to.Spec.Tolerations,
 			Containers: []corev1.Container{{
 				Name: "probe", Image: server.Image, ImagePullPolicy: corev1.PullIfNotPresent,
-				Command:         []string{"bao", "status", "-tls-skip-verify", "-address=" + address},
-				Env:             []corev1.EnvVar{{Name: "BAO_CLIENT_TIMEOUT", Value: ProbeTimeout.String()}, {Name: "BAO_MAX_RETRIES", Value: "0"}},
+				Command: []string{"bao", "status", "-tls-skip-verify", "-address=" + address},
+				Env: []corev1.EnvVar{
+					{Name: "BAO_CLIENT_TIMEOUT", Value: ProbeTimeout.String()},
+					{Name: "BAO_MAX_RETRIES", Value: "0"},
+				},
 				SecurityContext: server.SecurityContext, Resources: server.Resources,
 			}},
 		},
