@@ -159,32 +159,6 @@ func TestOneActive(t *testing.T) {
 	}
 }
 
-func TestFailover(t *testing.T) {
-	deleted := func(w *world, then func()) {
-		w.kube.PrependReactor("delete", "pods", func(ktesting.Action) (bool, runtime.Object, error) {
-			then()
-			return false, nil, nil
-		})
-	}
-	t.Run("standby takes over", func(t *testing.T) {
-		w := newWorld(t, 30000)
-		deleted(w, func() { w.put(t, pod("b", true), pod("c", false), endpoints("b")) })
-		r := run(t, w.Env, "resilience/failover-active-deleted")
-		judge(t, r, "")
-		require.Contains(t, r.Measured, "unavailable_seconds")
-		require.Positive(t, r.Measured["fetches"])
-	})
-	t.Run("no pod takes over", func(t *testing.T) {
-		w := newWorld(t, 30000)
-		judge(t, run(t, w.Env, "resilience/failover-active-deleted"), "no other pod is active and ready")
-	})
-	t.Run("no second pod comes back", func(t *testing.T) {
-		w := newWorld(t, 30000)
-		deleted(w, func() { w.put(t, pod("b", true), endpoints("b")) })
-		judge(t, run(t, w.Env, "resilience/failover-active-deleted"), "1 pods, want 2")
-	})
-}
-
 // installer plays helm: what it does to the world is up to the test.
 type installer struct {
 	scenario.Installer

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,8 +115,15 @@ func (p *Pods) Each(do func(source string, log io.Reader) error) (gaps []string,
 	return gaps, nil
 }
 
+// own begins the generated names of pods that Steamer makes for a moment and deletes at once: they
+// hold nothing of the chart's.
+const own = "steamer-"
+
 // see takes in the state of a pod, and begins to read the logs of its containers that are new.
 func (p *Pods) see(ctx context.Context, pod *corev1.Pod) {
+	if len(pod.OwnerReferences) == 0 && strings.HasPrefix(pod.GenerateName, own) {
+		return
+	}
 	statuses := append(append(append([]corev1.ContainerStatus(nil), pod.Status.InitContainerStatuses...),
 		pod.Status.ContainerStatuses...), pod.Status.EphemeralContainerStatuses...)
 	for _, c := range statuses {

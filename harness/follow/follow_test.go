@@ -83,7 +83,9 @@ func eventually(t *testing.T, p *follow.Pods, n int) {
 // TestKeepsLogsOfPodsThatAreGone deletes pods and restarts a container: all that they wrote stays.
 func TestKeepsLogsOfPodsThatAreGone(t *testing.T) {
 	t.Parallel()
-	kube := fake.NewClientset(pod("old", "1", 0, false))
+	signaller := pod("steamer-signal-x", "9", 0, false)
+	signaller.GenerateName = "steamer-signal-"
+	kube := fake.NewClientset(pod("old", "1", 0, false), signaller)
 	p := follow.Start(t.Context(), kube, ns)
 	defer p.Stop()
 	eventually(t, p, 1)
@@ -158,7 +160,8 @@ func TestFollowsWhileItRuns(t *testing.T) {
 			return false, nil, nil
 		}
 		options := action.(ktesting.GenericAction).GetValue().(*corev1.PodLogOptions)
-		return true, &runtime.Unknown{Raw: fmt.Appendf(nil, "follow %t, again %t;", options.Follow, options.SinceTime != nil)},
+		return true, &runtime.Unknown{Raw: fmt.Appendf(nil, "follow %t, again %t;", options.Follow,
+				options.SinceTime != nil)},
 			nil
 	})
 	p := follow.Start(t.Context(), kube, ns)
@@ -167,7 +170,8 @@ func TestFollowsWhileItRuns(t *testing.T) {
 		What: "the stream is opened again", Interval: time.Millisecond, Deadline: 20 * time.Second,
 	}, func(context.Context) error {
 		logs, _ := collect(t, p)
-		if text := logs["log of openbao/a/server (restart 0)"]; !strings.HasPrefix(text, "follow true, again false;follow true, again true;") {
+		if text := logs["log of openbao/a/server (restart 0)"]; !strings.HasPrefix(text,
+			"follow true, again false;follow true, again true;") {
 			return fmt.Errorf("read %q", text)
 		}
 		return nil

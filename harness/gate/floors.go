@@ -15,9 +15,9 @@ import (
 //
 //   - access, abuse: they need OpenBao only, so that all have to pass.
 //   - audit: 2 of 9 need the HTTP audit device of OpenBao 2.5.
-//   - config: 1 of 19 needs the other topology, 3 need metrics without a token.
-//   - resilience: of 11, 2 need signals, which an existing cluster may not admit, 1 a
-//     PodDisruptionBudget, 1 an unseal key and metrics.
+//   - config: 1 of 20 needs the other topology, 1 a NetworkPolicy, 3 need metrics without a token.
+//   - resilience: of 15, 3 need signals, which an existing cluster may not admit, 1 a
+//     PodDisruptionBudget, 1 an unseal key and metrics, 1 the other topology.
 //   - lifecycle: the community chart, whose configuration no overlay can edit, can do 3 of 10
 //     without a previous release.
 //   - hygiene has a criterion of its own, for which each scan has to pass.

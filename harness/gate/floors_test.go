@@ -231,7 +231,7 @@ func TestFloorsFollowFromNeeds(t *testing.T) {
 	t.Parallel()
 	may := map[suites.Feature]bool{
 		suites.FeatureUnsealKey: true, suites.FeatureMetrics: true, suites.FeatureAuditHTTP: true, suites.FeatureStack: true,
-		suites.FeaturePrevious: true, suites.FeatureSignals: true, suites.FeatureNetworkPolicy: true,
+		suites.FeaturePrevious: true, suites.FeatureSignals: true,
 	}
 	type part struct {
 		subject result.Subject

@@ -45,7 +45,7 @@ type Env struct {
 	Metrics   int       // port of the pods that serves metrics without a token; 0 where none does
 	Previous  string    // archive or directory of the chart's previous release; "" where there is none
 	Logs      PodLogs   // nil: only the logs of containers that still exist can be read
-	Features  []Feature // those that do not follow from the other fields, e.g. FeatureNetworkPolicy
+	Features  []Feature // those that do not follow from the other fields, e.g. FeatureSignals
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults
 	// Capture saves diagnostics of the failed scenario with this ID and returns the files, the

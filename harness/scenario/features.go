@@ -10,19 +10,18 @@ type Feature string
 
 // The features that a scenario can need; see also Change.
 const (
-	FeatureCluster       Feature = "cluster"       // OpenBao runs as pods of a Kubernetes API we can reach
-	FeatureInstaller     Feature = "installer"     // the release may be upgraded
-	FeatureNetworkPolicy Feature = "networkpolicy" // the CNI enforces NetworkPolicy
-	FeatureDatabase      Feature = "database"      // there is administrator access to PostgreSQL
-	FeaturePrevious      Feature = "previous"      // the chart's previous release is known
-	FeatureUnsealKey     Feature = "unseal-key"    // the dialect names the Secret with the static unseal key
-	FeatureExec          Feature = "exec"          // commands can be run in the pods
-	FeatureSignals       Feature = "signals"       // the pods' processes can be signalled
-	FeatureGitLab        Feature = "gitlab-stub"   // the issuer is the stub, which can be disturbed
-	FeatureMetrics       Feature = "metrics"       // the pods serve metrics without a token
-	FeatureAudit         Feature = "audit"         // the audit log can be read
-	FeatureAuditHTTP     Feature = "audit-http"    // OpenBao has an audit device of type http
-	FeatureStack         Feature = "gitlab-api"    // secrets can be managed by GitLab's API
+	FeatureCluster   Feature = "cluster"     // OpenBao runs as pods of a Kubernetes API we can reach
+	FeatureInstaller Feature = "installer"   // the release may be upgraded
+	FeatureDatabase  Feature = "database"    // there is administrator access to PostgreSQL
+	FeaturePrevious  Feature = "previous"    // the chart's previous release is known
+	FeatureUnsealKey Feature = "unseal-key"  // the dialect names the Secret with the static unseal key
+	FeatureExec      Feature = "exec"        // commands can be run in the pods
+	FeatureSignals   Feature = "signals"     // the pods' processes can be signalled
+	FeatureGitLab    Feature = "gitlab-stub" // the issuer is the stub, which can be disturbed
+	FeatureMetrics   Feature = "metrics"     // the pods serve metrics without a token
+	FeatureAudit     Feature = "audit"       // the audit log can be read
+	FeatureAuditHTTP Feature = "audit-http"  // OpenBao has an audit device of type http
+	FeatureStack     Feature = "gitlab-api"  // secrets can be managed by GitLab's API
 )
 
 // changePrefix marks the features that Change makes.
@@ -71,7 +70,6 @@ func features() map[Feature]feature {
 			lack: "the release must not be upgraded in this environment",
 			has:  func(e *Env) bool { return e.Kube != nil && e.Installer != nil },
 		},
-		FeatureNetworkPolicy: {lack: "the cluster's CNI does not enforce NetworkPolicy"},
 		FeatureDatabase: {
 			lack:   "there is no administrator access to PostgreSQL",
 			has:    func(e *Env) bool { return e.Database != nil },

@@ -41,7 +41,9 @@ const (
 	ChangeAuditHTTP = "audit-http"
 	// The certificate of OpenBao's own listener, from a Secret of type kubernetes.io/tls: secret.
 	ChangeListenerTLS = "listener-tls"
-	ChangePodLabel    = "pod-label" // one more label on the pods: name, value
+	// A NetworkPolicy that lets nobody but pods with a label use the API: name, value.
+	ChangeNetworkPolicy = "network-policy"
+	ChangePodLabel      = "pod-label" // one more label on the pods: name, value
 	// Pods are replaced one by one instead of all at once: stamp, which differs each time.
 	ChangeRolling = "rolling"
 	// Static unseal keys: id, secret, key, and those of the previous one: previousId (or ""),

@@ -26,6 +26,7 @@ type recorder struct {
 	early    bool   // it failed while inTime: an interrupt was not the reason
 	reason   string // the first failure
 	void     string // the first reason for no judgement
+	skip     string // why it does not apply
 	log      []string
 	measured map[string]float64
 }
@@ -48,6 +49,13 @@ func (r *recorder) Void(format string, args ...any) {
 		r.void = r.redact.Redact(text)
 	}
 	r.line("not judged: " + text)
+}
+
+func (r *recorder) Skip(format string, args ...any) {
+	r.mu.Lock()
+	r.skip = r.redact.Redact(fmt.Sprintf(format, args...))
+	r.mu.Unlock()
+	runtime.Goexit() // as FailNow
 }
 
 func (r *recorder) FailNow() {
@@ -113,6 +121,13 @@ func (r *recorder) voided() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.void
+}
+
+// skipped is why the scenario does not apply, or "".
+func (r *recorder) skipped() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.skip
 }
 
 // seal ends recording and returns what was kept.

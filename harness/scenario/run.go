@@ -242,6 +242,8 @@ func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
 		out.Status = result.Failed
 	case rec.voided() != "":
 		out.Status, out.Untried, out.Reason = result.Skipped, true, rec.voided()
+	case rec.skipped() != "":
+		out.Status, out.Reason = result.Skipped, rec.skipped()
 	default:
 		out.Status = result.Passed
 	}

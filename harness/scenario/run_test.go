@@ -114,9 +114,15 @@ func TestRunOutcomes(t *testing.T) {
 			result.Skipped, "change pod-label",
 		},
 		"no enforcing": {
-			nil, func(s *scenario.Scenario) { s.Features = []scenario.Feature{scenario.FeatureNetworkPolicy} },
-			result.Skipped, "NetworkPolicy",
+			func(_ context.Context, t scenario.T, _ *scenario.Env) {
+				t.Skip("the CNI enforces no NetworkPolicy, %s", canary)
+				t.Errorf("not reached")
+			}, nil, result.Skipped, "no NetworkPolicy, " + secret.Redacted,
 		},
+		"skipped after a failure": {func(_ context.Context, t scenario.T, _ *scenario.Env) {
+			t.Errorf("a wrong value")
+			t.Skip("it does not apply")
+		}, nil, result.Failed, "a wrong value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sc("group/name", false, c.test)

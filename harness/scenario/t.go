@@ -7,6 +7,9 @@ type T interface {
 	// Void records that a machine's trouble keeps the scenario from a judgement; the scenario
 	// continues, and a failure outranks it.
 	Void(format string, args ...any)
+	// Skip ends the scenario's goroutine where the scenario does not apply, as only a test could
+	// find out; a failure outranks it. Call it only from there.
+	Skip(format string, args ...any)
 	// FailNow ends the scenario's goroutine. Call it only from there.
 	FailNow()
 	// Failed reports whether Errorf, FailNow or a panic happened.

@@ -70,3 +70,28 @@ func keys(id, secret, previousID, previousSecret string) map[string]any {
 		"previousKey": key,
 	}
 }
+
+// TestNetworkPolicyReachesTheChart renders the policy that lets in pods with a label.
+func TestNetworkPolicyReachesTheChart(t *testing.T) {
+	t.Parallel()
+	dialect, err := DialectNamed("gitlab")
+	require.NoError(t, err)
+	c, err := chart.Load("../../charts/openbao")
+	require.NoError(t, err)
+	env, err := New(nil, nil, Spec{
+		Topology: CloudNative, Chart: c, Dialect: dialect, Images: Images{OpenBao: "x/openbao:1"},
+		Resources: Resources{"1", "1", "1Gi", "1Gi"},
+	}, nil)
+	require.NoError(t, err)
+	changer := env.Changer()
+	require.True(t, changer.Knows(scenario.ChangeNetworkPolicy))
+	values, err := changer.Change(scenario.ChangeNetworkPolicy, map[string]any{"name": "steamer/probe", "value": "friend"})
+	require.NoError(t, err)
+	const policy = "openbao/templates/networkpolicy.yaml"
+	files, err := changer.Render(nil)
+	require.NoError(t, err)
+	require.NotContains(t, files[policy], "NetworkPolicy", "without the change")
+	files, err = changer.Render(values)
+	require.NoError(t, err)
+	require.Contains(t, files[policy], "steamer/probe: friend")
+}

@@ -25,7 +25,7 @@ func Scenarios() []scenario.Scenario {
 			runningAsRendered(), noUnknownFields(), selfInitialised(), healthCodes(), probesAgree(), servicesByRole(),
 			metricsPortStaysInside(), metricsPresent(), metricsBounded(), metricsNeedToken(), serviceAccountRights(),
 			processHardened(), resourcesSet(), databaseTLS()),
-		[]scenario.Scenario{databaseConnections()},
+		[]scenario.Scenario{databaseConnections(), networkPolicyHolds()},
 		scenario.Table(observing, oneLock(), doorWebInterface()),
 		doors(),
 	)

@@ -21,8 +21,8 @@ func noSecretLeaks() scenario.Scenario {
 		Source:   "CVE-2026-46358 (inline-auth headers in audit logs)",
 		Features: []scenario.Feature{scenario.FeatureCluster},
 		Core:     true,
-		// Catches: raw values in the audit log, JWTs in request logs, also of pods that are gone, an
-		// unseal key or a password in a ConfigMap or release, secrets in Steamer's own files.
+		// Catches: raw values in the audit log, JWTs in request logs, also of pods that are gone,
+		// an unseal key or a password in a ConfigMap or release, secrets in Steamer's own files.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			canaries := values(env)
 			jwts, err := plant(ctx, env)

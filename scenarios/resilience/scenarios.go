@@ -12,6 +12,6 @@ func Scenarios() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{Kind: scenario.Fault, Budget: 6 * time.Minute},
 		oneActive(), failoverActiveDeleted(), standbyLost(), failoverActiveKilled(), activeFrozen(),
 		standbyForwards(), sameAnswers(), drain(), bothPodsLost(),
-		wrongUnsealKey(), databaseRestarted(), databaseStalled(), issuerDown(), issuerKeyRotated(),
+		wrongUnsealKey(), wrongDatabaseAuthority(), databaseRestarted(), databaseStalled(), issuerDown(), issuerKeyRotated(),
 	)
 }

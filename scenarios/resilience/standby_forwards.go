@@ -71,22 +71,28 @@ func leadsTo(ctx context.Context, env *scenario.Env, standby, active corev1.Pod)
 	if err := forwardsWrite(ctx, env, client); err != nil {
 		return fmt.Errorf("a write at %s: %w", standby.Name, err)
 	}
-	ask, err := cluster.API(ctx, env, standby)
+	at, err := cluster.API(ctx, env, standby)
 	if err != nil {
 		return err
 	}
-	ask.Path = "/v1/sys/leader"
-	status, raw, err := cluster.Ask(ctx, env, standby.Name, ask)
+	at.Path = "/v1/sys/leader"
+	status, raw, err := cluster.Ask(ctx, env, standby.Name, at)
 	if err != nil {
 		return err
 	}
+	return namesLeader(status, raw, active)
+}
+
+// namesLeader returns nil when an answer of sys/leader, which has no envelope, names the active
+// pod as another one than itself.
+func namesLeader(status int, raw []byte, active corev1.Pod) error {
 	var leader struct {
 		IsSelf  bool   `json:"is_self"`
 		API     string `json:"leader_address"`
 		Cluster string `json:"leader_cluster_address"`
 	}
-	if err := json.Unmarshal(raw, &leader); err != nil { // its fields are not below "data", as those of others are
-		return fmt.Errorf("sys/leader of %s: status %d: %w", standby.Name, status, err)
+	if err := json.Unmarshal(raw, &leader); err != nil {
+		return fmt.Errorf("sys/leader of the standby: status %d: %w", status, err)
 	}
 	if leader.IsSelf {
 		return errors.New("the standby calls itself the leader")

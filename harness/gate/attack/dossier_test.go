@@ -225,7 +225,7 @@ var suiteOutcomes = sync.OnceValue(func() []result.Scenario {
 			Seconds: 0.2,
 		}
 		if slices.ContainsFunc(s.Features, func(f scenario.Feature) bool {
-			return f == scenario.FeatureAuditHTTP || f == scenario.FeatureNetworkPolicy
+			return f == scenario.FeatureAuditHTTP
 		}) {
 			one.Status, one.Reason = result.Skipped, "OpenBao 2.4.0 has no audit device of type http"
 		}

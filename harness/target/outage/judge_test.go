@@ -21,6 +21,7 @@ type notes struct {
 
 func (n *notes) Errorf(f string, a ...any)      { n.failed = append(n.failed, fmt.Sprintf(f, a...)) }
 func (n *notes) Void(f string, a ...any)        { n.void = append(n.void, fmt.Sprintf(f, a...)) }
+func (n *notes) Skip(string, ...any)            { panic("Skip") }
 func (n *notes) Logf(f string, a ...any)        { n.log = append(n.log, fmt.Sprintf(f, a...)) }
 func (n *notes) FailNow()                       { panic("FailNow") }
 func (n *notes) Failed() bool                   { return len(n.failed) > 0 }

@@ -13,8 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// API is a request to one OpenBao pod, whatever its role, at the port to which the active Service
-// leads.
+// API is a request to a pod at the port to which the active Service leads. Its path is the
+// caller's.
 func API(ctx context.Context, env *scenario.Env, p corev1.Pod) (Get, error) {
 	c, err := Server(env, p)
 	if err != nil {
@@ -32,8 +32,8 @@ func API(ctx context.Context, env *scenario.Env, p corev1.Pod) (Get, error) {
 	return to, nil
 }
 
-// Client returns a client that makes such requests through the API server's proxy. It follows no
-// redirect.
+// Client returns a client that reaches one OpenBao pod through the API server's proxy, whatever
+// its role, as API does. It follows no redirect.
 func Client(ctx context.Context, env *scenario.Env, p corev1.Pod) (*openbao.Client, error) {
 	to, err := API(ctx, env, p)
 	if err != nil {
