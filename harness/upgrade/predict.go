@@ -253,8 +253,9 @@ func dotted(path []string) string {
 	return out
 }
 
-// Outcomes predicts each edge. The first that cannot be rendered is the error.
-func Outcomes(edges []Edge, s Setting) ([]Outcome, error) {
+// Outcomes predicts each edge. The first that cannot be rendered is the error. progress, which may be
+// nil, is called after each with their number.
+func Outcomes(edges []Edge, s Setting, progress func(done int)) ([]Outcome, error) {
 	var out []Outcome
 	for _, e := range edges {
 		predicted, err := Predict(e, s)
@@ -272,6 +273,9 @@ func Outcomes(edges []Edge, s Setting) ([]Outcome, error) {
 			}
 		}
 		out = append(out, o)
+		if progress != nil {
+			progress(len(out))
+		}
 	}
 	return out, nil
 }

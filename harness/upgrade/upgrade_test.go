@@ -160,7 +160,7 @@ func TestPredict(t *testing.T) {
 				From: upgrade.Stop{Name: "old", Chart: copied(t, tc.from...)},
 				To:   upgrade.Stop{Name: "new", Chart: copied(t, tc.to...)},
 			}
-			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, setting(t))
+			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, setting(t), nil)
 			require.NoError(t, err)
 			require.Len(t, outcomes, 1)
 			var errors []upgrade.Finding
@@ -339,8 +339,10 @@ func TestLeastOutage(t *testing.T) {
 				{Change: judge.OutageConfig, Longest: 1}, {Change: judge.OutageUpgrade, Longest: 10, PerNamespace: 100},
 			}
 			in.Namespaces = 50 // 15 s in all
-			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, in)
+			var done []int
+			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, in, func(n int) { done = append(done, n) })
 			require.NoError(t, err)
+			require.Equal(t, []int{1}, done)
 			require.InDelta(t, tc.want, outcomes[0].Predicted.LeastOutage, 1e-9)
 			if tc.want < 15 {
 				require.Empty(t, outcomes[0].Reasons)
