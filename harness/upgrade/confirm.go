@@ -196,7 +196,8 @@ func (c *Confirmer) tell(change string, watch *outage.Watches) (stop func()) {
 }
 
 // judge holds the outage against the budget of the change. A machine in trouble excuses a miss,
-// unless the least seconds for which the chart itself kept its pods away are over the budget alone.
+// unless the least seconds for which the chart itself kept its pods away are over the budget
+// alone.
 func (c *Confirmation) judge(env *scenario.Env, change string, seen outage.Reports, least float64, o *Outcome) {
 	budget, ok := env.Outage(change, c.Strategy)
 	if !ok {

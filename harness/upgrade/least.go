@@ -12,8 +12,8 @@ import (
 )
 
 // unready notes the least time for which no pod can be behind the active Service while a workload
-// of the server is replaced: with strategy Recreate every old pod ends before a new one starts, and
-// the new one's probes begin late.
+// of the server is replaced: with strategy Recreate every old pod ends before a new one starts,
+// and the new one's probes begin late.
 func (c *comparison) unready(after object) {
 	selector, err := labels.Parse(c.dialect.Selector)
 	if err != nil || after.strategy() != "Recreate" || !selector.Matches(after.template().labels()) {
@@ -38,7 +38,8 @@ func (c *comparison) unready(after object) {
 // defaultPeriod is a probe's periodSeconds where none is given.
 const defaultPeriod = 10
 
-// firstReady is how long after its start a pod is ready at the earliest, by its probes, in seconds.
+// firstReady is how long after its start a pod is ready at the earliest, by its probes, in
+// seconds.
 func firstReady(spec corev1.PodSpec) float64 {
 	var last float64
 	for _, container := range spec.Containers {

@@ -253,8 +253,8 @@ func dotted(path []string) string {
 	return out
 }
 
-// Outcomes predicts each edge. The first that cannot be rendered is the error. progress, which may be
-// nil, is called after each with their number.
+// Outcomes predicts each edge. The first that cannot be rendered is the error. progress, which may
+// be nil, is called after each with their number.
 func Outcomes(edges []Edge, s Setting, progress func(done int)) ([]Outcome, error) {
 	var out []Outcome
 	for _, e := range edges {
