@@ -11,12 +11,23 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 )
 
-// unready notes the least time for which no pod can be behind the active Service while a workload
-// of the server is replaced: with strategy Recreate every old pod ends before a new one starts,
-// and the new one's probes begin late.
-func (c *comparison) unready(after object) {
+// serves reports whether a workload's pods are those of the server.
+func (c *comparison) serves(workload object) bool {
 	selector, err := labels.Parse(c.dialect.Selector)
-	if err != nil || after.strategy() != "Recreate" || !selector.Matches(after.template().labels()) {
+	template := workload.template()
+	return err == nil && template != nil && selector.Matches(template.labels())
+}
+
+// unready notes the least time for which no pod can be behind the active Service while the
+// server's only workload is replaced: with strategy Recreate every old pod ends before a new one
+// starts, and the new one's probes begin late.
+func (c *comparison) unready(after object) {
+	for _, o := range c.to {
+		if c.serves(o) && o.key() != after.key() {
+			return // its pods may go on
+		}
+	}
+	if after.strategy() != "Recreate" {
 		return
 	}
 	active := c.find(c.to, "Service", c.dialect.ActiveService)

@@ -196,9 +196,14 @@ func (c *comparison) find(in map[string]object, kind, name string) object {
 // restarts notes whether an upgrade replaces the pods of a workload.
 func (c *comparison) restarts(before, after object) {
 	if template := after.template(); template != nil && !reflect.DeepEqual(before.template(), template) {
-		c.out.Strategy = after.strategy()
-		c.out.add(RuleRestart, Note, after.id(), "its pods are replaced, by strategy %s", c.out.Strategy)
-		c.unready(after)
+		strategy := after.strategy()
+		c.out.add(RuleRestart, Note, after.id(), "its pods are replaced, by strategy %s", strategy)
+		if c.serves(after) {
+			c.unready(after)
+		} else if c.out.Strategy != "" {
+			return // that of the server counts
+		}
+		c.out.Strategy = strategy
 	}
 }
 
