@@ -267,7 +267,7 @@ func (m *Mutants) onCluster(ctx context.Context, sess *session.Session, provider
 	err = steps.New(sess.Progress()).Do(ctx, "control", "the charts as they are pass", func(ctx context.Context) error {
 		return c.Control(ctx, list, func(topology, scenario, reason string) {
 			sess.Note(fmt.Sprintf("%s fails in %s without any mutation, and judges none: %s", scenario, topology,
-				firstLine(reason)))
+				steps.Shorten(reason)))
 		})
 	})
 	if err != nil {

@@ -47,6 +47,9 @@ type Upgrade struct {
 	Format               string
 }
 
+// quietEdges is how many upgrades are predicted in so short a time that no progress is shown.
+const quietEdges = 10
+
 // Run tries the upgrades and prints what came out. The verdict is "" where nothing was judged.
 func (u *Upgrade) Run(ctx context.Context, sess *session.Session, root string, p plan.Plan) (result.Verdict, error) {
 	started := time.Now().UTC()
@@ -63,7 +66,11 @@ func (u *Upgrade) Run(ctx context.Context, sess *session.Session, root string, p
 	if err != nil {
 		return "", err
 	}
-	outcomes, err := upgrade.Outcomes(edges, setting)
+	outcomes, err := upgrade.Outcomes(edges, setting, func(done int) {
+		if len(edges) > quietEdges {
+			sess.Progress().Progress("predicted upgrades", done, len(edges))
+		}
+	})
 	if err != nil {
 		return "", err
 	}
@@ -261,6 +268,7 @@ func (u *Upgrade) confirmer(provider *platform.Provider, on *platform.Platform, 
 ) *upgrade.Confirmer {
 	removal := map[*kind.Target]*steps.Undo{}
 	return &upgrade.Confirmer{
+		Note: s.UI.Note,
 		Spec: func(stop upgrade.Stop) topology.Spec {
 			spec := with(on.Spec(r.Topology), stop)
 			if stop.Image != "" && stop.Image != provider.Plan.Images[images.OpenBao] {

@@ -89,7 +89,8 @@ func TestObjectsBesideAnError(t *testing.T) {
 // TestAs reads the fields that a struct has, and refuses those of another type.
 func TestAs(t *testing.T) {
 	t.Parallel()
-	objects, err := chart.Objects(chart.Documents(map[string]string{"1.yaml": "kind: A\nspec: {ports: [{nodePort: 3}]}\n"}))
+	files := map[string]string{"1.yaml": "kind: A\nspec: {ports: [{nodePort: 3}]}\n"}
+	objects, err := chart.Objects(chart.Documents(files))
 	require.NoError(t, err)
 	var number struct {
 		Spec struct {

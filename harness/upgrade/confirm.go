@@ -31,6 +31,8 @@ type Confirmer struct {
 	Close func(ctx context.Context, t *kind.Target) error
 	// Spec is what an end of an edge installs.
 	Spec func(stop Stop) topology.Spec
+	// Note shows a line of progress.
+	Note func(line string)
 
 	target *kind.Target
 	at     string // name of the stop that the target is at
@@ -136,6 +138,7 @@ func (c *Confirmer) move(ctx context.Context, o *Outcome, change string, do func
 	watch := outage.Fetches(ctx, env)
 	defer func() { watch.Stop() }()
 	started := time.Now()
+	defer c.tell(change, watch)()
 	if err = do(ctx); err == nil {
 		_, err = wait.Until(ctx, wait.For{
 			What: "fetches work again", Interval: env.Timeouts.Probe, Deadline: serveTimeout,
@@ -170,8 +173,31 @@ func (c *Confirmer) move(ctx context.Context, o *Outcome, change string, do func
 	return out, ctx.Err()
 }
 
+// noteEvery is how often a change that lasts shows what became of the fetches so far.
+const noteEvery = 10 * time.Second
+
+// tell shows how a change goes on until the function that it returns is called.
+func (c *Confirmer) tell(change string, watch *outage.Watches) (stop func()) {
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(noteEvery)
+		defer ticker.Stop()
+		for began := time.Now(); ; {
+			select {
+			case now := <-ticker.C:
+				c.Note(fmt.Sprintf("%s for %.0f s, fetches that failed: %d", change, now.Sub(began).Seconds(), watch.Failed()))
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() { close(end); <-done }
+}
+
 // judge holds the outage against the budget of the change. A machine in trouble excuses a miss,
-// unless the least seconds for which the chart itself kept its pods away are over the budget alone.
+// unless the least seconds for which the chart itself kept its pods away are over the budget
+// alone.
 func (c *Confirmation) judge(env *scenario.Env, change string, seen outage.Reports, least float64, o *Outcome) {
 	budget, ok := env.Outage(change, c.Strategy)
 	if !ok {

@@ -142,7 +142,8 @@ func TestReached(t *testing.T) {
 				return
 			}
 			require.Equal(t, exit.Environment, exit.CodeOf(err))
-			require.ErrorContains(t, err, "image r/openbao:stable (OpenBao 2.4.0) is older than the data, which OpenBao 2.6.2 wrote")
+			require.ErrorContains(t, err,
+				"image r/openbao:stable (OpenBao 2.4.0) is older than the data, which OpenBao 2.6.2 wrote")
 			require.Equal(t, result.Inconclusive, o.Verdict)
 		})
 	}

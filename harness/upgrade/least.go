@@ -11,12 +11,23 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 )
 
-// unready notes the least time for which no pod can be behind the active Service while a workload
-// of the server is replaced: with strategy Recreate every old pod ends before a new one starts, and
-// the new one's probes begin late.
-func (c *comparison) unready(after object) {
+// serves reports whether a workload's pods are those of the server.
+func (c *comparison) serves(workload object) bool {
 	selector, err := labels.Parse(c.dialect.Selector)
-	if err != nil || after.strategy() != "Recreate" || !selector.Matches(after.template().labels()) {
+	template := workload.template()
+	return err == nil && template != nil && selector.Matches(template.labels())
+}
+
+// unready notes the least time for which no pod can be behind the active Service while the
+// server's only workload is replaced: with strategy Recreate every old pod ends before a new one
+// starts, and the new one's probes begin late.
+func (c *comparison) unready(after object) {
+	for _, o := range c.to {
+		if c.serves(o) && o.key() != after.key() {
+			return // its pods may go on
+		}
+	}
+	if after.strategy() != "Recreate" {
 		return
 	}
 	active := c.find(c.to, "Service", c.dialect.ActiveService)
@@ -38,7 +49,8 @@ func (c *comparison) unready(after object) {
 // defaultPeriod is a probe's periodSeconds where none is given.
 const defaultPeriod = 10
 
-// firstReady is how long after its start a pod is ready at the earliest, by its probes, in seconds.
+// firstReady is how long after its start a pod is ready at the earliest, by its probes, in
+// seconds.
 func firstReady(spec corev1.PodSpec) float64 {
 	var last float64
 	for _, container := range spec.Containers {

@@ -196,9 +196,14 @@ func (c *comparison) find(in map[string]object, kind, name string) object {
 // restarts notes whether an upgrade replaces the pods of a workload.
 func (c *comparison) restarts(before, after object) {
 	if template := after.template(); template != nil && !reflect.DeepEqual(before.template(), template) {
-		c.out.Strategy = after.strategy()
-		c.out.add(RuleRestart, Note, after.id(), "its pods are replaced, by strategy %s", c.out.Strategy)
-		c.unready(after)
+		strategy := after.strategy()
+		c.out.add(RuleRestart, Note, after.id(), "its pods are replaced, by strategy %s", strategy)
+		if c.serves(after) {
+			c.unready(after)
+		} else if c.out.Strategy != "" {
+			return // that of the server counts
+		}
+		c.out.Strategy = strategy
 	}
 }
 
@@ -253,8 +258,9 @@ func dotted(path []string) string {
 	return out
 }
 
-// Outcomes predicts each edge. The first that cannot be rendered is the error.
-func Outcomes(edges []Edge, s Setting) ([]Outcome, error) {
+// Outcomes predicts each edge. The first that cannot be rendered is the error. progress, which may
+// be nil, is called after each with their number.
+func Outcomes(edges []Edge, s Setting, progress func(done int)) ([]Outcome, error) {
 	var out []Outcome
 	for _, e := range edges {
 		predicted, err := Predict(e, s)
@@ -272,6 +278,9 @@ func Outcomes(edges []Edge, s Setting) ([]Outcome, error) {
 			}
 		}
 		out = append(out, o)
+		if progress != nil {
+			progress(len(out))
+		}
 	}
 	return out, nil
 }

@@ -160,7 +160,7 @@ func TestPredict(t *testing.T) {
 				From: upgrade.Stop{Name: "old", Chart: copied(t, tc.from...)},
 				To:   upgrade.Stop{Name: "new", Chart: copied(t, tc.to...)},
 			}
-			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, setting(t))
+			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, setting(t), nil)
 			require.NoError(t, err)
 			require.Len(t, outcomes, 1)
 			var errors []upgrade.Finding
@@ -339,8 +339,10 @@ func TestLeastOutage(t *testing.T) {
 				{Change: judge.OutageConfig, Longest: 1}, {Change: judge.OutageUpgrade, Longest: 10, PerNamespace: 100},
 			}
 			in.Namespaces = 50 // 15 s in all
-			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, in)
+			var done []int
+			outcomes, err := upgrade.Outcomes([]upgrade.Edge{edge}, in, func(n int) { done = append(done, n) })
 			require.NoError(t, err)
+			require.Equal(t, []int{1}, done)
 			require.InDelta(t, tc.want, outcomes[0].Predicted.LeastOutage, 1e-9)
 			if tc.want < 15 {
 				require.Empty(t, outcomes[0].Reasons)
@@ -353,16 +355,29 @@ func TestLeastOutage(t *testing.T) {
 			require.Equal(t, result.Fail, outcomes[0].Verdict)
 		})
 	}
-	unready := copied(t, [3]string{
-		"templates/services.yaml", "  type: {{ $service.type }}",
-		"  publishNotReadyAddresses: true\n" +
-			"  type: {{ $service.type }}",
-	})
-	predicted, err := upgrade.Predict(upgrade.Edge{
-		From: upgrade.Stop{Name: "0.1.0", Chart: load(t, released)},
-		To: upgrade.Stop{Name: "head", Chart: unready, Values: probe("readinessProbe",
-			map[string]any{"initialDelaySeconds": 45})},
-	}, setting(t))
-	require.NoError(t, err)
-	require.Zero(t, predicted.LeastOutage, "a Service that publishes unready pods has no such bound")
+	late := map[string]any{"readinessProbe": map[string]any{"initialDelaySeconds": 45}}
+	second := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a-second}\nspec:\n" +
+		"  selector: {matchLabels: {a: b}}\n  template:\n    metadata:\n      labels:\n" +
+		"        a: %s\n        {{- include \"openbao.selectorLabels\" . | nindent 8 }}\n    spec: {containers: []}\n"
+	for name, tc := range map[string]struct {
+		edit  [3]string
+		least float64
+	}{
+		"a Service that publishes unready pods": {[3]string{
+			"templates/services.yaml", "  type: {{ $service.type }}",
+			"  publishNotReadyAddresses: true\n  type: {{ $service.type }}",
+		}, 0},
+		"another workload that may go on": {object("second", strings.Replace(second, "%s", "b", 1)), 0},
+		"another workload beside the server": {
+			object("side", strings.ReplaceAll(set, "%s", "a")), 44,
+		},
+	} {
+		predicted, err := upgrade.Predict(upgrade.Edge{
+			From: upgrade.Stop{Name: "0.1.0", Chart: load(t, released)},
+			To:   upgrade.Stop{Name: "head", Chart: copied(t, tc.edit), Values: late},
+		}, setting(t))
+		require.NoError(t, err, name)
+		require.InDelta(t, tc.least, predicted.LeastOutage, 1e-9, name)
+		require.Equal(t, "Recreate", predicted.Strategy, name)
+	}
 }

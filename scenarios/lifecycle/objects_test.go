@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,27 +20,24 @@ func (r renders) Render(map[string]any) (map[string]string, error) { return r.fi
 // TestObjectsAreComparedWhole: whatever an override changes beside its label is named.
 func TestObjectsAreComparedWhole(t *testing.T) {
 	t.Parallel()
-	const before = "kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\n---\nkind: Secret\nmetadata: {name: b}\ndata: {k: c2VjcmV0}\n"
+	const (
+		deployment = "kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\n"
+		secret     = "---\nkind: Secret\nmetadata: {name: b}\n"
+		before     = deployment + secret + "data: {k: c2VjcmV0}\n"
+	)
 	for name, tc := range map[string]struct {
 		after string
 		want  []string
 	}{
-		"the label alone": {
-			"kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\nlabels: {mine: here}\n---\nkind: Secret\nmetadata: {name: b}\n" +
-				"data: {k: c2VjcmV0}\n", nil,
-		},
+		"the label alone": {deployment + "labels: {mine: here}\n" + secret + "data: {k: c2VjcmV0}\n", nil},
 		"a volume of another Secret": {
-			"kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: c}]}\n---\nkind: Secret\nmetadata: {name: b}\ndata: {k: c2VjcmV0}\n",
-			[]string{"Deployment a has changed"},
+			strings.Replace(before, "secret: b", "secret: c", 1), []string{"Deployment a has changed"},
 		},
-		"a lost key": {
-			"kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\n---\nkind: Secret\nmetadata: {name: b}\ndata: {}\n",
-			[]string{"Secret b has changed"},
+		"a lost key":    {deployment + secret + "data: {}\n", []string{"Secret b has changed"}},
+		"a lost object": {deployment, []string{"Secret b is gone"}},
+		"a new object": {
+			before + "---\nkind: Role\nmetadata: {name: c, namespace: d}\n", []string{"Role d/c is new"},
 		},
-		"a lost object": {
-			"kind: Deployment\nmetadata: {name: a}\nspec: {volumes: [{name: a, secret: b}]}\n", []string{"Secret b is gone"},
-		},
-		"a new object": {before + "---\nkind: Role\nmetadata: {name: c, namespace: d}\n", []string{"Role d/c is new"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,8 +9,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/upgrade"
 )
 
-// upgradeJUnit writes a case for each upgrade. JUnit knows no third value: what is INCONCLUSIVE, and
-// what was predicted only, is skipped with its reason.
+// upgradeJUnit writes a case for each upgrade. JUnit knows no third value: what is INCONCLUSIVE,
+// and what was predicted only, is skipped with its reason.
 func upgradeJUnit(w io.Writer, r *upgrade.Report) error {
 	suite := junit.Testsuite{
 		Name: "upgrades in " + r.Topology, Time: render.Seconds(r.Seconds), Timestamp: render.Timestamp(r.Started),

@@ -10,8 +10,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/upgrade"
 )
 
-// timelines draw, for each change that interrupted fetches, when they did not work: a line for each
-// client.
+// timelines draw, for each change that interrupted fetches, when they did not work: a line for
+// each client.
 func timelines(r *upgrade.Report) []string {
 	var lines []string
 	draw := func(title string, c *upgrade.Confirmation) {
