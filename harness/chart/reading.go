@@ -44,7 +44,9 @@ func (r *reading) chart(c *chart.Chart) {
 	for _, file := range c.Templates {
 		own := &text{file: file, words: map[string]bool{}}
 		r.files[file] = own
-		for name, tree := range r.parse(own, string(file.Data)) {
+		trees := parseTemplate(string(file.Data))
+		own.any = trees == nil
+		for name, tree := range trees {
 			one := own
 			if name != "" {
 				one = &text{file: file, words: map[string]bool{}}
@@ -64,14 +66,12 @@ func (r *reading) chart(c *chart.Chart) {
 	}
 }
 
-// parse returns the trees of a template, its own without a name. Of what is no template, anything
-// may be read.
-func (*reading) parse(own *text, source string) map[string]*parse.Tree {
+// parseTemplate returns the trees of a template, its own without a name; nil for what is none.
+func parseTemplate(source string) map[string]*parse.Tree {
 	trees := map[string]*parse.Tree{}
 	tree := parse.New("")
 	tree.Mode = parse.SkipFuncCheck
 	if _, err := tree.Parse(source, "", "", trees); err != nil {
-		own.any = true
 		return nil
 	}
 	return trees
@@ -90,7 +90,7 @@ func (r *reading) value(value any) {
 		}
 	case string:
 		if strings.Contains(value, "{{") {
-			for _, tree := range r.parse(r.evaluated, value) {
+			for _, tree := range parseTemplate(value) {
 				r.evaluated.node(tree.Root)
 			}
 		}

@@ -180,8 +180,9 @@ func (s *subject) switched(from *Case, path mutate.Path, value any) *Case {
 	return c
 }
 
-// maxSupplied bounds how many demanded values are given to one case.
-const maxSupplied = 3
+// maxSupplied bounds how many demanded values are given to one case, and maxTries how many are
+// tried for each: an error may name many keys.
+const maxSupplied, maxTries = 3, 12
 
 // supply gives a case that does not render the values that the error names, one after the other,
 // and keeps its first error where that does not help.
@@ -201,6 +202,7 @@ func (s *subject) supply(c *Case) {
 // of something else.
 func (s *subject) supplyOne(c *Case) bool {
 	text := c.Err.Error()
+	tries := 0
 	for _, leaf := range s.leaves {
 		current, set := mutate.Get(c.Values, leaf.Path)
 		if !set {
@@ -210,6 +212,9 @@ func (s *subject) supplyOne(c *Case) bool {
 			continue
 		}
 		for _, candidate := range leaf.Candidates(current) {
+			if tries++; tries > maxTries || s.ctx.Err() != nil {
+				return false
+			}
 			try := *c
 			try.Values = mutate.Set(c.Values, leaf.Path, candidate)
 			try.changes = append(slices.Clone(c.changes), change{leaf.Path, candidate})

@@ -82,7 +82,10 @@ func (s *subject) compareNumbers(base *Case, effects []effect, noise noise) {
 	different := make([]bool, len(s.leaves))
 	inParallel(len(s.leaves), func(i int) {
 		for _, c := range []*Case{base, s.everything} {
-			different[i] = different[i] || s.numberMatters(c, s.leaves[i], noise)
+			differs, known := s.numberMatters(c, s.leaves[i], noise)
+			if different[i] = differs; known {
+				return
+			}
 		}
 	})
 	for i, differs := range different {
@@ -93,17 +96,19 @@ func (s *subject) compareNumbers(base *Case, effects []effect, noise noise) {
 	}
 }
 
-func (s *subject) numberMatters(c *Case, leaf mutate.Leaf, noise noise) bool {
+// numberMatters says whether a whole number does something else as a float than as an integer, and
+// whether that is known: in the case it has to do something at all.
+func (s *subject) numberMatters(c *Case, leaf mutate.Leaf, noise noise) (differs, known bool) {
 	current, set := mutate.Get(c.Values, leaf.Path)
 	if !set {
 		current = leaf.Value
 	}
 	if _, isText := current.(string); isText || s.ctx.Err() != nil {
-		return false
+		return false, true
 	}
 	number, err := strconv.ParseFloat(fmt.Sprint(current), 64)
 	if err != nil || number != math.Trunc(number) {
-		return false
+		return false, true
 	}
 	with := func(value any) ([]chart.Document, bool) {
 		documents, err := s.renderer.RenderChanged(c.rendering(s), c.rendered(), mutate.Set(c.Values, leaf.Path, value),
@@ -114,10 +119,11 @@ func (s *subject) numberMatters(c *Case, leaf mutate.Leaf, noise noise) bool {
 		file, rendered := with(number + float64(more))
 		flag, also := with(int64(number) + more)
 		if rendered && also {
-			return noise.differ(file, flag)
+			differs = noise.differ(file, flag)
+			return differs, differs || noise.differ(c.documents, file)
 		}
 	}
-	return false
+	return false, false
 }
 
 // unrendered lists the templates of the chart of which no case rendered anything.
