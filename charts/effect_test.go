@@ -115,7 +115,7 @@ func TestEveryValueHasAnEffect(t *testing.T) {
 
 // renderAll is everything the chart makes but its notes, without what is random.
 func renderAll(loaded *chart.Chart, values map[string]any) (string, error) {
-	files, err := loaded.Render(release, namespace, values)
+	files, err := loaded.Render(chart.Rendering{Release: release, Namespace: namespace}, values)
 	if err != nil {
 		return "", err
 	}
@@ -144,7 +144,7 @@ func TestEveryValueHasASchema(t *testing.T) {
 			if _, isMap := value.(map[string]any); isMap {
 				wrong = 7
 			}
-			_, err := loaded.Render(release, namespace, nest(key, wrong))
+			_, err := loaded.Render(chart.Rendering{Release: release, Namespace: namespace}, nest(key, wrong))
 			require.ErrorContains(t, err, "schema", key)
 			require.ErrorContains(t, err, "/"+strings.ReplaceAll(key, ".", "/"), key)
 		}

@@ -4,21 +4,22 @@
 package chart
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"sort"
+	"path"
+	"slices"
 	"strings"
+	"sync"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
-	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/engine"
-	"helm.sh/helm/v3/pkg/strvals"
 	"sigs.k8s.io/yaml"
 
 	"gitlab.com/steamer/steamer/harness/document"
@@ -34,6 +35,7 @@ type Chart struct {
 	digest   string
 	archive  string // SHA-256 of the archive it came from; empty for a directory
 	manifest string // digest of the OCI manifest it came from
+	renderer func() (*Renderer, error)
 }
 
 // Load reads a chart from a directory or a .tgz archive, without network. The error is an
@@ -74,7 +76,10 @@ func newChart(loaded *chart.Chart, source string) (*Chart, error) {
 		return nil, exit.Invalidf("chart "+source, "name a chart of type application", "a chart of type %s installs nothing",
 			kind)
 	}
-	return &Chart{helm: loaded, source: source, digest: digest(loaded)}, nil
+	return &Chart{
+		helm: loaded, source: source, digest: digest(loaded),
+		renderer: sync.OnceValues(func() (*Renderer, error) { return newRenderer(loaded, source) }),
+	}, nil
 }
 
 // sum is the SHA-256 of data in the form in which OCI and result.json write it.
@@ -84,27 +89,42 @@ func sum(data []byte) string {
 }
 
 // digest is the SHA-256 over the names and contents of the chart's files, sorted by name. Unlike
-// an archive's own checksum it is the same for a directory and for the archive packaged from it:
-// helm package rewrites Chart.yaml from what it parsed, so here too its content counts and not its
-// bytes, and Chart.lock, which repeats it with a time, does not count.
+// an archive's own checksum it is the same for a directory and for the archive packaged from it.
 func digest(c *chart.Chart) string {
-	files := append([]*chart.File{}, c.Raw...)
-	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
+	files := packagedFiles(c, "")
+	slices.SortStableFunc(files, func(a, b packed) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), bytes.Compare(a.data, b.data))
+	})
 	sum := sha256.New()
 	for _, file := range files {
+		fmt.Fprintf(sum, "%q %d\n", file.name, len(file.data))
+		sum.Write(file.data)
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
+}
+
+// packagedFiles lists what helm package keeps of a chart and, below charts/, of its sub-charts,
+// which it unpacks. It rewrites Chart.yaml from what it parsed, so here too its content counts and
+// not its bytes, and Chart.lock, which repeats it with a time, does not count. Of charts/ it drops
+// what is neither a chart nor a signature.
+func packagedFiles(c *chart.Chart, dir string) []packed {
+	var files []packed
+	for _, file := range c.Raw {
 		data := file.Data
-		switch file.Name {
-		case "Chart.lock":
+		switch {
+		case file.Name == "Chart.lock", strings.HasPrefix(file.Name, "charts/") && path.Ext(file.Name) != ".prov":
 			continue
-		case "Chart.yaml":
+		case file.Name == "Chart.yaml":
 			if parsed, err := yaml.Marshal(c.Metadata); err == nil {
 				data = parsed
 			}
 		}
-		fmt.Fprintf(sum, "%q %d\n", file.Name, len(data))
-		sum.Write(data)
+		files = append(files, packed{dir + file.Name, data})
 	}
-	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
+	for _, dependency := range c.Dependencies() {
+		files = append(files, packagedFiles(dependency, dir+"charts/"+dependency.Name()+"/")...)
+	}
+	return files
 }
 
 // Info identifies the chart for a result.
@@ -117,9 +137,9 @@ func (c *Chart) Info() result.Chart {
 }
 
 // Knows reports whether the chart's own values have a key, given as its path: "image.tag".
-func (c *Chart) Knows(path string) bool {
+func (c *Chart) Knows(key string) bool {
 	values := c.helm.Values
-	parts := strings.Split(path, ".")
+	parts := strings.Split(key, ".")
 	for _, part := range parts[:len(parts)-1] {
 		next, ok := values[part].(map[string]any)
 		if !ok {
@@ -131,53 +151,23 @@ func (c *Chart) Knows(path string) bool {
 	return ok
 }
 
-// copy returns the chart as it was loaded, with schemas that need no network: Helm writes to the
-// charts that it renders and installs, and drops the dependencies that one set of values switches
-// off for every later one.
+// copy returns the chart as it was loaded, for Helm to write to, with schemas that need no network.
 func (c *Chart) copy() (*chart.Chart, error) {
-	fresh, err := c.parsed()
-	if err == nil {
-		err = localSchema(fresh)
-	}
-	if err != nil {
+	copied := writable(c.helm)
+	if err := localSchema(copied); err != nil {
 		return nil, exit.Invalidf("chart "+c.source, "", "%w", err)
 	}
-	return fresh, nil
-}
-
-// Render returns the rendered templates by file name, as Helm's engine makes them without a
-// cluster: the values have to satisfy the chart's schema and the templates have to render. The
-// error is an exit.Invalid error.
-func (c *Chart) Render(release, namespace string, values map[string]any) (map[string]string, error) {
-	fresh, err := c.copy()
-	if err != nil {
-		return nil, err
-	}
-	hint := "correct --values or --set, or name the --dialect that the chart's values follow"
-	if err := chartutil.ProcessDependenciesWithMerge(fresh, values); err != nil {
-		return nil, exit.Invalidf("values of chart "+c.source, hint, "%w", err)
-	}
-	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
-	top, err := chartutil.ToRenderValues(fresh, values, options, chartutil.DefaultCapabilities)
-	if err != nil {
-		return nil, exit.Invalidf("values of chart "+c.source, hint, "%w", err)
-	}
-	rendered, err := engine.Render(fresh, top)
-	if err != nil {
-		return nil, exit.Invalidf("chart "+c.source, "helm template shows the same error with the same values",
-			"it does not render: %w", err)
-	}
-	return rendered, nil
+	return copied, nil
 }
 
 // ReadValues reads a values file. What sensitive keys hold is withheld from then on. The error is
 // an exit.Invalid error.
-func ReadValues(path string) (map[string]any, error) {
-	data, err := os.ReadFile(path)
+func ReadValues(file string) (map[string]any, error) {
+	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, exit.Invalidf("values "+path, "name a YAML file that can be read", "%w", err)
+		return nil, exit.Invalidf("values "+file, "name a YAML file that can be read", "%w", err)
 	}
-	values, err := ParseValues(path, data)
+	values, err := ParseValues(file, data)
 	secret.LearnValues(values)
 	return values, err
 }
@@ -231,19 +221,4 @@ func Merge(base, overlay map[string]any) map[string]any {
 		merged[key] = value
 	}
 	return merged
-}
-
-// ParseSet parses one assignment in the syntax of Helm's --set. What sensitive keys hold is
-// withheld from then on. The error is an exit.Invalid error.
-func ParseSet(assignment string) (map[string]any, error) {
-	if secret.IsWithheld(assignment) {
-		return nil, exit.Invalidf("--set "+assignment, "put the value in place of "+secret.Withheld,
-			"it comes from a report, which does not hold the value")
-	}
-	values, err := strvals.Parse(assignment)
-	secret.LearnValues(values)
-	if err != nil {
-		return nil, exit.Invalidf("--set "+secret.Assignment(assignment), "use helm's syntax, key.path=value", "%w", err)
-	}
-	return values, nil
 }

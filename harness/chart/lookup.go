@@ -13,7 +13,10 @@ import (
 
 // existing answers a template's lookup from a list of objects, as a cluster that holds just these
 // would.
-type existing []map[string]any
+type existing struct {
+	objects []map[string]any
+	missing func(apiVersion, kind, namespace, name string) // may be nil
+}
 
 // GetClientFor returns a view of the objects of one kind. Everything is taken as namespaced:
 // lookups of cluster-wide objects name no namespace.
@@ -44,6 +47,9 @@ func (v *kindView) Get(_ context.Context, name string, _ metav1.GetOptions, _ ..
 			return &object, nil
 		}
 	}
+	if v.objects.missing != nil {
+		v.objects.missing(v.apiVersion, v.kind, v.namespace, name)
+	}
 	gv, _ := schema.ParseGroupVersion(v.apiVersion)
 	return nil, apierrors.NewNotFound(schema.GroupResource{Group: gv.Group, Resource: v.kind}, name)
 }
@@ -58,7 +64,7 @@ func (v *kindView) List(context.Context, metav1.ListOptions) (*unstructured.Unst
 
 func (v *kindView) matching() []unstructured.Unstructured {
 	var found []unstructured.Unstructured
-	for _, tree := range v.objects {
+	for _, tree := range v.objects.objects {
 		object := (&unstructured.Unstructured{Object: tree}).DeepCopy()
 		sameNamespace := v.namespace == "" || object.GetNamespace() == "" || object.GetNamespace() == v.namespace
 		if object.GetAPIVersion() == v.apiVersion && object.GetKind() == v.kind && sameNamespace {

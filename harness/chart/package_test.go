@@ -120,9 +120,9 @@ func TestDependencies(t *testing.T) {
 	require.NoError(t, err)
 	for range 2 {
 		for name, want := range map[string]int{"true": 4, "false": 3} {
-			values, err := chart.ParseSet("a.on=" + name)
+			values, err := chart.ReadOverrides(nil, []string{"a.on=" + name})
 			require.NoError(t, err)
-			rendered, err := c.Render("x", "x", values)
+			rendered, err := c.Render(chart.Rendering{Release: "x", Namespace: "x"}, values)
 			require.NoError(t, err)
 			require.Len(t, rendered, want)
 		}
@@ -157,9 +157,9 @@ func TestRemoteSchema(t *testing.T) {
 		"probe.path=/x": true, "port=1": true, "port=70000": false,
 		"port=x": false,
 	} {
-		values, err := chart.ParseSet(assignment)
+		values, err := chart.ReadOverrides(nil, []string{assignment})
 		require.NoError(t, err)
-		_, err = c.Render("x", "x", values)
+		_, err = c.Render(chart.Rendering{Release: "x", Namespace: "x"}, values)
 		require.Equal(t, want, err == nil, "%s: %v", assignment, err)
 	}
 	archive, err := chart.Package(dir, t.TempDir())

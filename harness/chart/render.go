@@ -1,13 +1,16 @@
 package chart
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
 	"helm.sh/helm/v3/pkg/releaseutil"
@@ -22,7 +25,11 @@ type Rendering struct {
 	Namespace   string
 	Upgrade     bool             // of an installed release, instead of its installation
 	KubeVersion string           // that templates see, such as 1.37.2; empty: that of Helm's client
+	APIVersions []string         // that templates see beside those that Helm's client knows
 	Existing    []map[string]any // objects that lookup finds in the cluster
+	// Missing, unless nil, is called for each object that a template looks up by its name and that
+	// is not among Existing.
+	Missing func(apiVersion, kind, namespace, name string)
 }
 
 // Document is one YAML document that a template rendered to.
@@ -31,49 +38,107 @@ type Document struct {
 	Text     string
 }
 
-// ErrValues marks an error of RenderDocuments that values not fitting the chart's schema caused.
+// ErrValues marks an error of rendering that values not fitting the chart's schema caused.
 var ErrValues = errors.New("values do not fit the chart's schema")
 
-// Renderer renders one chart many times, without network. It is not safe for concurrent use:
-// Helm's engine is not.
+// Renderer renders one chart many times, without network. It reads the chart's files once, and may
+// be used concurrently.
 type Renderer struct {
-	chart   *Chart
+	helm    *chart.Chart // as it was loaded; nothing writes to it
+	source  string
 	schemas *schemas
+	reading *reading
+
+	switches []string                // paths of the values that switch sub-charts on and off
+	guard    sync.Mutex              // of the maps below
+	resolved map[string]*chart.Chart // with the sub-charts that are on, by the values of the switches
+	parts    map[part]*chart.Chart
 }
 
-// Renderer returns a renderer with a copy of the chart. The error is an exit.Invalid error.
-func (c *Chart) Renderer() (*Renderer, error) {
-	loaded, err := c.parsed()
-	if err != nil {
-		return nil, err
+// Renderer returns the chart's renderer. The error is an exit.Invalid error.
+func (c *Chart) Renderer() (*Renderer, error) { return c.renderer() }
+
+func newRenderer(helm *chart.Chart, source string) (*Renderer, error) {
+	compiled := newSchemas(helm)
+	if _, err := compiled.of(helm); err != nil {
+		return nil, exit.Invalidf("chart "+source, "correct values.schema.json; helm lint shows the same", "%w", err)
 	}
-	compiled, err := compile(loaded)
-	if err != nil {
-		return nil, exit.Invalidf("chart "+c.source, "correct values.schema.json; helm lint shows the same", "%w", err)
-	}
-	own := *c
-	own.helm = loaded
-	return &Renderer{&own, compiled}, nil
+	return &Renderer{
+		helm: helm, source: source, schemas: compiled, reading: read(helm), switches: switches(helm, ""),
+		resolved: map[string]*chart.Chart{}, parts: map[part]*chart.Chart{},
+	}, nil
 }
 
 // RemoteSchemas lists what the schemas of the chart refer to outside of themselves. Helm fetches
 // it whenever it validates values; a Renderer takes it to fit.
 func (r *Renderer) RemoteSchemas() []string { return r.schemas.remote }
 
+// Render returns the rendered templates by file name, as Helm's engine makes them without a
+// cluster: the values have to satisfy the chart's schema and the templates have to render. The
+// error is an exit.Invalid error.
+func (c *Chart) Render(as Rendering, values map[string]any) (map[string]string, error) {
+	r, err := c.Renderer()
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := r.resolve(values)
+	if err != nil {
+		return nil, err
+	}
+	return r.render(loaded, as, values, nil)
+}
+
 // RenderDocuments renders the chart as Helm would install it, sub-charts and CRDs included, and
 // splits the result; empty documents and notes are left out. The error is an exit.Invalid error.
 func (r *Renderer) RenderDocuments(as Rendering, values map[string]any) ([]Document, error) {
-	loaded, source := r.chart.helm, r.chart.source
-	if len(loaded.Dependencies()) > 0 { // processing dependencies changes the chart
-		var err error
-		if loaded, err = r.chart.parsed(); err != nil {
-			return nil, err
-		}
+	loaded, err := r.resolve(values)
+	if err != nil {
+		return nil, err
 	}
-	values = Merge(values, nil)
-	if err := chartutil.ProcessDependenciesWithMerge(loaded, values); err != nil {
-		return nil, exit.Invalidf("dependencies of chart "+source, "helm dependency list shows them", "%w", err)
+	files, err := r.render(loaded, as, values, nil)
+	if err != nil {
+		return nil, err
 	}
+	return split(loaded, files), nil
+}
+
+// Rendered are the documents that a chart renders to with values.
+type Rendered struct {
+	Values    map[string]any
+	Documents []Document
+}
+
+// RenderChanged is RenderDocuments for values that differ from those of before at some paths only:
+// it renders the templates that can read these values, and takes the other documents from before,
+// which has to be of the same Rendering.
+func (r *Renderer) RenderChanged(as Rendering, before Rendered, values map[string]any, paths ...[]string) ([]Document,
+	error,
+) {
+	old, err := r.resolve(before.Values)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := r.resolve(values)
+	if err != nil {
+		return nil, err
+	}
+	if old != loaded { // other sub-charts are on
+		return r.RenderDocuments(as, values)
+	}
+	some := r.part(loaded, paths)
+	files, err := r.render(loaded, as, values, some)
+	switch {
+	case errors.Is(err, ErrValues):
+		return nil, err
+	case err != nil: // it may miss a template that only a value names
+		return r.RenderDocuments(as, values)
+	}
+	return combine(before.Documents, templatesOf(some), splitTemplates(some, files)), nil
+}
+
+// render renders the templates of a resolved chart, or only those of some, a part of it.
+func (r *Renderer) render(loaded *chart.Chart, as Rendering, values map[string]any, some *chart.Chart,
+) (map[string]string, error) {
 	capabilities := chartutil.DefaultCapabilities.Copy()
 	if as.KubeVersion != "" {
 		version, err := chartutil.ParseKubeVersion(as.KubeVersion)
@@ -82,6 +147,7 @@ func (r *Renderer) RenderDocuments(as Rendering, values map[string]any) ([]Docum
 		}
 		capabilities.KubeVersion = *version
 	}
+	capabilities.APIVersions = slices.Concat(capabilities.APIVersions, as.APIVersions)
 	revision := 1
 	if as.Upgrade {
 		revision = 2
@@ -90,74 +156,73 @@ func (r *Renderer) RenderDocuments(as Rendering, values map[string]any) ([]Docum
 		Name: as.Release, Namespace: as.Namespace, Revision: revision, IsInstall: !as.Upgrade, IsUpgrade: as.Upgrade,
 	}, capabilities, true)
 	if err == nil {
-		err = r.validate(top)
+		err = r.validate(loaded, top)
 	}
 	if err != nil {
-		return nil, exit.Invalidf("values of chart "+source, "correct the values, or the chart's values.schema.json",
+		return nil, exit.Invalidf("values of chart "+r.source,
+			"correct the values, name the --dialect that they follow, or correct the chart's values.schema.json",
 			"%w: %w", ErrValues, err)
 	}
-	files, err := engine.RenderWithClientProvider(loaded, top, existing(as.Existing))
+	files, err := engine.RenderWithClientProvider(cmp.Or(some, loaded), top, existing{as.Existing, as.Missing})
 	if err != nil {
-		return nil, exit.Invalidf("chart "+source, "helm template shows the same error with the same values",
+		return nil, exit.Invalidf("chart "+r.source, "helm template shows the same error with the same values",
 			"it does not render: %w", err)
 	}
-	return split(loaded, files), nil
+	return files, nil
 }
 
-func (r *Renderer) validate(top chartutil.Values) error {
+func (r *Renderer) validate(loaded *chart.Chart, top chartutil.Values) error {
 	values, err := top.Table("Values")
 	if err != nil {
 		return err
 	}
-	return r.schemas.validate(r.chart.helm.Name(), values)
+	return r.schemas.validate(loaded, values)
 }
 
-// parsed reads the chart again from its files.
-func (c *Chart) parsed() (*chart.Chart, error) {
-	var files []*loader.BufferedFile
-	for _, file := range c.helm.Raw {
-		files = append(files, &loader.BufferedFile{Name: file.Name, Data: file.Data})
-	}
-	loaded, err := loader.LoadFiles(files)
+// Coalesced returns values over the chart's own, as templates see them. The error is an
+// exit.Invalid error.
+func (r *Renderer) Coalesced(values map[string]any) (map[string]any, error) {
+	loaded, err := r.resolve(values)
 	if err != nil {
-		return nil, fmt.Errorf("chart %s, loaded again: %w", c.source, err)
+		return nil, err
 	}
-	return loaded, nil
+	return chartutil.CoalesceValues(loaded, values)
 }
 
+// split lists the documents of a rendered chart in the order in which Helm would install them.
 func split(c *chart.Chart, files map[string]string) []Document {
 	var documents []Document
-	add := func(template, text string) {
-		if !hasContent(text) {
-			return
-		}
-		if !strings.Contains(text, "---") { // spares Helm's regular expression
-			documents = append(documents, Document{
-				Template: strings.TrimPrefix(template, c.Name()+"/"),
-				Text:     strings.TrimSpace(text),
-			})
-			return
-		}
-		manifests := releaseutil.SplitManifests(text)
-		for i := range len(manifests) {
-			part := strings.TrimSpace(strings.TrimPrefix(manifests[fmt.Sprintf("manifest-%d", i)], "---\n"))
-			if hasContent(part) {
-				documents = append(documents, Document{Template: strings.TrimPrefix(template, c.Name()+"/"), Text: part})
-			}
-		}
-	}
 	for _, crd := range c.CRDObjects() {
-		add(crd.Filename, string(crd.File.Data))
+		documents = append(documents, splitFile(c, crd.Filename, string(crd.File.Data))...)
 	}
-	var names []string
-	for name := range files {
-		if !strings.HasSuffix(name, "NOTES.txt") && !strings.HasPrefix(name[strings.LastIndex(name, "/")+1:], "_") {
-			names = append(names, name)
+	return append(documents, splitTemplates(c, files)...)
+}
+
+func splitTemplates(c *chart.Chart, files map[string]string) []Document {
+	var documents []Document
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !strings.HasSuffix(name, "NOTES.txt") && !strings.HasPrefix(path.Base(name), "_") {
+			documents = append(documents, splitFile(c, name, files[name])...)
 		}
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		add(name, files[name])
+	return documents
+}
+
+func splitFile(c *chart.Chart, name, text string) []Document {
+	template := strings.TrimPrefix(name, c.Name()+"/")
+	if !hasContent(text) {
+		return nil
+	}
+	if !strings.Contains(text, "---") { // spares Helm's regular expression
+		return []Document{{Template: template, Text: strings.TrimSpace(text)}}
+	}
+	var documents []Document
+	manifests := releaseutil.SplitManifests(text)
+	for i := range len(manifests) {
+		part := strings.TrimSpace(strings.TrimPrefix(manifests[fmt.Sprintf("manifest-%d", i)], "---\n"))
+		if hasContent(part) {
+			documents = append(documents, Document{Template: template, Text: part})
+		}
 	}
 	return documents
 }
@@ -190,11 +255,6 @@ func (c *Chart) Defaults() (map[string]any, []byte) {
 		}
 	}
 	return Merge(c.helm.Values, nil), nil
-}
-
-// Coalesced returns values over the chart's own, as templates see them.
-func (c *Chart) Coalesced(values map[string]any) (map[string]any, error) {
-	return chartutil.CoalesceValues(c.helm, Merge(values, nil))
 }
 
 // Schema returns the schema of the chart's values, nil without one.

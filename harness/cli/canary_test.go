@@ -61,7 +61,7 @@ const (
 func plant(t *testing.T) []string {
 	t.Helper()
 	assignment := "postgresql.auth.password=" + inSet
-	_, err := chart.ParseSet(assignment)
+	_, err := chart.ReadOverrides(nil, []string{assignment})
 	require.NoError(t, err)
 	values := filepath.Join(t.TempDir(), "values.yaml")
 	text, err := json.Marshal(map[string]any{

@@ -117,6 +117,7 @@ func (f *checkFlags) run(ctx context.Context, state *State) error {
 	// Hundreds of renders make garbage that is gone with the process a few seconds later:
 	// collecting less of it saves a third of the CPU.
 	debug.SetGCPercent(checkGCPercent)
+	f.options.Log = state.Note
 	outcome, err := lint.Run(ctx, loaded, f.options)
 	if err == nil && baseline != nil {
 		err = outcome.Accept(baseline)

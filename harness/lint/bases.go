@@ -46,15 +46,23 @@ func (s *subject) baseCases(dialect string) error {
 		s.cases = append(s.cases, &Case{Name: file.name, ci: file.name, Values: file.values})
 	}
 	s.cases = append(s.cases, &Case{Name: defaultsCase, Values: map[string]any{}})
-	for _, c := range s.cases {
+	step := s.progress.begin("base cases", len(s.cases))
+	refused := make([]error, len(s.cases))
+	inParallel(len(s.cases), func(i int) {
+		defer step()
+		c := s.cases[i]
 		c.Kind, c.Release = Base, release
 		if s.dialect != nil {
 			c.Release = s.dialect.Release
 		}
-		if err := s.overlay(c); err != nil {
+		if refused[i] = s.overlay(c); refused[i] == nil {
+			s.render(c)
+		}
+	})
+	for _, err := range refused { // not joined: the cases share their values, and so the reason
+		if err != nil {
 			return err
 		}
-		s.render(c)
 	}
 	return nil
 }
@@ -109,7 +117,7 @@ func (s *subject) fit(dialect *topology.Dialect) ([]*Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &Case{Name: name, Values: sample.Values, Release: dialect.Release, supplied: sample.Secrets}
+		c := &Case{Name: name, Values: sample.Values, Release: dialect.Release, supplied: sample.Secrets, existing: sample.Existing}
 		documents, err := s.renderer.RenderDocuments(c.rendering(s), c.Values)
 		if err == nil {
 			err = promises(dialect, documents)

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -32,11 +33,16 @@ type Case struct {
 	Err     error // why it does not render
 
 	documents []chart.Document
-	from      *Case       // the base of what is none
-	supplied  []string    // Secrets that the topology makes
-	ci        string      // values file, for a base made from one
-	path      mutate.Path // of the switch
-	changes   []change    // of the base's values: the switch and what it demanded
+	from      *Case            // the base of what is none
+	supplied  []string         // Secrets that the topology makes
+	existing  []map[string]any // what lookup finds
+	needs     []string         // objects that it looks up and without which it does not render
+	apis      []string         // API versions that the cluster has beside Kubernetes' own
+	kube      string           // Kubernetes version; empty: the one that is checked
+	reshaped  bool             // renders other documents than its base, or documents of another length
+	ci        string           // values file, for a base made from one
+	path      mutate.Path      // of the switch
+	changes   []change         // of the base's values: the switch and what it demanded
 }
 
 // change is another value for a key.
@@ -56,10 +62,23 @@ const (
 const longRelease = "loooooooooooooooooooooooooooooooooooooooooooooooooong"
 
 func (c *Case) rendering(s *subject) chart.Rendering {
-	return chart.Rendering{Release: c.Release, Namespace: namespace, KubeVersion: s.api.Version}
+	existing := slices.Clone(c.existing)
+	if c.from != nil {
+		existing = append(existing, c.from.existing...)
+	}
+	return chart.Rendering{
+		Release: c.Release, Namespace: namespace, KubeVersion: cmp.Or(c.kube, s.api.Version), APIVersions: c.apis,
+		Existing: existing,
+	}
 }
 
-// structural says whether a case renders other documents than its base, or documents of another
+// overBase says whether the case is rendered as its base is, with other values for some keys.
+func (c *Case) overBase() bool {
+	return c.from != nil && len(c.changes) > 0 && c.Release == c.from.Release && c.kube == c.from.kube &&
+		slices.Equal(c.apis, c.from.apis) && len(c.existing) == 0
+}
+
+// structural says whether the case renders other documents than its base, or documents of another
 // length.
 func (c *Case) structural() bool {
 	if len(c.documents) != len(c.from.documents) {
@@ -90,10 +109,9 @@ func (s *subject) nameCases() {
 		return
 	}
 	from := bases[0]
+	var cases []*Case
 	add := func(name, release string, values map[string]any) {
-		c := &Case{Name: name, Kind: Renamed, Values: values, Release: release, from: from}
-		s.render(c)
-		s.cases = append(s.cases, c)
+		cases = append(cases, &Case{Name: name, Kind: Renamed, Values: values, Release: release, from: from})
 	}
 	add("release "+otherRelease, otherRelease, from.Values)
 	add("release of 53 characters", longRelease, from.Values)
@@ -102,6 +120,8 @@ func (s *subject) nameCases() {
 			add(override, from.Release, mutate.Set(from.Values, mutate.Path{override}, "renamed"))
 		}
 	}
+	inParallel(len(cases), func(i int) { s.render(cases[i]) })
+	s.cases = append(s.cases, cases...)
 }
 
 // maxChoices bounds the alternatives that are rendered of one switch.
@@ -115,7 +135,7 @@ func (s *subject) switchCases() {
 	if len(bases) == 0 {
 		return
 	}
-	coalesced, err := s.chart.Coalesced(bases[0].Values)
+	coalesced, err := s.renderer.Coalesced(bases[0].Values)
 	if err != nil {
 		return
 	}
@@ -134,7 +154,14 @@ func (s *subject) switchCases() {
 		}
 	}
 	cases := make([]*Case, len(switches))
-	inParallel(len(switches), func(i int) { cases[i] = s.switched(bases[0], switches[i].path, switches[i].value) })
+	step := s.progress.begin("switches", len(switches))
+	inParallel(len(switches), func(i int) {
+		defer step()
+		if s.ctx.Err() == nil {
+			cases[i] = s.switched(bases[0], switches[i].path, switches[i].value)
+		}
+	})
+	cases = slices.DeleteFunc(cases, func(c *Case) bool { return c == nil })
 	s.cases = append(s.cases, cases...)
 }
 
@@ -153,8 +180,9 @@ func (s *subject) switched(from *Case, path mutate.Path, value any) *Case {
 	return c
 }
 
-// maxSupplied bounds how many demanded values are given to one case.
-const maxSupplied = 3
+// maxSupplied bounds how many demanded values are given to one case, and maxTries how many are
+// tried for each: an error may name many keys.
+const maxSupplied, maxTries = 3, 12
 
 // supply gives a case that does not render the values that the error names, one after the other,
 // and keeps its first error where that does not help.
@@ -174,6 +202,7 @@ func (s *subject) supply(c *Case) {
 // of something else.
 func (s *subject) supplyOne(c *Case) bool {
 	text := c.Err.Error()
+	tries := 0
 	for _, leaf := range s.leaves {
 		current, set := mutate.Get(c.Values, leaf.Path)
 		if !set {
@@ -183,11 +212,16 @@ func (s *subject) supplyOne(c *Case) bool {
 			continue
 		}
 		for _, candidate := range leaf.Candidates(current) {
-			try := &Case{Values: mutate.Set(c.Values, leaf.Path, candidate), Release: c.Release}
-			_, try.Err = s.renderer.RenderDocuments(try.rendering(s), try.Values)
+			if tries++; tries > maxTries || s.ctx.Err() != nil {
+				return false
+			}
+			try := *c
+			try.Values = mutate.Set(c.Values, leaf.Path, candidate)
+			try.changes = append(slices.Clone(c.changes), change{leaf.Path, candidate})
+			_, try.Err = s.documents(&try, try.rendering(s))
 			if try.Err == nil || !errors.Is(try.Err, chart.ErrValues) && try.Err.Error() != text {
 				c.Values, c.Err, c.Name = try.Values, nil, fmt.Sprintf("%s,%s=%v", c.Name, leaf.Path, candidate)
-				c.changes = append(c.changes, change{leaf.Path, candidate})
+				c.changes = try.changes
 				s.render(c)
 				return true
 			}

@@ -21,6 +21,7 @@ type Options struct {
 	AllowRBAC   string            // file with an Allowance; empty: none
 	Skip        map[string]string // reason by ID of a rule that is not run
 	Strict      bool              // warnings fail too
+	Log         func(string)      // told how far the check is when it takes more than two seconds; nil drops it
 }
 
 // APIVersion versions the JSON form of a Report.
@@ -102,6 +103,7 @@ func Run(ctx context.Context, c *chart.Chart, o Options) (*Report, error) {
 	}
 	s.nameCases()
 	s.switchCases()
+	s.capabilityCases()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -110,6 +112,7 @@ func Run(ctx context.Context, c *chart.Chart, o Options) (*Report, error) {
 			return nil, err
 		}
 	}
+	s.coverage.Unrendered = s.unrendered()
 	report := &Report{
 		APIVersion: APIVersion, Kind: Kind, Chart: c.InfoWith(o.Values), Kubernetes: Kubernetes{
 			s.api.Version,
@@ -165,6 +168,7 @@ func prepare(ctx context.Context, c *chart.Chart, o Options) (*subject, error) {
 	defaults, text := c.Defaults()
 	return &subject{
 		chart: c, renderer: renderer, api: api, user: o.Values, ctx: ctx, allowed: allowed, parsed: map[string][]*Object{},
+		progress: &progress{log: o.Log, begun: time.Now()}, asked: renderer.APIVersions(),
 		leaves: mutate.Leaves(defaults, text, mutate.NewSchema(schema)),
 	}, nil
 }

@@ -2,11 +2,8 @@ package lint
 
 import (
 	"errors"
-	"runtime"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
@@ -14,12 +11,16 @@ import (
 
 // Coverage says which keys of values.yaml do something and which are set by a test.
 type Coverage struct {
-	Keys        int      `json:"keys"`        // of values.yaml that have no keys below them
-	Alive       int      `json:"alive"`       // a change of which changes a render
-	Exercised   int      `json:"exercised"`   // set by a topology, a ci values file or the user
-	Dead        []string `json:"dead"`        // changed without an effect
-	Untried     []string `json:"untried"`     // no change of which renders where it matters
-	Unexercised []string `json:"unexercised"` // set by none
+	Keys      int      `json:"keys"`      // of values.yaml that have no keys below them
+	Alive     int      `json:"alive"`     // a change of which changes a render
+	Exercised int      `json:"exercised"` // set by a topology, a ci values file or the user
+	Dead      []string `json:"dead"`      // changed without an effect
+	// Mistyped are numbers that do something else in a values file, where they are floats, than
+	// with --set, where they are integers.
+	Mistyped    []string `json:"mistyped,omitempty"`
+	Unrendered  []string `json:"unrendered,omitempty"` // templates of the chart that no case rendered anything of
+	Untried     []string `json:"untried"`              // no change of which renders where it matters
+	Unexercised []string `json:"unexercised"`          // set by none
 }
 
 // effect is what became of changing one key.
@@ -44,27 +45,27 @@ func (s *subject) measure() error {
 		return nil
 	}
 	noise := s.noise()
-	in := func(cases ...*Case) func(*chart.Renderer, mutate.Leaf) []*Case {
-		return func(*chart.Renderer, mutate.Leaf) []*Case { return cases }
+	in := func(cases ...*Case) func(mutate.Leaf) []*Case {
+		return func(mutate.Leaf) []*Case { return cases }
 	}
 	if err := s.changeAll(effects, alive, noise, in(bases[0])); err != nil {
 		return err
 	}
-	for i, leaf := range s.leaves {
-		if effects[i] == untried || effects[i] == failing {
-			effects[i] = s.demanding(bases[0], leaf, noise)
-		}
-	}
+	s.demandingAll(bases[0], effects, noise)
 	s.everything = s.together()
-	near := func(_ *chart.Renderer, leaf mutate.Leaf) []*Case { return s.features(leaf.Path) }
+	near := func(leaf mutate.Leaf) []*Case { return s.features(leaf.Path) }
 	if err := s.changeAll(effects, alive, noise, in(s.everything)); err != nil {
 		return err
 	}
-	for _, cases := range []func(*chart.Renderer, mutate.Leaf) []*Case{in(bases[1:]...), near, s.filled} {
+	for _, cases := range []func(mutate.Leaf) []*Case{in(bases[1:]...), near, s.filled, in(s.older()...)} {
 		if err := s.changeAll(effects, failing, noise, cases); err != nil {
 			return err
 		}
 	}
+	if err := s.verify(bases[0], effects, noise); err != nil {
+		return err
+	}
+	s.compareNumbers(bases[0], effects, noise)
 	for i, leaf := range s.leaves {
 		path := leaf.Path.String()
 		switch effects[i] {
@@ -85,36 +86,40 @@ func (s *subject) measure() error {
 }
 
 // changeAll changes each key whose effect is less than settled in the cases that in names.
-func (s *subject) changeAll(effects []effect, settled effect, noise noise,
-	in func(*chart.Renderer, mutate.Leaf) []*Case,
-) error {
-	workers := runtime.GOMAXPROCS(0)
-	var group errgroup.Group
-	for worker := range workers {
-		group.Go(func() error {
-			renderer, err := s.chart.Renderer()
-			if err != nil {
-				return err
-			}
-			for i := worker; i < len(s.leaves); i += workers {
-				if effects[i] >= settled {
-					continue
-				}
-				for _, c := range in(renderer, s.leaves[i]) {
-					if s.ctx.Err() != nil || effects[i] == alive {
-						break
-					}
-					effects[i] = max(effects[i], s.mutateIn(renderer, c, s.leaves[i], noise))
-				}
-			}
-			return s.ctx.Err()
-		})
+func (s *subject) changeAll(effects []effect, settled effect, noise noise, in func(mutate.Leaf) []*Case) error {
+	var open []int
+	for i := range effects {
+		if effects[i] < settled {
+			open = append(open, i)
+		}
 	}
-	return group.Wait()
+	step := s.progress.begin("keys of values.yaml tried in one way", len(open))
+	inParallel(len(open), func(k int) {
+		defer step()
+		i := open[k]
+		for _, c := range in(s.leaves[i]) {
+			if s.ctx.Err() != nil || effects[i] == alive {
+				return
+			}
+			effects[i] = max(effects[i], s.mutateIn(c, s.leaves[i], noise))
+		}
+	})
+	return s.ctx.Err()
 }
 
-// demanding changes a key that cannot be changed alone, and keeps what renders as a case.
-func (s *subject) demanding(from *Case, leaf mutate.Leaf, noise noise) effect {
+// demandingAll changes the keys that could not be changed alone.
+func (s *subject) demandingAll(from *Case, effects []effect, noise noise) {
+	made := make([]*Case, len(s.leaves))
+	inParallel(len(s.leaves), func(i int) {
+		if effects[i] == untried || effects[i] == failing {
+			effects[i], made[i] = s.demanding(from, s.leaves[i], noise)
+		}
+	})
+	s.cases = append(s.cases, slices.DeleteFunc(made, func(c *Case) bool { return c == nil })...)
+}
+
+// demanding changes a key that cannot be changed alone, and returns what renders as a case, or nil.
+func (s *subject) demanding(from *Case, leaf mutate.Leaf, noise noise) (effect, *Case) {
 	current, set := mutate.Get(from.Values, leaf.Path)
 	if !set {
 		current = leaf.Value
@@ -122,21 +127,20 @@ func (s *subject) demanding(from *Case, leaf mutate.Leaf, noise noise) effect {
 	for _, candidate := range leaf.Candidates(current) {
 		c := s.switched(from, leaf.Path, candidate)
 		if c.Err == nil {
-			s.cases = append(s.cases, c)
 			if noise.differ(from.documents, c.documents) {
-				return alive
+				return alive, c
 			}
-			return silent
+			return silent, c
 		}
 		if !errors.Is(c.Err, chart.ErrValues) {
-			return failing
+			return failing, nil
 		}
 	}
-	return untried
+	return untried, nil
 }
 
 // filled is everything turned on, and the empty neighbours of a key set as well.
-func (s *subject) filled(renderer *chart.Renderer, leaf mutate.Leaf) []*Case {
+func (s *subject) filled(leaf mutate.Leaf) []*Case {
 	full := s.everything
 	for _, neighbour := range s.leaves {
 		beside := len(neighbour.Path) == len(leaf.Path) && neighbour.Path.Shared(leaf.Path) == len(leaf.Path)-1
@@ -145,8 +149,10 @@ func (s *subject) filled(renderer *chart.Renderer, leaf mutate.Leaf) []*Case {
 			continue
 		}
 		for _, candidate := range neighbour.Candidates(neighbour.Value) {
-			try := &Case{Release: full.Release, Values: mutate.Set(full.Values, neighbour.Path, candidate), from: full.from}
-			try.documents, try.Err = renderer.RenderDocuments(try.rendering(s), try.Values)
+			try := &Case{
+				Release: full.Release, Values: mutate.Set(full.Values, neighbour.Path, candidate), from: full.from, apis: full.apis,
+			}
+			try.documents, try.Err = s.renderer.RenderChanged(try.rendering(s), full.rendered(), try.Values, neighbour.Path)
 			if try.Err == nil {
 				full = try
 				break
@@ -160,14 +166,15 @@ func (s *subject) filled(renderer *chart.Renderer, leaf mutate.Leaf) []*Case {
 }
 
 // mutateIn tries other values for a key in one case until one changes the render.
-func (s *subject) mutateIn(renderer *chart.Renderer, c *Case, leaf mutate.Leaf, noise noise) effect {
+func (s *subject) mutateIn(c *Case, leaf mutate.Leaf, noise noise) effect {
 	current, set := mutate.Get(c.Values, leaf.Path)
 	if !set {
 		current = leaf.Value
 	}
 	rendered, failed := 0, 0
 	for _, candidate := range leaf.Candidates(current) {
-		documents, err := renderer.RenderDocuments(c.rendering(s), mutate.Set(c.Values, leaf.Path, candidate))
+		documents, err := s.renderer.RenderChanged(c.rendering(s), c.rendered(), mutate.Set(c.Values, leaf.Path, candidate),
+			leaf.Path)
 		if err != nil {
 			if !errors.Is(err, chart.ErrValues) { // which costs little, and says nothing about the next value
 				failed++

@@ -35,6 +35,7 @@ func (s *subject) probe(values map[string]any) *Case {
 	for path, value := range values {
 		if s.has(path) {
 			c.Values = mutate.Set(c.Values, key(path), value)
+			c.changes = append(c.changes, change{key(path), value})
 		}
 	}
 	s.render(c)

@@ -213,7 +213,7 @@ var keyWords = map[string][]string{
 // namedByValue says whether a value of the case names the object, so that whoever sets it supplies
 // the object.
 func (s *subject) namedByValue(c *Case, ref reference) bool {
-	coalesced, err := s.chart.Coalesced(c.Values)
+	coalesced, err := s.renderer.Coalesced(c.Values)
 	if err != nil {
 		return false
 	}

@@ -64,21 +64,38 @@ func demand(err error) bool {
 func renders(s *subject) []Finding {
 	var all []Finding
 	for _, c := range s.cases {
+		if c.Err == nil && len(c.needs) > 0 {
+			all = append(all, Finding{
+				Severity: Info, Message: "renders only where the cluster has " + strings.Join(c.needs, ", ") +
+					", which was rendered with an empty one", Cases: []string{c.Name},
+				Hint: "helm template and GitOps tools without lookup fail here",
+			})
+		}
 		if c.Err == nil || c.ci != "" && errors.Is(c.Err, chart.ErrValues) {
 			continue
 		}
 		finding := Finding{Message: "does not render: " + reason(c.Err), Cases: []string{c.Name}}
 		finding.File, finding.Line = chart.TemplatePlace(c.Err)
 		wanting := demand(c.Err) || errors.Is(c.Err, chart.ErrValues)
-		if c.Kind != Base && wanting || c.Name == defaultsCase && wanting {
+		if wanting && (c.Kind != Base || c.Name == defaultsCase || len(c.needs) > 0) {
 			finding.Severity = Info
 			finding.Message = "not checked, needs more values: " + reason(c.Err)
 			finding.Hint = "a ci/*-values.yaml that sets them is rendered and checked"
+			if len(c.needs) > 0 {
+				finding.Message = "not checked, looks in the cluster for " + strings.Join(c.needs, ", ") + ": " + reason(c.Err)
+				finding.Hint = "steamer run tries it on a cluster"
+			}
 		}
 		if c.Kind != Base {
 			finding.Path = c.path.String()
 		}
 		all = append(all, finding)
+	}
+	for _, name := range s.coverage.Unrendered {
+		all = append(all, Finding{
+			Severity: Info, File: name, Message: "rendered nothing in any case, so that nothing in it was checked",
+			Hint: "a ci/*-values.yaml that turns it on is rendered and checked",
+		})
 	}
 	if len(s.bases()) == 0 {
 		all = append(all, Finding{

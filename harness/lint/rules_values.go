@@ -29,6 +29,12 @@ func dead(s *subject) []Finding {
 	for _, key := range s.coverage.Dead {
 		all = append(all, s.aboutValue(key, "changes nothing in any render that was tried"))
 	}
+	for _, key := range s.coverage.Mistyped {
+		finding := s.aboutValue(key, "does one thing in a values file, where Helm reads a float, and another with --set, "+
+			"which gives an integer")
+		finding.Hint = "convert it in the template: int64, or int"
+		all = append(all, finding)
+	}
 	for _, key := range s.coverage.Untried {
 		finding := s.aboutValue(key, "no other value was found that renders, so that its effect is not known")
 		finding.Severity, finding.Hint = Info, "a ci/*-values.yaml that sets it shows how"

@@ -25,12 +25,16 @@ func (s *subject) repeated() []again {
 	}
 	var cases []*Case
 	for _, c := range s.rendered() {
-		if c.Kind == Base || c.Kind == SwitchedOn && c.structural() { // the others show the same as the bases
+		if c.Kind == Base || c.Kind == SwitchedOn && c.reshaped { // the others show the same as the bases
 			cases = append(cases, c)
 		}
 	}
 	renders, failures := make([]again, len(cases)), make([]error, len(cases))
-	inParallel(len(cases), func(i int) { renders[i], failures[i] = s.repeat(cases[i]) })
+	step := s.progress.begin("renders again, and as upgrades", len(cases))
+	inParallel(len(cases), func(i int) {
+		defer step()
+		renders[i], failures[i] = s.repeat(cases[i])
+	})
 	for i, err := range failures {
 		if err != nil {
 			finding := Finding{Message: "an upgrade does not render: " + reason(err), Cases: []string{cases[i].Name}}
@@ -44,15 +48,20 @@ func (s *subject) repeated() []again {
 
 // repeat renders a case once more, and as an upgrade.
 func (s *subject) repeat(c *Case) (again, error) {
-	second := &Case{Values: c.Values, Release: c.Release}
-	s.render(second)
+	second, err := s.renderer.RenderDocuments(c.rendering(s), c.Values)
+	if err != nil {
+		return again{}, err
+	}
 	r := c.rendering(s)
 	r.Upgrade = true
 	for _, o := range c.Objects {
 		r.Existing = append(r.Existing, o.Tree)
 	}
 	documents, err := s.renderer.RenderDocuments(r, c.Values)
-	next := again{Case: c, second: second.Objects}
+	next := again{Case: c}
+	for _, document := range second {
+		next.second = append(next.second, s.objectsOf(document)...)
+	}
 	for _, document := range documents {
 		next.upgrade = append(next.upgrade, s.objectsOf(document)...)
 	}

@@ -2,6 +2,8 @@ package lint
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -28,7 +30,9 @@ type subject struct {
 	cases    []*Case
 	ctx      context.Context // of the whole check; rules that render much look at it
 
-	everything *Case // as many switches on as render together; nil before measure
+	asked      []string // API versions that templates ask the cluster for and Kubernetes does not have
+	everything *Case    // as many switches on as render together; nil before measure
+	progress   *progress
 
 	parsing  sync.Mutex           // guards parsed
 	parsed   map[string][]*Object // by template and text: many cases render the same
@@ -41,13 +45,86 @@ type subject struct {
 	upgradeErrors []Finding // filled by repeated
 }
 
-// render renders a case. An error is the case's.
+// render renders a case. An error is the case's. Where a template looks for an object in the
+// cluster and fails without it, the case is rendered with an empty one.
 func (s *subject) render(c *Case) {
-	documents, err := s.renderer.RenderDocuments(c.rendering(s), c.Values)
-	c.Err, c.documents, c.Objects = err, documents, nil
-	for _, document := range documents {
+	c.needs = nil
+	as := c.rendering(s)
+	var missing []map[string]any
+	as.Missing = func(apiVersion, kind, namespace, name string) {
+		missing = append(missing, empty(apiVersion, kind, namespace, name))
+	}
+	c.documents, c.Err = s.documents(c, as)
+	if c.Err != nil && !errors.Is(c.Err, chart.ErrValues) && len(missing) > 0 {
+		s.lookUp(c, missing)
+	}
+	c.Objects = nil
+	for _, document := range c.documents {
 		c.Objects = append(c.Objects, s.objectsOf(document)...)
 	}
+	c.reshaped = c.Err == nil && c.from != nil && c.structural()
+}
+
+// lookUp renders a case again with empty objects in place of those that it missed, and keeps as
+// few of them as it takes. Where the case does not render with them either, it stays as it is.
+func (s *subject) lookUp(c *Case, missing []map[string]any) {
+	try := *c
+	with := func(objects []map[string]any) bool {
+		try.existing = slices.Concat(c.existing, objects)
+		try.documents, try.Err = s.documents(&try, try.rendering(s))
+		return try.Err == nil
+	}
+	if !with(missing) {
+		if try.Err.Error() != c.Err.Error() { // it is for want of one of them
+			c.needs = objectNames(missing)
+		}
+		return
+	}
+	kept := missing
+	for _, one := range missing {
+		fewer := slices.DeleteFunc(slices.Clone(kept), func(o map[string]any) bool { return reflect.DeepEqual(o, one) })
+		if len(fewer) < len(kept) && with(fewer) {
+			kept = fewer
+		}
+	}
+	with(kept)
+	*c = try
+	c.needs = objectNames(kept)
+}
+
+// empty is an object that holds nothing.
+func empty(apiVersion, kind, namespace, name string) map[string]any {
+	return map[string]any{
+		"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"name": name, "namespace": namespace},
+		"data": map[string]any{},
+	}
+}
+
+// objectNames names each object once.
+func objectNames(objects []map[string]any) []string {
+	var names []string
+	for _, tree := range objects {
+		names = append(names, describe(chart.Document{}, tree).ID())
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// documents renders a case as a whole, or only what its changes of its base can reach.
+func (s *subject) documents(c *Case, as chart.Rendering) ([]chart.Document, error) {
+	if !c.overBase() {
+		return s.renderer.RenderDocuments(as, c.Values)
+	}
+	var paths [][]string
+	for _, change := range c.changes {
+		paths = append(paths, change.path)
+	}
+	return s.renderer.RenderChanged(as, c.from.rendered(), c.Values, paths...)
+}
+
+// rendered are the documents of a case, to compare others with.
+func (c *Case) rendered() chart.Rendered {
+	return chart.Rendered{Values: c.Values, Documents: c.documents}
 }
 
 func (s *subject) objectsOf(document chart.Document) []*Object {
@@ -107,7 +184,7 @@ const maxFeatures = 6
 func (s *subject) features(near mutate.Path) []*Case {
 	var all []*Case
 	for _, c := range s.rendered() {
-		if shared := c.path.Shared(near); shared > 0 && (c.structural() || shared == len(near)-1) {
+		if shared := c.path.Shared(near); shared > 0 && (c.reshaped || shared == len(near)-1) {
 			all = append(all, c)
 		}
 	}
@@ -120,8 +197,10 @@ func (s *subject) features(near mutate.Path) []*Case {
 func (s *subject) together() *Case {
 	bases := s.bases()
 	all := &Case{
-		Name: "everything", Release: bases[0].Release, Values: bases[0].Values, from: bases[0],
-		documents: bases[0].documents,
+		Name: "everything", Release: bases[0].Release, Values: bases[0].Values, from: bases[0], apis: s.asked,
+	}
+	if s.render(all); all.Err != nil {
+		all = bases[0]
 	}
 	var on []*Case
 	for _, c := range s.rendered() {
@@ -139,7 +218,7 @@ func (s *subject) join(all *Case, more []*Case) *Case {
 	if len(more) == 0 {
 		return all
 	}
-	try := &Case{Name: all.Name, Release: all.Release, Values: all.Values, from: all.from}
+	try := &Case{Name: all.Name, Release: all.Release, Values: all.Values, from: all.from, apis: all.apis}
 	for _, c := range more {
 		for _, change := range c.changes {
 			try.Values = mutate.Set(try.Values, change.path, change.value)

@@ -248,7 +248,7 @@ func TestChartsRender(t *testing.T) {
 			values := chart.Merge(map[string]any{"config": map[string]any{"initialize": map[string]any{
 				"oidcDiscoveryUrl": "http://gitlab.invalid", "boundAudiences": "http://openbao.invalid",
 			}}}, m.Values)
-			_, err = c.Render("openbao", "steamer", values)
+			_, err = c.Render(chart.Rendering{Release: "openbao", Namespace: "steamer"}, values)
 			require.NoError(t, err)
 		})
 	}

@@ -86,7 +86,7 @@ func (c *Changer) Change(change string, with map[string]any) (map[string]any, er
 
 // Render implements scenario.Installer.
 func (c *Changer) Render(values map[string]any) (map[string]string, error) {
-	return c.env.Spec.Chart.Render(c.env.Spec.Dialect.Release, c.env.Namespace, chart.Merge(c.env.values, values))
+	return c.env.Spec.Chart.Render(c.env.rendering(), chart.Merge(c.env.values, values))
 }
 
 // Restore brings back the chart under test with the environment's own values, if a scenario left

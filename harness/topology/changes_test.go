@@ -39,10 +39,10 @@ func TestEveryChangeReachesTheChart(t *testing.T) {
 			require.True(t, changer.Knows(change))
 			values, err := changer.Change(change, with)
 			require.NoError(t, err)
-			before, err := c.Render("openbao", env.Namespace, env.values)
+			before, err := c.Render(chart.Rendering{Release: "openbao", Namespace: env.Namespace}, env.values)
 			require.NoError(t, err)
 			changer.Adopt(values)
-			after, err := c.Render("openbao", env.Namespace, env.values)
+			after, err := c.Render(chart.Rendering{Release: "openbao", Namespace: env.Namespace}, env.values)
 			require.NoError(t, err)
 			workload := "openbao/templates/deployment.yaml"
 			require.NotEqual(t, before[workload], after[workload], "the pods do not change")

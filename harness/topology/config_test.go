@@ -85,7 +85,7 @@ func configMap(t *testing.T, env *Environment) map[string]string {
 
 func joined(t *testing.T, env *Environment) string {
 	t.Helper()
-	files, err := env.Spec.Chart.Render(env.Spec.Dialect.Release, env.Namespace, env.values)
+	files, err := env.Spec.Chart.Render(env.rendering(), env.values)
 	require.NoError(t, err)
 	var all []string
 	for name, text := range files {

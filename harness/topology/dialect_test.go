@@ -62,7 +62,7 @@ func (p pair) prepare(t *testing.T, topology string, change ...string) (*Environ
 // rendered is everything that an environment installs, as one text, with the values given.
 func rendered(t *testing.T, env *Environment, values map[string]any) string {
 	t.Helper()
-	files, err := env.Spec.Chart.Render(env.Spec.Dialect.Release, env.Namespace, values)
+	files, err := env.Spec.Chart.Render(env.rendering(), values)
 	require.NoError(t, err)
 	var all strings.Builder
 	for _, text := range files {

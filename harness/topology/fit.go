@@ -34,12 +34,21 @@ type object struct {
 	} `json:"spec"`
 }
 
+// rendering is how the chart is rendered before the cluster is touched: lookup finds the Secrets
+// that Steamer makes before it installs the chart.
+func (e *Environment) rendering() chart.Rendering {
+	return chart.Rendering{
+		Release: e.Spec.Dialect.Release, Namespace: e.Namespace,
+		Existing: existing(supplied(e.Spec.Topology, e.Spec.Dialect, e.Spec.TLS)),
+	}
+}
+
 // fit renders the chart with values and checks that what the dialect says about its objects is
 // true, and that what Steamer makes for the chart arrives in it. It returns the active Service.
 // The error is of code exit.Invalid.
 func (e *Environment) fit(values map[string]any) (object, error) {
 	d := e.Spec.Dialect
-	files, err := e.Spec.Chart.Render(d.Release, e.Namespace, values)
+	files, err := e.Spec.Chart.Render(e.rendering(), values)
 	if err != nil {
 		return object{}, err
 	}
@@ -96,17 +105,7 @@ func (e *Environment) checkWorkload(objects []object) error {
 // checkSecrets looks for the names of the Secrets that Steamer makes: values that a chart does not
 // know are dropped in silence, and OpenBao would come up without its password, its CA or its key.
 func (e *Environment) checkSecrets(files map[string]string) error {
-	wanted := []string{passwordSecret}
-	if e.Spec.Topology == CloudNativeHybrid {
-		wanted = append(wanted, caSecret)
-	}
-	if e.Spec.TLS {
-		wanted = append(wanted, listenerSecret)
-	}
-	for _, secret := range e.Spec.Dialect.Secrets {
-		wanted = append(wanted, secret.Name)
-	}
-	for _, name := range wanted {
+	for _, name := range slices.Sorted(maps.Keys(supplied(e.Spec.Topology, e.Spec.Dialect, e.Spec.TLS))) {
 		mention := regexp.MustCompile(`(^|[^-.\w])` + regexp.QuoteMeta(name) + `($|[^-.\w])`)
 		if !slices.ContainsFunc(slices.Collect(maps.Values(files)), mention.MatchString) {
 			return fmt.Errorf("nothing in it refers to Secret %s", name)

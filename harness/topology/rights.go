@@ -27,27 +27,33 @@ func (e *Environment) Needs(list []scenario.Scenario) ([]cluster.Need, error) {
 	for _, namespace := range e.namespaces() {
 		all = append(all, runNeeds(namespace)...)
 	}
-	rendered := []struct {
-		chart              *chart.Chart
-		release, namespace string
-		values             map[string]any
-	}{
-		{e.Spec.Chart, e.Spec.Dialect.Release, e.Namespace, e.values},
-		{e.Spec.Chart, e.Spec.Dialect.Release, e.Namespace, chart.Merge(e.values, e.bootstrap)},
-		{e.Spec.Fixtures.GitLabStub, "gitlab-stub", e.Namespace, e.stubValues("{}")},
+	type release struct {
+		chart  *chart.Chart
+		as     chart.Rendering
+		values map[string]any
+	}
+	rendered := []release{
+		{e.Spec.Chart, e.rendering(), e.values},
+		{e.Spec.Chart, e.rendering(), chart.Merge(e.values, e.bootstrap)},
+		{
+			e.Spec.Fixtures.GitLabStub,
+			chart.Rendering{Release: "gitlab-stub", Namespace: e.Namespace},
+			e.stubValues("{}"),
+		},
 	}
 	if e.Spec.Topology == CloudNative {
-		one := rendered[2]
-		one.chart, one.release, one.namespace, one.values = e.Spec.Fixtures.PostgreSQL, "postgresql", e.DatabaseNamespace(),
-			e.databaseValues()
-		rendered = append(rendered, one)
+		rendered = append(rendered, release{
+			e.Spec.Fixtures.PostgreSQL,
+			chart.Rendering{Release: "postgresql", Namespace: e.DatabaseNamespace()},
+			e.databaseValues(),
+		})
 	}
 	for _, r := range rendered {
-		files, err := r.chart.Render(r.release, r.namespace, r.values)
+		files, err := r.chart.Render(r.as, r.values)
 		if err != nil {
 			return nil, err
 		}
-		needs, err := chartNeeds(r.chart.Info().Name, r.namespace, files)
+		needs, err := chartNeeds(r.chart.Info().Name, r.as.Namespace, files)
 		if err != nil {
 			return nil, err
 		}

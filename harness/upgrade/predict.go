@@ -55,7 +55,9 @@ func (s Setting) render(stop Stop, existing []object) ([]object, error) {
 	if err != nil {
 		return nil, err
 	}
-	as := chart.Rendering{Release: s.Dialect.Release, Namespace: namespace, Upgrade: existing != nil}
+	as := chart.Rendering{
+		Release: s.Dialect.Release, Namespace: namespace, Upgrade: existing != nil, Existing: sample.Existing,
+	}
 	for _, o := range existing {
 		as.Existing = append(as.Existing, o)
 	}

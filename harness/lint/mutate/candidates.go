@@ -29,7 +29,8 @@ func (s Schema) accepts(kind string) bool {
 	return false
 }
 
-// Candidates proposes values other than the current one, the likeliest to fit first.
+// Candidates proposes values other than the current one, the likeliest to fit first. Their numbers
+// are floats, as those of a values file are.
 func (l Leaf) Candidates(current any) []any {
 	all := slices.Clone(l.Schema.enum())
 	switch value := current.(type) {
@@ -55,6 +56,7 @@ func (l Leaf) Candidates(current any) []any {
 	}
 	var different []any
 	for _, candidate := range all {
+		candidate = asInFile(candidate)
 		same := func(other any) bool { return equal(candidate, other) }
 		if !same(current) && !slices.ContainsFunc(different, same) {
 			different = append(different, candidate)
@@ -65,7 +67,33 @@ func (l Leaf) Candidates(current any) []any {
 
 // equal compares numbers by what they are: Helm holds a chart's as json.Number.
 func equal(a, b any) bool {
-	return reflect.DeepEqual(a, b) || isNumber(a) && isNumber(b) && fmt.Sprint(a) == fmt.Sprint(b)
+	if !isNumber(a) || !isNumber(b) {
+		return reflect.DeepEqual(a, b)
+	}
+	x, _ := strconv.ParseFloat(fmt.Sprint(a), 64)
+	y, _ := strconv.ParseFloat(fmt.Sprint(b), 64)
+	return x == y
+}
+
+// asInFile is a value as Helm reads it from a values file.
+func asInFile(value any) any {
+	switch value := value.(type) {
+	case int64:
+		return float64(value)
+	case []any:
+		all := make([]any, len(value))
+		for i := range value {
+			all[i] = asInFile(value[i])
+		}
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(value))
+		for key := range value {
+			all[key] = asInFile(value[key])
+		}
+		return all
+	}
+	return value
 }
 
 func isNumber(v any) bool {

@@ -48,9 +48,9 @@ definitions:
 `)
 	text := "choice: b\nref: []\ncycle: ''\nmaybe: null\nmap: {}\nnumber: 3\nfraction: 0.5\nflag: true\ntext: t\n"
 	want := map[string]any{
-		"choice": "a", "ref": []any{map[string]any{"count": int64(6)}}, "cycle": "mutated", "maybe": true,
+		"choice": "a", "ref": []any{map[string]any{"count": float64(6)}}, "cycle": "mutated", "maybe": true,
 		"map":    map[string]any{"mutated": "mutated"},
-		"number": int64(4), "fraction": 1.5, "flag": false, "text": "tx",
+		"number": float64(4), "fraction": 1.5, "flag": false, "text": "tx",
 	}
 	switches := map[string]bool{"choice": true, "maybe": true, "flag": true}
 	leaves := mutate.Leaves(values(t, text), []byte(text), mutate.NewSchema(schema))
@@ -71,8 +71,8 @@ definitions:
 // TestCandidatesOfJSONNumbers covers the form in which Helm holds a chart's numbers.
 func TestCandidatesOfJSONNumbers(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, int64(8201), mutate.Leaf{}.Candidates(json.Number("8200"))[0])
-	require.NotContains(t, mutate.Leaf{}.Candidates(json.Number("1")), int64(1))
+	require.Equal(t, float64(8201), mutate.Leaf{}.Candidates(json.Number("8200"))[0])
+	require.NotContains(t, mutate.Leaf{}.Candidates(json.Number("1")), float64(1))
 }
 
 func TestSetAndGet(t *testing.T) {
