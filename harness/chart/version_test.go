@@ -15,7 +15,8 @@ func TestWithVersion(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "small")
 	for name, text := range map[string]string{
-		"Chart.yaml":       "apiVersion: v2\nname: small\nversion: 1.0.0\nappVersion: \"1.0\"\nannotations: {kept: \"yes\"}\n",
+		"Chart.yaml": "apiVersion: v2\nname: small\nversion: 1.0.0\nappVersion: \"1.0\"\n" +
+			"annotations: {kept: \"yes\"}\n",
 		"values.yaml":      "a: 1\n",
 		"templates/a.yaml": "v: '{{ .Chart.Version }} {{ .Chart.AppVersion }} {{ .Values.a }}'\n",
 	} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -31,6 +32,9 @@ type Object struct {
 	labels    map[string]string
 	notes     map[string]string // annotations
 	flaws     []string          // of its YAML
+
+	parseConfigs sync.Once // guards configs
+	configs      []*config
 }
 
 // ID names the object as findings do.

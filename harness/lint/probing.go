@@ -29,9 +29,7 @@ func probing(_ *subject, c *Case) []Finding {
 				if strings.HasPrefix(where, "lifecycle.") {
 					return
 				}
-				for _, finding := range asking(o, path+"."+where, where, h, server) {
-					all = append(all, finding)
-				}
+				all = append(all, asking(o, path+"."+where, where, h, server)...)
 			})
 		})
 		if !asks {

@@ -103,8 +103,8 @@ func (s *subject) apply(rule Rule, found *findings) {
 	}
 }
 
-// applyEach runs a rule on each case that renders. Findings of a lenient rule that no base shows are
-// warnings.
+// applyEach runs a rule on each case that renders. Findings of a lenient rule that no base shows
+// are warnings.
 func (s *subject) applyEach(rule Rule, add func(all []Finding, cases ...string)) {
 	inBase := map[string]bool{}
 	for _, c := range s.rendered() {

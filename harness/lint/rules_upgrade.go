@@ -15,10 +15,11 @@ var upgradeRules = []Rule{
 			"new unseal key makes the database unreadable.",
 		Hint: "take the old value from lookup, or render the Secret only where lookup does not find it, as a " +
 			"hook or with helm.sh/resource-policy: keep",
-		Detail: "Where a Secret differs between two renders, an upgrade is rendered with a lookup that finds " +
-			"what the first render made. A Secret that is then the same, or not rendered and kept, is " +
-			"reported as information; helm template and what builds on it (Argo CD) have no lookup and would " +
-			"still generate it again.",
+		Detail: "Where a Secret differs between two renders, an upgrade is rendered with a lookup that finds what the " +
+			"first render made. A Secret that is then the same, or not rendered and kept, is reported as information; helm " +
+			"template and what builds on it (Argo CD) have no lookup and would still generate it again. That is a warning for " +
+			"a key of the seal: where the seal stanza or a variable named like one leads, or a Secret named unseal. A chart " +
+			"that does not render it without a cluster has none.",
 		chart: secretsKept,
 	},
 	{

@@ -15,12 +15,15 @@ var wiringRules = []Rule{
 		each: selectors,
 	},
 	{
-		ID: "wiring/releases", Title: "two releases in a namespace do not touch each other", Severity: Error,
-		Protects: "A second release in the namespace takes over objects, or its pods answer for the first one's " +
+		ID: "wiring/releases", Title: "two releases in a cluster do not touch each other", Severity: Error,
+		Protects: "A second release takes over objects, is refused because of them, or its pods answer for the first one's " +
 			"Service.",
-		Hint: "put the release's name into names and selectors",
-		Detail: "Compares the first base with its render under another release name: no object has the same " +
-			"name, no selector matches the other's pods.",
+		Hint: "put the release's name into names and selectors, and its namespace into the names of cluster-wide objects",
+		Detail: "Compares the first base, and each case that renders other objects, with a release of another name in the " +
+			"namespace (no object has the same name, no selector matches the other's pods) and with one of the same name in " +
+			"another namespace: no cluster-wide object, and none in a fixed namespace, has the same name. Of a custom " +
+			"resource its definition in the chart tells whether it is cluster-wide, else a kind that begins with Cluster. " +
+			"Rendered definitions of custom resources, whose names cannot vary, are warnings.",
 		chart: releases,
 	},
 	{
@@ -65,8 +68,8 @@ var wiringRules = []Rule{
 		Protects: "On an IPv6 or dual-stack cluster a URL with a bare address does not parse, and the server " +
 			"does not start.",
 		Hint: "write ://[$(NAME)]: on IPv6 clusters, or use the pod's DNS name",
-		Detail: "Reads env, command and args of containers for URLs whose host is a variable that holds " +
-			"status.podIP or status.hostIP.",
+		Detail: "Reads env, command and args of containers for URLs whose host is a variable that holds status.podIP or " +
+			"status.hostIP. A template that has the brackets in another case, such as by a value for IPv6, is left out.",
 		object: bareAddresses,
 	},
 	{

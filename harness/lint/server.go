@@ -71,17 +71,28 @@ func plain(node any) any {
 func serverConfigs(c *Case) []*config {
 	var all []*config
 	for _, o := range c.Objects {
-		if o.GVK.Kind != "ConfigMap" && o.GVK.Kind != "Secret" || len(o.hooks()) > 0 {
-			continue
+		if len(o.hooks()) == 0 {
+			all = append(all, o.serverConfigs()...)
+		}
+	}
+	return all
+}
+
+// serverConfigs lists the configurations that a ConfigMap or Secret holds. They are parsed once:
+// many rules and cases ask.
+func (o *Object) serverConfigs() []*config {
+	o.parseConfigs.Do(func() {
+		if o.GVK.Kind != "ConfigMap" && o.GVK.Kind != "Secret" {
+			return
 		}
 		for _, f := range files(o) {
 			tree := serverTree(f.text)
 			if tree["storage"] != nil || tree["backend"] != nil {
-				all = append(all, &config{object: o, path: f.path, tree: tree, text: f.text})
+				o.configs = append(o.configs, &config{object: o, path: f.path, tree: tree, text: f.text})
 			}
 		}
-	}
-	return all
+	})
+	return o.configs
 }
 
 // What OpenBao's parser knows, of versions 2.4 to 2.6 and of what it keeps from Vault.
