@@ -60,8 +60,8 @@ func mutantsOf(root string) ([]mutation.Mutant, []mutation.Outcome, error) {
 	return list, found.Outcomes, nil
 }
 
-// noticed returns the mutants that each scenario should notice, by its ID; those that it killed are
-// marked.
+// noticed returns the mutants that each scenario should notice, by its ID; those that it killed
+// are marked.
 func noticed(list []mutation.Mutant, found []mutation.Outcome) map[string][]string {
 	killed := map[string]string{}
 	for _, o := range found {

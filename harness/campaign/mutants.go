@@ -121,8 +121,8 @@ func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutatio
 // sideBySide is how many mutants are tried at once by processes, each with a server of its own.
 const sideBySide = 2
 
-// Run tries mutants, and writes and prints the outcomes, also those before an error. The verdict is
-// FAIL where one survived that does not say why it cannot be killed, and INCONCLUSIVE where one
+// Run tries mutants, and writes and prints the outcomes, also those before an error. The verdict
+// is FAIL where one survived that does not say why it cannot be killed, and INCONCLUSIVE where one
 // could not be tried.
 func (m *Mutants) Run(ctx context.Context, sess *session.Session, list []mutation.Mutant) (result.Verdict, error) {
 	if err := errors.Join(session.Writable("--markdown", m.Markdown), session.Writable("--json", m.JSON)); err != nil {
@@ -198,9 +198,9 @@ func (m *Mutants) provider(ctx context.Context, sess *session.Session, root stri
 	return provider, provider.Preflight(ctx)
 }
 
-// there tries mutants of charts on a cluster. Those that the machine or the cluster kept from being
-// tried are tried once more, on a fresh cluster; what fails then is an outcome of these mutants
-// alone. The error is ctx's own.
+// there tries mutants of charts on a cluster. Those that the machine or the cluster kept from
+// being tried are tried once more, on a fresh cluster; what fails then is an outcome of these
+// mutants alone. The error is ctx's own.
 func (m *Mutants) there(ctx context.Context, sess *session.Session, provider *platform.Provider,
 	list []mutation.Mutant, report func(mutation.Outcome),
 ) ([]mutation.Outcome, error) {

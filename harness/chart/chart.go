@@ -151,7 +151,8 @@ func (c *Chart) Knows(key string) bool {
 	return ok
 }
 
-// copy returns the chart as it was loaded, for Helm to write to, with schemas that need no network.
+// copy returns the chart as it was loaded, for Helm to write to, with schemas that need no
+// network.
 func (c *Chart) copy() (*chart.Chart, error) {
 	copied := writable(c.helm)
 	if err := localSchema(copied); err != nil {

@@ -73,8 +73,8 @@ dependencies:
 	}
 }
 
-// TestValuesDecideAboutSubcharts: only the sub-charts that are on are rendered, and asked for their
-// schemas, under their aliases; and what one set of values decides does not reach the next.
+// TestValuesDecideAboutSubcharts: only the sub-charts that are on are rendered, and asked for
+// their schemas, under their aliases; and what one set of values decides does not reach the next.
 func TestValuesDecideAboutSubcharts(t *testing.T) {
 	t.Parallel()
 	c := made(t, family())

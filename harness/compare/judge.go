@@ -83,8 +83,8 @@ func (c *Comparison) Decided() bool {
 	return last.Pairs == len(c.Pairs) && (last.Verdict != result.Inconclusive || c.hopeless())
 }
 
-// hopeless reports whether so few pairs of the last analysis were valid that going on is a waste of
-// time. It is none where it is B that spoils them: more pairs may prove it.
+// hopeless reports whether so few pairs of the last analysis were valid that going on is a waste
+// of time. It is none where it is B that spoils them: more pairs may prove it.
 func (c *Comparison) hopeless() bool {
 	last := c.Interims[len(c.Interims)-1]
 	return float64(last.Valid) < hopelessValid*float64(last.Pairs) &&

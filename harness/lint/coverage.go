@@ -118,7 +118,8 @@ func (s *subject) demandingAll(from *Case, effects []effect, noise noise) {
 	s.cases = append(s.cases, slices.DeleteFunc(made, func(c *Case) bool { return c == nil })...)
 }
 
-// demanding changes a key that cannot be changed alone, and returns what renders as a case, or nil.
+// demanding changes a key that cannot be changed alone, and returns what renders as a case, or
+// nil.
 func (s *subject) demanding(from *Case, leaf mutate.Leaf, noise noise) (effect, *Case) {
 	current, set := mutate.Get(from.Values, leaf.Path)
 	if !set {

@@ -12,8 +12,8 @@ import (
 )
 
 // verify changes all keys that seem to do nothing at once, and renders the whole chart: the single
-// changes were rendered with the templates only that name the key. Where that changes something, it
-// looks in each half.
+// changes were rendered with the templates only that name the key. Where that changes something,
+// it looks in each half.
 func (s *subject) verify(base *Case, effects []effect, noise noise) error {
 	var keys []int
 	values := make([]any, len(s.leaves))

@@ -30,8 +30,8 @@ type child struct {
 	samples []result.GeneratorSample // valid after run
 }
 
-// run starts k6, hands it the fixtures, runs follow beside it and waits for everything. follow must
-// return soon after its channel closes; when it fails, k6 is stopped.
+// run starts k6, hands it the fixtures, runs follow beside it and waits for everything. follow
+// must return soon after its channel closes; when it fails, k6 is stopped.
 func (c *child) run(ctx context.Context, args []string, follow func(<-chan struct{}) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

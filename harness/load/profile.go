@@ -179,8 +179,8 @@ func (p Profile) validate() error {
 	return p.validateWork()
 }
 
-// ValidWarmup reports whether a load can begin with a warm-up of d: none, or 1 s to 1 h. k6 takes no
-// scenario that is shorter than a second.
+// ValidWarmup reports whether a load can begin with a warm-up of d: none, or 1 s to 1 h. k6 takes
+// no scenario that is shorter than a second.
 func ValidWarmup(d time.Duration) bool {
 	return d == 0 || d >= time.Second && d <= maxWarmup
 }

@@ -164,8 +164,9 @@ func (c *Cluster) run(ctx context.Context, spec topology.Spec, name, pattern str
 }
 
 // Control runs every scenario that the mutants name on the charts as they are, in each topology
-// that they need. A scenario that fails there says nothing about a mutant: tell is called for each,
-// and no mutant is judged by it. The error says why the charts as they are cannot be installed.
+// that they need. A scenario that fails there says nothing about a mutant: tell is called for
+// each, and no mutant is judged by it. The error says why the charts as they are cannot be
+// installed.
 func (c *Cluster) Control(ctx context.Context, list []Mutant, tell func(topology, scenario, reason string)) error {
 	c.unsound = map[string]map[string]string{}
 	for _, name := range topology.Names() {

@@ -133,6 +133,12 @@ func TestJudge(t *testing.T) {
 		},
 		"skipped":     {nil, []result.Scenario{skipped}, Broken, ""},
 		"nothing ran": {nil, nil, Broken, ""},
+		"server lacks": {func(m *Mutant) { m.Needs = string(scenario.FeatureAuditHTTP) }, []result.Scenario{{
+			ID: "x/one", Status: result.Skipped, Reason: scenario.FeatureAuditHTTP.Lack(),
+		}}, Skipped, ""},
+		"skipped for another reason": {
+			func(m *Mutant) { m.Needs = string(scenario.FeatureAuditHTTP) }, []result.Scenario{skipped}, Broken, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +149,7 @@ func TestJudge(t *testing.T) {
 			o := judge(m, c.results)
 			require.Equal(t, c.status, o.Status)
 			require.Equal(t, c.by, o.By)
-			require.Equal(t, c.status == Killed || c.status == Explained, o.Sound())
+			require.Equal(t, c.status == Killed || c.status == Explained || c.status == Skipped, o.Sound())
 		})
 	}
 }
@@ -252,4 +258,32 @@ func TestChartsRender(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
+}
+
+// TestChecks: a rule of charts check kills a mutant by what the chart as it is does not have, and
+// only for the reason that the mutant names.
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	c := &checks{root: root}
+	role := []Edit{{File: "openbao/templates/rbac.yaml", Old: "verbs: [get, patch]", New: "verbs: [get, patch, delete]"}}
+	for name, m := range map[string]struct {
+		Mutant
+		status Status
+	}{
+		"killed":       {Mutant{Edits: role, Rules: []string{"security/rbac"}}, Killed},
+		"other reason": {Mutant{Edits: role, Rules: []string{"security/rbac"}, Because: "no such text"}, Survived},
+		"other rule":   {Mutant{Edits: role, Rules: []string{"kube/yaml"}}, Survived},
+		"explained":    {Mutant{Edits: role, Rules: []string{"kube/yaml"}, Survives: "why"}, Explained},
+		"harmless": {Mutant{
+			Edits: []Edit{{File: "openbao/values.yaml", Old: "replicaCount: 2", New: "replicaCount: 3"}},
+			Rules: []string{"wiring/addresses"},
+		}, Survived},
+	} {
+		o, err := c.try(t.Context(), m.Mutant)
+		require.NoError(t, err, name)
+		require.Equal(t, m.status, o.Status, "%s: %s", name, o.Reason)
+		require.Equal(t, m.status == Killed, o.By == "security/rbac", name)
+	}
+	_, err := c.try(t.Context(), Mutant{Edits: []Edit{{File: "openbao/values.yaml", Old: "moon", New: "sun"}}})
+	require.ErrorContains(t, err, "it has moved on")
 }

@@ -101,7 +101,8 @@ func check(ctx context.Context, dir string, values map[string]any, slow bool) (*
 	return lint.Run(ctx, c, lint.Options{Values: values, Dialect: lint.Auto, Skip: skip})
 }
 
-// mark tells findings apart, whatever line they are at.
+// mark tells findings apart, whatever line they are at and whatever hash of the values their
+// object's name ends in.
 func mark(f lint.Finding) string {
-	return strings.Join([]string{f.Rule, f.File, f.Object, f.Path, f.Message}, "\x00")
+	return strings.Join([]string{f.Rule, f.File, f.Path, f.Message}, "\x00")
 }

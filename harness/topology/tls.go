@@ -76,8 +76,8 @@ func (e *Environment) serveTLS(values map[string]any) (map[string]any, error) {
 	return values, err
 }
 
-// overridden finds the first key path of change, in the order of its names, to which overrides give
-// another value.
+// overridden finds the first key path of change, in the order of its names, to which overrides
+// give another value.
 func overridden(change, overrides map[string]any) (path string, found bool) {
 	for _, key := range slices.Sorted(maps.Keys(change)) {
 		above, set := overrides[key]

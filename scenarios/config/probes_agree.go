@@ -57,8 +57,8 @@ func probesAgree() scenario.Scenario {
 	}
 }
 
-// asksServer reports whether a probe that is no HTTP request runs OpenBao's client or asks its API:
-// a port is open, and other commands succeed, whatever the server's state is.
+// asksServer reports whether a probe that is no HTTP request runs OpenBao's client or asks its
+// API: a port is open, and other commands succeed, whatever the server's state is.
 func asksServer(probe *corev1.Probe) bool {
 	if probe.Exec == nil {
 		return probe.GRPC != nil

@@ -248,8 +248,8 @@ func (s *Server) request(ctx context.Context, method, path string, body object, 
 
 func digest(value string) fixture.Digest { return sha256.Sum256([]byte(value)) }
 
-// freeAddress is a loopback address below the kernel's ephemeral ports: one of those may become the
-// local end of another test's connection before the server listens on it.
+// freeAddress is a loopback address below the kernel's ephemeral ports: one of those may become
+// the local end of another test's connection before the server listens on it.
 func freeAddress() (string, error) {
 	for range 1000 {
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(10000)))
