@@ -117,7 +117,7 @@ func (f *checkFlags) run(ctx context.Context, state *State) error {
 	// Hundreds of renders make garbage that is gone with the process a few seconds later:
 	// collecting less of it saves a third of the CPU.
 	debug.SetGCPercent(checkGCPercent)
-	f.options.Log = state.Note
+	f.options.Log, f.options.Budget = state.Note, checkBudget
 	outcome, err := lint.Run(ctx, loaded, f.options)
 	if err == nil && baseline != nil {
 		err = outcome.Accept(baseline)
@@ -154,6 +154,10 @@ func (f *checkFlags) baselines() (*lint.Baseline, error) {
 	}
 	return lint.ReadBaseline(f.baseline)
 }
+
+// checkBudget is the CPU time of a check, that of a minute on two CPUs and less: charts of hundreds
+// of templates take more for every key that is tried.
+const checkBudget = 80 * time.Second
 
 // checkGCPercent is GOGC of charts check: live data stay below 50 MiB.
 const checkGCPercent = 600

@@ -157,7 +157,7 @@ func (s *subject) switchCases() {
 	step := s.progress.begin("switches", len(switches))
 	inParallel(len(switches), func(i int) {
 		defer step()
-		if s.ctx.Err() == nil {
+		if s.ctx.Err() == nil && !s.over(switchShare) {
 			cases[i] = s.switched(bases[0], switches[i].path, switches[i].value)
 		}
 	})

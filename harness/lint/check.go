@@ -21,7 +21,10 @@ type Options struct {
 	AllowRBAC   string            // file with an Allowance; empty: none
 	Skip        map[string]string // reason by ID of a rule that is not run
 	Strict      bool              // warnings fail too
-	Log         func(string)      // told how far the check is when it takes more than two seconds; nil drops it
+	// Budget is the CPU time after which less is tried: the switches and keys that are left are
+	// reported as not tried, and all rules run. 0 tries everything.
+	Budget time.Duration
+	Log    func(string) // told how far the check is when it takes more than two seconds; nil drops it
 }
 
 // APIVersion versions the JSON form of a Report.
@@ -169,6 +172,7 @@ func prepare(ctx context.Context, c *chart.Chart, o Options) (*subject, error) {
 	return &subject{
 		chart: c, renderer: renderer, api: api, user: o.Values, ctx: ctx, allowed: allowed, parsed: map[string][]*Object{},
 		progress: &progress{log: o.Log, begun: time.Now()}, asked: renderer.APIVersions(),
+		budget: o.Budget, began: cpuTime(),
 		leaves: mutate.Leaves(defaults, text, mutate.NewSchema(schema)),
 	}, nil
 }

@@ -97,8 +97,11 @@ func (s *subject) changeAll(effects []effect, settled effect, noise noise, in fu
 	inParallel(len(open), func(k int) {
 		defer step()
 		i := open[k]
+		if s.over(keyShare) {
+			return
+		}
 		for _, c := range in(s.leaves[i]) {
-			if s.ctx.Err() != nil || effects[i] == alive {
+			if s.ctx.Err() != nil || effects[i] == alive || s.over(keyShare) {
 				return
 			}
 			effects[i] = max(effects[i], s.mutateIn(c, s.leaves[i], noise))
@@ -111,7 +114,7 @@ func (s *subject) changeAll(effects []effect, settled effect, noise noise, in fu
 func (s *subject) demandingAll(from *Case, effects []effect, noise noise) {
 	made := make([]*Case, len(s.leaves))
 	inParallel(len(s.leaves), func(i int) {
-		if effects[i] == untried || effects[i] == failing {
+		if (effects[i] == untried || effects[i] == failing) && !s.over(keyShare) {
 			effects[i], made[i] = s.demanding(from, s.leaves[i], noise)
 		}
 	})

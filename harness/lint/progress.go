@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -30,4 +31,25 @@ func (p *progress) begin(what string, parts int) (step func()) {
 		p.begun = time.Now()
 		p.log(fmt.Sprintf("checking the chart: %d of %d %s", done, parts, what))
 	}
+}
+
+// cpuTime is what the process has used of the CPUs.
+func cpuTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// The shares of the budget after which no more switches, keys and upgrades are tried.
+const switchShare, keyShare, upgradeShare = 0.3, 0.7, 0.9
+
+// over says whether the check has used more than a share of its budget, and remembers that.
+func (s *subject) over(share float64) bool {
+	if s.budget == 0 || cpuTime()-s.began < time.Duration(share*float64(s.budget)) {
+		return false
+	}
+	s.cut.Store(true)
+	return true
 }

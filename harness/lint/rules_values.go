@@ -29,6 +29,12 @@ func dead(s *subject) []Finding {
 	for _, key := range s.coverage.Dead {
 		all = append(all, s.aboutValue(key, "changes nothing in any render that was tried"))
 	}
+	if s.cut.Load() {
+		all = append(all, Finding{
+			Severity: Info, File: "values.yaml", Message: "the chart is so big that not every switch and key was tried",
+			Hint: "check the sub-chart alone, or leave --values out that turn much on",
+		})
+	}
 	for _, key := range s.coverage.Mistyped {
 		finding := s.aboutValue(key, "does one thing in a values file, where Helm reads a float, and another with --set, "+
 			"which gives an integer")

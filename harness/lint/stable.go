@@ -33,6 +33,9 @@ func (s *subject) repeated() []again {
 	step := s.progress.begin("renders again, and as upgrades", len(cases))
 	inParallel(len(cases), func(i int) {
 		defer step()
+		if cases[i].Kind != Base && s.over(upgradeShare) {
+			return
+		}
 		renders[i], failures[i] = s.repeat(cases[i])
 	})
 	for i, err := range failures {
@@ -41,7 +44,9 @@ func (s *subject) repeated() []again {
 			s.upgradeErrors = append(s.upgradeErrors, finding)
 			continue
 		}
-		s.again = append(s.again, renders[i])
+		if renders[i].Case != nil {
+			s.again = append(s.again, renders[i])
+		}
 	}
 	return s.again
 }

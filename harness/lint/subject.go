@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -33,6 +35,9 @@ type subject struct {
 	asked      []string // API versions that templates ask the cluster for and Kubernetes does not have
 	everything *Case    // as many switches on as render together; nil before measure
 	progress   *progress
+	budget     time.Duration // of CPU time; 0: none
+	began      time.Duration // CPU time at the beginning
+	cut        atomic.Bool   // the budget did not last
 
 	parsing  sync.Mutex           // guards parsed
 	parsed   map[string][]*Object // by template and text: many cases render the same
