@@ -155,8 +155,8 @@ func (f *checkFlags) baselines() (*lint.Baseline, error) {
 	return lint.ReadBaseline(f.baseline)
 }
 
-// checkBudget is the CPU time of a check, that of a minute on two CPUs and less: charts of hundreds
-// of templates take more for every key that is tried.
+// checkBudget is the CPU time of a check, that of a minute on two CPUs and less: charts of
+// hundreds of templates take more for every key that is tried.
 const checkBudget = 80 * time.Second
 
 // checkGCPercent is GOGC of charts check: live data stay below 50 MiB.
