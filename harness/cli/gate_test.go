@@ -183,7 +183,7 @@ func TestGateRefuses(t *testing.T) {
 			[]string{
 				"--from", releaseComparison(t, previousRelease), "--previous",
 				"../../charts/openbao",
-			}, []string{"openbao 0.1.0 (sha256:", "the declared previous release is openbao 0.2.0"},
+			}, []string{"openbao 0.1.0 (sha256:", "the declared previous release is openbao 0.3.0"},
 		},
 		"no base declared": {[]string{"--chart", "../../charts/openbao", "--with", releaseComparison(t,
 			previousRelease)}, []string{"--with", "not declared", "--previous"}},

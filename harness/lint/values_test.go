@@ -57,7 +57,8 @@ func TestValues(t *testing.T) {
 		}, true},
 		"broken behind a capability": {map[string]string{
 			"values.yaml":        small["values.yaml"] + "monitor: {enabled: false, labels: {}}\n",
-			"values.schema.json": open, "templates/monitor.yaml": strings.Replace(monitor, "metadata:", "metadata: {}\nmetadata:", 1),
+			"values.schema.json": open, "templates/monitor.yaml": strings.Replace(monitor, "metadata:",
+				"metadata: {}\nmetadata:", 1),
 		}, []string{"a key stands twice"}, nil, false},
 		"behind an old version": {map[string]string{
 			"values.yaml":        small["values.yaml"] + "legacy: x\n",
@@ -76,7 +77,8 @@ data: {a: {{ .Values.legacy }}}
 			"templates/config.yaml": secretLookup + small["templates/config.yaml"],
 		}, []string{"renders only where the cluster has Secret/wanted,"}, nil, true},
 		"looks up what it needs more of": {map[string]string{
-			"templates/config.yaml": secretLookup + `{{ required "no key" (lookup "v1" "Secret" .Release.Namespace "wanted").data.key }}`,
+			"templates/config.yaml": secretLookup +
+				`{{ required "no key" (lookup "v1" "Secret" .Release.Namespace "wanted").data.key }}`,
 		}, []string{"not checked, looks in the cluster for Secret/wanted"}, []string{"renders only"}, false},
 		"fails for another reason": {map[string]string{
 			"templates/config.yaml": `{{ $_ := lookup "v1" "Secret" .Release.Namespace "wanted" }}{{ fail "no" }}`,

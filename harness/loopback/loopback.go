@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"sync"
 )
 
 // The ports to choose from end where the kernel's own begin: a port that the kernel hands out may
@@ -25,17 +24,11 @@ const (
 // ErrNone means that no such ports were found in 1000 random tries.
 var ErrNone = errors.New("no free ports on the loopback address")
 
-var (
-	mutex sync.Mutex
-	given = map[int]bool{} // by this process, which may not use them yet
-)
-
-// Ports returns the first of n consecutive ports, from 20000 up to where the kernel's ephemeral
-// ports begin, that can be bound on 127.0.0.1 and that this process was not given before. Another
-// process can still take one of them; it has to choose the same by chance. The error is ErrNone.
+// Ports returns the first of n consecutive ports that can be bound on 127.0.0.1, chosen at random
+// from 20000 up to where the kernel's ephemeral ports begin. Another caller takes one of them
+// before it is used only if it chooses the same of some 12,000 in that moment. The error is
+// ErrNone.
 func Ports(n int) (int, error) {
-	mutex.Lock()
-	defer mutex.Unlock()
 	end := ephemeralStart()
 	if end-n <= first {
 		return 0, fmt.Errorf("%w: the kernel's ephemeral ports begin at %d (%s)", ErrNone, end, rangeFile)
@@ -43,9 +36,6 @@ func Ports(n int) (int, error) {
 	for range tries {
 		base := first + rand.IntN(end-n-first)
 		if free(base, n) {
-			for port := base; port < base+n; port++ {
-				given[port] = true
-			}
 			return base, nil
 		}
 	}
@@ -54,9 +44,6 @@ func Ports(n int) (int, error) {
 
 func free(base, n int) bool {
 	for port := base; port < base+n; port++ {
-		if given[port] {
-			return false
-		}
 		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			return false
