@@ -2,6 +2,8 @@ package topology
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"gitlab.com/steamer/steamer/harness/cluster"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 var podLabels = map[string]string{"app.kubernetes.io/name": "openbao", "app.kubernetes.io/instance": "openbao"}
@@ -221,5 +225,36 @@ func TestReadiness(t *testing.T) {
 			}
 			require.ErrorContains(t, err, tc.want)
 		})
+	}
+}
+
+// TestAsRails checks that a scoped policy's refusal is an answer of a ready server, and that of the
+// login is not.
+func TestAsRails(t *testing.T) {
+	t.Parallel()
+	issuer, err := gitlab.NewIssuer("http://issuer.test", gitlab.RS256)
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		status      int
+		loginFailed string
+		ready       bool
+	}{
+		{http.StatusOK, "", true},
+		{http.StatusForbidden, "", true},
+		{http.StatusForbidden, "true", false},
+		{http.StatusBadRequest, "true", false},
+		{http.StatusServiceUnavailable, "", false},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if tt.loginFailed != "" {
+				w.Header().Set("X-Vault-Inline-Auth-Failed", tt.loginFailed)
+			}
+			w.WriteHeader(tt.status)
+		}))
+		client := openbao.New(server.URL, nil)
+		err := (&Environment{Issuer: issuer}).asRails(t.Context(), client)
+		require.Equal(t, tt.ready, err == nil, "%v: %v", tt, err)
+		client.Close()
+		server.Close()
 	}
 }
