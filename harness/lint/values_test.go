@@ -130,3 +130,17 @@ func TestBadValues(t *testing.T) {
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 	require.True(t, errors.Is(err, chart.ErrValues))
 }
+
+// TestBudget: a check that may use no time still renders the bases and runs every rule, and says
+// what it left out.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	report := run(t, write(t, edit(t, "templates/deployment.yaml", "small:1.0", "small:latest")), lint.Options{
+		Budget: 1,
+	})
+	require.Contains(t, text(t, report), "not every switch and key was tried")
+	require.Zero(t, report.Coverage.Alive)
+	require.Equal(t, 3, len(report.Coverage.Untried))
+	require.Empty(t, report.Coverage.Dead)
+	require.False(t, report.Passed, "the tag latest was not found")
+}
