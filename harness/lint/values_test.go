@@ -92,7 +92,8 @@ data: {a: {{ .Values.legacy }}}
 		}, nil, []string{"no case renders"}, true},
 		"everything of the values": {map[string]string{
 			"values.yaml": small["values.yaml"] + "whole: 1\n", "values.schema.json": open,
-			"templates/whole.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name | trunc 40 }}-x}\ndata: {a: {{ get . (print \"Val\" \"ues\") | toJson | sha256sum }}}",
+			"templates/whole.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name | trunc 40 }}-x}\n" +
+				"data: {a: {{ get . (print \"Val\" \"ues\") | toJson | sha256sum }}}",
 		}, nil, []string{"whole"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +115,8 @@ data: {a: {{ .Values.legacy }}}
 // TestListIndex: an index into a list of a values file reaches the check as it reaches Helm.
 func TestListIndex(t *testing.T) {
 	t.Parallel()
-	dir := write(t, map[string]string{"two.yaml": "extraEnv:\n- {name: FIRST, value: '1'}\n- {name: SECOND, value: '2'}\n"})
+	const two = "extraEnv:\n- {name: FIRST, value: '1'}\n- {name: SECOND, value: '2'}\n"
+	dir := write(t, map[string]string{"two.yaml": two})
 	values, err := chart.ReadOverrides([]string{filepath.Join(dir, "two.yaml")}, []string{"extraEnv[1].value=changed"})
 	require.NoError(t, err)
 	report := run(t, reference, lint.Options{
@@ -131,4 +133,18 @@ func TestBadValues(t *testing.T) {
 	_, err = lint.Run(t.Context(), loaded, lint.Options{Dialect: lint.None, Values: map[string]any{"replicas": "many"}})
 	require.Equal(t, exit.Invalid, exit.CodeOf(err))
 	require.True(t, errors.Is(err, chart.ErrValues))
+}
+
+// TestBudget: a check that may use no time still renders the bases and runs every rule, and says
+// what it left out.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	report := run(t, write(t, edit(t, "templates/deployment.yaml", "small:1.0", "small:latest")), lint.Options{
+		Budget: 1,
+	})
+	require.Contains(t, text(t, report), "not every switch and key was tried")
+	require.Zero(t, report.Coverage.Alive)
+	require.Equal(t, 3, len(report.Coverage.Untried))
+	require.Empty(t, report.Coverage.Dead)
+	require.False(t, report.Passed, "the tag latest was not found")
 }

@@ -3,7 +3,6 @@ package lint
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -137,7 +136,11 @@ func (s *subject) unrendered() []string {
 			seen[document.Template] = true
 		}
 	}
-	return slices.DeleteFunc(s.renderer.Templates(), func(name string) bool {
-		return seen[name] || strings.HasSuffix(name, "NOTES.txt")
-	})
+	var all []string
+	for _, name := range s.renderer.Templates() {
+		if !seen[name] && !strings.HasSuffix(name, "NOTES.txt") {
+			all = append(all, name)
+		}
+	}
+	return all
 }
