@@ -19,9 +19,17 @@ func TestOverrides(t *testing.T) {
 		files, sets []string
 		want        string
 	}{
-		"nothing":              {nil, nil, "{}"},
-		"one of a list":        {[]string{list}, []string{"env[1].value=x"}, "env: [{name: A, value: '1'}, {name: B, value: x}]"},
-		"one more":             {[]string{list}, []string{"env[2].name=C"}, "env: [{name: A, value: '1'}, {name: B, value: '2'}, {name: C}]"},
+		"nothing": {nil, nil, "{}"},
+		"one of a list": {
+			[]string{list},
+			[]string{"env[1].value=x"},
+			"env: [{name: A, value: '1'}, {name: B, value: x}]",
+		},
+		"one more": {
+			[]string{list},
+			[]string{"env[2].name=C"},
+			"env: [{name: A, value: '1'}, {name: B, value: '2'}, {name: C}]",
+		},
 		"two of one element":   {nil, []string{"t[0].key=k", "t[0].operator=Exists"}, "t: [{key: k, operator: Exists}]"},
 		"a list in a list":     {[]string{"a: [{b: [1, 2]}]"}, []string{"a[0].b[0]=3"}, "a: [{b: [3, 2]}]"},
 		"null":                 {[]string{"a: {b: 1, c: 2}"}, []string{"a.b=null"}, "a: {b: null, c: 2}"},
@@ -96,9 +104,14 @@ func TestValuesDecideAboutSubcharts(t *testing.T) {
 		}, ""},
 		{"schema of an alias", values{"first": values{"count": "many"}}, nil, "first"},
 		{"schema of what is on", values{"wanted": values{"strict": true}}, nil, "moon"},
-		{"schema of what is off", values{"wanted": values{"strict": false}, "second": values{"count": "many"}}, map[string]string{
-			"charts/first/templates/s.yaml": "n: 1\nlimits: {\"cpu\":1,\"memory\":2}",
-		}, ""},
+		{
+			"schema of what is off",
+			values{"wanted": values{"strict": false}, "second": values{"count": "many"}},
+			map[string]string{
+				"charts/first/templates/s.yaml": "n: 1\nlimits: {\"cpu\":1,\"memory\":2}",
+			},
+			"",
+		},
 	} {
 		renderer, err := c.Renderer()
 		require.NoError(t, err)
@@ -174,7 +187,10 @@ func TestRenderChanged(t *testing.T) {
 		"nested": {[]string{"nested", "key"}, "x"}, "unread": {[]string{"nested", "other"}, "x"},
 		"list": {[]string{"list"}, []any{2}}, "sub": {[]string{"first", "count"}, 5}, "global": {[]string{"global", "g"}, 2},
 		"switch": {[]string{"first", "enabled"}, false}, "new": {[]string{"moon"}, 1}, "fails": {[]string{"own"}, "bad"},
-		"table of a sub-chart": {[]string{"second"}, map[string]any{"count": 4}}, "refused": {[]string{"first", "count"}, "many"},
+		"table of a sub-chart": {[]string{"second"}, map[string]any{"count": 4}}, "refused": {
+			[]string{"first", "count"},
+			"many",
+		},
 		"text that includes": {[]string{"text"}, `{{ include "outer" . }}`},
 	} {
 		values := set(before.Values, change.path, change.value)
@@ -207,7 +223,10 @@ func TestAPIVersions(t *testing.T) {
 	renderer, err := c.Renderer()
 	require.NoError(t, err)
 	asked := renderer.APIVersions()
-	require.Equal(t, []string{"monitoring.example.com/v1", "monitoring.example.com/v1/Monitor", "other.example.com/v1beta1"}, asked)
+	require.Equal(t, []string{
+		"monitoring.example.com/v1", "monitoring.example.com/v1/Monitor",
+		"other.example.com/v1beta1",
+	}, asked)
 	require.Empty(t, documents(t, c, chart.Rendering{Release: "r"}, nil))
 	require.Len(t, documents(t, c, chart.Rendering{Release: "r", APIVersions: asked}, nil), 1)
 }

@@ -117,7 +117,10 @@ func (s *subject) fit(dialect *topology.Dialect) ([]*Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &Case{Name: name, Values: sample.Values, Release: dialect.Release, supplied: sample.Secrets, existing: sample.Existing}
+		c := &Case{
+			Name: name, Values: sample.Values, Release: dialect.Release, supplied: sample.Secrets,
+			existing: sample.Existing,
+		}
 		documents, err := s.renderer.RenderDocuments(c.rendering(s), c.Values)
 		if err == nil {
 			err = promises(dialect, documents)

@@ -57,7 +57,8 @@ func TestValues(t *testing.T) {
 		}, true},
 		"broken behind a capability": {map[string]string{
 			"values.yaml":        small["values.yaml"] + "monitor: {enabled: false, labels: {}}\n",
-			"values.schema.json": open, "templates/monitor.yaml": strings.Replace(monitor, "metadata:", "metadata: {}\nmetadata:", 1),
+			"values.schema.json": open, "templates/monitor.yaml": strings.Replace(monitor, "metadata:",
+				"metadata: {}\nmetadata:", 1),
 		}, []string{"a key stands twice"}, nil, false},
 		"behind an old version": {map[string]string{
 			"values.yaml":        small["values.yaml"] + "legacy: x\n",
@@ -76,7 +77,8 @@ data: {a: {{ .Values.legacy }}}
 			"templates/config.yaml": secretLookup + small["templates/config.yaml"],
 		}, []string{"renders only where the cluster has Secret/wanted,"}, nil, true},
 		"looks up what it needs more of": {map[string]string{
-			"templates/config.yaml": secretLookup + `{{ required "no key" (lookup "v1" "Secret" .Release.Namespace "wanted").data.key }}`,
+			"templates/config.yaml": secretLookup +
+				`{{ required "no key" (lookup "v1" "Secret" .Release.Namespace "wanted").data.key }}`,
 		}, []string{"not checked, looks in the cluster for Secret/wanted"}, []string{"renders only"}, false},
 		"fails for another reason": {map[string]string{
 			"templates/config.yaml": `{{ $_ := lookup "v1" "Secret" .Release.Namespace "wanted" }}{{ fail "no" }}`,
@@ -90,7 +92,8 @@ data: {a: {{ .Values.legacy }}}
 		}, nil, []string{"no case renders"}, true},
 		"everything of the values": {map[string]string{
 			"values.yaml": small["values.yaml"] + "whole: 1\n", "values.schema.json": open,
-			"templates/whole.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name | trunc 40 }}-x}\ndata: {a: {{ get . (print \"Val\" \"ues\") | toJson | sha256sum }}}",
+			"templates/whole.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name | trunc 40 }}-x}\n" +
+				`data: {a: {{ get . (print "Val" "ues") | toJson | sha256sum }}}`,
 		}, nil, []string{"whole"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +115,9 @@ data: {a: {{ .Values.legacy }}}
 // TestListIndex: an index into a list of a values file reaches the check as it reaches Helm.
 func TestListIndex(t *testing.T) {
 	t.Parallel()
-	dir := write(t, map[string]string{"two.yaml": "extraEnv:\n- {name: FIRST, value: '1'}\n- {name: SECOND, value: '2'}\n"})
+	dir := write(t, map[string]string{
+		"two.yaml": "extraEnv:\n- {name: FIRST, value: '1'}\n- {name: SECOND, value: '2'}\n",
+	})
 	values, err := chart.ReadOverrides([]string{filepath.Join(dir, "two.yaml")}, []string{"extraEnv[1].value=changed"})
 	require.NoError(t, err)
 	report := run(t, reference, lint.Options{
