@@ -33,16 +33,17 @@ type Case struct {
 	Err     error // why it does not render
 
 	documents []chart.Document
-	from      *Case            // the base of what is none
-	supplied  []string         // Secrets that the topology makes
-	existing  []map[string]any // what lookup finds
-	needs     []string         // objects that it looks up and without which it does not render
-	apis      []string         // API versions that the cluster has beside Kubernetes' own
-	kube      string           // Kubernetes version; empty: the one that is checked
-	reshaped  bool             // renders other documents than its base, or documents of another length
-	ci        string           // values file, for a base made from one
-	path      mutate.Path      // of the switch
-	changes   []change         // of the base's values: the switch and what it demanded
+	from      *Case               // the base of what is none
+	supplied  []string            // Secrets that the topology makes
+	existing  []map[string]any    // what lookup finds
+	needs     []string            // objects that it looks up and without which it does not render
+	apis      []string            // API versions that the cluster has beside Kubernetes' own
+	kube      string              // Kubernetes version; empty: the one that is checked
+	reshaped  bool                // renders other documents than its base, or documents of another length
+	ci        string              // values file, for a base made from one
+	path      mutate.Path         // of the switch
+	texts     map[string][]string // keys of the values by the strings there; filled by namedByValue
+	changes   []change            // of the base's values: the switch and what it demanded
 }
 
 // change is another value for a key.

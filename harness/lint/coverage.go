@@ -97,7 +97,7 @@ func (s *subject) changeAll(effects []effect, settled effect, noise noise, in fu
 	inParallel(len(open), func(k int) {
 		defer step()
 		i := open[k]
-		if s.over(keyShare) {
+		if s.ctx.Err() != nil || s.over(keyShare) { // before in, which may render
 			return
 		}
 		for _, c := range in(s.leaves[i]) {

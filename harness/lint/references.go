@@ -8,8 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
-
-	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
 
 // reference is one place where pods, or a binding, refer to another object.
@@ -213,32 +211,33 @@ var keyWords = map[string][]string{
 // namedByValue says whether a value of the case names the object, so that whoever sets it supplies
 // the object.
 func (s *subject) namedByValue(c *Case, ref reference) bool {
-	coalesced, err := s.renderer.Coalesced(c.Values)
-	if err != nil {
-		return false
+	if c.texts == nil { // once: values of big charts are big
+		c.texts = map[string][]string{}
+		coalesced, err := s.renderer.Coalesced(c.Values)
+		if err != nil {
+			return false
+		}
+		collectTexts(coalesced, "", c.texts)
 	}
-	return find(coalesced, nil, func(path mutate.Path, value string) bool {
-		key := strings.ToLower(path.String())
-		return value == ref.name && slices.ContainsFunc(keyWords[ref.kind],
-			func(word string) bool { return strings.Contains(key, word) })
+	return slices.ContainsFunc(c.texts[ref.name], func(key string) bool {
+		return slices.ContainsFunc(keyWords[ref.kind], func(word string) bool { return strings.Contains(key, word) })
 	})
 }
 
-// find walks the strings of values until wanted says yes.
-func find(node any, path mutate.Path, wanted func(mutate.Path, string) bool) bool {
+// collectTexts adds the keys, in lower case, of the strings in values.
+func collectTexts(node any, key string, texts map[string][]string) {
 	switch node := node.(type) {
 	case string:
-		return wanted(path, node)
+		texts[node] = append(texts[node], key)
 	case map[string]any:
-		for key, value := range node {
-			if find(value, append(slices.Clone(path), key), wanted) {
-				return true
-			}
+		for name, value := range node {
+			collectTexts(value, key+"."+strings.ToLower(name), texts)
 		}
 	case []any:
-		return slices.ContainsFunc(node, func(value any) bool { return find(value, path, wanted) })
+		for _, value := range node {
+			collectTexts(value, key, texts)
+		}
 	}
-	return false
 }
 
 // mounts checks that each mount has its volume.

@@ -93,7 +93,7 @@ data: {a: {{ .Values.legacy }}}
 		"everything of the values": {map[string]string{
 			"values.yaml": small["values.yaml"] + "whole: 1\n", "values.schema.json": open,
 			"templates/whole.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name | trunc 40 }}-x}\n" +
-				"data: {a: {{ get . (print \"Val\" \"ues\") | toJson | sha256sum }}}",
+				`data: {a: {{ get . (print "Val" "ues") | toJson | sha256sum }}}`,
 		}, nil, []string{"whole"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,8 +115,9 @@ data: {a: {{ .Values.legacy }}}
 // TestListIndex: an index into a list of a values file reaches the check as it reaches Helm.
 func TestListIndex(t *testing.T) {
 	t.Parallel()
-	const two = "extraEnv:\n- {name: FIRST, value: '1'}\n- {name: SECOND, value: '2'}\n"
-	dir := write(t, map[string]string{"two.yaml": two})
+	dir := write(t, map[string]string{
+		"two.yaml": "extraEnv:\n- {name: FIRST, value: '1'}\n- {name: SECOND, value: '2'}\n",
+	})
 	values, err := chart.ReadOverrides([]string{filepath.Join(dir, "two.yaml")}, []string{"extraEnv[1].value=changed"})
 	require.NoError(t, err)
 	report := run(t, reference, lint.Options{
