@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+
+	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
 
 // reference is one place where pods, or a binding, refer to another object.
@@ -217,27 +219,31 @@ func (s *subject) namedByValue(c *Case, ref reference) bool {
 		if err != nil {
 			return false
 		}
-		collectTexts(coalesced, "", c.texts)
+		find(coalesced, nil, func(path mutate.Path, value string) bool {
+			c.texts[value] = append(c.texts[value], strings.ToLower(path.String()))
+			return false
+		})
 	}
 	return slices.ContainsFunc(c.texts[ref.name], func(key string) bool {
 		return slices.ContainsFunc(keyWords[ref.kind], func(word string) bool { return strings.Contains(key, word) })
 	})
 }
 
-// collectTexts adds the keys, in lower case, of the strings in values.
-func collectTexts(node any, key string, texts map[string][]string) {
+// find walks the strings of values until wanted says yes.
+func find(node any, path mutate.Path, wanted func(mutate.Path, string) bool) bool {
 	switch node := node.(type) {
 	case string:
-		texts[node] = append(texts[node], key)
+		return wanted(path, node)
 	case map[string]any:
-		for name, value := range node {
-			collectTexts(value, key+"."+strings.ToLower(name), texts)
+		for key, value := range node {
+			if find(value, append(slices.Clone(path), key), wanted) {
+				return true
+			}
 		}
 	case []any:
-		for _, value := range node {
-			collectTexts(value, key, texts)
-		}
+		return slices.ContainsFunc(node, func(value any) bool { return find(value, path, wanted) })
 	}
+	return false
 }
 
 // mounts checks that each mount has its volume.
