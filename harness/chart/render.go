@@ -26,6 +26,7 @@ type Rendering struct {
 	Upgrade     bool             // of an installed release, instead of its installation
 	KubeVersion string           // that templates see, such as 1.37.2; empty: that of Helm's client
 	APIVersions []string         // that templates see beside those that Helm's client knows
+	NoCluster   bool             // as helm template does: lookup is answered by nothing, not even an empty list
 	Existing    []map[string]any // objects that lookup finds in the cluster
 	// Missing, unless nil, is called for each object that a template looks up by its name and that
 	// is not among Existing.
@@ -163,7 +164,12 @@ func (r *Renderer) render(loaded *chart.Chart, as Rendering, values map[string]a
 			"correct the values, name the --dialect that they follow, or correct the chart's values.schema.json",
 			"%w: %w", ErrValues, err)
 	}
-	files, err := engine.RenderWithClientProvider(cmp.Or(some, loaded), top, existing{as.Existing, as.Missing})
+	var files map[string]string
+	if as.NoCluster {
+		files, err = engine.Render(cmp.Or(some, loaded), top)
+	} else {
+		files, err = engine.RenderWithClientProvider(cmp.Or(some, loaded), top, existing{as.Existing, as.Missing})
+	}
 	if err != nil {
 		return nil, exit.Invalidf("chart "+r.source, "helm template shows the same error with the same values",
 			"it does not render: %w", err)

@@ -70,12 +70,7 @@ func auditToken(s *subject) []Finding {
 	if c.Err != nil {
 		return s.broken(path, c.Err)
 	}
-	r := c.rendering(s)
-	r.Upgrade = true
-	for _, o := range c.Objects {
-		r.Existing = append(r.Existing, o.Tree)
-	}
-	documents, err := s.renderer.RenderDocuments(r, c.Values)
+	documents, err := s.renderer.RenderDocuments(c.upgrading(s), c.Values)
 	if err != nil {
 		return s.broken(path, err)
 	}

@@ -82,7 +82,7 @@ func secretsOf(volumes []corev1.Volume, name string) []string {
 // withoutLookup says whether the chart renders an object also where lookup finds nothing and no
 // cluster is there, as helm template does.
 func (s *subject) withoutLookup(c *Case, o *Object) bool {
-	files, err := s.chart.Render(chart.Rendering{Release: c.Release, Namespace: namespace}, c.Values)
+	files, err := s.chart.Render(chart.Rendering{Release: c.Release, Namespace: namespace, NoCluster: true}, c.Values)
 	if err != nil {
 		return false // it refuses
 	}

@@ -57,12 +57,7 @@ func (s *subject) repeat(c *Case) (again, error) {
 	if err != nil {
 		return again{}, err
 	}
-	r := c.rendering(s)
-	r.Upgrade = true
-	for _, o := range c.Objects {
-		r.Existing = append(r.Existing, o.Tree)
-	}
-	documents, err := s.renderer.RenderDocuments(r, c.Values)
+	documents, err := s.renderer.RenderDocuments(c.upgrading(s), c.Values)
 	next := again{Case: c}
 	for _, document := range second {
 		next.second = append(next.second, s.objectsOf(document)...)

@@ -26,12 +26,7 @@ func immutable(s *subject) []Finding {
 	}
 	var all []Finding
 	for _, r := range s.repeated() {
-		rendering := r.rendering(s)
-		rendering.Upgrade = true
-		for _, o := range r.Objects {
-			rendering.Existing = append(rendering.Existing, o.Tree)
-		}
-		documents, err := renderer.RenderDocuments(rendering, r.Values)
+		documents, err := renderer.RenderDocuments(r.upgrading(s), r.Values)
 		if err != nil {
 			all = append(all, seen(Finding{Message: "another version of the chart does not render: " + reason(err)}, r.Case))
 			continue
