@@ -189,3 +189,20 @@ func TestExtras(t *testing.T) {
 	require.Contains(t, pod.Containers[0].Env, corev1.EnvVar{Name: "A", Value: "b"})
 	require.Contains(t, pod.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "own-openbao", MountPath: "/own"})
 }
+
+// TestAddressesSeeThePod: Kubernetes puts in the variables above it only, and leaves the name of a
+// later one as text.
+func TestAddressesSeeThePod(t *testing.T) {
+	t.Parallel()
+	env := deployment(t, "").Spec.Template.Spec.Containers[0].Env
+	at := func(name string) int {
+		i := slices.IndexFunc(env, func(v corev1.EnvVar) bool { return v.Name == name })
+		require.GreaterOrEqual(t, i, 0, name)
+		return i
+	}
+	for _, address := range []string{"BAO_API_ADDR", "BAO_CLUSTER_ADDR"} {
+		for _, of := range []string{"POD_IP", "BAO_K8S_POD_NAME", "BAO_K8S_NAMESPACE"} {
+			require.Less(t, at(of), at(address), "%s in %s", of, address)
+		}
+	}
+}

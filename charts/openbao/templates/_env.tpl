@@ -1,3 +1,15 @@
+{{/* Only the pods, and before the addresses, which may refer to them. */}}
+{{- define "openbao.env.names" -}}
+- name: BAO_K8S_POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: BAO_K8S_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- end }}
+
 {{- define "openbao.env" -}}
 - name: OPENBAO_CONFIG_DIRECTORY
   value: /srv/openbao/config/
@@ -27,14 +39,6 @@
 - name: BAO_LEASE_REVOCATION_WORKERS
   value: {{ . | quote }}
 {{- end }}
-- name: BAO_K8S_POD_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.name
-- name: BAO_K8S_NAMESPACE
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.namespace
 {{- with include "openbao.env.tls" . | trim }}
 # Only "bao" commands inside this pod read it.
 {{ . }}
