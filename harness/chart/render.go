@@ -161,7 +161,7 @@ func (r *Renderer) render(loaded *chart.Chart, as Rendering, values map[string]a
 	}
 	if err != nil {
 		return nil, exit.Invalidf("values of chart "+r.source,
-			"correct the values, name the --dialect that they follow, or correct the chart's values.schema.json",
+			"correct --values and --set, name the --dialect that they follow, or correct the chart's values.schema.json",
 			"%w: %w", ErrValues, err)
 	}
 	var files map[string]string

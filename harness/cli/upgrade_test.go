@@ -19,8 +19,10 @@ func TestUpgradePredicts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	unknown := write(t, dir, "unknown.yaml", "onlyHere: 1\n")
-	secret := write(t, dir, "secret.yaml", "config: {audit: {http: {enabled: true, streamingUri: https://gitlab.example}}}\n"+
-		"image: {tag: 2.5.0}\n")
+	older := filepath.Join(dir, "openbao")
+	require.NoError(t, os.CopyFS(older, os.DirFS("../../charts/openbao")))
+	write(t, older, "templates/extra.yaml",
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: openbao-extra}\nstringData: {token: abc}\n")
 	for name, tc := range map[string]struct {
 		args []string
 		code exit.Code
@@ -40,9 +42,9 @@ func TestUpgradePredicts(t *testing.T) {
 			"head networkpolicy → head tls",
 		}},
 		"a Secret lost": {
-			[]string{"--from", "head", "--from-values", secret},
+			[]string{"--from", older, "--to", "head"},
 			exit.Fail,
-			[]string{"predicted secret-lost: Secret/openbao-http-audit", "FAIL"},
+			[]string{"predicted secret-lost: Secret/openbao-extra", "FAIL"},
 		},
 		"no such release": {[]string{"--from", "9.9.9"}, exit.Invalid, []string{"--from 9.9.9", "choose from 0.1.0"}},
 		"no release":      {nil, exit.Invalid, []string{"--from", "--values-pairs"}},
