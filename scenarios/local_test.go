@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,22 +44,27 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-// TestScenariosCanFail tries every mutant that needs no cluster: the scenario that guards against
-// the defect fails, and for that reason.
+// TestScenariosCanFail tries every mutant of recipes and servers: the scenario that guards against
+// the defect fails, and for that reason. Most of the time goes by waiting, so they are tried side
+// by side.
 func TestScenariosCanFail(t *testing.T) {
 	list, err := mutation.Read("..", scenarios.All())
 	require.NoError(t, err)
-	local := &mutation.Local{Root: "..", Scenarios: scenarios.All()}
-	t.Cleanup(local.Close)
-	for _, m := range list {
-		if !m.Local() {
-			continue
-		}
-		t.Run(m.ID, func(t *testing.T) {
-			o, err := local.Try(t.Context(), m)
-			require.NoError(t, err)
+	list = slices.DeleteFunc(list, func(m mutation.Mutant) bool { return m.Kind == mutation.Chart })
+	var tries []mutation.Try
+	for range 4 {
+		local := &mutation.Local{Root: "..", Scenarios: scenarios.All()}
+		t.Cleanup(local.Close)
+		tries = append(tries, local.Try)
+	}
+	outcomes, err := mutation.Each(t.Context(), list, tries, func(o mutation.Outcome) {
+		t.Logf("%s: %s by %s in %.1f s: %s", o.Mutant.ID, o.Status, o.By, o.Seconds, o.Reason)
+	})
+	require.NoError(t, err)
+	require.Len(t, outcomes, len(list))
+	for _, o := range outcomes {
+		t.Run(o.Mutant.ID, func(t *testing.T) {
 			require.True(t, o.Sound(), "%s: the defect went unnoticed: %s", o.Status, o.Reason)
-			t.Logf("%s by %s: %s", o.Status, o.By, o.Reason)
 		})
 	}
 }
