@@ -90,7 +90,9 @@ func TestTextOverwritesOnlyOnATerminal(t *testing.T) {
 			ui := &steps.Text{W: &out, Terminal: terminal}
 			ui.Progress("provisioned tenants", 1, 50)
 			ui.Interval(result.Interval{Offset: 7, Phase: "measure", Fetches: 12}, time.Minute)
+			ui.Interval(result.Interval{Offset: 60, Phase: "measure", Fetches: 1}, time.Minute)
 			ui.Note("done")
+			require.NotContains(t, out.String(), "60 of 60 s", "the load has ended")
 			require.Equal(t, terminal, bytes.Contains(out.Bytes(), []byte("\r")))
 			require.Contains(t, out.String(), "    done\n")
 		})

@@ -106,8 +106,12 @@ func (t *Text) Scenario(s result.Scenario) {
 	t.line(slog.LevelInfo, "    %s %s (%.1f s)", mark, s.ID, s.Seconds)
 }
 
-// Interval reports a second of load: on a terminal each, elsewhere every fifteenth.
+// Interval reports a second of load: on a terminal each, elsewhere every fifteenth. What answers
+// after the end of the load is left out: its seconds have few fetches, and look like a stall.
 func (t *Text) Interval(iv result.Interval, length time.Duration) {
+	if iv.Offset >= length.Seconds() {
+		return
+	}
 	format := "    %3.0f of %.0f s, %s: %d fetches/s, p50 %.1f ms, p99 %.1f ms, %d failed, %d wrong"
 	args := []any{iv.Offset, length.Seconds(), iv.Phase, iv.Fetches, iv.P50, iv.P99, iv.Failed, iv.Wrong}
 	if int(iv.Offset)%15 == 0 || t.Level < slog.LevelInfo {
