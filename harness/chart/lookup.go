@@ -3,13 +3,37 @@ package chart
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 )
+
+// Upgrading is as for an upgrade of a release that made the objects: lookup finds them with the
+// marks by which Helm tells whose an object is.
+func (as Rendering) Upgrading(made []map[string]any) Rendering {
+	as.Upgrade, as.Existing = true, slices.Clone(as.Existing)
+	for _, tree := range made {
+		o := unstructured.Unstructured{Object: runtime.DeepCopyJSON(tree)}
+		o.SetLabels(with(o.GetLabels(), "app.kubernetes.io/managed-by", "Helm"))
+		o.SetAnnotations(with(with(o.GetAnnotations(), "meta.helm.sh/release-name", as.Release),
+			"meta.helm.sh/release-namespace", as.Namespace))
+		as.Existing = append(as.Existing, o.Object)
+	}
+	return as
+}
+
+func with(marks map[string]string, key, value string) map[string]string {
+	if marks == nil {
+		marks = map[string]string{}
+	}
+	marks[key] = value
+	return marks
+}
 
 // existing answers a template's lookup from a list of objects, as a cluster that holds just these
 // would.

@@ -8,9 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
@@ -76,27 +73,13 @@ func (c *Case) rendering(s *subject) chart.Rendering {
 	}
 }
 
-// upgrading is the rendering of an upgrade of what the case installed. Lookups find its objects
-// with the marks by which Helm tells what a release made.
+// upgrading is the rendering of an upgrade of what the case installed.
 func (c *Case) upgrading(s *subject) chart.Rendering {
-	r := c.rendering(s)
-	r.Upgrade = true
+	var made []map[string]any
 	for _, o := range c.Objects {
-		made := unstructured.Unstructured{Object: runtime.DeepCopyJSON(o.Tree)}
-		made.SetLabels(with(made.GetLabels(), "app.kubernetes.io/managed-by", "Helm"))
-		made.SetAnnotations(with(with(made.GetAnnotations(), "meta.helm.sh/release-name", c.Release),
-			"meta.helm.sh/release-namespace", namespace))
-		r.Existing = append(r.Existing, made.Object)
+		made = append(made, o.Tree)
 	}
-	return r
-}
-
-func with(marks map[string]string, key, value string) map[string]string {
-	if marks == nil {
-		marks = map[string]string{}
-	}
-	marks[key] = value
-	return marks
+	return c.rendering(s).Upgrading(made)
 }
 
 // overBase says whether the case is rendered as its base is, with other values for some keys.

@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"slices"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
@@ -9,9 +8,6 @@ import (
 
 // otherVersion is the version of the chart and of its application that an upgrade goes to.
 const otherVersion = "99.99.99"
-
-// filledIn are fields that Kubernetes fills in where nothing is given.
-var filledIn = []string{"clusterIP", "storageClassName", "volumeName"}
 
 // immutable renders the cases once more as another version of the chart, and compares the fields
 // that no upgrade may change.
@@ -59,7 +55,7 @@ func frozen(before, after, again *Object) []Finding {
 	var all []Finding
 	for _, path := range kubeapi.Immutable(before.GVK.Kind) {
 		was, is := before.field(path...), after.field(path...)
-		if slices.Contains(filledIn, path[len(path)-1]) && (was == nil || is == nil) {
+		if kubeapi.FilledIn(path) && (was == nil || is == nil) {
 			continue
 		}
 		changed := differences(was, is, path)

@@ -6,9 +6,11 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/topology"
 )
@@ -56,10 +58,14 @@ func (s Setting) render(stop Stop, existing []object) ([]object, error) {
 		return nil, err
 	}
 	as := chart.Rendering{
-		Release: s.Dialect.Release, Namespace: namespace, Upgrade: existing != nil, Existing: sample.Existing,
+		Release: s.Dialect.Release, Namespace: namespace, Existing: sample.Existing,
 	}
-	for _, o := range existing {
-		as.Existing = append(as.Existing, o)
+	if existing != nil {
+		made := make([]map[string]any, len(existing))
+		for i, o := range existing {
+			made[i] = o
+		}
+		as = as.Upgrading(made)
 	}
 	documents, err := renderer.RenderDocuments(as,
 		chart.Merge(chart.Merge(stop.Base, sample.Values), stop.Values))
@@ -209,32 +215,11 @@ func (c *comparison) restarts(before, after object) {
 	}
 }
 
-// fixed are the fields that Kubernetes never changes once an object exists, by its kind.
-var fixed = map[string][][]string{
-	"Deployment": {{"spec", "selector"}}, "DaemonSet": {{"spec", "selector"}}, "ReplicaSet": {{"spec", "selector"}},
-	"StatefulSet": {
-		{"spec", "selector"},
-		{"spec", "serviceName"},
-		{"spec", "podManagementPolicy"},
-		{"spec", "volumeClaimTemplates"},
-	},
-	"Job":                   {{"spec", "selector"}, {"spec", "template"}, {"spec", "completionMode"}},
-	"Secret":                {{"type"}},
-	"RoleBinding":           {{"roleRef"}},
-	"ClusterRoleBinding":    {{"roleRef"}},
-	"PersistentVolumeClaim": {{"spec", "storageClassName"}, {"spec", "accessModes"}, {"spec", "volumeName"}},
-	"Service":               {{"spec", "clusterIP"}},
-	"StorageClass":          {{"provisioner"}, {"parameters"}, {"reclaimPolicy"}, {"volumeBindingMode"}},
-}
-
-// chosen are fields that Kubernetes fills in itself where nothing is given.
-var chosen = []string{"clusterIP", "storageClassName", "volumeName"}
-
 // immutable reports fields that Kubernetes refuses to change.
 func (c *comparison) immutable(before, after object) {
-	for _, path := range fixed[after.kind()] {
+	for _, path := range kubeapi.Immutable(after.kind()) {
 		was, is := before.at(path...), after.at(path...)
-		if reflect.DeepEqual(was, is) || slices.Contains(chosen, path[len(path)-1]) && (was == nil || is == nil) {
+		if reflect.DeepEqual(was, is) || kubeapi.FilledIn(path) && (was == nil || is == nil) {
 			continue
 		}
 		rule := RuleImmutable
@@ -244,20 +229,12 @@ func (c *comparison) immutable(before, after object) {
 		case "volumeClaimTemplates":
 			rule = RuleClaimLost
 		}
-		c.out.add(rule, Error, after.id(), "%s changes, which Kubernetes refuses: the upgrade fails", dotted(path))
+		c.out.add(rule, Error, after.id(), "%s changes, which Kubernetes refuses: the upgrade fails", strings.Join(path, "."))
 	}
 	if (after.kind() == "Secret" || after.kind() == "ConfigMap") && before.at("immutable") == true &&
 		(!reflect.DeepEqual(before.at("data"), after.at("data")) || after.at("immutable") != true) {
 		c.out.add(RuleImmutable, Error, after.id(), "it is marked immutable and changes: the upgrade fails")
 	}
-}
-
-func dotted(path []string) string {
-	out := path[0]
-	for _, part := range path[1:] {
-		out += "." + part
-	}
-	return out
 }
 
 // Outcomes predicts each edge. The first that cannot be rendered is the error. progress, which may

@@ -1,6 +1,10 @@
 package kubeapi
 
-import "k8s.io/apimachinery/pkg/util/sets"
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+)
 
 // immutable are the fields that Kubernetes never changes once an object exists, by its kind.
 var immutable = map[string][][]string{
@@ -20,6 +24,12 @@ var immutable = map[string][][]string{
 // Immutable lists the fields, as paths of keys, that Kubernetes never changes in an object of a
 // kind; none for a kind without such fields.
 func Immutable(kind string) [][]string { return immutable[kind] }
+
+// FilledIn reports whether Kubernetes fills in the field of Immutable at path where nothing is
+// given, so that one side without it is no change.
+func FilledIn(path []string) bool {
+	return slices.Contains([]string{"clusterIP", "storageClassName", "volumeName"}, path[len(path)-1])
+}
 
 // clusterScoped are the kinds of Kubernetes' own groups that stand in no namespace.
 var clusterScoped = sets.New(
