@@ -3,6 +3,8 @@ package lint
 import (
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
 )
 
@@ -77,10 +79,6 @@ func frozen(before, after, again *Object) []Finding {
 
 // field walks the object; nil where there is nothing.
 func (o *Object) field(path ...string) any {
-	var node any = o.Tree
-	for _, step := range path {
-		tree, _ := node.(map[string]any)
-		node = tree[step]
-	}
-	return node
+	value, _, _ := unstructured.NestedFieldNoCopy(o.Tree, path...) // an error is a step that is no map
+	return value
 }

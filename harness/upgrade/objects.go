@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -48,15 +49,8 @@ func (o object) key() string {
 
 // at returns what is under a path, nil where nothing is.
 func (o object) at(path ...string) any {
-	var node any = map[string]any(o)
-	for _, key := range path {
-		inner, isMap := node.(map[string]any)
-		if !isMap {
-			return nil
-		}
-		node = inner[key]
-	}
-	return node
+	value, _, _ := unstructured.NestedFieldNoCopy(o, path...) // an error is a step that is no map
+	return value
 }
 
 func (o object) annotation(name string) string { return o.text("metadata", "annotations", name) }
