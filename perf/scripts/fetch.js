@@ -38,7 +38,7 @@ const units = {
 };
 const milliseconds = (text) => {
   if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(text)) {
-    throw new Error(`STEAMER_WARMUP or STEAMER_STAGES: ${text}: want a duration such as 30s`);
+    throw new Error(`STEAMER_WARMUP, STEAMER_STAGES or STEAMER_TIMEOUT: ${text}: want a duration such as 30s`);
   }
   return [...text.matchAll(/([\d.]+)(ms|[smhd])/g)].reduce((sum, part) => sum + Number(part[1]) * units[part[2]], 0);
 };
@@ -93,8 +93,10 @@ stages.forEach(({ length, target, phase }) => {
   at += length;
 });
 
-// k6 waits for slow fetches at the end, up to a limit. Those cut off are counted as interrupted.
-const graceful = '10s';
+// At the end k6 waits for slow fetches as long as a job would, so that they are measured, or fail by their own timeout.
+// Only work of several calls can take longer; what is cut off is counted as interrupted.
+const timeout = env('TIMEOUT', '60s');
+const graceful = `${milliseconds(timeout) + 1000}ms`;
 if (parts.length === 0) {
   scenarios.measure = scenario('measure', scenarios.warmup ? warmup : '0s', graceful, constant(env('DURATION', '60s')));
 }
@@ -116,7 +118,7 @@ const settings = {
   mode: env('MODE', 'inline'),
   reuse: env('REUSE', 'false') === 'true',
   retries: env('RETRIES', 'false') === 'true',
-  timeout: env('TIMEOUT', '60s'),
+  timeout,
   choice: env('CHOICE', 'uniform'),
   exponent: Number(env('EXPONENT', '1')),
   hotTenants: Number(env('HOT_TENANTS', '0')),

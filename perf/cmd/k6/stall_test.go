@@ -72,6 +72,35 @@ func TestStall(t *testing.T) {
 	require.InDelta(t, stall.Microseconds(), hist["fetch_intended"].Max(), 100_000)
 }
 
+// TestSlowEnd has the load end while the server stalls: fetches that take as long as a job would
+// wait are measured, however long after the end they are answered; others fail by their own
+// timeout.
+func TestSlowEnd(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		stall, slowest  time.Duration
+		timeout         string
+		failed, fetches int64
+	}{
+		"answered late": {12 * time.Second, 11 * time.Second, "60s", 0, 10},
+		"timed out":     {time.Minute, 900 * time.Millisecond, "1s", 5, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := filepath.Join(t.TempDir(), "log")
+			fx := stallingServer(t, time.Second, tc.stall)
+			out, err := k6(t, fx, log, "STEAMER_RATE=5", "STEAMER_WARMUP=0s", "STEAMER_DURATION=2s",
+				"STEAMER_TIMEOUT="+tc.timeout).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			count, hist := merged(t, readLog(t, log), "measure")
+			require.Zero(t, count["interrupted"], "%v", count)
+			require.InDelta(t, tc.fetches, count["fetches"], 1, "%v", count)
+			require.InDelta(t, tc.failed, count["failed"], 1, "%v", count)
+			require.Greater(t, hist["fetch_actual"].Max(), tc.slowest.Microseconds())
+		})
+	}
+}
+
 // TestStallWithoutVUs is the same with five VUs: most fetches of that second are dropped. The
 // latencies cannot show the stall then, so the drops must. Those of later fetches are not
 // lengthened by what was dropped before them.
