@@ -144,7 +144,14 @@ func TestVerdicts(t *testing.T) {
 		"dropped": {dropped, result.Inconclusive, "3 arrivals were dropped"},
 		"interrupted fetches": {
 			load(func(l *result.Load) { l.Extra["interrupted"] = 2 }), result.Inconclusive,
-			"2 fetches were still running",
+			"2 fetches were still running when k6 gave up waiting, so the slowest are missing",
+		},
+		"what a cut off fetch was doing": {
+			load(func(l *result.Load) {
+				l.Extra = map[string]float64{"interrupted": 1, "interrupted_first_byte": 1, "interrupted_ms": 43200}
+			}), result.Inconclusive,
+			"1 fetch was still running when k6 gave up waiting, so the slowest are missing " +
+				"(1 waiting for the answer, for 43.2 s on average)",
 		},
 		"too slow a generator": {
 			load(func(l *result.Load) { l.AchievedRate = 197 }), result.Inconclusive,

@@ -47,7 +47,7 @@ func (v Validity) carried(s *circumstances) []result.Check {
 	}
 	cut := l.Extra["interrupted"]
 	interrupted := s.because(check("valid/interrupted-fetches", "fetches cut off at the end", num(cut), "0", cut == 0,
-		fmt.Sprintf("%s fetches were still running when k6 gave up waiting, so the slowest are missing", num(cut))))
+		fmt.Sprintf("%s still running when k6 gave up waiting, so the slowest are missing%s", were(cut), cutOff(l))))
 
 	// The schedule may begin or end one fetch off the whole second, and each stage may.
 	slack := 0.0
@@ -78,6 +78,34 @@ func (v Validity) carried(s *circumstances) []result.Check {
 		achieved = s.because(achieved)
 	}
 	return []result.Check{drops, interrupted, drain, achieved}
+}
+
+// were counts fetches in words.
+func were(n float64) string {
+	if n == 1 {
+		return "1 fetch was"
+	}
+	return num(n) + " fetches were"
+}
+
+// cutOff says what fetches that were cut off were doing, and for how long; empty where the load
+// generator did not say.
+func cutOff(l *result.Load) string {
+	var doing []string
+	for step, words := range map[string]string{
+		"connect": "connecting", "tls": "in the TLS handshake", "first_byte": "waiting for the answer",
+		"body": "reading the answer", "back_off": "waiting to repeat a call",
+	} {
+		if n := l.Extra["interrupted_"+step]; n > 0 {
+			doing = append(doing, num(n)+" "+words)
+		}
+	}
+	if len(doing) == 0 {
+		return ""
+	}
+	slices.Sort(doing)
+	return fmt.Sprintf(" (%s, for %s s on average)", strings.Join(doing, ", "),
+		num(l.Extra["interrupted_ms"]/l.Extra["interrupted"]/1000))
 }
 
 // debtor decides who owes dropped arrivals. An arrival is dropped where no VU is free. The server

@@ -271,8 +271,8 @@ func TestInterrupted(t *testing.T) {
 	c := clientFor(t, "http://"+silent.Addr().String())
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	require.Equal(t, Result{Outcome: Interrupted}, summary(one(ctx, c)))
-	require.Equal(t, Result{Outcome: Interrupted}, summary(one(ctx, c)), "before it began")
+	require.Equal(t, Result{Outcome: Interrupted, CutOff: stepFirstByte}, summary(one(ctx, c)))
+	require.Equal(t, Result{Outcome: Interrupted, CutOff: stepConnect}, summary(one(ctx, c)), "before it began")
 }
 
 // TestChoose checks that tenants are drawn uniformly, then secrets within the tenant, and the same

@@ -127,6 +127,7 @@ func (c *Client) newConnection(rails bool) (*connection, error) {
 func (n *connection) open(ctx context.Context, res *Result, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
+	res.at = stepConnect
 	start := time.Now()
 	nc, err := n.dial(ctx, "tcp", n.addr)
 	if err != nil {
@@ -136,6 +137,7 @@ func (n *connection) open(ctx context.Context, res *Result, deadline time.Time) 
 	res.step(stepConnect, connected.Sub(start))
 	n.nc, n.used = nc, false
 	if n.target.Scheme == "https" {
+		res.at = stepTLS
 		secure := tls.Client(nc, n.config)
 		if err = secure.HandshakeContext(ctx); err == nil && secure.ConnectionState().NegotiatedProtocol == http2 {
 			n.h2, err = overHTTP2(ctx, secure, n.addr)
@@ -190,6 +192,7 @@ func (n *connection) usable() bool { return n.nc != nil && (n.h2 == nil || n.h2.
 // and when ctx ends.
 func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffer, res *Result, deadline time.Time,
 ) (answer, error) {
+	res.at = stepFirstByte
 	if err := n.nc.SetDeadline(deadline); err != nil {
 		return answer{}, err
 	}
@@ -202,6 +205,7 @@ func (n *connection) exchange(ctx context.Context, q *request, body *bytes.Buffe
 	resp, err := n.roundTrip(ctx, q)
 	if err == nil {
 		res.step(stepFirstByte, time.Since(sent))
+		res.at = stepBody
 		err = readBody(resp, body)
 	}
 	inTime := stop()

@@ -143,6 +143,6 @@ func TestLogins(t *testing.T) {
 // summary leaves out what differs from run to run.
 func summary(r Result) Result {
 	r.Start, r.Duration = time.Time{}, 0
-	r.Kind, r.Attempts, r.HTTP2, r.Failures, r.Steps = "", 0, 0, nil, nil
+	r.Kind, r.Attempts, r.HTTP2, r.Failures, r.Steps, r.at = "", 0, 0, nil, nil, ""
 	return r
 }

@@ -61,6 +61,8 @@ const (
 	stepConnect   Step = "connect"    // TCP connection; only where one had to be made
 	stepTLS       Step = "tls"        // TLS handshake; likewise
 	stepFirstByte Step = "first_byte" // from sending the request to the answer's header
+	stepBody      Step = "body"       // from there to the answer's end; named only where a fetch is cut off
+	stepBackOff   Step = "back_off"   // the wait before a repetition; likewise
 )
 
 // Steps of fetches that take more than one call; each lasts from before its connection, if it
@@ -118,6 +120,8 @@ type Result struct {
 	Class Class
 	// FailedStep is the step that failed; empty for inline fetches, which have one call only.
 	FailedStep Step
+	// CutOff is what an interrupted fetch was doing; empty for all others.
+	CutOff Step
 	// Attempts is the number of requests that were answered or failed, repetitions included.
 	Attempts int
 	// Retries is the number of repetitions among them.
@@ -129,6 +133,13 @@ type Result struct {
 	Failures []Failure
 	// Steps are the timed parts, in the order in which they ended.
 	Steps []StepTime
+
+	at Step // of the call that runs
+}
+
+// interrupt ends the unit of work as cut off.
+func (r *Result) interrupt(during Step) {
+	r.Outcome, r.Class, r.CutOff = Interrupted, "", during
 }
 
 func (r *Result) step(s Step, d time.Duration) { r.Steps = append(r.Steps, StepTime{s, d}) }

@@ -30,7 +30,7 @@ func (c *Client) call(ctx context.Context, res *Result, step Step, q *request, r
 	for n := 1; ; n++ {
 		resp, class, err := c.send(ctx, q, res, deadline)
 		if err != nil && ctx.Err() != nil {
-			res.Outcome, res.Class = Interrupted, ""
+			res.interrupt(res.at)
 			return resp, false
 		}
 		res.Attempts++
@@ -52,7 +52,7 @@ func (c *Client) call(ctx context.Context, res *Result, step Step, q *request, r
 		}
 		switch c.wait(ctx, c.backOff(n, resp), deadline) {
 		case interrupted:
-			res.Outcome, res.Class = Interrupted, ""
+			res.interrupt(stepBackOff)
 			return resp, false
 		case late:
 			res.fail(step, f.Status, classTimeout)

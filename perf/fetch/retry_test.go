@@ -124,5 +124,6 @@ func TestRetryEnds(t *testing.T) {
 	defer cancel()
 	r := one(ctx, c)
 	require.Equal(t, Interrupted, r.Outcome)
+	require.Equal(t, stepBackOff, r.CutOff)
 	require.Less(t, r.Duration, 900*time.Millisecond)
 }

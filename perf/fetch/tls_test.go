@@ -78,7 +78,7 @@ func TestHTTP2GivesUp(t *testing.T) {
 		c.Reuse, c.CA = true, x509.NewCertPool()
 		c.CA.AddCert(server.Certificate())
 		ctx, cancel := context.WithCancel(t.Context())
-		want := Result{Outcome: Interrupted}
+		want := Result{Outcome: Interrupted, CutOff: stepFirstByte}
 		if interrupt {
 			time.AfterFunc(100*time.Millisecond, cancel)
 		} else {

@@ -84,6 +84,8 @@ func (iv *interval) add(o *openbao.Observation, dropped uint64) {
 	r := &o.Result
 	if r.Outcome == fetch.Interrupted {
 		iv.count["interrupted"]++
+		iv.count["interrupted_"+string(r.CutOff)]++
+		iv.count["interrupted_ms"] += r.Duration.Milliseconds()
 		return
 	}
 	iv.count["fetches"]++

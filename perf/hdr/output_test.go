@@ -131,7 +131,7 @@ func TestIntervals(t *testing.T) {
 	o.fetch("measure", 10.97, fetch.Result{Status: 200, Outcome: fetch.Wrong, Class: "value", Duration: 1}, 0)
 	o.fetch("measure", 10.98, fetch.Result{Outcome: fetch.Failed, Class: "timeout", Duration: time.Hour},
 		time.Hour)
-	o.fetch("measure", 10.99, fetch.Result{Outcome: fetch.Interrupted, Duration: time.Second}, time.Second)
+	o.fetch("measure", 10.99, fetch.Result{Outcome: fetch.Interrupted, CutOff: "body", Duration: time.Second}, time.Second)
 	o.sample(o.builtin.DroppedIterations, 12.1, 1, map[string]string{"scenario": "main"})
 	o.sample(o.builtin.DroppedIterations, 12.2, 1, map[string]string{"scenario": "main"})
 	o.sample(o.builtin.VUs, 12.3, 7, nil)
@@ -154,6 +154,7 @@ func TestIntervals(t *testing.T) {
 		}},
 		{"measure", start, map[string]int64{
 			"fetches": 5, "failed": 2, "wrong": 1, "dropped": 0, "attempts": 0, "attempts_failed": 0, "interrupted": 1,
+			"interrupted_body": 1, "interrupted_ms": 1000,
 			"clamped":    2,
 			"status_200": 3, "status_403": 1, "status_0": 1, "error_status": 1, "error_value": 1, "error_timeout": 1,
 		}},
