@@ -235,7 +235,7 @@ func (c *Confirmation) compare(ctx context.Context, env *scenario.Env, before ma
 		switch {
 		case !there:
 			o.fail("on the cluster: key %s of Secret %s is gone", key[1], key[0])
-		case now != before[key] && !o.Predicted.has(RuleSecretValue, "Secret/"+key[0]):
+		case now != before[key] && !o.Predicted.has(ruleSecretValue, "Secret/"+key[0]):
 			o.fail("on the cluster: key %s of Secret %s has another value", key[1], key[0])
 		case now == before[key]:
 			c.Kept++

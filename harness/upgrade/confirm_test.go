@@ -93,7 +93,7 @@ func TestSecretsAreCompared(t *testing.T) {
 		"generated": {map[string][]byte{"key": []byte("z"), "more": []byte("b")}, nil, result.Fail, 1},
 		"set by the values": {
 			map[string][]byte{"key": []byte("z"), "more": []byte("b")},
-			[]Finding{{Rule: RuleSecretValue, Severity: Note, Object: "Secret/s"}},
+			[]Finding{{Rule: ruleSecretValue, Severity: Note, Object: "Secret/s"}},
 			result.Pass, 1,
 		},
 	} {

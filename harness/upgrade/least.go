@@ -40,7 +40,7 @@ func (c *comparison) unready(after object) {
 	}
 	if least := firstReady(pod.Spec); least > 0 {
 		c.out.LeastOutage = least
-		c.out.add(RuleOutage, Note, after.id(),
+		c.out.add(ruleOutage, Note, after.id(),
 			"no fetch can work for %.0f s: with strategy Recreate the old pods end first, "+
 				"and the probes keep a new one out of Service %s for as long", least, c.dialect.ActiveService)
 	}
@@ -75,7 +75,7 @@ func (s Setting) judge(e Edge, p *Prediction) {
 		return
 	}
 	for i := range p.Findings {
-		if f := &p.Findings[i]; f.Rule == RuleOutage {
+		if f := &p.Findings[i]; f.Rule == ruleOutage {
 			f.Severity = Error
 			f.Text += fmt.Sprintf("; the %s is %.1f s", budget, budget.Longest)
 		}

@@ -126,12 +126,12 @@ func (c *comparison) compare() Prediction {
 func (c *comparison) lost(before object) {
 	switch before.kind() {
 	case "Secret":
-		c.out.add(RuleSecretLost, Error, before.id(), "the upgrade deletes it: the new release does not have it, and it has "+
+		c.out.add(ruleSecretLost, Error, before.id(), "the upgrade deletes it: the new release does not have it, and it has "+
 			"no annotation helm.sh/resource-policy: keep")
 	case "PersistentVolumeClaim":
-		c.out.add(RuleClaimLost, Error, before.id(), "the upgrade deletes the claim, and its volume with it")
+		c.out.add(ruleClaimLost, Error, before.id(), "the upgrade deletes the claim, and its volume with it")
 	case "StatefulSet", "Deployment":
-		c.out.add(RuleRestart, Note, before.id(), "the upgrade deletes it with its pods")
+		c.out.add(ruleRestart, Note, before.id(), "the upgrade deletes it with its pods")
 	}
 }
 
@@ -143,12 +143,12 @@ func (c *comparison) secret(before, after, again object) {
 		value, there := now[key]
 		switch {
 		case !there:
-			c.out.add(RuleSecretKey, Error, before.id(), "the upgrade removes its key %s", key)
+			c.out.add(ruleSecretKey, Error, before.id(), "the upgrade removes its key %s", key)
 		case value != twice[key]:
-			c.out.add(RuleSecretValue, Error, before.id(), "the upgrade generates its key %s again, although the cluster has it",
+			c.out.add(ruleSecretValue, Error, before.id(), "the upgrade generates its key %s again, although the cluster has it",
 				key)
 		case value != old[key]:
-			c.out.add(RuleSecretValue, Note, before.id(), "the upgrade sets another value for its key %s", key)
+			c.out.add(ruleSecretValue, Note, before.id(), "the upgrade sets another value for its key %s", key)
 		}
 	}
 }
@@ -165,7 +165,7 @@ func (c *comparison) needs(before, after object) {
 		kept := c.find(c.from, "Secret", ref.name)
 		switch {
 		case made == nil && (kept == nil || !kept.kept()):
-			c.out.add(RuleSecretMissing, Note, after.id(), "the new pods need Secret %s, which neither release makes: it has "+
+			c.out.add(ruleSecretMissing, Note, after.id(), "the new pods need Secret %s, which neither release makes: it has "+
 				"to exist before the upgrade", ref.name)
 		case made != nil && kept == nil:
 			c.renamed(old, made, after)
@@ -184,8 +184,8 @@ func (c *comparison) renamed(old []reference, made, workload object) {
 		}
 		was, is := before.data(), made.data()
 		for key, value := range was {
-			if other, same := is[key]; same && other != value && !c.out.has(RuleSecretRenamed, made.id()) {
-				c.out.add(RuleSecretRenamed, Error, made.id(), "the new pods read it in place of Secret %s, and its key %s has "+
+			if other, same := is[key]; same && other != value && !c.out.has(ruleSecretRenamed, made.id()) {
+				c.out.add(ruleSecretRenamed, Error, made.id(), "the new pods read it in place of Secret %s, and its key %s has "+
 					"another value", ref.name, key)
 			}
 		}
@@ -205,7 +205,7 @@ func (c *comparison) find(in map[string]object, kind, name string) object {
 func (c *comparison) restarts(before, after object) {
 	if template := after.template(); template != nil && !reflect.DeepEqual(before.template(), template) {
 		strategy := after.strategy()
-		c.out.add(RuleRestart, Note, after.id(), "its pods are replaced, by strategy %s", strategy)
+		c.out.add(ruleRestart, Note, after.id(), "its pods are replaced, by strategy %s", strategy)
 		if c.serves(after) {
 			c.unready(after)
 		} else if c.out.Strategy != "" {
@@ -222,18 +222,18 @@ func (c *comparison) immutable(before, after object) {
 		if reflect.DeepEqual(was, is) || kubeapi.FilledIn(path) && (was == nil || is == nil) {
 			continue
 		}
-		rule := RuleImmutable
+		rule := ruleImmutable
 		switch path[len(path)-1] {
 		case "selector":
-			rule = RuleSelector
+			rule = ruleSelector
 		case "volumeClaimTemplates":
-			rule = RuleClaimLost
+			rule = ruleClaimLost
 		}
 		c.out.add(rule, Error, after.id(), "%s changes, which Kubernetes refuses: the upgrade fails", strings.Join(path, "."))
 	}
 	if (after.kind() == "Secret" || after.kind() == "ConfigMap") && before.at("immutable") == true &&
 		(!reflect.DeepEqual(before.at("data"), after.at("data")) || after.at("immutable") != true) {
-		c.out.add(RuleImmutable, Error, after.id(), "it is marked immutable and changes: the upgrade fails")
+		c.out.add(ruleImmutable, Error, after.id(), "it is marked immutable and changes: the upgrade fails")
 	}
 }
 

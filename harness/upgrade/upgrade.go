@@ -83,7 +83,7 @@ const (
 
 // Finding is something that an upgrade does, which rendering shows.
 type Finding struct {
-	Rule     string   `json:"rule"` // one of the Rule constants
+	Rule     string   `json:"rule"` // one of the rule constants
 	Severity Severity `json:"severity"`
 	Object   string   `json:"object"` // KIND/NAME
 	Text     string   `json:"text"`
@@ -91,16 +91,16 @@ type Finding struct {
 
 // The rules of a prediction.
 const (
-	RuleSelector      = "selector"       // a workload selects other pods: Kubernetes refuses that
-	RuleImmutable     = "immutable"      // another field that Kubernetes does not change
-	RuleSecretLost    = "secret-lost"    // Helm deletes a Secret that the release had made
-	RuleSecretKey     = "secret-key"     // a Secret no longer has a key
-	RuleSecretValue   = "secret-value"   // a Secret gets another value
-	RuleSecretRenamed = "secret-renamed" // pods read a new Secret in place of one with values
-	RuleSecretMissing = "secret-missing" // pods need a Secret that nothing has made
-	RuleClaimLost     = "claim-lost"     // Helm deletes a volume claim, or pods claim other volumes
-	RuleRestart       = "restart"        // the pods are replaced
-	RuleOutage        = "outage"         // no pod can serve for a time that the chart itself sets
+	ruleSelector      = "selector"       // a workload selects other pods: Kubernetes refuses that
+	ruleImmutable     = "immutable"      // another field that Kubernetes does not change
+	ruleSecretLost    = "secret-lost"    // Helm deletes a Secret that the release had made
+	ruleSecretKey     = "secret-key"     // a Secret no longer has a key
+	ruleSecretValue   = "secret-value"   // a Secret gets another value
+	ruleSecretRenamed = "secret-renamed" // pods read a new Secret in place of one with values
+	ruleSecretMissing = "secret-missing" // pods need a Secret that nothing has made
+	ruleClaimLost     = "claim-lost"     // Helm deletes a volume claim, or pods claim other volumes
+	ruleRestart       = "restart"        // the pods are replaced
+	ruleOutage        = "outage"         // no pod can serve for a time that the chart itself sets
 )
 
 // Prediction is what rendering shows of an upgrade.

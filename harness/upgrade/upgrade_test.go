@@ -102,7 +102,7 @@ func TestPredict(t *testing.T) {
 				"matchLabels: {{- include \"openbao.selectorLabels\" . | nindent 6 }}",
 				"matchLabels:\n      app.kubernetes.io/instance: {{ .Release.Name }}",
 			}},
-			upgrade.RuleSelector, "Deployment/openbao", "spec.selector changes, which Kubernetes refuses",
+			"selector", "Deployment/openbao", "spec.selector changes, which Kubernetes refuses",
 		},
 		"unseal key in a renamed Secret": {
 			nil,
@@ -110,7 +110,7 @@ func TestPredict(t *testing.T) {
 				"templates/_helpers.tpl", `printf "%s-static-unseal"`,
 				`printf "%s-unseal"`,
 			}},
-			upgrade.RuleSecretRenamed, "Secret/openbao-unseal", "in place of Secret openbao-static-unseal",
+			"secret-renamed", "Secret/openbao-unseal", "in place of Secret openbao-static-unseal",
 		},
 		"unseal key generated again": {
 			nil,
@@ -119,39 +119,39 @@ func TestPredict(t *testing.T) {
 				`{{- if and (include "openbao.cluster" .) (not (lookup "v1" "Secret" .Release.Namespace $name)) }}`,
 				"{{- if true }}",
 			}},
-			upgrade.RuleSecretValue, "Secret/openbao-static-unseal", "generates its key key again",
+			"secret-value", "Secret/openbao-static-unseal", "generates its key key again",
 		},
 		"a Secret is deleted": {
 			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", ""))},
 			nil,
-			upgrade.RuleSecretLost, "Secret/mine", "the upgrade deletes it",
+			"secret-lost", "Secret/mine", "the upgrade deletes it",
 		},
 		"a Secret is renamed": {
 			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", ""))},
 			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", "-2"))},
-			upgrade.RuleSecretLost, "Secret/mine", "the upgrade deletes it",
+			"secret-lost", "Secret/mine", "the upgrade deletes it",
 		},
 		"a Secret is kept":      {[][3]string{object("s", keep)}, nil, "", "", ""},
 		"a hook's Secret stays": {[][3]string{object("s", strings.ReplaceAll(hook, "%s", ""))}, nil, "", "", ""},
 		"a key is lost": {
 			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", ""))},
 			[][3]string{object("s", strings.NewReplacer("%s", "", ", other: def", "").Replace(plainSecret))},
-			upgrade.RuleSecretKey, "Secret/mine", "removes its key other",
+			"secret-key", "Secret/mine", "removes its key other",
 		},
 		"the type of a Secret": {
 			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", ""))},
 			[][3]string{object("s", strings.ReplaceAll(plainSecret, "%s", "")+"type: example.com/token\n")},
-			upgrade.RuleImmutable, "Secret/mine", "type changes",
+			"immutable", "Secret/mine", "type changes",
 		},
 		"a claim is renamed": {
 			[][3]string{object("c", strings.ReplaceAll(claim, "%s", ""))},
 			[][3]string{object("c", strings.ReplaceAll(claim, "%s", "-2"))},
-			upgrade.RuleClaimLost, "PersistentVolumeClaim/data", "its volume with it",
+			"claim-lost", "PersistentVolumeClaim/data", "its volume with it",
 		},
 		"a claim template is renamed": {
 			[][3]string{object("c", strings.ReplaceAll(set, "%s", "a"))},
 			[][3]string{object("c", strings.ReplaceAll(set, "%s", "b"))},
-			upgrade.RuleClaimLost, "StatefulSet/side", "spec.volumeClaimTemplates changes",
+			"claim-lost", "StatefulSet/side", "spec.volumeClaimTemplates changes",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
