@@ -25,8 +25,8 @@ const SecondNodePort = 30821
 
 var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
-// MaxNameLength is kind's limit for the name of a cluster, which becomes a host name.
-const MaxNameLength = 50
+// maxNameLength is kind's limit for the name of a cluster, which becomes a host name.
+const maxNameLength = 50
 
 // Cluster is a cluster that answers.
 type Cluster struct {
@@ -48,7 +48,7 @@ type Cluster struct {
 // MachineLabels are the labels, as NAME=VALUE, of a container that stands for a machine beside the
 // cluster: it is its owner's and goes with it.
 func (c *Cluster) MachineLabels() []string {
-	return []string{MachineLabel + "=" + c.Name, MarkLabel + "=" + c.mark}
+	return []string{machineLabel + "=" + c.Name, markLabel + "=" + c.mark}
 }
 
 // connect fills in the clients from the kubeconfig.
@@ -88,9 +88,9 @@ func (c *Cluster) connect(context string) error {
 
 // checkName refuses a name that kind could not use.
 func checkName(name string) error {
-	if len(name) > MaxNameLength || !validName.MatchString(name) {
+	if len(name) > maxNameLength || !validName.MatchString(name) {
 		hint := fmt.Sprintf("use at most %d lower-case letters, digits, dots and dashes, with a letter or digit at both ends",
-			MaxNameLength)
+			maxNameLength)
 		return exit.Invalidf(fmt.Sprintf("--cluster %q", name), hint, "it cannot be part of host names")
 	}
 	return nil

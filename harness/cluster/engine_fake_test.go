@@ -99,9 +99,9 @@ func (e *fakeEngine) node(name, source string) string {
 func (e *fakeEngine) machine(name, mark string) string {
 	var c container
 	c.ID = "machine" + e.number() + "-" + name
-	c.Config.Labels = map[string]string{MachineLabel: name}
+	c.Config.Labels = map[string]string{machineLabel: name}
 	if mark != "" {
-		c.Config.Labels[MarkLabel] = mark
+		c.Config.Labels[markLabel] = mark
 	}
 	e.containers = append(e.containers, c)
 	return c.ID

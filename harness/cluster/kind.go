@@ -21,9 +21,9 @@ import (
 	"gitlab.com/steamer/steamer/harness/images"
 )
 
-// DeleteTimeout bounds the removal of a cluster, which has to work while everything else is being
+// deleteTimeout bounds the removal of a cluster, which has to work while everything else is being
 // cancelled.
-const DeleteTimeout = 2 * time.Minute
+const deleteTimeout = 2 * time.Minute
 
 // Kind manages kind clusters on one engine, for one owner. kind runs the engine's client with this
 // process's environment, so NewKind sets DOCKER_HOST there.

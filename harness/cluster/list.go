@@ -63,8 +63,8 @@ const kindLabel = "io.x-k8s.kind.cluster"
 
 // Labels of containers that stand for machines outside a cluster.
 const (
-	MachineLabel = "steamer.gitlab.com/cluster" // name of the cluster
-	MarkLabel    = "steamer.gitlab.com/owner"   // the mark
+	machineLabel = "steamer.gitlab.com/cluster" // name of the cluster
+	markLabel    = "steamer.gitlab.com/owner"   // the mark
 )
 
 // mark is the mark that a container carries; marked is false where it carries none.
@@ -77,8 +77,8 @@ func (c container) mark() (o Owner, marked bool, err error) {
 		}
 		o, err = parseSource(c.Mounts[i].Source)
 	} else {
-		name = c.Config.Labels[MachineLabel]
-		o, err = parseMark(c.Config.Labels[MarkLabel])
+		name = c.Config.Labels[machineLabel]
+		o, err = parseMark(c.Config.Labels[markLabel])
 	}
 	if err == nil && o.Name != name {
 		err = fmt.Errorf("its ownership mark names cluster %s", o.Name)
@@ -112,7 +112,7 @@ func (k *Kind) List(ctx context.Context) ([]Found, error) {
 
 // found judges one container.
 func (k *Kind) found(c container) Found {
-	name := cmp.Or(c.Config.Labels[kindLabel], c.Config.Labels[MachineLabel])
+	name := cmp.Or(c.Config.Labels[kindLabel], c.Config.Labels[machineLabel])
 	f := Found{Name: name, Whose: Unmarked, containers: []string{c.ID}}
 	if _, node := c.Config.Labels[kindLabel]; node {
 		f.Nodes = 1
@@ -153,7 +153,7 @@ func (k *Kind) containers(ctx context.Context) ([]container, error) {
 	var err error
 	for range 5 {
 		var ids []string
-		for _, label := range []string{kindLabel, MachineLabel} {
+		for _, label := range []string{kindLabel, machineLabel} {
 			out, err := k.engine.Run(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label)
 			if err != nil {
 				return nil, err

@@ -103,8 +103,8 @@ func TestPodRange(t *testing.T) {
 func TestCheckName(t *testing.T) {
 	t.Parallel()
 	for name, good := range map[string]bool{
-		"steamer": true, "a": true, "a-b.c1": true, strings.Repeat("a", MaxNameLength): true,
-		"": false, strings.Repeat("a", MaxNameLength+1): false, "A": false, "a_b": false, "-a": false, "a-": false,
+		"steamer": true, "a": true, "a-b.c1": true, strings.Repeat("a", maxNameLength): true,
+		"": false, strings.Repeat("a", maxNameLength+1): false, "A": false, "a_b": false, "-a": false, "a-": false,
 		".": false, "..": false,
 		"a/b": false, "a b": false, "a\n": false, "ä": false,
 	} {

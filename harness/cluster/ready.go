@@ -16,8 +16,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// ReadyTimeout bounds how long nodes and DNS may take after kind has returned.
-const ReadyTimeout = 3 * time.Minute
+// readyTimeout bounds how long nodes and DNS may take after kind has returned.
+const readyTimeout = 3 * time.Minute
 
 // awaitReady waits until every node is Ready and every pod of kube-system is.
 func (c *Cluster) awaitReady(ctx context.Context) error {
@@ -30,9 +30,9 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 	})
 }
 
-// await waits for ReadyTimeout at most. The error is an exit.Environment error, or ctx's own.
+// await waits for readyTimeout at most. The error is an exit.Environment error, or ctx's own.
 func (c *Cluster) await(ctx context.Context, what string, probe func(context.Context) error) error {
-	_, err := wait.Until(ctx, wait.For{What: what, Deadline: ReadyTimeout}, probe)
+	_, err := wait.Until(ctx, wait.For{What: what, Deadline: readyTimeout}, probe)
 	if err != nil && ctx.Err() == nil {
 		return exit.Environmentf("cluster "+c.Name, "steamer doctor; the nodes' journals say more", "%w", err)
 	}

@@ -20,11 +20,11 @@ func (k *Kind) remove(ctx context.Context, f Found) error {
 	if f.Whose != Mine {
 		return f.refusal("it is left alone")
 	}
-	ctx, cancel := context.WithTimeout(ctx, DeleteTimeout)
+	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
 	defer cancel()
 	_, err := wait.Until(ctx, wait.For{
 		What: "the cluster's containers are removed", Interval: time.Second,
-		Deadline: DeleteTimeout,
+		Deadline: deleteTimeout,
 	}, func(ctx context.Context) error {
 		return k.removeContainers(ctx, f.containers)
 	})
