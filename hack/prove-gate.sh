@@ -6,20 +6,7 @@
 # share a cluster, which is removed when done.
 # Usage: hack/prove-gate.sh [NAME...]
 set -euo pipefail
-cd "$(dirname "$0")/.."
-work=$(mktemp -d)
-cluster=prove-gate-$$
-trap 'rm -rf "$work"; ! bin/steamer cluster list -o json 2>/dev/null | grep -q "\"$cluster\"" || bin/steamer cluster down --name "$cluster"' EXIT
-failed=0
-
-# edit FILE OLD NEW replaces text in the copy of the chart; text that is not there is an error,
-# because the chart has moved on.
-edit() {
-	local file=$work/openbao/$1 text
-	text=$(<"$file")
-	[[ $text == *"$2"* ]] || { echo "prove-gate: $1 does not hold: $2" >&2; exit 5; }
-	printf '%s\n' "${text//"$2"/"$3"}" >"$file"
-}
+. "$(dirname "$0")/worse.sh"
 
 # prove NAME CODE REASON SCENARIOS [FLAG...] judges the copy; REASON has to be in the decision.
 prove() {
@@ -28,25 +15,13 @@ prove() {
 	# Without this the gate would lengthen each load to the ten minutes that a p99 takes. A load of
 	# a few tenants would say nothing of the tier.
 	[ "$want" = 0 ] || set -- "$@" --require=-load --tenants 10
-	bin/steamer gate --chart "$work/openbao" --topology cloud-native --profile smoke --scenarios "$scenarios" --mutants none \
+	"$steamer" gate --chart "$work/openbao" --topology cloud-native --profile smoke --scenarios "$scenarios" --mutants none \
 		--keep --reuse --cluster "$cluster" --output "$work/$name" "$@" >"$work/log" 2>&1 || code=$?
 	decision=$(cat "$work/$name"/gate-*/gate.md 2>/dev/null || true)
-	if [ "$code" = "$want" ] && [[ $decision == *"$reason"* ]]; then
-		printf 'right  %s: exit code %d\n' "$name" "$code"
-	else
-		printf 'WRONG  %s: exit code %d, want %d with "%s"\n' "$name" "$code" "$want" "$reason" >&2
-		tail -n 30 "$work/log" >&2
-		failed=1
-	fi
+	came "$name" "$code" "$want" "$decision" "$reason"
 }
 
-again() {
-	rm -rf "$work/openbao"
-	cp -r charts/openbao "$work/openbao"
-}
-
-each() {
-	again
+judge() {
 	case $1 in
 	token-renewed) # a known defect, seen without a cluster
 		edit templates/secret-http-audit.yaml 'dig "data" $http.secretKey' 'dig "data" "key"'
@@ -76,7 +51,4 @@ each() {
 }
 
 [ "$#" -gt 0 ] || set -- token-renewed service-leads-nowhere no-standby job-as-rails key-in-configmap dearer as-it-is
-for name in "$@"; do
-	each "$name"
-done
-exit "$failed"
+each "$@"

@@ -12,42 +12,19 @@
 #
 # Usage: hack/prove-upgrade.sh [NAME...]
 set -euo pipefail
-cd "$(dirname "$0")/.."
-steamer=${STEAMER:-bin/steamer}
-work=$(mktemp -d)
-cluster=prove-upgrade-$$
-trap 'rm -rf "$work"; ! "$steamer" cluster list -o json 2>/dev/null | grep -q "\"$cluster\"" || "$steamer" cluster down --name "$cluster"' EXIT
-failed=0
-
-# edit FILE OLD NEW replaces text in the copy of the chart; text that is not there is an error,
-# because the chart has moved on.
-edit() {
-	local file=$work/openbao/$1 text
-	text=$(<"$file")
-	[[ $text == *"$2"* ]] || { echo "prove-upgrade: $1 does not hold: $2" >&2; exit 5; }
-	printf '%s\n' "${text//"$2"/"$3"}" >"$file"
-}
+. "$(dirname "$0")/worse.sh"
 
 # prove NAME CODE FROM TO REASON... upgrades FROM to TO; each REASON has to be in the report.
 prove() {
-	local name=$1 want=$2 from=$3 to=$4 code=0 report reason missing=()
+	local name=$1 want=$2 from=$3 to=$4 code=0 report
 	shift 4
 	"$steamer" upgrade --from "$from" --to "$to" --tenants 10 --ready-timeout 90s --keep --reuse --cluster "$cluster" \
 		--output-dir "$work/$name" >"$work/log" 2>&1 || code=$?
 	report=$(cat "$work/$name"/upgrade-*/upgrade.md 2>/dev/null || true)
-	for reason in "$@"; do [[ $report == *"$reason"* ]] || missing+=("$reason"); done
-	if [ "$code" = "$want" ] && [ "${#missing[@]}" = 0 ]; then
-		printf 'right  %s: exit code %d\n' "$name" "$code"
-	else
-		printf 'WRONG  %s: exit code %d, want %d; not in the report: %s\n' "$name" "$code" "$want" "${missing[*]-}" >&2
-		tail -n 30 "$work/log" >&2
-		failed=1
-	fi
+	came "$name" "$code" "$want" "$report" "$@"
 }
 
-each() {
-	rm -rf "$work/openbao"
-	cp -r charts/openbao "$work/openbao"
+judge() {
 	case $1 in
 	secret-lost)
 		printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: openbao-extra}\nstringData: {token: abc}\n' >"$work/openbao/templates/extra.yaml"
@@ -73,7 +50,4 @@ each() {
 }
 
 [ "$#" -gt 0 ] || set -- secret-lost secret-renamed selector too-long as-it-is
-for name in "$@"; do
-	each "$name"
-done
-exit "$failed"
+each "$@"
