@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,10 +36,10 @@ type Pods struct {
 	cancel    context.CancelFunc
 	factories []informers.SharedInformerFactory
 	readers   sync.WaitGroup
+	used      atomic.Int64 // bytes of all logs
 
 	mu      sync.Mutex
 	stopped bool
-	used    int64 // bytes of all logs
 	broken  error // why the pods of a namespace cannot be watched; nil while they can
 	logs    map[string]*log
 	order   []*log
@@ -207,10 +208,6 @@ func (p *Pods) read(ctx context.Context, l *log, pod *corev1.Pod, options corev1
 	}
 }
 
-// take asks for room for n bytes more.
-func (p *Pods) take(n int) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.used += int64(n)
-	return p.used <= Limit
-}
+// take asks for room for n bytes more. It must not lock: a log that asks is locked, and Pods locks
+// its logs after itself.
+func (p *Pods) take(n int) bool { return p.used.Add(int64(n)) <= Limit }
