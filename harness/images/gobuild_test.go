@@ -83,6 +83,62 @@ func TestFailingBuildReportsTheCompiler(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Programs of one module come out of one go build, and what it says of packages is counted, not kept.
+func TestProgramsOfOneModule(t *testing.T) {
+	t.Parallel()
+	b, builds := tinyModule(t, "package main\n\nimport \"tiny/shared\"\n\nfunc main() { shared.Say() }\n")
+	writeFile(t, b.Root, "tiny/shared/shared.go", "package shared\n\nfunc Say() { print(word) }\n\nvar word string\n")
+	writeFile(t, b.Root, "tiny/other/main.go", "package main\n\nimport \"tiny/shared\"\n\nfunc main() { shared.Say() }\n")
+	var mu sync.Mutex
+	var counts []int
+	b.Count = func(what string, done, total int) {
+		mu.Lock()
+		defer mu.Unlock()
+		require.Contains(t, what, "go build tiny")
+		require.LessOrEqual(t, done, total)
+		counts = append(counts, done)
+	}
+	program := binary{
+		name: "tiny", module: "tiny", pkg: ".", also: []string{"./other"}, ldflags: []string{"-X", "tiny/shared.word=steam"},
+	}
+	dir, err := b.binary(t.Context(), program)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, builds.Load())
+	for _, name := range []string{"tiny", "other"} {
+		output, err := exec.CommandContext(t.Context(), filepath.Join(dir, name)).CombinedOutput()
+		require.NoError(t, err)
+		require.Equal(t, "steam", string(output))
+	}
+	again, err := b.binary(t.Context(), program)
+	require.NoError(t, err)
+	require.Equal(t, dir, again)
+	require.EqualValues(t, 1, builds.Load(), "the cache holds it")
+
+	writeFile(t, b.Root, "tiny/other/main.go", "package main\n\nfunc main() { undefinedThing() }\n")
+	_, err = b.binary(t.Context(), program)
+	require.ErrorContains(t, err, "undefined: undefinedThing")
+	require.NotContains(t, err.Error(), "\ntiny/shared\n")
+	left, err := filepath.Glob(filepath.Join(b.Cache, "bin", "*.partial*"))
+	require.NoError(t, err)
+	require.Empty(t, left, "half a directory is no result")
+}
+
+func TestWhatPrintsPackages(t *testing.T) {
+	t.Parallel()
+	taken := 0
+	printed, err := run(exec.CommandContext(t.Context(), "printf",
+		`a/b\n# a/b\n./x.go:1:2: undefined: y\nc.d/e\nlast words`),
+		func(line string) bool {
+			if isPackage(line) {
+				taken++
+			}
+			return isPackage(line)
+		})
+	require.NoError(t, err)
+	require.Equal(t, 2, taken)
+	require.Equal(t, "# a/b\n./x.go:1:2: undefined: y\nlast words", printed)
+}
+
 func TestCancelledWaitDoesNotSpoilTheBinary(t *testing.T) {
 	t.Parallel()
 	b, _ := tinyModule(t, hello)
@@ -112,7 +168,8 @@ func TestCancelEndsTheProcessGroup(t *testing.T) {
 	pidFile := filepath.Join(dir, "pid")
 	finished := make(chan error, 1)
 	go func() {
-		_, err := run(exec.CommandContext(ctx, "sh", "-c", `sleep 300 & echo $! > "$0.new"; mv "$0.new" "$0"; wait`, pidFile))
+		_, err := run(exec.CommandContext(ctx, "sh", "-c", `sleep 300 & echo $! > "$0.new"; mv "$0.new" "$0"; wait`, pidFile),
+			nil)
 		finished <- err
 	}()
 	var pid string
@@ -137,7 +194,7 @@ func TestCancelEndsTheProcessGroup(t *testing.T) {
 
 func TestRunKeepsTheLastLines(t *testing.T) {
 	t.Parallel()
-	_, err := run(exec.CommandContext(t.Context(), "sh", "-c", "seq 1 50; echo the cause >&2; exit 3"))
+	_, err := run(exec.CommandContext(t.Context(), "sh", "-c", "seq 1 50; echo the cause >&2; exit 3"), nil)
 	require.ErrorContains(t, err, "exit status 3")
 	require.ErrorContains(t, err, "the cause")
 	require.NotContains(t, err.Error(), "\n30\n")

@@ -15,12 +15,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Versions of what a node image holds. They follow the modules' go.mod files; versions_test.go
-// compares them.
+// Versions of what a node image holds. They follow the go.mod file of programsModule;
+// versions_test.go compares them. Those of etcd and CoreDNS are the ones that kubeadm expects.
 const (
-	kubernetesVersion = "v1.36.3"
+	kubernetesVersion = "v1.37.0"
 	containerdVersion = "v2.2.1"
+	etcdVersion       = "v3.7.0"
+	corednsVersion    = "v1.14.6"
 )
+
+// programsModule is the one module that all programs of a node are built from, so that what they
+// share has one version and is compiled once.
+const programsModule = "harness/images/programs"
 
 // kubernetesPrograms are the names by which the one Kubernetes binary is called.
 var kubernetesPrograms = []string{
@@ -51,9 +57,7 @@ func nodeRecipe() recipe {
 	return recipe{
 		version: kubernetesVersion,
 		inputs: []string{
-			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", "harness/images/kubernetes",
-			"harness/images/etcd", "harness/images/containerd", "harness/images/cni", "harness/images/coredns",
-			"harness/images/pause",
+			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", programsModule,
 		},
 		debian: []rootfs{nodeRoot(), proxyRootfs()},
 		build:  buildNode,
@@ -66,42 +70,36 @@ func proxyRootfs() rootfs {
 	return rootfs{label: "kube-proxy", variant: "extract", packages: proxyPackages}
 }
 
-// nodeBinaries are built for the node image; the key is where each goes, "" for those that only go
-// into control plane images.
-func nodeBinaries() map[string]binary {
-	const images = "harness/images/"
-	component := "k8s.io/component-base/version."
-	shim := func(name string) binary {
-		return binary{
-			name: name, module: images + "containerd", pkg: "github.com/containerd/containerd/v2/cmd/" + name,
-			ldflags: []string{"-X", "github.com/containerd/containerd/v2/version.Version=" + containerdVersion},
-		}
+// nodePrograms are built for the node image, into one directory.
+func nodePrograms() binary {
+	const component, containerd = "k8s.io/component-base/version.", "github.com/containerd/containerd/v2/"
+	const plugins = "github.com/containernetworking/plugins/plugins/"
+	return binary{
+		name: "node", module: programsModule, pkg: "./kubernetes",
+		also: []string{
+			"./etcd", "./coredns", "./pause",
+			containerd + "cmd/containerd", containerd + "cmd/containerd-shim-runc-v2", containerd + "cmd/ctr",
+			plugins + "ipam/host-local", plugins + "main/loopback", plugins + "main/ptp", plugins + "meta/portmap",
+		},
+		ldflags: []string{ // a program that lacks the variable ignores its flag
+			"-X", component + "gitVersion=" + kubernetesVersion, "-X", component + "gitTreeState=clean",
+			"-X", component + "gitMajor=1", "-X", component + "gitMinor=37",
+			"-X", containerd + "version.Version=" + containerdVersion,
+		},
 	}
-	binaries := map[string]binary{
-		"/usr/bin/kubernetes": {name: "kubernetes", module: images + "kubernetes", pkg: ".", ldflags: []string{
-			"-X", component + "gitVersion=" + kubernetesVersion, "-X", component + "gitMajor=1", "-X", component + "gitMinor=36",
-			"-X", component + "gitTreeState=clean",
-		}},
-		"etcd":    {name: "etcd", module: images + "etcd", pkg: "go.etcd.io/etcd/server/v3"},
-		"coredns": {name: "coredns", module: images + "coredns", pkg: "."},
-		"pause":   {name: "pause", module: images + "pause", pkg: "."},
-	}
-	for _, program := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
-		binaries["/usr/local/bin/"+program] = shim(program)
-	}
-	for _, plugin := range []string{"ipam/host-local", "main/loopback", "main/ptp", "meta/portmap"} {
-		binaries["/opt/cni/bin/"+path.Base(plugin)] = binary{
-			name: "cni-" + path.Base(plugin), module: images + "cni", pkg: "github.com/containernetworking/plugins/plugins/" +
-				plugin,
-		}
-	}
-	return binaries
+}
+
+// nodeTargets are the directories on a node that programs go to; etcd, coredns and pause only go
+// into images of the control plane.
+var nodeTargets = map[string][]string{
+	"/usr/bin":       {"kubernetes"},
+	"/usr/local/bin": {"containerd", "containerd-shim-runc-v2", "ctr"},
+	"/opt/cni/bin":   {"host-local", "loopback", "ptp", "portmap"},
 }
 
 func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
 	var root, proxyRoot string
-	files := map[string]entry{}
-	built := map[string]string{}
+	var built string
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { // waits for disk and network while the compilers use the processors
 		if root, err = b.debianRoot(groupCtx, nodeRoot(), debian[nodeRoot().label]); err != nil {
@@ -110,18 +108,9 @@ func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.
 		proxyRoot, err = b.debianRoot(groupCtx, proxyRootfs(), debian[proxyRootfs().label])
 		return err
 	})
-	group.Go(func() error {
-		for target, bin := range nodeBinaries() {
-			path, err := b.binary(groupCtx, bin)
-			if err != nil {
-				return err
-			}
-			built[bin.name] = path
-			if strings.HasPrefix(target, "/") {
-				files[target] = entry{source: path}
-			}
-		}
-		return nil
+	group.Go(func() (err error) {
+		built, err = b.binary(groupCtx, nodePrograms())
+		return err
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -133,6 +122,12 @@ func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.
 	pause, err := controlPlane(ctx, work, proxyRoot, built)
 	if err != nil {
 		return nil, err
+	}
+	files := map[string]entry{}
+	for dir, programs := range nodeTargets {
+		for _, program := range programs {
+			files[path.Join(dir, program)] = entry{source: filepath.Join(built, program)}
+		}
 	}
 	if err := b.nodeFiles(files, filepath.Join(work, "images.tar"), pause); err != nil {
 		return nil, err
@@ -191,9 +186,9 @@ func (b *Builder) nodeFiles(files map[string]entry, imagesArchive, pause string)
 
 // controlPlane writes the images of the control plane, under the names that kubeadm expects,
 // to images.tar in dir and returns the name of the pause image.
-func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]string) (pause string, err error) {
+func controlPlane(ctx context.Context, dir, proxyRoot, built string) (pause string, err error) {
 	kubeadm := filepath.Join(dir, "kubeadm")
-	if err := os.Symlink(built["kubernetes"], kubeadm); err != nil {
+	if err := os.Symlink(filepath.Join(built, "kubernetes"), kubeadm); err != nil {
 		return "", err
 	}
 	list, err := exec.CommandContext(ctx, kubeadm, "config", "images", "list", "--kubernetes-version",
@@ -202,7 +197,7 @@ func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]s
 		return "", fmt.Errorf("kubeadm config images list: %w", err)
 	}
 	kubernetesLayer := map[string]entry{
-		"/usr/local/bin/kubernetes": {source: built["kubernetes"]},
+		"/usr/local/bin/kubernetes": {source: filepath.Join(built, "kubernetes")},
 		"/tmp":                      {dir: true, mode: 0o1777},
 	}
 	for _, program := range kubernetesPrograms {
@@ -211,9 +206,9 @@ func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]s
 	layers := map[string]string{}
 	for label, entries := range map[string]map[string]entry{
 		"kubernetes": kubernetesLayer,
-		"etcd":       {"/usr/local/bin/etcd": {source: built["etcd"]}},
-		"coredns":    {"/coredns": {source: built["coredns"]}},
-		"pause":      {"/pause": {source: built["pause"]}},
+		"etcd":       {"/usr/local/bin/etcd": {source: filepath.Join(built, "etcd")}},
+		"coredns":    {"/coredns": {source: filepath.Join(built, "coredns")}},
+		"pause":      {"/pause": {source: filepath.Join(built, "pause")}},
 		"proxy":      proxyLinks(),
 	} {
 		layers[label] = filepath.Join(dir, label+".tar")
@@ -228,6 +223,9 @@ func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]s
 			return "", err
 		}
 		program := path.Base(tag.RepositoryStr())
+		if err := expected(program, tag.TagStr()); err != nil {
+			return "", err
+		}
 		config := v1.Config{Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"}}
 		stack := []string{layers["kubernetes"]}
 		switch program {
@@ -246,4 +244,15 @@ func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]s
 		}
 	}
 	return pause, tarball.MultiWriteToFile(filepath.Join(dir, "images.tar"), images)
+}
+
+// expected compares the version that kubeadm names for an image, 3.6.8-0 or v1.14.2, with the one
+// that is built.
+func expected(program, tag string) error {
+	want, ok := map[string]string{"etcd": etcdVersion, "coredns": corednsVersion}[program]
+	if named, _, _ := strings.Cut(strings.TrimPrefix(tag, "v"), "-"); ok && "v"+named != want {
+		return fmt.Errorf("kubeadm %s expects %s %s, and %s builds %s: raise both", kubernetesVersion, program, tag,
+			programsModule, want)
+	}
+	return nil
 }
