@@ -41,14 +41,19 @@ func (b *Builder) binary(ctx context.Context, bin binary) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	release, err := b.lock(ctx, goLane)
+	built, err := b.lock(ctx, "build-"+bin.name)
+	if err != nil {
+		return "", err
+	}
+	defer built()
+	if exists(path) { // built while this one waited
+		return path, nil
+	}
+	release, err := b.lock(ctx, goLanes...)
 	if err != nil {
 		return "", err
 	}
 	defer release()
-	if exists(path) { // built while this one waited
-		return path, nil
-	}
 	done := b.work("go build " + bin.name)
 	partial := path + ".partial"
 	defer os.RemoveAll(partial)
