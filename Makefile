@@ -164,7 +164,7 @@ build: $(STEAMER) ## Build bin/steamer
 .PHONY: $(STEAMER)
 $(STEAMER):
 	@mkdir -p $(BIN)
-	@$(BEAT) build $(STEAMER) ./harness/cmd/steamer
+	@$(BEAT) build $(STEAMER) ./harness/cmd/steamer -ldflags=-s
 
 .PHONY: helm
 helm: ## Build the Helm CLI that terratest needs from the Helm module in go.mod

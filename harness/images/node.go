@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Versions of what a node image holds. They follow the go.mod file of programsModule;
+// Versions of what a node image holds. They follow the go.mod files of its modules;
 // versions_test.go compares them. Those of etcd and CoreDNS are the ones that kubeadm expects.
 const (
 	kubernetesVersion = "v1.37.0"
@@ -24,9 +24,13 @@ const (
 	corednsVersion    = "v1.14.6"
 )
 
-// programsModule is the one module that all programs of a node are built from, so that what they
-// share has one version and is compiled once.
-const programsModule = "harness/images/programs"
+// The modules that the programs of a node are built from. One would do, but containerd needs an
+// older interface of Kubernetes. What they and the main module share has one version, so that it is
+// compiled once.
+const (
+	programsModule   = "harness/images/programs"
+	containerdModule = "harness/images/containerd"
+)
 
 // kubernetesPrograms are the names by which the one Kubernetes binary is called.
 var kubernetesPrograms = []string{
@@ -58,6 +62,7 @@ func nodeRecipe() recipe {
 		version: kubernetesVersion,
 		inputs: []string{
 			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", programsModule,
+			containerdModule,
 		},
 		debian: []rootfs{nodeRoot(), proxyRootfs()},
 		build:  buildNode,
@@ -70,21 +75,26 @@ func proxyRootfs() rootfs {
 	return rootfs{label: "kube-proxy", variant: "extract", packages: proxyPackages}
 }
 
-// nodePrograms are built for the node image, into one directory.
-func nodePrograms() binary {
+// nodePrograms are built for the node image, into one directory for each module.
+func nodePrograms() []binary {
 	const component, containerd = "k8s.io/component-base/version.", "github.com/containerd/containerd/v2/"
 	const plugins = "github.com/containernetworking/plugins/plugins/"
-	return binary{
-		name: "node", module: programsModule, pkg: "./kubernetes",
-		also: []string{
-			"./etcd", "./coredns", "./pause",
-			containerd + "cmd/containerd", containerd + "cmd/containerd-shim-runc-v2", containerd + "cmd/ctr",
-			plugins + "ipam/host-local", plugins + "main/loopback", plugins + "main/ptp", plugins + "meta/portmap",
+	return []binary{
+		{
+			name: "node", module: programsModule, pkg: "./kubernetes",
+			also: []string{
+				"./etcd", "./coredns", "./pause", plugins + "ipam/host-local", plugins + "main/loopback", plugins + "main/ptp",
+				plugins + "meta/portmap",
+			},
+			ldflags: []string{ // a program that lacks the variable ignores its flag
+				"-X", component + "gitVersion=" + kubernetesVersion, "-X", component + "gitTreeState=clean",
+				"-X", component + "gitMajor=1", "-X", component + "gitMinor=37",
+			},
 		},
-		ldflags: []string{ // a program that lacks the variable ignores its flag
-			"-X", component + "gitVersion=" + kubernetesVersion, "-X", component + "gitTreeState=clean",
-			"-X", component + "gitMajor=1", "-X", component + "gitMinor=37",
-			"-X", containerd + "version.Version=" + containerdVersion,
+		{
+			name: "containerd", module: containerdModule, pkg: containerd + "cmd/containerd",
+			also:    []string{containerd + "cmd/containerd-shim-runc-v2", containerd + "cmd/ctr"},
+			ldflags: []string{"-X", containerd + "version.Version=" + containerdVersion},
 		},
 	}
 }
@@ -99,7 +109,7 @@ var nodeTargets = map[string][]string{
 
 func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
 	var root, proxyRoot string
-	var built string
+	built := map[string]string{} // path of each program
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { // waits for disk and network while the compilers use the processors
 		if root, err = b.debianRoot(groupCtx, nodeRoot(), debian[nodeRoot().label]); err != nil {
@@ -108,9 +118,17 @@ func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.
 		proxyRoot, err = b.debianRoot(groupCtx, proxyRootfs(), debian[proxyRootfs().label])
 		return err
 	})
-	group.Go(func() (err error) {
-		built, err = b.binary(groupCtx, nodePrograms())
-		return err
+	group.Go(func() error { // one after the other: the second finds what both need
+		for _, bin := range nodePrograms() {
+			dir, err := b.binary(groupCtx, bin)
+			if err != nil {
+				return err
+			}
+			for _, pkg := range bin.packages() {
+				built[path.Base(pkg)] = filepath.Join(dir, path.Base(pkg))
+			}
+		}
+		return nil
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -126,7 +144,7 @@ func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.
 	files := map[string]entry{}
 	for dir, programs := range nodeTargets {
 		for _, program := range programs {
-			files[path.Join(dir, program)] = entry{source: filepath.Join(built, program)}
+			files[path.Join(dir, program)] = entry{source: built[program]}
 		}
 	}
 	if err := b.nodeFiles(files, filepath.Join(work, "images.tar"), pause); err != nil {
@@ -186,9 +204,9 @@ func (b *Builder) nodeFiles(files map[string]entry, imagesArchive, pause string)
 
 // controlPlane writes the images of the control plane, under the names that kubeadm expects,
 // to images.tar in dir and returns the name of the pause image.
-func controlPlane(ctx context.Context, dir, proxyRoot, built string) (pause string, err error) {
+func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]string) (pause string, err error) {
 	kubeadm := filepath.Join(dir, "kubeadm")
-	if err := os.Symlink(filepath.Join(built, "kubernetes"), kubeadm); err != nil {
+	if err := os.Symlink(built["kubernetes"], kubeadm); err != nil {
 		return "", err
 	}
 	list, err := exec.CommandContext(ctx, kubeadm, "config", "images", "list", "--kubernetes-version",
@@ -197,7 +215,7 @@ func controlPlane(ctx context.Context, dir, proxyRoot, built string) (pause stri
 		return "", fmt.Errorf("kubeadm config images list: %w", err)
 	}
 	kubernetesLayer := map[string]entry{
-		"/usr/local/bin/kubernetes": {source: filepath.Join(built, "kubernetes")},
+		"/usr/local/bin/kubernetes": {source: built["kubernetes"]},
 		"/tmp":                      {dir: true, mode: 0o1777},
 	}
 	for _, program := range kubernetesPrograms {
@@ -206,9 +224,9 @@ func controlPlane(ctx context.Context, dir, proxyRoot, built string) (pause stri
 	layers := map[string]string{}
 	for label, entries := range map[string]map[string]entry{
 		"kubernetes": kubernetesLayer,
-		"etcd":       {"/usr/local/bin/etcd": {source: filepath.Join(built, "etcd")}},
-		"coredns":    {"/coredns": {source: filepath.Join(built, "coredns")}},
-		"pause":      {"/pause": {source: filepath.Join(built, "pause")}},
+		"etcd":       {"/usr/local/bin/etcd": {source: built["etcd"]}},
+		"coredns":    {"/coredns": {source: built["coredns"]}},
+		"pause":      {"/pause": {source: built["pause"]}},
 		"proxy":      proxyLinks(),
 	} {
 		layers[label] = filepath.Join(dir, label+".tar")
