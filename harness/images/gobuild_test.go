@@ -83,7 +83,8 @@ func TestFailingBuildReportsTheCompiler(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Programs of one module come out of one go build, and what it says of packages is counted, not kept.
+// Programs of one module come out of one go build, and what it says of packages is counted, not
+// kept.
 func TestProgramsOfOneModule(t *testing.T) {
 	t.Parallel()
 	b, builds := tinyModule(t, "package main\n\nimport \"tiny/shared\"\n\nfunc main() { shared.Say() }\n")

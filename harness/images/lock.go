@@ -21,9 +21,9 @@ var (
 // lockPoll is how often a lock that someone else holds is tried again.
 const lockPoll = 50 * time.Millisecond
 
-// lock takes a lock of the cache, the first that is free of those named, against the goroutines of this process and against
-// other processes on the same cache, which would write the same temporary files. It returns what
-// releases it. A process that dies releases its locks.
+// lock takes a lock of the cache, the first that is free of those named, against the goroutines of
+// this process and against other processes on the same cache, which would write the same temporary
+// files. It returns what releases it. A process that dies releases its locks.
 func (b *Builder) lock(ctx context.Context, names ...string) (release func(), err error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
