@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a long command and shows every 10 s how long it has taken, and how much is done where that can
-# be counted. Its exit code is the command's.
+# Runs a long command and shows every 10 s, later every 30 s, how long it has taken, and how much is
+# done where that can be counted. Its exit code is the command's.
 #   hack/beat.sh build OUT PACKAGE [FLAG...]   go build: packages compiled of those that it needs
 #   hack/beat.sh test [FLAG...] [PACKAGE...]   go test: packages tested of all
 #   hack/beat.sh run LABEL COMMAND...          anything: time since it printed something
@@ -55,7 +55,7 @@ while :; do
 		break
 	fi
 	if [ "$SECONDS" -ge "$next" ]; then
-		next=$((SECONDS + 10))
+		next=$((SECONDS + (SECONDS < 60 ? 10 : 30)))
 		if [ -n "$unit" ]; then
 			[ -n "$total" ] || total=$("${list[@]}" 2>/dev/null | wc -l)
 			printf '… %s: %d s, %d %s %d\n' "$label" "$SECONDS" "$count" "$unit" "$total"
