@@ -12,10 +12,15 @@ ARGS     ?=
 BIN     := $(CURDIR)/bin
 STEAMER := $(BIN)/steamer
 LOAD    := $(if $(SIZE),--size $(SIZE) --adoption $(ADOPTION),--tier $(TIER))
+BEAT    := $(CURDIR)/hack/beat.sh
 TOOLS   := -modfile=$(CURDIR)/hack/tools/go.mod
 # The modules of this repository that hold Go code with tests.
 MODULES := . perf harness/images/gitlab-stub
 export PATH := $(BIN):$(PATH)
+# With the flags of the images' programs, a package is compiled once for steamer, tests, linters and images. Stack traces stay; a
+# debugger needs a build by hand.
+export GOFLAGS := $(shell go env GOFLAGS) $(filter-out $(shell go env GOFLAGS),-trimpath -gcflags=all=-dwarf=false)
+export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
 
@@ -48,7 +53,7 @@ gate: $(STEAMER) ## Decide whether the chart may be released: checks, the whole 
 test: $(STEAMER) lint charts-check helm ## Lint, static chart checks, unit, chart and integration tests on real OpenBao and PostgreSQL processes; no cluster
 	$(STEAMER) setup --tests
 	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && \
-	for module in $(MODULES); do (cd $$module && echo "go test: $$module" && go test ./...) || exit 1; done
+	for module in $(MODULES); do (cd $$module && echo "go test: $$module" && $(BEAT) test ./...) || exit 1; done
 
 .PHONY: charts-check
 charts-check: $(STEAMER) ## Static checks of the three charts; other charts: bin/steamer charts check CHART
@@ -58,7 +63,7 @@ charts-check: $(STEAMER) ## Static checks of the three charts; other charts: bin
 .PHONY: test-race
 test-race: $(STEAMER) helm ## The tests under the race detector, with their coverage (needs a C compiler)
 	$(STEAMER) setup --tests
-	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && hack/race.sh $(MODULES)
+	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && CGO_ENABLED=1 hack/race.sh $(MODULES)
 
 CLUSTER ?= steamer
 .PHONY: test-install
@@ -99,13 +104,13 @@ vulncheck: ## Known vulnerabilities that the code calls. VULNDB=module takes the
 
 .PHONY: xk6
 xk6: ## Prove that xk6 builds k6 with the extension
-	go build $(TOOLS) -o $(BIN)/xk6 go.k6.io/xk6
+	@$(BEAT) build $(BIN)/xk6 go.k6.io/xk6 $(TOOLS)
 	cd perf && $(BIN)/xk6 build v2.1.0 --with gitlab.com/steamer/steamer/perf=. --output $(BIN)/k6-xk6
 	$(BIN)/k6-xk6 version
 
 .PHONY: xk6-lint
 xk6-lint: ## What k6's own linter says of the extension, at its strictest preset for third parties; see perf/README.md
-	go build $(TOOLS) -o $(BIN)/xk6 go.k6.io/xk6
+	@$(BEAT) build $(BIN)/xk6 go.k6.io/xk6 $(TOOLS)
 	cd hack/tools/gosec && go build -o $(BIN)/gosec github.com/securego/gosec/v2/cmd/gosec
 	cd perf && $(BIN)/xk6 lint --preset strict --disable git,versions,vulnerability
 
@@ -159,17 +164,17 @@ build: $(STEAMER) ## Build bin/steamer
 .PHONY: $(STEAMER)
 $(STEAMER):
 	@mkdir -p $(BIN)
-	go build -o $(STEAMER) ./harness/cmd/steamer
+	@$(BEAT) build $(STEAMER) ./harness/cmd/steamer -ldflags=-s
 
 .PHONY: helm
 helm: ## Build the Helm CLI that terratest needs from the Helm module in go.mod
-	go build -o $(BIN)/helm helm.sh/helm/v3/cmd/helm
+	@$(BEAT) build $(BIN)/helm helm.sh/helm/v3/cmd/helm
 
 .PHONY: tools
 tools: ## Build the linters pinned in hack/tools
-	go build $(TOOLS) -o $(BIN)/gofumpt mvdan.cc/gofumpt
-	go build $(TOOLS) -o $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
-	cd hack/tools/golangci && go build -o $(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@$(BEAT) build $(BIN)/gofumpt mvdan.cc/gofumpt $(TOOLS)
+	@$(BEAT) build $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck $(TOOLS)
+	@cd hack/tools/golangci && $(BEAT) build $(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: images
 images: $(STEAMER) ## Build all container images into the cache

@@ -31,16 +31,25 @@ const (
 func TestRun(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for i := range 5 {
-		t.Run(fmt.Sprintf("install %d", i+1), func(t *testing.T) { s.install(t, fmt.Sprintf("install_%d", i+1), i == 0) })
+	parallel := func(name string, check func(s *site, t *testing.T)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := *s // each has a key and mounted files of its own
+			check(&own, t)
+		})
 	}
-	t.Run("no bootstrap, no half-initialised database", s.withoutBootstrap)
-	t.Run("interrupted initialisation", s.interrupted)
-	t.Run("rotation of the unseal key", s.rotation)
-	t.Run("other audit devices", s.otherAudit)
-	t.Run("TLS", s.tls)
-	t.Run("bootstrap beside the pods", s.beside)
-	t.Run("initialisation of one's own", s.ownInitialisation)
+	for i := range 5 {
+		parallel(fmt.Sprintf("install %d", i+1), func(s *site, t *testing.T) {
+			s.install(t, fmt.Sprintf("install_%d", i+1), i == 0)
+		})
+	}
+	parallel("no bootstrap, no half-initialised database", (*site).withoutBootstrap)
+	parallel("interrupted initialisation", (*site).interrupted)
+	parallel("rotation of the unseal key", (*site).rotation)
+	parallel("other audit devices", (*site).otherAudit)
+	parallel("TLS", (*site).tls)
+	parallel("bootstrap beside the pods", (*site).beside)
+	parallel("initialisation of one's own", (*site).ownInitialisation)
 }
 
 // install does what "helm install" does and checks what it promises. thorough adds

@@ -31,7 +31,6 @@ func (s *site) tls(t *testing.T) {
 	values := s.fresh(t, database)
 	ca := newCA(t)
 	s.files = t.TempDir()
-	defer func() { s.files = "" }()
 	ca.issue(t, filepath.Join(s.files, "tls"), "openbao")
 	ca.issue(t, filepath.Join(s.files, "postgresql/client"), "openbao")
 	server := filepath.Join(t.TempDir(), "server")

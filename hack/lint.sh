@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Formats, vets and checks the modules named as arguments; prints what is wrong and fails.
 set -euo pipefail
+beat=$(dirname "$(realpath "$0")")/beat.sh
+
+# step COMMAND...: shows that it still runs
+step() { "$beat" run "lint: $(basename "$PWD"): $*" "$@"; }
 
 unformatted=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofumpt -l)
 if [ -n "$unformatted" ]; then
@@ -22,11 +26,11 @@ git ls-files -z '*.sh' .ci/run | xargs -0 -n1 bash -n
 for module in "$@"; do
 	(
 		cd "$module"
-		go vet ./...
-		staticcheck ./...
+		step go vet ./...
+		step staticcheck ./...
 		if [ "$module" = . ]; then # the harness is to compile and vet on a Mac as well
-			golangci-lint run ./...
-			GOOS=darwin GOARCH=arm64 go vet ./harness/... ./scenarios/...
+			step golangci-lint run ./...
+			GOOS=darwin GOARCH=arm64 step go vet ./harness/... ./scenarios/...
 		fi
 	)
 done

@@ -9,10 +9,11 @@ profile() { # of a module
 	name=$(echo "${1#./}" | tr / -)
 	echo "$profiles/${name/#./harness}.out"
 }
+beat=$(dirname "$(realpath "$0")")/beat.sh
 failed=0
 for module in "$@"; do
 	file=$(profile "$module")
-	(cd "$module" && go test -race -covermode=atomic -coverprofile="$file" ./...) || failed=1
+	(cd "$module" && "$beat" test -race -covermode=atomic -coverprofile="$file" ./...) || failed=1
 done
 for ((i = $#; i > 0; i--)); do
 	module=${!i}

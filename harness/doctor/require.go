@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/steps"
 )
 
 // Purpose is what a machine is set up for.
@@ -148,11 +150,14 @@ func Setup(ctx context.Context, out io.Writer, purposes ...Purpose) error {
 			"; elsewhere install the same programs",
 			"only root on Debian or Ubuntu can have them installed by Steamer")
 	}
+	ui := &steps.Text{W: out}
 	for _, args := range [][]string{{"apt-get", "update"}, command} {
-		fmt.Fprintln(out, "running:", strings.Join(args, " "))
+		started := time.Now()
+		ui.Work(strings.Join(args, " "), -1)
 		if err := apt(ctx, args); err != nil {
 			return exit.Environmentf(strings.Join(args[:2], " "), "run it by hand to see what it asks for", "%w", err)
 		}
+		ui.Work(strings.Join(args, " "), time.Since(started).Seconds())
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/informers"
+	informers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 )
@@ -34,7 +34,7 @@ const (
 type Pods struct {
 	kube      kubernetes.Interface
 	cancel    context.CancelFunc
-	factories []informers.SharedInformerFactory
+	informers sync.WaitGroup
 	readers   sync.WaitGroup
 	used      atomic.Int64 // bytes of all logs
 
@@ -51,8 +51,7 @@ func Start(ctx context.Context, kube kubernetes.Interface, namespaces ...string)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p := &Pods{kube: kube, cancel: cancel, logs: map[string]*log{}}
 	for _, namespace := range namespaces {
-		factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace))
-		informer := factory.Core().V1().Pods().Informer()
+		informer := informers.NewPodInformer(kube, namespace, 0, cache.Indexers{})
 		see := func(object any) {
 			if pod, isPod := object.(*corev1.Pod); isPod {
 				p.see(ctx, pod)
@@ -65,8 +64,7 @@ func Start(ctx context.Context, kube kubernetes.Interface, namespaces ...string)
 		_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: see, UpdateFunc: func(_, object any) { see(object) }, DeleteFunc: p.gone,
 		})
-		factory.Start(ctx.Done())
-		p.factories = append(p.factories, factory)
+		p.informers.Go(func() { informer.RunWithContext(ctx) })
 	}
 	return p
 }
@@ -86,9 +84,7 @@ func (p *Pods) Stop() {
 	p.stopped = true
 	p.mu.Unlock()
 	p.cancel()
-	for _, factory := range p.factories {
-		factory.Shutdown()
-	}
+	p.informers.Wait()
 	p.readers.Wait()
 }
 

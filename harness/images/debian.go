@@ -92,7 +92,7 @@ func mmdebstrap(ctx context.Context, work string, args ...string) (string, error
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	isolate(cmd)
-	return run(cmd)
+	return run(cmd, nil)
 }
 
 // emptyDir returns an empty directory of the cache for temporary files. The caller holds a lock

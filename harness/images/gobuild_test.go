@@ -83,12 +83,68 @@ func TestFailingBuildReportsTheCompiler(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Programs of one module come out of one go build, and what it says of packages is counted, not
+// kept.
+func TestProgramsOfOneModule(t *testing.T) {
+	t.Parallel()
+	b, builds := tinyModule(t, "package main\n\nimport \"tiny/shared\"\n\nfunc main() { shared.Say() }\n")
+	writeFile(t, b.Root, "tiny/shared/shared.go", "package shared\n\nfunc Say() { print(word) }\n\nvar word string\n")
+	writeFile(t, b.Root, "tiny/other/main.go", "package main\n\nimport \"tiny/shared\"\n\nfunc main() { shared.Say() }\n")
+	b.Count = func(what string, done, total int) {
+		require.Contains(t, what, "go build tiny")
+		require.LessOrEqual(t, done, total)
+	}
+	program := binary{
+		name: "tiny", module: "tiny", pkg: ".", also: []string{"./other"}, ldflags: []string{"-X", "tiny/shared.word=steam"},
+	}
+	dir, err := b.binary(t.Context(), program)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, builds.Load())
+	for _, name := range []string{"tiny", "other"} {
+		output, err := exec.CommandContext(t.Context(), filepath.Join(dir, name)).CombinedOutput()
+		require.NoError(t, err)
+		require.Equal(t, "steam", string(output))
+	}
+	again, err := b.binary(t.Context(), program)
+	require.NoError(t, err)
+	require.Equal(t, dir, again)
+	require.EqualValues(t, 1, builds.Load(), "the cache holds it")
+
+	writeFile(t, b.Root, "tiny/other/main.go", "package main\n\nfunc main() { undefinedThing() }\n")
+	_, err = b.binary(t.Context(), program)
+	require.ErrorContains(t, err, "undefined: undefinedThing")
+	require.NotContains(t, err.Error(), "\ntiny/shared\n")
+	left, err := filepath.Glob(filepath.Join(b.Cache, "bin", "*.partial*"))
+	require.NoError(t, err)
+	require.Empty(t, left, "half a directory is no result")
+}
+
+func TestWhatPrintsPackages(t *testing.T) {
+	t.Parallel()
+	taken := 0
+	printed, err := run(exec.CommandContext(t.Context(), "printf",
+		`a/b\n# a/b\n./x.go:1:2: undefined: y\nc.d/e\nlast words`),
+		func(line string) bool {
+			if isPackage(line) {
+				taken++
+			}
+			return isPackage(line)
+		})
+	require.NoError(t, err)
+	require.Equal(t, 2, taken)
+	require.Equal(t, "# a/b\n./x.go:1:2: undefined: y\nlast words", printed)
+}
+
 func TestCancelledWaitDoesNotSpoilTheBinary(t *testing.T) {
 	t.Parallel()
 	b, _ := tinyModule(t, hello)
 	program := binary{name: "tiny", module: "tiny", pkg: "."}
-	release, err := b.lock(t.Context(), goLane)
-	require.NoError(t, err)
+	var lanes []func()
+	for range goLanes {
+		release, err := b.lock(t.Context(), goLanes...)
+		require.NoError(t, err)
+		lanes = append(lanes, release)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := make(chan error, 1)
 	go func() {
@@ -97,7 +153,8 @@ func TestCancelledWaitDoesNotSpoilTheBinary(t *testing.T) {
 	}()
 	cancel()
 	require.ErrorIs(t, <-waiting, context.Canceled)
-	release()
+	lanes[1]() // one free lane is enough
+	defer lanes[0]()
 	path, err := b.binary(t.Context(), program)
 	require.NoError(t, err)
 	require.FileExists(t, path)
@@ -112,7 +169,8 @@ func TestCancelEndsTheProcessGroup(t *testing.T) {
 	pidFile := filepath.Join(dir, "pid")
 	finished := make(chan error, 1)
 	go func() {
-		_, err := run(exec.CommandContext(ctx, "sh", "-c", `sleep 300 & echo $! > "$0.new"; mv "$0.new" "$0"; wait`, pidFile))
+		_, err := run(exec.CommandContext(ctx, "sh", "-c", `sleep 300 & echo $! > "$0.new"; mv "$0.new" "$0"; wait`, pidFile),
+			nil)
 		finished <- err
 	}()
 	var pid string
@@ -137,7 +195,7 @@ func TestCancelEndsTheProcessGroup(t *testing.T) {
 
 func TestRunKeepsTheLastLines(t *testing.T) {
 	t.Parallel()
-	_, err := run(exec.CommandContext(t.Context(), "sh", "-c", "seq 1 50; echo the cause >&2; exit 3"))
+	_, err := run(exec.CommandContext(t.Context(), "sh", "-c", "seq 1 50; echo the cause >&2; exit 3"), nil)
 	require.ErrorContains(t, err, "exit status 3")
 	require.ErrorContains(t, err, "the cause")
 	require.NotContains(t, err.Error(), "\n30\n")

@@ -88,6 +88,8 @@ type Builder struct {
 	Versions *Versions
 	// Progress is told when a piece of work starts (seconds < 0) and when it is done.
 	Progress func(work string, seconds float64)
+	// Count is told how much of a long piece of work is done, never concurrently for one piece.
+	Count func(what string, done, total int)
 
 	catalog  map[string]recipe                                     // replaces the recipes in tests
 	upstream map[string]pin                                        // replaces registry.yaml in tests

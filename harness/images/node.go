@@ -15,11 +15,21 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Versions of what a node image holds. They follow the modules' go.mod files; versions_test.go
-// compares them.
+// Versions of what a node image holds. They follow the go.mod files of its modules;
+// versions_test.go compares them. Those of etcd and CoreDNS are the ones that kubeadm expects.
 const (
-	kubernetesVersion = "v1.36.3"
+	kubernetesVersion = "v1.37.0"
 	containerdVersion = "v2.2.1"
+	etcdVersion       = "v3.7.0"
+	corednsVersion    = "v1.14.6"
+)
+
+// The modules that the programs of a node are built from. One would do, but containerd needs an
+// older interface of Kubernetes. What they and the main module share has one version, so that it is
+// compiled once.
+const (
+	programsModule   = "harness/images/programs"
+	containerdModule = "harness/images/containerd"
 )
 
 // kubernetesPrograms are the names by which the one Kubernetes binary is called.
@@ -51,9 +61,8 @@ func nodeRecipe() recipe {
 	return recipe{
 		version: kubernetesVersion,
 		inputs: []string{
-			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", "harness/images/kubernetes",
-			"harness/images/etcd", "harness/images/containerd", "harness/images/cni", "harness/images/coredns",
-			"harness/images/pause",
+			"harness/images/node.go", "harness/images/layer.go", "harness/images/files/node", programsModule,
+			containerdModule,
 		},
 		debian: []rootfs{nodeRoot(), proxyRootfs()},
 		build:  buildNode,
@@ -66,42 +75,41 @@ func proxyRootfs() rootfs {
 	return rootfs{label: "kube-proxy", variant: "extract", packages: proxyPackages}
 }
 
-// nodeBinaries are built for the node image; the key is where each goes, "" for those that only go
-// into control plane images.
-func nodeBinaries() map[string]binary {
-	const images = "harness/images/"
-	component := "k8s.io/component-base/version."
-	shim := func(name string) binary {
-		return binary{
-			name: name, module: images + "containerd", pkg: "github.com/containerd/containerd/v2/cmd/" + name,
-			ldflags: []string{"-X", "github.com/containerd/containerd/v2/version.Version=" + containerdVersion},
-		}
+// nodePrograms are built for the node image, into one directory for each module.
+func nodePrograms() []binary {
+	const component, containerd = "k8s.io/component-base/version.", "github.com/containerd/containerd/v2/"
+	const plugins = "github.com/containernetworking/plugins/plugins/"
+	return []binary{
+		{
+			name: "node", module: programsModule, pkg: "./kubernetes",
+			also: []string{
+				"./etcd", "./coredns", "./pause", plugins + "ipam/host-local", plugins + "main/loopback", plugins + "main/ptp",
+				plugins + "meta/portmap",
+			},
+			ldflags: []string{ // a program that lacks the variable ignores its flag
+				"-X", component + "gitVersion=" + kubernetesVersion, "-X", component + "gitTreeState=clean",
+				"-X", component + "gitMajor=1", "-X", component + "gitMinor=37",
+			},
+		},
+		{
+			name: "containerd", module: containerdModule, pkg: containerd + "cmd/containerd",
+			also:    []string{containerd + "cmd/containerd-shim-runc-v2", containerd + "cmd/ctr"},
+			ldflags: []string{"-X", containerd + "version.Version=" + containerdVersion},
+		},
 	}
-	binaries := map[string]binary{
-		"/usr/bin/kubernetes": {name: "kubernetes", module: images + "kubernetes", pkg: ".", ldflags: []string{
-			"-X", component + "gitVersion=" + kubernetesVersion, "-X", component + "gitMajor=1", "-X", component + "gitMinor=36",
-			"-X", component + "gitTreeState=clean",
-		}},
-		"etcd":    {name: "etcd", module: images + "etcd", pkg: "go.etcd.io/etcd/server/v3"},
-		"coredns": {name: "coredns", module: images + "coredns", pkg: "."},
-		"pause":   {name: "pause", module: images + "pause", pkg: "."},
-	}
-	for _, program := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
-		binaries["/usr/local/bin/"+program] = shim(program)
-	}
-	for _, plugin := range []string{"ipam/host-local", "main/loopback", "main/ptp", "meta/portmap"} {
-		binaries["/opt/cni/bin/"+path.Base(plugin)] = binary{
-			name: "cni-" + path.Base(plugin), module: images + "cni", pkg: "github.com/containernetworking/plugins/plugins/" +
-				plugin,
-		}
-	}
-	return binaries
+}
+
+// nodeTargets are the directories on a node that programs go to; etcd, coredns and pause only go
+// into images of the control plane.
+var nodeTargets = map[string][]string{
+	"/usr/bin":       {"kubernetes"},
+	"/usr/local/bin": {"containerd", "containerd-shim-runc-v2", "ctr"},
+	"/opt/cni/bin":   {"host-local", "loopback", "ptp", "portmap"},
 }
 
 func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
 	var root, proxyRoot string
-	files := map[string]entry{}
-	built := map[string]string{}
+	built := map[string]string{} // path of each program
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { // waits for disk and network while the compilers use the processors
 		if root, err = b.debianRoot(groupCtx, nodeRoot(), debian[nodeRoot().label]); err != nil {
@@ -110,15 +118,14 @@ func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.
 		proxyRoot, err = b.debianRoot(groupCtx, proxyRootfs(), debian[proxyRootfs().label])
 		return err
 	})
-	group.Go(func() error {
-		for target, bin := range nodeBinaries() {
-			path, err := b.binary(groupCtx, bin)
+	group.Go(func() error { // one after the other: the second finds what both need
+		for _, bin := range nodePrograms() {
+			dir, err := b.binary(groupCtx, bin)
 			if err != nil {
 				return err
 			}
-			built[bin.name] = path
-			if strings.HasPrefix(target, "/") {
-				files[target] = entry{source: path}
+			for _, pkg := range bin.packages() {
+				built[path.Base(pkg)] = filepath.Join(dir, path.Base(pkg))
 			}
 		}
 		return nil
@@ -133,6 +140,12 @@ func buildNode(ctx context.Context, b *Builder, debian map[string][]string) (v1.
 	pause, err := controlPlane(ctx, work, proxyRoot, built)
 	if err != nil {
 		return nil, err
+	}
+	files := map[string]entry{}
+	for dir, programs := range nodeTargets {
+		for _, program := range programs {
+			files[path.Join(dir, program)] = entry{source: built[program]}
+		}
 	}
 	if err := b.nodeFiles(files, filepath.Join(work, "images.tar"), pause); err != nil {
 		return nil, err
@@ -228,6 +241,9 @@ func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]s
 			return "", err
 		}
 		program := path.Base(tag.RepositoryStr())
+		if err := expected(program, tag.TagStr()); err != nil {
+			return "", err
+		}
 		config := v1.Config{Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"}}
 		stack := []string{layers["kubernetes"]}
 		switch program {
@@ -246,4 +262,15 @@ func controlPlane(ctx context.Context, dir, proxyRoot string, built map[string]s
 		}
 	}
 	return pause, tarball.MultiWriteToFile(filepath.Join(dir, "images.tar"), images)
+}
+
+// expected compares the version that kubeadm names for an image, 3.6.8-0 or v1.14.2, with the one
+// that is built.
+func expected(program, tag string) error {
+	want, ok := map[string]string{"etcd": etcdVersion, "coredns": corednsVersion}[program]
+	if named, _, _ := strings.Cut(strings.TrimPrefix(tag, "v"), "-"); ok && "v"+named != want {
+		return fmt.Errorf("kubeadm %s expects %s %s, and %s builds %s: raise both", kubernetesVersion, program, tag,
+			programsModule, want)
+	}
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/informers"
+	informers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
@@ -80,7 +80,7 @@ func (w *podWatcher) run(ctx context.Context) error {
 	followed := make([]*followedPods, len(w.source.Namespaces))
 	for i, namespace := range w.source.Namespaces {
 		followed[i] = follow(ctx, w.source.Client, namespace, w.follow)
-		defer followed[i].factory.Shutdown()
+		defer followed[i].ended.Wait()
 	}
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -107,8 +107,8 @@ func (w *podWatcher) run(ctx context.Context) error {
 
 // followedPods are the pods of a namespace as a watch keeps them.
 type followedPods struct {
-	factory  informers.SharedInformerFactory
 	informer cache.SharedIndexInformer
+	ended    sync.WaitGroup // of the informer
 
 	mu     sync.Mutex
 	failed error
@@ -119,9 +119,7 @@ type followedPods struct {
 func follow(ctx context.Context, client kubernetes.Interface, namespace string,
 	changed func(now time.Time, pod *corev1.Pod, gone bool),
 ) *followedPods {
-	f := &followedPods{factory: informers.NewSharedInformerFactoryWithOptions(client, 0,
-		informers.WithNamespace(namespace))}
-	f.informer = f.factory.Core().V1().Pods().Informer()
+	f := &followedPods{informer: informers.NewPodInformer(client, namespace, 0, cache.Indexers{})}
 	_ = f.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector,
 		err error,
 	) { // fails for a started one only
@@ -134,7 +132,7 @@ func follow(ctx context.Context, client kubernetes.Interface, namespace string,
 		UpdateFunc: func(_, object any) { hand(changed, object, false) },
 		DeleteFunc: func(object any) { hand(changed, object, true) },
 	})
-	f.factory.StartWithContext(ctx)
+	f.ended.Go(func() { f.informer.RunWithContext(ctx) })
 	return f
 }
 

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/steps"
@@ -34,27 +36,40 @@ func (p *Provider) Provide(ctx context.Context, s *steps.Steps) (map[string]imag
 	return named, err
 }
 
-// provideImages builds or finds the images and k6.
+// shown has the progress of builds go where that of the steps goes.
+func (p *Platform) shown() {
+	p.Provider.Builder.Progress, p.Provider.Builder.Count = p.Steps.UI.Work, p.Steps.UI.Progress
+}
+
+// provideImages builds or finds the images and k6. The one does not wait for the other: while an
+// image is written, the compiler works.
 func (p *Platform) provideImages(ctx context.Context) error {
-	p.Provider.Builder.Progress = p.Steps.UI.Work
+	p.shown()
 	wanted := []string{images.OpenBao, images.PostgreSQL, images.GitLabStub, images.Node}
 	if p.Provider.Plan.InCluster != nil {
 		wanted = append(wanted, images.K6)
 	}
-	list, err := p.Provider.Builder.Ensure(ctx, p.replaced(wanted...)...)
-	if err != nil {
+	wanted = p.replaced(wanted...)
+	var list []images.Image
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		list, err = p.Provider.Builder.Ensure(ctx, wanted...)
+		return err
+	})
+	group.Go(func() error { return p.provideProgram(ctx) })
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	for _, image := range list {
 		p.Images[image.Name] = image
 	}
-	return p.provideProgram(ctx)
+	return nil
 }
 
 // provideK6 is all that a platform on an existing cluster needs to build: the cluster pulls its
 // images itself.
 func (p *Platform) provideK6(ctx context.Context) error {
-	p.Provider.Builder.Progress = p.Steps.UI.Work
+	p.shown()
 	p.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub, images.K6)
 	return p.provideProgram(ctx)
 }

@@ -77,7 +77,7 @@ func (s *Session) Builder() (*images.Builder, error) {
 	}
 	return &images.Builder{
 		Root: root, Cache: cache, Source: from, Offline: s.Namespace != nil, Versions: s.versions,
-		Progress: s.Progress().Work,
+		Progress: s.Progress().Work, Count: s.Progress().Progress,
 	}, nil
 }
 

@@ -29,8 +29,9 @@ type Text struct {
 	// amount; slog.LevelWarn only what failed; slog.LevelDebug every second of load.
 	Level slog.Level
 
-	mu   sync.Mutex
-	live bool // the cursor is on a line that may be overwritten
+	mu    sync.Mutex
+	live  bool // the cursor is on a line that may be overwritten
+	pulse pulse
 }
 
 func (t *Text) line(level slog.Level, format string, args ...any) {
@@ -39,6 +40,12 @@ func (t *Text) line(level slog.Level, format string, args ...any) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.write(format, args...)
+}
+
+// write shows a line; t.mu is held.
+func (t *Text) write(format string, args ...any) {
+	t.pulse.shown = time.Now()
 	if t.live {
 		fmt.Fprint(t.W, "\r\033[K")
 		t.live = false
@@ -52,6 +59,12 @@ func (t *Text) status(format string, args ...any) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.overwrite(format, args...)
+}
+
+// overwrite shows a line that the next one replaces; t.mu is held.
+func (t *Text) overwrite(format string, args ...any) {
+	t.pulse.shown = time.Now()
 	fmt.Fprintf(t.W, "\r\033[K"+format, args...)
 	t.live = true
 }
@@ -64,10 +77,14 @@ func label(topology, step string) string {
 }
 
 // Start announces a step.
-func (t *Text) Start(topology, step string) { t.line(slog.LevelInfo, "▶ %s", label(topology, step)) }
+func (t *Text) Start(topology, step string) {
+	t.line(slog.LevelInfo, "▶ %s", label(topology, step))
+	t.begin(label(topology, step), true)
+}
 
 // Done reports the end of a step and how long it took.
 func (t *Text) Done(topology, step string, took time.Duration, err error) {
+	t.end(label(topology, step))
 	if err != nil {
 		t.line(slog.LevelError, "✗ %s (%.1f s): %v", label(topology, step), took.Seconds(), err)
 		return
@@ -82,13 +99,16 @@ func (t *Text) Note(message string) { t.line(slog.LevelInfo, "    %s", message) 
 func (t *Text) Work(what string, seconds float64) {
 	if seconds < 0 {
 		t.line(slog.LevelInfo, "    … %s", what)
+		t.begin(what, false)
 		return
 	}
+	t.end(what)
 	t.line(slog.LevelInfo, "    ✓ %s (%.1f s)", what, seconds)
 }
 
 // Progress counts towards a total: on a terminal always, elsewhere at the quarters.
 func (t *Text) Progress(what string, done, total int) {
+	t.count(what, done, total)
 	if quarter := max(1, total/4); done%quarter == 0 || done == total || t.Level < slog.LevelInfo {
 		t.line(slog.LevelInfo, "    %s: %d of %d", what, done, total)
 		return

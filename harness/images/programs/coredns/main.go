@@ -24,8 +24,8 @@ func init() {
 	// The order is the order in which a query passes the plugins; it is CoreDNS's
 	// own (plugin.cfg of the release), reduced to the plugins imported here.
 	dnsserver.Directives = []string{
-		"reload", "ready", "health", "prometheus", "errors", "log", "cache",
-		"loadbalance", "loop", "hosts", "kubernetes", "forward",
+		"reload", "ready", "health", "prometheus", "errors", "log",
+		"loadbalance", "cache", "hosts", "kubernetes", "loop", "forward",
 	}
 }
 
