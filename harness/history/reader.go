@@ -27,7 +27,9 @@ type Reader struct {
 	ended  bool
 	rest   []*Op // operations that were open at the end
 	event  Event
-	op     Op
+	op     Op    // that is being read
+	spare  []*Op // to use again
+	gave   *Op   // what Next returned last
 }
 
 const (
@@ -76,6 +78,9 @@ func (r *Reader) Complete() bool { return r.ended }
 // the end come the operations that were still open, with result Unknown, and then io.EOF. What it
 // returns is good until the next call.
 func (r *Reader) Next() (*Op, *Event, error) {
+	if r.gave != nil {
+		r.spare, r.gave = append(r.spare, r.gave), nil
+	}
 	for {
 		if len(r.rest) > 0 {
 			o := r.rest[0]
@@ -128,6 +133,7 @@ func (r *Reader) take(kind string, f *fields, sum uint32) (*Op, *Event, error) {
 		}
 		o.Return = r.now
 		delete(r.open, client)
+		r.gave = o
 		return o, nil, parseReturn(f, o)
 	case lineEvent:
 		r.event = Event{Line: r.line, Time: r.now}
@@ -162,9 +168,13 @@ func (r *Reader) call(f *fields) error {
 		key = r.op.Key
 		r.keys[key] = key
 	}
-	o := r.op
-	o.Key = key
-	r.open[o.Client] = &o
+	r.op.Key = key
+	o := &Op{}
+	if n := len(r.spare); n > 0 {
+		o, r.spare = r.spare[n-1], r.spare[:n-1]
+	}
+	*o = r.op
+	r.open[o.Client] = o
 	return nil
 }
 

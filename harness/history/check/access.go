@@ -180,21 +180,13 @@ func (c *checker) expectAudit(o *history.Op) {
 	if !c.header.Audit || o.Request == ([16]byte{}) {
 		return
 	}
-	a := c.audit(o.Request)
+	a := c.audits[o.Request]
 	a.line, a.want = int32(o.Line), 1
 	a.answers = add(a.answers)
 	if o.Inline {
 		a.want = 2
 	}
-}
-
-func (c *checker) audit(request [16]byte) *audited {
-	a := c.audits[request]
-	if a == nil {
-		a = &audited{}
-		c.audits[request] = a
-	}
-	return a
+	c.audits[o.Request] = a
 }
 
 // add counts to a few: more are as wrong as that.
@@ -203,7 +195,7 @@ func add(n int8) int8 { return min(n+1, 100) }
 // record takes an audit record in.
 func (c *checker) record(e *history.Event) {
 	c.report.AuditRecords++
-	a := c.audit(e.Request)
+	a := c.audits[e.Request]
 	switch e.Name {
 	case history.AuditRequest:
 		a.requests = add(a.requests)
@@ -212,18 +204,19 @@ func (c *checker) record(e *history.Event) {
 	case history.AuditLeak:
 		c.violateAt("S9", "audit", "an audit record holds a value", Step{Line: e.Line, Call: e.Time, Text: "audit record"})
 	}
+	c.audits[e.Request] = a
 }
 
 // judgeAudit holds answers against audit records: S9. Records of requests without an answer, or of
 // others, are no violation.
 func (c *checker) judgeAudit() {
-	var wrong []*audited
+	var wrong []audited
 	for _, a := range c.audits {
 		if a.want > 0 && (a.requests != a.want || a.responses != a.want || a.answers > 1) {
 			wrong = append(wrong, a)
 		}
 	}
-	slices.SortFunc(wrong, func(x, y *audited) int { return cmp.Compare(x.line, y.line) })
+	slices.SortFunc(wrong, func(x, y audited) int { return cmp.Compare(x.line, y.line) })
 	for _, a := range wrong {
 		text := fmt.Sprintf("an answer has %d request and %d response records, want %d of each", a.requests, a.responses,
 			a.want)

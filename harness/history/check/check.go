@@ -30,7 +30,7 @@ type checker struct {
 
 	pods   map[int]podState
 	leads  leaders
-	audits map[[16]byte]*audited
+	audits map[[16]byte]audited
 	faults map[int]*fault
 	events []Moment
 	open   int // operations in flight
@@ -48,7 +48,7 @@ type checker struct {
 func History(r *history.Reader) (*Report, error) {
 	c := &checker{
 		header: r.Header(), secrets: map[string][]record{}, subjects: map[string]*subject{}, foreigns: []string{""},
-		pods: map[int]podState{}, audits: map[[16]byte]*audited{}, faults: map[int]*fault{},
+		pods: map[int]podState{}, audits: map[[16]byte]audited{}, faults: map[int]*fault{},
 		violations: map[string]int{}, doubtful: map[string]int{},
 	}
 	c.leads = leaders{pods: map[int]int{}, commits: -1, last: -1}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -71,7 +72,7 @@ func (p *purged) segments(seen map[int]int64) {
 			order = append(order, int32(i))
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int32) int { return int(p.ops[a].call - p.ops[b].call) })
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(p.ops[a].call, p.ops[b].call) })
 	var part, pending []int32
 	busy := int64(-1)
 	number := 1

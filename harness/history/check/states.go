@@ -122,6 +122,16 @@ func (s *secret) latestOf(o *record) (least, most int64) {
 func (s *secret) judge(n int32, l *life) {
 	deleted, undeleted, destroyed := newFront(l.deleted), newFront(l.undeleted), newFront(l.destroyed)
 	deletes, undeletes, destroys := newFront(l.deletes), newFront(l.undeletes), newFront(l.destroys)
+	born := int64(0) // nothing before that changed the version
+	if w, known := s.byNumber[n]; known {
+		born = s.ops[w].call
+	}
+	alive := born // until then it was not destroyed, and what is destroyed stays so
+	for _, at := range l.reads {
+		if r := &s.ops[at]; r.result != history.Destroyed {
+			alive = max(alive, r.call)
+		}
+	}
 	for _, at := range l.reads {
 		r, i := &s.ops[at], int(at)
 		gone, destroyedBefore := destroyed.before(r.call)
@@ -142,14 +152,14 @@ func (s *secret) judge(n int32, l *life) {
 			on, wasLive := undeleted.before(r.call)
 			off, any := deletes.upTo(r.ret)
 			switch {
-			case !any:
+			case !any || off.height < born:
 				s.violate("S10", s.key, fmt.Sprintf("nothing deleted version %d, and a read found it deleted", n), s.ops, i)
 			case wasLive && off.height < on.height:
 				s.violate("S10", s.key, fmt.Sprintf("version %d was live, and a read found it deleted without a delete", n),
 					s.ops, int(on.op), i)
 			}
 		case history.Destroyed:
-			if _, any := destroys.upTo(r.ret); !any {
+			if off, any := destroys.upTo(r.ret); !any || off.height < alive {
 				s.violate("S10", s.key, fmt.Sprintf("nothing destroyed version %d, and a read found it destroyed", n), s.ops, i)
 			}
 		}

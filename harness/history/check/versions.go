@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -112,7 +113,7 @@ func (s *secret) values() {
 			order = append(order, i)
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int { return int(s.ops[a].ret - s.ops[b].ret) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(s.ops[a].ret, s.ops[b].ret) })
 	for _, i := range order {
 		if s.foreign(s.key, s.ops, i) {
 			continue
@@ -162,12 +163,9 @@ func (s *secret) bounds() {
 		o := &s.ops[i]
 		n := int64(s.version[i])
 		switch {
-		case o.kind == history.Write && o.possible():
-			s.began = append(s.began, o.call)
-			if n > 0 {
-				least = append(least, point{s.seen[i], n, int32(i)})
-				most = append(most, point{-o.call, -(n - 1), int32(i)})
-			}
+		case n > 0:
+			least = append(least, point{s.seen[i], n, int32(i)})
+			most = append(most, point{-o.call, -(n - 1), int32(i)})
 		case o.exists():
 			least = append(least, point{o.ret, int64(o.version), int32(i)})
 			if o.latest() {
@@ -177,8 +175,23 @@ func (s *secret) bounds() {
 			most = append(most, point{-o.call, 0, int32(i)})
 		}
 	}
-	slices.Sort(s.began)
 	s.floor, s.capped = newFront(least), newFront(most)
+	for i := range s.ops {
+		if o := &s.ops[i]; o.kind == history.Write && (s.version[i] > 0 || o.result == history.Unknown && s.canLand(o)) {
+			s.began = append(s.began, o.call)
+		}
+	}
+	slices.Sort(s.began)
+}
+
+// canLand reports whether a write without an answer whose version nobody saw can have happened:
+// not if the version that it expects had passed, or another write made the next one.
+func (s *secret) canLand(o *record) bool {
+	if o.cas == history.NoCAS {
+		return true
+	}
+	_, taken := s.byNumber[o.cas+1]
+	return !taken && s.atLeast(o.call) <= int64(o.cas)
 }
 
 // atLeast is the lowest version that can be the latest when something called at t happens.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -77,7 +78,7 @@ func (s *secret) window(w span, latest []int32, touching map[int32][]int32) {
 		return
 	}
 	var chosen []int32
-	complete := true
+	gaps := map[int32]bool{}
 	for n := int32(w.from); n <= int32(w.to)+1; n++ {
 		if n <= int32(w.to) {
 			chosen = append(chosen, touching[n]...)
@@ -85,40 +86,54 @@ func (s *secret) window(w span, latest []int32, touching map[int32][]int32) {
 		if made, known := s.byNumber[n]; known {
 			chosen = append(chosen, made)
 		} else {
-			complete = false
+			gaps[n] = true
 		}
 	}
 	slices.Sort(chosen)
 	chosen = slices.Compact(chosen)
-	last := int64(0)
+	pending := s.pending(w, latest, chosen, gaps)
+	if len(pending) > maxPending {
+		s.undecided(where, fmt.Sprintf("more than %d operations without an answer", maxPending))
+		return
+	}
+	s.search(where, s.windowModel(w), s.operations(append(chosen, pending...)), s.ops)
+}
+
+// pending are the operations without an answer that can have happened in a window. Those that
+// differ only in when they began can take each other's place: the earliest are enough, as many as
+// there is room for.
+func (s *secret) pending(w span, latest, chosen []int32, gaps map[int32]bool) []int32 {
+	last, undeletes := int64(0), 0
 	for _, i := range chosen {
 		last = max(last, s.ops[i].ret)
-	}
-	pending := 0
-	add := func(i int32) {
-		if s.ops[i].call <= last {
-			chosen = append(chosen, i)
-			pending++
+		if s.ops[i].kind == history.Undelete {
+			undeletes++
 		}
 	}
+	var deletes, writes, expecting []int32
 	for _, i := range latest {
-		if s.ops[i].result == history.Unknown {
-			add(i)
+		if o := &s.ops[i]; o.result == history.Unknown && o.call <= last {
+			deletes = append(deletes, i)
 		}
 	}
 	for i := range s.ops {
-		if complete {
-			break
+		o := &s.ops[i]
+		if len(gaps) == 0 || o.kind != history.Write || o.result != history.Unknown || s.version[i] != 0 || o.call > last {
+			continue
 		}
-		if o := &s.ops[i]; o.kind == history.Write && o.result == history.Unknown && s.version[i] == 0 {
-			add(int32(i))
+		if o.cas == history.NoCAS {
+			writes = append(writes, int32(i))
+		} else if gaps[o.cas+1] {
+			expecting = append(expecting, int32(i))
 		}
 	}
-	if pending > maxPending {
-		s.undecided(where, fmt.Sprintf("%d operations without an answer", pending))
-		return
-	}
-	s.search(where, s.windowModel(w), s.operations(chosen), s.ops)
+	return slices.Concat(expecting, s.earliest(writes, len(gaps)), s.earliest(deletes, int(w.to-w.from)+1+undeletes))
+}
+
+// earliest are the first of some operations to begin.
+func (s *secret) earliest(list []int32, n int) []int32 {
+	slices.SortFunc(list, func(a, b int32) int { return cmp.Compare(s.ops[a].call, s.ops[b].call) })
+	return list[:min(n, len(list))]
 }
 
 // operations are records as the search takes them; the input is the record's index.
