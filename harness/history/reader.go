@@ -67,6 +67,9 @@ func NewReader(name string, input io.Reader) (*Reader, error) {
 	return r, nil
 }
 
+// Name is what the history is called in errors.
+func (r *Reader) Name() string { return r.name }
+
 // Header is the history's first line.
 func (r *Reader) Header() Header { return r.header }
 

@@ -75,7 +75,7 @@ func History(r *history.Reader) (*Report, error) {
 		}
 	}
 	c.report.Complete = r.Complete()
-	if err := c.distinct(); err != nil {
+	if err := c.distinct(r.Name()); err != nil {
 		return nil, err
 	}
 	c.judge()
@@ -109,7 +109,7 @@ func (c *checker) answered(o *history.Op) {
 }
 
 // distinct refuses histories that write a value twice: which write a read saw would be undecided.
-func (c *checker) distinct() error {
+func (c *checker) distinct(name string) error {
 	for _, key := range slices.Sorted(maps.Keys(c.secrets)) {
 		lines := map[uint64]int32{}
 		for i := range c.secrets[key] {
@@ -118,7 +118,7 @@ func (c *checker) distinct() error {
 				continue
 			}
 			if other, twice := lines[o.value()]; twice {
-				return exit.Invalidf("history", "have each client count its values",
+				return exit.Invalidf(name, "have each client count its values",
 					"lines %d and %d write one value to %s", other, o.line, key)
 			}
 			lines[o.value()] = o.line
