@@ -69,3 +69,34 @@ func TestFaultsCheck(t *testing.T) {
 	require.Equal(t, exit.Invalid, code, message)
 	require.Contains(t, message, "--format")
 }
+
+// TestFaultsRefuses: what cannot be run is refused before anything is made or started.
+func TestFaultsRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	schedule := filepath.Join(dir, "schedule.json")
+	require.NoError(t, os.WriteFile(schedule, []byte(`{"apiVersion":"steamer/v9","kind":"FaultSchedule"}`), 0o600))
+	output := filepath.Join(dir, "runs")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"cluster":         {nil, "--local"},
+		"faults":          {[]string{"--local", "--faults", "0"}, "--faults 0"},
+		"kinds":           {[]string{"--local", "--kinds", "flood"}, "--kinds flood"},
+		"rate":            {[]string{"--local", "--rate", "NaN"}, "--rate NaN"},
+		"clients":         {[]string{"--local", "--clients", "1000"}, "--clients 1000"},
+		"format":          {[]string{"--local", "-o", "yaml"}, "--format"},
+		"schedule":        {[]string{"--local", "--schedule", schedule}, "newer"},
+		"schedule-twice":  {[]string{"--local", "--schedule", schedule, "--seed", "1"}, "leave out"},
+		"unknown-command": {[]string{"replay"}, "replay"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, _, message := call(t, append([]string{"faults", "--output-dir", output}, tc.args...)...)
+			require.Equal(t, exit.Invalid, code, message)
+			require.Contains(t, message, tc.want)
+			require.NoDirExists(t, output)
+		})
+	}
+}
