@@ -54,7 +54,7 @@ func newFaults(state *State) *cobra.Command {
 		set.BoolVar(&f.local, "local", false, "on processes of this machine; clusters are not supported yet")
 		set.IntVar(&f.faults, "faults", f.faults, "how many faults, one after the other")
 		set.Uint64Var(&f.seed, "seed", 0, "seed of schedule and workload (default: a new one)")
-		set.StringSliceVar(&f.kinds, "kinds", nil, "kinds of faults: "+strings.Join(faults.Kinds(), ", ")+" (default: all)")
+		set.StringSliceVar(&f.kinds, "kinds", nil, "kinds of faults: "+strings.Join(faults.Kinds(), ", ")+"; -NAME leaves one out (default: all)")
 		set.StringVar(&f.schedule, "schedule", "", "schedule.json of an earlier run, to do again")
 	})
 	addFlags(command, "Workload", func(set *pflag.FlagSet) {
@@ -63,6 +63,7 @@ func newFaults(state *State) *cobra.Command {
 		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
+		set.BoolVar(&f.Audit, "audit", true, "hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
 	})
 	addFlags(command, "Output", func(set *pflag.FlagSet) {
 		set.StringVar(&f.Output, "output-dir", "runs", "directory below which a directory for the files is made")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,7 +25,9 @@ const recoverTime = 2 * time.Minute
 // nemesis does the faults of a schedule.
 type nemesis struct {
 	*watcher
-	token string
+	token   string
+	late    []*client      // of freeze-late
+	waiting sync.WaitGroup // for their requests
 }
 
 // do does one fault, records it with its receipt, and returns once both nodes serve again.
@@ -52,7 +55,7 @@ func (n *nemesis) do(ctx context.Context, number int, s Step) error {
 // receiptOf decides from what was seen: proof that the process was in the state, and whether the
 // lock got another holder.
 func receiptOf(proof string, fault string, moved bool) string {
-	leads := fault == "term-active" || fault == "kill-active" || fault == "freeze-active" || fault == "step-down"
+	leads := fault == "term-active" || fault == "kill-active" || fault == "freeze-active" || fault == "freeze-late" || fault == "step-down"
 	switch {
 	case proof == history.Confirmed && leads && !moved:
 		return history.Mismatched
@@ -82,7 +85,7 @@ func (n *nemesis) disturb(ctx context.Context, victim *node, s Step) (string, er
 	case "term":
 		return n.end(ctx, victim, s, victim.Stop)
 	case "freeze", "pause":
-		return n.freeze(ctx, victim, s, verb == "freeze")
+		return n.freeze(ctx, victim, s)
 	default:
 		return n.stepDown(ctx, victim)
 	}
@@ -119,7 +122,11 @@ func (n *nemesis) end(ctx context.Context, victim *node, s Step, end func()) (st
 }
 
 // freeze stops a process, until another leads or for a while, and has it go on.
-func (n *nemesis) freeze(ctx context.Context, victim *node, s Step, untilTakeover bool) (receipt string, err error) {
+func (n *nemesis) freeze(ctx context.Context, victim *node, s Step) (receipt string, err error) {
+	if s.Fault == "freeze-late" {
+		n.grantLate(ctx, victim)
+		defer n.waiting.Wait() // after the process goes on
+	}
 	process, err := os.FindProcess(victim.PID())
 	if err != nil {
 		return "", err
@@ -146,8 +153,11 @@ func (n *nemesis) freeze(ctx context.Context, victim *node, s Step, untilTakeove
 		receipt = history.Confirmed
 		n.pod(victim, history.Frozen)
 	}
-	if untilTakeover {
+	if s.Fault != "pause-active" && s.Fault != "pause-standby" {
 		err = n.takenOver(ctx, before)
+	}
+	if err == nil && s.Fault == "freeze-late" {
+		n.useLate(ctx, victim)
 	}
 	if err == nil {
 		err = pause(ctx, time.Duration(s.Length))

@@ -53,8 +53,7 @@ func (p *pool) provision(ctx context.Context, server *localbao.Server) error {
 		if err := p.upgraded(ctx, client, tenant); err != nil {
 			return err
 		}
-		for n := range policies {
-			name := fmt.Sprintf("p%d", n)
+		for _, name := range policyNames(t) {
 			token, err := tokenOf(p.call(ctx, client, tenant+"/auth/token/create-orphan", m{
 				"policies": []string{name}, "no_default_policy": true, "ttl": "24h",
 			}))
@@ -65,6 +64,18 @@ func (p *pool) provision(ctx context.Context, server *localbao.Server) error {
 		}
 	}
 	return nil
+}
+
+// policyNames are the policies of a tenant.
+func policyNames(tenant int) []string {
+	var names []string
+	for n := range policies {
+		names = append(names, fmt.Sprintf("p%d", n))
+	}
+	for i := 0; tenant == 0 && i < lateReaders; i++ {
+		names = append(names, latePolicy(i))
+	}
+	return names
 }
 
 // upgraded waits until a new KV v2 takes requests: it refuses them for a moment.

@@ -25,7 +25,8 @@ type Options struct {
 	Rate      float64 // operations per second, of all clients together
 	Clients   int
 	Tenants   int
-	Secrets   int // of each tenant
+	Secrets   int  // of each tenant
+	Audit     bool // hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile
 	Server    localbao.Options
 	Dir       string // where the history goes
 	Reproduce string // the command line
@@ -101,27 +102,30 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 		p.nodes = append(p.nodes, &node{Node: n, pod: i})
 	}
 	p.record, err = history.Create(path, history.Header{
-		Seed: o.Schedule.Seed, Versions: keepVersions, Server: version, Reproduce: o.Reproduce,
+		Seed: o.Schedule.Seed, Versions: keepVersions, Audit: o.Audit, Server: version, Reproduce: o.Reproduce,
 	})
 	if err != nil {
 		return err
 	}
-	if err := o.underLoad(ctx, p, server.DatabaseURL()); err != nil {
+	if err := o.underLoad(ctx, p, server); err != nil {
 		return errors.Join(err, p.record.Abort())
 	}
 	return p.record.Close()
 }
 
 // underLoad has clients work while the faults are done, and reads everything at the end.
-func (o *Options) underLoad(parent context.Context, p *pool, database string) error {
-	w, err := newWatcher(parent, p.record, p.nodes, database)
+func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Server) error {
+	w, err := newWatcher(parent, p.record, p.nodes, server.DatabaseURL())
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(parent)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.run(ctx) })
-	n := &nemesis{watcher: w, token: p.token}
+	if o.Audit {
+		group.Go(func() error { return followAudit(ctx, p.record, server.AuditLog()) })
+	}
+	n := &nemesis{watcher: w, token: p.token, late: newLate(p, o.Clients+1, o.Schedule.Seed)}
 	err = n.recovered(ctx)
 	if err == nil {
 		err = o.load(ctx, p, n)
@@ -134,10 +138,7 @@ func (o *Options) underLoad(parent context.Context, p *pool, database string) er
 		err = p.readAll(ctx, o.Clients)
 	}
 	cancel()
-	if waited := group.Wait(); err == nil || errors.Is(err, context.Canceled) && waited != nil {
-		err = errors.Join(err, waited)
-	}
-	return errors.Join(err, p.record.Err())
+	return errors.Join(err, group.Wait(), p.record.Err())
 }
 
 // load has clients work until the schedule is done and there are enough operations.

@@ -27,7 +27,7 @@ func options(t *testing.T, list ...string) faults.Options {
 		s.Steps[i].Fault, s.Steps[i].Length = name, document.Duration(1e9)
 	}
 	return faults.Options{
-		Schedule: s, Rate: 200, Clients: 6, Tenants: 2, Secrets: 4, Ops: 300, Dir: t.TempDir(), Progress: func(string) {},
+		Schedule: s, Rate: 200, Clients: 6, Tenants: 2, Secrets: 4, Ops: 300, Audit: true, Dir: t.TempDir(), Progress: func(string) {},
 		Server: localbao.Options{},
 	}
 }
@@ -47,6 +47,7 @@ func TestRun(t *testing.T) {
 	require.True(t, report.Complete)
 	require.Equal(t, map[string]int{history.Confirmed: 4}, report.Faults, text.String())
 	require.Len(t, progress, 4)
+	require.Greater(t, report.AuditRecords, report.Operations.Total)
 	require.GreaterOrEqual(t, report.Operations.Total, 300)
 	require.GreaterOrEqual(t, report.Takeovers, 2)
 	require.Positive(t, report.Operations.ByKind["write"])
@@ -55,6 +56,19 @@ func TestRun(t *testing.T) {
 		require.Positive(t, report.Operations.ByKind[kind], kind)
 	}
 	require.False(t, strings.Contains(strings.Join(report.Reasons, " "), "read again at the end"), text.String())
+}
+
+// TestLateRevocation: requests that waited in a leader that slept are in the history, and no other
+// promise is broken. OpenBao 2.4.0 grants them from its memory, although their access was revoked
+// before they were sent.
+func TestLateRevocation(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t, "freeze-late"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{history.Confirmed: 1}, report.Faults)
+	require.Positive(t, report.Takeovers)
+	delete(report.Rules, "S2")
+	require.Empty(t, report.Rules)
 }
 
 // TestInterrupt: an interrupted run leaves a partial history, judged, and nothing that runs.

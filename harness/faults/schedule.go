@@ -42,6 +42,7 @@ var kinds = []kind{
 	{"term-active", "end the active node in order (SIGTERM), and start it again", 0, 2 * time.Second},
 	{"kill-active", "kill the active node (SIGKILL), and start it again", 0, 2 * time.Second},
 	{"freeze-active", "stop the active node (SIGSTOP) until the other leads, and let it go on", 0, 5 * time.Second},
+	{"freeze-late", "the same, with access that the other node revokes meanwhile, and requests that wait in the first", 300 * time.Millisecond, time.Second},
 	{"pause-active", "stop the active node for less than its lock holds", time.Second, 6 * time.Second},
 	{"term-standby", "end the standby in order, and start it again", 0, 2 * time.Second},
 	{"kill-standby", "kill the standby, and start it again", 0, 2 * time.Second},
@@ -91,21 +92,14 @@ func checkSchedule(s *Schedule) error {
 	return nil
 }
 
-// Draw draws a schedule from a seed, of some kinds or all. Each schedule draws its own weights
-// first, so that runs differ in what they are made of.
+// Draw draws a schedule from a seed, of some kinds or all; -NAME leaves one out. Each
+// schedule draws its own weights first, so that runs differ in what they are made of.
 func Draw(seed uint64, faults int, names []string) (*Schedule, error) {
 	s := &Schedule{APIVersion: codec.APIVersion, Kind: codec.Kind, Seed: seed}
 	rng := rand.New(rand.NewPCG(seed, 0xfa))
-	var chosen []kind
-	for _, name := range names {
-		if !slices.Contains(Kinds(), name) {
-			return nil, exit.Invalidf("--kinds "+name, "choose from "+strings.Join(Kinds(), ", "), "there is no such fault")
-		}
-	}
-	for _, k := range kinds {
-		if len(names) == 0 || slices.Contains(names, k.name) {
-			chosen = append(chosen, k)
-		}
+	chosen, err := choose(names)
+	if err != nil {
+		return nil, err
 	}
 	weights, total := make([]float64, len(chosen)), 0.0
 	for i := range weights {
@@ -132,6 +126,33 @@ func Draw(seed uint64, faults int, names []string) (*Schedule, error) {
 		return nil, exit.Invalidf(fmt.Sprintf("--faults %d", faults), "use 1 to 100000", "%w", err)
 	}
 	return s, nil
+}
+
+// choose are the kinds of some names; all where there are none. -NAME takes one away.
+func choose(names []string) ([]kind, error) {
+	with, without := map[string]bool{}, map[string]bool{}
+	for _, name := range names {
+		bare, away := strings.CutPrefix(name, "-")
+		if !slices.Contains(Kinds(), bare) {
+			return nil, exit.Invalidf("--kinds "+name, "choose from "+strings.Join(Kinds(), ", ")+"; -NAME takes one away",
+				"there is no such fault")
+		}
+		if away {
+			without[bare] = true
+		} else {
+			with[bare] = true
+		}
+	}
+	var chosen []kind
+	for _, k := range kinds {
+		if (len(with) == 0 || with[k.name]) && !without[k.name] {
+			chosen = append(chosen, k)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, exit.Invalidf("--kinds "+strings.Join(names, ","), "take fewer away", "no fault is left")
+	}
+	return chosen, nil
 }
 
 // String is the schedule as it is printed before it runs.

@@ -45,11 +45,16 @@ func TestDraw(t *testing.T) {
 	for _, step := range some.Steps {
 		require.Equal(t, "step-down", step.Fault)
 	}
+	less, err := Draw(7, 200, []string{"-step-down", "-freeze-late"})
+	require.NoError(t, err)
+	for _, step := range less.Steps {
+		require.NotContains(t, []string{"step-down", "freeze-late"}, step.Fault)
+	}
 	for _, tc := range []struct {
 		faults int
 		kinds  []string
 		want   string
-	}{{0, nil, "--faults 0"}, {1_000_000, nil, "--faults 1000000"}, {5, []string{"flood"}, "--kinds flood"}} {
+	}{{5, []string{"step-down", "-step-down"}, "no fault is left"}, {0, nil, "--faults 0"}, {1_000_000, nil, "--faults 1000000"}, {5, []string{"flood"}, "--kinds flood"}} {
 		_, err := Draw(7, tc.faults, tc.kinds)
 		require.ErrorContains(t, err, tc.want)
 		require.Equal(t, exit.Invalid, exit.CodeOf(err))

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -77,11 +76,13 @@ type client struct {
 	http    *http.Client
 	at      int // node that it sends to
 	counter int
+	limit   time.Duration // of one request
 }
 
 func newClient(p *pool, id int, seed uint64) *client {
 	return &client{
 		pool: p, id: id, rng: rand.New(rand.NewPCG(seed, uint64(id)+1)), http: openbao.Trusting(id%4 < 2, nil), at: id % 2,
+		limit: answerTime,
 	}
 }
 
@@ -144,17 +145,14 @@ func (c *client) do(ctx context.Context, o *history.Op) {
 	node := c.nodes[c.at]
 	to := openbao.New(node.address(), c.http)
 	c.record.Call(o)
-	limited, cancel := context.WithTimeout(ctx, answerTime)
+	limited, cancel := context.WithTimeout(ctx, c.limit)
 	response, err := to.Do(limited, request)
 	cancel()
 	a := history.Answer{Err: err}
 	if err == nil {
 		a = history.Answer{Status: response.Status, JSON: !response.Foreign, Data: response.Data, Errors: response.Errors}
 		o.Pod = c.at
-		raw, hexErr := hex.DecodeString(strings.ReplaceAll(response.RequestID, "-", ""))
-		if hexErr == nil && len(raw) == len(o.Request) {
-			o.Request = [16]byte(raw)
-		}
+		o.Request, _ = requestID(response.RequestID) // some answers have none
 	}
 	c.conclude(o, a)
 	c.record.Return(o)
