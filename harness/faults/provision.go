@@ -72,7 +72,7 @@ func policyNames(tenant int) []string {
 	for n := range policies {
 		names = append(names, fmt.Sprintf("p%d", n))
 	}
-	for i := 0; tenant == 0 && i < lateReaders; i++ {
+	for i := 0; tenant == 0 && i < lateClients; i++ {
 		names = append(names, latePolicy(i))
 	}
 	return names
