@@ -18,6 +18,13 @@ import (
 // frozen node go on with the other one.
 const answerTime = 4 * time.Second
 
+// hangUps is how many requests of a hundred a client gives up within hangUpTime, so that some
+// writes happen without an answer in each run.
+const (
+	hangUps    = 2
+	hangUpTime = 5 * time.Millisecond
+)
+
 // keepVersions is how many versions OpenBao keeps of a secret by default.
 const keepVersions = 10
 
@@ -94,6 +101,10 @@ func (c *client) run(ctx context.Context, turns <-chan struct{}) {
 		total += w.n
 	}
 	for range turns {
+		c.limit = answerTime
+		if c.rng.IntN(100) < hangUps {
+			c.limit = time.Duration(c.rng.Int64N(int64(hangUpTime)))
+		}
 		at := c.rng.IntN(total)
 		for _, w := range weights {
 			if at -= w.n; at < 0 {
