@@ -30,8 +30,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/mutation"
@@ -195,6 +197,19 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		},
 		"report/internal/render/file.go comparison": func(t *testing.T, dir string) {
 			require.NoError(t, report.WriteComparison(dir, comparisons(t)[0]))
+		},
+		"history/check/codec.go": func(t *testing.T, dir string) {
+			r := &check.Report{Record: result.NewRecord(check.Kind)}
+			poisoned(reflect.ValueOf(r))
+			r.APIVersion, r.Kind, r.Reproduce = result.APIVersion, check.Kind, line
+			r.Violations = []check.Violation{{What: poison(), Steps: []check.Step{{Text: poison()}}}}
+			require.NoError(t, check.WriteFile(filepath.Join(dir, "report.json"), r))
+		},
+		"faults/schedule.go": func(t *testing.T, dir string) {
+			s, err := faults.Draw(1, 1, nil)
+			require.NoError(t, err)
+			s.Reproduce = poison()
+			require.NoError(t, s.WriteFile(filepath.Join(dir, "schedule.json")))
 		},
 		"compare/codec.go": func(t *testing.T, dir string) {
 			require.NoError(t, compare.WriteFile(filepath.Join(dir, compare.JSONFile), comparisons(t)[0]))

@@ -34,7 +34,7 @@ func addCommands(root *cobra.Command, state *State) {
 		{forRuns, "Run", []*cobra.Command{newRun(state), newTest(state)}},
 		{forMeasures, "Measure and compare", []*cobra.Command{
 			newCompare(state), newCapacity(state), newSizing(state), newTrend(state), newLoad(state), newSLO(state),
-			newUpgrade(state),
+			newUpgrade(state), newFaults(state),
 		}},
 		{forReleases, "Decide and report", []*cobra.Command{newGate(state), newReport(state)}},
 		{forMachines, "Clusters, images and this machine", []*cobra.Command{

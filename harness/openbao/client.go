@@ -83,6 +83,8 @@ type Response struct {
 	Data             json.RawMessage // .data of the answer; may hold secrets
 	Auth             json.RawMessage // .auth of the answer to a login; holds a token
 	Errors           []string        // .errors and .warnings of the answer
+	RequestID        string          // .request_id of the answer, by which audit records name it
+	Foreign          bool            // the body is no JSON document of OpenBao: a proxy's, or cut off
 	Latency          time.Duration   // from sending the request to the last byte of the body
 }
 
@@ -118,7 +120,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		InlineAuthFailed: res.Header.Get(headerInlineAuthFailed) == "true",
 		Latency:          time.Since(start),
 	}
-	if err := out.decode(raw); err != nil && out.OK() {
+	err = out.decode(raw)
+	out.Foreign = err != nil
+	if err != nil && out.OK() {
 		return nil, fmt.Errorf("%s %s: status %d: %w", r.Method, r.Path, res.StatusCode, err)
 	}
 	return out, nil
@@ -161,10 +165,12 @@ func (r *Response) decode(raw []byte) error {
 		Auth     json.RawMessage `json:"auth"`
 		Errors   []string        `json:"errors"`
 		Warnings []string        `json:"warnings"`
+		Request  string          `json:"request_id"`
 	}
 	if err := json.Unmarshal(raw, &envelope); err != nil {
 		return errors.New("the answer is not a JSON document of OpenBao")
 	}
 	r.Data, r.Auth, r.Errors = envelope.Data, envelope.Auth, append(envelope.Errors, envelope.Warnings...)
+	r.RequestID = envelope.Request
 	return nil
 }

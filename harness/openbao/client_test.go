@@ -22,7 +22,7 @@ func TestDo(t *testing.T) {
 		message string
 		err     string
 	}{
-		"value":        {200, `{"data":{"a":1}}`, "", ""},
+		"value":        {200, `{"request_id":"0a1b","data":{"a":1}}`, "", ""},
 		"no content":   {204, "", "", ""},
 		"refusal":      {403, `{"errors":["permission denied"]}`, "permission denied", ""},
 		"proxy's page": {502, "<html>", "", ""},
@@ -57,6 +57,10 @@ func TestDo(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.status, r.Status)
 			require.Equal(t, c.message, r.Message())
+			require.Equal(t, strings.HasPrefix(c.body, "<"), r.Foreign)
+			if name == "value" {
+				require.Equal(t, "0a1b", r.RequestID)
+			}
 		})
 	}
 }

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"gitlab.com/steamer/steamer/harness/campaign"
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/faults"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/session"
+)
+
+const faultsLong = `Breaks OpenBao while clients write, read, delete and are granted access, and judges whether anything that was
+acknowledged was lost, and anything granted that was taken away. Two OpenBao processes share one PostgreSQL on this
+machine. Each fault is drawn from the seed, printed before anything starts, done after both nodes have recovered from the
+one before, and leaves a receipt that it took effect.
+
+Writes the history of every operation, schedule.json and report.json into a directory of their own below --output-dir.
+An interrupt leaves a partial history, judged. docs/faults.md has the invariants and what a PASS does not say.
+
+Exit codes: as those of steamer faults check.`
+
+// faultsFlags are the flags of steamer faults.
+type faultsFlags struct {
+	campaign.Faults
+	local    bool
+	faults   int
+	seed     uint64
+	kinds    []string
+	schedule string
+}
+
+func newFaults(state *State) *cobra.Command {
+	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: faults.Options{
+		Rate: 150, Clients: 8, Tenants: 3, Secrets: 10,
+	}}}
+	command := &cobra.Command{
+		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong, Args: cobra.NoArgs,
+		Example: `  steamer faults --local --faults 20
+  steamer faults --local --faults 50 --kinds freeze-active,kill-active --seed 7
+  steamer faults --local --schedule runs/faults-20261130-120000/schedule.json
+  steamer faults check runs/faults-20261130-120000/history`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
+	}
+	addFlags(command, "Faults", func(set *pflag.FlagSet) {
+		set.BoolVar(&f.local, "local", false, "on processes of this machine; clusters are not supported yet")
+		set.IntVar(&f.faults, "faults", f.faults, "how many faults, one after the other")
+		set.Uint64Var(&f.seed, "seed", 0, "seed of schedule and workload (default: a new one)")
+		set.StringSliceVar(&f.kinds, "kinds", nil, "kinds of faults: "+strings.Join(faults.Kinds(), ", ")+"; -NAME leaves one out (default: all)")
+		set.StringVar(&f.schedule, "schedule", "", "schedule.json of an earlier run, to do again")
+	})
+	addFlags(command, "Workload", func(set *pflag.FlagSet) {
+		set.IntVar(&f.Ops, "ops", 0, "operations, at least: goes on after the last fault until there are as many")
+		set.Float64Var(&f.Rate, "rate", f.Rate, "operations per second, of all clients together")
+		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
+		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
+		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
+		set.BoolVar(&f.Audit, "audit", true, "hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
+	})
+	addFlags(command, "Output", func(set *pflag.FlagSet) {
+		set.StringVar(&f.Output, "output-dir", "runs", "directory below which a directory for the files is made")
+	})
+	addRecordFormat(command, state)
+	command.AddCommand(newFaultsCheck(state))
+	return command
+}
+
+func (f *faultsFlags) run(c *cobra.Command, state *State) error {
+	given := c.Flags().Changed
+	if !f.local {
+		return exit.Invalidf("steamer faults", "add --local", "faults on a cluster are not supported yet")
+	}
+	if f.schedule != "" && (given("faults") || given("seed") || given("kinds")) {
+		return exit.Invalidf("--schedule", "leave out --faults, --seed and --kinds", "the file has faults and seed")
+	}
+	if !given("seed") {
+		f.seed = rand.Uint64()
+	}
+	var err error
+	if f.schedule != "" {
+		f.Schedule, err = faults.ReadSchedule(f.schedule)
+	} else {
+		f.Schedule, err = faults.Draw(f.seed, f.faults, f.kinds)
+	}
+	if err := errors.Join(err, f.Validate()); err != nil {
+		return err
+	}
+	verdict, err := f.Run(c.Context(), state)
+	return conclude(c.Context(), verdict, err)
+}
+
+const faultsCheckLong = `Reads a history, the log of every operation of every client with the faults on the same clock, and judges it offline:
+no acknowledged write is lost, no read is stale, nothing deleted returns, no access is granted after its revocation, one
+pod leads, every answer is in the audit log. A violation is shown with the shortest sub-history that shows it.
+docs/faults.md lists the invariants.
+
+Exit codes: 0 PASS, every answer has an explanation; 1 FAIL, a violation; 2 INCONCLUSIVE, no violation, and something could
+not be judged: the run was killed, a fault has no receipt, secrets were not read again at the end; 3 invalid input: not a
+history, one of another version, cut off, changed, or with a clock that runs backwards.`
+
+func newFaultsCheck(state *State) *cobra.Command {
+	command := &cobra.Command{
+		Use: "check FILE", Short: "Judge a history, offline", Long: faultsCheckLong, Args: cobra.ExactArgs(1),
+		Example: `  steamer faults check runs/faults-20261130-120000/history
+  steamer faults check history -o json | jq '.violations[].steps'`,
+		RunE: func(c *cobra.Command, args []string) error {
+			report, err := checkHistory(args[0])
+			if err != nil {
+				return err
+			}
+			err = session.Print(state, report, check.Encode, func(w io.Writer) error { return check.Text(w, report) })
+			return conclude(c.Context(), report.Verdict, err)
+		},
+	}
+	addRecordFormat(command, state)
+	return command
+}
+
+// checkHistory judges the history in a file.
+func checkHistory(path string) (*check.Report, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, exit.Invalidf(path, "name a history that steamer faults wrote", "%w", err)
+	}
+	r, err := history.NewReader(path, file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	report, err := check.History(r)
+	return report, errors.Join(err, file.Close())
+}

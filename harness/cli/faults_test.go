@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/history/historytest"
+	"gitlab.com/steamer/steamer/harness/result"
+)
+
+// TestFaultsCheck: the verdict of a history is the exit code, in text and in JSON.
+func TestFaultsCheck(t *testing.T) {
+	t.Parallel()
+	generate := func(change func(*historytest.History)) []byte {
+		h := historytest.Generate(historytest.Options{Seed: 1, Clients: 3, Keys: 2, Ops: 60})
+		change(h)
+		return h.Bytes()
+	}
+	good := generate(func(*historytest.History) {})
+	for name, tc := range map[string]struct {
+		data []byte
+		code exit.Code
+		want string
+	}{
+		"pass": {good, exit.Pass, "one order explains every answer"},
+		"fail": {generate(func(h *historytest.History) {
+			last := h.Ops[len(h.Ops)-1]
+			last.Result, last.Value = history.Absent, history.Value{}
+		}), exit.Fail, "C5 (acknowledged versions stay)"},
+		"killed":  {generate(func(h *historytest.History) { h.Incomplete = true }), exit.Inconclusive, "killed or interrupted"},
+		"cut":     {good[:len(good)/2], exit.Invalid, "cut off"},
+		"nothing": {nil, exit.Invalid, "the file is empty"},
+		"twice": {generate(func(h *historytest.History) {
+			for _, o := range h.Ops {
+				o.Value.Counter = min(o.Value.Counter, 1)
+			}
+		}), exit.Invalid, "write one value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "history")
+			require.NoError(t, os.WriteFile(path, tc.data, 0o600))
+			code, text, message := call(t, "faults", "check", path)
+			require.Equal(t, tc.code, code, message)
+			require.Contains(t, text+message, tc.want)
+			if code == exit.Invalid {
+				require.Contains(t, message, path)
+				return
+			}
+			again, record, _ := call(t, "faults", "check", path, "-o", "json")
+			require.Equal(t, code, again)
+			var report check.Report
+			require.NoError(t, json.Unmarshal([]byte(record), &report))
+			require.Equal(t, check.Kind, report.Kind)
+			require.Equal(t, code == exit.Fail, report.Verdict == result.Fail)
+			require.Equal(t, code == exit.Fail, len(report.Violations) > 0)
+		})
+	}
+	code, _, message := call(t, "faults", "check", filepath.Join(t.TempDir(), "none"))
+	require.Equal(t, exit.Invalid, code, message)
+	code, _, message = call(t, "faults", "check", "x", "-o", "yaml")
+	require.Equal(t, exit.Invalid, code, message)
+	require.Contains(t, message, "--format")
+}
+
+// TestFaultsRefuses: what cannot be run is refused before anything is made or started.
+func TestFaultsRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	schedule := filepath.Join(dir, "schedule.json")
+	require.NoError(t, os.WriteFile(schedule, []byte(`{"apiVersion":"steamer/v9","kind":"FaultSchedule"}`), 0o600))
+	output := filepath.Join(dir, "runs")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"cluster":         {nil, "--local"},
+		"faults":          {[]string{"--local", "--faults", "0"}, "--faults 0"},
+		"kinds":           {[]string{"--local", "--kinds", "flood"}, "--kinds flood"},
+		"rate":            {[]string{"--local", "--rate", "NaN"}, "--rate NaN"},
+		"clients":         {[]string{"--local", "--clients", "1000"}, "--clients 1000"},
+		"format":          {[]string{"--local", "-o", "yaml"}, "--format"},
+		"schedule":        {[]string{"--local", "--schedule", schedule}, "newer"},
+		"schedule-twice":  {[]string{"--local", "--schedule", schedule, "--seed", "1"}, "leave out"},
+		"unknown-command": {[]string{"replay"}, "replay"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, _, message := call(t, append([]string{"faults", "--output-dir", output}, tc.args...)...)
+			require.Equal(t, exit.Invalid, code, message)
+			require.Contains(t, message, tc.want)
+			require.NoDirExists(t, output)
+		})
+	}
+}

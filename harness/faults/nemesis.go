@@ -1,0 +1,246 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/observe/proc"
+	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/wait"
+)
+
+// recoverTime bounds how long a takeover or a recovery may take: a lock holds for 15 s, and a
+// crowded machine is slow.
+const recoverTime = 2 * time.Minute
+
+// nemesis does the faults of a schedule.
+type nemesis struct {
+	*watcher
+	token   string
+	late    []*client      // of freeze-late
+	waiting sync.WaitGroup // for their requests
+}
+
+// do does one fault, records it with its receipt, and returns once both nodes serve again.
+func (n *nemesis) do(ctx context.Context, number int, s Step) error {
+	victim := n.victim(s)
+	if victim == nil {
+		return fmt.Errorf("fault %d (%s): no node leads", number, s.Fault)
+	}
+	event := history.Event{Kind: history.Fault, Number: number, Name: s.Fault, Receipt: history.Began, Pod: victim.pod}
+	n.record.Event(event)
+	before := n.held()
+	proof, err := n.disturb(ctx, victim, s)
+	if err != nil {
+		return fmt.Errorf("fault %d (%s): %w", number, s.Fault, err)
+	}
+	if err := n.recovered(ctx); err != nil {
+		return fmt.Errorf("fault %d (%s): %w", number, s.Fault, err)
+	}
+	moved := n.held() != before
+	event.Receipt = receiptOf(proof, s.Fault, moved)
+	n.record.Event(event)
+	return nil
+}
+
+// receiptOf decides from what was seen: proof that the process was in the state, and whether the
+// lock got another holder.
+func receiptOf(proof string, fault string, moved bool) string {
+	leads := fault == "term-active" || fault == "kill-active" || fault == "freeze-active" || fault == "freeze-late" || fault == "step-down"
+	switch {
+	case proof == history.Confirmed && leads && !moved:
+		return history.Mismatched
+	default:
+		return proof
+	}
+}
+
+// victim is the node that a fault is for.
+func (n *nemesis) victim(s Step) *node {
+	leader := int(n.leader.Load())
+	if leader < 0 {
+		return nil
+	}
+	if strings.HasSuffix(s.Fault, "-standby") {
+		return n.nodes[(leader+1)%len(n.nodes)]
+	}
+	return n.nodes[leader]
+}
+
+// disturb does the fault and ends it. It returns the receipt for the process's own state.
+func (n *nemesis) disturb(ctx context.Context, victim *node, s Step) (string, error) {
+	verb, _, _ := strings.Cut(s.Fault, "-")
+	switch verb {
+	case "kill":
+		return n.end(ctx, victim, s, victim.Kill)
+	case "term":
+		return n.end(ctx, victim, s, victim.Stop)
+	case "freeze", "pause":
+		return n.freeze(ctx, victim, s)
+	default:
+		return n.stepDown(ctx, victim)
+	}
+}
+
+// end ends a process and starts it again once another node leads.
+func (n *nemesis) end(ctx context.Context, victim *node, s Step, end func()) (string, error) {
+	pid := victim.PID()
+	before, led := n.held(), int(n.leader.Load()) == victim.pod
+	victim.out.Store(true)
+	end()
+	n.pod(victim, history.Down)
+	receipt := history.Confirmed
+	if _, err := proc.Read(pid); !errors.Is(err, fs.ErrNotExist) {
+		receipt = history.Inconclusive
+	}
+	var err error
+	if led {
+		err = n.takenOver(ctx, before)
+	}
+	if err == nil {
+		err = pause(ctx, time.Duration(s.Length))
+	}
+	if err != nil {
+		return "", err
+	}
+	n.pod(victim, history.Started)
+	if err := victim.Start(ctx); err != nil {
+		return "", err
+	}
+	victim.out.Store(false)
+	n.pod(victim, history.Up)
+	return receipt, nil
+}
+
+// freeze stops a process, until another leads or for a while, and has it go on.
+func (n *nemesis) freeze(ctx context.Context, victim *node, s Step) (receipt string, err error) {
+	if s.Fault == "freeze-late" {
+		n.grantLate(ctx, victim)
+		defer n.waiting.Wait() // after the process goes on
+	}
+	process, err := os.FindProcess(victim.PID())
+	if err != nil {
+		return "", err
+	}
+	before := n.held()
+	if err := process.Signal(syscall.SIGSTOP); err != nil {
+		return "", err
+	}
+	victim.out.Store(true)
+	defer func() { // also where the run was interrupted: a stopped process cannot end in order
+		n.pod(victim, history.Started)
+		victim.out.Store(false)
+		err = errors.Join(err, process.Signal(syscall.SIGCONT))
+	}()
+	receipt = history.Inconclusive
+	if _, err := wait.Until(ctx, wait.For{What: "the process is stopped", Interval: 10 * time.Millisecond, Deadline: time.Second},
+		func(context.Context) error {
+			stat, err := proc.Read(victim.PID())
+			if err == nil && stat.State != "T" {
+				err = fmt.Errorf("its state is %s", stat.State)
+			}
+			return err
+		}); err == nil {
+		receipt = history.Confirmed
+		n.pod(victim, history.Frozen)
+	}
+	if s.Fault != "pause-active" && s.Fault != "pause-standby" {
+		err = n.takenOver(ctx, before)
+	}
+	if err == nil && s.Fault == "freeze-late" {
+		n.useLate(ctx, victim)
+	}
+	if err == nil {
+		err = pause(ctx, time.Duration(s.Length))
+	}
+	return receipt, err
+}
+
+// stepDown asks a node to give up leadership.
+func (n *nemesis) stepDown(ctx context.Context, victim *node) (string, error) {
+	client := openbao.New(victim.Address, openbao.Trusting(false, nil))
+	defer client.Close()
+	before := n.held()
+	limited, cancel := context.WithTimeout(ctx, recoverTime)
+	defer cancel()
+	r, err := client.Do(limited, openbao.Request{
+		Method: http.MethodPut, Path: "sys/step-down", Header: http.Header{openbao.HeaderToken: {n.token}},
+	})
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return history.Inconclusive, nil
+	case !r.OK():
+		return history.Mismatched, nil
+	}
+	return history.Confirmed, n.takenOver(ctx, before)
+}
+
+func (n *nemesis) pod(victim *node, state string) {
+	n.record.Event(history.Event{Kind: history.Pod, Name: state, Pod: victim.pod})
+}
+
+// takenOver waits until the lock has another holder than before and a node leads with it.
+func (n *nemesis) takenOver(ctx context.Context, before string) error {
+	_, err := wait.Until(ctx, wait.For{What: "another term begins", Interval: 50 * time.Millisecond, Deadline: recoverTime},
+		func(ctx context.Context) error {
+			if n.held() == before {
+				return errors.New("the lock has the same holder")
+			}
+			if n.active(ctx) == history.NoPod {
+				return errors.New("no node leads")
+			}
+			return nil
+		})
+	return err
+}
+
+// recovered waits until one node leads and the others stand by, three times in a row.
+func (n *nemesis) recovered(ctx context.Context) error {
+	_, err := wait.Until(ctx, wait.For{
+		What: "one node leads and the others stand by", Successes: 3, Interval: 100 * time.Millisecond, Deadline: recoverTime,
+	}, func(ctx context.Context) error {
+		leaders := 0
+		for _, node := range n.nodes {
+			h, err := node.health(ctx)
+			if err != nil {
+				return err
+			}
+			if h.Active() {
+				leaders++
+			} else if h.Status != http.StatusTooManyRequests {
+				return fmt.Errorf("node %d: health answers %d", node.pod, h.Status)
+			}
+		}
+		if leaders != 1 {
+			return fmt.Errorf("%d nodes lead", leaders)
+		}
+		if leader := n.active(ctx); leader != int(n.leader.Load()) {
+			return fmt.Errorf("node %d leads, which is not recorded yet", leader)
+		}
+		return nil
+	})
+	return err
+}
+
+// pause lets load go on for a while.
+func pause(ctx context.Context, length time.Duration) error {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,250 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
+	"gitlab.com/steamer/steamer/harness/wait"
+)
+
+// Options say what is run.
+type Options struct {
+	Schedule  *Schedule
+	Ops       int     // at least; the run goes on after the last fault until there are as many
+	Rate      float64 // operations per second, of all clients together
+	Clients   int
+	Tenants   int
+	Secrets   int  // of each tenant
+	Audit     bool // hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile
+	Server    localbao.Options
+	Dir       string // where the history goes
+	Reproduce string // the command line
+	Progress  func(string)
+}
+
+// Validate refuses what cannot be run, before anything is started.
+func (o *Options) Validate() error {
+	for _, limit := range []struct {
+		flag        string
+		value       float64
+		least, most float64
+	}{
+		{"--ops", float64(o.Ops), 0, 100e6},
+		{"--rate", o.Rate, 1, 10_000},
+		{"--clients", float64(o.Clients), 1, 256},
+		{"--tenants", float64(o.Tenants), 1, 100},
+		{"--secrets", float64(o.Secrets), 1, 1000},
+	} {
+		if !(limit.value >= limit.least && limit.value <= limit.most) {
+			return exit.Invalidf(fmt.Sprintf("%s %g", limit.flag, limit.value),
+				fmt.Sprintf("use %g to %g", limit.least, limit.most), "it is out of range")
+		}
+	}
+	return nil
+}
+
+// File is the name of the history in the directory of a run.
+const File = "history"
+
+// Run starts two OpenBao on one PostgreSQL, does the schedule under load, stops everything and
+// judges the history. An interrupted run, or one that ended by an error, leaves a partial history
+// that is judged, too: the report is nil only where there is none.
+func Run(ctx context.Context, o Options) (*check.Report, error) {
+	path := filepath.Join(o.Dir, File)
+	err := o.run(ctx, path)
+	if _, missing := os.Stat(path); missing != nil {
+		return nil, err
+	}
+	file, openErr := os.Open(path)
+	if openErr != nil {
+		return nil, errors.Join(err, openErr)
+	}
+	r, readErr := history.NewReader(path, file)
+	var report *check.Report
+	if readErr == nil {
+		report, readErr = check.History(r)
+	}
+	return report, errors.Join(err, readErr, file.Close())
+}
+
+// run records a history at path.
+func (o *Options) run(ctx context.Context, path string) (err error) {
+	server, err := localbao.Start(ctx, o.Server)
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	if _, err := server.Join(ctx); err != nil {
+		return err
+	}
+	version, err := versionOf(ctx, server)
+	if err != nil {
+		return err
+	}
+	p := &pool{
+		tenants: o.Tenants, secrets: o.Secrets, versions: map[string]int{}, readers: map[string]string{},
+	}
+	if err := p.provision(ctx, server); err != nil {
+		return err
+	}
+	for i, n := range server.Nodes() {
+		p.nodes = append(p.nodes, &node{Node: n, pod: i})
+	}
+	p.record, err = history.Create(path, history.Header{
+		Seed: o.Schedule.Seed, Versions: keepVersions, Audit: o.Audit, Server: version, Reproduce: o.Reproduce,
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.underLoad(ctx, p, server); err != nil {
+		return errors.Join(err, p.record.Abort())
+	}
+	return p.record.Close()
+}
+
+// underLoad has clients work while the faults are done, and reads everything at the end.
+func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Server) error {
+	w, err := newWatcher(parent, p.record, p.nodes, server.DatabaseURL())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(parent)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return w.run(ctx) })
+	if o.Audit {
+		group.Go(func() error { return followAudit(ctx, p.record, server.AuditLog()) })
+	}
+	n := &nemesis{watcher: w, token: p.token, late: newLate(p, o.Clients+1, o.Schedule.Seed)}
+	err = n.recovered(ctx)
+	if err == nil {
+		err = o.load(ctx, p, n)
+	}
+	if err == nil {
+		err = n.recovered(ctx)
+	}
+	if err == nil {
+		p.record.Event(history.Event{Kind: history.Phase, Name: history.Final, Pod: history.NoPod})
+		err = p.readAll(ctx, o.Clients)
+	}
+	cancel()
+	return errors.Join(err, group.Wait(), p.record.Err())
+}
+
+// load has clients work until the schedule is done and there are enough operations.
+func (o *Options) load(ctx context.Context, p *pool, n *nemesis) error {
+	turns, stop := make(chan struct{}), make(chan struct{})
+	enough := make(chan struct{})
+	go o.pace(ctx, turns, stop, enough)
+	var clients sync.WaitGroup
+	for id := range o.Clients {
+		clients.Go(func() { newClient(p, id, o.Schedule.Seed).run(ctx, turns) })
+	}
+	err := o.faults(ctx, n)
+	if err == nil {
+		select {
+		case <-enough:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	close(stop)
+	clients.Wait()
+	return err
+}
+
+// pace gives turns at the rate, and ends them when stop is closed. It closes enough after as many
+// as were asked for.
+func (o *Options) pace(ctx context.Context, turns chan<- struct{}, stop <-chan struct{}, enough chan<- struct{}) {
+	defer close(turns)
+	ticker := time.NewTicker(time.Duration(float64(time.Second) / o.Rate))
+	defer ticker.Stop()
+	if o.Ops == 0 {
+		close(enough)
+	}
+	for given := 1; ; given++ {
+		select {
+		case <-ticker.C:
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case turns <- struct{}{}:
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		}
+		if given == o.Ops {
+			close(enough)
+		}
+	}
+}
+
+// faults does the schedule.
+func (o *Options) faults(ctx context.Context, n *nemesis) error {
+	for i, step := range o.Schedule.Steps {
+		if err := pause(ctx, time.Duration(step.After)); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := n.do(ctx, i, step); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			return exit.Environmentf("faults", "the history up to there is kept and judged", "%w", err)
+		}
+		o.Progress(fmt.Sprintf("fault %d of %d, %s: both nodes serve again after %.1f s", i+1, len(o.Schedule.Steps),
+			step.Fault, time.Since(began).Seconds()))
+	}
+	return nil
+}
+
+// readAll reads each secret, its latest version and those that are kept, until each read has an
+// answer.
+func (p *pool) readAll(ctx context.Context, id int) error {
+	c := newClient(p, id, 0)
+	defer c.http.CloseIdleConnections()
+	read := func(o history.Op) (history.Op, error) {
+		_, err := wait.Until(ctx, wait.For{What: "a read at the end is answered", Deadline: recoverTime},
+			func(ctx context.Context) error {
+				again := o
+				c.do(ctx, &again)
+				if again.Result == history.Unknown || again.Result == history.Failed {
+					return fmt.Errorf("it is %s", again.Result)
+				}
+				o = again
+				return nil
+			})
+		return o, err
+	}
+	for t := range p.tenants {
+		for s := range p.secrets {
+			key := fmt.Sprintf("t%d/k%d", t, s)
+			latest, err := read(*c.op(history.Read, key))
+			if err != nil {
+				return err
+			}
+			for n := max(1, latest.Version-keepVersions+1); n <= latest.Version; n++ {
+				o := c.op(history.Read, key)
+				o.Version, o.Asked = n, true
+				if _, err := read(*o); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

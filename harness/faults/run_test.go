@@ -1,0 +1,90 @@
+package faults_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/faults"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
+)
+
+// options are those of a short run below a directory that user postgres can enter.
+func options(t *testing.T, list ...string) faults.Options {
+	t.Helper()
+	s, err := faults.Draw(1, len(list), nil)
+	require.NoError(t, err)
+	for i, name := range list {
+		s.Steps[i].Fault, s.Steps[i].Length = name, document.Duration(1e9)
+	}
+	return faults.Options{
+		Schedule: s, Rate: 200, Clients: 6, Tenants: 2, Secrets: 4, Ops: 300, Audit: true, Dir: t.TempDir(), Progress: func(string) {},
+		Server: localbao.Options{},
+	}
+}
+
+// TestRun breaks a real OpenBao: every fault takes effect, and nothing that it acknowledged is
+// lost.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	o := options(t, "kill-standby", "pause-active", "step-down", "term-active")
+	var progress []string
+	o.Progress = func(line string) { progress = append(progress, line) }
+	report, err := faults.Run(t.Context(), o)
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.NotEqual(t, result.Fail, report.Verdict, text.String())
+	require.True(t, report.Complete)
+	require.Equal(t, map[string]int{history.Confirmed: 4}, report.Faults, text.String())
+	require.Len(t, progress, 4)
+	require.Greater(t, report.AuditRecords, report.Operations.Total)
+	require.GreaterOrEqual(t, report.Operations.Total, 300)
+	require.GreaterOrEqual(t, report.Takeovers, 2)
+	require.Positive(t, report.Operations.ByKind["write"])
+	require.Positive(t, report.Operations.Results["refused"], "policies are revoked")
+	for _, kind := range []string{"read", "delete", "undelete", "destroy", "grant", "revoke", "use"} {
+		require.Positive(t, report.Operations.ByKind[kind], kind)
+	}
+	require.False(t, strings.Contains(strings.Join(report.Reasons, " "), "read again at the end"), text.String())
+}
+
+// TestLateRevocation: requests that waited in a leader that slept are in the history, and no other
+// promise is broken. OpenBao 2.4.0 grants them from its memory, although their access was revoked
+// before they were sent.
+func TestLateRevocation(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t, "freeze-late"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{history.Confirmed: 1}, report.Faults)
+	require.Positive(t, report.Takeovers)
+	delete(report.Rules, "S2")
+	require.Empty(t, report.Rules)
+}
+
+// TestInterrupt: an interrupted run leaves a partial history, judged, and nothing that runs.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	o := options(t, "pause-active", "kill-standby", "kill-standby")
+	o.Progress = func(string) { cancel() }
+	report, err := faults.Run(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotNil(t, report)
+	require.Equal(t, result.Inconclusive, report.Verdict)
+	require.True(t, report.Partial)
+	require.Positive(t, report.Operations.Total)
+	left, err := os.ReadDir(o.Dir)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, faults.File, filepath.Base(left[0].Name()))
+}

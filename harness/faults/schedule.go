@@ -1,0 +1,170 @@
+// Package faults breaks an OpenBao of processes while clients write, read and are granted access,
+// records everything as a history and has package check judge it. Each fault leaves a receipt that
+// it took effect.
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/exit"
+)
+
+// Schedule is a list of faults, one after the other, each after the recovery from the one before.
+type Schedule struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Seed       uint64 `json:"seed"`                // of the workload, too
+	Reproduce  string `json:"reproduce,omitempty"` // the command line that drew it
+	Steps      []Step `json:"steps"`
+}
+
+// Step is one fault.
+type Step struct {
+	Fault  string            `json:"fault"`  // a name of Kinds
+	After  document.Duration `json:"after"`  // of load since the recovery from the fault before
+	Length document.Duration `json:"length"` // how long it lasts, at least; 0 for one that is over at once
+}
+
+// kind is a fault that can be drawn.
+type kind struct {
+	name, what string
+	shortest   time.Duration
+	longest    time.Duration
+}
+
+// kinds are the faults. A leader loses its lock after 15 s without renewing it.
+var kinds = []kind{
+	{"term-active", "end the active node in order (SIGTERM), and start it again", 0, 2 * time.Second},
+	{"kill-active", "kill the active node (SIGKILL), and start it again", 0, 2 * time.Second},
+	{"freeze-active", "stop the active node (SIGSTOP) until the other leads, and let it go on", 0, 5 * time.Second},
+	{"freeze-late", "the same, with access that the other node revokes meanwhile, and requests that wait in the first", 300 * time.Millisecond, time.Second},
+	{"pause-active", "stop the active node for less than its lock holds", time.Second, 6 * time.Second},
+	{"term-standby", "end the standby in order, and start it again", 0, 2 * time.Second},
+	{"kill-standby", "kill the standby, and start it again", 0, 2 * time.Second},
+	{"pause-standby", "stop the standby, and let it go on", time.Second, 6 * time.Second},
+	{"step-down", "ask the active node to give up leadership", 0, 0},
+}
+
+// Kinds are the names of the faults.
+func Kinds() []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	return names
+}
+
+var codec = document.Codec[Schedule]{
+	APIVersion: "steamer/v1", Kind: "FaultSchedule", Input: "--schedule",
+	Hint: "use the schedule.json of a run of steamer faults", Check: checkSchedule,
+}
+
+// ReadSchedule reads the file of a schedule. Errors are of code exit.Invalid.
+func ReadSchedule(path string) (*Schedule, error) { return codec.ReadFile(path) }
+
+// WriteFile writes the schedule to path.
+func (s *Schedule) WriteFile(path string) error { return codec.WriteFile(path, s) }
+
+// Limits of a schedule.
+const (
+	maxFaults = 100_000
+	maxLength = 10 * time.Minute
+)
+
+func checkSchedule(s *Schedule) error {
+	if len(s.Steps) == 0 || len(s.Steps) > maxFaults {
+		return fmt.Errorf("steps: %d faults, want 1 to %d", len(s.Steps), maxFaults)
+	}
+	for i, step := range s.Steps {
+		if !slices.Contains(Kinds(), step.Fault) {
+			return exit.Invalidf(fmt.Sprintf("steps[%d]", i), "choose from "+strings.Join(Kinds(), ", "),
+				"there is no fault %q", step.Fault)
+		}
+		if min(step.After, step.Length) < 0 || max(step.After, step.Length) > document.Duration(maxLength) {
+			return fmt.Errorf("steps[%d]: times have to be 0 to %s", i, maxLength)
+		}
+	}
+	return nil
+}
+
+// Draw draws a schedule from a seed, of some kinds or all; -NAME leaves one out. Each
+// schedule draws its own weights first, so that runs differ in what they are made of.
+func Draw(seed uint64, faults int, names []string) (*Schedule, error) {
+	s := &Schedule{APIVersion: codec.APIVersion, Kind: codec.Kind, Seed: seed}
+	rng := rand.New(rand.NewPCG(seed, 0xfa))
+	chosen, err := choose(names)
+	if err != nil {
+		return nil, err
+	}
+	weights, total := make([]float64, len(chosen)), 0.0
+	for i := range weights {
+		weights[i] = 0.1 + rng.Float64()
+		total += weights[i]
+	}
+	for range faults {
+		at, k := rng.Float64()*total, 0
+		for k < len(chosen)-1 && at >= weights[k] {
+			at -= weights[k]
+			k++
+		}
+		spread := chosen[k].longest - chosen[k].shortest
+		length := chosen[k].shortest
+		if spread > 0 {
+			length += time.Duration(rng.Int64N(int64(spread))).Round(time.Millisecond)
+		}
+		s.Steps = append(s.Steps, Step{
+			Fault: chosen[k].name, Length: document.Duration(length),
+			After: document.Duration(time.Duration(500+rng.IntN(1500)) * time.Millisecond),
+		})
+	}
+	if err := checkSchedule(s); err != nil {
+		return nil, exit.Invalidf(fmt.Sprintf("--faults %d", faults), "use 1 to 100000", "%w", err)
+	}
+	return s, nil
+}
+
+// choose are the kinds of some names; all where there are none. -NAME takes one away.
+func choose(names []string) ([]kind, error) {
+	with, without := map[string]bool{}, map[string]bool{}
+	for _, name := range names {
+		bare, away := strings.CutPrefix(name, "-")
+		if !slices.Contains(Kinds(), bare) {
+			return nil, exit.Invalidf("--kinds "+name, "choose from "+strings.Join(Kinds(), ", ")+"; -NAME takes one away",
+				"there is no such fault")
+		}
+		if away {
+			without[bare] = true
+		} else {
+			with[bare] = true
+		}
+	}
+	var chosen []kind
+	for _, k := range kinds {
+		if (len(with) == 0 || with[k.name]) && !without[k.name] {
+			chosen = append(chosen, k)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, exit.Invalidf("--kinds "+strings.Join(names, ","), "take fewer away", "no fault is left")
+	}
+	return chosen, nil
+}
+
+// String is the schedule as it is printed before it runs.
+func (s *Schedule) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d faults, seed %d\n", len(s.Steps), s.Seed)
+	for i, step := range s.Steps {
+		fmt.Fprintf(&b, "  %3d  after %-6s %-14s", i, time.Duration(step.After), step.Fault)
+		if step.Length > 0 {
+			fmt.Fprintf(&b, " for %s", time.Duration(step.Length))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,228 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gitlab.com/steamer/steamer/harness/history"
+)
+
+// subject is what access depends on: a token, policy, role, mount, namespace or key. It begins
+// without access.
+type subject struct {
+	ops     []record // grants, revocations, expiries and uses
+	grace   []int64  // of each
+	delayed bool     // some revocation may take a while
+}
+
+// use is a use of several subjects, by its record in each.
+type use struct {
+	names []string
+	at    []int32
+}
+
+// access takes an operation on subjects in.
+func (c *checker) access(o *history.Op) {
+	c.answered(o)
+	u := use{names: strings.Split(o.Key, ",")}
+	for _, name := range u.names {
+		s := c.subjects[name]
+		if s == nil {
+			s = &subject{}
+			c.subjects[name] = s
+		}
+		u.at = append(u.at, int32(len(s.ops)))
+		s.ops = append(s.ops, record{
+			call: o.Call, ret: o.Return, line: int32(o.Line), client: int32(o.Client), cas: history.NoCAS, pod: int16(o.Pod),
+			kind: o.Kind, result: o.Result, final: c.final, asked: len(u.names) > 1,
+		})
+		s.grace = append(s.grace, o.Grace)
+		s.delayed = s.delayed || o.Grace > 0
+	}
+	if o.Kind == history.Use && (o.Result == history.OK || o.Result == history.Refused) {
+		c.uses = append(c.uses, u)
+	}
+}
+
+// fronts are what is known of a subject over time.
+type fronts struct {
+	off  front // proofs that it was revoked, by when that had to hold; the height is their call
+	on   front // proofs that it was granted
+	ons  front // what can have granted it, by its call; the height is its end
+	offs front // what can have revoked it
+}
+
+func (s *subject) fronts() fronts {
+	var off, on, ons, offs []point
+	for i := range s.ops {
+		o, at := &s.ops[i], int32(i)
+		proof, can := point{o.ret, o.call, at}, point{o.call, o.end(), at}
+		switch o.kind {
+		case history.Grant:
+			if o.possible() {
+				ons = append(ons, can)
+			}
+			if o.result == history.OK {
+				on = append(on, proof)
+			}
+		case history.Revoke, history.Expire:
+			if o.possible() {
+				offs = append(offs, point{o.call, later(o.end(), s.grace[i]), at})
+			}
+			if o.result == history.OK {
+				off = append(off, point{later(o.ret, s.grace[i]), o.call, at})
+			}
+		case history.Use:
+			if o.result == history.OK {
+				on = append(on, proof)
+			}
+			// a refusal proves something of one subject only, and nothing where caches may differ
+			if o.result == history.Refused && !o.asked && !s.delayed {
+				off = append(off, proof)
+			}
+		}
+	}
+	return fronts{newFront(off), newFront(on), newFront(ons), newFront(offs)}
+}
+
+func later(t, by int64) int64 {
+	if t == history.Never {
+		return t
+	}
+	return t + by
+}
+
+// judgeAccess holds each use against grants and revocations: S2, S3, S4, S8, S11.
+func (c *checker) judgeAccess() {
+	known := map[string]fronts{}
+	for name, s := range c.subjects {
+		known[name] = s.fronts()
+	}
+	for _, u := range c.uses {
+		first := &c.subjects[u.names[0]].ops[u.at[0]]
+		if first.result == history.OK {
+			for k, name := range u.names {
+				c.granted(name, int(u.at[k]), known[name])
+			}
+			continue
+		}
+		c.refused(u, known)
+	}
+}
+
+// granted checks a use that was granted: some grant must not lie before the last revocation.
+func (c *checker) granted(name string, i int, f fronts) {
+	s := c.subjects[name]
+	o := &s.ops[i]
+	on, any := f.ons.upTo(o.ret)
+	off, revoked := f.off.before(o.call)
+	switch {
+	case !any:
+		c.violate(ruleOf(name, nil), name, "access was granted that nothing had granted", s.ops, i)
+	case revoked && on.height < off.height:
+		by := &s.ops[off.op]
+		text := "access was granted after its revocation was acknowledged"
+		switch by.kind {
+		case history.Use:
+			text = "access was granted after it had been refused, without a grant in between"
+		case history.Expire:
+			text = "access was granted after its time to live"
+		}
+		c.violate(ruleOf(name, by), name, text, s.ops, int(off.op), i)
+	}
+}
+
+// refused checks a use that was refused: some subject must not be certain to be granted.
+func (c *checker) refused(u use, known map[string]fronts) {
+	var proof point
+	for k, name := range u.names {
+		f, o := known[name], &c.subjects[name].ops[u.at[k]]
+		on, granted := f.on.before(o.call)
+		off, any := f.offs.upTo(o.ret)
+		if !granted || any && off.height >= on.height {
+			return
+		}
+		if k == 0 {
+			proof = on
+		}
+	}
+	name := u.names[0]
+	c.violate("S8", strings.Join(u.names, ","), "access was refused that is granted, without a revocation",
+		c.subjects[name].ops, int(proof.op), int(u.at[0]))
+}
+
+// ruleOf is the promise about a subject, by its kind TENANT/KIND:NAME.
+func ruleOf(name string, by *record) string {
+	_, rest, _ := strings.Cut(name, "/")
+	kind, _, _ := strings.Cut(rest, ":")
+	switch {
+	case by != nil && by.kind == history.Expire:
+		return "S4"
+	case kind == "key":
+		return "S3"
+	default:
+		return "S2"
+	}
+}
+
+// audited counts the records of an answer.
+type audited struct {
+	line                int32
+	requests, responses int8
+	want                int8 // of each
+	answers             int8
+}
+
+// expectAudit notes that an answer has audit records.
+func (c *checker) expectAudit(o *history.Op) {
+	if !c.header.Audit || o.Request == ([16]byte{}) {
+		return
+	}
+	a := c.audits[o.Request]
+	a.line, a.want = int32(o.Line), 1
+	a.answers = add(a.answers)
+	if o.Inline {
+		a.want = 2
+	}
+	c.audits[o.Request] = a
+}
+
+// add counts to a few: more are as wrong as that.
+func add(n int8) int8 { return min(n+1, 100) }
+
+// record takes an audit record in.
+func (c *checker) record(e *history.Event) {
+	c.report.AuditRecords++
+	a := c.audits[e.Request]
+	switch e.Name {
+	case history.AuditRequest:
+		a.requests = add(a.requests)
+	case history.AuditResponse:
+		a.responses = add(a.responses)
+	case history.AuditLeak:
+		c.violateAt("S9", "audit", "an audit record holds a value", Step{Line: e.Line, Call: e.Time, Text: "audit record"})
+	}
+	c.audits[e.Request] = a
+}
+
+// judgeAudit holds answers against audit records: S9. Records of requests without an answer, or of
+// others, are no violation.
+func (c *checker) judgeAudit() {
+	var wrong []audited
+	for _, a := range c.audits {
+		if a.want > 0 && (a.requests != a.want || a.responses != a.want || a.answers > 1) {
+			wrong = append(wrong, a)
+		}
+	}
+	slices.SortFunc(wrong, func(x, y audited) int { return cmp.Compare(x.line, y.line) })
+	for _, a := range wrong {
+		text := fmt.Sprintf("an answer has %d request and %d response records, want %d of each", a.requests, a.responses,
+			a.want)
+		if a.answers > 1 {
+			text = fmt.Sprintf("%d answers have one request ID", a.answers)
+		}
+		c.violateAt("S9", "audit", text, Step{Line: int(a.line), Text: "operation"})
+	}
+}

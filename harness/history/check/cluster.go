@@ -1,0 +1,116 @@
+package check
+
+import (
+	"fmt"
+
+	"gitlab.com/steamer/steamer/harness/history"
+)
+
+// podState is a pod's state and since when.
+type podState struct {
+	state string
+	since int64
+	line  int
+}
+
+// leaders follows terms and commits.
+type leaders struct {
+	pods    map[int]int // of each term
+	last    int         // term that began last
+	commits int         // highest term that committed
+}
+
+// fault is a disturbance and what its receipt says.
+type fault struct {
+	name, receipt string
+	line          int
+}
+
+// event takes something beside the operations in.
+func (c *checker) event(e *history.Event) {
+	switch e.Kind {
+	case history.Audit:
+		c.record(e)
+		return
+	case history.Commit:
+		c.commit(e)
+		return
+	case history.Pod:
+		c.pods[e.Pod] = podState{e.Name, e.Time, e.Line}
+		if e.Name == history.Broken {
+			c.violateAt("S11", fmt.Sprintf("pod %d", e.Pod), "it does not start any more", c.step(e))
+		}
+	case history.Lead:
+		c.lead(e)
+	case history.Fault:
+		c.receipt(e)
+	case history.Phase:
+		c.final = c.final || e.Name == history.Final
+	}
+	c.events = append(c.events, Moment{Time: e.Time, Line: e.Line, Text: describeEvent(e)})
+}
+
+func (c *checker) step(e *history.Event) Step {
+	return Step{Line: e.Line, Call: e.Time, Return: e.Time, Text: describeEvent(e)}
+}
+
+// lead begins a term: S6 allows each one pod, and no earlier number again.
+func (c *checker) lead(e *history.Event) {
+	other, known := c.leads.pods[e.Number]
+	switch {
+	case known && other != e.Pod:
+		c.violateAt("S6", "leader", fmt.Sprintf("pods %d and %d both lead in term %d", other, e.Pod, e.Number), c.step(e))
+	case !known && e.Number < c.leads.last:
+		c.violateAt("S6", "leader", fmt.Sprintf("term %d begins after term %d", e.Number, c.leads.last), c.step(e))
+	case !known:
+		if c.leads.last >= 0 {
+			c.takeovers++
+			if c.open > 0 {
+				c.inFlight++
+			}
+		}
+		c.leads.last, c.leads.pods[e.Number] = e.Number, e.Pod
+	}
+}
+
+// commit holds a commit against those before it: S6.
+func (c *checker) commit(e *history.Event) {
+	c.report.Commits++
+	if pod, known := c.leads.pods[e.Number]; known && pod != e.Pod {
+		c.violateAt("S6", "leader", fmt.Sprintf("pod %d commits in term %d, which is pod %d's", e.Pod, e.Number, pod),
+			c.step(e))
+	}
+	if e.Number < c.leads.commits {
+		c.violateAt("S6", "leader", fmt.Sprintf("a commit of term %d follows one of term %d", e.Number, c.leads.commits),
+			c.step(e))
+	}
+	c.leads.commits = max(c.leads.commits, e.Number)
+}
+
+// receipt notes a fault, or whether it took effect.
+func (c *checker) receipt(e *history.Event) {
+	f := c.faults[e.Number]
+	if f == nil {
+		f = &fault{name: e.Name, line: e.Line}
+		c.faults[e.Number] = f
+	}
+	if e.Receipt != history.Began {
+		f.receipt = e.Receipt
+	}
+}
+
+// answeredBy holds an answer against the state of its pod: S5. Only a pod that was out of service
+// all the time between call and return cannot have answered.
+func (c *checker) answeredBy(o *history.Op) {
+	pod, known := c.pods[o.Pod]
+	if !known || o.Pod == history.NoPod || o.Result == history.Unknown || o.Result == history.Failed ||
+		pod.since > o.Call {
+		return
+	}
+	answersData := o.Result != history.Refused && o.Result != history.Mismatch
+	if pod.state == history.Down || pod.state == history.Frozen || pod.state == history.Sealed && answersData {
+		c.violateAt("S5", fmt.Sprintf("pod %d", o.Pod), "it answers while it is "+pod.state,
+			Step{Line: pod.line, Call: pod.since, Return: pod.since, Text: fmt.Sprintf("pod %d is %s", o.Pod, pod.state)},
+			stepOf(o))
+	}
+}
