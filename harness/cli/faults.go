@@ -43,7 +43,8 @@ func newFaults(state *State) *cobra.Command {
 		Rate: 150, Clients: 8, Tenants: 3, Secrets: 10,
 	}}}
 	command := &cobra.Command{
-		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong, Args: cobra.NoArgs,
+		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong,
+		Args: cobra.NoArgs,
 		Example: `  steamer faults --local --faults 20
   steamer faults --local --faults 50 --kinds freeze-active,kill-active --seed 7
   steamer faults --local --schedule runs/faults-20261130-120000/schedule.json
@@ -54,7 +55,8 @@ func newFaults(state *State) *cobra.Command {
 		set.BoolVar(&f.local, "local", false, "on processes of this machine; clusters are not supported yet")
 		set.IntVar(&f.faults, "faults", f.faults, "how many faults, one after the other")
 		set.Uint64Var(&f.seed, "seed", 0, "seed of schedule and workload (default: a new one)")
-		set.StringSliceVar(&f.kinds, "kinds", nil, "kinds of faults: "+strings.Join(faults.Kinds(), ", ")+"; -NAME leaves one out (default: all)")
+		set.StringSliceVar(&f.kinds, "kinds", nil, "kinds of faults: "+strings.Join(faults.Kinds(), ", ")+
+			"; -NAME leaves one out (default: all)")
 		set.StringVar(&f.schedule, "schedule", "", "schedule.json of an earlier run, to do again")
 	})
 	addFlags(command, "Workload", func(set *pflag.FlagSet) {

@@ -34,7 +34,8 @@ func TestFaultsCheck(t *testing.T) {
 			last := h.Ops[len(h.Ops)-1]
 			last.Result, last.Value = history.Absent, history.Value{}
 		}), exit.Fail, "C5 (acknowledged versions stay)"},
-		"killed":  {generate(func(h *historytest.History) { h.Incomplete = true }), exit.Inconclusive, "killed or interrupted"},
+		"killed": {generate(func(h *historytest.History) { h.Incomplete = true }), exit.Inconclusive,
+			"killed or interrupted"},
 		"cut":     {good[:len(good)/2], exit.Invalid, "cut off"},
 		"nothing": {nil, exit.Invalid, "the file is empty"},
 		"twice": {generate(func(h *historytest.History) {

@@ -25,7 +25,8 @@ func TestAuditRecords(t *testing.T) {
 	line := func(kind, id, more string) string {
 		return `{"time":"2026-11-30T12:00:00Z","type":"` + kind + `","request":{"id":"` + id + `","path":"` + more + `"}}`
 	}
-	first := line("request", id, "t0/secrets/data/k1") + "\n" + `{"time":"2026","type":"reque` + line("response", id, "x") + "\nno JSON\n"
+	first := line("request", id, "t0/secrets/data/k1") + "\n" + `{"time":"2026","type":"reque` + line("response", id,
+		"x") + "\nno JSON\n"
 	second := line("request", other, "t0/k1/5.17") + "\n" + line("other", id, "x") + "\n" + line("request", "", "x") + "\n"
 	var out buffer
 	record, err := history.NewRecorder(&out, history.Header{}, historytest.Clock())

@@ -55,7 +55,8 @@ func (n *nemesis) do(ctx context.Context, number int, s Step) error {
 // receiptOf decides from what was seen: proof that the process was in the state, and whether the
 // lock got another holder.
 func receiptOf(proof string, fault string, moved bool) string {
-	leads := fault == "term-active" || fault == "kill-active" || fault == "freeze-active" || fault == "freeze-late" || fault == "step-down"
+	leads := fault == "term-active" || fault == "kill-active" || fault == "freeze-active" || fault == "freeze-late" ||
+		fault == "step-down"
 	switch {
 	case proof == history.Confirmed && leads && !moved:
 		return history.Mismatched
@@ -142,7 +143,10 @@ func (n *nemesis) freeze(ctx context.Context, victim *node, s Step) (receipt str
 		err = errors.Join(err, process.Signal(syscall.SIGCONT))
 	}()
 	receipt = history.Inconclusive
-	if _, err := wait.Until(ctx, wait.For{What: "the process is stopped", Interval: 10 * time.Millisecond, Deadline: time.Second},
+	if _, err := wait.Until(ctx, wait.For{
+		What: "the process is stopped", Interval: 10 * time.Millisecond,
+		Deadline: time.Second,
+	},
 		func(context.Context) error {
 			stat, err := proc.Read(victim.PID())
 			if err == nil && stat.State != "T" {
@@ -192,7 +196,10 @@ func (n *nemesis) pod(victim *node, state string) {
 
 // takenOver waits until the lock has another holder than before and a node leads with it.
 func (n *nemesis) takenOver(ctx context.Context, before string) error {
-	_, err := wait.Until(ctx, wait.For{What: "another term begins", Interval: 50 * time.Millisecond, Deadline: recoverTime},
+	_, err := wait.Until(ctx, wait.For{
+		What: "another term begins", Interval: 50 * time.Millisecond,
+		Deadline: recoverTime,
+	},
 		func(ctx context.Context) error {
 			if n.held() == before {
 				return errors.New("the lock has the same holder")

@@ -38,7 +38,8 @@ func (p *pool) provision(ctx context.Context, server *localbao.Server) error {
 	client := openbao.New(server.Address, server.HTTPClient())
 	defer client.Close()
 	type m = map[string]any
-	if p.token, err = tokenOf(p.call(ctx, client, "auth/gitlab_rails_jwt/login", m{"role": "app", "jwt": jwt})); err != nil {
+	if p.token, err = tokenOf(p.call(ctx, client, "auth/gitlab_rails_jwt/login",
+		m{"role": "app", "jwt": jwt})); err != nil {
 		return err
 	}
 	for t := range p.tenants {

@@ -27,8 +27,9 @@ func options(t *testing.T, list ...string) faults.Options {
 		s.Steps[i].Fault, s.Steps[i].Length = name, document.Duration(1e9)
 	}
 	return faults.Options{
-		Schedule: s, Rate: 200, Clients: 6, Tenants: 2, Secrets: 4, Ops: 300, Audit: true, Dir: t.TempDir(), Progress: func(string) {},
-		Server: localbao.Options{},
+		Schedule: s, Rate: 200, Clients: 6, Tenants: 2, Secrets: 4, Ops: 300, Audit: true, Dir: t.TempDir(),
+		Progress: func(string) {},
+		Server:   localbao.Options{},
 	}
 }
 

@@ -42,7 +42,10 @@ var kinds = []kind{
 	{"term-active", "end the active node in order (SIGTERM), and start it again", 0, 2 * time.Second},
 	{"kill-active", "kill the active node (SIGKILL), and start it again", 0, 2 * time.Second},
 	{"freeze-active", "stop the active node (SIGSTOP) until the other leads, and let it go on", 0, 5 * time.Second},
-	{"freeze-late", "the same, with access that the other node revokes meanwhile, and requests that wait in the first", 300 * time.Millisecond, time.Second},
+	{
+		"freeze-late", "the same, with access that the other node revokes meanwhile, and requests that wait in the first",
+		300 * time.Millisecond, time.Second,
+	},
 	{"pause-active", "stop the active node for less than its lock holds", time.Second, 6 * time.Second},
 	{"term-standby", "end the standby in order, and start it again", 0, 2 * time.Second},
 	{"kill-standby", "kill the standby, and start it again", 0, 2 * time.Second},

@@ -54,7 +54,12 @@ func TestDraw(t *testing.T) {
 		faults int
 		kinds  []string
 		want   string
-	}{{5, []string{"step-down", "-step-down"}, "no fault is left"}, {0, nil, "--faults 0"}, {1_000_000, nil, "--faults 1000000"}, {5, []string{"flood"}, "--kinds flood"}} {
+	}{
+		{5, []string{"step-down", "-step-down"}, "no fault is left"},
+		{0, nil, "--faults 0"},
+		{1_000_000, nil, "--faults 1000000"},
+		{5, []string{"flood"}, "--kinds flood"},
+	} {
 		_, err := Draw(7, tc.faults, tc.kinds)
 		require.ErrorContains(t, err, tc.want)
 		require.Equal(t, exit.Invalid, exit.CodeOf(err))

@@ -222,7 +222,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(head))
 	f.Add([]byte(head + "c 5 1 write t0/k1 =1.1 c0\nr 6 1 ok v1 p0 i00112233445566778899aabbccddeeff\n"))
 	f.Add([]byte(head + "x 5 fault n1 kill began p1\nx 6 pod down p1\nx 7 lead n2 p0\n"))
-	f.Add(historytest.Generate(historytest.Options{Seed: 1, Clients: 2, Keys: 1, Ops: 5, Access: 0.5, Audit: true}).Bytes())
+	f.Add(historytest.Generate(historytest.Options{Seed: 1, Clients: 2, Keys: 1, Ops: 5, Access: 0.5}).Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ops, _, _, err := whole(data)
 		if err != nil {

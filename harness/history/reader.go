@@ -226,7 +226,7 @@ func (r *Reader) read() ([]byte, error) {
 		return nil, exit.Environmentf(r.name, "", "%w", err)
 	}
 	r.line++
-	r.sum = crc32.Update(r.sum, castagnoli, text)
+	r.sum = crc32.Update(r.sum, crc32.IEEETable, text)
 	return bytes.TrimSuffix(text, []byte("\n")), nil
 }
 

@@ -34,8 +34,6 @@ const (
 	flushEvery = time.Second
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // Create begins a history in a new file for the owner alone; one that exists is refused. The
 // clock is this process's monotonic one, and the header's version, kind and start are set here.
 func Create(path string, h Header) (*Recorder, error) {
@@ -109,7 +107,7 @@ func (r *Recorder) flush() {
 	if r.err == nil {
 		_, r.err = r.to.Write(r.buffer)
 	}
-	r.sum = crc32.Update(r.sum, castagnoli, r.buffer)
+	r.sum = crc32.Update(r.sum, crc32.IEEETable, r.buffer)
 	r.buffer, r.flushed = r.buffer[:0], r.clock()
 }
 

@@ -116,10 +116,10 @@ func (c *checker) judgeAccess() {
 func (c *checker) granted(name string, i int, f fronts) {
 	s := c.subjects[name]
 	o := &s.ops[i]
-	on, any := f.ons.upTo(o.ret)
+	on, some := f.ons.upTo(o.ret)
 	off, revoked := f.off.before(o.call)
 	switch {
-	case !any:
+	case !some:
 		c.violate(ruleOf(name, nil), name, "access was granted that nothing had granted", s.ops, i)
 	case revoked && on.height < off.height:
 		by := &s.ops[off.op]
@@ -140,8 +140,8 @@ func (c *checker) refused(u use, known map[string]fronts) {
 	for k, name := range u.names {
 		f, o := known[name], &c.subjects[name].ops[u.at[k]]
 		on, granted := f.on.before(o.call)
-		off, any := f.offs.upTo(o.ret)
-		if !granted || any && off.height >= on.height {
+		off, some := f.offs.upTo(o.ret)
+		if !granted || some && off.height >= on.height {
 			return
 		}
 		if k == 0 {

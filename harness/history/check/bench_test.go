@@ -20,14 +20,11 @@ import (
 // BenchmarkMillion checks 10^6 operations of 16 clients on 400 secrets, 1 % of them without an
 // answer, with faults, audit records and commits: it has to take less than 10 s and 500 MiB.
 func BenchmarkMillion(b *testing.B) {
-	data := historytest.Generate(historytest.Options{
+	path := filepath.Join(b.TempDir(), "history")
+	size := generate(b, path, historytest.Options{
 		Seed: 1, Clients: 16, Keys: 400, Ops: 1_000_000, Unknown: 0.01, Versions: 0.05, DeleteLatest: 0.01, Access: 0.05,
 		Faults: 1000, Audit: true,
-	}).Bytes()
-	size := len(data)
-	path := filepath.Join(b.TempDir(), "history")
-	require.NoError(b, os.WriteFile(path, data, 0o600))
-	data = nil
+	})
 	runtime.GC()
 	before := heap()
 	peak := uint64(0)
@@ -57,6 +54,13 @@ func BenchmarkMillion(b *testing.B) {
 	var text bytes.Buffer
 	require.NoError(b, check.Text(&text, report))
 	require.Equal(b, result.Pass, report.Verdict, text.String())
+}
+
+// generate writes a history to a file and returns its size.
+func generate(b *testing.B, path string, o historytest.Options) int {
+	data := historytest.Generate(o).Bytes()
+	require.NoError(b, os.WriteFile(path, data, 0o600))
+	return len(data)
 }
 
 func judgedFile(b *testing.B, path string) *check.Report {

@@ -45,7 +45,7 @@ func (f front) last(n int) (point, bool) {
 
 // floor is the height of the highest fact strictly before a time, or least.
 func (f front) floor(t, least int64) int64 {
-	if p, any := f.before(t); any && p.height > least {
+	if p, some := f.before(t); some && p.height > least {
 		return p.height
 	}
 	return least
@@ -54,7 +54,7 @@ func (f front) floor(t, least int64) int64 {
 // ceiling is the lowest height of the facts after a time, of points that were given with negated
 // times and heights, or most.
 func (f front) ceiling(t, most int64) int64 {
-	if p, any := f.before(-t); any && -p.height < most {
+	if p, some := f.before(-t); some && -p.height < most {
 		return -p.height
 	}
 	return most

@@ -64,7 +64,7 @@ func (s *secret) reached() (int32, map[int32]int) {
 	shown := map[int32]int{}
 	top := int32(0)
 	show := func(n int32, i int) {
-		if old, any := shown[n]; !any || s.ops[i].ret < s.ops[old].ret {
+		if old, some := shown[n]; !some || s.ops[i].ret < s.ops[old].ret {
 			shown[n] = i
 		}
 		top = max(top, n)

@@ -46,7 +46,7 @@ func (p *purged) check() {
 		case !p.ops[w].possible():
 			p.violate("C2", p.key, "a read found the value of a write that was refused", p.ops, w, i)
 		default:
-			if first, any := seen[w]; !any || r.ret < first {
+			if first, some := seen[w]; !some || r.ret < first {
 				seen[w] = r.ret
 			}
 		}
@@ -54,7 +54,7 @@ func (p *purged) check() {
 	for i := range p.ops {
 		if o := &p.ops[i]; o.kind == history.Write && o.result == history.Unknown {
 			p.unknown++
-			if _, any := seen[i]; any {
+			if _, some := seen[i]; some {
 				p.landed++
 			}
 		}
@@ -79,7 +79,7 @@ func (p *purged) segments(seen map[int]int64) {
 	flush := func(until int64) {
 		p.segment(number, part, pending)
 		for _, i := range part {
-			if at, any := seen[int(i)]; p.ops[i].result == history.Unknown && (!any || at > until) {
+			if at, some := seen[int(i)]; p.ops[i].result == history.Unknown && (!some || at > until) {
 				pending = append(pending, i)
 			}
 		}

@@ -38,6 +38,9 @@ var rules = []Rule{
 	{"S6", "one leader", "a term has one pod, and no commit of an older term follows one of a newer"},
 	{"S8", "granted access stays", "what is granted stays granted without a revocation, also after a restart or takeover"},
 	{"S9", "audit", "each answer has its audit records, once, and no record has a value"},
-	{"S10", "deleted stays deleted", "a deleted version needs an undelete, a destroyed one never returns, no tenant sees another's"},
+	{
+		"S10", "deleted stays deleted",
+		"a deleted version needs an undelete, a destroyed one never returns, no tenant sees another's",
+	},
 	{"S11", "the server starts", "whatever was interrupted, the server starts again and a retry converges"},
 }

@@ -143,23 +143,23 @@ func (s *secret) judge(n int32, l *life) {
 		switch r.result {
 		case history.OK:
 			off, wasDeleted := deleted.before(r.call)
-			back, any := undeletes.upTo(r.ret)
-			if wasDeleted && (!any || back.height < off.height) {
+			back, some := undeletes.upTo(r.ret)
+			if wasDeleted && (!some || back.height < off.height) {
 				s.violate("S10", s.key, fmt.Sprintf("version %d was deleted, and a read found it without an undelete", n),
 					s.ops, int(off.op), i)
 			}
 		case history.Deleted:
 			on, wasLive := undeleted.before(r.call)
-			off, any := deletes.upTo(r.ret)
+			off, some := deletes.upTo(r.ret)
 			switch {
-			case !any || off.height < born:
+			case !some || off.height < born:
 				s.violate("S10", s.key, fmt.Sprintf("nothing deleted version %d, and a read found it deleted", n), s.ops, i)
 			case wasLive && off.height < on.height:
 				s.violate("S10", s.key, fmt.Sprintf("version %d was live, and a read found it deleted without a delete", n),
 					s.ops, int(on.op), i)
 			}
 		case history.Destroyed:
-			if off, any := destroys.upTo(r.ret); !any || off.height < alive {
+			if off, some := destroys.upTo(r.ret); !some || off.height < alive {
 				s.violate("S10", s.key, fmt.Sprintf("nothing destroyed version %d, and a read found it destroyed", n), s.ops, i)
 			}
 		}

@@ -19,7 +19,7 @@ func Text(w io.Writer, r *Report) error {
 	}
 	fmt.Fprintf(&b, "\n%d operations on %d secrets and %d subjects of access: %s\n", r.Operations.Total, r.Secrets,
 		r.Subjects, counts(r.Operations.Results))
-	fmt.Fprintf(&b, "%d writes without an answer, of which %d happened; %d changes of leader, %d with requests in flight\n",
+	fmt.Fprintf(&b, "%d writes without an answer, %d of them happened; %d changes of leader, %d with requests in flight\n",
 		r.Unknown.Total, r.Unknown.Landed, r.Takeovers, r.InFlight)
 	if len(r.Faults) > 0 {
 		fmt.Fprintf(&b, "faults: %s\n", counts(r.Faults))

@@ -208,14 +208,14 @@ func (s *secret) order() {
 			continue
 		}
 		if n := int64(s.version[i]); n > 0 {
-			if p, any := s.floor.before(o.call); any && p.height >= n {
+			if p, some := s.floor.before(o.call); some && p.height >= n {
 				s.violate("C3", s.key, fmt.Sprintf("a write made version %d after version %d had been reached", n, p.height),
 					s.ops, int(p.op), i)
 			}
 		}
 		if o.result == history.Mismatch && s.atLeast(o.call) == int64(o.cas) && s.atMost(o.ret) == int64(o.cas) {
 			witness := []int{i}
-			if p, any := s.floor.before(o.call); any {
+			if p, some := s.floor.before(o.call); some {
 				witness = []int{int(p.op), i}
 			}
 			s.violate("C1", s.key, fmt.Sprintf("check-and-set of %d was refused while that was the version", o.cas),
@@ -231,21 +231,21 @@ func (s *secret) reads() {
 		if o.kind != history.Read || !o.known() {
 			continue
 		}
-		p, any := s.floor.before(o.call)
+		p, some := s.floor.before(o.call)
 		n := int64(o.version)
 		begun := counted(s.began, o.ret)
 		switch {
 		case o.exists() && n > begun:
 			s.violate("C4", s.key, fmt.Sprintf("a read found version %d when %d writes had begun", n, begun), s.ops, i)
-		case o.latest() && o.result == history.Absent && any:
+		case o.latest() && o.result == history.Absent && some:
 			s.violate("C5", s.key, fmt.Sprintf("version %d was reached, and a read found nothing", p.height), s.ops, int(p.op),
 				i)
-		case o.latest() && any && n < p.height:
+		case o.latest() && some && n < p.height:
 			s.violate("C4", s.key, s.stale(int(p.op), i, p.height), s.ops, int(p.op), i)
-		case o.asked && o.result == history.Absent && any && p.height >= n && !s.mayBeOld(n, o.ret):
+		case o.asked && o.result == history.Absent && some && p.height >= n && !s.mayBeOld(n, o.ret):
 			s.violate("C5", s.key, fmt.Sprintf("version %d was reached, and version %d is not there", p.height, n),
 				s.ops, s.proof(n, int(p.op)), i)
-		case o.asked && o.exists() && s.keep > 0 && any && p.height-s.keep >= n:
+		case o.asked && o.exists() && s.keep > 0 && some && p.height-s.keep >= n:
 			s.violate("C5", s.key, fmt.Sprintf("version %d is still there, and %d are kept of %d", n, s.keep, p.height),
 				s.ops, int(p.op), i)
 		}
