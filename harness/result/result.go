@@ -170,11 +170,25 @@ type Scenario struct {
 	// Untried is set where a skipped scenario says nothing: it was not reached, or what surrounds
 	// the chart failed under it. Other scenarios are skipped because the environment declares that
 	// it lacks what they need.
-	Untried   bool               `json:"untried,omitempty"`
+	Untried bool `json:"untried,omitempty"`
+	// Shard is the number of the installation that it ran on, from 1, where several share the
+	// scenarios; 0 where there was one, or where it ran on each.
+	Shard int `json:"shard,omitempty"`
+	// Alone is why nothing else went on on the cluster meanwhile; empty where that was allowed.
+	Alone     string             `json:"alone,omitempty"`
+	Started   time.Time          `json:"started,omitzero"` // zero for one that did not run, and in records of before December 2026
 	Seconds   float64            `json:"seconds"`
 	Log       []string           `json:"log,omitempty"`
 	Measured  map[string]float64 `json:"measured,omitempty"` // name with unit suffix, e.g. "unavailable_seconds"
 	Artifacts []string           `json:"artifacts,omitempty"`
+}
+
+// Ended is when the scenario ended; zero where it is not known when it began.
+func (s *Scenario) Ended() time.Time {
+	if s.Started.IsZero() {
+		return s.Started
+	}
+	return s.Started.Add(time.Duration(s.Seconds * float64(time.Second)))
 }
 
 // Load is one k6 run against one topology.
