@@ -61,6 +61,7 @@ type Plan struct {
 	Subject result.Subject `json:"subject,omitempty"`
 	Repeat  int            `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
 	Shuffle uint64         `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
+	Shards  Shards         `json:"shards"`            // installations of each topology that share its scenarios
 	// Previous is the chart's previous release, a directory or .tgz, for the scenario that
 	// upgrades from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
@@ -241,6 +242,7 @@ func (p Plan) checkNumbers() error {
 		{"--secrets", p.Secrets, 1, 100},
 		{"--port", p.Cluster.Port, 0, 65535},
 		{"--repeat", p.Repeat, 0, 1000},
+		{"--shards", int(p.Shards), 0, MaxShards},
 	} {
 		if bound.value < bound.min || bound.value > bound.max {
 			hint := fmt.Sprintf("use %d to %d", bound.min, bound.max)

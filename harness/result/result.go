@@ -80,16 +80,18 @@ type Topology struct {
 	TLS   bool  `json:"tls,omitempty"`
 	Chart Chart `json:"chart"`
 	// component to version: kubernetes, openbao, postgresql, helm, kind, k6
-	Versions  map[string]string `json:"versions"`
-	Images    map[string]string `json:"images"` // component to image reference with digest
-	Seed      *Seed             `json:"seed,omitempty"`
-	Scenarios []Scenario        `json:"scenarios"`
-	Load      *Load             `json:"load,omitempty"`
-	Resources []ResourceSeries  `json:"resources,omitempty"`
-	Events    []Event           `json:"events,omitempty"`
-	Server    []ServerSeries    `json:"server,omitempty"`   // OpenBao's own metrics, by pod
-	Database  *DatabaseUse      `json:"database,omitempty"` // PostgreSQL's own statistics
-	Observer  *ObserverUse      `json:"observer,omitempty"` // what observing cost
+	Versions map[string]string `json:"versions"`
+	Images   map[string]string `json:"images"` // component to image reference with digest
+	Seed     *Seed             `json:"seed,omitempty"`
+	// Shards is how many installations shared the scenarios; 0 where there was one.
+	Shards    int              `json:"shards,omitempty"`
+	Scenarios []Scenario       `json:"scenarios"`
+	Load      *Load            `json:"load,omitempty"`
+	Resources []ResourceSeries `json:"resources,omitempty"`
+	Events    []Event          `json:"events,omitempty"`
+	Server    []ServerSeries   `json:"server,omitempty"`   // OpenBao's own metrics, by pod
+	Database  *DatabaseUse     `json:"database,omitempty"` // PostgreSQL's own statistics
+	Observer  *ObserverUse     `json:"observer,omitempty"` // what observing cost
 	// CPU of the whole machine; only where cluster and Steamer share one
 	Host *ResourceSeries `json:"host,omitempty"`
 	// of a cluster in containers of this machine: everything in each node, the pods included

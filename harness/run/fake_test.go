@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,16 +13,20 @@ import (
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/steps"
 	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/topology"
+	"gitlab.com/steamer/steamer/scenarios"
 )
 
 // fakePlatform is a platform whose targets, like itself, write down what a run does with them.
 type fakePlatform struct {
+	mu        sync.Mutex
+	layout    platform.Layout
 	calls     []string
 	fail      map[string]error       // by call: what it returns
 	interrupt func(call string)      // is called at each call; may be nil
@@ -32,7 +38,9 @@ type fakePlatform struct {
 
 // call writes down a call, and returns what it has to return.
 func (f *fakePlatform) call(ctx context.Context, name string) error {
+	f.mu.Lock()
 	f.calls = append(f.calls, name)
+	f.mu.Unlock()
 	if f.interrupt != nil {
 		f.interrupt(name)
 	}
@@ -54,27 +62,36 @@ func (f *fakePlatform) Up(ctx context.Context, _ string, s *steps.Steps) error {
 
 // finally writes down a call that has to work after an interrupt.
 func (f *fakePlatform) finally(ctx context.Context, name string) error {
+	f.mu.Lock()
 	f.done = append(f.done, ctx)
+	f.mu.Unlock()
 	return f.call(ctx, name)
 }
 
 func (f *fakePlatform) Describe() string { return "docker 1 (fake)" }
 
-func (f *fakePlatform) Target(name, _ string, last bool) (run.Target, error) {
-	call := "target " + name
-	if last {
+func (f *fakePlatform) Layout() platform.Layout { return f.layout }
+
+func (f *fakePlatform) Target(name string, at run.Place) (run.Target, error) {
+	t := &fakeTarget{f, name, name}
+	if at.Number > 1 {
+		t.name += "/" + strconv.Itoa(at.Number)
+	}
+	call := "target " + t.name
+	if at.Last {
 		call += ", the last"
 	}
-	return &fakeTarget{f, name}, f.call(context.Background(), call)
+	return t, f.call(context.Background(), call)
 }
 
 // fakeTarget is one target.
 type fakeTarget struct {
 	*fakePlatform
-	name string
+	name     string // with the number of the installation where it is not the first
+	topology string
 }
 
-func (t *fakeTarget) Info() target.Info { return t.measured[t.name] }
+func (t *fakeTarget) Info() target.Info { return t.measured[t.topology] }
 
 func (t *fakeTarget) Install(ctx context.Context) error { return t.call(ctx, "install "+t.name) }
 
@@ -84,10 +101,18 @@ func (t *fakeTarget) Seed(ctx context.Context, total int) (*result.Seed, error) 
 
 func (t *fakeTarget) Suite(ctx context.Context) (*scenario.Env, func(), error) {
 	err := t.call(ctx, "environment "+t.name)
-	return &scenario.Env{Topology: t.name}, func() { t.calls = append(t.calls, "hang up "+t.name) }, err
+	return &scenario.Env{Topology: t.name}, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.calls = append(t.calls, "hang up "+t.name)
+	}, err
 }
 
 func (t *fakeTarget) Restore(ctx context.Context) error { return t.call(ctx, "restore "+t.name) }
+
+func (t *fakeTarget) AwaitRemoved(ctx context.Context) error {
+	return t.call(ctx, "await removal "+t.name)
+}
 
 func (t *fakeTarget) Drive(ctx context.Context, job target.Job) (target.Observation, error) {
 	job.Progress(result.Interval{Offset: 15})
@@ -149,13 +174,16 @@ func newFake(t *testing.T) (*fakePlatform, *run.Runner) {
 		},
 		Platform: f, UI: steps.Quiet(), Steamer: "test", Reproduce: "steamer run",
 	}
-	r.Suite = func(ctx context.Context, env *scenario.Env, _ []scenario.Scenario, o scenario.Options) ([]result.Scenario,
-		error,
+	r.Suite = func(ctx context.Context, envs []*scenario.Env, _ []scenario.Scenario, o scenario.Options) (
+		[]result.Scenario, error,
 	) {
 		for i := range f.outcomes {
 			o.Progress(scenario.Scenario{}, &f.outcomes[i])
 		}
-		return slices.Clone(f.outcomes), f.call(ctx, "scenarios "+env.Topology)
+		return slices.Clone(f.outcomes), f.call(ctx, "scenarios "+envs[0].Topology)
 	}
 	return f, r
 }
+
+// all are the scenarios that runs choose from.
+func all() []scenario.Scenario { return scenarios.All() }
