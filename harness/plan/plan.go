@@ -242,12 +242,14 @@ func (p Plan) checkNumbers() error {
 		{"--secrets", p.Secrets, 1, 100},
 		{"--port", p.Cluster.Port, 0, 65535},
 		{"--repeat", p.Repeat, 0, 1000},
-		{"--shards", int(p.Shards), 0, MaxShards},
 	} {
 		if bound.value < bound.min || bound.value > bound.max {
 			hint := fmt.Sprintf("use %d to %d", bound.min, bound.max)
 			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), hint, "it is out of range")
 		}
+	}
+	if p.Shards < 0 || p.Shards > MaxShards {
+		return exit.Invalidf("--shards "+p.Shards.String(), fmt.Sprintf("use auto, or 1 to %d", MaxShards), "it is out of range")
 	}
 	if err := p.checkRate(); err != nil {
 		return err

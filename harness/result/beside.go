@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -15,11 +16,9 @@ func (r *Result) Beside(t *Topology) []string {
 	to := from.Add(time.Duration((t.Load.WarmupSeconds + t.Load.MeasuredSeconds) * float64(time.Second)))
 	var beside []string
 	for _, s := range r.Steps {
-		if s.Topology == t.Name && s.Name == "load" || s.Topology == "" && s.Seconds > to.Sub(from).Seconds() {
-			continue // its own step, and what holds all others
-		}
-		if overlaps(s.Started, s.Seconds, from, to) {
-			beside = append(beside, fmt.Sprintf("step %s %s", s.Topology, s.Name))
+		own := s.Topology == t.Name && s.Name == "load"
+		if !own && overlaps(s.Started, s.Seconds, from, to) {
+			beside = append(beside, strings.Join(strings.Fields("step "+s.Topology+" "+s.Name), " "))
 		}
 	}
 	for i := range r.Topologies {
