@@ -28,6 +28,7 @@ type fakePlatform struct {
 	mu        sync.Mutex
 	layout    platform.Layout
 	calls     []string
+	seeded    map[string]int         // tenants by installation
 	fail      map[string]error       // by call: what it returns
 	interrupt func(call string)      // is called at each call; may be nil
 	measured  map[string]target.Info // by topology
@@ -96,6 +97,9 @@ func (t *fakeTarget) Info() target.Info { return t.measured[t.topology] }
 func (t *fakeTarget) Install(ctx context.Context) error { return t.call(ctx, "install "+t.name) }
 
 func (t *fakeTarget) Seed(ctx context.Context, total int) (*result.Seed, error) {
+	t.mu.Lock()
+	t.seeded[t.name] = total
+	t.mu.Unlock()
 	return &result.Seed{Tenants: total}, t.call(ctx, "seed "+t.name)
 }
 
@@ -151,7 +155,7 @@ func newFake(t *testing.T) (*fakePlatform, *run.Runner) {
 	recorded, err := result.ReadFile("../result/testdata/run-v1.json")
 	require.NoError(t, err)
 	f := &fakePlatform{
-		fail: map[string]error{}, measured: map[string]target.Info{}, load: map[string]result.Topology{},
+		fail: map[string]error{}, seeded: map[string]int{}, measured: map[string]target.Info{}, load: map[string]result.Topology{},
 		outcomes: []result.Scenario{{ID: "access/own-secret", Title: "t", Protects: "p", Status: result.Passed}},
 	}
 	for _, one := range recorded.Topologies {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -69,6 +70,7 @@ func TestShards(t *testing.T) {
 	}
 	for _, one := range res.Topologies {
 		require.Equal(t, 2, one.Shards)
+		require.Equal(t, 7, one.Seed.Tenants)
 		require.Equal(t, "lifecycle/install", one.Scenarios[0].ID)
 	}
 	require.True(t, slices.IsSortedFunc(res.Steps, func(a, b result.Step) int { return a.Started.Compare(b.Started) }))
@@ -201,7 +203,10 @@ func TestTheServerIsTriedOnceAtATime(t *testing.T) {
 		var out []result.Scenario
 		for i, s := range list {
 			s.Subject = scenario.SubjectServer
-			where := o.Elsewhere(s) // the second waits for the first
+			where := ""
+			if o.Elsewhere != nil { // the second, which waits for the first
+				where = o.Elsewhere(s)
+			}
 			one := result.Scenario{ID: s.ID, Subject: s.Subject, Status: result.Passed}
 			if envs[0].Topology == second {
 				mu.Lock()
@@ -221,4 +226,16 @@ func TestTheServerIsTriedOnceAtATime(t *testing.T) {
 	_, _, err = r.Run(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{list[0].ID: result.Elsewhere + first, list[1].ID: ""}, asked)
+}
+
+// TestTenantsOfShards: a further installation gets fewer, unless more than is usual were asked for.
+func TestTenantsOfShards(t *testing.T) {
+	t.Parallel()
+	for asked, further := range map[int]int{7: 7, gitlab.DefaultTenants: 12, 1000: 1000} {
+		f, r := inShards(t, false)
+		r.Plan.Tenants = asked
+		_, _, err := r.Run(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, map[string]int{first: asked, first + "/2": further, second: asked, second + "/2": further}, f.seeded)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -199,7 +200,7 @@ func tools() map[string]string {
 // seed provisions the tenants the way Rails does and fetches every secret once.
 func (r *Runner) seed(ctx context.Context, t *topology) (err error) {
 	err = r.onShards(ctx, t, "seed", func(ctx context.Context, one *shard) error {
-		seed, err := one.Seed(ctx, r.Plan.Tenants)
+		seed, err := one.Seed(ctx, r.tenants(one))
 		if one.number == 1 {
 			t.out.Seed = seed
 		}
@@ -213,6 +214,19 @@ func (r *Runner) seed(ctx context.Context, t *topology) (err error) {
 		})
 	}
 	return err
+}
+
+// fewTenants is how many a further installation gets. Nothing that runs there asks for more, and to
+// provision and to fetch all takes more of the CPUs than all else.
+const fewTenants = 12
+
+// tenants is how many an installation gets: the plan's, and fewer for a further one, unless the
+// plan asks for more than is usual.
+func (r *Runner) tenants(one *shard) int {
+	if one.number > 1 && r.Plan.Tenants <= gitlab.DefaultTenants {
+		return min(r.Plan.Tenants, fewTenants)
+	}
+	return r.Plan.Tenants
 }
 
 // scenarios runs the functional suite. A failed scenario is a finding, not an error of the step.
@@ -266,7 +280,9 @@ func (r *Runner) suite(ctx context.Context, t *topology, envs []*scenario.Env, l
 	o := scenario.Options{Repeat: r.Plan.Repeat, Shuffle: r.Plan.Shuffle, Stage: r.stage}
 	where := ""
 	if t != nil {
-		o.Elsewhere = r.elsewhere(ctx, t)
+		if t != r.opened[0] {
+			o.Elsewhere = r.elsewhere(ctx, t)
+		}
 		if r.stage != nil {
 			where = t.out.Name
 		}

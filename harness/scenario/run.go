@@ -34,8 +34,8 @@ type Options struct {
 	Repeat   int    // how often the whole list runs; 0 is once
 	Shuffle  uint64 // seed of another order for each round; 0 keeps the order given
 	// Elsewhere returns where a scenario was tried on the same subject, so that it is skipped
-	// here, or "". It may wait until that is known: such scenarios of the server come last. It may
-	// be nil.
+	// here, or "". With a Stage it may wait until that is known: such scenarios of the server come
+	// late. It may be nil.
 	Elsewhere func(s Scenario) string
 	// Stage is the cluster that the installations share with others; nil where there are none.
 	Stage *Stage

@@ -7,69 +7,54 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// job is what one installation does without a pause: one scenario, or all those that may run side
-// by side.
-type job struct {
-	list     []int // places in the round's list
-	parallel bool
-	expected time.Duration
-}
-
-// deal is what the installations take from, in this order: each takes the next when it is free. On
-// one installation the scenarios keep their order, but for those that may run side by side, which
-// come first. Several take the longest first, unless the order was shuffled. Scenarios that another
-// topology may have tried come late, when that is known. On a shared cluster, what runs alone and
-// what runs on each installation is left out.
-func deal(list []Scenario, installations int, o Options) []job {
-	var first, late job
-	var single []job
+// deal parts a list, by places in it, into what the first installation does first, what all take
+// from in this order when they are free, and what the first does late. Scenarios that may run side
+// by side are the first's, which has all the tenants; late are those that another topology may have
+// tried, when that is known. The others keep their order on one installation; several take the
+// longest first, unless the order was shuffled. On a shared cluster, what runs alone and what runs
+// on each installation is left out.
+func deal(list []Scenario, installations int, o Options) (first, single, late []int) {
 	for i, s := range list {
 		switch {
 		case o.Stage != nil && (s.Alone != "" || s.Kind == Hygiene):
-		case s.Parallel && o.Elsewhere != nil && s.Subject == SubjectServer:
-			late.list, late.expected = append(late.list, i), late.expected+s.Expected
+		case s.Parallel && o.Stage != nil && o.Elsewhere != nil && s.Subject == SubjectServer:
+			late = append(late, i)
 		case s.Parallel:
-			first.list, first.expected = append(first.list, i), first.expected+s.Expected
+			first = append(first, i)
 		default:
-			single = append(single, job{list: []int{i}, expected: s.Expected})
+			single = append(single, i)
 		}
 	}
 	if installations > 1 && o.Shuffle == 0 {
-		slices.SortStableFunc(single, func(a, b job) int { return cmp.Compare(b.expected, a.expected) })
+		slices.SortStableFunc(single, func(a, b int) int { return cmp.Compare(list[b].Expected, list[a].Expected) })
 	}
-	var all []job
-	for _, batch := range []*job{&first, &late} {
-		batch.parallel = true
-		if batch == &late {
-			all = append(all, single...)
-		}
-		if len(batch.list) > 0 {
-			all = append(all, *batch)
-		}
-	}
-	return all
+	return first, single, late
 }
 
 // round runs every scenario once.
 func (r *runner) round(ctx context.Context, list []Scenario) {
 	leave := r.options.Stage.Join()
 	defer leave()
-	jobs := make(chan job, len(list))
-	for _, j := range deal(list, len(r.shards), r.options) {
-		jobs <- j
+	first, single, late := deal(list, len(r.shards), r.options)
+	left := make(chan int, len(single))
+	for _, i := range single {
+		left <- i
 	}
-	close(jobs)
+	close(left)
 	r.each(func(shard *installation) {
-		for j := range jobs {
-			r.do(ctx, shard, j, list)
+		if shard.number == 1 {
+			r.sideBySide(ctx, shard, first, list)
+		}
+		for i := range left {
+			r.run(ctx, shard, i, list[i], false)
 		}
 	})
-	leave()
+	leave() // what is late may wait for another topology, which may wait for this one
+	r.sideBySide(ctx, r.shards[0], late, list)
 	if !r.shared {
 		return
 	}
@@ -95,16 +80,11 @@ func (r *runner) each(do func(*installation)) {
 	group.Wait()
 }
 
-// do does a job on an installation.
-func (r *runner) do(ctx context.Context, shard *installation, j job, list []Scenario) {
-	if !j.parallel {
-		i := j.list[0]
-		r.run(ctx, shard, i, list[i], false)
-		return
-	}
+// sideBySide runs scenarios of a list, by their places in it, Options.Parallel at a time.
+func (r *runner) sideBySide(ctx context.Context, shard *installation, places []int, list []Scenario) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, r.options.Parallel)
-	for _, i := range j.list {
+	for _, i := range places {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
