@@ -95,6 +95,15 @@ func (p *Provider) Arrange(list []scenario.Scenario, host Host) error {
 		clusterMiB+installationMiB*asked, math.Floor(host.MemoryMiB))
 }
 
+// Beside is how many installations the host serves at once, from 1.
+func (p *Provider) Beside(host Host) int {
+	if p.unshared() != "" {
+		return 1
+	}
+	memory := int((host.MemoryMiB - clusterMiB) / installationMiB)
+	return max(1, min(int(perCPU*host.CPUs), memory, plan.MaxShards))
+}
+
 // useful is how many installations of each of some topologies at once the CPUs serve and the work
 // is worth, from 1.
 func (p *Provider) useful(list []scenario.Scenario, host Host, topologies int, together bool) int {
