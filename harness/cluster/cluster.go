@@ -27,9 +27,6 @@ const SecondNodePort = 30821
 // clusters of runs that install several.
 const FirstShardNodePort = 30830
 
-// MaxShardPorts is how many such ports a cluster can have.
-const MaxShardPorts = 15
-
 var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // MaxNameLength is kind's limit for the name of a cluster, which becomes a host name.

@@ -86,7 +86,7 @@ type Options struct {
 	HostPort   int  // loopback port for NodePort; 0: a free one is chosen
 	Second     bool // map SecondNodePort, too
 	SecondPort int  // its loopback port; 0: a free one is chosen
-	Shards     int  // map as many ports from FirstShardNodePort on, 0 to MaxShardPorts
+	Shards     int  // map as many ports from FirstShardNodePort on
 	shardPort  int  // the first of their loopback ports, which are chosen
 	TTL        time.Duration
 	Keep       bool

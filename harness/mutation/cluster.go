@@ -175,7 +175,9 @@ func (c *Cluster) run(ctx context.Context, specs []topology.Spec, name, pattern 
 }
 
 // each does a step on all targets, side by side and beside what else goes on on the cluster.
-func (c *Cluster) each(ctx context.Context, targets []*kind.Target, do func(context.Context, *kind.Target) error) error {
+func (c *Cluster) each(ctx context.Context, targets []*kind.Target,
+	do func(context.Context, *kind.Target) error,
+) error {
 	var group errgroup.Group
 	for _, t := range targets {
 		group.Go(func() error {

@@ -249,7 +249,8 @@ func (p Plan) checkNumbers() error {
 		}
 	}
 	if p.Shards < 0 || p.Shards > MaxShards {
-		return exit.Invalidf("--shards "+p.Shards.String(), fmt.Sprintf("use auto, or 1 to %d", MaxShards), "it is out of range")
+		return exit.Invalidf("--shards "+p.Shards.String(), fmt.Sprintf("use auto, or 1 to %d", MaxShards),
+			"it is out of range")
 	}
 	if err := p.checkRate(); err != nil {
 		return err

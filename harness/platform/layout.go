@@ -67,32 +67,44 @@ func (p *Provider) Arrange(list []scenario.Scenario, host Host) error {
 		}
 		return nil
 	}
-	fits := func(l Layout) bool {
-		return host.MemoryMiB == 0 || clusterMiB+installationMiB*float64(l.installations(topologies)) <= host.MemoryMiB
-	}
 	together := topologies > 1 && !p.Plan.Load && p.Plan.Scenarios != scenario.None
 	if asked == 0 {
-		for _, l := range []Layout{{p.useful(list, host, topologies, together), together}, {p.useful(list, host, 1, false), false}} {
-			for ; l.Shards > 0; l.Shards-- {
-				if fits(l) {
-					p.Layout = l
-					return nil
-				}
-			}
-		}
+		p.Layout = automatic(list, host, topologies, together)
 		return nil
 	}
 	for _, p.Layout = range []Layout{{asked, together}, {asked, false}} {
-		if fits(p.Layout) {
+		if asked == 1 && !p.Layout.Together || p.Layout.fits(host, topologies) { // one is what a run always had
 			return nil
 		}
-	}
-	if asked == 1 { // as without shards: what is too small for that, the run finds out
-		return nil
 	}
 	return exit.Invalidf(fmt.Sprintf("--shards %d", asked), "use --shards auto, or fewer",
 		"%d installations and the cluster take about %d MiB of memory, and %.0f MiB are available", asked,
 		clusterMiB+installationMiB*asked, math.Floor(host.MemoryMiB))
+}
+
+// automatic is the layout where the plan asks for none: both topologies at once before more shards
+// of one.
+func automatic(list []scenario.Scenario, host Host, topologies int, together bool) Layout {
+	if host.MemoryMiB == 0 { // a machine that says nothing of itself
+		return Layout{Shards: 1}
+	}
+	for _, at := range []bool{together, false} {
+		beside := 1
+		if at {
+			beside = topologies
+		}
+		for n := useful(list, host, beside); n > 0; n-- {
+			if l := (Layout{n, at}); l.fits(host, topologies) {
+				return l
+			}
+		}
+	}
+	return Layout{Shards: 1}
+}
+
+// fits reports whether a host has memory for a layout; one that says nothing of itself does.
+func (l Layout) fits(host Host, topologies int) bool {
+	return host.MemoryMiB == 0 || clusterMiB+installationMiB*float64(l.installations(topologies)) <= host.MemoryMiB
 }
 
 // Beside is how many installations the host serves at once, from 1.
@@ -106,15 +118,9 @@ func (p *Provider) Beside(host Host) int {
 
 // useful is how many installations of each of some topologies at once the CPUs serve and the work
 // is worth, from 1.
-func (p *Provider) useful(list []scenario.Scenario, host Host, topologies int, together bool) int {
-	if host.MemoryMiB == 0 {
-		return 1 // a machine that says nothing of itself
-	}
-	if !together {
-		topologies = 1
-	}
-	return max(1, min(int(perCPU*host.CPUs)/topologies, int(math.Ceil(float64(scenario.Work(list))/float64(worthwhile))),
-		plan.MaxShards))
+func useful(list []scenario.Scenario, host Host, topologies int) int {
+	worth := math.Ceil(float64(scenario.Work(list)) / float64(worthwhile))
+	return max(1, min(int(perCPU*host.CPUs)/topologies, int(worth), plan.MaxShards))
 }
 
 // unshared is why the plan's installations cannot be beside each other; "" where they can.
@@ -150,8 +156,8 @@ func (p *Platform) fitCluster() error {
 	return nil
 }
 
-// Shard turns what is to be installed into one of several installations at once. number, from 1, is
-// the installation's among those of its topology, and place, from 0, among all.
+// Shard turns what is to be installed into one of several installations at once. number, from 1,
+// is the installation's among those of its topology, and place, from 0, among all.
 func Shard(spec topology.Spec, number, place int) topology.Spec {
 	if number > 1 {
 		spec.Suffix = fmt.Sprintf("-%d", number)

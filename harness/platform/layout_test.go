@@ -32,16 +32,17 @@ func TestArrange(t *testing.T) {
 		want       Layout
 		refused    string
 	}{
-		"one topology":         {work, roomy, two[:1], nil, Layout{4, false}, ""},
-		"both":                 {work, roomy, two, nil, Layout{2, true}, ""},
-		"more CPUs":            {work, Host{64000, 16}, two[:1], nil, Layout{5, false}, ""},
-		"little to do":         {little, roomy, two[:1], nil, Layout{1, false}, ""},
-		"little to do in both": {little, roomy, two, nil, Layout{1, true}, ""},
-		"load follows":         {work, roomy, two, func(p *plan.Plan) { p.Load = true }, Layout{4, false}, ""},
-		"memory for three":     {work, Host{clusterMiB + 3*installationMiB, 2}, two[:1], nil, Layout{3, false}, ""},
-		"memory for one":       {work, Host{clusterMiB + 1, 2}, two, nil, Layout{1, false}, ""},
-		"nothing is known":     {work, Host{CPUs: 2}, two[:1], nil, Layout{1, false}, ""},
-		"asked":                {little, roomy, two, func(p *plan.Plan) { p.Shards = 3 }, Layout{3, true}, ""},
+		"one topology":             {work, roomy, two[:1], nil, Layout{4, false}, ""},
+		"both":                     {work, roomy, two, nil, Layout{2, true}, ""},
+		"more CPUs":                {work, Host{64000, 16}, two[:1], nil, Layout{5, false}, ""},
+		"little to do":             {little, roomy, two[:1], nil, Layout{1, false}, ""},
+		"little to do in both":     {little, roomy, two, nil, Layout{1, true}, ""},
+		"load follows":             {work, roomy, two, func(p *plan.Plan) { p.Load = true }, Layout{4, false}, ""},
+		"memory for three":         {work, Host{clusterMiB + 3*installationMiB, 2}, two[:1], nil, Layout{3, false}, ""},
+		"memory for one":           {work, Host{clusterMiB + 1, 2}, two, nil, Layout{1, false}, ""},
+		"nothing is known of both": {work, Host{CPUs: 2}, two, nil, Layout{1, false}, ""},
+		"nothing is known":         {work, Host{CPUs: 2}, two[:1], nil, Layout{1, false}, ""},
+		"asked":                    {little, roomy, two, func(p *plan.Plan) { p.Shards = 3 }, Layout{3, true}, ""},
 		"asked, one after the other": {
 			work, Host{clusterMiB + 3*installationMiB, 2}, two, func(p *plan.Plan) { p.Shards = 3 }, Layout{3, false}, "",
 		},
@@ -52,8 +53,12 @@ func TestArrange(t *testing.T) {
 			Layout{},
 			"3 installations and the cluster take about 2880 MiB of memory, and 2432 MiB are available",
 		},
-		"asked for one":       {work, Host{100, 2}, two, func(p *plan.Plan) { p.Shards = 1 }, Layout{1, false}, ""},
-		"an existing cluster": {work, roomy, two[:1], func(p *plan.Plan) { p.Cluster.Context = "theirs" }, Layout{1, false}, ""},
+		"asked for one": {work, Host{100, 2}, two, func(p *plan.Plan) { p.Shards = 1 }, Layout{1, false}, ""},
+		"an existing cluster": {
+			work, roomy, two[:1], func(p *plan.Plan) { p.Cluster.Context = "theirs" },
+			Layout{1, false},
+			"",
+		},
 		"asked on an existing cluster": {
 			work, roomy, two[:1], func(p *plan.Plan) { p.Cluster.Context, p.Shards = "theirs", 2 },
 			Layout{},
@@ -90,7 +95,10 @@ func TestShard(t *testing.T) {
 		name   string
 		number int
 	}{
-		{topology.CloudNative, 1}, {topology.CloudNative, 2}, {topology.CloudNativeHybrid, 1}, {topology.CloudNativeHybrid, 2},
+		{topology.CloudNative, 1},
+		{topology.CloudNative, 2},
+		{topology.CloudNativeHybrid, 1},
+		{topology.CloudNativeHybrid, 2},
 	} {
 		spec := Shard(topology.Spec{Topology: at.name, NodePort: cluster.NodePort}, at.number, place)
 		for _, own := range []any{spec.NodePort, p.ClusterFor(spec).HostPort, at.name + spec.Suffix} {

@@ -69,14 +69,18 @@ func lanes(r *result.Result) []lane {
 			out = append(out, *l)
 		}
 	}
-	slices.SortFunc(out, func(a, b lane) int { return cmp.Or(cmp.Compare(a.Topology, b.Topology), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(out, func(a, b lane) int {
+		return cmp.Or(cmp.Compare(a.Topology, b.Topology),
+			cmp.Compare(a.Name, b.Name))
+	})
 	return out
 }
 
 // install is the scenario that is a step as well.
 const install = "lifecycle/install"
 
-// whereRan says where and when a scenario ran, of one of several installations; "" of the only one.
+// whereRan says where and when a scenario ran, of one of several installations; "" of the only
+// one.
 func whereRan(s *result.Scenario) string {
 	if s.Shard == 0 && s.Alone == "" || s.Started.IsZero() {
 		return ""

@@ -27,7 +27,10 @@ func TestShardsOnTheTimeline(t *testing.T) {
 			Name: "cloud-native", Verdict: result.Pass, Shards: 2, Scenarios: []result.Scenario{
 				{ID: "lifecycle/install", Status: result.Passed, Started: at(30), Seconds: 10},
 				{ID: "lifecycle/rollback", Status: result.Passed, Shard: 2, Started: at(40), Seconds: 20},
-				{ID: "access/own-secret", Status: result.Failed, Reason: "a stranger got it", Shard: 1, Started: at(40), Seconds: 5},
+				{
+					ID: "access/own-secret", Status: result.Failed, Reason: "a stranger got it", Shard: 1, Started: at(40),
+					Seconds: 5,
+				},
 				{ID: "resilience/drain", Status: result.Passed, Shard: 1, Alone: "it needs the node", Started: at(50), Seconds: 30},
 				{ID: "hygiene/no-secret-leaks", Status: result.Passed, Started: at(80), Seconds: 4},
 			},

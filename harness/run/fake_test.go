@@ -155,7 +155,8 @@ func newFake(t *testing.T) (*fakePlatform, *run.Runner) {
 	recorded, err := result.ReadFile("../result/testdata/run-v1.json")
 	require.NoError(t, err)
 	f := &fakePlatform{
-		fail: map[string]error{}, seeded: map[string]int{}, measured: map[string]target.Info{}, load: map[string]result.Topology{},
+		fail: map[string]error{}, seeded: map[string]int{}, measured: map[string]target.Info{},
+		load:     map[string]result.Topology{},
 		outcomes: []result.Scenario{{ID: "access/own-secret", Title: "t", Protects: "p", Status: result.Passed}},
 	}
 	for _, one := range recorded.Topologies {

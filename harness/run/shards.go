@@ -45,8 +45,8 @@ func (r *Runner) turn(ctx context.Context, names []string) error {
 	})
 }
 
-// each calls do with 0 to n-1, side by side, and joins the errors. A panic is the caller's, once all
-// have ended, so that it can clean up.
+// each calls do with 0 to n-1, side by side, and joins the errors. A panic is the caller's, once
+// all have ended, so that it can clean up.
 func each(n int, do func(i int) error) error {
 	if n == 1 {
 		return do(0)
@@ -68,8 +68,8 @@ func each(n int, do func(i int) error) error {
 	return errors.Join(failures...)
 }
 
-// onShards does a step on each installation of a topology, beside what else goes on on the cluster.
-// What the chart is to blame for is a finding wherever it happens. Another failure is the
+// onShards does a step on each installation of a topology, beside what else goes on on the
+// cluster. What the chart is to blame for is a finding wherever it happens. Another failure is the
 // topology's where it happens to the first installation; a further one that fails is left out, and
 // removed.
 func (r *Runner) onShards(ctx context.Context, t *topology, name string, do func(context.Context, *shard) error) error {

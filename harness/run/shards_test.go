@@ -118,7 +118,9 @@ func TestAFaultOfOneShard(t *testing.T) {
 		},
 		"the chart, seen once": {map[string]error{"install " + first + "/2": unfit}, result.Passed, result.Fail, exit.Fail},
 		"the chart, and the environment": {
-			map[string]error{"install " + first: broken, "install " + first + "/2": unfit}, result.Passed, result.Fail, exit.Fail,
+			map[string]error{"install " + first: broken, "install " + first + "/2": unfit},
+			result.Passed, result.Fail,
+			exit.Fail,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,8 +91,9 @@ func RunShards(ctx context.Context, envs []*Env, list []Scenario, o Options) ([]
 			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
 		r := &runner{
-			shards: shards, shared: o.Stage != nil, options: o, results: make([]result.Scenario, len(order)), disturbed: make([]bool, len(order)),
-			stuck: stuck,
+			shards: shards, shared: o.Stage != nil, options: o, results: make([]result.Scenario, len(order)),
+			disturbed: make([]bool, len(order)),
+			stuck:     stuck,
 		}
 		began := time.Now()
 		r.round(ctx, order)
@@ -174,8 +175,8 @@ func (r *runner) abandon(id string) {
 	r.stuck = cmp.Or(r.stuck, id)
 }
 
-// run runs a scenario on an installation, and keeps and shows what became of it. One that could not
-// be judged beside others is run again later, alone.
+// run runs a scenario on an installation, and keeps and shows what became of it. One that could
+// not be judged beside others is run again later, alone.
 func (r *runner) run(ctx context.Context, shard *installation, i int, s Scenario, alone bool) {
 	out := &r.results[i]
 	before := *out

@@ -13,10 +13,10 @@ import (
 
 // deal parts a list, by places in it, into what the first installation does first, what all take
 // from in this order when they are free, and what the first does late. Scenarios that may run side
-// by side are the first's, which has all the tenants; late are those that another topology may have
-// tried, when that is known. The others keep their order on one installation; several take the
-// longest first, unless the order was shuffled. On a shared cluster, what runs alone and what runs
-// on each installation is left out.
+// by side are the first's, which has all the tenants; late are those that another topology may
+// have tried, when that is known. The others keep their order on one installation; several take
+// the longest first, unless the order was shuffled. On a shared cluster, what runs alone and what
+// runs on each installation is left out.
 func deal(list []Scenario, installations int, o Options) (first, single, late []int) {
 	for i, s := range list {
 		switch {

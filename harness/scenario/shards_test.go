@@ -196,7 +196,10 @@ func TestAloneAcrossTopologies(t *testing.T) {
 func TestFailureInAShard(t *testing.T) {
 	t.Parallel()
 	fail := func(_ context.Context, t scenario.T, _ *scenario.Env) { t.Errorf("a stranger got it") }
-	list := []scenario.Scenario{lasting("a/bad", 2, fail), lasting("a/good", 1, func(context.Context, scenario.T, *scenario.Env) {})}
+	list := []scenario.Scenario{
+		lasting("a/bad", 2, fail),
+		lasting("a/good", 1, func(context.Context, scenario.T, *scenario.Env) {}),
+	}
 	var shown []string
 	o := scenario.Options{Progress: func(_ scenario.Scenario, r *result.Scenario) {
 		if r != nil {
