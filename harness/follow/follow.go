@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,9 +37,10 @@ type Pods struct {
 	factories []informers.SharedInformerFactory
 	readers   sync.WaitGroup
 
+	used atomic.Int64 // bytes of all logs; who holds a log's lock asks for room, and who holds mu locks logs
+
 	mu      sync.Mutex
 	stopped bool
-	used    int64 // bytes of all logs
 	broken  error // why the pods of a namespace cannot be watched; nil while they can
 	logs    map[string]*log
 	order   []*log
@@ -209,8 +211,5 @@ func (p *Pods) read(ctx context.Context, l *log, pod *corev1.Pod, options corev1
 
 // take asks for room for n bytes more.
 func (p *Pods) take(n int) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.used += int64(n)
-	return p.used <= Limit
+	return p.used.Add(int64(n)) <= Limit
 }
