@@ -5,6 +5,7 @@ package scenarios
 //go:generate go run ../hack/scenarios ../docs/scenarios.md ../docs/mutants.md
 
 import (
+	_ "embed"
 	"slices"
 
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -18,9 +19,22 @@ import (
 	"gitlab.com/steamer/steamer/scenarios/stack"
 )
 
+// durations are the seconds that scenarios took, see scenario.Schedule.
+//
+//go:embed durations.yaml
+var durations []byte
+
 // All returns every scenario in the order in which serial ones run. Those that only observe come
 // first, those that disturb later, and the search for leaks last, when there is most to search.
 func All() []scenario.Scenario {
+	all := every()
+	if err := scenario.Schedule(all, durations); err != nil {
+		panic(err) // a test reads the file as well
+	}
+	return all
+}
+
+func every() []scenario.Scenario {
 	return slices.Concat(
 		access.Scenarios(),
 		abuse.Scenarios(),

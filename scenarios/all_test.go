@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -116,4 +117,16 @@ func literals(t *testing.T) map[string][]string {
 	})
 	require.NoError(t, err)
 	return found
+}
+
+// TestDurations: what disturbs takes long enough to be recorded, so that shards are dealt out by
+// more than a guess. hack/durations writes the file.
+func TestDurations(t *testing.T) {
+	t.Parallel()
+	for _, s := range scenarios.All() {
+		require.Positive(t, s.Expected, s.ID)
+		if strings.HasPrefix(s.ID, "lifecycle/") {
+			require.NotEqual(t, 20*time.Second, s.Expected, "%s has no entry in durations.yaml", s.ID)
+		}
+	}
 }

@@ -148,6 +148,9 @@ func tiers() []string {
 // generate renders the schema, with the comments of the Go source as descriptions.
 func (d schemaFile) generate(root string) ([]byte, error) {
 	r := jsonschema.Reflector{Mapper: func(t reflect.Type) *jsonschema.Schema {
+		if t == reflect.TypeFor[plan.Shards]() {
+			return &jsonschema.Schema{Pattern: `^(auto|[1-9][0-9]*)$`, Examples: []any{"auto", 3}}
+		}
 		if t != reflect.TypeFor[document.Duration]() {
 			return nil
 		}

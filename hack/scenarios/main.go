@@ -97,6 +97,23 @@ func page(list []mutation.Mutant, found []mutation.Outcome) string {
 	return text
 }
 
+// shards is the section about running the suite on several installations.
+const shards = `
+## Shards
+
+The suite mostly waits for Kubernetes. ` + "`--shards N`" + ` installs each topology N times, in namespaces of their own, and the
+installations share its scenarios: each takes the longest that is left, by ` + "`scenarios/durations.yaml`" + `
+(` + "`go run ./hack/durations`" + ` writes it). The default, ` + "`auto`" + `, is two installations per CPU, where there is memory for them and a
+minute of scenarios for each. An existing cluster, and a chart with objects outside namespaces, have one.
+
+- Without load both topologies are there at once. A load is beside nothing: further shards are gone before it, and the
+  report says so. It shows each shard on the timeline.
+- What needs the cluster alone comes after the others; ` + "`steamer test --explain ID`" + ` says why. ` + "`hygiene`" + ` runs last, on every shard.
+- An outage that is measured beside other shards is an upper bound. One beyond its budget is measured again, alone.
+- Which shard runs what differs from run to run. ` + "`result.json`" + ` has shard, start and seconds; ` + "`--shards 1`" + ` keeps the order
+  of ` + "`--list`" + `.
+`
+
 // render lists scenarios by group. Scenarios that share what they protect are in one table.
 func render(list []scenario.Scenario, mutants map[string][]string) string {
 	var b strings.Builder
@@ -109,6 +126,7 @@ func render(list []scenario.Scenario, mutants map[string][]string) string {
 		"Mutants are deliberate defects that a scenario should notice; "+
 		"in bold those that it killed when they were last tried.\n",
 		len(list), count[scenario.SubjectChart], count[scenario.SubjectServer], count[scenario.SubjectGitLab])
+	b.WriteString(shards)
 	group, shared := "", ""
 	for _, s := range list {
 		if name, _, _ := strings.Cut(s.ID, "/"); name != group {

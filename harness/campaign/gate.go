@@ -128,7 +128,7 @@ func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, 
 			return nil, "", err
 		}
 	}
-	if err := sess.Ready(ctx, r); err != nil {
+	if err := ready(ctx, sess, r); err != nil {
 		return nil, "", err
 	}
 	var comparison *gateComparison

@@ -188,7 +188,7 @@ func (m *Mutants) provider(ctx context.Context, sess *session.Session, root stri
 	if err != nil {
 		return nil, err
 	}
-	provider.Second = true
+	provider.Layout.Shards = provider.Beside(platform.HostNow())
 	if err := sess.Place(ctx, provider); err != nil {
 		return nil, err
 	}

@@ -9,11 +9,13 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/target/local"
+	"gitlab.com/steamer/steamer/scenarios"
 )
 
 // Run runs a plan, and prints what came out. full points it at a GitLab instead of a cluster. The
@@ -31,7 +33,7 @@ func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, f
 		err = full.Check(ctx)
 		do = func(ctx context.Context) (*result.Result, string, error) { return r.RunFullStack(ctx, full) }
 	} else {
-		err = sess.Ready(ctx, provider)
+		err = ready(ctx, sess, provider)
 	}
 	if err != nil {
 		return "", err
@@ -46,6 +48,19 @@ func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, f
 		return "", sess.Enter(ctx, provider)
 	}
 	return show(ctx, sess, do)
+}
+
+// ready decides how many installations a run has at once, and checks everything that can be checked
+// before anything is made.
+func ready(ctx context.Context, sess *session.Session, p *platform.Provider) error {
+	list, err := p.Plan.Select(scenarios.All())
+	if err == nil {
+		err = p.Arrange(list, platform.HostNow())
+	}
+	if err != nil {
+		return err
+	}
+	return sess.Ready(ctx, p)
 }
 
 // RunProcesses runs the plan's scenarios that need no cluster on processes, and prints what came

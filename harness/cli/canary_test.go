@@ -351,7 +351,7 @@ func TestCanariesOfProgress(t *testing.T) {
 	ui.Note(poison())
 	ui.Work(poison(), 1)
 	ui.Done("cloud-native", "install", time.Second, exit.Environmentf("helm", poison(), "%s", poison()))
-	ui.Scenario(result.Scenario{ID: "a/b", Status: result.Failed, Reason: poison()})
+	ui.Scenario("cloud-native", result.Scenario{ID: "a/b", Status: result.Failed, Reason: poison()})
 	var k6 load.Tail
 	_, _ = k6.Write([]byte(poison() + "\n"))
 	ui.Note(k6.String())

@@ -65,6 +65,7 @@ func newGate(state *State) *cobra.Command {
 	f.add(command, "Chart", bindPrevious)
 	f.working = append(f.working, file, dryRun, f.add(command, "Chart", bindChart))
 	f.add(command, "Scenarios", bindScenarios)
+	f.add(command, "Scenarios", bindShards)
 	f.add(command, "Load", bindTier)
 	f.working = append(f.working, f.add(command, "Load", bindProfile), f.add(command, "Load", bindRate),
 		f.add(command, "Load", bindWorkload), f.add(command, "Load", bindTenants), f.addGenerators(command),

@@ -118,6 +118,12 @@ func bindScenarios(set *pflag.FlagSet, p *plan.Plan) {
 		"core (all except the slow ones), all, none, or a regular expression over scenario IDs")
 }
 
+// bindShards binds how many installations share the scenarios.
+func bindShards(set *pflag.FlagSet, p *plan.Plan) {
+	set.Var(&p.Shards, "shards", "how many installations of each topology share its scenarios; auto: as many as there "+
+		"is memory for and the scenarios are worth")
+}
+
 func bindSubject(set *pflag.FlagSet, p *plan.Plan) {
 	set.StringVar((*string)(&p.Subject), "subject", string(p.Subject),
 		"only the scenarios about this: chart, server (OpenBao and recipes) or gitlab; empty is all")

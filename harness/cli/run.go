@@ -44,6 +44,7 @@ func newRun(state *State) *cobra.Command {
 	f.add(command, "Chart", bindPrevious)
 	f.add(command, "Scenarios", bindScenarios)
 	f.add(command, "Scenarios", bindSubject)
+	f.add(command, "Scenarios", bindShards)
 	addLoad(command, f)
 	f.addGenerators(command)
 	f.add(command, "Cluster", bindCluster)

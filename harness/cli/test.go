@@ -68,7 +68,7 @@ func newTest(state *State) *cobra.Command {
 			"seed of another order for each round, as a run with --shuffle printed it; 0 keeps the order of --list")
 	})
 	f.tenants = f.add(command, "Scenarios", bindTenants)
-	f.installed = append(f.installed, f.add(command, "Cluster", bindCluster))
+	f.installed = append(f.installed, f.add(command, "Scenarios", bindShards), f.add(command, "Cluster", bindCluster))
 	f.addStack(command)
 	f.add(command, "Output", bindOutput)
 	f.addList(command)

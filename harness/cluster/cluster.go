@@ -23,6 +23,10 @@ const NodePort = 30820
 // SecondNodePort leads to a second OpenBao beside it, on clusters that are made for comparisons.
 const SecondNodePort = 30821
 
+// FirstShardNodePort is the first of the ports that lead to further OpenBaos beside the first, on
+// clusters of runs that install several.
+const FirstShardNodePort = 30830
+
 var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // maxNameLength is kind's limit for the name of a cluster, which becomes a host name.
@@ -35,6 +39,8 @@ type Cluster struct {
 	Context    string // of the kubeconfig; empty for its current one
 	HostPort   int    // loopback port that leads to OpenBao: by NodePort on kind, by a Forward on existing clusters
 	SecondPort int    // loopback port that leads to SecondNodePort; 0 where nothing does
+	ShardPort  int    // loopback port that leads to FirstShardNodePort; those above it lead to the ports above that
+	Shards     int    // how many such ports there are
 	Version    string // Kubernetes' version, e.g. "v1.36.3"
 	Owned      bool   // a kind cluster with Steamer's owner mark
 	Created    bool   // by this process

@@ -55,6 +55,11 @@ func (opts Options) config(mark string) (*v1alpha4.Cluster, error) {
 					second.ContainerPort, second.HostPort = SecondNodePort, int32(opts.SecondPort)
 					node.ExtraPortMappings = append(node.ExtraPortMappings, second)
 				}
+				for shard := range opts.Shards {
+					further := node.ExtraPortMappings[j]
+					further.ContainerPort, further.HostPort = int32(FirstShardNodePort+shard), int32(opts.shardPort+shard)
+					node.ExtraPortMappings = append(node.ExtraPortMappings, further)
+				}
 			}
 		}
 	}

@@ -86,6 +86,8 @@ type Options struct {
 	HostPort   int  // loopback port for NodePort; 0: a free one is chosen
 	Second     bool // map SecondNodePort, too
 	SecondPort int  // its loopback port; 0: a free one is chosen
+	Shards     int  // map as many ports from FirstShardNodePort on
+	shardPort  int  // the first of their loopback ports, which are chosen
 	TTL        time.Duration
 	Keep       bool
 }
@@ -168,7 +170,7 @@ func (k *Kind) Up(ctx context.Context, opts Options) (*Cluster, error) {
 		if err == nil || ctx.Err() != nil || try == upTries || !opts.outrun(err) {
 			return cluster, err
 		}
-		avoid = append(avoid, chosen.HostPort, chosen.SecondPort) // an engine may hold a port that can be bound
+		avoid = append(avoid, chosen.ports()...) // an engine may hold a port that can be bound
 		k.log("another took the name or the port that was chosen for cluster " + chosen.Name + ": choosing again")
 	}
 }
@@ -181,7 +183,7 @@ var (
 
 // outrun reports whether an error may go with another choice.
 func (opts Options) outrun(err error) bool {
-	chosenPort := opts.HostPort == 0 || opts.Second && opts.SecondPort == 0
+	chosenPort := opts.HostPort == 0 || opts.Second && opts.SecondPort == 0 || opts.Shards > 0
 	return opts.Name == "" && nameTaken.MatchString(err.Error()) || chosenPort && portTaken.MatchString(err.Error())
 }
 
@@ -190,7 +192,7 @@ func (k *Kind) make(ctx context.Context, opts Options) (*Cluster, error) {
 	owner := Owner{
 		Version: markVersion, Name: opts.Name, Identity: k.me, Process: k.system.process(k.pid), Run: opts.Run,
 		Created: k.now().UTC().Truncate(time.Second), TTL: opts.TTL, Keep: opts.Keep, HostPort: opts.HostPort,
-		SecondPort: opts.SecondPort,
+		SecondPort: opts.SecondPort, ShardPort: opts.shardPort, Shards: opts.Shards,
 	}
 	config, err := opts.config(owner.source(k.registry.dir))
 	if err != nil {

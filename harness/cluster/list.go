@@ -372,7 +372,8 @@ func (f Found) reusable() error {
 
 func (k *Kind) cluster(o Owner) *Cluster {
 	return &Cluster{
-		Name: o.Name, Kubeconfig: k.registry.kubeconfig(o), HostPort: o.HostPort, SecondPort: o.SecondPort, Owned: true,
+		Name: o.Name, Kubeconfig: k.registry.kubeconfig(o), HostPort: o.HostPort, SecondPort: o.SecondPort,
+		ShardPort: o.ShardPort, Shards: o.Shards, Owned: true,
 		engine: k.docker, mark: o.text(),
 	}
 }

@@ -121,6 +121,9 @@ type Owner struct {
 	// none.
 	HostPort   int `json:"hostPort"`
 	SecondPort int `json:"secondPort,omitempty"`
+	// ShardPort is the first of Shards loopback ports in a row.
+	ShardPort int `json:"shardPort,omitempty"`
+	Shards    int `json:"shards,omitempty"`
 }
 
 // text is the mark as a label holds it.

@@ -18,10 +18,18 @@ const hostPorts = 800
 // FreePort returns the first loopback port from DefaultHostPort on that can be bound and is none
 // of taken. It asks the network namespace that the process is in. Another process may take the
 // port before it is used.
-func FreePort(taken ...int) (int, error) {
+func FreePort(taken ...int) (int, error) { return freePorts(1, taken...) }
+
+// freePorts is the first of n free ports in a row.
+func freePorts(n int, taken ...int) (int, error) {
+	row := 0
 	for port := DefaultHostPort; port < DefaultHostPort+hostPorts; port++ {
-		if !slices.Contains(taken, port) && portFree(port) == nil {
-			return port, nil
+		row++
+		if slices.Contains(taken, port) || portFree(port) != nil {
+			row = 0
+		}
+		if row == n {
+			return port - n + 1, nil
 		}
 	}
 	ports := fmt.Sprintf("ports %d to %d", DefaultHostPort, DefaultHostPort+hostPorts-1)
@@ -65,10 +73,12 @@ func (k *Kind) choose(opts Options, found []Found, avoid ...int) (Options, error
 			}
 		}
 	}
-	taken := append([]int{opts.HostPort, opts.SecondPort}, avoid...)
+	taken := append(opts.ports(), avoid...)
 	for _, f := range found {
-		if f.Owner != nil {
-			taken = append(taken, f.Owner.HostPort, f.Owner.SecondPort)
+		if o := f.Owner; o != nil {
+			taken = append(taken, Options{
+				HostPort: o.HostPort, SecondPort: o.SecondPort, Shards: o.Shards, shardPort: o.ShardPort,
+			}.ports()...)
 		}
 	}
 	var err error
@@ -78,9 +88,23 @@ func (k *Kind) choose(opts Options, found []Found, avoid ...int) (Options, error
 		}
 	}
 	if opts.Second && opts.SecondPort == 0 {
-		opts.SecondPort, err = FreePort(append(taken, opts.HostPort)...)
+		if opts.SecondPort, err = FreePort(append(taken, opts.HostPort)...); err != nil {
+			return opts, err
+		}
+	}
+	if opts.Shards > 0 {
+		opts.shardPort, err = freePorts(opts.Shards, append(taken, opts.HostPort, opts.SecondPort)...)
 	}
 	return opts, err
+}
+
+// ports are the loopback ports that are named or chosen, and 0 for those that are not.
+func (opts Options) ports() []int {
+	all := []int{opts.HostPort, opts.SecondPort}
+	for shard := range opts.Shards {
+		all = append(all, opts.shardPort+shard)
+	}
+	return all
 }
 
 // base is the first name that is tried. Comparisons have names of their own, because their

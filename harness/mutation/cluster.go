@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/platform"
@@ -35,21 +37,25 @@ type Cluster struct {
 	Dir      string             // existing directory for what explains failed scenarios, by mutant
 
 	unsound map[string]map[string]string // see Control: reasons by topology and scenario
+	stage   *scenario.Stage              // where installations are that are there at once
 }
 
-// Tries are what tries mutants side by side: the cluster has room for a second environment where
-// it has a port for it.
+// Tries are what tries mutants side by side, as many as the platform's layout has installations.
 func (c *Cluster) Tries() []Try {
-	tries := []Try{func(ctx context.Context, m Mutant) (Outcome, error) { return c.try(ctx, m, false) }}
-	if c.Platform.Cluster.SecondPort != 0 {
-		tries = append(tries, func(ctx context.Context, m Mutant) (Outcome, error) { return c.try(ctx, m, true) })
+	c.stage = scenario.NewStage()
+	var tries []Try
+	for place := range c.places() {
+		tries = append(tries, func(ctx context.Context, m Mutant) (Outcome, error) { return c.try(ctx, m, place) })
 	}
 	return tries
 }
 
+// places is how many installations the cluster has at once.
+func (c *Cluster) places() int { return max(1, c.Platform.Provider.Layout.Shards) }
+
 // try tries a mutant. A chart that does not render or is refused is one that lifecycle/install
 // catches. Scenarios that fail on the charts as they are say nothing about it.
-func (c *Cluster) try(ctx context.Context, m Mutant, second bool) (Outcome, error) {
+func (c *Cluster) try(ctx context.Context, m Mutant, place int) (Outcome, error) {
 	started := time.Now()
 	whole := m
 	if m.Caught = c.sound(m); len(m.Caught) == 0 {
@@ -68,10 +74,7 @@ func (c *Cluster) try(ctx context.Context, m Mutant, second bool) (Outcome, erro
 	if err != nil {
 		return Outcome{}, fmt.Errorf("mutant %s: %w", m.ID, err)
 	}
-	if second {
-		spec = platform.Second(spec)
-	}
-	results, err := c.run(ctx, spec, m.ID, m.pattern())
+	results, err := c.run(ctx, []topology.Spec{platform.Shard(spec, place+1, place)}, m.ID, m.pattern())
 	if ctx.Err() != nil {
 		return Outcome{}, ctx.Err()
 	}
@@ -114,10 +117,10 @@ func (c *Cluster) spec(m Mutant, dir string) (topology.Spec, error) {
 	return spec, nil
 }
 
-// run installs an environment, runs the scenarios that a pattern chooses, and removes it. As in a
-// run, that it comes up and can be provisioned are scenarios as well. Errors of code exit.Invalid
-// are about the chart.
-func (c *Cluster) run(ctx context.Context, spec topology.Spec, name, pattern string) (
+// run makes installations of a topology, has them share the scenarios that a pattern chooses, and
+// removes them. As in a run, that it comes up and can be provisioned are scenarios as well. Errors
+// of code exit.Invalid are about the chart.
+func (c *Cluster) run(ctx context.Context, specs []topology.Spec, name, pattern string) (
 	results []result.Scenario, err error,
 ) {
 	list, err := scenario.Select(scenarios.All(), pattern)
@@ -128,19 +131,23 @@ func (c *Cluster) run(ctx context.Context, spec topology.Spec, name, pattern str
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	t, err := kind.New(c.Platform, kind.Options{Spec: spec, Secrets: tenants, Previous: c.Previous, Dir: dir, Logs: true})
-	if err != nil {
-		return nil, err
+	var targets []*kind.Target
+	for _, spec := range specs {
+		t, err := kind.New(c.Platform, kind.Options{Spec: spec, Secrets: tenants, Previous: c.Previous, Dir: dir, Logs: true})
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
+		defer func() { err = errors.Join(err, t.Close(ctx)) }()
 	}
-	defer func() { err = errors.Join(err, t.Close(ctx)) }()
 	for _, step := range []struct {
 		id string
-		do func(context.Context) error
+		do func(context.Context, *kind.Target) error
 	}{
-		{install, t.Install},
-		{provision, func(ctx context.Context) error { _, err := t.Seed(ctx, tenants); return err }},
+		{install, func(ctx context.Context, t *kind.Target) error { return t.Install(ctx) }},
+		{provision, func(ctx context.Context, t *kind.Target) error { _, err := t.Seed(ctx, tenants); return err }},
 	} {
-		err := step.do(ctx)
+		err := c.each(ctx, targets, step.do)
 		outcome := result.Scenario{ID: step.id, Status: result.Passed}
 		if errors.As(err, &target.UnfitError{}) {
 			outcome.Status, outcome.Reason = result.Failed, err.Error()
@@ -151,16 +158,38 @@ func (c *Cluster) run(ctx context.Context, spec topology.Spec, name, pattern str
 		}
 		results = append(results, outcome)
 	}
-	env, done, err := t.Suite(ctx)
-	if err != nil {
-		return nil, err
+	var envs []*scenario.Env
+	for _, t := range targets {
+		env, done, err := t.Suite(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		envs = append(envs, env)
 	}
-	defer done()
-	outcomes, err := scenario.Run(ctx, env, list, scenario.Options{})
+	outcomes, err := scenario.RunShards(ctx, envs, list, scenario.Options{Stage: c.stage})
 	if errors.Is(err, scenario.ErrAbandoned) { // it has failed, and the results say so
 		err = nil
 	}
 	return append(results, outcomes...), err
+}
+
+// each does a step on all targets, side by side and beside what else goes on on the cluster.
+func (c *Cluster) each(ctx context.Context, targets []*kind.Target,
+	do func(context.Context, *kind.Target) error,
+) error {
+	var group errgroup.Group
+	for _, t := range targets {
+		group.Go(func() error {
+			leave, err := c.stage.Enter(ctx, false)
+			if err != nil {
+				return err
+			}
+			defer leave()
+			return do(ctx, t)
+		})
+	}
+	return group.Wait()
 }
 
 // Control runs every scenario that the mutants name on the charts as they are, in each topology
@@ -181,9 +210,13 @@ func (c *Cluster) Control(ctx context.Context, list []Mutant, tell func(topology
 		}
 		slices.Sort(all.Caught)
 		all.Caught = slices.Compact(all.Caught)
-		spec := c.Platform.Spec(name)
-		spec.ReadyTimeout = topology.InstallTimeout
-		results, err := c.run(ctx, spec, "control-"+name, all.pattern())
+		var specs []topology.Spec
+		for place := range c.places() {
+			spec := platform.Shard(c.Platform.Spec(name), place+1, place)
+			spec.ReadyTimeout = topology.InstallTimeout
+			specs = append(specs, spec)
+		}
+		results, err := c.run(ctx, specs, "control-"+name, all.pattern())
 		if err != nil {
 			return err
 		}

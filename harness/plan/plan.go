@@ -61,6 +61,7 @@ type Plan struct {
 	Subject result.Subject `json:"subject,omitempty"`
 	Repeat  int            `json:"repeat,omitempty"`  // how often the scenarios run, 0 to 1000; 0 is once
 	Shuffle uint64         `json:"shuffle,omitempty"` // seed of another order for each round; 0 keeps the order
+	Shards  Shards         `json:"shards"`            // installations of each topology that share its scenarios
 	// Previous is the chart's previous release, a directory or .tgz, for the scenario that
 	// upgrades from it; empty: the scenario is skipped.
 	Previous string `json:"previous,omitempty"`
@@ -246,6 +247,10 @@ func (p Plan) checkNumbers() error {
 			hint := fmt.Sprintf("use %d to %d", bound.min, bound.max)
 			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), hint, "it is out of range")
 		}
+	}
+	if p.Shards < 0 || p.Shards > MaxShards {
+		return exit.Invalidf("--shards "+p.Shards.String(), fmt.Sprintf("use auto, or 1 to %d", MaxShards),
+			"it is out of range")
 	}
 	if err := p.checkRate(); err != nil {
 		return err

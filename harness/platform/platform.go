@@ -28,6 +28,8 @@ type Provider struct {
 	// port, 0 for one that is chosen.
 	Second     bool
 	SecondPort int
+	// Layout is what Arrange decided; zero is one installation at a time.
+	Layout Layout
 	// Elsewhere says that the cluster will be in another network namespace than this process is
 	// in: the ports of this one do not matter.
 	Elsewhere bool
@@ -80,7 +82,7 @@ func (p *Provider) Up(ctx context.Context, id string, s *steps.Steps) (*Platform
 		return up, exit.Invalidf("cluster "+up.Cluster.Name, "leave --reuse out, or choose another --cluster",
 			"it was made without a port for a second system")
 	}
-	return up, nil
+	return up, up.fitCluster()
 }
 
 // Describe names the engine, or the existing cluster; "" before either is known.
@@ -127,12 +129,16 @@ func (p *Platform) Spec(name string) topology.Spec {
 
 // ClusterFor is the cluster with the port that leads to an environment.
 func (p *Platform) ClusterFor(spec topology.Spec) *cluster.Cluster {
-	if spec.Suffix != SecondSuffix {
+	own := *p.Cluster
+	switch {
+	case spec.NodePort >= cluster.FirstShardNodePort:
+		own.HostPort = p.Cluster.ShardPort + spec.NodePort - cluster.FirstShardNodePort
+	case spec.Suffix == SecondSuffix:
+		own.HostPort = p.Cluster.SecondPort
+	default:
 		return p.Cluster
 	}
-	second := *p.Cluster
-	second.HostPort = p.Cluster.SecondPort
-	return &second
+	return &own
 }
 
 // Image is the reference by which the cluster has one of Provider.Also.

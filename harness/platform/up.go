@@ -39,7 +39,8 @@ func (p *Platform) clusterOptions() cluster.Options {
 	opts := cluster.Options{
 		Name: c.Name, Run: p.ID, Config: c.Config, HostPort: c.Port,
 		Second: p.Provider.Second, SecondPort: p.Provider.SecondPort,
-		TTL: time.Duration(c.TTL), Keep: c.Keep, ImageDir: filepath.Join(p.Provider.Cache, "images"),
+		Shards: max(0, p.Provider.Layout.installations(len(p.Provider.Plan.Topologies))-1),
+		TTL:    time.Duration(c.TTL), Keep: c.Keep, ImageDir: filepath.Join(p.Provider.Cache, "images"),
 	}
 	if node, ok := p.Images[images.Node]; ok {
 		opts.Node = &node

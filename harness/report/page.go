@@ -20,6 +20,9 @@ type page struct {
 	Glance      []row
 	Views       []view
 	Steps       []step
+	Lanes       []lane   // of installations that shared scenarios, and of loads
+	Beside      []string // what went on beside a load
+	Loaded      bool     // there was one
 	Host        []row
 	NotMeasured []string
 }
@@ -77,6 +80,11 @@ func newPage(r *result.Result) *page {
 	p.NotMeasured = append(append([]string{}, r.NotMeasured...), p.NotMeasured...)
 	p.Glance = glance(r)
 	p.Steps = steps(r)
+	p.Lanes = lanes(r)
+	for i := range r.Topologies {
+		p.Beside = append(p.Beside, r.Beside(&r.Topologies[i])...)
+		p.Loaded = p.Loaded || r.Topologies[i].Load != nil
+	}
 	h := r.Run.Host
 	p.Host = []row{
 		{"Steamer", "", []string{r.Run.Steamer}},
@@ -114,15 +122,10 @@ func inTurn(reasons []string) []string {
 }
 
 func steps(r *result.Result) []step {
-	total := r.Run.Finished.Sub(r.Run.Started).Seconds()
-	if total <= 0 {
-		total = 1
-	}
 	var out []step
 	for _, s := range r.Steps {
 		v := step{Step: s, Took: render.Span(s.Seconds)}
-		v.Left = bound(100 * s.Started.Sub(r.Run.Started).Seconds() / total)
-		v.Width = min(max(0.4, bound(100*s.Seconds/total)), 100-v.Left)
+		v.Left, v.Width = onAxis(r, s.Started, s.Seconds)
 		out = append(out, v)
 	}
 	return out

@@ -26,6 +26,7 @@ type scenarioGroup struct {
 type scenarioView struct {
 	result.Scenario
 	Took     string
+	Place    string // where and when it ran, of several installations
 	Measured []row
 	Rounds   string   // outcome over the rounds, empty for one
 	Failures []string // reasons of failed rounds other than the one shown
@@ -114,7 +115,7 @@ func newScenario(rounds []result.Scenario) scenarioView {
 			shown = i
 		}
 	}
-	v := scenarioView{Scenario: rounds[shown], Took: render.Span(total)}
+	v := scenarioView{Scenario: rounds[shown], Took: render.Span(total), Place: whereRan(&rounds[shown])}
 	if n := len(rounds); n > 1 {
 		v.Rounds = fmt.Sprintf("%d rounds: %d passed, %d failed, %d skipped", n, count[result.Passed], count[result.Failed],
 			count[result.Skipped])

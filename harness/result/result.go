@@ -80,16 +80,18 @@ type Topology struct {
 	TLS   bool  `json:"tls,omitempty"`
 	Chart Chart `json:"chart"`
 	// component to version: kubernetes, openbao, postgresql, helm, kind, k6
-	Versions  map[string]string `json:"versions"`
-	Images    map[string]string `json:"images"` // component to image reference with digest
-	Seed      *Seed             `json:"seed,omitempty"`
-	Scenarios []Scenario        `json:"scenarios"`
-	Load      *Load             `json:"load,omitempty"`
-	Resources []ResourceSeries  `json:"resources,omitempty"`
-	Events    []Event           `json:"events,omitempty"`
-	Server    []ServerSeries    `json:"server,omitempty"`   // OpenBao's own metrics, by pod
-	Database  *DatabaseUse      `json:"database,omitempty"` // PostgreSQL's own statistics
-	Observer  *ObserverUse      `json:"observer,omitempty"` // what observing cost
+	Versions map[string]string `json:"versions"`
+	Images   map[string]string `json:"images"` // component to image reference with digest
+	Seed     *Seed             `json:"seed,omitempty"`
+	// Shards is how many installations shared the scenarios; 0 where there was one.
+	Shards    int              `json:"shards,omitempty"`
+	Scenarios []Scenario       `json:"scenarios"`
+	Load      *Load            `json:"load,omitempty"`
+	Resources []ResourceSeries `json:"resources,omitempty"`
+	Events    []Event          `json:"events,omitempty"`
+	Server    []ServerSeries   `json:"server,omitempty"`   // OpenBao's own metrics, by pod
+	Database  *DatabaseUse     `json:"database,omitempty"` // PostgreSQL's own statistics
+	Observer  *ObserverUse     `json:"observer,omitempty"` // what observing cost
 	// CPU of the whole machine; only where cluster and Steamer share one
 	Host *ResourceSeries `json:"host,omitempty"`
 	// of a cluster in containers of this machine: everything in each node, the pods included
@@ -127,54 +129,6 @@ type Seed struct {
 	Calls   int            `json:"calls"` // API requests sent
 	// HeapBeforeMiB is the active pod's Go heap before the first tenant; 0 where it was not read.
 	HeapBeforeMiB float64 `json:"heapBefore,omitempty"`
-}
-
-// Status is the outcome of one scenario.
-type Status string
-
-// The scenario outcomes. Skipped always carries a reason.
-const (
-	Passed  Status = "passed"
-	Failed  Status = "failed"
-	Skipped Status = "skipped"
-)
-
-// NotAllowed begins the reason of a skipped scenario that the cluster's user lacks a right for. It
-// was chosen and could not be tried, so its topology does not pass.
-const NotAllowed = "not allowed: "
-
-// Subject is what a scenario judges.
-type Subject string
-
-// The subjects of scenarios.
-const (
-	SubjectChart  Subject = "chart"  // the installed chart: its templates, values and self-initialisation
-	SubjectServer Subject = "server" // OpenBao and the recipes, which are the same on every chart
-	SubjectGitLab Subject = "gitlab" // a real GitLab with its OpenBao
-)
-
-// Elsewhere begins the reason of a scenario that was skipped because the same run tried it on
-// another topology, whose name follows.
-const Elsewhere = "OpenBao and the recipes are the same as where it ran: on "
-
-// Scenario is the outcome of one scenario on one topology.
-type Scenario struct {
-	ID string `json:"id"` // e.g. "access/own-secret"
-	// Subject is empty in records of earlier releases, and then counts as the chart.
-	Subject  Subject `json:"subject,omitempty"`
-	Title    string  `json:"title"`           // one sentence
-	Protects string  `json:"protects"`        // what a user loses when it fails
-	Round    int     `json:"round,omitempty"` // from 1 where the suite was repeated
-	Status   Status  `json:"status"`
-	Reason   string  `json:"reason,omitempty"` // first failure or why it was skipped
-	// Untried is set where a skipped scenario says nothing: it was not reached, or what surrounds
-	// the chart failed under it. Other scenarios are skipped because the environment declares that
-	// it lacks what they need.
-	Untried   bool               `json:"untried,omitempty"`
-	Seconds   float64            `json:"seconds"`
-	Log       []string           `json:"log,omitempty"`
-	Measured  map[string]float64 `json:"measured,omitempty"` // name with unit suffix, e.g. "unavailable_seconds"
-	Artifacts []string           `json:"artifacts,omitempty"`
 }
 
 // Load is one k6 run against one topology.

@@ -198,7 +198,7 @@ func (r *Runner) stack(ctx context.Context, f *FullStack) error {
 		return exit.Environmentf("OpenBao", "", "%w", err)
 	}
 	out.Versions["openbao"] = health.Version
-	out.Scenarios, err = r.suite(ctx, env, list, nil)
+	out.Scenarios, err = r.suite(ctx, nil, []*scenario.Env{env}, list)
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}

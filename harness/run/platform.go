@@ -17,9 +17,19 @@ type Platform interface {
 	Up(ctx context.Context, id string, s *steps.Steps) error
 	// Describe names the engine or the cluster, as far as Up came.
 	Describe() string
-	// Target prepares a topology without touching anything; dir is the run directory. last says
-	// that none follows.
-	Target(name, dir string, last bool) (Target, error)
+	// Layout says how many installations there are at once. It is asked for after Up.
+	Layout() platform.Layout
+	// Target prepares an installation of a topology without touching anything.
+	Target(name string, at Place) (Target, error)
+}
+
+// Place is where an installation is among those of a run.
+type Place struct {
+	Dir    string // run directory
+	Number int    // among those of its topology, from 1
+	Index  int    // among all that are there at once, from 0
+	Last   bool   // nothing is installed afterwards
+	Label  string // begins its lines of progress; may be empty
 }
 
 // Target is a topology that a run installs, exercises and removes; *kind.Target is one. Errors of
@@ -30,6 +40,8 @@ type Target interface {
 	Seed(ctx context.Context, total int) (*result.Seed, error)
 	Suite(ctx context.Context) (env *scenario.Env, done func(), err error)
 	Restore(ctx context.Context) error // after the suite
+	// AwaitRemoved waits until what Close has begun to remove is gone.
+	AwaitRemoved(ctx context.Context) error
 	Drive(ctx context.Context, job target.Job) (target.Observation, error)
 	Diagnose(ctx context.Context, dir string) error
 	LearnSecrets(ctx context.Context) error
@@ -51,10 +63,12 @@ func (c *onCluster) Up(ctx context.Context, id string, s *steps.Steps) (err erro
 
 func (c *onCluster) Describe() string { return c.platform.Describe() }
 
-func (c *onCluster) Target(name, dir string, last bool) (Target, error) {
+func (c *onCluster) Layout() platform.Layout { return c.provider.Layout }
+
+func (c *onCluster) Target(name string, at Place) (Target, error) {
 	p := c.provider.Plan
 	return kind.New(c.platform, kind.Options{
-		Spec: c.platform.Spec(name), Secrets: p.Secrets, Dir: dir, InCluster: p.InCluster, Previous: p.Previous, Last: last,
-		Logs: p.Scenarios != scenario.None,
+		Spec: platform.Shard(c.platform.Spec(name), at.Number, at.Index), Secrets: p.Secrets, Dir: at.Dir,
+		InCluster: p.InCluster, Previous: p.Previous, Last: at.Last, Logs: p.Scenarios != scenario.None, Label: at.Label,
 	})
 }

@@ -73,7 +73,7 @@ func (r *Runner) onProcesses(ctx context.Context, t *local.Target, list []scenar
 		return fmt.Errorf("no scenario of --scenarios %s can run without a cluster", r.Plan.Scenarios)
 	}
 	out := &r.result.Topologies[0]
-	if out.Scenarios, err = r.suite(ctx, env, list, nil); err == nil {
+	if out.Scenarios, err = r.suite(ctx, nil, []*scenario.Env{env}, list); err == nil {
 		err = ctx.Err()
 	}
 	return err

@@ -27,12 +27,14 @@ type Runner struct {
 	Steamer   string   // version, for the result
 	Reproduce string   // command line that repeats the run
 	UI        steps.UI // where progress goes
-	// Suite runs the scenarios; nil is scenario.Run.
-	Suite func(context.Context, *scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario, error)
+	// Suite runs the scenarios; nil is scenario.RunShards.
+	Suite func(context.Context, []*scenario.Env, []scenario.Scenario, scenario.Options) ([]result.Scenario, error)
 
 	dir    string // run directory
 	steps  *steps.Steps
 	result *result.Result
+	opened []*topology     // so far
+	stage  *scenario.Stage // where all installations are; nil while there is one at a time
 }
 
 // Run takes the plan to a verdict. Whatever happens on the way, the result is complete up to that
@@ -47,13 +49,8 @@ func (r *Runner) Run(ctx context.Context) (res *result.Result, dir string, err e
 	if err := r.provision(ctx); err != nil { // engine, images, cluster
 		return nil, "", err
 	}
-	for i, name := range r.Plan.Topologies {
-		t, err := r.open(name, i == len(r.Plan.Topologies)-1)
-		if err != nil {
-			return nil, "", err
-		}
-		failed := r.exercise(ctx, t) // install, seed, scenarios, load
-		if err := r.leave(ctx, t, failed); err != nil {
+	for _, names := range r.turns() {
+		if err := r.turn(ctx, names); err != nil { // install, seed, scenarios, load
 			return nil, "", err
 		}
 	}
@@ -80,7 +77,7 @@ func (r *Runner) begin() error {
 			Reproduce: r.Reproduce, Partial: true, Host: platform.ThisHost(),
 			EnvironmentLatency: time.Duration(r.Plan.EnvironmentLatency).Seconds() * 1000,
 		},
-		Topologies: []result.Topology{},
+		Topologies: make([]result.Topology, 0, max(1, len(r.Plan.Topologies))), // never moved: topologies write to theirs
 		NotMeasured: []string{
 			"network latency between GitLab, runners, OpenBao and PostgreSQL: everything shares one host",
 			"regressions against another chart version: this run judges objectives only",

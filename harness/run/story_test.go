@@ -309,7 +309,7 @@ func TestRounds(t *testing.T) {
 	r.Plan.Repeat, r.Plan.Shuffle = 3, 9
 	var notes []string
 	r.UI = noted{steps.Quiet(), &notes}
-	r.Suite = func(_ context.Context, _ *scenario.Env, _ []scenario.Scenario, o scenario.Options) (
+	r.Suite = func(_ context.Context, _ []*scenario.Env, _ []scenario.Scenario, o scenario.Options) (
 		[]result.Scenario, error,
 	) {
 		require.Equal(t, 3, o.Repeat)
@@ -353,9 +353,12 @@ func TestTheServerIsTriedOnce(t *testing.T) {
 				f.measured[name] = target.Info{Name: name, Versions: map[string]string{"openbao": version}}
 			}
 			var reasons [][2]string
-			r.Suite = func(_ context.Context, _ *scenario.Env, _ []scenario.Scenario, o scenario.Options) (
+			r.Suite = func(_ context.Context, _ []*scenario.Env, _ []scenario.Scenario, o scenario.Options) (
 				[]result.Scenario, error,
 			) {
+				if o.Elsewhere == nil { // nothing came before
+					o.Elsewhere = func(scenario.Scenario) string { return "" }
+				}
 				reasons = append(reasons, [2]string{o.Elsewhere(server), o.Elsewhere(chart)})
 				return []result.Scenario{
 					{ID: server.ID, Subject: server.Subject, Status: c.first, Reason: "r"}, {ID: chart.ID, Status: result.Passed},

@@ -22,6 +22,8 @@ type Description struct {
 	Budget     float64        `json:"budgetSeconds"`
 	Topologies []string       `json:"topologies,omitempty"`
 	Needs      []string       `json:"needs,omitempty"` // features, and why it is skipped without them
+	// Alone is why nothing else may go on on the cluster meanwhile.
+	Alone string `json:"alone,omitempty"`
 }
 
 // slow is the cost of a scenario outside the core suite.
@@ -33,7 +35,7 @@ func Describe(list ...Scenario) []Description {
 	for _, s := range list {
 		d := Description{
 			ID: s.ID, Subject: s.Subject, Title: s.Title, Protects: s.Protects, Source: s.Source, Kind: s.Kind,
-			Budget: s.Budget.Seconds(), Topologies: s.Topologies,
+			Budget: s.Budget.Seconds(), Topologies: s.Topologies, Alone: s.Alone,
 		}
 		if !s.Core {
 			d.Cost = slow
@@ -79,6 +81,7 @@ func (d Description) Write(w io.Writer) error {
 		{"kind", string(d.Kind)},
 		{"budget", time.Duration(d.Budget * float64(time.Second)).Round(time.Second).String()},
 		{"cost", cost},
+		{"alone", d.Alone},
 		{"topologies", strings.Join(d.Topologies, ", ")},
 	} {
 		if row[1] != "" {

@@ -34,8 +34,11 @@ type Options struct {
 	Repeat   int    // how often the whole list runs; 0 is once
 	Shuffle  uint64 // seed of another order for each round; 0 keeps the order given
 	// Elsewhere returns where a scenario was tried on the same subject, so that it is skipped
-	// here, or "". It may be nil.
+	// here, or "". With a Stage it may wait until that is known: such scenarios of the server come
+	// late. It may be nil.
 	Elsewhere func(s Scenario) string
+	// Stage is the cluster that the installations share with others; nil where there are none.
+	Stage *Stage
 	// Progress is called when a scenario starts (r is nil) and when it ends, never concurrently.
 	// It may be nil.
 	Progress func(s Scenario, r *result.Scenario)
@@ -53,14 +56,29 @@ type Options struct {
 // results come with ErrAbandoned.
 // Any other error reports a defect in the list or the environment; then nothing ran.
 func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Scenario, error) {
+	return RunShards(ctx, []*Env{env}, list, o)
+}
+
+// RunShards is Run on several installations of the same topology, which share the scenarios: each
+// takes the longest that is left when it is free. Then come, one by one, those that need the
+// cluster alone and those that could not be judged beside others, and last, on each installation,
+// those that search what all others left behind.
+func RunShards(ctx context.Context, envs []*Env, list []Scenario, o Options) ([]result.Scenario, error) {
 	if err := Validate(list); err != nil {
 		return nil, err
 	}
-	own, closeEnv, err := env.Prepare()
-	if err != nil {
-		return nil, err
+	if len(envs) > 1 && o.Stage == nil {
+		o.Stage = NewStage()
 	}
-	defer closeEnv()
+	var shards []*installation
+	for i, env := range envs {
+		own, closeEnv, err := env.Prepare()
+		if err != nil {
+			return nil, err
+		}
+		defer closeEnv()
+		shards = append(shards, newInstallation(i+1, own, o.Stage))
+	}
 	if o.Parallel <= 0 {
 		o.Parallel = DefaultParallel
 	}
@@ -72,7 +90,11 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 			random := rand.New(rand.NewPCG(o.Shuffle, uint64(round)))
 			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
-		r := &runner{env: own, redact: own.Redactor(), options: o, results: make([]result.Scenario, len(order)), stuck: stuck}
+		r := &runner{
+			shards: shards, shared: o.Stage != nil, options: o, results: make([]result.Scenario, len(order)),
+			disturbed: make([]bool, len(order)),
+			stuck:     stuck,
+		}
 		began := time.Now()
 		r.round(ctx, order)
 		for i := range r.results {
@@ -91,35 +113,47 @@ func Run(ctx context.Context, env *Env, list []Scenario, o Options) ([]result.Sc
 	return all, nil
 }
 
-// round runs every scenario once.
-func (r *runner) round(ctx context.Context, list []Scenario) {
-	var group sync.WaitGroup
-	slots := make(chan struct{}, r.options.Parallel)
-	for i, s := range list {
-		if s.Parallel {
-			slots <- struct{}{}
-			group.Go(func() {
-				defer func() { <-slots }()
-				r.run(ctx, i, s)
-			})
+// installation is one of those that share the scenarios.
+type installation struct {
+	number int // from 1
+	env    *Env
+	redact *secret.Redactor
+	alone  bool // nothing goes on beside what runs here now
+}
+
+// newInstallation prepares an environment for running beside others on a stage. A measurement that
+// misses a budget beside them says nothing about the chart, as if the machine had been busy.
+func newInstallation(number int, env *Env, stage *Stage) *installation {
+	shard := &installation{number: number, env: env, redact: env.Redactor()}
+	watch := env.WatchMachine
+	if stage == nil {
+		return shard
+	}
+	env.WatchMachine = func(ctx context.Context) func() string {
+		began, end := time.Now(), func() string { return "" }
+		if watch != nil {
+			end = watch(ctx)
+		}
+		return func() string {
+			why := end()
+			if why == "" && !shard.alone && stage.Beside(began) {
+				why = "other scenarios ran beside it on the cluster"
+			}
+			return why
 		}
 	}
-	group.Wait()
-	for i, s := range list {
-		if !s.Parallel {
-			r.run(ctx, i, s)
-		}
-	}
+	return shard
 }
 
 type runner struct {
-	env      *Env
-	redact   *secret.Redactor
-	options  Options
-	results  []result.Scenario
-	mu       sync.Mutex // guards Progress and the fields below
-	captured int
-	stuck    string // ID of the scenario that did not return; "" while all did
+	shards    []*installation
+	shared    bool // something else may go on on the cluster
+	options   Options
+	results   []result.Scenario
+	disturbed []bool     // scenarios that could not be judged beside others
+	mu        sync.Mutex // guards Progress and the fields below
+	captured  int
+	stuck     string // ID of the scenario that did not return; "" while all did
 }
 
 // untried returns why no scenario may begin, or "".
@@ -141,47 +175,80 @@ func (r *runner) abandon(id string) {
 	r.stuck = cmp.Or(r.stuck, id)
 }
 
-func (r *runner) run(ctx context.Context, i int, s Scenario) {
+// run runs a scenario on an installation, and keeps and shows what became of it. One that could
+// not be judged beside others is run again later, alone.
+func (r *runner) run(ctx context.Context, shard *installation, i int, s Scenario, alone bool) {
 	out := &r.results[i]
-	*out = result.Scenario{ID: s.ID, Subject: s.Subject, Title: s.Title, Protects: s.Protects}
-	if skip := r.skip(s); skip != "" {
-		out.Status, out.Reason = result.Skipped, skip
-	} else if why := r.untried(ctx); why != "" {
-		out.Status, out.Reason, out.Untried = result.Skipped, why, true
-	} else {
-		r.progress(s, nil)
-		start := time.Now()
-		r.one(ctx, s, out)
-		out.Seconds = time.Since(start).Seconds()
-		if out.Status == result.Failed && ctx.Err() == nil { // an interrupt must not wait
-			r.excuse(ctx, s, out)
-			r.capture(ctx, s, out)
-		}
+	before := *out
+	if voided := r.outcome(ctx, shard, s, out, alone); voided && !alone {
+		r.disturbed[i] = true
+		return
+	}
+	if r.disturbed[i] {
+		out.Log = append([]string{"beside other scenarios: " + before.Reason}, out.Log...)
 	}
 	r.progress(s, out)
 }
 
+// outcome runs a scenario on an installation. It reports whether the scenario ended without a
+// judgement because of what went on beside it.
+func (r *runner) outcome(ctx context.Context, shard *installation, s Scenario, out *result.Scenario, alone bool) (
+	voided bool,
+) {
+	*out = result.Scenario{ID: s.ID, Subject: s.Subject, Title: s.Title, Protects: s.Protects, Alone: s.Alone}
+	if len(r.shards) > 1 {
+		out.Shard = shard.number
+	}
+	if skip := r.skip(shard, s); skip != "" {
+		out.Status, out.Reason = result.Skipped, skip
+		return false
+	}
+	leave, err := r.options.Stage.Enter(ctx, alone)
+	if err == nil {
+		defer leave()
+	}
+	if why := r.untried(ctx); why != "" {
+		out.Status, out.Reason, out.Untried = result.Skipped, why, true
+		return false
+	}
+	r.progress(s, nil)
+	if alone { // then nothing else reads or writes it
+		shard.alone = true
+	}
+	start := time.Now()
+	voided = r.one(ctx, shard, s, out)
+	out.Started, out.Seconds = start.UTC(), time.Since(start).Seconds()
+	if alone {
+		shard.alone = false
+	}
+	if out.Status == result.Failed && ctx.Err() == nil { // an interrupt must not wait
+		r.excuse(ctx, shard, s, out)
+		r.capture(ctx, shard, s, out)
+	}
+	return voided && r.options.Stage.Beside(start)
+}
+
 // skip returns why a scenario is left out, or "".
-func (r *runner) skip(s Scenario) string {
+func (r *runner) skip(shard *installation, s Scenario) string {
 	if r.options.Elsewhere != nil {
 		if where := r.options.Elsewhere(s); where != "" {
 			return where
 		}
 	}
-	return r.env.Skip(s)
+	return shard.env.Skip(s)
 }
 
 // excuse turns a failure into a skip where the environment explains it, such as a node without
 // disk space. A leak or a forbidden access is never excused.
-func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
-	if r.env.Surroundings == nil || s.Kind == Abuse || s.Kind == Hygiene {
+func (r *runner) excuse(ctx context.Context, shard *installation, s Scenario, out *result.Scenario) {
+	if shard.env.Surroundings == nil || s.Kind == Abuse || s.Kind == Hygiene {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.env.Timeouts.Capture)
+	ctx, cancel := context.WithTimeout(ctx, shard.env.Timeouts.Capture)
 	defer cancel()
-	if why := r.env.Surroundings(ctx); why != "" {
+	if why := shard.env.Surroundings(ctx); why != "" {
 		out.Log = append(out.Log, "it had failed: "+out.Reason)
-		out.Status, out.Untried, out.Reason = result.Skipped, true, r.redact.Redact("the environment failed: "+why)
+		out.Status, out.Untried, out.Reason = result.Skipped, true, shard.redact.Redact("the environment failed: "+why)
 	}
 }
 
@@ -190,35 +257,36 @@ func (r *runner) excuse(ctx context.Context, s Scenario, out *result.Scenario) {
 const maxCaptures = 5
 
 // capture saves diagnostics before the next scenario changes the environment.
-func (r *runner) capture(ctx context.Context, s Scenario, out *result.Scenario) {
+func (r *runner) capture(ctx context.Context, shard *installation, s Scenario, out *result.Scenario) {
 	r.mu.Lock()
 	r.captured++
-	most := r.env.Capture == nil || r.captured > maxCaptures
+	most := shard.env.Capture == nil || r.captured > maxCaptures
 	r.mu.Unlock()
 	if most {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.env.Timeouts.Capture)
+	ctx, cancel := context.WithTimeout(ctx, shard.env.Timeouts.Capture)
 	defer cancel()
-	files, err := r.env.Capture(ctx, s.ID)
+	files, err := shard.env.Capture(ctx, s.ID)
 	out.Artifacts = files
 	if err != nil {
-		out.Log = append(out.Log, r.redact.Redact("diagnostics: "+err.Error()))
+		out.Log = append(out.Log, shard.redact.Redact("diagnostics: "+err.Error()))
 	}
 }
 
-// one runs a scenario in a goroutine of its own, which FailNow ends.
-func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
+// one runs a scenario in a goroutine of its own, which FailNow ends. It reports whether the
+// scenario ended without a judgement.
+func (r *runner) one(parent context.Context, shard *installation, s Scenario, out *result.Scenario) (voided bool) {
 	ctx, cancel := context.WithTimeoutCause(parent, s.Budget, errBudget)
 	defer cancel()
-	rec, done := newRecorder(r.redact), make(chan struct{})
+	rec, done := newRecorder(shard.redact), make(chan struct{})
 	rec.inTime = func() bool { return parent.Err() == nil }
 	go func() {
 		defer close(done)
 		defer rec.catch()
-		s.Test(ctx, rec, r.env)
+		s.Test(ctx, rec, shard.env)
 	}()
-	stuck := !r.wait(ctx, done)
+	stuck := !shard.wait(ctx, done)
 	if stuck {
 		r.abandon(s.ID)
 	}
@@ -227,7 +295,7 @@ func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
 	failed, early, out.Reason, out.Log, out.Measured = rec.seal()
 	switch {
 	case late:
-		out.Status, out.Reason = result.Failed, r.outlived(s, stuck, out.Reason)
+		out.Status, out.Reason = result.Failed, shard.outlived(s, stuck, out.Reason)
 	case failed && notAllowed(out) != "":
 		out.Status, out.Untried, out.Reason = result.Skipped, true, result.NotAllowed+notAllowed(out)
 	case early: // whatever came after it
@@ -242,19 +310,21 @@ func (r *runner) one(parent context.Context, s Scenario, out *result.Scenario) {
 		out.Status = result.Failed
 	case rec.voided() != "":
 		out.Status, out.Untried, out.Reason = result.Skipped, true, rec.voided()
+		return true
 	case rec.skipped() != "":
 		out.Status, out.Reason = result.Skipped, rec.skipped()
 	default:
 		out.Status = result.Passed
 	}
+	return false
 }
 
 // outlived returns the reason of a scenario whose budget passed, with what it had found until
 // then.
-func (r *runner) outlived(s Scenario, stuck bool, found string) string {
+func (shard *installation) outlived(s Scenario, stuck bool, found string) string {
 	why := fmt.Sprintf("the budget of %v passed", s.Budget)
 	if stuck {
-		why += fmt.Sprintf(" and it did not return within %v", r.env.Timeouts.Grace)
+		why += fmt.Sprintf(" and it did not return within %v", shard.env.Timeouts.Grace)
 	}
 	if found != "" {
 		why += ": " + found
@@ -267,13 +337,13 @@ func (r *runner) outlived(s Scenario, stuck bool, found string) string {
 func notAllowed(failed *result.Scenario) string { return cluster.ForbiddenText(failed.Reason) }
 
 // wait reports whether the scenario returned: until ctx ends, and for Grace after that.
-func (r *runner) wait(ctx context.Context, done <-chan struct{}) bool {
+func (shard *installation) wait(ctx context.Context, done <-chan struct{}) bool {
 	select {
 	case <-done:
 		return true
 	case <-ctx.Done():
 	}
-	grace := time.NewTimer(r.env.Timeouts.Grace)
+	grace := time.NewTimer(shard.env.Timeouts.Grace)
 	defer grace.Stop()
 	select {
 	case <-done:

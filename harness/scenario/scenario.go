@@ -51,8 +51,12 @@ type Scenario struct {
 	Kind       Kind          //
 	Core       bool          // takes seconds and runs before every load; the others take minutes, or are very many
 	Budget     time.Duration // it fails when it takes longer
-	Parallel   bool          // may run beside others; needs a Functional or Abuse kind
-	Test       Test
+	Parallel   bool          // may run beside others on one installation; needs a Functional or Abuse kind
+	// Alone says why nothing else may go on on the cluster meanwhile, on other installations
+	// either; empty where that may.
+	Alone    string
+	Expected time.Duration // what it took when that was recorded; see Schedule
+	Test     Test
 }
 
 // Row is what a scenario of a table has of its own. The ID stands there in full, so that a search
@@ -110,6 +114,8 @@ func Validate(list []Scenario) error {
 			return fmt.Errorf("scenario %s: unknown kind %q", s.ID, s.Kind)
 		case slices.ContainsFunc(s.Features, func(f Feature) bool { return f.Lack() == "" }):
 			return fmt.Errorf("scenario %s: unknown feature among %v", s.ID, s.Features)
+		case s.Parallel && s.Alone != "":
+			return fmt.Errorf("scenario %s: it cannot be both parallel and alone", s.ID)
 		case s.Parallel && (s.Kind == Fault || s.Kind == Lifecycle):
 			return fmt.Errorf("scenario %s: kind %s disturbs others and must not be parallel", s.ID, s.Kind)
 		}

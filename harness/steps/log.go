@@ -48,8 +48,9 @@ func (l Log) Progress(what string, done, total int) {
 }
 
 // Scenario logs one outcome.
-func (l Log) Scenario(s result.Scenario) {
-	l.Logger.Log(context.Background(), scenarioLevel(s), "scenario", "id", s.ID, "status", s.Status,
+func (l Log) Scenario(topology string, s result.Scenario) {
+	l.Logger.Log(context.Background(), scenarioLevel(s), "scenario", "topology", topology,
+		"shard", s.Shard, "id", s.ID, "status", s.Status,
 		"seconds", s.Seconds, "reason", s.Reason)
 }
 

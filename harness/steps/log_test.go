@@ -21,8 +21,8 @@ func report(ui steps.UI) {
 	ui.Work("image node", 1.5)
 	ui.Note("a note")
 	ui.Progress("tenants", 3, 50)
-	ui.Scenario(result.Scenario{ID: "a/good", Status: result.Passed})
-	ui.Scenario(result.Scenario{ID: "a/bad", Status: result.Failed, Reason: "a reason"})
+	ui.Scenario("cloud-native", result.Scenario{ID: "a/good", Status: result.Passed})
+	ui.Scenario("cloud-native", result.Scenario{ID: "a/bad", Status: result.Failed, Reason: "a reason"})
 	ui.Interval(result.Interval{Offset: 7}, time.Minute)
 	ui.Done("cloud-native", "install", time.Second, errors.New("a cause"))
 }

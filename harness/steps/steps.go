@@ -50,11 +50,13 @@ func (s *Steps) Do(ctx context.Context, topology, name string, do func(context.C
 	return err
 }
 
-// Done are the steps that have ended, in that order; never nil.
+// Done are the steps that have ended, in the order in which they began; never nil.
 func (s *Steps) Done() []result.Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]result.Step{}, s.done...)
+	done := append([]result.Step{}, s.done...)
+	slices.SortStableFunc(done, func(a, b result.Step) int { return a.Started.Compare(b.Started) })
+	return done
 }
 
 // Undo is what undoes one step.

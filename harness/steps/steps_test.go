@@ -81,6 +81,20 @@ func TestOneLineIsShort(t *testing.T) {
 	require.True(t, strings.HasSuffix(long, "é …"), "no rune is cut")
 }
 
+// TestScenariosSayWhereTheyRan, where there is more than one place.
+func TestScenariosSayWhereTheyRan(t *testing.T) {
+	t.Parallel()
+	for want, c := range map[string]struct {
+		topology string
+		shard    int
+	}{"✓ a/b (0.0 s)": {}, "✓ hybrid a/b (0.0 s)": {"hybrid", 0}, "✓ hybrid/2 a/b (0.0 s)": {"hybrid", 2}} {
+		var out bytes.Buffer
+		ui := &steps.Text{W: &out}
+		ui.Scenario(c.topology, result.Scenario{ID: "a/b", Status: result.Passed, Shard: c.shard})
+		require.Equal(t, "    "+want+"\n", out.String())
+	}
+}
+
 func TestTextOverwritesOnlyOnATerminal(t *testing.T) {
 	t.Parallel()
 	for name, terminal := range map[string]bool{"log": false, "terminal": true} {

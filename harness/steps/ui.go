@@ -17,7 +17,7 @@ type UI interface {
 	Note(message string)
 	Work(what string, seconds float64) // a piece of a step; seconds < 0 when it starts
 	Progress(what string, done, total int)
-	Scenario(s result.Scenario)
+	Scenario(topology string, s result.Scenario) // topology is empty where there is one at a time
 	Interval(iv result.Interval, length time.Duration)
 }
 
@@ -117,13 +117,19 @@ func (t *Text) Progress(what string, done, total int) {
 }
 
 // Scenario reports one outcome.
-func (t *Text) Scenario(s result.Scenario) {
+func (t *Text) Scenario(topology string, s result.Scenario) {
+	if s.Shard > 0 {
+		topology = fmt.Sprintf("%s/%d", topology, s.Shard)
+	}
+	if topology != "" {
+		topology += " "
+	}
 	mark := map[result.Status]string{result.Passed: "✓", result.Failed: "✗", result.Skipped: "–"}[s.Status]
 	if s.Reason != "" {
-		t.line(scenarioLevel(s), "    %s %s (%.1f s): %s", mark, s.ID, s.Seconds, s.Reason)
+		t.line(scenarioLevel(s), "    %s %s%s (%.1f s): %s", mark, topology, s.ID, s.Seconds, s.Reason)
 		return
 	}
-	t.line(slog.LevelInfo, "    %s %s (%.1f s)", mark, s.ID, s.Seconds)
+	t.line(slog.LevelInfo, "    %s %s%s (%.1f s)", mark, topology, s.ID, s.Seconds)
 }
 
 // Interval reports a second of load: on a terminal each, elsewhere every fifteenth. What answers

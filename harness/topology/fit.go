@@ -77,6 +77,24 @@ func (e *Environment) fit(values map[string]any) (object, error) {
 	return objects[i], nil
 }
 
+// ClusterWide are the kinds of the chart's objects that stand in no namespace, so that two
+// installations would share them. The error is of code exit.Invalid.
+func (e *Environment) ClusterWide(scoped func(kind string) bool) ([]string, error) {
+	files, err := e.Spec.Chart.Render(e.rendering(), e.values)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := parseObjects(files)
+	var kinds []string
+	for _, o := range objects {
+		if scoped(o.Kind) {
+			kinds = append(kinds, o.Kind)
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds), err
+}
+
 // checkWorkload looks for a workload that makes the pods, and for the container in it.
 func (e *Environment) checkWorkload(objects []object) error {
 	d := e.Spec.Dialect

@@ -42,6 +42,7 @@ func databaseConnections() scenario.Scenario {
 		Features: []scenario.Feature{scenario.FeatureDatabase, scenario.FeatureCluster},
 		Kind:     scenario.Functional,
 		Budget:   time.Minute,
+		Alone:    "its requests have to arrive while the database stalls; beside others fewer would, and it would prove less",
 		// Catches: a pool without a limit, a limit that the chart does not pass on, or doubles.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			pool, err := poolSize(ctx, env)

@@ -97,7 +97,8 @@ func Diagnostics(dir, topology string) string { return filepath.Join(dir, "diagn
 // capture saves the diagnostics of a failed scenario. The paths are relative to the working
 // directory where that holds them, as GitLab wants attachments.
 func (t *Target) capture(ctx context.Context, id string, redact func(string) string) ([]string, error) {
-	dir := filepath.Join(Diagnostics(t.options.Dir, t.info.Name), strings.ReplaceAll(id, "/", "-"))
+	// One that runs on each shard may fail on several.
+	dir := filepath.Join(Diagnostics(t.options.Dir, t.info.Name), strings.ReplaceAll(id, "/", "-")+t.options.Spec.Suffix)
 	err := t.env.Diagnose(ctx, dir, redact)
 	files, globErr := filepath.Glob(filepath.Join(dir, "*"))
 	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(diagnosticOrder(a), diagnosticOrder(b)) })

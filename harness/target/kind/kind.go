@@ -239,6 +239,9 @@ func (t *Target) Close(ctx context.Context) error {
 	return err
 }
 
+// AwaitRemoved waits until what Close has begun to remove is gone.
+func (t *Target) AwaitRemoved(ctx context.Context) error { return t.env.AwaitRemoved(ctx) }
+
 // Diagnose saves logs, events and the state of what is installed in a directory, secrets withheld.
 func (t *Target) Diagnose(ctx context.Context, dir string) error {
 	return t.env.Diagnose(ctx, dir, t.env.Scenarios(t.tenancy.Tenants(), t.tenancy.Seed).Redactor().Redact)
