@@ -13,10 +13,9 @@ import (
 // Locks that limit kinds of work. A Go build uses every core, but not while it links or compiles a
 // huge package that others wait for: two at a time fill the gaps. Package installs wait for disk
 // and network, and so run beside them.
-var (
-	goLanes    = []string{"go", "go-2"}
-	debianLane = "debian"
-)
+var goLanes = []string{"go", "go-2"}
+
+const debianLane = "debian"
 
 // lockPoll is how often a lock that someone else holds is tried again.
 const lockPoll = 50 * time.Millisecond

@@ -29,9 +29,9 @@ func TestLongStepsShowThatTheyRun(t *testing.T) {
 		require.Contains(t, out.String(), "    … images (20s), go build node (20s), Debian packages of node (20s); "+
 			"packages, at most: 900 of 3485\n")
 		ui.Work("Debian packages of node", 25)
-		time.Sleep(time.Minute)
+		time.Sleep(50 * time.Second)
 		require.Contains(t, out.String(), "    … images (1m5s), go build node (1m5s)\n")
-		ui.Done("", "images", 85*time.Second, errors.New("a build failed")) // its go build reports no end
+		ui.Done("", "images", 75*time.Second, errors.New("a build failed")) // its go build reports no end
 		length := out.Len()
 		time.Sleep(time.Hour)
 		require.Equal(t, length, out.Len(), "nothing runs any more")
@@ -39,7 +39,7 @@ func TestLongStepsShowThatTheyRun(t *testing.T) {
 		ui.Work("go build k6", -1) // outside of a step
 		ui.Work("image k6", -1)
 		ui.Work("go build k6", 1)
-		time.Sleep(20 * time.Second)
+		time.Sleep(21 * time.Second)
 		require.True(t, strings.HasSuffix(out.String(), "    … image k6 (20s)\n"), out.String())
 		ui.Work("image k6", 20)
 	})
