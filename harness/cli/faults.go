@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -71,7 +72,7 @@ func newFaults(state *State) *cobra.Command {
 		set.StringVar(&f.Output, "output-dir", "runs", "directory below which a directory for the files is made")
 	})
 	addRecordFormat(command, state)
-	command.AddCommand(newFaultsCheck(state))
+	command.AddCommand(newFaultsCheck(state), newFaultsRules(state))
 	return command
 }
 
@@ -123,6 +124,26 @@ func newFaultsCheck(state *State) *cobra.Command {
 		},
 	}
 	addRecordFormat(command, state)
+	return command
+}
+
+func newFaultsRules(state *State) *cobra.Command {
+	var format string
+	command := &cobra.Command{
+		Use: "rules", Short: "List the invariants that a history is held against", Args: cobra.NoArgs,
+		Example: "  steamer faults rules",
+		RunE: func(*cobra.Command, []string) error {
+			return printed(state, format, check.Rules(), func(w io.Writer) error {
+				for _, rule := range check.Rules() {
+					if _, err := fmt.Fprintf(w, "%-4s %-36s %s\n", rule.ID, rule.Title, rule.Promises); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	addFormat(command, &format)
 	return command
 }
 

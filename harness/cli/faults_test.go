@@ -34,8 +34,10 @@ func TestFaultsCheck(t *testing.T) {
 			last := h.Ops[len(h.Ops)-1]
 			last.Result, last.Value = history.Absent, history.Value{}
 		}), exit.Fail, "C5 (acknowledged versions stay)"},
-		"killed": {generate(func(h *historytest.History) { h.Incomplete = true }), exit.Inconclusive,
-			"killed or interrupted"},
+		"killed": {
+			generate(func(h *historytest.History) { h.Incomplete = true }), exit.Inconclusive,
+			"killed or interrupted",
+		},
 		"cut":     {good[:len(good)/2], exit.Invalid, "cut off"},
 		"nothing": {nil, exit.Invalid, "the file is empty"},
 		"twice": {generate(func(h *historytest.History) {
@@ -100,4 +102,20 @@ func TestFaultsRefuses(t *testing.T) {
 			require.NoDirExists(t, output)
 		})
 	}
+}
+
+// TestFaultsRules: each invariant is listed, and explained in docs/faults.md.
+func TestFaultsRules(t *testing.T) {
+	t.Parallel()
+	code, text, message := call(t, "faults", "rules")
+	require.Equal(t, exit.Pass, code, message)
+	page, err := os.ReadFile("../../docs/faults.md")
+	require.NoError(t, err)
+	for _, rule := range check.Rules() {
+		require.Contains(t, text, rule.Promises)
+		require.Regexp(t, `(?m)^\|[^|]*\b`+rule.ID+`\b[^|]*\|`, string(page), "docs/faults.md lists the invariant")
+	}
+	code, text, _ = call(t, "faults", "rules", "-o", "json")
+	require.Equal(t, exit.Pass, code)
+	require.Contains(t, text, `"id": "S10"`)
 }

@@ -54,14 +54,14 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// File is the name of the history in the directory of a run.
-const File = "history"
+// historyFile is the name of the history in the directory of a run.
+const historyFile = "history"
 
 // Run starts two OpenBao on one PostgreSQL, does the schedule under load, stops everything and
 // judges the history. An interrupted run, or one that ended by an error, leaves a partial history
 // that is judged, too: the report is nil only where there is none.
 func Run(ctx context.Context, o Options) (*check.Report, error) {
-	path := filepath.Join(o.Dir, File)
+	path := filepath.Join(o.Dir, historyFile)
 	err := o.run(ctx, path)
 	if _, missing := os.Stat(path); missing != nil {
 		return nil, err

@@ -87,5 +87,5 @@ func TestInterrupt(t *testing.T) {
 	left, err := os.ReadDir(o.Dir)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
-	require.Equal(t, faults.File, filepath.Base(left[0].Name()))
+	require.Equal(t, "history", filepath.Base(left[0].Name()))
 }

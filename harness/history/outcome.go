@@ -28,18 +28,16 @@ func Outcome(kind OpKind, a Answer) Result {
 	return Unknown
 }
 
-// OutcomeRule is a row of the table that decides. The first row that applies does.
-type OutcomeRule struct {
-	ID      string
-	Because string
+// outcomeRule is a row of the table that decides. The first row that applies does; what none of them
+// names is Unknown.
+type outcomeRule struct {
+	id      string
+	because string
 	applies func(OpKind, Answer) bool
 	result  func(Answer) Result
 }
 
-// OutcomeRules are the rows in their order; what none of them names is Unknown.
-func OutcomeRules() []OutcomeRule { return outcomes }
-
-var outcomes = []OutcomeRule{
+var outcomes = []outcomeRule{
 	{
 		"not-sent", "no connection was made, so that no server saw the request",
 		func(_ OpKind, a Answer) bool { return notSent(a.Err) }, always(Failed),

@@ -103,8 +103,9 @@ func TestOutcome(t *testing.T) {
 			require.Equal(t, tc.want, history.Outcome(tc.kind, tc.a))
 		})
 	}
-	for _, row := range history.OutcomeRules() {
-		require.True(t, tried[row.ID], "no case of row %s", row.ID)
+	for row, because := range history.OutcomeRows() {
+		require.True(t, tried[row], "no case of row %s", row)
+		require.NotEmpty(t, because)
 	}
 	require.Equal(t, 4, history.VersionOf(w, json.RawMessage(`{"version":4}`)))
 	require.Zero(t, history.VersionOf(r, json.RawMessage(`nothing`)))

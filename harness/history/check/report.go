@@ -109,8 +109,7 @@ func (c *checker) violate(rule, where, what string, ops []record, witness ...int
 // violateAt notes a violation. Of each rule those are kept that took the shortest time.
 func (c *checker) violateAt(rule, where, what string, steps ...Step) {
 	c.report.Rules[rule]++
-	title, _ := RuleNamed(rule)
-	v := Violation{Rule: rule, Title: title.Title, Where: where, What: what, Steps: steps, Moments: []Moment{}}
+	v := Violation{Rule: rule, Title: titleOf(rule), Where: where, What: what, Steps: steps, Moments: []Moment{}}
 	list := append(c.report.Violations, v)
 	slices.SortStableFunc(list, func(a, b Violation) int {
 		return cmp.Or(ruleOrder(a.Rule)-ruleOrder(b.Rule), len(a.Steps)-len(b.Steps), cmp.Compare(a.length(), b.length()))

@@ -2,22 +2,22 @@ package check
 
 // Rule is an invariant: what a violation of it is called, and what it promises.
 type Rule struct {
-	ID       string
-	Title    string
-	Promises string
+	ID       string `json:"id"`
+	Title    string `json:"title"`
+	Promises string `json:"promises"`
 }
 
 // Rules are the invariants, in the order in which reports list them.
 func Rules() []Rule { return rules }
 
-// RuleNamed returns the invariant of an ID.
-func RuleNamed(id string) (Rule, bool) {
+// titleOf is the title of the invariant of an ID.
+func titleOf(id string) string {
 	for _, rule := range rules {
 		if rule.ID == id {
-			return rule, true
+			return rule.Title
 		}
 	}
-	return Rule{}, false
+	return ""
 }
 
 var rules = []Rule{
