@@ -37,6 +37,7 @@ func TestVersionsFollowTheModules(t *testing.T) {
 		"KubernetesVersion": {"harness/images/kubernetes/go.mod", "k8s.io/kubernetes", kubernetesVersion},
 		"containerdVersion": {"harness/images/containerd/go.mod", "github.com/containerd/containerd/v2", containerdVersion},
 		"K6Version":         {"perf/go.mod", "go.k6.io/k6/v2", K6Version},
+		"VaultVersion":      {"harness/images/vault/go.mod", "github.com/hashicorp/vault", "v" + vaultVersion},
 		// The server's module has no tagged version; its api module is released with it.
 		"OpenBaoVersion": {"harness/images/openbao/go.mod", "github.com/openbao/openbao/api/v2", "v" + openBaoVersion},
 	} {
