@@ -18,6 +18,7 @@ import (
 // are zero; scenarios that need them name the feature and are skipped.
 type Env struct {
 	Topology  string
+	Kind      openbao.Kind    // of the server
 	Address   string          // base URL that reaches the active node, normally on loopback
 	CA        []byte          // PEM of the certificate authority behind Address and the pods' ports; nil for plain HTTP
 	Client    *openbao.Client // nil makes one for Address
@@ -73,7 +74,7 @@ func (e *Env) Prepare() (*Env, func(), error) {
 	own, done := *e, func() {}
 	own.Timeouts = e.Timeouts.withDefaults()
 	if own.Client == nil {
-		own.Client = openbao.New(e.Address, openbao.Trusting(true, e.CA))
+		own.Client = e.Kind.Client(e.Address, openbao.Trusting(true, e.CA))
 		done = own.Client.Close
 	}
 	return &own, done, nil
