@@ -33,6 +33,7 @@ type Env struct {
 	Others    []string  // further namespaces of the environment: database, stub
 	Release   string    // Helm release and the prefix of its objects' names
 	Selector  string    // label selector of the OpenBao pods and of the workload that makes them
+	Pods      int       // that the release runs; 0 means one active and one standby
 	Active    string    // Service that leads to the active pod only
 	Container string    // container of a pod that runs OpenBao
 	Unseal    KeyRef    // Secret with the static unseal key; zero where the dialect names none
