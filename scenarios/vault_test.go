@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
@@ -20,14 +21,7 @@ import (
 // TestVault runs every scenario that applies against $STEAMER_VAULT: all pass, and what Vault does
 // not have is the reason of each skip that OpenBao's processes do not have.
 func TestVault(t *testing.T) {
-	of, err := local.Open(t.Context(), local.Spec{Server: localbao.Options{Kind: openbao.KindVault}})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, of.Close(t.Context())) })
-	_, _, err = of.Grow(t.Context(), 12)
-	require.NoError(t, err)
-	env, done, err := of.Env()
-	require.NoError(t, err)
-	t.Cleanup(done)
+	env := onVault(t, nil)
 	out, err := scenario.Run(t.Context(), env, scenarios.All(), scenario.Options{})
 	require.NoError(t, err)
 	passed := map[string]int{}
@@ -41,5 +35,35 @@ func TestVault(t *testing.T) {
 		group, _, _ := strings.Cut(r.ID, "/")
 		passed[group]++
 	}
-	t.Log(passed)
+	for group, least := range map[string]int{"access": 50, "abuse": 55, "audit": 2, "config": 10} {
+		assert.GreaterOrEqual(t, passed[group], least, "scenarios of %s that apply to Vault", group)
+	}
+}
+
+// TestVaultWrongPolicy: a policy that reaches into other projects fails, and for that reason.
+func TestVaultWrongPolicy(t *testing.T) {
+	recipes, err := gitlab.RecipesFor(openbao.KindVault)
+	require.NoError(t, err)
+	for i, step := range recipes[0].Secret {
+		if step.Grant != nil {
+			recipes[0].Secret[i].Grant["+/+/kv/data/explicit/*"] = []string{"read"}
+		}
+	}
+	r := run(t, onVault(t, recipes), "access/other-project")
+	require.Equal(t, result.Failed, r.Status)
+	require.Contains(t, r.Reason, "status 200, want 403")
+}
+
+// onVault is an environment on a Vault of its own with tenants of some recipes, nil for Steamer's.
+func onVault(t *testing.T, recipes []*gitlab.Recipe) *scenario.Env {
+	t.Helper()
+	of, err := local.Open(t.Context(), local.Spec{Server: localbao.Options{Kind: openbao.KindVault}, Recipes: recipes})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = of.Close(t.Context()) }) // never fails
+	_, _, err = of.Grow(t.Context(), 12)
+	require.NoError(t, err)
+	env, done, err := of.Env()
+	require.NoError(t, err)
+	t.Cleanup(done)
+	return env
 }

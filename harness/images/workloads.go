@@ -51,6 +51,8 @@ func openbaoRecipe() recipe {
 		"/etc/passwd": {data: []byte("root:x:0:0::/:/bin/sh\nopenbao:x:100:1000::/openbao:/bin/sh\n")},
 		"/etc/group":  {data: []byte("root:x:0:\nopenbao:x:1000:\n")},
 		"/openbao":    {dir: true, mode: 0o755, uid: 100},
+		// HashiCorp's chart calls it by this name.
+		"/usr/bin/vault": {link: "bao"}, "/home/vault": {dir: true, mode: 0o755, uid: 100},
 	}, openbaoBinary())
 }
 
