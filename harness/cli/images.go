@@ -26,9 +26,10 @@ of changes. save and load move them to a machine without any network.`,
 func newImagesBuild(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "build [IMAGE...]", Short: "Build the images that the cache does not hold",
-		Long: fmt.Sprintf(`Images: %v; only where they are named: %v. Programs: bao, k6, vault-program. Without arguments
-all images but those. NAME:VERSION asks for a version; Steamer builds one of each. Of Vault that is
-the last one under the Mozilla Public License, and never a later one.`, images.Names(), images.Optional()),
+		Long: fmt.Sprintf(`Images: %v; only where they are named: %v.
+Programs: bao, k6, vault-program. Without arguments all images but those.
+NAME:VERSION asks for a version; Steamer builds one of each. Of Vault that is
+one under the Mozilla Public License; one under the Business Source License is never built.`, images.Names(), images.Optional()),
 		Example: "  steamer images build\n  steamer images build openbao postgresql\n" +
 			"  steamer images build bao   # prints the path of the OpenBao program\n" +
 			"  steamer images build vault   # takes minutes, once",

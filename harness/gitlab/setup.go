@@ -46,8 +46,8 @@ func Setup(kind openbao.Kind, issuer, audience string) []SetupCall {
 }
 
 // SetUp makes the calls of Setup, and an audit device that writes to a file ("stdout" is the
-// server's output, "" makes none), at a server that does not initialise itself. It acts as root and
-// ends the root token, which nothing needs afterwards.
+// server's output, "" makes none), at a server that does not initialise itself. It acts as root
+// and ends the root token, which nothing needs afterwards.
 func SetUp(ctx context.Context, kind openbao.Kind, client *openbao.Client, keys openbao.Keys,
 	issuer, audience, audit string,
 ) error {

@@ -129,7 +129,8 @@ func (r recipe) check(n, version string) error {
 	if r.refuses != nil {
 		why = cmp.Or(r.refuses(version), why)
 	}
-	return exit.Invalidf("image "+n+":"+version, "leave the version out, or name an image that you may use: --image "+n+"=REF",
+	return exit.Invalidf("image "+n+":"+version, "leave the version out, or name an image that you may use: --image "+n+
+		"=REF",
 		"%s", why)
 }
 
@@ -155,8 +156,8 @@ func (b *Builder) names() []string {
 
 // Ensure returns the named images, pulling or building the ones that the cache does not hold. A
 // name may say the version, NAME:VERSION. An unknown name, another version than the one that
-// Steamer builds, or an unknown source is an exit.Invalid error; a failed pull or build is an exit.Environment
-// error.
+// Steamer builds, or an unknown source is an exit.Invalid error; a failed pull or build is an
+// exit.Environment error.
 func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) {
 	if _, err := ParseSource(string(b.Source)); err != nil {
 		return nil, err

@@ -1,7 +1,7 @@
 package openbao
 
-// VaultTables is what Vault expects to find in PostgreSQL, as SQL statements that may be run again:
-// its values, and the lock of the active node. OpenBao makes such tables itself.
+// VaultTables is what Vault expects to find in PostgreSQL, as SQL statements that may be run
+// again: its values, and the lock of the active node. OpenBao makes such tables itself.
 const VaultTables = `
 CREATE TABLE IF NOT EXISTS vault_kv_store (
 	parent_path text COLLATE "C" NOT NULL, path text COLLATE "C", key text COLLATE "C", value bytea,

@@ -97,7 +97,8 @@ func TestKeys(t *testing.T) {
 	require.NoError(t, client.Unseal(t.Context(), keys))
 	require.ErrorContains(t, client.Unseal(t.Context(), openbao.Keys{}), "sealed still")
 	require.Equal(t, "planted-root", keys.Root().Get(openbao.HeaderToken))
-	text := secret.Redact("planted-root cGxhbnRlZC1rZXk= 706c616e7465642d6b6579 planted-key") + fmt.Sprintf("%v %+v %#v", keys, keys, keys)
+	text := secret.Redact("planted-root cGxhbnRlZC1rZXk= 706c616e7465642d6b6579 planted-key") + fmt.Sprintf("%v %+v %#v",
+		keys, keys, keys)
 	for _, hidden := range []string{"planted", "cGxhbnRlZC1rZXk", "706c616e"} {
 		require.NotContains(t, text, hidden)
 	}

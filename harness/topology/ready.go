@@ -58,7 +58,8 @@ func (e *Environment) AwaitReady(ctx context.Context) error {
 	e.Log("waiting until " + e.Kind().Title() + " is initialised, unsealed, led by one pod and answers Rails")
 	client := e.Client()
 	defer client.Close()
-	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), e.Kind().Title()+" in topology "+e.Spec.Topology, settled,
+	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), e.Kind().Title()+" in topology "+e.Spec.Topology,
+		settled,
 		func(ctx context.Context) error {
 			active, err := e.Active(ctx)
 			if err != nil {

@@ -88,8 +88,8 @@ func (u *unsealer) stop() {
 // Kind is the program that the chart is made for, and whose ways are used.
 func (e *Environment) Kind() openbao.Kind { return e.Spec.Dialect.Server }
 
-// Serves is the program that does serve: an OpenBao may be in a Vault's place. What is seen then is
-// the chart's mechanics.
+// Serves is the program that does serve: an OpenBao may be in a Vault's place. What is seen then
+// is the chart's mechanics.
 func (e *Environment) Serves() openbao.Kind {
 	if e.mirrors {
 		return openbao.KindOpenBao

@@ -53,8 +53,8 @@ func vaultOn(t *testing.T, pods ...*corev1.Pod) *Environment {
 	}
 }
 
-// TestVaultReadiness: Vault's own labels are read, and a pod that is sealed or never joined is what
-// the reason names, with what kept it sealed.
+// TestVaultReadiness: Vault's own labels are read, and a pod that is sealed or never joined is
+// what the reason names, with what kept it sealed.
 func TestVaultReadiness(t *testing.T) {
 	t.Parallel()
 	up := map[string]string{"active": "false", "sealed": "false", "initialized": "true"}
@@ -64,12 +64,20 @@ func TestVaultReadiness(t *testing.T) {
 		last  error
 		want  string
 	}{
-		"healthy":     {up, nil, ""},
-		"sealed":      {map[string]string{"sealed": "true", "initialized": "true"}, nil, "pod vault-2 is sealed (Running): Steamer unseals it"},
-		"refused key": {map[string]string{"sealed": "true", "initialized": "true"}, errors.New("status 400: no"), "status 400: no"},
-		"lost peer":   {map[string]string{"sealed": "true", "initialized": "false"}, nil, "pod vault-2 is"},
-		"two active":  {active, nil, "2 active pods"},
-		"no labels":   {nil, nil, "no labels from Vault's service registration"},
+		"healthy": {up, nil, ""},
+		"sealed": {
+			map[string]string{"sealed": "true", "initialized": "true"},
+			nil,
+			"pod vault-2 is sealed (Running): Steamer unseals it",
+		},
+		"refused key": {
+			map[string]string{"sealed": "true", "initialized": "true"},
+			errors.New("status 400: no"),
+			"status 400: no",
+		},
+		"lost peer":  {map[string]string{"sealed": "true", "initialized": "false"}, nil, "pod vault-2 is"},
+		"two active": {active, nil, "2 active pods"},
+		"no labels":  {nil, nil, "no labels from Vault's service registration"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,8 +130,8 @@ func TestVaultPeers(t *testing.T) {
 	}
 }
 
-// TestMirror: where OpenBao serves in Vault's place, its pods get the labels that Vault's have, and
-// only there.
+// TestMirror: where OpenBao serves in Vault's place, its pods get the labels that Vault's have,
+// and only there.
 func TestMirror(t *testing.T) {
 	t.Parallel()
 	for _, mirrors := range []bool{true, false} {

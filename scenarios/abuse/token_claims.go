@@ -70,11 +70,14 @@ func tokenClaims() []scenario.Scenario {
 			token(set("user_id", ""), taken, refused("missing user_id"))),
 		// OpenBao 2.4.0 answers 500 when a template cannot use a claim. Runner retries that twice,
 		// and Rails treats it as an outage.
-		scenario.Needing(scenario.FeatureClaimPolicies, scenario.Row("abuse/token-environment-list", "An environment that is a list is refused",
+		scenario.Needing(scenario.FeatureClaimPolicies, scenario.Row("abuse/token-environment-list",
+			"An environment that is a list is refused",
 			token(set("environment", []string{"production"}), crash, refused("no such overload: string(list)")))),
-		scenario.Needing(scenario.FeatureClaimPolicies, scenario.Row("abuse/token-reference-missing", "A token without a ref gets no extra access",
+		scenario.Needing(scenario.FeatureClaimPolicies, scenario.Row("abuse/token-reference-missing",
+			"A token without a ref gets no extra access",
 			token(set("ref", nil), crash, taken))),
-		scenario.Needing(scenario.FeatureClaimPolicies, scenario.Row("abuse/token-reference-type-missing", "A token without a ref type gets no extra access",
+		scenario.Needing(scenario.FeatureClaimPolicies, scenario.Row("abuse/token-reference-type-missing",
+			"A token without a ref type gets no extra access",
 			token(set("ref_type", nil), crash, taken))),
 		// Catches: a leeway that is too long.
 		core(scenario.Row("abuse/token-expired", "An expired token is refused",

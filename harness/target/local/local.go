@@ -83,8 +83,9 @@ func (t *Target) open(ctx context.Context) error {
 		return err
 	}
 	t.tenancy = target.Tenancy{
-		Client: t.spec.Server.Kind.Client(t.server.Address, t.server.HTTPClient()), Issuer: issuer, Audience: t.server.Audience,
-		Seed: rand.Text(), Recipes: t.spec.Recipes, Secrets: t.spec.Secrets, Progress: t.spec.Seeded,
+		Client: t.spec.Server.Kind.Client(t.server.Address, t.server.HTTPClient()), Issuer: issuer,
+		Audience: t.server.Audience,
+		Seed:     rand.Text(), Recipes: t.spec.Recipes, Secrets: t.spec.Secrets, Progress: t.spec.Seeded,
 	}
 	if t.spec.Secrets == 0 {
 		t.tenancy.Secrets = gitlab.DefaultSecrets
@@ -194,7 +195,8 @@ func (t *Target) Grow(ctx context.Context, total int) (*result.Seed, target.Obse
 func (t *Target) Env() (*scenario.Env, func(), error) {
 	client := t.spec.Server.Kind.Client(t.server.Address, t.server.HTTPClient())
 	env := &scenario.Env{
-		Topology: "local", Kind: t.spec.Server.Kind, Address: t.server.Address, CA: t.server.CA, Client: client, Issuer: t.tenancy.Issuer,
+		Topology: "local", Kind: t.spec.Server.Kind, Address: t.server.Address, CA: t.server.CA, Client: client,
+		Issuer:   t.tenancy.Issuer,
 		Audience: t.tenancy.Audience, Tenants: t.Tenants(), Recipes: t.tenancy.Recipes, Seed: t.tenancy.Seed,
 		AuditFile: t.server.AuditLog(),
 	}

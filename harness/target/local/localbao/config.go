@@ -40,8 +40,8 @@ func config(address, cluster, keyFile, auditFile, issuer, audience string) ([]by
 	}, "", "  ")
 }
 
-// vaultConfig renders the configuration of a Vault: the same, minus what Vault does not have. It is
-// sealed and empty when it starts, see Server.open.
+// vaultConfig renders the configuration of a Vault: the same, minus what Vault does not have. It
+// is sealed and empty when it starts, see Server.open.
 func vaultConfig(address, cluster string) ([]byte, error) {
 	type m = map[string]any
 	return json.MarshalIndent(m{

@@ -23,8 +23,8 @@ func (d *database) prepareVault(ctx context.Context) error {
 	return nil
 }
 
-// initialise initialises the first node of an empty storage, unseals it and makes Rails' login. The
-// server keeps the key.
+// initialise initialises the first node of an empty storage, unseals it and makes Rails' login.
+// The server keeps the key.
 func (n *Node) initialise(ctx context.Context) (err error) {
 	client := n.client()
 	defer client.Close()
