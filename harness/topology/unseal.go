@@ -150,7 +150,7 @@ func (e *Environment) initialise(ctx context.Context) error {
 	audit := "stdout"
 	if e.mirrors = answering != e.Kind(); e.mirrors {
 		audit = "" // OpenBao takes audit devices from its configuration only
-		e.Log("OpenBao serves in Vault's place: its labels openbao-* are copied to vault-*, which the chart's Services select")
+		e.Log("OpenBao serves in Vault's place: its labels openbao-* are copied to vault-*, which the Services select")
 	}
 	if err := gitlab.SetUp(ctx, e.Kind(), first, keys, e.Issuer.URL(), e.Audience(), audit); err != nil {
 		return err

@@ -191,12 +191,12 @@ func (t *Target) unlike(version string) []string {
 	case t.env.Kind() != openbao.KindVault:
 		return nil
 	case t.env.Serves() != openbao.KindVault:
-		return []string{fmt.Sprintf("Vault: there is no Vault image. OpenBao %s serves in its place, so all that this result says "+
-			"is about the mechanics of chart %s %s; nothing is about Vault: not its latency, capacity, seal, raft or health codes",
-			version, c.Name, c.Version)}
+		return []string{fmt.Sprintf("Vault: there is no Vault image. OpenBao %s serves in its place, so all that this "+
+			"result says is about the mechanics of chart %s %s; nothing is about Vault: not its latency, capacity, seal, "+
+			"raft or health codes", version, c.Name, c.Version)}
 	}
-	return []string{fmt.Sprintf("GitLab's recipes, namespaces and inline authentication: Vault has none of them. Tenants are mounts "+
-		"and policies, jobs log in, and what this result calls OpenBao is Vault %s", version)}
+	return []string{fmt.Sprintf("GitLab's recipes, namespaces and inline authentication: Vault has none of them. "+
+		"Tenants are mounts and policies, jobs log in, and what this result calls OpenBao is Vault %s", version)}
 }
 
 // blame returns a target.UnfitError for a failure of the chart, and an error of the environment
