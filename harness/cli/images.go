@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -25,20 +26,23 @@ of changes. save and load move them to a machine without any network.`,
 func newImagesBuild(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "build [IMAGE...]", Short: "Build the images that the cache does not hold",
-		Long: fmt.Sprintf("Images: %v, or binaries: bao, k6. Without arguments all images.", images.Names()),
+		Long: fmt.Sprintf(`Images: %v; only where they are named: %v.
+Programs: bao, k6, vault-program. Without arguments all images but those.
+NAME:VERSION asks for a version; Steamer builds one of each. Of Vault that is
+one under the Mozilla Public License; one under the Business Source License is never built.`, images.Names(), images.Optional()),
 		Example: "  steamer images build\n  steamer images build openbao postgresql\n" +
-			"  steamer images build bao   # prints the path of the OpenBao program",
+			"  steamer images build bao   # prints the path of the OpenBao program\n" +
+			"  steamer images build vault   # takes minutes, once",
 		RunE: func(c *cobra.Command, args []string) error {
 			b, err := state.Builder()
 			if err != nil {
 				return err
 			}
-			if len(args) == 1 && (args[0] == "bao" || args[0] == "k6") {
-				build := b.OpenBaoBinary
-				if args[0] == "k6" {
-					build = b.K6Binary
-				}
-				path, err := build(c.Context())
+			programs := map[string]func(context.Context) (string, error){
+				"bao": b.OpenBaoBinary, "k6": b.K6Binary, "vault-program": b.VaultBinary,
+			}
+			if len(args) == 1 && programs[args[0]] != nil {
+				path, err := programs[args[0]](c.Context())
 				if err != nil {
 					return exit.Environmentf("program "+args[0], "steamer doctor", "%w", err)
 				}

@@ -17,7 +17,7 @@ import (
 // recipeAPIVersion is the only recipe format this version reads.
 const recipeAPIVersion = "steamer/recipe/v1"
 
-//go:embed recipes/*.yaml recipes/group/*.yaml
+//go:embed recipes/*.yaml recipes/group/*.yaml recipes/vault/*.yaml
 var embedded embed.FS
 
 // Recipe is the sequence of API calls by which some version of GitLab's Rails
@@ -78,9 +78,19 @@ func (r *Recipe) SetTokens(kind string, ttl time.Duration) bool {
 	return found
 }
 
-// Recipes returns the recipes that come with Steamer, two-level before three-level.
-func Recipes() ([]*Recipe, error) {
-	names, err := fs.Glob(embedded, "recipes/*.yaml")
+// Recipes returns the recipes that come with Steamer for OpenBao, two-level before three-level.
+func Recipes() ([]*Recipe, error) { return recipesIn("recipes") }
+
+// RecipesFor returns the recipes that come with Steamer for a program.
+func RecipesFor(kind openbao.Kind) ([]*Recipe, error) {
+	if kind == openbao.KindVault {
+		return recipesIn("recipes/vault")
+	}
+	return Recipes()
+}
+
+func recipesIn(dir string) ([]*Recipe, error) {
+	names, err := fs.Glob(embedded, dir+"/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("embedded recipes: %w", err)
 	}

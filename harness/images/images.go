@@ -4,12 +4,14 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,10 +28,14 @@ const (
 	PostgreSQL = "postgresql"  // its storage
 	GitLabStub = "gitlab-stub" // OIDC issuer and audit sink
 	K6         = "k6"          // the load generator, for load from inside a cluster
+	Vault      = "vault"       // HashiCorp Vault, only on request
 )
 
-// Names lists all images in the order in which a newcomer meets them.
+// Names lists the images of a run in the order in which a newcomer meets them.
 func Names() []string { return []string{Node, OpenBao, PostgreSQL, GitLabStub, K6} }
+
+// Optional lists the images that are built only where they are named.
+func Optional() []string { return []string{Vault} }
 
 // Image is an image in the cache.
 type Image struct {
@@ -109,8 +115,25 @@ type recipe struct {
 	inputs  []string // files and directories under Root whose content decides the image
 	extra   []string // other strings that decide it
 	debian  []rootfs // root file systems of Debian packages, whose versions decide it
+	// refuses says why another version is never built; nil where no reason is known but that only
+	// one is pinned.
+	refuses func(version string) string
 	// build is given each root's packages, by its label.
 	build func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error)
+}
+
+// check refuses a version that is not the recipe's. Empty is the recipe's own.
+func (r recipe) check(n, version string) error {
+	if version == "" || strings.TrimPrefix(version, "v") == r.version {
+		return nil
+	}
+	why := "Steamer builds " + r.version + " only, whose source is pinned by checksums"
+	if r.refuses != nil {
+		why = cmp.Or(r.refuses(version), why)
+	}
+	return exit.Invalidf("image "+n+":"+version, "leave the version out, or name an image that you may use: --image "+n+
+		"=REF",
+		"%s", why)
 }
 
 func (b *Builder) recipes() map[string]recipe {
@@ -123,6 +146,7 @@ func (b *Builder) recipes() map[string]recipe {
 		PostgreSQL: postgresqlRecipe(),
 		GitLabStub: stubRecipe(),
 		K6:         k6Recipe(),
+		Vault:      vaultRecipe(),
 	}
 }
 
@@ -132,17 +156,26 @@ func (b *Builder) names() []string {
 	return slices.DeleteFunc(Names(), func(n string) bool { _, ok := recipes[n]; return !ok })
 }
 
-// Ensure returns the named images, pulling or building the ones that the cache does not hold. An
-// unknown name or source is an exit.Invalid error; a failed pull or build is an exit.Environment
-// error.
+// Ensure returns the named images, pulling or building the ones that the cache does not hold. A
+// name may say the version, NAME:VERSION. An unknown name, another version than the one that
+// Steamer builds, or an unknown source is an exit.Invalid error; a failed pull or build is an
+// exit.Environment error.
 func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) {
 	if _, err := ParseSource(string(b.Source)); err != nil {
 		return nil, err
 	}
 	recipes := b.recipes()
-	for _, n := range names {
-		if _, ok := recipes[n]; !ok {
-			return nil, exit.Invalidf("image "+n, fmt.Sprintf("choose from %v", Names()), "there is no such image")
+	names = slices.Clone(names)
+	for i, asked := range names {
+		n, version, _ := strings.Cut(asked, ":")
+		names[i] = n
+		r, ok := recipes[n]
+		if !ok {
+			hint := fmt.Sprintf("choose from %v and, on request, %v", Names(), Optional())
+			return nil, exit.Invalidf("image "+n, hint, "there is no such image")
+		}
+		if err := r.check(n, version); err != nil {
+			return nil, err
 		}
 	}
 	images := make([]Image, len(names))
@@ -157,13 +190,22 @@ func (b *Builder) Ensure(ctx context.Context, names ...string) ([]Image, error) 
 	return images, group.Wait()
 }
 
+// Cached reports whether the cache holds an image.
+func (b *Builder) Cached(name string) bool {
+	image, err := b.listed(name, b.recipes()[name])
+	return err == nil && image.Archive != "" && exists(image.Archive)
+}
+
 // List returns what the cache holds of the images that Ensure would use, without pulling or
 // building, and without asking Debian's mirror: an image whose packages have unknown versions has
 // no reference yet.
 func (b *Builder) List() ([]Image, error) {
 	var found []Image
 	recipes := b.recipes()
-	for _, n := range b.names() {
+	for _, n := range append(b.names(), Optional()...) {
+		if _, ok := recipes[n]; !ok {
+			continue
+		}
 		image, pulled, err := b.pulled(n)
 		if err != nil {
 			return nil, err

@@ -329,8 +329,9 @@ func TestPins(t *testing.T) {
 	all, err := pins()
 	require.NoError(t, err)
 	b := &Builder{Root: sourceTree(t), Cache: t.TempDir()}
-	require.Len(t, all, len(Names()))
-	for _, n := range Names() {
+	names := append(Names(), Optional()...)
+	require.Len(t, all, len(names))
+	for _, n := range names {
 		p, ok := all[n]
 		require.True(t, ok, n)
 		require.NotEqual(t, p.Reference == "", p.Built == "", "%s: a reference or a reason", n)

@@ -52,6 +52,7 @@ func TestVersionsFollowTheModules(t *testing.T) {
 		"etcdVersion":       {programsModule + "/go.mod", "go.etcd.io/etcd/server/v3", etcdVersion},
 		"corednsVersion":    {programsModule + "/go.mod", "github.com/coredns/coredns", corednsVersion},
 		"K6Version":         {"perf/go.mod", "go.k6.io/k6/v2", K6Version},
+		"VaultVersion":      {"harness/images/vault/go.mod", "github.com/hashicorp/vault", "v" + vaultVersion},
 		// The server's module has no tagged version; its api module is released with it.
 		"OpenBaoVersion": {"harness/images/openbao/go.mod", "github.com/openbao/openbao/api/v2", "v" + openBaoVersion},
 	} {

@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -44,18 +45,28 @@ func k6Binary() binary { return binary{name: "k6", module: "perf", pkg: "./cmd/k
 // not hold it.
 func (b *Builder) K6Binary(ctx context.Context) (string, error) { return b.binary(ctx, k6Binary()) }
 
-// openbaoRecipe makes an image on which GitLab's chart and the community chart run: any user, the
-// server as bao on the PATH, a small shell userland, and an entrypoint at the path they call.
+// openbaoRecipe makes an image on which GitLab's chart and the community chart run.
 func openbaoRecipe() recipe {
+	return serverRecipe(OpenBao, openBaoVersion, map[string]entry{
+		"/etc/passwd": {data: []byte("root:x:0:0::/:/bin/sh\nopenbao:x:100:1000::/openbao:/bin/sh\n")},
+		"/etc/group":  {data: []byte("root:x:0:\nopenbao:x:1000:\n")},
+		"/openbao":    {dir: true, mode: 0o755, uid: 100},
+		// HashiCorp's chart calls it by this name.
+		"/usr/bin/vault": {link: "bao"}, "/home/vault": {dir: true, mode: 0o755, uid: 100},
+	}, openbaoBinary())
+}
+
+// serverRecipe makes an image of a server for other people's charts: any user, the server on the
+// PATH, a small shell userland, and an entrypoint at the path they call.
+func serverRecipe(image, version string, own map[string]entry, program binary) recipe {
 	return recipe{
-		version: openBaoVersion,
+		version: version,
 		inputs: []string{
-			"harness/images/workloads.go", "harness/images/layer.go", "harness/images/files/openbao",
-			"harness/images/openbao",
+			"harness/images/workloads.go", "harness/images/layer.go", "harness/images/files/" + image, program.module,
 		},
 		debian: []rootfs{busyboxRoot()},
 		build: func(ctx context.Context, b *Builder, debian map[string][]string) (v1.Image, error) {
-			bao, err := b.OpenBaoBinary(ctx)
+			server, err := b.binary(ctx, program)
 			if err != nil {
 				return nil, err
 			}
@@ -67,23 +78,20 @@ func openbaoRecipe() recipe {
 			if err != nil {
 				return nil, err
 			}
-			entrypoint, err := os.ReadFile(filepath.Join(b.Root, "harness/images/files/openbao/docker-entrypoint.sh"))
+			entrypoint, err := os.ReadFile(filepath.Join(b.Root, "harness/images/files", image, "docker-entrypoint.sh"))
 			if err != nil {
 				return nil, err
 			}
-			files := map[string]entry{
-				"/bin/busybox": {data: busybox, mode: 0o755}, "/usr/bin/bao": {source: bao},
+			files := maps.Clone(own)
+			maps.Copy(files, map[string]entry{
+				"/bin/busybox": {data: busybox, mode: 0o755}, "/usr/bin/" + program.name: {source: server},
 				"/usr/local/bin/docker-entrypoint.sh": {data: entrypoint, mode: 0o755},
-				"/etc/passwd": {data: []byte(
-					"root:x:0:0::/:/bin/sh\nopenbao:x:100:1000::/openbao:/bin/sh\n")},
-				"/etc/group": {data: []byte("root:x:0:\nopenbao:x:1000:\n")},
-				"/tmp":       {dir: true, mode: 0o1777},
-				"/openbao":   {dir: true, mode: 0o755, uid: 100},
-			}
+				"/tmp":                                {dir: true, mode: 0o1777},
+			})
 			for _, applet := range userland {
 				files["/bin/"+applet] = entry{link: "busybox"}
 			}
-			return b.single(OpenBao, v1.Config{
+			return b.single(image, v1.Config{
 				Entrypoint: []string{"/usr/local/bin/docker-entrypoint.sh"}, User: "100:1000",
 				Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"},
 			}, files)

@@ -8,7 +8,13 @@ import (
 // Conditions says what an entry matches.
 func (e Entry) Conditions() string {
 	var parts []string
-	for _, c := range [][2]string{{"chart", e.Chart}, {"OpenBao", e.OpenBao}, {"topology", e.Topology}, {"mode", e.Mode}} {
+	for _, c := range [][2]string{
+		{"chart", e.Chart},
+		{"OpenBao", e.OpenBao},
+		{"Vault", e.Vault},
+		{"topology", e.Topology},
+		{"mode", e.Mode},
+	} {
 		if c[1] != "" {
 			parts = append(parts, c[0]+" "+c[1])
 		}

@@ -53,7 +53,7 @@ func (s *SLO) Gaps(tiers []float64) []string {
 // nothing about fetches.
 func (e Entry) serves(topology string, tier float64) bool {
 	e.Chart, e.OpenBao = "", ""
-	return e.covers(Entry{Topology: topology, Mode: load.Inline, Tier: []float64{tier}})
+	return e.Vault == "" && e.covers(Entry{Topology: topology, Mode: load.Inline, Tier: []float64{tier}})
 }
 
 // covers reports whether e matches whatever o matches. Version ranges are
@@ -63,5 +63,6 @@ func (e Entry) covers(o Entry) bool {
 		func(t float64) bool { return !slices.Contains(e.Tier, t) })
 	all := func(s string) bool { return s == "" || s == Any }
 	return tiers && (all(e.Topology) || e.Topology == o.Topology) && (e.Mode == "" || e.Mode == o.Mode) &&
-		(e.Chart == "" || e.Chart == o.Chart) && (e.OpenBao == "" || e.OpenBao == o.OpenBao)
+		(e.Chart == "" || e.Chart == o.Chart) && (e.OpenBao == "" || e.OpenBao == o.OpenBao) &&
+		(e.Vault == "" || e.Vault == o.Vault)
 }

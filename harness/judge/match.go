@@ -21,13 +21,17 @@ func Topologies() []string { return []string{"cloud-native", "cloud-native-hybri
 type Subject struct {
 	Chart    string // version of the chart
 	OpenBao  string // version of OpenBao
+	Vault    string // version of Vault, where that serves
 	Topology string
 	Mode     string // way to fetch
 	Tier     string // fetches per second, as the run names it
 }
 
 func subject(t *result.Topology, tier string) Subject {
-	return Subject{Chart: t.Chart.Version, OpenBao: t.Versions["openbao"], Topology: t.Name, Mode: t.Load.Mode, Tier: tier}
+	return Subject{
+		Chart: t.Chart.Version, OpenBao: t.Versions["openbao"], Vault: t.Versions["vault"], Topology: t.Name,
+		Mode: t.Load.Mode, Tier: tier,
+	}
 }
 
 // Find returns the index of the first entry that matches u, -1 when none does.
@@ -48,7 +52,11 @@ func (e Entry) Mismatch(u Subject) string {
 			return fmt.Sprintf("%s %q is not %q", c.what, c.got, c.want)
 		}
 	}
-	for _, c := range []struct{ what, want, got string }{{"chart", e.Chart, u.Chart}, {"OpenBao", e.OpenBao, u.OpenBao}} {
+	for _, c := range []struct{ what, want, got string }{
+		{"chart", e.Chart, u.Chart},
+		{"OpenBao", e.OpenBao, u.OpenBao},
+		{"Vault", e.Vault, u.Vault},
+	} {
 		if !inRange(c.want, c.got) {
 			return fmt.Sprintf("%s version %q is not in %q", c.what, c.got, c.want)
 		}

@@ -41,6 +41,7 @@ type SLO struct {
 type Entry struct {
 	Chart    string    `json:"chart,omitempty"`    // chart version range, e.g. ">=0.12.0 <2"
 	OpenBao  string    `json:"openbao,omitempty"`  // OpenBao version range
+	Vault    string    `json:"vault,omitempty"`    // Vault version range
 	Tier     []float64 `json:"tier,omitempty"`     // fetches per second, rows of the sizing table
 	Topology string    `json:"topology,omitempty"` // a topology's name, or "any"
 	Mode     string    `json:"mode,omitempty"`     // way to fetch, e.g. "inline"
@@ -180,7 +181,7 @@ func (s *SLO) validate() error {
 }
 
 func (e Entry) validate() error {
-	for field, v := range map[string]string{"chart": e.Chart, "openbao": e.OpenBao} {
+	for field, v := range map[string]string{"chart": e.Chart, "openbao": e.OpenBao, "vault": e.Vault} {
 		if v == "" {
 			continue
 		}

@@ -39,7 +39,10 @@ func (s *SLO) Thresholds(u Subject, runLatency float64) []result.Threshold {
 
 // concerns reports whether the entry may judge u, whose versions are not known yet.
 func (e Entry) concerns(u Subject) bool {
-	e.Chart, e.OpenBao = "", ""
+	if e.Vault != "" && u.Vault == "" || e.OpenBao != "" && u.Vault != "" { // of another program
+		return false
+	}
+	e.Chart, e.OpenBao, e.Vault = "", "", ""
 	return e.Mismatch(u) == ""
 }
 

@@ -84,7 +84,11 @@ func (v VUs) At(perSecond float64) VUs {
 const Inline = "inline"
 
 // Modes are the ways to fetch a secret that exist in the field.
-func Modes() []string { return []string{Inline, "login-read", "login-read-revoke"} }
+func Modes() []string { return append([]string{Inline}, LoginModes()...) }
+
+// LoginModes returns the ways to fetch that need no inline authentication: the first is that of
+// GitLab Runner with HashiCorp Vault.
+func LoginModes() []string { return []string{"login-read", "login-read-revoke"} }
 
 // ProfileModes are those, rails to write secrets as GitLab does, and mixed of all of them;
 // perf/README.md describes them.

@@ -184,11 +184,16 @@ func (w *podWatcher) see(now time.Time, pods []corev1.Pod) {
 	var leaders []string
 	for _, pod := range pods {
 		component := pod.Labels["app.kubernetes.io/name"]
+		if component == string(openbao.KindVault) {
+			component = string(openbao.KindOpenBao) // the server under test, whichever it is
+		}
 		role := ""
-		if pod.Labels[openbao.LabelActive] == "true" {
+		switch openbao.Registered(pod.Labels, openbao.LabelActive) {
+		case "":
+		case "true":
 			role = roleActive
 			leaders = append(leaders, pod.Name)
-		} else if _, registered := pod.Labels[openbao.LabelActive]; registered {
+		default:
 			role = "standby"
 		}
 		if pod.Spec.NodeName != "" {

@@ -1,5 +1,6 @@
-// Package openbao speaks OpenBao's HTTP API the way GitLab does: single requests that
-// carry their own authentication (inline auth), no retries, no hidden redirects.
+// Package openbao speaks the HTTP API of OpenBao and Vault the way GitLab does: single requests
+// that carry their own authentication (inline auth), no retries, no hidden redirects. For Vault,
+// which has no inline auth, it logs in first.
 // What the server said is returned as it is, so that checks can judge it.
 package openbao
 
@@ -29,6 +30,7 @@ const defaultTimeout = 60 * time.Second
 type Client struct {
 	address string
 	http    *http.Client
+	login   bool // see Kind.Client
 }
 
 // New returns a client for address, for instance "http://127.0.0.1:8200". A nil
@@ -98,22 +100,35 @@ func (r *Response) Message() string { return strings.TrimSpace(strings.Join(r.Er
 // only when there is no answer: connection errors, time-outs, a cancelled context
 // or a body that is no JSON. Errors never hold headers or bodies.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
+	if c.login && r.Auth != nil {
+		return c.throughLogin(ctx, r)
+	}
+	return c.send(ctx, r)
+}
+
+func (c *Client) send(ctx context.Context, r Request) (*Response, error) {
+	out, _, err := c.exchange(ctx, r)
+	return out, err
+}
+
+// exchange returns the answer, and its body as it came.
+func (c *Client) exchange(ctx context.Context, r Request) (*Response, []byte, error) {
 	req, err := c.build(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	start := time.Now()
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
+		return nil, nil, fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: reading the answer: %w", r.Method, r.Path, err)
+		return nil, nil, fmt.Errorf("%s %s: reading the answer: %w", r.Method, r.Path, err)
 	}
 	if len(raw) > maxBody {
-		return nil, fmt.Errorf("%s %s: answer exceeds %d bytes", r.Method, r.Path, maxBody)
+		return nil, nil, fmt.Errorf("%s %s: answer exceeds %d bytes", r.Method, r.Path, maxBody)
 	}
 	out := &Response{
 		Status:           res.StatusCode,
@@ -123,9 +138,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	err = out.decode(raw)
 	out.Foreign = err != nil
 	if err != nil && out.OK() {
-		return nil, fmt.Errorf("%s %s: status %d: %w", r.Method, r.Path, res.StatusCode, err)
+		return nil, nil, fmt.Errorf("%s %s: status %d: %w", r.Method, r.Path, res.StatusCode, err)
 	}
-	return out, nil
+	return out, raw, nil
 }
 
 func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {

@@ -9,7 +9,10 @@ import (
 
 // Health is a node's answer to sys/health.
 type Health struct {
-	Status      int    `json:"-"` // 200 active, 429 standby, 501 not initialised, 503 sealed, 500 storage trouble
+	// 200 active, 429 standby, 501 not initialised, 503 sealed, 500 storage trouble; Vault also
+	// 472 to 474: a secondary of disaster recovery, a performance standby, a standby without its
+	// active node
+	Status      int    `json:"-"`
 	Initialized bool   `json:"initialized"`
 	Sealed      bool   `json:"sealed"`
 	Standby     bool   `json:"standby"`

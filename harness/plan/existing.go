@@ -40,7 +40,7 @@ func CheckReference(flag, ref string) error {
 func (p Plan) checkImages() error {
 	for _, image := range slices.Sorted(maps.Keys(p.Images)) {
 		flag, ref := fmt.Sprintf("--image %s=%s", image, p.Images[image]), p.Images[image]
-		if known := append(p.replaceable(), images.Node); !slices.Contains(known, image) {
+		if known := append(p.replaceable(), images.Node, images.Vault); !slices.Contains(known, image) {
 			return exit.Invalidf(flag, "choose from "+strings.Join(known, ", "), "there is no such image")
 		}
 		if image == images.Node && p.Cluster.Existing() {
@@ -59,6 +59,9 @@ func (p Plan) checkImages() error {
 			"on an existing cluster Steamer has no engine on the cluster's network to run PostgreSQL outside it")
 	}
 	for _, image := range p.replaceable() {
+		if image == images.OpenBao && p.Images[images.Vault] != "" {
+			continue
+		}
 		if p.Images[image] == "" {
 			return exit.Invalidf("--image "+image, "push it where the cluster can pull it, and pass --image "+image+"=REFERENCE",
 				"an existing cluster cannot see the image that Steamer builds")

@@ -10,6 +10,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
@@ -40,7 +41,11 @@ func (r *Resolved) resolveDuration() error {
 
 // subject is what the plan knows of a topology to judge.
 func (r *Resolved) subject(topology string) judge.Subject {
-	return judge.Subject{Topology: topology, Mode: r.Profile.Mode, Tier: r.Tier.Name}
+	u := judge.Subject{Topology: topology, Mode: r.Profile.Mode, Tier: r.Tier.Name}
+	if r.Dialect.Server == openbao.KindVault {
+		u.Vault = "of unknown version"
+	}
+	return u
 }
 
 // Thresholds are the latency limits that may judge a topology of the plan: fetches above them are

@@ -74,7 +74,7 @@ type Plan struct {
 	ReadyTimeout document.Duration `json:"readyTimeout,omitempty"`
 	Cluster      ClusterPlan       `json:"cluster"`
 	// Images are references that replace the images Steamer builds: openbao, postgresql,
-	// gitlab-stub, and node, which sets the version of Kubernetes.
+	// gitlab-stub, vault, and node, which sets the version of Kubernetes.
 	Images map[string]string `json:"images,omitempty"`
 	Output string            `json:"output"` // directory of run directories
 	SLO    string            `json:"slo"`    // file of objectives
@@ -199,6 +199,9 @@ func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*R
 		return nil, err
 	}
 	if r.Dialect, err = topology.DialectNamed(p.Dialect); err != nil {
+		return nil, err
+	}
+	if err = r.fitServer(); err != nil {
 		return nil, err
 	}
 	if r.Overrides, err = chart.ReadOverrides(p.Values, p.Set); err != nil {

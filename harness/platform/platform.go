@@ -121,7 +121,7 @@ func (p *Platform) Spec(name string) topology.Spec {
 	spec := p.Provider.Spec(name)
 	spec.Run = p.ID
 	spec.Images = topology.Images{
-		OpenBao: p.Images[images.OpenBao].Ref, PostgreSQL: p.Images[images.PostgreSQL].Ref,
+		OpenBao: p.Images[p.Provider.server()].Ref, PostgreSQL: p.Images[images.PostgreSQL].Ref,
 		GitLabStub: p.Images[images.GitLabStub].Ref,
 	}
 	return spec

@@ -9,6 +9,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/images"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/steps"
 )
 
@@ -45,7 +46,7 @@ func (p *Platform) shown() {
 // image is written, the compiler works.
 func (p *Platform) provideImages(ctx context.Context) error {
 	p.shown()
-	wanted := []string{images.OpenBao, images.PostgreSQL, images.GitLabStub, images.Node}
+	wanted := []string{p.Provider.server(), images.PostgreSQL, images.GitLabStub, images.Node}
 	if p.Provider.Plan.InCluster != nil {
 		wanted = append(wanted, images.K6)
 	}
@@ -70,7 +71,7 @@ func (p *Platform) provideImages(ctx context.Context) error {
 // images itself.
 func (p *Platform) provideK6(ctx context.Context) error {
 	p.shown()
-	p.replaced(images.OpenBao, images.PostgreSQL, images.GitLabStub, images.K6)
+	p.replaced(p.Provider.server(), images.PostgreSQL, images.GitLabStub, images.K6)
 	return p.provideProgram(ctx)
 }
 
@@ -97,6 +98,18 @@ func (p *Platform) replaced(wanted ...string) []string {
 	})
 }
 
+// server is the name of the image that serves. A Vault that is neither named nor in the cache is
+// not built: OpenBao serves in its place, and the result says so.
+func (p *Provider) server() string {
+	if d := p.Plan.Dialect; d == nil || d.Server != openbao.KindVault {
+		return images.OpenBao
+	}
+	if p.Plan.Images[images.Vault] != "" || p.Builder != nil && p.Builder.Cached(images.Vault) {
+		return images.Vault
+	}
+	return images.OpenBao
+}
+
 // named is an image that a flag or the plan names.
 func (p *Provider) named(name, ref string) images.Image {
 	image, ok := p.Named[ref]
@@ -109,7 +122,7 @@ func (p *Provider) named(name, ref string) images.Image {
 
 // workloads are the images that pods use.
 func (p *Platform) workloads() []images.Image {
-	all := []images.Image{p.Images[images.OpenBao], p.Images[images.PostgreSQL], p.Images[images.GitLabStub]}
+	all := []images.Image{p.Images[p.Provider.server()], p.Images[images.PostgreSQL], p.Images[images.GitLabStub]}
 	if p.Provider.Plan.InCluster != nil {
 		all = append(all, p.Images[images.K6])
 	}

@@ -17,7 +17,7 @@ func (p *Provider) Spec(name string) topology.Spec {
 		Resources: resources(p.Plan.Tier), Fixtures: p.Plan.Fixtures, NodePort: p.nodePort(), TLS: p.Plan.TLS,
 		ReadyTimeout: time.Duration(p.Plan.ReadyTimeout), Signing: p.Plan.Profile.Algorithm(),
 		Images: topology.Images{
-			OpenBao: p.reference(images.OpenBao), PostgreSQL: p.reference(images.PostgreSQL),
+			OpenBao: p.reference(p.server()), PostgreSQL: p.reference(images.PostgreSQL),
 			GitLabStub: p.reference(images.GitLabStub),
 		},
 	}

@@ -162,6 +162,7 @@ func (r *Runner) install(ctx context.Context, t *topology) error {
 	}
 	info := first.Info()
 	t.out.Versions, t.out.Images = info.Versions, info.Images
+	t.out.NotMeasured = append(t.out.NotMeasured, info.NotMeasured...)
 	outcome := result.Scenario{
 		ID: "lifecycle/install",
 		Title: "The chart installs and OpenBao becomes ready: " +

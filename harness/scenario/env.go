@@ -18,6 +18,7 @@ import (
 // are zero; scenarios that need them name the feature and are skipped.
 type Env struct {
 	Topology  string
+	Kind      openbao.Kind    // of the server
 	Address   string          // base URL that reaches the active node, normally on loopback
 	CA        []byte          // PEM of the certificate authority behind Address and the pods' ports; nil for plain HTTP
 	Client    *openbao.Client // nil makes one for Address
@@ -32,6 +33,7 @@ type Env struct {
 	Others    []string  // further namespaces of the environment: database, stub
 	Release   string    // Helm release and the prefix of its objects' names
 	Selector  string    // label selector of the OpenBao pods and of the workload that makes them
+	Pods      int       // that the release runs; 0 means one active and one standby
 	Active    string    // Service that leads to the active pod only
 	Container string    // container of a pod that runs OpenBao
 	Unseal    KeyRef    // Secret with the static unseal key; zero where the dialect names none
@@ -73,7 +75,7 @@ func (e *Env) Prepare() (*Env, func(), error) {
 	own, done := *e, func() {}
 	own.Timeouts = e.Timeouts.withDefaults()
 	if own.Client == nil {
-		own.Client = openbao.New(e.Address, openbao.Trusting(true, e.CA))
+		own.Client = e.Kind.Client(e.Address, openbao.Trusting(true, e.CA))
 		done = own.Client.Close
 	}
 	return &own, done, nil

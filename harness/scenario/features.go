@@ -3,6 +3,8 @@ package scenario
 import (
 	"slices"
 	"strings"
+
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // Feature is something an environment has or lacks.
@@ -22,6 +24,13 @@ const (
 	FeatureAudit     Feature = "audit"       // the audit log can be read
 	FeatureAuditHTTP Feature = "audit-http"  // OpenBao has an audit device of type http
 	FeatureStack     Feature = "gitlab-api"  // secrets can be managed by GitLab's API
+
+	// What OpenBao has and Vault's Community Edition lacks.
+	FeatureNamespaces    Feature = "namespaces"     // tenants are namespaces
+	FeatureInlineAuth    Feature = "inline-auth"    // a request carries its own login
+	FeatureClaimPolicies Feature = "claim-policies" // a token's policies follow its claims
+	FeatureSelfInit      Feature = "self-init"      // the server initialises and unseals itself
+	FeatureScan          Feature = "kv-scan"        // KV lists recursively, and with details
 )
 
 // changePrefix marks the features that Change makes.
@@ -109,12 +118,25 @@ func features() map[Feature]feature {
 			rights: []Right{{Verbs: "get", Resource: "pods/log"}},
 		},
 		FeatureAuditHTTP: {lack: "this OpenBao has no HTTP audit device; 2.5 and later have one"},
+		FeatureNamespaces: {
+			lack: "Vault's Community Edition has no namespaces: its tenants are mounts and policies", has: (*Env).openBao,
+		},
+		FeatureInlineAuth: {lack: "Vault has no inline authentication: jobs log in first", has: (*Env).openBao},
+		FeatureClaimPolicies: {
+			lack: "Vault has no policies that follow a token's claims: jobs of a project read all its secrets",
+			has:  (*Env).openBao,
+		},
+		FeatureSelfInit: {lack: "Vault neither initialises nor unseals itself: Steamer does", has: (*Env).openBao},
+		FeatureScan:     {lack: "Vault's KV has neither SCAN nor detailed metadata", has: (*Env).openBao},
 		FeatureStack: {
 			lack: "there is no GitLab to manage secrets through; name one with --gitlab-url",
 			has:  func(e *Env) bool { return len(e.Stacks) > 0 },
 		},
 	}
 }
+
+// openBao reports whether the server is driven as OpenBao is.
+func (e *Env) openBao() bool { return e.Kind != openbao.KindVault }
 
 // Has reports whether the environment has a feature.
 func (e *Env) Has(f Feature) bool {

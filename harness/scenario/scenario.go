@@ -57,6 +57,8 @@ type Scenario struct {
 	Alone    string
 	Expected time.Duration // what it took when that was recorded; see Schedule
 	Test     Test
+
+	needs []Feature // of a row, see Needing
 }
 
 // Row is what a scenario of a table has of its own. The ID stands there in full, so that a search
@@ -66,6 +68,12 @@ func Row(id, title string, test Test) Scenario { return Scenario{ID: id, Title: 
 // About returns a row about another subject than the rest of its table.
 func About(subject result.Subject, row Scenario) Scenario {
 	row.Subject = subject
+	return row
+}
+
+// Needing returns a row that needs a feature beside those of its table.
+func Needing(f Feature, row Scenario) Scenario {
+	row.needs = append(row.needs, f)
 	return row
 }
 
@@ -85,6 +93,7 @@ func Table(common Scenario, rows ...Scenario) []Scenario {
 		if r.Features == nil {
 			r.Features = common.Features
 		}
+		r.Features, r.needs = slices.Concat(r.Features, r.needs), nil
 		if r.Rights == nil {
 			r.Rights = common.Rights
 		}

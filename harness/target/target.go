@@ -47,10 +47,12 @@ type Info struct {
 	Chart    result.Chart      // zero where no chart was installed
 	Versions map[string]string // by component: "openbao", "postgresql", "kubernetes" ...
 	Images   map[string]string // reference by name; nil for processes
-	Config   string            // digest of the user's values or configuration patch; may be empty
-	Limited  string            // how a limit of its CPUs is enforced; "" without one
-	CPUs     float64           // cores that SetCPUs limits OpenBao to; 0 is no limit
-	Delay    time.Duration     // that SetDelay adds to every answer
+	// NotMeasured is what a reader might expect of a result about the target and will not find.
+	NotMeasured []string
+	Config      string        // digest of the user's values or configuration patch; may be empty
+	Limited     string        // how a limit of its CPUs is enforced; "" without one
+	CPUs        float64       // cores that SetCPUs limits OpenBao to; 0 is no limit
+	Delay       time.Duration // that SetDelay adds to every answer
 }
 
 // Processes is Info.Name of a target that runs as processes.

@@ -14,6 +14,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/cluster"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
@@ -31,6 +32,9 @@ const databaseSelector = "app.kubernetes.io/name=postgresql"
 
 // installDatabase makes the password and brings up PostgreSQL where the topology has it.
 func (e *Environment) installDatabase(ctx context.Context) error {
+	if e.Spec.Dialect.Raft {
+		return nil
+	}
 	password, err := randomHex(16)
 	if err != nil {
 		return err
@@ -53,6 +57,18 @@ func (e *Environment) installDatabase(ctx context.Context) error {
 		return err
 	}
 	return e.awaitPods(ctx, e.DatabaseNamespace(), databaseSelector, 1, databaseTimeout)
+}
+
+// createTables makes what the server expects in PostgreSQL and does not make itself.
+func (e *Environment) createTables(ctx context.Context) error {
+	if e.Kind() != openbao.KindVault || e.Spec.Dialect.Raft {
+		return nil
+	}
+	e.Log("making Vault's tables in PostgreSQL")
+	if _, err := e.Database().Query(ctx, openbao.VaultTables); err != nil {
+		return exit.Environmentf("tables of Vault", "", "%w", err)
+	}
+	return nil
 }
 
 // databaseValues are the values of PostgreSQL's chart.

@@ -18,6 +18,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -28,7 +29,11 @@ var dialects embed.FS
 // found. It is data: one file of dialects/, or the user's own. docs/dialects.md describes every
 // field.
 type Dialect struct {
-	Name          string `json:"-"`
+	Name string `json:"-"`
+	// Server is the program that the chart is made for: openbao, which empty means, or vault.
+	Server openbao.Kind `json:"server"`
+	// Raft says that the server keeps its data in its own pods: no PostgreSQL is made.
+	Raft          bool   `json:"raft"`
 	Release       string `json:"release"`       // Helm release name that the object names below follow from
 	Selector      string `json:"selector"`      // label selector of the OpenBao pods
 	Container     string `json:"container"`     // container that runs OpenBao
@@ -140,6 +145,7 @@ func Dialects() []string {
 	for _, entry := range entries {
 		known = append(known, strings.TrimSuffix(path.Base(entry.Name()), ".yaml"))
 	}
+	slices.Sort(known)
 	return known
 }
 
@@ -191,6 +197,9 @@ func (d *Dialect) check() error {
 	}
 	if d.Values == "" {
 		return errors.New("values: they are missing")
+	}
+	if !slices.Contains([]openbao.Kind{"", openbao.KindOpenBao, openbao.KindVault}, d.Server) {
+		return fmt.Errorf("server %q: use %s or %s", d.Server, openbao.KindOpenBao, openbao.KindVault)
 	}
 	if max(d.MetricsPort, d.APIPort) > 65535 || min(d.MetricsPort, d.APIPort) < 0 {
 		return fmt.Errorf("metricsPort %d, apiPort %d: use 0 to 65535", d.MetricsPort, d.APIPort)

@@ -276,7 +276,7 @@ func TestParseDialect(t *testing.T) {
 			require.ErrorContains(t, err, file)
 		})
 	}
-	require.Equal(t, []string{"community", "gitlab"}, Dialects())
+	require.Equal(t, []string{"community", "gitlab", "vault", "vault-postgresql"}, Dialects())
 	for _, name := range append(Dialects(), "dialects/gitlab.yaml") {
 		_, err := DialectNamed(name)
 		require.NoError(t, err, name)

@@ -82,6 +82,7 @@ func (e *Environment) Remove(ctx context.Context) error {
 	if e.forward != nil {
 		e.forward.Close()
 	}
+	e.unsealer.stop()
 	var failures []error
 	for _, name := range e.namespaces() {
 		if err := e.removeNamespace(ctx, name); err != nil && !apierrors.IsNotFound(err) {

@@ -55,13 +55,17 @@ func awaitN(ctx context.Context, timeout time.Duration, what string, n int, prob
 // account; exactly one is active; the active Service has exactly that pod as its endpoint; and a
 // login as Rails with a request behind it is answered through the address that load will use.
 func (e *Environment) AwaitReady(ctx context.Context) error {
-	e.Log("waiting until OpenBao is initialised, unsealed, led by one pod and answers Rails")
+	e.Log("waiting until " + e.Kind().Title() + " is initialised, unsealed, led by one pod and answers Rails")
 	client := e.Client()
 	defer client.Close()
-	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), "OpenBao in topology "+e.Spec.Topology, settled,
+	return awaitN(ctx, cmp.Or(e.Spec.ReadyTimeout, InstallTimeout), e.Kind().Title()+" in topology "+e.Spec.Topology,
+		settled,
 		func(ctx context.Context) error {
 			active, err := e.Active(ctx)
 			if err != nil {
+				return err
+			}
+			if e.deployed, err = e.replicas(ctx); err != nil {
 				return err
 			}
 			if err := e.endpoint(ctx, active); err != nil {
@@ -70,7 +74,10 @@ func (e *Environment) AwaitReady(ctx context.Context) error {
 			if e.forward != nil && e.forward.Err() != nil {
 				return e.forward.Err()
 			}
-			return e.asRails(ctx, client)
+			if err := e.asRails(ctx, client); err != nil || !e.Spec.Dialect.Raft {
+				return err
+			}
+			return e.checkPeers(ctx, client)
 		})
 }
 
@@ -100,7 +107,7 @@ func (e *Environment) Active(ctx context.Context) (*corev1.Pod, error) {
 		return nil, err
 	}
 	if len(pods) != deployed {
-		return nil, fmt.Errorf("%d OpenBao pods exist, the chart asks for %d", len(pods), deployed)
+		return nil, fmt.Errorf("%d %s pods exist, the chart asks for %d", len(pods), e.Kind().Title(), deployed)
 	}
 	var active []*corev1.Pod
 	for i := range pods {
@@ -111,19 +118,20 @@ func (e *Environment) Active(ctx context.Context) (*corev1.Pod, error) {
 				return nil, err
 			}
 		}
+		sealed, initialized := openbao.Registered(labels, openbao.LabelSealed),
+			openbao.Registered(labels, openbao.LabelInitialized)
 		// What OpenBao says of itself explains more than the probe that fails because of it.
 		switch {
-		case labels[openbao.LabelSealed] == "true":
-			return nil, fmt.Errorf("pod %s is sealed (%s): is the unseal key the one the storage was initialised with?",
-				pod.Name, podState(*pod))
-		case labels[openbao.LabelInitialized] == "false":
+		case sealed == "true":
+			return nil, fmt.Errorf("pod %s is sealed (%s): %s", pod.Name, podState(*pod), e.unsealer.why(pod.Name))
+		case initialized == "false":
 			return nil, fmt.Errorf("pod %s is not initialised (%s)", pod.Name, podState(*pod))
 		case !cluster.PodReady(*pod):
 			return nil, fmt.Errorf("pod %s is not Ready: %s", pod.Name, podState(*pod))
-		case labels[openbao.LabelSealed] == "" || labels[openbao.LabelInitialized] == "":
-			return nil, fmt.Errorf("pod %s has no labels from OpenBao's service registration", pod.Name)
+		case sealed == "" || initialized == "":
+			return nil, fmt.Errorf("pod %s has no labels from %s's service registration", pod.Name, e.Kind().Title())
 		}
-		if labels[openbao.LabelActive] == "true" {
+		if openbao.Registered(labels, openbao.LabelActive) == "true" {
 			active = append(active, pod)
 		}
 	}

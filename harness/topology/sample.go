@@ -20,7 +20,10 @@ type Sample struct {
 // supplied are the keys of the Secrets that a topology makes in the release's namespace, by the
 // Secrets' names.
 func supplied(topology string, d *Dialect, tls bool) map[string][]string {
-	keys := map[string][]string{passwordSecret: {"password"}}
+	keys := map[string][]string{}
+	if !d.Raft {
+		keys[passwordSecret] = []string{"password"}
+	}
 	if topology == CloudNativeHybrid {
 		keys[caSecret] = []string{"ca.crt"}
 	}

@@ -33,7 +33,7 @@ func (e *Environment) CA() []byte {
 
 // Client is a client for Address that keeps its connections. Close it when done.
 func (e *Environment) Client() *openbao.Client {
-	return openbao.New(e.Address, openbao.Trusting(true, e.CA()))
+	return e.Kind().Client(e.Address, openbao.Trusting(true, e.CA()))
 }
 
 // healthProbe asks a pod for its health, as the forward to it does before it takes part.

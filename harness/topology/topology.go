@@ -16,6 +16,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/engine"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // The topologies, as flags and results name them.
@@ -82,6 +83,9 @@ type Environment struct {
 	ownPort   bool           // the chart cannot fix the node port, so a Service beside its own has it
 	helm      *chart.Client
 	forward   *cluster.Forward // nil where a NodePort leads to the Service
+	unsealer  *unsealer        // nil where the server unseals itself
+	deployed  int              // pods that the release was last seen to ask for
+	mirrors   bool             // OpenBao serves in Vault's place
 	listener  *authority       // of the API's certificate; nil without Spec.TLS
 	files     []byte           // tar of what the machine gets at each start; secret
 }
@@ -109,6 +113,9 @@ func New(c *cluster.Cluster, e *engine.Engine, spec Spec, log func(string)) (*En
 // exit.Invalid.
 func (e *Environment) resolve() error {
 	spec := e.Spec
+	if err := spec.Dialect.notApplicable(spec.Topology); err != nil {
+		return err
+	}
 	values, err := spec.Dialect.Render(e.inputs())
 	if err != nil {
 		return err
@@ -215,6 +222,9 @@ func (e *Environment) Install(ctx context.Context) error {
 	if err := e.installDatabase(ctx); err != nil {
 		return err
 	}
+	if err := e.createTables(ctx); err != nil {
+		return err
+	}
 	if err := e.createExtraSecrets(ctx); err != nil {
 		return err
 	}
@@ -238,6 +248,11 @@ func (e *Environment) installChart(ctx context.Context) error {
 	e.Log("installing chart " + e.Spec.Chart.Info().Name + " " + e.Spec.Chart.Info().Version)
 	if err := e.install(ctx, e.Spec.Chart, e.values); err != nil {
 		return err
+	}
+	if e.Kind() == openbao.KindVault {
+		if err := e.initialise(ctx); err != nil {
+			return err
+		}
 	}
 	return e.AwaitReady(ctx)
 }

@@ -117,7 +117,8 @@ func (e *Environment) replaceOutdated(ctx context.Context) error {
 			return !metav1.IsControlledBy(&pod, &set) || pod.Labels[appsv1.ControllerRevisionHashLabelKey] == revision
 		})
 		slices.SortStableFunc(outdated, func(a, b corev1.Pod) int {
-			return strings.Compare(a.Labels[openbao.LabelActive], b.Labels[openbao.LabelActive]) // "false" before "true"
+			return strings.Compare(openbao.Registered(a.Labels, openbao.LabelActive),
+				openbao.Registered(b.Labels, openbao.LabelActive)) // "false" before "true"
 		})
 		for _, pod := range outdated {
 			if err := e.replace(ctx, pod); err != nil {

@@ -16,6 +16,7 @@ func cubbyholeInline() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "abuse/cubbyhole-inline",
 		Subject:  scenario.SubjectServer,
+		Features: []scenario.Feature{scenario.FeatureInlineAuth},
 		Title:    "A job cannot read what an earlier job left in its token's cubbyhole",
 		Protects: "jobs from reading each other's temporary data",
 		Source:   "OpenBao 2.4.0 accepts the write and keeps its row, because an inline token is never revoked",

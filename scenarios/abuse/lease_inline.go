@@ -15,6 +15,7 @@ func leaseInline() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "abuse/lease-inline",
 		Subject:  scenario.SubjectServer,
+		Features: []scenario.Feature{scenario.FeatureInlineAuth},
 		Title:    "No inline login can create a long-lived token",
 		Protects: "the storage from one token and one lease per job",
 		Source:   "OpenBao: requests with inline authentication cannot generate leases",

@@ -23,6 +23,7 @@ import (
 func requestTable() scenario.Scenario {
 	return scenario.Scenario{
 		Subject:  scenario.SubjectServer,
+		Features: []scenario.Feature{scenario.FeatureInlineAuth},
 		Protects: "secrets from requests that parts of the server interpret differently, and the server from their senders",
 		Source:   "OpenBao, inline authentication and request limits; RFC 3986; CWE-22",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,

@@ -16,8 +16,8 @@ import (
 
 // storedRows counts what logins leave in storage when they are not inline: tokens, their accessors
 // and leases. Source: table and paths of OpenBao's PostgreSQL storage, read at v2.4.0.
-const storedRows = `SELECT count(*) FROM openbao_kv_store 
-	WHERE path LIKE '%/sys/token/id/%' OR path LIKE '%/sys/token/accessor/%' OR path LIKE '%/sys/expire/id/%'`
+const storedRows = `SELECT count(*) FROM %s_kv_store
+	WHERE path LIKE '%%/sys/token/id/%%' OR path LIKE '%%/sys/token/accessor/%%' OR path LIKE '%%/sys/expire/id/%%'`
 
 // before is the state before an attack on some tenants.
 type before struct {
@@ -69,6 +69,9 @@ func (b *before) unharmed(ctx context.Context, t scenario.T) {
 
 func sideEffects(ctx context.Context, env *scenario.Env, tenants []gitlab.Tenant) (left, error) {
 	var out left
+	if !env.Has(scenario.FeatureNamespaces) {
+		tenants = nil // the entities of all tenants are one list, to which scenarios beside this one add
+	}
 	for _, tenant := range tenants {
 		r, err := env.Rails(ctx, http.MethodGet, tenant.Name+"/identity/entity/id?list=true", nil)
 		if err != nil {
@@ -88,7 +91,7 @@ func sideEffects(ctx context.Context, env *scenario.Env, tenants []gitlab.Tenant
 		out.pods = cluster.Describe(found)
 	}
 	if env.Database != nil {
-		stored, err := env.Database.Query(ctx, storedRows)
+		stored, err := env.Database.Query(ctx, fmt.Sprintf(storedRows, env.Kind))
 		if err != nil {
 			return left{}, err
 		}

@@ -19,6 +19,7 @@ func changes() []scenario.Scenario {
 		"secrets/kv/metadata/explicit/SECRET_1"
 	return scenario.Table(scenario.Scenario{
 		Subject:  scenario.SubjectServer,
+		Features: []scenario.Feature{scenario.FeatureNamespaces},
 		Protects: "jobs from stale values, and secrets from readers who lost their permission",
 		Source:   "KV v2 check-and-set; GitLab Runner: a missing policy is 403, a missing secret 404",
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,

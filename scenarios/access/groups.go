@@ -17,6 +17,7 @@ import (
 func groups() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
 		Subject:  scenario.SubjectServer,
+		Features: []scenario.Feature{scenario.FeatureNamespaces},
 		Protects: "secrets that a group shares with its projects, and protected ones from unprotected refs",
 		Source:   "GitLab EE, group_secrets_managers/pipeline_helper.rb",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,

@@ -16,6 +16,7 @@ import (
 func jobRestrictions() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
 		Subject:  scenario.SubjectServer,
+		Features: []scenario.Feature{scenario.FeatureClaimPolicies},
 		Protects: "secrets that are restricted to an environment or a branch, and the jobs that need them",
 		Source:   "GitLab EE spec pipeline_secrets_access_spec.rb",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,

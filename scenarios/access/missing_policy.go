@@ -14,6 +14,7 @@ func missingPolicy() scenario.Scenario {
 	return scenario.Scenario{
 		ID:       "access/missing-policy",
 		Subject:  scenario.SubjectServer,
+		Features: []scenario.Feature{scenario.FeatureClaimPolicies},
 		Title:    "Without a policy a job gets 403, whether or not the secret exists",
 		Protects: "secrets restricted to an environment or a branch, and secret names from being guessed",
 		Source:   "GitLab Runner and EE specs",

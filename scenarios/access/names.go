@@ -18,6 +18,7 @@ func names() []scenario.Scenario {
 	long := strings.Repeat("n", 255) // GitLab's limit of all three names
 	return scenario.Table(scenario.Scenario{
 		Subject:  scenario.SubjectServer,
+		Features: []scenario.Feature{scenario.FeatureClaimPolicies},
 		Protects: "secrets with unusual environments, branches or names, and secrets with similar names",
 		Source:   "GitLab EE: policies are named by the hex of UTF-8 bytes; names of secrets match [a-zA-Z0-9_]+ up to 255",
 		Kind:     scenario.Abuse, Budget: time.Minute, Parallel: true,

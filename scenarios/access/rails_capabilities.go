@@ -12,6 +12,7 @@ import (
 func railsCapabilities() []scenario.Scenario {
 	return scenario.Table(scenario.Scenario{
 		Subject:  scenario.SubjectChart,
+		Features: []scenario.Feature{scenario.FeatureNamespaces},
 		Protects: "GitLab's ability to provision projects and to change access to secrets",
 		Source:   capabilitySource,
 		Kind:     scenario.Functional, Budget: time.Minute, Parallel: true,

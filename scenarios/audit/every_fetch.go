@@ -25,7 +25,7 @@ func everyFetch() scenario.Scenario {
 		Title:    "Each of many parallel fetches is recorded exactly once",
 		Protects: investigators,
 		Source:   "openbao/openbao, vault/audit_broker.go: one record of each request and of each response",
-		Features: []scenario.Feature{scenario.FeatureAudit},
+		Features: []scenario.Feature{scenario.FeatureAudit, scenario.FeatureInlineAuth},
 		Kind:     scenario.Functional,
 		Budget:   2 * time.Minute,
 		// Catches: log lines that are damaged or lost when several requests write at once.

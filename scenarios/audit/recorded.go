@@ -29,20 +29,24 @@ func records() []scenario.Scenario {
 	},
 		scenario.Scenario{
 			ID: "audit/fetch-four-records", Title: "A fetch leaves four records: request and response of login and read",
+			Features: []scenario.Feature{scenario.FeatureAudit, scenario.FeatureInlineAuth},
 			Protects: investigators, Source: broker, Test: recorded(fetch, fourRecords),
 		},
 		scenario.Scenario{
 			ID: "audit/fetch-attributed", Subject: scenario.SubjectServer,
+			Features: []scenario.Feature{scenario.FeatureAudit, scenario.FeatureInlineAuth},
 			Title:    "The records of a fetch name project, user, role and GitLab's correlation ID",
 			Protects: investigators, Source: receiver, Test: recorded(fetch, attributed),
 		},
 		scenario.Scenario{
 			ID:       "audit/fetch-located",
+			Features: []scenario.Feature{scenario.FeatureAudit, scenario.FeatureInlineAuth},
 			Title:    "The records of a fetch name the secret's path, the namespace and the client's address",
 			Protects: investigators, Source: receiver, Test: recorded(fetch, located),
 		},
 		scenario.Scenario{
 			ID: "audit/fetch-hashed", Title: "The records of a fetch contain value and JWT only as reproducible hashes",
+			Features: []scenario.Feature{scenario.FeatureAudit, scenario.FeatureInlineAuth},
 			Protects: readers, Source: hashes, Test: recorded(fetch, hashed),
 		},
 		scenario.Scenario{
@@ -52,6 +56,7 @@ func records() []scenario.Scenario {
 		},
 		scenario.Scenario{
 			ID: "audit/refused-read", Subject: scenario.SubjectServer,
+			Features: []scenario.Feature{scenario.FeatureAudit, scenario.FeatureInlineAuth},
 			Title:    "A read that a policy refuses is recorded with its project and the reason",
 			Protects: investigators, Source: broker, Test: recorded(forbidden, refusedRead),
 		},
@@ -61,6 +66,7 @@ func records() []scenario.Scenario {
 		},
 		scenario.Scenario{
 			ID: "audit/rails-recorded", Title: "Requests that Rails makes for itself are recorded as Rails'",
+			Features: []scenario.Feature{scenario.FeatureAudit, scenario.FeatureNamespaces},
 			Protects: investigators, Source: receiver, Test: recorded(rails, byRails),
 		},
 	)

@@ -29,7 +29,7 @@ const (
 
 // stall holds OpenBao's table, so that every request that needs it keeps its connection, and then
 // counts the connections by the address they come from.
-const stall = "BEGIN; LOCK TABLE openbao_kv_store IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1.5); " +
+const stall = "BEGIN; LOCK TABLE %s_kv_store IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1.5); " +
 	"SELECT host(a.client_addr) || '|' || count(*) " + remote + " GROUP BY a.client_addr; COMMIT"
 
 func databaseConnections() scenario.Scenario {
@@ -53,7 +53,7 @@ func databaseConnections() scenario.Scenario {
 			for try := 0; try < tries && most < min(pool, requests); try++ {
 				opened, err := fill(ctx, env, requests)
 				require.NoError(t, err)
-				most = max(most, within(t, pods, pool, opened))
+				most = max(most, within(t, env, pods, pool, opened))
 			}
 			t.Measure("connections", float64(most))
 			if most < min(pool, requests) {
@@ -68,10 +68,10 @@ func databaseConnections() scenario.Scenario {
 const tries = 3
 
 // within expects that no pod has more connections than its pool, and returns the most.
-func within(t scenario.T, pods []corev1.Pod, pool int, opened map[string]int) (most int) {
+func within(t scenario.T, env *scenario.Env, pods []corev1.Pod, pool int, opened map[string]int) (most int) {
 	t.Helper()
 	for address, n := range opened {
-		limit, whose := cluster.Wanted*(pool+1), "all pods, at "+address // behind one address
+		limit, whose := cluster.Wanted(env)*(pool+1), "all pods, at "+address // behind one address
 		for _, p := range pods {
 			if p.Status.PodIP == address {
 				limit, whose = pool+1, "pod "+p.Name // one more for its lock
@@ -116,7 +116,7 @@ func fill(ctx context.Context, env *scenario.Env, requests int) (map[string]int,
 			}
 		})
 	}
-	text, err := env.Database.Query(ctx, stall)
+	text, err := env.Database.Query(ctx, fmt.Sprintf(stall, env.Kind))
 	close(counted)
 	if err = errors.Join(err, group.Wait()); err != nil {
 		return nil, err

@@ -37,14 +37,15 @@ func healthCodes() scenario.Scenario {
 				g, err := api(env, p)
 				require.NoError(t, err)
 				want := standbyCode
-				if p.Labels[openbao.LabelActive] == "true" {
+				active := openbao.Registered(p.Labels, openbao.LabelActive)
+				if active == "true" {
 					want = activeCode
 				}
 				for path, code := range map[string]int{"/v1/sys/health": want, "/v1/sys/health?standbyok=true": http.StatusOK} {
 					g.Path = path
 					status, raw, err := cluster.Ask(ctx, env, p.Name, g)
 					require.NoError(t, err)
-					require.Equal(t, code, status, "%s of pod %s, labelled active=%s", path, p.Name, p.Labels[openbao.LabelActive])
+					require.Equal(t, code, status, "%s of pod %s, labelled active=%s", path, p.Name, active)
 					var health struct{ Initialized, Sealed, Standby bool }
 					require.NoError(t, json.Unmarshal(raw, &health))
 					require.True(t, health.Initialized && !health.Sealed && health.Standby == (want == standbyCode),

@@ -23,7 +23,7 @@ func oneLock() scenario.Scenario {
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			active := settled(ctx, t, env)
 			valid, err := count(ctx, env,
-				"SELECT count(*) FROM openbao_ha_locks WHERE ha_key = 'core/lock' AND valid_until > now()")
+				"SELECT count(*) FROM "+env.Kind.String()+"_ha_locks WHERE ha_key = 'core/lock' AND valid_until > now()")
 			require.NoError(t, err)
 			require.Equal(t, 1, valid, "valid locks")
 			var leader struct {

@@ -18,6 +18,7 @@ func selfInitialised() scenario.Scenario {
 		Title:    "Self-initialisation created Rails' login, role and policy, and nothing else",
 		Protects: "every request of GitLab, which gets 401 without its login",
 		Source:   "GitLab's OpenBao chart, config.initialize; gitlab#592186; openbao #2908",
+		Features: []scenario.Feature{scenario.FeatureSelfInit},
 		Kind:     scenario.Functional,
 		Budget:   time.Minute,
 		Parallel: true,

@@ -38,7 +38,7 @@ func servicesByRole() scenario.Scenario {
 				endpoints, err := cluster.Endpoints(ctx, env, s.Name)
 				require.NoError(t, err)
 				require.NotEmpty(t, endpoints, "Service %s has no endpoints", s.Name)
-				wanted := s.Spec.Selector[openbao.LabelActive]
+				wanted := openbao.Registered(s.Spec.Selector, openbao.LabelActive)
 				for _, e := range endpoints {
 					require.True(t, e.Ready || s.Spec.PublishNotReadyAddresses && wanted == "",
 						"pod %s, an endpoint of Service %s, is not ready", e.Pod, s.Name)
@@ -68,8 +68,10 @@ func role(active *corev1.Pod, s corev1.Service) map[string]string {
 	for key, value := range active.Labels {
 		out[key] = value
 	}
-	if wanted, ok := s.Spec.Selector[openbao.LabelActive]; ok {
-		out[openbao.LabelActive] = wanted
+	for _, label := range openbao.Spellings(openbao.LabelActive) {
+		if wanted, ok := s.Spec.Selector[label]; ok {
+			out[label] = wanted
+		}
 	}
 	return out
 }

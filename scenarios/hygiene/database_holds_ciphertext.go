@@ -26,7 +26,7 @@ func databaseHoldsCiphertext() scenario.Scenario {
 			require.NoError(t, control(canaries[len(canaries)-1:]))
 			dump, err := env.Database.Dump(ctx)
 			require.NoError(t, err)
-			require.True(t, bytes.Contains(dump, []byte("openbao_kv_store")),
+			require.True(t, bytes.Contains(dump, []byte(env.Kind.String()+"_kv_store")),
 				"the dump does not hold OpenBao's table: the search would prove nothing")
 			found, err := newScanner(canaries).scan("dump of the database", bytes.NewReader(dump))
 			require.NoError(t, err)

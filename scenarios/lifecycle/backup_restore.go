@@ -64,7 +64,7 @@ func backupRestore() scenario.Scenario {
 			t.Logf("restoring the database with the new install's unseal key, which is wrong")
 			stop(ctx, t, env)
 			require.NoError(t, env.Database.Restore(ctx, dump))
-			require.NoError(t, cluster.Scale(ctx, env, cluster.Wanted))
+			require.NoError(t, cluster.Scale(ctx, env, int32(cluster.Wanted(env))))
 			env.Await(ctx, t, "a pod reports that it cannot decrypt the database", env.Timeouts.Ready,
 				func(ctx context.Context) error { return refusesKey(ctx, env) })
 			pods, err := cluster.Pods(ctx, env)
@@ -77,7 +77,7 @@ func backupRestore() scenario.Scenario {
 			start := time.Now()
 			stop(ctx, t, env)
 			require.NoError(t, cluster.PutUnsealKey(ctx, env, key))
-			require.NoError(t, cluster.Scale(ctx, env, cluster.Wanted))
+			require.NoError(t, cluster.Scale(ctx, env, int32(cluster.Wanted(env))))
 			cluster.MustServe(ctx, t, env)
 			t.Measure("restart_seconds", time.Since(start).Seconds())
 			after, err := secrets.Fingerprint(ctx, env)

@@ -81,8 +81,8 @@ func replaced(ctx context.Context, env *scenario.Env, old []types.UID) error {
 			return fmt.Errorf("pod %s from before the change still exists: %s", pod.Name, cluster.Describe(pods))
 		}
 	}
-	if len(pods) < cluster.Wanted {
-		return fmt.Errorf("%d new pods, want %d", len(pods), cluster.Wanted)
+	if len(pods) < cluster.Wanted(env) {
+		return fmt.Errorf("%d new pods, want %d", len(pods), cluster.Wanted(env))
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func over(t scenario.T, env *scenario.Env, certificate []byte) (secure *scenario
 	at.Scheme = "https"
 	own := *env
 	own.Address, own.CA = at.String(), certificate
-	own.Client = openbao.New(own.Address, openbao.Trusting(false, own.CA))
+	own.Client = own.Kind.Client(own.Address, openbao.Trusting(false, own.CA))
 	return &own, own.Client.Close
 }
 
@@ -110,7 +110,8 @@ func renew(ctx context.Context, t scenario.T, env *scenario.Env) {
 	pods, err := cluster.Pods(ctx, env)
 	require.NoError(t, err)
 	slices.SortStableFunc(pods, func(a, b corev1.Pod) int {
-		return strings.Compare(a.Labels[openbao.LabelActive], b.Labels[openbao.LabelActive])
+		return strings.Compare(openbao.Registered(a.Labels, openbao.LabelActive),
+			openbao.Registered(b.Labels, openbao.LabelActive))
 	}) // "false", then "true"
 	for _, p := range pods {
 		require.NoError(t, cluster.DeletePod(ctx, env, p.Name))

@@ -33,12 +33,13 @@ func rollingUpgrade() scenario.Scenario {
 // active.
 func oneByOne(ctx context.Context, t scenario.T, env *scenario.Env) *cluster.Rollout {
 	rollout := through(ctx, t, env, judge.OutageConfig, roll(env))
-	if rollout.Least < cluster.Wanted-1 {
+	wanted := cluster.Wanted(env)
+	if rollout.Least < wanted-1 {
 		t.Errorf("at a time %d of %d pods were left, want %d: the pods were not replaced one by one", rollout.Least,
-			cluster.Wanted, cluster.Wanted-1)
+			wanted, wanted-1)
 	}
-	if n := len(rollout.Leaders); n < 1 || n > cluster.Wanted {
-		t.Errorf("the leader changed %d times, want 1 to %d", n, cluster.Wanted)
+	if n := len(rollout.Leaders); n < 1 || n > wanted {
+		t.Errorf("the leader changed %d times, want 1 to %d", n, wanted)
 	}
 	return rollout
 }

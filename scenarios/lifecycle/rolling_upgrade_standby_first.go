@@ -33,8 +33,8 @@ func rollingUpgradeStandbyFirst() scenario.Scenario {
 				metav1.PatchOptions{})
 			require.NoError(t, err)
 			rollout := oneByOne(ctx, t, env)
-			require.Len(t, rollout.Ended, cluster.Wanted, "pods of before that were asked to end")
-			require.Equal(t, active.UID, rollout.Ended[cluster.Wanted-1], "the active pod %s is not the last to end",
+			require.Len(t, rollout.Ended, cluster.Wanted(env), "pods of before that were asked to end")
+			require.Equal(t, active.UID, rollout.Ended[cluster.Wanted(env)-1], "the active pod %s is not the last to end",
 				active.Name)
 			require.Len(t, rollout.Leaders, 1, "changes of the leader")
 		},

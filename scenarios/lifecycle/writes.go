@@ -41,7 +41,7 @@ type writes struct {
 func write(ctx context.Context, t scenario.T, env *scenario.Env) *writes {
 	t.Helper()
 	own := *env
-	own.Client = openbao.New(env.Address, openbao.Trusting(false, env.CA))
+	own.Client = env.Kind.Client(env.Address, openbao.Trusting(false, env.CA))
 	w := &writes{env: &own, tenant: env.Tenants[0]}
 	require.NoError(t, w.put(ctx, writtenBefore, 1), "an owner's write before the change")
 	ctx, w.cancel = context.WithCancel(ctx)

@@ -17,7 +17,7 @@ func bothPodsLost() scenario.Scenario {
 		Title:    "After losing both pods, new ones start, unseal themselves and serve",
 		Protects: "pipelines after a power failure or a cluster restart, when no operator unseals",
 		Source:   "GitLab's administration guide of the secrets manager: restarts",
-		Features: []scenario.Feature{scenario.FeatureCluster},
+		Features: []scenario.Feature{scenario.FeatureCluster, scenario.FeatureSelfInit},
 		// Catches: an unseal key that only a running pod has, pods that wait for each other, a
 		// second self-initialisation.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {

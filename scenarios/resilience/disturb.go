@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,7 @@ import (
 type stage struct {
 	active, standby corev1.Pod
 	watch           *outage.Watches
+	earlier         []types.UID // all pods of before the fault
 	planned         []types.UID // pods whose containers the fault itself restarts
 }
 
@@ -40,6 +42,7 @@ func disturb(ctx context.Context, t scenario.T, env *scenario.Env, change string
 	restarts := map[types.UID]int32{}
 	for _, p := range pods {
 		restarts[p.UID] = cluster.Restarts(p)
+		s.earlier = append(s.earlier, p.UID)
 		if p.UID != s.active.UID {
 			s.standby = p
 		}
@@ -99,7 +102,7 @@ func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.
 			return err
 		}
 		for _, p := range pods {
-			if p.UID != old.UID && p.Labels[openbao.LabelActive] == "true" && cluster.Ready(p) {
+			if p.UID != old.UID && openbao.Registered(p.Labels, openbao.LabelActive) == "true" && cluster.Ready(p) {
 				return nil
 			}
 		}
@@ -108,7 +111,7 @@ func takenOver(ctx context.Context, t scenario.T, env *scenario.Env, old corev1.
 	t.Measure("new_active_seconds", took.Seconds())
 }
 
-// replacement waits for a pod that is neither the active one nor the old standby, and returns it.
+// replacement waits for a pod that was not there before the fault, and returns it.
 func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage) (found corev1.Pod) {
 	t.Helper()
 	env.Await(ctx, t, "the standby is replaced", env.Timeouts.Ready, func(ctx context.Context) error {
@@ -117,7 +120,7 @@ func replacement(ctx context.Context, t scenario.T, env *scenario.Env, s *stage)
 			return err
 		}
 		for _, p := range pods {
-			if p.UID != s.active.UID && p.UID != s.standby.UID && p.DeletionTimestamp == nil {
+			if !slices.Contains(s.earlier, p.UID) && p.DeletionTimestamp == nil {
 				found = p
 				return nil
 			}

@@ -37,7 +37,8 @@ func leadingTo(ctx context.Context, env *scenario.Env, pod string) (leading []st
 	}
 	for _, service := range services.Items {
 		published := service.Spec.PublishNotReadyAddresses
-		if _, byRole := service.Spec.Selector[openbao.LabelActive]; published && !byRole {
+		byRole := openbao.Registered(service.Spec.Selector, openbao.LabelActive) != ""
+		if published && !byRole {
 			continue
 		}
 		endpoints, err := cluster.Endpoints(ctx, env, service.Name)

@@ -73,7 +73,7 @@ func reportsKey(ctx context.Context, env *scenario.Env, name string) error {
 	if err != nil {
 		return err
 	}
-	if cluster.Ready(*pod) || pod.Labels[openbao.LabelSealed] != "true" {
+	if cluster.Ready(*pod) || openbao.Registered(pod.Labels, openbao.LabelSealed) != "true" {
 		return fmt.Errorf("the pod must be unready and labelled sealed: %s", cluster.Describe([]corev1.Pod{*pod}))
 	}
 	log, err := cluster.Log(ctx, env, name)

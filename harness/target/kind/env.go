@@ -41,6 +41,7 @@ func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err
 		env.Features = append(env.Features, scenario.FeatureSignals)
 	}
 	switch able, err := openbao.AtLeast(t.info.Versions["openbao"], openbao.HTTPAuditSince); {
+	case t.env.Kind() == openbao.KindVault:
 	case err != nil:
 		t.note("scenarios of the HTTP audit device are skipped: " + steps.OneLine(err))
 	case able:
@@ -50,7 +51,10 @@ func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err
 		env.Logs = t.logs
 	}
 	var closeDatabase func()
-	env.Database, closeDatabase = t.env.OpenDatabase(ctx)
+	closeDatabase = func() {}
+	if !t.env.Spec.Dialect.Raft {
+		env.Database, closeDatabase = t.env.OpenDatabase(ctx)
+	}
 	env.WatchMachine, env.Outage = t.watchMachine, t.budgets
 	return env, func() { closeDatabase(); t.stopLogs() }, nil
 }

@@ -13,6 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/observe"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/steps"
@@ -25,7 +26,7 @@ import (
 type Options struct {
 	Spec    topology.Spec    // from Platform.Spec
 	Secrets int              // of each tenant, 1 to 100
-	Recipes []*gitlab.Recipe // by which tenants are provisioned, in turn; nil takes gitlab.Recipes
+	Recipes []*gitlab.Recipe // by which tenants are provisioned, in turn; nil takes gitlab.RecipesFor
 	Dir     string           // existing directory for the logs of k6, and for what scenarios save
 	// InCluster drives the load by pods of the cluster; nil: by a process beside Steamer.
 	InCluster *plan.InCluster
@@ -72,7 +73,7 @@ func New(p *platform.Platform, o Options) (*Target, error) {
 	t := &Target{options: o, platform: p}
 	if t.options.Recipes == nil {
 		var err error
-		if t.options.Recipes, err = gitlab.Recipes(); err != nil {
+		if t.options.Recipes, err = gitlab.RecipesFor(o.Spec.Dialect.Server); err != nil {
 			return nil, err
 		}
 	}
@@ -115,8 +116,12 @@ func (t *Target) images() map[string]string {
 			all[name] += "@" + image.Digest
 		}
 	}
+	server := images.OpenBao
+	if _, ok := t.platform.Images[images.Vault]; ok {
+		server = images.Vault
+	}
 	for name, own := range map[string]string{
-		images.OpenBao: t.options.Spec.Images.OpenBao, images.PostgreSQL: t.options.Spec.Images.PostgreSQL,
+		server: t.options.Spec.Images.OpenBao, images.PostgreSQL: t.options.Spec.Images.PostgreSQL,
 	} {
 		if t.platform.Images[name].Ref != own {
 			all[name] = own
@@ -157,14 +162,18 @@ func (t *Target) versions(ctx context.Context) error {
 	defer client.Close()
 	health, err := client.Health(ctx)
 	if err != nil {
-		return t.blame(ctx, fmt.Errorf("health of OpenBao: %w", err))
+		return t.blame(ctx, fmt.Errorf("health of %s: %w", t.env.Kind().Title(), err))
 	}
-	t.info.Versions["openbao"] = health.Version
+	t.info.Versions[t.env.Serves().String()] = health.Version
+	t.info.NotMeasured = t.unlike(health.Version)
 	running, err := t.env.RunningImages(ctx)
 	if err != nil {
 		t.note(err.Error()) // it is only reported
 	}
 	maps.Copy(t.info.Images, running)
+	if t.env.Spec.Dialect.Raft {
+		return nil
+	}
 	version, err := t.env.Database().Query(ctx, "SHOW server_version") // what runs, not what was asked for
 	if err != nil {
 		t.note("PostgreSQL's version was not read: " + steps.OneLine(err))
@@ -172,6 +181,22 @@ func (t *Target) versions(ctx context.Context) error {
 	}
 	t.info.Versions["postgresql"] = version
 	return nil
+}
+
+// unlike is what a result about Vault's chart does not measure: with another version of the server
+// that answers.
+func (t *Target) unlike(version string) []string {
+	c := t.info.Chart
+	switch {
+	case t.env.Kind() != openbao.KindVault:
+		return nil
+	case t.env.Serves() != openbao.KindVault:
+		return []string{fmt.Sprintf("Vault: there is no Vault image. OpenBao %s serves in its place, so all that this "+
+			"result says is about the mechanics of chart %s %s; nothing is about Vault: not its latency, capacity, seal, "+
+			"raft or health codes", version, c.Name, c.Version)}
+	}
+	return []string{fmt.Sprintf("GitLab's recipes, namespaces and inline authentication: Vault has none of them. "+
+		"Tenants are mounts and policies, jobs log in, and what this result calls OpenBao is Vault %s", version)}
 }
 
 // blame returns a target.UnfitError for a failure of the chart, and an error of the environment

@@ -42,10 +42,9 @@ func (t *Target) observe(ctx context.Context) (err error) {
 
 // sources are what is observed besides the containers.
 func (t *Target) sources() []observe.Source {
-	all := []observe.Source{
-		observe.Database{Name: t.env.DatabaseName(), Session: t.env.DatabaseSession},
-		observe.Warnings{},
-		observe.Own{},
+	all := []observe.Source{observe.Warnings{}, observe.Own{}}
+	if !t.env.Spec.Dialect.Raft {
+		all = append(all, observe.Database{Name: t.env.DatabaseName(), Session: t.env.DatabaseSession})
 	}
 	if !t.platform.Existing() { // else the cluster's machines are others than Steamer's
 		all = append(all, observe.Host{})

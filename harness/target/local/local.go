@@ -17,7 +17,6 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/target"
@@ -38,7 +37,7 @@ type Spec struct {
 	Limits    bool               // run OpenBao in a control group of its own, so that SetCPUs may be called
 	Delays    bool               // drive through a proxy, so that SetDelay may be called
 	WatchPool bool               // ask PostgreSQL four times a second for its connections, which it pays for
-	Recipes   []*gitlab.Recipe   // how tenants are provisioned, in turn; nil is gitlab.Recipes
+	Recipes   []*gitlab.Recipe   // how tenants are provisioned, in turn; nil is gitlab.RecipesFor the program
 	Secrets   int                // of each tenant; 0 is gitlab.DefaultSecrets
 	Seeded    func(done, of int) // progress of Grow; may be nil
 }
@@ -84,14 +83,15 @@ func (t *Target) open(ctx context.Context) error {
 		return err
 	}
 	t.tenancy = target.Tenancy{
-		Client: openbao.New(t.server.Address, t.server.HTTPClient()), Issuer: issuer, Audience: t.server.Audience,
-		Seed: rand.Text(), Recipes: t.spec.Recipes, Secrets: t.spec.Secrets, Progress: t.spec.Seeded,
+		Client: t.spec.Server.Kind.Client(t.server.Address, t.server.HTTPClient()), Issuer: issuer,
+		Audience: t.server.Audience,
+		Seed:     rand.Text(), Recipes: t.spec.Recipes, Secrets: t.spec.Secrets, Progress: t.spec.Seeded,
 	}
 	if t.spec.Secrets == 0 {
 		t.tenancy.Secrets = gitlab.DefaultSecrets
 	}
 	if t.spec.Recipes == nil {
-		if t.tenancy.Recipes, err = gitlab.Recipes(); err != nil {
+		if t.tenancy.Recipes, err = gitlab.RecipesFor(t.spec.Server.Kind); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (t *Target) Beside(first int, recipes []*gitlab.Recipe) *Target {
 
 // Info describes what runs.
 func (t *Target) Info() target.Info {
-	info := target.Info{Name: target.Processes, Versions: map[string]string{"openbao": t.version}}
+	info := target.Info{Name: target.Processes, Versions: map[string]string{t.spec.Server.Kind.String(): t.version}}
 	if t.spec.Server.Patch != nil {
 		sum := sha256.Sum256(t.spec.Server.Patch)
 		info.Config = "sha256:" + hex.EncodeToString(sum[:])
@@ -193,9 +193,10 @@ func (t *Target) Grow(ctx context.Context, total int) (*result.Seed, target.Obse
 
 // Env is the target as scenarios see it.
 func (t *Target) Env() (*scenario.Env, func(), error) {
-	client := openbao.New(t.server.Address, t.server.HTTPClient())
+	client := t.spec.Server.Kind.Client(t.server.Address, t.server.HTTPClient())
 	env := &scenario.Env{
-		Topology: "local", Address: t.server.Address, CA: t.server.CA, Client: client, Issuer: t.tenancy.Issuer,
+		Topology: "local", Kind: t.spec.Server.Kind, Address: t.server.Address, CA: t.server.CA, Client: client,
+		Issuer:   t.tenancy.Issuer,
 		Audience: t.tenancy.Audience, Tenants: t.Tenants(), Recipes: t.tenancy.Recipes, Seed: t.tenancy.Seed,
 		AuditFile: t.server.AuditLog(),
 	}

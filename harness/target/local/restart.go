@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
@@ -74,7 +73,7 @@ func (t *Target) takeOver(ctx context.Context, active, standby *localbao.Node, k
 
 // serves waits until a node is active and a fetch on it gets the right value.
 func (t *Target) serves(ctx context.Context, node *localbao.Node) error {
-	client := openbao.New(node.Address, t.server.HTTPClient())
+	client := t.spec.Server.Kind.Client(node.Address, t.server.HTTPClient())
 	defer client.Close()
 	_, err := wait.Until(ctx, wait.For{
 		What: "a node serves", Interval: probeEvery, Deadline: disturbTimeout, Each: 5 * time.Second,

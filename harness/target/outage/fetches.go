@@ -34,8 +34,8 @@ type Reports struct {
 // its own for each fetch shows what new jobs meet; a kept one also shows what becomes of clients
 // whose connection leads to a pod that is gone.
 func Fetches(ctx context.Context, env *scenario.Env) *Watches {
-	fresh := openbao.New(env.Address, openbao.Trusting(false, env.CA))
-	kept := openbao.New(env.Address, openbao.Trusting(true, env.CA))
+	fresh := env.Kind.Client(env.Address, openbao.Trusting(false, env.CA))
+	kept := env.Kind.Client(env.Address, openbao.Trusting(true, env.CA))
 	c := &Watches{heart: beat(), close: func() { fresh.Close(); kept.Close() }}
 	if env.WatchMachine != nil {
 		c.machine = env.WatchMachine(ctx)

@@ -45,5 +45,5 @@ func Client(ctx context.Context, env *scenario.Env, p corev1.Pod) (*openbao.Clie
 	}
 	own := *api.Client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return openbao.New(proxied(env, p.Name, to).URL().String(), &own), nil
+	return env.Kind.Client(proxied(env, p.Name, to).URL().String(), &own), nil
 }

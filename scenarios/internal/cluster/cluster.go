@@ -19,8 +19,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-// Wanted is how many pods the topologies run: one active and one standby.
-const Wanted = 2
+// Wanted is how many pods the environment runs: one active and at least one standby.
+func Wanted(env *scenario.Env) int { return max(2, env.Pods) }
 
 // Workload is the Deployment or StatefulSet that makes the OpenBao pods.
 type Workload struct {

@@ -108,7 +108,7 @@ func (r *Rollout) serving() int {
 
 func stateOf(pod *corev1.Pod, was podState) podState {
 	return podState{
-		active:   pod.Labels[openbao.LabelActive] == "true",
+		active:   openbao.Registered(pod.Labels, openbao.LabelActive) == "true",
 		wasReady: was.wasReady || Ready(*pod),
 		ending: pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodFailed ||
 			pod.Status.Phase == corev1.PodSucceeded,

@@ -25,17 +25,20 @@ func Healthy(ctx context.Context, env *scenario.Env) (*corev1.Pod, error) {
 		if !Ready(p) {
 			return nil, fmt.Errorf("pod %s is not ready; pods: %s", p.Name, Describe(pods))
 		}
-		if p.Labels[openbao.LabelInitialized] != "true" || p.Labels[openbao.LabelSealed] != "false" {
+		if openbao.Registered(p.Labels, openbao.LabelInitialized) != "true" ||
+			openbao.Registered(p.Labels, openbao.LabelSealed) != "false" {
 			return nil, fmt.Errorf("pod %s is not labelled initialised and unsealed; pods: %s", p.Name, Describe(pods))
 		}
-		if p.Labels[openbao.LabelActive] == "true" {
+		switch openbao.Registered(p.Labels, openbao.LabelActive) {
+		case "true":
 			active = append(active, p)
-		} else if p.Labels[openbao.LabelActive] != "false" {
+		case "false":
+		default:
 			return nil, fmt.Errorf("pod %s is labelled neither active nor standby; pods: %s", p.Name, Describe(pods))
 		}
 	}
-	if len(pods) != Wanted {
-		return nil, fmt.Errorf("%d pods, want %d: %s", len(pods), Wanted, Describe(pods))
+	if len(pods) != Wanted(env) {
+		return nil, fmt.Errorf("%d pods, want %d: %s", len(pods), Wanted(env), Describe(pods))
 	}
 	if len(active) != 1 {
 		return nil, fmt.Errorf("%d pods are labelled active, want exactly one: %s", len(active), Describe(pods))
@@ -78,7 +81,8 @@ func Describe(pods []corev1.Pod) string {
 			}
 		}
 		out = append(out, fmt.Sprintf("%s(%s active=%q sealed=%q initialized=%q restarts=%d)",
-			p.Name, state, p.Labels[openbao.LabelActive], p.Labels[openbao.LabelSealed], p.Labels[openbao.LabelInitialized],
+			p.Name, state, openbao.Registered(p.Labels, openbao.LabelActive),
+			openbao.Registered(p.Labels, openbao.LabelSealed), openbao.Registered(p.Labels, openbao.LabelInitialized),
 			Restarts(p)))
 	}
 	return strings.Join(out, " ")

@@ -4,14 +4,20 @@ import (
 	"encoding/json"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
+
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/openbao"
 )
 
 // config renders the server's configuration: the shape GitLab's chart renders
 // (static seal, PostgreSQL with HA, self-initialisation), minus what needs Kubernetes.
 func config(address, cluster, keyFile, auditFile, issuer, audience string) ([]byte, error) {
 	type m = map[string]any
-	step := func(name, path string, data m) m {
-		return m{name: m{"operation": "update", "path": path, "data": data, "allow_failure": false}}
+	var requests []m
+	for _, call := range gitlab.Setup(openbao.KindOpenBao, issuer, audience) {
+		requests = append(requests, m{call.Name: m{
+			"operation": "update", "path": call.Path, "data": call.Data, "allow_failure": false,
+		}})
 	}
 	return json.MarshalIndent(m{
 		"ui":           false,
@@ -29,26 +35,29 @@ func config(address, cluster, keyFile, auditFile, issuer, audience string) ([]by
 		}},
 		"seal": m{"static": m{"current_key_id": "steamer-1", "current_key": "file://" + keyFile}},
 		// GitLab's chart always has a file device; its file is stdout.
-		"audit": []m{{"type": "file", "path": "stdout", "options": m{"file_path": auditFile}}},
-		// The four requests GitLab's chart makes on an empty store, in its order.
-		"initialize": []m{{"gitlab-auth": m{"request": []m{
-			step("enable-jwt", "sys/auth/gitlab_rails_jwt", m{"type": "jwt"}),
-			step("configure-jwt", "auth/gitlab_rails_jwt/config", m{
-				"oidc_discovery_url": issuer, "bound_issuer": issuer, "skip_jwks_validation": true,
-			}),
-			step("policy", "sys/policies/acl/secrets_manager", m{
-				"policy": `path "*" { capabilities = ["create","read","update","patch","delete","list","scan","sudo"] }`,
-			}),
-			step("role", "auth/gitlab_rails_jwt/role/app", m{
-				"role_type": "jwt", "bound_audiences": audience, "user_claim": "user_id",
-				"token_policies": "secrets_manager", "bound_subject": "gitlab_secrets_manager",
-				"bound_claims": m{"secrets_manager_scope": "privileged"},
-				"claim_mappings": m{
-					"correlation_id": "correlation_id", "project_id": "project_id", "group_id": "group_id",
-					"namespace_id": "namespace_id", "user_id": "user_id",
-				},
-			}),
-		}}}},
+		"audit":      []m{{"type": "file", "path": "stdout", "options": m{"file_path": auditFile}}},
+		"initialize": []m{{"gitlab-auth": m{"request": requests}}},
+	}, "", "  ")
+}
+
+// vaultConfig renders the configuration of a Vault: the same, minus what Vault does not have. It
+// is sealed and empty when it starts, see Server.open.
+func vaultConfig(address, cluster string) ([]byte, error) {
+	type m = map[string]any
+	return json.MarshalIndent(m{
+		"ui":            false,
+		"log_level":     "info",
+		"disable_mlock": true, // the keys of a test are not worth a privilege
+		"api_addr":      "http://" + address,
+		"cluster_addr":  "https://" + cluster,
+		"listener": []m{{"tcp": m{
+			"address": address, "cluster_address": cluster, "tls_disable": true, "max_request_size": 786432,
+			"telemetry": m{"unauthenticated_metrics_access": true},
+		}}},
+		"telemetry": m{"disable_hostname": true, "prometheus_retention_time": "24h", "metrics_prefix": "vault"},
+		"storage": m{"postgresql": m{ // the URL comes from VAULT_PG_CONNECTION_URL: it holds the password
+			"ha_enabled": "true", "max_parallel": "8", "max_idle_connections": "8",
+		}},
 	}, "", "  ")
 }
 

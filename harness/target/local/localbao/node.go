@@ -42,7 +42,7 @@ func (s *Server) newNode() (*Node, error) {
 	if audience == "" {
 		audience = n.Address
 	}
-	raw, err := config(address, fmt.Sprintf("127.0.0.1:%d", api+1), s.keyFile(), s.AuditLog(), s.Issuer, audience)
+	raw, err := s.config(address, fmt.Sprintf("127.0.0.1:%d", api+1), audience)
 	if err == nil && s.options.TLS {
 		raw, err = applyPatch(raw, tlsPatch(s.dir, n.Address))
 	}
@@ -57,6 +57,13 @@ func (s *Server) newNode() (*Node, error) {
 	}
 	s.nodes = append(s.nodes, n)
 	return n, nil
+}
+
+func (s *Server) config(address, cluster, audience string) ([]byte, error) {
+	if s.options.Kind == openbao.KindVault {
+		return vaultConfig(address, cluster)
+	}
+	return config(address, cluster, s.keyFile(), s.AuditLog(), s.Issuer, audience)
 }
 
 // Join starts a further OpenBao on the server's database and returns once it stands by.
@@ -79,7 +86,10 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.launch(); err != nil {
 		return err
 	}
-	return n.await(ctx, "OpenBao was unsealed", func(h openbao.Health) bool {
+	if err := n.open(ctx); err != nil {
+		return err
+	}
+	return n.await(ctx, n.server.options.Kind.Title()+" was unsealed", func(h openbao.Health) bool {
 		return h.Active() ||
 			h.Status == http.StatusTooManyRequests
 	})
@@ -88,8 +98,12 @@ func (n *Node) Start(ctx context.Context) error {
 func (n *Node) launch() (err error) {
 	cmd := exec.Command(n.server.binary, "server", "-config="+n.config)
 	cmd.Dir = n.server.dir
-	cmd.Env = environ(append([]string{"BAO_PG_CONNECTION_URL=" + n.server.storage}, n.server.options.Env...)...)
-	if n.process, err = startProcess("openbao", cmd, syscall.SIGTERM, syscall.SIGKILL); err != nil {
+	variable := "BAO_PG_CONNECTION_URL="
+	if n.server.options.Kind == openbao.KindVault {
+		variable = "VAULT_PG_CONNECTION_URL="
+	}
+	cmd.Env = environ(append([]string{variable + n.server.storage}, n.server.options.Env...)...)
+	if n.process, err = startProcess(n.server.options.Kind.String(), cmd, syscall.SIGTERM, syscall.SIGKILL); err != nil {
 		return err
 	}
 	if n.server.options.Started != nil {
@@ -98,8 +112,13 @@ func (n *Node) launch() (err error) {
 	return nil
 }
 
+// client is one of the node's own API. Close it when done.
+func (n *Node) client() *openbao.Client {
+	return n.server.options.Kind.Client(n.Address, n.server.HTTPClient())
+}
+
 func (n *Node) await(ctx context.Context, what string, good func(openbao.Health) bool) error {
-	client := openbao.New(n.Address, n.server.HTTPClient())
+	client := n.client()
 	defer client.Close()
 	return n.process.until(ctx, what, func(ctx context.Context) error {
 		h, err := client.Health(ctx)

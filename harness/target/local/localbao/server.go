@@ -18,15 +18,21 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// EnvOpenBao names the OpenBao binary to run.
-const EnvOpenBao = "STEAMER_BAO"
+// The variables that name the program to run.
+const (
+	EnvOpenBao = "STEAMER_BAO"
+	EnvVault   = "STEAMER_VAULT"
+)
 
 // startTimeout bounds the whole start: initdb, PostgreSQL, OpenBao, self-initialisation.
 const startTimeout = 60 * time.Second
 
 // Options change how Start works. The zero value is right for tests.
 type Options struct {
-	Binary string // OpenBao; "" takes $STEAMER_BAO, then bao on PATH
+	// Kind is the program to run. Vault has no self-initialisation and no static seal: it is
+	// initialised and unsealed over its API, with a key that only this process has.
+	Kind   openbao.Kind
+	Binary string // "" takes $STEAMER_BAO, then bao on PATH; of Vault $STEAMER_VAULT, then vault
 	Dir    string // parent of the temporary directories; "" is the system's
 	// Statements loads pg_stat_statements into PostgreSQL. Debian's package has it; elsewhere it
 	// may be one of its own.
@@ -51,7 +57,8 @@ type Server struct {
 	CA        []byte // PEM of the certificate that the API presents; nil without Options.TLS
 	nodes     []*Node
 	db        *database
-	storage   string // PostgreSQL's URL as OpenBao gets it
+	keys      openbao.Keys // of Vault
+	storage   string       // PostgreSQL's URL as OpenBao gets it
 	binary    string
 	options   Options
 	dir       string
@@ -61,7 +68,7 @@ type Server struct {
 // answers. Call Stop in any case where the error is nil. The processes die when
 // this process does, even by SIGKILL; only then do temporary directories stay.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	binary, err := findBinary(o.Binary)
+	binary, err := findBinary(o.Kind, o.Binary)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +77,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{binary: binary, options: o}
 	if err := s.start(ctx); err != nil {
 		s.Stop()
-		return nil, fmt.Errorf("local OpenBao: %w", err)
+		return nil, fmt.Errorf("local %s: %w", o.Kind.Title(), err)
 	}
 	return s, nil
 }
@@ -98,11 +105,17 @@ func (s *Server) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	key := make([]byte, 32) // AES-256-GCM
-	_, _ = rand.Read(key)   // never fails, see crypto/rand
-	secret.Learn(string(key))
-	if err := os.WriteFile(s.keyFile(), key, 0o600); err != nil {
-		return fmt.Errorf("unseal key: %w", err)
+	if s.options.Kind == openbao.KindVault {
+		if err := s.db.prepareVault(ctx); err != nil {
+			return err
+		}
+	} else {
+		key := make([]byte, 32) // AES-256-GCM
+		_, _ = rand.Read(key)   // never fails, see crypto/rand
+		secret.Learn(string(key))
+		if err := os.WriteFile(s.keyFile(), key, 0o600); err != nil {
+			return fmt.Errorf("unseal key: %w", err)
+		}
 	}
 	node, err := s.newNode()
 	if err != nil {
@@ -112,7 +125,12 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err := node.launch(); err != nil {
 		return err
 	}
-	return node.await(ctx, "OpenBao was active", openbao.Health.Active)
+	if s.options.Kind == openbao.KindVault {
+		if err := node.initialise(ctx); err != nil {
+			return err
+		}
+	}
+	return node.await(ctx, s.options.Kind.Title()+" was active", openbao.Health.Active)
 }
 
 func (s *Server) keyFile() string { return filepath.Join(s.dir, "unseal.key") }
@@ -154,17 +172,21 @@ func (s *Server) Stop() {
 	}
 }
 
-func findBinary(binary string) (string, error) {
-	if binary == "" {
-		binary = os.Getenv(EnvOpenBao)
+func findBinary(kind openbao.Kind, binary string) (string, error) {
+	variable, program, build := EnvOpenBao, "bao", "run `make openbao`"
+	least := "an OpenBao 2.4 or newer"
+	if kind == openbao.KindVault {
+		variable, program, build, least = EnvVault, "vault", "run `steamer images build vault-program`", "a Vault 1.13"
 	}
 	if binary == "" {
-		binary = "bao"
+		binary = os.Getenv(variable)
+	}
+	if binary == "" {
+		binary = program
 	}
 	path, err := exec.LookPath(binary)
 	if err != nil {
-		return "", exit.Environmentf("OpenBao binary", "run `make openbao`, or set "+EnvOpenBao+" to an OpenBao 2.4 or newer",
-			"%w", err)
+		return "", exit.Environmentf(kind.Title()+" binary", build+", or set "+variable+" to "+least, "%w", err)
 	}
 	return filepath.Abs(path)
 }
