@@ -262,8 +262,9 @@ func splitFile(c *chart.Chart, name, text string) []Document {
 	if !hasContent(text) {
 		return nil
 	}
-	if !strings.Contains(text, "---") { // spares Helm's regular expression
-		return []Document{{Template: template, Text: strings.TrimSpace(text)}}
+	// One document, which may begin with a separator, needs no regular expression of Helm's.
+	if one := strings.TrimPrefix(strings.TrimSpace(text), "---\n"); !strings.Contains(one, "\n---") {
+		return []Document{{Template: template, Text: strings.TrimSpace(one)}}
 	}
 	var documents []Document
 	manifests := releaseutil.SplitManifests(text)

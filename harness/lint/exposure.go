@@ -85,6 +85,9 @@ var logVariable = regexp.MustCompile(`^(BAO|VAULT)_LOG_LEVEL$`)
 func logs(_ *subject, c *Case) []Finding {
 	var all []Finding
 	chatty := func(o *Object, path, level string) {
+		if c.Kind != Base { // a level that one may choose is no fault
+			return
+		}
 		if level = strings.ToLower(level); level == "trace" || level == "debug" {
 			all = append(all, at(o, path, "is "+level+": the log grows with every request, and holds what none but the audit log should"))
 		}
@@ -92,7 +95,7 @@ func logs(_ *subject, c *Case) []Finding {
 	for _, server := range serverConfigs(c) {
 		level, _ := server.get("log_level").(string)
 		chatty(server.object, server.path+".log_level", level)
-		if requests, _ := server.get("log_requests_level").(string); requests != "" && requests != "off" {
+		if requests, _ := server.get("log_requests_level").(string); requests != "" && requests != "off" && c.Kind == Base {
 			finding := at(server.object, server.path+".log_requests_level", "is "+requests+
 				": every request stands in the log, beside the audit log")
 			finding.Severity = Warning

@@ -18,7 +18,7 @@ func releases(s *subject) []Finding {
 	var all []Finding
 	known := sets.New[string]()
 	for _, c := range s.rendered() {
-		if c.Kind == Renamed || !hasNew(c, known) {
+		if c.Kind == Renamed || !hasNew(c, known) || c.Kind != Base && s.over(upgradeShare) {
 			continue
 		}
 		for _, other := range []struct {

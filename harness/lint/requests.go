@@ -156,13 +156,13 @@ func pool(_ *subject, c *Case) []Finding {
 func tiers(s *subject) []Finding {
 	var all []Finding
 	for _, tier := range load.Tiers() {
-		c := s.probe(map[string]any{"sizing.tier": tier.Name})
+		c := s.probe(map[string]any{"sizing.tier": tier.Name, "resources": map[string]any{}})
+		if c.Err != nil { // it may be a number
+			c = s.probe(map[string]any{"sizing.tier": tier.Rate, "resources": map[string]any{}})
+		}
 		if c.Err != nil {
-			number, _ := strconv.ParseFloat(tier.Name, 64)
-			if c = s.probe(map[string]any{"sizing.tier": number}); c.Err != nil {
-				all = append(all, seen(s.aboutValue("sizing.tier", tier.Name+" does not render: "+reason(c.Err)), c))
-				continue
-			}
+			all = append(all, seen(s.aboutValue("sizing.tier", tier.Name+" does not render: "+reason(c.Err)), c))
+			continue
 		}
 		for _, server := range serverConfigs(c) {
 			for _, p := range server.pods(c) {

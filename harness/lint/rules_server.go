@@ -72,7 +72,8 @@ var serverRules = []Rule{
 			"every request.",
 		Hint: "use info, log_requests_level off and no log_raw",
 		Detail: "Levels debug and trace, in the configuration or in BAO_LOG_LEVEL of its pods, and log_raw of an " +
-			"audit device are errors; log_requests_level is a warning. So is what only a switch causes.",
+			"audit device are errors; log_requests_level is a warning. Levels that only a switch sets are the " +
+			"user's choice.",
 		lenient: true, each: logs,
 	},
 	{

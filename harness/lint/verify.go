@@ -33,7 +33,7 @@ func (s *subject) verify(base *Case, effects []effect, noise noise) error {
 	}
 	var halve func(keys []int)
 	halve = func(keys []int) {
-		if len(keys) == 0 || s.ctx.Err() != nil {
+		if len(keys) == 0 || s.ctx.Err() != nil || s.over(upgradeShare) {
 			return
 		}
 		changed := base.Values
