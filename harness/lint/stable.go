@@ -131,6 +131,11 @@ func secretsKept(s *subject) []Finding {
 				finding.Severity, finding.Hint = Warning,
 					"render it only where lookup works, or take the key from a Secret that the chart does not make"
 			}
+			if s.sealSecrets(r.Case).Has(o.Name) && leaves(o) {
+				gone := at(o, "", "holds the seal's key and goes with the release: helm uninstall deletes it, and all data are lost")
+				gone.Hint = "annotate it with helm.sh/resource-policy: keep"
+				all = append(all, seen(gone, r.Case))
+			}
 			upgraded := counterpart(o, r.upgrade)
 			atUpgrade := len(o.hooks()) == 0 || slices.ContainsFunc(o.hooks(),
 				func(hook string) bool { return strings.HasSuffix(hook, "-upgrade") })
@@ -147,6 +152,15 @@ func secretsKept(s *subject) []Finding {
 		}
 	}
 	return all
+}
+
+// leaves says whether Helm deletes an object, sooner or later: with the release, or a hook's when it
+// has run.
+func leaves(o *Object) bool {
+	if len(o.hooks()) > 0 {
+		return strings.Contains(o.notes["helm.sh/hook-delete-policy"], "hook-succeeded")
+	}
+	return !o.kept()
 }
 
 func stable(s *subject) []Finding {
