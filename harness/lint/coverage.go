@@ -73,10 +73,14 @@ func (s *subject) measure() error {
 		switch effects[i] {
 		case alive:
 			s.coverage.Alive++
-		case silent:
-			s.coverage.Dead = append(s.coverage.Dead, path)
 		case untried, failing:
 			s.coverage.Untried = append(s.coverage.Untried, path)
+		case silent:
+			if s.cut.Load() { // there are ways that were not tried
+				s.coverage.Untried = append(s.coverage.Untried, path)
+			} else {
+				s.coverage.Dead = append(s.coverage.Dead, path)
+			}
 		}
 		if s.exercised(leaf.Path) {
 			s.coverage.Exercised++
@@ -206,8 +210,8 @@ func (s *subject) mutateIn(c *Case, leaf mutate.Leaf, noise noise) effect {
 	return untried
 }
 
-// renderWith renders a case with another value for a key: the templates that name the key, or where
-// there are none, those that can read it.
+// renderWith renders a case with another value for a key: the templates that name the key, or
+// where there are none, those that can read it.
 func (s *subject) renderWith(c *Case, values map[string]any, path mutate.Path) ([]chart.Document, error) {
 	documents, named, err := s.renderer.RenderNaming(c.rendering(s), c.rendered(), values, path)
 	if named && (err == nil || errors.Is(err, chart.ErrValues)) {

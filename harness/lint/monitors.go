@@ -148,7 +148,9 @@ func (l block) scrapedBy(o *Object, place string, endpoint map[string]any) []Fin
 		}
 	}
 	if !l.forMetrics() {
-		all = append(all, at(o, place, "sends no token, and the listener answers metrics to nobody without one"))
+		finding := at(o, place, "sends no token, and the listener answers metrics to nobody without one")
+		finding.Severity = Warning // values may give one
+		all = append(all, finding)
 	}
 	return all
 }

@@ -13,8 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 )
 
-// What a limit of requests may be: OpenBao's own defaults are 90 s and 32 MiB, and GitLab's secrets
-// hold up to 10,000 bytes.
+// What a limit of requests may be: OpenBao's own defaults are 90 s and 32 MiB, and GitLab's
+// secrets hold up to 10,000 bytes.
 const (
 	defaultDuration          = 90 * time.Second
 	leastDuration, mostTime  = 5 * time.Second, 10 * time.Minute

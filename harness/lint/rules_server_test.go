@@ -242,7 +242,10 @@ func TestSeededMonitors(t *testing.T) {
 		},
 		"path":  asking(".path", "is /metrics", telemetry, "{port: api}"),
 		"plain": asking(".scheme", "listener speaks http", telemetry, "{port: api, path: /v1/sys/metrics, scheme: https}"),
-		"token": asking("", "sends no token", "", "{port: api, path: /v1/sys/metrics}"),
+		"token": {
+			scraping("", "{port: api, path: /v1/sys/metrics}"), "wiring/monitors", lint.Warning, "PodMonitor/openbao-extra",
+			"spec.podMetricsEndpoints[0]", "sends no token",
+		},
 	})
 	for listener, endpoint := range map[string]string{
 		telemetry: "{port: api, path: /v1/sys/metrics}", "": "{port: api, path: /v1/sys/metrics, authorization: {type: Bearer}}",

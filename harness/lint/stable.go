@@ -154,8 +154,8 @@ func secretsKept(s *subject) []Finding {
 	return all
 }
 
-// leaves says whether Helm deletes an object, sooner or later: with the release, or a hook's when it
-// has run.
+// leaves says whether Helm deletes an object, sooner or later: with the release, or a hook's when
+// it has run.
 func leaves(o *Object) bool {
 	if len(o.hooks()) > 0 {
 		return strings.Contains(o.notes["helm.sh/hook-delete-policy"], "hook-succeeded")
