@@ -2,6 +2,7 @@ package chart
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -76,7 +77,9 @@ func (c *Chart) Lint(namespace, kubeVersion string, values map[string]any) ([]Li
 		}
 		message := LintMessage{Error: m.Severity >= support.ErrorSev, File: m.Path, Text: strings.ReplaceAll(m.Err.Error(),
 			dir+string(filepath.Separator), "")}
-		message.File, message.Line = templatePlace(message.Text, m.Path)
+		// What is about the chart as a whole has the copy's directory for a path.
+		file := cmp.Or(strings.Trim(strings.TrimPrefix(m.Path, dir), string(filepath.Separator)), chartutil.ChartfileName)
+		message.File, message.Line = templatePlace(message.Text, file)
 		messages = append(messages, message)
 	}
 	return messages, nil

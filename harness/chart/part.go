@@ -2,6 +2,7 @@ package chart
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -11,10 +12,10 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 )
 
-// part identifies the templates of a resolved chart that can read some values.
+// part identifies some templates of a resolved chart.
 type part struct {
-	of    *chart.Chart
-	paths string
+	of     *chart.Chart
+	wanted string
 }
 
 // part returns the chart with only the templates that can read the values at the paths, and what
@@ -24,6 +25,39 @@ func (r *Renderer) part(loaded *chart.Chart, paths [][]string) *chart.Chart {
 	for _, path := range paths {
 		keys = append(keys, strings.Join(relevant(loaded, path), "\x00"))
 	}
+	return r.reduced(loaded, keys, func(p *parting) {
+		for _, path := range paths {
+			p.collect(loaded, path, func(reach reach, path []string) bool {
+				return len(path) == 0 || reach.any || reach.words[path[0]]
+			})
+		}
+	})
+}
+
+// naming returns the chart with only the templates that name every key of a path, and what they
+// include.
+func (r *Renderer) naming(loaded *chart.Chart, path []string) *chart.Chart {
+	return r.reduced(loaded, []string{"naming", strings.Join(path, "\x00")}, func(p *parting) {
+		p.collect(loaded, path, func(reach reach, path []string) bool {
+			return !slices.ContainsFunc(path, func(key string) bool { return !reach.words[key] })
+		})
+	})
+}
+
+// only returns the chart with only the templates of these names, as documents have them, and what
+// they include.
+func (r *Renderer) only(loaded *chart.Chart, names map[string]bool) *chart.Chart {
+	return r.reduced(loaded, append(slices.Sorted(maps.Keys(names)), "only"), func(p *parting) {
+		eachTemplate(loaded, func(c *chart.Chart, file *chart.File, name string) {
+			if names[name] && !isPartial(file.Name) {
+				p.add(c, file)
+			}
+		})
+	})
+}
+
+// reduced returns the chart with what collect collects; keys tell one such part from another.
+func (r *Renderer) reduced(loaded *chart.Chart, keys []string, collect func(*parting)) *chart.Chart {
 	slices.Sort(keys)
 	key := part{loaded, strings.Join(slices.Compact(keys), "\x01")}
 	r.guard.Lock()
@@ -32,9 +66,7 @@ func (r *Renderer) part(loaded *chart.Chart, paths [][]string) *chart.Chart {
 		return known
 	}
 	p := &parting{reading: r.reading, rendered: map[*chart.Chart][]*chart.File{}, included: map[*chart.File]bool{}}
-	for _, path := range paths {
-		p.collect(loaded, path)
-	}
+	collect(p)
 	r.parts[key] = p.reduce(loaded)
 	return r.parts[key]
 }
@@ -55,33 +87,33 @@ func relevant(c *chart.Chart, path []string) []string {
 // parting collects the templates of a part.
 type parting struct {
 	reading  *reading
+	naming   bool
 	rendered map[*chart.Chart][]*chart.File
 	included map[*chart.File]bool
 }
 
-// collect adds the templates of a chart and its sub-charts that can read the value at a path,
+// collect adds the templates of a chart and its sub-charts that are wanted for the value at a path,
 // which begins at the chart's own values.
-func (p *parting) collect(c *chart.Chart, path []string) {
+func (p *parting) collect(c *chart.Chart, path []string, wanted func(reach reach, path []string) bool) {
 	for _, file := range c.Templates {
-		if isPartial(file.Name) {
-			continue
-		}
-		reach := p.reading.reach(file)
-		if len(path) > 0 && !reach.any && !reach.words[path[0]] {
-			continue
-		}
-		p.rendered[c] = append(p.rendered[c], file)
-		for included := range reach.files {
-			p.included[included] = true
+		if !isPartial(file.Name) && wanted(p.reading.reach(file), path) {
+			p.add(c, file)
 		}
 	}
 	for _, dependency := range c.Dependencies() {
 		switch {
 		case len(path) == 0 || path[0] == chartutil.GlobalKey:
-			p.collect(dependency, path)
+			p.collect(dependency, path, wanted)
 		case path[0] == dependency.Name():
-			p.collect(dependency, path[1:])
+			p.collect(dependency, path[1:], wanted)
 		}
+	}
+}
+
+func (p *parting) add(c *chart.Chart, file *chart.File) {
+	p.rendered[c] = append(p.rendered[c], file)
+	for included := range p.reading.reach(file).files {
+		p.included[included] = true
 	}
 }
 
@@ -102,18 +134,22 @@ func (p *parting) reduce(c *chart.Chart) *chart.Chart {
 // templatesOf names the templates of a chart and its sub-charts as documents do.
 func templatesOf(c *chart.Chart) map[string]bool {
 	names := map[string]bool{}
-	root := c.Name() + "/"
+	eachTemplate(c, func(_ *chart.Chart, _ *chart.File, name string) { names[name] = true })
+	return names
+}
+
+// eachTemplate visits the templates of a chart and its sub-charts with their names in documents.
+func eachTemplate(root *chart.Chart, do func(c *chart.Chart, file *chart.File, name string)) {
 	var visit func(c *chart.Chart)
 	visit = func(c *chart.Chart) {
 		for _, file := range c.Templates {
-			names[strings.TrimPrefix(path.Join(c.ChartFullPath(), file.Name), root)] = true
+			do(c, file, strings.TrimPrefix(path.Join(c.ChartFullPath(), file.Name), root.Name()+"/"))
 		}
 		for _, dependency := range c.Dependencies() {
 			visit(dependency)
 		}
 	}
-	visit(c)
-	return names
+	visit(root)
 }
 
 var crd = regexp.MustCompile(`^(charts/[^/]+/)*crds/`)

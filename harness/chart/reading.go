@@ -15,9 +15,10 @@ import (
 type reading struct {
 	files     map[*chart.File]*text
 	defined   map[string][]*text // by the name of the template
-	evaluated *text              // values and files that are templates themselves, which tpl renders
-	apis      []string           // that templates ask the cluster's capabilities for
-	asksKube  bool               // for its Kubernetes version
+	reached   map[*chart.File]reach
+	evaluated *text    // values and files that are templates themselves, which tpl renders
+	apis      []string // that templates ask the cluster's capabilities for
+	asksKube  bool     // for its Kubernetes version
 }
 
 // text is a template, or a definition in one.
@@ -32,7 +33,7 @@ type text struct {
 
 // read parses the templates of a chart and its sub-charts.
 func read(c *chart.Chart) *reading {
-	r := &reading{files: map[*chart.File]*text{}, defined: map[string][]*text{}}
+	r := &reading{files: map[*chart.File]*text{}, defined: map[string][]*text{}, reached: map[*chart.File]reach{}}
 	r.evaluated = &text{words: map[string]bool{}}
 	r.chart(c)
 	slices.Sort(r.apis)
@@ -205,7 +206,12 @@ type reach struct {
 	files map[*chart.File]bool
 }
 
+// reach returns what rendering a file reads. It remembers the answer, so that only one may ask at a
+// time.
 func (r *reading) reach(file *chart.File) reach {
+	if known, found := r.reached[file]; found {
+		return known
+	}
 	out := reach{words: map[string]bool{}, files: map[*chart.File]bool{}}
 	seen := map[*text]bool{}
 	var visit func(t *text)
@@ -238,6 +244,7 @@ func (r *reading) reach(file *chart.File) reach {
 		}
 	}
 	visit(r.files[file])
+	r.reached[file] = out
 	return out
 }
 

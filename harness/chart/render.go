@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -126,15 +127,57 @@ func (r *Renderer) RenderChanged(as Rendering, before Rendered, values map[strin
 	if old != loaded { // other sub-charts are on
 		return r.RenderDocuments(as, values)
 	}
-	some := r.part(loaded, paths)
-	files, err := r.render(loaded, as, values, some)
-	switch {
-	case errors.Is(err, ErrValues):
-		return nil, err
-	case err != nil: // it may miss a template that only a value names
+	documents, err := r.again(loaded, r.part(loaded, paths), as, before.Documents, values)
+	if err != nil && noTemplate.MatchString(err.Error()) { // one that only a value names
 		return r.RenderDocuments(as, values)
 	}
-	return combine(before.Documents, templatesOf(some), splitTemplates(some, files)), nil
+	return documents, err
+}
+
+// noTemplate fits the error of an engine that lacks a template.
+var noTemplate = regexp.MustCompile(`no template|template .* not defined|undefined template`)
+
+// RenderNaming is RenderChanged with only those templates rendered again that name every key of the
+// path; named is false where there are none. What it shows as changed is changed; a template that
+// reads values by other ways may show more.
+func (r *Renderer) RenderNaming(as Rendering, before Rendered, values map[string]any, path []string,
+) (documents []Document, named bool, err error) {
+	old, err := r.resolve(before.Values)
+	if err != nil {
+		return nil, false, err
+	}
+	loaded, err := r.resolve(values)
+	if err != nil {
+		return nil, false, err
+	}
+	some := r.naming(loaded, path)
+	if old != loaded || len(templatesOf(some)) == 0 {
+		return before.Documents, false, nil
+	}
+	documents, err = r.again(loaded, some, as, before.Documents, values)
+	return documents, true, err
+}
+
+// RenderOnly renders the templates of these names, as documents have them, and takes the other
+// documents from before.
+func (r *Renderer) RenderOnly(as Rendering, before Rendered, names map[string]bool) ([]Document, error) {
+	loaded, err := r.resolve(before.Values)
+	if err != nil {
+		return nil, err
+	}
+	return r.again(loaded, r.only(loaded, names), as, before.Documents, before.Values)
+}
+
+// again renders some templates of a chart, and puts what they make in place of what they made
+// before.
+func (r *Renderer) again(loaded, some *chart.Chart, as Rendering, before []Document, values map[string]any) ([]Document,
+	error,
+) {
+	files, err := r.render(loaded, as, values, some)
+	if err != nil {
+		return nil, err
+	}
+	return combine(before, templatesOf(some), splitTemplates(some, files)), nil
 }
 
 // render renders the templates of a resolved chart, or only those of some, a part of it.
@@ -219,8 +262,9 @@ func splitFile(c *chart.Chart, name, text string) []Document {
 	if !hasContent(text) {
 		return nil
 	}
-	if !strings.Contains(text, "---") { // spares Helm's regular expression
-		return []Document{{Template: template, Text: strings.TrimSpace(text)}}
+	// One document, which may begin with a separator, needs no regular expression of Helm's.
+	if one := strings.TrimPrefix(strings.TrimSpace(text), "---\n"); !strings.Contains(one, "\n---") {
+		return []Document{{Template: template, Text: strings.TrimSpace(one)}}
 	}
 	var documents []Document
 	manifests := releaseutil.SplitManifests(text)

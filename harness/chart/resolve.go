@@ -76,7 +76,7 @@ func switches(c *chart.Chart, prefix string) []string {
 }
 
 // switchedBy tells apart the values that may switch other sub-charts: by what they have at the
-// paths, or how far they lead there, and by their tags.
+// paths, or what keeps them from leading there, and by their tags.
 func switchedBy(paths []string, values map[string]any) string {
 	if len(paths) == 0 && values["tags"] == nil {
 		return ""
@@ -87,8 +87,12 @@ func switchedBy(paths []string, values map[string]any) string {
 		depth := 0
 		for step := range strings.SplitSeq(path, ".") {
 			table, isTable := node.(map[string]any)
+			if !isTable {
+				break
+			}
 			below, found := table[step]
-			if !isTable || !found {
+			if !found { // wherever that is, the chart's own value counts
+				depth = 0
 				break
 			}
 			node = below

@@ -3,6 +3,7 @@ package chart_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -199,6 +200,23 @@ func TestRenderChanged(t *testing.T) {
 		require.Equal(t, want, got, name)
 		if wantErr != nil {
 			require.EqualError(t, err, wantErr.Error(), name)
+		}
+		if wantErr == nil && name != "switch" { // which has other sub-charts on than before
+			some := map[string]bool{"templates/index.yaml": true, "templates/checksum.yaml": true, "charts/first/templates/s.yaml": true}
+			only, err := renderer.RenderOnly(as, chart.Rendered{Values: values, Documents: before.Documents}, some)
+			require.NoError(t, err)
+			for _, document := range only {
+				old := !some[document.Template] && slices.Contains(before.Documents, document)
+				require.True(t, old || slices.Contains(want, document), "%s: %v", name, document)
+			}
+		}
+		if naming, _, err := renderer.RenderNaming(as, before, values, change.path); err == nil && wantErr == nil {
+			for _, document := range naming {
+				require.True(t, slices.Contains(want, document) || slices.Contains(before.Documents, document), name)
+			}
+			// Other sub-charts are on, or a template reads values as a whole.
+			same := slices.Equal(want, before.Documents) || name == "switch" || name == "new"
+			require.Equal(t, same, slices.Equal(naming, before.Documents), name)
 		}
 	}
 }

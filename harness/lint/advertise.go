@@ -114,8 +114,8 @@ var verified = sets.New("verify-ca", "verify-full")
 // that a case shows how it can be.
 func databaseTLS(s *subject) []Finding {
 	var all []Finding
-	var unverified *Finding
-	shown := false
+	var unverified, nameless *Finding
+	named := false
 	for _, c := range s.bases() {
 		for _, server := range serverConfigs(c) {
 			text, _ := server.get("storage", "postgresql", "connection_url").(string)
@@ -135,8 +135,12 @@ func databaseTLS(s *subject) []Finding {
 			case asked != "" && mode != asked:
 				place.Message = fmt.Sprintf("has sslmode=%s where the values ask for %s", cmp.Or(mode, "(none)"), asked)
 				all = append(all, seen(place, c))
+			case mode == "verify-full":
+				named = true
 			case verified.Has(mode):
-				shown = true
+				place.Message = "the name in the database's certificate is not compared: sslmode=" + mode
+				finding := seen(place, c)
+				nameless = &finding
 			case unverified == nil:
 				place.Message = fmt.Sprintf("the database's certificate is not verified: sslmode=%s", cmp.Or(mode, "(none)"))
 				finding := seen(place, c)
@@ -144,7 +148,12 @@ func databaseTLS(s *subject) []Finding {
 			}
 		}
 	}
-	if unverified != nil && !shown && len(all) == 0 {
+	switch {
+	case len(all) > 0 || named:
+	case nameless != nil:
+		nameless.Severity = Warning
+		all = append(all, *nameless)
+	case unverified != nil:
 		unverified.Severity = Warning
 		all = append(all, *unverified)
 	}

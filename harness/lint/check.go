@@ -187,28 +187,29 @@ func allowance(dialect, file string) (Allowance, error) {
 	return allowed.and(more), err
 }
 
-// judge runs the rules.
+// judge runs the rules, of which none depends on another.
 func (s *subject) judge(report *Report, skip map[string]string) {
-	var found findings
-	for _, rule := range Rules() {
-		outcome := Outcome{ID: rule.ID, State: Clean}
+	rules := Rules()
+	report.Rules = make([]Outcome, len(rules))
+	each := make([]findings, len(rules))
+	inParallel(len(rules), func(i int) {
+		rule, outcome := rules[i], Outcome{ID: rules[i].ID, State: Clean}
 		switch {
 		case skip[rule.ID] != "":
 			outcome.State, outcome.Reason = Skipped, skip[rule.ID]
 		case !rule.fits(s):
 			outcome.State = Foreign
 		default:
-			before := len(found.list)
-			s.apply(rule, &found)
-			for _, finding := range found.list[before:] {
+			s.apply(rule, &each[i])
+			for _, finding := range each[i].list {
 				if finding.Severity != Info {
 					outcome.State = Found
 				}
 			}
 		}
-		report.Rules = append(report.Rules, outcome)
-	}
-	report.Findings = found.sorted()
+		report.Rules[i] = outcome
+	})
+	report.Findings = sorted(each)
 	for _, finding := range report.Findings {
 		report.Counts.add(finding)
 	}

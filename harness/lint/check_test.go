@@ -128,6 +128,28 @@ func TestArchive(t *testing.T) {
 	require.Equal(t, run(t, dir, lint.Options{}).Findings, run(t, archive, lint.Options{}).Findings)
 }
 
+// TestLinkedLibrary: a sub-chart may be a symbolic link to a library beside the chart, and what
+// helm lint says of the chart as a whole names a file of it.
+func TestLinkedLibrary(t *testing.T) {
+	t.Parallel()
+	files := maps.Clone(small)
+	files["templates/config.yaml"] = strings.Replace(small["templates/config.yaml"], "{{ .Values.greeting }}",
+		`{{ include "shared.greeting" . }}`, 1)
+	files["values.schema.json"] = `{"type": "object"}`
+	dir := write(t, files)
+	library := write(t, map[string]string{
+		"Chart.yaml":          "apiVersion: v2\nname: shared\nversion: 1.0.0\ntype: library\n",
+		"templates/_text.tpl": `{{ define "shared.greeting" }}{{ .Values.greeting }}{{ end }}`,
+	})
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "charts"), 0o755))
+	require.NoError(t, os.Symlink(library, filepath.Join(dir, "charts", "shared")))
+	report := run(t, dir, lint.Options{})
+	require.Equal(t, 3, report.Coverage.Alive, text(t, report))
+	require.Equal(t, 1, report.Counts.Errors, text(t, report))
+	require.Equal(t, "Chart.yaml", report.Findings[0].File)
+	require.Contains(t, report.Findings[0].Message, "missing these dependencies: shared")
+}
+
 // TestReferenceIsClean checks the reference chart as users do.
 func TestReferenceIsClean(t *testing.T) {
 	t.Parallel()

@@ -62,8 +62,10 @@ func (s *subject) measure() error {
 			return err
 		}
 	}
-	if err := s.verify(bases[0], effects, noise); err != nil {
-		return err
+	for _, c := range []*Case{bases[0], s.everything} {
+		if err := s.verify(c, effects, noise); err != nil {
+			return err
+		}
 	}
 	s.compareNumbers(bases[0], effects, noise)
 	for i, leaf := range s.leaves {
@@ -71,10 +73,14 @@ func (s *subject) measure() error {
 		switch effects[i] {
 		case alive:
 			s.coverage.Alive++
-		case silent:
-			s.coverage.Dead = append(s.coverage.Dead, path)
 		case untried, failing:
 			s.coverage.Untried = append(s.coverage.Untried, path)
+		case silent:
+			if s.cut.Load() { // there are ways that were not tried
+				s.coverage.Untried = append(s.coverage.Untried, path)
+			} else {
+				s.coverage.Dead = append(s.coverage.Dead, path)
+			}
 		}
 		if s.exercised(leaf.Path) {
 			s.coverage.Exercised++
@@ -177,8 +183,8 @@ func (s *subject) mutateIn(c *Case, leaf mutate.Leaf, noise noise) effect {
 	}
 	rendered, failed := 0, 0
 	for _, candidate := range leaf.Candidates(current) {
-		documents, err := s.renderer.RenderChanged(c.rendering(s), c.rendered(), mutate.Set(c.Values, leaf.Path, candidate),
-			leaf.Path)
+		values := mutate.Set(c.Values, leaf.Path, candidate)
+		documents, err := s.renderWith(c, values, leaf.Path)
 		if err != nil {
 			if !errors.Is(err, chart.ErrValues) { // which costs little, and says nothing about the next value
 				failed++
@@ -202,6 +208,16 @@ func (s *subject) mutateIn(c *Case, leaf mutate.Leaf, noise noise) effect {
 		return failing
 	}
 	return untried
+}
+
+// renderWith renders a case with another value for a key: the templates that name the key, or
+// where there are none, those that can read it.
+func (s *subject) renderWith(c *Case, values map[string]any, path mutate.Path) ([]chart.Document, error) {
+	documents, named, err := s.renderer.RenderNaming(c.rendering(s), c.rendered(), values, path)
+	if named && (err == nil || errors.Is(err, chart.ErrValues)) {
+		return documents, err
+	}
+	return s.renderer.RenderChanged(c.rendering(s), c.rendered(), values, path)
 }
 
 // In one case, this many values without an effect, or with which a template breaks, stand for all.

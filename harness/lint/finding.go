@@ -55,11 +55,13 @@ func (f *findings) add(in Finding, cases ...string) {
 	}
 }
 
-// sorted returns the findings, the gravest first, then by rule and place.
-func (f *findings) sorted() []Finding {
-	out := make([]Finding, 0, len(f.list))
-	for _, finding := range f.list {
-		out = append(out, *finding)
+// sorted returns the findings of all rules, the gravest first, then by rule and place.
+func sorted(each []findings) []Finding {
+	out := []Finding{}
+	for _, f := range each {
+		for _, finding := range f.list {
+			out = append(out, *finding)
+		}
 	}
 	slices.SortStableFunc(out, func(a, b Finding) int {
 		return cmp.Or(

@@ -192,8 +192,13 @@ func canaries(s *subject) []Finding {
 		n++
 		text := fmt.Sprintf("canary-%d-b7f1c0", n)
 		for _, from := range slices.Concat(bases[:1], s.features(leaf.Path)) {
-			c := &Case{Name: from.Name + ", " + leaf.Path.String() + "=" + text, Values: mutate.Set(from.Values, leaf.Path,
-				text), Release: from.Release}
+			if from.Kind != Base && s.over(upgradeShare) {
+				continue
+			}
+			c := &Case{
+				Name: from.Name + ", " + leaf.Path.String() + "=" + text, Values: mutate.Set(from.Values, leaf.Path, text),
+				Release: from.Release, from: from, changes: []change{{leaf.Path, text}}, apis: from.apis,
+			}
 			if s.render(c); c.Err != nil {
 				continue
 			}

@@ -214,7 +214,7 @@ var keyWords = map[string][]string{
 // the object.
 func (s *subject) namedByValue(c *Case, ref reference) bool {
 	if c.texts == nil { // once: values of big charts are big
-		c.texts = map[string][]string{}
+		c.texts = map[string][]string{} // only wiring/references asks
 		coalesced, err := s.renderer.Coalesced(c.Values)
 		if err != nil {
 			return false

@@ -18,7 +18,7 @@ func releases(s *subject) []Finding {
 	var all []Finding
 	known := sets.New[string]()
 	for _, c := range s.rendered() {
-		if c.Kind == Renamed || !hasNew(c, known) {
+		if c.Kind == Renamed || !hasNew(c, known) || c.Kind != Base && s.over(upgradeShare) {
 			continue
 		}
 		for _, other := range []struct {
@@ -36,11 +36,7 @@ func releases(s *subject) []Finding {
 			if err != nil {
 				continue // helm/renders
 			}
-			var objects []*Object
-			for _, document := range documents {
-				objects = append(objects, s.objectsOf(document)...)
-			}
-			for _, finding := range s.touching(c.Objects, objects, other.rendering.Namespace, other.again) {
+			for _, finding := range s.touching(c.Objects, s.objectsOfAll(documents), other.rendering.Namespace, other.again) {
 				all = append(all, seen(finding, c))
 			}
 		}

@@ -37,13 +37,17 @@ var helmRules = []Rule{
 }
 
 func lint(s *subject) []Finding {
+	bases := s.bases()
+	messages, failures := make([][]chart.LintMessage, len(bases)), make([]error, len(bases))
+	inParallel(len(bases), func(i int) {
+		messages[i], failures[i] = s.chart.Lint(namespace, s.api.Version, bases[i].Values)
+	})
+	if err := errors.Join(failures...); err != nil {
+		return []Finding{{Message: "helm lint did not run: " + err.Error()}}
+	}
 	var all []Finding
-	for _, c := range s.bases() {
-		messages, err := s.chart.Lint(namespace, s.api.Version, c.Values)
-		if err != nil {
-			return append(all, Finding{Message: "helm lint did not run: " + err.Error()})
-		}
-		for _, m := range messages {
+	for i, c := range bases {
+		for _, m := range messages[i] {
 			finding := Finding{File: m.File, Line: m.Line, Message: oneLine(m.Text), Severity: Warning, Cases: []string{c.Name}}
 			if m.Error {
 				finding.Severity = Error

@@ -58,4 +58,13 @@ var securityRules = []Rule{
 			"it. What only a switch causes is a warning.",
 		lenient: true, object: rbac,
 	},
+	{
+		ID: "security/key-files", Title: "only the server's user reads key files", Severity: Error,
+		Protects: "A process of another user in the pod, such as a sidecar, reads the key; or OpenBao cannot.",
+		Hint:     "set defaultMode: 0440, and an fsGroup in the pod's securityContext",
+		Detail: "Looks at the modes of Secrets in volumes. Files with the seal's key that others may read are " +
+			"errors, of other keys, passwords and tokens that are listed as items warnings. Files that the " +
+			"pod's own user cannot read are errors: root's, and the pod has no fsGroup.",
+		lenient: true, each: keyFiles,
+	},
 }

@@ -42,8 +42,49 @@ var serverRules = []Rule{
 		Hint: "render sslmode and sslrootcert from values, and show them in a ci/*-values.yaml",
 		Detail: "Looks at sslmode of the connection URL in the bases. Where a value named sslMode asks for " +
 			"verify-ca or verify-full and something else is rendered, that is an error. A chart that no base " +
-			"shows with a verified certificate gets a warning. A default without verification is the user's " +
+			"shows with verify-full gets a warning: verify-ca takes the certificate of any host. A default without verification is the user's " +
 			"choice.",
 		chart: databaseTLS,
+	},
+	{
+		ID: "server/forwarded", Title: "only proxies say who a client is", Severity: Error,
+		Protects: "A client that chooses its own address is in no audit record and under no limit; one that " +
+			"chooses its certificate is whoever it likes.",
+		Hint: "list the addresses of the proxies",
+		Detail: "Reads x_forwarded_for_authorized_addrs, proxy_protocol_authorized_addrs, " +
+			"proxy_protocol_behavior and x_forwarded_for_client_cert_keep_... of listeners. Ranges wider than " +
+			"10.0.0.0/8 or fc00::/7 are errors. What only a switch causes is a warning.",
+		lenient: true, object: forwarded,
+	},
+	{
+		ID: "server/requests", Title: "requests have limits that fit what is in front", Severity: Error,
+		Protects: "A request without a limit holds memory and a connection to the database; a proxy that gives " +
+			"up sooner has clients repeat what OpenBao still does.",
+		Hint: "leave max_request_duration near 90 s and max_request_size at 1 to 32 MiB, and give the proxy as long",
+		Detail: "Of listeners of the API: a duration of less than 5 s or more than 10 min, and a size that is " +
+			"negative, below 16 KiB or above 256 MiB, are errors. A read timeout of ingress-nginx, or a timeout " +
+			"of an HTTPRoute, that is shorter than the duration is a warning. What only a switch causes is a warning.",
+		lenient: true, each: requests,
+	},
+	{
+		ID: "server/logs", Title: "logs hold no requests and no secrets", Severity: Error,
+		Protects: "Logs go to places that fewer protect than the audit log, and at these levels they grow with " +
+			"every request.",
+		Hint: "use info, log_requests_level off and no log_raw",
+		Detail: "Levels debug and trace, in the configuration or in BAO_LOG_LEVEL of its pods, and log_raw of an " +
+			"audit device are errors; log_requests_level is a warning. Levels that only a switch sets are the " +
+			"user's choice.",
+		lenient: true, each: logs,
+	},
+	{
+		ID: "server/pool", Title: "the pool of database connections cannot block itself", Severity: Error,
+		Protects: "Transactions that hold every connection wait for one more, and the server stands still for a " +
+			"minute; connections that are not kept are made again for each read.",
+		Hint: "leave two connections beside transaction_max_parallel, and keep as many idle as there may be",
+		Detail: "Where storage.postgresql.max_parallel is set: fewer than 2, transaction_max_parallel (64 by default) " +
+			"of as many, and from 16 on fewer than half kept idle (2 by default) are errors. More than 97 " +
+			"connections of all pods are a warning: PostgreSQL grants 100 by default. docs/findings.md has the " +
+			"measurements.",
+		lenient: true, each: pool,
 	},
 }

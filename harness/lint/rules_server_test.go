@@ -220,6 +220,38 @@ func TestSeededMonitors(t *testing.T) {
 			"asks for vault_core_active",
 		},
 	})
+	const telemetry = "  telemetry {\n    unauthenticated_metrics_access = true\n  }"
+	scraping := func(listener, endpoint string) map[string]string {
+		files := servingText(listening(listener), "")
+		files[extra] = object(monitoring, "PodMonitor", "spec: {selector: {matchLabels: {app: small}}, podMetricsEndpoints: ["+
+			endpoint+"]}\n")
+		return files
+	}
+	asking := func(place, words, listener, endpoint string) seeded {
+		return seeded{
+			scraping(listener, endpoint), "wiring/monitors", lint.Error, "PodMonitor/openbao-extra",
+			"spec.podMetricsEndpoints[0]" + place, words,
+		}
+	}
+	requireSeeded(t, map[string]seeded{
+		"unknown metric": {
+			server(object(monitoring, "PrometheusRule",
+				"spec: {groups: [{name: a, rules: [{alert: A, expr: 'openbao_core_sealed_pods == 0'}]}]}\n")),
+			"wiring/monitors", lint.Warning, "PrometheusRule/openbao-extra", "spec.groups[0].rules[0].expr",
+			"openbao_core_sealed_pods, which OpenBao did not serve",
+		},
+		"path":  asking(".path", "is /metrics", telemetry, "{port: api}"),
+		"plain": asking(".scheme", "listener speaks http", telemetry, "{port: api, path: /v1/sys/metrics, scheme: https}"),
+		"token": {
+			scraping("", "{port: api, path: /v1/sys/metrics}"), "wiring/monitors", lint.Warning, "PodMonitor/openbao-extra",
+			"spec.podMetricsEndpoints[0]", "sends no token",
+		},
+	})
+	for listener, endpoint := range map[string]string{
+		telemetry: "{port: api, path: /v1/sys/metrics}", "": "{port: api, path: /v1/sys/metrics, authorization: {type: Bearer}}",
+	} {
+		requireNone(t, run(t, write(t, scraping(listener, endpoint)), lint.Options{}), "wiring/monitors")
+	}
 	requireNone(t, run(t, write(t, server(object(monitoring, "PrometheusRule",
 		"spec: {groups: [{name: a, rules: [{alert: A, expr: 'openbao_core_active{a=\"vault_b\"} == 0'}]}]}\n"))),
 		lint.Options{}), "wiring/monitors")

@@ -38,7 +38,7 @@ data: {key: '{{ dig "data" "key" (randAlpha 9 | b64enc) (lookup "v1" "Secret" .R
 // sealed is the small chart with a generated key of the seal.
 func sealed(stanza, env string) map[string]string {
 	files := servingText(strings.Replace(goodServer, "URL", verifiedURL, 1)+"seal \"static\" {\n  "+stanza+"\n}\n", env)
-	files[extra] = keptByLookup
+	files[extra] = strings.Replace(keptByLookup, "'{{ $name }}'}", "'{{ $name }}', annotations: {helm.sh/resource-policy: keep}}", 1)
 	return files
 }
 
@@ -142,6 +142,14 @@ func TestSeededUpgrade(t *testing.T) {
 			sealed("", "            - {name: BAO_STATIC_SEAL_CURRENT_KEY, valueFrom: {secretKeyRef: {name: '{{ .Release.Name | "+
 				"trunc 40 }}-extra', key: key}}}\n"),
 			"upgrade/secrets", lint.Warning, "Secret/openbao-extra", "", "holds the seal's key",
+		},
+		"seal key that goes with the release": {
+			func() map[string]string {
+				files := sealed("", "            - {name: BAO_STATIC_SEAL_CURRENT_KEY, valueFrom: {secretKeyRef: {name: '{{ .Release.Name | "+
+					"trunc 40 }}-extra', key: key}}}\n")
+				files[extra] = keptByLookup
+				return files
+			}(), "upgrade/secrets", lint.Error, "Secret/openbao-extra", "", "helm uninstall deletes it",
 		},
 	})
 }

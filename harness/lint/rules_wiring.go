@@ -121,8 +121,26 @@ var wiringRules = []Rule{
 		Hint: "name a port of the pods, and build the metrics' names from the configured prefix",
 		Detail: "Ports of PodMonitors and ServiceMonitors are declared by what they select. Names of metrics in " +
 			"PrometheusRules and dashboards that begin with openbao_, vault_ or bao_ begin with " +
-			"telemetry.metrics_prefix of OpenBao's configuration. Whether such a metric exists is not known " +
-			"here.",
+			"telemetry.metrics_prefix of OpenBao's configuration; what a scrape of 2.4.0 and the sources of " +
+			"2.6.2 do not have is a warning. Monitors of OpenBao's pods ask " +
+			"for /v1/sys/metrics, with the scheme of the port's listener, and with a token where that wants one.",
 		each: monitors,
+	},
+	{
+		ID: "wiring/shutdown", Title: "pods have the time that their end takes", Severity: Error,
+		Protects: "A leader that is killed keeps its lock, and fetches fail until the lock expires.",
+		Hint:     "raise terminationGracePeriodSeconds, or sleep less in preStop",
+		Detail: "Takes what preStop sleeps from the grace period. OpenBao's pods need 5 s of the rest, others " +
+			"something. What only a switch causes is a warning.",
+		lenient: true, each: shutdown,
+	},
+	{
+		ID: "wiring/tests", Title: "helm test can fail", Severity: Error,
+		Protects: "A test that always passes tells everyone that a broken release works.",
+		Hint:     "let the last command fail, such as curl --fail or bao status",
+		Detail: "Looks at the pods of test hooks. Where the last command of every container succeeds whatever it " +
+			"finds, or is curl without --fail, that is an error, as is a restartPolicy other than Never of a " +
+			"Pod. Commands of images are not known.",
+		object: tests,
 	},
 }

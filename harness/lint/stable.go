@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
 
@@ -20,9 +21,11 @@ type again struct {
 // repeated renders the bases and the cases that switch something on again, once for all rules that
 // ask.
 func (s *subject) repeated() []again {
-	if s.again != nil {
-		return s.again
-	}
+	s.againOnce.Do(s.renderAgain)
+	return s.again
+}
+
+func (s *subject) renderAgain() {
 	var cases []*Case
 	for _, c := range s.rendered() {
 		if c.Kind == Base || c.Kind == SwitchedOn && c.reshaped { // the others show the same as the bases
@@ -48,24 +51,33 @@ func (s *subject) repeated() []again {
 			s.again = append(s.again, renders[i])
 		}
 	}
-	return s.again
 }
 
-// repeat renders a case once more, and as an upgrade.
+// repeat renders a case once more, and as an upgrade. Of what is no base, the second render leaves
+// out what is as in its base.
 func (s *subject) repeat(c *Case) (again, error) {
-	second, err := s.renderer.RenderDocuments(c.rendering(s), c.Values)
+	second, err := s.renderOwn(s.renderer, c.rendering(s), c)
 	if err != nil {
 		return again{}, err
 	}
 	documents, err := s.renderer.RenderDocuments(c.upgrading(s), c.Values)
 	next := again{Case: c}
-	for _, document := range second {
-		next.second = append(next.second, s.objectsOf(document)...)
-	}
-	for _, document := range documents {
-		next.upgrade = append(next.upgrade, s.objectsOf(document)...)
-	}
+	next.second, next.upgrade = s.objectsOfAll(second), s.objectsOfAll(documents)
 	return next, err
+}
+
+// renderOwn renders the templates of a case that make something else than in its base, and takes
+// the other documents from the case; all templates of a base.
+func (s *subject) renderOwn(renderer *chart.Renderer, as chart.Rendering, c *Case) ([]chart.Document, error) {
+	if c.from == nil {
+		return renderer.RenderDocuments(as, c.Values)
+	}
+	own := map[string]bool{}
+	for _, document := range c.documents {
+		own[document.Template] = own[document.Template] || !slices.Contains(c.from.documents, document)
+	}
+	maps.DeleteFunc(own, func(_ string, differs bool) bool { return !differs })
+	return renderer.RenderOnly(as, c.rendered(), own)
 }
 
 // counterpart finds the same object in another render.
@@ -119,6 +131,11 @@ func secretsKept(s *subject) []Finding {
 				finding.Severity, finding.Hint = Warning,
 					"render it only where lookup works, or take the key from a Secret that the chart does not make"
 			}
+			if s.sealSecrets(r.Case).Has(o.Name) && leaves(o) {
+				gone := at(o, "", "holds the seal's key and goes with the release: helm uninstall deletes it, and all data are lost")
+				gone.Hint = "annotate it with helm.sh/resource-policy: keep"
+				all = append(all, seen(gone, r.Case))
+			}
 			upgraded := counterpart(o, r.upgrade)
 			atUpgrade := len(o.hooks()) == 0 || slices.ContainsFunc(o.hooks(),
 				func(hook string) bool { return strings.HasSuffix(hook, "-upgrade") })
@@ -135,6 +152,15 @@ func secretsKept(s *subject) []Finding {
 		}
 	}
 	return all
+}
+
+// leaves says whether Helm deletes an object, sooner or later: with the release, or a hook's when
+// it has run.
+func leaves(o *Object) bool {
+	if len(o.hooks()) > 0 {
+		return strings.Contains(o.notes["helm.sh/hook-delete-policy"], "hook-succeeded")
+	}
+	return !o.kept()
 }
 
 func stable(s *subject) []Finding {

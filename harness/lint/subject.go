@@ -46,8 +46,9 @@ type subject struct {
 	definitionsOnce sync.Once // guards definitionsOf
 	definitionsOf   map[schema.GroupKind]*apiextensionsv1.CustomResourceDefinition
 
-	again         []again   // filled by repeated
-	upgradeErrors []Finding // filled by repeated
+	againOnce     sync.Once // guards again and upgradeErrors, which repeated fills
+	again         []again
+	upgradeErrors []Finding
 }
 
 // render renders a case. An error is the case's. Where a template looks for an object in the
@@ -63,10 +64,7 @@ func (s *subject) render(c *Case) {
 	if c.Err != nil && !errors.Is(c.Err, chart.ErrValues) && len(missing) > 0 {
 		s.lookUp(c, missing)
 	}
-	c.Objects = nil
-	for _, document := range c.documents {
-		c.Objects = append(c.Objects, s.objectsOf(document)...)
-	}
+	c.Objects = s.objectsOfAll(c.documents)
 	c.reshaped = c.Err == nil && c.from != nil && c.structural()
 }
 
@@ -130,6 +128,14 @@ func (s *subject) documents(c *Case, as chart.Rendering) ([]chart.Document, erro
 // rendered are the documents of a case, to compare others with.
 func (c *Case) rendered() chart.Rendered {
 	return chart.Rendered{Values: c.Values, Documents: c.documents}
+}
+
+func (s *subject) objectsOfAll(documents []chart.Document) []*Object {
+	var objects []*Object
+	for _, document := range documents {
+		objects = append(objects, s.objectsOf(document)...)
+	}
+	return objects
 }
 
 func (s *subject) objectsOf(document chart.Document) []*Object {

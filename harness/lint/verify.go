@@ -25,8 +25,7 @@ func (s *subject) verify(base *Case, effects []effect, noise noise) error {
 			current = leaf.Value
 		}
 		for _, candidate := range leaf.Candidates(current) {
-			if _, err := s.renderer.RenderChanged(base.rendering(s), base.rendered(),
-				mutate.Set(base.Values, leaf.Path, candidate), leaf.Path); err == nil {
+			if _, err := s.renderWith(base, mutate.Set(base.Values, leaf.Path, candidate), leaf.Path); err == nil {
 				keys, values[i] = append(keys, i), candidate
 				break
 			}
@@ -34,7 +33,7 @@ func (s *subject) verify(base *Case, effects []effect, noise noise) error {
 	}
 	var halve func(keys []int)
 	halve = func(keys []int) {
-		if len(keys) == 0 || s.ctx.Err() != nil {
+		if len(keys) == 0 || s.ctx.Err() != nil || s.over(upgradeShare) {
 			return
 		}
 		changed := base.Values
@@ -112,15 +111,15 @@ func (s *subject) numberMatters(c *Case, leaf mutate.Leaf, noise noise) (differs
 	if err != nil || number != math.Trunc(number) {
 		return false, true
 	}
-	with := func(value any) ([]chart.Document, bool) {
-		documents, err := s.renderer.RenderChanged(c.rendering(s), c.rendered(), mutate.Set(c.Values, leaf.Path, value),
-			leaf.Path)
-		return documents, err == nil
+	with := func(value any) ([]chart.Document, error) {
+		return s.renderWith(c, mutate.Set(c.Values, leaf.Path, value), leaf.Path)
 	}
 	for _, more := range []int64{3, 1} { // the first may be over a limit
-		file, rendered := with(number + float64(more))
-		flag, also := with(int64(number) + more)
-		if rendered && also {
+		file, err := with(number + float64(more))
+		if err != nil {
+			continue
+		}
+		if flag, err := with(int64(number) + more); err == nil {
 			differs = noise.differ(file, flag)
 			return differs, differs || noise.differ(c.documents, file)
 		}

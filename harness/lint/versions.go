@@ -24,15 +24,12 @@ func immutable(s *subject) []Finding {
 	}
 	var all []Finding
 	for _, r := range s.repeated() {
-		documents, err := renderer.RenderDocuments(r.upgrading(s), r.Values)
+		documents, err := s.renderOwn(renderer, r.upgrading(s), r.Case)
 		if err != nil {
 			all = append(all, seen(Finding{Message: "another version of the chart does not render: " + reason(err)}, r.Case))
 			continue
 		}
-		var objects []*Object
-		for _, document := range documents {
-			objects = append(objects, s.objectsOf(document)...)
-		}
+		objects := s.objectsOfAll(documents)
 		for _, o := range r.Objects {
 			if after := counterpart(o, objects); after != nil && !replaced(o) {
 				for _, finding := range frozen(o, after, counterpart(o, r.second)) {
