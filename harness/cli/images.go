@@ -29,7 +29,8 @@ func newImagesBuild(state *State) *cobra.Command {
 		Long: fmt.Sprintf(`Images: %v; only where they are named: %v.
 Programs: bao, k6, vault-program. Without arguments all images but those.
 NAME:VERSION asks for a version; Steamer builds one of each. Of Vault that is
-one under the Mozilla Public License; one under the Business Source License is never built.`, images.Names(), images.Optional()),
+one under the Mozilla Public License; one under the Business Source License is never built.`,
+			images.Names(), images.Optional()),
 		Example: "  steamer images build\n  steamer images build openbao postgresql\n" +
 			"  steamer images build bao   # prints the path of the OpenBao program\n" +
 			"  steamer images build vault   # takes minutes, once",
