@@ -45,6 +45,9 @@ type attempt struct {
 // cluster takes a moment to use its key.
 const attemptEvery = 2 * time.Second
 
+// errNotJoined is what keeps a pod sealed that no key can open yet.
+var errNotJoined = errors.New("it is not initialised: it has not joined the other pods")
+
 // why is what keeps a pod sealed.
 func (u *unsealer) why(pod string) string {
 	const key = "is the unseal key the one the storage was initialised with?"
@@ -194,7 +197,11 @@ func (e *Environment) unseal(ctx context.Context, pod *corev1.Pod, keys openbao.
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	health, err := client.Health(ctx)
-	if err == nil && health.Initialized && health.Sealed && e.unsealer.due(pod.Name) {
+	switch {
+	case err != nil || health.Version == "" || health.Initialized && !health.Sealed:
+	case !health.Initialized:
+		e.unsealer.done(pod.Name, errNotJoined)
+	case e.unsealer.due(pod.Name):
 		e.unsealer.done(pod.Name, client.Unseal(ctx, keys))
 	}
 }
