@@ -87,7 +87,6 @@ func relevant(c *chart.Chart, path []string) []string {
 // parting collects the templates of a part.
 type parting struct {
 	reading  *reading
-	naming   bool
 	rendered map[*chart.Chart][]*chart.File
 	included map[*chart.File]bool
 }

@@ -63,7 +63,7 @@ func TestSeededWiring(t *testing.T) {
 		},
 		"hook pod": {
 			add(object("v1", "Pod", "  labels: {app: small, release: {{ .Release.Name }}}\n  annotations: {helm.sh/hook: "+
-				"test}\n"+pod(""))),
+				"test}\n"+pod("  restartPolicy: Never\n"))),
 			"wiring/selectors", lint.Warning, "Service/openbao-small", "spec.selector", "hook Pod/openbao-extra",
 		},
 		"other release": {

@@ -77,7 +77,9 @@ func tests(_ *subject, o *Object) []Finding {
 	}
 	var all []Finding
 	if o.GVK.Kind == "Pod" && p.spec.RestartPolicy != corev1.RestartPolicyNever {
-		all = append(all, at(o, "spec.restartPolicy", "is not Never: a test that fails is tried again until helm test gives up"))
+		finding := at(o, "spec.restartPolicy", "is not Never: a test that fails is tried again until helm test gives up")
+		finding.Hint = "set restartPolicy: Never"
+		all = append(all, finding)
 	}
 	var reasons []string
 	for i := range p.spec.Containers {
