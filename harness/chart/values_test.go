@@ -57,7 +57,8 @@ func TestOverrides(t *testing.T) {
 
 // family is a chart with sub-charts in every form that values decide about.
 func family() map[string]string {
-	strict := `{"type": "object", "additionalProperties": false, "properties": {"count": {"type": "integer"}, "global": {}}}`
+	strict := `{"type": "object", "additionalProperties": false, "properties": {"count": {"type": "integer"}, ` +
+		`"global": {}}}`
 	return map[string]string{
 		"Chart.yaml": `apiVersion: v2
 name: made
@@ -154,7 +155,8 @@ func TestRenderChanged(t *testing.T) {
 	for name, text := range map[string]string{
 		"values.yaml": files["values.yaml"] + "key: a\ntext: '{{ .Values.key }}'\nnested: {key: b, other: c}\n" +
 			"global: {g: 1}\nlist: [1]\n",
-		"templates/_names.tpl":           `{{ define "name" }}{{ .Values.key }}{{ end }}{{ define "outer" }}{{ include "name" . }}{{ end }}`,
+		"templates/_names.tpl": `{{ define "name" }}{{ .Values.key }}{{ end }}{{ define "outer" }}{{ ` +
+			`include "name" . }}{{ end }}`,
 		"templates/include.yaml":         `a: {{ include "outer" . }}`,
 		"templates/template.yaml":        `a: {{ template "name" . }}`,
 		"templates/index.yaml":           `a: {{ index .Values "key" }}`,
@@ -202,7 +204,10 @@ func TestRenderChanged(t *testing.T) {
 			require.EqualError(t, err, wantErr.Error(), name)
 		}
 		if wantErr == nil && name != "switch" { // which has other sub-charts on than before
-			some := map[string]bool{"templates/index.yaml": true, "templates/checksum.yaml": true, "charts/first/templates/s.yaml": true}
+			some := map[string]bool{
+				"templates/index.yaml": true, "templates/checksum.yaml": true,
+				"charts/first/templates/s.yaml": true,
+			}
 			only, err := renderer.RenderOnly(as, chart.Rendered{Values: values, Documents: before.Documents}, some)
 			require.NoError(t, err)
 			for _, document := range only {

@@ -28,8 +28,8 @@ func Outcome(kind OpKind, a Answer) Result {
 	return Unknown
 }
 
-// outcomeRule is a row of the table that decides. The first row that applies does; what none of them
-// names is Unknown.
+// outcomeRule is a row of the table that decides. The first row that applies does; what none of
+// them names is Unknown.
 type outcomeRule struct {
 	id      string
 	because string

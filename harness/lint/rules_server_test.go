@@ -121,7 +121,8 @@ func TestServerIsClean(t *testing.T) {
 	good := strings.Replace(goodServer, "URL", verifiedURL, 1)
 	for name, files := range map[string]map[string]string{
 		"HCL": servingText(good, ""),
-		"JSON": servingText(`{"listener": [{"tcp": {"address": "[::]:8200", "tls_disable": true}}, {"tcp": {"address": "[::]:8300",
+		"JSON": servingText(
+			`{"listener": [{"tcp": {"address": "[::]:8200", "tls_disable": true}}, {"tcp": {"address": "[::]:8300",
   "role": "metrics_only", "tls_cert_file": "/a", "tls_key_file": "/b"}}],
  "storage": {"postgresql": {"connection_url": "`+verifiedURL+`"}}}`, ""),
 		"overridden": servingText(good+"api_addr = \"http://[::]:8200\"\n",
@@ -223,8 +224,9 @@ func TestSeededMonitors(t *testing.T) {
 	const telemetry = "  telemetry {\n    unauthenticated_metrics_access = true\n  }"
 	scraping := func(listener, endpoint string) map[string]string {
 		files := servingText(listening(listener), "")
-		files[extra] = object(monitoring, "PodMonitor", "spec: {selector: {matchLabels: {app: small}}, podMetricsEndpoints: ["+
-			endpoint+"]}\n")
+		files[extra] = object(monitoring, "PodMonitor",
+			"spec: {selector: {matchLabels: {app: small}}, podMetricsEndpoints: ["+
+				endpoint+"]}\n")
 		return files
 	}
 	asking := func(place, words, listener, endpoint string) seeded {
@@ -248,7 +250,8 @@ func TestSeededMonitors(t *testing.T) {
 		},
 	})
 	for listener, endpoint := range map[string]string{
-		telemetry: "{port: api, path: /v1/sys/metrics}", "": "{port: api, path: /v1/sys/metrics, authorization: {type: Bearer}}",
+		telemetry: "{port: api, path: /v1/sys/metrics}",
+		"":        "{port: api, path: /v1/sys/metrics, authorization: {type: Bearer}}",
 	} {
 		requireNone(t, run(t, write(t, scraping(listener, endpoint)), lint.Options{}), "wiring/monitors")
 	}
