@@ -202,7 +202,10 @@ func TestRenderChanged(t *testing.T) {
 			require.EqualError(t, err, wantErr.Error(), name)
 		}
 		if wantErr == nil && name != "switch" { // which has other sub-charts on than before
-			some := map[string]bool{"templates/index.yaml": true, "templates/checksum.yaml": true, "charts/first/templates/s.yaml": true}
+			some := map[string]bool{
+				"templates/index.yaml": true, "templates/checksum.yaml": true,
+				"charts/first/templates/s.yaml": true,
+			}
 			only, err := renderer.RenderOnly(as, chart.Rendered{Values: values, Documents: before.Documents}, some)
 			require.NoError(t, err)
 			for _, document := range only {

@@ -89,7 +89,8 @@ func logs(_ *subject, c *Case) []Finding {
 			return
 		}
 		if level = strings.ToLower(level); level == "trace" || level == "debug" {
-			all = append(all, at(o, path, "is "+level+": the log grows with every request, and holds what none but the audit log should"))
+			all = append(all, at(o, path, "is "+level+
+				": the log grows with every request, and holds what none but the audit log should"))
 		}
 	}
 	for _, server := range serverConfigs(c) {

@@ -22,7 +22,8 @@ func keyFiles(s *subject, c *Case) []Finding {
 		}
 		secretFiles(p.spec.Volumes, func(path, secret string, items []corev1.KeyToPath, mode int32) {
 			place := p.path + "spec." + path
-			key := seal.Has(secret) || slices.ContainsFunc(items, func(i corev1.KeyToPath) bool { return keyFile.MatchString(i.Key) })
+			key := seal.Has(secret) || slices.ContainsFunc(items,
+				func(i corev1.KeyToPath) bool { return keyFile.MatchString(i.Key) })
 			for _, item := range items {
 				if item.Mode != nil {
 					mode = *item.Mode
@@ -38,7 +39,8 @@ func keyFiles(s *subject, c *Case) []Finding {
 				all = append(all, finding)
 			case p.unreadable(mode):
 				all = append(all, at(o, place, fmt.Sprintf(
-					"gives the files of Secret %s mode %#o, and the pod has no fsGroup: they are root's, and its user cannot read them",
+					"gives the files of Secret %s mode %#o, and the pod has no fsGroup: "+
+						"they are root's, and its user cannot read them",
 					secret, mode)))
 			}
 		})

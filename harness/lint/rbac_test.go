@@ -36,7 +36,8 @@ func TestPolicyOfHook(t *testing.T) {
 	t.Parallel()
 	report := run(t, write(t, with(map[string]string{
 		"templates/extra.yaml": object("v1", "Pod",
-			"  labels: {job: '{{ .Release.Name }}'}\n  annotations: {helm.sh/hook: test}\n"+pod("  restartPolicy: Never\n")) + "---\n" +
+			"  labels: {job: '{{ .Release.Name }}'}\n  annotations: {helm.sh/hook: test}\n"+pod("  restartPolicy: Never\n")) +
+			"---\n" +
 			object("networking.k8s.io/v1", "NetworkPolicy",
 				"spec: {podSelector: {matchLabels: {job: '{{ .Release.Name }}'}}}\n"),
 	})), lint.Options{Strict: true})

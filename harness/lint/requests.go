@@ -61,7 +61,8 @@ func requests(_ *subject, c *Case) []Finding {
 	for _, o := range c.Objects {
 		for place, limit := range patience(o) {
 			if limit < longest {
-				finding := at(o, place, fmt.Sprintf("gives up after %s, while OpenBao works on a request for up to %s", limit, longest))
+				finding := at(o, place, fmt.Sprintf("gives up after %s, while OpenBao works on a request for up to %s", limit,
+					longest))
 				finding.Severity = Warning
 				all = append(all, finding)
 			}
@@ -134,11 +135,12 @@ func pool(_ *subject, c *Case) []Finding {
 			n, _ := replicas(p.object, c)
 			pods += n
 		}
-		idle, transactions := storage("max_idle_connections", defaultIdle), storage("transaction_max_parallel", defaultTransactions)
+		idle, transactions := storage("max_idle_connections", defaultIdle), storage("transaction_max_parallel",
+			defaultTransactions)
 		if most < 2 {
 			add("", "max_parallel", "is %.0f: a read inside a transaction waits for itself", most)
 		} else if transactions >= most {
-			add("", "transaction_max_parallel", "is %.0f of %.0f connections: transactions may hold them all, and wait for one more",
+			add("", "transaction_max_parallel", "is %.0f of %.0f connections: transactions may hold all, and wait for one more",
 				transactions, most)
 		}
 		if most >= 16 && idle < most/2 {

@@ -50,7 +50,8 @@ func TestSeededExposure(t *testing.T) {
 			goodText+"log_requests_level = \"info\"\n"),
 		"raw audit": server("server/logs", lint.Error, ".audit", "tokens and secrets",
 			goodText+"audit \"file\" \"stdout\" {\n  options {\n    log_raw = true\n  }\n}\n"),
-		"requests for hours": server("server/requests", lint.Error, "", "may take 2h0m0s", listening(`max_request_duration = "2h"`)),
+		"requests for hours": server("server/requests", lint.Error, "", "may take 2h0m0s",
+			listening(`max_request_duration = "2h"`)),
 		"hours by default": server("server/requests", lint.Error, "", "may take 1h0m0s",
 			goodText+"default_max_request_duration = 3600\n"),
 		"no time":    server("server/requests", lint.Error, "", "2s only", listening("max_request_duration = 2")),
@@ -64,12 +65,15 @@ func TestSeededExposure(t *testing.T) {
 		},
 		"transactions take all": server("server/pool", lint.Error, ".storage.postgresql.transaction_max_parallel", "8 of 8",
 			storing("max_parallel = 8\n  transaction_max_parallel = 8")),
-		"transactions by default": server("server/pool", lint.Error, ".storage.postgresql.transaction_max_parallel", "64 of 8",
+		"transactions by default": server("server/pool", lint.Error, ".storage.postgresql.transaction_max_parallel",
+			"64 of 8",
 			storing("max_parallel = 8")),
-		"one connection": server("server/pool", lint.Error, ".storage.postgresql.max_parallel", "is 1", storing("max_parallel = 1")),
+		"one connection": server("server/pool", lint.Error, ".storage.postgresql.max_parallel", "is 1",
+			storing("max_parallel = 1")),
 		"idle by default": server("server/pool", lint.Error, ".storage.postgresql.max_idle_connections", "2 of 32",
 			storing("max_parallel = 32\n  transaction_max_parallel = 30")),
-		"more than PostgreSQL grants": server("server/pool", lint.Warning, ".storage.postgresql.max_parallel", "200 connections",
+		"more than PostgreSQL grants": server("server/pool", lint.Warning, ".storage.postgresql.max_parallel",
+			"200 connections",
 			storing("max_parallel = 200\n  max_idle_connections = 200")),
 		"any host's certificate": {
 			serving("postgres://u@db/x?sslmode=verify-ca", ""), "server/database-tls", lint.Warning, object,
@@ -95,7 +99,8 @@ func TestSeededShutdown(t *testing.T) {
 	const place = "spec.template.spec.terminationGracePeriodSeconds"
 	ending := func(grace, hook string) map[string]string {
 		files := servingText(goodText, "")
-		files[deployment] = strings.Replace(files[deployment], "      containers:", "      terminationGracePeriodSeconds: "+grace+
+		files[deployment] = strings.Replace(files[deployment], "      containers:", "      terminationGracePeriodSeconds: "+
+			grace+
 			"\n      containers:", 1)
 		files[deployment] = strings.Replace(files[deployment], "          readinessProbe:",
 			"          lifecycle: {preStop: {"+hook+"}}\n          readinessProbe:", 1)
@@ -157,7 +162,8 @@ func TestSeededTests(t *testing.T) {
 func TestSeededKeyFiles(t *testing.T) {
 	t.Parallel()
 	mounting := func(secret, volume string, group bool) map[string]string {
-		body := pod("  volumes: [{name: a, " + strings.ReplaceAll(volume, "SECRET", "'{{ .Release.Name | trunc 40 }}-"+secret+"'") + "}]\n")
+		body := pod("  volumes: [{name: a, " + strings.ReplaceAll(volume, "SECRET", "'{{ .Release.Name | trunc 40 }}-"+secret+
+			"'") + "}]\n")
 		if group {
 			body = strings.Replace(body, "RuntimeDefault}}", "RuntimeDefault}, fsGroup: 1}", 1)
 		}
@@ -172,11 +178,13 @@ func TestSeededKeyFiles(t *testing.T) {
 	requireSeeded(t, map[string]seeded{
 		"everybody reads": seed(lint.Warning, place, "mode 0644", mounting("extra", of+"}", true)),
 		"one file": seed(lint.Warning, place, "mode 0444",
-			mounting("extra", "secret: {secretName: SECRET, defaultMode: 0400, items: [{key: tls.key, path: a, mode: 0444}]}", true)),
+			mounting("extra", "secret: {secretName: SECRET, defaultMode: 0400, items: [{key: tls.key, path: a, mode: 0444}]}",
+				true)),
 		"projected": seed(lint.Warning, "spec.volumes[0].projected.defaultMode", "mode 0644",
 			mounting("extra", "projected: {sources: [{secret: {name: SECRET, items: [{key: tls.key, path: a}]}}]}", false)),
 		"its user cannot": seed(lint.Error, place, "no fsGroup", mounting("extra", of+", defaultMode: 0400}", false)),
 		"the seal's":      seed(lint.Error, place, "mode 0644", mounting("unseal", "secret: {secretName: SECRET}", true)),
 	})
-	requireNone(t, run(t, write(t, mounting("extra", of+", defaultMode: 0400}", true)), lint.Options{}), "security/key-files")
+	requireNone(t, run(t, write(t, mounting("extra", of+", defaultMode: 0400}", true)), lint.Options{}),
+		"security/key-files")
 }

@@ -223,8 +223,9 @@ func TestSeededMonitors(t *testing.T) {
 	const telemetry = "  telemetry {\n    unauthenticated_metrics_access = true\n  }"
 	scraping := func(listener, endpoint string) map[string]string {
 		files := servingText(listening(listener), "")
-		files[extra] = object(monitoring, "PodMonitor", "spec: {selector: {matchLabels: {app: small}}, podMetricsEndpoints: ["+
-			endpoint+"]}\n")
+		files[extra] = object(monitoring, "PodMonitor",
+			"spec: {selector: {matchLabels: {app: small}}, podMetricsEndpoints: ["+
+				endpoint+"]}\n")
 		return files
 	}
 	asking := func(place, words, listener, endpoint string) seeded {
@@ -248,7 +249,8 @@ func TestSeededMonitors(t *testing.T) {
 		},
 	})
 	for listener, endpoint := range map[string]string{
-		telemetry: "{port: api, path: /v1/sys/metrics}", "": "{port: api, path: /v1/sys/metrics, authorization: {type: Bearer}}",
+		telemetry: "{port: api, path: /v1/sys/metrics}",
+		"":        "{port: api, path: /v1/sys/metrics, authorization: {type: Bearer}}",
 	} {
 		requireNone(t, run(t, write(t, scraping(listener, endpoint)), lint.Options{}), "wiring/monitors")
 	}

@@ -38,7 +38,8 @@ data: {key: '{{ dig "data" "key" (randAlpha 9 | b64enc) (lookup "v1" "Secret" .R
 // sealed is the small chart with a generated key of the seal.
 func sealed(stanza, env string) map[string]string {
 	files := servingText(strings.Replace(goodServer, "URL", verifiedURL, 1)+"seal \"static\" {\n  "+stanza+"\n}\n", env)
-	files[extra] = strings.Replace(keptByLookup, "'{{ $name }}'}", "'{{ $name }}', annotations: {helm.sh/resource-policy: keep}}", 1)
+	files[extra] = strings.Replace(keptByLookup, "'{{ $name }}'}",
+		"'{{ $name }}', annotations: {helm.sh/resource-policy: keep}}", 1)
 	return files
 }
 
@@ -145,7 +146,8 @@ func TestSeededUpgrade(t *testing.T) {
 		},
 		"seal key that goes with the release": {
 			func() map[string]string {
-				files := sealed("", "            - {name: BAO_STATIC_SEAL_CURRENT_KEY, valueFrom: {secretKeyRef: {name: '{{ .Release.Name | "+
+				files := sealed("", "            - {name: BAO_STATIC_SEAL_CURRENT_KEY, valueFrom: "+
+					"{secretKeyRef: {name: '{{ .Release.Name | "+
 					"trunc 40 }}-extra', key: key}}}\n")
 				files[extra] = keptByLookup
 				return files
