@@ -39,8 +39,8 @@ func keyFiles(s *subject, c *Case) []Finding {
 				all = append(all, finding)
 			case p.unreadable(mode):
 				all = append(all, at(o, place, fmt.Sprintf(
-					"gives the files of Secret %s mode %#o, and the pod has no fsGroup: they are root's, and its user "+
-						"cannot read them",
+					"gives the files of Secret %s mode %#o, and the pod has no fsGroup: "+
+						"they are root's, and its user cannot read them",
 					secret, mode)))
 			}
 		})

@@ -140,8 +140,7 @@ func pool(_ *subject, c *Case) []Finding {
 		if most < 2 {
 			add("", "max_parallel", "is %.0f: a read inside a transaction waits for itself", most)
 		} else if transactions >= most {
-			add("", "transaction_max_parallel", "is %.0f of %.0f connections: transactions may hold them all, and "+
-				"wait for one more",
+			add("", "transaction_max_parallel", "is %.0f of %.0f connections: transactions may hold all, and wait for one more",
 				transactions, most)
 		}
 		if most >= 16 && idle < most/2 {

@@ -42,8 +42,8 @@ var serverRules = []Rule{
 		Hint: "render sslmode and sslrootcert from values, and show them in a ci/*-values.yaml",
 		Detail: "Looks at sslmode of the connection URL in the bases. Where a value named sslMode asks for " +
 			"verify-ca or verify-full and something else is rendered, that is an error. A chart that no base " +
-			"shows with verify-full gets a warning: verify-ca takes the certificate of any host. A default without " +
-			"verification is the user's " +
+			"shows with verify-full gets a warning: verify-ca takes the certificate of any host. A default " +
+			"without verification is the user's " +
 			"choice.",
 		chart: databaseTLS,
 	},

@@ -18,8 +18,8 @@ var upgradeRules = []Rule{
 		Detail: "Where a Secret differs between two renders, an upgrade is rendered with a lookup that finds what the " +
 			"first render made. A Secret that is then the same, or not rendered and kept, is reported as information; helm " +
 			"template and what builds on it (Argo CD) have no lookup and would still generate it again. That is a warning for " +
-			"a key of the seal, and an error where helm uninstall deletes it: where the seal stanza or a variable " +
-			"named like one leads, or a Secret named unseal. A chart " +
+			"a key of the seal, and an error where helm uninstall deletes " +
+			"it: where the seal stanza or a variable named like one leads, or a Secret named unseal. A chart " +
 			"that does not render it without a cluster has none.",
 		chart: secretsKept,
 	},

@@ -135,8 +135,7 @@ func TestSeededUpgrade(t *testing.T) {
 			"no upgrades",
 		},
 		"seal key by its stanza": {
-			sealed(`current_key = "env://KEY"`, "            - {name: KEY, valueFrom: {secretKeyRef: {name: '{{ "+
-				".Release.Name | "+
+			sealed(`current_key = "env://KEY"`, "            - {name: KEY, valueFrom: {secretKeyRef: {name: '{{ .Release.Name | "+
 				"trunc 40 }}-extra', key: key}}}\n"),
 			"upgrade/secrets", lint.Warning, "Secret/openbao-extra", "", "holds the seal's key",
 		},
@@ -147,8 +146,8 @@ func TestSeededUpgrade(t *testing.T) {
 		},
 		"seal key that goes with the release": {
 			func() map[string]string {
-				files := sealed("", "            - {name: BAO_STATIC_SEAL_CURRENT_KEY, valueFrom: {secretKeyRef: {name: "+
-					"'{{ .Release.Name | "+
+				files := sealed("", "            - {name: BAO_STATIC_SEAL_CURRENT_KEY, valueFrom: "+
+					"{secretKeyRef: {name: '{{ .Release.Name | "+
 					"trunc 40 }}-extra', key: key}}}\n")
 				files[extra] = keptByLookup
 				return files

@@ -132,8 +132,8 @@ func secretsKept(s *subject) []Finding {
 					"render it only where lookup works, or take the key from a Secret that the chart does not make"
 			}
 			if s.sealSecrets(r.Case).Has(o.Name) && leaves(o) {
-				gone := at(o, "", "holds the seal's key and goes with the release: helm uninstall deletes it, and all "+
-					"data are lost")
+				gone := at(o, "", "holds the seal's key and goes with the release: helm uninstall deletes it, "+
+					"and all data are lost")
 				gone.Hint = "annotate it with helm.sh/resource-policy: keep"
 				all = append(all, seen(gone, r.Case))
 			}
