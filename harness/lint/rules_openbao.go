@@ -68,12 +68,4 @@ var openbaoRules = []Rule{
 			"there. Known defect where a parent chart puts its own volumes into the value (gitlab-org/gitlab#594357).",
 		applies: hasKeys("extraVolumes"), chart: extraVolumes,
 	},
-	{
-		ID: "openbao/tiers", Title: "tiers give what GitLab's sizing table names", Severity: Error,
-		Protects: "A tier with less memory ends in pods that are killed when all namespaces are loaded.",
-		Hint:     "take CPU and memory requests from GitLab's table",
-		Detail: "Sets sizing.tier to each of GitLab's tiers and compares the requests of OpenBao's container with " +
-			"the table. More is fine.",
-		applies: hasKeys("sizing.tier"), chart: tiers,
-	},
 }

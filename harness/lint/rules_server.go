@@ -88,4 +88,12 @@ var serverRules = []Rule{
 			"measurements.",
 		lenient: true, each: pool,
 	},
+	{
+		ID: "server/tiers", Title: "tiers give what GitLab's sizing table names", Severity: Error,
+		Protects: "A tier with less memory ends in pods that are killed when all namespaces are loaded.",
+		Hint:     "take CPU and memory requests from GitLab's table",
+		Detail: "Sets sizing.tier to each of GitLab's tiers and compares the requests of OpenBao's container with " +
+			"the table. More is fine.",
+		applies: hasKeys("sizing.tier"), chart: tiers,
+	},
 }
