@@ -38,8 +38,9 @@ for archive; do
 done
 mkdir -p "$TMPDIR/tree/proc"
 mount -t tmpfs steamer-test "$TMPDIR/tree/proc"
-touch "$TMPDIR/tree/proc/mounted" "$TMPDIR/begun"
-tail -f "$TMPDIR/begun" &
+touch "$TMPDIR/tree/proc/mounted" "$TMPDIR/log"
+tail -f "$TMPDIR/log" &
+touch "$TMPDIR/begun" # after the program: SIGTERM ends it, and not a shell that is process 1
 wait
 `
 
@@ -84,7 +85,7 @@ func TestKilledBuildLeavesNoMount(t *testing.T) {
 
 			kill(t, steamer, work)
 
-			<-ended
+			require.Eventually(t, func() bool { return len(ended) == 1 }, 20*time.Second, 10*time.Millisecond)
 			require.Eventually(t, func() bool { return len(mentioning(t, work)) == 0 }, 10*time.Second, 10*time.Millisecond)
 			requireNoMount(t, cache)
 			writeFile(t, bin, "answer", "")
