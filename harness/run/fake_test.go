@@ -169,13 +169,15 @@ func newFake(t *testing.T) (*fakePlatform, *run.Runner) {
 	require.NoError(t, err)
 	profile, err := load.ReadProfile("../../perf/profiles/smoke.yaml")
 	require.NoError(t, err)
+	dialect, err := topology.DialectNamed("gitlab")
+	require.NoError(t, err)
 	r := &run.Runner{
 		Plan: &plan.Resolved{
 			Plan: plan.Plan{
 				Topologies: topology.Names(), Scenarios: scenario.Core, Load: true, Tenants: 7, Profile: "smoke", Tier: "12",
 				Output: t.TempDir(),
 			},
-			Objectives: slo, Tier: tier, Profile: profile,
+			Objectives: slo, Tier: tier, Profile: profile, Dialect: dialect,
 		},
 		Platform: f, UI: steps.Quiet(), Steamer: "test", Reproduce: "steamer run",
 	}
