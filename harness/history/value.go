@@ -56,7 +56,7 @@ func Tenant(key string) string {
 	return tenant
 }
 
-var errNoValue = errors.New("it is no token WRITER.COUNTER, token of another key or digest")
+var errNoValue = errors.New("it is not a token WRITER.COUNTER, a token of another key or a digest")
 
 func parseValue(text string) (Value, error) {
 	if strings.HasPrefix(text, digest) {

@@ -26,7 +26,7 @@ var immutable = map[string][][]string{
 func Immutable(kind string) [][]string { return immutable[kind] }
 
 // FilledIn reports whether Kubernetes fills in the field of Immutable at path where nothing is
-// given, so that one side without it is no change.
+// given, so that a side without it has not changed.
 func FilledIn(path []string) bool {
 	return slices.Contains([]string{"clusterIP", "storageClassName", "volumeName"}, path[len(path)-1])
 }
