@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -146,7 +145,7 @@ func merge(outcomes []result.Scenario) result.Scenario {
 	}
 	worst.Log, worst.Artifacts, worst.Measured, worst.Shard = log, artifacts, nil, 0
 	if len(measured) > 0 {
-		worst.Measured = maps.Clone(measured)
+		worst.Measured = measured
 	}
 	return worst
 }
