@@ -3,6 +3,7 @@ package tenancy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -97,9 +98,10 @@ func Make(ctx context.Context, t scenario.T, env *scenario.Env, r *gitlab.Recipe
 	return made, remove
 }
 
-// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended. Namespaces
-// of the environment's tenants stay. OpenBao deletes in the background, and Remove waits for that
-// only where the next level needs it.
+// Remove deletes the namespaces of tenants, innermost first, also when ctx has ended, and returns
+// when they are gone. Namespaces of the environment's tenants stay. OpenBao deletes in the
+// background, and a leader that is killed meanwhile leaves half a namespace, at which every later
+// leader panics (openbao/openbao#2921): no scenario may start before the last one's are gone.
 func Remove(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...gitlab.Tenant) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
@@ -111,21 +113,31 @@ func Remove(ctx context.Context, t scenario.T, env *scenario.Env, tenants ...git
 		}
 	}
 	order := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return names[b] - names[a] })
-	for _, name := range order {
-		_, err := wait.Until(ctx, wait.For{What: "namespace " + name + " is deleted", Interval: env.Timeouts.Poll / 4},
-			func(ctx context.Context) error {
-				parent, leaf := path.Split(name)
-				r, err := env.Rails(ctx, http.MethodDelete, parent+"sys/namespaces/"+leaf, nil)
-				if err == nil && !r.OK() && r.Status != http.StatusNotFound { // among them: it still contains a child
-					err = fmt.Errorf("status %d: %s", r.Status, r.Message())
-				}
-				return err
-			})
-		if err != nil {
-			t.Errorf("cleanup: %v", err)
-			return
+	for _, method := range []string{http.MethodDelete, http.MethodGet} {
+		for _, name := range order {
+			_, err := wait.Until(ctx, wait.For{What: "namespace " + name + " is deleted", Interval: env.Timeouts.Poll / 4},
+				func(ctx context.Context) error { return removed(ctx, env, method, name) })
+			if err != nil {
+				t.Errorf("cleanup: %v", err)
+				return
+			}
 		}
 	}
+}
+
+// removed asks for the deletion of a namespace, or whether it is gone, and reports what it lacks.
+func removed(ctx context.Context, env *scenario.Env, method, name string) error {
+	parent, leaf := path.Split(name)
+	r, err := env.Rails(ctx, method, parent+"sys/namespaces/"+leaf, nil)
+	switch {
+	case err != nil || r.Status == http.StatusNotFound:
+		return err
+	case !r.OK(): // among them: it still contains a child
+		return fmt.Errorf("status %d: %s", r.Status, r.Message())
+	case method == http.MethodGet:
+		return errors.New("it is still there")
+	}
+	return nil
 }
 
 // shared reports whether a tenant of the environment lives in a namespace.
