@@ -50,9 +50,8 @@ type Env struct {
 	Features  []Feature // those that do not follow from the other fields, e.g. FeatureSignals
 	Artifacts string    // the run directory; "" when there is none
 	Timeouts  Timeouts  // zero fields take their defaults
-	// Capture saves diagnostics of the failed scenario with this ID and returns the files, the
-	// most useful first; nil saves nothing.
-	Capture func(ctx context.Context, id string) ([]string, error)
+	// Capture saves diagnostics of the failed scenario with this ID; nil saves nothing.
+	Capture func(ctx context.Context, id string) (Captured, error)
 	// Outage returns the budget of a change, one of judge.OutageChanges, whose pods are replaced
 	// by a strategy, and whether there is one. It may be nil: then outages are measured and not
 	// judged.
@@ -64,6 +63,12 @@ type Env struct {
 	// disk space, or "". A scenario that fails meanwhile is not the chart's failure. It may be
 	// nil.
 	Surroundings func(ctx context.Context) string
+}
+
+// Captured is what was saved of a failure.
+type Captured struct {
+	Files   []string // the most useful first
+	Crashes []string // sentences on programs under test that crashed by then; they are likely to explain the failure
 }
 
 // Prepare returns a copy whose zero fields have their defaults, for running scenarios. The caller

@@ -267,8 +267,11 @@ func (r *runner) capture(ctx context.Context, shard *installation, s Scenario, o
 	}
 	ctx, cancel := context.WithTimeout(ctx, shard.env.Timeouts.Capture)
 	defer cancel()
-	files, err := shard.env.Capture(ctx, s.ID)
-	out.Artifacts = files
+	captured, err := shard.env.Capture(ctx, s.ID)
+	out.Artifacts = captured.Files
+	for _, crash := range captured.Crashes {
+		out.Reason += "; " + shard.redact.Redact(crash)
+	}
 	if err != nil {
 		out.Log = append(out.Log, shard.redact.Redact("diagnostics: "+err.Error()))
 	}

@@ -259,9 +259,10 @@ func TestCapture(t *testing.T) {
 	e := env(t)
 	canary := e.Tenants[0].Value(e.Seed, e.Tenants[0].Secrets[0])
 	var captured []string
-	e.Capture = func(_ context.Context, id string) ([]string, error) {
+	e.Capture = func(_ context.Context, id string) (scenario.Captured, error) {
 		captured = append(captured, id)
-		return []string{"events of " + id}, errors.New("no log of " + canary)
+		return scenario.Captured{Files: []string{"events of " + id}, Crashes: []string{"panic: " + canary}},
+			errors.New("no log of " + canary)
 	}
 	list := []scenario.Scenario{sc("group/fine", false, func(context.Context, scenario.T, *scenario.Env) {})}
 	for i := range 7 {
@@ -276,6 +277,7 @@ func TestCapture(t *testing.T) {
 	require.Len(t, captured, 5)
 	require.NotContains(t, captured, "group/fine")
 	require.Equal(t, []string{"events of group/bad-0"}, out[1].Artifacts)
+	require.Equal(t, "bad; panic: "+secret.Redacted, out[1].Reason)
 	require.Contains(t, strings.Join(out[1].Log, "\n"), "diagnostics: no log of "+secret.Redacted)
 	require.Empty(t, out[7].Artifacts)
 }
@@ -317,9 +319,9 @@ func TestInterruptAfterFailure(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			e := env(t)
-			e.Capture = func(context.Context, string) ([]string, error) {
+			e.Capture = func(context.Context, string) (scenario.Captured, error) {
 				t.Error("an interrupt must not wait for diagnostics")
-				return nil, nil
+				return scenario.Captured{}, nil
 			}
 			out, err := scenario.Run(ctx, e, []scenario.Scenario{
 				sc("a/one", false, func(ctx context.Context, t scenario.T, _ *scenario.Env) { tc.test(ctx, t, cancel) }),

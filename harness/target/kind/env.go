@@ -30,7 +30,7 @@ func (t *Target) Env() (*scenario.Env, func(), error) {
 func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err error) {
 	env = t.env.Scenarios(t.Tenants(), t.tenancy.Seed)
 	env.Installer, env.Previous, env.Artifacts = t.changer, t.options.Previous, t.options.Dir
-	env.Capture = func(ctx context.Context, id string) ([]string, error) {
+	env.Capture = func(ctx context.Context, id string) (scenario.Captured, error) {
 		return t.capture(ctx, id, env.Redactor().Redact)
 	}
 	signals, err := t.env.Signals(ctx)
@@ -100,11 +100,12 @@ func Diagnostics(dir, topology string) string { return filepath.Join(dir, "diagn
 
 // capture saves the diagnostics of a failed scenario. The paths are relative to the working
 // directory where that holds them, as GitLab wants attachments.
-func (t *Target) capture(ctx context.Context, id string, redact func(string) string) ([]string, error) {
+func (t *Target) capture(ctx context.Context, id string, redact func(string) string) (scenario.Captured, error) {
 	// One that runs on each shard may fail on several.
 	dir := filepath.Join(Diagnostics(t.options.Dir, t.info.Name), strings.ReplaceAll(id, "/", "-")+t.options.Spec.Suffix)
 	err := t.env.Diagnose(ctx, dir, redact)
 	files, globErr := filepath.Glob(filepath.Join(dir, "*"))
+	crashed := crashes(files)
 	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(diagnosticOrder(a), diagnosticOrder(b)) })
 	if here, cwdErr := os.Getwd(); cwdErr == nil {
 		for i, file := range files {
@@ -113,7 +114,7 @@ func (t *Target) capture(ctx context.Context, id string, redact func(string) str
 			}
 		}
 	}
-	return files, errors.Join(err, globErr)
+	return scenario.Captured{Files: files, Crashes: crashed}, errors.Join(err, globErr)
 }
 
 // diagnosticOrder puts what explains most first: events, then logs, then objects.

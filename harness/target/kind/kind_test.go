@@ -184,9 +184,9 @@ func TestSuite(t *testing.T) {
 		require.False(t, env.Has(scenario.FeatureStack), "nobody plays GitLab's API")
 		require.Equal(t, "old.tgz", env.Previous)
 		require.Equal(t, made.options.Dir, env.Artifacts)
-		files, err := env.Capture(t.Context(), "access/own-secret")
+		captured, err := env.Capture(t.Context(), "access/own-secret")
 		require.NoError(t, err)
-		require.NotEmpty(t, files)
+		require.NotEmpty(t, captured.Files)
 		require.DirExists(t, filepath.Join(Diagnostics(made.options.Dir, topology.CloudNative), "access-own-secret"))
 		done()
 	}
