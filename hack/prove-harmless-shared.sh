@@ -13,6 +13,7 @@
 # [-k SIGKILLS] [-s SEED]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+exec {idle}<> <(:) # nothing comes: reading from it waits without a process for each moment, whose numbers would soon repeat
 interrupts=3 kills=2 seed=$$
 while getopts 'i:k:s:' option; do
 	case $option in
@@ -44,7 +45,7 @@ cleanup() {
 trap cleanup EXIT
 export DOCKER_HOST=unix://$work/docker.sock
 within() { nsenter --net="/proc/$holder/ns/net" "$@"; }
-until [ "$(readlink "/proc/$holder/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do read -r -t 0.1 <> <(:) || true; done
+until [ "$(readlink "/proc/$holder/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do read -r -t 0.1 -u "$idle" || true; done
 within ip link set lo up
 mkdir -p "$work/bin"
 cp "$steamer" "$work/bin/steamer" # where both users can run it
@@ -54,7 +55,7 @@ daemon=$!
 for ((n = 0; n < 300; n++)); do
 	within docker info >/dev/null 2>&1 && break
 	kill -0 "$daemon" 2>/dev/null || { tail -n 5 "$work/dockerd.log" >&2; exit 4; }
-	read -r -t 0.2 <> <(:) || true
+	read -r -t 0.2 -u "$idle" || true
 done
 
 # user N COMMAND...: as the first or the second user, from a checkout and a cache of that user's
@@ -145,7 +146,7 @@ interrupted() {
 	local pid=$!
 	for ((i = 0; i < at * 10; i++)); do
 		kill -0 "$pid" 2>/dev/null || break
-		read -r -t 0.1 <> <(:) || true
+		read -r -t 0.1 -u "$idle" || true
 	done
 	kill "-$signal" "$pid" 2>/dev/null || true
 	wait "$pid" 2>/dev/null || code=$?

@@ -10,6 +10,7 @@
 # Usage: hack/prove-harmless.sh [-i SIGINTS] [-k SIGKILLS] [-r REPEATS] [-s SEED] [-t TOPOLOGY]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+exec {idle}<> <(:) # nothing comes: reading from it waits without a process for each moment, whose numbers would soon repeat
 interrupts=3 kills=2 repeats=1 seed=$$ topology=cloud-native
 while getopts 'i:k:r:s:t:' option; do
 	case $option in
@@ -145,7 +146,7 @@ interrupted() {
 	local pid=$!
 	for ((i = 0; i < at * 10; i++)); do
 		kill -0 "$pid" 2>/dev/null || break
-		read -r -t 0.1 <> <(:) || true
+		read -r -t 0.1 -u "$idle" || true
 	done
 	kill "-$signal" "$pid" 2>/dev/null || true
 	wait "$pid" || code=$?

@@ -11,6 +11,7 @@
 # Usage: hack/prove-in-cluster.sh [CASE...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+exec {idle}<> <(:) # nothing comes: reading from it waits without a process for each moment, whose numbers would soon repeat
 [ "$#" -gt 0 ] || set -- log-broken pod-deleted interrupt
 cluster=steamer-prove-$$
 node=$cluster-control-plane
@@ -30,7 +31,7 @@ kube() { engine exec --env KUBECONFIG=/etc/kubernetes/admin.conf "$node" kubectl
 await() {
 	until grep -q -- "$1" "$work/log"; do
 		kill -0 "$pid" 2>/dev/null || return 1
-		read -r -t 0.2 <> <(:) || true
+		read -r -t 0.2 -u "$idle" || true
 	done
 }
 

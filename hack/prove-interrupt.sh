@@ -5,6 +5,7 @@
 # Usage: hack/prove-interrupt.sh [STEP...]   (text of a line that the run prints)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+exec {idle}<> <(:) # nothing comes: reading from it waits without a process for each moment, whose numbers would soon repeat
 [ "$#" -gt 0 ] || set -- 'Preparing nodes' 'Starting control-plane' 'cloud-native: install' 'cloud-native: seed' 'cloud-native: load' 'cloud-native-hybrid: scenarios'
 
 leftovers() {
@@ -30,7 +31,7 @@ for step in "$@"; do
 	pid=$!
 	until grep -q -- "$step" "$log"; do
 		kill -0 "$pid" 2>/dev/null || break
-		read -r -t 0.2 <> <(:) || true
+		read -r -t 0.2 -u "$idle" || true
 	done
 	started=$SECONDS
 	kill -INT "$pid" 2>/dev/null || true
