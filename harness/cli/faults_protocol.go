@@ -30,7 +30,7 @@ type faultsProtocolFlags struct {
 }
 
 func newFaultsProtocol(state *State) *cobra.Command {
-	f := &faultsProtocolFlags{Protocol: campaign.Protocol{Options: protocol.Options{Parallel: 2}}}
+	f := &faultsProtocolFlags{Protocol: campaign.Protocol{Options: protocol.Options{Parallel: 3}}}
 	command := &cobra.Command{
 		Use: "protocol", Short: "Let each request of Rails' sequences fail, and tell who can read what", Args: cobra.NoArgs,
 		Long: faultsProtocolLong,

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // whole checks what needs all operations.
@@ -101,6 +102,8 @@ func (o *Operation) check() error {
 		return fmt.Errorf("source and retriedBy must be set")
 	case o.Retries < 0 || o.Retries > 10:
 		return fmt.Errorf("retries %d are not 0 to 10", o.Retries)
+	case o.RetryAfter < 0 || time.Duration(o.RetryAfter) > time.Minute:
+		return fmt.Errorf("retryAfter %s is not 0 to 1m", time.Duration(o.RetryAfter))
 	case len(o.Steps) == 0 && !o.Recipe:
 		return fmt.Errorf("there are no steps")
 	}

@@ -22,8 +22,27 @@ type Access struct {
 
 // String is the access in a sentence.
 func (a Access) String() string {
-	return fmt.Sprintf("%s gets %s of %s, wanted: %s", a.Who, a.Gets, a.Secret, a.Wanted)
+	return a.Who + " " + a.what()
 }
+
+// what is the access without the reader.
+func (a Access) what() string {
+	switch {
+	case a.Gets == noAccess:
+		return fmt.Sprintf("cannot read %s, but should get %s", a.Secret, a.Wanted)
+	case a.Gets == onlyAccess && a.Wanted == noAccess:
+		return fmt.Sprintf("keeps access to the name %s, under which there is nothing", a.Secret)
+	case a.Wanted == noAccess:
+		return fmt.Sprintf("reads %s of %s, but should not", a.Gets, a.Secret)
+	}
+	return fmt.Sprintf("gets %s of %s instead of %s", a.Gets, a.Secret, a.Wanted)
+}
+
+// What a reader gets, or has to get, where that is no value.
+const (
+	noAccess   = "nothing"
+	onlyAccess = "access to nothing"
+)
 
 // got is what a read found.
 type got struct {
@@ -106,9 +125,9 @@ const seen = -2
 func valueText(value int, granted bool) string {
 	switch {
 	case value == nothing && granted:
-		return "nothing, but access"
+		return onlyAccess
 	case value == nothing:
-		return "nothing"
+		return noAccess
 	case value == seen:
 		return "the metadata"
 	case value == unnamed:

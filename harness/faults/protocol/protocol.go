@@ -44,7 +44,10 @@ type Operation struct {
 	Recipe    bool   `json:"recipe,omitempty"` // begins with the recipe's requests that provision a tenant
 	Retries   int    `json:"retries"`          // how often it is repeated until it is acknowledged
 	RetriedBy string `json:"retriedBy"`        // by whom
-	Steps     []Step `json:"steps"`
+	// RetryAfter is how much later that is, at least. It gives OpenBao time to end what it does in
+	// the background.
+	RetryAfter document.Duration `json:"retryAfter,omitempty"`
+	Steps      []Step            `json:"steps"`
 }
 
 // Step is a request, or without a method only the setting of variables. Texts are templates.

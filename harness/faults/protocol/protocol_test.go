@@ -78,6 +78,7 @@ func TestTable(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"gitlab P1": Demonstrated, "gitlab P2": Demonstrated, "gitlab P3": Demonstrated, "gitlab P4": Demonstrated,
+		"gitlab P7":   Demonstrated,
 		"repaired P1": Refuted, "repaired P2": Refuted, "repaired P3": Refuted, "repaired P4": Refuted,
 	}, claims)
 	for _, row := range r.Smallest {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -217,7 +219,11 @@ func (a *running) send(ctx context.Context, s *Step, number int, path string, bo
 		sent.Answer = fmt.Sprintf("%d", answer.Status)
 	}
 	a.Sent = append(a.Sent, sent)
-	if err != nil {
+	var lost *url.Error
+	switch {
+	case errors.As(err, &lost):
+		return nil, lost.Err // without the address, which is made up
+	case err != nil:
 		return nil, err
 	}
 	return s.data(answer)

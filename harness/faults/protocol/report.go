@@ -281,8 +281,22 @@ func (r *Row) Story() []string {
 		}
 		lines = append(lines, line)
 	}
+	return append(lines, r.Ending()...)
+}
+
+// Ending says who can read what in the end, where that is not what was asked for, or why that is
+// not known. Readers of whom the same is true share a line.
+func (r *Row) Ending() []string {
+	var lines []string
+	readers := map[string][]string{}
 	for _, w := range r.Wrong {
-		lines = append(lines, "then "+w.String())
+		if readers[w.what()] == nil {
+			lines = append(lines, w.what())
+		}
+		readers[w.what()] = append(readers[w.what()], w.Who)
+	}
+	for i, what := range lines {
+		lines[i] = strings.Join(readers[what], "; ") + ": " + what
 	}
 	if r.Reason != "" {
 		lines = append(lines, r.Reason)

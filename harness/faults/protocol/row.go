@@ -105,10 +105,12 @@ func (t *trial) run(ctx context.Context) error {
 		return err
 	}
 	for _, q := range open {
-		t.persist(ctx, q, retry, t.protocol.operation(q.Op).Retries)
+		t.persist(ctx, q, retry)
 	}
 	for _, q := range t.of.Then {
-		t.persist(ctx, q, after, 1+t.protocol.operation(q.Op).Retries)
+		if t.ask(ctx, q, after, t.plain()).Result != Acknowledged {
+			t.persist(ctx, q, after)
+		}
 	}
 	for i, a := range t.row.Attempts {
 		t.row.size += len(a.Sent)
@@ -150,9 +152,11 @@ func (t *trial) asked(q Request, models ...*model) {
 	}
 }
 
-// persist has Rails try an operation until it is acknowledged, some times at most.
-func (t *trial) persist(ctx context.Context, q Request, when string, times int) {
-	for range times {
+// persist has Rails repeat an operation as documented, until it is acknowledged.
+func (t *trial) persist(ctx context.Context, q Request, when string) {
+	o := t.protocol.operation(q.Op)
+	for range o.Retries {
+		pause(ctx, time.Duration(o.RetryAfter))
 		if ctx.Err() != nil || t.ask(ctx, q, when, t.plain()).Result == Acknowledged {
 			return
 		}

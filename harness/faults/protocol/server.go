@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
@@ -113,7 +114,7 @@ func (s *server) kill() { s.active.Load().Kill() }
 func (s *server) ready() error {
 	s.back.Wait()
 	if s.failed != nil {
-		return fmt.Errorf("%w, the other node leads: %s", errGone, reasonOf(s.failed))
+		return fmt.Errorf("%w, the other node leads: %s", errGone, exit.FirstLine(s.failed.Error()))
 	}
 	return nil
 }
@@ -135,20 +136,24 @@ func (s *server) recover(ctx context.Context) error {
 		})
 		return nil
 	}
-	var told []string
 	for _, n := range s.Nodes() { // as a supervisor does with what ended
 		n.Stop()
 		limited, cancel := context.WithTimeout(ctx, takeoverLimit)
-		if err := n.Start(limited); err != nil {
-			told = append(told, reasonOf(err))
-		}
+		_ = n.Start(limited) // whether it leads is what counts
 		cancel()
 	}
 	err := s.leads(ctx)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("%w: %s", errGone, strings.Join(append(told, err.Error()), "; "))
+	told := []string{"no node leads, also after both were started again"}
+	for i, n := range s.Nodes() {
+		n.Stop()
+		if c := complaint(n.Log()); c != "" {
+			told = append(told, fmt.Sprintf("node %d: %s", i, c))
+		}
+	}
+	return fmt.Errorf("%w: %s", errGone, strings.Join(told, "; "))
 }
 
 // leads waits until a node leads, and sends requests there.
@@ -173,13 +178,17 @@ func health(ctx context.Context, n *localbao.Node) (openbao.Health, error) {
 	return client.Health(ctx)
 }
 
-// reasonOf is what a program that ended said last: its panic, or the first line.
-func reasonOf(err error) string {
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	for line := range strings.Lines(err.Error()) {
-		if strings.HasPrefix(line, "panic:") {
-			return first + " (" + strings.TrimSpace(line) + ")"
+// complaint is the line of a log that says why a program does not serve: its panic, or its last
+// error; "" for none.
+func complaint(log string) string {
+	last := ""
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "panic") {
+			return strings.TrimSpace(line)
+		}
+		if strings.Contains(line, "[ERROR]") {
+			last = strings.TrimSpace(line)
 		}
 	}
-	return first
+	return last
 }

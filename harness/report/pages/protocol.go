@@ -60,6 +60,7 @@ func protocolCase(d *render.Document, r *protocol.Report, id string, c protocol.
 	d.Say("%sDisturbed: %s. Repeated by %s.%s", given, render.Strong(c.Do), c.Retry, then)
 	table := render.Table{Head: append([]string{"request"}, protocol.Faults()...)}
 	var wrong []string
+	rows := map[string][]string{} // by how they end
 	number := 0
 	for i := range r.Rows {
 		row := &r.Rows[i]
@@ -67,8 +68,11 @@ func protocolCase(d *render.Document, r *protocol.Report, id string, c protocol.
 			continue
 		}
 		if row.Outcome != protocol.Converged {
-			story := row.Story()
-			wrong = append(wrong, fmt.Sprintf("%s: %s: %s", cellName(row), row.Outcome, story[len(story)-1]))
+			ending := row.Outcome + ": " + strings.Join(row.Ending(), ". ")
+			if rows[ending] == nil {
+				wrong = append(wrong, ending)
+			}
+			rows[ending] = append(rows[ending], cellName(row))
 		}
 		if row.Number == 0 {
 			continue
@@ -85,6 +89,9 @@ func protocolCase(d *render.Document, r *protocol.Report, id string, c protocol.
 	}
 	if len(table.Rows) > 0 {
 		d.Table(table)
+	}
+	for i, ending := range wrong {
+		wrong[i] = fmt.Sprintf("%s (%s)", ending, strings.Join(rows[ending], "; "))
 	}
 	d.List(wrong...)
 }
