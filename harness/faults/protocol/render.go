@@ -31,15 +31,17 @@ type view struct {
 }
 
 // functions are those that templates may call, beside Go's own.
-var functions = template.FuncMap{
-	"policy":  policyName,
-	"get":     get,
-	"sharing": sharing,
-	"has":     func(list []string, item string) bool { return slices.Contains(list, item) },
-	"add": func(number string, n int) (string, error) {
-		v, err := strconv.Atoi(number)
-		return strconv.Itoa(v + n), err
-	},
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"policy":  policyName,
+		"get":     get,
+		"sharing": sharing,
+		"has":     func(list []string, item string) bool { return slices.Contains(list, item) },
+		"add": func(number string, n int) (string, error) {
+			v, err := strconv.Atoi(number)
+			return strconv.Itoa(v + n), err
+		},
+	}
 }
 
 // policyName is the policy of jobs in a scope.
@@ -75,7 +77,7 @@ func sharing(answer any, policy, except string) int {
 }
 
 func newTemplate() *template.Template {
-	return template.New("").Delims("${", "}").Option("missingkey=error").Funcs(functions)
+	return template.New("").Delims("${", "}").Option("missingkey=error").Funcs(functions())
 }
 
 func parses(text string) error {
