@@ -10,16 +10,16 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults/protocol"
 )
 
-const faultsProtocolLong = `Lets each request fail by which GitLab's Rails provisions projects and creates, updates and deletes
-secrets and permissions, on processes of this machine: the request is lost, its answer is lost, it is held beyond Rails'
-lease, or the leader is killed with it. The documented retry follows. Then every job and user reads every secret, which
-has to be what was asked for last, acknowledged or not.
+const faultsProtocolLong = `Lets each request fail by which GitLab's Rails provisions projects and creates, updates and
+deletes secrets and permissions, on processes of this machine: the request is lost, its answer is lost, it is held
+beyond Rails' lease, or the leader is killed with it. The documented retry follows. Then every job and user reads every
+secret, which has to be what was asked for last, acknowledged or not.
 
 Sequences and cases are data, from GitLab's public documentation; a second protocol has one repair of each that gets
 stuck. Writes protocol.json and protocol.md, the table of who can read what, into a directory of their own below
 --output-dir. docs/protocols.md says what the findings are about, and how to add a protocol.
 
-Exit codes: 0 PASS, everybody gets what was asked for in every row; 1 FAIL, a sequence gets stuck, or the server does
+Exit codes: 0 PASS, every reader gets what was asked for in every row; 1 FAIL, a sequence gets stuck, or the server does
 not start again; 2 INCONCLUSIVE, a fault did not take effect, a read had no answer, or it was interrupted; 3 invalid
 input.`
 

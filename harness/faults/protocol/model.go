@@ -68,7 +68,7 @@ func (m *model) ask(effect string, q Request) {
 	}
 }
 
-// reader is somebody who may be able to read.
+// reader is a job or a user who may be able to read.
 type reader struct {
 	environment, branch string // of a job
 	user                int    // or of a user

@@ -50,7 +50,7 @@ type got struct {
 	granted bool // it was not refused, although nothing may be there
 }
 
-// unnamed is a value that nobody asked to store.
+// unnamed is a value that was never asked to be stored.
 const unnamed = -1
 
 // readLimit is how long a read is repeated until it is answered.

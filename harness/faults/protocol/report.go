@@ -14,14 +14,14 @@ import (
 // Kind is what a report says of itself.
 const Kind = "ProtocolReport"
 
-// How a row ends, when the operation has been repeated as documented: everybody gets what was
+// How a row ends, when the operation has been repeated as documented: every reader gets what was
 // asked for last, or not.
 const (
 	Converged  = "converged"
-	LeftOver   = "left-over"   // somebody has access to a name that nothing is stored under
-	LockedOut  = "locked-out"  // somebody cannot read what is meant for them
-	Stale      = "stale"       // somebody reads a value that was replaced
-	Exposed    = "exposed"     // somebody reads what is not meant for them
+	LeftOver   = "left-over"   // a reader has access to a name that nothing is stored under
+	LockedOut  = "locked-out"  // a reader cannot read what is meant for them
+	Stale      = "stale"       // a reader reads a value that was replaced
+	Exposed    = "exposed"     // a reader reads what is not meant for them
 	ServerLost = "server-lost" // the server does not start again
 	NotJudged  = "not-judged"  // the fault did not take effect, or a read has no answer
 )
@@ -152,7 +152,7 @@ func (r *Report) conclude(protocols []*Protocol, whole bool) {
 				r.example(p.ID)))
 		}
 		if stuck == 0 {
-			good = append(good, fmt.Sprintf("protocol %s: everybody gets what was asked for in all %d rows", p.ID, total))
+			good = append(good, fmt.Sprintf("protocol %s: every reader gets what was asked for in all %d rows", p.ID, total))
 		}
 	}
 	if len(r.Rows) == 0 {
@@ -284,7 +284,7 @@ func (r *Row) Story() []string {
 	return append(lines, r.Ending()...)
 }
 
-// Ending says who can read what in the end, where that is not what was asked for, or why that is
+// Ending says who can read what when all is done, where that is not what was asked for, or why that is
 // not known. Readers of whom the same is true share a line.
 func (r *Row) Ending() []string {
 	var lines []string

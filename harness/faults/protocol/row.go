@@ -93,7 +93,7 @@ type trial struct {
 	after  time.Duration // when a kill follows the request
 }
 
-// run does what the case says, and judges what everybody can read then.
+// run does what the case says, and judges what each reader gets then.
 func (t *trial) run(ctx context.Context) error {
 	for _, q := range t.of.Given {
 		if a := t.ask(ctx, q, before, t.plain()); a.Result != Acknowledged {

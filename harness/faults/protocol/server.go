@@ -146,14 +146,14 @@ func (s *server) recover(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	told := []string{"no node leads, also after both were started again"}
+	reasons := []string{"no node leads, also after both were started again"}
 	for i, n := range s.Nodes() {
 		n.Stop()
 		if c := complaint(n.Log()); c != "" {
-			told = append(told, fmt.Sprintf("node %d: %s", i, c))
+			reasons = append(reasons, fmt.Sprintf("node %d: %s", i, c))
 		}
 	}
-	return fmt.Errorf("%w: %s", errGone, strings.Join(told, "; "))
+	return fmt.Errorf("%w: %s", errGone, strings.Join(reasons, "; "))
 }
 
 // leads waits until a node leads, and sends requests there.

@@ -61,7 +61,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	case AnswerLost:
 		a, err := whole(w.next.RoundTrip(r))
 		if err != nil {
-			return nil, err // it was lost by somebody else, so that nothing is known
+			return nil, err // it was lost elsewhere, so that nothing is known
 		}
 		w.receipt = fmt.Sprintf("answered %d, and the answer dropped", a.StatusCode)
 		return nil, errLost
