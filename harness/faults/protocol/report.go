@@ -284,8 +284,8 @@ func (r *Row) Story() []string {
 	return append(lines, r.Ending()...)
 }
 
-// Ending says who can read what when all is done, where that is not what was asked for, or why that is
-// not known. Readers of whom the same is true share a line.
+// Ending says which readers do not get what was asked for, or why that is not known. Readers of
+// whom the same is true share a line.
 func (r *Row) Ending() []string {
 	var lines []string
 	readers := map[string][]string{}
