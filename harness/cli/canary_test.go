@@ -31,6 +31,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
+	"gitlab.com/steamer/steamer/harness/faults/protocol"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/history/check"
@@ -204,6 +205,16 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			r.APIVersion, r.Kind, r.Reproduce = result.APIVersion, check.Kind, line
 			r.Violations = []check.Violation{{What: poison(), Steps: []check.Step{{Text: poison()}}}}
 			require.NoError(t, check.WriteFile(filepath.Join(dir, "report.json"), r))
+		},
+		"report/internal/render/file.go protocol": func(t *testing.T, dir string) {
+			r := &protocol.Report{
+				Record: result.Record{APIVersion: result.APIVersion, Kind: protocol.Kind, Reproduce: line},
+				Rows: []protocol.Row{{
+					Outcome: protocol.NotJudged, Reason: poison(), Attempts: []protocol.Attempt{{Message: poison()}},
+				}},
+			}
+			r.Smallest = r.Rows
+			require.NoError(t, pages.WriteProtocol(dir, r))
 		},
 		"faults/schedule.go": func(t *testing.T, dir string) {
 			s, err := faults.Draw(1, 1, nil)

@@ -72,7 +72,7 @@ func newFaults(state *State) *cobra.Command {
 		set.StringVar(&f.Output, "output-dir", "runs", "directory below which a directory for the files is made")
 	})
 	addRecordFormat(command, state)
-	command.AddCommand(newFaultsCheck(state), newFaultsRules(state))
+	command.AddCommand(newFaultsCheck(state), newFaultsRules(state), newFaultsProtocol(state))
 	return command
 }
 

@@ -104,6 +104,34 @@ func TestFaultsRefuses(t *testing.T) {
 	}
 }
 
+// TestFaultsProtocolRefuses: what cannot be tried is refused before anything is made or started.
+func TestFaultsProtocolRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mine.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("apiVersion: steamer/v1\nkind: Protocol\nid: gitlab\n"), 0o600))
+	output := filepath.Join(dir, "runs")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"only":     {[]string{"--only", "gitlab/nope"}, "--only gitlab/nope"},
+		"fault":    {[]string{"--only", "*/*/*/flood"}, "request-lost"},
+		"parallel": {[]string{"--parallel", "0"}, "--parallel 0"},
+		"protocol": {[]string{"--protocol", file}, "title and source"},
+		"missing":  {[]string{"--protocol", filepath.Join(dir, "none.yaml")}, "none.yaml"},
+		"format":   {[]string{"-o", "yaml"}, "--format"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, _, message := call(t, append([]string{"faults", "protocol", "--output-dir", output}, tc.args...)...)
+			require.Equal(t, exit.Invalid, code, message)
+			require.Contains(t, message, tc.want)
+			require.NoDirExists(t, output)
+		})
+	}
+}
+
 // TestFaultsRules: each invariant is listed, and explained in docs/faults.md.
 func TestFaultsRules(t *testing.T) {
 	t.Parallel()

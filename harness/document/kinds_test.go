@@ -19,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/faults/protocol"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/gitlab"
@@ -94,7 +95,16 @@ func kinds(t testing.TB) map[string]kind {
 				return err
 			},
 		},
-		"dialect":   {good: file("topology/dialects/gitlab.yaml"), read: reads(topology.ParseDialect)},
+		"dialect": {good: file("topology/dialects/gitlab.yaml"), read: reads(topology.ParseDialect)},
+		"protocol": {
+			good: []byte("apiVersion: steamer/v1\nkind: Protocol\nid: a\ntitle: b\nsource: c\nbase: gitlab\n" +
+				"operations:\n- id: delete\n  asks: delete\n  title: d\n  source: e\n  retriedBy: f\n  retries: 1\n" +
+				"  steps:\n  - name: g\n    method: GET\n    path: h\n"),
+			head: true, read: func(t testing.TB, _ string, data []byte) error {
+				_, err := protocol.Read(asFile(t, "some.file", data))
+				return err
+			},
+		},
 		"recipe":    {good: file("gitlab/recipes/two-level-jwt.yaml"), read: reads(gitlab.ParseRecipe)},
 		"allowance": {good: file("lint/allowances/every.yaml"), read: reads(lint.ParseAllowance)},
 		"values":    {good: file("../charts/openbao/values.yaml"), read: reads(chart.ParseValues), open: true},

@@ -107,6 +107,31 @@ func (r *Recipe) provision(in inputs) ([]call, error) {
 	return calls, nil
 }
 
+// Call is one request of a recipe, ready to be sent.
+type Call struct {
+	Name, Method string
+	Path         string // relative to /v1/
+	Body         any    // nil for none
+	AsUser       bool   // on behalf of the tenant's owner
+	Tolerate     []string
+}
+
+// Calls are the requests that provision a tenant, for whoever sends them one by one.
+func (r *Recipe) Calls(t Tenant, issuer, audience string) ([]Call, error) {
+	rendered, err := r.provision(inputs{Tenant: t, Issuer: issuer, Audience: audience})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Call, 0, len(rendered))
+	for _, c := range rendered {
+		if c.grant != nil {
+			return nil, fmt.Errorf("step %q: a grant is two requests, of which the second depends on the first", c.step.Name)
+		}
+		list = append(list, Call{c.step.Name, c.step.Method, c.path, c.body, c.asUser, c.step.Tolerate})
+	}
+	return list, nil
+}
+
 // write renders the calls that store one secret.
 func (r *Recipe) write(in inputs, s Secret, value string) ([]call, error) {
 	v := in.view()
