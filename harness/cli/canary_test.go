@@ -31,6 +31,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
+	"gitlab.com/steamer/steamer/harness/faults/deadlines"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/history/check"
@@ -204,6 +205,12 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			r.APIVersion, r.Kind, r.Reproduce = result.APIVersion, check.Kind, line
 			r.Violations = []check.Violation{{What: poison(), Steps: []check.Step{{Text: poison()}}}}
 			require.NoError(t, check.WriteFile(filepath.Join(dir, "report.json"), r))
+		},
+		"faults/deadlines/deadlines.go": func(t *testing.T, dir string) {
+			r := &deadlines.Report{Record: result.NewRecord(deadlines.Kind), Rows: []deadlines.Row{{Note: poison()}}}
+			poisoned(reflect.ValueOf(r))
+			r.APIVersion, r.Kind, r.Reproduce = result.APIVersion, deadlines.Kind, line
+			require.NoError(t, deadlines.WriteFile(filepath.Join(dir, "deadlines.json"), r))
 		},
 		"faults/schedule.go": func(t *testing.T, dir string) {
 			s, err := faults.Draw(1, 1, nil)

@@ -149,6 +149,14 @@ func (n *Node) Kill() {
 	<-n.process.done
 }
 
+// Ended is closed once the process that was started last is gone, for whatever reason. Call it while
+// nothing starts the node.
+func (n *Node) Ended() <-chan struct{} { return n.process.done }
+
+// Log is the end of what the process that was started last wrote. Call it while nothing starts the
+// node.
+func (n *Node) Log() string { return n.process.log.String() }
+
 // HTTPClient is a client that keeps connections and trusts the server's certificate. Close its
 // idle connections when done.
 func (s *Server) HTTPClient() *http.Client {
