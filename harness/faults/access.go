@@ -18,7 +18,8 @@ func subjectParts(key string) (tenant, kind, name string) {
 	return tenant, kind, name
 }
 
-// accessRequest is the call that grants, revokes or uses subjects of access. The first one decides.
+// accessRequest is the call that grants, revokes or uses subjects of access. The first one
+// decides.
 func (c *client) accessRequest(o *history.Op) openbao.Request {
 	type m = map[string]any
 	tenant, kind, name := subjectParts(o.Key)
@@ -80,8 +81,8 @@ func (c *client) tokenRequest(o *history.Op, tenant string) openbao.Request {
 	return r
 }
 
-// jobs is the mount by which jobs log in, jobPolicy what they may do, and stableRole a role that is
-// not changed.
+// jobs is the mount by which jobs log in, jobPolicy what they may do, and stableRole a role that
+// is not changed.
 const (
 	jobs       = "auth/jobs"
 	jobPolicy  = "jobs"

@@ -133,14 +133,14 @@ func panicAt(lines []string) int {
 
 // Lines of a log that are kept around a panic.
 const (
-	linesBefore = 3
-	linesAfter  = 14
+	linesBefore = 1
+	linesAfter  = 10
 )
 
 // lastWords are the lines of a log that say why its process ended: those around a panic, else the
 // last ones.
 func lastWords(log string) []string {
-	lines := strings.Split(strings.TrimSpace(secret.Redact(log)), "\n")
+	lines := strings.FieldsFunc(secret.Redact(log), func(r rune) bool { return r == '\n' })
 	from, to := max(0, len(lines)-linesBefore), len(lines)
 	if at := panicAt(lines); at >= 0 {
 		from, to = max(0, at-linesBefore), min(len(lines), at+linesAfter)

@@ -25,10 +25,10 @@ func TestLastWords(t *testing.T) {
 		first, last string
 		lines       int
 	}{
-		"panic":   {"a\nb\nc\nd\npanic: nil\n" + stack, "b", "\tframe", linesBefore + linesAfter},
-		"fatal":   {"fatal error: out of memory\n", "fatal error: out of memory", "fatal error: out of memory", 1},
-		"none":    {"a\nb\nc\nd\n", "b", "d", linesBefore},
-		"nothing": {"", "", "", 1},
+		"panic": {"a\nb\nc\nd\npanic: nil\n" + stack, "d", "\tframe", linesBefore + linesAfter},
+		"fatal": {"fatal error: out of memory\n", "fatal error: out of memory", "fatal error: out of memory", 1},
+		"none":  {"a\nb\nc\nd\n", "d", "d", linesBefore},
+		"blank": {"a\n\npanic: nil\n\n", "a", "panic: nil", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,9 +40,9 @@ func TestLastWords(t *testing.T) {
 	}
 }
 
-// TestServerThatDoesNotStart: where storage has half a namespace, no node leads any more. The report
-// has the panic, and says what is stored. OpenBao 2.4.0 leaves storage so where a leader dies while
-// it deletes a namespace.
+// TestServerThatDoesNotStart: where storage has half a namespace, no node leads any more. The
+// report has the panic, and says what is stored. OpenBao 2.4.0 leaves storage so where a leader
+// dies while it deletes a namespace.
 func TestServerThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -65,8 +65,9 @@ func (k *keyring) last() int {
 }
 
 // Times of a rotation. OpenBao 2.4.0 keeps the keys of an issuer in memory without an end, and
-// fetches them only for a JWT of a key that it does not know (go-oidc, RemoteKeySet.verify). So the
-// old key is revoked by the first login with the new one; what fetched before that may still end.
+// fetches them only for a JWT of a key that it does not know (go-oidc, RemoteKeySet.verify). So
+// the old key is revoked by the first login with the new one; what fetched before that may still
+// end.
 const (
 	rotateEvery  = 8 * time.Second
 	publishGrace = 100 * time.Millisecond // of a fetch that began before the publication

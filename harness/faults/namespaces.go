@@ -15,28 +15,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// namespaceKinds end the active node while a namespace is created or deleted. The length is the time
-// from the request, or from the acknowledgement of a deletion, which goes on in the background.
-var namespaceKinds = []kind{
-	{
-		name: "kill-in-namespace-delete", what: "kill the active node while it deletes a namespace",
-		longest: 150 * time.Millisecond, do: (*nemesis).killInDelete, moves: true,
-	},
-	{
-		name: "kill-in-namespace-create", what: "kill the active node while it creates a namespace",
-		longest: 100 * time.Millisecond, do: (*nemesis).killInCreate, moves: true,
-	},
-	{
-		name: "term-in-namespace-delete", what: "end the active node in order while it deletes a namespace",
-		longest: 150 * time.Millisecond, do: (*nemesis).termInDelete, moves: true,
-	},
-	{
-		name:    "hang-up-in-namespace-create",
-		what:    "have a client give up while it creates a namespace, and end the active node in order a second later",
-		longest: 100 * time.Millisecond, do: (*nemesis).hangUpInCreate, moves: true,
-	},
-}
-
 func (n *nemesis) killInDelete(ctx context.Context, victim *node, s Step) (string, error) {
 	return n.inDelete(ctx, victim, s, victim.Kill)
 }
@@ -172,8 +150,8 @@ var storedParts = map[string][]string{
 	"policies": {"sys/policy/"},
 }
 
-// halfNamespaces says what is stored of namespaces that are not whole. Storage is encrypted but for
-// its paths.
+// halfNamespaces says what is stored of namespaces that are not whole. Storage is encrypted but
+// for its paths.
 func halfNamespaces(ctx context.Context, url string) ([]string, error) {
 	db, err := pgx.Connect(ctx, url)
 	if err != nil {

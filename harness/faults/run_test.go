@@ -73,8 +73,8 @@ func TestLateRevocation(t *testing.T) {
 	require.Empty(t, report.Rules)
 }
 
-// TestNamespaces: a node that ends in the deletion of a namespace is a fault with a receipt. OpenBao
-// 2.4.0 may not start any more after it; then the report says so.
+// TestNamespaces: a node that ends in the deletion of a namespace is a fault with a receipt.
+// OpenBao 2.4.0 may not start any more after it; then the report says so.
 func TestNamespaces(t *testing.T) {
 	t.Parallel()
 	o := options(t, "term-in-namespace-delete", "hang-up-in-namespace-create")

@@ -41,7 +41,7 @@ type kind struct {
 }
 
 // kinds are the faults. A leader loses its lock after 15 s without renewing it.
-var kinds = append([]kind{
+var kinds = []kind{
 	{
 		name: "term-active", what: "end the active node in order (SIGTERM), and start it again",
 		longest: 2 * time.Second, moves: true,
@@ -76,7 +76,26 @@ var kinds = append([]kind{
 		shortest: time.Second, longest: 6 * time.Second,
 	},
 	{name: "step-down", what: "ask the active node to give up leadership", moves: true},
-}, namespaceKinds...)
+	// the length is the time from the request, or from the acknowledgement of a deletion, which
+	// goes on in the background
+	{
+		name: "kill-in-namespace-delete", what: "kill the active node while it deletes a namespace",
+		longest: 150 * time.Millisecond, do: (*nemesis).killInDelete, moves: true,
+	},
+	{
+		name: "kill-in-namespace-create", what: "kill the active node while it creates a namespace",
+		longest: 100 * time.Millisecond, do: (*nemesis).killInCreate, moves: true,
+	},
+	{
+		name: "term-in-namespace-delete", what: "end the active node in order while it deletes a namespace",
+		longest: 150 * time.Millisecond, do: (*nemesis).termInDelete, moves: true,
+	},
+	{
+		name:    "hang-up-in-namespace-create",
+		what:    "have a client give up while it creates a namespace, and end the active node in order a second later",
+		longest: 100 * time.Millisecond, do: (*nemesis).hangUpInCreate, moves: true,
+	},
+}
 
 // kindOf is the kind of a name that is in Kinds.
 func kindOf(name string) kind {

@@ -89,7 +89,7 @@ func TestOutcome(t *testing.T) {
 		"upgrading/write":       {w, says(400, "Upgrading from non-versioned to versioned data."), history.Failed},
 		"upgrading/use":         {u, says(400, "Upgrading from non-versioned to versioned data."), history.Failed},
 		"in-use/mount":          {history.Grant, says(400, "path is already in use at secrets/"), history.OK},
-		"no-route/use":          {u, says(404, "no handler for route \"kv/data/x\". route entry not found."), history.Refused},
+		"no-route/use":          {u, says(404, "no handler for route \"kv/data/x\"."), history.Refused},
 		"rejected/too-many":     {w, says(429, "request path \"kv\": rate limit quota exceeded"), history.Failed},
 		"rejected/nothing-said": {w, says(400), history.Unknown},
 		"unnumbered/write":      {w, data(200, `{}`), history.Unknown},

@@ -17,7 +17,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
-// perSleep is how many trials of each kind one sleep of the leader has: as many requests wait in it.
+// perSleep is how many trials of each kind one sleep of the leader has: as many requests wait in
+// it.
 const perSleep = 50
 
 // asleep measures all kinds with a leader that sleeps until another one leads, which revokes. The
@@ -67,9 +68,8 @@ func (b *bench) sleep(ctx context.Context, leader, other *localbao.Node, trials 
 	}
 	defer func() { err = errors.Join(err, wake()) }() // also where the run was interrupted
 	b.at = openbao.New(other.Address, b.http)
-	if _, err := wait.Until(ctx, wait.For{What: "the other node leads", Deadline: recoverTime}, func(ctx context.Context) error {
-		return b.leads(ctx, other)
-	}); err != nil {
+	if _, err := wait.Until(ctx, wait.For{What: "the other node leads", Deadline: recoverTime},
+		func(ctx context.Context) error { return b.leads(ctx, other) }); err != nil {
 		return err
 	}
 	for _, list := range trials {

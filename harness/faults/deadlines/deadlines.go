@@ -1,5 +1,5 @@
-// Package deadlines measures how long access is granted after its revocation was acknowledged: by a
-// server that is well, and by a leader that slept while another one took over and revoked.
+// Package deadlines measures how long access is granted after its revocation was acknowledged: by
+// a server that is well, and by a leader that slept while another one took over and revoked.
 package deadlines
 
 import (
@@ -37,9 +37,9 @@ type Row struct {
 	Late int `json:"late"`
 	// Still is how many trials had access granted until they ended, a second later.
 	Still int `json:"still"`
-	// LastMillis is the longest time from the acknowledgement to the answer of the last request that
-	// was granted, of all trials; 0 where every grant was answered before. Where the leader slept, it
-	// is the time from its wake-up.
+	// LastMillis is the longest time from the acknowledgement to the answer of the last request
+	// that was granted, of all trials; 0 where every grant was answered before. Where the leader
+	// slept, it is the time from its wake-up.
 	LastMillis float64 `json:"lastMillis"`
 }
 

@@ -11,8 +11,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// TestRun: each kind is granted first, and a key that the issuer does not publish any more is granted
-// on, so that a deadline that is missed shows.
+// TestRun: each kind is granted first, and a key that the issuer does not publish any more is
+// granted on, so that a deadline that is missed shows.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	var progress []string

@@ -20,8 +20,8 @@ type kind struct {
 	grant func(context.Context, *trial) error
 }
 
-// space is the namespace of all trials, mount its KV v2, jobs its logins and reader a policy that may
-// read.
+// space is the namespace of all trials, mount its KV v2, jobs its logins and reader a policy that
+// may read.
 const (
 	space  = "deadlines"
 	mount  = "secrets"

@@ -29,7 +29,8 @@ type checker struct {
 	final    bool     // the final phase has begun
 
 	pods   map[int]podState
-	logs   map[int][]Step // of each pod since it started
+	logs   map[int][]Step // of each pod, since it crashed
+	crash  []Step         // the log of the last crash
 	leads  leaders
 	audits map[[16]byte]audited
 	faults map[int]*fault

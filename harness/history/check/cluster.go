@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"gitlab.com/steamer/steamer/harness/history"
 )
@@ -51,17 +52,18 @@ func (c *checker) event(e *history.Event) {
 	c.events = append(c.events, Moment{Time: e.Time, Line: e.Line, Text: describeEvent(e)})
 }
 
-// ended holds a pod that crashed or does not start against S13 and S11. The violation has the log of
-// its last end, and what is known of the database.
+// ended holds a pod that crashed or does not start against S13 and S11. The violation has the log
+// of the last crash, and what is known of the database.
 func (c *checker) ended(e *history.Event) {
-	where, log := fmt.Sprintf("pod %d", e.Pod), append([]Step{c.step(e)}, c.logs[e.Pod]...)
+	where, step := fmt.Sprintf("pod %d", e.Pod), []Step{c.step(e)}
 	switch e.Name {
 	case history.Crashed:
-		c.violateAt("S13", where, "it ended by itself"+c.lastFault(), log...)
-	case history.Broken:
-		c.violateAt("S11", where, "it does not start any more"+c.lastFault(), append(log, c.logs[history.NoPod]...)...)
-	case history.Started:
+		c.crash = c.logs[e.Pod]
+		c.violateAt("S13", where, "it ended by itself"+c.lastFault(), append(step, c.crash...)...)
 		delete(c.logs, e.Pod)
+	case history.Broken:
+		c.violateAt("S11", where, "it does not start any more"+c.lastFault(),
+			slices.Concat(step, c.crash, c.logs[history.NoPod])...)
 	}
 }
 
@@ -139,8 +141,8 @@ func (c *checker) answeredBy(o *history.Op) {
 		pod.since > o.Call {
 		return
 	}
-	answersData := o.Result != history.Refused && o.Result != history.Mismatch
-	if pod.state == history.Down || pod.state == history.Frozen || pod.state == history.Crashed || pod.state == history.Sealed && answersData {
+	out := slices.Contains([]string{history.Down, history.Frozen, history.Crashed}, pod.state)
+	if out || pod.state == history.Sealed && o.Result != history.Refused && o.Result != history.Mismatch {
 		c.violateAt("S5", fmt.Sprintf("pod %d", o.Pod), "it answers while it is "+pod.state,
 			Step{Line: pod.line, Call: pod.since, Return: pod.since, Text: fmt.Sprintf("pod %d is %s", o.Pod, pod.state)},
 			stepOf(o))

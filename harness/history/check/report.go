@@ -215,7 +215,8 @@ func (c *checker) during(v Violation) []Moment {
 	before := int64(time.Second / time.Microsecond)
 	list := []Moment{}
 	for _, m := range c.events {
-		if m.Time >= from-before && m.Time <= to {
+		shown := slices.ContainsFunc(v.Steps, func(s Step) bool { return s.Line == m.Line })
+		if m.Time >= from-before && m.Time <= to && !shown {
 			list = append(list, m)
 		}
 	}

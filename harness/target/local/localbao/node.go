@@ -149,8 +149,8 @@ func (n *Node) Kill() {
 	<-n.process.done
 }
 
-// Ended is closed once the process that was started last is gone, for whatever reason. Call it while
-// nothing starts the node.
+// Ended is closed once the process that was started last is gone, for whatever reason. Call it
+// while nothing starts the node.
 func (n *Node) Ended() <-chan struct{} { return n.process.done }
 
 // Log is the end of what the process that was started last wrote. Call it while nothing starts the

@@ -147,8 +147,8 @@ func (s *Server) Trust() (*gitlab.Issuer, error) {
 	return issuer, nil
 }
 
-// Publish has the server's issuer publish the keys of some, all with its URL, and no others. OpenBao
-// fetches them when it meets a key that it does not know.
+// Publish has the server's issuer publish the keys of some, all with its URL, and no others.
+// OpenBao fetches them when it meets a key that it does not know.
 func (s *Server) Publish(issuers ...*gitlab.Issuer) error {
 	jwks, err := gitlab.JWKS(issuers...)
 	if err == nil {
