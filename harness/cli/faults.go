@@ -41,7 +41,7 @@ type faultsFlags struct {
 
 func newFaults(state *State) *cobra.Command {
 	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: faults.Options{
-		Rate: 150, Clients: 8, Tenants: 3, Secrets: 10, Spaces: true,
+		Rate: 150, Clients: 8, Tenants: 3, Secrets: 10,
 	}}}
 	command := &cobra.Command{
 		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong,
@@ -66,7 +66,7 @@ func newFaults(state *State) *cobra.Command {
 		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
-		set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces, too")
+		set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
 		set.BoolVar(&f.Audit, "audit", true, "hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
 	})
 	addFlags(command, "Output", func(set *pflag.FlagSet) {
