@@ -22,7 +22,7 @@ Exit codes: 0 PASS, nothing that was sent after an acknowledgement was granted; 
 not everything was measured; 3 invalid input.`
 
 func newFaultsDeadlines(state *State) *cobra.Command {
-	d := &campaign.Deadlines{Options: deadlines.Options{Trials: 200, Sleep: true}}
+	d := &campaign.Deadlines{Options: deadlines.Options{Trials: 200, Awake: true, Sleep: true}}
 	local := false
 	command := &cobra.Command{
 		Use: "deadlines", Short: "Measure how long revoked access is granted", Long: faultsDeadlinesLong, Args: cobra.NoArgs,
@@ -43,7 +43,8 @@ func newFaultsDeadlines(state *State) *cobra.Command {
 		set.BoolVar(&local, "local", false, "on processes of this machine; clusters are not supported yet")
 		set.IntVar(&d.Trials, "trials", d.Trials, "trials of each kind")
 		set.StringSliceVar(&d.Kinds, "kinds", nil, "what is revoked: "+strings.Join(deadlines.Kinds(), ", ")+" (default: all)")
-		set.BoolVar(&d.Sleep, "sleep", d.Sleep, "also with a leader that slept")
+		set.BoolVar(&d.Awake, "awake", d.Awake, "with a server that is well")
+		set.BoolVar(&d.Sleep, "sleep", d.Sleep, "with a leader that slept")
 	})
 	addFlags(command, "Output", func(set *pflag.FlagSet) {
 		set.StringVar(&d.Output, "output-dir", "runs", "directory below which a directory for the files is made")

@@ -35,7 +35,7 @@ type Row struct {
 	Trials   int    `json:"trials"`
 	// Late is how many trials had a request granted that was sent after the acknowledgement.
 	Late int `json:"late"`
-	// Still is how many trials had access granted until they ended, a second later.
+	// Still is how many trials had access granted until they ended, half a second later.
 	Still int `json:"still"`
 	// LastMillis is the longest time from the acknowledgement to the answer of the last request
 	// that was granted, of all trials; 0 where every grant was answered before. Where the leader
@@ -49,7 +49,7 @@ func (r *Row) Deadline() string {
 	case r.Trials == 0:
 		return "not measured"
 	case r.Still > 0:
-		return fmt.Sprintf("%d of %d granted after the acknowledgement, %d of them still a second later", r.Late, r.Trials,
+		return fmt.Sprintf("%d of %d granted after the acknowledgement, %d of them still half a second later", r.Late, r.Trials,
 			r.Still)
 	case r.Late > 0:
 		return fmt.Sprintf("%d of %d granted after the acknowledgement", r.Late, r.Trials)
@@ -62,7 +62,8 @@ func (r *Row) Deadline() string {
 type Options struct {
 	Kinds     []string // names of Kinds; none is all
 	Trials    int      // of each kind, 1 to 10000
-	Sleep     bool     // also with a leader that slept
+	Awake     bool     // with a server that is well
+	Sleep     bool     // with a leader that slept
 	Server    localbao.Options
 	Reproduce string
 	Progress  func(string)
@@ -81,6 +82,9 @@ func Kinds() []string {
 func (o *Options) Validate() error {
 	if o.Trials < 1 || o.Trials > 10_000 {
 		return exit.Invalidf(fmt.Sprintf("--trials %d", o.Trials), "use 1 to 10000", "it is out of range")
+	}
+	if !o.Awake && !o.Sleep {
+		return exit.Invalidf("--awake and --sleep", "leave one of them on", "nothing is left to measure")
 	}
 	for _, name := range o.Kinds {
 		if !slices.Contains(Kinds(), name) {
@@ -136,6 +140,9 @@ func (o *Options) measure(ctx context.Context, r *Report) error {
 		}
 	}
 	for _, k := range chosen {
+		if !o.Awake {
+			break
+		}
 		if err := o.awake(ctx, b, r, k); err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
 		}

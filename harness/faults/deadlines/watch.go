@@ -20,7 +20,7 @@ const probers = 4
 // ends in any case.
 const (
 	quietTime = 100 * time.Millisecond
-	watchTime = time.Second
+	watchTime = time.Second / 2
 )
 
 // prober is a client that uses access until it is stopped.
