@@ -49,8 +49,8 @@ func (r *Row) Deadline() string {
 	case r.Trials == 0:
 		return "not measured"
 	case r.Still > 0:
-		return fmt.Sprintf("%d of %d granted after the acknowledgement, %d of them still half a second later", r.Late, r.Trials,
-			r.Still)
+		return fmt.Sprintf("%d of %d granted after the acknowledgement, %d of them still half a second later",
+			r.Late, r.Trials, r.Still)
 	case r.Late > 0:
 		return fmt.Sprintf("%d of %d granted after the acknowledgement", r.Late, r.Trials)
 	default:
