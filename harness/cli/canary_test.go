@@ -31,6 +31,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
+	"gitlab.com/steamer/steamer/harness/faults/deadlines"
 	"gitlab.com/steamer/steamer/harness/faults/protocol"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/gate"
@@ -215,6 +216,12 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			}
 			r.Smallest = r.Rows
 			require.NoError(t, pages.WriteProtocol(dir, r))
+		},
+		"faults/deadlines/deadlines.go": func(t *testing.T, dir string) {
+			r := &deadlines.Report{Record: result.NewRecord(deadlines.Kind), Rows: []deadlines.Row{{Note: poison()}}}
+			poisoned(reflect.ValueOf(r))
+			r.APIVersion, r.Kind, r.Reproduce = result.APIVersion, deadlines.Kind, line
+			require.NoError(t, deadlines.WriteFile(filepath.Join(dir, "deadlines.json"), r))
 		},
 		"faults/schedule.go": func(t *testing.T, dir string) {
 			s, err := faults.Draw(1, 1, nil)

@@ -66,13 +66,14 @@ func newFaults(state *State) *cobra.Command {
 		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
+		set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
 		set.BoolVar(&f.Audit, "audit", true, "hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
 	})
 	addFlags(command, "Output", func(set *pflag.FlagSet) {
 		set.StringVar(&f.Output, "output-dir", "runs", "directory below which a directory for the files is made")
 	})
 	addRecordFormat(command, state)
-	command.AddCommand(newFaultsCheck(state), newFaultsRules(state), newFaultsProtocol(state))
+	command.AddCommand(newFaultsCheck(state), newFaultsRules(state), newFaultsDeadlines(state), newFaultsProtocol(state))
 	return command
 }
 

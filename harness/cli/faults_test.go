@@ -92,11 +92,13 @@ func TestFaultsRefuses(t *testing.T) {
 		"format":          {[]string{"--local", "-o", "yaml"}, "--format"},
 		"schedule":        {[]string{"--local", "--schedule", schedule}, "newer"},
 		"schedule-twice":  {[]string{"--local", "--schedule", schedule, "--seed", "1"}, "leave out"},
+		"deadlines":       {[]string{"deadlines"}, "--local"},
+		"deadlines-kinds": {[]string{"deadlines", "--local", "--kinds", "flood"}, "--kinds flood"},
 		"unknown-command": {[]string{"replay"}, "replay"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			code, _, message := call(t, append([]string{"faults", "--output-dir", output}, tc.args...)...)
+			code, _, message := call(t, append([]string{"faults"}, append(tc.args, "--output-dir", output)...)...)
 			require.Equal(t, exit.Invalid, code, message)
 			require.Contains(t, message, tc.want)
 			require.NoDirExists(t, output)

@@ -24,7 +24,7 @@ func elsewhere() map[string]string {
 		"session/proxy.go":                  "sockets, no files",
 		"session/lab.go":                    "tries whether a file can be written",
 		"campaign/merge.go":                 "the merged interval log: numbers",
-		"history/recorder.go":               "numbers, words and the workload's own tokens, for the owner alone",
+		"history/recorder.go":               "numbers, words, the workload's own tokens and lines of logs without secrets, for the owner alone",
 		"load/pods/runner.go":               "the merged interval log: numbers",
 		"load/testrun/write.go":             "the manifests that somebody asked for; the one with tokens is for the owner alone",
 		"target/local/localbao/node.go":     "OpenBao's own configuration, for the owner alone, removed with it",

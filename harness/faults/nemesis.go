@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/observe/proc"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -25,7 +26,11 @@ const recoverTime = 2 * time.Minute
 // nemesis does the faults of a schedule.
 type nemesis struct {
 	*watcher
+	server  *localbao.Server
 	token   string
+	spaces  *client        // of the faults in namespaces
+	made    int            // namespaces by it
+	undone  *history.Op    // what a fault interrupted, to be done again
 	late    []*client      // of freeze-late
 	waiting sync.WaitGroup // for their requests
 }
@@ -39,30 +44,34 @@ func (n *nemesis) do(ctx context.Context, number int, s Step) error {
 	event := history.Event{Kind: history.Fault, Number: number, Name: s.Fault, Receipt: history.Began, Pod: victim.pod}
 	n.record.Event(event)
 	before := n.held()
-	proof, err := n.disturb(ctx, victim, s)
+	up, stop := n.whileUp(ctx)
+	proof, err := n.disturb(up, victim, s)
+	stop()
+	if err == nil {
+		err = n.settled(ctx)
+	} else {
+		err = n.rescue(ctx, err)
+		proof = history.Inconclusive
+	}
+	if err == nil {
+		err = n.again(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("fault %d (%s): %w", number, s.Fault, err)
 	}
-	if err := n.recovered(ctx); err != nil {
-		return fmt.Errorf("fault %d (%s): %w", number, s.Fault, err)
-	}
 	moved := n.held() != before
-	event.Receipt = receiptOf(proof, s.Fault, moved)
+	event.Receipt = receiptOf(proof, kindOf(s.Fault), moved)
 	n.record.Event(event)
 	return nil
 }
 
 // receiptOf decides from what was seen: proof that the process was in the state, and whether the
 // lock got another holder.
-func receiptOf(proof string, fault string, moved bool) string {
-	leads := fault == "term-active" || fault == "kill-active" || fault == "freeze-active" || fault == "freeze-late" ||
-		fault == "step-down"
-	switch {
-	case proof == history.Confirmed && leads && !moved:
+func receiptOf(proof string, k kind, moved bool) string {
+	if proof == history.Confirmed && k.moves && !moved {
 		return history.Mismatched
-	default:
-		return proof
 	}
+	return proof
 }
 
 // victim is the node that a fault is for.
@@ -79,6 +88,9 @@ func (n *nemesis) victim(s Step) *node {
 
 // disturb does the fault and ends it. It returns the receipt for the process's own state.
 func (n *nemesis) disturb(ctx context.Context, victim *node, s Step) (string, error) {
+	if k := kindOf(s.Fault); k.do != nil {
+		return k.do(n, ctx, victim, s)
+	}
 	verb, _, _ := strings.Cut(s.Fault, "-")
 	switch verb {
 	case "kill":

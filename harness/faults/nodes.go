@@ -17,8 +17,9 @@ import (
 // node is one OpenBao, by its place in the list a pod of the history.
 type node struct {
 	*localbao.Node
-	pod int
-	out atomic.Bool // down or frozen
+	pod    int
+	out    atomic.Bool // down or frozen
+	buried int         // process that ended by itself, and was recorded
 }
 
 func (n *node) address() string { return n.Address }

@@ -31,6 +31,7 @@ func (p *pool) provision(ctx context.Context, server *localbao.Server) error {
 	if err != nil {
 		return err
 	}
+	p.keys = &keyring{server: server, rails: issuer}
 	jwt, err := issuer.Privileged(server.Audience)
 	if err != nil {
 		return err
@@ -44,12 +45,19 @@ func (p *pool) provision(ctx context.Context, server *localbao.Server) error {
 	}
 	for t := range p.tenants {
 		tenant := fmt.Sprintf("t%d", t)
-		_, err := p.call(ctx, client, "sys/namespaces/"+tenant, m{})
-		if err == nil {
-			_, err = p.call(ctx, client, tenant+"/sys/mounts/"+mount, m{"type": "kv", "options": m{"version": "2"}})
-		}
-		if err != nil {
-			return err
+		for _, call := range []struct {
+			path string
+			body m
+		}{
+			{"sys/namespaces/" + tenant, m{}},
+			{tenant + "/sys/mounts/" + mount, m{"type": "kv", "options": m{"version": "2"}}},
+			{tenant + "/sys/" + jobs, m{"type": "jwt"}},
+			{tenant + "/" + jobs + "/config", m{"oidc_discovery_url": server.Issuer, "bound_issuer": server.Issuer}},
+			{tenant + "/sys/policies/acl/" + jobPolicy, m{"policy": readPolicy}},
+		} {
+			if _, err := p.call(ctx, client, call.path, call.body); err != nil {
+				return err
+			}
 		}
 		if err := p.upgraded(ctx, client, tenant); err != nil {
 			return err

@@ -26,6 +26,7 @@ type Options struct {
 	Clients   int
 	Tenants   int
 	Secrets   int  // of each tenant
+	Spaces    bool // clients create and delete namespaces, too
 	Audit     bool // hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile
 	Server    localbao.Options
 	Dir       string // where the history goes
@@ -93,7 +94,7 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 		return err
 	}
 	p := &pool{
-		tenants: o.Tenants, secrets: o.Secrets, versions: map[string]int{}, readers: map[string]string{},
+		tenants: o.Tenants, secrets: o.Secrets, spaces: o.Spaces, versions: map[string]int{}, readers: map[string]string{},
 	}
 	if err := p.provision(ctx, server); err != nil {
 		return err
@@ -107,7 +108,12 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := o.underLoad(ctx, p, server); err != nil {
+	err = o.underLoad(ctx, p, server)
+	if errors.Is(err, errBroken) {
+		o.Progress(err.Error())
+		err = p.record.Err() // the history says so, and nothing is missing from it
+	}
+	if err != nil {
 		return errors.Join(err, p.record.Abort())
 	}
 	return p.record.Close()
@@ -125,13 +131,24 @@ func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Se
 	if o.Audit {
 		group.Go(func() error { return followAudit(ctx, p.record, server.AuditLog()) })
 	}
-	n := &nemesis{watcher: w, token: p.token, late: newLate(p, o.Clients+1, o.Schedule.Seed)}
-	err = n.recovered(ctx)
+	n := &nemesis{
+		watcher: w, server: server, token: p.token, late: newLate(p, o.Clients+1, o.Schedule.Seed),
+		spaces: newClient(p, o.Clients+1+lateClients, o.Schedule.Seed),
+	}
+	n.spaces.limit = lateLimit
+	rotates := &rotator{
+		keyring: p.keys, grants: newClient(p, o.Clients+2+lateClients, 0), revokes: newClient(p, o.Clients+3+lateClients, 0),
+	}
+	err = n.settled(ctx)
 	if err == nil {
+		err = rotates.begin(ctx)
+	}
+	if err == nil {
+		group.Go(func() error { return rotates.run(ctx) })
 		err = o.load(ctx, p, n)
 	}
 	if err == nil {
-		err = n.recovered(ctx)
+		err = n.settled(ctx)
 	}
 	if err == nil {
 		p.record.Event(history.Event{Kind: history.Phase, Name: history.Final, Pod: history.NoPod})
@@ -201,7 +218,7 @@ func (o *Options) faults(ctx context.Context, n *nemesis) error {
 		}
 		began := time.Now()
 		if err := n.do(ctx, i, step); err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || errors.Is(err, errBroken) {
 				return err
 			}
 			return exit.Environmentf("faults", "the history up to there is kept and judged", "%w", err)

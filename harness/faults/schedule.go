@@ -4,6 +4,7 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -35,22 +36,70 @@ type kind struct {
 	name, what string
 	shortest   time.Duration
 	longest    time.Duration
+	do         func(*nemesis, context.Context, *node, Step) (string, error) // nil for one of disturb's
+	moves      bool                                                         // the lock has to get another holder
 }
 
 // kinds are the faults. A leader loses its lock after 15 s without renewing it.
 var kinds = []kind{
-	{"term-active", "end the active node in order (SIGTERM), and start it again", 0, 2 * time.Second},
-	{"kill-active", "kill the active node (SIGKILL), and start it again", 0, 2 * time.Second},
-	{"freeze-active", "stop the active node (SIGSTOP) until the other leads, and let it go on", 0, 5 * time.Second},
 	{
-		"freeze-late", "the same, with access that the other node revokes meanwhile, and requests that wait in the first",
-		300 * time.Millisecond, time.Second,
+		name: "term-active", what: "end the active node in order (SIGTERM), and start it again",
+		longest: 2 * time.Second, moves: true,
 	},
-	{"pause-active", "stop the active node for less than its lock holds", time.Second, 6 * time.Second},
-	{"term-standby", "end the standby in order, and start it again", 0, 2 * time.Second},
-	{"kill-standby", "kill the standby, and start it again", 0, 2 * time.Second},
-	{"pause-standby", "stop the standby, and let it go on", time.Second, 6 * time.Second},
-	{"step-down", "ask the active node to give up leadership", 0, 0},
+	{
+		name: "kill-active", what: "kill the active node (SIGKILL), and start it again",
+		longest: 2 * time.Second, moves: true,
+	},
+	{
+		name: "freeze-active", what: "stop the active node (SIGSTOP) until the other leads, and let it go on",
+		longest: 5 * time.Second, moves: true,
+	},
+	{
+		name:     "freeze-late",
+		what:     "the same, with access that the other node revokes meanwhile, and requests that wait in the first",
+		shortest: 300 * time.Millisecond, longest: time.Second, moves: true,
+	},
+	{
+		name: "pause-active", what: "stop the active node for less than its lock holds",
+		shortest: time.Second, longest: 6 * time.Second,
+	},
+	{
+		name: "term-standby", what: "end the standby in order, and start it again",
+		longest: 2 * time.Second,
+	},
+	{
+		name: "kill-standby", what: "kill the standby, and start it again",
+		longest: 2 * time.Second,
+	},
+	{
+		name: "pause-standby", what: "stop the standby, and let it go on",
+		shortest: time.Second, longest: 6 * time.Second,
+	},
+	{name: "step-down", what: "ask the active node to give up leadership", moves: true},
+	// the length is the time from the request, or from the acknowledgement of a deletion, which
+	// goes on in the background
+	{
+		name: "kill-in-namespace-delete", what: "kill the active node while it deletes a namespace",
+		longest: 150 * time.Millisecond, do: (*nemesis).killInDelete, moves: true,
+	},
+	{
+		name: "kill-in-namespace-create", what: "kill the active node while it creates a namespace",
+		longest: 100 * time.Millisecond, do: (*nemesis).killInCreate, moves: true,
+	},
+	{
+		name: "term-in-namespace-delete", what: "end the active node in order while it deletes a namespace",
+		longest: 150 * time.Millisecond, do: (*nemesis).termInDelete, moves: true,
+	},
+	{
+		name:    "hang-up-in-namespace-create",
+		what:    "have a client give up while it creates a namespace, and end the active node in order a second later",
+		longest: 100 * time.Millisecond, do: (*nemesis).hangUpInCreate, moves: true,
+	},
+}
+
+// kindOf is the kind of a name that is in Kinds.
+func kindOf(name string) kind {
+	return kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })]
 }
 
 // Kinds are the names of the faults.

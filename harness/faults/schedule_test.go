@@ -118,7 +118,7 @@ func TestReceipts(t *testing.T) {
 		{history.Inconclusive, "kill-active", true, history.Inconclusive},
 		{history.Mismatched, "step-down", true, history.Mismatched},
 	} {
-		require.Equal(t, tc.want, receiptOf(tc.proof, tc.fault, tc.moved), "%+v", tc)
+		require.Equal(t, tc.want, receiptOf(tc.proof, kindOf(tc.fault), tc.moved), "%+v", tc)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +48,15 @@ var weights = []weight{
 	{2, func(c *client) *history.Op { return c.policy(history.Grant) }},
 	{2, func(c *client) *history.Op { return c.policy(history.Revoke) }},
 	{10, func(c *client) *history.Op { return c.policy(history.Use) }},
+	{3, (*client).tokens},
+	{2, func(c *client) *history.Op { return c.role(history.Grant) }},
+	{1, func(c *client) *history.Op { return c.role(history.Revoke) }},
+	{6, func(c *client) *history.Op { return c.useRole(true) }},
+	{2, func(c *client) *history.Op { return c.useRole(false) }},
 }
+
+// spaceWeights come in addition where namespaces come and go.
+var spaceWeights = []weight{{6, (*client).namespace}}
 
 // pool is what all clients share.
 type pool struct {
@@ -55,7 +64,9 @@ type pool struct {
 	nodes   []*node
 	token   string // may do everything
 	tenants int
-	secrets int // of each tenant
+	secrets int  // of each tenant
+	spaces  bool // namespaces come and go
+	keys    *keyring
 
 	mu       sync.Mutex
 	versions map[string]int    // the highest version that was seen, to aim at
@@ -84,20 +95,26 @@ type client struct {
 	at      int // node that it sends to
 	counter int
 	limit   time.Duration // of one request
+
+	space, login life
+	ownToken     string // of login
 }
 
 func newClient(p *pool, id int, seed uint64) *client {
 	return &client{
 		pool: p, id: id, rng: rand.New(rand.NewPCG(seed, uint64(id)+1)), http: openbao.Trusting(id%4 < 2, nil), at: id % 2,
-		limit: answerTime,
+		limit: answerTime, space: life{steps: spaceSteps}, login: life{steps: tokenSteps},
 	}
 }
 
 // run does operations, one in each turn, until turns end.
 func (c *client) run(ctx context.Context, turns <-chan struct{}) {
 	defer c.http.CloseIdleConnections()
-	total := 0
-	for _, w := range weights {
+	mix, total := weights, 0
+	if c.spaces {
+		mix = slices.Concat(weights, spaceWeights)
+	}
+	for _, w := range mix {
 		total += w.n
 	}
 	for range turns {
@@ -106,7 +123,7 @@ func (c *client) run(ctx context.Context, turns <-chan struct{}) {
 			c.limit = time.Duration(c.rng.Int64N(int64(hangUpTime)))
 		}
 		at := c.rng.IntN(total)
-		for _, w := range weights {
+		for _, w := range mix {
 			if at -= w.n; at < 0 {
 				c.do(ctx, w.do(c))
 				break
@@ -166,6 +183,11 @@ func (c *client) do(ctx context.Context, o *history.Op) {
 		o.Request, _ = requestID(response.RequestID) // some answers have none
 	}
 	c.conclude(o, a)
+	if o == c.login.last && o.Kind == history.Grant && o.Result == history.OK {
+		if c.ownToken, err = tokenOf(response, nil); err != nil {
+			o.Result = history.Unknown
+		}
+	}
 	c.record.Return(o)
 	if o.Result == history.Unknown || err != nil {
 		c.at = (c.at + 1) % len(c.nodes)
@@ -201,8 +223,11 @@ func (c *client) conclude(o *history.Op, a history.Answer) {
 	}
 }
 
-// request is the call of KV v2 or of the policies.
+// request is the call of KV v2, or of access.
 func (c *client) request(o *history.Op) openbao.Request {
+	if o.Kind.Access() {
+		return c.accessRequest(o)
+	}
 	type m = map[string]any
 	tenant, name, _ := strings.Cut(o.Key, "/")
 	r := openbao.Request{Header: http.Header{openbao.HeaderToken: {c.token}}}
@@ -229,13 +254,6 @@ func (c *client) request(o *history.Op) openbao.Request {
 		r.Method, r.Path, r.Body = http.MethodPost, path("undelete"), versions
 	case history.Destroy:
 		r.Method, r.Path, r.Body = http.MethodPut, path("destroy"), versions
-	case history.Grant:
-		r.Method, r.Path, r.Body = http.MethodPost, policyPath(o.Key), m{"policy": readPolicy}
-	case history.Revoke:
-		r.Method, r.Path = http.MethodDelete, policyPath(o.Key)
-	case history.Use:
-		r.Method, r.Path = http.MethodGet, tenant+"/"+mount+"/data/k0"
-		r.Header = http.Header{openbao.HeaderToken: {c.readers[o.Key]}}
 	}
 	return r
 }
@@ -244,9 +262,3 @@ func (c *client) request(o *history.Op) openbao.Request {
 const mount = "secrets"
 
 const readPolicy = `path "` + mount + `/data/*" { capabilities = ["read"] }`
-
-// policyPath is where a subject TENANT/policy:NAME is written.
-func policyPath(subject string) string {
-	tenant, name, _ := strings.Cut(subject, "/policy:")
-	return tenant + "/sys/policies/acl/" + name
-}

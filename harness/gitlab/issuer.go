@@ -68,10 +68,16 @@ func (i *Issuer) URL() string { return i.url }
 func (i *Issuer) KeyID() string { return i.kid }
 
 // JWKS returns the public key as a JSON Web Key Set (RFC 7517). It is no secret.
-func (i *Issuer) JWKS() ([]byte, error) {
-	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{
-		Key: i.key.Public(), KeyID: i.kid, Algorithm: string(i.alg), Use: "sig",
-	}}}
+func (i *Issuer) JWKS() ([]byte, error) { return JWKS(i) }
+
+// JWKS returns the public keys of some issuers as one set.
+func JWKS(issuers ...*Issuer) ([]byte, error) {
+	set := jose.JSONWebKeySet{}
+	for _, i := range issuers {
+		set.Keys = append(set.Keys, jose.JSONWebKey{
+			Key: i.key.Public(), KeyID: i.kid, Algorithm: string(i.alg), Use: "sig",
+		})
+	}
 	raw, err := json.Marshal(set)
 	if err != nil {
 		return nil, fmt.Errorf("issuer: JWKS: %w", err)

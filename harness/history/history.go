@@ -110,7 +110,7 @@ type Op struct {
 	Client int
 	Kind   OpKind
 	// Key is the secret, TENANT/NAME, or the subject of access, TENANT/KIND:NAME. A Use may need
-	// several subjects, joined by commas.
+	// several subjects, and a Grant or Revoke may be of several, joined by commas.
 	Key     string
 	Value   Value // what a write writes and a read found
 	Version int   // asked for, or acknowledged; 0 is none
@@ -122,7 +122,8 @@ type Op struct {
 	Pod     int      // which answered; NoPod is unknown
 	Request [16]byte // OpenBao's request ID; zero is none
 	Grace   int64    // microseconds after which a Revoke or Expire has to hold
-	// Inline marks a request that brought its login along, which has twice as many audit records.
+	// Inline marks a request that brought its login along. The audit records of the login have a
+	// request ID of their own, which no answer names.
 	Inline bool
 }
 
@@ -141,10 +142,12 @@ const (
 	Audit                       // an audit record of a request
 	Load                        // load beside the workload begins or ends
 	Phase                       // the run's part that begins: Final reads everything again
+	Log                         // what a pod's log or the database says of what happened
 )
 
 var eventNames = []string{
 	Fault: "fault", Pod: "pod", Lead: "lead", Commit: "commit", Audit: "audit", Load: "load", Phase: "phase",
+	Log: "log",
 }
 
 // String is the kind's word in the file.
@@ -160,6 +163,7 @@ const (
 	Frozen  = "frozen"  // the process is stopped and answers nothing
 	Sealed  = "sealed"  // it answers no request for data
 	Started = "started" // the process runs again, and has not answered yet
+	Crashed = "crashed" // the process ended by itself
 	Broken  = "broken"  // it does not start any more
 )
 
@@ -183,18 +187,22 @@ type Event struct {
 	Line    int
 	Time    int64 // microseconds
 	Kind    EventKind
-	Pod     int      // of Fault, Pod, Lead and Commit; NoPod is none
+	Pod     int      // of Fault, Pod, Lead, Commit and Log; NoPod is none
 	Number  int      // of a Fault in the schedule; of the term of Lead and Commit
 	Name    string   // of a fault or a phase, such as "kill"; a pod's state; of Audit and Load what of it
 	Receipt string   // of a Fault
 	Request [16]byte // of Audit
+	Text    string   // of Log, at most MaxText bytes
 }
+
+// MaxText is how long the text of a Log may be, in bytes.
+const MaxText = 240
 
 // words are the names that each kind of event may have; nil is any word.
 func words(k EventKind) []string {
 	switch k {
 	case Pod:
-		return []string{Up, Down, Frozen, Sealed, Started, Broken}
+		return []string{Up, Down, Frozen, Sealed, Started, Crashed, Broken}
 	case Audit:
 		return []string{AuditRequest, AuditResponse, AuditLeak}
 	case Load:

@@ -48,6 +48,11 @@ func generated() *historytest.History {
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	t.Parallel()
 	h := generated()
+	last := h.Events[len(h.Events)-1].Time
+	for _, text := range []string{"", "panic: \"nil\"\n\tat 0x0 \xff ü", strings.Repeat("\x01", history.MaxText)} {
+		last++
+		h.Events = append(h.Events, history.Event{Time: last, Kind: history.Log, Pod: history.NoPod, Text: text})
+	}
 	data := h.Bytes()
 	ops, events, complete, err := whole(data)
 	require.NoError(t, err)
@@ -142,6 +147,9 @@ func TestBadHistoriesAreRefused(t *testing.T) {
 		"short-request":    {head + "c 5 1 purge t0/k1\nr 6 1 ok iab\n", "32 hexadecimal digits"},
 		"lead-no-pod":      {head + "x 5 lead n1\n", "has a pod"},
 		"lead-no-term":     {head + "x 5 lead p1\n", "has a number"},
+		"log-no-text":      {head + "x 5 log p1\n", "not a quoted text"},
+		"log-long-text":    {head + "x 5 log \"" + strings.Repeat("a", 241) + "\"\n", "at most 240 bytes"},
+		"two-secrets":      {head + "c 5 1 read t0/k1,t0/k2\n", "not a key"},
 		"audit-no-request": {head + "x 5 audit request\n", "has a request ID"},
 		"long-line":        {head + "c 5 1 read t0/" + strings.Repeat("k", 2000) + "\n", "longer than"},
 		"end-count":        {head + "e 5 7 0\n", "7 lines were written before it, and 1 are there"},

@@ -81,6 +81,9 @@ func appendEvent(b []byte, e *Event) []byte {
 		b = append(b, " i"...)
 		b = hex.AppendEncode(b, e.Request[:])
 	}
+	if e.Kind == Log {
+		b = strconv.AppendQuoteToASCII(append(b, ' '), e.Text[:min(len(e.Text), MaxText)])
+	}
 	return append(b, '\n')
 }
 
@@ -133,6 +136,16 @@ func (f *fields) value(to *Value) (err error) {
 	return err
 }
 
+// text takes the rest of the line.
+func (f *fields) text(to *string) (err error) {
+	quoted := f.rest
+	f.rest = ""
+	if *to, err = strconv.Unquote(quoted); err != nil || len(*to) > MaxText {
+		return fmt.Errorf("%.40q is not a quoted text of at most %d bytes", quoted, MaxText)
+	}
+	return nil
+}
+
 func (f *fields) end() error {
 	if f.rest != "" {
 		return fmt.Errorf("unexpected %.40q", f.rest)
@@ -159,7 +172,7 @@ func parseCall(f *fields, o *Op) error {
 		return err
 	}
 	o.Kind, o.Key, o.CAS, o.Pod = OpKind(kind), f.next(), NoCAS, NoPod
-	if !isKey(o.Key) || strings.Contains(o.Key, ",") && o.Kind != Use {
+	if !isKey(o.Key) || strings.Contains(o.Key, ",") && !o.Kind.Access() {
 		return fmt.Errorf("%.40q is not a key TENANT/NAME", o.Key)
 	}
 	if o.Kind == Write {
@@ -245,7 +258,7 @@ func parseEvent(f *fields, e *Event) error {
 		}
 		err = f.lettered('n', &e.Number)
 	}
-	if e.Kind != Lead && e.Kind != Commit {
+	if e.Kind != Lead && e.Kind != Commit && e.Kind != Log {
 		e.Name = f.next()
 		if list := words(e.Kind); !isWord(e.Name) || list != nil && !slices.Contains(list, e.Name) {
 			return fmt.Errorf("unknown word %.20q", e.Name)
@@ -267,6 +280,9 @@ func parseEvent(f *fields, e *Event) error {
 			return errors.New("an audit record has a request ID")
 		}
 		err = f.request(&e.Request)
+	}
+	if e.Kind == Log {
+		err = errors.Join(err, f.text(&e.Text))
 	}
 	return errors.Join(err, f.end())
 }

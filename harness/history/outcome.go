@@ -73,6 +73,25 @@ var outcomes = []outcomeRule{
 		}, always(Mismatch),
 	},
 	{
+		"upgrading", "a KV v2 that was mounted a moment ago refuses everything until it is set up",
+		func(_ OpKind, a Answer) bool {
+			return a.Status == 400 && contains(a.Errors, "upgrading from non-versioned to versioned data")
+		}, always(Failed),
+	},
+	{
+		"in-use", "a mount that is granted again is there already",
+		func(k OpKind, a Answer) bool {
+			return k == Grant && a.Status == 400 && contains(a.Errors, "path is already in use")
+		}, always(OK),
+	},
+	{
+		"no-route", "the mount or namespace that access needs is not there",
+		func(k OpKind, a Answer) bool {
+			return k == Use && a.Status == 404 && contains(a.Errors, "no handler for route")
+		},
+		always(Refused),
+	},
+	{
 		"refused", "permission denied, or a login refused",
 		func(k OpKind, a Answer) bool {
 			return a.Status == 403 || k == Use && a.Status == 400 && len(a.Errors) > 0

@@ -29,6 +29,8 @@ type checker struct {
 	final    bool     // the final phase has begun
 
 	pods   map[int]podState
+	logs   map[int][]Step // of each pod, since it crashed
+	crash  []Step         // the log of the last crash
 	leads  leaders
 	audits map[[16]byte]audited
 	faults map[int]*fault
@@ -48,7 +50,7 @@ type checker struct {
 func History(r *history.Reader) (*Report, error) {
 	c := &checker{
 		header: r.Header(), secrets: map[string][]record{}, subjects: map[string]*subject{}, foreigns: []string{""},
-		pods: map[int]podState{}, audits: map[[16]byte]audited{}, faults: map[int]*fault{},
+		pods: map[int]podState{}, logs: map[int][]Step{}, audits: map[[16]byte]audited{}, faults: map[int]*fault{},
 		violations: map[string]int{}, doubtful: map[string]int{},
 	}
 	c.leads = leaders{pods: map[int]int{}, commits: -1, last: -1}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"gitlab.com/steamer/steamer/harness/history"
 )
@@ -37,9 +38,10 @@ func (c *checker) event(e *history.Event) {
 		return
 	case history.Pod:
 		c.pods[e.Pod] = podState{e.Name, e.Time, e.Line}
-		if e.Name == history.Broken {
-			c.violateAt("S11", fmt.Sprintf("pod %d", e.Pod), "it does not start any more", c.step(e))
-		}
+		c.ended(e)
+	case history.Log:
+		c.logs[e.Pod] = append(c.logs[e.Pod], c.step(e))
+		return
 	case history.Lead:
 		c.lead(e)
 	case history.Fault:
@@ -50,8 +52,40 @@ func (c *checker) event(e *history.Event) {
 	c.events = append(c.events, Moment{Time: e.Time, Line: e.Line, Text: describeEvent(e)})
 }
 
+// ended holds a pod that crashed or does not start against S13 and S11. The violation has the log
+// of the last crash, and what is known of the database.
+func (c *checker) ended(e *history.Event) {
+	where, step := fmt.Sprintf("pod %d", e.Pod), []Step{c.step(e)}
+	switch e.Name {
+	case history.Crashed:
+		c.crash = c.logs[e.Pod]
+		c.violateAt("S13", where, "it ended by itself"+c.lastFault(), append(step, c.crash...)...)
+		delete(c.logs, e.Pod)
+	case history.Broken:
+		c.violateAt("S11", where, "it does not start any more"+c.lastFault(),
+			slices.Concat(step, c.crash, c.logs[history.NoPod])...)
+	}
+}
+
+// lastFault says after which fault something happened, and after how many of its kind.
+func (c *checker) lastFault() string {
+	last, of := -1, 0
+	for number := range c.faults {
+		last = max(last, number)
+	}
+	if last < 0 {
+		return ""
+	}
+	for _, f := range c.faults {
+		if f.name == c.faults[last].name {
+			of++
+		}
+	}
+	return fmt.Sprintf(", after fault %d (%s, number %d of its kind)", last, c.faults[last].name, of)
+}
+
 func (c *checker) step(e *history.Event) Step {
-	return Step{Line: e.Line, Call: e.Time, Return: e.Time, Text: describeEvent(e)}
+	return Step{Line: e.Line, Call: e.Time, Return: e.Time, Client: -1, Pod: -1, Text: describeEvent(e)}
 }
 
 // lead begins a term: S6 allows each one pod, and no earlier number again.
@@ -107,8 +141,8 @@ func (c *checker) answeredBy(o *history.Op) {
 		pod.since > o.Call {
 		return
 	}
-	answersData := o.Result != history.Refused && o.Result != history.Mismatch
-	if pod.state == history.Down || pod.state == history.Frozen || pod.state == history.Sealed && answersData {
+	out := slices.Contains([]string{history.Down, history.Frozen, history.Crashed}, pod.state)
+	if out || pod.state == history.Sealed && o.Result != history.Refused && o.Result != history.Mismatch {
 		c.violateAt("S5", fmt.Sprintf("pod %d", o.Pod), "it answers while it is "+pod.state,
 			Step{Line: pod.line, Call: pod.since, Return: pod.since, Text: fmt.Sprintf("pod %d is %s", o.Pod, pod.state)},
 			stepOf(o))

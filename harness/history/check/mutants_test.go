@@ -126,9 +126,10 @@ func lostAndStale() []mutant {
 	return []mutant{
 		{"final-read-is-stale", "C4", "a read found version", lossy, func(e *edit) bool {
 			r := e.latestRead(2)
-			return r != nil && e.becomes(r, e.acked(func(w *history.Op) bool {
-				return w.Key == r.Key && w.Version == r.Version-1
-			}))
+			made := func(n int) *history.Op {
+				return e.acked(func(w *history.Op) bool { return w.Key == r.Key && w.Version == n })
+			}
+			return r != nil && made(r.Version) != nil && e.becomes(r, made(r.Version-1))
 		}},
 		{"read-is-stale", "C4", "a read found version", secrets, func(e *edit) bool {
 			r := e.one(func(o *history.Op) bool {

@@ -67,8 +67,8 @@ type Violation struct {
 
 // Step is an operation of a sub-history.
 type Step struct {
-	Line   int    `json:"line"` // of its call in the history
-	Client int    `json:"client"`
+	Line   int    `json:"line"`   // of its call in the history
+	Client int    `json:"client"` // -1 for an event
 	Call   int64  `json:"call"`   // microseconds
 	Return int64  `json:"return"` // microseconds; -1 for one without an answer
 	Pod    int    `json:"pod"`    // -1 is unknown
@@ -215,7 +215,8 @@ func (c *checker) during(v Violation) []Moment {
 	before := int64(time.Second / time.Microsecond)
 	list := []Moment{}
 	for _, m := range c.events {
-		if m.Time >= from-before && m.Time <= to {
+		shown := slices.ContainsFunc(v.Steps, func(s Step) bool { return s.Line == m.Line })
+		if m.Time >= from-before && m.Time <= to && !shown {
 			list = append(list, m)
 		}
 	}

@@ -56,12 +56,15 @@ func writeViolation(b *strings.Builder, v Violation) {
 		if s.Return >= 0 {
 			until = fmt.Sprintf("%12.3f", ms(s.Return-from))
 		}
-		by := ""
+		who, by := "", ""
+		if s.Client >= 0 {
+			who = fmt.Sprintf("client %d: ", s.Client)
+		}
 		if s.Pod >= 0 {
 			by = fmt.Sprintf(", by pod %d", s.Pod)
 		}
-		lines = append(lines, line{s.Call, fmt.Sprintf("%12.3f - %s ms  client %d: %s%s (line %d)",
-			ms(s.Call-from), until, s.Client, s.Text, by, s.Line)})
+		lines = append(lines, line{s.Call, fmt.Sprintf("%12.3f - %s ms  %s%s%s (line %d)",
+			ms(s.Call-from), until, who, s.Text, by, s.Line)})
 	}
 	for _, m := range v.Moments {
 		lines = append(lines, line{m.Time, fmt.Sprintf("%12.3f                ms  %s (line %d)", ms(m.Time-from), m.Text,
@@ -129,6 +132,8 @@ func describeEvent(e *history.Event) string {
 			text += fmt.Sprintf(", pod %d", e.Pod)
 		}
 		return text
+	case history.Log:
+		return "log: " + e.Text
 	default:
 		return e.Kind.String() + " " + e.Name
 	}

@@ -217,14 +217,8 @@ func (s *sim) answer(o *history.Op) {
 	s.requests++
 	binary.BigEndian.PutUint64(o.Request[8:], s.requests)
 	if s.Audit {
-		times := 1
-		if o.Inline {
-			times = 2
-		}
-		for range times {
-			s.event(history.Event{Kind: history.Audit, Name: history.AuditRequest, Request: o.Request})
-			s.event(history.Event{Kind: history.Audit, Name: history.AuditResponse, Request: o.Request})
-		}
+		s.event(history.Event{Kind: history.Audit, Name: history.AuditRequest, Request: o.Request})
+		s.event(history.Event{Kind: history.Audit, Name: history.AuditResponse, Request: o.Request})
 	}
 	s.now++
 	o.Return, o.Pod = s.now, s.leader
@@ -275,7 +269,7 @@ func (s *sim) chooseAccess(o *history.Op) {
 	if o.Kind == history.Revoke && s.rng.IntN(4) == 0 {
 		o.Grace = 20
 	}
-	if other := name(); o.Kind == history.Use && s.rng.IntN(3) == 0 && other != o.Key {
+	if other := name(); o.Kind != history.Expire && s.rng.IntN(3) == 0 && other != o.Key {
 		o.Key += "," + other
 	}
 }
@@ -294,6 +288,7 @@ func (s *sim) fault(n int) {
 		Time: s.now, Kind: history.Fault, Number: n, Name: "kill", Receipt: history.Began, Pod: old,
 	})
 	s.event(history.Event{Kind: history.Pod, Name: history.Down, Pod: old})
+	s.event(history.Event{Kind: history.Log, Text: "ended"})
 	s.leader, s.term = 1-old, s.term+1
 	s.event(history.Event{Kind: history.Lead, Number: s.term, Pod: s.leader})
 	s.event(history.Event{Kind: history.Pod, Name: history.Started, Pod: old})

@@ -73,16 +73,12 @@ func (s *sim) read(k *secret, o *history.Op) {
 }
 
 func (s *sim) applyAccess(o *history.Op) {
-	switch o.Kind {
-	case history.Grant:
-		s.granted[o.Key] = true
-	case history.Revoke, history.Expire:
-		s.granted[o.Key] = false
-	case history.Use:
-		for _, name := range strings.Split(o.Key, ",") {
-			if !s.granted[name] {
-				o.Result = history.Refused
-			}
+	for _, name := range strings.Split(o.Key, ",") {
+		switch {
+		case o.Kind != history.Use:
+			s.granted[name] = o.Kind == history.Grant
+		case !s.granted[name]:
+			o.Result = history.Refused
 		}
 	}
 }

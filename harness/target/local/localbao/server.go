@@ -141,12 +141,20 @@ func (s *Server) Trust() (*gitlab.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	jwks, err := issuer.JWKS()
-	if err != nil {
+	if err := s.Publish(issuer); err != nil {
 		return nil, err
 	}
-	s.discovery.Publish(jwks)
 	return issuer, nil
+}
+
+// Publish has the server's issuer publish the keys of some, all with its URL, and no others.
+// OpenBao fetches them when it meets a key that it does not know.
+func (s *Server) Publish(issuers ...*gitlab.Issuer) error {
+	jwks, err := gitlab.JWKS(issuers...)
+	if err == nil {
+		s.discovery.Publish(jwks)
+	}
+	return err
 }
 
 // DatabaseURL is PostgreSQL's connection URL. It holds a password: never print it.

@@ -1,0 +1,161 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/secret"
+)
+
+// errBroken ends a run whose server does not start any more: the history says so, and is judged.
+var errBroken = errors.New("no node starts any more")
+
+// errEnded ends what waits for nodes of which one ended by itself.
+var errEnded = errors.New("a node ended by itself")
+
+// reviveTries is how often all nodes are started again before the server counts as broken, and
+// reviveTime how long each may take.
+const (
+	reviveTries = 3
+	reviveTime  = time.Minute
+)
+
+// whileUp is a context that ends as soon as a process ends that no fault ended.
+func (n *nemesis) whileUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	for _, node := range n.nodes {
+		ended := node.Ended()
+		go func() {
+			select {
+			case <-ended:
+				if !node.out.Load() {
+					cancel(errEnded)
+				}
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() { cancel(nil) }
+}
+
+// settled waits until both nodes serve. One that ended by itself is recorded and started again.
+func (n *nemesis) settled(ctx context.Context) error {
+	up, stop := n.whileUp(ctx)
+	err := n.recovered(up)
+	stop()
+	return n.rescue(ctx, err)
+}
+
+// rescue starts again what ended by itself, where an error comes from that.
+func (n *nemesis) rescue(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || !slices.ContainsFunc(n.nodes, (*node).fell) {
+		return err
+	}
+	for range reviveTries {
+		n.startFallen(ctx)
+		up, stop := n.whileUp(ctx)
+		limited, cancel := context.WithTimeout(up, reviveTime)
+		err = n.recovered(limited)
+		cancel()
+		stop()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	n.bury()
+	for _, line := range n.halves(ctx) {
+		n.record.Event(history.Event{Kind: history.Log, Pod: history.NoPod, Text: line})
+	}
+	for _, node := range n.nodes {
+		n.pod(node, history.Broken)
+	}
+	return fmt.Errorf("%w: %w", errBroken, err)
+}
+
+// startFallen starts each node that is down. Whether it came up shows when it serves.
+func (n *nemesis) startFallen(ctx context.Context) {
+	n.bury()
+	ctx, cancel := context.WithTimeout(ctx, reviveTime)
+	defer cancel()
+	for _, node := range n.nodes {
+		if !node.ended() {
+			continue
+		}
+		n.pod(node, history.Started)
+		err := node.Start(ctx)
+		node.out.Store(false)
+		if err == nil {
+			n.pod(node, history.Up)
+		}
+	}
+}
+
+// bury records each node that ended by itself, with the end of its log, once.
+func (n *nemesis) bury() {
+	for _, node := range n.nodes {
+		if !node.fell() || node.buried == node.PID() {
+			continue
+		}
+		node.buried = node.PID()
+		for _, line := range lastWords(node.Log()) {
+			n.record.Event(history.Event{Kind: history.Log, Pod: node.pod, Text: line})
+		}
+		n.pod(node, history.Crashed)
+	}
+}
+
+// ended reports whether the node's process is gone.
+func (n *node) ended() bool {
+	select {
+	case <-n.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// fell reports whether the node's process is gone although no fault ended it, or with a panic.
+func (n *node) fell() bool {
+	return n.ended() && (!n.out.Load() || panicAt(strings.Split(n.Log(), "\n")) >= 0)
+}
+
+// panicAt is the line by which a Go program says why it ends, -1 for none.
+func panicAt(lines []string) int {
+	return slices.IndexFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
+	})
+}
+
+// Lines of a log that are kept around a panic.
+const (
+	linesBefore = 1
+	linesAfter  = 10
+)
+
+// lastWords are the lines of a log that say why its process ended: those around a panic, else the
+// last ones.
+func lastWords(log string) []string {
+	lines := strings.FieldsFunc(secret.Redact(log), func(r rune) bool { return r == '\n' })
+	from, to := max(0, len(lines)-linesBefore), len(lines)
+	if at := panicAt(lines); at >= 0 {
+		from, to = max(0, at-linesBefore), min(len(lines), at+linesAfter)
+	}
+	return lines[from:to]
+}
+
+// halves says what is stored of each namespace below a tenant, which shows where its creation or
+// deletion ended. Storage is encrypted but for its paths.
+func (n *nemesis) halves(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	lines, err := halfNamespaces(ctx, n.server.DatabaseURL())
+	if err != nil {
+		return []string{"what is stored of namespaces is not known: " + secret.Redact(err.Error())}
+	}
+	return lines
+}
