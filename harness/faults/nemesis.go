@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/observe/proc"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -25,6 +25,7 @@ const recoverTime = 2 * time.Minute
 // nemesis does the faults of a schedule.
 type nemesis struct {
 	*watcher
+	server  *localbao.Server
 	token   string
 	late    []*client      // of freeze-late
 	waiting sync.WaitGroup // for their requests
@@ -32,14 +33,15 @@ type nemesis struct {
 
 // do does one fault, records it with its receipt, and returns once both nodes serve again.
 func (n *nemesis) do(ctx context.Context, number int, s Step) error {
-	victim := n.victim(s)
+	k := kindOf(s.Fault)
+	victim := n.victim(k)
 	if victim == nil {
 		return fmt.Errorf("fault %d (%s): no node leads", number, s.Fault)
 	}
 	event := history.Event{Kind: history.Fault, Number: number, Name: s.Fault, Receipt: history.Began, Pod: victim.pod}
 	n.record.Event(event)
 	before := n.held()
-	proof, err := n.disturb(ctx, victim, s)
+	proof, err := k.do(n, ctx, victim, s)
 	if err != nil {
 		return fmt.Errorf("fault %d (%s): %w", number, s.Fault, err)
 	}
@@ -47,49 +49,38 @@ func (n *nemesis) do(ctx context.Context, number int, s Step) error {
 		return fmt.Errorf("fault %d (%s): %w", number, s.Fault, err)
 	}
 	moved := n.held() != before
-	event.Receipt = receiptOf(proof, s.Fault, moved)
+	event.Receipt = receiptOf(proof, k, moved)
 	n.record.Event(event)
 	return nil
 }
 
-// receiptOf decides from what was seen: proof that the process was in the state, and whether the
-// lock got another holder.
-func receiptOf(proof string, fault string, moved bool) string {
-	leads := fault == "term-active" || fault == "kill-active" || fault == "freeze-active" || fault == "freeze-late" ||
-		fault == "step-down"
-	switch {
-	case proof == history.Confirmed && leads && !moved:
+// receiptOf decides from what was seen: proof that the fault was there, and whether the lock got
+// another holder.
+func receiptOf(proof string, k kind, moved bool) string {
+	if proof == history.Confirmed && k.moves && !moved {
 		return history.Mismatched
-	default:
-		return proof
 	}
+	return proof
 }
 
 // victim is the node that a fault is for.
-func (n *nemesis) victim(s Step) *node {
+func (n *nemesis) victim(k kind) *node {
 	leader := int(n.leader.Load())
 	if leader < 0 {
 		return nil
 	}
-	if strings.HasSuffix(s.Fault, "-standby") {
+	if k.standby {
 		return n.nodes[(leader+1)%len(n.nodes)]
 	}
 	return n.nodes[leader]
 }
 
-// disturb does the fault and ends it. It returns the receipt for the process's own state.
-func (n *nemesis) disturb(ctx context.Context, victim *node, s Step) (string, error) {
-	verb, _, _ := strings.Cut(s.Fault, "-")
-	switch verb {
-	case "kill":
-		return n.end(ctx, victim, s, victim.Kill)
-	case "term":
-		return n.end(ctx, victim, s, victim.Stop)
-	case "freeze", "pause":
-		return n.freeze(ctx, victim, s)
-	default:
-		return n.stepDown(ctx, victim)
-	}
+func (n *nemesis) kill(ctx context.Context, victim *node, s Step) (string, error) {
+	return n.end(ctx, victim, s, victim.Kill)
+}
+
+func (n *nemesis) term(ctx context.Context, victim *node, s Step) (string, error) {
+	return n.end(ctx, victim, s, victim.Stop)
 }
 
 // end ends a process and starts it again once another node leads.
@@ -170,14 +161,43 @@ func (n *nemesis) freeze(ctx context.Context, victim *node, s Step) (receipt str
 }
 
 // stepDown asks a node to give up leadership.
-func (n *nemesis) stepDown(ctx context.Context, victim *node) (string, error) {
+func (n *nemesis) stepDown(ctx context.Context, victim *node, _ Step) (string, error) {
+	before := n.held()
+	if proof, err := n.ask(ctx, victim, "sys/step-down"); proof != history.Confirmed || err != nil {
+		return proof, err
+	}
+	return history.Confirmed, n.takenOver(ctx, before)
+}
+
+// seal seals a node until another leads, and starts it again: its seal opens by itself only then.
+func (n *nemesis) seal(ctx context.Context, victim *node, s Step) (string, error) {
+	before := n.held()
+	if proof, err := n.ask(ctx, victim, "sys/seal"); proof != history.Confirmed || err != nil {
+		return proof, err
+	}
+	proof := history.Inconclusive
+	if h, err := victim.health(ctx); err == nil && h.Sealed {
+		proof = history.Confirmed
+		n.pod(victim, history.Sealed)
+	}
+	if err := n.takenOver(ctx, before); err != nil {
+		return "", err
+	}
+	if err := pause(ctx, time.Duration(s.Length)); err != nil {
+		return "", err
+	}
+	_, err := n.end(ctx, victim, Step{}, victim.Stop)
+	return proof, err
+}
+
+// ask sends a node a request without a body. The proof is that it says it was done.
+func (n *nemesis) ask(ctx context.Context, victim *node, path string) (string, error) {
 	client := openbao.New(victim.Address, openbao.Trusting(false, nil))
 	defer client.Close()
-	before := n.held()
 	limited, cancel := context.WithTimeout(ctx, recoverTime)
 	defer cancel()
 	r, err := client.Do(limited, openbao.Request{
-		Method: http.MethodPut, Path: "sys/step-down", Header: http.Header{openbao.HeaderToken: {n.token}},
+		Method: http.MethodPut, Path: path, Header: http.Header{openbao.HeaderToken: {n.token}},
 	})
 	switch {
 	case ctx.Err() != nil:
@@ -187,7 +207,7 @@ func (n *nemesis) stepDown(ctx context.Context, victim *node) (string, error) {
 	case !r.OK():
 		return history.Mismatched, nil
 	}
-	return history.Confirmed, n.takenOver(ctx, before)
+	return history.Confirmed, nil
 }
 
 func (n *nemesis) pod(victim *node, state string) {
@@ -204,8 +224,8 @@ func (n *nemesis) takenOver(ctx context.Context, before string) error {
 			if n.held() == before {
 				return errors.New("the lock has the same holder")
 			}
-			if n.active(ctx) == history.NoPod {
-				return errors.New("no node leads")
+			if leader := n.active(ctx); leader == history.NoPod || leader != int(n.leader.Load()) {
+				return errors.New("no node leads, or it is not recorded yet")
 			}
 			return nil
 		})
@@ -217,6 +237,9 @@ func (n *nemesis) recovered(ctx context.Context) error {
 	_, err := wait.Until(ctx, wait.For{
 		What: "one node leads and the others stand by", Successes: 3, Interval: 100 * time.Millisecond, Deadline: recoverTime,
 	}, func(ctx context.Context) error {
+		if n.blind.Load() {
+			return errors.New("PostgreSQL does not answer")
+		}
 		leaders := 0
 		for _, node := range n.nodes {
 			h, err := node.health(ctx)

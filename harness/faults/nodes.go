@@ -3,12 +3,12 @@ package faults
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"gitlab.com/steamer/steamer/harness/faults/pgproxy"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
@@ -17,6 +17,7 @@ import (
 // node is one OpenBao, by its place in the list a pod of the history.
 type node struct {
 	*localbao.Node
+	db  *pgproxy.Proxy // its way to PostgreSQL
 	pod int
 	out atomic.Bool // down or frozen
 }
@@ -36,41 +37,37 @@ func (n *node) health(ctx context.Context) (openbao.Health, error) {
 type watcher struct {
 	record *history.Recorder
 	nodes  []*node
-	db     *pgx.Conn
+	url    string    // of PostgreSQL
+	db     *pgx.Conn // nil while there is none
 	term   int
+	blind  atomic.Bool            // the lock could not be read last time
 	holder atomic.Pointer[string] // identity in the lock's row; nil before the first
 	leader atomic.Int32           // the pod of the last term
 }
 
-// watchEvery is how often the lock is read.
-const watchEvery = 100 * time.Millisecond
+// watchEvery is how often the lock is read, and watchTime bounds one reading.
+const (
+	watchEvery = 100 * time.Millisecond
+	watchTime  = 5 * time.Second
+)
 
-func newWatcher(ctx context.Context, record *history.Recorder, nodes []*node, url string) (*watcher, error) {
-	db, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return nil, fmt.Errorf("watching the lock: %w", err)
-	}
-	w := &watcher{record: record, nodes: nodes, db: db}
+func newWatcher(record *history.Recorder, nodes []*node, url string) *watcher {
+	w := &watcher{record: record, nodes: nodes, url: url}
 	w.leader.Store(-1)
-	return w, nil
+	return w
 }
 
-// run records each new term, until ctx ends.
-func (w *watcher) run(ctx context.Context) error {
-	defer func() { _ = w.db.Close(context.WithoutCancel(ctx)) }()
+// run records each new term, until ctx ends. While PostgreSQL does not answer it is blind.
+func (w *watcher) run(ctx context.Context) {
+	defer w.forget(ctx)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	recorded := ""
 	for {
-		var holder string
-		err := w.db.QueryRow(ctx, "SELECT ha_identity FROM openbao_ha_locks WHERE NOW() <= valid_until").Scan(&holder)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, pgx.ErrNoRows):
-			holder = ""
-		case err != nil:
-			return fmt.Errorf("watching the lock: %w", err)
+		holder, err := w.read(ctx)
+		w.blind.Store(err != nil)
+		if err != nil {
+			w.forget(ctx)
 		}
 		if holder != "" {
 			w.holder.Store(&holder)
@@ -85,9 +82,33 @@ func (w *watcher) run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// read is the identity of the lock's holder, "" for none.
+func (w *watcher) read(ctx context.Context) (holder string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, watchTime)
+	defer cancel()
+	if w.db == nil {
+		if w.db, err = pgx.Connect(ctx, w.url); err != nil {
+			return "", err
+		}
+	}
+	err = w.db.QueryRow(ctx, "SELECT ha_identity FROM openbao_ha_locks WHERE NOW() <= valid_until").Scan(&holder)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return holder, err
+}
+
+// forget closes the connection.
+func (w *watcher) forget(ctx context.Context) {
+	if w.db != nil {
+		_ = w.db.Close(context.WithoutCancel(ctx))
+		w.db = nil
 	}
 }
 

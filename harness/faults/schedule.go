@@ -21,6 +21,27 @@ type Schedule struct {
 	Seed       uint64 `json:"seed"`                // of the workload, too
 	Reproduce  string `json:"reproduce,omitempty"` // the command line that drew it
 	Steps      []Step `json:"steps"`
+	// Workload is that of the run that the schedule is of; nil is none.
+	Workload *Workload `json:"workload,omitempty"`
+	Finding  *Finding  `json:"finding,omitempty"`
+}
+
+// Workload is what clients do while faults are done.
+type Workload struct {
+	Ops     int     `json:"ops"`  // at least
+	Rate    float64 `json:"rate"` // operations per second, of all clients together
+	Clients int     `json:"clients"`
+	Tenants int     `json:"tenants"`
+	Secrets int     `json:"secrets"` // of each tenant
+	Audit   bool    `json:"audit"`
+}
+
+// Finding is what a schedule was shrunk to show.
+type Finding struct {
+	Rules      []string `json:"rules"` // that are violated
+	Runs       int      `json:"runs"`
+	Reproduced int      `json:"reproduced"` // runs that showed it
+	Story      []string `json:"story"`
 }
 
 // Step is one fault.
@@ -28,38 +49,6 @@ type Step struct {
 	Fault  string            `json:"fault"`  // a name of Kinds
 	After  document.Duration `json:"after"`  // of load since the recovery from the fault before
 	Length document.Duration `json:"length"` // how long it lasts, at least; 0 for one that is over at once
-}
-
-// kind is a fault that can be drawn.
-type kind struct {
-	name, what string
-	shortest   time.Duration
-	longest    time.Duration
-}
-
-// kinds are the faults. A leader loses its lock after 15 s without renewing it.
-var kinds = []kind{
-	{"term-active", "end the active node in order (SIGTERM), and start it again", 0, 2 * time.Second},
-	{"kill-active", "kill the active node (SIGKILL), and start it again", 0, 2 * time.Second},
-	{"freeze-active", "stop the active node (SIGSTOP) until the other leads, and let it go on", 0, 5 * time.Second},
-	{
-		"freeze-late", "the same, with access that the other node revokes meanwhile, and requests that wait in the first",
-		300 * time.Millisecond, time.Second,
-	},
-	{"pause-active", "stop the active node for less than its lock holds", time.Second, 6 * time.Second},
-	{"term-standby", "end the standby in order, and start it again", 0, 2 * time.Second},
-	{"kill-standby", "kill the standby, and start it again", 0, 2 * time.Second},
-	{"pause-standby", "stop the standby, and let it go on", time.Second, 6 * time.Second},
-	{"step-down", "ask the active node to give up leadership", 0, 0},
-}
-
-// Kinds are the names of the faults.
-func Kinds() []string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = k.name
-	}
-	return names
 }
 
 var codec = document.Codec[Schedule]{
