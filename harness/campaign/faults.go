@@ -61,8 +61,8 @@ func (f *Faults) print(s *session.Session, report *check.Report) error {
 	return errors.Join(printed, check.WriteFile(filepath.Join(f.Dir, "report.json"), report))
 }
 
-// Shrink cuts the schedule to the least that still fails, and writes it as shrunk.json. The verdict
-// is FAIL where it failed, and INCONCLUSIVE where it did not.
+// Shrink cuts the schedule to the least that still fails, and writes it as shrunk.json. The
+// verdict is FAIL where it failed, and INCONCLUSIVE where it did not.
 func (f *Faults) Shrink(ctx context.Context, s *session.Session, shrinker faults.Shrinker) (result.Verdict, error) {
 	if err := f.prepare(ctx, s); err != nil {
 		return "", err

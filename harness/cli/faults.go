@@ -56,7 +56,8 @@ func newFaults(state *State) *cobra.Command {
 		set.BoolVar(&f.local, "local", false, "on processes of this machine; clusters are not supported yet")
 		set.IntVar(&f.faults, "faults", f.faults, "how many faults, one after the other")
 		set.Uint64Var(&f.seed, "seed", 0, "seed of schedule and workload (default: a new one)")
-		set.StringSliceVar(&f.kinds, "kinds", nil, "kinds of faults, see steamer faults kinds; -NAME leaves one out (default: all)")
+		set.StringSliceVar(&f.kinds, "kinds", nil,
+			"kinds of faults, see steamer faults kinds; -NAME leaves one out (default: all)")
 		set.StringVar(&f.schedule, "schedule", "", "schedule.json of an earlier run, to do again")
 	})
 	addFlags(command, "Workload", func(set *pflag.FlagSet) {
@@ -65,7 +66,8 @@ func newFaults(state *State) *cobra.Command {
 		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
-		set.BoolVar(&f.Audit, "audit", f.Audit, "hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
+		set.BoolVar(&f.Audit, "audit", f.Audit,
+			"hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
 	})
 	addFlags(command, "Output", func(set *pflag.FlagSet) { bindFaultsOutput(set, &f.Faults) })
 	addRecordFormat(command, state)

@@ -1,9 +1,9 @@
 package faults
 
-// minimise returns a part of items, in their order, that still fails, and from which no single item
-// can be taken away: ddmin, by Zeller and Hildebrandt. All of items are known to fail, and at least
-// one stays. An error of fails ends it, with what was reached until then: any part that it returns
-// has failed.
+// minimise returns a part of items, in their order, that still fails, and from which no single
+// item can be taken away: ddmin, by Zeller and Hildebrandt. All of items are known to fail, and at
+// least one stays. An error of fails ends it, with what was reached until then: any part that it
+// returns has failed.
 func minimise[T any](items []T, fails func([]T) (bool, error)) ([]T, error) {
 	pieces := 2
 	for len(items) > 1 {
@@ -33,8 +33,8 @@ const (
 	allButOne
 )
 
-// reduce divides items into pieces and looks for one that fails, and then for one that can be taken
-// away.
+// reduce divides items into pieces and looks for one that fails, and then for one that can be
+// taken away.
 func reduce[T any](items []T, pieces int, fails func([]T) (bool, error)) ([]T, int, error) {
 	for _, kind := range []int{onePiece, allButOne} {
 		if kind == allButOne && pieces == 2 {

@@ -37,14 +37,14 @@ func TestMinimise(t *testing.T) {
 		fails func([]int) bool
 		want  []int
 	}{
-		"one":       {1, needs(0), []int{0}},
-		"first":     {50, needs(0), []int{0}},
-		"last":      {50, needs(49), []int{49}},
-		"apart":     {50, needs(3, 47), []int{3, 47}},
-		"together":  {50, needs(24, 25), []int{24, 25}},
-		"four":      {33, needs(1, 9, 17, 32), []int{1, 9, 17, 32}},
-		"all":       {7, needs(0, 1, 2, 3, 4, 5, 6), numbered(7)},
-		"always":    {50, needs(), []int{0}},
+		"one":      {1, needs(0), []int{0}},
+		"first":    {50, needs(0), []int{0}},
+		"last":     {50, needs(49), []int{49}},
+		"apart":    {50, needs(3, 47), []int{3, 47}},
+		"together": {50, needs(24, 25), []int{24, 25}},
+		"four":     {33, needs(1, 9, 17, 32), []int{1, 9, 17, 32}},
+		"all":      {7, needs(0, 1, 2, 3, 4, 5, 6), numbered(7)},
+		"always":   {50, needs(), []int{0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -59,8 +59,9 @@ func TestRun(t *testing.T) {
 	require.False(t, strings.Contains(strings.Join(report.Reasons, " "), "read again at the end"), text.String())
 }
 
-// TestDatabase breaks the way to a real PostgreSQL, and PostgreSQL itself, at least once in each way
-// that is over soon: every fault takes effect, and writes happen of which OpenBao did not know.
+// TestDatabase breaks the way to a real PostgreSQL, and PostgreSQL itself, at least once in each
+// way that is over soon: every fault takes effect, and writes happen of which OpenBao did not
+// know.
 func TestDatabase(t *testing.T) {
 	t.Parallel()
 	report, err := faults.Run(t.Context(), options(t,

@@ -65,8 +65,8 @@ func (l *link) connected(server net.Conn) bool {
 	return there
 }
 
-// lead passes messages on until one side ends. What see returns for a message goes on in its place.
-// The end vanishes, too, while everything does.
+// lead passes messages on until one side ends. What see returns for a message goes on in its
+// place. The end vanishes, too, while everything does.
 func (l *link) lead(from *bufio.Reader, to net.Conn, see func(message) ([]byte, error)) {
 	for {
 		piece := from.Buffered() == 0

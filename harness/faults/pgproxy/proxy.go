@@ -2,9 +2,9 @@
 // protocol, and breaks the way between them: also right before and right after a commit. It counts
 // what it did, which is the proof that a fault took effect.
 //
-// OpenBao 2.4.0 commits in two ways. A transaction ends with the statement COMMIT. Anything else is
-// a statement of its own, such as that which stores a policy: PostgreSQL commits it when it gets
-// the message Sync, and says so with ReadyForQuery.
+// OpenBao 2.4.0 commits in two ways. A transaction ends with the statement COMMIT. Anything else
+// is a statement of its own, such as that which stores a policy: PostgreSQL commits it when it
+// gets the message Sync, and says so with ReadyForQuery.
 package pgproxy
 
 import (
@@ -106,7 +106,8 @@ func (p *Proxy) Ports() []int {
 func (p *Proxy) Cut() int { return p.cut(func(*link) bool { return true }) }
 
 // CutCommits resets the connections of the next n commits of data at a point, and returns how many
-// it cut when all are or ctx ends. Commits of the lock by which OpenBao elects a leader are no data.
+// it cut when all are or ctx ends. Commits of the lock by which OpenBao elects a leader are no
+// data.
 func (p *Proxy) CutCommits(ctx context.Context, at Point, n int) int {
 	p.mu.Lock()
 	before := p.counts
@@ -138,8 +139,8 @@ func (p *Proxy) Refuse(on bool) {
 }
 
 // Lose has everything vanish that is sent in either direction from now on, while connections stay
-// open: the half-open connections that a lost machine or a firewall leaves. Switched off, it resets
-// those that lost something, since they cannot go on.
+// open: the half-open connections that a lost machine or a firewall leaves. Switched off, it
+// resets those that lost something, since they cannot go on.
 func (p *Proxy) Lose(on bool) {
 	p.mu.Lock()
 	p.lose = on

@@ -10,9 +10,9 @@ import (
 // DatabasePID is the process ID of PostgreSQL's postmaster, the parent of all its processes.
 func (s *Server) DatabasePID() int { return s.db.process.cmd.Process.Pid }
 
-// StopDatabase ends PostgreSQL and returns when it is gone: in order, as a fast shutdown does, or by
-// a crash, an immediate shutdown without a checkpoint, after which it has to recover. Connections
-// are lost in both cases.
+// StopDatabase ends PostgreSQL and returns when it is gone: in order, as a fast shutdown does, or
+// by a crash, an immediate shutdown without a checkpoint, after which it has to recover.
+// Connections are lost in both cases.
 func (s *Server) StopDatabase(crash bool) {
 	s.db.process.stop = syscall.SIGINT
 	if crash {

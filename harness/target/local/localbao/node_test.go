@@ -63,7 +63,8 @@ func TestNodes(t *testing.T) {
 	second.Kill() // a second time does no harm
 }
 
-// TestRestartDatabase: data that was committed is there after a restart in order and after a crash.
+// TestRestartDatabase: data that was committed is there after a restart in order and after a
+// crash.
 func TestRestartDatabase(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

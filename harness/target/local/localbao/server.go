@@ -42,8 +42,8 @@ type Options struct {
 	Patch      []byte   // JSON Patch (RFC 6902) of OpenBao's configuration; nil changes nothing
 	Env        []string // further environment of OpenBao, e.g. "GOMAXPROCS=1"
 	TLS        bool     // serve the API over TLS, with a certificate made for the run; see Server.CA
-	// Through returns the address, host:port, at which the next OpenBao shall reach the PostgreSQL at
-	// the given one: a proxy; nil is directly. It is called once for each node.
+	// Through returns the address, host:port, at which the next OpenBao shall reach the PostgreSQL
+	// at the given one: a proxy; nil is directly. It is called once for each node.
 	Through func(postgres string) (string, error)
 	// Started is called with the process ID of each OpenBao as soon as it runs, e.g. to limit it;
 	// nil does nothing.
