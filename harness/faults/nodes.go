@@ -19,7 +19,6 @@ type node struct {
 	*localbao.Node
 	db  *pgproxy.Proxy // its way to PostgreSQL
 	pod int
-	out atomic.Bool // down or frozen
 }
 
 func (n *node) address() string { return n.Address }
@@ -39,10 +38,15 @@ type watcher struct {
 	nodes  []*node
 	url    string    // of PostgreSQL
 	db     *pgx.Conn // nil while there is none
-	term   int
-	blind  atomic.Bool            // the lock could not be read last time
-	holder atomic.Pointer[string] // identity in the lock's row; nil before the first
-	leader atomic.Int32           // the pod of the last term
+	terms  int
+	blind  atomic.Bool          // the lock could not be read last time
+	last   atomic.Pointer[term] // that was recorded; nil before the first
+}
+
+// term is the time in which one node holds the lock under one identity.
+type term struct {
+	identity string
+	pod      int
 }
 
 // watchEvery is how often the lock is read, and watchTime bounds one reading.
@@ -52,33 +56,24 @@ const (
 )
 
 func newWatcher(record *history.Recorder, nodes []*node, url string) *watcher {
-	w := &watcher{record: record, nodes: nodes, url: url}
-	w.leader.Store(-1)
-	return w
+	return &watcher{record: record, nodes: nodes, url: url}
 }
 
-// run records each new term, until ctx ends. While PostgreSQL does not answer it is blind.
+// run records each new term once its node says that it leads, until ctx ends. Which node that is,
+// its way to PostgreSQL has seen: one that lost the lock may say for a while that it leads. While
+// PostgreSQL does not answer it is blind.
 func (w *watcher) run(ctx context.Context) {
 	defer w.forget(ctx)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	recorded := ""
 	for {
 		holder, err := w.read(ctx)
 		w.blind.Store(err != nil)
 		if err != nil {
 			w.forget(ctx)
 		}
-		if holder != "" {
-			w.holder.Store(&holder)
-		}
-		if holder != "" && holder != recorded {
-			if pod := w.active(ctx); pod >= 0 {
-				recorded = holder
-				w.leader.Store(int32(pod))
-				w.record.Event(history.Event{Kind: history.Lead, Number: w.term, Pod: pod})
-				w.term++
-			}
+		if holder != "" && holder != w.held() {
+			w.begin(ctx, holder)
 		}
 		select {
 		case <-ctx.Done():
@@ -112,24 +107,32 @@ func (w *watcher) forget(ctx context.Context) {
 	}
 }
 
-// active is the pod of the node that says it leads, of those that are neither down nor frozen; -1
-// for none.
-func (w *watcher) active(ctx context.Context) int {
+// begin records the term of the lock's holder, if that says that it leads.
+func (w *watcher) begin(ctx context.Context, holder string) {
 	for _, n := range w.nodes {
-		if n.out.Load() {
+		if !n.db.Identified(holder) {
 			continue
 		}
 		if h, err := n.health(ctx); err == nil && h.Active() {
-			return n.pod
+			w.record.Event(history.Event{Kind: history.Lead, Number: w.terms, Pod: n.pod})
+			w.terms++
+			w.last.Store(&term{holder, n.pod})
 		}
 	}
-	return history.NoPod
 }
 
-// held is the identity of the lock's last holder, "" before the first.
+// held is the identity under which the lock was held in the last term, "" before the first.
 func (w *watcher) held() string {
-	if holder := w.holder.Load(); holder != nil {
-		return *holder
+	if t := w.last.Load(); t != nil {
+		return t.identity
 	}
 	return ""
+}
+
+// leader is the pod of the last term, history.NoPod before the first.
+func (w *watcher) leader() int {
+	if t := w.last.Load(); t != nil {
+		return t.pod
+	}
+	return history.NoPod
 }

@@ -23,13 +23,13 @@ type link struct {
 	server net.Conn      // nil until it is connected
 	gone   chan struct{} // closed when it was reset
 
-	statements map[string]bool // prepared ones, and whether they write data; only the client's side
-	status     byte            // of the server's last ReadyForQuery
-	wrote      bool            // data, in the transaction that is open
-	committing bool            // was let through to be cut after it was executed
-	lost       bool            // something
-	failed     bool            // an error since the last ReadyForQuery; only the server's side
-	held       []byte          // answers to a commit that is to be cut; only the server's side
+	statements map[string]string // prepared ones, their SQL; only the client's side
+	status     byte              // of the server's last ReadyForQuery
+	wrote      bool              // data, in the transaction that is open
+	committing bool              // was let through to be cut after it was executed
+	lost       bool              // something
+	failed     bool              // an error since the last ReadyForQuery; only the server's side
+	held       []byte            // answers to a commit that is to be cut; only the server's side
 }
 
 // run leads messages through in both directions until one side ends.
@@ -127,16 +127,21 @@ func (l *link) vanishes() bool {
 
 // asked sees a message of the client.
 func (l *link) asked(m message) ([]byte, error) {
-	sync, commit, writes := false, false, false
+	sync, commit, writes, identity := false, false, false, ""
 	switch m.kind() {
 	case 'P': // Parse
 		var parse pgproto3.Parse
 		if parse.Decode(m.body()) == nil {
-			l.statements[parse.Name] = writesData(parse.Query)
+			l.statements[parse.Name] = parse.Query
 		}
 	case 'B': // Bind; what is bound is executed in the same piece
 		var bind pgproto3.Bind
-		writes = bind.Decode(m.body()) == nil && l.statements[bind.PreparedStatement]
+		if bind.Decode(m.body()) == nil {
+			writes = writesData(l.statements[bind.PreparedStatement])
+			if takesLock(l.statements[bind.PreparedStatement]) && len(bind.Parameters) > 0 {
+				identity = string(bind.Parameters[0])
+			}
+		}
 	case 'Q': // Query
 		var query pgproto3.Query
 		if query.Decode(m.body()) == nil {
@@ -150,6 +155,9 @@ func (l *link) asked(m message) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l.wrote = l.wrote || writes
+	if identity != "" {
+		p.identities[identity] = true
+	}
 	if !l.wrote || !commit && !(sync && l.status == idle) || p.left == 0 {
 		return m, nil
 	}

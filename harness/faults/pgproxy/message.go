@@ -79,12 +79,23 @@ func (l *link) startup(client *bufio.Reader) (bool, error) {
 	}
 }
 
+// lockTable is in the name of the table in which the leader has its row.
+const lockTable = "_ha_locks"
+
 // writesData reports whether a statement changes what OpenBao stores, other than its lock.
 func writesData(sql string) bool {
-	verb, _, _ := strings.Cut(strings.TrimSpace(sql), " ")
-	switch strings.ToUpper(verb) {
+	switch verb(sql) {
 	case "INSERT", "UPDATE", "DELETE":
-		return !strings.Contains(sql, "_ha_locks")
+		return !strings.Contains(sql, lockTable)
 	}
 	return false
+}
+
+// takesLock reports whether a statement takes or renews OpenBao's lock. Its first parameter is the
+// identity of who does.
+func takesLock(sql string) bool { return verb(sql) == "INSERT" && strings.Contains(sql, lockTable) }
+
+func verb(sql string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(sql), " ")
+	return strings.ToUpper(first)
 }

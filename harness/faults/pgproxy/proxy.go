@@ -47,13 +47,15 @@ type Proxy struct {
 	mu     sync.Mutex
 	links  map[*link]struct{}
 	counts Counts
-	refuse bool
-	lose   bool
-	delay  time.Duration
-	point  Point
-	left   int           // commits that are still to be cut at point
-	open   int           // commits that were let through to be cut after them
-	done   chan struct{} // closed when none is left
+	// identities under which the client tried to take the lock
+	identities map[string]bool
+	refuse     bool
+	lose       bool
+	delay      time.Duration
+	point      Point
+	left       int           // commits that are still to be cut at point
+	open       int           // commits that were let through to be cut after them
+	done       chan struct{} // closed when none is left
 }
 
 // Start listens on a free loopback port and leads to the PostgreSQL at an address, host:port.
@@ -64,6 +66,7 @@ func Start(postgres string) (*Proxy, error) {
 	}
 	p := &Proxy{
 		listener: listener, postgres: postgres, links: map[*link]struct{}{}, counts: Counts{Errors: map[string]int{}},
+		identities: map[string]bool{},
 	}
 	p.group.Go(p.accept)
 	return p, nil
@@ -100,6 +103,14 @@ func (p *Proxy) Ports() []int {
 		}
 	}
 	return ports
+}
+
+// Identified reports whether the client has tried to take OpenBao's lock under an identity, which
+// is in the lock's row: who the lock's holder is.
+func (p *Proxy) Identified(identity string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.identities[identity]
 }
 
 // Cut resets all connections, on both sides. It returns how many.
@@ -157,7 +168,7 @@ func (p *Proxy) accept() {
 			return // Stop has closed it
 		}
 		l := &link{
-			proxy: p, client: client, gone: make(chan struct{}), statements: map[string]bool{}, status: idle,
+			proxy: p, client: client, gone: make(chan struct{}), statements: map[string]string{}, status: idle,
 		}
 		if p.add(l) {
 			p.group.Go(l.run)

@@ -119,6 +119,8 @@ func testCommits(t *testing.T, w *way) {
 		landed := 0
 		for i := 0; ; i++ { // until the proxy is armed
 			require.NoError(t, w.put(t.Context(), "test_ha_locks", tc.name, tc.transaction), "the lock is no data")
+			require.True(t, w.Identified(tc.name))
+			require.False(t, w.Identified(tc.name+"-first"))
 			key := tc.name + strings.Repeat("+", i)
 			if err := w.put(t.Context(), "data", key, tc.transaction); err != nil {
 				require.Equal(t, tc.lands, w.has(t, key), tc.name)
@@ -194,6 +196,7 @@ func testLose(t *testing.T, w *way) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	require.Error(t, w.put(ctx, "data", "lost", false))
+	require.False(t, w.Identified("lost"))
 	require.Contains(t, w.Ports(), port, "the server does not see that the client has gone")
 	require.Positive(t, w.Counts().Lost)
 	w.Lose(false)
