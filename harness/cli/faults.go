@@ -39,10 +39,12 @@ type faultsFlags struct {
 }
 
 // usual is the workload of flags that are not given.
-var usual = faults.Options{Rate: 150, Clients: 8, Tenants: 3, Secrets: 10, Audit: true}
+func usual() faults.Options {
+	return faults.Options{Rate: 150, Clients: 8, Tenants: 3, Secrets: 10, Audit: true}
+}
 
 func newFaults(state *State) *cobra.Command {
-	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: usual}}
+	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: usual()}}
 	command := &cobra.Command{
 		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong,
 		Args: cobra.NoArgs,

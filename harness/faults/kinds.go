@@ -26,9 +26,10 @@ type kind struct {
 	name, what string
 	shortest   time.Duration
 	longest    time.Duration
-	do         func(*nemesis, context.Context, *node, Step) (string, error) // ends the fault, and returns its receipt
-	standby    bool                                                         // it is for the standby; else for the active node
-	moves      bool                                                         // the lock has to get another holder
+	// do ends the fault, too, and returns its receipt.
+	do      func(*nemesis, context.Context, *node, Step) (string, error)
+	standby bool // it is for the standby; else for the active node
+	moves   bool // the lock has to get another holder
 }
 
 // kinds are the faults. A leader loses its lock after 15 s without renewing it.

@@ -88,7 +88,8 @@ func TestProxy(t *testing.T) {
 	defer server.Stop()
 	conn, err := pgx.Connect(t.Context(), server.DatabaseURL())
 	require.NoError(t, err)
-	_, err = conn.Exec(t.Context(), "CREATE TABLE data (key TEXT PRIMARY KEY); CREATE TABLE test_ha_locks (key TEXT PRIMARY KEY)")
+	_, err = conn.Exec(t.Context(),
+		"CREATE TABLE data (key TEXT PRIMARY KEY); CREATE TABLE test_ha_locks (key TEXT PRIMARY KEY)")
 	require.NoError(t, err)
 	require.NoError(t, conn.Close(t.Context()))
 	for name, test := range map[string]func(*testing.T, *way){
