@@ -131,10 +131,13 @@ func TestShrinkEnds(t *testing.T) {
 
 	s = shrinkerOf(t, schedule, func(Options) []string { return []string{"S6"} })
 	s.Runs = 2
+	var progress []string
+	s.Progress = func(line string) { progress = append(progress, line) }
 	least, _, err = s.Shrink(t.Context())
 	require.NoError(t, err)
 	require.Len(t, least.Steps, 2, "as far as it came")
 	require.Equal(t, 2, least.Finding.Reproduced)
+	require.Contains(t, progress, "2 runs are used: what was reached may not be the least")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	s = shrinkerOf(t, schedule, func(Options) []string {
