@@ -100,6 +100,22 @@ func (n *nemesis) dbHalfOpen(ctx context.Context, victim *node, s Step) (string,
 	return confirmed(int(victim.db.Counts().Lost - before)), err
 }
 
+// dbLate is dbHalfOpen until the other node leads, with access that is revoked there meanwhile, and
+// requests that were sent to the node after that.
+func (n *nemesis) dbLate(ctx context.Context, victim *node, s Step) (string, error) {
+	n.grantLate(ctx, victim)
+	defer n.waiting.Wait() // after the connections are reset
+	held, before := n.held(), victim.db.Counts().Lost
+	victim.db.Lose(true)
+	defer victim.db.Lose(false)
+	err := n.takenOver(ctx, held)
+	if err == nil {
+		n.useLate(ctx, victim)
+		err = pause(ctx, time.Duration(s.Length))
+	}
+	return confirmed(int(victim.db.Counts().Lost - before)), err
+}
+
 // sql gives what connects to PostgreSQL beside the nodes a connection.
 func (n *nemesis) sql(ctx context.Context, do func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, sqlTime)

@@ -95,6 +95,11 @@ var kinds = []kind{
 		what:     "have vanish what the active node and PostgreSQL send each other, with connections open, then reset them",
 		shortest: time.Second, longest: 20 * time.Second, do: (*nemesis).dbHalfOpen,
 	},
+	{
+		name:     "db-late",
+		what:     "the same until the other node leads, with access that it revokes, and requests that wait in the first",
+		shortest: 300 * time.Millisecond, longest: time.Second, do: (*nemesis).dbLate, moves: true,
+	},
 	{name: "pg-terminate", what: "pg_terminate_backend of the active node's connections", do: (*nemesis).pgTerminate},
 	{
 		name: "pg-restart", what: "restart PostgreSQL in order (fast shutdown)",
