@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
@@ -20,31 +21,66 @@ type Faults struct {
 	Output string // directory below which files go
 }
 
-// Run does the schedule and judges the history. The verdict is "" where there is no history.
-func (f *Faults) Run(ctx context.Context, s *session.Session) (result.Verdict, error) {
+// prepare finds the program, makes the directory and prints the schedule.
+func (f *Faults) prepare(ctx context.Context, s *session.Session) error {
 	builder, err := s.Builder()
 	if err != nil {
-		return "", err
+		return err
 	}
 	if f.Dir, err = session.Directory(f.Output, "faults"); err != nil {
-		return "", err
+		return err
 	}
 	if f.Server.Binary, err = builder.OpenBaoBinary(ctx); err != nil {
-		return "", exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		return exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
-	f.Progress, f.Reproduce, f.Schedule.Reproduce = s.Note, s.CommandLine(), s.CommandLine()
+	f.Progress, f.Reproduce, f.Schedule.Reproduce, f.Schedule.Finding = s.Note, s.CommandLine(), s.CommandLine(), nil
+	f.Keep()
 	fmt.Fprintf(s.Aside(), "%s\n", f.Schedule)
-	if err := f.Schedule.WriteFile(filepath.Join(f.Dir, "schedule.json")); err != nil {
+	return f.Schedule.WriteFile(filepath.Join(f.Dir, "schedule.json"))
+}
+
+// Run does the schedule and judges the history. The verdict is "" where there is no history.
+func (f *Faults) Run(ctx context.Context, s *session.Session) (result.Verdict, error) {
+	if err := f.prepare(ctx, s); err != nil {
 		return "", err
 	}
 	report, err := faults.Run(ctx, f.Options)
 	if report == nil {
 		return "", err
 	}
+	return report.Verdict, errors.Join(err, f.print(s, report))
+}
+
+// print prints a report and writes it beside the history.
+func (f *Faults) print(s *session.Session, report *check.Report) error {
 	report.Reproduce, report.Target = f.Reproduce, "two processes of OpenBao "+report.History.Server+" on one PostgreSQL"
 	printed := session.Print(s, report, check.Encode, func(w io.Writer) error {
 		fmt.Fprintf(w, "Files: %s\n", f.Dir)
 		return check.Text(w, report)
 	})
-	return report.Verdict, errors.Join(err, printed, check.WriteFile(filepath.Join(f.Dir, "report.json"), report))
+	return errors.Join(printed, check.WriteFile(filepath.Join(f.Dir, "report.json"), report))
+}
+
+// Shrink cuts the schedule to the least that still fails, and writes it as shrunk.json. The
+// verdict is FAIL where it failed, and INCONCLUSIVE where it did not.
+func (f *Faults) Shrink(ctx context.Context, s *session.Session, shrinker faults.Shrinker) (result.Verdict, error) {
+	if err := f.prepare(ctx, s); err != nil {
+		return "", err
+	}
+	shrinker.Options = f.Options
+	least, report, err := shrinker.Shrink(ctx)
+	switch {
+	case least == nil && err == nil:
+		fmt.Fprintf(s.Aside(), "no such violation in %d runs of all %d faults: raise --times\n", shrinker.Times,
+			len(f.Schedule.Steps))
+		return result.Inconclusive, nil
+	case least == nil:
+		return "", err
+	}
+	least.Reproduce = f.Reproduce
+	path := filepath.Join(f.Dir, "shrunk.json")
+	written := least.WriteFile(path)
+	fmt.Fprintf(s.Aside(), "%s\n%s\n\nAgain: steamer faults replay %s\n\n", least, strings.Join(least.Finding.Story, "\n"),
+		path)
+	return result.Fail, errors.Join(err, written, f.print(s, report))
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,16 +38,19 @@ type faultsFlags struct {
 	schedule string
 }
 
+// usual is the workload of flags that are not given.
+func usual() faults.Options {
+	return faults.Options{Rate: 150, Clients: 8, Tenants: 3, Secrets: 10, Audit: true}
+}
+
 func newFaults(state *State) *cobra.Command {
-	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: faults.Options{
-		Rate: 150, Clients: 8, Tenants: 3, Secrets: 10,
-	}}}
+	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: usual()}}
 	command := &cobra.Command{
 		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong,
 		Args: cobra.NoArgs,
 		Example: `  steamer faults --local --faults 20
   steamer faults --local --faults 50 --kinds freeze-active,kill-active --seed 7
-  steamer faults --local --schedule runs/faults-20261130-120000/schedule.json
+  steamer faults --local --faults 10 --kinds commit-after,pg-crash
   steamer faults check runs/faults-20261130-120000/history`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
@@ -56,8 +58,8 @@ func newFaults(state *State) *cobra.Command {
 		set.BoolVar(&f.local, "local", false, "on processes of this machine; clusters are not supported yet")
 		set.IntVar(&f.faults, "faults", f.faults, "how many faults, one after the other")
 		set.Uint64Var(&f.seed, "seed", 0, "seed of schedule and workload (default: a new one)")
-		set.StringSliceVar(&f.kinds, "kinds", nil, "kinds of faults: "+strings.Join(faults.Kinds(), ", ")+
-			"; -NAME leaves one out (default: all)")
+		set.StringSliceVar(&f.kinds, "kinds", nil,
+			"kinds of faults, see steamer faults kinds; -NAME leaves one out (default: all)")
 		set.StringVar(&f.schedule, "schedule", "", "schedule.json of an earlier run, to do again")
 	})
 	addFlags(command, "Workload", func(set *pflag.FlagSet) {
@@ -67,13 +69,13 @@ func newFaults(state *State) *cobra.Command {
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
 		set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
-		set.BoolVar(&f.Audit, "audit", true, "hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
+		set.BoolVar(&f.Audit, "audit", f.Audit,
+			"hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
 	})
-	addFlags(command, "Output", func(set *pflag.FlagSet) {
-		set.StringVar(&f.Output, "output-dir", "runs", "directory below which a directory for the files is made")
-	})
+	addFlags(command, "Output", func(set *pflag.FlagSet) { bindFaultsOutput(set, &f.Faults) })
 	addRecordFormat(command, state)
-	command.AddCommand(newFaultsCheck(state), newFaultsRules(state), newFaultsDeadlines(state), newFaultsProtocol(state))
+	command.AddCommand(newFaultsCheck(state), newFaultsReplay(state), newFaultsShrink(state), newFaultsKinds(state),
+		newFaultsDeadlines(state), newFaultsProtocol(state), newFaultsRules(state))
 	return command
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/history/historytest"
@@ -94,7 +95,7 @@ func TestFaultsRefuses(t *testing.T) {
 		"schedule-twice":  {[]string{"--local", "--schedule", schedule, "--seed", "1"}, "leave out"},
 		"deadlines":       {[]string{"deadlines"}, "--local"},
 		"deadlines-kinds": {[]string{"deadlines", "--local", "--kinds", "flood"}, "--kinds flood"},
-		"unknown-command": {[]string{"replay"}, "replay"},
+		"unknown-command": {[]string{"again"}, "again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,6 +133,56 @@ func TestFaultsProtocolRefuses(t *testing.T) {
 			require.NoDirExists(t, output)
 		})
 	}
+}
+
+// TestFaultsReplayRefuses: what cannot be replayed or shrunk is refused before anything is made or
+// started.
+func TestFaultsReplayRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	good, huge := filepath.Join(dir, "good.json"), filepath.Join(dir, "huge.json")
+	schedule, err := faults.Draw(1, 3, nil)
+	require.NoError(t, err)
+	require.NoError(t, schedule.WriteFile(good))
+	schedule.Workload = &faults.Workload{Rate: 100, Clients: 1000, Tenants: 1, Secrets: 1}
+	require.NoError(t, schedule.WriteFile(huge))
+	other := filepath.Join(dir, "other.json")
+	require.NoError(t, os.WriteFile(other, []byte(`{"apiVersion":"steamer/v1","kind":"History"}`), 0o600))
+	output := filepath.Join(dir, "runs")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"none":            {[]string{"replay", filepath.Join(dir, "none")}, "none"},
+		"no file":         {[]string{"replay"}, "arg"},
+		"another kind":    {[]string{"replay", other}, "History"},
+		"clients":         {[]string{"replay", huge}, "--clients 1000"},
+		"shrink: clients": {[]string{"shrink", huge}, "--clients 1000"},
+		"shrink: times":   {[]string{"shrink", good, "--times", "0"}, "--times 0"},
+		"shrink: runs":    {[]string{"shrink", good, "--runs", "-1"}, "--runs -1"},
+		"shrink: rules":   {[]string{"shrink", good, "--rules", "S2,S99"}, "--rules S99"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, _, message := call(t, append(append([]string{"faults"}, tc.args...), "--output-dir", output)...)
+			require.Equal(t, exit.Invalid, code, message)
+			require.Contains(t, message, tc.want)
+			require.NoDirExists(t, output)
+		})
+	}
+}
+
+// TestFaultsKinds: each fault is listed.
+func TestFaultsKinds(t *testing.T) {
+	t.Parallel()
+	code, text, message := call(t, "faults", "kinds")
+	require.Equal(t, exit.Pass, code, message)
+	for _, name := range faults.Kinds() {
+		require.Regexp(t, "(?m)^"+name+" +.", text)
+	}
+	code, text, _ = call(t, "faults", "kinds", "-o", "json")
+	require.Equal(t, exit.Pass, code)
+	require.Contains(t, text, `"name": "pg-crash"`)
 }
 
 // TestFaultsRules: each invariant is listed, and explained in docs/faults.md.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,7 +47,9 @@ func TestLastWords(t *testing.T) {
 func TestServerThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	server, err := localbao.Start(ctx, localbao.Options{})
+	ways := &proxies{}
+	defer ways.stop()
+	server, err := localbao.Start(ctx, localbao.Options{Through: ways.next})
 	require.NoError(t, err)
 	defer server.Stop()
 	_, err = server.Join(ctx)
@@ -54,17 +57,16 @@ func TestServerThatDoesNotStart(t *testing.T) {
 	p := &pool{tenants: 1, secrets: 1, versions: map[string]int{}, readers: map[string]string{}}
 	require.NoError(t, p.provision(ctx, server))
 	for i, n := range server.Nodes() {
-		p.nodes = append(p.nodes, &node{Node: n, pod: i})
+		p.nodes = append(p.nodes, &node{Node: n, db: ways.list[i], pod: i})
 	}
 	var out buffer
 	began := time.Now()
 	p.record, err = history.NewRecorder(&out, history.Header{}, func() time.Duration { return time.Since(began) })
 	require.NoError(t, err)
-	w, err := newWatcher(ctx, p.record, p.nodes, server.DatabaseURL())
-	require.NoError(t, err)
+	w := newWatcher(p.record, p.nodes, server.DatabaseURL())
 	following, stop := context.WithCancel(ctx)
-	followed := make(chan error, 1)
-	go func() { followed <- w.run(following) }()
+	var followed sync.WaitGroup
+	followed.Go(func() { w.run(following) })
 	n := &nemesis{watcher: w, server: server, token: p.token, spaces: newClient(p, 7, 1)}
 	require.NoError(t, n.settled(ctx))
 	require.NoError(t, n.spaces.furnish(ctx, spaceKey("t0", "half")))
@@ -79,7 +81,7 @@ func TestServerThatDoesNotStart(t *testing.T) {
 	require.NoError(t, db.Close(ctx))
 	require.ErrorIs(t, n.do(ctx, 1, Step{Fault: "term-active"}), errBroken)
 	stop()
-	require.NoError(t, <-followed)
+	followed.Wait()
 	require.NoError(t, p.record.Close())
 
 	r, err := history.NewReader("history", &out)

@@ -3,12 +3,12 @@ package faults
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"gitlab.com/steamer/steamer/harness/faults/pgproxy"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
@@ -17,8 +17,9 @@ import (
 // node is one OpenBao, by its place in the list a pod of the history.
 type node struct {
 	*localbao.Node
+	db     *pgproxy.Proxy // its way to PostgreSQL
 	pod    int
-	out    atomic.Bool // down or frozen
+	out    atomic.Bool // down or frozen by a fault
 	buried int         // process that ended by itself, and was recorded
 }
 
@@ -37,79 +38,103 @@ func (n *node) health(ctx context.Context) (openbao.Health, error) {
 type watcher struct {
 	record *history.Recorder
 	nodes  []*node
-	db     *pgx.Conn
-	term   int
-	holder atomic.Pointer[string] // identity in the lock's row; nil before the first
-	leader atomic.Int32           // the pod of the last term
+	url    string    // of PostgreSQL
+	db     *pgx.Conn // nil while there is none
+	terms  int
+	blind  atomic.Bool          // the lock could not be read last time
+	last   atomic.Pointer[term] // that was recorded; nil before the first
 }
 
-// watchEvery is how often the lock is read.
-const watchEvery = 100 * time.Millisecond
-
-func newWatcher(ctx context.Context, record *history.Recorder, nodes []*node, url string) (*watcher, error) {
-	db, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return nil, fmt.Errorf("watching the lock: %w", err)
-	}
-	w := &watcher{record: record, nodes: nodes, db: db}
-	w.leader.Store(-1)
-	return w, nil
+// term is the time in which one node holds the lock under one identity.
+type term struct {
+	identity string
+	pod      int
 }
 
-// run records each new term, until ctx ends.
-func (w *watcher) run(ctx context.Context) error {
-	defer func() { _ = w.db.Close(context.WithoutCancel(ctx)) }()
+// watchEvery is how often the lock is read, and watchTime bounds one reading.
+const (
+	watchEvery = 100 * time.Millisecond
+	watchTime  = 5 * time.Second
+)
+
+func newWatcher(record *history.Recorder, nodes []*node, url string) *watcher {
+	return &watcher{record: record, nodes: nodes, url: url}
+}
+
+// run records each new term once its node says that it leads, until ctx ends. Which node that is,
+// its way to PostgreSQL has seen: one that lost the lock may say for a while that it leads. While
+// PostgreSQL does not answer it is blind.
+func (w *watcher) run(ctx context.Context) {
+	defer w.forget(ctx)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	recorded := ""
 	for {
-		var holder string
-		err := w.db.QueryRow(ctx, "SELECT ha_identity FROM openbao_ha_locks WHERE NOW() <= valid_until").Scan(&holder)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, pgx.ErrNoRows):
-			holder = ""
-		case err != nil:
-			return fmt.Errorf("watching the lock: %w", err)
+		holder, err := w.read(ctx)
+		w.blind.Store(err != nil)
+		if err != nil {
+			w.forget(ctx)
 		}
-		if holder != "" {
-			w.holder.Store(&holder)
-		}
-		if holder != "" && holder != recorded {
-			if pod := w.active(ctx); pod >= 0 {
-				recorded = holder
-				w.leader.Store(int32(pod))
-				w.record.Event(history.Event{Kind: history.Lead, Number: w.term, Pod: pod})
-				w.term++
-			}
+		if holder != "" && holder != w.held() {
+			w.begin(ctx, holder)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 		}
 	}
 }
 
-// active is the pod of the node that says it leads, of those that are neither down nor frozen; -1
-// for none.
-func (w *watcher) active(ctx context.Context) int {
+// read is the identity of the lock's holder, "" for none.
+func (w *watcher) read(ctx context.Context) (holder string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, watchTime)
+	defer cancel()
+	if w.db == nil {
+		if w.db, err = pgx.Connect(ctx, w.url); err != nil {
+			return "", err
+		}
+	}
+	err = w.db.QueryRow(ctx, "SELECT ha_identity FROM openbao_ha_locks WHERE NOW() <= valid_until").Scan(&holder)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return holder, err
+}
+
+// forget closes the connection.
+func (w *watcher) forget(ctx context.Context) {
+	if w.db != nil {
+		_ = w.db.Close(context.WithoutCancel(ctx))
+		w.db = nil
+	}
+}
+
+// begin records the term of the lock's holder, if that says that it leads.
+func (w *watcher) begin(ctx context.Context, holder string) {
 	for _, n := range w.nodes {
-		if n.out.Load() {
+		if !n.db.Identified(holder) {
 			continue
 		}
 		if h, err := n.health(ctx); err == nil && h.Active() {
-			return n.pod
+			w.record.Event(history.Event{Kind: history.Lead, Number: w.terms, Pod: n.pod})
+			w.terms++
+			w.last.Store(&term{holder, n.pod})
 		}
 	}
-	return history.NoPod
 }
 
-// held is the identity of the lock's last holder, "" before the first.
+// held is the identity under which the lock was held in the last term, "" before the first.
 func (w *watcher) held() string {
-	if holder := w.holder.Load(); holder != nil {
-		return *holder
+	if t := w.last.Load(); t != nil {
+		return t.identity
 	}
 	return ""
+}
+
+// leader is the pod of the last term, history.NoPod before the first.
+func (w *watcher) leader() int {
+	if t := w.last.Load(); t != nil {
+		return t.pod
+	}
+	return history.NoPod
 }

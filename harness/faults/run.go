@@ -55,6 +55,20 @@ func (o *Options) Validate() error {
 	return nil
 }
 
+// Keep notes in the schedule what the options have clients do.
+func (o *Options) Keep() {
+	o.Schedule.Workload = &Workload{
+		Ops: o.Ops, Rate: o.Rate, Clients: o.Clients, Tenants: o.Tenants, Secrets: o.Secrets, Audit: o.Audit,
+	}
+}
+
+// Take has clients do what the schedule says, where it does.
+func (o *Options) Take() {
+	if w := o.Schedule.Workload; w != nil {
+		o.Ops, o.Rate, o.Clients, o.Tenants, o.Secrets, o.Audit = w.Ops, w.Rate, w.Clients, w.Tenants, w.Secrets, w.Audit
+	}
+}
+
 // historyFile is the name of the history in the directory of a run.
 const historyFile = "history"
 
@@ -81,6 +95,10 @@ func Run(ctx context.Context, o Options) (*check.Report, error) {
 
 // run records a history at path.
 func (o *Options) run(ctx context.Context, path string) (err error) {
+	ways := &proxies{}
+	defer ways.stop()
+	o.Server.Through = ways.next
+	o.Server.Postgres = append(o.Server.Postgres, "synchronous_commit=on") // what was committed survives a crash
 	server, err := localbao.Start(ctx, o.Server)
 	if err != nil {
 		return err
@@ -100,7 +118,7 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 		return err
 	}
 	for i, n := range server.Nodes() {
-		p.nodes = append(p.nodes, &node{Node: n, pod: i})
+		p.nodes = append(p.nodes, &node{Node: n, db: ways.list[i], pod: i})
 	}
 	p.record, err = history.Create(path, history.Header{
 		Seed: o.Schedule.Seed, Versions: keepVersions, Audit: o.Audit, Server: version, Reproduce: o.Reproduce,
@@ -121,13 +139,13 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 
 // underLoad has clients work while the faults are done, and reads everything at the end.
 func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Server) error {
-	w, err := newWatcher(parent, p.record, p.nodes, server.DatabaseURL())
-	if err != nil {
-		return err
-	}
+	w := newWatcher(p.record, p.nodes, server.DatabaseURL())
 	ctx, cancel := context.WithCancel(parent)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return w.run(ctx) })
+	group.Go(func() error {
+		w.run(ctx)
+		return nil
+	})
 	if o.Audit {
 		group.Go(func() error { return followAudit(ctx, p.record, server.AuditLog()) })
 	}
@@ -139,7 +157,7 @@ func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Se
 	rotates := &rotator{
 		keyring: p.keys, grants: newClient(p, o.Clients+2+lateClients, 0), revokes: newClient(p, o.Clients+3+lateClients, 0),
 	}
-	err = n.settled(ctx)
+	err := n.settled(ctx)
 	if err == nil {
 		err = rotates.begin(ctx)
 	}

@@ -60,6 +60,24 @@ func TestRun(t *testing.T) {
 	require.False(t, strings.Contains(strings.Join(report.Reasons, " "), "read again at the end"), text.String())
 }
 
+// TestDatabase breaks the way to a real PostgreSQL, and PostgreSQL itself, at least once in each
+// way that is over soon: every fault takes effect, and writes happen of which OpenBao did not
+// know.
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t,
+		"commit-before", "commit-after", "db-delay", "pg-terminate", "seal-active", "pg-crash", "db-cut"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.NotEqual(t, result.Fail, report.Verdict, text.String())
+	require.True(t, report.Complete)
+	require.Equal(t, map[string]int{history.Confirmed: 7}, report.Faults, text.String())
+	require.Positive(t, report.Unknown.Landed, text.String())
+	require.Less(t, report.Unknown.Landed, report.Unknown.Total, text.String())
+	require.Positive(t, report.Takeovers)
+}
+
 // TestLateRevocation: requests that waited in a leader that slept are in the history, and no other
 // promise is broken. OpenBao 2.4.0 grants them from its memory, although their access was revoked
 // before they were sent.

@@ -4,7 +4,6 @@
 package faults
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -22,6 +21,27 @@ type Schedule struct {
 	Seed       uint64 `json:"seed"`                // of the workload, too
 	Reproduce  string `json:"reproduce,omitempty"` // the command line that drew it
 	Steps      []Step `json:"steps"`
+	// Workload is that of the run that the schedule is of; nil is none.
+	Workload *Workload `json:"workload,omitempty"`
+	Finding  *Finding  `json:"finding,omitempty"`
+}
+
+// Workload is what clients do while faults are done.
+type Workload struct {
+	Ops     int     `json:"ops"`  // at least
+	Rate    float64 `json:"rate"` // operations per second, of all clients together
+	Clients int     `json:"clients"`
+	Tenants int     `json:"tenants"`
+	Secrets int     `json:"secrets"` // of each tenant
+	Audit   bool    `json:"audit"`
+}
+
+// Finding is what a schedule was shrunk to show.
+type Finding struct {
+	Rules      []string `json:"rules"` // that are violated
+	Runs       int      `json:"runs"`
+	Reproduced int      `json:"reproduced"` // runs that showed it
+	Story      []string `json:"story"`
 }
 
 // Step is one fault.
@@ -29,86 +49,6 @@ type Step struct {
 	Fault  string            `json:"fault"`  // a name of Kinds
 	After  document.Duration `json:"after"`  // of load since the recovery from the fault before
 	Length document.Duration `json:"length"` // how long it lasts, at least; 0 for one that is over at once
-}
-
-// kind is a fault that can be drawn.
-type kind struct {
-	name, what string
-	shortest   time.Duration
-	longest    time.Duration
-	do         func(*nemesis, context.Context, *node, Step) (string, error) // nil for one of disturb's
-	moves      bool                                                         // the lock has to get another holder
-}
-
-// kinds are the faults. A leader loses its lock after 15 s without renewing it.
-var kinds = []kind{
-	{
-		name: "term-active", what: "end the active node in order (SIGTERM), and start it again",
-		longest: 2 * time.Second, moves: true,
-	},
-	{
-		name: "kill-active", what: "kill the active node (SIGKILL), and start it again",
-		longest: 2 * time.Second, moves: true,
-	},
-	{
-		name: "freeze-active", what: "stop the active node (SIGSTOP) until the other leads, and let it go on",
-		longest: 5 * time.Second, moves: true,
-	},
-	{
-		name:     "freeze-late",
-		what:     "the same, with access that the other node revokes meanwhile, and requests that wait in the first",
-		shortest: 300 * time.Millisecond, longest: time.Second, moves: true,
-	},
-	{
-		name: "pause-active", what: "stop the active node for less than its lock holds",
-		shortest: time.Second, longest: 6 * time.Second,
-	},
-	{
-		name: "term-standby", what: "end the standby in order, and start it again",
-		longest: 2 * time.Second,
-	},
-	{
-		name: "kill-standby", what: "kill the standby, and start it again",
-		longest: 2 * time.Second,
-	},
-	{
-		name: "pause-standby", what: "stop the standby, and let it go on",
-		shortest: time.Second, longest: 6 * time.Second,
-	},
-	{name: "step-down", what: "ask the active node to give up leadership", moves: true},
-	// the length is the time from the request, or from the acknowledgement of a deletion, which
-	// goes on in the background
-	{
-		name: "kill-in-namespace-delete", what: "kill the active node while it deletes a namespace",
-		longest: 150 * time.Millisecond, do: (*nemesis).killInDelete, moves: true,
-	},
-	{
-		name: "kill-in-namespace-create", what: "kill the active node while it creates a namespace",
-		longest: 100 * time.Millisecond, do: (*nemesis).killInCreate, moves: true,
-	},
-	{
-		name: "term-in-namespace-delete", what: "end the active node in order while it deletes a namespace",
-		longest: 150 * time.Millisecond, do: (*nemesis).termInDelete, moves: true,
-	},
-	{
-		name:    "hang-up-in-namespace-create",
-		what:    "have a client give up while it creates a namespace, and end the active node in order a second later",
-		longest: 100 * time.Millisecond, do: (*nemesis).hangUpInCreate, moves: true,
-	},
-}
-
-// kindOf is the kind of a name that is in Kinds.
-func kindOf(name string) kind {
-	return kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })]
-}
-
-// Kinds are the names of the faults.
-func Kinds() []string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = k.name
-	}
-	return names
 }
 
 var codec = document.Codec[Schedule]{

@@ -31,12 +31,9 @@ func TestDraw(t *testing.T) {
 	require.NoError(t, err)
 	for _, step := range many.Steps {
 		drawn[step.Fault]++
-		for _, k := range kinds {
-			if k.name == step.Fault {
-				require.GreaterOrEqual(t, time.Duration(step.Length), k.shortest)
-				require.LessOrEqual(t, time.Duration(step.Length), k.longest)
-			}
-		}
+		k := kindOf(step.Fault)
+		require.GreaterOrEqual(t, time.Duration(step.Length), k.shortest)
+		require.LessOrEqual(t, time.Duration(step.Length), max(k.shortest, k.longest))
 	}
 	require.Len(t, drawn, len(kinds))
 
@@ -115,6 +112,9 @@ func TestReceipts(t *testing.T) {
 		{history.Confirmed, "step-down", false, history.Mismatched},
 		{history.Confirmed, "kill-standby", false, history.Confirmed},
 		{history.Confirmed, "pause-active", false, history.Confirmed},
+		{history.Confirmed, "seal-active", false, history.Mismatched},
+		{history.Confirmed, "commit-after", false, history.Confirmed},
+		{history.Inconclusive, "pg-full", true, history.Inconclusive},
 		{history.Inconclusive, "kill-active", true, history.Inconclusive},
 		{history.Mismatched, "step-down", true, history.Mismatched},
 	} {

@@ -124,8 +124,10 @@ func (t *Target) start(ctx context.Context) (err error) {
 	}
 	if t.spec.Latency > 0 || t.spec.Proxy {
 		options.Through = func(postgres string) (string, error) {
-			if t.database, err = delay.Start(postgres); err != nil {
-				return "", err
+			if t.database == nil { // all nodes share the one way
+				if t.database, err = delay.Start(postgres); err != nil {
+					return "", err
+				}
 			}
 			return t.database.Address(), t.database.Set(t.spec.Latency)
 		}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"gitlab.com/steamer/steamer/harness/loopback"
@@ -20,6 +19,7 @@ type Node struct {
 	Address string // base URL of its API
 	server  *Server
 	config  string // file
+	storage string // PostgreSQL's URL as the node gets it
 	process *process
 }
 
@@ -51,6 +51,9 @@ func (s *Server) newNode() (*Node, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if n.storage, err = s.db.through(s.options.Through); err != nil {
+		return nil, err
 	}
 	if err := os.WriteFile(n.config, raw, 0o600); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
@@ -102,7 +105,7 @@ func (n *Node) launch() (err error) {
 	if n.server.options.Kind == openbao.KindVault {
 		variable = "VAULT_PG_CONNECTION_URL="
 	}
-	cmd.Env = environ(append([]string{variable + n.server.storage}, n.server.options.Env...)...)
+	cmd.Env = environ(append([]string{variable + n.storage}, n.server.options.Env...)...)
 	if n.process, err = startProcess(n.server.options.Kind.String(), cmd, syscall.SIGTERM, syscall.SIGKILL); err != nil {
 		return err
 	}
@@ -161,20 +164,4 @@ func (n *Node) Log() string { return n.process.log.String() }
 // idle connections when done.
 func (s *Server) HTTPClient() *http.Client {
 	return openbao.Trusting(true, s.CA)
-}
-
-// DatabasePID is the process ID of PostgreSQL's postmaster, the parent of all its processes.
-func (s *Server) DatabasePID() int { return s.db.process.cmd.Process.Pid }
-
-// through returns the database's URL with its address replaced by what via returns for it.
-func (d *database) through(via func(string) (string, error)) (string, error) {
-	if via == nil {
-		return d.URL(), nil
-	}
-	address := fmt.Sprintf("127.0.0.1:%d", d.port)
-	other, err := via(address)
-	if err != nil {
-		return "", fmt.Errorf("a way to PostgreSQL: %w", err)
-	}
-	return strings.Replace(d.URL(), address, other, 1), nil
 }

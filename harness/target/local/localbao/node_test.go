@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -22,20 +23,21 @@ func TestNodes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var started atomic.Int64
-	asked := ""
+	asked := 0
 	s, err := localbao.Start(ctx, localbao.Options{
 		TLS: true, Env: []string{"GOMAXPROCS=1"},
-		Through: func(postgres string) (string, error) { asked = postgres; return postgres, nil },
+		Through: func(postgres string) (string, error) { asked++; return postgres, nil },
 		Started: func(pid int) error { started.Add(1); return nil },
 	})
 	require.NoError(t, err)
 	defer s.Stop()
-	require.NotEmpty(t, asked)
+	require.Equal(t, 1, asked)
 	require.Regexp(t, "^https://", s.Address)
 	first := s.Nodes()[0]
 	second, err := s.Join(ctx)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), started.Load())
+	require.Equal(t, 2, asked, "once for each node")
 
 	health := func(n *localbao.Node) openbao.Health {
 		client := openbao.New(n.Address, s.HTTPClient())
@@ -59,4 +61,38 @@ func TestNodes(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, health(first).Status)
 	second.Kill()
 	second.Kill() // a second time does no harm
+}
+
+// TestRestartDatabase: data that was committed is there after a restart in order and after a
+// crash.
+func TestRestartDatabase(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	s, err := localbao.Start(ctx, localbao.Options{Postgres: []string{"synchronous_commit=on"}})
+	require.NoError(t, err)
+	defer s.Stop()
+	query := func(statement string) (text string) {
+		conn, err := pgx.Connect(ctx, s.DatabaseURL())
+		require.NoError(t, err)
+		require.NoError(t, conn.QueryRow(ctx, statement).Scan(&text))
+		require.NoError(t, conn.Close(ctx))
+		return text
+	}
+	require.Equal(t, "on", query("SHOW synchronous_commit"))
+	conn, err := pgx.Connect(ctx, s.DatabaseURL())
+	require.NoError(t, err)
+	_, err = conn.Exec(ctx, "CREATE TABLE kept AS SELECT 1")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(ctx))
+	for _, crash := range []bool{false, true} {
+		before, pid := query("SELECT pg_postmaster_start_time()::text"), s.DatabasePID()
+		s.StopDatabase(crash)
+		_, err := pgx.Connect(ctx, s.DatabaseURL())
+		require.Error(t, err)
+		require.NoError(t, s.StartDatabase(ctx))
+		require.NotEqual(t, before, query("SELECT pg_postmaster_start_time()::text"))
+		require.NotEqual(t, pid, s.DatabasePID())
+		require.Equal(t, "1", query("SELECT count(*)::text FROM kept"))
+	}
 }

@@ -29,9 +29,11 @@ const EnvPostgres = "STEAMER_PG_BIN"
 // database is a private PostgreSQL server on a loopback port.
 type database struct {
 	process *process
+	bin     string // directory of its programs
 	dir     string
 	port    int
 	secret  string
+	args    []string
 }
 
 // startPostgres makes a cluster in a directory of its own under parent and serves it on a free
@@ -46,16 +48,20 @@ func startPostgres(ctx context.Context, parent string, settings ...string) (*dat
 	if err != nil {
 		return nil, fmt.Errorf("making PostgreSQL's directory: %w", err)
 	}
-	db := &database{dir: dir, secret: randomHex(16)}
+	db := &database{bin: bin, dir: dir, secret: randomHex(16)}
 	secret.Learn(db.secret)
-	if err := db.start(ctx, bin, settings); err != nil {
+	if err = db.create(ctx, settings); err == nil {
+		err = db.start(ctx)
+	}
+	if err != nil {
 		db.Stop()
 		return nil, err
 	}
 	return db, nil
 }
 
-func (d *database) start(ctx context.Context, bin string, settings []string) error {
+// create makes the cluster's files and chooses its port.
+func (d *database) create(ctx context.Context, settings []string) error {
 	attr, err := unprivileged(d.dir)
 	if err != nil {
 		return err
@@ -67,7 +73,7 @@ func (d *database) start(ctx context.Context, bin string, settings []string) err
 		return err
 	}
 	defer func() { _ = os.Remove(pwfile) }()
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "openbao",
+	initdb := exec.CommandContext(ctx, filepath.Join(d.bin, "initdb"), "-D", data, "-U", "openbao",
 		"-E", "UTF8", "--locale=C", "--no-sync", "--auth=scram-sha-256", "--pwfile="+pwfile)
 	initdb.Env, initdb.Dir, initdb.SysProcAttr = environ(), d.dir, attr
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -76,15 +82,20 @@ func (d *database) start(ctx context.Context, bin string, settings []string) err
 	if d.port, err = loopback.Ports(1); err != nil {
 		return err
 	}
-	args := []string{
+	d.args = []string{
 		"-D", data, "-p", strconv.Itoa(d.port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=50",
 		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB",
 	}
 	for _, setting := range settings {
-		args = append(args, "-c", setting)
+		d.args = append(d.args, "-c", setting)
 	}
-	server := exec.Command(filepath.Join(bin, "postgres"), args...)
+	return nil
+}
+
+// start serves the cluster, again where it was stopped.
+func (d *database) start(ctx context.Context) (err error) {
+	server := exec.Command(filepath.Join(d.bin, "postgres"), d.args...)
 	server.Env, server.Dir = environ(), d.dir
 	server.SysProcAttr, err = unprivileged(d.dir)
 	if err != nil {

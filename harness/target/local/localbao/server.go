@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -37,11 +38,12 @@ type Options struct {
 	// Statements loads pg_stat_statements into PostgreSQL. Debian's package has it; elsewhere it
 	// may be one of its own.
 	Statements bool
+	Postgres   []string // further settings of PostgreSQL, name=value
 	Patch      []byte   // JSON Patch (RFC 6902) of OpenBao's configuration; nil changes nothing
 	Env        []string // further environment of OpenBao, e.g. "GOMAXPROCS=1"
 	TLS        bool     // serve the API over TLS, with a certificate made for the run; see Server.CA
-	// Through returns the address, host:port, at which OpenBao shall reach the PostgreSQL at the
-	// given one: a proxy; nil is directly.
+	// Through returns the address, host:port, at which the next OpenBao shall reach the PostgreSQL
+	// at the given one: a proxy; nil is directly. It is called once for each node.
 	Through func(postgres string) (string, error)
 	// Started is called with the process ID of each OpenBao as soon as it runs, e.g. to limit it;
 	// nil does nothing.
@@ -58,7 +60,6 @@ type Server struct {
 	nodes     []*Node
 	db        *database
 	keys      openbao.Keys // of Vault
-	storage   string       // PostgreSQL's URL as OpenBao gets it
 	binary    string
 	options   Options
 	dir       string
@@ -87,14 +88,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.Issuer = s.discovery.URL()
-	var settings []string
+	settings := slices.Clone(s.options.Postgres)
 	if s.options.Statements {
-		settings = []string{"shared_preload_libraries=pg_stat_statements"}
+		settings = append(settings, "shared_preload_libraries=pg_stat_statements")
 	}
 	if s.db, err = startPostgres(ctx, s.options.Dir, settings...); err != nil {
-		return err
-	}
-	if s.storage, err = s.db.through(s.options.Through); err != nil {
 		return err
 	}
 	if s.dir, err = os.MkdirTemp(s.options.Dir, "steamer-bao-"); err != nil {

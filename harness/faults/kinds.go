@@ -1,0 +1,153 @@
+package faults
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Kind is a fault that can be drawn, as it is listed.
+type Kind struct {
+	Name string `json:"name"`
+	What string `json:"what"`
+}
+
+// List is what Kinds names, with what each does.
+func List() []Kind {
+	list := make([]Kind, len(kinds))
+	for i, k := range kinds {
+		list[i] = Kind{k.name, k.what}
+	}
+	return list
+}
+
+// kind is a fault and how it is done.
+type kind struct {
+	name, what string
+	shortest   time.Duration
+	longest    time.Duration
+	// do ends the fault, too, and returns its receipt.
+	do      func(*nemesis, context.Context, *node, Step) (string, error)
+	standby bool // it is for the standby; else for the active node
+	moves   bool // the lock has to get another holder
+}
+
+// kinds are the faults. A leader loses its lock after 15 s without renewing it.
+var kinds = []kind{
+	{
+		name: "term-active", what: "end the active node in order (SIGTERM), and start it again",
+		longest: 2 * time.Second, do: (*nemesis).term, moves: true,
+	},
+	{
+		name: "kill-active", what: "kill the active node (SIGKILL), and start it again",
+		longest: 2 * time.Second, do: (*nemesis).kill, moves: true,
+	},
+	{
+		name: "freeze-active", what: "stop the active node (SIGSTOP) until the other leads, and let it go on",
+		longest: 5 * time.Second, do: (*nemesis).freeze, moves: true,
+	},
+	{
+		name:     "freeze-late",
+		what:     "the same, with access that the other node revokes meanwhile, and requests that wait in the first",
+		shortest: 300 * time.Millisecond, longest: time.Second, do: (*nemesis).freeze, moves: true,
+	},
+	{
+		name: "pause-active", what: "stop the active node for less than its lock holds",
+		shortest: time.Second, longest: 6 * time.Second, do: (*nemesis).freeze,
+	},
+	{
+		name: "term-standby", what: "end the standby in order, and start it again",
+		longest: 2 * time.Second, do: (*nemesis).term, standby: true,
+	},
+	{
+		name: "kill-standby", what: "kill the standby, and start it again",
+		longest: 2 * time.Second, do: (*nemesis).kill, standby: true,
+	},
+	{
+		name: "pause-standby", what: "stop the standby, and let it go on",
+		shortest: time.Second, longest: 6 * time.Second, do: (*nemesis).freeze, standby: true,
+	},
+	{name: "step-down", what: "ask the active node to give up leadership", do: (*nemesis).stepDown, moves: true},
+	{
+		name: "seal-active", what: "seal the active node, and start it again once the other leads",
+		longest: 2 * time.Second, do: (*nemesis).seal, moves: true,
+	},
+	{
+		name: "commit-before", what: "cut the active node's connections to PostgreSQL right before commits reach it",
+		do: (*nemesis).commitBefore,
+	},
+	{
+		name: "commit-after",
+		what: "cut the active node's connections right after PostgreSQL committed, before the node knows",
+		do:   (*nemesis).commitAfter,
+	},
+	{name: "db-cut", what: "cut all connections of the active node to PostgreSQL", do: (*nemesis).dbCut},
+	{
+		name: "db-refuse", what: "the same, and refuse new ones for a while",
+		shortest: time.Second, longest: 20 * time.Second, do: (*nemesis).dbRefuse,
+	},
+	{
+		name: "db-delay", what: "hold each message between the active node and PostgreSQL for 200 ms, both ways",
+		shortest: time.Second, longest: 8 * time.Second, do: (*nemesis).dbDelay,
+	},
+	{
+		name:     "db-half-open",
+		what:     "have vanish what the active node and PostgreSQL send each other, with connections open, then reset them",
+		shortest: time.Second, longest: 20 * time.Second, do: (*nemesis).dbHalfOpen,
+	},
+	{
+		name:     "db-late",
+		what:     "the same until the other node leads, with access that it revokes, and requests that wait in the first",
+		shortest: 300 * time.Millisecond, longest: time.Second, do: (*nemesis).dbLate, moves: true,
+	},
+	{name: "pg-terminate", what: "pg_terminate_backend of the active node's connections", do: (*nemesis).pgTerminate},
+	{
+		name: "pg-restart", what: "restart PostgreSQL in order (fast shutdown)",
+		longest: 2 * time.Second, do: (*nemesis).pgRestart,
+	},
+	{
+		name: "pg-crash", what: "restart PostgreSQL without a checkpoint (immediate shutdown), so that it recovers",
+		longest: 2 * time.Second, do: (*nemesis).pgCrash,
+	},
+	{
+		name: "pg-read-only", what: "default_transaction_read_only for a while",
+		shortest: time.Second, longest: 8 * time.Second, do: (*nemesis).pgReadOnly,
+	},
+	{
+		name: "pg-full", what: "take all connections of PostgreSQL, and end those of the active node",
+		shortest: time.Second, longest: 8 * time.Second, do: (*nemesis).pgFull,
+	},
+	// the length is the time from the request, or from the acknowledgement of a deletion, which
+	// goes on in the background
+	{
+		name: "kill-in-namespace-delete", what: "kill the active node while it deletes a namespace",
+		longest: 150 * time.Millisecond, do: (*nemesis).killInDelete, moves: true,
+	},
+	{
+		name: "kill-in-namespace-create", what: "kill the active node while it creates a namespace",
+		longest: 100 * time.Millisecond, do: (*nemesis).killInCreate, moves: true,
+	},
+	{
+		name: "term-in-namespace-delete", what: "end the active node in order while it deletes a namespace",
+		longest: 150 * time.Millisecond, do: (*nemesis).termInDelete, moves: true,
+	},
+	{
+		name:    "hang-up-in-namespace-create",
+		what:    "have a client give up while it creates a namespace, and end the active node in order a second later",
+		longest: 100 * time.Millisecond, do: (*nemesis).hangUpInCreate, moves: true,
+	},
+}
+
+// kindOf is the kind of a name that is in Kinds.
+func kindOf(name string) kind {
+	return kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })]
+}
+
+// Kinds are the names of the faults.
+func Kinds() []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	return names
+}
