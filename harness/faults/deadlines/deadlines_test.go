@@ -22,17 +22,23 @@ func TestRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Rows, len(deadlines.Kinds()))
 	require.Len(t, progress, len(report.Rows))
+	verdict := result.Pass
 	for _, row := range report.Rows {
 		require.Equal(t, 2, row.Trials, row.Kind)
-		if row.Kind == "jwks" {
+		switch row.Kind {
+		case "jwks":
 			require.Equal(t, 2, row.Late, "OpenBao keeps it in memory")
 			require.True(t, row.Expected)
 			require.Greater(t, row.LastMillis, 400.0)
-		} else {
+		case "key": // OpenBao 2.4.0 trusts some keys after their removal: docs/faults.md
+			if row.Late > 0 {
+				verdict = result.Fail
+			}
+		default:
 			require.Zero(t, row.Late, row.Kind)
 		}
 	}
-	require.Equal(t, result.Pass, report.Verdict, report.Reasons)
+	require.Equal(t, verdict, report.Verdict, report.Reasons)
 	var text bytes.Buffer
 	require.NoError(t, deadlines.Text(&text, report))
 	require.Contains(t, text.String(), "2 of 2 granted after the acknowledgement")
