@@ -1,7 +1,9 @@
 package lifecycle
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -36,7 +38,7 @@ func backupRestore() scenario.Scenario {
 		Budget: 15 * time.Minute,
 		// Catches: state outside the database and the unseal Secret, an install that cannot take
 		// over a restored database, a server that initialises itself again when it cannot read
-		// what is there.
+		// what is there, a rollback that brings back the key from before the restore.
 		Test: func(ctx context.Context, t scenario.T, env *scenario.Env) {
 			cluster.MustHealthy(ctx, t, env, "the deployment is healthy before the backup", env.Timeouts.Ready)
 			before, err := secrets.Fingerprint(ctx, env)
@@ -85,8 +87,29 @@ func backupRestore() scenario.Scenario {
 			require.Equal(t, before, after, "hash over all secrets")
 			outage.Recovered(ctx, t, env, watch)
 			outage.Judge(t, env, judge.OutageRestore, "", watch.Stop())
+			rollbackKeepsKey(ctx, t, env, key)
 		},
 	}
+}
+
+// rollbackKeepsKey rolls back to the revision that made the new install, whose key was another. A
+// chart whose key belongs to the release brings that one back, and the data is lost to its next
+// pods.
+func rollbackKeepsKey(ctx context.Context, t scenario.T, env *scenario.Env, key []byte) {
+	t.Logf("upgrading without a change, and rolling back to the new install's revision")
+	require.NoError(t, env.Installer.Upgrade(ctx, scenario.Release{}))
+	require.NoError(t, env.Installer.Rollback(ctx))
+	now, err := cluster.UnsealKey(ctx, env)
+	if bytes.Equal(key, now) {
+		return
+	}
+	if err == nil {
+		err = errors.New("the Secret holds another key")
+	}
+	t.Errorf("a rollback to the revision of the new install loses the restored unseal key: %v", err)
+	require.NoError(t, cluster.PutUnsealKey(ctx, env, key))
+	require.NoError(t, env.Installer.Upgrade(ctx, scenario.Release{})) // later rollbacks lead to a revision with this key
+	cluster.MustServe(ctx, t, env)
 }
 
 // stop scales the workload to zero and waits until its pods are gone, because nothing may write to
