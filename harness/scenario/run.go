@@ -280,6 +280,8 @@ func (r *runner) capture(ctx context.Context, shard *installation, s Scenario, o
 // one runs a scenario in a goroutine of its own, which FailNow ends. It reports whether the
 // scenario ended without a judgement.
 func (r *runner) one(parent context.Context, shard *installation, s Scenario, out *result.Scenario) (voided bool) {
+	// A budget is for an installation that has the machine for itself.
+	s.Budget *= time.Duration(len(r.shards) * r.options.Stage.announced())
 	ctx, cancel := context.WithTimeoutCause(parent, s.Budget, errBudget)
 	defer cancel()
 	rec, done := newRecorder(shard.redact), make(chan struct{})

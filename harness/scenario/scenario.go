@@ -50,7 +50,7 @@ type Scenario struct {
 	Rights     []Right       // what it does on a cluster beyond what its features say; see Needs
 	Kind       Kind          //
 	Core       bool          // takes seconds and runs before every load; the others take minutes, or are very many
-	Budget     time.Duration // it fails when it takes longer
+	Budget     time.Duration // it fails when it takes longer; more where installations share the machine
 	Parallel   bool          // may run beside others on one installation; needs a Functional or Abuse kind
 	// Alone says why nothing else may go on on the cluster meanwhile, on other installations
 	// either; empty where that may.

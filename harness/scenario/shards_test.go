@@ -117,6 +117,21 @@ func TestOneInstallationKeepsTheOrder(t *testing.T) {
 	require.Zero(t, out[0].Shard)
 }
 
+// TestBudgetOfShards: installations that share the machine have a budget for each of them.
+func TestBudgetOfShards(t *testing.T) {
+	t.Parallel()
+	var budget time.Duration
+	list := []scenario.Scenario{lasting("a/one", 1, func(ctx context.Context, t scenario.T, _ *scenario.Env) {
+		end, _ := ctx.Deadline()
+		budget = time.Until(end)
+	})}
+	for n, want := range map[int]time.Duration{1: time.Minute, 3: 3 * time.Minute} {
+		_, err := scenario.RunShards(t.Context(), shards(t, n), list, scenario.Options{})
+		require.NoError(t, err)
+		require.InDelta(t, want.Seconds(), budget.Seconds(), 10, n)
+	}
+}
+
 // TestShuffledShards: with a seed the scenarios are dealt out in its order, not by length.
 func TestShuffledShards(t *testing.T) {
 	t.Parallel()

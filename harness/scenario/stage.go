@@ -82,6 +82,16 @@ func (s *Stage) Join() (leave func()) {
 	})
 }
 
+// announced is how many are announced, at least the caller.
+func (s *Stage) announced() int {
+	if s == nil {
+		return 1
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(1, s.joined)
+}
+
 // await waits until nothing is announced, or ctx ends.
 func (s *Stage) await(ctx context.Context) {
 	if s == nil {
