@@ -41,6 +41,10 @@ func Main(ctx context.Context, state *State) exit.Code {
 	command.SetErr(state.Stderr)
 	err := command.ExecuteContext(ctx)
 	state.Leave(ctx)
+	var beside *besideVerdict
+	if errors.As(err, &beside) {
+		complain(state, beside.error, exit.Code(beside.code))
+	}
 	var judged exit.Judged
 	if errors.As(err, &judged) {
 		return exit.Code(judged)
@@ -57,12 +61,17 @@ func Main(ctx context.Context, state *State) exit.Code {
 	if ctx.Err() != nil {
 		code = exit.Interrupted
 	}
+	complain(state, err, code)
+	return code
+}
+
+// complain prints the error that ended a command.
+func complain(state *State, err error, code exit.Code) {
 	if log, logs := state.UI.(steps.Log); logs {
 		log.Logger.Error(err.Error(), "code", code)
 	} else {
 		fmt.Fprintln(state.Stderr, "steamer:", err)
 	}
-	return code
 }
 
 // ociRuntime becomes runc; it comes before cobra because its flags are runc's.
@@ -179,5 +188,18 @@ func conclude(ctx context.Context, verdict result.Verdict, err error) error {
 	if code == exit.Pass || err != nil && code == exit.CodeOf(err) {
 		return err
 	}
+	if err != nil && ctx.Err() == nil {
+		return &besideVerdict{err, exit.Judged(code)}
+	}
 	return exit.Judged(code)
 }
+
+// besideVerdict is an error that kept a command from its end, beside a verdict that holds all the
+// same and gives the exit code.
+type besideVerdict struct {
+	error
+	code exit.Judged
+}
+
+// Unwrap returns both.
+func (b *besideVerdict) Unwrap() []error { return []error{b.error, b.code} }

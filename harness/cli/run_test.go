@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"testing"
@@ -36,7 +37,12 @@ func TestConclude(t *testing.T) {
 	require.Equal(t, broken, conclude(t.Context(), "", broken))
 	require.Equal(t, broken, conclude(t.Context(), result.Inconclusive, broken))
 	require.Equal(t, exit.Judged(exit.Inconclusive), conclude(t.Context(), result.Inconclusive, nil))
-	require.Equal(t, exit.Judged(exit.Fail), conclude(t.Context(), result.Fail, broken))
+	both := conclude(t.Context(), result.Fail, broken)
+	require.ErrorIs(t, both, exit.Judged(exit.Fail))
+	require.ErrorIs(t, both, broken, "what kept the command from its end is printed")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Equal(t, exit.Judged(exit.Fail), conclude(ended, result.Fail, context.Canceled))
 }
 
 // TestIsTerminal: a device is no terminal for being a device.
