@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/secret"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // errBroken ends a run whose server does not start any more: the history says so, and is judged.
@@ -102,7 +102,7 @@ func (n *nemesis) bury() {
 			continue
 		}
 		node.buried = node.PID()
-		for _, line := range lastWords(node.Log()) {
+		for _, line := range localbao.LastWords(node.Log()) {
 			n.record.Event(history.Event{Kind: history.Log, Pod: node.pod, Text: line})
 		}
 		n.pod(node, history.Crashed)
@@ -121,31 +121,7 @@ func (n *node) ended() bool {
 
 // fell reports whether the node's process is gone although no fault ended it, or with a panic.
 func (n *node) fell() bool {
-	return n.ended() && (!n.out.Load() || panicAt(strings.Split(n.Log(), "\n")) >= 0)
-}
-
-// panicAt is the line by which a Go program says why it ends, -1 for none.
-func panicAt(lines []string) int {
-	return slices.IndexFunc(lines, func(line string) bool {
-		return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
-	})
-}
-
-// Lines of a log that are kept around a panic.
-const (
-	linesBefore = 1
-	linesAfter  = 10
-)
-
-// lastWords are the lines of a log that say why its process ended: those around a panic, else the
-// last ones.
-func lastWords(log string) []string {
-	lines := strings.FieldsFunc(secret.Redact(log), func(r rune) bool { return r == '\n' })
-	from, to := max(0, len(lines)-linesBefore), len(lines)
-	if at := panicAt(lines); at >= 0 {
-		from, to = max(0, at-linesBefore), min(len(lines), at+linesAfter)
-	}
-	return lines[from:to]
+	return n.ended() && (!n.out.Load() || localbao.Panicked(n.Log()))
 }
 
 // halves says what is stored of each namespace below a tenant, which shows where its creation or

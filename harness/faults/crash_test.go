@@ -3,7 +3,6 @@ package faults
 import (
 	"bytes"
 	"context"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,30 +15,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
-
-// TestLastWords: a panic is kept with the lines before it, and its stack is cut.
-func TestLastWords(t *testing.T) {
-	t.Parallel()
-	stack := strings.Repeat("\tframe\n", 100)
-	for name, tc := range map[string]struct {
-		log         string
-		first, last string
-		lines       int
-	}{
-		"panic": {"a\nb\nc\nd\npanic: nil\n" + stack, "d", "\tframe", linesBefore + linesAfter},
-		"fatal": {"fatal error: out of memory\n", "fatal error: out of memory", "fatal error: out of memory", 1},
-		"none":  {"a\nb\nc\nd\n", "d", "d", linesBefore},
-		"blank": {"a\n\npanic: nil\n\n", "a", "panic: nil", 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			lines := lastWords(tc.log)
-			require.Len(t, lines, tc.lines)
-			require.Equal(t, tc.first, lines[0])
-			require.Equal(t, tc.last, lines[len(lines)-1])
-		})
-	}
-}
 
 // TestServerThatDoesNotStart: where storage has half a namespace, no node leads any more. The
 // report has the panic, and says what is stored. OpenBao 2.4.0 leaves storage so where a leader

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/openbao"
-	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
@@ -22,9 +21,6 @@ import (
 // perSleep is how many trials of each kind one sleep of the leader has: as many requests wait in
 // it.
 const perSleep = 50
-
-// maxLog bounds what an error quotes of a log, in bytes.
-const maxLog = 1500
 
 // asleep measures all kinds with a leader that sleeps until another one leads, which revokes. The
 // requests are sent after that, to the one that sleeps.
@@ -57,28 +53,16 @@ func (o *Options) asleep(ctx context.Context, b *bench, r *Report, chosen []kind
 		if err := b.sleep(ctx, leader, other, trials, rows); err != nil {
 			return err
 		}
-		if why := lastWords(leader); why != "" {
+		select {
+		case <-leader.Ended():
 			copy(rows, before) // that it granted nothing says nothing: it could not
-			return fmt.Errorf("the leader that slept ended by itself when it woke up:\n%s", why)
+			return fmt.Errorf("the leader that slept ended by itself when it woke up: %s",
+				strings.Join(localbao.LastWords(leader.Log()), "; "))
+		default:
 		}
 		o.Progress(fmt.Sprintf("leader that slept: %d of %d trials of each kind", rows[0].Trials, o.Trials))
 	}
 	return nil
-}
-
-// lastWords is the end of a node's log, from its panic on where there is one; "" while it runs.
-func lastWords(node *localbao.Node) string {
-	select {
-	case <-node.Ended():
-	default:
-		return ""
-	}
-	log := secret.Redact(node.Log())
-	from := max(0, len(log)-maxLog)
-	if at := strings.Index(log, "panic: "); at >= 0 {
-		from = at
-	}
-	return "… " + log[from:min(len(log), from+maxLog)]
 }
 
 // sleep has the leader sleep, the other node revoke, and requests wait for the leader's wake-up.
