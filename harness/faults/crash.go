@@ -83,7 +83,7 @@ func (n *nemesis) startFallen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, reviveTime)
 	defer cancel()
 	for _, node := range n.nodes {
-		if !node.ended() {
+		if !node.Gone() {
 			continue
 		}
 		n.pod(node, history.Started)
@@ -109,19 +109,9 @@ func (n *nemesis) bury() {
 	}
 }
 
-// ended reports whether the node's process is gone.
-func (n *node) ended() bool {
-	select {
-	case <-n.Ended():
-		return true
-	default:
-		return false
-	}
-}
-
 // fell reports whether the node's process is gone although no fault ended it, or with a panic.
 func (n *node) fell() bool {
-	return n.ended() && (!n.out.Load() || localbao.Panicked(n.Log()))
+	return n.Gone() && (!n.out.Load() || localbao.Panicked(n.Log()))
 }
 
 // halves says what is stored of each namespace below a tenant, which shows where its creation or

@@ -27,11 +27,9 @@ func (n *node) address() string { return n.Address }
 
 // health asks the node, with a short time limit.
 func (n *node) health(ctx context.Context) (openbao.Health, error) {
-	client := openbao.New(n.Address, openbao.Trusting(false, nil))
-	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	return client.Health(ctx)
+	return n.Health(ctx)
 }
 
 // watcher follows the row of the lock that the leader holds in PostgreSQL.

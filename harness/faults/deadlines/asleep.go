@@ -53,12 +53,10 @@ func (o *Options) asleep(ctx context.Context, b *bench, r *Report, chosen []kind
 		if err := b.sleep(ctx, leader, other, trials, rows); err != nil {
 			return err
 		}
-		select {
-		case <-leader.Ended():
+		if leader.Gone() {
 			copy(rows, before) // that it granted nothing says nothing: it could not
 			return fmt.Errorf("the leader that slept ended by itself when it woke up: %s",
 				strings.Join(localbao.LastWords(leader.Log()), "; "))
-		default:
 		}
 		o.Progress(fmt.Sprintf("leader that slept: %d of %d trials of each kind", rows[0].Trials, o.Trials))
 	}
@@ -78,7 +76,7 @@ func (b *bench) sleep(ctx context.Context, leader, other *localbao.Node, trials 
 	defer func() { err = errors.Join(err, wake()) }() // also where the run was interrupted
 	b.at = openbao.New(other.Address, b.http)
 	if _, err := wait.Until(ctx, wait.For{What: "the other node leads", Deadline: recoverTime},
-		func(ctx context.Context) error { return b.leads(ctx, other) }); err != nil {
+		func(ctx context.Context) error { return leads(ctx, other) }); err != nil {
 		return err
 	}
 	for _, list := range trials {
@@ -152,7 +150,7 @@ func (b *bench) roles(ctx context.Context) (leader, other *localbao.Node, err er
 	}, func(ctx context.Context) error {
 		leader, other = nil, nil
 		for _, node := range b.nodes {
-			if b.leads(ctx, node) == nil {
+			if leads(ctx, node) == nil {
 				leader = node
 			} else {
 				other = node
@@ -161,7 +159,7 @@ func (b *bench) roles(ctx context.Context) (leader, other *localbao.Node, err er
 		if leader == nil || other == nil {
 			return errors.New("not one of two nodes leads")
 		}
-		h, err := b.health(ctx, other)
+		h, err := health(ctx, other)
 		if err == nil && h.Status != http.StatusTooManyRequests {
 			err = fmt.Errorf("the other answers %d", h.Status)
 		}
@@ -173,16 +171,16 @@ func (b *bench) roles(ctx context.Context) (leader, other *localbao.Node, err er
 	return leader, other, err
 }
 
-func (b *bench) leads(ctx context.Context, node *localbao.Node) error {
-	h, err := b.health(ctx, node)
+func leads(ctx context.Context, node *localbao.Node) error {
+	h, err := health(ctx, node)
 	if err == nil && !h.Active() {
 		err = fmt.Errorf("health answers %d", h.Status)
 	}
 	return err
 }
 
-func (b *bench) health(ctx context.Context, node *localbao.Node) (openbao.Health, error) {
+func health(ctx context.Context, node *localbao.Node) (openbao.Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	return openbao.New(node.Address, b.http).Health(ctx)
+	return node.Health(ctx)
 }

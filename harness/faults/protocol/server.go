@@ -81,7 +81,7 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.active.Store(s.Nodes()[0])
-	h, err := health(ctx, s.Nodes()[0])
+	h, err := s.Nodes()[0].Health(ctx)
 	s.known.audience, s.known.version = s.Audience, h.Version
 	return err
 }
@@ -162,7 +162,7 @@ func (s *server) leads(ctx context.Context) error {
 		What: "a node leads", Interval: 50 * time.Millisecond, Deadline: takeoverLimit, Each: 2 * time.Second,
 	}, func(ctx context.Context) error {
 		for _, n := range s.Nodes() {
-			if h, err := health(ctx, n); err == nil && h.Active() {
+			if h, err := n.Health(ctx); err == nil && h.Active() {
 				s.active.Store(n)
 				return nil
 			}
@@ -170,12 +170,6 @@ func (s *server) leads(ctx context.Context) error {
 		return errors.New("none does")
 	})
 	return err
-}
-
-func health(ctx context.Context, n *localbao.Node) (openbao.Health, error) {
-	client := openbao.New(n.Address, openbao.Trusting(false, nil))
-	defer client.Close()
-	return client.Health(ctx)
 }
 
 // complaint is the line of a log that says why a program does not serve: its panic, or its last

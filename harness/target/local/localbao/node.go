@@ -156,6 +156,23 @@ func (n *Node) Kill() {
 // while nothing starts the node.
 func (n *Node) Ended() <-chan struct{} { return n.process.done }
 
+// Gone reports whether that process is gone. Call it while nothing starts the node.
+func (n *Node) Gone() bool {
+	select {
+	case <-n.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// Health asks the node itself, on a connection of its own. The caller bounds the time.
+func (n *Node) Health(ctx context.Context) (openbao.Health, error) {
+	client := openbao.New(n.Address, openbao.Trusting(false, n.server.CA))
+	defer client.Close()
+	return client.Health(ctx)
+}
+
 // Log is the end of what the process that was started last wrote. Call it while nothing starts the
 // node.
 func (n *Node) Log() string { return n.process.log.String() }
