@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/observe"
@@ -63,6 +64,9 @@ func (t *Target) Suite(ctx context.Context) (env *scenario.Env, done func(), err
 // measured; the judge of loads has the same.
 const maxOthers = 0.4
 
+// span is for how long they may not use more: about as long as an outage.
+const span = 10 * time.Second
+
 // watchMachine watches what other processes use of the machine that everything shares. Where that
 // cannot be known, as on an existing cluster, it excuses nothing.
 func (t *Target) watchMachine(ctx context.Context) func() string {
@@ -81,13 +85,27 @@ func (t *Target) watchMachine(ctx context.Context) func() string {
 		if seen.Host == nil || len(seen.Host.Samples) == 0 {
 			return ""
 		}
-		samples := seen.Host.Samples
-		cores, known := seen.Others(result.Window{From: samples[0].At, To: samples[len(samples)-1].At})
-		if cpus := cgroup.UsableCPUs(); known && cores > maxOthers*cpus {
-			return fmt.Sprintf("other processes used %.1f of this machine's %.3g CPUs", cores, cpus)
+		samples, cpus := seen.Host.Samples, cgroup.UsableCPUs()
+		cores := busiest(&seen, samples[0].At, samples[len(samples)-1].At)
+		if cores > maxOthers*cpus {
+			return fmt.Sprintf("other processes used up to %.1f of this machine's %.3g CPUs", cores, cpus)
 		}
 		return ""
 	}
+}
+
+// busiest is how many cores other processes used at most, on average over a span. What they use
+// over the whole of a watch says little: outages are shorter.
+func busiest(seen *result.Topology, from, to time.Time) (cores float64) {
+	for end := from; end.Before(to); from = end {
+		if end = from.Add(span); to.Sub(end) < span {
+			end = to // what is left would be too short
+		}
+		if used, known := seen.Others(result.Window{From: from, To: end}); known {
+			cores = max(cores, used)
+		}
+	}
+	return cores
 }
 
 // Restore brings back the chart with the target's own values where scenarios left anything else,
