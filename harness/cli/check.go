@@ -124,6 +124,9 @@ func (f *checkFlags) run(ctx context.Context, state *State) error {
 	}
 	if err == nil && f.write != "" {
 		made := lint.NewBaseline(outcome, f.acceptance)
+		if baseline != nil {
+			made.Scenarios = baseline.Scenarios
+		}
 		err = cmp.Or(made.Write(f.write, f.write == f.baseline), outcome.Accept(made))
 	}
 	if err == nil {

@@ -88,7 +88,7 @@ func (f *gateFlags) addDecision(c *cobra.Command) {
 		set.StringVar(&f.Quarantine, "quarantine", "", "file of metrics too noisy to have to pass in a comparison, "+
 			"as steamer calibrate --write-quarantine writes it; they can still fail")
 		set.StringVar(&f.Baseline, "baseline", "", "file of findings that the static checks may have, "+
-			"as steamer charts check --write-baseline writes it")
+			"as steamer charts check --write-baseline writes it, and of failures that scenarios about the chart may have")
 	})
 	f.working = append(f.working, addFlags(c, "Decision", func(set *pflag.FlagSet) {
 		set.StringArrayVar(&f.With, "with", nil,

@@ -67,13 +67,16 @@ func Decide(e *Evidence, p Policy) (*Decision, error) {
 	if err = p.Admits(e); err != nil {
 		return nil, err
 	}
+	if err = p.admitsKnown(e, d.Chart.Name); err != nil {
+		return nil, err
+	}
 	d.Previous = p.Previous
 	if p.Asked || len(e.Comparisons) > 0 {
 		p.Required = append(slices.Clone(p.Required), Comparison)
 	}
 	d.Tier, d.Topologies, d.Scenarios, d.Compared = p.Tier, p.Topologies, p.Scenarios, p.compared(e)
 	for _, r := range e.Runs {
-		d.Runs = append(d.Runs, p.judge(r)...)
+		d.Runs = append(d.Runs, p.judge(r, e)...)
 	}
 	for _, c := range []struct {
 		id, title string
@@ -95,7 +98,7 @@ func Decide(e *Evidence, p Policy) (*Decision, error) {
 		})
 	}
 	conclude(d)
-	d.NotJudged = append(d.NotJudged, p.unjudged(e)...)
+	d.NotJudged = append(append(d.NotJudged, e.stale()...), p.unjudged(e)...)
 	d.Since = since(e.Earlier, d)
 	return d, nil
 }

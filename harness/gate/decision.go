@@ -60,7 +60,8 @@ type Decision struct {
 	Doubts   []Doubt    `json:"doubts,omitempty"`
 	Compared []Compared `json:"compared,omitempty"`
 	Evidence []File     `json:"evidence"`
-	// Accepted are findings of the static checks that fail nothing, because a baseline holds them.
+	// Accepted are findings of the static checks, and failures of scenarios, that fail nothing,
+	// because a baseline holds them.
 	Accepted  []Accepted `json:"accepted,omitempty"`
 	NotJudged []string   `json:"notJudged,omitempty"`
 	// Since says what is not as in the earlier decision that this one derives again: its verdict,
@@ -125,9 +126,11 @@ type Doubt struct {
 	Reasons  []string `json:"reasons"` // of each of Runs, with its ID
 }
 
-// Accepted is a finding that somebody took, why, and until which day.
+// Accepted is a finding, or a failure of a scenario, that somebody took, why, and until which day.
 type Accepted struct {
-	Rule     string `json:"rule"`
+	Scenario string `json:"scenario,omitempty"` // its ID; empty for a finding
+	Topology string `json:"topology,omitempty"` // where the scenario failed
+	Rule     string `json:"rule"`               // empty for a scenario, as severity
 	Severity string `json:"severity"`
 	File     string `json:"file,omitempty"`
 	Object   string `json:"object,omitempty"`
@@ -140,9 +143,12 @@ type Accepted struct {
 
 // String says all of it in a line.
 func (a Accepted) String() string {
-	where := strings.TrimSpace(a.File + " " + strings.Trim(a.Object+": "+a.Path, ": "))
-	return fmt.Sprintf("%s %s, %s: %s (accepted until %s by %s: %s)", a.Severity, a.Rule, where, a.Message, a.Expires,
-		a.Owner, a.Reason)
+	what := fmt.Sprintf("%s %s, %s", a.Severity, a.Rule,
+		strings.TrimSpace(a.File+" "+strings.Trim(a.Object+": "+a.Path, ": ")))
+	if a.Scenario != "" {
+		what = "scenario " + a.Scenario + " on " + a.Topology
+	}
+	return fmt.Sprintf("%s: %s (accepted until %s by %s: %s)", what, a.Message, a.Expires, a.Owner, a.Reason)
 }
 
 // Compared is a comparison of the chart with another.

@@ -14,10 +14,13 @@ import (
 
 // judge derives the verdict of each topology of a run again. The run's own verdicts are kept
 // beside.
-func (p Policy) judge(r Of[*result.Result]) []Judged {
+func (p Policy) judge(r Of[*result.Result], e *Evidence) []Judged {
 	fresh := *r.Doc
 	fresh.Topologies = slices.Clone(r.Doc.Topologies)
-	judge.Judge(&fresh, judge.Policy{SLO: p.SLO, Validity: p.Validity, WholeEntry: true})
+	judge.Judge(&fresh, judge.Policy{
+		SLO: p.SLO, Validity: p.Validity, WholeEntry: true,
+		Accepts: func(topology string, s result.Scenario) bool { return p.known(e, topology, s) != nil },
+	})
 	var out []Judged
 	for i, t := range fresh.Topologies {
 		j := Judged{
@@ -55,27 +58,32 @@ func (p Policy) apart(run result.Run, t *result.Topology) (why string, easier bo
 
 // functional asks for the suite, over all runs, in each topology. What is about the chart is
 // counted apart: OpenBao and the recipes are the same everywhere, so that a run tries them once. A
-// failure counts wherever it was.
-func (p Policy) functional(_ *Decision, e *Evidence) (string, finding) {
+// failure counts wherever it was, unless a baseline holds it.
+func (p Policy) functional(d *Decision, e *Evidence) (string, finding) {
 	var f finding
 	var measured []string
 	var everywhere []result.Scenario
 	for _, topology := range p.named(e) {
-		all := scenariosOf(e, topology)
+		all, taken := scenariosOf(e, topology), 0
 		everywhere = append(everywhere, all...)
 		for _, s := range all {
-			if s.Status == result.Failed {
+			switch known := p.known(e, topology, s); {
+			case s.Status != result.Failed:
+			case known != nil:
+				d.accept(topology, s, known)
+				taken++
+			default:
 				f.miss("%s: %s: %s", topology, s.ID, steps.Shorten(s.Reason))
 			}
 		}
-		measured = append(measured, counted(topology, p.about(all, result.SubjectChart)))
+		measured = append(measured, counted(topology, p.about(all, result.SubjectChart))+acceptedText(taken))
 		switch passed, _, _ := result.Count(all); {
 		case !slices.ContainsFunc(all, result.Scenario.Tried):
 			f.doubt("%s: no scenario ran", topology)
 		case passed == 0:
 			f.doubt("%s: every scenario was skipped", topology)
 		case slices.Contains(p.Topologies, topology):
-			p.enough(&f, topology, p.borrowed(e, all))
+			p.enough(&f, topology, p.tolerated(e, topology, p.borrowed(e, all)))
 		default: // more than was asked for, such as a run against a whole GitLab, where not all can run
 		}
 	}

@@ -147,7 +147,7 @@ func DecisionSummary(w io.Writer, d *gate.Decision, colour bool) error {
 	}
 	for i, a := range d.Accepted {
 		if i == 0 {
-			b.WriteString("\n  Accepted findings\n")
+			b.WriteString("\n  Accepted for a while\n")
 		}
 		fmt.Fprintf(&b, "    - %s\n", render.Plain(a.String()))
 	}

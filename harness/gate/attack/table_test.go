@@ -40,7 +40,7 @@ func attacks() []attack {
 	for _, list := range [][]attack{
 		controls(), latencyAttacks(), fetchAttacks(), subjectAttacks(), missingAttacks(),
 		suiteAttacks(), staticAttacks(), comparisonAttacks(), fileAttacks(),
-		otherWorkAttacks(), objectiveAttacks(), baselineAttacks(),
+		otherWorkAttacks(), objectiveAttacks(), baselineAttacks(), knownAttacks(),
 		machineAttacks(),
 	} {
 		all = append(all, list...)
