@@ -52,8 +52,11 @@ type fronts struct {
 	on   front // proofs that it was granted
 	ons  front // what can have granted it, by its call; the height is its end
 	offs front // what can have revoked it
+
+	granted []point // what on is made of
 }
 
+// fronts are those of a subject by itself: what its uses prove of a grant is still missing.
 func (s *subject) fronts() fronts {
 	var off, on, ons, offs []point
 	for i := range s.ops {
@@ -75,16 +78,21 @@ func (s *subject) fronts() fronts {
 				off = append(off, point{later(o.ret, s.grace[i]), o.call, at})
 			}
 		case history.Use:
-			if o.result == history.OK {
-				on = append(on, proof)
-			}
 			// a refusal proves something of one subject only, and nothing where caches may differ
 			if o.result == history.Refused && !o.asked && !s.delayed {
 				off = append(off, proof)
 			}
 		}
 	}
-	return fronts{newFront(off), newFront(on), newFront(ons), newFront(offs)}
+	return fronts{off: newFront(off), ons: newFront(ons), offs: newFront(offs), granted: on}
+}
+
+// late says whether a use was granted although no grant lies after the last revocation, and which
+// one that is.
+func (f fronts) late(o *record) (off point, late, ungranted bool) {
+	on, some := f.ons.upTo(o.ret)
+	off, revoked := f.off.before(o.call)
+	return off, !some || revoked && on.height < off.height, !some
 }
 
 func later(t, by int64) int64 {
@@ -96,10 +104,7 @@ func later(t, by int64) int64 {
 
 // judgeAccess holds each use against grants and revocations: S2, S3, S4, S8, S11.
 func (c *checker) judgeAccess() {
-	known := map[string]fronts{}
-	for name, s := range c.subjects {
-		known[name] = s.fronts()
-	}
+	known := c.fronts()
 	for _, u := range c.uses {
 		first := &c.subjects[u.names[0]].ops[u.at[0]]
 		if first.result == history.OK {
@@ -112,16 +117,42 @@ func (c *checker) judgeAccess() {
 	}
 }
 
+// fronts are those of all subjects. A use that was granted proves that its subjects were, unless
+// it came after a revocation of one: whoever answered did not know what holds.
+func (c *checker) fronts() map[string]fronts {
+	known := map[string]fronts{}
+	for name, s := range c.subjects {
+		known[name] = s.fronts()
+	}
+	for _, u := range c.uses {
+		sound := true
+		for k, name := range u.names {
+			o := &c.subjects[name].ops[u.at[k]]
+			_, late, _ := known[name].late(o)
+			sound = sound && o.result == history.OK && !late
+		}
+		for k, name := range u.names {
+			if f, o := known[name], c.subjects[name].ops[u.at[k]]; sound {
+				f.granted = append(f.granted, point{o.ret, o.call, u.at[k]})
+				known[name] = f
+			}
+		}
+	}
+	for name, f := range known {
+		f.on = newFront(f.granted)
+		known[name] = f
+	}
+	return known
+}
+
 // granted checks a use that was granted: some grant must not lie before the last revocation.
 func (c *checker) granted(name string, i int, f fronts) {
 	s := c.subjects[name]
-	o := &s.ops[i]
-	on, some := f.ons.upTo(o.ret)
-	off, revoked := f.off.before(o.call)
+	off, late, ungranted := f.late(&s.ops[i])
 	switch {
-	case !some:
+	case ungranted:
 		c.violate(ruleOf(name, nil), name, "access was granted that nothing had granted", s.ops, i)
-	case revoked && on.height < off.height:
+	case late:
 		by := &s.ops[off.op]
 		text := "access was granted after its revocation was acknowledged"
 		switch by.kind {

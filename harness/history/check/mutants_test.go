@@ -77,6 +77,21 @@ func TestMutantsAreCaught(t *testing.T) {
 	}
 }
 
+// TestLateGrantsProveNothing: after a grant that came too late the right answer is a refusal, which
+// is no violation of its own.
+func TestLateGrantsProveNothing(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][2]string{{"t1/token:9", "t1/token:9"}, {"t1/role:9", "t1/role:9,t1/key:9"}} {
+		h := empty(1)
+		newEdit(h).then(
+			access(history.Grant, "t1/key:9", history.OK), access(history.Grant, names[0], history.OK),
+			access(history.Revoke, names[0], history.OK),
+			access(history.Use, names[1], history.OK), access(history.Use, names[1], history.Refused))
+		report := judged(t, h.Bytes())
+		require.Equal(t, map[string]int{"S2": 1}, report.Rules, names)
+	}
+}
+
 // TestEveryRuleHasAMutant: a rule that nothing can break protects nothing.
 func TestEveryRuleHasAMutant(t *testing.T) {
 	t.Parallel()
