@@ -49,13 +49,15 @@ func judge(m Mutant, results []result.Scenario) Outcome {
 	o := Outcome{Mutant: m, Status: Survived}
 	ran := 0
 	var other string // failure for another reason than the mutant expects
-	var lacking string
+	var lacking, untried string
 	for _, r := range results {
 		if !slices.Contains(m.Caught, r.ID) {
 			continue
 		}
 		if r.Status == result.Skipped {
-			lacking = r.Reason
+			if lacking = r.Reason; r.Untried {
+				untried = r.ID + " could not be judged: " + r.Reason
+			}
 			continue
 		}
 		ran++
@@ -72,8 +74,10 @@ func judge(m Mutant, results []result.Scenario) Outcome {
 	switch {
 	case ran == 0 && m.Needs != "" && lacking == scenario.Feature(m.Needs).Lack():
 		o.Status, o.Reason = Skipped, lacking
+	case untried != "":
+		o.Status, o.Reason, o.environment = Broken, untried, true
 	case ran == 0:
-		o.Status, o.Reason = Broken, "none of its scenarios ran"
+		o.Status, o.Reason = Broken, strings.TrimSuffix("none of its scenarios ran: "+lacking, ": ")
 	case m.Survives != "":
 		o.Status, o.Reason = Explained, m.Survives
 	default:

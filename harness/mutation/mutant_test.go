@@ -111,6 +111,7 @@ func TestJudge(t *testing.T) {
 	m := Mutant{ID: "a", Caught: []string{"x/one", "x/two"}, Because: "of this"}
 	passed, skipped := result.Scenario{ID: "x/one", Status: result.Passed},
 		result.Scenario{ID: "x/one", Status: result.Skipped}
+	untried := result.Scenario{ID: "x/one", Status: result.Skipped, Untried: true, Reason: "the machine was busy"}
 	failed := func(id, reason string, log ...string) result.Scenario {
 		return result.Scenario{ID: id, Status: result.Failed, Reason: reason, Log: log}
 	}
@@ -131,8 +132,10 @@ func TestJudge(t *testing.T) {
 			[]result.Scenario{failed("x/one", "of this")},
 			Killed, "x/one",
 		},
-		"skipped":     {nil, []result.Scenario{skipped}, Broken, ""},
-		"nothing ran": {nil, nil, Broken, ""},
+		"skipped":                {nil, []result.Scenario{skipped}, Broken, ""},
+		"not judged":             {nil, []result.Scenario{untried, {ID: "x/two", Status: result.Passed}}, Broken, ""},
+		"not judged, and killed": {nil, []result.Scenario{untried, failed("x/two", "of this")}, Killed, "x/two"},
+		"nothing ran":            {nil, nil, Broken, ""},
 		"server lacks": {func(m *Mutant) { m.Needs = string(scenario.FeatureAuditHTTP) }, []result.Scenario{{
 			ID: "x/one", Status: result.Skipped, Reason: scenario.FeatureAuditHTTP.Lack(),
 		}}, Skipped, ""},
@@ -149,6 +152,7 @@ func TestJudge(t *testing.T) {
 			o := judge(m, c.results)
 			require.Equal(t, c.status, o.Status)
 			require.Equal(t, c.by, o.By)
+			require.Equal(t, name == "not judged", o.Repeatable())
 			require.Equal(t, c.status == Killed || c.status == Explained || c.status == Skipped, o.Sound())
 		})
 	}
