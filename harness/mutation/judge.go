@@ -52,6 +52,9 @@ func judge(m Mutant, results []result.Scenario) Outcome {
 	var lacking, untried string
 	for _, r := range results {
 		if !slices.Contains(m.Caught, r.ID) {
+			if r.Status == result.Failed && (r.ID == install || r.ID == provision) {
+				lacking = r.ID + " failed before: " + r.Reason
+			}
 			continue
 		}
 		if r.Status == result.Skipped {
