@@ -84,9 +84,9 @@ func (p *Protocol) check() error {
 				return fmt.Errorf("case %q: fault %q is none of %s", c.ID, f, strings.Join(Faults(), ", "))
 			}
 		}
-		if c.Claim != nil && !slices.Contains(append(Stuck(), anyStuck), c.Claim.Outcome) {
+		if c.Claim != nil && !slices.Contains(append(stuckOutcomes(), anyStuck), c.Claim.Outcome) {
 			return fmt.Errorf("case %q: claim: outcome %q is none of %s, %s", c.ID, c.Claim.Outcome,
-				strings.Join(Stuck(), ", "), anyStuck)
+				strings.Join(stuckOutcomes(), ", "), anyStuck)
 		}
 	}
 	return nil
@@ -96,8 +96,8 @@ func (o *Operation) check() error {
 	switch {
 	case !word.MatchString(o.ID):
 		return fmt.Errorf("its id must be lower-case words joined by hyphens")
-	case !slices.Contains(Effects(), o.Asks):
-		return fmt.Errorf("asks: %q is none of %s", o.Asks, strings.Join(Effects(), ", "))
+	case !slices.Contains(effects(), o.Asks):
+		return fmt.Errorf("asks: %q is none of %s", o.Asks, strings.Join(effects(), ", "))
 	case o.Source == "" || o.RetriedBy == "":
 		return fmt.Errorf("source and retriedBy must be set")
 	case o.Retries < 0 || o.Retries > 10:

@@ -110,13 +110,13 @@ func (m *model) judgeOne(o observation) (outcome string, want int) {
 	case o.value == want && (want != nothing || !o.granted || o.who.everything()):
 		return Converged, want
 	case o.value == nothing && want == nothing:
-		return LeftOver, want
+		return leftOver, want
 	case want == nothing:
-		return Exposed, want
+		return exposed, want
 	case o.value == nothing:
-		return LockedOut, want
+		return lockedOut, want
 	}
-	return Stale, want
+	return stale, want
 }
 
 // seen stands for the metadata of a secret, which have no value.

@@ -38,7 +38,7 @@ type Protocol struct {
 // Operation is one thing that Rails does for a user, as a sequence of requests.
 type Operation struct {
 	ID        string `json:"id"`
-	Asks      string `json:"asks"` // what it asks for, one of Effects
+	Asks      string `json:"asks"` // what it asks for, one of effects
 	Title     string `json:"title"`
 	Source    string `json:"source"`
 	Recipe    bool   `json:"recipe,omitempty"` // begins with the recipe's requests that provision a tenant
@@ -149,8 +149,8 @@ const (
 	deprovision = "deprovision"
 )
 
-// Effects are what an operation may ask for.
-func Effects() []string {
+// effects are what an operation may ask for.
+func effects() []string {
 	return []string{provision, create, update, remove, permit, forbid, deprovision}
 }
 

@@ -54,16 +54,16 @@ func TestTable(t *testing.T) {
 	for id, want := range map[string]string{
 		"gitlab/create/2-read-metadata/request-lost":                       Converged,
 		"gitlab/create/3-write-value/request-lost":                         Converged,
-		"gitlab/create/3-write-value/answer-lost":                          LockedOut,
+		"gitlab/create/3-write-value/answer-lost":                          lockedOut,
 		"gitlab/delete/2-delete-value-and-metadata/request-lost":           Converged,
-		"gitlab/delete/2-delete-value-and-metadata/answer-lost":            LeftOver,
-		"gitlab/delete-create/2-delete-value-and-metadata/answer-lost":     Exposed,
-		"gitlab/delete-create/5-remove-from-policy/request-lost":           Exposed,
+		"gitlab/delete/2-delete-value-and-metadata/answer-lost":            leftOver,
+		"gitlab/delete-create/2-delete-value-and-metadata/answer-lost":     exposed,
+		"gitlab/delete-create/5-remove-from-policy/request-lost":           exposed,
 		"gitlab/delete-create/5-remove-from-policy/answer-lost":            Converged,
-		"gitlab/narrow-environment/2-write-metadata/answer-lost":           Exposed,
+		"gitlab/narrow-environment/2-write-metadata/answer-lost":           exposed,
 		"gitlab/narrow-environment/2-write-metadata/request-lost":          Converged,
-		"gitlab/overlap-delete/5-remove-from-policy/stall":                 LockedOut,
-		"gitlab/overlap-create/6-add-to-policy/stall":                      Exposed,
+		"gitlab/overlap-delete/5-remove-from-policy/stall":                 lockedOut,
+		"gitlab/overlap-create/6-add-to-policy/stall":                      exposed,
 		"gitlab/permit-less/3-delete-API-policy/answer-lost":               Converged,
 		"gitlab/deprovision/1-delete-project-namespace/answer-lost":        Converged,
 		"repaired/narrow-environment/4-remove-from-old-policy/answer-lost": Converged,
@@ -77,9 +77,9 @@ func TestTable(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]string{
-		"gitlab P1": Demonstrated, "gitlab P2": Demonstrated, "gitlab P3": Demonstrated, "gitlab P4": Demonstrated,
-		"gitlab P7":   Demonstrated,
-		"repaired P1": Refuted, "repaired P2": Refuted, "repaired P3": Refuted, "repaired P4": Refuted,
+		"gitlab P1": demonstrated, "gitlab P2": demonstrated, "gitlab P3": demonstrated, "gitlab P4": demonstrated,
+		"gitlab P7":   demonstrated,
+		"repaired P1": refuted, "repaired P2": refuted, "repaired P3": refuted, "repaired P4": refuted,
 	}, claims)
 	for _, row := range r.Smallest {
 		require.NotEmpty(t, row.Story(), row.ID())
@@ -94,7 +94,7 @@ func TestPass(t *testing.T) {
 		"-gitlab/delete-create/[2-9]-*")
 	require.Equal(t, result.Pass, r.Verdict, "%v", r.Reasons)
 	require.Len(t, r.Rows, 1+6*4+1+1)
-	require.Equal(t, Undecided, r.Parts[0].Claims[0].Result)
+	require.Equal(t, undecided, r.Parts[0].Claims[0].Result)
 }
 
 // TestLosingServer: a server that loses a request by itself is not mistaken for the fault, nor for
@@ -132,7 +132,7 @@ func TestServerLost(t *testing.T) {
 	f.gone = true
 	r := tryOn(t, f, "gitlab/deprovision/1-*/leader-killed")
 	require.Equal(t, result.Fail, r.Verdict)
-	require.Equal(t, ServerLost, r.Rows[1].Outcome)
+	require.Equal(t, serverLost, r.Rows[1].Outcome)
 	require.Contains(t, strings.Join(r.Reasons, " "), "1 server-lost")
 }
 
@@ -201,15 +201,15 @@ func TestJudge(t *testing.T) {
 	in, out := reader{environment: "production", branch: "main"}, reader{environment: "staging", branch: "main"}
 	for want, list := range map[string][]observation{
 		Converged: {{in, "X", got{2, true}}, {out, "X", got{}}, {in, "Y", got{}}, {reader{user: 7}, "Y", got{0, true}}},
-		LockedOut: {{in, "X", got{}}, {in, "X", got{0, true}}},
-		Stale:     {{in, "X", got{1, true}}, {in, "X", got{unnamed, true}}},
-		Exposed: {
+		lockedOut: {{in, "X", got{}}, {in, "X", got{0, true}}},
+		stale:     {{in, "X", got{1, true}}, {in, "X", got{unnamed, true}}},
+		exposed: {
 			{out, "X", got{2, true}},
 			{out, "X", got{1, true}},
 			{in, "Y", got{1, true}},
 			{reader{user: 7}, "X", got{seen, true}},
 		},
-		LeftOver: {{in, "Y", got{0, true}}, {out, "X", got{0, true}}},
+		leftOver: {{in, "Y", got{0, true}}, {out, "X", got{0, true}}},
 	} {
 		for _, o := range list {
 			outcome, wrong := m.judge([]observation{o})
@@ -218,7 +218,7 @@ func TestJudge(t *testing.T) {
 		}
 	}
 	outcome, wrong := m.judge([]observation{{in, "X", got{}}, {out, "X", got{2, true}}, {in, "Y", got{0, true}}})
-	require.Equal(t, Exposed, outcome, "the worst counts")
+	require.Equal(t, exposed, outcome, "the worst counts")
 	require.Len(t, wrong, 3)
 }
 

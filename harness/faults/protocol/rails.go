@@ -27,9 +27,9 @@ const (
 
 // How an attempt at an operation ended for the user.
 const (
-	Acknowledged = "acknowledged"
-	Refused      = "refused" // with a message that Rails has for that
-	Failed       = "failed"  // with an error
+	opAcknowledged = "acknowledged"
+	opRefused      = "refused" // with a message that Rails has for that
+	opFailed       = "failed"  // with an error
 )
 
 // Attempt is one run of an operation.
@@ -70,11 +70,11 @@ func (r *rails) attempt(ctx context.Context, q Request, w *wire) Attempt {
 	refused, err := a.run(ctx, operation, q)
 	switch {
 	case err != nil:
-		a.Result, a.Message = Failed, err.Error()
+		a.Result, a.Message = opFailed, err.Error()
 	case refused != "":
-		a.Result, a.Message = Refused, refused
+		a.Result, a.Message = opRefused, refused
 	default:
-		a.Result = Acknowledged
+		a.Result = opAcknowledged
 	}
 	return a.Attempt
 }

@@ -18,23 +18,23 @@ const Kind = "ProtocolReport"
 // asked for last, or not.
 const (
 	Converged  = "converged"
-	LeftOver   = "left-over"   // a reader has access to a name that nothing is stored under
-	LockedOut  = "locked-out"  // a reader cannot read what is meant for them
-	Stale      = "stale"       // a reader reads a value that was replaced
-	Exposed    = "exposed"     // a reader reads what is not meant for them
-	ServerLost = "server-lost" // the server does not start again
+	leftOver   = "left-over"   // a reader has access to a name that nothing is stored under
+	lockedOut  = "locked-out"  // a reader cannot read what is meant for them
+	stale      = "stale"       // a reader reads a value that was replaced
+	exposed    = "exposed"     // a reader reads what is not meant for them
+	serverLost = "server-lost" // the server does not start again
 	NotJudged  = "not-judged"  // the fault did not take effect, or a read has no answer
 )
 
-// anyStuck as the outcome of a claim stands for any of Stuck.
+// anyStuck as the outcome of a claim stands for any of stuckOutcomes.
 const anyStuck = "stuck"
 
-// Stuck are the outcomes that fail, the worst last.
-func Stuck() []string { return []string{LeftOver, LockedOut, Stale, Exposed, ServerLost} }
+// stuckOutcomes are the outcomes that fail, the worst last.
+func stuckOutcomes() []string { return []string{leftOver, lockedOut, stale, exposed, serverLost} }
 
 // worse is the worse of two outcomes.
 func worse(a, b string) string {
-	if slices.Index(Stuck(), b) > slices.Index(Stuck(), a) {
+	if slices.Index(stuckOutcomes(), b) > slices.Index(stuckOutcomes(), a) {
 		return b
 	}
 	return a
@@ -67,7 +67,7 @@ func (r *Row) ID() string {
 }
 
 // stuck reports whether the row fails.
-func (r *Row) stuck() bool { return slices.Contains(Stuck(), r.Outcome) }
+func (r *Row) stuck() bool { return slices.Contains(stuckOutcomes(), r.Outcome) }
 
 // Part is what a report says of one protocol.
 type Part struct {
@@ -100,9 +100,9 @@ type Claimed struct {
 
 // Results of a claim.
 const (
-	Demonstrated = "demonstrated"
-	Refuted      = "refuted"
-	Undecided    = "undecided"
+	demonstrated = "demonstrated"
+	refuted      = "refuted"
+	undecided    = "undecided"
 )
 
 // Report is the table of who can read what.
@@ -135,10 +135,10 @@ func (r *Report) conclude(protocols []*Protocol, whole bool) {
 		r.Parts = append(r.Parts, part)
 		total, stuck := 0, 0
 		var by []string
-		for _, outcome := range append([]string{Converged, NotJudged}, Stuck()...) {
+		for _, outcome := range append([]string{Converged, NotJudged}, stuckOutcomes()...) {
 			n := part.Outcomes[outcome]
 			total += n
-			if n > 0 && slices.Contains(Stuck(), outcome) {
+			if n > 0 && slices.Contains(stuckOutcomes(), outcome) {
 				stuck += n
 				by = append(by, fmt.Sprintf("%d %s", n, outcome))
 			}
@@ -202,7 +202,7 @@ func summarise(p *Protocol, rows []Row, whole bool) Part {
 			i := slices.IndexFunc(part.Claims, func(k Claimed) bool { return k.ID == c.Claim.ID })
 			if i < 0 {
 				i = len(part.Claims)
-				part.Claims = append(part.Claims, Claimed{ID: c.Claim.ID, Text: c.Claim.Text, Result: Refuted, Shown: []string{}})
+				part.Claims = append(part.Claims, Claimed{ID: c.Claim.ID, Text: c.Claim.Text, Result: refuted, Shown: []string{}})
 			}
 			claim = &part.Claims[i]
 		}
@@ -230,9 +230,9 @@ func summarise(p *Protocol, rows []Row, whole bool) Part {
 		claim.Of += judged
 		switch {
 		case len(claim.Shown) > 0:
-			claim.Result = Demonstrated
+			claim.Result = demonstrated
 		case missing || !tried:
-			claim.Result = Undecided
+			claim.Result = undecided
 		}
 	}
 	return part
@@ -340,7 +340,7 @@ func (r *Report) counts(protocol, name string) string {
 		}
 	}
 	var parts []string
-	for _, outcome := range append([]string{Converged, NotJudged}, Stuck()...) {
+	for _, outcome := range append([]string{Converged, NotJudged}, stuckOutcomes()...) {
 		if of[outcome] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", of[outcome], outcome))
 		}

@@ -56,11 +56,11 @@ func (w *worker) try(ctx context.Context, c planned, row Row, kill time.Duration
 	if err != nil {
 		row.Outcome, row.Reason = NotJudged, err.Error()
 		if errors.Is(err, errGone) {
-			row.Outcome = ServerLost
+			row.Outcome = serverLost
 		}
 	}
 	version := w.server.about().version
-	if row.Outcome == ServerLost {
+	if row.Outcome == serverLost {
 		w.close() // the next row begins with fresh processes
 	}
 	w.done(row, version)
@@ -96,7 +96,7 @@ type trial struct {
 // run does what the case says, and judges what each reader gets then.
 func (t *trial) run(ctx context.Context) error {
 	for _, q := range t.of.Given {
-		if a := t.ask(ctx, q, before, t.plain()); a.Result != Acknowledged {
+		if a := t.ask(ctx, q, before, t.plain()); a.Result != opAcknowledged {
 			return fmt.Errorf("before the fault, %s was %s: %s", q, a.Result, a.Message)
 		}
 	}
@@ -108,7 +108,7 @@ func (t *trial) run(ctx context.Context) error {
 		t.persist(ctx, q, retry)
 	}
 	for _, q := range t.of.Then {
-		if t.ask(ctx, q, after, t.plain()).Result != Acknowledged {
+		if t.ask(ctx, q, after, t.plain()).Result != opAcknowledged {
 			t.persist(ctx, q, after)
 		}
 	}
@@ -119,7 +119,7 @@ func (t *trial) run(ctx context.Context) error {
 		}
 	}
 	seen, err := t.observe(ctx, t.models[0], t.server)
-	if err == nil && t.row.Fault == LeaderKilled {
+	if err == nil && t.row.Fault == leaderKilled {
 		err = t.server.ready()
 	}
 	if err != nil {
@@ -157,7 +157,7 @@ func (t *trial) persist(ctx context.Context, q Request, when string) {
 	o := t.protocol.operation(q.Op)
 	for range o.Retries {
 		pause(ctx, time.Duration(o.RetryAfter))
-		if ctx.Err() != nil || t.ask(ctx, q, when, t.plain()).Result == Acknowledged {
+		if ctx.Err() != nil || t.ask(ctx, q, when, t.plain()).Result == opAcknowledged {
 			return
 		}
 	}
@@ -168,9 +168,9 @@ func (t *trial) disturb(ctx context.Context) (open []Request, err error) {
 	w := newWire(t.server, t.row.Fault, t.row.step)
 	w.after, w.kill = t.after, t.server.kill
 	q := t.of.Do
-	if t.row.Fault == Stall {
+	if t.row.Fault == stallEffect {
 		open = t.stall(ctx, w)
-	} else if a := t.ask(ctx, q, disturbed, w); a.Result != Acknowledged {
+	} else if a := t.ask(ctx, q, disturbed, w); a.Result != opAcknowledged {
 		open = []Request{q}
 	}
 	t.row.Receipt = w.receipt
@@ -182,7 +182,7 @@ func (t *trial) disturb(ctx context.Context) (open []Request, err error) {
 			t.row.Attempts[len(t.row.Attempts)-1].Message)
 	case t.row.Fault != "" && w.receipt == "":
 		return nil, fmt.Errorf("the fault did not take effect: request %q was not made, or lost otherwise", t.row.Step)
-	case t.row.Fault == LeaderKilled:
+	case t.row.Fault == leaderKilled:
 		return open, t.server.recover(ctx)
 	}
 	return open, nil
@@ -209,7 +209,7 @@ func (t *trial) stall(ctx context.Context, w *wire) (open []Request) {
 			a := t.attempt(ctx, other, t.plain())
 			a.When = meanwhile
 			between = append(between, a)
-			if a.Result != Acknowledged {
+			if a.Result != opAcknowledged {
 				open = append(open, other)
 			}
 		}
@@ -222,10 +222,10 @@ func (t *trial) stall(ctx context.Context, w *wire) (open []Request) {
 	a.When = disturbed
 	t.row.Attempts = append(append(t.row.Attempts, a), between...)
 	answered := slices.ContainsFunc(between, func(b Attempt) bool {
-		return b.Result == Acknowledged &&
+		return b.Result == opAcknowledged &&
 			b.Request == q.String()
 	})
-	if a.Result == Acknowledged {
+	if a.Result == opAcknowledged {
 		open = slices.DeleteFunc(open, q.same)
 	} else if !answered && !slices.ContainsFunc(open, q.same) {
 		open = append(open, q)

@@ -27,14 +27,14 @@ func TestRun(t *testing.T) {
 	require.Len(t, r.Rows, 3+4+4+1)
 	require.NotEmpty(t, r.Server)
 	for _, row := range r.Rows {
-		require.NotContains(t, []string{NotJudged, ServerLost}, row.Outcome, "%s: %s", row.ID(), row.Reason)
+		require.NotContains(t, []string{NotJudged, serverLost}, row.Outcome, "%s: %s", row.ID(), row.Reason)
 		if row.Protocol == "repaired" || row.Number == 0 || row.Case == "permit-less" {
 			require.Equal(t, Converged, row.Outcome, "%s: %v", row.ID(), row.Story())
 		}
 	}
 	require.Equal(t, Converged, rowOf(t, r, "gitlab/delete-create/2-delete-value-and-metadata/request-lost").Outcome)
 	lost := rowOf(t, r, "gitlab/delete-create/2-delete-value-and-metadata/answer-lost")
-	require.Equal(t, Exposed, lost.Outcome)
+	require.Equal(t, exposed, lost.Outcome)
 	require.True(t, slices.ContainsFunc(lost.Wrong, func(a Access) bool {
 		return a == Access{Who: "job of production, main", Secret: "X", Wanted: "nothing", Gets: "value 2"}
 	}), "%v", lost.Wrong)

@@ -12,14 +12,14 @@ import (
 
 // What can happen to a request.
 const (
-	RequestLost  = "request-lost"  // it never reaches the server
-	AnswerLost   = "answer-lost"   // the server does it, and the client does not learn that
-	Stall        = "stall"         // it reaches the server after Rails' lease ended and another operation was done
-	LeaderKilled = "leader-killed" // the server that has it ends by SIGKILL
+	requestLost  = "request-lost"  // it never reaches the server
+	answerLost   = "answer-lost"   // the server does it, and the client does not learn that
+	stallEffect  = "stall"         // it reaches the server after Rails' lease ended and another operation was done
+	leaderKilled = "leader-killed" // the server that has it ends by SIGKILL
 )
 
 // Faults are what can happen to a request.
-func Faults() []string { return []string{RequestLost, AnswerLost, Stall, LeaderKilled} }
+func Faults() []string { return []string{requestLost, answerLost, stallEffect, leaderKilled} }
 
 // errLost is what a client sees of a request or answer that is lost.
 var errLost = errors.New("connection closed before an answer")
@@ -52,20 +52,20 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	w.fired = true
 	switch w.fault {
-	case RequestLost:
+	case requestLost:
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
 		w.receipt = "never sent"
 		return nil, errLost
-	case AnswerLost:
+	case answerLost:
 		a, err := whole(w.next.RoundTrip(r))
 		if err != nil {
 			return nil, err // it was lost elsewhere, so that nothing is known
 		}
 		w.receipt = fmt.Sprintf("answered %d, and the answer dropped", a.StatusCode)
 		return nil, errLost
-	case Stall:
+	case stallEffect:
 		close(w.stalled)
 		select {
 		case <-w.release:

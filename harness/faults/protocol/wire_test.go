@@ -46,8 +46,8 @@ func TestWire(t *testing.T) {
 		reaches int64
 		receipt string
 	}{
-		RequestLost: {0, "never sent"},
-		AnswerLost:  {1, "answered 200, and the answer dropped"},
+		requestLost: {0, "never sent"},
+		answerLost:  {1, "answered 200, and the answer dropped"},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +69,7 @@ func TestWireStalls(t *testing.T) {
 	t.Parallel()
 	address, done := counting(t)
 	next := openbao.Trusting(false, nil).Transport
-	w := newWire(next, Stall, 0)
+	w := newWire(next, stallEffect, 0)
 	ended := make(chan error, 1)
 	go func() { ended <- through(t, w, address, 0) }()
 	<-w.stalled
@@ -104,7 +104,7 @@ func TestWireKills(t *testing.T) {
 				a, err := next.RoundTrip(r)
 				close(answered)
 				return a, err
-			}), LeaderKilled, 0)
+			}), leaderKilled, 0)
 			w.kill = func() {
 				<-reached
 				if tc.answers {
@@ -128,7 +128,7 @@ func TestWireWithoutReceipt(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	t.Cleanup(s.Close)
-	w := newWire(openbao.Trusting(false, nil).Transport, AnswerLost, 0)
+	w := newWire(openbao.Trusting(false, nil).Transport, answerLost, 0)
 	err := through(t, w, s.URL, 0)
 	require.Error(t, err)
 	require.False(t, errors.Is(err, errLost))
