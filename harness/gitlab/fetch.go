@@ -37,13 +37,19 @@ func (i *Issuer) Check(ctx context.Context, client *openbao.Client, audience, se
 	if err != nil {
 		return err
 	}
-	a, err := FetchOf(t, s.Name, jwt).Do(ctx, client)
+	return FetchOf(t, s.Name, jwt).Check(ctx, client, t.Value(seed, s))
+}
+
+// Check is Do where the answer has to be a value. It returns why it is not, without any value:
+// ErrWrongValue where it is another.
+func (f Fetch) Check(ctx context.Context, client *openbao.Client, value string) error {
+	a, err := f.Do(ctx, client)
 	switch {
 	case err != nil:
 		return err
 	case !a.OK():
 		return fmt.Errorf("%v", a)
-	case a.Value() != t.Value(seed, s):
+	case a.Value() != value:
 		return ErrWrongValue
 	}
 	return nil
