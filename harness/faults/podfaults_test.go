@@ -1,0 +1,383 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/history/check"
+)
+
+// fakeCluster is a chart of two pods that does at once what a real one does later.
+type fakeCluster struct {
+	mu       sync.Mutex
+	list     []*fakePod
+	made     int
+	terms    int
+	leads    types.UID
+	readOnly bool
+	refused  int // evictions to refuse
+	calls    []string
+	fails    map[string]error // by call
+	log      string
+}
+
+type fakePod struct {
+	corev1.Pod
+	server                  *httptest.Server
+	frozen, sealed, stopped bool
+}
+
+func newFakeCluster(t *testing.T) *fakeCluster {
+	f := &fakeCluster{fails: map[string]error{}}
+	t.Cleanup(func() {
+		for _, pod := range f.list {
+			pod.server.Close()
+		}
+	})
+	f.add()
+	f.add()
+	f.elect("")
+	return f
+}
+
+func (f *fakeCluster) add() {
+	f.made++
+	pod := &fakePod{Pod: corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("openbao-%d", f.made), UID: types.UID(fmt.Sprint(f.made))},
+		Status: corev1.PodStatus{
+			PodIP:             fmt.Sprintf("10.0.0.%d", f.made),
+			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "openbao"}},
+		},
+	}}
+	pod.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		switch {
+		case r.URL.Path == "/v1/sys/step-down":
+			f.elect(pod.UID)
+			return
+		case r.URL.Path == "/v1/sys/seal":
+			pod.sealed = true
+			f.elect(pod.UID)
+			return
+		case pod.sealed:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case pod.UID != f.leads:
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+		_, _ = fmt.Fprintf(w, `{"initialized":true,"sealed":%t,"standby":%t,"version":"2.4.0"}`, pod.sealed, pod.UID != f.leads)
+	}))
+	f.list = append(f.list, pod)
+}
+
+// elect has another pod than one lead, in a new term.
+func (f *fakeCluster) elect(not types.UID) {
+	f.terms++
+	for _, pod := range f.list {
+		if pod.UID != not && !pod.sealed {
+			f.leads = pod.UID
+		}
+	}
+}
+
+// replace deletes a pod, and makes another.
+func (f *fakeCluster) replace(uid types.UID) {
+	i := slices.IndexFunc(f.list, func(p *fakePod) bool { return p.UID == uid })
+	go f.list[i].server.Close()
+	f.list = slices.Delete(f.list, i, i+1)
+	f.add()
+	if f.leads == uid {
+		f.elect(uid)
+	}
+}
+
+func (f *fakeCluster) call(format string, args ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	call := fmt.Sprintf(format, args...)
+	f.calls = append(f.calls, call)
+	return f.fails[call]
+}
+
+func (f *fakeCluster) Issuer() *gitlab.Issuer                      { return nil }
+func (f *fakeCluster) Audience() string                            { return "" }
+func (f *fakeCluster) Publish(context.Context, []byte) error       { return nil }
+func (f *fakeCluster) Service() string                             { return "" }
+func (f *fakeCluster) CA() []byte                                  { return nil }
+func (f *fakeCluster) Container() string                           { return "openbao" }
+func (f *fakeCluster) Log(context.Context, string) (string, error) { return f.log, nil }
+
+func (f *fakeCluster) Pods(context.Context) (list []corev1.Pod, _ error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, pod := range f.list {
+		list = append(list, *pod.DeepCopy())
+	}
+	return list, nil
+}
+
+func (f *fakeCluster) Active(ctx context.Context) (*corev1.Pod, error) {
+	list, _ := f.Pods(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &list[slices.IndexFunc(list, func(p corev1.Pod) bool { return p.UID == f.leads })], nil
+}
+
+func (f *fakeCluster) pod(name string) *fakePod {
+	return f.list[slices.IndexFunc(f.list, func(p *fakePod) bool { return p.Name == name })]
+}
+
+func (f *fakeCluster) Reach(_ context.Context, pod string) (string, func(), error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pod(pod).server.URL, func() {}, nil
+}
+
+func (f *fakeCluster) Query(context.Context, string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fmt.Sprint("term ", f.terms), nil
+}
+
+func (f *fakeCluster) Exec(_ context.Context, sql string) (string, error) {
+	err := f.call("%s", sql)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case strings.Contains(sql, "read_only = on"):
+		f.readOnly = true
+	case strings.Contains(sql, "RESET"):
+		f.readOnly = false
+	case strings.HasPrefix(sql, "DELETE") && f.readOnly:
+		return "", errors.New("ERROR: cannot execute DELETE in a read-only transaction")
+	case strings.Contains(sql, "10.0.0."):
+		return "", nil // PostgreSQL knows no pod by its address
+	case strings.Contains(sql, "string_agg"):
+		return "7,8", nil
+	case strings.Contains(sql, "pid IN (7,8)"):
+		return "0", nil
+	}
+	return "", err
+}
+
+func (f *fakeCluster) CrashDatabase(context.Context) error { return f.call("crash") }
+
+func (f *fakeCluster) Signal(_ context.Context, name, signal string) error {
+	if err := f.call("%s %s", signal, name); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	pod := f.pod(name)
+	switch signal {
+	case "STOP":
+		pod.stopped = true
+		f.elect(pod.UID)
+	case "CONT":
+		pod.stopped = false
+	default:
+		pod.Status.ContainerStatuses[0].RestartCount++
+		f.elect(pod.UID)
+	}
+	return nil
+}
+
+func (f *fakeCluster) Stopped(_ context.Context, name string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pod(name).stopped, nil
+}
+
+func (f *fakeCluster) Delete(_ context.Context, pod *corev1.Pod, grace time.Duration) error {
+	err := f.call("delete %s %s", pod.Name, grace)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.replace(pod.UID)
+	return err
+}
+
+func (f *fakeCluster) Evict(_ context.Context, pod *corev1.Pod) error {
+	_ = f.call("evict %s", pod.Name)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refused--; f.refused >= 0 {
+		return apierrors.NewTooManyRequests("not yet", 1)
+	}
+	f.replace(pod.UID)
+	return nil
+}
+
+func (f *fakeCluster) Change(context.Context) error {
+	if err := f.call("change"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, pod := range slices.Clone(f.list) {
+		f.replace(pod.UID)
+	}
+	return nil
+}
+
+func (f *fakeCluster) Cut(_ context.Context, pod *corev1.Pod, reset bool, others ...string) (
+	func(context.Context) (int, error), error,
+) {
+	err := f.call("cut %s %t %v", pod.Name, reset, others)
+	return func(ctx context.Context) (int, error) { return 3, errors.Join(f.call("heal"), ctx.Err()) }, err
+}
+
+// fakeRun is a nemesis of a fake cluster, and its history.
+type fakeRun struct {
+	*nemesis
+	cluster *fakeCluster
+	out     buffer
+	end     func()
+}
+
+func newFakeRun(t *testing.T) *fakeRun {
+	t.Helper()
+	r := &fakeRun{cluster: newFakeCluster(t)}
+	began := time.Now()
+	record, err := history.NewRecorder(&r.out, history.Header{}, func() time.Duration { return time.Since(began) })
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	on, err := newPods(ctx, r.cluster, record)
+	require.NoError(t, err)
+	r.nemesis = &nemesis{watcher: newWatcher(record, on, on.nodes), pods: on}
+	var group sync.WaitGroup
+	group.Go(func() { on.run(ctx) })
+	group.Go(func() { r.watcher.run(ctx) })
+	r.end = sync.OnceFunc(func() {
+		cancel()
+		group.Wait()
+		require.NoError(t, record.Close())
+	})
+	t.Cleanup(r.end)
+	require.NoError(t, r.settled(ctx))
+	return r
+}
+
+// report judges the history.
+func (r *fakeRun) report(t *testing.T) (*check.Report, string) {
+	t.Helper()
+	r.end()
+	reader, err := history.NewReader("history", &r.out)
+	require.NoError(t, err)
+	report, err := check.History(reader)
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	return report, text.String()
+}
+
+// TestPodFaults: each fault of pods is done in order, ended, and confirmed; no pod crashed.
+func TestPodFaults(t *testing.T) {
+	t.Parallel()
+	cases := map[string][]string{
+		"term-active":        {"TERM openbao-2"},
+		"kill-active":        {"KILL openbao-2"},
+		"term-standby":       {"TERM openbao-1"},
+		"kill-standby":       {"KILL openbao-1"},
+		"freeze-active":      {"STOP openbao-2", "CONT openbao-2"},
+		"pause-active":       {"STOP openbao-2", "CONT openbao-2"},
+		"pause-standby":      {"STOP openbao-1", "CONT openbao-1"},
+		"step-down":          nil,
+		"seal-active":        {"delete openbao-2 30s"},
+		"pod-delete-active":  {"delete openbao-2 1s"},
+		"pod-delete-standby": {"delete openbao-1 1s"},
+		"drain":              {"evict openbao-2", "evict openbao-2", "evict openbao-1"},
+		"config-change":      {"change"},
+		"net-db-drop":        {"cut openbao-2 false []", "heal"},
+		"net-db-reset":       {"cut openbao-2 true []", "heal"},
+		"net-pods-drop":      {"cut openbao-2 false [10.0.0.1]", "heal"},
+		"pg-crash":           {"crash"},
+		"pg-terminate":       {"10.0.0.2", "string_agg", "pid IN (7,8)"},
+		"pg-read-only":       {"read_only = on", "reload", "DELETE", "RESET", "reload"},
+	}
+	for _, k := range kinds {
+		require.True(t, k.onPods == nil || slices.Contains(slices.Collect(maps.Keys(cases)), k.name), k.name)
+	}
+	for fault, want := range cases {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			r := newFakeRun(t)
+			r.cluster.refused = 1
+			require.NoError(t, r.do(t.Context(), 0, Step{Fault: fault, Length: document.Duration(time.Millisecond)}))
+			require.Len(t, r.cluster.calls, len(want), r.cluster.calls)
+			for i, call := range want {
+				require.Contains(t, r.cluster.calls[i], call)
+			}
+			report, text := r.report(t)
+			require.Equal(t, map[string]int{history.Confirmed: 1}, report.Faults, text)
+			require.Empty(t, report.Rules, text)
+		})
+	}
+}
+
+// TestPodFaultsAreEnded: what a fault began is ended where the run was interrupted meanwhile, and
+// where a part of it failed.
+func TestPodFaultsAreEnded(t *testing.T) {
+	t.Parallel()
+	for fault, last := range map[string]string{
+		"pause-active": "CONT openbao-2", "freeze-active": "CONT openbao-2", "net-db-drop": "heal", "net-pods-drop": "heal",
+		"pg-read-only": "SELECT pg_reload_conf()",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			r := newFakeRun(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				defer cancel()
+				for r.cluster.begun() < 1 {
+					_ = pause(t.Context(), time.Millisecond)
+				}
+			}()
+			require.ErrorIs(t, r.do(ctx, 0, Step{Fault: fault, Length: document.Duration(time.Hour)}), context.Canceled)
+			require.Equal(t, last, r.cluster.calls[len(r.cluster.calls)-1])
+			require.False(t, r.cluster.readOnly)
+		})
+	}
+	r := newFakeRun(t)
+	r.cluster.fails["STOP openbao-2"] = errors.New("no such process")
+	require.ErrorContains(t, r.do(t.Context(), 0, Step{Fault: "freeze-active"}), "no such process")
+	require.Equal(t, "CONT openbao-2", r.cluster.calls[1])
+}
+
+func (f *fakeCluster) begun() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.calls)
+}
+
+// TestPodCrash: a container that ends with a panic is a pod that ended by itself; its log is in the
+// report.
+func TestPodCrash(t *testing.T) {
+	t.Parallel()
+	r := newFakeRun(t)
+	r.cluster.log = "starting\npanic: assignment to entry in nil map\n\ngoroutine 1 [running]:\n"
+	require.NoError(t, r.do(t.Context(), 0, Step{Fault: "kill-active"}))
+	report, text := r.report(t)
+	require.Equal(t, map[string]int{"S13": 1}, report.Rules, text)
+	require.Contains(t, text, "assignment to entry in nil map")
+	require.Contains(t, text, "it is openbao-2")
+}
