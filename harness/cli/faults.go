@@ -70,8 +70,8 @@ func newFaults(state *State) *cobra.Command {
 	})
 	addFlags(command, "Workload", func(set *pflag.FlagSet) {
 		set.IntVar(&f.Ops, "ops", 0, "operations, at least: goes on after the last fault until there are as many")
-		set.Float64Var(&f.Rate, "rate", f.Rate, "operations per second, of all clients together (on a cluster by default "+
-			fmt.Sprint(clusterRate)+")")
+		set.Float64Var(&f.Rate, "rate", f.Rate, "operations per second, of all clients together")
+		set.Lookup("rate").DefValue += fmt.Sprint(", on a cluster ", clusterRate)
 		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
