@@ -75,7 +75,10 @@ func (f *Faults) OnCluster(ctx context.Context, s *session.Session, root string,
 	return s.Measure(ctx, root, p, session.OnTopologies{
 		Name: "faults", DryRun: dryRun,
 		Measure: func(ctx context.Context, t *kind.Target, _ *plan.Resolved, dir string) (result.Verdict, error) {
-			on := t.Faults(ctx)
+			on, err := t.Faults(ctx)
+			if err != nil {
+				return "", err
+			}
 			defer on.End()
 			one := *f
 			one.Cluster, one.Dir, one.Schedule = on, dir, schedules[t.Info().Name]

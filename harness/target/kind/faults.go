@@ -26,11 +26,21 @@ type Faults struct {
 	done    func()
 }
 
-// Faults prepares a target to be broken. Call End when done.
-func (t *Target) Faults(ctx context.Context) *Faults {
+// Faults prepares a target to be broken: it removes what a killed run left on a kept cluster. Call
+// End when done.
+func (t *Target) Faults(ctx context.Context) (*Faults, error) {
 	f := &Faults{Target: t}
+	nodes, err := t.platform.Cluster.NodeNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, node := range nodes {
+		if _, err := f.heal(ctx, node); err != nil {
+			return nil, fmt.Errorf("rules of earlier faults on node %s: %w", node, err)
+		}
+	}
 	f.queries, f.done = t.env.OpenDatabase(ctx)
-	return f
+	return f, nil
 }
 
 // End closes what was opened for faults.
@@ -161,15 +171,7 @@ func (f *Faults) Cut(ctx context.Context, pod *corev1.Pod, reset bool, others ..
 	heal func(context.Context) (int, error), err error,
 ) {
 	node := pod.Spec.NodeName
-	heal = func(ctx context.Context) (int, error) {
-		out, err := f.platform.Engine.Run(ctx, "exec", node, "sh", "-c", healScript, "heal", cutMark)
-		met := 0
-		for _, rule := range counted.FindAllStringSubmatch(out, -1) {
-			n, _ := strconv.Atoi(rule[1])
-			met += n
-		}
-		return met, err
-	}
+	heal = func(ctx context.Context) (int, error) { return f.heal(ctx, node) }
 	action := "DROP"
 	if reset {
 		action = "REJECT --reject-with tcp-reset"
@@ -182,6 +184,16 @@ func (f *Faults) Cut(ctx context.Context, pod *corev1.Pod, reset bool, others ..
 		}
 	}
 	return heal, nil
+}
+
+// heal removes the rules of faults on a node, and returns how many packets they have met.
+func (f *Faults) heal(ctx context.Context, node string) (met int, err error) {
+	out, err := f.platform.Engine.Run(ctx, "exec", node, "sh", "-c", healScript, "heal", cutMark)
+	for _, rule := range counted.FindAllStringSubmatch(out, -1) {
+		n, _ := strconv.Atoi(rule[1])
+		met += n
+	}
+	return met, err
 }
 
 // cutRules match both ways between a pod and others, or PostgreSQL.
