@@ -87,7 +87,8 @@ func newFaults(state *State) *cobra.Command {
 	return command
 }
 
-// clusterRate is the usual rate on a cluster, whose ways to single pods lead through its API server.
+// clusterRate is the usual rate on a cluster, whose ways to single pods lead through its API
+// server.
 const clusterRate = 40
 
 // addFaultsInstalled adds the flags about a chart and its cluster.

@@ -28,8 +28,8 @@ const (
 )
 
 // Forward leads a loopback port to a pod, or to the pod behind a Service, by the API server, and
-// follows the Service to another pod. Connections to the old pod end then, as they do when a leader
-// dies. While no pod answers, connections are closed at once.
+// follows the Service to another pod. Connections to the old pod end then, as they do when a
+// leader dies. While no pod answers, connections are closed at once.
 type Forward struct {
 	cluster   *Cluster
 	namespace string

@@ -54,8 +54,8 @@ func (n *nemesis) settled(ctx context.Context) error {
 	return n.rescue(ctx, err)
 }
 
-// rescue starts again what ended by itself, where an error comes from that. On a cluster Kubernetes
-// has tried.
+// rescue starts again what ended by itself, where an error comes from that. On a cluster
+// Kubernetes has tried.
 func (n *nemesis) rescue(ctx context.Context, err error) error {
 	if n.pods != nil {
 		if err == nil || ctx.Err() != nil || !n.stuck() {

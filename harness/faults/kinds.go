@@ -113,7 +113,10 @@ var kinds = []kind{
 		name: "pause-standby", what: "stop the standby, and let it go on",
 		shortest: time.Second, longest: 6 * time.Second, do: (*nemesis).freeze, onPods: (*nemesis).podPause, standby: true,
 	},
-	{name: "step-down", what: "ask the active node to give up leadership", do: (*nemesis).stepDown, onPods: (*nemesis).stepDown, moves: true},
+	{
+		name: "step-down", what: "ask the active node to give up leadership", do: (*nemesis).stepDown,
+		onPods: (*nemesis).stepDown, moves: true,
+	},
 	{
 		name: "seal-active", what: "seal the active node, and start it again once the other leads",
 		longest: 2 * time.Second, do: (*nemesis).seal, onPods: (*nemesis).podSeal, moves: true,
@@ -146,7 +149,10 @@ var kinds = []kind{
 		what:     "the same until the other node leads, with access that it revokes, and requests that wait in the first",
 		shortest: 300 * time.Millisecond, longest: time.Second, do: (*nemesis).dbLate, moves: true,
 	},
-	{name: "pg-terminate", what: "pg_terminate_backend of the active node's connections", do: (*nemesis).pgTerminate, onPods: (*nemesis).podPgTerminate},
+	{
+		name: "pg-terminate", what: "pg_terminate_backend of the active node's connections", do: (*nemesis).pgTerminate,
+		onPods: (*nemesis).podPgTerminate,
+	},
 	{
 		name: "pg-restart", what: "restart PostgreSQL in order (fast shutdown)",
 		longest: 2 * time.Second, do: (*nemesis).pgRestart,

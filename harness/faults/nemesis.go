@@ -42,7 +42,10 @@ func (n *nemesis) do(ctx context.Context, number int, s Step) error {
 	if victim == nil {
 		return fmt.Errorf("fault %d (%s): no node leads", number, s.Fault)
 	}
-	event := history.Event{Kind: history.Fault, Number: number, Name: s.Fault, Receipt: history.Began, Pod: victim.number()}
+	event := history.Event{
+		Kind: history.Fault, Number: number, Name: s.Fault, Receipt: history.Began,
+		Pod: victim.number(),
+	}
 	n.record.Event(event)
 	before := n.held()
 	up, stop := n.whileUp(ctx)

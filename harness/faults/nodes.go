@@ -119,8 +119,8 @@ func (p *processes) forget(ctx context.Context) {
 	}
 }
 
-// leading is the node whose way to PostgreSQL has seen the identity, once it says that it leads: one
-// that lost the lock may say so for a while.
+// leading is the node whose way to PostgreSQL has seen the identity, once it says that it leads:
+// one that lost the lock may say so for a while.
 func (p *processes) leading(ctx context.Context, identity string, _ int) *node {
 	for _, n := range p.nodes {
 		if !n.db.Identified(identity) {

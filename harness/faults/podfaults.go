@@ -219,8 +219,8 @@ func (n *nemesis) cut(ctx context.Context, victim *node, s Step, reset bool, oth
 	return confirmed(met), errors.Join(err, healErr)
 }
 
-// podPgTerminate has PostgreSQL end the active pod's connections, and reads that they are gone. Where
-// it does not know them by the pod's address, those of all pods.
+// podPgTerminate has PostgreSQL end the active pod's connections, and reads that they are gone.
+// Where it does not know them by the pod's address, those of all pods.
 func (n *nemesis) podPgTerminate(ctx context.Context, victim *node, _ Step) (string, error) {
 	pod := n.pods.now(victim.at.Load())
 	pids, err := n.terminated(ctx, " AND client_addr = '"+pod.Status.PodIP+"'")

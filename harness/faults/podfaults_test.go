@@ -85,7 +85,8 @@ func (f *fakeCluster) add() {
 		case pod.UID != f.leads:
 			w.WriteHeader(http.StatusTooManyRequests)
 		}
-		_, _ = fmt.Fprintf(w, `{"initialized":true,"sealed":%t,"standby":%t,"version":"2.4.0"}`, pod.sealed, pod.UID != f.leads)
+		_, _ = fmt.Fprintf(w, `{"initialized":true,"sealed":%t,"standby":%t,"version":"2.4.0"}`, pod.sealed,
+			pod.UID != f.leads)
 	}))
 	f.list = append(f.list, pod)
 }
@@ -369,8 +370,8 @@ func (f *fakeCluster) begun() int {
 	return len(f.calls)
 }
 
-// TestPodCrash: a container that ends with a panic is a pod that ended by itself; its log is in the
-// report.
+// TestPodCrash: a container that ends with a panic is a pod that ended by itself; its log is in
+// the report.
 func TestPodCrash(t *testing.T) {
 	t.Parallel()
 	r := newFakeRun(t)

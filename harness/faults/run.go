@@ -75,9 +75,9 @@ func (o *Options) Take() {
 // historyFile is the name of the history in the directory of a run.
 const historyFile = "history"
 
-// Run starts two OpenBao on one PostgreSQL, or takes a cluster's, does the schedule under load, stops
-// what it started and judges the history. An interrupted run, or one that ended by an error, leaves a partial history
-// that is judged, too: the report is nil only where there is none.
+// Run starts two OpenBao on one PostgreSQL, or takes a cluster's, does the schedule under load,
+// stops what it started and judges the history. An interrupted run, or one that ended by an error,
+// leaves a partial history that is judged, too: the report is nil only where there is none.
 func Run(ctx context.Context, o Options) (*check.Report, error) {
 	path := filepath.Join(o.Dir, historyFile)
 	err := o.run(ctx, path)

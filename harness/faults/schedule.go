@@ -1,6 +1,6 @@
-// Package faults breaks an OpenBao, of processes or of a chart on a cluster, while clients write, read and are granted access,
-// records everything as a history and has package check judge it. Each fault leaves a receipt that
-// it took effect.
+// Package faults breaks an OpenBao, of processes or of a chart on a cluster, while clients write,
+// read and are granted access, records everything as a history and has package check judge it.
+// Each fault leaves a receipt that it took effect.
 package faults
 
 import (
@@ -141,8 +141,8 @@ func (s *Schedule) Fits(place Place) error {
 	return nil
 }
 
-// choose are the kinds of some names; all that a place can do where there are none. -NAME takes one
-// away.
+// choose are the kinds of some names; all that a place can do where there are none. -NAME takes
+// one away.
 func choose(place Place, names []string) ([]kind, error) {
 	with, without := map[string]bool{}, map[string]bool{}
 	for _, name := range names {

@@ -28,7 +28,10 @@ func TestDraw(t *testing.T) {
 	require.NotEqual(t, first.Steps, other.Steps)
 
 	for _, place := range []Place{
-		{}, {Topology: "cloud-native"}, {Topology: "cloud-native", NoEngine: true}, {Topology: "cloud-native-hybrid", NoChange: true},
+		{}, {Topology: "cloud-native"}, {Topology: "cloud-native", NoEngine: true}, {
+			Topology: "cloud-native-hybrid",
+			NoChange: true,
+		},
 	} {
 		drawn := map[string]int{}
 		many, err := DrawFor(place, 9, 2000, nil)

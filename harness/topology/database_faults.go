@@ -40,8 +40,8 @@ func (a administrator) Restart(ctx context.Context) error {
 	return a.env.followMachine(ctx)
 }
 
-// CrashDatabase kills one of PostgreSQL's processes, upon which it ends all others and recovers. It
-// returns when PostgreSQL accepts connections again.
+// CrashDatabase kills one of PostgreSQL's processes, upon which it ends all others and recovers.
+// It returns when PostgreSQL accepts connections again.
 func (e *Environment) CrashDatabase(ctx context.Context) error { return administrator{e}.crash(ctx) }
 
 func (a administrator) crash(ctx context.Context) error {

@@ -164,9 +164,9 @@ iptables-save -t filter | grep -- "$1" | sed 's/^-A/-D/' | while read -r rule; d
 var counted = regexp.MustCompile(`(?m)^\[(\d+):`)
 
 // Cut has a pod's node drop what the pod and others send each other, or reset it: the others are
-// those at some addresses, or PostgreSQL where there are none. heal ends that, and returns how many
-// packets it met. Rules are written into the network namespace of the node's container, never into
-// the host's.
+// those at some addresses, or PostgreSQL where there are none. heal ends that, and returns how
+// many packets it met. Rules are written into the network namespace of the node's container, never
+// into the host's.
 func (f *Faults) Cut(ctx context.Context, pod *corev1.Pod, reset bool, others ...string) (
 	heal func(context.Context) (int, error), err error,
 ) {
@@ -178,7 +178,8 @@ func (f *Faults) Cut(ctx context.Context, pod *corev1.Pod, reset bool, others ..
 	}
 	for _, rule := range cutRules(pod.Status.PodIP, f.env.DatabasePort(), others) {
 		line := fmt.Sprintf("-I FORWARD -p tcp %s -m comment --comment %s -j %s", rule, cutMark, action)
-		if _, err := f.platform.Engine.Run(ctx, append([]string{"exec", node, "iptables"}, strings.Fields(line)...)...); err != nil {
+		if _, err := f.platform.Engine.Run(ctx, append([]string{"exec", node, "iptables"},
+			strings.Fields(line)...)...); err != nil {
 			_, healErr := heal(context.WithoutCancel(ctx))
 			return nil, errors.Join(err, healErr)
 		}
