@@ -21,7 +21,7 @@ func List() []Kind {
 		if k.do != nil {
 			list[i].On = append(list[i].On, "processes")
 		}
-		if k.onPods != nil {
+		if onPods[k.name] != nil {
 			list[i].On = append(list[i].On, "cluster")
 		}
 	}
@@ -42,7 +42,7 @@ func (p Place) lacks(k kind) string {
 	switch {
 	case p.Topology == "" && k.do == nil:
 		return "it needs a cluster"
-	case p.Topology != "" && k.onPods == nil:
+	case p.Topology != "" && onPods[k.name] == nil:
 		return "it needs processes: add --local"
 	case p.Topology != "" && p.NoEngine && k.engine:
 		return "it needs a cluster of Steamer's own"
@@ -57,23 +57,22 @@ type kind struct {
 	name, what string
 	shortest   time.Duration
 	longest    time.Duration
-	// do ends the fault of processes, too, and returns its receipt; onPods that of pods. One that
-	// cannot be done there is nil.
-	do      doing
-	onPods  doing
+	// do ends the fault, too, and returns its receipt; nil where processes do not do. That of pods is
+	// in onPods.
+	do      do
 	engine  bool // of pods: needs the machines of the cluster
 	changes bool // of pods: needs a dialect that can change the configuration
 	standby bool // it is for the standby; else for the active node
 	moves   bool // the lock has to get another holder
 }
 
-// doing does a fault, ends it and returns its receipt.
-type doing func(*nemesis, context.Context, *node, Step) (string, error)
+// do does a fault, ends it and returns its receipt.
+type do func(*nemesis, context.Context, *node, Step) (string, error)
 
 // on is how the fault is done.
-func (k kind) on(cluster bool) doing {
+func (k kind) on(cluster bool) do {
 	if cluster {
-		return k.onPods
+		return onPods[k.name]
 	}
 	return k.do
 }
@@ -82,15 +81,15 @@ func (k kind) on(cluster bool) doing {
 var kinds = []kind{
 	{
 		name: "term-active", what: "end the active node in order (SIGTERM), and start it again",
-		longest: 2 * time.Second, do: (*nemesis).term, onPods: (*nemesis).podTerm, moves: true,
+		longest: 2 * time.Second, do: (*nemesis).term, moves: true,
 	},
 	{
 		name: "kill-active", what: "kill the active node (SIGKILL), and start it again",
-		longest: 2 * time.Second, do: (*nemesis).kill, onPods: (*nemesis).podKill, moves: true,
+		longest: 2 * time.Second, do: (*nemesis).kill, moves: true,
 	},
 	{
 		name: "freeze-active", what: "stop the active node (SIGSTOP) until the other leads, and let it go on",
-		longest: 5 * time.Second, do: (*nemesis).freeze, onPods: (*nemesis).podFreeze, moves: true,
+		longest: 5 * time.Second, do: (*nemesis).freeze, moves: true,
 	},
 	{
 		name:     "freeze-late",
@@ -99,27 +98,27 @@ var kinds = []kind{
 	},
 	{
 		name: "pause-active", what: "stop the active node for less than its lock holds",
-		shortest: time.Second, longest: 6 * time.Second, do: (*nemesis).freeze, onPods: (*nemesis).podPause,
+		shortest: time.Second, longest: 6 * time.Second, do: (*nemesis).freeze,
 	},
 	{
 		name: "term-standby", what: "end the standby in order, and start it again",
-		longest: 2 * time.Second, do: (*nemesis).term, onPods: (*nemesis).podTerm, standby: true,
+		longest: 2 * time.Second, do: (*nemesis).term, standby: true,
 	},
 	{
 		name: "kill-standby", what: "kill the standby, and start it again",
-		longest: 2 * time.Second, do: (*nemesis).kill, onPods: (*nemesis).podKill, standby: true,
+		longest: 2 * time.Second, do: (*nemesis).kill, standby: true,
 	},
 	{
 		name: "pause-standby", what: "stop the standby, and let it go on",
-		shortest: time.Second, longest: 6 * time.Second, do: (*nemesis).freeze, onPods: (*nemesis).podPause, standby: true,
+		shortest: time.Second, longest: 6 * time.Second, do: (*nemesis).freeze, standby: true,
 	},
 	{
 		name: "step-down", what: "ask the active node to give up leadership", do: (*nemesis).stepDown,
-		onPods: (*nemesis).stepDown, moves: true,
+		moves: true,
 	},
 	{
 		name: "seal-active", what: "seal the active node, and start it again once the other leads",
-		longest: 2 * time.Second, do: (*nemesis).seal, onPods: (*nemesis).podSeal, moves: true,
+		longest: 2 * time.Second, do: (*nemesis).seal, moves: true,
 	},
 	{
 		name: "commit-before", what: "cut the active node's connections to PostgreSQL right before commits reach it",
@@ -151,7 +150,6 @@ var kinds = []kind{
 	},
 	{
 		name: "pg-terminate", what: "pg_terminate_backend of the active node's connections", do: (*nemesis).pgTerminate,
-		onPods: (*nemesis).podPgTerminate,
 	},
 	{
 		name: "pg-restart", what: "restart PostgreSQL in order (fast shutdown)",
@@ -159,11 +157,11 @@ var kinds = []kind{
 	},
 	{
 		name: "pg-crash", what: "restart PostgreSQL without a checkpoint (immediate shutdown), so that it recovers",
-		longest: 2 * time.Second, do: (*nemesis).pgCrash, onPods: (*nemesis).podPgCrash,
+		longest: 2 * time.Second, do: (*nemesis).pgCrash,
 	},
 	{
 		name: "pg-read-only", what: "default_transaction_read_only for a while",
-		shortest: time.Second, longest: 8 * time.Second, do: (*nemesis).pgReadOnly, onPods: (*nemesis).podPgReadOnly,
+		shortest: time.Second, longest: 8 * time.Second, do: (*nemesis).pgReadOnly,
 	},
 	{
 		name: "pg-full", what: "take all connections of PostgreSQL, and end those of the active node",
@@ -171,31 +169,31 @@ var kinds = []kind{
 	},
 	{
 		name: "pod-delete-active", what: "delete the active pod; the length is its grace period",
-		shortest: time.Second, longest: 30 * time.Second, onPods: (*nemesis).podDelete, moves: true,
+		shortest: time.Second, longest: 30 * time.Second, moves: true,
 	},
 	{
 		name: "pod-delete-standby", what: "delete the standby's pod; the length is its grace period",
-		shortest: time.Second, longest: 30 * time.Second, onPods: (*nemesis).podDelete, standby: true,
+		shortest: time.Second, longest: 30 * time.Second, standby: true,
 	},
 	{
 		name: "drain", what: "evict all pods as a drain of their nodes does, each when the disruption budget allows it",
-		onPods: (*nemesis).drain, moves: true,
+		moves: true,
 	},
 	{
 		name: "config-change", what: "upgrade the release with another configuration, which replaces all pods",
-		onPods: (*nemesis).change, changes: true, moves: true,
+		changes: true, moves: true,
 	},
 	{
 		name: "net-db-drop", what: "drop what the active pod and PostgreSQL send each other, for a while",
-		shortest: time.Second, longest: 20 * time.Second, onPods: (*nemesis).netDatabaseDrop, engine: true,
+		shortest: time.Second, longest: 20 * time.Second, engine: true,
 	},
 	{
 		name: "net-db-reset", what: "reset what the active pod and PostgreSQL send each other, for a while",
-		shortest: time.Second, longest: 20 * time.Second, onPods: (*nemesis).netDatabaseReset, engine: true,
+		shortest: time.Second, longest: 20 * time.Second, engine: true,
 	},
 	{
 		name: "net-pods-drop", what: "drop what the active pod and the others send each other, for a while",
-		shortest: time.Second, longest: 20 * time.Second, onPods: (*nemesis).netPodsDrop, engine: true,
+		shortest: time.Second, longest: 20 * time.Second, engine: true,
 	},
 	// the length is the time from the request, or from the acknowledgement of a deletion, which
 	// goes on in the background

@@ -34,6 +34,7 @@ func (n *node) number() int {
 	return n.pod
 }
 
+// address is where clients send requests.
 func (n *node) address() string {
 	if at := n.at.Load(); at != nil {
 		return at.url
@@ -43,10 +44,10 @@ func (n *node) address() string {
 
 // reach implements way.
 func (n *node) reach() (address string, pod int) {
-	if at := n.at.Load(); at != nil {
+	if at := n.at.Load(); at != nil { // both of one pod
 		return at.url, at.number
 	}
-	return n.Address, n.pod
+	return n.address(), n.pod
 }
 
 // health asks the node, with a short time limit.
@@ -58,9 +59,13 @@ func (n *node) health(ctx context.Context) (openbao.Health, error) {
 	return client.Health(ctx)
 }
 
-// client is one of the node's API that keeps no connection.
+// client is one of the node's own API that keeps no connection.
 func (n *node) client() *openbao.Client {
-	return openbao.New(n.address(), openbao.Trusting(false, n.ca))
+	address := n.address()
+	if n.Node != nil {
+		address = n.Address
+	}
+	return openbao.New(address, openbao.Trusting(false, n.ca))
 }
 
 // way leads clients to OpenBao.
@@ -91,8 +96,8 @@ type system interface {
 // processes are nodes of this machine on one PostgreSQL.
 type processes struct {
 	nodes []*node
-	url   string    // of PostgreSQL
-	db    *pgx.Conn // nil while there is none
+	url   func() string // of PostgreSQL
+	db    *pgx.Conn     // nil while there is none
 }
 
 // lockHolder asks PostgreSQL for the identity of the lock's holder.
@@ -100,7 +105,7 @@ const lockHolder = "SELECT ha_identity FROM openbao_ha_locks WHERE NOW() <= vali
 
 func (p *processes) holder(ctx context.Context) (holder string, err error) {
 	if p.db == nil {
-		if p.db, err = pgx.Connect(ctx, p.url); err != nil {
+		if p.db, err = pgx.Connect(ctx, p.url()); err != nil {
 			return "", err
 		}
 	}

@@ -13,6 +13,29 @@ import (
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
+// onPods are the faults of pods, by the names of kinds.
+var onPods = map[string]do{
+	"term-active":        (*nemesis).podTerm,
+	"kill-active":        (*nemesis).podKill,
+	"freeze-active":      (*nemesis).podFreeze,
+	"pause-active":       (*nemesis).podPause,
+	"term-standby":       (*nemesis).podTerm,
+	"kill-standby":       (*nemesis).podKill,
+	"pause-standby":      (*nemesis).podPause,
+	"step-down":          (*nemesis).stepDown,
+	"seal-active":        (*nemesis).podSeal,
+	"pg-terminate":       (*nemesis).podPgTerminate,
+	"pg-crash":           (*nemesis).podPgCrash,
+	"pg-read-only":       (*nemesis).podPgReadOnly,
+	"pod-delete-active":  (*nemesis).podDelete,
+	"pod-delete-standby": (*nemesis).podDelete,
+	"drain":              (*nemesis).drain,
+	"config-change":      (*nemesis).change,
+	"net-db-drop":        (*nemesis).netDatabaseDrop,
+	"net-db-reset":       (*nemesis).netDatabaseReset,
+	"net-pods-drop":      (*nemesis).netPodsDrop,
+}
+
 // healTime bounds how long it may take to end a fault, also after an interrupt.
 const healTime = time.Minute
 

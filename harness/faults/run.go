@@ -128,7 +128,7 @@ func (o *Options) onProcesses(ctx context.Context, path string, p *pool) error {
 	defer client.Close()
 	return o.record(ctx, path, p, client, func() error {
 		n := &nemesis{
-			watcher: newWatcher(p.record, &processes{nodes: p.nodes, url: server.DatabaseURL()}, p.nodes), server: server,
+			watcher: newWatcher(p.record, &processes{nodes: p.nodes, url: server.DatabaseURL}, p.nodes), server: server,
 			token: p.token,
 		}
 		var also []func(context.Context) error
