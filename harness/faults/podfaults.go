@@ -89,7 +89,11 @@ func (n *nemesis) podKill(ctx context.Context, victim *node, s Step) (string, er
 	return n.podEnd(ctx, victim, s, "KILL")
 }
 
-// podEnd ends OpenBao in a pod by a signal. Kubernetes starts it again.
+// mostRestarts is how often Kubernetes starts a container again before its pod is deleted: it waits
+// 10 s before the second time, and twice as long each further time.
+const mostRestarts = 2
+
+// podEnd ends OpenBao in a pod by a signal. Kubernetes starts it again, or a new pod.
 func (n *nemesis) podEnd(ctx context.Context, victim *node, s Step, signal string) (string, error) {
 	at, before, led := victim.at.Load(), n.held(), n.leads() == victim
 	restarts := n.pods.restartsOf(at)
@@ -97,13 +101,18 @@ func (n *nemesis) podEnd(ctx context.Context, victim *node, s Step, signal strin
 		return "", err
 	}
 	err := n.until(ctx, "the container ends", func(context.Context) error {
-		if n.pods.has(at) && n.pods.restartsOf(at) == restarts {
-			return errors.New("it was not started again yet")
+		pod := n.pods.now(at)
+		status := n.pods.status(&pod)
+		if n.pods.has(at) && status != nil && status.RestartCount == restarts && status.State.Running != nil {
+			return errors.New("it still runs")
 		}
 		return nil
 	})
 	if err == nil {
 		err = n.lost(ctx, before, led, time.Duration(s.Length))
+	}
+	if err == nil && restarts >= mostRestarts && n.pods.has(at) {
+		err = n.remove(ctx, victim, healTime/2)
 	}
 	return history.Confirmed, err
 }

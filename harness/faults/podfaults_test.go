@@ -65,7 +65,9 @@ func (f *fakeCluster) add() {
 		Status: corev1.PodStatus{
 			PodIP:             fmt.Sprintf("10.0.0.%d", f.made),
 			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
-			ContainerStatuses: []corev1.ContainerStatus{{Name: "openbao"}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "openbao", State: corev1.ContainerState{
+				Running: &corev1.ContainerStateRunning{},
+			}}},
 		},
 	}}
 	pod.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -381,4 +383,19 @@ func TestPodCrash(t *testing.T) {
 	require.Equal(t, map[string]int{"S13": 1}, report.Rules, text)
 	require.Contains(t, text, "assignment to entry in nil map")
 	require.Contains(t, text, "it is openbao-2")
+}
+
+// TestPodIsReplaced: a container that was ended often is not waited for until Kubernetes starts it.
+func TestPodIsReplaced(t *testing.T) {
+	t.Parallel()
+	r := newFakeRun(t)
+	for i := range mostRestarts + 1 {
+		require.NoError(t, r.do(t.Context(), i, Step{Fault: "kill-standby"}))
+	}
+	require.Equal(t, []string{
+		"KILL openbao-1", "KILL openbao-1", "KILL openbao-1", "delete openbao-1 30s",
+	}, r.cluster.calls)
+	report, text := r.report(t)
+	require.Equal(t, map[string]int{history.Confirmed: mostRestarts + 1}, report.Faults, text)
+	require.Empty(t, report.Rules, text)
 }
