@@ -57,8 +57,8 @@ type kind struct {
 	name, what string
 	shortest   time.Duration
 	longest    time.Duration
-	// do ends the fault, too, and returns its receipt; nil where processes do not do. That of pods is
-	// in onPods.
+	// do ends the fault, too, and returns its receipt; nil where it is for pods alone. That of pods
+	// is in onPods.
 	do      do
 	engine  bool // of pods: needs the machines of the cluster
 	changes bool // of pods: needs a dialect that can change the configuration
