@@ -11,17 +11,22 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/target/kind"
 )
 
-// Faults says how to break processes of this machine under load.
+// Faults says how to break processes of this machine, or a chart on a cluster, under load.
 type Faults struct {
 	faults.Options
 	Output string // directory below which files go
 }
 
-// prepare finds the program, makes the directory and prints the schedule.
+// processes is the target of a run without a cluster.
+const processes = "two processes of OpenBao %s on one PostgreSQL"
+
+// prepare finds the program, makes the directory and announces the schedule.
 func (f *Faults) prepare(ctx context.Context, s *session.Session) error {
 	builder, err := s.Builder()
 	if err != nil {
@@ -33,6 +38,11 @@ func (f *Faults) prepare(ctx context.Context, s *session.Session) error {
 	if f.Server.Binary, err = builder.OpenBaoBinary(ctx); err != nil {
 		return exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
+	return f.announce(s)
+}
+
+// announce prints the schedule, and writes it into the directory.
+func (f *Faults) announce(s *session.Session) error {
 	f.Progress, f.Reproduce, f.Schedule.Reproduce, f.Schedule.Finding = s.Note, s.CommandLine(), s.CommandLine(), nil
 	f.Keep()
 	fmt.Fprintf(s.Aside(), "%s\n", f.Schedule)
@@ -44,16 +54,47 @@ func (f *Faults) Run(ctx context.Context, s *session.Session) (result.Verdict, e
 	if err := f.prepare(ctx, s); err != nil {
 		return "", err
 	}
+	return f.judged(ctx, s, processes)
+}
+
+// judged runs what was announced. what names the target, with a verb for OpenBao's version.
+func (f *Faults) judged(ctx context.Context, s *session.Session, what string) (result.Verdict, error) {
 	report, err := faults.Run(ctx, f.Options)
 	if report == nil {
 		return "", err
 	}
+	report.Target = fmt.Sprintf(what, report.History.Server)
 	return report.Verdict, errors.Join(err, f.print(s, report))
+}
+
+// OnCluster installs a plan's topologies one after the other, and does the schedule of each there.
+func (f *Faults) OnCluster(ctx context.Context, s *session.Session, root string, p plan.Plan,
+	schedules map[string]*faults.Schedule, dryRun bool,
+) (result.Verdict, error) {
+	p.Load, p.Tenants, p.Secrets = false, 1, 1 // the workload brings its own
+	return s.Measure(ctx, root, p, session.OnTopologies{
+		Name: "faults", DryRun: dryRun,
+		Measure: func(ctx context.Context, t *kind.Target, _ *plan.Resolved, dir string) (result.Verdict, error) {
+			on, err := t.Faults(ctx)
+			if err != nil {
+				return "", err
+			}
+			defer on.End()
+			one := *f
+			one.Cluster, one.Dir, one.Schedule = on, dir, schedules[t.Info().Name]
+			if err := one.announce(s); err != nil {
+				return "", err
+			}
+			info := t.Info()
+			return one.judged(ctx, s, fmt.Sprintf("chart %s %s in topology %s, OpenBao %%s", info.Chart.Name, info.Chart.Version,
+				info.Name))
+		},
+	})
 }
 
 // print prints a report and writes it beside the history.
 func (f *Faults) print(s *session.Session, report *check.Report) error {
-	report.Reproduce, report.Target = f.Reproduce, "two processes of OpenBao "+report.History.Server+" on one PostgreSQL"
+	report.Reproduce = f.Reproduce
 	printed := session.Print(s, report, check.Encode, func(w io.Writer) error {
 		fmt.Fprintf(w, "Files: %s\n", f.Dir)
 		return check.Text(w, report)
@@ -77,7 +118,7 @@ func (f *Faults) Shrink(ctx context.Context, s *session.Session, shrinker faults
 	case least == nil:
 		return "", err
 	}
-	least.Reproduce = f.Reproduce
+	least.Reproduce, report.Target = f.Reproduce, fmt.Sprintf(processes, report.History.Server)
 	path := filepath.Join(f.Dir, "shrunk.json")
 	written := least.WriteFile(path)
 	fmt.Fprintf(s.Aside(), "%s\n%s\n\nAgain: steamer faults replay %s\n\n", least, strings.Join(least.Finding.Story, "\n"),

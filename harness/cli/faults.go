@@ -15,13 +15,16 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/topology"
 )
 
 const faultsLong = `Breaks OpenBao while clients write, read, delete and are granted access, and judges whether anything that was
-acknowledged was lost, and anything granted that was taken away. Two OpenBao processes share one PostgreSQL on this
-machine. Each fault is drawn from the seed, printed before anything starts, done after both nodes have recovered from the
-one before, and leaves a receipt that it took effect.
+acknowledged was lost, and anything granted that was taken away. With --local two OpenBao processes share one PostgreSQL on
+this machine; without it the chart is installed in each topology, as in steamer run. Each fault is drawn from the seed,
+printed before it is done, done after all nodes have recovered from the one before, and leaves a receipt that it took effect.
 
 Writes the history of every operation, schedule.json and report.json into a directory of their own below --output-dir.
 An interrupt leaves a partial history, judged. docs/faults.md has the invariants and what a PASS does not say.
@@ -30,12 +33,14 @@ Exit codes: as those of steamer faults check.`
 
 // faultsFlags are the flags of steamer faults.
 type faultsFlags struct {
+	*planFlags
 	campaign.Faults
-	local    bool
-	faults   int
-	seed     uint64
-	kinds    []string
-	schedule string
+	installed []*pflag.FlagSet // what means nothing for processes
+	local     bool
+	faults    int
+	seed      uint64
+	kinds     []string
+	schedule  string
 }
 
 // usual is the workload of flags that are not given.
@@ -44,18 +49,19 @@ func usual() faults.Options {
 }
 
 func newFaults(state *State) *cobra.Command {
-	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: usual()}}
+	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: usual()}, planFlags: newPlanFlags(scenario.None, nil)}
 	command := &cobra.Command{
 		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong,
 		Args: cobra.NoArgs,
 		Example: `  steamer faults --local --faults 20
   steamer faults --local --faults 50 --kinds freeze-active,kill-active --seed 7
   steamer faults --local --faults 10 --kinds commit-after,pg-crash
+  steamer faults --topology cloud-native --faults 50       # a chart on a cluster
   steamer faults check runs/faults-20261130-120000/history`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	addFlags(command, "Faults", func(set *pflag.FlagSet) {
-		set.BoolVar(&f.local, "local", false, "on processes of this machine; clusters are not supported yet")
+		set.BoolVar(&f.local, "local", false, "on processes of this machine instead of on a cluster")
 		set.IntVar(&f.faults, "faults", f.faults, "how many faults, one after the other")
 		set.Uint64Var(&f.seed, "seed", 0, "seed of schedule and workload (default: a new one)")
 		set.StringSliceVar(&f.kinds, "kinds", nil,
@@ -65,13 +71,15 @@ func newFaults(state *State) *cobra.Command {
 	addFlags(command, "Workload", func(set *pflag.FlagSet) {
 		set.IntVar(&f.Ops, "ops", 0, "operations, at least: goes on after the last fault until there are as many")
 		set.Float64Var(&f.Rate, "rate", f.Rate, "operations per second, of all clients together")
+		set.Lookup("rate").DefValue += fmt.Sprint(", on a cluster ", clusterRate)
 		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
 		set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
 		set.BoolVar(&f.Audit, "audit", f.Audit,
-			"hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
+			"with --local: hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile")
 	})
+	f.installed = addFaultsInstalled(command, f.planFlags)
 	addFlags(command, "Output", func(set *pflag.FlagSet) { bindFaultsOutput(set, &f.Faults) })
 	addRecordFormat(command, state)
 	command.AddCommand(newFaultsCheck(state), newFaultsReplay(state), newFaultsShrink(state), newFaultsKinds(state),
@@ -79,27 +87,97 @@ func newFaults(state *State) *cobra.Command {
 	return command
 }
 
+// clusterRate is the usual rate on a cluster, whose ways to single pods lead through its API
+// server.
+const clusterRate = 40
+
+// addFaultsInstalled adds the flags about a chart and its cluster.
+func addFaultsInstalled(c *cobra.Command, f *planFlags) []*pflag.FlagSet {
+	file, dryRun := f.addFile(c)
+	return []*pflag.FlagSet{
+		file, dryRun, f.add(c, "Chart", bindTopology), f.add(c, "Chart", bindTLS), f.add(c, "Chart", bindChart),
+		f.add(c, "Cluster", bindCluster),
+	}
+}
+
 func (f *faultsFlags) run(c *cobra.Command, state *State) error {
 	given := c.Flags().Changed
-	if !f.local {
-		return exit.Invalidf("steamer faults", "add --local", "faults on a cluster are not supported yet")
-	}
 	if f.schedule != "" && (given("faults") || given("seed") || given("kinds")) {
 		return exit.Invalidf("--schedule", "leave out --faults, --seed and --kinds", "the file has faults and seed")
 	}
 	if !given("seed") {
 		f.seed = rand.Uint64()
 	}
-	var err error
-	if f.schedule != "" {
-		f.Schedule, err = faults.ReadSchedule(f.schedule)
-	} else {
-		f.Schedule, err = faults.Draw(f.seed, f.faults, f.kinds)
+	if !f.local {
+		return f.onCluster(c, state)
+	}
+	err := refuse("with --local nothing is installed", f.installed...)
+	if err == nil {
+		f.Schedule, err = f.draw(faults.Place{})
 	}
 	if err := errors.Join(err, f.Validate()); err != nil {
 		return err
 	}
 	verdict, err := f.Run(c.Context(), state)
+	return conclude(c.Context(), verdict, err)
+}
+
+// draw reads the schedule, or draws one for a place.
+func (f *faultsFlags) draw(place faults.Place) (*faults.Schedule, error) {
+	if f.schedule == "" {
+		return faults.DrawFor(place, f.seed, f.faults, f.kinds)
+	}
+	s, err := faults.ReadSchedule(f.schedule)
+	if err == nil {
+		err = s.Fits(place)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.Topology = place.Topology
+	return s, nil
+}
+
+// onCluster breaks what a plan installs.
+func (f *faultsFlags) onCluster(c *cobra.Command, state *State) error {
+	if given := c.Flags().Changed; given("audit") && f.Audit {
+		return exit.Invalidf("--audit", "add --local", "audit logs of pods that are deleted are not whole")
+	} else if !given("rate") {
+		f.Rate = clusterRate
+	}
+	f.Audit = false
+	return faultsOnCluster(c, state, f.planFlags, &f.Faults, f.draw)
+}
+
+// faultsOnCluster reads the plan, has a schedule drawn for each of its topologies, and does them.
+func faultsOnCluster(c *cobra.Command, state *State, plans *planFlags, f *campaign.Faults,
+	draw func(faults.Place) (*faults.Schedule, error),
+) error {
+	root, p, err := plans.readWithoutScenarios(c, state)
+	if err != nil {
+		return err
+	}
+	p.Output = f.Output
+	dialect, err := topology.DialectNamed(p.Dialect)
+	switch {
+	case err != nil:
+		return err
+	case dialect.Raft || dialect.Server == openbao.KindVault:
+		return exit.Invalidf("--dialect "+p.Dialect, "choose one of OpenBao on PostgreSQL",
+			"faults follow its namespaces, and its lock in PostgreSQL")
+	}
+	_, changes := dialect.Changes[scenario.ChangeCacheSize]
+	schedules := map[string]*faults.Schedule{}
+	for _, name := range p.Topologies {
+		place := faults.Place{Topology: name, NoEngine: p.Cluster.Existing(), NoChange: !changes}
+		if schedules[name], err = draw(place); err != nil {
+			return err
+		}
+	}
+	if err := f.Validate(); err != nil {
+		return err
+	}
+	verdict, err := f.OnCluster(c.Context(), state, root, p, schedules, plans.dryRun)
 	return conclude(c.Context(), verdict, err)
 }
 

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
+	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
 const faultsReplayLong = `Does the faults of a schedule again, with the seed and the workload that stand in it: schedule.json of any run, or the
@@ -19,7 +22,8 @@ several runs.
 Exit codes: as those of steamer faults check.`
 
 func newFaultsReplay(state *State) *cobra.Command {
-	f := &campaign.Faults{Options: usual()}
+	f, plans := &campaign.Faults{Options: usual()}, newPlanFlags(scenario.None, nil)
+	var installed []*pflag.FlagSet
 	command := &cobra.Command{
 		Use: "replay FILE", Short: "Do the faults of a schedule again", Long: faultsReplayLong, Args: cobra.ExactArgs(1),
 		Example: `  steamer faults replay runs/faults-20261130-120000/schedule.json
@@ -28,13 +32,34 @@ func newFaultsReplay(state *State) *cobra.Command {
 			if err := take(f, args[0]); err != nil {
 				return err
 			}
+			if f.Schedule.Topology != "" {
+				return replayOnCluster(c, state, plans, f)
+			}
+			if err := refuse("nothing is installed for a schedule of processes", installed...); err != nil {
+				return err
+			}
 			verdict, err := f.Run(c.Context(), state)
 			return conclude(c.Context(), verdict, err)
 		},
 	}
+	installed = addFaultsInstalled(command, plans)
 	addFlags(command, "Output", func(set *pflag.FlagSet) { bindFaultsOutput(set, f) })
 	addRecordFormat(command, state)
 	return command
+}
+
+// replayOnCluster does a schedule in the topology that stands in it, or in another that is given.
+func replayOnCluster(c *cobra.Command, state *State, plans *planFlags, f *campaign.Faults) error {
+	if !c.Flags().Changed("topology") {
+		if err := c.Flags().Set("topology", f.Schedule.Topology); err != nil {
+			return err
+		}
+	}
+	return faultsOnCluster(c, state, plans, f, func(place faults.Place) (*faults.Schedule, error) {
+		s := *f.Schedule
+		s.Topology = place.Topology
+		return &s, s.Fits(place)
+	})
 }
 
 // take reads a schedule with its workload.
@@ -67,6 +92,10 @@ func newFaultsShrink(state *State) *cobra.Command {
 			if err := errors.Join(take(f, args[0]), s.Validate()); err != nil {
 				return err
 			}
+			if f.Schedule.Topology != "" {
+				return exit.Invalidf(args[0], "shorten it by hand, and use steamer faults replay",
+					"schedules of a cluster are not shrunk")
+			}
 			verdict, err := f.Shrink(c.Context(), state, s)
 			return conclude(c.Context(), verdict, err)
 		},
@@ -89,7 +118,7 @@ func newFaultsKinds(state *State) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			return printed(state, format, faults.List(), func(w io.Writer) error {
 				for _, k := range faults.List() {
-					if _, err := fmt.Fprintf(w, "%-14s %s\n", k.Name, k.What); err != nil {
+					if _, err := fmt.Fprintf(w, "%-28s %-18s %s\n", k.Name, strings.Join(k.On, ", "), k.What); err != nil {
 						return err
 					}
 				}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -85,7 +86,14 @@ func TestFaultsRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"cluster":         {nil, "--local"},
+		"audit":           {[]string{"--audit"}, "--local"},
+		"raft":            {[]string{"--dialect", "vault"}, "on PostgreSQL"},
+		"processes' kind": {[]string{"--kinds", "commit-after"}, "it needs processes"},
+		"pods' kind":      {[]string{"--local", "--kinds", "drain"}, "it needs a cluster"},
+		"others' cluster": {[]string{"--context", "none", "--kinds", "net-db-drop"}, "of Steamer's own"},
+		"no change":       {[]string{"--dialect", "community", "--kinds", "config-change"}, "cache-size"},
+		"topology":        {[]string{"--topology", "cloud"}, "cloud"},
+		"installed":       {[]string{"--local", "--keep"}, "--keep"},
 		"faults":          {[]string{"--local", "--faults", "0"}, "--faults 0"},
 		"kinds":           {[]string{"--local", "--kinds", "flood"}, "--kinds flood"},
 		"rate":            {[]string{"--local", "--rate", "NaN"}, "--rate NaN"},
@@ -146,6 +154,13 @@ func TestFaultsReplayRefuses(t *testing.T) {
 	require.NoError(t, schedule.WriteFile(good))
 	schedule.Workload = &faults.Workload{Rate: 100, Clients: 1000, Tenants: 1, Secrets: 1}
 	require.NoError(t, schedule.WriteFile(huge))
+	drain, mixed := filepath.Join(dir, "drain.json"), filepath.Join(dir, "mixed.json")
+	onCluster, err := faults.DrawFor(faults.Place{Topology: "cloud-native"}, 1, 3, []string{"net-db-drop"})
+	require.NoError(t, err)
+	require.NoError(t, onCluster.WriteFile(drain))
+	text, err := os.ReadFile(drain)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(mixed, bytes.Replace(text, []byte(`"topology": "cloud-native",`), nil, 1), 0o600))
 	other := filepath.Join(dir, "other.json")
 	require.NoError(t, os.WriteFile(other, []byte(`{"apiVersion":"steamer/v1","kind":"History"}`), 0o600))
 	output := filepath.Join(dir, "runs")
@@ -157,6 +172,10 @@ func TestFaultsReplayRefuses(t *testing.T) {
 		"no file":         {[]string{"replay"}, "arg"},
 		"another kind":    {[]string{"replay", other}, "History"},
 		"clients":         {[]string{"replay", huge}, "--clients 1000"},
+		"of a cluster":    {[]string{"replay", drain, "--context", "none"}, "of Steamer's own"},
+		"of both":         {[]string{"replay", mixed}, "it needs a cluster"},
+		"installed":       {[]string{"replay", good, "--keep"}, "--keep"},
+		"shrink: cluster": {[]string{"shrink", drain}, "not shrunk"},
 		"shrink: clients": {[]string{"shrink", huge}, "--clients 1000"},
 		"shrink: times":   {[]string{"shrink", good, "--times", "0"}, "--times 0"},
 		"shrink: runs":    {[]string{"shrink", good, "--runs", "-1"}, "--runs -1"},

@@ -27,13 +27,14 @@ const (
 	forwardDial = 10 * time.Second
 )
 
-// Forward leads a loopback port to the pod behind a Service, by the API server, and follows the
-// Service to another pod. Connections to the old pod end then, as they do when a leader dies.
-// While no pod answers, connections are closed at once.
+// Forward leads a loopback port to a pod, or to the pod behind a Service, by the API server, and
+// follows the Service to another pod. Connections to the old pod end then, as they do when a
+// leader dies. While no pod answers, connections are closed at once.
 type Forward struct {
-	cluster            *Cluster
-	namespace, service string
-	probe              Probe
+	cluster   *Cluster
+	namespace string
+	endpoint  func(context.Context) (pod string, port int32, err error) // where it leads
+	probe     Probe
 
 	listener net.Listener
 	cancel   context.CancelFunc
@@ -62,17 +63,39 @@ type Probe struct {
 // ctx. A pod takes part only after it answered the probe. The error is of code exit.Invalid: the
 // port cannot be bound.
 func (c *Cluster) ForwardService(ctx context.Context, namespace, service string, probe Probe) (*Forward, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.HostPort)))
+	f, err := c.forward(ctx, c.HostPort, namespace, probe, func(ctx context.Context) (string, int32, error) {
+		return c.endpoint(ctx, namespace, service)
+	})
 	if err != nil {
 		return nil, exit.Invalidf("port "+strconv.Itoa(c.HostPort), "choose another with --port", "%w", err)
 	}
+	return f, nil
+}
+
+// ForwardPod forwards a free loopback port to a port of one pod, also while it is not ready.
+func (c *Cluster) ForwardPod(ctx context.Context, namespace, pod string, port int, probe Probe) (*Forward, error) {
+	return c.forward(ctx, 0, namespace, probe, func(context.Context) (string, int32, error) {
+		return pod, int32(port), nil
+	})
+}
+
+func (c *Cluster) forward(ctx context.Context, host int, namespace string, probe Probe,
+	endpoint func(context.Context) (string, int32, error),
+) (*Forward, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(host)))
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	f := &Forward{cluster: c, namespace: namespace, service: service, probe: probe, listener: listener, cancel: cancel}
+	f := &Forward{cluster: c, namespace: namespace, endpoint: endpoint, probe: probe, listener: listener, cancel: cancel}
 	context.AfterFunc(ctx, func() { _ = listener.Close() })
 	f.group.Go(func() { f.follow(ctx) })
 	f.group.Go(func() { f.accept(ctx) })
 	return f, nil
 }
+
+// Address is the loopback address, host:port, that it forwards.
+func (f *Forward) Address() string { return f.listener.Addr().String() }
 
 // Close ends the forward and its connections, and waits for them.
 func (f *Forward) Close() {
@@ -147,10 +170,10 @@ func (f *Forward) swap(next *tunnel, why error) {
 	}
 }
 
-// endpoint is the one ready pod behind the Service and its port.
-func (f *Forward) endpoint(ctx context.Context) (pod string, port int32, err error) {
-	options := metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + f.service}
-	slices, err := f.cluster.Client.DiscoveryV1().EndpointSlices(f.namespace).List(ctx, options)
+// endpoint is the one ready pod behind a Service and its port.
+func (c *Cluster) endpoint(ctx context.Context, namespace, service string) (pod string, port int32, err error) {
+	options := metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service}
+	slices, err := c.Client.DiscoveryV1().EndpointSlices(namespace).List(ctx, options)
 	if err != nil {
 		return "", 0, err
 	}
@@ -163,7 +186,7 @@ func (f *Forward) endpoint(ctx context.Context) (pod string, port int32, err err
 			}
 		}
 	}
-	return "", 0, fmt.Errorf("service %s/%s leads to no ready pod", f.namespace, f.service)
+	return "", 0, fmt.Errorf("service %s/%s leads to no ready pod", namespace, service)
 }
 
 // open makes a tunnel to a pod and proves it by one HTTP round trip.

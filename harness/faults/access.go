@@ -99,7 +99,7 @@ func (c *client) roleRequest(o *history.Op, tenant, name string) openbao.Request
 		Header: http.Header{openbao.HeaderToken: {c.token}},
 	}
 	body := m{
-		"role_type": "jwt", "bound_audiences": c.keys.server.Audience, "user_claim": "sub", "token_policies": jobPolicy,
+		"role_type": "jwt", "bound_audiences": c.keys.audience, "user_claim": "sub", "token_policies": jobPolicy,
 		"token_ttl": "1m", "bound_claims": m{"sub": jobSubject}, // what a role does not name, it keeps
 	}
 	switch o.Kind {

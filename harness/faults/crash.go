@@ -28,6 +28,9 @@ const (
 // whileUp is a context that ends as soon as a process ends that no fault ended.
 func (n *nemesis) whileUp(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	if n.pods != nil { // Kubernetes starts what ends, and the pods are recorded by what it says
+		return ctx, func() { cancel(nil) }
+	}
 	for _, node := range n.nodes {
 		ended := node.Ended()
 		go func() {
@@ -51,8 +54,15 @@ func (n *nemesis) settled(ctx context.Context) error {
 	return n.rescue(ctx, err)
 }
 
-// rescue starts again what ended by itself, where an error comes from that.
+// rescue starts again what ended by itself, where an error comes from that. On a cluster
+// Kubernetes has tried.
 func (n *nemesis) rescue(ctx context.Context, err error) error {
+	if n.pods != nil {
+		if err == nil || ctx.Err() != nil || !n.stuck() {
+			return err
+		}
+		return n.broken(err)
+	}
 	if err == nil || ctx.Err() != nil || !slices.ContainsFunc(n.nodes, (*node).fell) {
 		return err
 	}
@@ -71,6 +81,11 @@ func (n *nemesis) rescue(ctx context.Context, err error) error {
 	for _, line := range n.halves(ctx) {
 		n.record.Event(history.Event{Kind: history.Log, Pod: history.NoPod, Text: line})
 	}
+	return n.broken(err)
+}
+
+// broken records that no node starts any more.
+func (n *nemesis) broken(err error) error {
 	for _, node := range n.nodes {
 		n.pod(node, history.Broken)
 	}

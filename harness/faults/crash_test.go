@@ -12,6 +12,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
@@ -30,15 +31,15 @@ func TestServerThatDoesNotStart(t *testing.T) {
 	_, err = server.Join(ctx)
 	require.NoError(t, err)
 	p := &pool{tenants: 1, secrets: 1, versions: map[string]int{}, readers: map[string]string{}}
-	require.NoError(t, p.provision(ctx, server))
-	for i, n := range server.Nodes() {
-		p.nodes = append(p.nodes, &node{Node: n, db: ways.list[i], pod: i})
-	}
+	require.NoError(t, p.takeProcesses(server, ways))
+	client := openbao.New(server.Address, server.HTTPClient())
+	defer client.Close()
+	require.NoError(t, p.provision(ctx, client))
 	var out buffer
 	began := time.Now()
 	p.record, err = history.NewRecorder(&out, history.Header{}, func() time.Duration { return time.Since(began) })
 	require.NoError(t, err)
-	w := newWatcher(p.record, p.nodes, server.DatabaseURL())
+	w := newWatcher(p.record, &processes{nodes: p.nodes, url: server.DatabaseURL}, p.nodes)
 	following, stop := context.WithCancel(ctx)
 	var followed sync.WaitGroup
 	followed.Go(func() { w.run(following) })

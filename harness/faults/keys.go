@@ -9,15 +9,20 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/history"
-	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
+
+// trust is the issuer whose tokens OpenBao trusts.
+type trust struct {
+	url, audience string
+	rails         *gitlab.Issuer                                 // signs what Rails presents
+	publishes     func(context.Context, ...*gitlab.Issuer) error // the keys of these, and no others
+}
 
 // keyring are the keys that sign what jobs present. The issuer publishes one of them at a time,
 // beside Rails' own.
 type keyring struct {
-	server *localbao.Server
-	rails  *gitlab.Issuer
+	trust
 
 	mu   sync.Mutex
 	jwts []string // one of each key, by its number
@@ -28,21 +33,21 @@ const jwtLife = 30 * 24 * time.Hour
 
 // prepare makes another key. It is published by publish.
 func (k *keyring) prepare() (*gitlab.Issuer, string, error) {
-	issuer, err := gitlab.NewIssuer(k.server.Issuer, gitlab.ES256)
+	issuer, err := gitlab.NewIssuer(k.url, gitlab.ES256)
 	if err != nil {
 		return nil, "", err
 	}
 	now := time.Now()
 	jwt, err := issuer.Sign(map[string]any{
-		"iss": k.server.Issuer, "aud": k.server.Audience, "sub": jobSubject,
+		"iss": k.url, "aud": k.audience, "sub": jobSubject,
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(jwtLife).Unix(),
 	}, nil)
 	return issuer, jwt, err
 }
 
 // publish has the issuer publish a key instead of the one before.
-func (k *keyring) publish(issuer *gitlab.Issuer, jwt string) error {
-	if err := k.server.Publish(k.rails, issuer); err != nil {
+func (k *keyring) publish(ctx context.Context, issuer *gitlab.Issuer, jwt string) error {
+	if err := k.publishes(ctx, k.rails, issuer); err != nil {
 		return err
 	}
 	k.mu.Lock()
@@ -121,7 +126,7 @@ func (r *rotator) rotate(ctx context.Context) error {
 		record.Call(revoke)
 	}
 	record.Call(grant)
-	if err := r.publish(issuer, jwt); err != nil {
+	if err := r.publish(ctx, issuer, jwt); err != nil {
 		return err
 	}
 	_ = pause(ctx, publishGrace)

@@ -8,17 +8,48 @@ import (
 
 // Kind is a fault that can be drawn, as it is listed.
 type Kind struct {
-	Name string `json:"name"`
-	What string `json:"what"`
+	Name string   `json:"name"`
+	What string   `json:"what"`
+	On   []string `json:"on"` // "processes", "cluster", or both
 }
 
 // List is what Kinds names, with what each does.
 func List() []Kind {
 	list := make([]Kind, len(kinds))
 	for i, k := range kinds {
-		list[i] = Kind{k.name, k.what}
+		list[i] = Kind{Name: k.name, What: k.what}
+		if k.do != nil {
+			list[i].On = append(list[i].On, "processes")
+		}
+		if onPods[k.name] != nil {
+			list[i].On = append(list[i].On, "cluster")
+		}
 	}
 	return list
+}
+
+// Place is what faults are done on. The zero value is processes of this machine.
+type Place struct {
+	// Topology is that of a chart on a cluster; "" is processes.
+	Topology string
+	// NoEngine says that nothing reaches the cluster's machines, and NoChange that the chart's
+	// dialect knows no change of the configuration.
+	NoEngine, NoChange bool
+}
+
+// lacks is what keeps a kind from being done there, "" for nothing.
+func (p Place) lacks(k kind) string {
+	switch {
+	case p.Topology == "" && k.do == nil:
+		return "it needs a cluster"
+	case p.Topology != "" && onPods[k.name] == nil:
+		return "it needs processes: add --local"
+	case p.Topology != "" && p.NoEngine && k.engine:
+		return "it needs a cluster of Steamer's own"
+	case p.Topology != "" && p.NoChange && k.changes:
+		return "the chart's dialect has no change cache-size"
+	}
+	return ""
 }
 
 // kind is a fault and how it is done.
@@ -26,10 +57,24 @@ type kind struct {
 	name, what string
 	shortest   time.Duration
 	longest    time.Duration
-	// do ends the fault, too, and returns its receipt.
-	do      func(*nemesis, context.Context, *node, Step) (string, error)
+	// do ends the fault, too, and returns its receipt; nil where it is for pods alone. That of pods
+	// is in onPods.
+	do      do
+	engine  bool // of pods: needs the machines of the cluster
+	changes bool // of pods: needs a dialect that can change the configuration
 	standby bool // it is for the standby; else for the active node
 	moves   bool // the lock has to get another holder
+}
+
+// do does a fault, ends it and returns its receipt.
+type do func(*nemesis, context.Context, *node, Step) (string, error)
+
+// on is how the fault is done.
+func (k kind) on(cluster bool) do {
+	if cluster {
+		return onPods[k.name]
+	}
+	return k.do
 }
 
 // kinds are the faults. A leader loses its lock after 15 s without renewing it.
@@ -67,7 +112,10 @@ var kinds = []kind{
 		name: "pause-standby", what: "stop the standby, and let it go on",
 		shortest: time.Second, longest: 6 * time.Second, do: (*nemesis).freeze, standby: true,
 	},
-	{name: "step-down", what: "ask the active node to give up leadership", do: (*nemesis).stepDown, moves: true},
+	{
+		name: "step-down", what: "ask the active node to give up leadership", do: (*nemesis).stepDown,
+		moves: true,
+	},
 	{
 		name: "seal-active", what: "seal the active node, and start it again once the other leads",
 		longest: 2 * time.Second, do: (*nemesis).seal, moves: true,
@@ -100,7 +148,9 @@ var kinds = []kind{
 		what:     "the same until the other node leads, with access that it revokes, and requests that wait in the first",
 		shortest: 300 * time.Millisecond, longest: time.Second, do: (*nemesis).dbLate, moves: true,
 	},
-	{name: "pg-terminate", what: "pg_terminate_backend of the active node's connections", do: (*nemesis).pgTerminate},
+	{
+		name: "pg-terminate", what: "pg_terminate_backend of the active node's connections", do: (*nemesis).pgTerminate,
+	},
 	{
 		name: "pg-restart", what: "restart PostgreSQL in order (fast shutdown)",
 		longest: 2 * time.Second, do: (*nemesis).pgRestart,
@@ -116,6 +166,34 @@ var kinds = []kind{
 	{
 		name: "pg-full", what: "take all connections of PostgreSQL, and end those of the active node",
 		shortest: time.Second, longest: 8 * time.Second, do: (*nemesis).pgFull,
+	},
+	{
+		name: "pod-delete-active", what: "delete the active pod; the length is its grace period",
+		shortest: time.Second, longest: 30 * time.Second, moves: true,
+	},
+	{
+		name: "pod-delete-standby", what: "delete the standby's pod; the length is its grace period",
+		shortest: time.Second, longest: 30 * time.Second, standby: true,
+	},
+	{
+		name: "drain", what: "evict all pods as a drain of their nodes does, each when the disruption budget allows it",
+		moves: true,
+	},
+	{
+		name: "config-change", what: "upgrade the release with another configuration, which replaces all pods",
+		changes: true, moves: true,
+	},
+	{
+		name: "net-db-drop", what: "drop what the active pod and PostgreSQL send each other, for a while",
+		shortest: time.Second, longest: 20 * time.Second, engine: true,
+	},
+	{
+		name: "net-db-reset", what: "reset what the active pod and PostgreSQL send each other, for a while",
+		shortest: time.Second, longest: 20 * time.Second, engine: true,
+	},
+	{
+		name: "net-pods-drop", what: "drop what the active pod and the others send each other, for a while",
+		shortest: time.Second, longest: 20 * time.Second, engine: true,
 	},
 	// the length is the time from the request, or from the acknowledgement of a deletion, which
 	// goes on in the background

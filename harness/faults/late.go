@@ -23,7 +23,7 @@ func newLate(p *pool, first int, seed uint64) []*client {
 	list := make([]*client, lateClients)
 	for i := range list {
 		list[i] = newClient(p, first+i, seed)
-		list[i].http = openbao.Trusting(false, nil)
+		list[i].http = openbao.Trusting(false, p.ca)
 		list[i].limit = lateLimit
 	}
 	return list

@@ -129,7 +129,8 @@ func (c *client) furnish(ctx context.Context, key string) error {
 		}
 	}
 	tenant, _, name := subjectParts(key)
-	client := openbao.New(c.nodes[c.at].address(), c.http)
+	address, _ := c.ways[c.at].reach()
+	client := openbao.New(address, c.http)
 	if err := c.upgraded(ctx, client, tenant+"/"+name); err != nil {
 		return err
 	}

@@ -25,7 +25,8 @@ const recoverTime = 2 * time.Minute
 // nemesis does the faults of a schedule.
 type nemesis struct {
 	*watcher
-	server  *localbao.Server
+	server  *localbao.Server // nil on a cluster
+	pods    *pods            // nil for processes
 	token   string
 	spaces  *client        // of the faults in namespaces
 	made    int            // namespaces by it
@@ -41,11 +42,14 @@ func (n *nemesis) do(ctx context.Context, number int, s Step) error {
 	if victim == nil {
 		return fmt.Errorf("fault %d (%s): no node leads", number, s.Fault)
 	}
-	event := history.Event{Kind: history.Fault, Number: number, Name: s.Fault, Receipt: history.Began, Pod: victim.pod}
+	event := history.Event{
+		Kind: history.Fault, Number: number, Name: s.Fault, Receipt: history.Began,
+		Pod: victim.number(),
+	}
 	n.record.Event(event)
 	before := n.held()
 	up, stop := n.whileUp(ctx)
-	proof, err := k.do(n, up, victim, s)
+	proof, err := k.on(n.pods != nil)(n, up, victim, s)
 	stop()
 	if err == nil {
 		err = n.settled(ctx)
@@ -76,14 +80,11 @@ func receiptOf(proof string, k kind, moved bool) string {
 
 // victim is the node that a fault is for.
 func (n *nemesis) victim(k kind) *node {
-	leader := n.leader()
-	if leader == history.NoPod {
-		return nil
+	leads := n.leads()
+	if leads != nil && k.standby {
+		return n.nodes[(leads.pod+1)%len(n.nodes)]
 	}
-	if k.standby {
-		return n.nodes[(leader+1)%len(n.nodes)]
-	}
-	return n.nodes[leader]
+	return leads
 }
 
 func (n *nemesis) kill(ctx context.Context, victim *node, s Step) (string, error) {
@@ -97,7 +98,7 @@ func (n *nemesis) term(ctx context.Context, victim *node, s Step) (string, error
 // end ends a process and starts it again once another node leads.
 func (n *nemesis) end(ctx context.Context, victim *node, s Step, end func()) (string, error) {
 	pid := victim.PID()
-	before, led := n.held(), n.leader() == victim.pod
+	before, led := n.held(), n.leads() == victim
 	victim.out.Store(true)
 	end()
 	n.pod(victim, history.Down)
@@ -203,7 +204,7 @@ func (n *nemesis) seal(ctx context.Context, victim *node, s Step) (string, error
 
 // ask sends a node a request without a body. The proof is that it says it was done.
 func (n *nemesis) ask(ctx context.Context, victim *node, path string) (string, error) {
-	client := openbao.New(victim.Address, openbao.Trusting(false, nil))
+	client := victim.client()
 	defer client.Close()
 	limited, cancel := context.WithTimeout(ctx, recoverTime)
 	defer cancel()
@@ -222,7 +223,7 @@ func (n *nemesis) ask(ctx context.Context, victim *node, path string) (string, e
 }
 
 func (n *nemesis) pod(victim *node, state string) {
-	n.record.Event(history.Event{Kind: history.Pod, Name: state, Pod: victim.pod})
+	n.record.Event(history.Event{Kind: history.Pod, Name: state, Pod: victim.number()})
 }
 
 // takenOver waits until the lock has another holder than before, which leads.
@@ -242,21 +243,13 @@ func (n *nemesis) takenOver(ctx context.Context, before string) error {
 // recovered waits until one node leads and the others stand by, three times in a row.
 func (n *nemesis) recovered(ctx context.Context) error {
 	_, err := wait.Until(ctx, wait.For{
-		What: "one node leads and the others stand by", Successes: 3, Interval: 100 * time.Millisecond, Deadline: recoverTime,
+		What: "one node leads and the others stand by", Successes: 3, Interval: 100 * time.Millisecond,
+		Deadline: recoverTime + n.patience(),
 	}, func(ctx context.Context) error {
 		if n.blind.Load() {
 			return errors.New("PostgreSQL does not answer")
 		}
-		for _, node := range n.nodes {
-			h, err := node.health(ctx)
-			switch {
-			case err != nil:
-				return err
-			case node.pod == n.leader() && !h.Active(), node.pod != n.leader() && h.Status != http.StatusTooManyRequests:
-				return fmt.Errorf("node %d leads: the health of node %d is %d", n.leader(), node.pod, h.Status)
-			}
-		}
-		return nil
+		return n.serves(ctx, n.leader())
 	})
 	return err
 }

@@ -10,35 +10,20 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/secret"
-	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // provisionTime bounds one call before the faults begin.
 const provisionTime = 30 * time.Second
 
-func versionOf(ctx context.Context, server *localbao.Server) (string, error) {
-	client := openbao.New(server.Address, server.HTTPClient())
-	defer client.Close()
-	h, err := client.Health(ctx)
-	return h.Version, err
-}
-
 // provision logs in as Rails does, and makes a namespace with a KV v2 for each tenant, and tokens
 // of policies that are not there yet.
-func (p *pool) provision(ctx context.Context, server *localbao.Server) error {
-	issuer, err := server.Trust()
-	if err != nil {
-		return err
-	}
-	p.keys = &keyring{server: server, rails: issuer}
-	jwt, err := issuer.Privileged(server.Audience)
-	if err != nil {
-		return err
-	}
-	client := openbao.New(server.Address, server.HTTPClient())
-	defer client.Close()
+func (p *pool) provision(ctx context.Context, client *openbao.Client) error {
 	type m = map[string]any
+	jwt, err := p.keys.rails.Privileged(p.keys.audience)
+	if err != nil {
+		return err
+	}
 	if p.token, err = tokenOf(p.call(ctx, client, "auth/gitlab_rails_jwt/login",
 		m{"role": "app", "jwt": jwt})); err != nil {
 		return err
@@ -52,7 +37,7 @@ func (p *pool) provision(ctx context.Context, server *localbao.Server) error {
 			{"sys/namespaces/" + tenant, m{}},
 			{tenant + "/sys/mounts/" + mount, m{"type": "kv", "options": m{"version": "2"}}},
 			{tenant + "/sys/" + jobs, m{"type": "jwt"}},
-			{tenant + "/" + jobs + "/config", m{"oidc_discovery_url": server.Issuer, "bound_issuer": server.Issuer}},
+			{tenant + "/" + jobs + "/config", m{"oidc_discovery_url": p.keys.url, "bound_issuer": p.keys.url}},
 			{tenant + "/sys/policies/acl/" + jobPolicy, m{"policy": readPolicy}},
 		} {
 			if _, err := p.call(ctx, client, call.path, call.body); err != nil {
@@ -73,6 +58,22 @@ func (p *pool) provision(ctx context.Context, server *localbao.Server) error {
 		}
 	}
 	return nil
+}
+
+// operatorPolicy is what Rails' token may not do.
+const operatorPolicy = `path "sys/seal" { capabilities = ["update", "sudo"] }
+path "sys/step-down" { capabilities = ["update", "sudo"] }`
+
+// operator makes a token that may seal a node and have it step down. A chart denies Rails that.
+func (p *pool) operator(ctx context.Context, client *openbao.Client) (string, error) {
+	type m = map[string]any
+	const name = "steamer-operator"
+	if _, err := p.call(ctx, client, "sys/policies/acl/"+name, m{"policy": operatorPolicy}); err != nil {
+		return "", err
+	}
+	return tokenOf(p.call(ctx, client, "auth/token/create-orphan", m{
+		"policies": []string{name}, "no_default_policy": true, "ttl": "24h",
+	}))
 }
 
 // policyNames are the policies of a tenant.

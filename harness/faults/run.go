@@ -12,8 +12,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
@@ -25,12 +27,13 @@ type Options struct {
 	Rate      float64 // operations per second, of all clients together
 	Clients   int
 	Tenants   int
-	Secrets   int  // of each tenant
-	Spaces    bool // clients create and delete namespaces, too
-	Audit     bool // hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile
-	Server    localbao.Options
-	Dir       string // where the history goes
-	Reproduce string // the command line
+	Secrets   int              // of each tenant
+	Spaces    bool             // clients create and delete namespaces, too
+	Audit     bool             // of processes: hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile
+	Server    localbao.Options // of processes
+	Cluster   Cluster          // what is broken in place of processes; nil is none
+	Dir       string           // where the history goes
+	Reproduce string           // the command line
 	Progress  func(string)
 }
 
@@ -72,9 +75,9 @@ func (o *Options) Take() {
 // historyFile is the name of the history in the directory of a run.
 const historyFile = "history"
 
-// Run starts two OpenBao on one PostgreSQL, does the schedule under load, stops everything and
-// judges the history. An interrupted run, or one that ended by an error, leaves a partial history
-// that is judged, too: the report is nil only where there is none.
+// Run starts two OpenBao on one PostgreSQL, or takes a cluster's, does the schedule under load,
+// stops what it started and judges the history. An interrupted run, or one that ended by an error,
+// leaves a partial history that is judged, too: the report is nil only where there is none.
 func Run(ctx context.Context, o Options) (*check.Report, error) {
 	path := filepath.Join(o.Dir, historyFile)
 	err := o.run(ctx, path)
@@ -94,7 +97,18 @@ func Run(ctx context.Context, o Options) (*check.Report, error) {
 }
 
 // run records a history at path.
-func (o *Options) run(ctx context.Context, path string) (err error) {
+func (o *Options) run(ctx context.Context, path string) error {
+	p := &pool{
+		tenants: o.Tenants, secrets: o.Secrets, spaces: o.Spaces, versions: map[string]int{}, readers: map[string]string{},
+	}
+	if o.Cluster != nil {
+		return o.onCluster(ctx, path, p)
+	}
+	return o.onProcesses(ctx, path, p)
+}
+
+// onProcesses starts processes, and breaks them.
+func (o *Options) onProcesses(ctx context.Context, path string, p *pool) error {
 	ways := &proxies{}
 	defer ways.stop()
 	o.Server.Through = ways.next
@@ -107,26 +121,97 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 	if _, err := server.Join(ctx); err != nil {
 		return err
 	}
-	version, err := versionOf(ctx, server)
+	if err := p.takeProcesses(server, ways); err != nil {
+		return err
+	}
+	client := openbao.New(server.Address, server.HTTPClient())
+	defer client.Close()
+	return o.record(ctx, path, p, client, func() error {
+		n := &nemesis{
+			watcher: newWatcher(p.record, &processes{nodes: p.nodes, url: server.DatabaseURL}, p.nodes), server: server,
+			token: p.token,
+		}
+		var also []func(context.Context) error
+		if o.Audit {
+			also = append(also, func(ctx context.Context) error { return followAudit(ctx, p.record, server.AuditLog()) })
+		}
+		return o.underLoad(ctx, p, n, also...)
+	})
+}
+
+// takeProcesses has clients work with the nodes of a server.
+func (p *pool) takeProcesses(server *localbao.Server, ways *proxies) error {
+	issuer, err := server.Trust()
 	if err != nil {
 		return err
 	}
-	p := &pool{
-		tenants: o.Tenants, secrets: o.Secrets, spaces: o.Spaces, versions: map[string]int{}, readers: map[string]string{},
-	}
-	if err := p.provision(ctx, server); err != nil {
-		return err
-	}
+	p.keys = &keyring{trust: trust{
+		url: server.Issuer, audience: server.Audience, rails: issuer,
+		publishes: func(_ context.Context, all ...*gitlab.Issuer) error { return server.Publish(all...) },
+	}}
 	for i, n := range server.Nodes() {
 		p.nodes = append(p.nodes, &node{Node: n, db: ways.list[i], pod: i})
+		p.ways = append(p.ways, p.nodes[i])
+	}
+	return nil
+}
+
+// onCluster breaks a chart on a cluster.
+func (o *Options) onCluster(ctx context.Context, path string, p *pool) error {
+	c := o.Cluster
+	p.ca = c.CA()
+	p.keys = &keyring{trust: trust{
+		url: c.Issuer().URL(), audience: c.Audience(), rails: c.Issuer(),
+		publishes: func(ctx context.Context, all ...*gitlab.Issuer) error {
+			jwks, err := gitlab.JWKS(all...)
+			if err == nil {
+				err = c.Publish(ctx, jwks)
+			}
+			return err
+		},
+	}}
+	client := openbao.New(c.Service(), openbao.Trusting(true, p.ca))
+	defer client.Close()
+	return o.record(ctx, path, p, client, func() error {
+		operator, err := p.operator(ctx, client)
+		if err != nil {
+			return err
+		}
+		on, err := newPods(ctx, c, p.record)
+		if err != nil {
+			return err
+		}
+		defer on.close()
+		p.nodes = on.nodes
+		for _, n := range p.nodes {
+			p.ways = append(p.ways, n)
+		}
+		p.ways = append(p.ways, service(c.Service()))
+		n := &nemesis{watcher: newWatcher(p.record, on, p.nodes), pods: on, token: operator}
+		return o.underLoad(ctx, p, n, func(ctx context.Context) error {
+			on.run(ctx)
+			return nil
+		})
+	})
+}
+
+// record provisions by a client, and has do write the history at path.
+func (o *Options) record(ctx context.Context, path string, p *pool, client *openbao.Client, do func() error) error {
+	health, err := client.Health(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.provision(ctx, client); err != nil {
+		return err
 	}
 	p.record, err = history.Create(path, history.Header{
-		Seed: o.Schedule.Seed, Versions: keepVersions, Audit: o.Audit, Server: version, Reproduce: o.Reproduce,
+		Seed: o.Schedule.Seed, Versions: keepVersions, Audit: o.Audit && o.Cluster == nil, Server: health.Version,
+		Reproduce: o.Reproduce,
 	})
 	if err != nil {
 		return err
 	}
-	err = o.underLoad(ctx, p, server)
+	err = do()
 	if errors.Is(err, errBroken) {
 		o.Progress(err.Error())
 		err = p.record.Err() // the history says so, and nothing is missing from it
@@ -137,22 +222,20 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 	return p.record.Close()
 }
 
-// underLoad has clients work while the faults are done, and reads everything at the end.
-func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Server) error {
-	w := newWatcher(p.record, p.nodes, server.DatabaseURL())
+// underLoad has clients work while the faults are done, and reads everything at the end. Beside it
+// go on what watches the system, until ctx ends.
+func (o *Options) underLoad(parent context.Context, p *pool, n *nemesis, beside ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(parent)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		w.run(ctx)
+		n.watcher.run(ctx)
 		return nil
 	})
-	if o.Audit {
-		group.Go(func() error { return followAudit(ctx, p.record, server.AuditLog()) })
+	for _, follow := range beside {
+		group.Go(func() error { return follow(ctx) })
 	}
-	n := &nemesis{
-		watcher: w, server: server, token: p.token, late: newLate(p, o.Clients+1, o.Schedule.Seed),
-		spaces: newClient(p, o.Clients+1+lateClients, o.Schedule.Seed),
-	}
+	n.late = newLate(p, o.Clients+1, o.Schedule.Seed)
+	n.spaces = newClient(p, o.Clients+1+lateClients, o.Schedule.Seed)
 	n.spaces.limit = lateLimit
 	rotates := &rotator{
 		keyring: p.keys, grants: newClient(p, o.Clients+2+lateClients, 0), revokes: newClient(p, o.Clients+3+lateClients, 0),
@@ -241,7 +324,7 @@ func (o *Options) faults(ctx context.Context, n *nemesis) error {
 			}
 			return exit.Environmentf("faults", "the history up to there is kept and judged", "%w", err)
 		}
-		o.Progress(fmt.Sprintf("fault %d of %d, %s: both nodes serve again after %.1f s", i+1, len(o.Schedule.Steps),
+		o.Progress(fmt.Sprintf("fault %d of %d, %s: all nodes serve again after %.1f s", i+1, len(o.Schedule.Steps),
 			step.Fault, time.Since(began).Seconds()))
 	}
 	return nil

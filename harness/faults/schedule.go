@@ -1,6 +1,6 @@
-// Package faults breaks an OpenBao of processes while clients write, read and are granted access,
-// records everything as a history and has package check judge it. Each fault leaves a receipt that
-// it took effect.
+// Package faults breaks an OpenBao, of processes or of a chart on a cluster, while clients write,
+// read and are granted access, records everything as a history and has package check judge it.
+// Each fault leaves a receipt that it took effect.
 package faults
 
 import (
@@ -20,7 +20,9 @@ type Schedule struct {
 	Kind       string `json:"kind"`
 	Seed       uint64 `json:"seed"`                // of the workload, too
 	Reproduce  string `json:"reproduce,omitempty"` // the command line that drew it
-	Steps      []Step `json:"steps"`
+	// Topology is that of the chart on a cluster that the steps are for; "" is processes.
+	Topology string `json:"topology,omitempty"`
+	Steps    []Step `json:"steps"`
 	// Workload is that of the run that the schedule is of; nil is none.
 	Workload *Workload `json:"workload,omitempty"`
 	Finding  *Finding  `json:"finding,omitempty"`
@@ -77,6 +79,9 @@ func checkSchedule(s *Schedule) error {
 			return exit.Invalidf(fmt.Sprintf("steps[%d]", i), "choose from "+strings.Join(Kinds(), ", "),
 				"there is no fault %q", step.Fault)
 		}
+		if why := (Place{Topology: s.Topology}).lacks(kindOf(step.Fault)); why != "" {
+			return fmt.Errorf("steps[%d]: %s: %s", i, step.Fault, why)
+		}
 		if min(step.After, step.Length) < 0 || max(step.After, step.Length) > document.Duration(maxLength) {
 			return fmt.Errorf("steps[%d]: times have to be 0 to %s", i, maxLength)
 		}
@@ -84,12 +89,18 @@ func checkSchedule(s *Schedule) error {
 	return nil
 }
 
-// Draw draws a schedule from a seed, of some kinds or all; -NAME leaves one out. Each
-// schedule draws its own weights first, so that runs differ in what they are made of.
+// Draw is DrawFor processes of this machine.
 func Draw(seed uint64, faults int, names []string) (*Schedule, error) {
-	s := &Schedule{APIVersion: codec.APIVersion, Kind: codec.Kind, Seed: seed}
+	return DrawFor(Place{}, seed, faults, names)
+}
+
+// DrawFor draws a schedule from a seed, of some kinds or all that can be done in a place; -NAME
+// leaves one out. Each schedule draws its own weights first, so that runs differ in what they are
+// made of.
+func DrawFor(place Place, seed uint64, faults int, names []string) (*Schedule, error) {
+	s := &Schedule{APIVersion: codec.APIVersion, Kind: codec.Kind, Seed: seed, Topology: place.Topology}
 	rng := rand.New(rand.NewPCG(seed, 0xfa))
-	chosen, err := choose(names)
+	chosen, err := choose(place, names)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +131,19 @@ func Draw(seed uint64, faults int, names []string) (*Schedule, error) {
 	return s, nil
 }
 
-// choose are the kinds of some names; all where there are none. -NAME takes one away.
-func choose(names []string) ([]kind, error) {
+// Fits refuses a schedule with a fault that cannot be done in a place.
+func (s *Schedule) Fits(place Place) error {
+	for i, step := range s.Steps {
+		if why := place.lacks(kindOf(step.Fault)); why != "" {
+			return exit.Invalidf(fmt.Sprintf("steps[%d]", i), "leave it out", "%s: %s", step.Fault, why)
+		}
+	}
+	return nil
+}
+
+// choose are the kinds of some names; all that a place can do where there are none. -NAME takes
+// one away.
+func choose(place Place, names []string) ([]kind, error) {
 	with, without := map[string]bool{}, map[string]bool{}
 	for _, name := range names {
 		bare, away := strings.CutPrefix(name, "-")
@@ -131,13 +153,16 @@ func choose(names []string) ([]kind, error) {
 		}
 		if away {
 			without[bare] = true
-		} else {
-			with[bare] = true
+			continue
+		}
+		with[bare] = true
+		if why := place.lacks(kindOf(bare)); why != "" {
+			return nil, exit.Invalidf("--kinds "+name, "steamer faults kinds lists what each needs", "%s", why)
 		}
 	}
 	var chosen []kind
 	for _, k := range kinds {
-		if (len(with) == 0 || with[k.name]) && !without[k.name] {
+		if (len(with) == 0 || with[k.name]) && !without[k.name] && place.lacks(k) == "" {
 			chosen = append(chosen, k)
 		}
 	}

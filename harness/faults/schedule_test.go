@@ -3,6 +3,7 @@ package faults
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,16 +27,31 @@ func TestDraw(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, first.Steps, other.Steps)
 
-	drawn := map[string]int{}
-	many, err := Draw(9, 2000, nil)
-	require.NoError(t, err)
-	for _, step := range many.Steps {
-		drawn[step.Fault]++
-		k := kindOf(step.Fault)
-		require.GreaterOrEqual(t, time.Duration(step.Length), k.shortest)
-		require.LessOrEqual(t, time.Duration(step.Length), max(k.shortest, k.longest))
+	for _, place := range []Place{
+		{}, {Topology: "cloud-native"}, {Topology: "cloud-native", NoEngine: true}, {
+			Topology: "cloud-native-hybrid",
+			NoChange: true,
+		},
+	} {
+		drawn := map[string]int{}
+		many, err := DrawFor(place, 9, 2000, nil)
+		require.NoError(t, err)
+		for _, step := range many.Steps {
+			drawn[step.Fault]++
+			k := kindOf(step.Fault)
+			require.Empty(t, place.lacks(k))
+			require.GreaterOrEqual(t, time.Duration(step.Length), k.shortest)
+			require.LessOrEqual(t, time.Duration(step.Length), max(k.shortest, k.longest))
+		}
+		possible := slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return place.lacks(k) != "" })
+		require.Len(t, drawn, len(possible))
+		require.NoError(t, many.Fits(place))
+		path := filepath.Join(t.TempDir(), "schedule.json")
+		require.NoError(t, many.WriteFile(path))
+		read, err := ReadSchedule(path)
+		require.NoError(t, err)
+		require.Equal(t, many, read)
 	}
-	require.Len(t, drawn, len(kinds))
 
 	some, err := Draw(7, 50, []string{"step-down"})
 	require.NoError(t, err)

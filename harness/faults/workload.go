@@ -62,6 +62,8 @@ var spaceWeights = []weight{{6, (*client).namespace}}
 type pool struct {
 	record  *history.Recorder
 	nodes   []*node
+	ways    []way  // of clients: directly to each node, in the order of nodes, and on a cluster by the Service
+	ca      []byte // of the API; nil for plain HTTP
 	token   string // may do everything
 	tenants int
 	secrets int  // of each tenant
@@ -86,13 +88,13 @@ func (p *pool) latest(key string) int {
 }
 
 // client is one that does one operation after the other. Half of them keep connections and half
-// make one for each request; half begin with each node.
+// make one for each request; as many begin by each way.
 type client struct {
 	*pool
 	id      int
 	rng     *rand.Rand
 	http    *http.Client
-	at      int // node that it sends to
+	at      int // way that it sends by
 	counter int
 	limit   time.Duration // of one request
 
@@ -102,7 +104,8 @@ type client struct {
 
 func newClient(p *pool, id int, seed uint64) *client {
 	return &client{
-		pool: p, id: id, rng: rand.New(rand.NewPCG(seed, uint64(id)+1)), http: openbao.Trusting(id%4 < 2, nil), at: id % 2,
+		pool: p, id: id, rng: rand.New(rand.NewPCG(seed, uint64(id)+1)), http: openbao.Trusting(id%4 < 2, p.ca),
+		at:    id % len(p.ways),
 		limit: answerTime, space: life{steps: spaceSteps}, login: life{steps: tokenSteps},
 	}
 }
@@ -170,8 +173,8 @@ const policies = 3
 // do does one operation and records it.
 func (c *client) do(ctx context.Context, o *history.Op) {
 	request := c.request(o)
-	node := c.nodes[c.at]
-	to := openbao.New(node.address(), c.http)
+	address, pod := c.ways[c.at].reach()
+	to := openbao.New(address, c.http)
 	c.record.Call(o)
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	response, err := to.Do(limited, request)
@@ -179,7 +182,7 @@ func (c *client) do(ctx context.Context, o *history.Op) {
 	a := history.Answer{Err: err}
 	if err == nil {
 		a = history.Answer{Status: response.Status, JSON: !response.Foreign, Data: response.Data, Errors: response.Errors}
-		o.Pod = c.at
+		o.Pod = pod
 		o.Request, _ = requestID(response.RequestID) // some answers have none
 	}
 	c.conclude(o, a)
@@ -190,7 +193,7 @@ func (c *client) do(ctx context.Context, o *history.Op) {
 	}
 	c.record.Return(o)
 	if o.Result == history.Unknown || err != nil {
-		c.at = (c.at + 1) % len(c.nodes)
+		c.at = (c.at + 1) % len(c.ways)
 	}
 }
 

@@ -21,22 +21,44 @@ const checkpointer = "SELECT pid, backend_start FROM pg_stat_activity WHERE back
 const restartPoll = 100 * time.Millisecond
 
 // Restart implements scenario.Database. The machine's container is restarted in order. In a pod
-// one process is killed, upon which PostgreSQL ends all others and recovers: a container that ends
-// would be held back longer each time, and a new pod has no data.
+// PostgreSQL crashes: a container that ends would be held back longer each time, and a new pod has
+// no data.
 func (a administrator) Restart(ctx context.Context) error {
+	if !a.onMachine() {
+		return a.crash(ctx)
+	}
+	err := a.again(ctx, func(string) error {
+		_, err := a.env.Engine.Run(ctx, "restart", a.env.machine())
+		if err == nil {
+			err = a.env.fillMachine(ctx)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.env.followMachine(ctx)
+}
+
+// CrashDatabase kills one of PostgreSQL's processes, upon which it ends all others and recovers.
+// It returns when PostgreSQL accepts connections again.
+func (e *Environment) CrashDatabase(ctx context.Context) error { return administrator{e}.crash(ctx) }
+
+func (a administrator) crash(ctx context.Context) error {
+	return a.again(ctx, func(pid string) error {
+		_, err := a.run(ctx, nil, "sh", "-c", `kill -KILL "$1"`, "kill", pid)
+		return err
+	})
+}
+
+// again ends PostgreSQL's checkpointer, or more, and waits until there is another one.
+func (a administrator) again(ctx context.Context, end func(checkpointer string) error) error {
 	before, err := a.Query(ctx, checkpointer)
 	if err != nil {
 		return err
 	}
-	if a.onMachine() {
-		if _, err = a.env.Engine.Run(ctx, "restart", a.env.machine()); err == nil {
-			err = a.env.fillMachine(ctx)
-		}
-	} else {
-		pid, _, _ := strings.Cut(before, "|")
-		_, err = a.run(ctx, nil, "sh", "-c", `kill -KILL "$1"`, "kill", pid)
-	}
-	if err != nil {
+	pid, _, _ := strings.Cut(before, "|")
+	if err := end(pid); err != nil {
 		return err
 	}
 	_, err = wait.Until(ctx, wait.For{
@@ -49,10 +71,7 @@ func (a administrator) Restart(ctx context.Context) error {
 		}
 		return err
 	})
-	if err != nil || !a.onMachine() {
-		return err
-	}
-	return a.env.followMachine(ctx)
+	return err
 }
 
 // Pause implements scenario.Database.

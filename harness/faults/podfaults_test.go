@@ -1,0 +1,162 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/history/check"
+)
+
+// fakeRun is a nemesis of a fake cluster, and its history.
+type fakeRun struct {
+	*nemesis
+	cluster *fakeCluster
+	out     buffer
+	end     func()
+}
+
+func newFakeRun(t *testing.T) *fakeRun {
+	t.Helper()
+	r := &fakeRun{cluster: newFakeCluster(t)}
+	began := time.Now()
+	record, err := history.NewRecorder(&r.out, history.Header{}, func() time.Duration { return time.Since(began) })
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	on, err := newPods(ctx, r.cluster, record)
+	require.NoError(t, err)
+	r.nemesis = &nemesis{watcher: newWatcher(record, on, on.nodes), pods: on}
+	var group sync.WaitGroup
+	group.Go(func() { on.run(ctx) })
+	group.Go(func() { r.watcher.run(ctx) })
+	r.end = sync.OnceFunc(func() {
+		cancel()
+		group.Wait()
+		require.NoError(t, record.Close())
+	})
+	t.Cleanup(r.end)
+	require.NoError(t, r.settled(ctx))
+	return r
+}
+
+// report judges the history.
+func (r *fakeRun) report(t *testing.T) (*check.Report, string) {
+	t.Helper()
+	r.end()
+	reader, err := history.NewReader("history", &r.out)
+	require.NoError(t, err)
+	report, err := check.History(reader)
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	return report, text.String()
+}
+
+// TestPodFaults: each fault of pods is done in order, ended, and confirmed; no pod crashed.
+func TestPodFaults(t *testing.T) {
+	t.Parallel()
+	cases := map[string][]string{
+		"term-active":        {"TERM openbao-2"},
+		"kill-active":        {"KILL openbao-2"},
+		"term-standby":       {"TERM openbao-1"},
+		"kill-standby":       {"KILL openbao-1"},
+		"freeze-active":      {"STOP openbao-2", "CONT openbao-2"},
+		"pause-active":       {"STOP openbao-2", "CONT openbao-2"},
+		"pause-standby":      {"STOP openbao-1", "CONT openbao-1"},
+		"step-down":          nil,
+		"seal-active":        {"delete openbao-2 30s"},
+		"pod-delete-active":  {"delete openbao-2 1s"},
+		"pod-delete-standby": {"delete openbao-1 1s"},
+		"drain":              {"evict openbao-2", "evict openbao-2", "evict openbao-1"},
+		"config-change":      {"change"},
+		"net-db-drop":        {"cut openbao-2 false []", "heal"},
+		"net-db-reset":       {"cut openbao-2 true []", "heal"},
+		"net-pods-drop":      {"cut openbao-2 false [10.0.0.1]", "heal"},
+		"pg-crash":           {"crash"},
+		"pg-terminate":       {"10.0.0.2", "string_agg", "pid IN (7,8)"},
+		"pg-read-only":       {"read_only = on", "reload", "DELETE", "RESET", "reload"},
+	}
+	for name := range onPods {
+		require.Contains(t, cases, name)
+		require.Contains(t, Kinds(), name)
+	}
+	for fault, want := range cases {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			r := newFakeRun(t)
+			r.cluster.refused = 1
+			require.NoError(t, r.do(t.Context(), 0, Step{Fault: fault, Length: document.Duration(time.Millisecond)}))
+			require.Len(t, r.cluster.calls, len(want), r.cluster.calls)
+			for i, call := range want {
+				require.Contains(t, r.cluster.calls[i], call)
+			}
+			report, text := r.report(t)
+			require.Equal(t, map[string]int{history.Confirmed: 1}, report.Faults, text)
+			require.Empty(t, report.Rules, text)
+		})
+	}
+}
+
+// TestPodFaultsAreEnded: what a fault began is ended where the run was interrupted meanwhile, and
+// where a part of it failed.
+func TestPodFaultsAreEnded(t *testing.T) {
+	t.Parallel()
+	for fault, last := range map[string]string{
+		"pause-active": "CONT openbao-2", "freeze-active": "CONT openbao-2", "net-db-drop": "heal", "net-pods-drop": "heal",
+		"pg-read-only": "SELECT pg_reload_conf()",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			r := newFakeRun(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				defer cancel()
+				for r.cluster.begun() < 1 {
+					_ = pause(t.Context(), time.Millisecond)
+				}
+			}()
+			require.ErrorIs(t, r.do(ctx, 0, Step{Fault: fault, Length: document.Duration(time.Hour)}), context.Canceled)
+			require.Equal(t, last, r.cluster.calls[len(r.cluster.calls)-1])
+			require.False(t, r.cluster.readOnly)
+		})
+	}
+	r := newFakeRun(t)
+	r.cluster.fails["STOP openbao-2"] = errors.New("no such process")
+	require.ErrorContains(t, r.do(t.Context(), 0, Step{Fault: "freeze-active"}), "no such process")
+	require.Equal(t, "CONT openbao-2", r.cluster.calls[1])
+}
+
+// TestPodCrash: a container that ends with a panic is a pod that ended by itself; its log is in
+// the report.
+func TestPodCrash(t *testing.T) {
+	t.Parallel()
+	r := newFakeRun(t)
+	r.cluster.log = "starting\npanic: assignment to entry in nil map\n\ngoroutine 1 [running]:\n"
+	require.NoError(t, r.do(t.Context(), 0, Step{Fault: "kill-active"}))
+	report, text := r.report(t)
+	require.Equal(t, map[string]int{"S13": 1}, report.Rules, text)
+	require.Contains(t, text, "assignment to entry in nil map")
+	require.Contains(t, text, "it is openbao-2")
+}
+
+// TestPodIsReplaced: a container that was ended often is not waited for until Kubernetes starts it.
+func TestPodIsReplaced(t *testing.T) {
+	t.Parallel()
+	r := newFakeRun(t)
+	for i := range mostRestarts + 1 {
+		require.NoError(t, r.do(t.Context(), i, Step{Fault: "kill-standby"}))
+	}
+	require.Equal(t, []string{
+		"KILL openbao-1", "KILL openbao-1", "KILL openbao-1", "delete openbao-1 30s",
+	}, r.cluster.calls)
+	report, text := r.report(t)
+	require.Equal(t, map[string]int{history.Confirmed: mostRestarts + 1}, report.Faults, text)
+	require.Empty(t, report.Rules, text)
+}
