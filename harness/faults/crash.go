@@ -25,7 +25,11 @@ const (
 	reviveTime  = time.Minute
 )
 
-// whileUp is a context that ends as soon as a process ends that no fault ended.
+// sealedTime is how long a node may be sealed that no fault sealed: it unseals itself, and tries
+// again every 5 s.
+const sealedTime = 20 * time.Second
+
+// whileUp is a context that ends as soon as a process ends that no fault ended, or stays sealed.
 func (n *nemesis) whileUp(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	if n.pods != nil { // Kubernetes starts what ends, and the pods are recorded by what it says
@@ -42,8 +46,39 @@ func (n *nemesis) whileUp(ctx context.Context) (context.Context, context.CancelF
 			case <-ctx.Done():
 			}
 		}()
+		go func() {
+			if node.staysSealed(ctx) {
+				cancel(errEnded)
+			}
+		}()
 	}
 	return ctx, func() { cancel(nil) }
+}
+
+// staysSealed waits until ctx ends, or until the node has been sealed for sealedTime. Then it will
+// not unseal itself any more: OpenBao shuts its core down for some errors, and the process goes on.
+func (n *node) staysSealed(ctx context.Context) bool {
+	since := time.Now()
+	for pause(ctx, time.Second) == nil {
+		if h, err := n.health(ctx); err != nil || !h.Sealed || n.out.Load() {
+			since = time.Now()
+		}
+		if time.Since(since) > sealedTime {
+			n.sealed.Store(true)
+			return true
+		}
+	}
+	return false
+}
+
+// endSealed ends the nodes that stay sealed, so that they can be started again.
+func (n *nemesis) endSealed() {
+	for _, node := range n.nodes {
+		if node.sealed.Swap(false) && !node.Gone() {
+			n.record.Event(history.Event{Kind: history.Log, Pod: node.pod, Text: "it stays sealed, and no fault sealed it"})
+			node.Kill()
+		}
+	}
 }
 
 // settled waits until both nodes serve. One that ended by itself is recorded and started again.
@@ -63,10 +98,15 @@ func (n *nemesis) rescue(ctx context.Context, err error) error {
 		}
 		return n.broken(err)
 	}
-	if err == nil || ctx.Err() != nil || !slices.ContainsFunc(n.nodes, (*node).fell) {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	n.endSealed()
+	if !slices.ContainsFunc(n.nodes, (*node).fell) {
 		return err
 	}
 	for range reviveTries {
+		n.endSealed()
 		n.startFallen(ctx)
 		up, stop := n.whileUp(ctx)
 		limited, cancel := context.WithTimeout(up, reviveTime)

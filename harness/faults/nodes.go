@@ -24,6 +24,7 @@ type node struct {
 	pod            int                     // place in the list of nodes; of a process also its pod in the history
 	out            atomic.Bool             // down or frozen by a fault
 	buried         int                     // process that ended by itself, and was recorded
+	sealed         atomic.Bool             // and stays so, although no fault sealed it
 }
 
 // number is the node's pod in the history.

@@ -43,5 +43,5 @@ var rules = []Rule{
 		"a deleted version needs an undelete, a destroyed one never returns, no tenant sees another's",
 	},
 	{"S11", "the server starts", "whatever was interrupted, the server starts again and a retry converges"},
-	{"S13", "no pod ends by itself", "a pod that was not ended goes on, without a panic"},
+	{"S13", "no pod ends by itself", "a pod that was not ended goes on, without a panic, and does not stay sealed"},
 }
