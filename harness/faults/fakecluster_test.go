@@ -57,6 +57,12 @@ func (f *fakeCluster) add() {
 	f.made++
 	pod := &fakePod{Pod: corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("openbao-%d", f.made), UID: types.UID(fmt.Sprint(f.made))},
+		Spec: corev1.PodSpec{
+			TerminationGracePeriodSeconds: &[]int64{30}[0],
+			Containers: []corev1.Container{{
+				Name: "openbao", LivenessProbe: &corev1.Probe{InitialDelaySeconds: 5, PeriodSeconds: 5, FailureThreshold: 12},
+			}},
+		},
 		Status: corev1.PodStatus{
 			PodIP:      fmt.Sprintf("10.0.0.%d", f.made),
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},

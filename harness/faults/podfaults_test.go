@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/history"
@@ -159,4 +161,41 @@ func TestPodIsReplaced(t *testing.T) {
 	report, text := r.report(t)
 	require.Equal(t, map[string]int{history.Confirmed: mostRestarts + 1}, report.Faults, text)
 	require.Empty(t, report.Rules, text)
+}
+
+// TestServerOfPodsThatDoesNotStart: it is broken where every pod crashes again and again, and not
+// where one is only slow.
+func TestServerOfPodsThatDoesNotStart(t *testing.T) {
+	t.Parallel()
+	r := newFakeRun(t)
+	late := errors.New("not ready in time")
+	loop := func(pod *fakePod) {
+		r.cluster.mu.Lock()
+		defer r.cluster.mu.Unlock()
+		r.cluster.log = "panic: half a namespace\n"
+		status := &pod.Status.ContainerStatuses[0]
+		status.RestartCount = 3
+		status.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+	}
+	const probeAndGrace = (5 + 5*12 + 30) * time.Second
+	require.Equal(t, firstBackoff+probeAndGrace, r.patience())
+	for i, pod := range r.cluster.list {
+		loop(pod)
+		at := r.nodes[slices.IndexFunc(r.nodes, func(n *node) bool { return n.at.Load().uid == pod.UID })].at.Load()
+		require.NoError(t, r.until(t.Context(), "the crash is seen", func(context.Context) error {
+			if !r.pods.crashed(at) || r.pods.restartsOf(at) != 3 {
+				return errors.New("not yet")
+			}
+			return nil
+		}))
+		if err := r.rescue(t.Context(), late); i == 0 {
+			require.Equal(t, late, err)
+		} else {
+			require.ErrorIs(t, err, errBroken)
+		}
+	}
+	require.Equal(t, 8*firstBackoff+probeAndGrace, r.patience())
+	report, text := r.report(t)
+	require.Equal(t, map[string]int{"S11": 2, "S13": 2}, report.Rules, text)
+	require.Contains(t, text, "half a namespace")
 }
