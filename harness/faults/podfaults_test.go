@@ -70,6 +70,7 @@ func TestPodFaults(t *testing.T) {
 		"term-standby":       {"TERM openbao-1"},
 		"kill-standby":       {"KILL openbao-1"},
 		"freeze-active":      {"STOP openbao-2", "CONT openbao-2"},
+		"freeze-late":        {"STOP openbao-2", "CONT openbao-2"},
 		"pause-active":       {"STOP openbao-2", "CONT openbao-2"},
 		"pause-standby":      {"STOP openbao-1", "CONT openbao-1"},
 		"step-down":          nil,
