@@ -38,6 +38,7 @@ type fakePod struct {
 	corev1.Pod
 	server          *httptest.Server
 	sealed, stopped bool
+	since           time.Time // when it became active; zero for a standby
 }
 
 func newFakeCluster(t *testing.T) *fakeCluster {
@@ -82,9 +83,12 @@ func (f *fakeCluster) add() {
 			pod.sealed = true
 			f.elect(pod.UID)
 			return
+		case r.URL.Path == "/v1/sys/leader":
+			_, _ = fmt.Fprintf(w, `{"is_self":%t,"active_time":%q}`, !pod.since.IsZero(), pod.since.Format(time.RFC3339Nano))
+			return
 		case pod.sealed:
 			w.WriteHeader(http.StatusServiceUnavailable)
-		case pod.UID != f.leads:
+		case pod.since.IsZero():
 			w.WriteHeader(http.StatusTooManyRequests)
 		}
 		_, _ = fmt.Fprintf(w, `{"initialized":true,"sealed":%t,"standby":%t,"version":"2.4.0"}`, pod.sealed,
@@ -96,11 +100,14 @@ func (f *fakeCluster) add() {
 // elect has another pod than one lead, in a new term.
 func (f *fakeCluster) elect(not types.UID) {
 	f.terms++
+	var leads *fakePod
 	for _, pod := range f.list {
+		pod.since = time.Time{}
 		if pod.UID != not && !pod.sealed {
-			f.leads = pod.UID
+			leads = pod
 		}
 	}
+	leads.since, f.leads = time.Now(), leads.UID
 }
 
 // replace deletes a pod, and makes another.

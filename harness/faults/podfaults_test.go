@@ -200,3 +200,23 @@ func TestServerOfPodsThatDoesNotStart(t *testing.T) {
 	require.Equal(t, map[string]int{"S11": 2, "S13": 2}, report.Rules, text)
 	require.Contains(t, text, "half a namespace")
 }
+
+// TestFormerLeader: a pod that lost the lock, and goes on to say that it leads, has no new term.
+func TestFormerLeader(t *testing.T) {
+	t.Parallel()
+	r := newFakeRun(t)
+	c := r.cluster
+	require.Equal(t, 1, r.leader())
+	set := func(change func(former, next *fakePod)) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		change(c.list[1], c.list[0])
+	}
+	set(func(_, next *fakePod) { c.terms, c.leads = c.terms+1, next.UID })
+	require.Never(t, func() bool { return r.held() == "term 2" }, 5*watchEvery, watchEvery, "the next one does not lead yet")
+	set(func(_, next *fakePod) { next.since = time.Now() })
+	require.NoError(t, r.takenOver(t.Context(), "term 1"))
+	require.Equal(t, 0, r.leader(), "also while the former one says that it leads")
+	set(func(former, _ *fakePod) { former.since = time.Time{} })
+	require.NoError(t, r.settled(t.Context()))
+}
