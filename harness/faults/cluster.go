@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,21 +77,25 @@ func (p *pods) holder(ctx context.Context) (string, error) { return p.Query(ctx,
 func (p *pods) forget(context.Context) {}
 
 // leading implements system: the node that says that it leads. One that lost the lock may say so
-// for a while, but the lock of the term before was its own.
-func (p *pods) leading(ctx context.Context, _ string, before int) *node {
-	var says []*node
+// for a while, also after the other one got it, but it has not become active since the last term
+// began.
+func (p *pods) leading(ctx context.Context, _ string) *node {
+	var leads *node
+	var since time.Time
 	for _, n := range p.nodes {
-		if h, err := n.health(ctx); err == nil && h.Active() {
-			says = append(says, n)
+		says, err := n.leading(ctx)
+		switch {
+		case err != nil || !says.Self || says.Since.IsZero() || says.Since.Equal(p.since):
+		case leads != nil:
+			return nil // one of the two will give up
+		default:
+			leads, since = n, says.Since
 		}
 	}
-	if len(says) > 1 {
-		says = slices.DeleteFunc(says, func(n *node) bool { return n.number() == before })
+	if leads != nil {
+		p.since = since
 	}
-	if len(says) == 1 {
-		return says[0]
-	}
-	return nil
+	return leads
 }
 
 // serves implements system.

@@ -38,6 +38,7 @@ type fakePod struct {
 	corev1.Pod
 	server          *httptest.Server
 	sealed, stopped bool
+	since           time.Time // when it became active; zero for a standby
 }
 
 func newFakeCluster(t *testing.T) *fakeCluster {
@@ -57,6 +58,12 @@ func (f *fakeCluster) add() {
 	f.made++
 	pod := &fakePod{Pod: corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("openbao-%d", f.made), UID: types.UID(fmt.Sprint(f.made))},
+		Spec: corev1.PodSpec{
+			TerminationGracePeriodSeconds: &[]int64{30}[0],
+			Containers: []corev1.Container{{
+				Name: "openbao", LivenessProbe: &corev1.Probe{InitialDelaySeconds: 5, PeriodSeconds: 5, FailureThreshold: 12},
+			}},
+		},
 		Status: corev1.PodStatus{
 			PodIP:      fmt.Sprintf("10.0.0.%d", f.made),
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
@@ -76,9 +83,12 @@ func (f *fakeCluster) add() {
 			pod.sealed = true
 			f.elect(pod.UID)
 			return
+		case r.URL.Path == "/v1/sys/leader":
+			_, _ = fmt.Fprintf(w, `{"is_self":%t,"active_time":%q}`, !pod.since.IsZero(), pod.since.Format(time.RFC3339Nano))
+			return
 		case pod.sealed:
 			w.WriteHeader(http.StatusServiceUnavailable)
-		case pod.UID != f.leads:
+		case pod.since.IsZero():
 			w.WriteHeader(http.StatusTooManyRequests)
 		}
 		_, _ = fmt.Fprintf(w, `{"initialized":true,"sealed":%t,"standby":%t,"version":"2.4.0"}`, pod.sealed,
@@ -90,11 +100,14 @@ func (f *fakeCluster) add() {
 // elect has another pod than one lead, in a new term.
 func (f *fakeCluster) elect(not types.UID) {
 	f.terms++
+	var leads *fakePod
 	for _, pod := range f.list {
+		pod.since = time.Time{}
 		if pod.UID != not && !pod.sealed {
-			f.leads = pod.UID
+			leads = pod
 		}
 	}
+	leads.since, f.leads = time.Now(), leads.UID
 }
 
 // replace deletes a pod, and makes another.

@@ -60,6 +60,15 @@ func (n *node) health(ctx context.Context) (openbao.Health, error) {
 	return client.Health(ctx)
 }
 
+// leading asks the node whether it leads, with a short time limit.
+func (n *node) leading(ctx context.Context) (openbao.Leading, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	client := n.client()
+	defer client.Close()
+	return client.Leading(ctx)
+}
+
 // client is one of the node's own API that keeps no connection.
 func (n *node) client() *openbao.Client {
 	address := n.address()
@@ -85,9 +94,9 @@ type system interface {
 	// holder is the identity of the lock's holder, "" for none. forget drops what it keeps.
 	holder(ctx context.Context) (string, error)
 	forget(ctx context.Context)
-	// leading is the node that holds the lock under an identity; nil while that is not known.
-	// before is the pod of the term before.
-	leading(ctx context.Context, identity string, before int) *node
+	// leading is the node that leads a new term, in which the lock has an identity; nil while that is
+	// not known.
+	leading(ctx context.Context, identity string) *node
 	// serves returns what keeps the nodes from serving.
 	serves(ctx context.Context, leader int) error
 	// patience is how much longer than a process a node may take until it serves.
@@ -127,7 +136,7 @@ func (p *processes) forget(ctx context.Context) {
 
 // leading is the node whose way to PostgreSQL has seen the identity, once it says that it leads:
 // one that lost the lock may say so for a while.
-func (p *processes) leading(ctx context.Context, identity string, _ int) *node {
+func (p *processes) leading(ctx context.Context, identity string) *node {
 	for _, n := range p.nodes {
 		if !n.db.Identified(identity) {
 			continue
@@ -198,7 +207,7 @@ func (w *watcher) run(ctx context.Context) {
 
 // begin records the term of the lock's holder, if that says that it leads.
 func (w *watcher) begin(ctx context.Context, holder string) {
-	if n := w.leading(ctx, holder, w.leader()); n != nil {
+	if n := w.leading(ctx, holder); n != nil {
 		pod := n.number()
 		w.record.Event(history.Event{Kind: history.Lead, Number: w.terms, Pod: pod})
 		w.terms++

@@ -18,6 +18,7 @@ var onPods = map[string]do{
 	"term-active":        (*nemesis).podTerm,
 	"kill-active":        (*nemesis).podKill,
 	"freeze-active":      (*nemesis).podFreeze,
+	"freeze-late":        (*nemesis).podFreeze,
 	"pause-active":       (*nemesis).podPause,
 	"term-standby":       (*nemesis).podTerm,
 	"kill-standby":       (*nemesis).podKill,
@@ -128,6 +129,11 @@ func (n *nemesis) podPause(ctx context.Context, victim *node, s Step) (string, e
 }
 
 func (n *nemesis) podStop(ctx context.Context, victim *node, s Step, loses bool) (proof string, err error) {
+	late := s.Fault == "freeze-late"
+	if late {
+		n.grantLate(ctx, victim)
+		defer n.waiting.Wait() // after it goes on
+	}
 	at, before := victim.at.Load(), n.held()
 	restarts := n.pods.restartsOf(at)
 	defer func() { // also where the run was interrupted
@@ -145,7 +151,14 @@ func (n *nemesis) podStop(ctx context.Context, victim *node, s Step, loses bool)
 	if stopped, err := n.pods.Stopped(ctx, at.name); err == nil && stopped {
 		proof = history.Confirmed
 	}
-	return proof, n.lost(ctx, before, loses, time.Duration(s.Length))
+	err = n.lost(ctx, before, loses, 0)
+	if err == nil && late {
+		n.useLate(ctx, victim)
+	}
+	if err == nil {
+		err = pause(ctx, time.Duration(s.Length))
+	}
+	return proof, err
 }
 
 // podDelete deletes a pod, with the step's length as its grace period.

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/history"
@@ -68,6 +70,7 @@ func TestPodFaults(t *testing.T) {
 		"term-standby":       {"TERM openbao-1"},
 		"kill-standby":       {"KILL openbao-1"},
 		"freeze-active":      {"STOP openbao-2", "CONT openbao-2"},
+		"freeze-late":        {"STOP openbao-2", "CONT openbao-2"},
 		"pause-active":       {"STOP openbao-2", "CONT openbao-2"},
 		"pause-standby":      {"STOP openbao-1", "CONT openbao-1"},
 		"step-down":          nil,
@@ -159,4 +162,61 @@ func TestPodIsReplaced(t *testing.T) {
 	report, text := r.report(t)
 	require.Equal(t, map[string]int{history.Confirmed: mostRestarts + 1}, report.Faults, text)
 	require.Empty(t, report.Rules, text)
+}
+
+// TestServerOfPodsThatDoesNotStart: it is broken where every pod crashes again and again, and not
+// where one is only slow.
+func TestServerOfPodsThatDoesNotStart(t *testing.T) {
+	t.Parallel()
+	r := newFakeRun(t)
+	late := errors.New("not ready in time")
+	loop := func(pod *fakePod) {
+		r.cluster.mu.Lock()
+		defer r.cluster.mu.Unlock()
+		r.cluster.log = "panic: half a namespace\n"
+		status := &pod.Status.ContainerStatuses[0]
+		status.RestartCount = 3
+		status.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+	}
+	const probeAndGrace = (5 + 5*12 + 30) * time.Second
+	require.Equal(t, firstBackoff+probeAndGrace, r.patience())
+	for i, pod := range r.cluster.list {
+		loop(pod)
+		at := r.nodes[slices.IndexFunc(r.nodes, func(n *node) bool { return n.at.Load().uid == pod.UID })].at.Load()
+		require.NoError(t, r.until(t.Context(), "the crash is seen", func(context.Context) error {
+			if !r.pods.crashed(at) || r.pods.restartsOf(at) != 3 {
+				return errors.New("not yet")
+			}
+			return nil
+		}))
+		if err := r.rescue(t.Context(), late); i == 0 {
+			require.Equal(t, late, err)
+		} else {
+			require.ErrorIs(t, err, errBroken)
+		}
+	}
+	require.Equal(t, 8*firstBackoff+probeAndGrace, r.patience())
+	report, text := r.report(t)
+	require.Equal(t, map[string]int{"S11": 2, "S13": 2}, report.Rules, text)
+	require.Contains(t, text, "half a namespace")
+}
+
+// TestFormerLeader: a pod that lost the lock, and goes on to say that it leads, has no new term.
+func TestFormerLeader(t *testing.T) {
+	t.Parallel()
+	r := newFakeRun(t)
+	c := r.cluster
+	require.Equal(t, 1, r.leader())
+	set := func(change func(former, next *fakePod)) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		change(c.list[1], c.list[0])
+	}
+	set(func(_, next *fakePod) { c.terms, c.leads = c.terms+1, next.UID })
+	require.Never(t, func() bool { return r.held() == "term 2" }, 5*watchEvery, watchEvery, "the next one does not lead yet")
+	set(func(_, next *fakePod) { next.since = time.Now() })
+	require.NoError(t, r.takenOver(t.Context(), "term 1"))
+	require.Equal(t, 0, r.leader(), "also while the former one says that it leads")
+	set(func(former, _ *fakePod) { former.since = time.Time{} })
+	require.NoError(t, r.settled(t.Context()))
 }

@@ -19,7 +19,8 @@ import (
 type pods struct {
 	Cluster
 	record *history.Recorder
-	nodes  []*node // in each the pod that is in this place now
+	nodes  []*node   // in each the pod that is in this place now
+	since  time.Time // when the leader of the last term became active
 
 	mu    sync.Mutex
 	known map[types.UID]*podInfo

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Health is a node's answer to sys/health.
@@ -41,4 +42,16 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 		return h, fmt.Errorf("sys/health: status %d and no JSON answer", res.StatusCode)
 	}
 	return h, nil
+}
+
+// Leading is a node's answer to sys/leader about itself.
+type Leading struct {
+	Self  bool      `json:"is_self"`     // it holds the lock, as far as it knows
+	Since time.Time `json:"active_time"` // when it became active; zero where it is not
+}
+
+// Leading asks a node whether it leads.
+func (c *Client) Leading(ctx context.Context) (Leading, error) {
+	var answer Leading
+	return answer, c.plain(ctx, http.MethodGet, "sys/leader", nil, &answer)
 }
