@@ -68,5 +68,5 @@ func (t *TrackRecord) page() error {
 		}
 		reports = append(reports, r)
 	}
-	return pages.WriteTrackRecordPage(t.Markdown, reports)
+	return pages.WriteTrackRecordPage(t.Markdown, record.Merge(reports))
 }

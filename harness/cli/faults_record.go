@@ -8,6 +8,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/faults/record"
 )
 
 const faultsRecordLong = `Looks for known public bugs of OpenBao again, on processes of this machine: what Steamer finds where a bug is known
@@ -22,7 +23,7 @@ Exit codes: 0 PASS, each bug that the version has was found at least once, and n
 version should not have; 2 INCONCLUSIVE, one that it should have does not show, or was not decided; 3 invalid input.`
 
 func newFaultsRecord(state *State) *cobra.Command {
-	t := &campaign.TrackRecord{}
+	t := &campaign.TrackRecord{Options: record.Options{Parallel: 2}}
 	command := &cobra.Command{
 		Use: "record", Short: "Look for known bugs of OpenBao again", Long: faultsRecordLong, Args: cobra.NoArgs,
 		Example: `  steamer faults record
@@ -47,6 +48,7 @@ func newFaultsRecord(state *State) *cobra.Command {
 		set.StringVar(&t.Server.Binary, "bao", "", "program of OpenBao to try (default: the one that Steamer builds)")
 		set.StringSliceVar(&t.Only, "only", nil, "IDs of bugs; -ID leaves one out (default: all)")
 		set.IntVar(&t.Times, "times", 0, "tries of each bug (default: each bug's own number)")
+		set.IntVar(&t.Parallel, "parallel", t.Parallel, "bugs at a time, each try on two OpenBao and a PostgreSQL of its own")
 		set.Uint64Var(&t.Seed, "seed", 0, "seed of schedules (default: a new one)")
 	})
 	addFlags(command, "Output", func(set *pflag.FlagSet) {

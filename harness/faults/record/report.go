@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/document"
@@ -46,6 +47,46 @@ func Encode(r *Report) ([]byte, error) { return reports.Encode(r) }
 
 // ReadFile reads the record.json of an earlier run. Errors are of code exit.Invalid.
 func ReadFile(path string) (*Report, error) { return reports.ReadFile(path) }
+
+// Merge sums up the reports of each version, in the order of their first.
+func Merge(reports []*Report) []*Report {
+	var merged []*Report
+	for _, r := range reports {
+		i := slices.IndexFunc(merged, func(m *Report) bool { return m.Server == r.Server })
+		if i < 0 {
+			first := *r
+			first.Rows = slices.Clone(r.Rows)
+			merged = append(merged, &first)
+			continue
+		}
+		m := merged[i]
+		m.Started, m.Partial = r.Started, m.Partial || r.Partial
+		for _, row := range r.Rows {
+			at := slices.IndexFunc(m.Rows, func(known Row) bool { return known.ID == row.ID })
+			if at < 0 {
+				m.Rows = append(m.Rows, row)
+				continue
+			}
+			m.Rows[at].add(row)
+		}
+	}
+	for _, m := range merged {
+		m.conclude()
+	}
+	return merged
+}
+
+// add adds the tries of another row of the bug.
+func (r *Row) add(other Row) {
+	r.Tries, r.Found, r.Undecided = r.Tries+other.Tries, r.Found+other.Found, r.Undecided+other.Undecided
+	r.Seconds += other.Seconds
+	if len(r.Proof) == 0 {
+		r.Proof = other.Proof
+	}
+	if other.Reason != "" {
+		r.Reason = other.Reason
+	}
+}
 
 // Outcome is what became of the bug in a few words.
 func (r *Row) Outcome() string {

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
@@ -30,6 +33,7 @@ type Options struct {
 	Only      []string // IDs; -ID leaves one out; none is all
 	Times     int      // tries of each, 0 is each bug's own number
 	Seed      uint64   // of schedules
+	Parallel  int      // bugs at a time, 1 to 16
 	Server    localbao.Options
 	Dir       string // where histories go meanwhile
 	Reproduce string
@@ -40,6 +44,14 @@ type Options struct {
 func (o *Options) Validate() error {
 	if o.Times < 0 || o.Times > maxTimes {
 		return exit.Invalidf(fmt.Sprintf("--times %d", o.Times), fmt.Sprintf("use 1 to %d", maxTimes), "it is out of range")
+	}
+	if o.Parallel < 1 || o.Parallel > 16 {
+		return exit.Invalidf(fmt.Sprintf("--parallel %d", o.Parallel), "use 1 to 16", "it is out of range")
+	}
+	if o.Server.Binary != "" {
+		if _, err := exec.LookPath(o.Server.Binary); err != nil {
+			return exit.Invalidf("--bao "+o.Server.Binary, "name a program of OpenBao", "%w", err)
+		}
 	}
 	_, err := o.chosen()
 	return err
@@ -85,18 +97,24 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	r := &Report{Record: result.NewRecord(Kind), Server: version, Rows: []Row{}}
 	r.Reproduce, r.Target = o.Reproduce, "two processes of OpenBao "+version+" on one PostgreSQL"
+	rows := make([]Row, len(list))
+	var group errgroup.Group
+	group.SetLimit(o.Parallel)
 	for i := range list {
-		row, err := o.look(ctx, &list[i], version)
-		if err != nil {
-			return nil, err // the version is none
-		}
-		r.Rows = append(r.Rows, row)
-		o.Progress(fmt.Sprintf("bug %d of %d, %s: %s", i+1, len(list), row.ID, row.Outcome()))
-		if ctx.Err() != nil {
-			r.Partial = true
-			break
-		}
+		group.Go(func() (err error) {
+			if ctx.Err() != nil {
+				return nil
+			}
+			rows[i], err = o.look(ctx, &list[i], version)
+			o.Progress(fmt.Sprintf("%s: %s", list[i].ID, rows[i].Outcome()))
+			return err
+		})
 	}
+	if err := group.Wait(); err != nil {
+		return nil, err // the version is none
+	}
+	r.Rows = slices.DeleteFunc(rows, func(row Row) bool { return row.Tries == 0 })
+	r.Partial = ctx.Err() != nil
 	r.conclude()
 	return r, ctx.Err()
 }

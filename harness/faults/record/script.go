@@ -54,7 +54,7 @@ type script struct {
 	http   *http.Client
 	saved  map[string]string
 	number atomic.Int64
-	proof  []string // what showed the bug
+	proof  []string // what showed the bug; none where it did not show
 }
 
 // placeholder is ${name}.
@@ -85,6 +85,7 @@ func (s *script) run(ctx context.Context, steps []Step) (found bool, err error) 
 			return false, fmt.Errorf("step %d (%s): %w", i+1, step.name(), err)
 		}
 		if !shown {
+			s.proof = nil // of the whole
 			return false, nil
 		}
 	}
