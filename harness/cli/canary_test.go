@@ -33,6 +33,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/faults/deadlines"
 	"gitlab.com/steamer/steamer/harness/faults/protocol"
+	"gitlab.com/steamer/steamer/harness/faults/record"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/history/check"
@@ -216,6 +217,23 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			}
 			r.Smallest = r.Rows
 			require.NoError(t, pages.WriteProtocol(dir, r))
+		},
+		"report/internal/render/file.go faults": func(t *testing.T, dir string) {
+			r := &check.Report{Record: result.NewRecord(check.Kind), Rules: map[string]int{"S2": 1}}
+			r.Verdict, r.Reproduce = result.Fail, line
+			r.Violations = []check.Violation{{
+				Rule: "S2", Title: poison(), Where: poison(), What: poison(), Steps: []check.Step{{Text: poison()}},
+				Moments: []check.Moment{{Text: poison()}},
+			}}
+			require.NoError(t, pages.WriteFaults(dir, r))
+		},
+		"report/internal/render/file.go record": func(t *testing.T, dir string) {
+			r := &record.Report{Record: result.NewRecord(record.Kind), Rows: []record.Row{{
+				Title: poison(), Reason: poison(), Proof: []string{poison()}, Tries: 2, Found: 1, Undecided: 1,
+			}}}
+			r.Reproduce = line
+			require.NoError(t, pages.WriteTrackRecord(dir, r))
+			require.NoError(t, pages.WriteTrackRecordPage(filepath.Join(dir, "page.md"), []*record.Report{r}))
 		},
 		"faults/deadlines/deadlines.go": func(t *testing.T, dir string) {
 			r := &deadlines.Report{Record: result.NewRecord(deadlines.Kind), Rows: []deadlines.Row{{Note: poison()}}}

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,11 @@ func WriteTrackRecord(dir string, r *record.Report) error {
 
 // WriteTrackRecordPage writes the page of some records to path.
 func WriteTrackRecordPage(path string, reports []*record.Report) error {
-	return trackRecord(reports).WriteFile(filepath.Clean(path))
+	clean := make([]*record.Report, len(reports))
+	for i, r := range reports {
+		clean[i] = secret.Scrub(r)
+	}
+	return trackRecord(clean).WriteFile(path)
 }
 
 // trackRecord has a row for each bug and a column for each record.
