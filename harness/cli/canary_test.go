@@ -182,7 +182,10 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"document/write.go": func(t *testing.T, dir string) {
 			require.NoError(t, document.WriteFile(filepath.Join(dir, "any.txt"), []byte(poison())))
 		},
-		"report/internal/render/file.go run": func(t *testing.T, dir string) { require.NoError(t, report.WriteAll(dir, sample(t))) },
+		"report/internal/render/file.go run": func(t *testing.T, dir string) {
+			require.NoError(t,
+				report.WriteAll(dir, sample(t)))
+		},
 		"report/internal/render/file.go decision": func(t *testing.T, dir string) {
 			d := &gate.Decision{
 				APIVersion: gate.APIVersion, Kind: gate.Kind, Verdict: result.Fail, Reproduce: line, Reasons: []string{""},
@@ -205,8 +208,8 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			r := &check.Report{Record: result.NewRecord(check.Kind)}
 			poisoned(reflect.ValueOf(r))
 			r.APIVersion, r.Kind, r.Reproduce = result.APIVersion, check.Kind, line
-			r.Violations = []check.Violation{{What: poison(), Steps: []check.Step{{Text: poison()}}}}
-			require.NoError(t, check.WriteFile(filepath.Join(dir, "report.json"), r))
+			r.Violations = []check.Violation{{Rule: "S2", What: poison(), Steps: []check.Step{{Text: poison()}}}}
+			require.NoError(t, pages.WriteFaults(dir, r))
 		},
 		"report/internal/render/file.go protocol": func(t *testing.T, dir string) {
 			r := &protocol.Report{
@@ -217,15 +220,6 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			}
 			r.Smallest = r.Rows
 			require.NoError(t, pages.WriteProtocol(dir, r))
-		},
-		"report/internal/render/file.go faults": func(t *testing.T, dir string) {
-			r := &check.Report{Record: result.NewRecord(check.Kind), Rules: map[string]int{"S2": 1}}
-			r.Verdict, r.Reproduce = result.Fail, line
-			r.Violations = []check.Violation{{
-				Rule: "S2", Title: poison(), Where: poison(), What: poison(), Steps: []check.Step{{Text: poison()}},
-				Moments: []check.Moment{{Text: poison()}},
-			}}
-			require.NoError(t, pages.WriteFaults(dir, r))
 		},
 		"report/internal/render/file.go record": func(t *testing.T, dir string) {
 			r := &record.Report{Record: result.NewRecord(record.Kind), Rows: []record.Row{{

@@ -11,10 +11,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults/record"
 )
 
-const faultsRecordLong = `Looks for known public bugs of OpenBao again, on processes of this machine: what Steamer finds where a bug is known
-says what its silence is worth elsewhere. Each try has two OpenBao and a PostgreSQL of its own. A bug is shown by a
-schedule of faults and the history of its clients, or by a few requests and actions. Bugs that the version does not have
-are tried, too, and have to stay silent.
+const faultsRecordLong = `Looks for known public bugs of OpenBao again, on processes of this machine: what Steamer finds
+where a bug is known says what its silence is worth elsewhere. Each try has two OpenBao and a PostgreSQL of its own. A
+bug is shown by a schedule of faults and the history of its clients, or by a few requests and actions. Bugs that the
+version does not have are tried, too, and have to stay silent.
 
 Takes any OpenBao (--bao). Writes record.json and record.md into a directory of their own below --output-dir.
 docs/track-record.md is what was found so far.

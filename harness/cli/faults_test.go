@@ -135,7 +135,8 @@ func TestFaultsProtocolRefuses(t *testing.T) {
 	}
 }
 
-// TestFaultsRecordRefuses: what cannot be looked for is refused before anything is made or started.
+// TestFaultsRecordRefuses: what cannot be looked for is refused before anything is made or
+// started.
 func TestFaultsRecordRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -22,7 +22,8 @@ import (
 // takeoverTime bounds a takeover: a lock holds for 15 s, and a crowded machine is slow.
 const takeoverTime = time.Minute
 
-// failWrites has PostgreSQL refuse what OpenBao stores, but for its lock, and allowWrites ends that.
+// failWrites has PostgreSQL refuse what OpenBao stores, but for its lock, and allowWrites ends
+// that.
 const (
 	failWrites = `CREATE FUNCTION steamer_refuse() RETURNS trigger LANGUAGE plpgsql
 AS 'BEGIN RAISE EXCEPTION ''refused by Steamer''; END';

@@ -177,7 +177,8 @@ func TestHas(t *testing.T) {
 	require.ErrorContains(t, err, "nightly")
 }
 
-// TestVerdict: a bug where it should not be fails, and one that is missed makes silence worth less.
+// TestVerdict: a bug where it should not be fails, and one that is missed makes silence worth
+// less.
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	known := []int{1}
@@ -187,12 +188,16 @@ func TestVerdict(t *testing.T) {
 		outcome string
 		reason  string
 	}{
-		"found":       {Row{Issues: known, Expected: true, Tries: 5, Found: 2}, result.Pass, "2 of 5", "1 public bugs"},
-		"own":         {Row{Expected: true, Tries: 5, Found: 5}, result.Pass, "5 of 5", "and 1 others"},
-		"missed":      {Row{Expected: true, Tries: 5}, result.Inconclusive, "0 of 5: not found", "should have it"},
-		"silent":      {Row{Tries: 5}, result.Pass, "0 of 5: not reproducible with this version", "1 controls silent"},
-		"alarm":       {Row{Tries: 5, Found: 1}, result.Fail, "1 of 5", "should not have it"},
-		"partly":      {Row{Expected: true, Tries: 5, Found: 1, Undecided: 3, Reason: "r"}, result.Pass, "1 of 2", "found again"},
+		"found":  {Row{Issues: known, Expected: true, Tries: 5, Found: 2}, result.Pass, "2 of 5", "1 public bugs"},
+		"own":    {Row{Expected: true, Tries: 5, Found: 5}, result.Pass, "5 of 5", "and 1 others"},
+		"missed": {Row{Expected: true, Tries: 5}, result.Inconclusive, "0 of 5: not found", "should have it"},
+		"silent": {Row{Tries: 5}, result.Pass, "0 of 5: not reproducible with this version", "1 controls silent"},
+		"alarm":  {Row{Tries: 5, Found: 1}, result.Fail, "1 of 5", "should not have it"},
+		"partly": {
+			Row{Expected: true, Tries: 5, Found: 1, Undecided: 3, Reason: "r"},
+			result.Pass, "1 of 2",
+			"found again",
+		},
 		"undecided":   {Row{Tries: 2, Undecided: 2, Reason: "no answer"}, result.Inconclusive, "not decided", "no answer"},
 		"interrupted": {Row{}, result.Inconclusive, "not decided", "not tried"},
 	} {
@@ -261,7 +266,8 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	r, err := Run(t.Context(), Options{
-		Only: []string{"mount-named-as-namespace", "namespace-named-root"}, Times: 1, Parallel: 2, Dir: dir, Progress: func(string) {},
+		Only: []string{"mount-named-as-namespace", "namespace-named-root"}, Times: 1, Parallel: 2, Dir: dir,
+		Progress: func(string) {},
 	})
 	require.NoError(t, err)
 	require.Len(t, r.Rows, 2)

@@ -39,7 +39,8 @@ type Row struct {
 }
 
 var reports = document.Codec[Report]{
-	APIVersion: result.APIVersion, Kind: Kind, Input: "--from", Hint: "use the record.json of a run of steamer faults record",
+	APIVersion: result.APIVersion, Kind: Kind, Input: "--from",
+	Hint: "use the record.json of a run of steamer faults record",
 }
 
 // Encode is the report as JSON.
@@ -111,7 +112,8 @@ func (r *Report) conclude() {
 		row := &r.Rows[i]
 		switch {
 		case row.Found > 0 && !row.Expected:
-			fails = append(fails, fmt.Sprintf("%s shows in %s, and OpenBao %s should not have it", row.ID, row.Outcome(), r.Server))
+			fails = append(fails, fmt.Sprintf("%s shows in %s, and OpenBao %s should not have it", row.ID, row.Outcome(),
+				r.Server))
 		case row.Found > 0 && len(row.Issues) > 0:
 			public++
 		case row.Found > 0:
@@ -128,7 +130,8 @@ func (r *Report) conclude() {
 	if r.Partial {
 		unsure = append(unsure, "it was interrupted")
 	}
-	r.Conclude(fails, unsure, []string{fmt.Sprintf("%d public bugs and %d others found again, %d controls silent", public, own,
+	r.Conclude(fails, unsure, []string{fmt.Sprintf("%d public bugs and %d others found again, %d controls silent", public,
+		own,
 		silent)})
 }
 

@@ -1,6 +1,6 @@
-// Package record looks for known public bugs of OpenBao again: each row of its table says how a bug
-// shows, and which versions have it. Bugs that a version does not have are the controls, which have
-// to stay silent.
+// Package record looks for known public bugs of OpenBao again: each row of its table says how a
+// bug shows, and which versions have it. Bugs that a version does not have are the controls, which
+// have to stay silent.
 package record
 
 import (

@@ -84,8 +84,8 @@ func (o *Options) chosen() ([]Bug, error) {
 	return left, nil
 }
 
-// Run looks for each bug, on servers of its own. An interrupt leaves the rows until then. The report
-// is nil where nothing was started.
+// Run looks for each bug, on servers of its own. An interrupt leaves the rows until then. The
+// report is nil where nothing was started.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	list, err := o.chosen()
 	if err != nil {

@@ -26,29 +26,57 @@ func TestScript(t *testing.T) {
 		found  bool
 		fails  string
 	}{
-		"status":             {answers(403, ""), nil, ask(&Shows{Status: []int{403}}), true, ""},
-		"other status":       {answers(404, ""), nil, ask(&Shows{Status: []int{403}}), false, ""},
-		"body":               {answers(200, "leases 52"), nil, ask(&Shows{Body: `leases 5\d`}), true, ""},
-		"other body":         {answers(200, "leases 2"), nil, ask(&Shows{Body: `leases 5\d`}), false, ""},
-		"both":               {answers(500, "leases 52"), nil, ask(&Shows{Status: []int{200}, Body: "leases"}), false, ""},
-		"silent":             {hanging(always), nil, ask(&Shows{Silent: true}), true, ""},
-		"not silent":         {answers(500, ""), nil, ask(&Shows{Silent: true}), false, ""},
-		"gone is not silent": {nil, func(f *fake) { f.url = "http://127.0.0.1:1" }, ask(&Shows{Silent: true}), false, "refused"},
-		"no answer":          {hanging(always), nil, ask(&Shows{Status: []int{200}}), false, "deadline"},
-		"precondition":       {answers(500, "broken"), nil, append([]Step{{Send: "POST b"}}, ask(&Shows{Status: []int{500}})...), false, "status 500: broken"},
-		"wanted":             {answers(500, ""), nil, append([]Step{{Send: "POST b", Want: []int{500}}}, ask(&Shows{Status: []int{500}})...), true, ""},
-		"any":                {answers(500, ""), nil, append([]Step{{Send: "POST b", Any: true}}, ask(&Shows{Status: []int{500}})...), true, ""},
-		"not saved":          {nil, nil, []Step{{Send: "GET a", As: "reader", Shows: &Shows{Status: []int{200}}}}, false, "nothing was saved"},
-		"no such text":       {nil, nil, []Step{{Send: "GET a", Save: map[string]string{"x": "data.none"}}}, false, "data.none"},
-		"died":               {nil, func(f *fake) { f.dead = true }, look(&Shows{Gone: true}), true, ""},
-		"lives":              {nil, nil, look(&Shows{Gone: true}), false, ""},
-		"same lock":          {nil, nil, look(&Shows{Lock: same}), true, ""},
-		"other lock":         {nil, func(f *fake) { f.did = func(f *fake, _ string) { f.holder = "second" } }, append([]Step{{Do: "remove-lock"}}, look(&Shows{Lock: same})...), false, ""},
-		"audit":              {nil, func(f *fake) { f.log = "help\nid x\n" }, look(&Shows{Audit: "help"}), true, ""},
-		"no audit":           {nil, func(f *fake) { f.log = "list\n" }, look(&Shows{Audit: "help"}), false, ""},
-		"without":            {nil, func(f *fake) { f.log = "help\nhelp id\n" }, look(&Shows{Audit: "help", Without: "id"}), true, ""},
-		"never without":      {nil, func(f *fake) { f.log = "help id\nother\n" }, look(&Shows{Audit: "help", Without: "id"}), false, ""},
-		"two that show":      {answers(200, ""), nil, append(ask(&Shows{Status: []int{200}}), look(&Shows{Gone: true})...), false, ""},
+		"status":       {answers(403, ""), nil, ask(&Shows{Status: []int{403}}), true, ""},
+		"other status": {answers(404, ""), nil, ask(&Shows{Status: []int{403}}), false, ""},
+		"body":         {answers(200, "leases 52"), nil, ask(&Shows{Body: `leases 5\d`}), true, ""},
+		"other body":   {answers(200, "leases 2"), nil, ask(&Shows{Body: `leases 5\d`}), false, ""},
+		"both":         {answers(500, "leases 52"), nil, ask(&Shows{Status: []int{200}, Body: "leases"}), false, ""},
+		"silent":       {hanging(always), nil, ask(&Shows{Silent: true}), true, ""},
+		"not silent":   {answers(500, ""), nil, ask(&Shows{Silent: true}), false, ""},
+		"gone is not silent": {
+			nil, func(f *fake) { f.url = "http://127.0.0.1:1" }, ask(&Shows{Silent: true}), false,
+			"refused",
+		},
+		"no answer": {hanging(always), nil, ask(&Shows{Status: []int{200}}), false, "deadline"},
+		"precondition": {answers(500, "broken"), nil, append([]Step{{Send: "POST b"}},
+			ask(&Shows{Status: []int{500}})...), false, "status 500: broken"},
+		"wanted": {answers(500, ""), nil, append([]Step{{Send: "POST b", Want: []int{500}}},
+			ask(&Shows{Status: []int{500}})...), true, ""},
+		"any": {answers(500, ""), nil, append([]Step{{Send: "POST b", Any: true}},
+			ask(&Shows{Status: []int{500}})...), true, ""},
+		"not saved": {
+			nil, nil,
+			[]Step{{Send: "GET a", As: "reader", Shows: &Shows{Status: []int{200}}}},
+			false,
+			"nothing was saved",
+		},
+		"no such text": {
+			nil, nil,
+			[]Step{{Send: "GET a", Save: map[string]string{"x": "data.none"}}},
+			false,
+			"data.none",
+		},
+		"died":      {nil, func(f *fake) { f.dead = true }, look(&Shows{Gone: true}), true, ""},
+		"lives":     {nil, nil, look(&Shows{Gone: true}), false, ""},
+		"same lock": {nil, nil, look(&Shows{Lock: same}), true, ""},
+		"other lock": {
+			nil, func(f *fake) { f.did = func(f *fake, _ string) { f.holder = "second" } },
+			append([]Step{{Do: "remove-lock"}}, look(&Shows{Lock: same})...), false, "",
+		},
+		"audit":    {nil, func(f *fake) { f.log = "help\nid x\n" }, look(&Shows{Audit: "help"}), true, ""},
+		"no audit": {nil, func(f *fake) { f.log = "list\n" }, look(&Shows{Audit: "help"}), false, ""},
+		"without": {
+			nil, func(f *fake) { f.log = "help\nhelp id\n" }, look(&Shows{Audit: "help", Without: "id"}),
+			true, "",
+		},
+		"never without": {
+			nil, func(f *fake) { f.log = "help id\nother\n" }, look(&Shows{Audit: "help", Without: "id"}),
+			false, "",
+		},
+		"two that show": {
+			answers(200, ""), nil, append(ask(&Shows{Status: []int{200}}), look(&Shows{Gone: true})...),
+			false, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +121,8 @@ func TestRequests(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "saved-token", s.saved["reader"])
 	require.Subset(t, f.asked, []string{
-		"POST token admin", "GET kv/saved-accessor saved-token", "GET n3 ", "GET n4 ", "GET inline ", "GET t0 admin", "GET t1 admin",
+		"POST token admin", "GET kv/saved-accessor saved-token", "GET n3 ", "GET n4 ", "GET inline ", "GET t0 admin",
+		"GET t1 admin",
 	})
 	require.Contains(t, bodies.Load(), `{"of":"saved-accessor"}`)
 	require.Contains(t, headers.Load(), "X-Team: saved-accessor")

@@ -81,7 +81,10 @@ type lane struct {
 func lanesOf(v *check.Violation) []lane {
 	var lanes []lane
 	for _, s := range v.Steps {
-		l := lane{from: float64(s.Call) / 1000, to: float64(s.Return) / 1000, open: s.Return < 0, event: s.Client < 0, text: s.Text}
+		l := lane{
+			from: float64(s.Call) / 1000, to: float64(s.Return) / 1000, open: s.Return < 0, event: s.Client < 0,
+			text: s.Text,
+		}
 		if s.Client >= 0 {
 			l.text = fmt.Sprintf("client %d: %s", s.Client, s.Text)
 		}

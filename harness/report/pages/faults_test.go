@@ -29,7 +29,10 @@ func TestWriteFaults(t *testing.T) {
 			{Client: 1, Call: 2000, Return: 3000, Pod: 1, Text: "revoke: ok"},
 			{Client: 2, Call: 4000, Return: -1, Pod: -1, Text: "use: unknown"},
 		},
-		Moments: []check.Moment{{Time: 1000, Text: "fault 0, freeze-late: began"}, {Time: 1500, Text: "pod 1 leads in term 2"}},
+		Moments: []check.Moment{
+			{Time: 1000, Text: "fault 0, freeze-late: began"},
+			{Time: 1500, Text: "pod 1 leads in term 2"},
+		},
 	}, {Rule: "S2", Title: "revoked access is refused", Where: "t9/policy:q", What: "another one"}}
 	for name, tc := range map[string]struct {
 		report *check.Report
@@ -62,7 +65,8 @@ func TestWriteFaults(t *testing.T) {
 			picture, err := os.ReadFile(pictures[0])
 			require.NoError(t, err)
 			for _, want := range []string{
-				"access was granted", "client 1: revoke: ok, by pod 1", "client 2: use: unknown", "fault 0, freeze-late", "pod 1 leads in term 2",
+				"access was granted", "client 1: revoke: ok, by pod 1", "client 2: use: unknown", "fault 0, freeze-late",
+				"pod 1 leads in term 2",
 			} {
 				require.Contains(t, string(picture), want)
 			}
@@ -75,7 +79,11 @@ func TestLanes(t *testing.T) {
 	t.Parallel()
 	lanes := lanesOf(&check.Violation{
 		Steps: []check.Step{
-			{Client: 0, Call: 9000, Return: 9500, Pod: -1, Text: "late"}, {Client: 0, Call: 4000, Return: -1, Pod: 0, Text: "open"},
+			{Client: 0, Call: 9000, Return: 9500, Pod: -1, Text: "late"},
+			{
+				Client: 0, Call: 4000, Return: -1, Pod: 0,
+				Text: "open",
+			},
 			{Client: -1, Call: 5000, Return: 5000, Pod: 0, Text: "pod 0 is broken"},
 		},
 		Moments: []check.Moment{{Time: 3000, Text: "fault"}},
