@@ -32,7 +32,8 @@ func trackRecord(reports []*record.Report) *render.Document {
 	d.Title(1, "Track record: known bugs of OpenBao, found again")
 	d.Say("What a test finds where a bug is known says what its silence is worth elsewhere. Each try has two OpenBao " +
 		"and a PostgreSQL of its own. k of n is in how many of the tries that were decided the bug showed. A version that " +
-		"does not have a bug is the control: it has to stay silent.")
+		"does not have a bug is the control: it has to stay silent. Numbers are those of issues and pull requests of " +
+		"openbao/openbao.")
 	for _, r := range reports {
 		d.Say("OpenBao %s: %s, %s. %s.", r.Server, r.Verdict, r.Started.Format(time.DateOnly), strings.Join(r.Reasons, "; "))
 	}
