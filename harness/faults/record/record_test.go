@@ -188,10 +188,10 @@ func TestVerdict(t *testing.T) {
 		outcome string
 		reason  string
 	}{
-		"found":  {Row{Issues: known, Expected: true, Tries: 5, Found: 2}, result.Pass, "2 of 5", "1 public bugs"},
-		"own":    {Row{Expected: true, Tries: 5, Found: 5}, result.Pass, "5 of 5", "and 1 others"},
+		"found":  {Row{Issues: known, Expected: true, Tries: 5, Found: 2}, result.Pass, "2 of 5", "public bugs 1"},
+		"own":    {Row{Expected: true, Tries: 5, Found: 5}, result.Pass, "5 of 5", "others 1"},
 		"missed": {Row{Expected: true, Tries: 5}, result.Inconclusive, "0 of 5: not found", "should have it"},
-		"silent": {Row{Tries: 5}, result.Pass, "0 of 5: not reproducible with this version", "1 controls silent"},
+		"silent": {Row{Tries: 5}, result.Pass, "0 of 5: not reproducible with this version", "silent controls: 1"},
 		"alarm":  {Row{Tries: 5, Found: 1}, result.Fail, "1 of 5", "should not have it"},
 		"partly": {
 			Row{Expected: true, Tries: 5, Found: 1, Undecided: 3, Reason: "r"},

@@ -49,7 +49,8 @@ func Encode(r *Report) ([]byte, error) { return reports.Encode(r) }
 // ReadFile reads the record.json of an earlier run. Errors are of code exit.Invalid.
 func ReadFile(path string) (*Report, error) { return reports.ReadFile(path) }
 
-// Merge sums up the reports of each version, in the order of their first.
+// Merge sums up the reports of each version, in the order of their first. What is said of a bug is
+// what the table says now.
 func Merge(reports []*Report) []*Report {
 	var merged []*Report
 	for _, r := range reports {
@@ -72,9 +73,21 @@ func Merge(reports []*Report) []*Report {
 		}
 	}
 	for _, m := range merged {
+		for _, b := range Bugs() {
+			at := slices.IndexFunc(m.Rows, func(row Row) bool { return row.ID == b.ID })
+			if has, err := b.Has(m.Server); at >= 0 && err == nil {
+				m.Rows[at].say(&b, has)
+			}
+		}
 		m.conclude()
 	}
 	return merged
+}
+
+// say has the row say of a bug what the table does.
+func (r *Row) say(b *Bug, has bool) {
+	r.ID, r.Title, r.Issues, r.Advisory, r.Since, r.Fixed = b.ID, b.Title, b.Issues, b.Advisory, b.Since, b.Fixed
+	r.Expected = has
 }
 
 // add adds the tries of another row of the bug.
@@ -130,9 +143,8 @@ func (r *Report) conclude() {
 	if r.Partial {
 		unsure = append(unsure, "it was interrupted")
 	}
-	r.Conclude(fails, unsure, []string{fmt.Sprintf("%d public bugs and %d others found again, %d controls silent", public,
-		own,
-		silent)})
+	r.Conclude(fails, unsure, []string{fmt.Sprintf("found again: public bugs %d, others %d; silent controls: %d", public,
+		own, silent)})
 }
 
 func (r *Row) why() string {

@@ -139,10 +139,8 @@ func (o *Options) look(ctx context.Context, b *Bug, version string) (Row, error)
 	if err != nil {
 		return Row{}, err
 	}
-	row := Row{
-		ID: b.ID, Title: b.Title, Issues: b.Issues, Advisory: b.Advisory, Since: b.Since, Fixed: b.Fixed,
-		Expected: has, Command: b.command(o.Times),
-	}
+	row := Row{Command: b.command(o.Times)}
+	row.say(b, has)
 	times := b.Times
 	if o.Times > 0 {
 		times = o.Times

@@ -79,4 +79,10 @@ func TestMerge(t *testing.T) {
 	require.Equal(t, result.Pass, merged[0].Verdict)
 	require.Len(t, merged[1].Rows, 1)
 	require.Equal(t, "0 of 5: not found", one.Rows[0].Outcome(), "the reports stay as they are")
+
+	known := record.Bugs()[0]
+	old := record.Row{ID: known.ID, Title: "An old title.", Tries: 1, Found: 1}
+	now := record.Merge([]*record.Report{report("2.4.0", old)})[0]
+	require.Equal(t, known.Title, now.Rows[0].Title)
+	require.Equal(t, result.Pass, now.Verdict, "the version has it, as the table says now")
 }
