@@ -55,6 +55,11 @@ test: $(STEAMER) lint charts-check helm ## Lint, static chart checks, unit, char
 	bao="$$($(STEAMER) images build bao)" && export STEAMER_BAO="$$bao" && \
 	for module in $(MODULES); do (cd $$module && echo "go test: $$module" && $(BEAT) test ./...) || exit 1; done
 
+.PHONY: test-faults
+test-faults: $(STEAMER) ## Seven faults on OpenBao and PostgreSQL processes under load, and the judgement of the history; a minute. ARGS
+	$(STEAMER) setup --tests
+	$(STEAMER) faults replay .ci/faults.json --output-dir $(BIN)/faults $(ARGS)
+
 .PHONY: charts-check
 charts-check: $(STEAMER) ## Static checks of the three charts; other charts: bin/steamer charts check CHART
 	for chart in openbao postgresql gitlab-stub; do $(STEAMER) charts check charts/$$chart --format junit --output $(BIN)/charts-check-$$chart.xml \

@@ -12,6 +12,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/report/pages"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/target/kind"
@@ -92,14 +93,14 @@ func (f *Faults) OnCluster(ctx context.Context, s *session.Session, root string,
 	})
 }
 
-// print prints a report and writes it beside the history.
+// print prints a report and writes it beside the history, with JUnit and pictures of violations.
 func (f *Faults) print(s *session.Session, report *check.Report) error {
 	report.Reproduce = f.Reproduce
 	printed := session.Print(s, report, check.Encode, func(w io.Writer) error {
 		fmt.Fprintf(w, "Files: %s\n", f.Dir)
 		return check.Text(w, report)
 	})
-	return errors.Join(printed, check.WriteFile(filepath.Join(f.Dir, "report.json"), report))
+	return errors.Join(printed, pages.WriteFaults(f.Dir, report))
 }
 
 // Shrink cuts the schedule to the least that still fails, and writes it as shrunk.json. The

@@ -33,6 +33,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/faults/deadlines"
 	"gitlab.com/steamer/steamer/harness/faults/protocol"
+	"gitlab.com/steamer/steamer/harness/faults/record"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/history/check"
@@ -181,7 +182,10 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"document/write.go": func(t *testing.T, dir string) {
 			require.NoError(t, document.WriteFile(filepath.Join(dir, "any.txt"), []byte(poison())))
 		},
-		"report/internal/render/file.go run": func(t *testing.T, dir string) { require.NoError(t, report.WriteAll(dir, sample(t))) },
+		"report/internal/render/file.go run": func(t *testing.T, dir string) {
+			require.NoError(t,
+				report.WriteAll(dir, sample(t)))
+		},
 		"report/internal/render/file.go decision": func(t *testing.T, dir string) {
 			d := &gate.Decision{
 				APIVersion: gate.APIVersion, Kind: gate.Kind, Verdict: result.Fail, Reproduce: line, Reasons: []string{""},
@@ -204,8 +208,8 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			r := &check.Report{Record: result.NewRecord(check.Kind)}
 			poisoned(reflect.ValueOf(r))
 			r.APIVersion, r.Kind, r.Reproduce = result.APIVersion, check.Kind, line
-			r.Violations = []check.Violation{{What: poison(), Steps: []check.Step{{Text: poison()}}}}
-			require.NoError(t, check.WriteFile(filepath.Join(dir, "report.json"), r))
+			r.Violations = []check.Violation{{Rule: "S2", What: poison(), Steps: []check.Step{{Text: poison()}}}}
+			require.NoError(t, pages.WriteFaults(dir, r))
 		},
 		"report/internal/render/file.go protocol": func(t *testing.T, dir string) {
 			r := &protocol.Report{
@@ -216,6 +220,14 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 			}
 			r.Smallest = r.Rows
 			require.NoError(t, pages.WriteProtocol(dir, r))
+		},
+		"report/internal/render/file.go record": func(t *testing.T, dir string) {
+			r := &record.Report{Record: result.NewRecord(record.Kind), Rows: []record.Row{{
+				Title: poison(), Reason: poison(), Proof: []string{poison()}, Tries: 2, Found: 1, Undecided: 1,
+			}}}
+			r.Reproduce = line
+			require.NoError(t, pages.WriteTrackRecord(dir, r))
+			require.NoError(t, pages.WriteTrackRecordPage(filepath.Join(dir, "page.md"), []*record.Report{r}))
 		},
 		"faults/deadlines/deadlines.go": func(t *testing.T, dir string) {
 			r := &deadlines.Report{Record: result.NewRecord(deadlines.Kind), Rows: []deadlines.Row{{Note: poison()}}}

@@ -83,7 +83,7 @@ func newFaults(state *State) *cobra.Command {
 	addFlags(command, "Output", func(set *pflag.FlagSet) { bindFaultsOutput(set, &f.Faults) })
 	addRecordFormat(command, state)
 	command.AddCommand(newFaultsCheck(state), newFaultsReplay(state), newFaultsShrink(state), newFaultsKinds(state),
-		newFaultsDeadlines(state), newFaultsProtocol(state), newFaultsRules(state))
+		newFaultsDeadlines(state), newFaultsProtocol(state), newFaultsRecord(state), newFaultsRules(state))
 	return command
 }
 

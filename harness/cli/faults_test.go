@@ -143,6 +143,38 @@ func TestFaultsProtocolRefuses(t *testing.T) {
 	}
 }
 
+// TestFaultsRecordRefuses: what cannot be looked for is refused before anything is made or
+// started.
+func TestFaultsRecordRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, page := filepath.Join(dir, "record.json"), filepath.Join(dir, "page.md")
+	require.NoError(t, os.WriteFile(file, []byte(`{"apiVersion":"steamer/v1","kind":"History"}`), 0o600))
+	output := filepath.Join(dir, "runs")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"only":         {[]string{"--only", "nope"}, "--only nope"},
+		"times":        {[]string{"--times", "-1"}, "--times -1"},
+		"parallel":     {[]string{"--parallel", "0"}, "--parallel 0"},
+		"bao":          {[]string{"--bao", filepath.Join(dir, "none")}, "--bao"},
+		"no page":      {[]string{"--from", file}, "--markdown"},
+		"another kind": {[]string{"--from", file, "--markdown", page}, "History"},
+		"missing":      {[]string{"--from", filepath.Join(dir, "none.json"), "--markdown", page}, "none.json"},
+		"format":       {[]string{"-o", "yaml"}, "--format"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, _, message := call(t, append([]string{"faults", "record", "--output-dir", output}, tc.args...)...)
+			require.Equal(t, exit.Invalid, code, message)
+			require.Contains(t, message, tc.want)
+			require.NoDirExists(t, output)
+			require.NoFileExists(t, page)
+		})
+	}
+}
+
 // TestFaultsReplayRefuses: what cannot be replayed or shrunk is refused before anything is made or
 // started.
 func TestFaultsReplayRefuses(t *testing.T) {
