@@ -38,7 +38,7 @@ func TestServerThatDoesNotStart(t *testing.T) {
 	began := time.Now()
 	p.record, err = history.NewRecorder(&out, history.Header{}, func() time.Duration { return time.Since(began) })
 	require.NoError(t, err)
-	w := newWatcher(p.record, p.nodes, server.DatabaseURL())
+	w := newWatcher(p.record, p.nodes, server.DatabaseURL)
 	following, stop := context.WithCancel(ctx)
 	var followed sync.WaitGroup
 	followed.Go(func() { w.run(following) })

@@ -222,23 +222,13 @@ func (n *nemesis) refusals(state string) int {
 // pgReadOnly has PostgreSQL refuse writes, and counts that it did.
 func (n *nemesis) pgReadOnly(ctx context.Context, _ *node, s Step) (receipt string, err error) {
 	before := n.refusals(readOnlyState)
-	set := func(ctx context.Context, conn *pgx.Conn, statement string) error {
-		_, err := conn.Exec(ctx, statement)
-		if err == nil {
-			_, err = conn.Exec(ctx, "SELECT pg_reload_conf()")
-		}
-		return err
-	}
-	if err := n.sql(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return set(ctx, conn, "ALTER SYSTEM SET default_transaction_read_only = on")
-	}); err != nil {
+	if err := n.configure(ctx, "ALTER SYSTEM SET default_transaction_read_only = on"); err != nil {
 		return "", err
 	}
 	err = pause(ctx, time.Duration(s.Length))
 	receipt = confirmed(n.refusals(readOnlyState) - before)
-	return receipt, errors.Join(err, n.sql(context.WithoutCancel(ctx), func(ctx context.Context, conn *pgx.Conn) error {
-		return set(ctx, conn, "ALTER SYSTEM RESET default_transaction_read_only")
-	}))
+	return receipt, errors.Join(err,
+		n.configure(context.WithoutCancel(ctx), "ALTER SYSTEM RESET default_transaction_read_only"))
 }
 
 // pgFull takes every connection that PostgreSQL has, ends those of the node, takes them too, and

@@ -117,6 +117,15 @@ var kinds = []kind{
 		name: "pg-full", what: "take all connections of PostgreSQL, and end those of the active node",
 		shortest: time.Second, longest: 8 * time.Second, do: (*nemesis).pgFull,
 	},
+	{
+		name: "pg-promote", what: "end PostgreSQL at once, and have a synchronous replica take its place",
+		longest: 2 * time.Second, do: (*nemesis).pgPromote,
+	},
+	{
+		name:     "pg-promote-behind",
+		what:     "the same, with an asynchronous replica that lacks what was committed last",
+		shortest: 200 * time.Millisecond, longest: 2 * time.Second, do: (*nemesis).pgPromoteBehind,
+	},
 	// the length is the time from the request, or from the acknowledgement of a deletion, which
 	// goes on in the background
 	{

@@ -36,8 +36,8 @@ func (n *node) health(ctx context.Context) (openbao.Health, error) {
 type watcher struct {
 	record *history.Recorder
 	nodes  []*node
-	url    string    // of PostgreSQL
-	db     *pgx.Conn // nil while there is none
+	url    func() string // of PostgreSQL
+	db     *pgx.Conn     // nil while there is none
 	terms  int
 	blind  atomic.Bool          // the lock could not be read last time
 	last   atomic.Pointer[term] // that was recorded; nil before the first
@@ -55,7 +55,7 @@ const (
 	watchTime  = 5 * time.Second
 )
 
-func newWatcher(record *history.Recorder, nodes []*node, url string) *watcher {
+func newWatcher(record *history.Recorder, nodes []*node, url func() string) *watcher {
 	return &watcher{record: record, nodes: nodes, url: url}
 }
 
@@ -88,7 +88,7 @@ func (w *watcher) read(ctx context.Context) (holder string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTime)
 	defer cancel()
 	if w.db == nil {
-		if w.db, err = pgx.Connect(ctx, w.url); err != nil {
+		if w.db, err = pgx.Connect(ctx, w.url()); err != nil {
 			return "", err
 		}
 	}

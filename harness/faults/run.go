@@ -139,7 +139,7 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 
 // underLoad has clients work while the faults are done, and reads everything at the end.
 func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Server) error {
-	w := newWatcher(p.record, p.nodes, server.DatabaseURL())
+	w := newWatcher(p.record, p.nodes, server.DatabaseURL)
 	ctx, cancel := context.WithCancel(parent)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {

@@ -78,6 +78,19 @@ func TestDatabase(t *testing.T) {
 	require.Positive(t, report.Takeovers)
 }
 
+// TestPromotion: a replica that has everything loses nothing, and one that lacks the tail loses
+// commits, of which the history says which they can be.
+func TestPromotion(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t, "pg-promote", "pg-promote-behind", "pg-promote"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.Empty(t, report.Rules, text.String())
+	require.Equal(t, map[string]int{history.Confirmed: 3}, report.Faults, text.String())
+	require.Positive(t, report.Doubtful)
+}
+
 // TestLateRevocation: requests that waited in a leader that slept are in the history, and no other
 // promise is broken. OpenBao 2.4.0 grants them from its memory, although their access was revoked
 // before they were sent.

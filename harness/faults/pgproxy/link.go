@@ -36,7 +36,7 @@ type link struct {
 func (l *link) run() {
 	defer l.proxy.remove(l)
 	defer func() { _ = l.client.Close() }()
-	server, err := net.Dial("tcp", l.proxy.postgres)
+	server, err := net.Dial("tcp", l.proxy.leads())
 	if err != nil {
 		reset(l.client)
 		return

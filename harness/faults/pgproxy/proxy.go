@@ -41,12 +41,12 @@ type Counts struct {
 // Proxy leads a loopback port to a PostgreSQL. Its methods are safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
-	postgres string
 	group    sync.WaitGroup
 
-	mu     sync.Mutex
-	links  map[*link]struct{}
-	counts Counts
+	mu       sync.Mutex
+	postgres string
+	links    map[*link]struct{}
+	counts   Counts
 	// identities under which the client tried to take the lock
 	identities map[string]bool
 	refuse     bool
@@ -74,6 +74,19 @@ func Start(postgres string) (*Proxy, error) {
 
 // Address is where the proxy listens, host:port.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
+// Lead leads new connections to the PostgreSQL at another address from now on.
+func (p *Proxy) Lead(postgres string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.postgres = postgres
+}
+
+func (p *Proxy) leads() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.postgres
+}
 
 // Stop closes the listener and all connections, and returns when nothing runs any more.
 func (p *Proxy) Stop() {

@@ -96,6 +96,7 @@ func mutants() []mutant {
 	all = append(all, lostAndStale()...)
 	all = append(all, wrongValues()...)
 	all = append(all, statesOfVersions()...)
+	all = append(all, losses()...)
 	all = append(all, unordered()...)
 	all = append(all, accessMutants()...)
 	return append(all, serverMutants()...)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -58,7 +59,8 @@ type Server struct {
 	discovery *discovery
 	CA        []byte // PEM of the certificate that the API presents; nil without Options.TLS
 	nodes     []*Node
-	db        *database
+	dbMu      sync.Mutex
+	db        *database    // is replaced by Promote, with dbMu held
 	keys      openbao.Keys // of Vault
 	binary    string
 	options   Options
@@ -156,7 +158,11 @@ func (s *Server) Publish(issuers ...*gitlab.Issuer) error {
 }
 
 // DatabaseURL is PostgreSQL's connection URL. It holds a password: never print it.
-func (s *Server) DatabaseURL() string { return s.db.URL() }
+func (s *Server) DatabaseURL() string {
+	s.dbMu.Lock()
+	defer s.dbMu.Unlock()
+	return s.db.URL()
+}
 
 // AuditLog is the file that the audit device writes. It grows without bound and
 // goes away with the server.
