@@ -75,6 +75,7 @@ func (r *Replica) Stop() {
 // Promotion is what became of a replica.
 type Promotion struct {
 	Position string // up to where it had the log of the database before, as PostgreSQL writes it
+	Before   int    // timeline that it followed
 	Timeline int    // that it began
 	Lost     int    // commits that the database before had written to its log after Position
 }
@@ -90,7 +91,7 @@ func (r *Replica) Promote(ctx context.Context) (Promotion, error) {
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var promoted bool
-	err = conn.QueryRow(ctx, "SELECT pg_promote()").Scan(&promoted)
+	err = conn.QueryRow(ctx, "SELECT timeline_id, pg_promote() FROM pg_control_checkpoint()").Scan(&p.Before, &promoted)
 	if err == nil && !promoted {
 		err = errors.New("it is a replica still")
 	}
@@ -115,7 +116,7 @@ func (r *Replica) Promote(ctx context.Context) (Promotion, error) {
 // was promoted.
 func (d *database) commitsAfter(ctx context.Context, p Promotion) (int, error) {
 	out, err := d.tool(ctx, "pg_waldump", "-p", filepath.Join(d.data(), "pg_wal"), "-r", "Transaction", "-s", p.Position,
-		"-t", strconv.Itoa(p.Timeline-1))
+		"-t", strconv.Itoa(p.Before))
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) { // a log that was cut off ends with an error
 		return 0, err
