@@ -1,9 +1,10 @@
 package faults
 
 import (
-	"context"
 	"slices"
 	"time"
+
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // Kind is a fault that can be drawn, as it is listed.
@@ -26,10 +27,9 @@ type kind struct {
 	name, what string
 	shortest   time.Duration
 	longest    time.Duration
-	// do ends the fault, too, and returns its receipt.
-	do      func(*nemesis, context.Context, *node, Step) (string, error)
-	standby bool // it is for the standby; else for the active node
-	moves   bool // the lock has to get another holder
+	do         do
+	standby    bool // it is for the standby; else for the active node
+	moves      bool // the lock has to get another holder
 }
 
 // kinds are the faults. A leader loses its lock after 15 s without renewing it.
@@ -81,19 +81,19 @@ var kinds = []kind{
 		what: "cut the active node's connections right after PostgreSQL committed, before the node knows",
 		do:   (*nemesis).commitAfter,
 	},
-	{name: "db-cut", what: "cut all connections of the active node to PostgreSQL", do: (*nemesis).dbCut},
+	{name: "db-cut", what: "cut all connections of the active node to PostgreSQL", do: cutWay(toDatabase)},
 	{
 		name: "db-refuse", what: "the same, and refuse new ones for a while",
-		shortest: time.Second, longest: 20 * time.Second, do: (*nemesis).dbRefuse,
+		shortest: time.Second, longest: 20 * time.Second, do: refuseWay(toDatabase),
 	},
 	{
 		name: "db-delay", what: "hold each message between the active node and PostgreSQL for 200 ms, both ways",
-		shortest: time.Second, longest: 8 * time.Second, do: (*nemesis).dbDelay,
+		shortest: time.Second, longest: 8 * time.Second, do: delayWay(toDatabase),
 	},
 	{
 		name:     "db-half-open",
 		what:     "have vanish what the active node and PostgreSQL send each other, with connections open, then reset them",
-		shortest: time.Second, longest: 20 * time.Second, do: (*nemesis).dbHalfOpen,
+		shortest: time.Second, longest: 20 * time.Second, do: loseWay(toDatabase),
 	},
 	{
 		name:     "db-late",
@@ -125,6 +125,56 @@ var kinds = []kind{
 		name:     "pg-promote-behind",
 		what:     "the same, with an asynchronous replica that lacks what was committed last",
 		shortest: 200 * time.Millisecond, longest: 2 * time.Second, do: (*nemesis).pgPromoteBehind,
+	},
+	{
+		name: "client-refuse", what: "cut all connections of clients to the active node, and refuse new ones for a while",
+		shortest: time.Second, longest: 5 * time.Second, do: refuseWay(fromClients),
+	},
+	{
+		name: "client-delay", what: "hold each message between clients and the active node for 200 ms, both ways",
+		shortest: time.Second, longest: 5 * time.Second, do: delayWay(fromClients),
+	},
+	{
+		name:     "client-half-open",
+		what:     "have vanish what clients and the active node send each other, with connections open, then reset them",
+		shortest: time.Second, longest: 5 * time.Second, do: loseWay(fromClients),
+	},
+	{
+		name: "peer-refuse", what: "cut all connections of the standby to the active node, and refuse new ones for a while",
+		shortest: time.Second, longest: 8 * time.Second, do: refuseWay(fromPeers),
+	},
+	{
+		name: "peer-delay", what: "hold each message between the nodes for 200 ms, both ways",
+		shortest: time.Second, longest: 5 * time.Second, do: delayWay(fromPeers),
+	},
+	{
+		name:     "peer-half-open",
+		what:     "have vanish what the nodes send each other, with connections open, then reset them",
+		shortest: time.Second, longest: 8 * time.Second, do: loseWay(fromPeers),
+	},
+	{
+		name: "issuer-abort", what: "rotate the key of logins while its issuer ends each connection",
+		longest: 8 * time.Second, do: issuer(localbao.Aborts),
+	},
+	{
+		name: "issuer-hang", what: "rotate the key of logins while its issuer answers nothing",
+		longest: 8 * time.Second, do: issuer(localbao.Hangs),
+	},
+	{
+		name: "issuer-error", what: "rotate the key of logins while its issuer answers 500",
+		longest: 8 * time.Second, do: issuer(localbao.Errors),
+	},
+	{
+		name: "audit-gone", what: "have the active node find a directory where its audit log was",
+		shortest: 500 * time.Millisecond, longest: 3 * time.Second, do: (*nemesis).auditGone,
+	},
+	{
+		name: "audit-slow", what: "have the active node write its audit log to a pipe that takes 80 KB/s",
+		shortest: time.Second, longest: 5 * time.Second, do: (*nemesis).auditSlow,
+	},
+	{
+		name: "audit-stuck", what: "have the active node write its audit log to a pipe that takes nothing",
+		shortest: 2 * time.Second, longest: 5 * time.Second, do: (*nemesis).auditStuck,
 	},
 	// the length is the time from the request, or from the acknowledgement of a deletion, which
 	// goes on in the background

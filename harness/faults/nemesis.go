@@ -27,10 +27,11 @@ type nemesis struct {
 	*watcher
 	server  *localbao.Server
 	token   string
-	spaces  *client        // of the faults in namespaces
-	made    int            // namespaces by it
-	undone  *history.Op    // what a fault interrupted, to be done again
-	late    []*client      // of freeze-late
+	spaces  *client     // of the faults in namespaces
+	made    int         // namespaces by it
+	undone  *history.Op // what a fault interrupted, to be done again
+	late    []*client   // of freeze-late
+	keys    *rotator
 	waiting sync.WaitGroup // for their requests
 }
 

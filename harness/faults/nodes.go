@@ -17,13 +17,21 @@ import (
 // node is one OpenBao, by its place in the list a pod of the history.
 type node struct {
 	*localbao.Node
-	db     *pgproxy.Proxy // its way to PostgreSQL
-	pod    int
-	out    atomic.Bool // down or frozen by a fault
-	buried int         // process that ended by itself, and was recorded
+	db      *pgproxy.Proxy // its way to PostgreSQL
+	clients *pgproxy.Proxy // the way of clients to it; nil is directly
+	peers   *pgproxy.Proxy // the way of other nodes to it
+	pod     int
+	out     atomic.Bool // down or frozen by a fault
+	buried  int         // process that ended by itself, and was recorded
 }
 
-func (n *node) address() string { return n.Address }
+// address is where clients send requests.
+func (n *node) address() string {
+	if n.clients == nil {
+		return n.Address
+	}
+	return "http://" + n.clients.Address()
+}
 
 // health asks the node, with a short time limit.
 func (n *node) health(ctx context.Context) (openbao.Health, error) {

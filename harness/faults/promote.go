@@ -32,7 +32,7 @@ func (n *nemesis) pgPromote(ctx context.Context, _ *node, s Step) (string, error
 	}
 	n.server.StopDatabase(true)
 	promotion, err := n.promote(ctx, replica)
-	return confirmed(promotion.Timeline - 1), err
+	return confirmed(promotion.Timeline - promotion.Before), err
 }
 
 // pgPromoteBehind has an asynchronous replica take PostgreSQL's place that lacks the tail of its
@@ -58,7 +58,7 @@ func (n *nemesis) pgPromoteBehind(ctx context.Context, _ *node, s Step) (string,
 	n.server.StopDatabase(true)
 	n.record.Event(history.Event{Kind: history.Lost, Since: since, Pod: history.NoPod})
 	promotion, err := n.promote(ctx, replica)
-	return confirmed(promotion.Timeline-1, promotion.Lost), err
+	return confirmed(promotion.Timeline-promotion.Before, promotion.Lost), err
 }
 
 // configure changes a setting of PostgreSQL.

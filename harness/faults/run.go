@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -95,9 +96,11 @@ func Run(ctx context.Context, o Options) (*check.Report, error) {
 
 // run records a history at path.
 func (o *Options) run(ctx context.Context, path string) (err error) {
-	ways := &proxies{}
+	ways, peers, clients := &proxies{}, &proxies{plain: true}, &proxies{plain: true}
 	defer ways.stop()
-	o.Server.Through = ways.next
+	defer peers.stop()
+	defer clients.stop()
+	o.Server.Through, o.Server.Cluster = ways.next, peers.next
 	o.Server.Postgres = append(o.Server.Postgres, "synchronous_commit=on") // what was committed survives a crash
 	server, err := localbao.Start(ctx, o.Server)
 	if err != nil {
@@ -118,7 +121,12 @@ func (o *Options) run(ctx context.Context, path string) (err error) {
 		return err
 	}
 	for i, n := range server.Nodes() {
-		p.nodes = append(p.nodes, &node{Node: n, db: ways.list[i], pod: i})
+		if _, err := clients.next(strings.TrimPrefix(n.Address, "http://")); err != nil {
+			return err
+		}
+		p.nodes = append(p.nodes, &node{
+			Node: n, db: ways.list[i], peers: peers.list[i], clients: clients.list[i], pod: i,
+		})
 	}
 	p.record, err = history.Create(path, history.Header{
 		Seed: o.Schedule.Seed, Versions: keepVersions, Audit: o.Audit, Server: version, Reproduce: o.Reproduce,
@@ -157,6 +165,7 @@ func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Se
 	rotates := &rotator{
 		keyring: p.keys, grants: newClient(p, o.Clients+2+lateClients, 0), revokes: newClient(p, o.Clients+3+lateClients, 0),
 	}
+	n.keys = rotates
 	err := n.settled(ctx)
 	if err == nil {
 		err = rotates.begin(ctx)

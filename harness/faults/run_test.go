@@ -91,6 +91,41 @@ func TestPromotion(t *testing.T) {
 	require.Positive(t, report.Doubtful)
 }
 
+// TestWays breaks the ways between clients and nodes, and between the nodes.
+func TestWays(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t,
+		"client-refuse", "client-delay", "client-half-open", "peer-refuse", "peer-delay", "peer-half-open"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.Empty(t, report.Rules, text.String())
+	require.Equal(t, map[string]int{history.Confirmed: 6}, report.Faults, text.String())
+}
+
+// TestSinks: what is not in the audit log is not answered, and what waited for its sink is.
+func TestSinks(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t, "audit-gone", "audit-slow", "audit-stuck", "step-down"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.Empty(t, report.Rules, text.String())
+	require.Equal(t, map[string]int{history.Confirmed: 4}, report.Faults, text.String())
+}
+
+// TestIssuer: while the issuer is in trouble, logins with the key that OpenBao has go on, and those
+// with the next one are granted once the trouble is over.
+func TestIssuer(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t, "issuer-abort", "issuer-hang", "issuer-error"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.Empty(t, report.Rules, text.String())
+	require.Equal(t, map[string]int{history.Confirmed: 3}, report.Faults, text.String())
+}
+
 // TestLateRevocation: requests that waited in a leader that slept are in the history, and no other
 // promise is broken. OpenBao 2.4.0 grants them from its memory, although their access was revoked
 // before they were sent.
