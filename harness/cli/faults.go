@@ -69,6 +69,8 @@ func newFaults(state *State) *cobra.Command {
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
 		set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
+		set.StringVar(&f.Server.PgBouncer, "pgbouncer", "",
+			"a PgBouncer between OpenBao and PostgreSQL, in mode session or transaction (default: none)")
 		set.BoolVar(&f.Audit, "audit", f.Audit,
 			"hold answers against the audit log: takes 3 KB of disk for each operation meanwhile")
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,25 @@ func (o *Options) Validate() error {
 				fmt.Sprintf("use %g to %g", limit.least, limit.most), "it is out of range")
 		}
 	}
+	return o.checkPool()
+}
+
+// checkPool refuses a mode that PgBouncer does not have, and faults that name connections of a node.
+func (o *Options) checkPool() error {
+	mode := o.Server.PgBouncer
+	if mode == "" {
+		return nil
+	}
+	if !slices.Contains(localbao.PoolModes(), mode) {
+		return exit.Invalidf("--pgbouncer "+mode, "choose from "+strings.Join(localbao.PoolModes(), ", "),
+			"there is no such mode")
+	}
+	for _, step := range o.Schedule.Steps {
+		if step.Fault == "pg-terminate" || step.Fault == "pg-full" {
+			return exit.Invalidf("--pgbouncer "+mode, "add --kinds=-pg-terminate,-pg-full",
+				"%s names connections of one node, and PgBouncer shares them", step.Fault)
+		}
+	}
 	return nil
 }
 
@@ -60,6 +80,7 @@ func (o *Options) Validate() error {
 func (o *Options) Keep() {
 	o.Schedule.Workload = &Workload{
 		Ops: o.Ops, Rate: o.Rate, Clients: o.Clients, Tenants: o.Tenants, Secrets: o.Secrets, Audit: o.Audit,
+		PgBouncer: o.Server.PgBouncer,
 	}
 }
 
@@ -67,6 +88,7 @@ func (o *Options) Keep() {
 func (o *Options) Take() {
 	if w := o.Schedule.Workload; w != nil {
 		o.Ops, o.Rate, o.Clients, o.Tenants, o.Secrets, o.Audit = w.Ops, w.Rate, w.Clients, w.Tenants, w.Secrets, w.Audit
+		o.Server.PgBouncer = w.PgBouncer
 	}
 }
 
@@ -180,6 +202,12 @@ func (o *Options) underLoad(parent context.Context, p *pool, server *localbao.Se
 	if err == nil {
 		p.record.Event(history.Event{Kind: history.Phase, Name: history.Final, Pod: history.NoPod})
 		err = p.readAll(ctx, o.Clients)
+	}
+	if err == nil && o.Server.PgBouncer != "" {
+		var count int64
+		count, err = server.PoolTransactions(ctx)
+		p.record.Event(history.Event{Kind: history.Log, Pod: history.NoPod, Text: fmt.Sprintf(
+			"PgBouncer led %d transactions through, in %s mode", count, o.Server.PgBouncer)})
 	}
 	cancel()
 	return errors.Join(err, group.Wait(), p.record.Err())

@@ -34,6 +34,8 @@ type Workload struct {
 	Tenants int     `json:"tenants"`
 	Secrets int     `json:"secrets"` // of each tenant
 	Audit   bool    `json:"audit"`
+	// PgBouncer is the mode of one between the nodes and PostgreSQL; "" is none.
+	PgBouncer string `json:"pgbouncer,omitempty"`
 }
 
 // Finding is what a schedule was shrunk to show.

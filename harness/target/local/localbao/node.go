@@ -69,9 +69,16 @@ func (s *Server) environ(cluster string) ([]string, error) {
 	if s.options.Kind == openbao.KindVault {
 		prefix = "VAULT_"
 	}
-	storage, err := s.db.through(s.options.Through)
+	to := s.db
+	if s.pool != nil {
+		to = &s.pool.database
+	}
+	storage, err := to.through(s.options.Through)
 	if err != nil {
 		return nil, err
+	}
+	if s.options.PgBouncer == "transaction" {
+		storage += "&default_query_exec_mode=exec"
 	}
 	env := []string{prefix + "PG_CONNECTION_URL=" + storage}
 	if s.options.Cluster != nil {

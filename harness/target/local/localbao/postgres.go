@@ -67,8 +67,8 @@ func (d *database) create(ctx context.Context, settings []string) error {
 		return err
 	}
 	// initdb takes a password only from a file (or a terminal); it lives for the call.
-	pwfile, err := d.passwordFile(attr)
-	if err != nil {
+	pwfile := filepath.Join(d.dir, "password")
+	if err := ownFile(d.dir, "password", d.secret+"\n"); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(pwfile) }()
@@ -116,18 +116,20 @@ func (d *database) start(ctx context.Context) (err error) {
 	})
 }
 
-// passwordFile writes the password where only the server's user can read it.
-func (d *database) passwordFile(attr *syscall.SysProcAttr) (string, error) {
-	file := filepath.Join(d.dir, "password")
-	if err := os.WriteFile(file, []byte(d.secret+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("PostgreSQL's password: %w", err)
+// ownFile writes a file that only the user can read as whom programs of a directory run.
+func ownFile(dir, name, content string) error {
+	attr, err := unprivileged(dir)
+	if err != nil {
+		return err
 	}
-	if c := attr.Credential; c != nil {
-		if err := os.Chown(file, int(c.Uid), int(c.Gid)); err != nil {
-			return "", fmt.Errorf("PostgreSQL's password: %w", err)
-		}
+	file := filepath.Join(dir, name)
+	if err = os.WriteFile(file, []byte(content), 0o600); err == nil && attr.Credential != nil {
+		err = os.Chown(file, int(attr.Credential.Uid), int(attr.Credential.Gid))
 	}
-	return file, nil
+	if err != nil {
+		return fmt.Errorf("file of PostgreSQL: %w", err)
+	}
+	return nil
 }
 
 // URL is the connection URL. It holds the password: never print it.

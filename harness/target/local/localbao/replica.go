@@ -62,8 +62,14 @@ func (r *Replica) copy(ctx context.Context, via func(string) (string, error)) er
 // URL is the replica's connection URL. It holds the password: never print it.
 func (r *Replica) URL() string { return r.db.URL() }
 
-// Address is where the replica listens, host:port.
-func (r *Replica) Address() string { return "127.0.0.1:" + strconv.Itoa(r.db.port) }
+// Address is where nodes reach the replica once it is promoted, host:port.
+func (r *Replica) Address() string {
+	port := r.db.port
+	if r.server.pool != nil {
+		port = r.server.pool.port
+	}
+	return "127.0.0.1:" + strconv.Itoa(port)
+}
 
 // Stop ends the replica and removes its directory, unless it was promoted.
 func (r *Replica) Stop() {
@@ -108,6 +114,11 @@ func (r *Replica) Promote(ctx context.Context) (Promotion, error) {
 	r.server.dbMu.Unlock()
 	r.db = nil
 	defer old.Stop()
+	if r.server.pool != nil {
+		if err := r.server.pool.lead(r.server.db.port); err != nil {
+			return p, fmt.Errorf("PgBouncer: %w", err)
+		}
+	}
 	p.Lost, err = old.commitsAfter(ctx, p)
 	return p, err
 }

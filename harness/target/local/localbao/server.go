@@ -46,6 +46,8 @@ type Options struct {
 	// Through returns the address, host:port, at which the next OpenBao shall reach the PostgreSQL
 	// at the given one: a proxy; nil is directly. It is called once for each node.
 	Through func(postgres string) (string, error)
+	// PgBouncer is the mode, of PoolModes, of a PgBouncer between the nodes and PostgreSQL; "" is none.
+	PgBouncer string
 	// Cluster returns the address, host:port, at which the other nodes shall reach the next OpenBao,
 	// whose port for them is at the given one; nil is directly. It is called once for each node.
 	Cluster func(address string) (string, error)
@@ -64,6 +66,7 @@ type Server struct {
 	nodes     []*Node
 	dbMu      sync.Mutex
 	db        *database    // is replaced by Promote, with dbMu held
+	pool      *pool        // nil without Options.PgBouncer
 	keys      openbao.Keys // of Vault
 	binary    string
 	options   Options
@@ -99,6 +102,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	if s.db, err = startPostgres(ctx, s.options.Dir, settings...); err != nil {
 		return err
+	}
+	if s.options.PgBouncer != "" {
+		if s.pool, err = startPool(ctx, s.db, s.options.PgBouncer); err != nil {
+			return err
+		}
 	}
 	if s.dir, err = os.MkdirTemp(s.options.Dir, "steamer-bao-"); err != nil {
 		return fmt.Errorf("making OpenBao's directory: %w", err)
@@ -175,6 +183,9 @@ func (s *Server) AuditLog() string { return filepath.Join(s.dir, "audit.log") }
 func (s *Server) Stop() {
 	for _, node := range s.nodes {
 		node.Stop()
+	}
+	if s.pool != nil {
+		s.pool.Stop()
 	}
 	if s.db != nil {
 		s.db.Stop()
