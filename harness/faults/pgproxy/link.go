@@ -157,6 +157,9 @@ func (l *link) asked(m message) ([]byte, error) {
 		sync = true
 	}
 	p := l.proxy
+	if identity != "" {
+		l.hold()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l.wrote = l.wrote || writes
@@ -177,6 +180,20 @@ func (l *link) asked(m message) ([]byte, error) {
 	l.committing = true
 	p.open++
 	return m, nil
+}
+
+// hold waits while statements on the lock are held.
+func (l *link) hold() {
+	l.proxy.mu.Lock()
+	held := l.proxy.held
+	l.proxy.mu.Unlock()
+	if held == nil {
+		return
+	}
+	select {
+	case <-held:
+	case <-l.gone:
+	}
 }
 
 // answered sees a message of the server.

@@ -39,7 +39,8 @@ type Counts struct {
 	Errors  map[string]int // that the server answered, by their SQLSTATE
 }
 
-// Proxy leads a loopback port to a PostgreSQL, or to anything else. Its methods are safe for concurrent use.
+// Proxy leads a loopback port to a PostgreSQL, or to anything else. Its methods are safe for
+// concurrent use.
 type Proxy struct {
 	listener net.Listener
 	plain    bool // what goes through is not understood
@@ -52,6 +53,7 @@ type Proxy struct {
 	// identities under which the client tried to take the lock
 	identities map[string]bool
 	refuse     bool
+	held       chan struct{} // closed when statements on the lock go on; nil while none is held
 	lose       bool
 	delay      time.Duration
 	point      Point
@@ -72,7 +74,8 @@ func start(address string, plain bool) (*Proxy, error) {
 		return nil, fmt.Errorf("proxy to "+address+": %w", err)
 	}
 	p := &Proxy{
-		listener: listener, plain: plain, leads: address, links: map[*link]struct{}{}, counts: Counts{Errors: map[string]int{}},
+		listener: listener, plain: plain, leads: address, links: map[*link]struct{}{},
+		counts:     Counts{Errors: map[string]int{}},
 		identities: map[string]bool{},
 	}
 	p.group.Go(p.accept)
@@ -160,6 +163,20 @@ func (p *Proxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
+}
+
+// HoldLock holds statements by which the client takes or renews OpenBao's lock from now on, or
+// lets them go on.
+func (p *Proxy) HoldLock(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case on && p.held == nil:
+		p.held = make(chan struct{})
+	case !on && p.held != nil:
+		close(p.held)
+		p.held = nil
+	}
 }
 
 // Refuse resets new connections from now on, or no more.

@@ -98,7 +98,7 @@ func TestProxy(t *testing.T) {
 	require.NoError(t, conn.Close(t.Context()))
 	for name, test := range map[string]func(*testing.T, *way){
 		"commits": testCommits, "refused commit": testRefusedCommit, "cut": testCut, "lose": testLose, "delay": testDelay,
-		"disarm": testDisarm,
+		"disarm": testDisarm, "hold": testHold,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWay(t, server.DatabaseURL())) })
 	}
@@ -173,6 +173,23 @@ func testDisarm(t *testing.T, w *way) {
 	require.Zero(t, w.CutCommits(ctx, pgproxy.Before, 3))
 	require.NoError(t, w.put(t.Context(), "data", "disarmed", true))
 	require.Zero(t, w.Counts().Cut)
+}
+
+// testHold: statements on the lock wait, and others do not.
+func testHold(t *testing.T, w *way) {
+	w.HoldLock(true)
+	w.HoldLock(true)
+	renewed := make(chan error, 1)
+	go func() { renewed <- w.put(t.Context(), "test_ha_locks", "held", false) }()
+	for range 20 {
+		require.NoError(t, w.put(t.Context(), "data", "beside", false))
+	}
+	require.Empty(t, renewed)
+	require.False(t, w.Identified("held"))
+	w.HoldLock(false)
+	require.NoError(t, <-renewed)
+	require.True(t, w.Identified("held"))
+	require.NoError(t, w.put(t.Context(), "test_ha_locks", "later", false))
 }
 
 func testCut(t *testing.T, w *way) {
