@@ -57,7 +57,8 @@ func (o *Options) Validate() error {
 	return o.checkPool()
 }
 
-// checkPool refuses a mode that PgBouncer does not have, and faults that name connections of a node.
+// checkPool refuses a mode that PgBouncer does not have, and faults that name connections of a
+// node.
 func (o *Options) checkPool() error {
 	mode := o.Server.PgBouncer
 	if mode == "" {

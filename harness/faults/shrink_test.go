@@ -119,8 +119,8 @@ func TestShrink(t *testing.T) {
 	require.Equal(t, 4, again.Clients)
 }
 
-// TestShrinkWeakens: a fault gives way to one that does part of the same, as long as that fails, with
-// a length that it can have.
+// TestShrinkWeakens: a fault gives way to one that does part of the same, as long as that fails,
+// with a length that it can have.
 func TestShrinkWeakens(t *testing.T) {
 	t.Parallel()
 	s := shrinkerOf(t, scheduleOf("pg-promote", "kill-active"), func(o Options) []string {

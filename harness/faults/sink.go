@@ -101,9 +101,11 @@ type pipe struct {
 	err   error // valid after ended
 }
 
-// auditPipe has a node write its audit records to a pipe meanwhile, and then to the log again. What
-// was written to the pipe goes there: auditPipe returns how many bytes.
-func (n *nemesis) auditPipe(ctx context.Context, victim *node, turns <-chan time.Time, meanwhile func() error) (int, error) {
+// auditPipe has a node write its audit records to a pipe meanwhile, and then to the log again.
+// What was written to the pipe goes there: auditPipe returns how many bytes.
+func (n *nemesis) auditPipe(ctx context.Context, victim *node, turns <-chan time.Time, meanwhile func() error) (int,
+	error,
+) {
 	p := &pipe{rush: make(chan struct{}), ended: make(chan struct{})}
 	err := n.insteadOfAudit(func(path, log string) error {
 		err := p.begin(ctx, path, log, victim, turns)

@@ -10,7 +10,8 @@ import (
 type loss struct{ since, until int64 }
 
 // weaken takes from operations what a database may have lost: what it acknowledged may have
-// happened or not, and what was read from it proves nothing. Keys of an issuer are not stored there.
+// happened or not, and what was read from it proves nothing. Keys of an issuer are not stored
+// there.
 func (c *checker) weaken() {
 	if len(c.losses) == 0 {
 		return

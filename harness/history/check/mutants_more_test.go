@@ -62,8 +62,8 @@ func statesOfVersions() []mutant {
 	}
 }
 
-// losing has the database lose what was committed since some time, and then reads the latest version
-// as it was before that.
+// losing has the database lose what was committed since some time, and then reads the latest
+// version as it was before that.
 func losing(list func(e *edit, key string, n int, v history.Value)) func(*edit) bool {
 	return func(e *edit) bool {
 		r := e.latestRead(1)

@@ -19,8 +19,9 @@ import (
 // EnvPgBouncer names the program pgbouncer; else it is looked for in PATH and /usr/sbin.
 const EnvPgBouncer = "STEAMER_PGBOUNCER"
 
-// PoolModes are the modes in which a PgBouncer can share connections. In transaction mode, the nodes
-// prepare no statements (default_query_exec_mode=exec of pgx): PgBouncer before 1.21 cannot keep them.
+// PoolModes are the modes in which a PgBouncer can share connections. In transaction mode, the
+// nodes prepare no statements (default_query_exec_mode=exec of pgx): PgBouncer before 1.21 cannot
+// keep them.
 func PoolModes() []string { return []string{"session", "transaction"} }
 
 // pool is a PgBouncer before a database.

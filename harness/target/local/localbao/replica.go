@@ -22,9 +22,9 @@ type Replica struct {
 	db     *database
 }
 
-// Replicate starts a replica with the data and the settings of the server's PostgreSQL, and returns
-// once it takes connections. It streams from the address that via returns for PostgreSQL's, a proxy;
-// nil is directly.
+// Replicate starts a replica with the data and the settings of the server's PostgreSQL, and
+// returns once it takes connections. It streams from the address that via returns for
+// PostgreSQL's, a proxy; nil is directly.
 func (s *Server) Replicate(ctx context.Context, via func(postgres string) (string, error)) (*Replica, error) {
 	dir, err := os.MkdirTemp(s.options.Dir, "steamer-pg-")
 	if err != nil {

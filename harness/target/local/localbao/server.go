@@ -46,10 +46,12 @@ type Options struct {
 	// Through returns the address, host:port, at which the next OpenBao shall reach the PostgreSQL
 	// at the given one: a proxy; nil is directly. It is called once for each node.
 	Through func(postgres string) (string, error)
-	// PgBouncer is the mode, of PoolModes, of a PgBouncer between the nodes and PostgreSQL; "" is none.
+	// PgBouncer is the mode, of PoolModes, of a PgBouncer between the nodes and PostgreSQL; "" is
+	// none.
 	PgBouncer string
-	// Cluster returns the address, host:port, at which the other nodes shall reach the next OpenBao,
-	// whose port for them is at the given one; nil is directly. It is called once for each node.
+	// Cluster returns the address, host:port, at which the other nodes shall reach the next
+	// OpenBao, whose port for them is at the given one; nil is directly. It is called once for
+	// each node.
 	Cluster func(address string) (string, error)
 	// Started is called with the process ID of each OpenBao as soon as it runs, e.g. to limit it;
 	// nil does nothing.
