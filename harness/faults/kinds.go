@@ -30,7 +30,9 @@ type kind struct {
 	do         do
 	standby    bool // it is for the standby; else for the active node
 	moves      bool // the lock has to get another holder
-	// weaker is a fault that does part of what this one does: a shrinker tries it instead; "" is none.
+	named      bool // it is drawn only where its name was given
+	// weaker is a fault that does part of what this one does: a shrinker tries it instead; "" is
+	// none.
 	weaker string
 }
 
@@ -196,6 +198,11 @@ var kinds = []kind{
 		name:    "hang-up-in-namespace-create",
 		what:    "have a client give up while it creates a namespace, and end the active node in order a second later",
 		longest: 100 * time.Millisecond, do: (*nemesis).hangUpInCreate, moves: true,
+	},
+	{
+		name: "delete-namespaces",
+		what: "delete 64 namespaces by 16 clients, which needs no fault; only by name, since OpenBao 2.4.0 hangs",
+		do:   (*nemesis).deleteMany, named: true,
 	},
 }
 

@@ -22,6 +22,9 @@ import (
 // crowded machine is slow.
 const recoverTime = 2 * time.Minute
 
+// lockTime is how long a leader keeps its lock without renewing it, and some more.
+const lockTime = 20 * time.Second
+
 // nemesis does the faults of a schedule.
 type nemesis struct {
 	*watcher

@@ -139,7 +139,7 @@ func choose(names []string) ([]kind, error) {
 	}
 	var chosen []kind
 	for _, k := range kinds {
-		if (len(with) == 0 || with[k.name]) && !without[k.name] {
+		if (len(with) == 0 && !k.named || with[k.name]) && !without[k.name] {
 			chosen = append(chosen, k)
 		}
 	}

@@ -35,7 +35,9 @@ func TestDraw(t *testing.T) {
 		require.GreaterOrEqual(t, time.Duration(step.Length), k.shortest)
 		require.LessOrEqual(t, time.Duration(step.Length), max(k.shortest, k.longest))
 	}
-	require.Len(t, drawn, len(kinds))
+	for _, k := range kinds {
+		require.Equal(t, !k.named, drawn[k.name] > 0, k.name)
+	}
 
 	some, err := Draw(7, 50, []string{"step-down"})
 	require.NoError(t, err)
