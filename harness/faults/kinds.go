@@ -145,7 +145,7 @@ var kinds = []kind{
 	},
 	{
 		name: "peer-refuse", what: "cut all connections of the standby to the active node, and refuse new ones for a while",
-		shortest: time.Second, longest: 8 * time.Second, do: refuseWay(fromPeers),
+		shortest: 2 * time.Second, longest: 8 * time.Second, do: refuseWay(fromPeers),
 	},
 	{
 		name: "peer-delay", what: "hold each message between the nodes for 200 ms, both ways",

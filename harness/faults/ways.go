@@ -52,7 +52,8 @@ func cutWay(of way) do {
 	}
 }
 
-// refuseWay cuts all connections, and new ones for a while.
+// refuseWay cuts all connections, and new ones for a while. Either is an effect: the standby may
+// have no connection to the active node yet, or not ask for another one so soon.
 func refuseWay(of way) do {
 	return func(_ *nemesis, ctx context.Context, victim *node, s Step) (string, error) {
 		p := of(victim)
@@ -61,7 +62,7 @@ func refuseWay(of way) do {
 		defer p.Refuse(false)
 		cut := p.Cut()
 		err := pause(ctx, time.Duration(s.Length))
-		return confirmed(cut, p.Counts().Refused-before), err
+		return confirmed(cut + p.Counts().Refused - before), err
 	}
 }
 
