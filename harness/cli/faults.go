@@ -76,6 +76,8 @@ func newFaults(state *State) *cobra.Command {
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
 		set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
+		set.StringVar(&f.Server.PgBouncer, "pgbouncer", "",
+			"a PgBouncer between OpenBao and PostgreSQL, in mode session or transaction (default: none)")
 		set.BoolVar(&f.Audit, "audit", f.Audit,
 			"with --local: hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile")
 	})
@@ -140,9 +142,12 @@ func (f *faultsFlags) draw(place faults.Place) (*faults.Schedule, error) {
 
 // onCluster breaks what a plan installs.
 func (f *faultsFlags) onCluster(c *cobra.Command, state *State) error {
-	if given := c.Flags().Changed; given("audit") && f.Audit {
+	switch given := c.Flags().Changed; {
+	case given("audit") && f.Audit:
 		return exit.Invalidf("--audit", "add --local", "audit logs of pods that are deleted are not whole")
-	} else if !given("rate") {
+	case f.Server.PgBouncer != "":
+		return exit.Invalidf("--pgbouncer", "add --local", "the database of a chart has none")
+	case !given("rate"):
 		f.Rate = clusterRate
 	}
 	f.Audit = false

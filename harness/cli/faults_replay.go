@@ -76,8 +76,8 @@ func bindFaultsOutput(set *pflag.FlagSet, f *campaign.Faults) {
 }
 
 const faultsShrinkLong = `Runs a schedule that violated an invariant again and again, with less each time: fewer faults (by ddmin, until no single
-one can be taken away), shorter ones, fewer clients, namespaces and secrets. What still violates it at least once in
---times runs is kept. Writes shrunk.json, which steamer faults replay takes, with the story in ten lines and how often it
+one can be taken away), weaker ones (kill, then term, then step-down), shorter ones, fewer clients, namespaces and
+secrets. What still violates it at least once in --times runs is kept. Writes shrunk.json, which steamer faults replay takes, with the story in ten lines and how often it
 was reproduced, and the history and report.json of a run that shows it.
 
 Exit codes: 1 the violation was reproduced; 2 it was not; others as those of steamer faults check.`

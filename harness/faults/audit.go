@@ -75,8 +75,8 @@ func (a *auditor) read() error {
 // written is a value that a client wrote. An audit record has only its hash.
 var written = regexp.MustCompile(`t[0-9]+/k[0-9]+/[0-9]+\.[0-9]+`)
 
-// line records one audit record. A node that was killed may have left a part of one, without a line
-// end, before the first of the next.
+// line records one audit record. A node that was killed may have left a part of one, without a
+// line end, before the first of the next.
 func (a *auditor) line(line []byte) {
 	if at := bytes.LastIndex(line, []byte(`{"time":`)); at > 0 {
 		line = line[at:]

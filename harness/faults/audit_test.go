@@ -17,8 +17,8 @@ type buffer struct{ bytes.Buffer }
 
 func (*buffer) Close() error { return nil }
 
-// TestAuditRecords: whole records become events, also one that a killed node's half record precedes
-// and one that comes in two pieces; a value in one is a leak.
+// TestAuditRecords: whole records become events, also one that a killed node's half record
+// precedes and one that comes in two pieces; a value in one is a leak.
 func TestAuditRecords(t *testing.T) {
 	t.Parallel()
 	const id, other = "01234567-89ab-cdef-0123-456789abcdef", "ffffffff-89ab-cdef-0123-456789abcdef"

@@ -56,7 +56,8 @@ func (n *nemesis) whileUp(ctx context.Context) (context.Context, context.CancelF
 }
 
 // staysSealed waits until ctx ends, or until the node has been sealed for sealedTime. Then it will
-// not unseal itself any more: OpenBao shuts its core down for some errors, and the process goes on.
+// not unseal itself any more: OpenBao shuts its core down for some errors, and the process goes
+// on.
 func (n *node) staysSealed(ctx context.Context) bool {
 	since := time.Now()
 	for pause(ctx, time.Second) == nil {

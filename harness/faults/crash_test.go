@@ -73,15 +73,17 @@ func TestSealedNodeIsStartedAgain(t *testing.T) {
 func broken(t *testing.T) (n *nemesis, server *localbao.Server, judged func() (*check.Report, string)) {
 	t.Helper()
 	ctx := t.Context()
-	ways := &proxies{}
+	ways, peers, clients := &proxies{}, &proxies{plain: true}, &proxies{plain: true}
 	t.Cleanup(ways.stop)
-	server, err := localbao.Start(ctx, localbao.Options{Through: ways.next})
+	t.Cleanup(peers.stop)
+	t.Cleanup(clients.stop)
+	server, err := localbao.Start(ctx, localbao.Options{Through: ways.next, Cluster: peers.next})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
 	_, err = server.Join(ctx)
 	require.NoError(t, err)
 	p := &pool{tenants: 1, secrets: 1, versions: map[string]int{}, readers: map[string]string{}}
-	require.NoError(t, p.takeProcesses(server, ways))
+	require.NoError(t, p.takeProcesses(server, ways, peers, clients))
 	client := openbao.New(server.Address, server.HTTPClient())
 	t.Cleanup(client.Close)
 	require.NoError(t, p.provision(ctx, client))

@@ -23,30 +23,8 @@ const (
 	cutTime    = 20 * time.Second
 )
 
-// delayed is how long db-delay holds what is sent.
-const delayed = 200 * time.Millisecond
-
 // sqlTime bounds what is asked of PostgreSQL.
 const sqlTime = 30 * time.Second
-
-// proxies are the ways of the nodes to PostgreSQL, in the order of the nodes.
-type proxies struct{ list []*pgproxy.Proxy }
-
-// next makes the way of one more node.
-func (p *proxies) next(postgres string) (string, error) {
-	proxy, err := pgproxy.Start(postgres)
-	if err != nil {
-		return "", err
-	}
-	p.list = append(p.list, proxy)
-	return proxy.Address(), nil
-}
-
-func (p *proxies) stop() {
-	for _, proxy := range p.list {
-		proxy.Stop()
-	}
-}
 
 // confirmed is a receipt: that all of what was counted is above 0.
 func confirmed(counts ...int) string {
@@ -71,36 +49,7 @@ func (n *nemesis) cutCommit(ctx context.Context, victim *node, at pgproxy.Point)
 	return confirmed(cut), ctx.Err()
 }
 
-func (n *nemesis) dbCut(_ context.Context, victim *node, _ Step) (string, error) {
-	return confirmed(victim.db.Cut()), nil
-}
-
-func (n *nemesis) dbRefuse(ctx context.Context, victim *node, s Step) (string, error) {
-	before := victim.db.Counts().Refused
-	victim.db.Refuse(true)
-	defer victim.db.Refuse(false)
-	cut := victim.db.Cut()
-	err := pause(ctx, time.Duration(s.Length))
-	return confirmed(cut, victim.db.Counts().Refused-before), err
-}
-
-func (n *nemesis) dbDelay(ctx context.Context, victim *node, s Step) (string, error) {
-	before := victim.db.Counts().Delayed
-	victim.db.Delay(delayed)
-	defer victim.db.Delay(0)
-	err := pause(ctx, time.Duration(s.Length))
-	return confirmed(victim.db.Counts().Delayed - before), err
-}
-
-func (n *nemesis) dbHalfOpen(ctx context.Context, victim *node, s Step) (string, error) {
-	before := victim.db.Counts().Lost
-	victim.db.Lose(true)
-	defer victim.db.Lose(false)
-	err := pause(ctx, time.Duration(s.Length))
-	return confirmed(int(victim.db.Counts().Lost - before)), err
-}
-
-// dbLate is dbHalfOpen until the other node leads, with access that is revoked there meanwhile, and
+// dbLate is loseWay until the other node leads, with access that is revoked there meanwhile, and
 // requests that were sent to the node after that.
 func (n *nemesis) dbLate(ctx context.Context, victim *node, s Step) (string, error) {
 	n.grantLate(ctx, victim)
@@ -222,23 +171,13 @@ func (n *nemesis) refusals(state string) int {
 // pgReadOnly has PostgreSQL refuse writes, and counts that it did.
 func (n *nemesis) pgReadOnly(ctx context.Context, _ *node, s Step) (receipt string, err error) {
 	before := n.refusals(readOnlyState)
-	set := func(ctx context.Context, conn *pgx.Conn, statement string) error {
-		_, err := conn.Exec(ctx, statement)
-		if err == nil {
-			_, err = conn.Exec(ctx, "SELECT pg_reload_conf()")
-		}
-		return err
-	}
-	if err := n.sql(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return set(ctx, conn, "ALTER SYSTEM SET default_transaction_read_only = on")
-	}); err != nil {
+	if err := n.configure(ctx, "ALTER SYSTEM SET default_transaction_read_only = on"); err != nil {
 		return "", err
 	}
 	err = pause(ctx, time.Duration(s.Length))
 	receipt = confirmed(n.refusals(readOnlyState) - before)
-	return receipt, errors.Join(err, n.sql(context.WithoutCancel(ctx), func(ctx context.Context, conn *pgx.Conn) error {
-		return set(ctx, conn, "ALTER SYSTEM RESET default_transaction_read_only")
-	}))
+	return receipt, errors.Join(err,
+		n.configure(context.WithoutCancel(ctx), "ALTER SYSTEM RESET default_transaction_read_only"))
 }
 
 // pgFull takes every connection that PostgreSQL has, ends those of the node, takes them too, and

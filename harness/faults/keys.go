@@ -9,6 +9,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
 
@@ -17,6 +18,7 @@ type trust struct {
 	url, audience string
 	rails         *gitlab.Issuer                                 // signs what Rails presents
 	publishes     func(context.Context, ...*gitlab.Issuer) error // the keys of these, and no others
+	trouble       func(localbao.Trouble) int                     // of the issuer, see localbao; nil on a cluster
 }
 
 // keyring are the keys that sign what jobs present. The issuer publishes one of them at a time,
@@ -83,6 +85,7 @@ const (
 // new one is granted.
 type rotator struct {
 	*keyring
+	turn            sync.Mutex // of one rotation at a time
 	grants, revokes *client
 }
 
@@ -113,11 +116,57 @@ func (r *rotator) run(ctx context.Context) error {
 
 // rotate publishes a new key instead of the last one, and logs in with it in each tenant.
 func (r *rotator) rotate(ctx context.Context) error {
-	number := r.last() + 1
+	r.turn.Lock()
+	defer r.turn.Unlock()
 	issuer, jwt, err := r.prepare()
 	if err != nil {
 		return err
 	}
+	return r.show(ctx, r.last()+1, func() error { return r.publish(ctx, issuer, jwt) })
+}
+
+// hiddenLogin bounds a login with a key that OpenBao cannot fetch.
+const hiddenLogin = time.Second / 2
+
+// rotateIn publishes a new key while the issuer is in trouble: until that is over, no login with
+// it can be granted, and those with the last one go on. It returns how many requests met the
+// trouble.
+func (r *rotator) rotateIn(ctx context.Context, trouble localbao.Trouble, length time.Duration) (met int, err error) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	number := r.last() + 1
+	for t := range r.grants.tenants { // OpenBao has the last key in memory
+		if err := r.logIn(ctx, fmt.Sprintf("t%d", t), number-1); err != nil {
+			return 0, err
+		}
+	}
+	issuer, jwt, err := r.prepare()
+	if err != nil {
+		return 0, err
+	}
+	before := r.trouble(trouble)
+	defer r.trouble(localbao.Well)
+	if err := r.publish(ctx, issuer, jwt); err != nil {
+		return 0, err
+	}
+	r.grants.limit = hiddenLogin
+	for t := range r.grants.tenants {
+		r.grants.do(ctx, r.use(fmt.Sprintf("t%d", t), number))
+	}
+	r.grants.limit = answerTime
+	if err := pause(ctx, length); err != nil {
+		return 0, err
+	}
+	err = r.show(ctx, number, func() error {
+		met = r.trouble(localbao.Well) - before
+		return nil
+	})
+	return met, err
+}
+
+// show records that a new key can be seen from now on instead of the last one, once show has made
+// it so, and logs in with it in each tenant.
+func (r *rotator) show(ctx context.Context, number int, show func() error) error {
 	grant := r.grants.op(history.Grant, r.keys(number))
 	revoke := r.revokes.op(history.Revoke, r.keys(number-1))
 	revoke.Grace = revokeGrace.Microseconds()
@@ -126,7 +175,7 @@ func (r *rotator) rotate(ctx context.Context) error {
 		record.Call(revoke)
 	}
 	record.Call(grant)
-	if err := r.publish(ctx, issuer, jwt); err != nil {
+	if err := show(); err != nil {
 		return err
 	}
 	_ = pause(ctx, publishGrace)
@@ -154,13 +203,17 @@ func (r *rotator) keys(number int) string {
 	return strings.Join(names, ",")
 }
 
-// logIn logs in with a key until that is granted. The role is one that nothing else changes.
+// use is a login with a key. The role is one that nothing else changes.
+func (r *rotator) use(tenant string, number int) *history.Op {
+	return r.grants.op(history.Use, fmt.Sprintf("%s/role:%s,%s/key:%d", tenant, stableRole, tenant, number))
+}
+
+// logIn logs in with a key until that is granted.
 func (r *rotator) logIn(ctx context.Context, tenant string, number int) error {
-	c := r.grants
 	_, err := wait.Until(ctx, wait.For{What: "a login with the new key is granted", Deadline: recoverTime},
 		func(ctx context.Context) error {
-			o := c.op(history.Use, fmt.Sprintf("%s/role:%s,%s/key:%d", tenant, stableRole, tenant, number))
-			if c.do(ctx, o); o.Result != history.OK {
+			o := r.use(tenant, number)
+			if r.grants.do(ctx, o); o.Result != history.OK {
 				return fmt.Errorf("it is %s", o.Result)
 			}
 			return nil

@@ -29,8 +29,8 @@ func newLate(p *pool, first int, seed uint64) []*client {
 	return list
 }
 
-// grantLate grants each late client access by a node, and has it use it there and read a secret, so
-// that the node has token, policy and secret in memory.
+// grantLate grants each late client access by a node, and has it use it there and read a secret,
+// so that the node has token, policy and secret in memory.
 func (n *nemesis) grantLate(ctx context.Context, by *node) {
 	for i, c := range n.late {
 		for _, o := range []*history.Op{
@@ -46,8 +46,9 @@ func lateSubject(i int) string { return "t0/policy:" + latePolicy(i) }
 
 func (c *client) lateKey(i int) string { return fmt.Sprintf("t0/k%d", i%c.secrets) }
 
-// useLate revokes the access of each by the other node and writes its secret there. Then each sends
-// a request to the frozen node: a use, a read or a write. It returns once they can have been sent.
+// useLate revokes the access of each by the other node and writes its secret there. Then each
+// sends a request to the frozen node: a use, a read or a write. It returns once they can have been
+// sent.
 func (n *nemesis) useLate(ctx context.Context, frozen *node) {
 	for i, c := range n.late {
 		for _, o := range []*history.Op{c.op(history.Revoke, lateSubject(i)), c.lateWrite(i)} {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -64,6 +66,36 @@ func (n *nemesis) hangUpInCreate(ctx context.Context, victim *node, s Step) (str
 		return "", err
 	}
 	return n.end(ctx, victim, Step{Fault: s.Fault}, victim.Stop)
+}
+
+// deletedEach is how many namespaces each late client deletes.
+const deletedEach = 4
+
+// deleteMany makes namespaces, and has all late clients delete them, and nothing else.
+func (n *nemesis) deleteMany(ctx context.Context, victim *node, _ Step) (string, error) {
+	var keys []string
+	for range deletedEach * lateClients {
+		key := n.fresh(victim)
+		if err := n.spaces.furnish(ctx, key); err != nil {
+			return "", err
+		}
+		keys = append(keys, key)
+	}
+	var deleting sync.WaitGroup
+	var deleted atomic.Int32
+	for i, c := range n.late {
+		deleting.Go(func() {
+			for _, key := range keys[deletedEach*i : deletedEach*(i+1)] {
+				c.at = victim.pod
+				o := c.op(history.Revoke, key)
+				if c.do(ctx, o); o.Result == history.OK {
+					deleted.Add(1)
+				}
+			}
+		})
+	}
+	deleting.Wait()
+	return confirmed(int(deleted.Load())), pause(ctx, lockTime)
 }
 
 // fresh is a namespace that was never there, with its mount.

@@ -22,16 +22,20 @@ import (
 // crowded machine is slow.
 const recoverTime = 2 * time.Minute
 
+// lockTime is how long a leader keeps its lock without renewing it, and some more.
+const lockTime = 20 * time.Second
+
 // nemesis does the faults of a schedule.
 type nemesis struct {
 	*watcher
 	server  *localbao.Server // nil on a cluster
 	pods    *pods            // nil for processes
 	token   string
-	spaces  *client        // of the faults in namespaces
-	made    int            // namespaces by it
-	undone  *history.Op    // what a fault interrupted, to be done again
-	late    []*client      // of freeze-late
+	spaces  *client     // of the faults in namespaces
+	made    int         // namespaces by it
+	undone  *history.Op // what a fault interrupted, to be done again
+	late    []*client   // of freeze-late
+	keys    *rotator
 	waiting sync.WaitGroup // for their requests
 }
 

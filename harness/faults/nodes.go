@@ -19,6 +19,8 @@ import (
 type node struct {
 	*localbao.Node                         // nil on a cluster
 	db             *pgproxy.Proxy          // its way to PostgreSQL; nil on a cluster
+	clients        *pgproxy.Proxy          // the way of clients to it; nil is directly
+	peers          *pgproxy.Proxy          // the way of other nodes to it; nil on a cluster
 	at             atomic.Pointer[podInfo] // nil for a process
 	ca             []byte                  // of its API; nil for plain HTTP
 	pod            int                     // place in the list of nodes; of a process also its pod in the history
@@ -39,6 +41,9 @@ func (n *node) number() int {
 func (n *node) address() string {
 	if at := n.at.Load(); at != nil {
 		return at.url
+	}
+	if n.clients != nil {
+		return "http://" + n.clients.Address()
 	}
 	return n.Address
 }
@@ -94,8 +99,8 @@ type system interface {
 	// holder is the identity of the lock's holder, "" for none. forget drops what it keeps.
 	holder(ctx context.Context) (string, error)
 	forget(ctx context.Context)
-	// leading is the node that leads a new term, in which the lock has an identity; nil while that is
-	// not known.
+	// leading is the node that leads a new term, in which the lock has an identity; nil while that
+	// is not known.
 	leading(ctx context.Context, identity string) *node
 	// serves returns what keeps the nodes from serving.
 	serves(ctx context.Context, leader int) error

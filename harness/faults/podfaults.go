@@ -90,8 +90,8 @@ func (n *nemesis) podKill(ctx context.Context, victim *node, s Step) (string, er
 	return n.podEnd(ctx, victim, s, "KILL")
 }
 
-// mostRestarts is how often Kubernetes starts a container again before its pod is deleted: it waits
-// 10 s before the second time, and twice as long each further time.
+// mostRestarts is how often Kubernetes starts a container again before its pod is deleted: it
+// waits 10 s before the second time, and twice as long each further time.
 const mostRestarts = 2
 
 // podEnd ends OpenBao in a pod by a signal. Kubernetes starts it again, or a new pod.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,6 +57,26 @@ func (o *Options) Validate() error {
 				fmt.Sprintf("use %g to %g", limit.least, limit.most), "it is out of range")
 		}
 	}
+	return o.checkPool()
+}
+
+// checkPool refuses a mode that PgBouncer does not have, and faults that name connections of a
+// node.
+func (o *Options) checkPool() error {
+	mode := o.Server.PgBouncer
+	if mode == "" {
+		return nil
+	}
+	if !slices.Contains(localbao.PoolModes(), mode) {
+		return exit.Invalidf("--pgbouncer "+mode, "choose from "+strings.Join(localbao.PoolModes(), ", "),
+			"there is no such mode")
+	}
+	for _, step := range o.Schedule.Steps {
+		if step.Fault == "pg-terminate" || step.Fault == "pg-full" {
+			return exit.Invalidf("--pgbouncer "+mode, "add --kinds=-pg-terminate,-pg-full",
+				"%s names connections of one node, and PgBouncer shares them", step.Fault)
+		}
+	}
 	return nil
 }
 
@@ -62,6 +84,7 @@ func (o *Options) Validate() error {
 func (o *Options) Keep() {
 	o.Schedule.Workload = &Workload{
 		Ops: o.Ops, Rate: o.Rate, Clients: o.Clients, Tenants: o.Tenants, Secrets: o.Secrets, Audit: o.Audit,
+		PgBouncer: o.Server.PgBouncer,
 	}
 }
 
@@ -69,6 +92,7 @@ func (o *Options) Keep() {
 func (o *Options) Take() {
 	if w := o.Schedule.Workload; w != nil {
 		o.Ops, o.Rate, o.Clients, o.Tenants, o.Secrets, o.Audit = w.Ops, w.Rate, w.Clients, w.Tenants, w.Secrets, w.Audit
+		o.Server.PgBouncer = w.PgBouncer
 	}
 }
 
@@ -109,9 +133,11 @@ func (o *Options) run(ctx context.Context, path string) error {
 
 // onProcesses starts processes, and breaks them.
 func (o *Options) onProcesses(ctx context.Context, path string, p *pool) error {
-	ways := &proxies{}
+	ways, peers, clients := &proxies{}, &proxies{plain: true}, &proxies{plain: true}
 	defer ways.stop()
-	o.Server.Through = ways.next
+	defer peers.stop()
+	defer clients.stop()
+	o.Server.Through, o.Server.Cluster = ways.next, peers.next
 	o.Server.Postgres = append(o.Server.Postgres, "synchronous_commit=on") // what was committed survives a crash
 	server, err := localbao.Start(ctx, o.Server)
 	if err != nil {
@@ -121,7 +147,7 @@ func (o *Options) onProcesses(ctx context.Context, path string, p *pool) error {
 	if _, err := server.Join(ctx); err != nil {
 		return err
 	}
-	if err := p.takeProcesses(server, ways); err != nil {
+	if err := p.takeProcesses(server, ways, peers, clients); err != nil {
 		return err
 	}
 	client := openbao.New(server.Address, server.HTTPClient())
@@ -140,7 +166,7 @@ func (o *Options) onProcesses(ctx context.Context, path string, p *pool) error {
 }
 
 // takeProcesses has clients work with the nodes of a server.
-func (p *pool) takeProcesses(server *localbao.Server, ways *proxies) error {
+func (p *pool) takeProcesses(server *localbao.Server, ways, peers, clients *proxies) error {
 	issuer, err := server.Trust()
 	if err != nil {
 		return err
@@ -148,9 +174,15 @@ func (p *pool) takeProcesses(server *localbao.Server, ways *proxies) error {
 	p.keys = &keyring{trust: trust{
 		url: server.Issuer, audience: server.Audience, rails: issuer,
 		publishes: func(_ context.Context, all ...*gitlab.Issuer) error { return server.Publish(all...) },
+		trouble:   server.Trouble,
 	}}
 	for i, n := range server.Nodes() {
-		p.nodes = append(p.nodes, &node{Node: n, db: ways.list[i], pod: i})
+		if _, err := clients.next(strings.TrimPrefix(n.Address, "http://")); err != nil {
+			return err
+		}
+		p.nodes = append(p.nodes, &node{
+			Node: n, db: ways.list[i], peers: peers.list[i], clients: clients.list[i], pod: i,
+		})
 		p.ways = append(p.ways, p.nodes[i])
 	}
 	return nil
@@ -240,6 +272,7 @@ func (o *Options) underLoad(parent context.Context, p *pool, n *nemesis, beside 
 	rotates := &rotator{
 		keyring: p.keys, grants: newClient(p, o.Clients+2+lateClients, 0), revokes: newClient(p, o.Clients+3+lateClients, 0),
 	}
+	n.keys = rotates
 	err := n.settled(ctx)
 	if err == nil {
 		err = rotates.begin(ctx)
@@ -254,6 +287,12 @@ func (o *Options) underLoad(parent context.Context, p *pool, n *nemesis, beside 
 	if err == nil {
 		p.record.Event(history.Event{Kind: history.Phase, Name: history.Final, Pod: history.NoPod})
 		err = p.readAll(ctx, o.Clients)
+	}
+	if err == nil && o.Server.PgBouncer != "" {
+		var count int64
+		count, err = n.server.PoolTransactions(ctx)
+		p.record.Event(history.Event{Kind: history.Log, Pod: history.NoPod, Text: fmt.Sprintf(
+			"PgBouncer led %d transactions through, in %s mode", count, o.Server.PgBouncer)})
 	}
 	cancel()
 	return errors.Join(err, group.Wait(), p.record.Err())

@@ -3,10 +3,13 @@ package faults_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // options are those of a short run below a directory that user postgres can enter.
@@ -78,6 +82,80 @@ func TestDatabase(t *testing.T) {
 	require.Positive(t, report.Takeovers)
 }
 
+// TestPromotion: a replica that has everything loses nothing, and one that lacks the tail loses
+// commits, of which the history says which they can be.
+func TestPromotion(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t, "pg-promote", "pg-promote-behind", "pg-promote"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.Empty(t, report.Rules, text.String())
+	require.Equal(t, map[string]int{history.Confirmed: 3}, report.Faults, text.String())
+	require.Positive(t, report.Doubtful)
+}
+
+// TestWays breaks the ways between clients and nodes, and between the nodes.
+func TestWays(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t,
+		"client-refuse", "client-delay", "client-half-open", "peer-refuse", "peer-delay", "peer-half-open"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.Empty(t, report.Rules, text.String())
+	require.Equal(t, map[string]int{history.Confirmed: 6}, report.Faults, text.String())
+}
+
+// TestSinks: what is not in the audit log is not answered, and what waited for its sink is.
+func TestSinks(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t, "audit-gone", "audit-slow", "audit-stuck", "step-down"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.Empty(t, report.Rules, text.String())
+	require.Equal(t, map[string]int{history.Confirmed: 4}, report.Faults, text.String())
+}
+
+// TestPgBouncer: in both of its modes, and where a replica takes PostgreSQL's place behind it.
+func TestPgBouncer(t *testing.T) {
+	t.Parallel()
+	for _, mode := range localbao.PoolModes() {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, "commit-after", "pg-promote", "step-down")
+			o.Server.PgBouncer = mode
+			require.NoError(t, o.Validate())
+			report, err := faults.Run(t.Context(), o)
+			if err != nil && strings.Contains(err.Error(), "apt-get install pgbouncer") {
+				t.Skip(err)
+			}
+			require.NoError(t, err)
+			var text bytes.Buffer
+			require.NoError(t, check.Text(&text, report))
+			require.Empty(t, report.Rules, text.String())
+			require.Equal(t, map[string]int{history.Confirmed: 3}, report.Faults, text.String())
+			recorded, err := os.ReadFile(filepath.Join(o.Dir, "history"))
+			require.NoError(t, err)
+			led := regexp.MustCompile(`PgBouncer led [1-9]\d\d+ transactions through, in ` + mode)
+			require.True(t, led.Match(recorded))
+		})
+	}
+}
+
+// TestIssuer: while the issuer is in trouble, logins with the key that OpenBao has go on, and
+// those with the next one are granted once the trouble is over.
+func TestIssuer(t *testing.T) {
+	t.Parallel()
+	report, err := faults.Run(t.Context(), options(t, "issuer-abort", "issuer-hang", "issuer-error"))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, check.Text(&text, report))
+	require.Empty(t, report.Rules, text.String())
+	require.Equal(t, map[string]int{history.Confirmed: 3}, report.Faults, text.String())
+}
+
 // TestLateRevocation: requests that waited in a leader that slept are in the history, and no other
 // promise is broken. OpenBao 2.4.0 grants them from its memory, although their access was revoked
 // before they were sent.
@@ -125,4 +203,59 @@ func TestInterrupt(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 	require.Equal(t, "history", filepath.Base(left[0].Name()))
+}
+
+// TestInterruptInFault: an interrupt while a fault lasts ends it, with the processes and files
+// that it needed.
+func TestInterruptInFault(t *testing.T) {
+	t.Parallel()
+	has := func(dir, pattern string) int {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		require.NoError(t, err)
+		return len(found)
+	}
+	replica := func(dir string) bool { return has(dir, "steamer-pg-*/data/standby.signal") > 0 }
+	sink := func(dir string) bool { return has(dir, "steamer-bao-*/audit.log.kept") > 0 }
+	for _, tc := range []struct {
+		kind  string
+		lasts func(dir string) bool // nil is from its beginning
+	}{
+		{"pg-promote", replica},
+		{"pg-promote-behind", replica},
+		{"audit-gone", sink},
+		{"audit-stuck", sink},
+		{"issuer-hang", nil},
+		{"client-half-open", nil},
+	} {
+		t.Run(tc.kind, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, tc.kind)
+			o.Schedule.Steps[0].Length = document.Duration(time.Minute)
+			dir, err := os.MkdirTemp("", "steamer-interrupt-") // user postgres can enter it
+			require.NoError(t, err)
+			defer func() { require.NoError(t, os.RemoveAll(dir)) }()
+			require.NoError(t, os.Chmod(dir, 0o755))
+			o.Server.Dir = dir
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			go func() {
+				_, _ = wait.Until(ctx, wait.For{What: "the fault lasts", Interval: 50 * time.Millisecond},
+					func(context.Context) error {
+						recorded, _ := os.ReadFile(filepath.Join(o.Dir, "history"))
+						if !bytes.Contains(recorded, []byte(tc.kind+" began")) || tc.lasts != nil && !tc.lasts(dir) {
+							return errors.New("it does not")
+						}
+						return nil
+					})
+				cancel()
+			}()
+			report, err := faults.Run(ctx, o)
+			require.ErrorIs(t, err, context.Canceled)
+			require.True(t, report.Partial)
+			require.Equal(t, result.Inconclusive, report.Verdict, report.Reasons)
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
 }

@@ -36,6 +36,8 @@ type Workload struct {
 	Tenants int     `json:"tenants"`
 	Secrets int     `json:"secrets"` // of each tenant
 	Audit   bool    `json:"audit"`
+	// PgBouncer is the mode of one between the nodes and PostgreSQL; "" is none.
+	PgBouncer string `json:"pgbouncer,omitempty"`
 }
 
 // Finding is what a schedule was shrunk to show.
@@ -162,7 +164,7 @@ func choose(place Place, names []string) ([]kind, error) {
 	}
 	var chosen []kind
 	for _, k := range kinds {
-		if (len(with) == 0 || with[k.name]) && !without[k.name] && place.lacks(k) == "" {
+		if (len(with) == 0 && !k.named || with[k.name]) && !without[k.name] && place.lacks(k) == "" {
 			chosen = append(chosen, k)
 		}
 	}

@@ -140,14 +140,16 @@ func TestReceipts(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	good := Options{Rate: 100, Clients: 4, Tenants: 2, Secrets: 3}
+	good := Options{Rate: 100, Clients: 4, Tenants: 2, Secrets: 3, Schedule: scheduleOf("pg-full")}
 	require.NoError(t, good.Validate())
 	for flag, change := range map[string]func(*Options){
-		"--rate 0":     func(o *Options) { o.Rate = 0 },
-		"--clients 0":  func(o *Options) { o.Clients = 0 },
-		"--tenants -1": func(o *Options) { o.Tenants = -1 },
-		"--secrets 0":  func(o *Options) { o.Secrets = 0 },
-		"--ops -1":     func(o *Options) { o.Ops = -1 },
+		"--pgbouncer statement":  func(o *Options) { o.Server.PgBouncer = "statement" },
+		"-pg-terminate,-pg-full": func(o *Options) { o.Server.PgBouncer = "session" },
+		"--rate 0":               func(o *Options) { o.Rate = 0 },
+		"--clients 0":            func(o *Options) { o.Clients = 0 },
+		"--tenants -1":           func(o *Options) { o.Tenants = -1 },
+		"--secrets 0":            func(o *Options) { o.Secrets = 0 },
+		"--ops -1":               func(o *Options) { o.Ops = -1 },
 	} {
 		bad := good
 		change(&bad)

@@ -16,9 +16,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/history/check"
 )
 
-// Shrinker cuts a schedule whose run violates an invariant to the least that still does: first its
-// faults, then their times, then clients, tenants and secrets. A run is not deterministic, so that
-// what is tried has to fail once in Times runs to be kept.
+// Shrinker cuts a schedule whose run violates an invariant to the least that still does: first it
+// takes faults away, then it makes them weaker and shorter, then it takes clients, tenants and
+// secrets away. A run is not deterministic, so that what is tried has to fail once in Times runs
+// to be kept.
 type Shrinker struct {
 	Options
 	Rules []string // of which one has to be violated; none is any
@@ -170,15 +171,24 @@ const leastAfter = 500 * time.Millisecond
 // weaker are the schedules that are weaker than one in one thing, in an order that stays: a thing
 // that cannot be made weaker any more leaves its place to the next.
 func weaker(schedule Schedule) []Schedule {
-	list := make([]Schedule, 0, len(schedule.Steps)+3)
+	var list []Schedule
+	replace := func(i int, step Step) {
+		steps := slices.Clone(schedule.Steps)
+		steps[i] = step
+		list = append(list, with(schedule, steps))
+	}
 	for i, step := range schedule.Steps {
-		least := Step{
+		if name := kindOf(step.Fault).weaker; name != "" {
+			k := kindOf(name)
+			length := max(min(step.Length, document.Duration(k.longest)), document.Duration(k.shortest))
+			replace(i, Step{Fault: name, After: step.After, Length: length})
+		}
+	}
+	for i, step := range schedule.Steps {
+		replace(i, Step{
 			Fault: step.Fault, Length: min(step.Length, document.Duration(kindOf(step.Fault).shortest)),
 			After: min(step.After, document.Duration(leastAfter)),
-		}
-		steps := slices.Clone(schedule.Steps)
-		steps[i] = least
-		list = append(list, with(schedule, steps))
+		})
 	}
 	for _, fewer := range []func(*Workload){
 		func(w *Workload) { w.Clients = (w.Clients + 1) / 2 },

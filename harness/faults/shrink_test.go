@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +117,37 @@ func TestShrink(t *testing.T) {
 	again := Options{Schedule: read}
 	again.Take()
 	require.Equal(t, 4, again.Clients)
+}
+
+// TestShrinkWeakens: a fault gives way to one that does part of the same, as long as that fails,
+// with a length that it can have.
+func TestShrinkWeakens(t *testing.T) {
+	t.Parallel()
+	s := shrinkerOf(t, scheduleOf("pg-promote", "kill-active"), func(o Options) []string {
+		names := faultsOf(o.Schedule)
+		if len(names) == 2 && strings.HasPrefix(names[0], "pg-") && names[0] != "pg-terminate" {
+			return []string{"C5"}
+		}
+		return nil
+	})
+	least, _, err := s.Shrink(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"pg-restart", "step-down"}, faultsOf(least))
+	require.Zero(t, least.Steps[0].Length)
+	require.Zero(t, least.Steps[1].Length)
+}
+
+// TestWeaker: every chain of weaker faults ends.
+func TestWeaker(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		seen := map[string]bool{}
+		for name := k.name; name != ""; name = kindOf(name).weaker {
+			require.Contains(t, Kinds(), name, k.name)
+			require.False(t, seen[name], "%s leads to itself", k.name)
+			seen[name] = true
+		}
+	}
 }
 
 // TestShrinkEnds: what does not fail, too few runs, an interrupt and a server that does not start.

@@ -143,11 +143,12 @@ const (
 	Load                        // load beside the workload begins or ends
 	Phase                       // the run's part that begins: Final reads everything again
 	Log                         // what a pod's log or the database says of what happened
+	Lost                        // the database is one that may lack what ended since Since
 )
 
 var eventNames = []string{
 	Fault: "fault", Pod: "pod", Lead: "lead", Commit: "commit", Audit: "audit", Load: "load", Phase: "phase",
-	Log: "log",
+	Log: "log", Lost: "lost",
 }
 
 // String is the kind's word in the file.
@@ -193,6 +194,7 @@ type Event struct {
 	Receipt string   // of a Fault
 	Request [16]byte // of Audit
 	Text    string   // of Log, at most MaxText bytes
+	Since   int64    // of Lost, microseconds
 }
 
 // MaxText is how long the text of a Log may be, in bytes.

@@ -81,6 +81,9 @@ func appendEvent(b []byte, e *Event) []byte {
 		b = append(b, " i"...)
 		b = hex.AppendEncode(b, e.Request[:])
 	}
+	if e.Kind == Lost {
+		b = field(b, 's', int(e.Since))
+	}
 	if e.Kind == Log {
 		b = strconv.AppendQuoteToASCII(append(b, ' '), e.Text[:min(len(e.Text), MaxText)])
 	}
@@ -142,6 +145,18 @@ func (f *fields) text(to *string) (err error) {
 	f.rest = ""
 	if *to, err = strconv.Unquote(quoted); err != nil || len(*to) > MaxText {
 		return fmt.Errorf("%.40q is not a quoted text of at most %d bytes", quoted, MaxText)
+	}
+	return nil
+}
+
+// since takes the time of a Lost, the rest of its line.
+func (f *fields) since(e *Event) error {
+	since := -1
+	if err := errors.Join(f.lettered('s', &since), f.end()); err != nil {
+		return err
+	}
+	if e.Since = int64(since); e.Since < 0 || e.Since > e.Time {
+		return fmt.Errorf("%s has a time before its own", e.Kind)
 	}
 	return nil
 }
@@ -257,6 +272,9 @@ func parseEvent(f *fields, e *Event) error {
 			return fmt.Errorf("%s has a number", e.Kind)
 		}
 		err = f.lettered('n', &e.Number)
+	}
+	if e.Kind == Lost {
+		return f.since(e)
 	}
 	if e.Kind != Lead && e.Kind != Commit && e.Kind != Log {
 		e.Name = f.next()

@@ -90,6 +90,13 @@ func (r *Recorder) Event(e Event) {
 	})
 }
 
+// Now is the history's time, in microseconds.
+func (r *Recorder) Now() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.clock().Microseconds()
+}
+
 // line appends one line. The clock is read with the lock held, so that times never decrease: a
 // call's time is still before its request, and a return's after its answer.
 func (r *Recorder) line(urgent bool, add func([]byte, int64) []byte) {

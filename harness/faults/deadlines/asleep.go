@@ -55,12 +55,16 @@ func (o *Options) asleep(ctx context.Context, b *bench, r *Report, chosen []kind
 		}
 		if leader.Gone() {
 			copy(rows, before) // that it granted nothing says nothing: it could not
-			return fmt.Errorf("the leader that slept ended by itself when it woke up: %s",
-				strings.Join(localbao.LastWords(leader.Log()), "; "))
+			return ended(leader)
 		}
 		o.Progress(fmt.Sprintf("leader that slept: %d of %d trials of each kind", rows[0].Trials, o.Trials))
 	}
 	return nil
+}
+
+// ended says why a node is gone.
+func ended(n *localbao.Node) error {
+	return fmt.Errorf("the node at %s ended by itself: %s", n.Address, strings.Join(localbao.LastWords(n.Log()), "; "))
 }
 
 // sleep has the leader sleep, the other node revoke, and requests wait for the leader's wake-up.
@@ -109,7 +113,8 @@ type answer struct {
 }
 
 // waiting sends the uses of all trials to a node that sleeps, wakes it once all were sent, and
-// returns what they got.
+// returns what they got. Its renewal of the lock, by which it learns that another one leads, is
+// held until then: else which of them come first would decide.
 func (b *bench) waiting(ctx context.Context, node *localbao.Node, trials [][]*trial, wake func() error,
 ) ([][]answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
@@ -136,6 +141,9 @@ func (b *bench) waiting(ctx context.Context, node *localbao.Node, trials [][]*tr
 		}
 	}
 	sent.Wait()
+	way := b.ways[slices.Index(b.nodes, node)]
+	way.HoldLock(true)
+	defer way.HoldLock(false)
 	woken = time.Now()
 	close(awake)
 	err := wake()
@@ -144,12 +152,17 @@ func (b *bench) waiting(ctx context.Context, node *localbao.Node, trials [][]*tr
 }
 
 // roles waits until one node leads and the other stands by, and directs requests to the leader.
-func (b *bench) roles(ctx context.Context) (leader, other *localbao.Node, err error) {
+func (b *bench) roles(parent context.Context) (leader, other *localbao.Node, err error) {
+	ctx, giveUp := context.WithCancelCause(parent)
+	defer giveUp(nil)
 	_, err = wait.Until(ctx, wait.For{
 		What: "one node leads and the other stands by", Successes: 3, Interval: 100 * time.Millisecond, Deadline: recoverTime,
 	}, func(ctx context.Context) error {
 		leader, other = nil, nil
 		for _, node := range b.nodes {
+			if node.Gone() {
+				giveUp(ended(node))
+			}
 			if leads(ctx, node) == nil {
 				leader = node
 			} else {
@@ -167,6 +180,8 @@ func (b *bench) roles(ctx context.Context) (leader, other *localbao.Node, err er
 	})
 	if err == nil {
 		b.at = openbao.New(leader.Address, b.http)
+	} else if cause := context.Cause(ctx); cause != nil {
+		err = cause
 	}
 	return leader, other, err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"gitlab.com/steamer/steamer/harness/faults/pgproxy"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/secret"
@@ -24,6 +25,7 @@ const (
 type bench struct {
 	server  *localbao.Server
 	nodes   []*localbao.Node
+	ways    []*pgproxy.Proxy // of each to PostgreSQL
 	http    *http.Client
 	at      *openbao.Client // to what trials are prepared and revoked
 	version string
@@ -34,28 +36,49 @@ type bench struct {
 	made    int
 }
 
-func start(ctx context.Context, o localbao.Options) (*bench, error) {
-	server, err := localbao.Start(ctx, o)
-	if err != nil {
+// connections is how many each node may have to PostgreSQL. OpenBao 2.4.0 needs two for each
+// namespace that it deletes in the background, and hangs where all hold one and want another:
+// those of one sleep have to fit.
+const connections = 3 * perSleep
+
+func start(ctx context.Context, o localbao.Options) (_ *bench, err error) {
+	b := &bench{}
+	defer func() {
+		if err != nil {
+			b.stop()
+		}
+	}()
+	o.Through = func(postgres string) (string, error) {
+		way, err := pgproxy.Start(postgres)
+		if err != nil {
+			return "", err
+		}
+		b.ways = append(b.ways, way)
+		return way.Address(), nil
+	}
+	o.Patch = fmt.Appendf(nil, `[{"op": "replace", "path": "/storage/postgresql/max_parallel", "value": "%d"}]`,
+		connections)
+	o.Postgres = append(o.Postgres, fmt.Sprintf("max_connections=%d", 2*connections+10))
+	if b.server, err = localbao.Start(ctx, o); err != nil {
 		return nil, err
 	}
-	b := &bench{server: server, http: server.HTTPClient()}
-	if _, err := server.Join(ctx); err != nil {
-		b.stop()
+	b.http = b.server.HTTPClient()
+	if _, err := b.server.Join(ctx); err != nil {
 		return nil, err
 	}
-	b.nodes = server.Nodes()
+	b.nodes = b.server.Nodes()
 	b.at = openbao.New(b.nodes[0].Address, b.http)
-	if err := b.prepareAll(ctx); err != nil {
-		b.stop()
-		return nil, err
-	}
-	return b, nil
+	return b, b.prepareAll(ctx)
 }
 
 func (b *bench) stop() {
-	b.http.CloseIdleConnections()
-	b.server.Stop()
+	if b.server != nil {
+		b.http.CloseIdleConnections()
+		b.server.Stop()
+	}
+	for _, way := range b.ways {
+		way.Stop()
+	}
 }
 
 // prepareAll logs in as Rails does, and makes what all trials share.

@@ -36,7 +36,7 @@ type link struct {
 func (l *link) run() {
 	defer l.proxy.remove(l)
 	defer func() { _ = l.client.Close() }()
-	server, err := net.Dial("tcp", l.proxy.postgres)
+	server, err := net.Dial("tcp", l.proxy.upstream())
 	if err != nil {
 		reset(l.client)
 		return
@@ -46,14 +46,17 @@ func (l *link) run() {
 		return
 	}
 	client := bufio.NewReader(l.client)
-	if again, err := l.startup(client); err != nil || !again {
+	next, asked, answered := read, l.asked, l.answered
+	if l.proxy.plain {
+		next, asked, answered = piece, unseen, unseen
+	} else if again, err := l.startup(client); err != nil || !again {
 		return
 	}
 	l.proxy.group.Go(func() {
-		l.lead(client, server, l.asked)
+		l.lead(client, server, next, asked)
 		_ = server.Close()
 	})
-	l.lead(bufio.NewReader(server), l.client, l.answered)
+	l.lead(bufio.NewReader(server), l.client, next, answered)
 }
 
 // connected notes the connection to the server, unless the link was cut meanwhile.
@@ -67,10 +70,12 @@ func (l *link) connected(server net.Conn) bool {
 
 // lead passes messages on until one side ends. What see returns for a message goes on in its
 // place. The end vanishes, too, while everything does.
-func (l *link) lead(from *bufio.Reader, to net.Conn, see func(message) ([]byte, error)) {
+func (l *link) lead(from *bufio.Reader, to net.Conn, next func(*bufio.Reader) (message, error),
+	see func(message) ([]byte, error),
+) {
 	for {
-		piece := from.Buffered() == 0
-		m, err := read(from)
+		begins := from.Buffered() == 0
+		m, err := next(from)
 		if err != nil {
 			if l.vanishes() {
 				<-l.gone
@@ -78,7 +83,7 @@ func (l *link) lead(from *bufio.Reader, to net.Conn, see func(message) ([]byte, 
 			return
 		}
 		raw, err := see(m)
-		if err == nil && l.pass(len(raw), piece) {
+		if err == nil && l.pass(len(raw), begins) {
 			_, err = to.Write(raw)
 		}
 		if err != nil {
@@ -152,6 +157,9 @@ func (l *link) asked(m message) ([]byte, error) {
 		sync = true
 	}
 	p := l.proxy
+	if identity != "" {
+		l.hold()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l.wrote = l.wrote || writes
@@ -172,6 +180,20 @@ func (l *link) asked(m message) ([]byte, error) {
 	l.committing = true
 	p.open++
 	return m, nil
+}
+
+// hold waits while statements on the lock are held.
+func (l *link) hold() {
+	l.proxy.mu.Lock()
+	held := l.proxy.held
+	l.proxy.mu.Unlock()
+	if held == nil {
+		return
+	}
+	select {
+	case <-held:
+	case <-l.gone:
+	}
 }
 
 // answered sees a message of the server.

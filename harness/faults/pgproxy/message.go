@@ -19,13 +19,26 @@ func (m message) body() []byte { return m[5:] }
 const maxMessage = 64 << 20
 
 // read reads one message.
-func read(from io.Reader) (message, error) {
+func read(from *bufio.Reader) (message, error) {
 	head := make(message, 5)
 	if _, err := io.ReadFull(from, head); err != nil {
 		return nil, err
 	}
 	return rest(from, head, head[1:])
 }
+
+// piece reads what has arrived, at least a byte.
+func piece(from *bufio.Reader) (message, error) {
+	if _, err := from.Peek(1); err != nil {
+		return nil, err
+	}
+	m := make(message, from.Buffered())
+	_, err := io.ReadFull(from, m)
+	return m, err
+}
+
+// unseen passes a piece on.
+func unseen(m message) ([]byte, error) { return m, nil }
 
 // rest reads what a length, which counts itself, says of a message whose beginning was read.
 func rest(from io.Reader, head message, length []byte) (message, error) {

@@ -1,6 +1,7 @@
 // Package pgproxy stands between one OpenBao and PostgreSQL, understands the messages of its
 // protocol, and breaks the way between them: also right before and right after a commit. It counts
-// what it did, which is the proof that a fault took effect.
+// what it did, which is the proof that a fault took effect. It breaks other ways, too, whose bytes
+// it does not understand.
 //
 // OpenBao 2.4.0 commits in two ways. A transaction ends with the statement COMMIT. Anything else
 // is a statement of its own, such as that which stores a policy: PostgreSQL commits it when it
@@ -38,18 +39,21 @@ type Counts struct {
 	Errors  map[string]int // that the server answered, by their SQLSTATE
 }
 
-// Proxy leads a loopback port to a PostgreSQL. Its methods are safe for concurrent use.
+// Proxy leads a loopback port to a PostgreSQL, or to anything else. Its methods are safe for
+// concurrent use.
 type Proxy struct {
 	listener net.Listener
-	postgres string
+	plain    bool // what goes through is not understood
 	group    sync.WaitGroup
 
 	mu     sync.Mutex
+	leads  string // where to, host:port
 	links  map[*link]struct{}
 	counts Counts
 	// identities under which the client tried to take the lock
 	identities map[string]bool
 	refuse     bool
+	held       chan struct{} // closed when statements on the lock go on; nil while none is held
 	lose       bool
 	delay      time.Duration
 	point      Point
@@ -59,13 +63,19 @@ type Proxy struct {
 }
 
 // Start listens on a free loopback port and leads to the PostgreSQL at an address, host:port.
-func Start(postgres string) (*Proxy, error) {
+func Start(postgres string) (*Proxy, error) { return start(postgres, false) }
+
+// StartPlain leads to whatever listens at an address. Commits, errors and identities are not seen.
+func StartPlain(address string) (*Proxy, error) { return start(address, true) }
+
+func start(address string, plain bool) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("proxy to PostgreSQL: %w", err)
+		return nil, fmt.Errorf("proxy to "+address+": %w", err)
 	}
 	p := &Proxy{
-		listener: listener, postgres: postgres, links: map[*link]struct{}{}, counts: Counts{Errors: map[string]int{}},
+		listener: listener, plain: plain, leads: address, links: map[*link]struct{}{},
+		counts:     Counts{Errors: map[string]int{}},
 		identities: map[string]bool{},
 	}
 	p.group.Go(p.accept)
@@ -74,6 +84,19 @@ func Start(postgres string) (*Proxy, error) {
 
 // Address is where the proxy listens, host:port.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
+// Lead leads new connections to another address from now on.
+func (p *Proxy) Lead(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leads = address
+}
+
+func (p *Proxy) upstream() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.leads
+}
 
 // Stop closes the listener and all connections, and returns when nothing runs any more.
 func (p *Proxy) Stop() {
@@ -140,6 +163,20 @@ func (p *Proxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
+}
+
+// HoldLock holds statements by which the client takes or renews OpenBao's lock from now on, or
+// lets them go on.
+func (p *Proxy) HoldLock(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case on && p.held == nil:
+		p.held = make(chan struct{})
+	case !on && p.held != nil:
+		close(p.held)
+		p.held = nil
+	}
 }
 
 // Refuse resets new connections from now on, or no more.

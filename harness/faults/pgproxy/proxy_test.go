@@ -3,7 +3,11 @@ package pgproxy_test
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -94,7 +98,7 @@ func TestProxy(t *testing.T) {
 	require.NoError(t, conn.Close(t.Context()))
 	for name, test := range map[string]func(*testing.T, *way){
 		"commits": testCommits, "refused commit": testRefusedCommit, "cut": testCut, "lose": testLose, "delay": testDelay,
-		"disarm": testDisarm,
+		"disarm": testDisarm, "hold": testHold,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWay(t, server.DatabaseURL())) })
 	}
@@ -171,6 +175,23 @@ func testDisarm(t *testing.T, w *way) {
 	require.Zero(t, w.Counts().Cut)
 }
 
+// testHold: statements on the lock wait, and others do not.
+func testHold(t *testing.T, w *way) {
+	w.HoldLock(true)
+	w.HoldLock(true)
+	renewed := make(chan error, 1)
+	go func() { renewed <- w.put(t.Context(), "test_ha_locks", "held", false) }()
+	for range 20 {
+		require.NoError(t, w.put(t.Context(), "data", "beside", false))
+	}
+	require.Empty(t, renewed)
+	require.False(t, w.Identified("held"))
+	w.HoldLock(false)
+	require.NoError(t, <-renewed)
+	require.True(t, w.Identified("held"))
+	require.NoError(t, w.put(t.Context(), "test_ha_locks", "later", false))
+}
+
 func testCut(t *testing.T, w *way) {
 	require.NoError(t, w.db.PingContext(t.Context()))
 	ports := w.Ports()
@@ -216,6 +237,59 @@ func testDelay(t *testing.T, w *way) {
 	require.GreaterOrEqual(t, time.Since(began), 100*time.Millisecond, "both ways")
 	require.GreaterOrEqual(t, w.Counts().Delayed, 2)
 	w.Delay(0)
+}
+
+// TestPlain breaks the way to a server of another protocol.
+func TestPlain(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent, _ := io.ReadAll(r.Body)
+		_, _ = w.Write(sent)
+	}))
+	defer served.Close()
+	p, err := pgproxy.StartPlain(served.Listener.Addr().String())
+	require.NoError(t, err)
+	defer p.Stop()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	body := strings.Repeat("some bytes ", 5000)
+	echo := func(limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.Address(), strings.NewReader(body))
+		require.NoError(t, err)
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		answer, err := io.ReadAll(response.Body)
+		if err == nil {
+			require.True(t, body == string(answer), "%d bytes", len(answer))
+		}
+		return errors.Join(err, response.Body.Close())
+	}
+	require.NoError(t, echo(time.Minute))
+	p.Delay(20 * time.Millisecond)
+	began := time.Now()
+	require.NoError(t, echo(time.Minute))
+	require.GreaterOrEqual(t, time.Since(began), 40*time.Millisecond, "both ways")
+	require.GreaterOrEqual(t, p.Counts().Delayed, 2)
+	p.Delay(0)
+	p.Lose(true)
+	require.ErrorIs(t, echo(50*time.Millisecond), context.DeadlineExceeded)
+	p.Lose(false)
+	require.Positive(t, p.Counts().Lost)
+	require.NoError(t, echo(time.Minute))
+	p.Refuse(true)
+	require.Equal(t, 1, p.Cut())
+	for p.Counts().Refused == 0 { // the first attempt may be on the connection that was cut
+		require.Error(t, echo(time.Minute))
+	}
+	p.Refuse(false)
+	p.Lead("127.0.0.1:1")
+	require.Error(t, echo(time.Minute), "nothing is there")
+	p.Lead(served.Listener.Addr().String())
+	require.NoError(t, echo(time.Minute))
 }
 
 // TestNoServer: where no PostgreSQL is, and for what is none of its clients, a connection ends.

@@ -107,13 +107,14 @@ func (c *checker) judgeAccess() {
 	known := c.fronts()
 	for _, u := range c.uses {
 		first := &c.subjects[u.names[0]].ops[u.at[0]]
-		if first.result == history.OK {
+		switch first.result {
+		case history.OK:
 			for k, name := range u.names {
 				c.granted(name, int(u.at[k]), known[name])
 			}
-			continue
+		case history.Refused:
+			c.refused(u, known)
 		}
-		c.refused(u, known)
 	}
 }
 

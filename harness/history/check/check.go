@@ -34,6 +34,7 @@ type checker struct {
 	leads  leaders
 	audits map[[16]byte]audited
 	faults map[int]*fault
+	losses []loss
 	events []Moment
 	open   int // operations in flight
 
@@ -128,6 +129,7 @@ func (c *checker) distinct(name string) error {
 // judge checks everything that was taken in.
 func (c *checker) judge() {
 	c.report.Secrets = len(c.secrets)
+	c.weaken()
 	for _, key := range slices.Sorted(maps.Keys(c.secrets)) {
 		ops := c.secrets[key]
 		if slices.ContainsFunc(ops, func(o record) bool { return o.kind == history.Purge && o.possible() }) {

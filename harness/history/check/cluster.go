@@ -41,7 +41,11 @@ func (c *checker) event(e *history.Event) {
 		c.ended(e)
 	case history.Log:
 		c.logs[e.Pod] = append(c.logs[e.Pod], c.step(e))
-		return
+		if e.Pod != history.NoPod {
+			return
+		}
+	case history.Lost:
+		c.losses = append(c.losses, loss{e.Since, e.Time})
 	case history.Lead:
 		c.lead(e)
 	case history.Fault:

@@ -62,6 +62,51 @@ func statesOfVersions() []mutant {
 	}
 }
 
+// losing has the database lose what was committed since some time, and then reads the latest
+// version as it was before that.
+func losing(list func(e *edit, key string, n int, v history.Value)) func(*edit) bool {
+	return func(e *edit) bool {
+		r := e.latestRead(1)
+		if r != nil {
+			list(e, r.Key, r.Version, r.Value)
+		}
+		return r != nil
+	}
+}
+
+func (e *edit) lost(since int64) {
+	e.event(history.Event{Kind: history.Lost, Since: since, Pod: history.NoPod})
+}
+
+func losses() []mutant {
+	return []mutant{
+		{"lost-before-the-window", "C4", "after version", secrets, losing(func(e *edit, k string, n int, v history.Value) {
+			e.then(write(k, 1, n+1))
+			e.lost(e.end() + 1)
+			e.then(read(k, 0, n, v))
+		})},
+		{"lost-after-the-window", "C4", "after version", secrets, losing(func(e *edit, k string, n int, v history.Value) {
+			e.lost(e.end() + 1)
+			e.then(write(k, 1, n+1), read(k, 0, n, v))
+		})},
+		{
+			"found-what-was-lost", "C2", "has the values of two writes", secrets,
+			losing(func(e *edit, k string, n int, _ history.Value) {
+				since, gone := e.end()+1, write(k, 1, n+1)
+				e.then(gone)
+				e.lost(since)
+				e.then(read(k, 0, n+1, gone.Value), write(k, 2, n+1))
+			}),
+		},
+		{"revoked-before-the-window", "S2", "after its revocation", secrets, func(e *edit) bool {
+			e.then(access(history.Grant, "t0/policy:a", history.OK), access(history.Revoke, "t0/policy:a", history.OK))
+			e.lost(e.end() + 1)
+			e.then(access(history.Use, "t0/policy:a", history.OK))
+			return true
+		}},
+	}
+}
+
 // beside runs a delete of the latest version beside two writes, and then reads both versions.
 func beside(first, second history.Result) func(*edit) bool {
 	return func(e *edit) bool {

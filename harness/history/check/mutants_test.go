@@ -111,6 +111,7 @@ func mutants() []mutant {
 	all = append(all, lostAndStale()...)
 	all = append(all, wrongValues()...)
 	all = append(all, statesOfVersions()...)
+	all = append(all, losses()...)
 	all = append(all, unordered()...)
 	all = append(all, accessMutants()...)
 	return append(all, serverMutants()...)

@@ -29,9 +29,12 @@ type Report struct {
 	Unknown      Unknown        `json:"unknownWrites"`
 	Faults       map[string]int `json:"faults"`   // by receipt
 	Searches     int            `json:"searches"` // parts that versions do not order
-	Rules        map[string]int `json:"violationsByRule"`
-	Violations   []Violation    `json:"violations"` // the shortest of each rule, at most maxShown
-	Undecided    []string       `json:"undecided"`
+	// Doubtful are the operations that a database had acknowledged that lost its latest commits.
+	// They are judged as those without an answer.
+	Doubtful   int            `json:"doubtful,omitempty"`
+	Rules      map[string]int `json:"violationsByRule"`
+	Violations []Violation    `json:"violations"` // the shortest of each rule, at most maxShown
+	Undecided  []string       `json:"undecided"`
 
 	unread []string
 }

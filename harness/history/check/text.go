@@ -21,6 +21,9 @@ func Text(w io.Writer, r *Report) error {
 		r.Subjects, counts(r.Operations.Results))
 	fmt.Fprintf(&b, "%d writes without an answer, %d of them happened; %d changes of leader, %d with requests in flight\n",
 		r.Unknown.Total, r.Unknown.Landed, r.Takeovers, r.InFlight)
+	if r.Doubtful > 0 {
+		fmt.Fprintf(&b, "%d operations counted as without an answer: a database may have lost them\n", r.Doubtful)
+	}
 	if len(r.Faults) > 0 {
 		fmt.Fprintf(&b, "faults: %s\n", counts(r.Faults))
 	}
@@ -134,6 +137,8 @@ func describeEvent(e *history.Event) string {
 		return text
 	case history.Log:
 		return "log: " + e.Text
+	case history.Lost:
+		return fmt.Sprintf("the database may lack what was committed in the last %.3f ms", ms(e.Time-e.Since))
 	default:
 		return e.Kind.String() + " " + e.Name
 	}

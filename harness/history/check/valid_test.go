@@ -46,6 +46,7 @@ func options(seed uint64) historytest.Options {
 	if rng.IntN(3) == 0 {
 		o.Access = rng.Float64()
 	}
+	o.Loss = o.Purge == 0 && rng.IntN(4) == 0 // else too much is without an answer for a search
 	return o
 }
 

@@ -9,8 +9,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/history"
@@ -26,6 +28,7 @@ type Options struct {
 	Access                        float64 // share of operations on subjects
 	Faults                        int
 	Audit                         bool
+	Loss                          bool // of what the server's database committed last, once
 }
 
 // History is a history in parts.
@@ -123,6 +126,7 @@ type sim struct {
 	out      *History
 	secrets  map[string]*secret
 	granted  map[string]bool
+	expired  map[string]int64 // when, last
 	counters map[int]int
 	begun    int
 	requests uint64
@@ -135,7 +139,7 @@ func Generate(o Options) *History {
 	o.Keep = cmp.Or(o.Keep, 10)
 	s := &sim{
 		Options: o, rng: rand.New(rand.NewPCG(o.Seed, 1)), secrets: map[string]*secret{}, granted: map[string]bool{},
-		counters: map[int]int{},
+		expired: map[string]int64{}, counters: map[int]int{},
 		out: &History{Header: history.Header{
 			Seed: o.Seed, Versions: o.Keep, Audit: o.Audit,
 			Started: time.Unix(0, 0).UTC(),
@@ -147,6 +151,9 @@ func Generate(o Options) *History {
 	}
 	for n := range o.Faults {
 		s.after(int64(o.Ops/max(o.Clients, 1))*40*int64(n+1)/int64(o.Faults+1), func() { s.fault(n) })
+	}
+	if o.Loss {
+		s.after(int64(o.Ops/max(o.Clients, 1))*20, s.lose)
 	}
 	s.drain()
 	s.finish()
@@ -293,6 +300,34 @@ func (s *sim) fault(n int) {
 	s.event(history.Event{Kind: history.Lead, Number: s.term, Pod: s.leader})
 	s.event(history.Event{Kind: history.Pod, Name: history.Started, Pod: old})
 	s.event(history.Event{Kind: history.Fault, Number: n, Name: "kill", Receipt: history.Confirmed})
+}
+
+// lose has the server go on a while later as it is now, but for keys, which it does not store, and
+// what expired meanwhile.
+func (s *sim) lose() {
+	since, kept, granted := s.now, map[string]*secret{}, maps.Clone(s.granted)
+	for key, k := range s.secrets {
+		clone := slices.Clone(*k)
+		kept[key] = &clone
+	}
+	s.after(s.rng.Int64N(150), func() {
+		for name, is := range s.granted {
+			if strings.Contains(name, "/key:") {
+				granted[name] = is
+			}
+		}
+		for name, at := range s.expired {
+			granted[name] = granted[name] && at < since
+		}
+		for key := range s.secrets {
+			*s.secrets[key] = secret{}
+			if k := kept[key]; k != nil {
+				*s.secrets[key] = *k
+			}
+		}
+		s.granted = granted
+		s.event(history.Event{Kind: history.Lost, Since: since})
+	})
 }
 
 // finish reads everything again, one after the other.

@@ -73,6 +73,9 @@ func (s *sim) read(k *secret, o *history.Op) {
 }
 
 func (s *sim) applyAccess(o *history.Op) {
+	if o.Kind == history.Expire {
+		s.expired[o.Key] = s.now
+	}
 	for _, name := range strings.Split(o.Key, ",") {
 		switch {
 		case o.Kind != history.Use:

@@ -17,9 +17,36 @@ const keysPath = "/oauth/discovery/keys"
 type discovery struct {
 	url    string
 	server *http.Server
+	mux    *http.ServeMux
 	ended  chan struct{}
-	mu     sync.RWMutex
-	jwks   []byte
+
+	mu       sync.RWMutex
+	jwks     []byte
+	trouble  Trouble
+	over     chan struct{} // closed when the trouble is over
+	troubled int           // requests that met any
+}
+
+// Trouble is what an issuer does with requests instead of answering them.
+type Trouble int
+
+// The troubles of an issuer.
+const (
+	Well   Trouble = iota // none
+	Aborts                // it ends the connection
+	Hangs                 // it lets requests wait until the trouble is over, and then ends the connection
+	Errors                // it answers 500
+)
+
+// Trouble has the server's issuer be in trouble from now on, or Well. It returns how many requests
+// have met trouble since the server started.
+func (s *Server) Trouble(t Trouble) int {
+	d := s.discovery
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	close(d.over)
+	d.trouble, d.over = t, make(chan struct{})
+	return d.troubled
 }
 
 // startDiscovery serves an issuer without keys on a free loopback port.
@@ -32,11 +59,12 @@ func startDiscovery() (*discovery, error) {
 		url:   "http://" + listener.Addr().String(),
 		jwks:  []byte(`{"keys":[]}`),
 		ended: make(chan struct{}),
+		over:  make(chan struct{}),
+		mux:   http.NewServeMux(),
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/openid-configuration", d.configuration)
-	mux.HandleFunc("GET "+keysPath, d.keys)
-	d.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	d.mux.HandleFunc("GET /.well-known/openid-configuration", d.configuration)
+	d.mux.HandleFunc("GET "+keysPath, d.keys)
+	d.server = &http.Server{Handler: d, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		defer close(d.ended)
 		_ = d.server.Serve(listener) // returns when Stop closes it
@@ -59,6 +87,30 @@ func (d *discovery) Publish(jwks []byte) {
 func (d *discovery) Stop() {
 	_ = d.server.Close()
 	<-d.ended
+}
+
+// ServeHTTP answers, unless there is trouble.
+func (d *discovery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	trouble, over := d.trouble, d.over
+	if trouble != Well {
+		d.troubled++
+	}
+	d.mu.Unlock()
+	switch trouble {
+	case Well:
+		d.mux.ServeHTTP(w, r)
+		return
+	case Errors:
+		http.Error(w, "in trouble", http.StatusInternalServerError)
+		return
+	case Hangs:
+		select {
+		case <-over:
+		case <-r.Context().Done():
+		}
+	}
+	panic(http.ErrAbortHandler)
 }
 
 func (d *discovery) configuration(w http.ResponseWriter, _ *http.Request) {

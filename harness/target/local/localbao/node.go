@@ -18,8 +18,8 @@ import (
 type Node struct {
 	Address string // base URL of its API
 	server  *Server
-	config  string // file
-	storage string // PostgreSQL's URL as the node gets it
+	config  string   // file
+	env     []string // PostgreSQL's URL as the node gets it, and its address for the other nodes
 	process *process
 }
 
@@ -42,7 +42,8 @@ func (s *Server) newNode() (*Node, error) {
 	if audience == "" {
 		audience = n.Address
 	}
-	raw, err := s.config(address, fmt.Sprintf("127.0.0.1:%d", api+1), audience)
+	cluster := fmt.Sprintf("127.0.0.1:%d", api+1)
+	raw, err := s.config(address, cluster, audience)
 	if err == nil && s.options.TLS {
 		raw, err = applyPatch(raw, tlsPatch(s.dir, n.Address))
 	}
@@ -52,7 +53,7 @@ func (s *Server) newNode() (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	if n.storage, err = s.db.through(s.options.Through); err != nil {
+	if n.env, err = s.environ(cluster); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(n.config, raw, 0o600); err != nil {
@@ -60,6 +61,33 @@ func (s *Server) newNode() (*Node, error) {
 	}
 	s.nodes = append(s.nodes, n)
 	return n, nil
+}
+
+// environ has what the next node reaches through proxies.
+func (s *Server) environ(cluster string) ([]string, error) {
+	prefix := "BAO_"
+	if s.options.Kind == openbao.KindVault {
+		prefix = "VAULT_"
+	}
+	to := s.db
+	if s.pool != nil {
+		to = &s.pool.database
+	}
+	storage, err := to.through(s.options.Through)
+	if err != nil {
+		return nil, err
+	}
+	if s.options.PgBouncer == "transaction" {
+		storage += "&default_query_exec_mode=exec"
+	}
+	env := []string{prefix + "PG_CONNECTION_URL=" + storage}
+	if s.options.Cluster != nil {
+		if cluster, err = s.options.Cluster(cluster); err != nil {
+			return nil, fmt.Errorf("a way between the nodes: %w", err)
+		}
+		env = append(env, prefix+"CLUSTER_ADDR=https://"+cluster)
+	}
+	return append(env, s.options.Env...), nil
 }
 
 func (s *Server) config(address, cluster, audience string) ([]byte, error) {
@@ -101,11 +129,7 @@ func (n *Node) Start(ctx context.Context) error {
 func (n *Node) launch() (err error) {
 	cmd := exec.Command(n.server.binary, "server", "-config="+n.config)
 	cmd.Dir = n.server.dir
-	variable := "BAO_PG_CONNECTION_URL="
-	if n.server.options.Kind == openbao.KindVault {
-		variable = "VAULT_PG_CONNECTION_URL="
-	}
-	cmd.Env = environ(append([]string{variable + n.storage}, n.server.options.Env...)...)
+	cmd.Env = environ(n.env...)
 	if n.process, err = startProcess(n.server.options.Kind.String(), cmd, syscall.SIGTERM, syscall.SIGKILL); err != nil {
 		return err
 	}

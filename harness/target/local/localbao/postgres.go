@@ -28,12 +28,12 @@ const EnvPostgres = "STEAMER_PG_BIN"
 
 // database is a private PostgreSQL server on a loopback port.
 type database struct {
-	process *process
-	bin     string // directory of its programs
-	dir     string
-	port    int
-	secret  string
-	args    []string
+	process  *process
+	bin      string // directory of its programs
+	dir      string
+	port     int
+	secret   string
+	settings []string // name=value
 }
 
 // startPostgres makes a cluster in a directory of its own under parent and serves it on a free
@@ -66,14 +66,13 @@ func (d *database) create(ctx context.Context, settings []string) error {
 	if err != nil {
 		return err
 	}
-	data := filepath.Join(d.dir, "data")
 	// initdb takes a password only from a file (or a terminal); it lives for the call.
-	pwfile, err := d.passwordFile(attr)
-	if err != nil {
+	pwfile := filepath.Join(d.dir, "password")
+	if err := ownFile(d.dir, "password", d.secret+"\n"); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(pwfile) }()
-	initdb := exec.CommandContext(ctx, filepath.Join(d.bin, "initdb"), "-D", data, "-U", "openbao",
+	initdb := exec.CommandContext(ctx, filepath.Join(d.bin, "initdb"), "-D", d.data(), "-U", "openbao",
 		"-E", "UTF8", "--locale=C", "--no-sync", "--auth=scram-sha-256", "--pwfile="+pwfile)
 	initdb.Env, initdb.Dir, initdb.SysProcAttr = environ(), d.dir, attr
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -82,20 +81,23 @@ func (d *database) create(ctx context.Context, settings []string) error {
 	if d.port, err = loopback.Ports(1); err != nil {
 		return err
 	}
-	d.args = []string{
-		"-D", data, "-p", strconv.Itoa(d.port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=50",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB",
-	}
-	for _, setting := range settings {
-		d.args = append(d.args, "-c", setting)
-	}
+	d.settings = append([]string{
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=50", "fsync=off",
+		"synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB",
+	}, settings...)
 	return nil
 }
 
+// data is the directory of the cluster's files.
+func (d *database) data() string { return filepath.Join(d.dir, "data") }
+
 // start serves the cluster, again where it was stopped.
 func (d *database) start(ctx context.Context) (err error) {
-	server := exec.Command(filepath.Join(d.bin, "postgres"), d.args...)
+	args := []string{"-D", d.data(), "-p", strconv.Itoa(d.port)}
+	for _, setting := range d.settings {
+		args = append(args, "-c", setting)
+	}
+	server := exec.Command(filepath.Join(d.bin, "postgres"), args...)
 	server.Env, server.Dir = environ(), d.dir
 	server.SysProcAttr, err = unprivileged(d.dir)
 	if err != nil {
@@ -114,18 +116,20 @@ func (d *database) start(ctx context.Context) (err error) {
 	})
 }
 
-// passwordFile writes the password where only the server's user can read it.
-func (d *database) passwordFile(attr *syscall.SysProcAttr) (string, error) {
-	file := filepath.Join(d.dir, "password")
-	if err := os.WriteFile(file, []byte(d.secret+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("PostgreSQL's password: %w", err)
+// ownFile writes a file that only the user can read as whom programs of a directory run.
+func ownFile(dir, name, content string) error {
+	attr, err := unprivileged(dir)
+	if err != nil {
+		return err
 	}
-	if c := attr.Credential; c != nil {
-		if err := os.Chown(file, int(c.Uid), int(c.Gid)); err != nil {
-			return "", fmt.Errorf("PostgreSQL's password: %w", err)
-		}
+	file := filepath.Join(dir, name)
+	if err = os.WriteFile(file, []byte(content), 0o600); err == nil && attr.Credential != nil {
+		err = os.Chown(file, int(attr.Credential.Uid), int(attr.Credential.Gid))
 	}
-	return file, nil
+	if err != nil {
+		return fmt.Errorf("file of PostgreSQL: %w", err)
+	}
+	return nil
 }
 
 // URL is the connection URL. It holds the password: never print it.
@@ -179,8 +183,8 @@ func postgresBin() (string, error) {
 		if dir == "" {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(dir, "initdb")); err == nil {
-			return dir, nil
+		if initdb, err := filepath.EvalSymlinks(filepath.Join(dir, "initdb")); err == nil {
+			return filepath.Dir(initdb), nil // its other programs are there, too
 		}
 	}
 	return "", exit.Environmentf("PostgreSQL", "apt-get install postgresql, or set "+EnvPostgres+

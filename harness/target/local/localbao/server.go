@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -45,6 +46,13 @@ type Options struct {
 	// Through returns the address, host:port, at which the next OpenBao shall reach the PostgreSQL
 	// at the given one: a proxy; nil is directly. It is called once for each node.
 	Through func(postgres string) (string, error)
+	// PgBouncer is the mode, of PoolModes, of a PgBouncer between the nodes and PostgreSQL; "" is
+	// none.
+	PgBouncer string
+	// Cluster returns the address, host:port, at which the other nodes shall reach the next
+	// OpenBao, whose port for them is at the given one; nil is directly. It is called once for
+	// each node.
+	Cluster func(address string) (string, error)
 	// Started is called with the process ID of each OpenBao as soon as it runs, e.g. to limit it;
 	// nil does nothing.
 	Started func(pid int) error
@@ -58,7 +66,9 @@ type Server struct {
 	discovery *discovery
 	CA        []byte // PEM of the certificate that the API presents; nil without Options.TLS
 	nodes     []*Node
-	db        *database
+	dbMu      sync.Mutex
+	db        *database    // is replaced by Promote, with dbMu held
+	pool      *pool        // nil without Options.PgBouncer
 	keys      openbao.Keys // of Vault
 	binary    string
 	options   Options
@@ -94,6 +104,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	if s.db, err = startPostgres(ctx, s.options.Dir, settings...); err != nil {
 		return err
+	}
+	if s.options.PgBouncer != "" {
+		if s.pool, err = startPool(ctx, s.db, s.options.PgBouncer); err != nil {
+			return err
+		}
 	}
 	if s.dir, err = os.MkdirTemp(s.options.Dir, "steamer-bao-"); err != nil {
 		return fmt.Errorf("making OpenBao's directory: %w", err)
@@ -156,7 +171,11 @@ func (s *Server) Publish(issuers ...*gitlab.Issuer) error {
 }
 
 // DatabaseURL is PostgreSQL's connection URL. It holds a password: never print it.
-func (s *Server) DatabaseURL() string { return s.db.URL() }
+func (s *Server) DatabaseURL() string {
+	s.dbMu.Lock()
+	defer s.dbMu.Unlock()
+	return s.db.URL()
+}
 
 // AuditLog is the file that the audit device writes. It grows without bound and
 // goes away with the server.
@@ -166,6 +185,9 @@ func (s *Server) AuditLog() string { return filepath.Join(s.dir, "audit.log") }
 func (s *Server) Stop() {
 	for _, node := range s.nodes {
 		node.Stop()
+	}
+	if s.pool != nil {
+		s.pool.Stop()
 	}
 	if s.db != nil {
 		s.db.Stop()
