@@ -93,8 +93,8 @@ type system interface {
 	// holder is the identity of the lock's holder, "" for none. forget drops what it keeps.
 	holder(ctx context.Context) (string, error)
 	forget(ctx context.Context)
-	// leading is the node that leads a new term, in which the lock has an identity; nil while that is
-	// not known.
+	// leading is the node that leads a new term, in which the lock has an identity; nil while that
+	// is not known.
 	leading(ctx context.Context, identity string) *node
 	// serves returns what keeps the nodes from serving.
 	serves(ctx context.Context, leader int) error

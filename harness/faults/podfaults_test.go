@@ -213,7 +213,8 @@ func TestFormerLeader(t *testing.T) {
 		change(c.list[1], c.list[0])
 	}
 	set(func(_, next *fakePod) { c.terms, c.leads = c.terms+1, next.UID })
-	require.Never(t, func() bool { return r.held() == "term 2" }, 5*watchEvery, watchEvery, "the next one does not lead yet")
+	require.Never(t, func() bool { return r.held() == "term 2" }, 5*watchEvery, watchEvery,
+		"the next one does not lead yet")
 	set(func(_, next *fakePod) { next.since = time.Now() })
 	require.NoError(t, r.takenOver(t.Context(), "term 1"))
 	require.Equal(t, 0, r.leader(), "also while the former one says that it leads")
