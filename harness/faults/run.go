@@ -24,14 +24,16 @@ import (
 
 // Options say what is run.
 type Options struct {
-	Schedule  *Schedule
-	Ops       int     // at least; the run goes on after the last fault until there are as many
-	Rate      float64 // operations per second, of all clients together
-	Clients   int
-	Tenants   int
-	Secrets   int              // of each tenant
-	Spaces    bool             // clients create and delete namespaces, too
-	Audit     bool             // of processes: hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile
+	Schedule *Schedule
+	Ops      int     // at least; the run goes on after the last fault until there are as many
+	Rate     float64 // operations per second, of all clients together
+	Clients  int
+	Tenants  int
+	Secrets  int  // of each tenant
+	Spaces   bool // clients create and delete namespaces, too
+	// Audit holds answers against the audit log, which takes 3 KB of disk for each operation
+	// meanwhile. Only with processes.
+	Audit     bool
 	Server    localbao.Options // of processes
 	Cluster   Cluster          // what is broken in place of processes; nil is none
 	Dir       string           // where the history goes
