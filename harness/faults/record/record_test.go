@@ -37,7 +37,7 @@ func faked() map[string]func(t *testing.T) *fake {
 			f.did = func(_ *fake, action string) { stuck.Store(stuck.Load() || action == "fail-writes") }
 			return f
 		},
-		"mount-delete-deadlock": deadlocked, "namespace-deadlock": deadlocked,
+		"mount-delete-deadlock": deadlocked,
 		"namespace-named-root": func(t *testing.T) *fake {
 			return newFake(t, func(_ *fake, r *http.Request) (int, string) {
 				if r.URL.Path == "/v1/a/sys/namespaces/root" {
