@@ -193,16 +193,16 @@ var kinds = []kind{
 	},
 	{
 		name: "peer-refuse", what: "cut all connections of the standby to the active node, and refuse new ones for a while",
-		shortest: 2 * time.Second, longest: 8 * time.Second, do: refuseWay(fromPeers),
+		shortest: 2 * time.Second, longest: 8 * time.Second, do: betweenNodes(refuseWay(fromPeers)),
 	},
 	{
 		name: "peer-delay", what: "hold each message between the nodes for 200 ms, both ways",
-		shortest: time.Second, longest: 5 * time.Second, do: delayWay(fromPeers),
+		shortest: time.Second, longest: 5 * time.Second, do: betweenNodes(delayWay(fromPeers)),
 	},
 	{
 		name:     "peer-half-open",
 		what:     "have vanish what the nodes send each other, with connections open, then reset them",
-		shortest: time.Second, longest: 8 * time.Second, do: loseWay(fromPeers), weaker: "peer-refuse",
+		shortest: time.Second, longest: 8 * time.Second, do: betweenNodes(loseWay(fromPeers)), weaker: "peer-refuse",
 	},
 	{
 		name: "issuer-abort", what: "rotate the key of logins while its issuer ends each connection",

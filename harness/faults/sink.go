@@ -79,17 +79,27 @@ func (n *nemesis) probes(ctx context.Context, victim *node, s Step, status int) 
 	client := openbao.New(victim.Address, openbao.Trusting(false, nil))
 	defer client.Close()
 	for until := time.Now().Add(time.Duration(s.Length)); err == nil && time.Now().Before(until); {
-		limited, cancel := context.WithTimeout(ctx, probeTime)
-		answer, failed := client.Do(limited, openbao.Request{
-			Method: http.MethodGet, Path: "auth/token/lookup-self", Header: http.Header{openbao.HeaderToken: {n.token}},
-		})
-		cancel()
-		if failed == nil && answer.Status == status || failed != nil && status == 0 {
+		got := n.lookUp(ctx, client)
+		if got == status {
 			count++
 		}
 		err = pause(ctx, slowTurn)
 	}
 	return count, err
+}
+
+// lookUp asks for something that only the active node answers, and returns the status; 0 is no
+// answer.
+func (n *nemesis) lookUp(ctx context.Context, client *openbao.Client) int {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	answer, err := client.Do(ctx, openbao.Request{
+		Method: http.MethodGet, Path: "auth/token/lookup-self", Header: http.Header{openbao.HeaderToken: {n.token}},
+	})
+	if err != nil {
+		return 0
+	}
+	return answer.Status
 }
 
 // pipe is a sink that takes records as fast as it has turns, and then all that are left.

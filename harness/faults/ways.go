@@ -2,9 +2,13 @@ package faults
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/faults/pgproxy"
+	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // delayed is how long a way holds what is sent.
@@ -86,5 +90,28 @@ func loseWay(of wayOf) do {
 		defer p.Lose(false)
 		err := pause(ctx, time.Duration(s.Length))
 		return confirmed(int(p.Counts().Lost - before)), err
+	}
+}
+
+// betweenNodes does a fault, and waits until the other nodes forward requests again: they try
+// to connect less and less often.
+func betweenNodes(fault do) do {
+	return func(n *nemesis, ctx context.Context, victim *node, s Step) (string, error) {
+		receipt, err := fault(n, ctx, victim, s)
+		for _, other := range n.nodes {
+			if err != nil || other == victim {
+				continue
+			}
+			client := openbao.New(other.Address, openbao.Trusting(false, nil))
+			_, err = wait.Until(ctx, wait.For{What: "the standby forwards requests again", Deadline: recoverTime},
+				func(ctx context.Context) error {
+					if status := n.lookUp(ctx, client); status != http.StatusOK {
+						return fmt.Errorf("it answers %d", status)
+					}
+					return nil
+				})
+			client.Close()
+		}
+		return receipt, err
 	}
 }
