@@ -142,7 +142,8 @@ func (e *Evidence) file(path, want string) error {
 		err = keep(&e.Baselines, path, data, func(name string, data []byte) (*lint.Baseline, error) {
 			return lint.ParseBaseline(name, data, time.Now())
 		}, &f, func(b *lint.Baseline) string {
-			return count(len(b.Findings), "accepted finding") + " and " + count(len(b.Scenarios), "accepted failure") + " of chart " + b.Chart
+			return fmt.Sprintf("%s and %s of chart %s", count(len(b.Findings), "accepted finding"),
+				count(len(b.Scenarios), "accepted failure"), b.Chart)
 		})
 	case Kind:
 		if want != "" {

@@ -140,7 +140,8 @@ func baselineAttacks() []attack {
 // lock is what a scenario about the chart says of a chart that has no address of its own.
 const lock = `the leader's address is "http://[::]:8200"`
 
-// fails has a scenario fail in both topologies, and the baseline accept a failure of config/one-lock.
+// fails has a scenario fail in both topologies, and the baseline accept a failure of
+// config/one-lock.
 func (d *dossier) fails(id, reason string) {
 	for _, where := range topology.Names() {
 		d.runs[0].outcome(where, id, result.Failed, reason)
