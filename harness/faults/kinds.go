@@ -217,7 +217,7 @@ var kinds = []kind{
 		longest: 8 * time.Second, do: issuer(localbao.Errors),
 	},
 	{
-		name: "audit-gone", what: "have the active node find a directory where its audit log was",
+		name: "audit-gone", what: "have the active node not find its audit log, nor make another one",
 		shortest: 500 * time.Millisecond, longest: 3 * time.Second, do: (*nemesis).auditGone,
 	},
 	{

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -25,16 +26,13 @@ const (
 	sinkTime  = 10 * time.Second
 )
 
-// auditGone has a directory where the audit log was, so that it cannot be opened. The proof are
-// requests that the node answers with an error.
+// auditGone has a link to nowhere where the audit log was, so that it cannot be opened. The proof
+// are requests that the node answers with an error.
 func (n *nemesis) auditGone(ctx context.Context, victim *node, s Step) (string, error) {
 	refused := 0
-	err := n.insteadOfAudit(func(path, _ string) error {
-		err := os.Mkdir(path, 0o700)
-		if err == nil {
-			defer func() { _ = os.Remove(path) }()
-			err = hangUp(victim)
-		}
+	nowhere := func(at string) error { return os.Symlink(filepath.Join(at, "none"), at) }
+	err := n.insteadOfAudit(nowhere, func(string, string) error {
+		err := hangUp(victim)
 		if err == nil {
 			refused, err = n.probes(ctx, victim, s, http.StatusInternalServerError)
 		}
@@ -64,11 +62,19 @@ func (n *nemesis) auditStuck(ctx context.Context, victim *node, s Step) (string,
 // hangUp has a node open its audit log again.
 func hangUp(n *node) error { return syscall.Kill(n.PID(), syscall.SIGHUP) }
 
-// insteadOfAudit has something else where the audit log was, and the log elsewhere meanwhile.
-func (n *nemesis) insteadOfAudit(do func(path, log string) error) error {
+// insteadOfAudit has something else where the audit log was, and the log elsewhere meanwhile. Each
+// takes the other's place at once: OpenBao makes a new log where there is none.
+func (n *nemesis) insteadOfAudit(obstacle func(at string) error, do func(path, log string) error) error {
 	path := n.server.AuditLog()
-	log := path + ".kept"
-	if err := os.Rename(path, log); err != nil {
+	log, other := path+".kept", path+".other"
+	err := os.Link(path, log)
+	if err == nil {
+		err = obstacle(other)
+	}
+	if err == nil {
+		err = os.Rename(other, path)
+	}
+	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
 	return errors.Join(do(path, log), os.Rename(log, path))
@@ -117,12 +123,13 @@ func (n *nemesis) auditPipe(ctx context.Context, victim *node, turns <-chan time
 	error,
 ) {
 	p := &pipe{rush: make(chan struct{}), ended: make(chan struct{})}
-	err := n.insteadOfAudit(func(path, log string) error {
+	fifo := func(at string) error { return syscall.Mkfifo(at, 0o600) }
+	err := n.insteadOfAudit(fifo, func(path, log string) error {
 		err := p.begin(ctx, path, log, victim, turns)
 		if err == nil {
 			err = meanwhile()
 		}
-		return errors.Join(err, os.Remove(path))
+		return err
 	})
 	if p.from == nil {
 		return 0, err
@@ -139,11 +146,8 @@ func (n *nemesis) auditPipe(ctx context.Context, victim *node, turns <-chan time
 	return p.moved, errors.Join(err, p.err)
 }
 
-// begin makes the pipe and returns once the node writes to it.
+// begin opens the pipe and returns once the node writes to it.
 func (p *pipe) begin(ctx context.Context, path, log string, writer *node, turns <-chan time.Time) error {
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		return fmt.Errorf("audit pipe: %w", err)
-	}
 	hold, err := os.OpenFile(path, os.O_RDWR, 0) // opening one end alone waits for the other
 	if err != nil {
 		return err
