@@ -206,20 +206,29 @@ func (c *Chart) InfoWith(values map[string]any) result.Chart {
 	return info
 }
 
-// Merge overlays values: maps are merged, everything else is replaced. Neither argument is
-// changed.
+// Merge overlays values: maps are merged, everything else is replaced. The result shares no map
+// with either argument, so that Helm, which writes to values that it is given, changes neither.
 func Merge(base, overlay map[string]any) map[string]any {
 	merged := make(map[string]any, len(base))
 	for key, value := range base {
-		merged[key] = value
+		merged[key] = apart(value)
 	}
 	for key, value := range overlay {
 		below, isMap := merged[key].(map[string]any)
 		above, alsoMap := value.(map[string]any)
 		if isMap && alsoMap {
-			value = Merge(below, above)
+			merged[key] = Merge(below, above)
+			continue
 		}
-		merged[key] = value
+		merged[key] = apart(value)
 	}
 	return merged
+}
+
+// apart copies a value if it is a map.
+func apart(value any) any {
+	if m, isMap := value.(map[string]any); isMap {
+		return Merge(m, nil)
+	}
+	return value
 }

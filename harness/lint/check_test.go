@@ -3,6 +3,7 @@ package lint_test
 import (
 	"archive/tar"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"maps"
 	"os"
@@ -89,8 +90,13 @@ func run(t testing.TB, dir string, o lint.Options) *lint.Report {
 	if o.Dialect == "" {
 		o.Dialect = lint.None
 	}
+	before, err := json.Marshal(o.Values)
+	require.NoError(t, err)
 	report, err := lint.Run(t.Context(), loaded, o)
 	require.NoError(t, err)
+	after, err := json.Marshal(o.Values)
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after), "a check changes the values, which are installed after it")
 	return report
 }
 

@@ -126,6 +126,16 @@ func TestListIndex(t *testing.T) {
 	require.True(t, report.Passed, text(t, report))
 }
 
+// TestValuesStay: a value deep in a map of the chart's stays alone; the chart's defaults are laid
+// under it elsewhere only.
+func TestValuesStay(t *testing.T) {
+	t.Parallel()
+	values := map[string]any{"config": map[string]any{"storage": map[string]any{"postgresql": map[string]any{"maxParallel": 9}}}}
+	run(t, reference, lint.Options{
+		Dialect: "gitlab", Values: values, Skip: map[string]string{"values/dead": "slow", "values/unexercised": "slow"},
+	})
+}
+
 // TestBadValues: values that the schema refuses are bad input, with every base.
 func TestBadValues(t *testing.T) {
 	t.Parallel()
