@@ -130,7 +130,8 @@ func TestListIndex(t *testing.T) {
 // under it elsewhere only.
 func TestValuesStay(t *testing.T) {
 	t.Parallel()
-	values := map[string]any{"config": map[string]any{"storage": map[string]any{"postgresql": map[string]any{"maxParallel": 9}}}}
+	values, err := chart.ReadOverrides(nil, []string{"config.storage.postgresql.maxParallel=9"})
+	require.NoError(t, err)
 	run(t, reference, lint.Options{
 		Dialect: "gitlab", Values: values, Skip: map[string]string{"values/dead": "slow", "values/unexercised": "slow"},
 	})
