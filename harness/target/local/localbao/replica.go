@@ -145,7 +145,10 @@ func (d *database) tool(ctx context.Context, name string, args ...string) ([]byt
 	}
 	out, err := cmd.Output()
 	var ended *exec.ExitError
-	if errors.As(err, &ended) {
+	switch {
+	case err != nil && ctx.Err() != nil: // it was killed
+		err = ctx.Err()
+	case errors.As(err, &ended):
 		err = fmt.Errorf("%s: %w\n%s", name, err, ended.Stderr)
 	}
 	return out, err
