@@ -10,6 +10,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // errBroken ends a run whose server does not start any more: the history says so, and is judged.
@@ -60,7 +61,7 @@ func (n *nemesis) whileUp(ctx context.Context) (context.Context, context.CancelF
 // on.
 func (n *node) staysSealed(ctx context.Context) bool {
 	since := time.Now()
-	for pause(ctx, time.Second) == nil {
+	for wait.Pause(ctx, time.Second) == nil {
 		if h, err := n.health(ctx); err != nil || !h.Sealed || n.out.Load() {
 			since = time.Now()
 		}

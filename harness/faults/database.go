@@ -60,7 +60,7 @@ func (n *nemesis) dbLate(ctx context.Context, victim *node, s Step) (string, err
 	err := n.takenOver(ctx, held)
 	if err == nil {
 		n.useLate(ctx, victim)
-		err = pause(ctx, time.Duration(s.Length))
+		err = wait.Pause(ctx, time.Duration(s.Length))
 	}
 	return confirmed(int(victim.db.Counts().Lost - before)), err
 }
@@ -135,7 +135,7 @@ func (n *nemesis) restart(ctx context.Context, crash bool, s Step) (string, erro
 	pid := n.server.DatabasePID()
 	n.server.StopDatabase(crash)
 	_, gone := proc.Read(pid)
-	err := pause(ctx, time.Duration(s.Length))
+	err := wait.Pause(ctx, time.Duration(s.Length))
 	if err == nil {
 		err = n.server.StartDatabase(ctx)
 	}
@@ -174,7 +174,7 @@ func (n *nemesis) pgReadOnly(ctx context.Context, _ *node, s Step) (receipt stri
 	if err := n.configure(ctx, "ALTER SYSTEM SET default_transaction_read_only = on"); err != nil {
 		return "", err
 	}
-	err = pause(ctx, time.Duration(s.Length))
+	err = wait.Pause(ctx, time.Duration(s.Length))
 	receipt = confirmed(n.refusals(readOnlyState) - before)
 	return receipt, errors.Join(err,
 		n.configure(context.WithoutCancel(ctx), "ALTER SYSTEM RESET default_transaction_read_only"))
@@ -212,6 +212,6 @@ func (n *nemesis) pgFull(ctx context.Context, victim *node, s Step) (string, err
 	if err := take(); err != nil {
 		return "", err
 	}
-	err := pause(ctx, time.Duration(s.Length))
+	err := wait.Pause(ctx, time.Duration(s.Length))
 	return confirmed(n.refusals(fullState) - before), err
 }

@@ -106,7 +106,7 @@ func (r *rotator) begin(ctx context.Context) error {
 // run rotates until ctx ends.
 func (r *rotator) run(ctx context.Context) error {
 	defer r.grants.http.CloseIdleConnections()
-	for pause(ctx, rotateEvery) == nil {
+	for wait.Pause(ctx, rotateEvery) == nil {
 		if err := r.rotate(ctx); err != nil {
 			return fmt.Errorf("rotating the key: %w", err)
 		}
@@ -154,7 +154,7 @@ func (r *rotator) rotateIn(ctx context.Context, trouble localbao.Trouble, length
 		r.grants.do(ctx, r.use(fmt.Sprintf("t%d", t), number))
 	}
 	r.grants.limit = answerTime
-	if err := pause(ctx, length); err != nil {
+	if err := wait.Pause(ctx, length); err != nil {
 		return 0, err
 	}
 	err = r.show(ctx, number, func() error {
@@ -178,7 +178,7 @@ func (r *rotator) show(ctx context.Context, number int, show func() error) error
 	if err := show(); err != nil {
 		return err
 	}
-	_ = pause(ctx, publishGrace)
+	_ = wait.Pause(ctx, publishGrace)
 	grant.Result = history.OK
 	record.Return(grant)
 	if number == 0 {

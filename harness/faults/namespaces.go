@@ -33,7 +33,7 @@ func (n *nemesis) inDelete(ctx context.Context, victim *node, s Step, end func()
 	}
 	n.undone = n.spaces.op(history.Revoke, key)
 	n.spaces.do(ctx, n.undone)
-	if err := pause(ctx, time.Duration(s.Length)); err != nil {
+	if err := wait.Pause(ctx, time.Duration(s.Length)); err != nil {
 		return "", err
 	}
 	return n.end(ctx, victim, Step{Fault: s.Fault}, end)
@@ -47,7 +47,7 @@ func (n *nemesis) killInCreate(ctx context.Context, victim *node, s Step) (strin
 		defer close(answered)
 		n.spaces.do(ctx, n.undone)
 	}()
-	err := pause(ctx, time.Duration(s.Length))
+	err := wait.Pause(ctx, time.Duration(s.Length))
 	var proof string
 	if err == nil {
 		proof, err = n.end(ctx, victim, Step{Fault: s.Fault}, victim.Kill)
@@ -62,7 +62,7 @@ func (n *nemesis) hangUpInCreate(ctx context.Context, victim *node, s Step) (str
 	n.spaces.limit = max(time.Millisecond, time.Duration(s.Length))
 	n.spaces.do(ctx, n.undone)
 	n.spaces.limit = lateLimit
-	if err := pause(ctx, time.Second); err != nil {
+	if err := wait.Pause(ctx, time.Second); err != nil {
 		return "", err
 	}
 	return n.end(ctx, victim, Step{Fault: s.Fault}, victim.Stop)
@@ -95,7 +95,7 @@ func (n *nemesis) deleteMany(ctx context.Context, victim *node, _ Step) (string,
 		})
 	}
 	deleting.Wait()
-	return confirmed(int(deleted.Load())), pause(ctx, lockTime)
+	return confirmed(int(deleted.Load())), wait.Pause(ctx, lockTime)
 }
 
 // fresh is a namespace that was never there, with its mount.

@@ -115,7 +115,7 @@ func (n *nemesis) end(ctx context.Context, victim *node, s Step, end func()) (st
 		err = n.takenOver(ctx, before)
 	}
 	if err == nil {
-		err = pause(ctx, time.Duration(s.Length))
+		err = wait.Pause(ctx, time.Duration(s.Length))
 	}
 	if err != nil {
 		return "", err
@@ -171,7 +171,7 @@ func (n *nemesis) freeze(ctx context.Context, victim *node, s Step) (receipt str
 		n.useLate(ctx, victim)
 	}
 	if err == nil {
-		err = pause(ctx, time.Duration(s.Length))
+		err = wait.Pause(ctx, time.Duration(s.Length))
 	}
 	return receipt, err
 }
@@ -199,7 +199,7 @@ func (n *nemesis) seal(ctx context.Context, victim *node, s Step) (string, error
 	if err := n.takenOver(ctx, before); err != nil {
 		return "", err
 	}
-	if err := pause(ctx, time.Duration(s.Length)); err != nil {
+	if err := wait.Pause(ctx, time.Duration(s.Length)); err != nil {
 		return "", err
 	}
 	_, err := n.end(ctx, victim, Step{}, victim.Stop)
@@ -256,16 +256,4 @@ func (n *nemesis) recovered(ctx context.Context) error {
 		return n.serves(ctx, n.leader())
 	})
 	return err
-}
-
-// pause lets load go on for a while.
-func pause(ctx context.Context, length time.Duration) error {
-	timer := time.NewTimer(length)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -79,7 +79,7 @@ func (n *nemesis) lost(ctx context.Context, before string, led bool, length time
 			return err
 		}
 	}
-	return pause(ctx, length)
+	return wait.Pause(ctx, length)
 }
 
 func (n *nemesis) podTerm(ctx context.Context, victim *node, s Step) (string, error) {
@@ -156,7 +156,7 @@ func (n *nemesis) podStop(ctx context.Context, victim *node, s Step, loses bool)
 		n.useLate(ctx, victim)
 	}
 	if err == nil {
-		err = pause(ctx, time.Duration(s.Length))
+		err = wait.Pause(ctx, time.Duration(s.Length))
 	}
 	return proof, err
 }
@@ -257,7 +257,7 @@ func (n *nemesis) cut(ctx context.Context, victim *node, s Step, reset bool, oth
 	if err != nil {
 		return "", err
 	}
-	err = pause(ctx, time.Duration(s.Length))
+	err = wait.Pause(ctx, time.Duration(s.Length))
 	ended, cancel := afterwards(ctx)
 	defer cancel()
 	met, healErr := heal(ended)
@@ -295,7 +295,7 @@ func (n *nemesis) podPgCrash(ctx context.Context, _ *node, s Step) (string, erro
 	if err := n.pods.CrashDatabase(ctx); err != nil {
 		return "", err
 	}
-	return history.Confirmed, pause(ctx, time.Duration(s.Length))
+	return history.Confirmed, wait.Pause(ctx, time.Duration(s.Length))
 }
 
 // podPgReadOnly has PostgreSQL refuse writes, and tries one.
@@ -315,7 +315,7 @@ func (n *nemesis) podPgReadOnly(ctx context.Context, _ *node, s Step) (proof str
 	if err := set(ctx, "SET default_transaction_read_only = on"); err != nil {
 		return "", err
 	}
-	err = pause(ctx, time.Duration(s.Length))
+	err = wait.Pause(ctx, time.Duration(s.Length))
 	_, refused := n.pods.Exec(ctx, "DELETE FROM openbao_ha_locks WHERE false")
 	proof = history.Inconclusive
 	if refused != nil && strings.Contains(refused.Error(), "read-only transaction") {

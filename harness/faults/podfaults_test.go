@@ -15,6 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // fakeRun is a nemesis of a fake cluster, and its history.
@@ -122,7 +123,7 @@ func TestPodFaultsAreEnded(t *testing.T) {
 			go func() {
 				defer cancel()
 				for r.cluster.begun() < 1 {
-					_ = pause(t.Context(), time.Millisecond)
+					_ = wait.Pause(t.Context(), time.Millisecond)
 				}
 			}()
 			require.ErrorIs(t, r.do(ctx, 0, Step{Fault: fault, Length: document.Duration(time.Hour)}), context.Canceled)

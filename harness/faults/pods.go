@@ -12,6 +12,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // pods are OpenBao's pods, as they come and go. Each gets a number in the history when it is seen
@@ -60,7 +61,7 @@ func newPods(ctx context.Context, c Cluster, record *history.Recorder) (*pods, e
 
 // run follows the pods until ctx ends.
 func (p *pods) run(ctx context.Context) {
-	for pause(ctx, podsEvery) == nil {
+	for wait.Pause(ctx, podsEvery) == nil {
 		list, err := p.Pods(ctx)
 		if err == nil {
 			err = p.see(ctx, list)

@@ -25,7 +25,7 @@ func (n *nemesis) pgPromote(ctx context.Context, _ *node, s Step) (string, error
 		return "", err
 	}
 	if err = n.streams(ctx, "sync"); err == nil {
-		err = pause(ctx, time.Duration(s.Length))
+		err = wait.Pause(ctx, time.Duration(s.Length))
 	}
 	if err != nil { // without the replica, nothing would commit any more
 		return "", errors.Join(err, n.configure(context.WithoutCancel(ctx), "ALTER SYSTEM RESET synchronous_standby_names"))
@@ -52,7 +52,7 @@ func (n *nemesis) pgPromoteBehind(ctx context.Context, _ *node, s Step) (string,
 	way := ways.list[0]
 	way.Refuse(true)
 	way.Cut()
-	if err := pause(ctx, time.Duration(s.Length)); err != nil {
+	if err := wait.Pause(ctx, time.Duration(s.Length)); err != nil {
 		return "", err
 	}
 	n.server.StopDatabase(true)

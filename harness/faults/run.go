@@ -19,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // Options say what is run.
@@ -354,7 +355,7 @@ func (o *Options) pace(ctx context.Context, turns chan<- struct{}, stop <-chan s
 // faults does the schedule.
 func (o *Options) faults(ctx context.Context, n *nemesis) error {
 	for i, step := range o.Schedule.Steps {
-		if err := pause(ctx, time.Duration(step.After)); err != nil {
+		if err := wait.Pause(ctx, time.Duration(step.After)); err != nil {
 			return err
 		}
 		began := time.Now()

@@ -45,7 +45,7 @@ func (n *nemesis) auditGone(ctx context.Context, victim *node, s Step) (string, 
 func (n *nemesis) auditSlow(ctx context.Context, victim *node, s Step) (string, error) {
 	ticker := time.NewTicker(slowTurn)
 	defer ticker.Stop()
-	moved, err := n.auditPipe(ctx, victim, ticker.C, func() error { return pause(ctx, time.Duration(s.Length)) })
+	moved, err := n.auditPipe(ctx, victim, ticker.C, func() error { return wait.Pause(ctx, time.Duration(s.Length)) })
 	return confirmed(moved), err
 }
 
@@ -89,7 +89,7 @@ func (n *nemesis) probes(ctx context.Context, victim *node, s Step, status int) 
 		if got == status {
 			count++
 		}
-		err = pause(ctx, slowTurn)
+		err = wait.Pause(ctx, slowTurn)
 	}
 	return count, err
 }

@@ -65,7 +65,7 @@ func refuseWay(of wayOf) do {
 		p.Refuse(true)
 		defer p.Refuse(false)
 		cut := p.Cut()
-		err := pause(ctx, time.Duration(s.Length))
+		err := wait.Pause(ctx, time.Duration(s.Length))
 		return confirmed(cut + p.Counts().Refused - before), err
 	}
 }
@@ -76,7 +76,7 @@ func delayWay(of wayOf) do {
 		before := p.Counts().Delayed
 		p.Delay(delayed)
 		defer p.Delay(0)
-		err := pause(ctx, time.Duration(s.Length))
+		err := wait.Pause(ctx, time.Duration(s.Length))
 		return confirmed(p.Counts().Delayed - before), err
 	}
 }
@@ -88,7 +88,7 @@ func loseWay(of wayOf) do {
 		before := p.Counts().Lost
 		p.Lose(true)
 		defer p.Lose(false)
-		err := pause(ctx, time.Duration(s.Length))
+		err := wait.Pause(ctx, time.Duration(s.Length))
 		return confirmed(int(p.Counts().Lost - before)), err
 	}
 }

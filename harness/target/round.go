@@ -3,6 +3,8 @@ package target
 import (
 	"context"
 	"time"
+
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // Round calls drive once for each of n targets, by number, with a pause before each, and ends at
@@ -14,7 +16,7 @@ func Round(ctx context.Context, n int, backwards bool, pause time.Duration, driv
 		if backwards {
 			i = n - 1 - k
 		}
-		if err := rest(ctx, pause); err != nil {
+		if err := wait.Pause(ctx, pause); err != nil {
 			return err
 		}
 		if err := drive(i); err != nil {
@@ -22,15 +24,4 @@ func Round(ctx context.Context, n int, backwards bool, pause time.Duration, driv
 		}
 	}
 	return nil
-}
-
-// rest lets the machine settle.
-func rest(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err()
 }

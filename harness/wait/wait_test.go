@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -67,4 +68,18 @@ func TestUntil(t *testing.T) {
 	cancel()
 	_, err = wait.Until(ctx, wait.For{What: "x"}, func(ctx context.Context) error { return ctx.Err() })
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		require.NoError(t, wait.Pause(t.Context(), time.Minute))
+		require.Equal(t, time.Minute, time.Since(began))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, wait.Pause(ctx, time.Minute), context.DeadlineExceeded)
+		require.ErrorIs(t, wait.Pause(ctx, 0), context.DeadlineExceeded, "nothing waits after the end")
+		require.Equal(t, time.Minute+time.Second, time.Since(began))
+	})
 }

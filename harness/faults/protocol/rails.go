@@ -14,6 +14,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 const (
@@ -185,7 +186,7 @@ func (a *running) request(ctx context.Context, s *Step, number int, v *view) (an
 		if err != nil || !again {
 			return v.Answer, err
 		}
-		pause(ctx, 100*time.Millisecond)
+		_ = wait.Pause(ctx, 100*time.Millisecond)
 	}
 	return v.Answer, err
 }
@@ -210,7 +211,7 @@ func (a *running) send(ctx context.Context, s *Step, number int, path string, bo
 		if err != nil || !upgrading(answer) || time.Since(began) > requestLimit || ctx.Err() != nil {
 			break
 		}
-		pause(ctx, 50*time.Millisecond)
+		_ = wait.Pause(ctx, 50*time.Millisecond)
 	}
 	sent := Sent{Step: s.Name, number: number, Seconds: time.Since(began).Seconds()}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/gitlab"
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // When an attempt was made.
@@ -156,7 +157,7 @@ func (t *trial) asked(q Request, models ...*model) {
 func (t *trial) persist(ctx context.Context, q Request, when string) {
 	o := t.protocol.operation(q.Op)
 	for range o.Retries {
-		pause(ctx, time.Duration(o.RetryAfter))
+		_ = wait.Pause(ctx, time.Duration(o.RetryAfter))
 		if ctx.Err() != nil || t.ask(ctx, q, when, t.plain()).Result == opAcknowledged {
 			return
 		}

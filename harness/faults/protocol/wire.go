@@ -2,12 +2,13 @@ package protocol
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
+
+	"gitlab.com/steamer/steamer/harness/wait"
 )
 
 // What can happen to a request.
@@ -86,7 +87,7 @@ func (w *wire) underKill(r *http.Request) (answer *http.Response, err error) {
 		defer close(done)
 		answer, err = whole(w.next.RoundTrip(r))
 	}()
-	pause(r.Context(), w.after)
+	_ = wait.Pause(r.Context(), w.after)
 	w.kill()
 	<-done
 	w.receipt = "killed before an answer"
@@ -108,14 +109,4 @@ func whole(a *http.Response, err error) (*http.Response, error) {
 	}
 	a.Body = io.NopCloser(bytes.NewReader(body))
 	return a, nil
-}
-
-// pause waits, at most until ctx ends.
-func pause(ctx context.Context, length time.Duration) {
-	timer := time.NewTimer(length)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

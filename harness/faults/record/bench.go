@@ -184,14 +184,7 @@ func (b *bench) act(ctx context.Context, action, at string, limit time.Duration)
 		_, err := b.db.Exec(ctx, allowWrites)
 		return err
 	default: // pause
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		return wait.Pause(ctx, limit)
 	}
 }
 
