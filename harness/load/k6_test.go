@@ -39,17 +39,19 @@ func TestRealK6(t *testing.T) {
 	t.Run("mixed", rig.mixed)
 	t.Run("retries", rig.retries)
 	t.Run("wrong value", rig.wrongValue)
-	noToken := func(t *testing.T, name string) {
-		log, err := os.ReadFile(filepath.Join(dir, "k6-"+name+".ndjson"))
+	noToken := func(t *testing.T, j load.Job) {
+		t.Helper()
+		log, err := os.ReadFile(filepath.Join(dir, "k6-"+j.Name+".ndjson"))
 		require.NoError(t, err)
-		require.NotContains(t, string(log), "eyJ")
+		loadtest.NoToken(t, j.Fixture, string(log))
 	}
 
 	t.Run("to the end", func(t *testing.T) {
 		var seen []result.Interval
 		r := runner
 		r.Progress = func(iv result.Interval) { seen = append(seen, iv) }
-		l, err := r.Run(ctx, job("end", "k6", 5*time.Second))
+		j := job("end", "k6", 5*time.Second)
+		l, err := r.Run(ctx, j)
 		require.NoError(t, err)
 		require.Empty(t, l.Partial)
 		require.InDelta(t, 100, arrivals(l), 1)
@@ -63,7 +65,7 @@ func TestRealK6(t *testing.T) {
 		require.Greater(t, l.Generator.CPUSeconds, 0.05)
 		require.Greater(t, l.Generator.MaxRSSMiB, 10.0)
 		require.Equal(t, l.Series, seen)
-		noToken(t, "end")
+		noToken(t, j)
 		t.Logf("p50 %.1f ms, p99 %.1f ms; k6 used %.2f CPU s, %.0f MiB", l.Intended.P50, l.Intended.P99,
 			l.Generator.CPUSeconds, l.Generator.MaxRSSMiB)
 	})
@@ -86,12 +88,13 @@ func TestRealK6(t *testing.T) {
 			}
 		}
 		began := time.Now()
-		l, err := r.Run(ctx, job("cancelled", "k6", 5*time.Minute))
+		j := job("cancelled", "k6", 5*time.Minute)
+		l, err := r.Run(ctx, j)
 		require.ErrorIs(t, err, stop)
 		require.Less(t, time.Since(began), time.Minute)
 		require.Contains(t, l.Partial, "k6 stopped before the end")
 		require.Positive(t, l.Fetches)
-		noToken(t, "cancelled")
+		noToken(t, j)
 	})
 	t.Run("broken fixture", func(t *testing.T) {
 		t.Parallel()
