@@ -11,18 +11,31 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/report/pages"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/session"
 	"gitlab.com/steamer/steamer/harness/target/kind"
+	"gitlab.com/steamer/steamer/harness/topology"
 )
 
 // Faults says how to break processes of this machine, or a chart on a cluster, under load.
 type Faults struct {
 	faults.Options
 	Output string // directory below which files go
+	Silent bool   // print no report; the files are written all the same
 }
+
+// UsualFaults is the workload of options that are not given.
+func UsualFaults() faults.Options {
+	return faults.Options{Rate: 150, Clients: 8, Tenants: 3, Secrets: 10, Audit: true}
+}
+
+// ClusterRate is the usual rate, operations per second, on a cluster, whose ways to single pods
+// lead through its API server.
+const ClusterRate = 40
 
 // processes is the target of a run without a cluster.
 const processes = "two processes of OpenBao %s on one PostgreSQL"
@@ -68,6 +81,28 @@ func (f *Faults) judged(ctx context.Context, s *session.Session, what string) (r
 	return report.Verdict, errors.Join(err, f.print(s, report))
 }
 
+// Schedules has a schedule drawn for each topology of a plan. An error is of code exit.Invalid: it
+// installs what faults cannot break.
+func Schedules(p plan.Plan, draw func(faults.Place) (*faults.Schedule, error)) (map[string]*faults.Schedule, error) {
+	dialect, err := topology.DialectNamed(p.Dialect)
+	switch {
+	case err != nil:
+		return nil, err
+	case dialect.Raft || dialect.Server == openbao.KindVault:
+		return nil, exit.Invalidf("--dialect "+p.Dialect, "choose one of OpenBao on PostgreSQL",
+			"faults follow its namespaces, and its lock in PostgreSQL")
+	}
+	_, changes := dialect.Changes[scenario.ChangeCacheSize]
+	schedules := map[string]*faults.Schedule{}
+	for _, name := range p.Topologies {
+		place := faults.Place{Topology: name, NoEngine: p.Cluster.Existing(), NoChange: !changes}
+		if schedules[name], err = draw(place); err != nil {
+			return nil, err
+		}
+	}
+	return schedules, nil
+}
+
 // OnCluster installs a plan's topologies one after the other, and does the schedule of each there.
 func (f *Faults) OnCluster(ctx context.Context, s *session.Session, root string, p plan.Plan,
 	schedules map[string]*faults.Schedule, dryRun bool,
@@ -82,11 +117,11 @@ func (f *Faults) OnCluster(ctx context.Context, s *session.Session, root string,
 			}
 			defer on.End()
 			one := *f
-			one.Cluster, one.Dir, one.Schedule = on, dir, schedules[t.Info().Name]
+			info := t.Info()
+			one.Cluster, one.Chart, one.Dir, one.Schedule = on, &info.Chart, dir, schedules[info.Name]
 			if err := one.announce(s); err != nil {
 				return "", err
 			}
-			info := t.Info()
 			return one.judged(ctx, s, fmt.Sprintf("chart %s %s in topology %s, OpenBao %%s", info.Chart.Name, info.Chart.Version,
 				info.Name))
 		},
@@ -96,11 +131,14 @@ func (f *Faults) OnCluster(ctx context.Context, s *session.Session, root string,
 // print prints a report and writes it beside the history, with JUnit and pictures of violations.
 func (f *Faults) print(s *session.Session, report *check.Report) error {
 	report.Reproduce = f.Reproduce
-	printed := session.Print(s, report, check.Encode, func(w io.Writer) error {
+	written := pages.WriteFaults(f.Dir, report)
+	if f.Silent {
+		return written
+	}
+	return errors.Join(written, session.Print(s, report, check.Encode, func(w io.Writer) error {
 		fmt.Fprintf(w, "Files: %s\n", f.Dir)
 		return check.Text(w, report)
-	})
-	return errors.Join(printed, pages.WriteFaults(f.Dir, report))
+	}))
 }
 
 // Shrink cuts the schedule to the least that still fails, and writes it as shrunk.json. The

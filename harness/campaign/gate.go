@@ -30,6 +30,7 @@ type Gate struct {
 	With       []string // files of further evidence
 	Quarantine string   // file of metrics too noisy to have to pass in a comparison; empty for none
 	Baseline   string   // file of findings that the static checks may have; empty for none
+	Faults     int      // how many faults in each topology, in one installation more; 0 is none
 
 	Uncompared bool // leave the comparison with the previous release out
 	Compared   bool // refuse what keeps the comparison from being made, instead of leaving it out
@@ -138,9 +139,16 @@ func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, 
 		}
 		policy.Asked = true
 	}
+	broken, err := g.faults(sess, root, p, policy)
+	if err != nil {
+		return nil, "", err
+	}
 	if dryRun {
 		if comparison != nil {
 			sess.Note(fmt.Sprintf("It would also be compared with %s.", comparison.on.Sides[0].Name))
+		}
+		if broken != nil {
+			sess.Note(fmt.Sprintf("It would also be broken %d times in each topology.", g.Faults))
 		}
 		p.Duration = r.Plan.Plan.Duration // which the gate may have lengthened
 		return nil, "", sess.PrintPlan(p, r.Plan.Outlook())
@@ -154,7 +162,11 @@ func (g *Gate) collect(ctx context.Context, root string, sess *session.Session, 
 	if dir, err = session.FreshDirectory(p.Output, "gate", time.Now().UTC()); err != nil {
 		return nil, "", err
 	}
-	paths, err = g.work(sess, root, p, r, comparison, dir, policy).Collect(ctx)
+	work := g.work(sess, root, p, r, comparison, dir, policy)
+	if broken != nil {
+		work.Faults = func(ctx context.Context) ([]string, error) { return broken.do(ctx, dir) }
+	}
+	paths, err = work.Collect(ctx)
 	return paths, dir, err
 }
 

@@ -15,10 +15,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
-	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/session"
-	"gitlab.com/steamer/steamer/harness/topology"
 )
 
 const faultsLong = `Breaks OpenBao while clients write, read, delete and are granted access, and judges whether anything that was
@@ -43,13 +41,8 @@ type faultsFlags struct {
 	schedule  string
 }
 
-// usual is the workload of flags that are not given.
-func usual() faults.Options {
-	return faults.Options{Rate: 150, Clients: 8, Tenants: 3, Secrets: 10, Audit: true}
-}
-
 func newFaults(state *State) *cobra.Command {
-	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: usual()}, planFlags: newPlanFlags(scenario.None, nil)}
+	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: campaign.UsualFaults()}, planFlags: newPlanFlags(scenario.None, nil)}
 	command := &cobra.Command{
 		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong,
 		Args: cobra.NoArgs,
@@ -71,7 +64,7 @@ func newFaults(state *State) *cobra.Command {
 	addFlags(command, "Workload", func(set *pflag.FlagSet) {
 		set.IntVar(&f.Ops, "ops", 0, "operations, at least: goes on after the last fault until there are as many")
 		set.Float64Var(&f.Rate, "rate", f.Rate, "operations per second, of all clients together")
-		set.Lookup("rate").DefValue += fmt.Sprint(", on a cluster ", clusterRate)
+		set.Lookup("rate").DefValue += fmt.Sprint(", on a cluster ", campaign.ClusterRate)
 		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
 		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
@@ -88,10 +81,6 @@ func newFaults(state *State) *cobra.Command {
 		newFaultsDeadlines(state), newFaultsProtocol(state), newFaultsRecord(state), newFaultsRules(state))
 	return command
 }
-
-// clusterRate is the usual rate on a cluster, whose ways to single pods lead through its API
-// server.
-const clusterRate = 40
 
 // addFaultsInstalled adds the flags about a chart and its cluster.
 func addFaultsInstalled(c *cobra.Command, f *planFlags) []*pflag.FlagSet {
@@ -148,7 +137,7 @@ func (f *faultsFlags) onCluster(c *cobra.Command, state *State) error {
 	case f.Server.PgBouncer != "":
 		return exit.Invalidf("--pgbouncer", "add --local", "the database of a chart has none")
 	case !given("rate"):
-		f.Rate = clusterRate
+		f.Rate = campaign.ClusterRate
 	}
 	f.Audit = false
 	return faultsOnCluster(c, state, f.planFlags, &f.Faults, f.draw)
@@ -163,21 +152,9 @@ func faultsOnCluster(c *cobra.Command, state *State, plans *planFlags, f *campai
 		return err
 	}
 	p.Output = f.Output
-	dialect, err := topology.DialectNamed(p.Dialect)
-	switch {
-	case err != nil:
+	schedules, err := campaign.Schedules(p, draw)
+	if err != nil {
 		return err
-	case dialect.Raft || dialect.Server == openbao.KindVault:
-		return exit.Invalidf("--dialect "+p.Dialect, "choose one of OpenBao on PostgreSQL",
-			"faults follow its namespaces, and its lock in PostgreSQL")
-	}
-	_, changes := dialect.Changes[scenario.ChangeCacheSize]
-	schedules := map[string]*faults.Schedule{}
-	for _, name := range p.Topologies {
-		place := faults.Place{Topology: name, NoEngine: p.Cluster.Existing(), NoChange: !changes}
-		if schedules[name], err = draw(place); err != nil {
-			return err
-		}
 	}
 	if err := f.Validate(); err != nil {
 		return err

@@ -22,7 +22,7 @@ several runs.
 Exit codes: as those of steamer faults check.`
 
 func newFaultsReplay(state *State) *cobra.Command {
-	f, plans := &campaign.Faults{Options: usual()}, newPlanFlags(scenario.None, nil)
+	f, plans := &campaign.Faults{Options: campaign.UsualFaults()}, newPlanFlags(scenario.None, nil)
 	var installed []*pflag.FlagSet
 	command := &cobra.Command{
 		Use: "replay FILE", Short: "Do the faults of a schedule again", Long: faultsReplayLong, Args: cobra.ExactArgs(1),
@@ -83,7 +83,7 @@ was reproduced, and the history and report.json of a run that shows it.
 Exit codes: 1 the violation was reproduced; 2 it was not; others as those of steamer faults check.`
 
 func newFaultsShrink(state *State) *cobra.Command {
-	f := &campaign.Faults{Options: usual()}
+	f := &campaign.Faults{Options: campaign.UsualFaults()}
 	s := faults.Shrinker{Times: 3, Runs: 60}
 	command := &cobra.Command{
 		Use: "shrink FILE", Short: "Cut a schedule to the least that still fails", Long: faultsShrinkLong,

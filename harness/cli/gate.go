@@ -17,7 +17,7 @@ import (
 const gateLong = `One decision on a release: may this chart be shipped? Checks the chart without a cluster, runs the whole suite and
 the load of the tier in both topologies, compares the chart with its previous release, tries the mutants that need
 no cluster, and judges all of it by criteria: static checks, known defects, complete runs, the functional suite, the
-objectives, hygiene; the comparison and the mutants where they say something.
+objectives, hygiene; the comparison, the mutants and --faults where they say something.
 
 The comparison has the chart and the release before it (--previous; that of charts/openbao is known) side by side on
 a cluster of their own in the first topology, with the same values, as steamer compare does: 12 pairs of slices in 3
@@ -27,10 +27,10 @@ PASS. Both run one image of OpenBao. --with a comparison.json of steamer compare
 --previous declares. Made or given, it has to decide; --compare=false leaves it out.
 
 --from judges finished work instead, offline: run directories, result.json, what charts check --format json, compare and
-mutants --json wrote, or the gate.json of an earlier decision for all that it rested on. The gate derives everything
-again that can be derived: every run is judged by the objectives, every comparison by its pairs. What is truncated, of
-another version or about another chart is refused with exit code 3. --with adds such evidence to a gate that runs the
-rest itself.
+mutants --json wrote, histories of steamer faults on a cluster, or the gate.json of an earlier decision for all that it
+rested on. The gate derives everything again that can be derived: every run is judged by the objectives, every
+comparison by its pairs, every history by its operations. What is truncated, of another version or about another chart
+is refused with exit code 3. --with adds such evidence to a gate that runs the rest itself.
 
 Writes gate.json, gate.html, gate.md and gate.xml (JUnit) into a directory of their own below --output-dir.
 Exit code 0: every required criterion is met and none is missed. 1: one is missed. 2: a required one could not be judged.`
@@ -97,6 +97,8 @@ func (f *gateFlags) addDecision(c *cobra.Command) {
 			"mutants to try: none, local (no cluster, two minutes), sample (also ten of charts, drawn) or all (an hour)")
 		set.Uint64Var(&f.Seed, "mutants-seed", 0,
 			"seed by which the sample of mutants is drawn, as mutants.json records it (default: a new one)")
+		set.IntVar(&f.Faults, "faults", 0, "how many faults to do in each topology under load, as steamer faults does; "+
+			"the criterion faults is required then")
 		set.BoolVar(&f.compare, "compare", true, "compare the chart with --previous, unless --with has a comparison")
 	}))
 }

@@ -195,6 +195,8 @@ func TestGateRefuses(t *testing.T) {
 			"lasts from 2026-11-01 to 9999-12-31",
 			"30 days",
 		}},
+		"faults below none": {[]string{"--compare=false", "--faults", "-1"}, []string{"--faults -1"}},
+		"faults, offline":   {[]string{"--from", recordedRun, "--faults", "3"}, []string{"--faults", "nothing is run"}},
 		"other values": {[]string{
 			"--with", releaseComparison(t, previousRelease), "--set",
 			"minReadySeconds=5",

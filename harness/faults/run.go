@@ -18,6 +18,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/openbao"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
@@ -36,6 +37,7 @@ type Options struct {
 	Audit     bool
 	Server    localbao.Options // of processes
 	Cluster   Cluster          // what is broken in place of processes; nil is none
+	Chart     *result.Chart    // that the cluster has; nil for processes
 	Dir       string           // where the history goes
 	Reproduce string           // the command line
 	Progress  func(string)
@@ -98,14 +100,11 @@ func (o *Options) Take() {
 	}
 }
 
-// historyFile is the name of the history in the directory of a run.
-const historyFile = "history"
-
 // Run starts two OpenBao on one PostgreSQL, or takes a cluster's, does the schedule under load,
 // stops what it started and judges the history. An interrupted run, or one that ended by an error,
 // leaves a partial history that is judged, too: the report is nil only where there is none.
 func Run(ctx context.Context, o Options) (*check.Report, error) {
-	path := filepath.Join(o.Dir, historyFile)
+	path := filepath.Join(o.Dir, history.FileName)
 	err := o.run(ctx, path)
 	if _, missing := os.Stat(path); missing != nil {
 		return nil, err
@@ -240,7 +239,7 @@ func (o *Options) record(ctx context.Context, path string, p *pool, client *open
 	}
 	p.record, err = history.Create(path, history.Header{
 		Seed: o.Schedule.Seed, Versions: keepVersions, Audit: o.Audit && o.Cluster == nil, Server: health.Version,
-		Reproduce: o.Reproduce,
+		Reproduce: o.Reproduce, Chart: o.Chart, Topology: o.Schedule.Topology,
 	})
 	if err != nil {
 		return err

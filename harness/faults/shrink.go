@@ -13,6 +13,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
 )
 
@@ -134,7 +135,7 @@ func (s *Shrinker) once(ctx context.Context, schedule Schedule) (bool, error) {
 		return false, nil
 	}
 	s.report = report
-	return true, os.Rename(filepath.Join(dir, historyFile), filepath.Join(s.Dir, historyFile))
+	return true, os.Rename(filepath.Join(dir, history.FileName), filepath.Join(s.Dir, history.FileName))
 }
 
 // violated are the invariants of those that are wanted that a run violated.

@@ -14,6 +14,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
 )
 
@@ -55,7 +56,7 @@ func shrinkerOf(t *testing.T, schedule *Schedule, fails func(Options) []string) 
 		run: func(ctx context.Context, o Options) (*check.Report, error) {
 			require.NoError(t, checkSchedule(o.Schedule))
 			require.NoError(t, o.Validate())
-			require.NoError(t, os.WriteFile(filepath.Join(o.Dir, historyFile), []byte("history"), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(o.Dir, history.FileName), []byte("history"), 0o600))
 			return reportOf(fails(o)...), ctx.Err()
 		},
 	}

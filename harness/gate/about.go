@@ -35,6 +35,12 @@ func (e *Evidence) Chart() (result.Chart, error) {
 			}
 		}
 	}
+	for _, h := range e.Histories {
+		header := h.Doc.History
+		if err := one.add(h.Path, *header.Chart, header.Server); err != nil {
+			return one.chart, err
+		}
+	}
 	return one.chart, nil
 }
 

@@ -28,6 +28,9 @@ type Work struct {
 	Compare func(context.Context) (path string, err error)
 	// Mutants breaks things on purpose, and says which part of the mutants was tried; nil for all.
 	Mutants func(context.Context) ([]mutation.Outcome, *mutation.Sample, error)
+	// Faults breaks the chart while it serves, in each topology, and returns the histories. Where
+	// it fails, the decision is made with those that there are.
+	Faults func(context.Context) (histories []string, err error)
 	// Note is told what begins; it may be nil.
 	Note func(string)
 }
@@ -39,15 +42,25 @@ type Work struct {
 // it.
 func (w Work) Collect(ctx context.Context) ([]string, error) {
 	var paths []string
+	one := func(do func(context.Context) (string, error)) func(context.Context) ([]string, error) {
+		return func(ctx context.Context) ([]string, error) {
+			path, err := do(ctx)
+			if path == "" {
+				return nil, err
+			}
+			return []string{path}, err
+		}
+	}
 	for _, part := range []struct {
 		note string
 		has  bool
-		do   func(context.Context) (string, error)
+		do   func(context.Context) ([]string, error)
 	}{
-		{"static checks", w.Check != nil, w.check},
-		{"suite and load", w.Run != nil, w.run},
-		{"comparison with the previous release", w.Compare != nil, w.compare},
-		{"mutants", w.Mutants != nil, w.mutants},
+		{"static checks", w.Check != nil, one(w.check)},
+		{"suite and load", w.Run != nil, one(w.run)},
+		{"comparison with the previous release", w.Compare != nil, one(w.compare)},
+		{"faults", w.Faults != nil, w.faults},
+		{"mutants", w.Mutants != nil, one(w.mutants)},
 	} {
 		if err := ctx.Err(); err != nil {
 			return paths, err
@@ -58,10 +71,8 @@ func (w Work) Collect(ctx context.Context) ([]string, error) {
 		if w.Note != nil {
 			w.Note(part.note)
 		}
-		path, err := part.do(ctx)
-		if path != "" {
-			paths = append(paths, path)
-		}
+		done, err := part.do(ctx)
+		paths = append(paths, done...)
 		if err != nil {
 			return paths, err
 		}
@@ -103,6 +114,17 @@ func (w Work) compare(ctx context.Context) (string, error) {
 		w.Note("the comparison did not reach its end: " + err.Error())
 	}
 	return path, nil
+}
+
+func (w Work) faults(ctx context.Context) ([]string, error) {
+	histories, err := w.Faults(ctx)
+	if ctx.Err() != nil {
+		return histories, errors.Join(ctx.Err(), err)
+	}
+	if err != nil && w.Note != nil {
+		w.Note("the faults did not reach their end: " + err.Error())
+	}
+	return histories, nil
 }
 
 func (w Work) mutants(ctx context.Context) (string, error) {

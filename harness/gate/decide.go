@@ -45,7 +45,7 @@ func DefaultRequired() []string {
 //
 //  1. a criterion is missed, required or not: FAIL
 //  2. a required criterion could not be judged, or nothing was given for it: INCONCLUSIVE; a
-//     comparison that was asked for or given is required
+//     comparison or faults that were asked for or given are required
 //  3. otherwise PASS
 //
 // Evidence about different charts, loads of different tiers where the policy names none, and
@@ -74,6 +74,9 @@ func Decide(e *Evidence, p Policy) (*Decision, error) {
 	if p.Asked || len(e.Comparisons) > 0 {
 		p.Required = append(slices.Clone(p.Required), Comparison)
 	}
+	if len(e.Histories) > 0 {
+		p.Required = append(slices.Clone(p.Required), Faults)
+	}
 	d.Tier, d.Topologies, d.Scenarios, d.Compared = p.Tier, p.Topologies, p.Scenarios, p.compared(e)
 	for _, r := range e.Runs {
 		d.Runs = append(d.Runs, p.judge(r, e)...)
@@ -90,6 +93,7 @@ func Decide(e *Evidence, p Policy) (*Decision, error) {
 		{Hygiene, "no secret where none should be", p.hygiene},
 		{Comparison, "comparison with the last release", p.comparison},
 		{Mutants, "the suite can fail", p.mutants},
+		{Faults, "what was acknowledged holds under faults in every topology", p.faults},
 	} {
 		measured, f := c.judge(d, e)
 		d.Criteria = append(d.Criteria, Criterion{

@@ -26,11 +26,12 @@ const (
 	Hygiene    = "hygiene"    // no secret where none should be
 	Comparison = "comparison" // with the last release
 	Mutants    = "mutants"    // the suite can fail
+	Faults     = "faults"     // nothing acknowledged is lost while the chart is broken, in every topology
 )
 
 // Criteria lists all criteria.
 func Criteria() []string {
-	return []string{Charts, Defects, Complete, Functional, Load, Hygiene, Comparison, Mutants}
+	return []string{Charts, Defects, Complete, Functional, Load, Hygiene, Comparison, Mutants, Faults}
 }
 
 // Decision is the gate's verdict with what it rests on.

@@ -13,6 +13,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -25,6 +27,7 @@ type Evidence struct {
 	Checks      []Of[*lint.Report]
 	Comparisons []Of[ComparisonEvidence]
 	Mutants     []Of[*mutation.Record]
+	Histories   []Of[*check.Report]       // of faults, judged again
 	Quarantines []Of[*compare.Quarantine] // heeded by every comparison
 	Baselines   []Of[*lint.Baseline]      // of findings that the checks may have
 	Earlier     *Decision                 // whose evidence this is; nil where files were named themselves
@@ -78,7 +81,7 @@ func (e *Evidence) add(path string) error {
 	if !info.IsDir() {
 		return e.file(path, "")
 	}
-	found, err := filepath.Glob(filepath.Join(path, "*.json"))
+	found, err := filepath.Glob(filepath.Join(path, "*"))
 	if err != nil {
 		return err
 	}
@@ -88,8 +91,9 @@ func (e *Evidence) add(path string) error {
 	}
 	before := len(e.Files)
 	for _, file := range found {
-		if name := filepath.Base(file); name == "result.json" || name == "comparison.json" || name == "mutants.json" ||
-			strings.HasPrefix(name, "charts-check") {
+		if name := filepath.Base(file); slices.Contains(
+			[]string{"result.json", "comparison.json", "mutants.json", history.FileName}, name) ||
+			strings.HasPrefix(name, "charts-check") && filepath.Ext(name) == ".json" {
 			if err := e.file(file, ""); err != nil {
 				return err
 			}
@@ -119,7 +123,7 @@ func (e *Evidence) file(path, want string) error {
 			return exit.Invalidf("--from "+path, "name each piece of evidence once", "it has the same content as %s", f.Path)
 		}
 	}
-	head, err := document.HeadOf(data)
+	head, err := document.HeadOf(firstOf(data))
 	if err != nil {
 		return exit.Invalidf("--from "+path, "use the file as the run left it", "%w", err)
 	}
@@ -136,6 +140,8 @@ func (e *Evidence) file(path, want string) error {
 	case compare.Kind:
 		err = keep(&e.Comparisons, path, data, decodeChartComparison, &f,
 			func(c ComparisonEvidence) string { return describe(c.doc.B) + " against " + describe(c.doc.A) })
+	case history.Kind:
+		err = keep(&e.Histories, path, data, decodeHistory, &f, aboutHistory)
 	case compare.QuarantineKind:
 		err = keep(&e.Quarantines, path, data, compare.ParseQuarantine, &f, aboutQuarantine)
 	case lint.BaselineKind:

@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"gitlab.com/steamer/steamer/harness/result"
 )
 
 // APIVersion and Kind are what a history's first line says of itself.
@@ -25,6 +27,9 @@ const (
 	APIVersion = "steamer/v1"
 	Kind       = "History"
 )
+
+// FileName is what a history is called in the directory of a run.
+const FileName = "history"
 
 // Header is the first line of a history.
 type Header struct {
@@ -36,6 +41,9 @@ type Header struct {
 	Audit      bool      `json:"audit,omitempty"`    // whether all audit records are in the history
 	Server     string    `json:"server,omitempty"`   // version of the server
 	Reproduce  string    `json:"reproduce,omitempty"`
+	// Chart and Topology are what was installed on a cluster; processes have neither.
+	Chart    *result.Chart `json:"chart,omitempty"`
+	Topology string        `json:"topology,omitempty"`
 }
 
 // OpKind is what a client asked for.

@@ -17,6 +17,7 @@ import (
 
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/history/historytest"
 	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/mutation"
@@ -34,6 +35,7 @@ type dossier struct {
 	check       *lint.Report
 	comparisons []*compare.Comparison
 	mutants     *mutation.Record
+	histories   []*historytest.History // of faults; none, unless an attack gives some
 	quarantine  *compare.Quarantine
 	baseline    *lint.Baseline
 	policy      gate.Policy
@@ -105,6 +107,13 @@ func releasePolicy(t testing.TB) gate.Policy {
 	}
 	p.Suite, p.Subjects = suiteIDs(), subjects()
 	return p
+}
+
+// faults is a history of the release in a topology, in which all that was acknowledged holds.
+func (d *dossier) faults(where string) *historytest.History {
+	h := historytest.Generate(historytest.Options{Seed: 7, Clients: 6, Keys: 12, Ops: 2000, Unknown: 0.05, Faults: 4})
+	h.Header.Chart, h.Header.Topology = &d.runs[0].doc.Topologies[0].Chart, where
+	return h
 }
 
 func subjects() map[string]result.Subject {
@@ -329,6 +338,9 @@ func (d *dossier) write(t *testing.T) []string {
 	put("charts-check.json", data, err)
 	data, err = json.Marshal(d.mutants)
 	put("mutants.json", data, err)
+	for i, h := range d.histories {
+		put(fmt.Sprintf("history-%d", i), h.Bytes(), nil)
+	}
 	if d.quarantine != nil {
 		data, err = json.Marshal(d.quarantine)
 		put("quarantine.json", data, err)

@@ -1,10 +1,13 @@
 package attack_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/gate"
+	"gitlab.com/steamer/steamer/harness/history"
+	"gitlab.com/steamer/steamer/harness/history/historytest"
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/mutation"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -259,6 +262,42 @@ func staticAttacks() []attack {
 			},
 		},
 		{
+			rules: "faults", name: "a read under faults finds what was overwritten", want: result.Fail, says: "violations",
+			record: func(d *dossier) {
+				d.histories = []*historytest.History{d.faults("cloud-native"), d.faults("cloud-native-hybrid")}
+				overwritten(d.histories[1])
+			},
+		},
+		{
+			rules: "faults", name: "the run of faults was killed", want: result.Inconclusive, says: "no last line",
+			record: func(d *dossier) {
+				d.histories = []*historytest.History{d.faults("cloud-native"), d.faults("cloud-native-hybrid")}
+				d.histories[0].Incomplete = true
+			},
+		},
+		{
+			rules: "faults", name: "one topology was broken, the other not",
+			want: result.Inconclusive, says: "no history of faults",
+			record: func(d *dossier) { d.histories = append(d.histories, d.faults("cloud-native")) },
+		},
+		{
+			rules: "faults", name: "nothing was broken", want: result.Inconclusive, says: "has no fault",
+			record: func(d *dossier) {
+				d.histories = []*historytest.History{d.faults("cloud-native"), d.faults("cloud-native-hybrid")}
+				d.histories[0].Events = nil
+			},
+		},
+		{
+			rules: "edited", name: "a history of faults has other operations", want: refused, says: "history-0",
+			record: func(d *dossier) {
+				d.histories = []*historytest.History{d.faults("cloud-native"), d.faults("cloud-native-hybrid")}
+				d.edits["history-0"] = func(data []byte) []byte {
+					return bytes.Replace(data, []byte(" ok v5"), []byte(" ok v4"),
+						1)
+				}
+			},
+		},
+		{
 			rules: "edited", name: "a mutant was killed by nobody", want: refused, says: "by no scenario",
 			record: func(d *dossier) { d.mutants.Outcomes[0].By = "" },
 		},
@@ -266,5 +305,21 @@ func staticAttacks() []attack {
 			rules: "edited", name: "a mutant has another status", want: refused, says: "unknown status",
 			record: func(d *dossier) { d.mutants.Outcomes[0].Status = "fine" },
 		},
+	}
+}
+
+// overwritten has the last read of a secret find its first version.
+func overwritten(h *historytest.History) {
+	first := map[string]*history.Op{}
+	for _, o := range h.Ops {
+		if o.Kind == history.Write && o.Result == history.OK && first[o.Key] == nil {
+			first[o.Key] = o
+		}
+	}
+	for _, o := range slices.Backward(h.Ops) {
+		if w := first[o.Key]; o.Kind == history.Read && o.Result == history.OK && !o.Asked && w != nil && o.Version > 2 {
+			o.Version, o.Value = w.Version, w.Value
+			return
+		}
 	}
 }
