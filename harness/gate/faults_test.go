@@ -3,7 +3,6 @@ package gate_test
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -33,22 +32,6 @@ func broken(t *testing.T, topology string, change func(*historytest.History)) st
 	return path
 }
 
-// stale has the last read of a secret find its first version.
-func stale(h *historytest.History) {
-	first := map[string]*history.Op{}
-	for _, o := range h.Ops {
-		if o.Kind == history.Write && o.Result == history.OK && first[o.Key] == nil {
-			first[o.Key] = o
-		}
-	}
-	for _, o := range slices.Backward(h.Ops) {
-		if w := first[o.Key]; o.Kind == history.Read && o.Result == history.OK && !o.Asked && w != nil && o.Version > 2 {
-			o.Version, o.Value = w.Version, w.Value
-			return
-		}
-	}
-}
-
 // TestDecideOnFaults is TestDecide with histories of faults beside the rest.
 func TestDecideOnFaults(t *testing.T) {
 	t.Parallel()
@@ -58,7 +41,7 @@ func TestDecideOnFaults(t *testing.T) {
 	for name, tc := range map[string]decideCase{
 		"all held": {more: both(nil), want: result.Pass},
 		"one read is stale": {
-			more: both(stale), want: result.Fail, reason: "cloud-native-hybrid: C",
+			more: both(historytest.Overwrite), want: result.Fail, reason: "cloud-native-hybrid: C",
 		},
 		"one was killed": {
 			more: both(func(h *historytest.History) { h.Incomplete = true }), want: result.Inconclusive,

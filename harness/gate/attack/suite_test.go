@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/gate"
-	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/historytest"
 	"gitlab.com/steamer/steamer/harness/lint"
 	"gitlab.com/steamer/steamer/harness/mutation"
@@ -265,7 +264,7 @@ func staticAttacks() []attack {
 			rules: "faults", name: "a read under faults finds what was overwritten", want: result.Fail, says: "violations",
 			record: func(d *dossier) {
 				d.histories = []*historytest.History{d.faults("cloud-native"), d.faults("cloud-native-hybrid")}
-				overwritten(d.histories[1])
+				historytest.Overwrite(d.histories[1])
 			},
 		},
 		{
@@ -305,21 +304,5 @@ func staticAttacks() []attack {
 			rules: "edited", name: "a mutant has another status", want: refused, says: "unknown status",
 			record: func(d *dossier) { d.mutants.Outcomes[0].Status = "fine" },
 		},
-	}
-}
-
-// overwritten has the last read of a secret find its first version.
-func overwritten(h *historytest.History) {
-	first := map[string]*history.Op{}
-	for _, o := range h.Ops {
-		if o.Kind == history.Write && o.Result == history.OK && first[o.Key] == nil {
-			first[o.Key] = o
-		}
-	}
-	for _, o := range slices.Backward(h.Ops) {
-		if w := first[o.Key]; o.Kind == history.Read && o.Result == history.OK && !o.Asked && w != nil && o.Version > 2 {
-			o.Version, o.Value = w.Version, w.Value
-			return
-		}
 	}
 }
