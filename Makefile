@@ -58,7 +58,7 @@ test: $(STEAMER) lint charts-check helm ## Lint, static chart checks, unit, char
 		(cd $$module && echo "go test: $$module" && all="$$(go list ./...)" && $(BEAT) test $$(echo "$$all" | tac)) || exit 1; done
 
 .PHONY: test-faults
-test-faults: $(STEAMER) ## Seven faults on OpenBao and PostgreSQL processes under load, and the judgement of the history; a minute. ARGS
+test-faults: $(STEAMER) ## Twenty faults on OpenBao and PostgreSQL processes under load, and the judgement of the history; two minutes. ARGS
 	$(STEAMER) setup --tests
 	$(STEAMER) faults replay .ci/faults.json --output-dir $(BIN)/faults $(ARGS)
 

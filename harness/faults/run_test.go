@@ -64,24 +64,6 @@ func TestRun(t *testing.T) {
 	require.False(t, strings.Contains(strings.Join(report.Reasons, " "), "read again at the end"), text.String())
 }
 
-// TestDatabase breaks the way to a real PostgreSQL, and PostgreSQL itself, at least once in each
-// way that is over soon: every fault takes effect, and writes happen of which OpenBao did not
-// know.
-func TestDatabase(t *testing.T) {
-	t.Parallel()
-	report, err := faults.Run(t.Context(), options(t,
-		"commit-before", "commit-after", "db-delay", "pg-terminate", "seal-active", "pg-crash", "db-cut"))
-	require.NoError(t, err)
-	var text bytes.Buffer
-	require.NoError(t, check.Text(&text, report))
-	require.NotEqual(t, result.Fail, report.Verdict, text.String())
-	require.True(t, report.Complete)
-	require.Equal(t, map[string]int{history.Confirmed: 7}, report.Faults, text.String())
-	require.Positive(t, report.Unknown.Landed, text.String())
-	require.Less(t, report.Unknown.Landed, report.Unknown.Total, text.String())
-	require.Positive(t, report.Takeovers)
-}
-
 // TestPromotion: a replica that has everything loses nothing, and one that lacks the tail loses
 // commits, of which the history says which they can be.
 func TestPromotion(t *testing.T) {
@@ -93,29 +75,6 @@ func TestPromotion(t *testing.T) {
 	require.Empty(t, report.Rules, text.String())
 	require.Equal(t, map[string]int{history.Confirmed: 3}, report.Faults, text.String())
 	require.Positive(t, report.Doubtful)
-}
-
-// TestWays breaks the ways between clients and nodes, and between the nodes.
-func TestWays(t *testing.T) {
-	t.Parallel()
-	report, err := faults.Run(t.Context(), options(t,
-		"client-refuse", "client-delay", "client-half-open", "peer-refuse", "peer-delay", "peer-half-open"))
-	require.NoError(t, err)
-	var text bytes.Buffer
-	require.NoError(t, check.Text(&text, report))
-	require.Empty(t, report.Rules, text.String())
-	require.Equal(t, map[string]int{history.Confirmed: 6}, report.Faults, text.String())
-}
-
-// TestSinks: what is not in the audit log is not answered, and what waited for its sink is.
-func TestSinks(t *testing.T) {
-	t.Parallel()
-	report, err := faults.Run(t.Context(), options(t, "audit-gone", "audit-slow", "audit-stuck", "step-down"))
-	require.NoError(t, err)
-	var text bytes.Buffer
-	require.NoError(t, check.Text(&text, report))
-	require.Empty(t, report.Rules, text.String())
-	require.Equal(t, map[string]int{history.Confirmed: 4}, report.Faults, text.String())
 }
 
 // TestPgBouncer: in both of its modes, and where a replica takes PostgreSQL's place behind it.
@@ -142,18 +101,6 @@ func TestPgBouncer(t *testing.T) {
 			require.True(t, led.Match(recorded))
 		})
 	}
-}
-
-// TestIssuer: while the issuer is in trouble, logins with the key that OpenBao has go on, and
-// those with the next one are granted once the trouble is over.
-func TestIssuer(t *testing.T) {
-	t.Parallel()
-	report, err := faults.Run(t.Context(), options(t, "issuer-abort", "issuer-hang", "issuer-error"))
-	require.NoError(t, err)
-	var text bytes.Buffer
-	require.NoError(t, check.Text(&text, report))
-	require.Empty(t, report.Rules, text.String())
-	require.Equal(t, map[string]int{history.Confirmed: 3}, report.Faults, text.String())
 }
 
 // TestLateRevocation: requests that waited in a leader that slept are in the history, and promises
