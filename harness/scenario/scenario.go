@@ -51,7 +51,9 @@ type Scenario struct {
 	Kind       Kind          //
 	Core       bool          // takes seconds and runs before every load; the others take minutes, or are very many
 	Budget     time.Duration // it fails when it takes longer; more where installations share the machine
-	Parallel   bool          // may run beside others on one installation; needs a Functional or Abuse kind
+	// Parallel scenarios may run beside others on one installation. They are Functional or Abuse,
+	// and store no token, since others count those.
+	Parallel bool
 	// Alone says why nothing else may go on on the cluster meanwhile, on other installations
 	// either; empty where that may.
 	Alone    string

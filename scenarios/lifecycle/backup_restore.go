@@ -101,6 +101,7 @@ func rollbackKeepsKey(ctx context.Context, t scenario.T, env *scenario.Env, key 
 	require.NoError(t, env.Installer.Rollback(ctx))
 	now, err := cluster.UnsealKey(ctx, env)
 	if bytes.Equal(key, now) {
+		cluster.MustServe(ctx, t, env) // a rollback replaces pods where their Secret had changed
 		return
 	}
 	if err == nil {
