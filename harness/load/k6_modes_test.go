@@ -61,7 +61,8 @@ func (r *rig) stages(t *testing.T) {
 	require.InDelta(t, 200, l.Excursion.Fetches+l.Excursion.Dropped, 2*stall, "100/s for 2 s")
 	require.Equal(t, [2]int64{0, 0}, [2]int64{l.Failed, l.Wrong})
 	require.InDelta(t, 20, l.OfferedRate, 1e-9)
-	require.InDelta(t, float64(l.Fetches)/6, l.AchievedRate, 1e-9)
+	require.LessOrEqual(t, l.AchievedRate, float64(l.Fetches)/6+1e-9, "what ends after the end does not count")
+	require.Positive(t, l.AchievedRate)
 	require.Equal(t, l.Fetches, l.Intended.Count, "all have a scheduled start")
 	if l.Dropped == 0 {
 		require.Less(t, l.Intended.P50, 5*l.Actual.P50+10, "the excursion's schedule does not reach into the measurement")
