@@ -1,12 +1,14 @@
 package observe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,11 +70,24 @@ func seeded(t testing.TB) (*localbao.Server, func(context.Context) error) {
 	}
 }
 
+// answers counts the lines that psql prints.
+type answers struct{ atomic.Int64 }
+
+func (a *answers) Write(p []byte) (int, error) {
+	a.Add(int64(bytes.Count(p, []byte{'\n'})))
+	return len(p), nil
+}
+
 // TestSources observes a real OpenBao and a real PostgreSQL while secrets are fetched, and finds
 // every fetch in both.
 func TestSources(t *testing.T) {
 	s, fetch := seeded(t)
 	server, database := sources(t, s)
+	var told answers
+	session := database.Session
+	database.Session = func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+		return session(ctx, stdin, io.MultiWriter(stdout, &told))
+	}
 	began := time.Now()
 	o := Start(t.Context(), &engine.Engine{}, PodSource{
 		Client:     fake.NewClientset(runningPod()),
@@ -95,15 +110,16 @@ func TestSources(t *testing.T) {
 		}
 		return 0
 	}
-	await("a first sample", func() bool { return samples() > 0 })
+	const preface = 2 // answers of PostgreSQL before its first sample
+	await("a first sample of each", func() bool { return samples() > 0 && told.Load() > preface })
 	// PostgreSQL's sessions report their transactions once a second while they are busy, and only
 	// after ten when they are not.
 	fetches := 0.0
 	for before := samples(); samples() < before+4; fetches++ {
 		require.NoError(t, fetch(t.Context()))
 	}
-	before := samples()
-	await("a sample that holds the last fetch", func() bool { return samples() >= before+2 })
+	before, toldBefore := samples(), told.Load()
+	await("samples that hold the last fetch", func() bool { return samples() >= before+2 && told.Load() >= toldBefore+2 })
 	_, _, errs := o.Stop()
 	require.Empty(t, errs)
 	var top result.Topology
