@@ -51,7 +51,7 @@ func lint(s *subject) []Finding {
 	var all []Finding
 	for i, c := range bases {
 		for _, m := range messages[i] {
-			// A list has no name, of any other object kube/yaml tells; and helm lint has no cluster.
+			// A list has no name, and helm lint no cluster. Objects without a name are kube/yaml's.
 			if strings.Contains(m.Text, `naming requirements: "":`) || m.Line > 0 && len(c.needs) > 0 {
 				continue
 			}

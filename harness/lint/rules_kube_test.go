@@ -215,8 +215,8 @@ func TestCustomResourceFits(t *testing.T) {
 	requireNone(t, report, "kube/unchecked")
 }
 
-// TestEmptyLists: a list without items holds no object, and a kind of one's own that is named like a
-// list is none.
+// TestEmptyLists: a list without items holds no object, and a custom kind that is named like a list
+// is none.
 func TestEmptyLists(t *testing.T) {
 	t.Parallel()
 	report := run(t, write(t, add("apiVersion: v1\nkind: ConfigMapList\nitems:\n---\napiVersion: v1\n"+
