@@ -39,7 +39,7 @@ func with(marks map[string]string, key, value string) map[string]string {
 // would.
 type existing struct {
 	objects []map[string]any
-	missing func(apiVersion, kind, namespace, name string) // may be nil
+	missing func(apiVersion, kind, name string) // may be nil
 }
 
 // GetClientFor returns a view of the objects of one kind. Everything is taken as namespaced:
@@ -72,7 +72,7 @@ func (v *kindView) Get(_ context.Context, name string, _ metav1.GetOptions, _ ..
 		}
 	}
 	if v.objects.missing != nil {
-		v.objects.missing(v.apiVersion, v.kind, v.namespace, name)
+		v.objects.missing(v.apiVersion, v.kind, name)
 	}
 	gv, _ := schema.ParseGroupVersion(v.apiVersion)
 	return nil, apierrors.NewNotFound(schema.GroupResource{Group: gv.Group, Resource: v.kind}, name)
@@ -82,6 +82,9 @@ func (v *kindView) List(context.Context, metav1.ListOptions) (*unstructured.Unst
 	list := &unstructured.UnstructuredList{
 		Object: map[string]any{"apiVersion": v.apiVersion, "kind": v.kind + "List"},
 		Items:  v.matching(),
+	}
+	if len(list.Items) == 0 && v.objects.missing != nil {
+		v.objects.missing(v.apiVersion, v.kind, "")
 	}
 	return list, nil
 }

@@ -189,9 +189,27 @@ func (r *Renderer) Templates() []string {
 	return names
 }
 
+// Words lists the keys that templates of the chart and its sub-charts may read, of values or of
+// whatever else.
+func (r *Renderer) Words() []string {
+	words := map[string]bool{}
+	for _, reach := range r.reading.defined {
+		for _, one := range reach {
+			maps.Copy(words, one.words)
+		}
+	}
+	for _, one := range r.reading.files {
+		maps.Copy(words, one.words)
+	}
+	return slices.Sorted(maps.Keys(words))
+}
+
 // APIVersions lists the API versions of groups that Helm's client does not know and that templates
-// name where they ask for the cluster's, such as monitoring.coreos.com/v1.
+// name, such as monitoring.coreos.com/v1, where any template asks for the cluster's.
 func (r *Renderer) APIVersions() []string {
+	if !r.reading.asksAPIs {
+		return nil
+	}
 	known := map[string]bool{}
 	for _, version := range chartutil.DefaultVersionSet {
 		group, _, _ := strings.Cut(version, "/")

@@ -17,7 +17,8 @@ type reading struct {
 	defined   map[string][]*text // by the name of the template
 	reached   map[*chart.File]reach
 	evaluated *text    // values and files that are templates themselves, which tpl renders
-	apis      []string // that templates ask the cluster's capabilities for
+	apis      []string // of custom resources, that templates name
+	asksAPIs  bool     // for the cluster's API versions
 	asksKube  bool     // for its Kubernetes version
 }
 
@@ -55,7 +56,8 @@ func (r *reading) chart(c *chart.Chart) {
 			}
 			one.node(tree.Root)
 		}
-		r.apis = append(r.apis, askedFor(string(file.Data))...)
+		r.apis = append(r.apis, named(string(file.Data))...)
+		r.asksAPIs = r.asksAPIs || strings.Contains(string(file.Data), "APIVersions")
 		r.asksKube = r.asksKube || strings.Contains(string(file.Data), ".KubeVersion")
 	}
 	r.value(c.Values)
@@ -90,6 +92,9 @@ func (r *reading) value(value any) {
 			r.value(below)
 		}
 	case string:
+		if len(value) < 100 {
+			r.apis = append(r.apis, named(`"`+value+`"`)...)
+		}
 		if strings.Contains(value, "{{") {
 			for _, tree := range parseTemplate(value) {
 				r.evaluated.node(tree.Root)
@@ -248,17 +253,16 @@ func (r *reading) reach(file *chart.File) reach {
 	return out
 }
 
-var (
-	asking = regexp.MustCompile(`(?s)\{\{[^{}]*APIVersions[^{}]*\}\}`)
-	quoted = regexp.MustCompile("[\"`]([a-z0-9.-]+\\.[a-z0-9-]+/v[0-9][a-z0-9]*(?:/[A-Za-z0-9]+)?)[\"`]")
-)
+// versioned fits an API version in quotes, or that and the kind of an object.
+var versioned = regexp.MustCompile("[\"`]([a-z0-9.-]+\\.[a-z0-9-]+/v[0-9][a-z0-9]*(?:/[A-Za-z0-9]+)?)[\"`]|" +
+	`apiVersion:[ \t]*['"]?([a-z0-9.-]+\.[a-z0-9-]+/v[0-9][a-z0-9]*)['"]?[ \t]*\n[ \t]*kind:[ \t]*(\w+)`)
 
-// askedFor lists the API versions that a template names where it asks for the cluster's.
-func askedFor(source string) []string {
+// named lists the API versions that a text names.
+func named(source string) []string {
 	var all []string
-	for _, action := range asking.FindAllString(source, -1) {
-		for _, match := range quoted.FindAllStringSubmatch(action, -1) {
-			all = append(all, match[1])
+	for _, match := range versioned.FindAllStringSubmatch(source, -1) {
+		if all = append(all, match[1]); match[2] != "" {
+			all[len(all)-1] = match[2] + "/" + match[3]
 		}
 	}
 	return all

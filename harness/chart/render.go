@@ -26,12 +26,13 @@ type Rendering struct {
 	Namespace   string
 	Upgrade     bool             // of an installed release, instead of its installation
 	KubeVersion string           // that templates see, such as 1.37.2; empty: that of Helm's client
-	APIVersions []string         // that templates see beside those that Helm's client knows
+	APIVersions []string         // that templates see beside Kubernetes' own
+	Native      []string         // Kubernetes' own that templates see; nil: those that Helm's client knows
 	NoCluster   bool             // as helm template does: lookup is answered by nothing, not even an empty list
 	Existing    []map[string]any // objects that lookup finds in the cluster
-	// Missing, unless nil, is called for each object that a template looks up by its name and that
-	// is not among Existing.
-	Missing func(apiVersion, kind, namespace, name string)
+	// Missing, unless nil, is called for each object that a template looks up and that is not among
+	// Existing; of a kind of which there is none, without a name.
+	Missing func(apiVersion, kind, name string)
 }
 
 // Document is one YAML document that a template rendered to.
@@ -190,6 +191,9 @@ func (r *Renderer) render(loaded *chart.Chart, as Rendering, values map[string]a
 			return nil, exit.Invalidf("Kubernetes version "+as.KubeVersion, "use a version such as 1.37.2", "%w", err)
 		}
 		capabilities.KubeVersion = *version
+	}
+	if as.Native != nil {
+		capabilities.APIVersions = as.Native
 	}
 	capabilities.APIVersions = slices.Concat(capabilities.APIVersions, as.APIVersions)
 	revision := 1

@@ -240,16 +240,22 @@ func TestAPIVersions(t *testing.T) {
 	c := made(t, map[string]string{
 		"templates/_a.tpl": "{{ if .Capabilities.APIVersions.Has \"monitoring.example.com/v1/Monitor\" }}{{ end }}" +
 			"{{- if and .Values.on\n  (has `other.example.com/v1beta1` .Capabilities.APIVersions) }}{{ end }}" +
-			`{{ if .Capabilities.APIVersions.Has "policy/v1" }}{{ end }}{{ "not.example.com/v1" }}`,
+			`{{ if .Capabilities.APIVersions.Has "policy/v1" }}{{ end }}`,
 		"templates/a.yaml": `{{ if .Capabilities.APIVersions.Has "monitoring.example.com/v1" }}a: 1{{ end }}`,
+		"templates/b.yaml": "{{ if .Values.b }}\napiVersion: plain.example.com/v1\nkind: B\n{{ end }}",
+		"values.yaml":      "b: false\napi: value.example.com/v1\n",
 	})
 	renderer, err := c.Renderer()
 	require.NoError(t, err)
 	asked := renderer.APIVersions()
 	require.Equal(t, []string{
 		"monitoring.example.com/v1", "monitoring.example.com/v1/Monitor",
-		"other.example.com/v1beta1",
+		"other.example.com/v1beta1", "plain.example.com/v1", "plain.example.com/v1/B", "value.example.com/v1",
 	}, asked)
 	require.Empty(t, documents(t, c, chart.Rendering{Release: "r"}, nil))
 	require.Len(t, documents(t, c, chart.Rendering{Release: "r", APIVersions: asked}, nil), 1)
+	deaf := made(t, map[string]string{"templates/a.yaml": `{{ "monitoring.example.com/v1" }}`})
+	renderer, err = deaf.Renderer()
+	require.NoError(t, err)
+	require.Empty(t, renderer.APIVersions(), "no template asks")
 }

@@ -1,9 +1,11 @@
 package chart_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,4 +39,37 @@ func TestWithVersion(t *testing.T) {
 	}
 	_, err = loaded.WithVersion("no version", "")
 	require.Error(t, err)
+}
+
+// TestVersionOfSubcharts: sub-charts change with the chart, whatever versions it asks for.
+func TestVersionOfSubcharts(t *testing.T) {
+	t.Parallel()
+	files := family()
+	files["charts/sub/templates/s.yaml"] = "v: {{ .Chart.Version }}"
+	next, err := made(t, files).WithVersion("9.9.9", "9.8")
+	require.NoError(t, err)
+	require.Contains(t, documents(t, next, chart.Rendering{Release: "a"}, nil),
+		chart.Document{Template: "charts/first/templates/s.yaml", Text: "v: 9.9.9"})
+}
+
+// TestLater moves the clock where a template asks for the time, and nothing else.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	c := made(t, map[string]string{
+		"values.yaml":      "stamp: \"{{ now.Year }}\"\n",
+		"templates/a.yaml": `a: {{ now | date "2006" }} {{ tpl .Values.stamp . }} now {{ "now" }} {{ (dict "now" 1).now }}`,
+	})
+	next, err := c.Later()
+	require.NoError(t, err)
+	year := func(of time.Time) string {
+		return fmt.Sprintf("a: %d %d now now 1", of.Year(), of.Year())
+	}
+	now := time.Now()
+	for of, want := range map[*chart.Chart]string{c: year(now), next: year(now.Add(9001 * time.Hour))} {
+		require.Equal(t, want, documents(t, of, chart.Rendering{Release: "a"}, nil)[0].Text)
+	}
+	timeless := made(t, family())
+	next, err = timeless.Later()
+	require.NoError(t, err)
+	require.Same(t, timeless, next)
 }

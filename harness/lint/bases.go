@@ -58,6 +58,13 @@ func (s *subject) baseCases(dialect string) error {
 		if refused[i] = s.overlay(c); refused[i] == nil {
 			s.render(c)
 		}
+		if with := *c; c.Err != nil && !errors.Is(c.Err, chart.ErrValues) && len(s.asked) > 0 {
+			with.apis = s.asked
+			if s.render(&with); with.Err == nil {
+				*c = with
+				c.needs = append(c.needs, s.asked...)
+			}
+		}
 	})
 	for _, err := range refused { // not joined: the cases share their values, and so the reason
 		if err != nil {

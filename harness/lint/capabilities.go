@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -21,10 +22,18 @@ func (s *subject) capabilityCases() {
 		}
 		groups[group] = append(groups[group], api)
 	}
+	definitions := s.sought()
+	if len(definitions) > 0 {
+		names = append(names, "")
+	}
 	for _, group := range names {
 		with := &Case{
 			Name: "API group " + group, Kind: SwitchedOn, Values: bases[0].Values, Release: bases[0].Release, from: bases[0],
-			apis: groups[group], supplied: bases[0].supplied, existing: slices.Clone(bases[0].existing),
+			apis: slices.Concat(bases[0].apis, groups[group]), supplied: bases[0].supplied,
+			existing: slices.Clone(bases[0].existing),
+		}
+		if group == "" {
+			with.Name, with.existing = "definitions of custom resources", slices.Concat(with.existing, definitions)
 		}
 		if s.render(with); with.Err != nil || !slices.Equal(with.documents, bases[0].documents) {
 			s.cases = append(s.cases, with)
@@ -55,4 +64,18 @@ func (s *subject) switchedWith(with *Case) []*Case {
 		}
 	})
 	return slices.DeleteFunc(tried, func(c *Case) bool { return c == nil })
+}
+
+// sought lists the definitions of custom resources that cases look up and do not find.
+func (s *subject) sought() []map[string]any {
+	var all []map[string]any
+	for _, c := range s.rendered() {
+		for _, o := range c.missed {
+			same := func(other map[string]any) bool { return reflect.DeepEqual(o["metadata"], other["metadata"]) }
+			if o["kind"] == "CustomResourceDefinition" && !slices.ContainsFunc(all, same) {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
 }

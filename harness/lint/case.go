@@ -37,6 +37,7 @@ type Case struct {
 	supplied  []string            // Secrets that the topology makes
 	existing  []map[string]any    // what lookup finds
 	needs     []string            // objects that it looks up and without which it does not render
+	missed    []map[string]any    // what it looks up and does not find
 	apis      []string            // API versions that the cluster has beside Kubernetes' own
 	kube      string              // Kubernetes version; empty: the one that is checked
 	reshaped  bool                // renders other documents than its base, or documents of another length
@@ -69,7 +70,7 @@ func (c *Case) rendering(s *subject) chart.Rendering {
 	}
 	return chart.Rendering{
 		Release: c.Release, Namespace: namespace, KubeVersion: cmp.Or(c.kube, s.api.Version), APIVersions: c.apis,
-		Existing: existing,
+		Existing: existing, Native: map[bool][]string{true: s.native}[c.kube == ""],
 	}
 }
 

@@ -169,12 +169,17 @@ func prepare(ctx context.Context, c *chart.Chart, o Options) (*subject, error) {
 		return nil, err
 	}
 	defaults, text := c.Defaults()
-	return &subject{
+	s := &subject{
 		chart: c, renderer: renderer, api: api, user: o.Values, ctx: ctx, allowed: allowed, parsed: map[string][]*Object{},
 		progress: &progress{log: o.Log, begun: time.Now()}, asked: renderer.APIVersions(),
+		native: api.APIVersions(), held: map[string]any{},
 		budget: o.Budget, began: cpuTime(),
 		leaves: mutate.Leaves(defaults, text, mutate.NewSchema(schema)),
-	}, nil
+	}
+	for _, word := range renderer.Words() {
+		s.held[word] = "bXV0YXRlZA==" // base64 of "mutated", also where the text itself is read
+	}
+	return s, nil
 }
 
 // allowance is what is allowed to charts of a dialect and by the user's file.

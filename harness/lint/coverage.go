@@ -161,6 +161,7 @@ func (s *subject) filled(leaf mutate.Leaf) []*Case {
 		for _, candidate := range neighbour.Candidates(neighbour.Value) {
 			try := &Case{
 				Release: full.Release, Values: mutate.Set(full.Values, neighbour.Path, candidate), from: full.from, apis: full.apis,
+				existing: full.existing,
 			}
 			try.documents, try.Err = s.renderer.RenderChanged(try.rendering(s), full.rendered(), try.Values, neighbour.Path)
 			if try.Err == nil {

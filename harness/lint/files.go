@@ -28,7 +28,7 @@ type file struct {
 var localConfig = []string{"BAO_LOCAL_CONFIG", "VAULT_LOCAL_CONFIG"}
 
 // files lists the files that an object carries: the keys of ConfigMaps and Secrets, and in pods
-// the variable of a configuration and the here-documents of scripts.
+// the variable of a configuration; and of what is no Secret the here-documents of scripts.
 func files(o *Object) []file {
 	var all []file
 	add := func(field, name, text string) { all = append(all, file{field + "[" + name + "]", name, text}) }
@@ -48,6 +48,13 @@ func files(o *Object) []file {
 			add("stringData", name, text)
 		}
 	}
+	if o.GVK.Kind != "Secret" {
+		for _, place := range readables("", o.Tree) {
+			if open.MatchString(place.path) {
+				all = append(all, hereDocuments(place.path, place.text)...)
+			}
+		}
+	}
 	p := o.pod()
 	if p == nil {
 		return all
@@ -60,12 +67,6 @@ func files(o *Object) []file {
 				}
 			}
 		}
-		for i, text := range c.Command {
-			all = append(all, hereDocuments(fmt.Sprintf("%s.command[%d]", path, i), text)...)
-		}
-		for i, text := range c.Args {
-			all = append(all, hereDocuments(fmt.Sprintf("%s.args[%d]", path, i), text)...)
-		}
 	})
 	return all
 }
@@ -74,7 +75,10 @@ func files(o *Object) []file {
 var hereDocument = regexp.MustCompile(`^.*<<-?\s*['"]?(\w+)['"]?.*$`)
 
 // target is the file that such a line writes to.
-var target = regexp.MustCompile(`>>?\s*["']?([^\s"'<>]+\.(hcl|json|ya?ml))`)
+var target = regexp.MustCompile(`(?:>>?|\btee(?:\s+-a)?)\s*["']?([^\s"'<>]+\.(hcl|json|ya?ml))`)
+
+// serverBlock is the beginning of a block that only a server's configuration has.
+var serverBlock = regexp.MustCompile(`(?m)^\s*(?:listener|storage|seal)\s+"\w+"\s*\{`)
 
 // hereDocuments finds the configuration files that a script writes. Those with substitutions of
 // the shell are left out: their text is not known.
@@ -103,12 +107,12 @@ func configSyntax(_ *subject, o *Object) []Finding {
 	var all []Finding
 	for _, f := range files(o) {
 		var err error
-		switch path.Ext(f.name) {
-		case ".json":
+		switch ending := strings.ToLower(path.Ext(f.name)); {
+		case ending == ".json":
 			err = checkJSON(f.text)
-		case ".yaml", ".yml":
+		case ending == ".yaml", ending == ".yml":
 			err = checkYAML(f.text)
-		case ".hcl":
+		case ending == ".hcl", ending == "" && serverBlock.MatchString(f.text):
 			err = checkHCL(f.text)
 		}
 		if err == nil {

@@ -76,22 +76,33 @@ func parse(document chart.Document) []*Object {
 	if err := yaml.UnmarshalStrict([]byte(document.Text), &map[string]any{}); err != nil {
 		object.flaws = append(object.flaws, "a key stands twice, the last wins: "+oneLine(err.Error()))
 	}
-	items, isList := tree["items"].([]any)
-	itemKind, named := strings.CutSuffix(object.GVK.Kind, "List")
-	if !isList || !named {
-		return []*Object{object}
+	objects := object.apart(document)
+	if len(objects) > 0 && objects[0] != object {
+		objects[0].flaws = append(objects[0].flaws, object.flaws...)
+	}
+	return objects
+}
+
+// apart returns the items of a list, which may be lists, or the object where it is none.
+func (o *Object) apart(document chart.Document) []*Object {
+	kind, named := strings.CutSuffix(o.GVK.Kind, "List")
+	list, has := o.Tree["items"]
+	items, isList := list.([]any)
+	if !named || !has || !isList && list != nil || o.Name != "" {
+		return []*Object{o}
 	}
 	var objects []*Object
 	for _, item := range items {
 		tree, ok := item.(map[string]any)
 		if !ok {
-			continue
+			o.flaws = append(o.flaws, "holds an item that is no object")
+			return []*Object{o}
 		}
 		// The items of a typed list may leave out what the list's kind says.
-		if itemKind != "" && tree["apiVersion"] == nil && tree["kind"] == nil {
-			tree["apiVersion"], tree["kind"] = object.GVK.GroupVersion().String(), itemKind
+		if kind != "" && tree["apiVersion"] == nil && tree["kind"] == nil {
+			tree["apiVersion"], tree["kind"] = o.GVK.GroupVersion().String(), kind
 		}
-		objects = append(objects, describe(document, tree))
+		objects = append(objects, describe(document, tree).apart(document)...)
 	}
 	return objects
 }

@@ -1,15 +1,18 @@
 package lint
 
 import (
+	"cmp"
+	"encoding/base64"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
+
+// secretWord is how texts name a password, or a key that is as good as one.
+const secretWord = `(?:password|passwd|passphrase|secret_?(?:access_?)?key(?:_base)?|client_?secret)`
 
 // passwords are the forms in which texts give a password; the first group is the password, in
 // quotes or not.
@@ -17,27 +20,54 @@ var passwords = []struct {
 	what string
 	form *regexp.Regexp
 }{
-	{"a password in a URL", regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s/:@"'<]*:([^\s/@"'<]+(?:@[^\s/@"'<]+)*)@`)},
-	{"a password in a connection string", regexp.MustCompile(`[\w.-]+:([^\s/@:"']+)@(?:tcp|unix)\(`)},
+	{"a password in a URL", regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*://[^\s/:@"'<]*:([^\s/@"'<]+(?:@[^\s/@"'<]+)*)@`)},
 	{
 		"a password in a connection string",
-		regexp.MustCompile(`(?i)(?:password|passwd|passphrase|[^\w]pwd)\s*=\s*` +
-			`('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s"'&;,)=~>\\][^\s"'&;,)\\]*)`),
+		regexp.MustCompile(`[\w.-]+:([^\s/@:"']+)@(?:tcp|unix)\(|:thin:[^\s/@]+/([^\s/@]+)@`),
 	},
-	{"a password", regexp.MustCompile(`(?i)(?:password|passwd|passphrase)\\*"\s*:\s*\\*("(?:[^"\\])*)`)},
+	{
+		"a password in a connection string",
+		regexp.MustCompile(`(?i)(?:` + secretWord + `|(?:^|[\W_])(?:pwd|pass|bindpass))(?:\s*=|['"]?\s*=>)\s*` +
+			`(?:('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|([^\s"'&;,)=~>\\][^\s"'&;,)\\]*)(?:[\s"'&;\\]|$))`),
+	},
 	{
 		"a password",
-		regexp.MustCompile(`(?im)^[ \t]*(?:- )?'?[\w.-]*(?:password|passwd|passphrase)'?:[ \t]+([^\s#|>{\[&*!].*)$`),
+		regexp.MustCompile(`(?i)(?:` + secretWord + `|current_key|previous_key|bindpass|"token)\\*"\s*:\s*` +
+			`(?:\\*("(?:[^"\\])*)|(\d{4,}))`),
+	},
+	{
+		"a password",
+		regexp.MustCompile(`(?im)^\s*(?:current_key|previous_key|access_key|secret_id|token)\s*=\s*("[^"\n]*")`),
+	},
+	{
+		"a password",
+		regexp.MustCompile(`(?im)^[ \t]*(?:- )?'?[\w.-]*(?:password|passwd|passphrase)'?:[ \t]+` +
+			`(?:[|>][-+]?[ \t]*\n[ \t]+|&\w+[ \t]+)?([^\s#|>{\[&*!].*)$`),
+	},
+	{
+		"a password",
+		regexp.MustCompile(`(?im)(?:[{,]\s*['"]?|^[ \t]*")[\w.-]*(?:password|passwd|passphrase)['"]?:\s+` +
+			`([^\s"'{\[,}*!][^,}\n]*|"[^"\n]*"|'[^'\n]*')`),
+	},
+	{"a password", regexp.MustCompile(`(?i)<[\w.-]*(?:password|passwd|passphrase)>([^<]+)<`)},
+	{"a password", regexp.MustCompile(`(?im)(?:\blogin\s+\S+\s+password|^\s*(?:requirepass|masterauth))\s+(\S+)`)},
+	{"a password in a header", regexp.MustCompile(`(?i)authorization\W+(?:basic|bearer)\s+([A-Za-z0-9+/=._~-]{6,})`)},
+	{
+		"a token in a header",
+		regexp.MustCompile(`(?i)\b(?:x-(?:vault|bao|gitlab)-token|private-token|x-api-key)\s*:\s*([^\s"'\\]+)`),
 	},
 }
 
 // placeholders are what stands in a text for something that is put there later: references of
-// Kubernetes and of shells, templates, and signs that mean a text of one's own.
-var placeholders = regexp.MustCompile(
-	`\$?\$\([^)]*\)?|\$\{[^}]*\}|^\$[A-Za-z_][A-Za-z0-9_]*$|\{\{.*?\}\}|%[a-z]|^<.*>$|^\*+$|^[xX]+$|^\.+$`)
+// Kubernetes, of shells and of programs, templates, and signs that mean a text of one's own.
+var placeholders = regexp.MustCompile(`\$?\$\([^)]*\)?|\$(?:__\w+)?\{[^}]*\}|^\$(?:\d|[A-Za-z_]\w*)$|` +
+	`\{\{.*?\}\}|\[\[.*?\]\]|%\(\w+\)s|%[a-z]|^<.*>$|__[A-Z_]+__|@@?[A-Z_]+@@?|^\*+$|^[xX]+$|^\.+$`)
 
-// noPassword fits what follows the word password in a text without being one.
-var noPassword = regexp.MustCompile(`^(?i:true|false|null|nil|none|~|yes|no|\d{1,3}|(?:file|env)://.*|/.*)$`)
+// noPassword fits what follows the word password in a text without being one: a switch, where the
+// password is, what a program computes.
+var noPassword = regexp.MustCompile(`^(?:(?i:true|false|null|nil|none|~|yes|no|-|\d{1,3}|/.*)|` +
+	`(?:[a-z]+\+)?(?:file|env|vault|secret|secretref):.*|` +
+	"`.*|" + `[\w.]+[\[(].*|(?:\w+\.)+pass\w*|[A-Z_]*(?:PASS|TOKEN|SECRET)[A-Z_]*|(?:str|string|bool|int|Optional)\b.*)$`)
 
 // password says whether what stands where a password belongs is one: something is left of it
 // without placeholders.
@@ -51,98 +81,93 @@ var patterns = []struct {
 	what string
 	form *regexp.Regexp
 }{
-	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
+	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAGE-SECRET-KEY-1`)},
 	{"a JWT", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+`)},
 	{"an OpenBao or Vault token", regexp.MustCompile(`\b(hv)?[sbr]\.[A-Za-z0-9_-]{24,}\b`)},
-	{"a GitLab token", regexp.MustCompile(`\bgl(pat|ptt|dt|rt|soat|cbt|ft|imt|agent|oas)-[A-Za-z0-9_-]{20,}`)},
-	{"a GitHub token", regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9]{36,}`)},
+	{"a GitLab token", regexp.MustCompile(`\bgl(pat|ptt|dt|rt|rtr|soat|cbt|ft|imt|agent|oas|ffct)-[A-Za-z0-9_-]{20,}`)},
+	{"a GitHub token", regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})`)},
 	{"an AWS access key", regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`)},
+	{"a Google key", regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{35}`)},
+	{"a Slack token", regexp.MustCompile(`\bxox[abprs]-[A-Za-z0-9-]{20,}|//hooks\.slack\.com/services/T\w+/B\w+/\w+`)},
+	{"a token", regexp.MustCompile(`\bnpm_[A-Za-z0-9]{36}\b|\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}`)},
+	{"a registry's password", regexp.MustCompile(`(?s)"auths"\s*:.*"auth"\s*:\s*"[A-Za-z0-9+/=]+"`)},
 }
 
-// secretVariable fits environment variables that hold a secret; those that name a file of one do
-// not end like it.
+// secretVariable fits variables that hold a secret; those that name a file of one do not end like
+// it.
 var secretVariable = regexp.MustCompile(
-	`(?i)(^|_)(PASSWORD|PGPASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|PRIVATE_KEY|ACCESS_KEY|API_KEY|CREDENTIALS?)$`)
+	`(?i)(?:PASSWORD|PASSWD|PASSPHRASE|(?:^|[_.-])(?:PASS|PWD|TOKEN|SECRET|SECRET_ID|` +
+		`SECRET_KEY(?:_BASE)?|(?:PRIVATE|ACCESS|ENCRYPTION|UNSEAL|CURRENT|PREVIOUS)_KEY|API_?KEY|REDISCLI_AUTH|` +
+		`CREDENTIALS?))$`)
+
+// secretField fits the fields of any kind that hold a password. Others may hold a Secret's name.
+var secretField = regexp.MustCompile(`(?i)(?:password|passwd|passphrase)$`)
 
 // readable is a text that whoever may read the object sees.
-type readable struct{ path, text string }
-
-// clears lists the places of an object where a secret must not be.
-func clears(o *Object) []readable {
-	var all []readable
-	for key, text := range o.notes {
-		all = append(all, readable{"metadata.annotations[" + key + "]", text})
-	}
-	if config, ok := o.typed.(*corev1.ConfigMap); ok {
-		for key, text := range config.Data {
-			all = append(all, readable{"data[" + key + "]", text})
-		}
-		for key, data := range config.BinaryData {
-			all = append(all, readable{"binaryData[" + key + "]", string(data)})
-		}
-	}
-	p := o.pod()
-	if p == nil {
-		return all
-	}
-	for key, text := range p.meta.Annotations {
-		all = append(all, readable{p.path + "metadata.annotations[" + key + "]", text})
-	}
-	list := func(path string, texts []string) {
-		for i, text := range texts {
-			all = append(all, readable{fmt.Sprintf("%s[%d]", path, i), text})
-		}
-	}
-	p.containers(func(path string, c *corev1.Container) {
-		list(path+".command", c.Command)
-		list(path+".args", c.Args)
-		for i, variable := range c.Env {
-			all = append(all, readable{fmt.Sprintf("%s.env[%d].value", path, i), variable.Value})
-		}
-		handlers(c, func(where string, h handler) {
-			if h.exec != nil {
-				list(path+"."+where+".exec.command", h.exec.Command)
-			}
-			if h.http != nil {
-				for i, header := range h.http.HTTPHeaders {
-					all = append(all, readable{fmt.Sprintf("%s.%s.httpGet.httpHeaders[%d]", path, where, i), header.Value})
-				}
-			}
-		})
-	})
-	return all
+type readable struct {
+	path, text string
+	name       string // of what it is the value, where it may hold a secret itself
 }
 
-// customTexts lists the texts of a custom resource, of which nothing is known: any may end in a
-// file that others read.
-func customTexts(path string, node any) []readable {
+// readables lists the texts in a part of an object.
+func readables(path string, node any) []readable {
 	var all []readable
 	switch node := node.(type) {
 	case string:
-		all = append(all, readable{path, node})
-	case map[string]any:
-		for key, value := range node {
-			all = append(all, customTexts(strings.TrimPrefix(path+"."+key, "."), value)...)
-		}
+		all = append(all, readable{path: path, text: node})
 	case []any:
 		for i, value := range node {
-			all = append(all, customTexts(fmt.Sprintf("%s[%d]", path, i), value)...)
+			all = append(all, readables(fmt.Sprintf("%s[%d]", path, i), value)...)
+			if text, _ := value.(string); i > 0 && text != "" && text[0] != '-' {
+				if flag, _ := node[i-1].(string); strings.HasPrefix(flag, "-") && secretField.MatchString(flag) {
+					all[len(all)-1].name = flag
+				}
+			}
+		}
+	case map[string]any:
+		isData := path == "data" || path == "binaryData"
+		for key, value := range node {
+			below := strings.TrimPrefix(path+"."+key, ".")
+			if isData || strings.HasSuffix(path, "annotations") {
+				below = path + "[" + key + "]"
+			}
+			text, isText := value.(string)
+			variable, _ := node["name"].(string)
+			decoded, err := base64.StdEncoding.DecodeString(text)
+			switch isVariable := secretVariable.MatchString(variable) && key == "value"; {
+			case !isText:
+				all = append(all, readables(below, value)...)
+			case path == "binaryData" && err == nil:
+				all = append(all, readable{path: below, text: string(decoded)})
+			case isVariable || secretField.MatchString(key) || isData && secretVariable.MatchString(key):
+				all = append(all, readable{below, text, cmp.Or(map[bool]string{true: variable}[isVariable], key)})
+			case strings.Contains(path, ".httpHeaders[") && key == "value":
+				all = append(all, readable{path: path, text: variable + ": " + text})
+			default:
+				all = append(all, readable{path: below, text: text})
+			}
 		}
 	}
 	return all
 }
 
-func plaintext(s *subject, o *Object) []Finding {
-	var all []Finding
-	places := clears(o)
-	if o.GVK.Kind != "" && !s.api.Native(o.GVK.Group) {
-		places = append(places, customTexts("spec", o.Tree["spec"])...)
+// open fits the places of an object where a text is not the name of something.
+var open = regexp.MustCompile(`^(?:data|binaryData)\[|annotations\[|\.(?:command|args)\[\d+\]$|\.env\[\d+\]\.value$|` +
+	`\.httpHeaders\[\d+\]$`)
+
+func plaintext(_ *subject, o *Object) []Finding {
+	if o.GVK.Kind == "Secret" && o.GVK.Group == "" {
+		return nil
 	}
-	for _, c := range places {
+	var all []Finding
+	for _, c := range readables("", o.Tree) {
+		if c.name != "" && password(c.text) && !strings.Contains(c.text, "\n") {
+			all = append(all, at(o, c.path, c.name+" has a literal value"))
+		}
 		told := ""
 		for _, form := range passwords {
 			for _, match := range form.form.FindAllStringSubmatch(c.text, -1) {
-				if told != form.what && password(match[1]) {
+				if told != form.what && password(strings.Join(match[1:], "")) {
 					told = form.what
 					all = append(all, at(o, c.path, "holds what looks like "+form.what))
 				}
@@ -154,22 +179,7 @@ func plaintext(s *subject, o *Object) []Finding {
 			}
 		}
 	}
-	if p := o.pod(); p != nil {
-		p.containers(func(path string, c *corev1.Container) {
-			for i, variable := range c.Env {
-				if secretVariable.MatchString(variable.Name) && literal(variable.Value) {
-					all = append(all, at(o, fmt.Sprintf("%s.env[%d].value", path, i), variable.Name+" has a literal value"))
-				}
-			}
-		})
-	}
 	return all
-}
-
-// literal tells a value from nothing, a file's path and a reference to another variable.
-func literal(value string) bool {
-	return value != "" && !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "file://") &&
-		!strings.HasPrefix(value, "$(")
 }
 
 // secretKey fits values that may hold a secret itself.
@@ -218,8 +228,8 @@ func escaped(c *Case, text string, leaf mutate.Leaf) []Finding {
 		if o.GVK.Kind == "Secret" {
 			continue
 		}
-		for _, place := range clears(o) {
-			if strings.Contains(place.text, text) {
+		for _, place := range readables("", o.Tree) {
+			if open.MatchString(place.path) && strings.Contains(place.text, text) {
 				all = append(all, at(o, place.path, "the value of "+leaf.Path.String()+" comes out here"))
 			}
 		}

@@ -5,7 +5,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/sets"
 
-	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
 )
 
@@ -21,22 +20,17 @@ func releases(s *subject) []Finding {
 		if c.Kind == Renamed || !hasNew(c, known) || c.Kind != Base && s.over(upgradeShare) {
 			continue
 		}
-		for _, other := range []struct {
-			rendering chart.Rendering
-			again     string // in what the name is there again
-		}{
-			{chart.Rendering{Release: otherRelease, Namespace: namespace}, "has the same name in every release"},
-			{
-				chart.Rendering{Release: c.Release, Namespace: otherNamespace},
-				"has the same name in a release of the same name in another namespace",
-			},
+		for _, other := range []struct{ release, namespace, again string }{
+			{otherRelease, namespace, "has the same name in every release"},
+			{c.Release, otherNamespace, "has the same name in a release of the same name in another namespace"},
 		} {
-			other.rendering.KubeVersion = s.api.Version
-			documents, err := s.renderer.RenderDocuments(other.rendering, c.Values)
+			as := c.rendering(s)
+			as.Release, as.Namespace = other.release, other.namespace
+			documents, err := s.renderer.RenderDocuments(as, c.Values)
 			if err != nil {
 				continue // helm/renders
 			}
-			for _, finding := range s.touching(c.Objects, s.objectsOfAll(documents), other.rendering.Namespace, other.again) {
+			for _, finding := range s.touching(c.Objects, s.objectsOfAll(documents), other.namespace, other.again) {
 				all = append(all, seen(finding, c))
 			}
 		}
@@ -94,8 +88,11 @@ func (s *subject) identity(o *Object, in string) string {
 	return o.GVK.GroupKind().String() + "/" + in + "/" + o.Name
 }
 
-// clusterKind fits the names that custom resources without a namespace have by custom.
-var clusterKind = regexp.MustCompile(`^Cluster[A-Z]|^GatewayClass$`)
+// clusterKind fits the names that custom resources without a namespace have by custom, and those of
+// well-known ones.
+var clusterKind = regexp.MustCompile(`^Cluster[A-Z]|Clusterwide|` +
+	`^(Gateway|VolumeSnapshot|VolumeGroupSnapshot|Node|EC2Node|Secret)Class$|` +
+	`^(SecurityContextConstraints|ConstraintTemplate|NodePool)$`)
 
 // clusterScoped says whether an object stands in no namespace. Of a custom resource, its
 // definition in the chart tells, else its name.
@@ -106,5 +103,5 @@ func (s *subject) clusterScoped(o *Object) bool {
 	if definition := s.definitions()[o.GVK.GroupKind()]; definition != nil {
 		return definition.Spec.Scope == "Cluster"
 	}
-	return clusterKind.MatchString(o.GVK.Kind)
+	return clusterKind.MatchString(o.GVK.Kind) || o.GVK.Group == "constraints.gatekeeper.sh"
 }

@@ -2,6 +2,8 @@ package lint
 
 import (
 	"errors"
+	"path"
+	"regexp"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/chart"
@@ -30,7 +32,8 @@ var helmRules = []Rule{
 		ID: "helm/values-schema", Title: "the ci values fit the chart's schema", Severity: Error,
 		Protects: "Without a schema a mistyped key is ignored without a word; with a wrong one, valid values are refused.",
 		Hint:     "correct the values file or values.schema.json",
-		Detail: "A ci values file that the schema refuses is an error, a chart without values.schema.json a warning. " +
+		Detail: "A ci values file that the schema refuses is an error, a chart without values.schema.json a warning. A key " +
+			"that stands twice in values.yaml, Chart.yaml or the schema is an error: Helm keeps the last. " +
 			"References of the schema to other documents are not followed and reported.",
 		chart: valuesSchema,
 	},
@@ -48,6 +51,10 @@ func lint(s *subject) []Finding {
 	var all []Finding
 	for i, c := range bases {
 		for _, m := range messages[i] {
+			// A list has no name, and helm lint no cluster. Objects without a name are kube/yaml's.
+			if strings.Contains(m.Text, `naming requirements: "":`) || m.Line > 0 && len(c.needs) > 0 {
+				continue
+			}
 			finding := Finding{File: m.File, Line: m.Line, Message: oneLine(m.Text), Severity: Warning, Cases: []string{c.Name}}
 			if m.Error {
 				finding.Severity = Error
@@ -71,7 +78,7 @@ func renders(s *subject) []Finding {
 		if c.Err == nil && len(c.needs) > 0 {
 			all = append(all, Finding{
 				Severity: Info, Message: "renders only where the cluster has " + strings.Join(c.needs, ", ") +
-					", which was rendered with an empty one", Cases: []string{c.Name},
+					", which was taken to be there", Cases: []string{c.Name},
 				Hint: "helm template and GitOps tools without lookup fail here",
 			})
 		}
@@ -80,7 +87,7 @@ func renders(s *subject) []Finding {
 		}
 		finding := Finding{Message: "does not render: " + reason(c.Err), Cases: []string{c.Name}}
 		finding.File, finding.Line = chart.TemplatePlace(c.Err)
-		wanting := demand(c.Err) || errors.Is(c.Err, chart.ErrValues)
+		wanting := demand(c.Err) || errors.Is(c.Err, chart.ErrValues) || len(c.needs) > 0
 		if wanting && (c.Kind != Base || c.Name == defaultsCase || len(c.needs) > 0) {
 			finding.Severity = Info
 			finding.Message = "not checked, needs more values: " + reason(c.Err)
@@ -120,11 +127,25 @@ func reason(err error) string {
 	return oneLine(text)
 }
 
+// twice look for a key that stands twice in the files of a chart and its sub-charts of which Helm
+// keeps one without a word.
+var twice = map[string]func(string) error{
+	"values.yaml": checkYAML, "Chart.yaml": checkYAML, "values.schema.json": checkJSON,
+}
+
+var chartFile = regexp.MustCompile(`^(charts/[^/]+/)*(values\.yaml|Chart\.yaml|values\.schema\.json)$`)
+
 func valuesSchema(s *subject) []Finding {
 	var all []Finding
 	for _, c := range s.cases {
 		if c.ci != "" && c.Err != nil && errors.Is(c.Err, chart.ErrValues) {
 			all = append(all, Finding{File: c.ci, Message: reason(c.Err), Cases: []string{c.Name}})
+		}
+	}
+	for name, data := range s.chart.Files(chartFile.MatchString) {
+		if err := twice[path.Base(name)](string(data)); errors.Is(err, errTwice) {
+			all = append(all, Finding{File: name, Message: "has a key twice, of which Helm keeps the last: " +
+				oneLine(err.Error())})
 		}
 	}
 	for _, remote := range s.renderer.RemoteSchemas() {

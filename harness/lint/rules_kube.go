@@ -85,10 +85,11 @@ var kubeRules = []Rule{
 		Protects: "A configuration file that is put together from text breaks when a part of it is turned off, " +
 			"and the pods crash at their start.",
 		Hint: "build the file as data and print it with toJson or toYaml",
-		Detail: "Parses the keys of ConfigMaps and Secrets that end with .json, .yaml, .yml and .hcl, the " +
-			"variables BAO_LOCAL_CONFIG and VAULT_LOCAL_CONFIG, and the here-documents by which arguments " +
-			"write such a file, in every case. HCL is parsed by OpenBao's own library. A key that stands " +
-			"twice in a mapping is an error: the parsers of different programs keep another one of the two. " +
+		Detail: "Parses the keys of ConfigMaps and Secrets that end with .json, .yaml, .yml and .hcl, those without an " +
+			"ending that hold a server's blocks, the variables BAO_LOCAL_CONFIG and VAULT_LOCAL_CONFIG, and the " +
+			"here-documents by which commands and scripts write such a file, in every case. HCL is parsed by " +
+			"OpenBao's own library. A key that stands twice in a mapping is an error: the parsers of different " +
+			"programs keep another one of the two. " +
 			"Of Secrets the message says no more than that.",
 		object: configSyntax,
 	},

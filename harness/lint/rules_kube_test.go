@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"gitlab.com/steamer/steamer/harness/lint"
 )
 
@@ -119,6 +121,38 @@ func TestSeededKube(t *testing.T) {
 				"data: {a.json: '{'}}\n"), "config/syntax", lint.Error, "ConfigMap/openbao-l", "data[a.json]",
 			"does not parse",
 		},
+		"list in a list": {
+			add("apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: List, items: [{apiVersion: v1, " +
+				"kind: ConfigMap, metadata: {name: '{{ .Release.Name }}-l'}, data: {a.json: '{'}}]}\n"), "config/syntax",
+			lint.Error,
+			"ConfigMap/openbao-l", "data[a.json]", "does not parse",
+		},
+		"key twice in a list": {
+			add("apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: ConfigMap, " +
+				"metadata: {name: '{{ .Release.Name | trunc 40 }}-l'}, data: {a: b}, data: {a: c}}\n"), "kube/yaml", lint.Error,
+			"ConfigMap/openbao-l", "", "stands twice",
+		},
+		"no object in a list": {
+			add("apiVersion: v1\nkind: List\nitems: [a]\n"), "kube/yaml", lint.Error, "List/", "", "an item that is no object",
+		},
+		"key twice in values.yaml": {
+			valued("feature", "1\nfeature: 2", object("v1", "ConfigMap", "data: {a: '{{ .Values.feature }}'}\n")),
+			"helm/values-schema", lint.Error, "", "", "has a key twice",
+		},
+		"server's configuration without an ending": {
+			add(object("v1", "ConfigMap", "data: {config: 'listener \"tcp\" {'}\n")), "config/syntax", lint.Error,
+			"ConfigMap/openbao-extra", "data[config]", "does not parse: ",
+		},
+		"JSON by tee in a script": {
+			add(object("v1", "ConfigMap", "data: {run.sh: \"tee /c/a.json <<EOF\\n{\\nEOF\\n\"}\n")), "config/syntax",
+			lint.Error,
+			"ConfigMap/openbao-extra", "data[run.sh]", "does not parse: ",
+		},
+		"JSON in a hook of a container": {
+			add(object("v1", "Pod", pod("      lifecycle: {postStart: {exec: {command: [sh, -c, "+
+				"\"cat >/c/a.json <<EOF\\n{\\nEOF\\n\"]}}}\n"))), "config/syntax", lint.Error, "Pod/openbao-extra",
+			"spec.containers[0].lifecycle.postStart.exec.command[2]", "does not parse: ",
+		},
 		"key twice in JSON": {
 			add(object("v1", "ConfigMap", "data: {a.json: '{\"a\": {\"b\": 1, \"b\": 2}}'}\n")), "config/syntax", lint.Error,
 			"ConfigMap/openbao-extra", "data[a.json]", `has a key twice, of which parsers keep one or refuse both: duplicate`,
@@ -179,4 +213,14 @@ func TestCustomResourceFits(t *testing.T) {
 	report := run(t, write(t, definedMoon("spec: {phase: full, day: 3}\n")), lint.Options{})
 	requireNone(t, report, "kube/custom")
 	requireNone(t, report, "kube/unchecked")
+}
+
+// TestEmptyLists: a list without items holds no object, and a custom kind that is named like a list
+// is none.
+func TestEmptyLists(t *testing.T) {
+	t.Parallel()
+	report := run(t, write(t, add("apiVersion: v1\nkind: ConfigMapList\nitems:\n---\napiVersion: v1\n"+
+		"kind: List\nitems: []\n---\n"+object("moon.example/v1", "AllowList", "items: [a]\n"))), lint.Options{})
+	require.True(t, report.Passed, text(t, report))
+	require.Zero(t, report.Counts.Warnings, text(t, report))
 }

@@ -40,8 +40,8 @@ var upgradeRules = []Rule{
 		Detail: "Renders each base, and each case that switches objects on, once more with another version and " +
 			"appVersion in Chart.yaml, and compares the fields that Kubernetes never changes: selectors of " +
 			"workloads, serviceName and volumeClaimTemplates of StatefulSets, templates of Jobs, roleRef of " +
-			"bindings, types of Secrets, and the data of what is immutable. Hooks that Helm deletes before " +
-			"it creates them again are left out.",
+			"bindings, types of Secrets, and the data of what is immutable; also the names of StatefulSets and " +
+			"claims. Hooks, which Helm creates and never changes, are left out.",
 		chart: immutable,
 	},
 }

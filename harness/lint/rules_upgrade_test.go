@@ -127,7 +127,45 @@ func TestSeededUpgrade(t *testing.T) {
 		},
 		"version in immutable data": {
 			add(object("v1", "ConfigMap", "immutable: true\ndata: {a: '{{ .Chart.Version }}'}\n")), "upgrade/immutable",
-			lint.Error, "ConfigMap/openbao-extra", "data", "is immutable and changes with the chart's version",
+			lint.Error, "ConfigMap/openbao-extra", "data.a", "refuses to change it",
+		},
+		"version in an immutable Secret": {
+			add(object("v1", "Secret", "immutable: true\nstringData: {a: '{{ .Chart.Version }}'}\n")), "upgrade/immutable",
+			lint.Error, "Secret/openbao-extra", "stringData.a", "refuses to change it",
+		},
+		"version in a claim's source": {
+			add(object("v1", "PersistentVolumeClaim", "spec: {dataSource: {kind: A, name: 'a-{{ .Chart.Version }}'}}\n")),
+			"upgrade/immutable", lint.Error, "PersistentVolumeClaim/openbao-extra", "spec.dataSource.name",
+			"refuses to change it",
+		},
+		"version in a priority": {
+			add("apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: '{{ .Release.Namespace }}-" +
+				"{{ .Release.Name }}'}\nvalue: {{ (semver .Chart.Version).Major }}\n"), "upgrade/immutable", lint.Error,
+			"PriorityClass/steamer-check-openbao", "value", "refuses to change it",
+		},
+		"version of a sub-chart": {
+			with(map[string]string{
+				"Chart.yaml":            small["Chart.yaml"] + "dependencies: [{name: sub, version: 1.x.x}]\n",
+				"charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n", "values.schema.json": `{"type": "object"}`,
+				"charts/sub/templates/a.yaml": object("v1", "ConfigMap", "immutable: true\ndata: {a: '{{ .Chart.Version }}'}\n"),
+			}), "upgrade/immutable", lint.Error, "ConfigMap/openbao-extra", "data.a", "refuses to change it",
+		},
+		"version in a StatefulSet's name": {
+			add(strings.Replace(object("apps/v1", "StatefulSet", strings.Replace(statefulSet, "CLAIM", "c: d", 1)), "-extra\n",
+				"-{{ .Chart.Version | replace \".\" \"-\" }}\n", 1)), "upgrade/immutable", lint.Error,
+			"StatefulSet/openbao-1-0-0", "metadata.name", "without the data",
+		},
+		"date": {
+			add(object("v1", "ConfigMap", "data: {a: '{{ now | date \"2006-01\" }}'}\n")), "upgrade/deterministic", lint.Error,
+			"ConfigMap/openbao-extra", "data.a", "differs between two renders",
+		},
+		"date of a value": {
+			valued("stamp", `"{{ now.Year }}"`, object("v1", "ConfigMap", "data: {a: '{{ tpl .Values.stamp . }}'}\n")),
+			"upgrade/deterministic", lint.Error, "ConfigMap/openbao-extra", "data.a", "differs between two renders",
+		},
+		"dated secret": {
+			add(object("v1", "Secret", "stringData: {key: '{{ now | date \"2006\" }}'}\n")), "upgrade/secrets", lint.Error,
+			"Secret/openbao-extra", "stringData.key", "generated again at each upgrade",
 		},
 		"another version breaks": {
 			add("{{ if ne .Chart.Version \"1.0.0\" }}{{ fail \"no upgrades\" }}{{ end }}"), "upgrade/immutable", lint.Error, "",
@@ -138,6 +176,14 @@ func TestSeededUpgrade(t *testing.T) {
 			sealed(`current_key = "env://KEY"`, "            - {name: KEY, valueFrom: {secretKeyRef: {name: '{{ .Release.Name | "+
 				"trunc 40 }}-extra', key: key}}}\n"),
 			"upgrade/secrets", lint.Warning, "Secret/openbao-extra", "", "holds the seal's key",
+		},
+		"seal key by all variables of its Secret": {
+			func() map[string]string {
+				files := sealed(`current_key = "env://key"`, "")
+				files[deployment] = strings.Replace(files[deployment], "          env:\n",
+					"          envFrom: [{secretRef: {name: '{{ .Release.Name | trunc 40 }}-extra'}}]\n          env:\n", 1)
+				return files
+			}(), "upgrade/secrets", lint.Warning, "Secret/openbao-extra", "", "holds the seal's key",
 		},
 		"seal key by its variable": {
 			sealed("", "            - {name: BAO_STATIC_SEAL_CURRENT_KEY, valueFrom: {secretKeyRef: {name: '{{ .Release.Name | "+
@@ -154,4 +200,29 @@ func TestSeededUpgrade(t *testing.T) {
 			}(), "upgrade/secrets", lint.Error, "Secret/openbao-extra", "", "helm uninstall deletes it",
 		},
 	})
+}
+
+// TestNotImmutable: what Kubernetes lets change, and what Helm creates again, may hold the version;
+// and what names the word now asks for no time.
+func TestNotImmutable(t *testing.T) {
+	t.Parallel()
+	hook := func(policy string) string {
+		return strings.Replace(object("batch/v1", "Job", job("'extra:{{ .Chart.AppVersion }}'")), "-extra\n",
+			"-"+policy+"\n  annotations: {helm.sh/hook: post-upgrade, helm.sh/hook-delete-policy: "+policy+"}\n", 1)
+	}
+	report := run(t, write(t, add(strings.Join([]string{
+		hook("hook-succeeded"), hook("before-hook-creation"),
+		object("batch/v1", "CronJob", "spec: {schedule: '@daily', jobTemplate: {metadata: {labels: "+
+			"{a: 'v{{ .Chart.Version }}'}}}}\n"),
+		object("v1", "PersistentVolumeClaim", "spec: {resources: {requests: {storage: "+
+			"'{{ (semver .Chart.Version).Major }}Gi'}}}\n"),
+		object("v1", "ConfigMap", "immutable: false\ndata: {a: '{{ .Chart.Version }}', "+
+			"b: 'now {{ \"now\" }} {{ (dict \"now\" 1).now }}'}\n"),
+		"{{ if .Release.IsInstall }}\n" + strings.Replace(object("v1", "PersistentVolumeClaim", "spec: {}\n"), "-extra",
+			"-once", 1) + "{{ end }}\n",
+		strings.Replace(object("v1", "Secret", "immutable: true\ndata: {a: '{{ .Chart.Version | b64enc }}'}\n"), "-extra\n",
+			"-{{ .Chart.Version }}\n", 1),
+	}, "---\n"))), lint.Options{})
+	requireNone(t, report, "upgrade/immutable")
+	requireNone(t, report, "upgrade/deterministic")
 }

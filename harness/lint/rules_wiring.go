@@ -59,18 +59,21 @@ var wiringRules = []Rule{
 		Protects: "Kubernetes leaves $(NAME) as it stands where NAME is defined later or nowhere; the server " +
 			"then starts with that text, as its database's password for example.",
 		Hint: "define the variable earlier in env, or write $$(NAME) where the text is meant",
-		Detail: "Reads $(NAME) in the values of env. NAME has to stand earlier in env, in an envFrom (whose keys " +
-			"are not read), or be a variable that the kubelet makes from a Service.",
-		object: environmentOrder,
+		Detail: "Reads $(NAME) in the values of env. NAME has to stand earlier in env, in an envFrom, or be a variable " +
+			"that the kubelet makes from a Service. An envFrom of what the chart does not render may hold any. In command " +
+			"and args, names of capitals are looked for only: a shell takes the others for its commands.",
+		each: environmentOrder,
 	},
 	{
 		ID: "wiring/addresses", Title: "addresses of pods stand in brackets in URLs", Severity: Warning,
 		Protects: "On an IPv6 or dual-stack cluster a URL with a bare address does not parse, and the server " +
 			"does not start.",
 		Hint: "write ://[$(NAME)]: on IPv6 clusters, or use the pod's DNS name",
-		Detail: "Reads env, command and args of containers for URLs whose host is a variable that holds status.podIP or " +
-			"status.hostIP. A template that has the brackets in another case, such as by a value for IPv6, is left out.",
-		object: bareAddresses,
+		Detail: "Reads env, commands, args and ConfigMaps for URLs, and for hosts with a port, whose host is a " +
+			"variable that holds status.podIP or status.hostIP. A template that has the brackets in another case, " +
+			"such as by a value for " +
+			"IPv6, is left out.",
+		each: bareAddresses,
 	},
 	{
 		ID: "wiring/unready-leader", Title: "the leader's Service publishes only ready pods", Severity: Error,

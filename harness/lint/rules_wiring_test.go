@@ -37,6 +37,43 @@ func TestSeededWiring(t *testing.T) {
 			"wiring/environment", lint.Error, "Pod/openbao-extra", "spec.containers[0].env[0].value",
 			"$(PASS), which the container does not define",
 		},
+		"variable of an argument": {
+			add(object("v1", "Pod", pod("      args: ['-a=$(hostname)', '-b=$(PASS)']\n"))),
+			"wiring/environment", lint.Error, "Pod/openbao-extra", "spec.containers[0].args[1]",
+			"$(PASS), which the container does not define",
+		},
+		"variable of a mount": {
+			add(object("v1", "Pod", pod("      volumeMounts: [{name: a, mountPath: /a, subPathExpr: $(node)}]\n"+
+				"  volumes: [{name: a, emptyDir: {}}]\n"))), "wiring/environment", lint.Error, "Pod/openbao-extra",
+			"spec.containers[0].volumeMounts[0].subPathExpr", "$(node), which the container does not define",
+		},
+		"variable that a ConfigMap has not": {
+			add(object("v1", "Pod", pod("      envFrom: [{prefix: A_, configMapRef: "+
+				"{name: '{{ .Release.Name | trunc 40 }}-small'}}]\n"+
+				"      env: [{name: B, value: '$(A_greeting) $(greeting)'}]\n"))), "wiring/environment", lint.Error,
+			"Pod/openbao-extra", "spec.containers[0].env[0].value", "$(greeting), which the container does not define",
+		},
+		"address by another variable": {
+			add(object("v1", "Pod", pod("      env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}, "+
+				"{name: HOST, value: $(IP)}, {name: A, value: 'https://$(HOST)'}]\n"))),
+			"wiring/addresses", lint.Warning, "Pod/openbao-extra", "spec.containers[0].env[2].value", "without brackets",
+		},
+		"address with a port": {
+			add(object("v1", "Pod", pod("      env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]\n"+
+				"      args: ['--bind=$(IP):8200']\n"))),
+			"wiring/addresses", lint.Warning, "Pod/openbao-extra", "spec.containers[0].args[0]", "without brackets",
+		},
+		"address in a hook of a container": {
+			add(object("v1", "Pod", pod("      env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]\n"+
+				"      lifecycle: {preStop: {exec: {command: [sh, -c, 'curl http://${IP}:1/']}}}\n"))),
+			"wiring/addresses", lint.Warning, "Pod/openbao-extra", "spec.containers[0].lifecycle.preStop.exec.command[2]",
+			"without brackets",
+		},
+		"address in a file": {
+			add(object("v1", "Pod", pod("      env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]\n")) +
+				"---\n" + object("v1", "ConfigMap", "data: {a: 'api_addr = \"http://$(IP):8200\"'}\n")),
+			"wiring/addresses", lint.Warning, "ConfigMap/openbao-extra", "data[a]", "without brackets",
+		},
 		"address without brackets": {
 			add(object("v1", "Pod", pod("      env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}, "+
 				"{name: BAO_API_ADDR, value: 'https://$(IP):8200'}]\n"))),
@@ -178,5 +215,40 @@ func TestClusterNamesWithNamespace(t *testing.T) {
 	report := run(t, write(t, add("apiVersion: "+rbacGroup+
 		"\nkind: ClusterRole\nmetadata: {name: '{{ .Release.Namespace }}-"+
 		"{{ .Release.Name }}'}\n")), lint.Options{})
+	requireNone(t, report, "wiring/releases")
+}
+
+// TestKnownVariables: variables that the container has, or may have, and texts that are none, have
+// no finding; nor have addresses in brackets or in names.
+func TestKnownVariables(t *testing.T) {
+	t.Parallel()
+	report := run(t, write(t, add(object("v1", "Pod", pod("      env:\n"+
+		"        - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}\n"+
+		"        - {name: A, value: '$$(NO) $(cat /a) $(KUBERNETES_SERVICE_HOST) https://[$(IP)]:1 "+
+		"http://a-$(IP).pod:1 $(IP)'}\n"+
+		"      command: [sh, -c, 'echo $(hostname) $(A)']\n"))+"---\n"+
+		strings.Replace(object("v1", "Pod", pod("      envFrom: [{secretRef: {name: a}}]\n"+
+			"      env: [{name: OPTS, value: '$(OPTS) $(B)'}]\n")), "-extra", "-more", 1))), lint.Options{})
+	requireNone(t, report, "wiring/environment")
+	requireNone(t, report, "wiring/addresses")
+}
+
+// TestOtherReleases: what is in no namespace has another name in each, also behind an API group and
+// where the cluster is looked at.
+func TestOtherReleases(t *testing.T) {
+	t.Parallel()
+	for kind, template := range map[string]string{
+		"ClusterIssuer": `{{ if .Capabilities.APIVersions.Has "cert-manager.io/v1" }}
+apiVersion: cert-manager.io/v1
+kind: ClusterIssuer
+metadata: {name: '{{ .Release.Name }}'}
+{{ end }}`,
+		"NodePool": secretLookup + "apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: '{{ .Release.Name }}'}\n",
+	} {
+		report := run(t, write(t, add(template)), lint.Options{})
+		requireFinding(t, report, "wiring/releases", lint.Error, kind+"/openbao", "metadata.name", "in another namespace")
+	}
+	report := run(t, write(t, add("apiVersion: secrets-store.csi.x-k8s.io/v1\nkind: SecretProviderClass\n"+
+		"metadata: {name: '{{ .Release.Name }}'}\n")), lint.Options{})
 	requireNone(t, report, "wiring/releases")
 }

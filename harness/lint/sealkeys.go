@@ -2,6 +2,7 @@ package lint
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -46,9 +47,16 @@ func (s *subject) sealSecrets(c *Case) sets.Set[string] {
 					names.Insert(from.SecretKeyRef.Name)
 				}
 			}
+			for _, from := range container.EnvFrom {
+				keys, _ := c.variables(from)
+				if from.SecretRef != nil && slices.ContainsFunc(keys,
+					func(key string) bool { return variables.Has(key) || sealVariable.MatchString(key) }) {
+					names.Insert(from.SecretRef.Name)
+				}
+			}
 			for _, mount := range container.VolumeMounts {
 				for path := range paths {
-					if strings.HasPrefix(path, strings.TrimSuffix(mount.MountPath, "/")+"/") {
+					if path == mount.MountPath || strings.HasPrefix(path, strings.TrimSuffix(mount.MountPath, "/")+"/") {
 						names.Insert(secretsOf(p.spec.Volumes, mount.Name)...)
 					}
 				}

@@ -32,6 +32,12 @@ func (s *subject) renderAgain() {
 			cases = append(cases, c)
 		}
 	}
+	later := s.renderer
+	if next, err := s.chart.Later(); err == nil {
+		if renderer, err := next.Renderer(); err == nil {
+			later = renderer
+		}
+	}
 	renders, failures := make([]again, len(cases)), make([]error, len(cases))
 	step := s.progress.begin("renders again, and as upgrades", len(cases))
 	inParallel(len(cases), func(i int) {
@@ -39,7 +45,7 @@ func (s *subject) renderAgain() {
 		if cases[i].Kind != Base && s.over(upgradeShare) {
 			return
 		}
-		renders[i], failures[i] = s.repeat(cases[i])
+		renders[i], failures[i] = s.repeat(later, cases[i])
 	})
 	for i, err := range failures {
 		if err != nil {
@@ -53,14 +59,14 @@ func (s *subject) renderAgain() {
 	}
 }
 
-// repeat renders a case once more, and as an upgrade. Of what is no base, the second render leaves
-// out what is as in its base.
-func (s *subject) repeat(c *Case) (again, error) {
-	second, err := s.renderOwn(s.renderer, c.rendering(s), c)
+// repeat renders a case at another time once more, and as an upgrade. Of what is no base, the
+// second render leaves out what is as in its base.
+func (s *subject) repeat(later *chart.Renderer, c *Case) (again, error) {
+	second, err := s.renderOwn(later, c.rendering(s), c)
 	if err != nil {
 		return again{}, err
 	}
-	documents, err := s.renderer.RenderDocuments(c.upgrading(s), c.Values)
+	documents, err := later.RenderDocuments(c.upgrading(s), c.Values)
 	next := again{Case: c}
 	next.second, next.upgrade = s.objectsOfAll(second), s.objectsOfAll(documents)
 	return next, err

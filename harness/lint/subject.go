@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"reflect"
@@ -32,8 +33,10 @@ type subject struct {
 	cases    []*Case
 	ctx      context.Context // of the whole check; rules that render much look at it
 
-	asked      []string // API versions that templates ask the cluster for and Kubernetes does not have
-	everything *Case    // as many switches on as render together; nil before measure
+	native     []string       // API versions of Kubernetes' own groups, as templates ask for them
+	held       map[string]any // a text for every key that templates name
+	asked      []string       // API versions that templates ask the cluster for and Kubernetes does not have
+	everything *Case          // as many switches on as render together; nil before measure
 	progress   *progress
 	budget     time.Duration // of CPU time; 0: none
 	began      time.Duration // CPU time at the beginning
@@ -52,32 +55,43 @@ type subject struct {
 }
 
 // render renders a case. An error is the case's. Where a template looks for an object in the
-// cluster and fails without it, the case is rendered with an empty one.
+// cluster and fails without it, the case is rendered with one that holds everything.
 func (s *subject) render(c *Case) {
 	c.needs = nil
-	as := c.rendering(s)
-	var missing []map[string]any
-	as.Missing = func(apiVersion, kind, namespace, name string) {
-		missing = append(missing, empty(apiVersion, kind, namespace, name))
-	}
-	c.documents, c.Err = s.documents(c, as)
-	if c.Err != nil && !errors.Is(c.Err, chart.ErrValues) && len(missing) > 0 {
-		s.lookUp(c, missing)
+	if s.renderWithout(c); c.Err != nil && !errors.Is(c.Err, chart.ErrValues) && len(c.missed) > 0 {
+		s.lookUp(c)
 	}
 	c.Objects = s.objectsOfAll(c.documents)
 	c.reshaped = c.Err == nil && c.from != nil && c.structural()
 }
 
-// lookUp renders a case again with empty objects in place of those that it missed, and keeps as
-// few of them as it takes. Where the case does not render with them either, it stays as it is.
-func (s *subject) lookUp(c *Case, missing []map[string]any) {
-	try := *c
+// renderWithout renders a case with what exists in it, and notes what it looks for beside that.
+func (s *subject) renderWithout(c *Case) {
+	c.missed = nil
+	as := c.rendering(s)
+	as.Missing = func(apiVersion, kind, name string) { c.missed = append(c.missed, s.full(apiVersion, kind, name)) }
+	c.documents, c.Err = s.documents(c, as)
+}
+
+// maxLookUps bounds how often what a case finds may make it look for more.
+const maxLookUps = 4
+
+// lookUp renders a case again with objects in place of those that it missed, and keeps as few of
+// them as it takes. Where the case does not render with them either, it stays as it is.
+func (s *subject) lookUp(c *Case) {
+	try, missing := *c, c.missed
 	with := func(objects []map[string]any) bool {
 		try.existing = slices.Concat(c.existing, objects)
-		try.documents, try.Err = s.documents(&try, try.rendering(s))
+		s.renderWithout(&try)
 		return try.Err == nil
 	}
-	if !with(missing) {
+	for range maxLookUps {
+		if with(missing) || len(try.missed) == 0 {
+			break
+		}
+		missing = slices.Concat(missing, try.missed)
+	}
+	if try.Err != nil {
 		if try.Err.Error() != c.Err.Error() { // it is for want of one of them
 			c.needs = objectNames(missing)
 		}
@@ -95,11 +109,10 @@ func (s *subject) lookUp(c *Case, missing []map[string]any) {
 	c.needs = objectNames(kept)
 }
 
-// empty is an object that holds nothing.
-func empty(apiVersion, kind, namespace, name string) map[string]any {
+// full is an object, in whatever namespace, with a text for every key that templates name.
+func (s *subject) full(apiVersion, kind, name string) map[string]any {
 	return map[string]any{
-		"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"name": name, "namespace": namespace},
-		"data": map[string]any{},
+		"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"name": cmp.Or(name, "any")}, "data": s.held,
 	}
 }
 
@@ -209,6 +222,7 @@ func (s *subject) together() *Case {
 	bases := s.bases()
 	all := &Case{
 		Name: "everything", Release: bases[0].Release, Values: bases[0].Values, from: bases[0], apis: s.asked,
+		existing: s.sought(),
 	}
 	if s.render(all); all.Err != nil {
 		all = bases[0]
@@ -229,7 +243,9 @@ func (s *subject) join(all *Case, more []*Case) *Case {
 	if len(more) == 0 {
 		return all
 	}
-	try := &Case{Name: all.Name, Release: all.Release, Values: all.Values, from: all.from, apis: all.apis}
+	try := &Case{
+		Name: all.Name, Release: all.Release, Values: all.Values, from: all.from, apis: all.apis, existing: all.existing,
+	}
 	for _, c := range more {
 		for _, change := range c.changes {
 			try.Values = mutate.Set(try.Values, change.path, change.value)

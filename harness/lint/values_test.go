@@ -78,8 +78,52 @@ data: {a: {{ .Values.legacy }}}
 		}, []string{"renders only where the cluster has Secret/wanted,"}, nil, true},
 		"looks up what it needs more of": {map[string]string{
 			"templates/config.yaml": secretLookup +
-				`{{ required "no key" (lookup "v1" "Secret" .Release.Namespace "wanted").data.key }}`,
+				`{{ if ne (lookup "v1" "Secret" .Release.Namespace "wanted").data.key "right" }}{{ fail "wrong" }}{{ end }}`,
 		}, []string{"not checked, looks in the cluster for Secret/wanted"}, []string{"renders only"}, false},
+		"looks up a key": {map[string]string{
+			"templates/config.yaml": `{{ $s := lookup "v1" "Secret" .Release.Namespace "wanted" }}` +
+				`{{ $_ := required "no key" $s.data.key }}` + "\n" + small["templates/config.yaml"],
+		}, []string{"renders only where the cluster has Secret/wanted,"}, nil, true},
+		"looks up one after the other": {map[string]string{
+			"templates/config.yaml": secretLookup + strings.ReplaceAll(secretLookup, "wanted", "other") +
+				small["templates/config.yaml"],
+		}, []string{"renders only where the cluster has Secret/other, Secret/wanted,"}, nil, true},
+		"looks up any": {map[string]string{
+			"templates/config.yaml": `{{ $_ := (index (lookup "v1" "Node" "" "").items 0).metadata.name }}
+` + small["templates/config.yaml"],
+		}, []string{"renders only where the cluster has Node/any,"}, nil, true},
+		"behind a definition": {
+			map[string]string{
+				"values.yaml":        small["values.yaml"] + "monitor: {enabled: false, labels: {}}\n",
+				"values.schema.json": open, "templates/monitor.yaml": strings.Replace(monitor,
+					`.Capabilities.APIVersions.Has "monitoring.example.com/v1"`,
+					`lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "monitors.monitoring.example.com"`, 1),
+			},
+			[]string{"monitor.enabled=true with definitions of custom resources"},
+			[]string{"changes nothing", "rendered nothing"},
+			true,
+		},
+		"behind a capability of a variable": {map[string]string{
+			"values.yaml":        small["values.yaml"] + "monitor: {enabled: false, labels: {}}\n",
+			"values.schema.json": open, "templates/monitor.yaml": `{{ $api := printf "%s/v1" "monitoring.example.com" }}` +
+				strings.Replace(monitor, `"monitoring.example.com/v1"`, "$api", 1),
+		}, []string{"Monitor/openbao-small"}, []string{"changes nothing", "rendered nothing"}, true},
+		"only with a capability": {map[string]string{
+			"templates/config.yaml": `{{ if not (has "monitoring.example.com/v1" .Capabilities.APIVersions) }}` +
+				`{{ fail "no" }}{{ end }}` + "\n" + small["templates/config.yaml"],
+		}, []string{"renders only where the cluster has monitoring.example.com/v1,"}, nil, true},
+		"behind Kubernetes' own kind": {map[string]string{
+			"templates/budget.yaml": `{{ if .Capabilities.APIVersions.Has "policy/v1/PodDisruptionBudget" }}` + "\n" +
+				object("policy/v1", "PodDisruptionBudget", "spec: {maxUnavailable: 1, selector: {matchLabels: {app: moon}}}\n") +
+				"{{ end }}",
+		}, []string{"selects no pods"}, nil, false},
+		"behind an API that is gone": {map[string]string{
+			"templates/budget.yaml": `{{ if .Capabilities.APIVersions.Has "policy/v1beta1" }}` + "\n" +
+				object("policy/v1beta1", "PodDisruptionBudget", "spec: {}\n") + "{{ end }}",
+		}, []string{"templates/budget.yaml\n    rendered nothing"}, nil, true},
+		"number that is equal in YAML": {map[string]string{
+			"values.yaml": strings.Replace(small["values.yaml"], "replicas: 1", "replicas: 2000000", 1),
+		}, nil, []string{"does one thing"}, true},
 		"fails for another reason": {map[string]string{
 			"templates/config.yaml": `{{ $_ := lookup "v1" "Secret" .Release.Namespace "wanted" }}{{ fail "no" }}`,
 		}, []string{"needs more values"}, []string{"wanted"}, false},

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ func (s *subject) older() []*Case {
 	}
 	c := &Case{
 		Name: "an old Kubernetes", Release: s.everything.Release, Values: s.everything.Values, from: s.everything.from,
-		apis: s.everything.apis, kube: oldKubernetes,
+		apis: s.everything.apis, kube: oldKubernetes, existing: s.everything.existing,
 	}
 	if s.render(c); c.Err != nil {
 		return nil
@@ -120,11 +121,20 @@ func (s *subject) numberMatters(c *Case, leaf mutate.Leaf, noise noise) (differs
 			continue
 		}
 		if flag, err := with(int64(number) + more); err == nil {
-			differs = noise.differ(file, flag)
+			differs = noise.differ(file, flag) && !reflect.DeepEqual(s.trees(file), s.trees(flag))
 			return differs, differs || noise.differ(c.documents, file)
 		}
 	}
 	return false, false
+}
+
+// trees are documents as the API server reads them, to whom 2e+06 is 2000000.
+func (s *subject) trees(documents []chart.Document) []map[string]any {
+	var all []map[string]any
+	for _, o := range s.objectsOfAll(documents) {
+		all = append(all, o.Tree)
+	}
+	return all
 }
 
 // unrendered lists the templates of the chart of which no case rendered anything.

@@ -1,8 +1,6 @@
 package lint
 
 import (
-	"strings"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"gitlab.com/steamer/steamer/harness/lint/kubeapi"
@@ -31,45 +29,41 @@ func immutable(s *subject) []Finding {
 		}
 		objects := s.objectsOfAll(documents)
 		for _, o := range r.Objects {
-			if after := counterpart(o, objects); after != nil && !replaced(o) {
-				for _, finding := range frozen(o, after, counterpart(o, r.second)) {
+			after, second := counterpart(o, objects), counterpart(o, r.second)
+			switch {
+			case len(o.hooks()) > 0 || second == nil: // Helm never changes hooks
+			case after != nil:
+				for _, finding := range frozen(o, after, second) {
 					all = append(all, seen(finding, r.Case))
 				}
+			case counterpart(o, r.upgrade) != nil && (o.GVK.Kind == "StatefulSet" || o.GVK.Kind == "PersistentVolumeClaim"):
+				all = append(all, seen(at(o, "metadata.name",
+					"holds the chart's version or appVersion; an upgrade begins with another one, without the data"), r.Case))
 			}
 		}
 	}
 	return all
 }
 
-// replaced says whether Helm deletes the object before it creates it again: a hook, unless a
-// policy says otherwise.
-func replaced(o *Object) bool {
-	policy, set := o.notes["helm.sh/hook-delete-policy"]
-	return len(o.hooks()) > 0 && (!set || strings.Contains(policy, "before-hook-creation"))
-}
-
 // frozen lists the fixed fields that differ between two versions; what differs between two renders
 // of one version is left to upgrade/deterministic.
 func frozen(before, after, again *Object) []Finding {
 	var all []Finding
-	for _, path := range kubeapi.Immutable(before.GVK.Kind) {
+	paths := kubeapi.Immutable(before.GVK.Kind)
+	if before.Tree["immutable"] == true {
+		paths = append([][]string{{"data"}, {"stringData"}, {"binaryData"}}, paths...)
+	}
+	for _, path := range paths {
 		was, is := before.field(path...), after.field(path...)
 		if kubeapi.FilledIn(path) && (was == nil || is == nil) {
 			continue
 		}
 		changed := differences(was, is, path)
-		if len(changed) == 0 || again == nil || len(differences(was, again.field(path...), nil)) > 0 {
+		if len(changed) == 0 || len(differences(was, again.field(path...), nil)) > 0 {
 			continue
 		}
 		all = append(all, at(before, changed[0].String(),
 			"holds the chart's version or appVersion; Kubernetes refuses to change it, and with it every upgrade"))
-	}
-	if (before.GVK.Kind == "ConfigMap" || before.GVK.Kind == "Secret") && before.Tree["immutable"] == true &&
-		again != nil &&
-		len(differences(before.Tree["data"], after.Tree["data"], nil)) > 0 &&
-		len(differences(before.Tree["data"], again.Tree["data"], nil)) == 0 {
-		all = append(all, at(before, "data",
-			"is immutable and changes with the chart's version; Kubernetes refuses the upgrade"))
 	}
 	return all
 }

@@ -12,13 +12,41 @@ var immutable = map[string][][]string{
 	"StatefulSet": {
 		{"spec", "selector"}, {"spec", "serviceName"}, {"spec", "podManagementPolicy"}, {"spec", "volumeClaimTemplates"},
 	},
-	"Job":                   {{"spec", "selector"}, {"spec", "template"}, {"spec", "completionMode"}},
-	"Secret":                {{"type"}},
-	"RoleBinding":           {{"roleRef"}},
-	"ClusterRoleBinding":    {{"roleRef"}},
-	"PersistentVolumeClaim": {{"spec", "storageClassName"}, {"spec", "accessModes"}, {"spec", "volumeName"}},
-	"Service":               {{"spec", "clusterIP"}},
-	"StorageClass":          {{"provisioner"}, {"parameters"}, {"reclaimPolicy"}, {"volumeBindingMode"}},
+	"Job": {
+		{"spec", "selector"},
+		{"spec", "template"},
+		{"spec", "completionMode"},
+		{"spec", "completions"},
+		{"spec", "podFailurePolicy"},
+		{"spec", "successPolicy"},
+		{"spec", "backoffLimitPerIndex"},
+	},
+	"Secret":             {{"type"}},
+	"RoleBinding":        {{"roleRef"}},
+	"ClusterRoleBinding": {{"roleRef"}},
+	"PersistentVolumeClaim": {
+		{"spec", "storageClassName"},
+		{"spec", "accessModes"},
+		{"spec", "volumeName"},
+		{"spec", "volumeMode"},
+		{"spec", "selector"},
+		{"spec", "dataSource"},
+		{"spec", "dataSourceRef"},
+	},
+	"PersistentVolume": {
+		{"spec", "csi"},
+		{"spec", "nfs"},
+		{"spec", "hostPath"},
+		{"spec", "local"},
+		{"spec", "iscsi"},
+		{"spec", "fc"},
+		{"spec", "volumeMode"},
+	},
+	"Service":       {{"spec", "clusterIP"}},
+	"StorageClass":  {{"provisioner"}, {"parameters"}, {"reclaimPolicy"}, {"volumeBindingMode"}},
+	"PriorityClass": {{"value"}, {"preemptionPolicy"}},
+	"IngressClass":  {{"spec", "controller"}},
+	"RuntimeClass":  {{"handler"}},
 }
 
 // Immutable lists the fields, as paths of keys, that Kubernetes never changes in an object of a
@@ -28,7 +56,7 @@ func Immutable(kind string) [][]string { return immutable[kind] }
 // FilledIn reports whether Kubernetes fills in the field of Immutable at path where nothing is
 // given, so that a side without it has not changed.
 func FilledIn(path []string) bool {
-	return slices.Contains([]string{"clusterIP", "storageClassName", "volumeName"}, path[len(path)-1])
+	return slices.Contains([]string{"clusterIP", "storageClassName", "volumeName", "volumeMode"}, path[len(path)-1])
 }
 
 // clusterScoped are the kinds of Kubernetes' own groups that stand in no namespace.
@@ -36,7 +64,8 @@ var clusterScoped = sets.New(
 	"APIService", "CSIDriver", "CSINode", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding",
 	"ClusterTrustBundle", "CustomResourceDefinition", "DeviceClass", "DeviceTaintRule", "FlowSchema", "IPAddress",
 	"IngressClass", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration",
-	"Namespace", "Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration", "ResourceSlice",
+	"Namespace", "Node", "PersistentVolume", "PodSecurityPolicy", "PriorityClass", "PriorityLevelConfiguration",
+	"ResourceSlice",
 	"RuntimeClass", "ServiceCIDR", "StorageClass", "StorageVersion", "StorageVersionMigration",
 	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
 	"VolumeAttachment", "VolumeAttributesClass",

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -130,4 +131,15 @@ func (a *API) Native(group string) bool {
 		}
 	}
 	return false
+}
+
+// APIVersions lists what this version serves as Helm's capabilities name it, group/version and
+// group/version/kind, sorted.
+func (a *API) APIVersions() []string {
+	var all []string
+	for kind := range a.kinds {
+		all = append(all, kind, path.Dir(kind))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -35,6 +35,8 @@ func TestEmbedded(t *testing.T) {
 		require.Less(t, info.Size(), int64(1<<20))
 		require.True(t, api.Serves(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}))
 		require.True(t, api.Serves(schema.GroupVersionKind{Version: "v1", Kind: "Secret"}))
+		require.Subset(t, api.APIVersions(), []string{"v1", "v1/Secret", "policy/v1", "policy/v1/PodDisruptionBudget"})
+		require.NotContains(t, api.APIVersions(), "policy/v1beta1")
 	}
 }
 
