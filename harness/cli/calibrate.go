@@ -11,18 +11,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/exit"
 )
 
-const calibrateLong = `Measures how far steamer compare can be trusted on this machine: compares a system with itself and
-counts the false alarms, makes one side worse on purpose and counts what is found, and prints the noise
-and the minimum detectable effect of each metric. Both sides are driven through a proxy that adds
-the delay of --effect, 0 unless it is given. The delays are shares of the median latency, so they
-show fully in p50 and less in p95. With --cpu-limit the head's OpenBao gets less CPU, as from a
-container's limit, which shows in the tails and in what load is carried.
-
-Every comparison is kept as a file; --from judges a directory of them again, also together with
-those of other days, or a campaign.json, which holds them all in their smallest form. --resume goes on
-with a campaign that was interrupted, with the flags it began with. --write-quarantine writes the metrics that cannot
-show the margin, for steamer compare --quarantine. Exit code 1: the lower bound of the false-alarm rate is above alpha.`
-
 // calibrateFlags are the flags of steamer calibrate.
 type calibrateFlags struct {
 	comparisonFlags
@@ -37,12 +25,7 @@ func newCalibrate(state *State) *cobra.Command {
 	f.Calibration.Comparison = f.comparisonFlags.Comparison
 	command := &cobra.Command{
 		Use: "calibrate", Short: "Measure how often steamer compare is wrong here, and what it can detect",
-		Long: calibrateLong, Args: cobra.NoArgs,
-		Example: `  steamer calibrate --local --same 20 --effect 10,20 --each 20 --margin 5
-  steamer calibrate --local --same 5 --cpu-limit 0.5 --each 5 --gate fetch_p95_ms --slice 34s
-  steamer calibrate --base charts/openbao --same 5
-  steamer calibrate --local --same 20 --resume runs/calibrate-20261125-160000-9f3a
-  steamer calibrate --from runs/calibrate-20261125-160000-9f3a --write-quarantine quarantine.yaml`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	f.addCampaign(command)

@@ -17,16 +17,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-const capacityLong = `Finds the highest rate of fetches at which the objectives of a tier (perf/slo.yaml) still hold: doubles the
-rate until they do not, narrows the bracket by bisection, and confirms the candidate with several longer
-runs. Prints the knee, and what was saturated beyond it with the evidence: OpenBao's CPU against its
-limit, PostgreSQL's CPU, the pool of database connections, the host, the generator.
-
-A search in which the load generator is the first to be saturated ends INCONCLUSIVE and says so.
-
-With --local OpenBao and PostgreSQL run as processes of this machine: minutes instead of a cluster, to
-compare configurations. Without it the chart is installed as in steamer run.`
-
 // capacityFlags are the flags of steamer capacity.
 type capacityFlags struct {
 	*planFlags
@@ -41,11 +31,7 @@ func newCapacity(state *State) *cobra.Command {
 	f.planFlags = newPlanFlags(scenario.None, func(p *plan.Plan) { p.Tier = f.Options.Tier })
 	command := &cobra.Command{
 		Use: "capacity", Short: "Find the highest rate of fetches that holds the objectives, and what limits it",
-		Long: capacityLong, Args: cobra.NoArgs,
-		Example: `  steamer capacity --local
-  steamer capacity --local --openbao-cpus 0.5 --tier 30 --start 20
-  steamer capacity --topology cloud-native --tier 12
-  steamer capacity --local --at-least 150        # exit code 1 when it is less`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	f.limits = addFlags(command, "Where", func(set *pflag.FlagSet) {

@@ -24,16 +24,8 @@ import (
 func newCharts(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "charts", Short: "Check charts without a cluster; package and release this repository's",
-		Example: "  steamer charts check ./my-chart\n  steamer charts rules --explain security/pod-security",
 	}, newChartsCheck(state), newChartsRules(state), newChartsPackage(state), newChartsRelease(state))
 }
-
-const checkLong = `Renders a chart in many ways, without a cluster, and for a local chart without network, and has rules judge what comes out:
-the topologies' values in the chart's dialect, every ci/*-values.yaml, the defaults, each switch of the
-values in its other position, other release names. steamer charts rules lists the rules.
-
-Exit codes: 0 clean (warnings allowed, unless --strict), 1 findings, 3 invalid input: a broken archive, a
-missing dependency, values that the schema refuses, a dialect that does not fit.`
 
 // checkFlags are the flags of charts check as they are typed.
 type checkFlags struct {
@@ -48,14 +40,8 @@ type checkFlags struct {
 func newChartsCheck(state *State) *cobra.Command {
 	f := &checkFlags{format: "table", options: lint.Options{Dialect: lint.Auto}}
 	command := &cobra.Command{
-		Use: "check CHART", Short: "Check a chart: schema, API, security, wiring, upgrades, values", Long: checkLong,
+		Use: "check CHART", Short: "Check a chart: schema, API, security, wiring, upgrades, values",
 		Args: cobra.ExactArgs(1),
-		Example: `  steamer charts check charts/openbao
-  steamer charts check oci://registry.example/charts/openbao --chart-version 1.2.3
-  steamer charts check ./openbao-0.12.3.tgz -f mine.yaml --format junit --output junit.xml
-  steamer charts check my-chart --dialect none --skip 'security/pod-security=runs in a privileged namespace'
-  steamer charts check ./openbao-0.12.3.tgz --write-baseline accepted.yaml --owner team-secrets --reason 'known upstream' --expires 2027-01-31
-  steamer charts check ./openbao-0.12.4.tgz --baseline accepted.yaml`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.source.Name = args[0]
 			return f.run(c.Context(), state)
@@ -210,7 +196,6 @@ func newChartsRules(state *State) *cobra.Command {
 	var explain, format string
 	command := &cobra.Command{
 		Use: "rules", Short: "List the rules of charts check and what each protects", Args: cobra.NoArgs,
-		Example: "  steamer charts rules\n  steamer charts rules --explain security/pod-security",
 		RunE: func(*cobra.Command, []string) error {
 			if explain == "" {
 				return printed(state, format, lint.Rules(), listRules)

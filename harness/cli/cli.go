@@ -84,13 +84,6 @@ func ociRuntime(state *State) exit.Code {
 	return exit.Environment
 }
 
-const long = `Steamer puts secrets charts under pressure: it brings up a kind cluster, installs an
-OpenBao chart the way GitLab deploys it, asserts that it works, drives k6 load down the
-secret-fetch path and ends with a verdict: PASS, FAIL or INCONCLUSIVE.
-
-Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 invalid input (nothing was touched),
-4 environment error, 5 internal error, 130 interrupted and cleaned up.`
-
 // global are the flags of every command.
 type global struct {
 	quiet, verbose bool
@@ -102,11 +95,7 @@ type global struct {
 func newRoot(state *State) (*cobra.Command, *global) {
 	g := &global{}
 	root := &cobra.Command{
-		Use: "steamer", Short: "Test and load OpenBao charts the way GitLab deploys them", Long: long,
-		Example: `  steamer charts check ./my-chart          # seconds, no cluster
-  steamer run --chart ./my-chart           # install, check, load, judge
-  steamer compare --base openbao-1.2.3.tgz --head ./my-chart
-  steamer gate --chart ./my-chart --previous openbao-1.2.3.tgz`,
+		Use: "steamer", Short: "Test and load OpenBao charts the way GitLab deploys them",
 		Version: session.Version(), SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if err := g.apply(state); err != nil {
@@ -132,6 +121,7 @@ func newRoot(state *State) (*cobra.Command, *global) {
 	})
 	addCommands(root, state)
 	complete(root, state)
+	explain(root)
 	return root, g
 }
 

@@ -18,10 +18,6 @@ import (
 func newCluster(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "cluster", Short: "Make, list and remove Steamer's kind clusters",
-		Long: `Whatever Steamer makes on a container engine carries a mark: machine, user, checkout, cache, process, run and
-time to live. Only what carries the mark of this machine, user, checkout and cache is yours, and only that is ever
-reused or removed, whatever its name. What belongs to others, or has a mark that cannot be read, is listed and left alone.`,
-		Example: "  steamer cluster list\n  steamer cluster exec -- kubectl get pods --all-namespaces\n  steamer cluster gc",
 	}, newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state),
 		newClusterExec(state), newClusterProxy(state))
 }
@@ -30,8 +26,7 @@ func newClusterUp(state *State) *cobra.Command {
 	o := cluster.Options{Run: "cluster-up", TTL: 12 * time.Hour, Keep: true}
 	command := &cobra.Command{
 		Use: "up", Short: "Make a cluster and leave it running", Args: cobra.NoArgs,
-		Example: "  steamer cluster up\n  steamer run --reuse --keep",
-		RunE:    func(c *cobra.Command, _ []string) error { return state.Up(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return state.Up(c.Context(), o) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&o.Name, "name", "", chosenName)
@@ -45,8 +40,7 @@ func newClusterDown(state *State) *cobra.Command {
 	var name string
 	command := &cobra.Command{
 		Use: "down", Args: cobra.NoArgs,
-		Short:   "Remove a cluster of yours, and the private engine when nothing else runs on it",
-		Example: "  steamer cluster down\n  steamer cluster down --name steamer-1a2b3c",
+		Short: "Remove a cluster of yours, and the private engine when nothing else runs on it",
 		RunE: func(c *cobra.Command, _ []string) error {
 			me, err := state.Identity()
 			if err != nil {
@@ -67,7 +61,6 @@ func newClusterList(state *State) *cobra.Command {
 	var format string
 	command := &cobra.Command{
 		Use: "list", Short: "List the kind clusters of the engine and whose they are", Args: cobra.NoArgs,
-		Example: "  steamer cluster list\n  steamer cluster list -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := choice("--format", format, "text", "table", "json"); err != nil {
 				return err
@@ -99,14 +92,6 @@ func newClusterGC(state *State) *cobra.Command {
 	var existing *pflag.FlagSet
 	command := &cobra.Command{
 		Use: "gc", Short: "Remove clusters of yours whose run is gone, and kept ones whose time is over", Args: cobra.NoArgs,
-		Long: `Removes clusters that carry the mark of this machine, user, checkout and cache: those whose run is gone, and kept ones
-whose time to live is over. A cluster that a process still uses stays, whatever its time to live. Nothing of others is touched.
-
-With --context or --kubeconfig it removes what runs that were killed left on an existing cluster instead: the
-namespaces that carry a run's label and were made by this user on this machine, by a process that is
-gone, with the cluster-wide roles of the charts in them. --run names a run of another user or machine.
---dry-run lists them and stops.`,
-		Example: "  steamer cluster gc\n  steamer cluster gc --all\n  steamer cluster gc --context eks --dry-run",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if on.Context != "" || on.Kubeconfig != "" {
 				if all {

@@ -18,10 +18,6 @@ func newClusterExec(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "exec [--name NAME] -- COMMAND [ARGUMENT...]", Short: "Run a command where it reaches a cluster of Steamer's",
 		Args: cobra.MinimumNArgs(1),
-		Long: `Runs a command with KUBECONFIG set to the cluster's, and inside the private engine's network namespace where the cluster is
-there: its API server and ports are on that namespace's loopback address, and it has no way out to any network. DOCKER_HOST leads to
-the engine. The command takes Steamer's place: terminal, signals and exit code are its own. While it runs the engine stays.`,
-		Example: "  steamer cluster exec -- kubectl get pods --all-namespaces\n  steamer cluster exec -- bash",
 		RunE: func(c *cobra.Command, args []string) error {
 			program, err := exec.LookPath(args[0])
 			if err != nil {
@@ -61,11 +57,7 @@ func newClusterProxy(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "proxy", Short: "Lead this machine's loopback to a cluster on the private engine, until interrupted",
 		Args: cobra.NoArgs,
-		Long: `A cluster on the private engine is in a network namespace of its own, with its API server and OpenBao's port on that
-namespace's loopback address. proxy listens on this machine's loopback address and leads connections there, for
-browsers, kubectl and scripts that stay outside. Load belongs inside: a proxy is one more hop.`,
-		Example: "  steamer cluster proxy --name steamer-1a2b3c\n  steamer cluster proxy --port 8200 --api-port 6443",
-		RunE:    func(c *cobra.Command, _ []string) error { return state.Proxy(c.Context(), name, port, apiPort) },
+		RunE: func(c *cobra.Command, _ []string) error { return state.Proxy(c.Context(), name, port, apiPort) },
 	}
 	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
 	command.Flags().IntVar(&port, "port", cluster.DefaultHostPort, "loopback port that is to lead to OpenBao")

@@ -24,23 +24,6 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-const compareLong = `Compares two systems side by side: A, the base, and B, the head. Both are up at the same time with
-equal limits and databases of their own; one is driven at a time, in short slices in random ABBA
-order. Each pair of slices gives a ratio B/A of every metric, and the ratios an interval (Hodges-
-Lehmann, signed-rank). It ends as soon as an interim analysis decides, or with the pairs or the budget.
-Then scenarios are run on both; what fails with B alone is repeated once.
-
-  FAIL          a gate metric is more than the margin larger with B, or B is proven to fail more
-                fetches, to carry less load or to restart more, or a scenario passes with A and
-                fails with B
-  PASS          every gate metric is less than the margin larger with B, and no fetch of B failed
-  INCONCLUSIVE  the interval reaches across the margin, too little could be measured, or something
-                went wrong with B that may be chance
-
-With --local the systems are OpenBao processes whose configurations (JSON Patches) or programs
-differ. Without it they are charts, each with values if it has any, installed on one cluster.
---from judges a finished comparison.json again, also with another margin.`
-
 // observing is what --scenarios of a comparison selects unless it is given.
 const observing = "observing"
 
@@ -66,14 +49,8 @@ type compareFlags struct {
 func newCompare(state *State) *cobra.Command {
 	f := &compareFlags{comparisonFlags: newComparisonFlags(), suite: observing}
 	command := &cobra.Command{
-		Use: "compare", Short: "Compare the performance of two charts or servers, side by side", Long: compareLong,
+		Use: "compare", Short: "Compare the performance of two charts or servers, side by side",
 		Args: cobra.NoArgs,
-		Example: `  steamer compare --base openbao-1.2.3.tgz --head charts/openbao
-  steamer compare --base charts/openbao --head charts/openbao --head-values fast.yaml --margin 2 --pairs 120
-  steamer compare --base charts/openbao --head charts/openbao --head-image openbao=registry.example/openbao:2.4.5
-  steamer compare --local --base-config idle2.json --head-config idle8.json
-  steamer compare --local --base-binary ./bao-2.4.0 --head-binary ./bao-2.4.1 --rate 500
-  steamer compare --from runs/compare-20261125-160000-9f3a/comparison.json --margin 20`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	f.addCharts(command, func(set *pflag.FlagSet) {

@@ -14,9 +14,6 @@ func newDoctor(state *State) *cobra.Command {
 	var format string
 	command := &cobra.Command{
 		Use: "doctor", Short: "Check what a run depends on, and say how to fix what is wrong", Args: cobra.NoArgs,
-		Long: "Checks the engine, cgroups, capabilities, limits, disk, ports, registries and programs. " +
-			"Exit code 4 when a run could not start.",
-		Example: "  steamer doctor\n  steamer doctor -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := choice("--format", format, "text", "json"); err != nil {
 				return err
@@ -43,9 +40,6 @@ func newSetup(state *State) *cobra.Command {
 	var tests, bench bool
 	command := &cobra.Command{
 		Use: "setup", Short: "Install what a run needs and this machine lacks", Args: cobra.NoArgs,
-		Long: "On Debian and Ubuntu as root, installs only the missing packages and prints each before it does.\n" +
-			"Elsewhere it says exactly what to install.",
-		Example: "  steamer setup\n  steamer setup --tests",
 		RunE: func(c *cobra.Command, _ []string) error {
 			purposes := []doctor.Purpose{doctor.ForRun}
 			if tests || bench {

@@ -21,16 +21,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-const faultsLong = `Breaks OpenBao while clients write, read, delete and are granted access, and judges whether anything that was
-acknowledged was lost, and anything granted that was taken away. With --local two OpenBao processes share one PostgreSQL on
-this machine; without it the chart is installed in each topology, as in steamer run. Each fault is drawn from the seed,
-printed before it is done, done after all nodes have recovered from the one before, and leaves a receipt that it took effect.
-
-Writes the history of every operation, schedule.json and report.json into a directory of their own below --output-dir.
-An interrupt leaves a partial history, judged. docs/faults.md has the invariants and what a PASS does not say.
-
-Exit codes: as those of steamer faults check.`
-
 // faultsFlags are the flags of steamer faults.
 type faultsFlags struct {
 	*planFlags
@@ -51,13 +41,8 @@ func usual() faults.Options {
 func newFaults(state *State) *cobra.Command {
 	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: usual()}, planFlags: newPlanFlags(scenario.None, nil)}
 	command := &cobra.Command{
-		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong,
+		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged",
 		Args: cobra.NoArgs,
-		Example: `  steamer faults --local --faults 20
-  steamer faults --local --faults 50 --kinds freeze-active,kill-active --seed 7
-  steamer faults --local --faults 10 --kinds commit-after,pg-crash
-  steamer faults --topology cloud-native --faults 50       # a chart on a cluster
-  steamer faults check runs/faults-20261130-120000/history`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	addFlags(command, "Faults", func(set *pflag.FlagSet) {
@@ -186,20 +171,9 @@ func faultsOnCluster(c *cobra.Command, state *State, plans *planFlags, f *campai
 	return conclude(c.Context(), verdict, err)
 }
 
-const faultsCheckLong = `Reads a history, the log of every operation of every client with the faults on the same clock, and judges it offline:
-no acknowledged write is lost, no read is stale, nothing deleted returns, no access is granted after its revocation, one
-pod leads, every answer is in the audit log. A violation is shown with the shortest sub-history that shows it.
-docs/faults.md lists the invariants.
-
-Exit codes: 0 PASS, every answer has an explanation; 1 FAIL, a violation; 2 INCONCLUSIVE, no violation, and something could
-not be judged: the run was killed, a fault has no receipt, secrets were not read again at the end; 3 invalid input: not a
-history, one of another version, cut off, changed, or with a clock that runs backwards.`
-
 func newFaultsCheck(state *State) *cobra.Command {
 	command := &cobra.Command{
-		Use: "check FILE", Short: "Judge a history, offline", Long: faultsCheckLong, Args: cobra.ExactArgs(1),
-		Example: `  steamer faults check runs/faults-20261130-120000/history
-  steamer faults check history -o json | jq '.violations[].steps'`,
+		Use: "check FILE", Short: "Judge a history, offline", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			report, err := checkHistory(args[0])
 			if err != nil {
@@ -217,7 +191,6 @@ func newFaultsRules(state *State) *cobra.Command {
 	var format string
 	command := &cobra.Command{
 		Use: "rules", Short: "List the invariants that a history is held against", Args: cobra.NoArgs,
-		Example: "  steamer faults rules",
 		RunE: func(*cobra.Command, []string) error {
 			return printed(state, format, check.Rules(), func(w io.Writer) error {
 				for _, rule := range check.Rules() {

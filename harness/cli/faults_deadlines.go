@@ -11,23 +11,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults/deadlines"
 )
 
-const faultsDeadlinesLong = `Measures how long access is granted after its revocation was acknowledged. Each trial has new data: it grants access
-that four clients use all the time by both nodes, revokes it and notes the last request that was granted. With --sleep the
-leader also sleeps until the other node leads and has revoked; requests that are sent after that wait in its socket.
-
-A row is "≤ x ms" where nothing that was sent after the acknowledgement was granted, else how many trials had such a
-request. Writes deadlines.json into a directory of its own below --output-dir.
-
-Exit codes: 0 PASS, nothing that was sent after an acknowledgement was granted; 1 FAIL, something was; 2 INCONCLUSIVE,
-not everything was measured; 3 invalid input.`
-
 func newFaultsDeadlines(state *State) *cobra.Command {
 	d := &campaign.Deadlines{Options: deadlines.Options{Trials: 200, Awake: true, Sleep: true}}
 	local := false
 	command := &cobra.Command{
-		Use: "deadlines", Short: "Measure how long revoked access is granted", Long: faultsDeadlinesLong, Args: cobra.NoArgs,
-		Example: `  steamer faults deadlines --local
-  steamer faults deadlines --local --kinds token,policy --trials 1000 --sleep=false`,
+		Use: "deadlines", Short: "Measure how long revoked access is granted", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !local {
 				return exit.Invalidf("steamer faults deadlines", "add --local", "deadlines on a cluster are not supported yet")

@@ -10,19 +10,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults/protocol"
 )
 
-const faultsProtocolLong = `Lets each request fail by which GitLab's Rails provisions projects and creates, updates and
-deletes secrets and permissions, on processes of this machine: the request is lost, its answer is lost, it is held
-beyond Rails' lease, or the leader is killed with it. The documented retry follows. Then every job and user reads every
-secret, which has to be what was asked for last, acknowledged or not.
-
-Sequences and cases are data, from GitLab's public documentation; a second protocol has one repair of each that gets
-stuck. Writes protocol.json and protocol.md, the table of who can read what, into a directory of their own below
---output-dir. docs/protocols.md says what the findings are about, and how to add a protocol.
-
-Exit codes: 0 PASS, every reader gets what was asked for in every row; 1 FAIL, a sequence gets stuck, or the server does
-not start again; 2 INCONCLUSIVE, a fault did not take effect, a read had no answer, or it was interrupted; 3 invalid
-input.`
-
 // faultsProtocolFlags are the flags of steamer faults protocol.
 type faultsProtocolFlags struct {
 	campaign.Protocol
@@ -33,11 +20,6 @@ func newFaultsProtocol(state *State) *cobra.Command {
 	f := &faultsProtocolFlags{Protocol: campaign.Protocol{Options: protocol.Options{Parallel: 3}}}
 	command := &cobra.Command{
 		Use: "protocol", Short: "Let each request of Rails' sequences fail, and tell who can read what", Args: cobra.NoArgs,
-		Long: faultsProtocolLong,
-		Example: `  steamer faults protocol
-  steamer faults protocol --only repaired
-  steamer faults protocol --only 'gitlab/delete-create,*/*/*/stall,-gitlab/provision'
-  steamer faults protocol --protocol my.yaml --only my -o json | jq '.rows[].wrong'`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	addFlags(command, "Rows", func(set *pflag.FlagSet) {

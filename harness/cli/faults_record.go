@@ -11,25 +11,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/faults/record"
 )
 
-const faultsRecordLong = `Looks for known public bugs of OpenBao again, on processes of this machine: what Steamer finds
-where a bug is known says what its silence is worth elsewhere. Each try has two OpenBao and a PostgreSQL of its own. A
-bug is shown by a schedule of faults and the history of its clients, or by a few requests and actions. Bugs that the
-version does not have are tried, too, and have to stay silent.
-
-Takes any OpenBao (--bao). Writes record.json and record.md into a directory of their own below --output-dir.
-docs/track-record.md is what was found so far.
-
-Exit codes: 0 PASS, each bug that the version has was found at least once, and no other; 1 FAIL, a bug shows that the
-version should not have; 2 INCONCLUSIVE, one that it should have does not show, or was not decided; 3 invalid input.`
-
 func newFaultsRecord(state *State) *cobra.Command {
 	t := &campaign.TrackRecord{Options: record.Options{Parallel: 2}}
 	command := &cobra.Command{
-		Use: "record", Short: "Look for known bugs of OpenBao again", Long: faultsRecordLong, Args: cobra.NoArgs,
-		Example: `  steamer faults record
-  steamer faults record --bao /opt/openbao-2.6.2/bao --times 3
-  steamer faults record --only lock-row-removed,lock-taken --times 100
-  steamer faults record --from a/record.json,b/record.json --markdown page.md`,
+		Use: "record", Short: "Look for known bugs of OpenBao again", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(t.From) > 0 && t.Markdown == "" {
 				return exit.Invalidf("--from", "add --markdown FILE", "there is nothing to write")

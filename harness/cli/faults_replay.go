@@ -15,19 +15,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
-const faultsReplayLong = `Does the faults of a schedule again, with the seed and the workload that stand in it: schedule.json of any run, or the
-shrunk.json of steamer faults shrink. Requests and faults meet in another order each time, so that a violation may need
-several runs.
-
-Exit codes: as those of steamer faults check.`
-
 func newFaultsReplay(state *State) *cobra.Command {
 	f, plans := &campaign.Faults{Options: usual()}, newPlanFlags(scenario.None, nil)
 	var installed []*pflag.FlagSet
 	command := &cobra.Command{
-		Use: "replay FILE", Short: "Do the faults of a schedule again", Long: faultsReplayLong, Args: cobra.ExactArgs(1),
-		Example: `  steamer faults replay runs/faults-20261130-120000/schedule.json
-  steamer faults replay shrunk.json -o json | jq .violationsByRule`,
+		Use: "replay FILE", Short: "Do the faults of a schedule again", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := take(f, args[0]); err != nil {
 				return err
@@ -75,19 +67,12 @@ func bindFaultsOutput(set *pflag.FlagSet, f *campaign.Faults) {
 	set.StringVar(&f.Output, "output-dir", "runs", "directory below which a directory for the files is made")
 }
 
-const faultsShrinkLong = `Runs a schedule that violated an invariant again and again, with less each time: fewer faults (by ddmin, until no single
-one can be taken away), weaker ones (kill, then term, then step-down), shorter ones, fewer clients, namespaces and
-secrets. What still violates it at least once in --times runs is kept. Writes shrunk.json, which steamer faults replay takes, with the story in ten lines and how often it
-was reproduced, and the history and report.json of a run that shows it.
-
-Exit codes: 1 the violation was reproduced; 2 it was not; others as those of steamer faults check.`
-
 func newFaultsShrink(state *State) *cobra.Command {
 	f := &campaign.Faults{Options: usual()}
 	s := faults.Shrinker{Times: 3, Runs: 60}
 	command := &cobra.Command{
-		Use: "shrink FILE", Short: "Cut a schedule to the least that still fails", Long: faultsShrinkLong,
-		Args: cobra.ExactArgs(1), Example: `  steamer faults shrink runs/faults-20261130-120000/schedule.json --rules S2`,
+		Use: "shrink FILE", Short: "Cut a schedule to the least that still fails",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := errors.Join(take(f, args[0]), s.Validate()); err != nil {
 				return err
@@ -114,7 +99,7 @@ func newFaultsShrink(state *State) *cobra.Command {
 func newFaultsKinds(state *State) *cobra.Command {
 	var format string
 	command := &cobra.Command{
-		Use: "kinds", Short: "List the faults", Args: cobra.NoArgs, Example: "  steamer faults kinds",
+		Use: "kinds", Short: "List the faults", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return printed(state, format, faults.List(), func(w io.Writer) error {
 				for _, k := range faults.List() {

@@ -12,14 +12,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 )
 
-const findingsLong = `Runs the experiments of ` + findings.Dir +
-	`: the same load on servers that differ in one setting, OpenBao and
-PostgreSQL as processes of this machine, in turns on separate databases, and the ratio of each to a base with
-its interval. The page says what a chart's maintainer should change and by how much.
-
-Some experiments name effects that are known and have to be found again. Exit code 1 when one is not; 2 when an
-experiment did not reach its end. An interrupted run still writes what it measured, marked partial.`
-
 type findingsFlags struct {
 	campaign.Findings
 	pattern, format string
@@ -31,12 +23,8 @@ func newFindings(state *State) *cobra.Command {
 	f := &findingsFlags{}
 	f.Output = "runs"
 	command := &cobra.Command{
-		Use: "findings", Short: "Run the experiments, and say what to change and by how much", Long: findingsLong,
+		Use: "findings", Short: "Run the experiments, and say what to change and by how much",
 		Args: cobra.NoArgs,
-		Example: `  steamer findings --markdown docs/findings.md
-  steamer findings --run '^pool' --rounds 12
-  steamer findings --from runs/findings-20261125-151857,runs/findings-20261125-152502 --markdown docs/findings.md
-  steamer findings --list`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
 	}
 	addFlags(command, "Experiments", func(set *pflag.FlagSet) {

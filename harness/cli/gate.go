@@ -14,27 +14,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-const gateLong = `One decision on a release: may this chart be shipped? Checks the chart without a cluster, runs the whole suite and
-the load of the tier in both topologies, compares the chart with its previous release, tries the mutants that need
-no cluster, and judges all of it by criteria: static checks, known defects, complete runs, the functional suite, the
-objectives, hygiene; the comparison and the mutants where they say something.
-
-The comparison has the chart and the release before it (--previous; that of charts/openbao is known) side by side on
-a cluster of their own in the first topology, with the same values, as steamer compare does: 12 pairs of slices in 3
-minutes, at most 36. It asks whether the median fetch and OpenBao's CPU per fetch are less than 10 % larger, and p95
-less than 25 %. A regression close to that margin may not be detected. Any failed fetch of the chart keeps it from a
-PASS. Both run one image of OpenBao. --with a comparison.json of steamer compare takes its place, with the release that
---previous declares. Made or given, it has to decide; --compare=false leaves it out.
-
---from judges finished work instead, offline: run directories, result.json, what charts check --format json, compare and
-mutants --json wrote, or the gate.json of an earlier decision for all that it rested on. The gate derives everything
-again that can be derived: every run is judged by the objectives, every comparison by its pairs. What is truncated, of
-another version or about another chart is refused with exit code 3. --with adds such evidence to a gate that runs the
-rest itself.
-
-Writes gate.json, gate.html, gate.md and gate.xml (JUnit) into a directory of their own below --output-dir.
-Exit code 0: every required criterion is met and none is missed. 1: one is missed. 2: a required one could not be judged.`
-
 // gateFlags are the flags of steamer gate.
 type gateFlags struct {
 	*planFlags
@@ -48,15 +27,8 @@ func newGate(state *State) *cobra.Command {
 	f := &gateFlags{planFlags: newPlanFlags(scenario.All, nil)}
 	f.Gate = campaign.Gate{Mutants: "sample", Require: gate.DefaultRequired()}
 	command := &cobra.Command{
-		Use: "gate [EVIDENCE...]", Short: "Decide whether a chart may be released", Long: gateLong,
+		Use: "gate [EVIDENCE...]", Short: "Decide whether a chart may be released",
 		Args: cobra.ArbitraryArgs,
-		Example: `  steamer gate --profile steady --tier 12
-  steamer gate --chart ./openbao-1.2.4.tgz --previous ./openbao-1.2.3.tgz --require +comparison
-  steamer gate --chart ./openbao-1.2.4.tgz --with runs/compare/comparison.json --require +comparison
-  steamer gate --chart ./openbao-0.12.3.tgz --baseline accepted.yaml      # with findings that have been accepted
-  steamer gate --from runs/20261125-151000-abcd
-  steamer gate --from runs/20261125-151000-abcd runs/compare-20261125-160000-9f3a/comparison.json --tier 12
-  steamer gate --from runs/gate-20261125-160000/gate.json      # derive that decision again`,
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, state, args) },
 	}
 	f.addDecision(command)

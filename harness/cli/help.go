@@ -1,6 +1,7 @@
 package cli
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"strings"
@@ -56,11 +57,30 @@ func addCommands(root *cobra.Command, state *State) {
 	root.SetUsageFunc(func(c *cobra.Command) error { return usage(c.OutOrStdout(), c, all) })
 }
 
+// texts are what help says of commands at length: below "== steamer run" its text, and below
+// "Examples:" its examples.
+//
+//go:embed help.txt
+var texts string
+
+// explain gives a command and those below it their texts.
+func explain(c *cobra.Command) {
+	_, text, _ := strings.Cut("\n"+texts, "\n== "+c.CommandPath()+"\n")
+	text, _, _ = strings.Cut("\n"+text, "\n== ")
+	long, examples, _ := strings.Cut(text, "\nExamples:\n")
+	if long = strings.TrimSpace(long); long != "" {
+		c.Long = long
+	}
+	c.Example = strings.TrimRight(examples, "\n")
+	for _, child := range c.Commands() {
+		explain(child)
+	}
+}
+
 // newHelp is the help command, with all that the first page leaves out.
 func newHelp(all *bool) *cobra.Command {
 	command := &cobra.Command{
 		Use: "help [COMMAND...]", Short: "Show the help of a command, or with --all of every group of commands",
-		Example: "  steamer help run\n  steamer help --all",
 		GroupID: forOthers,
 		RunE: func(c *cobra.Command, args []string) error {
 			found, rest, err := c.Root().Find(args)

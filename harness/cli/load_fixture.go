@@ -14,13 +14,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/topology"
 )
 
-const fixtureLong = `Installs one topology, provisions its tenants the way Rails does, leaves it running, and writes the load
-generator's fixture to standard output: where the active OpenBao is in the cluster, which secrets there are, the digests
-of their values, and tokens of jobs that may read them. perf/README.md describes the document.
-
-It holds tokens, so that it goes into a pipe and to no terminal: into steamer load manifests, or into a load generator of
-your own. The tokens end after --token-ttl. Messages go to standard error. Remove the cluster with make down.`
-
 // Limits of how long tokens that leave Steamer may be good.
 const (
 	defaultTTL = time.Hour
@@ -31,10 +24,8 @@ func newLoadFixture(state *State) *cobra.Command {
 	f := newPlanFlags(scenario.None, func(p *plan.Plan) { p.Topologies = []string{topology.CloudNative} })
 	ttl := defaultTTL
 	command := &cobra.Command{
-		Use: "fixture", Short: "Install, provision, and write what a load generator needs to know", Long: fixtureLong,
+		Use: "fixture", Short: "Install, provision, and write what a load generator needs to know",
 		Args: cobra.NoArgs,
-		Example: `  steamer load fixture | steamer load manifests --fixture - --image registry.example/k6-openbao:1 --tier 150 --parallelism 4
-  steamer load fixture --topology cloud-native-hybrid --tenants 200 --profile steady --token-ttl 30m | my-generator`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if ttl < time.Minute || ttl > maxTTL {
 				return exit.Invalidf("--token-ttl "+ttl.String(), "use 1m to 24h, little longer than the load",

@@ -8,29 +8,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 )
 
-const mergeLong = `Merges the interval logs of k6 processes that shared one schedule, second by second and bucket by bucket: every
-quantile of the merge is that of all fetches together. Logs are what --out hdr=FILE wrote, or what kubectl logs printed of a
-pod that wrote it to standard output; a directory stands for the .ndjson and .log files in it.
-
---profile, --tier and --rate say what load was requested, as in steamer load manifests. --run-dir takes the environment's
-chart, versions and observations from a run; without it, --topology and --openbao-version choose the objectives.
-
-FAIL: a wrong value, or an objective missed. INCONCLUSIVE: a part of the schedule is missing or was done twice, a process was
-killed or began more than --tolerance after the first, or any other validity condition of docs/verdict.md is missed. One
-of them is that OpenBao was not observed, unless --unobserved accepts it. A log that is truncated, missing or of another
-format is refused with exit code 3, and nothing is written.
-
-Writes a run directory below --output-dir, like a run: result.json, every report, and the merged log.`
-
 func newLoadMerge(state *State) *cobra.Command {
 	f := &campaign.Merge{Output: "runs", Tolerance: load.DefaultTolerance}
 	command := &cobra.Command{
 		Use: "merge LOG|DIRECTORY...", Short: "Make one judged result of the logs of several load generators",
-		Args: cobra.MinimumNArgs(1), Long: mergeLong,
-		Example: `  steamer load merge logs/ --profile steady --tier 150 --openbao-version 2.4.0 --unobserved
-  steamer load merge runner-1.log runner-2.log runner-3.log --rate 900 --run-dir runs/20261125-151000-abcd --topology cloud-native
-  kubectl logs --follow steamer-load-1-x7k2p > logs/1.log      # one file for each runner, from the beginning
-  steamer report runs/20261125-160000-ef01                     # the reports again`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			verdict, err := f.Run(state, args)
 			return conclude(c.Context(), verdict, err)

@@ -14,17 +14,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/plan"
 )
 
-const mutantsLong = `Breaks the charts, the recipes and the server's configuration on purpose, one defect at a time and
-each on a throw-away copy, and runs the scenarios that should notice. A mutant that no scenario
-kills shows what the suite would let through.
-
-The mutants are data in ` + mutation.Dir + `. Those of recipes and of the server's configuration
-run on OpenBao and PostgreSQL processes; those of charts are judged by charts check where they name
-a rule, and else installed on a kind cluster, two at a time, after the charts as they are have
-passed the same scenarios there. What a machine or cluster keeps from being tried is tried once
-more on a fresh cluster. Exit code 0: every mutant was killed or says why it cannot be; 1: one
-survived; 2: one could not be tried.`
-
 // mutantsFlags are the flags of steamer mutants.
 type mutantsFlags struct {
 	campaign.Mutants
@@ -37,11 +26,7 @@ func newMutants(state *State) *cobra.Command {
 	f.Output = filepath.Join(plan.Default(".").Output, "mutants")
 	command := &cobra.Command{
 		Use: "mutants", Short: "Prove that the scenarios can fail: break things on purpose and see which notice",
-		Long: mutantsLong, Args: cobra.NoArgs,
-		Example: `  steamer mutants
-  steamer mutants --local                  # without a cluster: two minutes
-  steamer mutants --run '^service-' --keep
-  steamer mutants --markdown docs/mutants.md`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
 	}
 	addFlags(command, "Mutants", func(set *pflag.FlagSet) {

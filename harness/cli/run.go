@@ -12,29 +12,11 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-const runLong = `Runs the plan from a bare machine to a verdict: container engine, images, kind cluster; then for
-each topology install, provisioning, scenarios and load; then the judgement and the reports. What
-the run made is removed at its end, also after Ctrl-C, unless --keep is given.
-
-Everything about the plan is checked before anything is touched; --dry-run stops there and
-prints it. The run directory holds result.json, report.html, report.md, junit.xml and more.`
-
 func newRun(state *State) *cobra.Command {
 	f := newPlanFlags(scenario.Core, nil)
 	command := &cobra.Command{
 		Use: "run", Aliases: []string{"perf"}, Short: "Run a plan: install, check, load, judge, report",
-		Long: runLong, Args: cobra.NoArgs,
-		Example: `  steamer run
-  steamer run --topology cloud-native-hybrid --profile smoke
-  steamer run --chart ./my-chart.tgz -f mine.yaml --tier 30
-  steamer run --chart openbao --repo https://charts.example --chart-version 1.2.3 --dialect community
-  steamer run --chart oci://registry.example/charts/openbao --chart-version 1.2.3
-  steamer run --tier 150 --in-cluster --parallelism 3  # load from pods, merged into one result
-  steamer run --size 10k --adoption 0.2                # 20 Git pulls/s x 0.2 x 3 = 12 fetches/s, on tier 12
-  steamer run --profile stress --retries               # overload, seen as jobs see it
-  steamer run --profile soak --mode login-read         # a token for each fetch, left to expire
-  steamer run --keep && steamer run --reuse --keep     # keep the cluster between runs
-  steamer run --plan nightly.yaml --dry-run`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runPlan(c, state, f, nil) },
 	}
 	f.addFile(command)

@@ -15,16 +15,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/sizing"
 )
 
-const sizingLong = `Provisions 50, 200, 1,000 and 5,000 tenants as far as --max-tenants and --budget allow, and at each size measures
-memory of the active node, seconds to fail over (in order and after a crash) and to start again, how fast
-tenants are provisioned and what limits that, and latency of fetches over all tenants. Prints it in the
-shape of GitLab's sizing tables beside the published numbers, PASS or FAIL for each; sizes beyond are
-extrapolated from the measured ones and marked.
-
-With --local two OpenBao processes share one PostgreSQL on this machine. Without it the chart is installed
-as in steamer run, with the limits of tier ` + sizingTier + ` unless --tier names another, and the times are those that clients of the
-cluster see.`
-
 // sizingTier is the smallest tier whose rate reaches the published one.
 const sizingTier = "150"
 
@@ -40,10 +30,7 @@ func newSizing(state *State) *cobra.Command {
 	f.planFlags = newPlanFlags(scenario.None, func(p *plan.Plan) { p.Tier = sizingTier })
 	command := &cobra.Command{
 		Use: "sizing", Short: "Measure how OpenBao grows with tenants, beside GitLab's published numbers",
-		Long: sizingLong, Args: cobra.NoArgs,
-		Example: `  steamer sizing --local --max-tenants 1000
-  steamer sizing --local --max-tenants 200 --failovers 5
-  steamer sizing --topology cloud-native --max-tenants 1000`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	addFlags(command, "Sizes", func(set *pflag.FlagSet) {

@@ -17,7 +17,6 @@ import (
 func newSLO(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "slo", Short: "Check the file of objectives, and say which of them judge a run",
-		Example: "  steamer slo check my-slo.yaml\n  steamer slo explain --openbao-version 2.4.0 --tier 12",
 	}, newSLOCheck(state), newSLOExplain(state))
 }
 
@@ -25,11 +24,6 @@ func newSLOCheck(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "check [FILE]", Short: "Check a file of objectives: entries that never apply, tiers without one",
 		Args: cobra.MaximumNArgs(1),
-		Long: `Reads FILE (default: perf/slo.yaml) as a run does: unknown fields, metrics, topologies, version ranges and
-limits without a source are refused with exit code 3. Then looks for what reads well and is wrong all the
-same, with exit code 1: an entry that an earlier one hides, an entry that judges no latency, a tier of
-GitLab's sizing table without an entry, a kind of change without an outage budget.`,
-		Example: "  steamer slo check\n  steamer slo check my-slo.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			path, slo, err := state.SLO(strings.Join(args, ""))
 			if err != nil {
@@ -67,8 +61,6 @@ func newSLOExplain(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "explain", Short: "Show the entry that would judge a run, and why the ones before it would not",
 		Args: cobra.NoArgs,
-		Example: `  steamer slo explain --openbao-version 2.4.0 --tier 12 --topology cloud-native
-  steamer slo explain --chart-version 0.12.3 --openbao-version 2.5.1 --tier 150 --topology cloud-native-hybrid --slo my-slo.yaml`,
 		RunE: func(*cobra.Command, []string) error {
 			path, slo, err := state.SLO(file)
 			if err != nil {

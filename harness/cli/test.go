@@ -15,14 +15,6 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-const testLong = `Runs like steamer run, without load: installs each topology and runs the scenarios, the slow ones included.
-
-With --gitlab-url nothing is installed. The scenarios of group stack create secrets in a project of that GitLab and
-fetch them from the OpenBao behind it. Two variables hold what no argument may: GITLAB_TOKEN, a token of scope api of
-an owner of the project, and STEAMER_JOB_JWT, the token of one of the project's jobs. docs/full-stack.md explains more.
-
-` + runLong
-
 // testFlags are the flags of steamer test beyond those of its plan.
 type testFlags struct {
 	*planFlags
@@ -39,15 +31,7 @@ type testFlags struct {
 func newTest(state *State) *cobra.Command {
 	f := &testFlags{planFlags: newPlanFlags(scenario.All, func(p *plan.Plan) { p.Load = false })}
 	command := &cobra.Command{
-		Use: "test", Short: "Run the scenarios without load", Long: testLong, Args: cobra.NoArgs,
-		Example: `  steamer test --topology cloud-native
-  steamer test --scenarios '^access/'                     # only some
-  steamer test --scenarios '^lifecycle/' --keep --reuse
-  steamer test --repeat 20 --shuffle 7                    # is any of them flaky?
-  steamer test --gitlab-url https://gitlab.example.com    # the GitLab there, and the OpenBao behind it
-  steamer test --local --subject server                   # in a minute, without a cluster
-  steamer test --list --subject chart
-  steamer test --explain lifecycle/rollback`,
+		Use: "test", Short: "Run the scenarios without load", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	f.addFile(command)

@@ -12,16 +12,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/trend"
 )
 
-const trendLong = `Reads all results below a directory, in the order in which the runs started, and finds the run
-from which a metric changed (E-divisive change points with permutation tests). Runs of
-charts of different names are never mixed, nor those of different topology, minor version of
-Kubernetes, profile, tier, offered rate or way to fetch; partial and invalid ones are skipped and
-counted. A series that is too short says so, and how many runs it takes. A change is a question, not a
-verdict: the exit code is 0 unless the input is bad.
-
---add copies results into the directory first. It may be an object store that is mounted: files are
-only ever added.`
-
 type trendFlags struct {
 	add            []string
 	output, format string
@@ -31,10 +21,8 @@ type trendFlags struct {
 func newTrend(state *State) *cobra.Command {
 	f := &trendFlags{}
 	command := &cobra.Command{
-		Use: "trend DIR", Short: "Find when a metric changed across nightly results", Long: trendLong,
+		Use: "trend DIR", Short: "Find when a metric changed across nightly results",
 		Args: cobra.ExactArgs(1),
-		Example: `  steamer trend runs
-  steamer trend /mnt/history --add runs/20261125-160000-9f3a/result.json --output-dir public/trends`,
 		RunE: func(_ *cobra.Command, args []string) error { return f.run(state, args[0]) },
 	}
 	flags := command.Flags()

@@ -15,25 +15,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/upgrade"
 )
 
-const upgradeLong = `Tries upgrades of a chart: from each release of --from to each of --to, and with --values-pairs from each of
-the chart's ci/*-values.yaml to each other.
-
-Each is predicted by rendering: fields that Kubernetes does not change, selectors, Secrets and volume claims
-that are deleted or renamed, keys that are lost or generated again, and probes that alone take longer than
-the outage budget. That takes seconds, and with --predict is all. Then each is confirmed on a cluster: the
-old release is installed with its own values and image on an empty database, provisioned as Rails does, and
-upgraded while two kinds of client fetch secrets. Every secret is read back, and the outage is judged by the
-budgets of --slo. upgrade.md, upgrade.json and junit.xml are in the directory that the last line names.
-
-A release is named by its version (of --releases or --repo), by a path, by an oci:// reference, or head for
-the chart under test. Values of --values and --set are for both ends. An upgrade is rolled back on the same
-database where annotation steamer/rollback of the new Chart.yaml has a range that the old release is in,
-such as ">=1.2.0", but never to an older OpenBao.
-
-Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, such as an outage on a machine that others used; 3 a release
-that does not exist, values that do not fit one of the ends, a tag that is older than the data: nothing was
-touched; 4 the environment, or an image that turns out to be older than the data.`
-
 // upgradeFlags are the flags of steamer upgrade.
 type upgradeFlags struct {
 	*planFlags
@@ -46,13 +27,7 @@ func newUpgrade(state *State) *cobra.Command {
 	f.planFlags = newPlanFlags(scenario.None, func(p *plan.Plan) { p.Topologies = []string{topology.CloudNative} })
 	command := &cobra.Command{
 		Use: "upgrade", Short: "Try upgrades between releases, values and images: outage, lost secrets, refused changes",
-		Long: upgradeLong, Args: cobra.NoArgs,
-		Example: `  steamer upgrade --from 0.1.0 --predict                     # seconds, no cluster
-  steamer upgrade --from 0.1.0 --to head
-  steamer upgrade --from head --to-image quay.io/openbao/openbao:2.6.2
-  steamer upgrade --chart ./my-chart --releases https://charts.example.com --from 1.1.0,1.2.0
-  steamer upgrade --from head --to head --from-values a.yaml --to-values b.yaml
-  steamer upgrade --values-pairs --predict --markdown`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
 	}
 	addFlags(command, "Upgrade", func(set *pflag.FlagSet) {

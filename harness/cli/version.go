@@ -16,7 +16,6 @@ func newVersion(state *State) *cobra.Command {
 	var format string
 	command := &cobra.Command{
 		Use: "version", Short: "Print the version of Steamer", Args: cobra.NoArgs,
-		Example: "  steamer version\n  steamer version -o json",
 		RunE: func(*cobra.Command, []string) error {
 			about := struct {
 				Version  string `json:"version"` // with the commit
