@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,12 +21,12 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-// complete gives shells the values of the flags that have a list of them.
-func complete(root *cobra.Command, state *State) {
+// completions are lists of values, by the names of the flags that have them, beside those of choose.
+func completions(state *State) map[string]func(*cobra.Command) []string {
 	fixed := func(values ...string) func(*cobra.Command) []string {
 		return func(*cobra.Command) []string { return values }
 	}
-	lists := map[string]func(*cobra.Command) []string{
+	return map[string]func(*cobra.Command) []string{
 		"topology":     fixed(append(topology.Names(), "all")...),
 		"tier":         fixed("3", "6", "12", "30", "60", "150"),
 		"size":         fixed("1k", "2k", "3k", "5k", "10k", "25k", "50k"),
@@ -34,28 +35,12 @@ func complete(root *cobra.Command, state *State) {
 		"mutants":      fixed(campaign.MutantChoices()...),
 		"require":      fixed(gate.Criteria()...),
 		"kube-version": fixed(kubeapi.Versions()...),
-		"plots":        fixed("svg", "png"),
-		"color":        fixed("auto", "always", "never"),
-		"log-format":   fixed("text", "json"),
 		"image-source": fixed(string(images.FromAuto), "build", "pull"),
 		"profile":      func(*cobra.Command) []string { return profiles(state) },
 		"scenarios":    func(*cobra.Command) []string { return append(scenarioIDs(), scenario.Core, scenario.All, "none") },
 		"skip":         func(*cobra.Command) []string { return ruleIDs("=") },
 		"context":      contexts,
-		"format":       fixed("text", "json"),
 	}
-	var walk func(*cobra.Command)
-	walk = func(c *cobra.Command) {
-		for name, list := range lists {
-			if f := c.LocalFlags().Lookup(name); f != nil {
-				_ = c.RegisterFlagCompletionFunc(name, values(list)) // it fails only for a flag that is not there
-			}
-		}
-		for _, child := range c.Commands() {
-			walk(child)
-		}
-	}
-	walk(root)
 }
 
 // values completes from a list, with files beside it where nothing of the list fits.
@@ -108,10 +93,5 @@ func contexts(c *cobra.Command) []string {
 	if err != nil {
 		return nil
 	}
-	var names []string
-	for name := range config.Contexts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(config.Contexts))
 }

@@ -11,35 +11,29 @@ import (
 )
 
 func newDoctor(state *State) *cobra.Command {
-	var format string
 	command := &cobra.Command{
-		Use: "doctor", Short: "Check what a run depends on, and say how to fix what is wrong", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check what a run depends on, and say how to fix what is wrong",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := choice("--format", format, "text", "json"); err != nil {
-				return err
-			}
 			cache, err := state.Cache()
 			if err != nil {
 				return err
 			}
 			found := doctor.Examine(c.Context(), cache)
-			if err := printed(state, format, found, func(w io.Writer) error { return doctor.Write(w, found) }); err != nil {
-				return err
+			err = printed(state, found, func(w io.Writer) error { return doctor.Write(w, found) })
+			if err == nil && slices.ContainsFunc(found, func(f doctor.Finding) bool { return !f.OK }) {
+				err = exit.Judged(exit.Environment)
 			}
-			if slices.ContainsFunc(found, func(f doctor.Finding) bool { return !f.OK }) {
-				return exit.Judged(exit.Environment)
-			}
-			return nil
+			return err
 		},
 	}
-	addFormat(command, &format)
+	addFormat(command, "")
 	return command
 }
 
 func newSetup(state *State) *cobra.Command {
 	var tests, bench bool
 	command := &cobra.Command{
-		Use: "setup", Short: "Install what a run needs and this machine lacks", Args: cobra.NoArgs,
+		Use: "setup", Short: "Install what a run needs and this machine lacks",
 		RunE: func(c *cobra.Command, _ []string) error {
 			purposes := []doctor.Purpose{doctor.ForRun}
 			if tests || bench {

@@ -12,7 +12,7 @@ func newEngine(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "engine", Short: "Start and stop Steamer's private container engine",
 	}, &cobra.Command{
-		Use: "up", Short: "Find a running engine, or start a private one that stays", Args: cobra.NoArgs,
+		Use: "up", Short: "Find a running engine, or start a private one that stays",
 		RunE: func(c *cobra.Command, _ []string) error {
 			elsewhere, err := state.Elsewhere(c.Context())
 			if err != nil {
@@ -41,7 +41,7 @@ func newEngine(state *State) *cobra.Command {
 			return nil
 		},
 	}, &cobra.Command{
-		Use: "down", Short: "Stop the private engine", Args: cobra.NoArgs,
+		Use: "down", Short: "Stop the private engine",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := state.EnterExisting(c.Context(), false); err != nil {
 				return err

@@ -2,9 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -12,6 +9,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 )
 
@@ -20,38 +18,26 @@ func newFaultsReplay(state *State) *cobra.Command {
 	var installed []*pflag.FlagSet
 	command := &cobra.Command{
 		Use: "replay FILE", Short: "Do the faults of a schedule again", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: judged(func(c *cobra.Command, args []string) (result.Verdict, error) {
 			if err := take(f, args[0]); err != nil {
-				return err
+				return "", err
 			}
 			if f.Schedule.Topology != "" {
-				return replayOnCluster(c, state, plans, f)
+				return faultsOnCluster(c, state, plans, f, func(place faults.Place) (*faults.Schedule, error) {
+					s := *f.Schedule
+					s.Topology = place.Topology
+					return &s, s.Fits(place)
+				})
 			}
 			if err := refuse("nothing is installed for a schedule of processes", installed...); err != nil {
-				return err
+				return "", err
 			}
-			verdict, err := f.Run(c.Context(), state)
-			return conclude(c.Context(), verdict, err)
-		},
+			return f.Run(c.Context(), state)
+		}),
 	}
 	installed = addFaultsInstalled(command, plans)
-	addFlags(command, "Output", func(set *pflag.FlagSet) { bindFaultsOutput(set, f) })
-	addRecordFormat(command, state)
+	addRecord(command, &f.Output, ownDirectory)
 	return command
-}
-
-// replayOnCluster does a schedule in the topology that stands in it, or in another that is given.
-func replayOnCluster(c *cobra.Command, state *State, plans *planFlags, f *campaign.Faults) error {
-	if !c.Flags().Changed("topology") {
-		if err := c.Flags().Set("topology", f.Schedule.Topology); err != nil {
-			return err
-		}
-	}
-	return faultsOnCluster(c, state, plans, f, func(place faults.Place) (*faults.Schedule, error) {
-		s := *f.Schedule
-		s.Topology = place.Topology
-		return &s, s.Fits(place)
-	})
 }
 
 // take reads a schedule with its workload.
@@ -63,54 +49,27 @@ func take(f *campaign.Faults, path string) (err error) {
 	return f.Validate()
 }
 
-func bindFaultsOutput(set *pflag.FlagSet, f *campaign.Faults) {
-	set.StringVar(&f.Output, "output-dir", "runs", "directory below which a directory for the files is made")
-}
-
 func newFaultsShrink(state *State) *cobra.Command {
 	f := &campaign.Faults{Options: usual()}
 	s := faults.Shrinker{Times: 3, Runs: 60}
 	command := &cobra.Command{
-		Use: "shrink FILE", Short: "Cut a schedule to the least that still fails",
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
+		Use: "shrink FILE", Short: "Cut a schedule to the least that still fails", Args: cobra.ExactArgs(1),
+		RunE: judged(func(c *cobra.Command, args []string) (result.Verdict, error) {
 			if err := errors.Join(take(f, args[0]), s.Validate()); err != nil {
-				return err
+				return "", err
 			}
 			if f.Schedule.Topology != "" {
-				return exit.Invalidf(args[0], "shorten it by hand, and use steamer faults replay",
+				return "", exit.Invalidf(args[0], "shorten it by hand, and use steamer faults replay",
 					"schedules of a cluster are not shrunk")
 			}
-			verdict, err := f.Shrink(c.Context(), state, s)
-			return conclude(c.Context(), verdict, err)
-		},
+			return f.Shrink(c.Context(), state, s)
+		}),
 	}
-	addFlags(command, "Search", func(set *pflag.FlagSet) {
-		set.StringSliceVar(&s.Rules, "rules", nil, "invariants of which one has to be violated (default: any)")
-		set.IntVar(&s.Times, "times", s.Times,
-			"runs of each attempt, at most, until it fails; and of the result, for its rate")
-		set.IntVar(&s.Runs, "runs", s.Runs, "runs all together, at most, without those of the rate")
-	})
-	addFlags(command, "Output", func(set *pflag.FlagSet) { bindFaultsOutput(set, f) })
-	addRecordFormat(command, state)
-	return command
-}
-
-func newFaultsKinds(state *State) *cobra.Command {
-	var format string
-	command := &cobra.Command{
-		Use: "kinds", Short: "List the faults", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return printed(state, format, faults.List(), func(w io.Writer) error {
-				for _, k := range faults.List() {
-					if _, err := fmt.Fprintf(w, "%-28s %-18s %s\n", k.Name, strings.Join(k.On, ", "), k.What); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-	}
-	addFormat(command, &format)
+	set := command.Flags()
+	set.StringSliceVar(&s.Rules, "rules", nil, "invariants of which one has to be violated (default: any)")
+	set.IntVar(&s.Times, "times", s.Times, "runs of each attempt, at most, until it fails; and of the result, for its rate")
+	set.IntVar(&s.Runs, "runs", s.Runs, "runs all together, at most, without those of the rate")
+	under(command, "Search")
+	addRecord(command, &f.Output, ownDirectory)
 	return command
 }

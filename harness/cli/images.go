@@ -56,14 +56,9 @@ one under the Mozilla Public License; one under the Business Source License is n
 }
 
 func newImagesList(state *State) *cobra.Command {
-	var asJSON bool
-	var format string
 	command := &cobra.Command{
-		Use: "list", Short: "List the images and whether the cache holds them", Args: cobra.NoArgs,
+		Use: "list", Short: "List the images and whether the cache holds them",
 		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				format = "json"
-			}
 			b, err := state.Builder()
 			if err != nil {
 				return err
@@ -72,11 +67,11 @@ func newImagesList(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printed(state, format, list, func(w io.Writer) error { return images.WriteTable(w, list) })
+			return printed(state, list, func(w io.Writer) error { return images.WriteTable(w, list) })
 		},
 	}
-	addFormat(command, &format)
-	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	addFormat(command, "")
+	command.Flags().BoolVar(&state.JSON, "json", false, "print JSON")
 	_ = command.Flags().MarkHidden("json") // an older name of -o json
 	return command
 }

@@ -46,6 +46,8 @@ func documentedType(kind string) string {
 		return "float"
 	case "stringSlice":
 		return "strings"
+	case "boolfunc":
+		return "bool"
 	case "uint64":
 		return "uint"
 	}

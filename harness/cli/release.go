@@ -36,7 +36,6 @@ func newChartsPackage(state *State) *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&output, "output-dir", ".", "directory for the archives")
-	oldNames(command, planNames())
 	return command
 }
 
@@ -63,7 +62,6 @@ func newChartsRelease(state *State) *cobra.Command {
 	command.Flags().StringVar(&o.Output, "output-dir", "dist", "directory for the files")
 	command.Flags().StringVar(&o.Registry, "registry", "", "oci://REGISTRY/PATH to push to; empty pushes nothing")
 	command.Flags().BoolVar(&o.DryRun, "dry-run", false, "check everything, print what would be made and pushed, and stop")
-	oldNames(command, planNames())
 	return command
 }
 

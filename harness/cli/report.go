@@ -22,6 +22,5 @@ func newReport(state *State) *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&output, "output-dir", "", "directory for the reports (default: beside the result)")
-	oldNames(command, planNames())
 	return command
 }

@@ -57,16 +57,12 @@ func newSLOCheck(state *State) *cobra.Command {
 
 func newSLOExplain(state *State) *cobra.Command {
 	var file string
-	u := judge.Subject{}
+	u := judge.Subject{Topology: topology.CloudNative}
 	command := &cobra.Command{
 		Use: "explain", Short: "Show the entry that would judge a run, and why the ones before it would not",
-		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			path, slo, err := state.SLO(file)
 			if err != nil {
-				return err
-			}
-			if err := choice("--topology", u.Topology, topology.Names()...); err != nil {
 				return err
 			}
 			if _, err := load.TierNamed(u.Tier); err != nil {
@@ -82,10 +78,9 @@ func newSLOExplain(state *State) *cobra.Command {
 	flags.StringVar(&file, "slo", "", "file of objectives (default: perf/slo.yaml)")
 	flags.StringVar(&u.Chart, "chart-version", "", "version of the chart")
 	flags.StringVar(&u.OpenBao, "openbao-version", "", "version of OpenBao")
-	flags.StringVar(&u.Topology, "topology", topology.CloudNative, strings.Join(topology.Names(), " or "))
+	choose(flags, &u.Topology, "topology", "", strings.Join(topology.Names(), " or "), topology.Names()...)
 	flags.StringVar(&u.Tier, "tier", "12", "GitLab sizing tier, by its fetches per second")
 	flags.StringVar(&u.Mode, "mode", load.Inline, "what the load does: "+strings.Join(load.ProfileModes(), ", "))
-	oldNames(command, map[string]string{"chart": "chart-version", "openbao": "openbao-version"})
 	return command
 }
 

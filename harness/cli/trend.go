@@ -19,7 +19,7 @@ type trendFlags struct {
 }
 
 func newTrend(state *State) *cobra.Command {
-	f := &trendFlags{}
+	f := &trendFlags{format: "svg"}
 	command := &cobra.Command{
 		Use: "trend DIR", Short: "Find when a metric changed across nightly results",
 		Args: cobra.ExactArgs(1),
@@ -28,19 +28,16 @@ func newTrend(state *State) *cobra.Command {
 	flags := command.Flags()
 	flags.StringSliceVar(&f.add, "add", nil, "result.json to add to the directory first; repeatable")
 	flags.StringVar(&f.output, "output-dir", "", "directory for trends.md, trends.json and a plot of each series")
-	flags.StringVar(&f.format, "plots", "svg", "format of the plots: png or svg")
+	choose(flags, &f.format, "plots", "", "format of the plots: png or svg", "svg", "png")
 	flags.Float64Var(&f.minChange, "min-change", 5, "smallest change in % that is reported")
-	addRecordFormat(command, state)
-	oldNames(command, planNames())
+	under(command, "Flags")
+	addRecord(command, nil, "")
 	return command
 }
 
 func (f *trendFlags) run(state *State, dir string) error {
 	if !(f.minChange >= 0 && f.minChange <= 1000) {
 		return exit.Invalidf(fmt.Sprintf("--min-change %g", f.minChange), "use 0 to 1000, in %", "it is out of range")
-	}
-	if err := choice("--plots", f.format, "png", "svg"); err != nil {
-		return err
 	}
 	added, err := trend.ToAdd(dir, f.add)
 	if err != nil {
