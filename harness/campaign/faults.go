@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/plan"
@@ -28,16 +26,9 @@ type Faults struct {
 const processes = "two processes of OpenBao %s on one PostgreSQL"
 
 // prepare finds the program, makes the directory and announces the schedule.
-func (f *Faults) prepare(ctx context.Context, s *session.Session) error {
-	builder, err := s.Builder()
-	if err != nil {
+func (f *Faults) prepare(ctx context.Context, s *session.Session) (err error) {
+	if f.Dir, err = s.Lab(ctx, f.Output, "faults", &f.Server.Binary); err != nil {
 		return err
-	}
-	if f.Dir, err = session.Directory(f.Output, "faults"); err != nil {
-		return err
-	}
-	if f.Server.Binary, err = builder.OpenBaoBinary(ctx); err != nil {
-		return exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
 	return f.announce(s)
 }
@@ -96,11 +87,7 @@ func (f *Faults) OnCluster(ctx context.Context, s *session.Session, root string,
 // print prints a report and writes it beside the history, with JUnit and pictures of violations.
 func (f *Faults) print(s *session.Session, report *check.Report) error {
 	report.Reproduce = f.Reproduce
-	printed := session.Print(s, report, check.Encode, func(w io.Writer) error {
-		fmt.Fprintf(w, "Files: %s\n", f.Dir)
-		return check.Text(w, report)
-	})
-	return errors.Join(printed, pages.WriteFaults(f.Dir, report))
+	return errors.Join(printed(s, f.Dir, report, check.Encode, check.Text), pages.WriteFaults(f.Dir, report))
 }
 
 // Shrink cuts the schedule to the least that still fails, and writes it as shrunk.json. The

@@ -205,8 +205,8 @@ func (g *Gate) enter(ctx context.Context, sess *session.Session, r *platform.Pro
 		platforms = append(platforms, comparison.on.Provider)
 	}
 	if g.Mutants != "none" {
-		if _, err := r.Builder.OpenBaoBinary(ctx); err != nil {
-			return exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		if _, err := sess.OpenBao(ctx); err != nil {
+			return err
 		}
 	}
 	return sess.Enter(ctx, platforms...)
