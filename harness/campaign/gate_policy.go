@@ -87,11 +87,8 @@ func (g *Gate) policy(sess *session.Session, q Question) (gate.Policy, error) {
 	if _, p.SLO, err = sess.SLO(q.SLO); err != nil {
 		return p, err
 	}
-	for _, name := range p.Topologies {
-		if !slices.Contains(topology.Names(), name) {
-			return p, exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", "),
-				"there is no such topology")
-		}
+	if err := plan.CheckTopologies(p.Topologies); err != nil {
+		return p, err
 	}
 	selected, err := scenario.Select(scenarios.All(), q.Scenarios)
 	if err != nil {

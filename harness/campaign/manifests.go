@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -34,11 +35,12 @@ type Manifests struct {
 // Write writes the manifests, and prints what to do with them. stdin has the fixture where Fixture
 // is "-". Errors are of code exit.Invalid.
 func (m *Manifests) Write(sess *session.Session, stdin io.Reader) error {
-	root, profile, rate, err := requested(sess, m.Plan)
+	root, err := plan.FindRoot(sess.Root)
 	if err != nil {
 		return err
 	}
-	if err := m.Generators.Check(); err != nil {
+	profile, rate, err := m.Plan.Workload(root)
+	if err := cmp.Or(err, m.Generators.Check()); err != nil {
 		return err
 	}
 	document, err := m.document(stdin)

@@ -85,7 +85,7 @@ func (f *capacityFlags) run(c *cobra.Command, state *State) (result.Verdict, err
 	}
 	if f.local {
 		err = errors.Join(refuse("with --local nothing is installed", f.installed...),
-			bound("tenants", p.Tenants, 1, 10000), bound("secrets", p.Secrets, 1, 100))
+			plan.Bound("tenants", p.Tenants, 1, 10000), plan.Bound("secrets", p.Secrets, 1, 100))
 	} else {
 		err = refuse("only --local can limit processes; a chart's limits are the tier's", f.limits)
 	}

@@ -48,7 +48,7 @@ func (f *findingsFlags) run(ctx context.Context, state *State) (result.Verdict, 
 		return "", err
 	}
 	if f.rounds != 0 {
-		if err := bound("rounds", f.rounds, 6, 50); err != nil {
+		if err := plan.Bound("rounds", f.rounds, 6, 50); err != nil {
 			return "", err
 		}
 		for i := range f.Experiments {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -81,15 +80,6 @@ func choice(flag, value string, values ...string) error {
 	}
 	return exit.Invalidf(strings.TrimSpace(flag+" "+value), "choose from "+strings.Join(values, ", "),
 		"it has no such value")
-}
-
-// bound checks a number that a flag gives.
-func bound(flag string, value, least, most int) error {
-	if value < least || value > most {
-		return exit.Invalidf(fmt.Sprintf("--%s %d", flag, value), fmt.Sprintf("use %d to %d", least, most),
-			"it is out of range")
-	}
-	return nil
 }
 
 // given is a value where its flag was given, and else nothing.

@@ -56,7 +56,7 @@ func (f *sizingFlags) run(c *cobra.Command, state *State) (result.Verdict, error
 		f.Options.Rate = p.Rate
 	}
 	f.Options.HostCPUs = max(1, int(math.Round(cgroup.UsableCPUs())))
-	err = errors.Join(f.Options.Validate(), bound("secrets", p.Secrets, 1, 100))
+	err = errors.Join(f.Options.Validate(), plan.Bound("secrets", p.Secrets, 1, 100))
 	if err == nil && f.local {
 		err = refuse("with --local nothing is installed", f.installed...)
 	}
