@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
-	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
@@ -178,7 +176,7 @@ func newFaultsCheck(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "check FILE", Short: "Judge a history, offline", Args: cobra.ExactArgs(1),
 		RunE: judged(func(_ *cobra.Command, args []string) (result.Verdict, error) {
-			report, err := checkHistory(args[0])
+			report, err := check.File(args[0])
 			if err != nil {
 				return "", err
 			}
@@ -219,18 +217,4 @@ func writeLines[T any](w io.Writer, list []T, line func(T) string) error {
 		}
 	}
 	return nil
-}
-
-// checkHistory judges the history in a file.
-func checkHistory(path string) (*check.Report, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, exit.Invalidf(path, "name a history that steamer faults wrote", "%w", err)
-	}
-	r, err := history.NewReader(path, file)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	report, err := check.History(r)
-	return report, errors.Join(err, file.Close())
 }
