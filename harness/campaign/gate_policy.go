@@ -98,10 +98,6 @@ func (g *Gate) policy(sess *session.Session, q Question) (gate.Policy, error) {
 	for _, s := range selected {
 		p.Suite, p.Subjects[s.ID] = append(p.Suite, s.ID), s.Subject
 	}
-	if !slices.Contains(MutantChoices(), g.Mutants) {
-		return p, exit.Invalidf("--mutants "+g.Mutants, "choose from "+strings.Join(MutantChoices(), ", "),
-			"there is no such choice")
-	}
 	p.Required, err = required(q.Require)
 	return p, err
 }

@@ -199,6 +199,6 @@ func newChartsRules(state *State) *cobra.Command {
 		})
 	}
 	command.Flags().StringVar(&explain, "explain", "", "explain how one rule decides and how to fix its findings")
-	_ = command.RegisterFlagCompletionFunc("explain", values(func(*cobra.Command) []string { return ruleIDs("") }))
+	_ = command.RegisterFlagCompletionFunc("explain", values(ruleIDs("")))
 	return command
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -139,26 +138,23 @@ func newClusterExec(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			environ := without(os.Environ(), "KUBECONFIG", "DOCKER_HOST")
-			environ = append(append(environ, "KUBECONFIG="+made.Kubeconfig), e.Environ()...)
+			_ = os.Unsetenv("DOCKER_HOST")
+			for _, variable := range append(e.Environ(), "KUBECONFIG="+made.Kubeconfig) {
+				name, value, _ := strings.Cut(variable, "=")
+				if err := os.Setenv(name, value); err != nil {
+					return err
+				}
+			}
 			if state.Namespace != nil {
 				if err := state.Namespace.Release(); err != nil {
 					return err
 				}
 			}
-			return exit.Invalidf(program, "name a program that can be run", "%w", syscall.Exec(program, args, environ))
+			return exit.Invalidf(program, "name a program that can be run", "%w", syscall.Exec(program, args, os.Environ()))
 		},
 	}
 	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
 	return command
-}
-
-// without is an environment without some of its variables.
-func without(environ []string, names ...string) []string {
-	return slices.DeleteFunc(environ, func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(names, name)
-	})
 }
 
 func newClusterProxy(state *State) *cobra.Command {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/lint"
@@ -32,13 +31,12 @@ func completions(state *State) map[string]func(*cobra.Command) []string {
 		"size":         fixed("1k", "2k", "3k", "5k", "10k", "25k", "50k"),
 		"dialect":      fixed(append(topology.Dialects(), lint.Auto, "none")...),
 		"mode":         fixed(load.ProfileModes()...),
-		"mutants":      fixed(campaign.MutantChoices()...),
 		"require":      fixed(gate.Criteria()...),
 		"kube-version": fixed(kubeapi.Versions()...),
 		"image-source": fixed(string(images.FromAuto), "build", "pull"),
 		"profile":      func(*cobra.Command) []string { return profiles(state) },
-		"scenarios":    func(*cobra.Command) []string { return append(scenarioIDs(), scenario.Core, scenario.All, "none") },
-		"skip":         func(*cobra.Command) []string { return ruleIDs("=") },
+		"scenarios":    func(c *cobra.Command) []string { return append(scenarioIDs(c), scenario.Core, scenario.All, "none") },
+		"skip":         ruleIDs("="),
 		"context":      contexts,
 	}
 }
@@ -54,20 +52,23 @@ func values(list func(*cobra.Command) []string) cobra.CompletionFunc {
 	}
 }
 
-func scenarioIDs() []string {
-	var ids []string
-	for _, s := range scenarios.All() {
-		ids = append(ids, s.ID)
+// ids are those of a list.
+func ids[T any](list []T, id func(T) string) (out []string) {
+	for _, one := range list {
+		out = append(out, id(one))
 	}
-	return ids
+	return out
 }
 
-func ruleIDs(suffix string) []string {
-	var ids []string
-	for _, r := range lint.Rules() {
-		ids = append(ids, r.ID+suffix)
+func scenarioIDs(*cobra.Command) []string {
+	return ids(scenarios.All(), func(s scenario.Scenario) string { return s.ID })
+}
+
+// ruleIDs completes rules of charts check, with a text behind each.
+func ruleIDs(suffix string) func(*cobra.Command) []string {
+	return func(*cobra.Command) []string {
+		return ids(lint.Rules(), func(r lint.Rule) string { return r.ID + suffix })
 	}
-	return ids
 }
 
 // profiles are those of the source tree.

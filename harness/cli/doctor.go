@@ -35,15 +35,15 @@ func newSetup(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use: "setup", Short: "Install what a run needs and this machine lacks",
 		RunE: func(c *cobra.Command, _ []string) error {
-			purposes := []doctor.Purpose{doctor.ForRun}
-			if tests || bench {
-				purposes = nil
-			}
+			var purposes []doctor.Purpose
 			if tests {
 				purposes = append(purposes, doctor.ForTest)
 			}
 			if bench {
 				purposes = append(purposes, doctor.ForBench)
+			}
+			if purposes == nil {
+				purposes = append(purposes, doctor.ForRun)
 			}
 			return doctor.Setup(c.Context(), state.Stderr, purposes...)
 		},

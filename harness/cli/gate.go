@@ -60,8 +60,9 @@ func (f *gateFlags) addDecision(c *cobra.Command) {
 	under(c, "Decision")
 	set.StringArrayVar(&f.With, "with", nil,
 		"further evidence beside what the gate runs itself, such as comparison.json; repeatable")
-	set.StringVar(&f.Mutants, "mutants", f.Mutants,
-		"mutants to try: none, local (no cluster, two minutes), sample (also ten of charts, drawn) or all (an hour)")
+	choose(set, &f.Mutants, "mutants", "",
+		"mutants to try: none, local (no cluster, two minutes), sample (also ten of charts, drawn) or all (an hour)",
+		campaign.MutantChoices()...)
 	set.Uint64Var(&f.Seed, "mutants-seed", 0,
 		"seed by which the sample of mutants is drawn, as mutants.json records it (default: a new one)")
 	set.BoolVar(&f.compare, "compare", true, "compare the chart with --previous, unless --with has a comparison")

@@ -42,7 +42,11 @@ func newSLOCheck(state *State) *cobra.Command {
 			if err := table.Flush(); err != nil {
 				return err
 			}
-			gaps := slo.Gaps(rates())
+			var rates []float64
+			for _, tier := range load.Tiers() {
+				rates = append(rates, tier.Rate)
+			}
+			gaps := slo.Gaps(rates)
 			for _, gap := range gaps {
 				fmt.Fprintln(state.Stdout, "✗", gap)
 			}
@@ -82,13 +86,4 @@ func newSLOExplain(state *State) *cobra.Command {
 	flags.StringVar(&u.Tier, "tier", "12", "GitLab sizing tier, by its fetches per second")
 	flags.StringVar(&u.Mode, "mode", load.Inline, "what the load does: "+strings.Join(load.ProfileModes(), ", "))
 	return command
-}
-
-// rates are the tiers of GitLab's sizing table in fetches per second.
-func rates() []float64 {
-	var out []float64
-	for _, t := range load.Tiers() {
-		out = append(out, t.Rate)
-	}
-	return out
 }

@@ -62,7 +62,7 @@ func newTest(state *State) *cobra.Command {
 	// What the load does is accepted, as in earlier releases, and means nothing.
 	hide(f.add(command, "Load", "profile rate slo environment-latency"))
 	hide(f.addGenerators(command))
-	_ = command.RegisterFlagCompletionFunc("explain", values(func(*cobra.Command) []string { return scenarioIDs() }))
+	_ = command.RegisterFlagCompletionFunc("explain", values(scenarioIDs))
 	return command
 }
 
