@@ -129,10 +129,7 @@ func (m *Merge) environment() (result.Topology, error) {
 		return result.Topology{}, exit.Invalidf("--run-dir "+m.RunDir, "leave --openbao-version and --chart-version out",
 			"the run says which versions it had")
 	}
-	path := m.RunDir
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, "result.json")
-	}
+	path := resultOf(m.RunDir)
 	r, err := result.ReadFile(path)
 	if err != nil {
 		return result.Topology{}, err

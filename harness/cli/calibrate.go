@@ -39,8 +39,10 @@ func newCalibrate(state *State) *cobra.Command {
 	f.limits = under(command, "Campaign")
 	set.StringVar(&base.Base, "base", "", "chart to install twice, as CHART or CHART@VALUES[,VALUES]")
 	f.addCharts(command)
-	set.BoolVar(&base.Local, "local", false, "calibrate for OpenBao processes on this machine instead of a chart on a cluster")
-	set.StringVar(&base.BaseConfig, "base-config", "", "with --local: JSON Patch (RFC 6902) of both servers' configuration")
+	set.BoolVar(&base.Local, "local", false,
+		"calibrate for OpenBao processes on this machine instead of a chart on a cluster")
+	set.StringVar(&base.BaseConfig, "base-config", "",
+		"with --local: JSON Patch (RFC 6902) of both servers' configuration")
 	set.StringVar(&base.BaseBinary, "base-binary", "", "with --local: OpenBao program of both")
 	f.measuring = append(f.measuring, f.limits, under(command, "Processes"))
 	f.addDesign(command)
@@ -58,7 +60,8 @@ func (f *calibrateFlags) run(c *cobra.Command, state *State) (result.Verdict, er
 			"a quarantine holds for 30 days at most")
 	}
 	if f.fromDir != "" {
-		if err := refuse("--from judges by the design that was measured; steamer compare --from tries another margin on one comparison",
+		if err := refuse("--from judges by the design that was measured; "+
+			"steamer compare --from tries another margin on one comparison",
 			append(f.measuring, f.judging)...); err != nil {
 			return "", err
 		}

@@ -82,7 +82,11 @@ func (f *checkFlags) run(ctx context.Context, state *State) (err error) {
 	if f.options.Values, err = chart.ReadOverrides(f.values, f.sets); err != nil {
 		return err
 	}
-	f.options.Skip = parseSkips(f.skips)
+	f.options.Skip = map[string]string{}
+	for _, skip := range f.skips { // whether the rule is one, and the reason not empty, is the check's to say
+		rule, reason, _ := strings.Cut(skip, "=")
+		f.options.Skip[rule] = strings.TrimSpace(reason)
+	}
 	baseline, err := f.baselines()
 	if err != nil {
 		return err
@@ -142,21 +146,11 @@ const checkBudget = 80 * time.Second
 // checkGCPercent is GOGC of charts check: live data stay below 50 MiB.
 const checkGCPercent = 600
 
-// parseSkips reads RULE=REASON; whether the rule is one, and the reason not empty, is the check's
-// to say.
-func parseSkips(skips []string) map[string]string {
-	reasons := map[string]string{}
-	for _, skip := range skips {
-		rule, reason, _ := strings.Cut(skip, "=")
-		reasons[rule] = strings.TrimSpace(reason)
-	}
-	return reasons
-}
-
 // report writes what was found.
 func (f *checkFlags) report(state *State, r *lint.Report) error {
 	write := map[string]func(io.Writer, *lint.Report) error{
-		"json": lint.JSON, "junit": report.FindingsJUnit, "sarif": report.FindingsSARIF, "codequality": report.FindingsCodeQuality,
+		"json": lint.JSON, "junit": report.FindingsJUnit, "sarif": report.FindingsSARIF,
+		"codequality": report.FindingsCodeQuality,
 	}[f.format]
 	if write == nil {
 		write = func(w io.Writer, r *lint.Report) error {

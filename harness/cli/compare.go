@@ -108,7 +108,8 @@ func (f *comparisonFlags) addCharts(c *cobra.Command) {
 		"set":     "value for both, in helm's --set syntax, over all files; repeatable",
 		"tier":    "GitLab sizing tier whose CPU and memory limits both get",
 		"port":    fmt.Sprintf(chosenPort, "A"),
-		"image":   "NAME=REFERENCE to use on both sides instead of the image Steamer builds: openbao, postgresql, gitlab-stub",
+		"image": "NAME=REFERENCE to use on both sides instead of the image Steamer builds: " +
+			"openbao, postgresql, gitlab-stub",
 	} {
 		all.Lookup(name).Usage = usage
 	}
@@ -145,7 +146,8 @@ func (f *comparisonFlags) addDesign(c *cobra.Command) {
 	set.IntVar(&d.Tenants, "tenants", d.Tenants, "GitLab projects to provision on each side")
 	set.IntVar(&d.Secrets, "secrets", d.Secrets, "secrets of each project")
 	set.BoolVar(&d.BatchTokens, "batch-tokens", false, "let jobs' logins give batch tokens; "+
-		"with the service tokens of GitLab's role, OpenBao before 2.6 keeps a lease of every inline fetch in memory for 15 min")
+		"with the service tokens of GitLab's role, OpenBao before 2.6 keeps a lease of every inline fetch "+
+		"in memory for 15 min")
 	set.StringVar(&d.Recipe, "recipe", d.Recipe,
 		"the one recipe by which projects are provisioned, e.g. two-level-jwt (default: all in turn)")
 	set.Uint64Var(&d.Seed, "seed", d.Seed, "seed of the order of the slices")

@@ -35,9 +35,11 @@ func completions(state *State) map[string]func(*cobra.Command) []string {
 		"kube-version": fixed(kubeapi.Versions()...),
 		"image-source": fixed(string(images.FromAuto), "build", "pull"),
 		"profile":      func(*cobra.Command) []string { return profiles(state) },
-		"scenarios":    func(c *cobra.Command) []string { return append(scenarioIDs(c), scenario.Core, scenario.All, "none") },
-		"skip":         ruleIDs("="),
-		"context":      contexts,
+		"scenarios": func(c *cobra.Command) []string {
+			return append(scenarioIDs(c), scenario.Core, scenario.All, scenario.None)
+		},
+		"skip":    ruleIDs("="),
+		"context": contexts,
 	}
 }
 

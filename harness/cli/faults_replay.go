@@ -67,7 +67,8 @@ func newFaultsShrink(state *State) *cobra.Command {
 	}
 	set := command.Flags()
 	set.StringSliceVar(&s.Rules, "rules", nil, "invariants of which one has to be violated (default: any)")
-	set.IntVar(&s.Times, "times", s.Times, "runs of each attempt, at most, until it fails; and of the result, for its rate")
+	set.IntVar(&s.Times, "times", s.Times,
+		"runs of each attempt, at most, until it fails; and of the result, for its rate")
 	set.IntVar(&s.Runs, "runs", s.Runs, "runs all together, at most, without those of the rate")
 	under(command, "Search")
 	addRecord(command, &f.Output, ownDirectory)

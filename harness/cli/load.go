@@ -101,7 +101,8 @@ func newLoadMerge(state *State) *cobra.Command {
 	plans, set := addForeignLoad(command, &f.Plan), command.Flags()
 	set.StringVar(&f.RunDir, "run-dir", "", "run directory or result.json of the environment under test")
 	set.StringVar(&f.Topology, "topology", "",
-		"topology of the run of --run-dir (default: its only one); without --run-dir: of the objectives (default: cloud-native)")
+		"topology of the run of --run-dir (default: its only one); "+
+			"without --run-dir: of the objectives (default: cloud-native)")
 	set.StringVar(&f.OpenBao, "openbao-version", "", "without --run-dir: version of OpenBao, which chooses the objectives")
 	set.StringVar(&f.Chart, "chart-version", "", "without --run-dir: version of the chart")
 	set.StringVar(&f.Target, "target", "", "where the load went, for the record")

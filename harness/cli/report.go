@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"os"
-	"path/filepath"
-
 	"github.com/spf13/cobra"
 	"gitlab.com/steamer/steamer/harness/campaign"
 )
@@ -13,13 +10,7 @@ func newReport(state *State) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "report RUN_DIR|RESULT.json|COMPARISON.json",
 		Short: "Write the reports of a finished run or comparison again, offline", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			path := args[0]
-			if info, err := os.Stat(path); err == nil && info.IsDir() {
-				path = filepath.Join(path, "result.json")
-			}
-			return campaign.ReportAgain(state, path, output)
-		},
+		RunE: func(_ *cobra.Command, args []string) error { return campaign.ReportAgain(state, args[0], output) },
 	}
 	command.Flags().StringVar(&output, "output-dir", "", "directory for the reports (default: beside the result)")
 	return command

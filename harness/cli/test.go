@@ -48,7 +48,8 @@ func newTest(state *State) *cobra.Command {
 		"no cluster: manage secrets by the API of the GitLab at this URL, and fetch them as one of its jobs")
 	set.StringVar(&f.full.OpenBao, "openbao-url", "",
 		"with --gitlab-url: where runners reach OpenBao (default: the audience of the job's token)")
-	set.StringVar(&f.full.Recipe, "recipe", "two-level-jwt", "with --gitlab-url: how that GitLab lays out projects in OpenBao")
+	set.StringVar(&f.full.Recipe, "recipe", "two-level-jwt",
+		"with --gitlab-url: how that GitLab lays out projects in OpenBao")
 	set.IntVar(&f.full.Group, "gitlab-group", 0,
 		"with --gitlab-url: ID of the project's top-level group (default: the token's namespace)")
 	set.IntVar(&f.full.Organization, "gitlab-organization", 1, "with --gitlab-url: ID of the project's organisation")

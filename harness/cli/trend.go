@@ -40,18 +40,16 @@ func (f *trendFlags) run(state *State, dir string) error {
 		return exit.Invalidf(fmt.Sprintf("--min-change %g", f.minChange), "use 0 to 1000, in %", "it is out of range")
 	}
 	added, err := trend.ToAdd(dir, f.add)
-	if err != nil {
-		return err
-	}
-	if len(added) > 0 { // before anything is added: bad input leaves the history as it was
-		if err := f.makeOutput(); err != nil {
-			return err
-		}
+	if err == nil && len(added) > 0 { // before anything is added: bad input leaves the history as it was
+		err = f.makeOutput()
 	}
 	for _, r := range added {
-		if _, err := trend.Append(dir, r); err != nil {
-			return err
+		if err == nil {
+			_, err = trend.Append(dir, r)
 		}
+	}
+	if err != nil {
+		return err
 	}
 	runs, err := trend.Read(dir)
 	if err != nil {
@@ -62,10 +60,11 @@ func (f *trendFlags) run(state *State, dir string) error {
 		return err
 	}
 	if f.output != "" {
-		if err := f.makeOutput(); err != nil {
-			return err
+		err := f.makeOutput()
+		if err == nil {
+			err = pages.WriteTrends(f.output, f.format, list)
 		}
-		if err := pages.WriteTrends(f.output, f.format, list); err != nil {
+		if err != nil {
 			return err
 		}
 	}

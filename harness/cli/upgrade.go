@@ -35,7 +35,8 @@ func newUpgrade(state *State) *cobra.Command {
 	set.StringVar(&f.Releases, "releases", "", "where versions are: a directory of archives NAME-VERSION.tgz, its "+
 		"index.yaml, the URL of a Helm repository, or oci://REGISTRY/PATH without the chart's name (default: --repo, "+
 		"or what is known of charts/openbao)")
-	set.StringVar(&f.FromImage, "from-image", "", "image of OpenBao before the upgrade (default: that of --image openbao=)")
+	set.StringVar(&f.FromImage, "from-image", "",
+		"image of OpenBao before the upgrade (default: that of --image openbao=)")
 	set.StringVar(&f.ToImage, "to-image", "", "image of OpenBao after the upgrade (default: that of --image openbao=)")
 	set.StringArrayVar(&f.FromValues, "from-values", nil, "values file before the upgrade alone; repeatable")
 	set.StringArrayVar(&f.ToValues, "to-values", nil, "values file after the upgrade alone; repeatable")

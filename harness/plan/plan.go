@@ -237,9 +237,9 @@ func (p Plan) checkNumbers() error {
 		return exit.Invalidf("--shards "+p.Shards.String(), fmt.Sprintf("use auto, or 1 to %d", MaxShards),
 			"it is out of range")
 	}
-	return cmp.Or(CheckTopologies(p.Topologies), Bound("tenants", p.Tenants, 1, 10000), Bound("secrets", p.Secrets, 1, 100),
-		Bound("port", p.Cluster.Port, 0, 65535), Bound("repeat", p.Repeat, 0, 1000),
-		Bound("environment-latency", time.Duration(p.EnvironmentLatency), 0, time.Second),
+	return cmp.Or(CheckTopologies(p.Topologies),
+		Bound("tenants", p.Tenants, 1, 10000), Bound("secrets", p.Secrets, 1, 100), Bound("port", p.Cluster.Port, 0, 65535),
+		Bound("repeat", p.Repeat, 0, 1000), Bound("environment-latency", time.Duration(p.EnvironmentLatency), 0, time.Second),
 		p.checkRate(), p.InCluster.Check(), p.checkImages())
 }
 
