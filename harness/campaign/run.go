@@ -49,8 +49,8 @@ func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, f
 	return show(ctx, sess, do)
 }
 
-// ready decides how many installations a run has at once, and checks everything that can be checked
-// before anything is made.
+// ready decides how many installations a run has at once, and checks everything that can be
+// checked before anything is made.
 func ready(ctx context.Context, sess *session.Session, p *platform.Provider) error {
 	list, err := p.Plan.Select(scenarios.All())
 	if err == nil {

@@ -20,7 +20,8 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-// completions are lists of values, by the names of the flags that have them, beside those of choose.
+// completions are lists of values, by the names of the flags that have them, beside those of
+// choose.
 func completions(state *State) map[string]func(*cobra.Command) []string {
 	fixed := func(values ...string) func(*cobra.Command) []string {
 		return func(*cobra.Command) []string { return values }

@@ -19,8 +19,8 @@ const (
 	oneOf  = "steamer_values" // the only values that it can have
 )
 
-// under gives the flags of a command that have no title yet one, below which its help shows them in
-// the order in which they were defined. The set that it returns can be refused as a whole.
+// under gives the flags of a command that have no title yet one, below which its help shows them
+// in the order in which they were defined. The set that it returns can be refused as a whole.
 func under(c *cobra.Command, title string) *pflag.FlagSet {
 	set := pflag.NewFlagSet(title, pflag.ContinueOnError)
 	set.SortFlags, c.Flags().SortFlags = false, false

@@ -54,8 +54,8 @@ func documentedType(kind string) string {
 	return kind
 }
 
-// TestHelp: every command has a summary without a full stop, an example, and flags below a title; and
-// every text is of a command and names what the code has.
+// TestHelp: every command has a summary without a full stop, an example, and flags below a title;
+// and every text is of a command and names what the code has.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	var walk func(*cobra.Command)

@@ -18,8 +18,8 @@ type InCluster struct {
 // MaxParallelism is how many pods may drive a load.
 const MaxParallelism = 100
 
-// Check refuses what no cluster would run; nil is fine. Errors are of code exit.Invalid and name the
-// flags.
+// Check refuses what no cluster would run; nil is fine. Errors are of code exit.Invalid and name
+// the flags.
 func (in *InCluster) Check() error {
 	if in == nil {
 		return nil

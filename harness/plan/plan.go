@@ -243,8 +243,8 @@ func (p Plan) checkNumbers() error {
 		p.checkRate(), p.InCluster.Check(), p.checkImages())
 }
 
-// CheckTopologies refuses names that are none of topologies, or that are there twice. Errors are of
-// code exit.Invalid.
+// CheckTopologies refuses names that are none of topologies, or that are there twice. Errors are
+// of code exit.Invalid.
 func CheckTopologies(names []string) error {
 	if len(names) == 0 {
 		return exit.Invalidf("--topology", "choose from "+strings.Join(topology.Names(), ", "), "no topology is named")
