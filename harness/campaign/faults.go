@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
@@ -41,16 +40,9 @@ const ClusterRate = 40
 const processes = "two processes of OpenBao %s on one PostgreSQL"
 
 // prepare finds the program, makes the directory and announces the schedule.
-func (f *Faults) prepare(ctx context.Context, s *session.Session) error {
-	builder, err := s.Builder()
-	if err != nil {
+func (f *Faults) prepare(ctx context.Context, s *session.Session) (err error) {
+	if f.Dir, err = s.Lab(ctx, f.Output, "faults", &f.Server.Binary); err != nil {
 		return err
-	}
-	if f.Dir, err = session.Directory(f.Output, "faults"); err != nil {
-		return err
-	}
-	if f.Server.Binary, err = builder.OpenBaoBinary(ctx); err != nil {
-		return exit.Environmentf("program bao", "steamer doctor", "%w", err)
 	}
 	return f.announce(s)
 }
@@ -135,10 +127,7 @@ func (f *Faults) print(s *session.Session, report *check.Report) error {
 	if f.Silent {
 		return written
 	}
-	return errors.Join(written, session.Print(s, report, check.Encode, func(w io.Writer) error {
-		fmt.Fprintf(w, "Files: %s\n", f.Dir)
-		return check.Text(w, report)
-	}))
+	return errors.Join(written, printed(s, f.Dir, report, check.Encode, check.Text))
 }
 
 // Shrink cuts the schedule to the least that still fails, and writes it as shrunk.json. The

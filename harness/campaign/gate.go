@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -46,20 +47,12 @@ const gateSample = 10
 // evidence are the files that the gate was given. The quarantine and the baseline are evidence
 // like any other, so that gate.json names them and a decision can be derived again.
 func (g *Gate) evidence() ([]string, error) {
-	with := slices.Clone(g.With)
-	if g.Quarantine != "" {
-		if _, err := compare.ReadQuarantine(g.Quarantine); err != nil {
-			return nil, err
-		}
-		with = append(with, g.Quarantine)
-	}
-	if g.Baseline != "" {
-		if _, err := lint.ReadBaseline(g.Baseline); err != nil {
-			return nil, err
-		}
-		with = append(with, g.Baseline)
-	}
-	return with, nil
+	_, quarantine := compare.ReadQuarantine(g.Quarantine)
+	_, baseline := lint.ReadBaseline(g.Baseline)
+	files := slices.DeleteFunc(append(slices.Clone(g.With), g.Quarantine, g.Baseline), func(path string) bool {
+		return path == ""
+	})
+	return files, cmp.Or(quarantine, baseline)
 }
 
 // Run does what the gate judges, and decides. The verdict is "" where nothing was judged: a dry
@@ -217,8 +210,8 @@ func (g *Gate) enter(ctx context.Context, sess *session.Session, r *platform.Pro
 		platforms = append(platforms, comparison.on.Provider)
 	}
 	if g.Mutants != "none" {
-		if _, err := r.Builder.OpenBaoBinary(ctx); err != nil {
-			return exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		if _, err := sess.OpenBao(ctx); err != nil {
+			return err
 		}
 	}
 	return sess.Enter(ctx, platforms...)

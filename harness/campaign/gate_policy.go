@@ -87,11 +87,8 @@ func (g *Gate) policy(sess *session.Session, q Question) (gate.Policy, error) {
 	if _, p.SLO, err = sess.SLO(q.SLO); err != nil {
 		return p, err
 	}
-	for _, name := range p.Topologies {
-		if !slices.Contains(topology.Names(), name) {
-			return p, exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", "),
-				"there is no such topology")
-		}
+	if err := plan.CheckTopologies(p.Topologies); err != nil {
+		return p, err
 	}
 	selected, err := scenario.Select(scenarios.All(), q.Scenarios)
 	if err != nil {
@@ -100,10 +97,6 @@ func (g *Gate) policy(sess *session.Session, q Question) (gate.Policy, error) {
 	p.Subjects = map[string]result.Subject{}
 	for _, s := range selected {
 		p.Suite, p.Subjects[s.ID] = append(p.Suite, s.ID), s.Subject
-	}
-	if !slices.Contains(MutantChoices(), g.Mutants) {
-		return p, exit.Invalidf("--mutants "+g.Mutants, "choose from "+strings.Join(MutantChoices(), ", "),
-			"there is no such choice")
 	}
 	p.Required, err = required(q.Require)
 	return p, err

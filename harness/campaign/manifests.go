@@ -1,6 +1,8 @@
 package campaign
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +18,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/load/pods"
 	"gitlab.com/steamer/steamer/harness/load/testrun"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/secret"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/target/kind"
 )
 
 // Manifests says what the k6-operator is to drive, and where.
@@ -34,11 +39,12 @@ type Manifests struct {
 // Write writes the manifests, and prints what to do with them. stdin has the fixture where Fixture
 // is "-". Errors are of code exit.Invalid.
 func (m *Manifests) Write(sess *session.Session, stdin io.Reader) error {
-	root, profile, rate, err := requested(sess, m.Plan)
+	root, err := plan.FindRoot(sess.Root)
 	if err != nil {
 		return err
 	}
-	if err := m.Generators.Check(); err != nil {
+	profile, rate, err := m.Plan.Workload(root)
+	if err := cmp.Or(err, m.Generators.Check()); err != nil {
 		return err
 	}
 	document, err := m.document(stdin)
@@ -124,4 +130,36 @@ keep it out of version control, and delete it once it is applied.
 `, m.Output, n, rate, length, fixture, testrun.SecretFile, expiry, testrun.SinceOperator, m.Namespace, m.Name,
 		strings.Join(asked, " "))
 	return err
+}
+
+// Fixture runs a plan of one topology up to the load, leaves it running, and writes the load
+// generator's fixture to standard output. Its tokens are good for ttl. The verdict is PASS where
+// it was written.
+func Fixture(ctx context.Context, sess *session.Session, root string, p plan.Plan, ttl time.Duration, dryRun bool) (
+	result.Verdict, error,
+) {
+	if len(p.Topologies) != 1 {
+		return "", exit.Invalidf("--topology", "name the one that is to be loaded",
+			"a fixture is of one topology, and the plan has %d", len(p.Topologies))
+	}
+	p.Load, p.Cluster.Keep = false, true
+	messages := *sess
+	messages.Stdout = sess.Stderr // the document is all there is on standard output
+	if dryRun {
+		messages.Stdout = sess.Stdout
+	}
+	return messages.Measure(ctx, root, p, session.OnTopologies{
+		Name: "fixture", DryRun: dryRun, Keep: true,
+		Measure: func(ctx context.Context, t *kind.Target, p *plan.Resolved, _ string) (result.Verdict, error) {
+			document, err := t.Fixture(ctx, p.Profile, ttl)
+			if err != nil {
+				return "", err
+			}
+			// The fixture is tokens, and who pipes it asked for them.
+			if _, err := secret.Unwrap(sess.Stdout).Write(append(document, '\n')); err != nil {
+				return "", exit.Environmentf("standard output", "the program that was to read the fixture is gone", "%w", err)
+			}
+			return result.Pass, nil
+		},
+	})
 }

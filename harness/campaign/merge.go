@@ -1,22 +1,22 @@
 package campaign
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/judge"
 	"gitlab.com/steamer/steamer/harness/load/merged"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/session"
+	"gitlab.com/steamer/steamer/harness/topology"
 )
 
 // Merge says what several load generators drove together, and how it is judged.
@@ -60,35 +60,27 @@ func (m *Merge) Run(sess *session.Session, logs []string) (result.Verdict, error
 		return "", err
 	}
 	for _, p := range r.Topologies[0].Load.Parts {
-		fmt.Fprintf(sess.Stdout, "%s: share %s, %d fetches, began %.0f s after the first%s\n", p.Name, p.Segment, p.Fetches,
-			p.LateSeconds, because(p.Problem))
+		fmt.Fprintf(sess.Stdout, "%s: share %s, %d fetches, began %.0f s after the first", p.Name, p.Segment, p.Fetches,
+			p.LateSeconds)
+		if p.Problem != "" {
+			fmt.Fprintf(sess.Stdout, "; %s", p.Problem)
+		}
+		fmt.Fprintln(sess.Stdout)
 	}
 	_, err = fmt.Fprintf(sess.Stdout, "\nRun directory: %s\n", dir)
 	return r.Verdict, err
 }
 
-// because adds a problem to a line.
-func because(problem string) string {
-	if problem == "" {
-		return ""
-	}
-	return "; " + problem
-}
-
 // spec reads and checks everything but the logs themselves.
 func (m *Merge) spec(sess *session.Session, args []string) (merged.Spec, error) {
-	_, profile, rate, err := requested(sess, m.Plan)
+	root, err := plan.FindRoot(sess.Root)
 	if err != nil {
 		return merged.Spec{}, err
 	}
-	for flag, d := range map[string]struct{ value, most time.Duration }{
-		"tolerance":           {m.Tolerance, time.Minute},
-		"environment-latency": {time.Duration(m.Plan.EnvironmentLatency), time.Second},
-	} {
-		if d.value < 0 || d.value > d.most {
-			return merged.Spec{}, exit.Invalidf(fmt.Sprintf("--%s %s", flag, d.value), "use 0s to "+d.most.String(),
-				"it is out of range")
-		}
+	profile, rate, err := m.Plan.Workload(root)
+	if err := cmp.Or(err, plan.Bound("tolerance", m.Tolerance, 0, time.Minute),
+		plan.Bound("environment-latency", time.Duration(m.Plan.EnvironmentLatency), 0, time.Second)); err != nil {
+		return merged.Spec{}, err
 	}
 	logs, err := merged.Find(args)
 	if err != nil {
@@ -120,13 +112,9 @@ func (m *Merge) spec(sess *session.Session, args []string) (merged.Spec, error) 
 // environment is what the load was driven at.
 func (m *Merge) environment() (result.Topology, error) {
 	if m.RunDir == "" {
-		name := m.Topology
-		if name == "" {
-			name = judge.Topologies()[0]
-		}
-		if !slices.Contains(judge.Topologies(), name) {
-			return result.Topology{}, exit.Invalidf("--topology "+name, "choose from "+strings.Join(judge.Topologies(), ", "),
-				"there is no such topology")
+		name := cmp.Or(m.Topology, topology.CloudNative)
+		if err := plan.CheckTopologies([]string{name}); err != nil {
+			return result.Topology{}, err
 		}
 		t := result.Topology{
 			Name: name, Versions: map[string]string{}, Images: map[string]string{},
@@ -141,10 +129,7 @@ func (m *Merge) environment() (result.Topology, error) {
 		return result.Topology{}, exit.Invalidf("--run-dir "+m.RunDir, "leave --openbao-version and --chart-version out",
 			"the run says which versions it had")
 	}
-	path := m.RunDir
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, "result.json")
-	}
+	path := resultOf(m.RunDir)
 	r, err := result.ReadFile(path)
 	if err != nil {
 		return result.Topology{}, err

@@ -73,13 +73,13 @@ func (m *Mutants) Selected(root string) ([]mutation.Mutant, error) {
 // Try tries mutants: first those that need no cluster. It returns the outcomes of those that were
 // tried, also beside an error.
 func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutation.Mutant) ([]mutation.Outcome, error) {
-	builder, err := sess.Builder()
+	root, err := plan.FindRoot(sess.Root)
 	if err != nil {
 		return nil, err
 	}
-	binary, err := builder.OpenBaoBinary(ctx)
+	binary, err := sess.OpenBao(ctx)
 	if err != nil {
-		return nil, exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		return nil, err
 	}
 	var here, there []mutation.Mutant
 	for _, one := range list {
@@ -91,7 +91,7 @@ func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutatio
 	}
 	var provider *platform.Provider
 	if len(there) > 0 {
-		if provider, err = m.provider(ctx, sess, builder.Root); err != nil {
+		if provider, err = m.provider(ctx, sess, root); err != nil {
 			return nil, err
 		}
 	}
@@ -105,7 +105,7 @@ func (m *Mutants) Try(ctx context.Context, sess *session.Session, list []mutatio
 	}
 	var tries []mutation.Try
 	for range sideBySide {
-		local := &mutation.Local{Root: builder.Root, Binary: binary, Scenarios: scenarios.All()}
+		local := &mutation.Local{Root: root, Binary: binary, Scenarios: scenarios.All()}
 		defer local.Close()
 		tries = append(tries, local.Try)
 	}

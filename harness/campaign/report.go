@@ -12,9 +12,18 @@ import (
 	"gitlab.com/steamer/steamer/harness/session"
 )
 
+// resultOf is the file of a run that is named by its directory.
+func resultOf(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return filepath.Join(path, "result.json")
+	}
+	return path
+}
+
 // ReportAgain writes the reports of a finished run or comparison into dir, or beside it where dir
-// is empty. path is its file.
+// is empty. path is its file, or the directory of a run.
 func ReportAgain(sess *session.Session, path, dir string) error {
+	path = resultOf(path)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return exit.Invalidf(path, "name a run directory, its result.json, or a comparison.json", "%w", err)

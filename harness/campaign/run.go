@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
 	"gitlab.com/steamer/steamer/harness/platform"
 	"gitlab.com/steamer/steamer/harness/report"
@@ -50,8 +49,8 @@ func Run(ctx context.Context, sess *session.Session, root string, p plan.Plan, f
 	return show(ctx, sess, do)
 }
 
-// ready decides how many installations a run has at once, and checks everything that can be checked
-// before anything is made.
+// ready decides how many installations a run has at once, and checks everything that can be
+// checked before anything is made.
 func ready(ctx context.Context, sess *session.Session, p *platform.Provider) error {
 	list, err := p.Plan.Select(scenarios.All())
 	if err == nil {
@@ -78,8 +77,8 @@ func RunProcesses(ctx context.Context, sess *session.Session, root string, p pla
 	}
 	spec := local.Spec{Secrets: p.Secrets}
 	if os.Getenv("STEAMER_BAO") == "" {
-		if spec.Server.Binary, err = provider.Builder.OpenBaoBinary(ctx); err != nil {
-			return "", exit.Environmentf("program bao", "steamer doctor", "%w", err)
+		if spec.Server.Binary, err = sess.OpenBao(ctx); err != nil {
+			return "", err
 		}
 	}
 	return show(ctx, sess, func(ctx context.Context) (*result.Result, string, error) { return r.RunProcesses(ctx, spec) })

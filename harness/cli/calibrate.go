@@ -9,19 +9,8 @@ import (
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
 )
-
-const calibrateLong = `Measures how far steamer compare can be trusted on this machine: compares a system with itself and
-counts the false alarms, makes one side worse on purpose and counts what is found, and prints the noise
-and the minimum detectable effect of each metric. Both sides are driven through a proxy that adds
-the delay of --effect, 0 unless it is given. The delays are shares of the median latency, so they
-show fully in p50 and less in p95. With --cpu-limit the head's OpenBao gets less CPU, as from a
-container's limit, which shows in the tails and in what load is carried.
-
-Every comparison is kept as a file; --from judges a directory of them again, also together with
-those of other days, or a campaign.json, which holds them all in their smallest form. --resume goes on
-with a campaign that was interrupted, with the flags it began with. --write-quarantine writes the metrics that cannot
-show the margin, for steamer compare --quarantine. Exit code 1: the lower bound of the false-alarm rate is above alpha.`
 
 // calibrateFlags are the flags of steamer calibrate.
 type calibrateFlags struct {
@@ -37,74 +26,55 @@ func newCalibrate(state *State) *cobra.Command {
 	f.Calibration.Comparison = f.comparisonFlags.Comparison
 	command := &cobra.Command{
 		Use: "calibrate", Short: "Measure how often steamer compare is wrong here, and what it can detect",
-		Long: calibrateLong, Args: cobra.NoArgs,
-		Example: `  steamer calibrate --local --same 20 --effect 10,20 --each 20 --margin 5
-  steamer calibrate --local --same 5 --cpu-limit 0.5 --each 5 --gate fetch_p95_ms --slice 34s
-  steamer calibrate --base charts/openbao --same 5
-  steamer calibrate --local --same 20 --resume runs/calibrate-20261125-160000-9f3a
-  steamer calibrate --from runs/calibrate-20261125-160000-9f3a --write-quarantine quarantine.yaml`,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
+		RunE: judged(func(c *cobra.Command, _ []string) (result.Verdict, error) { return f.run(c, state) }),
 	}
-	f.addCampaign(command)
-	f.addCharts(command, func(set *pflag.FlagSet) {
-		set.StringVar(&f.comparisonFlags.Base, "base", "", "chart to install twice, as CHART or CHART@VALUES[,VALUES]")
-	})
-	f.addLocal(command, "calibrate for OpenBao processes on this machine instead of a chart on a cluster")
-	f.measuring = append(f.measuring, addFlags(command, "Processes", func(set *pflag.FlagSet) {
-		set.StringVar(&f.comparisonFlags.BaseConfig, "base-config", "",
-			"with --local: JSON Patch (RFC 6902) of both servers' configuration")
-		set.StringVar(&f.comparisonFlags.BaseBinary, "base-binary", "", "with --local: OpenBao program of both")
-	}))
+	base, set := f.comparisonFlags.Comparison, command.Flags()
+	set.IntVar(&f.Plan.Same, "same", 10, "comparisons of the system with itself")
+	set.Float64SliceVar(&f.effects, "effect", nil, "regressions to inject, in % of the median latency, e.g. 5,10,20")
+	set.IntVar(&f.Plan.Each, "each", 10, "comparisons for each effect and each limit")
+	set.StringVar(&f.Resume, "resume", "", "directory of an interrupted campaign to go on with")
+	f.measuring = append(f.measuring, under(command, "Campaign"))
+	set.Float64SliceVar(&f.Plan.Limits, "cpu-limit", nil,
+		"with --local: cores to limit the head's OpenBao to, e.g. 0.5,0.25")
+	f.limits = under(command, "Campaign")
+	set.StringVar(&base.Base, "base", "", "chart to install twice, as CHART or CHART@VALUES[,VALUES]")
+	f.addCharts(command)
+	set.BoolVar(&base.Local, "local", false,
+		"calibrate for OpenBao processes on this machine instead of a chart on a cluster")
+	set.StringVar(&base.BaseConfig, "base-config", "",
+		"with --local: JSON Patch (RFC 6902) of both servers' configuration")
+	set.StringVar(&base.BaseBinary, "base-binary", "", "with --local: OpenBao program of both")
+	f.measuring = append(f.measuring, f.limits, under(command, "Processes"))
 	f.addDesign(command)
-	addFlags(command, "Judgement", func(set *pflag.FlagSet) {
-		set.StringVar(&f.fromDir, "from", "",
-			"directory of comparisons, or campaign.json, to judge again; nothing is driven")
-		set.StringVar(&f.WriteQuarantine, "write-quarantine", "", "file for the metrics that cannot show the margin")
-		set.DurationVar(&f.QuarantineFor, "quarantine-for", compare.LongestQuarantine,
-			"with --write-quarantine: how long the metrics stay in quarantine, 720h (30 days) at most")
-	})
-	oldNames(command, comparisonNames())
+	set.StringVar(&f.fromDir, "from", "", "directory of comparisons, or campaign.json, to judge again; nothing is driven")
+	set.StringVar(&f.WriteQuarantine, "write-quarantine", "", "file for the metrics that cannot show the margin")
+	set.DurationVar(&f.QuarantineFor, "quarantine-for", compare.LongestQuarantine,
+		"with --write-quarantine: how long the metrics stay in quarantine, 720h (30 days) at most")
+	under(command, "Judgement")
 	return command
 }
 
-// addCampaign adds the flags about which comparisons are made.
-func (f *calibrateFlags) addCampaign(c *cobra.Command) {
-	const title = "Campaign"
-	f.measuring = append(f.measuring, addFlags(c, title, func(set *pflag.FlagSet) {
-		set.IntVar(&f.Plan.Same, "same", 10, "comparisons of the system with itself")
-		set.Float64SliceVar(&f.effects, "effect", nil, "regressions to inject, in % of the median latency, e.g. 5,10,20")
-		set.IntVar(&f.Plan.Each, "each", 10, "comparisons for each effect and each limit")
-		set.StringVar(&f.Resume, "resume", "", "directory of an interrupted campaign to go on with")
-	}))
-	f.limits = addFlags(c, title, func(set *pflag.FlagSet) {
-		set.Float64SliceVar(&f.Plan.Limits, "cpu-limit", nil,
-			"with --local: cores to limit the head's OpenBao to, e.g. 0.5,0.25")
-	})
-	f.measuring = append(f.measuring, f.limits)
-}
-
-func (f *calibrateFlags) run(c *cobra.Command, state *State) error {
+func (f *calibrateFlags) run(c *cobra.Command, state *State) (result.Verdict, error) {
 	if f.QuarantineFor <= 0 || f.QuarantineFor > compare.LongestQuarantine {
-		return exit.Invalidf("--quarantine-for "+f.QuarantineFor.String(), "use at most 720h, and calibrate again",
+		return "", exit.Invalidf("--quarantine-for "+f.QuarantineFor.String(), "use at most 720h, and calibrate again",
 			"a quarantine holds for 30 days at most")
 	}
 	if f.fromDir != "" {
-		if err := refuse("--from judges by the design that was measured; steamer compare --from tries another margin on one comparison",
-			append(f.measuring, f.judging...)...); err != nil {
-			return err
+		if err := refuse("--from judges by the design that was measured; "+
+			"steamer compare --from tries another margin on one comparison",
+			append(f.measuring, f.judging)...); err != nil {
+			return "", err
 		}
-		verdict, err := f.Judge(state, f.fromDir)
-		return conclude(c.Context(), verdict, err)
+		return f.Judge(state, f.fromDir)
 	}
 	for _, e := range f.effects {
 		f.Plan.Effects = append(f.Plan.Effects, e/100)
 	}
 	if err := errors.Join(f.complete(), f.Plan.Check()); err != nil {
-		return err
+		return "", err
 	}
 	if err := f.refuseOther("only processes of this machine can be limited; add --local", f.limits); err != nil {
-		return err
+		return "", err
 	}
-	verdict, err := f.Calibration.Run(c.Context(), state)
-	return conclude(c.Context(), verdict, err)
+	return f.Calibration.Run(c.Context(), state)
 }

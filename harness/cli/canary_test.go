@@ -302,7 +302,7 @@ func writers(line string) map[string]func(t *testing.T, dir string) {
 		"report/internal/render/file.go findings": func(t *testing.T, dir string) {
 			require.NoError(t, pages.WriteFindings(dir, findings.NewReport(line, poison())))
 		},
-		"campaign/findings.go": func(t *testing.T, dir string) {
+		"campaign/experiments.go": func(t *testing.T, dir string) {
 			f := campaign.Findings{Markdown: filepath.Join(dir, "findings.md")}
 			require.NoError(t, f.Write(&State{Stdout: secret.Writer{To: openIn(t, dir)}}, findings.NewReport(line, poison()),
 				""))

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/chart"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -24,16 +23,8 @@ import (
 func newCharts(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "charts", Short: "Check charts without a cluster; package and release this repository's",
-		Example: "  steamer charts check ./my-chart\n  steamer charts rules --explain security/pod-security",
 	}, newChartsCheck(state), newChartsRules(state), newChartsPackage(state), newChartsRelease(state))
 }
-
-const checkLong = `Renders a chart in many ways, without a cluster, and for a local chart without network, and has rules judge what comes out:
-the topologies' values in the chart's dialect, every ci/*-values.yaml, the defaults, each switch of the
-values in its other position, other release names. steamer charts rules lists the rules.
-
-Exit codes: 0 clean (warnings allowed, unless --strict), 1 findings, 3 invalid input: a broken archive, a
-missing dependency, values that the schema refuses, a dialect that does not fit.`
 
 // checkFlags are the flags of charts check as they are typed.
 type checkFlags struct {
@@ -48,64 +39,54 @@ type checkFlags struct {
 func newChartsCheck(state *State) *cobra.Command {
 	f := &checkFlags{format: "table", options: lint.Options{Dialect: lint.Auto}}
 	command := &cobra.Command{
-		Use: "check CHART", Short: "Check a chart: schema, API, security, wiring, upgrades, values", Long: checkLong,
+		Use: "check CHART", Short: "Check a chart: schema, API, security, wiring, upgrades, values",
 		Args: cobra.ExactArgs(1),
-		Example: `  steamer charts check charts/openbao
-  steamer charts check oci://registry.example/charts/openbao --chart-version 1.2.3
-  steamer charts check ./openbao-0.12.3.tgz -f mine.yaml --format junit --output junit.xml
-  steamer charts check my-chart --dialect none --skip 'security/pod-security=runs in a privileged namespace'
-  steamer charts check ./openbao-0.12.3.tgz --write-baseline accepted.yaml --owner team-secrets --reason 'known upstream' --expires 2027-01-31
-  steamer charts check ./openbao-0.12.4.tgz --baseline accepted.yaml`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.source.Name = args[0]
 			return f.run(c.Context(), state)
 		},
 	}
-	addFlags(command, "Chart", func(set *pflag.FlagSet) {
-		set.StringVar(&f.source.Repo, "repo", "", "URL of the Helm repository that CHART is in")
-		set.StringVar(&f.source.Version, "chart-version", "",
-			"exact version of a chart in --repo or at an oci:// reference")
-		set.StringVar(&f.options.Dialect, "dialect", f.options.Dialect,
-			"values dialect that the chart follows: gitlab, community, auto (the first that fits) or none")
-		set.StringArrayVarP(&f.values, "values", "f", nil, "values file over every case's values; repeatable")
-		set.StringArrayVar(&f.sets, "set", nil, "value in the form key.path=value, over the values files; repeatable")
-	})
-	addFlags(command, "Rules", func(set *pflag.FlagSet) {
-		set.StringVar(&f.options.KubeVersion, "kube-version", "", "Kubernetes version to check against: "+
-			strings.Join(kubeapi.Versions(), ", ")+" (default: the newest)")
-		set.StringVar(&f.options.AllowRBAC, "allow-rbac", "",
-			"YAML file with the rights that the chart may have beyond the usual ones")
-		set.StringArrayVar(&f.skips, "skip", nil, "rule to leave out, in the form RULE=REASON; repeatable")
-		set.BoolVar(&f.options.Strict, "strict", false, "let warnings fail the check, too")
-	})
-	addFlags(command, "Accepted findings", func(set *pflag.FlagSet) {
-		set.StringVar(&f.baseline, "baseline", "",
-			"file of findings that are accepted for a while; only others fail the check")
-		set.StringVar(&f.write, "write-baseline", "", "accept all errors and warnings, and write them to this file; "+
-			"the file of --baseline is brought up to date, any other that exists is refused")
-		set.StringVar(&f.acceptance.Owner, "owner", "", "with --write-baseline: whom to ask about the findings")
-		set.StringVar(&f.acceptance.Reason, "reason", "", "with --write-baseline: why they are accepted")
-		set.StringVar(&f.acceptance.Expires, "expires", "", "with --write-baseline: "+
-			"the last day on which they are accepted, such as 2027-01-31, a year from now at most")
-	})
-	addFlags(command, "Output", func(set *pflag.FlagSet) {
-		set.StringVarP(&f.format, "format", "o", f.format, "table (or text), json, junit, "+
-			"sarif (2.1.0) or codequality (GitLab's Code Quality)")
-		set.StringVar(&f.output, "output", "", "file to write to instead of the standard output")
-	})
-	oldNames(command, map[string]string{"version": "chart-version"})
+	set := command.Flags()
+	set.StringVar(&f.source.Repo, "repo", "", "URL of the Helm repository that CHART is in")
+	set.StringVar(&f.source.Version, "chart-version", "", "exact version of a chart in --repo or at an oci:// reference")
+	set.StringVar(&f.options.Dialect, "dialect", f.options.Dialect,
+		"values dialect that the chart follows: gitlab, community, auto (the first that fits) or none")
+	set.StringArrayVarP(&f.values, "values", "f", nil, "values file over every case's values; repeatable")
+	set.StringArrayVar(&f.sets, "set", nil, "value in the form key.path=value, over the values files; repeatable")
+	under(command, "Chart")
+	set.StringVar(&f.options.KubeVersion, "kube-version", "", "Kubernetes version to check against: "+
+		strings.Join(kubeapi.Versions(), ", ")+" (default: the newest)")
+	set.StringVar(&f.options.AllowRBAC, "allow-rbac", "",
+		"YAML file with the rights that the chart may have beyond the usual ones")
+	set.StringArrayVar(&f.skips, "skip", nil, "rule to leave out, in the form RULE=REASON; repeatable")
+	set.BoolVar(&f.options.Strict, "strict", false, "let warnings fail the check, too")
+	under(command, "Rules")
+	set.StringVar(&f.baseline, "baseline", "",
+		"file of findings that are accepted for a while; only others fail the check")
+	set.StringVar(&f.write, "write-baseline", "", "accept all errors and warnings, and write them to this file; "+
+		"the file of --baseline is brought up to date, any other that exists is refused")
+	set.StringVar(&f.acceptance.Owner, "owner", "", "with --write-baseline: whom to ask about the findings")
+	set.StringVar(&f.acceptance.Reason, "reason", "", "with --write-baseline: why they are accepted")
+	set.StringVar(&f.acceptance.Expires, "expires", "", "with --write-baseline: "+
+		"the last day on which they are accepted, such as 2027-01-31, a year from now at most")
+	under(command, "Accepted findings")
+	choose(set, &f.format, "format", "o",
+		"table (or text), json, junit, sarif (2.1.0) or codequality (GitLab's Code Quality)",
+		"table", "text", "json", "junit", "sarif", "codequality")
+	set.StringVar(&f.output, "output", "", "file to write to instead of the standard output")
+	under(command, "Output")
 	return command
 }
 
-func (f *checkFlags) run(ctx context.Context, state *State) error {
-	if err := choice("--format", f.format, "table", "text", "json", "junit", "sarif", "codequality"); err != nil {
-		return err
-	}
-	var err error
+func (f *checkFlags) run(ctx context.Context, state *State) (err error) {
 	if f.options.Values, err = chart.ReadOverrides(f.values, f.sets); err != nil {
 		return err
 	}
-	f.options.Skip = parseSkips(f.skips)
+	f.options.Skip = map[string]string{}
+	for _, skip := range f.skips { // whether the rule is one, and the reason not empty, is the check's to say
+		rule, reason, _ := strings.Cut(skip, "=")
+		f.options.Skip[rule] = strings.TrimSpace(reason)
+	}
 	baseline, err := f.baselines()
 	if err != nil {
 		return err
@@ -165,39 +146,23 @@ const checkBudget = 80 * time.Second
 // checkGCPercent is GOGC of charts check: live data stay below 50 MiB.
 const checkGCPercent = 600
 
-// parseSkips reads RULE=REASON; whether the rule is one, and the reason not empty, is the check's
-// to say.
-func parseSkips(skips []string) map[string]string {
-	reasons := map[string]string{}
-	for _, skip := range skips {
-		rule, reason, _ := strings.Cut(skip, "=")
-		reasons[rule] = strings.TrimSpace(reason)
-	}
-	return reasons
-}
-
 // report writes what was found.
 func (f *checkFlags) report(state *State, r *lint.Report) error {
-	r = secret.Scrub(r)
-	var out bytes.Buffer
-	var err error
-	switch f.format {
-	case "json":
-		err = lint.JSON(&out, r)
-	case "junit":
-		err = report.FindingsJUnit(&out, r)
-	case "sarif":
-		err = report.FindingsSARIF(&out, r)
-	case "codequality":
-		err = report.FindingsCodeQuality(&out, r)
-	default:
-		err = report.FindingsTable(&out, r, f.output == "" && state.Colour)
+	write := map[string]func(io.Writer, *lint.Report) error{
+		"json": lint.JSON, "junit": report.FindingsJUnit, "sarif": report.FindingsSARIF,
+		"codequality": report.FindingsCodeQuality,
+	}[f.format]
+	if write == nil {
+		write = func(w io.Writer, r *lint.Report) error {
+			return report.FindingsTable(w, r, f.output == "" && state.Colour)
+		}
 	}
-	if err != nil {
+	var out bytes.Buffer
+	if err := write(&out, secret.Scrub(r)); err != nil {
 		return err
 	}
 	if f.output == "" {
-		_, err = state.Stdout.Write(out.Bytes())
+		_, err := state.Stdout.Write(out.Bytes())
 		return err
 	}
 	if err := secret.WriteFile(f.output, out.Bytes(), secret.Public); err != nil {
@@ -207,34 +172,27 @@ func (f *checkFlags) report(state *State, r *lint.Report) error {
 }
 
 func newChartsRules(state *State) *cobra.Command {
-	var explain, format string
-	command := &cobra.Command{
-		Use: "rules", Short: "List the rules of charts check and what each protects", Args: cobra.NoArgs,
-		Example: "  steamer charts rules\n  steamer charts rules --explain security/pod-security",
-		RunE: func(*cobra.Command, []string) error {
-			if explain == "" {
-				return printed(state, format, lint.Rules(), listRules)
-			}
-			rule, known := lint.RuleNamed(explain)
-			if !known {
-				return exit.Invalidf("--explain "+explain, "steamer charts rules lists the rules", "there is no such rule")
-			}
-			return printed(state, format, rule, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s (%s)\n  holds:    %s\n  protects: %s\n  decides:  %s\n  hint:     %s\n",
-					rule.ID, rule.Severity, rule.Title, rule.Protects, rule.Detail, rule.Hint)
-				return err
-			})
-		},
+	var explain string
+	command := newTable(state, "rules", "List the rules of charts check and what each protects", lint.Rules,
+		func(r lint.Rule) string {
+			return fmt.Sprintf("%-24s %-8s %s\n%-33s protects: %s", r.ID, r.Severity, r.Title, "", r.Protects)
+		})
+	list := command.RunE
+	command.RunE = func(c *cobra.Command, args []string) error {
+		if explain == "" {
+			return list(c, args)
+		}
+		rule, known := lint.RuleNamed(explain)
+		if !known {
+			return exit.Invalidf("--explain "+explain, "steamer charts rules lists the rules", "there is no such rule")
+		}
+		return printed(state, rule, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s (%s)\n  holds:    %s\n  protects: %s\n  decides:  %s\n  hint:     %s\n",
+				rule.ID, rule.Severity, rule.Title, rule.Protects, rule.Detail, rule.Hint)
+			return err
+		})
 	}
 	command.Flags().StringVar(&explain, "explain", "", "explain how one rule decides and how to fix its findings")
-	addFormat(command, &format)
-	_ = command.RegisterFlagCompletionFunc("explain", values(func(*cobra.Command) []string { return ruleIDs("") }))
+	_ = command.RegisterFlagCompletionFunc("explain", values(ruleIDs("")))
 	return command
-}
-
-func listRules(w io.Writer) error {
-	for _, rule := range lint.Rules() {
-		fmt.Fprintf(w, "%-24s %-8s %s\n%-33s protects: %s\n", rule.ID, rule.Severity, rule.Title, "", rule.Protects)
-	}
-	return nil
 }

@@ -9,10 +9,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/engine/ociruntime"
 	"gitlab.com/steamer/steamer/harness/exit"
@@ -41,13 +40,16 @@ func Main(ctx context.Context, state *State) exit.Code {
 	command.SetErr(state.Stderr)
 	err := command.ExecuteContext(ctx)
 	state.Leave(ctx)
-	var beside *besideVerdict
-	if errors.As(err, &beside) {
-		complain(state, beside.error, exit.Code(beside.code))
-	}
-	var judged exit.Judged
-	if errors.As(err, &judged) {
-		return exit.Code(judged)
+	var verdict exit.Judged
+	if errors.As(err, &verdict) {
+		var both interface {
+			error
+			Unwrap() []error
+		}
+		if errors.As(err, &both) { // what kept the command from its end, beside its verdict
+			complain(state, both.Unwrap()[0], exit.Code(verdict))
+		}
+		return exit.Code(verdict)
 	}
 	if err == nil {
 		return exit.Pass
@@ -84,13 +86,6 @@ func ociRuntime(state *State) exit.Code {
 	return exit.Environment
 }
 
-const long = `Steamer puts secrets charts under pressure: it brings up a kind cluster, installs an
-OpenBao chart the way GitLab deploys it, asserts that it works, drives k6 load down the
-secret-fetch path and ends with a verdict: PASS, FAIL or INCONCLUSIVE.
-
-Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 invalid input (nothing was touched),
-4 environment error, 5 internal error, 130 interrupted and cleaned up.`
-
 // global are the flags of every command.
 type global struct {
 	quiet, verbose bool
@@ -100,16 +95,12 @@ type global struct {
 }
 
 func newRoot(state *State) (*cobra.Command, *global) {
-	g := &global{}
+	g := &global{color: "auto", logFormat: "text"}
 	root := &cobra.Command{
-		Use: "steamer", Short: "Test and load OpenBao charts the way GitLab deploys them", Long: long,
-		Example: `  steamer charts check ./my-chart          # seconds, no cluster
-  steamer run --chart ./my-chart           # install, check, load, judge
-  steamer compare --base openbao-1.2.3.tgz --head ./my-chart
-  steamer gate --chart ./my-chart --previous openbao-1.2.3.tgz`,
+		Use: "steamer", Short: "Test and load OpenBao charts the way GitLab deploys them",
 		Version: session.Version(), SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if err := g.apply(state); err != nil {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := g.apply(state, c.Flags()); err != nil {
 				return err
 			}
 			g.started = true
@@ -125,21 +116,25 @@ func newRoot(state *State) (*cobra.Command, *global) {
 		"cache of images, programs and the private engine (default: the user's cache directory)")
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "show no progress, only what failed and what came out")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "show every second of load and every count")
-	flags.StringVar(&g.color, "color", "auto", "colour of what is printed: auto, always or never; NO_COLOR turns auto off")
-	flags.StringVar(&g.logFormat, "log-format", "text", "form of progress and errors on standard error: text or json")
+	choose(flags, &g.color, "color", "", "colour of what is printed: auto, always or never; NO_COLOR turns auto off",
+		"auto", "always", "never")
+	choose(flags, &g.logFormat, "log-format", "", "form of progress and errors on standard error: text or json",
+		"text", "json")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit.Invalidf(c.CommandPath(), c.CommandPath()+" --help lists the flags", "%w", err)
 	})
 	addCommands(root, state)
-	complete(root, state)
+	finish(root, completions(state))
 	return root, g
 }
 
-// apply sets where messages go, and how.
-func (g *global) apply(state *State) error {
-	if err := errors.Join(choice("--color", g.color, "auto", "always", "never"),
-		choice("--log-format", g.logFormat, "text", "json")); err != nil {
+// apply refuses values that flags cannot have, and sets where messages go, and how.
+func (g *global) apply(state *State, flags *pflag.FlagSet) error {
+	if err := chosen(flags); err != nil {
 		return err
+	}
+	if format := flags.Lookup("format"); format != nil && format.Value.String() == "json" {
+		state.JSON = true
 	}
 	if g.quiet && g.verbose {
 		return exit.Invalidf("--quiet, --verbose", "choose one", "they exclude each other")
@@ -158,15 +153,6 @@ func (g *global) apply(state *State) error {
 	file, isFile := secret.Unwrap(state.Stdout).(*os.File)
 	state.Colour = g.color == "always" || g.color == "auto" && isFile && report.Colour(file)
 	return nil
-}
-
-// choice refuses a flag's value that is none of those that it can have.
-func choice(flag, value string, values ...string) error {
-	if slices.Contains(values, value) {
-		return nil
-	}
-	return exit.Invalidf(strings.TrimSpace(flag+" "+value), "choose from "+strings.Join(values, ", "),
-		"it has no such value")
 }
 
 // group makes a command that only holds others refuse what it does not know; cobra would print its
@@ -188,18 +174,8 @@ func conclude(ctx context.Context, verdict result.Verdict, err error) error {
 	if code == exit.Pass || err != nil && code == exit.CodeOf(err) {
 		return err
 	}
-	if err != nil && ctx.Err() == nil {
-		return &besideVerdict{err, exit.Judged(code)}
+	if err != nil && ctx.Err() == nil { // it is printed, and the verdict holds all the same
+		return errors.Join(err, exit.Judged(code))
 	}
 	return exit.Judged(code)
 }
-
-// besideVerdict is an error that kept a command from its end, beside a verdict that holds all the
-// same and gives the exit code.
-type besideVerdict struct {
-	error
-	code exit.Judged
-}
-
-// Unwrap returns both.
-func (b *besideVerdict) Unwrap() []error { return []error{b.error, b.code} }

@@ -5,6 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,10 +22,6 @@ import (
 func newCluster(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "cluster", Short: "Make, list and remove Steamer's kind clusters",
-		Long: `Whatever Steamer makes on a container engine carries a mark: machine, user, checkout, cache, process, run and
-time to live. Only what carries the mark of this machine, user, checkout and cache is yours, and only that is ever
-reused or removed, whatever its name. What belongs to others, or has a mark that cannot be read, is listed and left alone.`,
-		Example: "  steamer cluster list\n  steamer cluster exec -- kubectl get pods --all-namespaces\n  steamer cluster gc",
 	}, newClusterUp(state), newClusterDown(state), newClusterList(state), newClusterGC(state),
 		newClusterExec(state), newClusterProxy(state))
 }
@@ -29,24 +29,21 @@ reused or removed, whatever its name. What belongs to others, or has a mark that
 func newClusterUp(state *State) *cobra.Command {
 	o := cluster.Options{Run: "cluster-up", TTL: 12 * time.Hour, Keep: true}
 	command := &cobra.Command{
-		Use: "up", Short: "Make a cluster and leave it running", Args: cobra.NoArgs,
-		Example: "  steamer cluster up\n  steamer run --reuse --keep",
-		RunE:    func(c *cobra.Command, _ []string) error { return state.Up(c.Context(), o) },
+		Use: "up", Short: "Make a cluster and leave it running",
+		RunE: func(c *cobra.Command, _ []string) error { return state.Up(c.Context(), o) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&o.Name, "name", "", chosenName)
 	flags.IntVar(&o.HostPort, "port", 0, fmt.Sprintf(chosenPort, "OpenBao"))
 	flags.DurationVar(&o.TTL, "ttl", o.TTL, "time after which cluster gc may remove the cluster, if no process uses it")
-	oldNames(command, map[string]string{"cluster": "name"})
 	return command
 }
 
 func newClusterDown(state *State) *cobra.Command {
 	var name string
 	command := &cobra.Command{
-		Use: "down", Args: cobra.NoArgs,
-		Short:   "Remove a cluster of yours, and the private engine when nothing else runs on it",
-		Example: "  steamer cluster down\n  steamer cluster down --name steamer-1a2b3c",
+		Use:   "down",
+		Short: "Remove a cluster of yours, and the private engine when nothing else runs on it",
 		RunE: func(c *cobra.Command, _ []string) error {
 			me, err := state.Identity()
 			if err != nil {
@@ -59,19 +56,13 @@ func newClusterDown(state *State) *cobra.Command {
 	}
 	command.Flags().StringVar(&name, "name", "",
 		"name of the cluster (default: the name that this checkout's first cluster gets)")
-	oldNames(command, map[string]string{"cluster": "name"})
 	return command
 }
 
 func newClusterList(state *State) *cobra.Command {
-	var format string
 	command := &cobra.Command{
-		Use: "list", Short: "List the kind clusters of the engine and whose they are", Args: cobra.NoArgs,
-		Example: "  steamer cluster list\n  steamer cluster list -o json",
+		Use: "list", Short: "List the kind clusters of the engine and whose they are",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := choice("--format", format, "text", "table", "json"); err != nil {
-				return err
-			}
 			if err := state.EnterExisting(c.Context(), false); err != nil {
 				return err
 			}
@@ -83,13 +74,12 @@ func newClusterList(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printed(state, format, append([]cluster.Found{}, found...), func(w io.Writer) error {
+			return printed(state, append([]cluster.Found{}, found...), func(w io.Writer) error {
 				return cluster.WriteTable(w, found, time.Now())
 			})
 		},
 	}
-	addFormat(command, &format)
-	oldNames(command, map[string]string{"output": "format"})
+	addFormat(command, "")
 	return command
 }
 
@@ -98,15 +88,7 @@ func newClusterGC(state *State) *cobra.Command {
 	var on session.Remains
 	var existing *pflag.FlagSet
 	command := &cobra.Command{
-		Use: "gc", Short: "Remove clusters of yours whose run is gone, and kept ones whose time is over", Args: cobra.NoArgs,
-		Long: `Removes clusters that carry the mark of this machine, user, checkout and cache: those whose run is gone, and kept ones
-whose time to live is over. A cluster that a process still uses stays, whatever its time to live. Nothing of others is touched.
-
-With --context or --kubeconfig it removes what runs that were killed left on an existing cluster instead: the
-namespaces that carry a run's label and were made by this user on this machine, by a process that is
-gone, with the cluster-wide roles of the charts in them. --run names a run of another user or machine.
---dry-run lists them and stops.`,
-		Example: "  steamer cluster gc\n  steamer cluster gc --all\n  steamer cluster gc --context eks --dry-run",
+		Use: "gc", Short: "Remove clusters of yours whose run is gone, and kept ones whose time is over",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if on.Context != "" || on.Kubeconfig != "" {
 				if all {
@@ -129,16 +111,61 @@ gone, with the cluster-wide roles of the charts in them. --run names a run of an
 			})
 		},
 	}
-	command.Flags().BoolVar(&all, "all", false, "remove all clusters of yours that no process uses, kept ones, too")
-	const title = "Existing cluster"
-	addFlags(command, title, func(set *pflag.FlagSet) {
-		set.StringVar(&on.Context, "context", "", "kubeconfig context of an existing cluster to remove left namespaces from")
-		set.StringVar(&on.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to remove left namespaces from")
-	})
-	existing = addFlags(command, title, func(set *pflag.FlagSet) {
-		set.StringVar(&on.Run, "run", "", "ID of the run whose namespaces are removed, whoever made them")
-		set.BoolVar(&on.DryRun, "dry-run", false, "list the namespaces of runs on the existing cluster, and stop")
-	})
-	oldNames(command, map[string]string{"kube-context": "context"})
+	set := command.Flags()
+	set.BoolVar(&all, "all", false, "remove all clusters of yours that no process uses, kept ones, too")
+	under(command, "Flags")
+	set.StringVar(&on.Context, "context", "", "kubeconfig context of an existing cluster to remove left namespaces from")
+	set.StringVar(&on.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster to remove left namespaces from")
+	under(command, "Existing cluster")
+	set.StringVar(&on.Run, "run", "", "ID of the run whose namespaces are removed, whoever made them")
+	set.BoolVar(&on.DryRun, "dry-run", false, "list the namespaces of runs on the existing cluster, and stop")
+	existing = under(command, "Existing cluster")
+	return command
+}
+
+func newClusterExec(state *State) *cobra.Command {
+	var name string
+	command := &cobra.Command{
+		Use: "exec [--name NAME] -- COMMAND [ARGUMENT...]", Short: "Run a command where it reaches a cluster of Steamer's",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			program, err := exec.LookPath(args[0])
+			if err != nil {
+				return exit.Invalidf(args[0], "install it; the node has a kubectl of its own: steamer cluster exec -- docker exec "+
+					name+"-control-plane kubectl get pods", "%w", err)
+			}
+			made, e, err := state.Open(c.Context(), name)
+			if err != nil {
+				return err
+			}
+			_ = os.Unsetenv("DOCKER_HOST")
+			for _, variable := range append(e.Environ(), "KUBECONFIG="+made.Kubeconfig) {
+				name, value, _ := strings.Cut(variable, "=")
+				if err := os.Setenv(name, value); err != nil {
+					return err
+				}
+			}
+			if state.Namespace != nil {
+				if err := state.Namespace.Release(); err != nil {
+					return err
+				}
+			}
+			return exit.Invalidf(program, "name a program that can be run", "%w", syscall.Exec(program, args, os.Environ()))
+		},
+	}
+	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
+	return command
+}
+
+func newClusterProxy(state *State) *cobra.Command {
+	var name string
+	var port, apiPort int
+	command := &cobra.Command{
+		Use: "proxy", Short: "Lead this machine's loopback to a cluster on the private engine, until interrupted",
+		RunE: func(c *cobra.Command, _ []string) error { return state.Proxy(c.Context(), name, port, apiPort) },
+	}
+	command.Flags().StringVar(&name, "name", "steamer", "name of the cluster")
+	command.Flags().IntVar(&port, "port", cluster.DefaultHostPort, "loopback port that is to lead to OpenBao")
+	command.Flags().IntVar(&apiPort, "api-port", 0, "loopback port that is to lead to the API server; 0 takes a free one")
 	return command
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -8,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/images"
 	"gitlab.com/steamer/steamer/harness/lint"
@@ -20,42 +20,28 @@ import (
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-// complete gives shells the values of the flags that have a list of them.
-func complete(root *cobra.Command, state *State) {
+// completions are lists of values, by the names of the flags that have them, beside those of
+// choose.
+func completions(state *State) map[string]func(*cobra.Command) []string {
 	fixed := func(values ...string) func(*cobra.Command) []string {
 		return func(*cobra.Command) []string { return values }
 	}
-	lists := map[string]func(*cobra.Command) []string{
+	return map[string]func(*cobra.Command) []string{
 		"topology":     fixed(append(topology.Names(), "all")...),
 		"tier":         fixed("3", "6", "12", "30", "60", "150"),
 		"size":         fixed("1k", "2k", "3k", "5k", "10k", "25k", "50k"),
 		"dialect":      fixed(append(topology.Dialects(), lint.Auto, "none")...),
 		"mode":         fixed(load.ProfileModes()...),
-		"mutants":      fixed(campaign.MutantChoices()...),
 		"require":      fixed(gate.Criteria()...),
 		"kube-version": fixed(kubeapi.Versions()...),
-		"plots":        fixed("svg", "png"),
-		"color":        fixed("auto", "always", "never"),
-		"log-format":   fixed("text", "json"),
 		"image-source": fixed(string(images.FromAuto), "build", "pull"),
 		"profile":      func(*cobra.Command) []string { return profiles(state) },
-		"scenarios":    func(*cobra.Command) []string { return append(scenarioIDs(), scenario.Core, scenario.All, "none") },
-		"skip":         func(*cobra.Command) []string { return ruleIDs("=") },
-		"context":      contexts,
-		"format":       fixed("text", "json"),
+		"scenarios": func(c *cobra.Command) []string {
+			return append(scenarioIDs(c), scenario.Core, scenario.All, scenario.None)
+		},
+		"skip":    ruleIDs("="),
+		"context": contexts,
 	}
-	var walk func(*cobra.Command)
-	walk = func(c *cobra.Command) {
-		for name, list := range lists {
-			if f := c.LocalFlags().Lookup(name); f != nil {
-				_ = c.RegisterFlagCompletionFunc(name, values(list)) // it fails only for a flag that is not there
-			}
-		}
-		for _, child := range c.Commands() {
-			walk(child)
-		}
-	}
-	walk(root)
 }
 
 // values completes from a list, with files beside it where nothing of the list fits.
@@ -69,20 +55,23 @@ func values(list func(*cobra.Command) []string) cobra.CompletionFunc {
 	}
 }
 
-func scenarioIDs() []string {
-	var ids []string
-	for _, s := range scenarios.All() {
-		ids = append(ids, s.ID)
+// ids are those of a list.
+func ids[T any](list []T, id func(T) string) (out []string) {
+	for _, one := range list {
+		out = append(out, id(one))
 	}
-	return ids
+	return out
 }
 
-func ruleIDs(suffix string) []string {
-	var ids []string
-	for _, r := range lint.Rules() {
-		ids = append(ids, r.ID+suffix)
+func scenarioIDs(*cobra.Command) []string {
+	return ids(scenarios.All(), func(s scenario.Scenario) string { return s.ID })
+}
+
+// ruleIDs completes rules of charts check, with a text behind each.
+func ruleIDs(suffix string) func(*cobra.Command) []string {
+	return func(*cobra.Command) []string {
+		return ids(lint.Rules(), func(r lint.Rule) string { return r.ID + suffix })
 	}
-	return ids
 }
 
 // profiles are those of the source tree.
@@ -108,10 +97,5 @@ func contexts(c *cobra.Command) []string {
 	if err != nil {
 		return nil
 	}
-	var names []string
-	for name := range config.Contexts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(config.Contexts))
 }

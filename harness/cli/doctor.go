@@ -11,51 +11,39 @@ import (
 )
 
 func newDoctor(state *State) *cobra.Command {
-	var format string
 	command := &cobra.Command{
-		Use: "doctor", Short: "Check what a run depends on, and say how to fix what is wrong", Args: cobra.NoArgs,
-		Long: "Checks the engine, cgroups, capabilities, limits, disk, ports, registries and programs. " +
-			"Exit code 4 when a run could not start.",
-		Example: "  steamer doctor\n  steamer doctor -o json",
+		Use: "doctor", Short: "Check what a run depends on, and say how to fix what is wrong",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := choice("--format", format, "text", "json"); err != nil {
-				return err
-			}
 			cache, err := state.Cache()
 			if err != nil {
 				return err
 			}
 			found := doctor.Examine(c.Context(), cache)
-			if err := printed(state, format, found, func(w io.Writer) error { return doctor.Write(w, found) }); err != nil {
-				return err
+			err = printed(state, found, func(w io.Writer) error { return doctor.Write(w, found) })
+			if err == nil && slices.ContainsFunc(found, func(f doctor.Finding) bool { return !f.OK }) {
+				err = exit.Judged(exit.Environment)
 			}
-			if slices.ContainsFunc(found, func(f doctor.Finding) bool { return !f.OK }) {
-				return exit.Judged(exit.Environment)
-			}
-			return nil
+			return err
 		},
 	}
-	addFormat(command, &format)
+	addFormat(command, "")
 	return command
 }
 
 func newSetup(state *State) *cobra.Command {
 	var tests, bench bool
 	command := &cobra.Command{
-		Use: "setup", Short: "Install what a run needs and this machine lacks", Args: cobra.NoArgs,
-		Long: "On Debian and Ubuntu as root, installs only the missing packages and prints each before it does.\n" +
-			"Elsewhere it says exactly what to install.",
-		Example: "  steamer setup\n  steamer setup --tests",
+		Use: "setup", Short: "Install what a run needs and this machine lacks",
 		RunE: func(c *cobra.Command, _ []string) error {
-			purposes := []doctor.Purpose{doctor.ForRun}
-			if tests || bench {
-				purposes = nil
-			}
+			var purposes []doctor.Purpose
 			if tests {
 				purposes = append(purposes, doctor.ForTest)
 			}
 			if bench {
 				purposes = append(purposes, doctor.ForBench)
+			}
+			if purposes == nil {
+				purposes = append(purposes, doctor.ForRun)
 			}
 			return doctor.Setup(c.Context(), state.Stderr, purposes...)
 		},

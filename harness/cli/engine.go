@@ -11,10 +11,8 @@ import (
 func newEngine(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "engine", Short: "Start and stop Steamer's private container engine",
-		Example: "  steamer engine up\n  steamer engine down",
 	}, &cobra.Command{
-		Use: "up", Short: "Find a running engine, or start a private one that stays", Args: cobra.NoArgs,
-		Example: "  steamer engine up",
+		Use: "up", Short: "Find a running engine, or start a private one that stays",
 		RunE: func(c *cobra.Command, _ []string) error {
 			elsewhere, err := state.Elsewhere(c.Context())
 			if err != nil {
@@ -43,8 +41,7 @@ func newEngine(state *State) *cobra.Command {
 			return nil
 		},
 	}, &cobra.Command{
-		Use: "down", Short: "Stop the private engine", Args: cobra.NoArgs,
-		Example: "  steamer engine down",
+		Use: "down", Short: "Stop the private engine",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := state.EnterExisting(c.Context(), false); err != nil {
 				return err

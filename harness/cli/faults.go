@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,21 +13,11 @@ import (
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
-	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/session"
 )
-
-const faultsLong = `Breaks OpenBao while clients write, read, delete and are granted access, and judges whether anything that was
-acknowledged was lost, and anything granted that was taken away. With --local two OpenBao processes share one PostgreSQL on
-this machine; without it the chart is installed in each topology, as in steamer run. Each fault is drawn from the seed,
-printed before it is done, done after all nodes have recovered from the one before, and leaves a receipt that it took effect.
-
-Writes the history of every operation, schedule.json and report.json into a directory of their own below --output-dir.
-An interrupt leaves a partial history, judged. docs/faults.md has the invariants and what a PASS does not say.
-
-Exit codes: as those of steamer faults check.`
 
 // faultsFlags are the flags of steamer faults.
 type faultsFlags struct {
@@ -42,62 +32,56 @@ type faultsFlags struct {
 }
 
 func newFaults(state *State) *cobra.Command {
-	f := &faultsFlags{faults: 20, Faults: campaign.Faults{Options: campaign.UsualFaults()}, planFlags: newPlanFlags(scenario.None, nil)}
+	f := &faultsFlags{Faults: campaign.Faults{Options: campaign.UsualFaults()}, planFlags: newPlanFlags(scenario.None, nil)}
 	command := &cobra.Command{
-		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Long: faultsLong,
-		Args: cobra.NoArgs,
-		Example: `  steamer faults --local --faults 20
-  steamer faults --local --faults 50 --kinds freeze-active,kill-active --seed 7
-  steamer faults --local --faults 10 --kinds commit-after,pg-crash
-  steamer faults --topology cloud-native --faults 50       # a chart on a cluster
-  steamer faults check runs/faults-20261130-120000/history`,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
+		Use: "faults", Short: "Break OpenBao under load, and judge what it acknowledged", Args: cobra.NoArgs,
+		RunE: judged(func(c *cobra.Command, _ []string) (result.Verdict, error) { return f.run(c, state) }),
 	}
-	addFlags(command, "Faults", func(set *pflag.FlagSet) {
-		set.BoolVar(&f.local, "local", false, "on processes of this machine instead of on a cluster")
-		set.IntVar(&f.faults, "faults", f.faults, "how many faults, one after the other")
-		set.Uint64Var(&f.seed, "seed", 0, "seed of schedule and workload (default: a new one)")
-		set.StringSliceVar(&f.kinds, "kinds", nil,
-			"kinds of faults, see steamer faults kinds; -NAME leaves one out (default: all)")
-		set.StringVar(&f.schedule, "schedule", "", "schedule.json of an earlier run, to do again")
-	})
-	addFlags(command, "Workload", func(set *pflag.FlagSet) {
-		set.IntVar(&f.Ops, "ops", 0, "operations, at least: goes on after the last fault until there are as many")
-		set.Float64Var(&f.Rate, "rate", f.Rate, "operations per second, of all clients together")
-		set.Lookup("rate").DefValue += fmt.Sprint(", on a cluster ", campaign.ClusterRate)
-		set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
-		set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
-		set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
-		set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
-		set.StringVar(&f.Server.PgBouncer, "pgbouncer", "",
-			"a PgBouncer between OpenBao and PostgreSQL, in mode session or transaction (default: none)")
-		set.BoolVar(&f.Audit, "audit", f.Audit,
-			"with --local: hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile")
-	})
+	set := command.Flags()
+	set.BoolVar(&f.local, "local", false, "on processes of this machine instead of on a cluster")
+	set.IntVar(&f.faults, "faults", 20, "how many faults, one after the other")
+	seedVar(set, &f.seed, "seed of schedule and workload (default: a new one)")
+	set.StringSliceVar(&f.kinds, "kinds", nil,
+		"kinds of faults, see steamer faults kinds; -NAME leaves one out (default: all)")
+	set.StringVar(&f.schedule, "schedule", "", "schedule.json of an earlier run, to do again")
+	under(command, "Faults")
+	set.IntVar(&f.Ops, "ops", 0, "operations, at least: goes on after the last fault until there are as many")
+	set.Float64Var(&f.Rate, "rate", f.Rate, "operations per second, of all clients together")
+	set.Lookup("rate").DefValue += fmt.Sprint(", on a cluster ", campaign.ClusterRate)
+	set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
+	set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
+	set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
+	set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
+	set.StringVar(&f.Server.PgBouncer, "pgbouncer", "",
+		"a PgBouncer between OpenBao and PostgreSQL, in mode session or transaction (default: none)")
+	set.BoolVar(&f.Audit, "audit", f.Audit,
+		"with --local: hold answers against the audit log, which takes 3 KB of disk for each operation meanwhile")
+	under(command, "Workload")
 	f.installed = addFaultsInstalled(command, f.planFlags)
-	addFlags(command, "Output", func(set *pflag.FlagSet) { bindFaultsOutput(set, &f.Faults) })
-	addRecordFormat(command, state)
+	addRecord(command, &f.Output, ownDirectory)
 	command.AddCommand(newFaultsCheck(state), newFaultsReplay(state), newFaultsShrink(state), newFaultsKinds(state),
 		newFaultsDeadlines(state), newFaultsProtocol(state), newFaultsRecord(state), newFaultsRules(state))
 	return command
+}
+
+// seedVar defines a seed, which is drawn where it is not given.
+func seedVar(set *pflag.FlagSet, seed *uint64, usage string) {
+	set.Uint64Var(seed, "seed", rand.Uint64(), usage)
+	set.Lookup("seed").DefValue = "0"
 }
 
 // addFaultsInstalled adds the flags about a chart and its cluster.
 func addFaultsInstalled(c *cobra.Command, f *planFlags) []*pflag.FlagSet {
 	file, dryRun := f.addFile(c)
 	return []*pflag.FlagSet{
-		file, dryRun, f.add(c, "Chart", bindTopology), f.add(c, "Chart", bindTLS), f.add(c, "Chart", bindChart),
-		f.add(c, "Cluster", bindCluster),
+		file, dryRun, f.add(c, "Chart", "topology tls "+chartFlags), f.add(c, "Cluster", clusterFlags),
 	}
 }
 
-func (f *faultsFlags) run(c *cobra.Command, state *State) error {
+func (f *faultsFlags) run(c *cobra.Command, state *State) (result.Verdict, error) {
 	given := c.Flags().Changed
 	if f.schedule != "" && (given("faults") || given("seed") || given("kinds")) {
-		return exit.Invalidf("--schedule", "leave out --faults, --seed and --kinds", "the file has faults and seed")
-	}
-	if !given("seed") {
-		f.seed = rand.Uint64()
+		return "", exit.Invalidf("--schedule", "leave out --faults, --seed and --kinds", "the file has faults and seed")
 	}
 	if !f.local {
 		return f.onCluster(c, state)
@@ -107,10 +91,9 @@ func (f *faultsFlags) run(c *cobra.Command, state *State) error {
 		f.Schedule, err = f.draw(faults.Place{})
 	}
 	if err := errors.Join(err, f.Validate()); err != nil {
-		return err
+		return "", err
 	}
-	verdict, err := f.Run(c.Context(), state)
-	return conclude(c.Context(), verdict, err)
+	return f.Run(c.Context(), state)
 }
 
 // draw reads the schedule, or draws one for a place.
@@ -130,12 +113,12 @@ func (f *faultsFlags) draw(place faults.Place) (*faults.Schedule, error) {
 }
 
 // onCluster breaks what a plan installs.
-func (f *faultsFlags) onCluster(c *cobra.Command, state *State) error {
+func (f *faultsFlags) onCluster(c *cobra.Command, state *State) (result.Verdict, error) {
 	switch given := c.Flags().Changed; {
 	case given("audit") && f.Audit:
-		return exit.Invalidf("--audit", "add --local", "audit logs of pods that are deleted are not whole")
+		return "", exit.Invalidf("--audit", "add --local", "audit logs of pods that are deleted are not whole")
 	case f.Server.PgBouncer != "":
-		return exit.Invalidf("--pgbouncer", "add --local", "the database of a chart has none")
+		return "", exit.Invalidf("--pgbouncer", "add --local", "the database of a chart has none")
 	case !given("rate"):
 		f.Rate = campaign.ClusterRate
 	}
@@ -144,82 +127,71 @@ func (f *faultsFlags) onCluster(c *cobra.Command, state *State) error {
 }
 
 // faultsOnCluster reads the plan, has a schedule drawn for each of its topologies, and does them.
+// A schedule that is there already is done in its own topology, unless another is given.
 func faultsOnCluster(c *cobra.Command, state *State, plans *planFlags, f *campaign.Faults,
 	draw func(faults.Place) (*faults.Schedule, error),
-) error {
+) (result.Verdict, error) {
 	root, p, err := plans.readWithoutScenarios(c, state)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if f.Schedule != nil && !c.Flags().Changed("topology") {
+		p.Topologies = []string{f.Schedule.Topology}
 	}
 	p.Output = f.Output
 	schedules, err := campaign.Schedules(p, draw)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := f.Validate(); err != nil {
-		return err
+		return "", err
 	}
-	verdict, err := f.OnCluster(c.Context(), state, root, p, schedules, plans.dryRun)
-	return conclude(c.Context(), verdict, err)
+	return f.OnCluster(c.Context(), state, root, p, schedules, plans.dryRun)
 }
-
-const faultsCheckLong = `Reads a history, the log of every operation of every client with the faults on the same clock, and judges it offline:
-no acknowledged write is lost, no read is stale, nothing deleted returns, no access is granted after its revocation, one
-pod leads, every answer is in the audit log. A violation is shown with the shortest sub-history that shows it.
-docs/faults.md lists the invariants.
-
-Exit codes: 0 PASS, every answer has an explanation; 1 FAIL, a violation; 2 INCONCLUSIVE, no violation, and something could
-not be judged: the run was killed, a fault has no receipt, secrets were not read again at the end; 3 invalid input: not a
-history, one of another version, cut off, changed, or with a clock that runs backwards.`
 
 func newFaultsCheck(state *State) *cobra.Command {
 	command := &cobra.Command{
-		Use: "check FILE", Short: "Judge a history, offline", Long: faultsCheckLong, Args: cobra.ExactArgs(1),
-		Example: `  steamer faults check runs/faults-20261130-120000/history
-  steamer faults check history -o json | jq '.violations[].steps'`,
-		RunE: func(c *cobra.Command, args []string) error {
-			report, err := checkHistory(args[0])
+		Use: "check FILE", Short: "Judge a history, offline", Args: cobra.ExactArgs(1),
+		RunE: judged(func(_ *cobra.Command, args []string) (result.Verdict, error) {
+			report, err := check.File(args[0])
 			if err != nil {
-				return err
+				return "", err
 			}
-			err = session.Print(state, report, check.Encode, func(w io.Writer) error { return check.Text(w, report) })
-			return conclude(c.Context(), report.Verdict, err)
-		},
+			return report.Verdict, session.Print(state, report, check.Encode, func(w io.Writer) error {
+				return check.Text(w, report)
+			})
+		}),
 	}
-	addRecordFormat(command, state)
+	addRecord(command, nil, "")
 	return command
 }
 
 func newFaultsRules(state *State) *cobra.Command {
-	var format string
-	command := &cobra.Command{
-		Use: "rules", Short: "List the invariants that a history is held against", Args: cobra.NoArgs,
-		Example: "  steamer faults rules",
-		RunE: func(*cobra.Command, []string) error {
-			return printed(state, format, check.Rules(), func(w io.Writer) error {
-				for _, rule := range check.Rules() {
-					if _, err := fmt.Fprintf(w, "%-4s %-36s %s\n", rule.ID, rule.Title, rule.Promises); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-	}
-	addFormat(command, &format)
+	return newTable(state, "rules", "List the invariants that a history is held against", check.Rules,
+		func(r check.Rule) string { return fmt.Sprintf("%-4s %-36s %s", r.ID, r.Title, r.Promises) })
+}
+
+func newFaultsKinds(state *State) *cobra.Command {
+	return newTable(state, "kinds", "List the faults", faults.List, func(k faults.Kind) string {
+		return fmt.Sprintf("%-28s %-18s %s", k.Name, strings.Join(k.On, ", "), k.What)
+	})
+}
+
+// newTable is a command that prints a list, as a text with a line for each entry.
+func newTable[T any](state *State, use, short string, list func() []T, line func(T) string) *cobra.Command {
+	command := &cobra.Command{Use: use, Short: short, RunE: func(*cobra.Command, []string) error {
+		return printed(state, list(), func(w io.Writer) error { return writeLines(w, list(), line) })
+	}}
+	addFormat(command, "")
 	return command
 }
 
-// checkHistory judges the history in a file.
-func checkHistory(path string) (*check.Report, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, exit.Invalidf(path, "name a history that steamer faults wrote", "%w", err)
+// writeLines writes a line for each entry of a list.
+func writeLines[T any](w io.Writer, list []T, line func(T) string) error {
+	for _, one := range list {
+		if _, err := fmt.Fprintln(w, line(one)); err != nil {
+			return err
+		}
 	}
-	r, err := history.NewReader(path, file)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	report, err := check.History(r)
-	return report, errors.Join(err, file.Close())
+	return nil
 }

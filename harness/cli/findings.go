@@ -5,77 +5,58 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
 )
-
-const findingsLong = `Runs the experiments of ` + findings.Dir +
-	`: the same load on servers that differ in one setting, OpenBao and
-PostgreSQL as processes of this machine, in turns on separate databases, and the ratio of each to a base with
-its interval. The page says what a chart's maintainer should change and by how much.
-
-Some experiments name effects that are known and have to be found again. Exit code 1 when one is not; 2 when an
-experiment did not reach its end. An interrupted run still writes what it measured, marked partial.`
 
 type findingsFlags struct {
 	campaign.Findings
-	pattern, format string
-	list            bool
-	rounds          int
+	pattern string
+	list    bool
+	rounds  int
 }
 
 func newFindings(state *State) *cobra.Command {
 	f := &findingsFlags{}
-	f.Output = "runs"
 	command := &cobra.Command{
-		Use: "findings", Short: "Run the experiments, and say what to change and by how much", Long: findingsLong,
-		Args: cobra.NoArgs,
-		Example: `  steamer findings --markdown docs/findings.md
-  steamer findings --run '^pool' --rounds 12
-  steamer findings --from runs/findings-20261125-151857,runs/findings-20261125-152502 --markdown docs/findings.md
-  steamer findings --list`,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), state) },
+		Use: "findings", Short: "Run the experiments, and say what to change and by how much",
+		RunE: judged(func(c *cobra.Command, _ []string) (result.Verdict, error) { return f.run(c.Context(), state) }),
 	}
-	addFlags(command, "Experiments", func(set *pflag.FlagSet) {
-		set.StringVar(&f.pattern, "run", "", "only experiments whose ID matches this regular expression (RE2, unanchored)")
-		set.IntVar(&f.rounds, "rounds", 0, "rounds of each experiment instead of its own, 6 to 50")
-		set.StringSliceVar(&f.From, "from", nil,
-			"run nothing: judge the experiments of these run directories again, and write the page of all")
-		set.BoolVar(&f.list, "list", false, "list the experiments, and stop")
-		set.StringVarP(&f.format, "format", "o", "text", "with --list: text or json")
-	})
-	addFlags(command, "Output", func(set *pflag.FlagSet) {
-		set.StringVar(&f.Markdown, "markdown", "", "file for the page")
-		set.StringVar(&f.Output, "output-dir", f.Output, "directory that the run's directory is made in")
-	})
-	oldNames(command, planNames())
+	set := command.Flags()
+	set.StringVar(&f.pattern, "run", "", "only experiments whose ID matches this regular expression (RE2, unanchored)")
+	set.IntVar(&f.rounds, "rounds", 0, "rounds of each experiment instead of its own, 6 to 50")
+	set.StringSliceVar(&f.From, "from", nil,
+		"run nothing: judge the experiments of these run directories again, and write the page of all")
+	set.BoolVar(&f.list, "list", false, "list the experiments, and stop")
+	addFormat(command, "with --list: ")
+	under(command, "Experiments")
+	set.StringVar(&f.Markdown, "markdown", "", "file for the page")
+	set.StringVar(&f.Output, "output-dir", "runs", "directory that the run's directory is made in")
+	under(command, "Output")
 	return command
 }
 
-func (f *findingsFlags) run(ctx context.Context, state *State) error {
+func (f *findingsFlags) run(ctx context.Context, state *State) (result.Verdict, error) {
 	root, err := plan.FindRoot(state.Root)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if f.Experiments, err = findings.Read(root, f.pattern); err != nil {
-		return err
+		return "", err
 	}
 	if f.rounds != 0 {
-		if err := bound("rounds", f.rounds, 6, 50); err != nil {
-			return err
+		if err := plan.Bound("rounds", f.rounds, 6, 50); err != nil {
+			return "", err
 		}
 		for i := range f.Experiments {
 			f.Experiments[i].Rounds = f.rounds
 		}
 	}
 	if f.list {
-		return printed(state, f.format, f.Experiments, func(w io.Writer) error {
-			return findings.WriteList(w, f.Experiments)
-		})
+		return "", printed(state, f.Experiments, func(w io.Writer) error { return findings.WriteList(w, f.Experiments) })
 	}
-	verdict, err := f.Run(ctx, state)
-	return conclude(ctx, verdict, err)
+	return f.Run(ctx, state)
 }

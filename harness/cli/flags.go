@@ -1,33 +1,48 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/result"
 )
 
-// titled marks a flag with the title that help shows it below.
-const titled = "steamer_title"
+// Annotations of flags.
+const (
+	titled = "steamer_title"  // the title that help shows the flag below
+	oneOf  = "steamer_values" // the only values that it can have
+)
 
-// addFlags adds flags to a command, under a title of its help. The set that it returns can be
-// refused as a whole.
-func addFlags(c *cobra.Command, title string, bind func(*pflag.FlagSet)) *pflag.FlagSet {
+// under gives the flags of a command that have no title yet one, below which its help shows them
+// in the order in which they were defined. The set that it returns can be refused as a whole.
+func under(c *cobra.Command, title string) *pflag.FlagSet {
 	set := pflag.NewFlagSet(title, pflag.ContinueOnError)
-	set.SortFlags = false
-	bind(set)
-	set.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{titled: {title}} })
-	c.Flags().SortFlags = false
-	c.Flags().AddFlagSet(set)
+	set.SortFlags, c.Flags().SortFlags = false, false
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Annotations[titled] == nil {
+			_ = c.Flags().SetAnnotation(f.Name, titled, []string{title}) // it fails only for a flag that is not there
+			set.AddFlag(f)
+		}
+	})
 	return set
 }
 
+// pick defines flags of a set for a command, by their names with spaces between.
+func pick(c *cobra.Command, from *pflag.FlagSet, title, names string) *pflag.FlagSet {
+	for name := range strings.FieldsSeq(names) {
+		c.Flags().AddFlag(from.Lookup(name))
+	}
+	return under(c, title)
+}
+
 // refuse says of the first of the flags that was given that it means nothing here.
-func refuse(why string, sets ...*pflag.FlagSet) error {
-	var err error
+func refuse(why string, sets ...*pflag.FlagSet) (err error) {
 	for _, set := range sets {
 		set.VisitAll(func(f *pflag.Flag) {
 			if f.Changed && err == nil {
@@ -40,83 +55,75 @@ func refuse(why string, sets ...*pflag.FlagSet) error {
 
 // hide leaves flags out of help and reference that a command only accepts for those who wrote them
 // for an earlier release.
-func hide(sets ...*pflag.FlagSet) {
-	for _, set := range sets {
-		set.VisitAll(func(f *pflag.Flag) { f.Hidden = true })
-	}
+func hide(set *pflag.FlagSet) { set.VisitAll(func(f *pflag.Flag) { f.Hidden = true }) }
+
+// choose defines a flag that can have a few values only.
+func choose(set *pflag.FlagSet, value *string, name, letter, usage string, values ...string) {
+	set.StringVarP(value, name, letter, *value, usage)
+	_ = set.SetAnnotation(name, oneOf, values)
 }
 
-// oldNames makes a command understand flags by the names that they had in an earlier release.
-func oldNames(c *cobra.Command, names map[string]string) {
-	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if current, old := names[name]; old {
-			name = current
+// chosen refuses flags with a value that they cannot have.
+func chosen(flags *pflag.FlagSet) (err error) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if values := f.Annotations[oneOf]; values != nil && err == nil {
+			err = choice("--"+f.Name, f.Value.String(), values...)
 		}
-		return pflag.NormalizedName(name)
 	})
-}
-
-// replay gives the flags of to what those of from were given.
-func replay(from, to *pflag.FlagSet) error {
-	var all error
-	from.Visit(func(f *pflag.Flag) {
-		target := to.Lookup(f.Name)
-		if target == nil {
-			return
-		}
-		var err error
-		switch value := f.Value.(type) {
-		case pflag.SliceValue:
-			err = target.Value.(pflag.SliceValue).Replace(value.GetSlice())
-		default:
-			err = setText(from, to, f)
-		}
-		all = errors.Join(all, err)
-	})
-	return all
-}
-
-// setText sets a flag of to that is no list.
-func setText(from, to *pflag.FlagSet, f *pflag.Flag) error {
-	if f.Value.Type() != "stringToString" {
-		return to.Set(f.Name, f.Value.String())
-	}
-	pairs, err := from.GetStringToString(f.Name)
-	for key, value := range pairs {
-		err = errors.Join(err, to.Set(f.Name, key+"="+value))
-	}
 	return err
 }
 
-// optionalBool is a flag that is unset, true or false.
-type optionalBool struct{ value **bool }
-
-// Set takes what a boolean flag takes.
-func (o optionalBool) Set(text string) error {
-	var b bool
-	if _, err := fmt.Sscan(text, &b); err != nil {
-		return errors.New("it is neither true nor false")
+// choice refuses a flag's value that is none of those that it can have.
+func choice(flag, value string, values ...string) error {
+	if slices.Contains(values, value) {
+		return nil
 	}
-	*o.value = &b
-	return nil
+	return exit.Invalidf(strings.TrimSpace(flag+" "+value), "choose from "+strings.Join(values, ", "),
+		"it has no such value")
 }
 
-// String is empty where the flag is unset.
-func (o optionalBool) String() string {
-	if o.value == nil || *o.value == nil {
-		return ""
+// given is a value where its flag was given, and else nothing.
+func given[T any](c *cobra.Command, flag string, value T) (out T) {
+	if c.Flags().Changed(flag) {
+		out = value
 	}
-	return fmt.Sprint(**o.value)
+	return out
 }
 
-// Type makes help show the flag without a value.
-func (o optionalBool) Type() string { return "bool" }
+// addFormat adds the form in which a command prints data; when says in which case it does.
+func addFormat(c *cobra.Command, when string) {
+	format := "text"
+	choose(c.Flags(), &format, "format", "o", when+"text or json", "text", "json", "table") // the last is an older name
+}
 
-// bound checks a number that a flag gives.
-func bound(flag string, value, least, most int) error {
-	if value < least || value > most {
-		return exit.Invalidf(fmt.Sprintf("--%s %d", flag, value), fmt.Sprintf("use %d to %d", least, most),
-			"it is out of range")
+// addRecord adds the form in which a command prints the record that it also writes to a file, and
+// with output where that file goes.
+func addRecord(c *cobra.Command, output *string, usage string) {
+	if output != nil {
+		c.Flags().StringVar(output, "output-dir", "runs", usage)
 	}
-	return nil
+	format := "text"
+	choose(c.Flags(), &format, "format", "o", "what is printed: text, or json for the record", "text", "json")
+	under(c, "Output")
+}
+
+// ownDirectory is what --output-dir of a command is that makes one directory.
+const ownDirectory = "directory below which a directory for the files is made"
+
+// printed prints data as text, or with -o json as JSON.
+func printed(state *State, data any, text func(io.Writer) error) error {
+	if !state.JSON {
+		return text(state.Stdout)
+	}
+	encoder := json.NewEncoder(state.Stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(data)
+}
+
+// judged is what a command does that comes to a verdict.
+func judged(do func(*cobra.Command, []string) (result.Verdict, error)) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		verdict, err := do(c, args)
+		return conclude(c.Context(), verdict, err)
+	}
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	_ "embed"
 	"fmt"
 	"io"
 	"strings"
@@ -56,12 +58,67 @@ func addCommands(root *cobra.Command, state *State) {
 	root.SetUsageFunc(func(c *cobra.Command) error { return usage(c.OutOrStdout(), c, all) })
 }
 
+// texts are what help says of commands at length: below "== steamer run" its text, and below
+// "Examples:" its examples.
+//
+//go:embed help.txt
+var texts string
+
+// finish gives a command and those below it what is written elsewhere: texts, lists of values for
+// shells, and names of flags of an earlier release.
+func finish(c *cobra.Command, lists map[string]func(*cobra.Command) []string) {
+	_, text, _ := strings.Cut("\n"+texts, "\n== "+c.CommandPath()+"\n")
+	text, _, _ = strings.Cut("\n"+text, "\n== ")
+	long, examples, _ := strings.Cut(text, "\nExamples:\n")
+	c.Long, c.Example = c.Long+strings.TrimSpace(long), strings.TrimRight(examples, "\n")
+	if c.Args == nil && c.Runnable() {
+		c.Args = cobra.NoArgs
+	}
+	names := map[string]string{}
+	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		list := lists[f.Name]
+		if few := f.Annotations[oneOf]; few != nil {
+			list = func(*cobra.Command) []string { return few }
+		}
+		if list != nil {
+			_ = c.RegisterFlagCompletionFunc(f.Name, values(list)) // it fails only for a flag that is not there
+		}
+		for old := range strings.FieldsSeq(oldNames[""][f.Name] + " " + oldNames[c.CommandPath()][f.Name]) {
+			if c.Flags().Lookup(old) == nil {
+				names[old] = f.Name
+			}
+		}
+	})
+	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(cmp.Or(names[name], name))
+	})
+	for _, child := range c.Commands() {
+		finish(child, lists)
+	}
+}
+
+// oldNames are the names that flags of a command, or of all commands that have them, had in an
+// earlier release.
+var oldNames = map[string]map[string]string{
+	"":                      {"chart-version": "version", "output-dir": "output", "context": "kube-context"},
+	"steamer calibrate":     {"interim-every": "look-every"},
+	"steamer compare":       {"interim-every": "look-every"},
+	"steamer cluster down":  {"name": "cluster"},
+	"steamer cluster exec":  {"name": "cluster"},
+	"steamer cluster list":  {"format": "output"},
+	"steamer cluster proxy": {"name": "cluster"},
+	"steamer cluster up":    {"name": "cluster"},
+	"steamer load fixture":  {"token-ttl": "valid"},
+	"steamer load merge":    {"run-dir": "of", "openbao-version": "openbao"},
+	"steamer slo explain":   {"chart-version": "chart", "openbao-version": "openbao"},
+	"steamer test":          {"scenarios": "run"},
+}
+
 // newHelp is the help command, with all that the first page leaves out.
 func newHelp(all *bool) *cobra.Command {
 	command := &cobra.Command{
 		Use: "help [COMMAND...]", Short: "Show the help of a command, or with --all of every group of commands",
-		Example: "  steamer help run\n  steamer help --all",
-		GroupID: forOthers,
+		GroupID: forOthers, Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			found, rest, err := c.Root().Find(args)
 			if err == nil && len(rest) > 0 {

@@ -16,10 +16,6 @@ import (
 func newImages(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "images", Short: "Build, list, save and load the container images of a run",
-		Long: `Steamer builds its images from checksummed Go modules and Debian packages where no registry
-answers. They are content-addressed: an image is built again only when something it is made
-of changes. save and load move them to a machine without any network.`,
-		Example: "  steamer images list\n  steamer images build\n  steamer images save /media/usb/steamer",
 	}, newImagesBuild(state), newImagesList(state), newImagesSave(state), newImagesLoad(state))
 }
 
@@ -31,9 +27,6 @@ Programs: bao, k6, vault-program. Without arguments all images but those.
 NAME:VERSION asks for a version; Steamer builds one of each. Of Vault that is
 one under the Mozilla Public License; one under the Business Source License is never built.`,
 			images.Names(), images.Optional()),
-		Example: "  steamer images build\n  steamer images build openbao postgresql\n" +
-			"  steamer images build bao   # prints the path of the OpenBao program\n" +
-			"  steamer images build vault   # takes minutes, once",
 		RunE: func(c *cobra.Command, args []string) error {
 			b, err := state.Builder()
 			if err != nil {
@@ -63,15 +56,9 @@ one under the Mozilla Public License; one under the Business Source License is n
 }
 
 func newImagesList(state *State) *cobra.Command {
-	var asJSON bool
-	var format string
 	command := &cobra.Command{
-		Use: "list", Short: "List the images and whether the cache holds them", Args: cobra.NoArgs,
-		Example: "  steamer images list\n  steamer images list -o json",
+		Use: "list", Short: "List the images and whether the cache holds them",
 		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				format = "json"
-			}
 			b, err := state.Builder()
 			if err != nil {
 				return err
@@ -80,11 +67,11 @@ func newImagesList(state *State) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printed(state, format, list, func(w io.Writer) error { return images.WriteTable(w, list) })
+			return printed(state, list, func(w io.Writer) error { return images.WriteTable(w, list) })
 		},
 	}
-	addFormat(command, &format)
-	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	addFormat(command, "")
+	command.Flags().BoolVar(&state.JSON, "json", false, "print JSON")
 	_ = command.Flags().MarkHidden("json") // an older name of -o json
 	return command
 }
@@ -92,7 +79,6 @@ func newImagesList(state *State) *cobra.Command {
 func newImagesSave(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "save DIRECTORY", Short: "Copy the images, built if need be, to a directory", Args: cobra.ExactArgs(1),
-		Example: "  steamer images save /media/usb/steamer",
 		RunE: func(c *cobra.Command, args []string) error {
 			b, err := state.Builder()
 			if err != nil {
@@ -106,7 +92,6 @@ func newImagesSave(state *State) *cobra.Command {
 func newImagesLoad(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "load DIRECTORY", Short: "Put images that save copied into this machine's cache", Args: cobra.ExactArgs(1),
-		Example: "  steamer images load /media/usb/steamer",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if _, err := os.Stat(filepath.Join(args[0], images.Manifest)); err != nil {
 				return exit.Invalidf(args[0], "name a directory that steamer images save wrote", "%w", err)

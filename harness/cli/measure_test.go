@@ -131,3 +131,23 @@ func TestHelpLeavesRefusedFlagsOut(t *testing.T) {
 		require.Contains(t, strings.Join(strings.Fields(got.stdout), " "), `60, 150 (default "150")`, name)
 	}
 }
+
+// TestFlagsBesidePlans: a command's own flag is no part of the plan, whatever its name.
+func TestFlagsBesidePlans(t *testing.T) {
+	t.Parallel()
+	got := steamer(t, t.TempDir(), "capacity", "--topology", "cloud-native", "--dry-run", "--port", freePort(t),
+		"--mode", "login-read", "--tenants", "7")
+	require.Equal(t, exit.Pass, got.code, got.stderr)
+	require.Contains(t, got.stdout, "tenants: 7\n")
+	require.NotContains(t, got.stdout, "mode:")
+}
+
+// TestOldNamesGiveWay: an old name of a flag does not hide another flag that has it today.
+func TestOldNamesGiveWay(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "findings.json")
+	got := steamer(t, t.TempDir(), "charts", "check", "../../charts/postgresql", "--dialect", "none", "-o", "json", "--output", file)
+	require.NotEqual(t, exit.Invalid, got.code, got.stderr)
+	require.FileExists(t, file)
+	require.Empty(t, got.stdout)
+}

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,9 +22,9 @@ import (
 type planFlags struct {
 	plan     plan.Plan // the defaults with what flags say
 	defaults plan.Plan // of the command
+	all      *pflag.FlagSet
 	file     string
 	dryRun   bool
-	binds    []func(*pflag.FlagSet, *plan.Plan)
 
 	inCluster  bool
 	generators plan.InCluster
@@ -36,114 +37,90 @@ func newPlanFlags(scenarios string, change func(*plan.Plan)) *planFlags {
 	if change != nil {
 		change(&f.plan)
 	}
-	f.defaults = f.plan
+	f.defaults, f.all = f.plan, planSet(&f.plan)
 	return f
 }
 
-// add adds flags of the plan to a command.
-func (f *planFlags) add(c *cobra.Command, title string, bind func(*pflag.FlagSet, *plan.Plan)) *pflag.FlagSet {
-	f.binds = append(f.binds, bind)
-	return addFlags(c, title, func(set *pflag.FlagSet) { bind(set, &f.plan) })
-}
+// Names of flags that go together.
+const (
+	chartFlags    = "chart repo chart-version dialect values set ready-timeout"
+	kindFlags     = "cluster port reuse keep context kubeconfig"
+	clusterFlags  = kindFlags + " image"
+	workloadFlags = "size adoption mode duration retries"
+	loadFlags     = "profile tier rate " + workloadFlags + " tenants secrets"
+)
 
-// addFile adds the flags about the plan itself.
-func (f *planFlags) addFile(c *cobra.Command) (file, dryRun *pflag.FlagSet) {
-	const title = "Plan"
-	file = addFlags(c, title, func(set *pflag.FlagSet) {
-		set.StringVar(&f.file, "plan", "", "YAML file with a plan, as --dry-run prints it; flags override it")
-	})
-	return file, addFlags(c, title, func(set *pflag.FlagSet) {
-		set.BoolVar(&f.dryRun, "dry-run", false, "check and print the plan, and stop")
-	})
-}
+// Texts of flags about clusters.
+const (
+	chosenName = "name of the kind cluster (default: one that no other checkout or user has)"
+	chosenPort = "loopback port that leads to %s (default: a free one)"
+)
 
-// addGenerators adds the flags about what drives the load.
-func (f *planFlags) addGenerators(c *cobra.Command) *pflag.FlagSet {
-	return addFlags(c, "Load generator", func(set *pflag.FlagSet) {
-		set.BoolVar(&f.inCluster, "in-cluster", false,
-			"drive the load by pods of the cluster instead of a process beside Steamer")
-		bindGenerators(set, &f.generators, 1, "with --in-cluster: ")
-	})
-}
-
-// bindGenerators binds how many pods drive a load, and what each may use.
-func bindGenerators(set *pflag.FlagSet, g *plan.InCluster, parallelism int, when string) {
-	set.IntVar(&g.Parallelism, "parallelism", parallelism, when+"how many pods share the load")
-	set.StringVar(&g.CPU, "generator-cpu", "", when+"CPU limit of each pod that drives load, e.g. 500m (default: none)")
-	set.StringVar(&g.Memory, "generator-memory", "1Gi", when+"memory limit of each pod that drives load")
-}
-
-func bindTopology(set *pflag.FlagSet, p *plan.Plan) {
-	set.StringSliceVar(&p.Topologies, "topology", p.Topologies, "cloud-native, cloud-native-hybrid or all")
+// planSet are the flags of all fields of a plan, which has their defaults.
+func planSet(p *plan.Plan) *pflag.FlagSet {
+	set := pflag.NewFlagSet("plan", pflag.ContinueOnError)
+	bindSubject(set, p)
+	bindLoad(set, p)
+	set.StringVar(&p.Cluster.Name, "cluster", p.Cluster.Name, chosenName)
+	set.IntVar(&p.Cluster.Port, "port", p.Cluster.Port, fmt.Sprintf(chosenPort, "OpenBao"))
+	set.BoolVar(&p.Cluster.Reuse, "reuse", p.Cluster.Reuse,
+		"use a kept cluster of yours that no process uses, of the name of --cluster if that is given, if there is one")
+	set.BoolVar(&p.Cluster.Keep, "keep", p.Cluster.Keep, "leave the cluster and the engine running")
+	set.StringVar(&p.Cluster.Context, "context", p.Cluster.Context,
+		"use the existing cluster of this kubeconfig context instead of kind; cloud-native only")
+	set.StringVar(&p.Cluster.Kubeconfig, "kubeconfig", p.Cluster.Kubeconfig,
+		"kubeconfig of an existing cluster to use instead of kind")
+	set.StringToStringVar(&p.Images, "image", p.Images,
+		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub, "+
+			"node (a kind node of another Kubernetes), and k6 for --in-cluster on an existing cluster")
+	set.StringVar(&p.SLO, "slo", p.SLO, "file of objectives (default: perf/slo.yaml)")
+	set.DurationVar((*time.Duration)(&p.EnvironmentLatency), "environment-latency", time.Duration(p.EnvironmentLatency),
+		"added to every latency limit: the round trip between client and OpenBao, 0 to 1s")
+	set.StringVar(&p.Output, "output-dir", p.Output, "directory that run directories are made in")
+	for name, shown := range map[string]string{
+		"chart": "", "previous": "", "image": "", "slo": "", "ready-timeout": topology.InstallTimeout.String(),
+	} {
+		set.Lookup(name).DefValue = shown
+	}
 	if slices.Equal(p.Topologies, topology.Names()) {
 		set.Lookup("topology").DefValue = "[all]"
 	}
+	return set
 }
 
-// bindTLS binds how OpenBao's API is reached.
-func bindTLS(set *pflag.FlagSet, p *plan.Plan) {
+// bindSubject binds what is tested, and what is tried of it.
+func bindSubject(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringSliceVar(&p.Topologies, "topology", p.Topologies, "cloud-native, cloud-native-hybrid or all")
 	set.BoolVar(&p.TLS, "tls", p.TLS, "have OpenBao serve its API and metrics over TLS, by a certificate made for the run")
-}
-
-// bindChart binds which chart is tested, with which values.
-func bindChart(set *pflag.FlagSet, p *plan.Plan) {
 	set.StringVar(&p.Chart, "chart", p.Chart,
 		"chart under test: directory, .tgz, oci://REGISTRY/PATH/NAME, or its name in --repo (default: charts/openbao)")
 	set.StringVar(&p.Repo, "repo", p.Repo,
 		"URL of the Helm repository that --chart is in; credentials come from helm's own configuration")
 	set.StringVar(&p.Version, "chart-version", p.Version, "exact version of a chart from --repo or oci://")
-	bindDialect(set, p, "the chart")
+	set.StringVar(&p.Dialect, "dialect", p.Dialect, "how Steamer sets the values of the chart: "+
+		strings.Join(topology.Dialects(), ", ")+", or a file with a dialect")
 	set.StringArrayVarP(&p.Values, "values", "f", p.Values, "values file over the dialect's values; repeatable")
 	set.StringArrayVar(&p.Set, "set", p.Set, "value over the values files, in helm's --set syntax; repeatable")
 	set.DurationVar((*time.Duration)(&p.ReadyTimeout), "ready-timeout", time.Duration(p.ReadyTimeout),
 		"how long the installed chart may take until it is ready")
-	set.Lookup("chart").DefValue = ""
-	set.Lookup("ready-timeout").DefValue = topology.InstallTimeout.String()
-}
-
-func bindDialect(set *pflag.FlagSet, p *plan.Plan, of string) {
-	set.StringVar(&p.Dialect, "dialect", p.Dialect, "how Steamer sets the values of "+of+": "+
-		strings.Join(topology.Dialects(), ", ")+", or a file with a dialect")
-}
-
-func bindPrevious(set *pflag.FlagSet, p *plan.Plan) {
-	set.StringVar(&p.Previous, "previous", p.Previous,
-		"previous release of the chart, a directory or .tgz, for the upgrade scenario and the gate's comparison "+
-			"(default: that of charts/openbao)")
-	set.Lookup("previous").DefValue = ""
-}
-
-func bindScenarios(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Previous, "previous", p.Previous, "previous release of the chart, a directory or .tgz, "+
+		"for the upgrade scenario and the gate's comparison (default: that of charts/openbao)")
 	set.StringVar(&p.Scenarios, "scenarios", p.Scenarios,
 		"core (all except the slow ones), all, none, or a regular expression over scenario IDs")
-}
-
-// bindShards binds how many installations share the scenarios.
-func bindShards(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar((*string)(&p.Subject), "subject", string(p.Subject),
+		"only the scenarios about this: chart, server (OpenBao and recipes) or gitlab; empty is all")
+	set.IntVar(&p.Repeat, "repeat", p.Repeat, "run the scenarios this many times in a row; 0 is once")
+	set.Uint64Var(&p.Shuffle, "shuffle", p.Shuffle,
+		"seed of another order for each round, as a run with --shuffle printed it; 0 keeps the order of --list")
 	set.Var(&p.Shards, "shards", "how many installations of each topology share its scenarios; auto: as many as there "+
 		"is memory for and the scenarios are worth")
 }
 
-func bindSubject(set *pflag.FlagSet, p *plan.Plan) {
-	set.StringVar((*string)(&p.Subject), "subject", string(p.Subject),
-		"only the scenarios about this: chart, server (OpenBao and recipes) or gitlab; empty is all")
-}
-
-func bindTier(set *pflag.FlagSet, p *plan.Plan) {
-	set.StringVar(&p.Tier, "tier", p.Tier,
-		"GitLab sizing tier, by its fetches per second: 3, 6, 12, 30, 60, 150")
-}
-
-func bindProfile(set *pflag.FlagSet, p *plan.Plan) {
+// bindLoad binds what the load does, how hard, and what it fetches.
+func bindLoad(set *pflag.FlagSet, p *plan.Plan) {
 	set.StringVar(&p.Profile, "profile", p.Profile, "load profile: a name in perf/profiles or a file")
-}
-
-func bindRate(set *pflag.FlagSet, p *plan.Plan) {
+	set.StringVar(&p.Tier, "tier", p.Tier, "GitLab sizing tier, by its fetches per second: 3, 6, 12, 30, 60, 150")
 	set.Float64Var(&p.Rate, "rate", p.Rate, "fetches per second instead of the profile's")
-}
-
-// bindWorkload binds what the load does, for commands that drive one profile.
-func bindWorkload(set *pflag.FlagSet, p *plan.Plan) {
 	set.StringVar(&p.Size, "size", p.Size,
 		"rate and tier of a GitLab of this size: 1k, 2k, 3k, 5k, 10k, 25k, 50k users; with --adoption")
 	set.Float64Var(&p.Adoption, "adoption", p.Adoption,
@@ -152,66 +129,43 @@ func bindWorkload(set *pflag.FlagSet, p *plan.Plan) {
 		strings.Join(load.ProfileModes(), ", "))
 	set.DurationVar((*time.Duration)(&p.Duration), "duration", time.Duration(p.Duration),
 		"how long the load is measured instead of the profile's duration, e.g. 10m; not for profiles with stages")
-	set.Var(optionalBool{&p.Retries}, "retries",
-		"repeat failed calls as GitLab Runner does, or with =false do not, whatever the profile says")
-	set.Lookup("retries").NoOptDefVal = "true"
-}
-
-func bindTenants(set *pflag.FlagSet, p *plan.Plan) {
+	set.BoolFunc("retries", "repeat failed calls as GitLab Runner does, or with =false do not, whatever the profile says",
+		func(text string) error {
+			again, err := strconv.ParseBool(text)
+			p.Retries = &again
+			return err
+		})
 	set.IntVar(&p.Tenants, "tenants", p.Tenants, "GitLab projects to provision")
-	bindSecrets(set, p)
-}
-
-func bindSecrets(set *pflag.FlagSet, p *plan.Plan) {
 	set.IntVar(&p.Secrets, "secrets", p.Secrets, "secrets of each project")
 }
 
-// Texts of flags about clusters.
-const (
-	chosenName = "name of the kind cluster (default: one that no other checkout or user has)"
-	chosenPort = "loopback port that leads to %s (default: a free one)"
-)
-
-// bindCluster binds where a run is.
-func bindCluster(set *pflag.FlagSet, p *plan.Plan) {
-	bindClusterOf(set, p, "OpenBao")
-	set.StringToStringVar(&p.Images, "image", p.Images,
-		"NAME=REFERENCE to use instead of the image Steamer builds: openbao, postgresql, gitlab-stub, "+
-			"node (a kind node of another Kubernetes), and k6 for --in-cluster on an existing cluster")
-	set.Lookup("image").DefValue = ""
+// add adds flags of the plan to a command, by their names with spaces between.
+func (f *planFlags) add(c *cobra.Command, title, names string) *pflag.FlagSet {
+	return pick(c, f.all, title, names)
 }
 
-// bindClusterOf binds which cluster is used; of is what the port leads to.
-func bindClusterOf(set *pflag.FlagSet, p *plan.Plan, of string) {
-	c := &p.Cluster
-	set.StringVar(&c.Name, "cluster", c.Name, chosenName)
-	set.IntVar(&c.Port, "port", c.Port, fmt.Sprintf(chosenPort, of))
-	set.BoolVar(&c.Reuse, "reuse", c.Reuse,
-		"use a kept cluster of yours that no process uses, of the name of --cluster if that is given, if there is one")
-	set.BoolVar(&c.Keep, "keep", c.Keep, "leave the cluster and the engine running")
-	set.StringVar(&c.Context, "context", c.Context,
-		"use the existing cluster of this kubeconfig context instead of kind; cloud-native only")
-	set.StringVar(&c.Kubeconfig, "kubeconfig", c.Kubeconfig, "kubeconfig of an existing cluster to use instead of kind")
+// addFile adds the flags about the plan itself.
+func (f *planFlags) addFile(c *cobra.Command) (file, dryRun *pflag.FlagSet) {
+	c.Flags().StringVar(&f.file, "plan", "", "YAML file with a plan, as --dry-run prints it; flags override it")
+	file = under(c, "Plan")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "check and print the plan, and stop")
+	return file, under(c, "Plan")
 }
 
-// bindSLO binds by what a run is judged.
-func bindSLO(set *pflag.FlagSet, p *plan.Plan) {
-	set.StringVar(&p.SLO, "slo", p.SLO, "file of objectives (default: perf/slo.yaml)")
-	set.Lookup("slo").DefValue = ""
+// addGenerators adds the flags about what drives the load.
+func (f *planFlags) addGenerators(c *cobra.Command) *pflag.FlagSet {
+	c.Flags().BoolVar(&f.inCluster, "in-cluster", false,
+		"drive the load by pods of the cluster instead of a process beside Steamer")
+	return bindGenerators(c, &f.generators, 1, "with --in-cluster: ")
 }
 
-func bindLatency(set *pflag.FlagSet, p *plan.Plan) {
-	set.DurationVar((*time.Duration)(&p.EnvironmentLatency), "environment-latency", time.Duration(p.EnvironmentLatency),
-		"added to every latency limit: the round trip between client and OpenBao, 0 to 1s")
-}
-
-func bindOutput(set *pflag.FlagSet, p *plan.Plan) {
-	set.StringVar(&p.Output, "output-dir", p.Output, "directory that run directories are made in")
-}
-
-// planNames are flags of plans by the names that they had in an earlier release.
-func planNames() map[string]string {
-	return map[string]string{"version": "chart-version", "output": "output-dir", "kube-context": "context"}
+// bindGenerators binds how many pods drive a load, and what each may use.
+func bindGenerators(c *cobra.Command, g *plan.InCluster, parallelism int, when string) *pflag.FlagSet {
+	set := c.Flags()
+	set.IntVar(&g.Parallelism, "parallelism", parallelism, when+"how many pods share the load")
+	set.StringVar(&g.CPU, "generator-cpu", "", when+"CPU limit of each pod that drives load, e.g. 500m (default: none)")
+	set.StringVar(&g.Memory, "generator-memory", "1Gi", when+"memory limit of each pod that drives load")
+	return under(c, "Load generator")
 }
 
 // read finds the source tree and makes the plan: the defaults, then the plan file, then the flags.
@@ -234,11 +188,13 @@ func (f *planFlags) read(c *cobra.Command, state *State) (root string, p plan.Pl
 	if given("rate") || given("size") || given("adoption") { // one replaces all that the file says of the rate
 		p.Rate, p.Size, p.Adoption = 0, "", 0
 	}
-	again := pflag.NewFlagSet("plan", pflag.ContinueOnError)
-	for _, bind := range f.binds {
-		bind(again, &p)
-	}
-	if err := replay(c.Flags(), again); err != nil {
+	again := planSet(&p)
+	if err := c.Flags().ParseAll(state.Args, func(flag *pflag.Flag, text string) error {
+		if f.all.Lookup(flag.Name) == flag { // the command may have another of the same name
+			return again.Set(flag.Name, text)
+		}
+		return nil
+	}); err != nil {
 		return "", p, err
 	}
 	if given("topology") && slices.Equal(p.Topologies, []string{"all"}) {
@@ -264,15 +220,15 @@ func (f *planFlags) read(c *cobra.Command, state *State) (root string, p plan.Pl
 // plan file that ask for any.
 func (f *planFlags) readWithoutScenarios(c *cobra.Command, state *State) (root string, p plan.Plan, err error) {
 	root, p, err = f.read(c, state)
-	if err != nil || p.Scenarios == scenario.None {
-		return root, p, err
+	switch {
+	case err != nil || p.Scenarios == scenario.None:
+	case c.Flags().Changed("scenarios"):
+		err = exit.Invalidf("--scenarios "+p.Scenarios, "leave it out, or use steamer run", "this command runs no scenario")
+	default:
+		err = exit.Invalidf("--plan "+f.file, "write \"scenarios: none\", or use steamer run",
+			"it asks for scenarios (%s), and this command runs none", p.Scenarios)
 	}
-	if c.Flags().Changed("scenarios") {
-		return "", p, exit.Invalidf("--scenarios "+p.Scenarios, "leave it out, or use steamer run",
-			"this command runs no scenario")
-	}
-	return "", p, exit.Invalidf("--plan "+f.file, "write \"scenarios: none\", or use steamer run",
-		"it asks for scenarios (%s), and this command runs none", p.Scenarios)
+	return root, p, err
 }
 
 // setGenerators has pods drive the load where flags say so.

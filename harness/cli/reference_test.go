@@ -7,6 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+	"gitlab.com/steamer/steamer/harness/findings"
+	"gitlab.com/steamer/steamer/harness/load/testrun"
+	"gitlab.com/steamer/steamer/harness/mutation"
 )
 
 // TestOldFlags: what a command of an earlier release understood it understands today, if by
@@ -43,13 +46,16 @@ func documentedType(kind string) string {
 		return "float"
 	case "stringSlice":
 		return "strings"
+	case "boolfunc":
+		return "bool"
 	case "uint64":
 		return "uint"
 	}
 	return kind
 }
 
-// TestHelp: every command has a summary without a full stop, an example, and flags below a title.
+// TestHelp: every command has a summary without a full stop, an example, and flags below a title;
+// and every text is of a command and names what the code has.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	var walk func(*cobra.Command)
@@ -66,4 +72,16 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	walk(Reference())
+	for line := range strings.Lines(texts) {
+		if path, heads := strings.CutPrefix(strings.TrimSpace(line), "== "); heads {
+			c, left, err := Reference().Find(strings.Fields(path)[1:])
+			require.NoError(t, err, path)
+			require.Equal(t, path, c.CommandPath(), left)
+		}
+	}
+	for _, name := range []string{
+		findings.Dir, mutation.Dir, "of tier " + sizingTier, "before " + testrun.SinceOperator, envSignKey, envSignPassphrase,
+	} {
+		require.Contains(t, texts, name)
+	}
 }

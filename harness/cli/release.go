@@ -24,9 +24,6 @@ func newChartsPackage(state *State) *cobra.Command {
 	var output string
 	command := &cobra.Command{
 		Use: "package CHART...", Short: "Package chart directories reproducibly", Args: cobra.MinimumNArgs(1),
-		Long: `Packages as helm package does, except that the same files make the same bytes. Prints each
-archive's SHA-256 and path.`,
-		Example: "  steamer charts package charts/openbao --output-dir dist",
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, dir := range args {
 				archive, err := chart.Package(dir, output)
@@ -39,7 +36,6 @@ archive's SHA-256 and path.`,
 		},
 	}
 	command.Flags().StringVar(&output, "output-dir", ".", "directory for the archives")
-	oldNames(command, planNames())
 	return command
 }
 
@@ -47,14 +43,6 @@ func newChartsRelease(state *State) *cobra.Command {
 	var o release.Options
 	command := &cobra.Command{
 		Use: "release [CHART...]", Short: "Make the archives, checksums, provenance and changes of a release, and push them",
-		Long: `Releases charts (default: charts/openbao) from the commit that is checked out, into --output-dir; with
---registry also to an OCI registry, after asking it whether the version is out with another content.
-A work tree with changes is refused.
-
-` + envSignKey + ` names a file with a PGP secret key: archives then get Helm's .prov file.
-` + envSignPassphrase + ` names a file with the key's passphrase, where it has one.
-Credentials of the registry come from helm registry login. docs/release.md says more.`,
-		Example: "  steamer charts release --dry-run --registry oci://registry.example/charts\n  make release REGISTRY=oci://registry.example/charts",
 		RunE: func(c *cobra.Command, args []string) error {
 			root, err := plan.FindRoot(state.Root)
 			if err != nil {
@@ -74,7 +62,6 @@ Credentials of the registry come from helm registry login. docs/release.md says 
 	command.Flags().StringVar(&o.Output, "output-dir", "dist", "directory for the files")
 	command.Flags().StringVar(&o.Registry, "registry", "", "oci://REGISTRY/PATH to push to; empty pushes nothing")
 	command.Flags().BoolVar(&o.DryRun, "dry-run", false, "check everything, print what would be made and pushed, and stop")
-	oldNames(command, planNames())
 	return command
 }
 

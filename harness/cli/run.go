@@ -2,80 +2,45 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/exit"
-	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/run"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/scenarios"
 )
 
-const runLong = `Runs the plan from a bare machine to a verdict: container engine, images, kind cluster; then for
-each topology install, provisioning, scenarios and load; then the judgement and the reports. What
-the run made is removed at its end, also after Ctrl-C, unless --keep is given.
-
-Everything about the plan is checked before anything is touched; --dry-run stops there and
-prints it. The run directory holds result.json, report.html, report.md, junit.xml and more.`
-
 func newRun(state *State) *cobra.Command {
 	f := newPlanFlags(scenario.Core, nil)
 	command := &cobra.Command{
 		Use: "run", Aliases: []string{"perf"}, Short: "Run a plan: install, check, load, judge, report",
-		Long: runLong, Args: cobra.NoArgs,
-		Example: `  steamer run
-  steamer run --topology cloud-native-hybrid --profile smoke
-  steamer run --chart ./my-chart.tgz -f mine.yaml --tier 30
-  steamer run --chart openbao --repo https://charts.example --chart-version 1.2.3 --dialect community
-  steamer run --chart oci://registry.example/charts/openbao --chart-version 1.2.3
-  steamer run --tier 150 --in-cluster --parallelism 3  # load from pods, merged into one result
-  steamer run --size 10k --adoption 0.2                # 20 Git pulls/s x 0.2 x 3 = 12 fetches/s, on tier 12
-  steamer run --profile stress --retries               # overload, seen as jobs see it
-  steamer run --profile soak --mode login-read         # a token for each fetch, left to expire
-  steamer run --keep && steamer run --reuse --keep     # keep the cluster between runs
-  steamer run --plan nightly.yaml --dry-run`,
-		RunE: func(c *cobra.Command, _ []string) error { return runPlan(c, state, f, nil) },
+		RunE: judged(func(c *cobra.Command, _ []string) (result.Verdict, error) { return runPlan(c, state, f, nil) }),
 	}
 	f.addFile(command)
-	f.add(command, "Chart", bindTopology)
-	f.add(command, "Chart", bindTLS)
-	f.add(command, "Chart", bindChart)
-	f.add(command, "Chart", bindPrevious)
-	f.add(command, "Scenarios", bindScenarios)
-	f.add(command, "Scenarios", bindSubject)
-	f.add(command, "Scenarios", bindShards)
-	addLoad(command, f)
+	f.add(command, "Chart", "topology tls "+chartFlags+" previous")
+	f.add(command, "Scenarios", "scenarios subject shards")
+	f.add(command, "Load", loadFlags)
 	f.addGenerators(command)
-	f.add(command, "Cluster", bindCluster)
-	f.add(command, "Objectives", bindSLO)
-	f.add(command, "Objectives", bindLatency)
-	f.add(command, "Output", bindOutput)
-	addRecordFormat(command, state)
-	oldNames(command, planNames())
+	f.add(command, "Cluster", clusterFlags)
+	f.add(command, "Objectives", "slo environment-latency")
+	f.add(command, "Output", "output-dir")
+	addRecord(command, nil, "")
 	return command
 }
 
-// addLoad adds the flags about the load of one profile, and what it fetches.
-func addLoad(c *cobra.Command, f *planFlags) {
-	for _, bind := range []func(*pflag.FlagSet, *plan.Plan){bindProfile, bindTier, bindRate, bindWorkload, bindTenants} {
-		f.add(c, "Load", bind)
-	}
-}
-
 // runPlan runs a plan and prints what came out. full points it at a GitLab instead of a cluster.
-func runPlan(c *cobra.Command, state *State, f *planFlags, full *run.FullStack) error {
+func runPlan(c *cobra.Command, state *State, f *planFlags, full *run.FullStack) (result.Verdict, error) {
 	root, p, err := f.read(c, state)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if _, err := p.Select(scenarios.All()); err != nil {
-		return err
+		return "", err
 	}
 	if full != nil && p.TLS {
-		return exit.Invalidf("tls: true", "leave it out: the URL of that OpenBao has its scheme",
+		return "", exit.Invalidf("tls: true", "leave it out: the URL of that OpenBao has its scheme",
 			"with --gitlab-url nothing is installed")
 	}
-	verdict, err := campaign.Run(c.Context(), state, root, p, full, f.dryRun)
-	return conclude(c.Context(), verdict, err)
+	return campaign.Run(c.Context(), state, root, p, full, f.dryRun)
 }

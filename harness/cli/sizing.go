@@ -11,19 +11,10 @@ import (
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/cgroup"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/sizing"
 )
-
-const sizingLong = `Provisions 50, 200, 1,000 and 5,000 tenants as far as --max-tenants and --budget allow, and at each size measures
-memory of the active node, seconds to fail over (in order and after a crash) and to start again, how fast
-tenants are provisioned and what limits that, and latency of fetches over all tenants. Prints it in the
-shape of GitLab's sizing tables beside the published numbers, PASS or FAIL for each; sizes beyond are
-extrapolated from the measured ones and marked.
-
-With --local two OpenBao processes share one PostgreSQL on this machine. Without it the chart is installed
-as in steamer run, with the limits of tier ` + sizingTier + ` unless --tier names another, and the times are those that clients of the
-cluster see.`
 
 // sizingTier is the smallest tier whose rate reaches the published one.
 const sizingTier = "150"
@@ -40,49 +31,37 @@ func newSizing(state *State) *cobra.Command {
 	f.planFlags = newPlanFlags(scenario.None, func(p *plan.Plan) { p.Tier = sizingTier })
 	command := &cobra.Command{
 		Use: "sizing", Short: "Measure how OpenBao grows with tenants, beside GitLab's published numbers",
-		Long: sizingLong, Args: cobra.NoArgs,
-		Example: `  steamer sizing --local --max-tenants 1000
-  steamer sizing --local --max-tenants 200 --failovers 5
-  steamer sizing --topology cloud-native --max-tenants 1000`,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
+		RunE: judged(func(c *cobra.Command, _ []string) (result.Verdict, error) { return f.run(c, state) }),
 	}
-	addFlags(command, "Sizes", func(set *pflag.FlagSet) {
-		o := &f.Options
-		set.IntVar(&o.MaxTenants, "max-tenants", o.MaxTenants, "largest size, 50 to 10000")
-		set.DurationVar(&o.Length, "length", o.Length, "length of the measurement of fetches at each size")
-		set.DurationVar(&o.Budget, "budget", o.Budget, "begin no size that would end after this time")
-		set.IntVar(&o.Failovers, "failovers", o.Failovers, "disturbances of each kind at each size; the median counts")
-	})
-	f.add(command, "Sizes", bindSecrets)
-	f.add(command, "Sizes", func(set *pflag.FlagSet, p *plan.Plan) {
-		set.Float64Var(&p.Rate, "rate", p.Rate, fmt.Sprintf("fetches per second at each size; 0 is %g", f.Options.Rate))
-	})
+	o, set := &f.Options, command.Flags()
+	set.IntVar(&o.MaxTenants, "max-tenants", o.MaxTenants, "largest size, 50 to 10000")
+	set.DurationVar(&o.Length, "length", o.Length, "length of the measurement of fetches at each size")
+	set.DurationVar(&o.Budget, "budget", o.Budget, "begin no size that would end after this time")
+	set.IntVar(&o.Failovers, "failovers", o.Failovers, "disturbances of each kind at each size; the median counts")
+	f.all.Lookup("rate").Usage = fmt.Sprintf("fetches per second at each size; 0 is %g", o.Rate)
+	f.add(command, "Sizes", "secrets rate")
 	f.installed = addInstalled(command, f.planFlags, &f.local)
-	f.installed = append(f.installed, f.add(command, "Chart", bindTier), f.add(command, "Objectives", bindSLO))
-	hide(f.add(command, "Objectives", bindLatency), f.addGenerators(command)) // accepted by earlier releases
-	f.add(command, "Output", bindOutput)
-	oldNames(command, planNames())
+	f.installed = append(f.installed, f.add(command, "Chart", "tier"), f.add(command, "Objectives", "slo"))
+	f.add(command, "Output", "output-dir")
 	return command
 }
 
-func (f *sizingFlags) run(c *cobra.Command, state *State) error {
+func (f *sizingFlags) run(c *cobra.Command, state *State) (result.Verdict, error) {
 	root, p, err := f.readWithoutScenarios(c, state)
 	if err != nil {
-		return err
+		return "", err
 	}
 	f.DryRun = f.dryRun
 	if p.Rate > 0 {
 		f.Options.Rate = p.Rate
 	}
 	f.Options.HostCPUs = max(1, int(math.Round(cgroup.UsableCPUs())))
-	if err := errors.Join(f.Options.Validate(), bound("secrets", p.Secrets, 1, 100)); err != nil {
-		return err
+	err = errors.Join(f.Options.Validate(), plan.Bound("secrets", p.Secrets, 1, 100))
+	if err == nil && f.local {
+		err = refuse("with --local nothing is installed", f.installed...)
 	}
-	if f.local {
-		if err := refuse("with --local nothing is installed", f.installed...); err != nil {
-			return err
-		}
+	if err != nil {
+		return "", err
 	}
-	verdict, err := f.Measure(c.Context(), state, root, p, f.local)
-	return conclude(c.Context(), verdict, err)
+	return f.Measure(c.Context(), state, root, p, f.local)
 }

@@ -17,7 +17,6 @@ import (
 func newSLO(state *State) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "slo", Short: "Check the file of objectives, and say which of them judge a run",
-		Example: "  steamer slo check my-slo.yaml\n  steamer slo explain --openbao-version 2.4.0 --tier 12",
 	}, newSLOCheck(state), newSLOExplain(state))
 }
 
@@ -25,11 +24,6 @@ func newSLOCheck(state *State) *cobra.Command {
 	return &cobra.Command{
 		Use: "check [FILE]", Short: "Check a file of objectives: entries that never apply, tiers without one",
 		Args: cobra.MaximumNArgs(1),
-		Long: `Reads FILE (default: perf/slo.yaml) as a run does: unknown fields, metrics, topologies, version ranges and
-limits without a source are refused with exit code 3. Then looks for what reads well and is wrong all the
-same, with exit code 1: an entry that an earlier one hides, an entry that judges no latency, a tier of
-GitLab's sizing table without an entry, a kind of change without an outage budget.`,
-		Example: "  steamer slo check\n  steamer slo check my-slo.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			path, slo, err := state.SLO(strings.Join(args, ""))
 			if err != nil {
@@ -48,7 +42,11 @@ GitLab's sizing table without an entry, a kind of change without an outage budge
 			if err := table.Flush(); err != nil {
 				return err
 			}
-			gaps := slo.Gaps(rates())
+			var rates []float64
+			for _, tier := range load.Tiers() {
+				rates = append(rates, tier.Rate)
+			}
+			gaps := slo.Gaps(rates)
 			for _, gap := range gaps {
 				fmt.Fprintln(state.Stdout, "✗", gap)
 			}
@@ -63,18 +61,12 @@ GitLab's sizing table without an entry, a kind of change without an outage budge
 
 func newSLOExplain(state *State) *cobra.Command {
 	var file string
-	u := judge.Subject{}
+	u := judge.Subject{Topology: topology.CloudNative}
 	command := &cobra.Command{
 		Use: "explain", Short: "Show the entry that would judge a run, and why the ones before it would not",
-		Args: cobra.NoArgs,
-		Example: `  steamer slo explain --openbao-version 2.4.0 --tier 12 --topology cloud-native
-  steamer slo explain --chart-version 0.12.3 --openbao-version 2.5.1 --tier 150 --topology cloud-native-hybrid --slo my-slo.yaml`,
 		RunE: func(*cobra.Command, []string) error {
 			path, slo, err := state.SLO(file)
 			if err != nil {
-				return err
-			}
-			if err := choice("--topology", u.Topology, topology.Names()...); err != nil {
 				return err
 			}
 			if _, err := load.TierNamed(u.Tier); err != nil {
@@ -90,18 +82,8 @@ func newSLOExplain(state *State) *cobra.Command {
 	flags.StringVar(&file, "slo", "", "file of objectives (default: perf/slo.yaml)")
 	flags.StringVar(&u.Chart, "chart-version", "", "version of the chart")
 	flags.StringVar(&u.OpenBao, "openbao-version", "", "version of OpenBao")
-	flags.StringVar(&u.Topology, "topology", topology.CloudNative, strings.Join(topology.Names(), " or "))
+	choose(flags, &u.Topology, "topology", "", strings.Join(topology.Names(), " or "), topology.Names()...)
 	flags.StringVar(&u.Tier, "tier", "12", "GitLab sizing tier, by its fetches per second")
 	flags.StringVar(&u.Mode, "mode", load.Inline, "what the load does: "+strings.Join(load.ProfileModes(), ", "))
-	oldNames(command, map[string]string{"chart": "chart-version", "openbao": "openbao-version"})
 	return command
-}
-
-// rates are the tiers of GitLab's sizing table in fetches per second.
-func rates() []float64 {
-	var out []float64
-	for _, t := range load.Tiers() {
-		out = append(out, t.Rate)
-	}
-	return out
 }

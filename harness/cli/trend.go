@@ -12,16 +12,6 @@ import (
 	"gitlab.com/steamer/steamer/harness/trend"
 )
 
-const trendLong = `Reads all results below a directory, in the order in which the runs started, and finds the run
-from which a metric changed (E-divisive change points with permutation tests). Runs of
-charts of different names are never mixed, nor those of different topology, minor version of
-Kubernetes, profile, tier, offered rate or way to fetch; partial and invalid ones are skipped and
-counted. A series that is too short says so, and how many runs it takes. A change is a question, not a
-verdict: the exit code is 0 unless the input is bad.
-
---add copies results into the directory first. It may be an object store that is mounted: files are
-only ever added.`
-
 type trendFlags struct {
 	add            []string
 	output, format string
@@ -29,21 +19,19 @@ type trendFlags struct {
 }
 
 func newTrend(state *State) *cobra.Command {
-	f := &trendFlags{}
+	f := &trendFlags{format: "svg"}
 	command := &cobra.Command{
-		Use: "trend DIR", Short: "Find when a metric changed across nightly results", Long: trendLong,
+		Use: "trend DIR", Short: "Find when a metric changed across nightly results",
 		Args: cobra.ExactArgs(1),
-		Example: `  steamer trend runs
-  steamer trend /mnt/history --add runs/20261125-160000-9f3a/result.json --output-dir public/trends`,
 		RunE: func(_ *cobra.Command, args []string) error { return f.run(state, args[0]) },
 	}
 	flags := command.Flags()
 	flags.StringSliceVar(&f.add, "add", nil, "result.json to add to the directory first; repeatable")
 	flags.StringVar(&f.output, "output-dir", "", "directory for trends.md, trends.json and a plot of each series")
-	flags.StringVar(&f.format, "plots", "svg", "format of the plots: png or svg")
+	choose(flags, &f.format, "plots", "", "format of the plots: png or svg", "svg", "png")
 	flags.Float64Var(&f.minChange, "min-change", 5, "smallest change in % that is reported")
-	addRecordFormat(command, state)
-	oldNames(command, planNames())
+	under(command, "Flags")
+	addRecord(command, nil, "")
 	return command
 }
 
@@ -51,22 +39,17 @@ func (f *trendFlags) run(state *State, dir string) error {
 	if !(f.minChange >= 0 && f.minChange <= 1000) {
 		return exit.Invalidf(fmt.Sprintf("--min-change %g", f.minChange), "use 0 to 1000, in %", "it is out of range")
 	}
-	if err := choice("--plots", f.format, "png", "svg"); err != nil {
-		return err
-	}
 	added, err := trend.ToAdd(dir, f.add)
-	if err != nil {
-		return err
-	}
-	if len(added) > 0 { // before anything is added: bad input leaves the history as it was
-		if err := f.makeOutput(); err != nil {
-			return err
-		}
+	if err == nil && len(added) > 0 { // before anything is added: bad input leaves the history as it was
+		err = f.makeOutput()
 	}
 	for _, r := range added {
-		if _, err := trend.Append(dir, r); err != nil {
-			return err
+		if err == nil {
+			_, err = trend.Append(dir, r)
 		}
+	}
+	if err != nil {
+		return err
 	}
 	runs, err := trend.Read(dir)
 	if err != nil {
@@ -77,10 +60,11 @@ func (f *trendFlags) run(state *State, dir string) error {
 		return err
 	}
 	if f.output != "" {
-		if err := f.makeOutput(); err != nil {
-			return err
+		err := f.makeOutput()
+		if err == nil {
+			err = pages.WriteTrends(f.output, f.format, list)
 		}
-		if err := pages.WriteTrends(f.output, f.format, list); err != nil {
+		if err != nil {
 			return err
 		}
 	}

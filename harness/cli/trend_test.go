@@ -44,9 +44,9 @@ func TestTrendOutputFirst(t *testing.T) {
 // TestRecordFormat: what is neither text nor JSON is refused before anything is done.
 func TestRecordFormat(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"run", "compare", "gate", "trend"} {
-		code, _, message := call(t, name, "-o", "yaml")
-		require.Equal(t, exit.Invalid, code, name)
-		require.Contains(t, message, "--format", name)
+	for _, args := range [][]string{{"run"}, {"compare"}, {"gate"}, {"trend", t.TempDir()}, {"upgrade"}, {"doctor"}} {
+		code, _, message := call(t, append(args, "-o", "yaml")...)
+		require.Equal(t, exit.Invalid, code, args)
+		require.Contains(t, message, "--format yaml: it has no such value", args)
 	}
 }

@@ -2,37 +2,18 @@ package cli
 
 import (
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"gitlab.com/steamer/steamer/harness/campaign"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/plan"
+	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/scenario"
 	"gitlab.com/steamer/steamer/harness/topology"
 	"gitlab.com/steamer/steamer/harness/upgrade"
 )
-
-const upgradeLong = `Tries upgrades of a chart: from each release of --from to each of --to, and with --values-pairs from each of
-the chart's ci/*-values.yaml to each other.
-
-Each is predicted by rendering: fields that Kubernetes does not change, selectors, Secrets and volume claims
-that are deleted or renamed, keys that are lost or generated again, and probes that alone take longer than
-the outage budget. That takes seconds, and with --predict is all. Then each is confirmed on a cluster: the
-old release is installed with its own values and image on an empty database, provisioned as Rails does, and
-upgraded while two kinds of client fetch secrets. Every secret is read back, and the outage is judged by the
-budgets of --slo. upgrade.md, upgrade.json and junit.xml are in the directory that the last line names.
-
-A release is named by its version (of --releases or --repo), by a path, by an oci:// reference, or head for
-the chart under test. Values of --values and --set are for both ends. An upgrade is rolled back on the same
-database where annotation steamer/rollback of the new Chart.yaml has a range that the old release is in,
-such as ">=1.2.0", but never to an older OpenBao.
-
-Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, such as an outage on a machine that others used; 3 a release
-that does not exist, values that do not fit one of the ends, a tag that is older than the data: nothing was
-touched; 4 the environment, or an image that turns out to be older than the data.`
 
 // upgradeFlags are the flags of steamer upgrade.
 type upgradeFlags struct {
@@ -46,81 +27,63 @@ func newUpgrade(state *State) *cobra.Command {
 	f.planFlags = newPlanFlags(scenario.None, func(p *plan.Plan) { p.Topologies = []string{topology.CloudNative} })
 	command := &cobra.Command{
 		Use: "upgrade", Short: "Try upgrades between releases, values and images: outage, lost secrets, refused changes",
-		Long: upgradeLong, Args: cobra.NoArgs,
-		Example: `  steamer upgrade --from 0.1.0 --predict                     # seconds, no cluster
-  steamer upgrade --from 0.1.0 --to head
-  steamer upgrade --from head --to-image quay.io/openbao/openbao:2.6.2
-  steamer upgrade --chart ./my-chart --releases https://charts.example.com --from 1.1.0,1.2.0
-  steamer upgrade --from head --to head --from-values a.yaml --to-values b.yaml
-  steamer upgrade --values-pairs --predict --markdown`,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, state) },
+		RunE: judged(func(c *cobra.Command, _ []string) (result.Verdict, error) { return f.run(c, state) }),
 	}
-	addFlags(command, "Upgrade", func(set *pflag.FlagSet) {
-		set.StringSliceVar(&f.From, "from", nil, "releases to upgrade from: versions, paths, or head")
-		set.StringSliceVar(&f.To, "to", f.To, "releases to upgrade to: versions, paths, or head")
-		set.StringVar(&f.Releases, "releases", "", "where versions are: a directory of archives NAME-VERSION.tgz, its "+
-			"index.yaml, the URL of a Helm repository, or oci://REGISTRY/PATH without the chart's name (default: --repo, "+
-			"or what is known of charts/openbao)")
-		set.StringVar(&f.FromImage, "from-image", "",
-			"image of OpenBao before the upgrade (default: that of --image openbao=)")
-		set.StringVar(&f.ToImage, "to-image", "",
-			"image of OpenBao after the upgrade (default: that of --image openbao=)")
-		set.StringArrayVar(&f.FromValues, "from-values", nil, "values file before the upgrade alone; repeatable")
-		set.StringArrayVar(&f.ToValues, "to-values", nil, "values file after the upgrade alone; repeatable")
-		set.BoolVar(&f.Pairs, "values-pairs", false,
-			"upgrade from each of the chart's ci/*-values.yaml to each other, too, in one walk over all pairs")
-		set.BoolVar(&f.Predict, "predict", false, "predict by rendering only, without a cluster")
-		set.BoolVar(&f.Predict, "dry-run", false, "the same as --predict")
-		set.BoolVar(&f.Rollback, "rollback", false,
-			"roll each upgrade back on the same database, also where no annotation "+upgrade.RollbackAnnotation+" says so")
-		set.IntVar(&f.Most, "edges", 0, "confirm this many upgrades at most; 0: all")
-	})
-	f.add(command, "Chart", bindChart)
-	f.add(command, "Where", func(set *pflag.FlagSet, p *plan.Plan) {
-		set.StringSliceVar(&p.Topologies, "topology", p.Topologies, "cloud-native or cloud-native-hybrid")
-	})
-	f.add(command, "Where", bindTenants)
-	f.add(command, "Objectives", bindTier)
-	f.add(command, "Objectives", bindSLO)
-	f.add(command, "Cluster", bindCluster)
-	addFlags(command, "Output", func(set *pflag.FlagSet) {
-		set.StringVarP(&f.Format, "format", "o", f.Format, "text, markdown or json")
-		set.BoolVar(&f.markdown, "markdown", false, "the same as --format markdown")
-	})
-	f.add(command, "Output", bindOutput)
+	set := command.Flags()
+	set.StringSliceVar(&f.From, "from", nil, "releases to upgrade from: versions, paths, or head")
+	set.StringSliceVar(&f.To, "to", f.To, "releases to upgrade to: versions, paths, or head")
+	set.StringVar(&f.Releases, "releases", "", "where versions are: a directory of archives NAME-VERSION.tgz, its "+
+		"index.yaml, the URL of a Helm repository, or oci://REGISTRY/PATH without the chart's name (default: --repo, "+
+		"or what is known of charts/openbao)")
+	set.StringVar(&f.FromImage, "from-image", "",
+		"image of OpenBao before the upgrade (default: that of --image openbao=)")
+	set.StringVar(&f.ToImage, "to-image", "", "image of OpenBao after the upgrade (default: that of --image openbao=)")
+	set.StringArrayVar(&f.FromValues, "from-values", nil, "values file before the upgrade alone; repeatable")
+	set.StringArrayVar(&f.ToValues, "to-values", nil, "values file after the upgrade alone; repeatable")
+	set.BoolVar(&f.Pairs, "values-pairs", false,
+		"upgrade from each of the chart's ci/*-values.yaml to each other, too, in one walk over all pairs")
+	set.BoolVar(&f.Predict, "predict", false, "predict by rendering only, without a cluster")
+	set.BoolVar(&f.Predict, "dry-run", false, "the same as --predict")
+	set.BoolVar(&f.Rollback, "rollback", false,
+		"roll each upgrade back on the same database, also where no annotation "+upgrade.RollbackAnnotation+" says so")
+	set.IntVar(&f.Most, "edges", 0, "confirm this many upgrades at most; 0: all")
+	under(command, "Upgrade")
+	f.add(command, "Chart", chartFlags)
+	f.all.Lookup("topology").Usage = strings.Join(topology.Names(), " or ")
+	f.add(command, "Where", "topology tenants secrets")
+	f.add(command, "Objectives", "tier slo")
+	f.add(command, "Cluster", clusterFlags)
+	choose(set, &f.Format, "format", "o", "text, markdown or json",
+		campaign.FormatText, campaign.FormatMarkdown, campaign.FormatJSON)
+	set.BoolVar(&f.markdown, "markdown", false, "the same as --format markdown")
+	f.add(command, "Output", "output-dir")
 	return command
 }
 
-func (f *upgradeFlags) run(c *cobra.Command, state *State) error {
+func (f *upgradeFlags) run(c *cobra.Command, state *State) (result.Verdict, error) {
 	if f.markdown {
 		f.Format = campaign.FormatMarkdown
 	}
-	if err := choice("--format", f.Format, campaign.FormatText, campaign.FormatMarkdown, campaign.FormatJSON); err != nil {
-		return err
-	}
 	root, p, err := f.read(c, state)
-	if err != nil {
-		return err
-	}
 	switch {
+	case err != nil:
 	case len(f.From) == 0 && !f.Pairs:
-		return exit.Invalidf("--from", "name a release such as --from 0.1.0, or add --values-pairs", "it is missing")
+		err = exit.Invalidf("--from", "name a release such as --from 0.1.0, or add --values-pairs", "it is missing")
 	case len(p.Topologies) != 1:
-		return exit.Invalidf("--topology", "name one topology", "upgrades are tried in one")
+		err = exit.Invalidf("--topology", "name one topology", "upgrades are tried in one")
 	case f.Most < 0:
-		return exit.Invalidf("--edges", "use 0 for all, or a number", "it is negative")
+		err = exit.Invalidf("--edges", "use 0 for all, or a number", "it is negative")
 	}
-	for _, image := range [][2]string{{"--from-image ", f.FromImage}, {"--to-image ", f.ToImage}} {
-		if image[1] == "" {
-			continue
-		}
-		if err := plan.CheckReference(image[0]+image[1], image[1]); err != nil {
-			return err
+	for flag, image := range map[string]string{"--from-image ": f.FromImage, "--to-image ": f.ToImage} {
+		if err == nil && image != "" {
+			err = plan.CheckReference(flag+image, image)
 		}
 	}
-	if f.Releases == "" && slices.Contains([]string{p.Chart}, plan.Default(root).Chart) {
-		f.Releases = filepath.Dir(plan.Default(root).Previous)
+	if err != nil {
+		return "", err
 	}
-	verdict, err := f.Run(c.Context(), state, root, p)
-	return conclude(c.Context(), verdict, err)
+	if defaults := plan.Default(root); f.Releases == "" && p.Chart == defaults.Chart {
+		f.Releases = filepath.Dir(defaults.Previous)
+	}
+	return f.Run(c.Context(), state, root, p)
 }

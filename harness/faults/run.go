@@ -109,16 +109,8 @@ func Run(ctx context.Context, o Options) (*check.Report, error) {
 	if _, missing := os.Stat(path); missing != nil {
 		return nil, err
 	}
-	file, openErr := os.Open(path)
-	if openErr != nil {
-		return nil, errors.Join(err, openErr)
-	}
-	r, readErr := history.NewReader(path, file)
-	var report *check.Report
-	if readErr == nil {
-		report, readErr = check.History(r)
-	}
-	return report, errors.Join(err, readErr, file.Close())
+	report, readErr := check.File(path)
+	return report, errors.Join(err, readErr)
 }
 
 // run records a history at path.

@@ -1,7 +1,7 @@
 package plan
 
 import (
-	"fmt"
+	"errors"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -18,18 +18,11 @@ type InCluster struct {
 // MaxParallelism is how many pods may drive a load.
 const MaxParallelism = 100
 
-func (p Plan) checkInCluster() error {
-	if p.InCluster == nil {
-		return nil
-	}
-	return p.InCluster.Check()
-}
-
-// Check refuses what no cluster would run; errors are of code exit.Invalid and name the flags.
+// Check refuses what no cluster would run; nil is fine. Errors are of code exit.Invalid and name
+// the flags.
 func (in *InCluster) Check() error {
-	if in.Parallelism < 1 || in.Parallelism > MaxParallelism {
-		return exit.Invalidf(fmt.Sprintf("--parallelism %d", in.Parallelism), fmt.Sprintf("use 1 to %d", MaxParallelism),
-			"it is out of range")
+	if in == nil {
+		return nil
 	}
 	for flag, quantity := range map[string]string{"--generator-cpu": in.CPU, "--generator-memory": in.Memory} {
 		if quantity == "" {
@@ -37,11 +30,11 @@ func (in *InCluster) Check() error {
 		}
 		parsed, err := resource.ParseQuantity(quantity)
 		if err == nil && parsed.Sign() <= 0 {
-			err = fmt.Errorf("it is not positive")
+			err = errors.New("it is not positive")
 		}
 		if err != nil {
 			return exit.Invalidf(flag+" "+quantity, "use a Kubernetes quantity such as 500m or 512Mi", "%w", err)
 		}
 	}
-	return nil
+	return Bound("parallelism", in.Parallelism, 1, MaxParallelism)
 }

@@ -22,7 +22,7 @@ func TestCheckInCluster(t *testing.T) {
 		"no quantity":      {&InCluster{Parallelism: 1, CPU: "much"}, "--generator-cpu much"},
 		"nothing to spend": {&InCluster{Parallelism: 1, Memory: "0"}, "--generator-memory 0"},
 	} {
-		err := Plan{InCluster: tc.in}.checkInCluster()
+		err := tc.in.Check()
 		if tc.want == "" {
 			require.NoError(t, err, name)
 			continue

@@ -27,16 +27,12 @@ func (r *Resolved) resolveDuration() error {
 	if d == 0 {
 		return nil
 	}
-	flag := "--duration " + time.Duration(d).String()
 	if len(r.Profile.Stages) > 0 {
-		return exit.Invalidf(flag, "leave it out, or use a profile without stages",
+		return exit.Invalidf("--duration "+time.Duration(d).String(), "leave it out, or use a profile without stages",
 			"profile %s has stages, which say how long it is", r.Profile.Name)
 	}
-	if time.Duration(d) < time.Second || time.Duration(d) > load.MaxDuration {
-		return exit.Invalidf(flag, "use 1s to "+load.MaxDuration.String(), "it is out of range")
-	}
 	r.Profile.Duration = d
-	return nil
+	return Bound("duration", time.Duration(d), time.Second, load.MaxDuration)
 }
 
 // subject is what the plan knows of a topology to judge.

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -224,56 +225,48 @@ func (p Plan) Resolve(ctx context.Context, root string, fetch chart.Fetcher) (*R
 }
 
 func (p Plan) checkNumbers() error {
-	if len(p.Topologies) == 0 {
-		return exit.Invalidf("--topology", "choose from "+strings.Join(topology.Names(), ", "), "no topology is named")
+	if p.ReadyTimeout < 0 {
+		return exit.Invalidf("--ready-timeout "+time.Duration(p.ReadyTimeout).String(), "use a positive duration such as 5m",
+			"it is negative")
 	}
-	for i, name := range p.Topologies {
-		if !slices.Contains(topology.Names(), name) {
-			hint := "choose from " + strings.Join(topology.Names(), ", ") + " or all"
-			return exit.Invalidf("--topology "+name, hint, "there is no such topology")
-		}
-		if slices.Contains(p.Topologies[:i], name) {
-			return exit.Invalidf("--topology "+name, "name each topology once", "it is named twice")
-		}
-	}
-	for _, bound := range []struct {
-		flag     string
-		value    int
-		min, max int
-	}{
-		{"--tenants", p.Tenants, 1, 10000},
-		{"--secrets", p.Secrets, 1, 100},
-		{"--port", p.Cluster.Port, 0, 65535},
-		{"--repeat", p.Repeat, 0, 1000},
-	} {
-		if bound.value < bound.min || bound.value > bound.max {
-			hint := fmt.Sprintf("use %d to %d", bound.min, bound.max)
-			return exit.Invalidf(fmt.Sprintf("%s %d", bound.flag, bound.value), hint, "it is out of range")
-		}
+	if p.Cluster.TTL <= 0 {
+		return exit.Invalidf("cluster.ttl", "use a positive duration such as 4h", "%s is not positive",
+			time.Duration(p.Cluster.TTL))
 	}
 	if p.Shards < 0 || p.Shards > MaxShards {
 		return exit.Invalidf("--shards "+p.Shards.String(), fmt.Sprintf("use auto, or 1 to %d", MaxShards),
 			"it is out of range")
 	}
-	if err := p.checkRate(); err != nil {
-		return err
+	return cmp.Or(CheckTopologies(p.Topologies),
+		Bound("tenants", p.Tenants, 1, 10000), Bound("secrets", p.Secrets, 1, 100), Bound("port", p.Cluster.Port, 0, 65535),
+		Bound("repeat", p.Repeat, 0, 1000), Bound("environment-latency", time.Duration(p.EnvironmentLatency), 0, time.Second),
+		p.checkRate(), p.InCluster.Check(), p.checkImages())
+}
+
+// CheckTopologies refuses names that are none of topologies, or that are there twice. Errors are
+// of code exit.Invalid.
+func CheckTopologies(names []string) error {
+	if len(names) == 0 {
+		return exit.Invalidf("--topology", "choose from "+strings.Join(topology.Names(), ", "), "no topology is named")
 	}
-	if err := p.checkInCluster(); err != nil {
-		return err
+	for i, name := range names {
+		if !slices.Contains(topology.Names(), name) {
+			return exit.Invalidf("--topology "+name, "choose from "+strings.Join(topology.Names(), ", ")+" or all",
+				"there is no such topology")
+		}
+		if slices.Contains(names[:i], name) {
+			return exit.Invalidf("--topology "+name, "name each topology once", "it is named twice")
+		}
 	}
-	if err := p.checkImages(); err != nil {
-		return err
-	}
-	if p.ReadyTimeout < 0 {
-		return exit.Invalidf("--ready-timeout "+time.Duration(p.ReadyTimeout).String(), "use a positive duration such as 5m",
-			"it is negative")
-	}
-	if e := time.Duration(p.EnvironmentLatency); e < 0 || e > time.Second {
-		return exit.Invalidf("--environment-latency "+e.String(), "use 0s to 1s", "it is out of range")
-	}
-	if p.Cluster.TTL <= 0 {
-		return exit.Invalidf("cluster.ttl", "use a positive duration such as 4h", "%s is not positive",
-			time.Duration(p.Cluster.TTL))
+	return nil
+}
+
+// Bound refuses a value of a flag that is below least or above most. Errors are of code
+// exit.Invalid.
+func Bound[T int | time.Duration](flag string, value, least, most T) error {
+	if value < least || value > most {
+		return exit.Invalidf(fmt.Sprintf("--%s %v", flag, value), fmt.Sprintf("use %v to %v", least, most),
+			"it is out of range")
 	}
 	return nil
 }

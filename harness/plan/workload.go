@@ -12,7 +12,7 @@ import (
 
 // checkRate refuses what says the rate twice.
 func (p Plan) checkRate() error {
-	if p.Rate < 0 || p.Rate > 100000 {
+	if !(p.Rate >= 0 && p.Rate <= 100000) { // NaN is neither
 		return exit.Invalidf(fmt.Sprintf("--rate %g", p.Rate), "use 0 (the profile's) to 100000 fetches per second",
 			"it is out of range")
 	}
@@ -28,6 +28,18 @@ func (p Plan) checkRate() error {
 			"--size and --adoption say the rate as well")
 	}
 	return nil
+}
+
+// Workload reads the profile and the rate, in fetches per second, of a load that Steamer does not
+// drive itself. Errors are of code exit.Invalid.
+func (p Plan) Workload(root string) (load.Profile, float64, error) {
+	p.Load = false
+	r := &Resolved{Plan: p}
+	err := p.checkRate()
+	if err == nil {
+		err = r.resolveWorkload(root)
+	}
+	return r.Profile, r.rate(), err
 }
 
 // resolveWorkload reads the profile, lays the plan's own settings over it, and finds the rate and

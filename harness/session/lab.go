@@ -12,6 +12,32 @@ import (
 	"gitlab.com/steamer/steamer/harness/target"
 )
 
+// OpenBao finds or builds the program of OpenBao.
+func (s *Session) OpenBao(ctx context.Context) (path string, err error) {
+	builder, err := s.Builder()
+	if err != nil {
+		return "", err
+	}
+	if path, err = builder.OpenBaoBinary(ctx); err != nil {
+		return "", exit.Environmentf("program bao", "steamer doctor", "%w", err)
+	}
+	return path, nil
+}
+
+// Lab makes a directory for files of a kind, and finds the program of OpenBao where none is named.
+func (s *Session) Lab(ctx context.Context, output, kind string, openbao *string) (dir string, err error) {
+	if *openbao == "" {
+		_, err = s.Builder() // found out before anything is made
+	}
+	if err == nil {
+		dir, err = Directory(output, kind)
+	}
+	if err == nil && *openbao == "" {
+		*openbao, err = s.OpenBao(ctx)
+	}
+	return dir, err
+}
+
 // Programs finds or builds what a target of processes runs; dir keeps k6's logs.
 func (s *Session) Programs(ctx context.Context, dir string) (openbao string, g target.Generator, err error) {
 	builder, err := s.Builder()
@@ -19,8 +45,8 @@ func (s *Session) Programs(ctx context.Context, dir string) (openbao string, g t
 		return "", g, err
 	}
 	g = target.Generator{Scripts: filepath.Join(builder.Root, "perf/scripts"), Dir: dir}
-	if openbao, err = builder.OpenBaoBinary(ctx); err != nil {
-		return "", g, exit.Environmentf("program bao", "steamer doctor", "%w", err)
+	if openbao, err = s.OpenBao(ctx); err != nil {
+		return "", g, err
 	}
 	if g.K6, err = builder.K6Binary(ctx); err != nil {
 		return "", g, exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,20 @@ type checker struct {
 	searched             time.Duration
 	report               *Report
 	violations, doubtful map[string]int
+}
+
+// File judges the history in a file. What is no history is an error of code exit.Invalid.
+func File(path string) (*Report, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, exit.Invalidf(path, "name a history that steamer faults wrote", "%w", err)
+	}
+	defer file.Close()
+	r, err := history.NewReader(path, file)
+	if err != nil {
+		return nil, err
+	}
+	return History(r)
 }
 
 // History reads a history to its end and judges it. An error is about the input or its file.
