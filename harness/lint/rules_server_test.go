@@ -40,7 +40,7 @@ func servingText(config, env string) map[string]string {
 	})
 }
 
-const verifiedURL = "postgres://u@db/x?sslmode=verify-full"
+const verifiedURL = "postgres://u@db/x?sslmode=verify-full&sslrootcert=/c/ca.crt&connect_timeout=5"
 
 func TestSeededServer(t *testing.T) {
 	t.Parallel()
@@ -123,7 +123,7 @@ func TestServerIsClean(t *testing.T) {
 		"HCL": servingText(good, ""),
 		"JSON": servingText(
 			`{"listener": [{"tcp": {"address": "[::]:8200", "tls_disable": true}}, {"tcp": {"address": "[::]:8300",
-  "role": "metrics_only", "tls_cert_file": "/a", "tls_key_file": "/b"}}],
+  "role": "metrics_only", "tls_cert_file": "/c/a", "tls_key_file": "/c/b"}}],
  "storage": {"postgresql": {"connection_url": "`+verifiedURL+`"}}}`, ""),
 		"overridden": servingText(good+"api_addr = \"http://[::]:8200\"\n",
 			"            - {name: BAO_API_ADDR, value: 'http://a:8200'}\n"),
