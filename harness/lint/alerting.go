@@ -56,7 +56,7 @@ var (
 	grafanaInterval = regexp.MustCompile(`\$__(rate_)?(interval|range)`)
 	gauge           = regexp.MustCompile(
 		`_(core_active|core_unsealed|in_flight_requests|runtime_[a-z_]*(bytes|objects|goroutines))$`)
-	perPod          = []string{"namespace", "pod", "container"}
+	perPod = []string{"namespace", "pod", "container"}
 )
 
 // query checks one expression.

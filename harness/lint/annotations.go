@@ -12,8 +12,8 @@ var annotationsRule = Rule{
 	Hint:     "write port, path and scheme from the values of the metrics' listener",
 	Detail: "Reads prometheus.io/scrape, port, path and scheme of OpenBao's pods, and the same after " +
 		"gitlab.com/prometheus_. At the port is a listener that answers metrics without a token, at /v1/sys/metrics and " +
-		"with the scheme.",
-	each: annotated,
+		"with the scheme. What only a switch causes is a warning.",
+	lenient: true, each: annotated,
 }
 
 func annotated(_ *subject, c *Case) []Finding {

@@ -229,11 +229,9 @@ func TestSeededSecurityOfOperators(t *testing.T) {
 				"'system:serviceaccounts:{{ .Release.Namespace }}'}"),
 			"security/rbac", lint.Error, "RoleBinding/openbao-extra", "subjects[0]", "binds system:serviceaccounts:",
 		},
-		"token": {
-			token(), "security/tokens", lint.Warning, smallDeployment,
-			"spec.template.spec.automountServiceAccountToken", "a token of default",
-		},
 	})
+	requireFinding(t, run(t, write(t, token()), lint.Options{}), "security/tokens", lint.Warning, smallDeployment,
+		"spec.template.spec.automountServiceAccountToken", "a token of default")
 	for _, kind := range []struct{ name, spec, path string }{
 		{"ValidatingAdmissionPolicyBinding", "policyName: a, validationActions: [Audit]", "spec.validationActions"},
 		{"ValidatingAdmissionPolicy", "failurePolicy: Ignore, validations: [{expression: 'true'}]", "spec.failurePolicy"},

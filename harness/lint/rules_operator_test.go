@@ -199,7 +199,8 @@ func TestSeededWaits(t *testing.T) {
 			"automountServiceAccountToken: false, securityContext: {runAsNonRoot: true, seccompProfile: "+
 			"{type: RuntimeDefault}}, "+
 			"volumes: [{name: c, configMap: {name: '{{ .Release.Name | trunc 40 }}-server'}}], containers: [{name: a, image: "+
-			"registry.example/a:1, volumeMounts: [{name: c, mountPath: /c}], securityContext: {allowPrivilegeEscalation: false, "+
+			"registry.example/a:1, volumeMounts: [{name: c, mountPath: /c}], "+
+			"securityContext: {allowPrivilegeEscalation: false, "+
 			"readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}}]}}}\n", "DEADLINE", "60", 1))
 	requireSeeded(t, map[string]seeded{
 		"no startup": warned("livenessProbe", "after 1m0s, while OpenBao waits up to 1m20s", live+"3, periodSeconds: 20}"),
@@ -212,7 +213,8 @@ func TestSeededWaits(t *testing.T) {
 			"less than the 1m20s",
 		},
 	})
-	patient := probes(live+"3, periodSeconds: 20}\n          startupProbe: {httpGet: {path: /, port: api}, periodSeconds: 1, "+
+	patient := probes(live+"3, periodSeconds: 20}\n          startupProbe: "+
+		"{httpGet: {path: /, port: api}, periodSeconds: 1, "+
 		"failureThreshold: 90}", "20")
 	patient[extra] = strings.Replace(job[extra], "Seconds: 60", "Seconds: 90", 1)
 	for _, files := range []map[string]string{patient, probes("", "0")} {

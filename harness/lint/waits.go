@@ -129,7 +129,8 @@ func (c *config) impatient(in *Case) []Finding {
 			}
 		}
 		if live := container.LivenessProbe; live != nil && live.HTTPGet != nil && live.TimeoutSeconds < 2 {
-			add("livenessProbe.timeoutSeconds", "is 1 s: health answers later while the database is slow, and pods are restarted")
+			add("livenessProbe.timeoutSeconds",
+				"is 1 s: health answers later while the database is slow, and pods are restarted")
 		}
 		if limit := until(container.ReadinessProbe); limit > longestReadiness {
 			add("readinessProbe", "needs %s to fail: for so long a broken pod has traffic", limit)
