@@ -2,7 +2,7 @@ package lint
 
 import "slices"
 
-var admissionRule = Rule{
+var admissionRules = []Rule{{
 	ID: "security/admission", Title: "admission policies refuse", Severity: Warning,
 	Protects: "A policy that only audits or warns, or that lets everything through when it breaks, limits nobody, and " +
 		"the Role behind it is wide because of it.",
@@ -10,7 +10,7 @@ var admissionRule = Rule{
 	Detail: "Looks at ValidatingAdmissionPolicyBindings without Deny, and at ValidatingAdmissionPolicies with " +
 		"failurePolicy Ignore.",
 	object: admission,
-}
+}}
 
 func admission(_ *subject, o *Object) []Finding {
 	actions, _ := o.field("spec", "validationActions").([]any)

@@ -15,7 +15,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/alerts"
 )
 
-var alertingRule = Rule{
+var alertingRules = []Rule{{
 	ID: "wiring/alerts", Title: "alerts can fire, and dashboards show something", Severity: Error,
 	Protects: "An alert on pods that are called otherwise, or with its limit in another unit, is silent for ever.",
 	Hint:     "match the release's own pods, and give limits in the unit of the metric; OpenBao's times are milliseconds",
@@ -24,7 +24,7 @@ var alertingRule = Rule{
 		"time is compared with 1 to 5,000 ms and a share with at most 10; critical alerts fire within 15 minutes; " +
 		"some alert fires when no metric is left. Data sources of a dashboard's panels are variables that it has.",
 	each: alerting,
-}
+}}
 
 func alerting(s *subject, c *Case) []Finding {
 	var all []Finding
@@ -98,7 +98,8 @@ func query(o *Object, path, text string, c *Case) []Finding {
 	return all
 }
 
-// unmatched says that a matcher finds nothing of the release; "" where it does, or is no fixed text.
+// unmatched says that a matcher finds nothing of the release; "" where it does, or is no fixed
+// text.
 func unmatched(m *labels.Matcher, c *Case) string {
 	asked := m.Type == labels.MatchEqual || m.Type == labels.MatchRegexp
 	if !asked || !slices.Contains(perPod, m.Name) || m.Value == "" || strings.Contains(m.Value, "$") {
@@ -166,7 +167,8 @@ func outOfUnit(b *parser.BinaryExpr) string {
 	return ""
 }
 
-// droppedMetrics says which metrics the filters of the configuration drop: the longest one decides.
+// droppedMetrics says which metrics the filters of the configuration drop: the longest one
+// decides.
 func droppedMetrics(c *Case) func(name string) bool {
 	type filter struct {
 		text string

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-var annotationsRule = Rule{
+var annotationsRules = []Rule{{
 	ID: "wiring/scrape-annotations", Title: "annotations for Prometheus name the metrics", Severity: Error,
 	Protects: "A Prometheus that goes by annotations collects nothing, and no target tells why.",
 	Hint:     "write port, path and scheme from the values of the metrics' listener",
@@ -14,7 +14,7 @@ var annotationsRule = Rule{
 		"gitlab.com/prometheus_. At the port is a listener that answers metrics without a token, at /v1/sys/metrics and " +
 		"with the scheme. What only a switch causes is a warning.",
 	lenient: true, each: annotated,
-}
+}}
 
 func annotated(_ *subject, c *Case) []Finding {
 	var all []Finding

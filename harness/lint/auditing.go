@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-var auditingRule = Rule{
+var auditingRules = []Rule{{
 	ID: "server/audit", Title: "audit records stay, and a receiver that is down stops nobody", Severity: Error,
 	Protects: "Records in a pod's own files go with the pod; a device that is tested at the start keeps every pod " +
 		"sealed while GitLab is down.",
@@ -15,11 +15,11 @@ var auditingRule = Rule{
 		"of the pods that stays. An http device has skip_test, and sends GitLab's receiver " +
 		"(.../secrets_manager/audit_logs, or a header named after GitLab) the header Gitlab-Openbao-Auth-Token.",
 	lenient: true, each: auditing,
-}
+}}
 
 // devices visits the options of audit devices, in any form of the configuration.
 func devices(node any, visit func(options map[string]any)) {
-	switch node := plain(node).(type) {
+	switch node := node.(type) {
 	case map[string]any:
 		if node["file_path"] != nil || node["uri"] != nil {
 			visit(node)
@@ -83,7 +83,7 @@ func (p *pod) transient(file string) string {
 	return ""
 }
 
-var auditPathRule = Rule{
+var auditPathRules = []Rule{{
 	ID: "openbao/audit-path", Title: "an audit device with other options has another path", Severity: Warning,
 	Protects: "OpenBao does not start with an audit device whose path it knows with other options: changing GitLab's " +
 		"address takes all pods down.",
@@ -91,7 +91,7 @@ var auditPathRule = Rule{
 	Detail: "Turns on the http audit device with two addresses and compares paths and options. Known defect of " +
 		"GitLab's chart 0.12.3.",
 	applies: hasKeys("config.audit.http.streamingUri"), chart: auditPaths,
-}
+}}
 
 func auditPaths(s *subject) []Finding {
 	var all []Finding

@@ -187,8 +187,8 @@ func (s *subject) switchCases() {
 	s.cases = append(s.cases, cases...)
 }
 
-// isPort says whether a value is a port, which moves like a switch: what names it by a number of its
-// own stays behind.
+// isPort says whether a value is a port, which moves like a switch: what names it by a number of
+// its own stays behind.
 func isPort(leaf mutate.Leaf) bool { return moved(leaf) != nil }
 
 // moved is another number for a port, away from its neighbours'; nil for what is none.

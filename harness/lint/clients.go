@@ -6,14 +6,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-var clientsRule = Rule{
+var clientsRules = []Rule{{
 	ID: "security/clients", Title: "a client that has a certificate checks it", Severity: Error,
 	Protects: "BAO_SKIP_VERIFY wins over BAO_CACERT: a test that seems to check the listener's certificate takes any.",
 	Hint:     "set BAO_SKIP_VERIFY only where there is no certificate to check",
 	Detail: "Finds containers that set BAO_SKIP_VERIFY or VAULT_SKIP_VERIFY beside BAO_CACERT, BAO_CAPATH or " +
 		"BAO_TLS_SERVER_NAME (or VAULT_...).",
 	object: clients,
-}
+}}
 
 func clients(_ *subject, o *Object) []Finding {
 	p := o.pod()

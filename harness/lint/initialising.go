@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 )
 
-var initialisingRule = Rule{
+var initialisingRules = []Rule{{
 	ID: "server/initialisation", Title: "self-initialisation lets in Rails, and Rails alone", Severity: Error,
 	Protects: "Rails' role is made once, in an empty database: a claim that it forgets to ask for gives every job " +
 		"of the instance what Rails may do.",
@@ -22,7 +22,7 @@ var initialisingRule = Rule{
 		"bound_issuer, and one that asks GitLab for its keys before there is a GitLab. A policy for every path that " +
 		"does not deny sys/raw, sys/seal and sys/step-down, or one for some paths that reads values, is a warning.",
 	lenient: true, object: initialising,
-}
+}}
 
 // initRequest is a request of an initialize block.
 type initRequest struct {
@@ -33,10 +33,10 @@ type initRequest struct {
 // initRequests lists the requests of a configuration's initialize blocks.
 func initRequests(node any) []initRequest {
 	var all []initRequest
-	switch node := plain(node).(type) {
+	switch node := node.(type) {
 	case map[string]any:
 		path, isRequest := node["path"].(string)
-		data, hasData := plain(node["data"]).(map[string]any)
+		data, hasData := node["data"].(map[string]any)
 		if isRequest && hasData {
 			return []initRequest{{path, data}}
 		}
@@ -99,7 +99,7 @@ func (r initRequest) role(add func(Severity, string, ...any)) {
 	if strings.Contains(r.path, "/cel/") {
 		return
 	}
-	claims, _ := plain(r.data["bound_claims"]).(map[string]any)
+	claims, _ := r.data["bound_claims"].(map[string]any)
 	if text := r.text("bound_audiences"); text == "" || text == "[]" {
 		add("", "binds no audience: a token that was made for any other service logs in")
 	}

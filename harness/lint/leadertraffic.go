@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-var leaderTrafficRule = Rule{
+var leaderTrafficRules = []Rule{{
 	ID: "wiring/leader-traffic", Title: "every client reaches the leader, wherever it is", Severity: Error,
 	Protects: "There is one leader: a Service that stays on the client's node drops what comes from any other, and " +
 		"one that keeps a client at its pod leads it to yesterday's leader.",
@@ -19,7 +19,7 @@ var leaderTrafficRule = Rule{
 		"Local is an error, sessionAffinity a warning. A pod of helm test that names a Service of standbys, and none of " +
 		"the leader, is an error. What only a switch causes is a warning.",
 	lenient: true, each: leaderTraffic,
-}
+}}
 
 // choosesLeader says whether a Service selects by the label that OpenBao gives its leader.
 func choosesLeader(service *corev1.Service) bool {

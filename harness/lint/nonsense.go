@@ -10,7 +10,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
 
-var nonsenseRule = Rule{
+var nonsenseRules = []Rule{{
 	ID: "values/nonsense", Title: "the chart refuses values that make no sense", Severity: Warning,
 	Protects: "A mistyped value that is taken installs something else than was meant, or pods that do not start.",
 	Hint:     "list what there is in values.schema.json, with additionalProperties: false",
@@ -18,7 +18,7 @@ var nonsenseRule = Rule{
 		"one at a time, where the chart has the key and its default is not empty, and an unknown key at the top " +
 		"where the schema closes any object. The schema or a template has to refuse each.",
 	chart: nonsense,
-}
+}}
 
 // noValues are values that do not exist, by the end of the key that they are for.
 var noValues = map[string]any{

@@ -9,7 +9,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/chart"
 )
 
-var notesRule = Rule{
+var notesRules = []Rule{{
 	ID: "helm/notes", Title: "the notes name objects that exist", Severity: Warning,
 	Protects: "Whoever installs by the notes backs up, asks or annotates something that is not there.",
 	Hint:     "build the name in the notes from the template that names the object",
@@ -17,7 +17,7 @@ var notesRule = Rule{
 		"with the server's name and a hyphen, or with the release's where an object's does. Each is the name of a " +
 		"rendered object, or of a pod of a StatefulSet.",
 	chart: notes,
-}
+}}
 
 func notes(s *subject) []Finding {
 	i := slices.IndexFunc(s.cases, func(c *Case) bool {

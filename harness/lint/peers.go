@@ -8,7 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-var peersRule = Rule{
+var peersRules = []Rule{{
 	ID: "security/peers", Title: "the cluster port is for pods of the release, the metrics port not for everybody",
 	Severity: Error,
 	Protects: "The metrics port needs no token, and before OpenBao 2.5.0 serves the whole API; the cluster port takes " +
@@ -18,7 +18,7 @@ var peersRule = Rule{
 		"peers that are pods of the namespace only; rules that name the port of a listener for metrics have a peer. " +
 		"A rule without ports is left out: wiring/policies says what it has to allow.",
 	lenient: true, each: peers,
-}
+}}
 
 func peers(_ *subject, c *Case) []Finding {
 	var all []Finding

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-var placementRule = Rule{
+var placementRules = []Rule{{
 	ID: "wiring/placement", Title: "pods are spread over what nodes are labelled with", Severity: Error,
 	Protects: "Over a label that no node has, a rule that prefers has no effect and one that insists leaves pods " +
 		"pending: both pods end on one node, and its loss is an outage.",
@@ -16,7 +16,7 @@ var placementRule = Rule{
 	Detail: "Reads topologyKey of affinities and spread constraints. Keys of kubernetes.io and k8s.io that nodes do " +
 		"not have, and the names of old versions, are errors; keys of others are the cluster's own.",
 	object: placementKeys,
-}
+}}
 
 // nodeLabels are what Kubernetes and its cloud providers put on nodes.
 var nodeLabels = []string{

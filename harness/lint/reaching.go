@@ -9,7 +9,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
 
-var reachingRule = Rule{
+var reachingRules = []Rule{{
 	ID: "values/reach-pods", Title: "values for pods and Secrets reach where they are meant", Severity: Error,
 	Protects: "A priority, a node selector or a Secret's name that only a Job reads, or that another value replaces, " +
 		"does nothing where the operator counts on it.",
@@ -21,7 +21,7 @@ var reachingRule = Rule{
 		"name ends in Secret to another name, beside its empty neighbours, and looks for that name wherever " +
 		"something changes.",
 	chart: reaching,
-}
+}}
 
 // probeText and probeNumber stand in no chart.
 const probeText, probeNumber = "steamer-probe", 77777

@@ -6,7 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 )
 
-var restartingRule = Rule{
+var restartingRules = []Rule{{
 	ID: "wiring/restarts", Title: "another configuration restarts the pods", Severity: Error,
 	Protects: "OpenBao reads its configuration once: an upgrade that changes the ConfigMap alone says that it worked " +
 		"and changes nothing, until a pod happens to be replaced and the two differ.",
@@ -15,7 +15,7 @@ var restartingRule = Rule{
 		"mount it has to differ as well. StatefulSets with updateStrategy OnDelete, whose operator replaces pods, " +
 		"are left out.",
 	each: restarting,
-}
+}}
 
 func restarting(_ *subject, c *Case) []Finding {
 	if c.from == nil || c.Kind == Renamed {

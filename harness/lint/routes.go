@@ -9,7 +9,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-var routesRule = Rule{
+var routesRules = []Rule{{
 	ID: "wiring/routes", Title: "what is in front of OpenBao passes its whole API on", Severity: Error,
 	Protects: "An Ingress or a route for some paths, another host's certificate or another scheme refuses what comes " +
 		"from outside, while everything inside works.",
@@ -18,7 +18,7 @@ var routesRule = Rule{
 		"there (/, /v1 or /v1/, not Exact); hosts of rules have to be in tls, where there is one; ingress-nginx's " +
 		"backend-protocol is HTTPS exactly where the listener has TLS.",
 	lenient: true, each: routes,
-}
+}}
 
 func routes(_ *subject, c *Case) []Finding {
 	var all []Finding

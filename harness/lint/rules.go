@@ -37,7 +37,7 @@ func KnownDefects() []string {
 // Rules lists all rules in the order in which they run.
 func Rules() []Rule {
 	return slices.Concat(helmRules, kubeRules, wiringRules, securityRules, upgradeRules, serverRules, openbaoRules,
-		valuesRules, operatorRules)
+		valuesRules, operatorRules())
 }
 
 // fits says whether the rule has something to look at in the chart.

@@ -13,7 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
 
-var serverFilesRule = Rule{
+var serverFilesRules = []Rule{{
 	ID: "server/files", Title: "files that the configuration names are mounted", Severity: Error,
 	Protects: "OpenBao does not start without its certificate or its seal's key, and a CA that is not named is not " +
 		"asked: the database is then verified by the image's list of authorities, or not at all.",
@@ -23,7 +23,7 @@ var serverFilesRule = Rule{
 		"its items has to be one of them; one that lies in no volume, which may be the image's, is a warning. So is " +
 		"sslmode verify-ca or verify-full without sslrootcert.",
 	lenient: true, each: serverFiles,
-}
+}}
 
 var fileSetting = regexp.MustCompile(`^tls_(cert|key|client_ca)_file$`)
 

@@ -11,7 +11,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/lint/mutate"
 )
 
-var settingsRule = Rule{
+var settingsRules = []Rule{{
 	ID: "server/safe", Title: "no setting of OpenBao opens it, or cuts it off", Severity: Error,
 	Protects: "One line of the configuration gives away the store, keeps tokens alive for years, or hides every " +
 		"metric, and the installation works.",
@@ -22,7 +22,7 @@ var settingsRule = Rule{
 		"no end of it (a warning). A setting that only a " +
 		"switch changes is the user's choice.",
 	each: safeSettings,
-}
+}}
 
 // setting is a row of settings.yaml.
 type setting struct {
@@ -61,8 +61,8 @@ func safeSettings(_ *subject, c *Case) []Finding {
 				continue
 			}
 			server.object.listeners(func(of *config, l block) {
-				if of == server {
-					all = append(all, row.judge(server, l.fields, inner)...)
+				if fields, _ := plain(l.fields).(map[string]any); of == server {
+					all = append(all, row.judge(server, fields, inner)...)
 				}
 			})
 		}
@@ -72,11 +72,10 @@ func safeSettings(_ *subject, c *Case) []Finding {
 
 // judge looks at one setting below a block.
 func (row setting) judge(server *config, within map[string]any, name string) []Finding {
-	tree, _ := plain(within).(map[string]any)
 	path := key(name)
-	value, set := mutate.Get(tree, path)
+	value, set := mutate.Get(within, path)
 	if !set {
-		if _, block := mutate.Get(tree, path[:len(path)-1]); row.Unset == "" || len(path) > 1 && !block {
+		if _, block := mutate.Get(within, path[:len(path)-1]); row.Unset == "" || len(path) > 1 && !block {
 			return nil
 		}
 		value = row.Unset

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-var standbyRule = Rule{
+var standbyRules = []Rule{{
 	ID: "server/standby", Title: "several pods share a lock, and a lock has several pods", Severity: Error,
 	Protects: "Two pods without high availability both write to the database; a single pod with it makes every " +
 		"restart an outage.",
@@ -18,7 +18,7 @@ var standbyRule = Rule{
 		"autoscaler that only a switch turns on and that leaves one pod is a warning. A rolling upgrade of a Deployment " +
 		"may not stop all pods.",
 	lenient: true, each: standbys,
-}
+}}
 
 // stopsAll finds a rolling upgrade that may stop every pod at once.
 func (p *pod) stopsAll(pods int) []Finding {

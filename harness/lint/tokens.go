@@ -7,7 +7,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-var tokensRule = Rule{
+var tokensRules = []Rule{{
 	ID: "security/tokens", Title: "only pods with rights have a token", Severity: Warning,
 	Protects: "A token for Kubernetes that nothing needs is one more thing that leaves with a pod's files.",
 	Hint:     "set automountServiceAccountToken: false",
@@ -15,7 +15,7 @@ var tokensRule = Rule{
 		"of the chart names. Where the chart binds nothing at all, or a value names the account, the rights are made " +
 		"elsewhere.",
 	each: mountedTokens,
-}
+}}
 
 func mountedTokens(_ *subject, c *Case) []Finding {
 	bound := map[string]bool{}

@@ -14,7 +14,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/load"
 )
 
-var waitsRule = Rule{
+var waitsRules = []Rule{{
 	ID: "server/waits", Title: "the kubelet waits for what OpenBao waits for", Severity: Error,
 	Protects: "A probe or a deadline that gives up before OpenBao's own back-off ends restarts pods that would have " +
 		"come up; one that gives up late leaves a broken pod its traffic.",
@@ -25,7 +25,7 @@ var waitsRule = Rule{
 		"warnings. In each tier of sizing.tier the livenessProbe lasts as long as a takeover: 5 s and 11 s per 1,000 " +
 		"namespaces.",
 	chart: waits,
-}
+}}
 
 // A broken pod may have traffic for so long.
 const longestReadiness = 30 * time.Second
@@ -69,8 +69,8 @@ func waits(s *subject) []Finding {
 	return all
 }
 
-// until is how long a probe fails before it has an effect; 0 for no probe. The delay does not count:
-// it is over when a standby takes over.
+// until is how long a probe fails before it has an effect; 0 for no probe. The delay does not
+// count: it is over when a standby takes over.
 func until(probe *corev1.Probe) time.Duration {
 	if probe == nil {
 		return 0
