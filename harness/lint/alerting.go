@@ -22,7 +22,7 @@ var alertingRules = []Rule{{
 	Detail: "Reads expressions with Prometheus' own parser. Labels namespace, pod and container match what is " +
 		"rendered; no metric of OpenBao is one that telemetry.prefix_filter drops; gauges of OpenBao have no rate; a " +
 		"time is compared with 1 to 5,000 ms and a share with at most 10; critical alerts fire within 15 minutes; " +
-		"some alert fires when no metric is left. Data sources of a dashboard's panels are variables that it has.",
+		"some alert fires when no metric is left (a warning). Data sources of a dashboard's panels are variables that it has.",
 	each: alerting,
 }}
 
@@ -216,9 +216,10 @@ func (s *subject) late(o *Object) []Finding {
 	var nothing alerts.Recording
 	outcomes, err := nothing.Evaluate(s.ctx, rules, []time.Time{time.Unix(0, 0)})
 	if err == nil && !slices.ContainsFunc(outcomes, func(o alerts.Outcome) bool { return o.Holds }) {
-		all = append(all, at(o, "spec.groups",
-			"no alert fires when every pod is gone: without a metric an expression has no "+
-				"result, but for absent() or \"or vector(0)\""))
+		finding := at(o, "spec.groups", "no alert fires when every pod is gone: without a metric an expression has no "+
+			"result, but for absent() or \"or vector(0)\"")
+		finding.Severity = Warning // another chart's may
+		all = append(all, finding)
 	}
 	return all
 }
