@@ -22,7 +22,8 @@ var alertingRules = []Rule{{
 	Detail: "Reads expressions with Prometheus' own parser. Labels namespace, pod and container match what is " +
 		"rendered; no metric of OpenBao is one that telemetry.prefix_filter drops; gauges of OpenBao have no rate; a " +
 		"time is compared with 1 to 5,000 ms and a share with at most 10; critical alerts fire within 15 minutes; " +
-		"some alert fires when no metric is left (a warning). Data sources of a dashboard's panels are variables that it has.",
+		"some alert fires when no metric is left (a warning). Data sources of a dashboard's panels are " +
+		"variables that it has.",
 	each: alerting,
 }}
 
