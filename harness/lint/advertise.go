@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,7 +34,7 @@ func advertised(_ *subject, c *Case) []Finding {
 			}
 		}
 		judge := func(o *Object, path, name, text string) {
-			for _, problem := range address(name, text, secure) {
+			for _, problem := range append(address(name, text, secure), server.elsewhere(name, text, c)...) {
 				all = append(all, at(o, path, name+problem))
 			}
 		}
@@ -103,6 +104,23 @@ func address(name, text string, secure map[string]bool) []string {
 		return []string{" names port " + cmp.Or(parsed.Port(), "(none)") + " of the pod, on which no listener is"}
 	case !isAPI && known:
 		return []string{" names port " + parsed.Port() + ", which is a listener's of the API"}
+	}
+	return nil
+}
+
+// elsewhere lists where an address for other pods leads that is not the pod's own cluster port.
+func (c *config) elsewhere(name, text string, in *Case) []string {
+	parsed, err := url.Parse(substitution.ReplaceAllString(text, "pod.invalid"))
+	if err != nil || !strings.Contains(strings.ToLower(name), "cluster") {
+		return nil
+	}
+	service, _, _ := strings.Cut(parsed.Hostname(), ".")
+	port := portOf(parsed.Host, 0)
+	switch {
+	case slices.ContainsFunc(in.Objects, func(o *Object) bool { return o.GVK.Kind == "Service" && o.Name == service }):
+		return []string{" names Service/" + service + ", which every pod would advertise as itself"}
+	case substitution.MatchString(text) && port > 0 && !slices.Contains(c.clusterPorts(), port):
+		return []string{fmt.Sprintf(" names port %d, but pods hear one another at %v", port, c.clusterPorts())}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gitlab.com/steamer/steamer/harness/chart"
@@ -150,9 +151,14 @@ func (s *subject) switchCases() {
 	if err != nil {
 		return
 	}
-	var switches []change
+	var switches []func() *Case
+	limited := slices.IndexFunc(bases, func(c *Case) bool { // by a policy that names ports
+		return slices.ContainsFunc(c.Objects, func(o *Object) bool {
+			return o.GVK.Kind == "NetworkPolicy" && o.field("spec", "egress") != nil
+		})
+	})
 	for _, leaf := range s.leaves {
-		if !leaf.Switch() || strings.Contains(strings.ToLower(leaf.Path.String()), "securitycontext") {
+		if !leaf.Switch() && !isPort(leaf) || strings.Contains(strings.ToLower(leaf.Path.String()), "securitycontext") {
 			continue
 		}
 		current, _ := mutate.Get(coalesced, leaf.Path)
@@ -160,8 +166,14 @@ func (s *subject) switchCases() {
 		if current == nil {
 			candidates = []any{true}
 		}
+		if isPort(leaf) {
+			candidates = moved(leaf)
+		}
 		for _, candidate := range candidates[:min(len(candidates), maxChoices)] {
-			switches = append(switches, change{leaf.Path, candidate})
+			switches = append(switches, func() *Case { return s.switched(bases[0], leaf.Path, candidate) })
+			if limited > 0 && isPort(leaf) {
+				switches = append(switches, func() *Case { return s.switched(bases[limited], leaf.Path, candidate) })
+			}
 		}
 	}
 	cases := make([]*Case, len(switches))
@@ -169,11 +181,24 @@ func (s *subject) switchCases() {
 	inParallel(len(switches), func(i int) {
 		defer step()
 		if s.ctx.Err() == nil && !s.over(switchShare) {
-			cases[i] = s.switched(bases[0], switches[i].path, switches[i].value)
+			cases[i] = switches[i]()
 		}
 	})
 	cases = slices.DeleteFunc(cases, func(c *Case) bool { return c == nil })
 	s.cases = append(s.cases, cases...)
+}
+
+// isPort says whether a value is a port, which moves like a switch: what names it by a number of
+// its own stays behind.
+func isPort(leaf mutate.Leaf) bool { return moved(leaf) != nil }
+
+// moved is another number for a port, away from its neighbours'; nil for what is none.
+func moved(leaf mutate.Leaf) []any {
+	number, err := strconv.Atoi(fmt.Sprint(leaf.Value))
+	if err != nil || number < 1024 || !strings.HasSuffix(strings.ToLower(leaf.Path[len(leaf.Path)-1]), "port") {
+		return nil
+	}
+	return []any{float64(number + 1000)}
 }
 
 // switched renders a base with one value changed.

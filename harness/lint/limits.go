@@ -144,6 +144,12 @@ func (l *limited) pod(p *pod) {
 		for i, variable := range c.Env {
 			l.add(fmt.Sprintf("%s.env[%d].name", path, i), validation.IsRelaxedEnvVarName(variable.Name)...)
 		}
+		for name, request := range c.Resources.Requests {
+			if limit, limited := c.Resources.Limits[name]; limited && request.Cmp(limit) > 0 {
+				l.add(path+".resources.requests."+string(name), fmt.Sprintf("is %s, more than the limit of %s", request.String(),
+					limit.String()))
+			}
+		}
 		for i, mount := range c.VolumeMounts {
 			place := fmt.Sprintf("%s.volumeMounts[%d].mountPath", path, i)
 			l.once(mounts, place, mount.MountPath, "the mount")

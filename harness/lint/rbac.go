@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -135,7 +136,8 @@ func (s *subject) binding(o *Object, role rbacv1.RoleRef, subjects []rbacv1.Subj
 		all = append(all, at(o, "roleRef", "binding ClusterRole "+role.Name+" is not allowed"))
 	}
 	for i, subject := range subjects {
-		if subject.Kind == rbacv1.GroupKind && slices.Contains(everybody, subject.Name) || subject.Kind == rbacv1.UserKind &&
+		if subject.Kind == rbacv1.GroupKind && (slices.Contains(everybody, subject.Name) ||
+			strings.HasPrefix(subject.Name, "system:serviceaccounts:")) || subject.Kind == rbacv1.UserKind &&
 			subject.Name == "system:anonymous" {
 			all = append(all, at(o, fmt.Sprintf("subjects[%d]", i), "binds "+subject.Name))
 		}

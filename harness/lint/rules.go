@@ -37,7 +37,7 @@ func KnownDefects() []string {
 // Rules lists all rules in the order in which they run.
 func Rules() []Rule {
 	return slices.Concat(helmRules, kubeRules, wiringRules, securityRules, upgradeRules, serverRules, openbaoRules,
-		valuesRules)
+		valuesRules, operatorRules())
 }
 
 // fits says whether the rule has something to look at in the chart.
@@ -93,6 +93,9 @@ func (s *subject) apply(rule Rule, found *findings) {
 					all[i].Severity = Warning
 				}
 			}
+			if rule.lenient && !in(Base) {
+				all = slices.DeleteFunc(all, func(f Finding) bool { return slices.ContainsFunc(told, f.repeats) })
+			}
 			if renamed {
 				all = news(all, told)
 			} else {
@@ -122,6 +125,12 @@ func (s *subject) applyEach(rule Rule, add func(all []Finding, cases ...string))
 		}
 		add(all, c.Name)
 	}
+}
+
+// repeats says whether another finding says the same of the same place, perhaps with another
+// severity.
+func (f Finding) repeats(of Finding) bool {
+	return f.File == of.File && f.Object == of.Object && f.Path == of.Path && f.Message == of.Message
 }
 
 // news drops findings that others tell already of the same place in the templates, about objects

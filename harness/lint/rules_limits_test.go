@@ -163,8 +163,8 @@ func TestSeededPolicies(t *testing.T) {
 	})
 	for name, files := range map[string]map[string]string{
 		"by name":   policy("ingress: [{ports: [{port: api}]}]"),
-		"by number": policy("ingress: [{ports: [{port: 8200}]}]"),
-		"by range":  policy("ingress: [{ports: [{port: 8000, endPort: 9000}]}]"),
+		"by number": policy("ingress: [{ports: [{port: {{ .Values.port }}}]}]"),
+		"by range":  policy("ingress: [{ports: [{port: 8000, endPort: 9999}]}]"),
 		"all":       policy("policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}]"),
 		"database":  withServer(dns + ", {ports: [{port: 6432}]}"),
 	} {

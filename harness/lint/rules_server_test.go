@@ -40,7 +40,7 @@ func servingText(config, env string) map[string]string {
 	})
 }
 
-const verifiedURL = "postgres://u@db/x?sslmode=verify-full"
+const verifiedURL = "postgres://u@db/x?sslmode=verify-full&sslrootcert=/c/ca.crt&connect_timeout=5"
 
 func TestSeededServer(t *testing.T) {
 	t.Parallel()
@@ -67,7 +67,7 @@ func TestSeededServer(t *testing.T) {
 		"mistyped in a listener": settings(lint.Warning, "adddress is no setting of a listener",
 			strings.Replace(good, "tls_disable", "adddress = \"x\"\n  tls_disable", 1)),
 		"mistyped in telemetry": settings(lint.Warning, "metric_prefix is no setting of telemetry",
-			good+"telemetry { metric_prefix = \"a\" }\n"),
+			good+"telemetry {\n  metric_prefix = \"a\"\n  disable_hostname = true\n}\n"),
 		"two storages": settings(lint.Error, "only one block storage is permitted, there are 2",
 			good+"storage \"inmem\" {}\n"),
 		"type of a listener": settings(lint.Error, `a listener is of type "udp"`,
@@ -123,7 +123,7 @@ func TestServerIsClean(t *testing.T) {
 		"HCL": servingText(good, ""),
 		"JSON": servingText(
 			`{"listener": [{"tcp": {"address": "[::]:8200", "tls_disable": true}}, {"tcp": {"address": "[::]:8300",
-  "role": "metrics_only", "tls_cert_file": "/a", "tls_key_file": "/b"}}],
+  "role": "metrics_only", "tls_cert_file": "/c/a", "tls_key_file": "/c/b"}}],
  "storage": {"postgresql": {"connection_url": "`+verifiedURL+`"}}}`, ""),
 		"overridden": servingText(good+"api_addr = \"http://[::]:8200\"\n",
 			"            - {name: BAO_API_ADDR, value: 'http://a:8200'}\n"),
@@ -188,7 +188,7 @@ func TestSeededMonitors(t *testing.T) {
 	t.Parallel()
 	server := func(template string) map[string]string {
 		files := servingText(strings.Replace(goodServer, "URL", verifiedURL, 1)+
-			"telemetry { metrics_prefix = \"openbao\" }\n", "")
+			"telemetry {\n  metrics_prefix = \"openbao\"\n  disable_hostname = true\n}\n", "")
 		files[extra] = template
 		return files
 	}

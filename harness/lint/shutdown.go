@@ -109,6 +109,8 @@ func passing(command []string) string {
 	switch {
 	case cannotFail.MatchString(script):
 		return "its last command always succeeds"
+	case piped.MatchString(last) && !strings.Contains(script, "pipefail"):
+		return "the end of its pipe always succeeds"
 	case strings.HasPrefix(last, "curl ") && !strings.ContainsAny(last, "|&") && !refusing.MatchString(last):
 		return "curl without --fail succeeds with every HTTP status"
 	}
@@ -116,6 +118,8 @@ func passing(command []string) string {
 }
 
 var (
+	// piped fits a pipe whose end takes whatever comes.
+	piped = regexp.MustCompile(`[^|]\|\s*(tee|cat|head|tail|sort|sed|tr|wc)\b[^|&]*$`)
 	// refusing fits the options with which curl fails for a status of 400 and more.
 	refusing = regexp.MustCompile(`\s(--fail\S*|-[a-zA-Z]*f[a-zA-Z]*)(\s|$)`)
 	// stops fits what may end a script, or keep it from ending, before its last command.

@@ -16,7 +16,7 @@ import (
 )
 
 // measured are the rules that try every value of a chart, which takes much longer than the others.
-var measured = []string{"values/dead", "values/unexercised"}
+var measured = []string{"values/dead", "values/unexercised", "values/reach-pods"}
 
 // checks tries mutants by charts check. The zero value with root set is ready.
 type checks struct {

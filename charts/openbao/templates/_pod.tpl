@@ -84,8 +84,10 @@ type: {{ $s.type }}
 {{- fail "strategy.rollingUpdate: maxSurge and maxUnavailable are both 0, so no pod could ever be replaced" }}
 {{- end }}
 {{- $pods := ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled | int }}
-{{- if and (gt $pods 1) (not (kindIs "string" $unavailable)) (ge (int $unavailable) $pods) }}
-{{- fail (printf "strategy.rollingUpdate.maxUnavailable is %d of %d pods: a rollout would stop them all; choose fewer, or strategy.type Recreate" (int $unavailable) $pods) }}
+{{- /* Kubernetes rounds a percentage down. */}}
+{{- $stopped := ternary (div (mul ($unavailable | toString | trimSuffix "%" | int) $pods) 100) ($unavailable | toString | int) (hasSuffix "%" ($unavailable | toString)) }}
+{{- if and (gt $pods 1) (ge (int $stopped) $pods) }}
+{{- fail (printf "strategy.rollingUpdate.maxUnavailable is %v of %d pods: a rollout would stop them all; choose fewer, or strategy.type Recreate" $unavailable $pods) }}
 {{- end }}
 rollingUpdate: {{- toYaml $s.rollingUpdate | nindent 2 }}
 {{- end }}
@@ -124,9 +126,9 @@ podAntiAffinity:
 {{- end }}
 {{- end }}
 
-{{/* GitLab's Prometheus reads its own prefix. */}}
+{{/* GitLab's Prometheus reads its own prefix. Annotations hold no token. */}}
 {{- define "openbao.metrics.annotations" -}}
-{{- if include "openbao.metrics.enabled" . }}
+{{- if and (include "openbao.metrics.enabled" .) .Values.config.metricsListener.unauthenticatedMetricsAccess }}
 {{- range $prefix := list "prometheus.io/" "gitlab.com/prometheus_" }}
 {{ $prefix }}scrape: "true"
 {{ $prefix }}scheme: {{ include "openbao.metrics.scheme" $ }}
