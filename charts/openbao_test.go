@@ -29,7 +29,10 @@ func TestDeploymentDefaults(t *testing.T) {
 	server := pod.Containers[0]
 	require.Equal(t, "openbao-server", server.Name)
 	require.Equal(t, "openbao/openbao:2.4.0", server.Image)
-	require.Empty(t, server.Command, "the image's entrypoint starts the server")
+	require.Equal(t, []string{"bao", "server", "-config=$(OPENBAO_CONFIG_DIRECTORY)", "-exit-on-core-shutdown"},
+		server.Command, "openbao/openbao would serve from memory")
+	gitlabs := deployment(t, "image: {tag: 2.4.0-gitlab1}").Spec.Template.Spec.Containers[0]
+	require.Empty(t, gitlabs.Command, "the entrypoint of GitLab's image starts the server")
 	ports := map[string]int32{}
 	for _, p := range server.Ports {
 		ports[p.Name] = p.ContainerPort
