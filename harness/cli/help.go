@@ -71,7 +71,7 @@ func finish(c *cobra.Command, lists map[string]func(*cobra.Command) []string) {
 	text, _, _ = strings.Cut("\n"+text, "\n== ")
 	long, examples, _ := strings.Cut(text, "\nExamples:\n")
 	c.Long, c.Example = c.Long+strings.TrimSpace(long), strings.TrimRight(examples, "\n")
-	if c.Args == nil && c.Runnable() {
+	if c.Args == nil && c.Runnable() && !strings.Contains(c.Use, " ") {
 		c.Args = cobra.NoArgs
 	}
 	names := map[string]string{}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
 	"gitlab.com/steamer/steamer/harness/findings"
 	"gitlab.com/steamer/steamer/harness/load/testrun"
 	"gitlab.com/steamer/steamer/harness/mutation"
@@ -63,6 +64,10 @@ func TestHelp(t *testing.T) {
 		require.NotEmpty(t, c.Short, c.CommandPath())
 		require.False(t, strings.HasSuffix(c.Short, "."), c.CommandPath())
 		require.Contains(t, c.Example, "steamer", c.CommandPath())
+		if c.Runnable() && c.Name() != "help" && c.Args != nil {
+			require.Equal(t, strings.Contains(c.Use, " "), c.Args(c, []string{"x"}) == nil,
+				"%s: arguments that its first line names are taken, and no others", c.CommandPath())
+		}
 		for _, s := range Sections(c) {
 			require.True(t, s.Title != "Flags" || !c.HasParent() || len(Sections(c)) < 3, "%s: a flag without a title",
 				c.CommandPath())

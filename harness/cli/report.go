@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
 	"gitlab.com/steamer/steamer/harness/campaign"
 )
 
