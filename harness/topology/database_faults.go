@@ -3,7 +3,6 @@ package topology
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -75,12 +74,15 @@ func (a administrator) again(ctx context.Context, end func(checkpointer string) 
 }
 
 // Pause implements scenario.Database.
-func (a administrator) Pause(ctx context.Context) error { return a.hold(ctx, "pause", "STOP") }
+func (a administrator) Pause(ctx context.Context) error { return a.hold(ctx, "STOP") }
 
 // Resume implements scenario.Database.
-func (a administrator) Resume(ctx context.Context) error { return a.hold(ctx, "unpause", "CONT") }
+func (a administrator) Resume(ctx context.Context) error { return a.hold(ctx, "CONT") }
 
-func (a administrator) hold(ctx context.Context, engine, signal string) error {
+// hold sends every process of the database a signal. Pausing the container would be shorter, but a
+// program that Docker starts in it at that moment waits to be thawed while Docker holds its lock of
+// the container, so that nobody can thaw it (seen with 20.10).
+func (a administrator) hold(ctx context.Context, signal string) error {
 	if !a.onMachine() {
 		pod, err := a.pod(ctx)
 		if err != nil {
@@ -88,11 +90,11 @@ func (a administrator) hold(ctx context.Context, engine, signal string) error {
 		}
 		return a.env.Processes().Signal(ctx, a.env.DatabaseNamespace(), pod, databaseContainer, signal)
 	}
-	paused, err := a.env.Engine.Run(ctx, "inspect", "--format", "{{.State.Paused}}", a.env.machine())
-	if err != nil || strings.TrimSpace(paused) == fmt.Sprint(signal == "STOP") {
-		return err
+	// The first process, which no signal from within stops, and then all others.
+	_, err := a.env.Engine.Run(ctx, "kill", "--signal", signal, a.env.machine())
+	if err == nil {
+		_, err = a.env.Engine.Run(ctx, "exec", a.env.machine(), "sh", "-c", "kill -"+signal+" -1")
 	}
-	_, err = a.env.Engine.Run(ctx, engine, a.env.machine())
 	return err
 }
 
