@@ -42,23 +42,6 @@ func placementKeys(_ *subject, o *Object) []Finding {
 	for i, constraint := range p.spec.TopologySpreadConstraints {
 		check(fmt.Sprintf("topologySpreadConstraints[%d]", i), constraint.TopologyKey)
 	}
-	terms := func(path string, required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
-		for _, term := range required {
-			check("affinity."+path, term.TopologyKey)
-		}
-		for _, term := range preferred {
-			check("affinity."+path, term.PodAffinityTerm.TopologyKey)
-		}
-	}
-	if affinity := p.spec.Affinity; affinity != nil {
-		if a := affinity.PodAffinity; a != nil {
-			terms("podAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution,
-				a.PreferredDuringSchedulingIgnoredDuringExecution)
-		}
-		if a := affinity.PodAntiAffinity; a != nil {
-			terms("podAntiAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution,
-				a.PreferredDuringSchedulingIgnoredDuringExecution)
-		}
-	}
+	p.affinities(func(path, _ string, term *corev1.PodAffinityTerm) { check(path, term.TopologyKey) })
 	return all
 }

@@ -89,28 +89,36 @@ func placement(p *pod) []selection {
 	for i, constraint := range p.spec.TopologySpreadConstraints {
 		add(fmt.Sprintf("topologySpreadConstraints[%d].labelSelector", i), constraint.LabelSelector)
 	}
-	terms := func(path string, required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
-		for i, term := range required {
-			add(fmt.Sprintf("affinity.%s.requiredDuringSchedulingIgnoredDuringExecution[%d].labelSelector", path, i),
-				term.LabelSelector)
-		}
-		for i, term := range preferred {
-			add(fmt.Sprintf("affinity.%s.preferredDuringSchedulingIgnoredDuringExecution[%d].podAffinityTerm.labelSelector",
-				path, i),
-				term.PodAffinityTerm.LabelSelector)
-		}
-	}
-	if affinity := p.spec.Affinity; affinity != nil {
-		if a := affinity.PodAffinity; a != nil {
-			terms("podAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution,
-				a.PreferredDuringSchedulingIgnoredDuringExecution)
-		}
-		if a := affinity.PodAntiAffinity; a != nil {
-			terms("podAntiAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution,
-				a.PreferredDuringSchedulingIgnoredDuringExecution)
-		}
-	}
+	p.affinities(func(path, place string, term *corev1.PodAffinityTerm) {
+		add(path+place+".labelSelector", term.LabelSelector)
+	})
 	return all
+}
+
+// affinities visits the terms by which a pod is placed near others, or far from them: path is that
+// of their list's owner below the pod's spec, and place that of the term below it.
+func (p *pod) affinities(visit func(path, place string, term *corev1.PodAffinityTerm)) {
+	terms := func(path string, required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
+		for i := range required {
+			visit(path, fmt.Sprintf(".requiredDuringSchedulingIgnoredDuringExecution[%d]", i), &required[i])
+		}
+		for i := range preferred {
+			visit(path, fmt.Sprintf(".preferredDuringSchedulingIgnoredDuringExecution[%d].podAffinityTerm", i),
+				&preferred[i].PodAffinityTerm)
+		}
+	}
+	affinity := p.spec.Affinity
+	if affinity == nil {
+		return
+	}
+	if a := affinity.PodAffinity; a != nil {
+		terms("affinity.podAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution,
+			a.PreferredDuringSchedulingIgnoredDuringExecution)
+	}
+	if a := affinity.PodAntiAffinity; a != nil {
+		terms("affinity.podAntiAffinity", a.RequiredDuringSchedulingIgnoredDuringExecution,
+			a.PreferredDuringSchedulingIgnoredDuringExecution)
+	}
 }
 
 // matches says whether a selector finds labels. Not strict, it does not ask for labels of the run
