@@ -67,9 +67,12 @@ func reaching(s *subject) []Finding {
 		}
 	}
 	for name, value := range urlValues {
+		if !s.has(connectionKeys + name) {
+			continue
+		}
 		c := s.probe(map[string]any{connectionKeys + name: value})
 		server := serverConfig(c)
-		if !s.has(connectionKeys+name) || server == nil {
+		if server == nil {
 			continue
 		}
 		if text, _ := server.get("storage", "postgresql", "connection_url").(string); !strings.Contains(text,
