@@ -217,10 +217,9 @@ func (s *subject) late(o *Object) []Finding {
 	var nothing alerts.Recording
 	outcomes, err := nothing.Evaluate(s.ctx, rules, []time.Time{time.Unix(0, 0)})
 	if err == nil && !slices.ContainsFunc(outcomes, func(o alerts.Outcome) bool { return o.Holds }) {
-		finding := at(o, "spec.groups", "no alert fires when every pod is gone: without a metric an expression has no "+
-			"result, but for absent() or \"or vector(0)\"")
-		finding.Severity = Warning // another chart's may
-		all = append(all, finding)
+		all = append(all, warnAt(o, "spec.groups",
+			"no alert fires when every pod is gone: without a metric an expression has no "+
+				"result, but for absent() or \"or vector(0)\"")) // another chart's may
 	}
 	return all
 }

@@ -97,10 +97,8 @@ func logs(_ *subject, c *Case) []Finding {
 		level, _ := server.get("log_level").(string)
 		chatty(server.object, server.path+".log_level", level)
 		if requests, _ := server.get("log_requests_level").(string); requests != "" && requests != "off" && c.Kind == Base {
-			finding := at(server.object, server.path+".log_requests_level", "is "+requests+
-				": every request stands in the log, beside the audit log")
-			finding.Severity = Warning
-			all = append(all, finding)
+			all = append(all, warnAt(server.object, server.path+".log_requests_level", "is "+requests+
+				": every request stands in the log, beside the audit log"))
 		}
 		if list, ok := parseServer(server.text); ok {
 			for _, device := range blocks(list, "audit") {

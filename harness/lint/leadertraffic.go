@@ -41,9 +41,7 @@ func leaderTraffic(_ *subject, c *Case) []Finding {
 			all = append(all, at(o, "spec.internalTrafficPolicy", "is Local: clients on nodes without the leader reach nothing"))
 		}
 		if service.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
-			finding := at(o, "spec.sessionAffinity", "is ClientIP: a client stays with a pod that leads no more")
-			finding.Severity = Warning
-			all = append(all, finding)
+			all = append(all, warnAt(o, "spec.sessionAffinity", "is ClientIP: a client stays with a pod that leads no more"))
 		}
 	}
 	for _, o := range c.Objects {

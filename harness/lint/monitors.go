@@ -148,9 +148,8 @@ func (l block) scrapedBy(o *Object, place string, endpoint map[string]any) []Fin
 		}
 	}
 	if !l.forMetrics() {
-		finding := at(o, place, "sends no token, and the listener answers metrics to nobody without one")
-		finding.Severity = Warning // values may give one
-		all = append(all, finding)
+		// values may give one
+		all = append(all, warnAt(o, place, "sends no token, and the listener answers metrics to nobody without one"))
 	}
 	return all
 }
@@ -182,9 +181,7 @@ func metrics(o *Object, path string, node any, c *Case) []Finding {
 				all = append(all, at(o, path, "asks for "+name+", but every metric begins with "+prefix+"_"))
 				return
 			case !isServed(own):
-				finding := at(o, path, "asks for "+name+", which OpenBao did not serve when its metrics were recorded")
-				finding.Severity = Warning
-				all = append(all, finding)
+				all = append(all, warnAt(o, path, "asks for "+name+", which OpenBao did not serve when its metrics were recorded"))
 			}
 		}
 	})

@@ -33,10 +33,8 @@ func probing(_ *subject, c *Case) []Finding {
 			})
 		})
 		if !asks {
-			finding := at(o, p.path+"spec.containers",
-				"is behind a Service and has no readinessProbe: it gets requests from its start on")
-			finding.Severity = Warning
-			all = append(all, finding)
+			all = append(all, warnAt(o, p.path+"spec.containers",
+				"is behind a Service and has no readinessProbe: it gets requests from its start on"))
 		}
 	}
 	return all

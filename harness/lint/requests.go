@@ -61,10 +61,8 @@ func requests(_ *subject, c *Case) []Finding {
 	for _, o := range c.Objects {
 		for place, limit := range patience(o) {
 			if limit < longest {
-				finding := at(o, place, fmt.Sprintf("gives up after %s, while OpenBao works on a request for up to %s", limit,
-					longest))
-				finding.Severity = Warning
-				all = append(all, finding)
+				all = append(all, warnAt(o, place, fmt.Sprintf(
+					"gives up after %s, while OpenBao works on a request for up to %s", limit, longest)))
 			}
 		}
 	}

@@ -169,3 +169,10 @@ func caseNames(cases []*Case) []string {
 func at(o *Object, path, message string) Finding {
 	return Finding{File: o.File, Object: o.ID(), Path: path, Message: message}
 }
+
+// warnAt is at for what is only a warning, whatever the rule's other findings are.
+func warnAt(o *Object, path, message string) Finding {
+	finding := at(o, path, message)
+	finding.Severity = Warning
+	return finding
+}

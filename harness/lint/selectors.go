@@ -221,7 +221,5 @@ func (s selection) overlap(o *Object, c *Case) []Finding {
 		return nil
 	}
 	slices.Sort(owners)
-	finding := at(o, s.path, "selects pods of more than one workload: "+strings.Join(owners, ", "))
-	finding.Severity = Warning
-	return []Finding{finding}
+	return []Finding{warnAt(o, s.path, "selects pods of more than one workload: "+strings.Join(owners, ", "))}
 }

@@ -275,9 +275,7 @@ func listening(_ *subject, c *Case) []Finding {
 			}
 		}
 		if plain > 0 && encrypted > 0 {
-			finding := at(server.object, server.path, "one port of the API has TLS and another has not")
-			finding.Severity = Warning
-			all = append(all, finding)
+			all = append(all, warnAt(server.object, server.path, "one port of the API has TLS and another has not"))
 		}
 		for _, p := range server.pods(c) {
 			all = append(all, schemes(p, secure)...)

@@ -55,10 +55,8 @@ func serverFiles(_ *subject, c *Case) []Finding {
 	for _, server := range serverConfigs(c) {
 		text, _ := server.get("storage", "postgresql", "connection_url").(string)
 		if verified.Has(parameter(text, "sslmode")) && parameter(text, "sslrootcert") == "" {
-			finding := at(server.object, server.path+".storage.postgresql.connection_url",
-				"verifies the database's certificate and names no sslrootcert")
-			finding.Severity = Warning
-			all = append(all, finding)
+			all = append(all, warnAt(server.object, server.path+".storage.postgresql.connection_url",
+				"verifies the database's certificate and names no sslrootcert"))
 		}
 		for setting, file := range server.named() {
 			for _, p := range server.pods(c) {

@@ -115,9 +115,8 @@ func (c *config) impatient(in *Case) []Finding {
 		}
 		container := &p.spec.Containers[i]
 		add := func(probe, format string, args ...any) {
-			finding := at(p.object, fmt.Sprintf("%sspec.containers[%d].%s", p.path, i, probe), fmt.Sprintf(format, args...))
-			finding.Severity = Warning
-			all = append(all, finding)
+			all = append(all, warnAt(p.object, fmt.Sprintf("%sspec.containers[%d].%s", p.path, i, probe),
+				fmt.Sprintf(format, args...)))
 		}
 		name, start := "startupProbe", container.StartupProbe
 		if start == nil {
