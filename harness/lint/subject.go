@@ -162,6 +162,9 @@ func (s *subject) objectsOf(document chart.Document) []*Object {
 	objects = parse(document)
 	s.parsing.Lock()
 	defer s.parsing.Unlock()
+	if first, known := s.parsed[key]; known { // by a render beside this one: rules tell objects apart by pointer
+		return first
+	}
 	s.parsed[key] = objects
 	return objects
 }
