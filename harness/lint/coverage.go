@@ -2,6 +2,7 @@ package lint
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -241,22 +242,33 @@ func (s *subject) exercised(path mutate.Path) bool {
 type noise map[string]bool
 
 func (s *subject) noise() noise {
+	s.noiseOnce.Do(func() {
+		repeated := s.repeated()
+		each := make([]noise, len(repeated))
+		inParallel(len(repeated), func(i int) { each[i] = s.noiseOf(repeated[i]) })
+		s.random = noise{}
+		for _, found := range each {
+			maps.Copy(s.random, found)
+		}
+	})
+	return s.random
+}
+
+func (s *subject) noiseOf(r again) noise {
 	found := noise{}
-	for _, r := range s.repeated() {
-		for i, o := range r.Objects {
-			if i < len(r.second) && r.second[i] != o {
-				found.add(o.File, o.Text, r.second[i].Text)
-			}
+	for i, o := range r.Objects {
+		if i < len(r.second) && r.second[i] != o {
+			found.add(o.File, o.Text, r.second[i].Text)
 		}
-		unread := mutate.Path{"global", "steamerReadByNothing"}
-		documents, err := s.renderer.RenderChanged(r.rendering(s), r.rendered(), mutate.Set(r.Values, unread, true), unread)
-		if err != nil || len(documents) != len(r.documents) {
-			continue // the schema refuses it
-		}
-		for i, document := range documents {
-			if document.Text != r.documents[i].Text {
-				found.add(document.Template, r.documents[i].Text, document.Text)
-			}
+	}
+	unread := mutate.Path{"global", "steamerReadByNothing"}
+	documents, err := s.renderer.RenderChanged(r.rendering(s), r.rendered(), mutate.Set(r.Values, unread, true), unread)
+	if err != nil || len(documents) != len(r.documents) {
+		return found // the schema refuses it
+	}
+	for i, document := range documents {
+		if document.Text != r.documents[i].Text {
+			found.add(document.Template, r.documents[i].Text, document.Text)
 		}
 	}
 	return found

@@ -65,16 +65,20 @@ func (o *Object) kept() bool { return o.notes["helm.sh/resource-policy"] == "kee
 func parse(document chart.Document) []*Object {
 	broken := &Object{File: document.Template, Text: document.Text}
 	var tree map[string]any
-	if err := yaml.Unmarshal([]byte(document.Text), &tree); err != nil {
-		broken.flaws = []string{"is no YAML mapping: " + oneLine(err.Error())}
-		return []*Object{broken}
+	doubled := yaml.UnmarshalStrict([]byte(document.Text), &tree)
+	if doubled != nil {
+		tree = nil
+		if err := yaml.Unmarshal([]byte(document.Text), &tree); err != nil {
+			broken.flaws = []string{"is no YAML mapping: " + oneLine(err.Error())}
+			return []*Object{broken}
+		}
 	}
 	if tree == nil {
 		return nil
 	}
 	object := describe(document, tree)
-	if err := yaml.UnmarshalStrict([]byte(document.Text), &map[string]any{}); err != nil {
-		object.flaws = append(object.flaws, "a key stands twice, the last wins: "+oneLine(err.Error()))
+	if doubled != nil {
+		object.flaws = append(object.flaws, "a key stands twice, the last wins: "+oneLine(doubled.Error()))
 	}
 	objects := object.apart(document)
 	if len(objects) > 0 && objects[0] != object {

@@ -52,6 +52,9 @@ type subject struct {
 	againOnce     sync.Once // guards again and upgradeErrors, which repeated fills
 	again         []again
 	upgradeErrors []Finding
+
+	noiseOnce sync.Once // guards random
+	random    noise     // of all renders; see noise
 }
 
 // render renders a case. An error is the case's. Where a template looks for an object in the

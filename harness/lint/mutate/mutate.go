@@ -14,6 +14,9 @@ type Path []string
 
 // String writes a path as Helm's --set takes it.
 func (p Path) String() string {
+	if !slices.ContainsFunc(p, func(key string) bool { return strings.ContainsAny(key, `\.`) }) {
+		return strings.Join(p, ".")
+	}
 	escaped := make([]string, len(p))
 	for i, key := range p {
 		escaped[i] = strings.NewReplacer(`\`, `\\`, ".", `\.`).Replace(key)
