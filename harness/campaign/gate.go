@@ -32,6 +32,7 @@ type Gate struct {
 	Quarantine string   // file of metrics too noisy to have to pass in a comparison; empty for none
 	Baseline   string   // file of findings that the static checks may have; empty for none
 	Faults     int      // how many faults in each topology, in one installation more; 0 is none
+	FaultKinds []string // which, or -NAME to leave one out; nil is all that fit
 
 	Uncompared bool // leave the comparison with the previous release out
 	Compared   bool // refuse what keeps the comparison from being made, instead of leaving it out
@@ -168,7 +169,11 @@ func (g *Gate) work(sess *session.Session, root string, p plan.Plan, r *platform
 	dir string, policy *gate.Policy,
 ) gate.Work {
 	work := gate.Work{
-		Dir: dir, Steamer: session.Version(), Note: func(what string) { sess.Progress().Start("gate", what) },
+		Dir: dir, Steamer: session.Version(), Note: sess.Note, Start: func(part string) func(error) {
+			started := time.Now()
+			sess.Progress().Start("gate", part)
+			return func(err error) { sess.Progress().Done("gate", part, time.Since(started), err) }
+		},
 		Check: func(ctx context.Context) (*lint.Report, error) { return checkResolved(ctx, r.Plan) },
 		Run:   sess.Runner(r).Run,
 	}

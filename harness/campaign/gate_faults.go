@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/faults"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/history"
@@ -26,6 +27,9 @@ type gateFaults struct {
 // faults draws what the gate breaks, before anything is run; nil without Gate.Faults.
 func (g *Gate) faults(sess *session.Session, root string, p plan.Plan, policy *gate.Policy) (*gateFaults, error) {
 	if g.Faults == 0 {
+		if len(g.FaultKinds) > 0 {
+			return nil, exit.Invalidf("--fault-kinds", "say how many with --faults", "no faults are to be done")
+		}
 		return nil, nil
 	}
 	if !slices.Contains(policy.Required, gate.Faults) {
@@ -37,7 +41,7 @@ func (g *Gate) faults(sess *session.Session, root string, p plan.Plan, policy *g
 	seed := rand.Uint64()
 	var err error
 	if f.schedules, err = Schedules(p, func(place faults.Place) (*faults.Schedule, error) {
-		return faults.DrawFor(place, seed, g.Faults, nil)
+		return faults.DrawFor(place, seed, g.Faults, g.FaultKinds)
 	}); err != nil {
 		return nil, fmt.Errorf("faults (--faults=0 leaves them out): %w", err)
 	}

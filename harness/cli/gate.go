@@ -67,6 +67,8 @@ func (f *gateFlags) addDecision(c *cobra.Command) {
 		"seed by which the sample of mutants is drawn, as mutants.json records it (default: a new one)")
 	set.IntVar(&f.Faults, "faults", 0, "how many faults to do in each topology under load, as steamer faults does; "+
 		"the criterion faults is required then")
+	set.StringSliceVar(&f.FaultKinds, "fault-kinds", nil,
+		"kinds of these faults, see steamer faults kinds; -NAME leaves one out (default: all that fit the chart and cluster)")
 	set.BoolVar(&f.compare, "compare", true, "compare the chart with --previous, unless --with has a comparison")
 	f.working = append(f.working, under(c, "Decision"))
 }

@@ -196,7 +196,10 @@ func TestGateRefuses(t *testing.T) {
 			"30 days",
 		}},
 		"faults below none": {[]string{"--compare=false", "--faults", "-1"}, []string{"--faults -1"}},
-		"faults, offline":   {[]string{"--from", recordedRun, "--faults", "3"}, []string{"--faults", "nothing is run"}},
+		"kinds of no faults": {
+			[]string{"--compare=false", "--fault-kinds", "kill"}, []string{"--fault-kinds", "--faults"},
+		},
+		"faults, offline": {[]string{"--from", recordedRun, "--faults", "3"}, []string{"--faults", "nothing is run"}},
 		"other values": {[]string{
 			"--with", releaseComparison(t, previousRelease), "--set",
 			"minReadySeconds=5",

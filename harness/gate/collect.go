@@ -31,7 +31,9 @@ type Work struct {
 	// Faults breaks the chart while it serves, in each topology, and returns the histories. Where
 	// it fails, the decision is made with those that there are.
 	Faults func(context.Context) (histories []string, err error)
-	// Note is told what begins; it may be nil.
+	// Start is told what begins, and what it returns, how that ended; it may be nil.
+	Start func(part string) (done func(error))
+	// Note is told what part could not be done to its end, and why; it may be nil.
 	Note func(string)
 }
 
@@ -52,7 +54,7 @@ func (w Work) Collect(ctx context.Context) ([]string, error) {
 		}
 	}
 	for _, part := range []struct {
-		note string
+		name string
 		has  bool
 		do   func(context.Context) ([]string, error)
 	}{
@@ -68,10 +70,12 @@ func (w Work) Collect(ctx context.Context) ([]string, error) {
 		if !part.has {
 			continue
 		}
-		if w.Note != nil {
-			w.Note(part.note)
+		ended := func(error) {}
+		if w.Start != nil {
+			ended = w.Start(part.name)
 		}
 		done, err := part.do(ctx)
+		ended(err)
 		paths = append(paths, done...)
 		if err != nil {
 			return paths, err

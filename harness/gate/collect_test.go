@@ -135,8 +135,11 @@ func TestCollectIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := recorded(t)
 	inner := w.Run
-	var notes []string
-	w.Note = func(s string) { notes = append(notes, s) }
+	var begun, ended []string
+	w.Start = func(part string) func(error) {
+		begun = append(begun, part)
+		return func(error) { ended = append(ended, part) }
+	}
 	w.Run = func(ctx context.Context) (*result.Result, string, error) {
 		cancel()
 		return inner(ctx)
@@ -145,7 +148,8 @@ func TestCollectIsInterrupted(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.Len(t, paths, 2, "what was recorded before the interrupt, the interrupted run included: it may have proven "+
 		"a fault")
-	require.Equal(t, []string{"static checks", "suite and load"}, notes)
+	require.Equal(t, []string{"static checks", "suite and load"}, begun)
+	require.Equal(t, begun, ended)
 	_, err = os.Stat(filepath.Join(w.Dir, "mutants.json"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,6 +39,18 @@ func aboutHistory(r *check.Report) string {
 		count(r.Operations.Total, "operation"))
 }
 
+// kinds names what was done, so that what was not drawn, or left out, shows.
+func kinds(r *check.Report) string {
+	if len(r.FaultKinds) == 0 {
+		return ""
+	}
+	var all []string
+	for _, kind := range slices.Sorted(maps.Keys(r.FaultKinds)) {
+		all = append(all, fmt.Sprintf("%d %s", r.FaultKinds[kind], kind))
+	}
+	return " (" + strings.Join(all, ", ") + ")"
+}
+
 // faults asks in each topology for a history in which one order explains every answer. A violation
 // counts wherever it was.
 func (p Policy) faults(_ *Decision, e *Evidence) (string, finding) {
@@ -51,7 +64,7 @@ func (p Policy) faults(_ *Decision, e *Evidence) (string, finding) {
 		for _, n := range r.Faults {
 			total += n
 		}
-		measured = append(measured, fmt.Sprintf("%s: %s, %s, %s", where, count(total, "fault"),
+		measured = append(measured, fmt.Sprintf("%s: %s%s, %s, %s", where, count(total, "fault"), kinds(r),
 			count(r.Operations.Total, "operation"), r.Verdict))
 		if total == 0 {
 			f.doubt("%s: the history has no fault", where)

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,20 @@ func TestDecideOnFaults(t *testing.T) {
 	} {
 		t.Run(name, tc.decide)
 	}
+}
+
+// TestFaultKindsShow: who reads the decision sees which kinds were drawn, and so what was left out.
+func TestFaultKindsShow(t *testing.T) {
+	t.Parallel()
+	evidence, err := gate.Read(runFile, broken(t, "cloud-native", nil), broken(t, "cloud-native-hybrid", nil))
+	require.NoError(t, err)
+	asked := policy(t)
+	asked.Required = append(asked.Required, gate.Faults)
+	decision, err := gate.Decide(evidence, asked)
+	require.NoError(t, err)
+	i := slices.IndexFunc(decision.Criteria, func(c gate.Criterion) bool { return c.ID == gate.Faults })
+	require.GreaterOrEqual(t, i, 0)
+	require.Contains(t, decision.Criteria[i].Measured, "cloud-native: 4 faults (4 kill), ")
 }
 
 // TestHistoriesOfOthers: what is about processes, or another chart, decides nothing.

@@ -27,7 +27,8 @@ type Report struct {
 	Takeovers    int            `json:"takeovers"` // changes of leader
 	InFlight     int            `json:"takeoversInFlight"`
 	Unknown      Unknown        `json:"unknownWrites"`
-	Faults       map[string]int `json:"faults"`   // by receipt
+	Faults       map[string]int `json:"faults"` // by receipt
+	FaultKinds   map[string]int `json:"faultKinds,omitempty"`
 	Searches     int            `json:"searches"` // parts that versions do not order
 	// Doubtful are the operations that a database had acknowledged that lost its latest commits.
 	// They are judged as those without an answer.
@@ -93,7 +94,7 @@ const (
 
 func newReport(h history.Header) *Report {
 	return &Report{
-		Record: result.NewRecord(Kind), History: h, Faults: map[string]int{}, Rules: map[string]int{},
+		Record: result.NewRecord(Kind), History: h, Faults: map[string]int{}, FaultKinds: map[string]int{}, Rules: map[string]int{},
 		Operations: Operations{ByKind: map[string]int{}, Results: map[string]int{}},
 		Violations: []Violation{}, Undecided: []string{},
 	}
@@ -201,6 +202,7 @@ func (c *checker) doubts() []string {
 	for _, number := range slices.Sorted(maps.Keys(c.faults)) {
 		f := c.faults[number]
 		r.Faults[cmp.Or(f.receipt, "none")]++
+		r.FaultKinds[f.name]++
 		doubt(f.receipt != history.Confirmed, "fault %d (%s) has no receipt that it took effect: %s", number, f.name,
 			cmp.Or(f.receipt, "none"))
 	}
