@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -75,6 +76,32 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	require.Less(t, perOp, 230.0, "with audit records and commits")
 	h.Events = nil
 	require.Less(t, float64(len(h.Bytes()))/float64(len(h.Ops)), 105.0, "bytes for each operation")
+}
+
+// TestHoursAreRead: a time of any line, in microseconds, is greater than the numbers of other fields
+// once a run has lasted 36 minutes.
+func TestHoursAreRead(t *testing.T) {
+	t.Parallel()
+	const hours = int64(10 * time.Hour / time.Microsecond)
+	h := generated()
+	for _, o := range h.Ops {
+		o.Call += hours
+		if o.Return != history.Never {
+			o.Return += hours
+		}
+	}
+	for i := range h.Events {
+		h.Events[i].Time += hours
+	}
+	last := h.Events[len(h.Events)-1].Time
+	lost := history.Event{Time: last + 2, Kind: history.Lost, Pod: history.NoPod, Since: last + 1}
+	h.Events = append(h.Events, lost)
+	ops, events, complete, err := whole(h.Bytes())
+	require.NoError(t, err)
+	require.True(t, complete)
+	require.Len(t, ops, len(h.Ops))
+	lost.Line = events[len(events)-1].Line
+	require.Equal(t, lost, events[len(events)-1])
 }
 
 // TestEveryBeginningIsAHistory: a killed run leaves whole lines, and what was open then may have

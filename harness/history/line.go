@@ -82,7 +82,7 @@ func appendEvent(b []byte, e *Event) []byte {
 		b = hex.AppendEncode(b, e.Request[:])
 	}
 	if e.Kind == Lost {
-		b = field(b, 's', int(e.Since))
+		b = strconv.AppendInt(append(b, " s"...), e.Since, 10)
 	}
 	if e.Kind == Log {
 		b = strconv.AppendQuoteToASCII(append(b, ' '), e.Text[:min(len(e.Text), MaxText)])
@@ -151,14 +151,16 @@ func (f *fields) text(to *string) (err error) {
 
 // since takes the time of a Lost, the rest of its line.
 func (f *fields) since(e *Event) error {
-	since := -1
-	if err := errors.Join(f.lettered('s', &since), f.end()); err != nil {
-		return err
-	}
-	if e.Since = int64(since); e.Since < 0 || e.Since > e.Time {
+	text, found := strings.CutPrefix(f.next(), "s")
+	if !found {
 		return fmt.Errorf("%s has a time before its own", e.Kind)
 	}
-	return nil
+	since, err := micros(text)
+	if err == nil && since > e.Time {
+		err = fmt.Errorf("%s has a time before its own", e.Kind)
+	}
+	e.Since = since
+	return errors.Join(err, f.end())
 }
 
 func (f *fields) end() error {
