@@ -173,7 +173,7 @@ func (c *checker) refused(u use, known map[string]fronts) {
 		f, o := known[name], &c.subjects[name].ops[u.at[k]]
 		on, granted := f.on.before(o.call)
 		off, some := f.offs.upTo(o.ret)
-		if !granted || some && off.height >= on.height {
+		if !granted || some && off.height >= on.height || c.fetching(name, &c.subjects[name].ops[on.op], o) {
 			return
 		}
 		if k == 0 {
@@ -188,6 +188,24 @@ func (c *checker) refused(u use, known map[string]fronts) {
 		return
 	}
 	c.violate("S8", where, "access was refused that is granted, without a revocation", ops, int(proof.op), int(u.at[0]))
+}
+
+// fetching reports whether a login with a key may have been answered by a fetch from before the key
+// was granted: logins on one mount share the fetch that is under way (go-oidc's RemoteKeySet,
+// keysFromRemote), and any of them with an unknown key begins one.
+func (c *checker) fetching(key string, grant, login *record) bool {
+	mount, _, isKey := strings.Cut(key, "/key:")
+	if !isKey || grant.kind != history.Grant {
+		return false
+	}
+	for name, s := range c.subjects {
+		if strings.HasPrefix(name, mount+"/key:") && slices.ContainsFunc(s.ops, func(other record) bool {
+			return other.kind == history.Use && other.call < grant.end() && other.end() > login.call && other.line != login.line
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // interrupted is a grant without an answer that was repeated, and acknowledged by proof; -1 for

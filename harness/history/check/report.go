@@ -94,7 +94,8 @@ const (
 
 func newReport(h history.Header) *Report {
 	return &Report{
-		Record: result.NewRecord(Kind), History: h, Faults: map[string]int{}, FaultKinds: map[string]int{}, Rules: map[string]int{},
+		Record: result.NewRecord(Kind), History: h,
+		Faults: map[string]int{}, FaultKinds: map[string]int{}, Rules: map[string]int{},
 		Operations: Operations{ByKind: map[string]int{}, Results: map[string]int{}},
 		Violations: []Violation{}, Undecided: []string{},
 	}
