@@ -41,6 +41,11 @@ func (e *Evidence) Chart() (result.Chart, error) {
 			return one.chart, err
 		}
 	}
+	for _, r := range e.Records {
+		if err := one.add(r.Path, result.Chart{}, r.Doc.Server); err != nil {
+			return one.chart, err
+		}
+	}
 	return one.chart, nil
 }
 

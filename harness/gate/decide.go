@@ -45,7 +45,7 @@ func DefaultRequired() []string {
 //
 //  1. a criterion is missed, required or not: FAIL
 //  2. a required criterion could not be judged, or nothing was given for it: INCONCLUSIVE; a
-//     comparison or faults that were asked for or given are required
+//     comparison, faults or a track record that were asked for or given are required
 //  3. otherwise PASS
 //
 // Evidence about different charts, loads of different tiers where the policy names none, and
@@ -77,6 +77,9 @@ func Decide(e *Evidence, p Policy) (*Decision, error) {
 	if len(e.Histories) > 0 {
 		p.Required = append(slices.Clone(p.Required), Faults)
 	}
+	if len(e.Records) > 0 {
+		p.Required = append(slices.Clone(p.Required), Detection)
+	}
 	d.Tier, d.Topologies, d.Scenarios, d.Compared = p.Tier, p.Topologies, p.Scenarios, p.compared(e)
 	for _, r := range e.Runs {
 		d.Runs = append(d.Runs, p.judge(r, e)...)
@@ -94,6 +97,7 @@ func Decide(e *Evidence, p Policy) (*Decision, error) {
 		{Comparison, "comparison with the last release", p.comparison},
 		{Mutants, "the suite can fail", p.mutants},
 		{Faults, "what was acknowledged holds under faults in every topology", p.faults},
+		{Detection, "known bugs of this OpenBao are found again", p.detection},
 	} {
 		measured, f := c.judge(d, e)
 		d.Criteria = append(d.Criteria, Criterion{

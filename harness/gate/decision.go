@@ -27,11 +27,12 @@ const (
 	Comparison = "comparison" // with the last release
 	Mutants    = "mutants"    // the suite can fail
 	Faults     = "faults"     // nothing acknowledged is lost while the chart is broken, in every topology
+	Detection  = "detection"  // known bugs of the OpenBao under test are found again, and no others
 )
 
 // Criteria lists all criteria.
 func Criteria() []string {
-	return []string{Charts, Defects, Complete, Functional, Load, Hygiene, Comparison, Mutants, Faults}
+	return []string{Charts, Defects, Complete, Functional, Load, Hygiene, Comparison, Mutants, Faults, Detection}
 }
 
 // Decision is the gate's verdict with what it rests on.

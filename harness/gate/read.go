@@ -13,6 +13,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/compare"
 	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
+	"gitlab.com/steamer/steamer/harness/faults/record"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/lint"
@@ -28,6 +29,7 @@ type Evidence struct {
 	Comparisons []Of[ComparisonEvidence]
 	Mutants     []Of[*mutation.Record]
 	Histories   []Of[*check.Report]       // of faults, judged again
+	Records     []Of[*record.Report]      // of known bugs, judged again
 	Quarantines []Of[*compare.Quarantine] // heeded by every comparison
 	Baselines   []Of[*lint.Baseline]      // of findings that the checks may have
 	Earlier     *Decision                 // whose evidence this is; nil where files were named themselves
@@ -40,7 +42,7 @@ type Of[T any] struct {
 }
 
 // Read reads evidence: result.json of runs, what charts check --format json, compare and mutants
-// --json wrote, the quarantine of a calibration, a baseline of findings, gate.json of an earlier
+// --json wrote, histories and track records of faults, the quarantine of a calibration, a baseline of findings, gate.json of an earlier
 // decision for all that it rests on, and directories that hold such files. A quarantine is read
 // only by its own name. Errors are of code exit.Invalid: a file that is truncated, foreign, of
 // another version or given twice is refused by name.
@@ -92,7 +94,7 @@ func (e *Evidence) add(path string) error {
 	before := len(e.Files)
 	for _, file := range found {
 		if name := filepath.Base(file); slices.Contains(
-			[]string{"result.json", "comparison.json", "mutants.json", history.FileName}, name) ||
+			[]string{"result.json", "comparison.json", "mutants.json", "record.json", history.FileName}, name) ||
 			strings.HasPrefix(name, "charts-check") && filepath.Ext(name) == ".json" {
 			if err := e.file(file, ""); err != nil {
 				return err
@@ -142,6 +144,8 @@ func (e *Evidence) file(path, want string) error {
 			func(c ComparisonEvidence) string { return describe(c.doc.B) + " against " + describe(c.doc.A) })
 	case history.Kind:
 		err = keep(&e.Histories, path, data, decodeHistory, &f, aboutHistory)
+	case record.Kind:
+		err = keep(&e.Records, path, data, decodeRecord, &f, aboutRecord)
 	case compare.QuarantineKind:
 		err = keep(&e.Quarantines, path, data, compare.ParseQuarantine, &f, aboutQuarantine)
 	case lint.BaselineKind:
@@ -157,7 +161,7 @@ func (e *Evidence) file(path, want string) error {
 		}
 		return e.again(path, data)
 	default:
-		return exit.Invalidf("--from "+path, "use a result.json or what charts check, compare, mutants or gate wrote",
+		return exit.Invalidf("--from "+path, "use a result.json or what charts check, compare, mutants, faults or gate wrote",
 			"kind %q is not evidence", head.Kind)
 	}
 	e.Files = append(e.Files, f)

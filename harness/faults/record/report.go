@@ -46,6 +46,9 @@ var reports = document.Codec[Report]{
 // Encode is the report as JSON.
 func Encode(r *Report) ([]byte, error) { return reports.Encode(r) }
 
+// Decode reads data in the form of Encode; errors name the file and are of code exit.Invalid.
+func Decode(name string, data []byte) (*Report, error) { return reports.Decode(name, data) }
+
 // ReadFile reads the record.json of an earlier run. Errors are of code exit.Invalid.
 func ReadFile(path string) (*Report, error) { return reports.ReadFile(path) }
 

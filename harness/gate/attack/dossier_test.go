@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/compare"
+	"gitlab.com/steamer/steamer/harness/faults/record"
 	"gitlab.com/steamer/steamer/harness/gate"
 	"gitlab.com/steamer/steamer/harness/history/historytest"
 	"gitlab.com/steamer/steamer/harness/judge"
@@ -36,6 +37,7 @@ type dossier struct {
 	comparisons []*compare.Comparison
 	mutants     *mutation.Record
 	histories   []*historytest.History // of faults; none, unless an attack gives some
+	detected    *record.Report         // nil, unless an attack gives one
 	quarantine  *compare.Quarantine
 	baseline    *lint.Baseline
 	policy      gate.Policy
@@ -340,6 +342,10 @@ func (d *dossier) write(t *testing.T) []string {
 	put("mutants.json", data, err)
 	for i, h := range d.histories {
 		put(fmt.Sprintf("history-%d", i), h.Bytes(), nil)
+	}
+	if d.detected != nil {
+		data, err = encode(t, d.detected)
+		put("record.json", data, err)
 	}
 	if d.quarantine != nil {
 		data, err = json.Marshal(d.quarantine)

@@ -41,7 +41,7 @@ func attacks() []attack {
 		controls(), latencyAttacks(), fetchAttacks(), subjectAttacks(), missingAttacks(),
 		suiteAttacks(), staticAttacks(), comparisonAttacks(), fileAttacks(),
 		otherWorkAttacks(), objectiveAttacks(), baselineAttacks(), knownAttacks(),
-		machineAttacks(),
+		machineAttacks(), detectionAttacks(),
 	} {
 		all = append(all, list...)
 	}
