@@ -22,12 +22,11 @@ type log struct {
 
 	mu      sync.Mutex
 	running bool
-	closed  bool
 	text    int64 // bytes before compression
 	failed  error // of the last attempt to read it
 	full    bool
 	zipped  bytes.Buffer
-	writer  *gzip.Writer
+	writer  *gzip.Writer // nil before the first byte, and after the last
 }
 
 // Write keeps more of the log. Its error is errFull.
@@ -56,11 +55,11 @@ func (l *log) content() (content io.Reader, gap string, err error) {
 	case l.failed != nil:
 		gap = fmt.Sprintf("not read after %d bytes: %v", l.text, l.failed)
 	}
-	if l.writer == nil {
-		return bytes.NewReader(nil), gap, nil
-	}
-	if !l.closed {
+	if l.writer != nil {
 		_ = l.writer.Flush() // to memory
+	}
+	if l.zipped.Len() == 0 {
+		return bytes.NewReader(nil), gap, nil
 	}
 	reader, err := gzip.NewReader(bytes.NewReader(bytes.Clone(l.zipped.Bytes())))
 	return unfinished{reader}, gap, err
@@ -77,14 +76,14 @@ func (r unfinished) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// close says that nothing comes any more, and frees the compressor.
+// close says that nothing comes any more, and frees the compressor, which takes a megabyte.
 func (l *log) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.writer != nil && !l.closed {
+	if l.writer != nil {
 		_ = l.writer.Close() // to memory
 	}
-	l.closed = true
+	l.writer = nil
 }
 
 // whole takes in how an attempt to read the log ended, and reports whether all of it was read. A
