@@ -42,10 +42,10 @@ type Of[T any] struct {
 }
 
 // Read reads evidence: result.json of runs, what charts check --format json, compare and mutants
-// --json wrote, histories and track records of faults, the quarantine of a calibration, a baseline of findings, gate.json of an earlier
-// decision for all that it rests on, and directories that hold such files. A quarantine is read
-// only by its own name. Errors are of code exit.Invalid: a file that is truncated, foreign, of
-// another version or given twice is refused by name.
+// --json wrote, histories and track records of faults, the quarantine of a calibration, a baseline
+// of findings, gate.json of an earlier decision for all that it rests on, and directories that hold
+// such files. A quarantine is read only by its own name. Errors are of code exit.Invalid: a file
+// that is truncated, foreign, of another version or given twice is refused by name.
 func Read(paths ...string) (*Evidence, error) {
 	e := &Evidence{}
 	for _, path := range paths {

@@ -78,8 +78,8 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	require.Less(t, float64(len(h.Bytes()))/float64(len(h.Ops)), 105.0, "bytes for each operation")
 }
 
-// TestHoursAreRead: a time of any line, in microseconds, is greater than the numbers of other fields
-// once a run has lasted 36 minutes.
+// TestHoursAreRead: once a run has lasted 36 minutes, a time in microseconds is greater than the
+// numbers of other fields may be.
 func TestHoursAreRead(t *testing.T) {
 	t.Parallel()
 	const hours = int64(10 * time.Hour / time.Microsecond)
