@@ -65,8 +65,9 @@ func TestRun(t *testing.T) {
 }
 
 // TestPromotion: a replica that has everything loses nothing, and one that lacks the tail loses
-// commits, of which the history says which they can be. What OpenBao has in memory of those may give
-// or refuse access otherwise than the next leader (docs/faults.md): no other promise is broken.
+// commits, of which the history says which they can be. What OpenBao has in memory of those may
+// give or refuse access otherwise than the next leader (docs/faults.md): no other promise is
+// broken.
 func TestPromotion(t *testing.T) {
 	t.Parallel()
 	report, err := faults.Run(t.Context(), options(t, "pg-promote", "pg-promote-behind", "pg-promote"))
