@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,8 +41,8 @@ type Pods struct {
 
 	mu      sync.Mutex
 	stopped bool
-	broken  error // why the pods of a namespace cannot be watched; nil while they can
-	logs    map[string]*log
+	broken  error           // why the pods of a namespace cannot be watched; nil while they can
+	logs    map[string]*log // also forgotten ones, which must not be read again
 	order   []*log
 }
 
@@ -110,6 +111,18 @@ func (p *Pods) Each(do func(source string, log io.Reader) error) (gaps []string,
 		}
 	}
 	return gaps, nil
+}
+
+// Forget drops the logs of containers that had ended when it was last called: what searched the
+// logs since then had all of them. What is missing of them is no gap any more.
+func (p *Pods) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.order = slices.DeleteFunc(p.order, func(l *log) bool {
+		freed, forgotten := l.forget()
+		p.used.Add(-int64(freed))
+		return forgotten
+	})
 }
 
 // own begins the generated names of pods that Steamer makes for a moment and deletes at once: they

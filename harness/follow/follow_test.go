@@ -110,6 +110,37 @@ func TestKeepsLogsOfPodsThatAreGone(t *testing.T) {
 	require.Contains(t, logs, "log of openbao/same/server (restart 2)")
 }
 
+// TestForgets: a log is kept until it was whole from one call to the next, and is not read again.
+func TestForgets(t *testing.T) {
+	t.Parallel()
+	kube := fake.NewClientset(pod("ended", "1", 1, false), pod("runs", "2", 0, true))
+	p := follow.Start(t.Context(), kube, ns)
+	defer p.Stop()
+	eventually(t, p, 3)
+	_, err := wait.Until(t.Context(), wait.For{
+		What: "the ended logs are forgotten", Interval: time.Millisecond, Deadline: 20 * time.Second,
+	}, func(context.Context) error {
+		p.Forget()
+		if logs, _ := collect(t, p); len(logs) != 1 {
+			return fmt.Errorf("kept: %v", logs)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	again := pod("ended", "1", 1, false) // whose status still names both containers
+	again.Labels = map[string]string{"changed": "yes"}
+	_, err = kube.CoreV1().Pods(ns).Update(t.Context(), again, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	_, err = kube.CoreV1().Pods(ns).Create(t.Context(), pod("new", "3", 0, false), metav1.CreateOptions{})
+	require.NoError(t, err)
+	eventually(t, p, 2) // events come in order: the changed pod's has come
+	logs, gaps := collect(t, p)
+	require.Empty(t, gaps)
+	require.Len(t, logs, 2)
+	require.Contains(t, logs, "log of openbao/runs/server (restart 0)")
+	require.Contains(t, logs, "log of openbao/new/server (restart 0)")
+}
+
 // TestGaps: what cannot be read is reported, and never taken for an empty log.
 func TestGaps(t *testing.T) {
 	t.Parallel()

@@ -22,6 +22,8 @@ type log struct {
 
 	mu      sync.Mutex
 	running bool
+	ended   bool  // nothing is read any more
+	old     bool  // had ended at the last forget
 	text    int64 // bytes before compression
 	failed  error // of the last attempt to read it
 	full    bool
@@ -83,7 +85,19 @@ func (l *log) close() {
 	if l.writer != nil {
 		_ = l.writer.Close() // to memory
 	}
-	l.writer = nil
+	l.writer, l.ended = nil, true
+}
+
+// forget frees the log if it had ended when this was last called, and returns how many bytes.
+func (l *log) forget() (freed int, forgotten bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.old {
+		freed, forgotten = l.zipped.Len(), true
+		l.zipped = bytes.Buffer{}
+	}
+	l.old = l.ended
+	return freed, forgotten
 }
 
 // whole takes in how an attempt to read the log ended, and reports whether all of it was read. A

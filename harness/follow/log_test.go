@@ -39,3 +39,23 @@ func TestLogWithoutText(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, text)
 }
+
+// TestForgetsWhatWasWhole: a log that ended after a search began is searched once more, whole.
+func TestForgetsWhatWasWhole(t *testing.T) {
+	t.Parallel()
+	l := &log{take: func(int) bool { return true }}
+	_, err := l.Write([]byte("first\n"))
+	require.NoError(t, err)
+	for _, when := range []string{"it runs", "it runs still", "it has ended since"} {
+		if when == "it has ended since" {
+			l.close()
+		}
+		freed, forgotten := l.forget()
+		require.False(t, forgotten, when)
+		require.Zero(t, freed, when)
+	}
+	freed, forgotten := l.forget()
+	require.True(t, forgotten)
+	require.NotZero(t, freed)
+	require.Zero(t, l.zipped.Cap())
+}

@@ -106,6 +106,11 @@ func RunShards(ctx context.Context, envs []*Env, list []Scenario, o Options) ([]
 			o.Round(round+1, r.results, time.Since(began))
 		}
 		all, stuck = append(all, r.results...), r.stuck
+		for _, shard := range shards {
+			if shard.env.Logs != nil { // the next round does not search again what this one has
+				shard.env.Logs.Forget()
+			}
+		}
 	}
 	if stuck != "" {
 		return all, fmt.Errorf("%s: %w", stuck, ErrAbandoned)

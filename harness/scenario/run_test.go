@@ -224,9 +224,13 @@ func TestRepeatAndShuffle(t *testing.T) {
 			list = append(list, sc(id, false, func(context.Context, scenario.T, *scenario.Env) { ran = append(ran, id) }))
 		}
 		var called []int
-		out, err := scenario.Run(t.Context(), env(t), list, scenario.Options{
+		searched := new(logs)
+		e := env(t)
+		e.Logs = searched
+		out, err := scenario.Run(t.Context(), e, list, scenario.Options{
 			Repeat: 5, Shuffle: shuffle, Round: func(number int, outcome []result.Scenario, _ time.Duration) {
 				require.Equal(t, number, outcome[len(outcome)-1].Round)
+				require.EqualValues(t, number-1, *searched, "a round forgets after its report")
 				called = append(called, number)
 			},
 		})

@@ -3,6 +3,7 @@ package scenario_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -341,3 +342,10 @@ func TestSchedule(t *testing.T) {
 	require.ErrorContains(t, scenario.Schedule(list, []byte("a/gone: 1")), "a/gone")
 	require.Error(t, scenario.Schedule(list, []byte("a/known: often")))
 }
+
+// logs counts how often they were forgotten.
+type logs int
+
+func (*logs) Each(func(string, io.Reader) error) ([]string, error) { return nil, nil }
+
+func (l *logs) Forget() { *l++ }

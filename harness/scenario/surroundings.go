@@ -11,6 +11,8 @@ import (
 type PodLogs interface {
 	// Each calls do with each log so far, from its beginning. It returns what is missing.
 	Each(do func(source string, log io.Reader) error) (gaps []string, err error)
+	// Forget drops the logs of containers that had ended when it was last called.
+	Forget()
 }
 
 // Processes reaches the processes in the environment's pods.
