@@ -44,11 +44,17 @@ func (f *Faults) prepare(ctx context.Context, s *session.Session) (err error) {
 	if f.Dir, err = s.Lab(ctx, f.Output, "faults", &f.Server.Binary); err != nil {
 		return err
 	}
-	return f.announce(s)
+	return f.announce(ctx, s)
 }
 
-// announce prints the schedule, and writes it into the directory.
-func (f *Faults) announce(s *session.Session) error {
+// announce finds the load generator where there is load, prints the schedule, and writes it into
+// the directory.
+func (f *Faults) announce(ctx context.Context, s *session.Session) (err error) {
+	if f.Fetches > 0 {
+		if f.Generator, err = s.Generator(ctx, f.Dir); err != nil {
+			return err
+		}
+	}
 	f.Progress, f.Reproduce, f.Schedule.Reproduce, f.Schedule.Finding = s.Note, s.CommandLine(), s.CommandLine(), nil
 	f.Keep()
 	fmt.Fprintf(s.Aside(), "%s\n", f.Schedule)
@@ -111,7 +117,7 @@ func (f *Faults) OnCluster(ctx context.Context, s *session.Session, root string,
 			one := *f
 			info := t.Info()
 			one.Cluster, one.Chart, one.Dir, one.Schedule = on, &info.Chart, dir, schedules[info.Name]
-			if err := one.announce(s); err != nil {
+			if err := one.announce(ctx, s); err != nil {
 				return "", err
 			}
 			return one.judged(ctx, s, fmt.Sprintf("chart %s %s in topology %s, OpenBao %%s", info.Chart.Name, info.Chart.Version,

@@ -51,6 +51,8 @@ func newFaults(state *State) *cobra.Command {
 	set.IntVar(&f.Clients, "clients", f.Clients, "clients, each with one operation at a time")
 	set.IntVar(&f.Tenants, "tenants", f.Tenants, "namespaces")
 	set.IntVar(&f.Secrets, "secrets", f.Secrets, "secrets of each tenant")
+	set.Float64Var(&f.Fetches, "load", 0,
+		"fetches per second that k6 makes beside the clients, as jobs do, each value checked (default: none)")
 	set.BoolVar(&f.Spaces, "namespaces", f.Spaces, "clients create and delete namespaces all the time, too")
 	set.StringVar(&f.Server.PgBouncer, "pgbouncer", "",
 		"a PgBouncer between OpenBao and PostgreSQL, in mode session or transaction (default: none)")

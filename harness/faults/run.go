@@ -19,6 +19,7 @@ import (
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
+	"gitlab.com/steamer/steamer/harness/target"
 	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 	"gitlab.com/steamer/steamer/harness/wait"
 )
@@ -30,11 +31,15 @@ type Options struct {
 	Rate     float64 // operations per second, of all clients together
 	Clients  int
 	Tenants  int
-	Secrets  int  // of each tenant
-	Spaces   bool // clients create and delete namespaces, too
+	Secrets  int // of each tenant
+	// Fetches are made beside the clients by k6 as jobs do, per second, each value checked: by the
+	// first process, or by the active Service. 0 is none.
+	Fetches float64
+	Spaces  bool // clients create and delete namespaces, too
 	// Audit holds answers against the audit log, which takes 3 KB of disk for each operation
 	// meanwhile. Only with processes.
 	Audit     bool
+	Generator target.Generator // of Fetches
 	Server    localbao.Options // of processes
 	Cluster   Cluster          // what is broken in place of processes; nil is none
 	Chart     *result.Chart    // that the cluster has; nil for processes
@@ -55,6 +60,7 @@ func (o *Options) Validate() error {
 		{"--clients", float64(o.Clients), 1, 256},
 		{"--tenants", float64(o.Tenants), 1, 100},
 		{"--secrets", float64(o.Secrets), 1, 1000},
+		{"--load", o.Fetches, 0, 1000},
 	} {
 		if !(limit.value >= limit.least && limit.value <= limit.most) {
 			return exit.Invalidf(fmt.Sprintf("%s %g", limit.flag, limit.value),
@@ -88,7 +94,7 @@ func (o *Options) checkPool() error {
 func (o *Options) Keep() {
 	o.Schedule.Workload = &Workload{
 		Ops: o.Ops, Rate: o.Rate, Clients: o.Clients, Tenants: o.Tenants, Secrets: o.Secrets, Audit: o.Audit,
-		PgBouncer: o.Server.PgBouncer,
+		PgBouncer: o.Server.PgBouncer, Fetches: o.Fetches,
 	}
 }
 
@@ -96,7 +102,7 @@ func (o *Options) Keep() {
 func (o *Options) Take() {
 	if w := o.Schedule.Workload; w != nil {
 		o.Ops, o.Rate, o.Clients, o.Tenants, o.Secrets, o.Audit = w.Ops, w.Rate, w.Clients, w.Tenants, w.Secrets, w.Audit
-		o.Server.PgBouncer = w.PgBouncer
+		o.Server.PgBouncer, o.Fetches = w.PgBouncer, w.Fetches
 	}
 }
 
@@ -145,7 +151,7 @@ func (o *Options) onProcesses(ctx context.Context, path string, p *pool) error {
 	}
 	client := openbao.New(server.Address, server.HTTPClient())
 	defer client.Close()
-	return o.record(ctx, path, p, client, func() error {
+	return o.record(ctx, path, p, client, server.Address, func() error {
 		n := &nemesis{
 			watcher: newWatcher(p.record, &processes{nodes: p.nodes, url: server.DatabaseURL}, p.nodes), server: server,
 			token: p.token,
@@ -197,7 +203,7 @@ func (o *Options) onCluster(ctx context.Context, path string, p *pool) error {
 	}}
 	client := openbao.New(c.Service(), openbao.Trusting(true, p.ca))
 	defer client.Close()
-	return o.record(ctx, path, p, client, func() error {
+	return o.record(ctx, path, p, client, c.Service(), func() error {
 		operator, err := p.operator(ctx, client)
 		if err != nil {
 			return err
@@ -220,13 +226,18 @@ func (o *Options) onCluster(ctx context.Context, path string, p *pool) error {
 	})
 }
 
-// record provisions by a client, and has do write the history at path.
-func (o *Options) record(ctx context.Context, path string, p *pool, client *openbao.Client, do func() error) error {
+// record provisions by a client of a URL, and has do write the history at path.
+func (o *Options) record(ctx context.Context, path string, p *pool, client *openbao.Client, url string,
+	do func() error,
+) error {
 	health, err := client.Health(ctx)
 	if err != nil {
 		return err
 	}
 	if err := p.provision(ctx, client); err != nil {
+		return err
+	}
+	if p.fetches, err = o.provisionFetches(ctx, p, client, url); err != nil {
 		return err
 	}
 	p.record, err = history.Create(path, history.Header{
@@ -272,7 +283,8 @@ func (o *Options) underLoad(parent context.Context, p *pool, n *nemesis, beside 
 	}
 	if err == nil {
 		group.Go(func() error { return rotates.run(ctx) })
-		err = o.load(ctx, p, n)
+		stop := p.fetches.start(ctx, p.record)
+		err = errors.Join(o.load(ctx, p, n), stop())
 	}
 	if err == nil {
 		err = n.settled(ctx)

@@ -34,7 +34,8 @@ type Workload struct {
 	Rate    float64 `json:"rate"` // operations per second, of all clients together
 	Clients int     `json:"clients"`
 	Tenants int     `json:"tenants"`
-	Secrets int     `json:"secrets"` // of each tenant
+	Secrets int     `json:"secrets"`        // of each tenant
+	Fetches float64 `json:"load,omitempty"` // per second, by k6 beside the clients
 	Audit   bool    `json:"audit"`
 	// PgBouncer is the mode of one between the nodes and PostgreSQL; "" is none.
 	PgBouncer string `json:"pgbouncer,omitempty"`

@@ -195,6 +195,7 @@ func weaker(schedule Schedule) []Schedule {
 		func(w *Workload) { w.Clients = (w.Clients + 1) / 2 },
 		func(w *Workload) { w.Tenants = (w.Tenants + 1) / 2 },
 		func(w *Workload) { w.Secrets = (w.Secrets + 1) / 2 },
+		func(w *Workload) { w.Fetches = 0 },
 	} {
 		workload := *schedule.Workload
 		fewer(&workload)

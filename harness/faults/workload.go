@@ -69,6 +69,7 @@ type pool struct {
 	secrets int  // of each tenant
 	spaces  bool // namespaces come and go
 	keys    *keyring
+	fetches *fetches // nil for none
 
 	mu       sync.Mutex
 	versions map[string]int    // the highest version that was seen, to aim at

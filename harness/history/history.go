@@ -191,6 +191,13 @@ const (
 	AuditLeak     = "leak" // a value was found in a record
 )
 
+// What becomes of load beside the workload.
+const (
+	LoadBegins = "begin"
+	LoadWrong  = "wrong" // it got a value that is not its secret's
+	LoadEnds   = "end"   // with what it got as text
+)
+
 // Event is something that happened beside the operations of clients.
 type Event struct {
 	Line    int
@@ -216,7 +223,7 @@ func words(k EventKind) []string {
 	case Audit:
 		return []string{AuditRequest, AuditResponse, AuditLeak}
 	case Load:
-		return []string{"begin", "end"}
+		return []string{LoadBegins, LoadWrong, LoadEnds}
 	default:
 		return nil
 	}

@@ -52,7 +52,8 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	last := h.Events[len(h.Events)-1].Time
 	for _, text := range []string{"", "panic: \"nil\"\n\tat 0x0 \xff ü", strings.Repeat("\x01", history.MaxText)} {
 		last++
-		h.Events = append(h.Events, history.Event{Time: last, Kind: history.Log, Pod: history.NoPod, Text: text})
+		h.Events = append(h.Events, history.Event{Time: last, Kind: history.Log, Pod: history.NoPod, Text: text},
+			history.Event{Time: last, Kind: history.Load, Name: history.LoadEnds, Pod: history.NoPod, Text: text})
 	}
 	data := h.Bytes()
 	ops, events, complete, err := whole(data)

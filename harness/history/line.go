@@ -84,7 +84,7 @@ func appendEvent(b []byte, e *Event) []byte {
 	if e.Kind == Lost {
 		b = strconv.AppendInt(append(b, " s"...), e.Since, 10)
 	}
-	if e.Kind == Log {
+	if e.Kind == Log || e.Kind == Load && e.Text != "" {
 		b = strconv.AppendQuoteToASCII(append(b, ' '), e.Text[:min(len(e.Text), MaxText)])
 	}
 	return append(b, '\n')
@@ -301,7 +301,7 @@ func parseEvent(f *fields, e *Event) error {
 		}
 		err = f.request(&e.Request)
 	}
-	if e.Kind == Log {
+	if e.Kind == Log || e.Kind == Load && f.rest != "" {
 		err = errors.Join(err, f.text(&e.Text))
 	}
 	return errors.Join(err, f.end())

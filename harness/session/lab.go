@@ -40,18 +40,24 @@ func (s *Session) Lab(ctx context.Context, output, kind string, openbao *string)
 
 // Programs finds or builds what a target of processes runs; dir keeps k6's logs.
 func (s *Session) Programs(ctx context.Context, dir string) (openbao string, g target.Generator, err error) {
-	builder, err := s.Builder()
-	if err != nil {
-		return "", g, err
-	}
-	g = target.Generator{Scripts: filepath.Join(builder.Root, "perf/scripts"), Dir: dir}
 	if openbao, err = s.OpenBao(ctx); err != nil {
 		return "", g, err
 	}
-	if g.K6, err = builder.K6Binary(ctx); err != nil {
-		return "", g, exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
+	g, err = s.Generator(ctx, dir)
+	return openbao, g, err
+}
+
+// Generator finds or builds what drives load; dir keeps k6's logs.
+func (s *Session) Generator(ctx context.Context, dir string) (g target.Generator, err error) {
+	builder, err := s.Builder()
+	if err != nil {
+		return g, err
 	}
-	return openbao, g, nil
+	g = target.Generator{Scripts: filepath.Join(builder.Root, "perf/scripts"), Dir: dir}
+	if g.K6, err = builder.K6Binary(ctx); err != nil {
+		return g, exit.Environmentf("k6", "steamer images build k6 shows the build", "%w", err)
+	}
+	return g, nil
 }
 
 // Directory makes a directory below output for files of a kind, named by the time, and returns its

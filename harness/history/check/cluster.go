@@ -44,6 +44,8 @@ func (c *checker) event(e *history.Event) {
 		if e.Pod != history.NoPod {
 			return
 		}
+	case history.Load:
+		c.loaded(e)
 	case history.Lost:
 		c.losses = append(c.losses, loss{e.Since, e.Time})
 	case history.Lead:
@@ -54,6 +56,16 @@ func (c *checker) event(e *history.Event) {
 		c.final = c.final || e.Name == history.Final
 	}
 	c.events = append(c.events, Moment{Time: e.Time, Line: e.Line, Text: describeEvent(e)})
+}
+
+// loaded takes in what became of load beside the workload. Nobody writes what it fetches.
+func (c *checker) loaded(e *history.Event) {
+	switch e.Name {
+	case history.LoadWrong:
+		c.violateAt("C2", "load beside the workload", e.Text, c.step(e))
+	case history.LoadEnds:
+		c.report.Load = e.Text
+	}
 }
 
 // ended holds a pod that crashed or does not start against S13 and S11. The violation has the log

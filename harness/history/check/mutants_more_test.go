@@ -319,6 +319,9 @@ func serverMutants() []mutant {
 		{"pod-panics", "S13", "log: panic: nil", lossy, events(
 			history.Event{Kind: history.Log, Pod: 1, Text: "panic: nil"},
 			history.Event{Kind: history.Pod, Name: history.Crashed, Pod: 1})},
+		{"load-gets-another-value", "C2", "2 of 9 fetches", lossy, events(history.Event{
+			Kind: history.Load, Name: history.LoadWrong, Pod: history.NoPod, Text: "2 of 9 fetches got another value",
+		})},
 		{"audit-request-missing", "S9", "request and", lossy, without(history.AuditRequest)},
 		{"audit-response-missing", "S9", "request and", lossy, without(history.AuditResponse)},
 		{"audit-record-twice", "S9", "request and", lossy, record(func(e *edit, i int) bool {

@@ -27,7 +27,8 @@ type Report struct {
 	Takeovers    int            `json:"takeovers"` // changes of leader
 	InFlight     int            `json:"takeoversInFlight"`
 	Unknown      Unknown        `json:"unknownWrites"`
-	Faults       map[string]int `json:"faults"` // by receipt
+	Load         string         `json:"load,omitempty"` // what load beside the workload got
+	Faults       map[string]int `json:"faults"`         // by receipt
 	FaultKinds   map[string]int `json:"faultKinds,omitempty"`
 	Searches     int            `json:"searches"` // parts that versions do not order
 	// Doubtful are the operations that a database had acknowledged that lost its latest commits.

@@ -24,6 +24,9 @@ func Text(w io.Writer, r *Report) error {
 	if r.Doubtful > 0 {
 		fmt.Fprintf(&b, "%d operations counted as without an answer: a database may have lost them\n", r.Doubtful)
 	}
+	if r.Load != "" {
+		fmt.Fprintf(&b, "load beside it: %s\n", r.Load)
+	}
 	if len(r.Faults) > 0 {
 		fmt.Fprintf(&b, "faults: %s\n", counts(r.Faults))
 	}
@@ -139,6 +142,8 @@ func describeEvent(e *history.Event) string {
 		return "log: " + e.Text
 	case history.Lost:
 		return fmt.Sprintf("the database may lack what was committed in the last %.3f ms", ms(e.Time-e.Since))
+	case history.Load:
+		return strings.TrimSuffix("load: "+e.Name+", "+e.Text, ", ")
 	default:
 		return e.Kind.String() + " " + e.Name
 	}
