@@ -280,6 +280,18 @@ var kinds = []kind{
 		what: "delete 64 namespaces by 16 clients, which needs no fault; only by name, since OpenBao 2.4.0 hangs",
 		do:   (*nemesis).deleteMany, named: true,
 	},
+	{
+		name: "term-all", what: "end all nodes in order at once, and start them again",
+		longest: 2 * time.Second, do: onAll((*nemesis).term), moves: true, weaker: "term-active",
+	},
+	{
+		name: "kill-all", what: "kill all nodes at once, and start them again",
+		longest: 2 * time.Second, do: onAll((*nemesis).kill), moves: true, weaker: "kill-active",
+	},
+	{
+		name: "pause-all", what: "stop all nodes at once for less than the lock holds",
+		shortest: time.Second, longest: 6 * time.Second, do: onAll((*nemesis).freeze), weaker: "pause-active",
+	},
 }
 
 // kindOf is the kind of a name that is in Kinds.

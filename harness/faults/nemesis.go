@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -164,7 +165,7 @@ func (n *nemesis) freeze(ctx context.Context, victim *node, s Step) (receipt str
 		receipt = history.Confirmed
 		n.pod(victim, history.Frozen)
 	}
-	if s.Fault != "pause-active" && s.Fault != "pause-standby" {
+	if !strings.HasPrefix(s.Fault, "pause-") {
 		err = n.takenOver(ctx, before)
 	}
 	if err == nil && s.Fault == "freeze-late" {

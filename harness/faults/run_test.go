@@ -41,7 +41,7 @@ func options(t *testing.T, list ...string) faults.Options {
 // lost.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	o := options(t, "kill-standby", "pause-active", "step-down", "term-active")
+	o := options(t, "kill-standby", "pause-all", "step-down", "term-active", "kill-all", "term-all")
 	var progress []string
 	o.Progress = func(line string) { progress = append(progress, line) }
 	report, err := faults.Run(t.Context(), o)
@@ -50,8 +50,8 @@ func TestRun(t *testing.T) {
 	require.NoError(t, check.Text(&text, report))
 	require.NotEqual(t, result.Fail, report.Verdict, text.String())
 	require.True(t, report.Complete)
-	require.Equal(t, map[string]int{history.Confirmed: 4}, report.Faults, text.String())
-	require.Len(t, progress, 4)
+	require.Equal(t, map[string]int{history.Confirmed: 6}, report.Faults, text.String())
+	require.Len(t, progress, 6)
 	require.Greater(t, report.AuditRecords, report.Operations.Results["ok"])
 	require.GreaterOrEqual(t, report.Operations.Total, 300)
 	require.GreaterOrEqual(t, report.Takeovers, 2)
