@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"strings"
 
@@ -40,6 +41,8 @@ func newFaults(state *State) *cobra.Command {
 	set := command.Flags()
 	set.BoolVar(&f.local, "local", false, "on processes of this machine instead of on a cluster")
 	set.IntVar(&f.faults, "faults", 20, "how many faults, one after the other")
+	set.DurationVar(&f.Duration, "duration", 0,
+		"begin no fault after so long; without --faults as many as there is time for (default: until all are done)")
 	seedVar(set, &f.seed, "seed of schedule and workload (default: a new one)")
 	set.StringSliceVar(&f.kinds, "kinds", nil,
 		"kinds of faults, see steamer faults kinds; -NAME leaves one out (default: all)")
@@ -84,6 +87,9 @@ func (f *faultsFlags) run(c *cobra.Command, state *State) (result.Verdict, error
 	given := c.Flags().Changed
 	if f.schedule != "" && (given("faults") || given("seed") || given("kinds")) {
 		return "", exit.Invalidf("--schedule", "leave out --faults, --seed and --kinds", "the file has faults and seed")
+	}
+	if f.Duration > 0 && !given("faults") {
+		f.faults = int(math.Ceil(f.Duration.Seconds())) // none takes less than a second
 	}
 	if !f.local {
 		return f.onCluster(c, state)

@@ -36,9 +36,10 @@ func TestLoadBeside(t *testing.T) {
 	require.Regexp(t, `^[1-9]\d* fetches by k6 in [1-9]\d*s \(20 a second asked for\): \d+ failed, 0 wrong, \d+ not begun$`,
 		report.Load)
 
-	o.Fetches = 0
+	o.Fetches, o.Duration = 0, time.Hour
 	o.Take()
 	require.InDelta(t, 20, o.Fetches, 0, "a schedule that is done again has its load")
+	require.Zero(t, o.Duration)
 	o.Fetches = 1001
 	require.ErrorContains(t, o.Validate(), "--load 1001: it is out of range")
 }

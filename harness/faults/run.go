@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"gitlab.com/steamer/steamer/harness/document"
 	"gitlab.com/steamer/steamer/harness/exit"
 	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/history"
@@ -27,8 +28,9 @@ import (
 // Options say what is run.
 type Options struct {
 	Schedule *Schedule
-	Ops      int     // at least; the run goes on after the last fault until there are as many
-	Rate     float64 // operations per second, of all clients together
+	Ops      int           // at least; the run goes on after the last fault until there are as many
+	Duration time.Duration // after which no fault begins, up to a day; 0 is no limit, and goes without Ops
+	Rate     float64       // operations per second, of all clients together
 	Clients  int
 	Tenants  int
 	Secrets  int // of each tenant
@@ -67,8 +69,17 @@ func (o *Options) Validate() error {
 				fmt.Sprintf("use %g to %g", limit.least, limit.most), "it is out of range")
 		}
 	}
+	switch {
+	case o.Duration < 0 || o.Duration > maxDuration:
+		return exit.Invalidf("--duration "+o.Duration.String(), "use 0 to "+maxDuration.String(), "it is out of range")
+	case o.Duration > 0 && o.Ops > 0:
+		return exit.Invalidf("--duration", "leave out one of the two", "--ops says when the run ends, too")
+	}
 	return o.checkPool()
 }
+
+// maxDuration leaves maxFaults more than there is time for.
+const maxDuration = 24 * time.Hour
 
 // checkPool refuses a mode that PgBouncer does not have, and faults that name connections of a
 // node.
@@ -94,7 +105,7 @@ func (o *Options) checkPool() error {
 func (o *Options) Keep() {
 	o.Schedule.Workload = &Workload{
 		Ops: o.Ops, Rate: o.Rate, Clients: o.Clients, Tenants: o.Tenants, Secrets: o.Secrets, Audit: o.Audit,
-		PgBouncer: o.Server.PgBouncer, Fetches: o.Fetches,
+		PgBouncer: o.Server.PgBouncer, Fetches: o.Fetches, Duration: document.Duration(o.Duration),
 	}
 }
 
@@ -102,7 +113,7 @@ func (o *Options) Keep() {
 func (o *Options) Take() {
 	if w := o.Schedule.Workload; w != nil {
 		o.Ops, o.Rate, o.Clients, o.Tenants, o.Secrets, o.Audit = w.Ops, w.Rate, w.Clients, w.Tenants, w.Secrets, w.Audit
-		o.Server.PgBouncer, o.Fetches = w.PgBouncer, w.Fetches
+		o.Server.PgBouncer, o.Fetches, o.Duration = w.PgBouncer, w.Fetches, time.Duration(w.Duration)
 	}
 }
 
@@ -355,9 +366,14 @@ func (o *Options) pace(ctx context.Context, turns chan<- struct{}, stop <-chan s
 	}
 }
 
-// faults does the schedule.
+// faults does the schedule, or as much of it as there is time for.
 func (o *Options) faults(ctx context.Context, n *nemesis) error {
+	start := time.Now()
 	for i, step := range o.Schedule.Steps {
+		if o.Duration > 0 && time.Since(start) >= o.Duration {
+			o.Progress(fmt.Sprintf("%v are over: %d of %d faults were done", o.Duration, i, len(o.Schedule.Steps)))
+			return nil
+		}
 		if err := wait.Pause(ctx, time.Duration(step.After)); err != nil {
 			return err
 		}

@@ -36,7 +36,9 @@ type Workload struct {
 	Tenants int     `json:"tenants"`
 	Secrets int     `json:"secrets"`        // of each tenant
 	Fetches float64 `json:"load,omitempty"` // per second, by k6 beside the clients
-	Audit   bool    `json:"audit"`
+	// Duration is how long faults begin; 0 is until all have been done.
+	Duration document.Duration `json:"duration,omitempty,omitzero"`
+	Audit    bool              `json:"audit"`
 	// PgBouncer is the mode of one between the nodes and PostgreSQL; "" is none.
 	PgBouncer string `json:"pgbouncer,omitempty"`
 }

@@ -158,3 +158,14 @@ func TestOptions(t *testing.T) {
 		require.Equal(t, exit.Invalid, exit.CodeOf(err))
 	}
 }
+
+// TestDuration: no fault begins after the time is over, and the progress says how many were done.
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	s, err := Draw(1, 3, []string{"db-cut"})
+	require.NoError(t, err)
+	var progress []string
+	o := Options{Schedule: s, Duration: 1, Progress: func(line string) { progress = append(progress, line) }}
+	require.NoError(t, o.faults(t.Context(), nil))
+	require.Equal(t, []string{"1ns are over: 0 of 3 faults were done"}, progress)
+}
