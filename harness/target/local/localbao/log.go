@@ -7,10 +7,12 @@ import (
 	"gitlab.com/steamer/steamer/harness/secret"
 )
 
-// Lines of a log that are kept around a panic.
+// Lines of a log that are kept around a panic, and at its end where there is none: what OpenBao
+// writes while it seals itself comes after the error that made it.
 const (
 	linesBefore = 1
 	linesAfter  = 10
+	linesAtEnd  = 16
 )
 
 // Panicked reports whether a log has the line by which a Go program says why it ends.
@@ -27,7 +29,7 @@ func panicAt(lines []string) int {
 // last ones.
 func LastWords(log string) []string {
 	lines := strings.FieldsFunc(secret.Redact(log), func(r rune) bool { return r == '\n' })
-	from, to := max(0, len(lines)-linesBefore), len(lines)
+	from, to := max(0, len(lines)-linesAtEnd), len(lines)
 	if at := panicAt(lines); at >= 0 {
 		from, to = max(0, at-linesBefore), min(len(lines), at+linesAfter)
 	}

@@ -18,7 +18,7 @@ func TestLastWords(t *testing.T) {
 	}{
 		"panic": {"a\nb\nc\nd\npanic: nil\n" + stack, "d", "\tframe", linesBefore + linesAfter},
 		"fatal": {"fatal error: out of memory\n", "fatal error: out of memory", "fatal error: out of memory", 1},
-		"none":  {"a\nb\nc\nd\n", "d", "d", linesBefore},
+		"none":  {"a\n" + strings.Repeat("b\n", linesAtEnd-1) + "c\n", "b", "c", linesAtEnd},
 		"blank": {"a\n\npanic: nil\n\n", "a", "panic: nil", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
