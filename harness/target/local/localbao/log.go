@@ -12,7 +12,7 @@ import (
 const (
 	linesBefore = 1
 	linesAfter  = 10
-	linesAtEnd  = 16
+	linesAtEnd  = 24
 )
 
 // Panicked reports whether a log has the line by which a Go program says why it ends.
