@@ -19,6 +19,7 @@ import (
 const (
 	fetchTenants = 4
 	fetchSecrets = 3
+	fetchFirst   = 100_000 // offset of their numbers: a cluster has tenants of its own
 )
 
 // errUnloaded ends the load when the clients have ended.
@@ -41,7 +42,7 @@ func (o *Options) provisionFetches(ctx context.Context, p *pool, client *openbao
 	}
 	tenancy := target.Tenancy{
 		Client: client, Issuer: p.keys.rails, Audience: p.keys.audience, Seed: fmt.Sprint(o.Schedule.Seed),
-		Recipes: recipes, Secrets: fetchSecrets,
+		Recipes: recipes, Secrets: fetchSecrets, First: fetchFirst,
 	}
 	if _, err := tenancy.Grow(ctx, fetchTenants); err != nil {
 		return nil, err

@@ -8,11 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gitlab.com/steamer/steamer/harness/document"
+	"gitlab.com/steamer/steamer/harness/gitlab"
 	"gitlab.com/steamer/steamer/harness/history"
 	"gitlab.com/steamer/steamer/harness/history/check"
 	"gitlab.com/steamer/steamer/harness/load/loadtest"
+	"gitlab.com/steamer/steamer/harness/openbao"
 	"gitlab.com/steamer/steamer/harness/result"
 	"gitlab.com/steamer/steamer/harness/target"
+	"gitlab.com/steamer/steamer/harness/target/local/localbao"
 )
 
 // TestLoadBeside has k6 fetch beside the clients while the leader changes: the history says what it
@@ -42,6 +45,29 @@ func TestLoadBeside(t *testing.T) {
 	require.Zero(t, o.Duration)
 	o.Fetches = 1001
 	require.ErrorContains(t, o.Validate(), "--load 1001: it is out of range")
+}
+
+// TestFetchesMeetNoOthers: what k6 fetches is not what a target has provisioned already.
+func TestFetchesMeetNoOthers(t *testing.T) {
+	t.Parallel()
+	server, err := localbao.Start(t.Context(), localbao.Options{})
+	require.NoError(t, err)
+	defer server.Stop()
+	issuer, err := server.Trust()
+	require.NoError(t, err)
+	client := openbao.New(server.Address, server.HTTPClient())
+	defer client.Close()
+	recipes, err := gitlab.Recipes()
+	require.NoError(t, err)
+	others := target.Tenancy{
+		Client: client, Issuer: issuer, Audience: server.Audience, Seed: "others", Recipes: recipes, Secrets: 1,
+	}
+	_, err = others.Grow(t.Context(), 1)
+	require.NoError(t, err)
+	o := Options{Schedule: &Schedule{Seed: 1}, Fetches: 1}
+	p := &pool{keys: &keyring{trust: trust{rails: issuer, audience: server.Audience}}}
+	_, err = o.provisionFetches(t.Context(), p, client, server.Address)
+	require.NoError(t, err)
 }
 
 // TestWrongFetches: a value that is not its secret's is a violation, in the history that says so.
