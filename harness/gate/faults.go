@@ -3,7 +3,6 @@ package gate
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -44,11 +43,7 @@ func kinds(r *check.Report) string {
 	if len(r.FaultKinds) == 0 {
 		return ""
 	}
-	var all []string
-	for _, kind := range slices.Sorted(maps.Keys(r.FaultKinds)) {
-		all = append(all, fmt.Sprintf("%d %s", r.FaultKinds[kind], kind))
-	}
-	return " (" + strings.Join(all, ", ") + ")"
+	return " (" + check.Counts(r.FaultKinds) + ")"
 }
 
 // faults asks in each topology for a history in which one order explains every answer. A violation

@@ -18,7 +18,7 @@ func Text(w io.Writer, r *Report) error {
 		fmt.Fprintf(&b, "  %s\n", reason)
 	}
 	fmt.Fprintf(&b, "\n%d operations on %d secrets and %d subjects of access: %s\n", r.Operations.Total, r.Secrets,
-		r.Subjects, counts(r.Operations.Results))
+		r.Subjects, Counts(r.Operations.Results))
 	fmt.Fprintf(&b, "%d writes without an answer, %d of them happened; %d changes of leader, %d with requests in flight\n",
 		r.Unknown.Total, r.Unknown.Landed, r.Takeovers, r.InFlight)
 	if r.Doubtful > 0 {
@@ -28,7 +28,7 @@ func Text(w io.Writer, r *Report) error {
 		fmt.Fprintf(&b, "load beside it: %s\n", r.Load)
 	}
 	if len(r.Faults) > 0 {
-		fmt.Fprintf(&b, "faults: %s\n", counts(r.Faults))
+		fmt.Fprintf(&b, "faults: %s\n", Counts(r.Faults))
 	}
 	for _, v := range r.Violations {
 		writeViolation(&b, v)
@@ -40,7 +40,8 @@ func Text(w io.Writer, r *Report) error {
 	return err
 }
 
-func counts(of map[string]int) string {
+// Counts lists numbers of things by their names, in the order of names.
+func Counts(of map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		parts = append(parts, fmt.Sprintf("%d %s", of[name], name))
