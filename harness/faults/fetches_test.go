@@ -36,8 +36,8 @@ func TestLoadBeside(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, report.Complete)
 	require.Empty(t, report.Rules, "%v", report.Reasons)
-	require.Regexp(t, `^[1-9]\d* fetches by k6 in [1-9]\d*s \(20 a second asked for\): \d+ failed, 0 wrong, \d+ not begun$`,
-		report.Load)
+	require.Regexp(t,
+		`^[1-9]\d* fetches by k6 in [1-9]\d*s \(20 a second asked for\): \d+ failed, 0 wrong, \d+ not begun$`, report.Load)
 
 	o.Fetches, o.Duration = 0, time.Hour
 	o.Take()
